@@ -1,0 +1,38 @@
+// Installs the dependencies if they are missing or differ from package-lock.json; otherwise says and does nothing.
+//
+// `npm start` and `npm test` run this first, so that both work on a fresh clone. What is installed is read from
+// node_modules/.package-lock.json, which npm keeps there, and compared package by package: file times would mislead,
+// because npm itself, git and archives write the two files in any order.
+
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+
+/** The packages that a lock file lists, by their path in node_modules; empty if there is no such file. */
+function packagesOf(path) {
+  try {
+    const { packages } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
+    return packages
+  } catch (error) {
+    if (error.code === 'ENOENT') return {}
+    throw error
+  }
+}
+
+const wanted = packagesOf('../package-lock.json')
+const installed = packagesOf('../node_modules/.package-lock.json')
+
+// Optional packages (binaries for other systems, WebGPU) may be absent; '' is this package itself.
+const upToDate = Object.entries(wanted).every(([path, { version, optional }]) => {
+  if (path === '') return true
+  return installed[path] ? installed[path].version === version : optional
+})
+
+if (!upToDate) {
+  console.log('Installing dependencies (npm ci)')
+  const npm = process.env.npm_execpath // set by npm for its scripts; npm itself is a .cmd file on Windows
+  const args = ['ci', '--include=dev', '--loglevel=error']
+  const { status } = npm
+    ? spawnSync(process.execPath, [npm, ...args], { stdio: 'inherit' })
+    : spawnSync('npm', args, { stdio: 'inherit', shell: true })
+  process.exit(status ?? 1)
+}

@@ -1,0 +1,130 @@
+// Tests the package as its users get it: builds it, packs it, installs the archive into an empty project and uses it
+// there, without the optional WebGPU bindings. One line for each check; stops at the first that fails.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const temp = mkdtempSync(join(tmpdir(), 'cellgrad-package-'))
+const project = join(temp, 'project')
+
+// npm hands its scripts its own settings; an npm started from here must read those of the folder it runs in.
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_')))
+
+/** Runs a program and returns what it printed; throws that if it fails. */
+function run(cwd, command, ...args) {
+  const shell = process.platform === 'win32' && command === 'npm' // npm is a .cmd file there
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, env, encoding: 'utf8', shell })
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed\n${error ?? ''}${stdout ?? ''}${stderr ?? ''}`)
+  return stdout.trim()
+}
+
+/** Runs a development tool of this repository. */
+function tool(cwd, file, ...args) {
+  return run(cwd, process.execPath, join(root, 'node_modules', file), ...args)
+}
+
+/** Reports `what` as one line, with the detail that `test` returns, or throws. */
+function check(what, test) {
+  try {
+    const detail = test()
+    console.log(`package: ${what}${detail ? ` (${detail})` : ''}`)
+  } catch (error) {
+    throw new Error(`package: FAILED: ${what}\n${error.message}`, { cause: error })
+  }
+}
+
+/** The code of a built file without the lines that are comments: examples in docstrings import things too. */
+function codeOf(file) {
+  return readFileSync(file, 'utf8').replace(/^\s*(\/\/|\/\*|\*).*$/gm, '')
+}
+
+/** The modules that built code names in imports and re-exports, `import('…')` included. */
+function importsOf(code) {
+  return [...code.matchAll(/\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g)].map(match => match[1])
+}
+
+/** A file of the built package and every chunk that it loads, directly or not, static or dynamic. */
+function chunksFrom(file, found = new Set()) {
+  if (found.has(file)) return found
+  found.add(file)
+  for (const name of importsOf(codeOf(file))) {
+    if (name.startsWith('.')) chunksFrom(join(dirname(file), name), found)
+  }
+  return found
+}
+
+function checkAll() {
+  check('builds', () => tool(root, 'tsdown/dist/run.mjs', '--logLevel', 'error'))
+
+  check('the core needs no Node module and no require()', () => {
+    const chunks = [...chunksFrom(join(root, 'dist/index.js'))]
+    for (const file of chunks) {
+      const code = codeOf(file)
+      const builtin = importsOf(code).find(name => isBuiltin(name))
+      if (builtin) throw new Error(`${relative(root, file)} imports ${builtin}`)
+      if (/\brequire\(/.test(code)) throw new Error(`${relative(root, file)} calls require()`)
+    }
+    return `${chunks.length} files`
+  })
+
+  check('packs', () => {
+    const [{ files, size }] = JSON.parse(run(root, 'npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', temp))
+    return `${files.length} files, ${Math.round(size / 1024)} KB`
+  })
+  const archive = join(temp, readdirSync(temp).find(name => name.endsWith('.tgz')))
+
+  check('publint finds nothing', () => {
+    tool(temp, 'publint/src/cli.js', 'run', archive, '--strict')
+  })
+
+  check('attw finds nothing (ESM only)', () => {
+    tool(temp, '@arethetypeswrong/cli/dist/index.js', archive, '--profile', 'esm-only', '--no-color', '--no-emoji')
+  })
+
+  check('installs without its optional dependencies', () => {
+    mkdirSync(project)
+    writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'project', private: true, type: 'module' }))
+    run(project, 'npm', 'install', archive, '--omit=optional', '--prefer-offline', '--no-audit', '--no-fund')
+    if (existsSync(join(project, 'node_modules/webgpu'))) throw new Error('webgpu was installed all the same')
+  })
+
+  for (const name of ['cellgrad', 'cellgrad/node']) {
+    check(`${name} imports in plain Node`, () => {
+      const code = `import * as module from '${name}'; console.log(Object.keys(module).length)`
+      const count = Number(run(project, process.execPath, '--input-type=module', '--eval', code))
+      if (count === 0) throw new Error(`${name} exports nothing`)
+      return `${count} exports`
+    })
+  }
+
+  check('npx cellgrad --help', () => {
+    const help = run(project, 'npm', 'exec', '--no', '--', 'cellgrad', '--help')
+    if (!help.includes('cellgrad')) throw new Error(`the help does not name the program:\n${help}`)
+  })
+
+  check('its types compile in a TypeScript project without Node types', () => {
+    writeFileSync(join(project, 'consumer.ts'), consumer)
+    const options = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2023', '--skipLibCheck', 'false']
+    tool(project, 'typescript/bin/tsc', ...options, 'consumer.ts')
+  })
+}
+
+const consumer = `import { grad, mul, sum, type Tensor } from 'cellgrad'
+import * as node from 'cellgrad/node'
+export const derivative: (x: Tensor) => Tensor = grad((x: Tensor) => sum(mul(x, x)))
+export const names: string[] = Object.keys(node)
+`
+
+try {
+  checkAll()
+} catch (error) {
+  console.error(error.message)
+  process.exitCode = 1
+} finally {
+  rmSync(temp, { recursive: true, force: true })
+}

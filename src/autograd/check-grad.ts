@@ -1,0 +1,93 @@
+/**
+ * checkGrad: proof of a gradient by differences, to any order.
+ *
+ * For L(p) = ⟨u, f(p)⟩ with a random u, and a random direction v, the directional derivative is measured by the five-point
+ * rule, whose error is of order ε⁴,
+ *
+ *   dL ≈ (8 (L(p + εv) − L(p − εv)) − (L(p + 2εv) − L(p − 2εv))) / 12ε
+ *
+ * and compared with ⟨∇L(p), v⟩. One number per check sees every element, because u and v are dense. The second order is the
+ * same check of p ↦ ∇L(p), and so on (the method is that of HIPS autograd's `check_grads`).
+ */
+import { add, mul } from '../tensor/ops/arithmetic.ts'
+import { scope } from '../tensor/lifetime.ts'
+import { foldIn, key } from '../tensor/key.ts'
+import { normal } from '../tensor/random.ts'
+import { concrete, Tensor } from '../tensor/tensor.ts'
+import { eachLeaf, mapTree } from '../tensor/tree.ts'
+import { grad, inner } from './grad.ts'
+
+export type CheckGradOptions = {
+  /** Highest order that is checked, default 2. */
+  order?: number
+  /** Step ε, default 1e-3. Keep kinks (ReLU at 0, ties) further away than 2ε. */
+  epsilon?: number
+  /** Greatest |measured − computed| / (1 + |computed|), default 1e-6. */
+  tolerance?: number
+  /** Seed of the random directions, default 0. */
+  seed?: number
+}
+
+/** One comparison: the order of the derivative, its directional value by both methods, and their relative difference. */
+export type GradReport = { order: number; measured: number; computed: number; error: number }
+
+/**
+ * Compares the gradients of `f` with differences, along random directions, and returns the comparisons.
+ *
+ * @param f a function of a tree of tensors that returns a tensor or a tree of tensors
+ * @param params where to check: float64 tensors, since differences in float32 prove little
+ * @throws where a gradient is wrong, naming the order and both numbers; and where params are not float64
+ * @example checkGrad((x: Tensor) => tanh(x), tensor(new Float64Array([0.3, -2])))
+ */
+export function checkGrad<P>(f: (params: P) => unknown, params: P, options: CheckGradOptions = {}): GradReport[] {
+  const { order = 2, epsilon = 1e-3, tolerance = 1e-6, seed = 0 } = options
+  eachLeaf(params, (leaf, path) => {
+    if (leaf instanceof Tensor && leaf.dtype !== 'float64') {
+      throw new Error(`checkGrad: ${path || 'the argument'} is ${leaf.dtype}; differences need float64.`)
+    }
+  })
+  const reports: GradReport[] = []
+  let g: (params: P) => unknown = f
+  for (let n = 1; n <= order; n++) {
+    const k = foldIn(key(seed), n)
+    const project = projection(g, foldIn(k, 0))
+    const v = randomLike(params, foldIn(k, 1))
+    const along = (t: number): number => scope(() => value(project(shift(params, v, t * epsilon))))
+    const measured = (8 * (along(1) - along(-1)) - (along(2) - along(-2))) / (12 * epsilon)
+    const computed = scope(() => value(inner(grad(project)(params), v)))
+    const error = Math.abs(measured - computed) / (1 + Math.abs(computed))
+    reports.push({ order: n, measured, computed, error })
+    if (!(error <= tolerance)) {
+      throw new Error(`checkGrad: the derivative of order ${n} is wrong: measured ${measured}, computed ${computed} `
+        + `(relative difference ${error.toExponential(1)}, tolerance ${tolerance}; seed ${seed}).`)
+    }
+    g = grad(project)
+  }
+  return reports
+}
+
+/** p ↦ ⟨u, f(p)⟩ over the floating tensors of f(p), with u drawn from `k`. */
+function projection<P>(f: (params: P) => unknown, k: readonly [number, number]): (params: P) => Tensor {
+  return params => {
+    const out: Tensor[] = []
+    eachLeaf(f(params), leaf => { if (leaf instanceof Tensor && leaf.dtype === 'float64') out.push(leaf) })
+    if (out.length === 0) throw new Error('checkGrad: the function returned no float64 tensor.')
+    return inner(out, randomLike(out, k))
+  }
+}
+
+function randomLike<T>(tree: T, k: readonly [number, number]): T {
+  let i = 0
+  return mapTree(tree, leaf => (leaf instanceof Tensor ? normal(foldIn(k, i++), leaf.shape, { like: leaf }) : leaf))
+}
+
+function shift<P>(params: P, v: P, t: number): P {
+  const directions: Tensor[] = []
+  eachLeaf(v, leaf => { if (leaf instanceof Tensor) directions.push(leaf) })
+  let i = 0
+  return mapTree(params, leaf => (leaf instanceof Tensor ? add(leaf, mul(directions[i++], t)) : leaf))
+}
+
+function value(x: Tensor): number {
+  return concrete(x).toArray()[0]
+}

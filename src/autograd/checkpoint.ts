@@ -1,0 +1,111 @@
+/**
+ * checkpoint: forget everything inside a function, and compute it again when its derivative is wanted.
+ *
+ * Reverse mode keeps every intermediate value of f. checkpoint(f) keeps only what goes in, and runs f a second time inside
+ * the pullback: memory is traded for one more evaluation (Griewank & Walther 2000; Chen et al. 2016).
+ *
+ * f is a closure, so "what goes in" is not only its arguments: it is every tensor from outside that f touches. A frame sees
+ * them pass through `apply`, hands f the concrete values (so nothing inside f is recorded), and lists them. One node then
+ * stands for all of f on each tape that traces one of them. When its pullback is called, f runs again, once, with those
+ * tensors replaced by freshly traced ones, and the pullback of that run gives the cotangents, of weights reached through
+ * closures too.
+ */
+import { activeFrames, resolve, withFrames } from '../tensor/frame.ts'
+import type { Frame } from '../tensor/frame.ts'
+import { scope } from '../tensor/lifetime.ts'
+import { nextTensorId, Tensor } from '../tensor/tensor.ts'
+import { below, slotOn } from '../tensor/trace.ts'
+import type { Tape } from '../tensor/trace.ts'
+import { mapTree } from '../tensor/tree.ts'
+import { record } from './vjp.ts'
+
+/**
+ * `f`, but its derivative recomputes f instead of keeping its intermediate values. Values and gradients are the same.
+ * f must be deterministic: draw random numbers from keys, which are replayed exactly.
+ *
+ * @throws when differentiated, where the second run touches other tensors than the first
+ * @example const y = checkpoint(x => block(params, x))(x)     // gradients flow into params too
+ */
+export function checkpoint<A extends unknown[], Y>(f: (...args: A) => Y): (...args: A) => Y {
+  return (...args) => scope(() => {
+    const outer = activeFrames()
+    const born = nextTensorId()
+    const seen = new Map<Tensor, Tensor>()
+    const capture: Frame = {
+      resolve(t) {
+        if (t.id >= born) return t
+        let value = seen.get(t)
+        if (!value) {
+          value = t.resource
+          seen.set(t, value)
+          seen.set(value, value)
+        }
+        return value
+      },
+    }
+    const plain = withFrames([...outer, capture], () => {
+      const result = scope(() => f(...args), 'checkpoint()')
+      return mapTree(result, leaf => (leaf instanceof Tensor ? resolve(leaf) : leaf))
+    })
+    const captured = [...seen.keys()]
+
+    /** f once more, with `values` in the place of what it captured. */
+    const again = (values: readonly Tensor[]): Y => {
+      const replaced = new Map(values.flatMap(beneath).map(t => [t, t]))
+      captured.forEach((t, i) => replaced.set(t, values[i]))
+      const replay: Frame = {
+        resolve(t) {
+          if (t.id >= born) return t
+          const value = replaced.get(t)
+          if (!value) throw new Error(`checkpoint: run again, the function used ${t.name()}, which it had not used the first time.`)
+          return value
+        },
+      }
+      return withFrames([...outer, replay], () => mapTree(f(...args), leaf => (leaf instanceof Tensor ? resolve(leaf) : leaf)))
+    }
+    return tapesOf(captured).reduce((value, tape) => recordOn(tape, captured, value, again), plain)
+  }, 'checkpoint()')
+}
+
+/** A tensor and the values that it is traced over: what `apply` meets on its way down. */
+function beneath(t: Tensor): Tensor[] {
+  return t.traced ? [t, ...beneath(t.traced.value)] : [t]
+}
+
+/** The tapes that trace any of these tensors, outermost first. */
+function tapesOf(tensors: readonly Tensor[]): Tape[] {
+  const tapes = new Set<Tape>()
+  for (const t of tensors.flatMap(beneath)) if (t.traced) tapes.add(t.traced.tape)
+  return [...tapes].sort((a, b) => a.id - b.id)
+}
+
+/** One node on `tape` for the whole function; returns its value with the floating tensors traced. */
+function recordOn<Y>(tape: Tape, captured: readonly Tensor[], value: Y, again: (values: readonly Tensor[]) => Y): Y {
+  const outputs: Tensor[] = []
+  mapTree(value, leaf => { if (isFloating(leaf)) outputs.push(leaf) })
+  const slots = captured.map(t => slotOn(t, tape))
+  const traced = tape.record({
+    op: 'checkpoint',
+    parents: slots,
+    saved: captured,
+    pullback: cotangents => scope(() => {
+      const values = captured.map(t => below(t, tape))
+      const wanted = values.filter((_, i) => slots[i])
+      const rerun = (differentiated: readonly Tensor[]): unknown => {
+        let next = 0
+        const leaves: Tensor[] = []
+        mapTree(again(values.map((t, i) => (slots[i] ? differentiated[next++] : t))), leaf => { if (isFloating(leaf)) leaves.push(leaf) })
+        return leaves
+      }
+      const found = record('checkpoint()', rerun, wanted, []).pull(cotangents, true)
+      let next = 0
+      return slots.map(slot => (slot ? found[next++] : null))
+    }, 'checkpoint()'),
+  }, outputs)
+  let next = 0
+  return mapTree(value, leaf => (isFloating(leaf) ? traced[next++] : leaf))
+}
+
+function isFloating(leaf: unknown): leaf is Tensor {
+  return leaf instanceof Tensor && (leaf.dtype === 'float32' || leaf.dtype === 'float64')
+}

@@ -1,0 +1,72 @@
+/**
+ * customVjp: a function with a derivative of your own. stopGradient: a function without one.
+ *
+ * `forward` computes the output and whatever the derivative will need; `backward` returns the cotangents. The innermost
+ * transform uses the custom rule; transforms around it differentiate `forward` and `backward` as they stand, as in JAX.
+ */
+import { activeFrames, resolve, withFrames } from '../tensor/frame.ts'
+import type { Frame } from '../tensor/frame.ts'
+import { scope } from '../tensor/lifetime.ts'
+import { defineOp } from '../tensor/op.ts'
+import type { Op } from '../tensor/op.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { apply, below, innermostTape, nextTapeId } from '../tensor/trace.ts'
+import { mapTree } from '../tensor/tree.ts'
+
+/**
+ * A function of tensors with its own derivative.
+ *
+ * @param forward maps tensors to the output and the values that `backward` needs
+ * @param backward maps those values and g = ∂L/∂out to one cotangent per argument, null for none
+ * @throws where `forward` uses a traced tensor that is not an argument: its gradient would be lost
+ * @example
+ * // A step function with the gradient of the identity ("straight through").
+ * const round = customVjp((x: Tensor) => [floor(add(x, 0.5)), []], (_, g) => [g])
+ */
+export function customVjp<A extends Tensor[], S extends readonly Tensor[]>(
+  forward: (...args: A) => readonly [Tensor, S],
+  backward: (saved: S, g: Tensor) => readonly (Tensor | null)[],
+): (...args: A) => Tensor {
+  return (...args) => scope(() => {
+    const seen = args.map(resolve)
+    const tape = innermostTape(seen)
+    const outermost = tape?.id ?? 0
+    const born = nextTapeId()
+    const noCaptures: Frame = {
+      resolve(t) {
+        if (t.traced && t.traced.tape.id >= outermost && t.traced.tape.id < born) {
+          throw new Error(`customVjp: the forward function uses ${t.name()}, which is being differentiated but is not an argument; pass it in.`)
+        }
+        return t
+      },
+    }
+    const values = seen.map(t => (tape ? below(t, tape) : t)) as A
+    const [out, saved] = withFrames([...activeFrames(), noCaptures], () => forward(...values))
+    if (!tape) return out
+    const [traced] = tape.record({
+      op: 'customVjp',
+      parents: seen.map(t => (t.traced?.tape === tape ? t.traced.slot : null)),
+      saved: [...saved],
+      pullback: ([g]) => (g ? backward(saved, g) : []),
+    }, [out])
+    return traced
+  }, 'customVjp()')
+}
+
+/** stopGradient: the same values, constant to every transform. */
+export const stopGradientOp: Op<null> = defineOp<null>({
+  name: 'stopGradient',
+  view: true,
+  infer: ([x]) => x,
+  cpu: ([x], out) => { out.set(x) },
+  vjp: null,
+})
+
+/**
+ * The tree with its tensors made constants: no gradient flows into what they were computed from.
+ *
+ * @example grad((x: Tensor) => sum(mul(x, stopGradient(x))))(x)   // x, not 2x
+ */
+export function stopGradient<T>(tree: T): T {
+  return mapTree(tree, leaf => (leaf instanceof Tensor ? apply(stopGradientOp, [leaf], null) : leaf))
+}

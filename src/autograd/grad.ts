@@ -1,0 +1,83 @@
+/**
+ * grad, valueAndGrad and their relatives: a few lines each on top of `vjp`.
+ *
+ * For a function with one number as its result, the pullback of 1 is the gradient. Second derivatives are compositions:
+ * the Hessian times a vector is the gradient of ⟨∇f(x), v⟩, and costs a small multiple of f.
+ */
+import { mul, add } from '../tensor/ops/arithmetic.ts'
+import { onesLike } from '../tensor/ops/create.ts'
+import { sum } from '../tensor/ops/sum.ts'
+import { refusePromise, scope } from '../tensor/lifetime.ts'
+import { showShape, sizeOf } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { eachLeaf } from '../tensor/tree.ts'
+import { record } from './vjp.ts'
+
+/**
+ * The gradient of a scalar function with respect to argument 0, a tree of tensors; the result has the same tree.
+ *
+ * @throws where the result is not one number, where argument 0 holds integers, and for asynchronous functions
+ * @example grad((x: Tensor) => sum(mul(x, x)))(tensor([1, 2]))   // [2, 4]
+ */
+export function grad<P, A extends unknown[]>(f: (params: P, ...rest: A) => Tensor): (params: P, ...rest: A) => P {
+  return (params, ...rest) => differentiate('grad()', (p: P, ...r: A) => [refusePromise(f(p, ...r), 'grad()'), null] as const, params, rest)[1]
+}
+
+/**
+ * The value and the gradient.
+ *
+ * @example const [loss, grads] = valueAndGrad(lossOf)(params, batch)
+ */
+export function valueAndGrad<P, A extends unknown[]>(f: (params: P, ...rest: A) => Tensor): (params: P, ...rest: A) => [Tensor, P] {
+  return (params, ...rest) => {
+    const [[value], grads] = differentiate('valueAndGrad()', (p: P, ...r: A) => [refusePromise(f(p, ...r), 'valueAndGrad()'), null] as const, params, rest)
+    return [value, grads]
+  }
+}
+
+/**
+ * The same for a function that returns [scalar, anything else]; only the scalar is differentiated.
+ *
+ * @example const [[loss, finalState], grads] = valueAndGradAux((p, x) => { …; return [loss, y] as const })(params, x)
+ */
+export function valueAndGradAux<P, A extends unknown[], Aux>(
+  f: (params: P, ...rest: A) => readonly [Tensor, Aux],
+): (params: P, ...rest: A) => [readonly [Tensor, Aux], P] {
+  return (params, ...rest) => differentiate('valueAndGradAux()', f, params, rest)
+}
+
+function differentiate<P, A extends unknown[], Aux>(
+  name: string, f: (params: P, ...rest: A) => readonly [Tensor, Aux], params: P, rest: A,
+): [readonly [Tensor, Aux], P] {
+  return scope(() => {
+    const { value, pull } = record(name, f, params, rest)
+    const [y] = value
+    if (!(y instanceof Tensor) || sizeOf(y.shape) !== 1) {
+      const got = y instanceof Tensor ? `a tensor ${showShape(y.shape)}` : typeof y
+      throw new Error(`${name}: the function must return one number to be differentiated, got ${got}. Reduce it with sum or mean.`)
+    }
+    // A cotangent for y alone: the auxiliary tensors get null, which stands for zero.
+    const cotangents: (Tensor | null)[] = []
+    eachLeaf(value, leaf => { if (leaf instanceof Tensor) cotangents.push(cotangents.length === 0 ? onesLike(y) : null) })
+    return [value, pull(cotangents, true)]
+  }, name)
+}
+
+/**
+ * The Hessian of a scalar function times the tree `v`, which is like argument 0. No Hessian is formed.
+ *
+ * @example hvp((x: Tensor) => sum(pow(x, 3)), tensor([1, 2]), tensor([1, 1]))   // [6, 12]
+ */
+export function hvp<P, A extends unknown[]>(f: (params: P, ...rest: A) => Tensor, params: P, v: P, ...rest: A): P {
+  return grad((p: P) => inner(grad(f)(p, ...rest), v))(params)
+}
+
+/** ⟨a, b⟩ over two trees of tensors alike. */
+export function inner(a: unknown, b: unknown): Tensor {
+  const left: Tensor[] = []
+  const right: Tensor[] = []
+  eachLeaf(a, leaf => { if (leaf instanceof Tensor) left.push(leaf) })
+  eachLeaf(b, leaf => { if (leaf instanceof Tensor) right.push(leaf) })
+  if (left.length !== right.length || left.length === 0) throw new Error(`inner: trees of ${left.length} and ${right.length} tensors.`)
+  return left.map((x, i) => sum(mul(x, right[i]))).reduce((x, y) => add(x, y))
+}

@@ -1,0 +1,77 @@
+/**
+ * The CPU backend: typed arrays, plain loops, and a pool that hands arrays of the same size out again.
+ *
+ * The plain loops are the oracle of every other kernel, so this file runs them as they stand and does nothing clever.
+ * What it adds is memory: a rollout asks for the same few sizes thousands of times, and a freed array of exactly that
+ * size is the cheapest new one.
+ */
+import { dtypeOf, hostArray, sizeOf } from './backend.ts'
+import type { Backend, Call, CpuKernel, Data, DType, Handle, Kernel, Memory, Spec } from './backend.ts'
+
+export type CpuOptions = {
+  /** Faster kernels that replace the plain loops of the same name. */
+  overrides?: Readonly<Record<string, CpuKernel<never>>>
+  /** Freed arrays kept for reuse, at most this many bytes (default 256 MiB). */
+  poolBytes?: number
+}
+
+/**
+ * A CPU backend. Most code never calls this: tensors live on `defaultBackend` unless told otherwise.
+ *
+ * @example const oracle = cpu({ poolBytes: 0 }); tensor([1, 2], { backend: oracle })
+ */
+export function cpu(options: CpuOptions = {}): Backend {
+  const { overrides = {}, poolBytes = 256 * 2 ** 20 } = options
+  const pool = new Map<string, Data[]>()
+  let buffers = 0, bytes = 0, peakBytes = 0, pooledBytes = 0
+
+  const slot = (dtype: DType, size: number): string => `${dtype}:${size}`
+
+  function count(data: Data): Data {
+    buffers++
+    bytes += data.byteLength
+    peakBytes = Math.max(peakBytes, bytes)
+    return data
+  }
+
+  function alloc(spec: Spec): Data {
+    const size = sizeOf(spec.shape)
+    const reused = pool.get(slot(spec.dtype, size))?.pop()
+    if (reused) pooledBytes -= reused.byteLength
+    return count(reused ?? hostArray(spec.dtype, size))
+  }
+
+  function free(handle: Handle): void {
+    const data = handle as Data
+    buffers--
+    bytes -= data.byteLength
+    if (pooledBytes + data.byteLength > poolBytes) return
+    pooledBytes += data.byteLength
+    const key = slot(dtypeOf(data), data.length)
+    const list = pool.get(key)
+    if (list) list.push(data)
+    else pool.set(key, [data])
+  }
+
+  return {
+    name: 'cpu',
+    dtypes: ['float32', 'float64', 'int32', 'uint32'],
+    alloc,
+    free,
+    upload: (data: Data): Handle => count(data.slice()),
+    run<A>(kernel: Kernel<A>, call: Call<A>, inputs: readonly Handle[], out: Handle): void {
+      const run = (overrides[kernel.name] as CpuKernel<A> | undefined) ?? kernel.cpu
+      run(inputs as readonly Data[], out as Data, call)
+    },
+    read: async (handle: Handle): Promise<Data> => (handle as Data).slice(),
+    readSync: (handle: Handle): Data => (handle as Data).slice(),
+    memory: (): Memory => ({ buffers, bytes, peakBytes, pooledBytes }),
+    resetPeak(): void {
+      peakBytes = bytes
+    },
+    trim(): void {
+      pool.clear()
+      pooledBytes = 0
+    },
+  }
+}

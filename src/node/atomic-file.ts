@@ -1,0 +1,50 @@
+/**
+ * Files that are either old or new, never half-written.
+ *
+ * The bytes go to a temporary file in the same folder (a rename is atomic only within one file system), are forced to
+ * the disk, and only then take the name. The folder is forced to the disk too, since it is the folder that holds the
+ * name (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014).
+ */
+
+import { randomUUID } from 'node:crypto'
+import { open, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+/**
+ * Writes a file so that a crash at any moment leaves the old content or the new, and a failure leaves the old one and no
+ * temporary file behind. (A process killed while writing leaves its `.cellgrad-….tmp`, which can be deleted.)
+ *
+ * @throws `file: cannot write out/lizard.png (ENOENT: no such file or directory…)`; the cause is attached
+ */
+export async function writeFileAtomic(path: string, bytes: Uint8Array | string): Promise<void> {
+  const folder = dirname(path)
+  const temporary = join(folder, `.cellgrad-${randomUUID()}.tmp`)
+  try {
+    await writeAndSync(temporary, bytes)
+    await rename(temporary, path)
+    await syncFolder(folder)
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {}) // the first failure is the one to tell
+    throw new Error(`file: cannot write ${path} (${(cause as Error).message})`, { cause })
+  }
+}
+
+async function writeAndSync(path: string, bytes: Uint8Array | string): Promise<void> {
+  const file = await open(path, 'wx')
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return // Windows opens no folders; NTFS journals the rename itself
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * The loss curve as an SVG file: log10 of the loss over the iterations.
+ *
+ * The loss of an automaton jumps with every draw of rollout length and pool samples, by a factor of two and more. So the
+ * single points are drawn faintly, and the eye follows a running median, which spikes do not pull up as they pull a mean.
+ */
+
+import type { Markish } from '@observablehq/plot'
+
+/** What `lossCurveSvg` draws: `losses[i]` belongs to `iterations[i]`. */
+export interface LossCurve {
+  readonly iterations: ArrayLike<number>
+  /** Losses that are not positive and finite are left out: a logarithm has no place for them. */
+  readonly losses: ArrayLike<number>
+  readonly title?: string
+  /** Size in pixels, default 720 × 400. */
+  readonly width?: number
+  readonly height?: number
+}
+
+interface Point {
+  readonly iteration: number
+  readonly loss: number
+}
+
+/**
+ * Draws a loss curve as the text of a stand-alone SVG file, on white.
+ *
+ * The plotting library and the small DOM it draws into are loaded at the first call, so that nothing else waits for them.
+ *
+ * @throws if the lengths differ or no loss is positive and finite
+ * @example await writeFileAtomic('loss.svg', await lossCurveSvg({ iterations, losses, title: 'lizard' }))
+ */
+export async function lossCurveSvg(curve: LossCurve): Promise<string> {
+  const { title = '', width = 720, height = 400 } = curve
+  const points = positivePoints(curve)
+  const [Plot, { parseHTML }] = await Promise.all([import('@observablehq/plot'), import('linkedom')])
+  const { document } = parseHTML('<html></html>')
+
+  const { domain, ticks } = logAxis(points)
+  const svg = Plot.plot({
+    document,
+    width,
+    height,
+    marginTop: title === '' ? 34 : 62,
+    marginRight: 24,
+    marginBottom: 44,
+    marginLeft: 56,
+    style: { fontFamily: 'system-ui, sans-serif', fontSize: '12px', color: '#24292f' },
+    x: { domain: [points[0]!.iteration, points.at(-1)!.iteration] },
+    y: { type: 'log', domain },
+    marks: [
+      paper,
+      Plot.gridY({ ticks, strokeOpacity: 0.15 }),
+      Plot.axisX({ label: 'iteration', labelArrow: 'none', ticks: 6, tickFormat: wholeNumber }),
+      Plot.axisY({ label: null, ticks, tickFormat: shortNumber }),
+      dots(points),
+      Plot.lineY(runningMedian(points), { x: 'iteration', y: 'loss', stroke: '#0b3d91', strokeWidth: 2.5 }),
+      Plot.text(['loss, log scale'], { frameAnchor: 'top-left', dx: -44, dy: -22 }),
+      Plot.text([title], { frameAnchor: 'top-left', dx: -44, dy: -50, fontSize: 16, fontWeight: 'bold' }),
+    ],
+  })
+  svg.setAttribute('xmlns', svgNamespace) // implied within a page, needed in a file
+  return svg.outerHTML
+}
+
+function positivePoints({ iterations, losses }: LossCurve): Point[] {
+  if (iterations.length !== losses.length) {
+    throw new Error(`chart: got ${iterations.length} iterations but ${losses.length} losses`)
+  }
+  const points = Array.from(losses, (loss, i) => ({ iteration: iterations[i]!, loss }))
+  const positive = points.filter(({ loss }) => loss > 0 && Number.isFinite(loss))
+  if (positive.length === 0) throw new Error(`chart: none of the ${losses.length} losses is positive and finite`)
+  return positive
+}
+
+/** The median over a window of about a twenty-fifth of the run around a point, cut short at both ends; 1000 points of it. */
+function runningMedian(points: readonly Point[]): Point[] {
+  const reach = Math.round(points.length / 50)
+  const every = Math.ceil(points.length / 1000)
+  const losses = Float64Array.from(points, point => point.loss)
+  const medianAt = (i: number): number => {
+    const window = losses.slice(Math.max(0, i - reach), i + reach + 1).sort()
+    const middle = window.length >> 1
+    return window.length % 2 === 1 ? window[middle]! : (window[middle - 1]! + window[middle]!) / 2
+  }
+  return points.flatMap(({ iteration }, i) =>
+    i % every === 0 || i === points.length - 1 ? [{ iteration, loss: medianAt(i) }] : [])
+}
+
+/** A domain that starts and ends on a number 1, 2 or 5 × 10ⁿ, with ticks on those, or on the 1s alone if they are many. */
+function logAxis(points: readonly Point[]): { domain: [number, number]; ticks: number[] } {
+  const [low, high] = points.reduce(([a, b], { loss }) => [Math.min(a, loss), Math.max(b, loss)], [Infinity, 0])
+  const ladder: number[] = []
+  for (let n = Math.floor(Math.log10(low)) - 1; n <= Math.ceil(Math.log10(high)) + 1; n++) {
+    ladder.push(Number(`1e${n}`), Number(`2e${n}`), Number(`5e${n}`))
+  }
+  const first = ladder.findLastIndex(step => step <= low)
+  const last = ladder.findIndex(step => step >= high)
+  const steps = ladder.slice(first, Math.max(last, first + 1) + 1)
+  const ticks = steps.length <= 8 ? steps : steps.filter(step => ladder.indexOf(step) % 3 === 0)
+  return { domain: [steps[0]!, steps.at(-1)!], ticks }
+}
+
+function wholeNumber(x: number): string {
+  return Number.isInteger(x) ? x.toLocaleString('en-US') : ''
+}
+
+function shortNumber(x: number): string {
+  return x >= 0.01 && x < 1000 ? String(x) : x.toExponential()
+}
+
+/** A white sheet behind everything, so that the picture can also be read on a dark page. */
+const paper: Markish = (_index, _scales, _values, { width, height }, { document }) => {
+  const sheet = document.createElementNS(svgNamespace, 'rect')
+  sheet.setAttribute('width', String(width))
+  sheet.setAttribute('height', String(height))
+  sheet.setAttribute('fill', 'white')
+  return sheet
+}
+
+/** All points as one path of zero-length strokes with round caps: a sixth of the size of that many circles. */
+function dots(points: readonly Point[]): Markish {
+  return (_index, { x, y }, _values, _dimensions, { document }) => {
+    const path = document.createElementNS(svgNamespace, 'path')
+    path.setAttribute('d', points.map(p => `M${x!(p.iteration).toFixed(1)},${y!(p.loss).toFixed(1)}h0`).join(''))
+    path.setAttribute('fill', 'none')
+    path.setAttribute('stroke', '#6ea8fe')
+    path.setAttribute('stroke-opacity', '0.4')
+    path.setAttribute('stroke-width', '3')
+    path.setAttribute('stroke-linecap', 'round')
+    return path
+  }
+}
+
+const svgNamespace = 'http://www.w3.org/2000/svg'

@@ -1,0 +1,117 @@
+/**
+ * Pictures in a terminal: two pixels a character.
+ *
+ * A character cell is about twice as high as wide, so `▀` (upper half block) with the upper pixel as its foreground and
+ * the lower one as its background draws two square pixels. Without colour, a cell becomes one character of a ramp, the
+ * darker the denser, like ink on paper.
+ */
+
+import { overColour, resize } from '../nca/image.ts'
+import type { Image, Rgb } from '../nca/image.ts'
+
+/** How many colours a terminal shows: 24 bits, the 256 of xterm, or none. */
+export type ColourDepth = 'truecolor' | '256' | 'none'
+
+/** How a picture is drawn. */
+export interface HalfBlockOptions {
+  /** Most characters a line; a wider picture is shrunk. Default: as wide as the picture. */
+  readonly columns?: number
+  /** Default `'truecolor'`; see `colourDepth`. */
+  readonly colour?: ColourDepth
+  /**
+   * What shows through transparent pixels. Default white, whatever the terminal's own colour: emoji are drawn to stand
+   * on paper (the spider web is dark grey: on black it would be gone), and PNG strips and GIFs show the same.
+   */
+  readonly background?: Rgb
+}
+
+/**
+ * Draws a picture as lines of characters, without a line break at the end.
+ *
+ * @example console.log(halfBlocks(image, { columns: 40, colour: colourDepth(process.stdout, process.env) }))
+ */
+export function halfBlocks(image: Image, options: HalfBlockOptions = {}): string {
+  const { columns = image.width, colour = 'truecolor', background = [1, 1, 1] } = options
+  const { width, height, data } = overColour(shrink(image, columns), background)
+  const pixel = (x: number, y: number): Rgb =>
+    y < height ? [0, 1, 2].map(c => byte(data[4 * (y * width + x) + c]!)) as unknown as Rgb : below
+  const below = background.map(byte) as unknown as Rgb // what an odd last row lacks
+
+  const lines: string[] = []
+  for (let y = 0; y < height; y += 2) {
+    let line = ''
+    let before = ''
+    for (let x = 0; x < width; x++) {
+      const [upper, lower] = [pixel(x, y), pixel(x, y + 1)]
+      if (colour === 'none') {
+        line += shade(upper, lower)
+        continue
+      }
+      const code = `\x1b[38;${colourCode(upper, colour)};48;${colourCode(lower, colour)}m`
+      line += code === before ? '▀' : `${code}▀`
+      before = code
+    }
+    lines.push(colour === 'none' ? line : `${line}\x1b[0m`)
+  }
+  return lines.join('\n')
+}
+
+function shrink(image: Image, columns: number): Image {
+  if (image.width <= columns) return image
+  return resize(image, columns, Math.max(1, Math.round((image.height * columns) / image.width)), 'area')
+}
+
+function byte(x: number): number {
+  return Math.round(Math.min(Math.max(x, 0), 1) * 255)
+}
+
+const ramp = ' .:-=+*#%@'
+
+/** One character for two pixels, by the mean of their luma (ITU-R BT.601). */
+function shade(upper: Rgb, lower: Rgb): string {
+  const luma = ([r, g, b]: Rgb): number => (0.299 * r + 0.587 * g + 0.114 * b) / 255
+  const ink = 1 - (luma(upper) + luma(lower)) / 2
+  return ramp[Math.round(ink * (ramp.length - 1))]!
+}
+
+function colourCode([r, g, b]: Rgb, depth: 'truecolor' | '256'): string {
+  return depth === 'truecolor' ? `2;${r};${g};${b}` : `5;${xterm256([r, g, b])}`
+}
+
+const cubeLevels = [0, 95, 135, 175, 215, 255]
+
+/** The nearest of xterm's 6×6×6 cube (16 + 36r + 6g + b) and its 24 greys (232 + k, of level 8 + 10k). */
+function xterm256(colour: Rgb): number {
+  const steps = colour.map(x => nearestLevel(cubeLevels, x))
+  const cube = steps.map(step => cubeLevels[step]!)
+  const greyStep = nearestLevel(greyLevels, (colour[0] + colour[1] + colour[2]) / 3)
+  const grey = greyLevels[greyStep]!
+  const distance = (to: readonly number[]): number => colour.reduce((sum, x, c) => sum + (x - to[c]!) ** 2, 0)
+  return distance([grey, grey, grey]) < distance(cube)
+    ? 232 + greyStep
+    : 16 + 36 * steps[0]! + 6 * steps[1]! + steps[2]!
+}
+
+const greyLevels = Array.from({ length: 24 }, (_, k) => 8 + 10 * k)
+
+function nearestLevel(levels: readonly number[], x: number): number {
+  return levels.reduce((best, level, i) => (Math.abs(level - x) < Math.abs(levels[best]! - x) ? i : best), 0)
+}
+
+/**
+ * How many colours to write to a stream. What the user asks for comes first, as in Node itself: `FORCE_COLOR`
+ * (0 or false: none; 3: truecolor; anything else: 256), then `NO_COLOR` (https://no-color.org), then whether the stream
+ * is a terminal at all, and which.
+ *
+ * @example colourDepth(process.stdout, process.env)
+ */
+export function colourDepth(
+  stream: { readonly isTTY?: boolean },
+  env: Readonly<Record<string, string | undefined>>,
+): ColourDepth {
+  const forced = env['FORCE_COLOR']
+  if (forced !== undefined) return forced === '0' || forced === 'false' ? 'none' : forced === '3' ? 'truecolor' : '256'
+  if (env['NO_COLOR']) return 'none'
+  if (!stream.isTTY || env['TERM'] === 'dumb') return 'none'
+  return env['COLORTERM'] === 'truecolor' || env['COLORTERM'] === '24bit' ? 'truecolor' : '256'
+}

@@ -1,0 +1,33 @@
+/**
+ * Frames: what an operator sees when it is handed a tensor from outside.
+ *
+ * `checkpoint` runs a function twice, the second time with other tensors in the place of those the function closes over.
+ * A closure cannot be rewritten, so the substitution happens where every tensor must pass: `apply` asks the frames, the
+ * outermost first, what each of its inputs stands for. `customVjp` uses a frame to refuse captured tensors.
+ */
+import type { Tensor } from './tensor.ts'
+
+export type Frame = { resolve(t: Tensor): Tensor }
+
+let frames: readonly Frame[] = []
+
+/** The frames in force, to be restored when a function that ran under them runs again later. */
+export function activeFrames(): readonly Frame[] {
+  return frames
+}
+
+export function withFrames<T>(stack: readonly Frame[], fn: () => T): T {
+  const before = frames
+  frames = stack
+  try {
+    return fn()
+  } finally {
+    frames = before
+  }
+}
+
+/** What `t` stands for here. */
+export function resolve(t: Tensor): Tensor {
+  for (const frame of frames) t = frame.resolve(t)
+  return t
+}

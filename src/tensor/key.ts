@@ -1,0 +1,107 @@
+/**
+ * Keys: randomness as a pure function.
+ *
+ * A key is an immutable value of two 32-bit words. Nothing is ever drawn "next": every number is threefry2x32-20 (Salmon,
+ * Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011) of a key and a counter, so that draws can be
+ * repeated, made in any order, and made alike on every backend. Keys are split and folded, and tensors are drawn, with the
+ * counters that JAX uses (its "partitionable" layout):
+ *
+ *   split(key, n)_i   = threefry(key, (0, i))
+ *   foldIn(key, d)    = threefry(key, (0, d))                  both words
+ *   bits(key)_i       = x ⊕ y, (x, y) = threefry(key, (0, i))  32 bits
+ *
+ * This file is the host's part: keys, and small draws that steer a program. `random.ts` draws tensors.
+ */
+
+/** An immutable random key: two unsigned 32-bit words. */
+export type Key = readonly [number, number]
+
+const rotations = [[13, 15, 26, 6], [17, 29, 16, 24]]
+
+/**
+ * threefry2x32 with 20 rounds: an encryption of the counter (c0, c1) under the key, all unsigned 32-bit words.
+ * Every four rounds a word of the key schedule (k0, k1, k0 ⊕ k1 ⊕ 0x1bd11bda) is added.
+ */
+export function threefry(k0: number, k1: number, c0: number, c1: number): [number, number] {
+  const schedule = [k0, k1, k0 ^ k1 ^ 0x1bd11bda]
+  let x = (c0 + k0) | 0
+  let y = (c1 + k1) | 0
+  for (let group = 0; group < 5; group++) {
+    const turns = rotations[group & 1]
+    for (let i = 0; i < 4; i++) {
+      x = (x + y) | 0
+      y = (y << turns[i]) | (y >>> (32 - turns[i]))
+      y ^= x
+    }
+    x = (x + schedule[(group + 1) % 3]) | 0
+    y = (y + schedule[(group + 2) % 3] + group + 1) | 0
+  }
+  return [x >>> 0, y >>> 0]
+}
+
+/**
+ * The key of a seed, a whole number from 0 to 2^53 − 1. Its low 32 bits are the second word, as in JAX.
+ *
+ * @example key(42)   // [0, 42]
+ */
+export function key(seed: number): Key {
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new Error(`key: a seed is a whole number from 0 to 2^53 − 1, got ${seed}.`)
+  return Object.freeze([Math.floor(seed / 2 ** 32), seed >>> 0] as const)
+}
+
+/** `n` independent keys. @example const [kInit, kFire] = split(key(0)) */
+export function split(k: Key, n = 2): Key[] {
+  return Array.from({ length: n }, (_, i) => foldIn(k, i))
+}
+
+/** The key for datum `d` (a step, an index; any whole number from 0 to 2^32 − 1) under `k`. */
+export function foldIn(k: Key, d: number): Key {
+  return Object.freeze(threefry(k[0], k[1], 0, d))
+}
+
+/** 32 random bits: the draw at counter (high, low). */
+export function bitsAt(k: Key, high: number, low: number): number {
+  const [x, y] = threefry(k[0], k[1], high, low)
+  return (x ^ y) >>> 0
+}
+
+/** A uniform number in [0, 1) with 52 random bits: the draw at counter (0, i). */
+export function uniformAt(k: Key, i: number): number {
+  const [x, y] = threefry(k[0], k[1], 0, i)
+  return (x * 2 ** 20 + (y >>> 12)) / 2 ** 52
+}
+
+/**
+ * A whole number in [low, high), each equally likely up to 2^−52.
+ *
+ * @example const steps = randint(k, 64, 96)
+ */
+export function randint(k: Key, low: number, high: number): number {
+  if (!(Number.isInteger(low) && Number.isInteger(high) && low < high)) {
+    throw new Error(`randint: needs whole numbers low < high, got [${low}, ${high}).`)
+  }
+  return low + Math.floor(uniformAt(k, 0) * (high - low))
+}
+
+/** 0 … n − 1 in random order (Fisher and Yates). */
+export function permutation(k: Key, n: number): number[] {
+  return choice(k, n, n)
+}
+
+/**
+ * `count` distinct numbers out of 0 … n − 1, in random order: a draw without replacement.
+ *
+ * @throws where count > n
+ * @example const slots = choice(k, pool.length, 8)
+ */
+export function choice(k: Key, n: number, count: number): number[] {
+  if (!(count <= n)) throw new Error(`choice: cannot draw ${count} out of ${n} without replacement.`)
+  const list = Array.from({ length: n }, (_, i) => i)
+  for (let i = 0; i < count; i++) {
+    const j = i + Math.floor(uniformAt(k, i) * (n - i))
+    const x = list[i]
+    list[i] = list[j]
+    list[j] = x
+  }
+  return list.slice(0, count)
+}

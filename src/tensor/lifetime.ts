@@ -1,0 +1,135 @@
+/**
+ * Lifetimes: who owns a buffer, and when it goes back.
+ *
+ * Nobody frees a tensor by hand. Every resource counts its owners; when the last one lets go, the memory returns to the
+ * backend at once. The owners are
+ *
+ *   scopes      every transform, step, rollout and optimiser update runs in one; what it does not return, it releases
+ *   tapes       a recorded operator keeps the values that its derivative will read
+ *   views       share one storage and count on it
+ *   the user    what leaves the outermost scope is released when JavaScript collects it (see `finaliser`)
+ *
+ * The garbage collector alone would not do: it cannot see GPU memory, and `FinalizationRegistry` never runs inside a
+ * synchronous loop, which is what a rollout is. It is the backstop for eager code only.
+ */
+import { eachLeaf } from './tree.ts'
+
+/** Memory that can be given back. */
+export type Held = { drop(): void }
+
+/** Something with owners: a tensor's buffer, or a tape. */
+export abstract class Resource {
+  /** @internal How many scopes, tapes and users hold it. */
+  owners = 0
+  /** @internal The scope or user among its owners; null where only tapes hold it. */
+  home: Scope | null = null
+  /** @internal Why it can no longer be used, as the end of a sentence. */
+  gone: string | null = null
+  /** @internal What to give back. It must not refer to this object, or the finaliser could never run. */
+  abstract readonly held: Held | null
+}
+
+export type Scope = { readonly name: string; readonly owned: Resource[]; readonly parent: Scope | null }
+
+/** Stands for the user, who owns what leaves the outermost scope. */
+const user: Scope = { name: 'the program', owned: [], parent: null }
+
+let current: Scope = user
+
+const finaliser = new FinalizationRegistry<Held>(held => held.drop())
+
+/** One more owner. */
+export function retain(r: Resource): void {
+  r.owners++
+}
+
+/** One owner less; the last one gives the memory back. `why` completes "tensor x …" in the message of a late use. */
+export function release(r: Resource, why: string): void {
+  if (--r.owners > 0) return
+  finaliser.unregister(r)
+  r.held?.drop()
+  r.gone = why
+}
+
+/** Makes the running scope an owner, or the user where no scope is open. Nothing happens where it has a home already. */
+export function adopt(r: Resource): void {
+  if (r.home) return
+  r.owners++
+  r.home = current
+  if (current !== user) current.owned.push(r)
+  else if (r.held) finaliser.register(r, r.held, r)
+}
+
+/** Ends the ownership that `adopt` began. */
+export function disown(r: Resource, why: string): void {
+  r.home = null
+  release(r, why)
+}
+
+/** The resources that the leaves of a tree carry as `leaf.resource`: tensors and pullbacks do. */
+export function resourcesIn(tree: unknown): Set<Resource> {
+  const found = new Set<Resource>()
+  eachLeaf(tree, leaf => {
+    if ((typeof leaf === 'object' || typeof leaf === 'function') && leaf !== null && 'resource' in leaf
+      && leaf.resource instanceof Resource) found.add(leaf.resource)
+  })
+  return found
+}
+
+export function openScope(name: string): Scope {
+  current = { name, owned: [], parent: current }
+  return current
+}
+
+/** Closes the running scope: what is in `kept` goes to the scope around it, the rest is released. */
+export function closeScope(scope: Scope, kept: ReadonlySet<Resource>): void {
+  if (current !== scope || !scope.parent) throw new Error(`${scope.name}: scopes must close in the reverse of the order they opened in.`)
+  current = scope.parent
+  for (const r of scope.owned) {
+    if (r.home !== scope) continue
+    if (kept.has(r)) {
+      r.owners--
+      r.home = null
+      adopt(r)
+    } else disown(r, `was released when ${scope.name} returned; ${scope.name === 'scope()' ? 'return it' : 'return it as aux'} to keep it`)
+  }
+}
+
+/**
+ * Runs `fn` and releases every tensor it made, except those in the tree it returns.
+ *
+ * Transforms, `step`, `rollout` and optimiser updates are scopes already; use it for long eager computations of your own.
+ * Only arrays and plain objects are searched for tensors: a result in a Map or in a class instance is released too.
+ * Throws where `fn` returns a Promise: a scope cannot span an `await`.
+ *
+ * @example const y = scope(() => mul(add(x, 1), 2))   // the sum is gone, the product stays
+ */
+export function scope<T>(fn: () => T, name = 'scope()'): T {
+  const opened = openScope(name)
+  let kept: ReadonlySet<Resource> = new Set()
+  try {
+    const result = refusePromise(fn(), name)
+    kept = resourcesIn(result)
+    return result
+  } finally {
+    closeScope(opened, kept)
+  }
+}
+
+/** Asynchronous functions cannot be traced: their tail would run when the trace and its memory are gone. */
+export function refusePromise<T>(result: T, name: string): T {
+  if (result instanceof Promise) {
+    throw new TypeError(`${name}: the function returned a Promise. It must be synchronous: what it computes after an await would be `
+      + 'neither recorded nor released. Await data outside and pass it in.')
+  }
+  return result
+}
+
+/**
+ * Releases what `old` holds and `kept` does not. A training loop replaces its state thousands of times without giving the
+ * garbage collector a chance to run; it calls this for the state that it has superseded.
+ */
+export function supersede(old: unknown, kept: unknown, why: string): void {
+  const keep = resourcesIn(kept)
+  for (const r of resourcesIn(old)) if (!keep.has(r) && r.home === current && r.gone === null) disown(r, why)
+}

@@ -1,0 +1,86 @@
+/**
+ * Arithmetic, element by element, with broadcasting. Either operand may be a number.
+ *
+ * Where a function has a kink (maximum, minimum), the derivative follows the branch that was taken; on a tie it goes to the
+ * first operand, so that g is sent to exactly one place.
+ */
+import type { Op } from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+import { greater, greaterEqual, where } from './compare.ts'
+import { binary, operands, unary } from './elementwise.ts'
+import type { Operand } from './elementwise.ts'
+
+/** add: a + b. Both derivatives are 1. */
+export const addOp: Op<null> = binary('add', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = a[i * s] + b[i * t] }, [
+  { uses: [], grad: g => g },
+  { uses: [], grad: g => g },
+])
+
+/** sub: a − b. */
+export const subOp: Op<null> = binary('sub', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = a[i * s] - b[i * t] }, [
+  { uses: [], grad: g => g },
+  { uses: [], grad: g => neg(g) },
+])
+
+/** mul: a · b. ∂/∂a = b, ∂/∂b = a. */
+export const mulOp: Op<null> = binary('mul', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = a[i * s] * b[i * t] }, [
+  { uses: [1], grad: (g, { inputs: [, b] }) => mul(g, b) },
+  { uses: [0], grad: (g, { inputs: [a] }) => mul(g, a) },
+])
+
+/** div: a / b. ∂/∂a = 1/b, ∂/∂b = −a/b² = −out/b. */
+export const divOp: Op<null> = binary('div', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = a[i * s] / b[i * t] }, [
+  { uses: [1], grad: (g, { inputs: [, b] }) => div(g, b) },
+  { uses: [0, 1], grad: (g, { inputs: [a, b] }) => neg(div(div(mul(g, a), b), b)) },
+])
+
+/** maximum: the greater of a and b, a on a tie. */
+export const maximumOp: Op<null> = binary('maximum', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = Math.max(a[i * s], b[i * t]) }, [
+  { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greaterEqual(a, b), g, 0) },
+  { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greaterEqual(a, b), 0, g) },
+])
+
+/** minimum: the smaller of a and b, a on a tie. */
+export const minimumOp: Op<null> = binary('minimum', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = Math.min(a[i * s], b[i * t]) }, [
+  { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greaterEqual(b, a), g, 0) },
+  { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greater(a, b), g, 0) },
+])
+
+/** neg: −x. */
+export const negOp: Op<null> = unary('neg', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = -x[i] }, { uses: [], grad: g => neg(g) })
+
+/** a + b. Operands broadcast; one may be a number. */
+export function add(a: Operand, b: Operand): Tensor {
+  return apply(addOp, operands('add', a, b), null)
+}
+
+/** a − b. */
+export function sub(a: Operand, b: Operand): Tensor {
+  return apply(subOp, operands('sub', a, b), null)
+}
+
+/** a · b, element by element. */
+export function mul(a: Operand, b: Operand): Tensor {
+  return apply(mulOp, operands('mul', a, b), null)
+}
+
+/** a / b. */
+export function div(a: Operand, b: Operand): Tensor {
+  return apply(divOp, operands('div', a, b), null)
+}
+
+/** The greater of a and b; the gradient goes to the greater one, on a tie to a. */
+export function maximum(a: Operand, b: Operand): Tensor {
+  return apply(maximumOp, operands('maximum', a, b), null)
+}
+
+/** The smaller of a and b; the gradient goes to the smaller one, on a tie to a. */
+export function minimum(a: Operand, b: Operand): Tensor {
+  return apply(minimumOp, operands('minimum', a, b), null)
+}
+
+/** −x. */
+export function neg(x: Tensor): Tensor {
+  return apply(negOp, [x], null)
+}

@@ -1,0 +1,117 @@
+/**
+ * Comparisons, logic and selection. Masks are uint32, 0 or 1; any number but 0 counts as true.
+ *
+ * Comparisons have no derivative: their output is a constant to every transform. Masking is a selection, not a product,
+ * so that a NaN in a masked cell does not survive as 0·NaN.
+ *
+ *   where    out = a where c ≠ 0, else b     ∂L/∂a = where(c, g, 0)     ∂L/∂b = where(c, 0, g)
+ */
+import type { DType } from '../../backends/backend.ts'
+import { defineOp, refuse, sameDtype } from '../op.ts'
+import type { Op } from '../op.ts'
+import { broadcastShapes } from '../shape.ts'
+import { Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+import { full } from './create.ts'
+import { binary, flat, operands, unary } from './elementwise.ts'
+import type { Operand } from './elementwise.ts'
+import { sumTo } from './sum.ts'
+
+export const greaterOp: Op<null> = binary('greater', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] > b[i * t]) }, null, 'uint32')
+export const greaterEqualOp: Op<null> = binary('greaterEqual', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] >= b[i * t]) }, null, 'uint32')
+export const equalOp: Op<null> = binary('equal', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] === b[i * t]) }, null, 'uint32')
+export const notEqualOp: Op<null> = binary('notEqual', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] !== b[i * t]) }, null, 'uint32')
+export const andOp: Op<null> = binary('and', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] !== 0 && b[i * t] !== 0) }, null, 'uint32')
+export const orOp: Op<null> = binary('or', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] !== 0 || b[i * t] !== 0) }, null, 'uint32')
+export const notOp: Op<null> = unary('not', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = +(x[i] === 0) }, null, 'uint32')
+
+/** where(c, a, b) */
+export const whereOp: Op<null> = defineOp<null>({
+  name: 'where',
+  infer: ([c, a, b]) => {
+    sameDtype('where', { a, b })
+    const branches = broadcastShapes(a.shape, b.shape)
+    const shape = branches && broadcastShapes(c.shape, branches)
+    if (!shape) refuse('where', 'shapes do not broadcast', { condition: c, a, b })
+    return { shape, dtype: a.dtype }
+  },
+  cpu: ([c, a, b], out, { inputs, out: { shape } }) => {
+    const [[x, r], [y, s], [z, t]] = [c, a, b].map((data, i) => flat(data, inputs[i].shape, shape))
+    for (let i = 0; i < out.length; i++) out[i] = x[i * r] !== 0 ? y[i * s] : z[i * t]
+  },
+  vjp: [
+    null,
+    { uses: [0], grad: (g, { inputs: [c, a] }) => sumTo(where(c, g, 0), a.shape) },
+    { uses: [0], grad: (g, { inputs: [c, , b] }) => sumTo(where(c, 0, g), b.shape) },
+  ],
+})
+
+/** cast: the same numbers in another type; between floating types the derivative casts back. Fractions are cut off. */
+export const castOp: Op<{ dtype: DType }> = defineOp<{ dtype: DType }>({
+  name: 'cast',
+  infer: ([x], { dtype }) => ({ shape: x.shape, dtype }),
+  cpu: ([x], out) => { out.set(x) },
+  vjp: [{ uses: [], grad: (g, { inputs: [x] }) => cast(g, x.dtype) }],
+})
+
+/** a > b as a mask. Operands broadcast; one may be a number. */
+export function greater(a: Operand, b: Operand): Tensor {
+  return apply(greaterOp, operands('greater', a, b), null)
+}
+
+/** a ≥ b as a mask. */
+export function greaterEqual(a: Operand, b: Operand): Tensor {
+  return apply(greaterEqualOp, operands('greaterEqual', a, b), null)
+}
+
+/** a < b as a mask. */
+export function less(a: Operand, b: Operand): Tensor {
+  return greater(b, a)
+}
+
+/** a ≤ b as a mask. */
+export function lessEqual(a: Operand, b: Operand): Tensor {
+  return greaterEqual(b, a)
+}
+
+/** a = b as a mask. */
+export function equal(a: Operand, b: Operand): Tensor {
+  return apply(equalOp, operands('equal', a, b), null)
+}
+
+/** a ≠ b as a mask. NaN differs from everything, itself included. */
+export function notEqual(a: Operand, b: Operand): Tensor {
+  return apply(notEqualOp, operands('notEqual', a, b), null)
+}
+
+/** Both masks. */
+export function and(a: Tensor, b: Tensor): Tensor {
+  return apply(andOp, [a, b], null)
+}
+
+/** Either mask. */
+export function or(a: Tensor, b: Tensor): Tensor {
+  return apply(orOp, [a, b], null)
+}
+
+/** The opposite mask. */
+export function not(a: Tensor): Tensor {
+  return apply(notOp, [a], null)
+}
+
+/**
+ * `a` where the condition is not 0, else `b`; all three broadcast. What is not selected does not reach the result, not even
+ * as a NaN, in value or gradient.
+ *
+ * @example where(greater(x, 0.1), x, 0)
+ */
+export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  const like = a instanceof Tensor ? a : b instanceof Tensor ? b : full([], 0, { backend: condition.backend })
+  const branch = (x: Operand): Tensor => (x instanceof Tensor ? x : full([], x, { like }))
+  return apply(whereOp, [condition, branch(a), branch(b)], null)
+}
+
+/** The same numbers in another element type. */
+export function cast(x: Tensor, dtype: DType): Tensor {
+  return x.dtype === dtype ? x : apply(castOp, [x], { dtype })
+}

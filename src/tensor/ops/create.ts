@@ -1,0 +1,64 @@
+/**
+ * Tensors that are computed from nothing: constants and counters.
+ */
+import type { DType } from '../../backends/backend.ts'
+import { defineOp } from '../op.ts'
+import type { Op } from '../op.ts'
+import { place } from '../tensor.ts'
+import type { Placement, Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+import type { Shape } from '../shape.ts'
+
+type Made = { readonly shape: Shape; readonly dtype: DType }
+
+/** full: out_i = value. */
+export const fullOp: Op<Made> = defineOp<Made>({
+  name: 'full',
+  infer: (_, made) => made,
+  cpu: (_, out, { scalars: [value] }) => { out.fill(value) },
+  vjp: null,
+})
+
+/** iota: out_i = i, the position in row-major order. */
+export const iotaOp: Op<Made> = defineOp<Made>({
+  name: 'iota',
+  infer: (_, made) => made,
+  cpu: (_, out) => { for (let i = 0; i < out.length; i++) out[i] = i },
+  vjp: null,
+})
+
+/**
+ * A tensor of one repeated value.
+ *
+ * @example full([8, 72, 72, 16], 0.5)
+ */
+export function full(shape: Shape, value: number, placement: Placement = {}): Tensor {
+  const { dtype, backend } = place(placement, 'full')
+  return apply(fullOp, [], { shape, dtype }, [value], backend)
+}
+
+/** Zeros; float32 on the default backend unless `placement` says otherwise. */
+export function zeros(shape: Shape, placement: Placement = {}): Tensor {
+  return full(shape, 0, placement)
+}
+
+/** Ones; float32 on the default backend unless `placement` says otherwise. */
+export function ones(shape: Shape, placement: Placement = {}): Tensor {
+  return full(shape, 1, placement)
+}
+
+/** Zeros of the shape, type and backend of `x`. */
+export function zerosLike(x: Tensor): Tensor {
+  return full(x.shape, 0, { like: x })
+}
+
+/** Ones of the shape, type and backend of `x`. */
+export function onesLike(x: Tensor): Tensor {
+  return full(x.shape, 1, { like: x })
+}
+
+/** 0, 1, …, n − 1 as a vector `[n]`; int32 unless told otherwise. */
+export function range(n: number, placement: Placement = {}): Tensor {
+  const { dtype, backend } = place({ ...placement, dtype: placement.dtype ?? 'int32' }, 'range')
+  return apply(iotaOp, [], { shape: [n], dtype }, [], backend)
+}

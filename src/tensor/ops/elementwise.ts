@@ -1,0 +1,76 @@
+/**
+ * What element-wise operators have in common: broadcasting, and the loop.
+ *
+ * An operator supplies a loop over flat arrays and its derivative; `unary` and `binary` do the rest. Each operator writes
+ * its own one-line loop, because a loop that calls a different function for every operator cannot be compiled well.
+ */
+import type { Data, DType } from '../../backends/backend.ts'
+import { dtypeOf, hostArray } from '../../backends/backend.ts'
+import { defineOp, refuse, sameDtype } from '../op.ts'
+import type { Op, Rule, Saved } from '../op.ts'
+import { broadcastShapes, sameShape, sizeOf } from '../shape.ts'
+import type { Shape } from '../shape.ts'
+import { Tensor } from '../tensor.ts'
+import { full } from './create.ts'
+import { eachRow, sumTo } from './sum.ts'
+
+/** A tensor or a number; numbers take the type and the backend of the other operand. */
+export type Operand = Tensor | number
+
+/** Number operands as tensors of rank 0, like the first tensor among the operands. */
+export function operands(op: string, ...list: Operand[]): Tensor[] {
+  const like = list.find(x => x instanceof Tensor)
+  if (!like) refuse(op, 'at least one operand must be a tensor')
+  return list.map(x => (x instanceof Tensor ? x : full([], x, { like })))
+}
+
+/** Computes out_i from x_i; `scalars` are those of the call. */
+export type UnaryLoop = (out: Data, x: Data, scalars: readonly number[]) => void
+
+/** Computes out_i from a_{i·s} and b_{i·t}: a stride of 0 repeats one number. */
+export type BinaryLoop = (out: Data, a: Data, s: number, b: Data, t: number) => void
+
+/** An operator of one operand. */
+export function unary(name: string, loop: UnaryLoop, rule: Rule<null> | null, dtype?: DType): Op<null> {
+  return defineOp<null>({
+    name,
+    infer: ([x]) => ({ shape: x.shape, dtype: dtype ?? x.dtype }),
+    cpu: ([x], out, { scalars }) => loop(out, x, scalars),
+    vjp: rule && [rule],
+  })
+}
+
+/**
+ * An operator of two operands that broadcast. The rules return the derivative in the shape of the output; summing it to
+ * the shape of the operand happens here. `dtype` is that of the output where it is not that of the operands.
+ */
+export function binary(name: string, loop: BinaryLoop, rules: readonly [Rule<null>, Rule<null>] | null, dtype?: DType): Op<null> {
+  const summed = (rule: Rule<null>, i: number): Rule<null> => ({
+    uses: rule.uses,
+    grad: (g: Tensor, saved: Saved<null>): Tensor => sumTo(rule.grad(g, saved), saved.inputs[i].shape),
+  })
+  return defineOp<null>({
+    name,
+    infer: ([a, b]) => {
+      sameDtype(name, { a, b })
+      const shape = broadcastShapes(a.shape, b.shape)
+      if (!shape) refuse(name, 'shapes do not broadcast', { a, b })
+      return { shape, dtype: dtype ?? a.dtype }
+    },
+    cpu: ([a, b], out, { inputs: [sa, sb], out: { shape } }) => {
+      loop(out, ...flat(a, sa.shape, shape), ...flat(b, sb.shape, shape))
+    },
+    vjp: rules && [summed(rules[0], 0), summed(rules[1], 1)],
+  })
+}
+
+/** An operand as a flat array and the stride at which to read it; repeated rows are written out. */
+export function flat(x: Data, shape: Shape, to: Shape): [Data, number] {
+  if (x.length === 1) return [x, 0]
+  if (sameShape(shape, to) || x.length === sizeOf(to)) return [x, 1]
+  const copy = hostArray(dtypeOf(x), sizeOf(to))
+  eachRow(to, shape, (i, j, stride, n) => {
+    for (let k = 0; k < n; k++) copy[i + k] = x[j + k * stride]
+  })
+  return [copy, 1]
+}

@@ -1,0 +1,150 @@
+/**
+ * Elementary functions, element by element.
+ *
+ * Derivatives are written with the output where that is cheaper (exp, tanh, sigmoid). At a kink the derivative is that of
+ * the flat side: relu'(0) = 0, |x|' at 0 is 0; inside and at the bounds, clamp passes g on.
+ */
+import { floating } from '../op.ts'
+import type { Op } from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+import { div, maximum, minimum, mul, sub } from './arithmetic.ts'
+import { equal, greater, where } from './compare.ts'
+import { binary, operands, unary } from './elementwise.ts'
+import type { Operand } from './elementwise.ts'
+
+/** exp: e^x, its own derivative. */
+export const expOp: Op<null> = unary('exp', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.exp(x[i]) },
+  { uses: ['out'], grad: (g, { out }) => mul(g, out) })
+
+/** log: ln x; derivative 1/x. */
+export const logOp: Op<null> = unary('log', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.log(x[i]) },
+  { uses: [0], grad: (g, { inputs: [x] }) => div(g, x) })
+
+/** sqrt: √x; derivative 1/(2√x). */
+export const sqrtOp: Op<null> = unary('sqrt', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.sqrt(x[i]) },
+  { uses: ['out'], grad: (g, { out }) => div(g, mul(2, out)) })
+
+/** sin: derivative cos. */
+export const sinOp: Op<null> = unary('sin', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.sin(x[i]) },
+  { uses: [0], grad: (g, { inputs: [x] }) => mul(g, cos(x)) })
+
+/** cos: derivative −sin. */
+export const cosOp: Op<null> = unary('cos', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.cos(x[i]) },
+  { uses: [0], grad: (g, { inputs: [x] }) => mul(mul(-1, g), sin(x)) })
+
+/** tanh: derivative 1 − tanh². */
+export const tanhOp: Op<null> = unary('tanh', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.tanh(x[i]) },
+  { uses: ['out'], grad: (g, { out }) => mul(g, sub(1, mul(out, out))) })
+
+/** sigmoid: σ(x) = 1/(1 + e^−x); derivative σ(1 − σ). */
+export const sigmoidOp: Op<null> = unary('sigmoid', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = 1 / (1 + Math.exp(-x[i])) },
+  { uses: ['out'], grad: (g, { out }) => mul(g, mul(out, sub(1, out))) })
+
+/** abs: |x|; derivative sign x. */
+export const absOp: Op<null> = unary('abs', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.abs(x[i]) },
+  { uses: [0], grad: (g, { inputs: [x] }) => mul(g, sign(x)) })
+
+/** sign: −1, 0 or 1; constant wherever it has a derivative. */
+export const signOp: Op<null> = unary('sign', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.sign(x[i]) }, null)
+
+/** floor: the greatest integer that is not above x; constant wherever it has a derivative. */
+export const floorOp: Op<null> = unary('floor', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.floor(x[i]) }, null)
+
+/** relu: max(x, 0); a NaN stays one. */
+export const reluOp: Op<null> = unary('relu', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = x[i] <= 0 ? 0 : x[i] },
+  { uses: ['out'], grad: (g, { out }) => where(greater(out, 0), g, 0) })
+
+/** leakyRelu: x where x > 0, else slope·x. scalars: [slope]. */
+export const leakyReluOp: Op<null> = unary('leakyRelu', (o, x, [slope]) => { for (let i = 0; i < o.length; i++) o[i] = x[i] > 0 ? x[i] : slope * x[i] },
+  { uses: [0], grad: (g, { inputs: [x], scalars: [slope] }) => where(greater(x, 0), g, mul(slope, g)) })
+
+/** pow: a^b. ∂/∂a = b·a^(b−1), and 0 for b = 0; ∂/∂b = a^b·log a, and 0 for a = 0 (the limit for b > 0). */
+export const powOp: Op<null> = binary('pow', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = a[i * s] ** b[i * t] }, [
+  { uses: [0, 1], grad: (g, { inputs: [a, b] }) => mul(g, where(equal(b, 0), 0, mul(b, pow(a, sub(b, 1))))) },
+  { uses: [0, 1], grad: (g, { inputs: [a, b] }) => mul(g, where(equal(a, 0), 0, mul(pow(a, b), log(where(equal(a, 0), 1, a))))) },
+])
+
+/** e^x. */
+export function exp(x: Tensor): Tensor {
+  floating('exp', 'x', x)
+  return apply(expOp, [x], null)
+}
+
+/** Natural logarithm; −∞ at 0, NaN below. */
+export function log(x: Tensor): Tensor {
+  floating('log', 'x', x)
+  return apply(logOp, [x], null)
+}
+
+/** Square root; NaN below 0. The gradient at 0 is infinite. */
+export function sqrt(x: Tensor): Tensor {
+  floating('sqrt', 'x', x)
+  return apply(sqrtOp, [x], null)
+}
+
+/** x². */
+export function square(x: Tensor): Tensor {
+  return mul(x, x)
+}
+
+/** Sine of x in radians. */
+export function sin(x: Tensor): Tensor {
+  floating('sin', 'x', x)
+  return apply(sinOp, [x], null)
+}
+
+/** Cosine of x in radians. */
+export function cos(x: Tensor): Tensor {
+  floating('cos', 'x', x)
+  return apply(cosOp, [x], null)
+}
+
+/** Hyperbolic tangent, within (−1, 1). */
+export function tanh(x: Tensor): Tensor {
+  floating('tanh', 'x', x)
+  return apply(tanhOp, [x], null)
+}
+
+/** The logistic function 1/(1 + e^−x), within (0, 1). */
+export function sigmoid(x: Tensor): Tensor {
+  floating('sigmoid', 'x', x)
+  return apply(sigmoidOp, [x], null)
+}
+
+/** a to the power b. NaN for negative a and a fractional b. */
+export function pow(a: Operand, b: Operand): Tensor {
+  return apply(powOp, operands('pow', a, b), null)
+}
+
+/** |x|; the gradient at 0 is 0. */
+export function abs(x: Tensor): Tensor {
+  return apply(absOp, [x], null)
+}
+
+/** −1, 0 or 1. No gradient passes. */
+export function sign(x: Tensor): Tensor {
+  return apply(signOp, [x], null)
+}
+
+/** The greatest integer not above x. No gradient passes. */
+export function floor(x: Tensor): Tensor {
+  return apply(floorOp, [x], null)
+}
+
+/** max(x, 0); the gradient at 0 is 0. */
+export function relu(x: Tensor): Tensor {
+  return apply(reluOp, [x], null)
+}
+
+/** x where positive, else slope·x (default 0.2, NCAtorch's); the gradient at 0 is `slope`. */
+export function leakyRelu(x: Tensor, slope = 0.2): Tensor {
+  floating('leakyRelu', 'x', x)
+  return apply(leakyReluOp, [x], null, [slope])
+}
+
+/** x bounded to [low, high]; inside and at the bounds the gradient passes, outside it is 0. */
+export function clamp(x: Tensor, low: number, high: number): Tensor {
+  if (!(low <= high)) throw new Error(`clamp: the lower bound ${low} is above the upper bound ${high}.`)
+  return minimum(maximum(x, low), high)
+}

@@ -1,0 +1,136 @@
+/**
+ * sum and broadcastTo, adjoint to each other, and reshape, its own adjoint.
+ *
+ *   sum          out_j = Σ_i x_{ij}      ⟨sum x, g⟩ = ⟨x, broadcastTo g⟩
+ *   broadcastTo  out_{ij} = x_j          ⟨broadcastTo x, g⟩ = ⟨x, sum g⟩
+ *   reshape      the same numbers        ⟨reshape x, g⟩ = ⟨x, reshape g⟩
+ *
+ * Every derivative of an operator that broadcasts ends in `sumTo`, so these three stand at the bottom of the rest.
+ */
+import { defineOp, refuse } from '../op.ts'
+import type { Op } from '../op.ts'
+import { broadcastShapes, broadcastStrides, normalizeAxes, sameShape, showShape, sizeOf } from '../shape.ts'
+import type { Shape } from '../shape.ts'
+import type { Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+
+/** sum over `axes`, which stay as axes of size 1. */
+export const sumOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly number[] }>({
+  name: 'sum',
+  infer: ([x], { axes }) => ({ shape: x.shape.map((n, i) => (axes.includes(i) ? 1 : n)), dtype: x.dtype }),
+  cpu: ([x], out, { inputs: [{ shape }], out: { shape: outShape } }) => {
+    out.fill(0)
+    // Long sums are accumulated in double precision; float32 running sums would lose digits.
+    const total = out instanceof Float32Array ? new Float64Array(out.length) : out
+    eachRow(shape, outShape, (i, j, stride, n) => {
+      for (let k = 0; k < n; k++) total[j + k * stride] += x[i + k]
+    })
+    if (total !== out) out.set(total)
+  },
+  vjp: [{ uses: [], grad: (g, { inputs: [x] }) => broadcastTo(g, x.shape) }],
+})
+
+/** broadcastTo: NumPy's rule. */
+export const broadcastToOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
+  name: 'broadcastTo',
+  infer: ([x], { shape }) => {
+    const joint = broadcastShapes(x.shape, shape)
+    if (!joint || !sameShape(joint, shape)) refuse('broadcastTo', `cannot repeat ${showShape(x.shape)} to ${showShape(shape)}`)
+    return { shape, dtype: x.dtype }
+  },
+  cpu: ([x], out, { inputs: [{ shape }], out: { shape: outShape } }) => {
+    eachRow(outShape, shape, (i, j, stride, n) => {
+      for (let k = 0; k < n; k++) out[i + k] = x[j + k * stride]
+    })
+  },
+  vjp: [{ uses: [], grad: (g, { inputs: [x] }) => sumTo(g, x.shape) }],
+})
+
+/** reshape: a view. */
+export const reshapeOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
+  name: 'reshape',
+  view: true,
+  infer: ([x], { shape }) => {
+    if (sizeOf(shape) !== sizeOf(x.shape)) {
+      refuse('reshape', `${showShape(x.shape)} has ${sizeOf(x.shape)} elements, ${showShape(shape)} has ${sizeOf(shape)}`)
+    }
+    return { shape, dtype: x.dtype }
+  },
+  cpu: ([x], out) => { out.set(x) },
+  vjp: [{ uses: [], grad: (g, { inputs: [x] }) => reshape(g, x.shape) }],
+})
+
+/**
+ * Walks `big` in rows: calls `row(i, j, stride, n)` for n positions i, i+1, … of `big`, which broadcast from the positions
+ * j, j+stride, … of `small`. Axes that can be walked as one are joined, so that rows are as long as possible.
+ */
+export function eachRow(big: Shape, small: Shape, row: (i: number, j: number, stride: number, n: number) => void): void {
+  const sizes: number[] = []
+  const strides: number[] = []
+  broadcastStrides(small, big).forEach((stride, axis) => {
+    const last = sizes.length - 1
+    if (last >= 0 && strides[last] === stride * big[axis]) {
+      sizes[last] *= big[axis]
+      strides[last] = stride
+    } else {
+      sizes.push(big[axis])
+      strides.push(stride)
+    }
+  })
+  const n = sizes.pop() ?? 1
+  const stride = strides.pop() ?? 0
+  const size = sizeOf(big)
+  const at = sizes.map(() => 0)
+  let j = 0
+  for (let i = 0; i < size; i += n) {
+    row(i, j, stride, n)
+    for (let axis = sizes.length - 1; axis >= 0; axis--) {
+      j += strides[axis]
+      if (++at[axis] < sizes[axis]) break
+      j -= strides[axis] * sizes[axis]
+      at[axis] = 0
+    }
+  }
+}
+
+export type ReduceOptions = {
+  /** Keep reduced axes with size 1. */
+  keepDims?: boolean
+}
+
+/** The shape of a reduction's result, from the shape in which reduced axes have size 1. */
+export function dropAxes(x: Tensor, axes: readonly number[], keepDims = false): Tensor {
+  return keepDims || axes.length === 0 ? x : reshape(x, x.shape.filter((_, i) => !axes.includes(i)))
+}
+
+/**
+ * Sum over the given axes, all by default. Float32 sums are accumulated in double precision.
+ *
+ * @example sum(x)                              // []
+ * @example sum(x, [1, 2])                      // [b,h,w,c] → [b,c]
+ * @example sum(x, -1, { keepDims: true })      // [b,h,w,c] → [b,h,w,1]
+ */
+export function sum(x: Tensor, axes?: number | readonly number[], { keepDims }: ReduceOptions = {}): Tensor {
+  const list = normalizeAxes('sum', axes, x.shape.length)
+  return dropAxes(apply(sumOp, [x], { axes: list }), list, keepDims)
+}
+
+/** Repeats axes of size 1 and missing leading axes until `x` has `shape`. Throws where it cannot. */
+export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  return sameShape(x.shape, shape) ? x : apply(broadcastToOp, [x], { shape })
+}
+
+/** The same numbers in another shape; shares memory. One size may be −1 and is worked out. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  const known = shape.reduce((product, n) => (n === -1 ? product : product * n), 1)
+  const full = shape.map(n => (n === -1 ? sizeOf(x.shape) / known : n))
+  return sameShape(x.shape, full) ? x : apply(reshapeOp, [x], { shape: full })
+}
+
+/** Sums what was repeated until `g` has `shape` again: the adjoint of `broadcastTo`. */
+export function sumTo(g: Tensor, shape: Shape): Tensor {
+  if (sameShape(g.shape, shape)) return g
+  const missing = g.shape.length - shape.length
+  const axes = g.shape.flatMap((n, i) => (i < missing || (shape[i - missing] === 1 && n !== 1) ? [i] : []))
+  return reshape(sum(g, axes, { keepDims: true }), shape)
+}

@@ -1,0 +1,127 @@
+/**
+ * Random tensors: counter-based draws, element i from counter i (JAX's partitionable threefry layout).
+ *
+ *   bits        x ⊕ y of threefry(key, (0, i))
+ *   uniform     float32: the upper 23 bits as the mantissa of a number in [1, 2), less 1; float64: 52 bits of (x, y)
+ *   normal      √2·erf⁻¹(u), u the middle of one of 2³² equal parts of (−1, 1)
+ *   fire        the draw at counter (sample, cell), compared with p·2³² as an integer
+ *
+ * The fire mask of a cell therefore depends on its key, its sample and its place only: not on the size of the batch, the
+ * number of threads, the backend or the element type, and a recomputed step replays it exactly.
+ */
+import type { DType } from '../backends/backend.ts'
+import { add, mul } from './ops/arithmetic.ts'
+import { less } from './ops/compare.ts'
+import { defineOp, refuse } from './op.ts'
+import type { Op } from './op.ts'
+import { sizeOf } from './shape.ts'
+import type { Shape } from './shape.ts'
+import { place } from './tensor.ts'
+import type { Placement, Tensor } from './tensor.ts'
+import { apply } from './trace.ts'
+import { bitsAt, threefry } from './key.ts'
+import type { Key } from './key.ts'
+
+type Drawn = { readonly shape: Shape; readonly dtype: DType }
+
+/** bits: scalars [k0, k1]. */
+export const bitsOp: Op<Drawn> = defineOp<Drawn>({
+  name: 'bits',
+  infer: (_, drawn) => drawn,
+  cpu: (_, out, { scalars: [k0, k1] }) => { for (let i = 0; i < out.length; i++) out[i] = bitsAt([k0, k1], 0, i) },
+  vjp: null,
+})
+
+/** uniform in [0, 1): scalars [k0, k1]. */
+export const uniformOp: Op<Drawn> = defineOp<Drawn>({
+  name: 'uniform',
+  infer: (_, drawn) => drawn,
+  cpu: (_, out, { scalars: [k0, k1] }) => {
+    const double = out instanceof Float64Array
+    for (let i = 0; i < out.length; i++) {
+      const [x, y] = threefry(k0, k1, 0, i)
+      out[i] = double ? (x * 2 ** 20 + (y >>> 12)) / 2 ** 52 : ((x ^ y) >>> 9) / 2 ** 23
+    }
+  },
+  vjp: null,
+})
+
+/** fire [b,h,w]: 1 where the draw at (sample, cell) is below the threshold. scalars [k0, k1, threshold in 0 … 2³²]. */
+export const fireOp: Op<Drawn> = defineOp<Drawn>({
+  name: 'fire',
+  infer: (_, drawn) => drawn,
+  cpu: (_, out, { out: { shape }, scalars: [k0, k1, threshold] }) => {
+    const cells = sizeOf(shape.slice(1))
+    for (let i = 0; i < out.length; i++) out[i] = +(bitsAt([k0, k1], Math.floor(i / cells), i % cells) < threshold)
+  },
+  vjp: null,
+})
+
+/** normal: mean 0, variance 1. scalars [k0, k1]. */
+export const normalOp: Op<Drawn> = defineOp<Drawn>({
+  name: 'normal',
+  infer: (_, drawn) => drawn,
+  cpu: (_, out, { scalars: [k0, k1] }) => {
+    for (let i = 0; i < out.length; i++) out[i] = Math.SQRT2 * erfinv(2 * (bitsAt([k0, k1], 0, i) + 0.5) / 2 ** 32 - 1)
+  },
+  vjp: null,
+})
+
+const central = [2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503, -0.00417768164, 0.246640727, 1.50140941]
+const tail = [-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613, 0.00943887047, 1.00167406, 2.83297682]
+
+/** The x with erf(x) = p, to single precision (Giles, "Approximating the erfinv function", 2010). */
+function erfinv(p: number): number {
+  const w = -Math.log((1 - p) * (1 + p))
+  const at = w < 5 ? w - 2.5 : Math.sqrt(w) - 3
+  return p * (w < 5 ? central : tail).reduce((sum, c) => sum * at + c, 0)
+}
+
+function draw(op: Op<Drawn>, k: Key, shape: Shape, placement: Placement, more: readonly number[] = []): Tensor {
+  const { dtype, backend } = place(placement, op.name)
+  return apply(op, [], { shape, dtype }, [...k, ...more], backend)
+}
+
+/** 32 random bits per element, uint32. */
+export function bits(k: Key, shape: Shape, placement: Placement = {}): Tensor {
+  return draw(bitsOp, k, shape, { ...placement, dtype: 'uint32' })
+}
+
+/**
+ * Uniform numbers in [low, high), [0, 1) by default.
+ *
+ * @example uniform(k, [8], { low: -1, high: 1 })
+ */
+export function uniform(k: Key, shape: Shape, { low = 0, high = 1, ...placement }: Placement & { low?: number; high?: number } = {}): Tensor {
+  const u = draw(uniformOp, k, shape, placement)
+  return low === 0 && high === 1 ? u : add(mul(u, high - low), low)
+}
+
+/** Normal numbers with the given mean and standard deviation, 0 and 1 by default. */
+export function normal(k: Key, shape: Shape, { mean = 0, std = 1, ...placement }: Placement & { mean?: number; std?: number } = {}): Tensor {
+  const z = draw(normalOp, k, shape, placement)
+  return mean === 0 && std === 1 ? z : add(mul(z, std), mean)
+}
+
+/** A mask in which each element is 1 with probability p. */
+export function bernoulli(k: Key, shape: Shape, p: number, placement: Placement = {}): Tensor {
+  checkRate('bernoulli', p)
+  return less(uniform(k, shape, placement), p)
+}
+
+/**
+ * The fire mask of one step: `[b,h,w]` for a state `[b,h,w,c]`, 1 with probability `rate`, shared by all channels.
+ *
+ * @param k the key of this step, usually `foldIn(k, t)`
+ * @throws where the rate is not in [0, 1]
+ * @example where(reshape(fire(k, x, 0.5), [...x.shape.slice(0, -1), 1]), add(x, dx), x)
+ */
+export function fire(k: Key, x: Tensor, rate: number): Tensor {
+  checkRate('fire', rate)
+  if (x.shape.length < 3) refuse('fire', 'needs a state [b,h,w,c]', { x })
+  return apply(fireOp, [], { shape: x.shape.slice(0, -1), dtype: 'uint32' }, [...k, Math.round(rate * 2 ** 32)], x.backend)
+}
+
+function checkRate(op: string, p: number): void {
+  if (!(p >= 0 && p <= 1)) refuse(op, `a probability is a number from 0 to 1, got ${p}`)
+}

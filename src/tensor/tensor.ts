@@ -1,0 +1,227 @@
+/**
+ * The tensor: an immutable array with a shape, an element type and a backend.
+ *
+ * Two kinds share one class, so that user code never notices which it holds. A concrete tensor has a storage. A traced
+ * tensor stands for a value while it is being differentiated: `{ tape, value, slot }`, where `value` is the tensor one
+ * level below (HIPS autograd calls this a box). Operators are free functions; this class only knows how to be read.
+ */
+import { cpu } from '../backends/cpu.ts'
+import { dtypeOf, hostArray } from '../backends/backend.ts'
+import type { Backend, Data, DType, Handle, Memory, Spec } from '../backends/backend.ts'
+import { adopt, Resource } from './lifetime.ts'
+import { showShape, sizeOf } from './shape.ts'
+import type { Shape } from './shape.ts'
+import { resolve } from './frame.ts'
+import type { Tape } from './trace.ts'
+import { mapTree } from './tree.ts'
+
+/** Where tensors live unless `like` or `backend` says otherwise. */
+export const defaultBackend: Backend = cpu()
+
+/** One buffer and the number of tensors that view it. */
+export class Storage {
+  private views = 1
+  readonly backend: Backend
+  readonly handle: Handle
+  constructor(backend: Backend, handle: Handle) {
+    this.backend = backend
+    this.handle = handle
+  }
+  share(): Storage {
+    this.views++
+    return this
+  }
+  drop(): void {
+    if (--this.views === 0) this.backend.free(this.handle)
+  }
+}
+
+/** Which output of which recorded operator a traced tensor is. */
+export type Slot = { readonly node: number; readonly index: number }
+
+
+type Traced = { readonly tape: Tape; readonly value: Tensor; readonly slot: Slot }
+
+let nextId = 0
+
+/** Ids grow with time: a tensor with a smaller id existed before. */
+export function nextTensorId(): number {
+  return nextId
+}
+
+/** An immutable array. Made by `tensor`, `zeros`, … and by operators; read with `data`, `item` or `toArray`. */
+export class Tensor extends Resource {
+  readonly shape: Shape
+  readonly dtype: DType
+  readonly backend: Backend
+  /** The operator that made it, for messages. */
+  readonly op: string
+  /** @internal */
+  readonly id: number = nextId++
+  /** @internal Null for a traced tensor. */
+  override readonly held: Storage | null
+  /** @internal Null for a concrete tensor. */
+  readonly traced: Traced | null
+
+  /** @internal Use the functions of this file. */
+  constructor(spec: Spec, backend: Backend, op: string, held: Storage | null, traced: Traced | null = null) {
+    super()
+    this.shape = spec.shape
+    this.dtype = spec.dtype
+    this.backend = backend
+    this.op = op
+    this.held = held
+    this.traced = traced
+  }
+
+  /** @internal The concrete tensor beneath, which owns the memory. */
+  get resource(): Tensor {
+    return this.traced ? this.traced.value.resource : this
+  }
+
+  /** `depthwiseConv#12 [1,8,8,16]` */
+  name(): string {
+    return `${this.op}#${this.id} ${showShape(this.shape)}`
+  }
+
+  /** The values, row-major, as a new typed array. Works on every backend. Throws where the tensor has been released. */
+  async data(): Promise<Data> {
+    const t = concrete(this)
+    return t.backend.read(storageOf(t).handle, t)
+  }
+
+  /** The only value of a tensor of one element. */
+  async item(): Promise<number> {
+    if (sizeOf(this.shape) !== 1) throw new Error(`item: ${this.name()} has ${sizeOf(this.shape)} elements, not one.`)
+    return (await this.data())[0]
+  }
+
+  /**
+   * The values at once, as a new typed array. Only the CPU can; elsewhere `await data()`.
+   *
+   * @example tensor([[1, 2], [3, 4]]).toArray()   // Float32Array [1, 2, 3, 4]
+   */
+  toArray(): Data {
+    const t = concrete(this)
+    if (!t.backend.readSync) throw new Error(`toArray: ${t.name()} is on ${t.backend.name}, which can only be read by 'await x.data()'.`)
+    return t.backend.readSync(storageOf(t).handle, t)
+  }
+
+  toString(): string {
+    const head = `Tensor ${showShape(this.shape)} ${this.dtype} ${this.backend.name}`
+    const t = concrete(this)
+    if (t.gone !== null || !t.backend.readSync) return `${head} (${t.name()}${t.gone === null ? '' : ` ${t.gone}`})`
+    return `${head} ${showValues(t.toArray(), this.shape)}`
+  }
+
+  // What `console.log` prints in Node.
+  static {
+    Object.defineProperty(Tensor.prototype, Symbol.for('nodejs.util.inspect.custom'), { value: Tensor.prototype.toString })
+  }
+}
+
+/** The concrete tensor that `t` stands for, beneath every trace. */
+export function concrete(t: Tensor): Tensor {
+  let under = resolve(t)
+  while (under.traced) under = resolve(under.traced.value)
+  return under
+}
+
+/** The storage of a concrete tensor. Throws where it has been released. */
+export function storageOf(t: Tensor): Storage {
+  if (t.gone !== null || !t.held) throw new Error(`tensor ${t.name()} ${t.gone ?? 'has no storage'}`)
+  return t.held
+}
+
+/** A concrete tensor around memory that was just allocated; the running scope owns it. */
+export function wrap(spec: Spec, backend: Backend, op: string, storage: Storage): Tensor {
+  const t = new Tensor({ shape: Object.freeze([...spec.shape]), dtype: spec.dtype }, backend, op, storage)
+  adopt(t)
+  return t
+}
+
+/** Numbers nested to any depth, all rows of equal length. */
+export type Nested = number | readonly Nested[]
+
+/** Where a new tensor lives and what it holds; `like` fills in what is not given. */
+export type Placement = { dtype?: DType; backend?: Backend; like?: Tensor }
+
+/** Resolves a placement: float32 on the default backend unless told otherwise. Throws for a type the backend lacks. */
+export function place({ dtype, backend, like }: Placement, op: string): { dtype: DType; backend: Backend } {
+  const where = backend ?? like?.backend ?? defaultBackend
+  const type = dtype ?? like?.dtype ?? 'float32'
+  if (!where.dtypes.includes(type)) throw new Error(`${op}: ${where.name} has no ${type}; it has ${where.dtypes.join(', ')}.`)
+  return { dtype: type, backend: where }
+}
+
+/**
+ * A tensor from host values: nested lists, or a typed array with a `shape`. The element type is that of the typed array,
+ * else float32. Values are copied. Throws for ragged lists and for a shape that does not fit.
+ *
+ * @example tensor([[1, 2], [3, 4]])                                  // [2,2] float32
+ * @example tensor(new Float64Array(6), { shape: [1, 2, 3] })         // [1,2,3] float64
+ */
+export function tensor(values: Nested | Data, options: Placement & { shape?: Shape } = {}): Tensor {
+  const typed = ArrayBuffer.isView(values) ? values : null
+  const { dtype, backend } = place({ ...options, dtype: options.dtype ?? (typed && !options.like ? dtypeOf(typed) : undefined) }, 'tensor')
+  const shape = options.shape ?? (typed ? [typed.length] : nestedShape(values as Nested))
+  const flat = typed ?? flatten(values as Nested, shape)
+  if (flat.length !== sizeOf(shape)) throw new Error(`tensor: ${flat.length} values do not fill the shape ${showShape(shape)} (${sizeOf(shape)}).`)
+  let data = flat as Data
+  if (!typed || dtypeOf(typed) !== dtype) {
+    data = hostArray(dtype, flat.length)
+    data.set(flat)
+  }
+  return wrap({ shape, dtype }, backend, 'tensor', new Storage(backend, backend.upload(data)))
+}
+
+function nestedShape(values: Nested): number[] {
+  return typeof values === 'number' ? [] : [values.length, ...(values.length ? nestedShape(values[0]) : [])]
+}
+
+function flatten(values: Nested, shape: Shape): number[] {
+  const flat: number[] = []
+  const walk = (x: Nested, axis: number): void => {
+    if (typeof x === 'number' ? axis !== shape.length : x.length !== shape[axis]) {
+      throw new Error(`tensor: ragged list; expected every part to have the shape of the first, ${showShape(shape)}.`)
+    }
+    if (typeof x === 'number') flat.push(x)
+    else for (const part of x) walk(part, axis + 1)
+  }
+  walk(values, 0)
+  return flat
+}
+
+/**
+ * The same tree with its tensors copied to another backend. Tensors that are there already stay as they are. Asynchronous,
+ * because a GPU can only be read asynchronously.
+ *
+ * @example const onGpu = await to(gpu, params)
+ */
+export async function to<T>(backend: Backend, tree: T): Promise<T> {
+  const copies = new Map<Tensor, Data>()
+  const pending: Promise<void>[] = []
+  mapTree(tree, leaf => {
+    if (leaf instanceof Tensor && leaf.backend !== backend) pending.push(leaf.data().then(data => void copies.set(leaf, data)))
+  })
+  await Promise.all(pending)
+  return mapTree(tree, leaf => {
+    const data = leaf instanceof Tensor && copies.get(leaf)
+    return data ? tensor(data, { shape: (leaf as Tensor).shape, backend }) : leaf
+  })
+}
+
+/** What a backend holds; see `Memory`. The default backend where none is given. */
+export function memory(backend: Backend = defaultBackend): Memory {
+  return backend.memory()
+}
+
+const shown = 6
+
+function showValues(data: Data, shape: Shape, axis = 0, offset = 0): string {
+  if (axis === shape.length) return data.length ? String(Number(data[offset].toPrecision(5))) : ''
+  const stride = sizeOf(shape.slice(axis + 1))
+  const parts = Array.from({ length: Math.min(shape[axis], shown) }, (_, i) => showValues(data, shape, axis + 1, offset + i * stride))
+  if (shape[axis] > shown) parts.push('…')
+  return `[${parts.join(', ')}]`
+}

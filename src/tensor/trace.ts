@@ -1,0 +1,166 @@
+/**
+ * The trace: the one dispatcher, which runs operators and records them.
+ *
+ * A transform opens a tape and wraps its inputs: a traced tensor is `{ tape, value, slot }`. `apply` finds the innermost
+ * tape among the inputs, runs the operator on the values one level below (which may be traced by a tape further out), and
+ * appends one node. At the bottom there are concrete tensors and a kernel runs. Because derivative rules are operators too,
+ * running them one level below records them on the outer tapes, and gradients of gradients need no further code.
+ *
+ *      apply(mul, [x₂, y₂])            tape 2 records mul
+ *      └─ apply(mul, [x₁, y₁])         tape 1 records mul
+ *         └─ execute(mul, [x, y])      the kernel runs, once
+ *
+ * The idea is that of HIPS autograd (Maclaurin, Duvenaud & Adams 2015) and of JAX's levels; perturbations cannot be
+ * confused, because every tape has its own id.
+ */
+import type { Backend } from '../backends/backend.ts'
+import { release, Resource, retain } from './lifetime.ts'
+import { resolve } from './frame.ts'
+import { ruleFor, sameBackend } from './op.ts'
+import type { Op } from './op.ts'
+import { Storage, storageOf, Tensor, wrap } from './tensor.ts'
+import type { Slot } from './tensor.ts'
+
+/** Cotangents, one per output or per parent; null stands for zero. */
+export type Cotangents = readonly (Tensor | null)[]
+
+/** One recorded computation. */
+export type Node = {
+  readonly op: string
+  /** Where each differentiated input came from; null for a constant. */
+  readonly parents: readonly (Slot | null)[]
+  readonly outputs: number
+  /** Concrete tensors kept for the pullback, which this node co-owns. */
+  saved: readonly Tensor[]
+  /** ∂L/∂parents from ∂L/∂outputs, computed one level below. */
+  readonly pullback: (cotangents: Cotangents) => Cotangents
+}
+
+let nextTape = 0
+
+/** The id of the next tape: those that are open now have smaller ones. */
+export function nextTapeId(): number {
+  return nextTape
+}
+
+/** The record of one run of a differentiated function. Inputs are nodes without parents. */
+export class Tape {
+  /** Grows inwards: a tape opened while another is open has the greater id. */
+  readonly id: number = nextTape++
+  /** The transform it belongs to, for messages. */
+  readonly name: string
+  /** False once the function has returned; nothing may be recorded any more. */
+  open = true
+  readonly nodes: (Node | null)[] = []
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  /** A traced tensor that stands for `value` as an input. */
+  input(value: Tensor): Tensor {
+    this.nodes.push({ op: 'input', parents: [], outputs: 1, saved: [], pullback: () => [] })
+    return this.trace(value, { node: this.nodes.length - 1, index: 0 })
+  }
+
+  /** Records a computation and returns its outputs, traced. The node co-owns the tensors beneath `saved`. */
+  record(node: Omit<Node, 'outputs'>, outputs: readonly Tensor[]): Tensor[] {
+    const saved = node.saved.map(t => t.resource)
+    for (const t of saved) retain(t)
+    this.nodes.push({ ...node, saved, outputs: outputs.length })
+    return outputs.map((value, index) => this.trace(value, { node: this.nodes.length - 1, index }))
+  }
+
+  /** Lets go of what a node has kept, and of the node. */
+  forget(index: number): void {
+    for (const t of this.nodes[index]?.saved ?? []) release(t, `was kept by ${this.name}, which has let it go`)
+    this.nodes[index] = null
+  }
+
+  drop(): void {
+    for (let i = 0; i < this.nodes.length; i++) this.forget(i)
+  }
+
+  private trace(value: Tensor, slot: Slot): Tensor {
+    return new Tensor(value, value.backend, value.op, null, { tape: this, value, slot })
+  }
+}
+
+/** Owns a tape on behalf of the function that will walk it. */
+export class TapeOwner extends Resource {
+  override readonly held: Tape
+  constructor(tape: Tape) {
+    super()
+    this.held = tape
+  }
+}
+
+/** The innermost tape that traces one of these tensors. */
+export function innermostTape(tensors: readonly Tensor[]): Tape | null {
+  let tape: Tape | null = null
+  for (const { traced } of tensors) if (traced && (!tape || traced.tape.id > tape.id)) tape = traced.tape
+  return tape
+}
+
+/** What `t` stands for beneath `tape`: the value without that trace and those inside it. */
+export function below(t: Tensor, tape: Tape): Tensor {
+  while (t.traced && t.traced.tape.id >= tape.id) t = t.traced.value
+  return t
+}
+
+/** The slot of `t` on `tape`, or null where that tape does not trace it. */
+export function slotOn(t: Tensor, tape: Tape): Slot | null {
+  while (t.traced && t.traced.tape.id > tape.id) t = t.traced.value
+  return t.traced?.tape === tape ? t.traced.slot : null
+}
+
+/**
+ * Runs an operator, recording it on every tape that traces its inputs. `backend` is for operators without inputs.
+ *
+ * @example apply(mulOp, [x, y], null)
+ */
+export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A, scalars: readonly number[] = [], backend?: Backend): Tensor {
+  const seen = inputs.map(resolve)
+  const tape = innermostTape(seen)
+  if (!tape) return execute(op, seen, attrs, scalars, backend)
+  if (!tape.open) throw new Error(`${op.name}: an input outlived the ${tape.name} that traced it; return it from the function instead.`)
+  const values = seen.map(t => below(t, tape))
+  const out = apply(op, values, attrs, scalars)
+  if (op.vjp === null) return out
+  const rules = seen.map((t, i) => (t.traced?.tape === tape ? ruleFor(op, i) : null))
+  if (rules.every(rule => rule === null)) return out
+  const uses = new Set(rules.flatMap(rule => rule?.uses ?? []))
+  const kept = [...values.filter((_, i) => uses.has(i)), ...(uses.has('out') ? [out] : [])]
+  const saved = {
+    inputs: values.map((t, i) => (uses.has(i) ? t : shapeOnly(t, op.name))),
+    out: uses.has('out') ? out : shapeOnly(out, op.name),
+    attrs,
+    scalars,
+  }
+  const [traced] = tape.record({
+    op: op.name,
+    parents: seen.map((t, i) => (rules[i] ? t.traced!.slot : null)),
+    saved: kept,
+    pullback: ([g]) => rules.map(rule => (rule && g ? rule.grad(g, saved) : null)),
+  }, [out])
+  return traced
+}
+
+/** Runs the kernel on concrete tensors. */
+function execute<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A, scalars: readonly number[], at?: Backend): Tensor {
+  const spec = op.infer(inputs, attrs)
+  if (!at && inputs.length === 0) throw new Error(`${op.name}: an operator without inputs needs a backend.`)
+  const backend = at ?? sameBackend(op.name, inputs)
+  const storages = inputs.map(storageOf)
+  if (op.view) return wrap(spec, backend, op.name, storages[0].share())
+  const out = wrap(spec, backend, op.name, new Storage(backend, backend.alloc(spec)))
+  backend.run(op, { inputs, out, attrs, scalars }, storages.map(s => s.handle), storageOf(out).handle)
+  return out
+}
+
+/** A stand-in for a value that a rule does not read, so that its memory need not be kept. */
+function shapeOnly(t: Tensor, op: string): Tensor {
+  const stand = new Tensor(t, t.backend, t.op, null)
+  stand.gone = `was not kept by ${op}: its derivative reads it, but does not list it in 'uses'`
+  return stand
+}

@@ -1,0 +1,56 @@
+// What every operator must prove, stated once.
+//
+// A case names an operator and says how to call it on random inputs. From that alone `operators.test.ts` checks
+//
+//   gradients          to second order against differences, in float64
+//   linear operators   ⟨Av, u⟩ = ⟨v, Aᵀu⟩, and A(αv + w) = αAv + Aw
+//   mutants            with each rule made wrong (sign, factor, missing, reversed) the same check must fail
+//
+// and that every operator of the library has a case.
+
+import fc from 'fast-check'
+import { key, tensor } from '../../src/index.ts'
+import type { Tensor } from '../../src/index.ts'
+import { permutation } from '../../src/tensor/key.ts'
+import type { Op } from '../../src/tensor/op.ts'
+import { sizeOf } from '../../src/tensor/shape.ts'
+
+/** A function of differentiated tensors, and where to check it. */
+export type Call = { f: (...xs: Tensor[]) => Tensor; at: Tensor[] }
+
+export type Case = {
+  op: Op<never>
+  /** Random calls. Values must stay 0.02 away from kinks and ties. */
+  calls: fc.Arbitrary<() => Call>
+  /** f is linear in all of `at` together. */
+  linear?: boolean
+  /** The inputs of the operator that `at` reaches; all by default. */
+  positions?: number[]
+  /** Mutants that change nothing here, with the reason, e.g. { reversed: 'the gradient is constant' }. */
+  harmless?: Partial<Record<Mutant, string>>
+}
+
+export type Mutant = 'sign' | 'factor' | 'missing' | 'reversed'
+
+/** A case. `make` builds its tensors when it is called, inside the test's scope. */
+export function gradCase<I>(op: Op<never>, inputs: fc.Arbitrary<I>, make: (input: I) => Call, more: Omit<Case, 'op' | 'calls'> = {}): Case {
+  return { op, calls: inputs.map(input => () => make(input)), ...more }
+}
+
+/** Random seeds for `spaced`. */
+export const seeds: fc.Arbitrary<number> = fc.integer({ min: 0, max: 2 ** 31 - 1 })
+
+/** Shapes of the given rank with sizes from 1 to `max`. */
+export function shapes(rank: number, max = 4): fc.Arbitrary<number[]> {
+  return fc.array(fc.integer({ min: 1, max }), { minLength: rank, maxLength: rank })
+}
+
+/**
+ * Float64 values in random order that are at least 0.05 apart and 0.025 from 0: no ties, no kinks at 0. All are at
+ * least 0.2 where `positive` is given.
+ */
+export function spaced(seed: number, shape: readonly number[], { positive = false } = {}): Tensor {
+  const n = sizeOf(shape)
+  const values = permutation(key(seed), n).map(i => 0.05 * (positive ? i + 4 : i - Math.floor(n / 2)) + 0.025)
+  return tensor(Float64Array.from(values), { shape })
+}

@@ -1,0 +1,64 @@
+// Cases of the element-wise operators.
+
+import fc from 'fast-check'
+import { abs, add, clamp, cos, div, exp, leakyRelu, log, maximum, minimum, mul, neg, pow, relu, sigmoid, sin, sqrt, sub, tanh, where, greater, tensor } from '../../src/index.ts'
+import type { Tensor } from '../../src/index.ts'
+import * as arithmetic from '../../src/tensor/ops/arithmetic.ts'
+import * as compare from '../../src/tensor/ops/compare.ts'
+import * as functions from '../../src/tensor/ops/functions.ts'
+import type { Op } from '../../src/tensor/op.ts'
+import { apply } from '../../src/tensor/trace.ts'
+import { gradCase, seeds, shapes, spaced } from './case.ts'
+import type { Case } from './case.ts'
+
+/** Two shapes that broadcast: some axes of either are 1, and either may lack leading axes. */
+const broadcasting = fc.tuple(shapes(3, 3), fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 3, maxLength: 3 }), fc.integer({ min: 0, max: 2 }), fc.boolean(), seeds)
+  .map(([shape, ones, missing, swap, seed]) => {
+    const a = shape.map((n, i) => (ones[i] === 1 ? 1 : n))
+    const b = shape.map((n, i) => (ones[i] === 2 ? 1 : n)).slice(missing)
+    return { a: swap ? b : a, b: swap ? a : b, seed }
+  })
+
+const one = fc.tuple(fc.integer({ min: 1, max: 3 }).chain(rank => shapes(rank, 3)), seeds).map(([shape, seed]) => ({ shape, seed }))
+
+function binaryCase(op: Op<never>, f: (a: Tensor, b: Tensor) => Tensor, { linear = false, positive = false } = {}): Case {
+  return gradCase(op, broadcasting, ({ a, b, seed }) => {
+    // Shifting the second operand keeps every pair at least 0.02 apart, so that maximum and minimum have no ties.
+    const shifted = spaced(seed + 1, b, { positive })
+    return { f: (x, y) => f(x, y), at: [spaced(seed, a, { positive }), tensor(shifted.toArray().map(v => v + 0.025 * Math.sign(v)), { shape: b })] }
+  }, { linear })
+}
+
+function unaryCase(op: Op<never>, f: (x: Tensor) => Tensor, { positive = false, linear = false } = {}): Case {
+  return gradCase(op, one, ({ shape, seed }) => ({ f, at: [spaced(seed, shape, { positive })] }), { linear, positions: [0] })
+}
+
+export const elementwiseCases: Case[] = [
+  binaryCase(arithmetic.addOp, add, { linear: true }),
+  binaryCase(arithmetic.subOp, sub, { linear: true }),
+  binaryCase(arithmetic.mulOp, mul),
+  binaryCase(arithmetic.divOp, div, { positive: true }),
+  binaryCase(arithmetic.maximumOp, maximum),
+  binaryCase(arithmetic.minimumOp, minimum),
+  binaryCase(functions.powOp, pow, { positive: true }),
+  unaryCase(arithmetic.negOp, neg, { linear: true }),
+  unaryCase(functions.expOp, exp),
+  unaryCase(functions.logOp, log, { positive: true }),
+  unaryCase(functions.sqrtOp, sqrt, { positive: true }),
+  unaryCase(functions.sinOp, sin),
+  unaryCase(functions.cosOp, cos),
+  unaryCase(functions.tanhOp, tanh),
+  unaryCase(functions.sigmoidOp, sigmoid),
+  unaryCase(functions.absOp, abs),
+  unaryCase(functions.reluOp, relu),
+  unaryCase(functions.leakyReluOp, x => leakyRelu(x, 0.2)),
+  unaryCase(arithmetic.minimumOp, x => clamp(x, -0.1, 0.1)),
+  gradCase(compare.whereOp, broadcasting, ({ a, b, seed }) => {
+    const mask = greater(spaced(seed + 2, b), 0)
+    return { f: (x, y) => where(mask, x, y), at: [spaced(seed, a), spaced(seed + 1, b)] }
+  }, { linear: true }),
+  gradCase(compare.castOp, one, ({ shape, seed }) => ({
+    // `cast` itself skips float64 → float64; a stop in float32 would lose the digits that the differences need.
+    f: x => apply(compare.castOp, [x], { dtype: 'float64' }), at: [spaced(seed, shape)],
+  }), { linear: true }),
+]

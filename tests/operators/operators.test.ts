@@ -1,0 +1,101 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { add, checkGrad, mul, sub, tensor, vjp } from '../../src/index.ts'
+import type { Tensor } from '../../src/index.ts'
+import { inner } from '../../src/autograd/grad.ts'
+import { scope } from '../../src/tensor/lifetime.ts'
+import { key, foldIn } from '../../src/tensor/key.ts'
+import { normal } from '../../src/tensor/random.ts'
+import type { Op, Rule } from '../../src/tensor/op.ts'
+import { zerosLike } from '../../src/tensor/ops/create.ts'
+import type { Case, Mutant } from './case.ts'
+import { elementwiseCases } from './elementwise.ts'
+import { linearCases } from './linear.ts'
+
+const cases: Case[] = [...elementwiseCases, ...linearCases]
+
+/** Every operator that any module of the library exports. */
+const modules = import.meta.glob<Record<string, unknown>>(['../../src/tensor/**/*.ts', '../../src/autograd/**/*.ts', '../../src/nca/**/*.ts'], { eager: true })
+const operators = new Set(Object.values(modules).flatMap(module => Object.values(module).filter(isOp)))
+
+function isOp(x: unknown): x is Op<never> {
+  return typeof x === 'object' && x !== null && 'infer' in x && 'cpu' in x && 'vjp' in x
+}
+
+describe('every differentiable operator', () => {
+  it('has a case', () => {
+    const proven = new Set(cases.map(c => c.op))
+    const missing = [...operators].filter(op => op.vjp !== null && !proven.has(op)).map(op => op.name)
+    expect(missing, 'operators without a gradient test').toEqual([])
+    expect(operators.size).toBeGreaterThan(20)
+  })
+})
+
+describe.each(cases.map(c => [c.op.name, c] as const))('%s', (_, { op, calls, linear, positions = differentiable(op), harmless = {} }) => {
+  it('has right gradients to second order', () => {
+    fc.assert(fc.property(calls, make => scope(() => {
+      const { f, at } = make()
+      checkGrad((xs: Tensor[]) => f(...xs), at)
+    })))
+  })
+
+  if (linear) {
+    it('is linear and its derivative is its adjoint', () => {
+      fc.assert(fc.property(calls, make => scope(() => {
+        const { f, at } = make()
+        const other = at.map((x, i) => normal(foldIn(key(1), i), x.shape, { like: x }))
+        const [y, pullback] = vjp((xs: Tensor[]) => f(...xs), at)
+        const combined = f(...at.map((x, i) => add(mul(x, 3), other[i])))
+        expectSmall(sub(combined, add(mul(y, 3), f(...other))))
+        const u = normal(key(2), y.shape, { like: y })
+        expectSmall(sub(inner(y, u), inner(at, pullback(u))))
+      })))
+    })
+  }
+
+  // A check that cannot fail proves nothing: each rule is made wrong in turn, and the check must notice.
+  for (const position of positions) {
+    for (const mutant of ['sign', 'factor', 'missing', 'reversed'] as const) {
+      if (harmless[mutant]) continue
+      it(`is found out when the derivative for input ${position} has a wrong ${mutant}`, () => {
+        withMutant(op, position, mutant, () => {
+          const property = fc.property(calls, make => scope(() => {
+            const { f, at } = make()
+            checkGrad((xs: Tensor[]) => f(...xs), at, { order: 1 })
+          }))
+          expect(fc.check(property, { numRuns: 60 }).failed).toBe(true)
+        })
+      })
+    }
+  }
+})
+
+function differentiable(op: Op<never>): number[] {
+  return Array.isArray(op.vjp) ? op.vjp.flatMap((rule, i) => (rule ? [i] : [])) : [0]
+}
+
+function expectSmall(x: Tensor): void {
+  for (const v of x.toArray()) expect(Math.abs(v)).toBeLessThan(1e-10)
+}
+
+const mutants: Record<Mutant, (g: Tensor) => Tensor> = {
+  sign: g => mul(g, -1),
+  factor: g => mul(g, 1.01),
+  missing: g => zerosLike(g),
+  reversed: g => tensor(g.toArray().reverse(), { shape: g.shape }),
+}
+
+/** Runs `fn` while the operator has a wrong rule. */
+function withMutant(op: Op<never>, position: number, mutant: Mutant, fn: () => void): void {
+  const mutable = op as { vjp: Op<never>['vjp'] }
+  const right = op.vjp
+  const wrong = (rule: Rule<never>): Rule<never> => ({ uses: rule.uses, grad: (g, saved) => mutants[mutant](rule.grad(g, saved)) })
+  mutable.vjp = typeof right === 'function'
+    ? (i: number) => (i === position ? wrong(right(i)) : right(i))
+    : right!.map((rule, i) => (rule && i === position ? wrong(rule) : rule))
+  try {
+    fn()
+  } finally {
+    mutable.vjp = right
+  }
+}

@@ -1,0 +1,47 @@
+// Runs before every test file.
+//
+//     CELLGRAD_RUNS=1000 npx vitest run      more random cases per property than the usual 30
+//     CELLGRAD_SEED=-1819918769 npx vitest run tests/tensor   the seed that fast-check printed with a failure
+//
+// Every test is a scope, and after it the backend must hold what it held before: whatever is left over has leaked from a
+// tape or a transform. Memory is filled with NaN when it is handed out, so that a kernel that does not write all of its
+// output, and a tensor that is read after its release, are seen.
+
+import fc from 'fast-check'
+import { afterEach, beforeEach, expect } from 'vitest'
+import { closeScope, openScope } from '../src/tensor/lifetime.ts'
+import type { Scope } from '../src/tensor/lifetime.ts'
+import { defaultBackend } from '../src/tensor/tensor.ts'
+import type { Data } from '../src/backends/backend.ts'
+
+const { CELLGRAD_RUNS, CELLGRAD_SEED } = process.env
+
+fc.configureGlobal({
+  numRuns: Number(CELLGRAD_RUNS || 30),
+  ...(CELLGRAD_SEED ? { seed: Number(CELLGRAD_SEED) } : {}),
+})
+
+const { alloc, free } = defaultBackend
+defaultBackend.alloc = spec => {
+  const handle = alloc(spec)
+  ;(handle as Data).fill(NaN)
+  return handle
+}
+defaultBackend.free = handle => {
+  ;(handle as Data).fill(NaN)
+  free(handle)
+}
+
+let scope: Scope
+let before: number
+
+beforeEach(() => {
+  before = defaultBackend.memory().buffers
+  scope = openScope('the test')
+})
+
+afterEach(() => {
+  closeScope(scope, new Set())
+  // Tensors of the test file itself may be collected meanwhile, so the count may also fall.
+  expect(defaultBackend.memory().buffers, 'buffers leaked by this test').toBeLessThanOrEqual(before)
+})

@@ -31,15 +31,33 @@ export type Call<A> = {
 /** The plain loops. They must write every element of `out`, which holds rubbish before. */
 export type CpuKernel<A> = (inputs: readonly Data[], out: Data, call: Call<A>) => void
 
-/** A compute shader for one call; see `src/backends/webgpu` for the names it may use. */
-export type WgslKernel<A> = (call: Call<A>) => {
-  /** WGSL source. Equal sources share one compiled pipeline, so no spatial size and no scalar may stand in it. */
+/** The compute shader for one call. */
+export type WgslKernel<A> = (call: Call<A>) => Shader
+
+/**
+ * WGSL with a function `main`, and what it is run on. Equal sources share one compiled pipeline, so no spatial size and no
+ * scalar may stand in the source: they are uniforms. Around it are declared
+ *
+ *   inputs   one read-only array each, by the given names
+ *   out      the output array; every element must be written
+ *   T        the type of an element of `out`: f32, i32 or u32
+ *   u        the uniforms, as in `u.height`
+ *   lanes    the number of invocations in a workgroup
+ *
+ * With `threads`, `main(i: u32)` runs once for each i below that number. With `groups`, `main(group: u32, lane: u32)` runs in
+ * that many workgroups, whose invocations may share workgroup memory and wait for each other.
+ *
+ * @example { inputs: ['x'], f32: { slope: 2 }, threads: 12, source: 'fn main(i: u32) { out[i] = u.slope * x[i]; }' }
+ */
+export type Shader = {
+  /** Names of the inputs, in order; those beyond the inputs of the call (optional ones) are not declared. */
+  readonly inputs: readonly string[]
+  /** Uniforms that are whole numbers from 0 to 2³² − 1. Both kinds together are at most 63. */
+  readonly u32?: Readonly<Record<string, number>>
+  /** Uniforms that are fractions. */
+  readonly f32?: Readonly<Record<string, number>>
   readonly source: string
-  /** Values of the uniform array `u`: sizes and scalars, as unsigned integers or as floats. */
-  readonly uniforms: readonly { readonly type: 'u32' | 'f32'; readonly value: number }[]
-  /** How many invocations are needed (rounded up to whole workgroups). */
-  readonly threads: number
-}
+} & ({ readonly threads: number } | { readonly groups: number })
 
 /** One computation in the languages of the backends. SIMD kernels override the plain loops by `name`. */
 export type Kernel<A> = { readonly name: string; readonly cpu: CpuKernel<A>; readonly wgsl?: WgslKernel<A> }

@@ -1,11 +1,11 @@
 /**
  * Pictures as plain numbers, and the few things an automaton needs done to them.
  *
- * An image is RGBA, interleaved, in [0, 1], with **premultiplied alpha**: a half-transparent red pixel is (0.5, 0, 0, 0.5).
- * That is what a growing automaton learns, and the only form in which averaging pixels is right: an average of
- * premultiplied pixels weighs every colour by how much of it is visible, while an average of plain RGBA drags the
- * invisible colour of transparent pixels (mostly black) into every edge as a dark fringe
- * (Porter & Duff, "Compositing Digital Images", SIGGRAPH 1984).
+ * An image is RGBA, interleaved, in [0, 1], with **premultiplied alpha**: half-transparent red is (0.5, 0, 0, 0.5). It
+ * is what a growing automaton learns, and the only form in which averaging pixels is right: an average of premultiplied
+ * pixels weighs every colour by how much of it is visible, while an average of plain RGBA drags the invisible colour of
+ * transparent pixels (mostly black) into every edge as a dark fringe (Porter & Duff, "Compositing Digital Images",
+ * SIGGRAPH 1984).
  */
 
 /** A picture `[height, width, 4]`: RGBA in [0, 1], row by row from the top, premultiplied by alpha. */
@@ -49,7 +49,7 @@ export function resize(image: Image, width: number, height: number, filter: Resi
   return { width, height, data }
 }
 
-/** For one output position: the first source position it reads, and the weights (sum 1) of that one and the next ones. */
+/** For one output position: the first source position it reads, and the weights (sum 1) of it and the next ones. */
 interface Taps {
   readonly first: number
   readonly weights: readonly number[]
@@ -205,5 +205,6 @@ function clamp(x: number, low: number, high: number): number {
 }
 
 function requirePositiveInteger(what: string, name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1) throw new Error(`${what}: ${name} must be a positive integer, got ${value}`)
+  if (Number.isInteger(value) && value > 0) return
+  throw new Error(`${what}: ${name} must be a positive integer, got ${value}`)
 }

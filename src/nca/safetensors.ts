@@ -4,7 +4,8 @@
  *
  *     8 bytes   N, little-endian u64
  *     N bytes   JSON, padded with spaces to a multiple of 8:
- *               { "__metadata__": { text: text }, name: { "dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24] }, … }
+ *               { "__metadata__": { text: text, … },
+ *                 name: { "dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24] }, … }
  *     the rest  the tensors' bytes, little-endian, row-major; the offsets count from here and leave no gaps
  *
  * Encoding is deterministic: the same tensors give the same bytes. As in the reference implementation the widest types
@@ -174,7 +175,7 @@ function readInfo(name: string, info: unknown): TensorInfo {
 function checkLayout(tensors: readonly TensorInfo[], dataLength: number): void {
   let covered = 0
   for (const { name, begin, end } of tensors.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (begin < covered) throw new Error(`${show(name)} begins at byte ${begin}, inside the tensor that ends at ${covered}`)
+    if (begin < covered) throw new Error(`${show(name)} begins at ${begin}, inside the tensor that ends at ${covered}`)
     if (begin > covered) throw new Error(`gap of ${begin - covered} bytes before ${show(name)}`)
     if (end > dataLength) throw new Error(`truncated: ${show(name)} ends at byte ${end} of ${dataLength} bytes of data`)
     covered = end
@@ -183,8 +184,8 @@ function checkLayout(tensors: readonly TensorInfo[], dataLength: number): void {
 }
 
 /**
- * The first key that occurs twice in one object of the JSON text. `JSON.parse` keeps the last one silently, and readers
- * that keep the first would then see another file. The text is known to be valid, so a key is the string before a colon.
+ * The first key that occurs twice in one object of the JSON text. `JSON.parse` silently keeps the last; a reader that
+ * keeps the first would see another file. The text is known to be valid, so a key is the string before a colon.
  */
 function findDuplicateKey(json: string): string | undefined {
   const seen: Set<string>[] = []

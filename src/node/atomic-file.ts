@@ -11,8 +11,8 @@ import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 /**
- * Writes a file so that a crash at any moment leaves the old content or the new, and a failure leaves the old one and no
- * temporary file behind. (A process killed while writing leaves its `.cellgrad-….tmp`, which can be deleted.)
+ * Writes a file so that a crash at any moment leaves the old content or the new, and a failed write leaves the old one
+ * and no temporary file. (A process killed while writing leaves its `.cellgrad-….tmp`, which can be deleted.)
  *
  * @throws `file: cannot write out/lizard.png (ENOENT: no such file or directory…)`; the cause is attached
  */

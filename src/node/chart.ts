@@ -1,8 +1,8 @@
 /**
  * The loss curve as an SVG file: log10 of the loss over the iterations.
  *
- * The loss of an automaton jumps with every draw of rollout length and pool samples, by a factor of two and more. So the
- * single points are drawn faintly, and the eye follows a running median, which spikes do not pull up as they pull a mean.
+ * The loss of an automaton jumps with every draw of rollout length and pool samples, by a factor of two or more: the
+ * points are drawn faintly, and the eye follows a running median, which spikes do not pull up as they pull up a mean.
  */
 
 import type { Markish } from '@observablehq/plot'
@@ -26,7 +26,7 @@ interface Point {
 /**
  * Draws a loss curve as the text of a stand-alone SVG file, on white.
  *
- * The plotting library and the small DOM it draws into are loaded at the first call, so that nothing else waits for them.
+ * The plotting library and the small DOM it draws into are loaded at the first call: nothing else waits for them.
  *
  * @throws if the lengths differ or no loss is positive and finite
  * @example await writeFileAtomic('loss.svg', await lossCurveSvg({ iterations, losses, title: 'lizard' }))
@@ -74,7 +74,7 @@ function positivePoints({ iterations, losses }: LossCurve): Point[] {
   return positive
 }
 
-/** The median over a window of about a twenty-fifth of the run around a point, cut short at both ends; 1000 points of it. */
+/** The median over a twenty-fifth of the run around a point, cut short at both ends; for about 1000 of the points. */
 function runningMedian(points: readonly Point[]): Point[] {
   const reach = Math.round(points.length / 50)
   const every = Math.ceil(points.length / 1000)
@@ -88,7 +88,7 @@ function runningMedian(points: readonly Point[]): Point[] {
     i % every === 0 || i === points.length - 1 ? [{ iteration, loss: medianAt(i) }] : [])
 }
 
-/** A domain that starts and ends on a number 1, 2 or 5 × 10ⁿ, with ticks on those, or on the 1s alone if they are many. */
+/** A domain that starts and ends on 1, 2 or 5 × 10ⁿ, with ticks on those, or on the powers alone if they are many. */
 function logAxis(points: readonly Point[]): { domain: [number, number]; ticks: number[] } {
   const [low, high] = points.reduce(([a, b], { loss }) => [Math.min(a, loss), Math.max(b, loss)], [Infinity, 0])
   const ladder: number[] = []

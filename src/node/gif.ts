@@ -51,7 +51,7 @@ export function encodeGif(
   { delayMs = 50, loop = true, scale = 1 }: GifOptions = {},
 ): Uint8Array {
   const { width, height } = commonSize('gif', frames)
-  if (!(delayMs >= 20)) throw new Error(`gif: delayMs must be at least 20, got ${delayMs} (browsers slow shorter ones down)`)
+  if (!(delayMs >= 20)) throw new Error(`gif: delayMs must be at least 20 (browsers ignore less), got ${delayMs}`)
   const pictures = frames.map(frame => toBytes(overWhite(frame)))
   const palette = makePalette(pictures)
   const nearest = nearestIn(palette)
@@ -95,7 +95,7 @@ function makePalette(pictures: readonly Uint8Array[]): Colour[] {
   return palette
 }
 
-/** The nearest palette entry, by a table over 6 bits a channel, so that equal colours get equal entries in all frames. */
+/** The nearest palette entry, by a table over 6 bits a channel: equal colours get equal entries in all frames. */
 function nearestIn(palette: readonly Colour[]): (r: number, g: number, b: number) => number {
   const table = new Int16Array(1 << 18).fill(-1)
   return (r, g, b) => {

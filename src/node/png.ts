@@ -1,9 +1,9 @@
 /**
  * PNG files ↔ images.
  *
- * A PNG stores plain (not premultiplied) colour in 8 or 16 bits, grey, RGB or palette, with or without alpha; pngjs turns
- * all of them into 8-bit RGBA. Reading multiplies colour by alpha, writing divides by it. 8-bit pixels survive the round
- * trip exactly, except the colour of fully transparent ones, which premultiplication forgets.
+ * A PNG stores plain (not premultiplied) colour in up to 16 bits, grey, RGB or palette, with or without alpha; pngjs
+ * turns all of them into 8-bit RGBA. Reading multiplies colour by alpha, writing divides by it. 8-bit pixels survive a
+ * round trip exactly, except the colour of fully transparent ones, which premultiplication forgets.
  */
 
 import { readFile } from 'node:fs/promises'

@@ -33,9 +33,11 @@ export interface HalfBlockOptions {
 export function halfBlocks(image: Image, options: HalfBlockOptions = {}): string {
   const { columns = image.width, colour = 'truecolor', background = [1, 1, 1] } = options
   const { width, height, data } = overColour(shrink(image, columns), background)
-  const pixel = (x: number, y: number): Rgb =>
-    y < height ? [0, 1, 2].map(c => byte(data[4 * (y * width + x) + c]!)) as unknown as Rgb : below
-  const below = background.map(byte) as unknown as Rgb // what an odd last row lacks
+  const below = toBytes(background) // what an odd last row lacks
+  const pixel = (x: number, y: number): Rgb => {
+    const at = 4 * (y * width + x)
+    return y < height ? toBytes([data[at]!, data[at + 1]!, data[at + 2]!]) : below
+  }
 
   const lines: string[] = []
   for (let y = 0; y < height; y += 2) {
@@ -61,8 +63,9 @@ function shrink(image: Image, columns: number): Image {
   return resize(image, columns, Math.max(1, Math.round((image.height * columns) / image.width)), 'area')
 }
 
-function byte(x: number): number {
-  return Math.round(Math.min(Math.max(x, 0), 1) * 255)
+function toBytes(colour: Rgb): Rgb {
+  const [r, g, b] = colour.map(x => Math.round(Math.min(Math.max(x, 0), 1) * 255))
+  return [r!, g!, b!]
 }
 
 const ramp = ' .:-=+*#%@'

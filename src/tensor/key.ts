@@ -3,14 +3,18 @@
  *
  * A key is an immutable value of two 32-bit words. Nothing is ever drawn "next": every number is threefry2x32-20 (Salmon,
  * Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011) of a key and a counter, so that draws can be
- * repeated, made in any order, and made alike on every backend. Keys are split and folded, and tensors are drawn, with the
- * counters that JAX uses (its "partitionable" layout):
+ * repeated, made in any order, and made alike on every backend. Keys are made, split and folded, and tensors are drawn, with
+ * the counters that JAX uses (its "partitionable" layout, which is its default), and give the same numbers:
  *
- *   split(key, n)_i   = threefry(key, (0, i))
- *   foldIn(key, d)    = threefry(key, (0, d))                  both words
+ *   key(seed)         = (high, low word of the seed)
+ *   split(key, n)_i   = threefry(key, (0, i))                  both words
+ *   foldIn(key, d)    = threefry(key, (0, d))
  *   bits(key)_i       = x ⊕ y, (x, y) = threefry(key, (0, i))  32 bits
  *
- * This file is the host's part: keys, and small draws that steer a program. `random.ts` draws tensors.
+ * All three read the same counters, so that a key is for one use: split it, or fold into it, or draw from it.
+ *
+ * This file is the host's part: keys, and small draws that steer a program (`randint`, `permutation` and `choice` are not
+ * JAX's). `random.ts` draws tensors.
  */
 
 /** An immutable random key: two unsigned 32-bit words. */
@@ -40,8 +44,10 @@ export function threefry(k0: number, k1: number, c0: number, c1: number): [numbe
 }
 
 /**
- * The key of a seed, a whole number from 0 to 2^53 − 1. Its low 32 bits are the second word, as in JAX.
+ * The key of a seed, a whole number from 0 to 2^53 − 1. Its low 32 bits are the second word, as in JAX (which drops the
+ * others unless 64-bit types are enabled).
  *
+ * @throws for any other number
  * @example key(42)   // [0, 42]
  */
 export function key(seed: number): Key {
@@ -49,13 +55,24 @@ export function key(seed: number): Key {
   return Object.freeze([Math.floor(seed / 2 ** 32), seed >>> 0] as const)
 }
 
-/** `n` independent keys. @example const [kInit, kFire] = split(key(0)) */
+/**
+ * `n` independent keys. The first ones do not depend on `n`.
+ *
+ * @example const [kInit, kFire] = split(key(0))
+ */
 export function split(k: Key, n = 2): Key[] {
   return Array.from({ length: n }, (_, i) => foldIn(k, i))
 }
 
-/** The key for datum `d` (a step, an index; any whole number from 0 to 2^32 − 1) under `k`. */
+/**
+ * The key for datum `d` (a step, an index) under `k`.
+ *
+ * @param d a whole number from 0 to 2^32 − 1
+ * @throws for any other number, which would share its key with a whole one
+ * @example const kStep = foldIn(k, t)
+ */
 export function foldIn(k: Key, d: number): Key {
+  if (d >>> 0 !== d) throw new Error(`foldIn: needs a whole number from 0 to 2^32 − 1, got ${d}.`)
   return Object.freeze(threefry(k[0], k[1], 0, d))
 }
 
@@ -74,6 +91,7 @@ export function uniformAt(k: Key, i: number): number {
 /**
  * A whole number in [low, high), each equally likely up to 2^−52.
  *
+ * @throws for fractions and for an empty range
  * @example const steps = randint(k, 64, 96)
  */
 export function randint(k: Key, low: number, high: number): number {
@@ -91,11 +109,13 @@ export function permutation(k: Key, n: number): number[] {
 /**
  * `count` distinct numbers out of 0 … n − 1, in random order: a draw without replacement.
  *
- * @throws where count > n
+ * @throws where count > n, and for fractions and negative numbers
  * @example const slots = choice(k, pool.length, 8)
  */
 export function choice(k: Key, n: number, count: number): number[] {
-  if (!(count <= n)) throw new Error(`choice: cannot draw ${count} out of ${n} without replacement.`)
+  if (!(Number.isInteger(n) && Number.isInteger(count) && count >= 0 && count <= n)) {
+    throw new Error(`choice: cannot draw ${count} out of ${n} without replacement.`)
+  }
   const list = Array.from({ length: n }, (_, i) => i)
   for (let i = 0; i < count; i++) {
     const j = i + Math.floor(uniformAt(k, i) * (n - i))

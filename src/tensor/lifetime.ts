@@ -27,6 +27,8 @@ export abstract class Resource {
   gone: string | null = null
   /** @internal What to give back. It must not refer to this object, or the finaliser could never run. */
   abstract readonly held: Held | null
+  /** For messages. */
+  abstract name(): string
 }
 
 export type Scope = { readonly name: string; readonly owned: Resource[]; readonly parent: Scope | null }
@@ -38,15 +40,15 @@ let current: Scope = user
 
 const finaliser = new FinalizationRegistry<Held>(held => held.drop())
 
-/** One more owner. */
+/** One more owner. Throws where the last one has let go already. */
 export function retain(r: Resource): void {
+  if (r.gone !== null) throw new Error(`${r.name()} ${r.gone}`)
   r.owners++
 }
 
 /** One owner less; the last one gives the memory back. `why` completes "tensor x …" in the message of a late use. */
 export function release(r: Resource, why: string): void {
   if (--r.owners > 0) return
-  finaliser.unregister(r)
   r.held?.drop()
   r.gone = why
 }
@@ -62,6 +64,7 @@ export function adopt(r: Resource): void {
 
 /** Ends the ownership that `adopt` began. */
 export function disown(r: Resource, why: string): void {
+  if (r.home === user) finaliser.unregister(r)
   r.home = null
   release(r, why)
 }
@@ -119,6 +122,7 @@ export function scope<T>(fn: () => T, name = 'scope()'): T {
 /** Asynchronous functions cannot be traced: their tail would run when the trace and its memory are gone. */
 export function refusePromise<T>(result: T, name: string): T {
   if (result instanceof Promise) {
+    result.catch(() => {}) // It will fail as soon as it touches a tensor; the error below says why.
     throw new TypeError(`${name}: the function returned a Promise. It must be synchronous: what it computes after an await would be `
       + 'neither recorded nor released. Await data outside and pass it in.')
   }

@@ -1,10 +1,15 @@
 /**
- * Random tensors: counter-based draws, element i from counter i (JAX's partitionable threefry layout).
+ * Random tensors: counter-based draws, element i from counter (0, i). With (x, y) = threefry(key, (0, i)),
  *
- *   bits        x ⊕ y of threefry(key, (0, i))
- *   uniform     float32: the upper 23 bits as the mantissa of a number in [1, 2), less 1; float64: 52 bits of (x, y)
- *   normal      √2·erf⁻¹(u), u the middle of one of 2³² equal parts of (−1, 1)
+ *   bits        x ⊕ y
+ *   uniform     float32: k / 2²³, k the upper 23 of these bits; float64: the upper 52 of the 64 bits (x, y), over 2⁵²
+ *   bernoulli   uniform < p, in float32
+ *   normal      √2·erf⁻¹(u), u = (4k + 1) / 2²⁴ − 1, which float32 holds exactly and which is never −1 or 1
  *   fire        the draw at counter (sample, cell), compared with p·2³² as an integer
+ *
+ * The first four are JAX's numbers (partitionable threefry; `normal` is its float32 one, up to the rounding of erf⁻¹, in every
+ * element type). fire is our own:
+ * the first axis of a mask is the sample, so that samples do not share a counter.
  *
  * The fire mask of a cell therefore depends on its key, its sample and its place only: not on the size of the batch, the
  * number of threads, the backend or the element type, and a recomputed step replays it exactly.
@@ -62,7 +67,10 @@ export const normalOp: Op<Drawn> = defineOp<Drawn>({
   name: 'normal',
   infer: (_, drawn) => drawn,
   cpu: (_, out, { scalars: [k0, k1] }) => {
-    for (let i = 0; i < out.length; i++) out[i] = Math.SQRT2 * erfinv(2 * (bitsAt([k0, k1], 0, i) + 0.5) / 2 ** 32 - 1)
+    for (let i = 0; i < out.length; i++) {
+      const k = bitsAt([k0, k1], 0, i) >>> 9
+      out[i] = Math.SQRT2 * erfinv((4 * k + 1) / 2 ** 24 - 1)
+    }
   },
   vjp: null,
 })

@@ -52,6 +52,23 @@ export function broadcastStrides(shape: Shape, to: Shape): number[] {
   return to.map((n, i) => (i < missing || (shape[i - missing] === 1 && n !== 1) ? 0 : own[i - missing]))
 }
 
+/** Sizes and strides that walk the same positions with as few axes as possible, none of size 1. */
+export function joinAxes(sizes: Shape, strides: readonly number[]): { sizes: number[]; strides: number[] } {
+  const joined = { sizes: [] as number[], strides: [] as number[] }
+  sizes.forEach((n, axis) => {
+    const last = joined.sizes.length - 1
+    if (n === 1) return
+    if (last >= 0 && joined.strides[last] === strides[axis] * n) {
+      joined.sizes[last] *= n
+      joined.strides[last] = strides[axis]
+    } else {
+      joined.sizes.push(n)
+      joined.strides.push(strides[axis])
+    }
+  })
+  return joined
+}
+
 /** Axis −1 is the last one. Throws where there is no such axis. */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
   const positive = axis < 0 ? axis + rank : axis

@@ -155,8 +155,8 @@ export function place({ dtype, backend, like }: Placement, op: string): { dtype:
 }
 
 /**
- * A tensor from host values: nested lists, or a typed array with a `shape`. The element type is that of the typed array,
- * else float32. Values are copied. Throws for ragged lists and for a shape that does not fit.
+ * A tensor from host values: nested or flat lists, or a typed array. `shape` is that of the nesting unless given. The element
+ * type is that of the typed array, else float32. Values are copied. Throws for ragged lists and for a shape that does not fit.
  *
  * @example tensor([[1, 2], [3, 4]])                                  // [2,2] float32
  * @example tensor(new Float64Array(6), { shape: [1, 2, 3] })         // [1,2,3] float64
@@ -165,7 +165,7 @@ export function tensor(values: Nested | Data, options: Placement & { shape?: Sha
   const typed = ArrayBuffer.isView(values) ? values : null
   const { dtype, backend } = place({ ...options, dtype: options.dtype ?? (typed && !options.like ? dtypeOf(typed) : undefined) }, 'tensor')
   const shape = options.shape ?? (typed ? [typed.length] : nestedShape(values as Nested))
-  const flat = typed ?? flatten(values as Nested, shape)
+  const flat = typed ?? flatten(values as Nested, nestedShape(values as Nested))
   if (flat.length !== sizeOf(shape)) throw new Error(`tensor: ${flat.length} values do not fill the shape ${showShape(shape)} (${sizeOf(shape)}).`)
   let data = flat as Data
   if (!typed || dtypeOf(typed) !== dtype) {

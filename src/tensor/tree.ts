@@ -16,13 +16,24 @@ function isPlainObject(x: unknown): x is Record<string, unknown> {
  *
  * @example mapTree({ a: 1, b: [2, 3] }, (leaf, path) => `${path}=${leaf}`)  // { a: 'a=1', b: ['b.0=2', 'b.1=3'] }
  */
-export function mapTree<T>(tree: T, fn: (leaf: unknown, path: string) => unknown, path = ''): T {
-  const at = (key: string | number): string => (path === '' ? `${key}` : `${path}.${key}`)
-  if (Array.isArray(tree)) return tree.map((x, i) => mapTree(x, fn, at(i))) as T
-  if (isPlainObject(tree)) {
-    return Object.fromEntries(Object.entries(tree).map(([key, x]) => [key, mapTree(x, fn, at(key))])) as T
-  }
-  return fn(tree, path) as T
+export function mapTree<T>(tree: T, fn: (leaf: unknown, path: string) => unknown): T {
+  return zipTrees(tree, [], (leaf, _, path) => fn(leaf, path))
+}
+
+/**
+ * `mapTree` over several trees at once. The first one gives the structure; what the others hold at the same place is handed
+ * over beside its leaf, undefined where they have no such place. Keys are matched by name, whatever their order.
+ *
+ * @example zipTrees({ a: 1, b: 2 }, [{ b: 20, a: 10 }], (x, [y]) => x + y)  // { a: 11, b: 22 }
+ */
+export function zipTrees<T>(
+  tree: T, others: readonly unknown[], fn: (leaf: unknown, others: readonly unknown[], path: string) => unknown, path = '',
+): T {
+  const zip = (x: unknown, key: string | number): unknown =>
+    zipTrees(x, others.map(other => (other as Record<string, unknown> | null | undefined)?.[key]), fn, path === '' ? `${key}` : `${path}.${key}`)
+  if (Array.isArray(tree)) return tree.map(zip) as T
+  if (isPlainObject(tree)) return Object.fromEntries(Object.entries(tree).map(([key, x]) => [key, zip(x, key)])) as T
+  return fn(tree, others, path) as T
 }
 
 /** Calls `fn` for every leaf, in order. */

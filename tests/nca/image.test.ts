@@ -91,7 +91,7 @@ describe('resize', () => {
       }),
     })
     fc.assert(fc.property(picture, side, side, (image, width, height) => {
-      expectClose(resize(transpose(image), height, width, 'area').data, transpose(resize(image, width, height, 'area')).data)
+      expectClose(resize(transpose(image), height, width).data, transpose(resize(image, width, height)).data)
     }))
   })
 
@@ -119,8 +119,9 @@ describe('resize', () => {
   })
 
   it.each([0, -1, 1.5, NaN])('refuses the size %d', bad => {
-    expect(() => resize(filled(2, 2, [0, 0, 0, 1]), bad, 2)).toThrow(`resize: width must be a positive integer, got ${bad}`)
-    expect(() => resize(filled(2, 2, [0, 0, 0, 1]), 2, bad)).toThrow(`resize: height must be a positive integer, got ${bad}`)
+    const image = filled(2, 2, [0, 0, 0, 1])
+    expect(() => resize(image, bad, 2)).toThrow(`resize: width must be a positive integer, got ${bad}`)
+    expect(() => resize(image, 2, bad)).toThrow(`resize: height must be a positive integer, got ${bad}`)
   })
 })
 
@@ -177,7 +178,8 @@ describe('filmStrip', () => {
     const strip = filmStrip(three, { columns: 2, gap: 1 })
     expect([strip.width, strip.height]).toEqual([5, 7])
     const alpha = (x: number, y: number): number => pixelAt(strip, x, y)[3]!
-    expect([alpha(1, 2), alpha(2, 0), alpha(3, 0), alpha(0, 3), alpha(0, 4), alpha(4, 6)]).toEqual([0.25, 0, 0.5, 0, 0.75, 0])
+    expect([alpha(1, 2), alpha(2, 0), alpha(3, 0)]).toEqual([0.25, 0, 0.5])
+    expect([alpha(0, 3), alpha(0, 4), alpha(4, 6)]).toEqual([0, 0.75, 0])
   })
 
   it('is one row by default', () => {
@@ -186,7 +188,8 @@ describe('filmStrip', () => {
 
   it('refuses nothing, and pictures of different sizes', () => {
     expect(() => filmStrip([])).toThrow('filmStrip: needs at least one image, got none')
-    expect(() => filmStrip([...three, filled(3, 2, [0, 0, 0, 1])])).toThrow('filmStrip: image 3 is 3×2, but image 0 is 2×3')
+    expect(() => filmStrip([...three, filled(3, 2, [0, 0, 0, 1])]))
+      .toThrow('filmStrip: image 3 is 3×2, but image 0 is 2×3')
   })
 })
 

@@ -15,7 +15,7 @@ beforeEach(async () => {
   path = join(folder, 'model.safetensors')
 })
 afterEach(async () => {
-  vi.restoreAllMocks()
+  vi.resetAllMocks()
   await rm(folder, { recursive: true })
 })
 
@@ -29,11 +29,13 @@ describe('writeFileAtomic', () => {
   })
 
   it('accepts a name without a folder', async () => {
-    vi.spyOn(process, 'cwd')
     const name = `cellgrad-test-${process.pid}.tmp`
-    await writeFileAtomic(name, 'here')
-    expect(await readFile(name, 'utf8')).toBe('here')
-    await rm(name)
+    try {
+      await writeFileAtomic(name, 'here')
+      expect(await readFile(name, 'utf8')).toBe('here')
+    } finally {
+      await rm(name, { force: true })
+    }
   })
 
   it('syncs the file before it takes its name, and the folder after', async () => {

@@ -9,7 +9,8 @@ function paths(svg: string): [number, number][][] {
 }
 
 function texts(svg: string): string[] {
-  return [...parseHTML(svg).document.querySelectorAll('text')].map(text => text.textContent ?? '').filter(text => text !== '')
+  const elements = [...parseHTML(svg).document.querySelectorAll('text')]
+  return elements.map(({ textContent }) => textContent ?? '').filter(text => text !== '')
 }
 
 const iterations = Array.from({ length: 101 }, (_, i) => i * 10)
@@ -20,9 +21,14 @@ describe('lossCurveSvg', () => {
     const svg = await lossCurveSvg({ iterations, losses, title: 'lizard' })
     expect(svg).toMatch(/^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/)
     expect(svg).toMatch(/<\/svg>$/)
-    expect(svg).toContain('<rect width="720" height="400" fill="white"')
+    const sheet = parseHTML(svg).document.querySelector('svg > rect:nth-child(2)')! // behind all but the style sheet
+    expect(['width', 'height', 'fill'].map(name => sheet.getAttribute(name))).toEqual(['720', '400', 'white'])
     expect(texts(svg)).toEqual(expect.arrayContaining(
       ['lizard', 'loss, log scale', 'iteration', '1', '0.1', '0.01', '1e-3', '1e-4', '0', '200', '1,000']))
+  })
+
+  it('labels powers of ten alone when the range is wide', async () => {
+    expect(texts(await lossCurveSvg({ iterations, losses }))).not.toContain('0.02')
   })
 
   it('draws equal ratios of loss as equal heights', async () => {
@@ -56,9 +62,10 @@ describe('lossCurveSvg', () => {
   })
 
   it('draws a single point and a narrow range', async () => {
-    expect(texts(await lossCurveSvg({ iterations: [7], losses: [0.013] }))).toEqual(expect.arrayContaining(['0.01', '0.02', '7']))
-    expect(texts(await lossCurveSvg({ iterations: [0, 1], losses: [0.011, 0.04] })))
-      .toEqual(expect.arrayContaining(['0.01', '0.02', '0.05']))
+    const single = await lossCurveSvg({ iterations: [7], losses: [0.013] })
+    expect(texts(single)).toEqual(expect.arrayContaining(['0.01', '0.02', '7']))
+    const narrow = await lossCurveSvg({ iterations: [0, 1], losses: [0.011, 0.04] })
+    expect(texts(narrow)).toEqual(expect.arrayContaining(['0.01', '0.02', '0.05']))
   })
 
   it('escapes the title', async () => {
@@ -72,7 +79,8 @@ describe('lossCurveSvg', () => {
   })
 
   it('refuses lengths that differ, and nothing to draw', async () => {
-    await expect(lossCurveSvg({ iterations: [0, 1], losses: [1] })).rejects.toThrow('chart: got 2 iterations but 1 losses')
+    await expect(lossCurveSvg({ iterations: [0, 1], losses: [1] })).rejects
+      .toThrow('chart: got 2 iterations but 1 losses')
     await expect(lossCurveSvg({ iterations: [0, 1], losses: [0, NaN] })).rejects
       .toThrow('chart: none of the 2 losses is positive and finite')
   })

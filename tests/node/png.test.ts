@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { PNG } from 'pngjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -13,11 +14,9 @@ afterAll(() => rm(folder, { recursive: true }))
 /** A PNG made by pngjs from plain (not premultiplied) bytes or, for depth 16, words. */
 function pngOf(width: number, height: number, plain: readonly number[], options: object = {}): Uint8Array {
   const png = new PNG({ width, height, ...options })
-  png.data = ('bitDepth' in options ? Buffer.from(Uint16Array.from(plain).buffer) : Buffer.from(plain))
+  png.data = 'bitDepth' in options ? Buffer.from(Uint16Array.from(plain).buffer) : Buffer.from(plain)
   return PNG.sync.write(png, options)
 }
-
-const black = { inputHasAlpha: true }
 
 describe('decodePng', () => {
   it('multiplies colour by alpha', () => {
@@ -27,10 +26,11 @@ describe('decodePng', () => {
   })
 
   it('reads grey, grey with alpha, RGB and 16 bits', () => {
-    const grey = decodePng(pngOf(1, 1, [51, 51, 51, 255], { ...black, colorType: 0 }))
-    const greyAlpha = decodePng(pngOf(1, 1, [51, 51, 51, 51], { ...black, colorType: 4 }))
-    const rgb = decodePng(pngOf(1, 1, [51, 102, 153, 255], { ...black, colorType: 2 }))
-    const deep = decodePng(pngOf(1, 1, [0x3333, 0x6666, 0x9999, 0xffff], { ...black, colorType: 6, bitDepth: 16 }))
+    const grey = decodePng(pngOf(1, 1, [51, 51, 51, 255], { inputHasAlpha: true, colorType: 0 }))
+    const greyAlpha = decodePng(pngOf(1, 1, [51, 51, 51, 51], { inputHasAlpha: true, colorType: 4 }))
+    const rgb = decodePng(pngOf(1, 1, [51, 102, 153, 255], { inputHasAlpha: true, colorType: 2 }))
+    const words = [0x3333, 0x6666, 0x9999, 0xffff]
+    const deep = decodePng(pngOf(1, 1, words, { inputHasAlpha: true, colorType: 6, bitDepth: 16 }))
     expect([...grey.data]).toEqual([0.2, 0.2, 0.2, 1].map(Math.fround))
     expect([...greyAlpha.data]).toEqual([0.04, 0.04, 0.04, 0.2].map(Math.fround))
     expect([...rgb.data]).toEqual([0.2, 0.4, 0.6, 1].map(Math.fround))
@@ -59,8 +59,8 @@ describe('decodePng', () => {
     fc.assert(fc.property(damage, ([at, mask, cut]) => {
       const bytes = cut ? whole.slice(0, at) : whole.slice()
       if (!cut) bytes[at]! ^= mask
-      expect(() => decodePng(bytes, 'lizard.png')).toThrow(/^png: lizard\.png is (damaged \(.+\)|not a PNG file \(.+\))$/)
-    }), { numRuns: 300 })
+      expect(() => decodePng(bytes, 'lizard.png')).toThrow(/^png: lizard\.png is (damaged|not a PNG file) \(.+\)$/)
+    }), { numRuns: 5 * fc.readConfigureGlobal().numRuns! })
   })
 })
 
@@ -85,7 +85,7 @@ describe('encodePng', () => {
 describe('files', () => {
   it('come back as written', async () => {
     const path = join(folder, 'a.png')
-    const image = { width: 2, height: 1, data: Float32Array.of(0.2, 0, 0.4, 0.4, 1, 1, 1, 1) }
+    const image = { width: 2, height: 1, data: Float32Array.of(0.08, 0, 0.4, 0.4, 1, 1, 1, 1) }
     await writePng(path, image)
     expect(await readPng(path)).toEqual(image)
   })
@@ -105,7 +105,8 @@ const emoji = [
 ]
 
 it.each(emoji)('the emoji %s is a 64 × 64 picture with a transparent corner', async name => {
-  const { width, height, data } = await readPng(new URL(`../../assets/emoji/${name}.png`, import.meta.url).pathname)
+  const folder = fileURLToPath(new URL('../../assets/emoji', import.meta.url))
+  const { width, height, data } = await readPng(join(folder, `${name}.png`))
   expect([width, height, data[3]]).toEqual([64, 64, 0])
   const coverage = data.reduce((sum, x, i) => (i % 4 === 3 ? sum + x : sum), 0) / (64 * 64)
   expect(coverage).toBeGreaterThan(0.1)

@@ -1,3 +1,4 @@
+/// <reference types="vite/client" />
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { add, checkGrad, mul, sub, tensor, vjp } from '../../src/index.ts'
@@ -11,8 +12,10 @@ import { zerosLike } from '../../src/tensor/ops/create.ts'
 import type { Case, Mutant } from './case.ts'
 import { elementwiseCases } from './elementwise.ts'
 import { linearCases } from './linear.ts'
+import { reduceCases } from './reduce.ts'
+import { shapeCases } from './shape.ts'
 
-const cases: Case[] = [...elementwiseCases, ...linearCases]
+const cases: Case[] = [...elementwiseCases, ...linearCases, ...reduceCases, ...shapeCases]
 
 /** Every operator that any module of the library exports. */
 const modules = import.meta.glob<Record<string, unknown>>(['../../src/tensor/**/*.ts', '../../src/autograd/**/*.ts', '../../src/nca/**/*.ts'], { eager: true })

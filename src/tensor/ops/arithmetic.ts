@@ -15,7 +15,7 @@ import type { Operand } from './elementwise.ts'
 export const addOp: Op<null> = binary('add', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = a[i * s] + b[i * t] }, [
   { uses: [], grad: g => g },
   { uses: [], grad: g => g },
-])
+], { wgsl: 'a + b' })
 
 /** sub: a − b. */
 export const subOp: Op<null> = binary('sub', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = a[i * s] - b[i * t] }, [

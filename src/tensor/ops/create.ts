@@ -7,6 +7,7 @@ import type { Op } from '../op.ts'
 import { place } from '../tensor.ts'
 import type { Placement, Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
+import { sizeOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 
 type Made = { readonly shape: Shape; readonly dtype: DType }
@@ -16,6 +17,12 @@ export const fullOp: Op<Made> = defineOp<Made>({
   name: 'full',
   infer: (_, made) => made,
   cpu: (_, out, { scalars: [value] }) => { out.fill(value) },
+  wgsl: ({ out, scalars: [value] }) => ({
+    inputs: [],
+    threads: sizeOf(out.shape),
+    ...(out.dtype === 'float32' ? { f32: { value } } : { u32: { value } }),
+    source: 'fn main(i: u32) { out[i] = T(u.value); }',
+  }),
   vjp: null,
 })
 

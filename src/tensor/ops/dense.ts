@@ -22,6 +22,7 @@ import { add } from './arithmetic.ts'
 import { where } from './compare.ts'
 import { reshape } from './sum.ts'
 import { transpose } from './transpose.ts'
+import { workgroupSum } from './wgsl.ts'
 
 /** out = M X W. inputs: x [...rows, in], w [in, out], optional rows [...rows]. */
 export const denseOp: Op<null> = defineOp<null>({
@@ -66,6 +67,20 @@ export const denseOp: Op<null> = defineOp<null>({
       }
     }
   },
+  wgsl: ({ inputs: [, { shape: [n, m] }, rows], out }) => ({
+    inputs: ['x', 'w', 'rows'],
+    threads: sizeOf(out.shape),
+    u32: { n, m },
+    source: `
+      fn main(o: u32) {
+        let r = o / u.m;
+        let j = o % u.m;
+        var t = T();
+        ${rows ? 'if (rows[r] == 0) { out[o] = t; return; }' : ''}
+        for (var i = 0u; i < u.n; i++) { t += x[r * u.n + i] * w[i * u.m + j]; }
+        out[o] = t;
+      }`,
+  }),
   vjp: [
     { uses: [1, 2], grad: (g, { inputs: [, w, rows] }) => denseProduct(g, transpose(w, [1, 0]), rows) },
     { uses: [0, 2], grad: (g, { inputs: [x, , rows] }) => denseFilter(x, g, rows) },
@@ -84,16 +99,34 @@ export const denseFilterOp: Op<null> = defineOp<null>({
   },
   cpu: ([x, y, rows], out, { out: { shape: [n, m] }, inputs: [{ shape }] }) => {
     const count = sizeOf(shape) / n
-    const total = new Float64Array(out.length)
+    const sums = new Float64Array(out.length)
     for (let r = 0; r < count; r++) {
       if (rows && rows[r] === 0) continue
       for (let i = 0; i < n; i++) {
         const xi = x[r * n + i]
-        for (let j = 0; j < m; j++) total[i * m + j] += xi * y[r * m + j]
+        for (let j = 0; j < m; j++) sums[i * m + j] += xi * y[r * m + j]
       }
     }
-    out.set(total)
+    out.set(sums)
   },
+  // One workgroup for each weight; its lanes share the rows.
+  wgsl: ({ inputs: [{ shape }, , rows], out: { shape: [n, m] } }) => ({
+    inputs: ['x', 'y', 'rows'],
+    groups: n * m,
+    u32: { count: sizeOf(shape) / n, n, m },
+    source: `${workgroupSum}
+      fn main(o: u32, lane: u32) {
+        let i = o / u.m;
+        let j = o % u.m;
+        var mine = T();
+        for (var r = lane; r < u.count; r += lanes) {
+          ${rows ? 'if (rows[r] == 0) { continue; }' : ''}
+          mine += x[r * u.n + i] * y[r * u.m + j];
+        }
+        let all = workgroupSum(lane, mine);
+        if (lane == 0) { out[o] = all; }
+      }`,
+  }),
   // ⟨(MX)ᵀY, g⟩ = ⟨X, M Y gᵀ⟩ = ⟨Y, M X g⟩
   vjp: [
     { uses: [1, 2], grad: (g, { inputs: [, y, rows] }) => denseProduct(y, transpose(g, [1, 0]), rows) },

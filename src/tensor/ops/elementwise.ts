@@ -8,11 +8,12 @@ import type { Data, DType } from '../../backends/backend.ts'
 import { dtypeOf, hostArray } from '../../backends/backend.ts'
 import { defineOp, refuse, sameDtype } from '../op.ts'
 import type { Op, Rule, Saved } from '../op.ts'
-import { broadcastShapes, sameShape, sizeOf } from '../shape.ts'
+import { broadcastShapes, broadcastStrides, sameShape, sizeOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import { Tensor } from '../tensor.ts'
 import { full } from './create.ts'
 import { eachRow, sumTo } from './sum.ts'
+import { strided } from './wgsl.ts'
 
 /** A tensor or a number; numbers take the type and the backend of the other operand. */
 export type Operand = Tensor | number
@@ -40,11 +41,20 @@ export function unary(name: string, loop: UnaryLoop, rule: Rule<null> | null, dt
   })
 }
 
+export type BinaryMore = {
+  /** The element type of the output, where it is not that of the operands. */
+  dtype?: DType
+  /** out_i as a WGSL expression of `a` and `b`, as in 'a + b'. */
+  wgsl?: string
+}
+
 /**
  * An operator of two operands that broadcast. The rules return the derivative in the shape of the output; summing it to
- * the shape of the operand happens here. `dtype` is that of the output where it is not that of the operands.
+ * the shape of the operand happens here.
  */
-export function binary(name: string, loop: BinaryLoop, rules: readonly [Rule<null>, Rule<null>] | null, dtype?: DType): Op<null> {
+export function binary(
+  name: string, loop: BinaryLoop, rules: readonly [Rule<null>, Rule<null>] | null, { dtype, wgsl }: BinaryMore = {},
+): Op<null> {
   const summed = (rule: Rule<null>, i: number): Rule<null> => ({
     uses: rule.uses,
     grad: (g: Tensor, saved: Saved<null>): Tensor => sumTo(rule.grad(g, saved), saved.inputs[i].shape),
@@ -59,6 +69,15 @@ export function binary(name: string, loop: BinaryLoop, rules: readonly [Rule<nul
     },
     cpu: ([a, b], out, { inputs: [sa, sb], out: { shape } }) => {
       loop(out, ...flat(a, sa.shape, shape), ...flat(b, sb.shape, shape))
+    },
+    wgsl: wgsl === undefined ? undefined : ({ inputs: [sa, sb], out: { shape } }) => {
+      const [atA, atB] = [strided('atA', shape, broadcastStrides(sa.shape, shape)), strided('atB', shape, broadcastStrides(sb.shape, shape))]
+      return {
+        inputs: ['x', 'y'],
+        threads: sizeOf(shape),
+        u32: { ...atA.u32, ...atB.u32 },
+        source: `${atA.wgsl} ${atB.wgsl} fn main(i: u32) { let a = x[atA(i)]; let b = y[atB(i)]; out[i] = T(${wgsl}); }`,
+      }
     },
     vjp: rules && [summed(rules[0], 0), summed(rules[1], 1)],
   })

@@ -9,10 +9,11 @@
  */
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
-import { broadcastShapes, broadcastStrides, normalizeAxes, sameShape, showShape, sizeOf } from '../shape.ts'
+import { broadcastShapes, broadcastStrides, joinAxes, normalizeAxes, sameShape, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
+import { strided, workgroupSum } from './wgsl.ts'
 
 /** sum over `axes`, which stay as axes of size 1. */
 export const sumOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly number[] }>({
@@ -21,11 +22,44 @@ export const sumOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly 
   cpu: ([x], out, { inputs: [{ shape }], out: { shape: outShape } }) => {
     out.fill(0)
     // Long sums are accumulated in double precision; float32 running sums would lose digits.
-    const total = out instanceof Float32Array ? new Float64Array(out.length) : out
+    const sums = out instanceof Float32Array ? new Float64Array(out.length) : out
     eachRow(shape, outShape, (i, j, stride, n) => {
-      for (let k = 0; k < n; k++) total[j + k * stride] += x[i + k]
+      for (let k = 0; k < n; k++) sums[j + k * stride] += x[i + k]
     })
-    if (total !== out) out.set(total)
+    if (sums !== out) out.set(sums)
+  },
+  // One thread for each sum, or one workgroup where sums are fewer than what they add up.
+  wgsl: ({ inputs: [{ shape }], out, attrs: { axes } }) => {
+    const strides = stridesOf(shape)
+    const sizes = axes.map(axis => shape[axis])
+    const first = strided('first', out.shape, strides)
+    const next = strided('next', sizes, axes.map(axis => strides[axis]))
+    const [count, n] = [sizeOf(out.shape), sizeOf(sizes)]
+    const common = { inputs: ['x'], u32: { n, ...first.u32, ...next.u32 } }
+    return n <= count
+      ? {
+          ...common,
+          threads: count,
+          source: `${first.wgsl} ${next.wgsl}
+            fn main(j: u32) {
+              let start = first(j);
+              var sum = T();
+              for (var i = 0u; i < u.n; i++) { sum += x[start + next(i)]; }
+              out[j] = sum;
+            }`,
+        }
+      : {
+          ...common,
+          groups: count,
+          source: `${workgroupSum} ${first.wgsl} ${next.wgsl}
+            fn main(j: u32, lane: u32) {
+              let start = first(j);
+              var mine = T();
+              for (var i = lane; i < u.n; i += lanes) { mine += x[start + next(i)]; }
+              let sum = workgroupSum(lane, mine);
+              if (lane == 0) { out[j] = sum; }
+            }`,
+        }
   },
   vjp: [{ uses: [], grad: (g, { inputs: [x] }) => broadcastTo(g, x.shape) }],
 })
@@ -42,6 +76,15 @@ export const broadcastToOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
     eachRow(outShape, shape, (i, j, stride, n) => {
       for (let k = 0; k < n; k++) out[i + k] = x[j + k * stride]
     })
+  },
+  wgsl: ({ inputs: [{ shape }], out }) => {
+    const from = strided('source', out.shape, broadcastStrides(shape, out.shape))
+    return {
+      inputs: ['x'],
+      threads: sizeOf(out.shape),
+      u32: from.u32,
+      source: `${from.wgsl} fn main(i: u32) { out[i] = x[source(i)]; }`,
+    }
   },
   vjp: [{ uses: [], grad: (g, { inputs: [x] }) => sumTo(g, x.shape) }],
 })
@@ -65,18 +108,7 @@ export const reshapeOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
  * j, j+stride, … of `small`. Axes that can be walked as one are joined, so that rows are as long as possible.
  */
 export function eachRow(big: Shape, small: Shape, row: (i: number, j: number, stride: number, n: number) => void): void {
-  const sizes: number[] = []
-  const strides: number[] = []
-  broadcastStrides(small, big).forEach((stride, axis) => {
-    const last = sizes.length - 1
-    if (last >= 0 && strides[last] === stride * big[axis]) {
-      sizes[last] *= big[axis]
-      strides[last] = stride
-    } else {
-      sizes.push(big[axis])
-      strides.push(stride)
-    }
-  })
+  const { sizes, strides } = joinAxes(big, broadcastStrides(small, big))
   const n = sizes.pop() ?? 1
   const stride = strides.pop() ?? 0
   const size = sizeOf(big)

@@ -5,9 +5,10 @@
  */
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
-import { normalizeAxis, showShape, stridesOf } from '../shape.ts'
+import { normalizeAxis, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
+import { strided } from './wgsl.ts'
 
 /** transpose: axis k of the output is axis order[k] of x. */
 export const transposeOp: Op<{ order: readonly number[] }> = defineOp<{ order: readonly number[] }>({
@@ -26,6 +27,16 @@ export const transposeOp: Op<{ order: readonly number[] }> = defineOp<{ order: r
         from -= strides[axis] * outShape[axis]
         at[axis] = 0
       }
+    }
+  },
+  wgsl: ({ inputs: [{ shape }], out, attrs: { order } }) => {
+    const own = stridesOf(shape)
+    const from = strided('source', out.shape, order.map(axis => own[axis]))
+    return {
+      inputs: ['x'],
+      threads: sizeOf(shape),
+      u32: from.u32,
+      source: `${from.wgsl} fn main(i: u32) { out[i] = x[source(i)]; }`,
     }
   },
   vjp: [{ uses: [], grad: (g, { attrs: { order } }) => transpose(g, order.map((_, i) => order.indexOf(i))) }],

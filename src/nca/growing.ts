@@ -1,0 +1,168 @@
+/**
+ * The trainer of Growing NCA: a rule learns to grow an image from a seed, to keep it, and to repair it.
+ *
+ * One iteration (Mordvintsev et al. 2020; algorithm 1 of Spitznagel & Keuper 2026):
+ *
+ *   1. a batch: seeds, or a draw from the pool, where the sample with the greatest loss becomes a seed again and those with
+ *      the least losses are damaged
+ *   2. a rollout of a random number of steps
+ *   3. the mean squared error of red, green, blue, alpha at its end, and its gradient through all steps
+ *   4. each gradient divided by its norm, then Adam
+ *   5. the grown states go back into the pool
+ *
+ * A trainer is pure: `init(key)` makes the first state, `step(state)` the next one. The state is one tree of values:
+ * parameters, optimiser, pool, iteration, key. Everything random in an iteration follows from the key and its number.
+ */
+import { valueAndGradAux } from '../autograd/grad.ts'
+import { foldIn, randint, split } from '../tensor/key.ts'
+import type { Key } from '../tensor/key.ts'
+import { scope } from '../tensor/lifetime.ts'
+import { greaterEqual, less, where } from '../tensor/ops/compare.ts'
+import { mean } from '../tensor/ops/reduce.ts'
+import { argsort } from '../tensor/ops/sort.ts'
+import { broadcastTo, reshape } from '../tensor/ops/sum.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { damageMask, erase } from './damage.ts'
+import type { Damage } from './damage.ts'
+import { mse } from './loss.ts'
+import { globalNorm, initOptimiser, normalizeGrads, rateAt, updateParams } from './optimiser.ts'
+import type { Optimiser, OptimiserState, Schedule } from './optimiser.ts'
+import { makePool, samplePool, writeBack } from './pool.ts'
+import type { Pool } from './pool.ts'
+import { init } from './rule.ts'
+import type { DataRule, Params, Rule } from './rule.ts'
+import { rgba, seed } from './state.ts'
+import { rollout } from './step.ts'
+
+/** Everything that steers the training; all values of the published presets are in `presets.ts`. */
+export type GrowingOptions<R extends Rule = DataRule> = {
+  rule: R
+  /** Premultiplied red, green, blue and alpha to grow, `[h,w,4]`; its size is that of the grid. */
+  target: Tensor
+  /** Samples per iteration. */
+  batch: number
+  /** Rollout lengths are whole numbers from the first up to, not including, the second. */
+  steps: readonly [number, number]
+  /** Slots of the sample pool; 0 grows every batch from the seed. */
+  pool: number
+  /** How many samples of a batch, those with the greatest loss, become seeds again. */
+  reseed: number
+  /** How many samples, those with the least loss, are damaged, and how. */
+  damaged: number
+  damage: Damage
+  optimiser: Optimiser
+  rate: Schedule
+  /** Divide each parameter's gradient by its norm. */
+  normalize: boolean
+  /**
+   * Rollout lengths that grow linearly from these to `steps` over the first iterations: a remedy for runs that blow up
+   * early. Null, as published, uses `steps` from the start.
+   */
+  warmUp: { readonly iterations: number; readonly from: readonly [number, number] } | null
+}
+
+/** All there is to a training run at one moment. */
+export type GrowingState<P> = {
+  readonly params: P
+  readonly optimiser: OptimiserState<P>
+  readonly pool: Pool
+  /** Iterations done. */
+  readonly iteration: number
+  /** The run's key; iteration i draws from foldIn(key, i). */
+  readonly key: Key
+}
+
+/** What an iteration reports: tensors of rank 0, to be read when they are wanted, and numbers. */
+export type Metrics = {
+  /** Mean loss of the batch at the end of its rollout. */
+  readonly loss: Tensor
+  /** Norm of the whole gradient, before it is normalized. */
+  readonly gradNorm: Tensor
+  readonly steps: number
+  readonly rate: number
+}
+
+/** A training procedure as two pure functions. */
+export type Trainer<S> = {
+  init(key: Key): S
+  step(state: S): { state: S; metrics: Metrics }
+}
+
+/**
+ * The trainer for these options.
+ *
+ * @throws where the numbers do not fit together
+ * @example
+ * const trainer = growingTrainer({ ...presets.growing, rule, target })
+ * for await (const { iteration, loss } of train(trainer, { iterations: 2000, every: 50 })) console.log(iteration, loss)
+ */
+export function growingTrainer<R extends Rule>(options: GrowingOptions<R>): Trainer<GrowingState<Params<R>>> {
+  checkOptions(options)
+  const { rule, target, batch, optimiser } = options
+  const [height, width] = target.shape
+  const place = { dtype: target.dtype, backend: target.backend }
+  type State = GrowingState<Params<R>>
+
+  function start(k: Key): State {
+    return scope(() => {
+      const params = init(rule, split(k)[0], place)
+      const pool = options.pool > 0 ? makePool(reshape(seed(rule, { height, width, ...place }), [height, width, -1]), options.pool) : []
+      return { params, optimiser: initOptimiser(optimiser, params), pool, iteration: 0, key: split(k)[1] }
+    }, 'init()')
+  }
+
+  function next(state: State): { state: State; metrics: Metrics } {
+    return scope(() => {
+      const [kSlots, kDamage, kSteps, kFire] = split(foldIn(state.key, state.iteration), 4)
+      const one = seed(rule, { height, width, ...place })
+      const drawn = state.pool.length > 0 ? samplePool(state.pool, kSlots, batch) : null
+      const x = drawn ? refresh(options, drawn.batch, one, kDamage) : broadcastTo(one, [batch, ...one.shape.slice(1)])
+      const steps = randint(kSteps, ...rolloutLengths(options, state.iteration))
+      const [[loss, grown], grads] = valueAndGradAux((params: Params<R>) => {
+        const y = rollout(rule, params, x, kFire, { steps })
+        return [mean(mse(rgba(y), target)), y] as const
+      })(state.params)
+      const rate = rateAt(options.rate, state.iteration)
+      const updated = updateParams(optimiser, state.optimiser, state.params, options.normalize ? normalizeGrads(grads) : grads, rate)
+      return {
+        state: {
+          params: updated.params,
+          optimiser: updated.state,
+          pool: drawn ? writeBack(state.pool, drawn.slots, grown) : state.pool,
+          iteration: state.iteration + 1,
+          key: state.key,
+        },
+        metrics: { loss, gradNorm: globalNorm(grads), steps, rate },
+      }
+    }, 'an iteration of the trainer')
+  }
+
+  return { init: start, step: next }
+}
+
+/** The drawn batch with its worst samples begun anew and its best ones damaged. Ranks stay on the backend. */
+function refresh<R extends Rule>(options: GrowingOptions<R>, x: Tensor, one: Tensor, k: Key): Tensor {
+  const { target, batch, reseed, damaged, damage } = options
+  const perSample = (mask: Tensor): Tensor => reshape(mask, [batch, 1, 1, 1])
+  const rank = argsort(argsort(mse(rgba(x), target), { descending: true }))
+  const renewed = where(perSample(less(rank, reseed)), one, x)
+  if (damaged === 0) return renewed
+  const erased = erase(renewed, damageMask(k, damage, batch, x.shape[1], x.shape[2], x.backend))
+  return where(perSample(greaterEqual(rank, batch - damaged)), erased, renewed)
+}
+
+/** The range of rollout lengths at an iteration, see `warmUp`. */
+export function rolloutLengths({ steps, warmUp }: Pick<GrowingOptions, 'steps' | 'warmUp'>, iteration: number): [number, number] {
+  const done = warmUp ? Math.min(1, iteration / warmUp.iterations) : 1
+  const from = warmUp?.from ?? steps
+  return [Math.round(from[0] + (steps[0] - from[0]) * done), Math.round(from[1] + (steps[1] - from[1]) * done)]
+}
+
+function checkOptions<R extends Rule>({ target, batch, steps, pool, reseed, damaged }: GrowingOptions<R>): void {
+  const check = (ok: boolean, sentence: string): void => { if (!ok) throw new Error(`growingTrainer: ${sentence}`) }
+  check(target.shape.length === 3 && target.shape[2] === 4, `target is [${target.shape.join(',')}], expected [h,w,4].`)
+  check(Number.isInteger(batch) && batch > 0, `batch is ${batch}, expected a whole number > 0.`)
+  check(steps[0] >= 1 && steps[0] < steps[1], `steps are [${steps.join(', ')}], expected 1 ≤ first < second.`)
+  check(pool === 0 || pool >= batch, `a pool of ${pool} slots cannot fill a batch of ${batch}.`)
+  check(reseed + damaged <= batch, `${reseed} reseeded and ${damaged} damaged samples do not fit into a batch of ${batch}.`)
+}

@@ -1,0 +1,184 @@
+/**
+ * Models and training checkpoints as bytes.
+ *
+ * Both are safetensors files of a tree: every tensor under its dotted path (`update.w1`), everything else in the metadata.
+ *
+ *   format     'cellgrad model 1' or 'cellgrad checkpoint 1'
+ *   tree       JSON of the tree, with {"tensor": path} in the place of each tensor
+ *   rule       the rule as JSON (models)
+ *   …          provenance: any further text
+ *
+ * A tensor that stands in several places is stored once. Of a sample pool only the cells that are not zero are stored.
+ */
+import { channelCount, defineRule } from './rule.ts'
+import type { DataParams, DataRule } from './rule.ts'
+import type { GrowingState } from './growing.ts'
+import type { Pool } from './pool.ts'
+import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
+import type { SafetensorsEntry } from './safetensors.ts'
+import { hostArray } from '../backends/backend.ts'
+import type { Data } from '../backends/backend.ts'
+import { supersede } from '../tensor/lifetime.ts'
+import { sameShape, showShape } from '../tensor/shape.ts'
+import { Tensor, tensor } from '../tensor/tensor.ts'
+import type { Placement } from '../tensor/tensor.ts'
+import { eachLeaf, mapTree } from '../tensor/tree.ts'
+
+const modelFormat = 'cellgrad model 1'
+const checkpointFormat = 'cellgrad checkpoint 1'
+
+/** A trained rule: what `cellgrad grow` plays. */
+export type Model = {
+  readonly rule: DataRule
+  readonly params: DataParams
+  /** Where it comes from: free text by key. */
+  readonly provenance: Readonly<Record<string, string>>
+}
+
+/** The bytes of a model file. */
+export async function encodeModel({ rule, params, provenance }: Model): Promise<Uint8Array> {
+  return encodeTree(params, { ...provenance, format: modelFormat, rule: JSON.stringify(rule) })
+}
+
+/**
+ * A model from the bytes of its file.
+ *
+ * @param where the file's name, for messages
+ * @throws one sentence where the bytes are not a model, or parameters do not fit the rule
+ */
+export function decodeModel(bytes: Uint8Array, where = 'input', placement: Placement = {}): Model {
+  const { tree, metadata } = decodeTree(bytes, modelFormat, where, placement)
+  const { format: _format, tree: _tree, rule: ruleJson, ...provenance } = metadata
+  const rule = defineRule(parseJson(ruleJson, 'rule', where) as DataRule)
+  return { rule, params: checkParams(rule, tree, where), provenance }
+}
+
+/** The bytes of a training checkpoint; `metadata` is kept beside it, the configuration for instance. */
+export async function encodeCheckpoint<P>(state: GrowingState<P>, metadata: Readonly<Record<string, string>> = {}): Promise<Uint8Array> {
+  const pool = await packPool(state.pool)
+  const bytes = await encodeTree({ ...state, pool }, { ...metadata, format: checkpointFormat })
+  supersede(pool, null, 'was written to a checkpoint')
+  return bytes
+}
+
+/**
+ * A training state from the bytes of a checkpoint, bit for bit as it was.
+ *
+ * @throws one sentence where the bytes are not a checkpoint
+ */
+export function decodeCheckpoint(bytes: Uint8Array, where = 'input', placement: Placement = {}): { state: GrowingState<DataParams>; metadata: Record<string, string> } {
+  const { tree, metadata } = decodeTree(bytes, checkpointFormat, where, placement)
+  const packed = tree as unknown as Omit<GrowingState<DataParams>, 'pool'> & { pool: PackedPool }
+  if (!packed.params || !packed.optimiser || !packed.pool || !Array.isArray(packed.key) || !Number.isInteger(packed.iteration)) {
+    throw new Error(`${where} lacks a part of a training state; expected params, optimiser, pool, iteration and key.`)
+  }
+  const { format: _format, tree: _tree, ...rest } = metadata
+  return { state: { ...packed, pool: unpackPool(packed.pool, placement) }, metadata: rest }
+}
+
+/** The tree's tensors by path, and the tree itself with references to them. */
+async function encodeTree(tree: unknown, metadata: Readonly<Record<string, string>>): Promise<Uint8Array> {
+  const names = new Map<Tensor, string>()
+  const references = mapTree(tree, (leaf, path) => {
+    if (!(leaf instanceof Tensor)) return leaf
+    if (!names.has(leaf)) names.set(leaf, path)
+    return { tensor: names.get(leaf) }
+  })
+  const entries: Record<string, SafetensorsEntry> = {}
+  for (const [t, name] of names) entries[name] = { dtype: t.dtype, shape: t.shape, data: await t.data() }
+  return encodeSafetensors(entries, { ...metadata, tree: JSON.stringify(references) })
+}
+
+function decodeTree(bytes: Uint8Array, format: string, where: string, placement: Placement): { tree: unknown; metadata: Record<string, string> } {
+  const { entries, metadata } = decodeSafetensors(bytes, where)
+  if (metadata.format !== format) {
+    const kind = format.split(' ').slice(0, 2).join(' ')
+    throw new Error(`${where} is not a ${kind}: its metadata says format ${JSON.stringify(metadata.format ?? null)}, expected "${format}".`)
+  }
+  const made = new Map<string, Tensor>()
+  const build = (node: unknown): unknown => {
+    if (Array.isArray(node)) return node.map(build)
+    if (typeof node !== 'object' || node === null) return node
+    if (!('tensor' in node)) return Object.fromEntries(Object.entries(node).map(([name, x]) => [name, build(x)]))
+    const name = String(node.tensor)
+    const entry = Object.hasOwn(entries, name) ? entries[name] : undefined
+    if (!entry) throw new Error(`${where} has no tensor ${JSON.stringify(name)}, which its tree names.`)
+    const t = made.get(name) ?? tensor(entry.data, { backend: placement.backend, shape: entry.shape })
+    made.set(name, t)
+    return t
+  }
+  return { tree: build(parseJson(metadata.tree, 'tree', where)), metadata }
+}
+
+function parseJson(text: string | undefined, field: string, where: string): unknown {
+  try {
+    return JSON.parse(text ?? '')
+  } catch {
+    throw new Error(`${where} has no valid JSON in its metadata field ${JSON.stringify(field)}.`)
+  }
+}
+
+/** Throws unless a tree has the parameters of a rule. */
+function checkParams(rule: DataRule, tree: unknown, where: string): DataParams {
+  const channels = channelCount(rule.channels)
+  const expected: Record<string, number[]> = {
+    'update.w1': [channels * rule.perceive.length, rule.update.hidden],
+    'update.b1': [rule.update.hidden],
+    'update.w2': [rule.update.hidden, channels],
+    ...(rule.update.lastBias ? { 'update.b2': [channels] } : {}),
+  }
+  const found = new Map<string, Tensor>()
+  eachLeaf(tree, (leaf, path) => { if (leaf instanceof Tensor) found.set(path, leaf) })
+  for (const [path, shape] of Object.entries(expected)) {
+    const t = found.get(path)
+    if (!t || !sameShape(t.shape, shape)) {
+      throw new Error(`${where}: parameter ${path} is ${t ? showShape(t.shape) : 'missing'}, but its rule needs ${showShape(shape)}.`)
+    }
+  }
+  return tree as DataParams
+}
+
+/** A pool as four tensors: which state each slot has, and of each state the cells that are not zero. */
+type PackedPool = { shape: readonly number[]; slots: Tensor; ends: Tensor; cells: Tensor; values: Tensor }
+
+async function packPool(pool: Pool): Promise<PackedPool | []> {
+  if (pool.length === 0) return []
+  const states = [...new Set(pool)]
+  const [h, w, c] = pool[0].shape
+  const cells: number[] = []
+  const ends: number[] = []
+  const rows: Data[] = []
+  for (const state of states) {
+    const data = await state.data()
+    for (let i = 0; i < h * w; i++) {
+      const row = data.subarray(i * c, (i + 1) * c)
+      if (!row.some(v => v !== 0)) continue
+      cells.push(i)
+      rows.push(row)
+    }
+    ends.push(cells.length)
+  }
+  const values = hostArray(pool[0].dtype, rows.length * c)
+  rows.forEach((row, i) => values.set(row, i * c))
+  const order = new Map(states.map((state, i) => [state, i]))
+  return {
+    shape: [h, w, c],
+    slots: tensor(Uint32Array.from(pool, state => order.get(state)!)),
+    ends: tensor(Uint32Array.from(ends)),
+    cells: tensor(Uint32Array.from(cells)),
+    values: tensor(values, { shape: [rows.length, c] }),
+  }
+}
+
+function unpackPool(packed: PackedPool | [], placement: Placement): Pool {
+  if (Array.isArray(packed)) return []
+  const { shape, slots, ends, cells, values } = packed
+  const [h, w, c] = shape
+  const [slotOf, end, cell, value] = [slots, ends, cells, values].map(t => t.toArray())
+  const states = Array.from(end, (last, i) => {
+    const data = hostArray(values.dtype, h * w * c)
+    for (let k = i === 0 ? 0 : end[i - 1]; k < last; k++) data.set(value.subarray(k * c, (k + 1) * c), cell[k] * c)
+    return tensor(data, { shape: [h, w, c], backend: placement.backend })
+  })
+  return Array.from(slotOf, i => states[i])
+}

@@ -1,0 +1,54 @@
+/**
+ * The three experiments of Growing Neural Cellular Automata (Mordvintsev, Randazzo, Niklasson & Levin, Distill 2020), with
+ * every constant of the published notebook.
+ *
+ *   growing        learns to reach the target from the seed
+ *   persistent     and to stay there: a sample pool
+ *   regenerating   and to repair it: the pool, and damage
+ */
+import { publishedCircles } from './damage.ts'
+import type { GrowingOptions } from './growing.ts'
+import { adam, step as stepSchedule } from './optimiser.ts'
+import { defineRule, mlp } from './rule.ts'
+import type { DataRule } from './rule.ts'
+
+/** 16 channels, Sobel perception, 128 hidden units, 8,336 parameters. */
+export const growingRule: DataRule = defineRule({
+  channels: { rgba: 4, hidden: 12 },
+  perceive: ['identity', 'sobelX', 'sobelY'],
+  update: mlp(128),
+  fireRate: 0.5,
+  living: { channel: 3, above: 0.1 },
+})
+
+/** A preset: everything a trainer needs but its target, and what the published runs used around it. */
+export type Preset = Omit<GrowingOptions, 'target'> & {
+  /** Side of the target image, and empty cells around it on each side: the grid is size + 2·padding wide. */
+  readonly size: number
+  readonly padding: number
+  readonly iterations: number
+}
+
+const growing: Preset = Object.freeze({
+  rule: growingRule,
+  size: 40,
+  padding: 16,
+  iterations: 8001,
+  batch: 8,
+  steps: [64, 96],
+  pool: 0,
+  reseed: 1,
+  damaged: 0,
+  damage: publishedCircles,
+  optimiser: adam(),
+  rate: stepSchedule(2e-3, { at: [2000], factor: 0.1 }),
+  normalize: true,
+  warmUp: null,
+})
+
+/** The published experiments by name. */
+export const presets: Readonly<Record<'growing' | 'persistent' | 'regenerating', Preset>> = Object.freeze({
+  growing,
+  persistent: Object.freeze({ ...growing, pool: 1024 }),
+  regenerating: Object.freeze({ ...growing, pool: 1024, damaged: 3 }),
+})

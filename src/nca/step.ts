@@ -1,0 +1,129 @@
+/**
+ * step and rollout: the automaton runs.
+ *
+ * One step of a data rule, for a state s `[b,h,w,c]` (Mordvintsev et al., "Growing Neural Cellular Automata", Distill 2020):
+ *
+ *   pre  = maxPool3×3(alpha of s) > 0.1           living mask before
+ *   m    = fire mask, one bit per cell            each cell updates in half of the steps
+ *   s'   = s + m ⊙ U(P(s))                        perceive, update
+ *   post = maxPool3×3(alpha of s') > 0.1          living mask after
+ *   s    ← s' where pre ∧ post, else 0
+ *
+ * Cells that cannot matter are not computed. A cell that does not fire keeps its state. A cell that is dead before the step
+ * is zero after it, whatever it would become — but its new alpha counts in its neighbours' `post`, so the cells that are
+ * computed are those that fire within one cell of a living one. Nothing else is skipped, and the result is exactly that of
+ * the equations above.
+ */
+import { scan } from '../autograd/scan.ts'
+import { stopGradient } from '../autograd/custom-vjp.ts'
+import { filter } from '../tensor/filters.ts'
+import { foldIn } from '../tensor/key.ts'
+import type { Key } from '../tensor/key.ts'
+import { scope } from '../tensor/lifetime.ts'
+import { add } from '../tensor/ops/arithmetic.ts'
+import { and, greater, where } from '../tensor/ops/compare.ts'
+import { dense } from '../tensor/ops/dense.ts'
+import { relu } from '../tensor/ops/functions.ts'
+import { dilate, maxPool } from '../tensor/ops/max-pool.ts'
+import { reshape } from '../tensor/ops/sum.ts'
+import { fire } from '../tensor/random.ts'
+import { showShape } from '../tensor/shape.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { channelCount } from './rule.ts'
+import type { DataParams, DataRule, Params, Rule, StepContext } from './rule.ts'
+import { takeChannels } from './state.ts'
+
+/** P: each filter of each channel, `[b,h,w,c]` → `[b,h,w,c·filters]`, interleaved per channel. */
+export function perceive(rule: DataRule, x: Tensor, { angle = 0, rows }: { angle?: number; rows?: Tensor } = {}): Tensor {
+  return filter(x, rule.perceive, { padding: rule.padding, angle, rows })
+}
+
+/** U: the change of each cell from what it perceives, `[b,h,w,c·filters]` → `[b,h,w,c]`. */
+export function update(params: DataParams, y: Tensor, rows?: Tensor): Tensor {
+  const { w1, b1, w2, b2 } = params.update
+  return dense(relu(dense(y, w1, { bias: b1, rows })), w2, { bias: b2, rows })
+}
+
+/** The living mask `[b,h,w]`: 1 where the 3×3 neighbourhood has a cell with `channel` > `above`. */
+export function alive(rule: DataRule, x: Tensor): Tensor | null {
+  if (!rule.living) return null
+  const { channel, above } = rule.living
+  const strongest = maxPool(takeChannels(stopGradient(x), channel, channel + 1), 3, { padding: wraps(rule) })
+  return reshape(greater(strongest, above), x.shape.slice(0, -1))
+}
+
+/** What lies beyond the border for the living mask: nothing, or the other side. */
+function wraps(rule: DataRule): 'none' | 'circular' {
+  return rule.padding === 'circular' ? 'circular' : 'none'
+}
+
+/**
+ * One step.
+ *
+ * @param x `[b,h,w,c]`
+ * @returns `[b,h,w,c]`
+ * @throws where the state does not have the rule's channels
+ * @example const next = step(rule, params, x, { key: key(0), t: 0 })
+ */
+export function step<R extends Rule>(rule: R, params: Params<R>, x: Tensor, context: StepContext): Tensor {
+  const channels = channelCount(rule.channels)
+  if (x.shape.length !== 4 || x.shape[3] !== channels) {
+    throw new Error(`step: the state is ${showShape(x.shape)}, expected [b,h,w,${channels}] for channels ${JSON.stringify(rule.channels)}.`)
+  }
+  if (context.mask && showShape(context.mask.shape) !== showShape(x.shape.slice(0, -1))) {
+    throw new Error(`step: the fire mask is ${showShape(context.mask.shape)}, expected ${showShape(x.shape.slice(0, -1))}.`)
+  }
+  return scope(() => (rule.type === 'custom'
+    ? rule.step(params as never, x, context)
+    : dataStep(rule, params as DataParams, x, context)), 'step()')
+}
+
+function dataStep(rule: DataRule, params: DataParams, x: Tensor, { key, mask, angle }: StepContext): Tensor {
+  const fires = mask ?? (rule.fireRate < 1 ? fire(key, x, rule.fireRate) : undefined)
+  const pre = alive(rule, x)
+  const near = pre ? dilate(pre, 3, { padding: wraps(rule) }) : undefined
+  const rows = fires && near ? and(fires, near) : fires ?? near
+  // The change is zero in rows that are not computed.
+  const next = add(x, update(params, perceive(rule, x, { angle, rows }), rows))
+  const post = alive(rule, next)
+  return pre && post ? where(reshape(and(pre, post), [...pre.shape, 1]), next, 0) : next
+}
+
+export type RolloutOptions = {
+  /** How many steps. */
+  steps: number
+  /** Steps per checkpointed segment, see `scan`. */
+  checkpoint?: 'auto' | number | false
+  /** Fire masks `[b,h,w]`, one per step, to use instead of drawing them. */
+  masks?: readonly Tensor[]
+  /** See `StepContext`. */
+  angle?: number
+}
+
+/**
+ * Runs a rule for a number of steps; step t fires under `foldIn(key, t)`. Differentiable with memory that grows like √steps.
+ * With `readouts` (numbers of steps, each from 1 to `steps`) it returns the list of the states after those many steps.
+ *
+ * @param x the first state `[b,h,w,c]`
+ * @returns the last state, or a list of states where `readouts` is given
+ * @throws where a readout or the list of masks does not fit the number of steps
+ * @example const grown = rollout(rule, params, seed(rule, { height: 72, width: 72 }), key(1), { steps: 96 })
+ */
+export function rollout<R extends Rule>(rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions): Tensor
+export function rollout<R extends Rule>(
+  rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions & { readouts: readonly number[] },
+): Tensor[]
+export function rollout<R extends Rule>(
+  rule: R, params: Params<R>, x: Tensor, key: Key, { steps, readouts, checkpoint, masks, angle }: RolloutOptions & { readouts?: readonly number[] },
+): Tensor | Tensor[] {
+  const bad = readouts?.find(n => !Number.isInteger(n) || n < 1 || n > steps)
+  if (bad !== undefined) throw new Error(`rollout: there is no readout after ${bad} of ${steps} steps; expected whole numbers from 1 to ${steps}.`)
+  if (masks && masks.length !== steps) throw new Error(`rollout: got ${masks.length} fire masks for ${steps} steps.`)
+  return scope(() => {
+    const [last, states] = scan((now: Tensor, _, t) => {
+      const next = step(rule, params, now, { key: foldIn(key, t), t, mask: masks?.[t], angle })
+      return [next, readouts?.includes(t + 1) ? next : null] as const
+    }, x, steps, { checkpoint })
+    return readouts ? readouts.map(n => states[n - 1]!) : last
+  }, 'rollout()')
+}

@@ -1,0 +1,161 @@
+/**
+ * conv2d: filters that look at all channels at once, a dense layer over windows.
+ *
+ *   out[o, j] = Σ_(t,i) Σ_c x[i, c] · k[t, c, j] + bias[j]
+ *
+ * The outer sum is over the links (o, t, i) of `window.ts`: output cell o reads cell i through tap t. It is a
+ * cross-correlation (nothing is flipped). As in `depthwise-conv.ts`, contraction with a cotangent g gives a form
+ *
+ *   T(x, k, g) = Σ_(o,t,i) Σ_c Σ_j  x[i, c] · k[t, c, j] · g[o, j]
+ *
+ *   conv2d = ∂T/∂g       conv2dInput = ∂T/∂x (the "transposed convolution")       conv2dFilter = ∂T/∂k
+ *
+ * which is linear in each argument. So the derivatives of each of the three are the other two, and the set is closed under
+ * differentiation, for every padding, stride, dilation and mask.
+ */
+import type { Data, Spec } from '../../backends/backend.ts'
+import { defineOp, refuse, sameDtype } from '../op.ts'
+import type { Op } from '../op.ts'
+import { sameShape } from '../shape.ts'
+import type { Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+import { add } from './arithmetic.ts'
+import { where } from './compare.ts'
+import { reshape } from './sum.ts'
+import { outputSize, readers, reads, windows } from './window.ts'
+import type { Links, WindowOptions, Windows } from './window.ts'
+
+/** ∂T/∂g: the convolution. inputs: x [b,h,w,in], k [kh,kw,in,out], optional rows [b,oh,ow]. */
+export const conv2dOp: Op<Windows> = defineOp<Windows>({
+  name: 'conv2d',
+  infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), k.shape[3]], dtype: x.dtype }),
+  cpu: ([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
+    multiply(reads(attrs, n, n * m, rows), x, n, k, m, 1, out, m)
+  },
+  vjp: [
+    { uses: [1, 2], grad: (g, { inputs: [, k, rows], attrs }) => apply(conv2dInputOp, given(g, k, rows), attrs) },
+    { uses: [0, 2], grad: (g, { inputs: [x, , rows], attrs }) => apply(conv2dFilterOp, given(x, g, rows), attrs) },
+    null,
+  ],
+})
+
+/** ∂T/∂x: each cell collects from those that read it. inputs: g [b,oh,ow,out], k [kh,kw,in,out], optional rows [b,oh,ow]. */
+export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
+  name: 'conv2dInput',
+  infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
+  cpu: ([g, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
+    multiply(readers(attrs, m, n * m, rows), g, m, k, 1, m, out, n)
+  },
+  vjp: [
+    { uses: [1, 2], grad: (u, { inputs: [, k, rows], attrs }) => apply(conv2dOp, given(u, k, rows), attrs) },
+    { uses: [0, 2], grad: (u, { inputs: [g, , rows], attrs }) => apply(conv2dFilterOp, given(u, g, rows), attrs) },
+    null,
+  ],
+})
+
+/**
+ * out[r, j] = Σ_links Σ_c a[c] · k[c, j], with n numbers a and the step `rowStep` from k[c, j] to k[c + 1, j], and `columnStep`
+ * to k[c, j + 1]: exchanging these two transposes the matrix of every tap.
+ */
+function multiply({ at, cells, taps }: Links, a: Data, n: number, k: Data, rowStep: number, columnStep: number, out: Data, m: number): void {
+  for (let r = 0, o = 0; o < out.length; r++, o += m) {
+    const links = at(r)
+    // Four columns at a time, so that four sums stay in registers while the cells are read once.
+    let j = 0
+    for (; j + 4 <= m; j += 4) {
+      let t0 = 0, t1 = 0, t2 = 0, t3 = 0
+      for (let i = 0; i < links; i++) {
+        const from = cells[i]
+        for (let c = 0, by = taps[i] + j * columnStep; c < n; c++, by += rowStep) {
+          const ac = a[from + c]
+          t0 += ac * k[by]
+          t1 += ac * k[by + columnStep]
+          t2 += ac * k[by + 2 * columnStep]
+          t3 += ac * k[by + 3 * columnStep]
+        }
+      }
+      out[o + j] = t0
+      out[o + j + 1] = t1
+      out[o + j + 2] = t2
+      out[o + j + 3] = t3
+    }
+    for (; j < m; j++) {
+      let t = 0
+      for (let i = 0; i < links; i++) {
+        for (let c = 0, by = taps[i] + j * columnStep; c < n; c++, by += rowStep) t += a[cells[i] + c] * k[by]
+      }
+      out[o + j] = t
+    }
+  }
+}
+
+/** ∂T/∂k: the derivative of the filters. inputs: x [b,h,w,in], g [b,oh,ow,out], optional rows [b,oh,ow]. */
+export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
+  name: 'conv2dFilter',
+  infer: ([x, g], { kernel }): Spec => ({ shape: [...kernel, x.shape[3], g.shape[3]], dtype: x.dtype }),
+  cpu: ([x, g, rows], out, { out: { shape: [, , n, m] }, attrs }) => {
+    const { at, cells, taps } = reads(attrs, n, n * m, rows)
+    const total = new Float64Array(out.length)
+    for (let r = 0, o = 0; o < g.length; r++, o += m) {
+      const links = at(r)
+      for (let i = 0; i < links; i++) {
+        // Four channels at a time, so that g is read once for all.
+        let c = 0, from = cells[i], to = taps[i]
+        for (; c + 4 <= n; c += 4, from += 4, to += 3 * m) {
+          const x0 = x[from], x1 = x[from + 1], x2 = x[from + 2], x3 = x[from + 3]
+          for (let j = o; j < o + m; j++, to++) {
+            const gj = g[j]
+            total[to] += x0 * gj
+            total[to + m] += x1 * gj
+            total[to + 2 * m] += x2 * gj
+            total[to + 3 * m] += x3 * gj
+          }
+        }
+        for (; c < n; c++, from++) {
+          for (let j = o; j < o + m; j++, to++) total[to] += x[from] * g[j]
+        }
+      }
+    }
+    out.set(total)
+  },
+  vjp: [
+    { uses: [1, 2], grad: (u, { inputs: [, g, rows], attrs }) => apply(conv2dInputOp, given(g, u, rows), attrs) },
+    { uses: [0, 2], grad: (u, { inputs: [x, , rows], attrs }) => apply(conv2dOp, given(x, u, rows), attrs) },
+    null,
+  ],
+})
+
+/** The inputs of an operator with an optional row mask. */
+function given(a: Tensor, b: Tensor, rows?: Tensor): Tensor[] {
+  return rows ? [a, b, rows] : [a, b]
+}
+
+export type Conv2dOptions = WindowOptions & {
+  /** Bias `[out]`. */
+  bias?: Tensor
+  /** Output cells to compute, a mask `[b,⌈h/stride⌉,⌈w/stride⌉]`; the others are 0, bias included, and cost nothing. */
+  rows?: Tensor
+}
+
+/**
+ * Convolution over all channels with SAME padding.
+ *
+ * @param x `[b,h,w,in]`
+ * @param kernel `[kh,kw,in,out]`
+ * @returns `[b,⌈h/stride⌉,⌈w/stride⌉,out]`
+ * @throws where channels, types, bias or mask do not fit, or 'reflect' needs more cells than the grid has
+ * @example conv2d(x, kernel, { bias, padding: 'circular' })
+ */
+export function conv2d(x: Tensor, kernel: Tensor, { bias, rows, ...options }: Conv2dOptions = {}): Tensor {
+  sameDtype('conv2d', { x, kernel })
+  if (kernel.shape.length !== 4) refuse('conv2d', 'the kernel must be [kh,kw,in,out]', { x, kernel })
+  const win = windows('conv2d', x, kernel.shape, options)
+  if (kernel.shape[2] !== x.shape[3]) {
+    refuse('conv2d', `kernel channels ${kernel.shape[2]} ≠ input channels ${x.shape[3]}`, { x, kernel }, 'Layout is [b,h,w,in] and [kh,kw,in,out].')
+  }
+  if (rows && !sameShape(rows.shape, [x.shape[0], ...outputSize(win)])) refuse('conv2d', 'the row mask must be [b,h,w] of the output', { rows, x })
+  if (bias && !sameShape(bias.shape, [kernel.shape[3]])) refuse('conv2d', 'the bias must be [out]', { bias, kernel })
+  const y = apply(conv2dOp, given(x, kernel, rows), win)
+  if (!bias) return y
+  return rows ? where(reshape(rows, [...rows.shape, 1]), add(y, bias), 0) : add(y, bias)
+}

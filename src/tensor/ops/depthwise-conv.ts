@@ -1,0 +1,177 @@
+/**
+ * depthwiseConv: m filters for every channel by itself. This is how a cell perceives its neighbours.
+ *
+ *   out[o, c·m + q] = Σ_(t,i) x[i, c] · k[t, c, q]
+ *
+ * The sum is over the links (o, t, i) of `window.ts`: output cell o reads cell i through tap t. It is a cross-correlation
+ * (nothing is flipped), and outputs are interleaved per channel: c0·q0, c0·q1, …, c1·q0, …
+ *
+ * Contracted with a cotangent g of the output, it becomes a form in which x, k and g play the same part,
+ *
+ *   T(x, k, g) = Σ_(o,t,i) Σ_c Σ_q  x[i, c] · k[t, c, q] · g[o, c·m + q]
+ *
+ *   depthwiseConv = ∂T/∂g       depthwiseConvInput = ∂T/∂x       depthwiseConvFilter = ∂T/∂k
+ *
+ * and which is linear in each. Each operator therefore takes two of the three and returns the derivative by the third, and
+ * its own derivatives are the other two operators, with its cotangent in the place of the argument that it lacks. So the
+ * three are closed under differentiation, for every padding, dilation and mask, since these only choose the links.
+ */
+import type { Spec } from '../../backends/backend.ts'
+import { defineOp, refuse, sameDtype } from '../op.ts'
+import type { Op } from '../op.ts'
+import { sameShape } from '../shape.ts'
+import type { Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+import { outputSize, readers, reads, windows } from './window.ts'
+import type { Padding, Windows } from './window.ts'
+
+/** ∂T/∂g: the convolution. inputs: x [b,h,w,c], k [kh,kw,c,m], optional rows [b,h,w]. */
+export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
+  name: 'depthwiseConv',
+  infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), x.shape[3] * k.shape[3]], dtype: x.dtype }),
+  cpu: ([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
+    const { at, cells, taps } = reads(win, n, n * m, rows)
+    for (let r = 0, o = 0; o < out.length; r++, o += n * m) {
+      const links = at(r)
+      for (let q = 0; q < m; q++) {
+        // Four channels at a time, so that four sums stay in registers while the links are read once.
+        let c = 0
+        for (; c + 4 <= n; c += 4) {
+          const f = c * m + q
+          let t0 = 0, t1 = 0, t2 = 0, t3 = 0
+          for (let i = 0; i < links; i++) {
+            const from = cells[i] + c, by = taps[i] + f
+            t0 += x[from] * k[by]
+            t1 += x[from + 1] * k[by + m]
+            t2 += x[from + 2] * k[by + 2 * m]
+            t3 += x[from + 3] * k[by + 3 * m]
+          }
+          out[o + f] = t0
+          out[o + f + m] = t1
+          out[o + f + 2 * m] = t2
+          out[o + f + 3 * m] = t3
+        }
+        for (; c < n; c++) {
+          let t = 0
+          for (let i = 0; i < links; i++) t += x[cells[i] + c] * k[taps[i] + c * m + q]
+          out[o + c * m + q] = t
+        }
+      }
+    }
+  },
+  vjp: [
+    { uses: [1, 2], grad: (g, { inputs: [, k, rows], attrs }) => apply(depthwiseConvInputOp, given(g, k, rows), attrs) },
+    { uses: [0, 2], grad: (g, { inputs: [x, , rows], attrs }) => apply(depthwiseConvFilterOp, given(x, g, rows), attrs) },
+    null,
+  ],
+})
+
+/** ∂T/∂x: each cell collects from those that read it. inputs: g [b,h,w,c·m], k [kh,kw,c,m], optional rows [b,h,w]. */
+export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
+  name: 'depthwiseConvInput',
+  infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
+  cpu: ([g, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
+    const { at, cells, taps } = readers(win, n * m, n * m, rows)
+    for (let r = 0, o = 0; o < out.length; r++, o += n) {
+      const links = at(r)
+      let c = 0
+      for (; c + 4 <= n; c += 4) {
+        let t0 = 0, t1 = 0, t2 = 0, t3 = 0
+        for (let i = 0; i < links; i++) {
+          let from = cells[i] + c * m, by = taps[i] + c * m
+          for (let q = 0; q < m; q++, from++, by++) {
+            t0 += g[from] * k[by]
+            t1 += g[from + m] * k[by + m]
+            t2 += g[from + 2 * m] * k[by + 2 * m]
+            t3 += g[from + 3 * m] * k[by + 3 * m]
+          }
+        }
+        out[o + c] = t0
+        out[o + c + 1] = t1
+        out[o + c + 2] = t2
+        out[o + c + 3] = t3
+      }
+      for (; c < n; c++) {
+        let t = 0
+        for (let i = 0; i < links; i++) {
+          for (let f = c * m; f < c * m + m; f++) t += g[cells[i] + f] * k[taps[i] + f]
+        }
+        out[o + c] = t
+      }
+    }
+  },
+  vjp: [
+    { uses: [1, 2], grad: (u, { inputs: [, k, rows], attrs }) => apply(depthwiseConvOp, given(u, k, rows), attrs) },
+    { uses: [0, 2], grad: (u, { inputs: [g, , rows], attrs }) => apply(depthwiseConvFilterOp, given(u, g, rows), attrs) },
+    null,
+  ],
+})
+
+/** ∂T/∂k: the derivative of the filters. inputs: x [b,h,w,c], g [b,h,w,c·m], optional rows [b,h,w]. */
+export const depthwiseConvFilterOp: Op<Windows> = defineOp<Windows>({
+  name: 'depthwiseConvFilter',
+  infer: ([x, g], { kernel }): Spec => ({ shape: [...kernel, x.shape[3], g.shape[3] / x.shape[3]], dtype: x.dtype }),
+  cpu: ([x, g, rows], out, { out: { shape: [, , n, m] }, attrs: win }) => {
+    const { at, cells, taps } = reads(win, n, n * m, rows)
+    const total = new Float64Array(out.length)
+    for (let r = 0, o = 0; o < g.length; r++, o += n * m) {
+      const links = at(r)
+      for (let i = 0; i < links; i++) {
+        let c = 0
+        for (; c + 4 <= n; c += 4) {
+          const x0 = x[cells[i] + c], x1 = x[cells[i] + c + 1], x2 = x[cells[i] + c + 2], x3 = x[cells[i] + c + 3]
+          let from = o + c * m, to = taps[i] + c * m
+          for (let q = 0; q < m; q++, from++, to++) {
+            total[to] += x0 * g[from]
+            total[to + m] += x1 * g[from + m]
+            total[to + 2 * m] += x2 * g[from + 2 * m]
+            total[to + 3 * m] += x3 * g[from + 3 * m]
+          }
+        }
+        for (; c < n; c++) {
+          for (let f = c * m; f < c * m + m; f++) total[taps[i] + f] += x[cells[i] + c] * g[o + f]
+        }
+      }
+    }
+    out.set(total)
+  },
+  vjp: [
+    { uses: [1, 2], grad: (u, { inputs: [, g, rows], attrs }) => apply(depthwiseConvInputOp, given(g, u, rows), attrs) },
+    { uses: [0, 2], grad: (u, { inputs: [x, , rows], attrs }) => apply(depthwiseConvOp, given(x, u, rows), attrs) },
+    null,
+  ],
+})
+
+/** The inputs of an operator with an optional row mask. */
+function given(a: Tensor, b: Tensor, rows?: Tensor): Tensor[] {
+  return rows ? [a, b, rows] : [a, b]
+}
+
+export type DepthwiseConvOptions = {
+  /** What lies outside the grid, default 'zero'. */
+  padding?: Padding
+  /** Distance of neighbouring taps, default 1. */
+  dilation?: number
+  /** Cells to compute, a mask `[b,h,w]`; the others are 0 and cost nothing, in the derivatives too. */
+  rows?: Tensor
+}
+
+/**
+ * Filters every channel by itself; the size stays (SAME). Kernels of even size reach one cell further down and right.
+ *
+ * @param x `[b,h,w,c]`
+ * @param kernel `[kh,kw,c,m]`, m filters for each channel
+ * @returns `[b,h,w,c·m]`, interleaved per channel: c0·m0, c0·m1, …, c1·m0, …
+ * @throws where channels, types or the mask do not fit, or 'reflect' needs more cells than the grid has
+ * @example depthwiseConv(x, filterKernel(['identity', 'sobelX', 'sobelY'], 16))   // [b,h,w,16] → [b,h,w,48]
+ */
+export function depthwiseConv(x: Tensor, kernel: Tensor, { padding, dilation, rows }: DepthwiseConvOptions = {}): Tensor {
+  sameDtype('depthwiseConv', { x, kernel })
+  if (kernel.shape.length !== 4) refuse('depthwiseConv', 'the kernel must be [kh,kw,c,m]', { x, kernel })
+  const win = windows('depthwiseConv', x, kernel.shape, { padding, dilation })
+  if (kernel.shape[2] !== x.shape[3]) {
+    refuse('depthwiseConv', `kernel channels ${kernel.shape[2]} ≠ input channels ${x.shape[3]}`, { x, kernel }, 'Layout is [b,h,w,c] and [kh,kw,c,m].')
+  }
+  if (rows && !sameShape(rows.shape, x.shape.slice(0, 3))) refuse('depthwiseConv', 'the row mask must be [b,h,w]', { rows, x })
+  return apply(depthwiseConvOp, given(x, kernel, rows), win)
+}

@@ -1,0 +1,175 @@
+/**
+ * Reading at given places, and its adjoint, adding up at given places.
+ *
+ * Along one axis, with all other positions held, for a list of indices j and for a whole tensor of them:
+ *
+ *   gather      out_k = x_{j(k)}                       takeAlong   out_k = x_{j(k)}, j another list in every line
+ *   scatter     out_m = Σ_{k: j(k) = m} x_k            putAlong    out_m = Σ_{k: j(k) = m} x_k
+ *
+ * Either pair are adjoint, ⟨gather x, g⟩ = Σ_k x_{j(k)} g_k = ⟨x, scatter g⟩, so each is the other's derivative and the set
+ * is closed. Indices that repeat are summed in the order of k, so that a result does not depend on scheduling.
+ *
+ * Indices known to the host are checked before anything runs. Those that were computed (argMax, argsort) are right by
+ * construction; any other that falls outside is refused by the CPU, which alone can look.
+ */
+import { defineOp, refuse } from '../op.ts'
+import type { Op } from '../op.ts'
+import { normalizeAxis, sameShape } from '../shape.ts'
+import { tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+import { linesAlong, withSize } from './lines.ts'
+
+/** gather: inputs x and indices int32 [k], which the host has checked. */
+export const gatherOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
+  name: 'gather',
+  infer: ([x, index], { axis }) => ({ shape: withSize(x.shape, axis, index.shape[0]), dtype: x.dtype }),
+  cpu: ([x, index], out, { inputs: [{ shape }], attrs: { axis } }) => {
+    const { outer, n, inner } = linesAlong(shape, axis)
+    let at = 0
+    for (let o = 0; o < outer; o++) {
+      for (const j of index) {
+        const from = (o * n + j) * inner
+        for (let i = 0; i < inner; i++) out[at++] = x[from + i]
+      }
+    }
+  },
+  vjp: [
+    { uses: [1], grad: (g, { inputs: [x, index], attrs: { axis } }) => apply(scatterOp, [g, index], { axis, size: x.shape[axis] }) },
+    null,
+  ],
+})
+
+/** scatter: inputs x and indices int32 [k], k the entries of x along the axis; the output has `size` entries there. */
+export const scatterOp: Op<{ axis: number; size: number }> = defineOp<{ axis: number; size: number }>({
+  name: 'scatter',
+  infer: ([x], { axis, size }) => ({ shape: withSize(x.shape, axis, size), dtype: x.dtype }),
+  cpu: ([x, index], out, { out: { shape }, attrs: { axis } }) => {
+    const { outer, n, inner } = linesAlong(shape, axis)
+    const total = new Float64Array(out.length)
+    let at = 0
+    for (let o = 0; o < outer; o++) {
+      for (const j of index) {
+        const to = (o * n + j) * inner
+        for (let i = 0; i < inner; i++) total[to + i] += x[at++]
+      }
+    }
+    out.set(total)
+  },
+  vjp: [{ uses: [1], grad: (g, { inputs: [, index], attrs: { axis } }) => apply(gatherOp, [g, index], { axis }) }, null],
+})
+
+/** takeAlong: inputs x and indices int32, of the shape of x but for the axis. */
+export const takeAlongOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
+  name: 'takeAlong',
+  infer: ([x, index], { axis }) => {
+    if (index.dtype !== 'int32') refuse('takeAlong', `indices are ${index.dtype}, but must be int32`)
+    if (!sameShape(withSize(x.shape, axis, 0), withSize(index.shape, axis, 0))) {
+      refuse('takeAlong', `shapes differ outside of axis ${axis}`, { x, indices: index })
+    }
+    return { shape: index.shape, dtype: x.dtype }
+  },
+  cpu: ([x, index], out, { inputs: [{ shape }, { shape: indexShape }], attrs: { axis } }) => {
+    const { n } = linesAlong(shape, axis)
+    const { outer, n: count, inner } = linesAlong(indexShape, axis)
+    let at = 0
+    for (let o = 0; o < outer; o++) {
+      for (let k = 0; k < count; k++) {
+        for (let i = 0; i < inner; i++, at++) out[at] = x[(o * n + inside('takeAlong', index[at], n)) * inner + i]
+      }
+    }
+  },
+  vjp: [
+    { uses: [1], grad: (g, { inputs: [x, index], attrs: { axis } }) => putAlong(g, index, axis, x.shape[axis]) },
+    null,
+  ],
+})
+
+/** putAlong: inputs x and indices int32 of its shape; the output has `size` entries along the axis. */
+export const putAlongOp: Op<{ axis: number; size: number }> = defineOp<{ axis: number; size: number }>({
+  name: 'putAlong',
+  infer: ([x, index], { axis, size }) => {
+    if (index.dtype !== 'int32') refuse('putAlong', `indices are ${index.dtype}, but must be int32`)
+    if (!sameShape(x.shape, index.shape)) refuse('putAlong', 'every value needs an index', { x, indices: index })
+    return { shape: withSize(x.shape, axis, size), dtype: x.dtype }
+  },
+  cpu: ([x, index], out, { inputs: [{ shape }], attrs: { axis, size } }) => {
+    const { outer, n, inner } = linesAlong(shape, axis)
+    const total = new Float64Array(out.length)
+    let at = 0
+    for (let o = 0; o < outer; o++) {
+      for (let k = 0; k < n; k++) {
+        for (let i = 0; i < inner; i++, at++) total[(o * size + inside('putAlong', index[at], size)) * inner + i] += x[at]
+      }
+    }
+    out.set(total)
+  },
+  vjp: [{ uses: [1], grad: (g, { inputs: [, index], attrs: { axis } }) => takeAlong(g, index, axis) }, null],
+})
+
+/** The index, if it is below n. */
+function inside(op: string, index: number, n: number): number {
+  if (!(index >= 0 && index < n)) refuse(op, `index ${index} is outside of an axis of size ${n}`)
+  return index
+}
+
+/** Host indices as a tensor beside x; each must be a whole number below n. */
+function indexTensor(op: string, indices: readonly number[], n: number, x: Tensor): Tensor {
+  for (const index of indices) {
+    if (!Number.isInteger(index)) refuse(op, `index ${index} is not a whole number`, { x })
+    inside(op, index, n)
+  }
+  return tensor(Int32Array.from(indices), { backend: x.backend })
+}
+
+/**
+ * The entries of x at these places of one axis, in this order; places may repeat.
+ *
+ * @param indices whole numbers from 0 to the size of the axis − 1
+ * @returns the shape of x with `indices.length` at the axis
+ * @throws for an index outside of the axis
+ * @example gather(x, [3, 0, 0], 0)      // samples 3, 0 and 0 of a batch
+ */
+export function gather(x: Tensor, indices: readonly number[], axis: number): Tensor {
+  const along = normalizeAxis('gather', axis, x.shape.length)
+  return apply(gatherOp, [x, indexTensor('gather', indices, x.shape[along], x)], { axis: along })
+}
+
+/**
+ * Zeros with the entries of x added at these places of one axis: the adjoint of `gather`. Places may repeat, which sums.
+ *
+ * @param indices one whole number below `size` for each entry of x along the axis
+ * @returns the shape of x with `size` at the axis
+ * @throws for an index outside of the axis, and where their number does not fit
+ * @example scatter(tensor([1, 2, 3]), [4, 0, 4], 0, 5)   // [2, 0, 0, 0, 4]
+ */
+export function scatter(x: Tensor, indices: readonly number[], axis: number, size: number): Tensor {
+  const along = normalizeAxis('scatter', axis, x.shape.length)
+  if (indices.length !== x.shape[along]) refuse('scatter', `${indices.length} indices for an axis of size ${x.shape[along]}`, { x })
+  return apply(scatterOp, [x, indexTensor('scatter', indices, size, x)], { axis: along, size })
+}
+
+/**
+ * In every line along the axis, the entries at that line's own places. With the indices of `argMax` or `argsort` it picks
+ * the greatest, or sorts; NumPy's `take_along_axis`.
+ *
+ * @param indices int32, of the shape of x but for the axis, where it may have any size
+ * @returns the shape of `indices`
+ * @throws for other types or shapes; for an index outside of the axis on the CPU (elsewhere the entry is undefined)
+ * @example takeAlong(x, argMax(x, -1, { keepDims: true }), -1)    // the greatest channel, [b,h,w,1]
+ */
+export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
+  return apply(takeAlongOp, [x, indices], { axis: normalizeAxis('takeAlong', axis, x.shape.length) })
+}
+
+/**
+ * Zeros with the entries of x added, in every line along the axis, at that line's own places: the adjoint of `takeAlong`.
+ *
+ * @param indices int32, of the shape of x, from 0 to `size` − 1
+ * @returns the shape of x with `size` at the axis
+ * @throws as `takeAlong` does
+ * @example putAlong(ones([n, 1]), labels, 1, 10)     // labels [n,1] → one row of zeros and a one for each
+ */
+export function putAlong(x: Tensor, indices: Tensor, axis: number, size: number): Tensor {
+  return apply(putAlongOp, [x, indices], { axis: normalizeAxis('putAlong', axis, x.shape.length), size })
+}

@@ -1,0 +1,120 @@
+/**
+ * pad and slice: a tensor inside a larger one, and the part of a larger one.
+ *
+ *   pad, zero    out_{i + before} = x_i, the rest is a constant value        ⟨pad x, g⟩ = ⟨x, slice g⟩
+ *   slice        out_i = x_{start + i}                                       ⟨slice x, g⟩ = ⟨x, pad g⟩
+ *
+ * With a constant outside the two are each other's derivative. The other paddings repeat entries of x. They are a `gather`
+ * along each padded axis,
+ *
+ *   circular     out_i = x_j,  j = (i − before) mod n                  the axis is a ring
+ *   reflect      out_i = x_j,  j = i − before mirrored at 0 and n − 1  the edge itself is not repeated
+ *
+ * and their adjoint is `scatter`, which folds the border back and sums what was read more than once.
+ */
+import { defineOp, refuse } from '../op.ts'
+import type { Op } from '../op.ts'
+import { showShape, sizeOf, stridesOf } from '../shape.ts'
+import type { Shape } from '../shape.ts'
+import type { Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+import { gather } from './gather.ts'
+import type { Padding } from './window.ts'
+
+/** Entries to add before and after, one pair per axis. */
+export type PadWidths = readonly (readonly [number, number])[]
+
+/** pad with a constant. scalars [value]. */
+export const padOp: Op<{ widths: PadWidths }> = defineOp<{ widths: PadWidths }>({
+  name: 'pad',
+  infer: ([x], { widths }) => ({ shape: x.shape.map((n, i) => widths[i][0] + n + widths[i][1]), dtype: x.dtype }),
+  cpu: ([x], out, { inputs: [{ shape }], out: { shape: outShape }, attrs: { widths }, scalars: [value] }) => {
+    out.fill(value)
+    eachRowOf(shape, outShape, widths.map(([before]) => before), (i, j, n) => {
+      for (let k = 0; k < n; k++) out[j + k] = x[i + k]
+    })
+  },
+  vjp: [{ uses: [], grad: (g, { inputs: [x], attrs: { widths } }) => slice(g, widths.map(([before]) => before), x.shape) }],
+})
+
+/** slice: the box of `size` entries from `start` on. */
+export const sliceOp: Op<{ start: Shape; size: Shape }> = defineOp<{ start: Shape; size: Shape }>({
+  name: 'slice',
+  infer: ([x], { size }) => ({ shape: size, dtype: x.dtype }),
+  cpu: ([x], out, { inputs: [{ shape }], attrs: { start, size } }) => {
+    eachRowOf(size, shape, start, (i, j, n) => {
+      for (let k = 0; k < n; k++) out[i + k] = x[j + k]
+    })
+  },
+  vjp: [{ uses: [], grad: (g, { inputs: [x], attrs: { start, size } }) => pad(g, x.shape.map((n, i) => [start[i], n - start[i] - size[i]])) }],
+})
+
+/** Calls `row(i, j, n)` for the rows of a box that begins at `start` in a whole: n entries from i in the box, from j in the whole. */
+function eachRowOf(box: Shape, whole: Shape, start: Shape, row: (i: number, j: number, n: number) => void): void {
+  const strides = stridesOf(whole)
+  const n = box.at(-1) ?? 1
+  const at = box.map(() => 0)
+  let j = start.reduce((sum, s, axis) => sum + s * strides[axis], 0)
+  for (let i = 0; i < sizeOf(box); i += n) {
+    row(i, j, n)
+    for (let axis = box.length - 2; axis >= 0; axis--) {
+      j += strides[axis]
+      if (++at[axis] < box[axis]) break
+      j -= strides[axis] * box[axis]
+      at[axis] = 0
+    }
+  }
+}
+
+export type PadOptions = {
+  /** What stands outside; 'zero' by default. */
+  mode?: Padding
+  /** The constant outside in mode 'zero', if not 0. */
+  value?: number
+}
+
+/**
+ * x with entries added around it.
+ *
+ * @param widths `[before, after]` for every axis
+ * @throws for widths that are not whole numbers ≥ 0, and for reflect where a border is as wide as x or wider
+ * @example pad(x, [[0, 0], [16, 16], [16, 16], [0, 0]])                        // 16 zeros around each image
+ * @example pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], { mode: 'circular' })      // a torus, cut open
+ */
+export function pad(x: Tensor, widths: PadWidths, { mode = 'zero', value = 0 }: PadOptions = {}): Tensor {
+  if (widths.length !== x.shape.length) refuse('pad', `${widths.length} pairs of widths for ${x.shape.length} axes`, { x })
+  if (!widths.flat().every(isSize)) refuse('pad', `widths must be whole numbers ≥ 0, got ${widths.map(showShape).join(' ')}`, { x })
+  if (mode === 'zero') return apply(padOp, [x], { widths }, [value])
+  return widths.reduce((y, [before, after], axis) => (before + after === 0 ? y : gather(y, sources(x, axis, before, after, mode), axis)), x)
+}
+
+/** Where along an axis of x the entries of the padded axis come from. */
+function sources(x: Tensor, axis: number, before: number, after: number, mode: 'circular' | 'reflect'): number[] {
+  const n = x.shape[axis]
+  if (n === 0 || (mode === 'reflect' && Math.max(before, after) >= n)) {
+    refuse('pad', `${mode} padding of [${before},${after}] needs more than the ${n} entries of axis ${axis}`, { x })
+  }
+  return Array.from({ length: before + n + after }, (_, i) => {
+    const j = i - before
+    if (mode === 'circular') return (j % n + n) % n
+    return j < 0 ? -j : j < n ? j : 2 * (n - 1) - j
+  })
+}
+
+/**
+ * The box of `size` entries of x that begins at `start`, both one number per axis.
+ *
+ * @throws where the box does not lie inside x
+ * @example slice(x, [0, 16, 16, 0], [1, 40, 40, 4])     // colours of the middle of the first sample
+ */
+export function slice(x: Tensor, start: Shape, size: Shape): Tensor {
+  if (start.length !== x.shape.length || size.length !== x.shape.length
+    || !x.shape.every((n, i) => isSize(start[i]) && isSize(size[i]) && start[i] + size[i] <= n)) {
+    refuse('slice', `a box of ${showShape(size)} at ${showShape(start)} is not inside of x`, { x })
+  }
+  return apply(sliceOp, [x], { start, size })
+}
+
+function isSize(n: number): boolean {
+  return Number.isInteger(n) && n >= 0
+}

@@ -1,0 +1,156 @@
+/**
+ * Reductions beside the sum: mean, extremes, and the logarithm of a sum of exponentials with what follows from it.
+ *
+ *   mean         Σ x / n
+ *   max, min     the entry at argMax, argMin, so g goes to that entry alone: takeAlong(x, argMax x)
+ *   logSumExp    out = log Σ_i e^{x_i} = m + log Σ_i e^{x_i − m},  m = max x, so that nothing overflows
+ *                ∂out/∂x_i = e^{x_i} / Σ_j e^{x_j} = e^{x_i − out}
+ *   logSoftmax   x_i − logSumExp x
+ *   softmax      e^{x_i − logSumExp x}
+ *
+ * Of equal extremes the first in scan order counts, and a NaN exceeds every number in either direction, so that it reaches the
+ * result and cannot hide.
+ *
+ * Rows of −∞ alone are empty sums: logSumExp is −∞, as log 0 is, softmax 0 at every entry, and all gradients 0. So a mask may
+ * well exclude everything.
+ */
+import { defineOp, floating, refuse } from '../op.ts'
+import type { Op } from '../op.ts'
+import { normalizeAxes, normalizeAxis, sizeOf } from '../shape.ts'
+import type { Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+import { div, mul, sub } from './arithmetic.ts'
+import { equal, where } from './compare.ts'
+import { exp } from './functions.ts'
+import { takeAlong } from './gather.ts'
+import { linesAlong, withSize } from './lines.ts'
+import { dropAxes, sum } from './sum.ts'
+import type { ReduceOptions } from './sum.ts'
+
+/** argExtreme: where sign·x is greatest along an axis, which stays with size 1. */
+export const argExtremeOp: Op<{ axis: number; sign: 1 | -1 }> = defineOp<{ axis: number; sign: 1 | -1 }>({
+  name: 'argExtreme',
+  infer: ([x], { axis, sign }) => {
+    if (x.shape[axis] === 0) refuse(sign > 0 ? 'argMax' : 'argMin', `axis ${axis} is empty`, { x })
+    return { shape: withSize(x.shape, axis, 1), dtype: 'int32' }
+  },
+  cpu: ([x], out, { inputs: [{ shape }], attrs: { axis, sign } }) => {
+    const { outer, n, inner } = linesAlong(shape, axis)
+    for (let o = 0; o < outer; o++) {
+      for (let i = 0; i < inner; i++) {
+        let best = sign * x[o * n * inner + i]
+        let at = 0
+        for (let k = 1; k < n; k++) {
+          const value = sign * x[(o * n + k) * inner + i]
+          if (value > best || (Number.isNaN(value) && !Number.isNaN(best))) {
+            best = value
+            at = k
+          }
+        }
+        out[o * inner + i] = at
+      }
+    }
+  },
+  vjp: null,
+})
+
+/** logSumExp over an axis, which stays with size 1. */
+export const logSumExpOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
+  name: 'logSumExp',
+  infer: ([x], { axis }) => ({ shape: withSize(x.shape, axis, 1), dtype: x.dtype }),
+  cpu: ([x], out, { inputs: [{ shape }], attrs: { axis } }) => {
+    const { outer, n, inner } = linesAlong(shape, axis)
+    for (let o = 0; o < outer; o++) {
+      for (let i = 0; i < inner; i++) {
+        let most = -Infinity
+        for (let k = 0; k < n; k++) most = Math.max(most, x[(o * n + k) * inner + i])
+        let total = 0
+        for (let k = 0; k < n; k++) total += Math.exp(x[(o * n + k) * inner + i] - most)
+        // An infinite maximum is the result itself; ∞ − ∞ above was not a number.
+        out[o * inner + i] = Number.isFinite(most) ? most + Math.log(total) : most
+      }
+    }
+  },
+  vjp: [{ uses: [0, 'out'], grad: (g, { inputs: [x], out }) => mul(g, exp(relativeTo(x, out))) }],
+})
+
+/** x − total; where the total is −∞, x is −∞ too and stays so. */
+function relativeTo(x: Tensor, total: Tensor): Tensor {
+  return sub(x, where(equal(total, -Infinity), 0, total))
+}
+
+/**
+ * The mean over the given axes, all by default.
+ *
+ * @throws for integer tensors: cast them first
+ * @example mean(x)             // []
+ * @example mean(x, [1, 2])     // [b,h,w,c] → [b,c]
+ */
+export function mean(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+  floating('mean', 'x', x)
+  const total = sum(x, axes, options)
+  return div(total, sizeOf(x.shape) / sizeOf(total.shape))
+}
+
+/**
+ * The greatest entry over the given axes, all by default. The gradient goes to the first such entry in scan order; NaN wins.
+ *
+ * @throws where an axis is empty
+ * @example max(x, -1, { keepDims: true })   // [b,h,w,c] → [b,h,w,1]
+ */
+export function max(x: Tensor, axes?: number | readonly number[], { keepDims }: ReduceOptions = {}): Tensor {
+  return extreme('max', x, 1, axes, keepDims)
+}
+
+/** The smallest entry over the given axes, all by default. The gradient goes to the first such entry in scan order; NaN wins. */
+export function min(x: Tensor, axes?: number | readonly number[], { keepDims }: ReduceOptions = {}): Tensor {
+  return extreme('min', x, -1, axes, keepDims)
+}
+
+function extreme(op: string, x: Tensor, sign: 1 | -1, axes?: number | readonly number[], keepDims?: boolean): Tensor {
+  const list = normalizeAxes(op, axes, x.shape.length)
+  // The last axis first: the first row with an extreme, and in it the first entry, are the first in scan order.
+  const best = list.reduceRight((y, axis) => takeAlong(y, apply(argExtremeOp, [y], { axis, sign }), axis), x)
+  return dropAxes(best, list, keepDims)
+}
+
+/**
+ * The position of the greatest entry along an axis, the last by default: int32, the first of equals, a NaN before all.
+ * No gradient passes.
+ *
+ * @throws where the axis is empty
+ * @example argMax(logits)    // [b,h,w,classes] → [b,h,w]
+ */
+export function argMax(x: Tensor, axis = -1, { keepDims }: ReduceOptions = {}): Tensor {
+  const along = normalizeAxis('argMax', axis, x.shape.length)
+  return dropAxes(apply(argExtremeOp, [x], { axis: along, sign: 1 }), [along], keepDims)
+}
+
+/**
+ * log Σ e^x along an axis, the last by default, without overflow. −∞ for a row of −∞; its gradient there is 0.
+ *
+ * @example logSumExp(logits)    // [b,classes] → [b]
+ */
+export function logSumExp(x: Tensor, axis = -1, { keepDims }: ReduceOptions = {}): Tensor {
+  floating('logSumExp', 'x', x)
+  const along = normalizeAxis('logSumExp', axis, x.shape.length)
+  return dropAxes(apply(logSumExpOp, [x], { axis: along }), [along], keepDims)
+}
+
+/**
+ * The logarithm of `softmax` along an axis, the last by default: exact where softmax itself would underflow to 0.
+ *
+ * @example neg(sum(mul(labels, logSoftmax(logits)), -1))     // cross-entropy
+ */
+export function logSoftmax(x: Tensor, axis = -1): Tensor {
+  return relativeTo(x, logSumExp(x, axis, { keepDims: true }))
+}
+
+/**
+ * e^x / Σ e^x along an axis, the last by default: positive, and 1 in sum. A row of −∞ gives zeros.
+ *
+ * @example softmax(scores)     // [b,q,k], each row of k sums to 1
+ */
+export function softmax(x: Tensor, axis = -1): Tensor {
+  return exp(logSoftmax(x, axis))
+}

@@ -1,0 +1,29 @@
+/**
+ * Scatter masks: masks that are 1 at cells the host names. Who is seeded, hit or forced to fire is usually such a short list.
+ */
+import { hostArray } from '../../backends/backend.ts'
+import { refuse } from '../op.ts'
+import { showShape, sizeOf, stridesOf } from '../shape.ts'
+import type { Shape } from '../shape.ts'
+import { tensor } from '../tensor.ts'
+import type { Placement, Tensor } from '../tensor.ts'
+
+/**
+ * A uint32 mask with 1 at the given cells and 0 elsewhere.
+ *
+ * @param shape usually `[b,h,w]`
+ * @param cells positions, usually `[b, y, x]`; they may repeat
+ * @throws for a cell outside of the shape
+ * @example scatterMask([1, 40, 40], [[0, 20, 20], [0, 5, 31]])
+ */
+export function scatterMask(shape: Shape, cells: readonly (readonly number[])[], { backend, like }: Omit<Placement, 'dtype'> = {}): Tensor {
+  const mask = hostArray('uint32', sizeOf(shape))
+  const strides = stridesOf(shape)
+  for (const cell of cells) {
+    if (cell.length !== shape.length || cell.some((at, i) => !(Number.isInteger(at) && at >= 0 && at < shape[i]))) {
+      refuse('scatterMask', `cell ${showShape(cell)} is not in ${showShape(shape)}`)
+    }
+    mask[cell.reduce((sum, at, i) => sum + at * strides[i], 0)] = 1
+  }
+  return tensor(mask, { shape, dtype: 'uint32', backend: backend ?? like?.backend })
+}

@@ -1,0 +1,73 @@
+/**
+ * Sorting along an axis: first where every entry goes, then one gather.
+ *
+ *   argsort   p with x_{p(0)} ≤ x_{p(1)} ≤ …          integers, so a constant to every transform
+ *   sort      out_k = x_{p(k)}                        ∂L/∂x_{p(k)} = g_k
+ *
+ * Where no two entries are equal, p does not change in a neighbourhood of x, and sorting is the linear map that p describes;
+ * its derivative is that of `takeAlong` and needs no rule of its own. Equal entries keep their order, in either direction,
+ * which fixes p and with it the gradient. NaN comes last, in either direction.
+ */
+import { defineOp } from '../op.ts'
+import type { Op } from '../op.ts'
+import { normalizeAxis } from '../shape.ts'
+import type { Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+import { takeAlong } from './gather.ts'
+import { linesAlong } from './lines.ts'
+
+/** argsort: the positions of each line's entries, in the order of the entries. */
+export const argsortOp: Op<{ axis: number; descending: boolean }> = defineOp<{ axis: number; descending: boolean }>({
+  name: 'argsort',
+  infer: ([x]) => ({ shape: x.shape, dtype: 'int32' }),
+  cpu: ([x], out, { inputs: [{ shape }], attrs: { axis, descending } }) => {
+    const { outer, n, inner } = linesAlong(shape, axis)
+    const sign = descending ? -1 : 1
+    const line = new Float64Array(n)
+    const order = new Int32Array(n)
+    const compare = (a: number, b: number): number => {
+      const difference = sign * (line[a] - line[b])
+      // Neither above nor below 0: equal, or one of them is NaN.
+      return difference < 0 || difference > 0 ? difference : +Number.isNaN(line[a]) - +Number.isNaN(line[b])
+    }
+    for (let o = 0; o < outer; o++) {
+      for (let i = 0; i < inner; i++) {
+        for (let k = 0; k < n; k++) {
+          line[k] = x[(o * n + k) * inner + i]
+          order[k] = k
+        }
+        order.sort(compare)
+        for (let k = 0; k < n; k++) out[(o * n + k) * inner + i] = order[k]
+      }
+    }
+  },
+  vjp: null,
+})
+
+export type SortOptions = {
+  /** The axis to sort along, the last by default. */
+  axis?: number
+  /** Greatest first; default false. */
+  descending?: boolean
+}
+
+/**
+ * The positions of the entries in sorted order, int32, of the shape of x. Equal entries keep their order, NaN comes last.
+ * No gradient passes.
+ *
+ * @example argsort(tensor([3, 1, 2]))            // [1, 2, 0]
+ * @example argsort(argsort(x))                   // the rank of every entry
+ */
+export function argsort(x: Tensor, { axis = -1, descending = false }: SortOptions = {}): Tensor {
+  return apply(argsortOp, [x], { axis: normalizeAxis('argsort', axis, x.shape.length), descending })
+}
+
+/**
+ * The entries in sorted order along an axis; the gradient goes back to where each came from. NaN comes last.
+ *
+ * @example sort(x, { axis: 1, descending: true })
+ */
+export function sort(x: Tensor, { axis = -1, descending = false }: SortOptions = {}): Tensor {
+  const along = normalizeAxis('sort', axis, x.shape.length)
+  return takeAlong(x, argsort(x, { axis: along, descending }), along)
+}

@@ -1,0 +1,172 @@
+// One step and a rollout against PyTorch (tests/reference/README.md), and the properties of the living and the fire mask.
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { valueAndGradAux } from '../../src/autograd/grad.ts'
+import { checkRule } from '../../src/nca/check-rule.ts'
+import { mse } from '../../src/nca/loss.ts'
+import { customRule, defineRule, explain, init, mlp } from '../../src/nca/rule.ts'
+import type { DataParams, DataRule } from '../../src/nca/rule.ts'
+import { rgba, seed } from '../../src/nca/state.ts'
+import { alive, perceive, rollout, step, update } from '../../src/nca/step.ts'
+import { filter } from '../../src/tensor/filters.ts'
+import { foldIn, key } from '../../src/tensor/key.ts'
+import { add, mul } from '../../src/tensor/ops/arithmetic.ts'
+import { and, where } from '../../src/tensor/ops/compare.ts'
+import { full } from '../../src/tensor/ops/create.ts'
+import { mean } from '../../src/tensor/ops/reduce.ts'
+import { reshape } from '../../src/tensor/ops/sum.ts'
+import { fire, normal, uniform } from '../../src/tensor/random.ts'
+import { tensor } from '../../src/tensor/tensor.ts'
+import type { Tensor } from '../../src/tensor/tensor.ts'
+import { loadReference } from '../reference/load.ts'
+
+const growingRule = defineRule({ channels: { rgba: 4, hidden: 12 }, perceive: ['identity', 'sobelX', 'sobelY'], update: mlp(128), fireRate: 0.5, living: { channel: 3, above: 0.1 } })
+const reference = loadReference('growing-nca')
+const hidden = reference.w1.shape[1]
+const referenceRule = defineRule({ ...growingRule, update: mlp(hidden) })
+
+function load(name: string, dtype: 'float32' | 'float64'): Tensor {
+  const { data, shape } = reference[name]
+  return tensor(data, { shape, dtype: data instanceof Uint32Array ? 'uint32' : dtype })
+}
+
+/** Largest difference from a reference array, relative to its largest entry. */
+function distance(x: Tensor, name: string): number {
+  const expected = reference[name]
+  expect(x.shape).toEqual(expected.shape)
+  const got = x.toArray()
+  let worst = 0, largest = 0
+  expected.data.forEach((v, i) => {
+    worst = Math.max(worst, Math.abs(v - got[i]))
+    largest = Math.max(largest, Math.abs(v))
+  })
+  return worst / largest
+}
+
+describe.each([['float64', 1e-9], ['float32', 1e-5]] as const)('the reference implementation in %s', (dtype, tolerance) => {
+  it.each([['step1', 1, 'zero'], ['step32', 32, 'zero'], ['circular1', 1, 'circular']] as const)('agrees in %s', (name, steps, padding) => {
+    const rule: DataRule = { ...referenceRule, padding }
+    const params: DataParams = { update: { w1: load('w1', dtype), b1: load('b1', dtype), w2: load('w2', dtype), b2: load('b2', dtype) } }
+    const [batch, height, width] = reference.x0.shape
+    const all = reference.masks.data as Uint32Array
+    const size = batch * height * width
+    const masks = Array.from({ length: steps }, (_, t) => tensor(all.slice(t * size, (t + 1) * size), { shape: [batch, height, width] }))
+    const target = load('target', dtype)
+    const [[meanLoss, { y, loss }], [grads, gx]] = valueAndGradAux(([p, x]: readonly [DataParams, Tensor]) => {
+      const y = rollout(rule, p, x, key(0), { steps, masks })
+      const loss = mse(rgba(y), target)
+      return [mean(loss), { y, loss }] as const
+    })([params, load('x0', dtype)])
+    expect(distance(y, `${name}.state`)).toBeLessThan(tolerance)
+    expect(distance(loss, `${name}.loss`)).toBeLessThan(tolerance)
+    expect(distance(meanLoss, `${name}.meanLoss`)).toBeLessThan(tolerance)
+    for (const part of ['w1', 'b1', 'w2', 'b2'] as const) expect(distance(grads.update[part]!, `${name}.grad.${part}`), part).toBeLessThan(tolerance)
+    expect(distance(gx, `${name}.grad.x0`)).toBeLessThan(tolerance)
+  })
+})
+
+const grids = fc.record({ b: fc.integer({ min: 1, max: 3 }), h: fc.integer({ min: 1, max: 7 }), w: fc.integer({ min: 1, max: 7 }), n: fc.nat(2 ** 31) })
+
+/** A state with living and dead regions, and parameters under which both change. */
+function scene({ b, h, w, n }: { b: number; h: number; w: number; n: number }): { x: Tensor; params: DataParams } {
+  const k = key(n)
+  const first = init(growingRule, foldIn(k, 0), { dtype: 'float64' })
+  const params = { update: { ...first.update, w2: normal(foldIn(k, 1), first.update.w2.shape, { std: 0.2, dtype: 'float64' }), b2: normal(foldIn(k, 2), [16], { std: 0.4, dtype: 'float64' }) } }
+  const x = uniform(foldIn(k, 3), [b, h, w, 16], { low: -1, high: 0.15, dtype: 'float64' })
+  return { params, x }
+}
+
+describe('step', () => {
+  it('skips cells without changing the published equations', () => {
+    // The same equations with every cell computed: what is skipped must not be seen, in no state.
+    fc.assert(fc.property(grids, grid => {
+      const { params, x } = scene(grid)
+      const k = key(grid.n + 1)
+      const m = reshape(fire(k, x, 0.5), [...x.shape.slice(0, 3), 1])
+      const next = add(x, where(m, update(params, perceive(growingRule, x)), 0))
+      const keep = and(alive(growingRule, x)!, alive(growingRule, next)!)
+      const everywhere = where(reshape(keep, m.shape), next, 0)
+      expect(step(growingRule, params, x, { key: k, t: 0 }).toArray()).toEqual(everywhere.toArray())
+    }))
+  })
+
+  it('keeps cells that do not fire and zeroes cells that are dead', () => {
+    fc.assert(fc.property(grids, grid => {
+      const { params, x } = scene(grid)
+      const none = full(x.shape.slice(0, 3), 0, { dtype: 'uint32' })
+      const still = step(growingRule, params, x, { key: key(0), t: 0, mask: none }).toArray()
+      const dead = alive(growingRule, x)!.toArray()
+      x.toArray().forEach((v, i) => expect(still[i]).toBe(dead[Math.floor(i / 16)] ? v : 0))
+    }))
+  })
+
+  it('treats samples of a batch alone', () => {
+    const { params, x } = scene({ b: 1, h: 5, w: 4, n: 3 })
+    const two = scene({ b: 2, h: 5, w: 4, n: 3 }).x
+    const first = tensor(two.toArray().slice(0, 5 * 4 * 16), { shape: [1, 5, 4, 16] })
+    const together = step(growingRule, params, two, { key: key(9), t: 0 }).toArray()
+    expect(step(growingRule, params, first, { key: key(9), t: 0 }).toArray()).toEqual(together.slice(0, 5 * 4 * 16))
+    expect(x.shape).toEqual(first.shape)
+  })
+
+  it('says what does not fit', () => {
+    const { params } = scene({ b: 1, h: 3, w: 3, n: 0 })
+    expect(() => step(growingRule, params, full([1, 3, 3, 12], 0), { key: key(0), t: 0 })).toThrowErrorMatchingInlineSnapshot(`[Error: step: the state is [1,3,3,12], expected [b,h,w,16] for channels {"rgba":4,"hidden":12}.]`)
+    expect(() => step(growingRule, params, full([1, 3, 3, 16], 0), { key: key(0), t: 0, mask: full([3, 3], 1) })).toThrowErrorMatchingInlineSnapshot(`[Error: step: the fire mask is [3,3], expected [1,3,3].]`)
+    expect(() => rollout(growingRule, params, full([1, 3, 3, 16], 0), key(0), { steps: 4, readouts: [5] })).toThrowErrorMatchingInlineSnapshot(`[Error: rollout: there is no readout after 5 of 4 steps; expected whole numbers from 1 to 4.]`)
+  })
+})
+
+describe('rollout', () => {
+  it('is its steps, with readouts on the way', () => {
+    const { params, x } = scene({ b: 2, h: 4, w: 5, n: 1 })
+    const states = [x]
+    for (let t = 0; t < 5; t++) states.push(step(growingRule, params, states[t], { key: foldIn(key(2), t), t }))
+    const read = rollout(growingRule, params, x, key(2), { steps: 5, readouts: [1, 3, 5] })
+    expect(read.map(y => y.toArray())).toEqual([states[1], states[3], states[5]].map(y => y.toArray()))
+    expect(rollout(growingRule, params, x, key(2), { steps: 5, checkpoint: 2 }).toArray()).toEqual(states[5].toArray())
+    expect(rollout(growingRule, params, x, key(2), { steps: 0 }).toArray()).toEqual(x.toArray())
+  })
+
+  it('of a zero-initialised rule keeps the seed', () => {
+    const params = init(growingRule, key(0))
+    expect(params.update.w1.shape).toEqual([48, 128])
+    const x = seed(growingRule, { height: 9, width: 9 })
+    expect(rollout(growingRule, params, x, key(0), { steps: 10 }).toArray()).toEqual(x.toArray())
+  })
+})
+
+describe('rules', () => {
+  it('are frozen data that survive JSON', () => {
+    expect(defineRule(JSON.parse(JSON.stringify(growingRule)) as DataRule)).toEqual(growingRule)
+    expect(() => { (growingRule.channels as Record<string, number>).rgba = 3 }).toThrow('read only')
+  })
+
+  it('refuse what they cannot be', () => {
+    expect(() => defineRule({ ...growingRule, fireRate: 2 })).toThrowErrorMatchingInlineSnapshot(`[Error: rule: fireRate is 2, expected a number above 0, at most 1.]`)
+    expect(() => defineRule({ ...growingRule, perceive: ['sobelZ' as 'sobelX'] })).toThrowErrorMatchingInlineSnapshot(`[Error: rule: perceive is "sobelZ", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean.]`)
+    expect(() => defineRule({ ...growingRule, living: { channel: 16, above: 0.1 } })).toThrowErrorMatchingInlineSnapshot(`[Error: rule: living.channel is 16, expected a channel from 0 to 15.]`)
+  })
+
+  it('explain themselves', () => {
+    expect(explain(growingRule)).toMatchInlineSnapshot(`"composed of operators: identity, sobelX, sobelY (zero padding) → 48 → 128 ReLU → 16, 8336 parameters. Cells fire with probability 0.5; cells further than 2 from channel 3 > 0.1 are skipped, those further than 1 are zeroed."`)
+  })
+
+  it('have right gradients', () => {
+    for (const padding of ['zero', 'circular', 'reflect'] as const) checkRule(defineRule({ ...growingRule, padding, update: mlp(8) }))
+    checkRule(defineRule({ channels: { x: 3 }, perceive: ['identity', 'laplacian'], update: mlp(5, { lastBias: false, lastStd: 0.1 }) }))
+  })
+
+  it('can be code, whose gradients are checked alike', () => {
+    const diffusion = customRule({
+      channels: { rgb: 3 },
+      init: (_, placement) => ({ rate: full([3], 0.1, placement) }),
+      step: (p: { rate: Tensor }, x) => add(x, mul(p.rate, filter(x, 'laplacian', { padding: 'circular' }))),
+    })
+    checkRule(diffusion, { order: 2 })
+    const x = uniform(key(1), [1, 4, 4, 3])
+    const total = (y: Tensor): number => Array.from(y.toArray()).reduce((a, b) => a + b, 0)
+    expect(total(rollout(diffusion, init(diffusion, key(0)), x, key(0), { steps: 3 }))).toBeCloseTo(total(x), 4)
+  })
+})

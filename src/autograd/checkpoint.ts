@@ -30,32 +30,28 @@ export function checkpoint<A extends unknown[], Y>(f: (...args: A) => Y): (...ar
   return (...args) => scope(() => {
     const outer = activeFrames()
     const born = nextTensorId()
-    const seen = new Map<Tensor, Tensor>()
+    const seen = new Set<Tensor>()
     const capture: Frame = {
       resolve(t) {
         if (t.id >= born) return t
-        let value = seen.get(t)
-        if (!value) {
-          value = t.resource
-          seen.set(t, value)
-          seen.set(value, value)
-        }
-        return value
+        seen.add(t)
+        return t.resource
       },
     }
     const plain = withFrames([...outer, capture], () => {
       const result = scope(() => f(...args), 'checkpoint()')
       return mapTree(result, leaf => (leaf instanceof Tensor ? resolve(leaf) : leaf))
     })
-    const captured = [...seen.keys()]
+    const captured = [...seen]
 
     /** f once more, with `values` in the place of what it captured. */
     const again = (values: readonly Tensor[]): Y => {
+      const bornAgain = nextTensorId()
       const replaced = new Map(values.flatMap(beneath).map(t => [t, t]))
       captured.forEach((t, i) => replaced.set(t, values[i]))
       const replay: Frame = {
         resolve(t) {
-          if (t.id >= born) return t
+          if (t.id >= bornAgain) return t
           const value = replaced.get(t)
           if (!value) throw new Error(`checkpoint: run again, the function used ${t.name()}, which it had not used the first time.`)
           return value
@@ -89,7 +85,7 @@ function recordOn<Y>(tape: Tape, captured: readonly Tensor[], value: Y, again: (
     parents: slots,
     saved: captured,
     pullback: cotangents => scope(() => {
-      const values = captured.map(t => below(t, tape))
+      const values = captured.map(t => resolve(below(t, tape)))
       const wanted = values.filter((_, i) => slots[i])
       const rerun = (differentiated: readonly Tensor[]): unknown => {
         let next = 0

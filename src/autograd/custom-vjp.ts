@@ -6,7 +6,7 @@
  */
 import { activeFrames, resolve, withFrames } from '../tensor/frame.ts'
 import type { Frame } from '../tensor/frame.ts'
-import { scope } from '../tensor/lifetime.ts'
+import { refusePromise, scope } from '../tensor/lifetime.ts'
 import { defineOp } from '../tensor/op.ts'
 import type { Op } from '../tensor/op.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -41,13 +41,18 @@ export function customVjp<A extends Tensor[], S extends readonly Tensor[]>(
       },
     }
     const values = seen.map(t => (tape ? below(t, tape) : t)) as A
-    const [out, saved] = withFrames([...activeFrames(), noCaptures], () => forward(...values))
+    const [out, saved] = withFrames([...activeFrames(), noCaptures], () =>
+      mapTree(refusePromise(forward(...values), 'customVjp()'), t => resolve(t as Tensor)))
     if (!tape) return out
     const [traced] = tape.record({
       op: 'customVjp',
       parents: seen.map(t => (t.traced?.tape === tape ? t.traced.slot : null)),
       saved: [...saved],
-      pullback: ([g]) => (g ? backward(saved, g) : []),
+      pullback: ([g]) => {
+        const found = g ? backward(saved, g) : seen.map(() => null)
+        if (found.length !== seen.length) throw new Error(`customVjp: backward returned ${found.length} cotangents for ${seen.length} arguments; null stands for none.`)
+        return found
+      },
     }, [out])
     return traced
   }, 'customVjp()')

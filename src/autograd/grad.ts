@@ -8,9 +8,10 @@ import { mul, add } from '../tensor/ops/arithmetic.ts'
 import { onesLike } from '../tensor/ops/create.ts'
 import { sum } from '../tensor/ops/sum.ts'
 import { refusePromise, scope } from '../tensor/lifetime.ts'
-import { showShape, sizeOf } from '../tensor/shape.ts'
+import { floating } from '../tensor/op.ts'
+import { sameShape, showShape, sizeOf } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { eachLeaf } from '../tensor/tree.ts'
+import { mapTree, zipTrees } from '../tensor/tree.ts'
 import { record } from './vjp.ts'
 
 /**
@@ -51,15 +52,13 @@ function differentiate<P, A extends unknown[], Aux>(
 ): [readonly [Tensor, Aux], P] {
   return scope(() => {
     const { value, pull } = record(name, f, params, rest)
-    const [y] = value
+    const [y, ...aux] = value
     if (!(y instanceof Tensor) || sizeOf(y.shape) !== 1) {
       const got = y instanceof Tensor ? `a tensor ${showShape(y.shape)}` : typeof y
       throw new Error(`${name}: the function must return one number to be differentiated, got ${got}. Reduce it with sum or mean.`)
     }
-    // A cotangent for y alone: the auxiliary tensors get null, which stands for zero.
-    const cotangents: (Tensor | null)[] = []
-    eachLeaf(value, leaf => { if (leaf instanceof Tensor) cotangents.push(cotangents.length === 0 ? onesLike(y) : null) })
-    return [value, pull(cotangents, true)]
+    floating(name, 'the result', y)
+    return [value, pull([onesLike(y), ...mapTree(aux, () => null)], true)]
   }, name)
 }
 
@@ -74,10 +73,15 @@ export function hvp<P, A extends unknown[]>(f: (params: P, ...rest: A) => Tensor
 
 /** ⟨a, b⟩ over two trees of tensors alike. */
 export function inner(a: unknown, b: unknown): Tensor {
-  const left: Tensor[] = []
-  const right: Tensor[] = []
-  eachLeaf(a, leaf => { if (leaf instanceof Tensor) left.push(leaf) })
-  eachLeaf(b, leaf => { if (leaf instanceof Tensor) right.push(leaf) })
-  if (left.length !== right.length || left.length === 0) throw new Error(`inner: trees of ${left.length} and ${right.length} tensors.`)
-  return left.map((x, i) => sum(mul(x, right[i]))).reduce((x, y) => add(x, y))
+  const products: Tensor[] = []
+  zipTrees(a, [b], (x, [y], path) => {
+    if (!(x instanceof Tensor)) return
+    if (!(y instanceof Tensor) || !sameShape(x.shape, y.shape)) {
+      const got = y instanceof Tensor ? showShape(y.shape) : 'missing'
+      throw new Error(`inner: the trees differ${path && ` at ${path}`}: ${showShape(x.shape)} in the first, ${got} in the second.`)
+    }
+    products.push(sum(mul(x, y)))
+  })
+  if (products.length === 0) throw new Error('inner: there is no tensor in the first tree.')
+  return products.reduce((x, y) => add(x, y))
 }

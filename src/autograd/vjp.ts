@@ -13,12 +13,14 @@ import { add } from '../tensor/ops/arithmetic.ts'
 import { zerosLike } from '../tensor/ops/create.ts'
 import { adopt, openScope, closeScope, refusePromise, release, resourcesIn, retain, scope } from '../tensor/lifetime.ts'
 import { floating } from '../tensor/op.ts'
+import { resolve } from '../tensor/frame.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { Tape, TapeOwner } from '../tensor/trace.ts'
 import type { Cotangents } from '../tensor/trace.ts'
 import type { Slot } from '../tensor/tensor.ts'
-import { eachLeaf, mapTree } from '../tensor/tree.ts'
+import type { Spec } from '../backends/backend.ts'
+import { eachLeaf, mapTree, zipTrees } from '../tensor/tree.ts'
 
 /** Maps a cotangent of the output, a tree like the output with null for zero, to one of the first argument. */
 export type Pullback<P, Y> = (cotangent: Cotangent<Y>) => P
@@ -59,20 +61,19 @@ export function record<P, A extends unknown[], Y>(name: string, f: (params: P, .
   const traced = mapTree(params, (leaf, path) => {
     if (!(leaf instanceof Tensor)) return leaf
     floating(name, path === '' ? 'argument 0' : path, leaf)
-    inputs.push(leaf)
-    return tape.input(leaf)
+    const input = resolve(leaf)
+    inputs.push(input)
+    return tape.input(input)
   })
   const opened = openScope(name)
   let value: Y | undefined
   const slots: (Slot | null)[] = []
-  const outputs: Tensor[] = []
   try {
     const result = refusePromise(f(traced, ...rest), name)
     value = mapTree(result, leaf => {
       if (!(leaf instanceof Tensor)) return leaf
       const mine = leaf.traced?.tape === tape ? leaf.traced : null
       slots.push(mine?.slot ?? null)
-      outputs.push(mine?.value ?? leaf)
       return mine?.value ?? leaf
     })
     forgetUnused(tape, slots)
@@ -87,9 +88,15 @@ export function record<P, A extends unknown[], Y>(name: string, f: (params: P, .
 
   function pull(cotangent: unknown, once: boolean): P {
     const given: (Tensor | null)[] = []
-    eachLeaf(cotangent, leaf => { if (leaf === null || leaf instanceof Tensor) given.push(leaf) })
-    if (given.length !== outputs.length) throw new Error(`${name}: got ${given.length} cotangents for ${outputs.length} outputs.`)
-    given.forEach((g, i) => g && checkCotangent(name, g, outputs[i]))
+    zipTrees(value, [cotangent], (y, [g], path) => {
+      if (!(y instanceof Tensor)) return
+      if (g !== null && !(g instanceof Tensor)) throw new Error(`${name}: the output${path && ` ${path}`} has no cotangent; null stands for zero.`)
+      if (g) checkCotangent(name, g, y)
+      given.push(g)
+    })
+    let surplus = -given.filter(g => g !== null).length
+    eachLeaf(cotangent, g => { if (g instanceof Tensor) surplus++ })
+    if (surplus > 0) throw new Error(`${name}: ${surplus} cotangents belong to no output.`)
     const found = backward(tape, slots, given, inputs, once)
     let i = 0
     return mapTree(params, leaf => (leaf instanceof Tensor ? found[i++] : leaf))
@@ -132,8 +139,13 @@ function backward(tape: Tape, slots: readonly (Slot | null)[], given: Cotangents
       const cotangents = sums[i]
       if (!node || !cotangents) continue
       scope(() => {
-        const found = node.pullback(Array.from({ length: node.outputs }, (_, k) => cotangents[k] ?? null))
-        found.forEach((g, k) => { if (g && node.parents[k]) accumulate(node.parents[k], g) })
+        const found = node.pullback(node.outputs.map((_, k) => cotangents[k] ?? null))
+        found.forEach((g, k) => {
+          const slot = node.parents[k]
+          if (!g || !slot) return
+          checkCotangent(`the derivative of ${node.op}`, g, tape.nodes[slot.node]!.outputs[slot.index])
+          accumulate(slot, g)
+        })
       }, `the derivative of ${node.op}`)
       cotangents.forEach(letGo)
       delete sums[i]
@@ -142,7 +154,6 @@ function backward(tape: Tape, slots: readonly (Slot | null)[], given: Cotangents
     return inputs.map((x, i) => {
       const g = sums[i]?.[0]
       if (!g) return zerosLike(x)
-      checkCotangent(tape.name, g, x)
       adopt(g.resource)
       return g
     })
@@ -151,7 +162,7 @@ function backward(tape: Tape, slots: readonly (Slot | null)[], given: Cotangents
   }
 }
 
-function checkCotangent(name: string, g: Tensor, x: Tensor): void {
+function checkCotangent(name: string, g: Tensor, x: Spec): void {
   if (!sameShape(g.shape, x.shape) || g.dtype !== x.dtype) {
     throw new Error(`${name}: a cotangent is ${showShape(g.shape)} ${g.dtype} for a value that is ${showShape(x.shape)} ${x.dtype}.`)
   }

@@ -25,11 +25,12 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { damageMask, erase } from './damage.ts'
 import type { Damage } from './damage.ts'
 import { mse } from './loss.ts'
-import { globalNorm, initOptimiser, normalizeGrads, rateAt, updateParams } from './optimiser.ts'
-import type { Optimiser, OptimiserState, Schedule } from './optimiser.ts'
+import { globalNorm, initOptimiser, normalizeGrads, updateParams } from './optimiser.ts'
+import type { Optimiser, OptimiserState } from './optimiser.ts'
 import { makePool, samplePool, writeBack } from './pool.ts'
 import type { Pool } from './pool.ts'
 import { init } from './rule.ts'
+import { rateAt } from './schedule.ts'
 import type { DataRule, Params, Rule } from './rule.ts'
 import { rgba, seed } from './state.ts'
 import { rollout } from './step.ts'
@@ -51,7 +52,6 @@ export type GrowingOptions<R extends Rule = DataRule> = {
   damaged: number
   damage: Damage
   optimiser: Optimiser
-  rate: Schedule
   /** Divide each parameter's gradient by its norm. */
   normalize: boolean
   /**
@@ -122,8 +122,7 @@ export function growingTrainer<R extends Rule>(options: GrowingOptions<R>): Trai
         const y = rollout(rule, params, x, kFire, { steps })
         return [mean(mse(rgba(y), target)), y] as const
       })(state.params)
-      const rate = rateAt(options.rate, state.iteration)
-      const updated = updateParams(optimiser, state.optimiser, state.params, options.normalize ? normalizeGrads(grads) : grads, rate)
+      const updated = updateParams(optimiser, state.optimiser, state.params, options.normalize ? normalizeGrads(grads) : grads)
       return {
         state: {
           params: updated.params,
@@ -132,7 +131,7 @@ export function growingTrainer<R extends Rule>(options: GrowingOptions<R>): Trai
           iteration: state.iteration + 1,
           key: state.key,
         },
-        metrics: { loss, gradNorm: globalNorm(grads), steps, rate },
+        metrics: { loss, gradNorm: globalNorm(grads), steps, rate: rateAt(optimiser.rate, state.iteration) },
       }
     }, 'an iteration of the trainer')
   }

@@ -8,9 +8,10 @@
  */
 import { publishedCircles } from './damage.ts'
 import type { GrowingOptions } from './growing.ts'
-import { adam, step as stepSchedule } from './optimiser.ts'
+import { adam } from './optimiser.ts'
 import { defineRule, mlp } from './rule.ts'
 import type { DataRule } from './rule.ts'
+import { stepDecay } from './schedule.ts'
 
 /** 16 channels, Sobel perception, 128 hidden units, 8,336 parameters. */
 export const growingRule: DataRule = defineRule({
@@ -35,13 +36,12 @@ const growing: Preset = Object.freeze({
   padding: 16,
   iterations: 8001,
   batch: 8,
-  steps: [64, 96],
+  steps: [64, 96] as const,
   pool: 0,
   reseed: 1,
   damaged: 0,
   damage: publishedCircles,
-  optimiser: adam(),
-  rate: stepSchedule(2e-3, { at: [2000], factor: 0.1 }),
+  optimiser: adam({ rate: stepDecay(2e-3, { at: [2000], factor: 0.1 }) }),
   normalize: true,
   warmUp: null,
 })

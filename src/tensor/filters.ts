@@ -9,9 +9,9 @@
  *   laplacian   gaussian − identity          ¼∇², exact for parabolas: [1 2 1; 2 −12 2; 1 2 1] / 16
  *   mean        ones / 9
  *
- * sobelY and scharrY are the transposes. Division keeps what is sensed about as large as the state itself, as Mordvintsev
- * et al. do for Sobel ("Growing Neural Cellular Automata", Distill 2020). Texture automata (Niklasson et al.,
- * "Self-Organising Textures", Distill 2021) take the integers as they stand: `{ name: 'laplacian', factor: 16 }`.
+ * sobelY and scharrY are the transposes. The divisors make derivatives exact and keep what is sensed about as large as
+ * the state (Mordvintsev et al., "Growing Neural Cellular Automata", Distill 2020). Texture automata take the integers
+ * as they stand (Niklasson et al., "Self-Organising Textures", Distill 2021): `{ name: 'laplacian', factor: 16 }`.
  *
  * A cell that is rotated by an angle α senses, in the place of the derivatives along x and y,
  *
@@ -51,7 +51,9 @@ const gradients = [['sobelX', 'sobelY'], ['scharrX', 'scharrY']] as const
 /** The weights of a filter as a rotated cell applies it. */
 function weights(filter: Filter, angle: number): number[] {
   const { name, factor } = typeof filter === 'string' ? { name: filter, factor: 1 } : filter
-  if (!filterNames.includes(name)) refuse('filterKernel', `there is no filter '${name}', expected one of ${filterNames.join(', ')}`)
+  if (!filterNames.includes(name)) {
+    refuse('filterKernel', `there is no filter '${name}', expected one of ${filterNames.join(', ')}`)
+  }
   const [x, y] = gradients.find(([dx, dy]) => name === dx || name === dy) ?? [name, name]
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)]
   const [a, b] = x === y ? [1, 0] : name === x ? [cos, -sin] : [sin, cos]
@@ -70,7 +72,7 @@ export function filterKernel(
   list: readonly Filter[], channels: number, { angle = 0, ...placement }: Placement & { angle?: number } = {},
 ): Tensor {
   const each = list.map(filter => weights(filter, angle))
-  const values = Array.from({ length: 9 }, (_, t) => Array.from({ length: channels }, () => each.map(w => w[t]))).flat(2)
+  const values = Array.from({ length: 9 }, (_, t) => Array.from({ length: channels }, () => each.map(w => w[t])))
   return tensor(values, { shape: [3, 3, channels, list.length], ...placement })
 }
 
@@ -91,8 +93,9 @@ export type FilterOptions = {
  * @throws where there is no filter of a name, x is no image, or the mask does not fit
  * @example filter(x, 'laplacian', { padding: 'circular' })
  */
-export function filter(x: Tensor, which: Filter | readonly Filter[], { angle, ...options }: FilterOptions = {}): Tensor {
+export function filter(x: Tensor, which: Filter | readonly Filter[], options: FilterOptions = {}): Tensor {
+  const { angle, padding, rows } = options
   if (x.shape.length !== 4) refuse('filter', 'x must be an image [b,h,w,c]', { x })
   const list = Array.isArray(which) ? which as readonly Filter[] : [which as Filter]
-  return depthwiseConv(x, filterKernel(list, x.shape[3], { angle, like: x }), options)
+  return depthwiseConv(x, filterKernel(list, x.shape[3], { angle, like: x }), { padding, rows })
 }

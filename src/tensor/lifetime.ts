@@ -42,7 +42,7 @@ const finaliser = new FinalizationRegistry<Held>(held => held.drop())
 
 /** One more owner. Throws where the last one has let go already. */
 export function retain(r: Resource): void {
-  if (r.gone !== null) throw new Error(`${r.name()} ${r.gone}`)
+  if (r.gone !== null) throw new Error(`tensor ${r.name()} ${r.gone}`)
   r.owners++
 }
 

@@ -2,14 +2,13 @@
  * Random tensors: counter-based draws, element i from counter (0, i). With (x, y) = threefry(key, (0, i)),
  *
  *   bits        x ⊕ y
- *   uniform     float32: k / 2²³, k the upper 23 of these bits; float64: the upper 52 of the 64 bits (x, y), over 2⁵²
+ *   uniform     float32: k / 2²³, k the upper 23 of these 32 bits; float64: the upper 52 of the 64 bits (x, y), over 2⁵²
  *   bernoulli   uniform < p, in float32
  *   normal      √2·erf⁻¹(u), u = (4k + 1) / 2²⁴ − 1, which float32 holds exactly and which is never −1 or 1
  *   fire        the draw at counter (sample, cell), compared with p·2³² as an integer
  *
- * The first four are JAX's numbers (partitionable threefry; `normal` is its float32 one, up to the rounding of erf⁻¹, in every
- * element type). fire is our own:
- * the first axis of a mask is the sample, so that samples do not share a counter.
+ * The first four are JAX's numbers (its partitionable threefry); `normal` up to the rounding of erf⁻¹, and in float64 what JAX
+ * draws in float32. `fire` is ours.
  *
  * The fire mask of a cell therefore depends on its key, its sample and its place only: not on the size of the batch, the
  * number of threads, the backend or the element type, and a recomputed step replays it exactly.
@@ -85,19 +84,23 @@ function erfinv(p: number): number {
   return p * (w < 5 ? central : tail).reduce((sum, c) => sum * at + c, 0)
 }
 
-function draw(op: Op<Drawn>, k: Key, shape: Shape, placement: Placement, more: readonly number[] = []): Tensor {
+function draw(op: Op<Drawn>, k: Key, shape: Shape, placement: Placement): Tensor {
   const { dtype, backend } = place(placement, op.name)
-  return apply(op, [], { shape, dtype }, [...k, ...more], backend)
+  // `like` may well be a mask; fractions would be cut off.
+  if (dtype !== 'float32' && dtype !== 'float64') refuse(op.name, `draws float32 or float64, not ${dtype}`)
+  return apply(op, [], { shape, dtype }, k, backend)
 }
 
 /** 32 random bits per element, uint32. */
-export function bits(k: Key, shape: Shape, placement: Placement = {}): Tensor {
-  return draw(bitsOp, k, shape, { ...placement, dtype: 'uint32' })
+export function bits(k: Key, shape: Shape, placement: Omit<Placement, 'dtype'> = {}): Tensor {
+  const { dtype, backend } = place({ ...placement, dtype: 'uint32' }, 'bits')
+  return apply(bitsOp, [], { shape, dtype }, k, backend)
 }
 
 /**
- * Uniform numbers in [low, high), [0, 1) by default.
+ * Uniform numbers in [low, high), [0, 1) by default. Other bounds than these may round up to `high`, as they do in JAX.
  *
+ * @throws for integer element types
  * @example uniform(k, [8], { low: -1, high: 1 })
  */
 export function uniform(k: Key, shape: Shape, { low = 0, high = 1, ...placement }: Placement & { low?: number; high?: number } = {}): Tensor {
@@ -105,16 +108,26 @@ export function uniform(k: Key, shape: Shape, { low = 0, high = 1, ...placement 
   return low === 0 && high === 1 ? u : add(mul(u, high - low), low)
 }
 
-/** Normal numbers with the given mean and standard deviation, 0 and 1 by default. */
+/**
+ * Normal numbers with the given mean and standard deviation, 0 and 1 by default.
+ *
+ * @throws for integer element types
+ * @example normal(k, [128, 16], { std: 1e-3 })
+ */
 export function normal(k: Key, shape: Shape, { mean = 0, std = 1, ...placement }: Placement & { mean?: number; std?: number } = {}): Tensor {
   const z = draw(normalOp, k, shape, placement)
   return mean === 0 && std === 1 ? z : add(mul(z, std), mean)
 }
 
-/** A mask in which each element is 1 with probability p. */
-export function bernoulli(k: Key, shape: Shape, p: number, placement: Placement = {}): Tensor {
+/**
+ * A mask, uint32, in which each element is 1 with probability p.
+ *
+ * @throws where p is not in [0, 1]
+ * @example bernoulli(k, [b, 1, 1, 1], 0.5)
+ */
+export function bernoulli(k: Key, shape: Shape, p: number, placement: Omit<Placement, 'dtype'> = {}): Tensor {
   checkRate('bernoulli', p)
-  return less(uniform(k, shape, placement), p)
+  return less(uniform(k, shape, { ...placement, dtype: 'float32' }), p)
 }
 
 /**

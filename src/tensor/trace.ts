@@ -13,7 +13,7 @@
  * The idea is that of HIPS autograd (Maclaurin, Duvenaud & Adams 2015) and of JAX's levels; perturbations cannot be
  * confused, because every tape has its own id.
  */
-import type { Backend } from '../backends/backend.ts'
+import type { Backend, Spec } from '../backends/backend.ts'
 import { release, Resource, retain } from './lifetime.ts'
 import { resolve } from './frame.ts'
 import { ruleFor, sameBackend } from './op.ts'
@@ -29,7 +29,8 @@ export type Node = {
   readonly op: string
   /** Where each differentiated input came from; null for a constant. */
   readonly parents: readonly (Slot | null)[]
-  readonly outputs: number
+  /** Shapes and types of the outputs, which their cotangents must have too. */
+  readonly outputs: readonly Spec[]
   /** Concrete tensors kept for the pullback, which this node co-owns. */
   saved: readonly Tensor[]
   /** ∂L/∂parents from ∂L/∂outputs, computed one level below. */
@@ -59,30 +60,32 @@ export class Tape {
 
   /** A traced tensor that stands for `value` as an input. */
   input(value: Tensor): Tensor {
-    this.nodes.push({ op: 'input', parents: [], outputs: 1, saved: [], pullback: () => [] })
-    return this.trace(value, { node: this.nodes.length - 1, index: 0 })
+    return this.record({ op: 'input', parents: [], saved: [], pullback: () => [] }, [value])[0]
   }
 
   /** Records a computation and returns its outputs, traced. The node co-owns the tensors beneath `saved`. */
   record(node: Omit<Node, 'outputs'>, outputs: readonly Tensor[]): Tensor[] {
+    this.checkOpen(node.op)
     const saved = node.saved.map(t => t.resource)
     for (const t of saved) retain(t)
-    this.nodes.push({ ...node, saved, outputs: outputs.length })
-    return outputs.map((value, index) => this.trace(value, { node: this.nodes.length - 1, index }))
+    this.nodes.push({ ...node, saved, outputs: outputs.map(({ shape, dtype }) => ({ shape, dtype })) })
+    const at = this.nodes.length - 1
+    return outputs.map((value, index) => new Tensor(value, value.backend, value.op, null, { tape: this, value, slot: { node: at, index } }))
+  }
+
+  /** Throws where the function has returned: its values are gone, and what is recorded now would be lost. */
+  checkOpen(op: string): void {
+    if (!this.open) throw new Error(`${op}: an input outlived the ${this.name} that traced it; return it from the function instead.`)
   }
 
   /** Lets go of what a node has kept, and of the node. */
   forget(index: number): void {
-    for (const t of this.nodes[index]?.saved ?? []) release(t, `was kept by ${this.name}, which has let it go`)
+    for (const t of this.nodes[index]?.saved ?? []) release(t, `was released with the tape of ${this.name}; return it as aux to keep it`)
     this.nodes[index] = null
   }
 
   drop(): void {
     for (let i = 0; i < this.nodes.length; i++) this.forget(i)
-  }
-
-  private trace(value: Tensor, slot: Slot): Tensor {
-    return new Tensor(value, value.backend, value.op, null, { tape: this, value, slot })
   }
 }
 
@@ -92,6 +95,9 @@ export class TapeOwner extends Resource {
   constructor(tape: Tape) {
     super()
     this.held = tape
+  }
+  name(): string {
+    return `the tape of ${this.held.name}`
   }
 }
 
@@ -123,7 +129,7 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A, scalars
   const seen = inputs.map(resolve)
   const tape = innermostTape(seen)
   if (!tape) return execute(op, seen, attrs, scalars, backend)
-  if (!tape.open) throw new Error(`${op.name}: an input outlived the ${tape.name} that traced it; return it from the function instead.`)
+  tape.checkOpen(op.name)
   const values = seen.map(t => below(t, tape))
   const out = apply(op, values, attrs, scalars)
   if (op.vjp === null) return out

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { valueAndGradAux } from '../../src/autograd/grad.ts'
 import { checkRule } from '../../src/nca/check-rule.ts'
 import { mse } from '../../src/nca/loss.ts'
+import { growingRule } from '../../src/nca/presets.ts'
 import { customRule, defineRule, explain, init, mlp } from '../../src/nca/rule.ts'
 import type { DataParams, DataRule } from '../../src/nca/rule.ts'
 import { rgba, seed } from '../../src/nca/state.ts'
@@ -21,7 +22,6 @@ import { tensor } from '../../src/tensor/tensor.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { loadReference } from '../reference/load.ts'
 
-const growingRule = defineRule({ channels: { rgba: 4, hidden: 12 }, perceive: ['identity', 'sobelX', 'sobelY'], update: mlp(128), fireRate: 0.5, living: { channel: 3, above: 0.1 } })
 const reference = loadReference('growing-nca')
 const hidden = reference.w1.shape[1]
 const referenceRule = defineRule({ ...growingRule, update: mlp(hidden) })

@@ -14,8 +14,9 @@ import { elementwiseCases } from './elementwise.ts'
 import { linearCases } from './linear.ts'
 import { reduceCases } from './reduce.ts'
 import { shapeCases } from './shape.ts'
+import { spatialCases } from './spatial.ts'
 
-const cases: Case[] = [...elementwiseCases, ...linearCases, ...reduceCases, ...shapeCases]
+const cases: Case[] = [...elementwiseCases, ...linearCases, ...reduceCases, ...shapeCases, ...spatialCases]
 
 /** Every operator that any module of the library exports. */
 const modules = import.meta.glob<Record<string, unknown>>(['../../src/tensor/**/*.ts', '../../src/autograd/**/*.ts', '../../src/nca/**/*.ts'], { eager: true })

@@ -5,7 +5,7 @@ import { logSoftmax, logSumExp, max, mean, min, softmax } from '../../src/index.
 import type { Tensor } from '../../src/index.ts'
 import { divOp } from '../../src/tensor/ops/arithmetic.ts'
 import { takeAlongOp } from '../../src/tensor/ops/gather.ts'
-import { logSumExpOp } from '../../src/tensor/ops/reduce.ts'
+import { logSoftmaxOp, logSumExpOp } from '../../src/tensor/ops/reduce.ts'
 import { gradCase, seeds, shapes, spaced } from './case.ts'
 import type { Case } from './case.ts'
 
@@ -23,6 +23,6 @@ export const reduceCases: Case[] = [
   extremeCase(max),
   extremeCase(min),
   gradCase(logSumExpOp, overAxis, ({ shape, axis, keepDims, seed }) => ({ f: x => logSumExp(x, axis, { keepDims }), at: [spaced(seed, shape)] })),
-  gradCase(logSumExpOp, overAxis, ({ shape, axis, seed }) => ({ f: x => logSoftmax(x, axis), at: [spaced(seed, shape)] })),
-  gradCase(logSumExpOp, overAxis, ({ shape, axis, seed }) => ({ f: x => softmax(x, axis), at: [spaced(seed, shape)] })),
+  gradCase(logSoftmaxOp, overAxis, ({ shape, axis, seed }) => ({ f: x => logSoftmax(x, axis), at: [spaced(seed, shape)] })),
+  gradCase(logSoftmaxOp, overAxis, ({ shape, axis, seed }) => ({ f: x => softmax(x, axis), at: [spaced(seed, shape)] })),
 ]

@@ -124,13 +124,13 @@ export async function webgpu({ poolBytes = 256 * 2 ** 20 }: WebGpuOptions = {}):
     })
   }
 
-  function pipelineFor(name: string, code: string, layout: GPUBindGroupLayout): GPUComputePipeline {
+  function pipelineFor(name: string, code: string, inputs: number): GPUComputePipeline {
     let pipeline = pipelines.get(code)
     if (!pipeline) {
       device.pushErrorScope('validation')
       pipeline = device.createComputePipeline({
         label: name,
-        layout: device.createPipelineLayout({ bindGroupLayouts: [layout, uniformLayout] }),
+        layout: device.createPipelineLayout({ bindGroupLayouts: [layoutFor(inputs), uniformLayout] }),
         compute: { module: device.createShaderModule({ label: name, code }), entryPoint: 'invoke' },
       })
       endScope(`${name}: its WGSL kernel does not compile`)
@@ -202,16 +202,15 @@ export async function webgpu({ poolBytes = 256 * 2 ** 20 }: WebGpuOptions = {}):
 
     run<A>(kernel: Kernel<A>, call: Call<A>, inputs: readonly Handle[], out: Handle): void {
       checkUsable()
-      if (!kernel.wgsl) throw new Error(`${kernel.name}: has no kernel for WebGPU yet. Compute it on the CPU: await to(cpu(), x).`)
+      if (!kernel.wgsl) throw new Error(`${kernel.name}: has no WebGPU kernel yet; run it on the CPU.`)
       const shader = kernel.wgsl(call)
       const groups = 'threads' in shader ? Math.ceil(shader.threads / lanes) : shader.groups
       if (groups === 0) return
       const { pass, kernels } = openBatch()
-      const layout = layoutFor(inputs.length)
-      pass.setPipeline(pipelineFor(kernel.name, assemble(shader, call), layout))
+      pass.setPipeline(pipelineFor(kernel.name, assemble(shader, call), inputs.length))
       pass.setBindGroup(0, device.createBindGroup({
         label: kernel.name,
-        layout,
+        layout: layoutFor(inputs.length),
         entries: [out, ...inputs].map((buffer, binding) => ({ binding, resource: { buffer: buffer as GPUBuffer } })),
       }))
       const slot = kernels.length * slotBytes

@@ -15,7 +15,7 @@ import { apply } from '../trace.ts'
 import { full } from './create.ts'
 import { binary, flat, operands, unary } from './elementwise.ts'
 import type { Operand } from './elementwise.ts'
-import { sumTo } from './sum.ts'
+import { eachRow, sumTo } from './sum.ts'
 
 export const greaterOp: Op<null> = binary('greater', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] > b[i * t]) }, null, { dtype: 'uint32' })
 export const greaterEqualOp: Op<null> = binary('greaterEqual', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] >= b[i * t]) }, null, { dtype: 'uint32' })
@@ -36,8 +36,14 @@ export const whereOp: Op<null> = defineOp<null>({
     return { shape, dtype: a.dtype }
   },
   cpu: ([c, a, b], out, { inputs, out: { shape } }) => {
-    const [[x, r], [y, s], [z, t]] = [c, a, b].map((data, i) => flat(data, inputs[i].shape, shape))
-    for (let i = 0; i < out.length; i++) out[i] = x[i * r] !== 0 ? y[i * s] : z[i * t]
+    const [[y, s], [z, t]] = [a, b].map((data, i) => flat(data, inputs[i + 1].shape, shape))
+    eachRow(shape, inputs[0].shape, (i, j, stride, n) => {
+      if (stride === 0) {
+        // One bit for a whole row, as for the channels of a cell.
+        const [from, step] = c[j] !== 0 ? [y, s] : [z, t]
+        for (let k = i; k < i + n; k++) out[k] = from[k * step]
+      } else for (let k = 0; k < n; k++) out[i + k] = c[j + k * stride] !== 0 ? y[(i + k) * s] : z[(i + k) * t]
+    })
   },
   vjp: [
     null,
@@ -53,6 +59,9 @@ export const castOp: Op<{ dtype: DType }> = defineOp<{ dtype: DType }>({
   cpu: ([x], out) => { out.set(x) },
   vjp: [{ uses: [], grad: (g, { inputs: [x] }) => cast(g, x.dtype) }],
 })
+
+/** The same where either type is an integer: a constant to every transform. */
+export const castIntegersOp: Op<{ dtype: DType }> = defineOp<{ dtype: DType }>({ ...castOp, vjp: null })
 
 /** a > b as a mask. Operands broadcast; one may be a number. */
 export function greater(a: Operand, b: Operand): Tensor {
@@ -111,7 +120,8 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return apply(whereOp, [condition, branch(a), branch(b)], null)
 }
 
-/** The same numbers in another element type. */
+/** The same numbers in another element type. A gradient passes between floating types only. */
 export function cast(x: Tensor, dtype: DType): Tensor {
-  return x.dtype === dtype ? x : apply(castOp, [x], { dtype })
+  const smooth = [x.dtype, dtype].every(type => type.startsWith('float'))
+  return x.dtype === dtype ? x : apply(smooth ? castOp : castIntegersOp, [x], { dtype })
 }

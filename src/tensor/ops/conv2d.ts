@@ -10,13 +10,13 @@
  *
  *   conv2d = ∂T/∂g       conv2dInput = ∂T/∂x (the "transposed convolution")       conv2dFilter = ∂T/∂k
  *
- * which is linear in each argument. So the derivatives of each of the three are the other two, and the set is closed under
- * differentiation, for every padding, stride, dilation and mask.
+ * which is linear in each argument. So the derivatives of each of the three are the other two, and the set is closed
+ * under differentiation, for every padding, stride, dilation and mask.
  */
 import type { Data, Spec } from '../../backends/backend.ts'
 import { defineOp, refuse, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
-import { sameShape } from '../shape.ts'
+import { sameShape, showShape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { add } from './arithmetic.ts'
@@ -33,13 +33,13 @@ export const conv2dOp: Op<Windows> = defineOp<Windows>({
     multiply(reads(attrs, n, n * m, rows), x, n, k, m, 1, out, m)
   },
   vjp: [
-    { uses: [1, 2], grad: (g, { inputs: [, k, rows], attrs }) => apply(conv2dInputOp, given(g, k, rows), attrs) },
-    { uses: [0, 2], grad: (g, { inputs: [x, , rows], attrs }) => apply(conv2dFilterOp, given(x, g, rows), attrs) },
+    { uses: [1, 2], grad: (g, { inputs: [, k, ...rows], attrs }) => apply(conv2dInputOp, [g, k, ...rows], attrs) },
+    { uses: [0, 2], grad: (g, { inputs: [x, , ...rows], attrs }) => apply(conv2dFilterOp, [x, g, ...rows], attrs) },
     null,
   ],
 })
 
-/** ∂T/∂x: each cell collects from those that read it. inputs: g [b,oh,ow,out], k [kh,kw,in,out], optional rows [b,oh,ow]. */
+/** ∂T/∂x: each cell collects from those that read it. inputs: g [b,oh,ow,out], k [kh,kw,in,out], optional rows. */
 export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dInput',
   infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
@@ -47,17 +47,19 @@ export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
     multiply(readers(attrs, m, n * m, rows), g, m, k, 1, m, out, n)
   },
   vjp: [
-    { uses: [1, 2], grad: (u, { inputs: [, k, rows], attrs }) => apply(conv2dOp, given(u, k, rows), attrs) },
-    { uses: [0, 2], grad: (u, { inputs: [g, , rows], attrs }) => apply(conv2dFilterOp, given(u, g, rows), attrs) },
+    { uses: [1, 2], grad: (u, { inputs: [, k, ...rows], attrs }) => apply(conv2dOp, [u, k, ...rows], attrs) },
+    { uses: [0, 2], grad: (u, { inputs: [g, , ...rows], attrs }) => apply(conv2dFilterOp, [u, g, ...rows], attrs) },
     null,
   ],
 })
 
 /**
- * out[r, j] = Σ_links Σ_c a[c] · k[c, j], with n numbers a and the step `rowStep` from k[c, j] to k[c + 1, j], and `columnStep`
- * to k[c, j + 1]: exchanging these two transposes the matrix of every tap.
+ * out[r, j] = Σ_links Σ_c a[c] · k[c, j], with n numbers a at each cell and m sums. It is `rowStep` numbers from k[c, j]
+ * to k[c + 1, j] and `columnStep` to k[c, j + 1]: exchanging the steps transposes the matrix of each tap.
  */
-function multiply({ at, cells, taps }: Links, a: Data, n: number, k: Data, rowStep: number, columnStep: number, out: Data, m: number): void {
+function multiply(
+  { at, cells, taps }: Links, a: Data, n: number, k: Data, rowStep: number, columnStep: number, out: Data, m: number,
+): void {
   for (let r = 0, o = 0; o < out.length; r++, o += m) {
     const links = at(r)
     // Four columns at a time, so that four sums stay in registers while the cells are read once.
@@ -119,21 +121,16 @@ export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
     out.set(total)
   },
   vjp: [
-    { uses: [1, 2], grad: (u, { inputs: [, g, rows], attrs }) => apply(conv2dInputOp, given(g, u, rows), attrs) },
-    { uses: [0, 2], grad: (u, { inputs: [x, , rows], attrs }) => apply(conv2dOp, given(x, u, rows), attrs) },
+    { uses: [1, 2], grad: (u, { inputs: [, g, ...rows], attrs }) => apply(conv2dInputOp, [g, u, ...rows], attrs) },
+    { uses: [0, 2], grad: (u, { inputs: [x, , ...rows], attrs }) => apply(conv2dOp, [x, u, ...rows], attrs) },
     null,
   ],
 })
 
-/** The inputs of an operator with an optional row mask. */
-function given(a: Tensor, b: Tensor, rows?: Tensor): Tensor[] {
-  return rows ? [a, b, rows] : [a, b]
-}
-
 export type Conv2dOptions = WindowOptions & {
   /** Bias `[out]`. */
   bias?: Tensor
-  /** Output cells to compute, a mask `[b,⌈h/stride⌉,⌈w/stride⌉]`; the others are 0, bias included, and cost nothing. */
+  /** Output cells to compute, a mask `[b,⌈h/stride⌉,⌈w/stride⌉]`; the others are 0, without bias, and cost nothing. */
   rows?: Tensor
 }
 
@@ -150,12 +147,15 @@ export function conv2d(x: Tensor, kernel: Tensor, { bias, rows, ...options }: Co
   sameDtype('conv2d', { x, kernel })
   if (kernel.shape.length !== 4) refuse('conv2d', 'the kernel must be [kh,kw,in,out]', { x, kernel })
   const win = windows('conv2d', x, kernel.shape, options)
-  if (kernel.shape[2] !== x.shape[3]) {
-    refuse('conv2d', `kernel channels ${kernel.shape[2]} ≠ input channels ${x.shape[3]}`, { x, kernel }, 'Layout is [b,h,w,in] and [kh,kw,in,out].')
+  const [channels, expected] = [kernel.shape[2], x.shape[3]]
+  if (channels !== expected) {
+    const layout = 'Layout is [b,h,w,in] and [kh,kw,in,out].'
+    refuse('conv2d', `kernel channels ${channels} ≠ input channels ${expected}`, { x, kernel }, layout)
   }
-  if (rows && !sameShape(rows.shape, [x.shape[0], ...outputSize(win)])) refuse('conv2d', 'the row mask must be [b,h,w] of the output', { rows, x })
+  const out = [x.shape[0], ...outputSize(win)]
+  if (rows && !sameShape(rows.shape, out)) refuse('conv2d', `the row mask must be ${showShape(out)}`, { rows, x })
   if (bias && !sameShape(bias.shape, [kernel.shape[3]])) refuse('conv2d', 'the bias must be [out]', { bias, kernel })
-  const y = apply(conv2dOp, given(x, kernel, rows), win)
+  const y = apply(conv2dOp, rows ? [x, kernel, rows] : [x, kernel], win)
   if (!bias) return y
-  return rows ? where(reshape(rows, [...rows.shape, 1]), add(y, bias), 0) : add(y, bias)
+  return rows ? where(reshape(rows, [...out, 1]), add(y, bias), 0) : add(y, bias)
 }

@@ -1,10 +1,10 @@
 /**
- * depthwiseConv: m filters for every channel by itself. This is how a cell perceives its neighbours.
+ * depthwiseConv: m filters for each channel by itself. This is how a cell perceives its neighbours.
  *
  *   out[o, c·m + q] = Σ_(t,i) x[i, c] · k[t, c, q]
  *
- * The sum is over the links (o, t, i) of `window.ts`: output cell o reads cell i through tap t. It is a cross-correlation
- * (nothing is flipped), and outputs are interleaved per channel: c0·q0, c0·q1, …, c1·q0, …
+ * The sum is over the links (o, t, i) of `window.ts`: output cell o reads cell i through tap t. It is a
+ * cross-correlation (nothing is flipped). Outputs are interleaved per channel: c0·q0, c0·q1, …, c1·q0, …
  *
  * Contracted with a cotangent g of the output, it becomes a form in which x, k and g play the same part,
  *
@@ -12,18 +12,19 @@
  *
  *   depthwiseConv = ∂T/∂g       depthwiseConvInput = ∂T/∂x       depthwiseConvFilter = ∂T/∂k
  *
- * and which is linear in each. Each operator therefore takes two of the three and returns the derivative by the third, and
- * its own derivatives are the other two operators, with its cotangent in the place of the argument that it lacks. So the
- * three are closed under differentiation, for every padding, dilation and mask, since these only choose the links.
+ * and which is linear in each. So each operator takes two of the three and returns the derivative by the third. Its own
+ * derivatives are the other two operators, with its cotangent in the place of the argument that it lacks: the three are
+ * closed under differentiation, for every padding, dilation and mask, since these only choose the links.
  */
 import type { Spec } from '../../backends/backend.ts'
 import { defineOp, refuse, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
-import { sameShape } from '../shape.ts'
+import { sameShape, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { outputSize, readers, reads, windows } from './window.ts'
-import type { Padding, Windows } from './window.ts'
+import { workgroupSum } from './wgsl.ts'
+import { linksWgsl, outputSize, readers, reads, windows } from './window.ts'
+import type { WindowOptions, Windows } from './window.ts'
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,c], k [kh,kw,c,m], optional rows [b,h,w]. */
 export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
@@ -59,9 +60,35 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
       }
     }
   },
+  wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => {
+    const { wgsl, u32 } = linksWgsl('reads', attrs)
+    return {
+      inputs: ['x', 'k', 'rows'],
+      threads: sizeOf(out.shape),
+      u32: { ...u32, m, nm: n * m, n },
+      source: `${wgsl}
+        fn main(o: u32) {
+          let r = o / u.nm;
+          let f = o % u.nm;
+          var t = T();
+          ${rows ? 'if (rows[r] == 0) { out[o] = t; return; }' : ''}
+          for (var e = 0u; e < u.links; e++) {
+            let cell = linked(r, e);
+            if (cell >= 0) { t += x[u32(cell) * u.n + f / u.m] * k[e * u.nm + f]; }
+          }
+          out[o] = t;
+        }`,
+    }
+  },
   vjp: [
-    { uses: [1, 2], grad: (g, { inputs: [, k, rows], attrs }) => apply(depthwiseConvInputOp, given(g, k, rows), attrs) },
-    { uses: [0, 2], grad: (g, { inputs: [x, , rows], attrs }) => apply(depthwiseConvFilterOp, given(x, g, rows), attrs) },
+    {
+      uses: [1, 2],
+      grad: (g, { inputs: [, k, ...rows], attrs }) => apply(depthwiseConvInputOp, [g, k, ...rows], attrs),
+    },
+    {
+      uses: [0, 2],
+      grad: (g, { inputs: [x, , ...rows], attrs }) => apply(depthwiseConvFilterOp, [x, g, ...rows], attrs),
+    },
     null,
   ],
 })
@@ -100,9 +127,33 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
       }
     }
   },
+  wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => {
+    const { wgsl, u32 } = linksWgsl('readers', attrs)
+    return {
+      inputs: ['g', 'k', 'rows'],
+      threads: sizeOf(out.shape),
+      u32: { ...u32, m, nm: n * m, n },
+      source: `${wgsl}
+        fn main(o: u32) {
+          let r = o / u.n;
+          let c = o % u.n;
+          var t = T();
+          for (var e = 0u; e < u.links; e++) {
+            let cell = linked(r, e);
+            if (cell < 0) { continue; }
+            ${rows ? 'if (rows[cell] == 0) { continue; }' : ''}
+            for (var f = c * u.m; f < (c + 1) * u.m; f++) { t += g[u32(cell) * u.nm + f] * k[e % u.taps * u.nm + f]; }
+          }
+          out[o] = t;
+        }`,
+    }
+  },
   vjp: [
-    { uses: [1, 2], grad: (u, { inputs: [, k, rows], attrs }) => apply(depthwiseConvOp, given(u, k, rows), attrs) },
-    { uses: [0, 2], grad: (u, { inputs: [g, , rows], attrs }) => apply(depthwiseConvFilterOp, given(u, g, rows), attrs) },
+    { uses: [1, 2], grad: (u, { inputs: [, k, ...rows], attrs }) => apply(depthwiseConvOp, [u, k, ...rows], attrs) },
+    {
+      uses: [0, 2],
+      grad: (u, { inputs: [g, , ...rows], attrs }) => apply(depthwiseConvFilterOp, [u, g, ...rows], attrs),
+    },
     null,
   ],
 })
@@ -135,43 +186,64 @@ export const depthwiseConvFilterOp: Op<Windows> = defineOp<Windows>({
     }
     out.set(total)
   },
+  // One workgroup for each weight; its lanes share the output cells.
+  wgsl: ({ inputs: [, g, rows], out: { shape: [, , n, m] }, attrs }) => {
+    const { wgsl, u32 } = linksWgsl('reads', attrs)
+    return {
+      inputs: ['x', 'g', 'rows'],
+      groups: u32.taps * n * m,
+      u32: { ...u32, m, nm: n * m, n, count: sizeOf(g.shape) / (n * m) },
+      source: `${workgroupSum} ${wgsl}
+        fn main(o: u32, lane: u32) {
+          let f = o % u.nm;
+          var mine = T();
+          for (var r = lane; r < u.count; r += lanes) {
+            let cell = linked(r, o / u.nm);
+            if (cell < 0) { continue; }
+            ${rows ? 'if (rows[r] == 0) { continue; }' : ''}
+            mine += x[u32(cell) * u.n + f / u.m] * g[r * u.nm + f];
+          }
+          let sum = workgroupSum(lane, mine);
+          if (lane == 0) { out[o] = sum; }
+        }`,
+    }
+  },
   vjp: [
-    { uses: [1, 2], grad: (u, { inputs: [, g, rows], attrs }) => apply(depthwiseConvInputOp, given(g, u, rows), attrs) },
-    { uses: [0, 2], grad: (u, { inputs: [x, , rows], attrs }) => apply(depthwiseConvOp, given(x, u, rows), attrs) },
+    {
+      uses: [1, 2],
+      grad: (u, { inputs: [, g, ...rows], attrs }) => apply(depthwiseConvInputOp, [g, u, ...rows], attrs),
+    },
+    { uses: [0, 2], grad: (u, { inputs: [x, , ...rows], attrs }) => apply(depthwiseConvOp, [x, u, ...rows], attrs) },
     null,
   ],
 })
 
-/** The inputs of an operator with an optional row mask. */
-function given(a: Tensor, b: Tensor, rows?: Tensor): Tensor[] {
-  return rows ? [a, b, rows] : [a, b]
-}
-
-export type DepthwiseConvOptions = {
-  /** What lies outside the grid, default 'zero'. */
-  padding?: Padding
-  /** Distance of neighbouring taps, default 1. */
-  dilation?: number
+export type DepthwiseConvOptions = Omit<WindowOptions, 'stride'> & {
   /** Cells to compute, a mask `[b,h,w]`; the others are 0 and cost nothing, in the derivatives too. */
   rows?: Tensor
 }
 
 /**
- * Filters every channel by itself; the size stays (SAME). Kernels of even size reach one cell further down and right.
+ * Filters each channel by itself; the size stays (SAME). Windows of even size reach one cell further down and right.
  *
  * @param x `[b,h,w,c]`
  * @param kernel `[kh,kw,c,m]`, m filters for each channel
- * @returns `[b,h,w,c·m]`, interleaved per channel: c0·m0, c0·m1, …, c1·m0, …
+ * @returns `[b,h,w,c·m]`, interleaved per channel: c0·q0, c0·q1, …, c1·q0, …
  * @throws where channels, types or the mask do not fit, or 'reflect' needs more cells than the grid has
  * @example depthwiseConv(x, filterKernel(['identity', 'sobelX', 'sobelY'], 16))   // [b,h,w,16] → [b,h,w,48]
  */
-export function depthwiseConv(x: Tensor, kernel: Tensor, { padding, dilation, rows }: DepthwiseConvOptions = {}): Tensor {
+export function depthwiseConv(x: Tensor, kernel: Tensor, options: DepthwiseConvOptions = {}): Tensor {
+  const { padding, dilation, rows } = options
   sameDtype('depthwiseConv', { x, kernel })
   if (kernel.shape.length !== 4) refuse('depthwiseConv', 'the kernel must be [kh,kw,c,m]', { x, kernel })
   const win = windows('depthwiseConv', x, kernel.shape, { padding, dilation })
-  if (kernel.shape[2] !== x.shape[3]) {
-    refuse('depthwiseConv', `kernel channels ${kernel.shape[2]} ≠ input channels ${x.shape[3]}`, { x, kernel }, 'Layout is [b,h,w,c] and [kh,kw,c,m].')
+  const [channels, expected] = [kernel.shape[2], x.shape[3]]
+  if (channels !== expected) {
+    const layout = 'Layout is [b,h,w,c] and [kh,kw,c,m].'
+    refuse('depthwiseConv', `kernel channels ${channels} ≠ input channels ${expected}`, { x, kernel }, layout)
   }
-  if (rows && !sameShape(rows.shape, x.shape.slice(0, 3))) refuse('depthwiseConv', 'the row mask must be [b,h,w]', { rows, x })
-  return apply(depthwiseConvOp, given(x, kernel, rows), win)
+  if (rows && !sameShape(rows.shape, x.shape.slice(0, 3))) {
+    refuse('depthwiseConv', 'the row mask must be [b,h,w]', { rows, x })
+  }
+  return apply(depthwiseConvOp, rows ? [x, kernel, rows] : [x, kernel], win)
 }

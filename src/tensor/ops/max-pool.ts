@@ -1,22 +1,24 @@
 /**
  * maxPool: the greatest value in the window around each cell, channel by channel.
  *
- *   tap[o, c] = the first t, in scan order, whose cell i holds the greatest x[i, c]        winningTap, an index
- *   out[o, c] = x[i, c] with i = the cell that o reads through tap[o, c]                   pick
- *   ∂L/∂x[i, c] = Σ g[o, c] over the links (o, t, i) with t = tap[o, c]                    unpick, the adjoint of pick
+ *   tap[o, c] = the first t, in scan order, whose cell i has the greatest x[i, c]       winningTap
+ *   out[o, c] = x[i, c], where i is the cell that o reads through tap[o, c]             pick
+ *   ∂L/∂x[i, c] = Σ g[o, c] over the links (o, t, i) with t = tap[o, c]                 unpick, the adjoint of pick
  *
- * The links are those of `window.ts`. Which tap wins is constant almost everywhere, so winningTap has no derivative; pick
- * and unpick are linear for a given index and adjoint to each other, so that the set is closed under differentiation. A
- * NaN wins against every number, and the first NaN against later ones: the output is NaN exactly where a window holds one.
+ * The links are those of `window.ts`. Which tap wins is constant almost everywhere, so winningTap has no derivative;
+ * for given taps, pick and unpick are linear and adjoint to each other, so the set is closed under differentiation. A
+ * NaN wins against every number, the first against later ones: the output is NaN exactly where a window holds one.
  *
- * The index is a tap, not a cell: on a torus smaller than the window a cell is read through several taps, and only one wins.
+ * What is remembered is a tap, not a cell: on a torus smaller than the window, a cell is read through several taps, and
+ * only one of them wins.
  */
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
+import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { reshape } from './sum.ts'
-import { readers, reads, windows } from './window.ts'
+import { linksWgsl, readers, reads, windows } from './window.ts'
 import type { Windows } from './window.ts'
 
 /** The tap of the greatest value. inputs: x [b,h,w,c]. */
@@ -41,6 +43,33 @@ export const winningTapOp: Op<Windows> = defineOp<Windows>({
       }
     }
   },
+  wgsl: ({ inputs: [x], attrs }) => {
+    const { wgsl, u32 } = linksWgsl('reads', attrs)
+    return {
+      inputs: ['x'],
+      threads: sizeOf(x.shape),
+      u32: { ...u32, n: x.shape[3] },
+      // A GPU may compare as if there were no NaN, so its bits are asked.
+      source: `${wgsl}
+        fn isNan(i: u32) -> bool { return ${x.dtype === 'float32' ? '(bitcast<u32>(x[i]) & 0x7fffffff) > 0x7f800000' : 'false'}; }
+        fn main(o: u32) {
+          let r = o / u.n;
+          let c = o % u.n;
+          var best = 0u;
+          var tap = u.links;
+          for (var e = 0u; e < u.links; e++) {
+            let cell = linked(r, e);
+            if (cell < 0) { continue; }
+            let i = u32(cell) * u.n + c;
+            if (tap == u.links || (!isNan(best) && (isNan(i) || x[i] > x[best]))) {
+              best = i;
+              tap = e;
+            }
+          }
+          out[o] = tap;
+        }`,
+    }
+  },
   vjp: null,
 })
 
@@ -55,6 +84,15 @@ export const pickOp: Op<Windows> = defineOp<Windows>({
       for (let c = 0; c < n; c++) {
         for (let i = 0; i < links; i++) if (taps[i] === tap[o + c]) out[o + c] = x[cells[i] + c]
       }
+    }
+  },
+  wgsl: ({ inputs: [x], attrs }) => {
+    const { wgsl, u32 } = linksWgsl('reads', attrs)
+    return {
+      inputs: ['x', 'tap'],
+      threads: sizeOf(x.shape),
+      u32: { ...u32, n: x.shape[3] },
+      source: `${wgsl} fn main(o: u32) { out[o] = x[u32(linked(o / u.n, tap[o])) * u.n + o % u.n]; }`,
     }
   },
   vjp: [{ uses: [1], grad: (g, { inputs: [, tap], attrs }) => apply(unpickOp, [g, tap], attrs) }, null],
@@ -75,47 +113,72 @@ export const unpickOp: Op<Windows> = defineOp<Windows>({
       }
     }
   },
+  wgsl: ({ inputs: [g], attrs }) => {
+    const { wgsl, u32 } = linksWgsl('readers', attrs)
+    return {
+      inputs: ['g', 'tap'],
+      threads: sizeOf(g.shape),
+      u32: { ...u32, n: g.shape[3] },
+      source: `${wgsl}
+        fn main(o: u32) {
+          var t = T();
+          for (var e = 0u; e < u.links; e++) {
+            let cell = linked(o / u.n, e);
+            if (cell < 0) { continue; }
+            let i = u32(cell) * u.n + o % u.n;
+            if (tap[i] == e % u.taps) { t += g[i]; }
+          }
+          out[o] = t;
+        }`,
+    }
+  },
   vjp: [{ uses: [1], grad: (u, { inputs: [, tap], attrs }) => apply(pickOp, [u, tap], attrs) }, null],
 })
 
 export type PoolOptions = {
-  /** 'none' (the default): windows end at the border, as if −∞ lay outside. 'circular': they go on at the opposite side. */
+  /** 'none' (default): windows end at the border, as if −∞ lay outside. 'circular': they go on at the opposite side. */
   padding?: 'none' | 'circular'
-  /** Distance of neighbouring taps, default 1. */
+  /** Distance between neighbouring taps, default 1. */
   dilation?: number
 }
 
 /**
- * The greatest value in the window around each cell; the size stays. The gradient goes to the first greatest value in scan
- * order. NaN propagates.
+ * The greatest value in the window around each cell; the size stays. The gradient goes to the first of equal values in
+ * scan order. NaN propagates.
  *
  * @param x `[b,h,w,c]`
  * @param k odd size of the window, default 3, or `[kh,kw]`
  * @returns `[b,h,w,c]`
  * @throws where x is no image or a size is even: a cell must be in its own window
- * @example greater(maxPool(alpha), 0.1)   // the living mask of a growing cellular automaton
+ * @example greater(maxPool(alpha), 0.1)   // the living mask of Growing NCA
  */
 export function maxPool(x: Tensor, k: number | readonly [number, number] = 3, options: PoolOptions = {}): Tensor {
   return pool('maxPool', x, k, options)
 }
 
 /**
- * A mask grown by a window: 1 wherever the window around a cell holds a 1 (morphological dilation).
+ * A mask grown by a window: 1 where the window around a cell holds a 1 (morphological dilation).
  *
  * @param mask `[b,h,w]`, uint32, 0 or 1
+ * @param k odd size of the window, default 3, or `[kh,kw]`
  * @returns `[b,h,w]`
- * @throws where the mask is not uint32 or a size is even
- * @example dilate(greater(alpha, 0.1), 3)   // living cells and their neighbours
+ * @throws where the mask has another type or rank, or a size is even
+ * @example dilate(alive, 3)   // the living cells and their neighbours
  */
 export function dilate(mask: Tensor, k: number | readonly [number, number] = 3, options: PoolOptions = {}): Tensor {
-  if (mask.dtype !== 'uint32' || mask.shape.length !== 3) refuse('dilate', `needs a mask [b,h,w] of type uint32, got ${mask.dtype}`, { mask })
+  if (mask.dtype !== 'uint32' || mask.shape.length !== 3) {
+    refuse('dilate', `the mask must be uint32 [b,h,w], got ${mask.dtype}`, { mask })
+  }
   return reshape(pool('dilate', reshape(mask, [...mask.shape, 1]), k, options), mask.shape)
 }
 
-function pool(op: string, x: Tensor, k: number | readonly [number, number], { padding = 'none', dilation }: PoolOptions): Tensor {
+function pool(op: string, x: Tensor, k: number | readonly [number, number], options: PoolOptions): Tensor {
+  const { padding = 'none', dilation } = options
   const size = typeof k === 'number' ? [k, k] : k
-  // A sum and a maximum agree that a tap without a cell does not count; only the name differs.
+  // Windows with zero padding read no cell outside: to a sum that is a zero, to a maximum it is −∞.
   const win = windows(op, x, size, { padding: padding === 'none' ? 'zero' : padding, dilation })
-  if (size.some(n => n % 2 === 0)) refuse(op, `the window must have odd sizes, so that each cell is in its own, got ${size.join('×')}`)
+  if (size.some(n => n % 2 === 0)) {
+    refuse(op, `a cell must be in its own window, so sizes must be odd, got ${size.join('×')}`)
+  }
   return apply(pickOp, [x, apply(winningTapOp, [x], win)], win)
 }

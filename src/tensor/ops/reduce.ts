@@ -4,23 +4,24 @@
  *   mean         Σ x / n
  *   max, min     the entry at argMax, argMin, so g goes to that entry alone: takeAlong(x, argMax x)
  *   logSumExp    out = log Σ_i e^{x_i} = m + log Σ_i e^{x_i − m},  m = max x, so that nothing overflows
- *                ∂out/∂x_i = e^{x_i} / Σ_j e^{x_j} = e^{x_i − out}
- *   logSoftmax   x_i − logSumExp x
- *   softmax      e^{x_i − logSumExp x}
+ *                ∂out/∂x_i = e^{x_i} / Σ_j e^{x_j} = softmax(x)_i                    ∂L/∂x = g softmax(x)
+ *   logSoftmax   out_i = x_i − logSumExp x
+ *                ∂out_i/∂x_j = [i = j] − softmax(x)_j                                ∂L/∂x = g − e^out Σ_i g_i
+ *   softmax      e^{logSoftmax x}
  *
  * Of equal extremes the first in scan order counts, and a NaN exceeds every number in either direction, so that it reaches the
  * result and cannot hide.
  *
- * Rows of −∞ alone are empty sums: logSumExp is −∞, as log 0 is, softmax 0 at every entry, and all gradients 0. So a mask may
- * well exclude everything.
+ * A line of −∞ alone is an empty sum: logSumExp is −∞, as log 0 is, softmax is 0 at every entry, and their gradients are 0.
+ * So a mask may well exclude everything.
  */
+import type { Data } from '../../backends/backend.ts'
 import { defineOp, floating, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
 import { normalizeAxes, normalizeAxis, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { div, mul, sub } from './arithmetic.ts'
-import { equal, where } from './compare.ts'
 import { exp } from './functions.ts'
 import { takeAlong } from './gather.ts'
 import { linesAlong, withSize } from './lines.ts'
@@ -30,10 +31,7 @@ import type { ReduceOptions } from './sum.ts'
 /** argExtreme: where sign·x is greatest along an axis, which stays with size 1. */
 export const argExtremeOp: Op<{ axis: number; sign: 1 | -1 }> = defineOp<{ axis: number; sign: 1 | -1 }>({
   name: 'argExtreme',
-  infer: ([x], { axis, sign }) => {
-    if (x.shape[axis] === 0) refuse(sign > 0 ? 'argMax' : 'argMin', `axis ${axis} is empty`, { x })
-    return { shape: withSize(x.shape, axis, 1), dtype: 'int32' }
-  },
+  infer: ([x], { axis }) => ({ shape: withSize(x.shape, axis, 1), dtype: 'int32' }),
   cpu: ([x], out, { inputs: [{ shape }], attrs: { axis, sign } }) => {
     const { outer, n, inner } = linesAlong(shape, axis)
     for (let o = 0; o < outer; o++) {
@@ -61,22 +59,38 @@ export const logSumExpOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
   cpu: ([x], out, { inputs: [{ shape }], attrs: { axis } }) => {
     const { outer, n, inner } = linesAlong(shape, axis)
     for (let o = 0; o < outer; o++) {
+      for (let i = 0; i < inner; i++) out[o * inner + i] = logTotal(x, o * n * inner + i, n, inner)
+    }
+  },
+  vjp: [{ uses: [0], grad: (g, { inputs: [x], attrs: { axis } }) => mul(g, softmax(x, axis)) }],
+})
+
+/** logSoftmax over an axis. */
+export const logSoftmaxOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
+  name: 'logSoftmax',
+  infer: ([x]) => x,
+  cpu: ([x], out, { inputs: [{ shape }], attrs: { axis } }) => {
+    const { outer, n, inner } = linesAlong(shape, axis)
+    for (let o = 0; o < outer; o++) {
       for (let i = 0; i < inner; i++) {
-        let most = -Infinity
-        for (let k = 0; k < n; k++) most = Math.max(most, x[(o * n + k) * inner + i])
-        let total = 0
-        for (let k = 0; k < n; k++) total += Math.exp(x[(o * n + k) * inner + i] - most)
-        // An infinite maximum is the result itself; ∞ − ∞ above was not a number.
-        out[o * inner + i] = Number.isFinite(most) ? most + Math.log(total) : most
+        const first = o * n * inner + i
+        const total = logTotal(x, first, n, inner)
+        for (let k = first; k < first + n * inner; k += inner) out[k] = total === -Infinity ? total : x[k] - total
       }
     }
   },
-  vjp: [{ uses: [0, 'out'], grad: (g, { inputs: [x], out }) => mul(g, exp(relativeTo(x, out))) }],
+  vjp: [{ uses: ['out'], grad: (g, { out, attrs: { axis } }) => sub(g, mul(exp(out), sum(g, axis, { keepDims: true }))) }],
 })
 
-/** x − total; where the total is −∞, x is −∞ too and stays so. */
-function relativeTo(x: Tensor, total: Tensor): Tensor {
-  return sub(x, where(equal(total, -Infinity), 0, total))
+/** log Σ e^x over the n entries from `first` on that are `stride` apart. */
+function logTotal(x: Data, first: number, n: number, stride: number): number {
+  const end = first + n * stride
+  let most = -Infinity
+  for (let k = first; k < end; k += stride) most = Math.max(most, x[k])
+  if (!Number.isFinite(most)) return most
+  let total = 0
+  for (let k = first; k < end; k += stride) total += Math.exp(x[k] - most)
+  return most + Math.log(total)
 }
 
 /**
@@ -110,8 +124,13 @@ export function min(x: Tensor, axes?: number | readonly number[], { keepDims }: 
 function extreme(op: string, x: Tensor, sign: 1 | -1, axes?: number | readonly number[], keepDims?: boolean): Tensor {
   const list = normalizeAxes(op, axes, x.shape.length)
   // The last axis first: the first row with an extreme, and in it the first entry, are the first in scan order.
-  const best = list.reduceRight((y, axis) => takeAlong(y, apply(argExtremeOp, [y], { axis, sign }), axis), x)
+  const best = list.reduceRight((y, axis) => takeAlong(y, argExtreme(op, y, axis, sign), axis), x)
   return dropAxes(best, list, keepDims)
+}
+
+function argExtreme(op: string, x: Tensor, axis: number, sign: 1 | -1): Tensor {
+  if (x.shape[axis] === 0) refuse(op, `axis ${axis} is empty`, { x })
+  return apply(argExtremeOp, [x], { axis, sign })
 }
 
 /**
@@ -123,11 +142,11 @@ function extreme(op: string, x: Tensor, sign: 1 | -1, axes?: number | readonly n
  */
 export function argMax(x: Tensor, axis = -1, { keepDims }: ReduceOptions = {}): Tensor {
   const along = normalizeAxis('argMax', axis, x.shape.length)
-  return dropAxes(apply(argExtremeOp, [x], { axis: along, sign: 1 }), [along], keepDims)
+  return dropAxes(argExtreme('argMax', x, along, 1), [along], keepDims)
 }
 
 /**
- * log Σ e^x along an axis, the last by default, without overflow. −∞ for a row of −∞; its gradient there is 0.
+ * log Σ e^x along an axis, the last by default, without overflow. −∞ for a line of −∞; its gradient there is 0.
  *
  * @example logSumExp(logits)    // [b,classes] → [b]
  */
@@ -138,16 +157,17 @@ export function logSumExp(x: Tensor, axis = -1, { keepDims }: ReduceOptions = {}
 }
 
 /**
- * The logarithm of `softmax` along an axis, the last by default: exact where softmax itself would underflow to 0.
+ * The logarithm of `softmax` along an axis, the last by default; right also where softmax itself would underflow to 0.
  *
  * @example neg(sum(mul(labels, logSoftmax(logits)), -1))     // cross-entropy
  */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
-  return relativeTo(x, logSumExp(x, axis, { keepDims: true }))
+  floating('logSoftmax', 'x', x)
+  return apply(logSoftmaxOp, [x], { axis: normalizeAxis('logSoftmax', axis, x.shape.length) })
 }
 
 /**
- * e^x / Σ e^x along an axis, the last by default: positive, and 1 in sum. A row of −∞ gives zeros.
+ * e^x / Σ e^x along an axis, the last by default: positive, and 1 in sum. A line of −∞ gives zeros.
  *
  * @example softmax(scores)     // [b,q,k], each row of k sums to 1
  */

@@ -155,7 +155,7 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
 /** The same numbers in another shape; shares memory. One size may be −1 and is worked out. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((product, n) => (n === -1 ? product : product * n), 1)
-  const full = shape.map(n => (n === -1 ? sizeOf(x.shape) / known : n))
+  const full = shape.map(n => (n === -1 ? Math.floor(sizeOf(x.shape) / known) : n))
   return sameShape(x.shape, full) ? x : apply(reshapeOp, [x], { shape: full })
 }
 

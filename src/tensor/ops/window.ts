@@ -1,61 +1,64 @@
 /**
- * Windows: which cells a convolution or a pooling reads. Everything that is spatial about them stands in this file.
+ * Windows: which cells a convolution or a pooling reads. All that is spatial about those operators stands in this file.
  *
- * A window is a grid of k taps per axis. Along an axis of n cells, output cell o reads through its tap t the cell
+ * A window has k taps along each axis. Of an axis with n cells, output cell o reads through tap t the cell
  *
  *   i = wrap(o·stride + t·dilation − before)            o = 0 … ⌈n/stride⌉ − 1,  t = 0 … k − 1
  *
  *   before = ⌊total/2⌋,  total = max((⌈n/stride⌉ − 1)·stride + (k − 1)·dilation + 1 − n, 0)
  *
- * which is the padding that TensorFlow calls SAME: with stride 1, an odd window is centred and the size is kept. `wrap` says
- * what a window finds outside 0 … n − 1:
+ * This padding is what TensorFlow calls SAME: with stride 1 the size is kept, and a window of odd size is centred.
+ * `wrap` says what a window finds outside of 0 … n − 1:
  *
- *   zero       nothing; such a tap has no cell
+ *   zero       nothing; such a tap reads no cell
  *   circular   i mod n: the grid is a torus
  *   reflect    −i or 2(n − 1) − i: a mirror through the centre of the outermost cell, which is not repeated
  *
- * So an operator is a list of links (o, t, i), one list per axis. Read by o, it says what each output cell reads; read by
- * i, it says by whom each input cell is read, which is all that the adjoint needs, whatever the padding. Both directions
- * have a fixed order and one writer per result: sums are the same in every run, and nothing needs atomics.
+ * So an operator is a list of links (o, t, i) per axis. Read by o, it says what each output cell reads; read by i, it
+ * says by whom each input cell is read, which is all that the adjoint needs, whatever the padding. Either way the order
+ * is fixed and every result has one writer: sums have the same bits in every run, and nothing needs atomics.
  *
- * A row mask takes away all links of the output cells it names with 0. Their sums are then empty, in both directions.
+ * A row mask takes the links away from the output cells that it marks with 0. Their sums are empty, in both directions.
  */
 import type { Data } from '../../backends/backend.ts'
 import { refuse } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 
-/** What lies outside the grid: zeros, the opposite side, or a mirror image without the edge. */
+/** What lies outside of the grid: zeros, the opposite side, or the mirror image without the edge. */
 export type Padding = 'zero' | 'circular' | 'reflect'
 
-/** The windows of one operator. */
-export type Windows = {
-  /** Height and width of the input. */
-  readonly size: readonly [number, number]
-  /** Taps along the height and the width. */
-  readonly kernel: readonly [number, number]
-  readonly padding: Padding
-  readonly stride: number
-  readonly dilation: number
+/** How windows are placed. */
+export type WindowOptions = {
+  /** What lies outside of the grid, default 'zero'. */
+  padding?: Padding
+  /** Distance between the windows of neighbouring output cells, default 1. */
+  stride?: number
+  /** Distance between neighbouring taps, default 1. */
+  dilation?: number
 }
 
-/** How windows are placed; see `Windows`. */
-export type WindowOptions = { padding?: Padding; stride?: number; dilation?: number }
+/** The windows of one operator. The sizes are the input's height and width, and the numbers of taps along them. */
+export type Windows = Readonly<Required<WindowOptions>> & {
+  readonly size: readonly [number, number]
+  readonly kernel: readonly [number, number]
+}
 
 /**
- * The windows of a kernel on the image x `[b,h,w,c]`. Throws where x is no image, a size is not a positive integer, or a
- * reflection would need more cells than there are.
+ * The windows of a kernel `[kh,kw,…]` on the image x `[b,h,w,c]`. Throws where x is no image, a size is not a positive
+ * integer, or a mirror image would need more cells than there are.
  */
-export function windows(op: string, x: Tensor, kernel: readonly number[], options: WindowOptions): Windows {
+export function windows(op: string, x: Tensor, [kh, kw]: readonly number[], options: WindowOptions): Windows {
   const { padding = 'zero', stride = 1, dilation = 1 } = options
   if (x.shape.length !== 4) refuse(op, 'x must be an image [b,h,w,c]', { x })
-  for (const [name, n] of [['kernel height', kernel[0]], ['kernel width', kernel[1]], ['stride', stride], ['dilation', dilation]] as const) {
+  for (const [name, n] of Object.entries({ 'kernel height': kh, 'kernel width': kw, stride, dilation })) {
     if (!Number.isInteger(n) || n < 1) refuse(op, `the ${name} must be a positive integer, got ${n}`)
   }
-  const win: Windows = { size: [x.shape[1], x.shape[2]], kernel: [kernel[0], kernel[1]], padding, stride, dilation }
+  const win: Windows = { size: [x.shape[1], x.shape[2]], kernel: [kh, kw], padding, stride, dilation }
   for (const axis of [0, 1] as const) {
     const { total, before } = pad(win, axis)
     if (padding === 'reflect' && total - before >= win.size[axis]) {
-      refuse(op, `reflect padding mirrors ${total - before} cells, so it needs more than that along the ${axis === 0 ? 'height' : 'width'}`, { x })
+      const name = axis === 0 ? 'height' : 'width'
+      refuse(op, `padding 'reflect' mirrors ${total - before} cells and needs a ${name} above that`, { x })
     }
   }
   return win
@@ -80,11 +83,11 @@ function wrap(i: number, n: number, padding: Padding): number {
   return i < 0 ? -i : 2 * (n - 1) - i
 }
 
-/** Links of one cell with cells of the other grid: `[cell, tap]`. */
-type AxisLinks = (readonly [number, number])[]
+/** A link seen from one of its cells: the cell at the other end, and the tap. */
+type Link = readonly [cell: number, tap: number]
 
 /** For each output cell of an axis, what it reads. */
-function readsAlong(win: Windows, axis: 0 | 1): AxisLinks[] {
+function readsAlong(win: Windows, axis: 0 | 1): Link[][] {
   const { before } = pad(win, axis)
   const taps = Array.from({ length: win.kernel[axis] }, (_, t) => t)
   return Array.from({ length: outputSize(win)[axis] }, (_, o) => taps
@@ -93,51 +96,53 @@ function readsAlong(win: Windows, axis: 0 | 1): AxisLinks[] {
 }
 
 /** For each input cell of an axis, by whom it is read. */
-function readersAlong(win: Windows, axis: 0 | 1): AxisLinks[] {
-  const readers: [number, number][][] = Array.from({ length: win.size[axis] }, () => [])
+function readersAlong(win: Windows, axis: 0 | 1): Link[][] {
+  const readers: Link[][] = Array.from({ length: win.size[axis] }, () => [])
   readsAlong(win, axis).forEach((links, o) => links.forEach(([i, t]) => readers[i].push([o, t])))
   return readers
 }
 
 /**
- * The links of one cell at a time. `at(r)` counts those of row r = (sample·h + y)·w + x; the i-th of them is with the cell
- * whose numbers begin at `cells[i]`, through the tap whose numbers begin at `taps[i]`.
+ * The links of one cell at a time. `at(r)` counts those of row r = (sample·height + y)·width + x and puts them into two
+ * lists: link i leads to the cell whose numbers begin at `cells[i]`, through the tap whose numbers begin at `taps[i]`.
  */
 export type Links = { at(r: number): number; readonly cells: Int32Array; readonly taps: Int32Array }
 
 /**
  * What each output cell reads, in the scan order of its taps.
  *
- * @param cellSize numbers per input cell in the flat array that is read
- * @param tapSize numbers per tap in the flat kernel
+ * @param cellSize how many numbers the flat image has for each input cell
+ * @param tapSize how many numbers the flat kernel has for each tap
  * @param rows mask of the output cells
  */
 export function reads(win: Windows, cellSize: number, tapSize: number, rows?: Data): Links {
-  const links = crossed(readsAlong(win, 0), readsAlong(win, 1), win.size, win.kernel[1], cellSize, tapSize)
+  const [ys, xs] = [readsAlong(win, 0), readsAlong(win, 1)]
+  const links = crossed(ys, xs, win.size, win.kernel[1], cellSize, tapSize)
   return rows ? { ...links, at: r => (rows[r] === 0 ? 0 : links.at(r)) } : links
 }
 
-/** By whom each input cell is read, in the scan order of the output cells, which have `cellSize` numbers each. */
+/** By whom each input cell is read, in the scan order of the output cells; these have `cellSize` numbers each. */
 export function readers(win: Windows, cellSize: number, tapSize: number, rows?: Data): Links {
-  return crossed(readersAlong(win, 0), readersAlong(win, 1), outputSize(win), win.kernel[1], cellSize, tapSize, rows)
+  const [ys, xs] = [readersAlong(win, 0), readersAlong(win, 1)]
+  return crossed(ys, xs, outputSize(win), win.kernel[1], cellSize, tapSize, rows)
 }
 
-/** Joins the links of both axes: a cell is linked with every pair of its links along y and along x. */
+/** Links in two dimensions: each link along y with each along x. `others` are the sizes of the grid they lead to. */
 function crossed(
-  yLinks: AxisLinks[], xLinks: AxisLinks[], [otherHeight, otherWidth]: readonly [number, number],
+  yLinks: Link[][], xLinks: Link[][], others: readonly [number, number],
   kernelWidth: number, cellSize: number, tapSize: number, otherRows?: Data,
 ): Links {
   const [ys, xs] = [packed(yLinks), packed(xLinks)]
-  const height = yLinks.length, width = xLinks.length
+  const [height, width] = [yLinks.length, xLinks.length]
   const cells = new Int32Array(ys.most * xs.most), taps = new Int32Array(ys.most * xs.most)
   const at = (r: number): number => {
     const x = r % width
     const line = (r - x) / width
     const y = line % height
-    const first = (line - y) / height * otherHeight
+    const sample = (line - y) / height
     let n = 0
     for (let a = ys.start[y]; a < ys.start[y + 1]; a++) {
-      const otherLine = (first + ys.cell[a]) * otherWidth
+      const otherLine = (sample * others[0] + ys.cell[a]) * others[1]
       const tapLine = ys.tap[a] * kernelWidth
       for (let b = xs.start[x]; b < xs.start[x + 1]; b++) {
         const other = otherLine + xs.cell[b]
@@ -151,8 +156,8 @@ function crossed(
   return { at, cells, taps }
 }
 
-/** Lists of links behind one another: those of cell i are at start[i] … start[i + 1] − 1. */
-function packed(lists: AxisLinks[]): { start: Int32Array; cell: Int32Array; tap: Int32Array; most: number } {
+/** The lists behind one another: the links of cell i stand at start[i] … start[i + 1] − 1, and are `most` at most. */
+function packed(lists: Link[][]): { start: Int32Array; cell: Int32Array; tap: Int32Array; most: number } {
   const start = new Int32Array(lists.length + 1)
   lists.forEach((links, i) => { start[i + 1] = start[i] + links.length })
   const all = lists.flat()
@@ -160,6 +165,62 @@ function packed(lists: AxisLinks[]): { start: Int32Array; cell: Int32Array; tap:
     start,
     cell: Int32Array.from(all, ([cell]) => cell),
     tap: Int32Array.from(all, ([, tap]) => tap),
-    most: Math.max(0, ...lists.map(links => links.length)),
+    most: lists.reduce((most, links) => Math.max(most, links.length), 0),
+  }
+}
+
+/**
+ * The same links for a GPU, where every result looks up its own. Declares `linked(r: u32, e: u32) -> i32`: the cell (as a row
+ * of the other grid) that is linked with row r through tap e % u.taps, or −1, for each e below u.links.
+ *
+ * An output cell reads one cell through each tap. An input cell is read through a tap by one cell for each of its images,
+ * the positions that `wrap` maps to it: itself, and, beyond the border, its copies on the torus or its reflections.
+ */
+export function linksWgsl(direction: 'reads' | 'readers', win: Windows): { wgsl: string; u32: Record<string, number> } {
+  const { padding, stride, dilation, kernel } = win
+  const reading = direction === 'reads'
+  const [own, other] = reading ? [outputSize(win), win.size] : [win.size, outputSize(win)]
+  const pads = [pad(win, 0), pad(win, 1)]
+  const images = pads.map(({ total, before }, axis) => {
+    if (reading || padding === 'zero') return 1
+    return padding === 'reflect' ? 3 : 1 + 2 * Math.ceil(Math.max(before, total - before) / win.size[axis])
+  })
+  const taps = kernel[0] * kernel[1]
+  const read = {
+    zero: '-1',
+    circular: '(i % other + other) % other',
+    reflect: 'select(2 * (other - 1) - i, -i, i < 0)',
+  }
+  const image = {
+    zero: 'let p = at;',
+    circular: 'let p = at + (image - images / 2) * own;',
+    reflect: `
+      let p = select(select(2 * (own - 1) - at, -at, image == 1), at, image == 0);
+      if (image > 0 && p == at) { return -1; }`,
+  }
+  return {
+    u32: {
+      taps, links: taps * images[0] * images[1], tapsX: kernel[1], imagesY: images[0], imagesX: images[1], stride, dilation,
+      ownY: own[0], ownX: own[1], otherY: other[0], otherX: other[1], beforeY: pads[0].before, beforeX: pads[1].before,
+    },
+    wgsl: `
+      fn link(at: i32, tap: i32, image: i32, images: i32, own: i32, other: i32, before: i32) -> i32 {
+        ${reading ? `
+        let i = at * i32(u.stride) + tap * i32(u.dilation) - before;
+        if (i >= 0 && i < other) { return i; }
+        return ${read[padding]};` : `
+        ${image[padding]}
+        let i = p + before - tap * i32(u.dilation);
+        let o = i / i32(u.stride);
+        return select(-1, o, i >= 0 && i % i32(u.stride) == 0 && o < other);`}
+      }
+      fn linked(r: u32, e: u32) -> i32 {
+        let tap = e % u.taps;
+        let image = e / u.taps;
+        let y = link(i32(r / u.ownX % u.ownY), i32(tap / u.tapsX), i32(image / u.imagesX), i32(u.imagesY), i32(u.ownY), i32(u.otherY), i32(u.beforeY));
+        let x = link(i32(r % u.ownX), i32(tap % u.tapsX), i32(image % u.imagesX), i32(u.imagesX), i32(u.ownX), i32(u.otherX), i32(u.beforeX));
+        if (y < 0 || x < 0) { return -1; }
+        return (i32(r / (u.ownX * u.ownY) * u.otherY) + y) * i32(u.otherX) + x;
+      }`,
   }
 }

@@ -1,0 +1,135 @@
+/**
+ * Where a configuration comes from: defaults < preset < YAML file < flags, and what is said about a mistake in one of them.
+ *
+ *   run.yaml:7: batch is "eight", expected a whole number > 0
+ */
+import { readFile } from 'node:fs/promises'
+import { Document, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
+import { presets } from '../nca/presets.ts'
+import { checkConfig, describe, published } from './config.ts'
+import type { Config, Issue, PresetName } from './config.ts'
+import { didYouMean, UsageError } from './usage.ts'
+
+type Values = Readonly<Record<string, unknown>>
+
+/** Where a configuration is taken from. */
+export type Sources = {
+  /** Path of a YAML file. */
+  file?: string
+  /** Values of flags by the name of their field. */
+  flags?: Values
+  /** The command, for messages about flags. */
+  command?: string
+}
+
+/**
+ * The configuration from these sources.
+ *
+ * @throws UsageError with one line that says where the mistake is
+ */
+export async function loadConfig({ file, flags = {}, command = 'cellgrad' }: Sources): Promise<Config> {
+  const yaml = file === undefined ? null : parseYaml(await readText(file), file)
+  const said = flags.preset ?? yaml?.values.preset
+  const preset = Object.hasOwn(presets, String(said)) ? said as PresetName : 'growing'
+  const merged = merge(merge(published(preset), yaml?.values ?? {}), flags) as Values
+  const checked = checkConfig(merged)
+  if ('config' in checked) return checked.config
+  const { issue } = checked
+  const line = yaml?.lineOf(issue)
+  const flag = Object.keys(flags).find(name => name === issue.path[0])
+  const where = flag ? `${command}: --${kebab(flag)}` : `${line === undefined ? 'configuration' : `${file}:${line}`}: ${keyOf(issue.path)}`
+  throw new UsageError(issue.unknownKey === undefined
+    ? `${where} is ${show(at(merged, issue.path))}, expected ${issue.expected}`
+    : unknownKey(`${file}:${line}`, issue, merged))
+}
+
+function unknownKey(where: string, { path, unknownKey: name = '' }: Issue, merged: Values): string {
+  const known = Object.keys(at(merged, path) as object).filter(key => key !== name)
+  const inside = path.length === 0 ? '' : ` in ${keyOf(path)}`
+  return `${where}: there is no key ${JSON.stringify(name)}${inside}${didYouMean(name, known) || `; there are ${known.join(', ')}`}`
+}
+
+/** A configuration as the text of a YAML file, with what each key means. */
+export function configYaml(config: Config): string {
+  const document = new Document(config)
+  visit(document, {
+    Seq: (_, node) => { node.flow = true },
+    Pair: (_, { key }, ancestors) => {
+      const parents = ancestors.flatMap(node => ('key' in node && isScalar(node.key) ? [String(node.key.value)] : []))
+      if (!isScalar(key)) return
+      const text = describe([...parents, String(key.value)])
+      if (text) key.commentBefore = ` ${text}`
+    },
+  })
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false })
+}
+
+async function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((cause: Error) => {
+    throw new Error(`config: cannot read ${file} (${cause.message})`, { cause })
+  })
+}
+
+function parseYaml(text: string, file: string): { values: Values; lineOf(issue: Issue): number | undefined } {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const [error] = document.errors
+  if (error) throw new UsageError(`${file}:${lines.linePos(error.pos[0]).line}: ${error.message}`)
+  const values: unknown = document.toJS() ?? {}
+  if (!isPlain(values)) throw new UsageError(`${file}:1: expected keys with values, got ${show(values)}`)
+
+  /** The line of the last key on the way to the issue that stands in the file; none if the first does not. */
+  function lineOf({ path, unknownKey: name }: Issue): number | undefined {
+    let node: unknown = document.contents
+    let offset: number | undefined
+    for (const step of name === undefined ? path : [...path, name]) {
+      if (isSeq(node)) {
+        node = node.items[Number(step)]
+        offset = rangeOf(node) ?? offset
+        continue
+      }
+      const pair = isMap(node) ? node.items.find(({ key }) => isScalar(key) && key.value === step) : undefined
+      if (!pair) break
+      node = pair.value
+      offset = rangeOf(pair.key) ?? offset
+    }
+    return offset === undefined ? undefined : lines.linePos(offset).line
+  }
+  return { values, lineOf }
+}
+
+function rangeOf(node: unknown): number | undefined {
+  return (node as { range?: readonly number[] } | undefined)?.range?.[0]
+}
+
+/** `over` laid over `base`, key by key, except where it says that it is something of another type. */
+function merge(base: unknown, over: unknown): unknown {
+  if (!isPlain(base) || !isPlain(over)) return over
+  if (['type', 'shape'].some(key => Object.hasOwn(over, key) && over[key] !== base[key])) return over
+  return Object.fromEntries([
+    ...Object.entries(base),
+    ...Object.entries(over).map(([key, value]) => [key, Object.hasOwn(base, key) ? merge(base[key], value) : value] as const),
+  ])
+}
+
+function isPlain(x: unknown): x is Values {
+  return typeof x === 'object' && x !== null && !Array.isArray(x)
+}
+
+function at(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value)
+}
+
+/** `rule.perceive[1]` */
+function keyOf(path: readonly PropertyKey[]): string {
+  return path.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i > 0 ? '.' : ''}${String(key)}`)).join('')
+}
+
+function show(value: unknown): string {
+  return value === undefined ? 'missing' : JSON.stringify(value)
+}
+
+/** saveEvery → save-every */
+export function kebab(name: string): string {
+  return name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+}

@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+/**
+ * The command line. A command's code is loaded when it is the one that runs.
+ */
+import { stripVTControlCharacters } from 'node:util'
+import { renderUsage, runCommand } from 'citty'
+import type { CommandDef } from 'citty'
+import { version } from '../node/assets.ts'
+import { checkArguments, didYouMean, UsageError } from './usage.ts'
+import type { Command } from './usage.ts'
+
+const commands: Record<string, () => Promise<Command>> = {
+  grow: async () => (await import('./grow.ts')).grow,
+  train: async () => (await import('./train.ts')).train,
+  start: async () => (await import('./start.ts')).start,
+  config: async () => (await import('./show-config.ts')).config,
+}
+
+const cellgrad: CommandDef = {
+  meta: { name: 'cellgrad', version, description: 'Neural cellular automata: grow trained ones, train your own' },
+  subCommands: Object.fromEntries(Object.entries(commands).map(([name, load]) => [name, async () => (await load()).definition])),
+}
+
+async function run([name, ...rest]: string[]): Promise<void> {
+  if (name === undefined || name === '--help' || name === '-h') return help(cellgrad)
+  if (name === '--version' || name === '-v') return console.log(version)
+  if (!Object.hasOwn(commands, name)) {
+    const what = name.startsWith('-') ? 'flag' : 'command'
+    throw new UsageError(`cellgrad: there is no ${what} ${name}${didYouMean(name, Object.keys(commands))}; see cellgrad --help`)
+  }
+  const { definition, implied = {} } = await commands[name]()
+  if (rest.includes('--help') || rest.includes('-h')) return help(definition, cellgrad)
+  const given = rest.map((word, i) => {
+    const value = Object.entries(implied).find(([flag]) => word === `--${flag}`)?.[1]
+    return value === undefined || /^\d+$/.test(rest[i + 1] ?? '') ? word : `${word}=${value}`
+  })
+  const args = typeof definition.args === 'function' ? await definition.args() : await definition.args
+  checkArguments(`cellgrad ${name}`, given, args ?? {})
+  await runCommand(definition, { rawArgs: given })
+}
+
+async function help(command: CommandDef, parent?: CommandDef): Promise<void> {
+  const text = await renderUsage(command, parent)
+  console.log(process.stdout.isTTY ? text : stripVTControlCharacters(text))
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit() // whoever read the output has seen enough
+})
+
+try {
+  await run(process.argv.slice(2))
+} catch (error) {
+  const failure = error as Error
+  console.error(process.env.CELLGRAD_DEBUG ? failure : failure.message)
+  process.exitCode = failure instanceof UsageError ? 2 : 1
+}

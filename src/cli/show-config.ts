@@ -1,0 +1,25 @@
+/**
+ * `cellgrad config`: the configuration that a run would have, as YAML to edit, or the schema that it follows.
+ */
+import type { ArgsDef, CommandDef } from 'citty'
+import { configYaml, loadConfig } from './config-file.ts'
+import { jsonSchema } from './config.ts'
+import type { Command } from './usage.ts'
+
+const args = {
+  preset: { type: 'string', valueHint: 'name', description: 'growing, persistent or regenerating (default: growing)' },
+  config: { type: 'string', valueHint: 'file.yaml', description: 'Values to use in the place of those of the preset (default: none)' },
+  schema: { type: 'boolean', description: 'Print the JSON Schema of the configuration instead (default: false)' },
+} satisfies ArgsDef
+
+const definition: CommandDef = {
+  meta: { name: 'config', description: 'Print the configuration of a training run as YAML' },
+  args,
+  async run({ args: { preset, config, schema } }) {
+    if (schema) return console.log(JSON.stringify(jsonSchema(), null, 2))
+    const values = await loadConfig({ file: config as string | undefined, flags: preset === undefined ? {} : { preset }, command: 'cellgrad config' })
+    process.stdout.write(configYaml(values))
+  },
+}
+
+export const config: Command = { definition }

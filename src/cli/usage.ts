@@ -1,0 +1,75 @@
+/**
+ * What a user may type, and what is said when it cannot be understood: one line, status 2.
+ */
+import { parseArgs } from 'node:util'
+import type { ArgsDef, CommandDef } from 'citty'
+
+/** A command line or a configuration that cannot be understood. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** A command as `main.ts` runs it. */
+export type Command = {
+  readonly definition: CommandDef
+  /** Flags that may stand without a value, and the value that they then have. */
+  readonly implied?: Readonly<Record<string, string>>
+}
+
+/** Arguments as citty hands them over: text by name, undefined where not given. */
+export type Given = Readonly<Record<string, string | undefined>>
+
+/**
+ * Throws unless these arguments are flags of the command, with values, and no more positional ones than it has. citty
+ * itself lets everything pass.
+ */
+export function checkArguments(command: string, given: readonly string[], args: ArgsDef): void {
+  const flags = Object.entries(args).filter(([, arg]) => arg.type !== 'positional')
+  const places = Object.keys(args).length - flags.length
+  const options = Object.fromEntries(flags.map(([name, { type }]) => [name, { type: type === 'boolean' ? 'boolean' : 'string' } as const]))
+  const { tokens } = parseArgs({ args: [...given], options, strict: false, allowPositionals: true, tokens: true })
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue
+    const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined
+    if (!option) throw new UsageError(`${command}: there is no flag ${token.rawName}${didYouMean(token.name, Object.keys(options), '--')}; see ${command} --help`)
+    if (option.type === 'string' && (token.value ?? '--').startsWith('--')) throw new UsageError(`${command}: ${token.rawName} needs a value`)
+    if (option.type === 'boolean' && token.value !== undefined) throw new UsageError(`${command}: ${token.rawName} takes no value`)
+  }
+  const extra = tokens.filter(token => token.kind === 'positional')[places]
+  if (extra) throw new UsageError(`${command}: ${JSON.stringify(extra.value)} is one argument too many; see ${command} --help`)
+}
+
+/** The number that a flag was given, or `otherwise` where it was not. Throws where it is not in range. */
+export function numberFlag(
+  command: string, given: Given, flag: string, otherwise: number, { least = -Infinity, whole = true }: { least?: number; whole?: boolean } = {},
+): number {
+  const text = given[flag]
+  if (text === undefined) return otherwise
+  const value = toNumber(text)
+  if (typeof value === 'number' && value >= least && (whole ? Number.isSafeInteger(value) : Number.isFinite(value))) return value
+  const range = least === -Infinity ? '' : least === 1 ? ' > 0' : ` ≥ ${least}`
+  throw new UsageError(`${command}: --${flag} is ${JSON.stringify(value)}, expected a ${whole ? 'whole ' : ''}number${range}`)
+}
+
+/** The text as a number, or as it is where it is none. */
+export function toNumber(text: string): number | string {
+  const value = Number(text)
+  return text.trim() === '' || Number.isNaN(value) ? text : value
+}
+
+/** `; did you mean "batch"?` if one of the candidates is near, else nothing. */
+export function didYouMean(word: string, candidates: readonly string[], prefix = ''): string {
+  const [best] = candidates.map(name => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits)
+  return best && best.edits <= Math.max(1, word.length / 3) ? `; did you mean ${prefix === '' ? JSON.stringify(best.name) : prefix + best.name}?` : ''
+}
+
+/** How many letters must be inserted, deleted or replaced to get from one word to the other (Levenshtein 1966). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + +(a[i - 1] !== b[j - 1])))
+    row = next
+  }
+  return row[b.length]
+}

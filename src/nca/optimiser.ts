@@ -1,0 +1,201 @@
+/**
+ * Optimisers: how parameters follow their gradients, as pure functions.
+ *
+ * An optimiser is frozen JSON; what it remembers is a state, a tree that is stored and resumed beside the parameters. With g
+ * the gradient, η the rate and t = 1, 2, … the number of the step, elementwise:
+ *
+ *   sgd     v ← μ v + g                          p ← p − η v
+ *   adam    m ← β₁ m + (1 − β₁) g                p ← p − η · m̂ / (√v̂ + ε)
+ *           v ← β₂ v + (1 − β₂) g²               m̂ = m / (1 − β₁ᵗ),  v̂ = v / (1 − β₂ᵗ)
+ *   adamW   p ← p − η λ p, then as adam
+ *
+ * (Polyak 1964; Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019). Where ε stands differs between frameworks. Keras
+ * and TensorFlow, in which Growing NCA was trained, follow the remark before section 2.1 of Kingma & Ba,
+ *
+ *   p ← p − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε̂)      that is, ε = ε̂ / √(1 − β₂ᵗ)
+ *
+ * so that small gradients move parameters less in the first steps. This is the default; PyTorch and Optax follow algorithm 1.
+ */
+import { scope } from '../tensor/lifetime.ts'
+import { add, div, maximum, mul, sub } from '../tensor/ops/arithmetic.ts'
+import { zerosLike } from '../tensor/ops/create.ts'
+import { sqrt, square } from '../tensor/ops/functions.ts'
+import { sum } from '../tensor/ops/sum.ts'
+import { sameShape, showShape } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { eachLeaf, mapTree, zipTrees } from '../tensor/tree.ts'
+import { rateAt } from './schedule.ts'
+import type { Schedule } from './schedule.ts'
+
+type Sgd = { readonly type: 'sgd'; readonly rate: Schedule; readonly momentum: number }
+
+type Adam = {
+  readonly type: 'adam'
+  readonly rate: Schedule
+  readonly beta1: number
+  readonly beta2: number
+  readonly epsilon: number
+  readonly epsilonHat: boolean
+  /** λ of adamW; 0 for adam. */
+  readonly decay: number
+}
+
+/** A description, frozen and made of JSON. */
+export type Optimiser = Sgd | Adam
+
+/** What an optimiser remembers: the steps taken, and trees like the parameters (adam: m and v, sgd: v if it has momentum). */
+export type OptimiserState<P> = { readonly step: number; readonly moments: readonly P[] }
+
+export type SgdOptions = {
+  /** Learning rate, a number or a schedule; default 0.01. */
+  rate?: Schedule
+  /** μ in [0, 1), default 0. */
+  momentum?: number
+}
+
+export type AdamOptions = {
+  /** Learning rate, a number or a schedule; default 1e-3. */
+  rate?: Schedule
+  /** Decay of the mean of gradients, in [0, 1), default 0.9. */
+  beta1?: number
+  /** Decay of the mean of their squares, in [0, 1), default 0.999. */
+  beta2?: number
+  /** ε, default 1e-7 as in Keras (PyTorch: 1e-8). */
+  epsilon?: number
+  /** Whether `epsilon` is the ε̂ of Keras, the default, or the ε of algorithm 1, as in PyTorch; see the head of this file. */
+  epsilonHat?: boolean
+}
+
+/**
+ * Stochastic gradient descent, with momentum if wanted.
+ *
+ * @throws where the momentum is not in [0, 1)
+ * @example sgd({ rate: 0.1, momentum: 0.9 })
+ */
+export function sgd({ rate = 0.01, momentum = 0 }: SgdOptions = {}): Optimiser {
+  checkFraction('sgd', { momentum })
+  return Object.freeze({ type: 'sgd', rate, momentum })
+}
+
+/**
+ * Adam. The defaults are those of Keras.
+ *
+ * @throws where a β is not in [0, 1)
+ * @example adam({ rate: stepDecay(2e-3, { at: [2000], factor: 0.1 }) })
+ */
+export function adam(options: AdamOptions = {}): Optimiser {
+  return describeAdam('adam', options, 0)
+}
+
+/**
+ * Adam with decoupled weight decay: every step also shrinks each parameter by η·decay of itself, default 0.01.
+ *
+ * @throws where a β is not in [0, 1)
+ * @example adamW({ rate: 1e-3, decay: 0.004 })
+ */
+export function adamW({ decay = 0.01, ...options }: AdamOptions & { decay?: number } = {}): Optimiser {
+  return describeAdam('adamW', options, decay)
+}
+
+function describeAdam(name: string, options: AdamOptions, decay: number): Optimiser {
+  const { rate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, epsilonHat = true } = options
+  checkFraction(name, { beta1, beta2 })
+  return Object.freeze({ type: 'adam', rate, beta1, beta2, epsilon, epsilonHat, decay })
+}
+
+/** The state before the first step: zeros of the types and on the backends of the parameters. */
+export function initOptimiser<P>(optimiser: Optimiser, params: P): OptimiserState<P> {
+  const count = optimiser.type === 'adam' ? 2 : optimiser.momentum === 0 ? 0 : 1
+  const zeros = (): P => mapTree(params, leaf => (leaf instanceof Tensor ? zerosLike(leaf) : leaf))
+  return { step: 0, moments: Array.from({ length: count }, zeros) }
+}
+
+/**
+ * One step: the new parameters, and the new state. The old ones are not touched.
+ *
+ * @param params any tree; what is not a tensor stays as it is
+ * @param grads a tree like the parameters, as `grad` returns it
+ * @param rate this step's learning rate, by default that of the optimiser's schedule at the number of steps taken
+ * @throws where a gradient is missing or has another shape, naming the parameter
+ * @example
+ * const { params: next, state: after } = updateParams(optimiser, state, params, grad(loss)(params))
+ */
+export function updateParams<P>(
+  optimiser: Optimiser, state: OptimiserState<P>, params: P, grads: P, rate: number = rateAt(optimiser.rate, state.step),
+): { params: P; state: OptimiserState<P> } {
+  const step = (): { params: P; state: OptimiserState<P> } =>
+    optimiser.type === 'sgd' ? sgdStep(optimiser, state, params, grads, rate) : adamStep(optimiser, state, params, grads, rate)
+  return scope(step, 'updateParams()')
+}
+
+function sgdStep<P>({ momentum }: Sgd, state: OptimiserState<P>, params: P, grads: P, rate: number): { params: P; state: OptimiserState<P> } {
+  const step = state.step + 1
+  if (momentum === 0) return { params: combine(params, { gradient: grads }, (p, g) => sub(p, mul(rate, g))), state: { step, moments: [] } }
+  const v = combine(params, { gradient: grads, 'momentum state': state.moments[0] }, (_, g, last) => add(mul(momentum, last), g))
+  return { params: combine(params, { v }, (p, x) => sub(p, mul(rate, x))), state: { step, moments: [v] } }
+}
+
+function adamStep<P>(optimiser: Adam, state: OptimiserState<P>, params: P, grads: P, rate: number): { params: P; state: OptimiserState<P> } {
+  const { beta1, beta2, epsilon, epsilonHat, decay } = optimiser
+  const step = state.step + 1
+  const m = combine(params, { gradient: grads, 'first moment': state.moments[0] }, (_, g, last) => add(mul(beta1, last), mul(1 - beta1, g)))
+  const v = combine(params, { gradient: grads, 'second moment': state.moments[1] }, (_, g, last) => add(mul(beta2, last), mul(1 - beta2, square(g))))
+  const bias1 = 1 - beta1 ** step
+  const bias2 = Math.sqrt(1 - beta2 ** step)
+  const moved = combine(params, { m, v }, (p, x, y) => {
+    const shrunk = decay === 0 ? p : mul(p, 1 - rate * decay)
+    return sub(shrunk, mul(rate / bias1, div(x, add(div(sqrt(y), bias2), epsilonHat ? epsilon / bias2 : epsilon))))
+  })
+  return { params: moved, state: { step, moments: [m, v] } }
+}
+
+/** A tree like the parameters, each tensor of which is computed from a parameter and its namesakes in other trees. */
+function combine<P>(params: P, others: Readonly<Record<string, unknown>>, fn: (p: Tensor, ...others: Tensor[]) => Tensor): P {
+  return zipTrees(params, Object.values(others), (p, leaves, path) => {
+    if (!(p instanceof Tensor)) return p
+    const namesakes = leaves.map((leaf, i) => {
+      if (leaf instanceof Tensor && sameShape(leaf.shape, p.shape)) return leaf
+      const got = leaf instanceof Tensor ? showShape(leaf.shape) : 'missing'
+      throw new Error(`updateParams: the ${Object.keys(others)[i]} of ${path || 'the parameter'} is ${got}, expected ${showShape(p.shape)}.`)
+    })
+    return fn(p, ...namesakes)
+  })
+}
+
+/**
+ * Each tensor divided by its own length, g / (‖g‖₂ + ε): what Growing NCA does to its gradients, so that long rollouts whose
+ * gradients explode or vanish still take steps of one size.
+ */
+export function normalizeGrads<P>(grads: P, epsilon = 1e-8): P {
+  return scope(() => mapTree(grads, g => (g instanceof Tensor ? div(g, add(globalNorm(g), epsilon)) : g)), 'normalizeGrads()')
+}
+
+/**
+ * All tensors multiplied by one factor, min(1, max / ‖grads‖₂), so that together they are no longer than `max`. Shorter
+ * gradients are returned bit for bit. A NaN anywhere makes all of them NaN.
+ *
+ * @throws where `max` is not a positive number
+ */
+export function clipByGlobalNorm<P>(grads: P, max: number): P {
+  if (!(max > 0)) throw new Error(`clipByGlobalNorm: max is ${max}, expected a number > 0.`)
+  return scope(() => {
+    const factor = div(max, maximum(globalNorm(grads), max))
+    return mapTree(grads, g => (g instanceof Tensor ? mul(g, factor) : g))
+  }, 'clipByGlobalNorm()')
+}
+
+/** ‖tree‖₂ over all elements of all its tensors, a tensor of rank 0. */
+export function globalNorm(tree: unknown): Tensor {
+  return scope(() => {
+    const squares: Tensor[] = []
+    eachLeaf(tree, leaf => { if (leaf instanceof Tensor) squares.push(sum(square(leaf))) })
+    if (squares.length === 0) throw new Error('globalNorm: there is no tensor in this tree.')
+    return sqrt(squares.reduce((a, b) => add(a, b)))
+  }, 'globalNorm()')
+}
+
+function checkFraction(optimiser: string, options: Record<string, number>): void {
+  for (const [name, x] of Object.entries(options)) {
+    if (!(x >= 0 && x < 1)) throw new Error(`${optimiser}: ${name} is ${x}, expected a number in [0, 1).`)
+  }
+}

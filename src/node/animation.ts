@@ -1,0 +1,121 @@
+/**
+ * A rule at work, as pictures: one by one, as a GIF, as a film strip.
+ */
+import { tensorToImage } from '../nca/image-tensor.ts'
+import { filmStrip, upscale } from '../nca/image.ts'
+import type { Image } from '../nca/image.ts'
+import { damageMask, erase } from '../nca/damage.ts'
+import type { Damage } from '../nca/damage.ts'
+import type { CustomRule, DataRule, Params } from '../nca/rule.ts'
+import { seed } from '../nca/state.ts'
+import { step } from '../nca/step.ts'
+import { foldIn } from '../tensor/key.ts'
+import type { Key } from '../tensor/key.ts'
+import { scope, supersede } from '../tensor/lifetime.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { writeFileAtomic } from './atomic-file.ts'
+import { encodeGif } from './gif.ts'
+import { writePng } from './png.ts'
+
+// The number under which the place of the damage is drawn: none that a step has.
+const notAStep = 2 ** 32 - 1
+
+type AnyRule = DataRule | CustomRule<never>
+
+/** What grows, and for how long. */
+export type PlayOptions = {
+  /** The random key; the same key shows the same growth. */
+  key: Key
+  /** Steps in all. */
+  steps: number
+  /** Rows and columns of the grid, which starts from one living cell in its centre. */
+  size: number
+  /** The first state `[1,h,w,c]`, in the place of that seed. */
+  start?: Tensor
+  /** Rotation of what cells sense, in radians. */
+  angle?: number
+  /** Erases a part of the pattern once, after so many steps; a circle in the middle half, unless `damage` says otherwise. */
+  damageAt?: number
+  damage?: Damage
+}
+
+/** The circle that shows off regeneration: large, and not outside of the pattern. */
+export const visibleCircle: Damage = Object.freeze({ shape: 'circle', centre: [-0.3, 0.3], radius: [0.25, 0.35] } as const)
+
+/** A moment of a growing pattern. */
+export type Moment = { readonly step: number; readonly image: Image }
+
+/**
+ * The pattern at the start and after every `every` steps, the last step included. Step t fires under `foldIn(key, t)`, as
+ * in `rollout`.
+ *
+ * @example for await (const { step, image } of play(rule, params, { key: key(0), steps: 96, size: 72 })) …
+ */
+export async function* play<R extends AnyRule>(
+  rule: R, params: Params<R>, options: PlayOptions & { every?: number },
+): AsyncGenerator<Moment, void, void> {
+  const { key, steps, size, start, angle, damageAt, damage = visibleCircle, every = 1 } = options
+  let x = start ?? seed(rule, { height: size, width: size })
+  try {
+    for (let t = 0; t <= steps; t++) {
+      if (t % every === 0 || t === steps) yield { step: t, image: await tensorToImage(x) }
+      if (t === steps) return
+      const next = scope(() => {
+        const y = step(rule, params, x, { key: foldIn(key, t), t, angle })
+        return t + 1 === damageAt ? erase(y, damageMask(foldIn(key, notAStep), damage, 1, y.shape[1], y.shape[2], y.backend)) : y
+      }, 'a step of play()')
+      if (x !== start) supersede(x, null, 'was superseded by the next step of play()')
+      x = next
+    }
+  } finally {
+    if (x !== start) supersede(x, null, 'belonged to play(), which has ended')
+  }
+}
+
+/**
+ * Writes an animation of a growing pattern as a GIF over white.
+ *
+ * @throws where the rule's state does not begin with red, green, blue, alpha
+ * @example await saveGif('lizard.gif', rule, params, { key: key(0), steps: 200, size: 72, every: 2, scale: 4 })
+ */
+export async function saveGif<R extends AnyRule>(
+  path: string, rule: R, params: Params<R>,
+  options: PlayOptions & {
+    /** A frame for every so many steps, default 1. */
+    every?: number
+    /** Pixels per cell along each side, default 4. */
+    scale?: number
+    /** Time each frame stays in milliseconds, default 50. */
+    delayMs?: number
+  },
+): Promise<void> {
+  const { scale = 4, delayMs } = options
+  const frames: Image[] = []
+  for await (const { image } of play(rule, params, options)) frames.push(image)
+  await writeFileAtomic(path, encodeGif(frames, { scale, delayMs }))
+}
+
+/**
+ * Writes the pattern after some numbers of steps side by side as one PNG.
+ *
+ * @throws where `at` is empty
+ * @example await writeFilmStrip('growth.png', rule, params, { key: key(0), at: [0, 12, 24, 48, 96], size: 72 })
+ */
+export async function writeFilmStrip<R extends AnyRule>(
+  path: string, rule: R, params: Params<R>,
+  options: Omit<PlayOptions, 'steps'> & {
+    /** After how many steps, in ascending order. */
+    at: readonly number[]
+    /** Pictures in a row, default all. */
+    columns?: number
+    /** Pixels per cell along each side, default 4. */
+    scale?: number
+  },
+): Promise<void> {
+  const { at, columns, scale = 4 } = options
+  const images: Image[] = []
+  for await (const { step: t, image } of play(rule, params, { ...options, steps: Math.max(0, ...at) })) {
+    if (at.includes(t)) images.push(upscale(image, scale))
+  }
+  await writePng(path, filmStrip(images, { columns, gap: 2 * scale }))
+}

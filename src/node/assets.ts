@@ -1,0 +1,79 @@
+/**
+ * What is in the package beside its code: its version, the emoji of the paper, trained models.
+ *
+ * The package finds its own folder by its own name, which Node resolves from inside a package as from outside, so that
+ * sources, a build and an installed copy need no path of their own. The files are named after what they show:
+ * `lizard-1f98e.png` and `lizard-1f98e.safetensors`, words, then the code points.
+ */
+import { readdir } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type { Image } from '../nca/image.ts'
+import { readPng } from './png.ts'
+
+const require = createRequire(import.meta.url)
+const manifest = require.resolve('cellgrad/package.json')
+
+/** The version of this package. */
+export const version: string = (require(manifest) as { version: string }).version
+
+/** A bundled file. */
+export type Asset = {
+  /** 'lady-beetle' */
+  readonly name: string
+  /** '🐞' */
+  readonly character: string
+  readonly path: string
+}
+
+/** The bundled emoji, by name. */
+export function bundledEmoji(): Promise<Asset[]> {
+  return assets('emoji', '.png')
+}
+
+/** The bundled models, by name. */
+export function bundledModels(): Promise<Asset[]> {
+  return assets('models', '.safetensors')
+}
+
+async function assets(folder: string, extension: string): Promise<Asset[]> {
+  const at = join(dirname(manifest), 'assets', folder)
+  const files = await readdir(at).catch(() => [])
+  return files.filter(file => file.endsWith(extension)).sort().map(file => {
+    const parts = file.slice(0, -extension.length).split('-')
+    const codes = parts.filter(isCodePoint)
+    return {
+      name: parts.filter(part => !isCodePoint(part)).join('-'),
+      character: String.fromCodePoint(...codes.map(code => Number.parseInt(code, 16))),
+      path: join(at, file),
+    }
+  })
+}
+
+function isCodePoint(part: string): boolean {
+  return /^[0-9a-f]{4,6}$/.test(part) && /\d/.test(part)
+}
+
+/** The asset of a character or name. Variation selectors and case do not count: 👁 is 👁️, Lizard is lizard. */
+export function findAsset(list: readonly Asset[], what: string): Asset | undefined {
+  const plain = (text: string): string => text.normalize().replaceAll('\ufe0f', '').toLowerCase().replaceAll(/[ _]/g, '-')
+  return list.find(({ name, character }) => plain(what) === name || plain(what) === plain(character))
+}
+
+/** '🦋 butterfly, 🎄 christmas-tree, …' */
+export function listAssets(list: readonly Asset[]): string {
+  return list.map(({ name, character }) => `${character} ${name}`).join(', ')
+}
+
+/**
+ * The picture of a bundled emoji, 64 × 64, by character or name.
+ *
+ * @throws where there is none; the message lists those there are
+ * @example const lizard = await emoji('🦎')   // the same as emoji('lizard')
+ */
+export async function emoji(what: string): Promise<Image> {
+  const list = await bundledEmoji()
+  const found = findAsset(list, what)
+  if (!found) throw new Error(`emoji: there is no ${JSON.stringify(what)} among the bundled ones: ${listAssets(list)}`)
+  return readPng(found.path)
+}

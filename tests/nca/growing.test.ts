@@ -1,0 +1,432 @@
+// The trainer, its pool and its damage, and the driver.
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { damageMask, erase, publishedCircles } from '../../src/nca/damage.ts'
+import type { Damage } from '../../src/nca/damage.ts'
+import { growingTrainer, rolloutLengths } from '../../src/nca/growing.ts'
+import type { GrowingOptions, GrowingState, Trainer } from '../../src/nca/growing.ts'
+import { mse } from '../../src/nca/loss.ts'
+import { decodeCheckpoint, decodeModel, encodeCheckpoint, encodeModel } from '../../src/nca/model-file.ts'
+import { adam } from '../../src/nca/optimiser.ts'
+import { makePool, samplePool, writeBack } from '../../src/nca/pool.ts'
+import { growingRule, presets } from '../../src/nca/presets.ts'
+import { channelCount, defineRule, init, mlp } from '../../src/nca/rule.ts'
+import type { DataParams } from '../../src/nca/rule.ts'
+import { rgba, seed } from '../../src/nca/state.ts'
+import { NonFiniteError, train } from '../../src/nca/train.ts'
+import type { Progress } from '../../src/nca/train.ts'
+import { key } from '../../src/tensor/key.ts'
+import { full, zeros } from '../../src/tensor/ops/create.ts'
+import { uniform } from '../../src/tensor/random.ts'
+import { memory, Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { eachLeaf, mapTree } from '../../src/tensor/tree.ts'
+
+const rule = defineRule({ ...growingRule, channels: { rgba: 4, hidden: 4 }, update: mlp(8) })
+
+/** A 7 × 6 disc to grow. */
+function disc(): Tensor {
+  const values = Array.from({ length: 42 }, (_, i) => ((Math.floor(i / 6) - 3) ** 2 + ((i % 6) - 3) ** 2 < 6 ? [0.8, 0.4, 0.1, 1] : [0, 0, 0, 0]))
+  return tensor(values.flat(), { shape: [7, 6, 4] })
+}
+
+function options(more: Partial<GrowingOptions> = {}): GrowingOptions {
+  return { ...presets.regenerating, rule, target: disc(), batch: 4, steps: [6, 9], pool: 12, damaged: 1, ...more }
+}
+
+/** All numbers of a state, in order. */
+function numbers(tree: unknown): number[] {
+  const all: number[] = []
+  eachLeaf(tree, leaf => { if (leaf instanceof Tensor) all.push(...leaf.toArray()); else all.push(Number(leaf)) })
+  return all
+}
+
+function run(trainer: Trainer<GrowingState<DataParams>>, iterations: number, state = trainer.init(key(1))): GrowingState<DataParams> {
+  for (let i = 0; i < iterations; i++) state = trainer.step(state).state
+  return state
+}
+
+describe('presets', () => {
+  it('are the published ones', () => {
+    expect(channelCount(growingRule.channels)).toBe(16)
+    let parameters = 0
+    eachLeaf(init(growingRule, key(0)), leaf => { parameters += (leaf as Tensor).toArray().length })
+    expect(parameters).toBe(8336)
+    expect(presets).toMatchInlineSnapshot(`
+      {
+        "growing": {
+          "batch": 8,
+          "damage": {
+            "centre": [
+              -0.5,
+              0.5,
+            ],
+            "radius": [
+              0.1,
+              0.4,
+            ],
+            "shape": "circle",
+          },
+          "damaged": 0,
+          "iterations": 8001,
+          "normalize": true,
+          "optimiser": {
+            "beta1": 0.9,
+            "beta2": 0.999,
+            "decay": 0,
+            "epsilon": 1e-7,
+            "epsilonHat": true,
+            "rate": {
+              "at": [
+                2000,
+              ],
+              "factor": 0.1,
+              "rate": 0.002,
+              "type": "step",
+            },
+            "type": "adam",
+          },
+          "padding": 16,
+          "pool": 0,
+          "reseed": 1,
+          "rule": {
+            "channels": {
+              "hidden": 12,
+              "rgba": 4,
+            },
+            "fireRate": 0.5,
+            "living": {
+              "above": 0.1,
+              "channel": 3,
+            },
+            "padding": "zero",
+            "perceive": [
+              "identity",
+              "sobelX",
+              "sobelY",
+            ],
+            "type": "data",
+            "update": {
+              "hidden": 128,
+              "lastBias": true,
+              "lastStd": 0,
+              "type": "mlp",
+            },
+          },
+          "size": 40,
+          "steps": [
+            64,
+            96,
+          ],
+          "warmUp": null,
+        },
+        "persistent": {
+          "batch": 8,
+          "damage": {
+            "centre": [
+              -0.5,
+              0.5,
+            ],
+            "radius": [
+              0.1,
+              0.4,
+            ],
+            "shape": "circle",
+          },
+          "damaged": 0,
+          "iterations": 8001,
+          "normalize": true,
+          "optimiser": {
+            "beta1": 0.9,
+            "beta2": 0.999,
+            "decay": 0,
+            "epsilon": 1e-7,
+            "epsilonHat": true,
+            "rate": {
+              "at": [
+                2000,
+              ],
+              "factor": 0.1,
+              "rate": 0.002,
+              "type": "step",
+            },
+            "type": "adam",
+          },
+          "padding": 16,
+          "pool": 1024,
+          "reseed": 1,
+          "rule": {
+            "channels": {
+              "hidden": 12,
+              "rgba": 4,
+            },
+            "fireRate": 0.5,
+            "living": {
+              "above": 0.1,
+              "channel": 3,
+            },
+            "padding": "zero",
+            "perceive": [
+              "identity",
+              "sobelX",
+              "sobelY",
+            ],
+            "type": "data",
+            "update": {
+              "hidden": 128,
+              "lastBias": true,
+              "lastStd": 0,
+              "type": "mlp",
+            },
+          },
+          "size": 40,
+          "steps": [
+            64,
+            96,
+          ],
+          "warmUp": null,
+        },
+        "regenerating": {
+          "batch": 8,
+          "damage": {
+            "centre": [
+              -0.5,
+              0.5,
+            ],
+            "radius": [
+              0.1,
+              0.4,
+            ],
+            "shape": "circle",
+          },
+          "damaged": 3,
+          "iterations": 8001,
+          "normalize": true,
+          "optimiser": {
+            "beta1": 0.9,
+            "beta2": 0.999,
+            "decay": 0,
+            "epsilon": 1e-7,
+            "epsilonHat": true,
+            "rate": {
+              "at": [
+                2000,
+              ],
+              "factor": 0.1,
+              "rate": 0.002,
+              "type": "step",
+            },
+            "type": "adam",
+          },
+          "padding": 16,
+          "pool": 1024,
+          "reseed": 1,
+          "rule": {
+            "channels": {
+              "hidden": 12,
+              "rgba": 4,
+            },
+            "fireRate": 0.5,
+            "living": {
+              "above": 0.1,
+              "channel": 3,
+            },
+            "padding": "zero",
+            "perceive": [
+              "identity",
+              "sobelX",
+              "sobelY",
+            ],
+            "type": "data",
+            "update": {
+              "hidden": 128,
+              "lastBias": true,
+              "lastStd": 0,
+              "type": "mlp",
+            },
+          },
+          "size": 40,
+          "steps": [
+            64,
+            96,
+          ],
+          "warmUp": null,
+        },
+      }
+    `)
+  })
+
+  it('start with Glorot-uniform weights', () => {
+    const w1 = init(growingRule, key(3)).update.w1.toArray()
+    const limit = Math.sqrt(6 / (48 + 128))
+    expect(Math.max(...w1)).toBeLessThan(limit)
+    expect(Math.max(...w1)).toBeGreaterThan(0.98 * limit)
+    expect(Array.from(w1).reduce((a, v) => a + v * v, 0) / w1.length).toBeCloseTo(limit ** 2 / 3, 3)
+  })
+})
+
+describe('the trainer', () => {
+  it('is pure: the same state gives the same successor, and stays as it is', () => {
+    const trainer = growingTrainer(options())
+    const state = run(trainer, 3)
+    const before = numbers(state)
+    const [first, second] = [trainer.step(state), trainer.step(state)]
+    expect(numbers(first.state)).toEqual(numbers(second.state))
+    expect(numbers(state)).toEqual(before)
+    expect(first.state.iteration).toBe(4)
+  })
+
+  it('reseeds the worst and damages the best samples of the pool', () => {
+    const trainer = growingTrainer(options({ pool: 4, steps: [1, 2], optimiser: adam({ rate: 0 }) }))
+    const start = trainer.init(key(1))
+    // Slots that are worse and worse: with a rule that changes nothing, what comes back shows what the trainer did.
+    const target = disc()
+    const slots = [0, 0.2, 0.4, 2].map(error => {
+      const state = zeros([7, 6, 8]).toArray()
+      target.toArray().forEach((v, i) => { state[Math.floor(i / 4) * 8 + (i % 4)] = i % 4 === 3 ? v : v + error * (target.toArray()[i - (i % 4) + 3]) })
+      return tensor(state, { shape: [7, 6, 8] })
+    })
+    const { pool } = trainer.step({ ...start, pool: slots }).state
+    const one = seed(rule, { height: 7, width: 6 }).toArray()
+    expect(pool[3].toArray()).toEqual(one)
+    expect(pool[1].toArray()).toEqual(slots[1].toArray())
+    expect(pool[2].toArray()).toEqual(slots[2].toArray())
+    const alphas = (x: Tensor): number => Array.from(rgba(x).toArray()).filter((v, i) => i % 4 === 3 && v > 0).length
+    expect(alphas(pool[0])).toBeLessThan(alphas(slots[0]))
+  })
+
+  it('learns', async () => {
+    const losses: number[] = []
+    for await (const { loss } of train(growingTrainer(options({ pool: 0, damaged: 0, rule: defineRule({ ...rule, update: mlp(16) }) })), { iterations: 120, seed: 3 })) losses.push(loss)
+    const mean = (list: number[]): number => list.reduce((a, b) => a + b) / list.length
+    expect(mean(losses.slice(-10))).toBeLessThan(0.35 * mean(losses.slice(0, 10)))
+  })
+
+  it('refuses options that do not fit together', () => {
+    expect(() => growingTrainer(options({ pool: 3 }))).toThrowErrorMatchingInlineSnapshot(`[Error: growingTrainer: a pool of 3 slots cannot fill a batch of 4.]`)
+    expect(() => growingTrainer(options({ steps: [9, 9] }))).toThrowErrorMatchingInlineSnapshot(`[Error: growingTrainer: steps are [9, 9], expected 1 ≤ first < second.]`)
+    expect(() => growingTrainer(options({ reseed: 2, damaged: 3 }))).toThrowErrorMatchingInlineSnapshot(`[Error: growingTrainer: 2 reseeded and 3 damaged samples do not fit into a batch of 4.]`)
+    expect(() => growingTrainer(options({ target: zeros([4, 4, 3]) }))).toThrowErrorMatchingInlineSnapshot(`[Error: growingTrainer: target is [4,4,3], expected [h,w,4].]`)
+  })
+
+  it('warms rollout lengths up', () => {
+    const warm = { steps: [64, 96] as const, warmUp: { iterations: 100, from: [8, 16] as const } }
+    expect([0, 50, 100, 1000].map(i => rolloutLengths(warm, i))).toEqual([[8, 16], [36, 56], [64, 96], [64, 96]])
+    expect(rolloutLengths({ steps: [64, 96], warmUp: null }, 0)).toEqual([64, 96])
+  })
+})
+
+describe('the driver', () => {
+  it('stops on a loss that is not finite and keeps the state before', async () => {
+    const good = growingTrainer(options())
+    // From iteration 3 on, a parameter is infinite; the trainer that meets it must not take the step.
+    const trainer: typeof good = {
+      init: good.init,
+      step: state => good.step(state.iteration < 2 ? state : { ...state, params: mapTree(state.params, p => full((p as Tensor).shape, Infinity)) }),
+    }
+    const seen: number[] = []
+    const failing = async (): Promise<void> => { for await (const { iteration } of train(trainer, { iterations: 9, seed: 1 })) seen.push(iteration) }
+    const error = await failing().catch((e: unknown) => e) as NonFiniteError<GrowingState<DataParams>>
+    expect(error).toBeInstanceOf(NonFiniteError)
+    expect(error.message).toMatchInlineSnapshot(`"training: the gradient norm of iteration 3 is NaN. The state before it is kept. Lower the learning rate, warm the rollout length up (warmUp), or change the seed."`)
+    expect(seen).toEqual([1, 2])
+    expect(error.state.iteration).toBe(2)
+    expect(numbers(error.state)).toEqual(numbers(run(good, 2)))
+  })
+
+  it('does not take a step whose gradient alone is not finite', async () => {
+    const good = growingTrainer(options())
+    const trainer: typeof good = {
+      init: good.init,
+      step: state => { const next = good.step(state); return { ...next, metrics: { ...next.metrics, gradNorm: tensor(NaN) } } },
+    }
+    await expect(train(trainer, { iterations: 1 }).next()).rejects.toThrow('training: the gradient norm of iteration 1 is NaN.')
+  })
+
+  it('ends after the iteration in which it is aborted, and goes on from its state', async () => {
+    const trainer = growingTrainer(options())
+    const stop = new AbortController()
+    let last: Progress<GrowingState<DataParams>> | undefined
+    for await (const progress of train(trainer, { iterations: 50, seed: 1, signal: stop.signal })) {
+      last = progress
+      if (progress.iteration === 3) stop.abort()
+    }
+    expect(last!.iteration).toBe(3)
+    for await (const progress of train(trainer, { iterations: 5, state: last!.state })) last = progress
+    expect(numbers(last!.state)).toEqual(numbers(run(trainer, 5)))
+  })
+
+  it('holds no more memory after many iterations', async () => {
+    const held: number[] = []
+    for await (const { iteration } of train(growingTrainer(options()), { iterations: 60, seed: 2 })) if (iteration % 20 === 0) held.push(memory().buffers)
+    // Slots of the pool part from the shared seed one by one; there is a slot for each sample, and no more.
+    expect(held[2]).toBeLessThanOrEqual(held[0] + 12)
+    expect(held[2]).toBeLessThan(60)
+  })
+})
+
+describe('the pool', () => {
+  it('shares one seed until slots are written', () => {
+    const one = seed(rule, { height: 3, width: 3 }).toArray()
+    const pool = makePool(tensor(one, { shape: [3, 3, 8] }), 10)
+    expect(new Set(pool).size).toBe(1)
+    const { slots, batch } = samplePool(pool, key(5), 4)
+    expect(new Set(slots).size).toBe(4)
+    const written = writeBack(pool, slots, full(batch.shape, 7))
+    expect(written.map((_, i) => written[i].toArray()[0])).toEqual(pool.map((_, i) => (slots.includes(i) ? 7 : 0)))
+    expect(new Set(pool).size).toBe(1)
+  })
+})
+
+describe('damage', () => {
+  it('lies where its numbers say, sample by sample alike for any count', () => {
+    fc.assert(fc.property(fc.nat(2 ** 31), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }), fc.boolean(), (n, h, w, circle) => {
+      const damage: Damage = circle ? publishedCircles : { shape: 'rectangle', centre: [-0.5, 0.5], size: [0.2, 1] }
+      const three = damageMask(key(n), damage, 3, h, w).toArray()
+      expect(damageMask(key(n), damage, 2, h, w).toArray()).toEqual(three.slice(0, 2 * h * w))
+    }))
+    const centre: Damage = { shape: 'circle', centre: [0, 0], radius: [0.5, 0.5] }
+    expect([...damageMask(key(0), centre, 1, 5, 5).toArray()]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    const wide: Damage = { shape: 'rectangle', centre: [0, 0], size: [1.1, 1.1] }
+    expect(damageMask(key(0), wide, 1, 5, 5).toArray().filter(v => v === 1)).toHaveLength(9)
+  })
+
+  it('erases all channels of a cell', () => {
+    const mask = tensor(new Uint32Array([1, 0]), { shape: [1, 1, 2] })
+    expect([...erase(full([1, 1, 2, 3], 5), mask).toArray()]).toEqual([0, 0, 0, 5, 5, 5])
+  })
+
+  it('counts per sample in the loss', () => {
+    expect([...mse(tensor([[[[1, 3]]], [[[0, 0]]]]), tensor([[[0, 0]]])).toArray()]).toEqual([5, 0])
+  })
+})
+
+describe('files', () => {
+  it('bring a training state back bit for bit', async () => {
+    const trainer = growingTrainer(options())
+    const state = run(trainer, 4)
+    const { state: back, metadata } = decodeCheckpoint(await encodeCheckpoint(state, { config: 'x' }))
+    expect(metadata).toEqual({ config: 'x' })
+    expect(numbers(back)).toEqual(numbers(state))
+    expect(new Set(back.pool).size).toBe(new Set(state.pool).size)
+    expect(numbers(trainer.step(back).state)).toEqual(numbers(trainer.step(state).state))
+  })
+
+  it('bring a model back', async () => {
+    const params = mapTree(init(rule, key(1)), p => uniform(key(2), (p as Tensor).shape))
+    const model = { rule, params, provenance: { target: '🦎' } }
+    const back = decodeModel(await encodeModel(model))
+    expect(back.rule).toEqual(rule)
+    expect(back.provenance).toEqual(model.provenance)
+    expect(numbers(back.params)).toEqual(numbers(params))
+    expect(Object.keys(back.params.update)).toEqual(['w1', 'b1', 'w2', 'b2'])
+  })
+
+  it('say in one sentence what is wrong', async () => {
+    const bytes = await encodeModel({ rule, params: init(rule, key(1)), provenance: {} })
+    expect(() => decodeModel(bytes.slice(0, 50), 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(`[Error: safetensors: a.safetensors: header of 744 bytes does not fit into 50 bytes]`)
+    expect(() => decodeCheckpoint(bytes, 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(`[Error: a.safetensors is not a cellgrad checkpoint: its metadata says format "cellgrad model 1", expected "cellgrad checkpoint 1".]`)
+    const narrow = await encodeModel({ rule: defineRule({ ...rule, update: mlp(5) }), params: init(rule, key(1)), provenance: {} })
+    expect(() => decodeModel(narrow, 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(`[Error: a.safetensors: parameter update.w1 is [24,8], but its rule needs [24,5].]`)
+  })
+})

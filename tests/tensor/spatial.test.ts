@@ -1,0 +1,318 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { conv2d, depthwiseConv, dilate, filter, filterKernel, filterNames, grad, greater, inner, maxPool, tensor, uniform, vjp, where, key } from '../../src/index.ts'
+import type { Padding, Tensor } from '../../src/index.ts'
+import { filters } from '../../src/tensor/filters.ts'
+import { conv2dFilterOp, conv2dInputOp } from '../../src/tensor/ops/conv2d.ts'
+import { depthwiseConvFilterOp, depthwiseConvInputOp } from '../../src/tensor/ops/depthwise-conv.ts'
+import { reshape } from '../../src/tensor/ops/sum.ts'
+import { outputSize, windows } from '../../src/tensor/ops/window.ts'
+import { apply } from '../../src/tensor/trace.ts'
+import { sizeOf } from '../../src/tensor/shape.ts'
+import { loadReference } from '../reference/load.ts'
+
+// ---- reference vectors ----
+
+const reference = loadReference('operators')
+
+function referenceCases(prefix: string): string[] {
+  return Object.keys(reference).filter(name => name.startsWith(prefix) && name.endsWith('.y')).map(name => name.slice(0, -2))
+}
+
+function load(name: string): Tensor {
+  const { data, shape } = reference[name]
+  return tensor(data, { shape })
+}
+
+function expectClose(got: Tensor, want: ArrayLike<number>, shape?: readonly number[]): void {
+  if (shape) expect(got.shape).toEqual(shape)
+  const values = got.toArray()
+  expect(values.length).toBe(want.length)
+  values.forEach((v, i) => { expect(Math.abs(v - want[i]), `element ${i}: ${v} instead of ${want[i]}`).toBeLessThan(1e-10) })
+}
+
+function expectReference(name: string, f: (inputs: Record<string, Tensor>) => Tensor, inputs: string[]): void {
+  const [y, pullback] = vjp(f, Object.fromEntries(inputs.map(input => [input, load(`${name}.${input}`)])))
+  expectClose(y, reference[`${name}.y`].data, reference[`${name}.y`].shape)
+  const gradients = pullback(load(`${name}.u`))
+  for (const input of inputs) expectClose(gradients[input], reference[`${name}.grad.${input}`].data)
+}
+
+describe('PyTorch', () => {
+  it.each(referenceCases('conv2d'))('%s', name => {
+    const [, , s, d, padding] = name.split('-')
+    const options = { padding: padding as Padding, stride: Number(s.slice(1)), dilation: Number(d.slice(1)) }
+    expectReference(name, ({ x, kernel }) => conv2d(x, kernel, options), ['x', 'kernel'])
+  })
+
+  it.each(referenceCases('depthwise'))('%s', name => {
+    const [, , , d, padding] = name.split('-')
+    const options = { padding: padding as Padding, dilation: Number(d.slice(1)) }
+    expectReference(name, ({ x, kernel }) => depthwiseConv(x, kernel, options), ['x', 'kernel'])
+  })
+
+  it.each(referenceCases('maxPool2d'))('%s', name => {
+    expectReference(name, ({ x }) => maxPool(x, Number(name.split('-')[1].slice(1))), ['x'])
+  })
+
+  it('has cases for each', () => {
+    expect(['conv2d', 'depthwise', 'maxPool2d'].map(prefix => referenceCases(prefix).length)).toEqual([15, 5, 3])
+  })
+})
+
+// ---- a naive implementation, from the definition and nothing of ours ----
+
+type Options = { padding: Padding; stride?: number; dilation: number }
+
+/** TensorFlow's SAME, as its manual words it. */
+function padBefore(n: number, k: number, { stride = 1, dilation }: Options): number {
+  const reach = (k - 1) * dilation + 1
+  return Math.floor(Math.max(n % stride === 0 ? reach - stride : reach - (n % stride), 0) / 2)
+}
+
+/** The cell at a position inside or outside, found by walking; null where there is none. */
+function walk(i: number, n: number, padding: Padding): number | null {
+  if (padding === 'zero') return i < 0 || i >= n ? null : i
+  while (i < 0 || i >= n) {
+    if (padding === 'circular') i += i < 0 ? n : -n
+    else i = i < 0 ? -i : 2 * n - 2 - i
+  }
+  return i
+}
+
+/** Calls `visit` for every output cell and every tap of its window, with the cell read or null. */
+function eachTap(shape: readonly number[], [kh, kw]: readonly number[], options: Options, visit: (o: number, t: number, i: number | null) => void): void {
+  const [b, h, w] = shape
+  const { stride = 1, dilation, padding } = options
+  const [oh, ow] = [Math.ceil(h / stride), Math.ceil(w / stride)]
+  for (let s = 0; s < b; s++) for (let y = 0; y < oh; y++) for (let x = 0; x < ow; x++) for (let ty = 0; ty < kh; ty++) for (let tx = 0; tx < kw; tx++) {
+    const iy = walk(y * stride + ty * dilation - padBefore(h, kh, options), h, padding)
+    const ix = walk(x * stride + tx * dilation - padBefore(w, kw, options), w, padding)
+    visit((s * oh + y) * ow + x, ty * kw + tx, iy === null || ix === null ? null : (s * h + iy) * w + ix)
+  }
+}
+
+function naiveConv2d(x: Tensor, k: Tensor, options: Options): number[] {
+  const [n, m] = k.shape.slice(2)
+  const [xs, ks] = [x.toArray(), k.toArray()]
+  const out: number[] = []
+  eachTap(x.shape, k.shape, options, (o, t, i) => {
+    for (let j = 0; j < m; j++) {
+      out[o * m + j] ??= 0
+      for (let c = 0; c < n; c++) if (i !== null) out[o * m + j] += xs[i * n + c] * ks[(t * n + c) * m + j]
+    }
+  })
+  return out
+}
+
+/** The kernel of a depthwise convolution as one over all channels: mostly zeros. */
+function spread(k: Tensor): Tensor {
+  const [kh, kw, n, m] = k.shape
+  const ks = k.toArray()
+  const full = new Float64Array(kh * kw * n * n * m)
+  for (let t = 0; t < kh * kw; t++) for (let c = 0; c < n; c++) for (let q = 0; q < m; q++) {
+    full[(t * n + c) * n * m + c * m + q] = ks[(t * n + c) * m + q]
+  }
+  return tensor(full, { shape: [kh, kw, n, n * m] })
+}
+
+const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
+
+const meetings = fc.record({
+  b: upTo(2), h: upTo(6), w: upTo(6), n: upTo(6), m: upTo(6), kh: upTo(5), kw: upTo(5),
+  padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect'), stride: upTo(3), dilation: upTo(3), seed: fc.nat(),
+}).map(({ h, w, ...rest }) => {
+  const least = (k: number): number => (rest.padding === 'reflect' ? (k - 1) * rest.dilation + 1 : 1)
+  return { ...rest, h: Math.max(h, least(rest.kh)), w: Math.max(w, least(rest.kw)) }
+})
+
+function draw(seed: number, shape: readonly number[]): Tensor {
+  return uniform(key(seed), shape, { low: -1, high: 1, dtype: 'float64' })
+}
+
+describe('conv2d and depthwiseConv', () => {
+  it('agree with the definition', () => {
+    fc.assert(fc.property(meetings, ({ b, h, w, n, m, kh, kw, seed, ...options }) => {
+      const x = draw(seed, [b, h, w, n])
+      const k = draw(seed + 1, [kh, kw, n, m])
+      const size = [b, Math.ceil(h / options.stride), Math.ceil(w / options.stride), m]
+      expectClose(conv2d(x, k, options), naiveConv2d(x, k, options), size)
+      const { padding, dilation } = options
+      expectClose(depthwiseConv(x, k, { padding, dilation }), naiveConv2d(x, spread(k), { padding, dilation }), [b, h, w, n * m])
+    }))
+  })
+
+  // ⟨conv(x, k), g⟩ = ⟨x, input(g, k)⟩ = ⟨k, filter(x, g)⟩, with a mask of output cells too.
+  it('are one form with three arguments', () => {
+    fc.assert(fc.property(meetings, fc.boolean(), ({ b, h, w, n, m, kh, kw, seed, stride, ...options }, masked) => {
+      const x = draw(seed, [b, h, w, n])
+      const k = draw(seed + 1, [kh, kw, n, m])
+      const check = (win: ReturnType<typeof windows>, channels: number, conv: (rows?: Tensor) => Tensor, input: typeof conv2dInputOp, filterOp: typeof conv2dFilterOp): void => {
+        const out = [b, ...outputSize(win)]
+        const g = draw(seed + 2, [...out, channels])
+        const rows = masked ? greater(draw(seed + 3, out), 0) : undefined
+        const more = rows ? [rows] : []
+        const form = inner(conv(rows), g).toArray()
+        expectClose(inner(x, apply(input, [g, k, ...more], win)), form)
+        expectClose(inner(k, apply(filterOp, [x, g, ...more], win)), form)
+      }
+      check(windows('conv2d', x, [kh, kw], { ...options, stride }), m, rows => conv2d(x, k, { ...options, stride, rows }), conv2dInputOp, conv2dFilterOp)
+      check(windows('depthwise', x, [kh, kw], options), n * m, rows => depthwiseConv(x, k, { ...options, rows }), depthwiseConvInputOp, depthwiseConvFilterOp)
+    }))
+  })
+
+  it('leave out masked cells, in the derivatives too, whatever is there', () => {
+    fc.assert(fc.property(meetings, ({ b, h, w, n, m, kh, kw, seed, stride, ...options }) => {
+      const x = draw(seed, [b, h, w, n])
+      const k = draw(seed + 1, [kh, kw, n, m])
+      const bias = draw(seed + 2, [m])
+      const check = (f: (p: Tensor[], rows?: Tensor) => Tensor): void => {
+        const plain = f([x, k, bias])
+        const rows = greater(draw(seed + 3, plain.shape.slice(0, 3)), 0)
+        const mask = reshape(rows, [...rows.shape, 1])
+        const g = draw(seed + 4, plain.shape)
+        const [y, pullback] = vjp(p => f(p, rows), [x, k, bias])
+        expectClose(y, where(mask, plain, 0).toArray())
+        const [, masked] = vjp(p => where(mask, f(p), 0), [x, k, bias])
+        const want = masked(g)
+        pullback(where(mask, g, NaN)).forEach((got, i) => expectClose(got, want[i].toArray()))
+      }
+      check(([a, f, c], rows) => conv2d(a, f, { ...options, stride, bias: c, rows }))
+      check(([a, f], rows) => depthwiseConv(a, f, { ...options, rows }))
+    }))
+  })
+
+  it('spread a NaN to the cells that read it and no further', () => {
+    const x = tensor(Float64Array.from({ length: 25 }, (_, i) => (i === 6 ? NaN : i)), { shape: [1, 5, 5, 1] })
+    const near = [0, 1, 2, 5, 6, 7, 10, 11, 12]
+    for (const y of [conv2d(x, draw(1, [3, 3, 1, 1])), depthwiseConv(x, draw(1, [3, 3, 1, 1])), maxPool(x)]) {
+      expect([...y.toArray()].flatMap((v, i) => (Number.isNaN(v) ? [i] : []))).toEqual(near)
+    }
+  })
+
+  it('add up in double precision', () => {
+    const x = tensor([1e8, 1, -1e8], { shape: [1, 3, 1, 1] })
+    const ones = tensor([1, 1, 1], { shape: [3, 1, 1, 1] })
+    for (const conv of [conv2d, depthwiseConv] as const) {
+      const [y, pullback] = vjp(([a, k]) => conv(a, k), [x, ones])
+      expect(y.toArray()[1]).toBe(1)
+      expect(pullback(x)[0].toArray()[1]).toBe(1)
+      expect(pullback(tensor([1, 1, 1], { shape: x.shape }))[1].toArray()[1]).toBe(1)
+    }
+  })
+
+  it('say what does not fit', () => {
+    const x = draw(1, [1, 4, 5, 3])
+    const mask = greater(draw(1, [1, 2, 2]), 0)
+    const message = (f: () => Tensor): string => {
+      try {
+        f()
+      } catch (error) {
+        return (error as Error).message
+      }
+      return 'no error'
+    }
+    expect([
+      message(() => depthwiseConv(x, draw(1, [3, 3, 4, 2]))),
+      message(() => depthwiseConv(x, draw(1, [3, 3, 3]))),
+      message(() => depthwiseConv(reshape(x, [4, 5, 3]), draw(1, [3, 3, 3, 1]))),
+      message(() => depthwiseConv(x, tensor([1], { shape: [1, 1, 1, 1] }))),
+      message(() => depthwiseConv(x, draw(1, [3, 3, 3, 2]), { rows: mask })),
+      message(() => depthwiseConv(x, draw(1, [9, 3, 3, 2]), { padding: 'reflect' })),
+      message(() => depthwiseConv(x, draw(1, [3, 3, 3, 2]), { dilation: 0 })),
+      message(() => conv2d(x, draw(1, [3, 3, 4, 2]))),
+      message(() => conv2d(x, draw(1, [3, 3]))),
+      message(() => conv2d(x, draw(1, [3, 3, 3, 2]), { stride: 1.5 })),
+      message(() => conv2d(x, draw(1, [3, 3, 3, 2]), { bias: draw(1, [3]) })),
+      message(() => conv2d(x, draw(1, [3, 3, 3, 2]), { stride: 3, rows: greater(draw(1, [1, 4, 5]), 0) })),
+      message(() => conv2d(x, draw(1, [3, 6, 3, 2]), { dilation: 2, padding: 'reflect' })),
+      message(() => maxPool(x, 2)),
+      message(() => maxPool(x, [3, 0])),
+      message(() => maxPool(mask)),
+      message(() => dilate(x)),
+      message(() => dilate(mask, [1, 4])),
+      message(() => filter(x, 'sobelZ' as 'sobelX')),
+      message(() => filter(mask, 'mean')),
+    ]).toMatchInlineSnapshot()
+  })
+})
+
+// ---- max-pooling ----
+
+/** Values and, for a cotangent g, gradients: the first of equal values wins, and the first NaN against everything. */
+function naiveMaxPool(x: Tensor, k: readonly number[], options: Options, g: Tensor): { y: number[]; gradient: number[] } {
+  const [xs, gs, c] = [x.toArray(), g.toArray(), x.shape[3]]
+  const from: number[] = []
+  eachTap(x.shape, k, options, (o, _, i) => {
+    if (i === null) return
+    for (let j = 0; j < c; j++) {
+      const [now, then] = [i * c + j, from[o * c + j]]
+      if (then === undefined || xs[now] > xs[then] || (Number.isNaN(xs[now]) && !Number.isNaN(xs[then]))) from[o * c + j] = now
+    }
+  })
+  const gradient = new Array<number>(xs.length).fill(0)
+  from.forEach((i, o) => { gradient[i] += gs[o] })
+  return { y: from.map(i => xs[i]), gradient }
+}
+
+const odd = fc.constantFrom(1, 3, 5)
+
+const pools = fc.record({
+  b: upTo(2), h: upTo(6), w: upTo(6), c: upTo(2), k: fc.tuple(odd, odd),
+  padding: fc.constantFrom<'none' | 'circular'>('none', 'circular'), dilation: upTo(3), seed: fc.nat(),
+}).chain(pool => fc.record({
+  ...Object.fromEntries(Object.entries(pool).map(([name, v]) => [name, fc.constant(v)])) as { [K in keyof typeof pool]: fc.Arbitrary<(typeof pool)[K]> },
+  // Few different values, so that windows hold ties and NaNs.
+  values: fc.array(fc.constantFrom(-2, -1, 0, 1, NaN, -Infinity), { minLength: pool.b * pool.h * pool.w * pool.c, maxLength: pool.b * pool.h * pool.w * pool.c }),
+}))
+
+describe('maxPool', () => {
+  it('agrees with the definition, with ties, NaN and −∞', () => {
+    fc.assert(fc.property(pools, ({ b, h, w, c, k, padding, dilation, seed, values }) => {
+      const x = tensor(Float64Array.from(values), { shape: [b, h, w, c] })
+      const g = draw(seed, x.shape)
+      const want = naiveMaxPool(x, k, { padding: padding === 'none' ? 'zero' : padding, dilation }, g)
+      const [y, pullback] = vjp(a => maxPool(a, k, { padding, dilation }), x)
+      expect([...y.toArray()]).toEqual(want.y)
+      expectClose(pullback(g), want.gradient)
+    }))
+  })
+
+  it('sends the gradient to the first of equal values', () => {
+    const x = tensor(new Float64Array(9), { shape: [1, 3, 3, 1] })
+    const received = (padding: 'none' | 'circular'): number[] => [...vjp(a => maxPool(a, 3, { padding }), x)[1](tensor(Float64Array.from({ length: 9 }, (_, i) => 2 ** i), { shape: x.shape })).toArray()]
+    // Cell by cell, the first in its window: 0 0 1, 0 0 1, 3 3 4.
+    expect(received('none')).toEqual([1 + 2 + 8 + 16, 4 + 32, 0, 64 + 128, 256, 0, 0, 0, 0])
+    // On the torus, the upper left neighbour.
+    expect(received('circular')).toEqual([16, 32, 8, 128, 256, 64, 2, 4, 1])
+  })
+
+  it('takes all channels by themselves and stays as it is with a window of one cell', () => {
+    const x = draw(1, [2, 3, 4, 3])
+    expectClose(maxPool(x, 1), x.toArray(), x.shape)
+  })
+
+  it('has zero second derivatives that can be taken', () => {
+    const x = draw(1, [1, 3, 4, 1])
+    const f = (a: Tensor): Tensor => { const y = maxPool(a); return inner(y, y) }
+    const h = grad((a: Tensor) => inner(grad(f)(a), draw(2, x.shape)))(x)
+    // f = Σ y², so ∇f = 2 Pᵀ P x and its derivative along v is 2 Pᵀ P v.
+    const [, pullback] = vjp((a: Tensor) => maxPool(a), x)
+    const picked = grad((v: Tensor) => inner(pullback(pulledUp(x, v)), v))(draw(2, x.shape))
+    expectClose(h, picked.toArray())
+  })
+
+  it('dilates masks', () => {
+    fc.assert(fc.property(pools, ({ b, h, w, k, padding, dilation, seed }) => {
+      const mask = greater(draw(seed, [b, h, w]), 0.7)
+      const want = new Array<number>(sizeOf(mask.shape)).fill(0)
+      eachTap(mask.shape, k, { padding: padding === 'none' ? 'zero' : padding, dilation }, (o, _, i) => {
+        if (i !== null && mask.toArray()[i]) want[o] = 1
+      })
+      const got = dilate(mask, k, { padding, dilation })
+      expect(got.dtype).toBe('uint32')
+      expect(got.shape).toEqual(mask.shape)
+      expect([...got.toArray()]).toEqual(want)
+    }))
+  })
+})

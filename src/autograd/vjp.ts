@@ -20,7 +20,7 @@ import { Tape, TapeOwner } from '../tensor/trace.ts'
 import type { Cotangents } from '../tensor/trace.ts'
 import type { Slot } from '../tensor/tensor.ts'
 import type { Spec } from '../backends/backend.ts'
-import { eachLeaf, mapTree, zipTrees } from '../tensor/tree.ts'
+import { eachLeaf, mapTree } from '../tensor/tree.ts'
 
 /** Maps a cotangent of the output, a tree like the output with null for zero, to one of the first argument. */
 export type Pullback<P, Y> = (cotangent: Cotangent<Y>) => P
@@ -67,16 +67,16 @@ export function record<P, A extends unknown[], Y>(name: string, f: (params: P, .
   })
   const opened = openScope(name)
   let value: Y | undefined
-  const slots: (Slot | null)[] = []
+  const outputs: Output[] = []
   try {
     const result = refusePromise(f(traced, ...rest), name)
-    value = mapTree(result, leaf => {
+    value = mapTree(result, (leaf, path) => {
       if (!(leaf instanceof Tensor)) return leaf
       const mine = leaf.traced?.tape === tape ? leaf.traced : null
-      slots.push(mine?.slot ?? null)
+      outputs.push({ path, slot: mine?.slot ?? null, shape: leaf.shape, dtype: leaf.dtype })
       return mine?.value ?? leaf
     })
-    forgetUnused(tape, slots)
+    forgetUnused(tape, outputs)
   } catch (error) {
     tape.drop()
     throw error
@@ -87,26 +87,33 @@ export function record<P, A extends unknown[], Y>(name: string, f: (params: P, .
   adopt(owner)
 
   function pull(cotangent: unknown, once: boolean): P {
-    const given: (Tensor | null)[] = []
-    zipTrees(value, [cotangent], (y, [g], path) => {
-      if (!(y instanceof Tensor)) return
-      if (g !== null && !(g instanceof Tensor)) throw new Error(`${name}: the output${path && ` ${path}`} has no cotangent; null stands for zero.`)
-      if (g) checkCotangent(name, g, y)
-      given.push(g)
-    })
-    let surplus = -given.filter(g => g !== null).length
-    eachLeaf(cotangent, g => { if (g instanceof Tensor) surplus++ })
-    if (surplus > 0) throw new Error(`${name}: ${surplus} cotangents belong to no output.`)
-    const found = backward(tape, slots, given, inputs, once)
+    const found = backward(tape, outputs, matchOutputs(name, cotangent, outputs), inputs, once)
     let i = 0
     return mapTree(params, leaf => (leaf instanceof Tensor ? found[i++] : leaf))
   }
   return { value: value as Y, owner, pull }
 }
 
+/** What is known of an output once it is out of hand: where it stood in its tree and on the tape, its shape and type. */
+type Output = Spec & { readonly path: string; readonly slot: Slot | null }
+
+/** The cotangents in the order of the outputs. They are matched by path: the order of keys does not matter. */
+function matchOutputs(name: string, cotangent: unknown, outputs: readonly Output[]): Cotangents {
+  const given = new Map<string, Tensor | null>()
+  eachLeaf(cotangent, (g, path) => { if (g === null || g instanceof Tensor) given.set(path, g) })
+  const paths = new Set(outputs.map(({ path }) => path))
+  for (const [path, g] of given) if (g && !paths.has(path)) throw new Error(`${name}: a cotangent is given for ${path || 'the output'}, where there is no tensor.`)
+  return outputs.map(y => {
+    const g = given.get(y.path)
+    if (g === undefined) throw new Error(`${name}: no cotangent is given for ${y.path || 'the output'}; null stands for zero.`)
+    if (g) checkCotangent(name, g, y)
+    return g
+  })
+}
+
 /** Drops the nodes that no output depends on, and with them the values they have kept. */
-function forgetUnused(tape: Tape, outputs: readonly (Slot | null)[]): void {
-  const used = new Set(outputs.map(slot => slot?.node))
+function forgetUnused(tape: Tape, outputs: readonly Output[]): void {
+  const used = new Set(outputs.map(({ slot }) => slot?.node))
   for (let i = tape.nodes.length - 1; i >= 0; i--) {
     const node = tape.nodes[i]!
     if (used.has(i)) for (const parent of node.parents) used.add(parent?.node)
@@ -118,7 +125,7 @@ function forgetUnused(tape: Tape, outputs: readonly (Slot | null)[]): void {
  * Walks the tape in reverse and returns a cotangent for each input (the first nodes). Cotangents are co-owned by the sums
  * they belong to and let go as soon as their node has been passed.
  */
-function backward(tape: Tape, slots: readonly (Slot | null)[], given: Cotangents, inputs: readonly Tensor[], once: boolean): Tensor[] {
+function backward(tape: Tape, outputs: readonly Output[], given: Cotangents, inputs: readonly Tensor[], once: boolean): Tensor[] {
   const sums: (Tensor | null)[][] = []
   const letGo = (g: Tensor | null | undefined): void => { if (g) release(g.resource, 'was a cotangent; the backward pass is over') }
 
@@ -133,7 +140,7 @@ function backward(tape: Tape, slots: readonly (Slot | null)[], given: Cotangents
   }
 
   try {
-    slots.forEach((slot, i) => { if (slot && given[i]) accumulate(slot, given[i]) })
+    outputs.forEach(({ slot }, i) => { if (slot && given[i]) accumulate(slot, given[i]) })
     for (let i = tape.nodes.length - 1; i >= inputs.length; i--) {
       const node = tape.nodes[i]
       const cotangents = sums[i]

@@ -7,7 +7,7 @@
 import * as z from 'zod'
 import { presets } from '../nca/presets.ts'
 import type { Preset } from '../nca/presets.ts'
-import { channelCount, defineRule } from '../nca/rule.ts'
+import { defineRule } from '../nca/rule.ts'
 import type { DataRule, Living } from '../nca/rule.ts'
 import { filterNames } from '../tensor/filters.ts'
 import type { FilterName } from '../tensor/filters.ts'
@@ -102,7 +102,7 @@ const shape = {
   damage: z.discriminatedUnion('shape', [
     map({ shape: z.literal('circle'), centre: range(z.number('a number')).default([-0.5, 0.5]), radius: range(above0).default([0.1, 0.4]) }),
     map({ shape: z.literal('rectangle'), centre: range(z.number('a number')).default([-0.5, 0.5]), size: range(above0).default([0.2, 0.8]) }),
-  ], 'circle or rectangle').default(structuredClone(d.damage) as never).describe('How: lengths are drawn from ranges, in units in which the grid is 2 wide'),
+  ], 'circle or rectangle').default(structuredClone(d.damage) as never).describe('How samples are damaged: lengths are drawn from ranges, in units in which the grid is 2 wide'),
   rule: map({
     hiddenChannels: whole(0).default(d.rule.hiddenChannels).describe('Channels beside red, green, blue and alpha'),
     hiddenUnits: whole(1).default(d.rule.hiddenUnits).describe('Units of the hidden layer'),
@@ -163,14 +163,20 @@ function innermost(issue: z.core.$ZodIssue): Issue {
 
 /** The description of a field, by its path: `['rule', 'fireRate']`. */
 export function describe(path: readonly string[]): string | undefined {
-  let at: unknown = jsonSchema()
-  for (const name of path) at = (at as { properties?: Record<string, unknown> } | undefined)?.properties?.[name]
-  return (at as { description?: string } | undefined)?.description
+  let at: Described | undefined = jsonSchema()
+  for (const name of path) {
+    const members: (Described | undefined)[] = [at, ...(at?.anyOf ?? []), ...(at?.oneOf ?? [])]
+    at = members.find(member => member?.properties?.[name])?.properties?.[name]
+  }
+  return at?.description
 }
 
+/** The part of JSON Schema that is read here. */
+type Described = { readonly description?: string; readonly properties?: Readonly<Record<string, Described>>; readonly anyOf?: readonly Described[]; readonly oneOf?: readonly Described[] }
+
 /** JSON Schema of the configuration, for editors that check YAML. */
-export function jsonSchema(): object {
-  return { title: 'cellgrad training configuration', ...z.toJSONSchema(schema, { io: 'input' }) }
+export function jsonSchema(): Described {
+  return { title: 'cellgrad training configuration', ...z.toJSONSchema(schema, { io: 'input' }) } as Described
 }
 
 /** The default of a field outside of `rule`, as text. */

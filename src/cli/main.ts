@@ -26,7 +26,7 @@ async function run([name, ...rest]: string[]): Promise<void> {
   if (name === '--version' || name === '-v') return console.log(version)
   if (!Object.hasOwn(commands, name)) {
     const what = name.startsWith('-') ? 'flag' : 'command'
-    throw new UsageError(`cellgrad: there is no ${what} ${name}${didYouMean(name, Object.keys(commands))}; see cellgrad --help`)
+    throw new UsageError(`cellgrad: there is no ${what} ${name} (see cellgrad --help)${didYouMean(name, Object.keys(commands))}`)
   }
   const { definition, implied = {} } = await commands[name]()
   if (rest.includes('--help') || rest.includes('-h')) return help(definition, cellgrad)

@@ -31,7 +31,7 @@ export function checkArguments(command: string, given: readonly string[], args: 
   for (const token of tokens) {
     if (token.kind !== 'option') continue
     const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined
-    if (!option) throw new UsageError(`${command}: there is no flag ${token.rawName}${didYouMean(token.name, Object.keys(options), '--')}; see ${command} --help`)
+    if (!option) throw new UsageError(`${command}: there is no flag ${token.rawName} (see ${command} --help)${didYouMean(token.name, Object.keys(options), '--')}`)
     if (option.type === 'string' && (token.value ?? '--').startsWith('--')) throw new UsageError(`${command}: ${token.rawName} needs a value`)
     if (option.type === 'boolean' && token.value !== undefined) throw new UsageError(`${command}: ${token.rawName} takes no value`)
   }
@@ -60,7 +60,7 @@ export function toNumber(text: string): number | string {
 /** `; did you mean "batch"?` if one of the candidates is near, else nothing. */
 export function didYouMean(word: string, candidates: readonly string[], prefix = ''): string {
   const [best] = candidates.map(name => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits)
-  return best && best.edits <= Math.max(1, word.length / 3) ? `; did you mean ${prefix === '' ? JSON.stringify(best.name) : prefix + best.name}?` : ''
+  return best && best.edits <= Math.ceil(word.length / 3) ? `; did you mean ${prefix === '' ? JSON.stringify(best.name) : prefix + best.name}?` : ''
 }
 
 /** How many letters must be inserted, deleted or replaced to get from one word to the other (Levenshtein 1966). */

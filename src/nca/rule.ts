@@ -82,7 +82,8 @@ export function mlp(hidden: number, { lastStd = 0, lastBias = true }: { lastStd?
   return { type: 'mlp', hidden, lastStd, lastBias }
 }
 
-type RuleOptions = {
+/** What `defineRule` is given. */
+export type RuleOptions = {
   channels: Channels
   perceive: readonly FilterName[]
   update: Mlp

@@ -1,4 +1,4 @@
-// Cases of the convolutions and of max-pooling: every padding, stride, dilation, even windows, windows larger than the grid.
+// Cases of the convolutions and of max-pooling, with all paddings, strides, dilations; windows larger than the grid.
 
 import fc from 'fast-check'
 import { conv2d, depthwiseConv, greater, maxPool } from '../../src/index.ts'

@@ -123,7 +123,7 @@ describe('logSumExp and softmax', () => {
   })
 
   it('refuse integers and missing axes', () => {
-    expect(() => softmax(tensor([1, 2], { dtype: 'int32' }))).toThrowErrorMatchingInlineSnapshot(`[Error: logSoftmax: x is int32, but must be float32 or float64.]`)
+    expect(() => softmax(tensor([1, 2], { dtype: 'int32' }))).toThrowErrorMatchingInlineSnapshot(`[Error: softmax: x is int32, but must be float32 or float64.]`)
     expect(() => logSumExp(tensor([1, 2], { dtype: 'uint32' }))).toThrowErrorMatchingInlineSnapshot(`[Error: logSumExp: x is uint32, but must be float32 or float64.]`)
     expect(() => logSumExp(zeros([2, 3]), 2)).toThrowErrorMatchingInlineSnapshot(`[Error: logSumExp: there is no axis 2 in a tensor of rank 2.]`)
   })

@@ -54,8 +54,8 @@ export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
 })
 
 /**
- * out[r, j] = Σ_links Σ_c a[c] · k[c, j], with n numbers a at each cell and m sums. It is `rowStep` numbers from k[c, j]
- * to k[c + 1, j] and `columnStep` to k[c, j + 1]: exchanging the steps transposes the matrix of each tap.
+ * out[r, j] = Σ_links Σ_c a[c] · k[c, j], with n numbers a at each cell and m sums. From k[c, j] it is `rowStep`
+ * numbers to k[c + 1, j] and `columnStep` to k[c, j + 1]: exchanging the steps transposes the matrix of each tap.
  */
 function multiply(
   { at, cells, taps }: Links, a: Data, n: number, k: Data, rowStep: number, columnStep: number, out: Data, m: number,

@@ -18,24 +18,30 @@ import type { Op } from '../op.ts'
 import { sameShape, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { add } from './arithmetic.ts'
-import { where } from './compare.ts'
+import { ones } from './create.ts'
 import { reshape } from './sum.ts'
 import { transpose } from './transpose.ts'
 import { workgroupSum } from './wgsl.ts'
 
-/** out = M X W. inputs: x [...rows, in], w [in, out], optional rows [...rows]. */
-export const denseOp: Op<null> = defineOp<null>({
+/** Whether the third input is a bias. */
+type Dense = { readonly bias: boolean }
+
+/** out = M(XW + 1bᵀ). inputs: x [...rows, in], w [in, out], with `bias` b [out], optional rows [...rows]. */
+export const denseOp: Op<Dense> = defineOp<Dense>({
   name: 'dense',
-  infer: ([x, w, rows]): Spec => {
+  infer: (inputs, attrs): Spec => {
+    const [x, w, bias, rows] = parts(inputs, attrs)
     sameDtype('dense', { x, weights: w })
     if (w.shape.length !== 2) refuse('dense', 'weights must be [in, out]', { x, weights: w })
     if (x.shape.at(-1) !== w.shape[0]) refuse('dense', `weights expect ${w.shape[0]} channels, x has ${x.shape.at(-1)}`, { x, weights: w })
+    if (bias && !sameShape(bias.shape, [w.shape[1]])) refuse('dense', 'the bias must be [out]', { bias, weights: w })
     checkRows('dense', rows, x)
     return { shape: [...x.shape.slice(0, -1), w.shape[1]], dtype: x.dtype }
   },
-  cpu: ([x, w, rows], out, { inputs: [, { shape: [n, m] }] }) => {
+  cpu: (inputs, out, { inputs: [, { shape: [n, m] }], attrs }) => {
+    const [x, w, bias, rows] = parts(inputs, attrs)
     const count = out.length / m
+    const b = bias ?? new Float64Array(m)
     const row = new Float64Array(n)
     for (let r = 0; r < count; r++) {
       if (rows && rows[r] === 0) {
@@ -46,7 +52,7 @@ export const denseOp: Op<null> = defineOp<null>({
       // Four columns at a time, so that four sums stay in registers while W is read once.
       let j = 0
       for (; j + 4 <= m; j += 4) {
-        let t0 = 0, t1 = 0, t2 = 0, t3 = 0
+        let t0 = b[j], t1 = b[j + 1], t2 = b[j + 2], t3 = b[j + 3]
         for (let i = 0, k = j; i < n; i++, k += m) {
           const xi = row[i]
           t0 += xi * w[k]
@@ -61,32 +67,39 @@ export const denseOp: Op<null> = defineOp<null>({
         out[o + 3] = t3
       }
       for (; j < m; j++) {
-        let t = 0
+        let t = b[j]
         for (let i = 0; i < n; i++) t += row[i] * w[i * m + j]
         out[r * m + j] = t
       }
     }
   },
-  wgsl: ({ inputs: [, { shape: [n, m] }, rows], out }) => ({
-    inputs: ['x', 'w', 'rows'],
+  wgsl: ({ inputs: [, { shape: [n, m] }, ...optional], out, attrs: { bias } }) => ({
+    inputs: ['x', 'w', ...(bias ? ['b'] : []), 'rows'],
     threads: sizeOf(out.shape),
     u32: { n, m },
     source: `
       fn main(o: u32) {
         let r = o / u.m;
         let j = o % u.m;
-        var t = T();
-        ${rows ? 'if (rows[r] == 0) { out[o] = t; return; }' : ''}
+        ${optional.length > +bias ? 'if (rows[r] == 0) { out[o] = T(); return; }' : ''}
+        var t = ${bias ? 'b[j]' : 'T()'};
         for (var i = 0u; i < u.n; i++) { t += x[r * u.n + i] * w[i * u.m + j]; }
         out[o] = t;
       }`,
   }),
   vjp: [
-    { uses: [1, 2], grad: (g, { inputs: [, w, rows] }) => denseProduct(g, transpose(w, [1, 0]), rows) },
-    { uses: [0, 2], grad: (g, { inputs: [x, , rows] }) => denseFilter(x, g, rows) },
+    { uses: [1, 2, 3], grad: (g, { inputs, attrs }) => denseProduct(g, transpose(inputs[1], [1, 0]), parts(inputs, attrs)[3]) },
+    { uses: [0, 2, 3], grad: (g, { inputs, attrs }) => denseFilter(inputs[0], g, parts(inputs, attrs)[3]) },
+    // Only a bias is ever differentiated here: a mask is not. Summing the rows of g is 1ᵀ M g.
+    { uses: [3], grad: (g, { inputs, attrs }) => reshape(denseFilter(ones([...g.shape.slice(0, -1), 1], { like: g }), g, parts(inputs, attrs)[3]), [-1]) },
     null,
   ],
 })
+
+/** The inputs by name: x, weights, bias, row mask. */
+function parts<T>([x, w, ...optional]: readonly T[], { bias }: Dense): [T, T, T | undefined, T | undefined] {
+  return bias ? [x, w, optional[0], optional[1]] : [x, w, undefined, optional[0]]
+}
 
 /** out = (M X)ᵀ Y, the derivative of a dense layer's weights. inputs: x [...rows, in], y [...rows, out], optional rows. */
 export const denseFilterOp: Op<null> = defineOp<null>({
@@ -171,8 +184,8 @@ function checkRows(op: string, rows: Tensor | undefined, x: Tensor): void {
   }
 }
 
-function denseProduct(x: Tensor, w: Tensor, rows?: Tensor): Tensor {
-  return apply(denseOp, rows ? [x, w, rows] : [x, w], null)
+function denseProduct(x: Tensor, w: Tensor, rows?: Tensor, bias?: Tensor): Tensor {
+  return apply(denseOp, [x, w, ...(bias ? [bias] : []), ...(rows ? [rows] : [])], { bias: bias !== undefined })
 }
 
 function denseFilter(x: Tensor, y: Tensor, rows?: Tensor): Tensor {
@@ -196,10 +209,7 @@ export type DenseOptions = {
  * @example dense(x, w, { bias, rows: and(alive, fire) })
  */
 export function dense(x: Tensor, w: Tensor, { bias, rows }: DenseOptions = {}): Tensor {
-  const y = denseProduct(x, w, rows)
-  if (!bias) return y
-  if (bias.shape.length !== 1 || bias.shape[0] !== w.shape[1]) refuse('dense', 'the bias must be [out]', { bias, weights: w })
-  return rows ? where(reshape(rows, [...rows.shape, 1]), add(y, bias), 0) : add(y, bias)
+  return denseProduct(x, w, rows, bias)
 }
 
 /**

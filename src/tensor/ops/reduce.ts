@@ -172,5 +172,6 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
  * @example softmax(scores)     // [b,q,k], each row of k sums to 1
  */
 export function softmax(x: Tensor, axis = -1): Tensor {
+  floating('softmax', 'x', x)
   return exp(logSoftmax(x, axis))
 }

@@ -50,7 +50,7 @@ export type Windows = Readonly<Required<WindowOptions>> & {
 export function windows(op: string, x: Tensor, [kh, kw]: readonly number[], options: WindowOptions): Windows {
   const { padding = 'zero', stride = 1, dilation = 1 } = options
   if (x.shape.length !== 4) refuse(op, 'x must be an image [b,h,w,c]', { x })
-  for (const [name, n] of Object.entries({ 'kernel height': kh, 'kernel width': kw, stride, dilation })) {
+  for (const [name, n] of Object.entries({ 'window height': kh, 'window width': kw, stride, dilation })) {
     if (!Number.isInteger(n) || n < 1) refuse(op, `the ${name} must be a positive integer, got ${n}`)
   }
   const win: Windows = { size: [x.shape[1], x.shape[2]], kernel: [kh, kw], padding, stride, dilation }

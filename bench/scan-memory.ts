@@ -1,0 +1,67 @@
+/**
+ * How much memory a rollout needs to be differentiated, by its length T: `npm run bench:memory`.
+ *
+ * A Growing NCA rule on an 8×12×12 batch (half of the grid alive) is rolled out for T steps and the peak of live tensor
+ * bytes is read during the gradient, with every step kept and with √T-long checkpointed segments. Peaks are counts of bytes,
+ * not timings: they are the same on every machine. Writes docs/results/scan-memory.csv and .svg.
+ */
+import { key, memory, scope, tensor, valueAndGrad } from '../src/index.ts'
+import { mse } from '../src/nca/loss.ts'
+import { growingRule } from '../src/nca/presets.ts'
+import { init } from '../src/nca/rule.ts'
+import { rgba } from '../src/nca/state.ts'
+import { rollout } from '../src/nca/step.ts'
+import { defaultBackend } from '../src/tensor/tensor.ts'
+import { mean } from '../src/tensor/ops/reduce.ts'
+import { zeros } from '../src/tensor/ops/create.ts'
+import { writeFileAtomic } from '../src/node/atomic-file.ts'
+
+const [batch, side, channels] = [8, 12, 16]
+const lengths = [4, 8, 16, 32, 64, 128, 256, 512]
+const kept = 'every step kept'
+const checkpointed = 'segments of √T steps'
+
+const start = new Float32Array(batch * side * side * channels)
+for (let cell = 0; cell < batch * side * side; cell++) {
+  if (cell % side < side / 2) start.fill(0.5, cell * channels, (cell + 1) * channels)
+}
+const params = init(growingRule, key(0))
+const x = tensor(start, { shape: [batch, side, side, channels] })
+const target = zeros([side, side, 4])
+
+function peakBytes(steps: number, checkpoint: 'auto' | false): number {
+  const before = memory().bytes
+  defaultBackend.resetPeak()
+  scope(() => valueAndGrad((p: typeof params) => mean(mse(rgba(rollout(growingRule, p, x, key(1), { steps, checkpoint })), target)))(params))
+  return memory().peakBytes - before
+}
+
+type Row = { steps: number; memory: string; bytes: number }
+const rows: Row[] = lengths.flatMap(steps => [
+  ...(steps <= 128 ? [{ steps, memory: kept, bytes: peakBytes(steps, false) }] : []),
+  { steps, memory: checkpointed, bytes: peakBytes(steps, 'auto') },
+])
+for (const { steps, memory: how, bytes } of rows) console.log(`${String(steps).padStart(4)} steps  ${(bytes / 2 ** 20).toFixed(1).padStart(7)} MiB  ${how}`)
+await writeFileAtomic('docs/results/scan-memory.csv', ['steps,memory,peak_bytes', ...rows.map(r => `${r.steps},${r.memory},${r.bytes}`)].join('\n') + '\n')
+await writeFileAtomic('docs/results/scan-memory.svg', await draw(rows))
+
+async function draw(data: Row[]): Promise<string> {
+  const [Plot, { parseHTML }] = await Promise.all([import('@observablehq/plot'), import('linkedom')])
+  const { document } = parseHTML('<html></html>')
+  const shown = data.map(({ bytes, ...row }) => ({ ...row, mib: bytes / 2 ** 20 }))
+  const lastOf = (how: string): typeof shown => shown.filter(row => row.memory === how).slice(-1)
+  const svg = Plot.plot({
+    document, width: 640, height: 360, marginLeft: 56, marginRight: 150, marginBottom: 44, marginTop: 36,
+    style: { fontFamily: 'system-ui, sans-serif', fontSize: '12px', color: '#24292f', background: 'white' },
+    x: { type: 'log', base: 2, label: 'steps T', labelArrow: 'none', tickFormat: String, grid: true },
+    y: { type: 'log', label: 'peak memory of the gradient, MiB', labelArrow: 'none', grid: true, tickFormat: String },
+    color: { domain: [kept, checkpointed], range: ['#b35900', '#0b3d91'] },
+    marks: [
+      Plot.line(shown, { x: 'steps', y: 'mib', stroke: 'memory', strokeWidth: 2 }),
+      Plot.dot(shown, { x: 'steps', y: 'mib', fill: 'memory' }),
+      Plot.text([...lastOf(kept), ...lastOf(checkpointed)], { x: 'steps', y: 'mib', text: 'memory', fill: 'memory', textAnchor: 'start', dx: 10 }),
+    ],
+  })
+  svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
+  return svg.outerHTML
+}

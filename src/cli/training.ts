@@ -1,0 +1,180 @@
+/**
+ * A training run, from its first iteration or from its checkpoint, to its pictures.
+ *
+ * Whatever ends it, what was learned is kept: at every checkpoint, at Ctrl-C, and where the loss stops being a number.
+ */
+import { existsSync } from 'node:fs'
+import { basename, join, relative } from 'node:path'
+import { imageToTensor, tensorToImage } from '../nca/image-tensor.ts'
+import { padImage } from '../nca/image.ts'
+import type { Image } from '../nca/image.ts'
+import { growingTrainer } from '../nca/growing.ts'
+import type { GrowingState } from '../nca/growing.ts'
+import type { DataParams } from '../nca/rule.ts'
+import { seed } from '../nca/state.ts'
+import { rollout } from '../nca/step.ts'
+import { NonFiniteError, train } from '../nca/train.ts'
+import { key } from '../tensor/key.ts'
+import { scope, supersede } from '../tensor/lifetime.ts'
+import { saveGif, writeFilmStrip } from '../node/animation.ts'
+import { version } from '../node/assets.ts'
+import { writeFileAtomic } from '../node/atomic-file.ts'
+import { lossCurveSvg } from '../node/chart.ts'
+import { readCheckpoint, saveCheckpoint, saveModel } from '../node/model.ts'
+import { ruleOf } from './config.ts'
+import type { Config } from './config.ts'
+import { openMetrics, recentLoss } from './metrics.ts'
+import type { Metric } from './metrics.ts'
+import { duration, log10, showProgress } from './progress.ts'
+import { files } from './run-folder.ts'
+import type { Run } from './run-folder.ts'
+import { isLive, pictureLines } from './screen.ts'
+
+type State = GrowingState<DataParams>
+
+/** Trains, saves and draws. Sets the exit status where the run did not reach its end. */
+export async function runTraining(run: Run): Promise<void> {
+  const { folder, config } = run
+  const target = padImage(run.target, config.padding)
+  const rule = ruleOf(config)
+  const trainer = growingTrainer({ ...config, rule, target: imageToTensor(target) })
+  const checkpoint = join(folder, files.checkpoint)
+  let state = existsSync(checkpoint) ? (await readCheckpoint(checkpoint)).state : trainer.init(key(config.seed))
+  const from = state.iteration
+  const log = await openMetrics(join(folder, files.metrics), from)
+  const say = (line: string): void => { process.stdout.write(`${line}\n`) }
+  const name = basename(folder)
+  say(from === 0
+    ? `Growing ${config.target} on ${target.width}×${target.height} cells, ${config.iterations} iterations, in ${folder}`
+    : `Going on with ${name} from iteration ${from} of ${config.iterations}`)
+
+  async function save(): Promise<void> {
+    await log.sync()
+    await saveCheckpoint(checkpoint, state)
+    await saveModel(join(folder, files.model), { rule, params: state.params, provenance: provenanceOf(config, state, log.metrics) })
+  }
+
+  const display = showProgress(process.stdout, config.iterations, from, target)
+  const interrupt = untilInterrupted(() => {
+    display.end()
+    say('Stopping after this iteration (Ctrl-C again to stop at once)')
+  })
+  const preview = (): Promise<Image> => grown(rule, state.params, config, target)
+  let failure: NonFiniteError<State> | null = null
+  try {
+    await display.picture(preview)
+    for await (const progress of train(trainer, { iterations: config.iterations, state, signal: interrupt.signal })) {
+      state = progress.state
+      await log.append(progress)
+      if (state.iteration % config.saveEvery === 0) await save()
+      if (interrupt.signal.aborted) break
+      display.update(progress)
+      await display.picture(preview)
+    }
+  } catch (error) {
+    if (!(error instanceof NonFiniteError)) throw error
+    failure = error as NonFiniteError<State>
+  } finally {
+    display.end()
+    interrupt.end()
+  }
+  await save()
+  await log.close()
+  const again = `${invocation()} train --resume ${quoted(folder)}`
+  if (failure) {
+    throw new Error(`${failure.message} It is in ${checkpoint} and ${join(folder, files.model)}.`, { cause: failure })
+  }
+  if (state.iteration < config.iterations) {
+    say(`Stopped and saved after iteration ${state.iteration} of ${config.iterations}. Go on with:\n  ${again}`)
+    process.exitCode = interrupt.signal.reason === 'SIGTERM' ? 143 : 130
+    return
+  }
+
+  say(`Trained ${state.iteration} iterations in ${duration(log.metrics.at(-1)?.seconds ?? 0)}, log10 loss ${log10(recentLoss(log.metrics))} (mean of the last 100)`)
+  await draw(run, rule, state, log.metrics)
+  say('')
+  for (const [what, file] of written) say(`${join(folder, file).padEnd(join(folder, files.checkpoint).length)}  ${what}`)
+  say(`\nPlay it: ${invocation()} grow ${quoted(join(folder, files.model))}`)
+  if (isLive(process.stdout)) say(`\n${pictureLines(await preview(), process.stdout).join('\n')}`)
+}
+
+const written = [
+  ['the trained rule', files.model],
+  ['what it grows, over time', files.growth],
+  ['the same, moving', files.animation],
+  ['how it answers to damage', files.regeneration],
+  ['what it should grow', files.target],
+  ['the loss over the iterations', files.chart],
+  ['every iteration in numbers', files.metrics],
+  ['what was asked for', files.config],
+  ['where training can go on', files.checkpoint],
+] as const
+
+function provenanceOf(config: Config, state: State, metrics: readonly Metric[]): Record<string, string> {
+  return {
+    cellgrad: version,
+    target: config.target,
+    preset: config.preset,
+    seed: String(config.seed),
+    iterations: String(state.iteration),
+    loss: String(recentLoss(metrics)),
+    grid: String(config.size + 2 * config.padding),
+    steps: config.steps.join(' to '),
+  }
+}
+
+/** The pattern after a rollout as long as those of the training. */
+async function grown(rule: ReturnType<typeof ruleOf>, params: DataParams, config: Config, { width, height }: Image): Promise<Image> {
+  const steps = Math.round((config.steps[0] + config.steps[1]) / 2)
+  const x = scope(() => rollout(rule, params, seed(rule, { height, width }), key(0), { steps }))
+  const image = await tensorToImage(x)
+  supersede(x, null, 'was drawn')
+  return image
+}
+
+/** The pictures of a finished run. Growth is shown over twice the length of a rollout: what holds, and what does not. */
+async function draw({ folder, config, target }: Run, rule: ReturnType<typeof ruleOf>, { params }: State, metrics: readonly Metric[]): Promise<void> {
+  const size = config.size + 2 * config.padding
+  const length = config.steps[1]
+  const scale = Math.max(1, Math.round(256 / size))
+  const common = { key: key(0), size, scale }
+  const at = Array.from({ length: 16 }, (_, i) => Math.round(((i + 1) * length) / 8))
+  await writeFilmStrip(join(folder, files.growth), rule, params, { ...common, at, columns: 8, scale: Math.max(1, Math.round(128 / size)) })
+  await saveGif(join(folder, files.animation), rule, params, { ...common, steps: 2 * length, every: 2 })
+  await saveGif(join(folder, files.regeneration), rule, params, { ...common, steps: 3 * length, every: 2, damageAt: length })
+  await writeFileAtomic(join(folder, files.chart), await lossCurveSvg({
+    iterations: metrics.map(({ iteration }) => iteration),
+    losses: metrics.map(({ loss }) => loss),
+    title: `${config.target} ${target.width}×${target.height}, ${config.preset}`,
+  }))
+}
+
+/**
+ * A signal that SIGINT and SIGTERM set off. Only the first one is caught: a second one meets Node's own handler and ends the
+ * process at once, even in the middle of an iteration.
+ */
+function untilInterrupted(say: () => void): { signal: AbortSignal; end(): void } {
+  const controller = new AbortController()
+  const end = (): void => { for (const name of signals) process.off(name, stop) }
+  const stop = (name: NodeJS.Signals): void => {
+    end()
+    say()
+    controller.abort(name)
+  }
+  for (const name of signals) process.on(name, stop)
+  return { signal: controller.signal, end }
+}
+
+const signals = ['SIGINT', 'SIGTERM'] as const
+
+/** How this program was called, to be called again. */
+function invocation(): string {
+  const script = process.argv[1]
+  if (script.endsWith('.ts')) return `npx tsx ${quoted(relative('', script))}`
+  return script.includes('node_modules') ? 'npx cellgrad' : script.endsWith('.js') ? `node ${quoted(relative('', script))}` : 'cellgrad'
+}
+
+/** A word as a shell reads it. */
+function quoted(word: string): string {
+  return /^[\p{L}\p{N}\p{Emoji}_./:=@%+,-]+$/u.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}

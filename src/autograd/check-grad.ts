@@ -46,24 +46,26 @@ export function checkGrad<P>(f: (params: P) => unknown, params: P, options: Chec
       throw new Error(`checkGrad: ${path || 'the argument'} is ${leaf.dtype}; differences need float64.`)
     }
   })
-  const reports: GradReport[] = []
-  let g: (params: P) => unknown = f
-  for (let n = 1; n <= order; n++) {
-    const k = foldIn(key(seed), n)
-    const project = projection(g, foldIn(k, 0))
-    const v = randomLike(params, foldIn(k, 1))
-    const along = (t: number): number => scope(() => value(project(shift(params, v, t * epsilon))))
-    const measured = (8 * (along(1) - along(-1)) - (along(2) - along(-2))) / (12 * epsilon)
-    const computed = scope(() => value(inner(grad(project)(params), v)))
-    const error = Math.abs(measured - computed) / (1 + Math.abs(computed))
-    reports.push({ order: n, measured, computed, error })
-    if (!(error <= tolerance)) {
-      throw new Error(`checkGrad: the derivative of order ${n} is wrong: measured ${measured}, computed ${computed} `
-        + `(relative difference ${error.toExponential(1)}, tolerance ${tolerance}; seed ${seed}).`)
+  return scope(() => {
+    const reports: GradReport[] = []
+    let g: (params: P) => unknown = f
+    for (let n = 1; n <= order; n++) {
+      const k = foldIn(key(seed), n)
+      const project = projection(g, foldIn(k, 0))
+      const v = randomLike(params, foldIn(k, 1))
+      const along = (t: number): number => scope(() => value(project(shift(params, v, t * epsilon))))
+      const measured = (8 * (along(1) - along(-1)) - (along(2) - along(-2))) / (12 * epsilon)
+      const computed = scope(() => value(inner(grad(project)(params), v)))
+      const error = Math.abs(measured - computed) / (1 + Math.abs(computed))
+      reports.push({ order: n, measured, computed, error })
+      if (!(error <= tolerance)) {
+        throw new Error(`checkGrad: the derivative of order ${n} is wrong: measured ${measured}, computed ${computed} `
+          + `(relative difference ${error.toExponential(1)}, tolerance ${tolerance}; seed ${seed}).`)
+      }
+      g = grad(project)
     }
-    g = grad(project)
-  }
-  return reports
+    return reports
+  }, 'checkGrad()')
 }
 
 /** p ↦ ⟨u, f(p)⟩ over the floating tensors of f(p), with u drawn from `k`. */

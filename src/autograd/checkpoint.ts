@@ -8,14 +8,15 @@
  * them pass through `apply`, hands f the concrete values (so nothing inside f is recorded), and lists them. One node then
  * stands for all of f on each tape that traces one of them. When its pullback is called, f runs again, once, with those
  * tensors replaced by freshly traced ones, and the pullback of that run gives the cotangents, of weights reached through
- * closures too.
+ * closures too. (A pullback from outside that f calls is kept as well, until then.)
  */
 import { activeFrames, resolve, withFrames } from '../tensor/frame.ts'
 import type { Frame } from '../tensor/frame.ts'
 import { scope } from '../tensor/lifetime.ts'
+import { showShape } from '../tensor/shape.ts'
 import { nextTensorId, Tensor } from '../tensor/tensor.ts'
-import { below, slotOn } from '../tensor/trace.ts'
-import type { Tape } from '../tensor/trace.ts'
+import { below, nextTapeId, slotOn } from '../tensor/trace.ts'
+import type { Tape, TapeOwner } from '../tensor/trace.ts'
 import { mapTree } from '../tensor/tree.ts'
 import { record } from './vjp.ts'
 
@@ -23,19 +24,23 @@ import { record } from './vjp.ts'
  * `f`, but its derivative recomputes f instead of keeping its intermediate values. Values and gradients are the same.
  * f must be deterministic: draw random numbers from keys, which are replayed exactly.
  *
- * @throws when differentiated, where the second run touches other tensors than the first
+ * @throws when differentiated, where the second run uses other tensors than the first, or returns other shapes
  * @example const y = checkpoint(x => block(params, x))(x)     // gradients flow into params too
  */
 export function checkpoint<A extends unknown[], Y>(f: (...args: A) => Y): (...args: A) => Y {
   return (...args) => scope(() => {
     const outer = activeFrames()
-    const born = nextTensorId()
+    const [born, bornTape] = [nextTensorId(), nextTapeId()]
     const seen = new Set<Tensor>()
+    const called = new Set<TapeOwner>()
     const capture: Frame = {
       resolve(t) {
         if (t.id >= born) return t
         seen.add(t)
         return t.resource
+      },
+      called(pullback) {
+        if (pullback.held.id < bornTape) called.add(pullback)
       },
     }
     const plain = withFrames([...outer, capture], () => {
@@ -59,7 +64,7 @@ export function checkpoint<A extends unknown[], Y>(f: (...args: A) => Y): (...ar
       }
       return withFrames([...outer, replay], () => mapTree(f(...args), leaf => (leaf instanceof Tensor ? resolve(leaf) : leaf)))
     }
-    return tapesOf(captured).reduce((value, tape) => recordOn(tape, captured, value, again), plain)
+    return tapesOf(captured).reduce((value, tape) => recordOn(tape, captured, [...called], value, again), plain)
   }, 'checkpoint()')
 }
 
@@ -76,14 +81,17 @@ function tapesOf(tensors: readonly Tensor[]): Tape[] {
 }
 
 /** One node on `tape` for the whole function; returns its value with the floating tensors traced. */
-function recordOn<Y>(tape: Tape, captured: readonly Tensor[], value: Y, again: (values: readonly Tensor[]) => Y): Y {
+function recordOn<Y>(
+  tape: Tape, captured: readonly Tensor[], called: readonly TapeOwner[], value: Y, again: (values: readonly Tensor[]) => Y,
+): Y {
   const outputs: Tensor[] = []
   mapTree(value, leaf => { if (isFloating(leaf)) outputs.push(leaf) })
+  const first = specsOf(outputs)
   const slots = captured.map(t => slotOn(t, tape))
   const traced = tape.record({
     op: 'checkpoint',
     parents: slots,
-    saved: captured,
+    saved: [...captured, ...called],
     pullback: cotangents => scope(() => {
       const values = captured.map(t => resolve(below(t, tape)))
       const wanted = values.filter((_, i) => slots[i])
@@ -91,6 +99,7 @@ function recordOn<Y>(tape: Tape, captured: readonly Tensor[], value: Y, again: (
         let next = 0
         const leaves: Tensor[] = []
         mapTree(again(values.map((t, i) => (slots[i] ? differentiated[next++] : t))), leaf => { if (isFloating(leaf)) leaves.push(leaf) })
+        if (specsOf(leaves) !== first) throw new Error(`checkpoint: run again, the function returned ${specsOf(leaves)}, the first time ${first}.`)
         return leaves
       }
       const found = record('checkpoint()', rerun, wanted, []).pull(cotangents, true)
@@ -100,6 +109,10 @@ function recordOn<Y>(tape: Tape, captured: readonly Tensor[], value: Y, again: (
   }, outputs)
   let next = 0
   return mapTree(value, leaf => (isFloating(leaf) ? traced[next++] : leaf))
+}
+
+function specsOf(tensors: readonly Tensor[]): string {
+  return tensors.map(t => `${t.dtype} ${showShape(t.shape)}`).join(', ') || 'nothing'
 }
 
 function isFloating(leaf: unknown): leaf is Tensor {

@@ -21,7 +21,8 @@ import { record } from './vjp.ts'
  * @example grad((x: Tensor) => sum(mul(x, x)))(tensor([1, 2]))   // [2, 4]
  */
 export function grad<P, A extends unknown[]>(f: (params: P, ...rest: A) => Tensor): (params: P, ...rest: A) => P {
-  return (params, ...rest) => differentiate('grad()', (p: P, ...r: A) => [refusePromise(f(p, ...r), 'grad()'), null] as const, params, rest)[1]
+  const withAux = (p: P, ...r: A): readonly [Tensor, null] => [refusePromise(f(p, ...r), 'grad()'), null]
+  return (params, ...rest) => scope(() => differentiate('grad()', withAux, params, rest)[1], 'grad()')
 }
 
 /**
@@ -30,8 +31,9 @@ export function grad<P, A extends unknown[]>(f: (params: P, ...rest: A) => Tenso
  * @example const [loss, grads] = valueAndGrad(lossOf)(params, batch)
  */
 export function valueAndGrad<P, A extends unknown[]>(f: (params: P, ...rest: A) => Tensor): (params: P, ...rest: A) => [Tensor, P] {
+  const withAux = (p: P, ...r: A): readonly [Tensor, null] => [refusePromise(f(p, ...r), 'valueAndGrad()'), null]
   return (params, ...rest) => {
-    const [[value], grads] = differentiate('valueAndGrad()', (p: P, ...r: A) => [refusePromise(f(p, ...r), 'valueAndGrad()'), null] as const, params, rest)
+    const [[value], grads] = differentiate('valueAndGrad()', withAux, params, rest)
     return [value, grads]
   }
 }

@@ -13,7 +13,7 @@ import { add } from '../tensor/ops/arithmetic.ts'
 import { zerosLike } from '../tensor/ops/create.ts'
 import { adopt, openScope, closeScope, refusePromise, release, resourcesIn, retain, scope } from '../tensor/lifetime.ts'
 import { floating } from '../tensor/op.ts'
-import { resolve } from '../tensor/frame.ts'
+import { activeFrames, resolve } from '../tensor/frame.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { Tape, TapeOwner } from '../tensor/trace.ts'
@@ -41,6 +41,7 @@ export function vjp<P, A extends unknown[], Y>(f: (params: P, ...rest: A) => Y, 
   const { value, owner, pull } = record('vjp()', f, params, rest)
   const pullback = (cotangent: Cotangent<Y>): P => scope(() => {
     if (owner.gone !== null) throw new Error(`vjp: the pullback ${owner.gone}`)
+    for (const frame of activeFrames()) frame.called?.(owner)
     return pull(cotangent, false)
   }, 'a pullback')
   return [value, Object.assign(pullback, { resource: owner })]

@@ -35,8 +35,8 @@ export type CpuKernel<A> = (inputs: readonly Data[], out: Data, call: Call<A>) =
 export type WgslKernel<A> = (call: Call<A>) => Shader
 
 /**
- * WGSL with a function `main`, and what it is run on. Equal sources share one compiled pipeline, so no spatial size and no
- * scalar may stand in the source: they are uniforms. Around it are declared
+ * WGSL with a function `main`, and what it is run on. Equal sources share one compiled pipeline, so no spatial size and
+ * no scalar may stand in the source: they are uniforms. Around it are declared
  *
  *   inputs   one read-only array each, by the given names
  *   out      the output array; every element must be written
@@ -44,8 +44,8 @@ export type WgslKernel<A> = (call: Call<A>) => Shader
  *   u        the uniforms, as in `u.height`
  *   lanes    the number of invocations in a workgroup
  *
- * With `threads`, `main(i: u32)` runs once for each i below that number. With `groups`, `main(group: u32, lane: u32)` runs in
- * that many workgroups, whose invocations may share workgroup memory and wait for each other.
+ * With `threads`, `main(i: u32)` runs once for each i below that number. With `groups`, `main(group: u32, lane: u32)`
+ * runs in that many workgroups, whose invocations may share workgroup memory and wait for each other.
  *
  * @example { inputs: ['x'], f32: { slope: 2 }, threads: 12, source: 'fn main(i: u32) { out[i] = u.slope * x[i]; }' }
  */

@@ -40,11 +40,11 @@ export async function loadConfig({ file, flags = {}, command = 'cellgrad' }: Sou
   const where = flag ? `${command}: --${kebab(flag)}` : `${line === undefined ? 'configuration' : `${file}:${line}`}: ${keyOf(issue.path)}`
   throw new UsageError(issue.unknownKey === undefined
     ? `${where} is ${show(at(merged, issue.path))}, expected ${issue.expected}`
-    : unknownKey(`${file}:${line}`, issue, merged))
+    : unknownKey(`${file}:${line}`, issue))
 }
 
-function unknownKey(where: string, { path, unknownKey: name = '' }: Issue, merged: Values): string {
-  const known = Object.keys(at(merged, path) as object).filter(key => key !== name)
+function unknownKey(where: string, { path, unknownKey: name = '' }: Issue): string {
+  const known = describe(path).keys.filter(key => key !== name)
   const inside = path.length === 0 ? '' : ` in ${keyOf(path)}`
   return `${where}: there is no key ${JSON.stringify(name)}${inside}${didYouMean(name, known) || `; there are ${known.join(', ')}`}`
 }
@@ -57,8 +57,8 @@ export function configYaml(config: Config): string {
     Pair: (_, { key }, ancestors) => {
       const parents = ancestors.flatMap(node => ('key' in node && isScalar(node.key) ? [String(node.key.value)] : []))
       if (!isScalar(key)) return
-      const text = describe([...parents, String(key.value)])
-      if (text) key.commentBefore = ` ${text}`
+      const { description } = describe([...parents, String(key.value)])
+      if (description) key.commentBefore = ` ${description}`
     },
   })
   return document.toString({ lineWidth: 0, flowCollectionPadding: false })

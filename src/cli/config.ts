@@ -161,22 +161,29 @@ function innermost(issue: z.core.$ZodIssue): Issue {
   return { path, expected: issue.message, ...(issue.code === 'unrecognized_keys' && { unknownKey: issue.keys[0] }) }
 }
 
-/** The description of a field, by its path: `['rule', 'fireRate']`. */
-export function describe(path: readonly string[]): string | undefined {
-  let at: Described | undefined = jsonSchema()
-  for (const name of path) {
-    const members: (Described | undefined)[] = [at, ...(at?.anyOf ?? []), ...(at?.oneOf ?? [])]
-    at = members.find(member => member?.properties?.[name])?.properties?.[name]
-  }
-  return at?.description
+/** What the schema says of a field, by its path: `['rule', 'fireRate']`. */
+export function describe(path: readonly PropertyKey[]): { description?: string; keys: string[] } {
+  let at: JsonSchema = jsonSchema()
+  for (const name of path) at = members(at).find(({ properties }) => properties?.[String(name)])?.properties?.[String(name)] ?? {}
+  return { description: at.description, keys: [...new Set(members(at).flatMap(({ properties = {} }) => Object.keys(properties)))] }
 }
 
 /** The part of JSON Schema that is read here. */
-type Described = { readonly description?: string; readonly properties?: Readonly<Record<string, Described>>; readonly anyOf?: readonly Described[]; readonly oneOf?: readonly Described[] }
+type JsonSchema = {
+  readonly description?: string
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly anyOf?: readonly JsonSchema[]
+  readonly oneOf?: readonly JsonSchema[]
+}
+
+/** A schema and what it is a choice of. */
+function members(schema: JsonSchema): JsonSchema[] {
+  return [schema, ...[...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].flatMap(members)]
+}
 
 /** JSON Schema of the configuration, for editors that check YAML. */
-export function jsonSchema(): Described {
-  return { title: 'cellgrad training configuration', ...z.toJSONSchema(schema, { io: 'input' }) } as Described
+export function jsonSchema(): JsonSchema {
+  return { title: 'cellgrad training configuration', ...z.toJSONSchema(schema, { io: 'input' }) } as JsonSchema
 }
 
 /** The default of a field outside of `rule`, as text. */

@@ -18,9 +18,9 @@ const words = ['preset', 'target', 'backend']
 const changeable = ['iterations', 'saveEvery']
 
 const args: ArgsDef = {
-  target: { type: 'positional', required: false, description: `${describe(['target'])} (default: ${defaultOf('target')})` },
+  target: { type: 'positional', required: false, description: `${describe(['target']).description} (default: ${defaultOf('target')})` },
   ...Object.fromEntries(fields.map(name => [kebab(name), {
-    type: 'string', valueHint: words.includes(name) ? 'name' : 'n', description: `${describe([name])} (default: ${defaultOf(name)})`,
+    type: 'string', valueHint: words.includes(name) ? 'name' : 'n', description: `${describe([name]).description} (default: ${defaultOf(name)})`,
   }])),
   config: { type: 'string', valueHint: 'file.yaml', description: 'More values, in the place of those of the preset; flags come last. See cellgrad config (default: none)' },
   out: { type: 'string', valueHint: 'folder', description: 'Folder for what comes of it (default: out/<target>-<n>)' },

@@ -3,10 +3,10 @@
  *
  * One step of a data rule, for a state s `[b,h,w,c]` (Mordvintsev et al., "Growing Neural Cellular Automata", Distill 2020):
  *
- *   pre  = maxPool3×3(alpha of s) > 0.1           living mask before
+ *   pre  = max3×3(alpha of s) > 0.1               living mask before
  *   m    = fire mask, one bit per cell            each cell updates in half of the steps
  *   s'   = s + m ⊙ U(P(s))                        perceive, update
- *   post = maxPool3×3(alpha of s') > 0.1          living mask after
+ *   post = max3×3(alpha of s') > 0.1              living mask after
  *   s    ← s' where pre ∧ post, else 0
  *
  * Cells that cannot matter are not computed. A cell that does not fire keeps its state. A cell that is dead before the step
@@ -24,7 +24,7 @@ import { add } from '../tensor/ops/arithmetic.ts'
 import { and, greater, where } from '../tensor/ops/compare.ts'
 import { dense } from '../tensor/ops/dense.ts'
 import { relu } from '../tensor/ops/functions.ts'
-import { dilate, maxPool } from '../tensor/ops/max-pool.ts'
+import { dilate } from '../tensor/ops/dilate.ts'
 import { reshape } from '../tensor/ops/sum.ts'
 import { fire } from '../tensor/random.ts'
 import { showShape } from '../tensor/shape.ts'
@@ -48,8 +48,8 @@ export function update(params: DataParams, y: Tensor, rows?: Tensor): Tensor {
 export function alive(rule: DataRule, x: Tensor): Tensor | null {
   if (!rule.living) return null
   const { channel, above } = rule.living
-  const strongest = maxPool(takeChannels(stopGradient(x), channel, channel + 1), 3, { padding: wraps(rule) })
-  return reshape(greater(strongest, above), x.shape.slice(0, -1))
+  const strong = greater(takeChannels(stopGradient(x), channel, channel + 1), above)
+  return dilate(reshape(strong, x.shape.slice(0, -1)), 3, { padding: wraps(rule) })
 }
 
 /** What lies beyond the border for the living mask: nothing, or the other side. */

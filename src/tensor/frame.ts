@@ -6,8 +6,13 @@
  * outermost first, what each of its inputs stands for. `customVjp` uses a frame to refuse captured tensors.
  */
 import type { Tensor } from './tensor.ts'
+import type { TapeOwner } from './trace.ts'
 
-export type Frame = { resolve(t: Tensor): Tensor }
+export type Frame = {
+  resolve(t: Tensor): Tensor
+  /** Hears of every pullback that is called, by the owner of its tape. */
+  called?(pullback: TapeOwner): void
+}
 
 let frames: readonly Frame[] = []
 

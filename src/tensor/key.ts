@@ -1,10 +1,10 @@
 /**
  * Keys: randomness as a pure function.
  *
- * A key is an immutable value of two 32-bit words. Nothing is ever drawn "next": every number is threefry2x32-20 (Salmon,
- * Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011) of a key and a counter, so that draws can be
- * repeated, made in any order, and made alike on every backend. Keys are made, split and folded, and tensors are drawn, with
- * the counters that JAX uses (its "partitionable" layout, which is its default), and give the same numbers:
+ * A key is an immutable value of two 32-bit words. Nothing is ever drawn "next": every number is threefry2x32-20
+ * (Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011) of a key and a counter, so that
+ * draws can be repeated, made in any order, and made alike on every backend. Keys are made, split and folded, and
+ * tensors are drawn, with the counters that JAX uses (its "partitionable" layout, the default), and give its numbers:
  *
  *   key(seed)         = (high, low word of the seed)
  *   split(key, n)_i   = threefry(key, (0, i))                  both words
@@ -13,8 +13,8 @@
  *
  * All three read the same counters, so that a key is for one use: split it, or fold into it, or draw from it.
  *
- * This file is the host's part: keys, and small draws that steer a program (`randint`, `permutation` and `choice` are not
- * JAX's). `random.ts` draws tensors.
+ * This file is the host's part: keys, and small draws that steer a program (`randint`, `permutation` and `choice` are
+ * not JAX's). `random.ts` draws tensors.
  */
 
 /** An immutable random key: two unsigned 32-bit words. */
@@ -51,7 +51,9 @@ export function threefry(k0: number, k1: number, c0: number, c1: number): [numbe
  * @example key(42)   // [0, 42]
  */
 export function key(seed: number): Key {
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new Error(`key: a seed is a whole number from 0 to 2^53 − 1, got ${seed}.`)
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new Error(`key: a seed is a whole number from 0 to 2^53 − 1, got ${seed}.`)
+  }
   return Object.freeze([Math.floor(seed / 2 ** 32), seed >>> 0] as const)
 }
 

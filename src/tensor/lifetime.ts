@@ -94,8 +94,13 @@ export function closeScope(scope: Scope, kept: ReadonlySet<Resource>): void {
       r.owners--
       r.home = null
       adopt(r)
-    } else disown(r, `was released when ${scope.name} returned; ${scope.name === 'scope()' ? 'return it' : 'return it as aux'} to keep it`)
+    } else disown(r, `was released when ${scope.name} returned; ${howToKeep(scope.name)}`)
   }
+}
+
+/** The end of a sentence about a tensor that `name` has released. Functions for grad return one number, and others beside it. */
+export function howToKeep(name: string): string {
+  return `return it ${/grad/i.test(name) ? 'as aux ' : ''}to keep it`
 }
 
 /**

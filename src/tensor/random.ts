@@ -2,16 +2,14 @@
  * Random tensors: counter-based draws, element i from counter (0, i). With (x, y) = threefry(key, (0, i)),
  *
  *   bits        x ⊕ y
- *   uniform     float32: k / 2²³, k the upper 23 of these 32 bits; float64: the upper 52 of the 64 bits (x, y), over 2⁵²
+ *   uniform     float32: k / 2²³, k the upper 23 of these 32 bits; float64: the upper 52 of the 64 bits (x, y) / 2⁵²
  *   bernoulli   uniform < p, in float32
  *   normal      √2·erf⁻¹(u), u = (4k + 1) / 2²⁴ − 1, which float32 holds exactly and which is never −1 or 1
  *   fire        the draw at counter (sample, cell), compared with p·2³² as an integer
  *
- * The first four are JAX's numbers (its partitionable threefry); `normal` up to the rounding of erf⁻¹, and in float64 what JAX
- * draws in float32. `fire` is ours.
- *
- * The fire mask of a cell therefore depends on its key, its sample and its place only: not on the size of the batch, the
- * number of threads, the backend or the element type, and a recomputed step replays it exactly.
+ * The first four are JAX's numbers (its partitionable threefry); `normal` up to the rounding of erf⁻¹, and in float64
+ * what JAX draws in float32. `fire` is ours: whether a cell fires depends on the key, its sample and its place only, not
+ * on the size of the batch, the number of threads, the backend or the element type, and a recomputed step replays it.
  */
 import type { DType } from '../backends/backend.ts'
 import { add, mul } from './ops/arithmetic.ts'
@@ -74,8 +72,14 @@ export const normalOp: Op<Drawn> = defineOp<Drawn>({
   vjp: null,
 })
 
-const central = [2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503, -0.00417768164, 0.246640727, 1.50140941]
-const tail = [-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613, 0.00943887047, 1.00167406, 2.83297682]
+const central = [
+  2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06,
+  0.00021858087, -0.00125372503, -0.00417768164, 0.246640727, 1.50140941,
+]
+const tail = [
+  -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844,
+  0.00573950773, -0.0076224613, 0.00943887047, 1.00167406, 2.83297682,
+]
 
 /** The x with erf(x) = p, to single precision (Giles, "Approximating the erfinv function", 2010). */
 function erfinv(p: number): number {
@@ -103,7 +107,9 @@ export function bits(k: Key, shape: Shape, placement: Omit<Placement, 'dtype'> =
  * @throws for integer element types
  * @example uniform(k, [8], { low: -1, high: 1 })
  */
-export function uniform(k: Key, shape: Shape, { low = 0, high = 1, ...placement }: Placement & { low?: number; high?: number } = {}): Tensor {
+export function uniform(
+  k: Key, shape: Shape, { low = 0, high = 1, ...placement }: Placement & { low?: number; high?: number } = {},
+): Tensor {
   const u = draw(uniformOp, k, shape, placement)
   return low === 0 && high === 1 ? u : add(mul(u, high - low), low)
 }
@@ -114,7 +120,9 @@ export function uniform(k: Key, shape: Shape, { low = 0, high = 1, ...placement 
  * @throws for integer element types
  * @example normal(k, [128, 16], { std: 1e-3 })
  */
-export function normal(k: Key, shape: Shape, { mean = 0, std = 1, ...placement }: Placement & { mean?: number; std?: number } = {}): Tensor {
+export function normal(
+  k: Key, shape: Shape, { mean = 0, std = 1, ...placement }: Placement & { mean?: number; std?: number } = {},
+): Tensor {
   const z = draw(normalOp, k, shape, placement)
   return mean === 0 && std === 1 ? z : add(mul(z, std), mean)
 }
@@ -140,7 +148,8 @@ export function bernoulli(k: Key, shape: Shape, p: number, placement: Omit<Place
 export function fire(k: Key, x: Tensor, rate: number): Tensor {
   checkRate('fire', rate)
   if (x.shape.length < 3) refuse('fire', 'needs a state [b,h,w,c]', { x })
-  return apply(fireOp, [], { shape: x.shape.slice(0, -1), dtype: 'uint32' }, [...k, Math.round(rate * 2 ** 32)], x.backend)
+  const drawn: Drawn = { shape: x.shape.slice(0, -1), dtype: 'uint32' }
+  return apply(fireOp, [], drawn, [...k, Math.round(rate * 2 ** 32)], x.backend)
 }
 
 function checkRate(op: string, p: number): void {

@@ -14,7 +14,7 @@
  * confused, because every tape has its own id.
  */
 import type { Backend, Spec } from '../backends/backend.ts'
-import { release, Resource, retain } from './lifetime.ts'
+import { howToKeep, release, Resource, retain } from './lifetime.ts'
 import { resolve } from './frame.ts'
 import { ruleFor, sameBackend } from './op.ts'
 import type { Op } from './op.ts'
@@ -31,8 +31,8 @@ export type Node = {
   readonly parents: readonly (Slot | null)[]
   /** Shapes and types of the outputs, which their cotangents must have too. */
   readonly outputs: readonly Spec[]
-  /** Concrete tensors kept for the pullback, which this node co-owns. */
-  saved: readonly Tensor[]
+  /** Concrete tensors (and the tapes of pullbacks) kept for the pullback, which this node co-owns. */
+  saved: readonly Resource[]
   /** ∂L/∂parents from ∂L/∂outputs, computed one level below. */
   readonly pullback: (cotangents: Cotangents) => Cotangents
 }
@@ -66,8 +66,8 @@ export class Tape {
   /** Records a computation and returns its outputs, traced. The node co-owns the tensors beneath `saved`. */
   record(node: Omit<Node, 'outputs'>, outputs: readonly Tensor[]): Tensor[] {
     this.checkOpen(node.op)
-    const saved = node.saved.map(t => t.resource)
-    for (const t of saved) retain(t)
+    const saved = node.saved.map(r => (r instanceof Tensor ? r.resource : r))
+    for (const r of saved) retain(r)
     this.nodes.push({ ...node, saved, outputs: outputs.map(({ shape, dtype }) => ({ shape, dtype })) })
     const at = this.nodes.length - 1
     return outputs.map((value, index) => new Tensor(value, value.backend, value.op, null, { tape: this, value, slot: { node: at, index } }))
@@ -80,7 +80,7 @@ export class Tape {
 
   /** Lets go of what a node has kept, and of the node. */
   forget(index: number): void {
-    for (const t of this.nodes[index]?.saved ?? []) release(t, `was released with the tape of ${this.name}; return it as aux to keep it`)
+    for (const r of this.nodes[index]?.saved ?? []) release(r, `was released with the tape of ${this.name}; ${howToKeep(this.name)}`)
     this.nodes[index] = null
   }
 

@@ -1,4 +1,4 @@
-// Run as a program by webgpu.test.ts: it must end by itself, whether it closes the backend or leaves it with work enqueued.
+// Run as a program by webgpu.test.ts: it must end by itself, whether it closes the backend or leaves work enqueued.
 
 import { add, tensor, webgpu } from '../../src/index.ts'
 import { useSoftwareAdapter } from './software-adapter.ts'

@@ -1,8 +1,8 @@
 // A GPU for machines without one: SwiftShader, a Vulkan driver that runs on the CPU.
 //
-// The development dependency @sparticuz/chromium carries it, with the Vulkan loader, for Linux on x64. Both are unpacked once.
-// The driver is added to those of the machine, and Dawn ranks adapters that are software last, so that a real GPU is
-// used where there is one. Elsewhere this does nothing: macOS and Windows bring a driver.
+// The development dependency @sparticuz/chromium carries it, with the Vulkan loader, for Linux on x64. Both are
+// unpacked once. The driver is added to those of the machine, and Dawn ranks adapters that are software last, so that
+// a real GPU is used where there is one. Elsewhere this does nothing: macOS and Windows bring a driver.
 //
 // `useSoftwareAdapter()` must run before anything imports the package `webgpu`.
 
@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliDecompressSync } from 'node:zlib'
 
+const require = createRequire(import.meta.url)
 const cache = fileURLToPath(new URL('../../node_modules/.cache/', import.meta.url))
 
 export function useSoftwareAdapter(): void {
@@ -30,7 +31,7 @@ export function useSoftwareAdapter(): void {
 
 /** The folder with the unpacked files. Written under another name first: other processes may be doing the same. */
 function unpacked(): string {
-  const bin = join(dirname(createRequire(import.meta.url).resolve('@sparticuz/chromium')), '../../bin')
+  const bin = join(dirname(require.resolve('@sparticuz/chromium')), '../../bin')
   const archive = readFileSync(join(bin, 'swiftshader.tar.br'))
   const folder = join(cache, `swiftshader-${archive.length}`)
   if (existsSync(folder)) return folder
@@ -46,7 +47,7 @@ function unpacked(): string {
   return folder
 }
 
-/** The files of a tar archive: for each a header of 512 bytes, name and size (octal) in it, and its data in whole blocks of 512. */
+/** The files of a tar archive: each is a header of 512 bytes, with its name and its size (octal), and blocks of 512. */
 function* filesOf(tar: Buffer): Generator<[string, Buffer]> {
   const text = (from: number, length: number): string => tar.toString('latin1', from, from + length).split('\0', 1)[0]
   for (let at = 0; text(at, 100) !== '';) {

@@ -7,18 +7,20 @@ let dawn: GPU | undefined
 const devices = new Set<GPUDevice>()
 
 /**
- * A device and the name of its adapter, a hardware one before a software one. Its buffers may be as large as the adapter
- * allows. Throws one sentence where there is no WebGPU or no adapter.
+ * A device and the name of its adapter, a hardware one before a software one. Its buffers may be as large as the
+ * adapter allows. Throws one sentence where there is no WebGPU or no adapter.
  */
 export async function openDevice(): Promise<{ device: GPUDevice; adapter: string }> {
   const gpu = globalThis.navigator?.gpu ?? await openDawn()
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
   if (!adapter) {
-    throw new Error('webgpu: no adapter found; install a Vulkan driver for your GPU (or, on Debian 13 and later, the software adapter '
-      + 'of the package mesa-vulkan-drivers), or use a browser that has WebGPU.')
+    throw new Error('webgpu: no adapter found; install a Vulkan driver for your GPU, or a software one '
+      + '(on Debian 13 and later: apt install mesa-vulkan-drivers).')
   }
   const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } = adapter.limits
-  const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } })
+  const device = await adapter.requestDevice({
+    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage },
+  })
   devices.add(device)
   const { vendor, architecture, device: model, description } = adapter.info
   return { device, adapter: [vendor, architecture, model, description].filter(part => part !== '').join(' ') }
@@ -35,6 +37,7 @@ async function openDawn(): Promise<GPU> {
     const { create } = await import('webgpu')
     return dawn ??= create([])
   } catch (cause) {
-    throw new Error('webgpu: there is no WebGPU here; in Node it comes with the optional package webgpu (npm install webgpu).', { cause })
+    const hint = 'in Node it comes with the optional package webgpu (npm install webgpu)'
+    throw new Error(`webgpu: there is no WebGPU here; ${hint}.`, { cause })
   }
 }

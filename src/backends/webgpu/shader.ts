@@ -1,13 +1,13 @@
 /**
  * From a kernel's `Shader` to the text that WebGPU compiles, and to the bytes of its uniforms.
  *
- * A kernel writes only what is its own, a function `main`; the declarations around it follow from the call. The uniforms are
- * one struct of 32-bit words whose first is the number of threads or groups. Nothing in the text depends on a size or
- * a scalar, so a text is compiled once however often, and on whatever grids, its kernel runs.
+ * A kernel writes only what is its own, a function `main`; the declarations around it follow from the call. The
+ * uniforms are one struct of 32-bit words, the first of which is the number of threads or groups. Nothing in the text
+ * depends on a size or a scalar, so that it is compiled once, however often and on whatever grids its kernel runs.
  */
 import type { Call, DType, Shader } from '../backend.ts'
 
-/** Invocations in a workgroup: the most that every adapter allows is 256; 64 is a multiple of every subgroup size in use. */
+/** Invocations in a workgroup. Every adapter allows 256; 64 is a multiple of every subgroup size in use. */
 export const lanes = 64
 
 const types: Partial<Record<DType, string>> = { float32: 'f32', int32: 'i32', uint32: 'u32' }
@@ -19,7 +19,9 @@ fn invoke(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) siz
   if (i < u.threads) { main(i); }
 }`,
   groups: `
-fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) size: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn invoke(
+  @builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) size: vec3u, @builtin(local_invocation_index) lane: u32,
+) {
   let group = id.y * size.x + id.x;
   if (group < u.groups) { main(group, lane); }
 }`,

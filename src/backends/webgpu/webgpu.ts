@@ -1,9 +1,9 @@
 /**
  * The WebGPU backend: buffers on the GPU, and compute shaders that are enqueued without waiting for them.
  *
- * `run` only writes a command. Commands are collected in one pass and handed to the GPU 64 at a time, or when a value is
- * read; their uniforms lie side by side in one buffer, 256 bytes for each. WebGPU runs commands in order, each seeing what those before it have
- * written, so a freed buffer may be reused at once by a later command.
+ * `run` only writes a command. Commands are collected in one pass and handed to the GPU 64 at a time, or when a value
+ * is read; their uniforms lie side by side in one buffer, 256 bytes for each. WebGPU runs commands in order, and each
+ * sees what those before it have written, so a freed buffer may be reused at once by a later command.
  *
  * Errors come back asynchronously. The first is kept and thrown by everything that is called afterwards, since no value
  * that was computed since can be trusted.
@@ -62,7 +62,9 @@ export async function webgpu({ poolBytes = 256 * 2 ** 20 }: WebGpuOptions = {}):
 
   /** Ends an error scope. `problem` begins the message of what it has caught. */
   function endScope(problem: string): void {
-    const caught = device.popErrorScope().then(error => { if (error) fail(problem, error) }, (error: Error) => fail(problem, error))
+    const caught = device.popErrorScope()
+      .then(error => { if (error) fail(problem, error) })
+      .catch((error: Error) => fail(problem, error))
     arrived = arrived.then(() => caught)
   }
 
@@ -95,9 +97,8 @@ export async function webgpu({ poolBytes = 256 * 2 ** 20 }: WebGpuOptions = {}):
   }
 
   function create(size: number): GPUBuffer {
-    if (size > device.limits.maxStorageBufferBindingSize) {
-      throw new Error(`webgpu: an array of ${size} bytes is larger than ${adapter} allows (${device.limits.maxStorageBufferBindingSize}).`)
-    }
+    const { maxStorageBufferBindingSize: most } = device.limits
+    if (size > most) throw new Error(`webgpu: an array of ${size} bytes is larger than ${adapter} allows (${most}).`)
     device.pushErrorScope('out-of-memory')
     const buffer = device.createBuffer({ size, usage: usage.storage | usage.copySrc | usage.copyDst })
     endScope(`webgpu: no memory for ${size} bytes`)
@@ -111,7 +112,10 @@ export async function webgpu({ poolBytes = 256 * 2 ** 20 }: WebGpuOptions = {}):
   const uniformLayout = device.createBindGroupLayout({
     entries: [{ binding: 0, visibility: computeStage, buffer: { type: 'uniform', hasDynamicOffset: true } }],
   })
-  const uniformGroup = device.createBindGroup({ layout: uniformLayout, entries: [{ binding: 0, resource: { buffer: uniforms, size: slotBytes } }] })
+  const uniformGroup = device.createBindGroup({
+    layout: uniformLayout,
+    entries: [{ binding: 0, resource: { buffer: uniforms, size: slotBytes } }],
+  })
   const layouts: GPUBindGroupLayout[] = []
   const pipelines = new Map<string, GPUComputePipeline>()
   let batch: Batch | null = null

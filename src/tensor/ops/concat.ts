@@ -23,7 +23,8 @@ export const concatOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
     if (list.some(x => !sameShape(withSize(x.shape, axis, 0), withSize(list[0].shape, axis, 0)))) {
       refuse('concat', `shapes differ outside of axis ${axis}`, named(list))
     }
-    return { shape: withSize(list[0].shape, axis, sizesAlong(list, axis).reduce((a, b) => a + b)), dtype: list[0].dtype }
+    const size = sizesAlong(list, axis).reduce((a, b) => a + b)
+    return { shape: withSize(list[0].shape, axis, size), dtype: list[0].dtype }
   },
   cpu: (list, out, { inputs, out: { shape }, attrs: { axis } }) => {
     const whole = linesAlong(shape, axis)
@@ -105,7 +106,9 @@ export function unstack(x: Tensor, axis = 0): Tensor[] {
 export function splitAxis(x: Tensor, sizes: readonly number[], axis = -1): Tensor[] {
   const along = normalizeAxis('splitAxis', axis, x.shape.length)
   const total = sizes.reduce((a, b) => a + b, 0)
-  if (total !== x.shape[along]) refuse('splitAxis', `sizes ${sizes.join(' + ')} are ${total}, but axis ${along} has ${x.shape[along]}`, { x })
+  if (total !== x.shape[along]) {
+    refuse('splitAxis', `sizes ${sizes.join(' + ')} are ${total}, but axis ${along} has ${x.shape[along]}`, { x })
+  }
   let end = 0
   return sizes.map(size => part(x, along, (end += size) - size, size))
 }

@@ -71,12 +71,18 @@ export function binary(
       loop(out, ...flat(a, sa.shape, shape), ...flat(b, sb.shape, shape))
     },
     wgsl: wgsl === undefined ? undefined : ({ inputs: [sa, sb], out: { shape } }) => {
-      const [atA, atB] = [strided('atA', shape, broadcastStrides(sa.shape, shape)), strided('atB', shape, broadcastStrides(sb.shape, shape))]
+      const atA = strided('atA', shape, broadcastStrides(sa.shape, shape))
+      const atB = strided('atB', shape, broadcastStrides(sb.shape, shape))
       return {
         inputs: ['x', 'y'],
         threads: sizeOf(shape),
         u32: { ...atA.u32, ...atB.u32 },
-        source: `${atA.wgsl} ${atB.wgsl} fn main(i: u32) { let a = x[atA(i)]; let b = y[atB(i)]; out[i] = T(${wgsl}); }`,
+        source: `${atA.wgsl} ${atB.wgsl}
+          fn main(i: u32) {
+            let a = x[atA(i)];
+            let b = y[atB(i)];
+            out[i] = T(${wgsl});
+          }`,
       }
     },
     vjp: rules && [summed(rules[0], 0), summed(rules[1], 1)],

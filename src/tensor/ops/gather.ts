@@ -6,8 +6,8 @@
  *   gather      out_k = x_{j(k)}                       takeAlong   out_k = x_{j(k)}, j another list in every line
  *   scatter     out_m = Σ_{k: j(k) = m} x_k            putAlong    out_m = Σ_{k: j(k) = m} x_k
  *
- * Either pair are adjoint, ⟨gather x, g⟩ = Σ_k x_{j(k)} g_k = ⟨x, scatter g⟩, so each is the other's derivative and the set
- * is closed. Indices that repeat are summed in the order of k, so that a result does not depend on scheduling.
+ * The two of a pair are adjoint, ⟨gather x, g⟩ = Σ_k x_{j(k)} g_k = ⟨x, scatter g⟩, so each is the other's derivative
+ * and the set is closed. Where indices repeat, the sum runs in the order of k: results do not depend on scheduling.
  *
  * Indices known to the host are checked before anything runs. Those that were computed (argMax, argsort) are right by
  * construction; any other that falls outside is refused by the CPU, which alone can look.
@@ -35,7 +35,10 @@ export const gatherOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
     }
   },
   vjp: [
-    { uses: [1], grad: (g, { inputs: [x, index], attrs: { axis } }) => apply(scatterOp, [g, index], { axis, size: x.shape[axis] }) },
+    {
+      uses: [1],
+      grad: (g, { inputs: [x, index], attrs: { axis } }) => apply(scatterOp, [g, index], { axis, size: x.shape[axis] }),
+    },
     null,
   ],
 })
@@ -56,7 +59,10 @@ export const scatterOp: Op<{ axis: number; size: number }> = defineOp<{ axis: nu
     }
     out.set(total)
   },
-  vjp: [{ uses: [1], grad: (g, { inputs: [, index], attrs: { axis } }) => apply(gatherOp, [g, index], { axis }) }, null],
+  vjp: [
+    { uses: [1], grad: (g, { inputs: [, index], attrs: { axis } }) => apply(gatherOp, [g, index], { axis }) },
+    null,
+  ],
 })
 
 /** takeAlong: inputs x and indices int32, of the shape of x but for the axis. */
@@ -99,7 +105,9 @@ export const putAlongOp: Op<{ axis: number; size: number }> = defineOp<{ axis: n
     let at = 0
     for (let o = 0; o < outer; o++) {
       for (let k = 0; k < n; k++) {
-        for (let i = 0; i < inner; i++, at++) total[(o * size + inside('putAlong', index[at], size)) * inner + i] += x[at]
+        for (let i = 0; i < inner; i++, at++) {
+          total[(o * size + inside('putAlong', index[at], size)) * inner + i] += x[at]
+        }
       }
     }
     out.set(total)
@@ -136,7 +144,7 @@ export function gather(x: Tensor, indices: readonly number[], axis: number): Ten
 }
 
 /**
- * Zeros with the entries of x added at these places of one axis: the adjoint of `gather`. Places may repeat, which sums.
+ * Zeros with the entries of x added at these places of one axis; the adjoint of `gather`. Repeated places are summed.
  *
  * @param indices one whole number below `size` for each entry of x along the axis
  * @returns the shape of x with `size` at the axis
@@ -145,13 +153,15 @@ export function gather(x: Tensor, indices: readonly number[], axis: number): Ten
  */
 export function scatter(x: Tensor, indices: readonly number[], axis: number, size: number): Tensor {
   const along = normalizeAxis('scatter', axis, x.shape.length)
-  if (indices.length !== x.shape[along]) refuse('scatter', `${indices.length} indices for an axis of size ${x.shape[along]}`, { x })
+  if (indices.length !== x.shape[along]) {
+    refuse('scatter', `${indices.length} indices for an axis of size ${x.shape[along]}`, { x })
+  }
   return apply(scatterOp, [x, indexTensor('scatter', indices, size, x)], { axis: along, size })
 }
 
 /**
- * In every line along the axis, the entries at that line's own places. With the indices of `argMax` or `argsort` it picks
- * the greatest, or sorts; NumPy's `take_along_axis`.
+ * In every line along the axis, the entries at that line's own places. With the indices of `argMax` or `argsort` it
+ * picks the greatest, or sorts; NumPy's `take_along_axis`.
  *
  * @param indices int32, of the shape of x but for the axis, where it may have any size
  * @returns the shape of `indices`
@@ -163,7 +173,7 @@ export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
 }
 
 /**
- * Zeros with the entries of x added, in every line along the axis, at that line's own places: the adjoint of `takeAlong`.
+ * Zeros with the entries of x added, in every line along the axis, at that line's own places; `takeAlong`'s adjoint.
  *
  * @param indices int32, of the shape of x, from 0 to `size` − 1
  * @returns the shape of x with `size` at the axis

@@ -17,7 +17,6 @@ import type { Op } from '../op.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { reshape } from './sum.ts'
 import { linksWgsl, readers, reads, windows } from './window.ts'
 import type { Windows } from './window.ts'
 
@@ -51,7 +50,9 @@ export const winningTapOp: Op<Windows> = defineOp<Windows>({
       u32: { ...u32, n: x.shape[3] },
       // A GPU may compare as if there were no NaN, so its bits are asked.
       source: `${wgsl}
-        fn isNan(i: u32) -> bool { return ${x.dtype === 'float32' ? '(bitcast<u32>(x[i]) & 0x7fffffff) > 0x7f800000' : 'false'}; }
+        fn isNan(i: u32) -> bool {
+          return ${x.dtype === 'float32' ? '(bitcast<u32>(x[i]) & 0x7fffffff) > 0x7f800000' : 'false'};
+        }
         fn main(o: u32) {
           let r = o / u.n;
           let c = o % u.n;
@@ -153,32 +154,17 @@ export type PoolOptions = {
  * @example greater(maxPool(alpha), 0.1)   // the living mask of Growing NCA
  */
 export function maxPool(x: Tensor, k: number | readonly [number, number] = 3, options: PoolOptions = {}): Tensor {
-  return pool('maxPool', x, k, options)
+  const win = poolWindows('maxPool', x, k, options)
+  return apply(pickOp, [x, apply(winningTapOp, [x], win)], win)
 }
 
-/**
- * A mask grown by a window: 1 where the window around a cell holds a 1 (morphological dilation).
- *
- * @param mask `[b,h,w]`, uint32, 0 or 1
- * @param k odd size of the window, default 3, or `[kh,kw]`
- * @returns `[b,h,w]`
- * @throws where the mask has another type or rank, or a size is even
- * @example dilate(alive, 3)   // the living cells and their neighbours
- */
-export function dilate(mask: Tensor, k: number | readonly [number, number] = 3, options: PoolOptions = {}): Tensor {
-  if (mask.dtype !== 'uint32' || mask.shape.length !== 3) {
-    refuse('dilate', `the mask must be uint32 [b,h,w], got ${mask.dtype}`, { mask })
-  }
-  return reshape(pool('dilate', reshape(mask, [...mask.shape, 1]), k, options), mask.shape)
-}
-
-function pool(op: string, x: Tensor, k: number | readonly [number, number], options: PoolOptions): Tensor {
-  const { padding = 'none', dilation } = options
+/** The windows of a pooling, each with its own cell in it. */
+export function poolWindows(op: string, x: Tensor, k: number | readonly [number, number], { padding = 'none', dilation }: PoolOptions): Windows {
   const size = typeof k === 'number' ? [k, k] : k
   // Windows with zero padding read no cell outside: to a sum that is a zero, to a maximum it is −∞.
   const win = windows(op, x, size, { padding: padding === 'none' ? 'zero' : padding, dilation })
   if (size.some(n => n % 2 === 0)) {
     refuse(op, `a cell must be in its own window, so sizes must be odd, got ${size.join('×')}`)
   }
-  return apply(pickOp, [x, apply(winningTapOp, [x], win)], win)
+  return win
 }

@@ -4,8 +4,8 @@
  *   pad, zero    out_{i + before} = x_i, the rest is a constant value        ⟨pad x, g⟩ = ⟨x, slice g⟩
  *   slice        out_i = x_{start + i}                                       ⟨slice x, g⟩ = ⟨x, pad g⟩
  *
- * With a constant outside the two are each other's derivative. The other paddings repeat entries of x. They are a `gather`
- * along each padded axis,
+ * With a constant outside the two are each other's derivative. The other paddings repeat entries of x. They are a
+ * `gather` along each padded axis,
  *
  *   circular     out_i = x_j,  j = (i − before) mod n                  the axis is a ring
  *   reflect      out_i = x_j,  j = i − before mirrored at 0 and n − 1  the edge itself is not repeated
@@ -34,7 +34,10 @@ export const padOp: Op<{ widths: PadWidths }> = defineOp<{ widths: PadWidths }>(
       for (let k = 0; k < n; k++) out[j + k] = x[i + k]
     })
   },
-  vjp: [{ uses: [], grad: (g, { inputs: [x], attrs: { widths } }) => slice(g, widths.map(([before]) => before), x.shape) }],
+  vjp: [{
+    uses: [],
+    grad: (g, { inputs: [x], attrs: { widths } }) => slice(g, widths.map(([before]) => before), x.shape),
+  }],
 })
 
 /** slice: the box of `size` entries from `start` on. */
@@ -46,10 +49,14 @@ export const sliceOp: Op<{ start: Shape; size: Shape }> = defineOp<{ start: Shap
       for (let k = 0; k < n; k++) out[i + k] = x[j + k]
     })
   },
-  vjp: [{ uses: [], grad: (g, { inputs: [x], attrs: { start, size } }) => pad(g, x.shape.map((n, i) => [start[i], n - start[i] - size[i]])) }],
+  vjp: [{
+    uses: [],
+    grad: (g, { inputs: [x], attrs: { start, size } }) =>
+      pad(g, x.shape.map((n, i) => [start[i], n - start[i] - size[i]])),
+  }],
 })
 
-/** Calls `row(i, j, n)` for the rows of a box that begins at `start` in a whole: n entries from i in the box, from j in the whole. */
+/** Calls `row(i, j, n)` for each row of a box at `start` in a whole: n entries from i on in the box, from j on there. */
 function eachRowOf(box: Shape, whole: Shape, start: Shape, row: (i: number, j: number, n: number) => void): void {
   const strides = stridesOf(whole)
   const n = box.at(-1) ?? 1
@@ -82,10 +89,15 @@ export type PadOptions = {
  * @example pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], { mode: 'circular' })      // a torus, cut open
  */
 export function pad(x: Tensor, widths: PadWidths, { mode = 'zero', value = 0 }: PadOptions = {}): Tensor {
-  if (widths.length !== x.shape.length) refuse('pad', `${widths.length} pairs of widths for ${x.shape.length} axes`, { x })
-  if (!widths.flat().every(isSize)) refuse('pad', `widths must be whole numbers ≥ 0, got ${widths.map(showShape).join(' ')}`, { x })
+  const rank = x.shape.length
+  if (widths.length !== rank) refuse('pad', `${widths.length} pairs of widths for ${rank} axes`, { x })
+  if (!widths.flat().every(isSize)) {
+    refuse('pad', `widths must be whole numbers ≥ 0, got ${widths.map(showShape).join(' ')}`, { x })
+  }
   if (mode === 'zero') return apply(padOp, [x], { widths }, [value])
-  return widths.reduce((y, [before, after], axis) => (before + after === 0 ? y : gather(y, sources(x, axis, before, after, mode), axis)), x)
+  return widths.reduce((y, [before, after], axis) => (
+    before + after === 0 ? y : gather(y, sources(x, axis, before, after, mode), axis)
+  ), x)
 }
 
 /** Where along an axis of x the entries of the padded axis come from. */

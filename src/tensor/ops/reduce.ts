@@ -9,11 +9,11 @@
  *                ∂out_i/∂x_j = [i = j] − softmax(x)_j                                ∂L/∂x = g − e^out Σ_i g_i
  *   softmax      e^{logSoftmax x}
  *
- * Of equal extremes the first in scan order counts, and a NaN exceeds every number in either direction, so that it reaches the
- * result and cannot hide.
+ * Of equal extremes the first in scan order counts, and a NaN exceeds every number in either direction, so that it
+ * reaches the result and cannot hide.
  *
- * A line of −∞ alone is an empty sum: logSumExp is −∞, as log 0 is, softmax is 0 at every entry, and their gradients are 0.
- * So a mask may well exclude everything.
+ * A line of −∞ alone is an empty sum: logSumExp is −∞, as log 0 is, softmax is 0 at every entry, and their gradients
+ * are 0. So a mask may well exclude everything.
  */
 import type { Data } from '../../backends/backend.ts'
 import { defineOp, floating, refuse } from '../op.ts'
@@ -79,7 +79,10 @@ export const logSoftmaxOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
       }
     }
   },
-  vjp: [{ uses: ['out'], grad: (g, { out, attrs: { axis } }) => sub(g, mul(exp(out), sum(g, axis, { keepDims: true }))) }],
+  vjp: [{
+    uses: ['out'],
+    grad: (g, { out, attrs: { axis } }) => sub(g, mul(exp(out), sum(g, axis, { keepDims: true }))),
+  }],
 })
 
 /** log Σ e^x over the n entries from `first` on that are `stride` apart. */
@@ -107,7 +110,7 @@ export function mean(x: Tensor, axes?: number | readonly number[], options: Redu
 }
 
 /**
- * The greatest entry over the given axes, all by default. The gradient goes to the first such entry in scan order; NaN wins.
+ * The greatest entry over the given axes, all by default; NaN wins. The gradient goes to the first such entry.
  *
  * @throws where an axis is empty
  * @example max(x, -1, { keepDims: true })   // [b,h,w,c] → [b,h,w,1]
@@ -116,7 +119,11 @@ export function max(x: Tensor, axes?: number | readonly number[], { keepDims }: 
   return extreme('max', x, 1, axes, keepDims)
 }
 
-/** The smallest entry over the given axes, all by default. The gradient goes to the first such entry in scan order; NaN wins. */
+/**
+ * The smallest entry over the given axes, all by default; NaN wins. The gradient goes to the first such entry.
+ *
+ * @throws where an axis is empty
+ */
 export function min(x: Tensor, axes?: number | readonly number[], { keepDims }: ReduceOptions = {}): Tensor {
   return extreme('min', x, -1, axes, keepDims)
 }

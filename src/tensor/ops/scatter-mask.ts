@@ -1,5 +1,5 @@
 /**
- * Scatter masks: masks that are 1 at cells the host names. Who is seeded, hit or forced to fire is usually such a short list.
+ * Scatter masks: masks that are 1 at cells the host names. Who is seeded, hit or made to fire is often a short list.
  */
 import { hostArray } from '../../backends/backend.ts'
 import { refuse } from '../op.ts'
@@ -16,7 +16,9 @@ import type { Placement, Tensor } from '../tensor.ts'
  * @throws for a cell outside of the shape
  * @example scatterMask([1, 40, 40], [[0, 20, 20], [0, 5, 31]])
  */
-export function scatterMask(shape: Shape, cells: readonly (readonly number[])[], { backend, like }: Omit<Placement, 'dtype'> = {}): Tensor {
+export function scatterMask(
+  shape: Shape, cells: readonly (readonly number[])[], { backend, like }: Omit<Placement, 'dtype'> = {},
+): Tensor {
   const mask = hostArray('uint32', sizeOf(shape))
   const strides = stridesOf(shape)
   for (const cell of cells) {

@@ -4,9 +4,9 @@
  *   argsort   p with x_{p(0)} ≤ x_{p(1)} ≤ …          integers, so a constant to every transform
  *   sort      out_k = x_{p(k)}                        ∂L/∂x_{p(k)} = g_k
  *
- * Where no two entries are equal, p does not change in a neighbourhood of x, and sorting is the linear map that p describes;
- * its derivative is that of `takeAlong` and needs no rule of its own. Equal entries keep their order, in either direction,
- * which fixes p and with it the gradient. NaN comes last, in either direction.
+ * Where no two entries are equal, p does not change in a neighbourhood of x, and sorting is the linear map that p
+ * describes; its derivative is that of `takeAlong` and needs no rule of its own. In either direction equal entries keep
+ * their order, which fixes p and with it the gradient, and NaN comes last.
  */
 import { defineOp } from '../op.ts'
 import type { Op } from '../op.ts'
@@ -25,11 +25,8 @@ export const argsortOp: Op<{ axis: number; descending: boolean }> = defineOp<{ a
     const sign = descending ? -1 : 1
     const line = new Float64Array(n)
     const order = new Int32Array(n)
-    const compare = (a: number, b: number): number => {
-      const difference = sign * (line[a] - line[b])
-      // Neither above nor below 0: equal, or one of them is NaN.
-      return difference < 0 || difference > 0 ? difference : +Number.isNaN(line[a]) - +Number.isNaN(line[b])
-    }
+    // A difference of 0 or NaN is falsy: the entries are equal, or one of them is NaN.
+    const compare = (a: number, b: number): number => sign * (line[a] - line[b]) || +Number.isNaN(line[a]) - +Number.isNaN(line[b])
     for (let o = 0; o < outer; o++) {
       for (let i = 0; i < inner; i++) {
         for (let k = 0; k < n; k++) {
@@ -52,8 +49,8 @@ export type SortOptions = {
 }
 
 /**
- * The positions of the entries in sorted order, int32, of the shape of x. Equal entries keep their order, NaN comes last.
- * No gradient passes.
+ * The positions of the entries in sorted order: int32, of the shape of x. Equal entries keep their order, NaN comes
+ * last. No gradient passes.
  *
  * @example argsort(tensor([3, 1, 2]))            // [1, 2, 0]
  * @example argsort(argsort(x))                   // the rank of every entry

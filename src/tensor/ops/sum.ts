@@ -9,7 +9,9 @@
  */
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
-import { broadcastShapes, broadcastStrides, joinAxes, normalizeAxes, sameShape, showShape, sizeOf, stridesOf } from '../shape.ts'
+import {
+  broadcastShapes, broadcastStrides, joinAxes, normalizeAxes, sameShape, showShape, sizeOf, stridesOf,
+} from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'

@@ -5,13 +5,15 @@ import { joinAxes } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 
 /**
- * A WGSL function `name(i: u32) -> u32`: the position at which element i of an array of the given sizes is found when its
- * axes are walked with these strides. Sizes and strides are uniforms (`u32`); only the number of axes stands in the source.
+ * A WGSL function `name(i: u32) -> u32`: the position of element i of an array of this shape whose axes are walked with
+ * the given strides. Sizes and strides are uniforms (`u32`); the source knows only the number of axes.
  *
  * @example strided('at', [8, 72, 72, 16], broadcastStrides([16], [8, 72, 72, 16]))
  */
-export function strided(name: string, shape: Shape, along: readonly number[]): { wgsl: string; u32: Record<string, number> } {
-  const { sizes, strides } = joinAxes(shape, along)
+export function strided(
+  name: string, shape: Shape, given: readonly number[],
+): { wgsl: string; u32: Record<string, number> } {
+  const { sizes, strides } = joinAxes(shape, given)
   const u32: Record<string, number> = {}
   const lines: string[] = []
   for (let axis = sizes.length - 1; axis >= 0; axis--) {
@@ -23,8 +25,8 @@ export function strided(name: string, shape: Shape, along: readonly number[]): {
 }
 
 /**
- * A WGSL function `workgroupSum(lane: u32, mine: T) -> T`: the sum of `mine` over a workgroup, known to lane 0. It is a tree of fixed
- * form, so that the same numbers give the same bits, and more exact than a running sum.
+ * A WGSL function `workgroupSum(lane: u32, mine: T) -> T`: the sum of `mine` over a workgroup, known to lane 0. It is
+ * a tree of fixed form, so the same numbers give the same bits, and it is more exact than a running sum.
  */
 export const workgroupSum = `
 var<workgroup> parts: array<T, lanes>;

@@ -170,11 +170,11 @@ function packed(lists: Link[][]): { start: Int32Array; cell: Int32Array; tap: In
 }
 
 /**
- * The same links for a GPU, where every result looks up its own. Declares `linked(r: u32, e: u32) -> i32`: the cell (as a row
- * of the other grid) that is linked with row r through tap e % u.taps, or −1, for each e below u.links.
+ * The same links for a GPU, where every result looks up its own. The WGSL declares `linked(r: u32, e: u32) -> i32`: for
+ * each e below u.links, the cell of the other grid that is linked with cell r through tap e % u.taps, or −1 for none.
  *
- * An output cell reads one cell through each tap. An input cell is read through a tap by one cell for each of its images,
- * the positions that `wrap` maps to it: itself, and, beyond the border, its copies on the torus or its reflections.
+ * An output cell reads one cell through each tap. An input cell is read through each tap once for every image of it,
+ * that is for every position that `wrap` maps to it: itself, and outside of the grid its copies or its reflections.
  */
 export function linksWgsl(direction: 'reads' | 'readers', win: Windows): { wgsl: string; u32: Record<string, number> } {
   const { padding, stride, dilation, kernel } = win
@@ -186,41 +186,45 @@ export function linksWgsl(direction: 'reads' | 'readers', win: Windows): { wgsl:
     return padding === 'reflect' ? 3 : 1 + 2 * Math.ceil(Math.max(before, total - before) / win.size[axis])
   })
   const taps = kernel[0] * kernel[1]
-  const read = {
+  const wrapped = {
     zero: '-1',
-    circular: '(i % other + other) % other',
-    reflect: 'select(2 * (other - 1) - i, -i, i < 0)',
+    circular: '(i % n + n) % n',
+    reflect: 'select(2 * (n - 1) - i, -i, i < 0)',
   }
-  const image = {
-    zero: 'let p = at;',
-    circular: 'let p = at + (image - images / 2) * own;',
+  const position = {
+    zero: 'let p = i32(at);',
+    circular: 'let p = i32(at) + (i32(image) - i32(images / 2)) * i32(own);',
     reflect: `
-      let p = select(select(2 * (own - 1) - at, -at, image == 1), at, image == 0);
-      if (image > 0 && p == at) { return -1; }`,
+        let reflected = select(2 * (i32(own) - 1), 0, image == 1) - i32(at);
+        if (image > 0 && reflected == i32(at)) { return -1; }
+        let p = select(reflected, i32(at), image == 0);`,
   }
   return {
     u32: {
-      taps, links: taps * images[0] * images[1], tapsX: kernel[1], imagesY: images[0], imagesX: images[1], stride, dilation,
+      taps, tapsX: kernel[1], links: taps * images[0] * images[1], imagesY: images[0], imagesX: images[1],
+      stride, dilation,
       ownY: own[0], ownX: own[1], otherY: other[0], otherX: other[1], beforeY: pads[0].before, beforeX: pads[1].before,
     },
     wgsl: `
-      fn link(at: i32, tap: i32, image: i32, images: i32, own: i32, other: i32, before: i32) -> i32 {
+      fn link(at: u32, tap: u32, image: u32, images: u32, own: u32, other: u32, before: u32) -> i32 {
         ${reading ? `
-        let i = at * i32(u.stride) + tap * i32(u.dilation) - before;
-        if (i >= 0 && i < other) { return i; }
-        return ${read[padding]};` : `
-        ${image[padding]}
-        let i = p + before - tap * i32(u.dilation);
+        let n = i32(other);
+        let i = i32(at * u.stride + tap * u.dilation) - i32(before);
+        if (i >= 0 && i < n) { return i; }
+        return ${wrapped[padding]};` : `
+        ${position[padding]}
+        let i = p + i32(before) - i32(tap * u.dilation);
         let o = i / i32(u.stride);
-        return select(-1, o, i >= 0 && i % i32(u.stride) == 0 && o < other);`}
+        return select(-1, o, i >= 0 && i % i32(u.stride) == 0 && o < i32(other));`}
       }
       fn linked(r: u32, e: u32) -> i32 {
         let tap = e % u.taps;
         let image = e / u.taps;
-        let y = link(i32(r / u.ownX % u.ownY), i32(tap / u.tapsX), i32(image / u.imagesX), i32(u.imagesY), i32(u.ownY), i32(u.otherY), i32(u.beforeY));
-        let x = link(i32(r % u.ownX), i32(tap % u.tapsX), i32(image % u.imagesX), i32(u.imagesX), i32(u.ownX), i32(u.otherX), i32(u.beforeX));
-        if (y < 0 || x < 0) { return -1; }
-        return (i32(r / (u.ownX * u.ownY) * u.otherY) + y) * i32(u.otherX) + x;
+        let x = link(r % u.ownX, tap % u.tapsX, image % u.imagesX, u.imagesX, u.ownX, u.otherX, u.beforeX);
+        let line = r / u.ownX;
+        let y = link(line % u.ownY, tap / u.tapsX, image / u.imagesX, u.imagesY, u.ownY, u.otherY, u.beforeY);
+        if (x < 0 || y < 0) { return -1; }
+        return (i32(line / u.ownY * u.otherY) + y) * i32(u.otherX) + x;
       }`,
   }
 }

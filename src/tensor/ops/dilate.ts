@@ -1,0 +1,49 @@
+/**
+ * dilate: a mask grown by a window (morphological dilation).
+ *
+ *   out[o] = 1 where mask[i] ≠ 0 for any link (o, t, i) of `window.ts`, else 0
+ *
+ * A living mask is a dilation: a cell lives where its neighbourhood has a cell with enough alpha. The loop goes the other
+ * way round, from each marked cell to those that read it, because most cells of an automaton are empty.
+ */
+import { defineOp, refuse } from '../op.ts'
+import type { Op } from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+import { poolWindows } from './max-pool.ts'
+import type { PoolOptions } from './max-pool.ts'
+import { reshape } from './sum.ts'
+import { readers } from './window.ts'
+import type { Windows } from './window.ts'
+
+/** inputs: mask [b,h,w,1]. */
+export const dilateOp: Op<Windows> = defineOp<Windows>({
+  name: 'dilate',
+  infer: ([mask]) => mask,
+  cpu: ([mask], out, { attrs }) => {
+    const { at, cells } = readers(attrs, 1, 1)
+    out.fill(0)
+    for (let i = 0; i < mask.length; i++) {
+      if (mask[i] === 0) continue
+      for (let k = at(i) - 1; k >= 0; k--) out[cells[k]] = 1
+    }
+  },
+  vjp: null,
+})
+
+/**
+ * A mask grown by a window: 1 where the window around a cell holds a 1 (morphological dilation).
+ *
+ * @param mask `[b,h,w]`, uint32, 0 or 1
+ * @param k odd size of the window, default 3, or `[kh,kw]`
+ * @returns `[b,h,w]`
+ * @throws where the mask has another type or rank, or a size is even
+ * @example dilate(alive, 3)   // the living cells and their neighbours
+ */
+export function dilate(mask: Tensor, k: number | readonly [number, number] = 3, options: PoolOptions = {}): Tensor {
+  if (mask.dtype !== 'uint32' || mask.shape.length !== 3) {
+    refuse('dilate', `the mask must be uint32 [b,h,w], got ${mask.dtype}`, { mask })
+  }
+  const image = reshape(mask, [...mask.shape, 1])
+  return reshape(apply(dilateOp, [image], poolWindows('dilate', image, k, options)), mask.shape)
+}

@@ -1,0 +1,58 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { abs, add, cast, checkGrad, cos, customVjp, greater, mul, scope, sin, tanh, tensor, Tensor, zerosLike } from '../../src/index.ts'
+import { buffersAfter, f64, sentence } from '../tensor/values.ts'
+
+/** sin with cos made wrong in some way for its derivative. */
+function sine(wrong: (correct: Tensor, x: Tensor) => Tensor): (x: Tensor) => Tensor {
+  return customVjp((x: Tensor) => [sin(x), [x]], ([x], g) => [wrong(mul(g, cos(x)), x)])
+}
+
+describe('checkGrad', () => {
+  it('accepts right gradients, of trees and of several outputs, and reports what it compared', () => {
+    const f = (p: { a: Tensor; b: [Tensor]; n: number }): unknown => ({ y: mul(p.a, sin(p.b[0])), mask: greater(p.a, 0), z: [tanh(mul(p.a, p.n))] })
+    const reports = checkGrad(f, { a: f64(0.3, -2), b: [f64(1.1)], n: 3 }, { order: 3, tolerance: 1e-5 })
+    expect(reports.map(r => r.order)).toEqual([1, 2, 3])
+    for (const { measured, computed, error } of reports) {
+      expect(error).toBe(Math.abs(measured - computed) / (1 + Math.abs(computed)))
+      expect(error).toBeLessThan(1e-5)
+      expect(computed).not.toBe(0)
+    }
+  })
+
+  it('catches a wrong sign, a wrong factor and a missing term, whatever the seed', () => {
+    const wrongs: ((g: Tensor, x: Tensor) => Tensor)[] = [g => mul(g, -1), g => mul(g, 1.001), g => zerosLike(g), (g, x) => add(g, mul(x, 1e-3))]
+    fc.assert(fc.property(fc.constantFrom(...wrongs), fc.integer({ min: 0, max: 1e6 }), (wrong, seed) => scope(() => {
+      const x = f64(0.3, -2, 1.2)
+      checkGrad(sine(g => g), x, { seed })
+      expect(sentence(() => checkGrad(sine(wrong), x, { seed, order: 1 }))).toMatch(
+        new RegExp(`^checkGrad: the derivative of order 1 is wrong: measured \\S+, computed \\S+ \\(relative difference \\S+, tolerance 0.000001; seed ${seed}\\)\\.$`))
+    })))
+  })
+
+  it('catches a second derivative that is wrong where the first is right', () => {
+    // cos(x) in value, but its own derivative passes through a float32 copy of the sign only.
+    const detached = customVjp((x: Tensor) => [cos(x), []], (_, g) => [mul(g, 0)])
+    const f = customVjp((x: Tensor) => [sin(x), [x]], ([x], g) => [mul(g, detached(x))])
+    expect(checkGrad(f, f64(0.3, -2), { order: 1 }).length).toBe(1)
+    expect(sentence(() => checkGrad(f, f64(0.3, -2)))).toContain('the derivative of order 2 is wrong')
+  })
+
+  it('catches a NaN, and a kink within its step', () => {
+    expect(sentence(() => checkGrad(sine(g => mul(g, NaN)), f64(1)))).toContain('computed NaN')
+    expect(sentence(() => checkGrad(abs, f64(1e-4)))).toContain('is wrong')
+    expect(checkGrad(abs, f64(0.1)).length).toBe(2)
+  })
+
+  it('needs float64 in and out', () => {
+    expect(sentence(() => checkGrad(sin, tensor([1])))).toMatchInlineSnapshot(`"checkGrad: the argument is float32; differences need float64."`)
+    expect(sentence(() => checkGrad((p: { w: [Tensor] }) => p.w[0], { w: [tensor([1])] }))).toMatchInlineSnapshot(`"checkGrad: w.0 is float32; differences need float64."`)
+    expect(sentence(() => checkGrad((x: Tensor) => cast(x, 'float32'), f64(1)))).toMatchInlineSnapshot(`"checkGrad: the function returned no float64 tensor."`)
+  })
+
+  it('leaves nothing behind', () => {
+    const x = f64(0.3)
+    expect(buffersAfter(() => checkGrad(sin, x))).toBe(0)
+    expect(buffersAfter(() => sentence(() => checkGrad(sine(g => mul(g, 2)), x)))).toBe(0)
+  })
+})

@@ -50,7 +50,10 @@ export type WgslKernel<A> = (call: Call<A>) => Shader
  * @example { inputs: ['x'], f32: { slope: 2 }, threads: 12, source: 'fn main(i: u32) { out[i] = u.slope * x[i]; }' }
  */
 export type Shader = {
-  /** Names of the inputs, in order; those beyond the inputs of the call (optional ones) are not declared. */
+  /**
+   * Names of the inputs, in order; those beyond the inputs of the call (optional ones) are not declared. Every adapter
+   * allows 7 inputs, most allow more.
+   */
   readonly inputs: readonly string[]
   /** Uniforms that are whole numbers from 0 to 2³² − 1. Both kinds together are at most 63. */
   readonly u32?: Readonly<Record<string, number>>

@@ -10,14 +10,15 @@ import { basename, extname, join } from 'node:path'
 import { fit } from '../nca/image.ts'
 import type { Image } from '../nca/image.ts'
 import { bundledEmoji, findAsset, listAssets } from '../node/assets.ts'
+import type { Asset } from '../node/assets.ts'
 import { writeFileAtomic } from '../node/atomic-file.ts'
 import { decodePng, encodePng, readPng } from '../node/png.ts'
 import { configYaml, loadConfig } from './config-file.ts'
 import type { Config } from './config.ts'
 import { didYouMean, toNumber } from './usage.ts'
 
-/** A run: where it is, what it was told, what it learns (without padding). */
-export type Run = { readonly folder: string; readonly config: Config; readonly target: Image }
+/** A run: where it is, what it was told, what it learns (without padding) and how that is called. */
+export type Run = { readonly folder: string; readonly config: Config; readonly target: Image; readonly name: string }
 
 /** The files of a run by what they are. */
 export const files = {
@@ -37,7 +38,7 @@ export const files = {
  *
  * @throws one sentence where there is no such picture
  */
-export async function loadTarget({ target, size }: Config): Promise<{ name: string; png: Uint8Array }> {
+async function loadTarget({ target, size }: Config): Promise<{ name: string; png: Uint8Array }> {
   const emoji = await bundledEmoji()
   const found = findAsset(emoji, target)
   if (!found && !existsSync(target) && extname(target) === '') {
@@ -45,7 +46,12 @@ export async function loadTarget({ target, size }: Config): Promise<{ name: stri
     throw new Error(`target: there is no file and no bundled emoji ${JSON.stringify(target)}${didYouMean(target, names)} (${listAssets(emoji)})`)
   }
   const image = await readPng(found?.path ?? target)
-  return { name: found?.name ?? basename(target, extname(target)), png: encodePng(fit(image, size)) }
+  return { name: nameOf(target, emoji), png: encodePng(fit(image, size)) }
+}
+
+/** A target in words: the name of an emoji or of a file. */
+function nameOf(target: string, emoji: readonly Asset[]): string {
+  return findAsset(emoji, target)?.name ?? basename(target, extname(target))
 }
 
 /** Makes a new run in `out`, by default out/<name>-<n> with the first n that is free. */
@@ -58,7 +64,7 @@ export async function createRun(config: Config, out?: string): Promise<Run> {
   await mkdir(folder, { recursive: true })
   await writeFileAtomic(join(folder, files.target), png)
   await writeFileAtomic(join(folder, files.config), configYaml(config))
-  return { folder, config, target: decodePng(png, files.target) }
+  return { folder, config, target: decodePng(png, files.target), name }
 }
 
 /** A run that was begun, with flags laid over its configuration. */
@@ -73,7 +79,7 @@ export async function openRun(folder: string, flags: Readonly<Record<string, unk
   // What a killed process left of files that it was writing.
   for (const name of await readdir(folder)) if (/^\.cellgrad-.*\.tmp$/.test(name)) await rm(join(folder, name), { force: true })
   if (Object.keys(flags).length > 0) await writeFileAtomic(file, configYaml(config))
-  return { folder, config, target }
+  return { folder, config, target, name: nameOf(config.target, await bundledEmoji()) }
 }
 
 /** The first of stem-1, stem-2, … after the last one that there is. */

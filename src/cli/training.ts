@@ -4,7 +4,7 @@
  * Whatever ends it, what was learned is kept: at every checkpoint, at Ctrl-C, and where the loss stops being a number.
  */
 import { existsSync } from 'node:fs'
-import { basename, join, relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { imageToTensor, tensorToImage } from '../nca/image-tensor.ts'
 import { padImage } from '../nca/image.ts'
 import type { Image } from '../nca/image.ts'
@@ -43,10 +43,9 @@ export async function runTraining(run: Run): Promise<void> {
   const from = state.iteration
   const log = await openMetrics(join(folder, files.metrics), from)
   const say = (line: string): void => { process.stdout.write(`${line}\n`) }
-  const name = basename(folder)
   say(from === 0
     ? `Growing ${config.target} on ${target.width}×${target.height} cells, ${config.iterations} iterations, in ${folder}`
-    : `Going on with ${name} from iteration ${from} of ${config.iterations}`)
+    : `Going on with ${folder} from iteration ${from} of ${config.iterations}`)
 
   async function save(): Promise<void> {
     await log.sync()
@@ -133,7 +132,7 @@ async function grown(rule: ReturnType<typeof ruleOf>, params: DataParams, config
 }
 
 /** The pictures of a finished run. Growth is shown over twice the length of a rollout: what holds, and what does not. */
-async function draw({ folder, config, target }: Run, rule: ReturnType<typeof ruleOf>, { params }: State, metrics: readonly Metric[]): Promise<void> {
+async function draw({ folder, config, name }: Run, rule: ReturnType<typeof ruleOf>, { params }: State, metrics: readonly Metric[]): Promise<void> {
   const size = config.size + 2 * config.padding
   const length = config.steps[1]
   const scale = Math.max(1, Math.round(256 / size))
@@ -145,7 +144,7 @@ async function draw({ folder, config, target }: Run, rule: ReturnType<typeof rul
   await writeFileAtomic(join(folder, files.chart), await lossCurveSvg({
     iterations: metrics.map(({ iteration }) => iteration),
     losses: metrics.map(({ loss }) => loss),
-    title: `${config.target} ${target.width}×${target.height}, ${config.preset}`,
+    title: `${name} ${config.size}×${config.size}, ${config.preset}`,
   }))
 }
 

@@ -53,7 +53,7 @@ export async function lossCurveSvg(curve: LossCurve): Promise<string> {
       paper,
       Plot.gridY({ ticks, strokeOpacity: 0.15 }),
       Plot.axisX({ label: 'iteration', labelArrow: 'none', ticks: 6, tickFormat: wholeNumber }),
-      Plot.axisY({ label: null, ticks, tickFormat: shortNumber }),
+      Plot.axisY(ticks, { label: null, text: shortNumber }), // as `tickFormat`, a log scale would drop some of them
       dots(points),
       Plot.lineY(runningMedian(points), { x: 'iteration', y: 'loss', stroke: '#0b3d91', strokeWidth: 2.5 }),
       Plot.text(['loss, log scale'], { frameAnchor: 'top-left', dx: -44, dy: -22 }),

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { add, memory, mul, ones, reshape, scope, tensor, Tensor } from '../../src/index.ts'
+import { add, memory, mul, ones, reshape, scope, tensor } from '../../src/index.ts'
+import type { Tensor } from '../../src/index.ts'
 import { adopt, closeScope, openScope, release, resourcesIn, retain, supersede } from '../../src/tensor/lifetime.ts'
 import { Storage } from '../../src/tensor/tensor.ts'
 import { buffersAfter, f64, list, sentence } from './values.ts'
@@ -62,7 +63,7 @@ describe('scope', () => {
     const before = memory().buffers
     expect(sentence(() => scope(async () => {
       const x = f64(1)
-      await null
+      await Promise.resolve()
       try {
         mul(x, 2)
       } catch (error) {

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { add, cpu, dense, grad, greater, memory, mul, ones, reshape, scope, sum, tensor, Tensor, to, where, zeros } from '../../src/index.ts'
-import type { Data } from '../../src/index.ts'
+import { add, cpu, dense, grad, greater, memory, mul, ones, reshape, scope, sum, tensor, to, where, zeros } from '../../src/index.ts'
+import type { Data, Tensor } from '../../src/index.ts'
 import { buffersAfter, f64, list, sentence } from './values.ts'
 
 describe('tensor', () => {

@@ -94,8 +94,11 @@ function greatest(values: Data): number {
 }
 
 const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
-const shapes = (rank: number, max: number): fc.Arbitrary<number[]> => fc.array(upTo(max), { minLength: rank, maxLength: rank })
 const seeds = upTo(2 ** 31 - 1)
+
+function shapes(rank: number, max: number): fc.Arbitrary<number[]> {
+  return fc.array(upTo(max), { minLength: rank, maxLength: rank })
+}
 
 function ones(shape: readonly number[], backend: Backend = gpu): Tensor {
   return tensor(new Float32Array(sizeOf(shape)).fill(1), { shape, backend })
@@ -165,8 +168,8 @@ describe('in value, first and second derivative, WebGPU agrees with the CPU:', (
     })
     await expectLikeCpu(inputs, (make, { cells, n, m, masked, biased, seed }) => {
       const rows = masked ? make(seed + 3, cells, 'uint32') : undefined
-      const bias = biased ? [make(seed + 2, [m])] : []
-      return { f: (x, w, b) => dense(x, w, { bias: b, rows }), at: [make(seed, [...cells, n]), make(seed + 1, [n, m]), ...bias] }
+      const at = [make(seed, [...cells, n]), make(seed + 1, [n, m]), ...(biased ? [make(seed + 2, [m])] : [])]
+      return { f: (x, w, bias) => dense(x, w, { bias, rows }), at }
     })
   })
 })

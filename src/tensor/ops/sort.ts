@@ -26,7 +26,8 @@ export const argsortOp: Op<{ axis: number; descending: boolean }> = defineOp<{ a
     const line = new Float64Array(n)
     const order = new Int32Array(n)
     // A difference of 0 or NaN is falsy: the entries are equal, or one of them is NaN.
-    const compare = (a: number, b: number): number => sign * (line[a] - line[b]) || +Number.isNaN(line[a]) - +Number.isNaN(line[b])
+    const compare = (a: number, b: number): number =>
+      sign * (line[a] - line[b]) || +Number.isNaN(line[a]) - +Number.isNaN(line[b])
     for (let o = 0; o < outer; o++) {
       for (let i = 0; i < inner; i++) {
         for (let k = 0; k < n; k++) {

@@ -91,6 +91,7 @@ async function show({ rule, params }: Model, options: PlayOptions): Promise<void
     return
   }
   const screen = block(output)
+  for (const [name, status] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(name, () => process.exit(status)) // shows the cursor
   const millisecondsPerStep = 40
   let due = performance.now()
   for await (const { step, image } of play(rule, params, options)) {

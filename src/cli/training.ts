@@ -39,7 +39,7 @@ export async function runTraining(run: Run): Promise<void> {
   const rule = ruleOf(config)
   const trainer = growingTrainer({ ...config, rule, target: imageToTensor(target) })
   const checkpoint = join(folder, files.checkpoint)
-  let state = existsSync(checkpoint) ? (await readCheckpoint(checkpoint)).state : trainer.init(key(config.seed))
+  let state = existsSync(checkpoint) ? { ...(await readCheckpoint(checkpoint)).state, pool: trainer.init(key(config.seed)).pool } : trainer.init(key(config.seed))
   const from = state.iteration
   const log = await openMetrics(join(folder, files.metrics), from)
   const say = (line: string): void => { process.stdout.write(`${line}\n`) }
@@ -59,7 +59,7 @@ export async function runTraining(run: Run): Promise<void> {
     say('Stopping after this iteration (Ctrl-C again to stop at once)')
   })
   const preview = (): Promise<Image> => grown(rule, state.params, config, target)
-  let failure: NonFiniteError<State> | null = null
+  let failure: Error | null = null
   try {
     await display.picture(preview)
     for await (const progress of train(trainer, { iterations: config.iterations, state, signal: interrupt.signal })) {
@@ -72,7 +72,7 @@ export async function runTraining(run: Run): Promise<void> {
     }
   } catch (error) {
     if (!(error instanceof NonFiniteError)) throw error
-    failure = error as NonFiniteError<State>
+    failure = error // and `state` is the one before
   } finally {
     display.end()
     interrupt.end()
@@ -81,7 +81,7 @@ export async function runTraining(run: Run): Promise<void> {
   await log.close()
   const again = `${invocation()} train --resume ${quoted(folder)}`
   if (failure) {
-    throw new Error(`${failure.message} It is in ${checkpoint} and ${join(folder, files.model)}.`, { cause: failure })
+    throw new Error(`${failure.message} (saved in ${folder})`, { cause: failure })
   }
   if (state.iteration < config.iterations) {
     say(`Stopped and saved after iteration ${state.iteration} of ${config.iterations}. Go on with:\n  ${again}`)

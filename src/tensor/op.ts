@@ -21,7 +21,7 @@ export type Saved<A> = {
 }
 
 /** The derivative with respect to one input. */
-export type Rule<A> = {
+export type DerivativeRule<A> = {
   /** Values that `grad` reads: positions among the inputs, or 'out'. They are kept from the forward to the backward pass. */
   readonly uses: readonly (number | 'out')[]
   /** ∂L/∂input from g = ∂L/∂out; of the input's shape. */
@@ -35,7 +35,7 @@ export type Op<A> = Kernel<A> & {
    * A rule per input, null where the output does not depend on it smoothly (masks, indices). `null` for an operator without
    * derivatives: its output is a constant to every transform. A function serves operators with any number of inputs.
    */
-  readonly vjp: readonly (Rule<A> | null)[] | ((position: number) => Rule<A>) | null
+  readonly vjp: readonly (DerivativeRule<A> | null)[] | ((position: number) => DerivativeRule<A>) | null
   /** The output shares the first input's memory; no kernel runs (reshape). */
   readonly view?: boolean
 }
@@ -57,7 +57,7 @@ export function defineOp<A>(op: Op<A>): Op<A> {
 }
 
 /** The rule for one input. */
-export function ruleFor<A>(op: Op<A>, position: number): Rule<A> | null {
+export function ruleFor<A>(op: Op<A>, position: number): DerivativeRule<A> | null {
   if (op.vjp === null) return null
   return typeof op.vjp === 'function' ? op.vjp(position) : op.vjp[position]
 }

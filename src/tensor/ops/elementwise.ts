@@ -7,7 +7,7 @@
 import type { Data, DType } from '../../backends/backend.ts'
 import { dtypeOf, hostArray } from '../../backends/backend.ts'
 import { defineOp, refuse, sameDtype } from '../op.ts'
-import type { Op, Rule, Saved } from '../op.ts'
+import type { Op, DerivativeRule, Saved } from '../op.ts'
 import { broadcastShapes, broadcastStrides, sameShape, sizeOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import { Tensor } from '../tensor.ts'
@@ -32,7 +32,7 @@ export type UnaryLoop = (out: Data, x: Data, scalars: readonly number[]) => void
 export type BinaryLoop = (out: Data, a: Data, s: number, b: Data, t: number) => void
 
 /** An operator of one operand. */
-export function unary(name: string, loop: UnaryLoop, rule: Rule<null> | null, dtype?: DType): Op<null> {
+export function unary(name: string, loop: UnaryLoop, rule: DerivativeRule<null> | null, dtype?: DType): Op<null> {
   return defineOp<null>({
     name,
     infer: ([x]) => ({ shape: x.shape, dtype: dtype ?? x.dtype }),
@@ -53,9 +53,9 @@ export type BinaryMore = {
  * the shape of the operand happens here.
  */
 export function binary(
-  name: string, loop: BinaryLoop, rules: readonly [Rule<null>, Rule<null>] | null, { dtype, wgsl }: BinaryMore = {},
+  name: string, loop: BinaryLoop, rules: readonly [DerivativeRule<null>, DerivativeRule<null>] | null, { dtype, wgsl }: BinaryMore = {},
 ): Op<null> {
-  const summed = (rule: Rule<null>, i: number): Rule<null> => ({
+  const summed = (rule: DerivativeRule<null>, i: number): DerivativeRule<null> => ({
     uses: rule.uses,
     grad: (g: Tensor, saved: Saved<null>): Tensor => sumTo(rule.grad(g, saved), saved.inputs[i].shape),
   })

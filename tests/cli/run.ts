@@ -1,0 +1,64 @@
+// Runs the command line as its users do, in a process of its own, from the sources.
+
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll } from 'vitest'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+export type Result = { status: number | null; signal: NodeJS.Signals | null; out: string; err: string }
+
+/** A running command and its result. */
+export type Running = { child: ChildProcess; result: Promise<Result> }
+
+/** Starts `cellgrad …args`. */
+export function start(args: readonly string[], { cwd = root, env = {} }: { cwd?: string; env?: Record<string, string> } = {}): Running {
+  const tsx = new URL(import.meta.resolve('tsx')).href
+  const child = spawn(process.execPath, ['--import', tsx, join(root, 'src/cli/main.ts'), ...args], {
+    cwd,
+    env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: '1', CELLGRAD_DEBUG: undefined, ...env },
+  })
+  let [out, err] = ['', '']
+  child.stdout.on('data', (data: Buffer) => { out += data.toString() })
+  child.stderr.on('data', (data: Buffer) => { err += data.toString() })
+  const result = new Promise<Result>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (status, signal) => resolve({ status, signal, out, err }))
+  })
+  return { child, result }
+}
+
+/** Runs `cellgrad …args` to its end. */
+export function run(args: readonly string[], options?: Parameters<typeof start>[1]): Promise<Result> {
+  return start(args, options).result
+}
+
+/** A folder that is there during the tests of a file. */
+export function temporaryFolder(): (...parts: string[]) => string {
+  let folder = ''
+  beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'cellgrad-cli-')) })
+  afterAll(() => rm(folder, { recursive: true }))
+  return (...parts) => join(folder, ...parts)
+}
+
+/** A run that takes milliseconds per iteration, with everything in it that a run has. */
+export const tiny = `
+size: 6
+padding: 1
+batch: 3
+pool: 16
+damaged: 1
+steps: [3, 6]
+saveEvery: 4
+rule: { hiddenChannels: 4, hiddenUnits: 8 }
+`
+
+/** Writes the tiny configuration with other values laid over it; returns its path. */
+export async function writeConfig(path: string, more = ''): Promise<string> {
+  await writeFile(path, tiny + more)
+  return path
+}

@@ -12,7 +12,7 @@
  */
 import { activeFrames, resolve, withFrames } from '../tensor/frame.ts'
 import type { Frame } from '../tensor/frame.ts'
-import { scope } from '../tensor/lifetime.ts'
+import { refusePromise, scope } from '../tensor/lifetime.ts'
 import { showShape } from '../tensor/shape.ts'
 import { nextTensorId, Tensor } from '../tensor/tensor.ts'
 import { below, nextTapeId, slotOn } from '../tensor/trace.ts'
@@ -43,10 +43,9 @@ export function checkpoint<A extends unknown[], Y>(f: (...args: A) => Y): (...ar
         if (pullback.held.id < bornTape) called.add(pullback)
       },
     }
-    const plain = withFrames([...outer, capture], () => {
-      const result = scope(() => f(...args), 'checkpoint()')
-      return mapTree(result, leaf => (leaf instanceof Tensor ? resolve(leaf) : leaf))
-    })
+    const run = (frame: Frame): Y => withFrames([...outer, frame], () =>
+      mapTree(refusePromise(f(...args), 'checkpoint()'), leaf => (leaf instanceof Tensor ? resolve(leaf) : leaf)))
+    const plain = run(capture)
     const captured = [...seen]
 
     /** f once more, with `values` in the place of what it captured. */
@@ -62,7 +61,7 @@ export function checkpoint<A extends unknown[], Y>(f: (...args: A) => Y): (...ar
           return value
         },
       }
-      return withFrames([...outer, replay], () => mapTree(f(...args), leaf => (leaf instanceof Tensor ? resolve(leaf) : leaf)))
+      return run(replay)
     }
     return tapesOf(captured).reduce((value, tape) => recordOn(tape, captured, [...called], value, again), plain)
   }, 'checkpoint()')
@@ -98,8 +97,10 @@ function recordOn<Y>(
       const rerun = (differentiated: readonly Tensor[]): unknown => {
         let next = 0
         const leaves: Tensor[] = []
-        mapTree(again(values.map((t, i) => (slots[i] ? differentiated[next++] : t))), leaf => { if (isFloating(leaf)) leaves.push(leaf) })
-        if (specsOf(leaves) !== first) throw new Error(`checkpoint: run again, the function returned ${specsOf(leaves)}, the first time ${first}.`)
+        const result = again(values.map((t, i) => (slots[i] ? differentiated[next++] : t)))
+        mapTree(result, leaf => { if (isFloating(leaf)) leaves.push(leaf) })
+        const second = specsOf(leaves)
+        if (second !== first) throw new Error(`checkpoint: run again, the function returned ${second}, the first time ${first}.`)
         return leaves
       }
       const found = record('checkpoint()', rerun, wanted, []).pull(cotangents, true)

@@ -50,8 +50,8 @@ export function customVjp<A extends Tensor[], S extends readonly Tensor[]>(
       saved: [...saved],
       pullback: ([g]) => {
         const found = g ? backward(saved, g) : seen.map(() => null)
-        if (found.length !== seen.length) throw new Error(`customVjp: backward returned ${found.length} cotangents for ${seen.length} arguments; null stands for none.`)
-        return found
+        if (found.length === seen.length) return found
+        throw new Error(`customVjp: backward returned ${found.length} cotangents for ${seen.length} arguments; null stands for none.`)
       },
     }, [out])
     return traced

@@ -103,7 +103,9 @@ function matchOutputs(name: string, cotangent: unknown, outputs: readonly Output
   const given = new Map<string, Tensor | null>()
   eachLeaf(cotangent, (g, path) => { if (g === null || g instanceof Tensor) given.set(path, g) })
   const paths = new Set(outputs.map(({ path }) => path))
-  for (const [path, g] of given) if (g && !paths.has(path)) throw new Error(`${name}: a cotangent is given for ${path || 'the output'}, where there is no tensor.`)
+  for (const [path, g] of given) {
+    if (g && !paths.has(path)) throw new Error(`${name}: a cotangent is given for ${path || 'the output'}, where there is no tensor.`)
+  }
   return outputs.map(y => {
     const g = given.get(y.path)
     if (g === undefined) throw new Error(`${name}: no cotangent is given for ${y.path || 'the output'}; null stands for zero.`)

@@ -39,7 +39,7 @@ export async function runTraining(run: Run): Promise<void> {
   const rule = ruleOf(config)
   const trainer = growingTrainer({ ...config, rule, target: imageToTensor(target) })
   const checkpoint = join(folder, files.checkpoint)
-  let state = existsSync(checkpoint) ? { ...(await readCheckpoint(checkpoint)).state, pool: trainer.init(key(config.seed)).pool } : trainer.init(key(config.seed))
+  let state = existsSync(checkpoint) ? (await readCheckpoint(checkpoint)).state : trainer.init(key(config.seed))
   const from = state.iteration
   const log = await openMetrics(join(folder, files.metrics), from)
   const say = (line: string): void => { process.stdout.write(`${line}\n`) }

@@ -110,6 +110,8 @@ export function initOptimiser<P>(optimiser: Optimiser, params: P): OptimiserStat
   return { step: 0, moments: Array.from({ length: count }, zeros) }
 }
 
+type Updated<P> = { params: P; state: OptimiserState<P> }
+
 /**
  * One step: the new parameters, and the new state. The old ones are not touched.
  *
@@ -122,24 +124,27 @@ export function initOptimiser<P>(optimiser: Optimiser, params: P): OptimiserStat
  */
 export function updateParams<P>(
   optimiser: Optimiser, state: OptimiserState<P>, params: P, grads: P, rate: number = rateAt(optimiser.rate, state.step),
-): { params: P; state: OptimiserState<P> } {
-  const step = (): { params: P; state: OptimiserState<P> } =>
+): Updated<P> {
+  const step = (): Updated<P> =>
     optimiser.type === 'sgd' ? sgdStep(optimiser, state, params, grads, rate) : adamStep(optimiser, state, params, grads, rate)
   return scope(step, 'updateParams()')
 }
 
-function sgdStep<P>({ momentum }: Sgd, state: OptimiserState<P>, params: P, grads: P, rate: number): { params: P; state: OptimiserState<P> } {
+function sgdStep<P>({ momentum }: Sgd, state: OptimiserState<P>, params: P, grads: P, rate: number): Updated<P> {
   const step = state.step + 1
-  if (momentum === 0) return { params: combine(params, { gradient: grads }, (p, g) => sub(p, mul(rate, g))), state: { step, moments: [] } }
-  const v = combine(params, { gradient: grads, 'momentum state': state.moments[0] }, (_, g, last) => add(mul(momentum, last), g))
-  return { params: combine(params, { v }, (p, x) => sub(p, mul(rate, x))), state: { step, moments: [v] } }
+  const descend = (v: P): P => combine(params, { gradient: v }, (p, g) => sub(p, mul(rate, g)))
+  if (momentum === 0) return { params: descend(grads), state: { step, moments: [] } }
+  const v = combine(params, { gradient: grads, momentum: state.moments[0] }, (_, g, before) => add(mul(momentum, before), g))
+  return { params: descend(v), state: { step, moments: [v] } }
 }
 
-function adamStep<P>(optimiser: Adam, state: OptimiserState<P>, params: P, grads: P, rate: number): { params: P; state: OptimiserState<P> } {
+function adamStep<P>(optimiser: Adam, state: OptimiserState<P>, params: P, grads: P, rate: number): Updated<P> {
   const { beta1, beta2, epsilon, epsilonHat, decay } = optimiser
   const step = state.step + 1
-  const m = combine(params, { gradient: grads, 'first moment': state.moments[0] }, (_, g, last) => add(mul(beta1, last), mul(1 - beta1, g)))
-  const v = combine(params, { gradient: grads, 'second moment': state.moments[1] }, (_, g, last) => add(mul(beta2, last), mul(1 - beta2, square(g))))
+  const m = combine(params, { gradient: grads, 'first moment': state.moments[0] }, (_, g, before) =>
+    add(mul(beta1, before), mul(1 - beta1, g)))
+  const v = combine(params, { gradient: grads, 'second moment': state.moments[1] }, (_, g, before) =>
+    add(mul(beta2, before), mul(1 - beta2, square(g))))
   const bias1 = 1 - beta1 ** step
   const bias2 = Math.sqrt(1 - beta2 ** step)
   const moved = combine(params, { m, v }, (p, x, y) => {

@@ -11,7 +11,14 @@ export type Schedule =
   | { readonly type: 'exponential'; readonly rate: number; readonly factor: number }
   | { readonly type: 'cosine'; readonly rate: number; readonly length: number; readonly final: number }
   | { readonly type: 'warmUp'; readonly length: number; readonly schedule: Schedule }
-  | { readonly type: 'wsd'; readonly rate: number; readonly warmUp: number; readonly stable: number; readonly decay: number; readonly final: number }
+  | {
+      readonly type: 'wsd'
+      readonly rate: number
+      readonly warmUp: number
+      readonly stable: number
+      readonly decay: number
+      readonly final: number
+    }
 
 /**
  * Multiplied by `factor` from each iteration in `at` onwards:
@@ -110,6 +117,7 @@ export function rateAt(schedule: Schedule, t: number): number {
 
 function checkIterations(schedule: string, lengths: Record<string, number>, least: number): void {
   for (const [name, n] of Object.entries(lengths)) {
-    if (!Number.isInteger(n) || n < least) throw new Error(`${schedule}: ${name} is ${n}, expected a whole number of iterations ≥ ${least}.`)
+    if (Number.isInteger(n) && n >= least) continue
+    throw new Error(`${schedule}: ${name} is ${n}, expected a whole number of iterations ≥ ${least}.`)
   }
 }

@@ -140,5 +140,5 @@ export function refusePromise<T>(result: T, name: string): T {
  */
 export function supersede(old: unknown, kept: unknown, why: string): void {
   const keep = resourcesIn(kept)
-  for (const r of resourcesIn(old)) if (!keep.has(r) && r.home === current && r.gone === null) disown(r, why)
+  for (const r of resourcesIn(old)) if (!keep.has(r) && r.home === current) disown(r, why)
 }

@@ -29,8 +29,10 @@ export function mapTree<T>(tree: T, fn: (leaf: unknown, path: string) => unknown
 export function zipTrees<T>(
   tree: T, others: readonly unknown[], fn: (leaf: unknown, others: readonly unknown[], path: string) => unknown, path = '',
 ): T {
-  const zip = (x: unknown, key: string | number): unknown =>
-    zipTrees(x, others.map(other => (other as Record<string, unknown> | null | undefined)?.[key]), fn, path === '' ? `${key}` : `${path}.${key}`)
+  const zip = (x: unknown, key: string | number): unknown => {
+    const namesakes = others.map(other => (other as Record<string, unknown> | null | undefined)?.[key])
+    return zipTrees(x, namesakes, fn, path === '' ? `${key}` : `${path}.${key}`)
+  }
   if (Array.isArray(tree)) return tree.map(zip) as T
   if (isPlainObject(tree)) return Object.fromEntries(Object.entries(tree).map(([key, x]) => [key, zip(x, key)])) as T
   return fn(tree, others, path) as T

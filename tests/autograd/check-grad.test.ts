@@ -46,9 +46,15 @@ describe('checkGrad', () => {
   })
 
   it('needs float64 in and out', () => {
-    expect(sentence(() => checkGrad(sin, tensor([1])))).toMatchInlineSnapshot(`"checkGrad: the argument is float32; differences need float64."`)
-    expect(sentence(() => checkGrad((p: { w: [Tensor] }) => p.w[0], { w: [tensor([1])] }))).toMatchInlineSnapshot(`"checkGrad: w.0 is float32; differences need float64."`)
-    expect(sentence(() => checkGrad((x: Tensor) => cast(x, 'float32'), f64(1)))).toMatchInlineSnapshot(`"checkGrad: the function returned no float64 tensor."`)
+    expect(sentence(() => checkGrad(sin, tensor([1])))).toMatchInlineSnapshot(
+      `"checkGrad: the argument is float32; differences need float64."`,
+    )
+    expect(sentence(() => checkGrad((p: { w: [Tensor] }) => p.w[0], { w: [tensor([1])] }))).toMatchInlineSnapshot(
+      `"checkGrad: w.0 is float32; differences need float64."`,
+    )
+    expect(sentence(() => checkGrad((x: Tensor) => cast(x, 'float32'), f64(1)))).toMatchInlineSnapshot(
+      `"checkGrad: the function returned no float64 tensor."`,
+    )
   })
 
   it('leaves nothing behind', () => {

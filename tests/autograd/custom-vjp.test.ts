@@ -68,7 +68,9 @@ describe('captures', () => {
   const refused = (f: (x: Tensor, w: Tensor) => Tensor): string => sentence(() => grad(({ x, w }: { x: Tensor; w: Tensor }) => sum(f(x, w)))({ x: f64(1), w: f64(2) }))
 
   it('of what is being differentiated are refused, whether computed with, returned or saved', () => {
-    expect(refused((x, w) => customVjp((z: Tensor) => [mul(z, w), []], (_, g) => [g])(x))).toMatchInlineSnapshot(`"customVjp: the forward function uses tensor#n [1], which is being differentiated but is not an argument; pass it in."`)
+    expect(refused((x, w) => customVjp((z: Tensor) => [mul(z, w), []], (_, g) => [g])(x))).toMatchInlineSnapshot(
+      `"customVjp: the forward function uses tensor#n [1], which is being differentiated but is not an argument; pass it in."`,
+    )
     expect(refused((x, w) => customVjp<[Tensor], []>(() => [w, []], (_, g) => [g])(x))).toMatch(/^customVjp: the forward function uses/)
     expect(refused((x, w) => customVjp((z: Tensor) => [z, [w]], ([s], g) => [mul(s, g)])(x))).toMatch(/^customVjp: the forward function uses/)
     expect(refused((x, w) => customVjp((z: Tensor) => [round(mul(z, w)), []], (_, g) => [g])(x))).toMatch(/^customVjp: the forward function uses/)
@@ -96,7 +98,9 @@ describe('captures', () => {
   })
 
   it('by backward alone are refused by name', () => {
-    expect(refused((x, w) => customVjp((z: Tensor) => [mul(z, 2), []], (_, g) => [mul(g, w)])(x))).toMatchInlineSnapshot(`"mul: an input outlived the grad() that traced it; return it from the function instead."`)
+    expect(refused((x, w) => customVjp((z: Tensor) => [mul(z, 2), []], (_, g) => [mul(g, w)])(x))).toMatchInlineSnapshot(
+      `"mul: an input outlived the grad() that traced it; return it from the function instead."`,
+    )
   })
 
   it('that are constants are none', () => {
@@ -110,11 +114,17 @@ describe('captures', () => {
 describe('mistakes', () => {
   it('are named', () => {
     const twoForOne = customVjp((x: Tensor) => [mul(x, 2), []], (_, g) => [g, g])
-    expect(sentence(() => grad((x: Tensor) => sum(twoForOne(x)))(f64(1)))).toMatchInlineSnapshot(`"customVjp: backward returned 2 cotangents for 1 arguments; null stands for none."`)
+    expect(sentence(() => grad((x: Tensor) => sum(twoForOne(x)))(f64(1)))).toMatchInlineSnapshot(
+      `"customVjp: backward returned 2 cotangents for 1 arguments; null stands for none."`,
+    )
     const wrongShape = customVjp((x: Tensor) => [mul(x, 2), []], (_, g) => [sum(g)])
-    expect(sentence(() => grad((x: Tensor) => sum(wrongShape(x)))(f64(1, 2)))).toMatchInlineSnapshot(`"the derivative of customVjp: a cotangent is [] float64 for a value that is [2] float64."`)
+    expect(sentence(() => grad((x: Tensor) => sum(wrongShape(x)))(f64(1, 2)))).toMatchInlineSnapshot(
+      `"the derivative of customVjp: a cotangent is [] float64 for a value that is [2] float64."`,
+    )
     const later = customVjp((async (x: Tensor) => [x, []]) as never, (_, g) => [g])
-    expect(sentence(() => later(f64(1)))).toMatchInlineSnapshot(`"customVjp(): the function returned a Promise. It must be synchronous: what it computes after an await would be neither recorded nor released. Await data outside and pass it in."`)
+    expect(sentence(() => later(f64(1)))).toMatchInlineSnapshot(
+      `"customVjp(): the function returned a Promise. It must be synchronous: what it computes after an await would be neither recorded nor released. Await data outside and pass it in."`,
+    )
   })
 
   it('leave nothing behind', () => {

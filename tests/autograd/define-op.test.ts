@@ -30,11 +30,17 @@ describe('an operator defined outside of the library', () => {
 
   it('whose rule reads what it does not list is told so, whatever it reads', () => {
     const forgetful = cubeOf({ uses: [] })
-    expect(sentence(() => grad((x: Tensor) => sum(forgetful(mul(x, 2))))(f64(1, 2)))).toMatchInlineSnapshot(`"tensor mul#n [2] was not kept by cube: its derivative reads it, but does not list it in 'uses'"`)
+    expect(sentence(() => grad((x: Tensor) => sum(forgetful(mul(x, 2))))(f64(1, 2)))).toMatchInlineSnapshot(
+      `"tensor mul#n [2] was not kept by cube: its derivative reads it, but does not list it in 'uses'"`,
+    )
     const byOutput = cubeOf({ grad: (g, { out }) => mul(g, out) })
-    expect(sentence(() => grad((x: Tensor) => sum(byOutput(x)))(f64(1, 2)))).toMatchInlineSnapshot(`"tensor cube#n [2] was not kept by cube: its derivative reads it, but does not list it in 'uses'"`)
+    expect(sentence(() => grad((x: Tensor) => sum(byOutput(x)))(f64(1, 2)))).toMatchInlineSnapshot(
+      `"tensor cube#n [2] was not kept by cube: its derivative reads it, but does not list it in 'uses'"`,
+    )
     const onHost = cubeOf({ uses: [], grad: (g, { inputs: [x] }) => mul(g, x.toArray()[0]) })
-    expect(sentence(() => grad((x: Tensor) => sum(onHost(x)))(f64(1, 2)))).toMatchInlineSnapshot(`"tensor tensor#n [2] was not kept by cube: its derivative reads it, but does not list it in 'uses'"`)
+    expect(sentence(() => grad((x: Tensor) => sum(onHost(x)))(f64(1, 2)))).toMatchInlineSnapshot(
+      `"tensor tensor#n [2] was not kept by cube: its derivative reads it, but does not list it in 'uses'"`,
+    )
   })
 
   it('may always read shapes', () => {
@@ -72,6 +78,8 @@ describe('an operator defined outside of the library', () => {
 
   it('is refused where it has neither inputs nor a backend', () => {
     const nothing = defineOp<null>({ name: 'nothing', infer: () => ({ shape: [], dtype: 'float32' }), cpu: () => {}, vjp: null })
-    expect(sentence(() => apply(nothing, [], null))).toMatchInlineSnapshot(`"nothing: an operator without inputs needs a backend."`)
+    expect(sentence(() => apply(nothing, [], null))).toMatchInlineSnapshot(
+      `"nothing: an operator without inputs needs a backend."`,
+    )
   })
 })

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { add, cast, checkGrad, exp, grad, greater, hvp, inner, mul, pow, reshape, scope, sin, stopGradient, sub, sum, tanh, tensor, valueAndGrad, valueAndGradAux } from '../../src/index.ts'
+import { add, cast, checkGrad, exp, grad, greater, hvp, inner, mul, ones, pow, reshape, scope, sin, stopGradient, sub, sum, tanh, tensor, valueAndGrad, valueAndGradAux } from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
-import { buffersAfter, expectClose, f64, list, scalar, sentence } from '../tensor/values.ts'
+import { buffersAfter, expectClose, f64, list, peakOf, scalar, sentence } from '../tensor/values.ts'
 import { programs, run, vector } from './program.ts'
 
 describe('grad', () => {
@@ -45,15 +45,27 @@ describe('grad', () => {
 
   it('accepts one number of any rank, and nothing else', () => {
     expect(list(grad((x: Tensor) => reshape(mul(x, x), [1, 1, 1]))(f64(3)))).toEqual([6])
-    expect(sentence(() => grad((x: Tensor) => mul(x, 2))(f64(1, 2)))).toMatchInlineSnapshot(`"grad(): the function must return one number to be differentiated, got a tensor [2]. Reduce it with sum or mean."`)
-    expect(sentence(() => grad<Tensor, []>(() => 3 as never)(f64(1, 2)))).toMatchInlineSnapshot(`"grad(): the function must return one number to be differentiated, got number. Reduce it with sum or mean."`)
-    expect(sentence(() => grad((x: Tensor) => sum(greater(x, 0)))(f64(1, 2)))).toMatchInlineSnapshot(`"grad(): the result is uint32, but must be float32 or float64."`)
-    expect(sentence(() => grad((x: Tensor) => sum(cast(x, 'float64')))(tensor([1], { dtype: 'int32' })))).toMatchInlineSnapshot(`"grad(): argument 0 is int32, but must be float32 or float64."`)
-    expect(sentence(() => grad((p: { a: [Tensor] }) => p.a[0])({ a: [tensor([1], { dtype: 'uint32' })] }))).toMatchInlineSnapshot(`"grad(): a.0 is uint32, but must be float32 or float64."`)
+    expect(sentence(() => grad((x: Tensor) => mul(x, 2))(f64(1, 2)))).toMatchInlineSnapshot(
+      `"grad(): the function must return one number to be differentiated, got a tensor [2]. Reduce it with sum or mean."`,
+    )
+    expect(sentence(() => grad<Tensor, []>(() => 3 as never)(f64(1, 2)))).toMatchInlineSnapshot(
+      `"grad(): the function must return one number to be differentiated, got number. Reduce it with sum or mean."`,
+    )
+    expect(sentence(() => grad((x: Tensor) => sum(greater(x, 0)))(f64(1, 2)))).toMatchInlineSnapshot(
+      `"grad(): the result is uint32, but must be float32 or float64."`,
+    )
+    expect(sentence(() => grad((x: Tensor) => sum(cast(x, 'float64')))(tensor([1], { dtype: 'int32' })))).toMatchInlineSnapshot(
+      `"grad(): argument 0 is int32, but must be float32 or float64."`,
+    )
+    expect(sentence(() => grad((p: { a: [Tensor] }) => p.a[0])({ a: [tensor([1], { dtype: 'uint32' })] }))).toMatchInlineSnapshot(
+      `"grad(): a.0 is uint32, but must be float32 or float64."`,
+    )
   })
 
   it('refuses asynchronous functions', () => {
-    expect(sentence(() => grad((async (x: Tensor) => x) as never)(f64(1)))).toMatchInlineSnapshot(`"grad(): the function returned a Promise. It must be synchronous: what it computes after an await would be neither recorded nor released. Await data outside and pass it in."`)
+    expect(sentence(() => grad((async (x: Tensor) => x) as never)(f64(1)))).toMatchInlineSnapshot(
+      `"grad(): the function returned a Promise. It must be synchronous: what it computes after an await would be neither recorded nor released. Await data outside and pass it in."`,
+    )
     expect(sentence(() => valueAndGrad((async (x: Tensor) => x) as never)(f64(1)))).toContain('valueAndGrad(): the function returned a Promise.')
     expect(sentence(() => valueAndGradAux((async (x: Tensor) => [x, 0]) as never)(f64(1)))).toContain('valueAndGradAux(): the function returned a Promise.')
   })
@@ -123,8 +135,12 @@ describe('hvp', () => {
 
   it('refuses a vector that is not like the argument', () => {
     const f = ({ a }: { a: Tensor }): Tensor => inner(a, a)
-    expect(sentence(() => hvp(f, { a: f64(1, 2) }, { a: f64(1) }))).toMatchInlineSnapshot(`"inner: the trees differ at a: [2] in the first, [1] in the second."`)
-    expect(sentence(() => hvp(f, { a: f64(1, 2) }, {} as { a: Tensor }))).toMatchInlineSnapshot(`"inner: the trees differ at a: [2] in the first, missing in the second."`)
+    expect(sentence(() => hvp(f, { a: f64(1, 2) }, { a: f64(1) }))).toMatchInlineSnapshot(
+      `"inner: the trees differ at a: [2] in the first, [1] in the second."`,
+    )
+    expect(sentence(() => hvp(f, { a: f64(1, 2) }, {} as { a: Tensor }))).toMatchInlineSnapshot(
+      `"inner: the trees differ at a: [2] in the first, missing in the second."`,
+    )
     expect(sentence(() => inner({}, {}))).toMatchInlineSnapshot(`"inner: there is no tensor in the first tree."`)
   })
 })
@@ -152,6 +168,14 @@ describe('memory', () => {
     expect(list(grad((z: Tensor) => sum(mul(z, z)))(x))).toEqual([2, 4, 6])
   })
 
+  it('lets go of what it kept as it walks back: gradients take its place', () => {
+    const weights = Array.from({ length: 32 }, () => ones([100]))
+    const loss = (ws: Tensor[]): Tensor => sum(ws.reduce((x, w) => sin(mul(x, w))))
+    const bytes = 32 * 400
+    // Two values are kept for each weight, or one and its gradient, besides a few cotangents.
+    expect(peakOf(() => grad(loss)(weights))).toBeLessThan(2.4 * bytes)
+  })
+
   it('does not let a tensor leak', () => {
     const leaks: Tensor[] = []
     grad((x: Tensor) => {
@@ -159,17 +183,29 @@ describe('memory', () => {
       return sum(mul(mul(x, x), leaks[1]))
     })(f64(1, 2))
     const [unused, used, input] = leaks
-    expect(sentence(() => unused.toArray())).toMatchInlineSnapshot(`"tensor add#n [2] was released when grad() returned; return it as aux to keep it"`)
-    expect(sentence(() => used.toArray())).toMatchInlineSnapshot(`"tensor mul#n [2] was released with the tape of grad(); return it as aux to keep it"`)
-    expect(sentence(() => add(used, 1))).toMatchInlineSnapshot(`"add: an input outlived the grad() that traced it; return it from the function instead."`)
-    expect(sentence(() => greater(input, 1))).toMatchInlineSnapshot(`"greater: an input outlived the grad() that traced it; return it from the function instead."`)
-    expect(sentence(() => grad((x: Tensor) => sum(mul(x, input)))(f64(1, 2)))).toMatchInlineSnapshot(`"mul: an input outlived the grad() that traced it; return it from the function instead."`)
+    expect(sentence(() => unused.toArray())).toMatchInlineSnapshot(
+      `"tensor add#n [2] was released when grad() returned; return it as aux to keep it"`,
+    )
+    expect(sentence(() => used.toArray())).toMatchInlineSnapshot(
+      `"tensor mul#n [2] was released with the tape of grad(); return it as aux to keep it"`,
+    )
+    expect(sentence(() => add(used, 1))).toMatchInlineSnapshot(
+      `"add: an input outlived the grad() that traced it; return it from the function instead."`,
+    )
+    expect(sentence(() => greater(input, 1))).toMatchInlineSnapshot(
+      `"greater: an input outlived the grad() that traced it; return it from the function instead."`,
+    )
+    expect(sentence(() => grad((x: Tensor) => sum(mul(x, input)))(f64(1, 2)))).toMatchInlineSnapshot(
+      `"mul: an input outlived the grad() that traced it; return it from the function instead."`,
+    )
     expect(list(input)).toEqual([1, 2])
   })
 
   it('does not let a tensor leak from a transform within another either', () => {
     const leaks: Tensor[] = []
     grad((x: Tensor) => mul(grad((y: Tensor) => { leaks.push(mul(y, y)); return sum(leaks[0]) })(x), 2))(scalar(1))
-    expect(sentence(() => leaks[0].toArray())).toMatchInlineSnapshot(`"tensor mul#n [] was released when grad() returned; return it as aux to keep it"`)
+    expect(sentence(() => leaks[0].toArray())).toMatchInlineSnapshot(
+      `"tensor mul#n [] was released when grad() returned; return it as aux to keep it"`,
+    )
   })
 })

@@ -112,12 +112,24 @@ describe('scan', () => {
 
   it('refuses what is no number of steps', () => {
     const step = (x: Tensor): readonly [Tensor, null] => [x, null]
-    expect(sentence(() => scan(step, f64(1), -1))).toMatchInlineSnapshot(`"scan: the number of steps must be a whole number ≥ 0, got -1."`)
-    expect(sentence(() => scan(step, f64(1), 1.5))).toMatchInlineSnapshot(`"scan: the number of steps must be a whole number ≥ 0, got 1.5."`)
-    expect(sentence(() => scan(step, f64(1), NaN))).toMatchInlineSnapshot(`"scan: the number of steps must be a whole number ≥ 0, got NaN."`)
-    expect(sentence(() => scan(step, f64(1), 3, { checkpoint: 0 }))).toMatchInlineSnapshot(`"scan: checkpoint must be 'auto', false or a positive whole number of steps, got 0."`)
-    expect(sentence(() => scan(step, f64(1), 3, { checkpoint: 1.5 }))).toMatchInlineSnapshot(`"scan: checkpoint must be 'auto', false or a positive whole number of steps, got 1.5."`)
-    expect(sentence(() => scan((async (x: Tensor) => [x, null]) as never, f64(1), 3))).toMatchInlineSnapshot(`"a step of scan(): the function returned a Promise. It must be synchronous: what it computes after an await would be neither recorded nor released. Await data outside and pass it in."`)
+    expect(sentence(() => scan(step, f64(1), -1))).toMatchInlineSnapshot(
+      `"scan: the number of steps must be a whole number ≥ 0, got -1."`,
+    )
+    expect(sentence(() => scan(step, f64(1), 1.5))).toMatchInlineSnapshot(
+      `"scan: the number of steps must be a whole number ≥ 0, got 1.5."`,
+    )
+    expect(sentence(() => scan(step, f64(1), NaN))).toMatchInlineSnapshot(
+      `"scan: the number of steps must be a whole number ≥ 0, got NaN."`,
+    )
+    expect(sentence(() => scan(step, f64(1), 3, { checkpoint: 0 }))).toMatchInlineSnapshot(
+      `"scan: checkpoint must be 'auto', false or a positive whole number of steps, got 0."`,
+    )
+    expect(sentence(() => scan(step, f64(1), 3, { checkpoint: 1.5 }))).toMatchInlineSnapshot(
+      `"scan: checkpoint must be 'auto', false or a positive whole number of steps, got 1.5."`,
+    )
+    expect(sentence(() => scan((async (x: Tensor) => [x, null]) as never, f64(1), 3))).toMatchInlineSnapshot(
+      `"a step of scan(): the function returned a Promise. It must be synchronous: what it computes after an await would be neither recorded nor released. Await data outside and pass it in."`,
+    )
   })
 })
 
@@ -163,8 +175,12 @@ describe('memory', () => {
     const leaks: Tensor[] = []
     scan((c: Tensor) => { const y = mul(c, 2); leaks.push(mul(y, 3), y); return [y, null] as const }, f64(1), 3)
     const [temporary, carry] = leaks
-    expect(sentence(() => temporary.toArray())).toMatchInlineSnapshot(`"tensor mul#n [1] was released when a step of scan() returned; return it to keep it"`)
-    expect(sentence(() => carry.toArray())).toMatchInlineSnapshot(`"tensor mul#n [1] was the carry of an earlier step of scan(); return it beside the carry to keep it"`)
+    expect(sentence(() => temporary.toArray())).toMatchInlineSnapshot(
+      `"tensor mul#n [1] was released when a step of scan() returned; return it to keep it"`,
+    )
+    expect(sentence(() => carry.toArray())).toMatchInlineSnapshot(
+      `"tensor mul#n [1] was the carry of an earlier step of scan(); return it beside the carry to keep it"`,
+    )
     expect(list(leaks.at(-1)!)).toEqual([8])
   })
 })

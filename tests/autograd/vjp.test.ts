@@ -95,14 +95,30 @@ describe('vjp', () => {
     const [, pullback] = vjp((x: Tensor) => ({ a: mul(x, 2), n: 1 }), f64(1, 2))
     const wrong = pullback as (g: unknown) => Tensor
     const identity = vjp((x: Tensor) => x, f64(1))[1] as (g: unknown) => Tensor
-    expect(sentence(() => wrong({ a: f64(1) }))).toMatchInlineSnapshot(`"vjp(): a cotangent is [1] float64 for a value that is [2] float64."`)
-    expect(sentence(() => wrong({ a: tensor([1, 2]) }))).toMatchInlineSnapshot(`"vjp(): a cotangent is [2] float32 for a value that is [2] float64."`)
-    expect(sentence(() => wrong({}))).toMatchInlineSnapshot(`"vjp(): no cotangent is given for a; null stands for zero."`)
-    expect(sentence(() => wrong(null))).toMatchInlineSnapshot(`"vjp(): no cotangent is given for a; null stands for zero."`)
-    expect(sentence(() => wrong({ a: f64(1, 2), b: f64(1, 2) }))).toMatchInlineSnapshot(`"vjp(): a cotangent is given for b, where there is no tensor."`)
-    expect(sentence(() => identity(undefined))).toMatchInlineSnapshot(`"vjp(): no cotangent is given for the output; null stands for zero."`)
-    expect(sentence(() => vjp((p: { n: Tensor }) => p.n, { n: tensor([1], { dtype: 'int32' }) }))).toMatchInlineSnapshot(`"vjp(): n is int32, but must be float32 or float64."`)
-    expect(sentence(() => vjp(async (x: Tensor) => mul(x, 2), f64(1)))).toMatchInlineSnapshot(`"vjp(): the function returned a Promise. It must be synchronous: what it computes after an await would be neither recorded nor released. Await data outside and pass it in."`)
+    expect(sentence(() => wrong({ a: f64(1) }))).toMatchInlineSnapshot(
+      `"vjp(): a cotangent is [1] float64 for a value that is [2] float64."`,
+    )
+    expect(sentence(() => wrong({ a: tensor([1, 2]) }))).toMatchInlineSnapshot(
+      `"vjp(): a cotangent is [2] float32 for a value that is [2] float64."`,
+    )
+    expect(sentence(() => wrong({}))).toMatchInlineSnapshot(
+      `"vjp(): no cotangent is given for a; null stands for zero."`,
+    )
+    expect(sentence(() => wrong(null))).toMatchInlineSnapshot(
+      `"vjp(): no cotangent is given for a; null stands for zero."`,
+    )
+    expect(sentence(() => wrong({ a: f64(1, 2), b: f64(1, 2) }))).toMatchInlineSnapshot(
+      `"vjp(): a cotangent is given for b, where there is no tensor."`,
+    )
+    expect(sentence(() => identity(undefined))).toMatchInlineSnapshot(
+      `"vjp(): no cotangent is given for the output; null stands for zero."`,
+    )
+    expect(sentence(() => vjp((p: { n: Tensor }) => p.n, { n: tensor([1], { dtype: 'int32' }) }))).toMatchInlineSnapshot(
+      `"vjp(): n is int32, but must be float32 or float64."`,
+    )
+    expect(sentence(() => vjp(async (x: Tensor) => mul(x, 2), f64(1)))).toMatchInlineSnapshot(
+      `"vjp(): the function returned a Promise. It must be synchronous: what it computes after an await would be neither recorded nor released. Await data outside and pass it in."`,
+    )
   })
 
   it('notices a rule whose result has the wrong shape, wherever it stands', () => {
@@ -113,7 +129,9 @@ describe('vjp', () => {
       vjp: [{ uses: [], grad: g => sum(g) }],
     })
     const f = (x: Tensor): Tensor => sum(apply(broken, [mul(x, 2)], null))
-    expect(sentence(() => grad(f)(f64(1, 2)))).toMatchInlineSnapshot(`"the derivative of broken: a cotangent is [] float64 for a value that is [2] float64."`)
+    expect(sentence(() => grad(f)(f64(1, 2)))).toMatchInlineSnapshot(
+      `"the derivative of broken: a cotangent is [] float64 for a value that is [2] float64."`,
+    )
   })
 })
 
@@ -130,12 +148,19 @@ describe('a pullback', () => {
     expect(memory().buffers).toBe(before)
   })
 
+  it('keeps nothing of what does not lead to the output', () => {
+    const f = (z: Tensor): Tensor => { sin(sin(sin(z))); return mul(z, 2) }
+    expect(buffersAfter(() => scope(() => vjp(f, f64(1, 2))[1]))).toBe(1) // the 2
+  })
+
   it('is a resource: kept where a tree that is returned holds it, else released', () => {
     const { deep: [pullback] } = scope(() => ({ deep: [vjp((z: Tensor) => mul(z, z), f64(3))[1]] }))
     expect(list(pullback(f64(1)))).toEqual([6])
     let late!: (g: Tensor) => Tensor
     expect(buffersAfter(() => scope(() => { late = vjp((z: Tensor) => mul(z, z), f64(3))[1] }))).toBe(0)
-    expect(sentence(() => late(f64(1)))).toMatchInlineSnapshot(`"vjp: the pullback was released when scope() returned; return it to keep it"`)
+    expect(sentence(() => late(f64(1)))).toMatchInlineSnapshot(
+      `"vjp: the pullback was released when scope() returned; return it to keep it"`,
+    )
   })
 
   it('may return the cotangent itself, which stays the property of who gave it', () => {

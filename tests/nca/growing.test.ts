@@ -52,208 +52,76 @@ describe('presets', () => {
     let parameters = 0
     eachLeaf(init(growingRule, key(0)), leaf => { parameters += (leaf as Tensor).toArray().length })
     expect(parameters).toBe(8336)
-    expect(presets).toMatchInlineSnapshot(`
+    expect(presets.growing).toMatchInlineSnapshot(`
       {
-        "growing": {
-          "batch": 8,
-          "damage": {
-            "centre": [
-              -0.5,
-              0.5,
-            ],
-            "radius": [
-              0.1,
-              0.4,
-            ],
-            "shape": "circle",
-          },
-          "damaged": 0,
-          "iterations": 8001,
-          "normalize": true,
-          "optimiser": {
-            "beta1": 0.9,
-            "beta2": 0.999,
-            "decay": 0,
-            "epsilon": 1e-7,
-            "epsilonHat": true,
-            "rate": {
-              "at": [
-                2000,
-              ],
-              "factor": 0.1,
-              "rate": 0.002,
-              "type": "step",
-            },
-            "type": "adam",
-          },
-          "padding": 16,
-          "pool": 0,
-          "reseed": 1,
-          "rule": {
-            "channels": {
-              "hidden": 12,
-              "rgba": 4,
-            },
-            "fireRate": 0.5,
-            "living": {
-              "above": 0.1,
-              "channel": 3,
-            },
-            "padding": "zero",
-            "perceive": [
-              "identity",
-              "sobelX",
-              "sobelY",
-            ],
-            "type": "data",
-            "update": {
-              "hidden": 128,
-              "lastBias": true,
-              "lastStd": 0,
-              "type": "mlp",
-            },
-          },
-          "size": 40,
-          "steps": [
-            64,
-            96,
+        "batch": 8,
+        "damage": {
+          "centre": [
+            -0.5,
+            0.5,
           ],
-          "warmUp": null,
-        },
-        "persistent": {
-          "batch": 8,
-          "damage": {
-            "centre": [
-              -0.5,
-              0.5,
-            ],
-            "radius": [
-              0.1,
-              0.4,
-            ],
-            "shape": "circle",
-          },
-          "damaged": 0,
-          "iterations": 8001,
-          "normalize": true,
-          "optimiser": {
-            "beta1": 0.9,
-            "beta2": 0.999,
-            "decay": 0,
-            "epsilon": 1e-7,
-            "epsilonHat": true,
-            "rate": {
-              "at": [
-                2000,
-              ],
-              "factor": 0.1,
-              "rate": 0.002,
-              "type": "step",
-            },
-            "type": "adam",
-          },
-          "padding": 16,
-          "pool": 1024,
-          "reseed": 1,
-          "rule": {
-            "channels": {
-              "hidden": 12,
-              "rgba": 4,
-            },
-            "fireRate": 0.5,
-            "living": {
-              "above": 0.1,
-              "channel": 3,
-            },
-            "padding": "zero",
-            "perceive": [
-              "identity",
-              "sobelX",
-              "sobelY",
-            ],
-            "type": "data",
-            "update": {
-              "hidden": 128,
-              "lastBias": true,
-              "lastStd": 0,
-              "type": "mlp",
-            },
-          },
-          "size": 40,
-          "steps": [
-            64,
-            96,
+          "radius": [
+            0.1,
+            0.4,
           ],
-          "warmUp": null,
+          "shape": "circle",
         },
-        "regenerating": {
-          "batch": 8,
-          "damage": {
-            "centre": [
-              -0.5,
-              0.5,
+        "damaged": 0,
+        "iterations": 8001,
+        "normalize": true,
+        "optimiser": {
+          "beta1": 0.9,
+          "beta2": 0.999,
+          "decay": 0,
+          "epsilon": 1e-7,
+          "epsilonHat": true,
+          "rate": {
+            "at": [
+              2000,
             ],
-            "radius": [
-              0.1,
-              0.4,
-            ],
-            "shape": "circle",
+            "factor": 0.1,
+            "rate": 0.002,
+            "type": "step",
           },
-          "damaged": 3,
-          "iterations": 8001,
-          "normalize": true,
-          "optimiser": {
-            "beta1": 0.9,
-            "beta2": 0.999,
-            "decay": 0,
-            "epsilon": 1e-7,
-            "epsilonHat": true,
-            "rate": {
-              "at": [
-                2000,
-              ],
-              "factor": 0.1,
-              "rate": 0.002,
-              "type": "step",
-            },
-            "type": "adam",
+          "type": "adam",
+        },
+        "padding": 16,
+        "pool": 0,
+        "reseed": 1,
+        "rule": {
+          "channels": {
+            "hidden": 12,
+            "rgba": 4,
           },
-          "padding": 16,
-          "pool": 1024,
-          "reseed": 1,
-          "rule": {
-            "channels": {
-              "hidden": 12,
-              "rgba": 4,
-            },
-            "fireRate": 0.5,
-            "living": {
-              "above": 0.1,
-              "channel": 3,
-            },
-            "padding": "zero",
-            "perceive": [
-              "identity",
-              "sobelX",
-              "sobelY",
-            ],
-            "type": "data",
-            "update": {
-              "hidden": 128,
-              "lastBias": true,
-              "lastStd": 0,
-              "type": "mlp",
-            },
+          "fireRate": 0.5,
+          "living": {
+            "above": 0.1,
+            "channel": 3,
           },
-          "size": 40,
-          "steps": [
-            64,
-            96,
+          "padding": "zero",
+          "perceive": [
+            "identity",
+            "sobelX",
+            "sobelY",
           ],
-          "warmUp": null,
+          "type": "data",
+          "update": {
+            "hidden": 128,
+            "lastBias": true,
+            "lastStd": 0,
+            "type": "mlp",
+          },
         },
+        "size": 40,
+        "steps": [
+          64,
+          96,
+        ],
+        "warmUp": null,
       }
     `)
+    expect(presets.persistent).toEqual({ ...presets.growing, pool: 1024 })
+    expect(presets.regenerating).toEqual({ ...presets.growing, pool: 1024, damaged: 3 })
   })
 
   it('start with Glorot-uniform weights', () => {

@@ -195,13 +195,23 @@ describe('adam', () => {
   })
 
   it('refuses what cannot be', () => {
-    expect(() => adam({ beta2: 1 })).toThrowErrorMatchingInlineSnapshot(`[Error: adam: beta2 is 1, expected a number in [0, 1).]`)
-    expect(() => sgd({ momentum: -0.1 })).toThrowErrorMatchingInlineSnapshot(`[Error: sgd: momentum is -0.1, expected a number in [0, 1).]`)
+    expect(() => adam({ beta2: 1 })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: adam: beta2 is 1, expected a number in [0, 1).]`,
+    )
+    expect(() => sgd({ momentum: -0.1 })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: sgd: momentum is -0.1, expected a number in [0, 1).]`,
+    )
     const state = initOptimiser(adam(), makeTree())
     const wrong = { ...makeTree(), update: { w: tensor([1]), b: [] } }
-    expect(() => updateParams(adam(), state, makeTree(), wrong)).toThrowErrorMatchingInlineSnapshot(`[Error: updateParams: the gradient of update.w is [1], expected [2,2].]`)
-    expect(() => updateParams(adam(), state, makeTree(), { ...makeTree(), update: { w: makeTree().update.w, b: [] } })).toThrowErrorMatchingInlineSnapshot(`[Error: updateParams: the gradient of update.b.0 is missing, expected [1].]`)
-    expect(() => updateParams(adam(), initOptimiser(sgd(), f64(1)), f64(1), f64(1))).toThrowErrorMatchingInlineSnapshot(`[Error: updateParams: the first moment of the parameter is missing, expected [1].]`)
+    expect(() => updateParams(adam(), state, makeTree(), wrong)).toThrowErrorMatchingInlineSnapshot(
+      `[Error: updateParams: the gradient of update.w is [1], expected [2,2].]`,
+    )
+    expect(() => updateParams(adam(), state, makeTree(), { ...makeTree(), update: { w: makeTree().update.w, b: [] } })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: updateParams: the gradient of update.b.0 is missing, expected [1].]`,
+    )
+    expect(() => updateParams(adam(), initOptimiser(sgd(), f64(1)), f64(1), f64(1))).toThrowErrorMatchingInlineSnapshot(
+      `[Error: updateParams: the first moment of the parameter is missing, expected [1].]`,
+    )
   })
 })
 
@@ -238,7 +248,11 @@ describe('clipByGlobalNorm', () => {
   it('turns a NaN anywhere into NaN everywhere, and refuses a bound that is none', () => {
     const { a, b } = clipByGlobalNorm({ a: f64(NaN), b: f64(1) }, 1)
     expect([a.toArray()[0], b.toArray()[0]]).toEqual([NaN, NaN])
-    expect(() => clipByGlobalNorm(f64(1), 0)).toThrowErrorMatchingInlineSnapshot(`[Error: clipByGlobalNorm: max is 0, expected a number > 0.]`)
-    expect(() => globalNorm({})).toThrowErrorMatchingInlineSnapshot(`[Error: globalNorm: there is no tensor in this tree.]`)
+    expect(() => clipByGlobalNorm(f64(1), 0)).toThrowErrorMatchingInlineSnapshot(
+      `[Error: clipByGlobalNorm: max is 0, expected a number > 0.]`,
+    )
+    expect(() => globalNorm({})).toThrowErrorMatchingInlineSnapshot(
+      `[Error: globalNorm: there is no tensor in this tree.]`,
+    )
   })
 })

@@ -58,8 +58,14 @@ describe('schedules', () => {
   })
 
   it('refuse lengths that are no numbers of iterations', () => {
-    expect(() => cosineDecay(1, { length: 0 })).toThrowErrorMatchingInlineSnapshot(`[Error: cosineDecay: length is 0, expected a whole number of iterations ≥ 1.]`)
-    expect(() => warmUp(1.5, 1)).toThrowErrorMatchingInlineSnapshot(`[Error: warmUp: length is 1.5, expected a whole number of iterations ≥ 1.]`)
-    expect(() => wsd(1, { warmUp: 1, stable: -1, decay: 1 })).toThrowErrorMatchingInlineSnapshot(`[Error: wsd: stable is -1, expected a whole number of iterations ≥ 0.]`)
+    expect(() => cosineDecay(1, { length: 0 })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: cosineDecay: length is 0, expected a whole number of iterations ≥ 1.]`,
+    )
+    expect(() => warmUp(1.5, 1)).toThrowErrorMatchingInlineSnapshot(
+      `[Error: warmUp: length is 1.5, expected a whole number of iterations ≥ 1.]`,
+    )
+    expect(() => wsd(1, { warmUp: 1, stable: -1, decay: 1 })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: wsd: stable is -1, expected a whole number of iterations ≥ 0.]`,
+    )
   })
 })

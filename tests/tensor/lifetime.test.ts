@@ -55,7 +55,9 @@ describe('scope', () => {
 
   it('searches arrays and plain objects only', () => {
     const { map } = scope(() => ({ map: new Map([['x', f64(1)]]) }))
-    expect(sentence(() => map.get('x')!.toArray())).toMatchInlineSnapshot(`"tensor tensor#n [1] was released when scope() returned; return it to keep it"`)
+    expect(sentence(() => map.get('x')!.toArray())).toMatchInlineSnapshot(
+      `"tensor tensor#n [1] was released when scope() returned; return it to keep it"`,
+    )
   })
 
   it('refuses asynchronous functions, and what they do later fails quietly', async () => {
@@ -70,7 +72,9 @@ describe('scope', () => {
         late = error
         throw error
       }
-    }))).toMatchInlineSnapshot(`"scope(): the function returned a Promise. It must be synchronous: what it computes after an await would be neither recorded nor released. Await data outside and pass it in."`)
+    }))).toMatchInlineSnapshot(
+      `"scope(): the function returned a Promise. It must be synchronous: what it computes after an await would be neither recorded nor released. Await data outside and pass it in."`,
+    )
     await new Promise(resolve => setTimeout(resolve, 0))
     expect(String(late)).toContain('was released when scope() returned')
     expect(memory().buffers - before).toBeLessThanOrEqual(1) // the operand 2, which that function made outside of its scope
@@ -79,7 +83,9 @@ describe('scope', () => {
   it('closes in the reverse of the order of opening', () => {
     const outer = openScope('outer')
     const inner = openScope('inner')
-    expect(sentence(() => closeScope(outer, new Set()))).toMatchInlineSnapshot(`"outer: scopes must close in the reverse of the order they opened in."`)
+    expect(sentence(() => closeScope(outer, new Set()))).toMatchInlineSnapshot(
+      `"outer: scopes must close in the reverse of the order they opened in."`,
+    )
     closeScope(inner, new Set())
     closeScope(outer, new Set())
   })
@@ -89,9 +95,15 @@ describe('a tensor used too late', () => {
   it('says where it went', () => {
     let x!: Tensor
     scope(() => { x = f64(1, 2) })
-    expect(sentence(() => add(x, 1))).toMatchInlineSnapshot(`"tensor tensor#n [2] was released when scope() returned; return it to keep it"`)
-    expect(sentence(() => x.toArray())).toMatchInlineSnapshot(`"tensor tensor#n [2] was released when scope() returned; return it to keep it"`)
-    expect(sentence(() => reshape(x, [2, 1]))).toMatchInlineSnapshot(`"tensor tensor#n [2] was released when scope() returned; return it to keep it"`)
+    expect(sentence(() => add(x, 1))).toMatchInlineSnapshot(
+      `"tensor tensor#n [2] was released when scope() returned; return it to keep it"`,
+    )
+    expect(sentence(() => x.toArray())).toMatchInlineSnapshot(
+      `"tensor tensor#n [2] was released when scope() returned; return it to keep it"`,
+    )
+    expect(sentence(() => reshape(x, [2, 1]))).toMatchInlineSnapshot(
+      `"tensor tensor#n [2] was released when scope() returned; return it to keep it"`,
+    )
   })
 
   it('says so asynchronously too', async () => {

@@ -58,9 +58,15 @@ describe('shapes', () => {
     expect(normalizeAxes('op', undefined, 3)).toEqual([0, 1, 2])
     expect(normalizeAxes('op', [-1, 0], 3)).toEqual([0, 2])
     expect(normalizeAxes('op', 1, 3)).toEqual([1])
-    expect(sentence(() => normalizeAxis('sum', 3, 3))).toMatchInlineSnapshot(`"sum: there is no axis 3 in a tensor of rank 3."`)
-    expect(sentence(() => normalizeAxis('sum', -4, 3))).toMatchInlineSnapshot(`"sum: there is no axis -4 in a tensor of rank 3."`)
-    expect(sentence(() => normalizeAxis('sum', 0.5, 3))).toMatchInlineSnapshot(`"sum: there is no axis 0.5 in a tensor of rank 3."`)
+    expect(sentence(() => normalizeAxis('sum', 3, 3))).toMatchInlineSnapshot(
+      `"sum: there is no axis 3 in a tensor of rank 3."`,
+    )
+    expect(sentence(() => normalizeAxis('sum', -4, 3))).toMatchInlineSnapshot(
+      `"sum: there is no axis -4 in a tensor of rank 3."`,
+    )
+    expect(sentence(() => normalizeAxis('sum', 0.5, 3))).toMatchInlineSnapshot(
+      `"sum: there is no axis 0.5 in a tensor of rank 3."`,
+    )
     expect(sentence(() => normalizeAxes('sum', [0, -3], 3))).toMatchInlineSnapshot(`"sum: axis given twice in [0,-3]."`)
   })
 })

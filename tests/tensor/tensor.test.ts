@@ -45,13 +45,23 @@ describe('tensor', () => {
   })
 
   it('says what is wrong', () => {
-    expect(sentence(() => tensor([[1, 2], [3]]))).toMatchInlineSnapshot(`"tensor: ragged list; expected every part to have the shape of the first, [2,2]."`)
-    expect(sentence(() => tensor([1, [2]]))).toMatchInlineSnapshot(`"tensor: ragged list; expected every part to have the shape of the first, [2]."`)
-    expect(sentence(() => tensor([1, 2, 3], { shape: [2, 2] }))).toMatchInlineSnapshot(`"tensor: 3 values do not fill the shape [2,2] (4)."`)
-    expect(sentence(() => reshape(ones([6]), [-1, 4]))).toMatchInlineSnapshot(`"reshape: [6] has 6 elements, [1,4] has 4."`)
+    expect(sentence(() => tensor([[1, 2], [3]]))).toMatchInlineSnapshot(
+      `"tensor: ragged list; expected every part to have the shape of the first, [2,2]."`,
+    )
+    expect(sentence(() => tensor([1, [2]]))).toMatchInlineSnapshot(
+      `"tensor: ragged list; expected every part to have the shape of the first, [2]."`,
+    )
+    expect(sentence(() => tensor([1, 2, 3], { shape: [2, 2] }))).toMatchInlineSnapshot(
+      `"tensor: 3 values do not fill the shape [2,2] (4)."`,
+    )
+    expect(sentence(() => reshape(ones([6]), [-1, 4]))).toMatchInlineSnapshot(
+      `"reshape: [6] has 6 elements, [1,4] has 4."`,
+    )
     expect(sentence(() => reshape(ones([6]), [5]))).toMatchInlineSnapshot(`"reshape: [6] has 6 elements, [5] has 5."`)
     const single = { ...cpu(), name: 'small', dtypes: ['float32'] as const }
-    expect(sentence(() => tensor([1], { backend: single, dtype: 'float64' }))).toMatchInlineSnapshot(`"tensor: small has no float64; it has float32."`)
+    expect(sentence(() => tensor([1], { backend: single, dtype: 'float64' }))).toMatchInlineSnapshot(
+      `"tensor: small has no float64; it has float32."`,
+    )
   })
 })
 
@@ -59,23 +69,37 @@ describe('mixing', () => {
   it('backends is refused, by operators of any number of inputs', () => {
     const other = cpu()
     const [here, there] = [ones([2]), ones([2], { backend: other })]
-    expect(sentence(() => add(here, there))).toMatchInlineSnapshot(`"add: inputs are on different backends: full#n [2] on cpu, full#n [2] on cpu. Move one with await to(backend, x)."`)
-    expect(sentence(() => where(greater(there, 0), here, 1))).toMatchInlineSnapshot(`"where: inputs are on different backends: greater#n [2] on cpu, full#n [2] on cpu. Move one with await to(backend, x)."`)
-    expect(sentence(() => grad((x: Tensor) => sum(mul(x, there)))(here))).toMatchInlineSnapshot(`"mul: inputs are on different backends: full#n [2] on cpu, full#n [2] on cpu. Move one with await to(backend, x)."`)
+    expect(sentence(() => add(here, there))).toMatchInlineSnapshot(
+      `"add: inputs are on different backends: full#n [2] on cpu, full#n [2] on cpu. Move one with await to(backend, x)."`,
+    )
+    expect(sentence(() => where(greater(there, 0), here, 1))).toMatchInlineSnapshot(
+      `"where: inputs are on different backends: greater#n [2] on cpu, full#n [2] on cpu. Move one with await to(backend, x)."`,
+    )
+    expect(sentence(() => grad((x: Tensor) => sum(mul(x, there)))(here))).toMatchInlineSnapshot(
+      `"mul: inputs are on different backends: full#n [2] on cpu, full#n [2] on cpu. Move one with await to(backend, x)."`,
+    )
     expect(list(add(there, 1))).toEqual([2, 2])
     expect(add(there, 1).backend).toBe(other)
   })
 
   it('element types is refused', () => {
-    expect(sentence(() => add(ones([2]), f64(1, 2)))).toMatchInlineSnapshot(`"add: element types differ: a is float32, b is float64. Convert one with cast(x, dtype)."`)
-    expect(sentence(() => dense(ones([1, 2]), ones([2, 3], { dtype: 'float64' })))).toMatchInlineSnapshot(`"dense: element types differ: x is float32, weights is float64. Convert one with cast(x, dtype)."`)
-    expect(sentence(() => where(ones([1]), ones([1]), f64(1)))).toMatchInlineSnapshot(`"where: element types differ: a is float32, b is float64. Convert one with cast(x, dtype)."`)
+    expect(sentence(() => add(ones([2]), f64(1, 2)))).toMatchInlineSnapshot(
+      `"add: element types differ: a is float32, b is float64. Convert one with cast(x, dtype)."`,
+    )
+    expect(sentence(() => dense(ones([1, 2]), ones([2, 3], { dtype: 'float64' })))).toMatchInlineSnapshot(
+      `"dense: element types differ: x is float32, weights is float64. Convert one with cast(x, dtype)."`,
+    )
+    expect(sentence(() => where(ones([1]), ones([1]), f64(1)))).toMatchInlineSnapshot(
+      `"where: element types differ: a is float32, b is float64. Convert one with cast(x, dtype)."`,
+    )
   })
 })
 
 describe('printing', () => {
   it('shows shape, type, backend and the first values', () => {
-    expect(inspect(tensor([[1, 2.5], [-3, 1 / 3]]))).toMatchInlineSnapshot(`"Tensor [2,2] float32 cpu [[1, 2.5], [-3, 0.33333]]"`)
+    expect(inspect(tensor([[1, 2.5], [-3, 1 / 3]]))).toMatchInlineSnapshot(
+      `"Tensor [2,2] float32 cpu [[1, 2.5], [-3, 0.33333]]"`,
+    )
     expect(inspect(tensor(NaN))).toMatchInlineSnapshot(`"Tensor [] float32 cpu NaN"`)
     expect(inspect({ w: zeros([0]) })).toMatchInlineSnapshot(`"{ w: Tensor [0] float32 cpu [] }"`)
     expect(`${tensor(new Int32Array(8))}`).toMatchInlineSnapshot(`"Tensor [8] int32 cpu [0, 0, 0, 0, 0, 0, …]"`)
@@ -89,7 +113,9 @@ describe('printing', () => {
     expect(shown).toEqual(['Tensor [2] float64 cpu [2, 4]'])
     let gone!: Tensor
     scope(() => { gone = ones([3]) })
-    expect(inspect(gone).replaceAll(/#\d+/g, '#n')).toMatchInlineSnapshot(`"Tensor [3] float32 cpu (full#n [3] was released when scope() returned; return it to keep it)"`)
+    expect(inspect(gone).replaceAll(/#\d+/g, '#n')).toMatchInlineSnapshot(
+      `"Tensor [3] float32 cpu (full#n [3] was released when scope() returned; return it to keep it)"`,
+    )
   })
 })
 

@@ -1,0 +1,126 @@
+// What is typed, and what comes back: help, mistakes, and that a mistake leaves nothing behind.
+
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { defineRule, init, key, mlp } from '../../src/index.ts'
+import { saveModel } from '../../src/node/index.ts'
+import { run, temporaryFolder } from './run.ts'
+
+const folder = temporaryFolder()
+const model = (): string => folder('small.safetensors')
+
+beforeAll(async () => {
+  const rule = defineRule({
+    channels: { rgba: 4, hidden: 2 }, perceive: ['identity', 'laplacian'], update: mlp(4, { lastStd: 0.3 }), living: { channel: 3, above: 0.1 },
+  })
+  await saveModel(model(), { rule, params: init(rule, key(0)), provenance: { grid: '9' } })
+  await writeFile(folder('cut.safetensors'), (await readFile(model())).subarray(0, 300))
+  await writeFile(folder('text.png'), 'GIF8')
+  await writeFile(folder('eight.yaml'), 'seed: 1\nbatch: "eight"\n')
+})
+
+describe('help', () => {
+  it('names the program and its commands', async () => {
+    const { status, out } = await run(['--help'])
+    expect(status).toBe(0)
+    for (const word of ['cellgrad', 'grow', 'train', 'start', 'config']) expect(out).toContain(word)
+  })
+
+  it.each(['grow', 'train', 'start', 'config'])('%s shows every flag with its default', async command => {
+    const { status, out } = await run([command, '--help'])
+    expect(status).toBe(0)
+    expect(out).toContain(`cellgrad ${command}`)
+    const flags = out.split('\n').filter(line => line.trim().startsWith('--'))
+    expect(flags.length).toBeGreaterThan(1)
+    for (const line of flags) expect(line).toMatch(/\(default: .+\)/)
+  })
+
+  it('of train shows the published values', async () => {
+    const { out } = await run(['train', '--help'])
+    for (const text of ['--iterations=<n>', '(default: 8001)', '--batch=<n>', '(default: 8)', '(default: 🦎)']) expect(out).toContain(text)
+  })
+})
+
+describe('a mistake is one line', () => {
+  it.each([
+    [2, 'cellgrad: there is no command trian (see cellgrad --help); did you mean "train"?', ['trian']],
+    [2, 'cellgrad train: there is no flag --bach (see cellgrad train --help); did you mean --batch?', ['train', '--bach', '3']],
+    [2, 'cellgrad train: --batch is "eight", expected a whole number > 0', ['train', '--batch', 'eight']],
+    [2, 'cellgrad train: --batch needs a value', ['train', '--batch', '--seed', '3']],
+    [2, 'cellgrad train: "fish" is one argument too many; see cellgrad train --help', ['train', 'lizard', 'fish']],
+    [2, 'eight.yaml:2: batch is "eight", expected a whole number > 0', ['train', '--config', 'eight.yaml']],
+    [2, 'cellgrad train: --batch does not go with --resume, which goes on with the run as it is', ['train', '--resume', '.', '--batch', '3']],
+    [2, 'cellgrad grow: --steps is 0, expected a whole number > 0', ['grow', 'small.safetensors', '--steps', '0']],
+    [2, 'cellgrad grow: --out is "x.jpg", expected a file that ends in .gif or .png', ['grow', 'small.safetensors', '--out', 'x.jpg']],
+    [1, 'train: . holds no run to resume: it has no config.yaml', ['train', '--resume', '.']],
+    [1, "config: cannot read no.yaml (ENOENT: no such file or directory, open 'no.yaml')", ['train', '--config', 'no.yaml']],
+    [1, "png: cannot read no.png (ENOENT: no such file or directory, open 'no.png')", ['train', 'no.png']],
+    [1, 'png: text.png is not a PNG file (starts with 47 49 46 38)', ['train', 'text.png']],
+    [1, "model: cannot read no.safetensors (ENOENT: no such file or directory, open 'no.safetensors')", ['grow', 'no.safetensors']],
+    [1, /^safetensors: cut\.safetensors: .*\n$/, ['grow', 'cut.safetensors']],
+    [1, /^target: there is no file and no bundled emoji "lizzard"; did you mean "lizard"\? \(🦋 butterfly, .*🕸️ spider-web\)\n$/, ['train', 'lizzard']],
+    [1, /^grow: there is no bundled model "dragon"; there are .*\n$/, ['grow', 'dragon']],
+  ])('%i %s', async (expected, message, args) => {
+    const before = await readdir(folder())
+    const { status, out, err } = await run(args, { cwd: folder() })
+    if (typeof message === 'string') expect(err).toBe(`${message}\n`)
+    else expect(err).toMatch(message)
+    expect(err.trimEnd().split('\n')).toHaveLength(1)
+    expect(status).toBe(expected)
+    expect(out).toBe('')
+    expect(await readdir(folder())).toEqual(before)
+  })
+
+  it('shows where it was found on demand', async () => {
+    const { err } = await run(['grow', 'no.safetensors'], { env: { CELLGRAD_DEBUG: '1' } })
+    expect(err).toMatch(/Error: model: cannot read no\.safetensors .*\n +at /)
+  })
+})
+
+describe('grow', () => {
+  it('prints plain lines where there is no terminal', async () => {
+    const { status, out, err } = await run(['grow', model(), '--steps', '20'])
+    expect([status, err]).toEqual([0, ''])
+    expect(out.split('\n')[0]).toBe('step 0/20  1 cells')
+    expect(out).toMatch(/\nstep 20\/20 {2}\d+ cells\n$/)
+    expect(out).not.toContain('\x1b')
+  })
+
+  it('writes a picture, a film strip and an animation of the size of the training or another', async () => {
+    const sizeOf = async (file: string): Promise<[number, number]> => {
+      const bytes = await readFile(folder(file))
+      return file.endsWith('.png') ? [bytes.readUInt32BE(16), bytes.readUInt32BE(20)] : [bytes.readUInt16LE(6), bytes.readUInt16LE(8)]
+    }
+    const results = await Promise.all([
+      run(['grow', model(), '--steps', '6', '--out', folder('a.png'), '--scale', '1']),
+      run(['grow', model(), '--steps', '6', '--out', folder('b.png'), '--size', '12', '--strip', '6', '--columns', '3', '--scale', '2']),
+      run(['grow', model(), '--steps', '6', '--out', folder('c.gif'), '--damage', '--angle', '-45.5', '--seed', '7']),
+    ])
+    for (const [i, { status, err, out }] of results.entries()) {
+      expect([status, err]).toEqual([0, ''])
+      expect(out.trimEnd().split('\n').at(-1)).toBe(folder(['a.png', 'b.png', 'c.gif'][i]))
+    }
+    expect(await sizeOf('a.png')).toEqual([9, 9])
+    expect(await sizeOf('b.png')).toEqual([3 * 24 + 2 * 4, 2 * 24 + 4])
+    expect(await sizeOf('c.gif')).toEqual([36, 36])
+  })
+
+  it('erases a circle half way, or after the step that is named', async () => {
+    const cells = async (...more: string[]): Promise<number[]> => {
+      const { out } = await run(['grow', model(), '--steps', '10', '--size', '24', ...more])
+      return [...out.matchAll(/(\d+) cells/g)].map(match => Number(match[1]))
+    }
+    const [whole, half, named] = await Promise.all([cells(), cells('--damage'), cells('--damage', '8')])
+    const firstChange = (damaged: number[]): number => damaged.findIndex((n, i) => n !== whole[i])
+    expect([firstChange(half), firstChange(named)]).toEqual([5, 8])
+  })
+})
+
+describe('config', () => {
+  it('prints YAML and JSON Schema', async () => {
+    const [yaml, schema] = await Promise.all([run(['config', '--preset', 'regenerating']), run(['config', '--schema'])])
+    expect(yaml.out).toContain('\npreset: regenerating\n'.slice(1))
+    expect(yaml.out).toContain('\ndamaged: 3\n')
+    expect(JSON.parse(schema.out)).toMatchObject({ type: 'object', additionalProperties: false })
+  })
+})

@@ -1,0 +1,110 @@
+import { writeFile } from 'node:fs/promises'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { checkConfig, jsonSchema, ruleOf } from '../../src/cli/config.ts'
+import { configYaml, loadConfig } from '../../src/cli/config-file.ts'
+import { presets } from '../../src/nca/presets.ts'
+import { temporaryFolder } from './run.ts'
+
+const folder = temporaryFolder()
+
+/** Loads a configuration from the text of a file run.yaml, and returns what is said about it, without the folder. */
+async function complaint(text: string, flags: Record<string, unknown> = {}): Promise<string> {
+  await writeFile(folder('run.yaml'), text)
+  const error = await loadConfig({ file: folder('run.yaml'), flags, command: 'cellgrad train' }).catch((reason: Error) => reason)
+  if (!(error instanceof Error)) throw new Error(`accepted ${JSON.stringify(text)}`)
+  expect(error.name).toBe('UsageError')
+  return error.message.replace(folder(''), '')
+}
+
+describe('the effective configuration', () => {
+  it('is the published experiment where nothing else is said', async () => {
+    for (const preset of ['growing', 'persistent', 'regenerating'] as const) {
+      const { rule, ...published } = presets[preset]
+      const config = await loadConfig({ flags: { preset } })
+      expect(config).toMatchObject({ ...published, preset })
+      expect(ruleOf(config)).toEqual(rule)
+    }
+    expect(await loadConfig({})).toEqual(await loadConfig({ flags: { preset: 'growing' } }))
+  })
+
+  it('takes flags before the file, the file before the preset', async () => {
+    await writeFile(folder('a.yaml'), 'preset: persistent\nbatch: 3\nsize: 20\nrule: { fireRate: 0.25 }\n')
+    const config = await loadConfig({ file: folder('a.yaml'), flags: { size: 10 } })
+    expect(config).toMatchObject({ preset: 'persistent', pool: 1024, batch: 3, size: 10 })
+    expect(config.rule).toEqual({ ...(await loadConfig({})).rule, fireRate: 0.25 })
+    expect((await loadConfig({ file: folder('a.yaml'), flags: { preset: 'growing' } })).pool).toBe(0)
+  })
+
+  it('mixes nothing of two types', async () => {
+    await writeFile(folder('b.yaml'), 'damage: { shape: rectangle }\noptimiser: { type: sgd, momentum: 0.5 }\n')
+    const config = await loadConfig({ file: folder('b.yaml') })
+    expect(config.damage).toEqual({ shape: 'rectangle', centre: [-0.5, 0.5], size: [0.2, 0.8] })
+    expect(config.optimiser).toEqual({ type: 'sgd', rate: 0.01, momentum: 0.5 })
+  })
+
+  it('reads every schedule', async () => {
+    const rates = [
+      0.1, { type: 'step', rate: 1, at: [3], factor: 0.5 }, { type: 'exponential', rate: 1, factor: 0.9 },
+      { type: 'cosine', rate: 1, length: 9, final: 0 }, { type: 'wsd', rate: 1, warmUp: 1, stable: 2, decay: 3, final: 0 },
+      { type: 'warmUp', length: 4, schedule: { type: 'cosine', rate: 1, length: 9, final: 0.1 } },
+    ]
+    for (const rate of rates) expect((await loadConfig({ flags: { optimiser: { rate } } })).optimiser.rate).toEqual(rate)
+  })
+
+  it('is the same when it is printed and read again', async () => {
+    const config = await loadConfig({ flags: { preset: 'regenerating', target: '🕸️', seed: 2 ** 40, warmUp: { iterations: 10, from: [2, 3] } } })
+    await writeFile(folder('c.yaml'), configYaml(config))
+    expect(await loadConfig({ file: folder('c.yaml') })).toEqual(config)
+    expect(configYaml(config)).toContain('  # Probability that a cell updates in a step\n  fireRate: 0.5\n')
+  })
+
+  it('has a JSON Schema with its defaults, and a description of every key', async () => {
+    const schema = jsonSchema() as { properties: Record<string, { default?: unknown; description?: string }> }
+    const { rule: _rule, optimiser: _optimiser, ...config } = await loadConfig({})
+    for (const [key, value] of Object.entries(config)) {
+      expect(schema.properties[key].default, key).toEqual(value)
+      expect(schema.properties[key].description, key).toMatch(/\w/)
+    }
+    expect(checkConfig(parse(configYaml(await loadConfig({}))))).toHaveProperty('config')
+  })
+})
+
+describe('a mistake in a file', () => {
+  it.each([
+    ['preset: growing\n\n# mine\nbatch: "eight"\n', 'run.yaml:4: batch is "eight", expected a whole number > 0'],
+    ['batch: 1.5', 'run.yaml:1: batch is 1.5, expected a whole number > 0'],
+    ['padding: -1', 'run.yaml:1: padding is -1, expected a whole number ≥ 0'],
+    ['bach: 3', 'run.yaml:1: there is no key "bach"; did you mean "batch"?'],
+    ['rule:\n  hiddenUnits: 3\n  fireRat: 1', 'run.yaml:3: there is no key "fireRat" in rule; did you mean "fireRate"?'],
+    ['damage:\n  shape: rectangle\n  radius: [1, 2]', 'run.yaml:3: there is no key "radius" in damage; there are shape, centre, size'],
+    ['optimiser:\n  betta1: 3', 'run.yaml:2: there is no key "betta1" in optimiser; did you mean "beta1"?'],
+    ['rule:\n\n  fireRate: 3', 'run.yaml:3: rule.fireRate is 3, expected a number > 0, at most 1'],
+    ['rule: 5', 'run.yaml:1: rule is 5, expected keys with values'],
+    ['rule:\n  perceive:\n    - identity\n    - sobl', 'run.yaml:4: rule.perceive[1] is "sobl", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean'],
+    ['steps: [5, 3]', 'run.yaml:1: steps is [5,3], expected two whole numbers, the first below the second'],
+    ['damage:\n  shape: blob', 'run.yaml:2: damage.shape is "blob", expected circle or rectangle'],
+    ['optimiser:\n  rate: fast', 'run.yaml:2: optimiser.rate is "fast", expected a number > 0, or keys with a type: step, exponential, cosine, wsd or warmUp'],
+    ['optimiser:\n  rate:\n    factor: -1', 'run.yaml:3: optimiser.rate.factor is -1, expected a number > 0'],
+    ['seed: 1\nwarmUp:\n  iterations: 5', 'run.yaml:2: warmUp.from is missing, expected two whole numbers, the first below the second'],
+    ['rule:\n  living:\n    channel: 16\n    above: 0', 'run.yaml:3: rule.living.channel is 16, expected a channel from 0 to 15'],
+    ['seed: 1\npool: 4', 'run.yaml:2: pool is 4, expected 0, or at least batch (8)'],
+    ['preset: grow', 'run.yaml:1: preset is "grow", expected one of growing, persistent, regenerating'],
+    ['seed: 1\nseed: 2', 'run.yaml:2: Map keys must be unique'],
+    ['seed: 1\nsteps: [1,\n', 'run.yaml:3: Flow sequence in block collection must be sufficiently indented and end with a ]'],
+    ['- 1\n- 2', 'run.yaml:1: expected keys with values, got [1,2]'],
+  ])('%j', async (text, message) => {
+    expect(await complaint(text)).toBe(message)
+  })
+
+  it('names a key that objects are born with', async () => {
+    expect(await complaint('__proto__: 3')).toMatch(/^run\.yaml:1: there is no key "__proto__"; there are preset, target, /)
+    expect(await complaint('constructor: 3')).toMatch(/^run\.yaml:1: there is no key "constructor"; there are preset, target, /)
+  })
+
+  it('is not blamed for what a flag says, nor a flag for what it says', async () => {
+    expect(await complaint('batch: 3', { batch: 'x' })).toBe('cellgrad train: --batch is "x", expected a whole number > 0')
+    expect(await complaint('batch: 0', { seed: 3 })).toBe('run.yaml:1: batch is 0, expected a whole number > 0')
+    expect(await complaint('seed: 3', { preset: 'persistent', batch: 2000 })).toBe('configuration: pool is 1024, expected 0, or at least batch (2000)')
+  })
+})

@@ -23,6 +23,7 @@ import { lossCurveSvg } from '../node/chart.ts'
 import { readCheckpoint, saveCheckpoint, saveModel } from '../node/model.ts'
 import { ruleOf } from './config.ts'
 import type { Config } from './config.ts'
+import { untilInterrupted } from './interrupt.ts'
 import { openMetrics, recentLoss } from './metrics.ts'
 import type { Metric } from './metrics.ts'
 import { duration, log10, showProgress } from './progress.ts'
@@ -147,24 +148,6 @@ async function draw({ folder, config, name }: Run, rule: ReturnType<typeof ruleO
     title: `${name} ${config.size}×${config.size}, ${config.preset}`,
   }))
 }
-
-/**
- * A signal that SIGINT and SIGTERM set off. Only the first one is caught: a second one meets Node's own handler and ends the
- * process at once, even in the middle of an iteration.
- */
-function untilInterrupted(say: () => void): { signal: AbortSignal; end(): void } {
-  const controller = new AbortController()
-  const end = (): void => { for (const name of signals) process.off(name, stop) }
-  const stop = (name: NodeJS.Signals): void => {
-    end()
-    say()
-    controller.abort(name)
-  }
-  for (const name of signals) process.on(name, stop)
-  return { signal: controller.signal, end }
-}
-
-const signals = ['SIGINT', 'SIGTERM'] as const
 
 /** How this program was called, to be called again. */
 function invocation(): string {

@@ -132,7 +132,6 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A, scalars
   tape.checkOpen(op.name)
   const values = seen.map(t => below(t, tape))
   const out = apply(op, values, attrs, scalars)
-  if (op.vjp === null) return out
   const rules = seen.map((t, i) => (t.traced?.tape === tape ? ruleFor(op, i) : null))
   if (rules.every(rule => rule === null)) return out
   const uses = new Set(rules.flatMap(rule => rule?.uses ?? []))

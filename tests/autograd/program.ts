@@ -1,9 +1,9 @@
 // Random programs, to compare ways of running them.
 //
 // A program is data: a list of instructions on vectors of one length, each of which appends its results to the values so
-// far. A block runs a program of its own that reaches the outer values through its closure, and returns some of them all,
-// its own or not, perhaps one twice. `run` executes a program with its blocks wrapped in transforms or `plainly`; derivatives of both must
-// agree, whatever is nested in whatever.
+// far. A block runs a program of its own that reaches the outer values through its closure, and returns some of them, its
+// own or not, perhaps one of them twice. `run` executes a program with its blocks wrapped in transforms, or `plainly`;
+// derivatives of both must agree, whatever is nested in whatever.
 
 import fc from 'fast-check'
 import { add, checkpoint, grad, mul, scan, scope, sin, sum, tanh, tensor, vjp } from '../../src/index.ts'
@@ -12,7 +12,7 @@ import type { Tensor } from '../../src/index.ts'
 type Block = 'checkpoint' | 'scan' | 'scope' | 'vjp' | 'grad'
 
 export type Instruction =
-  | { op: 'add' | 'mul' | 'sin' | 'tanh'; a: number; b: number }
+  | { op: 'add' | 'mul' | 'sin' | 'tanh' | 'pull'; a: number; b: number }
   | { op: 'block'; kind: Block; body: Instruction[]; returns: number[] }
 
 /** Positions are taken modulo the number of values there are. */
@@ -22,7 +22,7 @@ const { program } = fc.letrec<{ program: Instruction[]; instruction: Instruction
   program: fc.array(tie('instruction'), { minLength: 1, maxLength: 4, depthIdentifier: 'program' }),
   instruction: fc.oneof(
     { depthSize: 'small', maxDepth: 4, depthIdentifier: 'program' },
-    fc.record({ op: fc.constantFrom('add', 'mul', 'sin', 'tanh'), a: position, b: position }),
+    fc.record({ op: fc.constantFrom('add', 'mul', 'sin', 'tanh', 'pull'), a: position, b: position }),
     fc.record({
       op: fc.constant('block'),
       kind: fc.constantFrom('checkpoint', 'scan', 'scope', 'vjp', 'grad'),
@@ -35,41 +35,56 @@ const { program } = fc.letrec<{ program: Instruction[]; instruction: Instruction
 /** Programs up to four blocks deep. */
 export const programs: fc.Arbitrary<Instruction[]> = program
 
-const at = (values: readonly Tensor[], i: number): Tensor => values[i % values.length]
+type Pull = (g: Tensor) => Tensor
 
-/** All values, those given first. With `plainly`, blocks that change no values (checkpoint, scan, scope) are mere calls. */
-export function run(instructions: readonly Instruction[], given: readonly Tensor[], plainly: boolean): Tensor[] {
-  const values = [...given]
-  for (const instruction of instructions) {
-    if (instruction.op === 'block') {
-      const { kind, body, returns } = instruction
-      const outer = [...values]
-      const block = (...more: Tensor[]): Tensor[] => {
-        const inner = run(body, [...outer, ...more], plainly)
-        return returns.map(i => at(inner, inner.length - 1 - i % inner.length))
-      }
-      values.push(...wrapped[plainly && kind !== 'vjp' && kind !== 'grad' ? 'scope' : kind](block, at(values, values.length - 1)))
-    } else {
-      const a = at(values, instruction.a)
-      const b = at(values, instruction.b)
-      values.push(instruction.op === 'add' ? mul(add(a, b), 0.5) : instruction.op === 'mul' ? mul(a, b) : instruction.op === 'sin' ? sin(a) : tanh(a))
-    }
-  }
-  return values
+function at<T>(list: readonly T[], i: number): T {
+  return list[i % list.length]
 }
 
-/** Ways to run a block on the last value; results of derivatives are squashed so that numbers stay near 1. */
-const wrapped: Record<Block, (block: (x: Tensor) => Tensor[], x: Tensor) => Tensor[]> = {
+/**
+ * All values, those given first. With `plainly`, blocks that change no values (checkpoint, scan, scope) are mere calls.
+ * `pulls` are pullbacks that can be called.
+ */
+export function run(instructions: readonly Instruction[], given: readonly Tensor[], plainly: boolean, pulls: readonly Pull[] = []): Tensor[] {
+  let values = given
+  for (const instruction of instructions) {
+    // What a closure reaches must not change later, or a checkpoint would not be deterministic: lists are replaced.
+    const [now, known] = [values, pulls]
+    const [a, b] = instruction.op === 'block' ? [] : [at(now, instruction.a), at(now, instruction.b)]
+    switch (instruction.op) {
+      case 'add': values = [...now, mul(add(a!, b!), 0.5)]; break
+      case 'mul': values = [...now, mul(a!, b!)]; break
+      case 'sin': values = [...now, sin(a!)]; break
+      case 'tanh': values = [...now, tanh(a!)]; break
+      case 'pull': values = [...now, known.length === 0 ? a! : at(known, instruction.a)(b!)]; break
+      case 'block': {
+        const { kind, body, returns } = instruction
+        const block = (...more: Tensor[]): Tensor[] => {
+          const inner = run(body, [...now, ...more], plainly, known)
+          return returns.map(i => at(inner, inner.length - 1 - i % inner.length))
+        }
+        const x = at(now, now.length - 1)
+        if (kind === 'vjp') {
+          const [outputs, pullback] = vjp(block, x)
+          const pull: Pull = g => tanh(pullback(outputs.map((_, i) => (i === 0 ? g : null))))
+          values = [...now, ...outputs, pull(outputs[0])]
+          pulls = [...known, pull]
+        } else values = [...now, ...(plainly && kind !== 'grad' ? block(x) : wrapped[kind](block, x))]
+      }
+    }
+  }
+  return [...values]
+}
+
+/** Ways to run a block on the last value; derivatives are squashed so that numbers stay near 1. */
+const wrapped: Record<Exclude<Block, 'vjp'>, (block: (x: Tensor) => Tensor[], x: Tensor) => Tensor[]> = {
   scope: (block, x) => scope(() => block(x)),
   checkpoint: (block, x) => checkpoint(block)(x),
   scan: (block, x) => {
     // One step, and therefore one segment: the same values as a mere call.
-    const [carry, [rest]] = scan((c: Tensor) => { const [first, ...others] = block(c); return [first, others] as const }, x, 1)
+    const step = (c: Tensor): readonly [Tensor, Tensor[]] => { const [first, ...others] = block(c); return [first, others] }
+    const [carry, [rest]] = scan(step, x, 1)
     return [carry, ...rest]
-  },
-  vjp: (block, x) => {
-    const [outputs, pullback] = vjp(block, x)
-    return [...outputs, tanh(pullback(outputs.map((y, i) => (i === 1 ? null : y))))]
   },
   grad: (block, x) => [tanh(grad((z: Tensor) => block(z).map(y => sum(y)).reduce((u, v) => add(u, v)))(x))],
 }

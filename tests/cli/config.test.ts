@@ -14,7 +14,7 @@ async function complaint(text: string, flags: Record<string, unknown> = {}): Pro
   const error = await loadConfig({ file: folder('run.yaml'), flags, command: 'cellgrad train' }).catch((reason: Error) => reason)
   if (!(error instanceof Error)) throw new Error(`accepted ${JSON.stringify(text)}`)
   expect(error.name).toBe('UsageError')
-  return error.message.replace(folder(''), '')
+  return error.message.replace(`${folder()}/`, '')
 }
 
 describe('the effective configuration', () => {

@@ -1,0 +1,122 @@
+// Models, checkpoints, animations and bundled pictures as files.
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { add, customRule, defineRule, init, key, mlp, mul, rollout, seed, tensor } from '../../src/index.ts'
+import { imageToTensor, tensorToImage } from '../../src/nca/image-tensor.ts'
+import { fit, padImage } from '../../src/nca/image.ts'
+import { growingTrainer } from '../../src/nca/growing.ts'
+import { presets } from '../../src/nca/presets.ts'
+import { bundledEmoji, bundledModels, findAsset, version } from '../../src/node/assets.ts'
+import { emoji, play, readCheckpoint, readModel, readPng, saveCheckpoint, saveGif, saveModel, writeFilmStrip } from '../../src/node/index.ts'
+
+let folder: string
+const at = (name: string): string => join(folder, name)
+beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'cellgrad-')) })
+afterEach(() => rm(folder, { recursive: true }))
+
+const rule = defineRule({
+  channels: { rgba: 4, hidden: 3 }, perceive: ['identity', 'sobelX', 'sobelY'], update: mlp(6, { lastStd: 0.4 }), fireRate: 0.5, living: { channel: 3, above: 0.1 },
+})
+
+describe('a model file', () => {
+  it('brings back rule, parameters and provenance', async () => {
+    const params = init(rule, key(3))
+    await saveModel(at('m.safetensors'), { rule, params, provenance: { target: '🦎' } })
+    const model = await readModel(at('m.safetensors'))
+    expect(model.rule).toEqual(rule)
+    expect(model.provenance).toEqual({ target: '🦎' })
+    expect(model.params.update.w2.toArray()).toEqual(params.update.w2.toArray())
+  })
+
+  it('is named in messages', async () => {
+    await expect(readModel(at('no.safetensors'))).rejects.toThrow(/^model: cannot read .*no\.safetensors \(ENOENT/)
+    await expect(readCheckpoint(at('no.safetensors'))).rejects.toThrow(/^checkpoint: cannot read .*no\.safetensors \(ENOENT/)
+    await saveModel(at('m.safetensors'), { rule, params: init(rule, key(3)), provenance: {} })
+    await expect(readCheckpoint(at('m.safetensors'))).rejects.toThrow(/m\.safetensors is not a cellgrad checkpoint/)
+    const bytes = await readFile(at('m.safetensors'))
+    for (const length of [0, 7, 8, 100, bytes.length - 1]) {
+      await writeFile(at('cut.safetensors'), bytes.subarray(0, length))
+      await expect(readModel(at('cut.safetensors')), `${length} bytes`).rejects.toThrow(/cut\.safetensors: .+/)
+    }
+  })
+})
+
+it('a checkpoint file brings back a training state, bit for bit', async () => {
+  const target = imageToTensor(padImage(fit(await emoji('fish'), 4), 1))
+  const trainer = growingTrainer({ ...presets.persistent, rule, target, batch: 2, pool: 5, steps: [2, 4] })
+  const { state } = trainer.step(trainer.step(trainer.init(key(1))).state)
+  await saveCheckpoint(at('c.safetensors'), state, { note: 'mine' })
+  const { state: again, metadata } = await readCheckpoint(at('c.safetensors'))
+  expect(metadata).toEqual({ note: 'mine' })
+  expect([again.iteration, again.key]).toEqual([2, state.key])
+  const [a, b] = [trainer.step(state).state, trainer.step(again).state]
+  expect(b.params.update.w1.toArray()).toEqual(a.params.update.w1.toArray())
+  expect(b.pool.map(slot => [...slot.toArray()])).toEqual(a.pool.map(slot => [...slot.toArray()]))
+})
+
+describe('play', () => {
+  it('shows the states of the rollout with the same key', async () => {
+    const params = init(rule, key(3))
+    const steps: number[] = []
+    for await (const { step, image } of play(rule, params, { key: key(8), steps: 7, size: 9, every: 3, angle: 0.3 })) {
+      steps.push(step)
+      const start = seed(rule, { height: 9, width: 9 })
+      expect(image).toEqual(await tensorToImage(step === 0 ? start : rollout(rule, params, start, key(8), { steps: step, angle: 0.3 })))
+    }
+    expect(steps).toEqual([0, 3, 6, 7])
+  })
+
+  it('damages once, and goes on from a state that is given, which it leaves alone', async () => {
+    const params = init(rule, key(3))
+    const start = tensor(new Float32Array(9 * 9 * 7).fill(1), { shape: [1, 9, 9, 7] })
+    const still = customRule({ channels: { all: 7 }, init: () => ({}), step: (_, x) => add(x, mul(x, 0)) })
+    const erased: number[] = []
+    for await (const { image } of play(still, {}, { key: key(0), steps: 4, size: 9, start, damageAt: 3 })) {
+      erased.push(image.data.filter((v, i) => i % 4 === 3 && v === 0).length)
+    }
+    expect(erased.slice(0, 3)).toEqual([0, 0, 0])
+    expect(erased[3]).toBeGreaterThan(2)
+    expect(erased[4]).toBe(erased[3])
+    expect(start.toArray()[0]).toBe(1)
+    // A consumer may leave early.
+    for await (const { step } of play(rule, params, { key: key(0), steps: 100, size: 9 })) if (step === 2) break
+  })
+
+  it('becomes a GIF and a film strip', async () => {
+    const params = init(rule, key(3))
+    await saveGif(at('a.gif'), rule, params, { key: key(8), steps: 6, size: 9, every: 2, scale: 3 })
+    const gif = await readFile(at('a.gif'))
+    expect([gif.readUInt16LE(6), gif.readUInt16LE(8)]).toEqual([27, 27])
+    expect(gif.toString('latin1').split('\x21\xf9\x04')).toHaveLength(1 + 4)
+    await writeFilmStrip(at('s.png'), rule, params, { key: key(8), at: [0, 2, 5], size: 9, columns: 2, scale: 1 })
+    const strip = await readPng(at('s.png'))
+    expect([strip.width, strip.height]).toEqual([2 * 9 + 2, 2 * 9 + 2])
+    expect(strip.data[4 * (4 * strip.width + 4) + 3]).toBe(1) // the seed of the first picture
+  })
+})
+
+describe('what is bundled', () => {
+  it('holds the ten emoji of the paper, by character and by name', async () => {
+    const list = await bundledEmoji()
+    expect(list.map(({ character }) => character).sort()).toEqual(['🦎', '😀', '💥', '👁️', '🐠', '🦋', '🐞', '🕸️', '🥨', '🎄'].sort())
+    for (const { name, character, path } of list) {
+      expect(findAsset(list, character)?.path).toBe(path)
+      expect(findAsset(list, name)?.path).toBe(path)
+      expect(await emoji(name)).toMatchObject({ width: 64, height: 64 })
+    }
+    for (const what of ['👁', 'Eye']) expect(findAsset(list, what)?.name).toBe('eye')
+    expect(findAsset(list, 'lady beetle')?.character).toBe('🐞')
+    await expect(emoji('dragon')).rejects.toThrow(/^emoji: there is no "dragon" among the bundled ones: 🦋 butterfly, .*🕸️ spider-web$/)
+  })
+
+  it('holds models that can be read', async () => {
+    for (const { path } of await bundledModels()) expect((await readModel(path)).rule.type).toBe('data')
+  })
+
+  it('knows its version', () => {
+    expect(version).toMatch(/^\d+\.\d+\.\d+/)
+  })
+})

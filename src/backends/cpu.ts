@@ -27,18 +27,15 @@ export function cpu(options: CpuOptions = {}): Backend {
 
   const slot = (dtype: DType, size: number): string => `${dtype}:${size}`
 
-  function count(data: Data): Data {
+  function alloc({ shape, dtype }: Spec): Data {
+    const size = sizeOf(shape)
+    const reused = pool.get(slot(dtype, size))?.pop()
+    if (reused) pooledBytes -= reused.byteLength
+    const data = reused ?? hostArray(dtype, size)
     buffers++
     bytes += data.byteLength
     peakBytes = Math.max(peakBytes, bytes)
     return data
-  }
-
-  function alloc(spec: Spec): Data {
-    const size = sizeOf(spec.shape)
-    const reused = pool.get(slot(spec.dtype, size))?.pop()
-    if (reused) pooledBytes -= reused.byteLength
-    return count(reused ?? hostArray(spec.dtype, size))
   }
 
   function free(handle: Handle): void {
@@ -58,7 +55,11 @@ export function cpu(options: CpuOptions = {}): Backend {
     dtypes: ['float32', 'float64', 'int32', 'uint32'],
     alloc,
     free,
-    upload: (data: Data): Handle => count(data.slice()),
+    upload(data: Data): Handle {
+      const copy = alloc({ shape: [data.length], dtype: dtypeOf(data) })
+      copy.set(data)
+      return copy
+    },
     run<A>(kernel: Kernel<A>, call: Call<A>, inputs: readonly Handle[], out: Handle): void {
       const run = (overrides[kernel.name] as CpuKernel<A> | undefined) ?? kernel.cpu
       run(inputs as readonly Data[], out as Data, call)

@@ -17,7 +17,7 @@ export function isLive(output: Output): boolean {
 export function pictureLines(image: Image, output: Output, spare = 3): string[] {
   const columns = output.isTTY ? output.columns - 1 : 80
   const rows = output.isTTY ? Math.max(output.rows - spare, 4) : Infinity
-  const widest = Math.floor(Math.min(columns, (2 * rows * image.width) / image.height))
+  const widest = Math.max(1, Math.floor(Math.min(columns, (2 * rows * image.width) / image.height)))
   const factor = Math.max(1, Math.min(Math.floor(widest / image.width), Math.floor(64 / image.width)))
   return halfBlocks(upscale(image, factor), { columns: widest, colour: colourDepth(output, process.env) }).split('\n')
 }

@@ -41,7 +41,8 @@ const growing: Preset = Object.freeze({
   reseed: 1,
   damaged: 0,
   damage: publishedCircles,
-  optimiser: adam({ rate: stepDecay(2e-3, { at: [2000], factor: 0.1 }) }),
+  // Keras' PiecewiseConstantDecay([2000], …) of the notebook has the first rate up to and including iteration 2000.
+  optimiser: adam({ rate: stepDecay(2e-3, { at: [2001], factor: 0.1 }) }),
   normalize: true,
   warmUp: null,
 })

@@ -6,7 +6,7 @@ import { filmStrip, upscale } from '../nca/image.ts'
 import type { Image } from '../nca/image.ts'
 import { damageMask, erase } from '../nca/damage.ts'
 import type { Damage } from '../nca/damage.ts'
-import type { CustomRule, DataRule, Params } from '../nca/rule.ts'
+import type { Params, Rule } from '../nca/rule.ts'
 import { seed } from '../nca/state.ts'
 import { step } from '../nca/step.ts'
 import { foldIn } from '../tensor/key.ts'
@@ -19,8 +19,6 @@ import { writePng } from './png.ts'
 
 // The number under which the place of the damage is drawn: none that a step has.
 const notAStep = 2 ** 32 - 1
-
-type AnyRule = DataRule | CustomRule<never>
 
 /** What grows, and for how long. */
 export type PlayOptions = {
@@ -51,7 +49,7 @@ export type Moment = { readonly step: number; readonly image: Image }
  *
  * @example for await (const { step, image } of play(rule, params, { key: key(0), steps: 96, size: 72 })) …
  */
-export async function* play<R extends AnyRule>(
+export async function* play<R extends Rule>(
   rule: R, params: Params<R>, options: PlayOptions & { every?: number },
 ): AsyncGenerator<Moment, void, void> {
   const { key, steps, size, start, angle, damageAt, damage = visibleCircle, every = 1 } = options
@@ -78,7 +76,7 @@ export async function* play<R extends AnyRule>(
  * @throws where the rule's state does not begin with red, green, blue, alpha
  * @example await saveGif('lizard.gif', rule, params, { key: key(0), steps: 200, size: 72, every: 2, scale: 4 })
  */
-export async function saveGif<R extends AnyRule>(
+export async function saveGif<R extends Rule>(
   path: string, rule: R, params: Params<R>,
   options: PlayOptions & {
     /** A frame for every so many steps, default 1. */
@@ -101,7 +99,7 @@ export async function saveGif<R extends AnyRule>(
  * @throws where `at` is empty
  * @example await writeFilmStrip('growth.png', rule, params, { key: key(0), at: [0, 12, 24, 48, 96], size: 72 })
  */
-export async function writeFilmStrip<R extends AnyRule>(
+export async function writeFilmStrip<R extends Rule>(
   path: string, rule: R, params: Params<R>,
   options: Omit<PlayOptions, 'steps'> & {
     /** After how many steps, in ascending order. */

@@ -1,5 +1,5 @@
 /**
- * checkGrad: proof of a gradient by differences, to any order.
+ * checkGrad: gradients compared with differences, to any order.
  *
  * For L(p) = ⟨u, f(p)⟩ with a random u, and a random direction v, the directional derivative is measured by the five-point
  * rule, whose error is of order ε⁴,
@@ -8,10 +8,16 @@
  *
  * and compared with ⟨∇L(p), v⟩. One number per check sees every element, because u and v are dense. The second order is the
  * same check of p ↦ ∇L(p), and so on (the method is that of HIPS autograd's `check_grads`).
+ *
+ * v has unit variance, so ⟨∇L, v⟩ has the size of |∇L|, and that is what a difference is relative to: a derivative that is
+ * small must be as right as a large one. Where the measurement itself depends on ε, p is too close to a kink or a jump, and
+ * nothing can be said.
  */
 import { add, mul } from '../tensor/ops/arithmetic.ts'
+import { abs } from '../tensor/ops/functions.ts'
 import { scope } from '../tensor/lifetime.ts'
 import { foldIn, key } from '../tensor/key.ts'
+import type { Key } from '../tensor/key.ts'
 import { normal } from '../tensor/random.ts'
 import { concrete, Tensor } from '../tensor/tensor.ts'
 import { eachLeaf, mapTree } from '../tensor/tree.ts'
@@ -22,7 +28,7 @@ export type CheckGradOptions = {
   order?: number
   /** Step ε, default 1e-3. Keep kinks (ReLU at 0, ties) further away than 2ε. */
   epsilon?: number
-  /** Greatest |measured − computed| / (1 + |computed|), default 1e-6. */
+  /** Greatest difference of measured and computed, relative to |∇L|, default 1e-6. */
   tolerance?: number
   /** Seed of the random directions, default 0. */
   seed?: number
@@ -31,12 +37,17 @@ export type CheckGradOptions = {
 /** One comparison: the order of the derivative, its directional value by both methods, and their relative difference. */
 export type GradReport = { order: number; measured: number; computed: number; error: number }
 
+/** Thrown where differences say nothing, because the function has a kink or a jump within 2ε of the point. */
+export class NotSmoothError extends Error {
+  override readonly name = 'NotSmoothError'
+}
+
 /**
  * Compares the gradients of `f` with differences, along random directions, and returns the comparisons.
  *
  * @param f a function of a tree of tensors that returns a tensor or a tree of tensors
  * @param params where to check: float64 tensors, since differences in float32 prove little
- * @throws where a gradient is wrong, naming the order and both numbers; and where params are not float64
+ * @throws where a gradient is wrong, naming the order and both numbers; where params are not float64; and `NotSmoothError`
  * @example checkGrad((x: Tensor) => tanh(x), tensor(new Float64Array([0.3, -2])))
  */
 export function checkGrad<P>(f: (params: P) => unknown, params: P, options: CheckGradOptions = {}): GradReport[] {
@@ -51,14 +62,26 @@ export function checkGrad<P>(f: (params: P) => unknown, params: P, options: Chec
     let g: (params: P) => unknown = f
     for (let n = 1; n <= order; n++) {
       const k = foldIn(key(seed), n)
-      const project = projection(g, foldIn(k, 0))
+      const { project, terms } = projection(g, foldIn(k, 0))
       const v = randomLike(params, foldIn(k, 1))
-      const along = (t: number): number => scope(() => value(project(shift(params, v, t * epsilon))))
-      const measured = (8 * (along(1) - along(-1)) - (along(2) - along(-2))) / (12 * epsilon)
-      const computed = scope(() => value(inner(grad(project)(params), v)))
-      const error = Math.abs(measured - computed) / (1 + Math.abs(computed))
+      const along = (t: number): number => scope(() => value(project(shift(params, v, t))))
+      const measure = (e: number): number => (8 * (along(e) - along(-e)) - (along(2 * e) - along(-2 * e))) / (12 * e)
+      const [measured, finer] = [measure(epsilon), measure(epsilon / 2)]
+      const [computed, size] = scope(() => {
+        const gradient = grad(project)(params)
+        return [value(inner(gradient, v)), Math.sqrt(value(inner(gradient, gradient)))]
+      })
+      // What rounding in L alone does to a difference quotient.
+      const noise = 1e-14 * scope(() => value(terms(params))) / epsilon
+      const unit = Math.max(Math.abs(measured), Math.abs(computed), size, noise / tolerance, Number.MIN_VALUE)
+      const relative = (x: number): number => Math.abs(x) / unit
+      const error = relative(measured - computed)
       reports.push({ order: n, measured, computed, error })
       if (!(error <= tolerance)) {
+        if (relative(measured - finer) > Math.min(tolerance, error / 4)) {
+          throw new NotSmoothError(`checkGrad: the derivative of order ${n} cannot be measured here: ${measured} with ε = ${epsilon}, `
+            + `${finer} with half of it. The function has a kink or a jump nearby; move the point or lower epsilon (seed ${seed}).`)
+        }
         throw new Error(`checkGrad: the derivative of order ${n} is wrong: measured ${measured}, computed ${computed} `
           + `(relative difference ${error.toExponential(1)}, tolerance ${tolerance}; seed ${seed}).`)
       }
@@ -68,17 +91,30 @@ export function checkGrad<P>(f: (params: P) => unknown, params: P, options: Chec
   }, 'checkGrad()')
 }
 
-/** p ↦ ⟨u, f(p)⟩ over the floating tensors of f(p), with u drawn from `k`. */
-function projection<P>(f: (params: P) => unknown, k: readonly [number, number]): (params: P) => Tensor {
-  return params => {
+/**
+ * L(p) = ⟨u, f(p)⟩ over the floating tensors of f(p), with u drawn from `k`; and Σ |u·f(p)|, the size of the numbers that L
+ * adds up.
+ */
+function projection<P>(f: (params: P) => unknown, k: Key): { project: (params: P) => Tensor; terms: (params: P) => Tensor } {
+  const outputs = (params: P): Tensor[] => {
     const out: Tensor[] = []
     eachLeaf(f(params), leaf => { if (leaf instanceof Tensor && leaf.dtype === 'float64') out.push(leaf) })
     if (out.length === 0) throw new Error('checkGrad: the function returned no float64 tensor.')
-    return inner(out, randomLike(out, k))
+    return out
+  }
+  return {
+    project: params => {
+      const out = outputs(params)
+      return inner(out, randomLike(out, k))
+    },
+    terms: params => {
+      const out = outputs(params)
+      return inner(out.map(abs), randomLike(out, k).map(abs))
+    },
   }
 }
 
-function randomLike<T>(tree: T, k: readonly [number, number]): T {
+function randomLike<T>(tree: T, k: Key): T {
   let i = 0
   return mapTree(tree, leaf => (leaf instanceof Tensor ? normal(foldIn(k, i++), leaf.shape, { like: leaf }) : leaf))
 }

@@ -54,9 +54,10 @@ function differentiate<P, A extends unknown[], Aux>(
 ): [readonly [Tensor, Aux], P] {
   return scope(() => {
     const { value, pull } = record(name, f, params, rest)
+    if (!Array.isArray(value)) throw new Error(`${name}: the function must return [scalar, aux], got ${value instanceof Tensor ? 'a tensor' : typeof value}.`)
     const [y, ...aux] = value
     if (!(y instanceof Tensor) || sizeOf(y.shape) !== 1) {
-      const got = y instanceof Tensor ? `a tensor ${showShape(y.shape)}` : typeof y
+      const got = y instanceof Tensor ? `a tensor ${showShape(y.shape)}` : Array.isArray(y) ? 'a list (see valueAndGradAux)' : typeof y
       throw new Error(`${name}: the function must return one number to be differentiated, got ${got}. Reduce it with sum or mean.`)
     }
     floating(name, 'the result', y)

@@ -9,7 +9,8 @@
  * for one more forward evaluation (Chen et al. 2016). Any S gives the same gradients. Unlike a compiled scan, `step` is
  * ordinary code that is called with the host's index t.
  */
-import { scope, supersede } from '../tensor/lifetime.ts'
+import { refusePromise, scope, supersede } from '../tensor/lifetime.ts'
+import { Tensor } from '../tensor/tensor.ts'
 import { checkpoint } from './checkpoint.ts'
 
 export type ScanOptions = {
@@ -18,6 +19,13 @@ export type ScanOptions = {
 }
 
 const supersededBecause = 'was the carry of an earlier step of scan(); return it beside the carry to keep it'
+
+function pair<C, Y>(result: readonly [C, Y]): readonly [C, Y] {
+  if (!Array.isArray(result) || result.length !== 2) {
+    throw new Error(`scan: step returned ${result instanceof Tensor ? result.name() : typeof result}, expected [carry, y].`)
+  }
+  return result
+}
 
 /**
  * Applies `step` to a carry T times and collects what it returns beside it.
@@ -45,7 +53,7 @@ export function scan<C, X, Y>(
     let now = start
     const ys: Y[] = []
     for (let t = from; t < to; t++) {
-      const [next, y] = scope(() => step(now, inputs?.[t] as X, t), 'a step of scan()')
+      const [next, y] = scope(() => pair(refusePromise(step(now, inputs?.[t] as X, t), 'a step of scan()')), 'a step of scan()')
       ys.push(y)
       supersede(now, [next, ys], supersededBecause)
       now = next

@@ -66,6 +66,7 @@ export function record<P, A extends unknown[], Y>(name: string, f: (params: P, .
     inputs.push(input)
     return tape.input(input)
   })
+  if (inputs.length === 0) refuseArgument(name, params)
   const opened = openScope(name)
   let value: Y | undefined
   const outputs: Output[] = []
@@ -93,6 +94,14 @@ export function record<P, A extends unknown[], Y>(name: string, f: (params: P, .
     return mapTree(params, leaf => (leaf instanceof Tensor ? found[i++] : leaf))
   }
   return { value: value as Y, owner, pull }
+}
+
+/** Nothing to differentiate is fine where the tree is plainly empty, but not where something hides what it holds. */
+function refuseArgument(name: string, params: unknown): void {
+  eachLeaf(params, (leaf, path) => {
+    const got = leaf === undefined ? 'missing' : typeof leaf === 'object' && leaf !== null ? `a ${leaf.constructor?.name ?? 'object'}` : typeof leaf
+    throw new Error(`${name}: ${path === '' ? 'argument 0' : path} is ${got}, and there is no tensor to differentiate; expected tensors in arrays and plain objects.`)
+  })
 }
 
 /** What is known of an output once it is out of hand: where it stood in its tree and on the tape, its shape and type. */

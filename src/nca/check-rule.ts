@@ -1,15 +1,17 @@
 /**
- * checkRule: proof that the gradients of a rule are right, yours included.
+ * checkRule: are the gradients of a rule right, yours included?
  *
- * A few steps are run in float64 with fixed fire masks, and the gradients with respect to parameters and state are compared
- * with differences. Parameters are moved away from their first values, where a zero layer would hide mistakes. The steps of
- * the differences are small enough that hardly a ReLU or a living mask switches between them.
+ * A few steps are run in float64 with fixed fire masks, and the gradients of what they change are compared with differences,
+ * once with respect to the parameters and once to the state. Parameters are moved away from their first values, where a zero
+ * layer would hide mistakes. ReLUs and living masks make kinks and jumps; where one lies within the differences' reach, the
+ * comparison says nothing and is made again elsewhere.
  */
-import { checkGrad } from '../autograd/check-grad.ts'
+import { checkGrad, NotSmoothError } from '../autograd/check-grad.ts'
 import type { GradReport } from '../autograd/check-grad.ts'
 import { foldIn, key } from '../tensor/key.ts'
+import type { Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'
-import { add } from '../tensor/ops/arithmetic.ts'
+import { add, sub } from '../tensor/ops/arithmetic.ts'
 import { cast } from '../tensor/ops/compare.ts'
 import { normal, uniform } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -36,17 +38,32 @@ export type CheckRuleOptions = {
  * @example checkRule(mine)
  */
 export function checkRule(rule: Rule, options: CheckRuleOptions = {}): GradReport[] {
-  const { grid: [h, w] = [5, 6], steps = 2, order = 1, seed = 0 } = options
+  const { seed = 0 } = options
+  let wrong = false
+  for (let tries = 0; tries < 20; tries++) {
+    try {
+      return checkAt(rule, options, foldIn(key(seed), tries))
+    } catch (error) {
+      // A kink that is all but hit bends both sides of the comparison alike. What is wrong is wrong in a second place, too.
+      if (!(error instanceof NotSmoothError) && wrong) throw error
+      wrong ||= !(error instanceof NotSmoothError)
+    }
+  }
+  throw new Error(`checkRule: the rule has kinks or jumps near each of 20 points that were tried; check fewer steps or a smaller grid (seed ${seed}).`)
+}
+
+function checkAt(rule: Rule, { grid: [h, w] = [5, 6], steps = 2, order = 1, seed = 0 }: CheckRuleOptions, k: Key): GradReport[] {
   return scope(() => {
-    const k = key(seed)
     let i = 0
     const params = mapTree<unknown>(init(rule, foldIn(k, 0), { dtype: 'float64' }), leaf => {
       if (!(leaf instanceof Tensor)) return leaf
-      const x = cast(leaf, 'float64')
-      return add(x, normal(foldIn(foldIn(k, 1), i++), x.shape, { like: x, std: 0.1 }))
+      const p = cast(leaf, 'float64')
+      return add(p, normal(foldIn(foldIn(k, 1), i++), p.shape, { like: p, std: 0.1 }))
     })
     const x = uniform(foldIn(k, 2), [2, h, w, channelCount(rule.channels)], { low: -1, high: 1, dtype: 'float64' })
-    const run = (at: { params: unknown; x: Tensor }): Tensor => rollout(rule, at.params as never, at.x, foldIn(k, 3), { steps })
-    return checkGrad(run, { params, x }, { order, seed, epsilon: 1e-6, tolerance: 1e-5 })
-  })
+    // The change, not the state: passing the state on would outweigh what a rule adds to it.
+    const change = (p: unknown, from: Tensor): Tensor => sub(rollout(rule, p as never, from, foldIn(k, 3), { steps }), from)
+    const how = { order, seed, epsilon: 1e-6, tolerance: 1e-5 }
+    return [...(i > 0 ? checkGrad(p => change(p, x), params, how) : []), ...checkGrad(from => change(params, from), x, how)]
+  }, 'checkRule()')
 }

@@ -5,10 +5,13 @@
  * host from a key, so it depends neither on the backend nor on the state.
  */
 import type { Backend } from '../backends/backend.ts'
-import { foldIn, uniformAt } from '../tensor/key.ts'
+import { checkKey, foldIn, uniformAt } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
+import { requireTensor } from '../tensor/op.ts'
+import { check, checkWord, isNumber, isPlain } from '../tensor/options.ts'
 import { where } from '../tensor/ops/compare.ts'
 import { reshape } from '../tensor/ops/sum.ts'
+import { checkShape } from '../tensor/shape.ts'
 import { tensor } from '../tensor/tensor.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
@@ -20,12 +23,27 @@ export type Damage =
 /** The circles of Growing NCA: centre U(−0.5, 0.5), radius U(0.1, 0.4). */
 export const publishedCircles: Damage = Object.freeze({ shape: 'circle', centre: [-0.5, 0.5], radius: [0.1, 0.4] } as const)
 
+/** Throws unless this is damage. */
+export function checkDamage(where: string, damage: Damage): void {
+  check(isPlain(damage), where, 'damage', damage, "an object with shape 'circle' or 'rectangle'")
+  checkWord(where, 'damage.shape', damage.shape, ['circle', 'rectangle'])
+  const lengths = damage.shape === 'circle' ? { radius: damage.radius } : { size: damage.size }
+  for (const [name, range] of Object.entries({ centre: damage.centre, ...lengths })) {
+    const least = name === 'centre' ? -Infinity : 0
+    const ok = Array.isArray(range) && range.length === 2 && range.every(x => isNumber(x, least)) && range[0] <= range[1]
+    check(ok, where, `damage.${name}`, range, `two numbers${least === 0 ? ' ≥ 0' : ''}, the first at most the second`)
+  }
+}
+
 /**
  * Masks of `count` random pieces of damage, `[count,h,w]`: 1 where a cell is erased.
  *
  * @example erase(x, damageMask(k, publishedCircles, 8, 72, 72))
  */
 export function damageMask(k: Key, damage: Damage, count: number, height: number, width: number, backend?: Backend): Tensor {
+  checkKey('damageMask', k)
+  checkDamage('damageMask', damage)
+  checkShape('damageMask', [count, height, width])
   const mask = new Uint32Array(count * height * width)
   for (let s = 0; s < count; s++) {
     const draw = (i: number, [low, high]: readonly [number, number]): number => low + (high - low) * uniformAt(foldIn(k, s), i)
@@ -52,5 +70,6 @@ function coordinate(i: number, n: number): number {
 
 /** x with the cells zeroed where the mask `[b,h,w]` is 1. */
 export function erase(x: Tensor, mask: Tensor): Tensor {
+  requireTensor('erase', 'the mask', mask)
   return where(reshape(mask, [...mask.shape, 1]), 0, x)
 }

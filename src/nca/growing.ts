@@ -14,18 +14,20 @@
  * parameters, optimiser, pool, iteration, key. Everything random in an iteration follows from the key and its number.
  */
 import { valueAndGradAux } from '../autograd/grad.ts'
-import { foldIn, randint, split } from '../tensor/key.ts'
+import { checkKey, foldIn, randint, split } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'
+import { requireTensor } from '../tensor/op.ts'
+import { check, checkOptions, isPlain, isWhole } from '../tensor/options.ts'
 import { greaterEqual, less, where } from '../tensor/ops/compare.ts'
 import { mean } from '../tensor/ops/reduce.ts'
 import { argsort } from '../tensor/ops/sort.ts'
 import { broadcastTo, reshape } from '../tensor/ops/sum.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { damageMask, erase } from './damage.ts'
+import { checkDamage, damageMask, erase } from './damage.ts'
 import type { Damage } from './damage.ts'
 import { mse } from './loss.ts'
-import { globalNorm, initOptimiser, normalizeGrads, updateParams } from './optimiser.ts'
+import { checkOptimiser, globalNorm, initOptimiser, normalizeGrads, updateParams } from './optimiser.ts'
 import type { Optimiser, OptimiserState } from './optimiser.ts'
 import { makePool, samplePool, writeBack } from './pool.ts'
 import type { Pool } from './pool.ts'
@@ -97,13 +99,14 @@ export type Trainer<S> = {
  * for await (const { iteration, loss } of train(trainer, { iterations: 2000, every: 50 })) console.log(iteration, loss)
  */
 export function growingTrainer<R extends Rule>(options: GrowingOptions<R>): Trainer<GrowingState<Params<R>>> {
-  checkOptions(options)
+  checkTrainer(options)
   const { rule, target, batch, optimiser } = options
   const [height, width] = target.shape
   const place = { dtype: target.dtype, backend: target.backend }
   type State = GrowingState<Params<R>>
 
   function start(k: Key): State {
+    checkKey('init', k)
     return scope(() => {
       const params = init(rule, split(k)[0], place)
       const pool = options.pool > 0 ? makePool(reshape(seed(rule, { height, width, ...place }), [height, width, -1]), options.pool) : []
@@ -157,11 +160,33 @@ export function rolloutLengths({ steps, warmUp }: Pick<GrowingOptions, 'steps' |
   return [Math.round(from[0] + (steps[0] - from[0]) * done), Math.round(from[1] + (steps[1] - from[1]) * done)]
 }
 
-function checkOptions<R extends Rule>({ target, batch, steps, pool, reseed, damaged }: GrowingOptions<R>): void {
-  const check = (ok: boolean, sentence: string): void => { if (!ok) throw new Error(`growingTrainer: ${sentence}`) }
-  check(target.shape.length === 3 && target.shape[2] === 4, `target is [${target.shape.join(',')}], expected [h,w,4].`)
-  check(Number.isInteger(batch) && batch > 0, `batch is ${batch}, expected a whole number > 0.`)
-  check(steps[0] >= 1 && steps[0] < steps[1], `steps are [${steps.join(', ')}], expected 1 ≤ first < second.`)
-  check(pool === 0 || pool >= batch, `a pool of ${pool} slots cannot fill a batch of ${batch}.`)
-  check(reseed + damaged <= batch, `${reseed} reseeded and ${damaged} damaged samples do not fit into a batch of ${batch}.`)
+const optionNames = ['rule', 'target', 'batch', 'steps', 'pool', 'reseed', 'damaged', 'damage', 'optimiser', 'normalize', 'warmUp']
+
+/** What a preset, and the configuration of a run, says besides. */
+const runNames = ['size', 'padding', 'iterations', 'preset', 'seed', 'backend', 'saveEvery']
+
+function checkTrainer<R extends Rule>(options: GrowingOptions<R>): void {
+  const where = 'growingTrainer'
+  checkOptions(where, options, [...optionNames, ...runNames])
+  const { rule, target, batch, steps, pool, reseed, damaged, damage, optimiser, normalize, warmUp } = options
+  check(isPlain(rule), where, 'rule', rule, 'a rule')
+  requireTensor(where, 'target', target)
+  const fits = (ok: boolean, sentence: string): void => { if (!ok) throw new Error(`${where}: ${sentence}`) }
+  fits(target.shape.length === 3 && target.shape[2] === 4, `target is [${target.shape.join(',')}], expected [h,w,4].`)
+  check(isWhole(batch, 1), where, 'batch', batch, 'a whole number > 0')
+  checkLengths('steps', steps)
+  for (const [name, n] of Object.entries({ pool, reseed, damaged })) check(isWhole(n), where, name, n, 'a whole number ≥ 0')
+  fits(pool === 0 || pool >= batch, `a pool of ${pool} slots cannot fill a batch of ${batch}.`)
+  fits(reseed + damaged <= batch, `${reseed} reseeded and ${damaged} damaged samples do not fit into a batch of ${batch}.`)
+  checkDamage(where, damage)
+  checkOptimiser(where, optimiser)
+  check(typeof normalize === 'boolean', where, 'normalize', normalize, 'true or false')
+  if (warmUp === null) return
+  check(isPlain(warmUp) && isWhole(warmUp.iterations, 1), where, 'warmUp', warmUp, 'null or { iterations, from }')
+  checkLengths('warmUp.from', warmUp.from)
+}
+
+function checkLengths(name: string, range: readonly [number, number]): void {
+  const ok = Array.isArray(range) && range.length === 2 && range.every(n => isWhole(n, 1)) && range[0] < range[1]
+  check(ok, 'growingTrainer', name, range, 'two whole numbers > 0, the first below the second')
 }

@@ -5,7 +5,9 @@
  */
 import { abs, clamp, square } from '../tensor/ops/functions.ts'
 import { sub } from '../tensor/ops/arithmetic.ts'
+import { refuse, requireTensor } from '../tensor/op.ts'
 import { mean } from '../tensor/ops/reduce.ts'
+import { broadcastShapes, sameShape } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** Mean over all axes but the first: `[b, …]` → `[b]`. */
@@ -22,12 +24,20 @@ export function perSample(x: Tensor): Tensor {
  * @example mean(mse(rgba(state), target))
  */
 export function mse(x: Tensor, target: Tensor): Tensor {
-  return perSample(square(sub(x, target)))
+  return perSample(square(difference('mse', x, target)))
+}
+
+function difference(loss: string, x: Tensor, target: Tensor): Tensor {
+  requireTensor(loss, 'x', x)
+  requireTensor(loss, 'the target', target)
+  const shape = broadcastShapes(x.shape, target.shape)
+  if (!shape || !sameShape(shape, x.shape)) refuse(loss, 'the target does not have the shape of x or of one of its samples', { x, target })
+  return sub(x, target)
 }
 
 /** Mean absolute error per sample; shapes as for `mse`. */
 export function l1(x: Tensor, target: Tensor): Tensor {
-  return perSample(abs(sub(x, target)))
+  return perSample(abs(difference('l1', x, target)))
 }
 
 /** Mean distance of a state from [−bound, bound] per sample: keeps channels from drifting away. `[b,h,w,c]` → `[b]`. */

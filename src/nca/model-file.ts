@@ -4,7 +4,7 @@
  * Both are safetensors files of a tree: every tensor under its dotted path (`update.w1`), everything else in the metadata.
  *
  *   format     'cellgrad model 1' or 'cellgrad checkpoint 1'
- *   tree       JSON of the tree, with {"tensor": path} in the place of each tensor
+ *   tree       JSON of the tree, with {"$tensor": path} in the place of each tensor
  *   rule       the rule as JSON (models)
  *   …          provenance: any further text
  *
@@ -35,8 +35,23 @@ export type Model = {
   readonly provenance: Readonly<Record<string, string>>
 }
 
-/** The bytes of a model file. */
+/** What the metadata holds beside provenance. */
+const reserved = ['format', 'tree', 'rule']
+
+/**
+ * The bytes of a model file.
+ *
+ * @throws where the rule is code, the parameters do not fit it, or provenance is not text under names of its own
+ */
 export async function encodeModel({ rule, params, provenance }: Model): Promise<Uint8Array> {
+  if (rule?.type !== 'data') {
+    throw new Error('encodeModel: the rule is not data (defineRule), and only data can be stored; keep the params of other rules with encodeCheckpoint or encodeSafetensors.')
+  }
+  checkParams(rule, params, 'encodeModel')
+  for (const [name, text] of Object.entries(provenance)) {
+    if (reserved.includes(name)) throw new Error(`encodeModel: provenance cannot be called ${name}, which the file uses itself.`)
+    if (typeof text !== 'string') throw new Error(`encodeModel: provenance.${name} is ${String(text)}, expected text.`)
+  }
   return encodeTree(params, { ...provenance, format: modelFormat, rule: JSON.stringify(rule) })
 }
 
@@ -66,9 +81,11 @@ export async function encodeCheckpoint<P>(state: GrowingState<P>, metadata: Read
  *
  * @throws one sentence where the bytes are not a checkpoint
  */
-export function decodeCheckpoint(bytes: Uint8Array, where = 'input', placement: Placement = {}): { state: GrowingState<DataParams>; metadata: Record<string, string> } {
+export function decodeCheckpoint<P = DataParams>(
+  bytes: Uint8Array, where = 'input', placement: Placement = {},
+): { state: GrowingState<P>; metadata: Record<string, string> } {
   const { tree, metadata } = decodeTree(bytes, checkpointFormat, where, placement)
-  const packed = tree as unknown as Omit<GrowingState<DataParams>, 'pool'> & { pool: PackedPool }
+  const packed = tree as unknown as Omit<GrowingState<P>, 'pool'> & { pool: PackedPool }
   if (!packed.params || !packed.optimiser || !packed.pool || !Array.isArray(packed.key) || !Number.isInteger(packed.iteration)) {
     throw new Error(`${where} lacks a part of a training state; expected params, optimiser, pool, iteration and key.`)
   }
@@ -82,7 +99,7 @@ async function encodeTree(tree: unknown, metadata: Readonly<Record<string, strin
   const references = mapTree(tree, (leaf, path) => {
     if (!(leaf instanceof Tensor)) return leaf
     if (!names.has(leaf)) names.set(leaf, path)
-    return { tensor: names.get(leaf) }
+    return { $tensor: names.get(leaf) }
   })
   const entries: Record<string, SafetensorsEntry> = {}
   for (const [t, name] of names) entries[name] = { dtype: t.dtype, shape: t.shape, data: await t.data() }
@@ -99,8 +116,8 @@ function decodeTree(bytes: Uint8Array, format: string, where: string, placement:
   const build = (node: unknown): unknown => {
     if (Array.isArray(node)) return node.map(build)
     if (typeof node !== 'object' || node === null) return node
-    if (!('tensor' in node)) return Object.fromEntries(Object.entries(node).map(([name, x]) => [name, build(x)]))
-    const name = String(node.tensor)
+    if (!('$tensor' in node)) return Object.fromEntries(Object.entries(node).map(([name, x]) => [name, build(x)]))
+    const name = String(node.$tensor)
     const entry = Object.hasOwn(entries, name) ? entries[name] : undefined
     if (!entry) throw new Error(`${where} has no tensor ${JSON.stringify(name)}, which its tree names.`)
     const t = made.get(name) ?? tensor(entry.data, { backend: placement.backend, shape: entry.shape })

@@ -17,6 +17,7 @@
  * so that small gradients move parameters less in the first steps. This is the default; PyTorch and Optax follow algorithm 1.
  */
 import { scope } from '../tensor/lifetime.ts'
+import { check, checkOptions, checkWord, isNumber, isPlain, isWhole } from '../tensor/options.ts'
 import { add, div, maximum, mul, sub } from '../tensor/ops/arithmetic.ts'
 import { zerosLike } from '../tensor/ops/create.ts'
 import { sqrt, square } from '../tensor/ops/functions.ts'
@@ -24,7 +25,7 @@ import { sum } from '../tensor/ops/sum.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { eachLeaf, mapTree, zipTrees } from '../tensor/tree.ts'
-import { rateAt } from './schedule.ts'
+import { checkSchedule, rateAt } from './schedule.ts'
 import type { Schedule } from './schedule.ts'
 
 type Sgd = { readonly type: 'sgd'; readonly rate: Schedule; readonly momentum: number }
@@ -69,10 +70,13 @@ export type AdamOptions = {
 /**
  * Stochastic gradient descent, with momentum if wanted.
  *
- * @throws where the momentum is not in [0, 1)
+ * @throws where the momentum is not in [0, 1) or the rate is no rate, and for options that do not exist
  * @example sgd({ rate: 0.1, momentum: 0.9 })
  */
-export function sgd({ rate = 0.01, momentum = 0 }: SgdOptions = {}): Optimiser {
+export function sgd(options: SgdOptions = {}): Optimiser {
+  checkOptions('sgd', options, ['rate', 'momentum'])
+  const { rate = 0.01, momentum = 0 } = options
+  checkSchedule('sgd', 'rate', rate)
   checkFraction('sgd', { momentum })
   return Object.freeze({ type: 'sgd', rate, momentum })
 }
@@ -80,34 +84,48 @@ export function sgd({ rate = 0.01, momentum = 0 }: SgdOptions = {}): Optimiser {
 /**
  * Adam. The defaults are those of Keras.
  *
- * @throws where a β is not in [0, 1)
+ * @throws where a β is not in [0, 1), ε is negative or the rate is no rate, and for options that do not exist
  * @example adam({ rate: stepDecay(2e-3, { at: [2000], factor: 0.1 }) })
  */
 export function adam(options: AdamOptions = {}): Optimiser {
+  checkOptions('adam', options, adamOptions)
   return describeAdam('adam', options, 0)
 }
 
 /**
  * Adam with decoupled weight decay: every step also shrinks each parameter by η·decay of itself, default 0.01.
  *
- * @throws where a β is not in [0, 1)
+ * @throws where `adam` does, and for a negative decay
  * @example adamW({ rate: 1e-3, decay: 0.004 })
  */
-export function adamW({ decay = 0.01, ...options }: AdamOptions & { decay?: number } = {}): Optimiser {
+export function adamW(options: AdamOptions & { decay?: number } = {}): Optimiser {
+  checkOptions('adamW', options, [...adamOptions, 'decay'])
+  const { decay = 0.01 } = options
   return describeAdam('adamW', options, decay)
 }
 
+const adamOptions = ['rate', 'beta1', 'beta2', 'epsilon', 'epsilonHat']
+
 function describeAdam(name: string, options: AdamOptions, decay: number): Optimiser {
   const { rate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, epsilonHat = true } = options
+  checkSchedule(name, 'rate', rate)
   checkFraction(name, { beta1, beta2 })
+  for (const [option, x] of Object.entries({ epsilon, decay })) check(isNumber(x, 0), name, option, x, 'a number ≥ 0')
   return Object.freeze({ type: 'adam', rate, beta1, beta2, epsilon, epsilonHat, decay })
 }
 
 /** The state before the first step: zeros of the types and on the backends of the parameters. */
 export function initOptimiser<P>(optimiser: Optimiser, params: P): OptimiserState<P> {
+  checkOptimiser('initOptimiser', optimiser)
   const count = optimiser.type === 'adam' ? 2 : optimiser.momentum === 0 ? 0 : 1
   const zeros = (): P => mapTree(params, leaf => (leaf instanceof Tensor ? zerosLike(leaf) : leaf))
   return { step: 0, moments: Array.from({ length: count }, zeros) }
+}
+
+/** Throws unless this is an optimiser. */
+export function checkOptimiser(where: string, optimiser: Optimiser): void {
+  check(isPlain(optimiser), where, 'optimiser', optimiser, 'an optimiser, like adam({ rate: 2e-3 })')
+  checkWord(where, 'optimiser.type', optimiser.type, ['adam', 'sgd'])
 }
 
 type Updated<P> = { params: P; state: OptimiserState<P> }
@@ -123,10 +141,15 @@ type Updated<P> = { params: P; state: OptimiserState<P> }
  * const { params: next, state: after } = updateParams(optimiser, state, params, grad(loss)(params))
  */
 export function updateParams<P>(
-  optimiser: Optimiser, state: OptimiserState<P>, params: P, grads: P, rate: number = rateAt(optimiser.rate, state.step),
+  optimiser: Optimiser, state: OptimiserState<P>, params: P, grads: P, rate?: number,
 ): Updated<P> {
+  checkOptimiser('updateParams', optimiser)
+  const known = isPlain(state) && isWhole(state.step) && Array.isArray(state.moments)
+  check(known, 'updateParams', 'state', state, 'what initOptimiser returned (the order is optimiser, state, params, grads)')
+  const now = rate ?? rateAt(optimiser.rate, state.step)
+  check(isNumber(now), 'updateParams', 'rate', now, 'a number')
   const step = (): Updated<P> =>
-    optimiser.type === 'sgd' ? sgdStep(optimiser, state, params, grads, rate) : adamStep(optimiser, state, params, grads, rate)
+    optimiser.type === 'sgd' ? sgdStep(optimiser, state, params, grads, now) : adamStep(optimiser, state, params, grads, now)
   return scope(step, 'updateParams()')
 }
 
@@ -201,6 +224,6 @@ export function globalNorm(tree: unknown): Tensor {
 
 function checkFraction(optimiser: string, options: Record<string, number>): void {
   for (const [name, x] of Object.entries(options)) {
-    if (!(x >= 0 && x < 1)) throw new Error(`${optimiser}: ${name} is ${x}, expected a number in [0, 1).`)
+    check(isNumber(x, 0) && x < 1, optimiser, name, x, 'a number in [0, 1)')
   }
 }

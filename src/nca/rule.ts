@@ -11,10 +11,12 @@
  */
 import type { FilterName } from '../tensor/filters.ts'
 import { filterNames } from '../tensor/filters.ts'
-import { split } from '../tensor/key.ts'
+import { checkKey, split } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
+import { check, checkOptions, checkWord, isNumber, isPlain, isWhole } from '../tensor/options.ts'
 import { zeros } from '../tensor/ops/create.ts'
 import { normal, uniform } from '../tensor/random.ts'
+import { paddings } from '../tensor/ops/window.ts'
 import type { Padding } from '../tensor/ops/window.ts'
 import type { Placement, Tensor } from '../tensor/tensor.ts'
 
@@ -78,8 +80,17 @@ export type Rule = DataRule | (Omit<CustomRule<never>, 'init'> & { readonly init
 export type Params<R extends Rule> = R extends { readonly init: (...args: never) => infer P } ? P : DataParams
 
 /** The update network of Growing NCA: one hidden layer of ReLUs, a last layer that starts at zero, with bias. */
-export function mlp(hidden: number, { lastStd = 0, lastBias = true }: { lastStd?: number; lastBias?: boolean } = {}): Mlp {
+export function mlp(hidden: number, options: { lastStd?: number; lastBias?: boolean } = {}): Mlp {
+  checkOptions('mlp', options, ['lastStd', 'lastBias'])
+  const { lastStd = 0, lastBias = true } = options
+  checkMlp('mlp', '', { hidden, lastStd, lastBias })
   return { type: 'mlp', hidden, lastStd, lastBias }
+}
+
+function checkMlp(where: string, path: string, { hidden, lastStd, lastBias }: Omit<Mlp, 'type'>): void {
+  check(isWhole(hidden, 1), where, `${path}hidden`, hidden, 'a whole number > 0')
+  check(isNumber(lastStd, 0), where, `${path}lastStd`, lastStd, 'a number ≥ 0')
+  check(typeof lastBias === 'boolean', where, `${path}lastBias`, lastBias, 'true or false')
 }
 
 /** What `defineRule` is given. */
@@ -102,22 +113,22 @@ export type RuleOptions = {
  *   update: mlp(128), fireRate: 0.5, living: { channel: 3, above: 0.1 },
  * })
  */
-export function defineRule({ channels, perceive, update, fireRate = 1, living = null, padding = 'zero' }: RuleOptions): DataRule {
-  const total = channelCount(channels)
-  const check = (ok: boolean, field: string, got: unknown, expected: string): void => {
-    if (!ok) throw new Error(`rule: ${field} is ${JSON.stringify(got)}, expected ${expected}.`)
-  }
-  for (const [role, n] of Object.entries(channels)) check(Number.isInteger(n) && n >= 0, `channels.${role}`, n, 'a whole number of channels')
-  check(total > 0, 'channels', channels, 'at least one channel')
-  check(perceive.length > 0, 'perceive', perceive, `at least one of ${filterNames.join(', ')}`)
-  for (const name of perceive) check(filterNames.includes(name), 'perceive', name, `one of ${filterNames.join(', ')}`)
-  check(update.type === 'mlp' && Number.isInteger(update.hidden) && update.hidden > 0, 'update.hidden', update.hidden, 'a whole number > 0')
-  check(update.lastStd >= 0, 'update.lastStd', update.lastStd, 'a number ≥ 0')
-  check(fireRate > 0 && fireRate <= 1, 'fireRate', fireRate, 'a number above 0, at most 1')
-  check(['zero', 'circular', 'reflect'].includes(padding), 'padding', padding, "'zero', 'circular' or 'reflect'")
-  if (living) {
-    check(Number.isInteger(living.channel) && living.channel >= 0 && living.channel < total, 'living.channel', living.channel, `a channel from 0 to ${total - 1}`)
-    check(Number.isFinite(living.above), 'living.above', living.above, 'a number')
+export function defineRule(options: RuleOptions): DataRule {
+  checkOptions('rule', options, ['type', 'channels', 'perceive', 'update', 'fireRate', 'living', 'padding'])
+  const { channels, perceive, update, fireRate = 1, living = null, padding = 'zero' } = options
+  checkChannels('rule', channels)
+  const names = filterNames.join(', ')
+  check(Array.isArray(perceive) && perceive.length > 0, 'rule', 'perceive', perceive, `a list of at least one of ${names}`)
+  for (const name of perceive) check(filterNames.includes(name), 'rule', 'perceive', name, `one of ${names}`)
+  check(isPlain(update) && update.type === 'mlp', 'rule', 'update', update, 'a network, like mlp(128)')
+  checkMlp('rule', 'update.', update)
+  check(isNumber(fireRate) && fireRate > 0 && fireRate <= 1, 'rule', 'fireRate', fireRate, 'a number above 0, at most 1')
+  checkWord('rule', 'padding', padding, paddings)
+  if (living !== null) {
+    const total = channelCount(channels)
+    check(isPlain(living), 'rule', 'living', living, 'null or { channel, above }')
+    check(isWhole(living.channel) && living.channel < total, 'rule', 'living.channel', living.channel, `a channel from 0 to ${total - 1}`)
+    check(isNumber(living.above), 'rule', 'living.above', living.above, 'a number')
   }
   return deepFreeze(structuredClone({ type: 'data', channels, perceive, update, fireRate, living, padding } as const))
 }
@@ -125,6 +136,7 @@ export function defineRule({ channels, perceive, update, fireRate = 1, living = 
 /**
  * A rule whose step is your own function of tensors. Its gradient comes from the operators you use.
  *
+ * @throws where the channels, `init` or `step` are missing or something else
  * @example
  * customRule({
  *   channels: { rgb: 3 },
@@ -133,8 +145,17 @@ export function defineRule({ channels, perceive, update, fireRate = 1, living = 
  * })
  */
 export function customRule<P>(rule: Omit<CustomRule<P>, 'type'>): CustomRule<P> {
-  channelCount(rule.channels)
+  checkOptions('customRule', rule, ['type', 'channels', 'init', 'step'])
+  checkChannels('customRule', rule.channels)
+  check(typeof rule.init === 'function', 'customRule', 'init', rule.init, 'a function (key, placement) => params')
+  check(typeof rule.step === 'function', 'customRule', 'step', rule.step, 'a function (params, x, context) => state')
   return Object.freeze({ ...rule, type: 'custom' })
+}
+
+function checkChannels(where: string, channels: Channels): void {
+  check(isPlain(channels), where, 'channels', channels, 'numbers of channels by role, like { rgba: 4, hidden: 12 }')
+  for (const [role, n] of Object.entries(channels)) check(isWhole(n), where, `channels.${role}`, n, 'a whole number of channels')
+  check(channelCount(channels) > 0, where, 'channels', channels, 'at least one channel')
 }
 
 /** The number of channels of a cell. */
@@ -149,6 +170,7 @@ export function channelCount(channels: Channels): number {
  * @example const params = init(rule, key(0))
  */
 export function init<R extends Rule>(rule: R, k: Key, placement: Placement = {}): Params<R> {
+  checkKey('init', k)
   if (rule.type === 'custom') return rule.init(k, placement) as Params<R>
   const { update, perceive } = rule
   const channels = channelCount(rule.channels)

@@ -5,6 +5,8 @@
  * resumed: nothing is counted here, `rateAt(schedule, t)` depends on t alone.
  */
 
+import { check, checkOptions, checkWord, isNumber, isPlain, isWhole } from '../tensor/options.ts'
+
 export type Schedule =
   | number
   | { readonly type: 'step'; readonly rate: number; readonly at: readonly number[]; readonly factor: number }
@@ -29,7 +31,11 @@ export type Schedule =
  *
  * @example stepDecay(2e-3, { at: [2000], factor: 0.1 })
  */
-export function stepDecay(rate: number, { at, factor }: { at: readonly number[]; factor: number }): Schedule {
+export function stepDecay(rate: number, options: { at: readonly number[]; factor: number }): Schedule {
+  checkOptions('stepDecay', options, ['at', 'factor'])
+  const { at, factor } = options
+  checkNumbers('stepDecay', { rate, factor })
+  check(Array.isArray(at) && at.every(t => isWhole(t)), 'stepDecay', 'at', at, 'a list of iterations')
   return Object.freeze({ type: 'step', rate, at: Object.freeze([...at]), factor })
 }
 
@@ -38,7 +44,10 @@ export function stepDecay(rate: number, { at, factor }: { at: readonly number[];
  *
  * @example exponentialDecay(1.6e-3, { factor: 0.9999 })
  */
-export function exponentialDecay(rate: number, { factor }: { factor: number }): Schedule {
+export function exponentialDecay(rate: number, options: { factor: number }): Schedule {
+  checkOptions('exponentialDecay', options, ['factor'])
+  const { factor } = options
+  checkNumbers('exponentialDecay', { rate, factor })
   return Object.freeze({ type: 'exponential', rate, factor })
 }
 
@@ -50,7 +59,10 @@ export function exponentialDecay(rate: number, { factor }: { factor: number }): 
  * @throws where the length is not a number of iterations
  * @example warmUp(1000, cosineDecay(5e-4, { length: 99_000 }))
  */
-export function cosineDecay(rate: number, { length, final = 0 }: { length: number; final?: number }): Schedule {
+export function cosineDecay(rate: number, options: { length: number; final?: number }): Schedule {
+  checkOptions('cosineDecay', options, ['length', 'final'])
+  const { length, final = 0 } = options
+  checkNumbers('cosineDecay', { rate, final })
   checkIterations('cosineDecay', { length }, 1)
   return Object.freeze({ type: 'cosine', rate, length, final })
 }
@@ -66,6 +78,7 @@ export function cosineDecay(rate: number, { length, final = 0 }: { length: numbe
  */
 export function warmUp(length: number, schedule: Schedule): Schedule {
   checkIterations('warmUp', { length }, 1)
+  checkSchedule('warmUp', 'schedule', schedule)
   return Object.freeze({ type: 'warmUp', length, schedule })
 }
 
@@ -82,7 +95,9 @@ export function warmUp(length: number, schedule: Schedule): Schedule {
  * @example wsd(1e-3, { warmUp: 500, stable: 8000, decay: 1500 })
  */
 export function wsd(rate: number, phases: { warmUp: number; stable: number; decay: number; final?: number }): Schedule {
+  checkOptions('wsd', phases, ['warmUp', 'stable', 'decay', 'final'])
   const { warmUp: rise, stable, decay, final = 0 } = phases
+  checkNumbers('wsd', { rate, final })
   checkIterations('wsd', { warmUp: rise, stable, decay }, 0)
   return Object.freeze({ type: 'wsd', rate, warmUp: rise, stable, decay, final })
 }
@@ -115,9 +130,18 @@ export function rateAt(schedule: Schedule, t: number): number {
   }
 }
 
+/** Throws unless this is a rate, or a schedule as the functions above make them. */
+export function checkSchedule(where: string, name: string, schedule: Schedule): void {
+  check(isNumber(schedule, 0) || isPlain(schedule), where, name, schedule, 'a number ≥ 0 or a schedule, like stepDecay(1e-3, …)')
+  if (typeof schedule !== 'number') checkWord(where, `${name}.type`, schedule.type, ['step', 'exponential', 'cosine', 'warmUp', 'wsd'])
+}
+
+function checkNumbers(schedule: string, numbers: Record<string, number>): void {
+  for (const [name, x] of Object.entries(numbers)) check(isNumber(x, 0), schedule, name, x, 'a number ≥ 0')
+}
+
 function checkIterations(schedule: string, lengths: Record<string, number>, least: number): void {
   for (const [name, n] of Object.entries(lengths)) {
-    if (Number.isInteger(n) && n >= least) continue
-    throw new Error(`${schedule}: ${name} is ${n}, expected a whole number of iterations ≥ ${least}.`)
+    check(isWhole(n, least), schedule, name, n, `a whole number of iterations ≥ ${least}`)
   }
 }

@@ -4,7 +4,7 @@
  * One step of a data rule, for a state s `[b,h,w,c]` (Mordvintsev et al., "Growing Neural Cellular Automata", Distill 2020):
  *
  *   pre  = max3×3(alpha of s) > 0.1               living mask before
- *   m    = fire mask, one bit per cell            each cell updates in half of the steps
+ *   m    = fire mask, one bit per cell            a cell updates in this step or not
  *   s'   = s + m ⊙ U(P(s))                        perceive, update
  *   post = max3×3(alpha of s') > 0.1              living mask after
  *   s    ← s' where pre ∧ post, else 0
@@ -17,9 +17,11 @@
 import { scan } from '../autograd/scan.ts'
 import { stopGradient } from '../autograd/custom-vjp.ts'
 import { filter } from '../tensor/filters.ts'
-import { foldIn } from '../tensor/key.ts'
+import { checkKey, foldIn } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'
+import { requireTensor } from '../tensor/op.ts'
+import { check, checkOptions, isWhole, show } from '../tensor/options.ts'
 import { add } from '../tensor/ops/arithmetic.ts'
 import { and, greater, where } from '../tensor/ops/compare.ts'
 import { dense } from '../tensor/ops/dense.ts'
@@ -27,8 +29,8 @@ import { relu } from '../tensor/ops/functions.ts'
 import { dilate } from '../tensor/ops/dilate.ts'
 import { reshape } from '../tensor/ops/sum.ts'
 import { fire } from '../tensor/random.ts'
-import { showShape } from '../tensor/shape.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { sameShape, showShape } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
 import { channelCount } from './rule.ts'
 import type { DataParams, DataRule, Params, Rule, StepContext } from './rule.ts'
 import { takeChannels } from './state.ts'
@@ -62,20 +64,30 @@ function wraps(rule: DataRule): 'none' | 'circular' {
  *
  * @param x `[b,h,w,c]`
  * @returns `[b,h,w,c]`
- * @throws where the state does not have the rule's channels
+ * @throws where the state does not have the rule's channels, and where a custom rule returns anything but such a state
  * @example const next = step(rule, params, x, { key: key(0), t: 0 })
  */
 export function step<R extends Rule>(rule: R, params: Params<R>, x: Tensor, context: StepContext): Tensor {
+  checkOptions('step', context, ['key', 't', 'mask', 'angle'])
+  checkKey('step', context.key)
+  requireTensor('step', 'the state', x)
   const channels = channelCount(rule.channels)
   if (x.shape.length !== 4 || x.shape[3] !== channels) {
     throw new Error(`step: the state is ${showShape(x.shape)}, expected [b,h,w,${channels}] for channels ${JSON.stringify(rule.channels)}.`)
   }
+  if (context.mask !== undefined) requireTensor('step', 'the fire mask', context.mask)
   if (context.mask && showShape(context.mask.shape) !== showShape(x.shape.slice(0, -1))) {
     throw new Error(`step: the fire mask is ${showShape(context.mask.shape)}, expected ${showShape(x.shape.slice(0, -1))}.`)
   }
   return scope(() => (rule.type === 'custom'
-    ? rule.step(params as never, x, context)
+    ? likeState(x, rule.step(params as never, x, context))
     : dataStep(rule, params as DataParams, x, context)), 'step()')
+}
+
+/** What a rule's own code returned, if it is a state like x. */
+function likeState(x: Tensor, next: unknown): Tensor {
+  if (next instanceof Tensor && sameShape(next.shape, x.shape) && next.dtype === x.dtype) return next
+  throw new Error(`step: the rule returned ${show(next)}, expected ${show(x)}.`)
 }
 
 function dataStep(rule: DataRule, params: DataParams, x: Tensor, { key, mask, angle }: StepContext): Tensor {
@@ -114,8 +126,13 @@ export function rollout<R extends Rule>(
   rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions & { readouts: readonly number[] },
 ): Tensor[]
 export function rollout<R extends Rule>(
-  rule: R, params: Params<R>, x: Tensor, key: Key, { steps, readouts, checkpoint, masks, angle }: RolloutOptions & { readouts?: readonly number[] },
+  rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions & { readouts?: readonly number[] },
 ): Tensor | Tensor[] {
+  checkKey('rollout', key)
+  checkOptions('rollout', options, ['steps', 'readouts', 'checkpoint', 'masks', 'angle'])
+  const { steps, readouts, checkpoint, masks, angle } = options
+  check(isWhole(steps), 'rollout', 'steps', steps, 'a whole number ≥ 0')
+  check(readouts === undefined || Array.isArray(readouts), 'rollout', 'readouts', readouts, 'a list of numbers of steps')
   const bad = readouts?.find(n => !Number.isInteger(n) || n < 1 || n > steps)
   if (bad !== undefined) throw new Error(`rollout: there is no readout after ${bad} of ${steps} steps; expected whole numbers from 1 to ${steps}.`)
   if (masks && masks.length !== steps) throw new Error(`rollout: got ${masks.length} fire masks for ${steps} steps.`)

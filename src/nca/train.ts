@@ -9,19 +9,19 @@ import { supersede } from '../tensor/lifetime.ts'
 import type { Metrics, Trainer } from './growing.ts'
 
 export type TrainOptions<S> = {
-  /** Iterations in all; a state that has as many already is returned at once. */
+  /** Iterations in all; a state that has as many already ends the run before its first yield. */
   iterations: number
-  /** Where to go on from; it is released with its first successor. By default the trainer's first state for `seed`. */
+  /** Where to go on from, by default the trainer's first state for `seed`. It is used up: its successor releases it. */
   state?: S
   /** Seed of the first state, default 0. */
   seed?: number
   /** Yield every so many iterations, and after the last; default 1. */
   every?: number
-  /** Stops the run after the iteration in progress: a last yield, then the end. */
+  /** Stops the run after the iteration in progress: a last yield if there was one, then the end. */
   signal?: AbortSignal
 }
 
-/** What the driver yields. `state` is valid until the generator is asked to go on. */
+/** What the driver yields. `state` is valid until the generator is asked to go on; `encodeModel` what you want to keep. */
 export type Progress<S> = {
   /** Iterations done. */
   iteration: number

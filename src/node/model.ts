@@ -34,15 +34,15 @@ export async function saveModel(path: string, model: Model): Promise<void> {
  * @throws one sentence that names the file, where it cannot be read or is not a checkpoint
  * @example const { state } = await readCheckpoint('run.safetensors'); train(trainer, { state, iterations: 4000 })
  */
-export async function readCheckpoint(
+export async function readCheckpoint<P = DataParams>(
   path: string, placement?: Placement,
-): Promise<{ state: GrowingState<DataParams>; metadata: Record<string, string> }> {
+): Promise<{ state: GrowingState<P>; metadata: Record<string, string> }> {
   return decodeCheckpoint(await readBytes('checkpoint', path), path, placement)
 }
 
 /** Writes a training state; `metadata` is kept beside it. */
-export async function saveCheckpoint(
-  path: string, state: GrowingState<DataParams>, metadata: Readonly<Record<string, string>> = {},
+export async function saveCheckpoint<P>(
+  path: string, state: GrowingState<P>, metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await writeFileAtomic(path, await encodeCheckpoint(state, metadata))
 }

@@ -19,7 +19,8 @@
  *
  * which costs nothing, since a sum of filters is a filter. The other filters look the same from every side.
  */
-import { refuse } from './op.ts'
+import { refuse, requireTensor } from './op.ts'
+import { check, isWhole, show } from './options.ts'
 import { depthwiseConv } from './ops/depthwise-conv.ts'
 import type { Padding } from './ops/window.ts'
 import { tensor } from './tensor.ts'
@@ -50,9 +51,9 @@ const gradients = [['sobelX', 'sobelY'], ['scharrX', 'scharrY']] as const
 
 /** The weights of a filter as a rotated cell applies it. */
 function weights(filter: Filter, angle: number): number[] {
-  const { name, factor } = typeof filter === 'string' ? { name: filter, factor: 1 } : filter
+  const { name, factor } = typeof filter === 'object' && filter !== null ? filter : { name: filter, factor: 1 }
   if (!filterNames.includes(name)) {
-    refuse('filterKernel', `there is no filter '${name}', expected one of ${filterNames.join(', ')}`)
+    refuse('filterKernel', `there is no filter ${typeof name === 'string' ? `'${name}'` : show(name)}, expected one of ${filterNames.join(', ')}`)
   }
   const [x, y] = gradients.find(([dx, dy]) => name === dx || name === dy) ?? [name, name]
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)]
@@ -71,6 +72,8 @@ function weights(filter: Filter, angle: number): number[] {
 export function filterKernel(
   list: readonly Filter[], channels: number, { angle = 0, ...placement }: Placement & { angle?: number } = {},
 ): Tensor {
+  check(Array.isArray(list), 'filterKernel', 'the list', list, 'a list of filters')
+  check(isWhole(channels, 1), 'filterKernel', 'channels', channels, 'a whole number > 0')
   const each = list.map(filter => weights(filter, angle))
   const values = Array.from({ length: 9 }, (_, t) => Array.from({ length: channels }, () => each.map(w => w[t])))
   return tensor(values, { shape: [3, 3, channels, list.length], ...placement })
@@ -95,6 +98,7 @@ export type FilterOptions = {
  */
 export function filter(x: Tensor, which: Filter | readonly Filter[], options: FilterOptions = {}): Tensor {
   const { angle, padding, rows } = options
+  requireTensor('filter', 'x', x)
   if (x.shape.length !== 4) refuse('filter', 'x must be an image [b,h,w,c]', { x })
   const list = Array.isArray(which) ? which as readonly Filter[] : [which as Filter]
   return depthwiseConv(x, filterKernel(list, x.shape[3], { angle, like: x }), { padding, rows })

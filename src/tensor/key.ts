@@ -17,8 +17,16 @@
  * not JAX's). `random.ts` draws tensors.
  */
 
+import { check, isWhole, show } from './options.ts'
+
 /** An immutable random key: two unsigned 32-bit words. */
 export type Key = readonly [number, number]
+
+/** Throws unless this is a key: a seed in its place would give the same numbers again and again. */
+export function checkKey(where: string, k: Key): void {
+  if (Array.isArray(k) && k.length === 2 && k[0] >>> 0 === k[0] && k[1] >>> 0 === k[1]) return
+  throw new Error(`${where}: the key is ${show(k)}, expected a key; make one with key(0).`)
+}
 
 const rotations = [[13, 15, 26, 6], [17, 29, 16, 24]]
 
@@ -63,6 +71,8 @@ export function key(seed: number): Key {
  * @example const [kInit, kFire] = split(key(0))
  */
 export function split(k: Key, n = 2): Key[] {
+  checkKey('split', k)
+  check(isWhole(n), 'split', 'n', n, 'a whole number ≥ 0')
   return Array.from({ length: n }, (_, i) => foldIn(k, i))
 }
 
@@ -74,18 +84,26 @@ export function split(k: Key, n = 2): Key[] {
  * @example const kStep = foldIn(k, t)
  */
 export function foldIn(k: Key, d: number): Key {
+  checkKey('foldIn', k)
   if (d >>> 0 !== d) throw new Error(`foldIn: needs a whole number from 0 to 2^32 − 1, got ${d}.`)
   return Object.freeze(threefry(k[0], k[1], 0, d))
 }
 
 /** 32 random bits: the draw at counter (high, low). */
 export function bitsAt(k: Key, high: number, low: number): number {
-  const [x, y] = threefry(k[0], k[1], high, low)
+  checkKey('bitsAt', k)
+  return wordAt(k[0], k[1], high, low)
+}
+
+/** `bitsAt` for kernels, which have the key's words and draw many. */
+export function wordAt(k0: number, k1: number, high: number, low: number): number {
+  const [x, y] = threefry(k0, k1, high, low)
   return (x ^ y) >>> 0
 }
 
 /** A uniform number in [0, 1) with 52 random bits: the draw at counter (0, i). */
 export function uniformAt(k: Key, i: number): number {
+  checkKey('uniformAt', k)
   const [x, y] = threefry(k[0], k[1], 0, i)
   return (x * 2 ** 20 + (y >>> 12)) / 2 ** 52
 }
@@ -97,6 +115,7 @@ export function uniformAt(k: Key, i: number): number {
  * @example const steps = randint(k, 64, 96)
  */
 export function randint(k: Key, low: number, high: number): number {
+  checkKey('randint', k)
   if (!(Number.isInteger(low) && Number.isInteger(high) && low < high)) {
     throw new Error(`randint: needs whole numbers low < high, got [${low}, ${high}).`)
   }
@@ -105,6 +124,8 @@ export function randint(k: Key, low: number, high: number): number {
 
 /** 0 … n − 1 in random order (Fisher and Yates). */
 export function permutation(k: Key, n: number): number[] {
+  checkKey('permutation', k)
+  check(isWhole(n), 'permutation', 'n', n, 'a whole number ≥ 0')
   return choice(k, n, n)
 }
 
@@ -115,6 +136,7 @@ export function permutation(k: Key, n: number): number[] {
  * @example const slots = choice(k, pool.length, 8)
  */
 export function choice(k: Key, n: number, count: number): number[] {
+  checkKey('choice', k)
   if (!(Number.isInteger(n) && Number.isInteger(count) && count >= 0 && count <= n)) {
     throw new Error(`choice: cannot draw ${count} out of ${n} without replacement.`)
   }

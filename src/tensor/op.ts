@@ -10,7 +10,7 @@
  */
 import type { Backend, Kernel, Spec } from '../backends/backend.ts'
 import { showShape } from './shape.ts'
-import type { Tensor } from './tensor.ts'
+import { Tensor } from './tensor.ts'
 
 /** What a derivative rule may read. Of `inputs` and `out`, only those its `uses` names hold values; all have shapes. */
 export type Saved<A> = {
@@ -68,6 +68,13 @@ export function refuse(op: string, problem: string, tensors: Record<string, { sh
   throw new Error(`${op}: ${problem}${shapes ? `; ${shapes}` : ''}.${hint ? ` ${hint}` : ''}`)
 }
 
+/** Throws unless `x` is a tensor, which plain JavaScript cannot know. */
+export function requireTensor(op: string, name: string, x: unknown): asserts x is Tensor {
+  if (x instanceof Tensor) return
+  const got = typeof x === 'object' && x !== null ? `a ${x.constructor?.name ?? 'object'}` : String(x)
+  refuse(op, `${name} is ${got}, expected a tensor`)
+}
+
 /** Throws unless all tensors have one element type. */
 export function sameDtype(op: string, tensors: Record<string, Tensor>): void {
   const types = Object.values(tensors).map(t => t.dtype)
@@ -79,6 +86,7 @@ export function sameDtype(op: string, tensors: Record<string, Tensor>): void {
 
 /** Throws unless `t` holds floating-point numbers. */
 export function floating(op: string, name: string, t: Tensor): void {
+  requireTensor(op, name, t)
   if (t.dtype !== 'float32' && t.dtype !== 'float64') refuse(op, `${name} is ${t.dtype}, but must be float32 or float64`)
 }
 

@@ -14,14 +14,15 @@
 import type { DType } from '../backends/backend.ts'
 import { add, mul } from './ops/arithmetic.ts'
 import { less } from './ops/compare.ts'
-import { defineOp, refuse } from './op.ts'
+import { defineOp, refuse, requireTensor } from './op.ts'
 import type { Op } from './op.ts'
-import { sizeOf } from './shape.ts'
+import { isNumber } from './options.ts'
+import { checkShape, sizeOf } from './shape.ts'
 import type { Shape } from './shape.ts'
 import { place } from './tensor.ts'
 import type { Placement, Tensor } from './tensor.ts'
 import { apply } from './trace.ts'
-import { bitsAt, threefry } from './key.ts'
+import { checkKey, threefry, wordAt } from './key.ts'
 import type { Key } from './key.ts'
 
 type Drawn = { readonly shape: Shape; readonly dtype: DType }
@@ -30,7 +31,7 @@ type Drawn = { readonly shape: Shape; readonly dtype: DType }
 export const bitsOp: Op<Drawn> = defineOp<Drawn>({
   name: 'bits',
   infer: (_, drawn) => drawn,
-  cpu: (_, out, { scalars: [k0, k1] }) => { for (let i = 0; i < out.length; i++) out[i] = bitsAt([k0, k1], 0, i) },
+  cpu: (_, out, { scalars: [k0, k1] }) => { for (let i = 0; i < out.length; i++) out[i] = wordAt(k0, k1, 0, i) },
   vjp: null,
 })
 
@@ -54,7 +55,7 @@ export const fireOp: Op<Drawn> = defineOp<Drawn>({
   infer: (_, drawn) => drawn,
   cpu: (_, out, { out: { shape }, scalars: [k0, k1, threshold] }) => {
     const cells = sizeOf(shape.slice(1))
-    for (let i = 0; i < out.length; i++) out[i] = +(bitsAt([k0, k1], Math.floor(i / cells), i % cells) < threshold)
+    for (let i = 0; i < out.length; i++) out[i] = +(wordAt(k0, k1, Math.floor(i / cells), i % cells) < threshold)
   },
   vjp: null,
 })
@@ -65,7 +66,7 @@ export const normalOp: Op<Drawn> = defineOp<Drawn>({
   infer: (_, drawn) => drawn,
   cpu: (_, out, { scalars: [k0, k1] }) => {
     for (let i = 0; i < out.length; i++) {
-      const k = bitsAt([k0, k1], 0, i) >>> 9
+      const k = wordAt(k0, k1, 0, i) >>> 9
       out[i] = Math.SQRT2 * erfinv((4 * k + 1) / 2 ** 24 - 1)
     }
   },
@@ -89,6 +90,8 @@ function erfinv(p: number): number {
 }
 
 function draw(op: Op<Drawn>, k: Key, shape: Shape, placement: Placement): Tensor {
+  checkKey(op.name, k)
+  checkShape(op.name, shape)
   const { dtype, backend } = place(placement, op.name)
   // `like` may well be a mask; fractions would be cut off.
   if (dtype !== 'float32' && dtype !== 'float64') refuse(op.name, `draws float32 or float64, not ${dtype}`)
@@ -97,6 +100,8 @@ function draw(op: Op<Drawn>, k: Key, shape: Shape, placement: Placement): Tensor
 
 /** 32 random bits per element, uint32. */
 export function bits(k: Key, shape: Shape, placement: Omit<Placement, 'dtype'> = {}): Tensor {
+  checkKey('bits', k)
+  checkShape('bits', shape)
   const { dtype, backend } = place({ ...placement, dtype: 'uint32' }, 'bits')
   return apply(bitsOp, [], { shape, dtype }, k, backend)
 }
@@ -146,6 +151,8 @@ export function bernoulli(k: Key, shape: Shape, p: number, placement: Omit<Place
  * @example where(reshape(fire(k, x, 0.5), [...x.shape.slice(0, -1), 1]), add(x, dx), x)
  */
 export function fire(k: Key, x: Tensor, rate: number): Tensor {
+  checkKey('fire', k)
+  requireTensor('fire', 'x', x)
   checkRate('fire', rate)
   if (x.shape.length < 3) refuse('fire', 'needs a state [b,h,w,c]', { x })
   const drawn: Drawn = { shape: x.shape.slice(0, -1), dtype: 'uint32' }
@@ -153,5 +160,5 @@ export function fire(k: Key, x: Tensor, rate: number): Tensor {
 }
 
 function checkRate(op: string, p: number): void {
-  if (!(p >= 0 && p <= 1)) refuse(op, `a probability is a number from 0 to 1, got ${p}`)
+  if (!(isNumber(p, 0) && p <= 1)) refuse(op, `a probability is a number from 0 to 1, got ${p}`)
 }

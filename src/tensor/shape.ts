@@ -8,9 +8,15 @@
  */
 import { sizeOf } from '../backends/backend.ts'
 import type { Shape } from '../backends/backend.ts'
+import { check, isWhole } from './options.ts'
 
 export { sizeOf }
 export type { Shape }
+
+/** Throws unless this is a shape. */
+export function checkShape(op: string, shape: unknown): void {
+  check(Array.isArray(shape) && shape.every(n => isWhole(n)), op, 'the shape', shape, 'a list of whole numbers ≥ 0')
+}
 
 /** `[1,40,40,16]`, as shapes are written in messages. */
 export function showShape(shape: Shape): string {
@@ -71,6 +77,7 @@ export function joinAxes(sizes: Shape, strides: readonly number[]): { sizes: num
 
 /** Axis −1 is the last one. Throws where there is no such axis. */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
+  check(typeof axis === 'number', op, 'the axis', axis, 'a whole number')
   const positive = axis < 0 ? axis + rank : axis
   if (!Number.isInteger(axis) || positive < 0 || positive >= rank) {
     throw new Error(`${op}: there is no axis ${axis} in a tensor of rank ${rank}.`)
@@ -81,7 +88,7 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
 /** Sorted, distinct, non-negative axes; all of them by default. */
 export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, i) => i)
-  const list = typeof axes === 'number' ? [axes] : axes
+  const list = Array.isArray(axes) ? axes as readonly number[] : [axes as number]
   const sorted = list.map(axis => normalizeAxis(op, axis, rank)).sort((a, b) => a - b)
   if (new Set(sorted).size !== sorted.length) throw new Error(`${op}: axis given twice in ${showShape(list)}.`)
   return sorted

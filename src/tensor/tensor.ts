@@ -9,7 +9,8 @@ import { cpu } from '../backends/cpu.ts'
 import { dtypeOf, hostArray } from '../backends/backend.ts'
 import type { Backend, Data, DType, Handle, Memory, Spec } from '../backends/backend.ts'
 import { adopt, Resource } from './lifetime.ts'
-import { showShape, sizeOf } from './shape.ts'
+import { check, show } from './options.ts'
+import { checkShape, showShape, sizeOf } from './shape.ts'
 import type { Shape } from './shape.ts'
 import { resolve } from './frame.ts'
 import type { Tape } from './trace.ts'
@@ -84,7 +85,10 @@ export class Tensor extends Resource {
     return `${this.op}#${this.id} ${showShape(this.shape)}`
   }
 
-  /** The values, row-major, as a new typed array. Works on every backend. Throws where the tensor has been released. */
+  /**
+   * The values, row-major, as a new typed array. Works on every backend. What is made from them is a constant to every
+   * transform. Throws where the tensor has been released.
+   */
   async data(): Promise<Data> {
     const t = concrete(this)
     return t.backend.read(storageOf(t).handle, t)
@@ -97,7 +101,8 @@ export class Tensor extends Resource {
   }
 
   /**
-   * The values at once, as a new typed array. Only the CPU can; elsewhere `await data()`.
+   * The values at once, as a new typed array. Only the CPU can; elsewhere `await data()`. What is made from them is
+   * a constant to every transform.
    *
    * @example tensor([[1, 2], [3, 4]]).toArray()   // Float32Array [1, 2, 3, 4]
    */
@@ -112,6 +117,12 @@ export class Tensor extends Resource {
     const t = concrete(this)
     if (t.gone !== null || !t.backend.readSync) return `${head} (${t.name()}${t.gone === null ? '' : ` ${t.gone}`})`
     return `${head} ${showValues(t.toArray(), this.shape)}`
+  }
+
+  /** `x > 0` and `x + 1` would compare and join texts. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === 'string') return this.toString()
+    throw new TypeError(`a tensor is no number: ${this.name()} in an expression; use greater, add, …, or await x.item().`)
   }
 
   // What `console.log` prints in Node.
@@ -140,6 +151,17 @@ export function wrap(spec: Spec, backend: Backend, op: string, storage: Storage)
   return t
 }
 
+/** Whether a number can stand in a tensor of this type as it is. Floating types round. */
+export function holds(dtype: DType, x: number): boolean {
+  return dtype === 'int32' ? x === (x | 0) : dtype === 'uint32' ? x === x >>> 0 : true
+}
+
+/** Throws unless `x` is a number that can stand in a tensor of this type. */
+export function checkNumber(op: string, name: string, x: unknown, dtype: DType): void {
+  const expected = dtype.startsWith('float') ? 'a number' : `a number that ${dtype} can hold`
+  check(typeof x === 'number' && holds(dtype, x), op, name, x, expected)
+}
+
 /** Numbers nested to any depth, all rows of equal length. */
 export type Nested = number | readonly Nested[]
 
@@ -156,32 +178,39 @@ export function place({ dtype, backend, like }: Placement, op: string): { dtype:
 
 /**
  * A tensor from host values: nested or flat lists, or a typed array. `shape` is that of the nesting unless given. The element
- * type is that of the typed array, else float32. Values are copied. Throws for ragged lists and for a shape that does not fit.
+ * type is that of the typed array, else float32. Values are copied. Throws for ragged lists, for a shape
+ * that does not fit, and for numbers that an integer type cannot hold.
  *
  * @example tensor([[1, 2], [3, 4]])                                  // [2,2] float32
  * @example tensor(new Float64Array(6), { shape: [1, 2, 3] })         // [1,2,3] float64
  */
 export function tensor(values: Nested | Data, options: Placement & { shape?: Shape } = {}): Tensor {
   const typed = ArrayBuffer.isView(values) ? values : null
+  if (typed) check(hostArrays.some(kind => typed instanceof kind), 'tensor', 'the list', typed, `one of ${hostArrays.map(kind => kind.name).join(', ')}`)
   const { dtype, backend } = place({ ...options, dtype: options.dtype ?? (typed && !options.like ? dtypeOf(typed) : undefined) }, 'tensor')
   const shape = options.shape ?? (typed ? [typed.length] : nestedShape(values as Nested))
+  checkShape('tensor', shape)
   const flat = typed ?? flatten(values as Nested, nestedShape(values as Nested))
   if (flat.length !== sizeOf(shape)) throw new Error(`tensor: ${flat.length} values do not fill the shape ${showShape(shape)} (${sizeOf(shape)}).`)
   let data = flat as Data
   if (!typed || dtypeOf(typed) !== dtype) {
+    flat.forEach(x => checkNumber('tensor', 'a value', x, dtype))
     data = hostArray(dtype, flat.length)
     data.set(flat)
   }
   return wrap({ shape, dtype }, backend, 'tensor', new Storage(backend, backend.upload(data)))
 }
 
+const hostArrays = [Float32Array, Float64Array, Int32Array, Uint32Array]
+
 function nestedShape(values: Nested): number[] {
-  return typeof values === 'number' ? [] : [values.length, ...(values.length ? nestedShape(values[0]) : [])]
+  return !Array.isArray(values) ? [] : [values.length, ...(values.length ? nestedShape(values[0]) : [])]
 }
 
 function flatten(values: Nested, shape: Shape): number[] {
   const flat: number[] = []
   const walk = (x: Nested, axis: number): void => {
+    check(typeof x === 'number' || Array.isArray(x), 'tensor', 'a value', x, 'a number or a list of numbers')
     if (typeof x === 'number' ? axis !== shape.length : x.length !== shape[axis]) {
       throw new Error(`tensor: ragged list; expected every part to have the shape of the first, ${showShape(shape)}.`)
     }
@@ -219,7 +248,7 @@ export function memory(backend: Backend = defaultBackend): Memory {
 const shown = 6
 
 function showValues(data: Data, shape: Shape, axis = 0, offset = 0): string {
-  if (axis === shape.length) return data.length ? String(Number(data[offset].toPrecision(5))) : ''
+  if (axis === shape.length) return data.length === 0 ? '' : String(Number.isSafeInteger(data[offset]) ? data[offset] : Number(data[offset].toPrecision(5)))
   const stride = sizeOf(shape.slice(axis + 1))
   const parts = Array.from({ length: Math.min(shape[axis], shown) }, (_, i) => showValues(data, shape, axis + 1, offset + i * stride))
   if (shape[axis] > shown) parts.push('…')

@@ -16,7 +16,7 @@
 import type { Backend, Spec } from '../backends/backend.ts'
 import { howToKeep, release, Resource, retain } from './lifetime.ts'
 import { resolve } from './frame.ts'
-import { ruleFor, sameBackend } from './op.ts'
+import { requireTensor, ruleFor, sameBackend } from './op.ts'
 import type { Op } from './op.ts'
 import { Storage, storageOf, Tensor, wrap } from './tensor.ts'
 import type { Slot } from './tensor.ts'
@@ -75,7 +75,7 @@ export class Tape {
 
   /** Throws where the function has returned: its values are gone, and what is recorded now would be lost. */
   checkOpen(op: string): void {
-    if (!this.open) throw new Error(`${op}: an input outlived the ${this.name} that traced it; return it from the function instead.`)
+    if (!this.open) throw new Error(`${op}: an input outlived the ${this.name} that traced it; return it from the function, or as aux of valueAndGradAux.`)
   }
 
   /** Lets go of what a node has kept, and of the node. */
@@ -126,6 +126,7 @@ export function slotOn(t: Tensor, tape: Tape): Slot | null {
  * @example apply(mulOp, [x, y], null)
  */
 export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A, scalars: readonly number[] = [], backend?: Backend): Tensor {
+  inputs.forEach((x, i) => requireTensor(op.name, inputs.length === 1 ? 'the input' : `input ${i}`, x))
   const seen = inputs.map(resolve)
   const tape = innermostTape(seen)
   if (!tape) return execute(op, seen, attrs, scalars, backend)

@@ -269,7 +269,7 @@ describe('a tensor that outlived its transform', () => {
     grad((z: Tensor) => { leaks.push(z); return sum(z) })(x)
     expect(buffersAfter(() => {
       expect(sentence(() => scope(() => checkpoint(square)(leaks[0])))).toMatchInlineSnapshot(
-        `"checkpoint: an input outlived the grad() that traced it; return it from the function instead."`,
+        `"checkpoint: an input outlived the grad() that traced it; return it from the function, or as aux of valueAndGradAux."`,
       )
     })).toBe(0)
   })

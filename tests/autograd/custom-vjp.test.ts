@@ -99,7 +99,7 @@ describe('captures', () => {
 
   it('by backward alone are refused by name', () => {
     expect(refused((x, w) => customVjp((z: Tensor) => [mul(z, 2), []], (_, g) => [mul(g, w)])(x))).toMatchInlineSnapshot(
-      `"mul: an input outlived the grad() that traced it; return it from the function instead."`,
+      `"mul: an input outlived the grad() that traced it; return it from the function, or as aux of valueAndGradAux."`,
     )
   })
 

@@ -190,13 +190,13 @@ describe('memory', () => {
       `"tensor mul#n [2] was released with the tape of grad(); return it as aux to keep it"`,
     )
     expect(sentence(() => add(used, 1))).toMatchInlineSnapshot(
-      `"add: an input outlived the grad() that traced it; return it from the function instead."`,
+      `"add: an input outlived the grad() that traced it; return it from the function, or as aux of valueAndGradAux."`,
     )
     expect(sentence(() => greater(input, 1))).toMatchInlineSnapshot(
-      `"greater: an input outlived the grad() that traced it; return it from the function instead."`,
+      `"greater: an input outlived the grad() that traced it; return it from the function, or as aux of valueAndGradAux."`,
     )
     expect(sentence(() => grad((x: Tensor) => sum(mul(x, input)))(f64(1, 2)))).toMatchInlineSnapshot(
-      `"mul: an input outlived the grad() that traced it; return it from the function instead."`,
+      `"mul: an input outlived the grad() that traced it; return it from the function, or as aux of valueAndGradAux."`,
     )
     expect(list(input)).toEqual([1, 2])
   })

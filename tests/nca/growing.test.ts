@@ -7,12 +7,14 @@ import type { Damage } from '../../src/nca/damage.ts'
 import { growingTrainer, rolloutLengths } from '../../src/nca/growing.ts'
 import type { GrowingOptions, GrowingState, Trainer } from '../../src/nca/growing.ts'
 import { mse } from '../../src/nca/loss.ts'
+import type { Model } from '../../src/nca/model-file.ts'
 import { decodeCheckpoint, decodeModel, encodeCheckpoint, encodeModel } from '../../src/nca/model-file.ts'
 import { adam } from '../../src/nca/optimiser.ts'
 import { makePool, samplePool, writeBack } from '../../src/nca/pool.ts'
 import { growingRule, presets } from '../../src/nca/presets.ts'
-import { channelCount, defineRule, init, mlp } from '../../src/nca/rule.ts'
+import { channelCount, customRule, defineRule, init, mlp } from '../../src/nca/rule.ts'
 import type { DataParams } from '../../src/nca/rule.ts'
+import { decodeSafetensors, encodeSafetensors } from '../../src/nca/safetensors.ts'
 import { rgba, seed } from '../../src/nca/state.ts'
 import { NonFiniteError, train } from '../../src/nca/train.ts'
 import type { Progress } from '../../src/nca/train.ts'
@@ -297,11 +299,21 @@ describe('files', () => {
     expect(Object.keys(back.params.update)).toEqual(['w1', 'b1', 'w2', 'b2'])
   })
 
+  it('are not written where they could not be read', async () => {
+    const params = init(rule, key(1))
+    const message = (model: unknown): Promise<string> => encodeModel(model as Model).then(() => 'written', (e: Error) => e.message)
+    expect(await message({ rule: customRule({ channels: { a: 1 }, init: () => null, step: (_, x) => x }), params: null, provenance: {} })).toMatchInlineSnapshot(`"encodeModel: the rule is not data (defineRule), and only data can be stored; keep the params of other rules with encodeCheckpoint or encodeSafetensors."`)
+    expect(await message({ rule: { ...rule, update: mlp(5) }, params, provenance: {} })).toMatchInlineSnapshot(`"encodeModel: parameter update.w1 is [24,8], but its rule needs [24,5]."`)
+    expect(await message({ rule, params, provenance: { rule: 'mine' } })).toMatchInlineSnapshot(`"encodeModel: provenance cannot be called rule, which the file uses itself."`)
+    expect(await message({ rule, params, provenance: { loss: 0.3 } })).toMatchInlineSnapshot(`"encodeModel: provenance.loss is 0.3, expected text."`)
+  })
+
   it('say in one sentence what is wrong', async () => {
     const bytes = await encodeModel({ rule, params: init(rule, key(1)), provenance: {} })
     expect(() => decodeModel(bytes.slice(0, 50), 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(`[Error: safetensors: a.safetensors: header of 744 bytes does not fit into 50 bytes]`)
     expect(() => decodeCheckpoint(bytes, 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(`[Error: a.safetensors is not a cellgrad checkpoint: its metadata says format "cellgrad model 1", expected "cellgrad checkpoint 1".]`)
-    const narrow = await encodeModel({ rule: defineRule({ ...rule, update: mlp(5) }), params: init(rule, key(1)), provenance: {} })
+    const { entries, metadata } = decodeSafetensors(bytes)
+    const narrow = encodeSafetensors(entries, { ...metadata, rule: JSON.stringify({ ...rule, update: mlp(5) }) })
     expect(() => decodeModel(narrow, 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(`[Error: a.safetensors: parameter update.w1 is [24,8], but its rule needs [24,5].]`)
   })
 })

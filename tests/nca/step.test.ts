@@ -2,6 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { customVjp } from '../../src/autograd/custom-vjp.ts'
 import { valueAndGradAux } from '../../src/autograd/grad.ts'
 import { checkRule } from '../../src/nca/check-rule.ts'
 import { mse } from '../../src/nca/loss.ts'
@@ -15,6 +16,7 @@ import { foldIn, key } from '../../src/tensor/key.ts'
 import { add, mul } from '../../src/tensor/ops/arithmetic.ts'
 import { and, where } from '../../src/tensor/ops/compare.ts'
 import { full } from '../../src/tensor/ops/create.ts'
+import { square } from '../../src/tensor/ops/functions.ts'
 import { mean } from '../../src/tensor/ops/reduce.ts'
 import { reshape } from '../../src/tensor/ops/sum.ts'
 import { fire, normal, uniform } from '../../src/tensor/random.ts'
@@ -156,6 +158,17 @@ describe('rules', () => {
   it('have right gradients', () => {
     for (const padding of ['zero', 'circular', 'reflect'] as const) checkRule(defineRule({ ...growingRule, padding, update: mlp(8) }))
     checkRule(defineRule({ channels: { x: 3 }, perceive: ['identity', 'laplacian'], update: mlp(5, { lastBias: false, lastStd: 0.1 }) }))
+  })
+
+  it('are not called wrong where a kink or a jump lies near', () => {
+    for (let seed = 0; seed < 25; seed++) checkRule(growingRule, { seed })
+    const wrong = customVjp((x: Tensor) => [square(x), [x]], ([x], g) => [mul(g, x)])
+    for (let seed = 0; seed < 5; seed++) {
+      const slightly = customRule({
+        channels: { a: 2 }, init: () => ({}), step: (_: object, x) => add(x, mul(wrong(x), 1e-6)),
+      })
+      expect(() => checkRule(slightly, { seed })).toThrow('is wrong')
+    }
   })
 
   it('can be code, whose gradients are checked alike', () => {

@@ -2,8 +2,9 @@
  * Arithmetic, element by element, with broadcasting. Either operand may be a number.
  *
  * Where a function has a kink (maximum, minimum), the derivative follows the branch that was taken; on a tie it goes to the
- * first operand, so that g is sent to exactly one place.
+ * first operand, so that g is sent to one place and never to two; a NaN sends it nowhere.
  */
+import { floating, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
@@ -55,8 +56,9 @@ export function add(a: Operand, b: Operand): Tensor {
   return apply(addOp, operands('add', a, b), null)
 }
 
-/** a − b. */
+/** a − b. A number cannot be taken from uint32, which has nothing below 0: cast it first. */
 export function sub(a: Operand, b: Operand): Tensor {
+  if (typeof b === 'number' && b > 0) signed('sub', 'a', a)
   return apply(subOp, operands('sub', a, b), null)
 }
 
@@ -65,9 +67,12 @@ export function mul(a: Operand, b: Operand): Tensor {
   return apply(mulOp, operands('mul', a, b), null)
 }
 
-/** a / b. */
+/** a / b, of floating-point numbers. */
 export function div(a: Operand, b: Operand): Tensor {
-  return apply(divOp, operands('div', a, b), null)
+  const [x, y] = operands('div', a, b)
+  floating('div', 'a', x)
+  floating('div', 'b', y)
+  return apply(divOp, [x, y], null)
 }
 
 /** The greater of a and b; the gradient goes to the greater one, on a tie to a. */
@@ -82,5 +87,11 @@ export function minimum(a: Operand, b: Operand): Tensor {
 
 /** −x. */
 export function neg(x: Tensor): Tensor {
+  requireTensor('neg', 'x', x)
+  signed('neg', 'x', x)
   return apply(negOp, [x], null)
+}
+
+function signed(op: string, name: string, x: Operand): void {
+  if (typeof x === 'object' && x.dtype === 'uint32') refuse(op, `${name} is uint32, which holds nothing below 0`, {}, "Convert it with cast(x, 'int32').")
 }

@@ -7,12 +7,12 @@
  *   where    out = a where c ≠ 0, else b     ∂L/∂a = where(c, g, 0)     ∂L/∂b = where(c, 0, g)
  */
 import type { DType } from '../../backends/backend.ts'
-import { defineOp, refuse, sameDtype } from '../op.ts'
+import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
 import { broadcastShapes } from '../shape.ts'
-import { Tensor } from '../tensor.ts'
+import { place } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { full } from './create.ts'
 import { binary, flat, operands, unary } from './elementwise.ts'
 import type { Operand } from './elementwise.ts'
 import { eachRow, sumTo } from './sum.ts'
@@ -75,12 +75,12 @@ export function greaterEqual(a: Operand, b: Operand): Tensor {
 
 /** a < b as a mask. */
 export function less(a: Operand, b: Operand): Tensor {
-  return greater(b, a)
+  return apply(greaterOp, operands('less', a, b).reverse(), null)
 }
 
 /** a ≤ b as a mask. */
 export function lessEqual(a: Operand, b: Operand): Tensor {
-  return greaterEqual(b, a)
+  return apply(greaterEqualOp, operands('lessEqual', a, b).reverse(), null)
 }
 
 /** a = b as a mask. */
@@ -115,13 +115,14 @@ export function not(a: Tensor): Tensor {
  * @example where(greater(x, 0.1), x, 0)
  */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
-  const like = a instanceof Tensor ? a : b instanceof Tensor ? b : full([], 0, { backend: condition.backend })
-  const branch = (x: Operand): Tensor => (x instanceof Tensor ? x : full([], x, { like }))
-  return apply(whereOp, [condition, branch(a), branch(b)], null)
+  requireTensor('where', 'the condition', condition)
+  return apply(whereOp, [condition, ...operands('where', a, b, { dtype: 'float32', backend: condition.backend })], null)
 }
 
 /** The same numbers in another element type. A gradient passes between floating types only. */
 export function cast(x: Tensor, dtype: DType): Tensor {
+  requireTensor('cast', 'x', x)
+  place({ dtype, backend: x.backend }, 'cast')
   const smooth = [x.dtype, dtype].every(type => type.startsWith('float'))
   return x.dtype === dtype ? x : apply(smooth ? castOp : castIntegersOp, [x], { dtype })
 }

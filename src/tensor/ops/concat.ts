@@ -6,12 +6,13 @@
  *
  * The parts of a tensor are slices, so the derivative of concat is `slice`, and that of taking apart is `pad`.
  */
-import { defineOp, refuse, sameDtype } from '../op.ts'
+import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
+import { check, isWhole } from '../options.ts'
 import { normalizeAxis, sameShape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { linesAlong, withSize } from './lines.ts'
+import { axisOf, linesAlong, withSize } from './lines.ts'
 import { slice } from './pad-slice.ts'
 import { reshape } from './sum.ts'
 
@@ -62,6 +63,12 @@ function part(x: Tensor, axis: number, start: number, size: number): Tensor {
   return slice(x, withSize(x.shape.map(() => 0), axis, start), withSize(x.shape, axis, size))
 }
 
+function checkList(op: string, list: readonly Tensor[]): void {
+  check(Array.isArray(list), op, 'the first argument', list, 'a list of tensors')
+  if (list.length === 0) refuse(op, 'the list is empty')
+  list.forEach((x, i) => requireTensor(op, `list[${i}]`, x))
+}
+
 /**
  * Tensors joined along an axis, the last by default.
  *
@@ -69,7 +76,7 @@ function part(x: Tensor, axis: number, start: number, size: number): Tensor {
  * @example concat([x, laplacian])    // [b,h,w,c] twice → [b,h,w,2c]
  */
 export function concat(list: readonly Tensor[], axis = -1): Tensor {
-  if (list.length === 0) refuse('concat', 'the list is empty')
+  checkList('concat', list)
   return apply(concatOp, list, { axis: normalizeAxis('concat', axis, list[0].shape.length) })
 }
 
@@ -80,7 +87,7 @@ export function concat(list: readonly Tensor[], axis = -1): Tensor {
  * @example stack([a, b, c])          // three [h,w,c] → [3,h,w,c]
  */
 export function stack(list: readonly Tensor[], axis = 0): Tensor {
-  if (list.length === 0) refuse('stack', 'the list is empty')
+  checkList('stack', list)
   const { shape } = list[0]
   if (list.some(x => !sameShape(x.shape, shape))) refuse('stack', 'shapes differ', named(list))
   const at = normalizeAxis('stack', axis, shape.length + 1)
@@ -93,7 +100,7 @@ export function stack(list: readonly Tensor[], axis = 0): Tensor {
  * @example unstack(batch)            // [b,h,w,c] → b times [h,w,c]
  */
 export function unstack(x: Tensor, axis = 0): Tensor[] {
-  const at = normalizeAxis('unstack', axis, x.shape.length)
+  const at = axisOf('unstack', x, axis)
   return Array.from({ length: x.shape[at] }, (_, i) => reshape(part(x, at, i, 1), x.shape.toSpliced(at, 1)))
 }
 
@@ -104,7 +111,8 @@ export function unstack(x: Tensor, axis = 0): Tensor[] {
  * @example const [rgba, hidden] = splitAxis(x, [4, 12])
  */
 export function splitAxis(x: Tensor, sizes: readonly number[], axis = -1): Tensor[] {
-  const along = normalizeAxis('splitAxis', axis, x.shape.length)
+  const along = axisOf('splitAxis', x, axis)
+  check(Array.isArray(sizes) && sizes.every(n => isWhole(n)), 'splitAxis', 'the list of sizes', sizes, 'a list of whole numbers ≥ 0')
   const total = sizes.reduce((a, b) => a + b, 0)
   if (total !== x.shape[along]) {
     refuse('splitAxis', `sizes ${sizes.join(' + ')} are ${total}, but axis ${along} has ${x.shape[along]}`, { x })

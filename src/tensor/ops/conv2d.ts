@@ -14,15 +14,15 @@
  * under differentiation, for every padding, stride, dilation and mask.
  */
 import type { Data, Spec } from '../../backends/backend.ts'
-import { defineOp, refuse, sameDtype } from '../op.ts'
+import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
-import { sameShape, showShape } from '../shape.ts'
+import { sameShape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { add } from './arithmetic.ts'
 import { where } from './compare.ts'
 import { reshape } from './sum.ts'
-import { outputSize, readers, reads, windows } from './window.ts'
+import { checkRows, outputSize, readers, reads, windows } from './window.ts'
 import type { Links, WindowOptions, Windows } from './window.ts'
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,in], k [kh,kw,in,out], optional rows [b,oh,ow]. */
@@ -144,7 +144,10 @@ export type Conv2dOptions = WindowOptions & {
  * @example conv2d(x, kernel, { bias, padding: 'circular' })
  */
 export function conv2d(x: Tensor, kernel: Tensor, { bias, rows, ...options }: Conv2dOptions = {}): Tensor {
-  sameDtype('conv2d', { x, kernel })
+  requireTensor('conv2d', 'x', x)
+  requireTensor('conv2d', 'the kernel', kernel)
+  if (bias !== undefined) requireTensor('conv2d', 'the bias', bias)
+  sameDtype('conv2d', { x, kernel, ...(bias && { bias }) })
   if (kernel.shape.length !== 4) refuse('conv2d', 'the kernel must be [kh,kw,in,out]', { x, kernel })
   const win = windows('conv2d', x, kernel.shape, options)
   const [channels, expected] = [kernel.shape[2], x.shape[3]]
@@ -153,7 +156,7 @@ export function conv2d(x: Tensor, kernel: Tensor, { bias, rows, ...options }: Co
     refuse('conv2d', `kernel channels ${channels} ≠ input channels ${expected}`, { x, kernel }, layout)
   }
   const out = [x.shape[0], ...outputSize(win)]
-  if (rows && !sameShape(rows.shape, out)) refuse('conv2d', `the row mask must be ${showShape(out)}`, { rows, x })
+  checkRows('conv2d', rows, out)
   if (bias && !sameShape(bias.shape, [kernel.shape[3]])) refuse('conv2d', 'the bias must be [out]', { bias, kernel })
   const y = apply(conv2dOp, rows ? [x, kernel, rows] : [x, kernel], win)
   if (!bias) return y

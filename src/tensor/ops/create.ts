@@ -2,12 +2,13 @@
  * Tensors that are computed from nothing: constants and counters.
  */
 import type { DType } from '../../backends/backend.ts'
-import { defineOp } from '../op.ts'
+import { defineOp, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
-import { place } from '../tensor.ts'
+import { check, isWhole } from '../options.ts'
+import { checkNumber, place } from '../tensor.ts'
 import type { Placement, Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { sizeOf } from '../shape.ts'
+import { checkShape, sizeOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 
 type Made = { readonly shape: Shape; readonly dtype: DType }
@@ -40,32 +41,41 @@ export const iotaOp: Op<Made> = defineOp<Made>({
  * @example full([8, 72, 72, 16], 0.5)
  */
 export function full(shape: Shape, value: number, placement: Placement = {}): Tensor {
-  const { dtype, backend } = place(placement, 'full')
+  return filled('full', shape, value, placement)
+}
+
+function filled(op: string, shape: Shape, value: number, placement: Placement): Tensor {
+  const { dtype, backend } = place(placement, op)
+  checkShape(op, shape)
+  checkNumber(op, 'the value', value, dtype)
   return apply(fullOp, [], { shape, dtype }, [value], backend)
 }
 
 /** Zeros; float32 on the default backend unless `placement` says otherwise. */
 export function zeros(shape: Shape, placement: Placement = {}): Tensor {
-  return full(shape, 0, placement)
+  return filled('zeros', shape, 0, placement)
 }
 
 /** Ones; float32 on the default backend unless `placement` says otherwise. */
 export function ones(shape: Shape, placement: Placement = {}): Tensor {
-  return full(shape, 1, placement)
+  return filled('ones', shape, 1, placement)
 }
 
 /** Zeros of the shape, type and backend of `x`. */
 export function zerosLike(x: Tensor): Tensor {
+  requireTensor('zerosLike', 'x', x)
   return full(x.shape, 0, { like: x })
 }
 
 /** Ones of the shape, type and backend of `x`. */
 export function onesLike(x: Tensor): Tensor {
+  requireTensor('onesLike', 'x', x)
   return full(x.shape, 1, { like: x })
 }
 
 /** 0, 1, …, n − 1 as a vector `[n]`; int32 unless told otherwise. */
 export function range(n: number, placement: Placement = {}): Tensor {
+  check(isWhole(n), 'range', 'n', n, 'a whole number ≥ 0')
   const { dtype, backend } = place({ ...placement, dtype: placement.dtype ?? 'int32' }, 'range')
   return apply(iotaOp, [], { shape: [n], dtype }, [], backend)
 }

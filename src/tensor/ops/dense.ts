@@ -13,7 +13,7 @@
  * closed under differentiation.
  */
 import type { Spec } from '../../backends/backend.ts'
-import { defineOp, refuse, sameDtype } from '../op.ts'
+import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
 import { sameShape, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
@@ -22,6 +22,7 @@ import { ones } from './create.ts'
 import { reshape } from './sum.ts'
 import { transpose } from './transpose.ts'
 import { workgroupSum } from './wgsl.ts'
+import { checkRows } from './window.ts'
 
 /** Whether the third input is a bias. */
 type Dense = { readonly bias: boolean }
@@ -31,11 +32,11 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
   name: 'dense',
   infer: (inputs, attrs): Spec => {
     const [x, w, bias, rows] = parts(inputs, attrs)
-    sameDtype('dense', { x, weights: w })
+    sameDtype('dense', { x, weights: w, ...(bias && { bias }) })
     if (w.shape.length !== 2) refuse('dense', 'weights must be [in, out]', { x, weights: w })
     if (x.shape.at(-1) !== w.shape[0]) refuse('dense', `weights expect ${w.shape[0]} channels, x has ${x.shape.at(-1)}`, { x, weights: w })
     if (bias && !sameShape(bias.shape, [w.shape[1]])) refuse('dense', 'the bias must be [out]', { bias, weights: w })
-    checkRows('dense', rows, x)
+    checkRows('dense', rows, x.shape.slice(0, -1))
     return { shape: [...x.shape.slice(0, -1), w.shape[1]], dtype: x.dtype }
   },
   cpu: (inputs, out, { inputs: [, { shape: [n, m] }], attrs }) => {
@@ -107,7 +108,7 @@ export const denseFilterOp: Op<null> = defineOp<null>({
   infer: ([x, y, rows]): Spec => {
     sameDtype('denseFilter', { x, y })
     if (!sameShape(x.shape.slice(0, -1), y.shape.slice(0, -1))) refuse('denseFilter', 'x and y have different rows', { x, y })
-    checkRows('denseFilter', rows, x)
+    checkRows('denseFilter', rows, x.shape.slice(0, -1))
     return { shape: [x.shape.at(-1)!, y.shape.at(-1)!], dtype: x.dtype }
   },
   cpu: ([x, y, rows], out, { out: { shape: [n, m] }, inputs: [{ shape }] }) => {
@@ -178,12 +179,6 @@ export const denseFilterOp: Op<null> = defineOp<null>({
   ],
 })
 
-function checkRows(op: string, rows: Tensor | undefined, x: Tensor): void {
-  if (rows && !sameShape(rows.shape, x.shape.slice(0, -1))) {
-    refuse(op, `the row mask must have the shape of x without its channels`, { rows, x })
-  }
-}
-
 function denseProduct(x: Tensor, w: Tensor, rows?: Tensor, bias?: Tensor): Tensor {
   return apply(denseOp, [x, w, ...(bias ? [bias] : []), ...(rows ? [rows] : [])], { bias: bias !== undefined })
 }
@@ -218,6 +213,11 @@ export function dense(x: Tensor, w: Tensor, { bias, rows }: DenseOptions = {}): 
  * @example matmul(a, transpose(a))   // [n,n]
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
+  requireTensor('matmul', 'a', a)
+  requireTensor('matmul', 'b', b)
+  sameDtype('matmul', { a, b })
   if (a.shape.length !== 2) refuse('matmul', 'a must be a matrix [n,k]', { a, b })
+  if (b.shape.length !== 2) refuse('matmul', 'b must be a matrix [k,m]', { a, b })
+  if (a.shape[1] !== b.shape[0]) refuse('matmul', `a has ${a.shape[1]} columns, b has ${b.shape[0]} rows`, { a, b })
   return denseProduct(a, b)
 }

@@ -17,13 +17,13 @@
  * closed under differentiation, for every padding, dilation and mask, since these only choose the links.
  */
 import type { Spec } from '../../backends/backend.ts'
-import { defineOp, refuse, sameDtype } from '../op.ts'
+import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
-import { sameShape, sizeOf } from '../shape.ts'
+import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { workgroupSum } from './wgsl.ts'
-import { linksWgsl, outputSize, readers, reads, windows } from './window.ts'
+import { checkRows, linksWgsl, outputSize, readers, reads, windows } from './window.ts'
 import type { WindowOptions, Windows } from './window.ts'
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,c], k [kh,kw,c,m], optional rows [b,h,w]. */
@@ -234,6 +234,8 @@ export type DepthwiseConvOptions = Omit<WindowOptions, 'stride'> & {
  */
 export function depthwiseConv(x: Tensor, kernel: Tensor, options: DepthwiseConvOptions = {}): Tensor {
   const { padding, dilation, rows } = options
+  requireTensor('depthwiseConv', 'x', x)
+  requireTensor('depthwiseConv', 'the kernel', kernel)
   sameDtype('depthwiseConv', { x, kernel })
   if (kernel.shape.length !== 4) refuse('depthwiseConv', 'the kernel must be [kh,kw,c,m]', { x, kernel })
   const win = windows('depthwiseConv', x, kernel.shape, { padding, dilation })
@@ -242,8 +244,6 @@ export function depthwiseConv(x: Tensor, kernel: Tensor, options: DepthwiseConvO
     const layout = 'Layout is [b,h,w,c] and [kh,kw,c,m].'
     refuse('depthwiseConv', `kernel channels ${channels} ≠ input channels ${expected}`, { x, kernel }, layout)
   }
-  if (rows && !sameShape(rows.shape, x.shape.slice(0, 3))) {
-    refuse('depthwiseConv', 'the row mask must be [b,h,w]', { rows, x })
-  }
+  checkRows('depthwiseConv', rows, x.shape.slice(0, 3))
   return apply(depthwiseConvOp, rows ? [x, kernel, rows] : [x, kernel], win)
 }

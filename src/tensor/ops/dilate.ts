@@ -6,7 +6,7 @@
  * A living mask is a dilation: a cell lives where its neighbourhood has a cell with enough alpha. The loop goes the other
  * way round, from each marked cell to those that read it, because most cells of an automaton are empty.
  */
-import { defineOp, refuse } from '../op.ts'
+import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
@@ -41,6 +41,7 @@ export const dilateOp: Op<Windows> = defineOp<Windows>({
  * @example dilate(alive, 3)   // the living cells and their neighbours
  */
 export function dilate(mask: Tensor, k: number | readonly [number, number] = 3, options: PoolOptions = {}): Tensor {
+  requireTensor('dilate', 'the mask', mask)
   if (mask.dtype !== 'uint32' || mask.shape.length !== 3) {
     refuse('dilate', `the mask must be uint32 [b,h,w], got ${mask.dtype}`, { mask })
   }

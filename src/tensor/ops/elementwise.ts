@@ -4,13 +4,14 @@
  * An operator supplies a loop over flat arrays and its derivative; `unary` and `binary` do the rest. Each operator writes
  * its own one-line loop, because a loop that calls a different function for every operator cannot be compiled well.
  */
-import type { Data, DType } from '../../backends/backend.ts'
+import type { Backend, Data, DType } from '../../backends/backend.ts'
 import { dtypeOf, hostArray } from '../../backends/backend.ts'
 import { defineOp, refuse, sameDtype } from '../op.ts'
 import type { Op, DerivativeRule, Saved } from '../op.ts'
+import { check } from '../options.ts'
 import { broadcastShapes, broadcastStrides, sameShape, sizeOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
-import { Tensor } from '../tensor.ts'
+import { holds, Tensor } from '../tensor.ts'
 import { full } from './create.ts'
 import { eachRow, sumTo } from './sum.ts'
 import { strided } from './wgsl.ts'
@@ -18,11 +19,16 @@ import { strided } from './wgsl.ts'
 /** A tensor or a number; numbers take the type and the backend of the other operand. */
 export type Operand = Tensor | number
 
-/** Number operands as tensors of rank 0, like the first tensor among the operands. */
-export function operands(op: string, ...list: Operand[]): Tensor[] {
-  const like = list.find(x => x instanceof Tensor)
-  if (!like) refuse(op, 'at least one operand must be a tensor')
-  return list.map(x => (x instanceof Tensor ? x : full([], x, { like })))
+/** Both operands as tensors; a number becomes one of rank 0, by default like the other operand. */
+export function operands(op: string, a: Operand, b: Operand, like?: { dtype: DType; backend: Backend }): Tensor[] {
+  const list = Object.entries({ a, b })
+  for (const [name, x] of list) check(x instanceof Tensor || typeof x === 'number', op, name, x, 'a tensor or a number')
+  const { dtype, backend } = [a, b].find(x => x instanceof Tensor) ?? like ?? refuse(op, 'at least one operand must be a tensor')
+  return list.map(([name, x]) => {
+    if (x instanceof Tensor) return x
+    if (!holds(dtype, x)) refuse(op, `${name} is ${x}, which ${dtype} cannot hold`, {}, "Convert the tensor with cast(x, 'float32').")
+    return full([], x, { dtype, backend })
+  })
 }
 
 /** Computes out_i from x_i; `scalars` are those of the call. */

@@ -1,10 +1,10 @@
 /**
  * Elementary functions, element by element.
  *
- * Derivatives are written with the output where that is cheaper (exp, tanh, sigmoid). At a kink the derivative is that of
- * the flat side: relu'(0) = 0, |x|' at 0 is 0; inside and at the bounds, clamp passes g on.
+ * Derivatives are written with the output where that is cheaper (exp, tanh, sigmoid). At a kink the derivative is a
+ * choice: relu'(0) = 0, |x|' at 0 is 0, leakyRelu'(0) is its slope; at its bounds, as between them, clamp passes g on.
  */
-import { floating } from '../op.ts'
+import { floating, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
@@ -85,6 +85,7 @@ export function sqrt(x: Tensor): Tensor {
 
 /** x². */
 export function square(x: Tensor): Tensor {
+  requireTensor('square', 'x', x)
   return mul(x, x)
 }
 
@@ -145,6 +146,7 @@ export function leakyRelu(x: Tensor, slope = 0.2): Tensor {
 
 /** x bounded to [low, high]; inside and at the bounds the gradient passes, outside it is 0. */
 export function clamp(x: Tensor, low: number, high: number): Tensor {
+  requireTensor('clamp', 'x', x)
   if (!(low <= high)) throw new Error(`clamp: the lower bound ${low} is above the upper bound ${high}.`)
   return minimum(maximum(x, low), high)
 }

@@ -14,11 +14,12 @@
  */
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
-import { normalizeAxis, sameShape } from '../shape.ts'
+import { check, isWhole } from '../options.ts'
+import { sameShape } from '../shape.ts'
 import { tensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { linesAlong, withSize } from './lines.ts'
+import { axisOf, linesAlong, withSize } from './lines.ts'
 
 /** gather: inputs x and indices int32 [k], which the host has checked. */
 export const gatherOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
@@ -121,6 +122,11 @@ function inside(op: string, index: number, n: number): number {
   return index
 }
 
+function checkIndices(op: string, indices: unknown): void {
+  const expected = 'a list of numbers (takeAlong and putAlong take tensors)'
+  check(Array.isArray(indices) || ArrayBuffer.isView(indices), op, 'the list of indices', indices, expected)
+}
+
 /** Host indices as a tensor beside x; each must be a whole number below n. */
 function indexTensor(op: string, indices: readonly number[], n: number, x: Tensor): Tensor {
   for (const index of indices) {
@@ -139,7 +145,8 @@ function indexTensor(op: string, indices: readonly number[], n: number, x: Tenso
  * @example gather(x, [3, 0, 0], 0)      // samples 3, 0 and 0 of a batch
  */
 export function gather(x: Tensor, indices: readonly number[], axis: number): Tensor {
-  const along = normalizeAxis('gather', axis, x.shape.length)
+  const along = axisOf('gather', x, axis)
+  checkIndices('gather', indices)
   return apply(gatherOp, [x, indexTensor('gather', indices, x.shape[along], x)], { axis: along })
 }
 
@@ -152,7 +159,9 @@ export function gather(x: Tensor, indices: readonly number[], axis: number): Ten
  * @example scatter(tensor([1, 2, 3]), [4, 0, 4], 0, 5)   // [2, 0, 0, 0, 4]
  */
 export function scatter(x: Tensor, indices: readonly number[], axis: number, size: number): Tensor {
-  const along = normalizeAxis('scatter', axis, x.shape.length)
+  const along = axisOf('scatter', x, axis)
+  check(isWhole(size), 'scatter', 'the size', size, 'a whole number ≥ 0')
+  checkIndices('scatter', indices)
   if (indices.length !== x.shape[along]) {
     refuse('scatter', `${indices.length} indices for an axis of size ${x.shape[along]}`, { x })
   }
@@ -169,7 +178,7 @@ export function scatter(x: Tensor, indices: readonly number[], axis: number, siz
  * @example takeAlong(x, argMax(x, -1, { keepDims: true }), -1)    // the greatest channel, [b,h,w,1]
  */
 export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
-  return apply(takeAlongOp, [x, indices], { axis: normalizeAxis('takeAlong', axis, x.shape.length) })
+  return apply(takeAlongOp, [x, indices], { axis: axisOf('takeAlong', x, axis) })
 }
 
 /**
@@ -181,5 +190,6 @@ export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
  * @example putAlong(ones([n, 1]), labels, 1, 10)     // labels [n,1] → one row of zeros and a one for each
  */
 export function putAlong(x: Tensor, indices: Tensor, axis: number, size: number): Tensor {
-  return apply(putAlongOp, [x, indices], { axis: normalizeAxis('putAlong', axis, x.shape.length), size })
+  check(isWhole(size), 'putAlong', 'the size', size, 'a whole number ≥ 0')
+  return apply(putAlongOp, [x, indices], { axis: axisOf('putAlong', x, axis), size })
 }

@@ -14,6 +14,7 @@
  */
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
+import { checkWord } from '../options.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
@@ -160,6 +161,7 @@ export function maxPool(x: Tensor, k: number | readonly [number, number] = 3, op
 
 /** The windows of a pooling, each with its own cell in it. */
 export function poolWindows(op: string, x: Tensor, k: number | readonly [number, number], { padding = 'none', dilation }: PoolOptions): Windows {
+  checkWord(op, 'padding', padding, ['none', 'circular'])
   const size = typeof k === 'number' ? [k, k] : k
   // Windows with zero padding read no cell outside: to a sum that is a zero, to a maximum it is −∞.
   const win = windows(op, x, size, { padding: padding === 'none' ? 'zero' : padding, dilation })

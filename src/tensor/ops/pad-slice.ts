@@ -12,13 +12,16 @@
  *
  * and their adjoint is `scatter`, which folds the border back and sums what was read more than once.
  */
-import { defineOp, refuse } from '../op.ts'
+import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
-import { showShape, sizeOf, stridesOf } from '../shape.ts'
+import { check, checkWord, isWhole } from '../options.ts'
+import { checkShape, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
+import { checkNumber } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { gather } from './gather.ts'
+import { paddings } from './window.ts'
 import type { Padding } from './window.ts'
 
 /** Entries to add before and after, one pair per axis. */
@@ -89,11 +92,15 @@ export type PadOptions = {
  * @example pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], { mode: 'circular' })      // a torus, cut open
  */
 export function pad(x: Tensor, widths: PadWidths, { mode = 'zero', value = 0 }: PadOptions = {}): Tensor {
+  requireTensor('pad', 'x', x)
+  checkWord('pad', 'mode', mode, paddings)
+  check(Array.isArray(widths) && widths.every(pair => Array.isArray(pair) && pair.length === 2), 'pad', 'the list of widths', widths, 'a pair [before, after] for each axis')
   const rank = x.shape.length
   if (widths.length !== rank) refuse('pad', `${widths.length} pairs of widths for ${rank} axes`, { x })
-  if (!widths.flat().every(isSize)) {
+  if (!widths.flat().every(n => isWhole(n))) {
     refuse('pad', `widths must be whole numbers ≥ 0, got ${widths.map(showShape).join(' ')}`, { x })
   }
+  checkNumber('pad', 'the value', value, x.dtype)
   if (mode === 'zero') return apply(padOp, [x], { widths }, [value])
   return widths.reduce((y, [before, after], axis) => (
     before + after === 0 ? y : gather(y, sources(x, axis, before, after, mode), axis)
@@ -120,13 +127,12 @@ function sources(x: Tensor, axis: number, before: number, after: number, mode: '
  * @example slice(x, [0, 16, 16, 0], [1, 40, 40, 4])     // colours of the middle of the first sample
  */
 export function slice(x: Tensor, start: Shape, size: Shape): Tensor {
+  requireTensor('slice', 'x', x)
+  check(Array.isArray(start), 'slice', 'the start', start, 'a list of one number per axis')
+  checkShape('slice', size)
   if (start.length !== x.shape.length || size.length !== x.shape.length
-    || !x.shape.every((n, i) => isSize(start[i]) && isSize(size[i]) && start[i] + size[i] <= n)) {
+    || !x.shape.every((n, i) => isWhole(start[i]) && start[i] + size[i] <= n)) {
     refuse('slice', `a box of ${showShape(size)} at ${showShape(start)} is not inside of x`, { x })
   }
   return apply(sliceOp, [x], { start, size })
-}
-
-function isSize(n: number): boolean {
-  return Number.isInteger(n) && n >= 0
 }

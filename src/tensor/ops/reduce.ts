@@ -16,15 +16,15 @@
  * are 0. So a mask may well exclude everything.
  */
 import type { Data } from '../../backends/backend.ts'
-import { defineOp, floating, refuse } from '../op.ts'
+import { defineOp, floating, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
-import { normalizeAxes, normalizeAxis, sizeOf } from '../shape.ts'
+import { normalizeAxes, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { div, mul, sub } from './arithmetic.ts'
 import { exp } from './functions.ts'
 import { takeAlong } from './gather.ts'
-import { linesAlong, withSize } from './lines.ts'
+import { axisOf, linesAlong, withSize } from './lines.ts'
 import { dropAxes, sum } from './sum.ts'
 import type { ReduceOptions } from './sum.ts'
 
@@ -105,7 +105,7 @@ function logTotal(x: Data, first: number, n: number, stride: number): number {
  */
 export function mean(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
   floating('mean', 'x', x)
-  const total = sum(x, axes, options)
+  const total = sum(x, normalizeAxes('mean', axes, x.shape.length), options)
   return div(total, sizeOf(x.shape) / sizeOf(total.shape))
 }
 
@@ -129,6 +129,7 @@ export function min(x: Tensor, axes?: number | readonly number[], { keepDims }: 
 }
 
 function extreme(op: string, x: Tensor, sign: 1 | -1, axes?: number | readonly number[], keepDims?: boolean): Tensor {
+  requireTensor(op, 'x', x)
   const list = normalizeAxes(op, axes, x.shape.length)
   // The last axis first: the first row with an extreme, and in it the first entry, are the first in scan order.
   const best = list.reduceRight((y, axis) => takeAlong(y, argExtreme(op, y, axis, sign), axis), x)
@@ -148,7 +149,7 @@ function argExtreme(op: string, x: Tensor, axis: number, sign: 1 | -1): Tensor {
  * @example argMax(logits)    // [b,h,w,classes] → [b,h,w]
  */
 export function argMax(x: Tensor, axis = -1, { keepDims }: ReduceOptions = {}): Tensor {
-  const along = normalizeAxis('argMax', axis, x.shape.length)
+  const along = axisOf('argMax', x, axis)
   return dropAxes(argExtreme('argMax', x, along, 1), [along], keepDims)
 }
 
@@ -159,7 +160,7 @@ export function argMax(x: Tensor, axis = -1, { keepDims }: ReduceOptions = {}): 
  */
 export function logSumExp(x: Tensor, axis = -1, { keepDims }: ReduceOptions = {}): Tensor {
   floating('logSumExp', 'x', x)
-  const along = normalizeAxis('logSumExp', axis, x.shape.length)
+  const along = axisOf('logSumExp', x, axis)
   return dropAxes(apply(logSumExpOp, [x], { axis: along }), [along], keepDims)
 }
 
@@ -170,7 +171,7 @@ export function logSumExp(x: Tensor, axis = -1, { keepDims }: ReduceOptions = {}
  */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
   floating('logSoftmax', 'x', x)
-  return apply(logSoftmaxOp, [x], { axis: normalizeAxis('logSoftmax', axis, x.shape.length) })
+  return apply(logSoftmaxOp, [x], { axis: axisOf('logSoftmax', x, axis) })
 }
 
 /**
@@ -180,5 +181,5 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
  */
 export function softmax(x: Tensor, axis = -1): Tensor {
   floating('softmax', 'x', x)
-  return exp(logSoftmax(x, axis))
+  return exp(logSoftmax(x, axisOf('softmax', x, axis)))
 }

@@ -3,7 +3,8 @@
  */
 import { hostArray } from '../../backends/backend.ts'
 import { refuse } from '../op.ts'
-import { showShape, sizeOf, stridesOf } from '../shape.ts'
+import { check } from '../options.ts'
+import { checkShape, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import { tensor } from '../tensor.ts'
 import type { Placement, Tensor } from '../tensor.ts'
@@ -19,6 +20,8 @@ import type { Placement, Tensor } from '../tensor.ts'
 export function scatterMask(
   shape: Shape, cells: readonly (readonly number[])[], { backend, like }: Omit<Placement, 'dtype'> = {},
 ): Tensor {
+  checkShape('scatterMask', shape)
+  check(Array.isArray(cells) && cells.every(cell => Array.isArray(cell)), 'scatterMask', 'the list of cells', cells, 'a list of positions')
   const mask = hostArray('uint32', sizeOf(shape))
   const strides = stridesOf(shape)
   for (const cell of cells) {

@@ -10,11 +10,10 @@
  */
 import { defineOp } from '../op.ts'
 import type { Op } from '../op.ts'
-import { normalizeAxis } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { takeAlong } from './gather.ts'
-import { linesAlong } from './lines.ts'
+import { axisOf, linesAlong } from './lines.ts'
 
 /** argsort: the positions of each line's entries, in the order of the entries. */
 export const argsortOp: Op<{ axis: number; descending: boolean }> = defineOp<{ axis: number; descending: boolean }>({
@@ -57,7 +56,7 @@ export type SortOptions = {
  * @example argsort(argsort(x))                   // the rank of every entry
  */
 export function argsort(x: Tensor, { axis = -1, descending = false }: SortOptions = {}): Tensor {
-  return apply(argsortOp, [x], { axis: normalizeAxis('argsort', axis, x.shape.length), descending })
+  return apply(argsortOp, [x], { axis: axisOf('argsort', x, axis), descending })
 }
 
 /**
@@ -66,6 +65,6 @@ export function argsort(x: Tensor, { axis = -1, descending = false }: SortOption
  * @example sort(x, { axis: 1, descending: true })
  */
 export function sort(x: Tensor, { axis = -1, descending = false }: SortOptions = {}): Tensor {
-  const along = normalizeAxis('sort', axis, x.shape.length)
+  const along = axisOf('sort', x, axis)
   return takeAlong(x, argsort(x, { axis: along, descending }), along)
 }

@@ -7,10 +7,10 @@
  *
  * Every derivative of an operator that broadcasts ends in `sumTo`, so these three stand at the bottom of the rest.
  */
-import { defineOp, refuse } from '../op.ts'
+import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
 import {
-  broadcastShapes, broadcastStrides, joinAxes, normalizeAxes, sameShape, showShape, sizeOf, stridesOf,
+  broadcastShapes, broadcastStrides, checkShape, joinAxes, normalizeAxes, sameShape, showShape, sizeOf, stridesOf,
 } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
@@ -145,20 +145,33 @@ export function dropAxes(x: Tensor, axes: readonly number[], keepDims = false): 
  * @example sum(x, -1, { keepDims: true })      // [b,h,w,c] → [b,h,w,1]
  */
 export function sum(x: Tensor, axes?: number | readonly number[], { keepDims }: ReduceOptions = {}): Tensor {
+  requireTensor('sum', 'x', x)
   const list = normalizeAxes('sum', axes, x.shape.length)
   return dropAxes(apply(sumOp, [x], { axes: list }), list, keepDims)
 }
 
 /** Repeats axes of size 1 and missing leading axes until `x` has `shape`. Throws where it cannot. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  requireTensor('broadcastTo', 'x', x)
+  checkShape('broadcastTo', shape)
   return sameShape(x.shape, shape) ? x : apply(broadcastToOp, [x], { shape })
 }
 
 /** The same numbers in another shape; shares memory. One size may be −1 and is worked out. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  const known = shape.reduce((product, n) => (n === -1 ? product : product * n), 1)
-  const full = shape.map(n => (n === -1 ? Math.floor(sizeOf(x.shape) / known) : n))
+  requireTensor('reshape', 'x', x)
+  const full = Array.isArray(shape) && shape.includes(-1) ? completed(x, shape) : shape
+  checkShape('reshape', full)
   return sameShape(x.shape, full) ? x : apply(reshapeOp, [x], { shape: full })
+}
+
+/** The shape with the one size that is −1 worked out. */
+function completed(x: Tensor, shape: Shape): Shape {
+  const known = shape.filter(n => n !== -1)
+  const [size, of] = [sizeOf(x.shape), sizeOf(known)]
+  if (known.length < shape.length - 1) refuse('reshape', `only one size may be −1, got ${showShape(shape)}`, { x })
+  if (of === 0 || size % of !== 0) refuse('reshape', `${size} elements do not divide by ${of}, so ${showShape(shape)} cannot be completed`, { x })
+  return shape.map(n => (n === -1 ? size / of : n))
 }
 
 /** Sums what was repeated until `g` has `shape` again: the adjoint of `broadcastTo`. */

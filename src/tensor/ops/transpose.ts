@@ -3,8 +3,9 @@
  *
  *   out[i_{p(0)}, i_{p(1)}, …] = x[i_0, i_1, …]        ⟨Px, g⟩ = ⟨x, P⁻¹g⟩
  */
-import { defineOp, refuse } from '../op.ts'
+import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
+import { check } from '../options.ts'
 import { normalizeAxis, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
@@ -48,6 +49,8 @@ export const transposeOp: Op<{ order: readonly number[] }> = defineOp<{ order: r
  * @example transpose(x, [0, 3, 1, 2])   // [b,h,w,c] → [b,c,h,w]
  */
 export function transpose(x: Tensor, order?: readonly number[]): Tensor {
+  requireTensor('transpose', 'x', x)
+  check(order === undefined || Array.isArray(order), 'transpose', 'the order', order, 'a list of axes')
   const rank = x.shape.length
   const axes = order ? order.map(axis => normalizeAxis('transpose', axis, rank)) : x.shape.map((_, i) => rank - 1 - i)
   if (axes.length !== rank || new Set(axes).size !== rank) {

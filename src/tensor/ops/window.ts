@@ -21,11 +21,17 @@
  * A row mask takes the links away from the output cells that it marks with 0. Their sums are empty, in both directions.
  */
 import type { Data } from '../../backends/backend.ts'
-import { refuse } from '../op.ts'
+import { refuse, requireTensor } from '../op.ts'
+import { checkWord } from '../options.ts'
+import { sameShape, showShape } from '../shape.ts'
+import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 
 /** What lies outside of the grid: zeros, the opposite side, or the mirror image without the edge. */
 export type Padding = 'zero' | 'circular' | 'reflect'
+
+/** All of them. */
+export const paddings: readonly Padding[] = ['zero', 'circular', 'reflect']
 
 /** How windows are placed. */
 export type WindowOptions = {
@@ -49,6 +55,8 @@ export type Windows = Readonly<Required<WindowOptions>> & {
  */
 export function windows(op: string, x: Tensor, [kh, kw]: readonly number[], options: WindowOptions): Windows {
   const { padding = 'zero', stride = 1, dilation = 1 } = options
+  requireTensor(op, 'x', x)
+  checkWord(op, 'padding', padding, paddings)
   if (x.shape.length !== 4) refuse(op, 'x must be an image [b,h,w,c]', { x })
   for (const [name, n] of Object.entries({ 'window height': kh, 'window width': kw, stride, dilation })) {
     if (!Number.isInteger(n) || n < 1) refuse(op, `the ${name} must be a positive integer, got ${n}`)
@@ -62,6 +70,14 @@ export function windows(op: string, x: Tensor, [kh, kw]: readonly number[], opti
     }
   }
   return win
+}
+
+/** Throws unless the row mask, where there is one, is a mask of these cells. */
+export function checkRows(op: string, rows: Tensor | undefined, cells: Shape): void {
+  if (rows === undefined) return
+  requireTensor(op, 'the row mask', rows)
+  if (rows.dtype !== 'uint32') refuse(op, `the row mask is ${rows.dtype}, but must be uint32, 0 or 1`, {}, 'Comparisons make one: greater(x, 0).')
+  if (!sameShape(rows.shape, cells)) refuse(op, `the row mask must be ${showShape(cells)}`, { rows })
 }
 
 /** Height and width of the output, ⌈n/stride⌉. */

@@ -2,7 +2,7 @@
  * What a backend is: memory for flat arrays, and something that runs kernels on them.
  *
  * A backend knows kernels, never operators: it is handed a `Kernel` (plain loops for a CPU, WGSL for a GPU), the shapes
- * of the buffers, and nothing about derivatives. Ten methods are all that `src/tensor` asks of it.
+ * of the buffers, and nothing about derivatives. Nine methods are all that `src/tensor` asks of it.
  */
 
 /** Element types. float64 exists on the CPU only, where it is the oracle; masks, indices and random bits are integers. */

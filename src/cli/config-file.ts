@@ -1,5 +1,5 @@
 /**
- * Where a configuration comes from: defaults < preset < YAML file < flags, and what is said about a mistake in one of them.
+ * Where a configuration comes from: defaults < preset < YAML file < flags, and what is said about a mistake in it.
  *
  *   run.yaml:7: batch is "eight", expected a whole number > 0
  */
@@ -37,16 +37,17 @@ export async function loadConfig({ file, flags = {}, command = 'cellgrad' }: Sou
   const { issue } = checked
   const line = yaml?.lineOf(issue)
   const flag = Object.keys(flags).find(name => name === issue.path[0])
-  const where = flag ? `${command}: --${kebab(flag)}` : `${line === undefined ? 'configuration' : `${file}:${line}`}: ${keyOf(issue.path)}`
-  throw new UsageError(issue.unknownKey === undefined
-    ? `${where} is ${show(at(merged, issue.path))}, expected ${issue.expected}`
-    : unknownKey(`${file}:${line}`, issue))
+  const source = line === undefined ? 'configuration' : `${file}:${line}`
+  if (issue.unknownKey !== undefined) throw new UsageError(unknownKey(source, issue))
+  const what = flag ? `${command}: --${kebab(flag)}` : `${source}: ${keyOf(issue.path)}`
+  throw new UsageError(`${what} is ${show(at(merged, issue.path))}, expected ${issue.expected}`)
 }
 
 function unknownKey(where: string, { path, unknownKey: name = '' }: Issue): string {
   const known = describe(path).keys.filter(key => key !== name)
   const inside = path.length === 0 ? '' : ` in ${keyOf(path)}`
-  return `${where}: there is no key ${JSON.stringify(name)}${inside}${didYouMean(name, known) || `; there are ${known.join(', ')}`}`
+  const hint = didYouMean(name, known) || `; there are ${known.join(', ')}`
+  return `${where}: there is no key ${JSON.stringify(name)}${inside}${hint}`
 }
 
 /** A configuration as the text of a YAML file, with what each key means. */
@@ -108,7 +109,7 @@ function merge(base: unknown, over: unknown): unknown {
   if (['type', 'shape'].some(key => Object.hasOwn(over, key) && over[key] !== base[key])) return over
   return Object.fromEntries([
     ...Object.entries(base),
-    ...Object.entries(over).map(([key, value]) => [key, Object.hasOwn(base, key) ? merge(base[key], value) : value] as const),
+    ...Object.entries(over).map(([key, value]) => [key, Object.hasOwn(base, key) ? merge(base[key], value) : value]),
   ])
 }
 

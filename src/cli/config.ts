@@ -1,8 +1,8 @@
 /**
  * The configuration of a training run: all that there is to choose, and the published values as defaults.
  *
- * It is a flat list of what the trainer takes (`GrowingOptions`), with the rule in terms of what one varies in it, and what
- * a run on a computer needs besides: a target, a seed, where and how often to save.
+ * It is a flat list of what the trainer takes (`GrowingOptions`), with the rule in terms of what one varies in it, and
+ * what a run on a computer needs besides: a target, a seed, how often to save.
  */
 import * as z from 'zod'
 import { presets } from '../nca/presets.ts'
@@ -36,13 +36,19 @@ export type Config = Omit<Preset, 'rule'> & {
 /** What a preset says, as a configuration. */
 export function published(name: PresetName): Omit<Config, 'target' | 'seed' | 'backend' | 'saveEvery'> {
   const { rule, ...rest } = presets[name]
-  const { channels, perceive, update: { hidden: hiddenUnits, lastStd, lastBias }, fireRate, living, padding } = rule as DataRule
-  return { preset: name, ...rest, rule: { hiddenChannels: channels.hidden, hiddenUnits, perceive, fireRate, living, padding, lastStd, lastBias } }
+  const { channels, perceive, update, fireRate, living, padding } = rule as DataRule
+  const { hidden: hiddenUnits, lastStd, lastBias } = update
+  return {
+    preset: name,
+    ...rest,
+    rule: { hiddenChannels: channels.hidden, hiddenUnits, perceive, fireRate, living, padding, lastStd, lastBias },
+  }
 }
 
 /** The rule that a configuration describes. */
 export function ruleOf({ rule: { hiddenChannels, hiddenUnits, lastStd, lastBias, ...rest } }: Config): DataRule {
-  return defineRule({ ...rest, channels: { rgba: 4, hidden: hiddenChannels }, update: { type: 'mlp', hidden: hiddenUnits, lastStd, lastBias } })
+  const update = { type: 'mlp', hidden: hiddenUnits, lastStd, lastBias } as const
+  return defineRule({ ...rest, channels: { rgba: 4, hidden: hiddenChannels }, update })
 }
 
 // The error of a field says what it expects; `config-file.ts` makes it a sentence.
@@ -56,10 +62,13 @@ const below1 = z.number('a number ≥ 0 and < 1').min(0, 'a number ≥ 0 and < 1
 const yes = z.boolean('true or false')
 const oneOf = <const T extends readonly string[]>(names: T) => z.enum(names, `one of ${names.join(', ')}`)
 const map = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape, 'keys with values')
-const range = (number: typeof above0 | z.ZodNumber) => z.tuple([number, number], 'two numbers, the first at most the second')
-  .refine(([low, high]) => low <= high, 'two numbers, the first at most the second')
-const lengths = z.tuple([whole(1), whole(1)], 'two whole numbers, the first below the second')
-  .refine(([low, high]) => low < high, 'two whole numbers, the first below the second')
+const aRange = 'two numbers, the first at most the second'
+const range = (number: z.ZodNumber) => z.tuple([number, number], aRange).refine(([low, high]) => low <= high, aRange)
+const someLengths = 'two whole numbers, the first below the second'
+const lengths = z.tuple([whole(1), whole(1)], someLengths).refine(([low, high]) => low < high, someLengths)
+const aTarget = 'an emoji, its name, or the path of a PNG file'
+const anyNumber = z.number('a number')
+const aRate = 'a number > 0, at most 1'
 
 const step = map({
   type: z.literal('step'),
@@ -71,12 +80,16 @@ const schedules = [
   step,
   map({ type: z.literal('exponential'), rate: above0, factor: above0.describe('By what it is multiplied in every iteration') }),
   map({ type: z.literal('cosine'), rate: above0, length: whole(1), final: from0.default(0) }),
-  map({ type: z.literal('wsd'), rate: above0, warmUp: whole(0), stable: whole(0), decay: whole(0), final: from0.default(0) }),
+  map({
+    type: z.literal('wsd'), rate: above0, warmUp: whole(0), stable: whole(0), decay: whole(0), final: from0.default(0),
+  }),
 ] as const
-const scheduleNames = 'a number > 0, or keys with a type: step, exponential, cosine, wsd or warmUp'
-const steady = z.union([above0, z.discriminatedUnion('type', schedules, 'step, exponential, cosine or wsd')], scheduleNames)
+const numberOr = (types: string): string => `a number > 0, or keys with a type: ${types}`
+const plain = 'step, exponential, cosine or wsd'
+const steady = z.union([above0, z.discriminatedUnion('type', schedules, plain)], numberOr(plain))
 const warmUp = map({ type: z.literal('warmUp'), length: whole(1), schedule: steady })
-const rate = z.union([above0, z.discriminatedUnion('type', [...schedules, warmUp], 'step, exponential, cosine, wsd or warmUp')], scheduleNames)
+const any = 'step, exponential, cosine, wsd or warmUp'
+const rate = z.union([above0, z.discriminatedUnion('type', [...schedules, warmUp], any)], numberOr(any))
 
 const d = published('growing')
 const adam = d.optimiser as Extract<Config['optimiser'], { type: 'adam' }>
@@ -84,49 +97,67 @@ const adam = d.optimiser as Extract<Config['optimiser'], { type: 'adam' }>
 const shape = {
   preset: oneOf(['growing', 'persistent', 'regenerating']).default('growing')
     .describe('Published experiment whose values are used where nothing else is said'),
-  target: z.string('an emoji, its name, or the path of a PNG file').min(1, 'an emoji, its name, or the path of a PNG file').default('🦎')
-    .describe('What to grow: an emoji, its name, or the path of a PNG file'),
+  target: z.string(aTarget).min(1, aTarget).default('🦎').describe(`What to grow: ${aTarget}`),
   size: whole(1).default(d.size).describe('Longer side of the target picture in cells'),
   padding: whole(0).default(d.padding).describe('Empty cells around the target on each side'),
   iterations: whole(1).default(d.iterations).describe('Iterations of training'),
   batch: whole(1).default(d.batch).describe('Samples per iteration'),
   seed: whole(0).default(0).describe('Seed of everything that is random'),
-  steps: lengths.default([...d.steps]).describe('Steps of a rollout: drawn from the first up to, not including, the second'),
+  steps: lengths.default([...d.steps])
+    .describe('Steps of a rollout: drawn from the first up to, not including, the second'),
   warmUp: map({
     iterations: whole(1).describe('Iterations after which they have grown to steps'),
     from: lengths.describe('Steps of the first rollouts'),
-  }).nullable().default(d.warmUp as null).describe('Rollouts that start shorter and grow, for runs that blow up early'),
+  }).nullable().default(d.warmUp as null)
+    .describe('Rollouts that start shorter and grow, for runs that blow up early'),
   pool: whole(0).default(d.pool).describe('Slots of the sample pool; 0 grows every sample from the seed'),
   reseed: whole(0).default(d.reseed).describe('Samples of a batch, those with the greatest loss, that begin anew'),
   damaged: whole(0).default(d.damaged).describe('Samples of a batch, those with the least loss, that are damaged'),
   damage: z.discriminatedUnion('shape', [
-    map({ shape: z.literal('circle'), centre: range(z.number('a number')).default([-0.5, 0.5]), radius: range(above0).default([0.1, 0.4]) }),
-    map({ shape: z.literal('rectangle'), centre: range(z.number('a number')).default([-0.5, 0.5]), size: range(above0).default([0.2, 0.8]) }),
-  ], 'circle or rectangle').default(structuredClone(d.damage) as never).describe('How samples are damaged: lengths are drawn from ranges, in units in which the grid is 2 wide'),
+    map({
+      shape: z.literal('circle'),
+      centre: range(anyNumber).default([-0.5, 0.5]),
+      radius: range(above0).default([0.1, 0.4]),
+    }),
+    map({
+      shape: z.literal('rectangle'),
+      centre: range(anyNumber).default([-0.5, 0.5]),
+      size: range(above0).default([0.2, 0.8]),
+    }),
+  ], 'circle or rectangle').default(structuredClone(d.damage) as never)
+    .describe('How samples are damaged: lengths are drawn from ranges, in units in which the grid is 2 wide'),
   rule: map({
-    hiddenChannels: whole(0).default(d.rule.hiddenChannels).describe('Channels beside red, green, blue and alpha'),
+    hiddenChannels: whole(0).default(d.rule.hiddenChannels)
+      .describe('Channels beside red, green, blue and alpha'),
     hiddenUnits: whole(1).default(d.rule.hiddenUnits).describe('Units of the hidden layer'),
-    perceive: z.array(oneOf(filterNames), 'a list of filters').min(1, 'at least one filter').default([...d.rule.perceive])
+    perceive: z.array(oneOf(filterNames), 'a list of filters').min(1, 'at least one filter')
+      .default([...d.rule.perceive])
       .describe(`Filters by which a cell sees its neighbours: ${filterNames.join(', ')}`),
-    fireRate: z.number('a number > 0, at most 1').gt(0, 'a number > 0, at most 1').max(1, 'a number > 0, at most 1').default(d.rule.fireRate)
+    fireRate: z.number(aRate).gt(0, aRate).max(1, aRate).default(d.rule.fireRate)
       .describe('Probability that a cell updates in a step'),
-    living: map({ channel: whole(0), above: z.number('a number') }).nullable().default(d.rule.living)
+    living: map({ channel: whole(0), above: anyNumber }).nullable().default(d.rule.living)
       .describe('Cells live next to one whose channel is above a value; null: all live'),
-    padding: oneOf(['zero', 'circular', 'reflect']).default(d.rule.padding).describe('What cells at the border see beyond it: zero, circular, reflect'),
+    padding: oneOf(['zero', 'circular', 'reflect']).default(d.rule.padding)
+      .describe('What cells at the border see beyond it: zero, circular, reflect'),
     lastStd: from0.default(d.rule.lastStd).describe("Standard deviation of the last layer's first weights"),
     lastBias: yes.default(d.rule.lastBias).describe('Whether the last layer has a bias'),
   }).prefault({}).describe('The rule'),
   optimiser: z.discriminatedUnion('type', [
     map({
       type: z.literal('adam'),
-      rate: rate.default(structuredClone(adam.rate) as never).describe('Learning rate: a number, or a schedule'),
+      rate: rate.default(structuredClone(adam.rate) as never)
+        .describe('Learning rate: a number, or a schedule'),
       beta1: below1.default(adam.beta1),
       beta2: below1.default(adam.beta2),
       epsilon: above0.default(adam.epsilon),
       epsilonHat: yes.default(adam.epsilonHat).describe('Epsilon as in Keras; false: as in PyTorch'),
       decay: from0.default(adam.decay).describe('Decoupled weight decay, as in AdamW'),
     }),
-    map({ type: z.literal('sgd'), rate: rate.default(0.01).describe('Learning rate: a number, or a schedule'), momentum: below1.default(0) }),
+    map({
+      type: z.literal('sgd'),
+      rate: rate.default(0.01).describe('Learning rate: a number, or a schedule'),
+      momentum: below1.default(0),
+    }),
   ], 'adam or sgd').prefault({ type: 'adam' }).describe('How parameters follow their gradients: adam or sgd'),
   normalize: yes.default(d.normalize).describe('Divide the gradient of each parameter by its norm'),
   backend: oneOf(['cpu']).default('cpu').describe('What computes'),
@@ -135,11 +166,14 @@ const shape = {
 
 const schema = map(shape).superRefine((config, { addIssue }) => {
   const { batch, pool, reseed, damaged, rule: { living, hiddenChannels } } = config
-  const expect = (ok: boolean, path: string[], message: string): void => { if (!ok) addIssue({ code: 'custom', path, message }) }
+  const expect = (ok: boolean, path: string[], message: string): void => {
+    if (!ok) addIssue({ code: 'custom', path, message })
+  }
   expect(pool === 0 || pool >= batch, ['pool'], `0, or at least batch (${batch})`)
   expect(reseed <= batch, ['reseed'], `at most batch (${batch})`)
   expect(reseed + damaged <= batch, ['damaged'], `at most batch − reseed (${batch - reseed})`)
-  expect(!living || living.channel < hiddenChannels + 4, ['rule', 'living', 'channel'], `a channel from 0 to ${hiddenChannels + 3}`)
+  const last = hiddenChannels + 3
+  expect(!living || living.channel <= last, ['rule', 'living', 'channel'], `a channel from 0 to ${last}`)
 }) satisfies z.ZodType<Config>
 
 /** What is wrong with a configuration; `path` leads to where. */
@@ -155,8 +189,9 @@ export function checkConfig(value: unknown): { config: Config } | { issue: Issue
 function innermost(issue: z.core.$ZodIssue): Issue {
   const { path } = issue
   if (issue.code === 'invalid_union') {
-    const inner = issue.errors.map(([first]) => innermost(first)).sort((a, b) => b.path.length - a.path.length)[0]
-    if (inner && (inner.path.length > 0 || inner.unknownKey !== undefined)) return { ...inner, path: [...path, ...inner.path] }
+    const [inner] = issue.errors.map(([first]) => innermost(first)).sort((a, b) => b.path.length - a.path.length)
+    const isInside = inner && (inner.path.length > 0 || inner.unknownKey !== undefined)
+    if (isInside) return { ...inner, path: [...path, ...inner.path] }
   }
   return { path, expected: issue.message, ...(issue.code === 'unrecognized_keys' && { unknownKey: issue.keys[0] }) }
 }
@@ -164,8 +199,9 @@ function innermost(issue: z.core.$ZodIssue): Issue {
 /** What the schema says of a field, by its path: `['rule', 'fireRate']`. */
 export function describe(path: readonly PropertyKey[]): { description?: string; keys: string[] } {
   let at: JsonSchema = jsonSchema()
-  for (const name of path) at = members(at).find(({ properties }) => properties?.[String(name)])?.properties?.[String(name)] ?? {}
-  return { description: at.description, keys: [...new Set(members(at).flatMap(({ properties = {} }) => Object.keys(properties)))] }
+  for (const name of path) at = members(at).flatMap(({ properties }) => properties?.[String(name)] ?? [])[0] ?? {}
+  const keys = members(at).flatMap(({ properties = {} }) => Object.keys(properties))
+  return { description: at.description, keys: [...new Set(keys)] }
 }
 
 /** The part of JSON Schema that is read here. */

@@ -2,7 +2,7 @@
  * `cellgrad grow`: a trained rule at work, in the terminal or as a file.
  */
 import { extname } from 'node:path'
-import type { ArgsDef, CommandDef } from 'citty'
+import type { ArgDef, ArgsDef, CommandDef } from 'citty'
 import type { Image } from '../nca/image.ts'
 import { key } from '../tensor/key.ts'
 import { play, saveGif, writeFilmStrip } from '../node/animation.ts'
@@ -13,19 +13,25 @@ import { block, isLive, pictureLines } from './screen.ts'
 import { numberFlag, UsageError } from './usage.ts'
 import type { Command, Given } from './usage.ts'
 
-const args = {
-  model: { type: 'positional', required: false, description: 'A trained model: an emoji or its name, if bundled, or a file (default: 🦎)' },
-  steps: { type: 'string', valueHint: 'n', description: 'Steps to grow (default: 200)' },
-  size: { type: 'string', valueHint: 'n', description: 'Rows and columns of the grid (default: those of the training)' },
-  seed: { type: 'string', valueHint: 'n', description: 'Seed of which cells update when (default: 0)' },
-  angle: { type: 'string', valueHint: 'degrees', description: 'Rotates what cells sense, and with it the pattern (default: 0)' },
-  damage: { type: 'string', valueHint: 'step', description: 'Erases a circle after so many steps; without a number, at half time (default: no damage)' },
-  out: { type: 'string', valueHint: 'file', description: 'Writes what is seen: .gif, or .png for the last picture (default: none)' },
-  strip: { type: 'string', valueHint: 'n', description: 'Makes the .png a film strip of n pictures (default: 1)' },
-  columns: { type: 'string', valueHint: 'n', description: 'Pictures in a row of the film strip (default: all)' },
-  every: { type: 'string', valueHint: 'n', description: 'Steps from one picture of a .gif to the next (default: 2)' },
-  scale: { type: 'string', valueHint: 'n', description: 'Pixels per cell along each side in a file (default: 4)' },
-} satisfies ArgsDef
+const flag = (valueHint: string, description: string): ArgDef => ({ type: 'string', valueHint, description })
+
+const args: ArgsDef = {
+  model: {
+    type: 'positional',
+    required: false,
+    description: 'A trained model: an emoji or its name, if bundled, or a file (default: 🦎)',
+  },
+  steps: flag('n', 'Steps to grow (default: 200)'),
+  size: flag('n', 'Rows and columns of the grid (default: those of the training)'),
+  seed: flag('n', 'Seed of which cells update when (default: 0)'),
+  angle: flag('degrees', 'Rotates what cells sense, and with it the pattern (default: 0)'),
+  damage: flag('step', 'Erases a circle after so many steps; without a number, at half time (default: no damage)'),
+  out: flag('file', 'Writes what is seen: .gif, or .png for the last picture (default: none)'),
+  strip: flag('n', 'Makes the .png a film strip of n pictures (default: 1)'),
+  columns: flag('n', 'Pictures in a row of the film strip (default: all)'),
+  every: flag('n', 'Steps from one picture of a .gif to the next (default: 2)'),
+  scale: flag('n', 'Pixels per cell along each side in a file (default: 4)'),
+}
 
 const halfTime = 'half'
 
@@ -76,7 +82,8 @@ async function modelPath(what: string): Promise<string> {
   const models = await bundledModels()
   const found = findAsset(models, what)
   if (!found && extname(what) !== '.safetensors') {
-    throw new Error(`grow: there is no bundled model ${JSON.stringify(what)}; there are ${listAssets(models) || 'none'}. A file ends in .safetensors`)
+    const all = listAssets(models) || 'none'
+    throw new Error(`grow: there is no bundled model ${JSON.stringify(what)}; there are ${all}. A file ends in .safetensors`)
   }
   return found?.path ?? what
 }
@@ -91,12 +98,13 @@ async function show({ rule, params }: Model, options: PlayOptions): Promise<void
     return
   }
   const screen = block(output)
-  for (const [name, status] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(name, () => process.exit(status)) // shows the cursor
+  // An exit, unlike the end that a signal brings by itself, shows the cursor again.
+  for (const [name, status] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(name, () => process.exit(status))
   const millisecondsPerStep = 40
   let due = performance.now()
   for await (const { step, image } of play(rule, params, options)) {
-    const remark = options.damageAt !== undefined && step >= options.damageAt ? `  damaged after ${options.damageAt}` : ''
-    screen.draw([...pictureLines(image, output), `step ${step}/${options.steps}${remark}`])
+    const damaged = step >= (options.damageAt ?? Infinity) ? `  damaged after ${options.damageAt}` : ''
+    screen.draw([...pictureLines(image, output), `step ${step}/${options.steps}${damaged}`])
     due = Math.max(due + millisecondsPerStep, performance.now())
     await new Promise(resolve => setTimeout(resolve, due - performance.now()))
   }
@@ -112,7 +120,8 @@ function visibleCells({ data }: Image): number {
 
 type Pictures = { strip: number; columns: number; every: number; scale: number }
 
-async function write(out: string, { rule, params }: Model, options: PlayOptions, { strip, columns, every, scale }: Pictures): Promise<void> {
+async function write(out: string, { rule, params }: Model, options: PlayOptions, pictures: Pictures): Promise<void> {
+  const { strip, columns, every, scale } = pictures
   if (extname(out) === '.gif') return saveGif(out, rule, params, { ...options, every, scale })
   const at = Array.from({ length: strip }, (_, i) => Math.round(((i + 1) * options.steps) / strip))
   await writeFilmStrip(out, rule, params, { ...options, at, columns: Math.min(columns, strip), scale })

@@ -5,8 +5,8 @@
 const signals = ['SIGINT', 'SIGTERM'] as const
 
 /**
- * An abort signal that the first SIGINT or SIGTERM sets off, with its name as the reason, after `say` was called. The second
- * one is not caught: it ends the process at once, even in the middle of a computation.
+ * An abort signal that the first SIGINT or SIGTERM sets off, with its name as the reason, after `say` was called. The
+ * second one is not caught: it ends the process at once, even in the middle of a computation.
  */
 export function untilInterrupted(say: () => void): { signal: AbortSignal; end(): void } {
   const controller = new AbortController()

@@ -18,7 +18,9 @@ const commands: Record<string, () => Promise<Command>> = {
 
 const cellgrad: CommandDef = {
   meta: { name: 'cellgrad', version, description: 'Neural cellular automata: grow trained ones, train your own' },
-  subCommands: Object.fromEntries(Object.entries(commands).map(([name, load]) => [name, async () => (await load()).definition])),
+  subCommands: Object.fromEntries(Object.entries(commands).map(([name, load]) => (
+    [name, async () => (await load()).definition]
+  ))),
 }
 
 async function run([name, ...rest]: string[]): Promise<void> {
@@ -26,7 +28,8 @@ async function run([name, ...rest]: string[]): Promise<void> {
   if (name === '--version' || name === '-v') return console.log(version)
   if (!Object.hasOwn(commands, name)) {
     const what = name.startsWith('-') ? 'flag' : 'command'
-    throw new UsageError(`cellgrad: there is no ${what} ${name} (see cellgrad --help)${didYouMean(name, Object.keys(commands))}`)
+    const hint = didYouMean(name, Object.keys(commands))
+    throw new UsageError(`cellgrad: there is no ${what} ${name} (see cellgrad --help)${hint}`)
   }
   const { definition, implied = {} } = await commands[name]()
   if (rest.includes('--help') || rest.includes('-h')) return help(definition, cellgrad)

@@ -1,9 +1,9 @@
 /**
  * metrics.jsonl: one JSON object per iteration, in order, each iteration once.
  *
- * Lines are appended as they come and synced before a checkpoint is written, so the file is never behind the checkpoint.
- * It may be ahead of it, or end in half a line, if the process was killed: opening it again cuts it back to where the
- * checkpoint stands.
+ * Lines are appended as they come and synced before a checkpoint is written, so the file is never behind the
+ * checkpoint. It may be ahead of it, or end in half a line, if the process was killed: opening it again cuts it back to
+ * where the checkpoint stands.
  */
 import { open, readFile } from 'node:fs/promises'
 import type { Progress } from '../nca/train.ts'

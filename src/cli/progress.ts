@@ -1,6 +1,6 @@
 /**
- * What a training run shows of itself. On a terminal: the target, the pattern that the rule grows by now, and a bar below.
- * Elsewhere: a line every few per cent or seconds.
+ * What a training run shows of itself. On a terminal: the target, the pattern that the rule grows by now, and a bar
+ * below. Elsewhere: a line every few per cent or seconds.
  */
 import cliProgress from 'cli-progress'
 import type { Image } from '../nca/image.ts'
@@ -13,7 +13,7 @@ export type Standing = { readonly iteration: number; readonly loss: number }
 export type Display = {
   /** After each iteration. */
   update(standing: Standing): void
-  /** Shows a picture of the pattern, if this display has pictures. `paint` is called no more than about once a second. */
+  /** Shows a picture of the pattern, if this display has pictures; calls `paint` no more than about once a second. */
   picture(paint: () => Promise<Image>): Promise<void>
   end(): void
 }

@@ -1,8 +1,9 @@
 /**
  * The folder of a training run, and what is in it.
  *
- * target.png is what the run learns, to the bit: the target is made once, stored in 8 bits a channel, and read back, so that
- * a resumed run does not depend on a picture elsewhere. config.yaml is written after it; a folder with a config.yaml is a run.
+ * target.png is what the run learns, to the bit: the target is made once, stored in 8 bits a channel, and read back, so
+ * that a resumed run does not depend on a picture elsewhere. config.yaml is written after it; a folder with a
+ * config.yaml is a run.
  */
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm } from 'node:fs/promises'
@@ -42,8 +43,8 @@ async function loadTarget({ target, size }: Config): Promise<{ name: string; png
   const emoji = await bundledEmoji()
   const found = findAsset(emoji, target)
   if (!found && !existsSync(target) && extname(target) === '') {
-    const names = emoji.map(({ name }) => name)
-    throw new Error(`target: there is no file and no bundled emoji ${JSON.stringify(target)}${didYouMean(target, names)} (${listAssets(emoji)})`)
+    const hint = didYouMean(target, emoji.map(({ name }) => name))
+    throw new Error(`target: there is no file and no bundled emoji ${JSON.stringify(target)}${hint} (${listAssets(emoji)})`)
   }
   const image = await readPng(found?.path ?? target)
   return { name: nameOf(target, emoji), png: encodePng(fit(image, size)) }
@@ -74,17 +75,21 @@ export async function openRun(folder: string, flags: Readonly<Record<string, unk
   const config = await loadConfig({ file, flags, command: 'cellgrad train' })
   const target = await readPng(join(folder, files.target))
   if (target.width !== config.size || target.height !== config.size) {
-    throw new Error(`train: ${join(folder, files.target)} is ${target.width}×${target.height}, but ${file} says size ${config.size}`)
+    const got = `${target.width}×${target.height}`
+    throw new Error(`train: ${join(folder, files.target)} is ${got}, but ${file} says size ${config.size}`)
   }
   // What a killed process left of files that it was writing.
-  for (const name of await readdir(folder)) if (/^\.cellgrad-.*\.tmp$/.test(name)) await rm(join(folder, name), { force: true })
+  for (const name of await readdir(folder)) {
+    if (/^\.cellgrad-.*\.tmp$/.test(name)) await rm(join(folder, name), { force: true })
+  }
   if (Object.keys(flags).length > 0) await writeFileAtomic(file, configYaml(config))
   return { folder, config, target, name: nameOf(config.target, await bundledEmoji()) }
 }
 
 /** The first of stem-1, stem-2, … after the last one that there is. */
 async function freeFolder(stem: string): Promise<string> {
+  const prefix = `${basename(stem)}-`
   const siblings = await readdir(join(stem, '..')).catch(() => [])
-  const taken = siblings.filter(name => name.startsWith(`${basename(stem)}-`)).map(name => toNumber(name.slice(basename(stem).length + 1)))
+  const taken = siblings.filter(name => name.startsWith(prefix)).map(name => toNumber(name.slice(prefix.length)))
   return `${stem}-${1 + Math.max(0, ...taken.filter(n => typeof n === 'number'))}`
 }

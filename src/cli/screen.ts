@@ -23,8 +23,8 @@ export function pictureLines(image: Image, output: Output, spare = 3): string[] 
 }
 
 /**
- * A block of lines that each call draws over the last one; afterwards the cursor is below it. The cursor is hidden from the
- * first call on, until `end` is called or the process exits.
+ * A block of lines that each call draws over the last one; afterwards the cursor is below it. The cursor is hidden from
+ * the first call on, until `end` is called or the process exits.
  */
 export function block(output: Output): { draw(lines: readonly string[]): void; end(): void } {
   let height = 0

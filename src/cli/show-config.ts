@@ -8,7 +8,11 @@ import type { Command } from './usage.ts'
 
 const args = {
   preset: { type: 'string', valueHint: 'name', description: 'growing, persistent or regenerating (default: growing)' },
-  config: { type: 'string', valueHint: 'file.yaml', description: 'Values to use in the place of those of the preset (default: none)' },
+  config: {
+    type: 'string',
+    valueHint: 'file.yaml',
+    description: 'Values to use in the place of those of the preset (default: none)',
+  },
   schema: { type: 'boolean', description: 'Print the JSON Schema of the configuration instead (default: false)' },
 } satisfies ArgsDef
 
@@ -17,8 +21,9 @@ const definition: CommandDef = {
   args,
   async run({ args: { preset, config, schema } }) {
     if (schema) return console.log(JSON.stringify(jsonSchema(), null, 2))
-    const values = await loadConfig({ file: config as string | undefined, flags: preset === undefined ? {} : { preset }, command: 'cellgrad config' })
-    process.stdout.write(configYaml(values))
+    const flags = preset === undefined ? {} : { preset }
+    const file = config as string | undefined
+    process.stdout.write(configYaml(await loadConfig({ file, flags, command: 'cellgrad config' })))
   },
 }
 

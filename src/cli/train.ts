@@ -2,7 +2,7 @@
  * `cellgrad train`: a rule learns to grow a picture.
  */
 import { existsSync } from 'node:fs'
-import type { ArgsDef, CommandDef } from 'citty'
+import type { ArgDef, ArgsDef, CommandDef } from 'citty'
 import { kebab, loadConfig } from './config-file.ts'
 import { defaultOf, describe } from './config.ts'
 import type { Config } from './config.ts'
@@ -17,14 +17,15 @@ const words = ['preset', 'target', 'backend']
 // What may change when a run goes on: the rest would make it another run.
 const changeable = ['iterations', 'saveEvery']
 
+const flag = (valueHint: string, description: string): ArgDef => ({ type: 'string', valueHint, description })
+const about = (name: keyof Config): string => `${describe([name]).description} (default: ${defaultOf(name)})`
+
 const args: ArgsDef = {
-  target: { type: 'positional', required: false, description: `${describe(['target']).description} (default: ${defaultOf('target')})` },
-  ...Object.fromEntries(fields.map(name => [kebab(name), {
-    type: 'string', valueHint: words.includes(name) ? 'name' : 'n', description: `${describe([name]).description} (default: ${defaultOf(name)})`,
-  }])),
-  config: { type: 'string', valueHint: 'file.yaml', description: 'More values, in the place of those of the preset; flags come last. See cellgrad config (default: none)' },
-  out: { type: 'string', valueHint: 'folder', description: 'Folder for what comes of it (default: out/<target>-<n>)' },
-  resume: { type: 'string', valueHint: 'folder', description: 'Go on with the run in this folder; only --iterations and --save-every may change (default: none)' },
+  target: { type: 'positional', required: false, description: about('target') },
+  ...Object.fromEntries(fields.map(name => [kebab(name), flag(words.includes(name) ? 'name' : 'n', about(name))])),
+  config: flag('file.yaml', 'More values, before those of the preset, after flags; see cellgrad config (default: none)'),
+  out: flag('folder', 'Folder for what comes of it (default: out/<target>-<n>)'),
+  resume: flag('folder', 'Go on with the run in this folder; only --iterations and --save-every may change (default: none)'),
 }
 
 const definition: CommandDef = {
@@ -38,9 +39,11 @@ const definition: CommandDef = {
     }))
     const { config: file, out, resume } = given
     if (resume !== undefined) {
-      const other = [...Object.keys(flags).filter(name => !changeable.includes(name)), ...(file === undefined ? [] : ['config']), ...(out === undefined ? [] : ['out'])]
-      if (other.length > 0) {
-        throw new UsageError(`cellgrad train: ${other[0] === 'target' ? 'a target' : `--${kebab(other[0])}`} does not go with --resume, which goes on with the run as it is`)
+      const [other] = Object.keys({ ...flags, ...(file && { config: file }), ...(out && { out }) })
+        .filter(name => !changeable.includes(name))
+      if (other !== undefined) {
+        const what = other === 'target' ? 'a target' : `--${kebab(other)}`
+        throw new UsageError(`cellgrad train: ${what} does not go with --resume, which goes on with the run as it is`)
       }
       if (!existsSync(resume)) throw new Error(`train: there is no folder ${resume}`)
       return runTraining(await openRun(resume, flags))

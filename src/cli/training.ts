@@ -10,7 +10,7 @@ import { padImage } from '../nca/image.ts'
 import type { Image } from '../nca/image.ts'
 import { growingTrainer } from '../nca/growing.ts'
 import type { GrowingState } from '../nca/growing.ts'
-import type { DataParams } from '../nca/rule.ts'
+import type { DataParams, DataRule } from '../nca/rule.ts'
 import { seed } from '../nca/state.ts'
 import { rollout } from '../nca/step.ts'
 import { NonFiniteError, train } from '../nca/train.ts'
@@ -51,7 +51,8 @@ export async function runTraining(run: Run): Promise<void> {
   async function save(): Promise<void> {
     await log.sync()
     await saveCheckpoint(checkpoint, state)
-    await saveModel(join(folder, files.model), { rule, params: state.params, provenance: provenanceOf(config, state, log.metrics) })
+    const provenance = provenanceOf(config, state, log.metrics)
+    await saveModel(join(folder, files.model), { rule, params: state.params, provenance })
   }
 
   const display = showProgress(process.stdout, config.iterations, from, target)
@@ -90,10 +91,12 @@ export async function runTraining(run: Run): Promise<void> {
     return
   }
 
-  say(`Trained ${state.iteration} iterations in ${duration(log.metrics.at(-1)?.seconds ?? 0)}, log10 loss ${log10(recentLoss(log.metrics))} (mean of the last 100)`)
+  const time = duration(log.metrics.at(-1)?.seconds ?? 0)
+  say(`Trained ${state.iteration} iterations in ${time}, log10 loss ${log10(recentLoss(log.metrics))} (mean of the last 100)`)
   await draw(run, rule, state, log.metrics)
   say('')
-  for (const [what, file] of written) say(`${join(folder, file).padEnd(join(folder, files.checkpoint).length)}  ${what}`)
+  const width = join(folder, files.checkpoint).length
+  for (const [what, file] of written) say(`${join(folder, file).padEnd(width)}  ${what}`)
   say(`\nPlay it: ${invocation()} grow ${quoted(join(folder, files.model))}`)
   if (isLive(process.stdout)) say(`\n${pictureLines(await preview(), process.stdout).join('\n')}`)
 }
@@ -124,7 +127,7 @@ function provenanceOf(config: Config, state: State, metrics: readonly Metric[]):
 }
 
 /** The pattern after a rollout as long as those of the training. */
-async function grown(rule: ReturnType<typeof ruleOf>, params: DataParams, config: Config, { width, height }: Image): Promise<Image> {
+async function grown(rule: DataRule, params: DataParams, config: Config, { width, height }: Image): Promise<Image> {
   const steps = Math.round((config.steps[0] + config.steps[1]) / 2)
   const x = scope(() => rollout(rule, params, seed(rule, { height, width }), key(0), { steps }))
   const image = await tensorToImage(x)
@@ -133,15 +136,17 @@ async function grown(rule: ReturnType<typeof ruleOf>, params: DataParams, config
 }
 
 /** The pictures of a finished run. Growth is shown over twice the length of a rollout: what holds, and what does not. */
-async function draw({ folder, config, name }: Run, rule: ReturnType<typeof ruleOf>, { params }: State, metrics: readonly Metric[]): Promise<void> {
+async function draw(run: Run, rule: DataRule, { params }: State, metrics: readonly Metric[]): Promise<void> {
+  const { folder, config, name } = run
   const size = config.size + 2 * config.padding
   const length = config.steps[1]
-  const scale = Math.max(1, Math.round(256 / size))
-  const common = { key: key(0), size, scale }
+  const scaleTo = (pixels: number): number => Math.max(1, Math.round(pixels / size))
+  const still = { key: key(0), size, scale: scaleTo(128), columns: 8 }
+  const moving = { key: key(0), size, scale: scaleTo(256), every: 2 }
   const at = Array.from({ length: 16 }, (_, i) => Math.round(((i + 1) * length) / 8))
-  await writeFilmStrip(join(folder, files.growth), rule, params, { ...common, at, columns: 8, scale: Math.max(1, Math.round(128 / size)) })
-  await saveGif(join(folder, files.animation), rule, params, { ...common, steps: 2 * length, every: 2 })
-  await saveGif(join(folder, files.regeneration), rule, params, { ...common, steps: 3 * length, every: 2, damageAt: length })
+  await writeFilmStrip(join(folder, files.growth), rule, params, { ...still, at })
+  await saveGif(join(folder, files.animation), rule, params, { ...moving, steps: 2 * length })
+  await saveGif(join(folder, files.regeneration), rule, params, { ...moving, steps: 3 * length, damageAt: length })
   await writeFileAtomic(join(folder, files.chart), await lossCurveSvg({
     iterations: metrics.map(({ iteration }) => iteration),
     losses: metrics.map(({ loss }) => loss),
@@ -152,8 +157,9 @@ async function draw({ folder, config, name }: Run, rule: ReturnType<typeof ruleO
 /** How this program was called, to be called again. */
 function invocation(): string {
   const script = process.argv[1]
-  if (script.endsWith('.ts')) return `npx tsx ${quoted(relative('', script))}`
-  return script.includes('node_modules') ? 'npx cellgrad' : script.endsWith('.js') ? `node ${quoted(relative('', script))}` : 'cellgrad'
+  if (script.endsWith('.ts')) return `node --import tsx ${quoted(relative('', script))}`
+  if (script.includes('node_modules')) return 'npx cellgrad'
+  return script.endsWith('.js') ? `node ${quoted(relative('', script))}` : 'cellgrad'
 }
 
 /** A word as a shell reads it. */

@@ -26,29 +26,38 @@ export type Given = Readonly<Record<string, string | undefined>>
 export function checkArguments(command: string, given: readonly string[], args: ArgsDef): void {
   const flags = Object.entries(args).filter(([, arg]) => arg.type !== 'positional')
   const places = Object.keys(args).length - flags.length
-  const options = Object.fromEntries(flags.map(([name, { type }]) => [name, { type: type === 'boolean' ? 'boolean' : 'string' } as const]))
+  const options = Object.fromEntries(flags.map(([name, { type }]) => (
+    [name, { type: type === 'boolean' ? 'boolean' : 'string' } as const]
+  )))
   const { tokens } = parseArgs({ args: [...given], options, strict: false, allowPositionals: true, tokens: true })
   for (const token of tokens) {
     if (token.kind !== 'option') continue
     const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined
-    if (!option) throw new UsageError(`${command}: there is no flag ${token.rawName} (see ${command} --help)${didYouMean(token.name, Object.keys(options), '--')}`)
-    if (option.type === 'string' && (token.value ?? '--').startsWith('--')) throw new UsageError(`${command}: ${token.rawName} needs a value`)
-    if (option.type === 'boolean' && token.value !== undefined) throw new UsageError(`${command}: ${token.rawName} takes no value`)
+    const refuse = (why: string): never => { throw new UsageError(`${command}: ${why}`) }
+    if (!option) {
+      const hint = didYouMean(token.name, Object.keys(options), '--')
+      return refuse(`there is no flag ${token.rawName} (see ${command} --help)${hint}`)
+    }
+    if (option.type === 'string' && (token.value ?? '--').startsWith('--')) refuse(`${token.rawName} needs a value`)
+    if (option.type === 'boolean' && token.value !== undefined) refuse(`${token.rawName} takes no value`)
   }
   const extra = tokens.filter(token => token.kind === 'positional')[places]
-  if (extra) throw new UsageError(`${command}: ${JSON.stringify(extra.value)} is one argument too many; see ${command} --help`)
+  if (!extra) return
+  throw new UsageError(`${command}: ${JSON.stringify(extra.value)} is one argument too many; see ${command} --help`)
 }
 
 /** The number that a flag was given, or `otherwise` where it was not. Throws where it is not in range. */
 export function numberFlag(
-  command: string, given: Given, flag: string, otherwise: number, { least = -Infinity, whole = true }: { least?: number; whole?: boolean } = {},
+  command: string, given: Given, flag: string, otherwise: number, range: { least?: number; whole?: boolean },
 ): number {
+  const { least = -Infinity, whole = true } = range
   const text = given[flag]
   if (text === undefined) return otherwise
   const value = toNumber(text)
-  if (typeof value === 'number' && value >= least && (whole ? Number.isSafeInteger(value) : Number.isFinite(value))) return value
-  const range = least === -Infinity ? '' : least === 1 ? ' > 0' : ` ≥ ${least}`
-  throw new UsageError(`${command}: --${flag} is ${JSON.stringify(value)}, expected a ${whole ? 'whole ' : ''}number${range}`)
+  const fits = whole ? Number.isSafeInteger : Number.isFinite
+  if (typeof value === 'number' && value >= least && fits(value)) return value
+  const bound = least === -Infinity ? '' : least === 1 ? ' > 0' : ` ≥ ${least}`
+  throw new UsageError(`${command}: --${flag} is ${JSON.stringify(value)}, expected a ${whole ? 'whole ' : ''}number${bound}`)
 }
 
 /** The text as a number, or as it is where it is none. */
@@ -60,7 +69,8 @@ export function toNumber(text: string): number | string {
 /** `; did you mean "batch"?` if one of the candidates is near, else nothing. */
 export function didYouMean(word: string, candidates: readonly string[], prefix = ''): string {
   const [best] = candidates.map(name => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits)
-  return best && best.edits <= Math.ceil(word.length / 3) ? `; did you mean ${prefix === '' ? JSON.stringify(best.name) : prefix + best.name}?` : ''
+  if (!best || best.edits > Math.ceil(word.length / 3)) return ''
+  return `; did you mean ${prefix === '' ? JSON.stringify(best.name) : prefix + best.name}?`
 }
 
 /** How many letters must be inserted, deleted or replaced to get from one word to the other (Levenshtein 1966). */
@@ -68,7 +78,9 @@ function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
-    for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + +(a[i - 1] !== b[j - 1])))
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + +(a[i - 1] !== b[j - 1])))
+    }
     row = next
   }
   return row[b.length]

@@ -8,7 +8,7 @@ import type { Backend } from '../backends/backend.ts'
 import { checkKey, foldIn, uniformAt } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { requireTensor } from '../tensor/op.ts'
-import { check, checkWord, isNumber, isPlain } from '../tensor/options.ts'
+import { check, checkWord, isNumber, isObject } from '../tensor/options.ts'
 import { where } from '../tensor/ops/compare.ts'
 import { reshape } from '../tensor/ops/sum.ts'
 import { checkShape } from '../tensor/shape.ts'
@@ -25,7 +25,7 @@ export const publishedCircles: Damage = Object.freeze({ shape: 'circle', centre:
 
 /** Throws unless this is damage. */
 export function checkDamage(where: string, damage: Damage): void {
-  check(isPlain(damage), where, 'damage', damage, "an object with shape 'circle' or 'rectangle'")
+  check(isObject(damage), where, 'damage', damage, "an object with shape 'circle' or 'rectangle'")
   checkWord(where, 'damage.shape', damage.shape, ['circle', 'rectangle'])
   const lengths = damage.shape === 'circle' ? { radius: damage.radius } : { size: damage.size }
   for (const [name, range] of Object.entries({ centre: damage.centre, ...lengths })) {

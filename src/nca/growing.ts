@@ -18,7 +18,7 @@ import { checkKey, foldIn, randint, split } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'
 import { requireTensor } from '../tensor/op.ts'
-import { check, checkOptions, isPlain, isWhole } from '../tensor/options.ts'
+import { check, checkOptions, isObject, isWhole } from '../tensor/options.ts'
 import { greaterEqual, less, where } from '../tensor/ops/compare.ts'
 import { mean } from '../tensor/ops/reduce.ts'
 import { argsort } from '../tensor/ops/sort.ts'
@@ -167,9 +167,9 @@ const runNames = ['size', 'padding', 'iterations', 'preset', 'seed', 'backend', 
 
 function checkTrainer<R extends Rule>(options: GrowingOptions<R>): void {
   const where = 'growingTrainer'
-  checkOptions(where, options, [...optionNames, ...runNames])
+  checkOptions(where, options, optionNames, runNames)
   const { rule, target, batch, steps, pool, reseed, damaged, damage, optimiser, normalize, warmUp } = options
-  check(isPlain(rule), where, 'rule', rule, 'a rule')
+  check(isObject(rule), where, 'rule', rule, 'a rule')
   requireTensor(where, 'target', target)
   const fits = (ok: boolean, sentence: string): void => { if (!ok) throw new Error(`${where}: ${sentence}`) }
   fits(target.shape.length === 3 && target.shape[2] === 4, `target is [${target.shape.join(',')}], expected [h,w,4].`)
@@ -182,7 +182,7 @@ function checkTrainer<R extends Rule>(options: GrowingOptions<R>): void {
   checkOptimiser(where, optimiser)
   check(typeof normalize === 'boolean', where, 'normalize', normalize, 'true or false')
   if (warmUp === null) return
-  check(isPlain(warmUp) && isWhole(warmUp.iterations, 1), where, 'warmUp', warmUp, 'null or { iterations, from }')
+  check(isObject(warmUp) && isWhole(warmUp.iterations, 1), where, 'warmUp', warmUp, 'null or { iterations, from }')
   checkLengths('warmUp.from', warmUp.from)
 }
 

@@ -31,7 +31,9 @@ function difference(loss: string, x: Tensor, target: Tensor): Tensor {
   requireTensor(loss, 'x', x)
   requireTensor(loss, 'the target', target)
   const shape = broadcastShapes(x.shape, target.shape)
-  if (!shape || !sameShape(shape, x.shape)) refuse(loss, 'the target does not have the shape of x or of one of its samples', { x, target })
+  if (!shape || !sameShape(shape, x.shape)) {
+    refuse(loss, 'the target does not have the shape of x or of one of its samples', { x, target })
+  }
   return sub(x, target)
 }
 

@@ -17,7 +17,7 @@
  * so that small gradients move parameters less in the first steps. This is the default; PyTorch and Optax follow algorithm 1.
  */
 import { scope } from '../tensor/lifetime.ts'
-import { check, checkOptions, checkWord, isNumber, isPlain, isWhole } from '../tensor/options.ts'
+import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../tensor/options.ts'
 import { add, div, maximum, mul, sub } from '../tensor/ops/arithmetic.ts'
 import { zerosLike } from '../tensor/ops/create.ts'
 import { sqrt, square } from '../tensor/ops/functions.ts'
@@ -124,8 +124,9 @@ export function initOptimiser<P>(optimiser: Optimiser, params: P): OptimiserStat
 
 /** Throws unless this is an optimiser. */
 export function checkOptimiser(where: string, optimiser: Optimiser): void {
-  check(isPlain(optimiser), where, 'optimiser', optimiser, 'an optimiser, like adam({ rate: 2e-3 })')
+  check(isObject(optimiser), where, 'optimiser', optimiser, 'an optimiser, like adam({ rate: 2e-3 })')
   checkWord(where, 'optimiser.type', optimiser.type, ['adam', 'sgd'])
+  checkSchedule(where, 'optimiser.rate', optimiser.rate)
 }
 
 type Updated<P> = { params: P; state: OptimiserState<P> }
@@ -144,7 +145,7 @@ export function updateParams<P>(
   optimiser: Optimiser, state: OptimiserState<P>, params: P, grads: P, rate?: number,
 ): Updated<P> {
   checkOptimiser('updateParams', optimiser)
-  const known = isPlain(state) && isWhole(state.step) && Array.isArray(state.moments)
+  const known = isObject(state) && isWhole(state.step) && Array.isArray(state.moments)
   check(known, 'updateParams', 'state', state, 'what initOptimiser returned (the order is optimiser, state, params, grads)')
   const now = rate ?? rateAt(optimiser.rate, state.step)
   check(isNumber(now), 'updateParams', 'rate', now, 'a number')

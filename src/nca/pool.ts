@@ -31,7 +31,8 @@ export function makePool(seed: Tensor, size: number): Pool {
  */
 export function samplePool(pool: Pool, k: Key, count: number): { slots: number[]; batch: Tensor } {
   checkKey('samplePool', k)
-  check(isWhole(count, 1) && count <= pool.length, 'samplePool', 'the count', count, `a whole number from 1 to ${pool.length}, the slots of the pool`)
+  const fits = isWhole(count, 1) && count <= pool.length
+  check(fits, 'samplePool', 'the count', count, `a whole number from 1 to ${pool.length}, the slots of the pool`)
   const slots = choice(k, pool.length, count)
   return { slots, batch: stack(slots.map(i => pool[i])) }
 }

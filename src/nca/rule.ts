@@ -13,7 +13,7 @@ import type { FilterName } from '../tensor/filters.ts'
 import { filterNames } from '../tensor/filters.ts'
 import { checkKey, split } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
-import { check, checkOptions, checkWord, isNumber, isPlain, isWhole } from '../tensor/options.ts'
+import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../tensor/options.ts'
 import { zeros } from '../tensor/ops/create.ts'
 import { normal, uniform } from '../tensor/random.ts'
 import { paddings } from '../tensor/ops/window.ts'
@@ -114,19 +114,19 @@ export type RuleOptions = {
  * })
  */
 export function defineRule(options: RuleOptions): DataRule {
-  checkOptions('rule', options, ['type', 'channels', 'perceive', 'update', 'fireRate', 'living', 'padding'])
+  checkOptions('rule', options, ['channels', 'perceive', 'update', 'fireRate', 'living', 'padding'], ['type'])
   const { channels, perceive, update, fireRate = 1, living = null, padding = 'zero' } = options
   checkChannels('rule', channels)
   const names = filterNames.join(', ')
   check(Array.isArray(perceive) && perceive.length > 0, 'rule', 'perceive', perceive, `a list of at least one of ${names}`)
   for (const name of perceive) check(filterNames.includes(name), 'rule', 'perceive', name, `one of ${names}`)
-  check(isPlain(update) && update.type === 'mlp', 'rule', 'update', update, 'a network, like mlp(128)')
+  check(isObject(update) && update.type === 'mlp', 'rule', 'update', update, 'a network, like mlp(128)')
   checkMlp('rule', 'update.', update)
   check(isNumber(fireRate) && fireRate > 0 && fireRate <= 1, 'rule', 'fireRate', fireRate, 'a number above 0, at most 1')
   checkWord('rule', 'padding', padding, paddings)
   if (living !== null) {
     const total = channelCount(channels)
-    check(isPlain(living), 'rule', 'living', living, 'null or { channel, above }')
+    check(isObject(living), 'rule', 'living', living, 'null or { channel, above }')
     check(isWhole(living.channel) && living.channel < total, 'rule', 'living.channel', living.channel, `a channel from 0 to ${total - 1}`)
     check(isNumber(living.above), 'rule', 'living.above', living.above, 'a number')
   }
@@ -145,7 +145,7 @@ export function defineRule(options: RuleOptions): DataRule {
  * })
  */
 export function customRule<P>(rule: Omit<CustomRule<P>, 'type'>): CustomRule<P> {
-  checkOptions('customRule', rule, ['type', 'channels', 'init', 'step'])
+  checkOptions('customRule', rule, ['channels', 'init', 'step'], ['type'])
   checkChannels('customRule', rule.channels)
   check(typeof rule.init === 'function', 'customRule', 'init', rule.init, 'a function (key, placement) => params')
   check(typeof rule.step === 'function', 'customRule', 'step', rule.step, 'a function (params, x, context) => state')
@@ -153,7 +153,7 @@ export function customRule<P>(rule: Omit<CustomRule<P>, 'type'>): CustomRule<P> 
 }
 
 function checkChannels(where: string, channels: Channels): void {
-  check(isPlain(channels), where, 'channels', channels, 'numbers of channels by role, like { rgba: 4, hidden: 12 }')
+  check(isObject(channels), where, 'channels', channels, 'numbers of channels by role, like { rgba: 4, hidden: 12 }')
   for (const [role, n] of Object.entries(channels)) check(isWhole(n), where, `channels.${role}`, n, 'a whole number of channels')
   check(channelCount(channels) > 0, where, 'channels', channels, 'at least one channel')
 }

@@ -5,7 +5,7 @@
  * resumed: nothing is counted here, `rateAt(schedule, t)` depends on t alone.
  */
 
-import { check, checkOptions, checkWord, isNumber, isPlain, isWhole } from '../tensor/options.ts'
+import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../tensor/options.ts'
 
 export type Schedule =
   | number
@@ -132,7 +132,7 @@ export function rateAt(schedule: Schedule, t: number): number {
 
 /** Throws unless this is a rate, or a schedule as the functions above make them. */
 export function checkSchedule(where: string, name: string, schedule: Schedule): void {
-  check(isNumber(schedule, 0) || isPlain(schedule), where, name, schedule, 'a number ≥ 0 or a schedule, like stepDecay(1e-3, …)')
+  check(isNumber(schedule, 0) || isObject(schedule), where, name, schedule, 'a number ≥ 0 or a schedule, like stepDecay(1e-3, …)')
   if (typeof schedule !== 'number') checkWord(where, `${name}.type`, schedule.type, ['step', 'exponential', 'cosine', 'warmUp', 'wsd'])
 }
 

@@ -14,20 +14,23 @@ export function check(ok: boolean, where: string, name: string, got: unknown, ex
 
 /** Throws unless the word is one of these. */
 export function checkWord(where: string, name: string, got: unknown, words: readonly string[]): void {
+  if (words.includes(got as string)) return
   const quoted = words.map(word => `'${word}'`)
-  check(words.includes(got as string), where, name, got, `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`)
+  check(false, where, name, got, `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`)
 }
 
-/** Throws unless these are options by name, all of them known. */
-export function checkOptions(where: string, given: unknown, known: readonly string[]): void {
-  check(isPlain(given), where, 'the options argument', given, `an object with ${known.join(', ')}`)
-  const unknown = Object.keys(given as object).find(name => !known.includes(name))
+/** Throws unless these are options by name, all of them known. What is `tolerated` is let through, but not offered. */
+export function checkOptions(where: string, given: unknown, known: readonly string[], tolerated: readonly string[] = []): void {
+  check(isObject(given), where, 'the options argument', given, `an object with ${known.join(', ')}`)
+  const unknown = Object.keys(given as object).find(name => !known.includes(name) && !tolerated.includes(name))
   if (unknown === undefined) return
-  throw new Error(`${where}: there is no option ${JSON.stringify(unknown)}${didYouMean(unknown, known) || `; there are ${known.join(', ')}.`}`)
+  const hint = didYouMean(unknown, known) || `; there are ${known.join(', ')}.`
+  throw new Error(`${where}: there is no option ${JSON.stringify(unknown)}${hint}`)
 }
 
-export function isPlain(x: unknown): x is Readonly<Record<string, unknown>> {
-  return typeof x === 'object' && x !== null && [Object.prototype, null].includes(Object.getPrototypeOf(x))
+/** Whether x has values by name. */
+export function isObject(x: unknown): x is Readonly<Record<string, unknown>> {
+  return typeof x === 'object' && x !== null && !Array.isArray(x)
 }
 
 /** Whether x is a whole number ≥ `least`. */
@@ -45,9 +48,11 @@ export function show(value: unknown, inside: boolean = false): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'function') return 'a function'
   if (typeof value !== 'object' || value === null) return String(value)
-  if ('shape' in value && 'dtype' in value && Array.isArray(value.shape)) return `a tensor [${value.shape.join(',')}] ${String(value.dtype)}`
+  if ('dtype' in value && 'shape' in value && Array.isArray(value.shape)) {
+    return `a tensor [${value.shape.join(',')}] ${String(value.dtype)}`
+  }
   if (Array.isArray(value)) return inside ? '[…]' : `[${short(value.map(x => show(x, true)))}]`
-  if (!isPlain(value)) return String(value.constructor?.name)
+  if (![Object, undefined].includes(value.constructor as ObjectConstructor)) return value.constructor.name
   return inside ? '{…}' : `{${short(Object.entries(value).map(([name, x]) => `${name}: ${show(x, true)}`))}}`
 }
 

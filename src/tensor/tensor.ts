@@ -9,7 +9,7 @@ import { cpu } from '../backends/cpu.ts'
 import { dtypeOf, hostArray } from '../backends/backend.ts'
 import type { Backend, Data, DType, Handle, Memory, Spec } from '../backends/backend.ts'
 import { adopt, Resource } from './lifetime.ts'
-import { check, show } from './options.ts'
+import { check } from './options.ts'
 import { checkShape, showShape, sizeOf } from './shape.ts'
 import type { Shape } from './shape.ts'
 import { resolve } from './frame.ts'
@@ -178,15 +178,17 @@ export function place({ dtype, backend, like }: Placement, op: string): { dtype:
 
 /**
  * A tensor from host values: nested or flat lists, or a typed array. `shape` is that of the nesting unless given. The element
- * type is that of the typed array, else float32. Values are copied. Throws for ragged lists, for a shape
- * that does not fit, and for numbers that an integer type cannot hold.
+ * type is that of the typed array, else float32. Values are copied.
+ *
+ * @throws for ragged lists, for a shape that does not fit, and for numbers that an integer type cannot hold
  *
  * @example tensor([[1, 2], [3, 4]])                                  // [2,2] float32
  * @example tensor(new Float64Array(6), { shape: [1, 2, 3] })         // [1,2,3] float64
  */
 export function tensor(values: Nested | Data, options: Placement & { shape?: Shape } = {}): Tensor {
   const typed = ArrayBuffer.isView(values) ? values : null
-  if (typed) check(hostArrays.some(kind => typed instanceof kind), 'tensor', 'the list', typed, `one of ${hostArrays.map(kind => kind.name).join(', ')}`)
+  const known = !typed || hostArrays.some(kind => typed instanceof kind)
+  check(known, 'tensor', 'the list', typed, `one of ${hostArrays.map(kind => kind.name).join(', ')}`)
   const { dtype, backend } = place({ ...options, dtype: options.dtype ?? (typed && !options.like ? dtypeOf(typed) : undefined) }, 'tensor')
   const shape = options.shape ?? (typed ? [typed.length] : nestedShape(values as Nested))
   checkShape('tensor', shape)
@@ -194,7 +196,7 @@ export function tensor(values: Nested | Data, options: Placement & { shape?: Sha
   if (flat.length !== sizeOf(shape)) throw new Error(`tensor: ${flat.length} values do not fill the shape ${showShape(shape)} (${sizeOf(shape)}).`)
   let data = flat as Data
   if (!typed || dtypeOf(typed) !== dtype) {
-    flat.forEach(x => checkNumber('tensor', 'a value', x, dtype))
+    for (const x of flat) if (!holds(dtype, x)) checkNumber('tensor', 'a value', x, dtype)
     data = hostArray(dtype, flat.length)
     data.set(flat)
   }
@@ -248,7 +250,10 @@ export function memory(backend: Backend = defaultBackend): Memory {
 const shown = 6
 
 function showValues(data: Data, shape: Shape, axis = 0, offset = 0): string {
-  if (axis === shape.length) return data.length === 0 ? '' : String(Number.isSafeInteger(data[offset]) ? data[offset] : Number(data[offset].toPrecision(5)))
+  if (axis === shape.length) {
+    const x = data[offset] ?? ''
+    return String(typeof x === 'string' || Number.isSafeInteger(x) ? x : Number(x.toPrecision(5)))
+  }
   const stride = sizeOf(shape.slice(axis + 1))
   const parts = Array.from({ length: Math.min(shape[axis], shown) }, (_, i) => showValues(data, shape, axis + 1, offset + i * stride))
   if (shape[axis] > shown) parts.push('…')

@@ -58,6 +58,13 @@ describe('a run', () => {
   })
 })
 
+it('start is a small run by the same way', async () => {
+  const { status, out, err } = await run(['start', 'fish', '--iterations', '1', '--out', folder('start')])
+  expect([status, err]).toEqual([0, ''])
+  expect(out).toContain(folder('start', 'growth.gif'))
+  expect((await readModel(folder('start', 'model.safetensors'))).provenance).toMatchObject({ target: 'fish', iterations: '1' })
+})
+
 describe('an interrupted run', () => {
   it.each([['SIGINT', 130], ['SIGTERM', 143]] as const)('%s saves and says how to go on', async (signal, code) => {
     const config = await writeConfig(folder('long.yaml'), 'iterations: 100000\n')
@@ -70,7 +77,7 @@ describe('an interrupted run', () => {
     const { state } = await readCheckpoint(join(path, 'checkpoint.safetensors'))
     expect(state.iteration).toBe((await readFile(join(path, 'metrics.jsonl'), 'utf8')).trimEnd().split('\n').length)
     expect(out).toContain(`Stopped and saved after iteration ${state.iteration} of 100000. Go on with:\n`)
-    expect(out.trimEnd()).toMatch(new RegExp(`npx tsx src/cli/main\\.ts train --resume '${path}'$`))
+    expect(out.trimEnd()).toMatch(new RegExp(`node --import tsx src/cli/main\\.ts train --resume '${path}'$`))
   })
 })
 

@@ -174,7 +174,7 @@ describe('the trainer', () => {
 
   it('refuses options that do not fit together', () => {
     expect(() => growingTrainer(options({ pool: 3 }))).toThrowErrorMatchingInlineSnapshot(`[Error: growingTrainer: a pool of 3 slots cannot fill a batch of 4.]`)
-    expect(() => growingTrainer(options({ steps: [9, 9] }))).toThrowErrorMatchingInlineSnapshot(`[Error: growingTrainer: steps are [9, 9], expected 1 ≤ first < second.]`)
+    expect(() => growingTrainer(options({ steps: [9, 9] }))).toThrowErrorMatchingInlineSnapshot(`[Error: growingTrainer: steps is [9, 9], expected two whole numbers > 0, the first below the second.]`)
     expect(() => growingTrainer(options({ reseed: 2, damaged: 3 }))).toThrowErrorMatchingInlineSnapshot(`[Error: growingTrainer: 2 reseeded and 3 damaged samples do not fit into a batch of 4.]`)
     expect(() => growingTrainer(options({ target: zeros([4, 4, 3]) }))).toThrowErrorMatchingInlineSnapshot(`[Error: growingTrainer: target is [4,4,3], expected [h,w,4].]`)
   })

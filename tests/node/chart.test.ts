@@ -27,6 +27,12 @@ describe('lossCurveSvg', () => {
       ['lizard', 'loss, log scale', 'iteration', '1', '0.1', '0.01', '1e-3', '1e-4', '0', '200', '1,000']))
   })
 
+  it('labels every tick', async () => {
+    const svg = await lossCurveSvg({ iterations: [0, 1000, 2000], losses: [0.05, 0.003, 0.0012], title: 'fish' })
+    expect(texts(svg)).toEqual(expect.arrayContaining(['0.05', '0.02', '0.01', '5e-3', '2e-3', '1e-3']))
+    expect(svg).not.toMatch(/<text[^>]*\/>|<text[^>]*><\/text>/)
+  })
+
   it('labels powers of ten alone when the range is wide', async () => {
     expect(texts(await lossCurveSvg({ iterations, losses }))).not.toContain('0.02')
   })

@@ -133,6 +133,6 @@ describe('draws on the host', () => {
     expect(() => choice(key(0), 3, 4)).toThrowErrorMatchingInlineSnapshot(`[Error: choice: cannot draw 4 out of 3 without replacement.]`)
     expect(() => choice(key(0), 3, -1)).toThrowErrorMatchingInlineSnapshot(`[Error: choice: cannot draw -1 out of 3 without replacement.]`)
     expect(() => choice(key(0), 3, 1.5)).toThrowErrorMatchingInlineSnapshot(`[Error: choice: cannot draw 1.5 out of 3 without replacement.]`)
-    expect(() => permutation(key(0), NaN)).toThrowErrorMatchingInlineSnapshot(`[Error: choice: cannot draw NaN out of NaN without replacement.]`)
+    expect(() => permutation(key(0), NaN)).toThrowErrorMatchingInlineSnapshot(`[Error: permutation: n is NaN, expected a whole number ≥ 0.]`)
   })
 })

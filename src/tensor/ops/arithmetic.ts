@@ -4,9 +4,9 @@
  * Where a function has a kink (maximum, minimum), the derivative follows the branch that was taken; on a tie it goes to the
  * first operand, so that g is sent to one place and never to two; a NaN sends it nowhere.
  */
-import { floating, refuse, requireTensor } from '../op.ts'
+import { refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
-import type { Tensor } from '../tensor.ts'
+import { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { greater, greaterEqual, where } from './compare.ts'
 import { binary, operands, unary } from './elementwise.ts'
@@ -70,8 +70,9 @@ export function mul(a: Operand, b: Operand): Tensor {
 /** a / b, of floating-point numbers. */
 export function div(a: Operand, b: Operand): Tensor {
   const [x, y] = operands('div', a, b)
-  floating('div', 'a', x)
-  floating('div', 'b', y)
+  if (!x.dtype.startsWith('float')) {
+    refuse('div', `a is ${x.dtype}, whose quotients are no whole numbers`, {}, "Convert it with cast(x, 'float32').")
+  }
   return apply(divOp, [x, y], null)
 }
 
@@ -93,5 +94,6 @@ export function neg(x: Tensor): Tensor {
 }
 
 function signed(op: string, name: string, x: Operand): void {
-  if (typeof x === 'object' && x.dtype === 'uint32') refuse(op, `${name} is uint32, which holds nothing below 0`, {}, "Convert it with cast(x, 'int32').")
+  if (!(x instanceof Tensor) || x.dtype !== 'uint32') return
+  refuse(op, `${name} is uint32, which holds nothing below 0`, {}, "Convert it with cast(x, 'int32').")
 }

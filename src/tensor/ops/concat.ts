@@ -112,7 +112,8 @@ export function unstack(x: Tensor, axis = 0): Tensor[] {
  */
 export function splitAxis(x: Tensor, sizes: readonly number[], axis = -1): Tensor[] {
   const along = axisOf('splitAxis', x, axis)
-  check(Array.isArray(sizes) && sizes.every(n => isWhole(n)), 'splitAxis', 'the list of sizes', sizes, 'a list of whole numbers ≥ 0')
+  const areSizes = Array.isArray(sizes) && sizes.every(n => isWhole(n))
+  check(areSizes, 'splitAxis', 'the list of sizes', sizes, 'a list of whole numbers ≥ 0')
   const total = sizes.reduce((a, b) => a + b, 0)
   if (total !== x.shape[along]) {
     refuse('splitAxis', `sizes ${sizes.join(' + ')} are ${total}, but axis ${along} has ${x.shape[along]}`, { x })

@@ -23,7 +23,9 @@ export type Operand = Tensor | number
 export function operands(op: string, a: Operand, b: Operand, like?: { dtype: DType; backend: Backend }): Tensor[] {
   const list = Object.entries({ a, b })
   for (const [name, x] of list) check(x instanceof Tensor || typeof x === 'number', op, name, x, 'a tensor or a number')
-  const { dtype, backend } = [a, b].find(x => x instanceof Tensor) ?? like ?? refuse(op, 'at least one operand must be a tensor')
+  const model = [a, b].find(x => x instanceof Tensor) ?? like
+  if (!model) refuse(op, 'at least one operand must be a tensor')
+  const { dtype, backend } = model
   return list.map(([name, x]) => {
     if (x instanceof Tensor) return x
     if (!holds(dtype, x)) refuse(op, `${name} is ${x}, which ${dtype} cannot hold`, {}, "Convert the tensor with cast(x, 'float32').")

@@ -94,7 +94,8 @@ export type PadOptions = {
 export function pad(x: Tensor, widths: PadWidths, { mode = 'zero', value = 0 }: PadOptions = {}): Tensor {
   requireTensor('pad', 'x', x)
   checkWord('pad', 'mode', mode, paddings)
-  check(Array.isArray(widths) && widths.every(pair => Array.isArray(pair) && pair.length === 2), 'pad', 'the list of widths', widths, 'a pair [before, after] for each axis')
+  const arePairs = Array.isArray(widths) && widths.every(pair => Array.isArray(pair) && pair.length === 2)
+  check(arePairs, 'pad', 'the list of widths', widths, 'a pair [before, after] for each axis')
   const rank = x.shape.length
   if (widths.length !== rank) refuse('pad', `${widths.length} pairs of widths for ${rank} axes`, { x })
   if (!widths.flat().every(n => isWhole(n))) {

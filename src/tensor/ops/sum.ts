@@ -170,7 +170,9 @@ function completed(x: Tensor, shape: Shape): Shape {
   const known = shape.filter(n => n !== -1)
   const [size, of] = [sizeOf(x.shape), sizeOf(known)]
   if (known.length < shape.length - 1) refuse('reshape', `only one size may be −1, got ${showShape(shape)}`, { x })
-  if (of === 0 || size % of !== 0) refuse('reshape', `${size} elements do not divide by ${of}, so ${showShape(shape)} cannot be completed`, { x })
+  if (of === 0 || size % of !== 0) {
+    refuse('reshape', `${size} elements do not divide by ${of}, so there is no ${showShape(shape)}`, { x })
+  }
   return shape.map(n => (n === -1 ? size / of : n))
 }
 

@@ -76,7 +76,9 @@ export function windows(op: string, x: Tensor, [kh, kw]: readonly number[], opti
 export function checkRows(op: string, rows: Tensor | undefined, cells: Shape): void {
   if (rows === undefined) return
   requireTensor(op, 'the row mask', rows)
-  if (rows.dtype !== 'uint32') refuse(op, `the row mask is ${rows.dtype}, but must be uint32, 0 or 1`, {}, 'Comparisons make one: greater(x, 0).')
+  if (rows.dtype !== 'uint32') {
+    refuse(op, `the row mask is ${rows.dtype}, but must be uint32, 0 or 1`, {}, 'Comparisons make one: greater(x, 0).')
+  }
   if (!sameShape(rows.shape, cells)) refuse(op, `the row mask must be ${showShape(cells)}`, { rows })
 }
 

@@ -78,7 +78,7 @@ const step = map({
 })
 const schedules = [
   step,
-  map({ type: z.literal('exponential'), rate: above0, factor: above0.describe('By what it is multiplied in every iteration') }),
+  map({ type: z.literal('exponential'), rate: above0, factor: above0.describe('By what, in every iteration') }),
   map({ type: z.literal('cosine'), rate: above0, length: whole(1), final: from0.default(0) }),
   map({
     type: z.literal('wsd'), rate: above0, warmUp: whole(0), stable: whole(0), decay: whole(0), final: from0.default(0),

@@ -83,7 +83,7 @@ async function modelPath(what: string): Promise<string> {
   const found = findAsset(models, what)
   if (!found && extname(what) !== '.safetensors') {
     const all = listAssets(models) || 'none'
-    throw new Error(`grow: there is no bundled model ${JSON.stringify(what)}; there are ${all}. A file ends in .safetensors`)
+    throw new Error(`grow: no bundled model is called ${JSON.stringify(what)}; there are ${all}. A file ends in .safetensors`)
   }
   return found?.path ?? what
 }
@@ -99,7 +99,8 @@ async function show({ rule, params }: Model, options: PlayOptions): Promise<void
   }
   const screen = block(output)
   // An exit, unlike the end that a signal brings by itself, shows the cursor again.
-  for (const [name, status] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(name, () => process.exit(status))
+  process.once('SIGINT', () => process.exit(130))
+  process.once('SIGTERM', () => process.exit(143))
   const millisecondsPerStep = 40
   let due = performance.now()
   for await (const { step, image } of play(rule, params, options)) {

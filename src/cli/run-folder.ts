@@ -43,8 +43,9 @@ async function loadTarget({ target, size }: Config): Promise<{ name: string; png
   const emoji = await bundledEmoji()
   const found = findAsset(emoji, target)
   if (!found && !existsSync(target) && extname(target) === '') {
+    const got = JSON.stringify(target)
     const hint = didYouMean(target, emoji.map(({ name }) => name))
-    throw new Error(`target: there is no file and no bundled emoji ${JSON.stringify(target)}${hint} (${listAssets(emoji)})`)
+    throw new Error(`target: there is no file and no bundled emoji ${got}${hint} (${listAssets(emoji)})`)
   }
   const image = await readPng(found?.path ?? target)
   return { name: nameOf(target, emoji), png: encodePng(fit(image, size)) }

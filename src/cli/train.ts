@@ -12,7 +12,9 @@ import { toNumber, UsageError } from './usage.ts'
 import type { Command, Given } from './usage.ts'
 
 // Fields of the configuration that are flags too; the others are for a YAML file.
-const fields = ['preset', 'size', 'padding', 'iterations', 'batch', 'seed', 'backend', 'saveEvery'] as const satisfies (keyof Config)[]
+const fields = [
+  'preset', 'size', 'padding', 'iterations', 'batch', 'seed', 'backend', 'saveEvery',
+] as const satisfies (keyof Config)[]
 const words = ['preset', 'target', 'backend']
 // What may change when a run goes on: the rest would make it another run.
 const changeable = ['iterations', 'saveEvery']
@@ -23,9 +25,9 @@ const about = (name: keyof Config): string => `${describe([name]).description} (
 const args: ArgsDef = {
   target: { type: 'positional', required: false, description: about('target') },
   ...Object.fromEntries(fields.map(name => [kebab(name), flag(words.includes(name) ? 'name' : 'n', about(name))])),
-  config: flag('file.yaml', 'More values, before those of the preset, after flags; see cellgrad config (default: none)'),
+  config: flag('file.yaml', 'Values that replace those of the preset; flags replace both. See cellgrad config (default: none)'),
   out: flag('folder', 'Folder for what comes of it (default: out/<target>-<n>)'),
-  resume: flag('folder', 'Go on with the run in this folder; only --iterations and --save-every may change (default: none)'),
+  resume: flag('folder', 'Go on with the run in this folder, maybe with other --iterations, --save-every (default: none)'),
 }
 
 const definition: CommandDef = {

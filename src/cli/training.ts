@@ -44,8 +44,9 @@ export async function runTraining(run: Run): Promise<void> {
   const from = state.iteration
   const log = await openMetrics(join(folder, files.metrics), from)
   const say = (line: string): void => { process.stdout.write(`${line}\n`) }
+  const cells = `${target.width}×${target.height} cells`
   say(from === 0
-    ? `Growing ${config.target} on ${target.width}×${target.height} cells, ${config.iterations} iterations, in ${folder}`
+    ? `Growing ${config.target} on ${cells}, ${config.iterations} iterations, in ${folder}`
     : `Going on with ${folder} from iteration ${from} of ${config.iterations}`)
 
   async function save(): Promise<void> {
@@ -92,7 +93,8 @@ export async function runTraining(run: Run): Promise<void> {
   }
 
   const time = duration(log.metrics.at(-1)?.seconds ?? 0)
-  say(`Trained ${state.iteration} iterations in ${time}, log10 loss ${log10(recentLoss(log.metrics))} (mean of the last 100)`)
+  const loss = log10(recentLoss(log.metrics))
+  say(`Trained ${state.iteration} iterations in ${time}, log10 loss ${loss} (mean of the last 100)`)
   await draw(run, rule, state, log.metrics)
   say('')
   const width = join(folder, files.checkpoint).length
@@ -135,7 +137,7 @@ async function grown(rule: DataRule, params: DataParams, config: Config, { width
   return image
 }
 
-/** The pictures of a finished run. Growth is shown over twice the length of a rollout: what holds, and what does not. */
+/** The pictures of a finished run. Growth is shown over twice the length of a rollout: what holds, what does not. */
 async function draw(run: Run, rule: DataRule, { params }: State, metrics: readonly Metric[]): Promise<void> {
   const { folder, config, name } = run
   const size = config.size + 2 * config.padding

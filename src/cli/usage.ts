@@ -57,7 +57,8 @@ export function numberFlag(
   const fits = whole ? Number.isSafeInteger : Number.isFinite
   if (typeof value === 'number' && value >= least && fits(value)) return value
   const bound = least === -Infinity ? '' : least === 1 ? ' > 0' : ` ≥ ${least}`
-  throw new UsageError(`${command}: --${flag} is ${JSON.stringify(value)}, expected a ${whole ? 'whole ' : ''}number${bound}`)
+  const expected = `a ${whole ? 'whole ' : ''}number${bound}`
+  throw new UsageError(`${command}: --${flag} is ${JSON.stringify(value)}, expected ${expected}`)
 }
 
 /** The text as a number, or as it is where it is none. */

@@ -1,9 +1,9 @@
 /**
  * Between pictures and tensors: targets go in, states come out.
  *
- * The first four channels of a growing automaton are a premultiplied picture, but nothing holds them to its range: while a
- * rule learns, alpha may be 1.3 and red −0.1. What is shown is clamped to what a picture can be, 0 ≤ colour ≤ alpha ≤ 1;
- * what is trained is not.
+ * The first four channels of a growing automaton are a premultiplied picture, but nothing holds them to its range: while
+ * a rule learns, alpha may be 1.3 and red −0.1. What is shown is clamped to what a picture can be,
+ * 0 ≤ colour ≤ alpha ≤ 1; what is trained is not.
  */
 import { tensor } from '../tensor/tensor.ts'
 import type { Placement, Tensor } from '../tensor/tensor.ts'
@@ -30,7 +30,8 @@ export function imageToTensor(image: Image, placement: Placement = {}): Tensor {
 export async function tensorToImage(x: Tensor, sample = 0): Promise<Image> {
   const [batch, height, width, channels] = x.shape.length === 3 ? [1, ...x.shape] : x.shape
   if (x.shape.length < 3 || x.shape.length > 4 || channels < 4) {
-    throw new Error(`tensorToImage: the state is ${showShape(x.shape)}, expected [h,w,c] or [b,h,w,c] with at least 4 channels.`)
+    const got = showShape(x.shape)
+    throw new Error(`tensorToImage: the state is ${got}, expected [h,w,c] or [b,h,w,c] with at least 4 channels.`)
   }
   if (!(Number.isInteger(sample) && sample >= 0 && sample < batch)) {
     throw new Error(`tensorToImage: there is no sample ${sample} in a batch of ${batch}.`)

@@ -32,20 +32,22 @@ export type PlayOptions = {
   start?: Tensor
   /** Rotation of what cells sense, in radians. */
   angle?: number
-  /** Erases a part of the pattern once, after so many steps; a circle in the middle half, unless `damage` says otherwise. */
+  /** Erases a part of the pattern once, after so many steps; a circle unless `damage` says otherwise. */
   damageAt?: number
   damage?: Damage
 }
 
 /** The circle that shows off regeneration: large, and not outside of the pattern. */
-export const visibleCircle: Damage = Object.freeze({ shape: 'circle', centre: [-0.3, 0.3], radius: [0.25, 0.35] } as const)
+export const visibleCircle: Damage = Object.freeze({
+  shape: 'circle', centre: [-0.3, 0.3], radius: [0.25, 0.35],
+} as const)
 
 /** A moment of a growing pattern. */
 export type Moment = { readonly step: number; readonly image: Image }
 
 /**
- * The pattern at the start and after every `every` steps, the last step included. Step t fires under `foldIn(key, t)`, as
- * in `rollout`.
+ * The pattern at the start and after every `every` steps, the last step included. Step t fires under `foldIn(key, t)`,
+ * as in `rollout`.
  *
  * @example for await (const { step, image } of play(rule, params, { key: key(0), steps: 96, size: 72 })) …
  */
@@ -60,7 +62,8 @@ export async function* play<R extends Rule>(
       if (t === steps) return
       const next = scope(() => {
         const y = step(rule, params, x, { key: foldIn(key, t), t, angle })
-        return t + 1 === damageAt ? erase(y, damageMask(foldIn(key, notAStep), damage, 1, y.shape[1], y.shape[2], y.backend)) : y
+        if (t + 1 !== damageAt) return y
+        return erase(y, damageMask(foldIn(key, notAStep), damage, 1, y.shape[1], y.shape[2], y.backend))
       }, 'a step of play()')
       if (x !== start) supersede(x, null, 'was superseded by the next step of play()')
       x = next

@@ -56,7 +56,7 @@ function isCodePoint(part: string): boolean {
 
 /** The asset of a character or name. Variation selectors and case do not count: 👁 is 👁️, Lizard is lizard. */
 export function findAsset(list: readonly Asset[], what: string): Asset | undefined {
-  const plain = (text: string): string => text.normalize().replaceAll('\ufe0f', '').toLowerCase().replaceAll(/[ _]/g, '-')
+  const plain = (text: string): string => text.replaceAll('\ufe0f', '').toLowerCase().replaceAll(/[ _]/g, '-')
   return list.find(({ name, character }) => plain(what) === name || plain(what) === plain(character))
 }
 

@@ -59,7 +59,7 @@ describe('a mistake is one line', () => {
     [1, "model: cannot read no.safetensors (ENOENT: no such file or directory, open 'no.safetensors')", ['grow', 'no.safetensors']],
     [1, /^safetensors: cut\.safetensors: .*\n$/, ['grow', 'cut.safetensors']],
     [1, /^target: there is no file and no bundled emoji "lizzard"; did you mean "lizard"\? \(🦋 butterfly, .*🕸️ spider-web\)\n$/, ['train', 'lizzard']],
-    [1, /^grow: there is no bundled model "dragon"; there are .*\n$/, ['grow', 'dragon']],
+    [1, /^grow: no bundled model is called "dragon"; there are .*\n$/, ['grow', 'dragon']],
   ])('%i %s', async (expected, message, args) => {
     const before = await readdir(folder())
     const { status, out, err } = await run(args, { cwd: folder() })

@@ -8,7 +8,8 @@ import { Document, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } f
 import { presets } from '../nca/presets.ts'
 import { checkConfig, describe, published } from './config.ts'
 import type { Config, Issue, PresetName } from './config.ts'
-import { didYouMean, UsageError } from './usage.ts'
+import { didYouMean } from '../tensor/options.ts'
+import { UsageError } from './usage.ts'
 
 type Values = Readonly<Record<string, unknown>>
 

@@ -6,7 +6,8 @@ import { stripVTControlCharacters } from 'node:util'
 import { renderUsage, runCommand } from 'citty'
 import type { CommandDef } from 'citty'
 import { version } from '../node/assets.ts'
-import { checkArguments, didYouMean, UsageError } from './usage.ts'
+import { didYouMean } from '../tensor/options.ts'
+import { checkArguments, UsageError } from './usage.ts'
 import type { Command } from './usage.ts'
 
 const commands: Record<string, () => Promise<Command>> = {

@@ -16,7 +16,8 @@ import { writeFileAtomic } from '../node/atomic-file.ts'
 import { decodePng, encodePng, readPng } from '../node/png.ts'
 import { configYaml, loadConfig } from './config-file.ts'
 import type { Config } from './config.ts'
-import { didYouMean, toNumber } from './usage.ts'
+import { didYouMean } from '../tensor/options.ts'
+import { toNumber } from './usage.ts'
 
 /** A run: where it is, what it was told, what it learns (without padding) and how that is called. */
 export type Run = { readonly folder: string; readonly config: Config; readonly target: Image; readonly name: string }

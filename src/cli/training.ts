@@ -38,7 +38,10 @@ export async function runTraining(run: Run): Promise<void> {
   const { folder, config } = run
   const target = padImage(run.target, config.padding)
   const rule = ruleOf(config)
-  const trainer = growingTrainer({ ...config, rule, target: imageToTensor(target) })
+  const { batch, steps, pool, reseed, damaged, damage, optimiser, normalize, warmUp } = config
+  const trainer = growingTrainer({
+    rule, target: imageToTensor(target), batch, steps, pool, reseed, damaged, damage, optimiser, normalize, warmUp,
+  })
   const checkpoint = join(folder, files.checkpoint)
   let state = existsSync(checkpoint) ? (await readCheckpoint(checkpoint)).state : trainer.init(key(config.seed))
   const from = state.iteration

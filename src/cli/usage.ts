@@ -3,6 +3,7 @@
  */
 import { parseArgs } from 'node:util'
 import type { ArgsDef, CommandDef } from 'citty'
+import { didYouMean } from '../tensor/options.ts'
 
 /** A command line or a configuration that cannot be understood. */
 export class UsageError extends Error {
@@ -65,24 +66,4 @@ export function numberFlag(
 export function toNumber(text: string): number | string {
   const value = Number(text)
   return text.trim() === '' || Number.isNaN(value) ? text : value
-}
-
-/** `; did you mean "batch"?` if one of the candidates is near, else nothing. */
-export function didYouMean(word: string, candidates: readonly string[], prefix = ''): string {
-  const [best] = candidates.map(name => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits)
-  if (!best || best.edits > Math.ceil(word.length / 3)) return ''
-  return `; did you mean ${prefix === '' ? JSON.stringify(best.name) : prefix + best.name}?`
-}
-
-/** How many letters must be inserted, deleted or replaced to get from one word to the other (Levenshtein 1966). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + +(a[i - 1] !== b[j - 1])))
-    }
-    row = next
-  }
-  return row[b.length]
 }

@@ -162,12 +162,12 @@ export function rolloutLengths({ steps, warmUp }: Pick<GrowingOptions, 'steps' |
 
 const optionNames = ['rule', 'target', 'batch', 'steps', 'pool', 'reseed', 'damaged', 'damage', 'optimiser', 'normalize', 'warmUp']
 
-/** What a preset, and the configuration of a run, says besides. */
-const runNames = ['size', 'padding', 'iterations', 'preset', 'seed', 'backend', 'saveEvery']
+/** What a preset says besides. */
+const presetNames = ['size', 'padding', 'iterations']
 
 function checkTrainer<R extends Rule>(options: GrowingOptions<R>): void {
   const where = 'growingTrainer'
-  checkOptions(where, options, optionNames, runNames)
+  checkOptions(where, options, optionNames, presetNames)
   const { rule, target, batch, steps, pool, reseed, damaged, damage, optimiser, normalize, warmUp } = options
   check(isObject(rule), where, 'rule', rule, 'a rule')
   requireTensor(where, 'target', target)

@@ -60,10 +60,11 @@ function short(parts: readonly string[]): string {
   return [...parts.slice(0, 6), ...(parts.length > 6 ? ['…'] : [])].join(', ')
 }
 
-/** `; did you mean "batch"?` if one of the candidates is near, else nothing. */
-function didYouMean(word: string, candidates: readonly string[]): string {
+/** `; did you mean "batch"?` if one of the candidates is near, else nothing. With a prefix: `; did you mean --batch?` */
+export function didYouMean(word: string, candidates: readonly string[], prefix: string = ''): string {
   const [best] = candidates.map(name => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits)
-  return best && best.edits <= Math.ceil(word.length / 3) ? `; did you mean ${JSON.stringify(best.name)}?` : ''
+  if (!best || best.edits > Math.ceil(word.length / 3)) return ''
+  return `; did you mean ${prefix === '' ? JSON.stringify(best.name) : prefix + best.name}?`
 }
 
 /** How many letters must be inserted, deleted or replaced to get from one word to the other (Levenshtein 1966). */

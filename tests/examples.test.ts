@@ -1,7 +1,7 @@
 // The README's script is examples/grow.ts, word for word, and it runs.
 
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -15,16 +15,31 @@ it('shows the script of examples/grow.ts in the README', async () => {
   expect(shown).toBe(script)
 })
 
-it('trains with it', async () => {
+/** Runs a script as its reader would, in a folder of its own. */
+async function inFolder(script: string, args: string[], then: (folder: string, output: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'cellgrad-'))
   try {
-    const tsx = resolve('node_modules/tsx/dist/cli.mjs')
-    const { stdout } = await run(process.execPath, [tsx, '--tsconfig', resolve('tsconfig.json'), resolve('examples/grow.ts'), '41'], { cwd: folder })
+    await writeFile(join(folder, 'script.mts'), script)
+    const tsx = [resolve('node_modules/tsx/dist/cli.mjs'), '--tsconfig', resolve('tsconfig.json')]
+    const { stdout } = await run(process.execPath, [...tsx, 'script.mts', ...args], { cwd: folder })
+    await then(folder, stdout)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+it('trains with it', async () => {
+  await inFolder(await readFile('examples/grow.ts', 'utf8'), ['41'], async (folder, stdout) => {
     const losses = stdout.trim().split('\n').map(line => Number(line.split(' ')[1]))
     expect(losses).toHaveLength(3)
     expect(losses[2]).toBeLessThan(losses[0] - 0.3)
     expect((await readFile(join(folder, 'lizard.gif'))).subarray(0, 6).toString()).toBe('GIF89a')
-  } finally {
-    await rm(folder, { recursive: true })
-  }
+  })
+})
+
+it('checks the gradients of the rule that the README writes as code', async () => {
+  const snippet = /```ts\n(const mine[^]*?)```/.exec(await readFile('README.md', 'utf8'))![1]
+  const names = 'add, checkRule, concat, customRule, dense, filter, fire, full, mul, normal, reshape, tanh, where'
+  const script = `import { ${names} } from 'cellgrad'\nimport type { Tensor } from 'cellgrad'\n${snippet}\nconsole.log(checkRule(mine).length)\n`
+  await inFolder(script, [], async (_, stdout) => expect(stdout).toBe('2\n'))
 })

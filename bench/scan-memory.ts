@@ -2,8 +2,8 @@
  * How much memory a rollout needs to be differentiated, by its length T: `npm run bench:memory`.
  *
  * A Growing NCA rule on an 8×12×12 batch (half of the grid alive) is rolled out for T steps and the peak of live tensor
- * bytes is read during the gradient, with every step kept and with √T-long checkpointed segments. Peaks are counts of bytes,
- * not timings: they are the same on every machine. Writes docs/results/scan-memory.csv and .svg.
+ * bytes is read during the gradient, with every step kept and with √T-long checkpointed segments. Peaks are counts of
+ * bytes, not timings: they are the same on every machine. Writes docs/results/scan-memory.csv and .svg.
  */
 import { key, memory, scope, tensor, valueAndGrad } from '../src/index.ts'
 import { mse } from '../src/nca/loss.ts'
@@ -32,7 +32,10 @@ const target = zeros([side, side, 4])
 function peakBytes(steps: number, checkpoint: 'auto' | false): number {
   const before = memory().bytes
   defaultBackend.resetPeak()
-  scope(() => valueAndGrad((p: typeof params) => mean(mse(rgba(rollout(growingRule, p, x, key(1), { steps, checkpoint })), target)))(params))
+  scope(() => valueAndGrad((p: typeof params) => {
+    const last = rollout(growingRule, p, x, key(1), { steps, checkpoint })
+    return mean(mse(rgba(last), target))
+  })(params))
   return memory().peakBytes - before
 }
 
@@ -41,8 +44,12 @@ const rows: Row[] = lengths.flatMap(steps => [
   ...(steps <= 128 ? [{ steps, memory: kept, bytes: peakBytes(steps, false) }] : []),
   { steps, memory: checkpointed, bytes: peakBytes(steps, 'auto') },
 ])
-for (const { steps, memory: how, bytes } of rows) console.log(`${String(steps).padStart(4)} steps  ${(bytes / 2 ** 20).toFixed(1).padStart(7)} MiB  ${how}`)
-await writeFileAtomic('docs/results/scan-memory.csv', ['steps,memory,peak_bytes', ...rows.map(r => `${r.steps},${r.memory},${r.bytes}`)].join('\n') + '\n')
+for (const { steps, memory: how, bytes } of rows) {
+  const mib = (bytes / 2 ** 20).toFixed(1)
+  console.log(`${String(steps).padStart(4)} steps  ${mib.padStart(7)} MiB  ${how}`)
+}
+const lines = ['steps,memory,peak_bytes', ...rows.map(r => `${r.steps},${r.memory},${r.bytes}`)]
+await writeFileAtomic('docs/results/scan-memory.csv', lines.join('\n') + '\n')
 await writeFileAtomic('docs/results/scan-memory.svg', await draw(rows))
 
 async function draw(data: Row[]): Promise<string> {
@@ -59,7 +66,9 @@ async function draw(data: Row[]): Promise<string> {
     marks: [
       Plot.line(shown, { x: 'steps', y: 'mib', stroke: 'memory', strokeWidth: 2 }),
       Plot.dot(shown, { x: 'steps', y: 'mib', fill: 'memory' }),
-      Plot.text([...lastOf(kept), ...lastOf(checkpointed)], { x: 'steps', y: 'mib', text: 'memory', fill: 'memory', textAnchor: 'start', dx: 10 }),
+      Plot.text([...lastOf(kept), ...lastOf(checkpointed)], {
+        x: 'steps', y: 'mib', text: 'memory', fill: 'memory', textAnchor: 'start', dx: 10,
+      }),
     ],
   })
   svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg')

@@ -22,7 +22,9 @@ export { bitsAt, choice, foldIn, key, permutation, randint, split, threefry, uni
 export type { Key } from './tensor/key.ts'
 export { bernoulli, bits, fire, normal, uniform } from './tensor/random.ts'
 export { add, maximum, minimum, mul, neg, div, sub } from './tensor/ops/arithmetic.ts'
-export { and, cast, equal, greater, greaterEqual, less, lessEqual, not, notEqual, or, where } from './tensor/ops/compare.ts'
+export {
+  and, cast, equal, greater, greaterEqual, less, lessEqual, not, notEqual, or, where,
+} from './tensor/ops/compare.ts'
 export { full, ones, onesLike, range, zeros, zerosLike } from './tensor/ops/create.ts'
 export { dense, matmul } from './tensor/ops/dense.ts'
 export type { DenseOptions } from './tensor/ops/dense.ts'
@@ -37,7 +39,9 @@ export type { Padding } from './tensor/ops/window.ts'
 export { filter, filterKernel, filterNames, filters } from './tensor/filters.ts'
 export type { Filter, FilterName, FilterOptions } from './tensor/filters.ts'
 export type { Operand } from './tensor/ops/elementwise.ts'
-export { abs, clamp, cos, exp, floor, leakyRelu, log, pow, relu, sigmoid, sign, sin, sqrt, square, tanh } from './tensor/ops/functions.ts'
+export {
+  abs, clamp, cos, exp, floor, leakyRelu, log, pow, relu, sigmoid, sign, sin, sqrt, square, tanh,
+} from './tensor/ops/functions.ts'
 export { broadcastTo, reshape, sum, sumTo } from './tensor/ops/sum.ts'
 export type { ReduceOptions } from './tensor/ops/sum.ts'
 export { concat, splitAxis, stack, unstack } from './tensor/ops/concat.ts'
@@ -52,7 +56,9 @@ export { transpose } from './tensor/ops/transpose.ts'
 
 // Neural cellular automata
 export { channelCount, customRule, defineRule, explain, init, mlp } from './nca/rule.ts'
-export type { Channels, CustomRule, DataParams, DataRule, Living, Mlp, Params, Rule, RuleOptions, StepContext } from './nca/rule.ts'
+export type {
+  Channels, CustomRule, DataParams, DataRule, Living, Mlp, Params, Rule, RuleOptions, StepContext,
+} from './nca/rule.ts'
 export { alive, perceive, rollout, step, update } from './nca/step.ts'
 export type { RolloutOptions } from './nca/step.ts'
 export { checkRule } from './nca/check-rule.ts'
@@ -76,7 +82,9 @@ export { decodeSafetensors, encodeSafetensors } from './nca/safetensors.ts'
 export { imageToTensor, tensorToImage } from './nca/image-tensor.ts'
 export { filmStrip, fit, overColour, overWhite, padImage, resize, upscale } from './nca/image.ts'
 export type { Image, ResizeFilter } from './nca/image.ts'
-export { adam, adamW, clipByGlobalNorm, globalNorm, initOptimiser, normalizeGrads, sgd, updateParams } from './nca/optimiser.ts'
+export {
+  adam, adamW, clipByGlobalNorm, globalNorm, initOptimiser, normalizeGrads, sgd, updateParams,
+} from './nca/optimiser.ts'
 export type { AdamOptions, Optimiser, OptimiserState, SgdOptions } from './nca/optimiser.ts'
 export { cosineDecay, exponentialDecay, rateAt, stepDecay, warmUp, wsd } from './nca/schedule.ts'
 export type { Schedule } from './nca/schedule.ts'

@@ -1,17 +1,17 @@
 /**
  * checkGrad: gradients compared with differences, to any order.
  *
- * For L(p) = ⟨u, f(p)⟩ with a random u, and a random direction v, the directional derivative is measured by the five-point
- * rule, whose error is of order ε⁴,
+ * For L(p) = ⟨u, f(p)⟩ with a random u, and a random direction v, the directional derivative is measured by the
+ * five-point rule, whose error is of order ε⁴,
  *
  *   dL ≈ (8 (L(p + εv) − L(p − εv)) − (L(p + 2εv) − L(p − 2εv))) / 12ε
  *
- * and compared with ⟨∇L(p), v⟩. One number per check sees every element, because u and v are dense. The second order is the
- * same check of p ↦ ∇L(p), and so on (the method is that of HIPS autograd's `check_grads`).
+ * and compared with ⟨∇L(p), v⟩. One number per check sees every element, because u and v are dense. The second order is
+ * the same check of p ↦ ∇L(p), and so on (the method is that of HIPS autograd's `check_grads`).
  *
- * v has unit variance, so ⟨∇L, v⟩ has the size of |∇L|, and that is what a difference is relative to: a derivative that is
- * small must be as right as a large one. Where the measurement itself depends on ε, p is too close to a kink or a jump, and
- * nothing can be said.
+ * v has unit variance, so ⟨∇L, v⟩ has the size of |∇L|, and that is what a difference is relative to: a derivative that
+ * is small must be as right as a large one. Where the measurement itself depends on ε, p is too close to a kink or a
+ * jump, and nothing can be said.
  */
 import { add, mul } from '../tensor/ops/arithmetic.ts'
 import { abs } from '../tensor/ops/functions.ts'
@@ -34,7 +34,9 @@ export type CheckGradOptions = {
   seed?: number
 }
 
-/** One comparison: the order of the derivative, its directional value by both methods, and their relative difference. */
+/**
+ * One comparison: the order of the derivative, its directional value by both methods, and their relative difference.
+ */
 export type GradReport = { order: number; measured: number; computed: number; error: number }
 
 /** Thrown where differences say nothing, because the function has a kink or a jump within 2ε of the point. */
@@ -47,7 +49,8 @@ export class NotSmoothError extends Error {
  *
  * @param f a function of a tree of tensors that returns a tensor or a tree of tensors
  * @param params where to check: float64 tensors, since differences in float32 prove little
- * @throws where a gradient is wrong, naming the order and both numbers; where params are not float64; and `NotSmoothError`
+ * @throws where a gradient is wrong, naming the order and both numbers; where params are not float64; and
+ *   `NotSmoothError`
  * @example checkGrad((x: Tensor) => tanh(x), tensor(new Float64Array([0.3, -2])))
  */
 export function checkGrad<P>(f: (params: P) => unknown, params: P, options: CheckGradOptions = {}): GradReport[] {
@@ -79,8 +82,11 @@ export function checkGrad<P>(f: (params: P) => unknown, params: P, options: Chec
       reports.push({ order: n, measured, computed, error })
       if (!(error <= tolerance)) {
         if (relative(measured - finer) > Math.min(tolerance, error / 4)) {
-          throw new NotSmoothError(`checkGrad: the derivative of order ${n} cannot be measured here: ${measured} with ε = ${epsilon}, `
-            + `${finer} with half of it. The function has a kink or a jump nearby; move the point or lower epsilon (seed ${seed}).`)
+          throw new NotSmoothError(
+            `checkGrad: the derivative of order ${n} cannot be measured here: ${measured} with ε = ${epsilon}, `
+              + `${finer} with half of it. The function has a kink or a jump nearby; move the point or lower epsilon `
+              + `(seed ${seed}).`,
+          )
         }
         throw new Error(`checkGrad: the derivative of order ${n} is wrong: measured ${measured}, computed ${computed} `
           + `(relative difference ${error.toExponential(1)}, tolerance ${tolerance}; seed ${seed}).`)
@@ -92,10 +98,13 @@ export function checkGrad<P>(f: (params: P) => unknown, params: P, options: Chec
 }
 
 /**
- * L(p) = ⟨u, f(p)⟩ over the floating tensors of f(p), with u drawn from `k`; and Σ |u·f(p)|, the size of the numbers that L
- * adds up.
+ * L(p) = ⟨u, f(p)⟩ over the floating tensors of f(p), with u drawn from `k`; and Σ |u·f(p)|, the size of the numbers
+ * that L adds up.
  */
-function projection<P>(f: (params: P) => unknown, k: Key): { project: (params: P) => Tensor; terms: (params: P) => Tensor } {
+function projection<P>(
+  f: (params: P) => unknown,
+  k: Key,
+): { project: (params: P) => Tensor; terms: (params: P) => Tensor } {
   const outputs = (params: P): Tensor[] => {
     const out: Tensor[] = []
     eachLeaf(f(params), leaf => { if (leaf instanceof Tensor && leaf.dtype === 'float64') out.push(leaf) })

@@ -1,14 +1,14 @@
 /**
  * checkpoint: forget everything inside a function, and compute it again when its derivative is wanted.
  *
- * Reverse mode keeps every intermediate value of f. checkpoint(f) keeps only what goes in, and runs f a second time inside
- * the pullback: memory is traded for one more evaluation (Griewank & Walther 2000; Chen et al. 2016).
+ * Reverse mode keeps every intermediate value of f. checkpoint(f) keeps only what goes in, and runs f a second time
+ * inside the pullback: memory is traded for one more evaluation (Griewank & Walther 2000; Chen et al. 2016).
  *
- * f is a closure, so "what goes in" is not only its arguments: it is every tensor from outside that f touches. A frame sees
- * them pass through `apply`, hands f the concrete values (so nothing inside f is recorded), and lists them. One node then
- * stands for all of f on each tape that traces one of them. When its pullback is called, f runs again, once, with those
- * tensors replaced by freshly traced ones, and the pullback of that run gives the cotangents, of weights reached through
- * closures too. (A pullback from outside that f calls is kept as well, until then.)
+ * f is a closure, so "what goes in" is not only its arguments: it is every tensor from outside that f touches. A frame
+ * sees them pass through `apply`, hands f the concrete values (so nothing inside f is recorded), and lists them. One
+ * node then stands for all of f on each tape that traces one of them. When its pullback is called, f runs again, once,
+ * with those tensors replaced by freshly traced ones, and the pullback of that run gives the cotangents, of weights
+ * reached through closures too. (A pullback from outside that f calls is kept as well, until then.)
  */
 import { activeFrames, resolve, withFrames } from '../tensor/frame.ts'
 import type { Frame } from '../tensor/frame.ts'
@@ -57,7 +57,11 @@ export function checkpoint<A extends unknown[], Y>(f: (...args: A) => Y): (...ar
         resolve(t) {
           if (t.id >= bornAgain) return t
           const value = replaced.get(t)
-          if (!value) throw new Error(`checkpoint: run again, the function used ${t.name()}, which it had not used the first time.`)
+          if (!value) {
+            throw new Error(
+              `checkpoint: run again, the function used ${t.name()}, which it had not used the first time.`,
+            )
+          }
           return value
         },
       }
@@ -81,7 +85,8 @@ function tapesOf(tensors: readonly Tensor[]): Tape[] {
 
 /** One node on `tape` for the whole function; returns its value with the floating tensors traced. */
 function recordOn<Y>(
-  tape: Tape, captured: readonly Tensor[], called: readonly TapeOwner[], value: Y, again: (values: readonly Tensor[]) => Y,
+  tape: Tape, captured: readonly Tensor[], called: readonly TapeOwner[],
+  value: Y, again: (values: readonly Tensor[]) => Y,
 ): Y {
   const outputs: Tensor[] = []
   mapTree(value, leaf => { if (isFloating(leaf)) outputs.push(leaf) })
@@ -100,7 +105,9 @@ function recordOn<Y>(
         const result = again(values.map((t, i) => (slots[i] ? differentiated[next++] : t)))
         mapTree(result, leaf => { if (isFloating(leaf)) leaves.push(leaf) })
         const second = specsOf(leaves)
-        if (second !== first) throw new Error(`checkpoint: run again, the function returned ${second}, the first time ${first}.`)
+        if (second !== first) {
+          throw new Error(`checkpoint: run again, the function returned ${second}, the first time ${first}.`)
+        }
         return leaves
       }
       const found = record('checkpoint()', rerun, wanted, []).pull(cotangents, true)

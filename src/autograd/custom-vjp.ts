@@ -35,7 +35,10 @@ export function customVjp<A extends Tensor[], S extends readonly Tensor[]>(
     const noCaptures: Frame = {
       resolve(t) {
         if (t.traced && t.traced.tape.id >= outermost && t.traced.tape.id < born) {
-          throw new Error(`customVjp: the forward function uses ${t.name()}, which is being differentiated but is not an argument; pass it in.`)
+          throw new Error(
+            `customVjp: the forward function uses ${t.name()}, which is being differentiated but is `
+              + 'not an argument; pass it in.',
+          )
         }
         return t
       },
@@ -51,7 +54,9 @@ export function customVjp<A extends Tensor[], S extends readonly Tensor[]>(
       pullback: ([g]) => {
         const found = g ? backward(saved, g) : seen.map(() => null)
         if (found.length === seen.length) return found
-        throw new Error(`customVjp: backward returned ${found.length} cotangents for ${seen.length} arguments; null stands for none.`)
+        throw new Error(
+          `customVjp: backward returned ${found.length} cotangents for ${seen.length} arguments; null stands for none.`,
+        )
       },
     }, [out])
     return traced

@@ -30,7 +30,9 @@ export function grad<P, A extends unknown[]>(f: (params: P, ...rest: A) => Tenso
  *
  * @example const [loss, grads] = valueAndGrad(lossOf)(params, batch)
  */
-export function valueAndGrad<P, A extends unknown[]>(f: (params: P, ...rest: A) => Tensor): (params: P, ...rest: A) => [Tensor, P] {
+export function valueAndGrad<P, A extends unknown[]>(
+  f: (params: P, ...rest: A) => Tensor,
+): (params: P, ...rest: A) => [Tensor, P] {
   const withAux = (p: P, ...r: A): readonly [Tensor, null] => [refusePromise(f(p, ...r), 'valueAndGrad()'), null]
   return (params, ...rest) => {
     const [[value], grads] = differentiate('valueAndGrad()', withAux, params, rest)
@@ -54,11 +56,19 @@ function differentiate<P, A extends unknown[], Aux>(
 ): [readonly [Tensor, Aux], P] {
   return scope(() => {
     const { value, pull } = record(name, f, params, rest)
-    if (!Array.isArray(value)) throw new Error(`${name}: the function must return [scalar, aux], got ${value instanceof Tensor ? 'a tensor' : typeof value}.`)
+    if (!Array.isArray(value)) {
+      throw new Error(
+        `${name}: the function must return [scalar, aux], got ${value instanceof Tensor ? 'a tensor' : typeof value}.`,
+      )
+    }
     const [y, ...aux] = value
     if (!(y instanceof Tensor) || sizeOf(y.shape) !== 1) {
-      const got = y instanceof Tensor ? `a tensor ${showShape(y.shape)}` : Array.isArray(y) ? 'a list (see valueAndGradAux)' : typeof y
-      throw new Error(`${name}: the function must return one number to be differentiated, got ${got}. Reduce it with sum or mean.`)
+      const got = y instanceof Tensor
+        ? `a tensor ${showShape(y.shape)}`
+        : Array.isArray(y) ? 'a list (see valueAndGradAux)' : typeof y
+      throw new Error(
+        `${name}: the function must return one number to be differentiated, got ${got}. Reduce it with sum or mean.`,
+      )
     }
     floating(name, 'the result', y)
     return [value, pull([onesLike(y), ...mapTree(aux, () => null)], true)]
@@ -81,7 +91,9 @@ export function inner(a: unknown, b: unknown): Tensor {
     if (!(x instanceof Tensor)) return
     if (!(y instanceof Tensor) || !sameShape(x.shape, y.shape)) {
       const got = y instanceof Tensor ? showShape(y.shape) : 'missing'
-      throw new Error(`inner: the trees differ${path && ` at ${path}`}: ${showShape(x.shape)} in the first, ${got} in the second.`)
+      throw new Error(
+        `inner: the trees differ${path && ` at ${path}`}: ${showShape(x.shape)} in the first, ${got} in the second.`,
+      )
     }
     products.push(sum(mul(x, y)))
   })

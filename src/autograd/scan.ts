@@ -1,8 +1,9 @@
 /**
  * scan: a loop whose memory grows like √T when it is differentiated.
  *
- * Reverse mode through T steps keeps what every step needs. Cut the loop into segments of S steps and checkpoint each: the
- * forward pass keeps T/S carries, the backward pass recomputes one segment at a time and holds its S steps, so the peak is
+ * Reverse mode through T steps keeps what every step needs. Cut the loop into segments of S steps and checkpoint each:
+ * the forward pass keeps T/S carries, the backward pass recomputes one segment at a time and holds its S steps, so the
+ * peak is
  *
  *   T/S · |carry| + S · |step|,   least near S ≈ √T
  *
@@ -22,7 +23,9 @@ const supersededBecause = 'was the carry of an earlier step of scan(); return it
 
 function pair<C, Y>(result: readonly [C, Y]): readonly [C, Y] {
   if (!Array.isArray(result) || result.length !== 2) {
-    throw new Error(`scan: step returned ${result instanceof Tensor ? result.name() : typeof result}, expected [carry, y].`)
+    throw new Error(
+      `scan: step returned ${result instanceof Tensor ? result.name() : typeof result}, expected [carry, y].`,
+    )
   }
   return result
 }
@@ -38,11 +41,16 @@ function pair<C, Y>(result: readonly [C, Y]): readonly [C, Y] {
  * @example const [x, trace] = scan((x, _, t) => { const y = update(params, x, t); return [y, y] }, x0, 64)
  */
 export function scan<C, X, Y>(
-  step: (carry: C, x: X, t: number) => readonly [C, Y], carry: C, over: number | readonly X[], { checkpoint: length = 'auto' }: ScanOptions = {},
+  step: (carry: C, x: X, t: number) => readonly [C, Y],
+  carry: C,
+  over: number | readonly X[],
+  { checkpoint: length = 'auto' }: ScanOptions = {},
 ): [C, Y[]] {
   const inputs = typeof over === 'number' ? undefined : over
   const total = typeof over === 'number' ? over : over.length
-  if (!Number.isInteger(total) || total < 0) throw new Error(`scan: the number of steps must be a whole number ≥ 0, got ${total}.`)
+  if (!Number.isInteger(total) || total < 0) {
+    throw new Error(`scan: the number of steps must be a whole number ≥ 0, got ${total}.`)
+  }
   const segment = length === 'auto' ? Math.ceil(Math.sqrt(total)) : length === false ? total : length
   if (total > 0 && (!Number.isInteger(segment) || segment < 1)) {
     throw new Error(`scan: checkpoint must be 'auto', false or a positive whole number of steps, got ${segment}.`)
@@ -53,7 +61,10 @@ export function scan<C, X, Y>(
     let now = start
     const ys: Y[] = []
     for (let t = from; t < to; t++) {
-      const [next, y] = scope(() => pair(refusePromise(step(now, inputs?.[t] as X, t), 'a step of scan()')), 'a step of scan()')
+      const [next, y] = scope(
+        () => pair(refusePromise(step(now, inputs?.[t] as X, t), 'a step of scan()')),
+        'a step of scan()',
+      )
       ys.push(y)
       supersede(now, [next, ys], supersededBecause)
       now = next

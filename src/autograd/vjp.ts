@@ -1,8 +1,8 @@
 /**
  * vjp: reverse-mode differentiation, from which every other transform is made.
  *
- * For y = f(x), the pullback maps a cotangent ȳ = ∂L/∂y to x̄ = ∂L/∂x = Jᵀȳ without ever forming J. While f runs, a tape
- * records one node per operator; the pullback walks it once in reverse:
+ * For y = f(x), the pullback maps a cotangent ȳ = ∂L/∂y to x̄ = ∂L/∂x = Jᵀȳ without ever forming J. While f runs, a
+ * tape records one node per operator; the pullback walks it once in reverse:
  *
  *   for each node, last to first:   x̄_i += ruleᵢ(ȳ)     for its inputs i
  *
@@ -26,7 +26,9 @@ import { eachLeaf, mapTree } from '../tensor/tree.ts'
 export type Pullback<P, Y> = (cotangent: Cotangent<Y>) => P
 
 /** A tree like `Y` in which any tensor may be null, which stands for zeros. */
-export type Cotangent<Y> = Y extends Tensor ? Tensor | null : Y extends readonly unknown[] | Record<string, unknown> ? { [K in keyof Y]: Cotangent<Y[K]> } : unknown
+export type Cotangent<Y> = Y extends Tensor
+  ? Tensor | null
+  : Y extends readonly unknown[] | Record<string, unknown> ? { [K in keyof Y]: Cotangent<Y[K]> } : unknown
 
 /**
  * The value of `f` and its pullback. Only argument 0 is differentiated; it and the output are trees of tensors.
@@ -37,7 +39,9 @@ export type Cotangent<Y> = Y extends Tensor ? Tensor | null : Y extends readonly
  * const [y, pullback] = vjp(x => mul(x, x), tensor(3))
  * pullback(tensor(1))          // 6
  */
-export function vjp<P, A extends unknown[], Y>(f: (params: P, ...rest: A) => Y, params: P, ...rest: A): [Y, Pullback<P, Y>] {
+export function vjp<P, A extends unknown[], Y>(
+  f: (params: P, ...rest: A) => Y, params: P, ...rest: A
+): [Y, Pullback<P, Y>] {
   const { value, owner, pull } = record('vjp()', f, params, rest)
   const pullback = (cotangent: Cotangent<Y>): P => scope(() => {
     if (owner.gone !== null) throw new Error(`vjp: the pullback ${owner.gone}`)
@@ -55,7 +59,9 @@ type Recorded<P, Y> = {
 }
 
 /** Runs f on traced parameters. The running scope owns the tape. */
-export function record<P, A extends unknown[], Y>(name: string, f: (params: P, ...rest: A) => Y, params: P, rest: A): Recorded<P, Y> {
+export function record<P, A extends unknown[], Y>(
+  name: string, f: (params: P, ...rest: A) => Y, params: P, rest: A,
+): Recorded<P, Y> {
   const tape = new Tape(name)
   const owner = new TapeOwner(tape)
   const inputs: Tensor[] = []
@@ -99,12 +105,19 @@ export function record<P, A extends unknown[], Y>(name: string, f: (params: P, .
 /** Nothing to differentiate is fine where the tree is plainly empty, but not where something hides what it holds. */
 function refuseArgument(name: string, params: unknown): void {
   eachLeaf(params, (leaf, path) => {
-    const got = leaf === undefined ? 'missing' : typeof leaf === 'object' && leaf !== null ? `a ${leaf.constructor?.name ?? 'object'}` : typeof leaf
-    throw new Error(`${name}: ${path === '' ? 'argument 0' : path} is ${got}, and there is no tensor to differentiate; expected tensors in arrays and plain objects.`)
+    const got = leaf === undefined
+      ? 'missing'
+      : typeof leaf === 'object' && leaf !== null ? `a ${leaf.constructor?.name ?? 'object'}` : typeof leaf
+    throw new Error(
+      `${name}: ${path === '' ? 'argument 0' : path} is ${got}, and there is no tensor to `
+        + 'differentiate; expected tensors in arrays and plain objects.',
+    )
   })
 }
 
-/** What is known of an output once it is out of hand: where it stood in its tree and on the tape, its shape and type. */
+/**
+ * What is known of an output once it is out of hand: where it stood in its tree and on the tape, its shape and type.
+ */
 type Output = Spec & { readonly path: string; readonly slot: Slot | null }
 
 /** The cotangents in the order of the outputs. They are matched by path: the order of keys does not matter. */
@@ -113,11 +126,15 @@ function matchOutputs(name: string, cotangent: unknown, outputs: readonly Output
   eachLeaf(cotangent, (g, path) => { if (g === null || g instanceof Tensor) given.set(path, g) })
   const paths = new Set(outputs.map(({ path }) => path))
   for (const [path, g] of given) {
-    if (g && !paths.has(path)) throw new Error(`${name}: a cotangent is given for ${path || 'the output'}, where there is no tensor.`)
+    if (g && !paths.has(path)) {
+      throw new Error(`${name}: a cotangent is given for ${path || 'the output'}, where there is no tensor.`)
+    }
   }
   return outputs.map(y => {
     const g = given.get(y.path)
-    if (g === undefined) throw new Error(`${name}: no cotangent is given for ${y.path || 'the output'}; null stands for zero.`)
+    if (g === undefined) {
+      throw new Error(`${name}: no cotangent is given for ${y.path || 'the output'}; null stands for zero.`)
+    }
     if (g) checkCotangent(name, g, y)
     return g
   })
@@ -134,12 +151,16 @@ function forgetUnused(tape: Tape, outputs: readonly Output[]): void {
 }
 
 /**
- * Walks the tape in reverse and returns a cotangent for each input (the first nodes). Cotangents are co-owned by the sums
- * they belong to and let go as soon as their node has been passed.
+ * Walks the tape in reverse and returns a cotangent for each input (the first nodes). Cotangents are co-owned by the
+ * sums they belong to and let go as soon as their node has been passed.
  */
-function backward(tape: Tape, outputs: readonly Output[], given: Cotangents, inputs: readonly Tensor[], once: boolean): Tensor[] {
+function backward(
+  tape: Tape, outputs: readonly Output[], given: Cotangents, inputs: readonly Tensor[], once: boolean,
+): Tensor[] {
   const sums: (Tensor | null)[][] = []
-  const letGo = (g: Tensor | null | undefined): void => { if (g) release(g.resource, 'was a cotangent; the backward pass is over') }
+  const letGo = (g: Tensor | null | undefined): void => {
+    if (g) release(g.resource, 'was a cotangent; the backward pass is over')
+  }
 
   /** Adds g to the cotangent at `slot`. Sums are created in the running scope, and owned by the table from then on. */
   function accumulate(slot: Slot, g: Tensor): void {
@@ -183,6 +204,8 @@ function backward(tape: Tape, outputs: readonly Output[], given: Cotangents, inp
 
 function checkCotangent(name: string, g: Tensor, x: Spec): void {
   if (!sameShape(g.shape, x.shape) || g.dtype !== x.dtype) {
-    throw new Error(`${name}: a cotangent is ${showShape(g.shape)} ${g.dtype} for a value that is ${showShape(x.shape)} ${x.dtype}.`)
+    throw new Error(
+      `${name}: a cotangent is ${showShape(g.shape)} ${g.dtype} for a value that is ${showShape(x.shape)} ${x.dtype}.`,
+    )
   }
 }

@@ -5,7 +5,9 @@
  * of the buffers, and nothing about derivatives. Nine methods are all that `src/tensor` asks of it.
  */
 
-/** Element types. float64 exists on the CPU only, where it is the oracle; masks, indices and random bits are integers. */
+/**
+ * Element types. float64 exists on the CPU only, where it is the oracle; masks, indices and random bits are integers.
+ */
 export type DType = 'float32' | 'float64' | 'int32' | 'uint32'
 
 /** A flat, row-major array on the host. */
@@ -66,7 +68,12 @@ export type Shader = {
 export type Kernel<A> = { readonly name: string; readonly cpu: CpuKernel<A>; readonly wgsl?: WgslKernel<A> }
 
 /** What a backend holds now: live buffers, their bytes, the most bytes ever live, and bytes kept aside for reuse. */
-export type Memory = { readonly buffers: number; readonly bytes: number; readonly peakBytes: number; readonly pooledBytes: number }
+export type Memory = {
+  readonly buffers: number
+  readonly bytes: number
+  readonly peakBytes: number
+  readonly pooledBytes: number
+}
 
 export interface Backend {
   /** 'cpu' or 'webgpu', for messages. */

@@ -83,7 +83,9 @@ async function modelPath(what: string): Promise<string> {
   const found = findAsset(models, what)
   if (!found && extname(what) !== '.safetensors') {
     const all = listAssets(models) || 'none'
-    throw new Error(`grow: no bundled model is called ${JSON.stringify(what)}; there are ${all}. A file ends in .safetensors`)
+    throw new Error(
+      `grow: no bundled model is called ${JSON.stringify(what)}; there are ${all}. A file ends in .safetensors`,
+    )
   }
   return found?.path ?? what
 }

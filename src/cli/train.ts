@@ -25,9 +25,15 @@ const about = (name: keyof Config): string => `${describe([name]).description} (
 const args: ArgsDef = {
   target: { type: 'positional', required: false, description: about('target') },
   ...Object.fromEntries(fields.map(name => [kebab(name), flag(words.includes(name) ? 'name' : 'n', about(name))])),
-  config: flag('file.yaml', 'Values that replace those of the preset; flags replace both. See cellgrad config (default: none)'),
+  config: flag(
+    'file.yaml',
+    'Values that replace those of the preset; flags replace both. See cellgrad config (default: none)',
+  ),
   out: flag('folder', 'Folder for what comes of it (default: out/<target>-<n>)'),
-  resume: flag('folder', 'Go on with the run in this folder, maybe with other --iterations, --save-every (default: none)'),
+  resume: flag(
+    'folder',
+    'Go on with the run in this folder, maybe with other --iterations, --save-every (default: none)',
+  ),
 }
 
 const definition: CommandDef = {

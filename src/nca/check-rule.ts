@@ -1,10 +1,10 @@
 /**
  * checkRule: are the gradients of a rule right, yours included?
  *
- * A few steps are run in float64 with fixed fire masks, and the gradients of what they change are compared with differences,
- * once with respect to the parameters and once to the state. Parameters are moved away from their first values, where a zero
- * layer would hide mistakes. ReLUs and living masks make kinks and jumps; where one lies within the differences' reach, the
- * comparison says nothing and is made again elsewhere.
+ * A few steps are run in float64 with fixed fire masks, and the gradients of what they change are compared with
+ * differences, once with respect to the parameters and once to the state. Parameters are moved away from their first
+ * values, where a zero layer would hide mistakes. ReLUs and living masks make kinks and jumps; where one lies within
+ * the differences' reach, the comparison says nothing and is made again elsewhere.
  */
 import { checkGrad, NotSmoothError } from '../autograd/check-grad.ts'
 import type { GradReport } from '../autograd/check-grad.ts'
@@ -44,15 +44,21 @@ export function checkRule(rule: Rule, options: CheckRuleOptions = {}): GradRepor
     try {
       return checkAt(rule, options, foldIn(key(seed), tries))
     } catch (error) {
-      // A kink that is all but hit bends both sides of the comparison alike. What is wrong is wrong in a second place, too.
+      // A kink that is all but hit bends both sides of the comparison alike. What is wrong is wrong in a second place,
+      // too.
       if (!(error instanceof NotSmoothError) && wrong) throw error
       wrong ||= !(error instanceof NotSmoothError)
     }
   }
-  throw new Error(`checkRule: the rule has kinks or jumps near each of 20 points that were tried; check fewer steps or a smaller grid (seed ${seed}).`)
+  throw new Error(
+    'checkRule: the rule has kinks or jumps near each of 20 points that were tried; check fewer '
+      + `steps or a smaller grid (seed ${seed}).`,
+  )
 }
 
-function checkAt(rule: Rule, { grid: [h, w] = [5, 6], steps = 2, order = 1, seed = 0 }: CheckRuleOptions, k: Key): GradReport[] {
+function checkAt(
+  rule: Rule, { grid: [h, w] = [5, 6], steps = 2, order = 1, seed = 0 }: CheckRuleOptions, k: Key,
+): GradReport[] {
   return scope(() => {
     let i = 0
     const params = mapTree<unknown>(init(rule, foldIn(k, 0), { dtype: 'float64' }), leaf => {
@@ -62,8 +68,12 @@ function checkAt(rule: Rule, { grid: [h, w] = [5, 6], steps = 2, order = 1, seed
     })
     const x = uniform(foldIn(k, 2), [2, h, w, channelCount(rule.channels)], { low: -1, high: 1, dtype: 'float64' })
     // The change, not the state: passing the state on would outweigh what a rule adds to it.
-    const change = (p: unknown, from: Tensor): Tensor => sub(rollout(rule, p as never, from, foldIn(k, 3), { steps }), from)
+    const change = (p: unknown, from: Tensor): Tensor =>
+      sub(rollout(rule, p as never, from, foldIn(k, 3), { steps }), from)
     const how = { order, seed, epsilon: 1e-6, tolerance: 1e-5 }
-    return [...(i > 0 ? checkGrad(p => change(p, x), params, how) : []), ...checkGrad(from => change(params, from), x, how)]
+    return [
+      ...(i > 0 ? checkGrad(p => change(p, x), params, how) : []),
+      ...checkGrad(from => change(params, from), x, how),
+    ]
   }, 'checkRule()')
 }

@@ -1,8 +1,8 @@
 /**
  * Damage: parts of a pattern are erased, so that a rule learns to grow them back.
  *
- * Coordinates are those of the published code: both axes of the grid run from −1 to 1. Where damage falls is drawn on the
- * host from a key, so it depends neither on the backend nor on the state.
+ * Coordinates are those of the published code: both axes of the grid run from −1 to 1. Where damage falls is drawn on
+ * the host from a key, so it depends neither on the backend nor on the state.
  */
 import type { Backend } from '../backends/backend.ts'
 import { checkKey, foldIn, uniformAt } from '../tensor/key.ts'
@@ -18,10 +18,16 @@ import type { Tensor } from '../tensor/tensor.ts'
 /** Where damage falls; all lengths in units in which the grid is 2 wide. */
 export type Damage =
   | { readonly shape: 'circle'; readonly centre: readonly [number, number]; readonly radius: readonly [number, number] }
-  | { readonly shape: 'rectangle'; readonly centre: readonly [number, number]; readonly size: readonly [number, number] }
+  | {
+    readonly shape: 'rectangle'
+    readonly centre: readonly [number, number]
+    readonly size: readonly [number, number]
+  }
 
 /** The circles of Growing NCA: centre U(−0.5, 0.5), radius U(0.1, 0.4). */
-export const publishedCircles: Damage = Object.freeze({ shape: 'circle', centre: [-0.5, 0.5], radius: [0.1, 0.4] } as const)
+export const publishedCircles: Damage = Object.freeze({
+  shape: 'circle', centre: [-0.5, 0.5], radius: [0.1, 0.4],
+} as const)
 
 /** Throws unless this is damage. */
 export function checkDamage(where: string, damage: Damage): void {
@@ -30,7 +36,8 @@ export function checkDamage(where: string, damage: Damage): void {
   const lengths = damage.shape === 'circle' ? { radius: damage.radius } : { size: damage.size }
   for (const [name, range] of Object.entries({ centre: damage.centre, ...lengths })) {
     const least = name === 'centre' ? -Infinity : 0
-    const ok = Array.isArray(range) && range.length === 2 && range.every(x => isNumber(x, least)) && range[0] <= range[1]
+    const ok = Array.isArray(range) && range.length === 2
+      && range.every(x => isNumber(x, least)) && range[0] <= range[1]
     check(ok, where, `damage.${name}`, range, `two numbers${least === 0 ? ' ≥ 0' : ''}, the first at most the second`)
   }
 }
@@ -40,13 +47,16 @@ export function checkDamage(where: string, damage: Damage): void {
  *
  * @example erase(x, damageMask(k, publishedCircles, 8, 72, 72))
  */
-export function damageMask(k: Key, damage: Damage, count: number, height: number, width: number, backend?: Backend): Tensor {
+export function damageMask(
+  k: Key, damage: Damage, count: number, height: number, width: number, backend?: Backend,
+): Tensor {
   checkKey('damageMask', k)
   checkDamage('damageMask', damage)
   checkShape('damageMask', [count, height, width])
   const mask = new Uint32Array(count * height * width)
   for (let s = 0; s < count; s++) {
-    const draw = (i: number, [low, high]: readonly [number, number]): number => low + (high - low) * uniformAt(foldIn(k, s), i)
+    const draw = (i: number, [low, high]: readonly [number, number]): number =>
+      low + (high - low) * uniformAt(foldIn(k, s), i)
     const cx = draw(0, damage.centre)
     const cy = draw(1, damage.centre)
     const rx = damage.shape === 'circle' ? draw(2, damage.radius) : draw(2, damage.size) / 2

@@ -3,8 +3,8 @@
  *
  * One iteration (Mordvintsev et al. 2020; algorithm 1 of Spitznagel & Keuper 2026):
  *
- *   1. a batch: seeds, or a draw from the pool, where the sample with the greatest loss becomes a seed again and those with
- *      the least losses are damaged
+ *   1. a batch: seeds, or a draw from the pool, where the sample with the greatest loss becomes a seed again and those
+ *      with the least losses are damaged
  *   2. a rollout of a random number of steps
  *   3. the mean squared error of red, green, blue, alpha at its end, and its gradient through all steps
  *   4. each gradient divided by its norm, then Adam
@@ -109,7 +109,9 @@ export function growingTrainer<R extends Rule>(options: GrowingOptions<R>): Trai
     checkKey('init', k)
     return scope(() => {
       const params = init(rule, split(k)[0], place)
-      const pool = options.pool > 0 ? makePool(reshape(seed(rule, { height, width, ...place }), [height, width, -1]), options.pool) : []
+      const pool = options.pool > 0
+        ? makePool(reshape(seed(rule, { height, width, ...place }), [height, width, -1]), options.pool)
+        : []
       return { params, optimiser: initOptimiser(optimiser, params), pool, iteration: 0, key: split(k)[1] }
     }, 'init()')
   }
@@ -125,7 +127,9 @@ export function growingTrainer<R extends Rule>(options: GrowingOptions<R>): Trai
         const y = rollout(rule, params, x, kFire, { steps })
         return [mean(mse(rgba(y), target)), y] as const
       })(state.params)
-      const updated = updateParams(optimiser, state.optimiser, state.params, options.normalize ? normalizeGrads(grads) : grads)
+      const updated = updateParams(
+        optimiser, state.optimiser, state.params, options.normalize ? normalizeGrads(grads) : grads,
+      )
       return {
         state: {
           params: updated.params,
@@ -154,13 +158,17 @@ function refresh<R extends Rule>(options: GrowingOptions<R>, x: Tensor, one: Ten
 }
 
 /** The range of rollout lengths at an iteration, see `warmUp`. */
-export function rolloutLengths({ steps, warmUp }: Pick<GrowingOptions, 'steps' | 'warmUp'>, iteration: number): [number, number] {
+export function rolloutLengths(
+  { steps, warmUp }: Pick<GrowingOptions, 'steps' | 'warmUp'>, iteration: number,
+): [number, number] {
   const done = warmUp ? Math.min(1, iteration / warmUp.iterations) : 1
   const from = warmUp?.from ?? steps
   return [Math.round(from[0] + (steps[0] - from[0]) * done), Math.round(from[1] + (steps[1] - from[1]) * done)]
 }
 
-const optionNames = ['rule', 'target', 'batch', 'steps', 'pool', 'reseed', 'damaged', 'damage', 'optimiser', 'normalize', 'warmUp']
+const optionNames = [
+  'rule', 'target', 'batch', 'steps', 'pool', 'reseed', 'damaged', 'damage', 'optimiser', 'normalize', 'warmUp',
+]
 
 /** What a preset says besides. */
 const presetNames = ['size', 'padding', 'iterations']
@@ -175,9 +183,14 @@ function checkTrainer<R extends Rule>(options: GrowingOptions<R>): void {
   fits(target.shape.length === 3 && target.shape[2] === 4, `target is [${target.shape.join(',')}], expected [h,w,4].`)
   check(isWhole(batch, 1), where, 'batch', batch, 'a whole number > 0')
   checkLengths('steps', steps)
-  for (const [name, n] of Object.entries({ pool, reseed, damaged })) check(isWhole(n), where, name, n, 'a whole number ≥ 0')
+  for (const [name, n] of Object.entries({ pool, reseed, damaged })) {
+    check(isWhole(n), where, name, n, 'a whole number ≥ 0')
+  }
   fits(pool === 0 || pool >= batch, `a pool of ${pool} slots cannot fill a batch of ${batch}.`)
-  fits(reseed + damaged <= batch, `${reseed} reseeded and ${damaged} damaged samples do not fit into a batch of ${batch}.`)
+  fits(
+    reseed + damaged <= batch,
+    `${reseed} reseeded and ${damaged} damaged samples do not fit into a batch of ${batch}.`,
+  )
   checkDamage(where, damage)
   checkOptimiser(where, optimiser)
   check(typeof normalize === 'boolean', where, 'normalize', normalize, 'true or false')

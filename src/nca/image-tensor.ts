@@ -1,8 +1,8 @@
 /**
  * Between pictures and tensors: targets go in, states come out.
  *
- * The first four channels of a growing automaton are a premultiplied picture, but nothing holds them to its range: while
- * a rule learns, alpha may be 1.3 and red −0.1. What is shown is clamped to what a picture can be,
+ * The first four channels of a growing automaton are a premultiplied picture, but nothing holds them to its range:
+ * while a rule learns, alpha may be 1.3 and red −0.1. What is shown is clamped to what a picture can be,
  * 0 ≤ colour ≤ alpha ≤ 1; what is trained is not.
  */
 import { tensor } from '../tensor/tensor.ts'

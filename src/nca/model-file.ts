@@ -1,7 +1,8 @@
 /**
  * Models and training checkpoints as bytes.
  *
- * Both are safetensors files of a tree: every tensor under its dotted path (`update.w1`), everything else in the metadata.
+ * Both are safetensors files of a tree: every tensor under its dotted path (`update.w1`), everything else in the
+ * metadata.
  *
  *   format     'cellgrad model 1' or 'cellgrad checkpoint 1'
  *   tree       JSON of the tree, with {"$tensor": path} in the place of each tensor
@@ -45,11 +46,16 @@ const reserved = ['format', 'tree', 'rule']
  */
 export async function encodeModel({ rule, params, provenance }: Model): Promise<Uint8Array> {
   if (rule?.type !== 'data') {
-    throw new Error('encodeModel: the rule is not data (defineRule), and only data can be stored; keep the params of other rules with encodeCheckpoint or encodeSafetensors.')
+    throw new Error(
+      'encodeModel: the rule is not data (defineRule), and only data can be stored; keep the params '
+        + 'of other rules with encodeCheckpoint or encodeSafetensors.',
+    )
   }
   checkParams(rule, params, 'encodeModel')
   for (const [name, text] of Object.entries(provenance)) {
-    if (reserved.includes(name)) throw new Error(`encodeModel: provenance cannot be called ${name}, which the file uses itself.`)
+    if (reserved.includes(name)) {
+      throw new Error(`encodeModel: provenance cannot be called ${name}, which the file uses itself.`)
+    }
     if (typeof text !== 'string') throw new Error(`encodeModel: provenance.${name} is ${String(text)}, expected text.`)
   }
   return encodeTree(params, { ...provenance, format: modelFormat, rule: JSON.stringify(rule) })
@@ -69,7 +75,9 @@ export function decodeModel(bytes: Uint8Array, where = 'input', placement: Place
 }
 
 /** The bytes of a training checkpoint; `metadata` is kept beside it, the configuration for instance. */
-export async function encodeCheckpoint<P>(state: GrowingState<P>, metadata: Readonly<Record<string, string>> = {}): Promise<Uint8Array> {
+export async function encodeCheckpoint<P>(
+  state: GrowingState<P>, metadata: Readonly<Record<string, string>> = {},
+): Promise<Uint8Array> {
   const pool = await packPool(state.pool)
   const bytes = await encodeTree({ ...state, pool }, { ...metadata, format: checkpointFormat })
   supersede(pool, null, 'was written to a checkpoint')
@@ -86,7 +94,9 @@ export function decodeCheckpoint<P = DataParams>(
 ): { state: GrowingState<P>; metadata: Record<string, string> } {
   const { tree, metadata } = decodeTree(bytes, checkpointFormat, where, placement)
   const packed = tree as unknown as Omit<GrowingState<P>, 'pool'> & { pool: PackedPool }
-  if (!packed.params || !packed.optimiser || !packed.pool || !Array.isArray(packed.key) || !Number.isInteger(packed.iteration)) {
+  const whole = packed.params && packed.optimiser && packed.pool
+    && Array.isArray(packed.key) && Number.isInteger(packed.iteration)
+  if (!whole) {
     throw new Error(`${where} lacks a part of a training state; expected params, optimiser, pool, iteration and key.`)
   }
   const { format: _format, tree: _tree, ...rest } = metadata
@@ -106,11 +116,16 @@ async function encodeTree(tree: unknown, metadata: Readonly<Record<string, strin
   return encodeSafetensors(entries, { ...metadata, tree: JSON.stringify(references) })
 }
 
-function decodeTree(bytes: Uint8Array, format: string, where: string, placement: Placement): { tree: unknown; metadata: Record<string, string> } {
+function decodeTree(
+  bytes: Uint8Array, format: string, where: string, placement: Placement,
+): { tree: unknown; metadata: Record<string, string> } {
   const { entries, metadata } = decodeSafetensors(bytes, where)
   if (metadata.format !== format) {
     const kind = format.split(' ').slice(0, 2).join(' ')
-    throw new Error(`${where} is not a ${kind}: its metadata says format ${JSON.stringify(metadata.format ?? null)}, expected "${format}".`)
+    throw new Error(
+      `${where} is not a ${kind}: its metadata says format `
+        + `${JSON.stringify(metadata.format ?? null)}, expected "${format}".`,
+    )
   }
   const made = new Map<string, Tensor>()
   const build = (node: unknown): unknown => {
@@ -149,7 +164,9 @@ function checkParams(rule: DataRule, tree: unknown, where: string): DataParams {
   for (const [path, shape] of Object.entries(expected)) {
     const t = found.get(path)
     if (!t || !sameShape(t.shape, shape)) {
-      throw new Error(`${where}: parameter ${path} is ${t ? showShape(t.shape) : 'missing'}, but its rule needs ${showShape(shape)}.`)
+      throw new Error(
+        `${where}: parameter ${path} is ${t ? showShape(t.shape) : 'missing'}, but its rule needs ${showShape(shape)}.`,
+      )
     }
   }
   return tree as DataParams

@@ -1,20 +1,21 @@
 /**
  * Optimisers: how parameters follow their gradients, as pure functions.
  *
- * An optimiser is frozen JSON; what it remembers is a state, a tree that is stored and resumed beside the parameters. With g
- * the gradient, η the rate and t = 1, 2, … the number of the step, elementwise:
+ * An optimiser is frozen JSON; what it remembers is a state, a tree that is stored and resumed beside the parameters.
+ * With g the gradient, η the rate and t = 1, 2, … the number of the step, elementwise:
  *
  *   sgd     v ← μ v + g                          p ← p − η v
  *   adam    m ← β₁ m + (1 − β₁) g                p ← p − η · m̂ / (√v̂ + ε)
  *           v ← β₂ v + (1 − β₂) g²               m̂ = m / (1 − β₁ᵗ),  v̂ = v / (1 − β₂ᵗ)
  *   adamW   p ← p − η λ p, then as adam
  *
- * (Polyak 1964; Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019). Where ε stands differs between frameworks. Keras
- * and TensorFlow, in which Growing NCA was trained, follow the remark before section 2.1 of Kingma & Ba,
+ * (Polyak 1964; Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019). Where ε stands differs between frameworks.
+ * Keras and TensorFlow, in which Growing NCA was trained, follow the remark before section 2.1 of Kingma & Ba,
  *
  *   p ← p − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε̂)      that is, ε = ε̂ / √(1 − β₂ᵗ)
  *
- * so that small gradients move parameters less in the first steps. This is the default; PyTorch and Optax follow algorithm 1.
+ * so that small gradients move parameters less in the first steps. This is the default; PyTorch and Optax follow
+ * algorithm 1.
  */
 import { scope } from '../tensor/lifetime.ts'
 import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../tensor/options.ts'
@@ -44,7 +45,10 @@ type Adam = {
 /** A description, frozen and made of JSON. */
 export type Optimiser = Sgd | Adam
 
-/** What an optimiser remembers: the steps taken, and trees like the parameters (adam: m and v, sgd: v if it has momentum). */
+/**
+ * What an optimiser remembers: the steps taken, and trees like the parameters (adam: m and v, sgd: v if it has
+ * momentum).
+ */
 export type OptimiserState<P> = { readonly step: number; readonly moments: readonly P[] }
 
 export type SgdOptions = {
@@ -63,7 +67,10 @@ export type AdamOptions = {
   beta2?: number
   /** ε, default 1e-7 as in Keras (PyTorch: 1e-8). */
   epsilon?: number
-  /** Whether `epsilon` is the ε̂ of Keras, the default, or the ε of algorithm 1, as in PyTorch; see the head of this file. */
+  /**
+   * Whether `epsilon` is the ε̂ of Keras, the default, or the ε of algorithm 1, as in PyTorch; see the head of this
+   * file.
+   */
   epsilonHat?: boolean
 }
 
@@ -146,11 +153,16 @@ export function updateParams<P>(
 ): Updated<P> {
   checkOptimiser('updateParams', optimiser)
   const known = isObject(state) && isWhole(state.step) && Array.isArray(state.moments)
-  check(known, 'updateParams', 'state', state, 'what initOptimiser returned (the order is optimiser, state, params, grads)')
+  check(
+    known, 'updateParams', 'state', state,
+    'what initOptimiser returned (the order is optimiser, state, params, grads)',
+  )
   const now = rate ?? rateAt(optimiser.rate, state.step)
   check(isNumber(now), 'updateParams', 'rate', now, 'a number')
   const step = (): Updated<P> =>
-    optimiser.type === 'sgd' ? sgdStep(optimiser, state, params, grads, now) : adamStep(optimiser, state, params, grads, now)
+    optimiser.type === 'sgd'
+      ? sgdStep(optimiser, state, params, grads, now)
+      : adamStep(optimiser, state, params, grads, now)
   return scope(step, 'updateParams()')
 }
 
@@ -158,7 +170,9 @@ function sgdStep<P>({ momentum }: Sgd, state: OptimiserState<P>, params: P, grad
   const step = state.step + 1
   const descend = (v: P): P => combine(params, { gradient: v }, (p, g) => sub(p, mul(rate, g)))
   if (momentum === 0) return { params: descend(grads), state: { step, moments: [] } }
-  const v = combine(params, { gradient: grads, momentum: state.moments[0] }, (_, g, before) => add(mul(momentum, before), g))
+  const v = combine(
+    params, { gradient: grads, momentum: state.moments[0] }, (_, g, before) => add(mul(momentum, before), g),
+  )
   return { params: descend(v), state: { step, moments: [v] } }
 }
 
@@ -179,24 +193,32 @@ function adamStep<P>(optimiser: Adam, state: OptimiserState<P>, params: P, grads
 }
 
 /** A tree like the parameters, each tensor of which is computed from a parameter and its namesakes in other trees. */
-function combine<P>(params: P, others: Readonly<Record<string, unknown>>, fn: (p: Tensor, ...others: Tensor[]) => Tensor): P {
+function combine<P>(
+  params: P, others: Readonly<Record<string, unknown>>, fn: (p: Tensor, ...others: Tensor[]) => Tensor,
+): P {
   return zipTrees(params, Object.values(others), (p, leaves, path) => {
     if (!(p instanceof Tensor)) return p
     const namesakes = leaves.map((leaf, i) => {
       if (leaf instanceof Tensor && sameShape(leaf.shape, p.shape)) return leaf
       const got = leaf instanceof Tensor ? showShape(leaf.shape) : 'missing'
-      throw new Error(`updateParams: the ${Object.keys(others)[i]} of ${path || 'the parameter'} is ${got}, expected ${showShape(p.shape)}.`)
+      throw new Error(
+        `updateParams: the ${Object.keys(others)[i]} of ${path || 'the parameter'} is ${got}, `
+          + `expected ${showShape(p.shape)}.`,
+      )
     })
     return fn(p, ...namesakes)
   })
 }
 
 /**
- * Each tensor divided by its own length, g / (‖g‖₂ + ε): what Growing NCA does to its gradients, so that long rollouts whose
- * gradients explode or vanish still take steps of one size.
+ * Each tensor divided by its own length, g / (‖g‖₂ + ε): what Growing NCA does to its gradients, so that long rollouts
+ * whose gradients explode or vanish still take steps of one size.
  */
 export function normalizeGrads<P>(grads: P, epsilon = 1e-8): P {
-  return scope(() => mapTree(grads, g => (g instanceof Tensor ? div(g, add(globalNorm(g), epsilon)) : g)), 'normalizeGrads()')
+  return scope(
+    () => mapTree(grads, g => (g instanceof Tensor ? div(g, add(globalNorm(g), epsilon)) : g)),
+    'normalizeGrads()',
+  )
 }
 
 /**

@@ -1,11 +1,12 @@
 /**
  * The sample pool: states that go on living between iterations.
  *
- * Trained from the seed alone, a rule learns to reach its target and not to stay there. A pool starts as copies of the seed;
- * each iteration draws a batch from it, lets the worst sample begin anew, and puts the grown states back, so that the rule
- * meets its own old age (Mordvintsev et al. 2020, experiment 2).
+ * Trained from the seed alone, a rule learns to reach its target and not to stay there. A pool starts as copies of the
+ * seed; each iteration draws a batch from it, lets the worst sample begin anew, and puts the grown states back, so that
+ * the rule meets its own old age (Mordvintsev et al. 2020, experiment 2).
  *
- * Slots are separate tensors `[h,w,c]`. Untouched ones are the same tensor, so a pool of 1,024 seeds takes the memory of one.
+ * Slots are separate tensors `[h,w,c]`. Untouched ones are the same tensor, so a pool of 1,024 seeds takes the memory
+ * of one.
  */
 import { checkKey, choice } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
@@ -40,7 +41,9 @@ export function samplePool(pool: Pool, k: Key, count: number): { slots: number[]
 /** The pool with the states of a batch `[count,h,w,c]` in these slots. */
 export function writeBack(pool: Pool, slots: readonly number[], batch: Tensor): Pool {
   requireTensor('writeBack', 'the batch', batch)
-  if (batch.shape[0] !== slots.length) refuse('writeBack', `${slots.length} slots for ${batch.shape[0] ?? 'no'} states`, { batch })
+  if (batch.shape[0] !== slots.length) {
+    refuse('writeBack', `${slots.length} slots for ${batch.shape[0] ?? 'no'} states`, { batch })
+  }
   const next = [...pool]
   unstack(batch).forEach((state, i) => { next[slots[i]] = state })
   return next

@@ -1,6 +1,6 @@
 /**
- * The three experiments of Growing Neural Cellular Automata (Mordvintsev, Randazzo, Niklasson & Levin, Distill 2020), with
- * every constant of the published notebook.
+ * The three experiments of Growing Neural Cellular Automata (Mordvintsev, Randazzo, Niklasson & Levin, Distill 2020),
+ * with every constant of the published notebook.
  *
  *   growing        learns to reach the target from the seed
  *   persistent     and to stay there: a sample pool

@@ -5,9 +5,10 @@
  *
  *   s ← s + m ⊙ U(P(s))          (Spitznagel & Keuper 2026, equation 2; Mordvintsev et al. 2020)
  *
- * P is the perception (fixed filters), U a small network with parameters, m the fire mask; a living mask may zero cells.
- * A rule made by `defineRule` is frozen JSON: it can be stored beside its parameters, shown, compared and, because nothing
- * in it is code, run by a kernel made for it. `customRule` takes code instead and has the same interface.
+ * P is the perception (fixed filters), U a small network with parameters, m the fire mask; a living mask may zero
+ * cells. A rule made by `defineRule` is frozen JSON: it can be stored beside its parameters, shown, compared and,
+ * because nothing in it is code, run by a kernel made for it. `customRule` takes code instead and has the same
+ * interface.
  */
 import type { FilterName } from '../tensor/filters.ts'
 import { filterNames } from '../tensor/filters.ts'
@@ -51,7 +52,9 @@ export type DataRule = {
 }
 
 /** Parameters of a data rule. `b2` is there where the rule's update has a last bias. */
-export type DataParams = { readonly update: { readonly w1: Tensor; readonly b1: Tensor; readonly w2: Tensor; readonly b2?: Tensor } }
+export type DataParams = {
+  readonly update: { readonly w1: Tensor; readonly b1: Tensor; readonly w2: Tensor; readonly b2?: Tensor }
+}
 
 /** What a step is given beside parameters and state. */
 export type StepContext = {
@@ -74,7 +77,9 @@ export type CustomRule<P> = {
 }
 
 /** Any rule. (Its parameters are nothing that one could be given, and anything that one could return.) */
-export type Rule = DataRule | (Omit<CustomRule<never>, 'init'> & { readonly init: (key: Key, placement: Placement) => unknown })
+export type Rule =
+  | DataRule
+  | (Omit<CustomRule<never>, 'init'> & { readonly init: (key: Key, placement: Placement) => unknown })
 
 /** The parameters of a rule: `Params<typeof rule>`. */
 export type Params<R extends Rule> = R extends { readonly init: (...args: never) => infer P } ? P : DataParams
@@ -118,16 +123,25 @@ export function defineRule(options: RuleOptions): DataRule {
   const { channels, perceive, update, fireRate = 1, living = null, padding = 'zero' } = options
   checkChannels('rule', channels)
   const names = filterNames.join(', ')
-  check(Array.isArray(perceive) && perceive.length > 0, 'rule', 'perceive', perceive, `a list of at least one of ${names}`)
+  check(
+    Array.isArray(perceive) && perceive.length > 0, 'rule', 'perceive', perceive,
+    `a list of at least one of ${names}`,
+  )
   for (const name of perceive) check(filterNames.includes(name), 'rule', 'perceive', name, `one of ${names}`)
   check(isObject(update) && update.type === 'mlp', 'rule', 'update', update, 'a network, like mlp(128)')
   checkMlp('rule', 'update.', update)
-  check(isNumber(fireRate) && fireRate > 0 && fireRate <= 1, 'rule', 'fireRate', fireRate, 'a number above 0, at most 1')
+  check(
+    isNumber(fireRate) && fireRate > 0 && fireRate <= 1, 'rule', 'fireRate', fireRate,
+    'a number above 0, at most 1',
+  )
   checkWord('rule', 'padding', padding, paddings)
   if (living !== null) {
     const total = channelCount(channels)
     check(isObject(living), 'rule', 'living', living, 'null or { channel, above }')
-    check(isWhole(living.channel) && living.channel < total, 'rule', 'living.channel', living.channel, `a channel from 0 to ${total - 1}`)
+    check(
+      isWhole(living.channel) && living.channel < total, 'rule', 'living.channel', living.channel,
+      `a channel from 0 to ${total - 1}`,
+    )
     check(isNumber(living.above), 'rule', 'living.above', living.above, 'a number')
   }
   return deepFreeze(structuredClone({ type: 'data', channels, perceive, update, fireRate, living, padding } as const))
@@ -154,7 +168,9 @@ export function customRule<P>(rule: Omit<CustomRule<P>, 'type'>): CustomRule<P> 
 
 function checkChannels(where: string, channels: Channels): void {
   check(isObject(channels), where, 'channels', channels, 'numbers of channels by role, like { rgba: 4, hidden: 12 }')
-  for (const [role, n] of Object.entries(channels)) check(isWhole(n), where, `channels.${role}`, n, 'a whole number of channels')
+  for (const [role, n] of Object.entries(channels)) {
+    check(isWhole(n), where, `channels.${role}`, n, 'a whole number of channels')
+  }
   check(channelCount(channels) > 0, where, 'channels', channels, 'at least one channel')
 }
 
@@ -164,8 +180,8 @@ export function channelCount(channels: Channels): number {
 }
 
 /**
- * First parameters. Data rules follow Keras, as published: Glorot's uniform U(±√(6/(in + out))) for the first layer, zeros
- * (or N(0, lastStd)) for the last, zero biases.
+ * First parameters. Data rules follow Keras, as published: Glorot's uniform U(±√(6/(in + out))) for the first layer,
+ * zeros (or N(0, lastStd)) for the last, zero biases.
  *
  * @example const params = init(rule, key(0))
  */
@@ -191,15 +207,21 @@ export function init<R extends Rule>(rule: R, k: Key, placement: Placement = {})
 
 /** How a rule runs: 'composed' out of operators. */
 export function explain(rule: Rule): string {
-  if (rule.type === 'custom') return `composed: a custom rule of ${channelCount(rule.channels)} channels runs the operators its step calls.`
+  if (rule.type === 'custom') {
+    return `composed: a custom rule of ${channelCount(rule.channels)} channels runs the operators its step calls.`
+  }
   const { perceive, update, fireRate, living, padding } = rule
   const inputs = channelCount(rule.channels) * perceive.length
   const outputs = channelCount(rule.channels)
   const weights = (inputs + 1) * update.hidden + (update.hidden + +update.lastBias) * outputs
   return [
-    `composed of operators: ${perceive.join(', ')} (${padding} padding) → ${inputs} → ${update.hidden} ReLU → ${outputs}, ${weights} parameters.`,
+    `composed of operators: ${perceive.join(', ')} (${padding} padding) → ${inputs}`
+      + ` → ${update.hidden} ReLU → ${outputs}, ${weights} parameters.`,
     fireRate < 1 ? `Cells fire with probability ${fireRate};` : 'Every cell fires;',
-    living ? `cells further than 2 from channel ${living.channel} > ${living.above} are skipped, those further than 1 are zeroed.` : 'all cells live.',
+    living
+      ? `cells further than 2 from channel ${living.channel} > ${living.above} are skipped, `
+        + 'those further than 1 are zeroed.'
+      : 'all cells live.',
   ].join(' ')
 }
 

@@ -1,8 +1,8 @@
 /**
  * Schedules: the learning rate as a function of the iteration t = 0, 1, 2, …
  *
- * A schedule is a number (a constant rate) or frozen JSON, so that it is stored with a run and means the same when the run is
- * resumed: nothing is counted here, `rateAt(schedule, t)` depends on t alone.
+ * A schedule is a number (a constant rate) or frozen JSON, so that it is stored with a run and means the same when the
+ * run is resumed: nothing is counted here, `rateAt(schedule, t)` depends on t alone.
  */
 
 import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../tensor/options.ts'
@@ -83,8 +83,8 @@ export function warmUp(length: number, schedule: Schedule): Schedule {
 }
 
 /**
- * Warm-up, stable, decay (Hu et al., "MiniCPM", 2024), with a linear decay as in Hägele et al. 2024. With W, S and D the
- * lengths of the three phases:
+ * Warm-up, stable, decay (Hu et al., "MiniCPM", 2024), with a linear decay as in Hägele et al. 2024. With W, S and D
+ * the lengths of the three phases:
  *
  *   rate(t) = rate · (t + 1) / W                         for t < W
  *           = rate                                       for t < W + S
@@ -132,8 +132,13 @@ export function rateAt(schedule: Schedule, t: number): number {
 
 /** Throws unless this is a rate, or a schedule as the functions above make them. */
 export function checkSchedule(where: string, name: string, schedule: Schedule): void {
-  check(isNumber(schedule, 0) || isObject(schedule), where, name, schedule, 'a number ≥ 0 or a schedule, like stepDecay(1e-3, …)')
-  if (typeof schedule !== 'number') checkWord(where, `${name}.type`, schedule.type, ['step', 'exponential', 'cosine', 'warmUp', 'wsd'])
+  check(
+    isNumber(schedule, 0) || isObject(schedule), where, name, schedule,
+    'a number ≥ 0 or a schedule, like stepDecay(1e-3, …)',
+  )
+  if (typeof schedule !== 'number') {
+    checkWord(where, `${name}.type`, schedule.type, ['step', 'exponential', 'cosine', 'warmUp', 'wsd'])
+  }
 }
 
 function checkNumbers(schedule: string, numbers: Record<string, number>): void {

@@ -50,14 +50,24 @@ export type SeedOptions = Placement & {
 export function seed(rule: { channels: Channels }, options: SeedOptions): Tensor {
   checkOptions('seed', options, ['height', 'width', 'batch', 'from', 'at', 'dtype', 'backend', 'like'])
   const { height, width, batch = 1, from = 3, ...rest } = options
-  for (const [name, n] of Object.entries({ height, width, batch })) check(isWhole(n, 1), 'seed', name, n, 'a whole number > 0')
+  for (const [name, n] of Object.entries({ height, width, batch })) {
+    check(isWhole(n, 1), 'seed', name, n, 'a whole number > 0')
+  }
   const { at = [Math.floor(height / 2), Math.floor(width / 2)], ...placement } = rest
   const channels = channelCount(rule.channels)
   check(isWhole(from) && from < channels, 'seed', 'from', from, `a channel from 0 to ${channels - 1}`)
-  check(Array.isArray(at) && at.length === 2 && at.every(Number.isInteger), 'seed', 'at', at, 'two whole numbers, [row, column]')
+  check(
+    Array.isArray(at) && at.length === 2 && at.every(Number.isInteger), 'seed', 'at', at,
+    'two whole numbers, [row, column]',
+  )
   const [y, x] = at
-  if (!(y >= 0 && y < height && x >= 0 && x < width)) throw new Error(`seed: cell (${y}, ${x}) is outside of a ${height}×${width} grid.`)
+  if (!(y >= 0 && y < height && x >= 0 && x < width)) {
+    throw new Error(`seed: cell (${y}, ${x}) is outside of a ${height}×${width} grid.`)
+  }
   const values = new Float32Array(batch * height * width * channels)
-  for (let b = 0; b < batch; b++) values.fill(1, ((b * height + y) * width + x) * channels + from, ((b * height + y) * width + x + 1) * channels)
+  for (let b = 0; b < batch; b++) {
+    const cell = ((b * height + y) * width + x) * channels
+    values.fill(1, cell + from, cell + channels)
+  }
   return tensor(values, { dtype: 'float32', ...placement, shape: [batch, height, width, channels] })
 }

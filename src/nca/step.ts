@@ -1,7 +1,8 @@
 /**
  * step and rollout: the automaton runs.
  *
- * One step of a data rule, for a state s `[b,h,w,c]` (Mordvintsev et al., "Growing Neural Cellular Automata", Distill 2020):
+ * One step of a data rule, for a state s `[b,h,w,c]` (Mordvintsev et al., "Growing Neural Cellular Automata", Distill
+ * 2020):
  *
  *   pre  = max3×3(alpha of s) > 0.1               living mask before
  *   m    = fire mask, one bit per cell            a cell updates in this step or not
@@ -9,10 +10,10 @@
  *   post = max3×3(alpha of s') > 0.1              living mask after
  *   s    ← s' where pre ∧ post, else 0
  *
- * Cells that cannot matter are not computed. A cell that does not fire keeps its state. A cell that is dead before the step
- * is zero after it, whatever it would become — but its new alpha counts in its neighbours' `post`, so the cells that are
- * computed are those that fire within one cell of a living one. Nothing else is skipped, and the result is exactly that of
- * the equations above.
+ * Cells that cannot matter are not computed. A cell that does not fire keeps its state. A cell that is dead before the
+ * step is zero after it, whatever it would become — but its new alpha counts in its neighbours' `post`, so the cells
+ * that are computed are those that fire within one cell of a living one. Nothing else is skipped, and the result is
+ * exactly that of the equations above.
  */
 import { scan } from '../autograd/scan.ts'
 import { stopGradient } from '../autograd/custom-vjp.ts'
@@ -36,7 +37,9 @@ import type { DataParams, DataRule, Params, Rule, StepContext } from './rule.ts'
 import { takeChannels } from './state.ts'
 
 /** P: each filter of each channel, `[b,h,w,c]` → `[b,h,w,c·filters]`, interleaved per channel. */
-export function perceive(rule: DataRule, x: Tensor, { angle = 0, rows }: { angle?: number; rows?: Tensor } = {}): Tensor {
+export function perceive(
+  rule: DataRule, x: Tensor, { angle = 0, rows }: { angle?: number; rows?: Tensor } = {},
+): Tensor {
   return filter(x, rule.perceive, { padding: rule.padding, angle, rows })
 }
 
@@ -73,11 +76,16 @@ export function step<R extends Rule>(rule: R, params: Params<R>, x: Tensor, cont
   requireTensor('step', 'the state', x)
   const channels = channelCount(rule.channels)
   if (x.shape.length !== 4 || x.shape[3] !== channels) {
-    throw new Error(`step: the state is ${showShape(x.shape)}, expected [b,h,w,${channels}] for channels ${JSON.stringify(rule.channels)}.`)
+    throw new Error(
+      `step: the state is ${showShape(x.shape)}, expected [b,h,w,${channels}] for channels `
+        + `${JSON.stringify(rule.channels)}.`,
+    )
   }
   if (context.mask !== undefined) requireTensor('step', 'the fire mask', context.mask)
   if (context.mask && showShape(context.mask.shape) !== showShape(x.shape.slice(0, -1))) {
-    throw new Error(`step: the fire mask is ${showShape(context.mask.shape)}, expected ${showShape(x.shape.slice(0, -1))}.`)
+    throw new Error(
+      `step: the fire mask is ${showShape(context.mask.shape)}, expected ${showShape(x.shape.slice(0, -1))}.`,
+    )
   }
   return scope(() => (rule.type === 'custom'
     ? likeState(x, rule.step(params as never, x, context))
@@ -113,15 +121,18 @@ export type RolloutOptions = {
 }
 
 /**
- * Runs a rule for a number of steps; step t fires under `foldIn(key, t)`. Differentiable with memory that grows like √steps.
- * With `readouts` (numbers of steps, each from 1 to `steps`) it returns the list of the states after those many steps.
+ * Runs a rule for a number of steps; step t fires under `foldIn(key, t)`. Differentiable with memory that grows like
+ * √steps. With `readouts` (numbers of steps, each from 1 to `steps`) it returns the list of the states after those many
+ * steps.
  *
  * @param x the first state `[b,h,w,c]`
  * @returns the last state, or a list of states where `readouts` is given
  * @throws where a readout or the list of masks does not fit the number of steps
  * @example const grown = rollout(rule, params, seed(rule, { height: 72, width: 72 }), key(1), { steps: 96 })
  */
-export function rollout<R extends Rule>(rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions): Tensor
+export function rollout<R extends Rule>(
+  rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions,
+): Tensor
 export function rollout<R extends Rule>(
   rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions & { readouts: readonly number[] },
 ): Tensor[]
@@ -132,9 +143,16 @@ export function rollout<R extends Rule>(
   checkOptions('rollout', options, ['steps', 'readouts', 'checkpoint', 'masks', 'angle'])
   const { steps, readouts, checkpoint, masks, angle } = options
   check(isWhole(steps), 'rollout', 'steps', steps, 'a whole number ≥ 0')
-  check(readouts === undefined || Array.isArray(readouts), 'rollout', 'readouts', readouts, 'a list of numbers of steps')
+  check(
+    readouts === undefined || Array.isArray(readouts), 'rollout', 'readouts', readouts,
+    'a list of numbers of steps',
+  )
   const bad = readouts?.find(n => !Number.isInteger(n) || n < 1 || n > steps)
-  if (bad !== undefined) throw new Error(`rollout: there is no readout after ${bad} of ${steps} steps; expected whole numbers from 1 to ${steps}.`)
+  if (bad !== undefined) {
+    throw new Error(
+      `rollout: there is no readout after ${bad} of ${steps} steps; expected whole numbers from 1 to ${steps}.`,
+    )
+  }
   if (masks && masks.length !== steps) throw new Error(`rollout: got ${masks.length} fire masks for ${steps} steps.`)
   return scope(() => {
     const [last, states] = scan((now: Tensor, _, t) => {

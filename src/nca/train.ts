@@ -1,8 +1,8 @@
 /**
  * The driver: runs a trainer, reads its loss, and hands out progress.
  *
- * It is an async generator, so that whoever consumes it decides what to show and when to save, and a training run can be
- * stopped between two iterations. Between iterations it lets the event loop turn, for signals, timers and pictures.
+ * It is an async generator, so that whoever consumes it decides what to show and when to save, and a training run can
+ * be stopped between two iterations. Between iterations it lets the event loop turn, for signals, timers and pictures.
  */
 import { key } from '../tensor/key.ts'
 import { supersede } from '../tensor/lifetime.ts'
@@ -21,7 +21,9 @@ export type TrainOptions<S> = {
   signal?: AbortSignal
 }
 
-/** What the driver yields. `state` is valid until the generator is asked to go on; `encodeModel` what you want to keep. */
+/**
+ * What the driver yields. `state` is valid until the generator is asked to go on; `encodeModel` what you want to keep.
+ */
 export type Progress<S> = {
   /** Iterations done. */
   iteration: number
@@ -57,14 +59,18 @@ export class NonFiniteError<S> extends Error {
  *   console.log(iteration, Math.log10(loss))
  * }
  */
-export async function* train<S extends { readonly iteration: number }>(trainer: Trainer<S>, options: TrainOptions<S>): AsyncGenerator<Progress<S>, void, void> {
+export async function* train<S extends { readonly iteration: number }>(
+  trainer: Trainer<S>, options: TrainOptions<S>,
+): AsyncGenerator<Progress<S>, void, void> {
   const { iterations, seed = 0, every = 1, signal } = options
   let state = options.state ?? trainer.init(key(seed))
   const began = performance.now()
   while (state.iteration < iterations && !signal?.aborted) {
     const { state: next, metrics } = trainer.step(state)
     const { loss, gradNorm } = await read(metrics)
-    const bad = !Number.isFinite(loss) ? { what: 'loss', value: loss } : !Number.isFinite(gradNorm) ? { what: 'gradient norm', value: gradNorm } : null
+    const bad = !Number.isFinite(loss)
+      ? { what: 'loss', value: loss }
+      : !Number.isFinite(gradNorm) ? { what: 'gradient norm', value: gradNorm } : null
     if (bad) {
       supersede(next, state, 'belonged to an iteration that was not taken')
       throw new NonFiniteError(bad.what, bad.value, next.iteration, state)
@@ -73,7 +79,15 @@ export async function* train<S extends { readonly iteration: number }>(trainer: 
     state = next
     await turn()
     if (state.iteration % every === 0 || state.iteration >= iterations || signal?.aborted) {
-      yield { iteration: state.iteration, loss, gradNorm, steps: metrics.steps, rate: metrics.rate, seconds: (performance.now() - began) / 1000, state }
+      yield {
+        iteration: state.iteration,
+        loss,
+        gradNorm,
+        steps: metrics.steps,
+        rate: metrics.rate,
+        seconds: (performance.now() - began) / 1000,
+        state,
+      }
     }
   }
 }

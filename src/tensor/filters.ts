@@ -53,7 +53,8 @@ const gradients = [['sobelX', 'sobelY'], ['scharrX', 'scharrY']] as const
 function weights(filter: Filter, angle: number): number[] {
   const { name, factor } = typeof filter === 'object' && filter !== null ? filter : { name: filter, factor: 1 }
   if (!filterNames.includes(name)) {
-    refuse('filterKernel', `there is no filter ${typeof name === 'string' ? `'${name}'` : show(name)}, expected one of ${filterNames.join(', ')}`)
+    const given = typeof name === 'string' ? `'${name}'` : show(name)
+    refuse('filterKernel', `there is no filter ${given}, expected one of ${filterNames.join(', ')}`)
   }
   const [x, y] = gradients.find(([dx, dy]) => name === dx || name === dy) ?? [name, name]
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)]

@@ -1,9 +1,9 @@
 /**
  * Frames: what an operator sees when it is handed a tensor from outside.
  *
- * `checkpoint` runs a function twice, the second time with other tensors in the place of those the function closes over.
- * A closure cannot be rewritten, so the substitution happens where every tensor must pass: `apply` asks the frames, the
- * outermost first, what each of its inputs stands for. `customVjp` uses a frame to refuse captured tensors.
+ * `checkpoint` runs a function twice, the second time with other tensors in the place of those the function closes
+ * over. A closure cannot be rewritten, so the substitution happens where every tensor must pass: `apply` asks the
+ * frames, the outermost first, what each of its inputs stands for. `customVjp` uses a frame to refuse captured tensors.
  */
 import type { Tensor } from './tensor.ts'
 import type { TapeOwner } from './trace.ts'

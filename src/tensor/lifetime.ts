@@ -53,7 +53,9 @@ export function release(r: Resource, why: string): void {
   r.gone = why
 }
 
-/** Makes the running scope an owner, or the user where no scope is open. Nothing happens where it has a home already. */
+/**
+ * Makes the running scope an owner, or the user where no scope is open. Nothing happens where it has a home already.
+ */
 export function adopt(r: Resource): void {
   if (r.home) return
   r.owners++
@@ -86,7 +88,9 @@ export function openScope(name: string): Scope {
 
 /** Closes the running scope: what is in `kept` goes to the scope around it, the rest is released. */
 export function closeScope(scope: Scope, kept: ReadonlySet<Resource>): void {
-  if (current !== scope || !scope.parent) throw new Error(`${scope.name}: scopes must close in the reverse of the order they opened in.`)
+  if (current !== scope || !scope.parent) {
+    throw new Error(`${scope.name}: scopes must close in the reverse of the order they opened in.`)
+  }
   current = scope.parent
   for (const r of scope.owned) {
     if (r.home !== scope) continue
@@ -98,7 +102,10 @@ export function closeScope(scope: Scope, kept: ReadonlySet<Resource>): void {
   }
 }
 
-/** The end of a sentence about a tensor that `name` has released. Functions for grad return one number, and others beside it. */
+/**
+ * The end of a sentence about a tensor that `name` has released. Functions for grad return one
+ * number, and others beside it.
+ */
 export function howToKeep(name: string): string {
   return `return it ${/grad/i.test(name) ? 'as aux ' : ''}to keep it`
 }
@@ -106,9 +113,9 @@ export function howToKeep(name: string): string {
 /**
  * Runs `fn` and releases every tensor it made, except those in the tree it returns.
  *
- * Transforms, `step`, `rollout` and optimiser updates are scopes already; use it for long eager computations of your own.
- * Only arrays and plain objects are searched for tensors: a result in a Map or in a class instance is released too.
- * Throws where `fn` returns a Promise: a scope cannot span an `await`.
+ * Transforms, `step`, `rollout` and optimiser updates are scopes already; use it for long eager computations of your
+ * own. Only arrays and plain objects are searched for tensors: a result in a Map or in a class instance is released
+ * too. Throws where `fn` returns a Promise: a scope cannot span an `await`.
  *
  * @example const y = scope(() => mul(add(x, 1), 2))   // the sum is gone, the product stays
  */
@@ -128,15 +135,15 @@ export function scope<T>(fn: () => T, name = 'scope()'): T {
 export function refusePromise<T>(result: T, name: string): T {
   if (result instanceof Promise) {
     result.catch(() => {}) // It will fail as soon as it touches a tensor; the error below says why.
-    throw new TypeError(`${name}: the function returned a Promise. It must be synchronous: what it computes after an await would be `
-      + 'neither recorded nor released. Await data outside and pass it in.')
+    throw new TypeError(`${name}: the function returned a Promise. It must be synchronous: what it computes after an `
+      + 'await would be neither recorded nor released. Await data outside and pass it in.')
   }
   return result
 }
 
 /**
- * Releases what `old` holds and `kept` does not. A training loop replaces its state thousands of times without giving the
- * garbage collector a chance to run; it calls this for the state that it has superseded.
+ * Releases what `old` holds and `kept` does not. A training loop replaces its state thousands of times without giving
+ * the garbage collector a chance to run; it calls this for the state that it has superseded.
  */
 export function supersede(old: unknown, kept: unknown, why: string): void {
   const keep = resourcesIn(kept)

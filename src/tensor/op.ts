@@ -6,7 +6,8 @@
  *   vjp        for each input, its vector-Jacobian product: given g = ∂L/∂out, the rule returns ∂L/∂input, written in
  *              operators, so that derivatives can be differentiated again
  *
- * Each operator's file states its equation and derives its rules. `defineOp` is public: students and users add their own.
+ * Each operator's file states its equation and derives its rules. `defineOp` is public:
+ * students and users add their own.
  */
 import type { Backend, Kernel, Spec } from '../backends/backend.ts'
 import { showShape } from './shape.ts'
@@ -22,7 +23,10 @@ export type Saved<A> = {
 
 /** The derivative with respect to one input. */
 export type DerivativeRule<A> = {
-  /** Values that `grad` reads: positions among the inputs, or 'out'. They are kept from the forward to the backward pass. */
+  /**
+   * Values that `grad` reads: positions among the inputs, or 'out'. They are kept from the
+   * forward to the backward pass.
+   */
   readonly uses: readonly (number | 'out')[]
   /** ∂L/∂input from g = ∂L/∂out; of the input's shape. */
   readonly grad: (g: Tensor, saved: Saved<A>) => Tensor
@@ -32,8 +36,9 @@ export type Op<A> = Kernel<A> & {
   /** Shape and type of the output. Throws one clear sentence for inputs that do not fit. */
   infer(inputs: readonly Tensor[], attrs: A): Spec
   /**
-   * A rule per input, null where the output does not depend on it smoothly (masks, indices). `null` for an operator without
-   * derivatives: its output is a constant to every transform. A function serves operators with any number of inputs.
+   * A rule per input, null where the output does not depend on it smoothly (masks, indices). `null` for an
+   * operator without derivatives: its output is a constant to every transform. A function serves operators
+   * with any number of inputs.
    */
   readonly vjp: readonly (DerivativeRule<A> | null)[] | ((position: number) => DerivativeRule<A>) | null
   /** The output shares the first input's memory; no kernel runs (reshape). */
@@ -63,7 +68,9 @@ export function ruleFor<A>(op: Op<A>, position: number): DerivativeRule<A> | nul
 }
 
 /** Throws the sentence `op: problem; x [1,2], kernel [3,3].` */
-export function refuse(op: string, problem: string, tensors: Record<string, { shape: readonly number[] }> = {}, hint = ''): never {
+export function refuse(
+  op: string, problem: string, tensors: Record<string, { shape: readonly number[] }> = {}, hint = '',
+): never {
   const shapes = Object.entries(tensors).map(([name, t]) => `${name} ${showShape(t.shape)}`).join(', ')
   throw new Error(`${op}: ${problem}${shapes ? `; ${shapes}` : ''}.${hint ? ` ${hint}` : ''}`)
 }
@@ -87,15 +94,17 @@ export function sameDtype(op: string, tensors: Record<string, Tensor>): void {
 /** Throws unless `t` holds floating-point numbers. */
 export function floating(op: string, name: string, t: Tensor): void {
   requireTensor(op, name, t)
-  if (t.dtype !== 'float32' && t.dtype !== 'float64') refuse(op, `${name} is ${t.dtype}, but must be float32 or float64`)
+  if (t.dtype !== 'float32' && t.dtype !== 'float64') {
+    refuse(op, `${name} is ${t.dtype}, but must be float32 or float64`)
+  }
 }
 
 /** The backend of all inputs. Throws where they are on different ones. */
 export function sameBackend(op: string, inputs: readonly Tensor[]): Backend {
   for (const t of inputs) {
     if (t.backend !== inputs[0].backend) {
-      refuse(op, `inputs are on different backends: ${inputs[0].name()} on ${inputs[0].backend.name}, ${t.name()} on ${t.backend.name}`, {},
-        'Move one with await to(backend, x).')
+      const places = [inputs[0], t].map(x => `${x.name()} on ${x.backend.name}`).join(', ')
+      refuse(op, `inputs are on different backends: ${places}`, {}, 'Move one with await to(backend, x).')
     }
   }
   return inputs[0].backend

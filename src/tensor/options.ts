@@ -20,7 +20,9 @@ export function checkWord(where: string, name: string, got: unknown, words: read
 }
 
 /** Throws unless these are options by name, all of them known. What is `tolerated` is let through, but not offered. */
-export function checkOptions(where: string, given: unknown, known: readonly string[], tolerated: readonly string[] = []): void {
+export function checkOptions(
+  where: string, given: unknown, known: readonly string[], tolerated: readonly string[] = [],
+): void {
   check(isObject(given), where, 'the options argument', given, `an object with ${known.join(', ')}`)
   const unknown = Object.keys(given as object).find(name => !known.includes(name) && !tolerated.includes(name))
   if (unknown === undefined) return
@@ -60,7 +62,9 @@ function short(parts: readonly string[]): string {
   return [...parts.slice(0, 6), ...(parts.length > 6 ? ['…'] : [])].join(', ')
 }
 
-/** `; did you mean "batch"?` if one of the candidates is near, else nothing. With a prefix: `; did you mean --batch?` */
+/**
+ * `; did you mean "batch"?` if one of the candidates is near, else nothing. With a prefix: `; did you mean --batch?`
+ */
 export function didYouMean(word: string, candidates: readonly string[], prefix: string = ''): string {
   const [best] = candidates.map(name => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits)
   if (!best || best.edits > Math.ceil(word.length / 3)) return ''
@@ -72,7 +76,9 @@ function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
-    for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + +(a[i - 1] !== b[j - 1])))
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + +(a[i - 1] !== b[j - 1])))
+    }
     row = next
   }
   return row[b.length]

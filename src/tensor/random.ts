@@ -8,8 +8,9 @@
  *   fire        the draw at counter (sample, cell), compared with p·2³² as an integer
  *
  * The first four are JAX's numbers (its partitionable threefry); `normal` up to the rounding of erf⁻¹, and in float64
- * what JAX draws in float32. `fire` is ours: whether a cell fires depends on the key, its sample and its place only, not
- * on the size of the batch, the number of threads, the backend or the element type, and a recomputed step replays it.
+ * what JAX draws in float32. `fire` is ours: whether a cell fires depends on the key, its sample and its
+ * place only, not on the size of the batch, the number of threads, the backend or the element type, and a
+ * recomputed step replays it.
  */
 import type { DType } from '../backends/backend.ts'
 import { add, mul } from './ops/arithmetic.ts'

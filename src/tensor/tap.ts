@@ -5,8 +5,8 @@ import { concrete, tensor } from './tensor.ts'
 import type { Tensor } from './tensor.ts'
 
 /**
- * Prints a name and the value of `x`, and returns `x`. Inside `grad` it shows the value that is being differentiated; inside
- * `checkpoint` it shows it twice. On a GPU the line comes when the value has been read.
+ * Prints a name and the value of `x`, and returns `x`. Inside `grad` it shows the value that is being differentiated;
+ * inside `checkpoint` it shows it twice. On a GPU the line comes when the value has been read.
  *
  * @example const h = tap(relu(dense(y, w1)), 'hidden')
  */

@@ -108,7 +108,9 @@ export class Tensor extends Resource {
    */
   toArray(): Data {
     const t = concrete(this)
-    if (!t.backend.readSync) throw new Error(`toArray: ${t.name()} is on ${t.backend.name}, which can only be read by 'await x.data()'.`)
+    if (!t.backend.readSync) {
+      throw new Error(`toArray: ${t.name()} is on ${t.backend.name}, which can only be read by 'await x.data()'.`)
+    }
     return t.backend.readSync(storageOf(t).handle, t)
   }
 
@@ -122,12 +124,14 @@ export class Tensor extends Resource {
   /** `x > 0` and `x + 1` would compare and join texts. */
   [Symbol.toPrimitive](hint: string): string {
     if (hint === 'string') return this.toString()
-    throw new TypeError(`a tensor is no number: ${this.name()} in an expression; use greater, add, …, or await x.item().`)
+    throw new TypeError(`a tensor is no number: ${this.name()} in an expression; `
+      + 'use greater, add, …, or await x.item().')
   }
 
   // What `console.log` prints in Node.
   static {
-    Object.defineProperty(Tensor.prototype, Symbol.for('nodejs.util.inspect.custom'), { value: Tensor.prototype.toString })
+    const inspect = Symbol.for('nodejs.util.inspect.custom')
+    Object.defineProperty(Tensor.prototype, inspect, { value: Tensor.prototype.toString })
   }
 }
 
@@ -172,13 +176,15 @@ export type Placement = { dtype?: DType; backend?: Backend; like?: Tensor }
 export function place({ dtype, backend, like }: Placement, op: string): { dtype: DType; backend: Backend } {
   const where = backend ?? like?.backend ?? defaultBackend
   const type = dtype ?? like?.dtype ?? 'float32'
-  if (!where.dtypes.includes(type)) throw new Error(`${op}: ${where.name} has no ${type}; it has ${where.dtypes.join(', ')}.`)
+  if (!where.dtypes.includes(type)) {
+    throw new Error(`${op}: ${where.name} has no ${type}; it has ${where.dtypes.join(', ')}.`)
+  }
   return { dtype: type, backend: where }
 }
 
 /**
- * A tensor from host values: nested or flat lists, or a typed array. `shape` is that of the nesting unless given. The element
- * type is that of the typed array, else float32. Values are copied.
+ * A tensor from host values: nested or flat lists, or a typed array. `shape` is that of the nesting unless given. The
+ * element type is that of the typed array, else float32. Values are copied.
  *
  * @throws for ragged lists, for a shape that does not fit, and for numbers that an integer type cannot hold
  *
@@ -189,11 +195,14 @@ export function tensor(values: Nested | Data, options: Placement & { shape?: Sha
   const typed = ArrayBuffer.isView(values) ? values : null
   const known = !typed || hostArrays.some(kind => typed instanceof kind)
   check(known, 'tensor', 'the list', typed, `one of ${hostArrays.map(kind => kind.name).join(', ')}`)
-  const { dtype, backend } = place({ ...options, dtype: options.dtype ?? (typed && !options.like ? dtypeOf(typed) : undefined) }, 'tensor')
+  const wanted = options.dtype ?? (typed && !options.like ? dtypeOf(typed) : undefined)
+  const { dtype, backend } = place({ ...options, dtype: wanted }, 'tensor')
   const shape = options.shape ?? (typed ? [typed.length] : nestedShape(values as Nested))
   checkShape('tensor', shape)
   const flat = typed ?? flatten(values as Nested, nestedShape(values as Nested))
-  if (flat.length !== sizeOf(shape)) throw new Error(`tensor: ${flat.length} values do not fill the shape ${showShape(shape)} (${sizeOf(shape)}).`)
+  if (flat.length !== sizeOf(shape)) {
+    throw new Error(`tensor: ${flat.length} values do not fill the shape ${showShape(shape)} (${sizeOf(shape)}).`)
+  }
   let data = flat as Data
   if (!typed || dtypeOf(typed) !== dtype) {
     for (const x of flat) if (!holds(dtype, x)) checkNumber('tensor', 'a value', x, dtype)
@@ -224,8 +233,8 @@ function flatten(values: Nested, shape: Shape): number[] {
 }
 
 /**
- * The same tree with its tensors copied to another backend. Tensors that are there already stay as they are. Asynchronous,
- * because a GPU can only be read asynchronously.
+ * The same tree with its tensors copied to another backend. Tensors that are there already stay as they are.
+ * Asynchronous, because a GPU can only be read asynchronously.
  *
  * @example const onGpu = await to(gpu, params)
  */
@@ -233,7 +242,9 @@ export async function to<T>(backend: Backend, tree: T): Promise<T> {
   const copies = new Map<Tensor, Data>()
   const pending: Promise<void>[] = []
   mapTree(tree, leaf => {
-    if (leaf instanceof Tensor && leaf.backend !== backend) pending.push(leaf.data().then(data => void copies.set(leaf, data)))
+    if (leaf instanceof Tensor && leaf.backend !== backend) {
+      pending.push(leaf.data().then(data => void copies.set(leaf, data)))
+    }
   })
   await Promise.all(pending)
   return mapTree(tree, leaf => {
@@ -255,7 +266,8 @@ function showValues(data: Data, shape: Shape, axis = 0, offset = 0): string {
     return String(typeof x === 'string' || Number.isSafeInteger(x) ? x : Number(x.toPrecision(5)))
   }
   const stride = sizeOf(shape.slice(axis + 1))
-  const parts = Array.from({ length: Math.min(shape[axis], shown) }, (_, i) => showValues(data, shape, axis + 1, offset + i * stride))
+  const parts = Array.from({ length: Math.min(shape[axis], shown) }, (_, i) =>
+    showValues(data, shape, axis + 1, offset + i * stride))
   if (shape[axis] > shown) parts.push('…')
   return `[${parts.join(', ')}]`
 }

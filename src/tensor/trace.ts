@@ -1,10 +1,11 @@
 /**
  * The trace: the one dispatcher, which runs operators and records them.
  *
- * A transform opens a tape and wraps its inputs: a traced tensor is `{ tape, value, slot }`. `apply` finds the innermost
- * tape among the inputs, runs the operator on the values one level below (which may be traced by a tape further out), and
- * appends one node. At the bottom there are concrete tensors and a kernel runs. Because derivative rules are operators too,
- * running them one level below records them on the outer tapes, and gradients of gradients need no further code.
+ * A transform opens a tape and wraps its inputs: a traced tensor is `{ tape, value, slot }`. `apply` finds the
+ * innermost tape among the inputs, runs the operator on the values one level below (which may be traced by a tape
+ * further out), and appends one node. At the bottom there are concrete tensors and a kernel runs. Because
+ * derivative rules are operators too, running them one level below records them on the outer tapes, and gradients
+ * of gradients need no further code.
  *
  *      apply(mul, [x₂, y₂])            tape 2 records mul
  *      └─ apply(mul, [x₁, y₁])         tape 1 records mul
@@ -70,17 +71,22 @@ export class Tape {
     for (const r of saved) retain(r)
     this.nodes.push({ ...node, saved, outputs: outputs.map(({ shape, dtype }) => ({ shape, dtype })) })
     const at = this.nodes.length - 1
-    return outputs.map((value, index) => new Tensor(value, value.backend, value.op, null, { tape: this, value, slot: { node: at, index } }))
+    return outputs.map((value, index) =>
+      new Tensor(value, value.backend, value.op, null, { tape: this, value, slot: { node: at, index } }))
   }
 
   /** Throws where the function has returned: its values are gone, and what is recorded now would be lost. */
   checkOpen(op: string): void {
-    if (!this.open) throw new Error(`${op}: an input outlived the ${this.name} that traced it; return it from the function, or as aux of valueAndGradAux.`)
+    if (this.open) return
+    throw new Error(`${op}: an input outlived the ${this.name} that traced it; `
+      + 'return it from the function, or as aux of valueAndGradAux.')
   }
 
   /** Lets go of what a node has kept, and of the node. */
   forget(index: number): void {
-    for (const r of this.nodes[index]?.saved ?? []) release(r, `was released with the tape of ${this.name}; ${howToKeep(this.name)}`)
+    for (const r of this.nodes[index]?.saved ?? []) {
+      release(r, `was released with the tape of ${this.name}; ${howToKeep(this.name)}`)
+    }
     this.nodes[index] = null
   }
 
@@ -125,7 +131,9 @@ export function slotOn(t: Tensor, tape: Tape): Slot | null {
  *
  * @example apply(mulOp, [x, y], null)
  */
-export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A, scalars: readonly number[] = [], backend?: Backend): Tensor {
+export function apply<A>(
+  op: Op<A>, inputs: readonly Tensor[], attrs: A, scalars: readonly number[] = [], backend?: Backend,
+): Tensor {
   inputs.forEach((x, i) => requireTensor(op.name, inputs.length === 1 ? 'the input' : `input ${i}`, x))
   const seen = inputs.map(resolve)
   const tape = innermostTape(seen)

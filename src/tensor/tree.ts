@@ -21,13 +21,16 @@ export function mapTree<T>(tree: T, fn: (leaf: unknown, path: string) => unknown
 }
 
 /**
- * `mapTree` over several trees at once. The first one gives the structure; what the others hold at the same place is handed
- * over beside its leaf, undefined where they have no such place. Keys are matched by name, whatever their order.
+ * `mapTree` over several trees at once. The first one gives the structure; what the others hold at the same place is
+ * handed over beside its leaf, undefined where they have no such place. Keys are matched by name, whatever their order.
  *
  * @example zipTrees({ a: 1, b: 2 }, [{ b: 20, a: 10 }], (x, [y]) => x + y)  // { a: 11, b: 22 }
  */
 export function zipTrees<T>(
-  tree: T, others: readonly unknown[], fn: (leaf: unknown, others: readonly unknown[], path: string) => unknown, path = '',
+  tree: T,
+  others: readonly unknown[],
+  fn: (leaf: unknown, others: readonly unknown[], path: string) => unknown,
+  path = '',
 ): T {
   const zip = (x: unknown, key: string | number): unknown => {
     const namesakes = others.map(other => (other as Record<string, unknown> | null | undefined)?.[key])

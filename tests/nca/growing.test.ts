@@ -28,7 +28,8 @@ const rule = defineRule({ ...growingRule, channels: { rgba: 4, hidden: 4 }, upda
 
 /** A 7 × 6 disc to grow. */
 function disc(): Tensor {
-  const values = Array.from({ length: 42 }, (_, i) => ((Math.floor(i / 6) - 3) ** 2 + ((i % 6) - 3) ** 2 < 6 ? [0.8, 0.4, 0.1, 1] : [0, 0, 0, 0]))
+  const values = Array.from({ length: 42 }, (_, i) =>
+    ((Math.floor(i / 6) - 3) ** 2 + ((i % 6) - 3) ** 2 < 6 ? [0.8, 0.4, 0.1, 1] : [0, 0, 0, 0]))
   return tensor(values.flat(), { shape: [7, 6, 4] })
 }
 
@@ -43,7 +44,9 @@ function numbers(tree: unknown): number[] {
   return all
 }
 
-function run(trainer: Trainer<GrowingState<DataParams>>, iterations: number, state = trainer.init(key(1))): GrowingState<DataParams> {
+function run(
+  trainer: Trainer<GrowingState<DataParams>>, iterations: number, state = trainer.init(key(1)),
+): GrowingState<DataParams> {
   for (let i = 0; i < iterations; i++) state = trainer.step(state).state
   return state
 }
@@ -153,7 +156,9 @@ describe('the trainer', () => {
     const target = disc()
     const slots = [0, 0.2, 0.4, 2].map(error => {
       const state = zeros([7, 6, 8]).toArray()
-      target.toArray().forEach((v, i) => { state[Math.floor(i / 4) * 8 + (i % 4)] = i % 4 === 3 ? v : v + error * (target.toArray()[i - (i % 4) + 3]) })
+      target.toArray().forEach((v, i) => {
+        state[Math.floor(i / 4) * 8 + (i % 4)] = i % 4 === 3 ? v : v + error * (target.toArray()[i - (i % 4) + 3])
+      })
       return tensor(state, { shape: [7, 6, 8] })
     })
     const { pool } = trainer.step({ ...start, pool: slots }).state
@@ -167,16 +172,25 @@ describe('the trainer', () => {
 
   it('learns', async () => {
     const losses: number[] = []
-    for await (const { loss } of train(growingTrainer(options({ pool: 0, damaged: 0, rule: defineRule({ ...rule, update: mlp(16) }) })), { iterations: 120, seed: 3 })) losses.push(loss)
+    const trainer = growingTrainer(options({ pool: 0, damaged: 0, rule: defineRule({ ...rule, update: mlp(16) }) }))
+    for await (const { loss } of train(trainer, { iterations: 120, seed: 3 })) losses.push(loss)
     const mean = (list: number[]): number => list.reduce((a, b) => a + b) / list.length
     expect(mean(losses.slice(-10))).toBeLessThan(0.35 * mean(losses.slice(0, 10)))
   })
 
   it('refuses options that do not fit together', () => {
-    expect(() => growingTrainer(options({ pool: 3 }))).toThrowErrorMatchingInlineSnapshot(`[Error: growingTrainer: a pool of 3 slots cannot fill a batch of 4.]`)
-    expect(() => growingTrainer(options({ steps: [9, 9] }))).toThrowErrorMatchingInlineSnapshot(`[Error: growingTrainer: steps is [9, 9], expected two whole numbers > 0, the first below the second.]`)
-    expect(() => growingTrainer(options({ reseed: 2, damaged: 3 }))).toThrowErrorMatchingInlineSnapshot(`[Error: growingTrainer: 2 reseeded and 3 damaged samples do not fit into a batch of 4.]`)
-    expect(() => growingTrainer(options({ target: zeros([4, 4, 3]) }))).toThrowErrorMatchingInlineSnapshot(`[Error: growingTrainer: target is [4,4,3], expected [h,w,4].]`)
+    expect(() => growingTrainer(options({ pool: 3 }))).toThrowErrorMatchingInlineSnapshot(
+      `[Error: growingTrainer: a pool of 3 slots cannot fill a batch of 4.]`,
+    )
+    expect(() => growingTrainer(options({ steps: [9, 9] }))).toThrowErrorMatchingInlineSnapshot(
+      `[Error: growingTrainer: steps is [9, 9], expected two whole numbers > 0, the first below the second.]`,
+    )
+    expect(() => growingTrainer(options({ reseed: 2, damaged: 3 }))).toThrowErrorMatchingInlineSnapshot(
+      `[Error: growingTrainer: 2 reseeded and 3 damaged samples do not fit into a batch of 4.]`,
+    )
+    expect(() => growingTrainer(options({ target: zeros([4, 4, 3]) }))).toThrowErrorMatchingInlineSnapshot(
+      `[Error: growingTrainer: target is [4,4,3], expected [h,w,4].]`,
+    )
   })
 
   it('warms rollout lengths up', () => {
@@ -192,13 +206,19 @@ describe('the driver', () => {
     // From iteration 3 on, a parameter is infinite; the trainer that meets it must not take the step.
     const trainer: typeof good = {
       init: good.init,
-      step: state => good.step(state.iteration < 2 ? state : { ...state, params: mapTree(state.params, p => full((p as Tensor).shape, Infinity)) }),
+      step: state => good.step(state.iteration < 2
+        ? state
+        : { ...state, params: mapTree(state.params, p => full((p as Tensor).shape, Infinity)) }),
     }
     const seen: number[] = []
-    const failing = async (): Promise<void> => { for await (const { iteration } of train(trainer, { iterations: 9, seed: 1 })) seen.push(iteration) }
+    const failing = async (): Promise<void> => {
+      for await (const { iteration } of train(trainer, { iterations: 9, seed: 1 })) seen.push(iteration)
+    }
     const error = await failing().catch((e: unknown) => e) as NonFiniteError<GrowingState<DataParams>>
     expect(error).toBeInstanceOf(NonFiniteError)
-    expect(error.message).toMatchInlineSnapshot(`"training: the gradient norm of iteration 3 is NaN. The state before it is kept. Lower the learning rate, warm the rollout length up (warmUp), or change the seed."`)
+    expect(error.message).toMatchInlineSnapshot(
+      `"training: the gradient norm of iteration 3 is NaN. The state before it is kept. Lower the learning rate, warm the rollout length up (warmUp), or change the seed."`,
+    )
     expect(seen).toEqual([1, 2])
     expect(error.state.iteration).toBe(2)
     expect(numbers(error.state)).toEqual(numbers(run(good, 2)))
@@ -208,9 +228,13 @@ describe('the driver', () => {
     const good = growingTrainer(options())
     const trainer: typeof good = {
       init: good.init,
-      step: state => { const next = good.step(state); return { ...next, metrics: { ...next.metrics, gradNorm: tensor(NaN) } } },
+      step: state => {
+        const next = good.step(state)
+        return { ...next, metrics: { ...next.metrics, gradNorm: tensor(NaN) } }
+      },
     }
-    await expect(train(trainer, { iterations: 1 }).next()).rejects.toThrow('training: the gradient norm of iteration 1 is NaN.')
+    await expect(train(trainer, { iterations: 1 }).next())
+      .rejects.toThrow('training: the gradient norm of iteration 1 is NaN.')
   })
 
   it('ends after the iteration in which it is aborted, and goes on from its state', async () => {
@@ -257,13 +281,20 @@ describe('the pool', () => {
 
 describe('damage', () => {
   it('lies where its numbers say, sample by sample alike for any count', () => {
-    fc.assert(fc.property(fc.nat(2 ** 31), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }), fc.boolean(), (n, h, w, circle) => {
+    const size = fc.integer({ min: 1, max: 9 })
+    fc.assert(fc.property(fc.nat(2 ** 31), size, size, fc.boolean(), (n, h, w, circle) => {
       const damage: Damage = circle ? publishedCircles : { shape: 'rectangle', centre: [-0.5, 0.5], size: [0.2, 1] }
       const three = damageMask(key(n), damage, 3, h, w).toArray()
       expect(damageMask(key(n), damage, 2, h, w).toArray()).toEqual(three.slice(0, 2 * h * w))
     }))
     const centre: Damage = { shape: 'circle', centre: [0, 0], radius: [0.5, 0.5] }
-    expect([...damageMask(key(0), centre, 1, 5, 5).toArray()]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    expect([...damageMask(key(0), centre, 1, 5, 5).toArray()]).toEqual([
+      0, 0, 0, 0, 0,
+      0, 0, 0, 0, 0,
+      0, 0, 1, 0, 0,
+      0, 0, 0, 0, 0,
+      0, 0, 0, 0, 0,
+    ])
     const wide: Damage = { shape: 'rectangle', centre: [0, 0], size: [1.1, 1.1] }
     expect(damageMask(key(0), wide, 1, 5, 5).toArray().filter(v => v === 1)).toHaveLength(9)
   })
@@ -301,19 +332,35 @@ describe('files', () => {
 
   it('are not written where they could not be read', async () => {
     const params = init(rule, key(1))
-    const message = (model: unknown): Promise<string> => encodeModel(model as Model).then(() => 'written', (e: Error) => e.message)
-    expect(await message({ rule: customRule({ channels: { a: 1 }, init: () => null, step: (_, x) => x }), params: null, provenance: {} })).toMatchInlineSnapshot(`"encodeModel: the rule is not data (defineRule), and only data can be stored; keep the params of other rules with encodeCheckpoint or encodeSafetensors."`)
-    expect(await message({ rule: { ...rule, update: mlp(5) }, params, provenance: {} })).toMatchInlineSnapshot(`"encodeModel: parameter update.w1 is [24,8], but its rule needs [24,5]."`)
-    expect(await message({ rule, params, provenance: { rule: 'mine' } })).toMatchInlineSnapshot(`"encodeModel: provenance cannot be called rule, which the file uses itself."`)
-    expect(await message({ rule, params, provenance: { loss: 0.3 } })).toMatchInlineSnapshot(`"encodeModel: provenance.loss is 0.3, expected text."`)
+    const message = (model: unknown): Promise<string> =>
+      encodeModel(model as Model).then(() => 'written', (e: Error) => e.message)
+    const custom = customRule({ channels: { a: 1 }, init: () => null, step: (_, x) => x })
+    expect(await message({ rule: custom, params: null, provenance: {} })).toMatchInlineSnapshot(
+      `"encodeModel: the rule is not data (defineRule), and only data can be stored; keep the params of other rules with encodeCheckpoint or encodeSafetensors."`,
+    )
+    expect(await message({ rule: { ...rule, update: mlp(5) }, params, provenance: {} })).toMatchInlineSnapshot(
+      `"encodeModel: parameter update.w1 is [24,8], but its rule needs [24,5]."`,
+    )
+    expect(await message({ rule, params, provenance: { rule: 'mine' } })).toMatchInlineSnapshot(
+      `"encodeModel: provenance cannot be called rule, which the file uses itself."`,
+    )
+    expect(await message({ rule, params, provenance: { loss: 0.3 } })).toMatchInlineSnapshot(
+      `"encodeModel: provenance.loss is 0.3, expected text."`,
+    )
   })
 
   it('say in one sentence what is wrong', async () => {
     const bytes = await encodeModel({ rule, params: init(rule, key(1)), provenance: {} })
-    expect(() => decodeModel(bytes.slice(0, 50), 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(`[Error: safetensors: a.safetensors: header of 744 bytes does not fit into 50 bytes]`)
-    expect(() => decodeCheckpoint(bytes, 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(`[Error: a.safetensors is not a cellgrad checkpoint: its metadata says format "cellgrad model 1", expected "cellgrad checkpoint 1".]`)
+    expect(() => decodeModel(bytes.slice(0, 50), 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(
+      `[Error: safetensors: a.safetensors: header of 744 bytes does not fit into 50 bytes]`,
+    )
+    expect(() => decodeCheckpoint(bytes, 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(
+      `[Error: a.safetensors is not a cellgrad checkpoint: its metadata says format "cellgrad model 1", expected "cellgrad checkpoint 1".]`,
+    )
     const { entries, metadata } = decodeSafetensors(bytes)
     const narrow = encodeSafetensors(entries, { ...metadata, rule: JSON.stringify({ ...rule, update: mlp(5) }) })
-    expect(() => decodeModel(narrow, 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(`[Error: a.safetensors: parameter update.w1 is [24,8], but its rule needs [24,5].]`)
+    expect(() => decodeModel(narrow, 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(
+      `[Error: a.safetensors: parameter update.w1 is [24,8], but its rule needs [24,5].]`,
+    )
   })
 })

@@ -4,13 +4,18 @@ import { scope, tensor } from '../../src/index.ts'
 import type { Image } from '../../src/nca/image.ts'
 import { imageToTensor, tensorToImage } from '../../src/nca/image-tensor.ts'
 
+const side = fc.integer({ min: 1, max: 5 })
+
 /** A premultiplied picture, 0 ≤ colour ≤ alpha ≤ 1. */
-const image: fc.Arbitrary<Image> = fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 })).chain(([width, height]) =>
-  fc.array(fc.float({ min: 0, max: 1, noNaN: true }), { minLength: 4 * width * height, maxLength: 4 * width * height }).map(values => {
-    const data = Float32Array.from(values)
+const image: fc.Arbitrary<Image> = fc.tuple(side, side).chain(([width, height]) => {
+  const length = 4 * width * height
+  const values = fc.array(fc.float({ min: 0, max: 1, noNaN: true }), { minLength: length, maxLength: length })
+  return values.map(list => {
+    const data = Float32Array.from(list)
     for (let i = 0; i < data.length; i += 4) for (let c = 0; c < 3; c++) data[i + c] *= data[i + 3]
     return { width, height, data }
-  }))
+  })
+})
 
 describe('pictures and tensors', () => {
   it('a picture survives the way there and back, and a target is [h,w,4]', async () => {
@@ -22,7 +27,9 @@ describe('pictures and tensors', () => {
   })
 
   it('a state is shown by its first four channels, in the range of a picture', async () => {
-    await fc.assert(fc.asyncProperty(fc.integer({ min: 4, max: 7 }), fc.integer({ min: 1, max: 3 }), fc.infiniteStream(fc.float({ min: -2, max: 2, noNaN: true })), async (channels, batch, values) => {
+    const floats = fc.infiniteStream(fc.float({ min: -2, max: 2, noNaN: true }))
+    const counts = [fc.integer({ min: 4, max: 7 }), fc.integer({ min: 1, max: 3 })] as const
+    await fc.assert(fc.asyncProperty(...counts, floats, async (channels, batch, values) => {
       const data = Float32Array.from({ length: batch * 2 * 3 * channels }, () => values.next().value as number)
       const x = tensor(data, { shape: [batch, 2, 3, channels] })
       const sample = batch - 1
@@ -31,14 +38,21 @@ describe('pictures and tensors', () => {
       for (let i = 0; i < 6; i++) {
         const [r, g, b, a] = data.subarray((sample * 6 + i) * channels)
         const alpha = Math.min(Math.max(a, 0), 1)
-        expect([...picture.data.subarray(4 * i, 4 * i + 4)]).toEqual([...[r, g, b].map(v => Math.min(Math.max(v, 0), alpha)), alpha])
+        const clamped = [r, g, b].map(v => Math.min(Math.max(v, 0), alpha))
+        expect([...picture.data.subarray(4 * i, 4 * i + 4)]).toEqual([...clamped, alpha])
       }
     }))
   })
 
   it('says what does not fit', async () => {
-    const states = scope(() => [tensor(new Float32Array(12), { shape: [2, 2, 3] }), tensor(new Float32Array(8), { shape: [1, 2, 1, 4] }), tensor([1, 2])])
-    await expect(tensorToImage(states[0])).rejects.toThrow('tensorToImage: the state is [2,2,3], expected [h,w,c] or [b,h,w,c] with at least 4 channels.')
+    const states = scope(() => [
+      tensor(new Float32Array(12), { shape: [2, 2, 3] }),
+      tensor(new Float32Array(8), { shape: [1, 2, 1, 4] }),
+      tensor([1, 2]),
+    ])
+    await expect(tensorToImage(states[0])).rejects.toThrow(
+      'tensorToImage: the state is [2,2,3], expected [h,w,c] or [b,h,w,c] with at least 4 channels.',
+    )
     await expect(tensorToImage(states[2])).rejects.toThrow('tensorToImage: the state is [2]')
     await expect(tensorToImage(states[1], 1)).rejects.toThrow('tensorToImage: there is no sample 1 in a batch of 1.')
   })

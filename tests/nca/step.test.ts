@@ -1,4 +1,5 @@
-// One step and a rollout against PyTorch (tests/reference/README.md), and the properties of the living and the fire mask.
+// One step and a rollout against PyTorch (tests/reference/README.md), and the properties of the living and the fire
+// mask.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -46,14 +47,24 @@ function distance(x: Tensor, name: string): number {
   return worst / largest
 }
 
-describe.each([['float64', 1e-9], ['float32', 1e-5]] as const)('the reference implementation in %s', (dtype, tolerance) => {
-  it.each([['step1', 1, 'zero'], ['step32', 32, 'zero'], ['circular1', 1, 'circular']] as const)('agrees in %s', (name, steps, padding) => {
+describe.each([
+  ['float64', 1e-9],
+  ['float32', 1e-5],
+] as const)('the reference implementation in %s', (dtype, tolerance) => {
+  it.each([
+    ['step1', 1, 'zero'],
+    ['step32', 32, 'zero'],
+    ['circular1', 1, 'circular'],
+  ] as const)('agrees in %s', (name, steps, padding) => {
     const rule: DataRule = { ...referenceRule, padding }
-    const params: DataParams = { update: { w1: load('w1', dtype), b1: load('b1', dtype), w2: load('w2', dtype), b2: load('b2', dtype) } }
+    const params: DataParams = {
+      update: { w1: load('w1', dtype), b1: load('b1', dtype), w2: load('w2', dtype), b2: load('b2', dtype) },
+    }
     const [batch, height, width] = reference.x0.shape
     const all = reference.masks.data as Uint32Array
     const size = batch * height * width
-    const masks = Array.from({ length: steps }, (_, t) => tensor(all.slice(t * size, (t + 1) * size), { shape: [batch, height, width] }))
+    const masks = Array.from({ length: steps }, (_, t) =>
+      tensor(all.slice(t * size, (t + 1) * size), { shape: [batch, height, width] }))
     const target = load('target', dtype)
     const [[meanLoss, { y, loss }], [grads, gx]] = valueAndGradAux(([p, x]: readonly [DataParams, Tensor]) => {
       const y = rollout(rule, p, x, key(0), { steps, masks })
@@ -63,18 +74,31 @@ describe.each([['float64', 1e-9], ['float32', 1e-5]] as const)('the reference im
     expect(distance(y, `${name}.state`)).toBeLessThan(tolerance)
     expect(distance(loss, `${name}.loss`)).toBeLessThan(tolerance)
     expect(distance(meanLoss, `${name}.meanLoss`)).toBeLessThan(tolerance)
-    for (const part of ['w1', 'b1', 'w2', 'b2'] as const) expect(distance(grads.update[part]!, `${name}.grad.${part}`), part).toBeLessThan(tolerance)
+    for (const part of ['w1', 'b1', 'w2', 'b2'] as const) {
+      expect(distance(grads.update[part]!, `${name}.grad.${part}`), part).toBeLessThan(tolerance)
+    }
     expect(distance(gx, `${name}.grad.x0`)).toBeLessThan(tolerance)
   })
 })
 
-const grids = fc.record({ b: fc.integer({ min: 1, max: 3 }), h: fc.integer({ min: 1, max: 7 }), w: fc.integer({ min: 1, max: 7 }), n: fc.nat(2 ** 31) })
+const grids = fc.record({
+  b: fc.integer({ min: 1, max: 3 }),
+  h: fc.integer({ min: 1, max: 7 }),
+  w: fc.integer({ min: 1, max: 7 }),
+  n: fc.nat(2 ** 31),
+})
 
 /** A state with living and dead regions, and parameters under which both change. */
 function scene({ b, h, w, n }: { b: number; h: number; w: number; n: number }): { x: Tensor; params: DataParams } {
   const k = key(n)
   const first = init(growingRule, foldIn(k, 0), { dtype: 'float64' })
-  const params = { update: { ...first.update, w2: normal(foldIn(k, 1), first.update.w2.shape, { std: 0.2, dtype: 'float64' }), b2: normal(foldIn(k, 2), [16], { std: 0.4, dtype: 'float64' }) } }
+  const params = {
+    update: {
+      ...first.update,
+      w2: normal(foldIn(k, 1), first.update.w2.shape, { std: 0.2, dtype: 'float64' }),
+      b2: normal(foldIn(k, 2), [16], { std: 0.4, dtype: 'float64' }),
+    },
+  }
   const x = uniform(foldIn(k, 3), [b, h, w, 16], { low: -1, high: 0.15, dtype: 'float64' })
   return { params, x }
 }
@@ -114,9 +138,18 @@ describe('step', () => {
 
   it('says what does not fit', () => {
     const { params } = scene({ b: 1, h: 3, w: 3, n: 0 })
-    expect(() => step(growingRule, params, full([1, 3, 3, 12], 0), { key: key(0), t: 0 })).toThrowErrorMatchingInlineSnapshot(`[Error: step: the state is [1,3,3,12], expected [b,h,w,16] for channels {"rgba":4,"hidden":12}.]`)
-    expect(() => step(growingRule, params, full([1, 3, 3, 16], 0), { key: key(0), t: 0, mask: full([3, 3], 1) })).toThrowErrorMatchingInlineSnapshot(`[Error: step: the fire mask is [3,3], expected [1,3,3].]`)
-    expect(() => rollout(growingRule, params, full([1, 3, 3, 16], 0), key(0), { steps: 4, readouts: [5] })).toThrowErrorMatchingInlineSnapshot(`[Error: rollout: there is no readout after 5 of 4 steps; expected whole numbers from 1 to 4.]`)
+    const state = full([1, 3, 3, 16], 0)
+    const at = { key: key(0), t: 0 }
+    expect(() => step(growingRule, params, full([1, 3, 3, 12], 0), at)).toThrowErrorMatchingInlineSnapshot(
+      `[Error: step: the state is [1,3,3,12], expected [b,h,w,16] for channels {"rgba":4,"hidden":12}.]`,
+    )
+    expect(() => step(growingRule, params, state, { ...at, mask: full([3, 3], 1) })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: step: the fire mask is [3,3], expected [1,3,3].]`,
+    )
+    const late = { steps: 4, readouts: [5] }
+    expect(() => rollout(growingRule, params, state, key(0), late)).toThrowErrorMatchingInlineSnapshot(
+      `[Error: rollout: there is no readout after 5 of 4 steps; expected whole numbers from 1 to 4.]`,
+    )
   })
 })
 
@@ -146,18 +179,30 @@ describe('rules', () => {
   })
 
   it('refuse what they cannot be', () => {
-    expect(() => defineRule({ ...growingRule, fireRate: 2 })).toThrowErrorMatchingInlineSnapshot(`[Error: rule: fireRate is 2, expected a number above 0, at most 1.]`)
-    expect(() => defineRule({ ...growingRule, perceive: ['sobelZ' as 'sobelX'] })).toThrowErrorMatchingInlineSnapshot(`[Error: rule: perceive is "sobelZ", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean.]`)
-    expect(() => defineRule({ ...growingRule, living: { channel: 16, above: 0.1 } })).toThrowErrorMatchingInlineSnapshot(`[Error: rule: living.channel is 16, expected a channel from 0 to 15.]`)
+    expect(() => defineRule({ ...growingRule, fireRate: 2 })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: rule: fireRate is 2, expected a number above 0, at most 1.]`,
+    )
+    expect(() => defineRule({ ...growingRule, perceive: ['sobelZ' as 'sobelX'] })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: rule: perceive is "sobelZ", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean.]`,
+    )
+    const living = { channel: 16, above: 0.1 }
+    expect(() => defineRule({ ...growingRule, living })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: rule: living.channel is 16, expected a channel from 0 to 15.]`,
+    )
   })
 
   it('explain themselves', () => {
-    expect(explain(growingRule)).toMatchInlineSnapshot(`"composed of operators: identity, sobelX, sobelY (zero padding) → 48 → 128 ReLU → 16, 8336 parameters. Cells fire with probability 0.5; cells further than 2 from channel 3 > 0.1 are skipped, those further than 1 are zeroed."`)
+    expect(explain(growingRule)).toMatchInlineSnapshot(
+      `"composed of operators: identity, sobelX, sobelY (zero padding) → 48 → 128 ReLU → 16, 8336 parameters. Cells fire with probability 0.5; cells further than 2 from channel 3 > 0.1 are skipped, those further than 1 are zeroed."`,
+    )
   })
 
   it('have right gradients', () => {
-    for (const padding of ['zero', 'circular', 'reflect'] as const) checkRule(defineRule({ ...growingRule, padding, update: mlp(8) }))
-    checkRule(defineRule({ channels: { x: 3 }, perceive: ['identity', 'laplacian'], update: mlp(5, { lastBias: false, lastStd: 0.1 }) }))
+    for (const padding of ['zero', 'circular', 'reflect'] as const) {
+      checkRule(defineRule({ ...growingRule, padding, update: mlp(8) }))
+    }
+    const update = mlp(5, { lastBias: false, lastStd: 0.1 })
+    checkRule(defineRule({ channels: { x: 3 }, perceive: ['identity', 'laplacian'], update }))
   })
 
   it('are not called wrong where a kink or a jump lies near', () => {

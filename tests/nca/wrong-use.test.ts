@@ -14,8 +14,10 @@ function said(calls: Record<string, () => unknown>): Record<string, string> {
 }
 
 it('says what is wrong with rules', () => {
-  const rule = (more: object): never => lib.defineRule({ channels: { rgba: 4 }, perceive: ['identity'], update: cg.mlp(8), ...more })
-  const custom = (more: object): never => lib.customRule({ channels: { a: 1 }, init: () => ({}), step: (_: unknown, x: unknown) => x, ...more })
+  const rule = (more: object): never =>
+    lib.defineRule({ channels: { rgba: 4 }, perceive: ['identity'], update: cg.mlp(8), ...more })
+  const custom = (more: object): never =>
+    lib.customRule({ channels: { a: 1 }, init: () => ({}), step: (_: unknown, x: unknown) => x, ...more })
   expect(said({
     mlp: () => lib.mlp(),
     mlpObject: () => lib.mlp({ hidden: 64 }),
@@ -104,7 +106,10 @@ it('says what is wrong with steps and rollouts', () => {
   const x = zeros([1, 4, 4, 16])
   const params = cg.init(growingRule, key(0))
   const state = zeros([1, 4, 4, 4])
-  const returning = (y: unknown): (() => never) => () => lib.step(lib.customRule({ channels: { a: 4 }, init: () => ({}), step: () => y }), {}, state, { key: key(0), t: 0 })
+  const returning = (y: unknown): (() => never) => () => {
+    const returns = lib.customRule({ channels: { a: 4 }, init: () => ({}), step: () => y })
+    return lib.step(returns, {}, state, { key: key(0), t: 0 })
+  }
   const roll = (options: unknown, k: unknown = key(0)): never => lib.rollout(growingRule, params, x, k, options)
   expect(said({
     noKey: () => lib.step(growingRule, params, x, {}),

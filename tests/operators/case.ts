@@ -33,7 +33,9 @@ export type Case = {
 export type Mutant = 'sign' | 'factor' | 'missing' | 'reversed'
 
 /** A case. `make` builds its tensors when it is called, inside the test's scope. */
-export function gradCase<I>(op: Op<never>, inputs: fc.Arbitrary<I>, make: (input: I) => Call, more: Omit<Case, 'op' | 'calls'> = {}): Case {
+export function gradCase<I>(
+  op: Op<never>, inputs: fc.Arbitrary<I>, make: (input: I) => Call, more: Omit<Case, 'op' | 'calls'> = {},
+): Case {
   return { op, calls: inputs.map(input => () => make(input)), ...more }
 }
 
@@ -49,7 +51,9 @@ export function shapes(rank: number, max = 4): fc.Arbitrary<number[]> {
  * Float64 values in random order that are at least 0.05 apart and 0.025 from 0: no ties, no kinks at 0. All are at
  * least 0.2 where `positive` is given.
  */
-export function spaced(seed: number, shape: readonly number[], { positive = false }: { positive?: boolean } = {}): Tensor {
+export function spaced(
+  seed: number, shape: readonly number[], { positive = false }: { positive?: boolean } = {},
+): Tensor {
   const n = sizeOf(shape)
   const values = permutation(key(seed), n).map(i => 0.05 * (positive ? i + 4 : i - Math.floor(n / 2)) + 0.025)
   return tensor(Float64Array.from(values), { shape })

@@ -1,7 +1,10 @@
 // Cases of the element-wise operators.
 
 import fc from 'fast-check'
-import { abs, add, clamp, cos, div, exp, leakyRelu, log, maximum, minimum, mul, neg, pow, relu, sigmoid, sin, sqrt, sub, tanh, where, greater, tensor } from '../../src/index.ts'
+import {
+  abs, add, clamp, cos, div, exp, greater, leakyRelu, log, maximum, minimum, mul, neg, pow, relu, sigmoid, sin, sqrt,
+  sub, tanh, tensor, where,
+} from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
 import * as arithmetic from '../../src/tensor/ops/arithmetic.ts'
 import * as compare from '../../src/tensor/ops/compare.ts'
@@ -12,25 +15,36 @@ import { gradCase, seeds, shapes, spaced } from './case.ts'
 import type { Case } from './case.ts'
 
 /** Two shapes that broadcast: some axes of either are 1, and either may lack leading axes. */
-const broadcasting = fc.tuple(shapes(3, 3), fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 3, maxLength: 3 }), fc.integer({ min: 0, max: 2 }), fc.boolean(), seeds)
-  .map(([shape, ones, missing, swap, seed]) => {
-    const a = shape.map((n, i) => (ones[i] === 1 ? 1 : n))
-    const b = shape.map((n, i) => (ones[i] === 2 ? 1 : n)).slice(missing)
-    return { a: swap ? b : a, b: swap ? a : b, seed }
-  })
+const broadcasting = fc.tuple(
+  shapes(3, 3),
+  fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 3, maxLength: 3 }),
+  fc.integer({ min: 0, max: 2 }),
+  fc.boolean(),
+  seeds,
+).map(([shape, ones, missing, swap, seed]) => {
+  const a = shape.map((n, i) => (ones[i] === 1 ? 1 : n))
+  const b = shape.map((n, i) => (ones[i] === 2 ? 1 : n)).slice(missing)
+  return { a: swap ? b : a, b: swap ? a : b, seed }
+})
 
-const one = fc.tuple(fc.integer({ min: 1, max: 3 }).chain(rank => shapes(rank, 3)), seeds).map(([shape, seed]) => ({ shape, seed }))
+const one = fc.tuple(fc.integer({ min: 1, max: 3 }).chain(rank => shapes(rank, 3)), seeds)
+  .map(([shape, seed]) => ({ shape, seed }))
 
-function binaryCase(op: Op<never>, f: (a: Tensor, b: Tensor) => Tensor, { linear = false, positive = false } = {}): Case {
+function binaryCase(
+  op: Op<never>, f: (a: Tensor, b: Tensor) => Tensor, { linear = false, positive = false } = {},
+): Case {
   return gradCase(op, broadcasting, ({ a, b, seed }) => {
     // Shifting the second operand keeps every pair at least 0.02 apart, so that maximum and minimum have no ties.
-    const shifted = spaced(seed + 1, b, { positive })
-    return { f: (x, y) => f(x, y), at: [spaced(seed, a, { positive }), tensor(shifted.toArray().map(v => v + 0.025 * Math.sign(v)), { shape: b })] }
+    const values = spaced(seed + 1, b, { positive }).toArray()
+    const shifted = tensor(values.map(v => v + 0.025 * Math.sign(v)), { shape: b })
+    return { f: (x, y) => f(x, y), at: [spaced(seed, a, { positive }), shifted] }
   }, { linear })
 }
 
 function unaryCase(op: Op<never>, f: (x: Tensor) => Tensor, { positive = false, linear = false } = {}): Case {
-  return gradCase(op, one, ({ shape, seed }) => ({ f, at: [spaced(seed, shape, { positive })] }), { linear, positions: [0] })
+  return gradCase(op, one, ({ shape, seed }) => ({
+    f, at: [spaced(seed, shape, { positive })],
+  }), { linear, positions: [0] })
 }
 
 export const elementwiseCases: Case[] = [

@@ -9,29 +9,45 @@ import { apply } from '../../src/tensor/trace.ts'
 import { gradCase, seeds, shapes, spaced } from './case.ts'
 import type { Case } from './case.ts'
 
-const layer = fc.record({ cells: shapes(3, 3), n: fc.integer({ min: 1, max: 5 }), m: fc.integer({ min: 1, max: 6 }), masked: fc.boolean(), seed: seeds })
+const layer = fc.record({
+  cells: shapes(3, 3),
+  n: fc.integer({ min: 1, max: 5 }),
+  m: fc.integer({ min: 1, max: 6 }),
+  masked: fc.boolean(),
+  seed: seeds,
+})
+
+const summed = fc.record({ shape: shapes(3), axes: fc.subarray([0, 1, 2]), keepDims: fc.boolean(), seed: seeds })
+const repeated = fc.record({ shape: shapes(3), axes: fc.subarray([0, 1, 2]), seed: seeds })
+const reordered = fc.record({ shape: shapes(3), order: fc.shuffledSubarray([0, 1, 2], { minLength: 3 }), seed: seeds })
 
 const twice = 'the check itself sums to one number by this operator, and two wrong signs cancel'
 
 export const linearCases: Case[] = [
-  gradCase(sums.sumOp, fc.record({ shape: shapes(3), axes: fc.subarray([0, 1, 2]), keepDims: fc.boolean(), seed: seeds }), ({ shape, axes, keepDims, seed }) => ({
+  gradCase(sums.sumOp, summed, ({ shape, axes, keepDims, seed }) => ({
     f: x => sum(x, axes, { keepDims }), at: [spaced(seed, shape)],
   }), { linear: true, harmless: { sign: twice } }),
-  gradCase(sums.broadcastToOp, fc.record({ shape: shapes(3), axes: fc.subarray([0, 1, 2]), seed: seeds }), ({ shape, axes, seed }) => ({
+  gradCase(sums.broadcastToOp, repeated, ({ shape, axes, seed }) => ({
     f: x => broadcastTo(x, [2, ...shape]), at: [spaced(seed, shape.map((n, i) => (axes.includes(i) ? 1 : n)))],
   }), { linear: true }),
   gradCase(sums.reshapeOp, fc.record({ shape: shapes(3), seed: seeds }), ({ shape, seed }) => ({
     f: x => reshape(x, [-1, shape[1]]), at: [spaced(seed, shape)],
   }), { linear: true, harmless: { sign: twice } }),
-  gradCase(transposeOp, fc.record({ shape: shapes(3), order: fc.shuffledSubarray([0, 1, 2], { minLength: 3 }), seed: seeds }), ({ shape, order, seed }) => ({
+  gradCase(transposeOp, reordered, ({ shape, order, seed }) => ({
     f: x => transpose(x, order), at: [spaced(seed, shape)],
   }), { linear: true }),
   gradCase(denseOps.denseOp, layer, ({ cells, n, m, masked, seed }) => {
     const rows = masked ? greater(spaced(seed + 3, cells), 0) : undefined
-    return { f: (x, w, bias) => dense(x, w, { bias, rows }), at: [spaced(seed, [...cells, n]), spaced(seed + 1, [n, m]), spaced(seed + 2, [m])] }
+    return {
+      f: (x, w, bias) => dense(x, w, { bias, rows }),
+      at: [spaced(seed, [...cells, n]), spaced(seed + 1, [n, m]), spaced(seed + 2, [m])],
+    }
   }),
   gradCase(denseOps.denseFilterOp, layer, ({ cells, n, m, masked, seed }) => {
     const rows = masked ? [greater(spaced(seed + 3, cells), 0)] : []
-    return { f: (x, y) => apply(denseOps.denseFilterOp, [x, y, ...rows], null), at: [spaced(seed, [...cells, n]), spaced(seed + 1, [...cells, m])] }
+    return {
+      f: (x, y) => apply(denseOps.denseFilterOp, [x, y, ...rows], null),
+      at: [spaced(seed, [...cells, n]), spaced(seed + 1, [...cells, m])],
+    }
   }),
 ]

@@ -22,7 +22,8 @@ const cases: Case[] = [...elementwiseCases, ...linearCases, ...reduceCases, ...s
 /** Every operator that any module of the library exports. */
 const source = resolve('src')
 const files = ['tensor', 'autograd', 'nca']
-  .flatMap(layer => (readdirSync(join(source, layer), { recursive: true }) as string[]).map(file => join(source, layer, file)))
+  .map(layer => join(source, layer))
+  .flatMap(folder => (readdirSync(folder, { recursive: true }) as string[]).map(file => join(folder, file)))
   .filter(file => file.endsWith('.ts'))
 const modules = await Promise.all(files.map(file => import(file) as Promise<Record<string, unknown>>))
 const operators = new Set(modules.flatMap(module => Object.values(module).filter(isOp)))
@@ -39,7 +40,8 @@ describe('every differentiable operator', () => {
   })
 
   it('is exported, or it could not be seen here', () => {
-    const definitions = files.flatMap(file => [...readFileSync(file, 'utf8').matchAll(/^([^*\n]*)\bconst \w+.*= (?:defineOp|unary|binary)\b/gm)])
+    const definition = /^([^*\n]*)\bconst \w+.*= (?:defineOp|unary|binary)\b/gm
+    const definitions = files.flatMap(file => [...readFileSync(file, 'utf8').matchAll(definition)])
     expect(definitions.length).toBe(operators.size)
     for (const [line, before] of definitions) expect(before, line).toBe('export ')
   })
@@ -73,7 +75,9 @@ describe('every differentiable operator', () => {
   })
 })
 
-describe.each(cases.map(c => [c.op.name, c] as const))('%s', (_, { op, calls, positions = differentiable(op), harmless = {} }) => {
+describe.each(cases.map(c => [c.op.name, c] as const))('%s', (_, c) => {
+  const { op, calls, positions = differentiable(op), harmless = {} } = c
+
   it('has right gradients to second order', () => {
     fc.assert(fc.property(calls, make => scope(() => {
       const { f, at } = make()
@@ -131,7 +135,10 @@ const mutants: Record<Mutant, (g: Tensor) => Tensor> = {
 function withMutant(op: Op<never>, position: number, mutant: Mutant, fn: () => void): void {
   const mutable = op as { vjp: Op<never>['vjp'] }
   const right = op.vjp
-  const wrong = (rule: DerivativeRule<never>): DerivativeRule<never> => ({ uses: rule.uses, grad: (g, saved) => mutants[mutant](rule.grad(g, saved)) })
+  const wrong = (rule: DerivativeRule<never>): DerivativeRule<never> => ({
+    uses: rule.uses,
+    grad: (g, saved) => mutants[mutant](rule.grad(g, saved)),
+  })
   mutable.vjp = typeof right === 'function'
     ? (i: number) => (i === position ? wrong(right(i)) : right(i))
     : right!.map((rule, i) => (rule && i === position ? wrong(rule) : rule))

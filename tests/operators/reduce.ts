@@ -9,11 +9,17 @@ import { logSoftmaxOp, logSumExpOp } from '../../src/tensor/ops/reduce.ts'
 import { gradCase, seeds, shapes, spaced } from './case.ts'
 import type { Case } from './case.ts'
 
-const overAxis = fc.record({ shape: shapes(3), axis: fc.integer({ min: 0, max: 2 }), keepDims: fc.boolean(), seed: seeds })
-const overAxes = fc.record({ shape: shapes(3), axes: fc.subarray([0, 1, 2], { minLength: 1 }), keepDims: fc.boolean(), seed: seeds })
+const overAxis = fc.record({
+  shape: shapes(3), axis: fc.integer({ min: 0, max: 2 }), keepDims: fc.boolean(), seed: seeds,
+})
+const overAxes = fc.record({
+  shape: shapes(3), axes: fc.subarray([0, 1, 2], { minLength: 1 }), keepDims: fc.boolean(), seed: seeds,
+})
 
 function extremeCase(f: typeof max): Case {
-  return gradCase(takeAlongOp, overAxes, ({ shape, axes, keepDims, seed }) => ({ f: (x: Tensor) => f(x, axes, { keepDims }), at: [spaced(seed, shape)] }))
+  return gradCase(takeAlongOp, overAxes, ({ shape, axes, keepDims, seed }) => ({
+    f: (x: Tensor) => f(x, axes, { keepDims }), at: [spaced(seed, shape)],
+  }))
 }
 
 export const reduceCases: Case[] = [
@@ -22,7 +28,13 @@ export const reduceCases: Case[] = [
   }), { linear: true, positions: [0] }),
   extremeCase(max),
   extremeCase(min),
-  gradCase(logSumExpOp, overAxis, ({ shape, axis, keepDims, seed }) => ({ f: x => logSumExp(x, axis, { keepDims }), at: [spaced(seed, shape)] })),
-  gradCase(logSoftmaxOp, overAxis, ({ shape, axis, seed }) => ({ f: x => logSoftmax(x, axis), at: [spaced(seed, shape)] })),
-  gradCase(logSoftmaxOp, overAxis, ({ shape, axis, seed }) => ({ f: x => softmax(x, axis), at: [spaced(seed, shape)] })),
+  gradCase(logSumExpOp, overAxis, ({ shape, axis, keepDims, seed }) => ({
+    f: x => logSumExp(x, axis, { keepDims }), at: [spaced(seed, shape)],
+  })),
+  gradCase(logSoftmaxOp, overAxis, ({ shape, axis, seed }) => ({
+    f: x => logSoftmax(x, axis), at: [spaced(seed, shape)],
+  })),
+  gradCase(logSoftmaxOp, overAxis, ({ shape, axis, seed }) => ({
+    f: x => softmax(x, axis), at: [spaced(seed, shape)],
+  })),
 ]

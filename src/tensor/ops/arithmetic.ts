@@ -1,8 +1,8 @@
 /**
  * Arithmetic, element by element, with broadcasting. Either operand may be a number.
  *
- * Where a function has a kink (maximum, minimum), the derivative follows the branch that was taken; on a tie it goes to the
- * first operand, so that g is sent to one place and never to two; a NaN sends it nowhere.
+ * Where a function has a kink (maximum, minimum), the derivative follows the branch that was taken; on a tie it goes to
+ * the first operand, so that g is sent to one place and never to two; a NaN sends it nowhere.
  */
 import { refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
@@ -13,43 +13,57 @@ import { binary, operands, unary } from './elementwise.ts'
 import type { Operand } from './elementwise.ts'
 
 /** add: a + b. Both derivatives are 1. */
-export const addOp: Op<null> = binary('add', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = a[i * s] + b[i * t] }, [
+export const addOp: Op<null> = binary('add', (o, a, s, b, t) => {
+  for (let i = 0; i < o.length; i++) o[i] = a[i * s] + b[i * t]
+}, [
   { uses: [], grad: g => g },
   { uses: [], grad: g => g },
 ], { wgsl: 'a + b' })
 
 /** sub: a − b. */
-export const subOp: Op<null> = binary('sub', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = a[i * s] - b[i * t] }, [
+export const subOp: Op<null> = binary('sub', (o, a, s, b, t) => {
+  for (let i = 0; i < o.length; i++) o[i] = a[i * s] - b[i * t]
+}, [
   { uses: [], grad: g => g },
   { uses: [], grad: g => neg(g) },
 ])
 
 /** mul: a · b. ∂/∂a = b, ∂/∂b = a. */
-export const mulOp: Op<null> = binary('mul', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = a[i * s] * b[i * t] }, [
+export const mulOp: Op<null> = binary('mul', (o, a, s, b, t) => {
+  for (let i = 0; i < o.length; i++) o[i] = a[i * s] * b[i * t]
+}, [
   { uses: [1], grad: (g, { inputs: [, b] }) => mul(g, b) },
   { uses: [0], grad: (g, { inputs: [a] }) => mul(g, a) },
 ])
 
 /** div: a / b. ∂/∂a = 1/b, ∂/∂b = −a/b² = −out/b. */
-export const divOp: Op<null> = binary('div', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = a[i * s] / b[i * t] }, [
+export const divOp: Op<null> = binary('div', (o, a, s, b, t) => {
+  for (let i = 0; i < o.length; i++) o[i] = a[i * s] / b[i * t]
+}, [
   { uses: [1], grad: (g, { inputs: [, b] }) => div(g, b) },
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => neg(div(div(mul(g, a), b), b)) },
 ])
 
 /** maximum: the greater of a and b, a on a tie. */
-export const maximumOp: Op<null> = binary('maximum', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = Math.max(a[i * s], b[i * t]) }, [
+export const maximumOp: Op<null> = binary('maximum', (o, a, s, b, t) => {
+  for (let i = 0; i < o.length; i++) o[i] = Math.max(a[i * s], b[i * t])
+}, [
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greaterEqual(a, b), g, 0) },
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greaterEqual(a, b), 0, g) },
 ])
 
 /** minimum: the smaller of a and b, a on a tie. */
-export const minimumOp: Op<null> = binary('minimum', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = Math.min(a[i * s], b[i * t]) }, [
+export const minimumOp: Op<null> = binary('minimum', (o, a, s, b, t) => {
+  for (let i = 0; i < o.length; i++) o[i] = Math.min(a[i * s], b[i * t])
+}, [
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greaterEqual(b, a), g, 0) },
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greater(a, b), g, 0) },
 ])
 
 /** neg: −x. */
-export const negOp: Op<null> = unary('neg', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = -x[i] }, { uses: [], grad: g => neg(g) })
+export const negOp: Op<null> = unary('neg', (o, x) => {
+  for (let i = 0; i < o.length; i++) o[i] = -x[i]
+}, { uses: [], grad: g => neg(g) })
 
 /** a + b. Operands broadcast; one may be a number. */
 export function add(a: Operand, b: Operand): Tensor {

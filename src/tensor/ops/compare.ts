@@ -17,13 +17,33 @@ import { binary, flat, operands, unary } from './elementwise.ts'
 import type { Operand } from './elementwise.ts'
 import { eachRow, sumTo } from './sum.ts'
 
-export const greaterOp: Op<null> = binary('greater', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] > b[i * t]) }, null, { dtype: 'uint32' })
-export const greaterEqualOp: Op<null> = binary('greaterEqual', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] >= b[i * t]) }, null, { dtype: 'uint32' })
-export const equalOp: Op<null> = binary('equal', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] === b[i * t]) }, null, { dtype: 'uint32' })
-export const notEqualOp: Op<null> = binary('notEqual', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] !== b[i * t]) }, null, { dtype: 'uint32' })
-export const andOp: Op<null> = binary('and', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] !== 0 && b[i * t] !== 0) }, null, { dtype: 'uint32' })
-export const orOp: Op<null> = binary('or', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] !== 0 || b[i * t] !== 0) }, null, { dtype: 'uint32' })
-export const notOp: Op<null> = unary('not', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = +(x[i] === 0) }, null, 'uint32')
+export const greaterOp: Op<null> = binary('greater', (o, a, s, b, t) => {
+  for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] > b[i * t])
+}, null, { dtype: 'uint32' })
+
+export const greaterEqualOp: Op<null> = binary('greaterEqual', (o, a, s, b, t) => {
+  for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] >= b[i * t])
+}, null, { dtype: 'uint32' })
+
+export const equalOp: Op<null> = binary('equal', (o, a, s, b, t) => {
+  for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] === b[i * t])
+}, null, { dtype: 'uint32' })
+
+export const notEqualOp: Op<null> = binary('notEqual', (o, a, s, b, t) => {
+  for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] !== b[i * t])
+}, null, { dtype: 'uint32' })
+
+export const andOp: Op<null> = binary('and', (o, a, s, b, t) => {
+  for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] !== 0 && b[i * t] !== 0)
+}, null, { dtype: 'uint32' })
+
+export const orOp: Op<null> = binary('or', (o, a, s, b, t) => {
+  for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] !== 0 || b[i * t] !== 0)
+}, null, { dtype: 'uint32' })
+
+export const notOp: Op<null> = unary('not', (o, x) => {
+  for (let i = 0; i < o.length; i++) o[i] = +(x[i] === 0)
+}, null, 'uint32')
 
 /** where(c, a, b) */
 export const whereOp: Op<null> = defineOp<null>({
@@ -109,8 +129,8 @@ export function not(a: Tensor): Tensor {
 }
 
 /**
- * `a` where the condition is not 0, else `b`; all three broadcast. What is not selected does not reach the result, not even
- * as a NaN, in value or gradient.
+ * `a` where the condition is not 0, else `b`; all three broadcast. What is not selected does not reach the result, not
+ * even as a NaN, in value or gradient.
  *
  * @example where(greater(x, 0.1), x, 0)
  */

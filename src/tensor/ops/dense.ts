@@ -1,16 +1,16 @@
 /**
  * dense: the same small matrix for every cell, out[r,:] = x[r,:]·W + b.
  *
- * This is a 1×1 convolution, and nearly all arithmetic of a neural cellular automaton. Rows r are the cells of the batch.
- * An optional mask names the rows to compute; the others are zero and cost nothing. In a cellular automaton only the cells
- * that are alive and fire can change, often one in ten.
+ * This is a 1×1 convolution, and nearly all arithmetic of a neural cellular automaton. Rows r are the cells of the
+ * batch. An optional mask names the rows to compute; the others are zero and cost nothing. In a cellular automaton only
+ * the cells that are alive and fire can change, often one in ten.
  *
  * With M the diagonal 0/1 matrix of the mask (the identity without one), X [rows,in], W [in,out], g = ∂L/∂out:
  *
  *   out = M(XW + 1bᵀ)       ∂L/∂X = M g Wᵀ       ∂L/∂W = (MX)ᵀ g = denseFilter(X, g)       ∂L/∂b = Σ_r (M g)_r
  *
- * ∂L/∂X is a dense layer again, with Wᵀ; ∂L/∂W is the second operator, whose own derivatives are dense layers. So the pair is
- * closed under differentiation.
+ * ∂L/∂X is a dense layer again, with Wᵀ; ∂L/∂W is the second operator, whose own derivatives are dense layers. So the
+ * pair is closed under differentiation.
  */
 import type { Spec } from '../../backends/backend.ts'
 import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
@@ -34,7 +34,9 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
     const [x, w, bias, rows] = parts(inputs, attrs)
     sameDtype('dense', { x, weights: w, ...(bias && { bias }) })
     if (w.shape.length !== 2) refuse('dense', 'weights must be [in, out]', { x, weights: w })
-    if (x.shape.at(-1) !== w.shape[0]) refuse('dense', `weights expect ${w.shape[0]} channels, x has ${x.shape.at(-1)}`, { x, weights: w })
+    if (x.shape.at(-1) !== w.shape[0]) {
+      refuse('dense', `weights expect ${w.shape[0]} channels, x has ${x.shape.at(-1)}`, { x, weights: w })
+    }
     if (bias && !sameShape(bias.shape, [w.shape[1]])) refuse('dense', 'the bias must be [out]', { bias, weights: w })
     checkRows('dense', rows, x.shape.slice(0, -1))
     return { shape: [...x.shape.slice(0, -1), w.shape[1]], dtype: x.dtype }
@@ -89,10 +91,19 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
       }`,
   }),
   vjp: [
-    { uses: [1, 2, 3], grad: (g, { inputs, attrs }) => denseProduct(g, transpose(inputs[1], [1, 0]), parts(inputs, attrs)[3]) },
+    {
+      uses: [1, 2, 3],
+      grad: (g, { inputs, attrs }) => denseProduct(g, transpose(inputs[1], [1, 0]), parts(inputs, attrs)[3]),
+    },
     { uses: [0, 2, 3], grad: (g, { inputs, attrs }) => denseFilter(inputs[0], g, parts(inputs, attrs)[3]) },
     // Only a bias is ever differentiated here: a mask is not. Summing the rows of g is 1ᵀ M g.
-    { uses: [3], grad: (g, { inputs, attrs }) => reshape(denseFilter(ones([...g.shape.slice(0, -1), 1], { like: g }), g, parts(inputs, attrs)[3]), [-1]) },
+    {
+      uses: [3],
+      grad: (g, { inputs, attrs }) => {
+        const column = ones([...g.shape.slice(0, -1), 1], { like: g })
+        return reshape(denseFilter(column, g, parts(inputs, attrs)[3]), [-1])
+      },
+    },
     null,
   ],
 })
@@ -102,19 +113,24 @@ function parts<T>([x, w, ...optional]: readonly T[], { bias }: Dense): [T, T, T 
   return bias ? [x, w, optional[0], optional[1]] : [x, w, undefined, optional[0]]
 }
 
-/** out = (M X)ᵀ Y, the derivative of a dense layer's weights. inputs: x [...rows, in], y [...rows, out], optional rows. */
+/**
+ * out = (M X)ᵀ Y, the derivative of a dense layer's weights. inputs: x [...rows, in], y [...rows, out], optional rows.
+ */
 export const denseFilterOp: Op<null> = defineOp<null>({
   name: 'denseFilter',
   infer: ([x, y, rows]): Spec => {
     sameDtype('denseFilter', { x, y })
-    if (!sameShape(x.shape.slice(0, -1), y.shape.slice(0, -1))) refuse('denseFilter', 'x and y have different rows', { x, y })
+    if (!sameShape(x.shape.slice(0, -1), y.shape.slice(0, -1))) {
+      refuse('denseFilter', 'x and y have different rows', { x, y })
+    }
     checkRows('denseFilter', rows, x.shape.slice(0, -1))
     return { shape: [x.shape.at(-1)!, y.shape.at(-1)!], dtype: x.dtype }
   },
   cpu: ([x, y, rows], out, { out: { shape: [n, m] }, inputs: [{ shape }] }) => {
     const count = sizeOf(shape) / n
     const sums = new Float64Array(n * m)
-    // The rows are gathered in tiles, columns turned into rows, so that a block of 1 × 4 sums stays in registers along a tile.
+    // The rows are gathered in tiles, columns turned into rows, so that a block of 1 × 4 sums stays in registers
+    // along a tile.
     const tile = 32
     const xs = new Float64Array(n * tile)
     const ys = new Float64Array(m * tile)

@@ -3,8 +3,8 @@
  *
  *   out[o] = 1 where mask[i] ≠ 0 for any link (o, t, i) of `window.ts`, else 0
  *
- * A living mask is a dilation: a cell lives where its neighbourhood has a cell with enough alpha. The loop goes the other
- * way round, from each marked cell to those that read it, because most cells of an automaton are empty.
+ * A living mask is a dilation: a cell lives where its neighbourhood has a cell with enough alpha. The loop goes the
+ * other way round, from each marked cell to those that read it, because most cells of an automaton are empty.
  */
 import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'

@@ -1,8 +1,9 @@
 /**
  * What element-wise operators have in common: broadcasting, and the loop.
  *
- * An operator supplies a loop over flat arrays and its derivative; `unary` and `binary` do the rest. Each operator writes
- * its own one-line loop, because a loop that calls a different function for every operator cannot be compiled well.
+ * An operator supplies a loop over flat arrays and its derivative; `unary` and `binary` do the rest. Each
+ * operator writes its own one-line loop, because a loop that calls a different function for every
+ * operator cannot be compiled well.
  */
 import type { Backend, Data, DType } from '../../backends/backend.ts'
 import { dtypeOf, hostArray } from '../../backends/backend.ts'
@@ -28,7 +29,9 @@ export function operands(op: string, a: Operand, b: Operand, like?: { dtype: DTy
   const { dtype, backend } = model
   return list.map(([name, x]) => {
     if (x instanceof Tensor) return x
-    if (!holds(dtype, x)) refuse(op, `${name} is ${x}, which ${dtype} cannot hold`, {}, "Convert the tensor with cast(x, 'float32').")
+    if (!holds(dtype, x)) {
+      refuse(op, `${name} is ${x}, which ${dtype} cannot hold`, {}, "Convert the tensor with cast(x, 'float32').")
+    }
     return full([], x, { dtype, backend })
   })
 }
@@ -61,7 +64,10 @@ export type BinaryMore = {
  * the shape of the operand happens here.
  */
 export function binary(
-  name: string, loop: BinaryLoop, rules: readonly [DerivativeRule<null>, DerivativeRule<null>] | null, { dtype, wgsl }: BinaryMore = {},
+  name: string,
+  loop: BinaryLoop,
+  rules: readonly [DerivativeRule<null>, DerivativeRule<null>] | null,
+  { dtype, wgsl }: BinaryMore = {},
 ): Op<null> {
   const summed = (rule: DerivativeRule<null>, i: number): DerivativeRule<null> => ({
     uses: rule.uses,

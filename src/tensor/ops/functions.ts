@@ -38,31 +38,43 @@ export const tanhOp: Op<null> = unary('tanh', (o, x) => { for (let i = 0; i < o.
   { uses: ['out'], grad: (g, { out }) => mul(g, sub(1, mul(out, out))) })
 
 /** sigmoid: σ(x) = 1/(1 + e^−x); derivative σ(1 − σ). */
-export const sigmoidOp: Op<null> = unary('sigmoid', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = 1 / (1 + Math.exp(-x[i])) },
-  { uses: ['out'], grad: (g, { out }) => mul(g, mul(out, sub(1, out))) })
+export const sigmoidOp: Op<null> = unary('sigmoid', (o, x) => {
+  for (let i = 0; i < o.length; i++) o[i] = 1 / (1 + Math.exp(-x[i]))
+}, { uses: ['out'], grad: (g, { out }) => mul(g, mul(out, sub(1, out))) })
 
 /** abs: |x|; derivative sign x. */
 export const absOp: Op<null> = unary('abs', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.abs(x[i]) },
   { uses: [0], grad: (g, { inputs: [x] }) => mul(g, sign(x)) })
 
 /** sign: −1, 0 or 1; constant wherever it has a derivative. */
-export const signOp: Op<null> = unary('sign', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.sign(x[i]) }, null)
+export const signOp: Op<null> = unary('sign', (o, x) => {
+  for (let i = 0; i < o.length; i++) o[i] = Math.sign(x[i])
+}, null)
 
 /** floor: the greatest integer that is not above x; constant wherever it has a derivative. */
-export const floorOp: Op<null> = unary('floor', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.floor(x[i]) }, null)
+export const floorOp: Op<null> = unary('floor', (o, x) => {
+  for (let i = 0; i < o.length; i++) o[i] = Math.floor(x[i])
+}, null)
 
 /** relu: max(x, 0); a NaN stays one. */
-export const reluOp: Op<null> = unary('relu', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = x[i] <= 0 ? 0 : x[i] },
-  { uses: ['out'], grad: (g, { out }) => where(greater(out, 0), g, 0) })
+export const reluOp: Op<null> = unary('relu', (o, x) => {
+  for (let i = 0; i < o.length; i++) o[i] = x[i] <= 0 ? 0 : x[i]
+}, { uses: ['out'], grad: (g, { out }) => where(greater(out, 0), g, 0) })
 
 /** leakyRelu: x where x > 0, else slope·x. scalars: [slope]. */
-export const leakyReluOp: Op<null> = unary('leakyRelu', (o, x, [slope]) => { for (let i = 0; i < o.length; i++) o[i] = x[i] > 0 ? x[i] : slope * x[i] },
-  { uses: [0], grad: (g, { inputs: [x], scalars: [slope] }) => where(greater(x, 0), g, mul(slope, g)) })
+export const leakyReluOp: Op<null> = unary('leakyRelu', (o, x, [slope]) => {
+  for (let i = 0; i < o.length; i++) o[i] = x[i] > 0 ? x[i] : slope * x[i]
+}, { uses: [0], grad: (g, { inputs: [x], scalars: [slope] }) => where(greater(x, 0), g, mul(slope, g)) })
 
 /** pow: a^b. ∂/∂a = b·a^(b−1), and 0 for b = 0; ∂/∂b = a^b·log a, and 0 for a = 0 (the limit for b > 0). */
-export const powOp: Op<null> = binary('pow', (o, a, s, b, t) => { for (let i = 0; i < o.length; i++) o[i] = a[i * s] ** b[i * t] }, [
+export const powOp: Op<null> = binary('pow', (o, a, s, b, t) => {
+  for (let i = 0; i < o.length; i++) o[i] = a[i * s] ** b[i * t]
+}, [
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => mul(g, where(equal(b, 0), 0, mul(b, pow(a, sub(b, 1))))) },
-  { uses: [0, 1], grad: (g, { inputs: [a, b] }) => mul(g, where(equal(a, 0), 0, mul(pow(a, b), log(where(equal(a, 0), 1, a))))) },
+  {
+    uses: [0, 1],
+    grad: (g, { inputs: [a, b] }) => mul(g, where(equal(a, 0), 0, mul(pow(a, b), log(where(equal(a, 0), 1, a))))),
+  },
 ])
 
 /** e^x. */

@@ -160,7 +160,9 @@ export function maxPool(x: Tensor, k: number | readonly [number, number] = 3, op
 }
 
 /** The windows of a pooling, each with its own cell in it. */
-export function poolWindows(op: string, x: Tensor, k: number | readonly [number, number], { padding = 'none', dilation }: PoolOptions): Windows {
+export function poolWindows(
+  op: string, x: Tensor, k: number | readonly [number, number], { padding = 'none', dilation }: PoolOptions,
+): Windows {
   checkWord(op, 'padding', padding, ['none', 'circular'])
   const size = typeof k === 'number' ? [k, k] : k
   // Windows with zero padding read no cell outside: to a sum that is a zero, to a maximum it is −∞.

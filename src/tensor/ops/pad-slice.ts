@@ -59,7 +59,9 @@ export const sliceOp: Op<{ start: Shape; size: Shape }> = defineOp<{ start: Shap
   }],
 })
 
-/** Calls `row(i, j, n)` for each row of a box at `start` in a whole: n entries from i on in the box, from j on there. */
+/**
+ * Calls `row(i, j, n)` for each row of a box at `start` in a whole: n entries from i on in the box, from j on there.
+ */
 function eachRowOf(box: Shape, whole: Shape, start: Shape, row: (i: number, j: number, n: number) => void): void {
   const strides = stridesOf(whole)
   const n = box.at(-1) ?? 1

@@ -21,7 +21,8 @@ export function scatterMask(
   shape: Shape, cells: readonly (readonly number[])[], { backend, like }: Omit<Placement, 'dtype'> = {},
 ): Tensor {
   checkShape('scatterMask', shape)
-  check(Array.isArray(cells) && cells.every(cell => Array.isArray(cell)), 'scatterMask', 'the list of cells', cells, 'a list of positions')
+  const listed = Array.isArray(cells) && cells.every(cell => Array.isArray(cell))
+  check(listed, 'scatterMask', 'the list of cells', cells, 'a list of positions')
   const mask = hostArray('uint32', sizeOf(shape))
   const strides = stridesOf(shape)
   for (const cell of cells) {

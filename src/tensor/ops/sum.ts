@@ -71,7 +71,9 @@ export const broadcastToOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
   name: 'broadcastTo',
   infer: ([x], { shape }) => {
     const joint = broadcastShapes(x.shape, shape)
-    if (!joint || !sameShape(joint, shape)) refuse('broadcastTo', `cannot repeat ${showShape(x.shape)} to ${showShape(shape)}`)
+    if (!joint || !sameShape(joint, shape)) {
+      refuse('broadcastTo', `cannot repeat ${showShape(x.shape)} to ${showShape(shape)}`)
+    }
     return { shape, dtype: x.dtype }
   },
   cpu: ([x], out, { inputs: [{ shape }], out: { shape: outShape } }) => {
@@ -97,7 +99,8 @@ export const reshapeOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
   view: true,
   infer: ([x], { shape }) => {
     if (sizeOf(shape) !== sizeOf(x.shape)) {
-      refuse('reshape', `${showShape(x.shape)} has ${sizeOf(x.shape)} elements, ${showShape(shape)} has ${sizeOf(shape)}`)
+      refuse('reshape', `${showShape(x.shape)} has ${sizeOf(x.shape)} elements, `
+        + `${showShape(shape)} has ${sizeOf(shape)}`)
     }
     return { shape, dtype: x.dtype }
   },
@@ -106,10 +109,12 @@ export const reshapeOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
 })
 
 /**
- * Walks `big` in rows: calls `row(i, j, stride, n)` for n positions i, i+1, … of `big`, which broadcast from the positions
- * j, j+stride, … of `small`. Axes that can be walked as one are joined, so that rows are as long as possible.
+ * Walks `big` in rows: calls `row(i, j, stride, n)` for n positions i, i+1, … of `big`, which broadcast from the
+ * positions j, j+stride, … of `small`. Axes that can be walked as one are joined, so that rows are as long as possible.
  */
-export function eachRow(big: Shape, small: Shape, row: (i: number, j: number, stride: number, n: number) => void): void {
+export function eachRow(
+  big: Shape, small: Shape, row: (i: number, j: number, stride: number, n: number) => void,
+): void {
   const { sizes, strides } = joinAxes(big, broadcastStrides(small, big))
   const n = sizes.pop() ?? 1
   const stride = strides.pop() ?? 0

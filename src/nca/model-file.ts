@@ -70,7 +70,7 @@ export async function encodeModel({ rule, params, provenance }: Model): Promise<
 export function decodeModel(bytes: Uint8Array, where = 'input', placement: Placement = {}): Model {
   const { tree, metadata } = decodeTree(bytes, modelFormat, where, placement)
   const { format: _format, tree: _tree, rule: ruleJson, ...provenance } = metadata
-  const rule = defineRule(parseJson(ruleJson, 'rule', where) as DataRule)
+  const rule = inFile(where, () => defineRule(parseJson(ruleJson, 'rule', where) as DataRule))
   return { rule, params: checkParams(rule, tree, where), provenance }
 }
 
@@ -100,7 +100,7 @@ export function decodeCheckpoint<P = DataParams>(
     throw new Error(`${where} lacks a part of a training state; expected params, optimiser, pool, iteration and key.`)
   }
   const { format: _format, tree: _tree, ...rest } = metadata
-  return { state: { ...packed, pool: unpackPool(packed.pool, placement) }, metadata: rest }
+  return { state: { ...packed, pool: unpackPool(packed.pool, where, placement) }, metadata: rest }
 }
 
 /** The tree's tensors by path, and the tree itself with references to them. */
@@ -140,6 +140,16 @@ function decodeTree(
     return t
   }
   return { tree: build(parseJson(metadata.tree, 'tree', where)), metadata }
+}
+
+/** Names the file in the message of whatever fails. */
+function inFile<T>(where: string, fn: () => T): T {
+  try {
+    return fn()
+  } catch (error) {
+    const { message } = error as Error
+    throw new Error(message.startsWith(where) ? message : `${where}: ${message}`, { cause: error })
+  }
 }
 
 function parseJson(text: string | undefined, field: string, where: string): unknown {
@@ -186,7 +196,7 @@ async function packPool(pool: Pool): Promise<PackedPool | []> {
     const data = await state.data()
     for (let i = 0; i < h * w; i++) {
       const row = data.subarray(i * c, (i + 1) * c)
-      if (!row.some(v => v !== 0)) continue
+      if (row.every(v => Object.is(v, 0))) continue // −0 is kept: a state comes back bit for bit
       cells.push(i)
       rows.push(row)
     }
@@ -204,11 +214,17 @@ async function packPool(pool: Pool): Promise<PackedPool | []> {
   }
 }
 
-function unpackPool(packed: PackedPool | [], placement: Placement): Pool {
+function unpackPool(packed: PackedPool | [], where: string, placement: Placement): Pool {
   if (Array.isArray(packed)) return []
   const { shape, slots, ends, cells, values } = packed
+  const fits = (ok: boolean): void => {
+    if (!ok) throw new Error(`${where}: the parts of its sample pool do not fit together.`)
+  }
+  fits(Array.isArray(shape) && [slots, ends, cells, values].every(t => t instanceof Tensor))
   const [h, w, c] = shape
   const [slotOf, end, cell, value] = [slots, ends, cells, values].map(t => t.toArray())
+  fits(value.length === cell.length * c && end.at(-1) === cell.length)
+  fits(cell.every(i => i < h * w) && slotOf.every(i => i < end.length))
   const states = Array.from(end, (last, i) => {
     const data = hostArray(values.dtype, h * w * c)
     for (let k = i === 0 ? 0 : end[i - 1]; k < last; k++) data.set(value.subarray(k * c, (k + 1) * c), cell[k] * c)

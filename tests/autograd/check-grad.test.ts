@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { abs, add, cast, checkGrad, cos, customVjp, greater, mul, sin, tanh, tensor, zerosLike } from '../../src/index.ts'
+import {
+  abs, add, cast, checkGrad, cos, customVjp, greater, matmul, mul, reshape, sin, tanh, tensor, transpose, zerosLike,
+} from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
 import { buffersAfter, f64, sentence } from '../tensor/values.ts'
 
@@ -38,6 +40,25 @@ describe('checkGrad', () => {
       checkGrad(scaled(sine(g => g)), f64(0.3, -2))
       expect(sentence(() => checkGrad(scaled(sine(g => mul(g, 1.01))), f64(0.3, -2)))).toContain('is wrong')
     }
+  })
+
+  it('catches a matrix that is not transposed, and a product rule with a term missing', () => {
+    const x = f64(0.3, -2, 1.2, 0.7)
+    const [a, b] = [reshape(x, [2, 2]), reshape(f64(1, 0.4, -0.6, 2), [2, 2])]
+    const product = (gradA: (g: Tensor, y: Tensor) => Tensor, gradB: (g: Tensor, y: Tensor) => Tensor) =>
+      (p: Tensor[]): Tensor => customVjp(
+        (s: Tensor, t: Tensor) => [matmul(s, t), [s, t]],
+        ([s, t], g) => [gradA(g, t), gradB(g, s)],
+      )(p[0], p[1])
+    const rightA = (g: Tensor, t: Tensor): Tensor => matmul(g, transpose(t))
+    const rightB = (g: Tensor, s: Tensor): Tensor => matmul(transpose(s), g)
+    checkGrad(product(rightA, rightB), [a, b])
+    expect(sentence(() => checkGrad(product((g, t) => matmul(g, t), rightB), [a, b]))).toContain('is wrong')
+    expect(sentence(() => checkGrad(product(rightA, (g, s) => matmul(s, g)), [a, b]))).toContain('is wrong')
+    expect(sentence(() => checkGrad(product(rightA, (g, s) => transpose(rightB(g, s))), [a, b]))).toContain('is wrong')
+    // d(x·x) = x·dx + dx·x; one of the two is forgotten.
+    const square = customVjp((s: Tensor) => [mul(s, s), [s]], ([s], g) => [mul(g, s)])
+    expect(sentence(() => checkGrad(square, x))).toContain('is wrong')
   })
 
   it('catches a second derivative that is wrong where the first is right', () => {

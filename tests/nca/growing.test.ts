@@ -349,6 +349,21 @@ describe('files', () => {
     )
   })
 
+  it('name the file whose parts do not fit together', async () => {
+    const state = run(growingTrainer(options()), 1)
+    const { entries, metadata } = decodeSafetensors(await encodeCheckpoint(state))
+    for (const [part, data] of [['cells', 42], ['slots', 99], ['ends', 1]] as const) {
+      const broken = { ...entries[`pool.${part}`], data: entries[`pool.${part}`].data.map(() => data) }
+      const bytes = encodeSafetensors({ ...entries, [`pool.${part}`]: broken }, metadata)
+      expect(() => decodeCheckpoint(bytes, 'a.safetensors'), part)
+        .toThrow('a.safetensors: the parts of its sample pool do not fit together.')
+    }
+    const model = decodeSafetensors(await encodeModel({ rule, params: init(rule, key(1)), provenance: {} }))
+    const wrong = { ...model.metadata, rule: JSON.stringify({ ...rule, fireRate: 2 }) }
+    expect(() => decodeModel(encodeSafetensors(model.entries, wrong), 'a.safetensors'))
+      .toThrow('a.safetensors: rule: fireRate is 2, expected a number above 0, at most 1.')
+  })
+
   it('say in one sentence what is wrong', async () => {
     const bytes = await encodeModel({ rule, params: init(rule, key(1)), provenance: {} })
     expect(() => decodeModel(bytes.slice(0, 50), 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(

@@ -55,11 +55,15 @@ export type { SortOptions } from './tensor/ops/sort.ts'
 export { transpose } from './tensor/ops/transpose.ts'
 
 // Neural cellular automata
-export { channelCount, customRule, defineRule, explain, init, mlp } from './nca/rule.ts'
-export type {
-  Channels, CustomRule, DataParams, DataRule, Living, Mlp, Params, Rule, RuleOptions, StepContext,
+export {
+  channelCount, conv, customRule, defineRule, depthwise, explain, init, mlp, perceptionSize, updatedChannels,
 } from './nca/rule.ts'
-export { alive, perceive, rollout, step, update } from './nca/step.ts'
+export type {
+  Activation, Channels, Conv, CustomRule, DataParams, DataRule, Depthwise, Living, Mlp, Params, Perception, Rule,
+  RuleOptions, StepContext,
+} from './nca/rule.ts'
+export { perceive } from './nca/perceive.ts'
+export { alive, rollout, step, update } from './nca/step.ts'
 export type { RolloutOptions } from './nca/step.ts'
 export { checkRule } from './nca/check-rule.ts'
 export type { CheckRuleOptions } from './nca/check-rule.ts'
@@ -70,6 +74,7 @@ export { damageMask, erase, publishedCircles } from './nca/damage.ts'
 export type { Damage } from './nca/damage.ts'
 export { makePool, samplePool, writeBack } from './nca/pool.ts'
 export type { Pool } from './nca/pool.ts'
+export type { SparseState } from './nca/sparse-state.ts'
 export { growingTrainer } from './nca/growing.ts'
 export type { GrowingOptions, GrowingState, Metrics, Trainer } from './nca/growing.ts'
 export { growingRule, presets } from './nca/presets.ts'

@@ -5,6 +5,8 @@
  * of the buffers, and nothing about derivatives. Nine methods are all that `src/tensor` asks of it.
  */
 
+import type { RolloutKernels } from './rollout.ts'
+
 /**
  * Element types. float64 exists on the CPU only, where it is the oracle; masks, indices and random bits are integers.
  */
@@ -93,6 +95,8 @@ export interface Backend {
   /** The same at once, where the backend can. */
   readSync?(handle: Handle, spec: Spec): Data
   memory(): Memory
+  /** Whole rollouts of cellular automata in one call, where the backend has them. */
+  readonly rollout?: RolloutKernels
   /** Starts a new measurement of `peakBytes`. */
   resetPeak(): void
   /** Gives pooled memory back to the system. */

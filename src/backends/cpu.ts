@@ -3,14 +3,28 @@
  *
  * The plain loops are the oracle of every other kernel, so this file runs them as they stand and does nothing clever.
  * What it adds is memory: a rollout asks for the same few sizes thousands of times, and a freed array of exactly that
- * size is the cheapest new one.
+ * size is the cheapest new one. Whole rollouts of float32 run in WebAssembly, on threads (wasm/).
  */
 import { dtypeOf, hostArray, sizeOf } from './backend.ts'
+import { supports } from './wasm/module.ts'
+import { wasmRollouts } from './wasm/rollouts.ts'
+import { availableThreads } from './wasm/threads.ts'
 import type { Backend, Call, CpuKernel, Data, DType, Handle, Kernel, Memory, Spec } from './backend.ts'
 
 export type CpuOptions = {
   /** Faster kernels that replace the plain loops of the same name. */
   overrides?: Readonly<Record<string, CpuKernel<never>>>
+  /** False runs the plain loops only: the oracle. True, the default, runs WebAssembly where there is any. */
+  simd?: boolean
+  /** Threads that share a rollout, by default as many as the machine has. 1 starts none; results are the same bits. */
+  threads?: number
+  /**
+   * Whether sums may use the machine's fused multiply-add, where the engine offers it (relaxed SIMD: Node 22, browsers).
+   * It is faster on many machines; without it results are the same bits on every machine. Default true.
+   */
+  fma?: boolean
+  /** Bytes that a rollout may keep for its backward pass instead of computing them again (default 128 MiB). */
+  historyBytes?: number
   /** Freed arrays kept for reuse, at most this many bytes (default 256 MiB). */
   poolBytes?: number
 }
@@ -21,9 +35,15 @@ export type CpuOptions = {
  * @example const oracle = cpu({ poolBytes: 0 }); tensor([1, 2], { backend: oracle })
  */
 export function cpu(options: CpuOptions = {}): Backend {
-  const { overrides = {}, poolBytes = 256 * 2 ** 20 } = options
+  const {
+    overrides = {}, poolBytes = 256 * 2 ** 20, simd = true, threads = availableThreads(), fma = true,
+    historyBytes = 128 * 2 ** 20,
+  } = options
   const pool = new Map<string, Data[]>()
   let buffers = 0, bytes = 0, peakBytes = 0, pooledBytes = 0
+
+  const build = fma && supports('fma') ? 'fma' : 'plain'
+  const rollout = simd && supports(build) ? wasmRollouts({ build, threads, historyBytes }) : undefined
 
   const slot = (dtype: DType, size: number): string => `${dtype}:${size}`
 
@@ -70,7 +90,9 @@ export function cpu(options: CpuOptions = {}): Backend {
     resetPeak(): void {
       peakBytes = bytes
     },
+    rollout,
     trim(): void {
+      rollout?.trim()
       pool.clear()
       pooledBytes = 0
     },

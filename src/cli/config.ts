@@ -7,10 +7,9 @@
 import * as z from 'zod'
 import { presets } from '../nca/presets.ts'
 import type { Preset } from '../nca/presets.ts'
-import { defineRule } from '../nca/rule.ts'
-import type { DataRule, Living } from '../nca/rule.ts'
+import { activations, defineRule, updatedChannels } from '../nca/rule.ts'
+import type { Activation, DataRule, Living, Perception } from '../nca/rule.ts'
 import { filterNames } from '../tensor/filters.ts'
-import type { FilterName } from '../tensor/filters.ts'
 import type { Padding } from '../tensor/ops/window.ts'
 
 export type PresetName = keyof typeof presets
@@ -24,30 +23,28 @@ export type Config = Omit<Preset, 'rule'> & {
   readonly rule: {
     readonly hiddenChannels: number
     readonly hiddenUnits: number
-    readonly perceive: readonly FilterName[]
+    readonly activation: Activation
+    readonly perceive: readonly Perception[]
     readonly fireRate: number
     readonly living: Living | null
     readonly padding: Padding
     readonly lastStd: number
     readonly lastBias: boolean
+    readonly frozen: readonly string[]
   }
 }
 
 /** What a preset says, as a configuration. */
 export function published(name: PresetName): Omit<Config, 'target' | 'seed' | 'backend' | 'saveEvery'> {
   const { rule, ...rest } = presets[name]
-  const { channels, perceive, update, fireRate, living, padding } = rule as DataRule
-  const { hidden: hiddenUnits, lastStd, lastBias } = update
-  return {
-    preset: name,
-    ...rest,
-    rule: { hiddenChannels: channels.hidden, hiddenUnits, perceive, fireRate, living, padding, lastStd, lastBias },
-  }
+  const { type: _type, channels, update: { type: _mlp, hidden: hiddenUnits, ...update }, ...others } = rule as DataRule
+  return { preset: name, ...rest, rule: { hiddenChannels: channels.hidden, hiddenUnits, ...update, ...others } }
 }
 
 /** The rule that a configuration describes. */
-export function ruleOf({ rule: { hiddenChannels, hiddenUnits, lastStd, lastBias, ...rest } }: Config): DataRule {
-  const update = { type: 'mlp', hidden: hiddenUnits, lastStd, lastBias } as const
+export function ruleOf({ rule }: Config): DataRule {
+  const { hiddenChannels, hiddenUnits, activation, lastStd, lastBias, ...rest } = rule
+  const update = { type: 'mlp', hidden: hiddenUnits, activation, lastStd, lastBias } as const
   return defineRule({ ...rest, channels: { rgba: 4, hidden: hiddenChannels }, update })
 }
 
@@ -91,6 +88,16 @@ const warmUp = map({ type: z.literal('warmUp'), length: whole(1), schedule: stea
 const any = 'step, exponential, cosine, wsd or warmUp'
 const rate = z.union([above0, z.discriminatedUnion('type', [...schedules, warmUp], any)], numberOr(any))
 
+const odd = whole(1).refine(n => n % 2 === 1, 'an odd number > 0').default(3)
+const perception = z.union([
+  oneOf(filterNames),
+  z.discriminatedUnion('type', [
+    map({ type: z.literal('depthwise'), filters: whole(1), size: odd }),
+    map({ type: z.literal('conv'), outputs: whole(1), size: odd }),
+  ], 'depthwise or conv'),
+], `one of ${filterNames.join(', ')}, or keys with a type: depthwise or conv`)
+const roles = ['rgba', 'hidden'] as const
+
 const d = published('growing')
 const adam = d.optimiser as Extract<Config['optimiser'], { type: 'adam' }>
 
@@ -130,9 +137,12 @@ const shape = {
     hiddenChannels: whole(0).default(d.rule.hiddenChannels)
       .describe('Channels beside red, green, blue and alpha'),
     hiddenUnits: whole(1).default(d.rule.hiddenUnits).describe('Units of the hidden layer'),
-    perceive: z.array(oneOf(filterNames), 'a list of filters').min(1, 'at least one filter')
+    activation: oneOf(activations).default(d.rule.activation)
+      .describe(`What the hidden layer applies: ${activations.join(', ')}`),
+    perceive: z.array(perception, 'a list of filters').min(1, 'at least one filter')
       .default([...d.rule.perceive])
-      .describe(`Filters by which a cell sees its neighbours: ${filterNames.join(', ')}`),
+      .describe(`Filters by which a cell sees its neighbours: ${filterNames.join(', ')}; or learned ones: `
+        + '{type: depthwise, filters: 2, size: 3}, {type: conv, outputs: 8, size: 3}'),
     fireRate: z.number(aRate).gt(0, aRate).max(1, aRate).default(d.rule.fireRate)
       .describe('Probability that a cell updates in a step'),
     living: map({ channel: whole(0), above: anyNumber }).nullable().default(d.rule.living)
@@ -141,6 +151,8 @@ const shape = {
       .describe('What cells at the border see beyond it: zero, circular, reflect'),
     lastStd: from0.default(d.rule.lastStd).describe("Standard deviation of the last layer's first weights"),
     lastBias: yes.default(d.rule.lastBias).describe('Whether the last layer has a bias'),
+    frozen: z.array(oneOf(roles), 'a list of roles').default([...d.rule.frozen] as never)
+      .describe(`Channels that never change: ${roles.join(', ')}`),
   }).prefault({}).describe('The rule'),
   optimiser: z.discriminatedUnion('type', [
     map({
@@ -165,7 +177,7 @@ const shape = {
 }
 
 const schema = map(shape).superRefine((config, { addIssue }) => {
-  const { batch, pool, reseed, damaged, rule: { living, hiddenChannels } } = config
+  const { batch, pool, reseed, damaged, rule: { living, hiddenChannels, frozen } } = config
   const expect = (ok: boolean, path: string[], message: string): void => {
     if (!ok) addIssue({ code: 'custom', path, message })
   }
@@ -174,6 +186,9 @@ const schema = map(shape).superRefine((config, { addIssue }) => {
   expect(reseed + damaged <= batch, ['damaged'], `at most batch − reseed (${batch - reseed})`)
   const last = hiddenChannels + 3
   expect(!living || living.channel <= last, ['rule', 'living', 'channel'], `a channel from 0 to ${last}`)
+  const updated = updatedChannels({ channels: { rgba: 4, hidden: hiddenChannels }, frozen })
+  expect(updated.length > 0, ['rule', 'frozen'], 'roles that leave a channel to change')
+  expect(!living || updated.includes(living.channel), ['rule', 'frozen'], 'roles without the living channel')
 }) satisfies z.ZodType<Config>
 
 /** What is wrong with a configuration; `path` leads to where. */
@@ -199,7 +214,11 @@ function innermost(issue: z.core.$ZodIssue): Issue {
 /** What the schema says of a field, by its path: `['rule', 'fireRate']`. */
 export function describe(path: readonly PropertyKey[]): { description?: string; keys: string[] } {
   let at: JsonSchema = jsonSchema()
-  for (const name of path) at = members(at).flatMap(({ properties }) => properties?.[String(name)] ?? [])[0] ?? {}
+  for (const name of path) {
+    const inside = ({ properties, items }: JsonSchema): JsonSchema | undefined =>
+      (typeof name === 'number' ? items : properties?.[String(name)])
+    at = members(at).flatMap(schema => inside(schema) ?? [])[0] ?? {}
+  }
   const keys = members(at).flatMap(({ properties = {} }) => Object.keys(properties))
   return { description: at.description, keys: [...new Set(keys)] }
 }
@@ -208,6 +227,7 @@ export function describe(path: readonly PropertyKey[]): { description?: string; 
 type JsonSchema = {
   readonly description?: string
   readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly items?: JsonSchema
   readonly anyOf?: readonly JsonSchema[]
   readonly oneOf?: readonly JsonSchema[]
 }

@@ -11,17 +11,18 @@
  *
  * A tensor that stands in several places is stored once. Of a sample pool only the cells that are not zero are stored.
  */
-import { channelCount, defineRule } from './rule.ts'
+import { defineRule, paramShapes } from './rule.ts'
 import type { DataParams, DataRule } from './rule.ts'
 import type { GrowingState } from './growing.ts'
 import type { Pool } from './pool.ts'
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
 import type { SafetensorsEntry } from './safetensors.ts'
+import { packState, SparseState } from './sparse-state.ts'
 import { hostArray } from '../backends/backend.ts'
 import type { Data } from '../backends/backend.ts'
 import { supersede } from '../tensor/lifetime.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
-import { Tensor, tensor } from '../tensor/tensor.ts'
+import { defaultBackend, Tensor, tensor } from '../tensor/tensor.ts'
 import type { Placement } from '../tensor/tensor.ts'
 import { eachLeaf, mapTree } from '../tensor/tree.ts'
 
@@ -68,7 +69,7 @@ export async function encodeModel({ rule, params, provenance }: Model): Promise<
  * @throws one sentence where the bytes are not a model, or parameters do not fit the rule
  */
 export function decodeModel(bytes: Uint8Array, where = 'input', placement: Placement = {}): Model {
-  const { tree, metadata } = decodeTree(bytes, modelFormat, where, placement)
+  const { tree, metadata } = decodeTree(bytes, modelFormat, where, (_, entry) => made(entry, placement))
   const { format: _format, tree: _tree, rule: ruleJson, ...provenance } = metadata
   const rule = inFile(where, () => defineRule(parseJson(ruleJson, 'rule', where) as DataRule))
   return { rule, params: checkParams(rule, tree, where), provenance }
@@ -92,8 +93,9 @@ export async function encodeCheckpoint<P>(
 export function decodeCheckpoint<P = DataParams>(
   bytes: Uint8Array, where = 'input', placement: Placement = {},
 ): { state: GrowingState<P>; metadata: Record<string, string> } {
-  const { tree, metadata } = decodeTree(bytes, checkpointFormat, where, placement)
-  const packed = tree as unknown as Omit<GrowingState<P>, 'pool'> & { pool: PackedPool }
+  const { tree, metadata } = decodeTree(bytes, checkpointFormat, where, (name, entry) =>
+    (name.startsWith('pool.') ? entry.data : made(entry, placement)))
+  const packed = tree as Omit<GrowingState<P>, 'pool'> & { pool: PackedPool<Data> | [] }
   const whole = packed.params && packed.optimiser && packed.pool
     && Array.isArray(packed.key) && Number.isInteger(packed.iteration)
   if (!whole) {
@@ -116,8 +118,13 @@ async function encodeTree(tree: unknown, metadata: Readonly<Record<string, strin
   return encodeSafetensors(entries, { ...metadata, tree: JSON.stringify(references) })
 }
 
+function made({ data, shape }: SafetensorsEntry, { backend }: Placement): Tensor {
+  return tensor(data, { shape, backend })
+}
+
+/** The tree of a file and its metadata. `load` makes what stands in the tree from each entry, once. */
 function decodeTree(
-  bytes: Uint8Array, format: string, where: string, placement: Placement,
+  bytes: Uint8Array, format: string, where: string, load: (name: string, entry: SafetensorsEntry) => unknown,
 ): { tree: unknown; metadata: Record<string, string> } {
   const { entries, metadata } = decodeSafetensors(bytes, where)
   if (metadata.format !== format) {
@@ -127,7 +134,7 @@ function decodeTree(
         + `${JSON.stringify(metadata.format ?? null)}, expected "${format}".`,
     )
   }
-  const made = new Map<string, Tensor>()
+  const loaded = new Map<string, unknown>()
   const build = (node: unknown): unknown => {
     if (Array.isArray(node)) return node.map(build)
     if (typeof node !== 'object' || node === null) return node
@@ -135,9 +142,8 @@ function decodeTree(
     const name = String(node.$tensor)
     const entry = Object.hasOwn(entries, name) ? entries[name] : undefined
     if (!entry) throw new Error(`${where} has no tensor ${JSON.stringify(name)}, which its tree names.`)
-    const t = made.get(name) ?? tensor(entry.data, { backend: placement.backend, shape: entry.shape })
-    made.set(name, t)
-    return t
+    if (!loaded.has(name)) loaded.set(name, load(name, entry))
+    return loaded.get(name)
   }
   return { tree: build(parseJson(metadata.tree, 'tree', where)), metadata }
 }
@@ -162,16 +168,9 @@ function parseJson(text: string | undefined, field: string, where: string): unkn
 
 /** Throws unless a tree has the parameters of a rule. */
 function checkParams(rule: DataRule, tree: unknown, where: string): DataParams {
-  const channels = channelCount(rule.channels)
-  const expected: Record<string, number[]> = {
-    'update.w1': [channels * rule.perceive.length, rule.update.hidden],
-    'update.b1': [rule.update.hidden],
-    'update.w2': [rule.update.hidden, channels],
-    ...(rule.update.lastBias ? { 'update.b2': [channels] } : {}),
-  }
   const found = new Map<string, Tensor>()
   eachLeaf(tree, (leaf, path) => { if (leaf instanceof Tensor) found.set(path, leaf) })
-  for (const [path, shape] of Object.entries(expected)) {
+  for (const [path, shape] of Object.entries(paramShapes(rule))) {
     const t = found.get(path)
     if (!t || !sameShape(t.shape, shape)) {
       throw new Error(
@@ -182,53 +181,54 @@ function checkParams(rule: DataRule, tree: unknown, where: string): DataParams {
   return tree as DataParams
 }
 
-/** A pool as four tensors: which state each slot has, and of each state the cells that are not zero. */
-type PackedPool = { shape: readonly number[]; slots: Tensor; ends: Tensor; cells: Tensor; values: Tensor }
+/**
+ * A pool as four arrays: which state each slot has, and the cells of all states one after the other, with the end of
+ * each. They are tensors on their way into a file, and host arrays when they come out of one.
+ */
+type PackedPool<T> = { shape: readonly number[]; slots: T; ends: T; cells: T; values: T }
 
-async function packPool(pool: Pool): Promise<PackedPool | []> {
+async function packPool(pool: Pool): Promise<PackedPool<Tensor> | []> {
   if (pool.length === 0) return []
-  const states = [...new Set(pool)]
-  const [h, w, c] = pool[0].shape
-  const cells: number[] = []
-  const ends: number[] = []
-  const rows: Data[] = []
-  for (const state of states) {
-    const data = await state.data()
-    for (let i = 0; i < h * w; i++) {
-      const row = data.subarray(i * c, (i + 1) * c)
-      if (row.every(v => Object.is(v, 0))) continue // −0 is kept: a state comes back bit for bit
-      cells.push(i)
-      rows.push(row)
-    }
-    ends.push(cells.length)
+  const slots = [...new Set(pool)]
+  const states: SparseState[] = []
+  for (const slot of slots) {
+    states.push(slot instanceof Tensor ? packState(await slot.data(), slot.shape, slot.backend) : slot)
   }
-  const values = hostArray(pool[0].dtype, rows.length * c)
-  rows.forEach((row, i) => values.set(row, i * c))
-  const order = new Map(states.map((state, i) => [state, i]))
+  const { shape, dtype } = pool[0]
+  let end = 0
+  const ends = Uint32Array.from(states, state => (end += state.at.length))
+  const cells = new Uint32Array(end)
+  const values = hostArray(dtype, end * shape[2])
+  states.forEach(({ at, cells: rows }, i) => {
+    cells.set(at, ends[i] - at.length)
+    values.set(rows, (ends[i] - at.length) * shape[2])
+  })
+  const order = new Map(slots.map((slot, i) => [slot, i]))
   return {
-    shape: [h, w, c],
-    slots: tensor(Uint32Array.from(pool, state => order.get(state)!)),
-    ends: tensor(Uint32Array.from(ends)),
-    cells: tensor(Uint32Array.from(cells)),
-    values: tensor(values, { shape: [rows.length, c] }),
+    shape,
+    slots: tensor(Uint32Array.from(pool, slot => order.get(slot)!)),
+    ends: tensor(ends),
+    cells: tensor(cells),
+    values: tensor(values, { shape: [end, shape[2]] }),
   }
 }
 
-function unpackPool(packed: PackedPool | [], where: string, placement: Placement): Pool {
+function unpackPool(packed: PackedPool<Data> | [], where: string, { backend = defaultBackend }: Placement): Pool {
   if (Array.isArray(packed)) return []
   const { shape, slots, ends, cells, values } = packed
-  const fits = (ok: boolean): void => {
+  const fits: (ok: boolean) => asserts ok = ok => {
     if (!ok) throw new Error(`${where}: the parts of its sample pool do not fit together.`)
   }
-  fits(Array.isArray(shape) && [slots, ends, cells, values].every(t => t instanceof Tensor))
+  fits(Array.isArray(shape) && ArrayBuffer.isView(values))
+  fits(slots instanceof Uint32Array && ends instanceof Uint32Array && cells instanceof Uint32Array)
   const [h, w, c] = shape
-  const [slotOf, end, cell, value] = [slots, ends, cells, values].map(t => t.toArray())
-  fits(value.length === cell.length * c && end.at(-1) === cell.length)
-  fits(cell.every(i => i < h * w) && slotOf.every(i => i < end.length))
-  const states = Array.from(end, (last, i) => {
-    const data = hostArray(values.dtype, h * w * c)
-    for (let k = i === 0 ? 0 : end[i - 1]; k < last; k++) data.set(value.subarray(k * c, (k + 1) * c), cell[k] * c)
-    return tensor(data, { shape: [h, w, c], backend: placement.backend })
+  fits(values.length === cells.length * c && ends.at(-1) === cells.length)
+  fits(ends.every((end, i) => i === 0 || end >= ends[i - 1]))
+  fits(cells.every(i => i < h * w) && slots.every(i => i < ends.length))
+  const states = Array.from(ends, (end, i) => {
+    const start = i === 0 ? 0 : ends[i - 1]
+    const state = new SparseState(shape, backend, cells.slice(start, end), values.slice(start * c, end * c))
+    return backend.readSync ? state : tensor(state.toArray(), { shape, backend })
   })
-  return Array.from(slotOf, i => states[i])
+  return Array.from(slots, i => states[i])
 }

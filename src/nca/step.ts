@@ -10,6 +10,8 @@
  *   post = max3×3(alpha of s') > 0.1              living mask after
  *   s    ← s' where pre ∧ post, else 0
  *
+ * Frozen channels have no change and no living mask: s in them stays as it is.
+ *
  * Cells that cannot matter are not computed. A cell that does not fire keeps its state. A cell that is dead before the
  * step is zero after it, whatever it would become — but its new alpha counts in its neighbours' `post`, so the cells
  * that are computed are those that fire within one cell of a living one. Nothing else is skipped, and the result is
@@ -17,36 +19,43 @@
  */
 import { scan } from '../autograd/scan.ts'
 import { stopGradient } from '../autograd/custom-vjp.ts'
-import { filter } from '../tensor/filters.ts'
 import { checkKey, foldIn } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'
 import { requireTensor } from '../tensor/op.ts'
 import { check, checkOptions, isWhole, show } from '../tensor/options.ts'
 import { add } from '../tensor/ops/arithmetic.ts'
-import { and, greater, where } from '../tensor/ops/compare.ts'
+import { and, greater, or, where } from '../tensor/ops/compare.ts'
+import { concat, splitAxis } from '../tensor/ops/concat.ts'
 import { dense } from '../tensor/ops/dense.ts'
-import { relu } from '../tensor/ops/functions.ts'
 import { dilate } from '../tensor/ops/dilate.ts'
+import { leakyRelu, relu, sigmoid, tanh } from '../tensor/ops/functions.ts'
 import { reshape } from '../tensor/ops/sum.ts'
 import { fire } from '../tensor/random.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
-import { Tensor } from '../tensor/tensor.ts'
-import { channelCount } from './rule.ts'
-import type { DataParams, DataRule, Params, Rule, StepContext } from './rule.ts'
+import { Tensor, tensor } from '../tensor/tensor.ts'
+import { fusedRollout } from './fused.ts'
+import { perceive } from './perceive.ts'
+import { channelCount, updatedChannels } from './rule.ts'
+import type { Activation, DataParams, DataRule, Params, Rule, StepContext } from './rule.ts'
 import { takeChannels } from './state.ts'
 
-/** P: each filter of each channel, `[b,h,w,c]` → `[b,h,w,c·filters]`, interleaved per channel. */
-export function perceive(
-  rule: DataRule, x: Tensor, { angle = 0, rows }: { angle?: number; rows?: Tensor } = {},
-): Tensor {
-  return filter(x, rule.perceive, { padding: rule.padding, angle, rows })
+const activation: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
+  relu, leakyRelu: x => leakyRelu(x), tanh, sigmoid, linear: x => x,
 }
 
-/** U: the change of each cell from what it perceives, `[b,h,w,c·filters]` → `[b,h,w,c]`. */
-export function update(params: DataParams, y: Tensor, rows?: Tensor): Tensor {
+/**
+ * U: the change of each cell from what it perceives, σ(y·w1 + b1)·w2 + b2, of the channels that change.
+ *
+ * @param y `[b,h,w,perceptionSize(rule)]`
+ * @param rows a mask `[b,h,w]` of the cells to compute; the others are 0
+ * @returns `[b,h,w,u]` for the u channels of `updatedChannels(rule)`
+ * @example update(rule, params, perceive(rule, params, x))
+ */
+export function update(rule: DataRule, params: DataParams, y: Tensor, rows?: Tensor): Tensor {
   const { w1, b1, w2, b2 } = params.update
-  return dense(relu(dense(y, w1, { bias: b1, rows })), w2, { bias: b2, rows })
+  const hidden = activation[rule.update.activation](dense(y, w1, { bias: b1, rows }))
+  return dense(hidden, w2, { bias: b2, rows })
 }
 
 /** The living mask `[b,h,w]`: 1 where the 3×3 neighbourhood has a cell with `channel` > `above`. */
@@ -104,9 +113,29 @@ function dataStep(rule: DataRule, params: DataParams, x: Tensor, { key, mask, an
   const near = pre ? dilate(pre, 3, { padding: wraps(rule) }) : undefined
   const rows = fires && near ? and(fires, near) : fires ?? near
   // The change is zero in rows that are not computed.
-  const next = add(x, update(params, perceive(rule, x, { angle, rows }), rows))
+  const next = changed(rule, x, update(rule, params, perceive(rule, params, x, { angle, rows }), rows))
   const post = alive(rule, next)
-  return pre && post ? where(reshape(and(pre, post), [...pre.shape, 1]), next, 0) : next
+  return pre && post ? where(kept(rule, and(pre, post)), next, 0) : next
+}
+
+/** x plus the change `[b,h,w,u]` of the channels that are not frozen. */
+function changed({ channels, frozen }: DataRule, x: Tensor, change: Tensor): Tensor {
+  if (frozen.length === 0) return add(x, change)
+  const roles = Object.entries(channels)
+  const moving = roles.filter(([role]) => !frozen.includes(role))
+  const sizes = (list: typeof roles): number[] => list.map(([, n]) => n)
+  const changes = splitAxis(change, sizes(moving))
+  return concat(splitAxis(x, sizes(roles)).map((part, i) =>
+    (frozen.includes(roles[i][0]) ? part : add(part, changes.shift()!))))
+}
+
+/** Where a state is not zeroed: in cells that live `[b,h,w]`, and in frozen channels. */
+function kept(rule: DataRule, lives: Tensor): Tensor {
+  const cells = reshape(lives, [...lives.shape, 1])
+  if (rule.frozen.length === 0) return cells
+  const updated = updatedChannels(rule)
+  const isFrozen = Uint32Array.from({ length: channelCount(rule.channels) }, (_, c) => +!updated.includes(c))
+  return or(cells, tensor(isFrozen, { backend: lives.backend }))
 }
 
 export type RolloutOptions = {
@@ -141,7 +170,7 @@ export function rollout<R extends Rule>(
 ): Tensor | Tensor[] {
   checkKey('rollout', key)
   checkOptions('rollout', options, ['steps', 'readouts', 'checkpoint', 'masks', 'angle'])
-  const { steps, readouts, checkpoint, masks, angle } = options
+  const { steps, readouts, checkpoint = 'auto', masks, angle = 0 } = options
   check(isWhole(steps), 'rollout', 'steps', steps, 'a whole number ≥ 0')
   check(
     readouts === undefined || Array.isArray(readouts), 'rollout', 'readouts', readouts,
@@ -154,11 +183,21 @@ export function rollout<R extends Rule>(
     )
   }
   if (masks && masks.length !== steps) throw new Error(`rollout: got ${masks.length} fire masks for ${steps} steps.`)
-  return scope(() => {
+  const at = readouts ? [...new Set(readouts)].sort((a, b) => a - b) : [steps]
+  /** The states after `at` steps, out of operators. */
+  const composed = (params: Params<R>, x: Tensor): Tensor[] => {
     const [last, states] = scan((now: Tensor, _, t) => {
       const next = step(rule, params, now, { key: foldIn(key, t), t, mask: masks?.[t], angle })
-      return [next, readouts?.includes(t + 1) ? next : null] as const
+      return [next, at.includes(t + 1) ? next : null] as const
     }, x, steps, { checkpoint })
-    return readouts ? readouts.map(n => states[n - 1]!) : last
+    return steps === 0 ? [last] : at.map(n => states[n - 1]!)
+  }
+  return scope(() => {
+    requireTensor('rollout', 'the state', x)
+    const states = fusedRollout(
+      rule, params as DataParams, x, key, { steps, readouts: at, checkpoint, masks, angle },
+      composed as (params: DataParams, x: Tensor) => Tensor[],
+    ) ?? composed(params, x)
+    return readouts ? readouts.map(n => states[at.indexOf(n)]) : states[0]
   }, 'rollout()')
 }

@@ -4,6 +4,7 @@ import { parse } from 'yaml'
 import { checkConfig, jsonSchema, ruleOf } from '../../src/cli/config.ts'
 import { configYaml, loadConfig } from '../../src/cli/config-file.ts'
 import { presets } from '../../src/nca/presets.ts'
+import { conv, defineRule, depthwise, mlp } from '../../src/nca/rule.ts'
 import { temporaryFolder } from './run.ts'
 
 const folder = temporaryFolder()
@@ -59,6 +60,28 @@ describe('the effective configuration', () => {
     expect(configYaml(config)).toContain('  # Probability that a cell updates in a step\n  fireRate: 0.5\n')
   })
 
+  it('makes rules of the whole vocabulary, which survive printing too', async () => {
+    const text = `
+      rule:
+        hiddenChannels: 5
+        activation: tanh
+        perceive: [identity, { type: depthwise, filters: 2 }, { type: conv, outputs: 8, size: 5 }]
+        frozen: [hidden]
+    `
+    await writeFile(folder('d.yaml'), text)
+    const config = await loadConfig({ file: folder('d.yaml') })
+    expect(ruleOf(config)).toEqual(defineRule({
+      channels: { rgba: 4, hidden: 5 },
+      perceive: ['identity', depthwise(2), conv(8, { size: 5 })],
+      update: mlp(128, { activation: 'tanh' }),
+      fireRate: 0.5,
+      living: { channel: 3, above: 0.1 },
+      frozen: ['hidden'],
+    }))
+    await writeFile(folder('e.yaml'), configYaml(config))
+    expect(await loadConfig({ file: folder('e.yaml') })).toEqual(config)
+  })
+
   it('has a JSON Schema with its defaults, and a description of every key', async () => {
     const schema = jsonSchema() as { properties: Record<string, { default?: unknown; description?: string }> }
     const { rule: _rule, optimiser: _optimiser, ...config } = await loadConfig({})
@@ -81,7 +104,15 @@ describe('a mistake in a file', () => {
     ['optimiser:\n  betta1: 3', 'run.yaml:2: there is no key "betta1" in optimiser; did you mean "beta1"?'],
     ['rule:\n\n  fireRate: 3', 'run.yaml:3: rule.fireRate is 3, expected a number > 0, at most 1'],
     ['rule: 5', 'run.yaml:1: rule is 5, expected keys with values'],
-    ['rule:\n  perceive:\n    - identity\n    - sobl', 'run.yaml:4: rule.perceive[1] is "sobl", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean'],
+    ['rule:\n  perceive:\n    - identity\n    - sobl', 'run.yaml:4: rule.perceive[1] is "sobl", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean, or keys with a type: depthwise or conv'],
+    ['rule:\n  perceive:\n    - type: conv\n      outputs: 8\n      size: 4', 'run.yaml:5: rule.perceive[0].size is 4, expected an odd number > 0'],
+    ['rule:\n  perceive:\n    - type: depthwise\n      outputs: 8', 'run.yaml:3: rule.perceive[0].filters is missing, expected a whole number > 0'],
+    ['rule:\n  perceive:\n    - { type: dense, outputs: 8 }', 'run.yaml:3: rule.perceive[0].type is "dense", expected depthwise or conv'],
+    ['rule:\n  perceive:\n    - { type: conv, outputs: 8, sise: 3 }', 'run.yaml:3: there is no key "sise" in rule.perceive[0]; did you mean "size"?'],
+    ['rule:\n  activation: gelu', 'run.yaml:2: rule.activation is "gelu", expected one of relu, leakyRelu, tanh, sigmoid, linear'],
+    ['rule:\n  frozen: [rgb]', 'run.yaml:2: rule.frozen[0] is "rgb", expected one of rgba, hidden'],
+    ['rule:\n  frozen: [rgba]', 'run.yaml:2: rule.frozen is ["rgba"], expected roles without the living channel'],
+    ['rule:\n  living: null\n  frozen: [rgba, hidden]', 'run.yaml:3: rule.frozen is ["rgba","hidden"], expected roles that leave a channel to change'],
     ['steps: [5, 3]', 'run.yaml:1: steps is [5,3], expected two whole numbers, the first below the second'],
     ['damage:\n  shape: blob', 'run.yaml:2: damage.shape is "blob", expected circle or rectangle'],
     ['optimiser:\n  rate: fast', 'run.yaml:2: optimiser.rate is "fast", expected a number > 0, or keys with a type: step, exponential, cosine, wsd or warmUp'],

@@ -7,23 +7,27 @@ import { customVjp } from '../../src/autograd/custom-vjp.ts'
 import { valueAndGradAux } from '../../src/autograd/grad.ts'
 import { checkRule } from '../../src/nca/check-rule.ts'
 import { mse } from '../../src/nca/loss.ts'
+import { perceive } from '../../src/nca/perceive.ts'
 import { growingRule } from '../../src/nca/presets.ts'
-import { customRule, defineRule, explain, init, mlp } from '../../src/nca/rule.ts'
+import {
+  conv, customRule, defineRule, depthwise, explain, init, mlp, perceptionSize, updatedChannels,
+} from '../../src/nca/rule.ts'
 import type { DataParams, DataRule } from '../../src/nca/rule.ts'
 import { rgba, seed } from '../../src/nca/state.ts'
-import { alive, perceive, rollout, step, update } from '../../src/nca/step.ts'
+import { alive, rollout, step, update } from '../../src/nca/step.ts'
 import { filter } from '../../src/tensor/filters.ts'
 import { foldIn, key } from '../../src/tensor/key.ts'
 import { add, mul } from '../../src/tensor/ops/arithmetic.ts'
-import { and, where } from '../../src/tensor/ops/compare.ts'
 import { full } from '../../src/tensor/ops/create.ts'
 import { square } from '../../src/tensor/ops/functions.ts'
 import { mean } from '../../src/tensor/ops/reduce.ts'
-import { reshape } from '../../src/tensor/ops/sum.ts'
+import { sum } from '../../src/tensor/ops/sum.ts'
 import { fire, normal, uniform } from '../../src/tensor/random.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
+import { eachLeaf } from '../../src/tensor/tree.ts'
 import { loadReference } from '../reference/load.ts'
+import { scenes, rules } from './random-rule.ts'
 
 const reference = loadReference('growing-nca')
 const hidden = reference.w1.shape[1]
@@ -105,15 +109,57 @@ function scene({ b, h, w, n }: { b: number; h: number; w: number; n: number }): 
 
 describe('step', () => {
   it('skips cells without changing the published equations', () => {
-    // The same equations with every cell computed: what is skipped must not be seen, in no state.
-    fc.assert(fc.property(grids, grid => {
-      const { params, x } = scene(grid)
-      const k = key(grid.n + 1)
-      const m = reshape(fire(k, x, 0.5), [...x.shape.slice(0, 3), 1])
-      const next = add(x, where(m, update(params, perceive(growingRule, x)), 0))
-      const keep = and(alive(growingRule, x)!, alive(growingRule, next)!)
-      const everywhere = where(reshape(keep, m.shape), next, 0)
-      expect(step(growingRule, params, x, { key: k, t: 0 }).toArray()).toEqual(everywhere.toArray())
+    // The same equations with every cell computed: what is skipped must not be seen, in no state of no rule.
+    fc.assert(fc.property(scenes, ({ rule, params, x, n }) => {
+      const k = key(n + 1)
+      const fires = fire(k, x, rule.fireRate).toArray()
+      const change = update(rule, params, perceive(rule, params, x)).toArray()
+      const updated = updatedChannels(rule)
+      const [channels, outputs] = [x.shape[3], updated.length]
+      const before = x.toArray()
+      const next = Array.from(before, (v, i) => {
+        const [cell, output] = [Math.floor(i / channels), updated.indexOf(i % channels)]
+        return output < 0 ? v : v + (fires[cell] ? change[cell * outputs + output] : 0)
+      })
+      const pre = alive(rule, x)?.toArray()
+      const post = alive(rule, tensor(next, { shape: x.shape, like: x }))?.toArray()
+      const everywhere = next.map((v, i) => {
+        const cell = Math.floor(i / channels)
+        const zeroed = pre && post && !(pre[cell] && post[cell]) && updated.includes(i % channels)
+        return zeroed ? 0 : v
+      })
+      expect([...step(rule, params, x, { key: k, t: 0 }).toArray()]).toEqual(everywhere)
+    }))
+  })
+
+  it('computes a dead cell for the neighbour that it keeps alive', () => {
+    // Alpha turns into 1 − alpha where a cell fires: it moves from cell 0 to cell 2, and only thereby cell 1 lives on.
+    const rule = defineRule({
+      channels: { alpha: 1, content: 1 }, perceive: ['identity'],
+      update: mlp(1, { activation: 'linear' }), living: { channel: 0, above: 0.1 },
+    })
+    const update = {
+      w1: tensor([[1], [0]]), b1: tensor([0]), w2: tensor([[-2, 0]]), b2: tensor([1, 0]),
+    }
+    const x = tensor([[[[1, 4], [0, 5], [0, 6], [0, 7]]]])
+    const mask = tensor(new Uint32Array([1, 0, 1, 0]), { shape: [1, 1, 4] })
+    const next = step(rule, { update }, x, { key: key(0), t: 0, mask })
+    expect([...next.toArray()]).toEqual([0, 0, 0, 5, 0, 0, 0, 0])
+  })
+
+  it('leaves frozen channels alone, and passes their gradient on', () => {
+    fc.assert(fc.property(scenes, ({ rule, params, x, n }) => {
+      const updated = updatedChannels(rule)
+      const isFrozen = Array.from({ length: x.shape[3] }, (_, c) => +!updated.includes(c))
+      const frozen = tensor(isFrozen, { like: x })
+      const [y, g] = valueAndGradAux((from: Tensor) => {
+        const last = rollout(rule, params, from, key(n), { steps: 3 })
+        return [sum(mul(last, frozen)), last] as const
+      })(x)
+      const only = (state: Tensor): number[] =>
+        Array.from(state.toArray(), (v, i) => (isFrozen[i % isFrozen.length] ? v : 0))
+      expect(only(y[1])).toEqual(only(x))
+      expect([...g.toArray()]).toEqual(Array.from(x.toArray(), (_, i) => isFrozen[i % isFrozen.length]))
     }))
   })
 
@@ -183,7 +229,7 @@ describe('rules', () => {
       `[Error: rule: fireRate is 2, expected a number above 0, at most 1.]`,
     )
     expect(() => defineRule({ ...growingRule, perceive: ['sobelZ' as 'sobelX'] })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: rule: perceive is "sobelZ", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean.]`,
+      `[Error: rule: perceive[0] is "sobelZ", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean, depthwise(n) or conv(n).]`,
     )
     const living = { channel: 16, above: 0.1 }
     expect(() => defineRule({ ...growingRule, living })).toThrowErrorMatchingInlineSnapshot(
@@ -195,6 +241,17 @@ describe('rules', () => {
     expect(explain(growingRule)).toMatchInlineSnapshot(
       `"composed of operators: identity, sobelX, sobelY (zero padding) → 48 → 128 ReLU → 16, 8336 parameters. Cells fire with probability 0.5; cells further than 2 from channel 3 > 0.1 are skipped, those further than 1 are zeroed."`,
     )
+    const learned = defineRule({
+      channels: { image: 1, classes: 3, hidden: 2 }, frozen: ['image'], padding: 'circular',
+      perceive: ['identity', depthwise(2), depthwise(1, { size: 5 }), conv(7)], update: mlp(9, { activation: 'tanh' }),
+    })
+    expect(explain(learned)).toMatchInlineSnapshot(
+      `"composed of operators: identity, 2 learned 3×3 filters per channel, 1 learned 5×5 filter per channel, a learned 3×3 convolution to 7 (circular padding) → 31 → 9 tanh → 5, 974 parameters. Every cell fires; all cells live. Frozen: image."`,
+    )
+    const numbers = perceptionSize(learned)
+    let count = 0
+    eachLeaf(init(learned, key(0)), p => { count += (p as Tensor).toArray().length })
+    expect(explain(learned)).toContain(`→ ${numbers} → 9 tanh → 5, ${count} parameters`)
   })
 
   it('have right gradients', () => {
@@ -203,6 +260,21 @@ describe('rules', () => {
     }
     const update = mlp(5, { lastBias: false, lastStd: 0.1 })
     checkRule(defineRule({ channels: { x: 3 }, perceive: ['identity', 'laplacian'], update }))
+  })
+
+  it('have right gradients, whatever they are made of', () => {
+    fc.assert(fc.property(rules, rule => { checkRule(rule, { grid: [4, 3] }) }), { numRuns: 10 })
+  })
+
+  it.each([
+    ['learned filters', { perceive: ['sobelX', depthwise(2, { size: 5 })], update: mlp(4) }],
+    ['a learned convolution', { perceive: [conv(3), 'identity'], update: mlp(4, { activation: 'leakyRelu' }) }],
+    ['tanh and a frozen role', { perceive: ['gaussian'], update: mlp(4, { activation: 'tanh' }), frozen: ['goal'] }],
+    ['sigmoid', { perceive: ['laplacian'], update: mlp(4, { activation: 'sigmoid' }) }],
+    ['no activation', { perceive: [depthwise(1), conv(2)], update: mlp(4, { activation: 'linear' }) }],
+  ] as const)('have right second derivatives with %s', (_, parts) => {
+    const channels = { rgb: 2, goal: 1, hidden: 1 }
+    checkRule(defineRule({ channels, fireRate: 0.5, living: { channel: 3, above: 0.1 }, ...parts }), { order: 2 })
   })
 
   it('are not called wrong where a kink or a jump lies near', () => {

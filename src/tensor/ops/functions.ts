@@ -150,8 +150,11 @@ export function relu(x: Tensor): Tensor {
   return apply(reluOp, [x], null)
 }
 
-/** x where positive, else slope·x (default 0.2, NCAtorch's); the gradient at 0 is `slope`. */
-export function leakyRelu(x: Tensor, slope = 0.2): Tensor {
+/** The slope of leakyRelu unless another is given (NCAtorch's). */
+export const leakySlope = 0.2
+
+/** x where positive, else slope·x (default 0.2); the gradient at 0 is `slope`. */
+export function leakyRelu(x: Tensor, slope = leakySlope): Tensor {
   floating('leakyRelu', 'x', x)
   return apply(leakyReluOp, [x], null, [slope])
 }

@@ -1,0 +1,172 @@
+// cellgrad as a benchmarked engine: the built library under plain Node, so that no loader counts in its memory.
+
+import { readCase } from './case.mjs'
+import { serve, timed } from './serve.mjs'
+
+const cg = await import(new URL('../../dist/index.js', import.meta.url))
+const rule = cg.growingRule
+const key = cg.key(1)
+const startMB = process.resourceUsage().maxRSS / 1024
+
+/** The result of `make` for these arguments, made once. */
+function once(make) {
+  const made = new Map()
+  return (...args) => {
+    const id = JSON.stringify(args)
+    if (!made.has(id)) made.set(id, make(...args))
+    return made.get(id)
+  }
+}
+
+// `backend` holds options of cpu(); { plain: true } asks for the plain loops, without any faster kernel.
+const backendOf = once(({ plain, ...options } = {}) => cg.cpu(plain ? { overrides: {}, threads: 1 } : options))
+
+const caseOf = once((folder, options = {}) => {
+  const backend = backendOf(options)
+  const { batch, side, channels, hidden, array } = readCase(folder)
+  const load = (name, shape) => cg.tensor(array(name), { shape, backend })
+  return {
+    backend,
+    batch,
+    x0: load('x0', [batch, side, side, channels]),
+    target: load('target', [side, side, 4]),
+    params: {
+      update: {
+        w1: load('w1', [3 * channels, hidden]),
+        b1: load('b1', [hidden]),
+        w2: load('w2', [hidden, channels]),
+        b2: load('b2', [channels]),
+      },
+    },
+    masks: steps => {
+      const size = batch * side * side
+      const all = Uint32Array.from(array('masks'))
+      return Array.from({ length: steps }, (_, t) =>
+        cg.tensor(all.slice(t * size, (t + 1) * size), { shape: [batch, side, side], backend }))
+    },
+  }
+})
+
+// The published trainer. Its pool is the batch, every iteration draws all of it, and nothing is reseeded: so each timed
+// iteration, which begins from this same state, has the start states of the other engines.
+const trainingOf = once((folder, steps, backend) => {
+  const { x0, target, params, batch } = caseOf(folder, backend)
+  const options = { ...cg.presets.growing, rule, target, batch, pool: batch, reseed: 0, steps: [steps, steps + 1] }
+  const empty = cg.makePool(cg.zeros(x0.shape.slice(1), { like: x0 }), batch)
+  const pool = cg.writeBack(empty, empty.map((_, slot) => slot), x0)
+  const state = { params, optimiser: cg.initOptimiser(options.optimiser, params), pool, iteration: 0, key }
+  return { trainer: cg.growingTrainer(options), state }
+})
+
+function finite(loss) {
+  if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}`)
+  return loss
+}
+
+/** One iteration of the trainer: pool draw, masks, rollout, gradient, Adam, write-back. */
+async function train({ folder, steps, backend }) {
+  const { trainer, state } = trainingOf(folder, steps, backend)
+  const { value: loss, ...time } = await timed(() => cg.scope(() => trainer.step(state).metrics.loss.toArray()[0]))
+  const { peakBytes } = cg.memory(caseOf(folder, backend).backend)
+  const poolBytes = state.pool.reduce((sum, { at, cells }) => sum + at.byteLength + cells.byteLength, 0)
+  return { ...time, loss: finite(loss), startMB, tensorMB: peakBytes / 2 ** 20, poolMB: poolBytes / 2 ** 20 }
+}
+
+/** A rollout without gradients. */
+async function forward({ folder, steps, backend }) {
+  const { x0, params } = caseOf(folder, backend)
+  const { ms, busyCores } = await timed(() => cg.scope(() => { cg.rollout(rule, params, x0, key, { steps }) }))
+  return { ms, busyCores }
+}
+
+/** Loss and gradients under the masks of the case. */
+function gradients({ folder, steps, backend }) {
+  const { x0, target, params, masks } = caseOf(folder, backend)
+  return cg.scope(() => {
+    const [loss, grads] = cg.valueAndGrad(p => {
+      const grown = cg.rollout(rule, p, x0, key, { steps, masks: masks(steps) })
+      return cg.mean(cg.mse(cg.rgba(grown), target))
+    })(params)
+    const values = Object.entries(grads.update).map(([name, g]) => [name, Array.from(g.toArray())])
+    return { loss: loss.toArray()[0], grads: Object.fromEntries(values) }
+  })
+}
+
+/**
+ * Fractions of the cells, means over the states before steps 0, every, 2·every, …: those alive, those that fire within
+ * one cell of a living one (only their change can matter), and those that fire and live (only they pass gradients on).
+ */
+function alive({ folder, steps, every, backend }) {
+  const { x0, params } = caseOf(folder, backend)
+  const fraction = mask => {
+    const values = mask.toArray()
+    return values.reduce((sum, v) => sum + v, 0) / values.length
+  }
+  const sums = { alive: 0, computed: 0, updated: 0 }
+  let x = x0
+  let states = 0
+  for (let t = 0; t < steps; t += every, states++) {
+    const k = cg.foldIn(key, t)
+    x = cg.scope(() => {
+      const living = cg.alive(rule, x)
+      const fires = cg.fire(cg.foldIn(k, 0), x, rule.fireRate)
+      sums.alive += fraction(living)
+      sums.computed += fraction(cg.and(fires, cg.dilate(living, 3)))
+      sums.updated += fraction(cg.and(fires, living))
+      return cg.rollout(rule, params, x, k, { steps: every })
+    })
+  }
+  return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / states]))
+}
+
+// Operators. Each entry makes its inputs and returns what is timed; the names are those of pytorch.py.
+
+function operatorCases(batch, side, backend) {
+  const random = (...shape) => cg.normal(cg.key(shape.length), shape, { backend })
+  const image = channels => random(batch, side, side, channels)
+  const pullback = (f, x) => {
+    const [y, pull] = cg.vjp(f, x)
+    const g = cg.normal(cg.key(2), y.shape, { backend })
+    return () => pull(g)
+  }
+  /** A function of an image and weights: itself, and its two derivatives. */
+  const bilinear = (name, f, channels, shape) => ({
+    [name]: () => { const [x, k] = [image(channels), random(...shape)]; return () => f(x, k) },
+    [`${name} ∂x`]: () => { const k = random(...shape); return pullback(x => f(x, k), image(channels)) },
+    [`${name} ∂w`]: () => { const x = image(channels); return pullback(k => f(x, k), random(...shape)) },
+  })
+  const unary = (f, channels) => () => { const x = image(channels); return () => f(x) }
+  const binary = (f, channels) => () => { const [x, y] = [image(channels), image(channels)]; return () => f(x, y) }
+  return {
+    ...bilinear('dense 48→128', cg.dense, 48, [48, 128]),
+    ...bilinear('dense 128→16', cg.dense, 128, [128, 16]),
+    ...bilinear('conv2d 3×3 16→48', cg.conv2d, 16, [3, 3, 16, 48]),
+    ...bilinear('depthwiseConv 3×3 16→48', cg.depthwiseConv, 16, [3, 3, 16, 3]),
+    'maxPool 3×3 16': unary(x => cg.maxPool(x, 3), 16),
+    'add 16': binary(cg.add, 16),
+    'mul 16': binary(cg.mul, 16),
+    'where 16': () => {
+      const [x, y] = [image(16), image(16)]
+      const mask = cg.greater(x, 0)
+      return () => cg.where(mask, x, y)
+    },
+    'relu 128': unary(cg.relu, 128),
+    'tanh 128': unary(cg.tanh, 128),
+    'sum 128': unary(x => cg.sum(x), 128),
+    'mean 128': unary(x => cg.mean(x), 128),
+  }
+}
+
+const operatorOf = once((name, batch, side, backend) => operatorCases(batch, side, backendOf(backend))[name]())
+
+/** The median time of an operator over runs that take at least `ms` together. */
+async function operator({ name, batch, side, ms: least, backend }) {
+  const run = operatorOf(name, batch, side, backend)
+  const times = []
+  for (let total = 0; total < least || times.length < 3; total += times.at(-1)) {
+    times.push((await timed(() => cg.scope(() => { run() }))).ms)
+  }
+  return { ms: times.sort((a, b) => a - b)[times.length >> 1] }
+}
+
+await serve({ train, forward, gradients, alive, operator })

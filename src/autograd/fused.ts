@@ -1,0 +1,64 @@
+/**
+ * fused: a function that a kernel computes as a whole, with a derivative that another kernel computes as a whole.
+ *
+ * It stands on the tape as one node. The composition of operators that it replaces stays its specification, and takes
+ * over where a kernel cannot go: where the function, or its pullback, is itself being differentiated by a transform
+ * further out. So derivatives of every order are those of the composition.
+ */
+import { resolve } from '../tensor/frame.ts'
+import { Resource } from '../tensor/lifetime.ts'
+import type { Held } from '../tensor/lifetime.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { below, innermostTape } from '../tensor/trace.ts'
+import { vjp } from './vjp.ts'
+
+/** The three ways to compute one function of a list of tensors. All values are concrete in the kernels. */
+export type Fused = {
+  readonly name: string
+  /** The outputs; where `keep` is set, also whatever `backward` will need. */
+  forward(values: readonly Tensor[], keep: boolean): { outputs: Tensor[]; history: Held | null }
+  /** ∂L/∂values, for those that are wanted, from ∂L/∂outputs, where null is zero. May be called more than once. */
+  backward(
+    values: readonly Tensor[], history: Held, cotangents: readonly (Tensor | null)[], wanted: readonly boolean[],
+  ): (Tensor | null)[]
+  /** The same outputs, out of operators. */
+  composed(inputs: readonly Tensor[]): Tensor[]
+}
+
+/** What the forward kernel has kept; the tape owns it. */
+class History extends Resource {
+  override readonly held: Held
+  private readonly op: string
+  constructor(held: Held, op: string) {
+    super()
+    this.held = held
+    this.op = op
+  }
+  name(): string {
+    return `the history of ${this.op}`
+  }
+}
+
+/** Runs `f` on the inputs: by its kernels where they can, else composed. */
+export function fused(f: Fused, inputs: readonly Tensor[]): Tensor[] {
+  const seen = inputs.map(resolve)
+  const tape = innermostTape(seen)
+  if (!tape) return f.forward(seen, false).outputs
+  const values = seen.map(t => below(t, tape))
+  if (values.some(t => t.traced)) return f.composed(inputs)
+  tape.checkOpen(f.name)
+  const { outputs, history } = f.forward(values, true)
+  const kept = new History(history!, f.name)
+  const wanted = seen.map(t => t.traced?.tape === tape)
+  return tape.record({
+    op: f.name,
+    parents: seen.map(t => t.traced?.slot ?? null),
+    saved: [...values, kept],
+    pullback: cotangents => {
+      const now = values.map(resolve)
+      const given = cotangents.map(g => g && resolve(g))
+      if ([...now, ...given].some(t => t?.traced)) return vjp(f.composed, now)[1](given as Tensor[])
+      return f.backward(now, kept.held, given, wanted)
+    },
+  }, outputs)
+}

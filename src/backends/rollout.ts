@@ -1,0 +1,76 @@
+/**
+ * What a backend may offer beyond single kernels: a whole rollout of a cellular automaton, forward and backward.
+ *
+ * A program is the automaton as plain data, in the terms of arrays and not of rules or tensors:
+ *
+ *   y  = perception of x                          depthwise filters, or the whole window of each cell
+ *   h  = activation(y·W + b), layer after layer
+ *   x' = x + the last h where the cell fires      in the channels named by `updated`
+ *   x  ← x' where the cell lives, else 0          living before and after, as in src/nca/step.ts
+ */
+import type { Handle } from './backend.ts'
+
+export type Activation = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid'
+
+/** One dense layer, `[inputs, outputs]`. */
+export type Layer = { readonly outputs: number; readonly activation: Activation; readonly bias: boolean }
+
+export type RolloutProgram = {
+  readonly batch: number
+  readonly height: number
+  readonly width: number
+  readonly channels: number
+  readonly padding: 'zero' | 'circular' | 'reflect'
+  /**
+   * What a cell sees of its size × size neighbourhood. `filters`: that many depthwise filters, given as the input
+   * `kernel` `[size,size,channels,filters]`, perceived as `y[c·filters + f]`; learned ones get a gradient. `window`: all
+   * of it, `y[tap·channels + c]`, so that the first layer is a convolution.
+   */
+  readonly perception:
+    | { readonly type: 'filters'; readonly size: number; readonly filters: number; readonly learned: boolean }
+    | { readonly type: 'window'; readonly size: number }
+  /** The last layer is linear and has one output for each updated channel. */
+  readonly layers: readonly Layer[]
+  /** For negative inputs of leakyRelu. */
+  readonly slope: number
+  /** The channels that change, ascending; the others keep their values in every cell. */
+  readonly updated: readonly number[]
+  /** Probability that a cell updates. */
+  readonly fireRate: number
+  readonly living: { readonly channel: number; readonly above: number } | null
+}
+
+/** How the program is run. */
+export type RolloutRun = {
+  readonly steps: number
+  /** Two words of a random key for each step. */
+  readonly keys: Uint32Array
+  /** Fire masks `[b,h,w]`, uint32, one a step, instead of random ones. */
+  readonly masks: readonly Handle[] | null
+  /** States are returned after these many steps: ascending, without repetition, each in 1 … steps. */
+  readonly readouts: readonly number[]
+  /** Steps per segment; states at their beginnings are always kept. */
+  readonly segment: number
+  /** Bytes of everything else that may be kept between forward and backward; what is not kept is computed again.
+   * 'auto' is the backend's own choice. */
+  readonly budget: number | 'auto'
+}
+
+/** What the forward pass keeps for the backward pass. */
+export type RolloutHistory = { release(): void }
+
+/**
+ * Whole rollouts. `inputs` are float32: x `[b,h,w,c]`, the kernel where the perception has filters, then weights and (if
+ * there is one) bias of each layer.
+ */
+export interface RolloutKernels {
+  /** Writes the state after each readout. Returns a history where `keep` says that a backward pass will follow. */
+  forward(
+    program: RolloutProgram, inputs: readonly Handle[], run: RolloutRun, outputs: readonly Handle[], keep: boolean,
+  ): RolloutHistory | null
+  /** Writes ∂L/∂inputs, those that are not null, from ∂L/∂outputs, where null is zero. */
+  backward(
+    program: RolloutProgram, inputs: readonly Handle[], run: RolloutRun, history: RolloutHistory,
+    cotangents: readonly (Handle | null)[], gradients: readonly (Handle | null)[],
+  ): void
+}

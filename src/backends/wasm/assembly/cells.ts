@@ -1,0 +1,238 @@
+/**
+ * Cells of a state: reading neighbourhoods, and writing rows back.
+ *
+ * A state is `[height + 2r, width + 2r, channels]`: a ring as wide as the filters reach stands for what lies outside of
+ * the grid, so that no neighbour needs a test. The channels of a cell are padded to a multiple of four. Cells are named
+ * by their byte offset (bits.ts makes lists of them), and the rows of a list are worked on in blocks, densely packed:
+ * cells that cannot change cost nothing.
+ */
+import { mad } from './simd'
+
+/**
+ * Perception: y[f, c] = Σ_taps weight[tap, c] · x[cell + tap, c] for each filter f and each channel c.
+ *
+ * @param counts number of taps of each filter
+ * @param taps byte offset of each tap from its cell
+ * @param weights for each tap, one number per (padded) channel
+ * @param y one row per listed cell: `[filters][channels]`
+ */
+export function perceive(
+  x: usize, cells: usize, count: usize, filters: usize, counts: usize, taps: usize, weights: usize, cellBytes: usize,
+  y: usize, stride: usize,
+): void {
+  for (let i: usize = 0; i < count; i++) {
+    const cell = x + load<u32>(cells + (i << 2))
+    let out = y + i * stride, tap = taps, w = weights
+    for (let f: usize = 0; f < filters; f++) {
+      const end = tap + (load<u32>(counts + (f << 2)) << 2)
+      let c: usize = 0
+      for (; c + 64 <= cellBytes; c += 64) { // sixteen channels at a time
+        let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, weight = w + c
+        for (let t = tap; t < end; t += 4) {
+          const from = cell + load<i32>(t) + c
+          s0 = mad(v128.load(from), v128.load(weight), s0)
+          s1 = mad(v128.load(from, 16), v128.load(weight, 16), s1)
+          s2 = mad(v128.load(from, 32), v128.load(weight, 32), s2)
+          s3 = mad(v128.load(from, 48), v128.load(weight, 48), s3)
+          weight += cellBytes
+        }
+        v128.store(out + c, s0)
+        v128.store(out + c, s1, 16)
+        v128.store(out + c, s2, 32)
+        v128.store(out + c, s3, 48)
+      }
+      for (; c < cellBytes; c += 16) {
+        let s = f32x4.splat(0), weight = w + c
+        for (let t = tap; t < end; t += 4) {
+          s = mad(v128.load(cell + load<i32>(t) + c), v128.load(weight), s)
+          weight += cellBytes
+        }
+        v128.store(out + c, s)
+      }
+      w += ((end - tap) >> 2) * cellBytes
+      tap = end
+      out += cellBytes
+    }
+  }
+}
+
+/** The adjoint of `perceive`: g[cell + tap, c] += weight[tap, c] · y[f, c], row by row in order. */
+export function perceiveBack(
+  g: usize, cells: usize, count: usize, filters: usize, counts: usize, taps: usize, weights: usize, cellBytes: usize,
+  y: usize, stride: usize,
+): void {
+  for (let i: usize = 0; i < count; i++) {
+    const cell = g + load<u32>(cells + (i << 2))
+    let from = y + i * stride, tap = taps, w = weights
+    for (let f: usize = 0; f < filters; f++) {
+      const end = tap + (load<u32>(counts + (f << 2)) << 2)
+      for (; tap < end; tap += 4) {
+        const to = cell + load<i32>(tap)
+        for (let c: usize = 0; c < cellBytes; c += 16) {
+          v128.store(to + c, mad(v128.load(from + c), v128.load(w + c), v128.load(to + c)))
+        }
+        w += cellBytes
+      }
+      from += cellBytes
+    }
+  }
+}
+
+/** The derivative by the filters: gw[tap, c] += Σ_rows x[cell + tap, c] · y[f, c], rows in order. */
+export function perceiveWeights(
+  x: usize, cells: usize, count: usize, filters: usize, counts: usize, taps: usize, gw: usize, cellBytes: usize,
+  y: usize, stride: usize,
+): void {
+  let tap = taps
+  for (let f: usize = 0; f < filters; f++) {
+    const end = tap + (load<u32>(counts + (f << 2)) << 2)
+    for (; tap < end; tap += 4) {
+      const offset = x + load<i32>(tap)
+      for (let c: usize = 0; c < cellBytes; c += 16) {
+        let s = v128.load(gw + c), from = y + f * cellBytes + c
+        for (let i: usize = 0; i < count; i++) {
+          s = mad(v128.load(offset + load<u32>(cells + (i << 2)) + c), v128.load(from), s)
+          from += stride
+        }
+        v128.store(gw + c, s)
+      }
+      gw += cellBytes
+    }
+  }
+}
+
+/** rows[i] = x[cell i]. */
+export function gather(x: usize, cells: usize, count: usize, cellBytes: usize, rows: usize, stride: usize): void {
+  for (let i: usize = 0; i < count; i++) {
+    const from = x + load<u32>(cells + (i << 2))
+    for (let c: usize = 0; c < cellBytes; c += 16) v128.store(rows + c, v128.load(from + c))
+    rows += stride
+  }
+}
+
+/** x[cell i] = rows[i]. */
+export function put(x: usize, cells: usize, count: usize, cellBytes: usize, rows: usize): void {
+  for (let i: usize = 0; i < count; i++) {
+    const to = x + load<u32>(cells + (i << 2))
+    for (let c: usize = 0; c < cellBytes; c += 16) v128.store(to + c, v128.load(rows + c))
+    rows += cellBytes
+  }
+}
+
+/** x[cell i] ← x[cell i] ∧ keep: zeroes the channels whose `keep` is not all ones. */
+export function erase(x: usize, cells: usize, count: usize, cellBytes: usize, keep: usize): void {
+  for (let i: usize = 0; i < count; i++) {
+    const to = x + load<u32>(cells + (i << 2))
+    for (let c: usize = 0; c < cellBytes; c += 16) v128.store(to + c, v128.and(v128.load(to + c), v128.load(keep + c)))
+  }
+}
+
+/**
+ * x[cell] += change[i] for the i-th cell of `rows` (a plane of bits) that is also in `alive`. Their old values take the
+ * place of the changes, packed: it is the log from which the backward pass restores the state.
+ *
+ * @returns how many cells changed
+ */
+export function grow(
+  rows: usize, alive: usize, first: usize, last: usize, words: usize, x: usize, rowBytes: usize, cellBytes: usize,
+  change: usize, stride: usize,
+): usize {
+  let log = change
+  const start = log
+  for (let y = first; y < last; y++) {
+    let from = x + y * rowBytes
+    for (let i: usize = 0; i < words; i++) {
+      const at = (y * words + i) << 3
+      let bits = load<u64>(rows + at)
+      const living = load<u64>(alive + at)
+      while (bits) {
+        const bit = ctz(bits)
+        if ((living >> bit) & 1) {
+          const cell = from + (bit as usize) * cellBytes
+          for (let c: usize = 0; c < cellBytes; c += 16) {
+            const old = v128.load(cell + c)
+            v128.store(cell + c, f32x4.add(old, v128.load(change + c)))
+            v128.store(log + c, old) // never ahead of what is still to be read: the log is at most as long
+          }
+          log += cellBytes
+        }
+        change += stride
+        bits &= bits - 1
+      }
+      from += cellBytes << 6
+    }
+  }
+  return (log - start) / cellBytes
+}
+
+/** Copies, or adds, cell by cell: `pairs` holds the offsets (to, from). They bring the ring up to date, and back. */
+export function copyPairs(x: usize, pairs: usize, count: usize, cellBytes: usize): void {
+  for (let i: usize = 0; i < count; i++) {
+    const to = x + load<u32>(pairs + (i << 3)), from = x + load<u32>(pairs + (i << 3), 4)
+    for (let c: usize = 0; c < cellBytes; c += 16) v128.store(to + c, v128.load(from + c))
+  }
+}
+
+export function addPairs(x: usize, pairs: usize, count: usize, cellBytes: usize): void {
+  for (let i: usize = 0; i < count; i++) {
+    const to = x + load<u32>(pairs + (i << 3)), from = x + load<u32>(pairs + (i << 3), 4)
+    for (let c: usize = 0; c < cellBytes; c += 16) {
+      v128.store(to + c, f32x4.add(v128.load(to + c), v128.load(from + c)))
+    }
+  }
+}
+
+/** Rows `[width, channels]` of a dense array into a state; the padding of the channels becomes zero. */
+export function load2d(
+  x: usize, rowBytes: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
+): void {
+  for (let y = first; y < last; y++) {
+    let from = dense + y * width * (channels << 2), to = x + y * rowBytes
+    if (channels << 2 == cellBytes) memory.copy(to, from, width * cellBytes)
+    else {
+      for (let i: usize = 0; i < width; i++) {
+        v128.store(to + cellBytes - 16, f32x4.splat(0))
+        memory.copy(to, from, channels << 2)
+        from += channels << 2
+        to += cellBytes
+      }
+    }
+  }
+}
+
+/** The other way. */
+export function store2d(
+  x: usize, rowBytes: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
+): void {
+  for (let y = first; y < last; y++) {
+    let to = dense + y * width * (channels << 2), from = x + y * rowBytes
+    if (channels << 2 == cellBytes) memory.copy(to, from, width * cellBytes)
+    else {
+      for (let i: usize = 0; i < width; i++) {
+        memory.copy(to, from, channels << 2)
+        to += channels << 2
+        from += cellBytes
+      }
+    }
+  }
+}
+
+/** x += dense, for the rows of a state. */
+export function add2d(
+  x: usize, rowBytes: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
+): void {
+  for (let y = first; y < last; y++) {
+    let from = dense + y * width * (channels << 2), to = x + y * rowBytes
+    for (let i: usize = 0; i < width; i++) {
+      for (let c: usize = 0; c < channels; c++) {
+        store<f32>(to + (c << 2), load<f32>(to + (c << 2)) + load<f32>(from + (c << 2)))
+      }
+      from += channels << 2
+      to += cellBytes
+    }
+  }
+}
+
+export function zero(from: usize, bytes: usize): void {
+  memory.fill(from, 0, bytes)
+}

@@ -1,0 +1,8 @@
+/** What the WebAssembly module exports. */
+export { product, productTN } from './matrix'
+export { activate, activateBack, sumRows } from './activation'
+export { and, andNot, dilate, fill, list, or, strong, strongAfter } from './bits'
+export { fire } from './fire'
+export {
+  add2d, addPairs, copyPairs, erase, gather, grow, load2d, perceive, perceiveBack, perceiveWeights, put, store2d, zero,
+} from './cells'

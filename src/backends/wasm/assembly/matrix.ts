@@ -1,0 +1,112 @@
+/**
+ * Small matrix products, which are nearly all arithmetic of a neural cellular automaton.
+ *
+ * One micro-kernel serves every shape: 4 rows × 8 columns of sums stay in eight vector registers while the inner
+ * dimension runs, two vectors of the right matrix and four numbers of the left one being read per turn. Left and result
+ * are row-major with strides, so that any block of a larger array will do. The right matrix is packed in panels of 8
+ * columns, `panel[k][8]`, padded with zeros: the kernel then reads it front to back.
+ *
+ * V8 spills registers where the inner loop is unrolled, so it is not.
+ */
+import { mad } from './simd'
+
+/** Bytes of a packed matrix of `inner` rows. */
+// @ts-ignore: decorators on functions
+@inline
+function panelBytes(inner: usize): usize {
+  return inner << 5
+}
+
+/**
+ * C = bias + A·B. `rows` is rounded up to a multiple of 4 and `columns` is a multiple of 8: A must be readable and C
+ * writable that far. Strides are in bytes; a null bias is zero.
+ */
+export function product(
+  rows: usize, inner: usize, columns: usize, a: usize, aStride: usize, panels: usize, bias: usize, c: usize,
+  cStride: usize,
+): void {
+  for (let j: usize = 0; j < columns; j += 8) {
+    const panel = panels + (j >> 3) * panelBytes(inner), end = panel + panelBytes(inner)
+    const low = bias ? v128.load(bias + (j << 2)) : f32x4.splat(0)
+    const high = bias ? v128.load(bias + (j << 2), 16) : f32x4.splat(0)
+    for (let i: usize = 0; i < rows; i += 4) {
+      let a0 = a + i * aStride, a1 = a0 + aStride, a2 = a1 + aStride, a3 = a2 + aStride, b = panel
+      let l0 = low, h0 = high, l1 = low, h1 = high, l2 = low, h2 = high, l3 = low, h3 = high
+      while (b < end) {
+        const bl = v128.load(b), bh = v128.load(b, 16)
+        const x0 = v128.load32_splat(a0)
+        l0 = mad(x0, bl, l0)
+        h0 = mad(x0, bh, h0)
+        const x1 = v128.load32_splat(a1)
+        l1 = mad(x1, bl, l1)
+        h1 = mad(x1, bh, h1)
+        const x2 = v128.load32_splat(a2)
+        l2 = mad(x2, bl, l2)
+        h2 = mad(x2, bh, h2)
+        const x3 = v128.load32_splat(a3)
+        l3 = mad(x3, bl, l3)
+        h3 = mad(x3, bh, h3)
+        a0 += 4
+        a1 += 4
+        a2 += 4
+        a3 += 4
+        b += 32
+      }
+      let to = c + i * cStride + (j << 2)
+      v128.store(to, l0)
+      v128.store(to, h0, 16)
+      to += cStride
+      v128.store(to, l1)
+      v128.store(to, h1, 16)
+      to += cStride
+      v128.store(to, l2)
+      v128.store(to, h2, 16)
+      to += cStride
+      v128.store(to, l3)
+      v128.store(to, h3, 16)
+    }
+  }
+}
+
+/**
+ * G += AᵀB over `rows` rows, exactly that many. `m`, the columns of A, is a multiple of 4, `n`, those of B, of 8.
+ * Sums run over the rows in order, so that splitting the rows into blocks changes no bit.
+ */
+export function productTN(
+  rows: usize, m: usize, n: usize, a: usize, aStride: usize, b: usize, bStride: usize, g: usize, gStride: usize,
+): void {
+  for (let j: usize = 0; j < n; j += 8) {
+    const from = b + (j << 2), end = from + rows * bStride
+    for (let i: usize = 0; i < m; i += 4) {
+      let p = a + (i << 2), q = from
+      const g0 = g + i * gStride + (j << 2), g1 = g0 + gStride, g2 = g1 + gStride, g3 = g2 + gStride
+      let l0 = v128.load(g0), h0 = v128.load(g0, 16), l1 = v128.load(g1), h1 = v128.load(g1, 16)
+      let l2 = v128.load(g2), h2 = v128.load(g2, 16), l3 = v128.load(g3), h3 = v128.load(g3, 16)
+      while (q < end) {
+        const bl = v128.load(q), bh = v128.load(q, 16)
+        const x0 = v128.load32_splat(p)
+        l0 = mad(x0, bl, l0)
+        h0 = mad(x0, bh, h0)
+        const x1 = v128.load32_splat(p, 4)
+        l1 = mad(x1, bl, l1)
+        h1 = mad(x1, bh, h1)
+        const x2 = v128.load32_splat(p, 8)
+        l2 = mad(x2, bl, l2)
+        h2 = mad(x2, bh, h2)
+        const x3 = v128.load32_splat(p, 12)
+        l3 = mad(x3, bl, l3)
+        h3 = mad(x3, bh, h3)
+        p += aStride
+        q += bStride
+      }
+      v128.store(g0, l0)
+      v128.store(g0, h0, 16)
+      v128.store(g1, l1)
+      v128.store(g1, h1, 16)
+      v128.store(g2, l2)
+      v128.store(g2, h2, 16)
+      v128.store(g3, l3)
+      v128.store(g3, h3, 16)
+    }
+  }
+}

@@ -1,0 +1,6 @@
+/** a·b + c in four lanes. With relaxed SIMD the product is not rounded where the machine has a fused instruction. */
+// @ts-ignore: decorators on functions
+@inline
+export function mad(a: v128, b: v128, c: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, c) : f32x4.add(c, f32x4.mul(a, b))
+}

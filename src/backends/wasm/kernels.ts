@@ -1,0 +1,51 @@
+/**
+ * The functions of the WebAssembly module as TypeScript sees them. Pointers are byte addresses in its memory.
+ */
+/** Each is described where it is defined, in `assembly/`. */
+export type Kernels = {
+  product(rows: number, inner: number, columns: number, a: number, aStride: number, panels: number, bias: number,
+    c: number, cStride: number): void
+  productTN(rows: number, m: number, n: number, a: number, aStride: number, b: number, bStride: number, g: number,
+    gStride: number): void
+  activate(kind: number, x: number, bytes: number, slope: number): void
+  activateBack(kind: number, g: number, h: number, bytes: number, slope: number): void
+  sumRows(rows: number, n: number, a: number, stride: number, g: number): void
+  and(to: number, a: number, b: number, words: number): void
+  andNot(to: number, a: number, b: number, words: number): void
+  or(to: number, a: number, b: number, words: number): void
+  fill(to: number, first: number, last: number, width: number, words: number): void
+  dilate(from: number, to: number, first: number, last: number, height: number, width: number, words: number,
+    wrap: number): void
+  list(plane: number, first: number, last: number, words: number, origin: number, rowBytes: number, cellBytes: number,
+    to: number): number
+  strong(to: number, first: number, last: number, width: number, words: number, channel: number, rowBytes: number,
+    cellBytes: number, above: number): void
+  strongAfter(to: number, rows: number, first: number, last: number, words: number, channel: number, rowBytes: number,
+    cellBytes: number, change: number, stride: number, above: number): void
+  fire(to: number, near: number, first: number, last: number, width: number, words: number, k0: number, k1: number,
+    sample: number, threshold: number): void
+  perceive: Perceive
+  perceiveBack: Perceive
+  perceiveWeights: Perceive
+  gather(x: number, cells: number, count: number, cellBytes: number, rows: number, stride: number): void
+  put(x: number, cells: number, count: number, cellBytes: number, rows: number): void
+  erase(x: number, cells: number, count: number, cellBytes: number, keep: number): void
+  grow(rows: number, alive: number, first: number, last: number, words: number, x: number, rowBytes: number,
+    cellBytes: number, change: number, stride: number): number
+  copyPairs(x: number, pairs: number, count: number, cellBytes: number): void
+  addPairs(x: number, pairs: number, count: number, cellBytes: number): void
+  load2d: Rows
+  store2d: Rows
+  add2d: Rows
+  zero(from: number, bytes: number): void
+}
+
+type Perceive = (x: number, cells: number, count: number, filters: number, counts: number, taps: number,
+  weights: number, cellBytes: number, y: number, stride: number) => void
+
+type Rows = (x: number, rowBytes: number, cellBytes: number, dense: number, first: number, last: number, width: number,
+  channels: number) => void
+
+export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as Kernels
+}

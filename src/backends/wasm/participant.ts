@@ -1,0 +1,52 @@
+/**
+ * One thread's part in the jobs of a rollout, the main thread's and every worker's.
+ */
+import type { Kernels } from './kernels.ts'
+import { freeSample, sampleRunner } from './sample.ts'
+import type { Job, SampleHistory, Thread } from './sample.ts'
+import { Store } from './store.ts'
+import { meeting } from './threads.ts'
+
+/** What threads are told. Histories are known by number. */
+export type Message =
+  | { readonly do: 'forward' | 'backward'; readonly job: Job; readonly history: number; readonly order: readonly number[] }
+  | { readonly do: 'release'; readonly history: number }
+  | { readonly do: 'trim' }
+
+/** A thread: its store, and what it keeps of each sample that it has run. */
+export function participant(memory: WebAssembly.Memory, kernels: Kernels, index: number): (message: Message) => void {
+  const store = new Store()
+  const histories = new Map<number, Map<number, SampleHistory>>()
+  return message => {
+    if (message.do === 'trim') return store.trim()
+    if (message.do === 'release') {
+      for (const kept of histories.get(message.history)?.values() ?? []) freeSample(store, kept)
+      histories.delete(message.history)
+      return
+    }
+    const { job, history, order } = message
+    const { layout } = job
+    // Either every thread is a team of its own and takes sample after sample, or all share one after the other.
+    const alone = layout.teams.length > 1 || layout.blocks.length === 1
+    const thread: Thread = {
+      kernels, store, block: layout.blocks[index], bytes: () => new Uint8Array(memory.buffer),
+    }
+    const meet = meeting(memory)
+    const team = alone ? meet.team(layout.teams[index], 1, 0) : meet.team(layout.teams[0], layout.blocks.length, index)
+    const run = (sample: number): ReturnType<typeof sampleRunner> => sampleRunner(job, thread, team, sample)
+    if (message.do === 'backward') {
+      // Each thread goes back through what it has run itself, the last first.
+      const mine = [...histories.get(history)!].reverse()
+      for (const [sample, kept] of mine) run(sample).backward(kept)
+      return
+    }
+    const kept = new Map<number, SampleHistory>()
+    if (job.keep) histories.set(history, kept)
+    const take = (sample: number): void => {
+      const result = run(sample).forward()
+      if (result) kept.set(sample, result)
+    }
+    if (alone) for (let i = meet.next(); i < order.length; i = meet.next()) take(order[i])
+    else order.forEach(take)
+  }
+}

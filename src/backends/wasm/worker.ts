@@ -1,0 +1,13 @@
+/**
+ * The program of a worker. It is bundled into `generated.ts` by scripts/build-kernels.mjs, so that it runs wherever the
+ * library does: from its sources, built, or bundled into another program.
+ */
+import { instantiate } from './kernels.ts'
+import { participant } from './participant.ts'
+import type { Message } from './participant.ts'
+import { serve, workerThreads } from './threads.ts'
+import type { WorkerData } from './threads.ts'
+
+const { module, memory, index } = workerThreads()!.workerData as WorkerData
+const hear = participant(memory, instantiate(module, memory), index)
+serve(memory, message => hear(message as Message))

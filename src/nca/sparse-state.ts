@@ -1,0 +1,113 @@
+/**
+ * A state without its empty cells.
+ *
+ * Most cells of a grid are dead, and the living mask makes all channels of a dead cell zero. What is kept of a state
+ * `[h,w,c]` with n cells that are not all zero:
+ *
+ *   at     [n]     where they are: the numbers y·w + x, ascending
+ *   cells  [n,c]   their channels
+ *
+ * A cell is empty where all its bits are 0, and bits are copied, so that −0 and every NaN come back as they were.
+ *
+ * n depends on the values, so packing reads them on the host, and a derivative does not pass: this is for states at
+ * rest between two iterations, see `pool.ts`. The arrays belong to JavaScript and its garbage collector. A backend
+ * keeps freed memory for the next array of exactly that size, and hardly two states have the same n.
+ */
+import { dtypeOf, hostArray, sizeOf } from '../backends/backend.ts'
+import type { Backend, Data, DType } from '../backends/backend.ts'
+import { refuse } from '../tensor/op.ts'
+import { sameShape, showShape } from '../tensor/shape.ts'
+import type { Shape } from '../tensor/shape.ts'
+import { tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** A state `[h,w,c]` of which only the cells that are not zero are held. Immutable, and a leaf of any tree. */
+export class SparseState {
+  readonly shape: Shape
+  /** Where it came from, and goes back to. */
+  readonly backend: Backend
+  readonly at: Uint32Array
+  readonly cells: Data
+
+  constructor(shape: Shape, backend: Backend, at: Uint32Array, cells: Data) {
+    this.shape = shape
+    this.backend = backend
+    this.at = at
+    this.cells = cells
+  }
+
+  get dtype(): DType {
+    return dtypeOf(this.cells)
+  }
+
+  /** All values `[h,w,c]`, row-major, as a new typed array. */
+  toArray(): Data {
+    const data = hostArray(this.dtype, sizeOf(this.shape))
+    copyCells(this, data, 0)
+    return data
+  }
+}
+
+/** The cells that are not zero in the values of a state `[h,w,c]`. */
+export function packState(data: Data, shape: Shape, backend: Backend): SparseState {
+  const [h, w, c] = shape
+  const at = occupied(data, h * w)
+  const cells = hostArray(dtypeOf(data), at.length * c)
+  eachRun(at, (k, cell, length) => cells.set(data.subarray(cell * c, (cell + length) * c), k * c))
+  return new SparseState(shape, backend, at, cells)
+}
+
+/** The states of a batch `[b,h,w,c]`, which is read at once. */
+export function packBatch(batch: Tensor): SparseState[] {
+  const [b, ...shape] = batch.shape
+  const data = batch.toArray()
+  const size = sizeOf(shape)
+  return Array.from({ length: b }, (_, i) => packState(data.subarray(i * size, (i + 1) * size), shape, batch.backend))
+}
+
+/**
+ * States of one shape and type as a batch `[b,h,w,c]`, where they came from. The inverse of `packBatch`, bit for bit.
+ *
+ * @param op who asks, for messages
+ * @throws where shapes or types differ
+ */
+export function unpackBatch(op: string, states: readonly SparseState[]): Tensor {
+  const [{ shape, dtype, backend }] = states
+  for (const state of states) {
+    if (sameShape(state.shape, shape) && state.dtype === dtype) continue
+    refuse(op, `states differ: ${dtype} ${showShape(shape)} and ${state.dtype} ${showShape(state.shape)}`)
+  }
+  const size = sizeOf(shape)
+  const data = hostArray(dtype, states.length * size)
+  states.forEach((state, i) => copyCells(state, data, i * size))
+  return tensor(data, { shape: [states.length, ...shape], backend })
+}
+
+/** Writes the cells of a state into zeros, where the state's values begin at `offset`. */
+function copyCells({ shape: [, , c], at, cells }: SparseState, out: Data, offset: number): void {
+  eachRun(at, (k, cell, length) => out.set(cells.subarray(k * c, (k + length) * c), offset + cell * c))
+}
+
+/** The numbers of the cells that have a bit set, in the values of `count` cells. */
+function occupied(data: Data, count: number): Uint32Array {
+  const words = new Uint32Array(data.buffer, data.byteOffset, data.byteLength / 4)
+  const perCell = words.length / count
+  const found = new Uint32Array(count)
+  let n = 0
+  for (let i = 0; i < count; i++) {
+    const end = (i + 1) * perCell
+    let j = i * perCell
+    while (j < end && words[j] === 0) j++
+    if (j < end) found[n++] = i
+  }
+  return found.slice(0, n)
+}
+
+/** Cells that follow each other are copied at once: the one at place k has number `cell`, and `length` − 1 follow. */
+function eachRun(at: Uint32Array, copy: (k: number, cell: number, length: number) => void): void {
+  for (let k = 0, length = 0; k < at.length; k += length) {
+    length = 1
+    while (at[k + length] === at[k] + length) length++
+    copy(k, at[k], length)
+  }
+}

@@ -1,0 +1,60 @@
+// Random rules of the whole vocabulary, with states in which cells live and die.
+
+import fc from 'fast-check'
+import {
+  activations, channelCount, conv, defineRule, depthwise, init, mlp, updatedChannels,
+} from '../../src/nca/rule.ts'
+import type { DataParams, DataRule } from '../../src/nca/rule.ts'
+import { filterNames } from '../../src/tensor/filters.ts'
+import { foldIn, key } from '../../src/tensor/key.ts'
+import { add } from '../../src/tensor/ops/arithmetic.ts'
+import { paddings } from '../../src/tensor/ops/window.ts'
+import { normal, uniform } from '../../src/tensor/random.ts'
+import type { Tensor } from '../../src/tensor/tensor.ts'
+import { mapTree } from '../../src/tensor/tree.ts'
+
+const sizes = fc.constantFrom(1, 3, 5)
+const few = fc.integer({ min: 1, max: 3 })
+const parts = fc.oneof(
+  fc.constantFrom(...filterNames),
+  fc.tuple(few, sizes).map(([n, size]) => depthwise(n, { size })),
+  fc.tuple(few, sizes).map(([n, size]) => conv(n, { size })),
+)
+
+/** Rules of 1 to 9 channels in three roles, some of them empty and some frozen. */
+export const rules: fc.Arbitrary<DataRule> = fc.record({
+  channels: fc.record({ seen: few, goal: fc.nat(3), hidden: fc.nat(3) }),
+  frozen: fc.constantFrom([], [], ['goal'], ['goal', 'hidden'], ['hidden'], ['seen']),
+  perceive: fc.array(parts, { minLength: 1, maxLength: 4 }),
+  update: fc.record({ hidden: few, activation: fc.constantFrom(...activations), lastBias: fc.boolean() })
+    .map(({ hidden, ...rest }) => mlp(hidden, rest)),
+  fireRate: fc.constantFrom(0.5, 0.5, 1),
+  padding: fc.constantFrom(...paddings),
+  lives: fc.option(fc.nat(), { freq: 6 }),
+})
+  .filter(({ channels, frozen }) => updatedChannels({ channels, frozen }).length > 0)
+  .map(({ lives, ...rest }) => {
+    const updated = updatedChannels(rest)
+    const living = lives === null ? null : { channel: updated[lives % updated.length], above: 0.1 }
+    return defineRule({ ...rest, living })
+  })
+
+export type Scene = { rule: DataRule; params: DataParams; x: Tensor; n: number }
+
+/** A rule, a state `[b,h,w,c]` with living and dead regions, and parameters under which both change; float64. */
+export const scenes: fc.Arbitrary<Scene> = fc.record({
+  rule: rules,
+  b: fc.integer({ min: 1, max: 2 }),
+  h: fc.integer({ min: 3, max: 9 }),
+  w: fc.integer({ min: 3, max: 9 }),
+  n: fc.nat(2 ** 31),
+}).map(({ rule, b, h, w, n }) => {
+  const k = key(n)
+  let i = 0
+  const params = mapTree(init(rule, foldIn(k, 0), { dtype: 'float64' }), leaf => {
+    const p = leaf as Tensor
+    return add(p, normal(foldIn(foldIn(k, 1), i++), p.shape, { like: p, std: 1 }))
+  })
+  const x = uniform(foldIn(k, 2), [b, h, w, channelCount(rule.channels)], { low: -1, high: 0.12, dtype: 'float64' })
+  return { rule, params, x, n }
+})

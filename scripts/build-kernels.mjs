@@ -28,16 +28,9 @@ const variants = {
 
 async function compile(options) {
   let binary
-  const { error, stderr } = await asc.main(['index.ts', '--outFile', 'kernels.wasm', ...always, ...options], {
-    readFile: (name, base) => {
-      try {
-        return readFileSync(`${base === '.' ? '' : `${base}/`}${name}`.replace(/^/, `${folder}assembly/`), 'utf8')
-      } catch {
-        return null
-      }
-    },
+  const files = ['index.ts', '--baseDir', `${folder}assembly`, '--outFile', 'kernels.wasm']
+  const { error, stderr } = await asc.main([...files, ...always, ...options], {
     writeFile: (_, data) => { binary = data },
-    listFiles: () => [],
   })
   if (error) throw new Error(`assembly: ${stderr.toString()}`)
   return Buffer.from(binary).toString('base64')

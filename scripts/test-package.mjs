@@ -102,6 +102,14 @@ function checkAll() {
     })
   }
 
+  check('a rollout and its gradient are the same on two threads as on one', () => {
+    const losses = run(project, process.execPath, '--input-type=module', '--eval', threads).split(' ')
+    if (losses.length !== 2 || losses[0] !== losses[1] || !Number.isFinite(Number(losses[0]))) {
+      throw new Error(`got ${losses.join(' and ')}`)
+    }
+    return losses[0]
+  })
+
   check('npx cellgrad --help', () => {
     const help = run(project, 'npm', 'exec', '--no', '--', 'cellgrad', '--help')
     if (!help.includes('cellgrad')) throw new Error(`the help does not name the program:\n${help}`)
@@ -118,6 +126,22 @@ const consumer = `import { grad, mul, sum, type Tensor } from 'cellgrad'
 import * as node from 'cellgrad/node'
 export const derivative: (x: Tensor) => Tensor = grad((x: Tensor) => sum(mul(x, x)))
 export const names: string[] = Object.keys(node)
+`
+
+const threads = `
+import { cpu, grad, growingRule, init, inner, key, mul, rollout, sum, uniform } from 'cellgrad'
+const sums = [1, 2].map(threads => {
+  const backend = cpu({ threads })
+  const x = uniform(key(1), [1, 16, 16, 16], { backend })
+  const loss = p => {
+    const y = rollout(growingRule, p, x, key(2), { steps: 8 })
+    return sum(mul(y, y))
+  }
+  const params = init(growingRule, key(0), { backend })
+  const grads = grad(loss)(params)
+  return loss(params).toArray()[0] + inner(grads, grads).toArray()[0]
+})
+console.log(...sums)
 `
 
 try {

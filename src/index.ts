@@ -56,7 +56,7 @@ export { transpose } from './tensor/ops/transpose.ts'
 
 // Neural cellular automata
 export {
-  channelCount, conv, customRule, defineRule, depthwise, explain, init, mlp, perceptionSize, updatedChannels,
+  channelCount, conv, customRule, defineRule, depthwise, init, mlp, perceptionSize, updatedChannels,
 } from './nca/rule.ts'
 export type {
   Activation, Channels, Conv, CustomRule, DataParams, DataRule, Depthwise, Living, Mlp, Params, Perception, Rule,
@@ -65,6 +65,7 @@ export type {
 export { perceive } from './nca/perceive.ts'
 export { alive, rollout, step, update } from './nca/step.ts'
 export type { RolloutOptions } from './nca/step.ts'
+export { explain } from './nca/explain.ts'
 export { checkRule } from './nca/check-rule.ts'
 export type { CheckRuleOptions } from './nca/check-rule.ts'
 export { rgba, seed, takeChannels } from './nca/state.ts'

@@ -44,7 +44,9 @@ export async function takeTurns(
       const answer = await server.ask(request)
       answers.push({ ...answer, ms: answer.ms * scale })
     }
-    rounds.push({ peak: Math.min(before, await probe()), answers })
+    const peak = Math.min(before, await probe())
+    rounds.push({ peak, answers })
+    console.log(`  peak ${peak.toFixed()} GFLOP/s, ms ${answers.map(({ ms }) => ms.toPrecision(3)).join(' ')}`)
   }
   return good()
 }

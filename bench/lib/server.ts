@@ -18,12 +18,12 @@ export type Engine = {
   readonly fewSteps?: number
 }
 
+/** Options of cpu(). */
 export type Backend = {
   readonly threads?: number
   readonly fma?: boolean
   readonly historyBytes?: number
-  /** The plain loops instead of all faster kernels. */
-  readonly plain?: boolean
+  readonly simd?: boolean
 }
 
 export type Request = { readonly task: string; readonly [name: string]: unknown }

@@ -17,7 +17,7 @@ const names: readonly string[] = [
 /** Table operators. */
 export async function measureOperators({ quick, out, probe }: Context): Promise<void> {
   const [batch, side, ms] = quick ? [2, 24, 1] : [8, 72, 100]
-  const engines = [{ ...plainNode, backend: { plain: true } }, plainNode, ...torch.slice(0, 1)]
+  const engines = [{ ...plainNode, backend: { simd: false } }, plainNode, ...torch.slice(0, 1)]
   const servers = engines.map(startServer)
   const rows = []
   for (const name of names) {

@@ -28,6 +28,7 @@ export async function measurePixelSpace({ quick, temp, out }: Context): Promise<
         const answer = await server.ask({ task: 'train', folder, steps })
         times.push(answer.ms)
         rssMB = answer.rssMB
+        console.log(`  ${side}×${side} ${start}: ${answer.ms.toFixed()} ms`)
       }
       server.stop()
       const { median, min, max } = spread(times)

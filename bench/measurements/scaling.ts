@@ -53,12 +53,17 @@ export async function measureScaling({ quick, temp, out, probe }: Context): Prom
   }))
   const rounds = await takeTurns(contenders, quick ? 1 : 3, probe, false)
   server.stop()
-  const { alive } = await askAlone(plainNode, { task: 'alive', folder: folderOf(chosen[0]), steps: 16, every: 1 })
 
+  const alive: number[] = []
+  for (const point of chosen) {
+    const { steps } = point
+    const answer = await askAlone(plainNode, { task: 'alive', folder: folderOf(point), steps, every: steps / 2 })
+    alive.push(Number(answer.alive))
+  }
   const rows = chosen.map(({ series, ...point }, i) => {
     const { median, min, max } = spread(rounds.map(({ answers }) => answers[i].ms))
     return {
-      series, ...point, 'ms per training step': median, 'ms min': min, 'ms max': max,
+      series, ...point, alive: percent(alive[i]), 'ms per training step': median, 'ms min': min, 'ms max': max,
       'ms per NCA step': median / point.steps, 'µs per cell and NCA step':
         1e3 * median / point.steps / (point.batch * point.side ** 2),
     }
@@ -69,10 +74,10 @@ export async function measureScaling({ quick, temp, out, probe }: Context): Prom
     rows,
     notes: [
       `Engine: ${plainNode.name} as this Node runs it without flags.`,
-      `Every sample starts as a disc of a quarter of the grid in radius; ${percent(Number(alive))} of the cells are `
-        + 'alive. Last weights are small, so that 1,024 steps stay finite.',
+      'Every sample starts as a disc of a quarter of the grid in radius. alive: mean over two states of the rollout, at '
+        + 'its start and half-way. Last weights are small, so that 1,024 steps stay finite.',
       'Large grids are timed over few steps (column steps), where the fixed part of a training step weighs more.',
-      `Medians of ${rounds.length} rounds.`,
+      `Medians over the rounds that were counted: ${rounds.length}.`,
     ],
   })
   const panel = (series: Point['series'], label: string, column: string): Parameters<typeof panelsSvg>[0][number] => ({

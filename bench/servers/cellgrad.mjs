@@ -18,8 +18,7 @@ function once(make) {
   }
 }
 
-// `backend` holds options of cpu(); { plain: true } asks for the plain loops, without any faster kernel.
-const backendOf = once(({ plain, ...options } = {}) => cg.cpu(plain ? { overrides: {}, threads: 1 } : options))
+const backendOf = once((options = {}) => cg.cpu(options))
 
 const caseOf = once((folder, options = {}) => {
   const backend = backendOf(options)

@@ -15,6 +15,8 @@ import { vjp } from './vjp.ts'
 /** The three ways to compute one function of a list of tensors. All values are concrete in the kernels. */
 export type Fused = {
   readonly name: string
+  /** Tensors beside the inputs that all three read, and that have no derivative. They live as long as the tape does. */
+  readonly constants: readonly Tensor[]
   /** The outputs; where `keep` is set, also whatever `backward` will need. */
   forward(values: readonly Tensor[], keep: boolean): { outputs: Tensor[]; history: Held | null }
   /** ∂L/∂values, for those that are wanted, from ∂L/∂outputs, where null is zero. May be called more than once. */
@@ -53,7 +55,7 @@ export function fused(f: Fused, inputs: readonly Tensor[]): Tensor[] {
   return tape.record({
     op: f.name,
     parents: seen.map(t => t.traced?.slot ?? null),
-    saved: [...values, kept],
+    saved: [...values, ...f.constants.map(resolve), kept],
     pullback: cotangents => {
       const now = values.map(resolve)
       const given = cotangents.map(g => g && resolve(g))

@@ -3,24 +3,27 @@
  *
  * The plain loops are the oracle of every other kernel, so this file runs them as they stand and does nothing clever.
  * What it adds is memory: a rollout asks for the same few sizes thousands of times, and a freed array of exactly that
- * size is the cheapest new one. Whole rollouts of float32 run in WebAssembly, on threads (wasm/).
+ * size is the cheapest new one. In float32, the operators that take most of the time run in WebAssembly instead, and so
+ * do whole rollouts, on threads (wasm/).
  */
 import { dtypeOf, hostArray, sizeOf } from './backend.ts'
 import { supports } from './wasm/module.ts'
+import { simdOperators } from './wasm/operators.ts'
+import type { Operator } from './wasm/operators.ts'
 import { wasmRollouts } from './wasm/rollouts.ts'
 import { availableThreads } from './wasm/threads.ts'
 import type { Backend, Call, CpuKernel, Data, DType, Handle, Kernel, Memory, Spec } from './backend.ts'
 
 export type CpuOptions = {
-  /** Faster kernels that replace the plain loops of the same name. */
+  /** Kernels that replace the plain loops of the same name, and those of WebAssembly. */
   overrides?: Readonly<Record<string, CpuKernel<never>>>
   /** False runs the plain loops only: the oracle. True, the default, runs WebAssembly where there is any. */
   simd?: boolean
   /** Threads that share a rollout, by default as many as the machine has. 1 starts none; results are the same bits. */
   threads?: number
   /**
-   * Whether sums may use the machine's fused multiply-add, where the engine offers it (relaxed SIMD: Node 22, browsers).
-   * It is faster on many machines; without it results are the same bits on every machine. Default true.
+   * Whether sums may use the machine's fused multiply-add, where the engine offers it (relaxed SIMD: Node 22,
+   * browsers). It is faster on many machines; without it results are the same bits on every machine. Default true.
    */
   fma?: boolean
   /** Bytes that a rollout may keep for its backward pass instead of computing them again (default 128 MiB). */
@@ -43,7 +46,9 @@ export function cpu(options: CpuOptions = {}): Backend {
   let buffers = 0, bytes = 0, peakBytes = 0, pooledBytes = 0
 
   const build = fma && supports('fma') ? 'fma' : 'plain'
-  const rollout = simd && supports(build) ? wasmRollouts({ build, threads, historyBytes }) : undefined
+  const fast = simd && supports(build)
+  const rollout = fast ? wasmRollouts({ build, threads, historyBytes }) : undefined
+  const operators = fast ? simdOperators(build) : {}
 
   const slot = (dtype: DType, size: number): string => `${dtype}:${size}`
 
@@ -81,8 +86,13 @@ export function cpu(options: CpuOptions = {}): Backend {
       return copy
     },
     run<A>(kernel: Kernel<A>, call: Call<A>, inputs: readonly Handle[], out: Handle): void {
-      const run = (overrides[kernel.name] as CpuKernel<A> | undefined) ?? kernel.cpu
-      run(inputs as readonly Data[], out as Data, call)
+      const override = overrides[kernel.name] as CpuKernel<A> | undefined
+      if (override) override(inputs as readonly Data[], out as Data, call)
+      else {
+        const operator = operators[kernel.name] as Operator<A> | undefined
+        const done = operator?.(inputs as readonly Data[], out as Data, call)
+        if (!done) kernel.cpu(inputs as readonly Data[], out as Data, call)
+      }
     },
     read: async (handle: Handle): Promise<Data> => (handle as Data).slice(),
     readSync: (handle: Handle): Data => (handle as Data).slice(),

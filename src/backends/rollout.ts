@@ -23,8 +23,8 @@ export type RolloutProgram = {
   readonly padding: 'zero' | 'circular' | 'reflect'
   /**
    * What a cell sees of its size × size neighbourhood. `filters`: that many depthwise filters, given as the input
-   * `kernel` `[size,size,channels,filters]`, perceived as `y[c·filters + f]`; learned ones get a gradient. `window`: all
-   * of it, `y[tap·channels + c]`, so that the first layer is a convolution.
+   * `kernel` `[size,size,channels,filters]`, perceived as `y[c·filters + f]`; learned ones get a gradient. `window`:
+   * all of it, `y[tap·channels + c]`, so that the first layer is a convolution.
    */
   readonly perception:
     | { readonly type: 'filters'; readonly size: number; readonly filters: number; readonly learned: boolean }
@@ -60,8 +60,8 @@ export type RolloutRun = {
 export type RolloutHistory = { release(): void }
 
 /**
- * Whole rollouts. `inputs` are float32: x `[b,h,w,c]`, the kernel where the perception has filters, then weights and (if
- * there is one) bias of each layer.
+ * Whole rollouts. `inputs` are float32: x `[b,h,w,c]`, the kernel where the perception has filters, then weights and
+ * (if there is one) bias of each layer.
  */
 export interface RolloutKernels {
   /** Writes the state after each readout. Returns a history where `keep` says that a backward pass will follow. */

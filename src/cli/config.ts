@@ -19,6 +19,7 @@ export type Config = Omit<Preset, 'rule'> & {
   readonly target: string
   readonly seed: number
   readonly backend: 'cpu'
+  readonly threads: number
   readonly saveEvery: number
   readonly rule: {
     readonly hiddenChannels: number
@@ -35,7 +36,7 @@ export type Config = Omit<Preset, 'rule'> & {
 }
 
 /** What a preset says, as a configuration. */
-export function published(name: PresetName): Omit<Config, 'target' | 'seed' | 'backend' | 'saveEvery'> {
+export function published(name: PresetName): Omit<Config, 'target' | 'seed' | 'backend' | 'threads' | 'saveEvery'> {
   const { rule, ...rest } = presets[name]
   const { type: _type, channels, update: { type: _mlp, hidden: hiddenUnits, ...update }, ...others } = rule as DataRule
   return { preset: name, ...rest, rule: { hiddenChannels: channels.hidden, hiddenUnits, ...update, ...others } }
@@ -173,6 +174,8 @@ const shape = {
   ], 'adam or sgd').prefault({ type: 'adam' }).describe('How parameters follow their gradients: adam or sgd'),
   normalize: yes.default(d.normalize).describe('Divide the gradient of each parameter by its norm'),
   backend: oneOf(['cpu']).default('cpu').describe('What computes'),
+  threads: whole(0).default(0)
+    .describe('Threads that share the work, 0 for as many as there are cores; the result is the same'),
   saveEvery: whole(1).default(100).describe('Iterations between two checkpoints'),
 }
 

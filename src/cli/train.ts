@@ -13,11 +13,11 @@ import type { Command, Given } from './usage.ts'
 
 // Fields of the configuration that are flags too; the others are for a YAML file.
 const fields = [
-  'preset', 'size', 'padding', 'iterations', 'batch', 'seed', 'backend', 'saveEvery',
+  'preset', 'size', 'padding', 'iterations', 'batch', 'seed', 'backend', 'threads', 'saveEvery',
 ] as const satisfies (keyof Config)[]
 const words = ['preset', 'target', 'backend']
 // What may change when a run goes on: the rest would make it another run.
-const changeable = ['iterations', 'saveEvery']
+const changeable = ['iterations', 'threads', 'saveEvery']
 
 const flag = (valueHint: string, description: string): ArgDef => ({ type: 'string', valueHint, description })
 const about = (name: keyof Config): string => `${describe([name]).description} (default: ${defaultOf(name)})`
@@ -32,7 +32,7 @@ const args: ArgsDef = {
   out: flag('folder', 'Folder for what comes of it (default: out/<target>-<n>)'),
   resume: flag(
     'folder',
-    'Go on with the run in this folder, maybe with other --iterations, --save-every (default: none)',
+    'Go on with the run in this folder, maybe with other --iterations, --threads, --save-every (default: none)',
   ),
 }
 

@@ -5,6 +5,8 @@
  */
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { cpu } from '../backends/cpu.ts'
+import { explain } from '../nca/explain.ts'
 import { imageToTensor, tensorToImage } from '../nca/image-tensor.ts'
 import { padImage } from '../nca/image.ts'
 import type { Image } from '../nca/image.ts'
@@ -38,12 +40,16 @@ export async function runTraining(run: Run): Promise<void> {
   const { folder, config } = run
   const target = padImage(run.target, config.padding)
   const rule = ruleOf(config)
+  const backend = cpu(config.threads > 0 ? { threads: config.threads } : {})
   const { batch, steps, pool, reseed, damaged, damage, optimiser, normalize, warmUp } = config
   const trainer = growingTrainer({
-    rule, target: imageToTensor(target), batch, steps, pool, reseed, damaged, damage, optimiser, normalize, warmUp,
+    rule, target: imageToTensor(target, { backend }), batch, steps, pool, reseed, damaged, damage, optimiser, normalize,
+    warmUp,
   })
   const checkpoint = join(folder, files.checkpoint)
-  let state = existsSync(checkpoint) ? (await readCheckpoint(checkpoint)).state : trainer.init(key(config.seed))
+  let state = existsSync(checkpoint)
+    ? (await readCheckpoint(checkpoint, { backend })).state
+    : trainer.init(key(config.seed))
   const from = state.iteration
   const log = await openMetrics(join(folder, files.metrics), from)
   const say = (line: string): void => { process.stdout.write(`${line}\n`) }
@@ -51,6 +57,7 @@ export async function runTraining(run: Run): Promise<void> {
   say(from === 0
     ? `Growing ${config.target} on ${cells}, ${config.iterations} iterations, in ${folder}`
     : `Going on with ${folder} from iteration ${from} of ${config.iterations}`)
+  say(`Rollouts run ${explain(rule, backend)}`)
 
   async function save(): Promise<void> {
     await log.sync()
@@ -134,7 +141,7 @@ function provenanceOf(config: Config, state: State, metrics: readonly Metric[]):
 /** The pattern after a rollout as long as those of the training. */
 async function grown(rule: DataRule, params: DataParams, config: Config, { width, height }: Image): Promise<Image> {
   const steps = Math.round((config.steps[0] + config.steps[1]) / 2)
-  const x = scope(() => rollout(rule, params, seed(rule, { height, width }), key(0), { steps }))
+  const x = scope(() => rollout(rule, params, seed(rule, { height, width, like: params.update.w1 }), key(0), { steps }))
   const image = await tensorToImage(x)
   supersede(x, null, 'was drawn')
   return image

@@ -28,6 +28,7 @@ export type FusedOptions = {
   readonly checkpoint: 'auto' | number | false
   readonly masks?: readonly Tensor[]
   readonly angle: number
+  readonly from: number
 }
 
 /** Why a rule cannot be run as a whole, or null where it can. */
@@ -65,6 +66,7 @@ export function fusedRollout(
 
   return fused({
     name: 'rollout',
+    constants: options.masks ?? [],
     forward(values, keep) {
       const { state, perceive, network } = parts(values)
       const outputs = options.readouts.map(() => emptyLike(state))
@@ -148,10 +150,10 @@ function programOf(rule: DataRule, { perceive, update: { w2, b2 } }: DataParams,
   }
 }
 
-function runOf(key: Key, { steps, readouts, checkpoint, masks }: FusedOptions): RolloutRun {
+function runOf(key: Key, { steps, readouts, checkpoint, masks, from }: FusedOptions): RolloutRun {
   return {
     steps,
-    keys: Uint32Array.from(Array.from({ length: steps }, (_, t) => foldIn(key, t)).flat()),
+    keys: Uint32Array.from(Array.from({ length: steps }, (_, t) => foldIn(key, from + t)).flat()),
     masks: masks ? masks.map(handle) : null,
     readouts,
     segment: typeof checkpoint === 'number' ? checkpoint : Math.ceil(Math.sqrt(steps)),

@@ -19,7 +19,6 @@ import { zeros } from '../tensor/ops/create.ts'
 import { normal, uniform } from '../tensor/random.ts'
 import { paddings } from '../tensor/ops/window.ts'
 import type { Padding } from '../tensor/ops/window.ts'
-import { sizeOf } from '../tensor/shape.ts'
 import type { Shape } from '../tensor/shape.ts'
 import type { Placement, Tensor } from '../tensor/tensor.ts'
 
@@ -29,12 +28,8 @@ export type Channels = Readonly<Record<string, number>>
 /** What the hidden layer applies to its sums; 'linear' leaves them as they are. */
 export type Activation = 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' | 'linear'
 
-const activationNames: Readonly<Record<Activation, string>> = {
-  relu: 'ReLU', leakyRelu: 'leaky ReLU', tanh: 'tanh', sigmoid: 'sigmoid', linear: 'linear',
-}
-
 /** All of them. */
-export const activations: readonly Activation[] = Object.keys(activationNames) as Activation[]
+export const activations: readonly Activation[] = ['relu', 'leakyRelu', 'tanh', 'sigmoid', 'linear']
 
 /** A network with one hidden layer, applied to the perception of each cell. */
 export type Mlp = {
@@ -377,33 +372,6 @@ export function init<R extends Rule>(rule: R, k: Key, placement: Placement = {})
       ...(lastBias ? { b2: zeros([outputs], placement) } : {}),
     },
   } satisfies DataParams as DataParams as Params<R>
-}
-
-/** How a rule runs: 'composed' out of operators. */
-export function explain(rule: Rule): string {
-  if (rule.type === 'custom') {
-    return `composed: a custom rule of ${channelCount(rule.channels)} channels runs the operators its step calls.`
-  }
-  const { perceive, update: { hidden, activation }, fireRate, living, padding, frozen } = rule
-  const weights = Object.values(paramShapes(rule)).reduce((sum, shape) => sum + sizeOf(shape), 0)
-  return [
-    `composed of operators: ${perceive.map(inWords).join(', ')} (${padding} padding) → ${perceptionSize(rule)}`
-      + ` → ${hidden} ${activationNames[activation]} → ${updatedChannels(rule).length}, ${weights} parameters.`,
-    fireRate < 1 ? `Cells fire with probability ${fireRate};` : 'Every cell fires;',
-    living
-      ? `cells further than 2 from channel ${living.channel} > ${living.above} are skipped, `
-        + 'those further than 1 are zeroed.'
-      : 'all cells live.',
-    ...(frozen.length > 0 ? [`Frozen: ${frozen.join(', ')}.`] : []),
-  ].join(' ')
-}
-
-function inWords(part: Perception): string {
-  if (typeof part === 'string') return part
-  const size = `${part.size}×${part.size}`
-  return part.type === 'conv'
-    ? `a learned ${size} convolution to ${part.outputs}`
-    : `${part.filters} learned ${size} ${part.filters === 1 ? 'filter' : 'filters'} per channel`
 }
 
 function deepFreeze<T>(x: T): T {

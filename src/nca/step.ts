@@ -147,12 +147,16 @@ export type RolloutOptions = {
   masks?: readonly Tensor[]
   /** See `StepContext`. */
   angle?: number
+  /** Number of the first step, default 0: a rollout in parts, each from where the last ended, is one rollout. */
+  from?: number
 }
 
 /**
- * Runs a rule for a number of steps; step t fires under `foldIn(key, t)`. Differentiable with memory that grows like
- * √steps. With `readouts` (numbers of steps, each from 1 to `steps`) it returns the list of the states after those many
- * steps.
+ * Runs a rule for a number of steps; step t fires under `foldIn(key, t)`. With `readouts` (numbers of steps, each from
+ * 1 to `steps`) it returns the list of the states after those many steps.
+ *
+ * Differentiable: what is kept for the derivative grows like √steps, or is bounded by the backend's budget. Where the
+ * backend can run the rule as a whole (`explain` tells), it does; the result is that of `step` after `step`.
  *
  * @param x the first state `[b,h,w,c]`
  * @returns the last state, or a list of states where `readouts` is given
@@ -169,9 +173,10 @@ export function rollout<R extends Rule>(
   rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions & { readouts?: readonly number[] },
 ): Tensor | Tensor[] {
   checkKey('rollout', key)
-  checkOptions('rollout', options, ['steps', 'readouts', 'checkpoint', 'masks', 'angle'])
-  const { steps, readouts, checkpoint = 'auto', masks, angle = 0 } = options
+  checkOptions('rollout', options, ['steps', 'readouts', 'checkpoint', 'masks', 'angle', 'from'])
+  const { steps, readouts, checkpoint = 'auto', masks, angle = 0, from = 0 } = options
   check(isWhole(steps), 'rollout', 'steps', steps, 'a whole number ≥ 0')
+  check(isWhole(from), 'rollout', 'from', from, 'a whole number ≥ 0')
   check(
     readouts === undefined || Array.isArray(readouts), 'rollout', 'readouts', readouts,
     'a list of numbers of steps',
@@ -187,7 +192,7 @@ export function rollout<R extends Rule>(
   /** The states after `at` steps, out of operators. */
   const composed = (params: Params<R>, x: Tensor): Tensor[] => {
     const [last, states] = scan((now: Tensor, _, t) => {
-      const next = step(rule, params, now, { key: foldIn(key, t), t, mask: masks?.[t], angle })
+      const next = step(rule, params, now, { key: foldIn(key, from + t), t: from + t, mask: masks?.[t], angle })
       return [next, at.includes(t + 1) ? next : null] as const
     }, x, steps, { checkpoint })
     return steps === 0 ? [last] : at.map(n => states[n - 1]!)
@@ -195,7 +200,7 @@ export function rollout<R extends Rule>(
   return scope(() => {
     requireTensor('rollout', 'the state', x)
     const states = fusedRollout(
-      rule, params as DataParams, x, key, { steps, readouts: at, checkpoint, masks, angle },
+      rule, params as DataParams, x, key, { steps, readouts: at, checkpoint, masks, angle, from },
       composed as (params: DataParams, x: Tensor) => Tensor[],
     ) ?? composed(params, x)
     return readouts ? readouts.map(n => states[at.indexOf(n)]) : states[0]

@@ -8,11 +8,12 @@ import { damageMask, erase } from '../nca/damage.ts'
 import type { Damage } from '../nca/damage.ts'
 import type { Params, Rule } from '../nca/rule.ts'
 import { seed } from '../nca/state.ts'
-import { step } from '../nca/step.ts'
+import { rollout } from '../nca/step.ts'
 import { foldIn } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { scope, supersede } from '../tensor/lifetime.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { eachLeaf } from '../tensor/tree.ts'
 import { writeFileAtomic } from './atomic-file.ts'
 import { encodeGif } from './gif.ts'
 import { writePng } from './png.ts'
@@ -51,26 +52,45 @@ export type Moment = { readonly step: number; readonly image: Image }
  *
  * @example for await (const { step, image } of play(rule, params, { key: key(0), steps: 96, size: 72 })) …
  */
-export async function* play<R extends Rule>(
+export function play<R extends Rule>(
   rule: R, params: Params<R>, options: PlayOptions & { every?: number },
 ): AsyncGenerator<Moment, void, void> {
-  const { key, steps, size, start, angle, damageAt, damage = visibleCircle, every = 1 } = options
-  let x = start ?? seed(rule, { height: size, width: size })
+  const { steps, every = 1 } = options
+  const at = Array.from({ length: Math.floor(steps / every) + 1 }, (_, i) => i * every)
+  return moments(rule, params, options, [...at, steps])
+}
+
+/** The pattern after each of these numbers of steps. */
+async function* moments<R extends Rule>(
+  rule: R, params: Params<R>, options: Omit<PlayOptions, 'steps'>, at: readonly number[],
+): AsyncGenerator<Moment, void, void> {
+  const { key, size, start, angle, damageAt, damage = visibleCircle } = options
+  const last = Math.max(0, ...at)
+  const stops = [...new Set([...at, ...(damageAt === undefined ? [] : [damageAt])])].sort((a, b) => a - b)
+  let x = start ?? seed(rule, { height: size, width: size, like: someTensor(params) })
+  let t = 0
   try {
-    for (let t = 0; t <= steps; t++) {
-      if (t % every === 0 || t === steps) yield { step: t, image: await tensorToImage(x) }
-      if (t === steps) return
+    for (const stop of stops.filter(n => n <= last)) {
       const next = scope(() => {
-        const y = step(rule, params, x, { key: foldIn(key, t), t, angle })
-        if (t + 1 !== damageAt) return y
+        const y = rollout(rule, params, x, key, { steps: stop - t, from: t, angle })
+        if (stop !== damageAt || stop === 0) return y
         return erase(y, damageMask(foldIn(key, notAStep), damage, 1, y.shape[1], y.shape[2], y.backend))
       }, 'a step of play()')
-      if (x !== start) supersede(x, null, 'was superseded by the next step of play()')
+      if (x !== start && x !== next) supersede(x, null, 'was superseded by the next step of play()')
       x = next
+      t = stop
+      if (at.includes(t)) yield { step: t, image: await tensorToImage(x) }
     }
   } finally {
     if (x !== start) supersede(x, null, 'belonged to play(), which has ended')
   }
+}
+
+/** One of the tensors of a tree, which tells where they live. */
+function someTensor(tree: unknown): Tensor | undefined {
+  let found: Tensor | undefined
+  eachLeaf(tree, leaf => { if (leaf instanceof Tensor) found = leaf })
+  return found
 }
 
 /**
@@ -115,8 +135,6 @@ export async function writeFilmStrip<R extends Rule>(
 ): Promise<void> {
   const { at, columns, scale = 4 } = options
   const images: Image[] = []
-  for await (const { step: t, image } of play(rule, params, { ...options, steps: Math.max(0, ...at) })) {
-    if (at.includes(t)) images.push(upscale(image, scale))
-  }
+  for await (const { image } of moments(rule, params, options, at)) images.push(upscale(image, scale))
   await writePng(path, filmStrip(images, { columns, gap: 2 * scale }))
 }

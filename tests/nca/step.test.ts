@@ -5,12 +5,14 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { customVjp } from '../../src/autograd/custom-vjp.ts'
 import { valueAndGradAux } from '../../src/autograd/grad.ts'
+import { cpu } from '../../src/backends/cpu.ts'
 import { checkRule } from '../../src/nca/check-rule.ts'
 import { mse } from '../../src/nca/loss.ts'
 import { perceive } from '../../src/nca/perceive.ts'
 import { growingRule } from '../../src/nca/presets.ts'
+import { explain } from '../../src/nca/explain.ts'
 import {
-  conv, customRule, defineRule, depthwise, explain, init, mlp, perceptionSize, updatedChannels,
+  conv, customRule, defineRule, depthwise, init, mlp, perceptionSize, updatedChannels,
 } from '../../src/nca/rule.ts'
 import type { DataParams, DataRule } from '../../src/nca/rule.ts'
 import { rgba, seed } from '../../src/nca/state.ts'
@@ -239,15 +241,18 @@ describe('rules', () => {
 
   it('explain themselves', () => {
     expect(explain(growingRule)).toMatchInlineSnapshot(
-      `"composed of operators: identity, sobelX, sobelY (zero padding) → 48 → 128 ReLU → 16, 8336 parameters. Cells fire with probability 0.5; cells further than 2 from channel 3 > 0.1 are skipped, those further than 1 are zeroed."`,
+      `"fused: identity, sobelX, sobelY (zero padding) → 48 → 128 ReLU → 16, 8336 parameters. Cells fire with probability 0.5; cells further than 2 from channel 3 > 0.1 are skipped, those further than 1 are zeroed."`,
     )
     const learned = defineRule({
       channels: { image: 1, classes: 3, hidden: 2 }, frozen: ['image'], padding: 'circular',
       perceive: ['identity', depthwise(2), depthwise(1, { size: 5 }), conv(7)], update: mlp(9, { activation: 'tanh' }),
     })
     expect(explain(learned)).toMatchInlineSnapshot(
-      `"composed of operators: identity, 2 learned 3×3 filters per channel, 1 learned 5×5 filter per channel, a learned 3×3 convolution to 7 (circular padding) → 31 → 9 tanh → 5, 974 parameters. Every cell fires; all cells live. Frozen: image."`,
+      `"composed of operators, because it perceives through both filters and convolutions: identity, 2 learned 3×3 filters per channel, 1 learned 5×5 filter per channel, a learned 3×3 convolution to 7 (circular padding) → 31 → 9 tanh → 5, 974 parameters. Every cell fires; all cells live. Frozen: image."`,
     )
+    const code = customRule({ channels: { a: 2 }, init: () => ({}), step: (_: object, x) => x })
+    expect(explain(code)).toBe('composed of operators, because it is code: 2 channels.')
+    expect(explain(growingRule, cpu({ simd: false }))).toContain('because cpu has no fused rollouts here')
     const numbers = perceptionSize(learned)
     let count = 0
     eachLeaf(init(learned, key(0)), p => { count += (p as Tensor).toArray().length })

@@ -38,7 +38,26 @@ export type Kernels = {
   store2d: Rows
   add2d: Rows
   zero(from: number, bytes: number): void
+  windows: Windows
+  addWindows: Windows
+  depthwise: Depthwise
+  depthwiseBack: Depthwise
+  depthwiseWeights: Depthwise
+  exp(x: number, bytes: number): void
+  sigmoid(x: number, bytes: number): void
+  sqrt(x: number, bytes: number): void
+  combine(operation: number, to: number, a: number, b: number, bytes: number): void
+  select(to: number, c: number, a: number, b: number, bytes: number): void
+  ranks(x: number, bytes: number): void
+  winningTaps(x: number, bytes: number, taps: number, offsets: number, to: number): void
 }
+
+type Windows = (x: number, cells: number, count: number, runs: number, offsets: number, runBytes: number, rows: number,
+  stride: number) => void
+
+/** `layout` is the spread of the results over channels or, backward, the number of filters. */
+type Depthwise = (x: number, cells: number, count: number, taps: number, offsets: number, layout: number, k: number,
+  vectors: number, y: number, stride: number) => void
 
 type Perceive = (x: number, cells: number, count: number, filters: number, counts: number, taps: number,
   weights: number, cellBytes: number, y: number, stride: number) => void

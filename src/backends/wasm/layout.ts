@@ -128,7 +128,9 @@ export type LayoutOptions = {
 }
 
 /** Lays the arena out, and returns it with the words of the tables that must be written into it. */
-export function layOut(program: RolloutProgram, options: LayoutOptions): { layout: Layout; tables: [number, Uint32Array][] } {
+export function layOut(
+  program: RolloutProgram, options: LayoutOptions,
+): { layout: Layout; tables: [number, Uint32Array][] } {
   const { batch, height, width, channels, padding } = program
   const { filters, radius, readouts, maskSteps, backward, teams, threads } = options
   let top = controlBytes
@@ -185,7 +187,8 @@ export function layOut(program: RolloutProgram, options: LayoutOptions): { layou
     return shift
   })
   // What the cells of the ring and the halos stand for, found by walking around each band.
-  const rings = bandEnds.map((): number[] => []), halos = rings.map((): number[] => []), folds = rings.map((): number[] => [])
+  const perBand = (): number[][] => bandEnds.map(() => [])
+  const rings = perBand(), halos = perBand(), folds = perBand()
   const around = (first: number, last: number, visit: (y: number, x: number, sy: number, sx: number) => void): void => {
     for (let y = first - radius; y < last + radius; y++) {
       const inside = y >= first && y < last
@@ -212,7 +215,8 @@ export function layOut(program: RolloutProgram, options: LayoutOptions): { layou
     fold: table(folds[i]), foldCount: folds[i].length / 2,
   }))
 
-  const frozen = Array.from({ length: cellBytes / 4 }, (_, c) => (c >= channels || program.updated.includes(c) ? 0 : 0xffffffff))
+  const frozen = Array.from({ length: cellBytes / 4 }, (_, c) =>
+    (c < channels && !program.updated.includes(c) ? 0xffffffff : 0))
   const tapOffsets = filters.flat().map(({ dy, dx }) => dy * rowBytes + dx * cellBytes)
   const samples = batch * height * width * channels * 4
   const maskBytes = height * planeRow

@@ -2,14 +2,22 @@
  * One thread's part in the jobs of a rollout, the main thread's and every worker's.
  */
 import type { Kernels } from './kernels.ts'
-import { freeSample, sampleRunner } from './sample.ts'
+import { backward } from './backward.ts'
+import { forward } from './forward.ts'
+import { freeSample, openSample } from './sample.ts'
 import type { Job, SampleHistory, Thread } from './sample.ts'
 import { Store } from './store.ts'
 import { meeting } from './threads.ts'
 
 /** What threads are told. Histories are known by number. */
 export type Message =
-  | { readonly do: 'forward' | 'backward'; readonly job: Job; readonly history: number; readonly order: readonly number[] }
+  | {
+      readonly do: 'forward' | 'backward'
+      readonly job: Job
+      readonly history: number
+      /** The samples in the order in which a forward pass takes them. */
+      readonly order: readonly number[]
+    }
   | { readonly do: 'release'; readonly history: number }
   | { readonly do: 'trim' }
 
@@ -29,21 +37,20 @@ export function participant(memory: WebAssembly.Memory, kernels: Kernels, index:
     // Either every thread is a team of its own and takes sample after sample, or all share one after the other.
     const alone = layout.teams.length > 1 || layout.blocks.length === 1
     const thread: Thread = {
-      kernels, store, block: layout.blocks[index], bytes: () => new Uint8Array(memory.buffer),
+      kernels, store, block: layout.blocks[index], bytes: new Uint8Array(memory.buffer),
     }
     const meet = meeting(memory)
     const team = alone ? meet.team(layout.teams[index], 1, 0) : meet.team(layout.teams[0], layout.blocks.length, index)
-    const run = (sample: number): ReturnType<typeof sampleRunner> => sampleRunner(job, thread, team, sample)
     if (message.do === 'backward') {
       // Each thread goes back through what it has run itself, the last first.
       const mine = [...histories.get(history)!].reverse()
-      for (const [sample, kept] of mine) run(sample).backward(kept)
+      for (const [sample, kept] of mine) backward(openSample(job, thread, team, sample), kept)
       return
     }
     const kept = new Map<number, SampleHistory>()
     if (job.keep) histories.set(history, kept)
     const take = (sample: number): void => {
-      const result = run(sample).forward()
+      const result = forward(openSample(job, thread, team, sample))
       if (result) kept.set(sample, result)
     }
     if (alone) for (let i = meet.next(); i < order.length; i = meet.next()) take(order[i])

@@ -36,7 +36,7 @@ export function meeting(memory: WebAssembly.Memory): Meeting {
       Atomics.store(words, word.arrived, 0)
       Atomics.add(words, word.turn, 1)
       Atomics.notify(words, word.turn)
-    } else waitWhile(words, word.turn, turn)
+    } else if (!Atomics.load(words, word.failed)) waitWhile(words, word.turn, turn)
     if (Atomics.load(words, word.failed)) throw new Error('another thread failed')
   }
   return {
@@ -56,7 +56,7 @@ export function meeting(memory: WebAssembly.Memory): Meeting {
   }
 }
 
-/** The part of node:worker_threads that is used here. This layer also runs in browsers, so it asks for it at run time. */
+/** The part of node:worker_threads that is used here. This layer runs in browsers too, so it asks at run time. */
 type NodeWorker = { postMessage(message: unknown): void; unref(): void; terminate(): Promise<number> }
 type NodePort = object
 type WorkerThreads = {
@@ -84,7 +84,11 @@ export function availableThreads(): number {
 }
 
 /** What a worker is started with. */
-export type WorkerData = { readonly module: WebAssembly.Module; readonly memory: WebAssembly.Memory; readonly index: number }
+export type WorkerData = {
+  readonly module: WebAssembly.Module
+  readonly memory: WebAssembly.Memory
+  readonly index: number
+}
 
 export type Crew = {
   /** Runs a job on all threads; `own` is the main thread's part. Throws what any of them threw. */
@@ -99,7 +103,8 @@ export type Crew = {
 export function crew(module: WebAssembly.Module, memory: WebAssembly.Memory, count: number, source: string): Crew {
   const node = count > 1 ? workerThreads()! : undefined
   const workers = Array.from({ length: count - 1 }, (_, i) => {
-    const worker = new node!.Worker(source, { eval: true, workerData: { module, memory, index: i + 1 } satisfies WorkerData })
+    const workerData: WorkerData = { module, memory, index: i + 1 }
+    const worker = new node!.Worker(source, { eval: true, workerData })
     worker.unref() // it must not keep the program from ending
     return worker
   })
@@ -143,8 +148,9 @@ function fail(words: Int32Array): void {
 export function serve(memory: WebAssembly.Memory, hear: (message: unknown) => void): void {
   const { parentPort, receiveMessageOnPort } = workerThreads()!
   const words = new Int32Array(memory.buffer, 0, 16)
-  for (let job = 0; ; job = Atomics.load(words, word.job)) {
+  for (let job = 0; ;) {
     waitWhile(words, word.job, job)
+    job = Atomics.load(words, word.job) // now, and not when it is done: the next one may be there by then
     try {
       for (let m = receiveMessageOnPort(parentPort!); m; m = receiveMessageOnPort(parentPort!)) hear(m.message)
     } catch (error) {

@@ -151,10 +151,10 @@ export function relu(x: Tensor): Tensor {
 }
 
 /** The slope of leakyRelu unless another is given (NCAtorch's). */
-export const leakySlope = 0.2
+export const leakySlope: number = 0.2
 
 /** x where positive, else slope·x (default 0.2); the gradient at 0 is `slope`. */
-export function leakyRelu(x: Tensor, slope = leakySlope): Tensor {
+export function leakyRelu(x: Tensor, slope: number = leakySlope): Tensor {
   floating('leakyRelu', 'x', x)
   return apply(leakyReluOp, [x], null, [slope])
 }

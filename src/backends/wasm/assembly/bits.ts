@@ -101,7 +101,7 @@ export function list(
   return (at - to) >> 2
 }
 
-/** Sets the bits of the cells of a state in which the channel at `channel` (a pointer to that of cell (0, 0)) > above. */
+/** The bits of the cells in which a channel exceeds `above`; `channel` is the address of that of cell (0, 0). */
 export function strong(
   to: usize, first: usize, last: usize, width: usize, words: usize, channel: usize, rowBytes: usize,
   cellBytes: usize, above: f32,

@@ -6,3 +6,8 @@ export { fire } from './fire'
 export {
   add2d, addPairs, copyPairs, erase, gather, grow, load2d, perceive, perceiveBack, perceiveWeights, put, store2d, zero,
 } from './cells'
+export { addWindows, windows } from './windows'
+export { depthwise, depthwiseBack, depthwiseWeights } from './depthwise'
+export { exp, sigmoid, sqrt } from './functions'
+export { ranks, winningTaps } from './pool'
+export { combine, select } from './elements'

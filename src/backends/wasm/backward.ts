@@ -1,0 +1,144 @@
+/**
+ * Backward: the steps of one sample undone, and its cotangent g = ∂L/∂s taken through each of them. With
+ * s' = s + m ⊙ U(P(s)) and s ← s' where life:
+ *
+ *   g ← g where life                                the living mask is a constant
+ *   g ← g + Pᵀ (∂U)ᵀ g      over the cells of act   the others only pass g on
+ *
+ * The log of each step holds the old values of the cells that changed: putting them back makes the state what it was,
+ * bit for bit. Segments whose log did not fit the budget are run again from the state at their beginning.
+ *
+ * Each band has its own part of g, with a halo for what its cells add to cells of other bands or across the border. So
+ * threads never add to the same number; halos are folded in afterwards, in a fixed order.
+ */
+import { forwardStep, logged } from './forward.ts'
+import { blockRows } from './layout.ts'
+import type { Band, PlaneName } from './layout.ts'
+import { freeSteps } from './sample.ts'
+import type { BandStep, Sample, SampleHistory, Segment } from './sample.ts'
+import type { Piece } from './store.ts'
+
+/** From the cotangents of the readouts to the gradients of each band, and ∂L/∂x where it is wanted. */
+export function backward(s: Sample, { segments, end }: SampleHistory): void {
+  const { job, thread: { kernels: k, store }, team, planes, each } = s
+  const { layout, program: { width, channels }, readouts } = job
+  const { origin, rowBytes, cellBytes } = layout
+  const { g } = team.layout
+  s.load(end)
+  each(band => {
+    const { first, last, shift } = band
+    k.zero(g + shift + first * rowBytes, (last - first + 2 * layout.radius) * rowBytes)
+    k.zero(gradientOf(s, band), layout.gradientBytes)
+    planes.fill('held', band) // from here on: where the cotangent may differ from zero
+  })
+  for (let n = segments.length - 1; n >= 0; n--) {
+    const kept = segments[n].steps ?? again(s, segments[n], n)
+    for (let i = kept.length - 1; i >= 0; i--) {
+      const t = n * job.segment + i
+      const readout = readouts.indexOf(t + 1)
+      if (job.cotangents[readout]) {
+        each(band => {
+          const { first, last, shift } = band
+          const given = s.dense(layout.outputs[readout])
+          k.add2d(g + shift + origin, rowBytes, cellBytes, given, first, last, width, channels)
+          planes.fill('held', band)
+        })
+      }
+      backwardStep(s, kept[i], t > 0 || job.wantX)
+    }
+    if (!segments[n].steps) freeSteps(store, kept)
+  }
+  if (!job.wantX) return
+  each(({ first, last, shift }) =>
+    k.store2d(g + shift + origin, rowBytes, cellBytes, s.dense(layout.gx), first, last, width, channels))
+}
+
+function gradientOf({ job: { layout }, number }: Sample, band: Band): number {
+  return layout.gradients + (number * layout.bands.length + layout.bands.indexOf(band)) * layout.gradientBytes
+}
+
+/** Runs a segment whose log was forgotten once more. `held` is about cotangents here and must stay as it is. */
+function again(s: Sample, { start }: Segment, n: number): BandStep[][] {
+  const { job: { steps, segment }, thread: { store, bytes }, planes, bands, each } = s
+  const held = bands.map(band => store.write(bytes, planes.at('held', band), planes.words(band) * 8))
+  s.load(start)
+  const kept: BandStep[][] = []
+  for (let t = n * segment; t < Math.min(steps, (n + 1) * segment); t++) kept.push(forwardStep(s, t, true))
+  each((band, i) => {
+    store.read(held[i], bytes, planes.at('held', band))
+    store.free(held[i])
+  })
+  return kept
+}
+
+/** Undoes a step, and takes the cotangent from behind it to before it; only weights are wanted before the first. */
+function backwardStep(s: Sample, kept: readonly BandStep[], wantG: boolean): void {
+  const { job: { layout }, thread: { kernels: k }, team, planes, each } = s
+  const { cellBytes } = layout
+  const { g } = team.layout
+  each((band, i) => {
+    undo(s, band, kept[i])
+    planes.andNot('kill', 'held', 'life', band)
+    k.erase(g + band.shift, planes.listOf(band), planes.list('kill', band), cellBytes, layout.keep)
+  })
+  team.barrier()
+  each((band, i) => {
+    if (wantG) k.erase(g, band.halo, band.haloCount, cellBytes, layout.none)
+    throughLayers(s, band, kept[i].hidden, wantG)
+  })
+  if (wantG) spreadHeld(s)
+  team.barrier()
+  if (wantG) each(({ fold, foldCount }) => k.addPairs(g, fold, foldCount, cellBytes))
+}
+
+/** Reads the planes of a step back, and writes the old values into the state. */
+function undo(s: Sample, band: Band, kept: BandStep): void {
+  const { job: { layout: { cellBytes } }, thread: { kernels: k, store, bytes }, team: { layout: { x } }, planes } = s
+  const size = planes.words(band) * 8
+  logged.forEach((name, i) => store.read(part(kept.planes, i * size, size), bytes, planes.at(name, band)))
+  const rows = s.rowsOf(band), cells = planes.listOf(band)
+  store.read(kept.log, bytes, rows)
+  planes.and('grow', 'act', 'life', band)
+  const grown = planes.list('grow', band)
+  k.put(x, cells, grown, cellBytes, rows)
+  k.put(x, cells, planes.list('kill', band), cellBytes, rows + grown * cellBytes)
+  s.updateRing(band)
+}
+
+/** The pieces that hold `size` bytes from `from` on; they begin and end with what was written in one go. */
+function part(pieces: readonly Piece[], from: number, size: number): Piece[] {
+  let at = 0
+  return pieces.filter(piece => {
+    at += piece.size
+    return at > from && at <= from + size
+  })
+}
+
+/** The derivative of the changes: weight gradients, and g += Pᵀ(…). */
+function throughLayers(s: Sample, band: Band, hidden: readonly (Piece[] | null)[], wantG: boolean): void {
+  const { job: { layout }, thread: { kernels: k, store, bytes }, team: { layout: { x, g } }, planes, blocks } = s
+  const { cellBytes, changeStride } = layout
+  const cells = planes.listOf(band), rows = s.rowsOf(band), gBand = g + band.shift
+  const count = planes.list('act', band)
+  k.gather(gBand, cells, count, cellBytes, rows, changeStride) // before any of them is added to
+  for (let i = 0, b = 0; i < count; i += blockRows, b++) {
+    const size = Math.min(blockRows, count - i)
+    const stored = hidden[b]
+    blocks.look(x, cells + 4 * i, size, !stored)
+    if (stored) store.read(stored, bytes, blocks.hidden)
+    blocks.back(x, cells + 4 * i, size, rows + i * changeStride, gradientOf(s, band), wantG ? gBand : null)
+  }
+}
+
+/** held = life ∨ what the filters reach from `act`: outside of it the cotangent is zero now. */
+function spreadHeld({ job: { program, layout }, team, planes, each }: Sample): void {
+  if (program.updated.length < program.channels) return each(band => planes.fill('held', band))
+  let reached: PlaneName = 'act'
+  for (let r = 0; r < layout.radius; r++) {
+    const [from, to]: PlaneName[] = [reached, reached === 'next' ? 'post' : 'next']
+    if (r > 0) team.barrier()
+    each(band => planes.dilate(to, from, band))
+    reached = to
+  }
+  each(band => planes.or('held', 'life', reached, band))
+}

@@ -1,0 +1,89 @@
+/**
+ * Blocks: listed cells on their way through perception and layers, at most `blockRows` at a time, so that all of it
+ * stays in cache. With a_0 = y the perception, a_l the output of layer l and z the sums before its activation σ:
+ *
+ *   forward    z_l = a_(l−1) W_l + b_l              a_l = σ_l(z_l)
+ *   backward   ∂W_l = a_(l−1)ᵀ ∂z_l    ∂b_l = Σ ∂z_l    ∂z_(l−1) = (∂z_l W_lᵀ) ⊙ σ'_(l−1)
+ *
+ * The last layer is linear: its outputs are the changes of the cells.
+ */
+import type { RolloutProgram } from '../rollout.ts'
+import type { Kernels } from './kernels.ts'
+import { blockRows, ceilTo } from './layout.ts'
+import type { BlockLayout, Layout } from './layout.ts'
+
+export type Blocks = {
+  /** Bytes of the outputs of the hidden layers of `count` cells, which stand at `hidden` after they were computed. */
+  hiddenBytes(count: number): number
+  readonly hidden: number
+  /** The changes of listed cells of the state x, a row each. Calls `seen` after each block, with its size. */
+  changes(x: number, cells: number, count: number, rows: number, seen?: (size: number) => void): void
+  /** What the cells of one block perceive, and their hidden layers unless these are there already. */
+  look(x: number, cells: number, count: number, layers: boolean): void
+  /**
+   * The derivative of one block, whose perception and hidden layers are there, by weights (added to `gradient`) and, if
+   * `g` is not null, by the state (added to the cotangent there), from that by its changes.
+   */
+  back(x: number, cells: number, count: number, change: number, gradient: number, g: number | null): void
+}
+
+export function blocksOf(k: Kernels, program: RolloutProgram, layout: Layout, block: BlockLayout): Blocks {
+  const { layers, filters, counts, taps, tapWeights, cellBytes, yStride, changeStride } = layout
+  const { slope, perception } = program
+  const last = layers[layers.length - 1]
+  const strides = layers.slice(0, -1).map(({ columns }) => columns * 4)
+  const learned = perception.type === 'filters' && perception.learned
+
+  /** Where the output of each hidden layer stands: one after the other, as long as the block is. */
+  function outputs(count: number): number[] {
+    let at = block.hidden
+    return strides.map(stride => (at += ceilTo(count, 4) * stride) - ceilTo(count, 4) * stride)
+  }
+
+  function look(x: number, cells: number, count: number, all: boolean): void {
+    k.perceive(x, cells, count, filters, counts, taps, tapWeights, cellBytes, block.y, yStride)
+    if (!all) return
+    let from = block.y, stride = yStride
+    outputs(count).forEach((to, l) => {
+      const { inputs, columns, w, bias, activation } = layers[l]
+      k.product(count, inputs, columns, from, stride, w, bias, to, strides[l])
+      k.activate(activation, to, ceilTo(count, 4) * strides[l], slope)
+      from = to
+      stride = strides[l]
+    })
+  }
+
+  return {
+    hidden: block.hidden,
+    hiddenBytes: count => ceilTo(count, 4) * strides.reduce((sum, stride) => sum + stride, 0),
+    look,
+    changes(x, cells, count, rows, seen) {
+      for (let i = 0; i < count; i += blockRows) {
+        const size = Math.min(blockRows, count - i)
+        look(x, cells + 4 * i, size, true)
+        const [from, stride] = strides.length > 0 ? [outputs(size).at(-1)!, strides.at(-1)!] : [block.y, yStride]
+        const to = rows + i * changeStride
+        k.product(size, last.inputs, last.columns, from, stride, last.w, last.bias, to, changeStride)
+        seen?.(size)
+      }
+    },
+    back(x, cells, count, change, gradient, g) {
+      const hidden = outputs(count)
+      let from = change, stride = changeStride
+      for (let l = layers.length - 1; l >= 0; l--) {
+        const { inputs, outputs, columns, wt, bias, gw, gb } = layers[l]
+        const [a, aStride] = l > 0 ? [hidden[l - 1], strides[l - 1]] : [block.y, yStride]
+        k.productTN(count, ceilTo(inputs, 4), columns, a, aStride, from, stride, gradient + gw, columns * 4)
+        if (bias) k.sumRows(count, columns, from, stride, gradient + gb)
+        if (l === 0 && g === null && !learned) return
+        const to = block.g[l % 2]
+        k.product(count, outputs, ceilTo(inputs, 8), from, stride, wt, 0, to, aStride)
+        if (l > 0) k.activateBack(layers[l - 1].activation, to, a, ceilTo(count, 4) * aStride, slope)
+        from = to
+        stride = aStride
+      }
+      if (learned) k.perceiveWeights(x, cells, count, filters, counts, taps, gradient, cellBytes, from, stride)
+      if (g !== null) k.perceiveBack(g, cells, count, filters, counts, taps, tapWeights, cellBytes, from, stride)
+    },
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Forward: the steps of one sample. In each of them, with masks as planes of bits:
+ *
+ *   pre   = dilate(strong)            strong: the living channel exceeds its threshold
+ *   near  = dilate(pre)               further away nothing can matter
+ *   act   = fire ∧ pre                the cells whose change is computed
+ *   post  = dilate(strong after the change)
+ *   ring  = fire ∧ near ∧ ¬pre ∧ dilate(pre ∧ ¬post)
+ *   life  = pre ∧ post                once the ring's would-be values have been seen too
+ *
+ * A dead cell stays zero, but what it would have become counts in its neighbours' `post`. It is needed only where a
+ * neighbour would die otherwise: that is the ring, nearly always empty. The result is exactly that of the composed
+ * step.
+ *
+ * What changes is logged, the old values of the cells that grew or died, so that the backward pass can undo it. Outputs
+ * of the hidden layers are kept too, as long as the budget lasts.
+ */
+import type { Band } from './layout.ts'
+import { freeSteps } from './sample.ts'
+import type { BandStep, Sample, SampleHistory, Segment } from './sample.ts'
+import type { Piece } from './store.ts'
+
+/** All steps. Returns what the backward pass needs, where the job says that there will be one. */
+export function forward(s: Sample): SampleHistory | null {
+  const { job, thread, team, each } = s
+  const { layout, program: { width, channels }, steps, segment, readouts } = job
+  const { origin, rowBytes, cellBytes } = layout
+  const x = team.layout.x + origin
+  s.clear()
+  each(band => {
+    const { first, last } = band
+    thread.kernels.load2d(x, rowBytes, cellBytes, s.dense(layout.input), first, last, width, channels)
+    s.arrived(band)
+  })
+  team.barrier()
+  const segments: Segment[] = []
+  const logging = job.keep && job.budget > 0
+  for (let t = 0; t < steps; t++) {
+    if (job.keep && t % segment === 0) segments.push({ start: s.save(), steps: logging ? [] : null })
+    const kept = forwardStep(s, t, logging)
+    if (logging) segments.at(-1)!.steps!.push(kept)
+    const out = layout.outputs[readouts.indexOf(t + 1)]
+    if (out !== undefined) {
+      each(({ first, last }) =>
+        thread.kernels.store2d(x, rowBytes, cellBytes, s.dense(out), first, last, width, channels))
+    }
+    if (logging && ((t + 1) % segment === 0 || t + 1 === steps)) keepWithinBudget(s, segments)
+  }
+  return job.keep ? { segments, end: s.save() } : null
+}
+
+/** Forgets hidden layers, then whole logs, those of the first segments first, until the rest is within the budget. */
+function keepWithinBudget({ job: { budget }, thread: { store }, team }: Sample, segments: readonly Segment[]): void {
+  for (const { hidden } of segments.flatMap(({ steps }) => steps?.flat() ?? [])) {
+    for (let i = 0; i < hidden.length && store.kept > budget; i++) {
+      if (hidden[i]) store.free(hidden[i]!)
+      hidden[i] = null
+    }
+  }
+  // All threads of a team must forget the same logs, since they have to run these steps again together.
+  while (team.agree(+(store.kept > budget)) && segments.some(({ steps }) => steps)) {
+    const oldest = segments.find(({ steps }) => steps)!
+    freeSteps(store, oldest.steps!)
+    oldest.steps = null
+  }
+}
+
+/** One step. What the backward pass needs of it is kept where `log` says so. */
+export function forwardStep(s: Sample, t: number, log: boolean): BandStep[] {
+  const { job: { program: { living } }, team, planes, each } = s
+  if (living) {
+    each(band => planes.dilate('pre', 'strong', band))
+    team.barrier()
+    each(band => planes.dilate('near', 'pre', band))
+  }
+  const kept = s.bands.map((band): BandStep => {
+    drawFire(s, t, band)
+    planes.and('act', 'fire', 'pre', band)
+    return { planes: [], log: [], hidden: computeChanges(s, band, log) }
+  })
+  team.barrier()
+  if (living) decideLife(s, living)
+  each((band, i) => applyChanges(s, band, log ? kept[i] : null))
+  team.barrier()
+  return kept
+}
+
+/** fire = near ∧ the cells that fire in step t. */
+function drawFire({ job, thread: { kernels: k }, team, number, planes }: Sample, t: number, band: Band): void {
+  const { program: { batch, width, fireRate }, layout, keys } = job
+  const threshold = Math.round(fireRate * 2 ** 32)
+  if (job.masked) {
+    const mask = layout.masks + (t * batch + number) * layout.maskBytes + band.first * layout.planeRow
+    k.and(planes.at('fire', band), planes.at('near', band), mask, planes.words(band))
+  } else if (threshold < 2 ** 32) {
+    k.fire(team.layout.planes.fire, team.layout.planes.near, band.first, band.last, width, layout.words, keys[2 * t],
+      keys[2 * t + 1], number, threshold)
+  } else planes.copy('fire', 'near', band)
+}
+
+/** The changes of the cells in `act`, and `next`: who is strong after them. Returns the hidden layers that it kept. */
+function computeChanges(s: Sample, band: Band, log: boolean): (Piece[] | null)[] {
+  const { job: { budget, program: { living } }, thread: { store, bytes }, team, planes, blocks } = s
+  const hidden: (Piece[] | null)[] = []
+  function keep(size: number): void {
+    const length = blocks.hiddenBytes(size)
+    hidden.push(store.kept + length <= budget ? store.write(bytes, blocks.hidden, length) : null)
+  }
+  const count = planes.list('act', band)
+  blocks.changes(team.layout.x, planes.listOf(band), count, s.rowsOf(band), log ? keep : undefined)
+  if (living) {
+    planes.copy('next', 'strong', band)
+    strongAfter(s, 'act', band, s.rowsOf(band))
+  }
+  return hidden
+}
+
+/** Corrects `next` for the changes, in `rows`, of the cells of a plane. */
+function strongAfter({ job, thread, team }: Sample, changed: 'act' | 'ring', band: Band, rows: number): void {
+  const { words, origin, rowBytes, cellBytes, changeStride } = job.layout
+  const { channel, above } = job.program.living!
+  const { x, planes } = team.layout
+  thread.kernels.strongAfter(planes.next, planes[changed], band.first, band.last, words, x + origin + 4 * channel,
+    rowBytes, cellBytes, rows + 4 * channel, changeStride, above)
+}
+
+/** Finds `life`, looking at the dead neighbours of cells that would die. */
+function decideLife(s: Sample, { channel }: { channel: number }): void {
+  const { job: { layout: { changeStride } }, team, planes, blocks, each } = s
+  each(band => {
+    planes.dilate('post', 'next', band)
+    planes.andNot('undecided', 'pre', 'post', band)
+  })
+  team.barrier()
+  each(band => {
+    planes.dilate('ring', 'undecided', band)
+    planes.and('ring', 'ring', 'fire', band)
+    planes.andNot('ring', 'ring', 'pre', band)
+    // The cells of `act` come first in this band's list and rows, then those of the ring.
+    const act = planes.list('act', band)
+    const cells = planes.listOf(band) + 4 * act, rows = s.rowsOf(band) + act * changeStride
+    const count = planes.list('ring', band, cells)
+    if (count === 0) return
+    blocks.changes(team.layout.x, cells, count, rows)
+    strongAfter(s, 'ring', band, rows)
+  })
+  team.barrier()
+  each(band => {
+    planes.dilate('post', 'next', band)
+    planes.and('life', 'pre', 'post', band)
+  })
+}
+
+/** Lets cells grow and die, and logs their old values. */
+function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
+  const { job: { layout, program: { living } }, thread: { kernels: k, store, bytes }, team, planes } = s
+  const { words, origin, rowBytes, cellBytes, changeStride } = layout
+  const { x, planes: all } = team.layout
+  const rows = s.rowsOf(band), cells = planes.listOf(band)
+  planes.andNot('kill', 'held', 'life', band)
+  const grown = k.grow(all.act, all.life, band.first, band.last, words, x + origin, rowBytes, cellBytes, rows,
+    changeStride)
+  const killed = planes.list('kill', band)
+  k.gather(x, cells, killed, cellBytes, rows + grown * cellBytes, cellBytes)
+  k.erase(x, cells, killed, cellBytes, layout.keep)
+  if (kept) {
+    kept.log.push(...store.write(bytes, rows, (grown + killed) * cellBytes))
+    for (const name of logged) kept.planes.push(...store.write(bytes, planes.at(name, band), planes.words(band) * 8))
+  }
+  if (living) {
+    planes.and('strong', 'next', 'life', band)
+    if (Math.fround(living.above) < 0) { // then a dead cell, which is zero, is strong
+      planes.andNot('undecided', 'ones', 'life', band)
+      planes.or('strong', 'strong', 'undecided', band)
+    }
+  }
+  planes.or('held', 'held', 'act', band)
+  planes.and('held', 'held', 'life', band)
+  s.updateRing(band)
+}
+
+/** The planes that the backward pass reads, in the order in which they are kept. */
+export const logged = ['act', 'life', 'kill'] as const

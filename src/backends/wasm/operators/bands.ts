@@ -1,0 +1,169 @@
+/**
+ * Images in scratch memory, with what lies around them. A window of any padding then reads cells at fixed distances
+ * from its own, without a test. How windows are placed, and what they find outside of the grid, is src/tensor/ops/window.ts.
+ *
+ * An image is worked on in bands of output lines, so that a band stays in cache. A band of lines needs the lines above
+ * and below that its windows reach; adding a gradient that way round, these belong to neighbouring bands too.
+ */
+import type { Data } from '../../backend.ts'
+import { eachTile } from './rows.ts'
+import type { Tile } from './rows.ts'
+
+/** The windows of an operator, as its attributes describe them. */
+export type Windows = {
+  readonly size: readonly [number, number]
+  readonly kernel: readonly [number, number]
+  readonly padding: 'zero' | 'circular' | 'reflect'
+  readonly stride: number
+  readonly dilation: number
+}
+
+/** One axis of an image: sizes without and with the border, and the cell that stands at each place, −1 for none. */
+export type Axis = {
+  readonly size: number
+  readonly before: number
+  readonly padded: number
+  readonly outputs: number
+  readonly cells: Int32Array
+}
+
+function axisOf({ size, kernel, padding, stride, dilation }: Windows, axis: 0 | 1): Axis {
+  const n = size[axis], outputs = Math.ceil(n / stride)
+  const border = Math.max((outputs - 1) * stride + (kernel[axis] - 1) * dilation + 1 - n, 0)
+  const before = Math.floor(border / 2), padded = n + border
+  const cells = Int32Array.from({ length: padded }, (_, p) => {
+    const i = p - before
+    if (i >= 0 && i < n) return i
+    if (padding === 'zero') return -1
+    if (padding === 'circular') return ((i % n) + n) % n
+    return i < 0 ? -i : 2 * (n - 1) - i
+  })
+  return { size: n, before, padded, outputs, cells }
+}
+
+/** Sizes are in numbers. Of a band, line 0 is the first that its windows read. */
+export type Plan = {
+  readonly win: Windows
+  readonly y: Axis
+  readonly x: Axis
+  readonly channels: number
+  /** Of a line with its border. */
+  readonly pitch: number
+  /** Output lines in a band, at most, and the size of such a band. */
+  readonly lines: number
+  readonly bandSize: number
+}
+
+export function planOf(win: Windows, channels: number): Plan {
+  const [y, x] = [axisOf(win, 0), axisOf(win, 1)]
+  const pitch = x.padded * channels
+  const lines = Math.max(1, Math.min(y.outputs, Math.floor(2 ** 16 / pitch / win.stride)))
+  return { win, y, x, channels, pitch, lines, bandSize: linesRead(win, lines) * pitch }
+}
+
+/** How many lines of the image so many output lines read. */
+function linesRead({ stride, kernel, dilation }: Windows, lines: number): number {
+  return (lines - 1) * stride + (kernel[0] - 1) * dilation + 1
+}
+
+/** How far each tap is from the first, in bytes, in the scan order of the taps. */
+export function tapOffsets({ win: { kernel: [kh, kw], dilation }, pitch, channels }: Plan): Uint32Array {
+  return Uint32Array.from({ length: kh * kw }, (_, t) => (
+    4 * dilation * (Math.floor(t / kw) * pitch + (t % kw) * channels)
+  ))
+}
+
+/**
+ * Output lines `line` up to `line + lines` of a sample. They read `count` lines of the padded image from `first` on:
+ * these are the lines of the band.
+ */
+export type Band = {
+  readonly sample: number
+  readonly line: number
+  readonly lines: number
+  readonly first: number
+  readonly count: number
+}
+
+export function* bands({ win, y, lines: most }: Plan, batch: number): Generator<Band> {
+  for (let sample = 0; sample < batch; sample++) {
+    for (let line = 0; line < y.outputs; line += most) {
+      const lines = Math.min(most, y.outputs - line)
+      yield { sample, line, lines, first: line * win.stride, count: linesRead(win, lines) }
+    }
+  }
+}
+
+/**
+ * Walks through bands and, within each, through tiles of the output cells that the mask names. `cells`, of as many
+ * entries as a tile has, is filled with the offset of each cell of the tile from the start of the band, in bytes.
+ * Bands without any such cell are left out.
+ */
+export function eachBand(
+  plan: Plan, batch: number, mask: Data | undefined, cells: Uint32Array,
+  visit: { before: (band: Band) => void; tile: (tile: Tile) => void; after?: (band: Band) => void },
+): void {
+  const { win: { stride }, y, x, channels, pitch } = plan
+  for (const band of bands(plan, batch)) {
+    const start = (band.sample * y.outputs + band.line) * x.outputs
+    let touched = false
+    eachTile(start, start + band.lines * x.outputs, mask, cells.length, tile => {
+      if (!touched) visit.before(band)
+      touched = true
+      for (let i = 0; i < tile.count; i++) {
+        const r = tile.rows[i] - start, column = r % x.outputs
+        cells[i] = 4 * stride * ((r - column) / x.outputs * pitch + column * channels)
+      }
+      visit.tile(tile)
+    })
+    if (touched) visit.after?.(band)
+  }
+}
+
+/**
+ * Copies a band of an image to `at`. `each` may change the numbers of a line before they are copied to its border too;
+ * `outside` stands where there is no cell.
+ */
+export function loadBand<T extends Float32Array | Uint32Array>(
+  { y, x, channels, pitch }: Plan, { sample, first, count }: Band, image: T, memory: T, at: number,
+  outside = 0, each?: (at: number) => void,
+): void {
+  const width = x.size * channels, border = x.before * channels
+  for (let line = first; line < first + count; line++, at += pitch) {
+    const source = y.cells[line]
+    if (source < 0) {
+      memory.fill(outside, at, at + pitch)
+      continue
+    }
+    const from = (sample * y.size + source) * width
+    memory.set(image.subarray(from, from + width), at + border)
+    each?.(at + border)
+    eachBorderCell(x, (p, cell) => {
+      const to = at + p * channels
+      if (cell < 0) memory.fill(outside, to, to + channels)
+      else memory.copyWithin(to, at + border + cell * channels, at + border + (cell + 1) * channels)
+    })
+  }
+}
+
+/** The adjoint: adds each cell of a band, and of its border, to the cell of the image that it stands for. */
+export function addBand(
+  { y, x, channels, pitch }: Plan, { sample, first, count }: Band, image: Float32Array, floats: Float32Array,
+  at: number,
+): void {
+  const width = x.size * channels, border = x.before * channels
+  for (let line = first; line < first + count; line++, at += pitch) {
+    if (y.cells[line] < 0) continue
+    const to = (sample * y.size + y.cells[line]) * width
+    for (let i = 0; i < width; i++) image[to + i] += floats[at + border + i]
+    eachBorderCell(x, (p, cell) => {
+      if (cell < 0) return
+      for (let c = 0; c < channels; c++) image[to + cell * channels + c] += floats[at + p * channels + c]
+    })
+  }
+}
+
+function eachBorderCell({ size, before, padded, cells }: Axis, visit: (place: number, cell: number) => void): void {
+  for (let p = 0; p < before; p++) visit(p, cells[p])
+  for (let p = before + size; p < padded; p++) visit(p, cells[p])
+}

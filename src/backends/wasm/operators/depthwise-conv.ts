@@ -1,0 +1,118 @@
+/**
+ * depthwiseConv and its two derivatives at the active cells; the loops are assembly/depthwise.ts.
+ *
+ * Outside of the grid a tap reads zeros; so an infinite weight or cotangent makes NaN at a border, where the plain
+ * loops leave it out.
+ */
+import type { Call } from '../../backend.ts'
+import { addBand, eachBand, loadBand, planOf, tapOffsets } from './bands.ts'
+import type { Windows } from './bands.ts'
+import { addTo } from './dense.ts'
+import { ceilTo, isFloat, isLarge } from './operator.ts'
+import type { Operator } from './operator.ts'
+import { loadRows, storeRows, tileRows } from './rows.ts'
+import type { Tile } from './rows.ts'
+import type { Room } from './scratch.ts'
+
+/** inputs: x [b,h,w,n], k [kh,kw,n,m], optional mask [b,h,w]; out [b,h,w,n·m]. */
+export function depthwiseConv(room: Room): Operator<Windows> {
+  return ([x, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs }: Call<Windows>) => {
+    const taps = kh * kw
+    if (!isFloat(x) || !isFloat(k) || !isFloat(out) || !isLarge(out.length / (n * m), taps, n * m)) return false
+    const plan = planOf(attrs, n), columns = ceilTo(n * m, 4), size = tileRows(columns)
+    const { kernels, floats, words, at: [image, offsets, spread, cells, weights, y] } = room(
+      4 * plan.bandSize, 4 * taps, 8 * columns, 4 * size, 4 * taps * columns, 4 * size * columns,
+    )
+    words.set(tapOffsets(plan), offsets / 4)
+    words.set(spreadTable(n, m), spread / 4)
+    for (let t = 0; t < taps; t++) floats.set(k.subarray(t * n * m, (t + 1) * n * m), weights / 4 + t * columns)
+    if (mask) out.fill(0)
+    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
+      before: band => loadBand(plan, band, x, floats, image / 4),
+      tile(tile) {
+        kernels.depthwise(image, cells, tile.count, taps, offsets, spread, weights, columns / 4, y, 4 * columns)
+        storeRows(out, n * m, tile, floats, y / 4, columns)
+      },
+    })
+    return true
+  }
+}
+
+/** inputs: g [b,h,w,n·m], k [kh,kw,n,m], optional mask [b,h,w]; out [b,h,w,n]. */
+export function depthwiseConvInput(room: Room): Operator<Windows> {
+  return ([g, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs }: Call<Windows>) => {
+    const taps = kh * kw
+    if (!isFloat(g) || !isFloat(k) || !isFloat(out) || !isLarge(g.length / (n * m), taps, n * m)) return false
+    const plan = planOf(attrs, n), channels = ceilTo(n, 4), columns = m * channels, size = tileRows(columns)
+    const { kernels, floats, words, at: [image, offsets, cells, weights, y] } = room(
+      4 * plan.bandSize, 4 * taps, 4 * size, 4 * taps * columns, 4 * size * columns,
+    )
+    words.set(tapOffsets(plan), offsets / 4)
+    floats.fill(0, weights / 4, weights / 4 + taps * columns)
+    floats.fill(0, y / 4, y / 4 + size * columns)
+    const all = { count: taps, rows: Int32Array.from({ length: taps }, (_, t) => t), first: 0 }
+    loadByFilter(k, n, m, all, floats, weights / 4, channels)
+    out.fill(0)
+    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
+      before: ({ count }) => kernels.zero(image, 4 * count * plan.pitch),
+      tile(tile) {
+        loadByFilter(g, n, m, tile, floats, y / 4, channels)
+        kernels.depthwiseBack(image, cells, tile.count, taps, offsets, m, weights, channels / 4, y, 4 * columns)
+      },
+      after: band => addBand(plan, band, out, floats, image / 4),
+    })
+    return true
+  }
+}
+
+/** inputs: x [b,h,w,n], g [b,h,w,n·m], optional mask [b,h,w]; out [kh,kw,n,m]. */
+export function depthwiseConvFilter(room: Room): Operator<Windows> {
+  return ([x, g, mask], out, { inputs: [{ shape: [b] }], out: { shape: [kh, kw, n, m] }, attrs }: Call<Windows>) => {
+    const taps = kh * kw
+    if (!isFloat(x) || !isFloat(g) || !isFloat(out) || !isLarge(g.length / (n * m), taps, n * m)) return false
+    const plan = planOf(attrs, n), columns = ceilTo(n * m, 4), size = tileRows(columns)
+    const { kernels, floats, words, at: [image, offsets, spread, cells, weights, y] } = room(
+      4 * plan.bandSize, 4 * taps, 8 * columns, 4 * size, 4 * taps * columns, 4 * size * columns,
+    )
+    words.set(tapOffsets(plan), offsets / 4)
+    words.set(spreadTable(n, m), spread / 4)
+    const sums = new Float64Array(taps * n * m)
+    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
+      before: band => loadBand(plan, band, x, floats, image / 4),
+      tile(tile) {
+        loadRows(g, n * m, tile, floats, y / 4, columns)
+        kernels.depthwiseWeights(image, cells, tile.count, taps, offsets, spread, weights, columns / 4, y, 4 * columns)
+        addTo(sums, taps, n * m, floats, weights / 4, columns)
+      },
+    })
+    out.set(sums)
+    return true
+  }
+}
+
+/** For each four of the n·m results, which channels they read (see assembly/depthwise.ts). */
+function spreadTable(n: number, m: number): Uint32Array {
+  const vectors = Math.ceil(n * m / 4)
+  const table = new Uint32Array(8 * vectors)
+  for (let j = 0; j < vectors; j++) {
+    const first = Math.floor(4 * j / m)
+    table[8 * j] = 4 * first
+    for (let lane = 0; lane < 4; lane++) {
+      // The four bytes of a lane are neighbours: b, b + 1, b + 2, b + 3.
+      const channel = Math.min(Math.floor((4 * j + lane) / m), n - 1) - first
+      table[8 * j + 4 + lane] = 0x03020100 + 0x01010101 * 4 * channel
+    }
+  }
+  return table
+}
+
+/** Copies rows [n][m] as [m][channels], channels being n rounded up; the rest is left as it is. */
+function loadByFilter(
+  x: Float32Array, n: number, m: number, { count, rows }: Tile, floats: Float32Array, at: number, channels: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    for (let q = 0; q < m; q++, at += channels) {
+      for (let c = 0, from = rows[i] * n * m + q; c < n; c++, from += m) floats[at + c] = x[from]
+    }
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Element-wise operators, block by block: operands are copied into scratch memory, four numbers at a time are computed,
+ * and the results are copied out. A block stays in the nearest cache, so this is faster even for a sum.
+ *
+ * Operands broadcast where their own axes are neighbours: a number, the bias of a layer `[c]`, a mask `[b,h,w,1]`, one
+ * image for the whole batch. Element i of the result then reads
+ *
+ *   ⌊i / repeat⌋ mod size          repeat: elements of the axes behind its own, size: its own elements
+ */
+import type { Data, Shape } from '../../backend.ts'
+import { sizeOf } from '../../backend.ts'
+import { isFloat } from './operator.ts'
+import type { Operator } from './operator.ts'
+import type { Room, Scratch } from './scratch.ts'
+
+/** Numbers in a block. */
+const block = 4096
+
+/** Fewer numbers are not worth the copies: of a function, and of an operation that is one instruction. */
+const enough = { function: 512, operation: 2048 }
+
+/** out = f(x), where f works in place. */
+export function mapped(
+  room: Room, f: (kernels: Scratch['kernels'], at: number, bytes: number, scalars: readonly number[]) => void,
+): Operator {
+  return ([x], out, { scalars }) => {
+    if (!isFloat(x) || !isFloat(out) || out.length < enough.function) return false
+    const { kernels, floats, at: [a] } = room(4 * block)
+    for (let i = 0; i < out.length; i += block) {
+      const count = Math.min(block, out.length - i)
+      floats.set(x.subarray(i, i + count), a / 4)
+      f(kernels, a, Math.ceil(count / 4) * 16, scalars)
+      out.set(floats.subarray(a / 4, a / 4 + count), i)
+    }
+    return true
+  }
+}
+
+/** As assembly/elements.ts numbers them. */
+const operations = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'greater', 'greaterEqual'] as const
+
+/** out = a ∘ b, numbers, or masks of uint32. */
+export function combined(room: Room, name: typeof operations[number]): Operator {
+  const operation = operations.indexOf(name)
+  return ([a, b], out, call) => {
+    if (!isFloat(a) || !isFloat(b) || out.length < enough.operation) return false
+    return blockwise(room, [a, b], out, call, ({ kernels, at: [to, p, q] }, bytes) => {
+      kernels.combine(operation, to, p, q, bytes)
+    })
+  }
+}
+
+/** where: out = a where c ≠ 0, else b. */
+export function selected(room: Room): Operator {
+  return ([c, a, b], out, call) => {
+    if (!(c instanceof Uint32Array) || !isFloat(a) || !isFloat(b) || out.length < enough.operation) return false
+    return blockwise(room, [c, a, b], out, call, ({ kernels, at: [to, condition, p, q] }, bytes) => {
+      kernels.select(to, condition, p, q, bytes)
+    })
+  }
+}
+
+/** Runs `f` on blocks of the operands; its result is expected at the first address, the operands are at the others. */
+function blockwise(
+  room: Room, inputs: readonly (Float32Array | Uint32Array)[], out: Data,
+  { inputs: specs, out: { shape } }: { inputs: readonly { shape: Shape }[]; out: { shape: Shape } },
+  f: (scratch: Scratch, bytes: number) => void,
+): boolean {
+  const repeats = specs.map(spec => repeatOf(spec.shape, shape))
+  if (repeats.includes(null)) return false
+  const periods = inputs.map((x, k) => x.length * repeats[k]!)
+  // Operands that repeat within a block are the same in all of them.
+  const unit = periods.filter(n => n <= block).reduce(leastCommonMultiple, 1)
+  const size = unit <= block ? Math.floor(block / unit) * unit : block
+  const scratch = room(4 * size, ...inputs.map(() => 4 * size))
+  const { floats, words, at: [to, ...operands] } = scratch
+  const result = isFloat(out) ? floats : words
+  for (let i = 0; i < out.length; i += size) {
+    const count = Math.min(size, out.length - i)
+    inputs.forEach((x, k) => {
+      if (i === 0 || size % periods[k] !== 0) {
+        stage(x, repeats[k]!, i, count, isFloat(x) ? floats : words, operands[k] / 4)
+      }
+    })
+    f(scratch, Math.ceil(count / 4) * 16)
+    out.set(result.subarray(to / 4, to / 4 + count), i)
+  }
+  return true
+}
+
+/** How often each element of `small` stands in `big` before the next does; null where its axes are not neighbours. */
+function repeatOf(small: Shape, big: Shape): number | null {
+  const own = big.map((n, axis) => n > 1 && small[axis - big.length + small.length] === n)
+  const first = own.indexOf(true), last = own.lastIndexOf(true)
+  if (first < 0) return 1
+  if (big.slice(first, last + 1).some((n, i) => n > 1 && !own[first + i])) return null
+  return sizeOf(big.slice(last + 1))
+}
+
+/** Copies what elements i … i + count − 1 of the result read. */
+function stage(
+  x: Float32Array | Uint32Array, repeat: number, i: number, count: number, memory: Float32Array | Uint32Array,
+  at: number,
+): void {
+  const end = at + count
+  if (x.length === 1) {
+    memory.fill(x[0], at, end)
+    return
+  }
+  let from = Math.floor(i / repeat) % x.length
+  if (repeat === 1 && x.length >= 64) {
+    while (at < end) {
+      const run = Math.min(end - at, x.length - from)
+      memory.set(x.subarray(from, from + run), at)
+      at += run
+      from = 0
+    }
+    return
+  }
+  let stop = at + repeat - i % repeat
+  while (at < end) {
+    const value = x[from]
+    for (const to = Math.min(end, stop); at < to; at++) memory[at] = value
+    stop += repeat
+    if (++from === x.length) from = 0
+  }
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  let [p, q] = [a, b]
+  while (q > 0) [p, q] = [q, p % q]
+  return a / p * b
+}

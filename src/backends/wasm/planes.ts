@@ -1,0 +1,57 @@
+/**
+ * Planes: the masks of a sample, a bit a cell, by name (assembly/bits.ts has the words).
+ *
+ *   strong      the living channel exceeds its threshold              next    the same after the step
+ *   pre, post   who lives before and after the change                 life    both, once the ring has been seen
+ *   near        where anything can matter at all                      fire    the cells that fire, among these
+ *   act         the cells whose change is computed                    grow    those of them that live on
+ *   undecided   cells that would die but for their dead neighbours    ring    those neighbours
+ *   held        where the state (backward: its cotangent) may differ from zero
+ *   kill        the cells of it that die                              ones    every cell
+ */
+import type { RolloutProgram } from '../rollout.ts'
+import type { Kernels } from './kernels.ts'
+import type { Band, Layout, PlaneName, TeamLayout } from './layout.ts'
+
+export type Planes = {
+  /** Where the rows of a band begin in a plane, and their number of words. */
+  at(name: PlaneName, band: Band): number
+  words(band: Band): number
+  and(to: PlaneName, a: PlaneName, b: PlaneName, band: Band): void
+  /** a ∧ ¬b */
+  andNot(to: PlaneName, a: PlaneName, b: PlaneName, band: Band): void
+  or(to: PlaneName, a: PlaneName, b: PlaneName, band: Band): void
+  copy(to: PlaneName, from: PlaneName, band: Band): void
+  /** Sets all bits. */
+  fill(to: PlaneName, band: Band): void
+  /** The 3×3 neighbourhood. It reads a row of the bands above and below. */
+  dilate(to: PlaneName, from: PlaneName, band: Band): void
+  /** Lists the set cells of a band at `to`, by default at the band's own place; returns how many. */
+  list(name: PlaneName, band: Band, to?: number): number
+  /** A band's own place for a list of cells. */
+  listOf(band: Band): number
+}
+
+export function planesOf(k: Kernels, program: RolloutProgram, layout: Layout, team: TeamLayout): Planes {
+  const { height, width, padding } = program
+  const { words, planeRow, origin, rowBytes, cellBytes } = layout
+  const { planes } = team
+  const wrap = +(padding === 'circular')
+  const at = (name: PlaneName, band: Band): number => planes[name] + band.first * planeRow
+  const count = ({ first, last }: Band): number => (last - first) * words
+  const listOf = ({ first }: Band): number => team.list + first * width * 4
+  return {
+    at,
+    words: count,
+    and: (to, a, b, band) => k.and(at(to, band), at(a, band), at(b, band), count(band)),
+    andNot: (to, a, b, band) => k.andNot(at(to, band), at(a, band), at(b, band), count(band)),
+    or: (to, a, b, band) => k.or(at(to, band), at(a, band), at(b, band), count(band)),
+    copy: (to, from, band) => k.and(at(to, band), at(from, band), at(from, band), count(band)),
+    fill: (to, { first, last }) => k.fill(planes[to], first, last, width, words),
+    dilate: (to, from, { first, last }) =>
+      k.dilate(planes[from], planes[to], first, last, height, width, words, wrap),
+    list: (name, band, to = listOf(band)) =>
+      k.list(planes[name], band.first, band.last, words, origin, rowBytes, cellBytes, to),
+    listOf,
+  }
+}

@@ -1,0 +1,278 @@
+// Scenes for fused rollouts: random rules that a kernel can run as a whole, grids of awkward sizes, states in which
+// cells live, grow and die, and what a rollout makes of them on any backend.
+//
+// Rounding must not decide anything, or two right answers would differ: scenes in which the living channel comes near
+// its threshold, or a ReLU near its kink, are drawn again.
+
+import fc from 'fast-check'
+import { vjp } from '../../src/autograd/vjp.ts'
+import type { Backend, Data, DType } from '../../src/backends/backend.ts'
+import { perceive } from '../../src/nca/perceive.ts'
+import {
+  activations, channelCount, conv, defineRule, depthwise, mlp, paramShapes, perceptionSize, updatedChannels,
+} from '../../src/nca/rule.ts'
+import type { DataParams, DataRule, Perception } from '../../src/nca/rule.ts'
+import { alive, rollout, step, update } from '../../src/nca/step.ts'
+import type { RolloutOptions } from '../../src/nca/step.ts'
+import { filterNames } from '../../src/tensor/filters.ts'
+import { foldIn, key } from '../../src/tensor/key.ts'
+import { scope } from '../../src/tensor/lifetime.ts'
+import { dense } from '../../src/tensor/ops/dense.ts'
+import { dilate } from '../../src/tensor/ops/dilate.ts'
+import { and } from '../../src/tensor/ops/compare.ts'
+import { paddings } from '../../src/tensor/ops/window.ts'
+import { bernoulli, fire, normal, uniform } from '../../src/tensor/random.ts'
+import { defaultBackend, tensor } from '../../src/tensor/tensor.ts'
+import type { Tensor } from '../../src/tensor/tensor.ts'
+
+/** An array without a backend. */
+type HostArray = { readonly data: Data; readonly shape: readonly number[] }
+
+export type Scene = {
+  readonly rule: DataRule
+  /** The state under 'x', parameters under their paths, as in `paramShapes`. */
+  readonly arrays: Readonly<Record<string, HostArray>>
+  readonly masks: readonly HostArray[] | null
+  readonly steps: number
+  readonly readouts: readonly number[]
+  /** ∂L/∂state after each readout; null is zero. */
+  readonly cotangents: readonly (HostArray | null)[]
+  readonly angle: number
+  readonly n: number
+}
+
+const sizes = fc.constantFrom(1, 3, 3, 5)
+const filterParts: fc.Arbitrary<Perception> = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(...filterNames) },
+  { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 1, max: 3 }), sizes).map(([n, size]) => depthwise(n, { size })) },
+)
+const convolution: fc.Arbitrary<Perception> = fc.tuple(fc.integer({ min: 1, max: 11 }), sizes)
+  .map(([n, size]) => conv(n, { size }))
+
+const living = fc.record({ index: fc.nat(), above: fc.constantFrom(0.1, 0.1, 0, -0.2, 0.4) })
+
+/** Rules of up to 20 channels that see through filters, or through convolutions. */
+export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
+  channels: fc.record({
+    seen: fc.integer({ min: 1, max: 5 }), goal: fc.nat(3), hidden: fc.constantFrom(0, 1, 4, 8, 12),
+  }),
+  frozen: fc.constantFrom([], [], ['goal'], ['goal', 'hidden'], ['seen']),
+  perceive: fc.oneof(
+    { weight: 2, arbitrary: fc.array(filterParts, { minLength: 1, maxLength: 4 }) },
+    { weight: 1, arbitrary: fc.array(convolution, { minLength: 1, maxLength: 2 }) },
+  ),
+  hidden: fc.oneof(
+    { weight: 6, arbitrary: fc.integer({ min: 1, max: 20 }) }, { weight: 1, arbitrary: fc.constantFrom(64, 65, 100) },
+  ),
+  activation: fc.constantFrom(...activations),
+  lastBias: fc.boolean(),
+  fireRate: fc.constantFrom(0.5, 0.5, 1, 0.1),
+  padding: fc.constantFrom(...paddings),
+  lives: fc.option(living, { freq: 6 }),
+})
+  .filter(({ channels, frozen }) => updatedChannels({ channels, frozen }).length > 0)
+  .map(({ lives, hidden, activation, lastBias, ...rest }) => {
+    const updated = updatedChannels(rest)
+    return defineRule({
+      ...rest, update: mlp(hidden, { activation, lastBias }),
+      living: lives && { channel: updated[lives.index % updated.length], above: lives.above },
+    })
+  })
+
+/** Heights and widths of every kind: tiny, around the ends of 64-bit words, around the cuts between bands of rows. */
+export const grids: fc.Arbitrary<[number, number]> = fc.oneof(
+  { weight: 3, arbitrary: fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 })) },
+  { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 1, max: 4 }), fc.constantFrom(63, 64, 65, 128, 129)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom(15, 16, 17, 24, 33, 41), fc.integer({ min: 1, max: 7 })) },
+  { weight: 1, arbitrary: fc.tuple(fc.constantFrom(127, 130), fc.constantFrom(1, 3)) },
+)
+
+/** How many hidden outputs a scene computes at most: with more, one of them would be near a kink. */
+const work = 40_000
+
+/** Scenes of these rules and grids, or of one of each. */
+export function scenesOf(
+  { rules = fusedRules, grid = grids, batches = fc.integer({ min: 1, max: 5 }), longest = 9 }: {
+    rules?: fc.Arbitrary<DataRule>
+    grid?: fc.Arbitrary<[number, number]>
+    batches?: fc.Arbitrary<number>
+    longest?: number
+  } = {},
+): fc.Arbitrary<Scene> {
+  return fc.record({
+    rule: rules, grid, batch: batches,
+    steps: fc.integer({ min: 1, max: longest }),
+    density: fc.constantFrom(0.02, 0.1, 0.1, 0.4, 1),
+    masked: fc.boolean(),
+    angle: fc.constantFrom(0, 0, 0.7),
+    reads: fc.array(fc.boolean(), { minLength: longest, maxLength: longest }),
+    n: fc.nat(2 ** 30),
+  }).map(({ rule, grid, batch, steps: wanted, density, masked, angle, reads, n }) => {
+    const [h, w] = grid.map(size => Math.max(size, smallest(rule)))
+    const most = Math.floor(work / (batch * h * w * (rule.update.hidden + 1)))
+    const steps = Math.max(1, Math.min(wanted, most))
+    const readouts = Array.from({ length: steps }, (_, t) => t + 1).filter(t => t === steps || reads[t])
+    const given = readouts.map((_, i) => i === readouts.length - 1 || reads[i])
+    for (let tries = 0; tries < 30; tries++) {
+      const scene = drawScene(rule, [batch, h, w], { steps, readouts, given, density, masked, angle, n: n + tries })
+      if (isClear(scene)) return scene
+    }
+    return null
+  }).filter(scene => scene !== null)
+}
+
+/** Reflection needs something to reflect. */
+function smallest({ padding, perceive }: DataRule): number {
+  const window = Math.max(...perceive.map(part => (typeof part === 'string' ? 3 : part.size)))
+  return padding === 'reflect' ? (window + 1) / 2 : 1
+}
+
+function drawScene(
+  rule: DataRule, [b, h, w]: [number, number, number],
+  { steps, readouts, given, density, masked, angle, n }: {
+    steps: number; readouts: number[]; given: boolean[]; density: number; masked: boolean; angle: number; n: number
+  },
+): Scene {
+  let i = 0
+  const k = key(n)
+  const host = (draw: (k: readonly [number, number]) => Tensor): HostArray => scope(() => {
+    const t = draw(foldIn(k, i++))
+    return { data: t.toArray(), shape: t.shape }
+  })
+  const channels = channelCount(rule.channels)
+  const state = [b, h, w, channels]
+  /** How far weights spread, so that states change by about a half in a step. */
+  const spread = (path: string, shape: readonly number[]): number => {
+    if (path === 'update.w1') return 1 / Math.sqrt(perceptionSize(rule))
+    if (path === 'update.w2') return 0.8 / Math.sqrt(shape[0])
+    if (path.startsWith('update')) return 0.3
+    const part = rule.perceive.filter(p => typeof p !== 'string')[Number(path.split('.')[1])]
+    return 1 / Math.sqrt(shape[0] * shape[1] * (part.type === 'conv' ? shape[2] : 1))
+  }
+  const x = host(k => normal(k, state, { std: 0.5 }))
+  if (rule.living) {
+    const { channel, above } = rule.living
+    const draws = host(k => uniform(k, [b * h * w])).data
+    for (let cell = 0; cell < draws.length; cell++) {
+      const strong = draws[cell] < density
+      const far = 0.05 + Math.abs(x.data[cell * channels + channel])
+      x.data[cell * channels + channel] = above + (strong ? far : -far)
+      // A third of what is not strong is empty, as most of a grid is.
+      if (draws[cell] > 1 - (1 - density) / 3) x.data.fill(0, cell * channels, (cell + 1) * channels)
+    }
+  }
+  const params = Object.entries(paramShapes(rule)).map(([path, shape]) =>
+    [path, host(k => normal(k, shape, { std: spread(path, shape) }))] as const)
+  return {
+    rule, arrays: { x, ...Object.fromEntries(params) }, steps, readouts, angle, n,
+    masks: masked ? Array.from({ length: steps }, () => host(k => bernoulli(k, [b, h, w], rule.fireRate))) : null,
+    cotangents: given.map(g => (g ? host(k => normal(k, state)) : null)),
+  }
+}
+
+/** Whether nothing hangs on rounding: no living channel within 1e-4 of its threshold, no ReLU within 1e-5 of 0. */
+function isClear(scene: Scene): boolean {
+  const { rule, angle, steps, n } = scene
+  const kinks = ['relu', 'leakyRelu'].includes(rule.update.activation)
+  return scope(() => {
+    const { params, x, masks } = placed(scene, defaultBackend, 'float64')
+    const channels = x.shape[3]
+    const updated = updatedChannels(rule)
+    let now = x
+    for (let t = 0; t < steps; t++) {
+      const k = foldIn(key(n), t)
+      const pre = alive(rule, now)
+      const fires = masks?.[t] ?? fire(k, now, rule.fireRate)
+      const padding = rule.padding === 'circular' ? 'circular' : 'none'
+      const rows = pre ? and(fires, dilate(pre, 3, { padding })) : fires
+      const y = perceive(rule, params, now, { angle, rows })
+      const computed = rows.toArray()
+      if (kinks) {
+        const { w1, b1 } = params.update
+        const hidden = rule.update.hidden
+        const near = dense(y, w1, { bias: b1, rows }).toArray()
+          .some((z, i) => Math.abs(z) < 1e-5 && computed[Math.floor(i / hidden)])
+        if (near) return false
+      }
+      if (rule.living) {
+        const { channel, above } = rule.living
+        const before = now.toArray(), change = update(rule, params, y, rows).toArray()
+        const at = updated.indexOf(channel)
+        const near = computed.some((acts, cell) => {
+          const would = before[cell * channels + channel] + change[cell * updated.length + at]
+          return acts && (Math.abs(would - above) < 1e-4)
+        })
+        if (near) return false
+      }
+      now = step(rule, params, now, { key: k, t, mask: masks?.[t], angle })
+    }
+    return true
+  })
+}
+
+/** The scene's tensors on a backend. */
+export function placed(
+  { rule, arrays, masks }: Scene, backend: Backend, dtype: DType,
+): { params: DataParams; x: Tensor; masks: Tensor[] | undefined } {
+  const floating = ({ data, shape }: HostArray): Tensor => tensor(data, { shape, backend, dtype })
+  const of = (path: string): Tensor => floating(arrays[path])
+  const learned = Object.keys(arrays).filter(path => path.startsWith('perceive'))
+  return {
+    x: of('x'),
+    params: {
+      ...(learned.length > 0 && { perceive: learned.map(of) }),
+      update: {
+        w1: of('update.w1'), b1: of('update.b1'), w2: of('update.w2'),
+        ...(rule.update.lastBias && { b2: of('update.b2') }),
+      },
+    },
+    masks: masks?.map(({ data, shape }) => tensor(data, { shape, backend })),
+  }
+}
+
+/** States after each readout, and gradients by everything, under their paths. */
+export type Outcome = { readonly states: readonly Data[]; readonly gradients: Readonly<Record<string, Data>> }
+
+/** What a rollout of the scene gives on a backend. */
+export function outcome(
+  scene: Scene, backend: Backend, { dtype = 'float32', ...options }: { dtype?: DType } & Partial<RolloutOptions> = {},
+): Outcome {
+  const { rule, steps, readouts, angle, n, cotangents } = scene
+  return scope(() => {
+    const { params, x, masks } = placed(scene, backend, dtype)
+    const [states, pullback] = vjp(
+      (p: { params: DataParams; x: Tensor }) =>
+        rollout(rule, p.params, p.x, key(n), { steps, readouts, masks, angle, ...options }),
+      { params, x },
+    )
+    const given = cotangents.map(g => g && tensor(g.data, { shape: g.shape, backend, dtype }))
+    const found = pullback(given)
+    const { w1, b1, w2, b2 } = found.params.update
+    const gradients = {
+      x: found.x, 'update.w1': w1, 'update.b1': b1, 'update.w2': w2, ...(b2 && { 'update.b2': b2 }),
+      ...Object.fromEntries((found.params.perceive ?? []).map((g, i) => [`perceive.${i}`, g])),
+    }
+    return {
+      states: states.map(y => y.toArray()),
+      gradients: Object.fromEntries(Object.entries(gradients).map(([path, g]) => [path, g.toArray()])),
+    }
+  })
+}
+
+/** Largest difference, relative to the largest entry of what is expected. */
+export function distance(got: Data, expected: Data): number {
+  let worst = 0, largest = 0
+  expected.forEach((v, i) => {
+    const d = Math.abs(v - got[i])
+    worst = d > worst || Number.isNaN(d) ? d : worst
+    largest = Math.max(largest, Math.abs(v))
+  })
+  return got.length === expected.length ? worst / (largest || 1) : NaN
+}
+
+/** Which cells are empty in the channels that change: the living mask as it can be seen from outside. */
+export function empty({ rule }: Scene, state: Data): boolean[] {
+  const channels = channelCount(rule.channels), updated = updatedChannels(rule)
+  return Array.from({ length: state.length / channels }, (_, cell) =>
+    updated.every(c => state[cell * channels + c] === 0))
+}

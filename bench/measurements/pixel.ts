@@ -47,8 +47,8 @@ export async function measurePixelSpace({ quick, temp, out }: Context): Promise<
       `Engine: ${plainNode.name} as this Node runs it without flags, ${plainNode.threads} threads, default history.`,
       'seed: one cell that grows by weights set to do so. wide: a disc of a third of the grid in radius that stays. '
         + 'alive: mean over 16 states of the rollout.',
-      'published: peak memory that table 2 of the review reports for its framework, for which 24 GB were not enough from '
-        + '512² on.',
+      'published: peak memory that table 2 of the review reports for its framework, for which 24 GB were not enough '
+        + 'from 512² on.',
     ],
   })
 }

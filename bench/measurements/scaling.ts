@@ -74,8 +74,8 @@ export async function measureScaling({ quick, temp, out, probe }: Context): Prom
     rows,
     notes: [
       `Engine: ${plainNode.name} as this Node runs it without flags.`,
-      'Every sample starts as a disc of a quarter of the grid in radius. alive: mean over two states of the rollout, at '
-        + 'its start and half-way. Last weights are small, so that 1,024 steps stay finite.',
+      'Every sample starts as a disc of a quarter of the grid in radius. alive: mean over two states, the first and '
+        + 'the middle one. Last weights are small, so that 1,024 steps stay finite.',
       'Large grids are timed over few steps (column steps), where the fixed part of a training step weighs more.',
       `Medians over the rounds that were counted: ${rounds.length}.`,
     ],

@@ -8,7 +8,7 @@
 import { resolve } from '../tensor/frame.ts'
 import { Resource } from '../tensor/lifetime.ts'
 import type { Held } from '../tensor/lifetime.ts'
-import { Tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import { below, innermostTape } from '../tensor/trace.ts'
 import { vjp } from './vjp.ts'
 

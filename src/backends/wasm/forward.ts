@@ -79,7 +79,7 @@ export function forwardStep(s: Sample, t: number, log: boolean): BandStep[] {
     return { planes: [], log: [], hidden: computeChanges(s, band, log) }
   })
   team.barrier()
-  if (living) decideLife(s, living)
+  if (living) decideLife(s)
   each((band, i) => applyChanges(s, band, log ? kept[i] : null))
   team.barrier()
   return kept
@@ -125,7 +125,7 @@ function strongAfter({ job, thread, team }: Sample, changed: 'act' | 'ring', ban
 }
 
 /** Finds `life`, looking at the dead neighbours of cells that would die. */
-function decideLife(s: Sample, { channel }: { channel: number }): void {
+function decideLife(s: Sample): void {
   const { job: { layout: { changeStride } }, team, planes, blocks, each } = s
   each(band => {
     planes.dilate('post', 'next', band)

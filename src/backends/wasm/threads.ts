@@ -8,7 +8,7 @@
 import type { Team } from './sample.ts'
 import type { TeamLayout } from './layout.ts'
 
-/** Words at the front of the memory. */
+/** Words at the front of the memory; `failed` is the length of the text behind them that says why. */
 const word = { job: 0, done: 1, failed: 2, sample: 3, arrived: 4, turn: 5, agreed: 6 } as const
 
 /** How long to look at a word before going to sleep: most waits are shorter than waking up takes. */
@@ -122,11 +122,12 @@ export function crew(module: WebAssembly.Module, memory: WebAssembly.Memory, cou
         own()
       } catch (e) {
         error = e
-        fail(words)
+        fail(memory, e)
       }
       for (let done = 0; done < workers.length; done = Atomics.load(words, word.done)) waitWhile(words, word.done, done)
       if (error) throw error
-      if (Atomics.load(words, word.failed)) throw new Error('cpu: a thread of a rollout failed.')
+      const length = Atomics.load(words, word.failed)
+      if (length > 0) throw new Error(`cpu: a thread of a rollout failed: ${failure(memory, length)}`)
     },
     tell(message) {
       for (const worker of workers) worker.postMessage(message)
@@ -137,9 +138,18 @@ export function crew(module: WebAssembly.Module, memory: WebAssembly.Memory, cou
   }
 }
 
-/** Lets every thread that waits for this one go on, to find that it has failed. */
-function fail(words: Int32Array): void {
-  Atomics.store(words, word.failed, 1)
+const textAt = 64, textBytes = 1024
+
+function failure(memory: WebAssembly.Memory, length: number): string {
+  return new TextDecoder().decode(new Uint8Array(memory.buffer, textAt, length).slice())
+}
+
+/** Says why a thread failed, and lets every thread that waits for it go on, to find that out. */
+function fail(memory: WebAssembly.Memory, error: unknown): void {
+  const words = new Int32Array(memory.buffer, 0, 16)
+  const text = new TextEncoder().encode(String(error)).slice(0, textBytes)
+  new Uint8Array(memory.buffer).set(text, textAt)
+  Atomics.store(words, word.failed, text.length)
   Atomics.add(words, word.turn, 1)
   Atomics.notify(words, word.turn)
 }
@@ -154,8 +164,7 @@ export function serve(memory: WebAssembly.Memory, hear: (message: unknown) => vo
     try {
       for (let m = receiveMessageOnPort(parentPort!); m; m = receiveMessageOnPort(parentPort!)) hear(m.message)
     } catch (error) {
-      console.error(error)
-      fail(words)
+      fail(memory, error)
     }
     Atomics.add(words, word.done, 1)
     Atomics.notify(words, word.done)

@@ -98,7 +98,7 @@ describe('a fused rollout', () => {
   })
 
   it('is tried on scenes in which cells die, grow, and are left alone', () => {
-    const scenes = fc.sample(scenesOf({ rules: fusedRules.filter(rule => rule.living !== null) }), 40)
+    const scenes = fc.sample(scenesOf({ rules: fusedRules.filter(rule => rule.living !== null) }), 30)
     const share = (what: (before: boolean[], after: boolean[]) => boolean): number =>
       scenes.filter(s => what(empty(s, s.arrays.x.data), empty(s, outcome(s, whole).states.at(-1)!))).length
         / scenes.length

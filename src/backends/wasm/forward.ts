@@ -104,7 +104,7 @@ function computeChanges(s: Sample, band: Band, log: boolean): (Piece[] | null)[]
   const hidden: (Piece[] | null)[] = []
   function keep(size: number): void {
     const length = blocks.hiddenBytes(size)
-    hidden.push(store.kept + length <= budget ? store.write(bytes, blocks.hidden, length) : null)
+    hidden.push(store.kept + length <= budget ? store.write('hidden', bytes, blocks.hidden, length) : null)
   }
   const count = planes.list('act', band)
   blocks.changes(team.layout.x, planes.listOf(band), count, s.rowsOf(band), log ? keep : undefined)
@@ -164,8 +164,8 @@ function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
   k.gather(x, cells, killed, cellBytes, rows + grown * cellBytes, cellBytes)
   k.erase(x, cells, killed, cellBytes, layout.keep)
   if (kept) {
-    kept.log.push(...store.write(bytes, rows, (grown + killed) * cellBytes))
-    for (const name of logged) kept.planes.push(...store.write(bytes, planes.at(name, band), planes.words(band) * 8))
+    kept.log.push(...store.write('log', bytes, rows, (grown + killed) * cellBytes))
+    for (const name of logged) kept.planes.push(...store.write('log', bytes, planes.at(name, band), planes.words(band) * 8))
   }
   if (living) {
     planes.and('strong', 'next', 'life', band)

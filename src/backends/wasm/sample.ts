@@ -149,8 +149,8 @@ export function openSample(job: Job, thread: Thread, team: Team, number: number)
       const count = planes.list(present, band)
       k.gather(x, planes.listOf(band), count, cellBytes, rowsOf(band), cellBytes)
       return {
-        held: store.write(bytes, planes.at('held', band), planes.words(band) * 8),
-        cells: store.write(bytes, rowsOf(band), count * cellBytes),
+        held: store.write('log', bytes, planes.at('held', band), planes.words(band) * 8),
+        cells: store.write('log', bytes, rowsOf(band), count * cellBytes),
       }
     }),
     load(state) {

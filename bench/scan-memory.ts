@@ -2,16 +2,15 @@
  * How much memory a rollout needs to be differentiated, by its length T: `npm run bench:memory`.
  *
  * A Growing NCA rule on an 8×12×12 batch (half of the grid alive) is rolled out for T steps and the peak of live tensor
- * bytes is read during the gradient, with every step kept and with √T-long checkpointed segments. Peaks are counts of
- * bytes, not timings: they are the same on every machine. Writes docs/results/scan-memory.csv and .svg.
+ * bytes is read during the gradient, with every step kept and with √T-long checkpointed segments; composed, on the plain
+ * loops (a fused rollout keeps its history elsewhere). Peaks are counts of bytes: the same on every machine. Writes docs/results/scan-memory.csv and .svg.
  */
-import { key, memory, scope, tensor, valueAndGrad } from '../src/index.ts'
+import { cpu, key, memory, scope, tensor, valueAndGrad } from '../src/index.ts'
 import { mse } from '../src/nca/loss.ts'
 import { growingRule } from '../src/nca/presets.ts'
 import { init } from '../src/nca/rule.ts'
 import { rgba } from '../src/nca/state.ts'
 import { rollout } from '../src/nca/step.ts'
-import { defaultBackend } from '../src/tensor/tensor.ts'
 import { mean } from '../src/tensor/ops/reduce.ts'
 import { zeros } from '../src/tensor/ops/create.ts'
 import { writeFileAtomic } from '../src/node/atomic-file.ts'
@@ -25,18 +24,19 @@ const start = new Float32Array(batch * side * side * channels)
 for (let cell = 0; cell < batch * side * side; cell++) {
   if (cell % side < side / 2) start.fill(0.5, cell * channels, (cell + 1) * channels)
 }
-const params = init(growingRule, key(0))
-const x = tensor(start, { shape: [batch, side, side, channels] })
-const target = zeros([side, side, 4])
+const backend = cpu({ simd: false })
+const params = init(growingRule, key(0), { backend })
+const x = tensor(start, { shape: [batch, side, side, channels], backend })
+const target = zeros([side, side, 4], { backend })
 
 function peakBytes(steps: number, checkpoint: 'auto' | false): number {
-  const before = memory().bytes
-  defaultBackend.resetPeak()
+  const before = memory(backend).bytes
+  backend.resetPeak()
   scope(() => valueAndGrad((p: typeof params) => {
     const last = rollout(growingRule, p, x, key(1), { steps, checkpoint })
     return mean(mse(rgba(last), target))
   })(params))
-  return memory().peakBytes - before
+  return memory(backend).peakBytes - before
 }
 
 type Row = { steps: number; memory: string; bytes: number }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { grad } from '../../src/autograd/grad.ts'
 import { vjp } from '../../src/autograd/vjp.ts'
 import type { Backend, Data } from '../../src/backends/backend.ts'
@@ -194,9 +194,16 @@ function external(): number {
 
 describe('memory', () => {
   it('does not grow with training', () => {
+    const stores = new Set<Store>()
+    const { write } = Store.prototype
+    vi.spyOn(Store.prototype, 'write').mockImplementation(function (this: Store, ...args) {
+      stores.add(this)
+      return write.apply(this, args)
+    })
+    onTestFinished(() => { vi.restoreAllMocks() })
     for (const historyBytes of [undefined, 20_000]) {
       const backend = cpu({ threads: 1, historyBytes, ...exact })
-      const rule = defineRule({ ...growingRule, update: mlp(16, { lastStd: 0.1 }) })
+      const rule = defineRule({ ...growingRule, living: null, update: mlp(16, { lastStd: 0.1 }) })
       const params = init(rule, key(0), { backend })
       const x = uniform(key(1), [3, 24, 24, 16], { backend })
       const train = (i: number): void => scope(() => {
@@ -210,6 +217,7 @@ describe('memory', () => {
       // Anything that leaked in each step, and be it the last state only, would be some megabytes.
       expect(external() - before).toBeLessThan(2 ** 18)
     }
+    expect([...stores].map(({ kept }) => kept), 'bytes that nobody needs').toEqual([0, 0])
   })
 
   it('of a store is used again as soon as it is free', () => {

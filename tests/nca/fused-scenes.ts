@@ -259,15 +259,15 @@ export function outcome(
   })
 }
 
-/** Largest difference, relative to the largest entry of what is expected. */
-export function distance(got: Data, expected: Data): number {
+/** Largest difference, relative to the largest entry of what is expected, or to `least` where that is more. */
+export function distance(got: Data, expected: Data, least = 0): number {
   let worst = 0, largest = 0
   expected.forEach((v, i) => {
     const d = Math.abs(v - got[i])
     worst = d > worst || Number.isNaN(d) ? d : worst
     largest = Math.max(largest, Math.abs(v))
   })
-  return got.length === expected.length ? worst / (largest || 1) : NaN
+  return got.length === expected.length ? worst / (Math.max(largest, least) || 1) : NaN
 }
 
 /** Which cells are empty in the channels that change: the living mask as it can be seen from outside. */

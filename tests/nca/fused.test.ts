@@ -64,9 +64,11 @@ function expectAlike(scene: Scene): void {
     expect(empty(scene, state), `cells that live in state ${i} of ${name}`).toEqual(empty(scene, plain.states[i]))
   })
   expect(Object.keys(got.gradients)).toEqual(Object.keys(exact.gradients))
+  // A gradient may be zero but for rounding (of a filter that sees nothing on a grid of height 1, say).
+  const least = 1e-3 * Math.max(...Object.values(exact.gradients).map(g => distance(g, g.map(() => 0))))
   for (const [path, g] of Object.entries(got.gradients)) {
-    expect(distance(g, exact.gradients[path]), `gradient of ${path} of ${name}`).toBeLessThan(1e-4)
-    expect(distance(g, plain.gradients[path]), `gradient of ${path} of ${name}`).toBeLessThan(1e-4)
+    expect(distance(g, exact.gradients[path], least), `gradient of ${path} of ${name}`).toBeLessThan(1e-4)
+    expect(distance(g, plain.gradients[path], least), `gradient of ${path} of ${name}`).toBeLessThan(1e-4)
   }
 }
 

@@ -174,7 +174,7 @@ describe('files', () => {
   })
 
   it('from before there were activations and frozen channels still grow as they did', async () => {
-    const file = new URL('../../assets/models/lizard-1f98e.safetensors', import.meta.url)
+    const file = new URL('./model-1.safetensors', import.meta.url)
     const bytes = await readFile(file)
     expect(decodeSafetensors(bytes).metadata.rule).not.toMatch(/activation|frozen/)
     const { rule, params } = decodeModel(bytes)

@@ -26,7 +26,10 @@ export type CpuOptions = {
    * browsers). It is faster on many machines; without it results are the same bits on every machine. Default true.
    */
   fma?: boolean
-  /** Bytes that a rollout may keep for its backward pass instead of computing them again (default 64 MiB). */
+  /**
+   * Bytes that rollouts may keep for their backward passes instead of computing them again (default 192 MiB): up to three
+   * quarters for what changed, which pays most, the rest for hidden layers.
+   */
   historyBytes?: number
   /** Freed arrays kept for reuse, at most this many bytes (default 256 MiB). */
   poolBytes?: number
@@ -40,7 +43,7 @@ export type CpuOptions = {
 export function cpu(options: CpuOptions = {}): Backend {
   const {
     overrides = {}, poolBytes = 256 * 2 ** 20, simd = true, threads = availableThreads(), fma = true,
-    historyBytes = 64 * 2 ** 20,
+    historyBytes = 192 * 2 ** 20,
   } = options
   const pool = new Map<string, Data[]>()
   let buffers = 0, bytes = 0, peakBytes = 0, pooledBytes = 0

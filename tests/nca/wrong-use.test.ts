@@ -167,7 +167,7 @@ it('says what is wrong with steps and rollouts', () => {
       "noContext": "step: the options argument is undefined, expected an object with key, t, mask, angle.",
       "noKey": "step: the key is undefined, expected a key; make one with key(0).",
       "noSteps": "rollout: steps is undefined, expected a whole number ≥ 0.",
-      "number": "rollout: the options argument is 10, expected an object with steps, readouts, checkpoint, masks, angle.",
+      "number": "rollout: the options argument is 10, expected an object with steps, readouts, checkpoint, masks, angle, from.",
       "readout": "rollout: there is no option "readout"; did you mean "readouts"?",
       "readouts": "rollout: readouts is 2, expected a list of numbers of steps.",
       "scalar": "step: the rule returned a tensor [] float32, expected a tensor [1,4,4,4] float32.",

@@ -16,11 +16,13 @@ import { blockRows } from './layout.ts'
 import type { Band, PlaneName } from './layout.ts'
 import { freeSteps } from './sample.ts'
 import type { BandStep, Sample, SampleHistory, Segment } from './sample.ts'
+import type { Slot } from './cache.ts'
 import type { Piece } from './store.ts'
 
 /** From the cotangents of the readouts to the gradients of each band, and ∂L/∂x where it is wanted. */
 export function backward(s: Sample, { segments, end }: SampleHistory): void {
-  const { job, thread: { kernels: k, store }, team, planes, each } = s
+  const { job, thread, team, planes, each } = s
+  const { kernels: k } = thread
   const { layout, program: { width, channels }, readouts } = job
   const { origin, rowBytes, cellBytes } = layout
   const { g } = team.layout
@@ -46,7 +48,7 @@ export function backward(s: Sample, { segments, end }: SampleHistory): void {
       }
       backwardStep(s, kept[i], t > 0 || job.wantX)
     }
-    if (!segments[n].steps) freeSteps(store, kept)
+    if (!segments[n].steps) freeSteps(thread, kept)
   }
   if (!job.wantX) return
   each(({ first, last, shift }) =>
@@ -60,10 +62,10 @@ function gradientOf({ job: { layout }, number }: Sample, band: Band): number {
 /** Runs a segment whose log was forgotten once more. `held` is about cotangents here and must stay as it is. */
 function again(s: Sample, { start }: Segment, n: number): BandStep[][] {
   const { job: { steps, segment }, thread: { store, bytes }, planes, bands, each } = s
-  const held = bands.map(band => store.write('log', bytes, planes.at('held', band), planes.words(band) * 8))
+  const held = bands.map(band => store.write(bytes, planes.at('held', band), planes.words(band) * 8))
   s.load(start)
   const kept: BandStep[][] = []
-  for (let t = n * segment; t < Math.min(steps, (n + 1) * segment); t++) kept.push(forwardStep(s, t, true))
+  for (let t = n * segment; t < Math.min(steps, (n + 1) * segment); t++) kept.push(forwardStep(s, t, true, Infinity))
   each((band, i) => {
     store.read(held[i], bytes, planes.at('held', band))
     store.free(held[i])
@@ -115,18 +117,18 @@ function part(pieces: readonly Piece[], from: number, size: number): Piece[] {
 }
 
 /** The derivative of the changes: weight gradients, and g += Pᵀ(…). */
-function throughLayers(s: Sample, band: Band, hidden: readonly (Piece[] | null)[], wantG: boolean): void {
-  const { job: { layout }, thread: { kernels: k, store, bytes }, team: { layout: { x, g } }, planes, blocks } = s
+function throughLayers(s: Sample, band: Band, hidden: readonly (Slot | null)[], wantG: boolean): void {
+  const { job: { layout }, thread: { kernels: k }, team: { layout: { x, g } }, planes, blocks } = s
   const { cellBytes, changeStride } = layout
   const cells = planes.listOf(band), rows = s.rowsOf(band), gBand = g + band.shift
   const count = planes.list('act', band)
   k.gather(gBand, cells, count, cellBytes, rows, changeStride) // before any of them is added to
   for (let i = 0, b = 0; i < count; i += blockRows, b++) {
     const size = Math.min(blockRows, count - i)
-    const stored = hidden[b]
-    blocks.look(x, cells + 4 * i, size, !stored)
-    if (stored) store.read(stored, bytes, blocks.hidden)
-    blocks.back(x, cells + 4 * i, size, rows + i * changeStride, gradientOf(s, band), wantG ? gBand : null)
+    const [block, change] = [cells + 4 * i, rows + i * changeStride]
+    blocks.look(x, block, size, hidden[b] ? null : blocks.hidden)
+    const at = hidden[b]?.at ?? blocks.hidden
+    blocks.back(x, block, size, at, change, gradientOf(s, band), wantG ? gBand : null)
   }
 }
 

@@ -13,19 +13,24 @@ import { blockRows, ceilTo } from './layout.ts'
 import type { BlockLayout, Layout } from './layout.ts'
 
 export type Blocks = {
-  /** Bytes of the outputs of the hidden layers of `count` cells, which stand at `hidden` after they were computed. */
+  /** Bytes of the outputs of the hidden layers of `count` cells, and the block's own place for them. */
   hiddenBytes(count: number): number
   readonly hidden: number
-  /** The changes of listed cells of the state x, a row each. Calls `seen` after each block, with its size. */
-  changes(x: number, cells: number, count: number, rows: number, seen?: (size: number) => void): void
-  /** What the cells of one block perceive, and their hidden layers unless these are there already. */
-  look(x: number, cells: number, count: number, layers: boolean): void
+  /** The changes of listed cells of the state x, a row each. `place` says where the hidden layers of a block go. */
+  changes(x: number, cells: number, count: number, rows: number, place: (size: number) => number): void
+  /** What the cells of one block perceive; their hidden layers too unless `hidden`, where these belong, is null. */
+  look(x: number, cells: number, count: number, hidden: number | null): void
   /**
    * The derivative of one block, whose perception and hidden layers are there, by weights (added to `gradient`) and, if
    * `g` is not null, by the state (added to the cotangent there), from that by its changes.
    */
-  back(x: number, cells: number, count: number, change: number, gradient: number, g: number | null): void
+  back(
+    x: number, cells: number, count: number, hidden: number, change: number, gradient: number, g: number | null,
+  ): void
 }
+
+/** The number of ReLU (assembly/activation.ts): the product applies it. */
+const relu = 1
 
 export function blocksOf(k: Kernels, program: RolloutProgram, layout: Layout, block: BlockLayout): Blocks {
   const { layers, filters, counts, taps, tapWeights, cellBytes, yStride, changeStride } = layout
@@ -35,19 +40,18 @@ export function blocksOf(k: Kernels, program: RolloutProgram, layout: Layout, bl
   const learned = perception.type === 'filters' && perception.learned
 
   /** Where the output of each hidden layer stands: one after the other, as long as the block is. */
-  function outputs(count: number): number[] {
-    let at = block.hidden
+  function outputs(count: number, at: number): number[] {
     return strides.map(stride => (at += ceilTo(count, 4) * stride) - ceilTo(count, 4) * stride)
   }
 
-  function look(x: number, cells: number, count: number, all: boolean): void {
+  function look(x: number, cells: number, count: number, hidden: number | null): void {
     k.perceive(x, cells, count, filters, counts, taps, tapWeights, cellBytes, block.y, yStride)
-    if (!all) return
+    if (hidden === null) return
     let from = block.y, stride = yStride
-    outputs(count).forEach((to, l) => {
+    outputs(count, hidden).forEach((to, l) => {
       const { inputs, columns, w, bias, activation } = layers[l]
-      k.product(count, inputs, columns, from, stride, w, bias, to, strides[l])
-      k.activate(activation, to, ceilTo(count, 4) * strides[l], slope)
+      k.product(count, inputs, columns, from, stride, w, bias, to, strides[l], activation === relu ? 0 : -Infinity)
+      if (activation !== relu) k.activate(activation, to, ceilTo(count, 4) * strides[l], slope)
       from = to
       stride = strides[l]
     })
@@ -57,18 +61,20 @@ export function blocksOf(k: Kernels, program: RolloutProgram, layout: Layout, bl
     hidden: block.hidden,
     hiddenBytes: count => ceilTo(count, 4) * strides.reduce((sum, stride) => sum + stride, 0),
     look,
-    changes(x, cells, count, rows, seen) {
+    changes(x, cells, count, rows, place) {
       for (let i = 0; i < count; i += blockRows) {
         const size = Math.min(blockRows, count - i)
-        look(x, cells + 4 * i, size, true)
-        const [from, stride] = strides.length > 0 ? [outputs(size).at(-1)!, strides.at(-1)!] : [block.y, yStride]
+        const hidden = place(size)
+        look(x, cells + 4 * i, size, hidden)
+        const [from, stride] = strides.length > 0
+          ? [outputs(size, hidden).at(-1)!, strides.at(-1)!]
+          : [block.y, yStride]
         const to = rows + i * changeStride
-        k.product(size, last.inputs, last.columns, from, stride, last.w, last.bias, to, changeStride)
-        seen?.(size)
+        k.product(size, last.inputs, last.columns, from, stride, last.w, last.bias, to, changeStride, -Infinity)
       }
     },
-    back(x, cells, count, change, gradient, g) {
-      const hidden = outputs(count)
+    back(x, cells, count, hiddenAt, change, gradient, g) {
+      const hidden = outputs(count, hiddenAt)
       let from = change, stride = changeStride
       for (let l = layers.length - 1; l >= 0; l--) {
         const { inputs, outputs, columns, wt, bias, gw, gb } = layers[l]
@@ -77,7 +83,7 @@ export function blocksOf(k: Kernels, program: RolloutProgram, layout: Layout, bl
         if (bias) k.sumRows(count, columns, from, stride, gradient + gb)
         if (l === 0 && g === null && !learned) return
         const to = block.g[l % 2]
-        k.product(count, outputs, ceilTo(inputs, 8), from, stride, wt, 0, to, aStride)
+        k.product(count, outputs, ceilTo(inputs, 8), from, stride, wt, 0, to, aStride, -Infinity)
         if (l > 0) k.activateBack(layers[l - 1].activation, to, a, ceilTo(count, 4) * aStride, slope)
         from = to
         stride = aStride

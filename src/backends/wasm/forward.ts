@@ -13,12 +13,12 @@
  * step.
  *
  * What changes is logged, the old values of the cells that grew or died, so that the backward pass can undo it. Outputs
- * of the hidden layers are kept too, as long as the budget lasts.
+ * of the hidden layers are kept too, as long as there is room.
  */
 import type { Band } from './layout.ts'
 import { freeSteps } from './sample.ts'
 import type { BandStep, Sample, SampleHistory, Segment } from './sample.ts'
-import type { Piece } from './store.ts'
+import type { Slot } from './cache.ts'
 
 /** All steps. Returns what the backward pass needs, where the job says that there will be one. */
 export function forward(s: Sample): SampleHistory | null {
@@ -34,39 +34,36 @@ export function forward(s: Sample): SampleHistory | null {
   })
   team.barrier()
   const segments: Segment[] = []
-  const logging = job.keep && job.budget > 0
+  const logging = job.keep && job.logBytes > 0
   for (let t = 0; t < steps; t++) {
     if (job.keep && t % segment === 0) segments.push({ start: s.save(), steps: logging ? [] : null })
-    const kept = forwardStep(s, t, logging)
+    const kept = forwardStep(s, t, logging, job.hiddenBytes)
     if (logging) segments.at(-1)!.steps!.push(kept)
     const out = layout.outputs[readouts.indexOf(t + 1)]
     if (out !== undefined) {
       each(({ first, last }) =>
         thread.kernels.store2d(x, rowBytes, cellBytes, s.dense(out), first, last, width, channels))
     }
-    if (logging && ((t + 1) % segment === 0 || t + 1 === steps)) keepWithinBudget(s, segments)
+    if (logging && ((t + 1) % segment === 0 || t + 1 === steps)) forgetLogs(s, segments)
   }
   return job.keep ? { segments, end: s.save() } : null
 }
 
-/** Forgets hidden layers, then whole logs, those of the first segments first, until the rest is within the budget. */
-function keepWithinBudget({ job: { budget }, thread: { store }, team }: Sample, segments: readonly Segment[]): void {
-  for (const { hidden } of segments.flatMap(({ steps }) => steps?.flat() ?? [])) {
-    for (let i = 0; i < hidden.length && store.kept > budget; i++) {
-      if (hidden[i]) store.free(hidden[i]!)
-      hidden[i] = null
-    }
-  }
-  // All threads of a team must forget the same logs, since they have to run these steps again together.
-  while (team.agree(+(store.kept > budget)) && segments.some(({ steps }) => steps)) {
+/** Forgets the logs of the first segments until the others are within the budget. */
+function forgetLogs({ job: { logBytes }, thread, team }: Sample, segments: readonly Segment[]): void {
+  // All threads of a team must forget the same ones, since they have to run these steps again together.
+  while (team.agree(+(thread.store.kept > logBytes)) && segments.some(({ steps }) => steps)) {
     const oldest = segments.find(({ steps }) => steps)!
-    freeSteps(store, oldest.steps!)
+    freeSteps(thread, oldest.steps!)
     oldest.steps = null
   }
 }
 
-/** One step. What the backward pass needs of it is kept where `log` says so. */
-export function forwardStep(s: Sample, t: number, log: boolean): BandStep[] {
+/**
+ * One step. What the backward pass needs of it is kept where `log` says so, and hidden layers as long as all of them have
+ * at most `hiddenBytes`.
+ */
+export function forwardStep(s: Sample, t: number, log: boolean, hiddenBytes: number): BandStep[] {
   const { job: { program: { living } }, team, planes, each } = s
   if (living) {
     each(band => planes.dilate('pre', 'strong', band))
@@ -76,7 +73,7 @@ export function forwardStep(s: Sample, t: number, log: boolean): BandStep[] {
   const kept = s.bands.map((band): BandStep => {
     drawFire(s, t, band)
     planes.and('act', 'fire', 'pre', band)
-    return { planes: [], log: [], hidden: computeChanges(s, band, log) }
+    return { planes: [], log: [], hidden: computeChanges(s, band, log ? hiddenBytes : 0) }
   })
   team.barrier()
   if (living) decideLife(s)
@@ -99,15 +96,16 @@ function drawFire({ job, thread: { kernels: k }, team, number, planes }: Sample,
 }
 
 /** The changes of the cells in `act`, and `next`: who is strong after them. Returns the hidden layers that it kept. */
-function computeChanges(s: Sample, band: Band, log: boolean): (Piece[] | null)[] {
-  const { job: { budget, program: { living } }, thread: { store, bytes }, team, planes, blocks } = s
-  const hidden: (Piece[] | null)[] = []
-  function keep(size: number): void {
+function computeChanges(s: Sample, band: Band, hiddenBytes: number): (Slot | null)[] {
+  const { job: { program: { living } }, thread: { cache }, team, planes, blocks } = s
+  const hidden: (Slot | null)[] = []
+  function place(size: number): number {
     const length = blocks.hiddenBytes(size)
-    hidden.push(store.kept + length <= budget ? store.write('hidden', bytes, blocks.hidden, length) : null)
+    const slot = length > 0 && cache.used + length <= hiddenBytes ? cache.take(length) : null
+    hidden.push(slot)
+    return slot?.at ?? blocks.hidden
   }
-  const count = planes.list('act', band)
-  blocks.changes(team.layout.x, planes.listOf(band), count, s.rowsOf(band), log ? keep : undefined)
+  blocks.changes(team.layout.x, planes.listOf(band), planes.list('act', band), s.rowsOf(band), place)
   if (living) {
     planes.copy('next', 'strong', band)
     strongAfter(s, 'act', band, s.rowsOf(band))
@@ -141,7 +139,7 @@ function decideLife(s: Sample): void {
     const cells = planes.listOf(band) + 4 * act, rows = s.rowsOf(band) + act * changeStride
     const count = planes.list('ring', band, cells)
     if (count === 0) return
-    blocks.changes(team.layout.x, cells, count, rows)
+    blocks.changes(team.layout.x, cells, count, rows, () => blocks.hidden)
     strongAfter(s, 'ring', band, rows)
   })
   team.barrier()
@@ -164,8 +162,8 @@ function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
   k.gather(x, cells, killed, cellBytes, rows + grown * cellBytes, cellBytes)
   k.erase(x, cells, killed, cellBytes, layout.keep)
   if (kept) {
-    kept.log.push(...store.write('log', bytes, rows, (grown + killed) * cellBytes))
-    for (const name of logged) kept.planes.push(...store.write('log', bytes, planes.at(name, band), planes.words(band) * 8))
+    kept.log.push(...store.write(bytes, rows, (grown + killed) * cellBytes))
+    for (const name of logged) kept.planes.push(...store.write(bytes, planes.at(name, band), planes.words(band) * 8))
   }
   if (living) {
     planes.and('strong', 'next', 'life', band)

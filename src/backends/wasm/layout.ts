@@ -1,9 +1,10 @@
 /**
  * The arena: where everything lies in WebAssembly memory during one pass over a rollout.
  *
- * Nothing in it outlives the pass, so it is laid out anew each time, from the front:
+ * It is laid out anew each time, from the front:
  *
  *   control    words by which threads meet (threads.ts)
+ *   caches     one for each thread (cache.ts); these, and nothing else, outlive the pass
  *   weights    of each layer, packed in panels for the product with W and, for the backward pass, with Wᵀ
  *   filters    taps and their weights; the pairs of cells that stand for each other at borders
  *   arrays     first states, results, fire masks; cotangents and gradients
@@ -19,6 +20,11 @@ import type { RolloutProgram } from '../rollout.ts'
 export const blockRows = 64
 
 const controlBytes = 4096
+
+/** Where the cache of a thread begins. */
+export function cacheOf(index: number, cacheBytes: number): number {
+  return controlBytes + index * cacheBytes
+}
 
 export const ceilTo = (n: number, unit: number): number => Math.ceil(n / unit) * unit
 
@@ -125,6 +131,7 @@ export type LayoutOptions = {
   readonly backward: boolean
   readonly teams: number
   readonly threads: number
+  readonly cacheBytes: number
 }
 
 /** Lays the arena out, and returns it with the words of the tables that must be written into it. */
@@ -132,8 +139,8 @@ export function layOut(
   program: RolloutProgram, options: LayoutOptions,
 ): { layout: Layout; tables: [number, Uint32Array][] } {
   const { batch, height, width, channels, padding } = program
-  const { filters, radius, readouts, maskSteps, backward, teams, threads } = options
-  let top = controlBytes
+  const { filters, radius, readouts, maskSteps, backward, teams, threads, cacheBytes } = options
+  let top = cacheOf(threads, cacheBytes)
   const take = (bytes: number): number => {
     const at = top
     top = ceilTo(top + bytes, 64)

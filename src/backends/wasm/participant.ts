@@ -1,7 +1,9 @@
 /**
  * One thread's part in the jobs of a rollout, the main thread's and every worker's.
  */
+import { Cache } from './cache.ts'
 import type { Kernels } from './kernels.ts'
+import { cacheOf } from './layout.ts'
 import { backward } from './backward.ts'
 import { forward } from './forward.ts'
 import { freeSample, openSample } from './sample.ts'
@@ -22,13 +24,16 @@ export type Message =
   | { readonly do: 'trim' }
 
 /** A thread: its store, and what it keeps of each sample that it has run. */
-export function participant(memory: WebAssembly.Memory, kernels: Kernels, index: number): (message: Message) => void {
+export function participant(
+  memory: WebAssembly.Memory, kernels: Kernels, index: number, cacheBytes: number,
+): (message: Message) => void {
   const store = new Store()
+  const cache = new Cache(cacheOf(index, cacheBytes), cacheBytes)
   const histories = new Map<number, Map<number, SampleHistory>>()
   return message => {
     if (message.do === 'trim') return store.trim()
     if (message.do === 'release') {
-      for (const kept of histories.get(message.history)?.values() ?? []) freeSample(store, kept)
+      for (const kept of histories.get(message.history)?.values() ?? []) freeSample({ store, cache }, kept)
       histories.delete(message.history)
       return
     }
@@ -37,7 +42,7 @@ export function participant(memory: WebAssembly.Memory, kernels: Kernels, index:
     // Either every thread is a team of its own and takes sample after sample, or all share one after the other.
     const alone = layout.teams.length > 1 || layout.blocks.length === 1
     const thread: Thread = {
-      kernels, store, block: layout.blocks[index], bytes: new Uint8Array(memory.buffer),
+      kernels, store, cache, block: layout.blocks[index], bytes: new Uint8Array(memory.buffer),
     }
     const meet = meeting(memory)
     const team = alone ? meet.team(layout.teams[index], 1, 0) : meet.team(layout.teams[0], layout.blocks.length, index)

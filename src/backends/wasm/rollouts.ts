@@ -4,7 +4,7 @@
 import type { RolloutHistory, RolloutKernels, RolloutProgram, RolloutRun } from '../rollout.ts'
 import { workerSource } from './generated.ts'
 import { instantiate } from './kernels.ts'
-import { layOut } from './layout.ts'
+import { ceilTo, layOut } from './layout.ts'
 import type { Layout } from './layout.ts'
 import { compile, newMemory, reserve } from './module.ts'
 import { filtersOf, packFilters, packLayers, packMasks, partsOf, unpackGradients } from './packing.ts'
@@ -18,6 +18,12 @@ export type WasmRollouts = RolloutKernels & {
   trim(): void
 }
 
+/** The part of the budget that is for logs. Byte by byte they save seven times what hidden layers save. */
+const logShare = 0.75
+
+/** Segments that are run again keep their hidden layers here, whatever the budget. */
+const leastCache = 2 ** 22
+
 /** A history is a number, known to the threads. */
 type History = RolloutHistory & { readonly number: number }
 
@@ -25,8 +31,9 @@ type History = RolloutHistory & { readonly number: number }
 export function wasmRollouts(
   { build, threads, historyBytes }: { build: 'fma' | 'plain'; threads: number; historyBytes: number },
 ): WasmRollouts {
+  const cacheBytes = ceilTo(Math.min(2 ** 30, Math.max(historyBytes * (1 - logShare), leastCache * threads)) / threads, 64)
   let started: ReturnType<typeof start> | null = null
-  const engine = (): ReturnType<typeof start> => (started ??= start(build, threads))
+  const engine = (): ReturnType<typeof start> => (started ??= start(build, threads, cacheBytes))
   let histories = 0
 
   function pass(
@@ -42,7 +49,7 @@ export function wasmRollouts(
     const alone = threads === 1 || batch % threads === 0 || batch >= 4 * threads
     const { layout, tables } = layOut(program, {
       filters, radius, readouts: run.readouts.length, maskSteps: run.masks?.length ?? 0,
-      backward: direction === 'backward', teams: alone ? threads : 1, threads,
+      backward: direction === 'backward', teams: alone ? threads : 1, threads, cacheBytes,
     })
     reserve(memory, layout.bytes)
     const floats = new Float32Array(memory.buffer), words = new Uint32Array(memory.buffer)
@@ -52,9 +59,11 @@ export function wasmRollouts(
     if (direction === 'forward') floats.set(parts.x, layout.input / 4)
     if (run.masks) packMasks(words, layout, program, run.masks as readonly Uint32Array[])
     options.cotangents.forEach((g, i) => { if (g) floats.set(g, layout.outputs[i] / 4) })
+    const budget = run.budget === 'auto' ? historyBytes : run.budget
     const job: Job = {
       program, layout, steps: run.steps, keys: run.keys, masked: run.masks !== null, readouts: run.readouts,
-      segment: run.segment, budget: (run.budget === 'auto' ? historyBytes : run.budget) / threads, keep: options.keep,
+      segment: run.segment, logBytes: budget * logShare / threads, hiddenBytes: budget * (1 - logShare) / threads,
+      keep: options.keep,
       cotangents: options.cotangents.map(g => g !== null), wantX: options.wantX,
     }
     const order = byCost(program, parts.x, batch, height * width)
@@ -86,14 +95,14 @@ export function wasmRollouts(
   }
 }
 
-function start(build: 'fma' | 'plain', threads: number): {
+function start(build: 'fma' | 'plain', threads: number, cacheBytes: number): {
   memory: WebAssembly.Memory; tell: (message: Message) => void; work: (message: Message) => void
 } {
   const shared = threads > 1
   const module = compile(build, shared)
   const memory = newMemory(shared)
-  const workers = crew(module, memory, threads, workerSource)
-  const hear = participant(memory, instantiate(module, memory), 0)
+  const workers = crew(workerSource, threads, { module, memory, cacheBytes })
+  const hear = participant(memory, instantiate(module, memory), 0, cacheBytes)
   return {
     memory,
     tell(message) {

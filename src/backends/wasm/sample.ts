@@ -7,6 +7,7 @@
 import type { RolloutProgram } from '../rollout.ts'
 import { blocksOf } from './blocks.ts'
 import type { Blocks } from './blocks.ts'
+import type { Cache, Slot } from './cache.ts'
 import type { Kernels } from './kernels.ts'
 import type { Band, BlockLayout, Layout, TeamLayout } from './layout.ts'
 import { planesOf } from './planes.ts'
@@ -22,8 +23,9 @@ export type Job = {
   readonly masked: boolean
   readonly readouts: readonly number[]
   readonly segment: number
-  /** Bytes that each thread may keep. */
-  readonly budget: number
+  /** Bytes of logs, and of hidden layers, that each thread may keep. */
+  readonly logBytes: number
+  readonly hiddenBytes: number
   readonly keep: boolean
   /** Which outputs have a cotangent, and whether ∂L/∂x is wanted. */
   readonly cotangents: readonly boolean[]
@@ -36,6 +38,7 @@ export type Thread = {
   /** The memory as it is during the job. */
   readonly bytes: Uint8Array
   readonly store: Store
+  readonly cache: Cache
   readonly block: BlockLayout
 }
 
@@ -55,7 +58,7 @@ export type BandStep = {
   readonly planes: Piece[]
   readonly log: Piece[]
   /** Null where they must be computed again. */
-  readonly hidden: (Piece[] | null)[]
+  readonly hidden: readonly (Slot | null)[]
 }
 
 /** A state, band by band: which cells may differ from zero, and their values. */
@@ -66,12 +69,12 @@ export type Segment = { readonly start: SavedState; steps: BandStep[][] | null }
 /** What a thread keeps of one sample: of its bands only. */
 export type SampleHistory = { readonly segments: Segment[]; readonly end: SavedState }
 
-export function freeSample(store: Store, { segments, end }: SampleHistory): void {
+export function freeSample(thread: Pick<Thread, 'store' | 'cache'>, { segments, end }: SampleHistory): void {
   for (const { start, steps } of segments) {
-    freeState(store, start)
-    if (steps) freeSteps(store, steps)
+    freeState(thread.store, start)
+    if (steps) freeSteps(thread, steps)
   }
-  freeState(store, end)
+  freeState(thread.store, end)
 }
 
 function freeState(store: Store, state: SavedState): void {
@@ -81,11 +84,13 @@ function freeState(store: Store, state: SavedState): void {
   }
 }
 
-export function freeSteps(store: Store, steps: readonly BandStep[][]): void {
+export function freeSteps(
+  { store, cache }: Pick<Thread, 'store' | 'cache'>, steps: readonly BandStep[][],
+): void {
   for (const { planes, log, hidden } of steps.flat()) {
     store.free(planes)
     store.free(log)
-    for (const pieces of hidden) if (pieces) store.free(pieces)
+    for (const slot of hidden) if (slot) cache.free(slot)
   }
 }
 
@@ -149,8 +154,8 @@ export function openSample(job: Job, thread: Thread, team: Team, number: number)
       const count = planes.list(present, band)
       k.gather(x, planes.listOf(band), count, cellBytes, rowsOf(band), cellBytes)
       return {
-        held: store.write('log', bytes, planes.at('held', band), planes.words(band) * 8),
-        cells: store.write('log', bytes, rowsOf(band), count * cellBytes),
+        held: store.write(bytes, planes.at('held', band), planes.words(band) * 8),
+        cells: store.write(bytes, rowsOf(band), count * cellBytes),
       }
     }),
     load(state) {

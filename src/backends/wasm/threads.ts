@@ -88,6 +88,7 @@ export type WorkerData = {
   readonly module: WebAssembly.Module
   readonly memory: WebAssembly.Memory
   readonly index: number
+  readonly cacheBytes: number
 }
 
 export type Crew = {
@@ -100,10 +101,11 @@ export type Crew = {
 }
 
 /** `count` threads in all; `source` is the program of the workers. */
-export function crew(module: WebAssembly.Module, memory: WebAssembly.Memory, count: number, source: string): Crew {
+export function crew(source: string, count: number, data: Omit<WorkerData, 'index'>): Crew {
+  const { memory } = data
   const node = count > 1 ? workerThreads()! : undefined
   const workers = Array.from({ length: count - 1 }, (_, i) => {
-    const workerData: WorkerData = { module, memory, index: i + 1 }
+    const workerData: WorkerData = { ...data, index: i + 1 }
     const worker = new node!.Worker(source, { eval: true, workerData })
     worker.unref() // it must not keep the program from ending
     return worker

@@ -8,6 +8,6 @@ import type { Message } from './participant.ts'
 import { serve, workerThreads } from './threads.ts'
 import type { WorkerData } from './threads.ts'
 
-const { module, memory, index } = workerThreads()!.workerData as WorkerData
-const hear = participant(memory, instantiate(module, memory), index)
+const { module, memory, index, cacheBytes } = workerThreads()!.workerData as WorkerData
+const hear = participant(memory, instantiate(module, memory), index, cacheBytes)
 serve(memory, message => hear(message as Message))

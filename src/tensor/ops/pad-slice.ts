@@ -67,7 +67,7 @@ function eachRowOf(box: Shape, whole: Shape, start: Shape, row: (i: number, j: n
   const n = box.at(-1) ?? 1
   const at = box.map(() => 0)
   let j = start.reduce((sum, s, axis) => sum + s * strides[axis], 0)
-  for (let i = 0; i < sizeOf(box); i += n) {
+  for (let i = 0, end = sizeOf(box); i < end; i += n) {
     row(i, j, n)
     for (let axis = box.length - 2; axis >= 0; axis--) {
       j += strides[axis]

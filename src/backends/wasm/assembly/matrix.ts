@@ -18,13 +18,14 @@ function panelBytes(inner: usize): usize {
 }
 
 /**
- * C = bias + A·B. `rows` is rounded up to a multiple of 4 and `columns` is a multiple of 8: A must be readable and C
- * writable that far. Strides are in bytes; a null bias is zero.
+ * C = max(bias + A·B, floor): a floor of 0 is a ReLU, one of −∞ nothing. `rows` is rounded up to a multiple of 4 and
+ * `columns` is a multiple of 8: A must be readable and C writable that far. Strides are in bytes; a null bias is zero.
  */
 export function product(
   rows: usize, inner: usize, columns: usize, a: usize, aStride: usize, panels: usize, bias: usize, c: usize,
-  cStride: usize,
+  cStride: usize, floor: f32,
 ): void {
+  const least = f32x4.splat(floor)
   for (let j: usize = 0; j < columns; j += 8) {
     const panel = panels + (j >> 3) * panelBytes(inner), end = panel + panelBytes(inner)
     const low = bias ? v128.load(bias + (j << 2)) : f32x4.splat(0)
@@ -53,17 +54,17 @@ export function product(
         b += 32
       }
       let to = c + i * cStride + (j << 2)
-      v128.store(to, l0)
-      v128.store(to, h0, 16)
+      v128.store(to, f32x4.max(l0, least))
+      v128.store(to, f32x4.max(h0, least), 16)
       to += cStride
-      v128.store(to, l1)
-      v128.store(to, h1, 16)
+      v128.store(to, f32x4.max(l1, least))
+      v128.store(to, f32x4.max(h1, least), 16)
       to += cStride
-      v128.store(to, l2)
-      v128.store(to, h2, 16)
+      v128.store(to, f32x4.max(l2, least))
+      v128.store(to, f32x4.max(h2, least), 16)
       to += cStride
-      v128.store(to, l3)
-      v128.store(to, h3, 16)
+      v128.store(to, f32x4.max(l3, least))
+      v128.store(to, f32x4.max(h3, least), 16)
     }
   }
 }

@@ -1,0 +1,57 @@
+/**
+ * The cache: outputs of hidden layers, left where they were computed, in the memory of the kernels.
+ *
+ * The backward pass reads them where it finds them and computes the others again. Each thread has a range of its own,
+ * handed out in chunks that are filled from front to back and reused when all their slots are free. Pages that were
+ * never written cost nothing.
+ */
+
+const chunkBytes = 2 ** 19
+
+type Chunk = { readonly from: number; used: number; slots: number }
+
+/** Some bytes of the cache. */
+export type Slot = { readonly chunk: Chunk; readonly at: number; readonly size: number }
+
+export class Cache {
+  private current: Chunk | null = null
+  private readonly spare: Chunk[] = []
+  private next: number
+  private readonly end: number
+  /** Bytes in use. */
+  used = 0
+
+  constructor(from: number, bytes: number) {
+    this.next = from
+    this.end = from + bytes
+  }
+
+  /** Room for `size` bytes, or null where there is none. */
+  take(size: number): Slot | null {
+    if (size > chunkBytes) return null
+    if (!this.current || this.current.used + size > chunkBytes) this.current = this.chunk()
+    const chunk = this.current
+    if (!chunk) return null
+    const at = chunk.from + chunk.used
+    chunk.used += size
+    chunk.slots++
+    this.used += size
+    return { chunk, at, size }
+  }
+
+  free({ chunk, size }: Slot): void {
+    this.used -= size
+    if (--chunk.slots > 0) return
+    chunk.used = 0
+    if (chunk !== this.current) this.spare.push(chunk)
+  }
+
+  /** An empty chunk: a used one, or the next of the range. */
+  private chunk(): Chunk | null {
+    const spare = this.spare.pop()
+    if (spare) return spare
+    if (this.next + chunkBytes > this.end) return null
+    this.next += chunkBytes
+    return { from: this.next - chunkBytes, used: 0, slots: 0 }
+  }
+}

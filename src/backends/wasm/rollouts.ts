@@ -31,16 +31,22 @@ type History = RolloutHistory & { readonly number: number }
 export function wasmRollouts(
   { build, threads, historyBytes }: { build: 'fma' | 'plain'; threads: number; historyBytes: number },
 ): WasmRollouts {
-  const cacheBytes = ceilTo(Math.min(2 ** 30, Math.max(historyBytes * (1 - logShare), leastCache * threads)) / threads, 64)
+  const hiddenBytes = Math.min(2 ** 30, historyBytes * (1 - logShare))
+  const cacheBytes = ceilTo(Math.max(hiddenBytes / threads, leastCache), 64)
   let started: ReturnType<typeof start> | null = null
-  const engine = (): ReturnType<typeof start> => (started ??= start(build, threads, cacheBytes))
+  function engine(): ReturnType<typeof start> {
+    if (started) return started
+    started = start(build, threads, cacheBytes)
+    abandoned.register(rollouts, started.end)
+    return started
+  }
   let histories = 0
 
   function pass(
     direction: 'forward' | 'backward', program: RolloutProgram, inputs: readonly Float32Array[], run: RolloutRun,
     options: { history: number; keep: boolean; cotangents: readonly (Float32Array | null)[]; wantX: boolean },
   ): { layout: Layout; memory: WebAssembly.Memory } {
-    const { memory, work } = engine()
+    const { memory, tell, work } = engine()
     const { batch, height, width } = program
     const parts = partsOf(program, inputs)
     const filters = filtersOf(program, parts.kernel)
@@ -67,11 +73,16 @@ export function wasmRollouts(
       cotangents: options.cotangents.map(g => g !== null), wantX: options.wantX,
     }
     const order = byCost(program, parts.x, batch, height * width)
-    work({ do: direction, job, history: options.history, order })
+    try {
+      work({ do: direction, job, history: options.history, order })
+    } catch (error) {
+      tell({ do: 'release', history: options.history }) // what the threads have kept so far
+      throw error
+    }
     return { layout, memory }
   }
 
-  return {
+  const rollouts: WasmRollouts = {
     forward(program, inputs, run, outputs, keep): History | null {
       const number = histories++
       const { layout, memory } = pass('forward', program, inputs as Float32Array[], run, {
@@ -93,10 +104,17 @@ export function wasmRollouts(
       started?.tell({ do: 'trim' })
     },
   }
+  return rollouts
 }
 
+/** Ends the threads of rollouts that nobody can reach any more. */
+const abandoned = new FinalizationRegistry<() => void>(end => end())
+
 function start(build: 'fma' | 'plain', threads: number, cacheBytes: number): {
-  memory: WebAssembly.Memory; tell: (message: Message) => void; work: (message: Message) => void
+  memory: WebAssembly.Memory
+  tell: (message: Message) => void
+  work: (message: Message) => void
+  end: () => void
 } {
   const shared = threads > 1
   const module = compile(build, shared)
@@ -110,6 +128,7 @@ function start(build: 'fma' | 'plain', threads: number, cacheBytes: number): {
       hear(message)
     },
     work: message => workers.run(message, () => hear(message)),
+    end: workers.end,
   }
 }
 

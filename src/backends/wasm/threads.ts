@@ -9,15 +9,21 @@ import type { Team } from './sample.ts'
 import type { TeamLayout } from './layout.ts'
 
 /** Words at the front of the memory; `failed` is the length of the text behind them that says why. */
-const word = { job: 0, done: 1, failed: 2, sample: 3, arrived: 4, turn: 5, agreed: 6 } as const
+const word = { job: 0, done: 1, failed: 2, sample: 3, arrived: 4, turn: 5, agreed: 6, started: 7 } as const
 
 /** How long to look at a word before going to sleep: most waits are shorter than waking up takes. */
 const looks = 5000
 
-function waitWhile(words: Int32Array, at: number, value: number): void {
+/** Waits until a word is no longer `value`; looks up every now and then, and says so. */
+function waitWhile(words: Int32Array, at: number, value: number, late?: () => void): void {
   for (let i = 0; i < looks; i++) if (Atomics.load(words, at) !== value) return
-  while (Atomics.load(words, at) === value) Atomics.wait(words, at, value)
+  while (Atomics.load(words, at) === value) {
+    if (Atomics.wait(words, at, value, late ? patience : Infinity) === 'timed-out') late?.()
+  }
 }
+
+/** Milliseconds after which a thread that has not even started is given up. It takes less than a tenth of a second. */
+const patience = 20_000
 
 /** What all threads do with shared words. */
 export type Meeting = {
@@ -126,7 +132,13 @@ export function crew(source: string, count: number, data: Omit<WorkerData, 'inde
         error = e
         fail(memory, e)
       }
-      for (let done = 0; done < workers.length; done = Atomics.load(words, word.done)) waitWhile(words, word.done, done)
+      const late = (): void => {
+        const started = Atomics.load(words, word.started)
+        if (started < workers.length) throw new Error(`cpu: ${workers.length - started} of ${count} threads do not start.`)
+      }
+      for (let done = 0; done < workers.length; done = Atomics.load(words, word.done)) {
+        waitWhile(words, word.done, done, late)
+      }
       if (error) throw error
       const length = Atomics.load(words, word.failed)
       if (length > 0) throw new Error(`cpu: a thread of a rollout failed: ${failure(memory, length)}`)
@@ -160,6 +172,7 @@ function fail(memory: WebAssembly.Memory, error: unknown): void {
 export function serve(memory: WebAssembly.Memory, hear: (message: unknown) => void): void {
   const { parentPort, receiveMessageOnPort } = workerThreads()!
   const words = new Int32Array(memory.buffer, 0, 16)
+  Atomics.add(words, word.started, 1)
   for (let job = 0; ;) {
     waitWhile(words, word.job, job)
     job = Atomics.load(words, word.job) // now, and not when it is done: the next one may be there by then

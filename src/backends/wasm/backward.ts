@@ -17,7 +17,6 @@ import type { Band, PlaneName } from './layout.ts'
 import { freeSteps } from './sample.ts'
 import type { BandStep, Sample, SampleHistory, Segment } from './sample.ts'
 import type { Slot } from './cache.ts'
-import type { Piece } from './store.ts'
 
 /** From the cotangents of the readouts to the gradients of each band, and ∂L/∂x where it is wanted. */
 export function backward(s: Sample, { segments, end }: SampleHistory): void {
@@ -96,24 +95,14 @@ function backwardStep(s: Sample, kept: readonly BandStep[], wantG: boolean): voi
 /** Reads the planes of a step back, and writes the old values into the state. */
 function undo(s: Sample, band: Band, kept: BandStep): void {
   const { job: { layout: { cellBytes } }, thread: { kernels: k, store, bytes }, team: { layout: { x } }, planes } = s
-  const size = planes.words(band) * 8
-  logged.forEach((name, i) => store.read(part(kept.planes, i * size, size), bytes, planes.at(name, band)))
-  const rows = s.rowsOf(band), cells = planes.listOf(band)
-  store.read(kept.log, bytes, rows)
+  const rows = s.rowsOf(band), cells = planes.listOf(band), size = planes.words(band) * 8
+  store.read(kept.log, bytes, rows - 3 * size)
+  logged.forEach((name, i) => planes.move(planes.at(name, band), rows - (3 - i) * size, band))
   planes.and('grow', 'act', 'life', band)
   const grown = planes.list('grow', band)
   k.put(x, cells, grown, cellBytes, rows)
   k.put(x, cells, planes.list('kill', band), cellBytes, rows + grown * cellBytes)
   s.updateRing(band)
-}
-
-/** The pieces that hold `size` bytes from `from` on; they begin and end with what was written in one go. */
-function part(pieces: readonly Piece[], from: number, size: number): Piece[] {
-  let at = 0
-  return pieces.filter(piece => {
-    at += piece.size
-    return at > from && at <= from + size
-  })
 }
 
 /** The derivative of the changes: weight gradients, and g += Pᵀ(…). */

@@ -29,7 +29,7 @@ export type Blocks = {
   ): void
 }
 
-/** The number of ReLU (assembly/activation.ts): the product applies it. */
+/** The number of ReLU (assembly/activation.ts): products apply it, and its derivative. */
 const relu = 1
 
 export function blocksOf(k: Kernels, program: RolloutProgram, layout: Layout, block: BlockLayout): Blocks {
@@ -50,7 +50,7 @@ export function blocksOf(k: Kernels, program: RolloutProgram, layout: Layout, bl
     let from = block.y, stride = yStride
     outputs(count, hidden).forEach((to, l) => {
       const { inputs, columns, w, bias, activation } = layers[l]
-      k.product(count, inputs, columns, from, stride, w, bias, to, strides[l], activation === relu ? 0 : -Infinity)
+      k.product(count, inputs, columns, from, stride, w, bias, to, strides[l], activation === relu ? 0 : -Infinity, 0)
       if (activation !== relu) k.activate(activation, to, ceilTo(count, 4) * strides[l], slope)
       from = to
       stride = strides[l]
@@ -70,7 +70,7 @@ export function blocksOf(k: Kernels, program: RolloutProgram, layout: Layout, bl
           ? [outputs(size, hidden).at(-1)!, strides.at(-1)!]
           : [block.y, yStride]
         const to = rows + i * changeStride
-        k.product(size, last.inputs, last.columns, from, stride, last.w, last.bias, to, changeStride, -Infinity)
+        k.product(size, last.inputs, last.columns, from, stride, last.w, last.bias, to, changeStride, -Infinity, 0)
       }
     },
     back(x, cells, count, hiddenAt, change, gradient, g) {
@@ -83,8 +83,10 @@ export function blocksOf(k: Kernels, program: RolloutProgram, layout: Layout, bl
         if (bias) k.sumRows(count, columns, from, stride, gradient + gb)
         if (l === 0 && g === null && !learned) return
         const to = block.g[l % 2]
-        k.product(count, outputs, ceilTo(inputs, 8), from, stride, wt, 0, to, aStride, -Infinity)
-        if (l > 0) k.activateBack(layers[l - 1].activation, to, a, ceilTo(count, 4) * aStride, slope)
+        const activation = l > 0 ? layers[l - 1].activation : 0
+        const gate = activation === relu ? a : 0
+        k.product(count, outputs, ceilTo(inputs, 8), from, stride, wt, 0, to, aStride, -Infinity, gate)
+        if (activation !== relu) k.activateBack(activation, to, a, ceilTo(count, 4) * aStride, slope)
         from = to
         stride = aStride
       }

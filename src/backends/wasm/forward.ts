@@ -73,7 +73,7 @@ export function forwardStep(s: Sample, t: number, log: boolean, hiddenBytes: num
   const kept = s.bands.map((band): BandStep => {
     drawFire(s, t, band)
     planes.and('act', 'fire', 'pre', band)
-    return { planes: [], log: [], hidden: computeChanges(s, band, log ? hiddenBytes : 0) }
+    return { log: [], hidden: computeChanges(s, band, log ? hiddenBytes : 0) }
   })
   team.barrier()
   if (living) decideLife(s)
@@ -162,8 +162,9 @@ function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
   k.gather(x, cells, killed, cellBytes, rows + grown * cellBytes, cellBytes)
   k.erase(x, cells, killed, cellBytes, layout.keep)
   if (kept) {
-    kept.log.push(...store.write(bytes, rows, (grown + killed) * cellBytes))
-    for (const name of logged) kept.planes.push(...store.write(bytes, planes.at(name, band), planes.words(band) * 8))
+    const size = planes.words(band) * 8
+    logged.forEach((name, i) => planes.move(rows - (3 - i) * size, planes.at(name, band), band))
+    kept.log = store.write(bytes, rows - 3 * size, 3 * size + (grown + killed) * cellBytes)
   }
   if (living) {
     planes.and('strong', 'next', 'life', band)
@@ -177,5 +178,5 @@ function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
   s.updateRing(band)
 }
 
-/** The planes that the backward pass reads, in the order in which they are kept. */
+/** The planes that the backward pass reads, in the order in which they stand before the rows of the log. */
 export const logged = ['act', 'life', 'kill'] as const

@@ -4,7 +4,7 @@
 /** Each is described where it is defined, in `assembly/`. */
 export type Kernels = {
   product(rows: number, inner: number, columns: number, a: number, aStride: number, panels: number, bias: number,
-    c: number, cStride: number, floor: number): void
+    c: number, cStride: number, floor: number, gate: number): void
   productTN(rows: number, m: number, n: number, a: number, aStride: number, b: number, bStride: number, g: number,
     gStride: number): void
   activate(kind: number, x: number, bytes: number, slope: number): void

@@ -47,8 +47,11 @@ export type LayerLayout = {
 export type Band = {
   readonly first: number
   readonly last: number
-  /** The first of its rows of changes: each band has room for all its cells, rounded up to whole groups of four. */
-  readonly slot: number
+  /**
+   * Where, in `TeamLayout.rows`, its rows of changes begin: a row for each of its cells, rounded up to whole groups of
+   * four. Three of its planes fit before them.
+   */
+  readonly rows: number
   /** What to add to an offset in a state to get that of the same cell in this band's part of the cotangent. */
   readonly shift: number
   /** Pairs of offsets: cells of the ring that mirror cells of this band. */
@@ -187,7 +190,12 @@ export function layOut(
   const cuts = bandCuts(batch, height)
   const bandOf = (y: number): number => cuts.findLastIndex(first => first <= y)
   const bandEnds = cuts.map((first, i): [number, number] => [first, cuts[i + 1] ?? height])
-  let gBytes = 0
+  let gBytes = 0, rowsBytes = 0
+  const rows = bandEnds.map(([first, last]) => {
+    const planes = ceilTo(3 * (last - first) * planeRow, 64)
+    const size = planes + ((last - first) * width + 4) * changeStride
+    return (rowsBytes += size) - size + planes
+  })
   const shifts = bandEnds.map(([first, last]) => {
     const shift = gBytes - first * rowBytes
     gBytes += (last - first + 2 * radius) * rowBytes
@@ -216,7 +224,7 @@ export function layOut(
     }))
   }
   const bands = bandEnds.map(([first, last], i): Band => ({
-    first, last, shift: shifts[i], slot: first * width + 4 * i,
+    first, last, shift: shifts[i], rows: rows[i],
     ring: table(rings[i]), ringCount: rings[i].length / 2,
     halo: table(halos[i]), haloCount: halos[i].length,
     fold: table(folds[i]), foldCount: folds[i].length / 2,
@@ -249,7 +257,7 @@ export function layOut(
       x: take(stateBytes),
       g: backward ? take(gBytes) : 0,
       list: take(height * width * 4),
-      rows: take((height * width + 4 * bands.length) * changeStride),
+      rows: take(rowsBytes),
       planes: Object.fromEntries(planeNames.map(name => [name, take(maskBytes)])) as Record<PlaneName, number>,
     })),
     blocks: Array.from({ length: threads }, (): BlockLayout => ({

@@ -22,6 +22,8 @@ export type Planes = {
   andNot(to: PlaneName, a: PlaneName, b: PlaneName, band: Band): void
   or(to: PlaneName, a: PlaneName, b: PlaneName, band: Band): void
   copy(to: PlaneName, from: PlaneName, band: Band): void
+  /** Copies the rows of a band between a plane and another place. */
+  move(to: number, from: number, band: Band): void
   /** Sets all bits. */
   fill(to: PlaneName, band: Band): void
   /** The 3×3 neighbourhood. It reads a row of the bands above and below. */
@@ -47,6 +49,7 @@ export function planesOf(k: Kernels, program: RolloutProgram, layout: Layout, te
     andNot: (to, a, b, band) => k.andNot(at(to, band), at(a, band), at(b, band), count(band)),
     or: (to, a, b, band) => k.or(at(to, band), at(a, band), at(b, band), count(band)),
     copy: (to, from, band) => k.and(at(to, band), at(from, band), at(from, band), count(band)),
+    move: (to, from, band) => k.and(to, from, from, count(band)),
     fill: (to, { first, last }) => k.fill(planes[to], first, last, width, words),
     dilate: (to, from, { first, last }) =>
       k.dilate(planes[from], planes[to], first, last, height, width, words, wrap),

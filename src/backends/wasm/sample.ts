@@ -53,10 +53,9 @@ export type Team = {
   agree(value: number): number
 }
 
-/** What a thread keeps of one band in one step: three planes, the old values of cells, hidden layers block by block. */
+/** What a thread keeps of one band in one step: three planes and the old values of cells; hidden layers by block. */
 export type BandStep = {
-  readonly planes: Piece[]
-  readonly log: Piece[]
+  log: Piece[]
   /** Null where they must be computed again. */
   readonly hidden: readonly (Slot | null)[]
 }
@@ -87,8 +86,7 @@ function freeState(store: Store, state: SavedState): void {
 export function freeSteps(
   { store, cache }: Pick<Thread, 'store' | 'cache'>, steps: readonly BandStep[][],
 ): void {
-  for (const { planes, log, hidden } of steps.flat()) {
-    store.free(planes)
+  for (const { log, hidden } of steps.flat()) {
     store.free(log)
     for (const slot of hidden) if (slot) cache.free(slot)
   }
@@ -122,12 +120,12 @@ export function openSample(job: Job, thread: Thread, team: Team, number: number)
   const { program, layout } = job
   const { kernels: k, store, bytes, block } = thread
   const { height, width, channels, living, updated } = program
-  const { words, origin, rowBytes, cellBytes, changeStride } = layout
+  const { words, origin, rowBytes, cellBytes } = layout
   const { x } = team.layout
   const planes = planesOf(k, program, layout, team.layout)
   const bands = layout.bands.filter((_, i) => i % team.size === team.index)
   const each = (work: (band: Band, i: number) => void): void => bands.forEach(work)
-  const rowsOf = ({ slot }: Band): number => team.layout.rows + slot * changeStride
+  const rowsOf = ({ rows }: Band): number => team.layout.rows + rows
   const updateRing = ({ ring, ringCount }: Band): void => k.copyPairs(x, ring, ringCount, cellBytes)
   // `held` says nothing about channels that never change.
   const present = updated.length < channels ? 'ones' : 'held'

@@ -1,7 +1,7 @@
 /**
  * Activations, in place, and their derivatives from their outputs h:
  *
- *   1  relu        max(x, 0)             h > 0
+ *   1  relu        max(x, 0)             h > 0 (by the product, matrix.ts)
  *   2  leakyRelu   x > 0 ? x : slope·x   h > 0 ? 1 : slope
  *   3  tanh                              1 − h²
  *   4  sigmoid     ½ + ½ tanh(x/2)       h (1 − h)
@@ -47,9 +47,7 @@ export function activate(kind: i32, x: usize, bytes: usize, slope: f32): void {
 /** g ← g ⊙ the derivative, from the output h. */
 export function activateBack(kind: i32, g: usize, h: usize, bytes: usize, slope: f32): void {
   const end = g + bytes, zero = f32x4.splat(0), one = f32x4.splat(1), s = f32x4.splat(slope)
-  if (kind == 1) {
-    for (; g < end; g += 16, h += 16) v128.store(g, v128.and(v128.load(g), f32x4.gt(v128.load(h), zero)))
-  } else if (kind == 2) {
+  if (kind == 2) {
     for (; g < end; g += 16, h += 16) {
       const v = v128.load(g)
       v128.store(g, v128.bitselect(v, f32x4.mul(v, s), f32x4.gt(v128.load(h), zero)))

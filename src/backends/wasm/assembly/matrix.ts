@@ -18,12 +18,13 @@ function panelBytes(inner: usize): usize {
 }
 
 /**
- * C = max(bias + A·B, floor): a floor of 0 is a ReLU, one of −∞ nothing. `rows` is rounded up to a multiple of 4 and
+ * C = max(bias + A·B, floor): a floor of 0 is a ReLU, one of −∞ nothing. Or, with a `gate` of the shape of C (not null),
+ * C = A·B where the gate is positive, else 0: the derivative of a ReLU. `rows` is rounded up to a multiple of 4 and
  * `columns` is a multiple of 8: A must be readable and C writable that far. Strides are in bytes; a null bias is zero.
  */
 export function product(
   rows: usize, inner: usize, columns: usize, a: usize, aStride: usize, panels: usize, bias: usize, c: usize,
-  cStride: usize, floor: f32,
+  cStride: usize, floor: f32, gate: usize,
 ): void {
   const least = f32x4.splat(floor)
   for (let j: usize = 0; j < columns; j += 8) {
@@ -53,20 +54,36 @@ export function product(
         a3 += 4
         b += 32
       }
-      let to = c + i * cStride + (j << 2)
-      v128.store(to, f32x4.max(l0, least))
-      v128.store(to, f32x4.max(h0, least), 16)
-      to += cStride
-      v128.store(to, f32x4.max(l1, least))
-      v128.store(to, f32x4.max(h1, least), 16)
-      to += cStride
-      v128.store(to, f32x4.max(l2, least))
-      v128.store(to, f32x4.max(h2, least), 16)
-      to += cStride
-      v128.store(to, f32x4.max(l3, least))
-      v128.store(to, f32x4.max(h3, least), 16)
+      const to = c + i * cStride + (j << 2)
+      if (gate) {
+        const open = gate + i * cStride + (j << 2)
+        gated(to, open, l0, h0)
+        gated(to + cStride, open + cStride, l1, h1)
+        gated(to + 2 * cStride, open + 2 * cStride, l2, h2)
+        gated(to + 3 * cStride, open + 3 * cStride, l3, h3)
+      } else {
+        store8(to, least, l0, h0)
+        store8(to + cStride, least, l1, h1)
+        store8(to + 2 * cStride, least, l2, h2)
+        store8(to + 3 * cStride, least, l3, h3)
+      }
     }
   }
+}
+
+// @ts-ignore: decorators on functions
+@inline
+function store8(to: usize, least: v128, low: v128, high: v128): void {
+  v128.store(to, f32x4.max(low, least))
+  v128.store(to, f32x4.max(high, least), 16)
+}
+
+// @ts-ignore: decorators on functions
+@inline
+function gated(to: usize, open: usize, low: v128, high: v128): void {
+  const zero = f32x4.splat(0)
+  v128.store(to, v128.and(low, f32x4.gt(v128.load(open), zero)))
+  v128.store(to, v128.and(high, f32x4.gt(v128.load(open, 16), zero)), 16)
 }
 
 /**

@@ -41,7 +41,7 @@ export function conv2d(room: Room): Operator<Windows> {
       before: band => loadBand(plan, band, x, floats, image / 4),
       tile(tile) {
         kernels.windows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, a, 4 * pitch)
-        kernels.product(tile.count, inner, columns, a, 4 * pitch, panels, 0, c, 4 * columns, -Infinity)
+        kernels.product(tile.count, inner, columns, a, 4 * pitch, panels, 0, c, 4 * columns, -Infinity, 0)
         storeRows(out, m, tile, floats, c / 4, columns)
       },
     })
@@ -66,7 +66,7 @@ export function conv2dInput(room: Room): Operator<Windows> {
       before: ({ count }) => kernels.zero(image, 4 * count * plan.pitch),
       tile(tile) {
         loadRows(g, m, tile, floats, a / 4, m)
-        kernels.product(tile.count, m, columns, a, 4 * m, panels, 0, c, 4 * columns, -Infinity)
+        kernels.product(tile.count, m, columns, a, 4 * m, panels, 0, c, 4 * columns, -Infinity, 0)
         kernels.addWindows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, c, 4 * columns)
       },
       after: band => addBand(plan, band, out, floats, image / 4),

@@ -22,7 +22,7 @@ export function dense(room: Room): Operator<{ readonly bias: boolean }> {
     if (mask) out.fill(0)
     eachTile(0, out.length / m, mask, size, tile => {
       loadRows(x, n, tile, floats, a / 4, n)
-      kernels.product(tile.count, n, columns, a, 4 * n, panels, bias ? b : 0, c, 4 * columns, -Infinity)
+      kernels.product(tile.count, n, columns, a, 4 * n, panels, bias ? b : 0, c, 4 * columns, -Infinity, 0)
       storeRows(out, m, tile, floats, c / 4, columns)
     })
     return true

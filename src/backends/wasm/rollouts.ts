@@ -22,7 +22,7 @@ export type WasmRollouts = RolloutKernels & {
 const logShare = 0.75
 
 /** Segments that are run again keep their hidden layers here, whatever the budget. */
-const leastCache = 2 ** 22
+const leastCache = 2 ** 21
 
 /** A history is a number, known to the threads. */
 type History = RolloutHistory & { readonly number: number }

@@ -69,7 +69,11 @@ type WorkerThreads = {
   readonly isMainThread: boolean
   readonly parentPort: NodePort | null
   readonly workerData: unknown
-  readonly Worker: new (source: string, options: { eval: true; workerData: unknown }) => NodeWorker
+  readonly Worker: new (source: string, options: {
+    eval: true
+    workerData: unknown
+    resourceLimits: { maxYoungGenerationSizeMb: number }
+  }) => NodeWorker
   readonly MessageChannel: new () => { port1: NodePort & { unref(): void }; port2: NodePort }
   receiveMessageOnPort(port: NodePort): { message: unknown } | undefined
 }
@@ -106,13 +110,16 @@ export type Crew = {
   end(): void
 }
 
+/** Workers hardly allocate: what V8 sets aside for young objects by default would be half of their memory. */
+const resourceLimits = { maxYoungGenerationSizeMb: 2 }
+
 /** `count` threads in all; `source` is the program of the workers. */
 export function crew(source: string, count: number, data: Omit<WorkerData, 'index'>): Crew {
   const { memory } = data
   const node = count > 1 ? workerThreads()! : undefined
   const workers = Array.from({ length: count - 1 }, (_, i) => {
     const workerData: WorkerData = { ...data, index: i + 1 }
-    const worker = new node!.Worker(source, { eval: true, workerData })
+    const worker = new node!.Worker(source, { eval: true, workerData, resourceLimits })
     worker.unref() // it must not keep the program from ending
     return worker
   })

@@ -13,6 +13,8 @@ import { askAlone, startServer } from '../lib/server.ts'
 /** Peak memory in MB that the review reports for its framework. */
 const published: Readonly<Record<number, string>> = { 256: '14,254', 512: '> 24 GB', 1024: '> 24 GB' }
 
+const small = { ...plainNode, backend: { ...plainNode.backend, historyBytes: 16 * 2 ** 20 } }
+
 /** Table pixel. */
 export async function measurePixelSpace({ quick, temp, out }: Context): Promise<void> {
   const rows: Row[] = []
@@ -21,22 +23,25 @@ export async function measurePixelSpace({ quick, temp, out }: Context): Promise<
     for (const start of ['seed', 'wide'] as const) {
       const folder = writeCase(temp, { batch: 1, side, start, lastStd: 0.001 })
       const { alive } = await askAlone(plainNode, { task: 'alive', folder, steps, every: steps / 16 })
-      const server = startServer(plainNode)
-      const times: number[] = []
-      let rssMB = 0
-      for (let i = 0; i < Math.max(1, 1024 / side - 1); i++) {
-        const answer = await server.ask({ task: 'train', folder, steps })
-        times.push(answer.ms)
-        rssMB = answer.rssMB
-        console.log(`  ${side}×${side} ${start}: ${answer.ms.toFixed()} ms`)
+      const settings = side > 256 ? { default: plainNode } : { default: plainNode, '16 MiB': small }
+      for (const [history, engine] of Object.entries(settings)) {
+        const server = startServer(engine)
+        const times: number[] = []
+        let rssMB = 0
+        for (let i = 0; i < Math.max(1, 1024 / side - 1); i++) {
+          const answer = await server.ask({ task: 'train', folder, steps })
+          times.push(answer.ms)
+          rssMB = answer.rssMB
+          console.log(`  ${side}×${side} ${start}, history ${history}: ${answer.ms.toFixed()} ms`)
+        }
+        server.stop()
+        const { median, min, max } = spread(times)
+        rows.push({
+          grid: `${side}×${side}`, steps, start, alive: percent(Number(alive)), history,
+          's per training step': median / 1e3, 's min': min / 1e3, 's max': max / 1e3, runs: times.length,
+          'peak RSS MB': rssMB, 'published peak MB': published[side] ?? '',
+        })
       }
-      server.stop()
-      const { median, min, max } = spread(times)
-      rows.push({
-        grid: `${side}×${side}`, steps, start, alive: percent(Number(alive)),
-        's per training step': median / 1e3, 's min': min / 1e3, 's max': max / 1e3, runs: times.length,
-        'peak RSS MB': rssMB, 'published peak MB': published[side] ?? '',
-      })
     }
   }
   await writeTable(out, {
@@ -44,7 +49,8 @@ export async function measurePixelSpace({ quick, temp, out }: Context): Promise<
     title: 'Training in pixel space: batch 1, 16 channels, 48 → 128 → 16, steps = half the side',
     rows,
     notes: [
-      `Engine: ${plainNode.name} as this Node runs it without flags, ${plainNode.threads} threads, default history.`,
+      `Engine: ${plainNode.name} as this Node runs it without flags, ${plainNode.threads} threads. history: bytes that a rollout may keep `
+        + 'for its backward pass (`historyBytes`; the default is 192 MiB); the rest is computed again.',
       'seed: one cell that grows by weights set to do so. wide: a disc of a third of the grid in radius that stays. '
         + 'alive: mean over 16 states of the rollout.',
       'published: peak memory that table 2 of the review reports for its framework, for which 24 GB were not enough '

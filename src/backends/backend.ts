@@ -66,8 +66,14 @@ export type Shader = {
   readonly source: string
 } & ({ readonly threads: number } | { readonly groups: number })
 
-/** One computation in the languages of the backends. SIMD kernels override the plain loops by `name`. */
-export type Kernel<A> = { readonly name: string; readonly cpu: CpuKernel<A>; readonly wgsl?: WgslKernel<A> }
+/** One computation in the languages of the backends. */
+export type Kernel<A> = {
+  readonly name: string
+  readonly cpu: CpuKernel<A>
+  readonly wgsl?: WgslKernel<A>
+  /** A SIMD kernel of this name, if there is one, computes the same and may run instead. Only our own kernels say so. */
+  readonly simd?: true
+}
 
 /** What a backend holds now: live buffers, their bytes, the most bytes ever live, and bytes kept aside for reuse. */
 export type Memory = {

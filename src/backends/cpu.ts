@@ -92,7 +92,7 @@ export function cpu(options: CpuOptions = {}): Backend {
       const override = overrides[kernel.name] as CpuKernel<A> | undefined
       if (override) override(inputs as readonly Data[], out as Data, call)
       else {
-        const operator = operators[kernel.name] as Operator<A> | undefined
+        const operator = (kernel.simd ? operators[kernel.name] : undefined) as Operator<A> | undefined
         const done = operator?.(inputs as readonly Data[], out as Data, call)
         if (!done) kernel.cpu(inputs as readonly Data[], out as Data, call)
       }

@@ -48,6 +48,7 @@ export const notOp: Op<null> = unary('not', (o, x) => {
 /** where(c, a, b) */
 export const whereOp: Op<null> = defineOp<null>({
   name: 'where',
+  simd: true,
   infer: ([c, a, b]) => {
     sameDtype('where', { a, b })
     const branches = broadcastShapes(a.shape, b.shape)

@@ -28,6 +28,7 @@ import type { Links, WindowOptions, Windows } from './window.ts'
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,in], k [kh,kw,in,out], optional rows [b,oh,ow]. */
 export const conv2dOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2d',
+  simd: true,
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), k.shape[3]], dtype: x.dtype }),
   cpu: ([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
     multiply(reads(attrs, n, n * m, rows), x, n, k, m, 1, out, m)
@@ -42,6 +43,7 @@ export const conv2dOp: Op<Windows> = defineOp<Windows>({
 /** ∂T/∂x: each cell collects from those that read it. inputs: g [b,oh,ow,out], k [kh,kw,in,out], optional rows. */
 export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dInput',
+  simd: true,
   infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
   cpu: ([g, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
     multiply(readers(attrs, m, n * m, rows), g, m, k, 1, m, out, n)
@@ -94,6 +96,7 @@ function multiply(
 /** ∂T/∂k: the derivative of the filters. inputs: x [b,h,w,in], g [b,oh,ow,out], optional rows [b,oh,ow]. */
 export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dFilter',
+  simd: true,
   infer: ([x, g], { kernel }): Spec => ({ shape: [...kernel, x.shape[3], g.shape[3]], dtype: x.dtype }),
   cpu: ([x, g, rows], out, { out: { shape: [, , n, m] }, attrs }) => {
     const { at, cells, taps } = reads(attrs, n, n * m, rows)

@@ -30,6 +30,7 @@ type Dense = { readonly bias: boolean }
 /** out = M(XW + 1bᵀ). inputs: x [...rows, in], w [in, out], with `bias` b [out], optional rows [...rows]. */
 export const denseOp: Op<Dense> = defineOp<Dense>({
   name: 'dense',
+  simd: true,
   infer: (inputs, attrs): Spec => {
     const [x, w, bias, rows] = parts(inputs, attrs)
     sameDtype('dense', { x, weights: w, ...(bias && { bias }) })
@@ -118,6 +119,7 @@ function parts<T>([x, w, ...optional]: readonly T[], { bias }: Dense): [T, T, T 
  */
 export const denseFilterOp: Op<null> = defineOp<null>({
   name: 'denseFilter',
+  simd: true,
   infer: ([x, y, rows]): Spec => {
     sameDtype('denseFilter', { x, y })
     if (!sameShape(x.shape.slice(0, -1), y.shape.slice(0, -1))) {

@@ -29,6 +29,7 @@ import type { WindowOptions, Windows } from './window.ts'
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,c], k [kh,kw,c,m], optional rows [b,h,w]. */
 export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConv',
+  simd: true,
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), x.shape[3] * k.shape[3]], dtype: x.dtype }),
   cpu: ([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
     const { at, cells, taps } = reads(win, n, n * m, rows)
@@ -96,6 +97,7 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
 /** ∂T/∂x: each cell collects from those that read it. inputs: g [b,h,w,c·m], k [kh,kw,c,m], optional rows [b,h,w]. */
 export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConvInput',
+  simd: true,
   infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
   cpu: ([g, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
     const { at, cells, taps } = readers(win, n * m, n * m, rows)
@@ -161,6 +163,7 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
 /** ∂T/∂k: the derivative of the filters. inputs: x [b,h,w,c], g [b,h,w,c·m], optional rows [b,h,w]. */
 export const depthwiseConvFilterOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConvFilter',
+  simd: true,
   infer: ([x, g], { kernel }): Spec => ({ shape: [...kernel, x.shape[3], g.shape[3] / x.shape[3]], dtype: x.dtype }),
   cpu: ([x, g, rows], out, { out: { shape: [, , n, m] }, attrs: win }) => {
     const { at, cells, taps } = reads(win, n, n * m, rows)

@@ -46,6 +46,7 @@ export type BinaryLoop = (out: Data, a: Data, s: number, b: Data, t: number) => 
 export function unary(name: string, loop: UnaryLoop, rule: DerivativeRule<null> | null, dtype?: DType): Op<null> {
   return defineOp<null>({
     name,
+    simd: true,
     infer: ([x]) => ({ shape: x.shape, dtype: dtype ?? x.dtype }),
     cpu: ([x], out, { scalars }) => loop(out, x, scalars),
     vjp: rule && [rule],
@@ -75,6 +76,7 @@ export function binary(
   })
   return defineOp<null>({
     name,
+    simd: true,
     infer: ([a, b]) => {
       sameDtype(name, { a, b })
       const shape = broadcastShapes(a.shape, b.shape)

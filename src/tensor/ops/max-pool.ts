@@ -24,6 +24,7 @@ import type { Windows } from './window.ts'
 /** The tap of the greatest value. inputs: x [b,h,w,c]. */
 export const winningTapOp: Op<Windows> = defineOp<Windows>({
   name: 'winningTap',
+  simd: true,
   infer: ([x]) => ({ shape: x.shape, dtype: 'uint32' }),
   cpu: ([x], out, { inputs: [{ shape: [, , , n] }], attrs }) => {
     const { at, cells, taps } = reads(attrs, n, 1)
@@ -78,6 +79,7 @@ export const winningTapOp: Op<Windows> = defineOp<Windows>({
 /** The value that each tap reads. inputs: x [b,h,w,c], tap [b,h,w,c]. */
 export const pickOp: Op<Windows> = defineOp<Windows>({
   name: 'pick',
+  simd: true,
   infer: ([x]) => x,
   cpu: ([x, tap], out, { inputs: [{ shape: [, , , n] }], attrs }) => {
     const { at, cells, taps } = reads(attrs, n, 1)
@@ -103,6 +105,7 @@ export const pickOp: Op<Windows> = defineOp<Windows>({
 /** Each cell collects from those whose tap reads it. inputs: g [b,h,w,c], tap [b,h,w,c]. */
 export const unpickOp: Op<Windows> = defineOp<Windows>({
   name: 'unpick',
+  simd: true,
   infer: ([g]) => g,
   cpu: ([g, tap], out, { inputs: [{ shape: [, , , n] }], attrs }) => {
     const { at, cells, taps } = readers(attrs, n, 1)

@@ -20,6 +20,7 @@ import { strided, workgroupSum } from './wgsl.ts'
 /** sum over `axes`, which stay as axes of size 1. */
 export const sumOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly number[] }>({
   name: 'sum',
+  simd: true,
   infer: ([x], { axes }) => ({ shape: x.shape.map((n, i) => (axes.includes(i) ? 1 : n)), dtype: x.dtype }),
   cpu: ([x], out, { inputs: [{ shape }], out: { shape: outShape } }) => {
     out.fill(0)

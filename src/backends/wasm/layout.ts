@@ -65,7 +65,7 @@ export type Band = {
   readonly foldCount: number
 }
 
-/** What the threads that work on one sample share. Planes of bits are named as in sample.ts. */
+/** What the threads that work on one sample share. Planes of bits are named as in planes.ts. */
 export type TeamLayout = {
   readonly x: number
   readonly g: number
@@ -96,7 +96,6 @@ export type Layout = {
   readonly origin: number
   readonly stateBytes: number
   readonly filters: number
-  readonly tapCount: number
   readonly counts: number
   readonly taps: number
   readonly tapWeights: number
@@ -112,7 +111,7 @@ export type Layout = {
   readonly outputs: readonly number[]
   readonly masks: number
   readonly maskBytes: number
-  /** Where the derivative of the filters ends and those of the layers begin: sizes of a gradient, in bytes. */
+  /** Size of the gradient of one sample and band: the derivative of the filters, then those of the layers. */
   readonly gradientBytes: number
   readonly gradients: number
   readonly gx: number
@@ -240,7 +239,6 @@ export function layOut(
   const layout = {
     channels, radius, cellBytes, rowBytes, words, planeRow, origin, stateBytes, yStride, changeStride, layers, bands,
     filters: filters.length,
-    tapCount: tapOffsets.length,
     counts: table(filters.map(taps => taps.length)),
     taps: table(tapOffsets.map(n => n >>> 0)),
     tapWeights: take(tapOffsets.length * cellBytes),

@@ -14,7 +14,7 @@ const word = { job: 0, done: 1, failed: 2, sample: 3, arrived: 4, turn: 5, agree
 /** How long to look at a word before going to sleep: most waits are shorter than waking up takes. */
 const looks = 5000
 
-/** Waits until a word is no longer `value`; looks up every now and then, and says so. */
+/** Waits until a word is no longer `value`; calls `late` whenever `patience` has passed. */
 function waitWhile(words: Int32Array, at: number, value: number, late?: () => void): void {
   for (let i = 0; i < looks; i++) if (Atomics.load(words, at) !== value) return
   while (Atomics.load(words, at) === value) {
@@ -66,7 +66,6 @@ export function meeting(memory: WebAssembly.Memory): Meeting {
 type NodeWorker = { postMessage(message: unknown): void; unref(): void; terminate(): Promise<number> }
 type NodePort = object
 type WorkerThreads = {
-  readonly isMainThread: boolean
   readonly parentPort: NodePort | null
   readonly workerData: unknown
   readonly Worker: new (source: string, options: {
@@ -74,7 +73,6 @@ type WorkerThreads = {
     workerData: unknown
     resourceLimits: { maxYoungGenerationSizeMb: number }
   }) => NodeWorker
-  readonly MessageChannel: new () => { port1: NodePort & { unref(): void }; port2: NodePort }
   receiveMessageOnPort(port: NodePort): { message: unknown } | undefined
 }
 

@@ -88,17 +88,17 @@ export interface Backend {
   readonly name: string
   /** Element types that this backend can hold. */
   readonly dtypes: readonly DType[]
-  /** Memory for one array; its contents are undefined. */
-  alloc(spec: Spec): Handle
+  /** Memory for one array; its contents are undefined. `name` is the operator that asks, for messages. */
+  alloc(spec: Spec, name?: string): Handle
   /** Takes the memory back, for reuse. */
   free(handle: Handle): void
-  /** Copies host values into new memory. */
-  upload(data: Data): Handle
+  /** Copies host values into new memory. The shape is for messages. */
+  upload(data: Data, shape?: Shape): Handle
   /** Runs a kernel, or enqueues it. */
   run<A>(kernel: Kernel<A>, call: Call<A>, inputs: readonly Handle[], out: Handle): void
   /** A copy of the values, as soon as everything enqueued before has run. */
   read(handle: Handle, spec: Spec): Promise<Data>
-  /** The same at once, where the backend can. */
+  /** The values themselves at once, where the backend can: to be copied before anything else runs, and not changed. */
   readSync?(handle: Handle, spec: Spec): Data
   memory(): Memory
   /** Whole rollouts of cellular automata in one call, where the backend has them. */

@@ -48,11 +48,13 @@ ${shader.source}
 `
 }
 
-/** Writes the uniforms into `words`, a view of 256 bytes, in the order of the struct. */
-export function writeUniforms(shader: Shader, words: Uint32Array): void {
+/** The words of the uniforms, in the order of the struct. */
+export function uniformsOf(shader: Shader): Uint32Array {
+  const whole = Object.values(shader.u32 ?? {})
+  const fractions = Object.values(shader.f32 ?? {})
+  const words = new Uint32Array(1 + whole.length + fractions.length)
   words[0] = 'threads' in shader ? shader.threads : shader.groups
-  let at = 1
-  for (const value of Object.values(shader.u32 ?? {})) words[at++] = value
-  const floats = new Float32Array(words.buffer, words.byteOffset, words.length)
-  for (const value of Object.values(shader.f32 ?? {})) floats[at++] = value
+  words.set(whole, 1)
+  new Float32Array(words.buffer).set(fractions, 1 + whole.length)
+  return words
 }

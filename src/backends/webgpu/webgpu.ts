@@ -1,39 +1,41 @@
 /**
- * The WebGPU backend: buffers on the GPU, and compute shaders that are enqueued without waiting for them.
+ * The WebGPU backend: buffers on the GPU, and compute shaders that are enqueued without waiting for them. It is made of
  *
- * `run` only writes a command. Commands are collected in one pass and handed to the GPU 64 at a time, or when a value
- * is read; their uniforms lie side by side in one buffer, 256 bytes for each. WebGPU runs commands in order, and each
- * sees what those before it have written, so a freed buffer may be reused at once by a later command.
- *
- * Errors come back asynchronously. The first is kept and thrown by everything that is called afterwards, since no value
- * that was computed since can be trusted.
+ *   device.ts     opening and closing the GPU
+ *   errors.ts     its errors, which come later, kept and thrown
+ *   commands.ts   the queue of commands; bindings.ts is what they are bound to
+ *   memory.ts     buffers: pool, counts, budget
+ *   rollout/      whole rollouts of cellular automata
+ *   shader.ts     from a kernel to the text and the uniforms of a command
  */
 import { hostArray, sizeOf } from '../backend.ts'
-import type { Backend, Call, Data, Handle, Kernel, Memory, Spec } from '../backend.ts'
+import type { Backend, Call, Data, Handle, Kernel, Shape, Spec } from '../backend.ts'
+import { commandsOf } from './commands.ts'
 import { closeDevice, openDevice } from './device.ts'
-import { assemble, lanes, writeUniforms } from './shader.ts'
+import type { OpenDevice } from './device.ts'
+import { errorsOf } from './errors.ts'
+import { memoryOf } from './memory.ts'
+import { rolloutsOf } from './rollout/rollouts.ts'
+import { assemble, lanes, uniformsOf } from './shader.ts'
 
 export type WebGpuOptions = {
   /** Freed buffers kept for reuse, at most this many bytes (default 256 MiB). */
   poolBytes?: number
+  /** The most bytes that tensors and the pool may have together, by default as many as the GPU gives. */
+  maxBytes?: number
 }
 
 export type WebGpuBackend = Backend & {
   /** What the driver calls the GPU, or the software that stands in for one. */
   readonly adapter: string
-  /** Waits for what is enqueued and gives everything back. Tensors on this backend cannot be used afterwards. */
+  /** Whether it is software, which runs on the CPU. */
+  readonly software: boolean
+  /**
+   * Waits for what is enqueued and gives everything back. Tensors on this backend cannot be used afterwards. Rejects
+   * with an error of the GPU that no call has thrown yet.
+   */
   close(): Promise<void>
 }
-
-/** Numbers of the WebGPU specification; the names exist as globals in browsers only. */
-const usage = { mapRead: 0x1, copySrc: 0x4, copyDst: 0x8, uniform: 0x40, storage: 0x80 }
-const computeStage = 0x4
-
-/** Commands in a batch, and the bytes of uniforms that each may have (the alignment that every adapter supports). */
-const batchSize = 64
-const slotBytes = 256
-
-type Batch = { readonly encoder: GPUCommandEncoder; readonly pass: GPUComputePassEncoder; readonly kernels: string[] }
 
 /**
  * Opens the GPU, or the software adapter where that is all there is.
@@ -45,229 +47,86 @@ type Batch = { readonly encoder: GPUCommandEncoder; readonly pass: GPUComputePas
  * console.log(await add(x, x).data())     // Float32Array [2, 4, 6]
  * await gpu.close()
  */
-export async function webgpu({ poolBytes = 256 * 2 ** 20 }: WebGpuOptions = {}): Promise<WebGpuBackend> {
-  const { device, adapter } = await openDevice()
-  const { queue } = device
-  let closed = false
+export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
+  return backendOn(await openDevice(), options)
+}
 
-  // Errors.
+/** A backend on an open device. */
+export function backendOn(opened: OpenDevice, options: WebGpuOptions = {}): WebGpuBackend {
+  const { device, adapter, software } = opened
+  const { poolBytes = 256 * 2 ** 20, maxBytes = Infinity } = options
+  const errors = errorsOf(device)
+  const commands = commandsOf(device, errors)
+  const memory = memoryOf(device, adapter, errors, commands, { poolBytes, maxBytes })
+  const mostGroups = device.limits.maxComputeWorkgroupsPerDimension
+  let closing: Promise<void> | undefined
 
-  let failure: Error | null = null
-  /** Settled when every error and every value asked for so far has arrived. */
-  let arrived: Promise<unknown> = Promise.resolve()
-
-  function fail(problem: string, error: { message: string }): void {
-    failure ??= new Error(`${problem}: ${error.message.trim().split('\n')[0]}`, { cause: error })
-  }
-
-  /** Ends an error scope. `problem` begins the message of what it has caught. */
-  function endScope(problem: string): void {
-    const caught = device.popErrorScope()
-      .then(error => { if (error) fail(problem, error) })
-      .catch((error: Error) => fail(problem, error))
-    arrived = arrived.then(() => caught)
-  }
-
-  function checkUsable(): void {
-    if (closed) throw new Error('webgpu: the backend has been closed.')
-    if (failure) throw failure
-  }
-
-  device.addEventListener('uncapturederror', ({ error }) => fail('webgpu', error))
-  void device.lost.then(info => fail('webgpu: the device was lost', info))
-
-  // Memory.
-
-  const pool = new Map<number, GPUBuffer[]>()
-  /** Freed and not to be reused: destroyed once the commands that use them have been submitted. */
-  const doomed: GPUBuffer[] = []
-  let buffers = 0, bytes = 0, peakBytes = 0, pooledBytes = 0
-
-  function count(buffer: GPUBuffer): GPUBuffer {
-    buffers++
-    bytes += buffer.size
-    peakBytes = Math.max(peakBytes, bytes)
-    return buffer
-  }
-
-  function reuse(size: number): GPUBuffer | undefined {
-    const buffer = pool.get(size)?.pop()
-    if (buffer) pooledBytes -= size
-    return buffer
-  }
-
-  function create(size: number): GPUBuffer {
-    const { maxStorageBufferBindingSize: most } = device.limits
-    if (size > most) throw new Error(`webgpu: an array of ${size} bytes is larger than ${adapter} allows (${most}).`)
-    device.pushErrorScope('out-of-memory')
-    const buffer = device.createBuffer({ size, usage: usage.storage | usage.copySrc | usage.copyDst })
-    endScope(`webgpu: no memory for ${size} bytes`)
-    return buffer
-  }
-
-  // Commands.
-
-  const values = new Uint32Array(batchSize * slotBytes / 4)
-  const uniforms = device.createBuffer({ size: values.byteLength, usage: usage.uniform | usage.copyDst })
-  const uniformLayout = device.createBindGroupLayout({
-    entries: [{ binding: 0, visibility: computeStage, buffer: { type: 'uniform', hasDynamicOffset: true } }],
-  })
-  const uniformGroup = device.createBindGroup({
-    layout: uniformLayout,
-    entries: [{ binding: 0, resource: { buffer: uniforms, size: slotBytes } }],
-  })
-  const layouts: GPUBindGroupLayout[] = []
-  const pipelines = new Map<string, GPUComputePipeline>()
-  let batch: Batch | null = null
-
-  /** The layout of group 0: the output, then so many inputs. */
-  function layoutFor(inputs: number): GPUBindGroupLayout {
-    return layouts[inputs] ??= device.createBindGroupLayout({
-      entries: Array.from({ length: inputs + 1 }, (_, binding) => (
-        { binding, visibility: computeStage, buffer: { type: binding === 0 ? 'storage' : 'read-only-storage' } })),
-    })
-  }
-
-  function pipelineFor(name: string, code: string, inputs: number): GPUComputePipeline {
-    let pipeline = pipelines.get(code)
-    if (!pipeline) {
-      device.pushErrorScope('validation')
-      pipeline = device.createComputePipeline({
-        label: name,
-        layout: device.createPipelineLayout({ bindGroupLayouts: [layoutFor(inputs), uniformLayout] }),
-        compute: { module: device.createShaderModule({ label: name, code }), entryPoint: 'invoke' },
-      })
-      endScope(`${name}: its WGSL kernel does not compile`)
-      pipelines.set(code, pipeline)
+  async function close(): Promise<void> {
+    commands.flush()
+    errors.follow(device.queue.onSubmittedWorkDone(), reason => `webgpu: the last commands failed: ${reason}.`)
+    try {
+      await errors.close()
+    } finally {
+      closeDevice(device)
     }
-    return pipeline
-  }
-
-  function openBatch(): Batch {
-    if (batch) return batch
-    device.pushErrorScope('validation')
-    const encoder = device.createCommandEncoder()
-    batch = { encoder, pass: encoder.beginComputePass(), kernels: [] }
-    return batch
-  }
-
-  /** Hands the open batch to the GPU, with `last` at its end. */
-  function flush(last?: (encoder: GPUCommandEncoder) => void): void {
-    if (batch || last) {
-      const { encoder, pass, kernels } = openBatch()
-      batch = null
-      pass.end()
-      last?.(encoder)
-      // Takes effect before the commands of this batch, and after those of the batches before it.
-      queue.writeBuffer(uniforms, 0, values, 0, kernels.length * slotBytes / 4)
-      queue.submit([encoder.finish()])
-      endScope(`webgpu: while running ${[...new Set(kernels)].join(', ')}`)
-    }
-    for (const buffer of doomed.splice(0)) buffer.destroy()
   }
 
   return {
     name: 'webgpu',
     dtypes: ['float32', 'int32', 'uint32'],
     adapter,
+    software,
 
-    alloc(spec: Spec): Handle {
-      checkUsable()
-      if (spec.dtype === 'float64') throw new Error('webgpu: GPUs compute in float32; float64 exists on the CPU only.')
-      const size = sizeInBytes(spec)
-      return count(reuse(size) ?? create(size))
+    alloc({ shape, dtype }: Spec, name = 'array'): Handle {
+      if (dtype === 'float64') throw new Error('webgpu: GPUs compute in float32; float64 exists on the CPU only.')
+      return memory.acquire(bytesFor(sizeOf(shape)), name, shape)
     },
 
     free(handle: Handle): void {
-      const buffer = handle as GPUBuffer
-      buffers--
-      bytes -= buffer.size
-      if (pooledBytes + buffer.size > poolBytes) {
-        doomed.push(buffer)
-        return
-      }
-      pooledBytes += buffer.size
-      const list = pool.get(buffer.size)
-      if (list) list.push(buffer)
-      else pool.set(buffer.size, [buffer])
+      memory.release(handle as GPUBuffer)
     },
 
-    upload(data: Data): Handle {
-      checkUsable()
-      const size = Math.max(4, data.byteLength)
-      const reused = reuse(size)
-      // Writing overtakes the commands that are still in the open batch, and these may read what was in this buffer.
-      if (reused) flush()
-      const buffer = count(reused ?? create(size))
-      // Dawn crashes when it is handed shared memory.
-      queue.writeBuffer(buffer, 0, data.buffer instanceof ArrayBuffer ? data : data.slice())
+    upload(data: Data, shape: Shape = [data.length]): Handle {
+      const buffer = memory.acquire(bytesFor(data.length), 'tensor', shape)
+      commands.write(buffer, data)
       return buffer
     },
 
     run<A>(kernel: Kernel<A>, call: Call<A>, inputs: readonly Handle[], out: Handle): void {
-      checkUsable()
       if (!kernel.wgsl) throw new Error(`${kernel.name}: has no WebGPU kernel yet; run it on the CPU.`)
       const shader = kernel.wgsl(call)
       const groups = 'threads' in shader ? Math.ceil(shader.threads / lanes) : shader.groups
       if (groups === 0) return
-      const { pass, kernels } = openBatch()
-      pass.setPipeline(pipelineFor(kernel.name, assemble(shader, call), inputs.length))
-      pass.setBindGroup(0, device.createBindGroup({
-        label: kernel.name,
-        layout: layoutFor(inputs.length),
-        entries: [out, ...inputs].map((buffer, binding) => ({ binding, resource: { buffer: buffer as GPUBuffer } })),
-      }))
-      const slot = kernels.length * slotBytes
-      writeUniforms(shader, values.subarray(slot / 4, (slot + slotBytes) / 4))
-      pass.setBindGroup(1, uniformGroup, [slot])
       // A grid of workgroups has at most 65535 along each axis, so that many need a second axis.
-      const height = Math.ceil(groups / device.limits.maxComputeWorkgroupsPerDimension)
-      pass.dispatchWorkgroups(Math.ceil(groups / height), height)
-      kernels.push(kernel.name)
-      if (kernels.length === batchSize) flush()
+      const height = Math.ceil(groups / mostGroups)
+      commands.dispatch({
+        name: kernel.name,
+        code: assemble(shader, call),
+        buffers: [
+          { buffer: out as GPUBuffer, access: 'write' },
+          ...inputs.map(buffer => ({ buffer: buffer as GPUBuffer, access: 'read' as const })),
+        ],
+        uniforms: uniformsOf(shader),
+        groups: [Math.ceil(groups / height), height, 1],
+        inputs: call.inputs,
+      })
     },
 
     async read(handle: Handle, spec: Spec): Promise<Data> {
-      checkUsable()
       const data = hostArray(spec.dtype, sizeOf(spec.shape))
-      const staging = device.createBuffer({ size: sizeInBytes(spec), usage: usage.mapRead | usage.copyDst })
-      flush(encoder => encoder.copyBufferToBuffer(handle as GPUBuffer, 0, staging, 0, staging.size))
-      const copied = staging.mapAsync(usage.mapRead).then(() => {
-        new Uint8Array(data.buffer).set(new Uint8Array(staging.getMappedRange(), 0, data.byteLength))
-        staging.destroy()
-      }).catch((error: Error) => fail('webgpu: a read failed', error))
-      arrived = arrived.then(() => copied)
-      await arrived
-      if (failure) throw failure
+      await commands.read(handle as GPUBuffer, data)
       return data
     },
 
-    memory: (): Memory => ({ buffers, bytes, peakBytes, pooledBytes }),
-
-    resetPeak(): void {
-      peakBytes = bytes
-    },
-
-    trim(): void {
-      for (const list of pool.values()) doomed.push(...list)
-      pool.clear()
-      pooledBytes = 0
-      flush()
-      queue.submit([]) // Dawn lets go of destroyed buffers when something is submitted
-    },
-
-    async close(): Promise<void> {
-      if (closed) return
-      flush()
-      closed = true
-      await arrived
-      await queue.onSubmittedWorkDone()
-      closeDevice(device)
-    },
+    rollout: rolloutsOf(device, commands, memory),
+    memory: memory.stats,
+    resetPeak: memory.resetPeak,
+    trim: memory.trim,
+    close: () => closing ??= close(),
   }
 }
 
 /** Bytes of a buffer; an empty array has one too, because a buffer of no bytes cannot be bound. */
-function sizeInBytes(spec: Spec): number {
-  return Math.max(4, 4 * sizeOf(spec.shape))
+function bytesFor(size: number): number {
+  return Math.max(4, 4 * size)
 }

@@ -1,0 +1,306 @@
+/**
+ * WGSL: one backward step of all cells, in one dispatch. With g = ∂L/∂s after the step, and Pᵀ(…) what the step behind
+ * it (which ran before this one) has left for the neighbours to collect:
+ *
+ *   g   ← g + Pᵀ(∂L/∂y of the step behind)      every cell collects from those whose windows it is in
+ *   g   ← g where the cell lives                 the living mask is a constant
+ *   ∂L/∂h = W2 g,  ∂L/∂z = σ'(z) ⊙ ∂L/∂h,  ∂L/∂y = W1 ∂L/∂z        for the cells that act
+ *   ∂L/∂W1 += yᵀ ∂L/∂z,  ∂L/∂W2 += hᵀ g          per workgroup, in its slot
+ *
+ * What a cell hands on is its record, g and ∂L/∂y, and beside it two bits, whether it has the one and the other. Where
+ * nobody around a tile has anything, there is nothing to do. The hidden layer is computed again. A workgroup takes
+ * every so-manieth tile, always the same ones, and adds up its rows in scan order: the same bits in every run.
+ */
+import type { RolloutProgram } from '../../rollout.ts'
+import {
+  declareSizes, declareUniforms, listWgsl, livesWgsl, loadRowWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
+} from './cells.ts'
+import { activationWgsl, declareRest, eachRow, hiddenWgsl } from './layers.ts'
+import { hiddenAtOnce, recordSize } from './sizes.ts'
+import type { Sizes, Slot } from './sizes.ts'
+
+const declareRecords = (sizes: Sizes): string => `
+const recordSize = ${recordSize(sizes)}u;`
+
+/**
+ * `findRecords(lane)` loads, into `heldRows` and `givesRows`, who around the tile has a cotangent in its record, and
+ * who has that of a perception; false where nobody has. `collect(place, cell)` makes the array g from them, and returns
+ * whether there was anything. It is the adjoint of a window with its padding: what every cell m owes that sees this one
+ * through a tap, directly, around the edge, or in the mirror. Reads the arrays `records` and `had`, their marks.
+ */
+function collectWgsl(program: RolloutProgram): string {
+  const { padding, perception } = program
+  const reflect = padding === 'reflect'
+  return `
+var<private> g: array<vec4f, C>;
+var<workgroup> heldRows: array<u32, rowsAround>;
+var<workgroup> givesRows: array<u32, rowsAround>;
+var<workgroup> anybody: u32;
+${loadRowWgsl(program, 'had')}
+fn findRecords(lane: u32) -> bool {
+  if (lane < rowsAround) {
+    heldRows[lane] = hadRow(lane, 0u);
+    givesRows[lane] = hadRow(lane, 16u);
+  }
+  workgroupBarrier();
+  if (lane == 0u) {
+    anybody = 0u;
+    for (var r = 0u; r < rowsAround; r++) { anybody |= heldRows[r] | givesRows[r]; }
+  }
+  return workgroupUniformLoad(&anybody) != 0u;
+}
+${reflect ? `
+/** Where a cell's images are: itself, and its reflections at either border, or far away for none. */
+fn image(at: i32, n: i32, number: u32) -> i32 {
+  let p = select(select(2 * (n - 1) - at, -at, number == 1u), at, number == 0u);
+  return select(p, -1000000, number > 0u && p == at);
+}` : ''}
+fn collect(place: vec2i, cell: u32) -> bool {
+  var some = isSet(heldRows[rowOf(place)], place);
+  for (var c = 0u; c < C; c++) {
+    g[c] = vec4f();
+    if (some) { g[c] = records[cell * recordSize + c]; }
+  }
+  for (var tap = 0u; tap < taps; tap++) {
+    let way = vec2i(i32(tap % K), i32(tap / K)) - radius;
+    ${reflect ? `
+    for (var copy = 0u; copy < 9u; copy++) {
+    let there = vec2i(image(place.x, i32(u.width), copy % 3u), image(place.y, i32(u.height), copy / 3u)) - way;
+    ` : 'let there = place - way;'}
+    let m = cellAt(there);
+    if (m < 0 || !isSet(givesRows[rowOf(there)], there)) { continue; }
+    some = true;
+    let dy = u32(m) * recordSize + C;
+    for (var c = 0u; c < C; c++) {
+      ${perception.type === 'window' ? 'g[c] += records[dy + tap * C + c];' : `
+      for (var f = 0u; f < F; f++) { g[c] += kernel[(tap * F + f) * C + c] * records[dy + f * C + c]; }`}
+    }
+    ${reflect ? '}' : ''}
+  }
+  return some;
+}`
+}
+
+/**
+ * `multiply(lane, rows, a, na, b, nb, to)`: the slot's matrix at `to`, of 4·na rows and nb vectors, grows by AᵀB, sums
+ * over the rows of the block. Each invocation takes squares of 8 × 8 numbers.
+ */
+const multiplyWgsl = `
+fn multiply(lane: u32, rows: u32, a: u32, na: u32, b: u32, nb: u32, to: u32) {
+  let across = (nb + 1u) / 2u;
+  for (var block = lane; block < (na + 1u) / 2u * across; block += lanes) {
+    let i = block / across * 2u; let j = block % across * 2u;
+    let a0 = mine + a + i * blockRows; let a1 = mine + a + min(i + 1u, na - 1u) * blockRows;
+    let b0 = mine + b + j * blockRows; let b1 = mine + b + min(j + 1u, nb - 1u) * blockRows;
+    ${repeat(8, r => repeat(2, c => `var s${r}${c} = vec4f();`, ' '), '\n    ')}
+    for (var row = 0u; row < rows; row++) {
+      let left0 = slots[a0 + row]; let left1 = slots[a1 + row];
+      let right0 = slots[b0 + row]; let right1 = slots[b1 + row];
+      ${repeat(8, r => repeat(2, c => `s${r}${c} += left${r >> 2}[${r & 3}] * right${c};`, ' '), '\n      ')}
+    }
+    let at = mine + to + 4u * i * nb + j;
+    ${repeat(4, r => `slots[at + ${r}u * nb] += s${r}0;`, ' ')}
+    if (j + 1u < nb) { ${repeat(4, r => `slots[at + ${r}u * nb + 1u] += s${r}1;`, ' ')} }
+    if (i + 1u < na) {
+      ${repeat(4, r => `slots[at + ${r + 4}u * nb] += s${r + 4}0;`, ' ')}
+      if (j + 1u < nb) { ${repeat(4, r => `slots[at + ${r + 4}u * nb + 1u] += s${r + 4}1;`, ' ')} }
+    }
+  }
+}
+
+/** The slot's n vectors from place to on grow by the sums over the rows of the block at a. */
+fn addRows(lane: u32, rows: u32, a: u32, n: u32, to: u32) {
+  for (var i = lane; i < n; i += lanes) {
+    var sum = vec4f();
+    for (var row = 0u; row < rows; row++) { sum += slots[mine + a + i * blockRows + row]; }
+    slots[mine + to + i] += sum;
+  }
+}`
+
+/** Arrays: next, gives, slots, state, before, after, records, had, w1, rest, then kernel where there is one. */
+export function backwardWgsl(program: RolloutProgram, sizes: Sizes, slot: Slot): string {
+  const { living, perception, updated, channels, layers, slope } = program
+  const frozen = updated.length < channels
+  const learned = perception.type === 'filters' && perception.learned
+  const { size, count: _, ...offsets } = slot
+  const names = Object.entries(offsets).map(([name, at]) => `const at_${name} = ${at}u;`).join(' ')
+  return `${declareSizes(sizes)}${declareUniforms}${declareRest}${declareRecords(sizes)}
+const slotSize = ${size}u; ${names}
+var<private> mine: u32;
+${placesWgsl(program)}
+${rowsWgsl(program, marginOf(sizes, 'backward'))}
+${living ? livesWgsl(program) : ''}
+${perceiveWgsl(program, sizes)}
+${collectWgsl(program)}
+${listWgsl}
+${activationWgsl(layers[0].activation, slope)}
+${multiplyWgsl}
+var<workgroup> heldAfter: array<atomic<u32>, tileHeight>;
+${living ? `
+var<workgroup> survivorRows: array<u32, rowsAround>;
+${loadRowWgsl(program, 'after', '.x')}
+/** Who lives after this step. loadedRows is free after findLives. */
+fn findSurvivors(lane: u32) {
+  if (lane < rowsAround) { loadedRows[lane] = afterRow(lane, 0u); }
+  workgroupBarrier();
+  if (lane > 0u && lane + 1u < rowsAround) {
+    let near = wide(loadedRows[lane - 1u] | loadedRows[lane] | loadedRows[lane + 1u]);
+    survivorRows[lane] = near & afterRow(lane, 16u);
+  }
+  workgroupBarrier();
+}` : ''}
+/** The cotangent of a cell behind this step, into its record. */
+fn arrive(i: u32) {
+  let place = inTile(i);
+  let cell = u32(cellAt(place));
+  if (!collect(place, cell)) { return; }
+  let bit = 1u << (i % tileWidth);
+  ${living ? 'let alive = isSet(survivorRows[rowOf(place)], place);' : ''}
+  ${living && !frozen ? 'if (!alive) { return; }' : ''}
+  for (var c = 0u; c < C; c++) {
+    ${living && frozen ? 'if (!alive) { g[c] = onlyFrozen(g[c], c); }' : ''}
+    next[cell * recordSize + c] = g[c];
+  }
+  atomicOr(&heldAfter[i / tileWidth], bit);
+  if ((after[markOf(u32(place.y))].y & bit) != 0u${living && frozen ? ' && alive' : ''}) { mark(i); }
+}
+
+/** Rows n … of the block, if there are any: from the cotangent of the change to that of what was perceived. */
+fn through(first: u32, n: u32, rows: u32) {
+  var change: array<vec4f, rowsAtOnce * C>;
+  var dy: array<vec4f, rowsAtOnce * N>;
+  for (var r = 0u; r < min(rowsAtOnce, rows - n); r++) {
+    let place = inTile(list[first + n + r]);
+    let at = u32(cellAt(place)) * recordSize;
+    look(place);
+    perceive(r);
+    for (var i = 0u; i < N; i++) { slots[mine + at_y + i * blockRows + n + r] = y[r * N + i]; }
+    for (var c = 0u; c < C; c++) {
+      change[r * C + c] = next[at + c];
+      slots[mine + at_change + c * blockRows + n + r] = next[at + c];
+    }
+    ${learned ? `for (var tap = 0u; tap < taps; tap++) {
+      for (var c = 0u; c < C; c++) { slots[mine + at_window + (tap * C + c) * blockRows + n + r] = seen(tap, c); }
+    }` : ''}
+  }
+  for (var j = 0u; j < H; j += ${hiddenAtOnce}u) {${hiddenWgsl}
+    var row = w2 + 4u * j * C;
+    ${repeat(hiddenAtOnce, q => `${eachRow(r => `var d${r}_${q} = vec4f();`)}
+    for (var c = 0u; c < C; c++) {
+      ${eachRow(r => `let g${r} = change[${r}u * C + c];`)}
+      ${repeat(4, e => (
+        `{ let w = rest[row + ${e}u * C + c]; ${eachRow(r => `d${r}_${q}[${e}] += dot(w, g${r});`)} }`
+      ), '\n      ')}
+    }
+    row += 4u * C;
+    ${eachRow(r => `if (n + ${r}u < rows) {
+      let h = activate(z${r}_${q});
+      d${r}_${q} *= slope(z${r}_${q}, h);
+      slots[mine + at_hidden + (j + ${q}u) * blockRows + n + ${r}u] = h;
+      slots[mine + at_sums + (j + ${q}u) * blockRows + n + ${r}u] = d${r}_${q};
+    }`)}`, '\n    ')}
+    if (u.wanted != 0u) {
+      for (var i = 0u; i < N; i++) {
+        let row = 4u * i * H + j;
+        ${repeat(4, e => repeat(hiddenAtOnce, q => (
+          `{ let w = w1[row + ${e}u * H + ${q}u]; ${eachRow(r => `dy[${r}u * N + i][${e}] += dot(w, d${r}_${q});`)} }`
+        ), '\n        '), '\n        ')}
+      }
+    }
+  }
+  if (u.wanted != 0u) {
+    for (var r = 0u; r < min(rowsAtOnce, rows - n); r++) {
+      let at = u32(cellAt(inTile(list[first + n + r]))) * recordSize + C;
+      for (var i = 0u; i < N; i++) {
+        next[at + i] = dy[r * N + i];
+        ${learned ? 'slots[mine + at_dy + i * blockRows + n + r] = dy[r * N + i];' : ''}
+      }
+    }
+  }
+}
+${learned ? `
+/** The derivative of the filters: for each tap, filter and channel, the sum of what was seen times ∂L/∂y. */
+fn filters(lane: u32, rows: u32) {
+  for (var i = lane; i < taps * F * C; i += lanes) {
+    let c = i % C; let f = i / C % F; let tap = i / C / F;
+    var sum = vec4f();
+    for (var row = 0u; row < rows; row++) {
+      let seen = slots[mine + at_window + (tap * C + c) * blockRows + row];
+      sum += seen * slots[mine + at_dy + (f * C + c) * blockRows + row];
+    }
+    slots[mine + at_kernel + i] += sum;
+  }
+}` : ''}
+var<workgroup> total: u32;
+
+@compute @workgroup_size(lanes)
+fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  mine = id.x * slotSize;
+  for (var number = id.x; number < u.tiles; number += u.slots) {
+    enter(number);
+    let y = u32(corner.y) + lane;
+    let writes = lane < tileHeight && y < u.height;
+    if (!findRecords(lane)) {
+      if (writes) { gives[markOf(y)] = 0u; }
+      continue;
+    }
+    if (lane < tileHeight) {
+      atomicStore(&actsRows[lane], 0u);
+      atomicStore(&heldAfter[lane], 0u);
+    }
+    ${living ? 'findLives(lane); findSurvivors(lane);' : 'workgroupBarrier();'}
+    for (var i = lane; i < tileCells; i += lanes) {
+      if (all(inTile(i) < gridSize())) { arrive(i); }
+    }
+    storageBarrier();
+    workgroupBarrier();
+    for (var i = lane; i < tileCells; i += lanes) { if (isMarked(i)) { list[rank(i)] = i; } }
+    if (writes) { gives[markOf(y)] = atomicLoad(&heldAfter[lane]) | (atomicLoad(&actsRows[lane]) << 16u); }
+    if (lane == 0u) { total = marked(); }
+    let count = workgroupUniformLoad(&total);
+    for (var first = 0u; first < count; first += blockRows) {
+      let rows = min(blockRows, count - first);
+      if (lane * rowsAtOnce < rows) { through(first, lane * rowsAtOnce, rows); }
+      storageBarrier();
+      workgroupBarrier();
+      multiply(lane, rows, at_y, N, at_sums, H, at_w1);
+      addRows(lane, rows, at_sums, H, at_b1);
+      multiply(lane, rows, at_hidden, H, at_change, C, at_w2);
+      addRows(lane, rows, at_change, C, at_b2);
+      ${learned ? 'filters(lane, rows);' : ''}
+      storageBarrier();
+      workgroupBarrier();
+    }
+  }
+}
+`
+}
+
+/**
+ * The cotangent of the first state, once the steps are done. A workgroup for each tile. Arrays: gx, records, had, then
+ * kernel where there is one.
+ */
+export function collectFirstWgsl(program: RolloutProgram, sizes: Sizes): string {
+  return `${declareSizes(sizes)}${declareUniforms}${declareRecords(sizes)}
+const channels = ${program.channels}u;
+${placesWgsl(program)}
+${rowsWgsl(program, marginOf(sizes, 'backward'))}
+${collectWgsl(program)}
+@compute @workgroup_size(lanes)
+fn invoke(
+  @builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) size: vec3u, @builtin(local_invocation_index) lane: u32,
+) {
+  let number = id.y * size.x + id.x;
+  if (number >= u.tiles) { return; }
+  enter(number);
+  findRecords(lane);
+  for (var i = lane; i < tileCells; i += lanes) {
+    let place = inTile(i);
+    if (any(place >= gridSize())) { continue; }
+    let cell = u32(cellAt(place));
+    collect(place, cell);
+    for (var c = 0u; c < channels; c++) { gx[cell * channels + c] = g[c / 4u][c % 4u]; }
+  }
+}
+`
+}

@@ -1,0 +1,254 @@
+/**
+ * WGSL: cells, their lives, and what they perceive. Shared by the forward and the backward step.
+ *
+ * States are kept as they are before anything dies, beside marks of each cell that say what is needed to know who does.
+ * So a step needs one dispatch: whoever reads a cell finds out first whether it lives.
+ *
+ *   strong    after the step, the living channel exceeds its threshold
+ *   pre       the cell was alive before the step
+ *   acts      the cell fired, near a living one: its change was computed
+ *   lives   = pre ∧ a cell of its 3×3 neighbourhood is strong; before the first step nobody has died
+ *
+ * Marks are bits, and the 16 cells of a row of a tile are 16 bits of a word: strong in the lower half of it, pre in the
+ * upper. A workgroup loads the rows of its tile and of `margin` cells around it, a word for each row, in which dilating
+ * by one cell is `bits | bits << 1 | bits >> 1`.
+ */
+import type { RolloutProgram } from '../../rollout.ts'
+import { lanes, rowsAtOnce, tile } from './sizes.ts'
+import type { Sizes } from './sizes.ts'
+
+/** A float32 as WGSL reads it. */
+export function literal(x: number): string {
+  const text = String(Math.fround(x))
+  return `f32(${/[.e]/.test(text) ? text : `${text}.0`})`
+}
+
+/** `text(0)`, `text(1)`, … */
+export function repeat(n: number, text: (i: number) => string, separator = '\n'): string {
+  return Array.from({ length: n }, (_, i) => text(i)).join(separator)
+}
+
+export function declareSizes({ C, N, H, K, taps, F }: Sizes): string {
+  return `
+const lanes = ${lanes}u;
+const rowsAtOnce = ${rowsAtOnce}u;
+const blockRows = lanes * rowsAtOnce;
+const tileHeight = ${tile.height}u;
+const tileWidth = ${tile.width}u;
+const tileCells = ${tile.height * tile.width}u;
+const C = ${C}u; const N = ${N}u; const H = ${H}u; const K = ${K}u; const taps = ${taps}u; const F = ${F}u;
+const radius = ${(K - 1) / 2};`
+}
+
+/** The uniforms of all kernels of a rollout, in order. */
+export const uniformNames = [
+  'height', 'width', 'tilesX', 'tilesY', 'tiles', 'slots', 'first', 'key0', 'key1', 'threshold', 'wanted',
+] as const
+
+export type UniformValues = Readonly<Record<typeof uniformNames[number], number>>
+
+export const declareUniforms: string = `
+struct Uniforms { ${uniformNames.map(name => `${name}: u32`).join(', ')} }
+@group(1) @binding(0) var<uniform> u: Uniforms;`
+
+/**
+ * The place of this workgroup's tile, and of cells: `place` is (x, y) in the grid of its sample and may lie beyond the
+ * border; `cellAt` is the number of the cell there in the batch, or −1.
+ */
+export function placesWgsl({ padding }: RolloutProgram): string {
+  return `
+var<private> sample: u32;
+var<private> corner: vec2i;
+
+fn enter(number: u32) {
+  let inSample = number % (u.tilesX * u.tilesY);
+  sample = number / (u.tilesX * u.tilesY);
+  corner = vec2i(i32(inSample % u.tilesX * tileWidth), i32(inSample / u.tilesX * tileHeight));
+}
+
+fn gridSize() -> vec2i { return vec2i(i32(u.width), i32(u.height)); }
+
+fn cellAt(place: vec2i) -> i32 {
+  let size = gridSize();
+  ${padding === 'circular'
+    ? 'let p = (place % size + size) % size;'
+    : 'let p = place; if (any(p < vec2i()) || any(p >= size)) { return -1; }'}
+  return (i32(sample) * size.y + p.y) * size.x + p.x;
+}
+
+/** Where the marks of row y of the tile are. */
+fn markOf(y: u32) -> u32 { return (sample * u.height + y) * u.tilesX + u32(corner.x) / tileWidth; }
+
+fn inTile(i: u32) -> vec2i { return corner + vec2i(i32(i % tileWidth), i32(i / tileWidth)); }`
+}
+
+/** How many cells around a tile are known: two that `findPre` loses at each side, one for being near; or a window. */
+export function marginOf({ K }: Sizes, direction: 'forward' | 'backward'): number {
+  return Math.max(direction === 'forward' ? 3 : 1, (K - 1) / 2 + 1)
+}
+
+/** Windows may be so wide that a row of a tile with the cells around it is less than a word. */
+export const widestWindow = 13
+
+/** Rows of bits around a tile, `margin` cells at each side: bit k of row r is the cell (k, r) − margin of the tile. */
+export function rowsWgsl({ padding }: RolloutProgram, margin: number): string {
+  return `
+const margin = ${margin}u;
+const rowsAround = ${tile.height + 2 * margin}u;
+const widthAround = ${tile.width + 2 * margin}u;
+
+fn rowOf(place: vec2i) -> u32 { return u32(place.y - corner.y) + margin; }
+fn columnOf(place: vec2i) -> u32 { return u32(place.x - corner.x) + margin; }
+
+fn wide(row: u32) -> u32 { return row | (row << 1u) | (row >> 1u); }
+
+fn isSet(row: u32, place: vec2i) -> bool { return ((row >> columnOf(place)) & 1u) != 0u; }
+
+/** The cells of a row that are in the grid. */
+fn insideRow(r: u32) -> u32 {
+  let all = (1u << widthAround) - 1u;
+  ${padding === 'circular' ? 'return all;' : `
+  let y = corner.y + i32(r) - i32(margin);
+  if (y < 0 || y >= i32(u.height)) { return 0u; }
+  let end = min(widthAround, u.width + margin - u32(corner.x));
+  return ((1u << end) - 1u) & ~select(0u, (1u << margin) - 1u, corner.x == 0);`}
+}`
+}
+
+/** `nameRow(r, shift)`: row r of marks, of which the array `name` has 16 bits, from `shift` on, for each row. */
+export function loadRowWgsl({ padding }: RolloutProgram, name: string, member = ''): string {
+  return `
+fn ${name}Row(r: u32, shift: u32) -> u32 {
+  let height = i32(u.height);
+  ${padding === 'circular'
+    ? 'let y = ((corner.y + i32(r) - i32(margin)) % height + height) % height;'
+    : 'let y = corner.y + i32(r) - i32(margin); if (y < 0 || y >= height) { return 0u; }'}
+  let line = (sample * u.height + u32(y)) * u.tilesX;
+  let own = u32(corner.x) / tileWidth;
+  ${padding === 'circular' ? `
+  if (own == 0u || u32(corner.x) + tileWidth + margin > u.width) { // around the edge cell by cell
+    var row = 0u;
+    for (var k = 0u; k < widthAround; k++) {
+      let width = i32(u.width);
+      let x = u32(((corner.x + i32(k) - i32(margin)) % width + width) % width);
+      row |= ((${name}[line + x / tileWidth]${member} >> (shift + x % tileWidth)) & 1u) << k;
+    }
+    return row;
+  }` : ''}
+  var row = ((${name}[line + own]${member} >> shift) & 0xffffu) << margin;
+  if (own > 0u) { row |= ((${name}[line + own - 1u]${member} >> shift) & 0xffffu) >> (tileWidth - margin); }
+  if (own + 1u < u.tilesX) {
+    row |= ((${name}[line + own + 1u]${member} >> shift) & ((1u << margin) - 1u)) << (tileWidth + margin);
+  }
+  return row;
+}`
+}
+
+/**
+ * `findLives(lane)` finds, in `livesRows` and `strongRows`, who lives after the step before this one, and who of them
+ * is strong, but for the outermost cells. Reads the array `before`.
+ */
+export function livesWgsl(program: RolloutProgram): string {
+  const deadAreStrong = program.living!.above < 0
+  return `
+var<workgroup> loadedRows: array<u32, rowsAround>;
+var<workgroup> strongRows: array<u32, rowsAround>;
+var<workgroup> livesRows: array<u32, rowsAround>;
+${loadRowWgsl(program, 'before', '.x')}
+fn findLives(lane: u32) {
+  if (lane < rowsAround) { loadedRows[lane] = beforeRow(lane, 0u); }
+  workgroupBarrier();
+  if (lane > 0u && lane + 1u < rowsAround) {
+    let inGrid = insideRow(lane);
+    let near = wide(loadedRows[lane - 1u] | loadedRows[lane] | loadedRows[lane + 1u]);
+    let lives = inGrid & select(near & beforeRow(lane, 16u), inGrid, u.first != 0u);
+    livesRows[lane] = lives;
+    strongRows[lane] = (loadedRows[lane] & lives)${deadAreStrong ? ' | (inGrid & ~lives)' : ''};
+  }
+  workgroupBarrier();
+}`
+}
+
+/**
+ * What a cell sees. `look(place)` finds the cells of its window, `seen(tap, c)` is a vector of one of them, and
+ * `perceive(r)` fills y for the r-th of the cells that are taken at once; `center` is the tap of the cell itself. Reads
+ * the arrays `state` and, for filters, `kernel`.
+ */
+export function perceiveWgsl(
+  { padding, living, perception, channels, updated }: RolloutProgram, { F, C }: Sizes,
+): string {
+  const frozen = updated.length < channels
+  const isFrozen = (c: number): string => `vec4<bool>(${repeat(4, e => String(!updated.includes(4 * c + e)), ', ')})`
+  return `
+var<private> cellOf: array<i32, taps>;
+var<private> y: array<vec4f, rowsAtOnce * N>;
+const center = taps / 2u;
+const nothing = -1;
+${frozen ? `
+/** The channels that never change, not even in dead cells. */
+fn onlyFrozen(v: vec4f, c: u32) -> vec4f {
+  const masks = array<vec4<bool>, C>(${repeat(C, isFrozen, ', ')});
+  var all = masks;
+  return select(vec4f(), v, all[c]);
+}` : ''}
+/** The cell that is seen at a place; dead ones as −2 − cell. */
+fn seenAt(place: vec2i) -> i32 {
+  ${padding === 'reflect' ? 'let last = gridSize() - 1; let p = last - abs(last - abs(place));' : 'let p = place;'}
+  let cell = cellAt(p);
+  ${living ? 'if (cell >= 0 && !isSet(livesRows[rowOf(p)], p)) { return -2 - cell; }' : ''}
+  return cell;
+}
+
+fn look(place: vec2i) {
+  for (var tap = 0u; tap < taps; tap++) {
+    cellOf[tap] = seenAt(place + vec2i(i32(tap % K), i32(tap / K)) - radius);
+  }
+}
+
+fn seen(tap: u32, c: u32) -> vec4f {
+  let cell = cellOf[tap];
+  if (cell >= 0) { return state[u32(cell) * C + c]; }
+  ${frozen ? 'if (cell < nothing) { return onlyFrozen(state[u32(-2 - cell) * C + c], c); }' : ''}
+  return vec4f();
+}
+
+fn perceive(r: u32) {
+  let to = r * N;
+  ${perception.type === 'window' ? `
+  for (var tap = 0u; tap < taps; tap++) {
+    for (var c = 0u; c < C; c++) { y[to + tap * C + c] = seen(tap, c); }
+  }` : `
+  for (var c = 0u; c < C; c++) {
+    ${repeat(F, f => `var y${f} = vec4f();`, ' ')}
+    for (var tap = 0u; tap < taps; tap++) {
+      let s = seen(tap, c);
+      ${repeat(F, f => `y${f} += kernel[(tap * F + ${f}u) * C + c] * s;`, '\n      ')}
+    }
+    ${repeat(F, f => `y[to + ${f}u * C + c] = y${f};`, ' ')}
+  }`}
+}`
+}
+
+/**
+ * The list of a tile's cells that act: they are marked with `mark(i)`, in any order; after a barrier `rank(i)` is how
+ * many stand before i, and `marked()` how many there are.
+ */
+export const listWgsl: string = `
+var<workgroup> actsRows: array<atomic<u32>, tileHeight>;
+var<workgroup> list: array<u32, tileCells>;
+
+fn mark(i: u32) { atomicOr(&actsRows[i / tileWidth], 1u << (i % tileWidth)); }
+
+fn isMarked(i: u32) -> bool { return (atomicLoad(&actsRows[i / tileWidth]) & (1u << (i % tileWidth))) != 0u; }
+
+fn rank(i: u32) -> u32 {
+  var n = countOneBits(atomicLoad(&actsRows[i / tileWidth]) & ((1u << (i % tileWidth)) - 1u));
+  for (var row = 0u; row < i / tileWidth; row++) { n += countOneBits(atomicLoad(&actsRows[row])); }
+  return n;
+}
+
+fn marked() -> u32 {
+  var n = 0u;
+  for (var row = 0u; row < tileHeight; row++) { n += countOneBits(atomicLoad(&actsRows[row])); }
+  return n;
+}`

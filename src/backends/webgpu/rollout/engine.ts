@@ -1,0 +1,182 @@
+/**
+ * The single steps of a rollout on a GPU: which kernel runs on which buffers.
+ */
+import type { Handle } from '../../backend.ts'
+import type { RolloutProgram, RolloutRun } from '../../rollout.ts'
+import type { Commands } from '../commands.ts'
+import type { GpuMemory } from '../memory.ts'
+import { uniformNames } from './cells.ts'
+import type { UniformValues } from './cells.ts'
+import type { Part, ProgramKernels, RolloutKernel } from './kernels.ts'
+import { lanes, recordSize } from './sizes.ts'
+
+/** A state: the cells before anything dies, and their marks. */
+export type State = { readonly cells: GPUBuffer; readonly marks: GPUBuffer }
+
+/** The cotangents between two backward steps: a record for each cell, and marks of who has one. */
+export type Records = { readonly cells: GPUBuffer; readonly marks: GPUBuffer }
+
+/** The weights as the kernels read them, in the order of their bindings. */
+export type Weights = { readonly w1: GPUBuffer; readonly rest: GPUBuffer; readonly kernel: GPUBuffer | null }
+
+/** Where buffers come from, and go back to. */
+export type Buffers = Pick<GpuMemory, 'acquire' | 'release'>
+
+export type Engine = {
+  /** Bytes of a state. */
+  readonly stateBytes: number
+  pack(inputs: readonly Handle[]): Weights
+  /** The first state. */
+  load(x: Handle): State
+  /** A state as the caller sees it. */
+  store(state: State, out: Handle): void
+  /** The state after step t, from that before it. */
+  step(weights: Weights, run: RolloutRun, before: State, t: number): State
+  newSlots(): GPUBuffer
+  newRecords(): Records
+  addCotangent(records: Records, cotangent: Handle, fresh: boolean): void
+  /** The records before step t, from those after it. */
+  back(
+    weights: Weights, before: State, after: State, records: Records, slots: GPUBuffer, t: number, wantX: boolean,
+  ): Records
+  /** Adds up the slots, and collects the cotangent of the first state. */
+  finish(
+    weights: Weights, slots: GPUBuffer, records: Records, inputs: readonly Handle[],
+    gradients: readonly (Handle | null)[],
+  ): void
+  free(what: State | Records): void
+}
+
+/** The steps of a program. `memory` is where buffers come from; a dispatch has at most `mostGroups` along an axis. */
+export function engineOf(
+  program: RolloutProgram, kernels: ProgramKernels, commands: Commands, memory: Buffers, mostGroups: number,
+): Engine {
+  const { batch, height, width, perception, layers } = program
+  const { sizes, slot } = kernels
+  const { C, cells, rows, tiles } = sizes
+  const shape = [batch, height, width]
+  const geometry = { height, width, tilesX: tiles.x, tilesY: tiles.y, tiles: tiles.all, slots: slot.count }
+  const learned = perception.type === 'filters' && perception.learned
+
+  function run(
+    { name, code, access }: RolloutKernel, groups: number, arrays: readonly GPUBuffer[],
+    uniforms: Partial<UniformValues> = {},
+  ): void {
+    const values = { ...geometry, ...uniforms }
+    const y = Math.ceil(groups / mostGroups)
+    commands.dispatch({
+      name, code,
+      buffers: arrays.map((buffer, i) => ({ buffer, access: access[i] })),
+      uniforms: Uint32Array.from(uniformNames, field => values[field] ?? 0),
+      groups: [Math.ceil(groups / y), y, 1],
+    })
+  }
+
+  /** The same with one invocation for each of n numbers or cells. */
+  const runEach = (kernel: RolloutKernel, n: number, arrays: readonly GPUBuffer[], uniforms?: Partial<UniformValues>) =>
+    run(kernel, Math.ceil(n / lanes), arrays, uniforms)
+
+  const present = (list: readonly (GPUBuffer | null)[]): GPUBuffer[] => list.filter(buffer => buffer !== null)
+
+  /** The caller's arrays by name. */
+  function partsOf([, ...rest]: readonly (Handle | null)[]): Record<Part, GPUBuffer | null> {
+    const next = (there: boolean): GPUBuffer | null => (there ? rest.shift() as GPUBuffer | null : null)
+    return {
+      kernel: next(perception.type === 'filters'),
+      w1: next(true), b1: next(layers[0].bias), w2: next(true), b2: next(layers[1].bias),
+    }
+  }
+
+  const newState = (): State => ({
+    cells: memory.acquire(16 * C * cells, 'rollout state', [...shape, 4 * C]),
+    marks: memory.acquire(8 * rows, 'rollout marks', [rows, 2]),
+  })
+
+  const newRecords = (): Records => ({
+    cells: memory.acquire(16 * recordSize(sizes) * cells, 'rollout cotangents', [...shape, 4 * recordSize(sizes)]),
+    marks: memory.acquire(4 * rows, 'rollout marks', [rows]),
+  })
+
+  return {
+    stateBytes: 16 * C * cells + 8 * rows,
+
+    pack(inputs: readonly Handle[]): Weights {
+      const { kernel, w1, b1, w2, b2 } = partsOf(inputs)
+      const packed = (to: RolloutKernel | null, size: number, from: (GPUBuffer | null)[]): GPUBuffer => {
+        const buffer = memory.acquire(16 * size, 'rollout weights', [size, 4])
+        runEach(to!, 4 * size, [buffer, ...present(from)])
+        return buffer
+      }
+      return {
+        w1: packed(kernels.packFirst, sizes.w1, [w1]),
+        rest: packed(kernels.packRest, sizes.rest, [w2, b1, b2]),
+        kernel: kernel && packed(kernels.packKernel, sizes.kernel, [kernel]),
+      }
+    },
+
+    load(x: Handle): State {
+      const state = newState()
+      runEach(kernels.load, C * cells, [state.cells, x as GPUBuffer])
+      runEach(kernels.loadMarks, rows, [state.marks, x as GPUBuffer])
+      return state
+    },
+
+    store(state: State, out: Handle): void {
+      run(kernels.store, tiles.all, [out as GPUBuffer, state.cells, state.marks])
+    },
+
+    step(weights: Weights, { keys, masks }: RolloutRun, from: State, t: number): State {
+      const to = newState()
+      const mask = masks ? [masks[t] as GPUBuffer] : []
+      const arrays = [to.cells, to.marks, from.cells, from.marks, ...mask, ...present(Object.values(weights))]
+      run(masks ? kernels.masked : kernels.step, tiles.all, arrays, {
+        first: +(t === 0), key0: keys[2 * t], key1: keys[2 * t + 1], threshold: Math.round(program.fireRate * 2 ** 32),
+      })
+      return to
+    },
+
+    newSlots(): GPUBuffer {
+      const slots = memory.acquire(16 * slot.size * slot.count, 'rollout gradients', [slot.count, slot.size, 4])
+      commands.clear(slots)
+      return slots
+    },
+
+    newRecords,
+
+    addCotangent(records: Records, cotangent: Handle, fresh: boolean): void {
+      const wanted = +!fresh
+      runEach(kernels.addCotangent, cells, [records.cells, cotangent as GPUBuffer, records.marks], { wanted })
+      runEach(kernels.markHeld, rows, [records.marks], { wanted })
+    },
+
+    back(
+      weights: Weights, before: State, after: State, records: Records, slots: GPUBuffer, t: number, wantX: boolean,
+    ): Records {
+      const next = newRecords()
+      run(kernels.back, slot.count, [
+        next.cells, next.marks, slots, before.cells, before.marks, after.marks, records.cells, records.marks,
+        ...present(Object.values(weights)),
+      ], { first: +(t === 0), wanted: +(t > 0 || wantX || learned) })
+      return next
+    },
+
+    finish(
+      { kernel }: Weights, slots: GPUBuffer, records: Records, inputs: readonly Handle[],
+      gradients: readonly (Handle | null)[],
+    ): void {
+      const values = partsOf(inputs)
+      for (const [part, gradient] of Object.entries(partsOf(gradients)) as [Part, GPUBuffer | null][]) {
+        if (!gradient) continue
+        if (part === 'kernel' && !learned) commands.clear(gradient) // nobody differentiates fixed filters
+        else runEach(kernels.gradient[part], gradient.size / 4, [gradient, slots, values[part]!])
+      }
+      const x = gradients[0] as GPUBuffer | null
+      if (x) run(kernels.collect, tiles.all, [x, records.cells, records.marks, ...present([kernel])])
+    },
+
+    free({ cells, marks }: State | Records): void {
+      memory.release(cells)
+      memory.release(marks)
+    },
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * WGSL: one forward step of all cells, in one dispatch. A workgroup for each tile:
+ *
+ *   lives   of the cells around it, from the marks that the step before has left
+ *   acts  = fire ∧ near              near: within one cell of a living one, for what a dead cell would become counts
+ *   s'    = s + U(P(s))              for the cells that act, a row of the list for each invocation; s for the others
+ *
+ * and the marks of this step. Where nobody lives around a tile, its workgroup ends before it looks at any cell.
+ */
+import type { RolloutProgram } from '../../rollout.ts'
+import { threefryWgsl } from '../threefry.ts'
+import {
+  declareSizes, declareUniforms, listWgsl, literal, livesWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
+} from './cells.ts'
+import { activationWgsl, declareRest, eachRow, hiddenWgsl } from './layers.ts'
+import { hiddenAtOnce } from './sizes.ts'
+import type { Sizes } from './sizes.ts'
+
+/** Arrays: next, after, state, before, then the mask, w1, rest, and the kernel where there are filters. */
+export function forwardWgsl(program: RolloutProgram, sizes: Sizes, masked: boolean): string {
+  const { living, updated, channels, fireRate, layers, slope } = program
+  const { C } = sizes
+  const frozen = updated.length < channels
+  const always = Math.round(fireRate * 2 ** 32) === 2 ** 32
+  const fires = masked ? 'mask[cell] != 0u' : always ? 'true'
+    : 'draw(cell % (u.width * u.height)) < u.threshold'
+  return `${declareSizes(sizes)}${declareUniforms}${declareRest}
+${placesWgsl(program)}
+${rowsWgsl(program, marginOf(sizes, 'forward'))}
+${living ? `${livesWgsl(program)}
+var<workgroup> preRows: array<u32, rowsAround>;
+var<workgroup> some: u32;
+var<workgroup> strongAfter: array<atomic<u32>, tileHeight>;
+
+/** Who was alive before this step, after findLives; false where nobody was. */
+fn findPre(lane: u32) -> bool {
+  if (lane > 1u && lane + 2u < rowsAround) {
+    preRows[lane] = insideRow(lane) & wide(strongRows[lane - 1u] | strongRows[lane] | strongRows[lane + 1u]);
+  }
+  workgroupBarrier();
+  if (lane == 0u) {
+    some = 0u;
+    for (var r = 2u; r + 2u < rowsAround; r++) { some |= preRows[r]; }
+  }
+  return workgroupUniformLoad(&some) != 0u;
+}
+
+/** Whether a cell of the tile was within one cell of a living one. */
+fn isNear(place: vec2i) -> bool {
+  let r = rowOf(place);
+  return isSet(wide(preRows[r - 1u] | preRows[r] | preRows[r + 1u]), place);
+}` : ''}
+${perceiveWgsl(program, sizes)}
+${listWgsl}
+${masked || always ? '' : `${threefryWgsl}
+fn draw(cell: u32) -> u32 {
+  let words = threefry(vec2u(u.key0, u.key1), vec2u(sample, cell));
+  return words.x ^ words.y;
+}`}
+${activationWgsl(layers[0].activation, slope)}
+/** The cells n … of the list. Where it ends before, the last one is taken again, and written once more. */
+fn step(n: u32, count: u32) {
+  ${eachRow(r => `let i${r} = list[min(n + ${r}u, count - 1u)];
+  let cell${r} = u32(cellAt(inTile(i${r})));
+  look(inTile(i${r}));
+  perceive(${r}u);
+  ${repeat(C, c => `var s${r}_${c} = seen(center, ${c}u) + rest[b2 + ${c}u];`, ' ')}
+ `)}
+  for (var j = 0u; j < H; j += ${hiddenAtOnce}u) {${hiddenWgsl}
+    var row = w2 + 4u * j * C;
+    ${repeat(hiddenAtOnce, q => `{
+      ${eachRow(r => `let h${r} = activate(z${r}_${q});`)}
+      ${repeat(4, e => repeat(C, c => (
+        `{ let w = rest[row + ${e * C + c}u]; ${eachRow(r => `s${r}_${c} += h${r}[${e}] * w;`)} }`
+      ), '\n      '), '\n      ')}
+      row += 4u * C;
+    }`, '\n    ')}
+  }
+  ${eachRow(r => `
+  ${repeat(C, c => `next[cell${r} * C + ${c}u] = s${r}_${c};`, ' ')}
+  ${living ? `if (s${r}_${living.channel >> 2}[${living.channel & 3}] > ${literal(living.above)}) {
+    atomicOr(&strongAfter[i${r} / tileWidth], 1u << (i${r} % tileWidth));
+  }` : ''}`)}
+}
+
+/** A cell that does not act stays as it is; dead ones are not read by anyone. */
+fn stay(i: u32) {
+  let place = inTile(i);
+  let cell = u32(cellAt(place));
+  ${living ? `
+  let r = rowOf(place);
+  if (isSet(strongRows[r], place)) { atomicOr(&strongAfter[i / tileWidth], 1u << (i % tileWidth)); }
+  ${frozen ? '' : 'if (!isSet(preRows[r], place)) { return; }'}` : ''}
+  cellOf[0] = seenAt(place);
+  for (var c = 0u; c < C; c++) { next[cell * C + c] = seen(0u, c); }
+}
+
+fn inGrid(i: u32) -> bool { return all(inTile(i) < gridSize()); }
+
+@compute @workgroup_size(lanes)
+fn invoke(
+  @builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) size: vec3u, @builtin(local_invocation_index) lane: u32,
+) {
+  let number = id.y * size.x + id.x;
+  if (number >= u.tiles) { return; }
+  enter(number);
+  ${living ? `
+  findLives(lane);
+  if (!findPre(lane)) {
+    ${frozen ? 'for (var i = lane; i < tileCells; i += lanes) { if (inGrid(i)) { stay(i); } }' : ''}
+    let y = u32(corner.y) + lane;
+    if (lane < tileHeight && y < u.height) { after[markOf(y)] = vec2u(); }
+    return;
+  }` : ''}
+  for (var i = lane; i < tileCells; i += lanes) {
+    if (!inGrid(i)${living ? ' || !isNear(inTile(i))' : ''}) { continue; }
+    ${fires === 'true' ? '' : 'let cell = u32(cellAt(inTile(i)));'}
+    if (${fires}) { mark(i); }
+  }
+  workgroupBarrier();
+  for (var i = lane; i < tileCells; i += lanes) {
+    if (isMarked(i)) { list[rank(i)] = i; }
+    else if (inGrid(i)) { stay(i); }
+  }
+  workgroupBarrier();
+  let count = marked();
+  for (var n = lane * rowsAtOnce; n < count; n += blockRows) { step(n, count); }
+  workgroupBarrier();
+  let y = u32(corner.y) + lane;
+  if (lane < tileHeight && y < u.height) {
+    after[markOf(y)] = vec2u(${living
+      ? 'atomicLoad(&strongAfter[lane]) | (((preRows[lane + margin] >> margin) & 0xffffu) << 16u)'
+      : '0u'}, atomicLoad(&actsRows[lane]));
+  }
+}
+`
+}

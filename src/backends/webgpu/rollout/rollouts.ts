@@ -1,0 +1,119 @@
+/**
+ * Fused rollouts on a GPU: one dispatch for each forward step and one for each backward step, in which cells are looked
+ * at, changed and remembered as in `forward.ts` and `backward.ts`. This file only orders them, and owns the memory.
+ *
+ * The backward pass needs the state before each step. All of them are kept where the budget allows; else only those at
+ * the beginnings of segments, from which the steps are run again. Hidden layers are always computed again: on a GPU
+ * that is cheaper than to store them.
+ */
+import type { RolloutHistory, RolloutKernels, RolloutProgram } from '../../rollout.ts'
+import type { Commands } from '../commands.ts'
+import type { GpuMemory } from '../memory.ts'
+import { widestWindow } from './cells.ts'
+import { engineOf } from './engine.ts'
+import type { Buffers, Engine, State, Weights } from './engine.ts'
+import { kernelsOf } from './kernels.ts'
+import type { ProgramKernels } from './kernels.ts'
+
+/** Bytes of states between forward and backward where the caller has no opinion. */
+const defaultBudget = 192 * 2 ** 20
+
+/** The states that were kept, by the number of steps before them, and the weights. */
+type History = RolloutHistory & { readonly states: ReadonlyMap<number, State>; readonly weights: Weights }
+
+/** Buffers that go back together, those that have not gone back before. */
+function leaseOf(memory: GpuMemory): Buffers & { end(): void } {
+  const held = new Set<GPUBuffer>()
+  return {
+    acquire(bytes, name, shape): GPUBuffer {
+      const buffer = memory.acquire(bytes, name, shape)
+      held.add(buffer)
+      return buffer
+    },
+    release(buffer): void {
+      held.delete(buffer)
+      memory.release(buffer)
+    },
+    end(): void {
+      for (const buffer of held) memory.release(buffer)
+      held.clear()
+    },
+  }
+}
+
+export function rolloutsOf(device: GPUDevice, commands: Commands, memory: GpuMemory): RolloutKernels {
+  const { maxUniformBufferBindingSize, maxComputeWorkgroupsPerDimension } = device.limits
+  const kernels = new Map<string, ProgramKernels>()
+
+  /** Runs `fn` with an engine for the program. Its buffers go back unless it returns a history. */
+  function using<H extends RolloutHistory | null>(
+    program: RolloutProgram, fn: (engine: Engine, lease: { end(): void }) => H,
+  ): H {
+    const key = JSON.stringify(program)
+    let found = kernels.get(key)
+    if (!found) kernels.set(key, found = kernelsOf(program, maxUniformBufferBindingSize))
+    const lease = leaseOf(memory)
+    let history: H | null = null
+    try {
+      return history = fn(engineOf(program, found, commands, lease, maxComputeWorkgroupsPerDimension), lease)
+    } finally {
+      if (!history) lease.end()
+    }
+  }
+
+  return {
+    mostLayers: 2,
+    widestWindow,
+
+    forward: (program, inputs, run, outputs, keep) => using(program, (engine, lease): History | null => {
+      const { steps, readouts, segment, budget } = run
+      const all = (steps + 1) * engine.stateBytes <= (budget === 'auto' ? defaultBudget : budget)
+      const weights = engine.pack(inputs)
+      const states = new Map<number, State>()
+      let now = engine.load(inputs[0])
+      for (let t = 0; t < steps; t++) {
+        const next = engine.step(weights, run, now, t)
+        if (keep && (all || t % segment === 0)) states.set(t, now)
+        else engine.free(now)
+        now = next
+        const readout = readouts.indexOf(t + 1)
+        if (readout >= 0) engine.store(now, outputs[readout])
+      }
+      return keep ? { states: states.set(steps, now), weights, release: () => lease.end() } : null
+    }),
+
+    backward: (program, inputs, run, history, cotangents, gradients) => void using(program, engine => {
+      const { states: kept, weights } = history as History
+      const { readouts, segment } = run
+      const last = cotangents.findLastIndex(g => g !== null)
+      if (last < 0) {
+        for (const gradient of gradients) if (gradient) commands.clear(gradient as GPUBuffer)
+        return null
+      }
+      const slots = engine.newSlots()
+      let records = engine.newRecords()
+      engine.addCotangent(records, cotangents[last]!, true)
+      /** States that were not kept, of one segment. */
+      const again = new Map<number, State>()
+      const has = (t: number): boolean => kept.has(t) || again.has(t)
+      const stateAt = (t: number): State => kept.get(t) ?? again.get(t)!
+      for (let t = readouts[last] - 1; t >= 0; t--) {
+        if (!has(t) || !has(t + 1)) {
+          for (let i = t - t % segment; i <= t; i++) {
+            if (!has(i + 1)) again.set(i + 1, engine.step(weights, run, stateAt(i), i))
+          }
+        }
+        const earlier = engine.back(weights, stateAt(t), stateAt(t + 1), records, slots, t, gradients[0] !== null)
+        engine.free(records)
+        records = earlier
+        const cotangent = cotangents[readouts.indexOf(t)]
+        if (cotangent) engine.addCotangent(records, cotangent, false)
+        const done = again.get(t + 1)
+        if (done) engine.free(done)
+        again.delete(t + 1)
+      }
+      engine.finish(weights, slots, records, inputs, gradients)
+      return null
+    }),
+  }
+}

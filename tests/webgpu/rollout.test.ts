@@ -1,0 +1,149 @@
+// Fused rollouts on a GPU: equal to the composed step in float64 and to the fused ones of the CPU, the same bits every
+// time and however much is kept, and nothing left behind.
+
+import fc from 'fast-check'
+import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import {
+  conv, cpu, defineRule, depthwise, explain, grad, growingRule, init, key, memory, mlp, mul, normal, rollout, scope,
+  sum, tensor, to, valueAndGrad,
+} from '../../src/index.ts'
+import type { DataParams, DataRule, Tensor } from '../../src/index.ts'
+import { distance, expectNear, laterOutcome, outcome, scenesOf } from '../nca/fused-scenes.ts'
+import type { Outcome } from '../nca/fused-scenes.ts'
+import { openPoisoned, some } from './gpu.ts'
+
+const gpu = await openPoisoned()
+afterAll(() => gpu.close())
+
+beforeEach(() => {
+  const before = memory(gpu).buffers
+  onTestFinished(() => expect(memory(gpu).buffers, 'GPU buffers leaked by this test').toBe(before))
+})
+
+/** Every bit of an outcome. */
+function bitsOf({ states, gradients }: Outcome): string[] {
+  return [...states, ...Object.values(gradients)].map(data => Buffer.from(data.buffer).toString('hex'))
+}
+
+describe('a fused rollout on WebGPU', () => {
+  it('is the composed one in float64: values, and gradients of everything', async () => {
+    await fc.assert(fc.asyncProperty(scenesOf({ longest: 5 }), async scene => {
+      expectNear(scene, await laterOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
+    }), some(0.4))
+  })
+
+  it('is the composed one where tiles meet, at every border', async () => {
+    const grid = fc.tuple(fc.constantFrom(1, 7, 8, 9, 17), fc.constantFrom(3, 15, 16, 17, 33))
+    const rules = fc.record({
+      perceive: fc.constantFrom(
+        ['identity', 'sobelX', 'laplacian'] as const, [depthwise(1, { size: 5 })], [depthwise(1, { size: 13 })],
+      ),
+      padding: fc.constantFrom('zero', 'circular', 'reflect'),
+      lives: fc.constantFrom({ channel: 0, above: 0.1 }, { channel: 1, above: -0.1 }),
+    }).map(({ lives, ...parts }) =>
+      defineRule({
+        channels: { a: 3 }, update: mlp(3, { activation: 'tanh' }), fireRate: 0.5, living: lives, ...parts,
+      }))
+    await fc.assert(fc.asyncProperty(scenesOf({ rules, grid, batches: fc.constantFrom(1, 2) }), async scene => {
+      expectNear(scene, await laterOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
+    }), some(0.4))
+  })
+
+  it('is that of the CPU, cell by cell, step by step', async () => {
+    const rules = fc.constant(defineRule({ ...growingRule, update: mlp(128, { lastStd: 0.02 }) }))
+    const grid = fc.constant<[number, number]>([19, 23])
+    const scenes = scenesOf({ rules, grid, batches: fc.constant(1), longest: 3 })
+    await fc.assert(fc.asyncProperty(scenes, async scene => {
+      expectNear(scene, await laterOutcome(scene, gpu), outcome(scene, cpu()))
+    }), some(0.1))
+  })
+
+  it('has the same bits every time, and however much is kept', async () => {
+    await fc.assert(fc.asyncProperty(scenesOf({ longest: 7 }), async scene => {
+      const bits = bitsOf(await laterOutcome(scene, gpu))
+      for (const checkpoint of ['auto', 1, 3, 100] as const) {
+        expect(bitsOf(await laterOutcome(scene, gpu, { checkpoint })), `${checkpoint}`).toEqual(bits)
+      }
+    }), some(0.1))
+  })
+
+  it('reads weights that are too large for uniforms', async () => {
+    const rules = fc.constant(defineRule({
+      channels: { a: 24 }, perceive: ['identity', 'sobelX', 'sobelY'], update: mlp(240, { activation: 'sigmoid' }),
+    }))
+    const scenes = scenesOf({ rules, grid: fc.constant<[number, number]>([5, 5]), batches: fc.constant(1), longest: 2 })
+    await fc.assert(fc.asyncProperty(scenes, async scene => {
+      expectNear(scene, await laterOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
+    }), some(0.01))
+  })
+
+  it('shows weights that are no numbers', async () => {
+    const rule = defineRule({ ...growingRule, channels: { rgba: 4 }, update: mlp(4) })
+    const params = await to(gpu, init(rule, key(0)))
+    const x = await to(gpu, normal(key(1), [1, 5, 5, 4]))
+    const broken = { update: { ...params.update, w1: mul(params.update.w1, NaN) } }
+    const grads = scope(() => grad((p: DataParams) => sum(rollout(rule, p, x, key(2), { steps: 3 })))(broken))
+    expect(await grads.update.w1.data()).toEqual(new Float32Array(48).fill(NaN))
+  })
+
+  it('is composed where windows are too wide, and where derivatives are differentiated', async () => {
+    const wide = defineRule({ channels: { a: 1 }, perceive: [conv(1, { size: 17 })], update: mlp(2) })
+    expect(explain(growingRule, gpu)).toMatch(/^fused: /)
+    expect(explain(wide, gpu)).toMatch(/^composed of operators, because windows may be 13 cells wide on webgpu: /)
+    const rule = defineRule({
+      channels: { a: 2 }, perceive: ['identity', 'sobelX'], update: mlp(3, { activation: 'tanh', lastStd: 1 }),
+    })
+    const second = (params: DataParams, x: Tensor): DataParams => {
+      const first = (p: DataParams): Tensor => sum(mul(rollout(rule, p, x, key(3), { steps: 2 }), x))
+      return grad((p: DataParams) => sum(mul(grad(first)(p).update.w1, p.update.w1)))(params)
+    }
+    const params = init(rule, key(1)), x = normal(key(2), [1, 4, 5, 2])
+    const expected = scope(() => second(params, x).update.w2.toArray())
+    const [pGpu, xGpu] = [await to(gpu, params), await to(gpu, x)]
+    const got = await scope(() => second(pGpu, xGpu)).update.w2.data()
+    expect(distance(got, expected)).toBeLessThan(1e-4)
+  })
+})
+
+describe('the memory of a fused rollout on WebGPU', () => {
+  const rule: DataRule = defineRule({ channels: { a: 4 }, perceive: ['identity'], update: mlp(8, { lastStd: 0.1 }) })
+  const step = (params: DataParams, x: Tensor, steps: number): void => scope(() => {
+    valueAndGrad((p: DataParams) => sum(rollout(rule, p, x, key(1), { steps })))(params)
+  })
+
+  it('is the same after every training step', async () => {
+    const params = await to(gpu, init(rule, key(0)))
+    const x = await to(gpu, normal(key(2), [2, 9, 9, 4]))
+    step(params, x, 6)
+    gpu.resetPeak()
+    step(params, x, 6)
+    const after = memory(gpu)
+    for (let i = 0; i < 50; i++) step(params, x, 6)
+    expect(memory(gpu)).toEqual(after)
+    expect(Number.isFinite(await sum(x).item())).toBe(true)
+  })
+
+  it('goes back where a budget ends a rollout in the middle', async () => {
+    const small = await openPoisoned({ maxBytes: 300_000 })
+    const params = await to(small, init(rule, key(0)))
+    const x = await to(small, normal(key(2), [2, 9, 9, 4]))
+    step(params, x, 2)
+    const before = memory(small).buffers
+    expect(() => step(params, x, 100)).toThrow(/^webgpu: .* asked for .*, budget 300 kB; largest: .* × rollout/)
+    expect(memory(small).buffers).toBe(before)
+    step(params, x, 2)
+    await small.close()
+  })
+
+  it('counts cells beyond the second axis of a dispatch', async () => {
+    // More tiles than workgroups fit along one axis.
+    const tall = await openPoisoned()
+    const params = await to(tall, init(rule, key(0)))
+    const x = tensor(new Float32Array(8 * 66_000 * 4).fill(1), { shape: [1, 8 * 66_000, 1, 4], backend: tall })
+    const y = await scope(() => rollout(rule, params, x, key(1), { steps: 1 })).data()
+    expect(y.slice(-4)).toEqual(y.slice(0, 4))
+    expect(y.slice(0, 4).some(v => v !== 1)).toBe(true)
+    await tall.close()
+  })
+})
+

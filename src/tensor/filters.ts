@@ -76,8 +76,9 @@ export function filterKernel(
   check(Array.isArray(list), 'filterKernel', 'the list', list, 'a list of filters')
   check(isWhole(channels, 1), 'filterKernel', 'channels', channels, 'a whole number > 0')
   const each = list.map(filter => weights(filter, angle))
-  const values = Array.from({ length: 9 }, (_, t) => Array.from({ length: channels }, () => each.map(w => w[t])))
-  return tensor(values, { shape: [3, 3, channels, list.length], ...placement })
+  const n = list.length
+  const values = Array.from({ length: 9 * channels * n }, (_, i) => each[i % n][Math.floor(i / n / channels)])
+  return tensor(values, { shape: [3, 3, channels, n], ...placement })
 }
 
 export type FilterOptions = {

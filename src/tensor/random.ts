@@ -12,7 +12,9 @@
  * place only, not on the size of the batch, the number of threads, the backend or the element type, and a
  * recomputed step replays it.
  */
-import type { DType } from '../backends/backend.ts'
+import type { Call, DType, Shader } from '../backends/backend.ts'
+import { withFunctions } from '../backends/webgpu/functions.ts'
+import { threefryWgsl } from '../backends/webgpu/threefry.ts'
 import { add, mul } from './ops/arithmetic.ts'
 import { less } from './ops/compare.ts'
 import { defineOp, refuse, requireTensor } from './op.ts'
@@ -28,11 +30,27 @@ import type { Key } from './key.ts'
 
 type Drawn = { readonly shape: Shape; readonly dtype: DType }
 
+/** The shader that makes out[i] of the `bits` of counter (0, i). */
+function drawWgsl({ out, scalars: [k0, k1] }: Call<Drawn>, wgsl: string): Shader {
+  return {
+    inputs: [],
+    threads: sizeOf(out.shape),
+    u32: { k0, k1 },
+    source: `${threefryWgsl} ${withFunctions(`
+      fn main(i: u32) {
+        let words = threefry(vec2u(u.k0, u.k1), vec2u(0, i));
+        let bits = words.x ^ words.y;
+        ${wgsl}
+      }`)}`,
+  }
+}
+
 /** bits: scalars [k0, k1]. */
 export const bitsOp: Op<Drawn> = defineOp<Drawn>({
   name: 'bits',
   infer: (_, drawn) => drawn,
   cpu: (_, out, { scalars: [k0, k1] }) => { for (let i = 0; i < out.length; i++) out[i] = wordAt(k0, k1, 0, i) },
+  wgsl: call => drawWgsl(call, 'out[i] = bits;'),
   vjp: null,
 })
 
@@ -47,6 +65,7 @@ export const uniformOp: Op<Drawn> = defineOp<Drawn>({
       out[i] = double ? (x * 2 ** 20 + (y >>> 12)) / 2 ** 52 : ((x ^ y) >>> 9) / 2 ** 23
     }
   },
+  wgsl: call => drawWgsl(call, 'out[i] = f32(bits >> 9) / 0x800000;'),
   vjp: null,
 })
 
@@ -58,6 +77,17 @@ export const fireOp: Op<Drawn> = defineOp<Drawn>({
     const cells = sizeOf(shape.slice(1))
     for (let i = 0; i < out.length; i++) out[i] = +(wordAt(k0, k1, Math.floor(i / cells), i % cells) < threshold)
   },
+  // The threshold 2³² is no number of 32 bits: there, all fire.
+  wgsl: ({ out: { shape }, scalars: [k0, k1, threshold] }) => ({
+    inputs: [],
+    threads: sizeOf(shape),
+    u32: { k0, k1, threshold: threshold % 2 ** 32, all: +(threshold === 2 ** 32), cells: sizeOf(shape.slice(1)) },
+    source: `${threefryWgsl}
+      fn main(i: u32) {
+        let words = threefry(vec2u(u.k0, u.k1), vec2u(i / u.cells, i % u.cells));
+        out[i] = max(u.all, u32((words.x ^ words.y) < u.threshold));
+      }`,
+  }),
   vjp: null,
 })
 
@@ -71,6 +101,16 @@ export const normalOp: Op<Drawn> = defineOp<Drawn>({
       out[i] = Math.SQRT2 * erfinv((4 * k + 1) / 2 ** 24 - 1)
     }
   },
+  wgsl: call => drawWgsl(call, `
+    let p = f32(i32(bits >> 9) * 4 + 1 - 0x1000000) / 0x1000000;
+    let w = -logarithm((1 - p) * (1 + p));
+    var at = w - 2.5;
+    var sum = ${horner(central)};
+    if (w >= 5) {
+      at = sqrt(w) - 3;
+      sum = ${horner(tail)};
+    }
+    out[i] = ${Math.SQRT2} * p * sum;`),
   vjp: null,
 })
 
@@ -88,6 +128,11 @@ function erfinv(p: number): number {
   const w = -Math.log((1 - p) * (1 + p))
   const at = w < 5 ? w - 2.5 : Math.sqrt(w) - 3
   return p * (w < 5 ? central : tail).reduce((sum, c) => sum * at + c, 0)
+}
+
+/** The polynomial of `at` with these coefficients, in WGSL. */
+function horner(coefficients: readonly number[]): string {
+  return coefficients.map(String).reduce((sum, c) => `(${sum}) * at + ${c}`)
 }
 
 function draw(op: Op<Drawn>, k: Key, shape: Shape, placement: Placement): Tensor {

@@ -107,18 +107,14 @@ export class Tensor extends Resource {
    * @example tensor([[1, 2], [3, 4]]).toArray()   // Float32Array [1, 2, 3, 4]
    */
   toArray(): Data {
-    const t = concrete(this)
-    if (!t.backend.readSync) {
-      throw new Error(`toArray: ${t.name()} is on ${t.backend.name}, which can only be read by 'await x.data()'.`)
-    }
-    return t.backend.readSync(storageOf(t).handle, t)
+    return valuesOf(this).slice()
   }
 
   toString(): string {
     const head = `Tensor ${showShape(this.shape)} ${this.dtype} ${this.backend.name}`
     const t = concrete(this)
     if (t.gone !== null || !t.backend.readSync) return `${head} (${t.name()}${t.gone === null ? '' : ` ${t.gone}`})`
-    return `${head} ${showValues(t.toArray(), this.shape)}`
+    return `${head} ${showValues(valuesOf(t), this.shape)}`
   }
 
   /** `x > 0` and `x + 1` would compare and join texts. */
@@ -146,6 +142,15 @@ export function concrete(t: Tensor): Tensor {
 export function storageOf(t: Tensor): Storage {
   if (t.gone !== null || !t.held) throw new Error(`tensor ${t.name()} ${t.gone ?? 'has no storage'}`)
   return t.held
+}
+
+/** What `toArray` copies, to be read at once and never to be written to. */
+export function valuesOf(x: Tensor): Data {
+  const t = concrete(x)
+  if (!t.backend.readSync) {
+    throw new Error(`toArray: ${t.name()} is on ${t.backend.name}, which can only be read by 'await x.data()'.`)
+  }
+  return t.backend.readSync(storageOf(t).handle, t)
 }
 
 /** A concrete tensor around memory that was just allocated; the running scope owns it. */
@@ -209,7 +214,7 @@ export function tensor(values: Nested | Data, options: Placement & { shape?: Sha
     data = hostArray(dtype, flat.length)
     data.set(flat)
   }
-  return wrap({ shape, dtype }, backend, 'tensor', new Storage(backend, backend.upload(data)))
+  return wrap({ shape, dtype }, backend, 'tensor', new Storage(backend, backend.upload(data, shape)))
 }
 
 const hostArrays = [Float32Array, Float64Array, Int32Array, Uint32Array]

@@ -167,7 +167,7 @@ function execute<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A, scalars: rea
   const backend = at ?? sameBackend(op.name, inputs)
   const storages = inputs.map(storageOf)
   if (op.view) return wrap(spec, backend, op.name, storages[0].share())
-  const out = wrap(spec, backend, op.name, new Storage(backend, backend.alloc(spec)))
+  const out = wrap(spec, backend, op.name, new Storage(backend, backend.alloc(spec, op.name)))
   backend.run(op, { inputs, out, attrs, scalars }, storages.map(s => s.handle), storageOf(out).handle)
   return out
 }

@@ -10,7 +10,7 @@
 
 import fc from 'fast-check'
 import { key, tensor } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import type { Backend, DType, Tensor } from '../../src/index.ts'
 import { permutation } from '../../src/tensor/key.ts'
 import type { Op } from '../../src/tensor/op.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
@@ -47,14 +47,36 @@ export function shapes(rank: number, max = 4): fc.Arbitrary<number[]> {
   return fc.array(fc.integer({ min: 1, max }), { minLength: rank, maxLength: rank })
 }
 
+/** Where the tensors of cases are made, and what of their numbers: all, or with `absolute` their magnitudes. */
+type Placed = { dtype: DType; backend?: Backend; absolute?: boolean }
+
+let placement: Placed = { dtype: 'float64' }
+
+/** What `make` returns, with the tensors of cases made elsewhere than in float64 on the CPU. */
+export function withPlacement<T>(where: Placed, make: () => T): T {
+  const before = placement
+  placement = where
+  try {
+    return make()
+  } finally {
+    placement = before
+  }
+}
+
+/** These numbers, where tensors of cases are made. */
+export function given(values: ArrayLike<number>, shape: readonly number[], dtype: DType = placement.dtype): Tensor {
+  const { backend, absolute } = placement
+  return tensor(Float64Array.from(values, v => (absolute ? Math.abs(v) : v)), { shape, dtype, backend })
+}
+
 /**
- * Float64 values in random order that are at least 0.05 apart and 0.025 from 0: no ties, no kinks at 0. All are at
- * least 0.2 where `positive` is given.
+ * Values in random order that are at least 0.05 apart and 0.025 from 0: no ties, no kinks at 0. All are at least 0.2
+ * where `positive` is given, and `shift` further away from 0. Float32 can hold them.
  */
 export function spaced(
-  seed: number, shape: readonly number[], { positive = false }: { positive?: boolean } = {},
+  seed: number, shape: readonly number[], { positive = false, shift = 0 }: { positive?: boolean; shift?: number } = {},
 ): Tensor {
   const n = sizeOf(shape)
   const values = permutation(key(seed), n).map(i => 0.05 * (positive ? i + 4 : i - Math.floor(n / 2)) + 0.025)
-  return tensor(Float64Array.from(values), { shape })
+  return given(values.map(v => Math.fround(v + shift * Math.sign(v))), shape)
 }

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import {
   abs, add, clamp, cos, div, exp, greater, leakyRelu, log, maximum, minimum, mul, neg, pow, relu, sigmoid, sin, sqrt,
-  sub, tanh, tensor, where,
+  sub, tanh, where,
 } from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
 import * as arithmetic from '../../src/tensor/ops/arithmetic.ts'
@@ -35,9 +35,8 @@ function binaryCase(
 ): Case {
   return gradCase(op, broadcasting, ({ a, b, seed }) => {
     // Shifting the second operand keeps every pair at least 0.02 apart, so that maximum and minimum have no ties.
-    const values = spaced(seed + 1, b, { positive }).toArray()
-    const shifted = tensor(values.map(v => v + 0.025 * Math.sign(v)), { shape: b })
-    return { f: (x, y) => f(x, y), at: [spaced(seed, a, { positive }), shifted] }
+    const at = [spaced(seed, a, { positive }), spaced(seed + 1, b, { positive, shift: 0.025 })]
+    return { f: (x, y) => f(x, y), at }
   }, { linear })
 }
 
@@ -73,6 +72,6 @@ export const elementwiseCases: Case[] = [
   }, { linear: true }),
   gradCase(compare.castOp, one, ({ shape, seed }) => ({
     // `cast` itself skips float64 → float64; a stop in float32 would lose the digits that the differences need.
-    f: x => apply(compare.castOp, [x], { dtype: 'float64' }), at: [spaced(seed, shape)],
+    f: x => apply(compare.castOp, [x], { dtype: x.dtype }), at: [spaced(seed, shape)],
   }), { linear: true }),
 ]

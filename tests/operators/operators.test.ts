@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { add, checkGrad, mul, sub, tensor, vjp } from '../../src/index.ts'
@@ -10,27 +9,9 @@ import { key, foldIn } from '../../src/tensor/key.ts'
 import { normal } from '../../src/tensor/random.ts'
 import type { Op, DerivativeRule } from '../../src/tensor/op.ts'
 import { zerosLike } from '../../src/tensor/ops/create.ts'
-import type { Case, Mutant } from './case.ts'
-import { elementwiseCases } from './elementwise.ts'
-import { linearCases } from './linear.ts'
-import { reduceCases } from './reduce.ts'
-import { shapeCases } from './shape.ts'
-import { spatialCases } from './spatial.ts'
-
-const cases: Case[] = [...elementwiseCases, ...linearCases, ...reduceCases, ...shapeCases, ...spatialCases]
-
-/** Every operator that any module of the library exports. */
-const source = resolve('src')
-const files = ['tensor', 'autograd', 'nca']
-  .map(layer => join(source, layer))
-  .flatMap(folder => (readdirSync(folder, { recursive: true }) as string[]).map(file => join(folder, file)))
-  .filter(file => file.endsWith('.ts'))
-const modules = await Promise.all(files.map(file => import(file) as Promise<Record<string, unknown>>))
-const operators = new Set(modules.flatMap(module => Object.values(module).filter(isOp)))
-
-function isOp(x: unknown): x is Op<never> {
-  return typeof x === 'object' && x !== null && 'infer' in x && 'cpu' in x && 'vjp' in x
-}
+import { files, operators } from './all.ts'
+import type { Mutant } from './case.ts'
+import { cases } from './cases.ts'
 
 describe('every differentiable operator', () => {
   it('has a case', () => {

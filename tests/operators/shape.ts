@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import {
-  argsort, concat, gather, pad, putAlong, scatter, slice, sort, splitAxis, stack, takeAlong, tensor, unstack,
+  argsort, concat, gather, pad, putAlong, scatter, slice, sort, splitAxis, stack, takeAlong, unstack,
 } from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
 import { bitsAt, key } from '../../src/tensor/key.ts'
@@ -10,7 +10,7 @@ import { concatOp } from '../../src/tensor/ops/concat.ts'
 import * as gathers from '../../src/tensor/ops/gather.ts'
 import { padOp, sliceOp } from '../../src/tensor/ops/pad-slice.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
-import { gradCase, seeds, shapes, spaced } from './case.ts'
+import { given, gradCase, seeds, shapes, spaced } from './case.ts'
 import type { Case } from './case.ts'
 
 const axes = fc.integer({ min: 0, max: 2 })
@@ -18,9 +18,14 @@ const axes = fc.integer({ min: 0, max: 2 })
 const width = fc.integer({ min: 0, max: 2 })
 const widths = fc.array(fc.tuple(width, width), { minLength: 3, maxLength: 3 })
 
+/** Any numbers below n. */
+function numbers(seed: number, count: number, n: number): number[] {
+  return Array.from({ length: count }, (_, i) => bitsAt(key(seed), 0, i) % n)
+}
+
 /** Any index per entry of `shape`, below n. */
 function indices(seed: number, shape: readonly number[], n: number): Tensor {
-  return tensor(Int32Array.from({ length: sizeOf(shape) }, (_, i) => bitsAt(key(seed), 0, i) % n), { shape })
+  return given(numbers(seed, sizeOf(shape), n), shape, 'int32')
 }
 
 const anyIndices = fc.record({ shape: shapes(3), axis: axes, length: fc.integer({ min: 1, max: 6 }), seed: seeds })
@@ -50,11 +55,11 @@ export const shapeCases: Case[] = [
     f: x => pad(x, w, { mode: 'reflect' }), at: [spaced(seed, [3, 4, 3])],
   }), { linear: true }),
   gradCase(gathers.gatherOp, anyIndices, ({ shape, axis, length, seed }) => {
-    const index = Array.from(indices(seed, [length], shape[axis]).toArray())
+    const index = numbers(seed, length, shape[axis])
     return { f: x => gather(x, index, axis), at: [spaced(seed, shape)] }
   }, { linear: true }),
   gradCase(gathers.scatterOp, anyIndices, ({ other, axis, length, shape, seed }) => {
-    const index = Array.from(indices(seed, [length], shape[axis]).toArray())
+    const index = numbers(seed, length, shape[axis])
     return { f: x => scatter(x, index, axis, shape[axis]), at: [spaced(seed, other)] }
   }, { linear: true }),
   gradCase(gathers.takeAlongOp, anyIndices, ({ shape, other, axis, seed }) => {

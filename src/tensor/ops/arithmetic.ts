@@ -26,7 +26,7 @@ export const subOp: Op<null> = binary('sub', (o, a, s, b, t) => {
 }, [
   { uses: [], grad: g => g },
   { uses: [], grad: g => neg(g) },
-])
+], { wgsl: 'a - b' })
 
 /** mul: a · b. ∂/∂a = b, ∂/∂b = a. */
 export const mulOp: Op<null> = binary('mul', (o, a, s, b, t) => {
@@ -34,7 +34,7 @@ export const mulOp: Op<null> = binary('mul', (o, a, s, b, t) => {
 }, [
   { uses: [1], grad: (g, { inputs: [, b] }) => mul(g, b) },
   { uses: [0], grad: (g, { inputs: [a] }) => mul(g, a) },
-])
+], { wgsl: 'a * b' })
 
 /** div: a / b. ∂/∂a = 1/b, ∂/∂b = −a/b² = −out/b. */
 export const divOp: Op<null> = binary('div', (o, a, s, b, t) => {
@@ -42,7 +42,7 @@ export const divOp: Op<null> = binary('div', (o, a, s, b, t) => {
 }, [
   { uses: [1], grad: (g, { inputs: [, b] }) => div(g, b) },
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => neg(div(div(mul(g, a), b), b)) },
-])
+], { wgsl: 'a / b' })
 
 /** maximum: the greater of a and b, a on a tie. */
 export const maximumOp: Op<null> = binary('maximum', (o, a, s, b, t) => {
@@ -50,7 +50,7 @@ export const maximumOp: Op<null> = binary('maximum', (o, a, s, b, t) => {
 }, [
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greaterEqual(a, b), g, 0) },
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greaterEqual(a, b), 0, g) },
-])
+], { wgsl: 'greatest(a, b)' })
 
 /** minimum: the smaller of a and b, a on a tie. */
 export const minimumOp: Op<null> = binary('minimum', (o, a, s, b, t) => {
@@ -58,12 +58,12 @@ export const minimumOp: Op<null> = binary('minimum', (o, a, s, b, t) => {
 }, [
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greaterEqual(b, a), g, 0) },
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greater(a, b), g, 0) },
-])
+], { wgsl: 'least(a, b)' })
 
 /** neg: −x. */
 export const negOp: Op<null> = unary('neg', (o, x) => {
   for (let i = 0; i < o.length; i++) o[i] = -x[i]
-}, { uses: [], grad: g => neg(g) })
+}, { uses: [], grad: g => neg(g) }, { wgsl: '-a' })
 
 /** a + b. Operands broadcast; one may be a number. */
 export function add(a: Operand, b: Operand): Tensor {

@@ -9,41 +9,43 @@
 import type { DType } from '../../backends/backend.ts'
 import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
-import { broadcastShapes } from '../shape.ts'
+import { broadcastShapes, broadcastStrides, sizeOf } from '../shape.ts'
 import { place } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { binary, flat, operands, unary } from './elementwise.ts'
 import type { Operand } from './elementwise.ts'
 import { eachRow, sumTo } from './sum.ts'
+import { withFunctions } from '../../backends/webgpu/functions.ts'
+import { strided } from './wgsl.ts'
 
 export const greaterOp: Op<null> = binary('greater', (o, a, s, b, t) => {
   for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] > b[i * t])
-}, null, { dtype: 'uint32' })
+}, null, { dtype: 'uint32', wgsl: 'comparable(a, b) && order(a) > order(b)' })
 
 export const greaterEqualOp: Op<null> = binary('greaterEqual', (o, a, s, b, t) => {
   for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] >= b[i * t])
-}, null, { dtype: 'uint32' })
+}, null, { dtype: 'uint32', wgsl: 'comparable(a, b) && order(a) >= order(b)' })
 
 export const equalOp: Op<null> = binary('equal', (o, a, s, b, t) => {
   for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] === b[i * t])
-}, null, { dtype: 'uint32' })
+}, null, { dtype: 'uint32', wgsl: 'comparable(a, b) && order(a) == order(b)' })
 
 export const notEqualOp: Op<null> = binary('notEqual', (o, a, s, b, t) => {
   for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] !== b[i * t])
-}, null, { dtype: 'uint32' })
+}, null, { dtype: 'uint32', wgsl: '!comparable(a, b) || order(a) != order(b)' })
 
 export const andOp: Op<null> = binary('and', (o, a, s, b, t) => {
   for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] !== 0 && b[i * t] !== 0)
-}, null, { dtype: 'uint32' })
+}, null, { dtype: 'uint32', wgsl: 'isTrue(a) && isTrue(b)' })
 
 export const orOp: Op<null> = binary('or', (o, a, s, b, t) => {
   for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] !== 0 || b[i * t] !== 0)
-}, null, { dtype: 'uint32' })
+}, null, { dtype: 'uint32', wgsl: 'isTrue(a) || isTrue(b)' })
 
 export const notOp: Op<null> = unary('not', (o, x) => {
   for (let i = 0; i < o.length; i++) o[i] = +(x[i] === 0)
-}, null, 'uint32')
+}, null, { dtype: 'uint32', wgsl: '!isTrue(a)' })
 
 /** where(c, a, b) */
 export const whereOp: Op<null> = defineOp<null>({
@@ -66,6 +68,17 @@ export const whereOp: Op<null> = defineOp<null>({
       } else for (let k = 0; k < n; k++) out[i + k] = c[j + k * stride] !== 0 ? y[(i + k) * s] : z[(i + k) * t]
     })
   },
+  wgsl: ({ inputs, out: { shape } }) => {
+    const [atC, atA, atB] = ['atC', 'atA', 'atB']
+      .map((name, i) => strided(name, shape, broadcastStrides(inputs[i].shape, shape)))
+    const main = 'fn main(i: u32) { if (isTrue(c[atC(i)])) { out[i] = a[atA(i)]; } else { out[i] = b[atB(i)]; } }'
+    return {
+      inputs: ['c', 'a', 'b'],
+      threads: sizeOf(shape),
+      u32: { ...atC.u32, ...atA.u32, ...atB.u32 },
+      source: `${atC.wgsl} ${atA.wgsl} ${atB.wgsl} ${withFunctions(main, inputs[0].dtype)}`,
+    }
+  },
   vjp: [
     null,
     { uses: [0], grad: (g, { inputs: [c, a] }) => sumTo(where(c, g, 0), a.shape) },
@@ -78,6 +91,15 @@ export const castOp: Op<{ dtype: DType }> = defineOp<{ dtype: DType }>({
   name: 'cast',
   infer: ([x], { dtype }) => ({ shape: x.shape, dtype }),
   cpu: ([x], out) => { out.set(x) },
+  wgsl: ({ inputs: [x], out }) => {
+    const [from, to] = [x, out].map(({ dtype }) => dtype === 'float32')
+    const value = from === to ? 'x[i]' : from ? 'truncated(x[i])' : 'rounded(x[i])'
+    return {
+      inputs: ['x'],
+      threads: sizeOf(x.shape),
+      source: withFunctions(`fn main(i: u32) { out[i] = T(${value}); }`, x.dtype),
+    }
+  },
   vjp: [{ uses: [], grad: (g, { inputs: [x] }) => cast(g, x.dtype) }],
 })
 

@@ -9,14 +9,17 @@
 import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
 import { check, isWhole } from '../options.ts'
-import { normalizeAxis, sameShape } from '../shape.ts'
+import { normalizeAxis, sameShape, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { axisOf, linesAlong, withSize } from './lines.ts'
 import { slice } from './pad-slice.ts'
 import { reshape } from './sum.ts'
 
-/** concat: any number of inputs, at least one. */
+/** Inputs of one kernel, as many as every GPU allows. Longer lists are joined in parts. */
+const most = 7
+
+/** concat: at least one input, at most seven. */
 export const concatOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
   name: 'concat',
   infer: (list, { axis }) => {
@@ -38,6 +41,24 @@ export const concatOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
       }
       offset += n
     })
+  },
+  wgsl: ({ inputs, out, attrs: { axis } }) => {
+    const { n, inner } = linesAlong(out.shape, axis)
+    const names = inputs.map((_, k) => `x${k}`)
+    return {
+      inputs: names,
+      threads: sizeOf(out.shape),
+      u32: { n, inner, ...Object.fromEntries(inputs.map(({ shape }, k) => [`size${k}`, shape[axis]])) },
+      source: `
+        fn main(i: u32) {
+          let line = i / u.inner / u.n;
+          let offset = i % u.inner;
+          var k = i / u.inner % u.n;
+          ${names.map((name, k) => `
+            if (k < u.size${k}) { out[i] = ${name}[(line * u.size${k} + k) * u.inner + offset]; return; }
+            k -= u.size${k};`).join('')}
+        }`,
+    }
   },
   vjp: position => ({
     uses: [],
@@ -77,7 +98,14 @@ function checkList(op: string, list: readonly Tensor[]): void {
  */
 export function concat(list: readonly Tensor[], axis = -1): Tensor {
   checkList('concat', list)
-  return apply(concatOp, list, { axis: normalizeAxis('concat', axis, list[0].shape.length) })
+  return joined(list, normalizeAxis('concat', axis, list[0].shape.length))
+}
+
+function joined(list: readonly Tensor[], axis: number): Tensor {
+  if (list.length <= most) return apply(concatOp, list, { axis })
+  const part = Math.ceil(list.length / most)
+  const parts = Array.from({ length: Math.ceil(list.length / part) }, (_, i) => list.slice(i * part, (i + 1) * part))
+  return joined(parts.map(inside => joined(inside, axis)), axis)
 }
 
 /**

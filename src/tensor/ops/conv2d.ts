@@ -13,16 +13,17 @@
  * which is linear in each argument. So the derivatives of each of the three are the other two, and the set is closed
  * under differentiation, for every padding, stride, dilation and mask.
  */
-import type { Data, Spec } from '../../backends/backend.ts'
+import type { Data, Shader, Spec } from '../../backends/backend.ts'
 import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
-import { sameShape } from '../shape.ts'
+import { sameShape, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { add } from './arithmetic.ts'
 import { where } from './compare.ts'
 import { reshape } from './sum.ts'
-import { checkRows, outputSize, readers, reads, windows } from './window.ts'
+import { tallProduct, writeFour } from './wgsl.ts'
+import { checkRows, linksWgsl, outputSize, readers, reads, windows } from './window.ts'
 import type { Links, WindowOptions, Windows } from './window.ts'
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,in], k [kh,kw,in,out], optional rows [b,oh,ow]. */
@@ -33,6 +34,8 @@ export const conv2dOp: Op<Windows> = defineOp<Windows>({
   cpu: ([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
     multiply(reads(attrs, n, n * m, rows), x, n, k, m, 1, out, m)
   },
+  wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => (
+    multiplyWgsl('reads', attrs, n, m, 1, sizeOf(out.shape), m, rows !== undefined)),
   vjp: [
     { uses: [1, 2], grad: (g, { inputs: [, k, ...rows], attrs }) => apply(conv2dInputOp, [g, k, ...rows], attrs) },
     { uses: [0, 2], grad: (g, { inputs: [x, , ...rows], attrs }) => apply(conv2dFilterOp, [x, g, ...rows], attrs) },
@@ -48,6 +51,8 @@ export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
   cpu: ([g, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
     multiply(readers(attrs, m, n * m, rows), g, m, k, 1, m, out, n)
   },
+  wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => (
+    multiplyWgsl('readers', attrs, m, 1, m, sizeOf(out.shape), n, rows !== undefined)),
   vjp: [
     { uses: [1, 2], grad: (u, { inputs: [, k, ...rows], attrs }) => apply(conv2dOp, [u, k, ...rows], attrs) },
     { uses: [0, 2], grad: (u, { inputs: [g, , ...rows], attrs }) => apply(conv2dFilterOp, [u, g, ...rows], attrs) },
@@ -93,6 +98,41 @@ function multiply(
   }
 }
 
+/** The same for a GPU, where a thread computes four of the sums of a cell. The output has `size` numbers. */
+function multiplyWgsl(
+  direction: 'reads' | 'readers', win: Windows,
+  n: number, rowStep: number, columnStep: number, size: number, m: number, masked: boolean,
+): Shader {
+  const { wgsl, u32 } = linksWgsl(direction, win)
+  const blocks = Math.ceil(m / 4)
+  const skip = direction === 'reads' ? 'rows[r] == 0' : 'rows[cell] == 0'
+  const block = [0, 1, 2, 3]
+  return {
+    inputs: ['a', 'k', 'rows'],
+    threads: size / m * blocks,
+    u32: { ...u32, n, m, blocks, rowStep, columnStep },
+    source: `${writeFour} ${wgsl}
+      fn main(i: u32) {
+        let r = i / u.blocks;
+        let j = i % u.blocks * 4;
+        let at = place(r);
+        var t = vec4<T>();
+        for (var e = 0u; e < u.links; e++) {
+          let cell = linked(at, e);
+          if (cell < 0) { continue; }
+          ${masked ? `if (${skip}) { continue; }` : ''}
+          let first = u32(cell) * u.n;
+          var by = e % taps * u.n * u.m + j * u.columnStep;
+          for (var c = 0u; c < u.n; c++) {
+            t += a[first + c] * vec4(${block.map(step => `k[by + ${step} * u.columnStep]`).join(', ')});
+            by += u.rowStep;
+          }
+        }
+        writeFour(r, j, t);
+      }`,
+  }
+}
+
 /** ∂T/∂k: the derivative of the filters. inputs: x [b,h,w,in], g [b,oh,ow,out], optional rows [b,oh,ow]. */
 export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dFilter',
@@ -122,6 +162,18 @@ export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
       }
     }
     out.set(total)
+  },
+  wgsl: ({ inputs: [, { shape }, rows], out: { shape: [kh, kw, n, m] }, attrs }) => {
+    const { wgsl, u32 } = linksWgsl('reads', attrs)
+    return tallProduct([kh * kw, n, m], sizeOf(shape) / m, {
+      inputs: ['left', 'right', 'rows'],
+      u32,
+      source: `${wgsl}
+        fn paired(t: u32, r: u32) -> i32 {
+          ${rows ? 'if (rows[r] == 0) { return -1; }' : ''}
+          return linked(place(r), t);
+        }`,
+    })
   },
   vjp: [
     { uses: [1, 2], grad: (u, { inputs: [, g, ...rows], attrs }) => apply(conv2dInputOp, [g, u, ...rows], attrs) },

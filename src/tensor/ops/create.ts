@@ -32,6 +32,7 @@ export const iotaOp: Op<Made> = defineOp<Made>({
   name: 'iota',
   infer: (_, made) => made,
   cpu: (_, out) => { for (let i = 0; i < out.length; i++) out[i] = i },
+  wgsl: ({ out }) => ({ inputs: [], threads: sizeOf(out.shape), source: 'fn main(i: u32) { out[i] = T(i); }' }),
   vjp: null,
 })
 

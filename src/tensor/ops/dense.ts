@@ -21,7 +21,7 @@ import { apply } from '../trace.ts'
 import { ones } from './create.ts'
 import { reshape } from './sum.ts'
 import { transpose } from './transpose.ts'
-import { workgroupSum } from './wgsl.ts'
+import { tallProduct, writeFour } from './wgsl.ts'
 import { checkRows } from './window.ts'
 
 /** Whether the third input is a bias. */
@@ -77,20 +77,36 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
       }
     }
   },
-  wgsl: ({ inputs: [, { shape: [n, m] }, ...optional], out, attrs: { bias } }) => ({
-    inputs: ['x', 'w', ...(bias ? ['b'] : []), 'rows'],
-    threads: sizeOf(out.shape),
-    u32: { n, m },
-    source: `
-      fn main(o: u32) {
-        let r = o / u.m;
-        let j = o % u.m;
-        ${optional.length > +bias ? 'if (rows[r] == 0) { out[o] = T(); return; }' : ''}
-        var t = ${bias ? 'b[j]' : 'T()'};
-        for (var i = 0u; i < u.n; i++) { t += x[r * u.n + i] * w[i * u.m + j]; }
-        out[o] = t;
-      }`,
-  }),
+  // A thread for 4 × 4 numbers: four rows, four columns. What it reads beyond an end is not written.
+  wgsl: ({ inputs: [, { shape: [n, m] }, ...optional], out, attrs: { bias } }) => {
+    const count = sizeOf(out.shape) / m
+    const blocks = Math.ceil(m / 4)
+    const masked = optional.length > +bias
+    const block = [0, 1, 2, 3]
+    return {
+      inputs: ['x', 'w', ...(bias ? ['b'] : []), 'rows'],
+      threads: Math.ceil(count / 4) * blocks,
+      u32: { n, m, count, blocks },
+      source: `${writeFour}
+        fn main(i: u32) {
+          let r = i / u.blocks * 4;
+          let j = i % u.blocks * 4;
+          let start = ${bias ? 'vec4(b[j], b[j + 1], b[j + 2], b[j + 3])' : 'vec4<T>()'};
+          ${block.map(k => `var t${k} = start;`).join('\n')}
+          let some = ${masked ? block.map(k => `rows[r + ${k}]`).join(' | ') : '1u'};
+          let terms = select(u.n, 0, some == 0);
+          for (var c = 0u; c < terms; c++) {
+            let k = c * u.m + j;
+            let v = vec4(w[k], w[k + 1], w[k + 2], w[k + 3]);
+            ${block.map(k => `t${k} += x[(r + ${k}) * u.n + c] * v;`).join('\n')}
+          }
+          ${block.map(k => `
+          if (r + ${k} < u.count) {
+            writeFour(r + ${k}, j, ${masked ? `select(t${k}, vec4<T>(), rows[r + ${k}] == 0)` : `t${k}`});
+          }`).join('')}
+        }`,
+    }
+  },
   vjp: [
     {
       uses: [1, 2, 3],
@@ -171,23 +187,9 @@ export const denseFilterOp: Op<null> = defineOp<null>({
     }
     out.set(sums)
   },
-  // One workgroup for each weight; its lanes share the rows.
-  wgsl: ({ inputs: [{ shape }, , rows], out: { shape: [n, m] } }) => ({
-    inputs: ['x', 'y', 'rows'],
-    groups: n * m,
-    u32: { count: sizeOf(shape) / n, n, m },
-    source: `${workgroupSum}
-      fn main(o: u32, lane: u32) {
-        let i = o / u.m;
-        let j = o % u.m;
-        var mine = T();
-        for (var r = lane; r < u.count; r += lanes) {
-          ${rows ? 'if (rows[r] == 0) { continue; }' : ''}
-          mine += x[r * u.n + i] * y[r * u.m + j];
-        }
-        let all = workgroupSum(lane, mine);
-        if (lane == 0) { out[o] = all; }
-      }`,
+  wgsl: ({ inputs: [{ shape }, , rows], out: { shape: [n, m] } }) => tallProduct([1, n, m], sizeOf(shape) / n, {
+    inputs: ['left', 'right', 'rows'],
+    source: `fn paired(t: u32, r: u32) -> i32 { return ${rows ? 'select(i32(r), -1, rows[r] == 0)' : 'i32(r)'}; }`,
   }),
   // ⟨(MX)ᵀY, g⟩ = ⟨X, M Y gᵀ⟩ = ⟨Y, M X g⟩
   vjp: [

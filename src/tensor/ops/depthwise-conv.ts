@@ -22,7 +22,7 @@ import type { Op } from '../op.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { workgroupSum } from './wgsl.ts'
+import { reduction } from './wgsl.ts'
 import { checkRows, linksWgsl, outputSize, readers, reads, windows } from './window.ts'
 import type { WindowOptions, Windows } from './window.ts'
 
@@ -61,23 +61,29 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
       }
     }
   },
+  // A thread for each channel of each cell, with the sums of its filters.
   wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)
+    const each = (line: (q: number) => string): string => Array.from({ length: m }, (_, q) => line(q)).join('\n')
     return {
       inputs: ['x', 'k', 'rows'],
-      threads: sizeOf(out.shape),
-      u32: { ...u32, m, nm: n * m, n },
+      threads: sizeOf(out.shape) / m,
+      u32: { ...u32, n },
       source: `${wgsl}
-        fn main(o: u32) {
-          let r = o / u.nm;
-          let f = o % u.nm;
-          var t = T();
-          ${rows ? 'if (rows[r] == 0) { out[o] = t; return; }' : ''}
-          for (var e = 0u; e < u.links; e++) {
-            let cell = linked(r, e);
-            if (cell >= 0) { t += x[u32(cell) * u.n + f / u.m] * k[e * u.nm + f]; }
+        fn main(i: u32) {
+          let r = i / u.n;
+          let c = i % u.n;
+          let at = place(r);
+          ${each(q => `var t${q} = T();`)}
+          let links = ${rows ? 'select(u.links, 0, rows[r] == 0)' : 'u.links'};
+          for (var e = 0u; e < links; e++) {
+            let cell = linked(at, e);
+            if (cell < 0) { continue; }
+            let value = x[u32(cell) * u.n + c];
+            let by = (e * u.n + c) * ${m};
+            ${each(q => `t${q} += value * k[by + ${q}];`)}
           }
-          out[o] = t;
+          ${each(q => `out[i * ${m} + ${q}] = t${q};`)}
         }`,
     }
   },
@@ -134,17 +140,19 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
     return {
       inputs: ['g', 'k', 'rows'],
       threads: sizeOf(out.shape),
-      u32: { ...u32, m, nm: n * m, n },
+      u32: { ...u32, n },
       source: `${wgsl}
         fn main(o: u32) {
-          let r = o / u.n;
           let c = o % u.n;
+          let at = place(o / u.n);
           var t = T();
           for (var e = 0u; e < u.links; e++) {
-            let cell = linked(r, e);
+            let cell = linked(at, e);
             if (cell < 0) { continue; }
             ${rows ? 'if (rows[cell] == 0) { continue; }' : ''}
-            for (var f = c * u.m; f < (c + 1) * u.m; f++) { t += g[u32(cell) * u.nm + f] * k[e % u.taps * u.nm + f]; }
+            let first = (u32(cell) * u.n + c) * ${m};
+            let by = (e % taps * u.n + c) * ${m};
+            for (var q = 0u; q < ${m}; q++) { t += g[first + q] * k[by + q]; }
           }
           out[o] = t;
         }`,
@@ -189,27 +197,26 @@ export const depthwiseConvFilterOp: Op<Windows> = defineOp<Windows>({
     }
     out.set(total)
   },
-  // One workgroup for each weight; its lanes share the output cells.
-  wgsl: ({ inputs: [, g, rows], out: { shape: [, , n, m] }, attrs }) => {
+  wgsl: ({ inputs: [, g, rows], out: { shape }, attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)
-    return {
+    const [, , n, m] = shape
+    const count = sizeOf(g.shape) / (n * m)
+    return reduction(sizeOf(shape), count, { total: ['T', 'a + b'] }, {
       inputs: ['x', 'g', 'rows'],
-      groups: u32.taps * n * m,
-      u32: { ...u32, m, nm: n * m, n, count: sizeOf(g.shape) / (n * m) },
-      source: `${workgroupSum} ${wgsl}
-        fn main(o: u32, lane: u32) {
-          let f = o % u.nm;
+      u32: { ...u32, m, n, count },
+      source: `${wgsl}
+        fn reduce(j: u32, lane: u32, lanes: u32) {
+          let f = j % (u.n * u.m);
           var mine = T();
           for (var r = lane; r < u.count; r += lanes) {
-            let cell = linked(r, o / u.nm);
-            if (cell < 0) { continue; }
             ${rows ? 'if (rows[r] == 0) { continue; }' : ''}
-            mine += x[u32(cell) * u.n + f / u.m] * g[r * u.nm + f];
+            let cell = linked(place(r), j / (u.n * u.m));
+            if (cell >= 0) { mine += x[u32(cell) * u.n + f / u.m] * g[r * u.n * u.m + f]; }
           }
-          let sum = workgroupSum(lane, mine);
-          if (lane == 0) { out[o] = sum; }
+          let sum = total(lane, mine);
+          if (lane == 0) { out[j] = sum; }
         }`,
-    }
+    })
   },
   vjp: [
     {

@@ -3,17 +3,18 @@
  *
  *   out[o] = 1 where mask[i] ≠ 0 for any link (o, t, i) of `window.ts`, else 0
  *
- * A living mask is a dilation: a cell lives where its neighbourhood has a cell with enough alpha. The loop goes the
- * other way round, from each marked cell to those that read it, because most cells of an automaton are empty.
+ * A living mask is a dilation: a cell lives where its neighbourhood has a cell with enough alpha. The loop of the CPU
+ * goes the other way round, from each marked cell to those that read it, because most cells of an automaton are empty.
  */
 import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
+import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { poolWindows } from './max-pool.ts'
 import type { PoolOptions } from './max-pool.ts'
 import { reshape } from './sum.ts'
-import { readers } from './window.ts'
+import { linksWgsl, readers } from './window.ts'
 import type { Windows } from './window.ts'
 
 /** inputs: mask [b,h,w,1]. */
@@ -26,6 +27,23 @@ export const dilateOp: Op<Windows> = defineOp<Windows>({
     for (let i = 0; i < mask.length; i++) {
       if (mask[i] === 0) continue
       for (let k = at(i) - 1; k >= 0; k--) out[cells[k]] = 1
+    }
+  },
+  wgsl: ({ out, attrs }) => {
+    const { wgsl, u32 } = linksWgsl('reads', attrs)
+    return {
+      inputs: ['mask'],
+      threads: sizeOf(out.shape),
+      u32,
+      source: `${wgsl}
+        fn main(r: u32) {
+          let at = place(r);
+          out[r] = 0;
+          for (var e = 0u; e < u.links; e++) {
+            let cell = linked(at, e);
+            if (cell >= 0 && mask[cell] != 0) { out[r] = 1; }
+          }
+        }`,
     }
   },
   vjp: null,

@@ -15,6 +15,7 @@ import type { Shape } from '../shape.ts'
 import { holds, Tensor } from '../tensor.ts'
 import { full } from './create.ts'
 import { eachRow, sumTo } from './sum.ts'
+import { withFunctions } from '../../backends/webgpu/functions.ts'
 import { strided } from './wgsl.ts'
 
 /** A tensor or a number; numbers take the type and the backend of the other operand. */
@@ -42,22 +43,37 @@ export type UnaryLoop = (out: Data, x: Data, scalars: readonly number[]) => void
 /** Computes out_i from a_{i·s} and b_{i·t}: a stride of 0 repeats one number. */
 export type BinaryLoop = (out: Data, a: Data, s: number, b: Data, t: number) => void
 
-/** An operator of one operand. */
-export function unary(name: string, loop: UnaryLoop, rule: DerivativeRule<null> | null, dtype?: DType): Op<null> {
+export type ElementwiseMore = {
+  /** The element type of the output, where it is not that of the operands. */
+  dtype?: DType
+  /**
+   * out_i as a WGSL expression of `a` (and `b`), as in 'a + b'. It may call the functions of
+   * src/backends/webgpu/functions.ts.
+   */
+  wgsl: string
+}
+
+/** An operator of one operand. `scalars` are the names under which `wgsl` knows those of the call, as in 'u.slope'. */
+export function unary(
+  name: string,
+  loop: UnaryLoop,
+  rule: DerivativeRule<null> | null,
+  { dtype, wgsl, scalars: names = [] }: ElementwiseMore & { scalars?: readonly string[] },
+): Op<null> {
+  const main = `fn main(i: u32) { let a = x[i]; out[i] = T(${wgsl}); }`
   return defineOp<null>({
     name,
     simd: true,
     infer: ([x]) => ({ shape: x.shape, dtype: dtype ?? x.dtype }),
     cpu: ([x], out, { scalars }) => loop(out, x, scalars),
+    wgsl: ({ inputs: [x], scalars }) => ({
+      inputs: ['x'],
+      threads: sizeOf(x.shape),
+      f32: Object.fromEntries(names.map((scalar, i) => [scalar, scalars[i]])),
+      source: withFunctions(main, x.dtype),
+    }),
     vjp: rule && [rule],
   })
-}
-
-export type BinaryMore = {
-  /** The element type of the output, where it is not that of the operands. */
-  dtype?: DType
-  /** out_i as a WGSL expression of `a` and `b`, as in 'a + b'. */
-  wgsl?: string
 }
 
 /**
@@ -68,12 +84,13 @@ export function binary(
   name: string,
   loop: BinaryLoop,
   rules: readonly [DerivativeRule<null>, DerivativeRule<null>] | null,
-  { dtype, wgsl }: BinaryMore = {},
+  { dtype, wgsl }: ElementwiseMore,
 ): Op<null> {
   const summed = (rule: DerivativeRule<null>, i: number): DerivativeRule<null> => ({
     uses: rule.uses,
     grad: (g: Tensor, saved: Saved<null>): Tensor => sumTo(rule.grad(g, saved), saved.inputs[i].shape),
   })
+  const main = `fn main(i: u32) { let a = x[atA(i)]; let b = y[atB(i)]; out[i] = T(${wgsl}); }`
   return defineOp<null>({
     name,
     simd: true,
@@ -86,19 +103,14 @@ export function binary(
     cpu: ([a, b], out, { inputs: [sa, sb], out: { shape } }) => {
       loop(out, ...flat(a, sa.shape, shape), ...flat(b, sb.shape, shape))
     },
-    wgsl: wgsl === undefined ? undefined : ({ inputs: [sa, sb], out: { shape } }) => {
+    wgsl: ({ inputs: [sa, sb], out: { shape } }) => {
       const atA = strided('atA', shape, broadcastStrides(sa.shape, shape))
       const atB = strided('atB', shape, broadcastStrides(sb.shape, shape))
       return {
         inputs: ['x', 'y'],
         threads: sizeOf(shape),
         u32: { ...atA.u32, ...atB.u32 },
-        source: `${atA.wgsl} ${atB.wgsl}
-          fn main(i: u32) {
-            let a = x[atA(i)];
-            let b = y[atB(i)];
-            out[i] = T(${wgsl});
-          }`,
+        source: `${atA.wgsl} ${atB.wgsl} ${withFunctions(main, sa.dtype)}`,
       }
     },
     vjp: rules && [summed(rules[0], 0), summed(rules[1], 1)],

@@ -15,56 +15,60 @@ import type { Operand } from './elementwise.ts'
 
 /** exp: e^x, its own derivative. */
 export const expOp: Op<null> = unary('exp', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.exp(x[i]) },
-  { uses: ['out'], grad: (g, { out }) => mul(g, out) })
+  { uses: ['out'], grad: (g, { out }) => mul(g, out) }, { wgsl: 'exponential(a)' })
 
 /** log: ln x; derivative 1/x. */
 export const logOp: Op<null> = unary('log', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.log(x[i]) },
-  { uses: [0], grad: (g, { inputs: [x] }) => div(g, x) })
+  { uses: [0], grad: (g, { inputs: [x] }) => div(g, x) }, { wgsl: 'logarithm(a)' })
 
 /** sqrt: √x; derivative 1/(2√x). */
 export const sqrtOp: Op<null> = unary('sqrt', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.sqrt(x[i]) },
-  { uses: ['out'], grad: (g, { out }) => div(g, mul(2, out)) })
+  { uses: ['out'], grad: (g, { out }) => div(g, mul(2, out)) }, { wgsl: 'squareRoot(a)' })
 
 /** sin: derivative cos. */
 export const sinOp: Op<null> = unary('sin', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.sin(x[i]) },
-  { uses: [0], grad: (g, { inputs: [x] }) => mul(g, cos(x)) })
+  { uses: [0], grad: (g, { inputs: [x] }) => mul(g, cos(x)) }, { wgsl: 'sine(a)' })
 
 /** cos: derivative −sin. */
 export const cosOp: Op<null> = unary('cos', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.cos(x[i]) },
-  { uses: [0], grad: (g, { inputs: [x] }) => mul(mul(-1, g), sin(x)) })
+  { uses: [0], grad: (g, { inputs: [x] }) => mul(mul(-1, g), sin(x)) }, { wgsl: 'cosine(a)' })
 
 /** tanh: derivative 1 − tanh². */
 export const tanhOp: Op<null> = unary('tanh', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.tanh(x[i]) },
-  { uses: ['out'], grad: (g, { out }) => mul(g, sub(1, mul(out, out))) })
+  { uses: ['out'], grad: (g, { out }) => mul(g, sub(1, mul(out, out))) }, { wgsl: 'hyperbolicTangent(a)' })
 
 /** sigmoid: σ(x) = 1/(1 + e^−x); derivative σ(1 − σ). */
 export const sigmoidOp: Op<null> = unary('sigmoid', (o, x) => {
   for (let i = 0; i < o.length; i++) o[i] = 1 / (1 + Math.exp(-x[i]))
-}, { uses: ['out'], grad: (g, { out }) => mul(g, mul(out, sub(1, out))) })
+}, { uses: ['out'], grad: (g, { out }) => mul(g, mul(out, sub(1, out))) }, { wgsl: 'logistic(a)' })
 
 /** abs: |x|; derivative sign x. */
 export const absOp: Op<null> = unary('abs', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.abs(x[i]) },
-  { uses: [0], grad: (g, { inputs: [x] }) => mul(g, sign(x)) })
+  { uses: [0], grad: (g, { inputs: [x] }) => mul(g, sign(x)) }, { wgsl: 'abs(a)' })
 
 /** sign: −1, 0 or 1; constant wherever it has a derivative. */
 export const signOp: Op<null> = unary('sign', (o, x) => {
   for (let i = 0; i < o.length; i++) o[i] = Math.sign(x[i])
-}, null)
+}, null, { wgsl: 'select(T(order(a) > 0) - T(order(a) < 0), a, isNan(a) || !isTrue(a))' })
 
 /** floor: the greatest integer that is not above x; constant wherever it has a derivative. */
 export const floorOp: Op<null> = unary('floor', (o, x) => {
   for (let i = 0; i < o.length; i++) o[i] = Math.floor(x[i])
-}, null)
+}, null, { wgsl: 'floored(a)' })
 
 /** relu: max(x, 0); a NaN stays one. */
 export const reluOp: Op<null> = unary('relu', (o, x) => {
   for (let i = 0; i < o.length; i++) o[i] = x[i] <= 0 ? 0 : x[i]
-}, { uses: ['out'], grad: (g, { out }) => where(greater(out, 0), g, 0) })
+}, {
+  uses: ['out'], grad: (g, { out }) => where(greater(out, 0), g, 0),
+}, { wgsl: 'select(a, T(), order(a) <= 0 && !isNan(a))' })
 
 /** leakyRelu: x where x > 0, else slope·x. scalars: [slope]. */
 export const leakyReluOp: Op<null> = unary('leakyRelu', (o, x, [slope]) => {
   for (let i = 0; i < o.length; i++) o[i] = x[i] > 0 ? x[i] : slope * x[i]
-}, { uses: [0], grad: (g, { inputs: [x], scalars: [slope] }) => where(greater(x, 0), g, mul(slope, g)) })
+}, {
+  uses: [0], grad: (g, { inputs: [x], scalars: [slope] }) => where(greater(x, 0), g, mul(slope, g)),
+}, { wgsl: 'select(u.slope * a, a, a > 0)', scalars: ['slope'] })
 
 /** pow: a^b. ∂/∂a = b·a^(b−1), and 0 for b = 0; ∂/∂b = a^b·log a, and 0 for a = 0 (the limit for b > 0). */
 export const powOp: Op<null> = binary('pow', (o, a, s, b, t) => {
@@ -75,7 +79,7 @@ export const powOp: Op<null> = binary('pow', (o, a, s, b, t) => {
     uses: [0, 1],
     grad: (g, { inputs: [a, b] }) => mul(g, where(equal(a, 0), 0, mul(pow(a, b), log(where(equal(a, 0), 1, a))))),
   },
-])
+], { wgsl: 'power(a, b)' })
 
 /** e^x. */
 export function exp(x: Tensor): Tensor {

@@ -15,7 +15,8 @@
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
 import { check, isWhole } from '../options.ts'
-import { sameShape } from '../shape.ts'
+import { sameShape, sizeOf } from '../shape.ts'
+import type { Shape } from '../shape.ts'
 import { tensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
@@ -35,6 +36,17 @@ export const gatherOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
       }
     }
   },
+  wgsl: ({ inputs: [{ shape }, { shape: [count] }], out, attrs: { axis } }) => ({
+    inputs: ['x', 'index'],
+    threads: sizeOf(out.shape),
+    u32: { ...sizesAlong(shape, axis), count },
+    source: `
+      fn main(i: u32) {
+        let o = i / u.inner / u.count;
+        let k = i / u.inner % u.count;
+        out[i] = x[(o * u.n + u32(index[k])) * u.inner + i % u.inner];
+      }`,
+  }),
   vjp: [
     {
       uses: [1],
@@ -60,6 +72,12 @@ export const scatterOp: Op<{ axis: number; size: number }> = defineOp<{ axis: nu
     }
     out.set(total)
   },
+  wgsl: ({ inputs: [{ shape }], out, attrs: { axis, size } }) => ({
+    inputs: ['x', 'index'],
+    threads: sizeOf(out.shape),
+    u32: { ...sizesAlong(shape, axis), size },
+    source: collect('index[k]'),
+  }),
   vjp: [
     { uses: [1], grad: (g, { inputs: [, index], attrs: { axis } }) => apply(gatherOp, [g, index], { axis }) },
     null,
@@ -86,6 +104,16 @@ export const takeAlongOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
       }
     }
   },
+  wgsl: ({ inputs: [{ shape }], out, attrs: { axis } }) => ({
+    inputs: ['x', 'index'],
+    threads: sizeOf(out.shape),
+    u32: { ...sizesAlong(shape, axis), count: out.shape[axis] },
+    source: `
+      fn main(i: u32) {
+        let o = i / u.inner / u.count;
+        out[i] = x[(o * u.n + u32(index[i])) * u.inner + i % u.inner];
+      }`,
+  }),
   vjp: [
     { uses: [1], grad: (g, { inputs: [x, index], attrs: { axis } }) => putAlong(g, index, axis, x.shape[axis]) },
     null,
@@ -113,8 +141,35 @@ export const putAlongOp: Op<{ axis: number; size: number }> = defineOp<{ axis: n
     }
     out.set(total)
   },
+  wgsl: ({ inputs: [{ shape }], out, attrs: { axis, size } }) => ({
+    inputs: ['x', 'index'],
+    threads: sizeOf(out.shape),
+    u32: { ...sizesAlong(shape, axis), size },
+    source: collect('index[at]'),
+  }),
   vjp: [{ uses: [1], grad: (g, { inputs: [, index], attrs: { axis } }) => takeAlong(g, index, axis) }, null],
 })
+
+/** WGSL in which each entry collects, in order, what is sent to it: the entries k of its line whose index it is. */
+function collect(index: string): string {
+  return `
+    fn main(i: u32) {
+      let o = i / u.inner / u.size;
+      let m = i32(i / u.inner % u.size);
+      var total = T();
+      for (var k = 0u; k < u.n; k++) {
+        let at = (o * u.n + k) * u.inner + i % u.inner;
+        if (${index} == m) { total += x[at]; }
+      }
+      out[i] = total;
+    }`
+}
+
+/** The lines along an axis as uniforms; how many there are follows from the position. */
+function sizesAlong(shape: Shape, axis: number): { n: number; inner: number } {
+  const { n, inner } = linesAlong(shape, axis)
+  return { n, inner }
+}
 
 /** The index, if it is below n. */
 function inside(op: string, index: number, n: number): number {

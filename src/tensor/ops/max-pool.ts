@@ -18,6 +18,7 @@ import { checkWord } from '../options.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
+import { withFunctions } from '../../backends/webgpu/functions.ts'
 import { linksWgsl, readers, reads, windows } from './window.ts'
 import type { Windows } from './window.ts'
 
@@ -50,27 +51,22 @@ export const winningTapOp: Op<Windows> = defineOp<Windows>({
       inputs: ['x'],
       threads: sizeOf(x.shape),
       u32: { ...u32, n: x.shape[3] },
-      // A GPU may compare as if there were no NaN, so its bits are asked.
-      source: `${wgsl}
-        fn isNan(i: u32) -> bool {
-          return ${x.dtype === 'float32' ? '(bitcast<u32>(x[i]) & 0x7fffffff) > 0x7f800000' : 'false'};
-        }
+      source: `${wgsl} ${withFunctions(`
         fn main(o: u32) {
-          let r = o / u.n;
-          let c = o % u.n;
+          let at = place(o / u.n);
           var best = 0u;
-          var tap = u.links;
+          var tap = taps;
           for (var e = 0u; e < u.links; e++) {
-            let cell = linked(r, e);
+            let cell = linked(at, e);
             if (cell < 0) { continue; }
-            let i = u32(cell) * u.n + c;
-            if (tap == u.links || (!isNan(best) && (isNan(i) || x[i] > x[best]))) {
+            let i = u32(cell) * u.n + o % u.n;
+            if (tap == taps || (!isNan(x[best]) && (isNan(x[i]) || order(x[i]) > order(x[best])))) {
               best = i;
               tap = e;
             }
           }
           out[o] = tap;
-        }`,
+        }`, x.dtype)}`,
     }
   },
   vjp: null,
@@ -96,7 +92,7 @@ export const pickOp: Op<Windows> = defineOp<Windows>({
       inputs: ['x', 'tap'],
       threads: sizeOf(x.shape),
       u32: { ...u32, n: x.shape[3] },
-      source: `${wgsl} fn main(o: u32) { out[o] = x[u32(linked(o / u.n, tap[o])) * u.n + o % u.n]; }`,
+      source: `${wgsl} fn main(o: u32) { out[o] = x[u32(linked(place(o / u.n), tap[o])) * u.n + o % u.n]; }`,
     }
   },
   vjp: [{ uses: [1], grad: (g, { inputs: [, tap], attrs }) => apply(unpickOp, [g, tap], attrs) }, null],
@@ -126,12 +122,13 @@ export const unpickOp: Op<Windows> = defineOp<Windows>({
       u32: { ...u32, n: g.shape[3] },
       source: `${wgsl}
         fn main(o: u32) {
+          let at = place(o / u.n);
           var t = T();
           for (var e = 0u; e < u.links; e++) {
-            let cell = linked(o / u.n, e);
+            let cell = linked(at, e);
             if (cell < 0) { continue; }
             let i = u32(cell) * u.n + o % u.n;
-            if (tap[i] == e % u.taps) { t += g[i]; }
+            if (tap[i] == e % taps) { t += g[i]; }
           }
           out[o] = t;
         }`,

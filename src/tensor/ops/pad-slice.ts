@@ -15,12 +15,13 @@
 import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
 import { check, checkWord, isWhole } from '../options.ts'
-import { checkShape, showShape, sizeOf, stridesOf } from '../shape.ts'
+import { checkShape, joinAxes, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import { checkNumber } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { gather } from './gather.ts'
+import { strided } from './wgsl.ts'
 import { paddings } from './window.ts'
 import type { Padding } from './window.ts'
 
@@ -33,10 +34,36 @@ export const padOp: Op<{ widths: PadWidths }> = defineOp<{ widths: PadWidths }>(
   infer: ([x], { widths }) => ({ shape: x.shape.map((n, i) => widths[i][0] + n + widths[i][1]), dtype: x.dtype }),
   cpu: ([x], out, { inputs: [{ shape }], out: { shape: outShape }, attrs: { widths }, scalars: [value] }) => {
     out.fill(value)
-    eachRowOf(shape, outShape, widths.map(([before]) => before), (i, j, n) => {
-      for (let k = 0; k < n; k++) out[j + k] = x[i + k]
+    eachBlockOf(shape, outShape, widths.map(([before]) => before), (i, j, rows, pitch, n) => {
+      for (let end = i + rows * n; i < end; i += n, j += pitch) for (let k = 0; k < n; k++) out[j + k] = x[i + k]
     })
   },
+  wgsl: ({ inputs: [{ shape }], out, attrs, scalars: [value] }) => ({
+    inputs: ['x'],
+    threads: sizeOf(out.shape),
+    u32: {
+      ...Object.fromEntries(shape.flatMap((n, axis) => [
+        [`n${axis}`, n], [`size${axis}`, out.shape[axis]], [`before${axis}`, attrs.widths[axis][0]],
+      ])),
+      ...(out.dtype === 'float32' ? {} : { value }),
+    },
+    ...(out.dtype === 'float32' && { f32: { value } }),
+    // From the last axis to the first. Before the beginning, k wraps around and is greater than any size.
+    source: `
+      fn main(i: u32) {
+        var rest = i;
+        var at = 0u;
+        var stride = 1u;
+        var k = 0u;
+        ${shape.map((_, axis) => `
+          k = rest % u.size${axis} - u.before${axis};
+          if (k >= u.n${axis}) { out[i] = T(u.value); return; }
+          at += k * stride;
+          stride *= u.n${axis};
+          rest /= u.size${axis};`).reverse().join('')}
+        out[i] = x[at];
+      }`,
+  }),
   vjp: [{
     uses: [],
     grad: (g, { inputs: [x], attrs: { widths } }) => slice(g, widths.map(([before]) => before), x.shape),
@@ -48,9 +75,20 @@ export const sliceOp: Op<{ start: Shape; size: Shape }> = defineOp<{ start: Shap
   name: 'slice',
   infer: ([x], { size }) => ({ shape: size, dtype: x.dtype }),
   cpu: ([x], out, { inputs: [{ shape }], attrs: { start, size } }) => {
-    eachRowOf(size, shape, start, (i, j, n) => {
-      for (let k = 0; k < n; k++) out[i + k] = x[j + k]
+    eachBlockOf(size, shape, start, (i, j, rows, pitch, n) => {
+      for (let end = i + rows * n; i < end; i += n, j += pitch) for (let k = 0; k < n; k++) out[i + k] = x[j + k]
     })
+  },
+  wgsl: ({ inputs: [{ shape }], attrs: { start, size } }) => {
+    const strides = stridesOf(shape)
+    const place = strided('place', size, strides)
+    const first = start.reduce((sum, s, axis) => sum + s * strides[axis], 0)
+    return {
+      inputs: ['x'],
+      threads: sizeOf(size),
+      u32: { ...place.u32, first },
+      source: `${place.wgsl} fn main(i: u32) { out[i] = x[u.first + place(i)]; }`,
+    }
   },
   vjp: [{
     uses: [],
@@ -60,20 +98,28 @@ export const sliceOp: Op<{ start: Shape; size: Shape }> = defineOp<{ start: Shap
 })
 
 /**
- * Calls `row(i, j, n)` for each row of a box at `start` in a whole: n entries from i on in the box, from j on there.
+ * Calls `block(i, j, rows, pitch, n)` for each block of a box at `start` in a whole: rows of n entries that follow one
+ * another from i on in the box, and begin at j, j + pitch, … there. Axes that can be walked as one are joined, so that a
+ * slice of the channels of an image is one block.
  */
-function eachRowOf(box: Shape, whole: Shape, start: Shape, row: (i: number, j: number, n: number) => void): void {
-  const strides = stridesOf(whole)
-  const n = box.at(-1) ?? 1
-  const at = box.map(() => 0)
-  let j = start.reduce((sum, s, axis) => sum + s * strides[axis], 0)
-  for (let i = 0, end = sizeOf(box); i < end; i += n) {
-    row(i, j, n)
-    for (let axis = box.length - 2; axis >= 0; axis--) {
+function eachBlockOf(
+  box: Shape, whole: Shape, start: Shape,
+  block: (i: number, j: number, rows: number, pitch: number, n: number) => void,
+): void {
+  const all = stridesOf(whole)
+  const { sizes, strides } = joinAxes(box, all)
+  const n = strides.at(-1) === 1 ? sizes.pop()! : 1
+  if (strides.at(-1) === 1) strides.pop()
+  const rows = sizes.pop() ?? 1, pitch = strides.pop() ?? 0
+  const at = sizes.map(() => 0)
+  let j = start.reduce((sum, s, axis) => sum + s * all[axis], 0)
+  for (let i = 0, end = sizeOf(box); i < end; i += rows * n) {
+    block(i, j, rows, pitch, n)
+    for (let axis = sizes.length - 1; axis >= 0; axis--) {
       j += strides[axis]
-      if (++at[axis] < box[axis]) break
-      j -= strides[axis] * box[axis]
+      if (++at[axis] < sizes[axis]) break
       at[axis] = 0
+      j -= strides[axis] * sizes[axis]
     }
   }
 }

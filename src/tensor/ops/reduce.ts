@@ -15,10 +15,11 @@
  * A line of −∞ alone is an empty sum: logSumExp is −∞, as log 0 is, softmax is 0 at every entry, and their gradients
  * are 0. So a mask may well exclude everything.
  */
-import type { Data } from '../../backends/backend.ts'
+import type { Data, Shader } from '../../backends/backend.ts'
 import { defineOp, floating, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
 import { normalizeAxes, sizeOf } from '../shape.ts'
+import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { div, mul, sub } from './arithmetic.ts'
@@ -27,6 +28,8 @@ import { takeAlong } from './gather.ts'
 import { axisOf, linesAlong, withSize } from './lines.ts'
 import { dropAxes, sum } from './sum.ts'
 import type { ReduceOptions } from './sum.ts'
+import { withFunctions } from '../../backends/webgpu/functions.ts'
+import { reduction } from './wgsl.ts'
 
 /** argExtreme: where sign·x is greatest along an axis, which stays with size 1. */
 export const argExtremeOp: Op<{ axis: number; sign: 1 | -1 }> = defineOp<{ axis: number; sign: 1 | -1 }>({
@@ -49,6 +52,28 @@ export const argExtremeOp: Op<{ axis: number; sign: 1 | -1 }> = defineOp<{ axis:
       }
     }
   },
+  wgsl: ({ inputs: [x], out, attrs: { axis, sign } }) => {
+    const { n, inner } = linesAlong(x.shape, axis)
+    return reduction(sizeOf(out.shape), n, { best: ['u32', 'better(a, b)'] }, {
+      inputs: ['x'],
+      u32: { n, inner },
+      source: withFunctions(`
+        // Of two positions, the later one only if it has more, or a NaN.
+        fn better(a: u32, b: u32) -> u32 {
+          let p = min(a, b);
+          let q = max(a, b);
+          let more = order(x[q]) ${sign > 0 ? '>' : '<'} order(x[p]);
+          return select(p, q, !isNan(x[p]) && (isNan(x[q]) || more));
+        }
+        fn reduce(j: u32, lane: u32, lanes: u32) {
+          let start = j / u.inner * u.n * u.inner + j % u.inner;
+          var mine = start;
+          for (var k = lane; k < u.n; k += lanes) { mine = better(mine, start + k * u.inner); }
+          let winner = best(lane, mine);
+          if (lane == 0) { out[j] = i32((winner - start) / u.inner); }
+        }`, x.dtype),
+    })
+  },
   vjp: null,
 })
 
@@ -62,6 +87,8 @@ export const logSumExpOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
       for (let i = 0; i < inner; i++) out[o * inner + i] = logTotal(x, o * n * inner + i, n, inner)
     }
   },
+  wgsl: ({ inputs: [{ shape }], attrs: { axis } }) => (
+    logTotalWgsl(shape, axis, 'if (lane == 0) { out[j] = total; }')),
   vjp: [{ uses: [0], grad: (g, { inputs: [x], attrs: { axis } }) => mul(g, softmax(x, axis)) }],
 })
 
@@ -79,6 +106,12 @@ export const logSoftmaxOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
       }
     }
   },
+  wgsl: ({ inputs: [{ shape }], attrs: { axis } }) => logTotalWgsl(shape, axis, `
+    for (var k = lane; k < u.n; k += lanes) {
+      let i = start + k * u.inner;
+      out[i] = x[i] - total;
+      if (order(total) == order(-infinity())) { out[i] = total; }
+    }`),
   vjp: [{
     uses: ['out'],
     grad: (g, { out, attrs: { axis } }) => sub(g, mul(exp(out), sum(g, axis, { keepDims: true }))),
@@ -94,6 +127,27 @@ function logTotal(x: Data, first: number, n: number, stride: number): number {
   let total = 0
   for (let k = first; k < end; k += stride) total += Math.exp(x[k] - most)
   return most + Math.log(total)
+}
+
+/** The shader that works out log Σ e^x as `total` for each line j, whose entries begin at `start`, and then `then`. */
+function logTotalWgsl(shape: Shape, axis: number, then: string): Shader {
+  const { outer, n, inner } = linesAlong(shape, axis)
+  return reduction(outer * inner, n, { most: ['f32', 'greatest(a, b)'], sum: ['f32', 'a + b'] }, {
+    inputs: ['x'],
+    u32: { n, inner },
+    source: withFunctions(`
+      fn reduce(j: u32, lane: u32, lanes: u32) {
+        let start = j / u.inner * u.n * u.inner + j % u.inner;
+        var mine = -infinity();
+        for (var k = lane; k < u.n; k += lanes) { mine = greatest(mine, x[start + k * u.inner]); }
+        let top = most(lane, mine);
+        var part = 0.0;
+        for (var k = lane; k < u.n; k += lanes) { part += exponential(x[start + k * u.inner] - top); }
+        let terms = sum(lane, part);
+        let total = select(top, top + logarithm(terms), (bitcast<u32>(top) & 0x7fffffff) < 0x7f800000);
+        ${then}
+      }`),
+  })
 }
 
 /**

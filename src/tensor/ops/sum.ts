@@ -15,7 +15,7 @@ import {
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { strided, workgroupSum } from './wgsl.ts'
+import { reduction, strided } from './wgsl.ts'
 
 /** sum over `axes`, which stay as axes of size 1. */
 export const sumOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly number[] }>({
@@ -31,38 +31,24 @@ export const sumOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly 
     })
     if (sums !== out) out.set(sums)
   },
-  // One thread for each sum, or one workgroup where sums are fewer than what they add up.
   wgsl: ({ inputs: [{ shape }], out, attrs: { axes } }) => {
     const strides = stridesOf(shape)
     const sizes = axes.map(axis => shape[axis])
     const first = strided('first', out.shape, strides)
     const next = strided('next', sizes, axes.map(axis => strides[axis]))
-    const [count, n] = [sizeOf(out.shape), sizeOf(sizes)]
-    const common = { inputs: ['x'], u32: { n, ...first.u32, ...next.u32 } }
-    return n <= count
-      ? {
-          ...common,
-          threads: count,
-          source: `${first.wgsl} ${next.wgsl}
-            fn main(j: u32) {
-              let start = first(j);
-              var sum = T();
-              for (var i = 0u; i < u.n; i++) { sum += x[start + next(i)]; }
-              out[j] = sum;
-            }`,
-        }
-      : {
-          ...common,
-          groups: count,
-          source: `${workgroupSum} ${first.wgsl} ${next.wgsl}
-            fn main(j: u32, lane: u32) {
-              let start = first(j);
-              var mine = T();
-              for (var i = lane; i < u.n; i += lanes) { mine += x[start + next(i)]; }
-              let sum = workgroupSum(lane, mine);
-              if (lane == 0) { out[j] = sum; }
-            }`,
-        }
+    const n = sizeOf(sizes)
+    return reduction(sizeOf(out.shape), n, { total: ['T', 'a + b'] }, {
+      inputs: ['x'],
+      u32: { n, ...first.u32, ...next.u32 },
+      source: `${first.wgsl} ${next.wgsl}
+        fn reduce(j: u32, lane: u32, lanes: u32) {
+          let start = first(j);
+          var mine = T();
+          for (var i = lane; i < u.n; i += lanes) { mine += x[start + next(i)]; }
+          let sum = total(lane, mine);
+          if (lane == 0) { out[j] = sum; }
+        }`,
+    })
   },
   vjp: [{ uses: [], grad: (g, { inputs: [x] }) => broadcastTo(g, x.shape) }],
 })
@@ -79,7 +65,8 @@ export const broadcastToOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
   },
   cpu: ([x], out, { inputs: [{ shape }], out: { shape: outShape } }) => {
     eachRow(outShape, shape, (i, j, stride, n) => {
-      for (let k = 0; k < n; k++) out[i + k] = x[j + k * stride]
+      if (stride === 0) out.fill(x[j], i, i + n)
+      else for (let k = 0; k < n; k++) out[i + k] = x[j + k * stride]
     })
   },
   wgsl: ({ inputs: [{ shape }], out }) => {

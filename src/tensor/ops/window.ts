@@ -188,23 +188,26 @@ function packed(lists: Link[][]): { start: Int32Array; cell: Int32Array; tap: In
 }
 
 /**
- * The same links for a GPU, where every result looks up its own. The WGSL declares `linked(r: u32, e: u32) -> i32`: for
- * each e below u.links, the cell of the other grid that is linked with cell r through tap e % u.taps, or −1 for none.
+ * The same links for a GPU, where every result looks up its own. The WGSL declares `place(r: u32) -> vec3u`, the
+ * sample, y and x of cell r, and `linked(at: vec3u, e: u32) -> i32`: for each e below u.links, the cell of the other
+ * grid that is linked with the cell at that place through tap e % taps, or −1 for none. `taps` is a constant there.
  *
  * An output cell reads one cell through each tap. An input cell is read through each tap once for every image of it,
- * that is for every position that `wrap` maps to it: itself, and outside of the grid its copies or its reflections.
+ * that is for every position that `wrap` maps to it: itself, and outside of the grid its copies or its reflections. On
+ * a torus with stride 1, only one of these has a reader.
  */
 export function linksWgsl(direction: 'reads' | 'readers', win: Windows): { wgsl: string; u32: Record<string, number> } {
   const { padding, stride, dilation, kernel } = win
   const reading = direction === 'reads'
   const [own, other] = reading ? [outputSize(win), win.size] : [win.size, outputSize(win)]
   const pads = [pad(win, 0), pad(win, 1)]
+  const turning = padding === 'circular' && stride === 1
   const images = pads.map(({ total, before }, axis) => {
-    if (reading || padding === 'zero') return 1
+    if (reading || padding === 'zero' || turning) return 1
     return padding === 'reflect' ? 3 : 1 + 2 * Math.ceil(Math.max(before, total - before) / win.size[axis])
   })
   const taps = kernel[0] * kernel[1]
-  const wrapped = {
+  const found = {
     zero: '-1',
     circular: '(i % n + n) % n',
     reflect: 'select(2 * (n - 1) - i, -i, i < 0)',
@@ -217,32 +220,37 @@ export function linksWgsl(direction: 'reads' | 'readers', win: Windows): { wgsl:
         if (image > 0 && reflected == i32(at)) { return -1; }
         let p = select(reflected, i32(at), image == 0);`,
   }
+  const read = `
+        let i = i32(at * ${stride} + tap * ${dilation}) - i32(before);
+        if (i >= 0 && i < n) { return i; }
+        return ${found[padding]};`
+  const reader = turning ? `
+        let i = i32(at + before) - i32(tap * ${dilation});
+        return ${found.circular};` : `
+        ${position[padding]}
+        let i = p + i32(before) - i32(tap * ${dilation});
+        return select(-1, i / ${stride}, i >= 0 && i % ${stride} == 0 && i / ${stride} < n);`
   return {
     u32: {
-      taps, tapsX: kernel[1], links: taps * images[0] * images[1], imagesY: images[0], imagesX: images[1],
-      stride, dilation,
+      links: taps * images[0] * images[1], imagesY: images[0], imagesX: images[1],
       ownY: own[0], ownX: own[1], otherY: other[0], otherX: other[1], beforeY: pads[0].before, beforeX: pads[1].before,
     },
     wgsl: `
+      const taps = ${taps}u;
       fn link(at: u32, tap: u32, image: u32, images: u32, own: u32, other: u32, before: u32) -> i32 {
-        ${reading ? `
         let n = i32(other);
-        let i = i32(at * u.stride + tap * u.dilation) - i32(before);
-        if (i >= 0 && i < n) { return i; }
-        return ${wrapped[padding]};` : `
-        ${position[padding]}
-        let i = p + i32(before) - i32(tap * u.dilation);
-        let o = i / i32(u.stride);
-        return select(-1, o, i >= 0 && i % i32(u.stride) == 0 && o < i32(other));`}
+        ${reading ? read : reader}
       }
-      fn linked(r: u32, e: u32) -> i32 {
-        let tap = e % u.taps;
-        let image = e / u.taps;
-        let x = link(r % u.ownX, tap % u.tapsX, image % u.imagesX, u.imagesX, u.ownX, u.otherX, u.beforeX);
+      fn place(r: u32) -> vec3u {
         let line = r / u.ownX;
-        let y = link(line % u.ownY, tap / u.tapsX, image / u.imagesX, u.imagesY, u.ownY, u.otherY, u.beforeY);
-        if (x < 0 || y < 0) { return -1; }
-        return (i32(line / u.ownY * u.otherY) + y) * i32(u.otherX) + x;
+        return vec3u(line / u.ownY, line % u.ownY, r % u.ownX);
+      }
+      fn linked(at: vec3u, e: u32) -> i32 {
+        let tap = e % taps;
+        let image = e / taps;
+        let y = link(at.y, tap / ${kernel[1]}, image / u.imagesX, u.imagesY, u.ownY, u.otherY, u.beforeY);
+        let x = link(at.z, tap % ${kernel[1]}, image % u.imagesX, u.imagesX, u.ownX, u.otherX, u.beforeX);
+        return select((i32(at.x * u.otherY) + y) * i32(u.otherX) + x, -1, y < 0 || x < 0);
       }`,
   }
 }

@@ -64,6 +64,9 @@ export type RolloutHistory = { release(): void }
  * (if there is one) bias of each layer.
  */
 export interface RolloutKernels {
+  /** Programs may have so many layers, and so wide a window. */
+  readonly mostLayers: number
+  readonly widestWindow: number
   /** Writes the state after each readout. Returns a history where `keep` says that a backward pass will follow. */
   forward(
     program: RolloutProgram, inputs: readonly Handle[], run: RolloutRun, outputs: readonly Handle[], keep: boolean,

@@ -11,6 +11,8 @@ import { activations, defineRule, updatedChannels } from '../nca/rule.ts'
 import type { Activation, DataRule, Living, Perception } from '../nca/rule.ts'
 import { filterNames } from '../tensor/filters.ts'
 import type { Padding } from '../tensor/ops/window.ts'
+import { backendMeanings, backendNames } from './computer.ts'
+import type { BackendName } from './computer.ts'
 
 export type PresetName = keyof typeof presets
 
@@ -18,7 +20,7 @@ export type Config = Omit<Preset, 'rule'> & {
   readonly preset: PresetName
   readonly target: string
   readonly seed: number
-  readonly backend: 'cpu'
+  readonly backend: BackendName
   readonly threads: number
   readonly saveEvery: number
   readonly rule: {
@@ -173,9 +175,9 @@ const shape = {
     }),
   ], 'adam or sgd').prefault({ type: 'adam' }).describe('How parameters follow their gradients: adam or sgd'),
   normalize: yes.default(d.normalize).describe('Divide the gradient of each parameter by its norm'),
-  backend: oneOf(['cpu']).default('cpu').describe('What computes'),
+  backend: oneOf(backendNames).default('cpu').describe(`What computes: ${backendMeanings}`),
   threads: whole(0).default(0)
-    .describe('Threads that share the work, 0 for as many as there are cores; the result is the same'),
+    .describe('Threads that share the work on the CPU, 0 for as many as there are cores; the result is the same'),
   saveEvery: whole(1).default(100).describe('Iterations between two checkpoints'),
 }
 

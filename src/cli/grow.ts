@@ -9,6 +9,8 @@ import { play, saveGif, writeFilmStrip } from '../node/animation.ts'
 import type { PlayOptions } from '../node/animation.ts'
 import { bundledModels, findAsset, listAssets } from '../node/assets.ts'
 import { readModel } from '../node/model.ts'
+import { backendMeanings, backendNames, computing } from './computer.ts'
+import type { BackendName } from './computer.ts'
 import { block, isLive, pictureLines } from './screen.ts'
 import { numberFlag, UsageError } from './usage.ts'
 import type { Command, Given } from './usage.ts'
@@ -24,6 +26,7 @@ const args: ArgsDef = {
   steps: flag('n', 'Steps to grow (default: 200)'),
   size: flag('n', 'Rows and columns of the grid (default: those of the training)'),
   seed: flag('n', 'Seed of which cells update when (default: 0)'),
+  backend: flag('name', `What computes: ${backendMeanings} (default: cpu)`),
   angle: flag('degrees', 'Rotates what cells sense, and with it the pattern (default: 0)'),
   damage: flag('step', 'Erases a circle after so many steps; without a number, at half time (default: no damage)'),
   out: flag('file', 'Writes what is seen: .gif, or .png for the last picture (default: none)'),
@@ -57,19 +60,30 @@ const definition: CommandDef = {
     }
     checkOut(given.out)
     const path = await modelPath(given.model ?? '🦎')
-    const model = await readModel(path)
-    const sized = { ...options, size: options.size || Number(model.provenance.grid ?? 72) }
-    await show(model, sized)
-    if (given.out !== undefined) {
-      await write(given.out, model, sized, pictures)
-      console.log(given.out)
-    }
+    await computing({ backend: backendOf(given.backend) }, async ({ backend, name }) => {
+      const model = await readModel(path, { backend })
+      const sized = { ...options, size: options.size || Number(model.provenance.grid ?? 72) }
+      if (given.backend !== undefined) console.log(`Computing on: ${name}`)
+      await show(model, sized)
+      if (given.out !== undefined) {
+        await write(given.out, model, sized, pictures)
+        console.log(given.out)
+      }
+    })
   },
 }
 
 export const grow: Command = { definition, implied: { damage: halfTime } }
 
 type Model = Awaited<ReturnType<typeof readModel>>
+
+function backendOf(given = 'cpu'): BackendName {
+  const found = backendNames.find(name => name === given)
+  if (found) return found
+  throw new UsageError(
+    `cellgrad grow: --backend is ${JSON.stringify(given)}, expected one of ${backendNames.join(', ')}`,
+  )
+}
 
 function checkOut(out: string | undefined): void {
   if (out !== undefined && !['.gif', '.png'].includes(extname(out))) {

@@ -66,11 +66,11 @@ export async function createRun(config: Config, out?: string): Promise<Run> {
   }
   await mkdir(folder, { recursive: true })
   await writeFileAtomic(join(folder, files.target), png)
-  await writeFileAtomic(join(folder, files.config), configYaml(config))
+  await saveConfig({ folder, config })
   return { folder, config, target: decodePng(png, files.target), name }
 }
 
-/** A run that was begun, with flags laid over its configuration. */
+/** A run that was begun, with flags laid over its configuration; `saveConfig` makes them last. */
 export async function openRun(folder: string, flags: Readonly<Record<string, unknown>>): Promise<Run> {
   const file = join(folder, files.config)
   if (!existsSync(file)) throw new Error(`train: ${folder} holds no run to resume: it has no ${files.config}`)
@@ -84,8 +84,11 @@ export async function openRun(folder: string, flags: Readonly<Record<string, unk
   for (const name of await readdir(folder)) {
     if (/^\.cellgrad-.*\.tmp$/.test(name)) await rm(join(folder, name), { force: true })
   }
-  if (Object.keys(flags).length > 0) await writeFileAtomic(file, configYaml(config))
   return { folder, config, target, name: nameOf(config.target, await bundledEmoji()) }
+}
+
+export async function saveConfig({ folder, config }: Pick<Run, 'folder' | 'config'>): Promise<void> {
+  await writeFileAtomic(join(folder, files.config), configYaml(config))
 }
 
 /** The first of stem-1, stem-2, … after the last one that there is. */

@@ -2,6 +2,7 @@
  * `cellgrad start`, which `npm start` runs: a picture learned in about two minutes.
  */
 import type { ArgsDef, CommandDef } from 'citty'
+import { computing } from './computer.ts'
 import { loadConfig } from './config-file.ts'
 import { createRun } from './run-folder.ts'
 import { runTraining } from './training.ts'
@@ -40,7 +41,8 @@ const definition: CommandDef = {
       ...(target !== undefined && { target }),
       ...(iterations !== undefined && { iterations: toNumber(iterations) }),
     }
-    await runTraining(await createRun(await loadConfig({ flags, command: 'cellgrad start' }), out))
+    const config = await loadConfig({ flags, command: 'cellgrad start' })
+    await computing(config, async computer => runTraining(await createRun(config, out), computer))
   },
 }
 

@@ -3,10 +3,11 @@
  */
 import { existsSync } from 'node:fs'
 import type { ArgDef, ArgsDef, CommandDef } from 'citty'
+import { computing } from './computer.ts'
 import { kebab, loadConfig } from './config-file.ts'
 import { defaultOf, describe } from './config.ts'
 import type { Config } from './config.ts'
-import { createRun, openRun } from './run-folder.ts'
+import { createRun, openRun, saveConfig } from './run-folder.ts'
 import { runTraining } from './training.ts'
 import { toNumber, UsageError } from './usage.ts'
 import type { Command, Given } from './usage.ts'
@@ -17,7 +18,7 @@ const fields = [
 ] as const satisfies (keyof Config)[]
 const words = ['preset', 'target', 'backend']
 // What may change when a run goes on: the rest would make it another run.
-const changeable = ['iterations', 'threads', 'saveEvery']
+const changeable = ['iterations', 'backend', 'threads', 'saveEvery']
 
 const flag = (valueHint: string, description: string): ArgDef => ({ type: 'string', valueHint, description })
 const about = (name: keyof Config): string => `${describe([name]).description} (default: ${defaultOf(name)})`
@@ -32,7 +33,8 @@ const args: ArgsDef = {
   out: flag('folder', 'Folder for what comes of it (default: out/<target>-<n>)'),
   resume: flag(
     'folder',
-    'Go on with the run in this folder, maybe with other --iterations, --threads, --save-every (default: none)',
+    'Go on with the run in this folder, maybe with other --iterations, --backend, --threads, --save-every '
+      + '(default: none)',
   ),
 }
 
@@ -54,10 +56,14 @@ const definition: CommandDef = {
         throw new UsageError(`cellgrad train: ${what} does not go with --resume, which goes on with the run as it is`)
       }
       if (!existsSync(resume)) throw new Error(`train: there is no folder ${resume}`)
-      return runTraining(await openRun(resume, flags))
+      const run = await openRun(resume, flags)
+      return computing(run.config, async computer => {
+        if (Object.keys(flags).length > 0) await saveConfig(run)
+        await runTraining(run, computer)
+      })
     }
     const config = await loadConfig({ file, flags, command: 'cellgrad train' })
-    return runTraining(await createRun(config, out))
+    return computing(config, async computer => runTraining(await createRun(config, out), computer))
   },
 }
 

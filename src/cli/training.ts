@@ -2,10 +2,10 @@
  * A training run, from its first iteration or from its checkpoint, to its pictures.
  *
  * Whatever ends it, what was learned is kept: at every checkpoint, at Ctrl-C, and where the loss stops being a number.
+ * Where a GPU is lost, all that was on it is, and the last checkpoint remains.
  */
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { cpu } from '../backends/cpu.ts'
 import { explain } from '../nca/explain.ts'
 import { imageToTensor, tensorToImage } from '../nca/image-tensor.ts'
 import { padImage } from '../nca/image.ts'
@@ -23,6 +23,7 @@ import { version } from '../node/assets.ts'
 import { writeFileAtomic } from '../node/atomic-file.ts'
 import { lossCurveSvg } from '../node/chart.ts'
 import { readCheckpoint, saveCheckpoint, saveModel } from '../node/model.ts'
+import type { Computer } from './computer.ts'
 import { ruleOf } from './config.ts'
 import type { Config } from './config.ts'
 import { untilInterrupted } from './interrupt.ts'
@@ -36,11 +37,10 @@ import { isLive, pictureLines } from './screen.ts'
 type State = GrowingState<DataParams>
 
 /** Trains, saves and draws. Sets the exit status where the run did not reach its end. */
-export async function runTraining(run: Run): Promise<void> {
+export async function runTraining(run: Run, { backend, name: computer }: Computer): Promise<void> {
   const { folder, config } = run
   const target = padImage(run.target, config.padding)
   const rule = ruleOf(config)
-  const backend = cpu(config.threads > 0 ? { threads: config.threads } : {})
   const { batch, steps, pool, reseed, damaged, damage, optimiser, normalize, warmUp } = config
   const trainer = growingTrainer({
     rule, target: imageToTensor(target, { backend }), batch, steps, pool, reseed, damaged, damage, optimiser, normalize,
@@ -51,17 +51,20 @@ export async function runTraining(run: Run): Promise<void> {
     ? (await readCheckpoint(checkpoint, { backend })).state
     : trainer.init(key(config.seed))
   const from = state.iteration
+  let saved = from
   const log = await openMetrics(join(folder, files.metrics), from)
   const say = (line: string): void => { process.stdout.write(`${line}\n`) }
   const cells = `${target.width}×${target.height} cells`
   say(from === 0
     ? `Growing ${config.target} on ${cells}, ${config.iterations} iterations, in ${folder}`
     : `Going on with ${folder} from iteration ${from} of ${config.iterations}`)
+  say(`Computing on: ${computer}`)
   say(`Rollouts run ${explain(rule, backend)}`)
 
   async function save(): Promise<void> {
     await log.sync()
     await saveCheckpoint(checkpoint, state)
+    saved = state.iteration
     const provenance = provenanceOf(config, state, log.metrics)
     await saveModel(join(folder, files.model), { rule, params: state.params, provenance })
   }
@@ -72,27 +75,39 @@ export async function runTraining(run: Run): Promise<void> {
     say('Stopping after this iteration (Ctrl-C again to stop at once)')
   })
   const preview = (): Promise<Image> => grown(rule, state.params, config, target)
-  let failure: Error | null = null
-  try {
-    await display.picture(preview)
-    for await (const progress of train(trainer, { iterations: config.iterations, state, signal: interrupt.signal })) {
-      state = progress.state
-      await log.append(progress)
-      if (state.iteration % config.saveEvery === 0) await save()
-      if (interrupt.signal.aborted) break
-      display.update(progress)
+
+  /** Trains to the end or the interruption and saves. Returns why it stopped where the loss was no longer a number. */
+  async function learn(): Promise<NonFiniteError<State> | null> {
+    let failure: NonFiniteError<State> | null = null
+    try {
       await display.picture(preview)
+      for await (const progress of train(trainer, { iterations: config.iterations, state, signal: interrupt.signal })) {
+        state = progress.state
+        await log.append(progress)
+        if (state.iteration % config.saveEvery === 0) await save()
+        if (interrupt.signal.aborted) break
+        display.update(progress)
+        await display.picture(preview)
+      }
+    } catch (error) {
+      if (!(error instanceof NonFiniteError)) throw error
+      failure = error // and `state` is the one before
+    } finally {
+      display.end()
+      interrupt.end()
     }
-  } catch (error) {
-    if (!(error instanceof NonFiniteError)) throw error
-    failure = error // and `state` is the one before
-  } finally {
-    display.end()
-    interrupt.end()
+    await save()
+    await log.close()
+    return failure
   }
-  await save()
-  await log.close()
+
   const again = `${invocation()} train --resume ${quoted(folder)}`
+  const failure = await learn().catch((error: Error) => {
+    const how = backend.name === 'cpu' ? 'Go on with' : 'Go on with this, or with --backend cpu besides'
+    throw new Error(
+      `${error.message}\nSaved after iteration ${saved} of ${config.iterations}. ${how}:\n  ${again}`, { cause: error },
+    )
+  })
   if (failure) {
     throw new Error(`${failure.message} (saved in ${folder})`, { cause: failure })
   }

@@ -19,7 +19,7 @@ const activationNames: Readonly<Record<Activation, string>> = {
  * @example explain(growingRule)   // 'fused: identity, sobelX, sobelY (zero padding) → 48 → 128 ReLU → 16, …'
  */
 export function explain(rule: Rule, backend: Backend = defaultBackend): string {
-  const why = whyComposed(rule) ?? (backend.rollout ? null : `${backend.name} has no fused rollouts here`)
+  const why = whyComposed(rule, backend)
   const path = why === null ? 'fused' : `composed of operators, because ${why}`
   return `${path}: ${rule.type === 'custom' ? `${channelCount(rule.channels)} channels.` : inWords(rule)}`
 }

@@ -5,17 +5,19 @@
  * only what a living cell that fires needs, and stays in the cache. `rollout` chooses; both give the same values and
  * gradients, up to the rounding of float32.
  */
-import type { Handle } from '../backends/backend.ts'
+import type { Backend, Handle } from '../backends/backend.ts'
 import type { RolloutHistory, RolloutProgram, RolloutRun } from '../backends/rollout.ts'
 import { fused } from '../autograd/fused.ts'
 import { vjp } from '../autograd/vjp.ts'
 import { foldIn } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
+import { mul } from '../tensor/ops/arithmetic.ts'
 import { concat } from '../tensor/ops/concat.ts'
+import { matmul } from '../tensor/ops/dense.ts'
 import { leakySlope } from '../tensor/ops/functions.ts'
 import { reshape } from '../tensor/ops/sum.ts'
 import { sameShape } from '../tensor/shape.ts'
-import { concrete, Storage, storageOf, wrap } from '../tensor/tensor.ts'
+import { concrete, Storage, storageOf, tensor, wrap } from '../tensor/tensor.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { perceptionKernels, sameSize } from './perceive.ts'
 import { channelCount, kernelShapes, perceptionSize, updatedChannels } from './rule.ts'
@@ -31,15 +33,17 @@ export type FusedOptions = {
   readonly from: number
 }
 
-/** Why a rule cannot be run as a whole, or null where it can. */
-export function whyComposed(rule: Rule): string | null {
+/** Why a backend cannot run a rule as a whole, or null where it can. */
+export function whyComposed(rule: Rule, backend: Backend): string | null {
   if (rule.type === 'custom') return 'it is code'
-  const mixed = rule.perceive.some(isConvolution) && !rule.perceive.every(isConvolution)
-  return mixed ? 'it perceives through both filters and convolutions' : null
+  if (!backend.rollout) return `${backend.name} has no fused rollouts here`
+  const { widestWindow } = backend.rollout
+  return windowSize(rule) <= widestWindow ? null : `windows may be ${widestWindow} cells wide on ${backend.name}`
 }
 
-function isConvolution(part: DataRule['perceive'][number]): boolean {
-  return typeof part !== 'string' && part.type === 'conv'
+/** Whether cells see their whole window, and not only what filters make of it. */
+function seesWindow({ perceive }: DataRule): boolean {
+  return perceive.some(part => typeof part !== 'string' && part.type === 'conv')
 }
 
 /**
@@ -54,37 +58,43 @@ export function fusedRollout(
   composed: (params: DataParams, x: Tensor) => Tensor[],
 ): Tensor[] | null {
   const kernels = x.backend.rollout
-  if (!kernels || rule.type === 'custom' || whyComposed(rule) || !fits(rule, params, x, options)) return null
-  const program = programOf(rule, params, x)
+  if (!kernels || rule.type === 'custom' || whyComposed(rule, x.backend) || !fits(rule, params, x, options)) return null
+  const folded = seesWindow(rule) && (kernels.mostLayers < 3 || foldingPays(rule))
+  const program = programOf(rule, params, x, folded)
   const run = runOf(key, options)
   const learned = params.perceive?.length ?? 0
-  const first = (kernels: readonly Tensor[]): Tensor => perceptionInput(rule, kernels, options.angle, x)
   /** From the inputs of the primitive: the state, learned kernels, and the network as the program wants it. */
   const parts = ([state, ...rest]: readonly Tensor[]): { state: Tensor; perceive: Tensor[]; network: Tensor[] } =>
     ({ state, perceive: rest.slice(0, learned), network: rest.slice(learned) })
+  /** The inputs of the program beside the state. */
+  const arranged = ({ perceive, network: [w1, ...others] }: { perceive: Tensor[]; network: Tensor[] }): Tensor[] => {
+    const first = perceptionInput(rule, perceive, options.angle, x)
+    return folded ? [matmul(first, w1), ...others] : [first, w1, ...others]
+  }
   const { w1, b1, w2, b2 } = params.update
 
   return fused({
     name: 'rollout',
     constants: options.masks ?? [],
     forward(values, keep) {
-      const { state, perceive, network } = parts(values)
+      const { state, ...rest } = parts(values)
       const outputs = options.readouts.map(() => emptyLike(state))
-      const inputs = [state, first(perceive), ...network].map(handle)
+      const inputs = [state, ...arranged(rest)].map(handle)
       const history = kernels.forward(program, inputs, run, outputs.map(handle), keep)
       return { outputs, history: history && new Kept(history) }
     },
     backward(values, history, cotangents, wanted) {
-      const { state, perceive, network } = parts(values)
-      const [seen, pullSeen] = learned > 0 ? vjp(first, perceive) : [first([]), () => []]
-      const inputs = [state, seen, ...network]
+      const { state, ...rest } = parts(values)
+      const [others, pullback] = vjp(arranged, rest)
+      const inputs = [state, ...others]
       const gradients = inputs.map((t, i) => (i !== 0 || wanted[0] ? emptyLike(t) : null))
       kernels.backward(
         program, inputs.map(handle), run, (history as Kept).history, cotangents.map(g => g && handle(g)),
         gradients.map(g => g && handle(g)),
       )
-      const [gState, gSeen, ...gNetwork] = gradients
-      return [gState, ...pullSeen(gSeen), ...gNetwork]
+      const [gState, ...gOthers] = gradients
+      const { perceive, network } = pullback(gOthers as Tensor[])
+      return [gState, ...perceive, ...network]
     },
     composed(inputs) {
       const { state, perceive, network: [w1, b1, w2, b2] } = parts(inputs)
@@ -110,16 +120,38 @@ function handle(t: Tensor): Handle {
 }
 
 function emptyLike(t: Tensor): Tensor {
-  return wrap(t, t.backend, 'rollout', new Storage(t.backend, t.backend.alloc({ shape: t.shape, dtype: t.dtype })))
+  const memory = t.backend.alloc({ shape: t.shape, dtype: t.dtype }, 'rollout')
+  return wrap(t, t.backend, 'rollout', new Storage(t.backend, memory))
 }
 
-/** The kernel of all filters `[size,size,c,F]`, or of all convolutions as a matrix `[size·size·c, outputs]`. */
+/**
+ * The kernel of all filters `[size,size,c,F]`; or, where there are convolutions, the whole perception as one matrix
+ * `[size·size·c, perceptionSize]`.
+ */
 function perceptionInput(rule: DataRule, learned: readonly Tensor[], angle: number, like: Tensor): Tensor {
   const { filters, convolutions } = perceptionKernels(rule, { perceive: learned }, { angle, like })
-  if (filters) return filters
-  const kernels = sameSize(convolutions)
+  if (convolutions.length === 0) return filters!
+  const kernels = sameSize([...(filters ? [asConvolution(filters)] : []), ...convolutions])
   const kernel = kernels.length === 1 ? kernels[0] : concat(kernels)
   return reshape(kernel, [-1, kernel.shape[3]])
+}
+
+/** Filters `[size,size,c,F]` as a convolution `[size,size,c,c·F]`, which is zero between different channels. */
+function asConvolution(filters: Tensor): Tensor {
+  const [size, , c, count] = filters.shape
+  const { dtype, backend } = filters
+  const same = tensor(Array.from({ length: c * c }, (_, i) => +(i % (c + 1) === 0)), { shape: [c, c, 1], dtype, backend })
+  return reshape(mul(reshape(filters, [size, size, c, 1, count]), same), [size, size, c, c * count])
+}
+
+/**
+ * A linear perception before a linear layer is one matrix, their product: K (window → perceived) times w1. Whether that
+ * matrix has fewer numbers than the two.
+ */
+function foldingPays(rule: DataRule): boolean {
+  const window = windowSize(rule) ** 2 * channelCount(rule.channels)
+  const perceived = perceptionSize(rule), { hidden } = rule.update
+  return window * hidden <= perceived * (window + hidden)
 }
 
 /** The side of the largest window that a rule's cells look at. */
@@ -127,19 +159,20 @@ function windowSize({ perceive }: DataRule): number {
   return Math.max(...perceive.map(part => (typeof part === 'string' ? 3 : part.size)))
 }
 
-function programOf(rule: DataRule, { perceive, update: { w2, b2 } }: DataParams, x: Tensor): RolloutProgram {
+function programOf(
+  rule: DataRule, { perceive, update: { w2, b2 } }: DataParams, x: Tensor, folded: boolean,
+): RolloutProgram {
   const [batch, height, width, channels] = x.shape
   const size = windowSize(rule)
   const perceived = perceptionSize(rule)
-  const convolution = rule.perceive.every(isConvolution)
   return {
     batch, height, width, channels,
     padding: rule.padding,
-    perception: convolution
+    perception: seesWindow(rule)
       ? { type: 'window', size }
       : { type: 'filters', size, filters: perceived / channels, learned: perceive !== undefined },
     layers: [
-      ...(convolution ? [{ outputs: perceived, activation: 'linear', bias: false } as const] : []),
+      ...(seesWindow(rule) && !folded ? [{ outputs: perceived, activation: 'linear', bias: false } as const] : []),
       { outputs: rule.update.hidden, activation: rule.update.activation, bias: true },
       { outputs: w2.shape[1], activation: 'linear', bias: b2 !== undefined },
     ],

@@ -3,6 +3,14 @@
  *
  * It is an async generator, so that whoever consumes it decides what to show and when to save, and a training run can
  * be stopped between two iterations. Between iterations it lets the event loop turn, for signals, timers and pictures.
+ *
+ * A GPU that waited for its loss to be read would stand still in every iteration. So it is given iteration i + 1, made
+ * from the state after i, before the loss of i has arrived; the state before i is let go only when that loss is there
+ * and finite. If it is not, i + 1 is thrown away together with i, and the state before them is as it was:
+ *
+ *   begun   1  2     3     4
+ *   read          1     2     3     one iteration late
+ *   held    0  0  1  1  2  2  3     the last state that is known to be good
  */
 import { key } from '../tensor/key.ts'
 import { supersede } from '../tensor/lifetime.ts'
@@ -65,37 +73,53 @@ export async function* train<S extends { readonly iteration: number }>(
   const { iterations, seed = 0, every = 1, signal } = options
   let state = options.state ?? trainer.init(key(seed))
   const began = performance.now()
-  while (state.iteration < iterations && !signal?.aborted) {
-    const { state: next, metrics } = trainer.step(state)
-    const { loss, gradNorm } = await read(metrics)
-    const bad = !Number.isFinite(loss)
-      ? { what: 'loss', value: loss }
-      : !Number.isFinite(gradNorm) ? { what: 'gradient norm', value: gradNorm } : null
-    if (bad) {
-      supersede(next, state, 'belonged to an iteration that was not taken')
-      throw new NonFiniteError(bad.what, bad.value, next.iteration, state)
-    }
-    supersede(state, next, 'was superseded by the next iteration; copy what you need before going on')
-    state = next
-    await turn()
-    if (state.iteration % every === 0 || state.iteration >= iterations || signal?.aborted) {
-      yield {
-        iteration: state.iteration,
-        loss,
-        gradNorm,
-        steps: metrics.steps,
-        rate: metrics.rate,
-        seconds: (performance.now() - began) / 1000,
-        state,
+  const goesOn = ({ iteration }: S): boolean => iteration < iterations && !signal?.aborted
+  /** Iterations under way, from `state` on: one or, on a GPU, two, the second made from the first. */
+  const underWay: Iteration<S>[] = goesOn(state) ? [begin(trainer, state)] : []
+  try {
+    while (underWay.length > 0) {
+      const [{ state: next, metrics, values }] = underWay
+      if (!metrics.loss.backend.readSync && goesOn(next)) underWay.push(begin(trainer, next))
+      const [loss, gradNorm] = await values
+      checkFinite('loss', loss, next.iteration, state)
+      checkFinite('gradient norm', gradNorm, next.iteration, state)
+      supersede([metrics, state], next, 'was superseded by the next iteration; copy what you need before going on')
+      state = next
+      underWay.shift()
+      await turn()
+      if (state.iteration % every === 0 || state.iteration >= iterations || signal?.aborted) {
+        yield {
+          iteration: state.iteration,
+          loss,
+          gradNorm,
+          steps: metrics.steps,
+          rate: metrics.rate,
+          seconds: (performance.now() - began) / 1000,
+          state,
+        }
       }
+      if (signal?.aborted) return
+      if (underWay.length === 0 && goesOn(state)) underWay.push(begin(trainer, state))
+    }
+  } finally {
+    for (const { state: next, metrics } of underWay) {
+      supersede([metrics, next], state, 'belonged to an iteration that was not taken')
     }
   }
 }
 
-async function read({ loss, gradNorm }: Metrics): Promise<{ loss: number; gradNorm: number }> {
-  const values = { loss: await loss.item(), gradNorm: await gradNorm.item() }
-  supersede([loss, gradNorm], null, 'was read and released by the driver')
-  return values
+/** An iteration whose loss and norm of the gradient are on their way. */
+type Iteration<S> = { readonly state: S; readonly metrics: Metrics; readonly values: Promise<[number, number]> }
+
+function begin<S>(trainer: Trainer<S>, from: S): Iteration<S> {
+  const { state, metrics } = trainer.step(from)
+  const values = Promise.all([metrics.loss.item(), metrics.gradNorm.item()])
+  values.catch(() => {}) // thrown where it is awaited, unless the iteration before it has failed already
+  return { state, metrics, values }
+}
+
+function checkFinite<S>(what: string, value: number, iteration: number, before: S): void {
+  if (!Number.isFinite(value)) throw new NonFiniteError(what, value, iteration, before)
 }
 
 /** Lets timers, signals and finalisers run. */

@@ -50,6 +50,8 @@ describe('a mistake is one line', () => {
     [2, 'cellgrad train: "fish" is one argument too many; see cellgrad train --help', ['train', 'lizard', 'fish']],
     [2, 'eight.yaml:2: batch is "eight", expected a whole number > 0', ['train', '--config', 'eight.yaml']],
     [2, 'cellgrad train: --batch does not go with --resume, which goes on with the run as it is', ['train', '--resume', '.', '--batch', '3']],
+    [2, 'cellgrad train: --backend is "gpu", expected one of cpu, webgpu, auto', ['train', '--backend', 'gpu']],
+    [2, 'cellgrad grow: --backend is "gpu", expected one of cpu, webgpu, auto', ['grow', '--backend', 'gpu']],
     [2, 'cellgrad grow: --steps is 0, expected a whole number > 0', ['grow', 'small.safetensors', '--steps', '0']],
     [2, 'cellgrad grow: --out is "x.jpg", expected a file that ends in .gif or .png', ['grow', 'small.safetensors', '--out', 'x.jpg']],
     [1, 'train: . holds no run to resume: it has no config.yaml', ['train', '--resume', '.']],

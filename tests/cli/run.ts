@@ -15,10 +15,17 @@ export type Result = { status: number | null; signal: NodeJS.Signals | null; out
 /** A running command and its result. */
 export type Running = { child: ChildProcess; result: Promise<Result> }
 
+export type RunOptions = {
+  cwd?: string
+  env?: Record<string, string>
+  /** Modules that are imported before the program. */
+  imports?: readonly string[]
+}
+
 /** Starts `cellgrad …args`. */
-export function start(args: readonly string[], { cwd = root, env = {} }: { cwd?: string; env?: Record<string, string> } = {}): Running {
-  const tsx = new URL(import.meta.resolve('tsx')).href
-  const child = spawn(process.execPath, ['--import', tsx, join(root, 'src/cli/main.ts'), ...args], {
+export function start(args: readonly string[], { cwd = root, env = {}, imports = [] }: RunOptions = {}): Running {
+  const flags = [import.meta.resolve('tsx'), ...imports].flatMap(name => ['--import', name])
+  const child = spawn(process.execPath, [...flags, join(root, 'src/cli/main.ts'), ...args], {
     cwd,
     env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: '1', CELLGRAD_DEBUG: undefined, ...env },
   })
@@ -33,7 +40,7 @@ export function start(args: readonly string[], { cwd = root, env = {} }: { cwd?:
 }
 
 /** Runs `cellgrad …args` to its end. */
-export function run(args: readonly string[], options?: Parameters<typeof start>[1]): Promise<Result> {
+export function run(args: readonly string[], options?: RunOptions): Promise<Result> {
   return start(args, options).result
 }
 
@@ -56,6 +63,9 @@ steps: [3, 6]
 saveEvery: 4
 rule: { hiddenChannels: 4, hiddenUnits: 8 }
 `
+
+/** For `imports`: a GPU, if only a software one. */
+export const withGpu: string = new URL('../webgpu/gpu.ts', import.meta.url).href
 
 /** Writes the tiny configuration with other values laid over it; returns its path. */
 export async function writeConfig(path: string, more = ''): Promise<string> {

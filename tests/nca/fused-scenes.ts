@@ -51,7 +51,7 @@ const convolution: fc.Arbitrary<Perception> = fc.tuple(fc.integer({ min: 1, max:
 
 const living = fc.record({ index: fc.nat(), above: fc.constantFrom(0.1, 0.1, 0, -0.2, 0.4) })
 
-/** Rules of up to 20 channels that see through filters, or through convolutions. */
+/** Rules of up to 20 channels that see through filters, convolutions, or both. */
 export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
   channels: fc.record({
     seen: fc.integer({ min: 1, max: 5 }), goal: fc.nat(3), hidden: fc.constantFrom(0, 1, 4, 8, 12),
@@ -60,6 +60,7 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
   perceive: fc.oneof(
     { weight: 2, arbitrary: fc.array(filterParts, { minLength: 1, maxLength: 4 }) },
     { weight: 1, arbitrary: fc.array(convolution, { minLength: 1, maxLength: 2 }) },
+    { weight: 1, arbitrary: fc.tuple(filterParts, convolution, filterParts) },
   ),
   hidden: fc.oneof(
     { weight: 6, arbitrary: fc.integer({ min: 1, max: 20 }) }, { weight: 1, arbitrary: fc.constantFrom(64, 65, 100) },
@@ -231,12 +232,18 @@ export function placed(
 }
 
 /** States after each readout, and gradients by everything, under their paths. */
-export type Outcome = { readonly states: readonly Data[]; readonly gradients: Readonly<Record<string, Data>> }
+export type Outcome<A = Data> = {
+  readonly states: readonly A[]
+  readonly gradients: Readonly<Record<string, A>>
+}
 
-/** What a rollout of the scene gives on a backend. */
-export function outcome(
-  scene: Scene, backend: Backend, { dtype = 'float32', ...options }: { dtype?: DType } & Partial<RolloutOptions> = {},
-): Outcome {
+/** How a scene is run. */
+export type OutcomeOptions = { dtype?: DType } & Partial<RolloutOptions>
+
+/** What a rollout of the scene gives on a backend, as tensors. */
+export function tensorOutcome(
+  scene: Scene, backend: Backend, { dtype = 'float32', ...options }: OutcomeOptions = {},
+): Outcome<Tensor> {
   const { rule, steps, readouts, angle, n, cotangents } = scene
   return scope(() => {
     const { params, x, masks } = placed(scene, backend, dtype)
@@ -252,11 +259,34 @@ export function outcome(
       x: found.x, 'update.w1': w1, 'update.b1': b1, 'update.w2': w2, ...(b2 && { 'update.b2': b2 }),
       ...Object.fromEntries((found.params.perceive ?? []).map((g, i) => [`perceive.${i}`, g])),
     }
+    return { states, gradients }
+  })
+}
+
+/** The same as numbers. */
+export function outcome(scene: Scene, backend: Backend, options: OutcomeOptions = {}): Outcome {
+  return scope(() => {
+    const { states, gradients } = tensorOutcome(scene, backend, options)
     return {
       states: states.map(y => y.toArray()),
       gradients: Object.fromEntries(Object.entries(gradients).map(([path, g]) => [path, g.toArray()])),
     }
   })
+}
+
+/** The same from a backend whose values take time to arrive. */
+export async function laterOutcome(scene: Scene, backend: Backend, options: OutcomeOptions = {}): Promise<Outcome> {
+  const reads = scope(() => {
+    const { states, gradients } = tensorOutcome(scene, backend, options)
+    return {
+      // Reads are made before the scope ends and finish after it.
+      read: [...states, ...Object.values(gradients)].map(t => ({ data: t.data() })),
+      paths: Object.keys(gradients),
+    }
+  })
+  const data = await Promise.all(reads.read.map(({ data }) => data))
+  const [states, gradients] = [data.slice(0, -reads.paths.length), data.slice(-reads.paths.length)]
+  return { states, gradients: Object.fromEntries(reads.paths.map((path, i) => [path, gradients[i]])) }
 }
 
 /** Largest difference, relative to the largest entry of what is expected, or to `least` where that is more. */
@@ -275,4 +305,26 @@ export function empty({ rule }: Scene, state: Data): boolean[] {
   const channels = channelCount(rule.channels), updated = updatedChannels(rule)
   return Array.from({ length: state.length / channels }, (_, cell) =>
     updated.every(c => state[cell * channels + c] === 0))
+}
+
+/**
+ * Fails unless an outcome is what is expected, up to rounding, and the same cells live. Gradients may be zero but for
+ * rounding (of a filter that sees nothing on a grid of height 1, say), so the largest of all counts too.
+ */
+export function expectNear(scene: Scene, got: Outcome, expected: Outcome): void {
+  const expectThat = (holds: boolean, what: string): void => {
+    if (!holds) throw new Error(`${what}; rule ${JSON.stringify(scene.rule)}`)
+  }
+  const expectSmall = (off: number, most: number, what: string): void =>
+    expectThat(off < most, `${what} is off by ${off}, expected < ${most}`)
+  const paths = Object.keys(expected.gradients)
+  expectThat(`${Object.keys(got.gradients)}` === `${paths}`, `gradients are those of ${Object.keys(got.gradients)}`)
+  expected.states.forEach((state, i) => {
+    expectSmall(distance(got.states[i], state), 1e-5, `state ${i}`)
+    expectThat(`${empty(scene, got.states[i])}` === `${empty(scene, state)}`, `other cells live in state ${i}`)
+  })
+  const least = 1e-3 * Math.max(...Object.values(expected.gradients).map(g => distance(g, g.map(() => 0))))
+  for (const path of paths) {
+    expectSmall(distance(got.gradients[path], expected.gradients[path], least), 1e-4, `gradient of ${path}`)
+  }
 }

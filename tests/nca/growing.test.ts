@@ -1,7 +1,10 @@
 // The trainer, its pool and its damage, and the driver.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Backend } from '../../src/backends/backend.ts'
+import { cpu } from '../../src/backends/cpu.ts'
 import { damageMask, erase, publishedCircles } from '../../src/nca/damage.ts'
 import type { Damage } from '../../src/nca/damage.ts'
 import { growingTrainer, rolloutLengths } from '../../src/nca/growing.ts'
@@ -22,16 +25,16 @@ import type { Progress } from '../../src/nca/train.ts'
 import { key } from '../../src/tensor/key.ts'
 import { full, zeros } from '../../src/tensor/ops/create.ts'
 import { uniform } from '../../src/tensor/random.ts'
-import { memory, Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { defaultBackend, memory, Tensor, tensor, to } from '../../src/tensor/tensor.ts'
 import { eachLeaf, mapTree } from '../../src/tensor/tree.ts'
 
 const rule = defineRule({ ...growingRule, channels: { rgba: 4, hidden: 4 }, update: mlp(8) })
 
 /** A 7 × 6 disc to grow. */
-function disc(): Tensor {
+function disc(backend = defaultBackend): Tensor {
   const values = Array.from({ length: 42 }, (_, i) =>
     ((Math.floor(i / 6) - 3) ** 2 + ((i % 6) - 3) ** 2 < 6 ? [0.8, 0.4, 0.1, 1] : [0, 0, 0, 0]))
-  return tensor(values.flat(), { shape: [7, 6, 4] })
+  return tensor(values.flat(), { shape: [7, 6, 4], backend })
 }
 
 function options(more: Partial<GrowingOptions> = {}): GrowingOptions {
@@ -206,45 +209,76 @@ describe('the trainer', () => {
   })
 })
 
-describe('the driver', () => {
+/** What the driver sees of a GPU: a backend whose values come some time after they were asked for. */
+function lateBackend(): Backend {
+  const { readSync: _, read, ...rest } = cpu()
+  return { ...rest, read: (...args) => read(...args).then(data => sleep(1, data)) }
+}
+
+describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the driver of what is read %s', (_, open) => {
+  let backend: Backend
+  let trainer: Trainer<GrowingState<DataParams>>
+
+  beforeEach(() => {
+    backend = open()
+    trainer = growingTrainer(options({ target: disc(backend) }))
+  })
+
+  /** All numbers of a state on any backend. */
+  const read = async (state: GrowingState<DataParams>): Promise<number[]> => numbers(await to(defaultBackend, state))
+
+  it('yields every iteration with its state', async () => {
+    const expected = [1, 2, 3, 4].map(n => numbers(run(growingTrainer(options()), n)))
+    let seen = 0
+    for await (const { iteration, loss, state } of train(trainer, { iterations: 4, seed: 1 })) {
+      expect([iteration, state.iteration]).toEqual([++seen, seen])
+      expect(loss).toBeGreaterThan(0)
+      expect(await read(state)).toEqual(expected[seen - 1])
+    }
+    expect(seen).toBe(4)
+    seen = 0
+    for await (const { iteration } of train(trainer, { iterations: 8, seed: 1, every: 3 })) seen = 10 * seen + iteration
+    expect(seen).toBe(368)
+  })
+
   it('stops on a loss that is not finite and keeps the state before', async () => {
-    const good = growingTrainer(options())
     // From iteration 3 on, a parameter is infinite; the trainer that meets it must not take the step.
-    const trainer: typeof good = {
-      init: good.init,
-      step: state => good.step(state.iteration < 2
+    const failing: typeof trainer = {
+      init: trainer.init,
+      step: state => trainer.step(state.iteration < 2
         ? state
-        : { ...state, params: mapTree(state.params, p => full((p as Tensor).shape, Infinity)) }),
+        : { ...state, params: mapTree(state.params, p => full((p as Tensor).shape, Infinity, { backend })) }),
     }
     const seen: number[] = []
-    const failing = async (): Promise<void> => {
-      for await (const { iteration } of train(trainer, { iterations: 9, seed: 1 })) seen.push(iteration)
+    const end = async (): Promise<void> => {
+      for await (const { iteration } of train(failing, { iterations: 9, seed: 1 })) seen.push(iteration)
     }
-    const error = await failing().catch((e: unknown) => e) as NonFiniteError<GrowingState<DataParams>>
+    const error = await end().catch((e: unknown) => e) as NonFiniteError<GrowingState<DataParams>>
     expect(error).toBeInstanceOf(NonFiniteError)
-    expect(error.message).toMatchInlineSnapshot(
-      `"training: the gradient norm of iteration 3 is NaN. The state before it is kept. Lower the learning rate, warm the rollout length up (warmUp), or change the seed."`,
-    )
+    expect(error.message).toBe('training: the gradient norm of iteration 3 is NaN. The state before it is kept. '
+      + 'Lower the learning rate, warm the rollout length up (warmUp), or change the seed.')
     expect(seen).toEqual([1, 2])
-    expect(error.state.iteration).toBe(2)
-    expect(numbers(error.state)).toEqual(numbers(run(good, 2)))
+    expect([error.iteration, error.state.iteration]).toEqual([3, 2])
+    expect(await read(error.state)).toEqual(await read(run(trainer, 2)))
+    // And training can go on from there.
+    for await (const { state } of train(trainer, { iterations: 4, state: error.state })) {
+      if (state.iteration === 4) expect(await read(state)).toEqual(await read(run(trainer, 4)))
+    }
   })
 
   it('does not take a step whose gradient alone is not finite', async () => {
-    const good = growingTrainer(options())
-    const trainer: typeof good = {
-      init: good.init,
+    const failing: typeof trainer = {
+      init: trainer.init,
       step: state => {
-        const next = good.step(state)
-        return { ...next, metrics: { ...next.metrics, gradNorm: tensor(NaN) } }
+        const next = trainer.step(state)
+        return { ...next, metrics: { ...next.metrics, gradNorm: tensor(NaN, { backend }) } }
       },
     }
-    await expect(train(trainer, { iterations: 1 }).next())
+    await expect(train(failing, { iterations: 1 }).next())
       .rejects.toThrow('training: the gradient norm of iteration 1 is NaN.')
   })
 
   it('ends after the iteration in which it is aborted, and goes on from its state', async () => {
-    const trainer = growingTrainer(options())
     const stop = new AbortController()
     let last: Progress<GrowingState<DataParams>> | undefined
     for await (const progress of train(trainer, { iterations: 50, seed: 1, signal: stop.signal })) {
@@ -253,22 +287,80 @@ describe('the driver', () => {
     }
     expect(last!.iteration).toBe(3)
     for await (const progress of train(trainer, { iterations: 5, state: last!.state })) last = progress
-    expect(numbers(last!.state)).toEqual(numbers(run(trainer, 5)))
+    expect(await read(last!.state)).toEqual(await read(run(trainer, 5)))
   })
 
-  it('holds no more memory after many iterations', async () => {
+  it('yields the iteration in progress when it is aborted meanwhile', async () => {
+    const stop = new AbortController()
+    const aborting: typeof trainer = {
+      init: trainer.init,
+      step: state => {
+        if (state.iteration === 3) stop.abort()
+        return trainer.step(state)
+      },
+    }
+    const seen: number[] = []
+    for await (const { iteration } of train(aborting, { iterations: 50, every: 100, signal: stop.signal })) {
+      seen.push(iteration)
+    }
+    expect(seen).toEqual([backend.readSync ? 4 : 3])
+  })
+
+  it('holds no more memory after many iterations, and only the last state in the end', async () => {
     const held: number[] = []
     const pooled: number[] = []
-    for await (const { iteration } of train(growingTrainer(options()), { iterations: 60, seed: 2 })) {
+    const before = memory(backend).buffers
+    let last: GrowingState<DataParams> | undefined
+    for await (const { iteration, state } of train(trainer, { iterations: 80, seed: 2 })) {
+      last = state
       if (iteration % 20 !== 0) continue
-      held.push(memory().buffers)
-      pooled.push(memory().pooledBytes)
+      held.push(memory(backend).buffers)
+      pooled.push(memory(backend).pooledBytes)
+      if (iteration === 60) break
     }
     // What is kept aside for reuse is reused: rollouts of 6 to 8 steps differ by less than one step's arrays.
     expect(pooled[2]).toBeLessThan(1.1 * pooled[0])
     expect(held[2]).toBe(held[0])
-    expect(held[2]).toBeLessThan(60)
+    expect(held[2]).toBeLessThan(80)
+    const tensors = new Set<unknown>()
+    eachLeaf(last, leaf => { if (leaf instanceof Tensor) tensors.add(leaf) })
+    expect(memory(backend).buffers - before).toBe(tensors.size)
   })
+
+  it('throws what the trainer and the backend throw, and holds nothing for them', async () => {
+    const broken: Backend = { ...backend, read: () => Promise.reject(new Error('unplugged')) }
+    const unreadable = growingTrainer(options({ target: disc(broken) }))
+    const state = unreadable.init(key(1))
+    const held = memory(broken).buffers
+    await expect(train(unreadable, { iterations: 5, state }).next()).rejects.toThrow('unplugged')
+    expect(memory(broken).buffers).toBe(held)
+    const failing: typeof trainer = {
+      init: trainer.init,
+      step: from => {
+        if (from.iteration === 2) throw new Error('full')
+        return trainer.step(from)
+      },
+    }
+    const generator = train(failing, { iterations: 5, state: trainer.init(key(1)) })
+    const tensors = memory(backend).buffers
+    await expect(generator.next().then(() => generator.next()).then(() => generator.next())).rejects.toThrow('full')
+    expect(memory(backend).buffers).toBe(tensors + (backend.readSync ? 0 : 4)) // slots that were written
+  })
+})
+
+it('gives a backend that is read late the next iteration before it waits for this one', async () => {
+  const backend = lateBackend()
+  const events: string[] = []
+  const trainer = growingTrainer(options({ target: disc(backend) }))
+  const told: typeof trainer = {
+    init: trainer.init,
+    step: state => {
+      events.push(`begin ${state.iteration + 1}`)
+      return trainer.step(state)
+    },
+  }
+  for await (const { iteration } of train(told, { iterations: 4 })) events.push(`end ${iteration}`)
+  expect(events).toEqual(['begin 1', 'begin 2', 'end 1', 'begin 3', 'end 2', 'begin 4', 'end 3', 'end 4'])
 })
 
 describe('damage', () => {

@@ -198,7 +198,8 @@ describe('training', () => {
   it('releases slots that are written over', async () => {
     for (const backend of [cpu(), unreadable()]) {
       const held: number[] = []
-      for await (const { state } of train(trainerOn(backend), { iterations: 60, seed: 2 })) {
+      for await (const { state, iteration } of train(trainerOn(backend), { iterations: 61, seed: 2 })) {
+        if (iteration === 61) continue // it alone has no successor under way
         held.push(memory(backend).buffers - new Set(state.pool).size * (backend.readSync ? 0 : 1))
       }
       expect(new Set(held).size, held.join()).toBe(1)

@@ -248,7 +248,7 @@ describe('rules', () => {
       perceive: ['identity', depthwise(2), depthwise(1, { size: 5 }), conv(7)], update: mlp(9, { activation: 'tanh' }),
     })
     expect(explain(learned)).toMatchInlineSnapshot(
-      `"composed of operators, because it perceives through both filters and convolutions: identity, 2 learned 3×3 filters per channel, 1 learned 5×5 filter per channel, a learned 3×3 convolution to 7 (circular padding) → 31 → 9 tanh → 5, 974 parameters. Every cell fires; all cells live. Frozen: image."`,
+      `"fused: identity, 2 learned 3×3 filters per channel, 1 learned 5×5 filter per channel, a learned 3×3 convolution to 7 (circular padding) → 31 → 9 tanh → 5, 974 parameters. Every cell fires; all cells live. Frozen: image."`,
     )
     const code = customRule({ channels: { a: 2 }, init: () => ({}), step: (_: object, x) => x })
     expect(explain(code)).toBe('composed of operators, because it is code: 2 channels.')

@@ -1,0 +1,134 @@
+// --backend: what a command computes on, in processes of their own, which must end well whatever happens to the GPU.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { readCheckpoint } from '../../src/node/index.ts'
+import { run, start, temporaryFolder, withGpu, writeConfig } from './run.ts'
+import type { Running } from './run.ts'
+
+const folder = temporaryFolder()
+const gpu = ['--backend', 'webgpu'] as const
+const onGpu = { imports: [withGpu] }
+
+const asModule = (source: string): string => `data:text/javascript,${encodeURIComponent(source)}`
+
+/** The package webgpu is not installed. */
+const noPackage = asModule(`import { register } from 'node:module'
+  register(${JSON.stringify(asModule("export const resolve = (name, context, next) => next(name === 'webgpu' ? 'no-such-package' : name, context)"))})`)
+
+/** The GPU is lost when it is given work for the two hundredth time. */
+const loses = asModule(`import { globals } from ${JSON.stringify(import.meta.resolve('webgpu'))}
+  const { prototype } = globals.GPUDevice
+  const { createCommandEncoder } = prototype
+  let count = 0
+  prototype.createCommandEncoder = function () {
+    if (++count === 200) setTimeout(() => this.destroy(), 0)
+    return createCommandEncoder.call(this)
+  }`)
+
+/** The iterations in a run's metrics; the last line may be cut off. */
+function iterations(path: string): number[] {
+  const file = join(path, 'metrics.jsonl')
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : []
+  return lines.map(line => (JSON.parse(line) as { iteration: number }).iteration)
+}
+
+const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1)
+
+/** Waits until a run has gone through so many iterations, and sends a signal. */
+async function signalAfter({ child }: Running, path: string, count: number, signal: NodeJS.Signals): Promise<void> {
+  while (iterations(path).length < count && child.exitCode === null) await sleep(5)
+  child.kill(signal)
+}
+
+describe('train --backend webgpu', () => {
+  it('survives kill -9', async () => {
+    const config = await writeConfig(folder('run.yaml'), 'iterations: 12\nbackend: webgpu\n')
+    const [whole, killed] = [folder('whole'), folder('killed')]
+    const undisturbed = run(['train', 'fish', '--config', config, '--out', whole], onGpu)
+    const running = start(['train', 'fish', '--config', config, '--out', killed], onGpu)
+    await signalAfter(running, killed, 6, 'SIGKILL')
+    await running.result
+    const last = await run(['train', '--resume', killed], onGpu)
+
+    expect(await undisturbed).toMatchObject({ status: 0, signal: null, err: '' })
+    expect(last).toMatchObject({ status: 0, signal: null, err: '' })
+    expect(last.out).toMatch(/^Going on with .* from iteration (4|8|12) of 12\nComputing on: .* \(WebGPU\)\nRollouts run fused: /)
+    expect(iterations(killed)).toEqual(upTo(12))
+    for (const file of ['model.safetensors', 'checkpoint.safetensors', 'growth.gif']) {
+      expect((await readFile(join(killed, file))).equals(await readFile(join(whole, file))), file).toBe(true)
+    }
+  })
+
+  it('goes on where the CPU was, is stopped by Ctrl-C, and the CPU goes on', async () => {
+    const config = await writeConfig(folder('first.yaml'), 'iterations: 4\n')
+    const path = folder('moved')
+    expect((await run(['train', 'fish', '--config', config, '--threads', '1', '--out', path])).out)
+      .toContain('\nComputing on: CPU, 1 thread\n')
+
+    const running = start(['train', '--resume', path, ...gpu, '--iterations', '100000'], onGpu)
+    await signalAfter(running, path, 6, 'SIGINT')
+    const { status, signal, out, err } = await running.result
+    expect([status, signal, err]).toEqual([130, null, ''])
+    expect(out).toMatch(/ from iteration 4 of 100000\nComputing on: .* \(WebGPU\)\n/)
+    const { state: { iteration } } = await readCheckpoint(join(path, 'checkpoint.safetensors'))
+    expect(out).toContain(`Stopped and saved after iteration ${iteration} of 100000. Go on with:\n`)
+    expect(iterations(path)).toEqual(upTo(iteration))
+    expect(await readFile(join(path, 'config.yaml'), 'utf8')).toContain('\nbackend: webgpu\n')
+
+    const last = await run(['train', '--resume', path, '--backend', 'cpu', '--iterations', `${iteration + 1}`])
+    expect([last.status, last.err]).toEqual([0, ''])
+    expect(iterations(path)).toEqual(upTo(iteration + 1))
+  })
+
+  it('keeps the last checkpoint where the GPU is lost, and says how to go on', async () => {
+    const config = await writeConfig(folder('lost.yaml'), 'iterations: 1000\n')
+    const path = folder('lost')
+    const { status, signal, err } = await run(['train', 'fish', '--config', config, ...gpu, '--save-every', '1', '--out', path], { imports: [withGpu, loses] })
+    expect([status, signal]).toEqual([1, null])
+    const { state: { iteration } } = await readCheckpoint(join(path, 'checkpoint.safetensors'))
+    const [what, saved, how] = err.trimEnd().split('\n')
+    expect(what).toMatch(/^webgpu: the GPU was lost \(.*\), with all that was on it; /)
+    expect(saved).toBe(`Saved after iteration ${iteration} of 1000. Go on with this, or with --backend cpu besides:`)
+    expect(how).toMatch(/^ {2}node --import tsx src\/cli\/main\.ts train --resume /)
+    expect(iteration).toBeGreaterThan(0)
+    const args = ['train', '--resume', path, '--backend', 'cpu', '--iterations', `${iteration + 1}`]
+    expect(await run(args)).toMatchObject({ status: 0, err: '' })
+    expect(iterations(path)).toEqual(upTo(iteration + 1))
+  })
+
+  it('leaves nothing behind, and changes nothing, where there is no GPU', async () => {
+    const missing = {
+      status: 1, out: '', err: 'webgpu: there is no WebGPU here; in Node it comes with the optional package webgpu (npm install webgpu).\n',
+    }
+    const before = await readFile(folder('moved', 'config.yaml'), 'utf8')
+    const results = await Promise.all([
+      run(['train', 'fish', ...gpu, '--out', folder('none')], { imports: [noPackage] }),
+      run(['train', '--resume', folder('moved'), ...gpu], { imports: [noPackage] }),
+    ])
+    for (const result of results) expect(result).toMatchObject(missing)
+    expect(existsSync(folder('none'))).toBe(false)
+    expect(await readFile(folder('moved', 'config.yaml'), 'utf8')).toBe(before)
+  })
+})
+
+it('grow grows the same on every backend, and says on which', async () => {
+  const cells = async (backend: string, imports: string[]): Promise<string[]> => {
+    const { status, out, err } = await run(
+      ['grow', folder('whole', 'model.safetensors'), '--steps', '8', '--backend', backend], { imports },
+    )
+    expect([status, err]).toEqual([0, ''])
+    return out.split('\n')
+  }
+  const [[onCpu, ...expected], [here, ...got], [best], [without]] = await Promise.all([
+    cells('cpu', []), cells('webgpu', [withGpu]), cells('auto', [withGpu]), cells('auto', [noPackage]),
+  ])
+  expect(got).toEqual(expected)
+  expect(onCpu).toMatch(/^Computing on: CPU, \d+ threads?$/)
+  expect(here).toMatch(/^Computing on: \S.* \(WebGPU\)$/)
+  expect(without).toBe(onCpu)
+  expect(best).toBe(/swiftshader|llvmpipe/i.test(here) ? onCpu : here)
+})

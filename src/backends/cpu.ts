@@ -27,8 +27,8 @@ export type CpuOptions = {
    */
   fma?: boolean
   /**
-   * Bytes that rollouts may keep for their backward passes instead of computing them again (default 192 MiB): up to three
-   * quarters for what changed, which pays most, the rest for hidden layers.
+   * Bytes that rollouts may keep for their backward passes instead of computing them again: up to three quarters for what
+   * changed, which pays most, the rest for hidden layers. By default 24 MiB for each sample, at least 32 and at most 192.
    */
   historyBytes?: number
   /** Freed arrays kept for reuse, at most this many bytes (default 256 MiB). */
@@ -43,7 +43,7 @@ export type CpuOptions = {
 export function cpu(options: CpuOptions = {}): Backend {
   const {
     overrides = {}, poolBytes = 256 * 2 ** 20, simd = true, threads = availableThreads(), fma = true,
-    historyBytes = 192 * 2 ** 20,
+    historyBytes,
   } = options
   const pool = new Map<string, Data[]>()
   let buffers = 0, bytes = 0, peakBytes = 0, pooledBytes = 0
@@ -98,7 +98,7 @@ export function cpu(options: CpuOptions = {}): Backend {
       }
     },
     read: async (handle: Handle): Promise<Data> => (handle as Data).slice(),
-    readSync: (handle: Handle): Data => (handle as Data).slice(),
+    readSync: (handle: Handle): Data => handle as Data,
     memory: (): Memory => ({ buffers, bytes, peakBytes, pooledBytes }),
     resetPeak(): void {
       peakBytes = bytes

@@ -19,10 +19,10 @@ import type { Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'
 import { requireTensor } from '../tensor/op.ts'
 import { check, checkOptions, isObject, isWhole } from '../tensor/options.ts'
-import { greaterEqual, less, where } from '../tensor/ops/compare.ts'
+import { and, greaterEqual, less, where } from '../tensor/ops/compare.ts'
 import { mean } from '../tensor/ops/reduce.ts'
 import { argsort } from '../tensor/ops/sort.ts'
-import { broadcastTo, reshape } from '../tensor/ops/sum.ts'
+import { reshape } from '../tensor/ops/sum.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkDamage, damageMask, erase } from './damage.ts'
 import type { Damage } from './damage.ts'
@@ -100,7 +100,7 @@ export type Trainer<S> = {
  */
 export function growingTrainer<R extends Rule>(options: GrowingOptions<R>): Trainer<GrowingState<Params<R>>> {
   checkTrainer(options)
-  const { rule, target, batch, optimiser } = options
+  const { rule, target, optimiser } = options
   const [height, width] = target.shape
   const place = { dtype: target.dtype, backend: target.backend }
   type State = GrowingState<Params<R>>
@@ -119,9 +119,7 @@ export function growingTrainer<R extends Rule>(options: GrowingOptions<R>): Trai
   function next(state: State): { state: State; metrics: Metrics } {
     return scope(() => {
       const [kSlots, kDamage, kSteps, kFire] = split(foldIn(state.key, state.iteration), 4)
-      const one = seed(rule, { height, width, ...place })
-      const drawn = state.pool.length > 0 ? samplePool(state.pool, kSlots, batch) : null
-      const x = drawn ? refresh(options, drawn.batch, one, kDamage) : broadcastTo(one, [batch, ...one.shape.slice(1)])
+      const { x, slots } = drawBatch(options, state.pool, kSlots, kDamage)
       const steps = randint(kSteps, ...rolloutLengths(options, state.iteration))
       const [[loss, grown], grads] = valueAndGradAux((params: Params<R>) => {
         const y = rollout(rule, params, x, kFire, { steps })
@@ -134,7 +132,7 @@ export function growingTrainer<R extends Rule>(options: GrowingOptions<R>): Trai
         state: {
           params: updated.params,
           optimiser: updated.state,
-          pool: drawn ? writeBack(state.pool, drawn.slots, grown) : state.pool,
+          pool: state.pool.length > 0 ? writeBack(state.pool, slots, grown) : state.pool,
           iteration: state.iteration + 1,
           key: state.key,
         },
@@ -146,15 +144,27 @@ export function growingTrainer<R extends Rule>(options: GrowingOptions<R>): Trai
   return { init: start, step: next }
 }
 
-/** The drawn batch with its worst samples begun anew and its best ones damaged. Ranks stay on the backend. */
-function refresh<R extends Rule>(options: GrowingOptions<R>, x: Tensor, one: Tensor, k: Key): Tensor {
-  const { target, batch, reseed, damaged, damage } = options
-  const perSample = (mask: Tensor): Tensor => reshape(mask, [batch, 1, 1, 1])
-  const rank = argsort(argsort(mse(rgba(x), target), { descending: true }))
-  const renewed = where(perSample(less(rank, reseed)), one, x)
-  if (damaged === 0) return renewed
-  const erased = erase(renewed, damageMask(k, damage, batch, x.shape[1], x.shape[2], x.backend))
-  return where(perSample(greaterEqual(rank, batch - damaged)), erased, renewed)
+/**
+ * A batch, and the slots that it comes from: seeds, or a draw from the pool with its worst samples begun anew and its
+ * best ones damaged. Ranks stay on the backend.
+ */
+function drawBatch<R extends Rule>(
+  options: GrowingOptions<R>, pool: Pool, kSlots: Key, kDamage: Key,
+): { x: Tensor; slots: number[] } {
+  const { rule, target, batch, reseed, damaged, damage } = options
+  const [height, width] = target.shape
+  const seeds = (batch: number): Tensor =>
+    seed(rule, { height, width, batch, dtype: target.dtype, backend: target.backend })
+  return scope(() => {
+    if (pool.length === 0) return { x: seeds(batch), slots: [] }
+    const { slots, batch: x } = samplePool(pool, kSlots, batch)
+    if (reseed + damaged === 0) return { x, slots }
+    const rank = reshape(argsort(argsort(mse(rgba(x), target), { descending: true })), [batch, 1, 1])
+    const renewed = where(reshape(less(rank, reseed), [batch, 1, 1, 1]), seeds(1), x)
+    if (damaged === 0) return { x: renewed, slots }
+    const hit = and(damageMask(kDamage, damage, batch, height, width, x.backend), greaterEqual(rank, batch - damaged))
+    return { x: erase(renewed, hit), slots }
+  }, 'the drawing of a batch')
 }
 
 /** The range of rollout lengths at an iteration, see `warmUp`. */

@@ -16,7 +16,7 @@ import { refuse, requireTensor } from '../tensor/op.ts'
 import { check, isWhole } from '../tensor/options.ts'
 import { stack, unstack } from '../tensor/ops/concat.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
-import { Tensor } from '../tensor/tensor.ts'
+import { Tensor, valuesOf } from '../tensor/tensor.ts'
 import { packBatch, packState, unpackBatch } from './sparse-state.ts'
 import type { SparseState } from './sparse-state.ts'
 
@@ -80,5 +80,5 @@ export function writeBack(pool: Pool, slots: readonly number[], batch: Tensor): 
 }
 
 function packed(state: Tensor): SparseState {
-  return packState(state.toArray(), state.shape, state.backend)
+  return packState(valuesOf(state), state.shape, state.backend)
 }

@@ -14,11 +14,11 @@
  * keeps freed memory for the next array of exactly that size, and hardly two states have the same n.
  */
 import { dtypeOf, hostArray, sizeOf } from '../backends/backend.ts'
-import type { Backend, Data, DType } from '../backends/backend.ts'
+import type { Backend, Data, DType, Kernel } from '../backends/backend.ts'
 import { refuse } from '../tensor/op.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import type { Shape } from '../tensor/shape.ts'
-import { tensor } from '../tensor/tensor.ts'
+import { Storage, valuesOf, wrap } from '../tensor/tensor.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** A state `[h,w,c]` of which only the cells that are not zero are held. Immutable, and a leaf of any tree. */
@@ -60,7 +60,7 @@ export function packState(data: Data, shape: Shape, backend: Backend): SparseSta
 /** The states of a batch `[b,h,w,c]`, which is read at once. */
 export function packBatch(batch: Tensor): SparseState[] {
   const [b, ...shape] = batch.shape
-  const data = batch.toArray()
+  const data = valuesOf(batch)
   const size = sizeOf(shape)
   return Array.from({ length: b }, (_, i) => packState(data.subarray(i * size, (i + 1) * size), shape, batch.backend))
 }
@@ -77,10 +77,19 @@ export function unpackBatch(op: string, states: readonly SparseState[]): Tensor 
     if (sameShape(state.shape, shape) && state.dtype === dtype) continue
     refuse(op, `states differ: ${dtype} ${showShape(shape)} and ${state.dtype} ${showShape(state.shape)}`)
   }
-  const size = sizeOf(shape)
-  const data = hostArray(dtype, states.length * size)
-  states.forEach((state, i) => copyCells(state, data, i * size))
-  return tensor(data, { shape: [states.length, ...shape], backend })
+  const out = { shape: [states.length, ...shape], dtype }
+  const memory = backend.alloc(out)
+  backend.run(unpack, { inputs: [], out, attrs: states, scalars: [] }, [], memory)
+  return wrap(out, backend, op, new Storage(backend, memory))
+}
+
+/** Writes the cells where they belong, so that a batch is never copied as a whole. */
+const unpack: Kernel<readonly SparseState[]> = {
+  name: 'unpack',
+  cpu(_, out, { attrs: states }) {
+    out.fill(0)
+    states.forEach((state, i) => copyCells(state, out, i * sizeOf(state.shape)))
+  },
 }
 
 /** Writes the cells of a state into zeros, where the state's values begin at `offset`. */

@@ -285,8 +285,10 @@ describe('operators of several operands', () => {
   it('where gives the same bits, however its operands broadcast', () => {
     fc.assert(fc.property(covered, within(0, 2), ({ shapes, whole, seed }, full) => {
       const [c, a, b] = shapes.map((shape, i) => (i === full ? whole : shape))
-      const inputs = [mask(2 + 5 * seed, c), numbers(seed, a), numbers(seed + 1, b)]
-      expectSame({ op: compare.whereOp, inputs, attrs: null })
+      const branches = [numbers(seed, a), numbers(seed + 1, b)]
+      for (const shape of full === 0 ? [c] : [c, [whole[0], 1, 1, 1]]) { // one bit for each sample
+        expectSame({ op: compare.whereOp, inputs: [mask(2 + 5 * seed, shape), ...branches], attrs: null })
+      }
     }))
   })
 

@@ -60,11 +60,11 @@ function gradientOf({ job: { layout }, number }: Sample, band: Band): number {
 
 /** Runs a segment whose log was forgotten once more. `held` is about cotangents here and must stay as it is. */
 function again(s: Sample, { start }: Segment, n: number): BandStep[][] {
-  const { job: { steps, segment }, thread: { store, bytes }, planes, bands, each } = s
-  const held = bands.map(band => store.write(bytes, planes.at('held', band), planes.words(band) * 8))
-  s.load(start)
+  const { job: { steps, segment, againBytes }, thread: { store, bytes }, planes, bands, each } = s
+  const held = bands.map(band => store.write('state', bytes, planes.at('held', band), planes.words(band) * 8))
+  s.load(start!)
   const kept: BandStep[][] = []
-  for (let t = n * segment; t < Math.min(steps, (n + 1) * segment); t++) kept.push(forwardStep(s, t, true, Infinity))
+  for (let t = n * segment; t < Math.min(steps, (n + 1) * segment); t++) kept.push(forwardStep(s, t, true, againBytes))
   each((band, i) => {
     store.read(held[i], bytes, planes.at('held', band))
     store.free(held[i])

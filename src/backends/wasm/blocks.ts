@@ -35,50 +35,50 @@ const relu = 1
 export function blocksOf(k: Kernels, program: RolloutProgram, layout: Layout, block: BlockLayout): Blocks {
   const { layers, filters, counts, taps, tapWeights, cellBytes, yStride, changeStride } = layout
   const { slope, perception } = program
-  const last = layers[layers.length - 1]
-  const strides = layers.slice(0, -1).map(({ columns }) => columns * 4)
+  const top = layers.length - 1
   const learned = perception.type === 'filters' && perception.learned
 
-  /** Where the output of each hidden layer stands: one after the other, as long as the block is. */
-  function outputs(count: number, at: number): number[] {
-    return strides.map(stride => (at += ceilTo(count, 4) * stride) - ceilTo(count, 4) * stride)
+  // Blocks are many, so what follows makes no objects: the collector would stop all threads too often.
+
+  // Of what goes into each layer, the bytes of a row, and those in the hidden layers that stand before it.
+  const strides = layers.map((_, l) => (l === 0 ? yStride : layers[l - 1].columns * 4))
+  const before = Array.from({ length: top + 2 }, (_, l) => strides.slice(1, l).reduce((sum, stride) => sum + stride, 0))
+
+  /** Where it stands: what the cells perceive, or one of the hidden layers, each as long as the block is. */
+  function inputOf(l: number, count: number, hidden: number): number {
+    return l === 0 ? block.y : hidden + ceilTo(count, 4) * before[l]
   }
 
   function look(x: number, cells: number, count: number, hidden: number | null): void {
     k.perceive(x, cells, count, filters, counts, taps, tapWeights, cellBytes, block.y, yStride)
-    if (hidden === null) return
-    let from = block.y, stride = yStride
-    outputs(count, hidden).forEach((to, l) => {
+    for (let l = 0; hidden !== null && l < top; l++) {
       const { inputs, columns, w, bias, activation } = layers[l]
-      k.product(count, inputs, columns, from, stride, w, bias, to, strides[l], activation === relu ? 0 : -Infinity, 0)
-      if (activation !== relu) k.activate(activation, to, ceilTo(count, 4) * strides[l], slope)
-      from = to
-      stride = strides[l]
-    })
+      const from = inputOf(l, count, hidden), to = inputOf(l + 1, count, hidden)
+      const floor = activation === relu ? 0 : -Infinity
+      k.product(count, inputs, columns, from, strides[l], w, bias, to, strides[l + 1], floor, 0)
+      if (activation !== relu) k.activate(activation, to, ceilTo(count, 4) * strides[l + 1], slope)
+    }
   }
 
   return {
     hidden: block.hidden,
-    hiddenBytes: count => ceilTo(count, 4) * strides.reduce((sum, stride) => sum + stride, 0),
+    hiddenBytes: count => ceilTo(count, 4) * before[top + 1],
     look,
     changes(x, cells, count, rows, place) {
       for (let i = 0; i < count; i += blockRows) {
         const size = Math.min(blockRows, count - i)
         const hidden = place(size)
         look(x, cells + 4 * i, size, hidden)
-        const [from, stride] = strides.length > 0
-          ? [outputs(size, hidden).at(-1)!, strides.at(-1)!]
-          : [block.y, yStride]
-        const to = rows + i * changeStride
-        k.product(size, last.inputs, last.columns, from, stride, last.w, last.bias, to, changeStride, -Infinity, 0)
+        const { inputs, columns, w, bias } = layers[top]
+        const from = inputOf(top, size, hidden), to = rows + i * changeStride
+        k.product(size, inputs, columns, from, strides[top], w, bias, to, changeStride, -Infinity, 0)
       }
     },
-    back(x, cells, count, hiddenAt, change, gradient, g) {
-      const hidden = outputs(count, hiddenAt)
+    back(x, cells, count, hidden, change, gradient, g) {
       let from = change, stride = changeStride
-      for (let l = layers.length - 1; l >= 0; l--) {
+      for (let l = top; l >= 0; l--) {
         const { inputs, outputs, columns, wt, bias, gw, gb } = layers[l]
-        const [a, aStride] = l > 0 ? [hidden[l - 1], strides[l - 1]] : [block.y, yStride]
+        const a = inputOf(l, count, hidden), aStride = strides[l]
         k.productTN(count, ceilTo(inputs, 4), columns, a, aStride, from, stride, gradient + gw, columns * 4)
         if (bias) k.sumRows(count, columns, from, stride, gradient + gb)
         if (l === 0 && g === null && !learned) return

@@ -13,10 +13,11 @@
  * step.
  *
  * What changes is logged, the old values of the cells that grew or died, so that the backward pass can undo it. Outputs
- * of the hidden layers are kept too, as long as there is room.
+ * of the hidden layers are kept too. Steps are logged in segments as long as there is room. Of the others, the state at
+ * their beginning is kept, from which they are run again.
  */
 import type { Band } from './layout.ts'
-import { freeSteps } from './sample.ts'
+import { freeState, freeSteps } from './sample.ts'
 import type { BandStep, Sample, SampleHistory, Segment } from './sample.ts'
 import type { Slot } from './cache.ts'
 
@@ -34,34 +35,34 @@ export function forward(s: Sample): SampleHistory | null {
   })
   team.barrier()
   const segments: Segment[] = []
-  const logging = job.keep && job.logBytes > 0
+  let room = job.logBytes > 0
   for (let t = 0; t < steps; t++) {
-    if (job.keep && t % segment === 0) segments.push({ start: s.save(), steps: logging ? [] : null })
-    const kept = forwardStep(s, t, logging, job.hiddenBytes)
-    if (logging) segments.at(-1)!.steps!.push(kept)
+    if (job.keep && t % segment === 0) segments.push({ start: s.save(), steps: room ? [] : null })
+    const current = segments.at(-1), log = current?.steps
+    const kept = forwardStep(s, t, !!log, job.hiddenBytes)
+    log?.push(kept)
     const out = layout.outputs[readouts.indexOf(t + 1)]
     if (out !== undefined) {
       each(({ first, last }) =>
         thread.kernels.store2d(x, rowBytes, cellBytes, s.dense(out), first, last, width, channels))
     }
-    if (logging && ((t + 1) % segment === 0 || t + 1 === steps)) forgetLogs(s, segments)
+    if (!log) continue
+    // All threads of a team must do the same, since they have to run these steps again together.
+    if (team.agree(+(thread.store.kept > job.logBytes))) {
+      freeSteps(thread, log)
+      current!.steps = null
+      room = false
+    } else if ((t + 1) % segment === 0 || t + 1 === steps) {
+      freeState(thread.store, current!.start!)
+      current!.start = null
+    }
   }
   return job.keep ? { segments, end: s.save() } : null
 }
 
-/** Forgets the logs of the first segments until the others are within the budget. */
-function forgetLogs({ job: { logBytes }, thread, team }: Sample, segments: readonly Segment[]): void {
-  // All threads of a team must forget the same ones, since they have to run these steps again together.
-  while (team.agree(+(thread.store.kept > logBytes)) && segments.some(({ steps }) => steps)) {
-    const oldest = segments.find(({ steps }) => steps)!
-    freeSteps(thread, oldest.steps!)
-    oldest.steps = null
-  }
-}
-
 /**
- * One step. What the backward pass needs of it is kept where `log` says so, and hidden layers as long as all of them have
- * at most `hiddenBytes`.
+ * One step. What the backward pass needs of it is kept where `log` says so, and hidden layers as long as all of them
+ * have at most `hiddenBytes`.
  */
 export function forwardStep(s: Sample, t: number, log: boolean, hiddenBytes: number): BandStep[] {
   const { job: { program: { living } }, team, planes, each } = s
@@ -164,7 +165,7 @@ function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
   if (kept) {
     const size = planes.words(band) * 8
     logged.forEach((name, i) => planes.move(rows - (3 - i) * size, planes.at(name, band), band))
-    kept.log = store.write(bytes, rows - 3 * size, 3 * size + (grown + killed) * cellBytes)
+    kept.log = store.write('log', bytes, rows - 3 * size, 3 * size + (grown + killed) * cellBytes)
   }
   if (living) {
     planes.and('strong', 'next', 'life', band)

@@ -107,6 +107,7 @@ export type Layout = {
   readonly changeStride: number
   readonly layers: readonly LayerLayout[]
   readonly bands: readonly Band[]
+  /** The first states stand where the first readouts will: a sample's is read before its readouts are written. */
   readonly input: number
   readonly outputs: readonly number[]
   readonly masks: number
@@ -131,6 +132,8 @@ export type LayoutOptions = {
   /** Steps with explicit fire masks. */
   readonly maskSteps: number
   readonly backward: boolean
+  /** Whether ∂L/∂x is wanted. */
+  readonly wantX: boolean
   readonly teams: number
   readonly threads: number
   readonly cacheBytes: number
@@ -141,7 +144,7 @@ export function layOut(
   program: RolloutProgram, options: LayoutOptions,
 ): { layout: Layout; tables: [number, Uint32Array][] } {
   const { batch, height, width, channels, padding } = program
-  const { filters, radius, readouts, maskSteps, backward, teams, threads, cacheBytes } = options
+  const { filters, radius, readouts, maskSteps, backward, wantX, teams, threads, cacheBytes } = options
   let top = cacheOf(threads, cacheBytes)
   const take = (bytes: number): number => {
     const at = top
@@ -233,6 +236,7 @@ export function layOut(
     (c < channels && !program.updated.includes(c) ? 0xffffffff : 0))
   const tapOffsets = filters.flat().map(({ dy, dx }) => dy * rowBytes + dx * cellBytes)
   const samples = batch * height * width * channels * 4
+  const outputs = Array.from({ length: readouts }, () => take(samples))
   const maskBytes = height * planeRow
   const hiddenBytes = layers.slice(0, -1).reduce((sum, { columns }) => sum + columns * 4, 0) * blockRows
   const widest = 4 * blockRows * Math.max(...layers.map(({ columns }) => columns), yStride / 4)
@@ -244,13 +248,13 @@ export function layOut(
     tapWeights: take(tapOffsets.length * cellBytes),
     keep: table(frozen),
     none: table(frozen.map(() => 0)),
-    input: backward ? 0 : take(samples),
-    outputs: Array.from({ length: readouts }, () => take(samples)),
+    input: outputs[0] ?? take(samples),
+    outputs,
     masks: maskSteps > 0 ? take(maskSteps * batch * maskBytes) : 0,
     maskBytes,
     gradientBytes,
     gradients: backward ? take(batch * bands.length * gradientBytes) : 0,
-    gx: backward ? take(samples) : 0,
+    gx: wantX ? take(samples) : 0,
     teams: Array.from({ length: teams }, (): TeamLayout => ({
       x: take(stateBytes),
       g: backward ? take(gBytes) : 0,

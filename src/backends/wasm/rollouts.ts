@@ -24,15 +24,22 @@ const logShare = 0.75
 /** Segments that are run again keep their hidden layers here, whatever the budget. */
 const leastCache = 2 ** 21
 
-/** A history is a number, known to the threads. */
-type History = RolloutHistory & { readonly number: number }
+/**
+ * Bytes that a rollout may keep, unless the user says how many. Memory grows with the batch, and so does what it saves:
+ * a byte saves the less time, the more cells a sample has.
+ */
+const historyOf = (batch: number): number => Math.min(most, Math.max(2 ** 25, batch * perSample))
+const perSample = 24 * 2 ** 20, most = 192 * 2 ** 20
+
+/** A history is a number, known to the threads. It is lost when a pass fails. */
+type History = RolloutHistory & { readonly number: number; lost: boolean }
 
 /** Rollouts on `threads` threads. Nothing is compiled or started before the first call. */
 export function wasmRollouts(
-  { build, threads, historyBytes }: { build: 'fma' | 'plain'; threads: number; historyBytes: number },
+  { build, threads, historyBytes }: { build: 'fma' | 'plain'; threads: number; historyBytes: number | undefined },
 ): WasmRollouts {
-  const hiddenBytes = Math.min(2 ** 30, historyBytes * (1 - logShare))
-  const cacheBytes = ceilTo(Math.max(hiddenBytes / threads, leastCache), 64)
+  const hiddenShare = (bytes: number): number => Math.min(2 ** 30, bytes * (1 - logShare)) / threads
+  const cacheBytes = ceilTo(Math.max(hiddenShare(historyBytes ?? most), leastCache), 64)
   let started: ReturnType<typeof start> | null = null
   function engine(): ReturnType<typeof start> {
     if (started) return started
@@ -44,9 +51,9 @@ export function wasmRollouts(
 
   function pass(
     direction: 'forward' | 'backward', program: RolloutProgram, inputs: readonly Float32Array[], run: RolloutRun,
-    options: { history: number; keep: boolean; cotangents: readonly (Float32Array | null)[]; wantX: boolean },
+    options: { history: History; keep: boolean; cotangents: readonly (Float32Array | null)[]; wantX: boolean },
   ): { layout: Layout; memory: WebAssembly.Memory } {
-    const { memory, tell, work } = engine()
+    const { memory, work } = engine()
     const { batch, height, width } = program
     const parts = partsOf(program, inputs)
     const filters = filtersOf(program, parts.kernel)
@@ -55,7 +62,7 @@ export function wasmRollouts(
     const alone = threads === 1 || batch % threads === 0 || batch >= 4 * threads
     const { layout, tables } = layOut(program, {
       filters, radius, readouts: run.readouts.length, maskSteps: run.masks?.length ?? 0,
-      backward: direction === 'backward', teams: alone ? threads : 1, threads, cacheBytes,
+      backward: direction === 'backward', wantX: options.wantX, teams: alone ? threads : 1, threads, cacheBytes,
     })
     reserve(memory, layout.bytes)
     const floats = new Float32Array(memory.buffer), words = new Uint32Array(memory.buffer)
@@ -65,36 +72,44 @@ export function wasmRollouts(
     if (direction === 'forward') floats.set(parts.x, layout.input / 4)
     if (run.masks) packMasks(words, layout, program, run.masks as readonly Uint32Array[])
     options.cotangents.forEach((g, i) => { if (g) floats.set(g, layout.outputs[i] / 4) })
-    const budget = run.budget === 'auto' ? historyBytes : run.budget
+    const allowed = historyBytes ?? historyOf(batch)
+    const budget = run.budget === 'auto' ? allowed : run.budget
     const job: Job = {
       program, layout, steps: run.steps, keys: run.keys, masked: run.masks !== null, readouts: run.readouts,
-      segment: run.segment, logBytes: budget * logShare / threads, hiddenBytes: budget * (1 - logShare) / threads,
-      keep: options.keep,
+      segment: run.segment, logBytes: budget * logShare / threads, hiddenBytes: hiddenShare(budget),
+      againBytes: Math.max(hiddenShare(allowed), leastCache), keep: options.keep,
       cotangents: options.cotangents.map(g => g !== null), wantX: options.wantX,
     }
-    const order = byCost(program, parts.x, batch, height * width)
+    const order = direction === 'forward' ? byCost(program, parts.x, batch, height * width) : []
     try {
-      work({ do: direction, job, history: options.history, order })
+      work({ do: direction, job, history: options.history.number, order })
     } catch (error) {
-      tell({ do: 'release', history: options.history }) // what the threads have kept so far
+      options.history.release() // what the threads have kept so far
+      options.history.lost = true
       throw error
     }
     return { layout, memory }
   }
 
   const rollouts: WasmRollouts = {
+    mostLayers: Infinity,
+    widestWindow: Infinity,
     forward(program, inputs, run, outputs, keep): History | null {
       const number = histories++
+      const history = { number, lost: false, release: () => engine().tell({ do: 'release', history: number }) }
       const { layout, memory } = pass('forward', program, inputs as Float32Array[], run, {
-        history: number, keep, cotangents: [], wantX: false,
+        history, keep, cotangents: [], wantX: false,
       })
       outputs.forEach((out, i) => copyOut(memory, layout.outputs[i], out as Float32Array))
-      return keep ? { number, release: () => engine().tell({ do: 'release', history: number }) } : null
+      return keep ? history : null
     },
     backward(program, inputs, run, history, cotangents, gradients): void {
+      const kept = history as History
+      if (kept.lost) {
+        throw new Error('cpu: a backward pass of this rollout failed and its history is gone; run the rollout again.')
+      }
       const { layout, memory } = pass('backward', program, inputs as Float32Array[], run, {
-        history: (history as History).number, keep: false,
-        cotangents: cotangents as (Float32Array | null)[], wantX: gradients[0] !== null,
+        history: kept, keep: false, cotangents: cotangents as (Float32Array | null)[], wantX: gradients[0] !== null,
       })
       if (gradients[0]) copyOut(memory, layout.gx, gradients[0] as Float32Array)
       const sums = sumGradients(memory, layout, program.batch)

@@ -23,9 +23,10 @@ export type Job = {
   readonly masked: boolean
   readonly readouts: readonly number[]
   readonly segment: number
-  /** Bytes of logs, and of hidden layers, that each thread may keep. */
+  /** Bytes of logs, and of hidden layers, that each thread may keep; of the latter while it runs a segment again. */
   readonly logBytes: number
   readonly hiddenBytes: number
+  readonly againBytes: number
   readonly keep: boolean
   /** Which outputs have a cotangent, and whether ∂L/∂x is wanted. */
   readonly cotangents: readonly boolean[]
@@ -63,20 +64,21 @@ export type BandStep = {
 /** A state, band by band: which cells may differ from zero, and their values. */
 export type SavedState = { readonly held: Piece[]; readonly cells: Piece[] }[]
 
-export type Segment = { readonly start: SavedState; steps: BandStep[][] | null }
+/** Some steps in a row: what was kept of them or, where that was forgotten, the state from which to run them again. */
+export type Segment = { start: SavedState | null; steps: BandStep[][] | null }
 
 /** What a thread keeps of one sample: of its bands only. */
 export type SampleHistory = { readonly segments: Segment[]; readonly end: SavedState }
 
 export function freeSample(thread: Pick<Thread, 'store' | 'cache'>, { segments, end }: SampleHistory): void {
   for (const { start, steps } of segments) {
-    freeState(thread.store, start)
+    if (start) freeState(thread.store, start)
     if (steps) freeSteps(thread, steps)
   }
   freeState(thread.store, end)
 }
 
-function freeState(store: Store, state: SavedState): void {
+export function freeState(store: Store, state: SavedState): void {
   for (const { held, cells } of state) {
     store.free(held)
     store.free(cells)
@@ -86,9 +88,11 @@ function freeState(store: Store, state: SavedState): void {
 export function freeSteps(
   { store, cache }: Pick<Thread, 'store' | 'cache'>, steps: readonly BandStep[][],
 ): void {
-  for (const { log, hidden } of steps.flat()) {
-    store.free(log)
-    for (const slot of hidden) if (slot) cache.free(slot)
+  for (const step of steps) {
+    for (const { log, hidden } of step) {
+      store.free(log)
+      for (const slot of hidden) if (slot) cache.free(slot)
+    }
   }
 }
 
@@ -152,8 +156,8 @@ export function openSample(job: Job, thread: Thread, team: Team, number: number)
       const count = planes.list(present, band)
       k.gather(x, planes.listOf(band), count, cellBytes, rowsOf(band), cellBytes)
       return {
-        held: store.write(bytes, planes.at('held', band), planes.words(band) * 8),
-        cells: store.write(bytes, rowsOf(band), count * cellBytes),
+        held: store.write('state', bytes, planes.at('held', band), planes.words(band) * 8),
+        cells: store.write('state', bytes, rowsOf(band), count * cellBytes),
       }
     }),
     load(state) {

@@ -3,31 +3,35 @@
  *
  * A history is many small pieces, written once and freed together, and it may exceed the 4 GB that WebAssembly can
  * address. So it lives in ordinary memory, in chunks of half a megabyte that are filled from front to back and reused
- * when all their pieces are freed: a training run touches the same chunks in every iteration.
+ * when all their pieces are freed: a training run touches the same chunks in every iteration. Logs and states fill
+ * chunks of their own, since a state that outlives the logs around it would hold back a chunk for each.
  */
 
 const chunkBytes = 2 ** 19
 
 type Chunk = { readonly bytes: Uint8Array; used: number; pieces: number }
 
+type Kind = 'log' | 'state'
+
 /** A run of bytes in the store. */
 export type Piece = { readonly chunk: Chunk; readonly at: number; readonly size: number }
 
 export class Store {
-  private current: Chunk | null = null
+  private readonly current: Record<Kind, Chunk | null> = { log: null, state: null }
   private readonly spare: Chunk[] = []
   /** Bytes of the pieces that are kept now. */
   kept = 0
 
   /** Copies bytes into the store. */
-  write(source: Uint8Array, from: number, size: number): Piece[] {
+  write(kind: Kind, source: Uint8Array, from: number, size: number): Piece[] {
     const pieces: Piece[] = []
     for (let done = 0; done < size;) {
       const part = Math.min(chunkBytes, size - done)
-      if (!this.current || this.current.used + part > chunkBytes) {
-        this.current = this.spare.pop() ?? { bytes: new Uint8Array(chunkBytes), used: 0, pieces: 0 }
+      let chunk = this.current[kind]
+      if (!chunk || chunk.used + part > chunkBytes) {
+        chunk = this.spare.pop() ?? { bytes: new Uint8Array(chunkBytes), used: 0, pieces: 0 }
+        this.current[kind] = chunk
       }
-      const chunk = this.current
       chunk.bytes.set(source.subarray(from + done, from + done + part), chunk.used)
       pieces.push({ chunk, at: chunk.used, size: part })
       chunk.used += part
@@ -52,7 +56,7 @@ export class Store {
       chunk.pieces--
       if (chunk.pieces > 0) continue
       chunk.used = 0
-      if (chunk !== this.current) this.spare.push(chunk)
+      if (chunk !== this.current.log && chunk !== this.current.state) this.spare.push(chunk)
     }
   }
 

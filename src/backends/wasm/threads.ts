@@ -8,8 +8,11 @@
 import type { Team } from './sample.ts'
 import type { TeamLayout } from './layout.ts'
 
-/** Words at the front of the memory; `failed` is the length of the text behind them that says why. */
-const word = { job: 0, done: 1, failed: 2, sample: 3, arrived: 4, turn: 5, agreed: 6, started: 7 } as const
+/**
+ * Words at the front of the memory; `failed` is the length of the text behind them that says why. `failing` is claimed
+ * by the thread whose text it is.
+ */
+const word = { job: 0, done: 1, failed: 2, sample: 3, arrived: 4, turn: 5, agreed: 6, started: 7, failing: 8 } as const
 
 /** How long to look at a word before going to sleep: most waits are shorter than waking up takes. */
 const looks = 5000
@@ -24,6 +27,11 @@ function waitWhile(words: Int32Array, at: number, value: number, late?: () => vo
 
 /** Milliseconds after which a thread that has not even started is given up. It takes less than a tenth of a second. */
 const patience = 20_000
+
+function requireStarted(words: Int32Array, count: number): void {
+  const missing = count - 1 - Atomics.load(words, word.started)
+  if (missing > 0) throw new Error(`cpu: ${missing} of ${count} threads do not start.`)
+}
 
 /** What all threads do with shared words. */
 export type Meeting = {
@@ -42,7 +50,7 @@ export function meeting(memory: WebAssembly.Memory): Meeting {
       Atomics.store(words, word.arrived, 0)
       Atomics.add(words, word.turn, 1)
       Atomics.notify(words, word.turn)
-    } else if (!Atomics.load(words, word.failed)) waitWhile(words, word.turn, turn)
+    } else if (!Atomics.load(words, word.failed)) waitWhile(words, word.turn, turn, () => requireStarted(words, size))
     if (Atomics.load(words, word.failed)) throw new Error('another thread failed')
   }
   return {
@@ -124,7 +132,7 @@ export function crew(source: string, count: number, data: Omit<WorkerData, 'inde
   return {
     run(job, own) {
       const words = new Int32Array(memory.buffer, 0, 16) // memory that is not shared moves when it grows
-      for (const at of [word.done, word.failed, word.sample, word.arrived]) Atomics.store(words, at, 0)
+      for (const at of [word.done, word.failed, word.failing, word.sample, word.arrived]) Atomics.store(words, at, 0)
       for (const worker of workers) worker.postMessage(job)
       if (workers.length > 0) {
         Atomics.add(words, word.job, 1)
@@ -134,15 +142,10 @@ export function crew(source: string, count: number, data: Omit<WorkerData, 'inde
       try {
         own()
       } catch (e) {
-        error = e
-        fail(memory, e)
-      }
-      const late = (): void => {
-        const started = Atomics.load(words, word.started)
-        if (started < workers.length) throw new Error(`cpu: ${workers.length - started} of ${count} threads do not start.`)
+        if (fail(memory, e)) error = e
       }
       for (let done = 0; done < workers.length; done = Atomics.load(words, word.done)) {
-        waitWhile(words, word.done, done, late)
+        waitWhile(words, word.done, done, () => requireStarted(words, count))
       }
       if (error) throw error
       const length = Atomics.load(words, word.failed)
@@ -163,14 +166,19 @@ function failure(memory: WebAssembly.Memory, length: number): string {
   return new TextDecoder().decode(new Uint8Array(memory.buffer, textAt, length).slice())
 }
 
-/** Says why a thread failed, and lets every thread that waits for it go on, to find that out. */
-function fail(memory: WebAssembly.Memory, error: unknown): void {
+/**
+ * Says why a thread failed, and lets every thread that waits for it go on, to find that out. False where another one
+ * has failed before: that is the reason then.
+ */
+function fail(memory: WebAssembly.Memory, error: unknown): boolean {
   const words = new Int32Array(memory.buffer, 0, 16)
+  if (Atomics.compareExchange(words, word.failing, 0, 1) !== 0) return false
   const text = new TextEncoder().encode(String(error)).slice(0, textBytes)
   new Uint8Array(memory.buffer).set(text, textAt)
   Atomics.store(words, word.failed, text.length)
   Atomics.add(words, word.turn, 1)
   Atomics.notify(words, word.turn)
+  return true
 }
 
 /** The worker's side: sleeps until a job comes, and does it. */

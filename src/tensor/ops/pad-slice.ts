@@ -35,7 +35,7 @@ export const padOp: Op<{ widths: PadWidths }> = defineOp<{ widths: PadWidths }>(
   cpu: ([x], out, { inputs: [{ shape }], out: { shape: outShape }, attrs: { widths }, scalars: [value] }) => {
     out.fill(value)
     eachBlockOf(shape, outShape, widths.map(([before]) => before), (i, j, rows, pitch, n) => {
-      for (let end = i + rows * n; i < end; i += n, j += pitch) for (let k = 0; k < n; k++) out[j + k] = x[i + k]
+      for (let r = 0; r < rows; r++, i += n, j += pitch) for (let k = 0; k < n; k++) out[j + k] = x[i + k]
     })
   },
   wgsl: ({ inputs: [{ shape }], out, attrs, scalars: [value] }) => ({
@@ -76,7 +76,7 @@ export const sliceOp: Op<{ start: Shape; size: Shape }> = defineOp<{ start: Shap
   infer: ([x], { size }) => ({ shape: size, dtype: x.dtype }),
   cpu: ([x], out, { inputs: [{ shape }], attrs: { start, size } }) => {
     eachBlockOf(size, shape, start, (i, j, rows, pitch, n) => {
-      for (let end = i + rows * n; i < end; i += n, j += pitch) for (let k = 0; k < n; k++) out[i + k] = x[j + k]
+      for (let r = 0; r < rows; r++, i += n, j += pitch) for (let k = 0; k < n; k++) out[i + k] = x[j + k]
     })
   },
   wgsl: ({ inputs: [{ shape }], attrs: { start, size } }) => {

@@ -54,16 +54,31 @@ export function combined(room: Room, name: typeof operations[number]): Operator 
 export function selected(room: Room): Operator {
   return ([c, a, b], out, call) => {
     if (!(c instanceof Uint32Array) || !isFloat(a) || !isFloat(b) || out.length < enough.operation) return false
+    if (copied(c, [a, b], out as Float32Array, call)) return true
     return blockwise(room, [c, a, b], out, call, ({ kernels, at: [to, condition, p, q] }, bytes) => {
       kernels.select(to, condition, p, q, bytes)
     })
   }
 }
 
+/** where, if one element of c decides for whole blocks, as for the samples of a batch. */
+function copied(
+  c: Uint32Array, branches: readonly Float32Array[], out: Float32Array, { inputs, out: { shape } }: Specs,
+): boolean {
+  const [run, ...repeats] = inputs.map(spec => repeatOf(spec.shape, shape))
+  if (run === null || run < block || repeats.includes(null)) return false
+  for (let i = 0; i < out.length; i += run) {
+    const k = c[i / run % c.length] !== 0 ? 0 : 1
+    stage(branches[k], repeats[k]!, i, run, out, i)
+  }
+  return true
+}
+
+type Specs = { readonly inputs: readonly { readonly shape: Shape }[]; readonly out: { readonly shape: Shape } }
+
 /** Runs `f` on blocks of the operands; its result is expected at the first address, the operands are at the others. */
 function blockwise(
-  room: Room, inputs: readonly (Float32Array | Uint32Array)[], out: Data,
-  { inputs: specs, out: { shape } }: { inputs: readonly { shape: Shape }[]; out: { shape: Shape } },
+  room: Room, inputs: readonly (Float32Array | Uint32Array)[], out: Data, { inputs: specs, out: { shape } }: Specs,
   f: (scratch: Scratch, bytes: number) => void,
 ): boolean {
   const repeats = specs.map(spec => repeatOf(spec.shape, shape))

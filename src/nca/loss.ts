@@ -1,18 +1,61 @@
 /**
- * Losses: how far a state is from what it should be, one number per sample.
+ * Losses that compare numbers cell by cell: how far a state is from what it should be, one number per sample.
+ *
+ *   mse         mean (x − y)²
+ *   l1          mean |x − y|
+ *   overflow    mean |x − clamp(x)|
  *
  * They return `[b]`, not a mean, because a pool ranks its samples; `mean(loss)` is what is differentiated.
  */
 import { abs, clamp, square } from '../tensor/ops/functions.ts'
-import { sub } from '../tensor/ops/arithmetic.ts'
+import { div, maximum, sub } from '../tensor/ops/arithmetic.ts'
+import { cast, notEqual, where } from '../tensor/ops/compare.ts'
 import { refuse, requireTensor } from '../tensor/op.ts'
+import { check, isNumber } from '../tensor/options.ts'
 import { mean } from '../tensor/ops/reduce.ts'
-import { broadcastShapes, sameShape } from '../tensor/shape.ts'
+import { sum } from '../tensor/ops/sum.ts'
+import { broadcastShapes, sameShape, showShape } from '../tensor/shape.ts'
+import type { Shape } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+
+/** All axes of x but the first. */
+export function sampleAxes(x: Tensor): number[] {
+  return x.shape.map((_, i) => i).slice(1)
+}
 
 /** Mean over all axes but the first: `[b, …]` → `[b]`. */
 export function perSample(x: Tensor): Tensor {
-  return mean(x, x.shape.map((_, i) => i).slice(1))
+  return mean(x, sampleAxes(x))
+}
+
+/** Mean over `axes` of those entries that count; 0 where none does. The mask broadcasts to x. */
+export function meanWhere(x: Tensor, mask: Tensor, axes: readonly number[]): Tensor {
+  const count = sum(cast(notEqual(mask, 0), x.dtype), axes)
+  return div(sum(where(mask, x, 0), axes), maximum(count, 1))
+}
+
+/** Throws unless `mask` is a mask of this shape. */
+export function checkMask(where: string, name: string, mask: Tensor, shape: Shape): void {
+  requireTensor(where, name, mask)
+  if (mask.dtype !== 'uint32') {
+    refuse(where, `${name} is ${mask.dtype}, but must be uint32, 0 or 1`, {}, 'Comparisons make one: greater(x, 0.5).')
+  }
+  if (!sameShape(mask.shape, shape)) refuse(where, `${name} must be ${showShape(shape)}`, { mask })
+}
+
+/** Throws unless the target has the shape of x or of one of its samples. */
+export function checkTarget(loss: string, x: Tensor, target: Tensor): void {
+  requireTensor(loss, 'x', x)
+  requireTensor(loss, 'the target', target)
+  const shape = broadcastShapes(x.shape, target.shape)
+  if (!shape || !sameShape(shape, x.shape)) {
+    refuse(loss, 'the target does not have the shape of x or of one of its samples', { x, target })
+  }
+}
+
+function difference(loss: string, x: Tensor, target: Tensor): Tensor {
+  checkTarget(loss, x, target)
+  return sub(x, target)
 }
 
 /**
@@ -27,22 +70,25 @@ export function mse(x: Tensor, target: Tensor): Tensor {
   return perSample(square(difference('mse', x, target)))
 }
 
-function difference(loss: string, x: Tensor, target: Tensor): Tensor {
-  requireTensor(loss, 'x', x)
-  requireTensor(loss, 'the target', target)
-  const shape = broadcastShapes(x.shape, target.shape)
-  if (!shape || !sameShape(shape, x.shape)) {
-    refuse(loss, 'the target does not have the shape of x or of one of its samples', { x, target })
-  }
-  return sub(x, target)
-}
-
-/** Mean absolute error per sample; shapes as for `mse`. */
+/** Mean absolute error per sample; shapes as for `mse`. The gradient is 0 where the two are equal. */
 export function l1(x: Tensor, target: Tensor): Tensor {
   return perSample(abs(difference('l1', x, target)))
 }
 
-/** Mean distance of a state from [−bound, bound] per sample: keeps channels from drifting away. `[b,h,w,c]` → `[b]`. */
-export function overflow(x: Tensor, bound = 1): Tensor {
-  return l1(x, clamp(x, -bound, bound))
+/**
+ * Mean distance of a state from [low, high] per sample: keeps channels from drifting away (Niklasson et al.,
+ * "Self-Organising Textures", Distill 2021). The gradient is 0 inside and at the bounds.
+ *
+ * @param x `[b,h,w,c]`
+ * @returns `[b]`, ≥ 0
+ * @throws where `low` is above `high`
+ * @example add(slicedTransport(colours, target, k), overflow(state))
+ */
+export function overflow(x: Tensor, low = -1, high = 1): Tensor {
+  requireTensor('overflow', 'x', x)
+  for (const [name, bound] of Object.entries({ low, high })) {
+    check(isNumber(bound), 'overflow', name, bound, 'a number')
+  }
+  check(low <= high, 'overflow', 'low', low, `at most high, ${high}`)
+  return perSample(abs(sub(x, clamp(x, low, high))))
 }

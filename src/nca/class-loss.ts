@@ -1,0 +1,156 @@
+/**
+ * Losses of classes and masks: how unlikely, by what the cells say, the truth is. All take logits, scores from −∞ to ∞,
+ * and turn them into probabilities themselves, so that it cannot happen twice.
+ *
+ *   crossEntropy   −Σ_i y_i log p_i,                        p = softmax(logits)
+ *   bce            −(1 − y) log(1 − p) − y log p,           p = σ(logit)
+ *   diceLoss       Σ (p − y)² / (Σ p² + Σ y² + s)           p = σ(logits)
+ *
+ * Logarithms of probabilities are worked out as `logSoftmax`, never as log(softmax): at a logit of −100, p is 0 in
+ * float32, and its logarithm is not −∞ but −100. The binary case is that of two classes with logits 0 and x, since
+ *
+ *   softmax(0, x) = (1/(1 + e^x), e^x/(1 + e^x)) = (1 − σ(x), σ(x))
+ *
+ * and so its derivative σ(x) − y holds at 0 too, where untrained automata begin; formulas with |x| and max(x, 0) have a
+ * kink there.
+ *
+ * The Dice coefficient of soft masks, with squares in the denominator (Milletari et al., "V-Net", 2016), is
+ * (2 Σ py + s) / (Σ p² + Σ y² + s). One minus that is the third formula: a sum of squares over a sum that is greater,
+ * so it lies within [0, 1] also after rounding. The smoothing s makes two empty masks equal.
+ */
+import { add, div, mul, neg, sub } from '../tensor/ops/arithmetic.ts'
+import { cast, greater, notEqual, where } from '../tensor/ops/compare.ts'
+import { stack } from '../tensor/ops/concat.ts'
+import { zerosLike } from '../tensor/ops/create.ts'
+import { sigmoid, square } from '../tensor/ops/functions.ts'
+import { takeAlong } from '../tensor/ops/gather.ts'
+import { logSoftmax, mean } from '../tensor/ops/reduce.ts'
+import { broadcastTo, reshape, sum } from '../tensor/ops/sum.ts'
+import { floating, refuse, requireTensor } from '../tensor/op.ts'
+import { check, checkOptions, checkWord, isNumber } from '../tensor/options.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { checkMask, checkTarget, meanWhere, perSample, sampleAxes } from './loss.ts'
+
+export type CrossEntropyOptions = {
+  /** The cells that count, a mask `[b,h,w]`; all by default. */
+  mask?: Tensor
+  /**
+   * What is judged: 'cell', each cell by itself and the mean of that (default), or 'image', the mean of the cells'
+   * logits, as if they had voted.
+   */
+  per?: 'cell' | 'image'
+}
+
+/**
+ * Cross-entropy per sample: −log of the probability that the logits give to the right class. A number added to all
+ * logits of a cell changes nothing.
+ *
+ * @param logits `[b,…,n]`, usually `[b,h,w,n]`, for n classes
+ * @param labels class numbers from 0 to n − 1, int32 or uint32: `[b]`, one for all cells of a sample, or one for each
+ *   cell, `[b,h,w]`. Or probabilities, floating: `[b,n]` or `[b,h,w,n]`. Per image only `[b]` and `[b,n]`. At cells
+ *   that do not count, class numbers may be anything
+ * @returns `[b]`, ≥ 0; 0 for a sample without a cell that counts
+ * @throws where shapes or types do not fit; for a class that does not exist on the CPU (elsewhere undefined)
+ * @example crossEntropy(takeChannels(x, 10, 20), digits, { mask: ink })                // self-classifying MNIST
+ * @example crossEntropy(takeChannels(x, 10, 20), digits, { mask: ink, per: 'image' })
+ */
+export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  checkOptions('crossEntropy', options, ['mask', 'per'])
+  const { mask, per = 'cell' } = options
+  checkWord('crossEntropy', 'per', per, ['cell', 'image'])
+  checkScores('crossEntropy', 'the tensor of logits', logits)
+  const lead = logits.shape.slice(0, -1)
+  if (mask !== undefined) checkMask('crossEntropy', 'the mask', mask, lead)
+  if (per === 'image') {
+    const votes = mask && greater(sum(notEqual(mask, 0), sampleAxes(mask)), 0)
+    return crossEntropy(voted(logits, mask), labels, { mask: votes })
+  }
+
+  const truth = labelsOf('crossEntropy', logits, labels)
+  const likely = logSoftmax(logits)
+  const cost = neg(truth.dtype === 'int32' ? chosen(likely, truth, mask) : sum(mul(truth, likely), -1))
+  return mask ? meanWhere(cost, mask, sampleAxes(cost)) : perSample(cost)
+}
+
+/** Mean over the cells that count: `[b,…,n]` → `[b,n]`. */
+function voted(logits: Tensor, mask?: Tensor): Tensor {
+  const cells = sampleAxes(logits).slice(0, -1)
+  return mask ? meanWhere(logits, reshape(mask, [...mask.shape, 1]), cells) : mean(logits, cells)
+}
+
+/** Of each cell the entry at its class: `[b,…,n]` → `[b,…]`. */
+function chosen(x: Tensor, classes: Tensor, mask?: Tensor): Tensor {
+  const lead = x.shape.slice(0, -1)
+  const at = broadcastTo(classes, [...lead, 1])
+  return reshape(takeAlong(x, mask ? where(reshape(mask, [...lead, 1]), at, 0) : at, -1), lead)
+}
+
+/** Throws unless these are scores of at least one class for a batch, `[b,…,n]`. */
+export function checkScores(op: string, name: string, scores: Tensor): void {
+  floating(op, name, scores)
+  if (scores.shape.length < 2 || scores.shape.at(-1) === 0) {
+    refuse(op, `${name} must be [b,…,n] for n classes`, { scores })
+  }
+}
+
+/**
+ * The truth about scores `[b,…,n]` in a shape that broadcasts to theirs: class numbers as int32 with a last axis of
+ * size 1, or probabilities with one of n. What is given once for all cells of a sample gets axes of size 1 for them.
+ */
+export function labelsOf(op: string, scores: Tensor, labels: Tensor): Tensor {
+  requireTensor(op, 'the tensor of labels', labels)
+  const lead = scores.shape.slice(0, -1)
+  const whole = !labels.dtype.startsWith('float')
+  const own = whole ? labels.shape : labels.shape.slice(0, -1)
+  const fits = [1, lead.length].includes(own.length) && own.every((n, i) => n === lead[i])
+  if (!fits || (!whole && labels.shape.at(-1) !== scores.shape.at(-1))) {
+    const shapes = whole ? '[b] or that of the cells' : '[b,n] or that of the scores'
+    const hint = whole ? '' : "Class numbers must be int32: tensor([3, 1], { dtype: 'int32' })."
+    refuse(op, `the shape of ${labels.dtype} labels must be ${shapes}`, { scores, labels }, hint)
+  }
+  const last = whole ? 1 : labels.shape.at(-1) ?? 1
+  const spread = reshape(labels, [...own, ...lead.slice(own.length).map(() => 1), last])
+  return whole ? cast(spread, 'int32') : spread
+}
+
+/**
+ * Binary cross-entropy per sample: the mean of −log of the probability that the logits give to the truth, of each
+ * entry by itself.
+ *
+ * @param logits `[b,…]`, where σ(logit) is the probability of a 1
+ * @param target of the same shape, or that of one sample; probabilities from 0 to 1
+ * @returns `[b]`, ≥ 0, finite for all finite logits
+ * @throws where shapes or types do not fit
+ * @example mean(bce(takeChannels(x, 3, 4), cast(masks, 'float32')))
+ */
+export function bce(logits: Tensor, target: Tensor): Tensor {
+  floating('bce', 'the tensor of logits', logits)
+  checkTarget('bce', logits, target)
+  floating('bce', 'the target', target)
+  const likely = logSoftmax(stack([zerosLike(logits), logits], -1))
+  const truth = stack([sub(1, target), target], -1)
+  return mul(-2, perSample(mul(truth, likely))) // −2, because the mean is over both classes too
+}
+
+/**
+ * One minus the soft Dice coefficient of a mask, per sample: 0 for the same mask, near 1 for masks without overlap. It
+ * does not grow with the number of cells outside of both, so a small mask in a large image counts fully.
+ *
+ * @param logits `[b,…]`, where σ(logit) is the probability that a cell is inside
+ * @param target of the same shape, or that of one sample; from 0 to 1
+ * @param options.smooth what is added to the size of both masks, > 0, default 1 (one cell)
+ * @returns `[b]`, within [0, 1]
+ * @throws where shapes or types do not fit
+ * @example mean(diceLoss(takeChannels(x, 3, 4), cast(masks, 'float32')))
+ */
+export function diceLoss(logits: Tensor, target: Tensor, options: { smooth?: number } = {}): Tensor {
+  checkOptions('diceLoss', options, ['smooth'])
+  const { smooth = 1 } = options
+  check(isNumber(smooth) && smooth > 0, 'diceLoss', 'smooth', smooth, 'a number > 0')
+  floating('diceLoss', 'the tensor of logits', logits)
+  checkTarget('diceLoss', logits, target)
+  const p = sigmoid(logits)
+  const y = broadcastTo(target, logits.shape)
+  const total = (x: Tensor): Tensor => sum(x, sampleAxes(x))
+  return div(total(square(sub(p, y))), add(add(total(square(p)), total(square(y))), smooth))
+}

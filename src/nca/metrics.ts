@@ -1,0 +1,164 @@
+/**
+ * Metrics: how good a result is, for people to read. They are not differentiated, but they are tensors all the same,
+ * made on any backend, and only who prints them waits for `await x.data()`.
+ *
+ * Of masks A and B, where | | counts cells:
+ *
+ *   dice        2 |A ∩ B| / (|A| + |B|)             iou   |A ∩ B| / |A ∪ B|
+ *
+ * Both are 1 for equal masks, and for two empty ones too; neither can exceed 1, because they count cells and do not add
+ * up values. Of classes:
+ *
+ *   accuracy    the fraction of cells whose greatest score is at the right class
+ *   f1          2 TP / (2 TP + FP + FN), which is the Dice of the cells said to be of a class and those that are
+ *   auroc       the probability that a random positive has a higher score than a random negative, ties half
+ *
+ * The last is the statistic of Mann & Whitney (1947). With all n scores sorted, of which the positives have the mean
+ * rank r₊ and the negatives r₋,
+ *
+ *   auroc = ½ + (r₊ − r₋) / n
+ *
+ * Of equal scores positives may come last or first, and the mean of the two gives each tie one half.
+ */
+import { add, div, maximum, mul, sub } from '../tensor/ops/arithmetic.ts'
+import { and, cast, equal, greater, not, notEqual, or, where } from '../tensor/ops/compare.ts'
+import { range } from '../tensor/ops/create.ts'
+import { takeAlong } from '../tensor/ops/gather.ts'
+import { argMax } from '../tensor/ops/reduce.ts'
+import { argsort } from '../tensor/ops/sort.ts'
+import { reshape, sum } from '../tensor/ops/sum.ts'
+import { floating, refuse, requireTensor } from '../tensor/op.ts'
+import { check, checkOptions, isWhole } from '../tensor/options.ts'
+import { sameShape } from '../tensor/shape.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { checkScores, labelsOf } from './class-loss.ts'
+import { checkMask, meanWhere, perSample, sampleAxes } from './loss.ts'
+
+/** The number of cells over `axes` that are not 0, as float32. */
+function count(mask: Tensor, axes: readonly number[]): Tensor {
+  return sum(cast(notEqual(mask, 0), 'float32'), axes)
+}
+
+/** part / whole, and 1 where both are 0. */
+function fraction(part: Tensor, whole: Tensor): Tensor {
+  return where(equal(whole, 0), 1, div(part, maximum(whole, 1)))
+}
+
+function checkMasks(op: string, x: Tensor, target: Tensor): void {
+  requireTensor(op, 'x', x)
+  checkMask(op, 'x', x, x.shape)
+  checkMask(op, 'the target', target, x.shape)
+}
+
+/**
+ * The Dice coefficient of two masks, per sample.
+ *
+ * @param x,target masks of one shape, `[b,…]`, uint32
+ * @returns `[b]`, from 0 to 1; 1 where both are empty
+ * @throws where shapes differ, or for numbers that are no masks yet
+ * @example dice(greater(p, 0.5), greater(target, 0.5))
+ */
+export function dice(x: Tensor, target: Tensor): Tensor {
+  checkMasks('dice', x, target)
+  return overlap(x, target, sampleAxes(x))
+}
+
+function overlap(a: Tensor, b: Tensor, axes: readonly number[]): Tensor {
+  return fraction(mul(2, count(and(a, b), axes)), add(count(a, axes), count(b, axes)))
+}
+
+/** Intersection over union of two masks, per sample, or Jaccard index: dice / (2 − dice). All else as for `dice`. */
+export function iou(x: Tensor, target: Tensor): Tensor {
+  checkMasks('iou', x, target)
+  const axes = sampleAxes(x)
+  return fraction(count(and(x, target), axes), count(or(x, target), axes))
+}
+
+export type ClassMetricOptions = {
+  /** The cells that count, a mask of the shape of the cells; all by default. */
+  mask?: Tensor
+}
+
+/**
+ * The fraction of cells whose greatest score (the first of equals) is at the right class, per sample.
+ *
+ * @param scores `[b,…,n]`: logits or probabilities, usually `[b,h,w,n]`
+ * @param labels class numbers, int32 or uint32: `[b]`, one for all cells of a sample, or one for each cell, `[b,h,w]`
+ * @returns `[b]`, from 0 to 1; 1 for a sample without a cell that counts, since none of them is wrong
+ * @throws where shapes or types do not fit
+ * @example accuracy(takeChannels(x, 10, 20), digits, { mask: ink })
+ */
+export function accuracy(scores: Tensor, labels: Tensor, options: ClassMetricOptions = {}): Tensor {
+  checkOptions('accuracy', options, ['mask'])
+  const { mask } = options
+  checkScores('accuracy', 'the tensor of scores', scores)
+  requireTensor('accuracy', 'the tensor of labels', labels)
+  if (labels.dtype.startsWith('float')) refuse('accuracy', `labels are ${labels.dtype}, but must be int32 or uint32`)
+  const best = argMax(scores, -1, { keepDims: true })
+  const right = reshape(equal(best, labelsOf('accuracy', scores, labels)), scores.shape.slice(0, -1))
+  if (mask === undefined) return perSample(cast(right, 'float32'))
+  checkMask('accuracy', 'the mask', mask, right.shape)
+  const axes = sampleAxes(right)
+  return fraction(count(and(right, mask), axes), count(mask, axes))
+}
+
+/**
+ * F1 of every class: the harmonic mean of precision and recall, over all samples and cells together. Its mean is what
+ * is called macro F1.
+ *
+ * @param predicted class numbers of any shape, int32 or uint32, such as `argMax(scores)`
+ * @param labels the right ones, of the same shape
+ * @returns `[classes]`, from 0 to 1; 1 for a class that neither has
+ * @throws where shapes or types do not fit
+ * @example mean(f1(argMax(scores), labels, 10))
+ */
+export function f1(predicted: Tensor, labels: Tensor, classes: number, options: ClassMetricOptions = {}): Tensor {
+  checkOptions('f1', options, ['mask'])
+  const { mask } = options
+  check(isWhole(classes, 1), 'f1', 'the number of classes', classes, 'a whole number > 0')
+  for (const [name, x] of Object.entries({ predicted, labels })) {
+    requireTensor('f1', name, x)
+    if (x.dtype.startsWith('float')) refuse('f1', `${name} is ${x.dtype}, but must be int32 or uint32`)
+  }
+  if (!sameShape(predicted.shape, labels.shape)) refuse('f1', 'every prediction needs a label', { predicted, labels })
+  if (mask !== undefined) checkMask('f1', 'the mask', mask, predicted.shape)
+  const each = range(classes, { backend: predicted.backend })
+  const column = (x: Tensor): Tensor => reshape(x, [...x.shape, 1])
+  const members = (x: Tensor): Tensor => {
+    const of = equal(cast(column(x), 'int32'), each)
+    return mask ? and(of, column(mask)) : of
+  }
+  return overlap(members(predicted), members(labels), predicted.shape.map((_, i) => i))
+}
+
+/**
+ * The area under the receiver operating characteristic, along the last axis. Only the order of the scores matters.
+ *
+ * @param scores `[…,n]`, floating, higher for what is rather positive
+ * @param positive a mask of the same shape, uint32
+ * @returns `[…]`: 1 where all positives are above all negatives, ½ for chance, 0 for the reverse; NaN where there are
+ *   only positives or only negatives
+ * @throws where shapes or types do not fit
+ * @example auroc(reshape(p, [-1]), reshape(greater(target, 0.5), [-1]))
+ */
+export function auroc(scores: Tensor, positive: Tensor): Tensor {
+  floating('auroc', 'the tensor of scores', scores)
+  checkMask('auroc', 'the mask of positives', positive, scores.shape)
+  if (scores.shape.length === 0) refuse('auroc', 'the scores must be [n] or […,n]', { scores })
+  const is = notEqual(positive, 0)
+  const halves = [false, true].map(descending => rankGap(scores, is, descending))
+  const area = add(0.5, div(add(halves[0], halves[1]), 2 * (scores.shape.at(-1) ?? 1)))
+  const both = and(greater(sum(is, -1), 0), greater(sum(not(is), -1), 0))
+  return where(both, area, NaN)
+}
+
+/** The mean rank of positives less that of negatives, where positives come last (or first) of equal scores. */
+function rankGap(scores: Tensor, positive: Tensor, positivesFirst: boolean): Tensor {
+  // Sorting is stable: what it finds equal keeps the order of the mask.
+  const byMask = argsort(positive, { descending: positivesFirst })
+  const byScore = argsort(takeAlong(scores, byMask, -1))
+  const sorted = takeAlong(takeAlong(positive, byMask, -1), byScore, -1)
+  const rank = range(scores.shape.at(-1) ?? 0, { dtype: 'float32', backend: scores.backend })
+  const meanRank = (mask: Tensor): Tensor => meanWhere(rank, mask, [mask.shape.length - 1])
+  return sub(meanRank(sorted), meanRank(not(sorted)))
+}

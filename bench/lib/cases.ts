@@ -1,10 +1,11 @@
 /**
  * Cases: the same start states, weights, target and masks for every engine, as raw float32 files in a folder.
  *
- *   case.json        { batch, side, channels, hidden }
+ *   case.json        { batch, side, channels, hidden, convolution }
  *   x0.bin           [batch, side, side, 16]
  *   target.bin       [side, side, 4]
  *   w1, b1, w2, b2   [48,128] [128] [128,16] [16]; perception is c0·identity, c0·sobelX, c0·sobelY, c1·identity, …
+ *   perceive.bin     [3,3,16,80] where a convolution perceives; w1 is [80,80] then, and so on
  *   masks.bin        [steps, batch, side, side], for comparing gradients
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -29,26 +30,34 @@ export type CaseOptions = {
   readonly lastStd?: number
   /** How many fire masks to write. */
   readonly masks?: number
+  /** Growing NCA, or the network of table 6 of Spitznagel & Keuper (2026): a convolution, 16 → 80 → 80 → 16. */
+  readonly network?: 'growing' | 'conv'
 }
 
 const channels = 16
-const hidden = 128
 
 /** Writes a case below `parent` and returns its folder. Equal options give equal files. */
 export function writeCase(parent: string, options: CaseOptions): string {
-  const { batch, side, start, lastStd = 0.01, masks = 0 } = options
-  const folder = join(parent, Object.values({ batch, side, start, lastStd, masks }).join('-'))
+  const { batch, side, start, lastStd = 0.01, masks = 0, network = 'growing' } = options
+  const folder = join(parent, Object.values({ batch, side, start, lastStd, masks, network }).join('-'))
+  const [convolution, hidden] = network === 'conv' ? [80, 80] : [0, 128]
   mkdirSync(folder, { recursive: true })
   const random = generator(7)
   const write = (name: string, values: Float32Array): void =>
     writeFileSync(join(folder, `${name}.bin`), new Uint8Array(values.buffer))
   const drawn = (size: number, draw: () => number): Float32Array => Float32Array.from({ length: size }, draw)
 
-  writeFileSync(join(folder, 'case.json'), JSON.stringify({ batch, side, channels, hidden }))
+  writeFileSync(join(folder, 'case.json'), JSON.stringify({ batch, side, channels, hidden, convolution }))
   write('x0', startStates(batch, side, start, random))
   write('target', target(side))
-  const limit = 1 / Math.sqrt(3 * channels)
-  write('w1', drawn(3 * channels * hidden, () => (2 * random() - 1) * limit))
+  const weights = (inputs: number, outputs: number): Float32Array => {
+    const limit = 1 / Math.sqrt(inputs)
+    return drawn(inputs * outputs, () => (2 * random() - 1) * limit)
+  }
+  if (convolution > 0) write('perceive', weights(9 * channels, convolution))
+  const perceived = convolution || 3 * channels
+  const limit = 1 / Math.sqrt(perceived)
+  write('w1', weights(perceived, hidden))
   write('b1', drawn(hidden, () => (2 * random() - 1) * limit))
   const w2 = drawn(hidden * channels, () => lastStd * normal(random))
   const b2 = new Float32Array(channels)

@@ -6,8 +6,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { cores, works } from './machine.ts'
 import type { Engine } from './server.ts'
 
-const server = (name: string): string => new URL(`../servers/${name}`, import.meta.url).pathname
+const root = new URL('../..', import.meta.url).pathname
+const bench = new URL('..', import.meta.url).pathname
+const server = (name: string): string => `${bench}servers/${name}`
 const node = process.execPath
+
+/** Whether this runs in the folder that scripts/pack-gpu.mjs made: everything is built, and no peers are there. */
+export const packed: boolean = !existsSync(`${root}src`)
 
 /**
  * cellgrad without and with relaxed SIMD, which has fused multiply-adds. Node 20 and 21 have it behind a flag, later
@@ -54,9 +59,9 @@ export const torchKeepingMemory: readonly Engine[] = torch.map(engine => ({
 
 /** Autodiff libraries in JavaScript. They compute in one thread in Node. */
 export const peers: readonly Engine[] = [
-  { name: `jax-js ${version('@jax-js/jax')}, WASM`, command: [node, server('jax-js.mjs')], threads: 1, fewSteps: 4 },
+  { name: `jax-js ${versions()['@jax-js/jax']}, WASM`, command: [node, server('jax-js.mjs')], threads: 1, fewSteps: 4 },
   {
-    name: `TensorFlow.js ${version('@tensorflow/tfjs')}, WASM`,
+    name: `TensorFlow.js ${versions()['@tensorflow/tfjs']}, WASM`,
     command: [node, server('tfjs.mjs')], threads: 1, fewSteps: 4,
   },
 ]
@@ -65,18 +70,33 @@ function torchVersion(program: string): string {
   return spawnSync(program, ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' }).stdout.trim()
 }
 
-function version(name: string): string {
-  const { dependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-  return dependencies[name]
+function versions(): Readonly<Record<string, string>> {
+  return JSON.parse(readFileSync(`${bench}package.json`, 'utf8')).dependencies
 }
 
-/** Builds dist/, and installs the peers into bench/node_modules where they are missing. */
+/** cellgrad on the GPU: one dispatch a step, or operators. The first one is the reference of all ratios. */
+export const onGpu: readonly Engine[] = (['fused', 'composed'] as const).map(webgpu => ({
+  name: `cellgrad, ${webgpu}`, command: [node, server('cellgrad.mjs'), 'webgpu'], threads: 1, backend: { webgpu },
+}))
+
+/** Autodiff libraries in JavaScript on the GPU. */
+export const gpuPeers: readonly Engine[] = packed ? [] : [
+  { name: `jax-js ${versions()['@jax-js/jax']}, WebGPU`, command: [node, server('jax-js.mjs'), 'webgpu'], threads: 1 },
+  {
+    name: `TensorFlow.js ${versions()['@tensorflow/tfjs']}, WebGPU`,
+    command: [node, server('tfjs.mjs'), 'webgpu'], threads: 1, fewSteps: 1,
+  },
+]
+
+/** The process that holds nothing but the GPU. */
+export const adapter: Engine = { name: 'the GPU', command: [node, server('adapter.mjs')], threads: 1 }
+
+/** Builds dist/, and installs the peers into bench/node_modules where any is missing. */
 export function prepare(): void {
-  const root = new URL('../..', import.meta.url).pathname
+  if (packed) return
   npm(root, ['run', '--silent', 'build'])
-  const bench = new URL('..', import.meta.url).pathname
-  if (existsSync(`${bench}/node_modules/.package-lock.json`)) return
-  npm(bench, ['ci', '--ignore-scripts', '--loglevel=error'])
+  const missing = Object.keys(versions()).some(name => !existsSync(`${bench}node_modules/${name}`))
+  if (missing) npm(bench, ['ci', '--ignore-scripts', '--loglevel=error'])
 }
 
 function npm(folder: string, args: readonly string[]): void {

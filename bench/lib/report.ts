@@ -7,8 +7,10 @@ import { machine } from './machine.ts'
 export type Row = Readonly<Record<string, string | number>>
 
 export type Table = {
-  /** Name of the files: cpu-NAME.md and so on. */
+  /** Name of the files: cpu-NAME.md and so on, or webgpu-NAME.md. */
   readonly name: string
+  /** The GPU that it was measured on; none for the CPU. */
+  readonly adapter?: string
   readonly title: string
   readonly rows: readonly Row[]
   /** What one must know to read it. */
@@ -17,20 +19,23 @@ export type Table = {
   readonly rounds?: readonly unknown[]
 }
 
-export async function writeTable(folder: string, { name, title, rows, notes, rounds }: Table): Promise<void> {
+export async function writeTable(folder: string, table: Table): Promise<void> {
+  const { title, rows, notes, rounds, adapter } = table
+  const name = `${adapter === undefined ? 'cpu' : 'webgpu'}-${table.name}`
+  const where = adapter === undefined ? machine : `GPU: ${adapter}. Machine: ${machine}`
   const columns = [...new Set(rows.flatMap(row => Object.keys(row)))]
   const cells = (show: (value: string | number) => string): string[][] =>
     rows.map(row => columns.map(column => show(row[column] ?? '')))
   const line = (values: readonly string[]): string => `| ${values.join(' | ')} |`
   const markdown = [
-    `# ${title}`, '', machine + '.', '', line(columns), line(columns.map(() => '---')), ...cells(short).map(line), '',
+    `# ${title}`, '', where + '.', '', line(columns), line(columns.map(() => '---')), ...cells(short).map(line), '',
     ...notes.map(note => `- ${note}`),
   ]
   const csv = [columns, ...cells(value => String(rounded('', value)))].map(values => values.map(quoted).join(','))
-  await writeFileAtomic(`${folder}/cpu-${name}.md`, markdown.join('\n') + '\n')
-  await writeFileAtomic(`${folder}/cpu-${name}.csv`, csv.join('\n') + '\n')
-  const json = JSON.stringify({ title, machine, notes, rows, rounds }, rounded, 2)
-  await writeFileAtomic(`${folder}/cpu-${name}.json`, json + '\n')
+  await writeFileAtomic(`${folder}/${name}.md`, markdown.join('\n') + '\n')
+  await writeFileAtomic(`${folder}/${name}.csv`, csv.join('\n') + '\n')
+  const json = JSON.stringify({ title, adapter, machine, notes, rows, rounds }, rounded, 2)
+  await writeFileAtomic(`${folder}/${name}.json`, json + '\n')
   console.log(`\n${markdown.join('\n')}\n`)
 }
 

@@ -12,14 +12,15 @@ export type Engine = {
   readonly env?: Readonly<Record<string, string>>
   /** Threads it was told to use. */
   readonly threads: number
-  /** Options of cellgrad's CPU backend, sent along with every request. */
+  /** What cellgrad computes on, sent along with every request. */
   readonly backend?: Backend
   /** The engine is so slow that only this many steps are timed, and scaled. */
   readonly fewSteps?: number
 }
 
-/** Options of cpu(). */
+/** Options of cpu(); or the GPU, with fused rollouts or with operators only. */
 export type Backend = {
+  readonly webgpu?: 'fused' | 'composed'
   readonly threads?: number
   readonly fma?: boolean
   readonly historyBytes?: number
@@ -33,6 +34,8 @@ export type Answer = {
   readonly ms: number
   readonly rssMB: number
   readonly busyCores?: number
+  /** What the GPU spent in compute passes, where it can tell; null where it cannot. */
+  readonly gpuMs?: number | null
   readonly [name: string]: unknown
 }
 

@@ -8,7 +8,7 @@ import { spread, takeTurns } from '../lib/rounds.ts'
 import { startServer } from '../lib/server.ts'
 
 /** Operators and channels; ∂x and ∂w are the two derivatives. */
-const names: readonly string[] = [
+export const operatorNames: readonly string[] = [
   ...['dense 48→128', 'dense 128→16', 'conv2d 3×3 16→48', 'depthwiseConv 3×3 16→48']
     .flatMap(name => [name, `${name} ∂x`, `${name} ∂w`]),
   'maxPool 3×3 16', 'add 16', 'mul 16', 'where 16', 'relu 128', 'tanh 128', 'sum 128', 'mean 128',
@@ -20,7 +20,7 @@ export async function measureOperators({ quick, out, probe }: Context): Promise<
   const engines = [{ ...plainNode, backend: { simd: false } }, plainNode, ...torch.slice(0, 1)]
   const servers = engines.map(startServer)
   const rows = []
-  for (const name of names) {
+  for (const name of operatorNames) {
     const request = { task: 'operator', name, batch, side, ms }
     const contenders = servers.map(server => ({ server, request, scale: 1 }))
     const rounds = await takeTurns(contenders, quick ? 1 : 3, probe, false)

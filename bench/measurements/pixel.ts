@@ -13,7 +13,7 @@ import { askAlone, startServer } from '../lib/server.ts'
 /** Peak memory in MB that the review reports for its framework. */
 const published: Readonly<Record<number, string>> = { 256: '14,254', 512: '> 24 GB', 1024: '> 24 GB' }
 
-const small = { ...plainNode, backend: { ...plainNode.backend, historyBytes: 16 * 2 ** 20 } }
+const ample = { ...plainNode, backend: { ...plainNode.backend, historyBytes: 192 * 2 ** 20 } }
 
 /** Table pixel. */
 export async function measurePixelSpace({ quick, temp, out }: Context): Promise<void> {
@@ -23,7 +23,7 @@ export async function measurePixelSpace({ quick, temp, out }: Context): Promise<
     for (const start of ['seed', 'wide'] as const) {
       const folder = writeCase(temp, { batch: 1, side, start, lastStd: 0.001 })
       const { alive } = await askAlone(plainNode, { task: 'alive', folder, steps, every: steps / 16 })
-      const settings = side > 256 ? { default: plainNode } : { default: plainNode, '16 MiB': small }
+      const settings = side > 256 ? { default: plainNode } : { default: plainNode, '192 MiB': ample }
       for (const [history, engine] of Object.entries(settings)) {
         const server = startServer(engine)
         const times: number[] = []
@@ -50,7 +50,7 @@ export async function measurePixelSpace({ quick, temp, out }: Context): Promise<
     rows,
     notes: [
       `Engine: ${plainNode.name} as this Node runs it without flags, ${plainNode.threads} threads. history: bytes that a rollout may keep `
-        + 'for its backward pass (`historyBytes`; the default is 192 MiB); the rest is computed again.',
+        + 'for its backward pass (`historyBytes`; the default is 32 MiB for one sample); the rest is computed again.',
       'seed: one cell that grows by weights set to do so. wide: a disc of a third of the grid in radius that stays. '
         + 'alive: mean over 16 states of the rollout.',
       'published: peak memory that table 2 of the review reports for its framework, for which 24 GB were not enough '

@@ -1,10 +1,12 @@
-// cellgrad as a benchmarked engine: the built library under plain Node, so that no loader counts in its memory.
+// cellgrad as a benchmarked engine: the built library under plain Node, so that no loader counts in its memory. With the
+// argument webgpu it may be asked to compute on the GPU, with or without fused rollouts.
 
 import { readCase } from './case.mjs'
-import { serve, timed } from './serve.mjs'
+import { timeKernels } from './kernel-times.mjs'
+import { serve } from './serve.mjs'
 
+const { timed } = await import(process.argv[2] === 'webgpu' ? './dawn.mjs' : './serve.mjs')
 const cg = await import(new URL('../../dist/index.js', import.meta.url))
-const rule = cg.growingRule
 const key = cg.key(1)
 const startMB = process.resourceUsage().maxRSS / 1024
 
@@ -18,20 +20,34 @@ function once(make) {
   }
 }
 
-const backendOf = once((options = {}) => cg.cpu(options))
+const openGpu = once(() => cg.webgpu())
 
-const caseOf = once((folder, options = {}) => {
-  const backend = backendOf(options)
-  const { batch, side, channels, hidden, array } = readCase(folder)
+const backendOf = once(async ({ webgpu, ...options } = {}) => {
+  if (webgpu === undefined) return cg.cpu(options)
+  const gpu = await openGpu()
+  return webgpu === 'fused' ? gpu : { ...gpu, rollout: undefined }
+})
+
+/** What `make` returns, read before its scope ends. */
+const valuesOf = make => cg.scope(() => ({ values: make().data() })).values
+
+const caseOf = once(async (folder, options) => {
+  const backend = await backendOf(options)
+  const { batch, side, channels, hidden, convolution, array } = readCase(folder)
   const load = (name, shape) => cg.tensor(array(name), { shape, backend })
+  const perceived = convolution || 3 * channels
   return {
     backend,
     batch,
+    rule: convolution
+      ? cg.defineRule({ ...cg.growingRule, perceive: [cg.conv(convolution, { size: 3 })], update: cg.mlp(hidden) })
+      : cg.growingRule,
     x0: load('x0', [batch, side, side, channels]),
     target: load('target', [side, side, 4]),
     params: {
+      ...(convolution && { perceive: [load('perceive', [3, 3, channels, convolution])] }),
       update: {
-        w1: load('w1', [3 * channels, hidden]),
+        w1: load('w1', [perceived, hidden]),
         b1: load('b1', [hidden]),
         w2: load('w2', [hidden, channels]),
         b2: load('b2', [channels]),
@@ -48,8 +64,8 @@ const caseOf = once((folder, options = {}) => {
 
 // The published trainer. Its pool is the batch, every iteration draws all of it, and nothing is reseeded: so each timed
 // iteration, which begins from this same state, has the start states of the other engines.
-const trainingOf = once((folder, steps, backend) => {
-  const { x0, target, params, batch } = caseOf(folder, backend)
+const trainingOf = once(async (folder, steps, backend) => {
+  const { rule, x0, target, params, batch } = await caseOf(folder, backend)
   const options = { ...cg.presets.growing, rule, target, batch, pool: batch, reseed: 0, steps: [steps, steps + 1] }
   const empty = cg.makePool(cg.zeros(x0.shape.slice(1), { like: x0 }), batch)
   const pool = cg.writeBack(empty, empty.map((_, slot) => slot), x0)
@@ -57,46 +73,65 @@ const trainingOf = once((folder, steps, backend) => {
   return { trainer: cg.growingTrainer(options), state }
 })
 
-function finite(loss) {
+function finite([loss]) {
   if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}`)
   return loss
 }
 
 /** One iteration of the trainer: pool draw, masks, rollout, gradient, Adam, write-back. */
-async function train({ folder, steps, backend }) {
-  const { trainer, state } = trainingOf(folder, steps, backend)
-  const { value: loss, ...time } = await timed(() => cg.scope(() => trainer.step(state).metrics.loss.toArray()[0]))
-  const { peakBytes } = cg.memory(caseOf(folder, backend).backend)
-  const poolBytes = state.pool.reduce((sum, { at, cells }) => sum + at.byteLength + cells.byteLength, 0)
+async function train({ folder, steps, backend: options }) {
+  const { trainer, state } = await trainingOf(folder, steps, options)
+  const { backend } = await caseOf(folder, options)
+  backend.resetPeak()
+  const { value: loss, ...time } = await timed(() => valuesOf(() => trainer.step(state).metrics.loss))
+  const { peakBytes } = cg.memory(backend)
+  const poolBytes = state.pool.reduce((sum, slot) => sum + bytesOf(slot), 0)
   return { ...time, loss: finite(loss), startMB, tensorMB: peakBytes / 2 ** 20, poolMB: poolBytes / 2 ** 20 }
 }
 
+const kernelTimes = once(timeKernels)
+
+/** The same, and the milliseconds in each kernel. */
+async function parts(request) {
+  const kernels = kernelTimes()
+  kernels.clear()
+  return { ...await train(request), kernels: Object.fromEntries(kernels) }
+}
+
+/** Bytes of a slot of the pool, a tensor or its living cells only. */
+function bytesOf({ shape, at, cells }) {
+  return at ? at.byteLength + cells.byteLength : 4 * shape.reduce((product, n) => product * n, 1)
+}
+
 /** A rollout without gradients. */
-async function forward({ folder, steps, backend }) {
-  const { x0, params } = caseOf(folder, backend)
-  const { ms, busyCores } = await timed(() => cg.scope(() => { cg.rollout(rule, params, x0, key, { steps }) }))
-  return { ms, busyCores }
+async function forward({ folder, steps, backend: options }) {
+  const { backend, rule, x0, params } = await caseOf(folder, options)
+  backend.resetPeak()
+  const { value: _, ...time } = await timed(() => valuesOf(() => cg.rollout(rule, params, x0, key, { steps })))
+  return { ...time, tensorMB: cg.memory(backend).peakBytes / 2 ** 20 }
 }
 
 /** Loss and gradients under the masks of the case. */
-function gradients({ folder, steps, backend }) {
-  const { x0, target, params, masks } = caseOf(folder, backend)
-  return cg.scope(() => {
+async function gradients({ folder, steps, backend }) {
+  const { rule, x0, target, params, masks } = await caseOf(folder, backend)
+  const { names, data } = cg.scope(() => {
     const [loss, grads] = cg.valueAndGrad(p => {
       const grown = cg.rollout(rule, p, x0, key, { steps, masks: masks(steps) })
       return cg.mean(cg.mse(cg.rgba(grown), target))
     })(params)
-    const values = Object.entries(grads.update).map(([name, g]) => [name, Array.from(g.toArray())])
-    return { loss: loss.toArray()[0], grads: Object.fromEntries(values) }
+    const all = [loss, ...Object.values(grads.update)]
+    return { names: Object.keys(grads.update), data: Promise.all(all.map(x => x.data())) }
   })
+  const [[loss], ...values] = await data
+  return { loss, grads: Object.fromEntries(names.map((name, i) => [name, Array.from(values[i])])) }
 }
 
 /**
  * Fractions of the cells, means over the states before steps 0, every, 2·every, …: those alive, those that fire within
  * one cell of a living one (only their change can matter), and those that fire and live (only they pass gradients on).
  */
-function alive({ folder, steps, every, backend }) {
-  const { x0, params } = caseOf(folder, backend)
+async function alive({ folder, steps, every, backend }) {
+  const { rule, x0, params } = await caseOf(folder, backend)
   const fraction = mask => {
     const values = mask.toArray()
     return values.reduce((sum, v) => sum + v, 0) / values.length
@@ -156,11 +191,15 @@ function operatorCases(batch, side, backend) {
   }
 }
 
-const operatorOf = once((name, batch, side, backend) => operatorCases(batch, side, backendOf(backend))[name]())
+const operatorOf = once(async (name, batch, side, options) => {
+  const backend = await backendOf(options)
+  return { backend, run: operatorCases(batch, side, backend)[name]() }
+})
 
 /** The median time of an operator over runs that take at least `ms` together. */
-async function operator({ name, batch, side, ms: least, backend }) {
-  const run = operatorOf(name, batch, side, backend)
+async function operator({ name, batch, side, ms: least, backend: options }) {
+  const { backend, run } = await operatorOf(name, batch, side, options)
+  if (backend.name === 'webgpu') return operatorOnGpu(backend, run, least)
   const times = []
   for (let total = 0; total < least || times.length < 3; total += times.at(-1)) {
     times.push((await timed(() => cg.scope(() => { run() }))).ms)
@@ -168,4 +207,15 @@ async function operator({ name, batch, side, ms: least, backend }) {
   return { ms: times.sort((a, b) => a - b)[times.length >> 1] }
 }
 
-await serve({ train, forward, gradients, alive, operator })
+/** The same on a GPU: so many runs, one behind the other, that they take at least `ms` until all are done. */
+async function operatorOnGpu(backend, run, least) {
+  for (let runs = 1; ; runs *= 2) {
+    const { ms, gpuMs } = await timed(() => {
+      for (let i = 0; i < runs; i++) cg.scope(() => { run() })
+      return cg.zeros([1], { backend }).data()
+    })
+    if (ms >= least) return { ms: ms / runs, gpuMs: gpuMs / runs }
+  }
+}
+
+await serve({ train, parts, forward, gradients, alive, operator })

@@ -1,12 +1,15 @@
-// @jax-js/jax (WASM) as a benchmarked engine. The two layers of the update are matrix products over the cells, its
-// fastest form; the steps are unrolled under jit, because it has no scan. Training is loss and gradients, without Adam.
+// @jax-js/jax as a benchmarked engine, in WASM or, with the argument webgpu, on the GPU. The two layers of the update are
+// matrix products over the cells, its fastest form; the steps are unrolled under jit, because it has no scan. Training is
+// loss and gradients, without Adam.
 
 import { defaultDevice, init, jit, lax, nn, numpy as np, valueAndGrad } from '@jax-js/jax'
 import { readCase } from './case.mjs'
-import { serve, timed } from './serve.mjs'
+import { serve } from './serve.mjs'
 
-await init('wasm')
-defaultDevice('wasm')
+const device = process.argv[2] ?? 'wasm'
+const { timed } = await import(device === 'webgpu' ? './dawn.mjs' : './serve.mjs')
+await init(device)
+defaultDevice(device)
 
 const identity = [0, 0, 0, 0, 1, 0, 0, 0, 0]
 const sobelX = [-1, 0, 1, -2, 0, 2, -1, 0, 1].map(v => v / 8)
@@ -73,14 +76,14 @@ function caseOf({ folder, steps }) {
 
 async function train(request) {
   const { gradients, drawn } = caseOf(request)
-  const { ms, busyCores } = await timed(() => gradients(drawn()))
-  return { ms, busyCores }
+  const { value: _, ...time } = await timed(() => gradients(drawn()))
+  return time
 }
 
 async function forward(request) {
   const { forward: run, drawn } = caseOf(request)
-  const { ms, busyCores } = await timed(() => run(drawn()))
-  return { ms, busyCores }
+  const { value: _, ...time } = await timed(() => run(drawn()))
+  return time
 }
 
 async function gradients(request) {

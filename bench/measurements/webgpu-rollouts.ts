@@ -27,7 +27,7 @@ type Work = Pick<CaseOptions, 'batch' | 'side' | 'start' | 'lastStd' | 'network'
 export async function measureGrowing(context: GpuContext): Promise<void> {
   const [batch, side] = context.quick ? [2, 24] : [8, 72]
   const works = (['disc', 'full'] as const).flatMap(start => (['forward', 'train'] as const).map(task => ({
-    batch, side, start, task, steps: 64, few: task === 'train' ? 2 : 4,
+    batch, side, start, task, steps: 64, few: task === 'train' ? 2 : 8,
     work: task === 'train' ? 'training step' : 'rollout',
     engines: [...onGpu, plainNode, ...(start === 'disc' ? gpuPeers : [])],
   })))

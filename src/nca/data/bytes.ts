@@ -1,0 +1,54 @@
+/**
+ * What the formats of arrays have in common: a header says how many numbers follow, of which type, in which byte order.
+ *
+ * Every decoder counts before it reads: a header that lies is answered by a sentence, never by an allocation. Numbers
+ * are copied as the machine's own, that is, for the little-endian machines JavaScript engines run on.
+ */
+import { showShape, sizeOf } from '../../tensor/shape.ts'
+import type { Shape } from '../../tensor/shape.ts'
+
+/** An array of numbers of any type. */
+export type Numbers =
+  | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array
+
+/** Makes a typed array from its bytes. */
+export type NumberType<A = Numbers> = { new (buffer: ArrayBuffer): A; readonly BYTES_PER_ELEMENT: number }
+
+/** The numbers that the bytes are, copied. */
+export function readNumbers<A>(type: NumberType<A>, bytes: Uint8Array, littleEndian: boolean): A {
+  const copy = new Uint8Array(bytes) // aligned, which the file's own bytes need not be
+  const width = type.BYTES_PER_ELEMENT
+  if (!littleEndian && width > 1) for (let i = 0; i < copy.length; i += width) copy.subarray(i, i + width).reverse()
+  return new type(copy.buffer)
+}
+
+/** Throws unless `bytes` are as many as an array of this shape takes; `type` is how messages name its numbers. */
+export function checkLength(where: string, bytes: number, shape: Shape, type: string, width: number): void {
+  const needed = sizeOf(shape) * width
+  if (bytes === needed) return
+  const wrong = bytes < needed ? 'is truncated' : 'is too long'
+  throw new Error(`${where} ${wrong}: ${showShape(shape)} ${type} takes ${needed} bytes, got ${bytes}.`)
+}
+
+/** 'starts with 89 50 4e 47': what a file is that is not what it should be. */
+export function startOf(bytes: Uint8Array): string {
+  const start = Array.from(bytes.subarray(0, 4), byte => byte.toString(16).padStart(2, '0')).join(' ')
+  return start === '' ? 'it is empty' : `starts with ${start}`
+}
+
+/** Column-major numbers (Fortran's order: the first axis runs fastest) in row-major order. */
+export function rowMajor<A extends Numbers>(data: A, shape: Shape): A {
+  const out = data.slice() as A
+  const strides = shape.map((_, axis) => sizeOf(shape.slice(0, axis)))
+  const index = shape.map(() => 0)
+  for (let i = 0, from = 0; i < out.length; i++) {
+    out[i] = data[from]
+    for (let axis = shape.length - 1; axis >= 0; axis--) { // count up, as an odometer does
+      from += strides[axis]
+      if (++index[axis] < shape[axis]) break
+      from -= strides[axis] * shape[axis]
+      index[axis] = 0
+    }
+  }
+  return out
+}

@@ -1,19 +1,24 @@
 /**
- * Fixed 3×3 filters: what a cell can sense of its neighbours without learning how. They are constants, not operators.
+ * Fixed filters of 3 cells along each axis: what a cell can sense of its neighbours without learning how. They are
+ * constants, not operators.
  *
- * With the smoothing [1 2 1] and the difference [−1 0 1], rows running down (y) and columns to the right (x):
+ * Each is a product of weights along the axes, of the difference d = [−1 0 1] / 2, the binomial blur b = [1 2 1] / 4 or
+ * Scharr's c = [3 10 3] / 16. In the plane, with rows running down (y) and columns to the right (x):
  *
- *   sobelX      [1 2 1]ᵀ[−1 0 1] / 8         ∂/∂x, exact for ramps (Sobel & Feldman 1968)
- *   scharrX     [3 10 3]ᵀ[−1 0 1] / 32       ∂/∂x, its direction more nearly exact (Scharr 2000)
- *   gaussian    [1 2 1]ᵀ[1 2 1] / 16         a binomial blur of variance ½ along each axis
- *   laplacian   gaussian − identity          ¼∇², exact for parabolas: [1 2 1; 2 −12 2; 1 2 1] / 16
+ *   sobelX      bᵀd = [1 2 1]ᵀ[−1 0 1] / 8      ∂/∂x, exact for ramps (Sobel & Feldman 1968)
+ *   scharrX     cᵀd = [3 10 3]ᵀ[−1 0 1] / 32    ∂/∂x, its direction more nearly exact (Scharr 2000)
+ *   gaussian    bᵀb = [1 2 1]ᵀ[1 2 1] / 16      a binomial blur of variance ½ along each axis
+ *   laplacian   gaussian − identity             ¼∇², exact for parabolas: [1 2 1; 2 −12 2; 1 2 1] / 16
  *   mean        ones / 9
  *
- * sobelY and scharrY are the transposes. The divisors make derivatives exact and keep what is sensed about as large as
- * the state (Mordvintsev et al., "Growing Neural Cellular Automata", Distill 2020). Texture automata take the integers
- * as they stand (Niklasson et al., "Self-Organising Textures", Distill 2021): `{ name: 'laplacian', factor: 16 }`.
+ * sobelY and scharrY are the transposes. On a line there is one axis, so sobelX is d; in a volume there are three, and
+ * derivatives along the third, z, too. What is said on the right holds in every dimension. The divisors make
+ * derivatives exact and keep what is sensed about as large as the state (Mordvintsev et al., "Growing Neural Cellular
+ * Automata", Distill 2020). Texture automata take the integers as they stand (Niklasson et al., "Self-Organising Textures",
+ * Distill 2021): `{ name: 'laplacian', factor: 16 }`.
  *
- * A cell that is rotated by an angle α senses, in the place of the derivatives along x and y,
+ * A cell that is rotated by an angle α, in a volume about the axis z, senses, in the place of the derivatives along x
+ * and y,
  *
  *   dx' = cos α · dx − sin α · dy          dy' = sin α · dx + cos α · dy
  *
@@ -26,40 +31,87 @@ import type { Padding } from './ops/window.ts'
 import { tensor } from './tensor.ts'
 import type { Placement, Tensor } from './tensor.ts'
 
-export type FilterName = 'identity' | 'sobelX' | 'sobelY' | 'laplacian' | 'scharrX' | 'scharrY' | 'gaussian' | 'mean'
+/** How many dimensions a grid has: a line, a plane or a volume. */
+export type Grid = 1 | 2 | 3
+
+/** Those in the plane. */
+type PlaneFilterName = 'identity' | 'sobelX' | 'sobelY' | 'laplacian' | 'scharrX' | 'scharrY' | 'gaussian' | 'mean'
+
+/** A filter on a grid of some dimension, see `filterNamesOn`. */
+export type FilterName = PlaneFilterName | 'sobelZ' | 'scharrZ'
 
 /** A filter, as it stands or multiplied by a factor. */
 export type Filter = FilterName | { readonly name: FilterName; readonly factor: number }
 
-/** The nine weights of each filter, row by row. */
-export const filters: Readonly<Record<FilterName, readonly number[]>> = {
-  identity: [0, 0, 0, 0, 1, 0, 0, 0, 0],
-  sobelX: [-1, 0, 1, -2, 0, 2, -1, 0, 1].map(v => v / 8),
-  sobelY: [-1, -2, -1, 0, 0, 0, 1, 2, 1].map(v => v / 8),
-  laplacian: [1, 2, 1, 2, -12, 2, 1, 2, 1].map(v => v / 16),
-  scharrX: [-3, 0, 3, -10, 0, 10, -3, 0, 3].map(v => v / 32),
-  scharrY: [-3, -10, -3, 0, 0, 0, 3, 10, 3].map(v => v / 32),
-  gaussian: [1, 2, 1, 2, 4, 2, 1, 2, 1].map(v => v / 16),
-  mean: new Array<number>(9).fill(1 / 9),
+/** Weights along one axis: whole numbers, and what they are divided by. */
+type Along = { readonly weights: readonly number[]; readonly divisor: number }
+
+const centre: Along = { weights: [0, 1, 0], divisor: 1 }
+const difference: Along = { weights: [-1, 0, 1], divisor: 2 }
+const blur: Along = { weights: [1, 2, 1], divisor: 4 }
+const scharrBlur: Along = { weights: [3, 10, 3], divisor: 16 }
+const average: Along = { weights: [1, 1, 1], divisor: 3 }
+
+/** The weights of a product, the last axis fastest. They are divided once, so that they are rounded once. */
+function product(axes: readonly Along[]): number[] {
+  const divisor = axes.reduce((all, axis) => all * axis.divisor, 1)
+  const whole = axes.reduce((all, { weights }) => all.flatMap(a => weights.map(v => a * v)), [1])
+  return whole.map(v => v / divisor)
 }
 
-/** All names, in the order of this file. */
-export const filterNames: readonly FilterName[] = Object.keys(filters) as FilterName[]
+type Table = Readonly<Record<string, readonly number[]>>
+
+/** The filters of a grid, by name. */
+function tableOf(grid: Grid): Table {
+  const everywhere = (along: Along): Along[] => new Array<Along>(grid).fill(along)
+  const [identity, gaussian] = [product(everywhere(centre)), product(everywhere(blur))]
+  const derivatives = (name: string, smooth: Along): Table => Object.fromEntries(
+    ['X', 'Y', 'Z'].slice(0, grid).map((axis, i) =>
+      [name + axis, product(everywhere(smooth).with(grid - 1 - i, difference))]),
+  )
+  return {
+    identity,
+    ...derivatives('sobel', blur),
+    laplacian: gaussian.map((v, i) => v - identity[i]),
+    ...derivatives('scharr', scharrBlur),
+    gaussian,
+    mean: product(everywhere(average)),
+  }
+}
+
+const tables = { 1: tableOf(1), 2: tableOf(2), 3: tableOf(3) }
+
+/** The nine weights of each filter in the plane, row by row. */
+export const filters: Readonly<Record<PlaneFilterName, readonly number[]>> = tables[2] as typeof filters
+
+const namesOn = (grid: Grid): readonly FilterName[] => Object.keys(tables[grid]) as FilterName[]
+
+/** The names of the filters of each grid, in the order of this file. */
+export const filterNamesOn: Readonly<Record<Grid, readonly FilterName[]>> = {
+  1: namesOn(1), 2: namesOn(2), 3: namesOn(3),
+}
+
+/** Those in the plane. */
+export const filterNames: readonly FilterName[] = filterNamesOn[2]
 
 /** Derivatives along x and along y, which turn together. */
 const gradients = [['sobelX', 'sobelY'], ['scharrX', 'scharrY']] as const
 
 /** The weights of a filter as a rotated cell applies it. */
-function weights(filter: Filter, angle: number): number[] {
+function weights(grid: Grid, filter: Filter, angle: number): number[] {
   const { name, factor } = typeof filter === 'object' && filter !== null ? filter : { name: filter, factor: 1 }
-  if (!filterNames.includes(name)) {
+  const names = filterNamesOn[grid]
+  if (!names.includes(name)) {
     const given = typeof name === 'string' ? `'${name}'` : show(name)
-    refuse('filterKernel', `there is no filter ${given}, expected one of ${filterNames.join(', ')}`)
+    const place = grid === 2 ? '' : ` on a grid of ${grid} dimension${grid === 1 ? '' : 's'}`
+    refuse('filterKernel', `there is no filter ${given}${place}, expected one of ${names.join(', ')}`)
   }
-  const [x, y] = gradients.find(([dx, dy]) => name === dx || name === dy) ?? [name, name]
+  const pair = gradients.find(([dx, dy]) => name === dx || name === dy)
+  if (!pair || grid === 1) return tables[grid][name].map(v => factor * v)
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)]
-  const [a, b] = x === y ? [1, 0] : name === x ? [cos, -sin] : [sin, cos]
-  return filters[x].map((v, i) => factor * (a * v + b * filters[y][i]))
+  const [a, b] = name === pair[0] ? [cos, -sin] : [sin, cos]
+  const [dx, dy] = pair.map(each => tables[grid][each])
+  return dx.map((v, i) => factor * (a * v + b * dy[i]))
 }
 
 /**
@@ -71,14 +123,30 @@ function weights(filter: Filter, angle: number): number[] {
  * @example filterKernel(['identity', 'sobelX', 'sobelY'], 16, { angle: Math.PI / 4, like: x })
  */
 export function filterKernel(
-  list: readonly Filter[], channels: number, { angle = 0, ...placement }: Placement & { angle?: number } = {},
+  list: readonly Filter[], channels: number, options: Placement & { angle?: number } = {},
+): Tensor {
+  return filterKernelOn(2, list, channels, options)
+}
+
+/**
+ * Filters as a kernel for a line, a plane or a volume, see `depthwiseOn`.
+ *
+ * @param angle as for `filterKernel`; in a volume it turns about the axis z, on a line there is none but 0
+ * @returns `[3,channels,n]`, `[3,3,channels,n]` or `[3,3,3,channels,n]` for a list of n filters
+ * @throws where there is no filter of a name, or an angle on a line
+ * @example filterKernelOn(3, ['identity', 'sobelX', 'sobelY', 'sobelZ'], 16, { like: x })
+ */
+export function filterKernelOn(
+  grid: Grid, list: readonly Filter[], channels: number,
+  { angle = 0, ...placement }: Placement & { angle?: number } = {},
 ): Tensor {
   check(Array.isArray(list), 'filterKernel', 'the list', list, 'a list of filters')
   check(isWhole(channels, 1), 'filterKernel', 'channels', channels, 'a whole number > 0')
-  const each = list.map(filter => weights(filter, angle))
+  check(grid > 1 || angle === 0, 'filterKernel', 'the angle', angle, '0 on a line, where nothing can turn')
+  const each = list.map(filter => weights(grid, filter, angle))
   const n = list.length
-  const values = Array.from({ length: 9 * channels * n }, (_, i) => each[i % n][Math.floor(i / n / channels)])
-  return tensor(values, { shape: [3, 3, channels, n], ...placement })
+  const values = Array.from({ length: 3 ** grid * channels * n }, (_, i) => each[i % n][Math.floor(i / n / channels)])
+  return tensor(values, { shape: [...new Array<number>(grid).fill(3), channels, n], ...placement })
 }
 
 export type FilterOptions = {

@@ -1,0 +1,119 @@
+/**
+ * U: the network by which a cell updates, from what it perceives to how its channels change.
+ *
+ *   h₀ = y          h_i = σ(h_(i−1)·w_i + b_i)          U(y) = h_L·w_(L+1) + b_(L+1)
+ *
+ * One hidden layer of ReLUs, with a last layer that begins at zero, is that of Growing NCA (Mordvintsev et al. 2020):
+ * the first rule does nothing, and so does no harm. A residual network adds to each hidden layer the one before it,
+ * where both are equally wide (He et al. 2016): h_i = h_(i−1) + σ(h_(i−1)·w_i + b_i).
+ */
+import { check, checkOptions, checkWord, isNumber, isWhole } from '../tensor/options.ts'
+import { add } from '../tensor/ops/arithmetic.ts'
+import { dense } from '../tensor/ops/dense.ts'
+import { leakyRelu, relu, sigmoid, tanh } from '../tensor/ops/functions.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { ParamSpec } from './perceptions/kind.ts'
+
+/** What a layer applies to its sums; 'linear' leaves them as they are. */
+export type Activation = 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' | 'linear'
+
+const functions: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
+  relu, leakyRelu: x => leakyRelu(x), tanh, sigmoid, linear: x => x,
+}
+
+/** All of them. */
+export const activations: readonly Activation[] = Object.keys(functions) as Activation[]
+
+/** Their names in sentences. */
+export const activationNames: Readonly<Record<Activation, string>> = {
+  relu: 'ReLU', leakyRelu: 'leaky ReLU', tanh: 'tanh', sigmoid: 'sigmoid', linear: 'linear',
+}
+
+/** σ(x). */
+export function activate(activation: Activation, x: Tensor): Tensor {
+  return functions[activation](x)
+}
+
+/** A network of dense layers, applied to the perception of each cell. */
+export type Mlp = {
+  readonly type: 'mlp'
+  /** Units of the hidden layers, from the first to the last. */
+  readonly hidden: readonly number[]
+  readonly activation: Activation
+  /** Whether hidden layers add the one before them, where it is as wide. */
+  readonly residual: boolean
+  /** Standard deviation of the last layer's first weights; 0 makes the first rule do nothing, as published. */
+  readonly lastStd: number
+  /** Whether the last layer has a bias. */
+  readonly lastBias: boolean
+}
+
+/**
+ * Weights w1, w2, … `[in, out]` and biases b1, b2, … `[out]` of the layers; the last bias is there where the network has
+ * one.
+ */
+export type MlpParams = Readonly<Record<`w${number}` | `b${number}`, Tensor>>
+
+export type MlpOptions = {
+  /** Default 'relu'. */
+  activation?: Activation
+  /** Whether hidden layers add the one before them, where it is as wide; default false. */
+  residual?: boolean
+  /** Standard deviation of the last layer's first weights, default 0; NCAtorch takes 1e-3. */
+  lastStd?: number
+  /** Whether the last layer has a bias, default true. */
+  lastBias?: boolean
+}
+
+/**
+ * A network with hidden layers. By default that of Growing NCA: ReLUs, and a last layer that starts at zero, with bias.
+ *
+ * @param hidden units of the hidden layer, or of each of several
+ * @throws for what a network cannot have
+ * @example mlp(96, { activation: 'tanh', lastBias: false })
+ * @example mlp([80, 80], { activation: 'leakyRelu', residual: true, lastStd: 1e-3 })
+ */
+export function mlp(hidden: number | readonly number[], options: MlpOptions = {}): Mlp {
+  checkOptions('mlp', options, ['activation', 'residual', 'lastStd', 'lastBias'])
+  return checkedMlp('mlp', '', { ...options, hidden })
+}
+
+/** A network from its description, in which what was not yet a choice when it was written may be missing. */
+export function checkedMlp(
+  where: string, path: string, { hidden: given, ...options }: MlpOptions & { hidden: number | readonly number[] },
+): Mlp {
+  const { activation = 'relu', residual = false, lastStd = 0, lastBias = true } = options
+  const hidden = typeof given === 'number' ? [given] : given
+  const fits = Array.isArray(hidden) && hidden.length > 0 && hidden.every(n => isWhole(n, 1))
+  check(fits, where, `${path}hidden`, given, 'a whole number > 0, or a list of them')
+  checkWord(where, `${path}activation`, activation, activations)
+  check(typeof residual === 'boolean', where, `${path}residual`, residual, 'true or false')
+  check(isNumber(lastStd, 0), where, `${path}lastStd`, lastStd, 'a number ≥ 0')
+  check(typeof lastBias === 'boolean', where, `${path}lastBias`, lastBias, 'true or false')
+  return { type: 'mlp', hidden: [...hidden], activation, residual, lastStd, lastBias }
+}
+
+/** The parameters of a network from `inputs` to `outputs` numbers, by name, in order. */
+export function mlpParams(network: Mlp, inputs: number, outputs: number): Record<string, ParamSpec> {
+  const { hidden, lastStd, lastBias } = network
+  const widths = [inputs, ...hidden]
+  const last = hidden.length + 1
+  return {
+    ...Object.fromEntries(hidden.flatMap((n, i): [string, ParamSpec][] => [
+      [`w${i + 1}`, { shape: [widths[i], n], init: { glorot: [widths[i], n] } }],
+      [`b${i + 1}`, { shape: [n], init: 'zeros' }],
+    ])),
+    [`w${last}`]: { shape: [hidden.at(-1)!, outputs], init: lastStd > 0 ? { std: lastStd } : 'zeros' },
+    ...(lastBias ? { [`b${last}`]: { shape: [outputs], init: 'zeros' } } : {}),
+  }
+}
+
+/** U(y): `[b,h,w,inputs]` → `[b,h,w,outputs]`; cells that the mask `rows` `[b,h,w]` leaves out are 0. */
+export function applyMlp({ hidden, activation, residual }: Mlp, params: MlpParams, y: Tensor, rows?: Tensor): Tensor {
+  const last = hidden.length + 1
+  const h = hidden.reduce((x, n, i) => {
+    const next = activate(activation, dense(x, params[`w${i + 1}`], { bias: params[`b${i + 1}`], rows }))
+    return residual && x.shape.at(-1) === n ? add(x, next) : next
+  }, y)
+  return dense(h, params[`w${last}`], { bias: params[`b${last}`], rows })
+}

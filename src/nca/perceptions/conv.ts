@@ -1,0 +1,78 @@
+/**
+ * A learned convolution: each output sees all channels of the window.
+ *
+ *   y[j] = σ( Σ_(t ∈ window) Σ_c k[t, c, j] · s[d·t, c] + bias[j] )          d the dilation
+ *
+ * Linear and without bias, it is a matrix before the matrix of the network's first layer; with both it is a layer of
+ * its own, as in the self-classifying digits (Randazzo et al., Distill 2020) and in NCAtorch.
+ */
+import { check, checkOptions, checkWord, isWhole } from '../../tensor/options.ts'
+import { add } from '../../tensor/ops/arithmetic.ts'
+import { activate, activations } from '../mlp.ts'
+import type { Activation } from '../mlp.ts'
+import { checkSize } from './filters.ts'
+import { convOn } from './grid.ts'
+import type { PartKind } from './kind.ts'
+
+/** A learned convolution from all channels to `outputs` numbers. */
+export type Conv = {
+  readonly type: 'conv'
+  readonly outputs: number
+  readonly size: number
+  readonly dilation: number
+  readonly bias: boolean
+  readonly activation: Activation
+}
+
+export type ConvOptions = {
+  /** Taps along each axis, an odd number; default 3. */
+  size?: number
+  /** Cells from one tap to the next, default 1. */
+  dilation?: number
+  /** Default false. */
+  bias?: boolean
+  /** Default 'linear'. */
+  activation?: Activation
+}
+
+/**
+ * A learned convolution for a rule's `perceive`: each output sees all channels, `[size,size,channels,outputs]`.
+ *
+ * @param outputs a whole number > 0
+ * @throws where there are no outputs, the size is not odd, or the dilation is no whole number > 0
+ * @example defineRule({ channels: { rgb: 3 }, perceive: ['identity', conv(16)], update: mlp(32) })
+ * @example conv(80, { bias: true, activation: 'leakyRelu' })
+ */
+export function conv(outputs: number, options: ConvOptions = {}): Conv {
+  checkOptions('conv', options, ['size', 'dilation', 'bias', 'activation'])
+  const part: Conv = { type: 'conv', outputs, size: 3, dilation: 1, bias: false, activation: 'linear', ...options }
+  convKind.check('conv', '', part)
+  return part
+}
+
+export const convKind: PartKind<Conv> = {
+  check(where, path, { outputs, size, dilation, bias, activation }) {
+    check(isWhole(outputs, 1), where, `${path}outputs`, outputs, 'a whole number > 0')
+    checkSize(where, path, size)
+    check(isWhole(dilation, 1), where, `${path}dilation`, dilation, 'a whole number > 0')
+    check(typeof bias === 'boolean', where, `${path}bias`, bias, 'true or false')
+    checkWord(where, `${path}activation`, activation, activations)
+  },
+  outputs: ({ outputs }) => outputs,
+  params({ outputs, size, bias }, channels, grid) {
+    const window = new Array<number>(grid).fill(size)
+    const taps = size ** grid
+    return {
+      kernel: { shape: [...window, channels, outputs], init: { glorot: [taps * channels, taps * outputs] } },
+      ...(bias ? { bias: { shape: [outputs], init: 'zeros' } } : {}),
+    }
+  },
+  perceive({ dilation, activation }, { kernel, bias }, x, { padding, rows }) {
+    const y = convOn(x, kernel, { padding, rows, dilation })
+    return activate(activation, bias ? add(y, bias) : y)
+  },
+  words({ outputs, size, dilation, activation }) {
+    const apart = dilation === 1 ? '' : `, taps ${dilation} apart,`
+    return `a learned ${size}×${size} convolution${apart} to ${outputs}${activation === 'linear' ? '' : ` ${activation}`}`
+  },
+}

@@ -1,0 +1,45 @@
+/**
+ * Learned filters: each channel is seen through n filters of its own.
+ *
+ *   y[c·n + f] = Σ_(t ∈ window) k[t, c, f] · s[t, c]
+ *
+ * In a rule they stand beside fixed filters, and all are applied as one depthwise convolution (`perceive.ts`).
+ */
+import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import type { PartDescription } from './kind.ts'
+
+/** Learned filters, `filters` of their own for each channel, `size` cells wide. */
+export type Depthwise = { readonly type: 'depthwise'; readonly filters: number; readonly size: number }
+
+/**
+ * Learned filters for a rule's `perceive`: each channel is seen through n filters of its own, `[size,size,channels,n]`.
+ *
+ * @param filters n, a whole number > 0
+ * @throws where n is none, or the size, 3 by default, is not odd
+ * @example defineRule({ channels: { rgb: 3 }, perceive: ['identity', depthwise(4, { size: 5 })], update: mlp(32) })
+ */
+export function depthwise(filters: number, options: { size?: number } = {}): Depthwise {
+  checkOptions('depthwise', options, ['size'])
+  const part: Depthwise = { type: 'depthwise', filters, size: options.size ?? 3 }
+  depthwiseKind.check('depthwise', '', part)
+  return part
+}
+
+/** Throws unless a window's side is an odd number. */
+export function checkSize(where: string, path: string, size: number): void {
+  check(isWhole(size, 1) && size % 2 === 1, where, `${path}size`, size, 'an odd number > 0')
+}
+
+export const depthwiseKind: PartDescription<Depthwise> = {
+  check(where, path, { filters, size }) {
+    check(isWhole(filters, 1), where, `${path}filters`, filters, 'a whole number > 0')
+    checkSize(where, path, size)
+  },
+  outputs: ({ filters }, channels) => filters * channels,
+  params({ filters, size }, channels, grid) {
+    const window = new Array<number>(grid).fill(size)
+    const taps = size ** grid
+    return { kernel: { shape: [...window, channels, filters], init: { glorot: [taps, taps * filters] } } }
+  },
+  words: ({ filters, size }) => `${filters} learned ${size}×${size} ${filters === 1 ? 'filter' : 'filters'} per channel`,
+}

@@ -1,0 +1,82 @@
+/**
+ * A residual convolution: what a linear look at the cell itself says, and what two layers over its window add to it.
+ *
+ *   y = P·s + K₂·σ(K₁ ∗ s + b₁) + b₂
+ *
+ * K₁ is a convolution, K₂ and P are matrices applied to each cell (1×1 convolutions). So the part can see as much as a
+ * convolution with an activation, and is linear where that is enough (He et al., "Deep Residual Learning for Image
+ * Recognition", CVPR 2016; the residual perception of Spitznagel & Keuper 2026).
+ */
+import { check, checkOptions, checkWord, isWhole } from '../../tensor/options.ts'
+import { add } from '../../tensor/ops/arithmetic.ts'
+import { dense } from '../../tensor/ops/dense.ts'
+import { activate, activations } from '../mlp.ts'
+import type { Activation } from '../mlp.ts'
+import { checkSize } from './filters.ts'
+import { convOn } from './grid.ts'
+import type { PartKind } from './kind.ts'
+
+/** A residual convolution from all channels to `outputs` numbers, `size` cells wide. */
+export type ResidualConv = {
+  readonly type: 'residualConv'
+  readonly outputs: number
+  readonly size: number
+  readonly dilation: number
+  readonly activation: Activation
+}
+
+export type ResidualConvOptions = {
+  /** Taps along each axis, an odd number; default 3. */
+  size?: number
+  /** Cells from one tap to the next, default 1. */
+  dilation?: number
+  /** σ, default 'leakyRelu' (of slope 0.2). */
+  activation?: Activation
+}
+
+/**
+ * A residual convolution for a rule's `perceive`. Its parameters are `k1` `[size,size,channels,outputs]`, `b1`, `k2`
+ * `[outputs,outputs]`, `b2`, and `skip` `[channels,outputs]`.
+ *
+ * @param outputs a whole number > 0
+ * @throws where there are no outputs, the size is not odd, or the dilation is no whole number > 0
+ * @example defineRule({ channels: { rgb: 3 }, perceive: ['identity', residualConv(32, { size: 5 })], update: mlp(32) })
+ */
+export function residualConv(outputs: number, options: ResidualConvOptions = {}): ResidualConv {
+  checkOptions('residualConv', options, ['size', 'dilation', 'activation'])
+  const { size = 3, dilation = 1, activation = 'leakyRelu' } = options
+  const part: ResidualConv = { type: 'residualConv', outputs, size, dilation, activation }
+  residualConvKind.check('residualConv', '', part)
+  return part
+}
+
+export const residualConvKind: PartKind<ResidualConv> = {
+  check(where, path, { outputs, size, dilation, activation }) {
+    check(isWhole(outputs, 1), where, `${path}outputs`, outputs, 'a whole number > 0')
+    checkSize(where, path, size)
+    check(isWhole(dilation, 1), where, `${path}dilation`, dilation, 'a whole number > 0')
+    checkWord(where, `${path}activation`, activation, activations)
+  },
+  outputs: ({ outputs }) => outputs,
+  params({ outputs, size }, channels, grid) {
+    const taps = size ** grid
+    return {
+      k1: {
+        shape: [...new Array<number>(grid).fill(size), channels, outputs],
+        init: { glorot: [taps * channels, taps * outputs] },
+      },
+      b1: { shape: [outputs], init: 'zeros' },
+      k2: { shape: [outputs, outputs], init: { glorot: [outputs, outputs] } },
+      b2: { shape: [outputs], init: 'zeros' },
+      skip: { shape: [channels, outputs], init: { glorot: [channels, outputs] } },
+    }
+  },
+  perceive({ dilation, activation }, { k1, b1, k2, b2, skip }, x, { padding, rows }) {
+    const hidden = activate(activation, add(convOn(x, k1, { padding, dilation, rows }), b1))
+    return add(dense(x, skip, { rows }), dense(hidden, k2, { bias: b2, rows }))
+  },
+  words({ outputs, size, dilation }) {
+    const apart = dilation === 1 ? '' : `, taps ${dilation} apart,`
+    return `a learned ${size}×${size} residual convolution${apart} to ${outputs}`
+  },
+}

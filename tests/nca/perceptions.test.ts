@@ -1,0 +1,428 @@
+// Learned perceptions that are more than a convolution, against loops from their equations, against differences to the
+// second order, and by what must hold of them whatever they have learned.
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  add, cast, checkGrad, conv2d, foldIn, grad, greater, key, mapTree, normal, ones, reshape, scope, square, sum, tensor,
+  uniform, vjp, zeros,
+} from '../../src/index.ts'
+import type { Data, Padding, Tensor } from '../../src/index.ts'
+import { NotSmoothError } from '../../src/autograd/check-grad.ts'
+import { attention, attentionKind } from '../../src/nca/perceptions/attention.ts'
+import type { Attention } from '../../src/nca/perceptions/attention.ts'
+import { deformable, deformableKind } from '../../src/nca/perceptions/deformable.ts'
+import type { Deformable } from '../../src/nca/perceptions/deformable.ts'
+import type { PartKind } from '../../src/nca/perceptions/kind.ts'
+import { residualConv, residualConvKind } from '../../src/nca/perceptions/residual-conv.ts'
+import type { ResidualConv } from '../../src/nca/perceptions/residual-conv.ts'
+import { expectClose, peakOf, sentence } from '../tensor/values.ts'
+
+// ---- the definitions, in loops ----
+
+type Params = Record<string, Data>
+
+/** A state as a function of sample, row and column, that says what lies beyond its border. */
+type State = { shape: readonly number[]; at: (b: number, y: number, x: number) => number[] }
+
+function wrapped(i: number, n: number, padding: Padding): number | null {
+  if (i >= 0 && i < n) return i
+  if (padding === 'zero') return null
+  if (padding === 'circular') return ((i % n) + n) % n
+  return i < 0 ? -i : 2 * (n - 1) - i
+}
+
+function stateOf(s: Tensor, padding: Padding): State {
+  const [, h, w, c] = s.shape
+  const values = s.toArray()
+  return {
+    shape: s.shape,
+    at(b, y, x) {
+      const [j, i] = [wrapped(y, h, padding), wrapped(x, w, padding)]
+      return Array.from({ length: c }, (_, k) => (j === null || i === null ? 0 : values[((b * h + j) * w + i) * c + k]))
+    },
+  }
+}
+
+/** What each cell perceives, one cell after the other. */
+function everywhere({ shape: [b, h, w] }: State, cell: (b: number, y: number, x: number) => number[]): number[] {
+  return Array.from({ length: b * h * w }, (_, r) => cell(Math.floor(r / w / h), Math.floor(r / w) % h, r % w)).flat()
+}
+
+/** The places of a window of odd size, row by row. */
+function window(size: number): [number, number][] {
+  const border = (size - 1) / 2
+  return Array.from({ length: size * size }, (_, t) => [Math.floor(t / size) - border, t % size - border])
+}
+
+/** u·W for a matrix of so many columns, from row `first` on. */
+function times(u: number[], w: Data, columns: number, first = 0): number[] {
+  return Array.from({ length: columns }, (_, j) => u.reduce((t, v, i) => t + v * w[(first + i) * columns + j], 0))
+}
+
+function plus(a: ArrayLike<number>, b: ArrayLike<number>): number[] {
+  return Array.from(a, (v, i) => v + b[i])
+}
+
+const leaky = (v: number): number => (v > 0 ? v : 0.2 * v)
+
+function naiveConv(
+  s: State, k: Data, size: number, dilation: number, n: number, b: number, y: number, x: number,
+): number[] {
+  const c = s.shape[3]
+  return window(size).map(([dy, dx], t) => times(s.at(b, y + dilation * dy, x + dilation * dx), k, n, t * c))
+    .reduce((all, each) => plus(all, each))
+}
+
+function naiveResidual({ outputs, size, dilation, activation }: ResidualConv, p: Params, s: State): number[] {
+  const act = activation === 'leakyRelu' ? leaky : Math.tanh
+  return everywhere(s, (b, y, x) => {
+    const hidden = plus(naiveConv(s, p.k1, size, dilation, outputs, b, y, x), p.b1).map(act)
+    return plus(plus(times(s.at(b, y, x), p.skip, outputs), times(hidden, p.k2, outputs)), p.b2)
+  })
+}
+
+function naiveNorm(u: number[], scale: Data, shift: Data): number[] {
+  const mean = u.reduce((a, b) => a + b) / u.length
+  const variance = u.reduce((a, b) => a + (b - mean) ** 2, 0) / u.length
+  return u.map((v, i) => (v - mean) / Math.sqrt(variance + 1e-5) * scale[i] + shift[i])
+}
+
+function naiveAttention({ outputs, heads, size, keys, feedForward }: Attention, p: Params, s: State): number[] {
+  const width = heads * keys
+  const z = (b: number, y: number, x: number): number[] => naiveNorm(s.at(b, y, x), p.scale, p.shift)
+  return everywhere(s, (b, y, x) => {
+    const q = times(z(b, y, x), p.query, width)
+    const neighbours = window(size).map(([dy, dx]) => z(b, y + dy, x + dx))
+    const seen = Array.from({ length: heads }, (_, h) => {
+      const own = (u: number[]): number[] => u.slice(h * keys, (h + 1) * keys)
+      const scores = neighbours.map((u, n) => {
+        const k = own(times(u, p.key, width))
+        return own(q).reduce((t, v, i) => t + v * k[i], 0) / Math.sqrt(keys) + p.position[n * heads + h]
+      })
+      const total = scores.reduce((t, v) => t + Math.exp(v), 0)
+      return neighbours.map((u, n) => own(times(u, p.value, width)).map(v => v * Math.exp(scores[n]) / total))
+        .reduce((all, each) => plus(all, each))
+    }).flat()
+    const out = plus(times(seen, p.output, outputs), p.bias)
+    if (feedForward === 0) return out
+    const hidden = plus(times(naiveNorm(out, p.scale2, p.shift2), p.w1, feedForward), p.b1).map(leaky)
+    return plus(out, plus(times(hidden, p.w2, outputs), p.b2))
+  })
+}
+
+/** Bilinear interpolation between the four cells around a place. */
+function between(s: State, b: number, y: number, x: number): number[] {
+  const [top, left] = [Math.floor(y), Math.floor(x)]
+  const [down, right] = [y - top, x - left]
+  const corners: [number, number, number][] = [
+    [0, 0, (1 - down) * (1 - right)], [0, 1, (1 - down) * right], [1, 0, down * (1 - right)], [1, 1, down * right],
+  ]
+  return corners.map(([dy, dx, weight]) => s.at(b, top + dy, left + dx).map(v => v * weight))
+    .reduce((all, each) => plus(all, each))
+}
+
+function naiveDeformable({ outputs, size, reach }: Deformable, p: Params, s: State): number[] {
+  const taps = size * size
+  return everywhere(s, (b, y, x) => {
+    const moved = plus(naiveConv(s, p.offsets, size, 1, 2 * taps, b, y, x), p.offsetBias).map(v => reach * Math.tanh(v))
+    return window(size).map(([dy, dx], t) =>
+      times(between(s, b, y + dy + moved[t], x + dx + moved[taps + t]), p.kernel, outputs, t * s.shape[3]))
+      .reduce((all, each) => plus(all, each), Array.from(p.bias))
+  })
+}
+
+// ---- scenes ----
+
+const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
+const odd = fc.constantFrom(1, 3, 5)
+
+/** A kind with parts of it, how far they look, and its definition. */
+type Family<Part> = {
+  kind: PartKind<Part>
+  parts: fc.Arbitrary<Part>
+  border: (part: Part) => number
+  naive: (part: Part, p: Params, s: State) => number[]
+}
+
+const residual: Family<ResidualConv> = {
+  kind: residualConvKind,
+  parts: fc.record({
+    outputs: upTo(4), size: odd, dilation: upTo(2), activation: fc.constantFrom('leakyRelu', 'tanh'),
+  }).map(({ outputs, ...options }) => residualConv(outputs, options)),
+  border: ({ size, dilation }) => dilation * (size - 1) / 2,
+  naive: naiveResidual,
+}
+const attentive: Family<Attention> = {
+  kind: attentionKind,
+  parts: fc.record({
+    outputs: upTo(4), heads: upTo(3), size: odd, keys: upTo(3), feedForward: fc.constantFrom(0, 0, 3),
+  }).map(({ outputs, ...options }) => attention(outputs, options)),
+  border: ({ size }) => (size - 1) / 2,
+  naive: naiveAttention,
+}
+const deforming: Family<Deformable> = {
+  kind: deformableKind,
+  parts: fc.record({ outputs: upTo(4), size: fc.constantFrom(1, 3), reach: upTo(3) })
+    .map(({ outputs, ...options }) => deformable(outputs, options)),
+  border: ({ size, reach }) => (size - 1) / 2 + reach,
+  naive: naiveDeformable,
+}
+
+type Scene<Part> = { part: Part; padding: Padding; shape: [number, number, number, number]; seed: number }
+
+function scenes<Part>(
+  { parts, border }: Family<Part>, paddings: Padding[] = ['zero', 'circular', 'reflect'],
+): fc.Arbitrary<Scene<Part>> {
+  return fc.record({
+    part: parts, padding: fc.constantFrom(...paddings), b: upTo(2), h: upTo(5), w: upTo(5), c: upTo(4), seed: fc.nat(),
+  }).map(({ part, padding, b, h, w, c, seed }) => {
+    const least = padding === 'reflect' ? border(part) + 1 : 1
+    return { part, padding, shape: [b, Math.max(h, least), Math.max(w, least), c], seed }
+  })
+}
+
+function state(seed: number, shape: readonly number[]): Tensor {
+  return uniform(key(seed), shape, { low: -1, high: 1, dtype: 'float64' })
+}
+
+/** Parameters as they may be after some training. */
+function learned<Part>(kind: PartKind<Part>, part: Part, channels: number, seed: number): Record<string, Tensor> {
+  const specs = Object.entries(kind.params(part, channels, 2))
+  return Object.fromEntries(specs.map(([name, { shape, init }], i) => {
+    const change = normal(foldIn(key(seed), i), shape, { std: 0.5, dtype: 'float64' })
+    return [name, init === 'ones' ? add(change, 1) : change]
+  }))
+}
+
+function values(params: Record<string, Tensor>): Params {
+  return Object.fromEntries(Object.entries(params).map(([name, p]) => [name, p.toArray()]))
+}
+
+/** checkGrad where the function is smooth, at some of these points. A wrong derivative is wrong at a second one, too. */
+function expectGradients(
+  at: (seed: number) => { f: (p: Record<string, Tensor>) => Tensor; p: Record<string, Tensor> },
+): void {
+  let wrong = false
+  for (let seed = 0; seed < 20; seed++) {
+    const { f, p } = at(seed)
+    try {
+      checkGrad(f, p, { order: 2, epsilon: 1e-5, tolerance: 1e-5, seed })
+      return
+    } catch (error) {
+      if (!(error instanceof NotSmoothError) && wrong) throw error
+      wrong ||= !(error instanceof NotSmoothError)
+    }
+  }
+  throw new Error('no smooth point')
+}
+
+/** The state shifted on the torus by whole rows and columns. */
+function rolled(x: Tensor, down: number, right: number): Tensor {
+  const [b, h, w, c] = x.shape
+  const from = stateOf(x, 'circular')
+  const all = Array.from({ length: b * h * w }, (_, r) => {
+    const [sample, y, column] = [Math.floor(r / w / h), Math.floor(r / w) % h, r % w]
+    return from.at(sample, y - down, column - right)
+  })
+  return tensor(Float64Array.from(all.flat()), { shape: [b, h, w, c] })
+}
+
+/** The most bytes that the gradient of a part needs at a time. */
+function peak<Part>(kind: PartKind<Part>, part: Part, shape: number[]): number {
+  const x = cast(state(0, shape), 'float32')
+  const params = mapTree(learned(kind, part, shape[3], 1), p => cast(p as Tensor, 'float32'))
+  const loss = (p: typeof params): Tensor => sum(square(kind.perceive(part, p, x, { padding: 'zero' })))
+  return peakOf(() => scope(() => { grad(loss)(params) }))
+}
+
+function laws<Part>(family: Family<Part>): void {
+  const { kind, naive } = family
+
+  it('computes its equation', () => {
+    fc.assert(fc.property(scenes(family), ({ part, padding, shape, seed }) => {
+      const [x, params] = [state(seed, shape), learned(kind, part, shape[3], seed + 1)]
+      const y = kind.perceive(part, params, x, { padding })
+      expect([...y.shape, y.dtype]).toEqual([...shape.slice(0, 3), kind.outputs(part, shape[3]), 'float64'])
+      // Steep layer norms, of channels that hardly differ, make rounding errors larger.
+      expectClose(y, naive(part, values(params), stateOf(x, padding)), 1e-8)
+    }))
+  })
+
+  it('has first and second derivatives, of parameters and state', () => {
+    fc.assert(fc.property(scenes(family), ({ part, padding, shape: [b, h, w], seed }) => {
+      const shape = [b, h, w, 4]
+      expectGradients(n => ({
+        f: ({ x, ...params }) => kind.perceive(part, params, x, { padding }),
+        p: { x: state(seed + n, shape), ...learned(kind, part, 4, seed + n + 1) },
+      }))
+    }), { numRuns: 10 })
+  })
+
+  it('moves with the state on a torus', () => {
+    const shifts = fc.tuple(fc.integer({ min: -4, max: 4 }), fc.integer({ min: -4, max: 4 }))
+    fc.assert(fc.property(scenes(family, ['circular']), shifts, ({ part, shape, seed }, [down, right]) => {
+      const [x, params] = [state(seed, shape), learned(kind, part, shape[3], seed + 1)]
+      const see = (s: Tensor): Tensor => kind.perceive(part, params, s, { padding: 'circular' })
+      expectClose(see(rolled(x, down, right)), rolled(see(x), down, right), 1e-8)
+    }))
+  })
+
+  it('computes the cells of a mask, and nothing infinite elsewhere', () => {
+    fc.assert(fc.property(scenes(family), ({ part, padding, shape, seed }) => {
+      const [x, params] = [state(seed, shape), learned(kind, part, shape[3], seed + 1)]
+      const rows = greater(uniform(key(seed), shape.slice(0, 3), { dtype: 'float64' }), 0.5)
+      const [got, whole] = [{ padding, rows }, { padding }].map(how => kind.perceive(part, params, x, how).toArray())
+      const [mask, n] = [rows.toArray(), kind.outputs(part, shape[3])]
+      got.forEach((v, i) => {
+        if (mask[Math.floor(i / n)] === 1) expect(v).toBeCloseTo(whole[i], 8)
+        else expect(Number.isFinite(v)).toBe(true)
+      })
+    }))
+  })
+
+  it('is float32 where the state is', () => {
+    fc.assert(fc.property(family.parts, part => {
+      const specs = Object.entries(kind.params(part, 2, 2))
+      const params = Object.fromEntries(specs.map(([name, { shape }]) => [name, ones(shape)]))
+      expect(kind.perceive(part, params, ones([1, 9, 9, 2]), { padding: 'zero' }).dtype).toBe('float32')
+    }), { numRuns: 5 })
+  })
+}
+
+describe('a residual convolution', () => {
+  laws(residual)
+
+  it('is a matrix and a convolution on every grid', () => {
+    const part = residualConv(3)
+    expect(residualConvKind.params(part, 2, 1).k1.shape).toEqual([3, 2, 3])
+    expect(residualConvKind.params(part, 2, 3).k1.shape).toEqual([3, 3, 3, 2, 3])
+    for (const shape of [[2, 5, 2], [1, 3, 4, 5, 2]]) {
+      const specs = residualConvKind.params(part, 2, (shape.length - 2) as 1 | 3)
+      const params = Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, ones(spec.shape)]))
+      expect(residualConvKind.perceive(part, params, ones(shape), { padding: 'circular' }).shape)
+        .toEqual([...shape.slice(0, -1), 3])
+    }
+  })
+})
+
+describe('attention', () => {
+  laws(attentive)
+
+  // Normalised channels have the sum 0. Where all rows of V are equal, values are the same for every state.
+  it('has weights whose sum is 1', () => {
+    fc.assert(fc.property(scenes(attentive), ({ part, padding, shape, seed }) => {
+      const channels = shape[3]
+      const row = learned(attentionKind, part, 1, seed).value
+      const params = {
+        ...learned(attentionKind, { ...part, feedForward: 0 }, channels, seed),
+        scale: ones([channels], { dtype: 'float64' }),
+        value: add(zeros([channels, part.heads * part.keys], { dtype: 'float64' }), row),
+      }
+      const p = values(params)
+      const total = Array.from(p.shift).reduce((a, b) => a + b, 0)
+      const cell = plus(times(Array.from(row.toArray(), v => v * total), p.output, part.outputs), p.bias)
+      const y = attentionKind.perceive({ ...part, feedForward: 0 }, params, state(seed, shape), { padding })
+      const cells = y.toArray().length / part.outputs
+      expectClose(y, Array.from({ length: cells }, () => cell).flat(), 1e-9)
+    }))
+  })
+
+  it('keeps no copy of keys and values for each neighbour', () => {
+    const cells = 24 * 24
+    expect(peak(attentionKind, attention(16), [1, 24, 24, 8])).toBeLessThan(2 * 9 * cells * 16 * 4)
+  })
+})
+
+describe('a deformable convolution', () => {
+  laws(deforming)
+
+  it('is a convolution where no tap is moved', () => {
+    fc.assert(fc.property(scenes(deforming), ({ part, padding, shape, seed }) => {
+      const x = state(seed, shape)
+      const params = learned(deformableKind, part, shape[3], seed + 1)
+      const still = {
+        ...params,
+        offsets: zeros(params.offsets.shape, { like: x }), offsetBias: zeros(params.offsetBias.shape, { like: x }),
+      }
+      const kernel = reshape(params.kernel, [part.size, part.size, shape[3], part.outputs])
+      const plain = conv2d(x, kernel, { bias: params.bias, padding })
+      expectClose(deformableKind.perceive(part, still, x, { padding }), plain)
+    }))
+  })
+
+  it('keeps no copy of the state for each cell that a tap can reach', () => {
+    const copies = 25 * 9 * 16 * 16 * 32 * 4
+    expect(peak(deformableKind, deformable(8, { reach: 2 }), [1, 16, 16, 32])).toBeLessThan(copies / 3)
+  })
+
+  // Offsets begin there, at a kink, and would stay if the derivative were 0.
+  it('learns from the mean of both slopes where a tap is not moved', () => {
+    fc.assert(fc.property(upTo(3), fc.nat(), (reach, seed) => {
+      const part = deformable(1, { size: 1, reach })
+      const x = state(seed, [1, 4, 5, 1])
+      const { kernel, bias, offsets, offsetBias } = Object.fromEntries(
+        Object.entries(deformableKind.params(part, 1, 2)).map(([name, { shape }]) => [name, zeros(shape, { like: x })]))
+      const params = { kernel: add(kernel, 1), bias, offsets }
+      const [, pullback] = vjp(
+        (o: Tensor) => deformableKind.perceive(part, { ...params, offsetBias: o }, x, { padding: 'circular' }),
+        offsetBias,
+      )
+      const g = state(seed + 1, x.shape)
+      const [s, weights] = [stateOf(x, 'circular'), stateOf(g, 'zero')]
+      const slope = (dy: number, dx: number): number => everywhere(s, (b, y, i) =>
+        [reach / 2 * weights.at(b, y, i)[0] * (s.at(b, y + dy, i + dx)[0] - s.at(b, y - dy, i - dx)[0])])
+        .reduce((a, b) => a + b)
+      expectClose(pullback(g), [slope(1, 0), slope(0, 1)])
+    }))
+  })
+})
+
+it('parts say what they cannot be', () => {
+  const whole = { type: 'attention', outputs: 4, heads: 2, size: 3, keys: 2, feedForward: 0 } as const
+  expect([
+    () => residualConv(0),
+    () => residualConv(4, { size: 2 }),
+    () => residualConv(4, { dilation: 0 }),
+    () => residualConv(4, { activation: 'gelu' as 'relu' }),
+    () => residualConv(4, { sizes: 3 } as object),
+    () => attention(0.5),
+    () => attention(4, { heads: 0 }),
+    () => attention(4, { size: 4 }),
+    () => attention(4, { keys: 0 }),
+    () => attention(4, { feedForward: -1 }),
+    () => attentionKind.check('rule', 'perceive[1].', { ...whole, heads: 1.5 }),
+    () => deformable(4, { reach: 4 }),
+    () => deformable(4, { reach: 0.5 }),
+    () => deformable(4, { size: 0 }),
+  ].map(sentence)).toMatchInlineSnapshot(`
+    [
+      "residualConv: outputs is 0, expected a whole number > 0.",
+      "residualConv: size is 2, expected an odd number > 0.",
+      "residualConv: dilation is 0, expected a whole number > 0.",
+      "residualConv: activation is "gelu", expected 'relu', 'leakyRelu', 'tanh', 'sigmoid' or 'linear'.",
+      "residualConv: there is no option "sizes"; did you mean "size"?",
+      "attention: outputs is 0.5, expected a whole number > 0.",
+      "attention: heads is 0, expected a whole number > 0.",
+      "attention: size is 4, expected an odd number > 0.",
+      "attention: keys is 0, expected a whole number > 0.",
+      "attention: feedForward is -1, expected a whole number ≥ 0.",
+      "rule: perceive[1].heads is 1.5, expected a whole number > 0.",
+      "deformable: reach is 4, expected 1, 2 or 3 cells.",
+      "deformable: reach is 0.5, expected 1, 2 or 3 cells.",
+      "deformable: size is 0, expected an odd number > 0.",
+    ]
+  `)
+  expect([
+    attentionKind.words(whole), attentionKind.words(attention(8, { feedForward: 16 })),
+    deformableKind.words(deformable(8, { size: 5, reach: 2 })),
+    residualConvKind.words(residualConv(8, { dilation: 2 })),
+  ]).toMatchInlineSnapshot(`
+    [
+      "attention to 3×3 cells, 2 heads, to 4",
+      "attention to 3×3 cells, 1 head, to 8, and a network of 16 units",
+      "a deformable 5×5 convolution, of taps moved by up to 2, to 8",
+      "a learned 3×3 residual convolution, taps 2 apart, to 8",
+    ]
+  `)
+})

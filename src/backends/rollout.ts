@@ -37,7 +37,10 @@ export type RolloutProgram = {
   readonly updated: readonly number[]
   /** Probability that a cell updates. */
   readonly fireRate: number
-  readonly living: { readonly channel: number; readonly above: number } | null
+  /** Only cells whose `channel` exceeds `above` before the step update in it. */
+  readonly inputMask: { readonly channel: number; readonly above: number } | null
+  /** 'after': cells may be dead before the step. */
+  readonly living: { readonly channel: number; readonly above: number; readonly when: 'both' | 'after' } | null
 }
 
 /** How the program is run. */

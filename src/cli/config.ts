@@ -7,9 +7,12 @@
 import * as z from 'zod'
 import { presets } from '../nca/presets.ts'
 import type { Preset } from '../nca/presets.ts'
-import { activations, defineRule, updatedChannels } from '../nca/rule.ts'
-import type { Activation, DataRule, Living, Perception } from '../nca/rule.ts'
+import { activations, mlp } from '../nca/mlp.ts'
+import type { Activation } from '../nca/mlp.ts'
+import { defineRule, updatedChannels } from '../nca/rule.ts'
+import type { Bound, DataRule, Living, Noise, Perception } from '../nca/rule.ts'
 import { filterNames } from '../tensor/filters.ts'
+import type { FilterName } from '../tensor/filters.ts'
 import type { Padding } from '../tensor/ops/window.ts'
 import { backendMeanings, backendNames } from './computer.ts'
 import type { BackendName } from './computer.ts'
@@ -25,11 +28,16 @@ export type Config = Omit<Preset, 'rule'> & {
   readonly saveEvery: number
   readonly rule: {
     readonly hiddenChannels: number
-    readonly hiddenUnits: number
+    readonly hiddenUnits: number | readonly number[]
     readonly activation: Activation
+    readonly residual: boolean
     readonly perceive: readonly Perception[]
+    readonly stepSize: number
     readonly fireRate: number
     readonly living: Living | null
+    readonly inputMask: DataRule['inputMask']
+    readonly noise: Noise | null
+    readonly bound: Bound | null
     readonly padding: Padding
     readonly lastStd: number
     readonly lastBias: boolean
@@ -40,14 +48,15 @@ export type Config = Omit<Preset, 'rule'> & {
 /** What a preset says, as a configuration. */
 export function published(name: PresetName): Omit<Config, 'target' | 'seed' | 'backend' | 'threads' | 'saveEvery'> {
   const { rule, ...rest } = presets[name]
-  const { type: _type, channels, update: { type: _mlp, hidden: hiddenUnits, ...update }, ...others } = rule as DataRule
+  const { type: _type, grid: _grid, channels, update: { type: _mlp, hidden, ...update }, ...others } = rule as DataRule
+  const hiddenUnits = hidden.length === 1 ? hidden[0] : hidden
   return { preset: name, ...rest, rule: { hiddenChannels: channels.hidden, hiddenUnits, ...update, ...others } }
 }
 
 /** The rule that a configuration describes. */
 export function ruleOf({ rule }: Config): DataRule {
-  const { hiddenChannels, hiddenUnits, activation, lastStd, lastBias, ...rest } = rule
-  const update = { type: 'mlp', hidden: hiddenUnits, activation, lastStd, lastBias } as const
+  const { hiddenChannels, hiddenUnits, activation, residual, lastStd, lastBias, ...rest } = rule
+  const update = mlp(hiddenUnits, { activation, residual, lastStd, lastBias })
   return defineRule({ ...rest, channels: { rgba: 4, hidden: hiddenChannels }, update })
 }
 
@@ -92,14 +101,28 @@ const any = 'step, exponential, cosine, wsd or warmUp'
 const rate = z.union([above0, z.discriminatedUnion('type', [...schedules, warmUp], any)], numberOr(any))
 
 const odd = whole(1).refine(n => n % 2 === 1, 'an odd number > 0').default(3)
+const someKinds = 'depthwise, conv, residualConv, attention or deformable'
 const perception = z.union([
   oneOf(filterNames),
   z.discriminatedUnion('type', [
     map({ type: z.literal('depthwise'), filters: whole(1), size: odd }),
-    map({ type: z.literal('conv'), outputs: whole(1), size: odd }),
-  ], 'depthwise or conv'),
-], `one of ${filterNames.join(', ')}, or keys with a type: depthwise or conv`)
+    map({
+      type: z.literal('conv'), outputs: whole(1), size: odd, dilation: whole(1).default(1), bias: yes.default(false),
+      activation: oneOf(activations).default('linear'),
+    }),
+    map({
+      type: z.literal('residualConv'), outputs: whole(1), size: odd, dilation: whole(1).default(1),
+      activation: oneOf(activations).default('leakyRelu'),
+    }),
+    map({
+      type: z.literal('attention'), outputs: whole(1), heads: whole(1).default(1), size: odd, keys: whole(1),
+      feedForward: whole(0).default(0),
+    }),
+    map({ type: z.literal('deformable'), outputs: whole(1), size: odd, reach: whole(1).default(1) }),
+  ], someKinds),
+], `one of ${filterNames.join(', ')}, or keys with a type: ${someKinds}`)
 const roles = ['rgba', 'hidden'] as const
+const someUnits = 'a whole number > 0, or a list of them'
 
 const d = published('growing')
 const adam = d.optimiser as Extract<Config['optimiser'], { type: 'adam' }>
@@ -139,17 +162,31 @@ const shape = {
   rule: map({
     hiddenChannels: whole(0).default(d.rule.hiddenChannels)
       .describe('Channels beside red, green, blue and alpha'),
-    hiddenUnits: whole(1).default(d.rule.hiddenUnits).describe('Units of the hidden layer'),
+    hiddenUnits: z.union([whole(1), z.array(whole(1), someUnits).min(1, someUnits)], someUnits)
+      .default(d.rule.hiddenUnits as number)
+      .describe('Units of the hidden layer, or of each of several'),
     activation: oneOf(activations).default(d.rule.activation)
-      .describe(`What the hidden layer applies: ${activations.join(', ')}`),
+      .describe(`What hidden layers apply: ${activations.join(', ')}`),
+    residual: yes.default(d.rule.residual).describe('Whether hidden layers add the one before them'),
     perceive: z.array(perception, 'a list of filters').min(1, 'at least one filter')
-      .default([...d.rule.perceive])
+      .default([...d.rule.perceive] as FilterName[])
       .describe(`Filters by which a cell sees its neighbours: ${filterNames.join(', ')}; or learned ones: `
-        + '{type: depthwise, filters: 2, size: 3}, {type: conv, outputs: 8, size: 3}'),
+        + '{type: depthwise, filters: 2, size: 3}, {type: conv, outputs: 8, size: 3}, …'),
     fireRate: z.number(aRate).gt(0, aRate).max(1, aRate).default(d.rule.fireRate)
       .describe('Probability that a cell updates in a step'),
-    living: map({ channel: whole(0), above: anyNumber }).nullable().default(d.rule.living)
-      .describe('Cells live next to one whose channel is above a value; null: all live'),
+    stepSize: anyNumber.default(d.rule.stepSize).describe('What changes are multiplied by'),
+    living: map({ channel: whole(0), above: anyNumber, when: oneOf(['both', 'after']).default('both') })
+      .nullable().default(d.rule.living)
+      .describe('Cells live next to one whose channel is above a value, both before and after a step or after it; '
+        + 'null: all live'),
+    inputMask: map({ channel: whole(0), above: anyNumber }).nullable().default(d.rule.inputMask as null)
+      .describe('Only cells whose channel is above a value update; null: all do'),
+    noise: map({ on: oneOf(['state', 'change']), std: from0 }).nullable().default(d.rule.noise as null)
+      .describe('Normal noise on the state, or on the change of cells that fire'),
+    bound: z.discriminatedUnion('type', [
+      map({ type: z.literal('clamp'), low: anyNumber, high: anyNumber }), map({ type: z.literal('tanh') }),
+    ], 'clamp or tanh').nullable().default(d.rule.bound as null)
+      .describe('What keeps the state within bounds after every step: clamp or tanh'),
     padding: oneOf(['zero', 'circular', 'reflect']).default(d.rule.padding)
       .describe('What cells at the border see beyond it: zero, circular, reflect'),
     lastStd: from0.default(d.rule.lastStd).describe("Standard deviation of the last layer's first weights"),
@@ -182,7 +219,7 @@ const shape = {
 }
 
 const schema = map(shape).superRefine((config, { addIssue }) => {
-  const { batch, pool, reseed, damaged, rule: { living, hiddenChannels, frozen } } = config
+  const { batch, pool, reseed, damaged, rule: { living, inputMask, bound, hiddenChannels, frozen } } = config
   const expect = (ok: boolean, path: string[], message: string): void => {
     if (!ok) addIssue({ code: 'custom', path, message })
   }
@@ -191,6 +228,9 @@ const schema = map(shape).superRefine((config, { addIssue }) => {
   expect(reseed + damaged <= batch, ['damaged'], `at most batch − reseed (${batch - reseed})`)
   const last = hiddenChannels + 3
   expect(!living || living.channel <= last, ['rule', 'living', 'channel'], `a channel from 0 to ${last}`)
+  expect(!inputMask || inputMask.channel <= last, ['rule', 'inputMask', 'channel'], `a channel from 0 to ${last}`)
+  const ordered = bound?.type !== 'clamp' || bound.low <= bound.high
+  expect(ordered, ['rule', 'bound', 'high'], 'a number that is not below low')
   const updated = updatedChannels({ channels: { rgba: 4, hidden: hiddenChannels }, frozen })
   expect(updated.length > 0, ['rule', 'frozen'], 'roles that leave a channel to change')
   expect(!living || updated.includes(living.channel), ['rule', 'frozen'], 'roles without the living channel')

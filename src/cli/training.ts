@@ -10,8 +10,8 @@ import { explain } from '../nca/explain.ts'
 import { imageToTensor, tensorToImage } from '../nca/image-tensor.ts'
 import { padImage } from '../nca/image.ts'
 import type { Image } from '../nca/image.ts'
-import { growingTrainer } from '../nca/growing.ts'
-import type { GrowingState } from '../nca/growing.ts'
+import { growingTrainer } from '../nca/tasks/growing.ts'
+import type { TrainerState } from '../nca/trainer.ts'
 import type { DataParams, DataRule } from '../nca/rule.ts'
 import { seed } from '../nca/state.ts'
 import { rollout } from '../nca/step.ts'
@@ -34,7 +34,7 @@ import { files } from './run-folder.ts'
 import type { Run } from './run-folder.ts'
 import { isLive, pictureLines } from './screen.ts'
 
-type State = GrowingState<DataParams>
+type State = TrainerState<DataParams>
 
 /** Trains, saves and draws. Sets the exit status where the run did not reach its end. */
 export async function runTraining(run: Run, { backend, name: computer }: Computer): Promise<void> {

@@ -5,12 +5,10 @@ import type { Backend } from '../backends/backend.ts'
 import { sizeOf } from '../tensor/shape.ts'
 import { defaultBackend } from '../tensor/tensor.ts'
 import { whyComposed } from './fused.ts'
+import { activationNames } from './mlp.ts'
+import { describe, isLearned } from './perceptions/kinds.ts'
 import { channelCount, paramShapes, perceptionSize, updatedChannels } from './rule.ts'
-import type { Activation, DataRule, Perception, Rule } from './rule.ts'
-
-const activationNames: Readonly<Record<Activation, string>> = {
-  relu: 'ReLU', leakyRelu: 'leaky ReLU', tanh: 'tanh', sigmoid: 'sigmoid', linear: 'linear',
-}
+import type { DataRule, Perception, Rule } from './rule.ts'
 
 /**
  * What a rule computes, and which path its float32 rollouts take on a backend: 'fused', as a whole, or 'composed', out
@@ -25,24 +23,32 @@ export function explain(rule: Rule, backend: Backend = defaultBackend): string {
 }
 
 function inWords(rule: DataRule): string {
-  const { perceive, update: { hidden, activation }, fireRate, living, padding, frozen } = rule
+  const { perceive, update, fireRate, living, inputMask, noise, bound, padding, frozen, stepSize, grid } = rule
   const weights = Object.values(paramShapes(rule)).reduce((sum, shape) => sum + sizeOf(shape), 0)
+  const hidden = update.hidden.map(n => `${n} ${activationNames[update.activation]}`).join(' → ')
   return [
-    `${perceive.map(partInWords).join(', ')} (${padding} padding) → ${perceptionSize(rule)}`
-      + ` → ${hidden} ${activationNames[activation]} → ${updatedChannels(rule).length}, ${weights} parameters.`,
+    `${perceive.map(partInWords).join(', ')} (${padding} padding${grid === 2 ? '' : `, ${grid}-D`})`
+      + ` → ${perceptionSize(rule)} → ${hidden} → ${updatedChannels(rule).length}, ${weights} parameters.`,
+    ...(update.residual ? ['Hidden layers are residual.'] : []),
+    ...(stepSize === 1 ? [] : [`Changes are multiplied by ${stepSize}.`]),
     fireRate < 1 ? `Cells fire with probability ${fireRate};` : 'Every cell fires;',
-    living
-      ? `cells further than 2 from channel ${living.channel} > ${living.above} are skipped, `
-        + 'those further than 1 are zeroed.'
-      : 'all cells live.',
+    ...(inputMask ? [`only those with channel ${inputMask.channel} > ${inputMask.above};`] : []),
+    livingInWords(living),
+    ...(noise ? [`Noise of ${noise.std} on the ${noise.on}.`] : []),
+    ...(bound ? [bound.type === 'tanh' ? 'tanh after each step.' : `Clamped to ${bound.low} … ${bound.high}.`] : []),
     ...(frozen.length > 0 ? [`Frozen: ${frozen.join(', ')}.`] : []),
   ].join(' ')
 }
 
+function livingInWords(living: DataRule['living']): string {
+  if (!living) return 'all cells live.'
+  const strong = `channel ${living.channel} > ${living.above}`
+  return living.when === 'both'
+    ? `cells further than 2 from ${strong} are skipped, those further than 1 are zeroed.`
+    : `cells further than 1 from ${strong} after the step are zeroed.`
+}
+
 function partInWords(part: Perception): string {
-  if (typeof part === 'string') return part
-  const size = `${part.size}×${part.size}`
-  return part.type === 'conv'
-    ? `a learned ${size} convolution to ${part.outputs}`
-    : `${part.filters} learned ${size} ${part.filters === 1 ? 'filter' : 'filters'} per channel`
+  if (isLearned(part)) return describe(part).words(part)
+  return typeof part === 'string' ? part : `${part.factor} ${part.name}`
 }

@@ -11,16 +11,22 @@ import { fused } from '../autograd/fused.ts'
 import { vjp } from '../autograd/vjp.ts'
 import { foldIn } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
-import { mul } from '../tensor/ops/arithmetic.ts'
+import { add, mul } from '../tensor/ops/arithmetic.ts'
 import { concat } from '../tensor/ops/concat.ts'
+import { zeros } from '../tensor/ops/create.ts'
 import { matmul } from '../tensor/ops/dense.ts'
 import { leakySlope } from '../tensor/ops/functions.ts'
+import { pad, slice } from '../tensor/ops/pad-slice.ts'
 import { reshape } from '../tensor/ops/sum.ts'
 import { sameShape } from '../tensor/shape.ts'
-import { concrete, Storage, storageOf, tensor, wrap } from '../tensor/tensor.ts'
-import type { Tensor } from '../tensor/tensor.ts'
-import { perceptionKernels, sameSize } from './perceive.ts'
-import { channelCount, kernelShapes, perceptionSize, updatedChannels } from './rule.ts'
+import { concrete, Storage, storageOf, Tensor, tensor, wrap } from '../tensor/tensor.ts'
+import { eachLeaf } from '../tensor/tree.ts'
+import { filtersKernel, sameSize } from './perceive.ts'
+import { isLearned } from './perceptions/kinds.ts'
+import type { Learned } from './perceptions/kinds.ts'
+import type { Conv } from './perceptions/conv.ts'
+import type { Activation, MlpParams } from './mlp.ts'
+import { channelCount, paramShapes, perceptionSize, updatedChannels } from './rule.ts'
 import type { DataParams, DataRule, Rule } from './rule.ts'
 
 /** How a rollout is to be run; see RolloutOptions. */
@@ -37,13 +43,37 @@ export type FusedOptions = {
 export function whyComposed(rule: Rule, backend: Backend): string | null {
   if (rule.type === 'custom') return 'it is code'
   if (!backend.rollout) return `${backend.name} has no fused rollouts here`
-  const { widestWindow } = backend.rollout
+  if (rule.grid !== 2) return `its grid has ${rule.grid} ${rule.grid === 1 ? 'dimension' : 'dimensions'}`
+  if (rule.noise) return 'it has noise'
+  if (rule.bound) return 'it has bounds'
+  if (rule.update.residual) return 'its network is residual'
+  const other = rule.perceive.find(part => isLearned(part) && part.type !== 'conv' && part.type !== 'depthwise')
+  if (other) return `it perceives by ${(other as Learned).type}`
+  if (new Set(activationsOf(rule)).size > 1) return 'parts of its perception have different activations'
+  const { widestWindow, mostLayers } = backend.rollout
+  const layers = rule.update.hidden.length + 1 + +(seesWindow(rule) && !foldable(rule))
+  if (layers > mostLayers) return `${backend.name} runs ${mostLayers} layers at most, and it has ${layers}`
   return windowSize(rule) <= widestWindow ? null : `windows may be ${widestWindow} cells wide on ${backend.name}`
 }
 
+/** The learned convolutions of a perception. */
+function convolutions({ perceive }: DataRule): Conv[] {
+  return perceive.filter((part): part is Conv => isLearned(part) && part.type === 'conv')
+}
+
 /** Whether cells see their whole window, and not only what filters make of it. */
-function seesWindow({ perceive }: DataRule): boolean {
-  return perceive.some(part => typeof part !== 'string' && part.type === 'conv')
+function seesWindow(rule: DataRule): boolean {
+  return convolutions(rule).length > 0
+}
+
+/** What the parts of a perception apply to their sums. */
+function activationsOf(rule: DataRule): Activation[] {
+  return rule.perceive.map(part => (isLearned(part) && part.type === 'conv' ? part.activation : 'linear'))
+}
+
+/** Whether the perception can be multiplied with the first layer of the network. */
+function foldable(rule: DataRule): boolean {
+  return activationsOf(rule).every(activation => activation === 'linear')
 }
 
 /**
@@ -59,33 +89,30 @@ export function fusedRollout(
 ): Tensor[] | null {
   const kernels = x.backend.rollout
   if (!kernels || rule.type === 'custom' || whyComposed(rule, x.backend) || !fits(rule, params, x, options)) return null
-  const folded = seesWindow(rule) && (kernels.mostLayers < 3 || foldingPays(rule))
+  const folded = seesWindow(rule) && foldable(rule)
+    && (kernels.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
   const program = programOf(rule, params, x, folded)
   const run = runOf(key, options)
-  const learned = params.perceive?.length ?? 0
-  /** From the inputs of the primitive: the state, learned kernels, and the network as the program wants it. */
-  const parts = ([state, ...rest]: readonly Tensor[]): { state: Tensor; perceive: Tensor[]; network: Tensor[] } =>
-    ({ state, perceive: rest.slice(0, learned), network: rest.slice(learned) })
+  // The inputs of the primitive: the state, and the parameters by their paths.
+  const paths = Object.keys(paramShapes(rule))
+  const tree = (list: readonly Tensor[]): DataParams => paramTree(paths, list)
   /** The inputs of the program beside the state. */
-  const arranged = ({ perceive, network: [w1, ...others] }: { perceive: Tensor[]; network: Tensor[] }): Tensor[] => {
-    const first = perceptionInput(rule, perceive, options.angle, x)
-    return folded ? [matmul(first, w1), ...others] : [first, w1, ...others]
+  const arranged = (list: readonly Tensor[]): Tensor[] => {
+    const { perceive, update } = tree(list)
+    return [...perceptionInputs(rule, { perceive, update }, folded, options.angle, x), ...networkInputs(rule, update)]
   }
-  const { w1, b1, w2, b2 } = params.update
 
   return fused({
     name: 'rollout',
     constants: options.masks ?? [],
-    forward(values, keep) {
-      const { state, ...rest } = parts(values)
+    forward([state, ...values], keep) {
       const outputs = options.readouts.map(() => emptyLike(state))
-      const inputs = [state, ...arranged(rest)].map(handle)
+      const inputs = [state, ...arranged(values)].map(handle)
       const history = kernels.forward(program, inputs, run, outputs.map(handle), keep)
       return { outputs, history: history && new Kept(history) }
     },
-    backward(values, history, cotangents, wanted) {
-      const { state, ...rest } = parts(values)
-      const [others, pullback] = vjp(arranged, rest)
+    backward([state, ...values], history, cotangents, wanted) {
+      const [others, pullback] = vjp(arranged, values)
       const inputs = [state, ...others]
       const gradients = inputs.map((t, i) => (i !== 0 || wanted[0] ? emptyLike(t) : null))
       kernels.backward(
@@ -93,15 +120,28 @@ export function fusedRollout(
         gradients.map(g => g && handle(g)),
       )
       const [gState, ...gOthers] = gradients
-      const { perceive, network } = pullback(gOthers as Tensor[])
-      return [gState, ...perceive, ...network]
+      return [gState, ...pullback(gOthers as Tensor[])]
     },
-    composed(inputs) {
-      const { state, perceive, network: [w1, b1, w2, b2] } = parts(inputs)
-      const update = { w1, b1, w2, ...(b2 && { b2 }) }
-      return composed(learned > 0 ? { perceive, update } : { update }, state)
-    },
-  }, [x, ...(params.perceive ?? []), w1, b1, w2, ...(b2 ? [b2] : [])])
+    composed: ([state, ...values]) => composed(tree(values), state),
+  }, [x, ...paths.map(path => paramAt(params, path)!)])
+}
+
+/** The parameter at a dotted path, where there is one. */
+function paramAt(params: DataParams, path: string): Tensor | undefined {
+  return path.split('.').reduce<unknown>((node, name) => (node as Record<string, unknown> | undefined)?.[name], params) as
+    Tensor | undefined
+}
+
+/** Parameters from their paths and tensors. */
+export function paramTree(paths: readonly string[], list: readonly Tensor[]): DataParams {
+  const perceive: Record<string, Tensor>[] = []
+  const update: Record<string, Tensor> = {}
+  paths.forEach((path, i) => {
+    const [group, ...names] = path.split('.')
+    if (group === 'update') update[names[0]] = list[i]
+    else (perceive[Number(names[0])] ??= {})[names[1]] = list[i]
+  })
+  return { ...(perceive.length > 0 ? { perceive } : {}), update: update as unknown as MlpParams }
 }
 
 /** A history of the backend, to be dropped by its owner. */
@@ -125,15 +165,59 @@ function emptyLike(t: Tensor): Tensor {
 }
 
 /**
- * The kernel of all filters `[size,size,c,F]`; or, where there are convolutions, the whole perception as one matrix
- * `[size·size·c, perceptionSize]`.
+ * The inputs of the program up to the first layer of the network: the kernel of all filters `[size,size,c,F]`; or,
+ * where there are convolutions, the whole perception as one matrix `[size·size·c, perceptionSize]`, and its bias if it
+ * has one. Folded, the matrix and the bias are multiplied with the first layer and take its place.
  */
-function perceptionInput(rule: DataRule, learned: readonly Tensor[], angle: number, like: Tensor): Tensor {
-  const { filters, convolutions } = perceptionKernels(rule, { perceive: learned }, { angle, like })
-  if (convolutions.length === 0) return filters!
-  const kernels = sameSize([...(filters ? [asConvolution(filters)] : []), ...convolutions])
+function perceptionInputs(
+  rule: DataRule, { perceive, update: { w1, b1 } }: DataParams, folded: boolean, angle: number, like: Tensor,
+): Tensor[] {
+  const filters = filtersKernel(rule, { perceive }, { angle, like })
+  if (!seesWindow(rule)) return [filters!, w1, b1]
+  const learned = rule.perceive.filter(isLearned)
+  const parts = learned.flatMap((part, i) => (part.type === 'conv' ? [{ part, kernel: perceive![i].kernel, bias: perceive![i].bias }] : []))
+  const kernels = sameSize([
+    ...(filters ? [asConvolution(filters)] : []),
+    ...parts.map(({ part, kernel }) => spread(kernel, part.dilation)),
+  ])
   const kernel = kernels.length === 1 ? kernels[0] : concat(kernels)
-  return reshape(kernel, [-1, kernel.shape[3]])
+  const matrix = reshape(kernel, [-1, kernel.shape[3]])
+  const bias = hasBias(rule) ? perceptionBias(rule, parts, like) : null
+  if (!folded) return [matrix, ...(bias ? [bias] : []), w1, b1]
+  const first = bias ? add(b1, reshape(matmul(reshape(bias, [1, -1]), w1), [-1])) : b1
+  return [matmul(matrix, w1), first]
+}
+
+function hasBias(rule: DataRule): boolean {
+  return convolutions(rule).some(part => part.bias)
+}
+
+/** The biases of all that is perceived, zero where there is none. */
+function perceptionBias(rule: DataRule, parts: readonly { part: Conv; bias: Tensor | undefined }[], like: Tensor): Tensor {
+  const own = parts.map(({ part, bias }) => bias ?? zeros([part.outputs], { like }))
+  const filters = perceptionSize(rule) - convolutions(rule).reduce((sum, part) => sum + part.outputs, 0)
+  return concat([...(filters > 0 ? [zeros([filters], { like })] : []), ...own])
+}
+
+/** A kernel `[size,size,c,n]` with its taps so many cells apart, zeros between them. */
+function spread(kernel: Tensor, dilation: number): Tensor {
+  if (dilation === 1 || kernel.shape[0] === 1) return kernel
+  const axes = [0, 1]
+  return axes.reduce((k, axis) => {
+    const parts = Array.from({ length: k.shape[axis] }, (_, i) =>
+      slice(k, k.shape.map((_, a) => (a === axis ? i : 0)), k.shape.map((n, a) => (a === axis ? 1 : n))))
+    const gap = k.shape.map((n, a): [number, number] => (a === axis && n > 0 ? [0, dilation - 1] : [0, 0]))
+    return concat(parts.map((p, i) => (i + 1 < parts.length ? pad(p, gap) : p)), axis)
+  }, kernel)
+}
+
+/** Weights and biases of the network after its first layer; the step size is multiplied into the last. */
+function networkInputs({ update: { hidden }, stepSize }: DataRule, update: MlpParams): Tensor[] {
+  const last = hidden.length + 1
+  return Array.from({ length: hidden.length }, (_, i) => i + 2).flatMap(n => {
+    const layer = [update[`w${n}`], update[`b${n}`]].filter(p => p !== undefined)
+    return n === last && stepSize !== 1 ? layer.map(p => mul(stepSize, p)) : layer
+  })
 }
 
 /** Filters `[size,size,c,F]` as a convolution `[size,size,c,c·F]`, which is zero between different channels. */
@@ -150,21 +234,23 @@ function asConvolution(filters: Tensor): Tensor {
  */
 function foldingPays(rule: DataRule): boolean {
   const window = windowSize(rule) ** 2 * channelCount(rule.channels)
-  const perceived = perceptionSize(rule), { hidden } = rule.update
+  const perceived = perceptionSize(rule), [hidden] = rule.update.hidden
   return window * hidden <= perceived * (window + hidden)
 }
 
 /** The side of the largest window that a rule's cells look at. */
 function windowSize({ perceive }: DataRule): number {
-  return Math.max(...perceive.map(part => (typeof part === 'string' ? 3 : part.size)))
+  return Math.max(...perceive.map(part => {
+    if (!isLearned(part)) return 3
+    return part.type === 'conv' ? (part.size - 1) * part.dilation + 1 : part.size
+  }))
 }
 
-function programOf(
-  rule: DataRule, { perceive, update: { w2, b2 } }: DataParams, x: Tensor, folded: boolean,
-): RolloutProgram {
+function programOf(rule: DataRule, { perceive }: DataParams, x: Tensor, folded: boolean): RolloutProgram {
   const [batch, height, width, channels] = x.shape
   const size = windowSize(rule)
   const perceived = perceptionSize(rule)
+  const { hidden, activation, lastBias } = rule.update
   return {
     batch, height, width, channels,
     padding: rule.padding,
@@ -172,13 +258,16 @@ function programOf(
       ? { type: 'window', size }
       : { type: 'filters', size, filters: perceived / channels, learned: perceive !== undefined },
     layers: [
-      ...(seesWindow(rule) && !folded ? [{ outputs: perceived, activation: 'linear', bias: false } as const] : []),
-      { outputs: rule.update.hidden, activation: rule.update.activation, bias: true },
-      { outputs: w2.shape[1], activation: 'linear', bias: b2 !== undefined },
+      ...(seesWindow(rule) && !folded
+        ? [{ outputs: perceived, activation: convolutions(rule)[0].activation, bias: hasBias(rule) }]
+        : []),
+      ...hidden.map(outputs => ({ outputs, activation, bias: true })),
+      { outputs: updatedChannels(rule).length, activation: 'linear', bias: lastBias },
     ],
     slope: leakySlope,
     updated: updatedChannels(rule),
     fireRate: rule.fireRate,
+    inputMask: rule.inputMask,
     living: rule.living,
   }
 }
@@ -197,20 +286,17 @@ function runOf(key: Key, { steps, readouts, checkpoint, masks, from }: FusedOpti
 /** Whether all shapes, types and backends are what the rule says. */
 function fits(rule: DataRule, params: DataParams, x: Tensor, { steps, masks }: FusedOptions): boolean {
   const channels = channelCount(rule.channels)
-  const { w1, b1, w2, b2 } = params.update
-  const { hidden, lastBias } = rule.update
-  const kernels = kernelShapes(rule)
-  const outputs = updatedChannels(rule).length
-  const expected: (readonly [Tensor | undefined, readonly number[]])[] = [
-    ...kernels.map((shape, i) => [params.perceive?.[i], shape] as const),
-    [w1, [perceptionSize(rule), hidden]], [b1, [hidden]], [w2, [hidden, outputs]],
-    ...(lastBias ? [[b2, [outputs]] as const] : []),
-  ]
+  const shapes = Object.entries(paramShapes(rule))
+  let given = 0
+  eachLeaf(params, () => { given++ })
   const cells = x.shape.slice(0, 3)
   const mirror = rule.padding === 'reflect' ? Math.floor(windowSize(rule) / 2) : 0
   return steps > 0
     && x.shape.length === 4 && x.shape[3] === channels && x.dtype === 'float32' && mirror < Math.min(...cells.slice(1))
-    && (params.perceive?.length ?? 0) === kernels.length && (b2 !== undefined) === lastBias
-    && expected.every(([t, shape]) => t?.dtype === 'float32' && t.backend === x.backend && sameShape(t.shape, shape))
+    && given === shapes.length
+    && shapes.every(([path, shape]) => {
+      const t = paramAt(params, path)
+      return t instanceof Tensor && t.dtype === 'float32' && t.backend === x.backend && sameShape(t.shape, shape)
+    })
     && (masks ?? []).every(m => m.dtype === 'uint32' && m.backend === x.backend && sameShape(m.shape, cells))
 }

@@ -13,7 +13,7 @@
  */
 import { defineRule, paramShapes } from './rule.ts'
 import type { DataParams, DataRule } from './rule.ts'
-import type { GrowingState } from './growing.ts'
+import type { TrainerState } from './trainer.ts'
 import type { Pool } from './pool.ts'
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
 import type { SafetensorsEntry } from './safetensors.ts'
@@ -77,10 +77,12 @@ export function decodeModel(bytes: Uint8Array, where = 'input', placement: Place
 
 /** The bytes of a training checkpoint; `metadata` is kept beside it, the configuration for instance. */
 export async function encodeCheckpoint<P>(
-  state: GrowingState<P>, metadata: Readonly<Record<string, string>> = {},
+  state: TrainerState<P>, metadata: Readonly<Record<string, string>> = {},
 ): Promise<Uint8Array> {
   const pool = await packPool(state.pool)
-  const bytes = await encodeTree({ ...state, pool }, { ...metadata, format: checkpointFormat })
+  const { examples, ...rest } = state
+  const tree = { ...rest, pool, ...(examples.some(example => example !== 0) ? { examples } : {}) }
+  const bytes = await encodeTree(tree, { ...metadata, format: checkpointFormat })
   supersede(pool, null, 'was written to a checkpoint')
   return bytes
 }
@@ -92,17 +94,20 @@ export async function encodeCheckpoint<P>(
  */
 export function decodeCheckpoint<P = DataParams>(
   bytes: Uint8Array, where = 'input', placement: Placement = {},
-): { state: GrowingState<P>; metadata: Record<string, string> } {
+): { state: TrainerState<P>; metadata: Record<string, string> } {
   const { tree, metadata } = decodeTree(bytes, checkpointFormat, where, (name, entry) =>
     (name.startsWith('pool.') ? entry.data : made(entry, placement)))
-  const packed = tree as Omit<GrowingState<P>, 'pool'> & { pool: PackedPool<Data> | [] }
+  const packed = tree as Omit<TrainerState<P>, 'pool'> & { pool: PackedPool<Data> | [] }
   const whole = packed.params && packed.optimiser && packed.pool
     && Array.isArray(packed.key) && Number.isInteger(packed.iteration)
   if (!whole) {
     throw new Error(`${where} lacks a part of a training state; expected params, optimiser, pool, iteration and key.`)
   }
   const { format: _format, tree: _tree, ...rest } = metadata
-  return { state: { ...packed, pool: unpackPool(packed.pool, where, placement) }, metadata: rest }
+  const pool = unpackPool(packed.pool, where, placement)
+  // Where there are several examples; checkpoints were written before that was possible.
+  const { params, optimiser, examples = pool.map(() => 0), iteration, key } = packed
+  return { state: { params, optimiser, pool, examples, iteration, key }, metadata: rest }
 }
 
 /** The tree's tensors by path, and the tree itself with references to them. */

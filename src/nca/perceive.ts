@@ -1,78 +1,80 @@
 /**
  * perceive: what a cell sees of its neighbourhood.
  *
- * A perception is a list of fixed filters, learned filters and learned convolutions over a state s `[b,h,w,c]`. With N
- * the neighbourhood of a cell, F filters k of each channel in the order of the list, and convolutions K, K′, … :
+ * A perception is a list of fixed filters, learned filters and other learned parts (`perceptions/`) over a state s
+ * `[b,h,w,c]`. With N the neighbourhood of a cell, and F filters k of each channel in the order of the list:
  *
- *   y[c·F + f]       = Σ_(n ∈ N) k[n, c, f] · s[n, c]             every channel by itself
- *   y[c·F … + j]     = Σ_(n ∈ N) Σ_c K[n, c, j] · s[n, c]         after them, one convolution after the other
+ *   y[c·F + f]   = Σ_(n ∈ N) k[n, c, f] · s[n, c]             every channel by itself
+ *   y[c·F …]     = what the other parts compute               after them, one part after the other
  *
  * All filters, fixed and learned, are one depthwise convolution, in which the smaller kernels are surrounded by zeros.
  */
-import { filterKernel } from '../tensor/filters.ts'
-import type { FilterName } from '../tensor/filters.ts'
-import { check } from '../tensor/options.ts'
+import type { Filter } from '../tensor/filters.ts'
+import { check, isObject } from '../tensor/options.ts'
 import { concat } from '../tensor/ops/concat.ts'
-import { conv2d } from '../tensor/ops/conv2d.ts'
-import { depthwiseConv } from '../tensor/ops/depthwise-conv.ts'
 import { pad } from '../tensor/ops/pad-slice.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { channelCount, kernelShapes } from './rule.ts'
+import { depthwiseOn, filterKernelOn } from './perceptions/grid.ts'
+import { isLearned, kindOf } from './perceptions/kinds.ts'
+import { channelCount, perceptionParams } from './rule.ts'
 import type { DataParams, DataRule } from './rule.ts'
 
 /**
  * What each cell perceives, in the layout of `perceptionSize`.
  *
- * @param params where the kernels of learned parts are, in `params.perceive`
+ * @param params where those of learned parts are, in `params.perceive`
  * @param x `[b,h,w,c]`
  * @param options `angle` turns the fixed filters (in radians), `rows` is a mask `[b,h,w]` of the cells to compute; the
- *   others are 0
+ *   others are 0 or anything finite
  * @returns `[b,h,w,perceptionSize(rule)]`
- * @throws where a kernel is missing or has not the shape that the rule gives it
+ * @throws where a parameter is missing or has not the shape that the rule gives it
  * @example update(rule, params, perceive(rule, params, x))
  */
 export function perceive(
   rule: DataRule, params: DataParams, x: Tensor, { angle = 0, rows }: { angle?: number; rows?: Tensor } = {},
 ): Tensor {
-  const { filters, convolutions } = perceptionKernels(rule, params, { angle, like: x })
   const how = { padding: rule.padding, rows }
-  return joined([
-    ...(filters ? [depthwiseConv(x, filters, how)] : []),
-    ...convolutions.map(kernel => conv2d(x, kernel, how)),
-  ])
+  const learned = learnedParams(rule, params)
+  const filters = filtersKernel(rule, params, { angle, like: x })
+  const others = rule.perceive.filter(isLearned).map((part, i) =>
+    (part.type === 'depthwise' ? [] : [kindOf(part).perceive(part, learned[i], x, how)]))
+  return joined([...(filters ? [depthwiseOn(x, filters, how)] : []), ...others.flat()])
 }
 
 /**
- * The kernels of a perception: that of all filters, `[size,size,c,F]`, or null where there is none, and those of the
- * convolutions, `[size,size,c,outputs]`.
+ * The kernel of all filters, fixed and learned, `[size,size,c,F]`, or null where a rule has none.
  *
  * @param options `angle` turns the fixed filters; they are made `like` the state
  */
-export function perceptionKernels(
+export function filtersKernel(
   rule: DataRule, params: Pick<DataParams, 'perceive'>, { angle, like }: { angle: number; like: Tensor },
-): { filters: Tensor | null; convolutions: Tensor[] } {
+): Tensor | null {
   const channels = channelCount(rule.channels)
-  const learned = learnedKernels(rule, params)
-  const filters: (FilterName[] | Tensor)[] = []
-  const convolutions: Tensor[] = []
+  const learned = learnedParams(rule, params)
+  const list: (Filter[] | Tensor)[] = []
   for (const part of rule.perceive) {
-    const last = filters.at(-1)
-    if (typeof part !== 'string') (part.type === 'conv' ? convolutions : filters).push(learned.shift()!)
-    else if (Array.isArray(last)) last.push(part)
-    else filters.push([part])
+    const last = list.at(-1)
+    if (isLearned(part)) {
+      const { kernel } = learned.shift()!
+      if (part.type === 'depthwise') list.push(kernel)
+    } else if (Array.isArray(last)) last.push(part)
+    else list.push([part])
   }
-  const kernels = filters.map(f => (Array.isArray(f) ? filterKernel(f, channels, { angle, like }) : f))
-  return { filters: kernels.length > 0 ? joined(sameSize(kernels)) : null, convolutions }
+  const kernels = list.map(f => (Array.isArray(f) ? filterKernelOn(rule.grid, f, channels, { angle, like }) : f))
+  return kernels.length > 0 ? joined(sameSize(kernels)) : null
 }
 
-/** The kernels of the learned parts, in order, of the right shapes. */
-function learnedKernels(rule: DataRule, params: Pick<DataParams, 'perceive'>): Tensor[] {
-  return kernelShapes(rule).map((shape, i) => {
-    const kernel = params.perceive?.[i]
-    const fits = kernel instanceof Tensor && sameShape(kernel.shape, shape)
-    check(fits, 'perceive', `params.perceive.${i}`, kernel, `a tensor ${showShape(shape)}`)
-    return kernel!
+/** The parameters of the learned parts, in order, of the right shapes. */
+function learnedParams(rule: DataRule, params: Pick<DataParams, 'perceive'>): Readonly<Record<string, Tensor>>[] {
+  return perceptionParams(rule).map((specs, i) => {
+    const given: Readonly<Record<string, unknown>> = isObject(params.perceive?.[i]) ? params.perceive[i] : {}
+    for (const [name, { shape }] of Object.entries(specs)) {
+      const p = given[name]
+      const fits = p instanceof Tensor && sameShape(p.shape, shape)
+      check(fits, 'perceive', `params.perceive.${i}.${name}`, p, `a tensor ${showShape(shape)}`)
+    }
+    return given as Readonly<Record<string, Tensor>>
   })
 }
 
@@ -81,7 +83,8 @@ export function sameSize(kernels: readonly Tensor[]): Tensor[] {
   const largest = Math.max(...kernels.map(k => k.shape[0]))
   return kernels.map(k => {
     const border = (largest - k.shape[0]) / 2
-    return border === 0 ? k : pad(k, [[border, border], [border, border], [0, 0], [0, 0]])
+    if (border === 0) return k
+    return pad(k, k.shape.map((_, axis) => (axis < k.shape.length - 2 ? [border, border] : [0, 0])))
   })
 }
 

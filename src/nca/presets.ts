@@ -7,9 +7,10 @@
  *   regenerating   and to repair it: the pool, and damage
  */
 import { publishedCircles } from './damage.ts'
-import type { GrowingOptions } from './growing.ts'
+import type { GrowingOptions } from './tasks/growing.ts'
 import { adam } from './optimiser.ts'
-import { defineRule, mlp } from './rule.ts'
+import { mlp } from './mlp.ts'
+import { defineRule } from './rule.ts'
 import type { DataRule } from './rule.ts'
 import { stepDecay } from './schedule.ts'
 
@@ -22,8 +23,10 @@ export const growingRule: DataRule = defineRule({
   living: { channel: 3, above: 0.1 },
 })
 
+type Published = 'batch' | 'steps' | 'pool' | 'reseed' | 'damaged' | 'damage' | 'optimiser' | 'normalize' | 'warmUp'
+
 /** A preset: everything a trainer needs but its target, and what the published runs used around it. */
-export type Preset = Omit<GrowingOptions, 'target'> & {
+export type Preset = Required<Pick<GrowingOptions, 'rule' | Published>> & {
   /** Side of the target image, and empty cells around it on each side: the grid is size + 2·padding wide. */
   readonly size: number
   readonly padding: number

@@ -10,73 +10,73 @@
  * its parameters, shown, compared and, because nothing in it is code, run by a kernel made for it. `customRule` takes
  * code instead and has the same interface.
  */
-import type { FilterName } from '../tensor/filters.ts'
-import { filterNames } from '../tensor/filters.ts'
+import { filterNamesOn } from '../tensor/filters.ts'
+import type { Filter } from '../tensor/filters.ts'
 import { checkKey, foldIn, split } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../tensor/options.ts'
-import { zeros } from '../tensor/ops/create.ts'
+import { ones, zeros } from '../tensor/ops/create.ts'
 import { normal, uniform } from '../tensor/random.ts'
 import { paddings } from '../tensor/ops/window.ts'
 import type { Padding } from '../tensor/ops/window.ts'
-import type { Shape } from '../tensor/shape.ts'
 import type { Placement, Tensor } from '../tensor/tensor.ts'
+import { checkedMlp, mlpParams } from './mlp.ts'
+import type { Mlp, MlpParams } from './mlp.ts'
+import { describe, isLearned } from './perceptions/kinds.ts'
+import type { Learned } from './perceptions/kinds.ts'
+import type { ParamSpec } from './perceptions/kind.ts'
 
 /** Channels by role, in order: `{ rgba: 4, hidden: 12 }`. */
 export type Channels = Readonly<Record<string, number>>
 
-/** What the hidden layer applies to its sums; 'linear' leaves them as they are. */
-export type Activation = 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' | 'linear'
+/** A part of the perception: a fixed filter, three cells wide, or something learned. */
+export type Perception = Filter | Learned
 
-/** All of them. */
-export const activations: readonly Activation[] = ['relu', 'leakyRelu', 'tanh', 'sigmoid', 'linear']
+/**
+ * The living mask: cells with a neighbour whose `channel` exceeds `above` live, the others are zeroed. They must do so
+ * 'both' before and after the update, as published, or 'after' it.
+ */
+export type Living = { readonly channel: number; readonly above: number; readonly when: 'both' | 'after' }
 
-/** A network with one hidden layer, applied to the perception of each cell. */
-export type Mlp = {
-  readonly type: 'mlp'
-  readonly hidden: number
-  readonly activation: Activation
-  /** Standard deviation of the last layer's first weights; 0 makes the first rule do nothing, as published. */
-  readonly lastStd: number
-  /** Whether the last layer has a bias. */
-  readonly lastBias: boolean
-}
+/** Normal noise N(0, std), added to the 'state' before cells perceive it, or to the 'change' of cells that fire. */
+export type Noise = { readonly on: 'state' | 'change'; readonly std: number }
 
-/** Learned filters, `filters` of their own for each channel, `size`×`size` cells wide. */
-export type Depthwise = { readonly type: 'depthwise'; readonly filters: number; readonly size: number }
-
-/** A learned convolution from all channels to `outputs` numbers, `size`×`size` cells wide, without bias. */
-export type Conv = { readonly type: 'conv'; readonly outputs: number; readonly size: number }
-
-/** A part of the perception: a fixed 3×3 filter by its name, learned filters, or a learned convolution. */
-export type Perception = FilterName | Depthwise | Conv
-
-/** Cells with a neighbour whose `channel` exceeds `above`, before and after the update, live; the others are zeroed. */
-export type Living = { readonly channel: number; readonly above: number }
+/** What keeps channels that change within bounds, after every step. */
+export type Bound =
+  | { readonly type: 'clamp'; readonly low: number; readonly high: number }
+  | { readonly type: 'tanh' }
 
 /** A rule that is data. */
 export type DataRule = {
   readonly type: 'data'
+  /** Dimensions of the grid: states are `[b,w,c]`, `[b,h,w,c]` or `[b,d,h,w,c]`. */
+  readonly grid: 1 | 2 | 3
   readonly channels: Channels
   /** What a cell perceives, see `perceptionSize`. */
   readonly perceive: readonly Perception[]
   readonly update: Mlp
+  /** η, by which each change is multiplied. */
+  readonly stepSize: number
   /** Probability that a cell updates in a step. */
   readonly fireRate: number
   readonly living: Living | null
+  /** Only cells whose `channel` exceeds `above` before the step update in it: where an input is, for instance. */
+  readonly inputMask: { readonly channel: number; readonly above: number } | null
+  readonly noise: Noise | null
+  readonly bound: Bound | null
   /** What cells at the border see beyond it. */
   readonly padding: Padding
-  /** Roles whose channels never change, not even in dead cells. */
+  /** Roles whose channels never change, not even in dead cells: inputs and conditions. */
   readonly frozen: readonly string[]
 }
 
 /**
- * Parameters of a data rule. `b2` is there where the rule's update has a last bias, `perceive` where the rule learns
- * filters: their kernels in the order of the rule's list.
+ * Parameters of a data rule: of its network, and, where the rule learns to perceive, of each learned part in the order
+ * of its list, by name.
  */
 export type DataParams = {
-  readonly perceive?: readonly Tensor[]
-  readonly update: { readonly w1: Tensor; readonly b1: Tensor; readonly w2: Tensor; readonly b2?: Tensor }
+  readonly perceive?: readonly Readonly<Record<string, Tensor>>[]
+  readonly update: MlpParams
 }
 
 /** What a step is given beside parameters and state. */
@@ -107,72 +107,25 @@ export type Rule =
 /** The parameters of a rule: `Params<typeof rule>`. */
 export type Params<R extends Rule> = R extends { readonly init: (...args: never) => infer P } ? P : DataParams
 
-/**
- * A network with one hidden layer. By default that of Growing NCA: ReLUs, and a last layer that starts at zero, with
- * bias.
- *
- * @param hidden units of the hidden layer
- * @throws for what a network cannot have
- * @example mlp(96, { activation: 'tanh', lastBias: false })
- */
-export function mlp(
-  hidden: number, options: { activation?: Activation; lastStd?: number; lastBias?: boolean } = {},
-): Mlp {
-  checkOptions('mlp', options, ['activation', 'lastStd', 'lastBias'])
-  const { activation = 'relu', lastStd = 0, lastBias = true } = options
-  checkMlp('mlp', '', { hidden, activation, lastStd, lastBias })
-  return { type: 'mlp', hidden, activation, lastStd, lastBias }
-}
-
-function checkMlp(where: string, path: string, { hidden, activation, lastStd, lastBias }: Omit<Mlp, 'type'>): void {
-  check(isWhole(hidden, 1), where, `${path}hidden`, hidden, 'a whole number > 0')
-  checkWord(where, `${path}activation`, activation, activations)
-  check(isNumber(lastStd, 0), where, `${path}lastStd`, lastStd, 'a number ≥ 0')
-  check(typeof lastBias === 'boolean', where, `${path}lastBias`, lastBias, 'true or false')
-}
-
-/**
- * Learned filters for a rule's `perceive`: each channel is seen through n filters of its own, `[size,size,channels,n]`.
- *
- * @param filters n, a whole number > 0
- * @throws where n is none, or the size, 3 by default, is not odd
- * @example defineRule({ channels: { rgb: 3 }, perceive: ['identity', depthwise(4, { size: 5 })], update: mlp(32) })
- */
-export function depthwise(filters: number, options: { size?: number } = {}): Depthwise {
-  checkOptions('depthwise', options, ['size'])
-  const { size = 3 } = options
-  checkLearned('depthwise', '', { type: 'depthwise', filters, size })
-  return { type: 'depthwise', filters, size }
-}
-
-/**
- * A learned convolution for a rule's `perceive`: each output sees all channels, `[size,size,channels,outputs]`.
- *
- * @param outputs a whole number > 0
- * @throws where there are no outputs, or the size, 3 by default, is not odd
- * @example defineRule({ channels: { rgb: 3 }, perceive: ['identity', conv(16)], update: mlp(32) })
- */
-export function conv(outputs: number, options: { size?: number } = {}): Conv {
-  checkOptions('conv', options, ['size'])
-  const { size = 3 } = options
-  checkLearned('conv', '', { type: 'conv', outputs, size })
-  return { type: 'conv', outputs, size }
-}
-
-function checkLearned(where: string, path: string, part: Depthwise | Conv): void {
-  const [name, n] = part.type === 'conv' ? ['outputs', part.outputs] : ['filters', part.filters]
-  check(isWhole(n, 1), where, `${path}${name}`, n, 'a whole number > 0')
-  check(isWhole(part.size, 1) && part.size % 2 === 1, where, `${path}size`, part.size, 'an odd number > 0')
-}
-
-function checkPerceive(perceive: readonly Perception[]): void {
-  const parts = `${filterNames.join(', ')}, depthwise(n) or conv(n)`
+/** The parts of a perception, those that were written before there was a choice completed. */
+function checkedPerceive(grid: 1 | 2 | 3, perceive: readonly Perception[]): Perception[] {
+  const filterNames = filterNamesOn[grid]
+  const parts = `${filterNames.join(', ')}, depthwise(n), conv(n), …`
   check(
     Array.isArray(perceive) && perceive.length > 0, 'rule', 'perceive', perceive, `a list of at least one of ${parts}`,
   )
-  perceive.forEach((part, i) => {
-    if (isObject(part) && ['depthwise', 'conv'].includes(part.type)) checkLearned('rule', `perceive[${i}].`, part)
-    else check(filterNames.includes(part as FilterName), 'rule', `perceive[${i}]`, part, `one of ${parts}`)
+  return perceive.map((part, i) => {
+    const path = `perceive[${i}]`
+    if (!isLearned(part)) {
+      const { name, factor } = typeof part === 'string' ? { name: part, factor: 1 } : { ...part }
+      check(filterNames.includes(name) && isNumber(factor), 'rule', path, part, `one of ${parts}`)
+      return part
+    }
+    const whole = part.type === 'conv' ? Object.assign({ dilation: 1, bias: false, activation: 'linear' }, part) : part
+    describe(whole).check('rule', `${path}.`, whole)
+    const flat = whole.type === 'attention' || whole.type === 'deformable'
+    check(grid === 2 || !flat, 'rule', path, part, `something else on a grid of ${grid} dimensions: filters or convolutions`)
+    return whole
   })
 }
 
@@ -181,14 +134,25 @@ export type RuleOptions = {
   channels: Channels
   perceive: readonly Perception[]
   update: Mlp
+  grid?: 1 | 2 | 3
+  stepSize?: number
   fireRate?: number
-  living?: Living | null
+  living?: { readonly channel: number; readonly above: number; readonly when?: 'both' | 'after' } | null
+  inputMask?: DataRule['inputMask']
+  noise?: Noise | null
+  bound?: Bound | null
   padding?: Padding
   frozen?: readonly string[]
 }
 
+const ruleOptions = [
+  'channels', 'perceive', 'update', 'grid', 'stepSize', 'fireRate', 'living', 'inputMask', 'noise', 'bound', 'padding',
+  'frozen',
+]
+
 /**
- * A rule as frozen data. Defaults: every cell fires, no living mask, zero padding, every channel changes.
+ * A rule as frozen data. Defaults: a grid of two dimensions, every cell fires and changes in full, no masks, no noise,
+ * no bounds, zero padding, every channel changes.
  *
  * @throws a sentence that names the field, for anything a rule cannot be
  * @example
@@ -198,45 +162,68 @@ export type RuleOptions = {
  * })
  * @example
  * defineRule({
- *   channels: { image: 1, classes: 10, hidden: 9 }, frozen: ['image'],
- *   perceive: [conv(80)], update: mlp(80, { activation: 'leakyRelu' }), fireRate: 0.5,
+ *   channels: { image: 1, classes: 10, hidden: 9 }, frozen: ['image'], inputMask: { channel: 0, above: 0.1 },
+ *   perceive: [conv(80, { bias: true, activation: 'relu' })], update: mlp(80), fireRate: 0.5,
  * })
  */
 export function defineRule(options: RuleOptions): DataRule {
-  const known = ['channels', 'perceive', 'update', 'fireRate', 'living', 'padding', 'frozen']
-  checkOptions('rule', options, known, ['type'])
-  const { channels, perceive, fireRate = 1, living = null, padding = 'zero', frozen = [] } = options
+  checkOptions('rule', options, ruleOptions, ['type'])
+  const {
+    channels, grid = 2, stepSize = 1, fireRate = 1, inputMask = null, noise = null, bound = null, padding = 'zero',
+    frozen = [],
+  } = options
   checkChannels('rule', channels)
-  checkPerceive(perceive)
+  check([1, 2, 3].includes(grid), 'rule', 'grid', grid, '1, 2 or 3 dimensions')
+  const perceive = checkedPerceive(grid, options.perceive)
   check(
     isObject(options.update) && options.update.type === 'mlp', 'rule', 'update', options.update,
     'a network, like mlp(128)',
   )
-  // Rules were written before there was a choice of activations.
-  const update: Mlp = { ...options.update, activation: options.update.activation ?? 'relu' }
-  checkMlp('rule', 'update.', update)
+  const update = checkedMlp('rule', 'update.', options.update)
+  check(isNumber(stepSize), 'rule', 'stepSize', stepSize, 'a number')
   check(
     isNumber(fireRate) && fireRate > 0 && fireRate <= 1, 'rule', 'fireRate', fireRate,
     'a number above 0, at most 1',
   )
   checkWord('rule', 'padding', padding, paddings)
   checkFrozen(channels, frozen)
+  if (inputMask !== null) checkThreshold('inputMask', inputMask, channels)
+  const living = options.living ? { when: 'both', ...options.living } as const : null
   if (living !== null) {
-    const total = channelCount(channels)
-    check(isObject(living), 'rule', 'living', living, 'null or { channel, above }')
-    check(
-      isWhole(living.channel) && living.channel < total, 'rule', 'living.channel', living.channel,
-      `a channel from 0 to ${total - 1}`,
-    )
-    check(isNumber(living.above), 'rule', 'living.above', living.above, 'a number')
+    checkThreshold('living', living, channels)
+    checkWord('rule', 'living.when', living.when, ['both', 'after'])
     check(
       updatedChannels({ channels, frozen }).includes(living.channel), 'rule', 'living.channel', living.channel,
       'a channel that is not frozen',
     )
   }
-  return deepFreeze(
-    structuredClone({ type: 'data', channels, perceive, update, fireRate, living, padding, frozen } as const),
+  if (noise !== null) {
+    check(isObject(noise), 'rule', 'noise', noise, "null or { on: 'state' or 'change', std }")
+    checkWord('rule', 'noise.on', noise.on, ['state', 'change'])
+    check(isNumber(noise.std, 0), 'rule', 'noise.std', noise.std, 'a number ≥ 0')
+  }
+  if (bound !== null) checkBound(bound)
+  return deepFreeze(structuredClone({
+    type: 'data', grid, channels, perceive, update, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen,
+  } as const))
+}
+
+function checkThreshold(name: string, mask: { channel: number; above: number }, channels: Channels): void {
+  check(isObject(mask), 'rule', name, mask, 'null or { channel, above }')
+  const total = channelCount(channels)
+  check(
+    isWhole(mask.channel) && mask.channel < total, 'rule', `${name}.channel`, mask.channel,
+    `a channel from 0 to ${total - 1}`,
   )
+  check(isNumber(mask.above), 'rule', `${name}.above`, mask.above, 'a number')
+}
+
+function checkBound(bound: Bound): void {
+  check(isObject(bound), 'rule', 'bound', bound, "null, { type: 'tanh' } or { type: 'clamp', low, high }")
+  checkWord('rule', 'bound.type', bound.type, ['clamp', 'tanh'])
+  if (bound.type === 'tanh') return
+  check(isNumber(bound.low), 'rule', 'bound.low', bound.low, 'a number')
+  check(isNumber(bound.high, bound.low), 'rule', 'bound.high', bound.high, `a number ≥ low, ${bound.low}`)
 }
 
 function checkFrozen(channels: Channels, frozen: readonly string[]): void {
@@ -294,11 +281,20 @@ export function updatedChannels({ channels, frozen }: Pick<DataRule, 'channels' 
   })
 }
 
+/** From which channel up to, not including, which a role reaches. */
+export function roleChannels(channels: Channels, role: string): readonly [number, number] {
+  const roles = Object.keys(channels)
+  check(roles.includes(role), 'rule', 'the role', role, `one of ${roles.join(', ')}`)
+  const before = Object.values(channels).slice(0, roles.indexOf(role))
+  const from = before.reduce((sum, n) => sum + n, 0)
+  return [from, from + channels[role]]
+}
+
 /**
  * How many numbers a cell perceives: c·F + Σ outputs, for c channels, F filters per channel (fixed and learned) and the
- * outputs of the convolutions. They are laid out in this order, filter f of channel c0 at c0·F + f:
+ * outputs of the other parts. They are laid out in this order, filter f of channel c0 at c0·F + f:
  *
- *   c0·f0, c0·f1, …, c1·f0, …, the outputs of the first convolution, those of the second, …
+ *   c0·f0, c0·f1, …, c1·f0, …, the outputs of the first other part, those of the second, …
  *
  * where f counts fixed and learned filters in the order of the rule's list.
  *
@@ -306,72 +302,59 @@ export function updatedChannels({ channels, frozen }: Pick<DataRule, 'channels' 
  */
 export function perceptionSize({ channels, perceive }: Pick<DataRule, 'channels' | 'perceive'>): number {
   const c = channelCount(channels)
-  const numbers = perceive.map(part => {
-    if (typeof part === 'string') return c
-    return part.type === 'conv' ? part.outputs : c * part.filters
-  })
-  return numbers.reduce((sum, n) => sum + n, 0)
+  return perceive.reduce((sum, part) => sum + (isLearned(part) ? describe(part).outputs(part, c) : c), 0)
 }
 
-/** The parts of the perception that are learned, in order. */
-function learnedParts(rule: DataRule): (Depthwise | Conv)[] {
-  return rule.perceive.filter(part => typeof part !== 'string')
-}
-
-/** The shapes of the kernels that a rule learns, in the order of its list: `[size,size,channels,n]`. */
-export function kernelShapes(rule: DataRule): (readonly [number, number, number, number])[] {
-  const channels = channelCount(rule.channels)
-  return learnedParts(rule).map(part =>
-    [part.size, part.size, channels, part.type === 'conv' ? part.outputs : part.filters] as const)
+/** The parameters of each learned part of the perception, in the order of the rule's list. */
+export function perceptionParams({ grid, channels, perceive }: DataRule): Readonly<Record<string, ParamSpec>>[] {
+  return perceive.filter(isLearned).map(part => describe(part).params(part, channelCount(channels), grid))
 }
 
 /** The shapes of a rule's parameters by their dotted paths. */
 export function paramShapes(rule: DataRule): Readonly<Record<string, readonly number[]>> {
-  const { hidden, lastBias } = rule.update
-  const outputs = updatedChannels(rule).length
-  return {
-    ...Object.fromEntries(kernelShapes(rule).map((shape, i) => [`perceive.${i}`, shape])),
-    'update.w1': [perceptionSize(rule), hidden],
-    'update.b1': [hidden],
-    'update.w2': [hidden, outputs],
-    ...(lastBias ? { 'update.b2': [outputs] } : {}),
-  }
+  const groups = [
+    ...perceptionParams(rule).map((specs, i) => [`perceive.${i}`, specs] as const),
+    ['update', mlpParams(rule.update, perceptionSize(rule), updatedChannels(rule).length)] as const,
+  ]
+  return Object.fromEntries(groups.flatMap(([path, specs]) =>
+    Object.entries(specs).map(([name, { shape }]) => [`${path}.${name}`, shape])))
 }
 
 /**
- * First parameters. Data rules follow Keras, as published: Glorot's uniform U(±√(6/(in + out))) for the first layer and
- * for learned filters, zeros (or N(0, lastStd)) for the last, zero biases.
+ * First parameters. Data rules follow Keras, as published: Glorot's uniform U(±√(6/(in + out))) for hidden layers and
+ * for learned filters, zeros (or N(0, lastStd)) for the last layer, zero biases.
  *
- * @returns for data rules `w1` [perceptionSize, hidden], `b1` [hidden], `w2` [hidden, updated channels], `b2`, and
- *   `perceive`, the kernels `[size,size,channels,n]`, where the rule learns any; see `DataParams`
+ * @returns for data rules a tree of tensors of `paramShapes`, see `DataParams`
  * @example const params = init(rule, key(0))
  */
 export function init<R extends Rule>(rule: R, k: Key, placement: Placement = {}): Params<R> {
   checkKey('init', k)
   if (rule.type === 'custom') return rule.init(k, placement) as Params<R>
-  const { update: { hidden, lastStd, lastBias } } = rule
-  const [inputs, outputs] = [perceptionSize(rule), updatedChannels(rule).length]
-  const [k1, k2, k3] = split(k, 3)
-  const glorot = (k: Key, shape: Shape, fanIn: number, fanOut: number): Tensor => {
-    const limit = Math.sqrt(6 / (fanIn + fanOut))
-    return uniform(k, shape, { low: -limit, high: limit, ...placement })
-  }
-  const parts = learnedParts(rule)
-  const kernels = kernelShapes(rule).map((shape, i) => {
-    const [h, w, c, n] = shape
-    return glorot(foldIn(k3, i), shape, h * w * (parts[i].type === 'conv' ? c : 1), h * w * n)
+  const [kFirst, kLast, kPerceive] = split(k, 3)
+  const network = mlpParams(rule.update, perceptionSize(rule), updatedChannels(rule).length)
+  const last = `w${rule.update.hidden.length + 1}`
+  const kLayer = (name: string): Key =>
+    (name === last ? kLast : name === 'w1' ? kFirst : foldIn(kFirst, Number(name.slice(1))))
+  const made = (specs: Readonly<Record<string, ParamSpec>>, keyOf: (name: string, j: number) => Key) =>
+    Object.fromEntries(Object.entries(specs).map(([name, spec], j) => [name, first(spec, keyOf(name, j), placement)]))
+  const perceive = perceptionParams(rule).map((specs, i) => {
+    const kPart = foldIn(kPerceive, i)
+    return made(specs, (_, j) => (j === 0 ? kPart : foldIn(kPart, j)))
   })
   return {
-    ...(kernels.length > 0 ? { perceive: kernels } : {}),
-    update: {
-      w1: glorot(k1, [inputs, hidden], inputs, hidden),
-      b1: zeros([hidden], placement),
-      w2: lastStd > 0
-        ? normal(k2, [hidden, outputs], { std: lastStd, ...placement })
-        : zeros([hidden, outputs], placement),
-      ...(lastBias ? { b2: zeros([outputs], placement) } : {}),
-    },
+    ...(perceive.length > 0 ? { perceive } : {}),
+    update: made(network, kLayer) as unknown as MlpParams,
   } satisfies DataParams as DataParams as Params<R>
+}
+
+/** A parameter as it begins. */
+function first({ shape, init }: ParamSpec, k: Key, placement: Placement): Tensor {
+  if (init === 'zeros') return zeros(shape, placement)
+  if (init === 'ones') return ones(shape, placement)
+  if ('std' in init) return normal(k, shape, { std: init.std, ...placement })
+  const [fanIn, fanOut] = init.glorot
+  const limit = Math.sqrt(6 / (fanIn + fanOut))
+  return uniform(k, shape, { low: -limit, high: limit, ...placement })
 }
 
 function deepFreeze<T>(x: T): T {

@@ -5,10 +5,13 @@
  */
 import { refuse, requireTensor } from '../tensor/op.ts'
 import { check, checkOptions, isWhole } from '../tensor/options.ts'
+import { concat, splitAxis } from '../tensor/ops/concat.ts'
 import { slice } from '../tensor/ops/pad-slice.ts'
+import { broadcastTo, reshape } from '../tensor/ops/sum.ts'
+import { sameShape, showShape } from '../tensor/shape.ts'
 import { tensor } from '../tensor/tensor.ts'
 import type { Placement, Tensor } from '../tensor/tensor.ts'
-import { channelCount } from './rule.ts'
+import { channelCount, roleChannels } from './rule.ts'
 import type { Channels } from './rule.ts'
 
 /** Channels from `from` up to, not including, `to`: `[…,c]` → `[…, to − from]`. */
@@ -20,6 +23,46 @@ export function takeChannels(x: Tensor, from: number, to: number): Tensor {
   }
   const lead = x.shape.slice(0, -1)
   return slice(x, [...lead.map(() => 0), from], [...lead, to - from])
+}
+
+/**
+ * The channels of a role.
+ *
+ * @example takeRole(rule, x, 'classes')   // [b,h,w,10]
+ */
+export function takeRole(rule: { channels: Channels }, x: Tensor, role: string): Tensor {
+  return takeChannels(x, ...roleChannels(rule.channels, role))
+}
+
+/**
+ * A state with other values in the channels of some roles: a condition that is the same everywhere, an image, an
+ * external input.
+ *
+ * @param x `[b,h,w,c]`
+ * @param values by role: n numbers `[n]` for all samples, `[b,n]` for each, or a map `[b,h,w,n]`
+ * @returns `[b,h,w,c]`
+ * @throws where the rule has no such role, and where the values do not fit
+ * @example setChannels(rule, seed(rule, { height: 32, width: 32 }), { condition: tensor([0, 1, 0]) })
+ */
+export function setChannels(
+  rule: { channels: Channels }, x: Tensor, values: Readonly<Record<string, Tensor>>,
+): Tensor {
+  requireTensor('setChannels', 'x', x)
+  const roles = Object.keys(rule.channels)
+  const unknown = Object.keys(values).find(role => !roles.includes(role))
+  check(unknown === undefined, 'setChannels', 'the role', unknown, `one of ${roles.join(', ')}`)
+  const cells = x.shape.slice(0, -1)
+  return concat(splitAxis(x, Object.values(rule.channels)).map((part, i) => {
+    const given = values[roles[i]]
+    if (given === undefined) return part
+    requireTensor('setChannels', roles[i], given)
+    const n = part.shape.at(-1)!
+    const perSample = [cells[0], ...cells.slice(1).map(() => 1), n]
+    const shape = given.shape.length === 2 ? perSample : given.shape
+    const fits = [[n], [cells[0], n], part.shape].some(s => sameShape(s, given.shape))
+    check(fits, 'setChannels', roles[i], given, `a tensor [${n}], [${cells[0]},${n}] or ${showShape(part.shape)}`)
+    return broadcastTo(reshape(given, shape), part.shape)
+  }))
 }
 
 /** The first four channels, premultiplied red, green, blue and alpha: `[b,h,w,c]` → `[b,h,w,4]`. */

@@ -2,15 +2,17 @@
  * step and rollout: the automaton runs.
  *
  * One step of a data rule, for a state s `[b,h,w,c]` (Mordvintsev et al., "Growing Neural Cellular Automata", Distill
- * 2020):
+ * 2020; what is in brackets, as in NCAtorch, Spitznagel & Keuper 2026, is there where the rule says so):
  *
+ *   [s   ← s + ε]                                 noise on the state
  *   pre  = max3×3(alpha of s) > 0.1               living mask before
- *   m    = fire mask, one bit per cell            a cell updates in this step or not
- *   s'   = s + m ⊙ U(P(s))                        perceive, update
+ *   m    = fire mask [∧ input > 0.1]              a cell updates in this step or not
+ *   s'   = s + m ⊙ η U(P(s)) [+ m ⊙ ε]            perceive, update [noise on the change]
  *   post = max3×3(alpha of s') > 0.1              living mask after
- *   s    ← s' where pre ∧ post, else 0
+ *   s    ← s' where pre ∧ post, else 0            [where post, else 0]
+ *   [s   ← clamp(s) or tanh(s)]                   bounds
  *
- * Frozen channels have no change and no living mask: s in them stays as it is.
+ * Frozen channels have no change, no living mask, no noise and no bounds: s in them stays as it is.
  *
  * Cells that cannot matter are not computed. A cell that does not fire keeps its state. A cell that is dead before the
  * step is zero after it, whatever it would become — but its new alpha counts in its neighbours' `post`, so the cells
@@ -24,28 +26,24 @@ import type { Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'
 import { requireTensor } from '../tensor/op.ts'
 import { check, checkOptions, isWhole, show } from '../tensor/options.ts'
-import { add } from '../tensor/ops/arithmetic.ts'
+import { add, mul } from '../tensor/ops/arithmetic.ts'
 import { and, greater, or, where } from '../tensor/ops/compare.ts'
 import { concat, splitAxis } from '../tensor/ops/concat.ts'
-import { dense } from '../tensor/ops/dense.ts'
-import { dilate } from '../tensor/ops/dilate.ts'
-import { leakyRelu, relu, sigmoid, tanh } from '../tensor/ops/functions.ts'
+import { clamp, tanh } from '../tensor/ops/functions.ts'
 import { reshape } from '../tensor/ops/sum.ts'
-import { fire } from '../tensor/random.ts'
+import { fire, normal } from '../tensor/random.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { Tensor, tensor } from '../tensor/tensor.ts'
 import { fusedRollout } from './fused.ts'
+import { applyMlp } from './mlp.ts'
 import { perceive } from './perceive.ts'
+import { dilateOn } from './perceptions/grid.ts'
 import { channelCount, updatedChannels } from './rule.ts'
-import type { Activation, DataParams, DataRule, Params, Rule, StepContext } from './rule.ts'
-import { takeChannels } from './state.ts'
-
-const activation: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
-  relu, leakyRelu: x => leakyRelu(x), tanh, sigmoid, linear: x => x,
-}
+import type { DataParams, DataRule, Params, Rule, StepContext } from './rule.ts'
+import { setChannels, takeChannels } from './state.ts'
 
 /**
- * U: the change of each cell from what it perceives, σ(y·w1 + b1)·w2 + b2, of the channels that change.
+ * η U: the change of each cell from what it perceives, of the channels that change.
  *
  * @param y `[b,h,w,perceptionSize(rule)]`
  * @param rows a mask `[b,h,w]` of the cells to compute; the others are 0
@@ -53,17 +51,18 @@ const activation: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
  * @example update(rule, params, perceive(rule, params, x))
  */
 export function update(rule: DataRule, params: DataParams, y: Tensor, rows?: Tensor): Tensor {
-  const { w1, b1, w2, b2 } = params.update
-  const hidden = activation[rule.update.activation](dense(y, w1, { bias: b1, rows }))
-  return dense(hidden, w2, { bias: b2, rows })
+  const change = applyMlp(rule.update, params.update, y, rows)
+  return rule.stepSize === 1 ? change : mul(rule.stepSize, change)
 }
 
-/** The living mask `[b,h,w]`: 1 where the 3×3 neighbourhood has a cell with `channel` > `above`. */
+/** The living mask `[b,h,w]`: 1 where the neighbourhood, one cell far, has a cell with `channel` > `above`. */
 export function alive(rule: DataRule, x: Tensor): Tensor | null {
-  if (!rule.living) return null
-  const { channel, above } = rule.living
-  const strong = greater(takeChannels(stopGradient(x), channel, channel + 1), above)
-  return dilate(reshape(strong, x.shape.slice(0, -1)), 3, { padding: wraps(rule) })
+  return rule.living && dilateOn(exceeds(x, rule.living), { padding: wraps(rule) })
+}
+
+/** Cells whose channel exceeds a threshold, `[b,h,w]`. */
+function exceeds(x: Tensor, { channel, above }: { channel: number; above: number }): Tensor {
+  return reshape(greater(takeChannels(stopGradient(x), channel, channel + 1), above), x.shape.slice(0, -1))
 }
 
 /** What lies beyond the border for the living mask: nothing, or the other side. */
@@ -84,9 +83,10 @@ export function step<R extends Rule>(rule: R, params: Params<R>, x: Tensor, cont
   checkKey('step', context.key)
   requireTensor('step', 'the state', x)
   const channels = channelCount(rule.channels)
-  if (x.shape.length !== 4 || x.shape[3] !== channels) {
+  const axes = { 1: 'b,w', 2: 'b,h,w', 3: 'b,d,h,w' }[rule.type === 'custom' ? 2 : rule.grid]
+  if (x.shape.length !== axes.split(',').length + 1 || x.shape.at(-1) !== channels) {
     throw new Error(
-      `step: the state is ${showShape(x.shape)}, expected [b,h,w,${channels}] for channels `
+      `step: the state is ${showShape(x.shape)}, expected [${axes},${channels}] for channels `
         + `${JSON.stringify(rule.channels)}.`,
     )
   }
@@ -107,15 +107,39 @@ function likeState(x: Tensor, next: unknown): Tensor {
   throw new Error(`step: the rule returned ${show(next)}, expected ${show(x)}.`)
 }
 
-function dataStep(rule: DataRule, params: DataParams, x: Tensor, { key, mask, angle }: StepContext): Tensor {
-  const fires = mask ?? (rule.fireRate < 1 ? fire(key, x, rule.fireRate) : undefined)
-  const pre = alive(rule, x)
-  const near = pre ? dilate(pre, 3, { padding: wraps(rule) }) : undefined
-  const rows = fires && near ? and(fires, near) : fires ?? near
+function dataStep(
+  rule: DataRule, params: DataParams, before: Tensor, { key, mask, angle }: StepContext,
+): Tensor {
+  const { noise, inputMask, living } = rule
+  const epsilon = noise && randomChange(rule, before, foldIn(key, 1), noise.std)
+  const x = epsilon && noise?.on === 'state' ? changed(rule, before, epsilon) : before
+  const pre = living?.when === 'both' ? alive(rule, x) : null
+  const drawn = mask ?? (rule.fireRate < 1 ? fire(key, x, rule.fireRate) : undefined)
+  const fires = both(drawn, inputMask ? exceeds(x, inputMask) : undefined)
+  const rows = both(fires, pre ? dilateOn(pre, { padding: wraps(rule) }) : undefined)
   // The change is zero in rows that are not computed.
-  const next = changed(rule, x, update(rule, params, perceive(rule, params, x, { angle, rows }), rows))
+  const change = update(rule, params, perceive(rule, params, x, { angle, rows }), rows)
+  const disturbed = epsilon && noise?.on === 'change'
+    ? add(change, fires ? where(onChannels(fires), epsilon, 0) : epsilon)
+    : change
+  const next = changed(rule, x, disturbed)
   const post = alive(rule, next)
-  return pre && post ? where(kept(rule, and(pre, post)), next, 0) : next
+  return bounded(rule, post ? where(kept(rule, pre ? and(pre, post) : post), next, 0) : next)
+}
+
+/** Cells that are in both masks; one that is missing has all. */
+function both(a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined {
+  return a && b ? and(a, b) : a ?? b
+}
+
+/** A mask `[b,h,w]` as `[b,h,w,1]`. */
+function onChannels(mask: Tensor): Tensor {
+  return reshape(mask, [...mask.shape, 1])
+}
+
+/** N(0, std) for each channel that changes, `[b,h,w,u]`. */
+function randomChange(rule: DataRule, x: Tensor, key: Key, std: number): Tensor {
+  return normal(key, [...x.shape.slice(0, -1), updatedChannels(rule).length], { std, like: x })
 }
 
 /** x plus the change `[b,h,w,u]` of the channels that are not frozen. */
@@ -129,13 +153,24 @@ function changed({ channels, frozen }: DataRule, x: Tensor, change: Tensor): Ten
     (frozen.includes(roles[i][0]) ? part : add(part, changes.shift()!))))
 }
 
+/** x with the channels that change within the rule's bounds. */
+function bounded(rule: DataRule, x: Tensor): Tensor {
+  const { bound } = rule
+  if (bound === null) return x
+  const within = bound.type === 'tanh' ? tanh(x) : clamp(x, bound.low, bound.high)
+  return rule.frozen.length === 0 ? within : where(frozenChannels(rule, x), x, within)
+}
+
 /** Where a state is not zeroed: in cells that live `[b,h,w]`, and in frozen channels. */
 function kept(rule: DataRule, lives: Tensor): Tensor {
-  const cells = reshape(lives, [...lives.shape, 1])
-  if (rule.frozen.length === 0) return cells
+  return rule.frozen.length === 0 ? onChannels(lives) : or(onChannels(lives), frozenChannels(rule, lives))
+}
+
+/** The frozen channels as a mask `[c]`. */
+export function frozenChannels(rule: DataRule, { backend }: Tensor): Tensor {
   const updated = updatedChannels(rule)
   const isFrozen = Uint32Array.from({ length: channelCount(rule.channels) }, (_, c) => +!updated.includes(c))
-  return or(cells, tensor(isFrozen, { backend: lives.backend }))
+  return tensor(isFrozen, { backend })
 }
 
 export type RolloutOptions = {
@@ -147,6 +182,8 @@ export type RolloutOptions = {
   masks?: readonly Tensor[]
   /** See `StepContext`. */
   angle?: number
+  /** External inputs: what to write into channels, by role, before step t; see `setChannels`. */
+  inputs?: (t: number) => Readonly<Record<string, Tensor>>
   /** Number of the first step, default 0: a rollout in parts, each from where the last ended, is one rollout. */
   from?: number
 }
@@ -173,8 +210,8 @@ export function rollout<R extends Rule>(
   rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions & { readouts?: readonly number[] },
 ): Tensor | Tensor[] {
   checkKey('rollout', key)
-  checkOptions('rollout', options, ['steps', 'readouts', 'checkpoint', 'masks', 'angle', 'from'])
-  const { steps, readouts, checkpoint = 'auto', masks, angle = 0, from = 0 } = options
+  checkOptions('rollout', options, ['steps', 'readouts', 'checkpoint', 'masks', 'angle', 'inputs', 'from'])
+  const { steps, readouts, checkpoint = 'auto', masks, angle = 0, inputs, from = 0 } = options
   check(isWhole(steps), 'rollout', 'steps', steps, 'a whole number ≥ 0')
   check(isWhole(from), 'rollout', 'from', from, 'a whole number ≥ 0')
   check(
@@ -187,19 +224,24 @@ export function rollout<R extends Rule>(
       `rollout: there is no readout after ${bad} of ${steps} steps; expected whole numbers from 1 to ${steps}.`,
     )
   }
+  check(
+    inputs === undefined || typeof inputs === 'function', 'rollout', 'inputs', inputs,
+    'a function from the number of a step to tensors by role',
+  )
   if (masks && masks.length !== steps) throw new Error(`rollout: got ${masks.length} fire masks for ${steps} steps.`)
   const at = readouts ? [...new Set(readouts)].sort((a, b) => a - b) : [steps]
   /** The states after `at` steps, out of operators. */
   const composed = (params: Params<R>, x: Tensor): Tensor[] => {
     const [last, states] = scan((now: Tensor, _, t) => {
-      const next = step(rule, params, now, { key: foldIn(key, from + t), t: from + t, mask: masks?.[t], angle })
+      const x = inputs ? setChannels(rule, now, inputs(from + t)) : now
+      const next = step(rule, params, x, { key: foldIn(key, from + t), t: from + t, mask: masks?.[t], angle })
       return [next, at.includes(t + 1) ? next : null] as const
     }, x, steps, { checkpoint })
     return steps === 0 ? [last] : at.map(n => states[n - 1]!)
   }
   return scope(() => {
     requireTensor('rollout', 'the state', x)
-    const states = fusedRollout(
+    const states = inputs ? composed(params, x) : fusedRollout(
       rule, params as DataParams, x, key, { steps, readouts: at, checkpoint, masks, angle, from },
       composed as (params: DataParams, x: Tensor) => Tensor[],
     ) ?? composed(params, x)

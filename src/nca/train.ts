@@ -14,7 +14,7 @@
  */
 import { key } from '../tensor/key.ts'
 import { supersede } from '../tensor/lifetime.ts'
-import type { Metrics, Trainer } from './growing.ts'
+import type { Metrics, Trainer } from './trainer.ts'
 
 export type TrainOptions<S> = {
   /** Iterations in all; a state that has as many already ends the run before its first yield. */

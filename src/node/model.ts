@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { decodeCheckpoint, decodeModel, encodeCheckpoint, encodeModel } from '../nca/model-file.ts'
 import type { Model } from '../nca/model-file.ts'
-import type { GrowingState } from '../nca/growing.ts'
+import type { TrainerState } from '../nca/trainer.ts'
 import type { DataParams } from '../nca/rule.ts'
 import type { Placement } from '../tensor/tensor.ts'
 import { writeFileAtomic } from './atomic-file.ts'
@@ -36,13 +36,13 @@ export async function saveModel(path: string, model: Model): Promise<void> {
  */
 export async function readCheckpoint<P = DataParams>(
   path: string, placement?: Placement,
-): Promise<{ state: GrowingState<P>; metadata: Record<string, string> }> {
+): Promise<{ state: TrainerState<P>; metadata: Record<string, string> }> {
   return decodeCheckpoint(await readBytes('checkpoint', path), path, placement)
 }
 
 /** Writes a training state; `metadata` is kept beside it. */
 export async function saveCheckpoint<P>(
-  path: string, state: GrowingState<P>, metadata: Readonly<Record<string, string>> = {},
+  path: string, state: TrainerState<P>, metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await writeFileAtomic(path, await encodeCheckpoint(state, metadata))
 }

@@ -17,7 +17,8 @@ import { supports } from '../../src/backends/wasm/module.ts'
 import { Store } from '../../src/backends/wasm/store.ts'
 import { meeting } from '../../src/backends/wasm/threads.ts'
 import type { TeamLayout } from '../../src/backends/wasm/layout.ts'
-import { defineRule, init, mlp } from '../../src/nca/rule.ts'
+import { mlp } from '../../src/nca/mlp.ts'
+import { defineRule, init } from '../../src/nca/rule.ts'
 import type { DataParams } from '../../src/nca/rule.ts'
 import { growingRule } from '../../src/nca/presets.ts'
 import { rollout } from '../../src/nca/step.ts'
@@ -259,7 +260,7 @@ describe('memory', () => {
     const rollouts = cpu({ threads: 1 }).rollout!
     const program: RolloutProgram = {
       batch: 1, height: 1, width: 2 ** 26, channels: 16, padding: 'zero', slope: 0, updated: [0], fireRate: 1,
-      living: null, perception: { type: 'window', size: 1 },
+      inputMask: null, living: null, perception: { type: 'window', size: 1 },
       layers: [{ outputs: 1, activation: 'linear', bias: false }],
     }
     const run = { steps: 1, keys: new Uint32Array(2), masks: null, readouts: [1], segment: 1, budget: 0 }

@@ -4,7 +4,10 @@ import { parse } from 'yaml'
 import { checkConfig, jsonSchema, ruleOf } from '../../src/cli/config.ts'
 import { configYaml, loadConfig } from '../../src/cli/config-file.ts'
 import { presets } from '../../src/nca/presets.ts'
-import { conv, defineRule, depthwise, mlp } from '../../src/nca/rule.ts'
+import { mlp } from '../../src/nca/mlp.ts'
+import { conv } from '../../src/nca/perceptions/conv.ts'
+import { depthwise } from '../../src/nca/perceptions/filters.ts'
+import { defineRule } from '../../src/nca/rule.ts'
 import { temporaryFolder } from './run.ts'
 
 const folder = temporaryFolder()
@@ -104,10 +107,10 @@ describe('a mistake in a file', () => {
     ['optimiser:\n  betta1: 3', 'run.yaml:2: there is no key "betta1" in optimiser; did you mean "beta1"?'],
     ['rule:\n\n  fireRate: 3', 'run.yaml:3: rule.fireRate is 3, expected a number > 0, at most 1'],
     ['rule: 5', 'run.yaml:1: rule is 5, expected keys with values'],
-    ['rule:\n  perceive:\n    - identity\n    - sobl', 'run.yaml:4: rule.perceive[1] is "sobl", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean, or keys with a type: depthwise or conv'],
+    ['rule:\n  perceive:\n    - identity\n    - sobl', 'run.yaml:4: rule.perceive[1] is "sobl", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean, or keys with a type: depthwise, conv, residualConv, attention or deformable'],
     ['rule:\n  perceive:\n    - type: conv\n      outputs: 8\n      size: 4', 'run.yaml:5: rule.perceive[0].size is 4, expected an odd number > 0'],
     ['rule:\n  perceive:\n    - type: depthwise\n      outputs: 8', 'run.yaml:3: rule.perceive[0].filters is missing, expected a whole number > 0'],
-    ['rule:\n  perceive:\n    - { type: dense, outputs: 8 }', 'run.yaml:3: rule.perceive[0].type is "dense", expected depthwise or conv'],
+    ['rule:\n  perceive:\n    - { type: dense, outputs: 8 }', 'run.yaml:3: rule.perceive[0].type is "dense", expected depthwise, conv, residualConv, attention or deformable'],
     ['rule:\n  perceive:\n    - { type: conv, outputs: 8, sise: 3 }', 'run.yaml:3: there is no key "sise" in rule.perceive[0]; did you mean "size"?'],
     ['rule:\n  activation: gelu', 'run.yaml:2: rule.activation is "gelu", expected one of relu, leakyRelu, tanh, sigmoid, linear'],
     ['rule:\n  frozen: [rgb]', 'run.yaml:2: rule.frozen[0] is "rgb", expected one of rgba, hidden'],

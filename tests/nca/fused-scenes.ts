@@ -7,10 +7,14 @@
 import fc from 'fast-check'
 import { vjp } from '../../src/autograd/vjp.ts'
 import type { Backend, Data, DType } from '../../src/backends/backend.ts'
+import { paramTree } from '../../src/nca/fused.ts'
 import { perceive } from '../../src/nca/perceive.ts'
-import {
-  activations, channelCount, conv, defineRule, depthwise, mlp, paramShapes, perceptionSize, updatedChannels,
-} from '../../src/nca/rule.ts'
+import { activate, activations, mlp } from '../../src/nca/mlp.ts'
+import type { Activation } from '../../src/nca/mlp.ts'
+import { conv } from '../../src/nca/perceptions/conv.ts'
+import { depthwise } from '../../src/nca/perceptions/filters.ts'
+import { isLearned } from '../../src/nca/perceptions/kinds.ts'
+import { channelCount, defineRule, paramShapes, updatedChannels } from '../../src/nca/rule.ts'
 import type { DataParams, DataRule, Perception } from '../../src/nca/rule.ts'
 import { alive, rollout, step, update } from '../../src/nca/step.ts'
 import type { RolloutOptions } from '../../src/nca/step.ts'
@@ -21,6 +25,7 @@ import { dense } from '../../src/tensor/ops/dense.ts'
 import { dilate } from '../../src/tensor/ops/dilate.ts'
 import { and } from '../../src/tensor/ops/compare.ts'
 import { paddings } from '../../src/tensor/ops/window.ts'
+import { eachLeaf } from '../../src/tensor/tree.ts'
 import { bernoulli, fire, normal, uniform } from '../../src/tensor/random.ts'
 import { defaultBackend, tensor } from '../../src/tensor/tensor.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
@@ -46,10 +51,20 @@ const filterParts: fc.Arbitrary<Perception> = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...filterNames) },
   { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 1, max: 3 }), sizes).map(([n, size]) => depthwise(n, { size })) },
 )
-const convolution: fc.Arbitrary<Perception> = fc.tuple(fc.integer({ min: 1, max: 11 }), sizes)
-  .map(([n, size]) => conv(n, { size }))
+/** Up to `most` convolutions, whose sums are all taken as they are or all through the same function. */
+const convolutions = (most: number): fc.Arbitrary<Perception[]> => fc.record({
+  activation: fc.constantFrom<Activation[]>('linear', 'linear', ...activations),
+  parts: fc.array(fc.record({
+    n: fc.integer({ min: 1, max: 11 }), size: sizes, dilation: fc.constantFrom(1, 1, 2), bias: fc.boolean(),
+  }), { minLength: 1, maxLength: most }),
+}).map(({ activation, parts }) => parts.map(({ n, ...rest }) =>
+  conv(n, { ...rest, dilation: rest.size < 5 ? rest.dilation : 1, activation })))
+const linear = fc.tuple(fc.integer({ min: 1, max: 11 }), sizes, fc.boolean())
+  .map(([n, size, bias]) => conv(n, { size, bias }))
 
-const living = fc.record({ index: fc.nat(), above: fc.constantFrom(0.1, 0.1, 0, -0.2, 0.4) })
+const living = fc.record({
+  index: fc.nat(), above: fc.constantFrom(0.1, 0.1, 0, -0.2, 0.4), when: fc.constantFrom('both', 'both', 'after'),
+})
 
 /** Rules of up to 20 channels that see through filters, convolutions, or both. */
 export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
@@ -59,12 +74,16 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
   frozen: fc.constantFrom([], [], ['goal'], ['goal', 'hidden'], ['seen']),
   perceive: fc.oneof(
     { weight: 2, arbitrary: fc.array(filterParts, { minLength: 1, maxLength: 4 }) },
-    { weight: 1, arbitrary: fc.array(convolution, { minLength: 1, maxLength: 2 }) },
-    { weight: 1, arbitrary: fc.tuple(filterParts, convolution, filterParts) },
+    { weight: 1, arbitrary: convolutions(2) },
+    { weight: 1, arbitrary: fc.tuple(filterParts, linear, filterParts) },
   ),
   hidden: fc.oneof(
-    { weight: 6, arbitrary: fc.integer({ min: 1, max: 20 }) }, { weight: 1, arbitrary: fc.constantFrom(64, 65, 100) },
+    { weight: 6, arbitrary: fc.integer({ min: 1, max: 20 }).map(n => [n]) },
+    { weight: 1, arbitrary: fc.constantFrom([64], [65], [100]) },
+    { weight: 2, arbitrary: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 2, maxLength: 3 }) },
   ),
+  stepSize: fc.constantFrom(1, 1, 0.4),
+  masks: fc.option(fc.record({ channel: fc.nat(), above: fc.constantFrom(0, 0.2) }), { freq: 3 }),
   activation: fc.constantFrom(...activations),
   lastBias: fc.boolean(),
   fireRate: fc.constantFrom(0.5, 0.5, 1, 0.1),
@@ -72,11 +91,12 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
   lives: fc.option(living, { freq: 6 }),
 })
   .filter(({ channels, frozen }) => updatedChannels({ channels, frozen }).length > 0)
-  .map(({ lives, hidden, activation, lastBias, ...rest }) => {
-    const updated = updatedChannels(rest)
+  .map(({ lives, masks, hidden, activation, lastBias, ...rest }) => {
+    const updated = updatedChannels(rest), all = channelCount(rest.channels)
     return defineRule({
       ...rest, update: mlp(hidden, { activation, lastBias }),
-      living: lives && { channel: updated[lives.index % updated.length], above: lives.above },
+      living: lives && { channel: updated[lives.index % updated.length], above: lives.above, when: lives.when },
+      inputMask: masks && { channel: masks.channel % all, above: masks.above },
     })
   })
 
@@ -110,7 +130,7 @@ export function scenesOf(
     n: fc.nat(2 ** 30),
   }).map(({ rule, grid, batch, steps: wanted, density, masked, angle, reads, n }) => {
     const [h, w] = grid.map(size => Math.max(size, smallest(rule)))
-    const most = Math.floor(work / (batch * h * w * (rule.update.hidden + 1)))
+    const most = Math.floor(work / (batch * h * w * (rule.update.hidden.reduce((a, b) => a + b) + 1)))
     const steps = Math.max(1, Math.min(wanted, most))
     const readouts = Array.from({ length: steps }, (_, t) => t + 1).filter(t => t === steps || reads[t])
     const given = readouts.map((_, i) => i === readouts.length - 1 || reads[i])
@@ -124,7 +144,10 @@ export function scenesOf(
 
 /** Reflection needs something to reflect. */
 function smallest({ padding, perceive }: DataRule): number {
-  const window = Math.max(...perceive.map(part => (typeof part === 'string' ? 3 : part.size)))
+  const window = Math.max(...perceive.map(part => {
+    if (!isLearned(part)) return 3
+    return part.type === 'conv' ? (part.size - 1) * part.dilation + 1 : part.size
+  }))
   return padding === 'reflect' ? (window + 1) / 2 : 1
 }
 
@@ -144,10 +167,10 @@ function drawScene(
   const state = [b, h, w, channels]
   /** How far weights spread, so that states change by about a half in a step. */
   const spread = (path: string, shape: readonly number[]): number => {
-    if (path === 'update.w1') return 1 / Math.sqrt(perceptionSize(rule))
-    if (path === 'update.w2') return 0.8 / Math.sqrt(shape[0])
-    if (path.startsWith('update')) return 0.3
-    const part = rule.perceive.filter(p => typeof p !== 'string')[Number(path.split('.')[1])]
+    if (path === `update.w${rule.update.hidden.length + 1}`) return 0.8 / Math.sqrt(shape[0])
+    if (path.startsWith('update.w')) return 1 / Math.sqrt(shape[0])
+    if (path.startsWith('update') || path.endsWith('bias')) return 0.3
+    const part = rule.perceive.filter(isLearned)[Number(path.split('.')[1])]
     return 1 / Math.sqrt(shape[0] * shape[1] * (part.type === 'conv' ? shape[2] : 1))
   }
   const x = host(k => normal(k, state, { std: 0.5 }))
@@ -171,7 +194,9 @@ function drawScene(
   }
 }
 
-/** Whether nothing hangs on rounding: no living channel within 1e-4 of its threshold, no ReLU within 1e-5 of 0. */
+/**
+ * Whether nothing hangs on rounding: no living channel or input within 1e-4 of its threshold, no ReLU within 1e-5 of 0.
+ */
 function isClear(scene: Scene): boolean {
   const { rule, angle, steps, n } = scene
   const kinks = ['relu', 'leakyRelu'].includes(rule.update.activation)
@@ -183,17 +208,30 @@ function isClear(scene: Scene): boolean {
     for (let t = 0; t < steps; t++) {
       const k = foldIn(key(n), t)
       const pre = alive(rule, now)
-      const fires = masks?.[t] ?? fire(k, now, rule.fireRate)
+      const values = now.toArray()
+      const { channel: at, above: least } = rule.inputMask ?? { channel: 0, above: NaN }
+      if (values.some((v, i) => i % channels === at && Math.abs(v - least) < 1e-4)) return false
+      const drawn = masks?.[t] ?? fire(k, now, rule.fireRate)
+      const input = Uint32Array.from({ length: values.length / channels }, (_, i) => +(values[i * channels + at] > least))
+      const fires = rule.inputMask ? and(drawn, tensor(input, { shape: drawn.shape })) : drawn
       const padding = rule.padding === 'circular' ? 'circular' : 'none'
-      const rows = pre ? and(fires, dilate(pre, 3, { padding })) : fires
+      const rows = pre && rule.living?.when === 'both' ? and(fires, dilate(pre, 3, { padding })) : fires
       const y = perceive(rule, params, now, { angle, rows })
       const computed = rows.toArray()
+      const atKink = (z: Tensor): boolean => {
+        const n = z.shape.at(-1)!
+        return z.toArray().some((v, i) => Math.abs(v) < 1e-5 && computed[Math.floor(i / n)])
+      }
+      const sums = defineRule({ ...rule, perceive: rule.perceive.map(linearly) })
+      if (kinksIn(rule.perceive) && atKink(perceive(sums, params, now, { angle, rows }))) return false
       if (kinks) {
-        const { w1, b1 } = params.update
-        const hidden = rule.update.hidden
-        const near = dense(y, w1, { bias: b1, rows }).toArray()
-          .some((z, i) => Math.abs(z) < 1e-5 && computed[Math.floor(i / hidden)])
-        if (near) return false
+        const { hidden, activation } = rule.update
+        let h = y
+        for (let i = 1; i <= hidden.length; i++) {
+          const z = dense(h, params.update[`w${i}`], { bias: params.update[`b${i}`], rows })
+          if (atKink(z)) return false
+          h = activate(activation, z)
+        }
       }
       if (rule.living) {
         const { channel, above } = rule.living
@@ -211,22 +249,24 @@ function isClear(scene: Scene): boolean {
   })
 }
 
+/** A part of a perception without what it applies to its sums. */
+function linearly(part: Perception): Perception {
+  return isLearned(part) && part.type === 'conv' ? { ...part, activation: 'linear' } : part
+}
+
+function kinksIn(perceive: readonly Perception[]): boolean {
+  return perceive.some(part => isLearned(part) && part.type === 'conv' && /relu/i.test(part.activation))
+}
+
 /** The scene's tensors on a backend. */
 export function placed(
-  { rule, arrays, masks }: Scene, backend: Backend, dtype: DType,
+  { arrays, masks }: Scene, backend: Backend, dtype: DType,
 ): { params: DataParams; x: Tensor; masks: Tensor[] | undefined } {
   const floating = ({ data, shape }: HostArray): Tensor => tensor(data, { shape, backend, dtype })
-  const of = (path: string): Tensor => floating(arrays[path])
-  const learned = Object.keys(arrays).filter(path => path.startsWith('perceive'))
+  const { x, ...params } = Object.fromEntries(Object.entries(arrays).map(([path, array]) => [path, floating(array)]))
   return {
-    x: of('x'),
-    params: {
-      ...(learned.length > 0 && { perceive: learned.map(of) }),
-      update: {
-        w1: of('update.w1'), b1: of('update.b1'), w2: of('update.w2'),
-        ...(rule.update.lastBias && { b2: of('update.b2') }),
-      },
-    },
+    x,
+    params: paramTree(Object.keys(params), Object.values(params)),
     masks: masks?.map(({ data, shape }) => tensor(data, { shape, backend })),
   }
 }
@@ -254,11 +294,8 @@ export function tensorOutcome(
     )
     const given = cotangents.map(g => g && tensor(g.data, { shape: g.shape, backend, dtype }))
     const found = pullback(given)
-    const { w1, b1, w2, b2 } = found.params.update
-    const gradients = {
-      x: found.x, 'update.w1': w1, 'update.b1': b1, 'update.w2': w2, ...(b2 && { 'update.b2': b2 }),
-      ...Object.fromEntries((found.params.perceive ?? []).map((g, i) => [`perceive.${i}`, g])),
-    }
+    const gradients: Record<string, Tensor> = { x: found.x }
+    eachLeaf(found.params, (g, path) => { gradients[path] = g as Tensor })
     return { states, gradients }
   })
 }

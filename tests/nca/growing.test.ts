@@ -7,15 +7,18 @@ import type { Backend } from '../../src/backends/backend.ts'
 import { cpu } from '../../src/backends/cpu.ts'
 import { damageMask, erase, publishedCircles } from '../../src/nca/damage.ts'
 import type { Damage } from '../../src/nca/damage.ts'
-import { growingTrainer, rolloutLengths } from '../../src/nca/growing.ts'
-import type { GrowingOptions, GrowingState, Trainer } from '../../src/nca/growing.ts'
+import { growingTrainer } from '../../src/nca/tasks/growing.ts'
+import type { GrowingOptions } from '../../src/nca/tasks/growing.ts'
+import { rolloutLengths } from '../../src/nca/trainer-options.ts'
+import type { Trainer, TrainerState } from '../../src/nca/trainer.ts'
 import { mse } from '../../src/nca/loss.ts'
 import type { Model } from '../../src/nca/model-file.ts'
 import { decodeCheckpoint, decodeModel, encodeCheckpoint, encodeModel } from '../../src/nca/model-file.ts'
 import { adam } from '../../src/nca/optimiser.ts'
 import type { Pool } from '../../src/nca/pool.ts'
 import { growingRule, presets } from '../../src/nca/presets.ts'
-import { channelCount, customRule, defineRule, init, mlp } from '../../src/nca/rule.ts'
+import { mlp } from '../../src/nca/mlp.ts'
+import { channelCount, customRule, defineRule, init } from '../../src/nca/rule.ts'
 import type { DataParams } from '../../src/nca/rule.ts'
 import { decodeSafetensors, encodeSafetensors } from '../../src/nca/safetensors.ts'
 import { SparseState } from '../../src/nca/sparse-state.ts'
@@ -52,8 +55,8 @@ function numbers(tree: unknown): number[] {
 }
 
 function run(
-  trainer: Trainer<GrowingState<DataParams>>, iterations: number, state = trainer.init(key(1)),
-): GrowingState<DataParams> {
+  trainer: Trainer<TrainerState<DataParams>>, iterations: number, state = trainer.init(key(1)),
+): TrainerState<DataParams> {
   for (let i = 0; i < iterations; i++) state = trainer.step(state).state
   return state
 }
@@ -101,28 +104,37 @@ describe('presets', () => {
         "pool": 0,
         "reseed": 1,
         "rule": {
+          "bound": null,
           "channels": {
             "hidden": 12,
             "rgba": 4,
           },
           "fireRate": 0.5,
           "frozen": [],
+          "grid": 2,
+          "inputMask": null,
           "living": {
             "above": 0.1,
             "channel": 3,
+            "when": "both",
           },
+          "noise": null,
           "padding": "zero",
           "perceive": [
             "identity",
             "sobelX",
             "sobelY",
           ],
+          "stepSize": 1,
           "type": "data",
           "update": {
             "activation": "relu",
-            "hidden": 128,
+            "hidden": [
+              128,
+            ],
             "lastBias": true,
             "lastStd": 0,
+            "residual": false,
             "type": "mlp",
           },
         },
@@ -189,13 +201,13 @@ describe('the trainer', () => {
 
   it('refuses options that do not fit together', () => {
     expect(() => growingTrainer(options({ pool: 3 }))).toThrowErrorMatchingInlineSnapshot(
-      `[Error: growingTrainer: a pool of 3 slots cannot fill a batch of 4.]`,
+      `[Error: trainer: a pool of 3 slots cannot fill a batch of 4.]`,
     )
     expect(() => growingTrainer(options({ steps: [9, 9] }))).toThrowErrorMatchingInlineSnapshot(
-      `[Error: growingTrainer: steps is [9, 9], expected two whole numbers > 0, the first below the second.]`,
+      `[Error: trainer: steps is [9, 9], expected two whole numbers > 0, the first below the second.]`,
     )
     expect(() => growingTrainer(options({ reseed: 2, damaged: 3 }))).toThrowErrorMatchingInlineSnapshot(
-      `[Error: growingTrainer: 2 reseeded and 3 damaged samples do not fit into a batch of 4.]`,
+      `[Error: trainer: 2 reseeded and 3 damaged samples do not fit into a batch of 4.]`,
     )
     expect(() => growingTrainer(options({ target: zeros([4, 4, 3]) }))).toThrowErrorMatchingInlineSnapshot(
       `[Error: growingTrainer: target is [4,4,3], expected [h,w,4].]`,
@@ -217,7 +229,7 @@ function lateBackend(): Backend {
 
 describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the driver of what is read %s', (_, open) => {
   let backend: Backend
-  let trainer: Trainer<GrowingState<DataParams>>
+  let trainer: Trainer<TrainerState<DataParams>>
 
   beforeEach(() => {
     backend = open()
@@ -225,7 +237,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the d
   })
 
   /** All numbers of a state on any backend. */
-  const read = async (state: GrowingState<DataParams>): Promise<number[]> => numbers(await to(defaultBackend, state))
+  const read = async (state: TrainerState<DataParams>): Promise<number[]> => numbers(await to(defaultBackend, state))
 
   it('yields every iteration with its state', async () => {
     const expected = [1, 2, 3, 4].map(n => numbers(run(growingTrainer(options()), n)))
@@ -253,7 +265,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the d
     const end = async (): Promise<void> => {
       for await (const { iteration } of train(failing, { iterations: 9, seed: 1 })) seen.push(iteration)
     }
-    const error = await end().catch((e: unknown) => e) as NonFiniteError<GrowingState<DataParams>>
+    const error = await end().catch((e: unknown) => e) as NonFiniteError<TrainerState<DataParams>>
     expect(error).toBeInstanceOf(NonFiniteError)
     expect(error.message).toBe('training: the gradient norm of iteration 3 is NaN. The state before it is kept. '
       + 'Lower the learning rate, warm the rollout length up (warmUp), or change the seed.')
@@ -280,7 +292,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the d
 
   it('ends after the iteration in which it is aborted, and goes on from its state', async () => {
     const stop = new AbortController()
-    let last: Progress<GrowingState<DataParams>> | undefined
+    let last: Progress<TrainerState<DataParams>> | undefined
     for await (const progress of train(trainer, { iterations: 50, seed: 1, signal: stop.signal })) {
       last = progress
       if (progress.iteration === 3) stop.abort()
@@ -310,7 +322,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the d
     const held: number[] = []
     const pooled: number[] = []
     const before = memory(backend).buffers
-    let last: GrowingState<DataParams> | undefined
+    let last: TrainerState<DataParams> | undefined
     for await (const { iteration, state } of train(trainer, { iterations: 80, seed: 2 })) {
       last = state
       if (iteration % 20 !== 0) continue
@@ -451,7 +463,7 @@ describe('files', () => {
   it('say in one sentence what is wrong', async () => {
     const bytes = await encodeModel({ rule, params: init(rule, key(1)), provenance: {} })
     expect(() => decodeModel(bytes.slice(0, 50), 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(
-      `[Error: safetensors: a.safetensors: header of 784 bytes does not fit into 50 bytes]`,
+      `[Error: safetensors: a.safetensors: header of 896 bytes does not fit into 50 bytes]`,
     )
     expect(() => decodeCheckpoint(bytes, 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(
       `[Error: a.safetensors is not a cellgrad checkpoint: its metadata says format "cellgrad model 1", expected "cellgrad checkpoint 1".]`,

@@ -5,13 +5,14 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cpu } from '../../src/backends/cpu.ts'
 import type { Backend, Data } from '../../src/backends/backend.ts'
-import { growingTrainer } from '../../src/nca/growing.ts'
-import type { GrowingState } from '../../src/nca/growing.ts'
+import { growingTrainer } from '../../src/nca/tasks/growing.ts'
+import type { TrainerState } from '../../src/nca/trainer.ts'
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/nca/model-file.ts'
 import { makePool, samplePool, writeBack } from '../../src/nca/pool.ts'
 import type { Pool } from '../../src/nca/pool.ts'
 import { growingRule, presets } from '../../src/nca/presets.ts'
-import { defineRule, mlp } from '../../src/nca/rule.ts'
+import { mlp } from '../../src/nca/mlp.ts'
+import { defineRule } from '../../src/nca/rule.ts'
 import type { DataParams } from '../../src/nca/rule.ts'
 import { decodeSafetensors, encodeSafetensors } from '../../src/nca/safetensors.ts'
 import { packBatch, SparseState, unpackBatch } from '../../src/nca/sparse-state.ts'
@@ -174,8 +175,8 @@ describe('training', () => {
     return growingTrainer({ ...presets.regenerating, rule, target, batch: 4, steps: [3, 5], pool: 9, damaged: 1 })
   }
   const after = async (
-    backend: Backend, iterations: number, state?: GrowingState<DataParams>,
-  ): Promise<GrowingState<DataParams>> => {
+    backend: Backend, iterations: number, state?: TrainerState<DataParams>,
+  ): Promise<TrainerState<DataParams>> => {
     let last = state
     for await (const progress of train(trainerOn(backend), { iterations, seed: 2, state })) last = progress.state
     return last!

@@ -1,9 +1,13 @@
 // Random rules of the whole vocabulary, with states in which cells live and die.
 
 import fc from 'fast-check'
-import {
-  activations, channelCount, conv, defineRule, depthwise, init, mlp, updatedChannels,
-} from '../../src/nca/rule.ts'
+import { activations, mlp } from '../../src/nca/mlp.ts'
+import { conv } from '../../src/nca/perceptions/conv.ts'
+import { attention } from '../../src/nca/perceptions/attention.ts'
+import { deformable } from '../../src/nca/perceptions/deformable.ts'
+import { depthwise } from '../../src/nca/perceptions/filters.ts'
+import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
+import { channelCount, defineRule, init, updatedChannels } from '../../src/nca/rule.ts'
 import type { DataParams, DataRule } from '../../src/nca/rule.ts'
 import { filterNames } from '../../src/tensor/filters.ts'
 import { foldIn, key } from '../../src/tensor/key.ts'
@@ -16,9 +20,12 @@ import { mapTree } from '../../src/tensor/tree.ts'
 const sizes = fc.constantFrom(1, 3, 5)
 const few = fc.integer({ min: 1, max: 3 })
 const parts = fc.oneof(
+  fc.constantFrom({ name: 'laplacian', factor: 16 } as const, residualConv(2), attention(2, { heads: 2 }), deformable(2)),
   fc.constantFrom(...filterNames),
   fc.tuple(few, sizes).map(([n, size]) => depthwise(n, { size })),
-  fc.tuple(few, sizes).map(([n, size]) => conv(n, { size })),
+  fc.tuple(few, sizes, fc.integer({ min: 1, max: 2 }), fc.boolean(), fc.constantFrom(...activations))
+    .map(([n, size, dilation, bias, activation]) =>
+      conv(n, { size, dilation: size < 5 ? dilation : 1, bias, activation })),
 )
 
 /** Rules of 1 to 9 channels in three roles, some of them empty and some frozen. */
@@ -26,8 +33,14 @@ export const rules: fc.Arbitrary<DataRule> = fc.record({
   channels: fc.record({ seen: few, goal: fc.nat(3), hidden: fc.nat(3) }),
   frozen: fc.constantFrom([], [], ['goal'], ['goal', 'hidden'], ['hidden'], ['seen']),
   perceive: fc.array(parts, { minLength: 1, maxLength: 4 }),
-  update: fc.record({ hidden: few, activation: fc.constantFrom(...activations), lastBias: fc.boolean() })
-    .map(({ hidden, ...rest }) => mlp(hidden, rest)),
+  update: fc.record({
+    hidden: fc.oneof(few, fc.array(few, { minLength: 1, maxLength: 3 })), activation: fc.constantFrom(...activations),
+    lastBias: fc.boolean(), residual: fc.boolean(),
+  }).map(({ hidden, ...rest }) => mlp(hidden, rest)),
+  stepSize: fc.constantFrom(1, 1, 0.5),
+  noise: fc.constantFrom(null, null, { on: 'state', std: 0.02 } as const, { on: 'change', std: 0.1 } as const),
+  bound: fc.constantFrom(null, null, { type: 'tanh' } as const, { type: 'clamp', low: -0.5, high: 1 } as const),
+  inputMask: fc.constantFrom(null, null, { channel: 0, above: 0.05 }),
   fireRate: fc.constantFrom(0.5, 0.5, 1),
   padding: fc.constantFrom(...paddings),
   lives: fc.option(fc.nat(), { freq: 6 }),
@@ -35,7 +48,8 @@ export const rules: fc.Arbitrary<DataRule> = fc.record({
   .filter(({ channels, frozen }) => updatedChannels({ channels, frozen }).length > 0)
   .map(({ lives, ...rest }) => {
     const updated = updatedChannels(rest)
-    const living = lives === null ? null : { channel: updated[lives % updated.length], above: 0.1 }
+    const when = lives !== null && lives % 3 === 0 ? 'after' : 'both'
+    const living = lives === null ? null : { channel: updated[lives % updated.length], above: 0.1, when } as const
     return defineRule({ ...rest, living })
   })
 

@@ -6,10 +6,15 @@ import { describe, expect, it } from 'vitest'
 import { decodeModel, encodeModel } from '../../src/nca/model-file.ts'
 import { perceive } from '../../src/nca/perceive.ts'
 import { growingRule } from '../../src/nca/presets.ts'
-import {
-  channelCount, conv, defineRule, depthwise, init, kernelShapes, mlp, paramShapes, perceptionSize, updatedChannels,
-} from '../../src/nca/rule.ts'
-import type { Activation, DataRule } from '../../src/nca/rule.ts'
+import { activations, mlp } from '../../src/nca/mlp.ts'
+import type { Activation } from '../../src/nca/mlp.ts'
+import { conv } from '../../src/nca/perceptions/conv.ts'
+import { depthwise } from '../../src/nca/perceptions/filters.ts'
+import type { Depthwise } from '../../src/nca/perceptions/filters.ts'
+import { isLearned, kindOf } from '../../src/nca/perceptions/kinds.ts'
+import type { Learned } from '../../src/nca/perceptions/kinds.ts'
+import { channelCount, defineRule, init, paramShapes, perceptionSize, updatedChannels } from '../../src/nca/rule.ts'
+import type { DataRule, Perception } from '../../src/nca/rule.ts'
 import { decodeSafetensors } from '../../src/nca/safetensors.ts'
 import { seed } from '../../src/nca/state.ts'
 import { rollout, step, update } from '../../src/nca/step.ts'
@@ -30,19 +35,28 @@ function wrap(i: number, n: number, padding: Padding): number {
   return padding === 'circular' ? (i + n) % n : i < 0 ? -i : 2 * (n - 1) - i
 }
 
+/** The activations, written out. */
+const byHand: Readonly<Record<Activation, (v: number) => number>> = {
+  relu: v => Math.max(v, 0),
+  leakyRelu: v => (v > 0 ? v : 0.2 * v),
+  tanh: Math.tanh,
+  sigmoid: v => 1 / (1 + Math.exp(-v)),
+  linear: v => v,
+}
+
 /** What the cell (b, i, j) perceives, in the order of the documentation. */
 function perceived({ rule, params, x }: Scene, angle: number, b: number, i: number, j: number): number[] {
   const [, h, w, channels] = x.shape
   const state = x.toArray()
   /** Σ over the window of k[·,·,c,f] times the state's channel c. */
-  const seen = (kernel: Tensor, c: number, f: number): number => {
+  const seen = (kernel: Tensor, c: number, f: number, dilation = 1): number => {
     const [size, , , n] = kernel.shape
     const k = kernel.toArray()
     let total = 0
     for (let v = 0; v < size; v++) {
       for (let u = 0; u < size; u++) {
-        const y = wrap(i + v - (size - 1) / 2, h, rule.padding)
-        const z = wrap(j + u - (size - 1) / 2, w, rule.padding)
+        const y = wrap(i + dilation * (v - (size - 1) / 2), h, rule.padding)
+        const z = wrap(j + dilation * (u - (size - 1) / 2), w, rule.padding)
         if (y < 0 || z < 0) continue
         total += k[((v * size + u) * channels + c) * n + f] * state[((b * h + y) * w + z) * channels + c]
       }
@@ -50,17 +64,25 @@ function perceived({ rule, params, x }: Scene, angle: number, b: number, i: numb
     return total
   }
   let learned = 0
-  const kernels = rule.perceive.map(part => (typeof part === 'string'
-    ? filterKernel([part], channels, { angle, like: x })
-    : params.perceive![learned++]))
-  const isConv = (at: number): boolean => (rule.perceive[at] as { type?: string }).type === 'conv'
+  const given = rule.perceive.map(part => (isLearned(part)
+    ? params.perceive![learned++]
+    : { kernel: filterKernel([part], channels, { angle, like: x }) }) as { kernel: Tensor; bias?: Tensor })
   const indices = (n: number): number[] => Array.from({ length: n }, (_, f) => f)
   const all = indices(channels)
+  const isOther = (part: Perception): part is Exclude<Learned, Depthwise> => isLearned(part) && part.type !== 'depthwise'
   return [
-    ...all.flatMap(c => kernels.flatMap((k, at) => (isConv(at) ? [] : indices(k.shape[3]).map(f => seen(k, c, f))))),
-    ...kernels.flatMap((k, at) => (isConv(at)
-      ? indices(k.shape[3]).map(f => all.reduce((total, c) => total + seen(k, c, f), 0))
-      : [])),
+    ...all.flatMap(c => given.flatMap(({ kernel: k }, at) =>
+      (isOther(rule.perceive[at]) ? [] : indices(k.shape[3]).map(f => seen(k, c, f))))),
+    ...rule.perceive.flatMap((part, at) => {
+      if (!isOther(part)) return []
+      if (part.type !== 'conv') { // tests/nca/perceptions.test.ts has these
+        const y = kindOf(part).perceive(part, given[at], x, { padding: rule.padding })
+        return [...y.toArray().subarray(((b * h + i) * w + j) * part.outputs).subarray(0, part.outputs)]
+      }
+      const { kernel, bias } = given[at]
+      return indices(part.outputs).map(f => all.reduce((total, c) =>
+        total + seen(kernel, c, f, part.dilation), bias?.toArray()[f] ?? 0)).map(byHand[part.activation])
+    }),
   ]
 }
 
@@ -83,23 +105,18 @@ describe('perceive', () => {
     const params = init(rule, key(0))
     const x = uniform(key(0), [1, 4, 4, 2])
     expect(() => step(rule, { update: params.update }, x, { key: key(0), t: 0 })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: perceive: params.perceive.0 is undefined, expected a tensor [3,3,2,3].]`,
+      `[Error: perceive: params.perceive.0.kernel is undefined, expected a tensor [3,3,2,3].]`,
     )
     const swapped = { ...params, perceive: params.perceive!.toReversed() }
     expect(() => perceive(rule, swapped, x)).toThrowErrorMatchingInlineSnapshot(
-      `[Error: perceive: params.perceive.0 is a tensor [3,3,2,5] float32, expected a tensor [3,3,2,3].]`,
+      `[Error: perceive: params.perceive.0.kernel is a tensor [3,3,2,5] float32, expected a tensor [3,3,2,3].]`,
     )
   })
 })
 
 describe('update', () => {
-  it.each<[Activation, (v: number) => number]>([
-    ['relu', v => Math.max(v, 0)],
-    ['leakyRelu', v => (v > 0 ? v : 0.2 * v)],
-    ['tanh', Math.tanh],
-    ['sigmoid', v => 1 / (1 + Math.exp(-v))],
-    ['linear', v => v],
-  ])('applies %s', (activation, f) => {
+  it.each(activations)('applies %s', activation => {
+    const f = byHand[activation]
     const rule = defineRule({ channels: { a: 1 }, perceive: ['identity'], update: mlp(2, { activation }) })
     const of = (...values: number[]): Tensor => tensor(new Float64Array(values))
     const params = {
@@ -138,7 +155,7 @@ describe('first parameters', () => {
   it('are Glorot-uniform where kernels are learned, each kernel its own', () => {
     const perceive = [depthwise(30, { size: 5 }), conv(40), conv(40)]
     const rule = defineRule({ channels: { a: 16 }, perceive, update: mlp(4) })
-    const kernels = init(rule, key(3)).perceive!.map(k => k.toArray())
+    const kernels = init(rule, key(3)).perceive!.map(({ kernel }) => kernel.toArray())
     const limits = [Math.sqrt(6 / (25 + 25 * 30)), Math.sqrt(6 / (9 * 16 + 9 * 40)), Math.sqrt(6 / (9 * 16 + 9 * 40))]
     kernels.forEach((k, i) => {
       expect(Math.max(...k.map(Math.abs))).toBeLessThan(limits[i])
@@ -163,8 +180,8 @@ describe('files', () => {
     await fc.assert(fc.asyncProperty(rules, async rule => {
       const params = init(rule, key(1))
       const bytes = await encodeModel({ rule, params, provenance: {} })
-      const { shape } = decodeSafetensors(bytes).entries['perceive.0'] ?? {}
-      expect(shape).toEqual(kernelShapes(rule)[0])
+      const { shape } = decodeSafetensors(bytes).entries['perceive.0.kernel'] ?? {}
+      expect(shape).toEqual(paramShapes(rule)['perceive.0.kernel'])
       const back = decodeModel(bytes)
       expect(back.rule).toEqual(rule)
       const x = uniform(key(2), [1, 4, 5, channelCount(rule.channels)])
@@ -189,7 +206,7 @@ describe('files', () => {
     const rule = defineRule({ channels: { a: 2 }, perceive: [conv(3)], update: mlp(4) })
     const { update } = init(rule, key(0))
     await expect(encodeModel({ rule, params: { update }, provenance: {} })).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[Error: encodeModel: parameter perceive.0 is missing, but its rule needs [3,3,2,3].]`,
+      `[Error: encodeModel: parameter perceive.0.kernel is missing, but its rule needs [3,3,2,3].]`,
     )
   })
 })

@@ -11,9 +11,10 @@ import { mse } from '../../src/nca/loss.ts'
 import { perceive } from '../../src/nca/perceive.ts'
 import { growingRule } from '../../src/nca/presets.ts'
 import { explain } from '../../src/nca/explain.ts'
-import {
-  conv, customRule, defineRule, depthwise, init, mlp, perceptionSize, updatedChannels,
-} from '../../src/nca/rule.ts'
+import { mlp } from '../../src/nca/mlp.ts'
+import { conv } from '../../src/nca/perceptions/conv.ts'
+import { depthwise } from '../../src/nca/perceptions/filters.ts'
+import { customRule, defineRule, init, perceptionSize, updatedChannels } from '../../src/nca/rule.ts'
 import type { DataParams, DataRule } from '../../src/nca/rule.ts'
 import { rgba, seed } from '../../src/nca/state.ts'
 import { alive, rollout, step, update } from '../../src/nca/step.ts'
@@ -115,20 +116,31 @@ describe('step', () => {
     fc.assert(fc.property(scenes, ({ rule, params, x, n }) => {
       const k = key(n + 1)
       const fires = fire(k, x, rule.fireRate).toArray()
-      const change = update(rule, params, perceive(rule, params, x)).toArray()
       const updated = updatedChannels(rule)
       const [channels, outputs] = [x.shape[3], updated.length]
-      const before = x.toArray()
-      const next = Array.from(before, (v, i) => {
+      const { noise, inputMask, bound, living } = rule
+      const epsilon = noise && normal(foldIn(k, 1), [...x.shape.slice(0, 3), outputs], { std: noise.std, like: x }).toArray()
+      /** What a channel that changes has of an array `[b,h,w,outputs]`; 0 for others. */
+      const of = (change: ArrayLike<number>, i: number): number => {
         const [cell, output] = [Math.floor(i / channels), updated.indexOf(i % channels)]
-        return output < 0 ? v : v + (fires[cell] ? change[cell * outputs + output] : 0)
+        return output < 0 ? 0 : change[cell * outputs + output]
+      }
+      const before = Array.from(x.toArray(), (v, i) => v + (noise?.on === 'state' ? of(epsilon!, i) : 0))
+      const from = tensor(before, { shape: x.shape, like: x })
+      const change = update(rule, params, perceive(rule, params, from)).toArray()
+      const next = before.map((v, i) => {
+        const cell = Math.floor(i / channels)
+        const acts = fires[cell] && (!inputMask || before[cell * channels + inputMask.channel] > inputMask.above)
+        return acts ? v + (of(change, i) + (noise?.on === 'change' ? of(epsilon!, i) : 0)) : v
       })
-      const pre = alive(rule, x)?.toArray()
+      const pre = living?.when === 'after' ? null : alive(rule, from)?.toArray()
       const post = alive(rule, tensor(next, { shape: x.shape, like: x }))?.toArray()
       const everywhere = next.map((v, i) => {
         const cell = Math.floor(i / channels)
-        const zeroed = pre && post && !(pre[cell] && post[cell]) && updated.includes(i % channels)
-        return zeroed ? 0 : v
+        if (!updated.includes(i % channels)) return v
+        const s = post && !((pre?.[cell] ?? 1) && post[cell]) ? 0 : v
+        if (bound === null) return s
+        return bound.type === 'tanh' ? Math.tanh(s) : Math.min(Math.max(s, bound.low), bound.high)
       })
       expect([...step(rule, params, x, { key: k, t: 0 }).toArray()]).toEqual(everywhere)
     }))
@@ -231,7 +243,7 @@ describe('rules', () => {
       `[Error: rule: fireRate is 2, expected a number above 0, at most 1.]`,
     )
     expect(() => defineRule({ ...growingRule, perceive: ['sobelZ' as 'sobelX'] })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: rule: perceive[0] is "sobelZ", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean, depthwise(n) or conv(n).]`,
+      `[Error: rule: perceive[0] is "sobelZ", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean, depthwise(n), conv(n), ….]`,
     )
     const living = { channel: 16, above: 0.1 }
     expect(() => defineRule({ ...growingRule, living })).toThrowErrorMatchingInlineSnapshot(

@@ -6,7 +6,7 @@ import {
   adam, cpu, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, grad, growingRule, growingTrainer, key, mean, memory,
   mlp, mse, NonFiniteError, presets, rgba, rollout, seed, stepDecay, Tensor, tensor, to, train,
 } from '../../src/index.ts'
-import type { Backend, DataParams, GrowingOptions, GrowingState, Trainer } from '../../src/index.ts'
+import type { Backend, DataParams, GrowingOptions, TrainerState, Trainer } from '../../src/index.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'
@@ -24,7 +24,7 @@ beforeEach(() => {
   onTestFinished(() => expect(memory(gpu).buffers, 'GPU buffers leaked by this test').toBe(before))
 })
 
-type State = GrowingState<DataParams>
+type State = TrainerState<DataParams>
 
 // One rule and one size of grid for all tests: shaders take most of the time.
 const rule = defineRule({ ...growingRule, channels: { rgba: 4, hidden: 4 }, update: mlp(16) })

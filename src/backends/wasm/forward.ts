@@ -1,7 +1,7 @@
 /**
  * Forward: the steps of one sample. In each of them, with masks as planes of bits:
  *
- *   pre   = dilate(strong)            strong: the living channel exceeds its threshold
+ *   pre   = dilate(strong)            strong: the living channel exceeds its threshold; all where life is judged after
  *   near  = dilate(pre)               further away nothing can matter
  *   act   = fire ∧ pre                the cells whose change is computed
  *   post  = dilate(strong after the change)
@@ -66,7 +66,7 @@ export function forward(s: Sample): SampleHistory | null {
  */
 export function forwardStep(s: Sample, t: number, log: boolean, hiddenBytes: number): BandStep[] {
   const { job: { program: { living } }, team, planes, each } = s
-  if (living) {
+  if (living?.when === 'both') {
     each(band => planes.dilate('pre', 'strong', band))
     team.barrier()
     each(band => planes.dilate('near', 'pre', band))
@@ -83,9 +83,9 @@ export function forwardStep(s: Sample, t: number, log: boolean, hiddenBytes: num
   return kept
 }
 
-/** fire = near ∧ the cells that fire in step t. */
+/** fire = near ∧ the cells that fire in step t ∧ those of the input mask. */
 function drawFire({ job, thread: { kernels: k }, team, number, planes }: Sample, t: number, band: Band): void {
-  const { program: { batch, width, fireRate }, layout, keys } = job
+  const { program: { batch, width, fireRate, inputMask }, layout, keys } = job
   const threshold = Math.round(fireRate * 2 ** 32)
   if (job.masked) {
     const mask = layout.masks + (t * batch + number) * layout.maskBytes + band.first * layout.planeRow
@@ -94,6 +94,11 @@ function drawFire({ job, thread: { kernels: k }, team, number, planes }: Sample,
     k.fire(team.layout.planes.fire, team.layout.planes.near, band.first, band.last, width, layout.words, keys[2 * t],
       keys[2 * t + 1], number, threshold)
   } else planes.copy('fire', 'near', band)
+  if (!inputMask) return
+  const { words, origin, rowBytes, cellBytes } = layout
+  k.strong(team.layout.planes.undecided, band.first, band.last, width, words,
+    team.layout.x + origin + 4 * inputMask.channel, rowBytes, cellBytes, inputMask.above)
+  planes.and('fire', 'fire', 'undecided', band)
 }
 
 /** The changes of the cells in `act`, and `next`: who is strong after them. Returns the hidden layers that it kept. */

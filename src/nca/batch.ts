@@ -1,0 +1,91 @@
+/**
+ * Batches: the samples of an iteration, fresh or from the pool, some of them begun anew, damaged, or mutated.
+ */
+import { foldIn, randint } from '../tensor/key.ts'
+import type { Key } from '../tensor/key.ts'
+import { scope } from '../tensor/lifetime.ts'
+import { and, greaterEqual, less, where } from '../tensor/ops/compare.ts'
+import { range } from '../tensor/ops/create.ts'
+import { slice } from '../tensor/ops/pad-slice.ts'
+import { argsort } from '../tensor/ops/sort.ts'
+import { reshape } from '../tensor/ops/sum.ts'
+import { tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { damageMask, erase } from './damage.ts'
+import { makePool, samplePool } from './pool.ts'
+import type { Pool } from './pool.ts'
+import type { DataRule, Rule } from './rule.ts'
+import { frozenChannels } from './step.ts'
+import type { Complete } from './trainer-options.ts'
+
+/** A pool in which each slot is the seed of its example. */
+export function firstPool<R extends Rule>({ task }: Complete<R>, examples: readonly number[]): Pool {
+  if (examples.length === 0) return []
+  const state = (seeds: Tensor, i: number): Tensor =>
+    reshape(slice(seeds, [i, ...seeds.shape.slice(1).map(() => 0)], [1, ...seeds.shape.slice(1)]), seeds.shape.slice(1))
+  const different = examples.slice(0, task.examples)
+  const pools = Array.from({ length: Math.ceil(different.length / 64) }, (_, n) => scope(() => {
+    const ids = different.slice(64 * n, 64 * (n + 1))
+    const seeds = task.seeds(ids)
+    return ids.flatMap((_, i) => makePool(state(seeds, i), 1))
+  })).flat()
+  return examples.map(example => pools[example])
+}
+
+type Batch = { x: Tensor; slots: number[]; examples: number[] }
+
+/**
+ * A batch, the slots that it comes from, and what its samples are to become. Ranks stay on the backend, so that no
+ * iteration waits for the one before it.
+ */
+export function drawBatch<R extends Rule>(
+  options: Complete<R>, { pool, examples }: { readonly pool: Pool; readonly examples: readonly number[] },
+  keys: { readonly slots: Key; readonly damage: Key; readonly loss: Key },
+): Batch {
+  const { rule, task, batch, reseed, damaged, mutated, ranked, damage } = options
+  const anew = (i: number, which: number): number =>
+    (task.examples === 1 ? 0 : randint(foldIn(foldIn(keys.slots, which), i), 0, task.examples))
+  return scope(() => {
+    if (pool.length === 0) {
+      const ids = Array.from({ length: batch }, (_, i) => anew(i, 1))
+      return { x: task.seeds(ids), slots: [], examples: ids }
+    }
+    const { slots, batch: drawn } = samplePool(pool, keys.slots, batch)
+    const before = slots.map(slot => examples[slot])
+    const ids = before.map((id, i) => {
+      if (ranked === 'none' && i < reseed) return anew(i, 1)
+      return i >= batch - mutated ? anew(i, 2) : id
+    })
+    if (reseed + damaged + mutated === 0) return { x: drawn, slots, examples: ids }
+    // From 0, those that begin anew, to batch − 1, those that are damaged or, where nothing is ranked, mutated.
+    const rank = ranked === 'none'
+      ? range(batch, { dtype: 'int32', backend: drawn.backend })
+      : argsort(argsort(task.loss(drawn, before, keys.loss), { descending: true }))
+    const perCell = reshape(rank, [batch, ...drawn.shape.slice(1, -1).map(() => 1)])
+    const perSample = reshape(perCell, [...perCell.shape, 1])
+    const seeds = reseed + mutated > 0 ? task.seeds(ids) : null
+    const turned = mutated > 0 ? mutate(rule, drawn, seeds!, batch - mutated) : drawn
+    const renewed = reseed > 0 ? where(less(perSample, reseed), seeds!, turned) : turned
+    if (damaged === 0) return { x: renewed, slots, examples: ids }
+    const last = ranked === 'none' ? batch - mutated : batch
+    const [height, width] = drawn.shape.slice(1, -1)
+    const hit = and(
+      damageMask(keys.damage, damage, batch, height, width, drawn.backend),
+      and(greaterEqual(perCell, last - damaged), less(perCell, last)),
+    )
+    return { x: damagedBut(rule, renewed, hit), slots, examples: ids }
+  }, 'the drawing of a batch')
+}
+
+/** x, whose samples from the given one on have the frozen channels of the seeds. */
+function mutate(rule: Rule, x: Tensor, seeds: Tensor, from: number): Tensor {
+  const late = Uint32Array.from({ length: x.shape[0] }, (_, i) => +(i >= from))
+  const mask = tensor(late, { shape: [x.shape[0], ...x.shape.slice(1).map(() => 1)], backend: x.backend })
+  return where(and(mask, frozenChannels(rule as DataRule, x)), seeds, x)
+}
+
+/** x with the cells of a mask zeroed, but for channels that never change. */
+function damagedBut(rule: Rule, x: Tensor, hit: Tensor): Tensor {
+  const erased = erase(x, hit)
+  return rule.type === 'custom' || rule.frozen.length === 0 ? erased : where(frozenChannels(rule, x), x, erased)
+}

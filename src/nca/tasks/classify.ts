@@ -1,0 +1,79 @@
+/**
+ * Self-classification: every cell of an image learns, from its neighbours, what the whole image is (Randazzo et al.,
+ * "Self-classifying MNIST Digits", Distill 2020; Spitznagel & Keuper 2026, algorithm 3).
+ *
+ * The image is in channels that never change, and the state begins at zero. The cells in which there is something to see,
+ * those that the rule's input mask lets update, are asked for the class; t is the unit vector of the label.
+ *
+ *   'mse'      ½ Σ over cells and classes of (x − t)²
+ *   'cells'    the mean over cells of the cross-entropy of their class channels
+ *   'image'    the cross-entropy of the mean of the cells' class channels: they vote
+ */
+import { check, checkOptions, checkWord, isWhole } from '../../tensor/options.ts'
+import { mul, sub } from '../../tensor/ops/arithmetic.ts'
+import { equal, cast, greater, where } from '../../tensor/ops/compare.ts'
+import { range } from '../../tensor/ops/create.ts'
+import { square } from '../../tensor/ops/functions.ts'
+import { reshape, sum } from '../../tensor/ops/sum.ts'
+import { tensor } from '../../tensor/tensor.ts'
+import type { Placement, Tensor } from '../../tensor/tensor.ts'
+import { crossEntropy } from '../class-loss.ts'
+import { roleChannels } from '../rule.ts'
+import type { DataRule } from '../rule.ts'
+import { takeChannels, takeRole } from '../state.ts'
+import type { Task } from '../trainer-options.ts'
+import { checkFrozenRole } from './conditional.ts'
+import { checkExamples, pick, statesOf } from './examples.ts'
+import type { Examples } from './examples.ts'
+
+export type ClassificationOptions = Omit<Placement, 'like'> & {
+  /** The frozen role of the image, default 'image', and that of the classes, default 'classes'. */
+  image?: string
+  classes?: string
+  /** Default 'cells'. */
+  loss?: 'mse' | 'cells' | 'image'
+}
+
+/** Images `[h,w,m]` with their labels, a whole number from 0 for each. */
+export type LabelledImages = Examples & { readonly labels: ArrayLike<number> }
+
+/**
+ * The task of saying, in every cell, what an image is.
+ *
+ * @param images `shape` is [h,w,m], m the channels of the role of the image
+ * @throws where images, labels and rule do not fit together
+ * @example
+ * const { images, labels } = await readMnist('data/mnist')
+ * taskTrainer({ rule, task: classificationTask(rule, { ...examplesOf(images, [28, 28, 1]), labels }), ...rest })
+ */
+export function classificationTask(rule: DataRule, images: LabelledImages, options: ClassificationOptions = {}): Task {
+  const name = 'classificationTask'
+  checkOptions(name, options, ['image', 'classes', 'loss', 'dtype', 'backend'])
+  const { image = 'image', classes = 'classes', loss = 'cells', ...placement } = options
+  checkWord(name, 'loss', loss, ['mse', 'cells', 'image'])
+  checkFrozenRole(name, rule, image)
+  checkExamples(name, 'images', images, 3)
+  const { labels, n } = images
+  check(labels.length === n, name, 'the number of labels', labels.length, `${n}, that of the images`)
+  const [from, to] = roleChannels(rule.channels, classes)
+  const wrong = Array.from(labels).find(label => !(isWhole(label) && label < to - from))
+  check(wrong === undefined, name, 'a label', wrong, `a whole number from 0 to ${to - from - 1}`)
+  return {
+    examples: n,
+    seeds: ids => statesOf(rule, image, pick(images, ids, placement)),
+    loss(x, ids) {
+      const y = takeRole(rule, x, classes)
+      const mask = seenCells(rule, x)
+      const wanted = tensor(Int32Array.from(ids, id => labels[id]), { backend: x.backend })
+      if (loss !== 'mse') return crossEntropy(y, wanted, { mask, per: loss === 'image' ? 'image' : 'cell' })
+      const unit = cast(equal(range(to - from, { backend: x.backend }), reshape(wanted, [ids.length, 1, 1, 1])), x.dtype)
+      return mul(0.5, sum(where(reshape(mask, [...mask.shape, 1]), square(sub(y, unit)), 0), [1, 2, 3]))
+    },
+  }
+}
+
+/** The cells in which there is something to see, `[b,h,w]`: those of the rule's input mask, or all. */
+export function seenCells({ inputMask }: DataRule, x: Tensor): Tensor {
+  const { channel, above } = inputMask ?? { channel: 0, above: -Infinity }
+  return reshape(greater(takeChannels(x, channel, channel + 1), above), x.shape.slice(0, -1))
+}

@@ -1,0 +1,72 @@
+/**
+ * Conditional growing: one rule grows many targets, and is told which by condition channels that all cells have and that
+ * never change (Spitznagel & Keuper 2026, algorithm 1).
+ *
+ *   seed of target i:  one living cell; condition channels everywhere = code i, by default the i-th unit vector
+ *   loss             = mean over cells and red, green, blue, alpha of (x − target i)²
+ *
+ * Damage makes the rule repair. Mutation, another condition in the midst of life, makes it turn one target into another.
+ */
+import { refuse, requireTensor } from '../../tensor/op.ts'
+import { check } from '../../tensor/options.ts'
+import { gather } from '../../tensor/ops/gather.ts'
+import { sameShape, showShape } from '../../tensor/shape.ts'
+import { tensor } from '../../tensor/tensor.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { mse } from '../loss.ts'
+import { roleChannels } from '../rule.ts'
+import type { DataRule } from '../rule.ts'
+import { rgba, seed, setChannels } from '../state.ts'
+import type { Task } from '../trainer-options.ts'
+
+export type ConditionalOptions = {
+  /** The frozen role that holds the condition, default 'condition'. */
+  role?: string
+  /** A condition for each target, `[k,n]` for the n channels of the role; by default unit vectors, if n = k. */
+  codes?: Tensor
+}
+
+/**
+ * The task of growing one of k targets, by its condition.
+ *
+ * @param targets premultiplied red, green, blue and alpha, `[k,h,w,4]`
+ * @throws where the rule has no such frozen role, or codes do not fit it
+ * @example
+ * const rule = defineRule({
+ *   channels: { rgba: 4, hidden: 12, condition: 5 }, frozen: ['condition'], perceive: [conv(80)], update: mlp(80),
+ *   fireRate: 0.5, living: { channel: 3, above: 0.1 },
+ * })
+ * taskTrainer({ rule, task: conditionalTask(rule, targets), pool: 256, damaged: 2, mutated: 2, ...rest })
+ */
+export function conditionalTask(rule: DataRule, targets: Tensor, options: ConditionalOptions = {}): Task {
+  const where = 'conditionalTask'
+  const { role = 'condition' } = options
+  requireTensor(where, 'targets', targets)
+  if (targets.shape.length !== 4 || targets.shape[3] !== 4) refuse(where, 'targets must be [k,h,w,4]', { targets })
+  checkFrozenRole(where, rule, role)
+  const [k, height, width] = targets.shape
+  const place = { dtype: targets.dtype, backend: targets.backend }
+  const [from, to] = roleChannels(rule.channels, role)
+  const codes = options.codes ?? unitVectors(k, place)
+  const fits = sameShape(codes.shape, [k, to - from])
+  check(fits, where, options.codes ? 'codes' : `channels.${role}`, showShape(codes.shape), showShape([k, to - from]))
+  return {
+    examples: k,
+    seeds: ids => setChannels(
+      rule, seed(rule, { height, width, batch: ids.length, ...place }), { [role]: gather(codes, ids, 0) },
+    ),
+    loss: (x, ids) => mse(rgba(x), gather(targets, ids, 0)),
+  }
+}
+
+/** Throws unless a rule has a role, and leaves it as it is. */
+export function checkFrozenRole(where: string, rule: DataRule, role: string): void {
+  roleChannels(rule.channels, role)
+  const is = rule.frozen.includes(role)
+  if (!is) throw new Error(`${where}: the role ${role} must be frozen in the rule; add it to frozen.`)
+}
+
+/** The identity matrix `[n,n]`. */
+function unitVectors(n: number, place: Parameters<typeof tensor>[1]): Tensor {
+  return tensor(Array.from({ length: n * n }, (_, i) => +(i % (n + 1) === 0)), { ...place, shape: [n, n] })
+}

@@ -1,0 +1,71 @@
+/**
+ * Tasks over many examples, each with an input and something that is wanted: they stay on the host, and what a batch
+ * needs goes to the backend when it is needed.
+ */
+import { hostArray } from '../../backends/backend.ts'
+import type { Data } from '../../backends/backend.ts'
+import { foldIn, permutation } from '../../tensor/key.ts'
+import type { Key } from '../../tensor/key.ts'
+import { check, isWhole } from '../../tensor/options.ts'
+import { zeros } from '../../tensor/ops/create.ts'
+import { place, tensor } from '../../tensor/tensor.ts'
+import type { Placement, Tensor } from '../../tensor/tensor.ts'
+import { channelCount } from '../rule.ts'
+import type { Channels } from '../rule.ts'
+import { setChannels } from '../state.ts'
+
+/** n arrays of one shape: `of(i)` are the numbers of the i-th, row by row. */
+export type Examples = {
+  readonly n: number
+  readonly shape: readonly number[]
+  readonly of: (i: number) => ArrayLike<number>
+}
+
+/**
+ * Examples that lie in one array behind one another.
+ *
+ * @param shape of each
+ * @throws where the data are not a whole number of such arrays
+ * @example examplesOf(images, [28, 28, 1])
+ */
+export function examplesOf(data: Data | Uint8Array, shape: readonly number[]): Examples {
+  const size = shape.reduce((a, b) => a * b, 1)
+  const n = data.length / size
+  check(isWhole(n), 'examplesOf', 'the length of data', data.length, `a multiple of ${size}, ${shape.join('×')}`)
+  return { n, shape, of: i => data.subarray(i * size, (i + 1) * size) }
+}
+
+/** Throws unless these are examples of so many axes. */
+export function checkExamples(where: string, name: string, { of, shape, n }: Examples, rank: number): void {
+  check(isWhole(n, 1), where, `${name}.n`, n, 'a whole number > 0')
+  check(typeof of === 'function', where, `${name}.of`, of, 'a function; make one with examplesOf(data, shape)')
+  const fits = Array.isArray(shape) && shape.length === rank && shape.every(size => isWhole(size, 1))
+  check(fits, where, `${name}.shape`, shape, `${rank} whole numbers > 0`)
+}
+
+/** Some of the examples as a tensor `[ids.length, …shape]`. */
+export function pick({ of, shape }: Examples, ids: readonly number[], placement: Placement): Tensor {
+  const size = shape.reduce((a, b) => a * b, 1)
+  const { dtype, backend } = place(placement, 'pick')
+  const values: Data = hostArray(dtype, ids.length * size)
+  ids.forEach((id, i) => values.set(of(id), i * size))
+  return tensor(values, { shape: [ids.length, ...shape], backend })
+}
+
+/** States that are zero but for an input `[n,h,w,m]` in a role. */
+export function statesOf(rule: { channels: Channels }, role: string, input: Tensor): Tensor {
+  const empty = zeros([...input.shape.slice(0, -1), channelCount(rule.channels)], { like: input })
+  return setChannels(rule, empty, { [role]: input })
+}
+
+/**
+ * Which of n examples are for training and which for testing, in random order.
+ *
+ * @param share of the examples for testing, in (0, 1)
+ * @example const { train, test } = splitExamples(key(0), 1000, 0.2)
+ */
+export function splitExamples(k: Key, n: number, share: number): { train: number[]; test: number[] } {
+  const order = permutation(foldIn(k, 0), n)
+  const tests = Math.round(n * share)
+  return { train: order.slice(tests), test: order.slice(0, tests) }
+}

@@ -1,0 +1,56 @@
+/**
+ * Growing: a rule learns to make an image from a seed, to keep it, and to repair it (Mordvintsev et al., "Growing Neural
+ * Cellular Automata", Distill 2020).
+ *
+ *   loss = mean over cells and red, green, blue, alpha of (x − target)²
+ */
+import { requireTensor } from '../../tensor/op.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { mse } from '../loss.ts'
+import type { Task, TrainerOptions } from '../trainer-options.ts'
+import type { DataRule, Params, Rule } from '../rule.ts'
+import { rgba, seed } from '../state.ts'
+import { taskTrainer } from '../trainer.ts'
+import type { Trainer, TrainerState } from '../trainer.ts'
+
+/**
+ * The task of growing a target from one living cell. There is one example.
+ *
+ * @param target premultiplied red, green, blue and alpha, `[h,w,4]`; its size is that of the grid
+ * @throws where the target is no such image
+ * @example taskTrainer({ rule, task: growingTask(rule, target), batch: 8, steps: [64, 96], optimiser: adam() })
+ */
+export function growingTask(rule: Rule, target: Tensor): Task {
+  checkTarget('growingTask', target)
+  const [height, width] = target.shape
+  return {
+    examples: 1,
+    seeds: ids => seed(rule, { height, width, batch: ids.length, dtype: target.dtype, backend: target.backend }),
+    loss: x => mse(rgba(x), target),
+  }
+}
+
+/** Throws unless this is an image `[h,w,4]`. */
+export function checkTarget(where: string, target: Tensor): void {
+  requireTensor(where, 'target', target)
+  if (target.shape.length === 3 && target.shape[2] === 4) return
+  throw new Error(`${where}: target is [${target.shape.join(',')}], expected [h,w,4].`)
+}
+
+/** What steers the training; all values of the published presets are in `presets.ts`. */
+export type GrowingOptions<R extends Rule = DataRule> = Omit<TrainerOptions<R>, 'task'> & { target: Tensor }
+
+/**
+ * The trainer of a growing image, see `taskTrainer`.
+ *
+ * @throws where the numbers do not fit together
+ * @example
+ * const trainer = growingTrainer({ ...presets.growing, rule, target })
+ * for await (const { iteration, loss } of train(trainer, { iterations: 2000, every: 50 })) console.log(iteration, loss)
+ */
+export function growingTrainer<R extends Rule>(
+  { target, ...options }: GrowingOptions<R>,
+): Trainer<TrainerState<Params<R>>> {
+  checkTarget('growingTrainer', target)
+  return taskTrainer({ ...options, task: growingTask(options.rule, target) })
+}

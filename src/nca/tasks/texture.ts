@@ -1,0 +1,53 @@
+/**
+ * Textures: a rule covers the grid with a pattern like that of an image (Niklasson et al., "Self-Organising Textures",
+ * Distill 2021). Which patch is where does not matter, only that there are the same patches, as often: the loss is the
+ * sliced optimal transport of all patches of a pyramid, which needs no pre-trained network (Mordvintsev & Niklasson,
+ * "µNCA: Texture Generation with Ultra-Compact Neural Cellular Automata", 2021), and the overflow of the state.
+ *
+ *   colours = the first three channels + ½          seed = zero (noise and borders tell cells apart)
+ */
+import { refuse, requireTensor } from '../../tensor/op.ts'
+import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import { add } from '../../tensor/ops/arithmetic.ts'
+import { zeros } from '../../tensor/ops/create.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { overflow } from '../loss.ts'
+import { channelCount } from '../rule.ts'
+import type { Rule } from '../rule.ts'
+import { takeChannels } from '../state.ts'
+import type { Task } from '../trainer-options.ts'
+import { patchTransport } from '../transport.ts'
+import type { PatchTransportOptions } from '../transport.ts'
+
+export type TextureOptions = PatchTransportOptions & {
+  /** Rows and columns of the grid, by default those of the texture. */
+  grid?: readonly [number, number]
+}
+
+/**
+ * The task of making a texture.
+ *
+ * @param texture red, green and blue from 0 to 1, `[h,w,3]`
+ * @throws where the texture is no such image
+ * @example taskTrainer({ ...presets.texture, rule, task: textureTask(rule, bricks, { grid: [64, 64], levels: 4 }) })
+ */
+export function textureTask(rule: Rule, texture: Tensor, options: TextureOptions = {}): Task {
+  const where = 'textureTask'
+  checkOptions(where, options, ['grid', 'projections', 'size', 'levels'])
+  requireTensor(where, 'the texture', texture)
+  if (texture.shape.length !== 3 || texture.shape[2] !== 3) refuse(where, 'the texture must be [h,w,3]', { texture })
+  const { grid = [texture.shape[0], texture.shape[1]], ...transport } = options
+  const isGrid = Array.isArray(grid) && grid.length === 2 && grid.every(n => isWhole(n, 1))
+  check(isGrid, where, 'grid', grid, 'two whole numbers > 0, rows and columns')
+  const channels = channelCount(rule.channels)
+  return {
+    examples: 1,
+    seeds: ids => zeros([ids.length, ...grid, channels], { like: texture }),
+    loss: (x, _, key) => add(patchTransport(colours(x), texture, key, transport), overflow(x)),
+  }
+}
+
+/** The colours of a texture's state, `[b,h,w,c]` → `[b,h,w,3]`, about 0 to 1. */
+export function colours(x: Tensor): Tensor {
+  return add(takeChannels(x, 0, 3), 0.5)
+}

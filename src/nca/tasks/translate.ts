@@ -1,0 +1,84 @@
+/**
+ * Image to image: a rule turns what is in its input channels, which never change, into something else in its output
+ * channels: a segmentation, a depth, an image without its noise; or the frames of a video into the frames that follow.
+ *
+ *   seed = input in its channels, zero elsewhere          loss = how far the output channels are from what is wanted
+ */
+import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import type { Placement, Tensor } from '../../tensor/tensor.ts'
+import { mse } from '../loss.ts'
+import { roleChannels } from '../rule.ts'
+import type { DataRule } from '../rule.ts'
+import { takeRole } from '../state.ts'
+import type { Task } from '../trainer-options.ts'
+import { checkFrozenRole } from './conditional.ts'
+import { checkExamples, pick, statesOf } from './examples.ts'
+import type { Examples } from './examples.ts'
+
+export type TranslationOptions = Omit<Placement, 'like'> & {
+  /** The frozen role of the input, default 'input', and that of the output, default 'output'. */
+  input?: string
+  output?: string
+  /** From the output channels `[n,h,w,o]` and what is wanted there to `[n]`; default `mse`. */
+  loss?: (output: Tensor, wanted: Tensor) => Tensor
+}
+
+/**
+ * The task of turning inputs into outputs.
+ *
+ * @param pairs inputs and outputs, `shape` is [h,w,m] with the channels of their roles
+ * @throws where the pairs do not fit the rule, or each other
+ * @example
+ * taskTrainer({ rule, task: imageToImageTask(rule, { inputs, outputs }, { loss: (y, mask) => diceLoss(y, mask) }), ...rest })
+ */
+export function imageToImageTask(
+  rule: DataRule, { inputs, outputs }: { inputs: Examples; outputs: Examples }, options: TranslationOptions = {},
+): Task {
+  const where = 'imageToImageTask'
+  checkOptions(where, options, ['input', 'output', 'loss', 'dtype', 'backend'])
+  const { input = 'input', output = 'output', loss = mse, ...placement } = options
+  checkFrozenRole(where, rule, input)
+  for (const [name, examples, role] of [['inputs', inputs, input], ['outputs', outputs, output]] as const) {
+    checkExamples(where, name, examples, 3)
+    const [from, to] = roleChannels(rule.channels, role)
+    check(examples.shape[2] === to - from, where, `channels of the ${name}`, examples.shape[2], `${to - from}, as ${role}`)
+  }
+  const alike = inputs.n === outputs.n && inputs.shape.slice(0, 2).every((n, i) => n === outputs.shape[i])
+  const size = ({ n, shape }: Examples): string => `${n} of ${shape[0]}×${shape[1]}`
+  check(alike, where, 'the outputs', size(outputs), `${size(inputs)}, as the inputs`)
+  return {
+    examples: inputs.n,
+    seeds: ids => statesOf(rule, input, pick(inputs, ids, placement)),
+    loss: (x, ids) => loss(takeRole(rule, x, output), pick(outputs, ids, { like: x })),
+  }
+}
+
+/**
+ * The task of continuing videos: from k frames in the input channels to the next k in the output channels. Every window
+ * of 2k frames is an example. Fed with what it made, a rule goes on for ever.
+ *
+ * @param videos grey frames, `shape` is [frames,h,w]
+ * @param k frames that are seen, and frames that are made
+ * @throws where a video has fewer than 2k frames, or the rule not k channels in either role
+ * @example videoTask(rule, examplesOf(frames, [20, 32, 32]), 2)
+ */
+export function videoTask(rule: DataRule, videos: Examples, k: number, options: TranslationOptions = {}): Task {
+  checkExamples('videoTask', 'videos', videos, 3)
+  check(isWhole(k, 1), 'videoTask', 'k', k, 'a whole number > 0')
+  const [length] = videos.shape
+  check(length >= 2 * k, 'videoTask', 'the number of frames', length, `at least ${2 * k}`)
+  return imageToImageTask(rule, { inputs: windows(videos, k, 0), outputs: windows(videos, k, k) }, options)
+}
+
+/** Of every window of 2k frames, the k frames from `first` on, as channels. */
+function windows({ n, shape: [length, height, width], of }: Examples, k: number, first: number): Examples {
+  const each = length - 2 * k + 1, cells = height * width
+  return {
+    n: n * each,
+    shape: [height, width, k],
+    of(i) {
+      const frames = of(Math.floor(i / each)), start = (i % each + first) * cells
+      return Float32Array.from({ length: cells * k }, (_, j) => frames[start + (j % k) * cells + Math.floor(j / k)])
+    },
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Training runs of reproductions: with progress, saved every 200 iterations, and continued where they were.
+ */
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { key, NonFiniteError, train } from '../../src/index.ts'
+import type { DataParams, Image, Trainer, TrainerState } from '../../src/index.ts'
+import { showProgress } from '../../src/cli/progress.ts'
+import { readCheckpoint, saveCheckpoint } from '../../src/node/index.ts'
+import type { Context } from './context.ts'
+
+export type Learned = { readonly params: DataParams; readonly losses: readonly number[]; readonly seconds: number }
+
+export type LearnOptions = {
+  readonly iterations: number
+  /** What is shown on a terminal: what is to be learnt, and what is made of it by now. */
+  readonly target: Image
+  readonly paint: (params: DataParams) => Promise<Image>
+}
+
+type State = TrainerState<DataParams>
+
+/** Trains to the end. `part` names the run among those of a reproduction. */
+export async function learn(
+  context: Context, part: string, trainer: Trainer<State>, { iterations, target, paint }: LearnOptions,
+): Promise<Learned> {
+  const folder = join(context.work, context.name)
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, `${part}-${context.seed}-${iterations}.safetensors`)
+  const kept = existsSync(file) ? await readCheckpoint<DataParams>(file) : null
+  let state = kept?.state ?? trainer.init(key(context.seed))
+  const losses: number[] = JSON.parse(kept?.metadata.losses ?? '[]')
+  const before = Number(kept?.metadata.seconds ?? 0)
+  let seconds = before
+  console.log(`${context.name}, ${part}: ${iterations} iterations${kept ? `, from ${state.iteration} on` : ''}`)
+  if (state.iteration >= iterations) return { params: state.params, losses, seconds }
+  const display = showProgress(process.stdout, iterations, state.iteration, target)
+  try {
+    await display.picture(() => paint(state.params))
+    for await (const progress of train(trainer, { iterations, state })) {
+      state = progress.state
+      losses.push(progress.loss)
+      seconds = before + progress.seconds
+      const metadata = { losses: JSON.stringify(losses), seconds: String(seconds) }
+      if (state.iteration % 200 === 0 || state.iteration === iterations) await saveCheckpoint(file, state, metadata)
+      display.update(progress)
+      await display.picture(() => paint(state.params))
+    }
+  } catch (error) {
+    if (error instanceof NonFiniteError) throw new Error(`${context.name}, ${part}: ${error.message}`, { cause: error })
+    throw error
+  } finally {
+    display.end()
+  }
+  return { params: state.params, losses, seconds }
+}
+
+/** 'trained 1,000 iterations in 5 min, log10 of the last losses −2.3' */
+export function summary({ losses, seconds }: Learned): string {
+  const last = losses.slice(-100)
+  const mean = last.reduce((a, b) => a + b, 0) / last.length
+  const time = seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`
+  return `${losses.length} iterations in ${time}, log10 of the last losses ${Math.log10(mean).toFixed(2)}`
+}

@@ -1,0 +1,40 @@
+/**
+ * Lines in one plot, as a stand-alone SVG file.
+ */
+export type Series = { readonly name: string; readonly points: readonly { readonly x: number; readonly y: number }[] }
+
+export type LinesOptions = {
+  readonly title: string
+  readonly xLabel: string
+  readonly yLabel: string
+  readonly log?: boolean
+  /** Upright lines, with what happens there. */
+  readonly events?: readonly { readonly x: number; readonly text: string }[]
+}
+
+const colours = ['#0b3d91', '#d1495b', '#2e8b57', '#b8860b', '#6a4c93', '#444444']
+
+export async function linesSvg(series: readonly Series[], options: LinesOptions): Promise<string> {
+  const [Plot, { parseHTML }] = await Promise.all([import('@observablehq/plot'), import('linkedom')])
+  const { document } = parseHTML('<html></html>')
+  const { title, xLabel, yLabel, log = false, events = [] } = options
+  const all = series.flatMap(({ name, points }) => points.map(p => ({ ...p, name })))
+  const svg = Plot.plot({
+    document, width: 720, height: 400, marginTop: 62, marginRight: 150, marginBottom: 44, marginLeft: 60,
+    style: { fontFamily: 'system-ui, sans-serif', fontSize: '12px', color: '#24292f', background: 'white' },
+    x: { label: xLabel, labelArrow: 'none' },
+    y: { type: log ? 'log' : 'linear', label: yLabel, labelArrow: 'none', grid: true, nice: true },
+    color: { domain: series.map(({ name }) => name), range: colours },
+    marks: [
+      Plot.ruleX(events, { x: 'x', stroke: '#999', strokeDasharray: '4 3' }),
+      Plot.text(events, { x: 'x', text: 'text', frameAnchor: 'top', dy: 4, dx: 4, textAnchor: 'start', fill: '#666' }),
+      Plot.line(all, { x: 'x', y: 'y', stroke: 'name', strokeWidth: 2 }),
+      Plot.text(series.map(({ name, points }) => ({ ...points.at(-1)!, name })), Plot.dodgeY({
+        x: 'x', text: 'name', fill: 'name', textAnchor: 'start', dx: 6, anchor: 'top', y: 'y',
+      } as never)),
+      Plot.text([title], { frameAnchor: 'top-left', dx: -48, dy: -50, fontSize: 16, fontWeight: 'bold' }),
+    ],
+  })
+  svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
+  return svg.outerHTML
+}

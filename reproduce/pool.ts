@@ -1,0 +1,71 @@
+/**
+ * What is the sample pool good for? Table 5 of Spitznagel & Keuper (2026): a convolution of 3×3 cells, trained without and
+ * with a pool of its own older states, some of them damaged or mutated. Without, it falls apart once it is disturbed:
+ * recovery is negative. With the pool it is positive. The sign flip is the claim.
+ */
+import { filmStrip, overWhite } from '../src/index.ts'
+import { fileOf, table, writeCsv, writePicture, writeSvg, writeText } from './lib/context.ts'
+import type { Context } from './lib/context.ts'
+import { characters } from './lib/emoji.ts'
+import { summary } from './lib/learn.ts'
+import { linesSvg } from './lib/plot.ts'
+import { trained } from './perceptions.ts'
+
+const paper = { without: { damage: -196.18, mutation: -125.05 }, with: { damage: 58.74, mutation: 95.75 } } as const
+
+export async function reproducePool(context: Context): Promise<void> {
+  const results = {
+    without: await trained(context, 'conv3', false),
+    // The run of `perceptions` is the same one.
+    with: await trained({ ...context, name: 'perceptions' }, 'conv3', true),
+  }
+  const names = ['without', 'with'] as const
+  const rows = names.map(name => {
+    const { recovery, error } = results[name].trial
+    return {
+      'pool': name,
+      'log10 error, step 50': Math.log10(error.trained).toFixed(2),
+      'step 149': Math.log10(error.before).toFixed(2),
+      'step 449': Math.log10(error.final).toFixed(2),
+      'recovery from damage, %': recovery.damage.toFixed(1),
+      'paper, damage': paper[name].damage,
+      'recovery from mutation, %': recovery.mutation.toFixed(1),
+      'paper, mutation': paper[name].mutation,
+    }
+  })
+  await writeCsv(context, rows)
+  const curve = (name: typeof names[number], how: 'undisturbed' | 'damage' | 'mutation') =>
+    ({ name: `${how}, ${name} pool`, points: results[name].trial.curves[how] })
+  const series = [
+    curve('without', 'undisturbed'), curve('without', 'damage'), curve('without', 'mutation'),
+    curve('with', 'undisturbed'), curve('with', 'damage'), curve('with', 'mutation'),
+  ]
+  await writeSvg(context, 'error', await linesSvg(series, {
+    title: 'Error by step, disturbed at 149', xLabel: 'step', yLabel: 'mean squared error', log: true,
+    events: [{ x: 149, text: 'damage, mutation' }],
+  }))
+  for (const name of names) {
+    const strip = filmStrip(results[name].trial.pictures, { columns: 3 * characters.length, gap: 4 })
+    await writePicture(context, name, overWhite(strip))
+  }
+  await writeText(context, `
+# What is the sample pool good for?
+
+Table 5 of Spitznagel & Keuper (2026), "A New Kind of Network?": recovery with a 3×3 convolution, without and with a pool:
+\`npm run reproduce -- pool\`.
+
+${table(rows)}
+
+${names.map(name => `- ${name} pool: ${summary(results[name].learned)}.`).join('\n')}
+
+Recovery is 100 (m_final − m_damaged) / (m_before − m_damaged) of the mean squared error: where a pattern decays anyway, the
+final state is worse than the damaged one, and recovery is negative. What differs from the paper is said in
+[reproduce-perceptions.md](reproduce-perceptions.md).
+
+![error by step](${fileOf(context, 'error', 'svg')})
+
+Each row: grown, just disturbed (erased above, another condition below), at step 449; both emoji.
+
+${names.map(name => `${name} pool: ![${name}](${fileOf(context, name, 'png')})`).join('\n\n')}
+`)
+}

@@ -1,0 +1,56 @@
+/**
+ * `npm run reproduce -- NAME`: a published claim, tried again with cellgrad, sized for two cores.
+ *
+ *   npm run reproduce                        which there are
+ *   npm run reproduce -- pool                one of them; results go to docs/results/reproduce-pool*
+ *   npm run reproduce -- all                 all of them
+ *   … --quick                                few iterations, to see that it runs; results go to out/reproduce
+ *   … --seed 1 --out FOLDER --data FOLDER    another seed, results elsewhere, data sets elsewhere (`npm run data`)
+ *
+ * An interrupted run goes on where it was (runs/reproduce).
+ */
+import { parseArgs } from 'node:util'
+import { reproduceDigits } from './digits.ts'
+import type { Context } from './lib/context.ts'
+import { reproducePerceptions } from './perceptions.ts'
+import { reproducePool } from './pool.ts'
+import { reproduceSegmentation } from './segmentation.ts'
+import { reproduceTexture } from './texture.ts'
+import { reproduceVideo } from './video.ts'
+
+const claims: Readonly<Record<string, { what: string; run: (context: Context) => Promise<void> }>> = {
+  pool: { what: 'the sample pool turns negative recovery into positive (table 5)', run: reproducePool },
+  digits: { what: 'digits classify themselves, and notice when they change (table 3); needs MNIST', run: reproduceDigits },
+  perceptions: { what: 'which perception recovers best (table 1)', run: reproducePerceptions },
+  texture: { what: 'a texture from one photograph, without a pre-trained network (µNCA); needs textures', run: reproduceTexture },
+  video: { what: 'moving digits go on moving (MovingMNIST); needs MNIST', run: reproduceVideo },
+  segmentation: { what: 'white and grey matter of a brain; needs the brain', run: reproduceSegmentation },
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false }, seed: { type: 'string', default: '0' }, out: { type: 'string' },
+    data: { type: 'string', default: 'data' },
+  },
+})
+const names = positionals[0] === 'all' ? Object.keys(claims) : positionals
+const unknown = names.find(name => !Object.hasOwn(claims, name))
+const seed = Number(values.seed)
+if (unknown !== undefined || names.length === 0) {
+  const list = Object.entries(claims).map(([name, { what }]) => `  ${name.padEnd(14)}${what}`).join('\n')
+  if (unknown !== undefined) console.error(`reproduce: there is no claim ${unknown}; there are:`)
+  console.log(`npm run reproduce -- NAME, or all\n\n${list}`)
+  process.exitCode = unknown === undefined ? 0 : 2
+} else if (!Number.isSafeInteger(seed) || seed < 0) {
+  console.error(`reproduce: --seed is ${values.seed}, expected a whole number ≥ 0.`)
+  process.exitCode = 2
+} else {
+  for (const name of names) {
+    const out = values.out ?? (values.quick ? 'out/reproduce' : 'docs/results')
+    const context: Context = { name, out, work: 'runs/reproduce', seed, data: values.data, quick: values.quick }
+    const began = performance.now()
+    await claims[name].run(context)
+    console.log(`${name} took ${Math.round((performance.now() - began) / 1000)} s; results in ${out}/reproduce-${name}*`)
+  }
+}

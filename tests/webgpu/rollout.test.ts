@@ -7,6 +7,8 @@ import {
   conv, cpu, defineRule, depthwise, explain, grad, growingRule, init, key, memory, mlp, mul, normal, rollout, scope,
   sum, tensor, to, valueAndGrad,
 } from '../../src/index.ts'
+import { openDevice } from '../../src/backends/webgpu/device.ts'
+import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import type { DataParams, DataRule, Tensor } from '../../src/index.ts'
 import { distance, expectNear, laterOutcome, outcome, scenesOf } from '../nca/fused-scenes.ts'
 import type { Outcome } from '../nca/fused-scenes.ts'
@@ -47,6 +49,19 @@ describe('a fused rollout on WebGPU', () => {
     await fc.assert(fc.asyncProperty(scenesOf({ rules, grid, batches: fc.constantFrom(1, 2) }), async scene => {
       expectNear(scene, await laterOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
     }), some(0.2))
+  })
+
+  it.each([true, false])('is the composed one in the shapes for software (%s) and for hardware', async software => {
+    const shaped = backendOn({ ...await openDevice(), software })
+    const rules = fc.constantFrom(
+      defineRule({ ...growingRule, update: mlp(20, { activation: 'tanh', lastStd: 0.1 }) }),
+      defineRule({ channels: { a: 3 }, perceive: [depthwise(1, { size: 13 })], update: mlp(5) }),
+    )
+    const grid = fc.constant<[number, number]>([9, 19])
+    await fc.assert(fc.asyncProperty(scenesOf({ rules, grid, batches: fc.constant(1), longest: 3 }), async scene => {
+      expectNear(scene, await laterOutcome(scene, shaped), outcome(scene, cpu(), { dtype: 'float64' }))
+    }), some(0.04))
+    await shaped.close()
   })
 
   it('is that of the CPU, cell by cell, step by step', async () => {

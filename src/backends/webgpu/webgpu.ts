@@ -118,7 +118,7 @@ export function backendOn(opened: OpenDevice, options: WebGpuOptions = {}): WebG
       return data
     },
 
-    rollout: rolloutsOf(device, commands, memory),
+    rollout: rolloutsOf(opened, commands, memory),
     memory: memory.stats,
     resetPeak: memory.resetPeak,
     trim: memory.trim,

@@ -16,7 +16,7 @@ import {
   declareSizes, declareUniforms, listWgsl, livesWgsl, loadRowWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
 } from './cells.ts'
 import { activationWgsl, declareRest, eachRow, hiddenWgsl } from './layers.ts'
-import { hiddenAtOnce, recordSize } from './sizes.ts'
+import { recordSize } from './sizes.ts'
 import type { Sizes, Slot } from './sizes.ts'
 
 const declareRecords = (sizes: Sizes): string => `
@@ -38,9 +38,9 @@ var<workgroup> givesRows: array<u32, rowsAround>;
 var<workgroup> anybody: u32;
 ${loadRowWgsl(program, 'had')}
 fn findRecords(lane: u32) -> bool {
-  if (lane < rowsAround) {
-    heldRows[lane] = hadRow(lane, 0u);
-    givesRows[lane] = hadRow(lane, 16u);
+  for (var r = lane; r < rowsAround; r += lanes) {
+    heldRows[r] = hadRow(r, 0u);
+    givesRows[r] = hadRow(r, 16u);
   }
   workgroupBarrier();
   if (lane == 0u) {
@@ -120,6 +120,8 @@ fn addRows(lane: u32, rows: u32, a: u32, n: u32, to: u32) {
 /** Arrays: next, gives, slots, state, before, after, records, had, w1, rest, then kernel where there is one. */
 export function backwardWgsl(program: RolloutProgram, sizes: Sizes, slot: Slot): string {
   const { living, perception, updated, channels, layers, slope } = program
+  const { hiddenAtOnce } = sizes
+  const each = (text: (r: number) => string): string => eachRow(sizes, text)
   const frozen = updated.length < channels
   const learned = perception.type === 'filters' && perception.learned
   const { size, count: _, ...offsets } = slot
@@ -141,11 +143,11 @@ var<workgroup> survivorRows: array<u32, rowsAround>;
 ${loadRowWgsl(program, 'after', '.x')}
 /** Who lives after this step. loadedRows is free after findLives. */
 fn findSurvivors(lane: u32) {
-  if (lane < rowsAround) { loadedRows[lane] = afterRow(lane, 0u); }
+  for (var r = lane; r < rowsAround; r += lanes) { loadedRows[r] = afterRow(r, 0u); }
   workgroupBarrier();
-  if (lane > 0u && lane + 1u < rowsAround) {
-    let near = wide(loadedRows[lane - 1u] | loadedRows[lane] | loadedRows[lane + 1u]);
-    survivorRows[lane] = near & afterRow(lane, 16u);
+  for (var r = lane + 1u; r + 1u < rowsAround; r += lanes) {
+    let near = wide(loadedRows[r - 1u] | loadedRows[r] | loadedRows[r + 1u]);
+    survivorRows[r] = near & afterRow(r, 16u);
   }
   workgroupBarrier();
 }` : ''}
@@ -169,31 +171,30 @@ fn arrive(i: u32) {
 fn through(first: u32, n: u32, rows: u32) {
   var change: array<vec4f, rowsAtOnce * C>;
   var dy: array<vec4f, rowsAtOnce * N>;
+  for (var r = 0u; r < rowsAtOnce; r++) { look(r, inTile(list[first + min(n + r, rows - 1u)])); }
+  perceive();
   for (var r = 0u; r < min(rowsAtOnce, rows - n); r++) {
-    let place = inTile(list[first + n + r]);
-    let at = u32(cellAt(place)) * recordSize;
-    look(place);
-    perceive(r);
+    let at = u32(cellAt(inTile(list[first + n + r]))) * recordSize;
     for (var i = 0u; i < N; i++) { slots[mine + at_y + i * blockRows + n + r] = y[r * N + i]; }
     for (var c = 0u; c < C; c++) {
       change[r * C + c] = next[at + c];
       slots[mine + at_change + c * blockRows + n + r] = next[at + c];
     }
     ${learned ? `for (var tap = 0u; tap < taps; tap++) {
-      for (var c = 0u; c < C; c++) { slots[mine + at_window + (tap * C + c) * blockRows + n + r] = seen(tap, c); }
+      for (var c = 0u; c < C; c++) { slots[mine + at_window + (tap * C + c) * blockRows + n + r] = seen(cellOf[r * taps + tap], c); }
     }` : ''}
   }
-  for (var j = 0u; j < H; j += ${hiddenAtOnce}u) {${hiddenWgsl}
+  for (var j = 0u; j < H; j += ${hiddenAtOnce}u) {${hiddenWgsl(sizes)}
     var row = w2 + 4u * j * C;
-    ${repeat(hiddenAtOnce, q => `${eachRow(r => `var d${r}_${q} = vec4f();`)}
+    ${repeat(hiddenAtOnce, q => `${each(r => `var d${r}_${q} = vec4f();`)}
     for (var c = 0u; c < C; c++) {
-      ${eachRow(r => `let g${r} = change[${r}u * C + c];`)}
+      ${each(r => `let g${r} = change[${r}u * C + c];`)}
       ${repeat(4, e => (
-        `{ let w = rest[row + ${e}u * C + c]; ${eachRow(r => `d${r}_${q}[${e}] += dot(w, g${r});`)} }`
+        `{ let w = rest[row + ${e}u * C + c]; ${each(r => `d${r}_${q}[${e}] += dot(w, g${r});`)} }`
       ), '\n      ')}
     }
     row += 4u * C;
-    ${eachRow(r => `if (n + ${r}u < rows) {
+    ${each(r => `if (n + ${r}u < rows) {
       let h = activate(z${r}_${q});
       d${r}_${q} *= slope(z${r}_${q}, h);
       slots[mine + at_hidden + (j + ${q}u) * blockRows + n + ${r}u] = h;
@@ -203,7 +204,7 @@ fn through(first: u32, n: u32, rows: u32) {
       for (var i = 0u; i < N; i++) {
         let row = 4u * i * H + j;
         ${repeat(4, e => repeat(hiddenAtOnce, q => (
-          `{ let w = w1[row + ${e}u * H + ${q}u]; ${eachRow(r => `dy[${r}u * N + i][${e}] += dot(w, d${r}_${q});`)} }`
+          `{ let w = w1[row + ${e}u * H + ${q}u]; ${each(r => `dy[${r}u * N + i][${e}] += dot(w, d${r}_${q});`)} }`
         ), '\n        '), '\n        ')}
       }
     }

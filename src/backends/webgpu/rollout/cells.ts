@@ -14,7 +14,7 @@
  * by one cell is `bits | bits << 1 | bits >> 1`.
  */
 import type { RolloutProgram } from '../../rollout.ts'
-import { lanes, rowsAtOnce, tile } from './sizes.ts'
+import { tile } from './sizes.ts'
 import type { Sizes } from './sizes.ts'
 
 /** A float32 as WGSL reads it. */
@@ -28,7 +28,7 @@ export function repeat(n: number, text: (i: number) => string, separator = '\n')
   return Array.from({ length: n }, (_, i) => text(i)).join(separator)
 }
 
-export function declareSizes({ C, N, H, K, taps, F }: Sizes): string {
+export function declareSizes({ lanes, rowsAtOnce, C, N, H, K, taps, F }: Sizes): string {
   return `
 const lanes = ${lanes}u;
 const rowsAtOnce = ${rowsAtOnce}u;
@@ -156,31 +156,33 @@ var<workgroup> strongRows: array<u32, rowsAround>;
 var<workgroup> livesRows: array<u32, rowsAround>;
 ${loadRowWgsl(program, 'before', '.x')}
 fn findLives(lane: u32) {
-  if (lane < rowsAround) { loadedRows[lane] = beforeRow(lane, 0u); }
+  for (var r = lane; r < rowsAround; r += lanes) { loadedRows[r] = beforeRow(r, 0u); }
   workgroupBarrier();
-  if (lane > 0u && lane + 1u < rowsAround) {
-    let inGrid = insideRow(lane);
-    let near = wide(loadedRows[lane - 1u] | loadedRows[lane] | loadedRows[lane + 1u]);
-    let lives = inGrid & select(near & beforeRow(lane, 16u), inGrid, u.first != 0u);
-    livesRows[lane] = lives;
-    strongRows[lane] = (loadedRows[lane] & lives)${deadAreStrong ? ' | (inGrid & ~lives)' : ''};
+  for (var r = lane + 1u; r + 1u < rowsAround; r += lanes) {
+    let inGrid = insideRow(r);
+    let near = wide(loadedRows[r - 1u] | loadedRows[r] | loadedRows[r + 1u]);
+    let lives = inGrid & select(near & beforeRow(r, 16u), inGrid, u.first != 0u);
+    livesRows[r] = lives;
+    strongRows[r] = (loadedRows[r] & lives)${deadAreStrong ? ' | (inGrid & ~lives)' : ''};
   }
   workgroupBarrier();
 }`
 }
 
 /**
- * What a cell sees. `look(place)` finds the cells of its window, `seen(tap, c)` is a vector of one of them, and
- * `perceive(r)` fills y for the r-th of the cells that are taken at once; `center` is the tap of the cell itself. Reads
- * the arrays `state` and, for filters, `kernel`.
+ * What cells see. `look(r, place)` finds, for the r-th of the cells that are taken at once, the cells of its window,
+ * `cellOf[r * taps + tap]`, the `center` of which is itself; `seen(cell, c)` is a vector of one of them, and `perceive()`
+ * fills y for all cells that are taken at once. Reads the arrays `state` and, for filters, `kernel`.
  */
 export function perceiveWgsl(
-  { padding, living, perception, channels, updated }: RolloutProgram, { F, C }: Sizes,
+  { padding, living, perception, channels, updated }: RolloutProgram, sizes: Sizes,
 ): string {
+  const { F, C } = sizes
+  const eachRow = (text: (r: number) => string): string => repeat(sizes.rowsAtOnce, text, ' ')
   const frozen = updated.length < channels
   const isFrozen = (c: number): string => `vec4<bool>(${repeat(4, e => String(!updated.includes(4 * c + e)), ', ')})`
   return `
-var<private> cellOf: array<i32, taps>;
+var<private> cellOf: array<i32, rowsAtOnce * taps>;
 var<private> y: array<vec4f, rowsAtOnce * N>;
 const center = taps / 2u;
 const nothing = -1;
@@ -199,32 +201,34 @@ fn seenAt(place: vec2i) -> i32 {
   return cell;
 }
 
-fn look(place: vec2i) {
+fn look(r: u32, place: vec2i) {
   for (var tap = 0u; tap < taps; tap++) {
-    cellOf[tap] = seenAt(place + vec2i(i32(tap % K), i32(tap / K)) - radius);
+    cellOf[r * taps + tap] = seenAt(place + vec2i(i32(tap % K), i32(tap / K)) - radius);
   }
 }
 
-fn seen(tap: u32, c: u32) -> vec4f {
-  let cell = cellOf[tap];
+fn seen(cell: i32, c: u32) -> vec4f {
   if (cell >= 0) { return state[u32(cell) * C + c]; }
   ${frozen ? 'if (cell < nothing) { return onlyFrozen(state[u32(-2 - cell) * C + c], c); }' : ''}
   return vec4f();
 }
 
-fn perceive(r: u32) {
-  let to = r * N;
+fn perceive() {
   ${perception.type === 'window' ? `
   for (var tap = 0u; tap < taps; tap++) {
-    for (var c = 0u; c < C; c++) { y[to + tap * C + c] = seen(tap, c); }
+    for (var c = 0u; c < C; c++) {
+      ${eachRow(r => `y[${r}u * N + tap * C + c] = seen(cellOf[${r}u * taps + tap], c);`)}
+    }
   }` : `
   for (var c = 0u; c < C; c++) {
-    ${repeat(F, f => `var y${f} = vec4f();`, ' ')}
+    ${eachRow(r => repeat(F, f => `var y${r}_${f} = vec4f();`, ' '))}
     for (var tap = 0u; tap < taps; tap++) {
-      let s = seen(tap, c);
-      ${repeat(F, f => `y${f} += kernel[(tap * F + ${f}u) * C + c] * s;`, '\n      ')}
+      ${eachRow(r => `let s${r} = seen(cellOf[${r}u * taps + tap], c);`)}
+      ${repeat(F, f => (
+        `{ let k = kernel[(tap * F + ${f}u) * C + c]; ${eachRow(r => `y${r}_${f} += k * s${r};`)} }`
+      ), '\n      ')}
     }
-    ${repeat(F, f => `y[to + ${f}u * C + c] = y${f};`, ' ')}
+    ${eachRow(r => repeat(F, f => `y[${r}u * N + ${f}u * C + c] = y${r}_${f};`, ' '))}
   }`}
 }`
 }

@@ -8,7 +8,7 @@ import type { GpuMemory } from '../memory.ts'
 import { uniformNames } from './cells.ts'
 import type { UniformValues } from './cells.ts'
 import type { Part, ProgramKernels, RolloutKernel } from './kernels.ts'
-import { lanes, recordSize } from './sizes.ts'
+import { recordSize } from './sizes.ts'
 
 /** A state: the cells before anything dies, and their marks. */
 export type State = { readonly cells: GPUBuffer; readonly marks: GPUBuffer }
@@ -53,7 +53,7 @@ export function engineOf(
 ): Engine {
   const { batch, height, width, perception, layers } = program
   const { sizes, slot } = kernels
-  const { C, cells, rows, tiles } = sizes
+  const { C, cells, rows, tiles, lanes } = sizes
   const shape = [batch, height, width]
   const geometry = { height, width, tilesX: tiles.x, tilesY: tiles.y, tiles: tiles.all, slots: slot.count }
   const learned = perception.type === 'filters' && perception.learned

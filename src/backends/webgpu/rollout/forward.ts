@@ -2,7 +2,8 @@
  * WGSL: one forward step of all cells, in one dispatch. A workgroup for each tile:
  *
  *   lives   of the cells around it, from the marks that the step before has left
- *   acts  = fire ∧ near              near: within one cell of a living one, for what a dead cell would become counts
+ *   acts  = fire ∧ near              near: within one cell of a living one, for what a dead cell would become counts;
+ *                                    and only where there is an input, if the rule has an input mask
  *   s'    = s + U(P(s))              for the cells that act, a row of the list for each invocation; s for the others
  *
  * and the marks of this step. Where nobody lives around a tile, its workgroup ends before it looks at any cell.
@@ -13,13 +14,13 @@ import {
   declareSizes, declareUniforms, listWgsl, literal, livesWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
 } from './cells.ts'
 import { activationWgsl, declareRest, eachRow, hiddenWgsl } from './layers.ts'
-import { hiddenAtOnce } from './sizes.ts'
 import type { Sizes } from './sizes.ts'
 
 /** Arrays: next, after, state, before, then the mask, w1, rest, and the kernel where there are filters. */
 export function forwardWgsl(program: RolloutProgram, sizes: Sizes, masked: boolean): string {
-  const { living, updated, channels, fireRate, layers, slope } = program
-  const { C } = sizes
+  const { living, inputMask, updated, channels, fireRate, layers, slope } = program
+  const { C, taps, hiddenAtOnce } = sizes
+  const each = (text: (r: number) => string): string => eachRow(sizes, text)
   const frozen = updated.length < channels
   const always = Math.round(fireRate * 2 ** 32) === 2 ** 32
   const fires = masked ? 'mask[cell] != 0u' : always ? 'true'
@@ -32,10 +33,11 @@ var<workgroup> preRows: array<u32, rowsAround>;
 var<workgroup> some: u32;
 var<workgroup> strongAfter: array<atomic<u32>, tileHeight>;
 
-/** Who was alive before this step, after findLives; false where nobody was. */
+/** Who was alive before this step, after findLives, or everybody where that does not matter; false where nobody was. */
 fn findPre(lane: u32) -> bool {
-  if (lane > 1u && lane + 2u < rowsAround) {
-    preRows[lane] = insideRow(lane) & wide(strongRows[lane - 1u] | strongRows[lane] | strongRows[lane + 1u]);
+  for (var r = lane + 2u; r + 2u < rowsAround; r += lanes) {
+    preRows[r] = insideRow(r)${living.when === 'after' ? ''
+      : ' & wide(strongRows[r - 1u] | strongRows[r] | strongRows[r + 1u])'};
   }
   workgroupBarrier();
   if (lane == 0u) {
@@ -60,23 +62,23 @@ fn draw(cell: u32) -> u32 {
 ${activationWgsl(layers[0].activation, slope)}
 /** The cells n … of the list. Where it ends before, the last one is taken again, and written once more. */
 fn step(n: u32, count: u32) {
-  ${eachRow(r => `let i${r} = list[min(n + ${r}u, count - 1u)];
+  ${each(r => `let i${r} = list[min(n + ${r}u, count - 1u)];
   let cell${r} = u32(cellAt(inTile(i${r})));
-  look(inTile(i${r}));
-  perceive(${r}u);
-  ${repeat(C, c => `var s${r}_${c} = seen(center, ${c}u) + rest[b2 + ${c}u];`, ' ')}
+  look(${r}u, inTile(i${r}));
+  ${repeat(C, c => `var s${r}_${c} = seen(cellOf[${r * taps}u + center], ${c}u) + rest[b2 + ${c}u];`, ' ')}
  `)}
-  for (var j = 0u; j < H; j += ${hiddenAtOnce}u) {${hiddenWgsl}
+  perceive();
+  for (var j = 0u; j < H; j += ${hiddenAtOnce}u) {${hiddenWgsl(sizes)}
     var row = w2 + 4u * j * C;
     ${repeat(hiddenAtOnce, q => `{
-      ${eachRow(r => `let h${r} = activate(z${r}_${q});`)}
+      ${each(r => `let h${r} = activate(z${r}_${q});`)}
       ${repeat(4, e => repeat(C, c => (
-        `{ let w = rest[row + ${e * C + c}u]; ${eachRow(r => `s${r}_${c} += h${r}[${e}] * w;`)} }`
+        `{ let w = rest[row + ${e * C + c}u]; ${each(r => `s${r}_${c} += h${r}[${e}] * w;`)} }`
       ), '\n      '), '\n      ')}
       row += 4u * C;
     }`, '\n    ')}
   }
-  ${eachRow(r => `
+  ${each(r => `
   ${repeat(C, c => `next[cell${r} * C + ${c}u] = s${r}_${c};`, ' ')}
   ${living ? `if (s${r}_${living.channel >> 2}[${living.channel & 3}] > ${literal(living.above)}) {
     atomicOr(&strongAfter[i${r} / tileWidth], 1u << (i${r} % tileWidth));
@@ -91,10 +93,15 @@ fn stay(i: u32) {
   let r = rowOf(place);
   if (isSet(strongRows[r], place)) { atomicOr(&strongAfter[i / tileWidth], 1u << (i % tileWidth)); }
   ${frozen ? '' : 'if (!isSet(preRows[r], place)) { return; }'}` : ''}
-  cellOf[0] = seenAt(place);
-  for (var c = 0u; c < C; c++) { next[cell * C + c] = seen(0u, c); }
+  let source = seenAt(place);
+  for (var c = 0u; c < C; c++) { next[cell * C + c] = seen(source, c); }
 }
 
+${inputMask ? `
+fn hasInput(i: u32) -> bool {
+  let value = seen(seenAt(inTile(i)), ${inputMask.channel >> 2}u)[${inputMask.channel & 3}];
+  return value > ${literal(inputMask.above)};
+}` : ''}
 fn inGrid(i: u32) -> bool { return all(inTile(i) < gridSize()); }
 
 @compute @workgroup_size(lanes)
@@ -115,7 +122,7 @@ fn invoke(
   for (var i = lane; i < tileCells; i += lanes) {
     if (!inGrid(i)${living ? ' || !isNear(inTile(i))' : ''}) { continue; }
     ${fires === 'true' ? '' : 'let cell = u32(cellAt(inTile(i)));'}
-    if (${fires}) { mark(i); }
+    if (${fires}${inputMask ? ' && hasInput(i)' : ''}) { mark(i); }
   }
   workgroupBarrier();
   for (var i = lane; i < tileCells; i += lanes) {

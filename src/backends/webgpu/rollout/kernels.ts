@@ -9,7 +9,7 @@ import {
   storeWgsl,
 } from './packing.ts'
 import { sizesOf, slotOf } from './sizes.ts'
-import type { Sizes, Slot } from './sizes.ts'
+import type { Shape, Sizes, Slot } from './sizes.ts'
 
 /** An array of a kernel: the type of its elements, how it is bound, and of uniforms the length. */
 type ArrayType = {
@@ -60,8 +60,10 @@ export type ProgramKernels = {
 }
 
 /** `uniformBytes`: how large weights may be to be bound as uniforms, which are faster. */
-export function kernelsOf(program: RolloutProgram, uniformBytes: number): ProgramKernels {
-  const sizes = sizesOf(program), slot = slotOf(program, sizes)
+export function kernelsOf(program: RolloutProgram, uniformBytes: number, shape: Shape): ProgramKernels {
+  const sizes = sizesOf(program, shape)
+  const back = { ...sizes, rowsAtOnce: shape.rowsBackAtOnce }
+  const slot = slotOf(program, back)
   const filters = program.perception.type === 'filters'
   const [first, last] = program.layers
   const weight = (length: number): ArrayType =>
@@ -99,7 +101,7 @@ export function kernelsOf(program: RolloutProgram, uniformBytes: number): Progra
       records: write('vec4f'), cotangent: read('f32'), had: read('u32'),
     }),
     markHeld: source('rollout cotangent', markHeldWgsl(program, sizes), { had: write('u32') }),
-    back: source('rollout step back', backwardWgsl(program, sizes, slot), {
+    back: source('rollout step back', backwardWgsl(program, back, slot), {
       next: write('vec4f'), gives: write('u32'), slots: write('vec4f'), state: read('vec4f'), before: read('vec2u'),
       after: read('vec2u'), records: read('vec4f'), had: read('u32'), ...weights,
     }),

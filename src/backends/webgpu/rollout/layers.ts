@@ -5,7 +5,7 @@
 import type { Activation } from '../../rollout.ts'
 import { withFunctions } from '../functions.ts'
 import { literal, repeat } from './cells.ts'
-import { hiddenAtOnce, rowsAtOnce } from './sizes.ts'
+import type { Sizes } from './sizes.ts'
 
 /** The functions `activate(z)` and `slope(z, h)`, its derivative where h = activate(z). */
 export function activationWgsl(activation: Activation, leak: number): string {
@@ -30,7 +30,7 @@ function each(name: string): string {
 }
 
 /** The same for each row that an invocation has taken. */
-export function eachRow(text: (r: number) => string): string {
+export function eachRow({ rowsAtOnce }: Sizes, text: (r: number) => string): string {
   return repeat(rowsAtOnce, text, ' ')
 }
 
@@ -40,12 +40,16 @@ const w2 = H;
 const b2 = H + 4u * H * C;`
 
 /** Declares `z0_0 …`, the sums of the hidden vectors j … of each row; `z1_2` is vector j + 2 of the second row. */
-export const hiddenWgsl: string = `
-    ${eachRow(r => repeat(hiddenAtOnce, q => `var z${r}_${q} = rest[j + ${q}u];`, ' '))}
-    for (var i = 0u; i < N; i++) {
-      ${eachRow(r => `let v${r} = y[${r}u * N + i];`)}
-      let row = 4u * i * H + j;
+export function hiddenWgsl(sizes: Sizes): string {
+  const { N, hiddenAtOnce, mostWrittenOut } = sizes
+  const each = (text: (r: number) => string): string => eachRow(sizes, text)
+  const add = (i: string): string => `
+      ${each(r => `let v${r} = y[${r}u * N + ${i}];`)}
+      let row = 4u * ${i} * H + j;
       ${repeat(4, e => repeat(hiddenAtOnce, q => (
-        `{ let w = w1[row + ${e}u * H + ${q}u]; ${eachRow(r => `z${r}_${q} += v${r}[${e}] * w;`)} }`
-      ), '\n      '), '\n      ')}
-    }`
+        `{ let w = w1[row + ${e}u * H + ${q}u]; ${each(r => `z${r}_${q} += v${r}[${e}] * w;`)} }`
+      ), '\n      '), '\n      ')}`
+  return `
+    ${each(r => repeat(hiddenAtOnce, q => `var z${r}_${q} = rest[j + ${q}u];`, ' '))}
+    ${N <= mostWrittenOut ? repeat(N, i => `{${add(`${i}u`)} }`) : `for (var i = 0u; i < N; i++) {${add('i')} }`}`
+}

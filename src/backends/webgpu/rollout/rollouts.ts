@@ -8,12 +8,14 @@
  */
 import type { RolloutHistory, RolloutKernels, RolloutProgram } from '../../rollout.ts'
 import type { Commands } from '../commands.ts'
+import type { OpenDevice } from '../device.ts'
 import type { GpuMemory } from '../memory.ts'
 import { widestWindow } from './cells.ts'
 import { engineOf } from './engine.ts'
 import type { Buffers, Engine, State, Weights } from './engine.ts'
 import { kernelsOf } from './kernels.ts'
 import type { ProgramKernels } from './kernels.ts'
+import { shapes } from './sizes.ts'
 
 /** Bytes of states between forward and backward where the caller has no opinion. */
 const defaultBudget = 192 * 2 ** 20
@@ -41,7 +43,10 @@ function leaseOf(memory: GpuMemory): Buffers & { end(): void } {
   }
 }
 
-export function rolloutsOf(device: GPUDevice, commands: Commands, memory: GpuMemory): RolloutKernels {
+export function rolloutsOf(
+  { device, software }: OpenDevice, commands: Commands, memory: GpuMemory,
+): RolloutKernels {
+  const shape = software ? shapes.software : shapes.hardware
   const { maxUniformBufferBindingSize, maxComputeWorkgroupsPerDimension } = device.limits
   const kernels = new Map<string, ProgramKernels>()
 
@@ -51,7 +56,7 @@ export function rolloutsOf(device: GPUDevice, commands: Commands, memory: GpuMem
   ): H {
     const key = JSON.stringify(program)
     let found = kernels.get(key)
-    if (!found) kernels.set(key, found = kernelsOf(program, maxUniformBufferBindingSize))
+    if (!found) kernels.set(key, found = kernelsOf(program, maxUniformBufferBindingSize, shape))
     const lease = leaseOf(memory)
     let history: H | null = null
     try {

@@ -8,26 +8,43 @@
  *   W1 [n,hidden], b1             are  4N × H vectors, and H
  *   W2 [hidden,u], b2             are  4H × C vectors, and C: an output for every channel, zero for frozen ones
  *
- * The grid is cut into tiles of 8 × 16 cells. A workgroup of 32 works on one at a time: it lists the cells of its tile
- * that act (half of them where all live and every second one fires), and each invocation takes two of the list, so that
- * hardly any is idle and every weight that is read is used twice.
+ * The grid is cut into tiles of 8 × 16 cells. A workgroup works on one at a time: it lists the cells of its tile that
+ * act (half of them where all live and every second one fires), and each invocation takes some of the list, so that
+ * hardly any is idle and every weight that is read is used several times. How many is the shape, one for GPUs, one for
+ * the software that stands in for them.
  */
 import type { RolloutProgram } from '../../rollout.ts'
 
-export const lanes = 32
+/** How the work is divided. Results differ between shapes by rounding, and not at all between runs. */
+export type Shape = {
+  /** Invocations of a workgroup, at least one for each row of a tile. */
+  readonly lanes: number
+  /** Cells of the list that an invocation takes at once: a block is `lanes * rowsAtOnce` cells. */
+  readonly rowsAtOnce: number
+  /** The same of a backward step, which holds more of each cell. */
+  readonly rowsBackAtOnce: number
+  /** Hidden vectors that are computed at once, in registers. */
+  readonly hiddenAtOnce: number
+  /** Perceptions of at most so many vectors are read in a loop that is written out, at constant places. */
+  readonly mostWrittenOut: number
+}
 
-/** Cells of the list that an invocation takes at once. */
-export const rowsAtOnce = 2
-
-/** Cells that a workgroup takes at once: a block. */
-export const blockRows: number = lanes * rowsAtOnce
+/**
+ * A warp of an NVIDIA GPU is 32 invocations, for which a weight from a uniform is one read, and registers are scarce.
+ *
+ * SwiftShader has four invocations in a vector of the CPU, and reads a number from a place that it cannot tell in advance
+ * one invocation after the other, some thirty instructions, even if they all read the same; a multiply-add is two. So
+ * weights are used for many cells once they are read, and private arrays are read at constant places. Workgroups are
+ * small, because barriers cost much there: to share weights through workgroup memory is slower than to read them again.
+ */
+export const shapes: { readonly hardware: Shape; readonly software: Shape } = {
+  hardware: { lanes: 32, rowsAtOnce: 2, rowsBackAtOnce: 2, hiddenAtOnce: 4, mostWrittenOut: 0 },
+  software: { lanes: 16, rowsAtOnce: 8, rowsBackAtOnce: 4, hiddenAtOnce: 1, mostWrittenOut: 16 },
+}
 
 export const tile = { height: 8, width: 16 } as const
 
-/** Hidden vectors that are computed at once, in registers. */
-export const hiddenAtOnce = 4
-
-export type Sizes = {
+export type Sizes = Shape & {
   /** Vectors a cell: of the state, of what it perceives, of the hidden layer. */
   readonly C: number
   readonly N: number
@@ -49,14 +66,16 @@ export type Sizes = {
 
 const vectors = (n: number): number => Math.ceil(n / 4)
 
-export function sizesOf({ batch, height, width, channels, perception, layers }: RolloutProgram): Sizes {
+export function sizesOf(
+  { batch, height, width, channels, perception, layers }: RolloutProgram, shape: Shape,
+): Sizes {
   const K = perception.size, taps = K * K
   const F = perception.type === 'filters' ? perception.filters : taps
   const C = vectors(channels), N = F * C
-  const H = Math.ceil(vectors(layers[0].outputs) / hiddenAtOnce) * hiddenAtOnce
+  const H = Math.ceil(vectors(layers[0].outputs) / shape.hiddenAtOnce) * shape.hiddenAtOnce
   const x = Math.ceil(width / tile.width), y = Math.ceil(height / tile.height)
   return {
-    C, N, H, K, taps, F,
+    ...shape, C, N, H, K, taps, F,
     cells: batch * height * width,
     rows: batch * height * x,
     tiles: { x, y, all: batch * y * x },
@@ -94,7 +113,9 @@ export type Slot = {
   readonly size: number
 }
 
-export function slotOf({ perception }: RolloutProgram, { tiles, N, H, C, taps, w1, kernel }: Sizes): Slot {
+export function slotOf({ perception }: RolloutProgram, sizes: Sizes): Slot {
+  const { tiles, N, H, C, taps, w1, kernel } = sizes
+  const blockRows = sizes.lanes * sizes.rowsAtOnce
   const learned = perception.type === 'filters' && perception.learned
   let at = 0
   const next = (size: number): number => (at += size) - size

@@ -16,6 +16,7 @@ import { concat } from '../tensor/ops/concat.ts'
 import { zeros } from '../tensor/ops/create.ts'
 import { matmul } from '../tensor/ops/dense.ts'
 import { leakySlope } from '../tensor/ops/functions.ts'
+import { gather } from '../tensor/ops/gather.ts'
 import { pad, slice } from '../tensor/ops/pad-slice.ts'
 import { reshape } from '../tensor/ops/sum.ts'
 import { sameShape } from '../tensor/shape.ts'
@@ -27,7 +28,7 @@ import type { Learned } from './perceptions/kinds.ts'
 import type { Conv } from './perceptions/conv.ts'
 import type { Activation, MlpParams } from './mlp.ts'
 import { channelCount, paramShapes, perceptionSize, updatedChannels } from './rule.ts'
-import type { DataParams, DataRule, Rule } from './rule.ts'
+import type { DataParams, DataRule, Perception, Rule } from './rule.ts'
 
 /** How a rollout is to be run; see RolloutOptions. */
 export type FusedOptions = {
@@ -91,7 +92,8 @@ export function fusedRollout(
   if (!kernels || rule.type === 'custom' || whyComposed(rule, x.backend) || !fits(rule, params, x, options)) return null
   const folded = seesWindow(rule) && foldable(rule)
     && (kernels.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
-  const program = programOf(rule, params, x, folded)
+  const taps = tapsOf(rule, kernels.sparseWindows)
+  const program = programOf(rule, params, x, folded, taps)
   const run = runOf(key, options)
   // The inputs of the primitive: the state, and the parameters by their paths.
   const paths = Object.keys(paramShapes(rule))
@@ -99,7 +101,7 @@ export function fusedRollout(
   /** The inputs of the program beside the state. */
   const arranged = (list: readonly Tensor[]): Tensor[] => {
     const { perceive, update } = tree(list)
-    return [...perceptionInputs(rule, { perceive, update }, folded, options.angle, x), ...networkInputs(rule, update)]
+    return [...perceptionInputs(rule, { perceive, update }, { folded, taps, angle: options.angle, like: x }), ...networkInputs(rule, update)]
   }
 
   return fused({
@@ -166,11 +168,12 @@ function emptyLike(t: Tensor): Tensor {
 
 /**
  * The inputs of the program up to the first layer of the network: the kernel of all filters `[size,size,c,F]`; or,
- * where there are convolutions, the whole perception as one matrix `[size·size·c, perceptionSize]`, and its bias if it
+ * where there are convolutions, the whole perception as one matrix `[taps·c, perceptionSize]`, and its bias if it
  * has one. Folded, the matrix and the bias are multiplied with the first layer and take its place.
  */
 function perceptionInputs(
-  rule: DataRule, { perceive, update: { w1, b1 } }: DataParams, folded: boolean, angle: number, like: Tensor,
+  rule: DataRule, { perceive, update: { w1, b1 } }: DataParams,
+  { folded, taps, angle, like }: { folded: boolean; taps: readonly number[]; angle: number; like: Tensor },
 ): Tensor[] {
   const filters = filtersKernel(rule, { perceive }, { angle, like })
   if (!seesWindow(rule)) return [filters!, w1, b1]
@@ -181,7 +184,9 @@ function perceptionInputs(
     ...parts.map(({ part, kernel }) => spread(kernel, part.dilation)),
   ])
   const kernel = kernels.length === 1 ? kernels[0] : concat(kernels)
-  const matrix = reshape(kernel, [-1, kernel.shape[3]])
+  const [size, , channels, perceived] = kernel.shape
+  const window = reshape(kernel, [size * size, channels, perceived])
+  const matrix = reshape(taps.length < size * size ? gather(window, taps, 0) : window, [-1, perceived])
   const bias = hasBias(rule) ? perceptionBias(rule, parts, like) : null
   if (!folded) return [matrix, ...(bias ? [bias] : []), w1, b1]
   const first = bias ? add(b1, reshape(matmul(reshape(bias, [1, -1]), w1), [-1])) : b1
@@ -233,9 +238,22 @@ function asConvolution(filters: Tensor): Tensor {
  * matrix has fewer numbers than the two.
  */
 function foldingPays(rule: DataRule): boolean {
-  const window = windowSize(rule) ** 2 * channelCount(rule.channels)
+  const window = tapsOf(rule, true).length * channelCount(rule.channels)
   const perceived = perceptionSize(rule), [hidden] = rule.update.hidden
   return window * hidden <= perceived * (window + hidden)
+}
+
+/** The places within the window, row·size + column, at which any part of a perception looks; or all of them. */
+function tapsOf(rule: DataRule, some: boolean): number[] {
+  const size = windowSize(rule), middle = (size - 1) / 2
+  const sees = (part: Perception, d: number): boolean => {
+    const { size: taps, dilation } = isLearned(part) ? { dilation: 1, ...part } as Conv : { size: 3, dilation: 1 }
+    return d % dilation === 0 && Math.abs(d) <= dilation * (taps - 1) / 2
+  }
+  return Array.from({ length: size * size }, (_, t) => t).filter(t => {
+    const [dy, dx] = [Math.floor(t / size) - middle, t % size - middle]
+    return !some || rule.perceive.some(part => sees(part, dy) && sees(part, dx))
+  })
 }
 
 /** The side of the largest window that a rule's cells look at. */
@@ -246,7 +264,9 @@ function windowSize({ perceive }: DataRule): number {
   }))
 }
 
-function programOf(rule: DataRule, { perceive }: DataParams, x: Tensor, folded: boolean): RolloutProgram {
+function programOf(
+  rule: DataRule, { perceive }: DataParams, x: Tensor, folded: boolean, taps: readonly number[],
+): RolloutProgram {
   const [batch, height, width, channels] = x.shape
   const size = windowSize(rule)
   const perceived = perceptionSize(rule)
@@ -255,7 +275,7 @@ function programOf(rule: DataRule, { perceive }: DataParams, x: Tensor, folded: 
     batch, height, width, channels,
     padding: rule.padding,
     perception: seesWindow(rule)
-      ? { type: 'window', size }
+      ? { type: 'window', size, taps }
       : { type: 'filters', size, filters: perceived / channels, learned: perceive !== undefined },
     layers: [
       ...(seesWindow(rule) && !folded

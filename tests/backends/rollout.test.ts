@@ -260,7 +260,7 @@ describe('memory', () => {
     const rollouts = cpu({ threads: 1 }).rollout!
     const program: RolloutProgram = {
       batch: 1, height: 1, width: 2 ** 26, channels: 16, padding: 'zero', slope: 0, updated: [0], fireRate: 1,
-      inputMask: null, living: null, perception: { type: 'window', size: 1 },
+      inputMask: null, living: null, perception: { type: 'window', size: 1, taps: [0] },
       layers: [{ outputs: 1, activation: 'linear', bias: false }],
     }
     const run = { steps: 1, keys: new Uint32Array(2), masks: null, readouts: [1], segment: 1, budget: 0 }
@@ -353,7 +353,7 @@ const prelude = `
       const y = rollout(rule, p, x, key(2), { steps: 6 })
       return sum(mul(y, y))
     })(init(rule, key(0), { backend }))
-    const arrays = [grads.perceive[0], ...Object.values(grads.update)].map(g => g.toArray())
+    const arrays = [grads.perceive[0].kernel, ...Object.values(grads.update)].map(g => g.toArray())
     return { loss: loss.toArray()[0], arrays }
   }
   const bits = ({ loss, arrays }) => {

@@ -25,7 +25,9 @@ export function partsOf(program: RolloutProgram, [x, ...rest]: readonly Float32A
 export function filtersOf({ perception, channels }: RolloutProgram, kernel: Float32Array | null): Tap[][] {
   const { size } = perception, r = Math.floor(size / 2)
   const cells = Array.from({ length: size * size }, (_, t) => ({ dy: Math.floor(t / size) - r, dx: t % size - r }))
-  if (perception.type === 'window') return cells.map(at => [{ ...at, weights: new Array<number>(channels).fill(1) }])
+  if (perception.type === 'window') {
+    return perception.taps.map(t => [{ ...cells[t], weights: new Array<number>(channels).fill(1) }])
+  }
   const { filters, learned } = perception
   return Array.from({ length: filters }, (_, f) => cells.map((at, t): Tap => ({
     ...at, weights: Array.from({ length: channels }, (__, c) => kernel![(t * channels + c) * filters + f]),

@@ -69,6 +69,7 @@ export function rolloutsOf(
   return {
     mostLayers: 2,
     widestWindow,
+    sparseWindows: false,
 
     forward: (program, inputs, run, outputs, keep) => using(program, (engine, lease): History | null => {
       const { steps, readouts, segment, budget } = run

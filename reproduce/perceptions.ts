@@ -36,7 +36,8 @@ export async function trained(context: Context, name: Name, pooled: boolean): Pr
   const { targets, images } = await targetsOf()
   const task = conditionalTask(rule, targets)
   const iterations = context.quick ? 20 : 3000
-  const learned = await learn(context, `${name}-${pooled ? 'pool' : 'no-pool'}`, emojiTrainer(rule, task, iterations, pooled), {
+  const trainer = emojiTrainer(rule, task, iterations, pooled)
+  const learned = await learn(context, `${name}-${pooled ? 'pool' : 'no-pool'}`, trainer, {
     iterations, target: images[0],
     paint: (params: DataParams) =>
       tensorToImage(scope(() => rollout(rule, params, task.seeds([0]), key(0), { steps: 40 }))),
@@ -60,7 +61,8 @@ export async function reproducePerceptions(context: Context): Promise<void> {
     'paper, mutation': perceptions[name].mutation,
   }))
   await writeCsv(context, rows)
-  await writeSvg(context, 'damage', await linesSvg(results.map(({ name, trial }) => ({ name, points: trial.curves.damage })), {
+  const series = results.map(({ name, trial }) => ({ name, points: trial.curves.damage }))
+  await writeSvg(context, 'damage', await linesSvg(series, {
     title: 'After half of the pattern was erased at step 149', xLabel: 'step', yLabel: 'mean squared error', log: true,
   }))
   for (const { name, trial } of results) {

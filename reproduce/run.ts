@@ -22,7 +22,7 @@ const claims: Readonly<Record<string, { what: string; run: (context: Context) =>
   pool: { what: 'the sample pool turns negative recovery into positive (table 5)', run: reproducePool },
   digits: { what: 'digits classify themselves, and notice when they change (table 3); needs MNIST', run: reproduceDigits },
   perceptions: { what: 'which perception recovers best (table 1)', run: reproducePerceptions },
-  texture: { what: 'a texture from one photograph, without a pre-trained network (µNCA); needs textures', run: reproduceTexture },
+  texture: { what: 'a texture from one photograph, nothing pre-trained (µNCA); needs textures', run: reproduceTexture },
   video: { what: 'moving digits go on moving (MovingMNIST); needs MNIST', run: reproduceVideo },
   segmentation: { what: 'white and grey matter of a brain; needs the brain', run: reproduceSegmentation },
 }

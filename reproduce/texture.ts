@@ -7,10 +7,10 @@
  */
 import { join } from 'node:path'
 import {
-  adam, colours, defineRule, erase, filmStrip, foldIn, key, mean, mlp, patchTransport, recovery, recoveryProtocol, resize,
+  adam, colours, erase, filmStrip, foldIn, key, mean, patchTransport, recipes, recovery, recoveryProtocol, resize,
   rollout, scope, stepDecay, taskTrainer, tensor, textureTask,
 } from '../src/index.ts'
-import type { DataRule, Image, Tensor } from '../src/index.ts'
+import type { Image, Tensor } from '../src/index.ts'
 import { readPng } from '../src/node/index.ts'
 import { fileOf, table, writeCsv, writePicture, writeSvg, writeText } from './lib/context.ts'
 import type { Context } from './lib/context.ts'
@@ -22,13 +22,7 @@ import { linesSvg } from './lib/plot.ts'
 const photographed = 128, side = 64
 const levels = 4
 
-const rule: DataRule = defineRule({
-  channels: { rgb: 3, hidden: 9 }, padding: 'circular', fireRate: 0.5,
-  perceive: [
-    'identity', { name: 'sobelX', factor: 8 }, { name: 'sobelY', factor: 8 }, { name: 'laplacian', factor: 16 },
-  ],
-  update: mlp(96, { lastBias: false }),
-})
+const { rule } = recipes.texture
 
 export async function reproduceTexture(context: Context): Promise<void> {
   const photograph = resize(await readPng(join(context.data, 'textures', 'brick.png')), photographed, photographed, 'area')

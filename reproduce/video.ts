@@ -6,8 +6,8 @@
  */
 import { join } from 'node:path'
 import {
-  adam, conv, cosineDecay, defineRule, examplesOf, filmStrip, key, mean, mlp, movingMnist, mse, rollout, scope, ssim, taskTrainer,
-  takeRole, tensor, upscale, videoTask, warmUp,
+  adam, conv, cosineDecay, defineRule, examplesOf, filmStrip, key, mean, mlp, movingMnist, mse, rollout, scope, ssim,
+  takeRole, taskTrainer, tensor, upscale, videoTask, warmUp,
 } from '../src/index.ts'
 import type { DataParams, DataRule, Image, Tensor } from '../src/index.ts'
 import { readMnist } from '../src/node/index.ts'

@@ -5,8 +5,9 @@
  * condition of another target, and is judged at step 449.
  */
 import {
-  adam, conditionalTask, cosineDecay, defineRule, erase, fit, gather, imageToTensor, key, mean, mlp, mse, padImage, recovery,
-  recoveryProtocol, rgba, rollout, scope, setChannels, stack, takeRole, taskTrainer, tensor, tensorToImage, upscale, warmUp,
+  adam, conditionalTask, cosineDecay, defineRule, erase, fit, gather, imageToTensor, key, mean, mse, padImage, recipes,
+  recovery, recoveryProtocol, rgba, rollout, scope, setChannels, stack, takeRole, taskTrainer, tensor, tensorToImage,
+  upscale, warmUp,
 } from '../../src/index.ts'
 import type {
   Damage, DataParams, DataRule, Image, Perception, Task, Tensor, Trainer, TrainerState,
@@ -29,11 +30,8 @@ const halves: Damage = { shape: 'rectangle', centre: [-1, 1], size: [0.6, 1.6] }
 
 /** A rule of 16 channels and a condition for each target, as in NCAtorch. */
 export function emojiRule(perceive: readonly Perception[]): DataRule {
-  return defineRule({
-    channels: { rgba: 4, hidden: 12, condition: characters.length }, frozen: ['condition'],
-    perceive, update: mlp(80, { activation: 'leakyRelu', lastStd: 1e-3 }),
-    fireRate: 0.5, living: { channel: 3, above: 0.1 }, padding: 'circular',
-  })
+  const channels = { ...recipes.emoji.rule.channels, condition: characters.length }
+  return defineRule({ ...recipes.emoji.rule, channels, perceive })
 }
 
 /** NCAtorch's recipe, shortened: 16×16 pixels, 32 to 48 steps, a rate four times as high. */
@@ -74,8 +72,11 @@ export async function tryOut(rule: DataRule, params: DataParams, targets: Tensor
     scope(() => mean(mse(rgba(x), gather(targets, wanted, 0)))).item()
 
   /** Runs on, and writes the errors down. */
-  async function onwards(x: Tensor, from: number, to: number, wanted: readonly number[]): Promise<{ x: Tensor; curve: Point[] }> {
-    const readouts = Array.from({ length: to - from }, (_, i) => i + 1).filter(t => (from + t) % 10 === 0 || from + t === to)
+  async function onwards(
+    x: Tensor, from: number, to: number, wanted: readonly number[],
+  ): Promise<{ x: Tensor; curve: Point[] }> {
+    const readouts = Array.from({ length: to - from }, (_, i) => i + 1)
+      .filter(t => (from + t) % 10 === 0 || from + t === to)
     const states = rollout(rule, params, x, key(seed), { steps: to - from, from, readouts })
     const curve: Point[] = []
     for (const [i, state] of states.entries()) curve.push({ x: from + readouts[i], y: await error(state, wanted) })
@@ -84,7 +85,9 @@ export async function tryOut(rule: DataRule, params: DataParams, targets: Tensor
   const grown = await onwards(task.seeds(own), 0, perturb, own)
   const seeds = task.seeds(others)
   const disturbed = {
-    damage: setChannels(rule, erase(grown.x, rightHalf(own.length)), { condition: takeRole(rule, grown.x, 'condition') }),
+    damage: setChannels(rule, erase(grown.x, rightHalf(own.length)), {
+      condition: takeRole(rule, grown.x, 'condition'),
+    }),
     mutation: setChannels(rule, grown.x, { condition: takeRole(rule, seeds, 'condition') }),
   }
   const after = {

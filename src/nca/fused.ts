@@ -101,7 +101,8 @@ export function fusedRollout(
   /** The inputs of the program beside the state. */
   const arranged = (list: readonly Tensor[]): Tensor[] => {
     const { perceive, update } = tree(list)
-    return [...perceptionInputs(rule, { perceive, update }, { folded, taps, angle: options.angle, like: x }), ...networkInputs(rule, update)]
+    const how = { folded, taps, angle: options.angle, like: x }
+    return [...perceptionInputs(rule, { perceive, update }, how), ...networkInputs(rule, update)]
   }
 
   return fused({
@@ -178,7 +179,8 @@ function perceptionInputs(
   const filters = filtersKernel(rule, { perceive }, { angle, like })
   if (!seesWindow(rule)) return [filters!, w1, b1]
   const learned = rule.perceive.filter(isLearned)
-  const parts = learned.flatMap((part, i) => (part.type === 'conv' ? [{ part, kernel: perceive![i].kernel, bias: perceive![i].bias }] : []))
+  const parts = learned.flatMap((part, i) =>
+    (part.type === 'conv' ? [{ part, kernel: perceive![i].kernel, bias: perceive![i].bias }] : []))
   const kernels = sameSize([
     ...(filters ? [asConvolution(filters)] : []),
     ...parts.map(({ part, kernel }) => spread(kernel, part.dilation)),

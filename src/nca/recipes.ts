@@ -1,0 +1,85 @@
+/**
+ * Published automata as rules with all that their training needs but a task: each names its paper, and has its numbers.
+ *
+ * `presets.ts` has the three experiments of Growing NCA. These are to be given to `taskTrainer` with a task:
+ *
+ *   const trainer = taskTrainer({ ...recipes.digits, task: classificationTask(recipes.digits.rule, images) })
+ *
+ * Where a paper leaves a number open, the choice is marked as ours.
+ */
+import { mlp } from './mlp.ts'
+import { adam } from './optimiser.ts'
+import { conv } from './perceptions/conv.ts'
+import { depthwise } from './perceptions/filters.ts'
+import { defineRule } from './rule.ts'
+import type { DataRule } from './rule.ts'
+import { cosineDecay, exponentialDecay, stepDecay, warmUp } from './schedule.ts'
+import type { TrainerOptions } from './trainer-options.ts'
+
+/** What a trainer takes, but the task; and how long the paper trains. */
+export type Recipe = Omit<TrainerOptions, 'task'> & { readonly iterations: number }
+
+/**
+ * Randazzo, Mordvintsev, Niklasson, Levin & Greydanus, "Self-classifying MNIST Digits" (Distill 2020): 22,499
+ * parameters. A quarter of each batch is new, a quarter gets another digit.
+ */
+const digits: Recipe = {
+  rule: defineRule({
+    channels: { image: 1, hidden: 9, classes: 10 }, frozen: ['image'], inputMask: { channel: 0, above: 0.1 },
+    perceive: [conv(80, { bias: true, activation: 'relu' })], update: mlp(80), fireRate: 0.5,
+    noise: { on: 'change', std: 0.02 },
+  }),
+  batch: 16, steps: [20, 21], pool: 160, ranked: 'none', reseed: 4, mutated: 4, normalize: true,
+  optimiser: adam({ rate: stepDecay(1e-3, { at: [30_000, 70_000], factor: 0.1 }) }),
+  iterations: 100_000,
+}
+
+/**
+ * Niklasson, Mordvintsev, Randazzo & Levin, "Self-Organising Textures" (Distill 2021): 5,856 parameters. (The paper draws
+ * a fresh seed every eighth iteration; here the worst sample of each batch begins anew.)
+ */
+const texture: Recipe = {
+  rule: defineRule({
+    channels: { rgb: 3, hidden: 9 }, padding: 'circular', fireRate: 0.5,
+    perceive: [
+      'identity', { name: 'sobelX', factor: 8 }, { name: 'sobelY', factor: 8 }, { name: 'laplacian', factor: 16 },
+    ],
+    update: mlp(96, { lastBias: false }),
+  }),
+  batch: 4, steps: [32, 96], pool: 256, reseed: 1, normalize: true,
+  optimiser: adam({ rate: stepDecay(1e-3, { at: [1000, 2000], factor: 0.3 }) }),
+  iterations: 5000,
+}
+
+/**
+ * The conditional emoji of NCAtorch (Spitznagel & Keuper, "A New Kind of Network?", 2026) with its 3×3 convolution, for
+ * five targets. How many samples are damaged and mutated is ours.
+ */
+const emoji: Recipe = {
+  rule: defineRule({
+    channels: { rgba: 4, hidden: 12, condition: 5 }, frozen: ['condition'], padding: 'circular', fireRate: 0.5,
+    perceive: [conv(80, { bias: true, activation: 'leakyRelu' })],
+    update: mlp(80, { activation: 'leakyRelu', lastStd: 1e-3 }), living: { channel: 3, above: 0.1 },
+  }),
+  batch: 10, steps: [64, 96], pool: 1024, write: 'fifo', ranked: 'none', reseed: 5, damaged: 2, mutated: 2, clip: 1,
+  optimiser: adam({ rate: warmUp(1000, cosineDecay(5e-4, { length: 99_000 })), beta1: 0.5, beta2: 0.95 }),
+  iterations: 100_000,
+}
+
+/**
+ * Growing in NCALab (the framework of MECLab at TU Darmstadt): learned filters beside the state itself, no biases at the
+ * end, and a rate that falls in every iteration. Batch, steps and pool are those of Growing NCA.
+ */
+const learnedFilters: Recipe = {
+  rule: defineRule({
+    channels: { rgba: 4, hidden: 12 }, perceive: ['identity', depthwise(2)], update: mlp(128, { lastBias: false }),
+    fireRate: 0.5, living: { channel: 3, above: 0.1 },
+  }),
+  batch: 8, steps: [64, 96], pool: 1024, reseed: 1, normalize: true,
+  optimiser: adam({ rate: exponentialDecay(1.6e-3, { factor: 0.9999 }), beta1: 0.9, beta2: 0.99 }),
+  iterations: 8000,
+}
+
+/** By name. */
+export const recipes: Readonly<Record<'digits' | 'texture' | 'emoji' | 'learnedFilters', Recipe & { rule: DataRule }>> =
+  Object.freeze({ digits, texture, emoji, learnedFilters })

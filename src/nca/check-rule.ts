@@ -21,8 +21,8 @@ import type { Rule } from './rule.ts'
 import { rollout } from './step.ts'
 
 export type CheckRuleOptions = {
-  /** Rows and columns of the grid, default 5 × 6. */
-  grid?: readonly [number, number]
+  /** Sizes of the grid along each of its dimensions, default 5 × 6, on a line 6, in a volume 3 × 3 × 4. */
+  grid?: readonly number[]
   /** Steps of the rollout, default 2. */
   steps?: number
   /** Highest order of derivatives, default 1. */
@@ -56,9 +56,12 @@ export function checkRule(rule: Rule, options: CheckRuleOptions = {}): GradRepor
   )
 }
 
+const sizes = { 1: [6], 2: [5, 6], 3: [3, 3, 4] }
+
 function checkAt(
-  rule: Rule, { grid: [h, w] = [5, 6], steps = 2, order = 1, seed = 0 }: CheckRuleOptions, k: Key,
+  rule: Rule, { grid, steps = 2, order = 1, seed = 0 }: CheckRuleOptions, k: Key,
 ): GradReport[] {
+  const cells = grid ?? sizes[rule.type === 'custom' ? 2 : rule.grid]
   return scope(() => {
     let i = 0
     const params = mapTree<unknown>(init(rule, foldIn(k, 0), { dtype: 'float64' }), leaf => {
@@ -66,7 +69,7 @@ function checkAt(
       const p = cast(leaf, 'float64')
       return add(p, normal(foldIn(foldIn(k, 1), i++), p.shape, { like: p, std: 0.1 }))
     })
-    const x = uniform(foldIn(k, 2), [2, h, w, channelCount(rule.channels)], { low: -1, high: 1, dtype: 'float64' })
+    const x = uniform(foldIn(k, 2), [2, ...cells, channelCount(rule.channels)], { low: -1, high: 1, dtype: 'float64' })
     // The change, not the state: passing the state on would outweigh what a rule adds to it.
     const change = (p: unknown, from: Tensor): Tensor =>
       sub(rollout(rule, p as never, from, foldIn(k, 3), { steps }), from)

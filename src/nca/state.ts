@@ -1,5 +1,6 @@
 /**
- * States: `[b,h,w,c]`, channels in the order in which the rule names them.
+ * States: `[b,h,w,c]`, or `[b,w,c]` on lines and `[b,d,h,w,c]` in volumes, channels in the order in which the rule names
+ * them.
  *
  * The seed of Growing NCA is a single living cell: alpha and every hidden channel are 1, colour is 0.
  */
@@ -8,7 +9,7 @@ import { check, checkOptions, isWhole } from '../tensor/options.ts'
 import { concat, splitAxis } from '../tensor/ops/concat.ts'
 import { slice } from '../tensor/ops/pad-slice.ts'
 import { broadcastTo, reshape } from '../tensor/ops/sum.ts'
-import { sameShape, showShape } from '../tensor/shape.ts'
+import { sameShape, showShape, sizeOf } from '../tensor/shape.ts'
 import { tensor } from '../tensor/tensor.ts'
 import type { Placement, Tensor } from '../tensor/tensor.ts'
 import { channelCount, roleChannels } from './rule.ts'
@@ -73,44 +74,62 @@ export function rgba(x: Tensor): Tensor {
 }
 
 export type SeedOptions = Placement & {
-  height: number
+  /** Sizes of the grid: only the width on a line, height and width in the plane, all three in a volume. */
+  depth?: number
+  height?: number
   width: number
   /** Copies of the seed, default 1. */
   batch?: number
   /** The first channel that is 1, default 3 (alpha). */
   from?: number
-  /** Row and column of the living cell, the centre (⌊h/2⌋, ⌊w/2⌋) by default. */
-  at?: readonly [number, number]
+  /** Where the living cell is, `[row, column]` in the plane; by default in the centre, at ⌊n/2⌋ along each axis. */
+  at?: readonly number[]
 }
+
+/** The axes of grids, the last ones of these. */
+const axes = [['depth', 'slice'], ['height', 'row'], ['width', 'column']] as const
 
 /**
  * A state with one living cell.
  *
- * @returns `[batch, height, width, channels]`, zero but for channels `from`… of one cell, which are 1
- * @throws where the cell lies outside of the grid, and where the rule has no channel `from`
+ * @param rule one that says its `grid` gets just such a state; else the sizes that are given tell the dimensions
+ * @returns `[batch, width, channels]`, `[batch, height, width, channels]` or `[batch, depth, height, width, channels]`,
+ *   zero but for channels `from`… of one cell, which are 1
+ * @throws where a size is missing or too many, the cell lies outside of the grid, or the rule has no channel `from`
  * @example seed(rule, { height: 72, width: 72, batch: 8 })
+ * @example seed(volumeRule, { depth: 16, height: 24, width: 24 })
  */
-export function seed(rule: { channels: Channels }, options: SeedOptions): Tensor {
-  checkOptions('seed', options, ['height', 'width', 'batch', 'from', 'at', 'dtype', 'backend', 'like'])
-  const { height, width, batch = 1, from = 3, ...rest } = options
-  for (const [name, n] of Object.entries({ height, width, batch })) {
+export function seed(rule: { channels: Channels; grid?: 1 | 2 | 3 }, options: SeedOptions): Tensor {
+  checkOptions('seed', options, ['depth', 'height', 'width', 'batch', 'from', 'at', 'dtype', 'backend', 'like'])
+  const { depth, height, width, batch = 1, from = 3, at, ...placement } = options
+  const sizes = { depth, height, width }
+  const grid = rule.grid ?? (depth !== undefined ? 3 : height !== undefined ? 2 : 1)
+  const own = axes.slice(-grid)
+  for (const [name] of axes.slice(0, -grid)) {
+    const names = own.map(([axis]) => axis).join(' and ')
+    check(sizes[name] === undefined, 'seed', name, sizes[name], `none on a grid of ${names}`)
+  }
+  for (const [name, n] of [...own.map(([axis]) => [axis, sizes[axis]] as const), ['batch', batch] as const]) {
     check(isWhole(n, 1), 'seed', name, n, 'a whole number > 0')
   }
-  const { at = [Math.floor(height / 2), Math.floor(width / 2)], ...placement } = rest
+  const shape = own.map(([axis]) => sizes[axis]!)
   const channels = channelCount(rule.channels)
   check(isWhole(from) && from < channels, 'seed', 'from', from, `a channel from 0 to ${channels - 1}`)
+  const cell = at ?? shape.map(n => Math.floor(n / 2))
+  const places = own.map(([, place]) => place).join(', ')
   check(
-    Array.isArray(at) && at.length === 2 && at.every(Number.isInteger), 'seed', 'at', at,
-    'two whole numbers, [row, column]',
+    Array.isArray(cell) && cell.length === grid && cell.every(Number.isInteger), 'seed', 'at', at,
+    `${['one whole number', 'two whole numbers', 'three whole numbers'][grid - 1]}, [${places}]`,
   )
-  const [y, x] = at
-  if (!(y >= 0 && y < height && x >= 0 && x < width)) {
-    throw new Error(`seed: cell (${y}, ${x}) is outside of a ${height}×${width} grid.`)
+  if (!cell.every((i, axis) => i >= 0 && i < shape[axis])) {
+    throw new Error(`seed: cell (${cell.join(', ')}) is outside of a grid of ${shape.join('×')} cells.`)
   }
-  const values = new Float32Array(batch * height * width * channels)
+  const cells = sizeOf(shape)
+  const number = cell.reduce((sum, i, axis) => sum * shape[axis] + i, 0)
+  const values = new Float32Array(batch * cells * channels)
   for (let b = 0; b < batch; b++) {
-    const cell = ((b * height + y) * width + x) * channels
-    values.fill(1, cell + from, cell + channels)
+    const start = (b * cells + number) * channels
+    values.fill(1, start + from, start + channels)
   }
-  return tensor(values, { dtype: 'float32', ...placement, shape: [batch, height, width, channels] })
+  return tensor(values, { dtype: 'float32', ...placement, shape: [batch, ...shape, channels] })
 }

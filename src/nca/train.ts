@@ -14,6 +14,7 @@
  */
 import { key } from '../tensor/key.ts'
 import { supersede } from '../tensor/lifetime.ts'
+import { check, checkOptions, isNumber, isWhole } from '../tensor/options.ts'
 import type { Metrics, Trainer } from './trainer.ts'
 
 export type TrainOptions<S> = {
@@ -27,6 +28,16 @@ export type TrainOptions<S> = {
   every?: number
   /** Stops the run after the iteration in progress: a last yield if there was one, then the end. */
   signal?: AbortSignal
+  /**
+   * Ends the run early where it no longer gets better: as soon as the mean loss of the last n iterations is not below
+   * (1 − `least`) times that of the n before them. Iterations count from where the driver began.
+   */
+  patience?: {
+    /** n > 0. */
+    readonly iterations: number
+    /** The share by which the loss is to fall, in [0, 1). */
+    readonly least: number
+  }
 }
 
 /**
@@ -59,7 +70,7 @@ export class NonFiniteError<S> extends Error {
 }
 
 /**
- * Trains until `iterations` are done or the signal aborts.
+ * Trains until `iterations` are done, the signal aborts, or its `patience` is at an end.
  *
  * @throws NonFiniteError where the loss or the gradient of an iteration is not finite; that iteration is not taken
  * @example
@@ -70,7 +81,9 @@ export class NonFiniteError<S> extends Error {
 export async function* train<S extends { readonly iteration: number }>(
   trainer: Trainer<S>, options: TrainOptions<S>,
 ): AsyncGenerator<Progress<S>, void, void> {
-  const { iterations, seed = 0, every = 1, signal } = options
+  const { iterations, seed = 0, every = 1, signal, patience } = options
+  const losses: number[] = []
+  const n = patience ? checkPatience(patience) : 0
   let state = options.state ?? trainer.init(key(seed))
   const began = performance.now()
   const goesOn = ({ iteration }: S): boolean => iteration < iterations && !signal?.aborted
@@ -87,7 +100,10 @@ export async function* train<S extends { readonly iteration: number }>(
       state = next
       underWay.shift()
       await turn()
-      if (state.iteration % every === 0 || state.iteration >= iterations || signal?.aborted) {
+      if (patience) losses.push(loss)
+      if (losses.length > 2 * n) losses.shift()
+      const still = patience && losses.length === 2 * n && stands(losses, patience.least)
+      if (state.iteration % every === 0 || state.iteration >= iterations || signal?.aborted || still) {
         yield {
           iteration: state.iteration,
           loss,
@@ -98,7 +114,7 @@ export async function* train<S extends { readonly iteration: number }>(
           state,
         }
       }
-      if (signal?.aborted) return
+      if (signal?.aborted || still) return
       if (underWay.length === 0 && goesOn(state)) underWay.push(begin(trainer, state))
     }
   } finally {
@@ -120,6 +136,22 @@ function begin<S>(trainer: Trainer<S>, from: S): Iteration<S> {
 
 function checkFinite<S>(what: string, value: number, iteration: number, before: S): void {
   if (!Number.isFinite(value)) throw new NonFiniteError(what, value, iteration, before)
+}
+
+/** The number of iterations of a patience that is one. */
+function checkPatience(patience: NonNullable<TrainOptions<unknown>['patience']>): number {
+  checkOptions('train', patience, ['iterations', 'least'])
+  const { iterations, least } = patience
+  check(isWhole(iterations, 1), 'train', 'patience.iterations', iterations, 'a whole number > 0')
+  check(isNumber(least, 0) && least < 1, 'train', 'patience.least', least, 'a number from 0 up to, not including, 1')
+  return iterations
+}
+
+/** Whether the second half of some losses is not lower than the first by this share. */
+function stands(losses: readonly number[], least: number): boolean {
+  const n = losses.length / 2
+  const sum = (list: readonly number[]): number => list.reduce((a, b) => a + b)
+  return sum(losses.slice(n)) >= (1 - least) * sum(losses.slice(0, n))
 }
 
 /** Lets timers, signals and finalisers run. */

@@ -18,8 +18,10 @@ import { valueAndGradAux } from '../autograd/grad.ts'
 import { checkKey, foldIn, randint, split } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'
+import { check } from '../tensor/options.ts'
 import { add, div } from '../tensor/ops/arithmetic.ts'
 import { mean } from '../tensor/ops/reduce.ts'
+import { reshape } from '../tensor/ops/sum.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { eachLeaf, mapTree, zipTrees } from '../tensor/tree.ts'
 import { drawBatch, firstPool } from './batch.ts'
@@ -85,10 +87,14 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
     return scope(() => {
       const first = task.seeds([0])
       const place = { dtype: first.dtype, backend: first.backend }
-      const params = options.params ?? init(rule, split(k)[0], place)
+      const params = options.params ? shared(options.params) : init(rule, split(k)[0], place)
+      const own = chosen(params, trainable)
+      let count = 0
+      eachLeaf(own, () => { count++ })
+      check(count > 0, 'trainer', 'trainable', trainable, 'the beginning of the path of a parameter')
       const examples = Array.from({ length: options.pool }, (_, slot) => slot % task.examples)
       return {
-        params, optimiser: initOptimiser(optimiser, chosen(params, trainable)), pool: firstPool(options, examples),
+        params, optimiser: initOptimiser(optimiser, own), pool: firstPool(options, examples),
         examples, iteration: 0, key: split(k)[1],
       }
     }, 'init()')
@@ -98,7 +104,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
   function learn(state: State, part: number): { state: State; loss: Tensor; grads: unknown; steps: number } {
     return scope(() => {
       const k = foldIn(state.key, state.iteration)
-      const kPart = part === 0 ? k : foldIn(k, part)
+      const kPart = part === 0 ? k : foldIn(k, 3 + part) // split takes those up to 3
       const [slots, damage, kSteps, kFire] = split(kPart, 4)
       const kLoss = foldIn(kPart, 2 ** 31)
       const drawn = drawBatch(options, state, { slots, damage, loss: kLoss })
@@ -153,6 +159,11 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
   }
 
   return { init: start, step: next }
+}
+
+/** The same parameters as tensors of their own, since the driver releases what it has superseded. */
+function shared<P>(params: P): P {
+  return mapTree(params, p => (p instanceof Tensor ? reshape(reshape(p, [1, ...p.shape]), p.shape) : p))
 }
 
 /** The parameters that learn: all, or those at the given paths by their path. */

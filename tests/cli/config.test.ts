@@ -5,8 +5,11 @@ import { checkConfig, jsonSchema, ruleOf } from '../../src/cli/config.ts'
 import { configYaml, loadConfig } from '../../src/cli/config-file.ts'
 import { presets } from '../../src/nca/presets.ts'
 import { mlp } from '../../src/nca/mlp.ts'
+import { attention } from '../../src/nca/perceptions/attention.ts'
 import { conv } from '../../src/nca/perceptions/conv.ts'
+import { deformable } from '../../src/nca/perceptions/deformable.ts'
 import { depthwise } from '../../src/nca/perceptions/filters.ts'
+import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
 import { defineRule } from '../../src/nca/rule.ts'
 import { temporaryFolder } from './run.ts'
 
@@ -64,25 +67,81 @@ describe('the effective configuration', () => {
   })
 
   it('makes rules of the whole vocabulary, which survive printing too', async () => {
-    const text = `
+    const texts = [`
       rule:
         hiddenChannels: 5
         activation: tanh
         perceive: [identity, { type: depthwise, filters: 2 }, { type: conv, outputs: 8, size: 5 }]
         frozen: [hidden]
-    `
-    await writeFile(folder('d.yaml'), text)
-    const config = await loadConfig({ file: folder('d.yaml') })
-    expect(ruleOf(config)).toEqual(defineRule({
+    `, `
+      rule:
+        hiddenUnits: [32, 32]
+        activation: leakyRelu
+        residual: true
+        lastStd: 0.001
+        lastBias: false
+        perceive:
+          - { type: conv, outputs: 8, dilation: 2, bias: true, activation: sigmoid }
+          - { type: residualConv, outputs: 6, size: 5, dilation: 2, activation: tanh }
+          - { type: attention, outputs: 8, heads: 2, keys: 3, feedForward: 16 }
+          - { type: deformable, outputs: 4, size: 1, reach: 2 }
+        stepSize: 0.5
+        fireRate: 1
+        living: { channel: 3, above: 0.2, when: after }
+        inputMask: { channel: 4, above: -0.5 }
+        noise: { on: change, std: 0.02 }
+        bound: { type: clamp, low: -1, high: 2 }
+        padding: circular
+    `, `
+      rule:
+        hiddenUnits: [16]
+        perceive: [{ type: residualConv, outputs: 6 }, { type: attention, outputs: 8, keys: 8 }, { type: deformable, outputs: 4 }]
+        living: null
+        noise: { on: state, std: 0 }
+        bound: { type: tanh }
+        padding: reflect
+    `]
+    const living = { channel: 3, above: 0.1 }
+    const rules = [defineRule({
       channels: { rgba: 4, hidden: 5 },
       perceive: ['identity', depthwise(2), conv(8, { size: 5 })],
       update: mlp(128, { activation: 'tanh' }),
       fireRate: 0.5,
-      living: { channel: 3, above: 0.1 },
+      living,
       frozen: ['hidden'],
-    }))
-    await writeFile(folder('e.yaml'), configYaml(config))
-    expect(await loadConfig({ file: folder('e.yaml') })).toEqual(config)
+    }), defineRule({
+      channels: { rgba: 4, hidden: 12 },
+      perceive: [
+        conv(8, { dilation: 2, bias: true, activation: 'sigmoid' }),
+        residualConv(6, { size: 5, dilation: 2, activation: 'tanh' }),
+        attention(8, { heads: 2, keys: 3, feedForward: 16 }),
+        deformable(4, { size: 1, reach: 2 }),
+      ],
+      update: mlp([32, 32], { activation: 'leakyRelu', residual: true, lastStd: 0.001, lastBias: false }),
+      stepSize: 0.5,
+      living: { channel: 3, above: 0.2, when: 'after' },
+      inputMask: { channel: 4, above: -0.5 },
+      noise: { on: 'change', std: 0.02 },
+      bound: { type: 'clamp', low: -1, high: 2 },
+      padding: 'circular',
+    }), defineRule({
+      channels: { rgba: 4, hidden: 12 },
+      perceive: [residualConv(6), attention(8), deformable(4)],
+      update: mlp(16),
+      fireRate: 0.5,
+      noise: { on: 'state', std: 0 },
+      bound: { type: 'tanh' },
+      padding: 'reflect',
+    })]
+    for (const [i, text] of texts.entries()) {
+      await writeFile(folder('d.yaml'), text)
+      const config = await loadConfig({ file: folder('d.yaml') })
+      expect(ruleOf(config)).toEqual(rules[i])
+      await writeFile(folder('e.yaml'), configYaml(config))
+      const again = await loadConfig({ file: folder('e.yaml') })
+      expect(again).toEqual(config)
+      expect(ruleOf(again)).toEqual(rules[i])
+    }
   })
 
   it('has a JSON Schema with its defaults, and a description of every key', async () => {

@@ -26,6 +26,7 @@ import { seed } from '../../src/nca/state.ts'
 import { NonFiniteError, train } from '../../src/nca/train.ts'
 import type { Progress } from '../../src/nca/train.ts'
 import { key } from '../../src/tensor/key.ts'
+import { supersede } from '../../src/tensor/lifetime.ts'
 import { full, zeros } from '../../src/tensor/ops/create.ts'
 import { uniform } from '../../src/tensor/random.ts'
 import { defaultBackend, memory, Tensor, tensor, to } from '../../src/tensor/tensor.ts'
@@ -316,6 +317,51 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the d
       seen.push(iteration)
     }
     expect(seen).toEqual([backend.readSync ? 4 : 3])
+  })
+
+  it('ends when it is out of patience, and only then', async () => {
+    /** A trainer whose losses are these, and then 0. */
+    const saying = (losses: readonly number[]): typeof trainer => ({
+      init: trainer.init,
+      step: state => {
+        const { state: next, metrics } = trainer.step(state)
+        supersede(metrics.loss, null, 'was replaced')
+        return { state: next, metrics: { ...metrics, loss: tensor(losses[state.iteration] ?? 0, { backend }) } }
+      },
+    })
+    const list = fc.array(fc.double({ min: 0.5, max: 1, noNaN: true }).map(Math.fround), { minLength: 7, maxLength: 7 })
+    const share = fc.constantFrom(0, 0.1, 0.3)
+    await fc.assert(fc.asyncProperty(list, fc.integer({ min: 1, max: 3 }), share, async (losses, n, least) => {
+      const total = (from: number): number => losses.slice(from, from + n).reduce((a, b) => a + b)
+      const over = losses.findIndex((_, i) =>
+        i + 1 >= 2 * n && total(i + 1 - n) >= (1 - least) * total(i + 1 - 2 * n))
+      const last = over < 0 ? losses.length : over + 1
+      const seen: number[] = []
+      const before = memory(backend).buffers
+      let end: TrainerState<DataParams> | undefined
+      const patience = { iterations: n, least }
+      for await (const { iteration, state } of train(saying(losses), { iterations: 7, seed: 1, every: 100, patience })) {
+        seen.push(iteration)
+        end = state
+      }
+      expect(seen).toEqual([last])
+      // What was under way is given back, and the state is that of the last iteration.
+      const tensors = new Set<unknown>()
+      eachLeaf(end, leaf => { if (leaf instanceof Tensor) tensors.add(leaf) })
+      expect(memory(backend).buffers - before).toBe(tensors.size)
+      expect(await read(end!)).toEqual(await read(run(trainer, last)))
+    }), { numRuns: 10 })
+  })
+
+  it('says what is no patience', async () => {
+    for (const [patience, sentence] of [
+      [5, 'train: the options argument is 5, expected an object with iterations, least.'],
+      [{ iterations: 0, least: 0 }, 'train: patience.iterations is 0, expected a whole number > 0.'],
+      [{ iterations: 5 }, 'train: patience.least is undefined, expected a number from 0 up to, not including, 1.'],
+      [{ iterations: 5, least: 1 }, 'train: patience.least is 1, expected a number from 0 up to, not including, 1.'],
+    ] as const) {
+      await expect(train(trainer, { iterations: 3, patience: patience as never }).next()).rejects.toThrow(sentence)
+    }
   })
 
   it('holds no more memory after many iterations, and only the last state in the end', async () => {

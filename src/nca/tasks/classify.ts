@@ -53,6 +53,8 @@ export function classificationTask(rule: DataRule, images: LabelledImages, optio
   checkWord(name, 'loss', loss, ['mse', 'cells', 'image'])
   checkFrozenRole(name, rule, image)
   checkExamples(name, 'images', images, 3)
+  const [first, end] = roleChannels(rule.channels, image)
+  check(images.shape[2] === end - first, name, 'channels of the images', images.shape[2], `${end - first}, as ${image}`)
   const { labels, n } = images
   check(labels.length === n, name, 'the number of labels', labels.length, `${n}, that of the images`)
   const [from, to] = roleChannels(rule.channels, classes)

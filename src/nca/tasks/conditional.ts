@@ -8,7 +8,7 @@
  * Damage makes the rule repair. Mutation, another condition in the midst of life, makes it turn one target into another.
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
-import { check } from '../../tensor/options.ts'
+import { check, checkOptions } from '../../tensor/options.ts'
 import { gather } from '../../tensor/ops/gather.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
 import { tensor } from '../../tensor/tensor.ts'
@@ -40,6 +40,7 @@ export type ConditionalOptions = {
  */
 export function conditionalTask(rule: DataRule, targets: Tensor, options: ConditionalOptions = {}): Task {
   const where = 'conditionalTask'
+  checkOptions(where, options, ['role', 'codes'])
   const { role = 'condition' } = options
   requireTensor(where, 'targets', targets)
   if (targets.shape.length !== 4 || targets.shape[3] !== 4) refuse(where, 'targets must be [k,h,w,4]', { targets })
@@ -47,9 +48,11 @@ export function conditionalTask(rule: DataRule, targets: Tensor, options: Condit
   const [k, height, width] = targets.shape
   const place = { dtype: targets.dtype, backend: targets.backend }
   const [from, to] = roleChannels(rule.channels, role)
-  const codes = options.codes ?? unitVectors(k, place)
-  const fits = sameShape(codes.shape, [k, to - from])
-  check(fits, where, options.codes ? 'codes' : `channels.${role}`, showShape(codes.shape), showShape([k, to - from]))
+  const n = to - from
+  const { codes = unitVectors(k, place) } = options
+  requireTensor(where, 'codes', codes)
+  check(options.codes !== undefined || n === k, where, `channels.${role}`, n, `${k}, one for each target`)
+  check(sameShape(codes.shape, [k, n]), where, 'codes', codes, `a tensor ${showShape([k, n])}`)
   return {
     examples: k,
     seeds: ids => setChannels(

@@ -45,7 +45,7 @@ export function imageToImageTask(
   }
   const alike = inputs.n === outputs.n && inputs.shape.slice(0, 2).every((n, i) => n === outputs.shape[i])
   const size = ({ n, shape }: Examples): string => `${n} of ${shape[0]}×${shape[1]}`
-  check(alike, where, 'the outputs', size(outputs), `${size(inputs)}, as the inputs`)
+  if (!alike) throw new Error(`${where}: the outputs are ${size(outputs)}, expected ${size(inputs)}, as the inputs.`)
   return {
     examples: inputs.n,
     seeds: ids => statesOf(rule, input, pick(inputs, ids, placement)),

@@ -4,8 +4,8 @@
  * The same network, recipe and seed for all; only the perception differs: Sobel filters, a convolution of 3×3 cells, and
  * the combination of that with one of 5×5 taps, two cells apart.
  */
-import { conditionalTask, conv, filmStrip, key, overWhite, rollout, scope, tensorToImage } from '../src/index.ts'
-import type { DataParams, Perception } from '../src/index.ts'
+import { conditionalTask, filmStrip, key, overWhite, publishedPerceptions, rollout, scope, tensorToImage } from '../src/index.ts'
+import type { DataParams } from '../src/index.ts'
 import { table, writeCsv, writePicture, writeSvg, writeText, fileOf } from './lib/context.ts'
 import type { Context } from './lib/context.ts'
 import { characters, emojiRule, emojiTrainer, targetsOf, tryOut } from './lib/emoji.ts'
@@ -14,25 +14,21 @@ import { learn, summary } from './lib/learn.ts'
 import type { Learned } from './lib/learn.ts'
 import { linesSvg } from './lib/plot.ts'
 
-const leaky = { bias: true, activation: 'leakyRelu' } as const
-
 type Name = 'sobel' | 'conv3' | 'combined'
 
-/** The perceptions, and what the paper's table has of their recovery in per cent. */
-const perceptions = {
-  sobel: { parts: ['identity', 'sobelX', 'sobelY'], damage: 84.92, mutation: 93.64 },
-  conv3: { parts: [conv(80, leaky)], damage: 58.74, mutation: 95.75 },
-  combined: {
-    parts: [conv(40, leaky), conv(40, { ...leaky, size: 5, dilation: 2 })], damage: 98.32, mutation: 99.64,
-  },
-} as const satisfies Record<Name, { parts: readonly Perception[]; damage: number; mutation: number }>
+/** What the paper's table has of their recovery, in per cent. */
+const paper = {
+  sobel: { damage: 84.92, mutation: 93.64 },
+  conv3: { damage: 58.74, mutation: 95.75 },
+  combined: { damage: 98.32, mutation: 99.64 },
+} as const satisfies Record<Name, { damage: number; mutation: number }>
 
 /** A rule that was trained, and how it did. */
 export type Result = { readonly learned: Learned; readonly trial: Trial }
 
 /** Trains one rule, or goes on with it where it was, and tries it out. */
 export async function trained(context: Context, name: Name, pooled: boolean): Promise<Result> {
-  const rule = emojiRule(perceptions[name].parts)
+  const rule = emojiRule(publishedPerceptions[name])
   const { targets, images } = await targetsOf()
   const task = conditionalTask(rule, targets)
   const iterations = context.quick ? 20 : 3000
@@ -47,7 +43,7 @@ export async function trained(context: Context, name: Name, pooled: boolean): Pr
 
 export async function reproducePerceptions(context: Context): Promise<void> {
   const results: (Result & { name: Name })[] = []
-  for (const name of Object.keys(perceptions) as Name[]) {
+  for (const name of Object.keys(paper) as Name[]) {
     results.push({ name, ...await trained(context, name, true) })
   }
   const rows = results.map(({ name, trial: { error, recovery } }) => ({
@@ -56,9 +52,9 @@ export async function reproducePerceptions(context: Context): Promise<void> {
     'step 149': Math.log10(error.before).toFixed(2),
     'step 449': Math.log10(error.final).toFixed(2),
     'recovery from damage, %': recovery.damage.toFixed(1),
-    'paper, damage': perceptions[name].damage,
+    'paper, damage': paper[name].damage,
     'recovery from mutation, %': recovery.mutation.toFixed(1),
-    'paper, mutation': perceptions[name].mutation,
+    'paper, mutation': paper[name].mutation,
   }))
   await writeCsv(context, rows)
   const series = results.map(({ name, trial }) => ({ name, points: trial.curves.damage }))

@@ -9,6 +9,7 @@
  *
  * An interrupted run goes on where it was (runs/reproduce).
  */
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { reproduceDigits } from './digits.ts'
 import type { Context } from './lib/context.ts'
@@ -48,7 +49,8 @@ if (unknown !== undefined || names.length === 0) {
 } else {
   for (const name of names) {
     const out = values.out ?? (values.quick ? 'out/reproduce' : 'docs/results')
-    const context: Context = { name, out, work: 'runs/reproduce', seed, data: values.data, quick: values.quick }
+    const work = values.quick ? join(out, 'runs') : 'runs/reproduce'
+    const context: Context = { name, out, work, seed, data: values.data, quick: values.quick }
     const began = performance.now()
     await claims[name].run(context)
     console.log(`${name} took ${Math.round((performance.now() - began) / 1000)} s; results in ${out}/reproduce-${name}*`)

@@ -9,10 +9,12 @@
  */
 import { mlp } from './mlp.ts'
 import { adam } from './optimiser.ts'
+import { attention } from './perceptions/attention.ts'
 import { conv } from './perceptions/conv.ts'
+import { deformable } from './perceptions/deformable.ts'
 import { depthwise } from './perceptions/filters.ts'
 import { defineRule } from './rule.ts'
-import type { DataRule } from './rule.ts'
+import type { DataRule, Perception } from './rule.ts'
 import { cosineDecay, exponentialDecay, stepDecay, warmUp } from './schedule.ts'
 import type { TrainerOptions } from './trainer-options.ts'
 
@@ -79,6 +81,23 @@ const learnedFilters: Recipe = {
   optimiser: adam({ rate: exponentialDecay(1.6e-3, { factor: 0.9999 }), beta1: 0.9, beta2: 0.99 }),
   iterations: 8000,
 }
+
+const leaky = { bias: true, activation: 'leakyRelu' } as const
+
+/**
+ * The perceptions that Spitznagel & Keuper (2026) compare in table 1, to be put into a rule. The combined one is NCAtorch's:
+ * a convolution beside one whose taps are two cells apart. How wide the others are is ours: 80 numbers, as the first.
+ */
+export const publishedPerceptions: Readonly<Record<
+  'sobel' | 'conv3' | 'conv5' | 'deformable' | 'combined' | 'attention', readonly Perception[]
+>> = Object.freeze({
+  sobel: ['identity', 'sobelX', 'sobelY'],
+  conv3: [conv(80, leaky)],
+  conv5: [conv(80, { ...leaky, size: 5 })],
+  deformable: [deformable(80)],
+  combined: [conv(40, leaky), conv(40, { ...leaky, size: 5, dilation: 2 })],
+  attention: ['identity', attention(80, { heads: 4 })],
+})
 
 /** By name. */
 export const recipes: Readonly<Record<'digits' | 'texture' | 'emoji' | 'learnedFilters', Recipe & { rule: DataRule }>> =

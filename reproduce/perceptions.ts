@@ -7,7 +7,7 @@
 import { conditionalTask, filmStrip, key, overWhite, publishedPerceptions, rollout, scope, tensorToImage } from '../src/index.ts'
 import type { DataParams } from '../src/index.ts'
 import { table, writeCsv, writePicture, writeSvg, writeText, fileOf } from './lib/context.ts'
-import type { Context } from './lib/context.ts'
+import type { Context, Row } from './lib/context.ts'
 import { characters, emojiRule, emojiTrainer, targetsOf, tryOut } from './lib/emoji.ts'
 import type { Trial } from './lib/emoji.ts'
 import { learn, summary } from './lib/learn.ts'
@@ -41,21 +41,25 @@ export async function trained(context: Context, name: Name, pooled: boolean): Pr
   return { learned, trial: await tryOut(rule, learned.params, targets, context.seed) }
 }
 
+/** The numbers of a trial beside those of the paper. */
+export function numbersOf({ error, recovery }: Trial, paper: { damage: number; mutation: number }): Row {
+  return {
+    'log10 error, step 50': Math.log10(error.trained).toFixed(2),
+    'step 149': Math.log10(error.before).toFixed(2),
+    'step 449': Math.log10(error.final).toFixed(2),
+    'recovery from damage, %': recovery.damage.toFixed(1),
+    'paper, damage': paper.damage,
+    'recovery from mutation, %': recovery.mutation.toFixed(1),
+    'paper, mutation': paper.mutation,
+  }
+}
+
 export async function reproducePerceptions(context: Context): Promise<void> {
   const results: (Result & { name: Name })[] = []
   for (const name of Object.keys(paper) as Name[]) {
     results.push({ name, ...await trained(context, name, true) })
   }
-  const rows = results.map(({ name, trial: { error, recovery } }) => ({
-    'perception': name,
-    'log10 error, step 50': Math.log10(error.trained).toFixed(2),
-    'step 149': Math.log10(error.before).toFixed(2),
-    'step 449': Math.log10(error.final).toFixed(2),
-    'recovery from damage, %': recovery.damage.toFixed(1),
-    'paper, damage': paper[name].damage,
-    'recovery from mutation, %': recovery.mutation.toFixed(1),
-    'paper, mutation': paper[name].mutation,
-  }))
+  const rows = results.map(({ name, trial }) => ({ perception: name, ...numbersOf(trial, paper[name]) }))
   await writeCsv(context, rows)
   const series = results.map(({ name, trial }) => ({ name, points: trial.curves.damage }))
   await writeSvg(context, 'damage', await linesSvg(series, {

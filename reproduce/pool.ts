@@ -9,7 +9,7 @@ import type { Context } from './lib/context.ts'
 import { characters } from './lib/emoji.ts'
 import { summary } from './lib/learn.ts'
 import { linesSvg } from './lib/plot.ts'
-import { trained } from './perceptions.ts'
+import { numbersOf, trained } from './perceptions.ts'
 
 const paper = { without: { damage: -196.18, mutation: -125.05 }, with: { damage: 58.74, mutation: 95.75 } } as const
 
@@ -20,19 +20,7 @@ export async function reproducePool(context: Context): Promise<void> {
     with: await trained({ ...context, name: 'perceptions' }, 'conv3', true),
   }
   const names = ['without', 'with'] as const
-  const rows = names.map(name => {
-    const { recovery, error } = results[name].trial
-    return {
-      'pool': name,
-      'log10 error, step 50': Math.log10(error.trained).toFixed(2),
-      'step 149': Math.log10(error.before).toFixed(2),
-      'step 449': Math.log10(error.final).toFixed(2),
-      'recovery from damage, %': recovery.damage.toFixed(1),
-      'paper, damage': paper[name].damage,
-      'recovery from mutation, %': recovery.mutation.toFixed(1),
-      'paper, mutation': paper[name].mutation,
-    }
-  })
+  const rows = names.map(name => ({ pool: name, ...numbersOf(results[name].trial, paper[name]) }))
   await writeCsv(context, rows)
   const curve = (name: typeof names[number], how: 'undisturbed' | 'damage' | 'mutation') =>
     ({ name: `${how}, ${name} pool`, points: results[name].trial.curves[how] })

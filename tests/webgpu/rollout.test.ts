@@ -2,16 +2,16 @@
 // time and however much is kept, and nothing left behind.
 
 import fc from 'fast-check'
-import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   conv, cpu, defineRule, depthwise, explain, grad, growingRule, init, key, memory, mlp, mul, normal, rollout, scope,
   sum, tensor, to, valueAndGrad,
 } from '../../src/index.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
-import type { DataParams, DataRule, Tensor } from '../../src/index.ts'
+import type { Backend, DataParams, DataRule, Tensor } from '../../src/index.ts'
 import { distance, expectNear, laterOutcome, outcome, scenesOf } from '../nca/fused-scenes.ts'
-import type { Outcome } from '../nca/fused-scenes.ts'
+import type { Outcome, OutcomeOptions, Scene } from '../nca/fused-scenes.ts'
 import { openPoisoned, some } from './gpu.ts'
 
 const gpu = await openPoisoned()
@@ -22,6 +22,14 @@ beforeEach(() => {
   onTestFinished(() => expect(memory(gpu).buffers, 'GPU buffers leaked by this test').toBe(before))
 })
 
+/** What a scene gives, as one fused rollout. */
+async function fusedOutcome(scene: Scene, backend: Backend, options?: OutcomeOptions): Promise<Outcome> {
+  const forward = vi.spyOn(backend.rollout!, 'forward').mockClear()
+  const got = await laterOutcome(scene, backend, options)
+  expect(forward, `fused rollouts of ${JSON.stringify(scene.rule)}`).toHaveBeenCalledOnce()
+  return got
+}
+
 /** Every bit of an outcome. */
 function bitsOf({ states, gradients }: Outcome): string[] {
   return [...states, ...Object.values(gradients)].map(data => Buffer.from(data.buffer).toString('hex'))
@@ -30,7 +38,7 @@ function bitsOf({ states, gradients }: Outcome): string[] {
 describe('a fused rollout on WebGPU', () => {
   it('is the composed one in float64: values, and gradients of everything', async () => {
     await fc.assert(fc.asyncProperty(scenesOf({ longest: 5 }), async scene => {
-      expectNear(scene, await laterOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
+      expectNear(scene, await fusedOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
     }), some(0.2))
   })
 
@@ -47,7 +55,7 @@ describe('a fused rollout on WebGPU', () => {
         channels: { a: 3 }, update: mlp(3, { activation: 'tanh' }), fireRate: 0.5, living: lives, ...parts,
       }))
     await fc.assert(fc.asyncProperty(scenesOf({ rules, grid, batches: fc.constantFrom(1, 2) }), async scene => {
-      expectNear(scene, await laterOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
+      expectNear(scene, await fusedOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
     }), some(0.2))
   })
 
@@ -59,8 +67,24 @@ describe('a fused rollout on WebGPU', () => {
     )
     const grid = fc.constant<[number, number]>([9, 19])
     await fc.assert(fc.asyncProperty(scenesOf({ rules, grid, batches: fc.constant(1), longest: 3 }), async scene => {
-      expectNear(scene, await laterOutcome(scene, shaped), outcome(scene, cpu(), { dtype: 'float64' }))
+      expectNear(scene, await fusedOutcome(scene, shaped), outcome(scene, cpu(), { dtype: 'float64' }))
     }), some(0.04))
+    await shaped.close()
+  })
+
+  it.each([true, false])('is the composed one with two hidden layers of 80, in both shapes (%s)', async software => {
+    const shaped = backendOn({ ...await openDevice(), software })
+    // The convolutional network of table 6 of Spitznagel & Keuper, "A New Kind of Network?" (2026).
+    const rule = defineRule({
+      channels: { rgba: 4, hidden: 12 }, perceive: [conv(80, { size: 3, bias: true, activation: 'leakyRelu' })],
+      update: mlp(80, { activation: 'leakyRelu' }), padding: 'circular', living: null,
+    })
+    expect(explain(rule, shaped)).toMatch(/^fused: .* 19376 parameters\./)
+    const grid = fc.constant<[number, number]>([7, 5])
+    const scenes = scenesOf({ rules: fc.constant(rule), grid, batches: fc.constant(1), longest: 3 })
+    await fc.assert(fc.asyncProperty(scenes, async scene => {
+      expectNear(scene, await fusedOutcome(scene, shaped), outcome(scene, cpu(), { dtype: 'float64' }))
+    }), some(0.02))
     await shaped.close()
   })
 
@@ -69,15 +93,15 @@ describe('a fused rollout on WebGPU', () => {
     const grid = fc.constant<[number, number]>([19, 23])
     const scenes = scenesOf({ rules, grid, batches: fc.constant(1), longest: 3 })
     await fc.assert(fc.asyncProperty(scenes, async scene => {
-      expectNear(scene, await laterOutcome(scene, gpu), outcome(scene, cpu()))
+      expectNear(scene, await fusedOutcome(scene, gpu), outcome(scene, cpu()))
     }), some(0.1))
   })
 
   it('has the same bits every time, and however much is kept', async () => {
     await fc.assert(fc.asyncProperty(scenesOf({ longest: 7 }), async scene => {
-      const bits = bitsOf(await laterOutcome(scene, gpu))
+      const bits = bitsOf(await fusedOutcome(scene, gpu))
       for (const checkpoint of ['auto', 1, 3, 100] as const) {
-        expect(bitsOf(await laterOutcome(scene, gpu, { checkpoint })), `${checkpoint}`).toEqual(bits)
+        expect(bitsOf(await fusedOutcome(scene, gpu, { checkpoint })), `${checkpoint}`).toEqual(bits)
       }
     }), some(0.1))
   })
@@ -88,7 +112,7 @@ describe('a fused rollout on WebGPU', () => {
     }))
     const scenes = scenesOf({ rules, grid: fc.constant<[number, number]>([5, 5]), batches: fc.constant(1), longest: 2 })
     await fc.assert(fc.asyncProperty(scenes, async scene => {
-      expectNear(scene, await laterOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
+      expectNear(scene, await fusedOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
     }), some(0.01))
   })
 
@@ -101,8 +125,10 @@ describe('a fused rollout on WebGPU', () => {
     expect(await grads.update.w1.data()).toEqual(new Float32Array(48).fill(NaN))
   })
 
-  it('is composed where windows are too wide, and where derivatives are differentiated', async () => {
+  it('is composed where windows are too wide, networks too deep, and where derivatives are differentiated', async () => {
     const wide = defineRule({ channels: { a: 1 }, perceive: [conv(1, { size: 17 })], update: mlp(2) })
+    const deep = defineRule({ channels: { a: 1 }, perceive: ['identity'], update: mlp(Array(8).fill(2)) })
+    expect(explain(deep, gpu)).toMatch(/^composed of operators, because webgpu runs 8 layers at most, and it has 9: /)
     expect(explain(growingRule, gpu)).toMatch(/^fused: /)
     expect(explain(wide, gpu)).toMatch(/^composed of operators, because windows may be 13 cells wide on webgpu: /)
     const rule = defineRule({

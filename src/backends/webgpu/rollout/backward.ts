@@ -4,18 +4,18 @@
  *
  *   g   ← g + Pᵀ(∂L/∂y of the step behind)      every cell collects from those whose windows it is in
  *   g   ← g where the cell lives                 the living mask is a constant
- *   ∂L/∂h = W2 g,  ∂L/∂z = σ'(z) ⊙ ∂L/∂h,  ∂L/∂y = W1 ∂L/∂z        for the cells that act
- *   ∂L/∂W1 += yᵀ ∂L/∂z,  ∂L/∂W2 += hᵀ g          per workgroup, in its slot
+ *   ∂L/∂z_L = g,  ∂L/∂h_l = W_(l+1) ∂L/∂z_(l+1),  ∂L/∂z_l = σ'(z_l) ⊙ ∂L/∂h_l        for the cells that act, to h_0 = y
+ *   ∂L/∂W_l += h_(l−1)ᵀ ∂L/∂z_l          per workgroup, in its slot
  *
  * What a cell hands on is its record, g and ∂L/∂y, and beside it two bits, whether it has the one and the other. Where
- * nobody around a tile has anything, there is nothing to do. The hidden layer is computed again. A workgroup takes
+ * nobody around a tile has anything, there is nothing to do. Hidden layers are computed again. A workgroup takes
  * every so-manieth tile, always the same ones, and adds up its rows in scan order: the same bits in every run.
  */
 import type { RolloutProgram } from '../../rollout.ts'
 import {
   declareSizes, declareUniforms, listWgsl, livesWgsl, loadRowWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
 } from './cells.ts'
-import { activationWgsl, declareRest, eachRow, hiddenWgsl } from './layers.ts'
+import { activationsWgsl, declareRest, eachRow, hideWgsl, sumsWgsl, weightWgsl } from './layers.ts'
 import { recordSize } from './sizes.ts'
 import type { Sizes, Slot } from './sizes.ts'
 
@@ -117,17 +117,54 @@ fn addRows(lane: u32, rows: u32, a: u32, n: u32, to: u32) {
   }
 }`
 
+/**
+ * From the cotangents of what the hidden layer l puts out to those of its sums, into the block, and of what goes into it,
+ * d(l−1). The last hidden layer's are computed here, from that of the change, and so is the layer itself.
+ */
+function backThroughWgsl(sizes: Sizes, l: number): string {
+  const { widths, hiddenAtOnce } = sizes
+  const each = (text: (r: number) => string): string => eachRow(sizes, text)
+  const isLast = l === widths.length - 2
+  const inputs = widths[l - 1], width = widths[l]
+  return `
+  for (var j = 0u; j < ${width}u; j += ${hiddenAtOnce}u) {${isLast ? `${sumsWgsl(sizes, l)}
+    var row = w${l + 1} + 4u * j * C;` : ''}
+    ${repeat(hiddenAtOnce, q => `${isLast ? `${each(r => `let h${r}_${q} = activate${l}(z${r}_${q}); var d${r}_${q} = vec4f();`)}
+    for (var c = 0u; c < C; c++) {
+      ${each(r => `let g${r} = change[${r}u * C + c];`)}
+      ${repeat(4, e => (
+        `{ let w = rest[row + ${e}u * C + c]; ${each(r => `d${r}_${q}[${e}] += dot(w, g${r});`)} }`
+      ), '\n      ')}
+    }
+    row += 4u * C;` : each(r => (
+      `let h${r}_${q} = h${l}[${r * width + q}u + j]; var d${r}_${q} = d${l}[${r * width + q}u + j];`))}
+    ${each(r => `if (n + ${r}u < rows) {
+      d${r}_${q} *= slope${l}(h${r}_${q});
+      slots[mine + at_h${l} + (j + ${q}u) * blockRows + n + ${r}u] = h${r}_${q};
+      slots[mine + at_d${l} + (j + ${q}u) * blockRows + n + ${r}u] = d${r}_${q};
+    }`)}`, '\n    ')}
+    ${l === 1 ? 'if (u.wanted != 0u) {' : '{'}
+      for (var i = 0u; i < ${inputs}u; i++) {
+        let row = 4u * i * ${width}u + j;
+        ${repeat(4, e => repeat(hiddenAtOnce, q => (
+          `{ let w = ${weightWgsl(l, `row + ${e * width + q}u`)}; ${each(r => (
+            `d${l - 1}[${r * inputs}u + i][${e}] += dot(w, d${r}_${q});`))} }`
+        ), '\n        '), '\n        ')}
+      }
+    }
+  }`
+}
+
 /** Arrays: next, gives, slots, state, before, after, records, had, w1, rest, then kernel where there is one. */
 export function backwardWgsl(program: RolloutProgram, sizes: Sizes, slot: Slot): string {
-  const { living, perception, updated, channels, layers, slope } = program
-  const { hiddenAtOnce } = sizes
-  const each = (text: (r: number) => string): string => eachRow(sizes, text)
+  const { living, perception, updated, channels } = program
+  const { widths } = sizes
+  const last = widths.length - 1
   const frozen = updated.length < channels
   const learned = perception.type === 'filters' && perception.learned
-  const { size, count: _, ...offsets } = slot
-  const names = Object.entries(offsets).map(([name, at]) => `const at_${name} = ${at}u;`).join(' ')
-  return `${declareSizes(sizes)}${declareUniforms}${declareRest}${declareRecords(sizes)}
-const slotSize = ${size}u; ${names}
+  const names = Object.entries(slot.at).map(([name, at]) => `const at_${name} = ${at}u;`).join(' ')
+  return `${declareSizes(sizes)}${declareUniforms}${declareRest(sizes)}${declareRecords(sizes)}
+const slotSize = ${slot.size}u; ${names}
 var<private> mine: u32;
 ${placesWgsl(program)}
 ${rowsWgsl(program, marginOf(sizes, 'backward'))}
@@ -135,7 +172,8 @@ ${living ? livesWgsl(program) : ''}
 ${perceiveWgsl(program, sizes)}
 ${collectWgsl(program)}
 ${listWgsl}
-${activationWgsl(layers[0].activation, slope)}
+${activationsWgsl(program)}
+${hideWgsl(sizes)}
 ${multiplyWgsl}
 var<workgroup> heldAfter: array<atomic<u32>, tileHeight>;
 ${living ? `
@@ -170,51 +208,28 @@ fn arrive(i: u32) {
 /** Rows n … of the block, if there are any: from the cotangent of the change to that of what was perceived. */
 fn through(first: u32, n: u32, rows: u32) {
   var change: array<vec4f, rowsAtOnce * C>;
-  var dy: array<vec4f, rowsAtOnce * N>;
+  ${widths.slice(0, last - 1).map((width, l) => `var d${l}: array<vec4f, ${sizes.rowsAtOnce * width}>;`).join(' ')}
   for (var r = 0u; r < rowsAtOnce; r++) { look(r, inTile(list[first + min(n + r, rows - 1u)])); }
   perceive();
+  hide();
   for (var r = 0u; r < min(rowsAtOnce, rows - n); r++) {
     let at = u32(cellAt(inTile(list[first + n + r]))) * recordSize;
-    for (var i = 0u; i < N; i++) { slots[mine + at_y + i * blockRows + n + r] = y[r * N + i]; }
+    for (var i = 0u; i < N; i++) { slots[mine + at_h0 + i * blockRows + n + r] = y[r * N + i]; }
     for (var c = 0u; c < C; c++) {
       change[r * C + c] = next[at + c];
-      slots[mine + at_change + c * blockRows + n + r] = next[at + c];
+      slots[mine + at_d${last} + c * blockRows + n + r] = next[at + c];
     }
     ${learned ? `for (var tap = 0u; tap < taps; tap++) {
       for (var c = 0u; c < C; c++) { slots[mine + at_window + (tap * C + c) * blockRows + n + r] = seen(cellOf[r * taps + tap], c); }
     }` : ''}
   }
-  for (var j = 0u; j < H; j += ${hiddenAtOnce}u) {${hiddenWgsl(sizes)}
-    var row = w2 + 4u * j * C;
-    ${repeat(hiddenAtOnce, q => `${each(r => `var d${r}_${q} = vec4f();`)}
-    for (var c = 0u; c < C; c++) {
-      ${each(r => `let g${r} = change[${r}u * C + c];`)}
-      ${repeat(4, e => (
-        `{ let w = rest[row + ${e}u * C + c]; ${each(r => `d${r}_${q}[${e}] += dot(w, g${r});`)} }`
-      ), '\n      ')}
-    }
-    row += 4u * C;
-    ${each(r => `if (n + ${r}u < rows) {
-      let h = activate(z${r}_${q});
-      d${r}_${q} *= slope(z${r}_${q}, h);
-      slots[mine + at_hidden + (j + ${q}u) * blockRows + n + ${r}u] = h;
-      slots[mine + at_sums + (j + ${q}u) * blockRows + n + ${r}u] = d${r}_${q};
-    }`)}`, '\n    ')}
-    if (u.wanted != 0u) {
-      for (var i = 0u; i < N; i++) {
-        let row = 4u * i * H + j;
-        ${repeat(4, e => repeat(hiddenAtOnce, q => (
-          `{ let w = w1[row + ${e}u * H + ${q}u]; ${each(r => `dy[${r}u * N + i][${e}] += dot(w, d${r}_${q});`)} }`
-        ), '\n        '), '\n        ')}
-      }
-    }
-  }
+${repeat(last - 1, i => backThroughWgsl(sizes, last - 1 - i), '')}
   if (u.wanted != 0u) {
     for (var r = 0u; r < min(rowsAtOnce, rows - n); r++) {
       let at = u32(cellAt(inTile(list[first + n + r]))) * recordSize + C;
       for (var i = 0u; i < N; i++) {
-        next[at + i] = dy[r * N + i];
-        ${learned ? 'slots[mine + at_dy + i * blockRows + n + r] = dy[r * N + i];' : ''}
+        next[at + i] = d0[r * N + i];
+        ${learned ? 'slots[mine + at_d0 + i * blockRows + n + r] = d0[r * N + i];' : ''}
       }
     }
   }
@@ -227,7 +242,7 @@ fn filters(lane: u32, rows: u32) {
     var sum = vec4f();
     for (var row = 0u; row < rows; row++) {
       let seen = slots[mine + at_window + (tap * C + c) * blockRows + row];
-      sum += seen * slots[mine + at_dy + (f * C + c) * blockRows + row];
+      sum += seen * slots[mine + at_d0 + (f * C + c) * blockRows + row];
     }
     slots[mine + at_kernel + i] += sum;
   }
@@ -264,10 +279,9 @@ fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lan
       if (lane * rowsAtOnce < rows) { through(first, lane * rowsAtOnce, rows); }
       storageBarrier();
       workgroupBarrier();
-      multiply(lane, rows, at_y, N, at_sums, H, at_w1);
-      addRows(lane, rows, at_sums, H, at_b1);
-      multiply(lane, rows, at_hidden, H, at_change, C, at_w2);
-      addRows(lane, rows, at_change, C, at_b2);
+      ${widths.slice(1).map((width, l) => `
+      multiply(lane, rows, at_h${l}, ${widths[l]}u, at_d${l + 1}, ${width}u, at_w${l + 1});
+      addRows(lane, rows, at_d${l + 1}, ${width}u, at_b${l + 1});`).join('')}
       ${learned ? 'filters(lane, rows);' : ''}
       storageBarrier();
       workgroupBarrier();

@@ -28,7 +28,7 @@ export function repeat(n: number, text: (i: number) => string, separator = '\n')
   return Array.from({ length: n }, (_, i) => text(i)).join(separator)
 }
 
-export function declareSizes({ lanes, rowsAtOnce, C, N, H, K, taps, F }: Sizes): string {
+export function declareSizes({ lanes, rowsAtOnce, C, N, K, taps, F }: Sizes): string {
   return `
 const lanes = ${lanes}u;
 const rowsAtOnce = ${rowsAtOnce}u;
@@ -36,7 +36,7 @@ const blockRows = lanes * rowsAtOnce;
 const tileHeight = ${tile.height}u;
 const tileWidth = ${tile.width}u;
 const tileCells = ${tile.height * tile.width}u;
-const C = ${C}u; const N = ${N}u; const H = ${H}u; const K = ${K}u; const taps = ${taps}u; const F = ${F}u;
+const C = ${C}u; const N = ${N}u; const K = ${K}u; const taps = ${taps}u; const F = ${F}u;
 const radius = ${(K - 1) / 2};`
 }
 

@@ -7,8 +7,9 @@ import type { Commands } from '../commands.ts'
 import type { GpuMemory } from '../memory.ts'
 import { uniformNames } from './cells.ts'
 import type { UniformValues } from './cells.ts'
-import type { Part, ProgramKernels, RolloutKernel } from './kernels.ts'
+import type { ProgramKernels, RolloutKernel } from './kernels.ts'
 import { recordSize } from './sizes.ts'
+import type { Part } from './sizes.ts'
 
 /** A state: the cells before anything dies, and their marks. */
 export type State = { readonly cells: GPUBuffer; readonly marks: GPUBuffer }
@@ -51,7 +52,7 @@ export type Engine = {
 export function engineOf(
   program: RolloutProgram, kernels: ProgramKernels, commands: Commands, memory: Buffers, mostGroups: number,
 ): Engine {
-  const { batch, height, width, perception, layers } = program
+  const { batch, height, width, perception } = program
   const { sizes, slot } = kernels
   const { C, cells, rows, tiles, lanes } = sizes
   const shape = [batch, height, width]
@@ -79,12 +80,8 @@ export function engineOf(
   const present = (list: readonly (GPUBuffer | null)[]): GPUBuffer[] => list.filter(buffer => buffer !== null)
 
   /** The caller's arrays by name. */
-  function partsOf([, ...rest]: readonly (Handle | null)[]): Record<Part, GPUBuffer | null> {
-    const next = (there: boolean): GPUBuffer | null => (there ? rest.shift() as GPUBuffer | null : null)
-    return {
-      kernel: next(perception.type === 'filters'),
-      w1: next(true), b1: next(layers[0].bias), w2: next(true), b2: next(layers[1].bias),
-    }
+  function partsOf([, ...rest]: readonly (Handle | null)[]): Map<Part, GPUBuffer | null> {
+    return new Map(kernels.given.map((part, i) => [part, rest[i] as GPUBuffer | null]))
   }
 
   const newState = (): State => ({
@@ -101,17 +98,15 @@ export function engineOf(
     stateBytes: 16 * C * cells + 8 * rows,
 
     pack(inputs: readonly Handle[]): Weights {
-      const { kernel, w1, b1, w2, b2 } = partsOf(inputs)
-      const packed = (to: RolloutKernel | null, size: number, from: (GPUBuffer | null)[]): GPUBuffer => {
-        const buffer = memory.acquire(16 * size, 'rollout weights', [size, 4])
-        runEach(to!, 4 * size, [buffer, ...present(from)])
-        return buffer
+      const given = partsOf(inputs)
+      const acquire = (size: number): GPUBuffer => memory.acquire(16 * size, 'rollout weights', [size, 4])
+      const { kernel, w1 } = sizes.parts
+      const weights = { w1: acquire(w1), rest: acquire(sizes.rest.size), kernel: kernel > 0 ? acquire(kernel) : null }
+      for (const [part, pack] of kernels.pack) {
+        const to = part === 'kernel' || part === 'w1' ? weights[part]! : weights.rest
+        runEach(pack, 4 * sizes.parts[part], [to, ...present([given.get(part) ?? null])])
       }
-      return {
-        w1: packed(kernels.packFirst, sizes.w1, [w1]),
-        rest: packed(kernels.packRest, sizes.rest, [w2, b1, b2]),
-        kernel: kernel && packed(kernels.packKernel, sizes.kernel, [kernel]),
-      }
+      return weights
     },
 
     load(x: Handle): State {
@@ -165,10 +160,10 @@ export function engineOf(
       gradients: readonly (Handle | null)[],
     ): void {
       const values = partsOf(inputs)
-      for (const [part, gradient] of Object.entries(partsOf(gradients)) as [Part, GPUBuffer | null][]) {
+      for (const [part, gradient] of partsOf(gradients)) {
         if (!gradient) continue
         if (part === 'kernel' && !learned) commands.clear(gradient) // nobody differentiates fixed filters
-        else runEach(kernels.gradient[part], gradient.size / 4, [gradient, slots, values[part]!])
+        else runEach(kernels.gradient.get(part)!, gradient.size / 4, [gradient, slots, values.get(part)!])
       }
       const x = gradients[0] as GPUBuffer | null
       if (x) run(kernels.collect, tiles.all, [x, records.cells, records.marks, ...present([kernel])])

@@ -13,19 +13,20 @@ import { threefryWgsl } from '../threefry.ts'
 import {
   declareSizes, declareUniforms, listWgsl, literal, livesWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
 } from './cells.ts'
-import { activationWgsl, declareRest, eachRow, hiddenWgsl } from './layers.ts'
+import { activationsWgsl, declareRest, eachRow, hideWgsl, sumsWgsl } from './layers.ts'
 import type { Sizes } from './sizes.ts'
 
 /** Arrays: next, after, state, before, then the mask, w1, rest, and the kernel where there are filters. */
 export function forwardWgsl(program: RolloutProgram, sizes: Sizes, masked: boolean): string {
-  const { living, inputMask, updated, channels, fireRate, layers, slope } = program
-  const { C, taps, hiddenAtOnce } = sizes
+  const { living, inputMask, updated, channels, fireRate } = program
+  const { C, taps, widths, hiddenAtOnce } = sizes
+  const last = widths.length - 1
   const each = (text: (r: number) => string): string => eachRow(sizes, text)
   const frozen = updated.length < channels
   const always = Math.round(fireRate * 2 ** 32) === 2 ** 32
   const fires = masked ? 'mask[cell] != 0u' : always ? 'true'
     : 'draw(cell % (u.width * u.height)) < u.threshold'
-  return `${declareSizes(sizes)}${declareUniforms}${declareRest}
+  return `${declareSizes(sizes)}${declareUniforms}${declareRest(sizes)}
 ${placesWgsl(program)}
 ${rowsWgsl(program, marginOf(sizes, 'forward'))}
 ${living ? `${livesWgsl(program)}
@@ -59,19 +60,21 @@ fn draw(cell: u32) -> u32 {
   let words = threefry(vec2u(u.key0, u.key1), vec2u(sample, cell));
   return words.x ^ words.y;
 }`}
-${activationWgsl(layers[0].activation, slope)}
+${activationsWgsl(program)}
+${hideWgsl(sizes)}
 /** The cells n … of the list. Where it ends before, the last one is taken again, and written once more. */
 fn step(n: u32, count: u32) {
   ${each(r => `let i${r} = list[min(n + ${r}u, count - 1u)];
   let cell${r} = u32(cellAt(inTile(i${r})));
   look(${r}u, inTile(i${r}));
-  ${repeat(C, c => `var s${r}_${c} = seen(cellOf[${r * taps}u + center], ${c}u) + rest[b2 + ${c}u];`, ' ')}
+  ${repeat(C, c => `var s${r}_${c} = seen(cellOf[${r * taps}u + center], ${c}u) + rest[b${last} + ${c}u];`, ' ')}
  `)}
   perceive();
-  for (var j = 0u; j < H; j += ${hiddenAtOnce}u) {${hiddenWgsl(sizes)}
-    var row = w2 + 4u * j * C;
+  hide();
+  for (var j = 0u; j < ${widths[last - 1]}u; j += ${hiddenAtOnce}u) {${sumsWgsl(sizes, last - 1)}
+    var row = w${last} + 4u * j * C;
     ${repeat(hiddenAtOnce, q => `{
-      ${each(r => `let h${r} = activate(z${r}_${q});`)}
+      ${each(r => `let h${r} = activate${last - 1}(z${r}_${q});`)}
       ${repeat(4, e => repeat(C, c => (
         `{ let w = rest[row + ${e * C + c}u]; ${each(r => `s${r}_${c} += h${r}[${e}] * w;`)} }`
       ), '\n      '), '\n      ')}

@@ -5,11 +5,10 @@ import type { RolloutProgram } from '../../rollout.ts'
 import { backwardWgsl, collectFirstWgsl } from './backward.ts'
 import { forwardWgsl } from './forward.ts'
 import {
-  addCotangentWgsl, gradientWgsl, loadMarksWgsl, loadWgsl, markHeldWgsl, packFirstWgsl, packKernelWgsl, packRestWgsl,
-  storeWgsl,
+  addCotangentWgsl, gradientWgsl, loadMarksWgsl, loadWgsl, markHeldWgsl, packWgsl, storeWgsl,
 } from './packing.ts'
 import { sizesOf, slotOf } from './sizes.ts'
-import type { Shape, Sizes, Slot } from './sizes.ts'
+import type { Part, Shape, Sizes, Slot } from './sizes.ts'
 
 /** An array of a kernel: the type of its elements, how it is bound, and of uniforms the length. */
 type ArrayType = {
@@ -25,19 +24,13 @@ export type RolloutKernel = {
   readonly access: readonly ArrayType['access'][]
 }
 
-/** The caller's weights. */
-export const partNames = ['kernel', 'w1', 'b1', 'w2', 'b2'] as const
-export type Part = typeof partNames[number]
-
 export type ProgramKernels = {
   readonly sizes: Sizes
   readonly slot: Slot
-  /** Arrays: packed, kernel. Null where there are no filters. */
-  readonly packKernel: RolloutKernel | null
-  /** Arrays: packed, W1. */
-  readonly packFirst: RolloutKernel
-  /** Arrays: packed, W2, then b1 and b2 where there are any. */
-  readonly packRest: RolloutKernel
+  /** Those of the caller's arrays beside the state that are there, in order. */
+  readonly given: readonly Part[]
+  /** Arrays: packed, then the caller's. Also for biases that are not there. */
+  readonly pack: readonly (readonly [Part, RolloutKernel])[]
   /** Arrays: state, x. */
   readonly load: RolloutKernel
   /** Arrays: marks, x. */
@@ -56,7 +49,7 @@ export type ProgramKernels = {
   /** Arrays: gx, records and their marks, then the packed kernel where there are filters. */
   readonly collect: RolloutKernel
   /** Arrays: gradient, slots, the caller's weights. */
-  readonly gradient: Readonly<Record<Part, RolloutKernel>>
+  readonly gradient: ReadonlyMap<Part, RolloutKernel>
 }
 
 /** `uniformBytes`: how large weights may be to be bound as uniforms, which are faster. */
@@ -64,12 +57,12 @@ export function kernelsOf(program: RolloutProgram, uniformBytes: number, shape: 
   const sizes = sizesOf(program, shape)
   const back = { ...sizes, rowsAtOnce: shape.rowsBackAtOnce }
   const slot = slotOf(program, back)
-  const filters = program.perception.type === 'filters'
-  const [first, last] = program.layers
+  const parts = (Object.keys(sizes.parts) as Part[]).filter(part => sizes.parts[part] > 0)
+  const given = parts.filter(part => !part.startsWith('b') || program.layers[Number(part.slice(1)) - 1].bias)
   const weight = (length: number): ArrayType =>
     ({ type: 'vec4f', access: 16 * length <= uniformBytes ? 'uniform' : 'read', length })
-  const kernel = { ...(filters && { kernel: weight(sizes.kernel) }) }
-  const weights = { w1: weight(sizes.w1), rest: weight(sizes.rest), ...kernel }
+  const kernel = { ...(given.includes('kernel') && { kernel: weight(sizes.parts.kernel) }) }
+  const weights = { w1: weight(sizes.parts.w1), rest: weight(sizes.rest.size), ...kernel }
   const step = (masked: boolean): RolloutKernel => source('rollout step', forwardWgsl(program, sizes, masked), {
     next: write('vec4f'), after: write('vec2u'), state: read('vec4f'), before: read('vec2u'),
     ...(masked && { mask: read('u32') }), ...weights,
@@ -80,14 +73,10 @@ export function kernelsOf(program: RolloutProgram, uniformBytes: number, shape: 
     }),
   ]
   return {
-    sizes, slot,
-    packKernel: filters
-      ? source('rollout filters', packKernelWgsl(program, sizes), { packed: write('f32'), kernel: read('f32') }) : null,
-    packFirst: source('rollout weights', packFirstWgsl(program, sizes), { packed: write('f32'), weights: read('f32') }),
-    packRest: source('rollout weights', packRestWgsl(program, sizes), {
-      packed: write('f32'), weights: read('f32'),
-      ...(first.bias && { firstBias: read('f32') }), ...(last.bias && { lastBias: read('f32') }),
-    }),
+    sizes, slot, given,
+    pack: parts.map(part => [part, source('rollout weights', packWgsl(program, sizes, part), {
+      packed: write('f32'), ...(given.includes(part) && { given: read('f32') }),
+    })]),
     load: source('rollout start', loadWgsl(program, sizes), {
       state: write('vec4f'), x: read('f32'),
     }),
@@ -108,7 +97,7 @@ export function kernelsOf(program: RolloutProgram, uniformBytes: number, shape: 
     collect: source('rollout cotangent of the start', collectFirstWgsl(program, sizes), {
       gx: write('f32'), records: read('vec4f'), had: read('u32'), ...kernel,
     }),
-    gradient: Object.fromEntries(partNames.map(gradient)) as Record<Part, RolloutKernel>,
+    gradient: new Map(given.map(gradient)),
   }
 }
 

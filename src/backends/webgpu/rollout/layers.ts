@@ -1,28 +1,38 @@
 /**
- * WGSL: the hidden layer, some vectors of it at a time, and the weights. Rows of weights are read by all invocations of
- * a workgroup alike, which is what uniform buffers are made for.
+ * WGSL: the layers, some vectors of one at a time, and their weights:
+ *
+ *   h_0 = y          z_l = h_(l−1)·W_l + b_l          h_l = σ_l(z_l)          l = 1 … L
+ *
+ * Rows of weights are read by all invocations of a workgroup alike, which is what uniform buffers are made for. The last
+ * hidden layer is used up vector by vector, by the output that grows from it; only those before it are kept, in private
+ * arrays. So a network of one hidden layer keeps nothing.
  */
-import type { Activation } from '../../rollout.ts'
+import type { Activation, RolloutProgram } from '../../rollout.ts'
 import { withFunctions } from '../functions.ts'
 import { literal, repeat } from './cells.ts'
 import type { Sizes } from './sizes.ts'
 
-/** The functions `activate(z)` and `slope(z, h)`, its derivative where h = activate(z). */
-export function activationWgsl(activation: Activation, leak: number): string {
-  const functions: Record<Activation, readonly [string, string]> = {
-    linear: ['z', 'vec4f(1.0)'],
+/** The functions `activate1(z)` … of each hidden layer, and `slope1(h)` … their derivatives where h is what they give. */
+export function activationsWgsl({ layers, slope }: RolloutProgram): string {
+  return withFunctions(layers.slice(0, -1).map(({ activation }, i) => {
+    const [value, derivative] = activationWgsl(activation, literal(slope))
+    return `
+fn activate${i + 1}(z: vec4f) -> vec4f { return ${value}; }
+fn slope${i + 1}(h: vec4f) -> vec4f { return ${derivative}; }`
+  }).join(''))
+}
+
+/** σ(z), and σ'(z) by h = σ(z). */
+function activationWgsl(activation: Activation, leak: string): readonly [string, string] {
+  switch (activation) {
+    case 'linear': return ['z', 'vec4f(1.0)']
     // A NaN stays one: max(z, 0) would hide it.
-    relu: ['select(z, vec4f(), z <= vec4f())', 'select(vec4f(), vec4f(1.0), h > vec4f())'],
-    leakyRelu: [
-      `select(${literal(leak)} * z, z, z > vec4f())`, `select(vec4f(${literal(leak)}), vec4f(1.0), z > vec4f())`,
-    ],
-    tanh: [each('hyperbolicTangent'), '1.0 - h * h'],
-    sigmoid: [each('logistic'), 'h * (1.0 - h)'],
+    case 'relu': return ['select(z, vec4f(), z <= vec4f())', 'select(vec4f(), vec4f(1.0), h > vec4f())']
+    case 'leakyRelu':
+      return [`select(${leak} * z, z, z > vec4f())`, `select(vec4f(${leak}), vec4f(1.0), h > vec4f())`]
+    case 'tanh': return [each('hyperbolicTangent'), '1.0 - h * h']
+    case 'sigmoid': return [each('logistic'), 'h * (1.0 - h)']
   }
-  const [value, derivative] = functions[activation]
-  return withFunctions(`
-fn activate(z: vec4f) -> vec4f { return ${value}; }
-fn slope(z: vec4f, h: vec4f) -> vec4f { return ${derivative}; }`)
 }
 
 function each(name: string): string {
@@ -34,22 +44,48 @@ export function eachRow({ rowsAtOnce }: Sizes, text: (r: number) => string): str
   return repeat(rowsAtOnce, text, ' ')
 }
 
-/** Where b1, W2 and b2 begin in `rest`. */
-export const declareRest: string = `
-const w2 = H;
-const b2 = H + 4u * H * C;`
+/** Where b1, W2, b2 … begin in `rest`. */
+export function declareRest({ rest }: Sizes): string {
+  return '\n' + Object.entries(rest.at).map(([name, at]) => `const ${name} = ${at}u;`).join(' ')
+}
 
-/** Declares `z0_0 …`, the sums of the hidden vectors j … of each row; `z1_2` is vector j + 2 of the second row. */
-export function hiddenWgsl(sizes: Sizes): string {
-  const { N, hiddenAtOnce, mostWrittenOut } = sizes
+/** The weight of layer l at a place of its matrix. */
+export function weightWgsl(l: number, place: string): string {
+  return l === 1 ? `w1[${place}]` : `rest[w${l} + ${place}]`
+}
+
+/** What goes into layer l: an array of so many vectors for each row. */
+function inputOf(l: number): string {
+  return l === 1 ? 'y' : `h${l - 1}`
+}
+
+/** Declares `z0_0 …`, the sums of vectors j … of layer l, for each row; `z1_2` is vector j + 2 of the second row. */
+export function sumsWgsl(sizes: Sizes, l: number): string {
+  const { widths, hiddenAtOnce, mostWrittenOut } = sizes
+  const inputs = widths[l - 1]
   const each = (text: (r: number) => string): string => eachRow(sizes, text)
   const add = (i: string): string => `
-      ${each(r => `let v${r} = y[${r}u * N + ${i}];`)}
-      let row = 4u * ${i} * H + j;
+      ${each(r => `let v${r} = ${inputOf(l)}[${r * inputs}u + ${i}];`)}
+      let row = 4u * ${i} * ${widths[l]}u + j;
       ${repeat(4, e => repeat(hiddenAtOnce, q => (
-        `{ let w = w1[row + ${e}u * H + ${q}u]; ${each(r => `z${r}_${q} += v${r}[${e}] * w;`)} }`
+        `{ let w = ${weightWgsl(l, `row + ${e * widths[l] + q}u`)}; ${each(r => `z${r}_${q} += v${r}[${e}] * w;`)} }`
       ), '\n      '), '\n      ')}`
   return `
-    ${each(r => repeat(hiddenAtOnce, q => `var z${r}_${q} = rest[j + ${q}u];`, ' '))}
-    ${N <= mostWrittenOut ? repeat(N, i => `{${add(`${i}u`)} }`) : `for (var i = 0u; i < N; i++) {${add('i')} }`}`
+    ${each(r => repeat(hiddenAtOnce, q => `var z${r}_${q} = rest[b${l} + j + ${q}u];`, ' '))}
+    ${inputs <= mostWrittenOut
+      ? repeat(inputs, i => `{${add(`${i}u`)} }`) : `for (var i = 0u; i < ${inputs}u; i++) {${add('i')} }`}`
+}
+
+/** `hide()` fills h1 …, the hidden layers that are kept, from y. */
+export function hideWgsl(sizes: Sizes): string {
+  const { widths, hiddenAtOnce, rowsAtOnce } = sizes
+  const kept = widths.slice(1, -2).map((width, i) => ({ l: i + 1, width }))
+  return `${kept.map(({ l, width }) => `
+var<private> h${l}: array<vec4f, ${rowsAtOnce * width}>;`).join('')}
+fn hide() {${kept.map(({ l, width }) => `
+  for (var j = 0u; j < ${width}u; j += ${hiddenAtOnce}u) {${sumsWgsl(sizes, l)}
+    ${eachRow(sizes, r => repeat(hiddenAtOnce, q => (
+      `h${l}[${r * width + q}u + j] = activate${l}(z${r}_${q});`), ' '))}
+  }`).join('')}
+}`
 }

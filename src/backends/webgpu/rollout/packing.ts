@@ -3,28 +3,47 @@
  * invocation for each number, or for each cell.
  *
  *   filters  [K,K,c,F]      ↔  [tap][f][channel]
- *   W1       [n,hidden]     ↔  [plane][channel][hidden]     row c·F + f of filters, tap·c + channel of windows
- *   W2       [hidden,u]     ↔  [hidden][channel]            the columns of frozen channels are zero
+ *   W_1      [n,m]          ↔  [plane][channel][hidden]     row c·F + f of filters, tap·c + channel of windows
+ *   W_l      [n,m]          ↔  [hidden][hidden]
+ *   W_L      [n,u]          ↔  [hidden][channel]            the columns of frozen channels are zero
  */
 import type { RolloutProgram } from '../../rollout.ts'
 import { withFunctions } from '../functions.ts'
 import { declareSizes, declareUniforms, literal, livesWgsl, placesWgsl, rowsWgsl } from './cells.ts'
-import { declareRest } from './layers.ts'
 import { recordSize } from './sizes.ts'
-import type { Sizes, Slot } from './sizes.ts'
+import type { Part, Sizes, Slot } from './sizes.ts'
 
 /** Where things are: functions from an index in one layout to that in the other, or −1. */
-function layoutsWgsl({ channels, perception, layers, updated }: RolloutProgram): string {
-  const columns = Array.from({ length: channels }, (_, c) => updated.indexOf(c))
+function layoutsWgsl({ channels, perception, updated }: RolloutProgram): string {
+  const outputs = Array.from({ length: channels }, (_, c) => updated.indexOf(c))
   const seenAt = perception.type === 'filters'
     ? ['channel * F + plane', 'i % F', 'i / F'] : ['plane * channels + channel', 'i / channels', 'i % channels']
   return `
-const channels = ${channels}u; const hidden = ${layers[0].outputs}u; const outputs = ${updated.length}u;
-fn outputOf(channel: u32) -> i32 { var all = array<i32, channels>(${columns.join(', ')}); return all[channel]; }
+const channels = ${channels}u; const outputs = ${updated.length}u;
+fn below(i: u32, n: u32) -> i32 { return select(-1, i32(i), i < n); }
+fn outputOf(channel: u32) -> i32 {
+  var all = array<i32, channels>(${outputs.join(', ')});
+  return select(-1, all[min(channel, channels - 1u)], channel < channels);
+}
 fn channelOf(output: u32) -> u32 { var all = array<u32, outputs>(${updated.join(', ')}); return all[output]; }
-/** The number of a perception, from its plane and channel; and back, as its number in the padded layout. */
-fn seenOf(plane: u32, channel: u32) -> u32 { return ${seenAt[0]}; }
+/** The number of a perception, from its place in the padded layout, and back. */
+fn seenOf(i: u32) -> i32 {
+  let plane = i / (4u * C); let channel = i % (4u * C);
+  return select(-1, i32(${seenAt[0]}), channel < channels);
+}
 fn paddedOf(i: u32) -> u32 { return ${seenAt[1]} * 4u * C + ${seenAt[2]}; }`
+}
+
+/** A part as rows and columns; a bias is one row. */
+function matrixOf({ layers }: RolloutProgram, { widths }: Sizes, part: Part): {
+  readonly layer: number; readonly first: boolean; readonly last: boolean; readonly bias: boolean
+  readonly inputs: number; readonly outputs: number; readonly width: number
+} {
+  const layer = Number(part.slice(1))
+  return {
+    layer, first: layer === 1, last: layer === layers.length, bias: part.startsWith('b'),
+    inputs: layer === 1 ? 0 : layers[layer - 2].outputs, outputs: layers[layer - 1].outputs, width: 4 * widths[layer],
+  }
 }
 
 const entry = (size: string, body: string): string => `
@@ -37,66 +56,51 @@ fn invoke(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) siz
 `
 
 const begin = (sizes: Sizes, program: RolloutProgram): string =>
-  `${declareSizes(sizes)}${declareUniforms}${declareRest}${layoutsWgsl(program)}`
+  `${declareSizes(sizes)}${declareUniforms}${layoutsWgsl(program)}`
 
-/** Arrays: packed (of f32), kernel. */
-export function packKernelWgsl(program: RolloutProgram, sizes: Sizes): string {
-  return begin(sizes, program) + entry(`${4 * sizes.kernel}u`, `
+/**
+ * One of the caller's arrays into its place, or zeros where there is no bias. Arrays: packed (of f32), then `given` where
+ * there is one.
+ */
+export function packWgsl(program: RolloutProgram, sizes: Sizes, part: Part): string {
+  const size = 4 * sizes.parts[part]
+  if (part === 'kernel') {
+    return begin(sizes, program) + entry(`${size}u`, `
   let channel = i % (4u * C); let f = i / (4u * C) % F; let tap = i / (4u * C * F);
   packed[i] = 0.0;
-  if (channel < channels) { packed[i] = kernel[(tap * channels + channel) * F + f]; }`)
-}
-
-/** Arrays: packed, weights. */
-export function packFirstWgsl(program: RolloutProgram, sizes: Sizes): string {
-  return begin(sizes, program) + entry(`${4 * sizes.w1}u`, `
-  let h = i % (4u * H); let row = i / (4u * H);
-  let channel = row % (4u * C); let plane = row / (4u * C);
-  packed[i] = 0.0;
-  if (h < hidden && channel < channels) { packed[i] = weights[seenOf(plane, channel) * hidden + h]; }`)
-}
-
-/** Arrays: packed, weights of the last layer, then the biases of the first and the last layer where there are any. */
-export function packRestWgsl(program: RolloutProgram, sizes: Sizes): string {
-  const [first, last] = program.layers
-  return begin(sizes, program) + entry(`${4 * sizes.rest}u`, `
-  var value = 0.0;
-  if (i < 4u * w2) {
-    ${first.bias ? 'if (i < hidden) { value = firstBias[i]; }' : ''}
-  } else {
-    let j = (i - 4u * w2) / (4u * C); let channel = (i - 4u * w2) % (4u * C);
-    if (channel < channels && outputOf(channel) >= 0) {
-      let column = u32(outputOf(channel));
-      if (i < 4u * b2) { if (j < hidden) { value = weights[j * outputs + column]; } }
-      ${last.bias ? 'else { value = lastBias[column]; }' : ''}
-    }
+  if (channel < channels) { packed[i] = given[(tap * channels + channel) * F + f]; }`)
   }
-  packed[i] = value;`)
+  const { first, last, bias, inputs, outputs, width, layer } = matrixOf(program, sizes, part)
+  return begin(sizes, program) + entry(`${size}u`, `
+  let row = ${bias ? '0' : first ? `seenOf(i / ${width}u)` : `below(i / ${width}u, ${inputs}u)`};
+  let column = ${last ? `outputOf(i % ${width}u)` : `below(i % ${width}u, ${outputs}u)`};
+  var value = 0.0;
+  ${bias && !program.layers[layer - 1].bias ? '' : `
+  if (row >= 0 && column >= 0) { value = given[row * ${outputs} + column]; }`}
+  packed[${4 * (sizes.rest.at[part] ?? 0)}u + i] = value;`)
 }
 
 /**
  * The gradient of one of the caller's arrays: the sum over all slots, in their order. A rule whose weights are no numbers
  * kills its cells, and dead cells have no gradient; so that this is noticed, where a weight is not finite its gradient is
  * NaN. Arrays: gradient, slots, value.
- *
- * @param which its part of the slots
  */
-export function gradientWgsl(
-  program: RolloutProgram, sizes: Sizes, slot: Slot, which: 'kernel' | 'w1' | 'b1' | 'w2' | 'b2',
-): string {
-  const at: Record<typeof which, string> = {
-    kernel: '(i / F / channels * F + i % F) * 4u * C + i / F % channels',
-    w1: 'paddedOf(i / hidden) * 4u * H + i % hidden',
-    b1: 'i',
-    w2: 'i / outputs * 4u * C + channelOf(i % outputs)',
-    b2: 'channelOf(i)',
-  }
+export function gradientWgsl(program: RolloutProgram, sizes: Sizes, slot: Slot, part: Part): string {
   return withFunctions(begin(sizes, program) + entry('arrayLength(&gradient)', `
-  let first = ${slot[which]}u * 4u + ${at[which]};
+  let first = ${4 * slot.at[part]}u + ${placeOf(program, sizes, part)};
   var sum = 0.0;
   for (var slot = 0u; slot < u.slots; slot++) { sum += slots[slot * ${4 * slot.size}u + first]; }
   if ((bitcast<u32>(value[i]) & 0x7f800000u) == 0x7f800000u) { sum = nan(); }
   gradient[i] = sum;`))
+}
+
+/** The place of number i of one of the caller's arrays in the packed one. */
+function placeOf(program: RolloutProgram, sizes: Sizes, part: Part): string {
+  if (part === 'kernel') return '(i / F / channels * F + i % F) * 4u * C + i / F % channels'
+  const { first, last, bias, outputs, width } = matrixOf(program, sizes, part)
+  const row = `i / ${outputs}u`
+  const column = `i % ${outputs}u`
+  return `${bias ? '0u' : `${first ? `paddedOf(${row})` : row} * ${width}u`} + ${last ? `channelOf(${column})` : column}`
 }
 
 /** The first state. Arrays: state, x. */

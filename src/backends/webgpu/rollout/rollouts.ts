@@ -20,6 +20,9 @@ import { shapes } from './sizes.ts'
 /** Bytes of states between forward and backward where the caller has no opinion. */
 const defaultBudget = 192 * 2 ** 20
 
+/** Every layer is text of the shader and private memory of its invocations, so there is an end somewhere. */
+const mostLayers = 8
+
 /** The states that were kept, by the number of steps before them, and the weights. */
 type History = RolloutHistory & { readonly states: ReadonlyMap<number, State>; readonly weights: Weights }
 
@@ -67,9 +70,8 @@ export function rolloutsOf(
   }
 
   return {
-    mostLayers: 2,
+    mostLayers,
     widestWindow,
-    sparseWindows: false,
 
     forward: (program, inputs, run, outputs, keep) => using(program, (engine, lease): History | null => {
       const { steps, readouts, segment, budget } = run

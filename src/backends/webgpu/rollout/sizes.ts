@@ -5,8 +5,9 @@
  *
  *   a state       [b,h,w,c]       is   C vectors a cell
  *   a perception  [.., F·c]       is   N = F·C vectors a cell, F planes (filters, or taps of a window) of all channels
- *   W1 [n,hidden], b1             are  4N × H vectors, and H
- *   W2 [hidden,u], b2             are  4H × C vectors, and C: an output for every channel, zero for frozen ones
+ *   W_l [n,m], b_l                are  4H_(l−1) × H_l vectors, and H_l, for the layers l = 1 … L
+ *
+ * with H_0 = N, and H_L = C: an output for every channel, zero for frozen ones.
  *
  * The grid is cut into tiles of 8 × 16 cells. A workgroup works on one at a time: it lists the cells of its tile that
  * act (half of them where all live and every second one fires), and each invocation takes some of the list, so that
@@ -14,6 +15,22 @@
  * the software that stands in for them.
  */
 import type { RolloutProgram } from '../../rollout.ts'
+
+/** The caller's arrays beside the state: the kernel of filters, weights and biases of layer 1, layer 2, … */
+export type Part = 'kernel' | `w${number}` | `b${number}`
+
+/** Things that lie behind one another in a buffer: where each begins, and how long they are together, in vectors. */
+export type Layout = { readonly at: Readonly<Record<string, number>>; readonly size: number }
+
+function layoutOf(lengths: readonly (readonly [string, number])[]): Layout {
+  const at: Record<string, number> = {}
+  let size = 0
+  for (const [name, length] of lengths) {
+    at[name] = size
+    size += length
+  }
+  return { at, size }
+}
 
 /** How the work is divided. Results differ between shapes by rounding, and not at all between runs. */
 export type Shape = {
@@ -45,10 +62,11 @@ export const shapes: { readonly hardware: Shape; readonly software: Shape } = {
 export const tile = { height: 8, width: 16 } as const
 
 export type Sizes = Shape & {
-  /** Vectors a cell: of the state, of what it perceives, of the hidden layer. */
+  /** Vectors a cell: of the state, and of what it perceives. */
   readonly C: number
   readonly N: number
-  readonly H: number
+  /** H_0 … H_L. */
+  readonly widths: readonly number[]
   /** Side of the window that is looked at, its taps, and how many planes of channels are perceived. */
   readonly K: number
   readonly taps: number
@@ -57,11 +75,10 @@ export type Sizes = Shape & {
   /** Rows of tiles: so many words of marks. */
   readonly rows: number
   readonly tiles: { readonly x: number; readonly y: number; readonly all: number }
-  /** Vectors of the packed weights: of W1, and of b1, W2 and b2 behind one another. */
-  readonly w1: number
-  readonly rest: number
-  /** Vectors of the packed filters; 0 where the window is seen as it is. */
-  readonly kernel: number
+  /** Vectors of each packed array: the kernel, 0 where windows are seen as they are, and weights and biases. */
+  readonly parts: Readonly<Record<Part, number>>
+  /** All weights and biases behind W1. */
+  readonly rest: Layout
 }
 
 const vectors = (n: number): number => Math.ceil(n / 4)
@@ -72,16 +89,21 @@ export function sizesOf(
   const K = perception.size, taps = K * K
   const F = perception.type === 'filters' ? perception.filters : taps
   const C = vectors(channels), N = F * C
-  const H = Math.ceil(vectors(layers[0].outputs) / shape.hiddenAtOnce) * shape.hiddenAtOnce
+  const hidden = layers.slice(0, -1).map(({ outputs }) =>
+    Math.ceil(vectors(outputs) / shape.hiddenAtOnce) * shape.hiddenAtOnce)
+  const widths = [N, ...hidden, C]
+  const [w1, ...rest] = layers.flatMap((_, i): [Part, number][] => [
+    [`w${i + 1}`, 4 * widths[i] * widths[i + 1]], [`b${i + 1}`, widths[i + 1]],
+  ])
+  const kernel = perception.type === 'filters' ? taps * F * C : 0
   const x = Math.ceil(width / tile.width), y = Math.ceil(height / tile.height)
   return {
-    ...shape, C, N, H, K, taps, F,
+    ...shape, C, N, widths, K, taps, F,
     cells: batch * height * width,
     rows: batch * height * x,
     tiles: { x, y, all: batch * y * x },
-    w1: 4 * N * H,
-    rest: H + 4 * H * C + C,
-    kernel: perception.type === 'filters' ? taps * F * C : 0,
+    parts: { kernel, ...Object.fromEntries<number>([w1, ...rest]) },
+    rest: layoutOf(rest),
   }
 }
 
@@ -93,37 +115,25 @@ export function recordSize({ C, N }: Sizes): number {
 /** Workgroups of a backward step at most. Each sums the weight gradients of its tiles by itself. */
 const mostSlots = 256
 
-/** Where things lie, in vectors, in the memory that each workgroup of a backward step has for itself. */
-export type Slot = {
-  readonly count: number
-  /** Sums of gradients, in the layout of the packed weights. */
-  readonly w1: number
-  readonly b1: number
-  readonly w2: number
-  readonly b2: number
-  readonly kernel: number
-  /** A block of rows, a vector of all rows after another: y, ∂L/∂change, hidden, ∂L/∂(sums), and, to learn filters,
-   * ∂L/∂y and the window. */
-  readonly y: number
-  readonly change: number
-  readonly hidden: number
-  readonly sums: number
-  readonly dy: number
-  readonly window: number
-  readonly size: number
-}
+/** The memory that each workgroup of a backward step has for itself, and how many have. */
+export type Slot = Layout & { readonly count: number }
 
+/**
+ * In a slot are sums of gradients, under the names of the parts and in their layout, and a block of rows, a vector of all
+ * rows after another: h0 … what goes into each layer, d1 … ∂L/∂(its sums), and, to learn filters, d0 = ∂L/∂h0 and the
+ * window.
+ */
 export function slotOf({ perception }: RolloutProgram, sizes: Sizes): Slot {
-  const { tiles, N, H, C, taps, w1, kernel } = sizes
-  const blockRows = sizes.lanes * sizes.rowsAtOnce
+  const { tiles, widths, C, taps, parts } = sizes
   const learned = perception.type === 'filters' && perception.learned
-  let at = 0
-  const next = (size: number): number => (at += size) - size
+  const blocks: [string, number][] = [
+    ...widths.slice(0, -1).map((n, l): [string, number] => [`h${l}`, n]),
+    ...widths.map((n, l): [string, number] => [`d${l}`, n]).slice(learned ? 0 : 1),
+    ...(learned ? [['window', taps * C] satisfies [string, number]] : []),
+  ]
+  const blockRows = sizes.lanes * sizes.rowsAtOnce
   return {
     count: Math.min(tiles.all, mostSlots),
-    w1: next(w1), b1: next(H), w2: next(4 * H * C), b2: next(C), kernel: next(learned ? kernel : 0),
-    y: next(N * blockRows), change: next(C * blockRows), hidden: next(H * blockRows), sums: next(H * blockRows),
-    dy: next(learned ? N * blockRows : 0), window: next(learned ? taps * C * blockRows : 0),
-    size: at,
+    ...layoutOf([...Object.entries({ ...parts, kernel: learned ? parts.kernel : 0 }), ...blocks.map(([name, n]) => [name, n * blockRows] as const)]),
   }
 }

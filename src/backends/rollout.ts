@@ -24,12 +24,13 @@ export type RolloutProgram = {
   /**
    * What a cell sees of its size × size neighbourhood. `filters`: that many depthwise filters, given as the input
    * `kernel` `[size,size,channels,filters]`, perceived as `y[c·filters + f]`; learned ones get a gradient. `window`:
-   * all of it, `y[tap·channels + c]`, so that the first layer is a convolution.
+   * the cells at those of its `taps` (numbers t = row·size + column, ascending), `y[i·channels + c]` for the i-th of them,
+   * so that the first layer is a convolution.
    */
   readonly perception:
     | { readonly type: 'filters'; readonly size: number; readonly filters: number; readonly learned: boolean }
-    | { readonly type: 'window'; readonly size: number }
-  /** Two or more. The last layer is linear and has one output for each updated channel. */
+    | { readonly type: 'window'; readonly size: number; readonly taps: readonly number[] }
+  /** The last layer is linear and has one output for each updated channel. */
   readonly layers: readonly Layer[]
   /** For negative inputs of leakyRelu. */
   readonly slope: number
@@ -67,9 +68,10 @@ export type RolloutHistory = { release(): void }
  * (if there is one) bias of each layer.
  */
 export interface RolloutKernels {
-  /** Programs may have so many layers, and so wide a window. */
+  /** Programs may have so many layers, and so wide a window; whether it may lack taps. */
   readonly mostLayers: number
   readonly widestWindow: number
+  readonly sparseWindows: boolean
   /** Writes the state after each readout. Returns a history where `keep` says that a backward pass will follow. */
   forward(
     program: RolloutProgram, inputs: readonly Handle[], run: RolloutRun, outputs: readonly Handle[], keep: boolean,

@@ -72,6 +72,7 @@ export function rolloutsOf(
   return {
     mostLayers,
     widestWindow,
+    sparseWindows: false,
 
     forward: (program, inputs, run, outputs, keep) => using(program, (engine, lease): History | null => {
       const { steps, readouts, segment, budget } = run

@@ -20,19 +20,20 @@ export async function linesSvg(series: readonly Series[], options: LinesOptions)
   const { title, xLabel, yLabel, log = false, events = [] } = options
   const all = series.flatMap(({ name, points }) => points.map(p => ({ ...p, name })))
   const svg = Plot.plot({
-    document, width: 720, height: 400, marginTop: 62, marginRight: 150, marginBottom: 44, marginLeft: 60,
+    document, width: 760, height: 400, marginTop: 66, marginRight: 190, marginBottom: 44, marginLeft: 60,
     style: { fontFamily: 'system-ui, sans-serif', fontSize: '12px', color: '#24292f', background: 'white' },
-    x: { label: xLabel, labelArrow: 'none' },
-    y: { type: log ? 'log' : 'linear', label: yLabel, labelArrow: 'none', grid: true, nice: true },
+    x: { label: xLabel, labelArrow: 'none', labelAnchor: 'center' },
+    y: { label: null, grid: true, nice: true, ...(log ? { type: 'log', ticks: 5, tickFormat: '.0e' } : {}) },
     color: { domain: series.map(({ name }) => name), range: colours },
     marks: [
       Plot.ruleX(events, { x: 'x', stroke: '#999', strokeDasharray: '4 3' }),
-      Plot.text(events, { x: 'x', text: 'text', frameAnchor: 'top', dy: 4, dx: 4, textAnchor: 'start', fill: '#666' }),
+      Plot.text(events, { x: 'x', text: 'text', frameAnchor: 'top', dy: -12, fill: '#666' }),
       Plot.line(all, { x: 'x', y: 'y', stroke: 'name', strokeWidth: 2 }),
-      Plot.text(series.map(({ name, points }) => ({ ...points.at(-1)!, name })), Plot.dodgeY({
-        x: 'x', text: 'name', fill: 'name', textAnchor: 'start', dx: 6, anchor: 'top', y: 'y',
-      } as never)),
-      Plot.text([title], { frameAnchor: 'top-left', dx: -48, dy: -50, fontSize: 16, fontWeight: 'bold' }),
+      ...series.map(({ name }, i) => Plot.text([name], {
+        text: [name], frameAnchor: 'top-right', textAnchor: 'start', dx: 10, dy: 18 * i, fill: colours[i], fontWeight: 'bold',
+      })),
+      Plot.text([`${yLabel}${log ? ', log scale' : ''}`], { frameAnchor: 'top-left', dx: -48, dy: -26 }),
+      Plot.text([title], { frameAnchor: 'top-left', dx: -48, dy: -54, fontSize: 16, fontWeight: 'bold' }),
     ],
   })
   svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg')

@@ -1,0 +1,84 @@
+/**
+ * Rollouts that end by themselves: cells that hardly change any more have said what they have to say.
+ *
+ *   d_t = mean |h_t − h_(t−1)|          over samples, cells and the channels h of a role
+ *
+ * The rollout ends after the first step n ≥ `least` for which d_n and the `patience` − 1 before it are below a
+ * threshold, or after the most steps that it may take (the AutoStepper of NCALab, which looks at hidden channels).
+ *
+ * Nothing is known of a step before it is read, and a GPU that waited for each would stand still. So as many steps as
+ * `patience` are taken at once and read together, and those after the last are thrown away.
+ */
+import type { Key } from '../tensor/key.ts'
+import { scope, supersede } from '../tensor/lifetime.ts'
+import { requireTensor } from '../tensor/op.ts'
+import { check, checkOptions, isNumber, isWhole } from '../tensor/options.ts'
+import { sub } from '../tensor/ops/arithmetic.ts'
+import { stack } from '../tensor/ops/concat.ts'
+import { abs } from '../tensor/ops/functions.ts'
+import { mean } from '../tensor/ops/reduce.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { roleChannels } from './rule.ts'
+import type { Params, Rule } from './rule.ts'
+import { takeRole } from './state.ts'
+import { rollout } from './step.ts'
+
+export type StillOptions = {
+  /** Steps that are always taken, default 10. */
+  least?: number
+  /** Steps after which it ends in any case, default 100. */
+  most?: number
+  /** A step is still where the mean |change| of the role is below this, default 1e-2. */
+  below?: number
+  /** So many still steps in a row end the rollout, default 5. */
+  patience?: number
+  /** The channels that are looked at, default 'hidden'. */
+  role?: string
+}
+
+/**
+ * Runs a rule until its cells stand still. Derivatives do not pass: which step is the last depends on the values.
+ *
+ * @param x the first state `[b,h,w,c]`
+ * @returns the last state, which is just what `rollout` gives for as many steps, and how many those were
+ * @throws where the numbers do not fit together, or the rule has no such role
+ * @example const { x, steps } = await rolloutUntilStill(rule, params, images, key(1), { most: 200, below: 1e-3 })
+ */
+export async function rolloutUntilStill<R extends Rule>(
+  rule: R, params: Params<R>, x: Tensor, key: Key, options: StillOptions = {},
+): Promise<{ x: Tensor; steps: number }> {
+  const where = 'rolloutUntilStill'
+  checkOptions(where, options, ['least', 'most', 'below', 'patience', 'role'])
+  const { least = 10, most = 100, below = 1e-2, patience = 5, role = 'hidden' } = options
+  requireTensor(where, 'the state', x)
+  check(isWhole(least), where, 'least', least, 'a whole number ≥ 0')
+  check(isWhole(most, least), where, 'most', most, `a whole number ≥ least, ${least}`)
+  check(isNumber(below, 0), where, 'below', below, 'a number ≥ 0')
+  check(isWhole(patience, 1), where, 'patience', patience, 'a whole number > 0')
+  const [first, end] = roleChannels(rule.channels, role)
+  check(end > first, where, 'the role', role, 'one that has channels')
+
+  // Only as many of the first steps are looked at as have to be still: before them it cannot end.
+  let steps = Math.max(0, least - patience)
+  let now = steps > 0 ? rollout(rule, params, x, key, { steps }) : x
+  let still = 0
+  while (steps < most && still < patience) {
+    const count = Math.min(patience, most - steps)
+    const { states, changes } = scope(() => {
+      const states = rollout(rule, params, now, key, {
+        steps: count, from: steps, readouts: Array.from({ length: count }, (_, i) => i + 1),
+      })
+      const seen = [now, ...states].map(state => takeRole(rule, state, role))
+      return { states, changes: stack(states.map((_, i) => mean(abs(sub(seen[i + 1], seen[i]))))) }
+    }, where)
+    const moved = await changes.data()
+    let last = 0
+    do still = moved[last++] < below ? still + 1 : 0
+    while (last < count && still < patience)
+    const next = states[last - 1]
+    supersede([changes, states, ...(now === x ? [] : [now])], next, `was passed by ${where}()`)
+    steps += last
+    now = next
+  }
+  return { x: now, steps }
+}

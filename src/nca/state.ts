@@ -1,6 +1,6 @@
 /**
- * States: `[b,h,w,c]`, or `[b,w,c]` on lines and `[b,d,h,w,c]` in volumes, channels in the order in which the rule names
- * them.
+ * States: `[b,h,w,c]`, or `[b,w,c]` on lines and `[b,d,h,w,c]` in volumes, channels in the order in which the rule
+ * names them.
  *
  * The seed of Growing NCA is a single living cell: alpha and every hidden channel are 1, colour is 0.
  */

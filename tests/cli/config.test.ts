@@ -95,7 +95,10 @@ describe('the effective configuration', () => {
     `, `
       rule:
         hiddenUnits: [16]
-        perceive: [{ type: residualConv, outputs: 6 }, { type: attention, outputs: 8, keys: 8 }, { type: deformable, outputs: 4 }]
+        perceive:
+          - { type: residualConv, outputs: 6 }
+          - { type: attention, outputs: 8, keys: 8 }
+          - { type: deformable, outputs: 4 }
         living: null
         noise: { on: state, std: 0 }
         bound: { type: tanh }

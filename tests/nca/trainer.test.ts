@@ -1,0 +1,506 @@
+// The trainer with every option: gradients, what learns, batches and the pool behind them.
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  adamW, add, conv, customRule, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, full,
+  init, key, mean, mlp, mul, paramShapes, rollout, sgd, square, sub, takeChannels, taskTrainer, Tensor, tensor,
+  train, unstack, valueAndGrad, zeros,
+} from '../../src/index.ts'
+import type { DataParams, DataRule, Key, Task, Trainer, TrainerOptions, TrainerState } from '../../src/index.ts'
+import { drawBatch, firstPool } from '../../src/nca/batch.ts'
+import { makePool } from '../../src/nca/pool.ts'
+import { perSample } from '../../src/nca/loss.ts'
+import { SparseState } from '../../src/nca/sparse-state.ts'
+import { complete } from '../../src/nca/trainer-options.ts'
+import { uniform } from '../../src/tensor/random.ts'
+import { sentence } from '../tensor/values.ts'
+
+const [h, w, c] = [3, 4, 7]
+const rule = defineRule({
+  channels: { rgba: 4, code: 2, hidden: 1 }, frozen: ['code'], perceive: ['identity', conv(3)],
+  update: mlp(5, { activation: 'tanh', lastStd: 0.3 }), fireRate: 0.5,
+})
+/** A rule that changes nothing: what it is given comes back. */
+const still = defineRule({ ...rule, update: mlp(2) })
+
+/** All cells of example i have codes (i, i²), and the rest of its seed is noise. */
+function seedOf(i: number): number[] {
+  return Array.from(uniform(key(100 + i), [h, w, c]).toArray(), (v, j) => (j % c === 4 ? i : j % c === 5 ? i * i : v))
+}
+
+type Asked = { ids: readonly number[]; key: Key }
+
+/** A task of n such examples, that should become grey i/10; `asked` is what its loss was asked. */
+function taskOf(n: number, asked: Asked[] = []): Task {
+  return {
+    examples: n,
+    seeds: ids => tensor(ids.flatMap(seedOf), { shape: [ids.length, h, w, c] }),
+    loss(x, ids, key) {
+      asked.push({ ids, key })
+      const grey = tensor(ids.map(i => i / 10), { shape: [ids.length, 1, 1, 1] })
+      return perSample(square(sub(takeChannels(x, 0, 3), grey)))
+    },
+  }
+}
+
+type Some = Partial<TrainerOptions<DataRule>>
+
+function options(more: Some = {}): TrainerOptions<DataRule> {
+  return { rule, task: taskOf(3), batch: 4, steps: [2, 4], optimiser: sgd({ rate: 1 }), ...more }
+}
+
+type State = TrainerState<DataParams>
+
+/** Everything in a tree by its path. */
+function contents(tree: unknown): Record<string, number[]> {
+  const found: Record<string, number[]> = {}
+  eachLeaf(tree, (leaf, path) => {
+    found[path] = leaf instanceof Tensor || leaf instanceof SparseState ? [...leaf.toArray()] : [Number(leaf)]
+  })
+  return found
+}
+
+function run(trainer: Trainer<State>, iterations: number, state: State = trainer.init(key(1))): State {
+  for (let i = 0; i < iterations; i++) ({ state } = trainer.step(state))
+  return state
+}
+
+/** Numbers by path, each list of them changed. */
+function each(
+  lists: Record<string, number[]>, change: (list: number[], path: string) => number[],
+): Record<string, number[]> {
+  return Object.fromEntries(Object.entries(lists).map(([path, list]) => [path, change(list, path)]))
+}
+
+function norm(values: Iterable<number>): number {
+  return Math.sqrt([...values].reduce((sum, v) => sum + v * v, 0))
+}
+
+/** By how much each parameter falls in the first iteration, by its path. */
+function fall(trainer: Trainer<State>): { fallen: Record<string, number[]>; loss: number; gradNorm: number } {
+  const before = trainer.init(key(1))
+  const { state, metrics: { loss, gradNorm } } = trainer.step(before)
+  const after = contents(state.params)
+  const fallen = each(contents(before.params), (list, path) => list.map((v, i) => v - after[path][i]))
+  return { fallen, loss: loss.toArray()[0], gradNorm: gradNorm.toArray()[0] }
+}
+
+function expectNear(got: Record<string, number[]>, expected: Record<string, number[]>, within = 1e-5): void {
+  expect(Object.keys(got)).toEqual(Object.keys(expected))
+  for (const [path, values] of Object.entries(expected)) {
+    expect(norm(values.map((v, i) => v - got[path][i])), path).toBeLessThan(within * Math.max(1, norm(values)))
+  }
+}
+
+describe('the gradient', () => {
+  it('of accumulated batches is the mean of theirs, and so is the loss', () => {
+    // All cells fire for the same number of steps: a part is what its examples are.
+    const busy = defineRule({ ...rule, fireRate: 1 })
+    fc.assert(fc.property(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 3 }), (n, batch) => {
+      const asked: Asked[] = []
+      const task = taskOf(20, asked)
+      const trainer = taskTrainer(options({ rule: busy, task, batch, accumulate: n, steps: [2, 3] }))
+      const { fallen, loss, gradNorm } = fall(trainer)
+      expect(asked.map(({ ids }) => ids.length)).toEqual(new Array(n).fill(batch))
+      expect(new Set(asked.map(({ key }) => key.join())).size).toBe(n)
+      const params = trainer.init(key(1)).params
+      const parts = [...asked].map(({ ids, key: k }) => valueAndGrad((p: DataParams) =>
+        mean(task.loss(rollout(busy, p, task.seeds(ids), key(0), { steps: 2 }), ids, k)))(params))
+      const all = parts.map(([, grads]) => contents(grads))
+      const average = each(all[0], (list, path) => list.map((_, i) => all.reduce((sum, g) => sum + g[path][i], 0) / n))
+      expectNear(fallen, average)
+      expect(loss / (parts.reduce((sum, [v]) => sum + v.toArray()[0], 0) / n)).toBeCloseTo(1, 5)
+      expect(gradNorm / norm(Object.values(average).flat())).toBeCloseTo(1, 4)
+      // Parts are different draws.
+      if (n > 1) expect(new Set(asked.slice(0, n).map(({ ids }) => ids.join())).size).toBeGreaterThan(1)
+    }), { numRuns: 15 })
+  })
+
+  it('is clipped to a length, all parameters by one factor', () => {
+    const plain = fall(taskTrainer(options()))
+    fc.assert(fc.property(fc.double({ min: 0.05, max: 3, noNaN: true }), share => {
+      const clip = share * plain.gradNorm
+      const { fallen, gradNorm } = fall(taskTrainer(options({ clip })))
+      const factor = Math.min(1, share)
+      expect(gradNorm).toBe(plain.gradNorm)
+      expectNear(fallen, each(plain.fallen, g => g.map(v => v * factor)))
+      expect(norm(Object.values(fallen).flat())).toBeLessThanOrEqual(clip * (1 + 1e-5))
+      if (share > 1) expect(fallen).toEqual(plain.fallen)
+    }), { numRuns: 10 })
+  })
+
+  it('is normalized parameter by parameter, and then clipped', () => {
+    const plain = fall(taskTrainer(options()))
+    const { fallen, gradNorm } = fall(taskTrainer(options({ normalize: true })))
+    expect(gradNorm).toBe(plain.gradNorm)
+    expectNear(fallen, each(plain.fallen, g => g.map(v => v / norm(g))))
+    const clipped = fall(taskTrainer(options({ normalize: true, clip: 0.5 }))).fallen
+    for (const g of Object.values(clipped)) expect(norm(g)).toBeCloseTo(0.5 / Math.sqrt(Object.keys(clipped).length), 5)
+  })
+})
+
+describe('parameters that learn', () => {
+  const paths = Object.keys(paramShapes(rule))
+  const optimisers = [sgd({ rate: 0.1, momentum: 0.9 }), adamW({ rate: 0.01, decay: 0.1 })]
+
+  it('change, and the others do not by a bit', async () => {
+    const some = fc.subarray(paths, { minLength: 1 })
+    await fc.assert(fc.asyncProperty(some, fc.constantFrom(...optimisers), async (trainable, optimiser) => {
+      const trainer = taskTrainer(options({ trainable, optimiser, pool: 6, clip: 1 }))
+      const first = trainer.init(key(1))
+      const state = run(trainer, 4, first)
+      const [before, after] = [contents(first.params), contents(state.params)]
+      for (const path of paths) {
+        if (trainable.includes(path)) expect(after[path]).not.toEqual(before[path])
+        else expect(after[path]).toEqual(before[path])
+      }
+      // What the optimiser remembers, it remembers of these.
+      expect(state.optimiser.moments).toHaveLength(optimiser.type === 'sgd' ? 1 : 2)
+      for (const moment of state.optimiser.moments) {
+        expect(Object.keys(moment as object).sort()).toEqual([...trainable].sort())
+      }
+      const back = decodeCheckpoint<DataParams>(await encodeCheckpoint(state)).state
+      expect(contents(back)).toEqual(contents(state))
+      expect(contents(run(trainer, 2, back))).toEqual(contents(run(trainer, 2, state)))
+    }), { numRuns: 10 })
+  })
+
+  it('are named by the beginnings of their paths', () => {
+    const learning = (trainable: string[], of: DataRule): string[] => {
+      const trainer = taskTrainer(options({ rule: of, trainable, optimiser: sgd({ momentum: 0.5 }) }))
+      return Object.keys(trainer.init(key(1)).optimiser.moments[0] as object)
+    }
+    expect(learning(['update'], rule)).toEqual(['update.w1', 'update.b1', 'update.w2', 'update.b2'])
+    expect(learning(['perceive'], rule)).toEqual(['perceive.0.kernel'])
+    expect(learning(['perceive.0', 'update.b2'], rule)).toEqual(['perceive.0.kernel', 'update.b2'])
+    // w1 is no beginning of w10.
+    const deep = defineRule({ ...rule, update: mlp(new Array<number>(10).fill(1)) })
+    expect(learning(['update.w1'], deep)).toEqual(['update.w1'])
+  })
+
+  it('that learn alone learn as they do beside others, where the gradient is taken as it is', () => {
+    const all = fall(taskTrainer(options())).fallen
+    const { fallen, gradNorm } = fall(taskTrainer(options({ trainable: ['update.w1'] })))
+    expect(fallen['update.w1']).toEqual(all['update.w1'])
+    expect(gradNorm).toBeCloseTo(norm(all['update.w1']), 5)
+  })
+
+  it('may begin as those of a model, which stays as it is', async () => {
+    const params = init(rule, key(77))
+    const before = contents(params)
+    for (const trainable of [null, ['update.w2']]) {
+      const trainer = taskTrainer(options({ params, trainable }))
+      expect(contents(trainer.init(key(1)).params)).toEqual(before)
+      expect(contents(trainer.init(key(2)).params)).toEqual(before)
+      for await (const { state } of train(trainer, { iterations: 3 })) {
+        expect(contents(state.params)).not.toEqual(before)
+      }
+      expect(contents(params)).toEqual(before)
+    }
+  })
+})
+
+/** The numbers of a sample, cell by cell. */
+function samples(x: Tensor): number[][] {
+  const size = h * w * c
+  return Array.from({ length: x.shape[0] }, (_, i) => [...x.toArray().subarray(i * size, (i + 1) * size)])
+}
+
+const isCode = (j: number): boolean => j % c === 4 || j % c === 5
+
+/** How many of four samples are changed in each way, and how they are chosen. */
+const changes = fc.record({
+  counts: fc.tuple(fc.nat(4), fc.nat(4), fc.nat(4)).filter(counts => counts.reduce((a, b) => a + b) <= 4),
+  ranked: fc.constantFrom('loss' as const, 'none' as const),
+  write: fc.constantFrom('back' as const, 'fifo' as const),
+  accumulate: fc.integer({ min: 1, max: 3 }),
+  n: fc.nat(2 ** 31),
+}).map(({ counts: [reseed, damaged, mutated], ...rest }) => ({ reseed, damaged, mutated, ...rest }))
+
+describe('a batch from the pool', () => {
+  const everywhere = { shape: 'circle', centre: [0, 0], radius: [3, 3] } as const
+
+  it('is what was drawn, but for samples that begin anew, are damaged, or mutated', () => {
+    const met = { anew: new Set<number>(), mutated: new Set<number>() }
+    let different = 0
+    fc.assert(fc.property(changes, ({ n, write: _write, accumulate: _accumulate, ...counts }) => {
+      const { reseed, damaged, mutated, ranked } = counts
+      const task = taskOf(5)
+      const all = complete('test', options({ task, pool: 9, damage: everywhere, ...counts }))
+      const examples = Array.from({ length: 9 }, (_, slot) => (slot * 3 + n) % 5)
+      const grown = Array.from({ length: 9 }, (_, slot) => {
+        const noise = uniform(key(n + slot), [h, w, c]).toArray()
+        return seedOf(examples[slot]).map((v, j) => (isCode(j) ? v : noise[j]))
+      })
+      const pool = grown.flatMap(state => makePool(tensor(state, { shape: [h, w, c] }), 1))
+      const keys = { slots: key(n + 1), damage: key(n + 2), loss: key(n + 3) }
+      const batch = drawBatch(all, { pool, examples }, keys)
+      const { slots, examples: ids } = batch
+      expect(new Set(slots).size).toBe(4)
+      different += +(new Set(ids.slice(4 - mutated)).size > 1)
+      const before = slots.map(slot => examples[slot])
+      const drawn = slots.map(slot => [...pool[slot].toArray()])
+      const losses = task.loss(tensor(drawn.flat(), { shape: [4, h, w, c] }), before, key(0)).toArray()
+      const rank = ranked === 'none' ? [0, 1, 2, 3] : Array.from(losses, v => losses.filter(other => other > v).length)
+      const last = ranked === 'none' ? 4 - mutated : 4
+      samples(batch.x).forEach((got, i) => {
+        const seed = [...Float32Array.from(seedOf(ids[i]))]
+        const another = i >= 4 - mutated
+        const anew = rank[i] < reseed
+        const hurt = rank[i] >= last - damaged && rank[i] < last
+        if (!another && !(anew && ranked === 'none')) expect(ids[i]).toBe(before[i])
+        // By how many examples it was moved on.
+        else met[another ? 'mutated' : 'anew'].add((ids[i] - before[i] + 5) % 5)
+        const turned = drawn[i].map((v, j) => (another && isCode(j) ? seed[j] : v))
+        const renewed = anew ? seed : turned
+        expect(got).toEqual(renewed.map((v, j) => (hurt && !isCode(j) ? 0 : v)))
+      })
+    }), { numRuns: 100 })
+    expect(different).toBeGreaterThan(3)
+    for (const moves of Object.values(met)) expect([...moves].sort()).toEqual([0, 1, 2, 3, 4])
+  })
+
+  it('of fresh seeds has examples drawn anew, and is judged by them', () => {
+    const asked: Asked[] = []
+    const seeded: (readonly number[])[] = []
+    const task = taskOf(4, asked)
+    const trainer = taskTrainer(options({
+      task: { ...task, seeds: ids => (seeded.push(ids), task.seeds(ids)) }, optimiser: sgd({ rate: 0 }),
+    }))
+    run(trainer, 12)
+    expect(seeded.slice(1)).toEqual(asked.map(({ ids }) => ids))
+    const counts = [0, 1, 2, 3].map(i => asked.flatMap(({ ids }) => ids).filter(id => id === i).length)
+    counts.forEach(count => expect(count).toBeGreaterThan(4))
+    expect(asked.filter(({ ids }) => new Set(ids).size > 1).length).toBeGreaterThan(6)
+    expect(new Set(asked.map(({ key }) => key.join())).size).toBe(12)
+  })
+
+  it('damages where the damage says, each sample elsewhere', () => {
+    const all = complete('test', options({ task: taskOf(1), pool: 8, batch: 8, damaged: 8, ranked: 'none' }))
+    const pool = makePool(full([12, 12, c], 1), 8)
+    const keys = { slots: key(1), damage: key(2), loss: key(3) }
+    const { x } = drawBatch(all, { pool, examples: new Array(8).fill(0) }, keys)
+    const holes = unstack(takeChannels(x, 0, 1)).map(hole => hole.toArray().join(''))
+    expect(new Set(holes).size).toBe(8)
+    x.toArray().forEach((v, j) => { if (isCode(j)) expect(v).toBe(1) })
+  })
+})
+
+describe('the pool', () => {
+  it('begins with the seed of each slot, held once for each example', () => {
+    for (const [examples, pool] of [[100, 130], [100, 70], [65, 65], [1, 5]]) {
+      const order = Array.from({ length: pool }, (_, slot) => slot % examples)
+      const slots = firstPool(complete('test', options({ task: taskOf(examples), pool })), order)
+      slots.forEach((slot, i) => expect([...slot.toArray()]).toEqual([...Float32Array.from(seedOf(order[i]))]))
+      expect(new Set(slots).size).toBe(Math.min(examples, pool))
+      const state = taskTrainer(options({ task: taskOf(examples), pool })).init(key(0))
+      expect(state.examples).toEqual(order)
+      expect(contents(state.pool)).toEqual(contents(slots))
+    }
+  })
+
+  it('keeps which example each slot is to become', () => {
+    fc.assert(fc.property(changes, ({ n, ...more }) => {
+      const trainer = taskTrainer(options({ task: taskOf(5), pool: 9, ...more }))
+      let state = trainer.init(key(n))
+      for (let i = 0; i < 4; i++) {
+        state = run(trainer, 1, state)
+        state.pool.forEach((slot, s) => {
+          const codes = [...slot.toArray()].filter((_, j) => isCode(j))
+          expect(codes).toEqual(seedOf(state.examples[s]).filter((_, j) => isCode(j)))
+        })
+      }
+    }), { numRuns: 20 })
+  })
+
+  it('is written where it was read, or from the oldest slot on', () => {
+    fc.assert(fc.property(changes, fc.integer({ min: 3, max: 15 }), ({ n, write, accumulate }, pool) => {
+      const trainer = taskTrainer(options({
+        rule: still, task: taskOf(pool), pool, batch: 3, write, accumulate, optimiser: sgd({ rate: 0 }),
+      }))
+      let state = trainer.init(key(n))
+      const written = state.pool.map((_, slot) => slot - pool) // when
+      for (let i = 0, now = 0; i < 5; i++) {
+        const before = state
+        state = run(trainer, 1, state)
+        const fresh = state.pool.flatMap((slot, s) => (slot === before.pool[s] ? [] : [s]))
+        if (write === 'back') {
+          // Nothing changes here, so each is where it was.
+          expect(contents(state.pool)).toEqual(contents(before.pool))
+          expect(state.examples).toEqual(before.examples)
+          expect(fresh.length).toBeGreaterThanOrEqual(3)
+          expect(fresh.length).toBeLessThanOrEqual(3 * accumulate)
+        } else {
+          const due = new Set<number>()
+          for (let j = 0; j < 3 * accumulate; j++) {
+            const oldest = written.indexOf(Math.min(...written))
+            written[oldest] = now++
+            due.add(oldest)
+          }
+          expect(fresh).toEqual([...due].sort((a, b) => a - b))
+        }
+      }
+    }), { numRuns: 20 })
+  })
+
+  it('is the same when a run was interrupted', async () => {
+    await fc.assert(fc.asyncProperty(changes, async ({ n, ...more }) => {
+      const trainer = taskTrainer(options({ task: taskOf(5), pool: 9, optimiser: adamW({ rate: 0.01 }), ...more }))
+      const half = run(trainer, 2, trainer.init(key(n)))
+      const { state: resumed } = decodeCheckpoint<DataParams>(await encodeCheckpoint(half))
+      expect(resumed.examples).toEqual(half.examples)
+      expect(contents(run(trainer, 2, resumed))).toEqual(contents(run(trainer, 4, trainer.init(key(n)))))
+    }), { numRuns: 12 })
+  })
+})
+
+describe('states that are judged', () => {
+  /** Counts steps: a cell is the number of steps that it has seen, and the parameter is 0. */
+  const counting = customRule({
+    channels: { count: 1 },
+    init: (_, placement) => ({ drift: zeros([1], placement) }),
+    step: ({ drift }: { drift: Tensor }, x) => add(add(x, 1), mul(0, drift)),
+  })
+  const trainerOf = (
+    readouts: number, power: (x: Tensor) => Tensor, pool = 0,
+  ): Trainer<TrainerState<{ drift: Tensor }>> =>
+    taskTrainer({
+      rule: counting, batch: 2, steps: [3, 8], readouts, pool, optimiser: sgd({ rate: 0 }),
+      task: { examples: 1, seeds: ids => zeros([ids.length, 1, 1, 1]), loss: x => perSample(power(x)) },
+    })
+
+  it('are the last and others from the least number of steps on, and the loss is their mean', () => {
+    const met = new Set<string>()
+    let apart = 0
+    const [first, second] = [trainerOf(3, x => x), trainerOf(3, square)]
+    let state = first.init(key(1))
+    for (let i = 0; i < 150; i++) {
+      const { state: next, metrics } = first.step(state)
+      const [sum, squares] = [metrics.loss.toArray()[0], second.step(state).metrics.loss.toArray()[0]].map(v => 3 * v)
+      // The sum of two numbers and of their squares tells which they are.
+      const [s, q] = [sum - metrics.steps, squares - metrics.steps ** 2]
+      const gap = Math.sqrt(Math.max(0, Math.round(2 * q - s * s)))
+      const [a, b] = [(s - gap) / 2, (s + gap) / 2]
+      for (const n of [a, b]) {
+        expect(n).toBeCloseTo(Math.round(n), 3)
+        expect(Math.round(n)).toBeGreaterThanOrEqual(3)
+        expect(Math.round(n)).toBeLessThanOrEqual(metrics.steps)
+      }
+      apart += +(gap > 0)
+      if (metrics.steps === 7) met.add(Math.round(a).toString()).add(Math.round(b).toString())
+      state = next
+    }
+    expect([...met].sort()).toEqual(['3', '4', '5', '6', '7'])
+    expect(apart).toBeGreaterThan(20)
+  })
+
+  it('go back into the pool only when they are the last', () => {
+    const trainer = trainerOf(3, x => x, 2)
+    let state = trainer.init(key(1))
+    for (let i = 0, age = 0; i < 10; i++) {
+      const { state: next, metrics } = trainer.step(state)
+      age += metrics.steps
+      for (const slot of next.pool) expect([...slot.toArray()]).toEqual([age])
+      state = next
+    }
+  })
+
+  it('is the last alone by default, after any length of the range', () => {
+    const trainer = trainerOf(1, x => x)
+    let state = trainer.init(key(1))
+    const met = new Set<number>()
+    for (let i = 0; i < 60; i++) {
+      const { state: next, metrics } = trainer.step(state)
+      expect(metrics.loss.toArray()[0]).toBe(metrics.steps)
+      met.add(metrics.steps)
+      state = next
+    }
+    expect([...met].sort()).toEqual([3, 4, 5, 6, 7])
+  })
+})
+
+it('says what does not fit together', () => {
+  const lib = taskTrainer as unknown as (given: unknown) => Trainer<State>
+  const said = (cases: Record<string, object>): Record<string, string> => Object.fromEntries(
+    Object.entries(cases).map(([name, more]) => [name, sentence(() => lib({ ...options(), ...more }))]),
+  )
+  const line = defineRule({ channels: { a: 4 }, grid: 1, perceive: ['identity'], update: mlp(2) })
+  const code = customRule({ channels: { a: 4 }, init: () => ({ a: zeros([1]) }), step: (_: { a: Tensor }, x) => x })
+  expect(said({
+    rule: { rule: 'growing' },
+    noTask: { task: undefined },
+    examples: { task: { ...taskOf(1), examples: 0 } },
+    noLoss: { task: { examples: 1, seeds: () => zeros([1]) } },
+    batch: { batch: 0 },
+    readouts: { readouts: 0 },
+    stepsNumber: { steps: 8 },
+    stepsZero: { steps: [0, 4] },
+    stepsEqual: { steps: [4, 4] },
+    pool: { pool: -1 },
+    reseed: { reseed: 0.5 },
+    damaged: { damaged: '1' },
+    mutated: { mutated: -1 },
+    write: { write: 'random' },
+    ranked: { ranked: true },
+    smallPool: { pool: 3 },
+    tooMany: { reseed: 3, damaged: 2 },
+    tooManyMutated: { reseed: 1, damaged: 2, mutated: 2 },
+    nothingToMutate: { rule: defineRule({ ...rule, frozen: [] }), mutated: 1 },
+    codeToMutate: { rule: code, mutated: 1 },
+    linePool: { rule: line, pool: 8 },
+    lineDamaged: { rule: line, damaged: 1 },
+    damage: { damage: { shape: 'star' } },
+    optimiser: { optimiser: { type: 'lion' } },
+    normalize: { normalize: 1 },
+    clip: { clip: 0 },
+    clipText: { clip: '1' },
+    accumulate: { accumulate: 0 },
+    trainable: { trainable: 'update' },
+    noneTrainable: { trainable: [] },
+    unknownTrainable: { trainable: ['update.w2', 'update.w'] },
+    warmUp: { warmUp: { iterations: 0, from: [1, 2] } },
+    warmUpFrom: { warmUp: { iterations: 5, from: [2, 2] } },
+    option: { batchSize: 8 },
+  })).toMatchInlineSnapshot(`
+    {
+      "accumulate": "trainer: accumulate is 0, expected a whole number > 0.",
+      "batch": "trainer: batch is 0, expected a whole number > 0.",
+      "clip": "trainer: clip is 0, expected null or a number > 0.",
+      "clipText": "trainer: clip is "1", expected null or a number > 0.",
+      "codeToMutate": "trainer: samples can only be mutated where a rule has frozen channels.",
+      "damage": "trainer: damage.shape is "star", expected 'circle' or 'rectangle'.",
+      "damaged": "trainer: damaged is "1", expected a whole number ≥ 0.",
+      "examples": "trainer: task is {examples: 0, seeds: a function, loss: a function}, expected a task: examples, seeds and loss.",
+      "lineDamaged": "trainer: only grids of two dimensions can be damaged.",
+      "linePool": "trainer: only states of grids of two dimensions can be kept in a pool.",
+      "mutated": "trainer: mutated is -1, expected a whole number ≥ 0.",
+      "noLoss": "trainer: task is {examples: 1, seeds: a function}, expected a task: examples, seeds and loss.",
+      "noTask": "trainer: task is undefined, expected a task: examples, seeds and loss.",
+      "noneTrainable": "trainer: trainable is [], expected null or a list of paths.",
+      "normalize": "trainer: normalize is 1, expected true or false.",
+      "nothingToMutate": "trainer: samples can only be mutated where a rule has frozen channels.",
+      "optimiser": "trainer: optimiser.type is "lion", expected 'adam' or 'sgd'.",
+      "option": "trainer: there is no option "batchSize"; there are rule, task, batch, steps, optimiser, params, readouts, pool, write, reseed, damaged, damage, ranked, mutated, normalize, clip, accumulate, trainable, warmUp.",
+      "pool": "trainer: pool is -1, expected a whole number ≥ 0.",
+      "ranked": "trainer: ranked is true, expected 'loss' or 'none'.",
+      "readouts": "trainer: readouts is 0, expected a whole number > 0.",
+      "reseed": "trainer: reseed is 0.5, expected a whole number ≥ 0.",
+      "rule": "trainer: rule is "growing", expected a rule.",
+      "smallPool": "trainer: a pool of 3 slots cannot fill a batch of 4.",
+      "stepsEqual": "trainer: steps is [4, 4], expected two whole numbers > 0, the first below the second.",
+      "stepsNumber": "trainer: steps is 8, expected two whole numbers > 0, the first below the second.",
+      "stepsZero": "trainer: steps is [0, 4], expected two whole numbers > 0, the first below the second.",
+      "tooMany": "trainer: 3 reseeded and 2 damaged samples do not fit into a batch of 4.",
+      "tooManyMutated": "trainer: 1 reseeded, 2 damaged and 2 mutated samples do not fit into a batch of 4.",
+      "trainable": "trainer: trainable is "update", expected null or a list of paths.",
+      "unknownTrainable": "trainer: trainable[1] is "update.w", expected the beginning of a path: perceive.0.kernel, update.w1, update.b1, update.w2, update.b2.",
+      "warmUp": "trainer: warmUp is {iterations: 0, from: […]}, expected null or { iterations, from }.",
+      "warmUpFrom": "trainer: warmUp.from is [2, 2], expected two whole numbers > 0, the first below the second.",
+      "write": "trainer: write is "random", expected 'back' or 'fifo'.",
+    }
+  `)
+  const none = taskTrainer({ ...options(), rule: code, trainable: ['b'] } as unknown as TrainerOptions<typeof code>)
+  expect(sentence(() => none.init(key(0)))).toMatchInlineSnapshot(`"trainer: trainable is ["b"], expected the beginning of the path of a parameter."`)
+  expect(sentence(() => taskTrainer(options()).init(3 as never))).toMatchInlineSnapshot(`"init: the key is 3, expected a key; make one with key(0)."`)
+})

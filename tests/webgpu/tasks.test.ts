@@ -1,0 +1,99 @@
+// Tasks on a GPU: their first iterations are those of the CPU, up to rounding.
+
+import { afterAll, beforeEach, expect, it, onTestFinished } from 'vitest'
+import {
+  classificationTask, conditionalTask, conv, cpu, defineRule, eachLeaf, examplesOf, imageToImageTask, key, memory, mlp,
+  sgd, taskTrainer, Tensor, tensor, uniform,
+} from '../../src/index.ts'
+import type { Backend, Data, DataRule, Task, TrainerOptions } from '../../src/index.ts'
+import { SparseState } from '../../src/nca/sparse-state.ts'
+import { distance } from '../nca/fused-scenes.ts'
+import { openPoisoned } from './gpu.ts'
+
+const gpu = await openPoisoned()
+const host = cpu({ threads: 1 })
+afterAll(() => gpu.close())
+
+beforeEach(() => {
+  const before = memory(gpu).buffers
+  onTestFinished(() => expect(memory(gpu).buffers, 'GPU buffers leaked by this test').toBe(before))
+})
+
+const [n, side] = [6, 8]
+const update = mlp(8, { activation: 'tanh', lastStd: 0.1 })
+const noise = (seed: number, channels: number): Float32Array =>
+  uniform(key(seed), [n, side, side, channels]).toArray() as Float32Array
+
+/** A rule, and its task on a backend. */
+type Lesson = { rule: DataRule; task: (backend: Backend) => Task; more?: Partial<TrainerOptions> }
+
+const conditional = defineRule({
+  channels: { rgba: 4, hidden: 2, condition: n }, frozen: ['condition'], perceive: ['identity', 'laplacian'], update,
+  fireRate: 0.5,
+})
+const digits = defineRule({
+  channels: { image: 1, classes: 3, hidden: 2 }, frozen: ['image'], inputMask: { channel: 0, above: 0.3 },
+  perceive: [conv(8)], update, fireRate: 0.5,
+})
+// No mask: all cells are asked, and the rule is run out of operators, as it has bounds.
+const bounded = defineRule({ ...digits, inputMask: null, bound: { type: 'tanh' } })
+const images = defineRule({
+  channels: { input: 1, output: 2, hidden: 2 }, frozen: ['input'], perceive: ['identity', 'sobelX'], update,
+})
+
+const classify = (rule: DataRule, loss: 'mse' | 'cells' | 'image'): Lesson => ({
+  rule,
+  task: backend => classificationTask(
+    rule, { ...examplesOf(noise(1, 1), [side, side, 1]), labels: [0, 1, 2, 2, 1, 0] }, { loss, backend },
+  ),
+})
+
+const lessons: Record<string, Lesson> = {
+  conditional: {
+    rule: conditional,
+    task: backend => conditionalTask(conditional, tensor(noise(2, 4), { shape: [n, side, side, 4], backend })),
+    more: { pool: 8, reseed: 1, damaged: 1, mutated: 1, write: 'fifo' },
+  },
+  'conditional, as samples come': {
+    rule: conditional,
+    task: backend => conditionalTask(conditional, tensor(noise(2, 4), { shape: [n, side, side, 4], backend })),
+    more: { pool: 8, reseed: 1, damaged: 1, mutated: 1, ranked: 'none', accumulate: 2, clip: 0.5, normalize: false },
+  },
+  'classes of cells': { ...classify(digits, 'cells'), more: { pool: 8, mutated: 2, readouts: 2 } },
+  'classes by mse': { ...classify(digits, 'mse'), more: { trainable: ['update'] } },
+  'classes of images, without a mask': classify(bounded, 'image'),
+  'image to image': {
+    rule: images,
+    task: backend => imageToImageTask(images, {
+      inputs: examplesOf(noise(3, 1), [side, side, 1]), outputs: examplesOf(noise(4, 2), [side, side, 2]),
+    }, { backend }),
+  },
+}
+
+/** All numbers of a tree by their paths. */
+async function contents(tree: unknown): Promise<Record<string, Data>> {
+  const found: Record<string, Data> = {}
+  const later: Promise<void>[] = []
+  eachLeaf(tree, (leaf, path) => {
+    if (leaf instanceof SparseState) found[path] = leaf.toArray()
+    else if (leaf instanceof Tensor) later.push(leaf.data().then(data => { found[path] = data }))
+    else found[path] = Float64Array.of(Number(leaf))
+  })
+  await Promise.all(later)
+  return found
+}
+
+it.each(Object.entries(lessons))('%s takes the iterations that the CPU takes', async (_, { rule, task, more }) => {
+  const [ours, theirs] = [gpu, host].map(backend => taskTrainer({
+    rule, task: task(backend), batch: 4, steps: [3, 5], optimiser: sgd({ rate: 0.05 }), normalize: true, ...more,
+  }))
+  let [a, b] = [ours.init(key(1)), theirs.init(key(1))]
+  for (let i = 0; i < 2; i++) {
+    const [here, there] = [ours.step(a), theirs.step(b)]
+    const [got, expected] = [await contents(here), await contents(there)]
+    expect(Object.keys(got).sort()).toEqual(Object.keys(expected).sort())
+    for (const [path, values] of Object.entries(expected)) expect(distance(got[path], values), path).toBeLessThan(1e-4)
+    a = here.state
+    b = there.state
+  }
+})

@@ -73,14 +73,17 @@ def measure(work, perception, precision, checkpoint):
               'w2': last.at[:, 3].set(0) if full else last,  # so that every cell stays alive
               'b2': jnp.zeros(channels)}
     if full:
-        params['perceive'] = weights(3, 3, channels, perceived)
+        params['kernel'] = weights(3, 3, channels, perceived)
+        params['bias'] = jnp.zeros(perceived)
     sobel = jnp.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8
     identity = jnp.zeros((3, 3)).at[1, 1].set(1)
     filters = jnp.tile(jnp.stack([identity, sobel, sobel.T], -1)[:, :, None], (1, 1, 1, channels))
 
-    def convolve(x, kernel, groups=1):
+    activate = (lambda x: jax.nn.leaky_relu(x, 0.2)) if full else jax.nn.relu
+
+    def convolve(x, kernel, groups=1, padding='SAME'):
         return lax.conv_general_dilated(
-            x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'), feature_group_count=groups)
+            x, kernel, (1, 1), padding, dimension_numbers=('NHWC', 'HWIO', 'NHWC'), feature_group_count=groups)
 
     def shifts(x):
         padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -92,7 +95,8 @@ def measure(work, perception, precision, checkpoint):
 
     def perceive(p, x):
         if full:
-            return convolve(x, p['perceive'])
+            around = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode='wrap')
+            return activate(convolve(around, p['kernel'], padding='VALID') + p['bias'])
         return convolve(x, filters, channels) if perception == 'convolution' else shifts(x)
 
     def living(x):
@@ -102,7 +106,7 @@ def measure(work, perception, precision, checkpoint):
     def step(p, x, key):
         fires = jax.random.bernoulli(key, 0.5, (batch, side, side, 1))
         before = living(x)
-        change = jax.nn.relu(perceive(p, x) @ p['w1'] + p['b1']) @ p['w2'] + p['b2']
+        change = activate(perceive(p, x) @ p['w1'] + p['b1']) @ p['w2'] + p['b2']
         x = x + jnp.where(fires, change, 0)
         return jnp.where(before & living(x), x, 0)
 

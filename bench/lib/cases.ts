@@ -5,7 +5,7 @@
  *   x0.bin           [batch, side, side, 16]
  *   target.bin       [side, side, 4]
  *   w1, b1, w2, b2   [48,128] [128] [128,16] [16]; perception is c0·identity, c0·sobelX, c0·sobelY, c1·identity, …
- *   perceive.bin     [3,3,16,80] where a convolution perceives; w1 is [80,80] then, and so on
+ *   kernel, bias     [3,3,16,80] [80] where a convolution perceives; w1 is [80,80] then, and so on
  *   masks.bin        [steps, batch, side, side], for comparing gradients
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -30,7 +30,10 @@ export type CaseOptions = {
   readonly lastStd?: number
   /** How many fire masks to write. */
   readonly masks?: number
-  /** Growing NCA, or the network of table 6 of Spitznagel & Keuper (2026): a convolution, 16 → 80 → 80 → 16. */
+  /**
+   * Growing NCA; or the network of table 6 of Spitznagel & Keuper (2026), a convolution 16 → 80, leaky ReLUs, 80, leaky
+   * ReLUs, 16, on a torus.
+   */
   readonly network?: 'growing' | 'conv'
 }
 
@@ -50,15 +53,18 @@ export function writeCase(parent: string, options: CaseOptions): string {
   writeFileSync(join(folder, 'case.json'), JSON.stringify({ batch, side, channels, hidden, convolution }))
   write('x0', startStates(batch, side, start, random))
   write('target', target(side))
-  const weights = (inputs: number, outputs: number): Float32Array => {
+  /** So many numbers, as small as PyTorch draws them for a layer of these inputs. */
+  const weights = (inputs: number, size: number): Float32Array => {
     const limit = 1 / Math.sqrt(inputs)
-    return drawn(inputs * outputs, () => (2 * random() - 1) * limit)
+    return drawn(size, () => (2 * random() - 1) * limit)
   }
-  if (convolution > 0) write('perceive', weights(9 * channels, convolution))
+  if (convolution > 0) {
+    write('kernel', weights(9 * channels, 9 * channels * convolution))
+    write('bias', weights(9 * channels, convolution))
+  }
   const perceived = convolution || 3 * channels
-  const limit = 1 / Math.sqrt(perceived)
-  write('w1', weights(perceived, hidden))
-  write('b1', drawn(hidden, () => (2 * random() - 1) * limit))
+  write('w1', weights(perceived, perceived * hidden))
+  write('b1', weights(perceived, hidden))
   const w2 = drawn(hidden * channels, () => lastStd * normal(random))
   const b2 = new Float32Array(channels)
   if (start === 'full' || start === 'seed') {

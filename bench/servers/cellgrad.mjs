@@ -40,12 +40,18 @@ const caseOf = once(async (folder, options) => {
     backend,
     batch,
     rule: convolution
-      ? cg.defineRule({ ...cg.growingRule, perceive: [cg.conv(convolution, { size: 3 })], update: cg.mlp(hidden) })
+      ? cg.defineRule({
+        ...cg.growingRule, padding: 'circular',
+        perceive: [cg.conv(convolution, { size: 3, bias: true, activation: 'leakyRelu' })],
+        update: cg.mlp(hidden, { activation: 'leakyRelu' }),
+      })
       : cg.growingRule,
     x0: load('x0', [batch, side, side, channels]),
     target: load('target', [side, side, 4]),
     params: {
-      ...(convolution && { perceive: [load('perceive', [3, 3, channels, convolution])] }),
+      ...(convolution && {
+        perceive: [{ kernel: load('kernel', [3, 3, channels, convolution]), bias: load('bias', [convolution]) }],
+      }),
       update: {
         w1: load('w1', [perceived, hidden]),
         b1: load('b1', [hidden]),
@@ -69,7 +75,9 @@ const trainingOf = once(async (folder, steps, backend) => {
   const options = { ...cg.presets.growing, rule, target, batch, pool: batch, reseed: 0, steps: [steps, steps + 1] }
   const empty = cg.makePool(cg.zeros(x0.shape.slice(1), { like: x0 }), batch)
   const pool = cg.writeBack(empty, empty.map((_, slot) => slot), x0)
-  const state = { params, optimiser: cg.initOptimiser(options.optimiser, params), pool, iteration: 0, key }
+  const state = {
+    params, optimiser: cg.initOptimiser(options.optimiser, params), pool, examples: pool.map(() => 0), iteration: 0, key,
+  }
   return { trainer: cg.growingTrainer(options), state }
 })
 

@@ -102,6 +102,7 @@ const rate = z.union([above0, z.discriminatedUnion('type', [...schedules, warmUp
 
 const odd = whole(1).refine(n => n % 2 === 1, 'an odd number > 0').default(3)
 const someKinds = 'depthwise, conv, residualConv, attention or deformable'
+const aReach = '1, 2 or 3 cells'
 const perception = z.union([
   oneOf(filterNames),
   z.discriminatedUnion('type', [
@@ -118,7 +119,10 @@ const perception = z.union([
       type: z.literal('attention'), outputs: whole(1), heads: whole(1).default(1), size: odd, keys: whole(1),
       feedForward: whole(0).default(0),
     }),
-    map({ type: z.literal('deformable'), outputs: whole(1), size: odd, reach: whole(1).default(1) }),
+    map({
+      type: z.literal('deformable'), outputs: whole(1), size: odd,
+      reach: z.int(aReach).min(1, aReach).max(3, aReach).default(1),
+    }),
   ], someKinds),
 ], `one of ${filterNames.join(', ')}, or keys with a type: ${someKinds}`)
 const roles = ['rgba', 'hidden'] as const

@@ -21,7 +21,7 @@ import { packState, SparseState } from './sparse-state.ts'
 import { hostArray } from '../backends/backend.ts'
 import type { Data } from '../backends/backend.ts'
 import { supersede } from '../tensor/lifetime.ts'
-import { sameShape, showShape } from '../tensor/shape.ts'
+import { sameShape, showShape, sizeOf } from '../tensor/shape.ts'
 import { defaultBackend, Tensor, tensor } from '../tensor/tensor.ts'
 import type { Placement } from '../tensor/tensor.ts'
 import { eachLeaf, mapTree } from '../tensor/tree.ts'
@@ -203,10 +203,11 @@ async function packPool(pool: Pool): Promise<PackedPool<Tensor> | []> {
   let end = 0
   const ends = Uint32Array.from(states, state => (end += state.at.length))
   const cells = new Uint32Array(end)
-  const values = hostArray(dtype, end * shape[2])
+  const c = shape.at(-1)!
+  const values = hostArray(dtype, end * c)
   states.forEach(({ at, cells: rows }, i) => {
     cells.set(at, ends[i] - at.length)
-    values.set(rows, (ends[i] - at.length) * shape[2])
+    values.set(rows, (ends[i] - at.length) * c)
   })
   const order = new Map(slots.map((slot, i) => [slot, i]))
   return {
@@ -214,7 +215,7 @@ async function packPool(pool: Pool): Promise<PackedPool<Tensor> | []> {
     slots: tensor(Uint32Array.from(pool, slot => order.get(slot)!)),
     ends: tensor(ends),
     cells: tensor(cells),
-    values: tensor(values, { shape: [end, shape[2]] }),
+    values: tensor(values, { shape: [end, c] }),
   }
 }
 
@@ -226,10 +227,10 @@ function unpackPool(packed: PackedPool<Data> | [], where: string, { backend = de
   }
   fits(Array.isArray(shape) && ArrayBuffer.isView(values))
   fits(slots instanceof Uint32Array && ends instanceof Uint32Array && cells instanceof Uint32Array)
-  const [h, w, c] = shape
+  const c = shape.at(-1)!
   fits(values.length === cells.length * c && ends.at(-1) === cells.length)
   fits(ends.every((end, i) => i === 0 || end >= ends[i - 1]))
-  fits(cells.every(i => i < h * w) && slots.every(i => i < ends.length))
+  fits(cells.every(i => i < sizeOf(shape) / c) && slots.every(i => i < ends.length))
   const states = Array.from(ends, (end, i) => {
     const start = i === 0 ? 0 : ends[i - 1]
     const state = new SparseState(shape, backend, cells.slice(start, end), values.slice(start * c, end * c))

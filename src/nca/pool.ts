@@ -20,7 +20,7 @@ import { Tensor, valuesOf } from '../tensor/tensor.ts'
 import { packBatch, packState, unpackBatch } from './sparse-state.ts'
 import type { SparseState } from './sparse-state.ts'
 
-/** States `[h,w,c]`. Read one with `slot.toArray()`. */
+/** States `[h,w,c]`, or of lines and volumes. Read one with `slot.toArray()`. */
 export type Pool = readonly (SparseState | Tensor)[]
 
 /**
@@ -31,7 +31,8 @@ export type Pool = readonly (SparseState | Tensor)[]
  */
 export function makePool(seed: Tensor, size: number): Pool {
   requireTensor('makePool', 'the seed', seed)
-  if (seed.shape.length !== 3) refuse('makePool', 'the seed is no state [h,w,c]', { seed })
+  const rank = seed.shape.length
+  if (rank < 2 || rank > 4) refuse('makePool', 'the seed is no state [w,c], [h,w,c] or [d,h,w,c]', { seed })
   check(isWhole(size), 'makePool', 'the size', size, 'a whole number of slots')
   const slot = seed.backend.readSync ? packed(seed) : seed
   return Array.from({ length: size }, () => slot)

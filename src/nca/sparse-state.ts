@@ -50,8 +50,8 @@ export class SparseState {
 
 /** The cells that are not zero in the values of a state `[h,w,c]`. */
 export function packState(data: Data, shape: Shape, backend: Backend): SparseState {
-  const [h, w, c] = shape
-  const at = occupied(data, h * w)
+  const c = shape.at(-1)!
+  const at = occupied(data, sizeOf(shape) / c)
   const cells = hostArray(dtypeOf(data), at.length * c)
   eachRun(at, (k, cell, length) => cells.set(data.subarray(cell * c, (cell + length) * c), k * c))
   return new SparseState(shape, backend, at, cells)
@@ -93,7 +93,8 @@ const unpack: Kernel<readonly SparseState[]> = {
 }
 
 /** Writes the cells of a state into zeros, where the state's values begin at `offset`. */
-function copyCells({ shape: [, , c], at, cells }: SparseState, out: Data, offset: number): void {
+function copyCells({ shape, at, cells }: SparseState, out: Data, offset: number): void {
+  const c = shape.at(-1)!
   eachRun(at, (k, cell, length) => out.set(cells.subarray(k * c, (k + length) * c), offset + cell * c))
 }
 

@@ -104,8 +104,6 @@ export function complete<R extends Rule>(where: string, given: TrainerOptions<R>
   checkWord(where, 'ranked', ranked, ['loss', 'none'])
   const fits = (ok: boolean, sentence: string): void => { if (!ok) throw new Error(`${where}: ${sentence}`) }
   fits(pool === 0 || pool >= batch, `a pool of ${pool} slots cannot fill a batch of ${batch}.`)
-  const flat = rule.type === 'custom' || rule.grid === 2
-  fits(pool === 0 || flat, 'only states of grids of two dimensions can be kept in a pool.')
   const changed = [`${reseed} reseeded`, `${damaged} damaged`, ...(mutated > 0 ? [`${mutated} mutated`] : [])]
   fits(
     reseed + damaged + mutated <= batch,
@@ -113,6 +111,7 @@ export function complete<R extends Rule>(where: string, given: TrainerOptions<R>
   )
   const hasInputs = rule.type === 'data' && rule.frozen.length > 0
   fits(mutated === 0 || hasInputs, 'samples can only be mutated where a rule has frozen channels.')
+  const flat = rule.type === 'custom' || rule.grid === 2
   fits(damaged === 0 || flat, 'only grids of two dimensions can be damaged.')
   checkDamage(where, damage)
   checkOptimiser(where, options.optimiser)

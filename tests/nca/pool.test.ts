@@ -151,7 +151,7 @@ describe('a pool', () => {
     const { slots, batch } = samplePool(pool, key(1), 2)
     expect([...batch.toArray()]).toEqual(slots.flatMap(i => [i + 1, i + 1]))
     expect(() => makePool(zeros([4]), 3)).toThrowErrorMatchingInlineSnapshot(
-      `[Error: makePool: the seed is no state [h,w,c]; seed [4].]`,
+      `[Error: makePool: the seed is no state [w,c], [h,w,c] or [d,h,w,c]; seed [4].]`,
     )
     expect(() => writeBack(pool, [2], zeros([1, 1, 2, 1]))).toThrowErrorMatchingInlineSnapshot(
       `[Error: writeBack: a slot is 2, expected a whole number from 0 to 1.]`,

@@ -344,6 +344,20 @@ describe('the pool', () => {
     }), { numRuns: 20 })
   })
 
+  it.each([1, 3] as const)('keeps states of grids of %i dimensions, in checkpoints too', async grid => {
+    const grown = defineRule({ ...rule, grid, perceive: ['identity', 'laplacian'] })
+    const size = grid === 1 ? [5] : [2, 3, 4]
+    const seeds = (ids: readonly number[]): Tensor => tensor(
+      ids.flatMap(id => [...uniform(key(id), [...size, c]).toArray()]), { shape: [ids.length, ...size, c] },
+    )
+    const task: Task = { examples: 2, seeds, loss: x => perSample(square(x)) }
+    const trainer = taskTrainer(options({ rule: grown, task, pool: 6, batch: 3, reseed: 1 }))
+    const state = run(trainer, 3)
+    expect(new Set(state.pool.map(slot => slot.shape.join()))).toEqual(new Set([[...size, c].join()]))
+    const { state: back } = decodeCheckpoint<DataParams>(await encodeCheckpoint(state))
+    expect(contents(run(trainer, 2, back))).toEqual(contents(run(trainer, 5)))
+  })
+
   it('is the same when a run was interrupted', async () => {
     await fc.assert(fc.asyncProperty(changes, async ({ n, ...more }) => {
       const trainer = taskTrainer(options({ task: taskOf(5), pool: 9, optimiser: adamW({ rate: 0.01 }), ...more }))
@@ -448,7 +462,6 @@ it('says what does not fit together', () => {
     tooManyMutated: { reseed: 1, damaged: 2, mutated: 2 },
     nothingToMutate: { rule: defineRule({ ...rule, frozen: [] }), mutated: 1 },
     codeToMutate: { rule: code, mutated: 1 },
-    linePool: { rule: line, pool: 8 },
     lineDamaged: { rule: line, damaged: 1 },
     damage: { damage: { shape: 'star' } },
     optimiser: { optimiser: { type: 'lion' } },
@@ -473,7 +486,6 @@ it('says what does not fit together', () => {
       "damaged": "trainer: damaged is "1", expected a whole number ≥ 0.",
       "examples": "trainer: task is {examples: 0, seeds: a function, loss: a function}, expected a task: examples, seeds and loss.",
       "lineDamaged": "trainer: only grids of two dimensions can be damaged.",
-      "linePool": "trainer: only states of grids of two dimensions can be kept in a pool.",
       "mutated": "trainer: mutated is -1, expected a whole number ≥ 0.",
       "noLoss": "trainer: task is {examples: 1, seeds: a function}, expected a task: examples, seeds and loss.",
       "noTask": "trainer: task is undefined, expected a task: examples, seeds and loss.",

@@ -34,7 +34,7 @@ type Slices = { readonly images: Float32Array; readonly labels: Uint8Array; read
 
 export async function reproduceSegmentation(context: Context): Promise<void> {
   const { train, test } = await readBrain(join(context.data, 'brain'))
-  const iterations = context.quick ? 10 : 1500
+  const iterations = context.quick ? 10 : 5000
   const task = imageToImageTask(rule, {
     inputs: examplesOf(train.images, [height, width, 1]), outputs: examplesOf(unitVectors(train.labels), [height, width, 3]),
   }, { loss: (y, wanted) => crossEntropy(y, argMax(wanted)) })

@@ -124,32 +124,35 @@ fn addRows(lane: u32, rows: u32, a: u32, n: u32, to: u32) {
 function backThroughWgsl(sizes: Sizes, l: number): string {
   const { widths, hiddenAtOnce } = sizes
   const each = (text: (r: number) => string): string => eachRow(sizes, text)
-  const isLast = l === widths.length - 2
   const inputs = widths[l - 1], width = widths[l]
-  return `
-  for (var j = 0u; j < ${width}u; j += ${hiddenAtOnce}u) {${isLast ? `${sumsWgsl(sizes, l)}
-    var row = w${l + 1} + 4u * j * C;` : ''}
-    ${repeat(hiddenAtOnce, q => `${isLast ? `${each(r => `let h${r}_${q} = activate${l}(z${r}_${q}); var d${r}_${q} = vec4f();`)}
+  const isLast = l === widths.length - 2
+  /** Declares `h0_0 …` and `d0_0 …`: vector j + q of the layer, and its cotangent, of each row. */
+  const vector = (q: number): string => (isLast ? `
+    ${each(r => `let h${r}_${q} = activate${l}(z${r}_${q}); var d${r}_${q} = vec4f();`)}
     for (var c = 0u; c < C; c++) {
       ${each(r => `let g${r} = change[${r}u * C + c];`)}
       ${repeat(4, e => (
         `{ let w = rest[row + ${e}u * C + c]; ${each(r => `d${r}_${q}[${e}] += dot(w, g${r});`)} }`
       ), '\n      ')}
     }
-    row += 4u * C;` : each(r => (
-      `let h${r}_${q} = h${l}[${r * width + q}u + j]; var d${r}_${q} = d${l}[${r * width + q}u + j];`))}
+    row += 4u * C;` : `
+    ${each(r => `let h${r}_${q} = h${l}[${r * width + q}u + j]; var d${r}_${q} = d${l}[${r * width + q}u + j];`)}`)
+  return `
+  for (var j = 0u; j < ${width}u; j += ${hiddenAtOnce}u) {
+    ${isLast ? `${sumsWgsl(sizes, l)} var row = w${l + 1} + 4u * j * C;` : ''}
+    ${repeat(hiddenAtOnce, q => `${vector(q)}
     ${each(r => `if (n + ${r}u < rows) {
       d${r}_${q} *= slope${l}(h${r}_${q});
       slots[mine + at_h${l} + (j + ${q}u) * blockRows + n + ${r}u] = h${r}_${q};
       slots[mine + at_d${l} + (j + ${q}u) * blockRows + n + ${r}u] = d${r}_${q};
     }`)}`, '\n    ')}
-    ${l === 1 ? 'if (u.wanted != 0u) {' : '{'}
+    if (${l === 1 ? 'u.wanted != 0u' : 'true'}) {
       for (var i = 0u; i < ${inputs}u; i++) {
         let row = 4u * i * ${width}u + j;
-        ${repeat(4, e => repeat(hiddenAtOnce, q => (
-          `{ let w = ${weightWgsl(l, `row + ${e * width + q}u`)}; ${each(r => (
-            `d${l - 1}[${r * inputs}u + i][${e}] += dot(w, d${r}_${q});`))} }`
-        ), '\n        '), '\n        ')}
+        ${repeat(4, e => repeat(hiddenAtOnce, q => {
+          const add = each(r => `d${l - 1}[${r * inputs}u + i][${e}] += dot(w, d${r}_${q});`)
+          return `{ let w = ${weightWgsl(l, `row + ${e * width + q}u`)}; ${add} }`
+        }, '\n        '), '\n        ')}
       }
     }
   }`
@@ -202,13 +205,13 @@ fn arrive(i: u32) {
     next[cell * recordSize + c] = g[c];
   }
   atomicOr(&heldAfter[i / tileWidth], bit);
-  if ((after[markOf(u32(place.y))].y & bit) != 0u${living && frozen ? ' && alive' : ''}) { mark(i); }
+  if ((after[markOf(i / tileWidth)].y & bit) != 0u${living && frozen ? ' && alive' : ''}) { mark(i); }
 }
 
 /** Rows n … of the block, if there are any: from the cotangent of the change to that of what was perceived. */
 fn through(first: u32, n: u32, rows: u32) {
   var change: array<vec4f, rowsAtOnce * C>;
-  ${widths.slice(0, last - 1).map((width, l) => `var d${l}: array<vec4f, ${sizes.rowsAtOnce * width}>;`).join(' ')}
+  ${repeat(last - 1, l => `var d${l}: array<vec4f, ${sizes.rowsAtOnce * widths[l]}>;`, ' ')}
   for (var r = 0u; r < rowsAtOnce; r++) { look(r, inTile(list[first + min(n + r, rows - 1u)])); }
   perceive();
   hide();
@@ -254,15 +257,13 @@ fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lan
   mine = id.x * slotSize;
   for (var number = id.x; number < u.tiles; number += u.slots) {
     enter(number);
-    let y = u32(corner.y) + lane;
-    let writes = lane < tileHeight && y < u.height;
     if (!findRecords(lane)) {
-      if (writes) { gives[markOf(y)] = 0u; }
+      for (var k = lane; k < rowsInTile(); k += lanes) { gives[markOf(k)] = 0u; }
       continue;
     }
-    if (lane < tileHeight) {
-      atomicStore(&actsRows[lane], 0u);
-      atomicStore(&heldAfter[lane], 0u);
+    for (var k = lane; k < tileHeight; k += lanes) {
+      atomicStore(&actsRows[k], 0u);
+      atomicStore(&heldAfter[k], 0u);
     }
     ${living ? 'findLives(lane); findSurvivors(lane);' : 'workgroupBarrier();'}
     for (var i = lane; i < tileCells; i += lanes) {
@@ -271,7 +272,9 @@ fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lan
     storageBarrier();
     workgroupBarrier();
     for (var i = lane; i < tileCells; i += lanes) { if (isMarked(i)) { list[rank(i)] = i; } }
-    if (writes) { gives[markOf(y)] = atomicLoad(&heldAfter[lane]) | (atomicLoad(&actsRows[lane]) << 16u); }
+    for (var k = lane; k < rowsInTile(); k += lanes) {
+      gives[markOf(k)] = atomicLoad(&heldAfter[k]) | (atomicLoad(&actsRows[k]) << 16u);
+    }
     if (lane == 0u) { total = marked(); }
     let count = workgroupUniformLoad(&total);
     for (var first = 0u; first < count; first += blockRows) {

@@ -76,8 +76,11 @@ fn cellAt(place: vec2i) -> i32 {
   return (i32(sample) * size.y + p.y) * size.x + p.x;
 }
 
-/** Where the marks of row y of the tile are. */
-fn markOf(y: u32) -> u32 { return (sample * u.height + y) * u.tilesX + u32(corner.x) / tileWidth; }
+/** Where the marks of row k of the tile are, and how many rows of it are in the grid. */
+fn markOf(k: u32) -> u32 {
+  return (sample * u.height + u32(corner.y) + k) * u.tilesX + u32(corner.x) / tileWidth;
+}
+fn rowsInTile() -> u32 { return min(tileHeight, u.height - u32(corner.y)); }
 
 fn inTile(i: u32) -> vec2i { return corner + vec2i(i32(i % tileWidth), i32(i / tileWidth)); }`
 }

@@ -118,8 +118,7 @@ fn invoke(
   findLives(lane);
   if (!findPre(lane)) {
     ${frozen ? 'for (var i = lane; i < tileCells; i += lanes) { if (inGrid(i)) { stay(i); } }' : ''}
-    let y = u32(corner.y) + lane;
-    if (lane < tileHeight && y < u.height) { after[markOf(y)] = vec2u(); }
+    for (var k = lane; k < rowsInTile(); k += lanes) { after[markOf(k)] = vec2u(); }
     return;
   }` : ''}
   for (var i = lane; i < tileCells; i += lanes) {
@@ -136,11 +135,10 @@ fn invoke(
   let count = marked();
   for (var n = lane * rowsAtOnce; n < count; n += blockRows) { step(n, count); }
   workgroupBarrier();
-  let y = u32(corner.y) + lane;
-  if (lane < tileHeight && y < u.height) {
-    after[markOf(y)] = vec2u(${living
-      ? 'atomicLoad(&strongAfter[lane]) | (((preRows[lane + margin] >> margin) & 0xffffu) << 16u)'
-      : '0u'}, atomicLoad(&actsRows[lane]));
+  for (var k = lane; k < rowsInTile(); k += lanes) {
+    after[markOf(k)] = vec2u(${living
+      ? 'atomicLoad(&strongAfter[k]) | (((preRows[k + margin] >> margin) & 0xffffu) << 16u)'
+      : '0u'}, atomicLoad(&actsRows[k]));
   }
 }
 `

@@ -34,7 +34,7 @@ function layoutOf(lengths: readonly (readonly [string, number])[]): Layout {
 
 /** How the work is divided. Results differ between shapes by rounding, and not at all between runs. */
 export type Shape = {
-  /** Invocations of a workgroup, at least one for each row of a tile. */
+  /** Invocations of a workgroup. */
   readonly lanes: number
   /** Cells of the list that an invocation takes at once: a block is `lanes * rowsAtOnce` cells. */
   readonly rowsAtOnce: number
@@ -51,12 +51,13 @@ export type Shape = {
  *
  * SwiftShader has four invocations in a vector of the CPU, and reads a number from a place that it cannot tell in advance
  * one invocation after the other, some thirty instructions, even if they all read the same; a multiply-add is two. So
- * weights are used for many cells once they are read, and private arrays are read at constant places. Workgroups are
- * small, because barriers cost much there: to share weights through workgroup memory is slower than to read them again.
+ * weights are used for many cells once they are read, and private arrays are read at constant places. Workgroups are one
+ * vector, because barriers cost much there (a step takes four fifths of the time that it does with four vectors): to share
+ * weights through workgroup memory is slower than to read them again.
  */
 export const shapes: { readonly hardware: Shape; readonly software: Shape } = {
   hardware: { lanes: 32, rowsAtOnce: 2, rowsBackAtOnce: 2, hiddenAtOnce: 4, mostWrittenOut: 0 },
-  software: { lanes: 16, rowsAtOnce: 8, rowsBackAtOnce: 4, hiddenAtOnce: 1, mostWrittenOut: 16 },
+  software: { lanes: 4, rowsAtOnce: 8, rowsBackAtOnce: 4, hiddenAtOnce: 1, mostWrittenOut: 16 },
 }
 
 export const tile = { height: 8, width: 16 } as const
@@ -126,14 +127,15 @@ export type Slot = Layout & { readonly count: number }
 export function slotOf({ perception }: RolloutProgram, sizes: Sizes): Slot {
   const { tiles, widths, C, taps, parts } = sizes
   const learned = perception.type === 'filters' && perception.learned
-  const blocks: [string, number][] = [
-    ...widths.slice(0, -1).map((n, l): [string, number] => [`h${l}`, n]),
-    ...widths.map((n, l): [string, number] => [`d${l}`, n]).slice(learned ? 0 : 1),
-    ...(learned ? [['window', taps * C] satisfies [string, number]] : []),
-  ]
   const blockRows = sizes.lanes * sizes.rowsAtOnce
+  const block = (name: string, vectors: number): [string, number] => [name, vectors * blockRows]
   return {
     count: Math.min(tiles.all, mostSlots),
-    ...layoutOf([...Object.entries({ ...parts, kernel: learned ? parts.kernel : 0 }), ...blocks.map(([name, n]) => [name, n * blockRows] as const)]),
+    ...layoutOf([
+      ...Object.entries({ ...parts, kernel: learned ? parts.kernel : 0 }),
+      ...widths.slice(0, -1).map((n, l) => block(`h${l}`, n)),
+      ...widths.map((n, l) => block(`d${l}`, n)).slice(learned ? 0 : 1),
+      ...(learned ? [block('window', taps * C)] : []),
+    ]),
   }
 }

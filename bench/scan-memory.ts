@@ -6,8 +6,8 @@
  * loops (a fused rollout keeps its history elsewhere). Peaks are counts of bytes: the same on every machine. Writes docs/results/scan-memory.csv and .svg.
  */
 import { cpu, key, memory, scope, tensor, valueAndGrad } from '../src/index.ts'
-import { mse } from '../src/nca/loss.ts'
-import { growingRule } from '../src/nca/presets.ts'
+import { mse } from '../src/nca/losses/loss.ts'
+import { growingRule } from '../src/nca/training/presets.ts'
 import { init } from '../src/nca/rule.ts'
 import { rgba } from '../src/nca/state.ts'
 import { rollout } from '../src/nca/step.ts'

@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { Document, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
-import { presets } from '../nca/presets.ts'
+import { presets } from '../nca/training/presets.ts'
 import { checkConfig, describe, published } from './config.ts'
 import type { Config, Issue, PresetName } from './config.ts'
 import { didYouMean } from '../tensor/options.ts'

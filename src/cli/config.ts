@@ -5,8 +5,8 @@
  * what a run on a computer needs besides: a target, a seed, how often to save.
  */
 import * as z from 'zod'
-import { presets } from '../nca/presets.ts'
-import type { Preset } from '../nca/presets.ts'
+import { presets } from '../nca/training/presets.ts'
+import type { Preset } from '../nca/training/presets.ts'
 import { activations, mlp } from '../nca/mlp.ts'
 import type { Activation } from '../nca/mlp.ts'
 import { defineRule, updatedChannels } from '../nca/rule.ts'

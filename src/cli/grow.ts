@@ -3,7 +3,7 @@
  */
 import { extname } from 'node:path'
 import type { ArgDef, ArgsDef, CommandDef } from 'citty'
-import type { Image } from '../nca/image.ts'
+import type { Image } from '../nca/files/image.ts'
 import { key } from '../tensor/key.ts'
 import { play, saveGif, writeFilmStrip } from '../node/animation.ts'
 import type { PlayOptions } from '../node/animation.ts'

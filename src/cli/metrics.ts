@@ -6,7 +6,7 @@
  * where the checkpoint stands.
  */
 import { open, readFile } from 'node:fs/promises'
-import type { Progress } from '../nca/train.ts'
+import type { Progress } from '../nca/training/train.ts'
 
 export type Metric = {
   readonly iteration: number

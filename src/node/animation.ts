@@ -1,11 +1,11 @@
 /**
  * A rule at work, as pictures: one by one, as a GIF, as a film strip.
  */
-import { tensorToImage } from '../nca/image-tensor.ts'
-import { filmStrip, upscale } from '../nca/image.ts'
-import type { Image } from '../nca/image.ts'
-import { damageMask, erase } from '../nca/damage.ts'
-import type { Damage } from '../nca/damage.ts'
+import { tensorToImage } from '../nca/files/image-tensor.ts'
+import { filmStrip, upscale } from '../nca/files/image.ts'
+import type { Image } from '../nca/files/image.ts'
+import { damageMask, erase } from '../nca/training/damage.ts'
+import type { Damage } from '../nca/training/damage.ts'
 import type { Params, Rule } from '../nca/rule.ts'
 import { seed } from '../nca/state.ts'
 import { rollout } from '../nca/step.ts'

@@ -8,7 +8,7 @@
 import { readdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import type { Image } from '../nca/image.ts'
+import type { Image } from '../nca/files/image.ts'
 import { readPng } from './png.ts'
 
 const require = createRequire(import.meta.url)

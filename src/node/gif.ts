@@ -7,8 +7,8 @@
  */
 
 import { createRequire } from 'node:module'
-import { commonSize, overWhite } from '../nca/image.ts'
-import type { Image } from '../nca/image.ts'
+import { commonSize, overWhite } from '../nca/files/image.ts'
+import type { Image } from '../nca/files/image.ts'
 import { writeFileAtomic } from './atomic-file.ts'
 
 type Colour = [number, number, number]

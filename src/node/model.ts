@@ -2,9 +2,9 @@
  * Model and checkpoint files, read whole and written atomically. What is in them is `src/nca/model-file.ts`.
  */
 import { readFile } from 'node:fs/promises'
-import { decodeCheckpoint, decodeModel, encodeCheckpoint, encodeModel } from '../nca/model-file.ts'
-import type { Model } from '../nca/model-file.ts'
-import type { TrainerState } from '../nca/trainer.ts'
+import { decodeCheckpoint, decodeModel, encodeCheckpoint, encodeModel } from '../nca/files/model-file.ts'
+import type { Model } from '../nca/files/model-file.ts'
+import type { TrainerState } from '../nca/training/trainer.ts'
 import type { DataParams } from '../nca/rule.ts'
 import type { Placement } from '../tensor/tensor.ts'
 import { writeFileAtomic } from './atomic-file.ts'

@@ -8,7 +8,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { PNG } from 'pngjs'
-import type { Image } from '../nca/image.ts'
+import type { Image } from '../nca/files/image.ts'
 import { writeFileAtomic } from './atomic-file.ts'
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]

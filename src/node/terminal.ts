@@ -6,8 +6,8 @@
  * darker the denser, like ink on paper.
  */
 
-import { overColour, resize } from '../nca/image.ts'
-import type { Image, Rgb } from '../nca/image.ts'
+import { overColour, resize } from '../nca/files/image.ts'
+import type { Image, Rgb } from '../nca/files/image.ts'
 
 /** How many colours a terminal shows: 24 bits, the 256 of xterm, or none. */
 export type ColourDepth = 'truecolor' | '256' | 'none'

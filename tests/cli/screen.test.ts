@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { duration, log10, showProgress } from '../../src/cli/progress.ts'
 import { block, isLive, pictureLines } from '../../src/cli/screen.ts'
-import type { Image } from '../../src/nca/image.ts'
+import type { Image } from '../../src/nca/files/image.ts'
 
 /** What a terminal shows after it was sent this text: a few codes, no scrolling. */
 function screenOf(text: string): { lines: string[]; row: number; cursor: boolean } {

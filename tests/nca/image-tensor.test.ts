@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { scope, tensor } from '../../src/index.ts'
-import type { Image } from '../../src/nca/image.ts'
-import { imageToTensor, tensorToImage } from '../../src/nca/image-tensor.ts'
+import type { Image } from '../../src/nca/files/image.ts'
+import { imageToTensor, tensorToImage } from '../../src/nca/files/image-tensor.ts'
 
 const side = fc.integer({ min: 1, max: 5 })
 

@@ -8,11 +8,11 @@ import {
   train, unstack, valueAndGrad, zeros,
 } from '../../src/index.ts'
 import type { DataParams, DataRule, Key, Task, Trainer, TrainerOptions, TrainerState } from '../../src/index.ts'
-import { drawBatch, firstPool } from '../../src/nca/batch.ts'
-import { makePool } from '../../src/nca/pool.ts'
-import { perSample } from '../../src/nca/loss.ts'
-import { SparseState } from '../../src/nca/sparse-state.ts'
-import { complete } from '../../src/nca/trainer-options.ts'
+import { drawBatch, firstPool } from '../../src/nca/training/batch.ts'
+import { makePool } from '../../src/nca/training/pool.ts'
+import { perSample } from '../../src/nca/losses/loss.ts'
+import { SparseState } from '../../src/nca/training/sparse-state.ts'
+import { complete } from '../../src/nca/training/trainer-options.ts'
 import { uniform } from '../../src/tensor/random.ts'
 import { sentence } from '../tensor/values.ts'
 

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Image } from '../../src/nca/image.ts'
+import type { Image } from '../../src/nca/files/image.ts'
 import { encodeGif, writeGif } from '../../src/node/gif.ts'
 
 interface Gif {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Image } from '../../src/nca/image.ts'
+import type { Image } from '../../src/nca/files/image.ts'
 import { colourDepth, halfBlocks } from '../../src/node/terminal.ts'
 
 function imageOf(width: number, pixels: readonly (readonly number[])[]): Image {

@@ -6,7 +6,7 @@ import {
   sgd, taskTrainer, Tensor, tensor, uniform,
 } from '../../src/index.ts'
 import type { Backend, Data, DataRule, Task, TrainerOptions } from '../../src/index.ts'
-import { SparseState } from '../../src/nca/sparse-state.ts'
+import { SparseState } from '../../src/nca/training/sparse-state.ts'
 import { distance } from '../nca/fused-scenes.ts'
 import { openPoisoned } from './gpu.ts'
 

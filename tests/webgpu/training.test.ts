@@ -10,7 +10,7 @@ import type { Backend, DataParams, GrowingOptions, TrainerState, Trainer } from 
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'
-import { SparseState } from '../../src/nca/sparse-state.ts'
+import { SparseState } from '../../src/nca/training/sparse-state.ts'
 import { distance } from '../nca/fused-scenes.ts'
 import './gpu.ts'
 

@@ -13,11 +13,11 @@ import { gather } from '../../tensor/ops/gather.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
 import { tensor } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { mse } from '../loss.ts'
+import { mse } from '../losses/loss.ts'
 import { roleChannels } from '../rule.ts'
 import type { DataRule } from '../rule.ts'
 import { rgba, seed, setChannels } from '../state.ts'
-import type { Task } from '../trainer-options.ts'
+import type { Task } from '../training/trainer-options.ts'
 
 export type ConditionalOptions = {
   /** The frozen role that holds the condition, default 'condition'. */

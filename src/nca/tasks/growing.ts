@@ -6,12 +6,12 @@
  */
 import { requireTensor } from '../../tensor/op.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { mse } from '../loss.ts'
-import type { Task, TrainerOptions } from '../trainer-options.ts'
+import { mse } from '../losses/loss.ts'
+import type { Task, TrainerOptions } from '../training/trainer-options.ts'
 import type { DataRule, Params, Rule } from '../rule.ts'
 import { rgba, seed } from '../state.ts'
-import { taskTrainer } from '../trainer.ts'
-import type { Trainer, TrainerState } from '../trainer.ts'
+import { taskTrainer } from '../training/trainer.ts'
+import type { Trainer, TrainerState } from '../training/trainer.ts'
 
 /**
  * The task of growing a target from one living cell. There is one example.

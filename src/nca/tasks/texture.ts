@@ -11,13 +11,13 @@ import { check, checkOptions, isWhole } from '../../tensor/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { overflow } from '../loss.ts'
+import { overflow } from '../losses/loss.ts'
 import { channelCount } from '../rule.ts'
 import type { Rule } from '../rule.ts'
 import { takeChannels } from '../state.ts'
-import type { Task } from '../trainer-options.ts'
-import { patchTransport } from '../transport.ts'
-import type { PatchTransportOptions } from '../transport.ts'
+import type { Task } from '../training/trainer-options.ts'
+import { patchTransport } from '../losses/transport.ts'
+import type { PatchTransportOptions } from '../losses/transport.ts'
 
 export type TextureOptions = PatchTransportOptions & {
   /** Rows and columns of the grid, by default those of the texture. */

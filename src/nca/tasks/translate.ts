@@ -6,11 +6,11 @@
  */
 import { check, checkOptions, isWhole } from '../../tensor/options.ts'
 import type { Placement, Tensor } from '../../tensor/tensor.ts'
-import { mse } from '../loss.ts'
+import { mse } from '../losses/loss.ts'
 import { roleChannels } from '../rule.ts'
 import type { DataRule } from '../rule.ts'
 import { takeRole } from '../state.ts'
-import type { Task } from '../trainer-options.ts'
+import type { Task } from '../training/trainer-options.ts'
 import { checkFrozenRole } from './conditional.ts'
 import { checkExamples, pick, statesOf } from './examples.ts'
 import type { Examples } from './examples.ts'

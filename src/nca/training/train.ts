@@ -12,9 +12,9 @@
  *   read          1     2     3     one iteration late
  *   held    0  0  1  1  2  2  3     the last state that is known to be good
  */
-import { key } from '../tensor/key.ts'
-import { supersede } from '../tensor/lifetime.ts'
-import { check, checkOptions, isNumber, isWhole } from '../tensor/options.ts'
+import { key } from '../../tensor/key.ts'
+import { supersede } from '../../tensor/lifetime.ts'
+import { check, checkOptions, isNumber, isWhole } from '../../tensor/options.ts'
 import type { Metrics, Trainer } from './trainer.ts'
 
 export type TrainOptions<S> = {

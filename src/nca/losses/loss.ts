@@ -7,16 +7,16 @@
  *
  * They return `[b]`, not a mean, because a pool ranks its samples; `mean(loss)` is what is differentiated.
  */
-import { abs, clamp, square } from '../tensor/ops/functions.ts'
-import { div, maximum, sub } from '../tensor/ops/arithmetic.ts'
-import { cast, notEqual, where } from '../tensor/ops/compare.ts'
-import { refuse, requireTensor } from '../tensor/op.ts'
-import { check, isNumber } from '../tensor/options.ts'
-import { mean } from '../tensor/ops/reduce.ts'
-import { sum } from '../tensor/ops/sum.ts'
-import { broadcastShapes, sameShape, showShape } from '../tensor/shape.ts'
-import type { Shape } from '../tensor/shape.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { abs, clamp, square } from '../../tensor/ops/functions.ts'
+import { div, maximum, sub } from '../../tensor/ops/arithmetic.ts'
+import { cast, notEqual, where } from '../../tensor/ops/compare.ts'
+import { refuse, requireTensor } from '../../tensor/op.ts'
+import { check, isNumber } from '../../tensor/options.ts'
+import { mean } from '../../tensor/ops/reduce.ts'
+import { sum } from '../../tensor/ops/sum.ts'
+import { broadcastShapes, sameShape, showShape } from '../../tensor/shape.ts'
+import type { Shape } from '../../tensor/shape.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 
 /** All axes of x but the first. */
 export function sampleAxes(x: Tensor): number[] {

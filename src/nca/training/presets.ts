@@ -7,11 +7,11 @@
  *   regenerating   and to repair it: the pool, and damage
  */
 import { publishedCircles } from './damage.ts'
-import type { GrowingOptions } from './tasks/growing.ts'
+import type { GrowingOptions } from '../tasks/growing.ts'
 import { adam } from './optimiser.ts'
-import { mlp } from './mlp.ts'
-import { defineRule } from './rule.ts'
-import type { DataRule } from './rule.ts'
+import { mlp } from '../mlp.ts'
+import { defineRule } from '../rule.ts'
+import type { DataRule } from '../rule.ts'
 import { stepDecay } from './schedule.ts'
 
 /** 16 channels, Sobel perception, 128 hidden units, 8,336 parameters. */

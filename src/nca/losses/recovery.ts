@@ -7,10 +7,10 @@
  * its unit is cancels out. It is taken right before the perturbation, right after it, and much later (the protocol of
  * NCAtorch).
  */
-import { div, mul, sub } from '../tensor/ops/arithmetic.ts'
-import { floating, refuse } from '../tensor/op.ts'
-import { sameShape } from '../tensor/shape.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { div, mul, sub } from '../../tensor/ops/arithmetic.ts'
+import { floating, refuse } from '../../tensor/op.ts'
+import { sameShape } from '../../tensor/shape.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 
 /** The published protocol: the state after this step is perturbed, that after the other is judged. */
 export const recoveryProtocol: { readonly perturb: number; readonly judge: number } = Object.freeze({

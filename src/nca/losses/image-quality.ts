@@ -13,16 +13,16 @@
  * The Gaussian of two variables is a product of two of one, so five blurs of x, y, x², y² and xy are all it takes, each
  * with 11 + 11 weights in the place of 121.
  */
-import { add, div, mul, sub } from '../tensor/ops/arithmetic.ts'
-import { concat, splitAxis } from '../tensor/ops/concat.ts'
-import { depthwiseConv } from '../tensor/ops/depthwise-conv.ts'
-import { log, square } from '../tensor/ops/functions.ts'
-import { slice } from '../tensor/ops/pad-slice.ts'
-import { broadcastTo, reshape } from '../tensor/ops/sum.ts'
-import { floating, refuse } from '../tensor/op.ts'
-import { check, checkOptions, isNumber } from '../tensor/options.ts'
-import { tensor } from '../tensor/tensor.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
+import { concat, splitAxis } from '../../tensor/ops/concat.ts'
+import { depthwiseConv } from '../../tensor/ops/depthwise-conv.ts'
+import { log, square } from '../../tensor/ops/functions.ts'
+import { slice } from '../../tensor/ops/pad-slice.ts'
+import { broadcastTo, reshape } from '../../tensor/ops/sum.ts'
+import { floating, refuse } from '../../tensor/op.ts'
+import { check, checkOptions, isNumber } from '../../tensor/options.ts'
+import { tensor } from '../../tensor/tensor.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 import { checkTarget, mse, perSample } from './loss.ts'
 
 export type QualityOptions = {

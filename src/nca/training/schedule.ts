@@ -5,7 +5,7 @@
  * run is resumed: nothing is counted here, `rateAt(schedule, t)` depends on t alone.
  */
 
-import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../tensor/options.ts'
+import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../../tensor/options.ts'
 
 export type Schedule =
   | number

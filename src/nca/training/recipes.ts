@@ -7,14 +7,14 @@
  *
  * Where a paper leaves a number open, the choice is marked as ours.
  */
-import { mlp } from './mlp.ts'
+import { mlp } from '../mlp.ts'
 import { adam } from './optimiser.ts'
-import { attention } from './perceptions/attention.ts'
-import { conv } from './perceptions/conv.ts'
-import { deformable } from './perceptions/deformable.ts'
-import { depthwise } from './perceptions/filters.ts'
-import { defineRule } from './rule.ts'
-import type { DataRule, Perception } from './rule.ts'
+import { attention } from '../perceptions/attention.ts'
+import { conv } from '../perceptions/conv.ts'
+import { deformable } from '../perceptions/deformable.ts'
+import { depthwise } from '../perceptions/filters.ts'
+import { defineRule } from '../rule.ts'
+import type { DataRule, Perception } from '../rule.ts'
 import { cosineDecay, exponentialDecay, stepDecay, warmUp } from './schedule.ts'
 import type { TrainerOptions } from './trainer-options.ts'
 

@@ -20,17 +20,17 @@
  *
  * Of equal scores positives may come last or first, and the mean of the two gives each tie one half.
  */
-import { add, div, maximum, mul, sub } from '../tensor/ops/arithmetic.ts'
-import { and, cast, equal, greater, not, notEqual, or, where } from '../tensor/ops/compare.ts'
-import { range } from '../tensor/ops/create.ts'
-import { takeAlong } from '../tensor/ops/gather.ts'
-import { argMax } from '../tensor/ops/reduce.ts'
-import { argsort } from '../tensor/ops/sort.ts'
-import { reshape, sum } from '../tensor/ops/sum.ts'
-import { floating, refuse, requireTensor } from '../tensor/op.ts'
-import { check, checkOptions, isWhole } from '../tensor/options.ts'
-import { sameShape } from '../tensor/shape.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { add, div, maximum, mul, sub } from '../../tensor/ops/arithmetic.ts'
+import { and, cast, equal, greater, not, notEqual, or, where } from '../../tensor/ops/compare.ts'
+import { range } from '../../tensor/ops/create.ts'
+import { takeAlong } from '../../tensor/ops/gather.ts'
+import { argMax } from '../../tensor/ops/reduce.ts'
+import { argsort } from '../../tensor/ops/sort.ts'
+import { reshape, sum } from '../../tensor/ops/sum.ts'
+import { floating, refuse, requireTensor } from '../../tensor/op.ts'
+import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import { sameShape } from '../../tensor/shape.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 import { checkScores, labelsOf } from './class-loss.ts'
 import { checkMask, meanWhere, perSample, sampleAxes } from './loss.ts'
 

@@ -5,9 +5,9 @@
  * while a rule learns, alpha may be 1.3 and red −0.1. What is shown is clamped to what a picture can be,
  * 0 ≤ colour ≤ alpha ≤ 1; what is trained is not.
  */
-import { tensor } from '../tensor/tensor.ts'
-import type { Placement, Tensor } from '../tensor/tensor.ts'
-import { showShape } from '../tensor/shape.ts'
+import { tensor } from '../../tensor/tensor.ts'
+import type { Placement, Tensor } from '../../tensor/tensor.ts'
+import { showShape } from '../../tensor/shape.ts'
 import type { Image } from './image.ts'
 
 /**

@@ -1,15 +1,15 @@
 /**
  * Tasks, and what steers a training: the options of the trainer (`trainer.ts`), their defaults and their limits.
  */
-import type { Key } from '../tensor/key.ts'
-import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../tensor/options.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import type { Key } from '../../tensor/key.ts'
+import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../../tensor/options.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 import { checkDamage, publishedCircles } from './damage.ts'
 import type { Damage } from './damage.ts'
 import { checkOptimiser } from './optimiser.ts'
 import type { Optimiser } from './optimiser.ts'
-import { paramShapes } from './rule.ts'
-import type { DataRule, Params, Rule } from './rule.ts'
+import { paramShapes } from '../rule.ts'
+import type { DataRule, Params, Rule } from '../rule.ts'
 
 /**
  * What a rule is to learn, over examples that are numbered from 0: targets to grow, images to classify, … What belongs

@@ -17,15 +17,15 @@
  * so that small gradients move parameters less in the first steps. This is the default; PyTorch and Optax follow
  * algorithm 1.
  */
-import { scope } from '../tensor/lifetime.ts'
-import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../tensor/options.ts'
-import { add, div, maximum, mul, sub } from '../tensor/ops/arithmetic.ts'
-import { zerosLike } from '../tensor/ops/create.ts'
-import { sqrt, square } from '../tensor/ops/functions.ts'
-import { sum } from '../tensor/ops/sum.ts'
-import { sameShape, showShape } from '../tensor/shape.ts'
-import { Tensor } from '../tensor/tensor.ts'
-import { eachLeaf, mapTree, zipTrees } from '../tensor/tree.ts'
+import { scope } from '../../tensor/lifetime.ts'
+import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../../tensor/options.ts'
+import { add, div, maximum, mul, sub } from '../../tensor/ops/arithmetic.ts'
+import { zerosLike } from '../../tensor/ops/create.ts'
+import { sqrt, square } from '../../tensor/ops/functions.ts'
+import { sum } from '../../tensor/ops/sum.ts'
+import { sameShape, showShape } from '../../tensor/shape.ts'
+import { Tensor } from '../../tensor/tensor.ts'
+import { eachLeaf, mapTree, zipTrees } from '../../tensor/tree.ts'
 import { checkSchedule, rateAt } from './schedule.ts'
 import type { Schedule } from './schedule.ts'
 

@@ -18,17 +18,17 @@
  * (2 Σ py + s) / (Σ p² + Σ y² + s). One minus that is the third formula: a sum of squares over a sum that is greater,
  * so it lies within [0, 1] also after rounding. The smoothing s makes two empty masks equal.
  */
-import { add, div, mul, neg, sub } from '../tensor/ops/arithmetic.ts'
-import { cast, greater, notEqual, where } from '../tensor/ops/compare.ts'
-import { stack } from '../tensor/ops/concat.ts'
-import { zerosLike } from '../tensor/ops/create.ts'
-import { sigmoid, square } from '../tensor/ops/functions.ts'
-import { takeAlong } from '../tensor/ops/gather.ts'
-import { logSoftmax, mean } from '../tensor/ops/reduce.ts'
-import { broadcastTo, reshape, sum } from '../tensor/ops/sum.ts'
-import { floating, refuse, requireTensor } from '../tensor/op.ts'
-import { check, checkOptions, checkWord, isNumber } from '../tensor/options.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { add, div, mul, neg, sub } from '../../tensor/ops/arithmetic.ts'
+import { cast, greater, notEqual, where } from '../../tensor/ops/compare.ts'
+import { stack } from '../../tensor/ops/concat.ts'
+import { zerosLike } from '../../tensor/ops/create.ts'
+import { sigmoid, square } from '../../tensor/ops/functions.ts'
+import { takeAlong } from '../../tensor/ops/gather.ts'
+import { logSoftmax, mean } from '../../tensor/ops/reduce.ts'
+import { broadcastTo, reshape, sum } from '../../tensor/ops/sum.ts'
+import { floating, refuse, requireTensor } from '../../tensor/op.ts'
+import { check, checkOptions, checkWord, isNumber } from '../../tensor/options.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 import { checkMask, checkTarget, meanWhere, perSample, sampleAxes } from './loss.ts'
 
 export type CrossEntropyOptions = {

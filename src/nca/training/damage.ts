@@ -4,16 +4,16 @@
  * Coordinates are those of the published code: both axes of the grid run from −1 to 1. Where damage falls is drawn on
  * the host from a key, so it depends neither on the backend nor on the state.
  */
-import type { Backend } from '../backends/backend.ts'
-import { checkKey, foldIn, uniformAt } from '../tensor/key.ts'
-import type { Key } from '../tensor/key.ts'
-import { requireTensor } from '../tensor/op.ts'
-import { check, checkWord, isNumber, isObject } from '../tensor/options.ts'
-import { where } from '../tensor/ops/compare.ts'
-import { reshape } from '../tensor/ops/sum.ts'
-import { checkShape } from '../tensor/shape.ts'
-import { tensor } from '../tensor/tensor.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import type { Backend } from '../../backends/backend.ts'
+import { checkKey, foldIn, uniformAt } from '../../tensor/key.ts'
+import type { Key } from '../../tensor/key.ts'
+import { requireTensor } from '../../tensor/op.ts'
+import { check, checkWord, isNumber, isObject } from '../../tensor/options.ts'
+import { where } from '../../tensor/ops/compare.ts'
+import { reshape } from '../../tensor/ops/sum.ts'
+import { checkShape } from '../../tensor/shape.ts'
+import { tensor } from '../../tensor/tensor.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 
 /** Where damage falls; all lengths in units in which the grid is 2 wide. */
 export type Damage =

@@ -1,21 +1,21 @@
 /**
  * Batches: the samples of an iteration, fresh or from the pool, some of them begun anew, damaged, or mutated.
  */
-import { foldIn, randint } from '../tensor/key.ts'
-import type { Key } from '../tensor/key.ts'
-import { scope } from '../tensor/lifetime.ts'
-import { and, greaterEqual, less, where } from '../tensor/ops/compare.ts'
-import { range } from '../tensor/ops/create.ts'
-import { slice } from '../tensor/ops/pad-slice.ts'
-import { argsort } from '../tensor/ops/sort.ts'
-import { reshape } from '../tensor/ops/sum.ts'
-import { tensor } from '../tensor/tensor.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { foldIn, randint } from '../../tensor/key.ts'
+import type { Key } from '../../tensor/key.ts'
+import { scope } from '../../tensor/lifetime.ts'
+import { and, greaterEqual, less, where } from '../../tensor/ops/compare.ts'
+import { range } from '../../tensor/ops/create.ts'
+import { slice } from '../../tensor/ops/pad-slice.ts'
+import { argsort } from '../../tensor/ops/sort.ts'
+import { reshape } from '../../tensor/ops/sum.ts'
+import { tensor } from '../../tensor/tensor.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 import { damageMask, erase } from './damage.ts'
 import { makePool, samplePool } from './pool.ts'
 import type { Pool } from './pool.ts'
-import type { DataRule, Rule } from './rule.ts'
-import { frozenChannels } from './step.ts'
+import type { DataRule, Rule } from '../rule.ts'
+import { frozenChannels } from '../step.ts'
 import type { Complete } from './trainer-options.ts'
 
 /** A pool in which each slot is the seed of its example. */

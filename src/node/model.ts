@@ -1,5 +1,5 @@
 /**
- * Model and checkpoint files, read whole and written atomically. What is in them is `src/nca/model-file.ts`.
+ * Model and checkpoint files, read whole and written atomically. What is in them is `src/nca/files/model-file.ts`.
  */
 import { readFile } from 'node:fs/promises'
 import { decodeCheckpoint, decodeModel, encodeCheckpoint, encodeModel } from '../nca/files/model-file.ts'

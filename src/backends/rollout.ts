@@ -24,7 +24,7 @@ export type RolloutProgram = {
   /**
    * What a cell sees of its size × size neighbourhood. `filters`: that many depthwise filters, given as the input
    * `kernel` `[size,size,channels,filters]`, perceived as `y[c·filters + f]`; learned ones get a gradient. `window`:
-   * the cells at those of its `taps` (numbers t = row·size + column, ascending), `y[i·channels + c]` for the i-th of them,
+   * the cells at those of its `taps` (numbers t = row·size + column, ascending, the middle among them), `y[i·channels + c]` for the i-th of them,
    * so that the first layer is a convolution.
    */
   readonly perception:
@@ -68,10 +68,9 @@ export type RolloutHistory = { release(): void }
  * (if there is one) bias of each layer.
  */
 export interface RolloutKernels {
-  /** Programs may have so many layers, and so wide a window; whether it may lack taps. */
+  /** Programs may have so many layers, and so wide a window. */
   readonly mostLayers: number
   readonly widestWindow: number
-  readonly sparseWindows: boolean
   /** Writes the state after each readout. Returns a history where `keep` says that a backward pass will follow. */
   forward(
     program: RolloutProgram, inputs: readonly Handle[], run: RolloutRun, outputs: readonly Handle[], keep: boolean,

@@ -92,7 +92,7 @@ export function fusedRollout(
   if (!kernels || rule.type === 'custom' || whyComposed(rule, x.backend) || !fits(rule, params, x, options)) return null
   const folded = seesWindow(rule) && foldable(rule)
     && (kernels.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
-  const taps = tapsOf(rule, kernels.sparseWindows)
+  const taps = tapsOf(rule)
   const program = programOf(rule, params, x, folded, taps)
   const run = runOf(key, options)
   // The inputs of the primitive: the state, and the parameters by their paths.
@@ -240,13 +240,13 @@ function asConvolution(filters: Tensor): Tensor {
  * matrix has fewer numbers than the two.
  */
 function foldingPays(rule: DataRule): boolean {
-  const window = tapsOf(rule, true).length * channelCount(rule.channels)
+  const window = tapsOf(rule).length * channelCount(rule.channels)
   const perceived = perceptionSize(rule), [hidden] = rule.update.hidden
   return window * hidden <= perceived * (window + hidden)
 }
 
-/** The places within the window, row·size + column, at which any part of a perception looks; or all of them. */
-function tapsOf(rule: DataRule, some: boolean): number[] {
+/** The places within the window, row·size + column, at which any part of a perception looks. */
+function tapsOf(rule: DataRule): number[] {
   const size = windowSize(rule), middle = (size - 1) / 2
   const sees = (part: Perception, d: number): boolean => {
     const { size: taps, dilation } = isLearned(part) ? { dilation: 1, ...part } as Conv : { size: 3, dilation: 1 }
@@ -254,7 +254,7 @@ function tapsOf(rule: DataRule, some: boolean): number[] {
   }
   return Array.from({ length: size * size }, (_, t) => t).filter(t => {
     const [dy, dx] = [Math.floor(t / size) - middle, t % size - middle]
-    return !some || rule.perceive.some(part => sees(part, dy) && sees(part, dx))
+    return rule.perceive.some(part => sees(part, dy) && sees(part, dx))
   })
 }
 

@@ -94,7 +94,6 @@ export function wasmRollouts(
   const rollouts: WasmRollouts = {
     mostLayers: Infinity,
     widestWindow: Infinity,
-    sparseWindows: true,
     forward(program, inputs, run, outputs, keep): History | null {
       const number = histories++
       const history = { number, lost: false, release: () => engine().tell({ do: 'release', history: number }) }

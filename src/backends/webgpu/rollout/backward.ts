@@ -62,7 +62,7 @@ fn collect(place: vec2i, cell: u32) -> bool {
     if (some) { g[c] = records[cell * recordSize + c]; }
   }
   for (var tap = 0u; tap < taps; tap++) {
-    let way = vec2i(i32(tap % K), i32(tap / K)) - radius;
+    let way = wayOf(tap);
     ${reflect ? `
     for (var copy = 0u; copy < 9u; copy++) {
     let there = vec2i(image(place.x, i32(u.width), copy % 3u), image(place.y, i32(u.height), copy / 3u)) - way;

@@ -28,7 +28,8 @@ export function repeat(n: number, text: (i: number) => string, separator = '\n')
   return Array.from({ length: n }, (_, i) => text(i)).join(separator)
 }
 
-export function declareSizes({ lanes, rowsAtOnce, C, N, K, taps, F }: Sizes): string {
+export function declareSizes({ lanes, rowsAtOnce, C, N, K, places, taps, F }: Sizes): string {
+  const all = taps === K * K
   return `
 const lanes = ${lanes}u;
 const rowsAtOnce = ${rowsAtOnce}u;
@@ -37,7 +38,14 @@ const tileHeight = ${tile.height}u;
 const tileWidth = ${tile.width}u;
 const tileCells = ${tile.height * tile.width}u;
 const C = ${C}u; const N = ${N}u; const K = ${K}u; const taps = ${taps}u; const F = ${F}u;
-const radius = ${(K - 1) / 2};`
+const radius = ${(K - 1) / 2};
+
+/** From a cell to what it sees through a tap. */
+fn wayOf(tap: u32) -> vec2i {
+  ${all ? 'let place = tap;' : `var places = array<u32, taps>(${places.map(t => `${t}u`).join(', ')});
+  let place = places[tap];`}
+  return vec2i(i32(place % K), i32(place / K)) - radius;
+}`
 }
 
 /** The uniforms of all kernels of a rollout, in order. */
@@ -187,7 +195,7 @@ export function perceiveWgsl(
   return `
 var<private> cellOf: array<i32, rowsAtOnce * taps>;
 var<private> y: array<vec4f, rowsAtOnce * N>;
-const center = taps / 2u;
+const center = ${sizes.places.indexOf((sizes.K ** 2 - 1) / 2)}u;
 const nothing = -1;
 ${frozen ? `
 /** The channels that never change, not even in dead cells. */
@@ -206,7 +214,7 @@ fn seenAt(place: vec2i) -> i32 {
 
 fn look(r: u32, place: vec2i) {
   for (var tap = 0u; tap < taps; tap++) {
-    cellOf[r * taps + tap] = seenAt(place + vec2i(i32(tap % K), i32(tap / K)) - radius);
+    cellOf[r * taps + tap] = seenAt(place + wayOf(tap));
   }
 }
 

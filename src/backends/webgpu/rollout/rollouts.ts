@@ -72,7 +72,6 @@ export function rolloutsOf(
   return {
     mostLayers,
     widestWindow,
-    sparseWindows: false,
 
     forward: (program, inputs, run, outputs, keep) => using(program, (engine, lease): History | null => {
       const { steps, readouts, segment, budget } = run

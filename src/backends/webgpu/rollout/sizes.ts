@@ -70,6 +70,8 @@ export type Sizes = Shape & {
   readonly widths: readonly number[]
   /** Side of the window that is looked at, its taps, and how many planes of channels are perceived. */
   readonly K: number
+  /** Where in the window each tap is: row · K + column. */
+  readonly places: readonly number[]
   readonly taps: number
   readonly F: number
   readonly cells: number
@@ -87,7 +89,9 @@ const vectors = (n: number): number => Math.ceil(n / 4)
 export function sizesOf(
   { batch, height, width, channels, perception, layers }: RolloutProgram, shape: Shape,
 ): Sizes {
-  const K = perception.size, taps = K * K
+  const K = perception.size
+  const places = perception.type === 'window' ? perception.taps : Array.from({ length: K * K }, (_, t) => t)
+  const taps = places.length
   const F = perception.type === 'filters' ? perception.filters : taps
   const C = vectors(channels), N = F * C
   const hidden = layers.slice(0, -1).map(({ outputs }) =>
@@ -99,7 +103,7 @@ export function sizesOf(
   const kernel = perception.type === 'filters' ? taps * F * C : 0
   const x = Math.ceil(width / tile.width), y = Math.ceil(height / tile.height)
   return {
-    ...shape, C, N, widths, K, taps, F,
+    ...shape, C, N, widths, K, places, taps, F,
     cells: batch * height * width,
     rows: batch * height * x,
     tiles: { x, y, all: batch * y * x },

@@ -28,12 +28,12 @@ export async function reproduceTexture(context: Context): Promise<void> {
   const photograph = resize(await readPng(join(context.data, 'textures', 'brick.png')), photographed, photographed, 'area')
   const texture = tensor(Float32Array.from({ length: 3 * photographed ** 2 }, (_, i) =>
     photograph.data[4 * Math.floor(i / 3) + i % 3]), { shape: [photographed, photographed, 3] })
-  const iterations = context.quick ? 10 : 2000
+  const iterations = context.quick ? 10 : 1500
   const task = textureTask(rule, texture, { grid: [side, side], levels })
   const trainer = taskTrainer({
     rule, task, batch: 2, steps: [32, 64], pool: 128, reseed: 0, normalize: true,
     optimiser: adam({
-      rate: stepDecay(1e-3, { at: [iterations / 2, iterations * 0.8].map(Math.round), factor: 0.3 }),
+      rate: stepDecay(1e-3, { at: [iterations * 0.6, iterations * 0.85].map(Math.round), factor: 0.3 }),
     }),
   })
   const learned = await learn(context, 'brick', trainer, {

@@ -31,6 +31,7 @@ export type Config = Omit<Preset, 'rule'> & {
     readonly hiddenUnits: number | readonly number[]
     readonly activation: Activation
     readonly residual: boolean
+    readonly init: 'keras' | 'torch'
     readonly perceive: readonly Perception[]
     readonly stepSize: number
     readonly fireRate: number
@@ -55,8 +56,8 @@ export function published(name: PresetName): Omit<Config, 'target' | 'seed' | 'b
 
 /** The rule that a configuration describes. */
 export function ruleOf({ rule }: Config): DataRule {
-  const { hiddenChannels, hiddenUnits, activation, residual, lastStd, lastBias, ...rest } = rule
-  const update = mlp(hiddenUnits, { activation, residual, lastStd, lastBias })
+  const { hiddenChannels, hiddenUnits, activation, residual, init, lastStd, lastBias, ...rest } = rule
+  const update = mlp(hiddenUnits, { activation, residual, init, lastStd, lastBias })
   return defineRule({ ...rest, channels: { rgba: 4, hidden: hiddenChannels }, update })
 }
 
@@ -172,6 +173,7 @@ const shape = {
     activation: oneOf(activations).default(d.rule.activation)
       .describe(`What hidden layers apply: ${activations.join(', ')}`),
     residual: yes.default(d.rule.residual).describe('Whether hidden layers add the one before them'),
+    init: oneOf(['keras', 'torch']).default(d.rule.init).describe('How hidden layers begin: keras, torch'),
     perceive: z.array(perception, 'a list of filters').min(1, 'at least one filter')
       .default([...d.rule.perceive] as FilterName[])
       .describe(`Filters by which a cell sees its neighbours: ${filterNames.join(', ')}; or learned ones: `

@@ -42,6 +42,8 @@ export type Mlp = {
   readonly activation: Activation
   /** Whether hidden layers add the one before them, where it is as wide. */
   readonly residual: boolean
+  /** How hidden layers begin, see `MlpOptions`. */
+  readonly init: 'keras' | 'torch'
   /** Standard deviation of the last layer's first weights; 0 makes the first rule do nothing, as published. */
   readonly lastStd: number
   /** Whether the last layer has a bias. */
@@ -59,6 +61,11 @@ export type MlpOptions = {
   activation?: Activation
   /** Whether hidden layers add the one before them, where it is as wide; default false. */
   residual?: boolean
+  /**
+   * How hidden layers begin: 'keras' (default), Glorot's uniform and zero biases, or 'torch', U(±1/√in) for weights and
+   * biases. From a state of zeros nothing can be learned but with biases: ReLUs of nothing are nothing.
+   */
+  init?: 'keras' | 'torch'
   /** Standard deviation of the last layer's first weights, default 0; NCAtorch takes 1e-3. */
   lastStd?: number
   /** Whether the last layer has a bias, default true. */
@@ -74,7 +81,7 @@ export type MlpOptions = {
  * @example mlp([80, 80], { activation: 'leakyRelu', residual: true, lastStd: 1e-3 })
  */
 export function mlp(hidden: number | readonly number[], options: MlpOptions = {}): Mlp {
-  checkOptions('mlp', options, ['activation', 'residual', 'lastStd', 'lastBias'])
+  checkOptions('mlp', options, ['activation', 'residual', 'init', 'lastStd', 'lastBias'])
   return checkedMlp('mlp', '', { ...options, hidden })
 }
 
@@ -82,26 +89,28 @@ export function mlp(hidden: number | readonly number[], options: MlpOptions = {}
 export function checkedMlp(
   where: string, path: string, { hidden: given, ...options }: MlpOptions & { hidden: number | readonly number[] },
 ): Mlp {
-  const { activation = 'relu', residual = false, lastStd = 0, lastBias = true } = options
+  const { activation = 'relu', residual = false, init = 'keras', lastStd = 0, lastBias = true } = options
   const hidden = typeof given === 'number' ? [given] : given
   const fits = Array.isArray(hidden) && hidden.length > 0 && hidden.every(n => isWhole(n, 1))
   check(fits, where, `${path}hidden`, given, 'a whole number > 0, or a list of them')
   checkWord(where, `${path}activation`, activation, activations)
   check(typeof residual === 'boolean', where, `${path}residual`, residual, 'true or false')
+  checkWord(where, `${path}init`, init, ['keras', 'torch'])
   check(isNumber(lastStd, 0), where, `${path}lastStd`, lastStd, 'a number ≥ 0')
   check(typeof lastBias === 'boolean', where, `${path}lastBias`, lastBias, 'true or false')
-  return { type: 'mlp', hidden: [...hidden], activation, residual, lastStd, lastBias }
+  return { type: 'mlp', hidden: [...hidden], activation, residual, init, lastStd, lastBias }
 }
 
 /** The parameters of a network from `inputs` to `outputs` numbers, by name, in order. */
 export function mlpParams(network: Mlp, inputs: number, outputs: number): Record<string, ParamSpec> {
-  const { hidden, lastStd, lastBias } = network
+  const { hidden, init, lastStd, lastBias } = network
   const widths = [inputs, ...hidden]
   const last = hidden.length + 1
+  const torch = (inputs: number) => (init === 'torch' ? { limit: 1 / Math.sqrt(inputs) } : null)
   return {
     ...Object.fromEntries(hidden.flatMap((n, i): [string, ParamSpec][] => [
-      [`w${i + 1}`, { shape: [widths[i], n], init: { glorot: [widths[i], n] } }],
-      [`b${i + 1}`, { shape: [n], init: 'zeros' }],
+      [`w${i + 1}`, { shape: [widths[i], n], init: torch(widths[i]) ?? { glorot: [widths[i], n] } }],
+      [`b${i + 1}`, { shape: [n], init: torch(widths[i]) ?? 'zeros' }],
     ])),
     [`w${last}`]: { shape: [hidden.at(-1)!, outputs], init: lastStd > 0 ? { std: lastStd } : 'zeros' },
     ...(lastBias ? { [`b${last}`]: { shape: [outputs], init: 'zeros' } } : {}),

@@ -322,7 +322,8 @@ export function paramShapes(rule: DataRule): Readonly<Record<string, readonly nu
 
 /**
  * First parameters. Data rules follow Keras, as published: Glorot's uniform U(±√(6/(in + out))) for hidden layers and
- * for learned filters, zeros (or N(0, lastStd)) for the last layer, zero biases.
+ * for learned filters, zeros (or N(0, lastStd)) for the last layer, zero biases. A network may begin as in PyTorch
+ * instead, see `mlp`.
  *
  * @returns for data rules a tree of tensors of `paramShapes`, see `DataParams`
  * @example const params = init(rule, key(0))
@@ -334,7 +335,7 @@ export function init<R extends Rule>(rule: R, k: Key, placement: Placement = {})
   const network = mlpParams(rule.update, perceptionSize(rule), updatedChannels(rule).length)
   const last = `w${rule.update.hidden.length + 1}`
   const kLayer = (name: string): Key =>
-    (name === last ? kLast : name === 'w1' ? kFirst : foldIn(kFirst, Number(name.slice(1))))
+    (name === last ? kLast : name === 'w1' ? kFirst : foldIn(kFirst, Number(name.slice(1)) + (name[0] === 'b' ? 1000 : 0)))
   const made = (specs: Readonly<Record<string, ParamSpec>>, keyOf: (name: string, j: number) => Key) =>
     Object.fromEntries(Object.entries(specs).map(([name, spec], j) => [name, first(spec, keyOf(name, j), placement)]))
   const perceive = perceptionParams(rule).map((specs, i) => {
@@ -352,8 +353,7 @@ function first({ shape, init }: ParamSpec, k: Key, placement: Placement): Tensor
   if (init === 'zeros') return zeros(shape, placement)
   if (init === 'ones') return ones(shape, placement)
   if ('std' in init) return normal(k, shape, { std: init.std, ...placement })
-  const [fanIn, fanOut] = init.glorot
-  const limit = Math.sqrt(6 / (fanIn + fanOut))
+  const limit = 'limit' in init ? init.limit : Math.sqrt(6 / (init.glorot[0] + init.glorot[1]))
   return uniform(k, shape, { low: -limit, high: limit, ...placement })
 }
 

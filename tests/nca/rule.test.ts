@@ -152,6 +152,18 @@ describe('first parameters', () => {
     expect(w2.toArray()).toEqual(normal(k2, [8, 16], { std: 0.1 }).toArray())
   })
 
+  it('are uniform as in PyTorch where the network says so, biases too', () => {
+    const rule = defineRule({ channels: { a: 64 }, perceive: ['identity'], update: mlp([400, 300], { init: 'torch' }) })
+    const { w1, b1, w2, b2, w3, b3 } = init(rule, key(2)).update
+    for (const [p, inputs] of [[w1, 64], [b1, 64], [w2, 400], [b2, 400]] as const) {
+      const most = Math.max(...p.toArray().map(Math.abs))
+      expect(most).toBeLessThanOrEqual(1 / Math.sqrt(inputs))
+      expect(most).toBeGreaterThan(0.98 / Math.sqrt(inputs))
+    }
+    expect([...w3.toArray(), ...b3.toArray()].every(v => v === 0)).toBe(true)
+    expect(b1.toArray().slice(0, 64)).not.toEqual(w1.toArray().slice(0, 64))
+  })
+
   it('are Glorot-uniform where kernels are learned, each kernel its own', () => {
     const perceive = [depthwise(30, { size: 5 }), conv(40), conv(40)]
     const rule = defineRule({ channels: { a: 16 }, perceive, update: mlp(4) })

@@ -5,10 +5,13 @@
 import type { Padding } from '../../tensor/ops/window.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 
-/** A parameter: its shape, and where it begins. Glorot's uniform is U(±√(6 / (in + out))) of fan-in and fan-out. */
+/** A parameter: its shape, and where it begins. Glorot's uniform is U(±√(6 / (in + out))) of fan-in and
+ * fan-out; `limit` stands for U(±limit). */
 export type ParamSpec = {
   readonly shape: readonly number[]
-  readonly init: 'zeros' | 'ones' | { readonly glorot: readonly [number, number] } | { readonly std: number }
+  readonly init:
+    | 'zeros' | 'ones' | { readonly glorot: readonly [number, number] } | { readonly std: number }
+    | { readonly limit: number }
 }
 
 /** How a perception is computed: what lies beyond the border, and a mask `[b,h,w]` of the cells that need it. */

@@ -46,7 +46,7 @@ const texture: Recipe = {
     perceive: [
       'identity', { name: 'sobelX', factor: 8 }, { name: 'sobelY', factor: 8 }, { name: 'laplacian', factor: 16 },
     ],
-    update: mlp(96, { lastBias: false }),
+    update: mlp(96, { init: 'torch', lastBias: false }),
   }),
   batch: 4, steps: [32, 96], pool: 256, reseed: 1, normalize: true,
   optimiser: adam({ rate: stepDecay(1e-3, { at: [1000, 2000], factor: 0.3 }) }),

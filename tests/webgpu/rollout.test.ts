@@ -88,6 +88,38 @@ describe('a fused rollout on WebGPU', () => {
     await shaped.close()
   })
 
+  it('computes a dead cell for the neighbour that it keeps alive, and judges life after the step', async () => {
+    // As in tests/nca/fused.test.ts: alpha becomes 1 − alpha where a cell fires. It moves from one cell to the next but
+    // one, and only thereby the cell between them lives on, within a tile, from tile to tile, and around a torus.
+    const rule = defineRule({
+      channels: { alpha: 1, content: 1 }, perceive: ['identity'],
+      update: mlp(1, { activation: 'linear' }), living: { channel: 0, above: 0.1 },
+    })
+    const width = 40, cells = (...at: number[]): number[] => Array.from({ length: width }, (_, i) => +at.includes(i))
+    const run = async (rule: DataRule, alpha: number[], fires: number[]): Promise<number[]> => {
+      const on = { backend: gpu }
+      return scope(() => {
+        const update = {
+          w1: tensor([[1], [0]], on), b1: tensor([0], on), w2: tensor([[-2, 0]], on), b2: tensor([1, 0], on),
+        }
+        const x = tensor(Float32Array.from(alpha.flatMap((a, i) => [a, 4 + i])), { shape: [1, 1, width, 2], ...on })
+        const mask = tensor(Uint32Array.from(fires), { shape: [1, 1, width], ...on })
+        return { next: rollout(rule, { update }, x, key(0), { steps: 1, masks: [mask] }).data() }
+      }).next.then(next => Array.from(next).filter((_, i) => i % 2 === 1))
+    }
+    const only = (...at: number[]): number[] => cells(...at).map((v, i) => v * (4 + i))
+    expect(await run(rule, cells(3), cells(3, 5))).toEqual(only(4))
+    expect(await run(rule, cells(3), cells(3, 6))).toEqual(only())
+    expect(await run(rule, cells(14), cells(14, 16))).toEqual(only(15))
+    expect(await run(rule, cells(17), cells(17, 15))).toEqual(only(16))
+    const torus = defineRule({ ...rule, padding: 'circular' })
+    expect(await run(torus, cells(0), cells(0, 38))).toEqual(only(39))
+    // Nobody lives before the step.
+    const after = defineRule({ ...rule, living: { channel: 0, above: 0.1, when: 'after' } })
+    expect(await run(rule, cells(), cells(16))).toEqual(only())
+    expect(await run(after, cells(), cells(16))).toEqual(only(15, 16, 17))
+  })
+
   it('is that of the CPU, cell by cell, step by step', async () => {
     const rules = fc.constant(defineRule({ ...growingRule, update: mlp(128, { lastStd: 0.02 }) }))
     const grid = fc.constant<[number, number]>([19, 23])

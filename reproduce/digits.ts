@@ -39,7 +39,7 @@ type Measured = {
 export async function reproduceDigits(context: Context): Promise<void> {
   const train = await readMnist(join(context.data, 'mnist'))
   const test = await readMnist(join(context.data, 'mnist'), { train: false })
-  const [alone, pooled] = context.quick ? [20, 10] : [5000, 1500]
+  const [alone, pooled] = context.quick ? [20, 10] : [5000, 6000]
   const results: { loss: keyof typeof losses; learned: Learned; measured: Measured }[] = []
   for (const loss of Object.keys(losses) as (keyof typeof losses)[]) {
     const task = classificationTask(rule, { ...examplesOf(train.images, [side, side, 1]), labels: train.labels }, { loss })
@@ -57,7 +57,8 @@ export async function reproduceDigits(context: Context): Promise<void> {
       optimiser: adam({ rate: stepDecay(1e-3, { at: [Math.round(0.8 * alone)], factor: 0.3 }) }),
     })
     const { params, ...first } = await learn(context, `${loss}-seeds`, seeds, { iterations: alone, ...show })
-    const trainer = taskTrainer({ ...recipe, rule, task, params, optimiser: adam({ rate: 3e-4 }) })
+    const rate = stepDecay(1e-3, { at: [Math.round(0.8 * pooled)], factor: 0.3 })
+    const trainer = taskTrainer({ ...recipe, rule, task, params, optimiser: adam({ rate }) })
     const then = await learn(context, loss, trainer, { iterations: pooled, ...show })
     const learned = {
       ...then, losses: [...first.losses, ...then.losses], seconds: first.seconds + then.seconds,

@@ -9,7 +9,7 @@ import {
 } from '../../src/index.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
-import type { Backend, DataParams, DataRule, Tensor } from '../../src/index.ts'
+import type { Backend, Data, DataParams, DataRule, Tensor } from '../../src/index.ts'
 import { distance, expectNear, laterOutcome, outcome, scenesOf } from '../nca/fused-scenes.ts'
 import type { Outcome, OutcomeOptions, Scene } from '../nca/fused-scenes.ts'
 import { openPoisoned, some } from './gpu.ts'
@@ -146,6 +146,16 @@ describe('a fused rollout on WebGPU', () => {
     await fc.assert(fc.asyncProperty(scenes, async scene => {
       expectNear(scene, await fusedOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
     }), some(0.01))
+  })
+
+  it('has the gradient of learned filters where nobody asks for that of the state', async () => {
+    const rule = defineRule({ channels: { a: 3 }, perceive: [depthwise(1)], update: mlp(4, { lastStd: 1 }) })
+    const by = (backend: Backend): Promise<Data> => scope(() => {
+      const x = normal(key(1), [1, 5, 6, 3], { backend })
+      const loss = (p: DataParams): Tensor => sum(rollout(rule, p, x, key(0), { steps: 1 }))
+      return { data: grad(loss)(init(rule, key(0), { backend })).perceive![0].kernel.data() }
+    }).data
+    expect(distance(await by(gpu), await by(cpu()))).toBeLessThan(1e-5)
   })
 
   it('shows weights that are no numbers', async () => {

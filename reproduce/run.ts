@@ -32,16 +32,16 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     quick: { type: 'boolean', default: false }, seed: { type: 'string', default: '0' }, out: { type: 'string' },
-    data: { type: 'string', default: 'data' },
+    data: { type: 'string', default: 'data' }, help: { type: 'boolean', default: false },
   },
 })
 const names = positionals[0] === 'all' ? Object.keys(claims) : positionals
 const unknown = names.find(name => !Object.hasOwn(claims, name))
 const seed = Number(values.seed)
-if (unknown !== undefined || names.length === 0) {
+if (unknown !== undefined || names.length === 0 || values.help) {
   const list = Object.entries(claims).map(([name, { what }]) => `  ${name.padEnd(14)}${what}`).join('\n')
   if (unknown !== undefined) console.error(`reproduce: there is no claim ${unknown}; there are:`)
-  console.log(`npm run reproduce -- NAME, or all\n\n${list}`)
+  console.log(`npm run reproduce -- NAME, or all  [--quick] [--seed N] [--out FOLDER] [--data FOLDER]\n\n${list}`)
   process.exitCode = unknown === undefined ? 0 : 2
 } else if (!Number.isSafeInteger(seed) || seed < 0) {
   console.error(`reproduce: --seed is ${values.seed}, expected a whole number ≥ 0.`)

@@ -54,9 +54,9 @@ export async function reproduceSegmentation(context: Context): Promise<void> {
     'Dice': diceOf(said, test.labels, c).toFixed(3),
     'Dice of the best thresholds': diceOf(guessed, test.labels, c).toFixed(3),
   }))
-  const right = (list: Uint8Array): string => {
+  const right = (list: Uint8Array): number => {
     const inside = test.labels.map((label, i) => +(label > 0 && label === list[i])).reduce((a, b) => a + b, 0)
-    return (100 * inside / test.labels.filter(label => label > 0).length).toFixed(1)
+    return 100 * inside / test.labels.filter(label => label > 0).length
   }
   await writeCsv(context, rows)
   const strips: Image[] = []
@@ -74,9 +74,10 @@ parcellation and spatial normalization", 2012, CC-BY): \`npm run reproduce -- se
 
 ${table(rows)}
 
-Of the cells of the brain, ${right(said)} % are given the right class, by the best thresholds ${right(guessed)} %.
+Of the cells of the brain, ${right(said).toFixed(1)} % are given the right class, by the best thresholds
+${right(guessed).toFixed(1)} %.
 
-${summary(learned)}; ${train.n} slices for training, ${test.n} for testing, from one averaged brain: this says how well
+${right(said) > right(guessed) ? '' : 'Here the rule is not better than the thresholds.\n'}${summary(learned)}; ${train.n} slices for training, ${test.n} for testing, from one averaged brain: this says how well
 slices of this brain are told apart, not how well those of another one would be. A region counts as white matter where its
 mean intensity is above 100.
 

@@ -8,7 +8,7 @@
 import { join } from 'node:path'
 import {
   adam, colours, erase, filmStrip, foldIn, key, mean, patchTransport, recipes, recovery, recoveryProtocol, resize,
-  rollout, scope, stepDecay, taskTrainer, tensor, textureTask,
+  rollout, scope, stepDecay, taskTrainer, tensor, textureTask, upscale,
 } from '../src/index.ts'
 import type { Image, Tensor } from '../src/index.ts'
 import { readPng } from '../src/node/index.ts'
@@ -77,9 +77,11 @@ export async function reproduceTexture(context: Context): Promise<void> {
   }))
   const large = scope(() => rollout(rule, learned.params, wide(), run, { steps: 400 }))
   await writePicture(context, 'steps', filmStrip(
-    [await picture(grown), await picture(damaged), await picture(healed)], { gap: 4 },
+    [await picture(grown), await picture(damaged), await picture(healed)].map(image => upscale(image, 3)), { gap: 4 },
   ))
-  await writePicture(context, 'large', filmStrip([resize(photograph, 128, 128, 'area'), await picture(large)], { gap: 4 }))
+  await writePicture(context, 'large', filmStrip(
+    [photograph, await picture(large)].map(image => upscale(image, 2)), { gap: 4 },
+  ))
   await writeText(context, `
 # A texture from one photograph
 

@@ -124,7 +124,8 @@ function checkedPerceive(grid: 1 | 2 | 3, perceive: readonly Perception[]): Perc
     const whole = part.type === 'conv' ? Object.assign({ dilation: 1, bias: false, activation: 'linear' }, part) : part
     describe(whole).check('rule', `${path}.`, whole)
     const flat = whole.type === 'attention' || whole.type === 'deformable'
-    check(grid === 2 || !flat, 'rule', path, part, `something else on a grid of ${grid} dimensions: filters or convolutions`)
+    const kinds = 'filters, depthwise, conv or residualConv'
+    check(grid === 2 || !flat, 'rule', path, part, `${kinds}: ${whole.type} is for grids of two dimensions`)
     return whole
   })
 }
@@ -199,6 +200,7 @@ export function defineRule(options: RuleOptions): DataRule {
   }
   if (noise !== null) {
     check(isObject(noise), 'rule', 'noise', noise, "null or { on: 'state' or 'change', std }")
+    checkOptions('rule.noise', noise, ['on', 'std'])
     checkWord('rule', 'noise.on', noise.on, ['state', 'change'])
     check(isNumber(noise.std, 0), 'rule', 'noise.std', noise.std, 'a number ≥ 0')
   }
@@ -210,6 +212,7 @@ export function defineRule(options: RuleOptions): DataRule {
 
 function checkThreshold(name: string, mask: { channel: number; above: number }, channels: Channels): void {
   check(isObject(mask), 'rule', name, mask, 'null or { channel, above }')
+  checkOptions(`rule.${name}`, mask, ['channel', 'above'], name === 'living' ? ['when'] : [])
   const total = channelCount(channels)
   check(
     isWhole(mask.channel) && mask.channel < total, 'rule', `${name}.channel`, mask.channel,
@@ -221,6 +224,7 @@ function checkThreshold(name: string, mask: { channel: number; above: number }, 
 function checkBound(bound: Bound): void {
   check(isObject(bound), 'rule', 'bound', bound, "null, { type: 'tanh' } or { type: 'clamp', low, high }")
   checkWord('rule', 'bound.type', bound.type, ['clamp', 'tanh'])
+  checkOptions('rule.bound', bound, bound.type === 'tanh' ? ['type'] : ['type', 'low', 'high'])
   if (bound.type === 'tanh') return
   check(isNumber(bound.low), 'rule', 'bound.low', bound.low, 'a number')
   check(isNumber(bound.high, bound.low), 'rule', 'bound.high', bound.high, `a number ≥ low, ${bound.low}`)

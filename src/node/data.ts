@@ -15,6 +15,7 @@ import { decodeNpy } from '../nca/data/npy.ts'
 import type { Npy } from '../nca/data/npy.ts'
 import { fit } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
+import { checkOptions } from '../tensor/options.ts'
 import { showShape } from '../tensor/shape.ts'
 import { readPng } from './png.ts'
 
@@ -75,7 +76,9 @@ export type Mnist = {
  * @throws one sentence that names the file, where one is missing, damaged, or does not belong to the other
  * @example const { images, labels, n } = await readMnist('data/mnist', { train: false })   // 10,000
  */
-export async function readMnist(folder: string, { train = true }: { readonly train?: boolean } = {}): Promise<Mnist> {
+export async function readMnist(folder: string, options: { readonly train?: boolean } = {}): Promise<Mnist> {
+  checkOptions('readMnist', options, ['train'])
+  const { train = true } = options
   const files = await list('mnist', folder)
   const read = (name: string): Promise<Idx> => {
     const names = [name, name.replace('-idx', '.idx')].flatMap(spelling => [spelling, `${spelling}.gz`])

@@ -317,7 +317,7 @@ describe('texture', () => {
       () => lib(rule, zeros([8, 8, 3]), { patches: 5 }),
     ].map(sentence)).toMatchInlineSnapshot(`
       [
-        "textureTask: the texture must be [h,w,3]; texture [8,8,4].",
+        "textureTask: the texture must be [h,w,3]; texture [8,8,4]. takeChannels(image, 0, 3) leaves alpha out.",
         "textureTask: grid is 8, expected two whole numbers > 0, rows and columns.",
         "textureTask: grid is [8, 0], expected two whole numbers > 0, rows and columns.",
         "textureTask: there is no option "patches"; there are grid, projections, size, levels.",

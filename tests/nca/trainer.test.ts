@@ -291,10 +291,10 @@ describe('the pool', () => {
   it('begins with the seed of each slot, held once for each example', () => {
     for (const [examples, pool] of [[100, 130], [100, 70], [65, 65], [1, 5]]) {
       const order = Array.from({ length: pool }, (_, slot) => slot % examples)
-      const slots = firstPool(complete('test', options({ task: taskOf(examples), pool })), order)
+      const slots = firstPool(complete('test', options({ task: taskOf(examples), pool, ranked: 'none' })), order)
       slots.forEach((slot, i) => expect([...slot.toArray()]).toEqual([...Float32Array.from(seedOf(order[i]))]))
       expect(new Set(slots).size).toBe(Math.min(examples, pool))
-      const state = taskTrainer(options({ task: taskOf(examples), pool })).init(key(0))
+      const state = taskTrainer(options({ task: taskOf(examples), pool, ranked: 'none' })).init(key(0))
       expect(state.examples).toEqual(order)
       expect(contents(state.pool)).toEqual(contents(slots))
     }

@@ -98,14 +98,15 @@ describe('a fused rollout on WebGPU', () => {
     const width = 40, cells = (...at: number[]): number[] => Array.from({ length: width }, (_, i) => +at.includes(i))
     const run = async (rule: DataRule, alpha: number[], fires: number[]): Promise<number[]> => {
       const on = { backend: gpu }
-      return scope(() => {
+      const { next } = scope(() => {
         const update = {
           w1: tensor([[1], [0]], on), b1: tensor([0], on), w2: tensor([[-2, 0]], on), b2: tensor([1, 0], on),
         }
         const x = tensor(Float32Array.from(alpha.flatMap((a, i) => [a, 4 + i])), { shape: [1, 1, width, 2], ...on })
         const mask = tensor(Uint32Array.from(fires), { shape: [1, 1, width], ...on })
         return { next: rollout(rule, { update }, x, key(0), { steps: 1, masks: [mask] }).data() }
-      }).next.then(next => Array.from(next).filter((_, i) => i % 2 === 1))
+      })
+      return Array.from(await next).filter((_, i) => i % 2 === 1)
     }
     const only = (...at: number[]): number[] => cells(...at).map((v, i) => v * (4 + i))
     expect(await run(rule, cells(3), cells(3, 5))).toEqual(only(4))

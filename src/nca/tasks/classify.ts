@@ -56,6 +56,7 @@ export function classificationTask(rule: DataRule, images: LabelledImages, optio
   const [first, end] = roleChannels(rule.channels, image)
   check(images.shape[2] === end - first, name, 'channels of the images', images.shape[2], `${end - first}, as ${image}`)
   const { labels, n } = images
+  check(Array.isArray(labels) || ArrayBuffer.isView(labels), name, 'labels', labels, 'a list of whole numbers')
   check(labels.length === n, name, 'the number of labels', labels.length, `${n}, that of the images`)
   const [from, to] = roleChannels(rule.channels, classes)
   const wrong = Array.from(labels).find(label => !(isWhole(label) && label < to - from))

@@ -6,7 +6,7 @@ import { hostArray } from '../../backends/backend.ts'
 import type { Data } from '../../backends/backend.ts'
 import { foldIn, permutation } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
-import { check, isWhole } from '../../tensor/options.ts'
+import { check, isObject, isWhole } from '../../tensor/options.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import { place, tensor } from '../../tensor/tensor.ts'
 import type { Placement, Tensor } from '../../tensor/tensor.ts'
@@ -29,6 +29,8 @@ export type Examples = {
  * @example examplesOf(images, [28, 28, 1])
  */
 export function examplesOf(data: Data | Uint8Array, shape: readonly number[]): Examples {
+  check(ArrayBuffer.isView(data), 'examplesOf', 'data', data, 'a typed array')
+  check(Array.isArray(shape), 'examplesOf', 'shape', shape, 'the sizes of each example, like [28, 28, 1]')
   const size = shape.reduce((a, b) => a * b, 1)
   const n = data.length / size
   check(isWhole(n), 'examplesOf', 'the length of data', data.length, `a multiple of ${size}, ${shape.join('×')}`)
@@ -36,7 +38,9 @@ export function examplesOf(data: Data | Uint8Array, shape: readonly number[]): E
 }
 
 /** Throws unless these are examples of so many axes. */
-export function checkExamples(where: string, name: string, { of, shape, n }: Examples, rank: number): void {
+export function checkExamples(where: string, name: string, examples: Examples, rank: number): void {
+  check(isObject(examples), where, name, examples, 'examples; make them with examplesOf(data, shape)')
+  const { of, shape, n } = examples
   check(isWhole(n, 1), where, `${name}.n`, n, 'a whole number > 0')
   check(typeof of === 'function', where, `${name}.of`, of, 'a function; make one with examplesOf(data, shape)')
   const fits = Array.isArray(shape) && shape.length === rank && shape.every(size => isWhole(size, 1))

@@ -29,16 +29,22 @@ export type TextureOptions = PatchTransportOptions & {
  *
  * @param texture red, green and blue from 0 to 1, `[h,w,3]`
  * @throws where the texture is no such image
- * @example taskTrainer({ ...presets.texture, rule, task: textureTask(rule, bricks, { grid: [64, 64], levels: 4 }) })
+ * @example taskTrainer({ ...recipes.texture, task: textureTask(recipes.texture.rule, bricks, { grid: [64, 64], levels: 4 }) })
  */
 export function textureTask(rule: Rule, texture: Tensor, options: TextureOptions = {}): Task {
   const where = 'textureTask'
   checkOptions(where, options, ['grid', 'projections', 'size', 'levels'])
   requireTensor(where, 'the texture', texture)
-  if (texture.shape.length !== 3 || texture.shape[2] !== 3) refuse(where, 'the texture must be [h,w,3]', { texture })
+  if (texture.shape.length !== 3 || texture.shape[2] !== 3) {
+    refuse(where, 'the texture must be [h,w,3]', { texture }, 'takeChannels(image, 0, 3) leaves alpha out.')
+  }
   const { grid = [texture.shape[0], texture.shape[1]], ...transport } = options
   const isGrid = Array.isArray(grid) && grid.length === 2 && grid.every(n => isWhole(n, 1))
   check(isGrid, where, 'grid', grid, 'two whole numbers > 0, rows and columns')
+  const { size = 5, levels = 5 } = transport
+  const least = size * 2 ** (levels - 1)
+  const smallest = Math.min(...grid, texture.shape[0], texture.shape[1])
+  check(smallest >= least, where, 'the smallest side', smallest, `at least ${least} for ${levels} levels; fewer levels need less`)
   const channels = channelCount(rule.channels)
   return {
     examples: 1,

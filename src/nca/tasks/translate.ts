@@ -37,6 +37,7 @@ export function imageToImageTask(
   const where = 'imageToImageTask'
   checkOptions(where, options, ['input', 'output', 'loss', 'dtype', 'backend'])
   const { input = 'input', output = 'output', loss = mse, ...placement } = options
+  check(typeof loss === 'function', where, 'loss', loss, 'a function (output, wanted) => [n], like mse')
   checkFrozenRole(where, rule, input)
   for (const [name, examples, role] of [['inputs', inputs, input], ['outputs', outputs, output]] as const) {
     checkExamples(where, name, examples, 3)

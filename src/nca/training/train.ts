@@ -81,7 +81,9 @@ export class NonFiniteError<S> extends Error {
 export async function* train<S extends { readonly iteration: number }>(
   trainer: Trainer<S>, options: TrainOptions<S>,
 ): AsyncGenerator<Progress<S>, void, void> {
+  checkOptions('train', options, ['iterations', 'state', 'seed', 'every', 'signal', 'patience'])
   const { iterations, seed = 0, every = 1, signal, patience } = options
+  check(isWhole(iterations), 'train', 'iterations', iterations, 'a whole number ≥ 0')
   const losses: number[] = []
   const n = patience ? checkPatience(patience) : 0
   let state = options.state ?? trainer.init(key(seed))

@@ -111,6 +111,11 @@ export function complete<R extends Rule>(where: string, given: TrainerOptions<R>
   )
   const hasInputs = rule.type === 'data' && rule.frozen.length > 0
   fits(mutated === 0 || hasInputs, 'samples can only be mutated where a rule has frozen channels.')
+  fits(
+    pool === 0 || ranked === 'none' || pool >= task.examples,
+    `a pool of ${pool} slots, each of which keeps its example, would never meet the others of ${task.examples}; `
+      + "take a larger pool or ranked: 'none'.",
+  )
   const flat = rule.type === 'custom' || rule.grid === 2
   fits(damaged === 0 || flat, 'only grids of two dimensions can be damaged.')
   checkDamage(where, damage)

@@ -8,8 +8,8 @@
  */
 import { join } from 'node:path'
 import {
-  accuracy, adam, classificationTask, defineRule, examplesOf, filmStrip, key, mean, recipes, recovery, recoveryProtocol,
-  rollout, scope, seenCells, setChannels, stepDecay, takeRole, taskTrainer, tensor, upscale,
+  accuracy, adam, classificationTask, defineRule, examplesOf, exchangeInputs, filmStrip, key, mean, recipes, recovery, recoveryProtocol,
+  rollout, scope, seenCells, stepDecay, takeRole, taskTrainer, tensor, upscale,
 } from '../src/index.ts'
 import type { DataParams, DataRule, Image, Tensor } from '../src/index.ts'
 import { readMnist } from '../src/node/index.ts'
@@ -39,7 +39,7 @@ type Measured = {
 export async function reproduceDigits(context: Context): Promise<void> {
   const train = await readMnist(join(context.data, 'mnist'))
   const test = await readMnist(join(context.data, 'mnist'), { train: false })
-  const [alone, pooled] = context.quick ? [20, 10] : [5000, 6000]
+  const [alone, pooled] = context.quick ? [20, 10] : [5000, 3000]
   const results: { loss: keyof typeof losses; learned: Learned; measured: Measured }[] = []
   for (const loss of Object.keys(losses) as (keyof typeof losses)[]) {
     const task = classificationTask(rule, { ...examplesOf(train.images, [side, side, 1]), labels: train.labels }, { loss })
@@ -130,7 +130,7 @@ async function measure(params: DataParams, { images, labels }: Labelled, { seed,
   const grown = await onwards(task.seeds(first), 0, perturb, first)
   const x = grown.at(-1)!
   const seeds = task.seeds(second)
-  const mutated = setChannels(rule, x, { image: takeRole(rule, seeds, 'image') })
+  const mutated = exchangeInputs(rule, x, seeds)
   const damaged = await accuracyOf(mutated, second)
   const before = curve.at(-1)!.y
   curve.push({ x: perturb, y: damaged })

@@ -74,7 +74,7 @@ export type { Attention, AttentionOptions } from './nca/perceptions/attention.ts
 export { deformable } from './nca/perceptions/deformable.ts'
 export type { Deformable, DeformableOptions } from './nca/perceptions/deformable.ts'
 export { perceive } from './nca/perceive.ts'
-export { alive, rollout, step, update } from './nca/step.ts'
+export { alive, exchangeInputs, rollout, step, update } from './nca/step.ts'
 export type { RolloutOptions } from './nca/step.ts'
 export { rolloutUntilStill } from './nca/auto-step.ts'
 export type { StillOptions } from './nca/auto-step.ts'

@@ -166,6 +166,21 @@ function kept(rule: DataRule, lives: Tensor): Tensor {
   return rule.frozen.length === 0 ? onChannels(lives) : or(onChannels(lives), frozenChannels(rule, lives))
 }
 
+/**
+ * x with the frozen channels of other seeds: another image, another condition, in the midst of life. Where the rule has an
+ * input mask, cells that have no input any more are empty: they would never change again.
+ *
+ * @param x,seeds `[b,h,w,c]`
+ * @example exchangeInputs(rule, x, task.seeds(others))
+ */
+export function exchangeInputs(rule: DataRule, x: Tensor, seeds: Tensor): Tensor {
+  const frozen = frozenChannels(rule, x)
+  const { inputMask } = rule
+  const isInput = inputMask && !updatedChannels(rule).includes(inputMask.channel)
+  const kept = isInput ? where(onChannels(exceeds(seeds, inputMask)), x, 0) : x
+  return where(frozen, seeds, kept)
+}
+
 /** The frozen channels as a mask `[c]`. */
 export function frozenChannels(rule: DataRule, { backend }: Tensor): Tensor {
   const updated = updatedChannels(rule)

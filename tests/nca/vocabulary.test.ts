@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  add, checkGrad, checkRule, conv, decodeModel, defineRule, depthwise, encodeModel, fire, foldIn, grad, init, key, mapTree,
+  add, checkGrad, checkRule, conv, decodeModel, defineRule, depthwise, encodeModel, exchangeInputs, fire, foldIn, grad, init, key, mapTree,
   mlp, normal, paramShapes, reshape, residualConv, roleChannels, rollout, seed, setChannels, step, sum, takeRole,
   tensor, uniform, updatedChannels, zeros,
 } from '../../src/index.ts'
@@ -476,4 +476,17 @@ describe('the seed', () => {
       ]
     `)
   })
+})
+
+it('inputs that are exchanged leave cells without an input empty, where they count', () => {
+  const channels = { image: 1, hidden: 2 }
+  const x = tensor([[[[0.9, 1, 2], [0.5, 3, 4], [0, 5, 6]]]]), seeds = tensor([[[[0, 7, 8], [0.8, 9, 10], [0.3, 11, 12]]]])
+  const exchanged = (inputMask: DataRule['inputMask'], frozen: string[]): number[] => {
+    const rule = defineRule({ channels, frozen, inputMask, perceive: ['identity'], update: mlp(2) })
+    return [...exchangeInputs(rule, x, seeds).toArray()].map(v => Math.round(v * 10) / 10)
+  }
+  expect(exchanged(null, ['image'])).toEqual([0, 1, 2, 0.8, 3, 4, 0.3, 5, 6])
+  expect(exchanged({ channel: 0, above: 0.1 }, ['image'])).toEqual([0, 0, 0, 0.8, 3, 4, 0.3, 5, 6])
+  // A mask that changes itself is no input.
+  expect(exchanged({ channel: 1, above: 8 }, ['image'])).toEqual([0, 1, 2, 0.8, 3, 4, 0.3, 5, 6])
 })

@@ -15,7 +15,7 @@ import { damageMask, erase } from './damage.ts'
 import { makePool, samplePool } from './pool.ts'
 import type { Pool } from './pool.ts'
 import type { DataRule, Rule } from '../rule.ts'
-import { frozenChannels } from '../step.ts'
+import { exchangeInputs, frozenChannels } from '../step.ts'
 import type { Complete } from './trainer-options.ts'
 
 /** A pool in which each slot is the seed of its example. */
@@ -77,11 +77,11 @@ export function drawBatch<R extends Rule>(
   }, 'the drawing of a batch')
 }
 
-/** x, whose samples from the given one on have the frozen channels of the seeds. */
+/** x, whose samples from the given one on have the inputs of the seeds. */
 function mutate(rule: Rule, x: Tensor, seeds: Tensor, from: number): Tensor {
   const late = Uint32Array.from({ length: x.shape[0] }, (_, i) => +(i >= from))
   const mask = tensor(late, { shape: [x.shape[0], ...x.shape.slice(1).map(() => 1)], backend: x.backend })
-  return where(and(mask, frozenChannels(rule as DataRule, x)), seeds, x)
+  return where(mask, exchangeInputs(rule as DataRule, x, seeds), x)
 }
 
 /** x with the cells of a mask zeroed, but for channels that never change. */

@@ -92,6 +92,8 @@ ${table(rows)}
 
 ${results.map(({ loss, learned }) => `- ${losses[loss].name}: ${summary(learned)}.`).join('\n')}
 
+${verdict(results.map(({ measured }) => measured))}
+
 Accuracy is of cells, of ${tested} digits of the test set; at step ${recoveryProtocol.perturb} each is exchanged for another
 one. What differs: ${alone.toLocaleString('en-US')} iterations from seeds, and ${pooled.toLocaleString('en-US')} with the pool,
 instead of 100,000 with the pool; no noise on the changes; one seed
@@ -104,6 +106,15 @@ Five digits: the image, what its cells say at steps 20 and 149, the image that t
 
 ${results.map(({ loss }) => `${losses[loss].name}: ![${loss}](${fileOf(context, loss, 'png')})`).join('\n\n')}
 `)
+}
+
+/** What the numbers say, in words. */
+function verdict(list: readonly Measured[]): string {
+  const asPublished = list.every(({ early, recovery }) => early > 90 && recovery > 90)
+  if (asPublished) return 'Reproduced.'
+  if (!list.every(({ recovery }) => recovery > 0)) return 'Not reproduced: cells do not notice that their digit has changed.'
+  return `Reproduced in kind and not in degree: cells come to know their digit and notice that it has changed, but fewer of them than
+in the paper, and they forget over hundreds of steps.`
 }
 
 /** Digits that are tried out. */

@@ -8,7 +8,7 @@
  */
 import { check, checkOptions, checkWord, isWhole } from '../../tensor/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
-import { activate, activations } from '../mlp.ts'
+import { activate, activationNames, activations } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
 import { checkSize } from './filters.ts'
 import { convOn } from './grid.ts'
@@ -73,6 +73,7 @@ export const convKind: PartKind<Conv> = {
   },
   words({ outputs, size, dilation, activation }) {
     const apart = dilation === 1 ? '' : `, taps ${dilation} apart,`
-    return `a learned ${size}×${size} convolution${apart} to ${outputs}${activation === 'linear' ? '' : ` ${activation}`}`
+    const then = activation === 'linear' ? '' : ` ${activationNames[activation]}`
+    return `a learned ${size}×${size} convolution${apart} to ${outputs}${then}`
   },
 }

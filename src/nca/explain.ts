@@ -27,7 +27,7 @@ function inWords(rule: DataRule): string {
   const weights = Object.values(paramShapes(rule)).reduce((sum, shape) => sum + sizeOf(shape), 0)
   const hidden = update.hidden.map(n => `${n} ${activationNames[update.activation]}`).join(' → ')
   return [
-    `${perceive.map(partInWords).join(', ')} (${padding} padding${grid === 2 ? '' : `, ${grid}-D`})`
+    `${perceive.map(part => partInWords(part, grid)).join(', ')} (${padding} padding${grid === 2 ? '' : `, ${grid}-D`})`
       + ` → ${perceptionSize(rule)} → ${hidden} → ${updatedChannels(rule).length}, ${weights} parameters.`,
     ...(update.residual ? ['Hidden layers are residual.'] : []),
     ...(stepSize === 1 ? [] : [`Changes are multiplied by ${stepSize}.`]),
@@ -48,7 +48,7 @@ function livingInWords(living: DataRule['living']): string {
     : `cells further than 1 from ${strong} after the step are zeroed.`
 }
 
-function partInWords(part: Perception): string {
-  if (isLearned(part)) return describe(part).words(part)
+function partInWords(part: Perception, grid: DataRule['grid']): string {
+  if (isLearned(part)) return describe(part).words(part, grid)
   return typeof part === 'string' ? part : `${part.factor} ${part.name}`
 }

@@ -206,16 +206,14 @@ function perceptionBias(rule: DataRule, parts: readonly { part: Conv; bias: Tens
   return concat([...(filters > 0 ? [zeros([filters], { like })] : []), ...own])
 }
 
-/** A kernel `[size,size,c,n]` with its taps so many cells apart, zeros between them. */
+/** A kernel `[k,k,c,n]` with its taps so many cells apart, zeros between them. */
 function spread(kernel: Tensor, dilation: number): Tensor {
-  if (dilation === 1 || kernel.shape[0] === 1) return kernel
-  const axes = [0, 1]
-  return axes.reduce((k, axis) => {
-    const parts = Array.from({ length: k.shape[axis] }, (_, i) =>
-      slice(k, k.shape.map((_, a) => (a === axis ? i : 0)), k.shape.map((n, a) => (a === axis ? 1 : n))))
-    const gap = k.shape.map((n, a): [number, number] => (a === axis && n > 0 ? [0, dilation - 1] : [0, 0]))
-    return concat(parts.map((p, i) => (i + 1 < parts.length ? pad(p, gap) : p)), axis)
-  }, kernel)
+  if (dilation === 1) return kernel
+  const [k, , c, n] = kernel.shape
+  const gap = [0, dilation - 1] as const, none = [0, 0] as const
+  const apart = pad(reshape(kernel, [k, 1, k, 1, c, n]), [none, gap, none, gap, none, none])
+  const size = (k - 1) * dilation + 1
+  return slice(reshape(apart, [k * dilation, k * dilation, c, n]), [0, 0, 0, 0], [size, size, c, n])
 }
 
 /** Weights and biases of the network after its first layer; the step size is multiplied into the last. */

@@ -61,7 +61,7 @@ export function alive(rule: DataRule, x: Tensor): Tensor | null {
 }
 
 /** Cells whose channel exceeds a threshold, `[b,h,w]`. */
-function exceeds(x: Tensor, { channel, above }: { channel: number; above: number }): Tensor {
+export function exceeds(x: Tensor, { channel, above }: { channel: number; above: number }): Tensor {
   return reshape(greater(takeChannels(stopGradient(x), channel, channel + 1), above), x.shape.slice(0, -1))
 }
 
@@ -115,8 +115,8 @@ function dataStep(
   const x = epsilon && noise?.on === 'state' ? changed(rule, before, epsilon) : before
   const pre = living?.when === 'both' ? alive(rule, x) : null
   const drawn = mask ?? (rule.fireRate < 1 ? fire(key, x, rule.fireRate) : undefined)
-  const fires = both(drawn, inputMask ? exceeds(x, inputMask) : undefined)
-  const rows = both(fires, pre ? dilateOn(pre, { padding: wraps(rule) }) : undefined)
+  const fires = inBoth(drawn, inputMask ? exceeds(x, inputMask) : undefined)
+  const rows = inBoth(fires, pre ? dilateOn(pre, { padding: wraps(rule) }) : undefined)
   // The change is zero in rows that are not computed.
   const change = update(rule, params, perceive(rule, params, x, { angle, rows }), rows)
   const disturbed = epsilon && noise?.on === 'change'
@@ -128,7 +128,7 @@ function dataStep(
 }
 
 /** Cells that are in both masks; one that is missing has all. */
-function both(a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined {
+function inBoth(a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined {
   return a && b ? and(a, b) : a ?? b
 }
 

@@ -414,9 +414,9 @@ it('parts say what they cannot be', () => {
     ]
   `)
   expect([
-    attentionKind.words(whole), attentionKind.words(attention(8, { feedForward: 16 })),
-    deformableKind.words(deformable(8, { size: 5, reach: 2 })),
-    residualConvKind.words(residualConv(8, { dilation: 2 })),
+    attentionKind.words(whole, 2), attentionKind.words(attention(8, { feedForward: 16 }), 2),
+    deformableKind.words(deformable(8, { size: 5, reach: 2 }), 2),
+    residualConvKind.words(residualConv(8, { dilation: 2 }), 2),
   ]).toMatchInlineSnapshot(`
     [
       "attention to 3×3 cells, 2 heads, to 4",

@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  add, checkGrad, checkRule, conv, decodeModel, defineRule, depthwise, encodeModel, exchangeInputs, fire, foldIn, grad, init, key, mapTree,
+  add, checkGrad, checkRule, conv, decodeModel, defineRule, depthwise, encodeModel, exchangeInputs, explain, fire, foldIn, grad, init, key, mapTree,
   mlp, normal, paramShapes, reshape, residualConv, roleChannels, rollout, seed, setChannels, step, sum, takeRole,
   tensor, uniform, updatedChannels, zeros,
 } from '../../src/index.ts'
@@ -489,4 +489,12 @@ it('inputs that are exchanged leave cells without an input empty, where they cou
   expect(exchanged({ channel: 0, above: 0.1 }, ['image'])).toEqual([0, 0, 0, 0.8, 3, 4, 0.3, 5, 6])
   // A mask that changes itself is no input.
   expect(exchanged({ channel: 1, above: 8 }, ['image'])).toEqual([0, 1, 2, 0.8, 3, 4, 0.3, 5, 6])
+})
+
+it('explain names windows by the dimensions of the grid', () => {
+  const on = (grid: 1 | 2 | 3): string =>
+    explain(defineRule({ channels: { a: 2 }, grid, perceive: [conv(4), depthwise(1, { size: 5 })], update: mlp(2) }))
+  expect(on(1)).toContain('a learned 3 convolution to 4, 1 learned 5 filter per channel')
+  expect(on(2)).toContain('a learned 3×3 convolution to 4, 1 learned 5×5 filter per channel')
+  expect(on(3)).toContain('a learned 3×3×3 convolution to 4, 1 learned 5×5×5 filter per channel')
 })

@@ -10,7 +10,7 @@ import { check, checkOptions, checkWord, isWhole } from '../../tensor/options.ts
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { activate, activationNames, activations } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
-import { checkSize } from './filters.ts'
+import { checkSize, windowInWords } from './filters.ts'
 import { convOn } from './grid.ts'
 import type { PartKind } from './kind.ts'
 
@@ -71,9 +71,9 @@ export const convKind: PartKind<Conv> = {
     const y = convOn(x, kernel, { padding, rows, dilation })
     return activate(activation, bias ? add(y, bias) : y)
   },
-  words({ outputs, size, dilation, activation }) {
+  words({ outputs, size, dilation, activation }, grid) {
     const apart = dilation === 1 ? '' : `, taps ${dilation} apart,`
     const then = activation === 'linear' ? '' : ` ${activationNames[activation]}`
-    return `a learned ${size}×${size} convolution${apart} to ${outputs}${then}`
+    return `a learned ${windowInWords(size, grid)} convolution${apart} to ${outputs}${then}`
   },
 }

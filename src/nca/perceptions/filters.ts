@@ -25,6 +25,11 @@ export function depthwise(filters: number, options: { size?: number } = {}): Dep
   return part
 }
 
+/** '3×3' on a plane. */
+export function windowInWords(size: number, grid: 1 | 2 | 3): string {
+  return new Array<number>(grid).fill(size).join('×')
+}
+
 /** Throws unless a window's side is an odd number. */
 export function checkSize(where: string, path: string, size: number): void {
   check(isWhole(size, 1) && size % 2 === 1, where, `${path}size`, size, 'an odd number > 0')
@@ -41,5 +46,6 @@ export const depthwiseKind: PartDescription<Depthwise> = {
     const taps = size ** grid
     return { kernel: { shape: [...window, channels, filters], init: { glorot: [taps, taps * filters] } } }
   },
-  words: ({ filters, size }) => `${filters} learned ${size}×${size} ${filters === 1 ? 'filter' : 'filters'} per channel`,
+  words: ({ filters, size }, grid) =>
+    `${filters} learned ${windowInWords(size, grid)} ${filters === 1 ? 'filter' : 'filters'} per channel`,
 }

@@ -25,8 +25,8 @@ export type PartDescription<Part> = {
   outputs(part: Part, channels: number): number
   /** Its parameters by name, for a grid of so many dimensions. */
   params(part: Part, channels: number, grid: 1 | 2 | 3): Readonly<Record<string, ParamSpec>>
-  /** In words, for `explain`. */
-  words(part: Part): string
+  /** In words, for `explain`, on a grid of so many dimensions. */
+  words(part: Part, grid: 1 | 2 | 3): string
 }
 
 /** And what it computes. */

@@ -12,7 +12,7 @@ import { add } from '../../tensor/ops/arithmetic.ts'
 import { dense } from '../../tensor/ops/dense.ts'
 import { activate, activations } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
-import { checkSize } from './filters.ts'
+import { checkSize, windowInWords } from './filters.ts'
 import { convOn } from './grid.ts'
 import type { PartKind } from './kind.ts'
 
@@ -75,8 +75,8 @@ export const residualConvKind: PartKind<ResidualConv> = {
     const hidden = activate(activation, add(convOn(x, k1, { padding, dilation, rows }), b1))
     return add(dense(x, skip, { rows }), dense(hidden, k2, { bias: b2, rows }))
   },
-  words({ outputs, size, dilation }) {
+  words({ outputs, size, dilation }, grid) {
     const apart = dilation === 1 ? '' : `, taps ${dilation} apart,`
-    return `a learned ${size}×${size} residual convolution${apart} to ${outputs}`
+    return `a learned ${windowInWords(size, grid)} residual convolution${apart} to ${outputs}`
   },
 }

@@ -11,7 +11,7 @@
  */
 import { check, checkOptions, checkWord, isWhole } from '../../tensor/options.ts'
 import { mul, sub } from '../../tensor/ops/arithmetic.ts'
-import { equal, cast, greater, where } from '../../tensor/ops/compare.ts'
+import { cast, equal, where } from '../../tensor/ops/compare.ts'
 import { range } from '../../tensor/ops/create.ts'
 import { square } from '../../tensor/ops/functions.ts'
 import { reshape, sum } from '../../tensor/ops/sum.ts'
@@ -20,7 +20,8 @@ import type { Placement, Tensor } from '../../tensor/tensor.ts'
 import { crossEntropy } from '../losses/class-loss.ts'
 import { roleChannels } from '../rule.ts'
 import type { DataRule } from '../rule.ts'
-import { takeChannels, takeRole } from '../state.ts'
+import { takeRole } from '../state.ts'
+import { exceeds } from '../step.ts'
 import type { Task } from '../training/trainer-options.ts'
 import { checkFrozenRole } from './conditional.ts'
 import { checkExamples, pick, statesOf } from './examples.ts'
@@ -77,6 +78,5 @@ export function classificationTask(rule: DataRule, images: LabelledImages, optio
 
 /** The cells in which there is something to see, `[b,h,w]`: those of the rule's input mask, or all. */
 export function seenCells({ inputMask }: DataRule, x: Tensor): Tensor {
-  const { channel, above } = inputMask ?? { channel: 0, above: -Infinity }
-  return reshape(greater(takeChannels(x, channel, channel + 1), above), x.shape.slice(0, -1))
+  return exceeds(x, inputMask ?? { channel: 0, above: -Infinity })
 }

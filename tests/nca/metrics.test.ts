@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  accuracy, add, argMax, auroc, broadcastTo, cast, dice, exp, f1, foldIn, greater, iou, key, mse, mul, not, psnr, recovery,
+  accuracy, add, argMax, auroc, broadcastTo, cast, dice, exp, f1, foldIn, full, greater, iou, key, mse, mul, not, psnr, recovery,
   recoveryProtocol, reshape, ssim, sub, tensor, uniform, zeros,
 } from '../../src/index.ts'
 import type { DType, Key, Shape, Tensor } from '../../src/index.ts'
@@ -149,6 +149,43 @@ describe('f1', () => {
         "f1: the mask must be [2]; mask [1,2].",
       ]
     `)
+  })
+})
+
+describe('a NaN among the scores', () => {
+  const spoilt = fc.record({ k: keys, b: small, n: small, at: fc.array(fc.nat(63), { minLength: 1, maxLength: 9 }) })
+    .map(({ k, b, n, at }) => {
+      const clean = list(draw(k, [b, 4, n], 'float32'))
+      for (const i of at) clean[i % clean.length] = NaN
+      return { k, b, n, scores: tensor(clean, { shape: [b, 4, n] }) }
+    })
+
+  it('makes a cell wrong and of no class', () => {
+    expect(list(accuracy(full([1, 2, 3], NaN), ints(0)))).toEqual([0])
+    fc.assert(fc.property(spoilt, ({ k, b, n, scores }) => {
+      const labels = whole(k, [b, 4], n)
+      const bad = samples(reshape(scores, [-1, n])).map(cell => cell.some(Number.isNaN))
+      // As if the scores had been good, and spoke for another class.
+      const instead = tensor(list(argMax(scores)).map((c, i) => (bad[i] ? -1 : c)), { dtype: 'int32', shape: [b, 4] })
+      expect(list(argMax(scores))).toEqual(list(instead))
+      expect(list(accuracy(scores, labels))).toEqual(samples(labels).map((own, s) =>
+        own.filter((label, i) => label === samples(instead)[s][i]).length / 4))
+      list(f1(argMax(scores), labels, n)).forEach((value, c) => {
+        const [said, are] = [instead, labels].map(x => list(x).flatMap((v, i) => (v === c ? [i] : [])))
+        const hits = said.filter(i => are.includes(i)).length
+        expect(value).toBeCloseTo(said.length + are.length === 0 ? 1 : 2 * hits / (said.length + are.length), 6)
+        expect(said.some(i => bad[i])).toBe(false)
+      })
+    }))
+  })
+
+  it('makes the area NaN', () => {
+    fc.assert(fc.property(keys, fc.nat(7), (k, at) => {
+      const scores = list(draw(k, [2, 4], 'float32')).with(at, NaN)
+      const positive = tensor(new Uint32Array([1, 0, 1, 0, 0, 1, 0, 1]), { shape: [2, 4] })
+      const areas = list(auroc(tensor(scores, { shape: [2, 4] }), positive))
+      expect(areas.map(Number.isNaN)).toEqual([at < 4, at >= 4])
+    }))
   })
 })
 

@@ -261,6 +261,20 @@ describe('a batch from the pool', () => {
     for (const moves of Object.values(met)) expect([...moves].sort()).toEqual([0, 1, 2, 3, 4])
   })
 
+  it('takes a sample whose loss is NaN for the worst of all: it begins anew and is not damaged', () => {
+    fc.assert(fc.property(fc.nat(2 ** 31), fc.integer({ min: 0, max: 3 }), (n, at) => {
+      const task = { ...taskOf(1), loss: (x: Tensor) => perSample(x) }
+      const given = { task, pool: 4, damage: everywhere, reseed: 1, damaged: 3 }
+      const states = Array.from({ length: 4 }, (_, slot) => (
+        uniform(key(n + slot), [h, w, c]).toArray().fill(slot === at ? NaN : -1 - slot, 0, 1)))
+      const pool = states.flatMap(state => makePool(tensor(state, { shape: [h, w, c] }), 1))
+      const keys = { slots: key(n), damage: key(n), loss: key(n) }
+      const { x, slots } = drawBatch(complete('test', options(given)), { pool, examples: [0, 0, 0, 0] }, keys)
+      const begun = samples(x).map(sample => sample.every((v, j) => v === Math.fround(seedOf(0)[j])))
+      expect(begun).toEqual(slots.map(slot => slot === at))
+    }))
+  })
+
   it('of fresh seeds has examples drawn anew, and is judged by them', () => {
     const asked: Asked[] = []
     const seeded: (readonly number[])[] = []

@@ -205,6 +205,8 @@ const valued: Exact[] = [
   unary(stopGradientOp, cellgrad.stopGradient),
   exact(reduce.argExtremeOp, lines, ({ shape, axis, descending, list: { dtype, values } }, make) => (
     apply(reduce.argExtremeOp, [make(fill(values, shape), { dtype, shape })], { axis, sign: descending ? 1 : -1 }))),
+  exact(reduce.argExtremeOp, lines, ({ shape, axis, list: { dtype, values } }, make) => (
+    cellgrad.argMax(make(fill(values, shape), { dtype, shape }), axis))),
   exact(argsortOp, lines, ({ shape, axis, descending, list: { dtype, values } }, make) => (
     cellgrad.argsort(make(fill(values, shape), { dtype, shape }), { axis, descending }))),
   exact(winningTapOp, pools, ({ shape, list: { dtype, values }, k, ...options }, make) => {

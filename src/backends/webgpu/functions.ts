@@ -30,6 +30,9 @@ const floating: Readonly<Record<string, string>> = {
     return select(bits, -0x80000000 - bits, bits < 0);
   }`,
 
+  /** The same where NaN stands above every number: the order of sorting. */
+  rank: 'fn rank(x: f32) -> i32 { return select(order(x), 0x7fffffff, isNan(x)); }',
+
   comparable: 'fn comparable(a: f32, b: f32) -> bool { return !isNan(a) && !isNan(b); }',
 
   /** Numbers that are equal may differ in the sign of 0, which is then that of JavaScript. */
@@ -216,6 +219,7 @@ const whole: Readonly<Record<string, string>> = {
   isNan: 'fn isNan(x: X) -> bool { return false; }',
   isTrue: 'fn isTrue(x: X) -> bool { return x != 0; }',
   order: 'fn order(x: X) -> X { return x; }',
+  rank: 'fn rank(x: X) -> X { return x; }',
   comparable: 'fn comparable(a: X, b: X) -> bool { return true; }',
   greatest: 'fn greatest(a: X, b: X) -> X { return max(a, b); }',
   least: 'fn least(a: X, b: X) -> X { return min(a, b); }',

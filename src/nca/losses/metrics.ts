@@ -7,7 +7,8 @@
  *   dice        2 |A ∩ B| / (|A| + |B|)             iou   |A ∩ B| / |A ∪ B|
  *
  * Both are 1 for equal masks, and for two empty ones too; neither can exceed 1, because they count cells and do not add
- * up values. Of classes:
+ * up values. NaN never counts as good: comparisons with it are false, so it is in no mask, a cell that has a NaN among
+ * its scores is of no class, and the area of scores with a NaN is NaN. Of classes:
  *
  *   accuracy    the fraction of cells whose greatest score is at the right class
  *   f1          2 TP / (2 TP + FP + FN), which is the Dice of the cells said to be of a class and those that are
@@ -21,7 +22,7 @@
  * Of equal scores positives may come last or first, and the mean of the two gives each tie one half.
  */
 import { add, div, maximum, mul, sub } from '../../tensor/ops/arithmetic.ts'
-import { and, cast, equal, greater, not, notEqual, or, where } from '../../tensor/ops/compare.ts'
+import { and, cast, equal, greater, greaterEqual, not, notEqual, or, where } from '../../tensor/ops/compare.ts'
 import { range } from '../../tensor/ops/create.ts'
 import { takeAlong } from '../../tensor/ops/gather.ts'
 import { argMax } from '../../tensor/ops/reduce.ts'
@@ -80,7 +81,8 @@ export type ClassMetricOptions = {
 }
 
 /**
- * The fraction of cells whose greatest score (the first of equals) is at the right class, per sample.
+ * The fraction of cells whose greatest score (the first of equals) is at the right class, per sample. A cell that has a
+ * NaN among its scores is wrong.
  *
  * @param scores `[b,…,n]`: logits or probabilities, usually `[b,h,w,n]`
  * @param labels class numbers, int32 or uint32: `[b]`, one for all cells of a sample, or one for each cell, `[b,h,w]`
@@ -95,7 +97,8 @@ export function accuracy(scores: Tensor, labels: Tensor, options: ClassMetricOpt
   requireTensor('accuracy', 'the tensor of labels', labels)
   if (labels.dtype.startsWith('float')) refuse('accuracy', `labels are ${labels.dtype}, but must be int32 or uint32`)
   const best = argMax(scores, -1, { keepDims: true })
-  const right = reshape(equal(best, labelsOf('accuracy', scores, labels)), scores.shape.slice(0, -1))
+  const hits = and(equal(best, labelsOf('accuracy', scores, labels)), greaterEqual(best, 0))
+  const right = reshape(hits, scores.shape.slice(0, -1))
   if (mask === undefined) return perSample(cast(right, 'float32'))
   checkMask('accuracy', 'the mask', mask, right.shape)
   const axes = sampleAxes(right)
@@ -137,7 +140,7 @@ export function f1(predicted: Tensor, labels: Tensor, classes: number, options: 
  * @param scores `[…,n]`, floating, higher for what is rather positive
  * @param positive a mask of the same shape, uint32
  * @returns `[…]`: 1 where all positives are above all negatives, ½ for chance, 0 for the reverse; NaN where there are
- *   only positives or only negatives
+ *   only positives or only negatives, and where a score is NaN
  * @throws where shapes or types do not fit
  * @example auroc(reshape(p, [-1]), reshape(greater(target, 0.5), [-1]))
  */
@@ -149,7 +152,8 @@ export function auroc(scores: Tensor, positive: Tensor): Tensor {
   const halves = [false, true].map(descending => rankGap(scores, is, descending))
   const area = add(0.5, div(add(halves[0], halves[1]), 2 * (scores.shape.at(-1) ?? 1)))
   const both = and(greater(sum(is, -1), 0), greater(sum(not(is), -1), 0))
-  return where(both, area, NaN)
+  const ordered = equal(sum(notEqual(scores, scores), -1), 0) // only NaN differs from itself
+  return where(and(both, ordered), area, NaN)
 }
 
 /** The mean rank of positives less that of negatives, where positives come last (or first) of equal scores. */

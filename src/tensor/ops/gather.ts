@@ -9,7 +9,7 @@
  * The two of a pair are adjoint, ⟨gather x, g⟩ = Σ_k x_{j(k)} g_k = ⟨x, scatter g⟩, so each is the other's derivative
  * and the set is closed. Where indices repeat, the sum runs in the order of k: results do not depend on scheduling.
  *
- * Indices known to the host are checked before anything runs. Those that were computed (argMax, argsort) are right by
+ * Indices known to the host are checked before anything runs. Those that were computed (argsort) are right by
  * construction; any other that falls outside is refused by the CPU, which alone can look.
  */
 import { defineOp, refuse } from '../op.ts'
@@ -224,13 +224,13 @@ export function scatter(x: Tensor, indices: readonly number[], axis: number, siz
 }
 
 /**
- * In every line along the axis, the entries at that line's own places. With the indices of `argMax` or `argsort` it
- * picks the greatest, or sorts; NumPy's `take_along_axis`.
+ * In every line along the axis, the entries at that line's own places. With the indices of `argsort` it sorts; NumPy's
+ * `take_along_axis`.
  *
  * @param indices int32, of the shape of x but for the axis, where it may have any size
  * @returns the shape of `indices`
  * @throws for other types or shapes; for an index outside of the axis on the CPU (elsewhere the entry is undefined)
- * @example takeAlong(x, argMax(x, -1, { keepDims: true }), -1)    // the greatest channel, [b,h,w,1]
+ * @example takeAlong(y, argsort(x), -1)    // y in the order of x
  */
 export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
   return apply(takeAlongOp, [x, indices], { axis: axisOf('takeAlong', x, axis) })

@@ -10,7 +10,8 @@
  *   softmax      e^{logSoftmax x}
  *
  * Of equal extremes the first in scan order counts, and a NaN exceeds every number in either direction, so that it
- * reaches the result and cannot hide.
+ * reaches the result and cannot hide. A place says nothing of the value there, so `argMax` names none, −1, in a line
+ * with a NaN: it equals no class, and whatever is counted by it is counted as wrong.
  *
  * A line of −∞ alone is an empty sum: logSumExp is −∞, as log 0 is, softmax is 0 at every entry, and their gradients
  * are 0. So a mask may well exclude everything.
@@ -23,6 +24,7 @@ import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { div, mul, sub } from './arithmetic.ts'
+import { equal, where } from './compare.ts'
 import { exp } from './functions.ts'
 import { takeAlong } from './gather.ts'
 import { axisOf, linesAlong, withSize } from './lines.ts'
@@ -196,15 +198,17 @@ function argExtreme(op: string, x: Tensor, axis: number, sign: 1 | -1): Tensor {
 }
 
 /**
- * The position of the greatest entry along an axis, the last by default: int32, the first of equals, a NaN before all.
- * No gradient passes.
+ * The position of the greatest entry along an axis, the last by default: int32, the first of equals; −1 in a line with a
+ * NaN, which has no greatest entry. No gradient passes.
  *
  * @throws where the axis is empty
  * @example argMax(logits)    // [b,h,w,classes] → [b,h,w]
  */
 export function argMax(x: Tensor, axis = -1, { keepDims }: ReduceOptions = {}): Tensor {
   const along = axisOf('argMax', x, axis)
-  return dropAxes(argExtreme('argMax', x, along, 1), [along], keepDims)
+  const at = argExtreme('argMax', x, along, 1)
+  const greatest = takeAlong(x, at, along)
+  return dropAxes(where(equal(greatest, greatest), at, -1), [along], keepDims) // NaN is not equal to itself
 }
 
 /**

@@ -6,7 +6,10 @@
  *
  * Where no two entries are equal, p does not change in a neighbourhood of x, and sorting is the linear map that p
  * describes; its derivative is that of `takeAlong` and needs no rule of its own. In either direction equal entries keep
- * their order, which fixes p and with it the gradient, and NaN comes last.
+ * their order, which fixes p and with it the gradient.
+ *
+ * NaN stands above every number, as it does for `max`: it comes last, and first where the greatest come first. So what
+ * is ranked by a loss, the worst first, begins with the samples whose loss is none.
  */
 import { defineOp } from '../op.ts'
 import type { Op } from '../op.ts'
@@ -28,7 +31,7 @@ export const argsortOp: Op<{ axis: number; descending: boolean }> = defineOp<{ a
     const order = new Int32Array(n)
     // A difference of 0 or NaN is falsy: the entries are equal, or one of them is NaN.
     const compare = (a: number, b: number): number =>
-      sign * (line[a] - line[b]) || +Number.isNaN(line[a]) - +Number.isNaN(line[b])
+      sign * (line[a] - line[b] || +Number.isNaN(line[a]) - +Number.isNaN(line[b]))
     for (let o = 0; o < outer; o++) {
       for (let i = 0; i < inner; i++) {
         for (let k = 0; k < n; k++) {
@@ -53,11 +56,9 @@ export const argsortOp: Op<{ axis: number; descending: boolean }> = defineOp<{ a
           let start = i - own * u.inner;
           var place = 0u;
           for (var k = 0u; k < u.n; k++) {
-            let a = x[start + k * u.inner];
-            let b = x[i];
-            let before = comparable(a, b) && order(a) ${descending ? '>' : '<'} order(b);
-            let equal = (isNan(a) && isNan(b)) || (comparable(a, b) && order(a) == order(b));
-            if (before || (isNan(b) && !isNan(a)) || (equal && k < own)) { place++; }
+            let a = rank(x[start + k * u.inner]);
+            let b = rank(x[i]);
+            if (a ${descending ? '>' : '<'} b || (a == b && k < own)) { place++; }
           }
           out[start + place * u.inner] = i32(own);
         }`, x.dtype),
@@ -74,8 +75,8 @@ export type SortOptions = {
 }
 
 /**
- * The positions of the entries in sorted order: int32, of the shape of x. Equal entries keep their order, NaN comes
- * last. No gradient passes.
+ * The positions of the entries in sorted order: int32, of the shape of x. Equal entries keep their order. NaN stands
+ * above every number: last, or first with `descending`. No gradient passes.
  *
  * @example argsort(tensor([3, 1, 2]))            // [1, 2, 0]
  * @example argsort(argsort(x))                   // the rank of every entry
@@ -85,7 +86,8 @@ export function argsort(x: Tensor, { axis = -1, descending = false }: SortOption
 }
 
 /**
- * The entries in sorted order along an axis; the gradient goes back to where each came from. NaN comes last.
+ * The entries in sorted order along an axis; the gradient goes back to where each came from. NaN stands above every
+ * number: last, or first with `descending`.
  *
  * @example sort(x, { axis: 1, descending: true })
  */

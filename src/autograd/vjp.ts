@@ -58,11 +58,10 @@ type Recorded<P, Y> = {
   pull: (cotangent: unknown, once: boolean) => P
 }
 
-/** Runs f on traced parameters. The running scope owns the tape. */
+/** Runs f on traced parameters and writes down on `tape` what it does. The running scope owns the tape. */
 export function record<P, A extends unknown[], Y>(
-  name: string, f: (params: P, ...rest: A) => Y, params: P, rest: A,
+  name: string, f: (params: P, ...rest: A) => Y, params: P, rest: A, tape: Tape = new Tape(name),
 ): Recorded<P, Y> {
-  const tape = new Tape(name)
   const owner = new TapeOwner(tape)
   const inputs: Tensor[] = []
   const traced = mapTree(params, (leaf, path) => {

@@ -116,6 +116,11 @@ export function hostArray(dtype: DType, size: number): Data {
   return new arrays[dtype](size)
 }
 
+/** The bytes of an array's elements. */
+export function bytesOf({ shape, dtype }: Spec): number {
+  return sizeOf(shape) * arrays[dtype].BYTES_PER_ELEMENT
+}
+
 /** The element type of a host array. */
 export function dtypeOf(data: Data): DType {
   if (data instanceof Float32Array) return 'float32'

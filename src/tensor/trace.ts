@@ -30,6 +30,8 @@ export type Node = {
   readonly op: string
   /** Where each differentiated input came from; null for a constant. */
   readonly parents: readonly (Slot | null)[]
+  /** What the rule of each parent reads, where the node is an operator; `saved` are these, inputs first, each once. */
+  readonly uses?: readonly (readonly (number | 'out')[])[]
   /** Shapes and types of the outputs, which their cotangents must have too. */
   readonly outputs: readonly Spec[]
   /** Concrete tensors (and the tapes of pullbacks) kept for the pullback, which this node co-owns. */
@@ -154,6 +156,7 @@ export function apply<A>(
   const [traced] = tape.record({
     op: op.name,
     parents: seen.map((t, i) => (rules[i] ? t.traced!.slot : null)),
+    uses: rules.map(rule => rule?.uses ?? []),
     saved: kept,
     pullback: ([g]) => rules.map(rule => (rule && g ? rule.grad(g, saved) : null)),
   }, [out])

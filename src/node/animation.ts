@@ -1,17 +1,20 @@
 /**
  * A rule at work, as pictures: one by one, as a GIF, as a film strip.
  */
-import { tensorToImage } from '../nca/files/image-tensor.ts'
+import { viewOf } from '../nca/files/view.ts'
+import type { View } from '../nca/files/view.ts'
 import { filmStrip, upscale } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
 import { damageMask, erase } from '../nca/training/damage.ts'
 import type { Damage } from '../nca/training/damage.ts'
+import { channelCount } from '../nca/rule.ts'
 import type { Params, Rule } from '../nca/rule.ts'
 import { seed } from '../nca/state.ts'
 import { rollout } from '../nca/step.ts'
 import { foldIn } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { scope, supersede } from '../tensor/lifetime.ts'
+import { check, isObject } from '../tensor/options.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { eachLeaf } from '../tensor/tree.ts'
 import { writeFileAtomic } from './atomic-file.ts'
@@ -31,6 +34,11 @@ export type PlayOptions = {
   size: number
   /** The first state `[1,h,w,c]`, in the place of that seed. */
   start?: Tensor
+  /**
+   * How a state `[1,h,w,c]` becomes a picture: `tensorToImage`, `channelView(1)`, `gridView()` or a function of your
+   * own. Default `viewOf(rule)`: the role `rgba` or `rgb`, else a map of every channel.
+   */
+  view?: View
   /** Rotation of what cells sense, in radians. */
   angle?: number
   /** Erases a part of the pattern once, after so many steps; a circle unless `damage` says otherwise. */
@@ -64,10 +72,12 @@ export function play<R extends Rule>(
 async function* moments<R extends Rule>(
   rule: R, params: Params<R>, options: Omit<PlayOptions, 'steps'>, at: readonly number[],
 ): AsyncGenerator<Moment, void, void> {
-  const { key, size, start, angle, damageAt, damage = visibleCircle } = options
+  const { key, size, start, view = viewOf(rule), angle, damageAt, damage = visibleCircle } = options
+  check(typeof view === 'function', 'play', 'view', view, 'a function of a state that returns an image')
   const last = Math.max(0, ...at)
   const stops = [...new Set([...at, ...(damageAt === undefined ? [] : [damageAt])])].sort((a, b) => a - b)
-  let x = start ?? seed(rule, { height: size, width: size, like: someTensor(params) })
+  const from = channelCount(rule.channels) > 3 ? 3 : 0 // the seed of a rule without alpha is 1 in all channels
+  let x = start ?? seed(rule, { height: size, width: size, from, like: someTensor(params) })
   let t = 0
   try {
     for (const stop of stops.filter(n => n <= last)) {
@@ -79,11 +89,18 @@ async function* moments<R extends Rule>(
       if (x !== start && x !== next) supersede(x, null, 'was superseded by the next step of play()')
       x = next
       t = stop
-      if (at.includes(t)) yield { step: t, image: await tensorToImage(x) }
+      if (at.includes(t)) yield { step: t, image: checkImage(await view(x)) }
     }
   } finally {
     if (x !== start) supersede(x, null, 'belonged to play(), which has ended')
   }
+}
+
+/** Throws unless a view has made a picture. */
+function checkImage(image: Image): Image {
+  const fits = isObject(image) && image.data instanceof Float32Array && image.data.length === 4 * image.width * image.height
+  check(fits, 'play', 'what view returned', image, 'an image: width, height and data, a Float32Array of RGBA')
+  return image
 }
 
 /** One of the tensors of a tree, which tells where they live. */
@@ -94,9 +111,9 @@ function someTensor(tree: unknown): Tensor | undefined {
 }
 
 /**
- * Writes an animation of a growing pattern as a GIF over white.
+ * Writes an animation of a pattern as a GIF over white.
  *
- * @throws where the rule's state does not begin with red, green, blue, alpha
+ * @throws where a state is none that the view can show
  * @example await saveGif('lizard.gif', rule, params, { key: key(0), steps: 200, size: 72, every: 2, scale: 4 })
  */
 export async function saveGif<R extends Rule>(

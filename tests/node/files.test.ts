@@ -4,9 +4,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { add, customRule, defineRule, init, key, mlp, mul, rollout, seed, tensor } from '../../src/index.ts'
+import { add, channelView, customRule, defineRule, init, key, mlp, mul, rollout, seed, tensor, upscale } from '../../src/index.ts'
 import { imageToTensor, tensorToImage } from '../../src/nca/files/image-tensor.ts'
 import { fit, padImage } from '../../src/nca/files/image.ts'
+import type { Image } from '../../src/nca/files/image.ts'
 import { growingTrainer } from '../../src/nca/tasks/growing.ts'
 import { presets } from '../../src/nca/training/presets.ts'
 import { bundledEmoji, bundledModels, findAsset, version } from '../../src/node/assets.ts'
@@ -74,7 +75,7 @@ describe('play', () => {
     const start = tensor(new Float32Array(9 * 9 * 7).fill(1), { shape: [1, 9, 9, 7] })
     const still = customRule({ channels: { all: 7 }, init: () => ({}), step: (_, x) => add(x, mul(x, 0)) })
     const erased: number[] = []
-    for await (const { image } of play(still, {}, { key: key(0), steps: 4, size: 9, start, damageAt: 3 })) {
+    for await (const { image } of play(still, {}, { key: key(0), steps: 4, size: 9, start, damageAt: 3, view: tensorToImage })) {
       erased.push(image.data.filter((v, i) => i % 4 === 3 && v === 0).length)
     }
     expect(erased.slice(0, 3)).toEqual([0, 0, 0])
@@ -83,6 +84,22 @@ describe('play', () => {
     expect(start.toArray()[0]).toBe(1)
     // A consumer may leave early.
     for await (const { step } of play(rule, params, { key: key(0), steps: 100, size: 9 })) if (step === 2) break
+  })
+
+  it('shows any rule, by default or by a view of one\'s own', async () => {
+    const pair = customRule({ channels: { u: 1, v: 1 }, init: () => ({}), step: (_, x) => mul(x, 0.5) })
+    const options = { key: key(0), steps: 2, size: 3 }
+    const images: Image[] = []
+    for await (const { image } of play(pair, {}, options)) images.push(image)
+    const green = (i: number): number => images[i].data[4 * (7 + 1) + 1] // of the middle cell of u: 1 is white
+    expect(images.map(({ width, height }) => [width, height])).toEqual([[7, 3], [7, 3], [7, 3]])
+    expect([green(0) < green(1), green(1) < green(2), green(2) < 1]).toEqual([true, true, true])
+    await saveGif(at('pair.gif'), pair, {}, { ...options, scale: 2, view: channelView(1) })
+    expect((await readFile(at('pair.gif'))).readUInt16LE(6)).toBe(6)
+    await writeFilmStrip(at('pair.png'), pair, {}, { key: key(0), size: 3, at: [0, 1], scale: 1, view: x => upscale({ width: 1, height: 1, data: Float32Array.of(x.shape.at(-1)! / 2, 0, 0, 1) }, 4) })
+    expect(await readPng(at('pair.png'))).toMatchObject({ width: 10, height: 4 })
+    const bad = play(pair, {}, { ...options, view: () => 'a picture' as never })
+    await expect(bad.next()).rejects.toThrow('play: what view returned is "a picture", expected an image')
   })
 
   it('becomes a GIF and a film strip', async () => {

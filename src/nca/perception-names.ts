@@ -1,0 +1,42 @@
+/**
+ * The names of what a cell perceives, one for each number, to read weights, histograms and saliencies by.
+ */
+import { describe, isLearned } from './perceptions/kinds.ts'
+import { channelCount } from './rule.ts'
+import type { Channels, DataRule } from './rule.ts'
+
+/**
+ * The name of each number that a cell perceives, in the layout of `perceptionSize`: channel · filter, then the outputs
+ * of the other learned parts. Channels of `rgba` and `rgb` are called r, g, b, a; of other roles by the role, with their
+ * number from 0 where it has several. A learned filter is `depthwise`; parts of one type are counted where there are
+ * several.
+ *
+ * @returns `perceptionSize(rule)` names
+ * @example perceptionNames(growingRule)   // ['r·identity', 'r·sobelX', 'r·sobelY', 'g·identity', …, 'hidden.11·sobelY']
+ * @example const [name] = perceptionNames(rule).filter((_, i) => i === strongest)
+ */
+export function perceptionNames(rule: Pick<DataRule, 'channels' | 'perceive'>): string[] {
+  const { channels, perceive } = rule
+  const count = (type: string, list: readonly unknown[]): number =>
+    list.filter(part => isLearned(part) && part.type === type).length
+  const filters: string[] = []
+  const others: string[] = []
+  perceive.forEach((part, i) => {
+    if (!isLearned(part)) return filters.push(typeof part === 'string' ? part : part.name)
+    const name = count(part.type, perceive) > 1 ? `${part.type}.${count(part.type, perceive.slice(0, i))}` : part.type
+    if (part.type === 'depthwise') return filters.push(...numbered(part.filters, n => `${name}.${n}`))
+    return others.push(...numbered(describe(part).outputs(part, channelCount(channels)), n => `${name}·${n}`))
+  })
+  return [...channelNames(channels).flatMap(channel => filters.map(filter => `${channel}·${filter}`)), ...others]
+}
+
+function numbered(n: number, name: (i: number) => string): string[] {
+  return Array.from({ length: n }, (_, i) => name(i))
+}
+
+const letters: Readonly<Record<string, readonly string[]>> = { rgba: ['r', 'g', 'b', 'a'], rgb: ['r', 'g', 'b'] }
+
+function channelNames(channels: Channels): string[] {
+  return Object.entries(channels).flatMap(([role, n]) =>
+    (letters[role]?.length === n ? letters[role] : n === 1 ? [role] : numbered(n, i => `${role}.${i}`)))
+}

@@ -3,7 +3,7 @@
  *
  * Files that begin with 1f 8b, gzip's mark, are decompressed whatever they are called.
  */
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
@@ -15,46 +15,49 @@ import { decodeNpy } from '../nca/data/npy.ts'
 import type { Npy } from '../nca/data/npy.ts'
 import { fit } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
+import { byteLimit } from '../nca/files/limits.ts'
+import type { ByteLimit } from '../nca/files/limits.ts'
 import { checkOptions } from '../tensor/options.ts'
 import { showShape } from '../tensor/shape.ts'
 import { readPng } from './png.ts'
+import { readFileUpTo, tooLong } from './read-file.ts'
 
 /**
  * Reads an IDX file, compressed or not.
  *
- * @throws one sentence that names the file, where it cannot be read or is not an IDX file
+ * @throws one sentence that names the file, where it cannot be read, is not an IDX file, or is beyond the limit
  * @example const { shape, data } = await readIdx('data/fashion-mnist/t10k-labels-idx1-ubyte.gz')   // [10000]
  */
-export async function readIdx(path: string): Promise<Idx> {
-  return decodeIdx(await readBytes('idx', path), path)
+export async function readIdx(path: string, options: ByteLimit = {}): Promise<Idx> {
+  return decodeIdx(await readBytes('idx', path, byteLimit('readIdx', options)), path, options)
 }
 
 /**
  * Reads an .npy file, compressed or not.
  *
- * @throws one sentence that names the file, where it cannot be read or is not an .npy file
+ * @throws one sentence that names the file, where it cannot be read, is not an .npy file, or is beyond the limit
  * @example const { shape, data } = await readNpy('frames.npy'); tensor(data, { shape })
+ * @example await readNpy('mnist_test_seq.npy', { maxBytes: 2 ** 30 })   // Moving MNIST as published, 819 MB
  */
-export async function readNpy(path: string): Promise<Npy> {
-  return decodeNpy(await readBytes('npy', path), path)
+export async function readNpy(path: string, options: ByteLimit = {}): Promise<Npy> {
+  return decodeNpy(await readBytes('npy', path, byteLimit('readNpy', options)), path, options)
 }
 
 /**
  * Reads a volume, .nii or .nii.gz.
  *
- * @throws one sentence that names the file, where it cannot be read or is not a NIfTI-1 file of one volume
+ * @throws one sentence that names the file, where it cannot be read, is not a NIfTI-1 file, or is beyond the limit
  * @example const { shape, data } = await readNifti('data/brain/aal.nii.gz')   // [181,217,181], labels from 0 to 116
  */
-export async function readNifti(path: string): Promise<Volume> {
-  return decodeNifti(await readBytes('nifti', path), path)
+export async function readNifti(path: string, options: ByteLimit = {}): Promise<Volume> {
+  return decodeNifti(await readBytes('nifti', path, byteLimit('readNifti', options)), path, options)
 }
 
-async function readBytes(what: string, path: string): Promise<Uint8Array> {
-  const bytes = await readFile(path).catch((cause: Error) => {
-    throw new Error(`${what}: cannot read ${path} (${cause.message})`, { cause })
-  })
+async function readBytes(what: string, path: string, maxBytes: number): Promise<Uint8Array> {
+  const bytes = await readFileUpTo(what, path, maxBytes)
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
-  return promisify(gunzip)(bytes).catch((cause: Error) => {
+  return promisify(gunzip)(bytes, { maxOutputLength: maxBytes }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ERR_BUFFER_TOO_LARGE') throw tooLong(what, path, `holds more than ${maxBytes} bytes`, maxBytes)
     throw new Error(`${what}: ${path} is damaged (${cause.message})`, { cause })
   })
 }
@@ -76,15 +79,17 @@ export type Mnist = {
  * @throws one sentence that names the file, where one is missing, damaged, or does not belong to the other
  * @example const { images, labels, n } = await readMnist('data/mnist', { train: false })   // 10,000
  */
-export async function readMnist(folder: string, options: { readonly train?: boolean } = {}): Promise<Mnist> {
-  checkOptions('readMnist', options, ['train'])
-  const { train = true } = options
+export async function readMnist(
+  folder: string, options: { readonly train?: boolean } & ByteLimit = {},
+): Promise<Mnist> {
+  checkOptions('readMnist', options, ['train', 'maxBytes'])
+  const { train = true, maxBytes } = options
   const files = await list('mnist', folder)
   const read = (name: string): Promise<Idx> => {
     const names = [name, name.replace('-idx', '.idx')].flatMap(spelling => [spelling, `${spelling}.gz`])
     const found = names.find(file => files.includes(file))
     if (found === undefined) throw new Error(`mnist: ${folder} has none of ${names.join(', ')}, expected one of them.`)
-    return readIdx(join(folder, found))
+    return readIdx(join(folder, found), { maxBytes })
   }
   const part = train ? 'train' : 't10k'
   const [images, labels] = [await read(`${part}-images-idx3-ubyte`), await read(`${part}-labels-idx1-ubyte`)]

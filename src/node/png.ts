@@ -6,10 +6,12 @@
  * round trip exactly, except the colour of fully transparent ones, which premultiplication forgets.
  */
 
-import { readFile } from 'node:fs/promises'
 import { PNG } from 'pngjs'
 import type { Image } from '../nca/files/image.ts'
+import { checkBytes, checkPixels, pictureBytes, pixelLimit } from '../nca/files/limits.ts'
+import type { PixelLimit } from '../nca/files/limits.ts'
 import { writeFileAtomic } from './atomic-file.ts'
+import { readFileUpTo } from './read-file.ts'
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 
@@ -18,10 +20,16 @@ const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
  *
  * @throws `png: lizard.png is not a PNG file (starts with 47 49 46 38)`, or that it is damaged and how
  */
-export function decodePng(bytes: Uint8Array, where = 'input'): Image {
+export function decodePng(bytes: Uint8Array, where = 'input', options: PixelLimit = {}): Image {
+  checkBytes('decodePng', bytes)
+  const maxPixels = pixelLimit('decodePng', options)
   if (signature.some((byte, i) => bytes[i] !== byte)) {
     const start = Array.from(bytes.subarray(0, 4), byte => byte.toString(16).padStart(2, '0')).join(' ')
     throw new Error(`png: ${where} is not a PNG file (${start === '' ? 'it is empty' : `starts with ${start}`})`)
+  }
+  if (bytes.length >= 24) {
+    const header = new DataView(bytes.buffer, bytes.byteOffset)
+    checkPixels(`png: ${where}`, header.getUint32(16), header.getUint32(20), maxPixels)
   }
   const { width, height, data: rgba } = parse(bytes, where)
   const data = new Float32Array(rgba.length)
@@ -62,11 +70,9 @@ function toByte(x: number): number {
  * @throws what `decodePng` throws, or `png: cannot read lizard.png (ENOENT: no such file or directory…)`
  * @example const target = padImage(fit(await readPng('lizard.png'), 40), 16)
  */
-export async function readPng(path: string): Promise<Image> {
-  const bytes = await readFile(path).catch((cause: Error) => {
-    throw new Error(`png: cannot read ${path} (${cause.message})`, { cause })
-  })
-  return decodePng(bytes, path)
+export async function readPng(path: string, options: PixelLimit = {}): Promise<Image> {
+  const bytes = await readFileUpTo('png', path, pictureBytes(pixelLimit('readPng', options)))
+  return decodePng(bytes, path, options)
 }
 
 /** Writes an image as a PNG file, atomically. */

@@ -107,6 +107,18 @@ describe('decodeIdx', () => {
     }), { numRuns: 5 * runs })
   })
 
+  it('has a limit', () => {
+    const bytes = encode({ kind: 'i16', shape: [2, 3], values: [1, 2, 3, 4, 5, 6], little: false })
+    expect(decodeIdx(bytes, 'labels', { maxBytes: 12 }).shape).toEqual([2, 3])
+    expect(sentence(() => decodeIdx(bytes, 'labels', { maxBytes: 11 }))).toBe('idx: labels is too large: [2,3] i16 '
+      + 'takes 12 bytes, expected at most 11; the option maxBytes raises the limit.')
+    expect(sentence(() => decodeIdx(bytes, 'labels', { maxBytes: NaN })))
+      .toBe('decodeIdx: maxBytes is NaN, expected a whole number ≥ 1.')
+    expect(sentence(() => decodeIdx(bytes, 'labels', { maxbytes: 5 } as object)))
+      .toBe('decodeIdx: there is no option "maxbytes"; did you mean "maxBytes"?')
+    expect(sentence(() => decodeIdx(bytes.buffer as never))).toMatch(/^decodeIdx: the file is ArrayBuffer, expected/)
+  })
+
   it('answers everything else with a sentence', () => {
     expectSentences(encode({ kind: 'i16', shape: [2, 3], values: [1, 2, 3, 4, 5, 6], little: false }), 'idx', decodeIdx)
   })
@@ -139,8 +151,12 @@ describe('npy', () => {
     return join([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, version, 0], length, new TextEncoder().encode(text), numbers)
   }
   const all = arrays(Object.keys(codes) as Kind[], { minLength: 0, maxLength: 4 })
-  const header = (text: string, ...numbers: number[]): Uint8Array =>
-    join([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, text.length, 0], new TextEncoder().encode(text), numbers)
+  const headerOf = (version: number, text: string, ...numbers: number[]): Uint8Array => {
+    const length = version === 1 ? bytesOf('u16', [text.length], true) : bytesOf('u32', [text.length], true)
+    const start = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, version, 0]
+    return join(start, length, new TextEncoder().encode(text), numbers)
+  }
+  const header = (text: string, ...numbers: number[]): Uint8Array => headerOf(1, text, ...numbers)
 
   it('gives back what was written, row-major, of its type', () => {
     fc.assert(fc.property(all, fc.constantFrom(1 as const, 2 as const), fc.boolean(), (array, version, fortran) => {
@@ -198,6 +214,26 @@ describe('npy', () => {
     }
   })
 
+  it('reads what others than NumPy write', () => {
+    const numbers = [0, 0, 128, 63, 0, 0, 0, 64]
+    const expected = { shape: [2], data: Float32Array.of(1, 2) }
+    for (const descr of ["'<f4'", "'=f4'", "'f4'", '"<f4"', '"f4"']) {
+      for (const version of [1, 2, 3]) {
+        const text = `{'descr': ${descr}, 'fortran_order': False, 'shape': (2,), }`
+        expect(decodeNpy(headerOf(version, text, ...numbers)), descr).toEqual(expected)
+      }
+    }
+    expect(decodeNpy(headerOf(3, '{"shape": (2,), "fortran_order": False, "descr": ">u2"}', 1, 0, 0, 2)))
+      .toEqual({ shape: [2], data: Uint16Array.of(256, 2) })
+  })
+
+  it('has a limit', () => {
+    const bytes = encodeNpy({ shape: [3], data: Float32Array.of(1, 2, 3) })
+    expect(decodeNpy(bytes, 'y.npy', { maxBytes: 12 }).shape).toEqual([3])
+    expect(sentence(() => decodeNpy(bytes, 'y.npy', { maxBytes: 11 }))).toBe('npy: y.npy is too large: [3] <f4 takes '
+      + '12 bytes, expected at most 11; the option maxBytes raises the limit.')
+  })
+
   it('answers everything else with a sentence', () => {
     const whole: Array_ = { kind: 'i16', shape: [2, 3], values: [1, 2, 3, 4, 5, 6], little: true }
     expectSentences(encode(whole, 1, true), 'npy', decodeNpy)
@@ -207,8 +243,14 @@ describe('npy', () => {
   it('says what is wrong', () => {
     const say = (bytes: Uint8Array): string => sentence(() => decodeNpy(bytes, 'y.npy'))
     expect(say(new Uint8Array(0))).toBe('npy: y.npy is not an .npy file (it is empty), expected 93 4e 55 4d 50 59.')
-    expect(say(Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 3, 0, 0, 0, 0, 0)))
-      .toBe('npy: y.npy has version 3, expected 1 or 2.')
+    expect(say(Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 4, 0, 0, 0, 0, 0)))
+      .toBe('npy: y.npy has version 4, expected 1, 2 or 3.')
+    expect(say('text' as never)).toBe('decodeNpy: the file is "text", expected its bytes as a Uint8Array.')
+    expect(say([1, 2] as never)).toBe('decodeNpy: the file is [1, 2], expected its bytes as a Uint8Array.')
+    for (const shape of ['9'.repeat(400), `0, ${'9'.repeat(400)}`, '1, '.repeat(65)]) {
+      expect(say(headerOf(2, `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape}), }`)), shape)
+        .toMatch(/^npy: y\.npy has the header /)
+    }
     expect(say(header(`{'descr': '<f4', 'fortran_order': False, 'shape': (), }`).subarray(0, 50)))
       .toBe('npy: y.npy is truncated: the header takes 65 bytes, got 50.')
     expect(say(header(`{'descr': '<c8', 'fortran_order': False, 'shape': (2,), }`))).toBe(
@@ -224,42 +266,81 @@ describe('npy', () => {
 })
 
 describe('decodeNifti', () => {
-  const codes = { u8: 2, i16: 4, i32: 8, f32: 16 } as const
+  const codes = { u8: 2, i16: 4, i32: 8, f32: 16, f64: 64, i8: 256, u16: 512, u32: 768 } as const
   type Header = {
     rank?: number; more?: number[]; code?: number; start?: number; slope?: number; inter?: number; magic?: string
+    spacing?: number[]
   }
   /** A file; `more` sizes may follow those of the shape. */
   function encode({ kind, shape, values, little }: Array_, header: Header = {}): Uint8Array {
-    const { rank = shape.length, slope = 0, inter = 0, start = 352, magic = 'n+1', more = [] } = header
+    const { rank = shape.length, slope = 0, inter = 0, start = 352, magic = 'n+1', more = [], spacing = [0.5, 2, -3] } = header
     const bytes = new Uint8Array(352)
     const view = new DataView(bytes.buffer)
     view.setInt32(0, 348, little)
     view.setInt16(40, rank, little)
     ;[...shape, ...more].forEach((n, axis) => view.setInt16(42 + 2 * axis, n, little))
     view.setInt16(70, header.code ?? codes[kind as keyof typeof codes], little)
-    ;[-1, 0.5, 2, -3].forEach((d, axis) => view.setFloat32(76 + 4 * axis, d, little))
+    ;[-1, ...spacing].forEach((d, axis) => view.setFloat32(76 + 4 * axis, d, little))
     ;[start, slope, inter].forEach((x, i) => view.setFloat32(108 + 4 * i, x, little))
     bytes.set(new TextEncoder().encode(magic), 344)
     const extension = new Array<number>(Math.ceil(start - 352) || 0).fill(9)
     return join(bytes, extension, bytesOf(kind, columnMajor(shape, values), little))
   }
-  const all = arrays(Object.keys(codes) as Kind[], { minLength: 3, maxLength: 3 }, 1)
+  const all = arrays(Object.keys(codes) as Kind[], { minLength: 3, maxLength: 5 }, 1)
   const small: Array_ = { kind: 'i16', shape: [2, 1, 2], values: [1, 2, 3, 4], little: true }
 
-  it('gives back what was written, row-major over [x,y,z], of its type', () => {
+  it('gives back what was written, row-major over [x,y,z] or [x,y,z,t], of its type', () => {
     fc.assert(fc.property(all, fc.integer({ min: 352, max: 400 }), (array, start) => {
       const data = kinds[array.kind][0].from(array.values)
       const volume = decodeNifti(inside(encode(array, { start })))
-      expect(volume).toEqual({ shape: array.shape, data, spacing: [0.5, 2, 3] })
+      const last = Math.max(2, array.shape.findLastIndex(n => n > 1))
+      expect(volume).toEqual({ shape: array.shape.slice(0, last + 1), data, spacing: [0.5, 2, 3] })
     }), { numRuns: 3 * runs })
   })
 
   it('scales where the file says so', () => {
     expect(decodeNifti(encode(small, { slope: 0.5, inter: -1 })).data).toEqual(Float32Array.of(-0.5, 0, 0.5, 1))
     expect(decodeNifti(encode(small, { slope: 1, inter: 2 })).data).toEqual(Float32Array.of(3, 4, 5, 6))
-    for (const [slope, inter] of [[1, 0], [0, 5], [NaN, 0]]) {
-      expect(decodeNifti(encode(small, { slope, inter })).data).toEqual(Int16Array.of(1, 2, 3, 4))
+    const unscaled = [[1, 0], [0, 5], [0, NaN], [NaN, 0], [NaN, NaN], [Infinity, 1], [1, NaN], [1, -Infinity]]
+    for (const [slope, inter] of unscaled) {
+      expect(decodeNifti(encode(small, { slope, inter })).data, `${slope} ${inter}`).toEqual(Int16Array.of(1, 2, 3, 4))
     }
+    for (const inter of [NaN, Infinity, -Infinity]) {
+      expect(decodeNifti(encode(small, { slope: 2, inter })).data).toEqual(Float32Array.of(2, 4, 6, 8))
+    }
+    const double: Array_ = { kind: 'f64', shape: [2], values: [1, 1 / 3], little: true }
+    expect(decodeNifti(encode(double, { slope: 2, inter: 1 })).data).toEqual(Float64Array.of(3, 2 / 3 + 1))
+  })
+
+  it('reads numbers of 64 bits that fit into 32', () => {
+    const wide = (...values: bigint[]): Uint8Array => join(
+      encode({ kind: 'u8', shape: [values.length], values: [], little: true }, { code: 1024 }),
+      new Uint8Array(BigInt64Array.from(values).buffer))
+    expect(decodeNifti(wide(5n, -1n)).data).toEqual(Int32Array.of(5, -1))
+    expect(sentence(() => decodeNifti(wide(5n, 2n ** 31n), 'aal.nii')))
+      .toBe('nifti: aal.nii holds 2147483648 as element 1, which does not fit into 32 bits.')
+  })
+
+  it('finds the numbers where the file does not say where they begin', () => {
+    fc.assert(fc.property(all, array => {
+      const bytes = encode(array, { start: 352 })
+      const expected = decodeNifti(bytes)
+      new DataView(bytes.buffer).setFloat32(108, 0, array.little)
+      expect(decodeNifti(bytes)).toEqual(expected)
+      expect(decodeNifti(join(bytes.subarray(0, 348), bytes.subarray(352)))).toEqual(expected)
+    }))
+  })
+
+  it('has a distance of 1 where the file gives none', () => {
+    expect(decodeNifti(encode(small, { spacing: [0, NaN, -2] })).spacing).toEqual([1, 1, 2])
+    expect(decodeNifti(encode(small, { spacing: [Infinity, 0.25, -Infinity] })).spacing).toEqual([1, 0.25, 1])
+  })
+
+  it('has a limit, for what becomes of the numbers too', () => {
+    const bytes: Array_ = { kind: 'u8', shape: [2, 3], values: [1, 2, 3, 4, 5, 6], little: true }
+    expect(decodeNifti(encode(bytes), 'x.nii', { maxBytes: 6 }).shape).toEqual([2, 3, 1])
+    expect(sentence(() => decodeNifti(encode(bytes, { slope: 2 }), 'x.nii', { maxBytes: 23 })))
+      .toMatch(/^nifti: x\.nii is too large: \[2,3,1\] u8, scaled to f32, takes 24 bytes, expected at most 23; /)
   })
 
   it('reads fewer axes, and further ones of one entry', () => {
@@ -284,10 +365,10 @@ describe('decodeNifti', () => {
       .toBe('nifti: ch2.nii is of the kind "ni1", expected "n+1", header and numbers in one file.')
     expect(say({ rank: 8 })).toBe('nifti: ch2.nii has rank 8, expected 1 to 7.')
     expect(say({ rank: 4 })).toBe('nifti: ch2.nii has the sizes 2 × 1 × 2 × 0, expected positive ones.')
-    expect(say({}, { shape: [1, 1, 1, 4] })).toBe('nifti: ch2.nii has the sizes 1 × 1 × 1 × 4, expected one volume.')
     expect(say({ code: 128 }))
-      .toBe('nifti: ch2.nii has the datatype 128, expected 2 (u8), 4 (i16), 8 (i32) or 16 (f32).')
-    expect(say({ start: 352.5 })).toBe('nifti: ch2.nii has its numbers at byte 352.5, expected a whole number ≥ 348.')
+      .toBe('nifti: ch2.nii has the datatype 128, expected one of 2 (u8), 4 (i16), 8 (i32), '
+        + '16 (f32), 64 (f64), 256 (i8), 512 (u16), 768 (u32), 1024 (i64).')
+    expect(say({ start: 352.5 })).toBe('nifti: ch2.nii has its numbers at byte 352.5, expected 0 or a whole number ≥ 348.')
     expect(say({ start: NaN })).toMatch(/has its numbers at byte NaN/)
     expect(say({}, { values: [1, 2, 3] })).toBe('nifti: ch2.nii is truncated: [2,1,2] i16 takes 8 bytes, got 6.')
   })

@@ -216,7 +216,22 @@ describe('readNpy and readNifti', () => {
     volume.set([7, 8, 9], 352)
     await write(at('a.nii.gz'), gzipSync(volume))
     const data = Uint8Array.of(7, 8, 9)
-    expect(await readNifti(at('a.nii.gz'))).toEqual({ shape: [3, 1, 1], data, spacing: [0, 0, 0] })
+    expect(await readNifti(at('a.nii.gz'))).toEqual({ shape: [3, 1, 1], data, spacing: [1, 1, 1] })
+  })
+
+  it('stop at their limit, also in what is compressed or never ends', async () => {
+    const bomb = gzipSync(new Uint8Array(5e6))
+    await write(at('bomb.gz'), bomb)
+    for (const [what, read] of [['idx', readIdx], ['npy', readNpy], ['nifti', readNifti]] as const) {
+      expect(await rejection(read(at('bomb.gz'), { maxBytes: 1e6 })))
+        .toBe(`${what}: ${at('bomb.gz')} holds more than 1000000 bytes, expected at most 1000000.`)
+      expect(await rejection(read(at('bomb.gz'), { maxBytes: bomb.length - 1 })))
+        .toBe(`${what}: ${at('bomb.gz')} has ${bomb.length} bytes, expected at most ${bomb.length - 1}.`)
+      expect(await rejection(read('/dev/zero', { maxBytes: 1e6 })))
+        .toBe(`${what}: /dev/zero has more than 1000000 bytes, expected at most 1000000.`)
+      expect(await rejection(read(at('bomb.gz'), { maxBytes: 0 }))).toMatch(/^read\w+: maxBytes is 0, expected/)
+      expect(await rejection(read(folder))).toMatch(/^\w+: cannot read .* \(EISDIR/)
+    }
   })
 
   it('name the file', async () => {

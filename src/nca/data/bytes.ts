@@ -30,6 +30,25 @@ export function checkLength(where: string, bytes: number, shape: Shape, type: st
   throw new Error(`${where} ${wrong}: ${showShape(shape)} ${type} takes ${needed} bytes, got ${bytes}.`)
 }
 
+/** Throws where an array of this shape would take more than `maxBytes`. */
+export function checkLimit(where: string, shape: Shape, type: string, width: number, maxBytes: number): void {
+  const needed = sizeOf(shape) * width
+  if (needed <= maxBytes) return
+  const takes = `${showShape(shape)} ${type} takes ${needed} bytes`
+  throw new Error(`${where} is too large: ${takes}, expected at most ${maxBytes}; the option maxBytes raises the limit.`)
+}
+
+/** 64-bit integers as 32-bit ones; throws where one does not fit. */
+export function narrow(wide: BigInt64Array, where: string): Int32Array {
+  const data = new Int32Array(wide.length)
+  for (let i = 0; i < data.length; i++) {
+    data[i] = Number(wide[i])
+    if (BigInt(data[i]) === wide[i]) continue
+    throw new Error(`${where} holds ${wide[i]} as element ${i}, which does not fit into 32 bits.`)
+  }
+  return data
+}
+
 /** 'starts with 89 50 4e 47': what a file is that is not what it should be. */
 export function startOf(bytes: Uint8Array): string {
   const start = Array.from(bytes.subarray(0, 4), byte => byte.toString(16).padStart(2, '0')).join(' ')

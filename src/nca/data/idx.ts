@@ -8,7 +8,9 @@
  *     4 bytes each  the sizes, the outermost first, big-endian
  *     the rest      the numbers, row-major, big-endian
  */
-import { checkLength, readNumbers, startOf } from './bytes.ts'
+import { byteLimit, checkBytes } from '../files/limits.ts'
+import type { ByteLimit } from '../files/limits.ts'
+import { checkLength, checkLimit, readNumbers, startOf } from './bytes.ts'
 import type { NumberType } from './bytes.ts'
 
 /** What an IDX file holds: `data` is row-major, of the file's own type. */
@@ -25,10 +27,12 @@ const types = new Map<number, readonly [name: string, type: NumberType<Idx['data
 /**
  * Decodes the bytes of an IDX file (not compressed); `where` names it in messages.
  *
- * @throws one sentence, where the bytes are not an IDX file, or fewer or more than its header says
+ * @throws one sentence, where the bytes are not an IDX file, fewer or more than its header says, or beyond the limit
  * @example const { shape, data } = decodeIdx(bytes, 'train-images-idx3-ubyte')   // [60000,28,28], a Uint8Array
  */
-export function decodeIdx(bytes: Uint8Array, where: string = 'input'): Idx {
+export function decodeIdx(bytes: Uint8Array, where: string = 'input', options: ByteLimit = {}): Idx {
+  checkBytes('decodeIdx', bytes)
+  const maxBytes = byteLimit('decodeIdx', options)
   const known = types.get(bytes[2])
   if (bytes[0] !== 0 || bytes[1] !== 0 || !known) {
     throw new Error(`idx: ${where} is not an IDX file (${startOf(bytes)}), expected 00 00 and a type from 08 to 0e.`)
@@ -43,5 +47,6 @@ export function decodeIdx(bytes: Uint8Array, where: string = 'input'): Idx {
   const header = new DataView(bytes.buffer, bytes.byteOffset)
   const shape = Array.from({ length: rank }, (_, axis) => header.getUint32(4 + 4 * axis))
   checkLength(`idx: ${where}`, bytes.length - start, shape, name, type.BYTES_PER_ELEMENT)
+  checkLimit(`idx: ${where}`, shape, name, type.BYTES_PER_ELEMENT, maxBytes)
   return { shape, data: readNumbers(type, bytes.subarray(start), false) }
 }

@@ -2,16 +2,18 @@
  * NPY, NumPy's format of one array (NumPy Enhancement Proposal 1, "A simple file format for NumPy arrays").
  *
  *     6 bytes   93 'NUMPY'
- *     2 bytes   the version: 1.0, or 2.0 for long headers
- *     2 bytes   the length of the header, little-endian (4 bytes in version 2)
+ *     2 bytes   the version: 1.0, 2.0 for long headers, or 3.0 for names beyond Latin letters
+ *     2 bytes   the length of the header, little-endian (4 bytes in versions 2 and 3)
  *     header    a Python dictionary, padded with spaces so that the numbers start at a multiple of 64:
  *               {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
  *     the rest  the numbers
  */
-import { check } from '../../tensor/options.ts'
+import { check, isWhole } from '../../tensor/options.ts'
 import { showShape, sizeOf } from '../../tensor/shape.ts'
 import type { Shape } from '../../tensor/shape.ts'
-import { checkLength, readNumbers, rowMajor, startOf } from './bytes.ts'
+import { byteLimit, checkBytes } from '../files/limits.ts'
+import type { ByteLimit } from '../files/limits.ts'
+import { checkLength, checkLimit, narrow, readNumbers, rowMajor, startOf } from './bytes.ts'
 import type { Numbers, NumberType } from './bytes.ts'
 
 /** An array: `data` is row-major. */
@@ -21,24 +23,31 @@ const types = new Map<string, NumberType>([
   ['u1', Uint8Array], ['i1', Int8Array], ['u2', Uint16Array], ['i2', Int16Array], ['u4', Uint32Array],
   ['i4', Int32Array], ['f4', Float32Array], ['f8', Float64Array], ['b1', Uint8Array],
 ])
+const mostAxes = 64 // as in NumPy
 const magic = [0x93, ...new TextEncoder().encode('NUMPY')]
 
 /**
  * Decodes the bytes of an .npy file; `where` names it in messages.
  *
  * Numbers keep their type, and either byte order is read; booleans become 0 and 1 in a Uint8Array, and 64-bit integers,
- * which NumPy makes of lists of labels, an Int32Array. Arrays in Fortran's order are transposed.
+ * which NumPy makes of lists of labels, an Int32Array. Arrays in Fortran's order are transposed. Headers that others
+ * than NumPy write are read too: double quotes, and a type in the writer's own byte order ('=f4' or 'f4'), which is
+ * taken to be little-endian.
  *
- * @throws one sentence, where the bytes are not such a file, or its numbers are of another type or do not fit
+ * @throws one sentence, where the bytes are not such a file, its numbers are of another type or do not fit, or they are
+ * beyond the limit
  * @example const { shape, data } = decodeNpy(bytes, 'frames.npy')   // tensor(data, { shape })
  */
-export function decodeNpy(bytes: Uint8Array, where: string = 'input'): Npy {
+export function decodeNpy(bytes: Uint8Array, where: string = 'input', options: ByteLimit = {}): Npy {
+  checkBytes('decodeNpy', bytes)
+  const maxBytes = byteLimit('decodeNpy', options)
   const { order, code, fortran, shape, start } = readHeader(bytes, where)
   const rest = bytes.subarray(start)
   const type = types.get(code) ?? BigInt64Array
   checkLength(`npy: ${where}`, rest.length, shape, order + code, type.BYTES_PER_ELEMENT)
+  checkLimit(`npy: ${where}`, shape, order + code, type.BYTES_PER_ELEMENT, maxBytes)
   const data = type === BigInt64Array
-    ? narrow(readNumbers(BigInt64Array, rest, order !== '>'), where)
+    ? narrow(readNumbers(BigInt64Array, rest, order !== '>'), `npy: ${where}`)
     : readNumbers(type as NumberType, rest, order !== '>')
   return { shape, data: fortran ? rowMajor(data, shape) : data }
 }
@@ -52,34 +61,28 @@ function readHeader(
   const version = bytes[6]
   const from = version === 1 ? 10 : 12
   if (bytes.length < from) throw new Error(`npy: ${where} is truncated: the header begins at byte ${from}.`)
-  if (version !== 1 && version !== 2) throw new Error(`npy: ${where} has version ${version}, expected 1 or 2.`)
+  if (!(version >= 1 && version <= 3)) throw new Error(`npy: ${where} has version ${version}, expected 1, 2 or 3.`)
   const view = new DataView(bytes.buffer, bytes.byteOffset)
   const start = from + (version === 1 ? view.getUint16(8, true) : view.getUint32(8, true))
   if (bytes.length < start) {
     throw new Error(`npy: ${where} is truncated: the header takes ${start} bytes, got ${bytes.length}.`)
   }
-  const header = new TextDecoder('latin1').decode(bytes.subarray(from, start)).trim()
-  const [, order, code] = /'descr': *'([<>|])(\w+)'/.exec(header) ?? []
+  const header = new TextDecoder('latin1').decode(bytes.subarray(from, start)).trim().replaceAll('"', "'")
+  const [, descr] = /'descr': *(.{0,40})/s.exec(header) ?? []
   const [, fortran] = /'fortran_order': *(True|False)/.exec(header) ?? []
   const [, sizes] = /'shape': *\(((?:\d+, *)*(?:\d+)?)\)/.exec(header) ?? []
-  if (fortran === undefined || sizes === undefined || !header.includes(`'descr':`)) {
+  const shape = (sizes?.match(/\d+/g) ?? []).map(Number)
+  if (descr === undefined || fortran === undefined || sizes === undefined
+    || shape.length > mostAxes || !shape.every(n => isWhole(n))) {
     const got = JSON.stringify(header.slice(0, 80))
     throw new Error(`npy: ${where} has the header ${got}, expected descr, fortran_order and shape.`)
   }
+  const [, order = '', code] = /^'([<>=|])?(\w+)'/.exec(descr) ?? []
   if (!types.has(code) && code !== 'i8') {
-    const [, descr] = /'descr': *(.{0,40})/s.exec(header)!
     const known = [...types.keys(), 'i8'].join(', ')
     throw new Error(`npy: ${where} holds numbers of the type ${descr.split(', \'')[0]}, expected one of ${known}.`)
   }
-  return { order, code, fortran: fortran === 'True', shape: (sizes.match(/\d+/g) ?? []).map(Number), start }
-}
-
-/** 64-bit integers as 32-bit ones. */
-function narrow(wide: BigInt64Array, where: string): Int32Array {
-  const data = Int32Array.from(wide, Number)
-  const at = data.findIndex((x, i) => BigInt(x) !== wide[i])
-  if (at >= 0) throw new Error(`npy: ${where} holds ${wide[at]} as element ${at}, which does not fit into 32 bits.`)
-  return data
+  return { order, code, fortran: fortran === 'True', shape, start }
 }
 
 /**

@@ -1,0 +1,60 @@
+/**
+ * How much memory a file may take.
+ *
+ * A header of a few bytes can announce 10⁹ numbers, and a compressed file of a megabyte can hold them. So every reader
+ * judges what a header announces before it allocates: against the length of the data, where that follows, and against
+ * a limit. Files are read and decompressed in pieces, only up to their limit: one that never ends is refused too.
+ *
+ * Readers of numbers (IDX, npy, NIfTI) have `maxBytes`, readers of pictures `maxPixels`, each as an option that raises
+ * or lowers its default.
+ */
+import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+
+/** The limit of a reader of numbers. */
+export type ByteLimit = {
+  /**
+   * Most bytes of the file, decompressed, and of the numbers that become of it; 2²⁹ by default, half a gigabyte. While
+   * it is decoded, a file takes up to three times its bytes.
+   */
+  readonly maxBytes?: number
+}
+
+/** The limit of a reader of pictures. */
+export type PixelLimit = {
+  /** Most pixels, width × height; 2²⁵ by default, about 33 million, which take half a gigabyte. */
+  readonly maxPixels?: number
+}
+
+/** The byte limit that the options of `where` set. */
+export function byteLimit(where: string, options: ByteLimit): number {
+  checkOptions(where, options, ['maxBytes'])
+  const { maxBytes = 2 ** 29 } = options
+  check(isWhole(maxBytes, 1), where, 'maxBytes', maxBytes, 'a whole number ≥ 1')
+  return maxBytes
+}
+
+/** The pixel limit that the options of `where` set. */
+export function pixelLimit(where: string, options: PixelLimit): number {
+  checkOptions(where, options, ['maxPixels'])
+  const { maxPixels = 2 ** 25 } = options
+  check(isWhole(maxPixels, 1), where, 'maxPixels', maxPixels, 'a whole number ≥ 1')
+  return maxPixels
+}
+
+/** Throws unless a picture has pixels, and no more than the limit. `where` is the file: 'png: lizard.png'. */
+export function checkPixels(where: string, width: number, height: number, maxPixels: number): void {
+  if (width === 0 || height === 0) throw new Error(`${where} is ${width}×${height}: it has no pixels.`)
+  if (width * height <= maxPixels) return
+  const pixels = `${width}×${height} pixels, expected at most ${maxPixels} in all`
+  throw new Error(`${where} is too large: ${pixels}; the option maxPixels raises the limit.`)
+}
+
+/** How many bytes a picture file of so many pixels may have: 16-bit RGBA without compression, and a megabyte besides. */
+export function pictureBytes(maxPixels: number): number {
+  return 8 * maxPixels + 2 ** 20
+}
+
+/** Throws unless the bytes are bytes. */
+export function checkBytes(where: string, bytes: unknown): void {
+  check(bytes instanceof Uint8Array, where, 'the file', bytes, 'its bytes as a Uint8Array')
+}

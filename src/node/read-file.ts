@@ -1,0 +1,49 @@
+/**
+ * Files read whole, up to a limit: neither a file that is too long nor one that never ends, such as /dev/zero, fills
+ * the memory.
+ */
+import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+
+/**
+ * The bytes of a file; `what` begins the messages.
+ *
+ * @throws `png: cannot read lizard.png (ENOENT: no such file or directory…)`, the cause attached, or that it is longer
+ * than `maxBytes`
+ * @example const bytes = await readFileUpTo('model', 'lizard.safetensors', 2 ** 30)
+ */
+export async function readFileUpTo(what: string, path: string, maxBytes: number): Promise<Uint8Array> {
+  const fail = (cause: Error): never => {
+    throw new Error(`${what}: cannot read ${path} (${cause.message})`, { cause })
+  }
+  const file = await open(path).catch(fail)
+  try {
+    const stat = await file.stat()
+    if (stat.isFile() && stat.size > maxBytes) throw tooLong(what, path, `has ${stat.size} bytes`, maxBytes)
+    const bytes = stat.isFile() && stat.size > 0
+      ? await file.readFile().catch(fail)
+      : await readPieces(file, maxBytes).catch(fail)
+    if (bytes.length > maxBytes) throw tooLong(what, path, `has more than ${maxBytes} bytes`, maxBytes)
+    return bytes
+  } finally {
+    await file.close()
+  }
+}
+
+/** Of what has no length of its own (a pipe, a device): all of it, or what shows that it is longer than the limit. */
+async function readPieces(file: FileHandle, maxBytes: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  const buffer = new Uint8Array(2 ** 16)
+  for (let length = 0; length <= maxBytes;) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, null)
+    if (bytesRead === 0) break
+    pieces.push(buffer.slice(0, bytesRead))
+    length += bytesRead
+  }
+  return Buffer.concat(pieces)
+}
+
+/** What is said of a file that passes its limit. */
+export function tooLong(what: string, path: string, has: string, maxBytes: number): Error {
+  return new Error(`${what}: ${path} ${has}, expected at most ${maxBytes}.`)
+}

@@ -78,7 +78,7 @@ export type { Deformable, DeformableOptions } from './nca/perceptions/deformable
 export { perceive } from './nca/perceive.ts'
 export { perceptionNames } from './nca/perception-names.ts'
 export { alive, exchangeInputs, rollout, step, update } from './nca/step.ts'
-export type { RolloutOptions } from './nca/step.ts'
+export type { RolloutOptions } from './nca/run-options.ts'
 export { rolloutUntilStill } from './nca/auto-step.ts'
 export type { StillOptions } from './nca/auto-step.ts'
 export { explain } from './nca/explain.ts'

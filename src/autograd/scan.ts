@@ -11,12 +11,19 @@
  * ordinary code that is called with the host's index t.
  */
 import { refusePromise, scope, supersede } from '../tensor/lifetime.ts'
+import { check, isWhole } from '../tensor/options.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { checkpoint } from './checkpoint.ts'
 
 export type ScanOptions = {
   /** Steps per checkpointed segment; 'auto' is ⌈√T⌉, false keeps every step. */
   checkpoint?: 'auto' | number | false
+}
+
+/** Throws unless steps can be cut into such segments. */
+export function checkSegment(where: string, length: ScanOptions['checkpoint']): void {
+  const ok = length === 'auto' || length === false || isWhole(length, 1)
+  check(ok, where, 'checkpoint', length, "'auto', false or a whole number of steps > 0")
 }
 
 const supersededBecause = 'was the carry of an earlier step of scan(); return it beside the carry to keep it'
@@ -51,10 +58,8 @@ export function scan<C, X, Y>(
   if (!Number.isInteger(total) || total < 0) {
     throw new Error(`scan: the number of steps must be a whole number ≥ 0, got ${total}.`)
   }
+  checkSegment('scan', length)
   const segment = length === 'auto' ? Math.ceil(Math.sqrt(total)) : length === false ? total : length
-  if (total > 0 && (!Number.isInteger(segment) || segment < 1)) {
-    throw new Error(`scan: checkpoint must be 'auto', false or a positive whole number of steps, got ${segment}.`)
-  }
 
   /** Steps from…to. What a step supersedes is released at once, unless a tape keeps it. */
   function run(start: C, from: number, to: number): [C, Y[]] {

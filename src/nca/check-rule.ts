@@ -61,7 +61,7 @@ const sizes = { 1: [6], 2: [5, 6], 3: [3, 3, 4] }
 function checkAt(
   rule: Rule, { grid, steps = 2, order = 1, seed = 0 }: CheckRuleOptions, k: Key,
 ): GradReport[] {
-  const cells = grid ?? sizes[rule.type === 'custom' ? 2 : rule.grid]
+  const cells = grid ?? sizes[rule.grid]
   return scope(() => {
     let i = 0
     const params = mapTree<unknown>(init(rule, foldIn(k, 0), { dtype: 'float64' }), leaf => {

@@ -4,20 +4,28 @@
 import type { Backend } from '../backends/backend.ts'
 import { sizeOf } from '../tensor/shape.ts'
 import { defaultBackend } from '../tensor/tensor.ts'
-import { whyComposed } from './fused.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { whyComposed, whyStateComposed } from './fused.ts'
 import { activationNames } from './mlp.ts'
 import { describe, isLearned } from './perceptions/kinds.ts'
 import { channelCount, paramShapes, perceptionSize, updatedChannels } from './rule.ts'
-import type { DataRule, Perception, Rule } from './rule.ts'
+import type { DataRule, Params, Perception, Rule } from './rule.ts'
+import { checkState } from './run-options.ts'
 
 /**
- * What a rule computes, and which path its float32 rollouts take on a backend: 'fused', as a whole, or 'composed', out
- * of operators, and why.
+ * What a rule computes, and which path its rollouts take: 'fused', as a whole, or 'composed', out of operators, and why.
  *
+ * @param rule any rule; alone, of its float32 rollouts on a backend, by default the CPU
+ * @param params,x what a rollout is to be given: then of just this rollout
+ * @throws where the parameters or the state are not those of the rule, as `rollout` does
  * @example explain(growingRule)   // 'fused: identity, sobelX, sobelY (zero padding) → 48 → 128 ReLU → 16, …'
+ * @example explain(rule, params, x)   // 'composed of operators, because its state is float64: …'
  */
-export function explain(rule: Rule, backend: Backend = defaultBackend): string {
-  const why = whyComposed(rule, backend)
+export function explain(rule: Rule, backend?: Backend): string
+export function explain<R extends Rule>(rule: R, params: Params<R>, x: Tensor): string
+export function explain(rule: Rule, given: unknown = defaultBackend, x?: Tensor): string {
+  if (x !== undefined) checkState('explain', rule, given, x)
+  const why = x ? whyStateComposed(rule, x) : whyComposed(rule, given as Backend)
   const path = why === null ? 'fused' : `composed of operators, because ${why}`
   return `${path}: ${rule.type === 'custom' ? `${channelCount(rule.channels)} channels.` : inWords(rule)}`
 }

@@ -19,9 +19,8 @@ import { leakySlope } from '../tensor/ops/functions.ts'
 import { gather } from '../tensor/ops/gather.ts'
 import { pad, slice } from '../tensor/ops/pad-slice.ts'
 import { reshape } from '../tensor/ops/sum.ts'
-import { sameShape } from '../tensor/shape.ts'
-import { concrete, Storage, storageOf, Tensor, tensor, wrap } from '../tensor/tensor.ts'
-import { eachLeaf } from '../tensor/tree.ts'
+import { concrete, Storage, storageOf, tensor, wrap } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import { filtersKernel, sameSize } from './perceive.ts'
 import { isLearned } from './perceptions/kinds.ts'
 import type { Learned } from './perceptions/kinds.ts'
@@ -57,6 +56,15 @@ export function whyComposed(rule: Rule, backend: Backend): string | null {
   return windowSize(rule) <= widestWindow ? null : `windows may be ${widestWindow} cells wide on ${backend.name}`
 }
 
+/** Why a rollout from this state is composed, or null where it is fused. */
+export function whyStateComposed(rule: Rule, x: Tensor): string | null {
+  const why = whyComposed(rule, x.backend)
+  if (why !== null || rule.type === 'custom') return why
+  if (x.dtype !== 'float32') return `its state is ${x.dtype}`
+  const mirror = rule.padding === 'reflect' ? Math.floor(windowSize(rule) / 2) : 0
+  return mirror < Math.min(...x.shape.slice(1, -1)) ? null : `its grid is too small to mirror ${mirror} cells`
+}
+
 /** The learned convolutions of a perception. */
 function convolutions({ perceive }: DataRule): Conv[] {
   return perceive.filter((part): part is Conv => isLearned(part) && part.type === 'conv')
@@ -78,8 +86,8 @@ function foldable(rule: DataRule): boolean {
 }
 
 /**
- * The states after each readout by a fused rollout, or null where there is none for this rule, backend or element type,
- * and where something does not fit (the composition says what).
+ * The states after each readout by a fused rollout, or null where there is none for this rule and state.
+ * All that it is given has been checked (`run-options.ts`).
  *
  * @param x `[b,h,w,c]`
  * @param composed the same rollout out of operators
@@ -88,12 +96,12 @@ export function fusedRollout(
   rule: Rule, params: DataParams, x: Tensor, key: Key, options: FusedOptions,
   composed: (params: DataParams, x: Tensor) => Tensor[],
 ): Tensor[] | null {
-  const kernels = x.backend.rollout
-  if (!kernels || rule.type === 'custom' || whyComposed(rule, x.backend) || !fits(rule, params, x, options)) return null
+  if (rule.type === 'custom' || options.steps === 0 || whyStateComposed(rule, x) !== null) return null
+  const kernels = x.backend.rollout!
   const folded = seesWindow(rule) && foldable(rule)
     && (kernels.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
   const taps = tapsOf(rule)
-  const program = programOf(rule, params, x, folded, taps)
+  const program = programOf(rule, x, folded, taps)
   const run = runOf(key, options)
   // The inputs of the primitive: the state, and the parameters by their paths.
   const paths = Object.keys(paramShapes(rule))
@@ -264,9 +272,7 @@ function windowSize({ perceive }: DataRule): number {
   }))
 }
 
-function programOf(
-  rule: DataRule, { perceive }: DataParams, x: Tensor, folded: boolean, taps: readonly number[],
-): RolloutProgram {
+function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly number[]): RolloutProgram {
   const [batch, height, width, channels] = x.shape
   const size = windowSize(rule)
   const perceived = perceptionSize(rule)
@@ -276,7 +282,7 @@ function programOf(
     padding: rule.padding,
     perception: seesWindow(rule)
       ? { type: 'window', size, taps }
-      : { type: 'filters', size, filters: perceived / channels, learned: perceive !== undefined },
+      : { type: 'filters', size, filters: perceived / channels, learned: rule.perceive.some(isLearned) },
     layers: [
       ...(seesWindow(rule) && !folded
         ? [{ outputs: perceived, activation: convolutions(rule)[0].activation, bias: hasBias(rule) }]
@@ -301,22 +307,4 @@ function runOf(key: Key, { steps, readouts, checkpoint, masks, from }: FusedOpti
     segment: typeof checkpoint === 'number' ? checkpoint : Math.ceil(Math.sqrt(steps)),
     budget: typeof checkpoint === 'number' ? 0 : checkpoint === false ? Infinity : 'auto',
   }
-}
-
-/** Whether all shapes, types and backends are what the rule says. */
-function fits(rule: DataRule, params: DataParams, x: Tensor, { steps, masks }: FusedOptions): boolean {
-  const channels = channelCount(rule.channels)
-  const shapes = Object.entries(paramShapes(rule))
-  let given = 0
-  eachLeaf(params, () => { given++ })
-  const cells = x.shape.slice(0, 3)
-  const mirror = rule.padding === 'reflect' ? Math.floor(windowSize(rule) / 2) : 0
-  return steps > 0
-    && x.shape.length === 4 && x.shape[3] === channels && x.dtype === 'float32' && mirror < Math.min(...cells.slice(1))
-    && given === shapes.length
-    && shapes.every(([path, shape]) => {
-      const t = paramAt(params, path)
-      return t instanceof Tensor && t.dtype === 'float32' && t.backend === x.backend && sameShape(t.shape, shape)
-    })
-    && (masks ?? []).every(m => m.dtype === 'uint32' && m.backend === x.backend && sameShape(m.shape, cells))
 }

@@ -10,14 +10,13 @@
  * All filters, fixed and learned, are one depthwise convolution, in which the smaller kernels are surrounded by zeros.
  */
 import type { Filter } from '../tensor/filters.ts'
-import { check, isObject } from '../tensor/options.ts'
 import { concat } from '../tensor/ops/concat.ts'
 import { pad } from '../tensor/ops/pad-slice.ts'
-import { sameShape, showShape } from '../tensor/shape.ts'
-import { Tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import { depthwiseOn, filterKernelOn } from './perceptions/grid.ts'
 import { isLearned, kindOf } from './perceptions/kinds.ts'
-import { channelCount, perceptionParams } from './rule.ts'
+import { checkParams } from './params.ts'
+import { channelCount } from './rule.ts'
 import type { DataParams, DataRule } from './rule.ts'
 
 /**
@@ -28,17 +27,17 @@ import type { DataParams, DataRule } from './rule.ts'
  * @param options `angle` turns the fixed filters (in radians), `rows` is a mask `[b,h,w]` of the cells to compute; the
  *   others are 0 or anything finite
  * @returns `[b,h,w,perceptionSize(rule)]`
- * @throws where a parameter is missing or has not the shape that the rule gives it
+ * @throws where the parameters of learned parts are not those of the rule
  * @example update(rule, params, perceive(rule, params, x))
  */
 export function perceive(
   rule: DataRule, params: DataParams, x: Tensor, { angle = 0, rows }: { angle?: number; rows?: Tensor } = {},
 ): Tensor {
+  checkParams('perceive', rule, params, { like: x, part: 'perceive' })
   const how = { padding: rule.padding, rows }
-  const learned = learnedParams(rule, params)
   const filters = filtersKernel(rule, params, { angle, like: x })
   const others = rule.perceive.filter(isLearned).map((part, i) =>
-    (part.type === 'depthwise' ? [] : [kindOf(part).perceive(part, learned[i], x, how)]))
+    (part.type === 'depthwise' ? [] : [kindOf(part).perceive(part, params.perceive![i], x, how)]))
   return joined([...(filters ? [depthwiseOn(x, filters, how)] : []), ...others.flat()])
 }
 
@@ -51,7 +50,7 @@ export function filtersKernel(
   rule: DataRule, params: Pick<DataParams, 'perceive'>, { angle, like }: { angle: number; like: Tensor },
 ): Tensor | null {
   const channels = channelCount(rule.channels)
-  const learned = learnedParams(rule, params)
+  const learned = [...params.perceive ?? []]
   const list: (Filter[] | Tensor)[] = []
   for (const part of rule.perceive) {
     const last = list.at(-1)
@@ -63,19 +62,6 @@ export function filtersKernel(
   }
   const kernels = list.map(f => (Array.isArray(f) ? filterKernelOn(rule.grid, f, channels, { angle, like }) : f))
   return kernels.length > 0 ? joined(sameSize(kernels)) : null
-}
-
-/** The parameters of the learned parts, in order, of the right shapes. */
-function learnedParams(rule: DataRule, params: Pick<DataParams, 'perceive'>): Readonly<Record<string, Tensor>>[] {
-  return perceptionParams(rule).map((specs, i) => {
-    const given: Readonly<Record<string, unknown>> = isObject(params.perceive?.[i]) ? params.perceive[i] : {}
-    for (const [name, { shape }] of Object.entries(specs)) {
-      const p = given[name]
-      const fits = p instanceof Tensor && sameShape(p.shape, shape)
-      check(fits, 'perceive', `params.perceive.${i}.${name}`, p, `a tensor ${showShape(shape)}`)
-    }
-    return given as Readonly<Record<string, Tensor>>
-  })
 }
 
 /** Kernels `[size,size,…]` of odd sizes, all made as large as the largest. */

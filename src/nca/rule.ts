@@ -85,15 +85,17 @@ export type StepContext = {
   readonly key: Key
   /** The step's number within its rollout, from 0. */
   readonly t: number
-  /** Fire mask `[b,h,w]` to use instead of drawing one. */
+  /** Fire mask, uint32, `[b,h,w]` in the plane, to use instead of drawing one. */
   readonly mask?: Tensor
-  /** Angle in radians by which cells see the world rotated. */
+  /** Angle in radians by which cells see the world rotated, default 0; about the axis z in a volume, none on a line. */
   readonly angle?: number
 }
 
 /** A rule that is code; `P` is the tree of its parameters. */
 export type CustomRule<P> = {
   readonly type: 'custom'
+  /** Dimensions of the grid, as in a `DataRule`. */
+  readonly grid: 1 | 2 | 3
   readonly channels: Channels
   readonly init: (key: Key, placement: Placement) => P
   readonly step: (params: P, x: Tensor, context: StepContext) => Tensor
@@ -174,7 +176,7 @@ export function defineRule(options: RuleOptions): DataRule {
     frozen = [],
   } = options
   checkChannels('rule', channels)
-  check([1, 2, 3].includes(grid), 'rule', 'grid', grid, '1, 2 or 3 dimensions')
+  checkGrid('rule', grid)
   const perceive = checkedPerceive(grid, options.perceive)
   check(
     isObject(options.update) && options.update.type === 'mlp', 'rule', 'update', options.update,
@@ -243,6 +245,9 @@ function checkFrozen(channels: Channels, frozen: readonly string[]): void {
 /**
  * A rule whose step is your own function of tensors. Its gradient comes from the operators you use.
  *
+ * @param rule `channels`, by role; `init` makes the first parameters, any tree; `step` makes the next state from one,
+ *   of its shape and type; `grid` is the number of dimensions, 1, 2 (default) or 3, of states `[b,w,c]`, `[b,h,w,c]`
+ *   or `[b,d,h,w,c]`
  * @throws where the channels, `init` or `step` are missing or something else
  * @example
  * customRule({
@@ -251,12 +256,14 @@ function checkFrozen(channels: Channels, frozen: readonly string[]): void {
  *   step: (p, x) => add(x, mul(p.diffuse, filter(x, 'laplacian', { padding: 'circular' }))),
  * })
  */
-export function customRule<P>(rule: Omit<CustomRule<P>, 'type'>): CustomRule<P> {
-  checkOptions('customRule', rule, ['channels', 'init', 'step'], ['type'])
+export function customRule<P>(rule: Omit<CustomRule<P>, 'type' | 'grid'> & { readonly grid?: 1 | 2 | 3 }): CustomRule<P> {
+  checkOptions('customRule', rule, ['channels', 'init', 'step', 'grid'], ['type'])
+  const { grid = 2 } = rule
   checkChannels('customRule', rule.channels)
+  checkGrid('customRule', grid)
   check(typeof rule.init === 'function', 'customRule', 'init', rule.init, 'a function (key, placement) => params')
   check(typeof rule.step === 'function', 'customRule', 'step', rule.step, 'a function (params, x, context) => state')
-  return Object.freeze({ ...rule, type: 'custom' })
+  return Object.freeze({ ...rule, grid, type: 'custom' })
 }
 
 function checkChannels(where: string, channels: Channels): void {
@@ -265,6 +272,10 @@ function checkChannels(where: string, channels: Channels): void {
     check(isWhole(n), where, `channels.${role}`, n, 'a whole number of channels')
   }
   check(channelCount(channels) > 0, where, 'channels', channels, 'at least one channel')
+}
+
+function checkGrid(where: string, grid: number): void {
+  check([1, 2, 3].includes(grid), where, 'grid', grid, '1, 2 or 3 dimensions')
 }
 
 /** The number of channels of a cell. */

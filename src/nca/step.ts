@@ -21,25 +21,28 @@
  */
 import { scan } from '../autograd/scan.ts'
 import { stopGradient } from '../autograd/custom-vjp.ts'
-import { checkKey, foldIn } from '../tensor/key.ts'
+import { foldIn } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'
 import { requireTensor } from '../tensor/op.ts'
-import { check, checkOptions, isWhole, show } from '../tensor/options.ts'
+import { show } from '../tensor/options.ts'
 import { add, mul } from '../tensor/ops/arithmetic.ts'
 import { and, greater, or, where } from '../tensor/ops/compare.ts'
 import { concat, splitAxis } from '../tensor/ops/concat.ts'
 import { clamp, tanh } from '../tensor/ops/functions.ts'
 import { reshape } from '../tensor/ops/sum.ts'
 import { fire, normal } from '../tensor/random.ts'
-import { sameShape, showShape } from '../tensor/shape.ts'
+import { sameShape } from '../tensor/shape.ts'
 import { Tensor, tensor } from '../tensor/tensor.ts'
 import { fusedRollout } from './fused.ts'
 import { applyMlp } from './mlp.ts'
+import { checkParams } from './params.ts'
 import { perceive } from './perceive.ts'
 import { dilateOn } from './perceptions/grid.ts'
 import { channelCount, updatedChannels } from './rule.ts'
 import type { DataParams, DataRule, Params, Rule, StepContext } from './rule.ts'
+import { checkRollout, checkStep } from './run-options.ts'
+import type { RolloutOptions } from './run-options.ts'
 import { setChannels, takeChannels } from './state.ts'
 
 /**
@@ -48,9 +51,12 @@ import { setChannels, takeChannels } from './state.ts'
  * @param y `[b,h,w,perceptionSize(rule)]`
  * @param rows a mask `[b,h,w]` of the cells to compute; the others are 0
  * @returns `[b,h,w,u]` for the u channels of `updatedChannels(rule)`
+ * @throws where the parameters of the network are not those of the rule
  * @example update(rule, params, perceive(rule, params, x))
  */
 export function update(rule: DataRule, params: DataParams, y: Tensor, rows?: Tensor): Tensor {
+  requireTensor('update', 'what is perceived', y)
+  checkParams('update', rule, params, { like: y, part: 'update' })
   const change = applyMlp(rule.update, params.update, y, rows)
   return rule.stepSize === 1 ? change : mul(rule.stepSize, change)
 }
@@ -75,27 +81,17 @@ function wraps(rule: DataRule): 'none' | 'circular' {
  *
  * @param x `[b,h,w,c]`
  * @returns `[b,h,w,c]`
- * @throws where the state does not have the rule's channels, and where a custom rule returns anything but such a state
+ * @throws where parameters, state, mask or angle do not fit the rule, and where a custom rule returns anything but such
+ *   a state
  * @example const next = step(rule, params, x, { key: key(0), t: 0 })
  */
 export function step<R extends Rule>(rule: R, params: Params<R>, x: Tensor, context: StepContext): Tensor {
-  checkOptions('step', context, ['key', 't', 'mask', 'angle'])
-  checkKey('step', context.key)
-  requireTensor('step', 'the state', x)
-  const channels = channelCount(rule.channels)
-  const axes = { 1: 'b,w', 2: 'b,h,w', 3: 'b,d,h,w' }[rule.type === 'custom' ? 2 : rule.grid]
-  if (x.shape.length !== axes.split(',').length + 1 || x.shape.at(-1) !== channels) {
-    throw new Error(
-      `step: the state is ${showShape(x.shape)}, expected [${axes},${channels}] for channels `
-        + `${JSON.stringify(rule.channels)}.`,
-    )
-  }
-  if (context.mask !== undefined) requireTensor('step', 'the fire mask', context.mask)
-  if (context.mask && showShape(context.mask.shape) !== showShape(x.shape.slice(0, -1))) {
-    throw new Error(
-      `step: the fire mask is ${showShape(context.mask.shape)}, expected ${showShape(x.shape.slice(0, -1))}.`,
-    )
-  }
+  checkStep(rule, params, x, context)
+  return advance(rule, params, x, context)
+}
+
+/** A step of what has been checked. */
+function advance<R extends Rule>(rule: R, params: Params<R>, x: Tensor, context: StepContext): Tensor {
   return scope(() => (rule.type === 'custom'
     ? likeState(x, rule.step(params as never, x, context))
     : dataStep(rule, params as DataParams, x, context)), 'step()')
@@ -188,21 +184,6 @@ export function frozenChannels(rule: DataRule, { backend }: Tensor): Tensor {
   return tensor(isFrozen, { backend })
 }
 
-export type RolloutOptions = {
-  /** How many steps. */
-  steps: number
-  /** Steps per checkpointed segment, see `scan`. */
-  checkpoint?: 'auto' | number | false
-  /** Fire masks `[b,h,w]`, one per step, to use instead of drawing them. */
-  masks?: readonly Tensor[]
-  /** See `StepContext`. */
-  angle?: number
-  /** External inputs: what to write into channels, by role, before step t; see `setChannels`. */
-  inputs?: (t: number) => Readonly<Record<string, Tensor>>
-  /** Number of the first step, default 0: a rollout in parts, each from where the last ended, is one rollout. */
-  from?: number
-}
-
 /**
  * Runs a rule for a number of steps; step t fires under `foldIn(key, t)`. With `readouts` (numbers of steps, each from
  * 1 to `steps`) it returns the list of the states after those many steps.
@@ -212,7 +193,7 @@ export type RolloutOptions = {
  *
  * @param x the first state `[b,h,w,c]`
  * @returns the last state, or a list of states where `readouts` is given
- * @throws where a readout or the list of masks does not fit the number of steps
+ * @throws where parameters or state do not fit the rule, or an option is nothing that it can be; on every backend alike
  * @example const grown = rollout(rule, params, seed(rule, { height: 72, width: 72 }), key(1), { steps: 96 })
  */
 export function rollout<R extends Rule>(
@@ -224,38 +205,18 @@ export function rollout<R extends Rule>(
 export function rollout<R extends Rule>(
   rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions & { readouts?: readonly number[] },
 ): Tensor | Tensor[] {
-  checkKey('rollout', key)
-  checkOptions('rollout', options, ['steps', 'readouts', 'checkpoint', 'masks', 'angle', 'inputs', 'from'])
-  const { steps, readouts, checkpoint = 'auto', masks, angle = 0, inputs, from = 0 } = options
-  check(isWhole(steps), 'rollout', 'steps', steps, 'a whole number ≥ 0')
-  check(isWhole(from), 'rollout', 'from', from, 'a whole number ≥ 0')
-  check(
-    readouts === undefined || Array.isArray(readouts), 'rollout', 'readouts', readouts,
-    'a list of numbers of steps',
-  )
-  const bad = readouts?.find(n => !Number.isInteger(n) || n < 1 || n > steps)
-  if (bad !== undefined) {
-    throw new Error(
-      `rollout: there is no readout after ${bad} of ${steps} steps; expected whole numbers from 1 to ${steps}.`,
-    )
-  }
-  check(
-    inputs === undefined || typeof inputs === 'function', 'rollout', 'inputs', inputs,
-    'a function from the number of a step to tensors by role',
-  )
-  if (masks && masks.length !== steps) throw new Error(`rollout: got ${masks.length} fire masks for ${steps} steps.`)
+  const { steps, readouts, checkpoint, masks, angle, inputs, from } = checkRollout(rule, params, x, key, options)
   const at = readouts ? [...new Set(readouts)].sort((a, b) => a - b) : [steps]
   /** The states after `at` steps, out of operators. */
   const composed = (params: Params<R>, x: Tensor): Tensor[] => {
     const [last, states] = scan((now: Tensor, _, t) => {
       const x = inputs ? setChannels(rule, now, inputs(from + t)) : now
-      const next = step(rule, params, x, { key: foldIn(key, from + t), t: from + t, mask: masks?.[t], angle })
+      const next = advance(rule, params, x, { key: foldIn(key, from + t), t: from + t, mask: masks?.[t], angle })
       return [next, at.includes(t + 1) ? next : null] as const
     }, x, steps, { checkpoint })
     return steps === 0 ? [last] : at.map(n => states[n - 1]!)
   }
   return scope(() => {
-    requireTensor('rollout', 'the state', x)
     const states = inputs ? composed(params, x) : fusedRollout(
       rule, params as DataParams, x, key, { steps, readouts: at, checkpoint, masks, angle, from },
       composed as (params: DataParams, x: Tensor) => Tensor[],

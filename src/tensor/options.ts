@@ -66,9 +66,16 @@ function short(parts: readonly string[]): string {
  * `; did you mean "batch"?` if one of the candidates is near, else nothing. With a prefix: `; did you mean --batch?`
  */
 export function didYouMean(word: string, candidates: readonly string[], prefix: string = ''): string {
-  const [best] = candidates.map(name => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits)
-  if (!best || best.edits > Math.ceil(word.length / 3)) return ''
-  return `; did you mean ${prefix === '' ? JSON.stringify(best.name) : prefix + best.name}?`
+  const best = nearest(word, candidates)
+  if (best === undefined) return ''
+  return `; did you mean ${prefix === '' ? JSON.stringify(best) : prefix + best}?`
+}
+
+/** The candidate with the fewest letters that are otherwise, great or small, if those are at most a third. */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const edits = (name: string): number => distance(word.toLowerCase(), name.toLowerCase())
+  const [best] = candidates.map(name => ({ name, edits: edits(name) })).sort((a, b) => a.edits - b.edits)
+  return best && best.edits <= Math.ceil(word.length / 3) ? best.name : undefined
 }
 
 /** How many letters must be inserted, deleted or replaced to get from one word to the other (Levenshtein 1966). */

@@ -122,10 +122,10 @@ describe('scan', () => {
       `"scan: the number of steps must be a whole number ≥ 0, got NaN."`,
     )
     expect(sentence(() => scan(step, f64(1), 3, { checkpoint: 0 }))).toMatchInlineSnapshot(
-      `"scan: checkpoint must be 'auto', false or a positive whole number of steps, got 0."`,
+      `"scan: checkpoint is 0, expected 'auto', false or a whole number of steps > 0."`,
     )
     expect(sentence(() => scan(step, f64(1), 3, { checkpoint: 1.5 }))).toMatchInlineSnapshot(
-      `"scan: checkpoint must be 'auto', false or a positive whole number of steps, got 1.5."`,
+      `"scan: checkpoint is 1.5, expected 'auto', false or a whole number of steps > 0."`,
     )
     expect(sentence(() => scan((async (x: Tensor) => [x, null]) as never, f64(1), 3))).toMatchInlineSnapshot(
       `"a step of scan(): the function returned a Promise. It must be synchronous: what it computes after an await would be neither recorded nor released. Await data outside and pass it in."`,

@@ -356,28 +356,34 @@ describe('the composed path takes over', () => {
 
   it('to say what does not fit', () => {
     const { update } = paramsOf(base)
-    const { b1, w2 } = update
     const on = { backend: whole }
     const mask = (...shape: number[]): Tensor => full(shape, 1, { dtype: 'uint32', ...on })
     const reflects = defineRule({ ...base, padding: 'reflect' })
     const learns = defineRule({ ...base, perceive: [depthwise(2)] })
+    const without = (name: string): unknown => ({ update: Object.fromEntries(Object.entries(update).filter(([n]) => n !== name)) })
     const wrong: [string, { rule?: DataRule; params?: unknown; x?: Tensor; masks?: Tensor[] }][] = [
-      ['step: the state is [1,5,5,3], expected [b,h,w,2] for channels {"a":2}.', { x: state([1, 5, 5, 3]) }],
-      ['step: the state is [5,5,2], expected [b,h,w,2] for channels {"a":2}.', { x: state([5, 5, 2]) }],
-      ['dense: weights expect 5 channels, x has 4', { params: { update: { ...update, w1: full([5, 3], 0, on) } } }],
-      ['dense: the bias must be [out]', { params: { update: { ...update, b1: full([4], 0, on) } } }],
-      ['dense: the bias must be [out]', { params: { update: { ...update, w2: full([3, 3], 0, on) } } }],
-      ['dense: element types differ', { params: { update: { ...update, w2: cast(w2, 'float64') } } }],
-      ['dense: input 1 is undefined, expected a tensor.', { params: { update: { b1, w2 } } }],
-      ['are on different backends', { params: { update: { ...update, w1: full([4, 3], 0) } } }],
+      ['rollout: the state is [1,5,5,3], expected [b,h,w,2] for channels {"a":2}.', { x: state([1, 5, 5, 3]) }],
+      ['rollout: the state is [5,5,2], expected [b,h,w,2] for channels {"a":2}.', { x: state([5, 5, 2]) }],
+      ['rollout: params.update.w1 is a tensor [5,3] float32, expected a tensor [4,3] float32.',
+        { params: { update: { ...update, w1: full([5, 3], 0, on) } } }],
+      ['rollout: params.update.b1 is a tensor [4] float32, expected a tensor [3] float32.',
+        { params: { update: { ...update, b1: full([4], 0, on) } } }],
+      ['rollout: params.update.w2 is a tensor [3,2] float64, expected a tensor [3,2] float32.',
+        { params: { update: { ...update, w2: cast(update.w2, 'float64') } } }],
+      ['rollout: params.update.w1 is missing; the rule has update.w1, update.b1, update.w2, update.b2.',
+        { params: without('w1') }],
+      ['rollout: params.update.w1 is on cpu, but the state is on another backend, cpu.',
+        { params: { update: { ...update, w1: full([4, 3], 0) } } }],
       ["depthwiseConv: padding 'reflect' mirrors 1 cells and needs a height above that; x [1,1,5,2].",
         { rule: reflects, x: state([1, 1, 5, 2]) }],
-      ['perceive: params.perceive.0.kernel is undefined, expected a tensor [3,3,2,2].', { rule: learns, params: { update } }],
-      ['perceive: params.perceive.0.kernel is a tensor [3,3,2,1] float32, expected a tensor [3,3,2,2].',
-        { rule: learns, params: { update, perceive: [{ kernel: full([3, 3, 2, 1], 0, on) }] } }],
-      ['step: the fire mask is [5,5], expected [1,5,5].', { masks: [mask(1, 5, 5), mask(5, 5)] }],
-      ['the row mask is int32, but must be uint32', { masks: [mask(1, 5, 5), cast(mask(1, 5, 5), 'int32')] }],
-      ['rollout: got 1 fire masks for 2 steps.', { masks: [mask(1, 5, 5)] }],
+      ['rollout: params.perceive.0.kernel is missing; ', { rule: learns, params: { update } }],
+      ['rollout: params.perceive.0.kernel is a tensor [3,3,2,1] float32, expected a tensor [3,3,2,2] float32.',
+        { rule: learns, params: { update: paramsOf(learns).update, perceive: [{ kernel: full([3, 3, 2, 1], 0, on) }] } }],
+      ['rollout: masks[1] is a tensor [5,5] uint32, expected a tensor [1,5,5] uint32.',
+        { masks: [mask(1, 5, 5), mask(5, 5)] }],
+      ['rollout: masks[1] is a tensor [1,5,5] int32, expected a tensor [1,5,5] uint32.',
+        { masks: [mask(1, 5, 5), cast(mask(1, 5, 5), 'int32')] }],
+      ['rollout: the number of masks is 1, expected that of the steps, 2.', { masks: [mask(1, 5, 5)] }],
     ]
     for (const [sentence, { rule = base, params = paramsOf(rule), x = state(), masks }] of wrong) {
       expect(() => rollout(rule, params as DataParams, x, key(0), { steps: 2, masks })).toThrow(sentence)

@@ -105,11 +105,11 @@ describe('perceive', () => {
     const params = init(rule, key(0))
     const x = uniform(key(0), [1, 4, 4, 2])
     expect(() => step(rule, { update: params.update }, x, { key: key(0), t: 0 })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: perceive: params.perceive.0.kernel is undefined, expected a tensor [3,3,2,3].]`,
+      `[Error: step: params.perceive.0.kernel is missing; the rule has perceive.0.kernel, perceive.1.kernel, update.w1, update.b1, update.w2, update.b2.]`,
     )
     const swapped = { ...params, perceive: params.perceive!.toReversed() }
     expect(() => perceive(rule, swapped, x)).toThrowErrorMatchingInlineSnapshot(
-      `[Error: perceive: params.perceive.0.kernel is a tensor [3,3,2,5] float32, expected a tensor [3,3,2,3].]`,
+      `[Error: perceive: params.perceive.0.kernel is a tensor [3,3,2,5] float32, expected a tensor [3,3,2,3] float32.]`,
     )
   })
 })

@@ -198,17 +198,17 @@ describe('step', () => {
 
   it('says what does not fit', () => {
     const { params } = scene({ b: 1, h: 3, w: 3, n: 0 })
-    const state = full([1, 3, 3, 16], 0)
+    const state = full([1, 3, 3, 16], 0, { dtype: 'float64' })
     const at = { key: key(0), t: 0 }
     expect(() => step(growingRule, params, full([1, 3, 3, 12], 0), at)).toThrowErrorMatchingInlineSnapshot(
       `[Error: step: the state is [1,3,3,12], expected [b,h,w,16] for channels {"rgba":4,"hidden":12}.]`,
     )
     expect(() => step(growingRule, params, state, { ...at, mask: full([3, 3], 1) })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: step: the fire mask is [3,3], expected [1,3,3].]`,
+      `[Error: step: mask is a tensor [3,3] float32, expected a tensor [1,3,3] uint32.]`,
     )
     const late = { steps: 4, readouts: [5] }
     expect(() => rollout(growingRule, params, state, key(0), late)).toThrowErrorMatchingInlineSnapshot(
-      `[Error: rollout: there is no readout after 5 of 4 steps; expected whole numbers from 1 to 4.]`,
+      `[Error: rollout: readouts[0] is 5, expected a whole number from 1 to steps, 4.]`,
     )
   })
 })

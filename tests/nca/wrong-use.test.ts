@@ -91,7 +91,7 @@ it('says what is wrong with rules', () => {
       "number": "rule: update is 64, expected a network, like mlp(128).",
       "outputs": "rule: perceive[0].outputs is undefined, expected a whole number > 0.",
       "padding": "rule: padding is "same", expected 'zero', 'circular' or 'reflect'.",
-      "perceiveInCustom": "customRule: there is no option "perceive"; there are channels, init, step.",
+      "perceiveInCustom": "customRule: there is no option "perceive"; there are channels, init, step, grid.",
       "text": "rule: perceive is "sobelX", expected a list of at least one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean, depthwise(n), conv(n), ….",
     }
   `)
@@ -161,12 +161,12 @@ it('says what is wrong with steps and rollouts', () => {
   })).toMatchInlineSnapshot(`
     {
       "checkpoints": "rollout: there is no option "checkpoints"; did you mean "checkpoint"?",
-      "fraction": "rollout: steps is 2.5, expected a whole number ≥ 0.",
+      "fraction": "rollout: steps is 2.5, expected a whole number from 0 to 1000000.",
       "key": "rollout: the key is 7, expected a key; make one with key(0).",
       "keyInPlace": "step: the options argument is [0, 0], expected an object with key, t, mask, angle.",
       "noContext": "step: the options argument is undefined, expected an object with key, t, mask, angle.",
       "noKey": "step: the key is undefined, expected a key; make one with key(0).",
-      "noSteps": "rollout: steps is undefined, expected a whole number ≥ 0.",
+      "noSteps": "rollout: steps is undefined, expected a whole number from 0 to 1000000.",
       "number": "rollout: the options argument is 10, expected an object with steps, readouts, checkpoint, masks, angle, inputs, from.",
       "readout": "rollout: there is no option "readout"; did you mean "readouts"?",
       "readouts": "rollout: readouts is 2, expected a list of numbers of steps.",

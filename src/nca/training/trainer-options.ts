@@ -116,8 +116,7 @@ export function complete<R extends Rule>(where: string, given: TrainerOptions<R>
     `a pool of ${pool} slots, each of which keeps its example, would never meet the others of ${task.examples}; `
       + "take a larger pool or ranked: 'none'.",
   )
-  const flat = rule.type === 'custom' || rule.grid === 2
-  fits(damaged === 0 || flat, 'only grids of two dimensions can be damaged.')
+  fits(damaged === 0 || rule.grid === 2, 'only grids of two dimensions can be damaged.')
   checkDamage(where, damage)
   checkOptimiser(where, options.optimiser)
   checkGradient(where, options)

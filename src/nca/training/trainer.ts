@@ -29,6 +29,7 @@ import { clipByGlobalNorm, globalNorm, initOptimiser, normalizeGrads, updatePara
 import type { OptimiserState } from './optimiser.ts'
 import { writeBack } from './pool.ts'
 import type { Pool } from './pool.ts'
+import { checkParams } from '../params.ts'
 import { init } from '../rule.ts'
 import type { Params, Rule } from '../rule.ts'
 import { rateAt } from './schedule.ts'
@@ -68,7 +69,7 @@ export type Trainer<S> = {
 /**
  * The trainer of a task.
  *
- * @throws where the numbers do not fit together
+ * @throws where the numbers do not fit together; `init` where `params` are not those of the rule
  * @example
  * const trainer = taskTrainer({
  *   rule, task: classificationTask(rule, digits), batch: 16, steps: [20, 21], optimiser: adam({ rate: 1e-3 }),
@@ -87,6 +88,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
     return scope(() => {
       const first = task.seeds([0])
       const place = { dtype: first.dtype, backend: first.backend }
+      if (options.params) checkParams('trainer', rule, options.params, { like: first })
       const params = options.params ? shared(options.params) : init(rule, split(k)[0], place)
       const own = chosen(params, trainable)
       let count = 0

@@ -1,0 +1,85 @@
+/**
+ * Parameters held against their rule: nothing missing, nothing too much, every tensor as the rule needs it.
+ *
+ *   rollout: there is no params.update.B2; did you mean params.update.b2?
+ *   step: params.update.w1 is a tensor [48,96] float32, expected a tensor [48,128] float32.
+ *
+ * A bias under another name would be left out in silence, and a leaf that no kernel knows would cost five times the
+ * time. So whatever takes parameters holds them against the rule first, and all of it says the same.
+ */
+import { check, isObject, nearest } from '../tensor/options.ts'
+import { sameShape, showShape } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { eachLeaf } from '../tensor/tree.ts'
+import { paramShapes } from './rule.ts'
+import type { Rule } from './rule.ts'
+
+/**
+ * Throws unless these are the parameters of a rule. What a rule that is code makes of its own is its own affair.
+ *
+ * @param where who asks, for the sentence: a function or a file
+ * @param params a tree with exactly the tensors of `paramShapes(rule)`; leaves that are undefined count as absent
+ * @param options `like` is the state that they are to be used with, whose element type and backend they must share;
+ *   without one, those of the first parameter. `part` looks at one branch only.
+ * @throws one sentence that names the first path that is unknown, missing or of another shape, type or backend
+ * @example checkParams('lizard.safetensors', rule, tree)
+ */
+export function checkParams(
+  where: string, rule: Rule, params: unknown, { like, part }: { like?: Tensor; part?: 'perceive' | 'update' } = {},
+): void {
+  if (rule.type === 'custom') return
+  check(isTree(params), where, 'params', params, 'a tree of tensors, like those of init(rule, key)')
+  const shapes = Object.entries(paramShapes(rule)).filter(([path]) => !part || path.startsWith(`${part}.`))
+  const given = new Map<string, unknown>()
+  eachLeaf(part ? { [part]: (params as Record<string, unknown>)[part] } : params, (leaf, path) => {
+    if (leaf !== undefined) given.set(path, leaf)
+  })
+  checkPaths(where, [...given.keys()], shapes.map(([path]) => path))
+
+  const first = like ?? [...given.values()].find(leaf => leaf instanceof Tensor)
+  const dtype = first?.dtype === 'float64' ? 'float64' : 'float32'
+  for (const [path, shape] of shapes) {
+    const t = given.get(path)
+    const fits = t instanceof Tensor && sameShape(t.shape, shape) && t.dtype === dtype
+    check(fits, where, `params.${path}`, t, `a tensor ${showShape(shape)} ${dtype}`)
+    const { backend } = t as Tensor
+    if (backend === first!.backend) continue
+    const other = like ? 'the state' : 'the first parameter'
+    throw new Error(
+      `${where}: params.${path} is on ${backend.name}, but ${other} is on another backend, ${first!.backend.name}. `
+        + 'Move them with await to(backend, params).',
+    )
+  }
+}
+
+/** Whether there may be parameters within. */
+function isTree(params: unknown): boolean {
+  return isObject(params) && [Object.prototype, null].includes(Object.getPrototypeOf(params) as object | null)
+}
+
+/** Throws where a path is given that may stand for one that is missing, where one is missing, or one too much. */
+function checkPaths(where: string, given: readonly string[], needed: readonly string[]): void {
+  const missing = needed.filter(path => !given.includes(path))
+  const extra = given.filter(path => !needed.includes(path))
+  const meant = extra.map(path => [path, namesake(path, missing)]).find(([, other]) => other !== undefined)
+  if (meant) throw new Error(`${where}: there is no params.${meant[0]}; did you mean params.${meant[1]}?`)
+  const all = [...needed.slice(0, 8), ...(needed.length > 8 ? ['…'] : [])].join(', ')
+  if (missing.length > 0) throw new Error(`${where}: params.${missing[0]} is missing; the rule has ${all}.`)
+  if (extra.length > 0) throw new Error(`${where}: there is no params.${extra[0]}; the rule has ${all}.`)
+}
+
+/** The path whose last name is nearest to that of another, in the same branch where there is one. */
+function namesake(path: string, paths: readonly string[]): string | undefined {
+  const [branch, name] = parted(path)
+  for (const others of [paths.filter(other => parted(other)[0] === branch), paths]) {
+    const best = nearest(name, others.map(other => parted(other)[1]))
+    if (best !== undefined) return others.find(other => parted(other)[1] === best)
+  }
+  return undefined
+}
+
+/** A path's branch and its last name. */
+function parted(path: string): [string, string] {
+  const dot = path.lastIndexOf('.')
+  return [path.slice(0, Math.max(dot, 0)), path.slice(dot + 1)]
+}

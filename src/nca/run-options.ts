@@ -1,0 +1,103 @@
+/**
+ * What a step and a rollout are given, held against the rule once, at the door: what is refused does not depend on the
+ * backend, nor on whether the rollout runs fused or composed.
+ */
+import { checkSegment } from '../autograd/scan.ts'
+import type { ScanOptions } from '../autograd/scan.ts'
+import { checkKey } from '../tensor/key.ts'
+import type { Key } from '../tensor/key.ts'
+import { requireTensor } from '../tensor/op.ts'
+import { check, checkOptions, isNumber, isWhole } from '../tensor/options.ts'
+import { sameShape, showShape } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { checkParams } from './params.ts'
+import { channelCount } from './rule.ts'
+import type { Rule, StepContext } from './rule.ts'
+
+export type RolloutOptions = {
+  /** How many steps, a whole number from 0 to 1,000,000. More are several rollouts, see `from`. */
+  steps: number
+  /** Steps per checkpointed segment, see `scan`: 'auto' (default), a whole number > 0, or false to keep every step. */
+  checkpoint?: ScanOptions['checkpoint']
+  /** Fire masks, uint32, 1 where a cell updates, `[b,h,w]` in the plane: one per step, to use instead of drawing them. */
+  masks?: readonly Tensor[]
+  /** Angle in radians by which cells see the world rotated, default 0; see `StepContext`. */
+  angle?: number
+  /** External inputs: what to write into channels, by role, before step t; see `setChannels`. */
+  inputs?: (t: number) => Readonly<Record<string, Tensor>>
+  /** Number of the first step, default 0: a rollout in parts, each from where the last ended, is one rollout. */
+  from?: number
+}
+
+/** Steps of one rollout at most: each has a key, and composed a place on the tape. */
+const mostSteps = 1_000_000
+
+/** Throws a sentence unless `step` can run with this. */
+export function checkStep(rule: Rule, params: unknown, x: Tensor, context: StepContext): void {
+  checkOptions('step', context, ['key', 't', 'mask', 'angle'])
+  const { key, t, mask, angle = 0 } = context
+  checkKey('step', key)
+  check(isWhole(t), 'step', 't', t, 'the number of the step, a whole number ≥ 0')
+  checkState('step', rule, params, x)
+  if (mask !== undefined) checkMask('step', 'mask', mask, x)
+  checkAngle('step', rule, angle)
+}
+
+/** The options of a rollout with their defaults. Throws a sentence unless `rollout` can run with all of this. */
+export function checkRollout(
+  rule: Rule, params: unknown, x: Tensor, key: Key, options: RolloutOptions & { readouts?: readonly number[] },
+): Required<Omit<RolloutOptions, 'masks' | 'inputs'>> & Pick<typeof options, 'masks' | 'inputs' | 'readouts'> {
+  const where = 'rollout'
+  checkKey(where, key)
+  checkOptions(where, options, ['steps', 'readouts', 'checkpoint', 'masks', 'angle', 'inputs', 'from'])
+  const { steps, readouts, checkpoint = 'auto', masks, angle = 0, inputs, from = 0 } = options
+  check(isWhole(steps) && steps <= mostSteps, where, 'steps', steps, `a whole number from 0 to ${mostSteps}`)
+  check(isWhole(from) && from <= 2 ** 32 - steps, where, 'from', from, 'a whole number ≥ 0, with steps at most 2^32')
+  checkSegment(where, checkpoint)
+  checkAngle(where, rule, angle)
+  check(readouts === undefined || Array.isArray(readouts), where, 'readouts', readouts, 'a list of numbers of steps')
+  readouts?.forEach((n, i) => {
+    check(isWhole(n, 1) && n <= steps, where, `readouts[${i}]`, n, `a whole number from 1 to steps, ${steps}`)
+  })
+  check(
+    inputs === undefined || typeof inputs === 'function', where, 'inputs', inputs,
+    'a function from the number of a step to tensors by role',
+  )
+  checkState(where, rule, params, x)
+  check(masks === undefined || Array.isArray(masks), where, 'masks', masks, 'a list of fire masks, one per step')
+  check((masks?.length ?? steps) === steps, where, 'the number of masks', masks?.length, `that of the steps, ${steps}`)
+  masks?.forEach((mask, t) => checkMask(where, `masks[${t}]`, mask, x))
+  return { steps, readouts, checkpoint, masks, angle, inputs, from }
+}
+
+/** Throws unless x is a state of a rule, and these are parameters for it. */
+export function checkState(where: string, rule: Rule, params: unknown, x: Tensor): void {
+  requireTensor(where, 'the state', x)
+  const channels = channelCount(rule.channels)
+  const axes = { 1: 'b,w', 2: 'b,h,w', 3: 'b,d,h,w' }[rule.grid]
+  if (x.shape.length !== rule.grid + 2 || x.shape.at(-1) !== channels) {
+    throw new Error(
+      `${where}: the state is ${showShape(x.shape)}, expected [${axes},${channels}] for channels `
+        + `${JSON.stringify(rule.channels)}.`,
+    )
+  }
+  const floating = x.dtype === 'float32' || x.dtype === 'float64'
+  check(floating || rule.type === 'custom', where, 'the state', x, 'a tensor of float32 or float64')
+  checkParams(where, rule, params, { like: x })
+}
+
+/** Throws unless a mask says of each cell of a state whether it fires. */
+function checkMask(where: string, name: string, mask: Tensor, x: Tensor): void {
+  const cells = x.shape.slice(0, -1)
+  const fits = mask instanceof Tensor && mask.dtype === 'uint32' && sameShape(mask.shape, cells)
+  check(fits, where, name, mask, `a tensor ${showShape(cells)} uint32`)
+  if (mask.backend !== x.backend) {
+    throw new Error(`${where}: ${name} is on ${mask.backend.name}, but the state is on another backend, ${x.backend.name}.`)
+  }
+}
+
+/** Throws unless cells can see a grid turned so far. */
+function checkAngle(where: string, rule: Rule, angle: number): void {
+  check(isNumber(angle), where, 'angle', angle, 'an angle in radians, a finite number')
+  check(rule.grid > 1 || rule.type === 'custom' || angle === 0, where, 'angle', angle, '0 on a line, where nothing can turn')
+}

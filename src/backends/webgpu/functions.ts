@@ -35,6 +35,8 @@ const floating: Readonly<Record<string, string>> = {
 
   comparable: 'fn comparable(a: f32, b: f32) -> bool { return !isNan(a) && !isNan(b); }',
 
+  exceeds: 'fn exceeds(a: f32, b: f32) -> bool { return comparable(a, b) && order(a) > order(b); }',
+
   /** Numbers that are equal may differ in the sign of 0, which is then that of JavaScript. */
   greatest: `fn greatest(a: f32, b: f32) -> f32 {
     if (!comparable(a, b)) { return nan(); }
@@ -221,6 +223,7 @@ const whole: Readonly<Record<string, string>> = {
   order: 'fn order(x: X) -> X { return x; }',
   rank: 'fn rank(x: X) -> X { return x; }',
   comparable: 'fn comparable(a: X, b: X) -> bool { return true; }',
+  exceeds: 'fn exceeds(a: X, b: X) -> bool { return a > b; }',
   greatest: 'fn greatest(a: X, b: X) -> X { return max(a, b); }',
   least: 'fn least(a: X, b: X) -> X { return min(a, b); }',
   floored: 'fn floored(x: X) -> X { return x; }',

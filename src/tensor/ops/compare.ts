@@ -21,7 +21,7 @@ import { strided } from './wgsl.ts'
 
 export const greaterOp: Op<null> = binary('greater', (o, a, s, b, t) => {
   for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] > b[i * t])
-}, null, { dtype: 'uint32', wgsl: 'comparable(a, b) && order(a) > order(b)' })
+}, null, { dtype: 'uint32', wgsl: 'exceeds(a, b)' })
 
 export const greaterEqualOp: Op<null> = binary('greaterEqual', (o, a, s, b, t) => {
   for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] >= b[i * t])

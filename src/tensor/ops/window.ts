@@ -21,6 +21,7 @@
  * A row mask takes the links away from the output cells that it marks with 0. Their sums are empty, in both directions.
  */
 import type { Data } from '../../backends/backend.ts'
+import { wholeLiteral } from '../../backends/webgpu/literal.ts'
 import { refuse, requireTensor } from '../op.ts'
 import { checkWord } from '../options.ts'
 import { sameShape, showShape } from '../shape.ts'
@@ -197,11 +198,12 @@ function packed(lists: Link[][]): { start: Int32Array; cell: Int32Array; tap: In
  * a torus with stride 1, only one of these has a reader.
  */
 export function linksWgsl(direction: 'reads' | 'readers', win: Windows): { wgsl: string; u32: Record<string, number> } {
-  const { padding, stride, dilation, kernel } = win
+  const { padding, kernel } = win
+  const [stride, dilation] = [wholeLiteral(win.stride), wholeLiteral(win.dilation)]
   const reading = direction === 'reads'
   const [own, other] = reading ? [outputSize(win), win.size] : [win.size, outputSize(win)]
   const pads = [pad(win, 0), pad(win, 1)]
-  const turning = padding === 'circular' && stride === 1
+  const turning = padding === 'circular' && win.stride === 1
   const images = pads.map(({ total, before }, axis) => {
     if (reading || padding === 'zero' || turning) return 1
     return padding === 'reflect' ? 3 : 1 + 2 * Math.ceil(Math.max(before, total - before) / win.size[axis])

@@ -17,12 +17,6 @@ import type { RolloutProgram } from '../../rollout.ts'
 import { tile } from './sizes.ts'
 import type { Sizes } from './sizes.ts'
 
-/** A float32 as WGSL reads it. */
-export function literal(x: number): string {
-  const text = String(Math.fround(x))
-  return `f32(${/[.e]/.test(text) ? text : `${text}.0`})`
-}
-
 /** `text(0)`, `text(1)`, … */
 export function repeat(n: number, text: (i: number) => string, separator = '\n'): string {
   return Array.from({ length: n }, (_, i) => text(i)).join(separator)

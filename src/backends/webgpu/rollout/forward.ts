@@ -9,9 +9,10 @@
  * and the marks of this step. Where nobody lives around a tile, its workgroup ends before it looks at any cell.
  */
 import type { RolloutProgram } from '../../rollout.ts'
+import { literal } from '../literal.ts'
 import { threefryWgsl } from '../threefry.ts'
 import {
-  declareSizes, declareUniforms, listWgsl, literal, livesWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
+  declareSizes, declareUniforms, listWgsl, livesWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
 } from './cells.ts'
 import { activationsWgsl, declareRest, eachRow, hideWgsl, sumsWgsl } from './layers.ts'
 import type { Sizes } from './sizes.ts'
@@ -83,7 +84,7 @@ fn step(n: u32, count: u32) {
   }
   ${each(r => `
   ${repeat(C, c => `next[cell${r} * C + ${c}u] = s${r}_${c};`, ' ')}
-  ${living ? `if (s${r}_${living.channel >> 2}[${living.channel & 3}] > ${literal(living.above)}) {
+  ${living ? `if (exceeds(s${r}_${living.channel >> 2}[${living.channel & 3}], ${literal(living.above)})) {
     atomicOr(&strongAfter[i${r} / tileWidth], 1u << (i${r} % tileWidth));
   }` : ''}`)}
 }
@@ -103,7 +104,7 @@ fn stay(i: u32) {
 ${inputMask ? `
 fn hasInput(i: u32) -> bool {
   let value = seen(seenAt(inTile(i)), ${inputMask.channel >> 2}u)[${inputMask.channel & 3}];
-  return value > ${literal(inputMask.above)};
+  return exceeds(value, ${literal(inputMask.above)});
 }` : ''}
 fn inGrid(i: u32) -> bool { return all(inTile(i) < gridSize()); }
 

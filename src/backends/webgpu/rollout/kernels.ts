@@ -2,6 +2,7 @@
  * All kernels of a program as whole WGSL sources: the text of the other files behind the declarations of its arrays.
  */
 import type { RolloutProgram } from '../../rollout.ts'
+import { withFunctions } from '../functions.ts'
 import { backwardWgsl, collectFirstWgsl } from './backward.ts'
 import { forwardWgsl } from './forward.ts'
 import {
@@ -112,6 +113,6 @@ function source(name: string, body: string, arrays: Readonly<Record<string, Arra
     return `@group(0) @binding(${i}) var<${spaces[access]}> ${array}: array<${type}${size}>;`
   })
   return {
-    name, code: `${declarations.join('\n')}\n${body}`, access: Object.values(arrays).map(({ access }) => access),
+    name, code: `${declarations.join('\n')}\n${withFunctions(body)}`, access: Object.values(arrays).map(({ access }) => access),
   }
 }

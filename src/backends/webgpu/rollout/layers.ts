@@ -8,18 +8,18 @@
  * arrays. So a network of one hidden layer keeps nothing.
  */
 import type { Activation, RolloutProgram } from '../../rollout.ts'
-import { withFunctions } from '../functions.ts'
-import { literal, repeat } from './cells.ts'
+import { literal } from '../literal.ts'
+import { repeat } from './cells.ts'
 import type { Sizes } from './sizes.ts'
 
 /** The functions `activate1(z)` … of each hidden layer, and `slope1(h)` … their derivatives where h is what they give. */
 export function activationsWgsl({ layers, slope }: RolloutProgram): string {
-  return withFunctions(layers.slice(0, -1).map(({ activation }, i) => {
+  return layers.slice(0, -1).map(({ activation }, i) => {
     const [value, derivative] = activationWgsl(activation, literal(slope))
     return `
 fn activate${i + 1}(z: vec4f) -> vec4f { return ${value}; }
 fn slope${i + 1}(h: vec4f) -> vec4f { return ${derivative}; }`
-  }).join(''))
+  }).join('')
 }
 
 /** σ(z), and σ'(z) by h = σ(z). */

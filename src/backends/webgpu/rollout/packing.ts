@@ -8,8 +8,8 @@
  *   W_L      [n,u]          ↔  [hidden][channel]            the columns of frozen channels are zero
  */
 import type { RolloutProgram } from '../../rollout.ts'
-import { withFunctions } from '../functions.ts'
-import { declareSizes, declareUniforms, literal, livesWgsl, placesWgsl, rowsWgsl } from './cells.ts'
+import { literal } from '../literal.ts'
+import { declareSizes, declareUniforms, livesWgsl, placesWgsl, rowsWgsl } from './cells.ts'
 import { recordSize } from './sizes.ts'
 import type { Part, Sizes, Slot } from './sizes.ts'
 
@@ -86,12 +86,12 @@ export function packWgsl(program: RolloutProgram, sizes: Sizes, part: Part): str
  * NaN. Arrays: gradient, slots, value.
  */
 export function gradientWgsl(program: RolloutProgram, sizes: Sizes, slot: Slot, part: Part): string {
-  return withFunctions(begin(sizes, program) + entry('arrayLength(&gradient)', `
+  return begin(sizes, program) + entry('arrayLength(&gradient)', `
   let first = ${4 * slot.at[part]}u + ${placeOf(program, sizes, part)};
   var sum = 0.0;
   for (var slot = 0u; slot < u.slots; slot++) { sum += slots[slot * ${4 * slot.size}u + first]; }
   if ((bitcast<u32>(value[i]) & 0x7f800000u) == 0x7f800000u) { sum = nan(); }
-  gradient[i] = sum;`))
+  gradient[i] = sum;`)
 }
 
 /** The place of number i of one of the caller's arrays in the packed one. */
@@ -122,7 +122,8 @@ export function loadMarksWgsl(program: RolloutProgram, sizes: Sizes): string {
   let begin = i % u.tilesX * tileWidth;
   let line = i / u.tilesX * u.width;
   for (var k = 0u; k < min(tileWidth, u.width - begin); k++) {
-    if (x[(line + begin + k) * channels + ${living.channel}u] > ${literal(living.above)}) { row |= 1u << k; }
+    let value = x[(line + begin + k) * channels + ${living.channel}u];
+    if (exceeds(value, ${literal(living.above)})) { row |= 1u << k; }
   }` : ''}
   marks[i] = vec2u(row, 0u);`)
 }

@@ -1,0 +1,54 @@
+// Numbers of a caller in the text of a shader: every one of them arrives, whatever it is.
+
+import fc from 'fast-check'
+import { afterAll, expect, it } from 'vitest'
+import { apply, cpu, defineOp, defineRule, key, mlp, rollout, scope, tensor } from '../../src/index.ts'
+import type { Backend, Tensor } from '../../src/index.ts'
+import { withFunctions } from '../../src/backends/webgpu/functions.ts'
+import { literal, wholeLiteral } from '../../src/backends/webgpu/literal.ts'
+import { openPoisoned } from './gpu.ts'
+
+const gpu = await openPoisoned()
+afterAll(() => gpu.close())
+
+const special = [0, -0, NaN, Infinity, -Infinity, 1e39, -1e39, 3.4e38, 1e21, -1e21, 1e-7, 1e-40, -1e-45, 2 ** 31, 0.1]
+
+it('every float32 has a literal of the same bits', async () => {
+  const numbers = fc.array(fc.oneof(fc.constantFrom(...special), fc.float()), { minLength: 40, maxLength: 40 })
+  await fc.assert(fc.asyncProperty(numbers, async xs => {
+    const written = (x: Tensor): Tensor => apply(defineOp<null>({
+      name: 'written', infer: ([{ shape }]) => ({ shape, dtype: 'uint32' }), cpu: () => {}, vjp: null,
+      wgsl: () => ({
+        inputs: ['x'], threads: 1,
+        source: withFunctions(`fn main(i: u32) { ${
+          xs.map((v, k) => `out[${k}] = bitcast<u32>(${literal(v)});`).join(' ')} }`),
+      }),
+    }), [x], null)
+    const bits = await scope(() => written(tensor(xs, { backend: gpu }))).data()
+    const wanted = new Uint32Array(Float32Array.from(xs).buffer)
+    expect([...bits].map((b, i) => (Number.isNaN(xs[i]) ? wanted[i] : b))).toEqual([...wanted])
+  }), { numRuns: 5 })
+})
+
+it('whole numbers have digits, and nothing else passes for one', () => {
+  fc.assert(fc.property(fc.nat(), n => { expect(Number(wholeLiteral(n))).toBe(n) }))
+  for (const x of [-1, 0.5, NaN, Infinity, 2 ** 31, 1e21]) expect(() => wholeLiteral(x)).toThrow('no whole number')
+})
+
+it('thresholds of a fused rule may be any numbers: as on the CPU', async () => {
+  const run = (above: number, masked: number, backend: Backend): Tensor => scope(() => {
+    const rule = defineRule({
+      channels: { a: 2 }, perceive: ['identity'], update: mlp(2, { activation: 'relu' }), fireRate: 1,
+      living: { channel: 0, above }, inputMask: { channel: 1, above: masked },
+    })
+    const on = { backend }
+    const update = {
+      w1: tensor([[1, -1], [0.5, 1]], on), b1: tensor([-1, 0], on), w2: tensor([[1, -1], [2, 1]], on), b2: tensor([0, 1], on),
+    }
+    const x = tensor([0, 1, -1, 2, 3, 4, -5, -6, 0.5, -0, 2 ** 20, -7], { shape: [1, 2, 3, 2], ...on })
+    return rollout(rule, { update }, x, key(0), { steps: 2 })
+  })
+  for (const [above, masked] of [[-1e39, -1e-45], [1e-40, -1e39], [-0, 1e21]]) {
+    expect(await run(above, masked, gpu).data(), `${above}, ${masked}`).toEqual(run(above, masked, cpu()).toArray())
+  }
+})

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, expect, it } from 'vitest'
+import { long } from './long.ts'
 
 const run = promisify(execFile)
 const out = await mkdtemp(join(tmpdir(), 'cellgrad-reproduce-'))
@@ -14,7 +15,7 @@ afterAll(() => rm(out, { recursive: true }))
 const reproduce = (...args: string[]): Promise<{ stdout: string; stderr: string }> =>
   run(process.execPath, ['--import', 'tsx', 'reproduce/run.ts', ...args])
 
-it('a claim is tried, continued, and written down', async () => {
+it.runIf(long)('a claim is tried, continued, and written down', async () => {
   const { stdout } = await reproduce('pool', '--quick', '--out', out)
   expect(stdout).toContain('iteration 20/20')
   const again = await reproduce('pool', '--quick', '--out', out)

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { readCheckpoint } from '../../src/node/index.ts'
+import { long } from '../long.ts'
 import { run, start, temporaryFolder, withGpu, writeConfig } from './run.ts'
 import type { Running } from './run.ts'
 
@@ -45,7 +46,7 @@ async function signalAfter({ child }: Running, path: string, count: number, sign
 }
 
 describe('train --backend webgpu', () => {
-  it('survives kill -9', async () => {
+  it.runIf(long)('survives kill -9', async () => {
     const config = await writeConfig(folder('run.yaml'), 'iterations: 12\nbackend: webgpu\n')
     const [whole, killed] = [folder('whole'), folder('killed')]
     const undisturbed = run(['train', 'fish', '--config', config, '--out', whole], onGpu)

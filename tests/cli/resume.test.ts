@@ -9,12 +9,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { readCheckpoint, readModel } from '../../src/node/index.ts'
 import { foldIn, key, randint } from '../../src/index.ts'
+import { long } from '../long.ts'
 import { run, start, temporaryFolder, writeConfig } from './run.ts'
 import type { Running } from './run.ts'
 
 const seed = Number(process.env.CELLGRAD_SEED || Math.floor(Math.random() * 2 ** 31))
 const iterations = 40
-const kills = 6
+const kills = long ? 6 : 2
 const saveEvery = 4 // as in the tiny configuration
 const folder = temporaryFolder()
 

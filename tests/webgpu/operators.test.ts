@@ -32,7 +32,7 @@ import type { Case } from '../operators/case.ts'
 import { cases } from '../operators/cases.ts'
 import { expectAgreement, expectSame } from './agreement.ts'
 import type { Make } from './agreement.ts'
-import { openPoisoned } from './gpu.ts'
+import { openPoisoned, some } from './gpu.ts'
 
 const { normal } = random
 
@@ -44,7 +44,7 @@ beforeEach(() => {
   onTestFinished(() => expect(memory(gpu).buffers, 'GPU buffers leaked by this test').toBe(before))
 })
 
-const runs = Math.ceil(Number(process.env.CELLGRAD_RUNS || 30) / 3)
+const runs = some(1 / 3).numRuns
 const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
 
 // ---- derivatives ----

@@ -12,6 +12,7 @@ import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import type { Backend, Data, DataParams, DataRule, Tensor } from '../../src/index.ts'
 import { distance, expectNear, laterOutcome, outcome, scenesOf } from '../nca/fused-scenes.ts'
 import type { Outcome, OutcomeOptions, Scene } from '../nca/fused-scenes.ts'
+import { long } from '../long.ts'
 import { openPoisoned, some } from './gpu.ts'
 
 const gpu = await openPoisoned()
@@ -72,7 +73,7 @@ describe('a fused rollout on WebGPU', () => {
     await shaped.close()
   })
 
-  it.each([true, false])('is the composed one with two hidden layers of 80, in both shapes (%s)', async software => {
+  it.runIf(long).each([true, false])('is the composed one with two hidden layers of 80, in both shapes (%s)', async software => {
     const shaped = backendOn({ ...await openDevice(), software })
     // The convolutional network of table 6 of Spitznagel & Keuper, "A New Kind of Network?" (2026).
     const rule = defineRule({
@@ -202,7 +203,7 @@ describe('the memory of a fused rollout on WebGPU', () => {
     gpu.resetPeak()
     step(params, x, 6)
     const after = memory(gpu)
-    for (let i = 0; i < 50; i++) step(params, x, 6)
+    for (let i = 0; i < (long ? 50 : 10); i++) step(params, x, 6)
     expect(memory(gpu)).toEqual(after)
     expect(Number.isFinite(await sum(x).item())).toBe(true)
   })

@@ -119,7 +119,7 @@ describe('train --backend webgpu', () => {
 it('grow grows the same on every backend, and says on which', async () => {
   const cells = async (backend: string, imports: string[]): Promise<string[]> => {
     const { status, out, err } = await run(
-      ['grow', folder('whole', 'model.safetensors'), '--steps', '8', '--backend', backend], { imports },
+      ['grow', folder('moved', 'model.safetensors'), '--steps', '8', '--backend', backend], { imports },
     )
     expect([status, err]).toEqual([0, ''])
     return out.split('\n')

@@ -23,6 +23,7 @@ export { mapTree, eachLeaf } from './tensor/tree.ts'
 export { bitsAt, choice, foldIn, key, permutation, randint, split, threefry, uniformAt } from './tensor/key.ts'
 export type { Key } from './tensor/key.ts'
 export { bernoulli, bits, fire, normal, uniform } from './tensor/random.ts'
+export type { NormalOptions, UniformOptions } from './tensor/random.ts'
 export { add, maximum, minimum, mul, neg, div, sub } from './tensor/ops/arithmetic.ts'
 export {
   and, cast, equal, greater, greaterEqual, less, lessEqual, not, notEqual, or, where,
@@ -39,7 +40,7 @@ export { depthwiseConv } from './tensor/ops/depthwise-conv.ts'
 export type { DepthwiseConvOptions } from './tensor/ops/depthwise-conv.ts'
 export type { Padding } from './tensor/ops/window.ts'
 export { filter, filterKernel, filterNames, filters } from './tensor/filters.ts'
-export type { Filter, FilterName, FilterOptions } from './tensor/filters.ts'
+export type { Filter, FilterKernelOptions, FilterName, FilterOptions } from './tensor/filters.ts'
 export type { Operand } from './tensor/ops/elementwise.ts'
 export {
   abs, clamp, cos, exp, floor, leakyRelu, log, pow, relu, sigmoid, sign, sin, sqrt, square, tanh,

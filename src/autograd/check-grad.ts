@@ -18,21 +18,26 @@ import { abs } from '../tensor/ops/functions.ts'
 import { scope } from '../tensor/lifetime.ts'
 import { foldIn, key } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
+import { checkFunction, checkOptions, keysOf, numberAbove, wholeFrom } from '../tensor/options.ts'
 import { normal } from '../tensor/random.ts'
 import { concrete, Tensor } from '../tensor/tensor.ts'
 import { eachLeaf, mapTree } from '../tensor/tree.ts'
 import { grad, inner } from './grad.ts'
 
 export type CheckGradOptions = {
-  /** Highest order that is checked, default 2. */
+  /** Highest order that is checked, a whole number > 0, default 2. */
   order?: number
-  /** Step ε, default 1e-3. Keep kinks (ReLU at 0, ties) further away than 2ε. */
+  /** Step ε, a number > 0, default 1e-3. Keep kinks (ReLU at 0, ties) further away than 2ε. */
   epsilon?: number
-  /** Greatest difference of measured and computed, relative to |∇L|, default 1e-6. */
+  /** Greatest difference of measured and computed, relative to |∇L|, a number > 0, default 1e-6. */
   tolerance?: number
-  /** Seed of the random directions, default 0. */
+  /** Seed of the random directions, a whole number ≥ 0, default 0. */
   seed?: number
 }
+
+const checkGradOptions = keysOf<CheckGradOptions>({
+  order: wholeFrom(1), epsilon: numberAbove(0), tolerance: numberAbove(0), seed: wholeFrom(0),
+})
 
 /**
  * One comparison: the order of the derivative, its directional value by both methods, and their relative difference.
@@ -54,6 +59,8 @@ export class NotSmoothError extends Error {
  * @example checkGrad((x: Tensor) => tanh(x), tensor(new Float64Array([0.3, -2])))
  */
 export function checkGrad<P>(f: (params: P) => unknown, params: P, options: CheckGradOptions = {}): GradReport[] {
+  checkOptions('checkGrad', options, checkGradOptions)
+  checkFunction('checkGrad', 'f', f)
   const { order = 2, epsilon = 1e-3, tolerance = 1e-6, seed = 0 } = options
   eachLeaf(params, (leaf, path) => {
     if (leaf instanceof Tensor && leaf.dtype !== 'float64') {

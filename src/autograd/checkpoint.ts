@@ -13,6 +13,7 @@
 import { activeFrames, resolve, withFrames } from '../tensor/frame.ts'
 import type { Frame } from '../tensor/frame.ts'
 import { refusePromise, scope } from '../tensor/lifetime.ts'
+import { checkFunction } from '../tensor/options.ts'
 import { showShape } from '../tensor/shape.ts'
 import { nextTensorId, Tensor } from '../tensor/tensor.ts'
 import { below, nextTapeId, slotOn } from '../tensor/trace.ts'
@@ -28,6 +29,7 @@ import { record } from './vjp.ts'
  * @example const y = checkpoint(x => block(params, x))(x)     // gradients flow into params too
  */
 export function checkpoint<A extends unknown[], Y>(f: (...args: A) => Y): (...args: A) => Y {
+  checkFunction('checkpoint', 'f', f)
   return (...args) => scope(() => {
     const outer = activeFrames()
     const [born, bornTape] = [nextTensorId(), nextTapeId()]

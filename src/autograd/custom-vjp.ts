@@ -9,6 +9,7 @@ import type { Frame } from '../tensor/frame.ts'
 import { refusePromise, scope } from '../tensor/lifetime.ts'
 import { defineOp } from '../tensor/op.ts'
 import type { Op } from '../tensor/op.ts'
+import { checkFunction } from '../tensor/options.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { apply, below, innermostTape, nextTapeId } from '../tensor/trace.ts'
 import { mapTree } from '../tensor/tree.ts'
@@ -27,6 +28,8 @@ export function customVjp<A extends Tensor[], S extends readonly Tensor[]>(
   forward: (...args: A) => readonly [Tensor, S],
   backward: (saved: S, g: Tensor) => readonly (Tensor | null)[],
 ): (...args: A) => Tensor {
+  checkFunction('customVjp', 'forward', forward)
+  checkFunction('customVjp', 'backward', backward)
   return (...args) => scope(() => {
     const seen = args.map(resolve)
     const tape = innermostTape(seen)

@@ -9,6 +9,7 @@ import { onesLike } from '../tensor/ops/create.ts'
 import { sum } from '../tensor/ops/sum.ts'
 import { refusePromise, scope } from '../tensor/lifetime.ts'
 import { floating } from '../tensor/op.ts'
+import { checkFunction } from '../tensor/options.ts'
 import { sameShape, showShape, sizeOf } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { mapTree, zipTrees } from '../tensor/tree.ts'
@@ -21,6 +22,7 @@ import { record } from './vjp.ts'
  * @example grad((x: Tensor) => sum(mul(x, x)))(tensor([1, 2]))   // [2, 4]
  */
 export function grad<P, A extends unknown[]>(f: (params: P, ...rest: A) => Tensor): (params: P, ...rest: A) => P {
+  checkFunction('grad', 'f', f)
   const withAux = (p: P, ...r: A): readonly [Tensor, null] => [refusePromise(f(p, ...r), 'grad()'), null]
   return (params, ...rest) => scope(() => differentiate('grad()', withAux, params, rest)[1], 'grad()')
 }
@@ -33,6 +35,7 @@ export function grad<P, A extends unknown[]>(f: (params: P, ...rest: A) => Tenso
 export function valueAndGrad<P, A extends unknown[]>(
   f: (params: P, ...rest: A) => Tensor,
 ): (params: P, ...rest: A) => [Tensor, P] {
+  checkFunction('valueAndGrad', 'f', f)
   const withAux = (p: P, ...r: A): readonly [Tensor, null] => [refusePromise(f(p, ...r), 'valueAndGrad()'), null]
   return (params, ...rest) => {
     const [[value], grads] = differentiate('valueAndGrad()', withAux, params, rest)
@@ -48,6 +51,7 @@ export function valueAndGrad<P, A extends unknown[]>(
 export function valueAndGradAux<P, A extends unknown[], Aux>(
   f: (params: P, ...rest: A) => readonly [Tensor, Aux],
 ): (params: P, ...rest: A) => [readonly [Tensor, Aux], P] {
+  checkFunction('valueAndGradAux', 'f', f)
   return (params, ...rest) => differentiate('valueAndGradAux()', f, params, rest)
 }
 
@@ -81,6 +85,7 @@ function differentiate<P, A extends unknown[], Aux>(
  * @example hvp((x: Tensor) => sum(pow(x, 3)), tensor([1, 2]), tensor([1, 1]))   // [6, 12]
  */
 export function hvp<P, A extends unknown[]>(f: (params: P, ...rest: A) => Tensor, params: P, v: P, ...rest: A): P {
+  checkFunction('hvp', 'f', f)
   return grad((p: P) => inner(grad(f)(p, ...rest), v))(params)
 }
 

@@ -11,20 +11,22 @@
  * ordinary code that is called with the host's index t.
  */
 import { refusePromise, scope, supersede } from '../tensor/lifetime.ts'
-import { check, isWhole } from '../tensor/options.ts'
+import { check, checkFunction, checkOptions, isWhole, keysOf } from '../tensor/options.ts'
+import type { Kind } from '../tensor/options.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { checkpoint } from './checkpoint.ts'
 
 export type ScanOptions = {
-  /** Steps per checkpointed segment; 'auto' is ⌈√T⌉, false keeps every step. */
+  /** Steps per checkpointed segment: a whole number > 0; 'auto' (default) is ⌈√T⌉, false keeps every step. */
   checkpoint?: 'auto' | number | false
 }
 
-/** Throws unless steps can be cut into such segments. */
-export function checkSegment(where: string, length: ScanOptions['checkpoint']): void {
-  const ok = length === 'auto' || length === false || isWhole(length, 1)
-  check(ok, where, 'checkpoint', length, "'auto', false or a whole number of steps > 0")
+/** Lengths of the segments that steps are cut into. */
+export const segmentLength: Kind = {
+  fits: x => x === 'auto' || x === false || isWhole(x, 1), expected: "'auto', false or a whole number of steps > 0",
 }
+
+const scanOptions = keysOf<ScanOptions>({ checkpoint: segmentLength })
 
 const supersededBecause = 'was the carry of an earlier step of scan(); return it beside the carry to keep it'
 
@@ -51,14 +53,17 @@ export function scan<C, X, Y>(
   step: (carry: C, x: X, t: number) => readonly [C, Y],
   carry: C,
   over: number | readonly X[],
-  { checkpoint: length = 'auto' }: ScanOptions = {},
+  options: ScanOptions = {},
 ): [C, Y[]] {
+  checkOptions('scan', options, scanOptions)
+  checkFunction('scan', 'step', step)
+  check(typeof over === 'number' || Array.isArray(over), 'scan', 'over', over, 'a number of steps or a list of inputs')
+  const { checkpoint: length = 'auto' } = options
   const inputs = typeof over === 'number' ? undefined : over
   const total = typeof over === 'number' ? over : over.length
   if (!Number.isInteger(total) || total < 0) {
     throw new Error(`scan: the number of steps must be a whole number ≥ 0, got ${total}.`)
   }
-  checkSegment('scan', length)
   const segment = length === 'auto' ? Math.ceil(Math.sqrt(total)) : length === false ? total : length
 
   /** Steps from…to. What a step supersedes is released at once, unless a tape keeps it. */

@@ -14,6 +14,7 @@ import { zerosLike } from '../tensor/ops/create.ts'
 import { adopt, openScope, closeScope, refusePromise, release, resourcesIn, retain, scope } from '../tensor/lifetime.ts'
 import { floating } from '../tensor/op.ts'
 import { activeFrames, resolve } from '../tensor/frame.ts'
+import { checkFunction } from '../tensor/options.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { Tape, TapeOwner } from '../tensor/trace.ts'
@@ -42,6 +43,7 @@ export type Cotangent<Y> = Y extends Tensor
 export function vjp<P, A extends unknown[], Y>(
   f: (params: P, ...rest: A) => Y, params: P, ...rest: A
 ): [Y, Pullback<P, Y>] {
+  checkFunction('vjp', 'f', f)
   const { value, owner, pull } = record('vjp()', f, params, rest)
   const pullback = (cotangent: Cotangent<Y>): P => scope(() => {
     if (owner.gone !== null) throw new Error(`vjp: the pullback ${owner.gone}`)

@@ -7,6 +7,7 @@
  * do whole rollouts, on threads (wasm/).
  */
 import { dtypeOf, hostArray, sizeOf } from './backend.ts'
+import { callable, checkOptions, flag, isObject, keysOf, numberFrom, wholeFrom } from './options.ts'
 import { supports } from './wasm/module.ts'
 import { simdOperators } from './wasm/operators.ts'
 import type { Operator } from './wasm/operators.ts'
@@ -19,7 +20,10 @@ export type CpuOptions = {
   overrides?: Readonly<Record<string, CpuKernel<never>>>
   /** False runs the plain loops only: the oracle. True, the default, runs WebAssembly where there is any. */
   simd?: boolean
-  /** Threads that share a rollout, by default as many as the machine has. 1 starts none; results are the same bits. */
+  /**
+   * Threads that share a rollout, from 1 to 256, by default as many as the machine has. 1 starts none; results are the
+   * same bits.
+   */
   threads?: number
   /**
    * Whether sums may use the machine's fused multiply-add, where the engine offers it (relaxed SIMD: Node 22,
@@ -35,15 +39,28 @@ export type CpuOptions = {
   poolBytes?: number
 }
 
+const mostThreads = 256
+
+const cpuOptions = keysOf<CpuOptions>({
+  overrides: { fits: x => isObject(x) && Object.values(x).every(callable.fits), expected: 'kernels by name' },
+  simd: flag,
+  threads: wholeFrom(1, mostThreads),
+  fma: flag,
+  historyBytes: numberFrom(0),
+  poolBytes: numberFrom(0),
+})
+
 /**
  * A CPU backend. Most code never calls this: tensors live on `defaultBackend` unless told otherwise.
  *
+ * @throws for an option that there is not, or of the wrong kind
  * @example const oracle = cpu({ poolBytes: 0 }); tensor([1, 2], { backend: oracle })
  */
 export function cpu(options: CpuOptions = {}): Backend {
+  checkOptions('cpu', options, cpuOptions)
   const {
-    overrides = {}, poolBytes = 256 * 2 ** 20, simd = true, threads = availableThreads(), fma = true,
-    historyBytes,
+    overrides = {}, poolBytes = 256 * 2 ** 20, simd = true, fma = true, historyBytes,
+    threads = Math.min(availableThreads(), mostThreads),
   } = options
   const pool = new Map<string, Data[]>()
   let buffers = 0, bytes = 0, peakBytes = 0, pooledBytes = 0

@@ -2,12 +2,13 @@
  * What a step and a rollout are given, held against the rule once, at the door: what is refused does not depend on the
  * backend, nor on whether the rollout runs fused or composed.
  */
-import { checkSegment } from '../autograd/scan.ts'
+import { segmentLength } from '../autograd/scan.ts'
 import type { ScanOptions } from '../autograd/scan.ts'
 import { checkKey } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { requireTensor } from '../tensor/op.ts'
-import { check, checkOptions, isNumber, isWhole } from '../tensor/options.ts'
+import { callable, check, checkOptions, isNumber, isWhole, keysOf, later, required, wholeFrom } from '../tensor/options.ts'
+import type { Kind } from '../tensor/options.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { checkParams } from './params.ts'
@@ -32,9 +33,23 @@ export type RolloutOptions = {
 /** Steps of one rollout at most: each has a key, and composed a place on the tape. */
 const mostSteps = 1_000_000
 
+const listOf = (what: string): Kind => ({ fits: Array.isArray, expected: `a list of ${what}` })
+
+// What the rule and the state decide about (masks, an angle) is judged below.
+const stepOptions = keysOf<StepContext>({ key: required(later), t: required(later), mask: later, angle: later })
+const rolloutOptions = keysOf<RolloutOptions & { readouts?: readonly number[] }>({
+  steps: required(wholeFrom(0, mostSteps)),
+  readouts: listOf('numbers of steps'),
+  checkpoint: segmentLength,
+  masks: listOf('fire masks, one per step'),
+  angle: later,
+  inputs: { fits: callable.fits, expected: 'a function from the number of a step to tensors by role' },
+  from: later,
+})
+
 /** Throws a sentence unless `step` can run with this. */
 export function checkStep(rule: Rule, params: unknown, x: Tensor, context: StepContext): void {
-  checkOptions('step', context, ['key', 't', 'mask', 'angle'])
+  checkOptions('step', context, stepOptions)
   const { key, t, mask, angle = 0 } = context
   checkKey('step', key)
   check(isWhole(t), 'step', 't', t, 'the number of the step, a whole number ≥ 0')
@@ -49,22 +64,14 @@ export function checkRollout(
 ): Required<Omit<RolloutOptions, 'masks' | 'inputs'>> & Pick<typeof options, 'masks' | 'inputs' | 'readouts'> {
   const where = 'rollout'
   checkKey(where, key)
-  checkOptions(where, options, ['steps', 'readouts', 'checkpoint', 'masks', 'angle', 'inputs', 'from'])
+  checkOptions(where, options, rolloutOptions)
   const { steps, readouts, checkpoint = 'auto', masks, angle = 0, inputs, from = 0 } = options
-  check(isWhole(steps) && steps <= mostSteps, where, 'steps', steps, `a whole number from 0 to ${mostSteps}`)
   check(isWhole(from) && from <= 2 ** 32 - steps, where, 'from', from, 'a whole number ≥ 0, with steps at most 2^32')
-  checkSegment(where, checkpoint)
   checkAngle(where, rule, angle)
-  check(readouts === undefined || Array.isArray(readouts), where, 'readouts', readouts, 'a list of numbers of steps')
   readouts?.forEach((n, i) => {
     check(isWhole(n, 1) && n <= steps, where, `readouts[${i}]`, n, `a whole number from 1 to steps, ${steps}`)
   })
-  check(
-    inputs === undefined || typeof inputs === 'function', where, 'inputs', inputs,
-    'a function from the number of a step to tensors by role',
-  )
   checkState(where, rule, params, x)
-  check(masks === undefined || Array.isArray(masks), where, 'masks', masks, 'a list of fire masks, one per step')
   check((masks?.length ?? steps) === steps, where, 'the number of masks', masks?.length, `that of the steps, ${steps}`)
   masks?.forEach((mask, t) => checkMask(where, `masks[${t}]`, mask, x))
   return { steps, readouts, checkpoint, masks, angle, inputs, from }

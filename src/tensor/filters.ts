@@ -25,10 +25,11 @@
  * which costs nothing, since a sum of filters is a filter. The other filters look the same from every side.
  */
 import { refuse, requireTensor } from './op.ts'
-import { check, isWhole, show } from './options.ts'
+import { check, checkOptions, isWhole, keysOf, numberFrom, show } from './options.ts'
 import { depthwiseConv } from './ops/depthwise-conv.ts'
+import { windowKinds } from './ops/window.ts'
 import type { Padding } from './ops/window.ts'
-import { tensor } from './tensor.ts'
+import { aTensor, placementKinds, tensor } from './tensor.ts'
 import type { Placement, Tensor } from './tensor.ts'
 
 /** How many dimensions a grid has: a line, a plane or a volume. */
@@ -114,16 +115,22 @@ function weights(grid: Grid, filter: Filter, angle: number): number[] {
   return dx.map((v, i) => factor * (a * v + b * dy[i]))
 }
 
+export type FilterKernelOptions = Placement & {
+  /** Rotation of the cells in radians, default 0: turns derivatives along x and y into each other. */
+  angle?: number
+}
+
+const filterKernelOptions = keysOf<FilterKernelOptions>({ ...placementKinds, angle: numberFrom() })
+
 /**
  * Filters as a kernel for `depthwiseConv`, the same for every channel.
  *
- * @param angle rotation of the cells in radians, default 0: turns derivatives along x and y into each other
  * @returns `[3,3,channels,list.length]`, float32 on the default backend unless `placement` says otherwise
  * @throws where there is no filter of a name
  * @example filterKernel(['identity', 'sobelX', 'sobelY'], 16, { angle: Math.PI / 4, like: x })
  */
 export function filterKernel(
-  list: readonly Filter[], channels: number, options: Placement & { angle?: number } = {},
+  list: readonly Filter[], channels: number, options: FilterKernelOptions = {},
 ): Tensor {
   return filterKernelOn(2, list, channels, options)
 }
@@ -131,15 +138,17 @@ export function filterKernel(
 /**
  * Filters as a kernel for a line, a plane or a volume, see `depthwiseOn`.
  *
- * @param angle as for `filterKernel`; in a volume it turns about the axis z, on a line there is none but 0
+ * @param options the angle as for `filterKernel`; in a volume it turns about the axis z, on a line there is none but 0
  * @returns `[3,channels,n]`, `[3,3,channels,n]` or `[3,3,3,channels,n]` for a list of n filters
  * @throws where there is no filter of a name, or an angle on a line
  * @example filterKernelOn(3, ['identity', 'sobelX', 'sobelY', 'sobelZ'], 16, { like: x })
  */
 export function filterKernelOn(
   grid: Grid, list: readonly Filter[], channels: number,
-  { angle = 0, ...placement }: Placement & { angle?: number } = {},
+  options: FilterKernelOptions = {},
 ): Tensor {
+  checkOptions('filterKernel', options, filterKernelOptions)
+  const { angle = 0, ...placement } = options
   check(Array.isArray(list), 'filterKernel', 'the list', list, 'a list of filters')
   check(isWhole(channels, 1), 'filterKernel', 'channels', channels, 'a whole number > 0')
   check(grid > 1 || angle === 0, 'filterKernel', 'the angle', angle, '0 on a line, where nothing can turn')
@@ -158,6 +167,8 @@ export type FilterOptions = {
   rows?: Tensor
 }
 
+const filterOptions = keysOf<FilterOptions>({ padding: windowKinds.padding, angle: numberFrom(), rows: aTensor })
+
 /**
  * Applies one fixed filter or several to every channel.
  *
@@ -167,6 +178,7 @@ export type FilterOptions = {
  * @example filter(x, 'laplacian', { padding: 'circular' })
  */
 export function filter(x: Tensor, which: Filter | readonly Filter[], options: FilterOptions = {}): Tensor {
+  checkOptions('filter', options, filterOptions)
   const { angle, padding, rows } = options
   requireTensor('filter', 'x', x)
   if (x.shape.length !== 4) refuse('filter', 'x must be an image [b,h,w,c]', { x })

@@ -12,6 +12,7 @@
  * The garbage collector alone would not do: it cannot see GPU memory, and `FinalizationRegistry` never runs inside a
  * synchronous loop, which is what a rollout is. It is the backstop for eager code only.
  */
+import { checkFunction } from './options.ts'
 import { eachLeaf } from './tree.ts'
 
 /** Memory that can be given back. */
@@ -120,6 +121,7 @@ export function howToKeep(name: string): string {
  * @example const y = scope(() => mul(add(x, 1), 2))   // the sum is gone, the product stays
  */
 export function scope<T>(fn: () => T, name = 'scope()'): T {
+  checkFunction('scope', 'fn', fn)
   const opened = openScope(name)
   let kept: ReadonlySet<Resource> = new Set()
   try {

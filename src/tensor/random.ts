@@ -19,10 +19,10 @@ import { add, mul } from './ops/arithmetic.ts'
 import { less } from './ops/compare.ts'
 import { defineOp, refuse, requireTensor } from './op.ts'
 import type { Op } from './op.ts'
-import { isNumber } from './options.ts'
+import { check, checkOptions, isNumber, keysOf, numberFrom } from './options.ts'
 import { checkShape, sizeOf } from './shape.ts'
 import type { Shape } from './shape.ts'
-import { place } from './tensor.ts'
+import { place, placementKinds } from './tensor.ts'
 import type { Placement, Tensor } from './tensor.ts'
 import { apply } from './trace.ts'
 import { checkKey, threefry, wordAt } from './key.ts'
@@ -148,9 +148,18 @@ function draw(op: Op<Drawn>, k: Key, shape: Shape, placement: Placement): Tensor
 export function bits(k: Key, shape: Shape, placement: Omit<Placement, 'dtype'> = {}): Tensor {
   checkKey('bits', k)
   checkShape('bits', shape)
-  const { dtype, backend } = place({ ...placement, dtype: 'uint32' }, 'bits')
+  const { dtype, backend } = place(placement, 'bits', 'uint32')
   return apply(bitsOp, [], { shape, dtype }, k, backend)
 }
+
+export type UniformOptions = Placement & {
+  /** The least number that may be drawn, default 0. */
+  low?: number
+  /** The numbers drawn are below it, default 1; at least `low`. */
+  high?: number
+}
+
+const uniformOptions = keysOf<UniformOptions>({ ...placementKinds, low: numberFrom(), high: numberFrom() })
 
 /**
  * Uniform numbers in [low, high), [0, 1) by default. Other bounds than these may round up to `high`, as they do in JAX.
@@ -158,12 +167,22 @@ export function bits(k: Key, shape: Shape, placement: Omit<Placement, 'dtype'> =
  * @throws for integer element types
  * @example uniform(k, [8], { low: -1, high: 1 })
  */
-export function uniform(
-  k: Key, shape: Shape, { low = 0, high = 1, ...placement }: Placement & { low?: number; high?: number } = {},
-): Tensor {
+export function uniform(k: Key, shape: Shape, options: UniformOptions = {}): Tensor {
+  checkOptions('uniform', options, uniformOptions)
+  const { low = 0, high = 1, ...placement } = options
+  check(low <= high, 'uniform', 'low', low, `at most high, ${high}`)
   const u = draw(uniformOp, k, shape, placement)
   return low === 0 && high === 1 ? u : add(mul(u, high - low), low)
 }
+
+export type NormalOptions = Placement & {
+  /** Default 0. */
+  mean?: number
+  /** The standard deviation, a number ≥ 0, default 1. */
+  std?: number
+}
+
+const normalOptions = keysOf<NormalOptions>({ ...placementKinds, mean: numberFrom(), std: numberFrom(0) })
 
 /**
  * Normal numbers with the given mean and standard deviation, 0 and 1 by default.
@@ -171,9 +190,9 @@ export function uniform(
  * @throws for integer element types
  * @example normal(k, [128, 16], { std: 1e-3 })
  */
-export function normal(
-  k: Key, shape: Shape, { mean = 0, std = 1, ...placement }: Placement & { mean?: number; std?: number } = {},
-): Tensor {
+export function normal(k: Key, shape: Shape, options: NormalOptions = {}): Tensor {
+  checkOptions('normal', options, normalOptions)
+  const { mean = 0, std = 1, ...placement } = options
   const z = draw(normalOp, k, shape, placement)
   return mean === 0 && std === 1 ? z : add(mul(z, std), mean)
 }
@@ -186,7 +205,7 @@ export function normal(
  */
 export function bernoulli(k: Key, shape: Shape, p: number, placement: Omit<Placement, 'dtype'> = {}): Tensor {
   checkRate('bernoulli', p)
-  return less(uniform(k, shape, { ...placement, dtype: 'float32' }), p)
+  return less(uniform(k, shape, place(placement, 'bernoulli', 'float32')), p)
 }
 
 /**

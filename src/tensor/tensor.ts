@@ -9,7 +9,8 @@ import { cpu } from '../backends/cpu.ts'
 import { dtypeOf, hostArray } from '../backends/backend.ts'
 import type { Backend, Data, DType, Handle, Memory, Spec } from '../backends/backend.ts'
 import { adopt, Resource } from './lifetime.ts'
-import { check } from './options.ts'
+import { check, checkOptions, isObject, keysOf, later, oneOf } from './options.ts'
+import type { Kind, Kinds, Options } from './options.ts'
 import { checkShape, showShape, sizeOf } from './shape.ts'
 import type { Shape } from './shape.ts'
 import { resolve } from './frame.ts'
@@ -175,10 +176,40 @@ export function checkNumber(op: string, name: string, x: unknown, dtype: DType):
 export type Nested = number | readonly Nested[]
 
 /** Where a new tensor lives and what it holds; `like` fills in what is not given. */
-export type Placement = { dtype?: DType; backend?: Backend; like?: Tensor }
+export type Placement = {
+  /** The element type: that of `like`, else 'float32'. */
+  dtype?: DType
+  /** Where it lives: where `like` does, else on the CPU. */
+  backend?: Backend
+  /** A tensor whose type and backend it takes on. */
+  like?: Tensor
+}
 
-/** Resolves a placement: float32 on the default backend unless told otherwise. Throws for a type the backend lacks. */
-export function place({ dtype, backend, like }: Placement, op: string): { dtype: DType; backend: Backend } {
+/** The kind of an option that is a tensor. */
+export const aTensor: Kind = { fits: x => x instanceof Tensor, expected: 'a tensor' }
+
+/** The kind of an option that is a backend. */
+export const aBackend: Kind = {
+  fits: x => isObject(x) && typeof x.alloc === 'function', expected: 'a backend, cpu() or await webgpu()',
+}
+
+/** The kinds of a placement, to be spread among those of a function that takes more. */
+export const placementKinds: Kinds<Placement> = {
+  dtype: oneOf(['float32', 'float64', 'int32', 'uint32']), backend: aBackend, like: aTensor,
+}
+
+export const placementOptions: Options = keysOf<Placement>(placementKinds)
+const { dtype: _, ...homeKinds } = placementKinds
+const homeOptions = keysOf<Omit<Placement, 'dtype'>>(homeKinds)
+const tensorOptions = keysOf<Placement & { shape?: Shape }>({ ...placementKinds, shape: later })
+
+/**
+ * Resolves a placement: float32 on the default backend unless told otherwise. Where the operator fixes the type, there
+ * is no option `dtype`. Throws for a type the backend lacks.
+ */
+export function place(placement: Placement, op: string, fixed?: DType): { dtype: DType; backend: Backend } {
+  checkOptions(op, placement, fixed ? homeOptions : placementOptions)
+  const { dtype = fixed, backend, like } = placement
   const where = backend ?? like?.backend ?? defaultBackend
   const type = dtype ?? like?.dtype ?? 'float32'
   if (!where.dtypes.includes(type)) {
@@ -197,12 +228,14 @@ export function place({ dtype, backend, like }: Placement, op: string): { dtype:
  * @example tensor(new Float64Array(6), { shape: [1, 2, 3] })         // [1,2,3] float64
  */
 export function tensor(values: Nested | Data, options: Placement & { shape?: Shape } = {}): Tensor {
+  checkOptions('tensor', options, tensorOptions)
+  const { shape: givenShape, ...placement } = options
   const typed = ArrayBuffer.isView(values) ? values : null
   const known = !typed || hostArrays.some(kind => typed instanceof kind)
   check(known, 'tensor', 'the list', typed, `one of ${hostArrays.map(kind => kind.name).join(', ')}`)
   const wanted = options.dtype ?? (typed && !options.like ? dtypeOf(typed) : undefined)
-  const { dtype, backend } = place({ ...options, dtype: wanted }, 'tensor')
-  const shape = options.shape ?? (typed ? [typed.length] : nestedShape(values as Nested))
+  const { dtype, backend } = place({ ...placement, dtype: wanted }, 'tensor')
+  const shape = givenShape ?? (typed ? [typed.length] : nestedShape(values as Nested))
   checkShape('tensor', shape)
   const flat = typed ?? flatten(values as Nested, nestedShape(values as Nested))
   if (flat.length !== sizeOf(shape)) {
@@ -244,6 +277,7 @@ function flatten(values: Nested, shape: Shape): number[] {
  * @example const onGpu = await to(gpu, params)
  */
 export async function to<T>(backend: Backend, tree: T): Promise<T> {
+  check(aBackend.fits(backend), 'to', 'the backend', backend, aBackend.expected)
   const copies = new Map<Tensor, Data>()
   const pending: Promise<void>[] = []
   mapTree(tree, leaf => {
@@ -260,6 +294,7 @@ export async function to<T>(backend: Backend, tree: T): Promise<T> {
 
 /** What a backend holds; see `Memory`. The default backend where none is given. */
 export function memory(backend: Backend = defaultBackend): Memory {
+  check(aBackend.fits(backend), 'memory', 'the backend', backend, aBackend.expected)
   return backend.memory()
 }
 

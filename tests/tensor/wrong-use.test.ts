@@ -44,7 +44,7 @@ it('says what is wrong with operands', () => {
     cast: () => lib.cast(x, 'float16'),
   })).toMatchInlineSnapshot(`
     {
-      "cast": "cast: cpu has no float16; it has float32, float64, int32, uint32.",
+      "cast": "cast: dtype is "float16", expected 'float32', 'float64', 'int32' or 'uint32'.",
       "compared": "greater: a is 0.5, which int32 cannot hold. Convert the tensor with cast(x, 'float32').",
       "condition": "where: the condition is true, expected a tensor.",
       "div": "div: a is int32, whose quotients are no whole numbers. Convert it with cast(x, 'float32').",
@@ -191,7 +191,7 @@ it('says what is wrong with layers and windows', () => {
       "depthwiseRows": "depthwiseConv: the row mask is float32, but must be uint32, 0 or 1. Comparisons make one: greater(x, 0).",
       "filter": "filterKernel: there is no filter undefined, expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean.",
       "filterKernel": "filterKernel: the list is "mean", expected a list of filters.",
-      "filterPadding": "depthwiseConv: padding is "same", expected 'zero', 'circular' or 'reflect'.",
+      "filterPadding": "filter: padding is "same", expected 'zero', 'circular' or 'reflect'.",
       "matmul": "matmul: a has 3 columns, b has 2 rows; a [2,3], b [2,3].",
       "matmulRank": "matmul: b must be a matrix [k,m]; a [2,3], b [3].",
       "matmulType": "matmul: element types differ: a is float32, b is float64. Convert one with cast(x, dtype).",

@@ -10,6 +10,7 @@
  */
 import { hostArray, sizeOf } from '../backend.ts'
 import type { Backend, Call, Data, Handle, Kernel, Shape, Spec } from '../backend.ts'
+import { checkOptions, keysOf, numberFrom } from '../options.ts'
 import { commandsOf } from './commands.ts'
 import { closeDevice, openDevice } from './device.ts'
 import type { OpenDevice } from './device.ts'
@@ -24,6 +25,11 @@ export type WebGpuOptions = {
   /** The most bytes that tensors and the pool may have together, by default as many as the GPU gives. */
   maxBytes?: number
 }
+
+const webGpuOptions = keysOf<WebGpuOptions>({
+  poolBytes: numberFrom(0),
+  maxBytes: { fits: x => typeof x === 'number' && x > 0, expected: 'a number > 0' },
+})
 
 export type WebGpuBackend = Backend & {
   /** What the driver calls the GPU, or the software that stands in for one. */
@@ -48,6 +54,7 @@ export type WebGpuBackend = Backend & {
  * await gpu.close()
  */
 export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
+  checkOptions('webgpu', options, webGpuOptions) // before there is a GPU to be closed again
   return backendOn(await openDevice(), options)
 }
 

@@ -16,14 +16,16 @@
 import type { Data, Shader, Spec } from '../../backends/backend.ts'
 import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
+import { checkOptions, keysOf } from '../options.ts'
 import { sameShape, sizeOf } from '../shape.ts'
+import { aTensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { add } from './arithmetic.ts'
 import { where } from './compare.ts'
 import { reshape } from './sum.ts'
 import { tallProduct, writeFour } from './wgsl.ts'
-import { checkRows, linksWgsl, outputSize, readers, reads, windows } from './window.ts'
+import { checkRows, linksWgsl, outputSize, readers, reads, windowKinds, windows } from './window.ts'
 import type { Links, WindowOptions, Windows } from './window.ts'
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,in], k [kh,kw,in,out], optional rows [b,oh,ow]. */
@@ -189,6 +191,8 @@ export type Conv2dOptions = WindowOptions & {
   rows?: Tensor
 }
 
+const conv2dOptions = keysOf<Conv2dOptions>({ ...windowKinds, bias: aTensor, rows: aTensor })
+
 /**
  * Convolution over all channels with SAME padding.
  *
@@ -198,13 +202,14 @@ export type Conv2dOptions = WindowOptions & {
  * @throws where channels, types, bias or mask do not fit, or 'reflect' needs more cells than the grid has
  * @example conv2d(x, kernel, { bias, padding: 'circular' })
  */
-export function conv2d(x: Tensor, kernel: Tensor, { bias, rows, ...options }: Conv2dOptions = {}): Tensor {
+export function conv2d(x: Tensor, kernel: Tensor, options: Conv2dOptions = {}): Tensor {
+  checkOptions('conv2d', options, conv2dOptions)
+  const { bias, rows, ...placed } = options
   requireTensor('conv2d', 'x', x)
   requireTensor('conv2d', 'the kernel', kernel)
-  if (bias !== undefined) requireTensor('conv2d', 'the bias', bias)
   sameDtype('conv2d', { x, kernel, ...(bias && { bias }) })
   if (kernel.shape.length !== 4) refuse('conv2d', 'the kernel must be [kh,kw,in,out]', { x, kernel })
-  const win = windows('conv2d', x, kernel.shape, options)
+  const win = windows('conv2d', x, kernel.shape, placed)
   const [channels, expected] = [kernel.shape[2], x.shape[3]]
   if (channels !== expected) {
     const layout = 'Layout is [b,h,w,in] and [kh,kw,in,out].'

@@ -4,8 +4,8 @@
 import type { DType } from '../../backends/backend.ts'
 import { defineOp, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
-import { check, isWhole } from '../options.ts'
-import { checkNumber, place } from '../tensor.ts'
+import { check, checkOptions, isWhole } from '../options.ts'
+import { checkNumber, place, placementOptions } from '../tensor.ts'
 import type { Placement, Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { checkShape, sizeOf } from '../shape.ts'
@@ -77,6 +77,7 @@ export function onesLike(x: Tensor): Tensor {
 /** 0, 1, …, n − 1 as a vector `[n]`; int32 unless told otherwise. */
 export function range(n: number, placement: Placement = {}): Tensor {
   check(isWhole(n), 'range', 'n', n, 'a whole number ≥ 0')
+  checkOptions('range', placement, placementOptions)
   const { dtype, backend } = place({ ...placement, dtype: placement.dtype ?? 'int32' }, 'range')
   return apply(iotaOp, [], { shape: [n], dtype }, [], backend)
 }

@@ -15,7 +15,9 @@
 import type { Spec } from '../../backends/backend.ts'
 import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
+import { checkOptions, keysOf } from '../options.ts'
 import { sameShape, sizeOf } from '../shape.ts'
+import { aTensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { ones } from './create.ts'
@@ -214,6 +216,8 @@ export type DenseOptions = {
   rows?: Tensor
 }
 
+const denseOptions = keysOf<DenseOptions>({ bias: aTensor, rows: aTensor })
+
 /**
  * One linear layer at every cell: out = x·w + bias.
  *
@@ -223,7 +227,9 @@ export type DenseOptions = {
  * @throws where the channels of x and w differ, or the mask does not fit
  * @example dense(x, w, { bias, rows: and(alive, fire) })
  */
-export function dense(x: Tensor, w: Tensor, { bias, rows }: DenseOptions = {}): Tensor {
+export function dense(x: Tensor, w: Tensor, options: DenseOptions = {}): Tensor {
+  checkOptions('dense', options, denseOptions)
+  const { bias, rows } = options
   return denseProduct(x, w, rows, bias)
 }
 

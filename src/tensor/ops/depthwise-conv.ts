@@ -19,11 +19,13 @@
 import type { Spec } from '../../backends/backend.ts'
 import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
+import { checkOptions, keysOf } from '../options.ts'
 import { sizeOf } from '../shape.ts'
+import { aTensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { reduction } from './wgsl.ts'
-import { checkRows, linksWgsl, outputSize, readers, reads, windows } from './window.ts'
+import { checkRows, linksWgsl, outputSize, readers, reads, windowKinds, windows } from './window.ts'
 import type { WindowOptions, Windows } from './window.ts'
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,c], k [kh,kw,c,m], optional rows [b,h,w]. */
@@ -233,6 +235,10 @@ export type DepthwiseConvOptions = Omit<WindowOptions, 'stride'> & {
   rows?: Tensor
 }
 
+const depthwiseConvOptions = keysOf<DepthwiseConvOptions>({
+  padding: windowKinds.padding, dilation: windowKinds.dilation, rows: aTensor,
+})
+
 /**
  * Filters each channel by itself; the size stays (SAME). Windows of even size reach one cell further down and right.
  *
@@ -243,6 +249,7 @@ export type DepthwiseConvOptions = Omit<WindowOptions, 'stride'> & {
  * @example depthwiseConv(x, filterKernel(['identity', 'sobelX', 'sobelY'], 16))   // [b,h,w,16] → [b,h,w,48]
  */
 export function depthwiseConv(x: Tensor, kernel: Tensor, options: DepthwiseConvOptions = {}): Tensor {
+  checkOptions('depthwiseConv', options, depthwiseConvOptions)
   const { padding, dilation, rows } = options
   requireTensor('depthwiseConv', 'x', x)
   requireTensor('depthwiseConv', 'the kernel', kernel)

@@ -14,12 +14,12 @@
  */
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
-import { checkWord } from '../options.ts'
+import { checkOptions, keysOf, oneOf } from '../options.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { withFunctions } from '../../backends/webgpu/functions.ts'
-import { linksWgsl, readers, reads, windows } from './window.ts'
+import { linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
 import type { Windows } from './window.ts'
 
 /** The tap of the greatest value. inputs: x [b,h,w,c]. */
@@ -140,9 +140,11 @@ export const unpickOp: Op<Windows> = defineOp<Windows>({
 export type PoolOptions = {
   /** 'none' (default): windows end at the border, as if −∞ lay outside. 'circular': they go on at the opposite side. */
   padding?: 'none' | 'circular'
-  /** Distance between neighbouring taps, default 1. */
+  /** Distance between neighbouring taps, a whole number > 0, default 1. */
   dilation?: number
 }
+
+const poolOptions = keysOf<PoolOptions>({ padding: oneOf(['none', 'circular']), dilation: windowKinds.dilation })
 
 /**
  * The greatest value in the window around each cell; the size stays. The gradient goes to the first of equal values in
@@ -161,9 +163,10 @@ export function maxPool(x: Tensor, k: number | readonly [number, number] = 3, op
 
 /** The windows of a pooling, each with its own cell in it. */
 export function poolWindows(
-  op: string, x: Tensor, k: number | readonly [number, number], { padding = 'none', dilation }: PoolOptions,
+  op: string, x: Tensor, k: number | readonly [number, number], options: PoolOptions,
 ): Windows {
-  checkWord(op, 'padding', padding, ['none', 'circular'])
+  checkOptions(op, options, poolOptions)
+  const { padding = 'none', dilation } = options
   const size = typeof k === 'number' ? [k, k] : k
   // Windows with zero padding read no cell outside: to a sum that is a zero, to a maximum it is −∞.
   const win = windows(op, x, size, { padding: padding === 'none' ? 'zero' : padding, dilation })

@@ -14,7 +14,7 @@
  */
 import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
-import { check, checkWord, isWhole } from '../options.ts'
+import { check, checkOptions, isWhole, keysOf, later } from '../options.ts'
 import { checkShape, joinAxes, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import { checkNumber } from '../tensor.ts'
@@ -22,7 +22,7 @@ import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { gather } from './gather.ts'
 import { strided } from './wgsl.ts'
-import { paddings } from './window.ts'
+import { windowKinds } from './window.ts'
 import type { Padding } from './window.ts'
 
 /** Entries to add before and after, one pair per axis. */
@@ -131,6 +131,8 @@ export type PadOptions = {
   value?: number
 }
 
+const padOptions = keysOf<PadOptions>({ mode: windowKinds.padding, value: later })
+
 /**
  * x with entries added around it.
  *
@@ -139,9 +141,10 @@ export type PadOptions = {
  * @example pad(x, [[0, 0], [16, 16], [16, 16], [0, 0]])                        // 16 zeros around each image
  * @example pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], { mode: 'circular' })      // a torus, cut open
  */
-export function pad(x: Tensor, widths: PadWidths, { mode = 'zero', value = 0 }: PadOptions = {}): Tensor {
+export function pad(x: Tensor, widths: PadWidths, options: PadOptions = {}): Tensor {
+  checkOptions('pad', options, padOptions)
+  const { mode = 'zero', value = 0 } = options
   requireTensor('pad', 'x', x)
-  checkWord('pad', 'mode', mode, paddings)
   const arePairs = Array.isArray(widths) && widths.every(pair => Array.isArray(pair) && pair.length === 2)
   check(arePairs, 'pad', 'the list of widths', widths, 'a pair [before, after] for each axis')
   const rank = x.shape.length

@@ -19,6 +19,7 @@
 import type { Data, Shader } from '../../backends/backend.ts'
 import { defineOp, floating, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
+import { checkOptions } from '../options.ts'
 import { normalizeAxes, sizeOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
@@ -28,7 +29,7 @@ import { equal, where } from './compare.ts'
 import { exp } from './functions.ts'
 import { takeAlong } from './gather.ts'
 import { axisOf, linesAlong, withSize } from './lines.ts'
-import { dropAxes, sum } from './sum.ts'
+import { dropAxes, reduceOptions, sum } from './sum.ts'
 import type { ReduceOptions } from './sum.ts'
 import { withFunctions } from '../../backends/webgpu/functions.ts'
 import { reduction } from './wgsl.ts'
@@ -160,6 +161,7 @@ function logTotalWgsl(shape: Shape, axis: number, then: string): Shader {
  * @example mean(x, [1, 2])     // [b,h,w,c] → [b,c]
  */
 export function mean(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+  checkOptions('mean', options, reduceOptions)
   floating('mean', 'x', x)
   const total = sum(x, normalizeAxes('mean', axes, x.shape.length), options)
   return div(total, sizeOf(x.shape) / sizeOf(total.shape))
@@ -171,8 +173,8 @@ export function mean(x: Tensor, axes?: number | readonly number[], options: Redu
  * @throws where an axis is empty
  * @example max(x, -1, { keepDims: true })   // [b,h,w,c] → [b,h,w,1]
  */
-export function max(x: Tensor, axes?: number | readonly number[], { keepDims }: ReduceOptions = {}): Tensor {
-  return extreme('max', x, 1, axes, keepDims)
+export function max(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+  return extreme('max', x, 1, axes, options)
 }
 
 /**
@@ -180,16 +182,19 @@ export function max(x: Tensor, axes?: number | readonly number[], { keepDims }: 
  *
  * @throws where an axis is empty
  */
-export function min(x: Tensor, axes?: number | readonly number[], { keepDims }: ReduceOptions = {}): Tensor {
-  return extreme('min', x, -1, axes, keepDims)
+export function min(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+  return extreme('min', x, -1, axes, options)
 }
 
-function extreme(op: string, x: Tensor, sign: 1 | -1, axes?: number | readonly number[], keepDims?: boolean): Tensor {
+function extreme(
+  op: string, x: Tensor, sign: 1 | -1, axes: number | readonly number[] | undefined, options: ReduceOptions,
+): Tensor {
+  checkOptions(op, options, reduceOptions)
   requireTensor(op, 'x', x)
   const list = normalizeAxes(op, axes, x.shape.length)
   // The last axis first: the first row with an extreme, and in it the first entry, are the first in scan order.
   const best = list.reduceRight((y, axis) => takeAlong(y, argExtreme(op, y, axis, sign), axis), x)
-  return dropAxes(best, list, keepDims)
+  return dropAxes(best, list, options.keepDims)
 }
 
 function argExtreme(op: string, x: Tensor, axis: number, sign: 1 | -1): Tensor {
@@ -204,11 +209,12 @@ function argExtreme(op: string, x: Tensor, axis: number, sign: 1 | -1): Tensor {
  * @throws where the axis is empty
  * @example argMax(logits)    // [b,h,w,classes] → [b,h,w]
  */
-export function argMax(x: Tensor, axis = -1, { keepDims }: ReduceOptions = {}): Tensor {
+export function argMax(x: Tensor, axis = -1, options: ReduceOptions = {}): Tensor {
+  checkOptions('argMax', options, reduceOptions)
   const along = axisOf('argMax', x, axis)
   const at = argExtreme('argMax', x, along, 1)
   const greatest = takeAlong(x, at, along)
-  return dropAxes(where(equal(greatest, greatest), at, -1), [along], keepDims) // NaN is not equal to itself
+  return dropAxes(where(equal(greatest, greatest), at, -1), [along], options.keepDims) // NaN is not equal to itself
 }
 
 /**
@@ -216,10 +222,11 @@ export function argMax(x: Tensor, axis = -1, { keepDims }: ReduceOptions = {}): 
  *
  * @example logSumExp(logits)    // [b,classes] → [b]
  */
-export function logSumExp(x: Tensor, axis = -1, { keepDims }: ReduceOptions = {}): Tensor {
+export function logSumExp(x: Tensor, axis = -1, options: ReduceOptions = {}): Tensor {
+  checkOptions('logSumExp', options, reduceOptions)
   floating('logSumExp', 'x', x)
   const along = axisOf('logSumExp', x, axis)
-  return dropAxes(apply(logSumExpOp, [x], { axis: along }), [along], keepDims)
+  return dropAxes(apply(logSumExpOp, [x], { axis: along }), [along], options.keepDims)
 }
 
 /**

@@ -6,7 +6,7 @@ import { refuse } from '../op.ts'
 import { check } from '../options.ts'
 import { checkShape, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
-import { tensor } from '../tensor.ts'
+import { place, tensor } from '../tensor.ts'
 import type { Placement, Tensor } from '../tensor.ts'
 
 /**
@@ -18,8 +18,9 @@ import type { Placement, Tensor } from '../tensor.ts'
  * @example scatterMask([1, 40, 40], [[0, 20, 20], [0, 5, 31]])
  */
 export function scatterMask(
-  shape: Shape, cells: readonly (readonly number[])[], { backend, like }: Omit<Placement, 'dtype'> = {},
+  shape: Shape, cells: readonly (readonly number[])[], placement: Omit<Placement, 'dtype'> = {},
 ): Tensor {
+  const { dtype, backend } = place(placement, 'scatterMask', 'uint32')
   checkShape('scatterMask', shape)
   const listed = Array.isArray(cells) && cells.every(cell => Array.isArray(cell))
   check(listed, 'scatterMask', 'the list of cells', cells, 'a list of positions')
@@ -31,5 +32,5 @@ export function scatterMask(
     }
     mask[cell.reduce((sum, at, i) => sum + at * strides[i], 0)] = 1
   }
-  return tensor(mask, { shape, dtype: 'uint32', backend: backend ?? like?.backend })
+  return tensor(mask, { shape, dtype, backend })
 }

@@ -13,6 +13,7 @@
  */
 import { defineOp } from '../op.ts'
 import type { Op } from '../op.ts'
+import { checkOptions, flag, keysOf, later } from '../options.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
@@ -74,6 +75,8 @@ export type SortOptions = {
   descending?: boolean
 }
 
+const sortOptions = keysOf<SortOptions>({ axis: later, descending: flag })
+
 /**
  * The positions of the entries in sorted order: int32, of the shape of x. Equal entries keep their order. NaN stands
  * above every number: last, or first with `descending`. No gradient passes.
@@ -81,7 +84,9 @@ export type SortOptions = {
  * @example argsort(tensor([3, 1, 2]))            // [1, 2, 0]
  * @example argsort(argsort(x))                   // the rank of every entry
  */
-export function argsort(x: Tensor, { axis = -1, descending = false }: SortOptions = {}): Tensor {
+export function argsort(x: Tensor, options: SortOptions = {}): Tensor {
+  checkOptions('argsort', options, sortOptions)
+  const { axis = -1, descending = false } = options
   return apply(argsortOp, [x], { axis: axisOf('argsort', x, axis), descending })
 }
 
@@ -91,7 +96,9 @@ export function argsort(x: Tensor, { axis = -1, descending = false }: SortOption
  *
  * @example sort(x, { axis: 1, descending: true })
  */
-export function sort(x: Tensor, { axis = -1, descending = false }: SortOptions = {}): Tensor {
+export function sort(x: Tensor, options: SortOptions = {}): Tensor {
+  checkOptions('sort', options, sortOptions)
+  const { axis = -1, descending = false } = options
   const along = axisOf('sort', x, axis)
   return takeAlong(x, argsort(x, { axis: along, descending }), along)
 }

@@ -9,6 +9,8 @@
  */
 import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
+import { checkOptions, flag, keysOf } from '../options.ts'
+import type { Options } from '../options.ts'
 import {
   broadcastShapes, broadcastStrides, checkShape, joinAxes, normalizeAxes, sameShape, showShape, sizeOf, stridesOf,
 } from '../shape.ts'
@@ -121,9 +123,12 @@ export function eachRow(
 }
 
 export type ReduceOptions = {
-  /** Keep reduced axes with size 1. */
+  /** Keep reduced axes with size 1; default false. */
   keepDims?: boolean
 }
+
+/** The options of every reduction. */
+export const reduceOptions: Options = keysOf<ReduceOptions>({ keepDims: flag })
 
 /** The shape of a reduction's result, from the shape in which reduced axes have size 1. */
 export function dropAxes(x: Tensor, axes: readonly number[], keepDims = false): Tensor {
@@ -137,10 +142,11 @@ export function dropAxes(x: Tensor, axes: readonly number[], keepDims = false): 
  * @example sum(x, [1, 2])                      // [b,h,w,c] → [b,c]
  * @example sum(x, -1, { keepDims: true })      // [b,h,w,c] → [b,h,w,1]
  */
-export function sum(x: Tensor, axes?: number | readonly number[], { keepDims }: ReduceOptions = {}): Tensor {
+export function sum(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+  checkOptions('sum', options, reduceOptions)
   requireTensor('sum', 'x', x)
   const list = normalizeAxes('sum', axes, x.shape.length)
-  return dropAxes(apply(sumOp, [x], { axes: list }), list, keepDims)
+  return dropAxes(apply(sumOp, [x], { axes: list }), list, options.keepDims)
 }
 
 /** Repeats axes of size 1 and missing leading axes until `x` has `shape`. Throws where it cannot. */

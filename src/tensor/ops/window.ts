@@ -23,7 +23,8 @@
 import type { Data } from '../../backends/backend.ts'
 import { wholeLiteral } from '../../backends/webgpu/literal.ts'
 import { refuse, requireTensor } from '../op.ts'
-import { checkWord } from '../options.ts'
+import { oneOf, wholeFrom } from '../options.ts'
+import type { Kinds } from '../options.ts'
 import { sameShape, showShape } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
@@ -38,10 +39,15 @@ export const paddings: readonly Padding[] = ['zero', 'circular', 'reflect']
 export type WindowOptions = {
   /** What lies outside of the grid, default 'zero'. */
   padding?: Padding
-  /** Distance between the windows of neighbouring output cells, default 1. */
+  /** Distance between the windows of neighbouring output cells, a whole number > 0, default 1. */
   stride?: number
-  /** Distance between neighbouring taps, default 1. */
+  /** Distance between neighbouring taps, a whole number > 0, default 1. */
   dilation?: number
+}
+
+/** The kinds of these options, to be spread among those of an operator. */
+export const windowKinds: Kinds<WindowOptions> = {
+  padding: oneOf(paddings), stride: wholeFrom(1), dilation: wholeFrom(1),
 }
 
 /** The windows of one operator. The sizes are the input's height and width, and the numbers of taps along them. */
@@ -57,9 +63,8 @@ export type Windows = Readonly<Required<WindowOptions>> & {
 export function windows(op: string, x: Tensor, [kh, kw]: readonly number[], options: WindowOptions): Windows {
   const { padding = 'zero', stride = 1, dilation = 1 } = options
   requireTensor(op, 'x', x)
-  checkWord(op, 'padding', padding, paddings)
   if (x.shape.length !== 4) refuse(op, 'x must be an image [b,h,w,c]', { x })
-  for (const [name, n] of Object.entries({ 'window height': kh, 'window width': kw, stride, dilation })) {
+  for (const [name, n] of Object.entries({ 'window height': kh, 'window width': kw })) {
     if (!Number.isInteger(n) || n < 1) refuse(op, `the ${name} must be a positive integer, got ${n}`)
   }
   const win: Windows = { size: [x.shape[1], x.shape[2]], kernel: [kh, kw], padding, stride, dilation }

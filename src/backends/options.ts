@@ -1,0 +1,170 @@
+/**
+ * Arguments: what TypeScript cannot see, or JavaScript never asks, said in one sentence.
+ *
+ *   adam: rate is -1, expected a number ≥ 0.
+ *   rollout: there is no option "readout"; did you mean "readouts"?
+ *
+ * Public functions check what they are given where it would otherwise fail later, under another name, or not at all.
+ */
+
+/** Throws `where: name is got, expected …` unless `ok`. */
+export function check(ok: boolean, where: string, name: string, got: unknown, expected: string): void {
+  if (!ok) throw new Error(`${where}: ${name} is ${show(got)}, expected ${expected}.`)
+}
+
+/** Throws unless the word is one of these. */
+export function checkWord(where: string, name: string, got: unknown, words: readonly string[]): void {
+  const kind = oneOf(words)
+  check(kind.fits(got), where, name, got, kind.expected)
+}
+
+/** Throws unless `f` is a function. */
+export function checkFunction(where: string, name: string, f: unknown): void {
+  check(callable.fits(f), where, name, f, callable.expected)
+}
+
+/** What a value must be: a test, and the words for a message. */
+export type Kind = { readonly fits: (x: unknown) => boolean; readonly expected: string; readonly required?: true }
+
+/** The options of a function by name, each with its kind. */
+export type Options = Readonly<Record<string, Kind>>
+
+/**
+ * The options of type T: every one by name and no others, which the compiler sees to. So a list of names cannot drift
+ * from the type that users read.
+ *
+ * @example const sumOptions = keysOf<ReduceOptions>({ keepDims: flag })
+ */
+export function keysOf<T>(kinds: Kinds<T>): Options {
+  return kinds
+}
+
+/** A kind for every option of type T; those that T requires are `required`. */
+export type Kinds<T> = { readonly [K in keyof T]-?: undefined extends T[K] ? Kind : RequiredKind }
+
+type RequiredKind = Kind & { readonly required: true }
+
+/** The kind of an option that must be given. */
+export const required = (kind: Kind): RequiredKind => ({ ...kind, required: true })
+
+export const flag: Kind = { fits: x => typeof x === 'boolean', expected: 'true or false' }
+export const text: Kind = { fits: x => typeof x === 'string', expected: 'a text' }
+export const callable: Kind = { fits: x => typeof x === 'function', expected: 'a function' }
+
+/** For an option that is judged later, with what it belongs to. */
+export const later: Kind = { fits: () => true, expected: 'anything' }
+
+/** A finite number from `least` to `most`. */
+export function numberFrom(least: number = -Infinity, most: number = Infinity): Kind {
+  return { fits: x => isNumber(x, least) && x <= most, expected: `a number${between(least, most)}` }
+}
+
+/** A finite number above `bound`. */
+export function numberAbove(bound: number): Kind {
+  return { fits: x => isNumber(x) && x > bound, expected: `a number > ${bound}` }
+}
+
+/** A whole number from `least` to `most`. */
+export function wholeFrom(least: number, most: number = Infinity): Kind {
+  const range = least === 1 && most === Infinity ? ' > 0' : between(least, most)
+  return { fits: x => isWhole(x, least) && x <= most, expected: `a whole number${range}` }
+}
+
+function between(least: number, most: number): string {
+  if (most < Infinity) return least > -Infinity ? ` from ${least} to ${most}` : ` ≤ ${most}`
+  return least > -Infinity ? ` ≥ ${least}` : ''
+}
+
+/** One of these words. */
+export function oneOf(words: readonly string[]): Kind {
+  const quoted = words.map(word => `'${word}'`)
+  const all = quoted.length > 1 ? `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}` : quoted[0]
+  return { fits: x => words.includes(x as string), expected: all }
+}
+
+/**
+ * Throws unless these are options by name, all of them known and of their kind. What is `tolerated` is let through, but
+ * not offered. An option that is undefined counts as not given.
+ */
+export function checkOptions(
+  where: string, given: unknown, known: Options | readonly string[], tolerated: readonly string[] = [],
+): void {
+  const kinds = (Array.isArray(known) ? Object.fromEntries(known.map(name => [name, later])) : known) as Options
+  check(isObject(given), where, 'the options argument', given, `an object with ${Object.keys(kinds).join(', ')}`)
+  const options = given as Readonly<Record<string, unknown>>
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(kinds, name)) {
+      const x = options[name]
+      if (x !== undefined && !kinds[name].fits(x)) check(false, where, name, x, kinds[name].expected)
+    } else if (!tolerated.includes(name)) refuseOption(where, name, Object.keys(kinds))
+  }
+  for (const name in kinds) {
+    if (kinds[name].required && options[name] === undefined) check(false, where, name, undefined, kinds[name].expected)
+  }
+}
+
+function refuseOption(where: string, name: string, known: readonly string[]): never {
+  const hint = didYouMean(name, known) || `; there are ${known.join(', ')}.`
+  throw new Error(`${where}: there is no option ${JSON.stringify(name)}${hint}`)
+}
+
+/** Whether x has values by name. */
+export function isObject(x: unknown): x is Readonly<Record<string, unknown>> {
+  return typeof x === 'object' && x !== null && !Array.isArray(x)
+}
+
+/** Whether x is a whole number ≥ `least`. */
+export function isWhole(x: unknown, least: number = 0): x is number {
+  return Number.isSafeInteger(x) && (x as number) >= least
+}
+
+/** Whether x is a finite number ≥ `least`. */
+export function isNumber(x: unknown, least: number = -Infinity): x is number {
+  return Number.isFinite(x) && (x as number) >= least
+}
+
+/** A value as it stands in a message: what is inside of lists and objects only one level deep. */
+export function show(value: unknown, inside: boolean = false): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'function') return 'a function'
+  if (typeof value !== 'object' || value === null) return String(value)
+  if ('dtype' in value && 'shape' in value && Array.isArray(value.shape)) {
+    return `a tensor [${value.shape.join(',')}] ${String(value.dtype)}`
+  }
+  if (Array.isArray(value)) return inside ? '[…]' : `[${short(value.map(x => show(x, true)))}]`
+  if (![Object, undefined].includes(value.constructor as ObjectConstructor)) return value.constructor.name
+  return inside ? '{…}' : `{${short(Object.entries(value).map(([name, x]) => `${name}: ${show(x, true)}`))}}`
+}
+
+function short(parts: readonly string[]): string {
+  return [...parts.slice(0, 6), ...(parts.length > 6 ? ['…'] : [])].join(', ')
+}
+
+/**
+ * `; did you mean "batch"?` if one of the candidates is near, else nothing. With a prefix: `; did you mean --batch?`
+ */
+export function didYouMean(word: string, candidates: readonly string[], prefix: string = ''): string {
+  const best = nearest(word, candidates)
+  if (best === undefined) return ''
+  return `; did you mean ${prefix === '' ? JSON.stringify(best) : prefix + best}?`
+}
+
+/** The candidate with the fewest letters that are otherwise, great or small, if those are at most a third. */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const edits = (name: string): number => distance(word.toLowerCase(), name.toLowerCase())
+  const [best] = candidates.map(name => ({ name, edits: edits(name) })).sort((a, b) => a.edits - b.edits)
+  return best && best.edits <= Math.ceil(word.length / 3) ? best.name : undefined
+}
+
+/** How many letters must be inserted, deleted or replaced to get from one word to the other (Levenshtein 1966). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + +(a[i - 1] !== b[j - 1])))
+    }
+    row = next
+  }
+  return row[b.length]
+}

@@ -48,11 +48,10 @@ type RequiredKind = Kind & { readonly required: true }
 export const required = (kind: Kind): RequiredKind => ({ ...kind, required: true })
 
 export const flag: Kind = { fits: x => typeof x === 'boolean', expected: 'true or false' }
-export const text: Kind = { fits: x => typeof x === 'string', expected: 'a text' }
 export const callable: Kind = { fits: x => typeof x === 'function', expected: 'a function' }
 
-/** For an option that is judged later, with what it belongs to. */
-export const later: Kind = { fits: () => true, expected: 'anything' }
+/** For an option that is judged later, with what it belongs to, whether it must be given or not. */
+export const later: RequiredKind = required({ fits: () => true, expected: 'anything' })
 
 /** A finite number from `least` to `most`. */
 export function numberFrom(least: number = -Infinity, most: number = Infinity): Kind {
@@ -90,16 +89,17 @@ export function checkOptions(
   where: string, given: unknown, known: Options | readonly string[], tolerated: readonly string[] = [],
 ): void {
   const kinds = (Array.isArray(known) ? Object.fromEntries(known.map(name => [name, later])) : known) as Options
-  check(isObject(given), where, 'the options argument', given, `an object with ${Object.keys(kinds).join(', ')}`)
+  if (!isObject(given)) check(false, where, 'the options argument', given, `an object with ${Object.keys(kinds).join(', ')}`)
   const options = given as Readonly<Record<string, unknown>>
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(kinds, name)) {
       const x = options[name]
-      if (x !== undefined && !kinds[name].fits(x)) check(false, where, name, x, kinds[name].expected)
+      check(x === undefined || kinds[name].fits(x), where, name, x, kinds[name].expected)
     } else if (!tolerated.includes(name)) refuseOption(where, name, Object.keys(kinds))
   }
   for (const name in kinds) {
-    if (kinds[name].required && options[name] === undefined) check(false, where, name, undefined, kinds[name].expected)
+    const { required: must, fits, expected } = kinds[name]
+    if (must && options[name] === undefined) check(fits(undefined), where, name, undefined, expected)
   }
 }
 

@@ -36,7 +36,7 @@ const mostSteps = 1_000_000
 const listOf = (what: string): Kind => ({ fits: Array.isArray, expected: `a list of ${what}` })
 
 // What the rule and the state decide about (masks, an angle) is judged below.
-const stepOptions = keysOf<StepContext>({ key: required(later), t: required(later), mask: later, angle: later })
+const stepOptions = keysOf<StepContext>({ key: later, t: later, mask: later, angle: later })
 const rolloutOptions = keysOf<RolloutOptions & { readouts?: readonly number[] }>({
   steps: required(wholeFrom(0, mostSteps)),
   readouts: listOf('numbers of steps'),

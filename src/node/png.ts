@@ -1,52 +1,59 @@
 /**
  * PNG files ↔ images.
  *
- * A PNG stores plain (not premultiplied) colour in up to 16 bits, grey, RGB or palette, with or without alpha; pngjs
- * turns all of them into 8-bit RGBA. Reading multiplies colour by alpha, writing divides by it. 8-bit pixels survive a
- * round trip exactly, except the colour of fully transparent ones, which premultiplication forgets.
+ * A PNG stores plain (not premultiplied) colour in up to 16 bits, grey, RGB or palette, with or without alpha. Reading
+ * multiplies colour by alpha, writing divides by it, to 8 bits. 8-bit pixels survive a round trip exactly, except the
+ * colour of fully transparent ones, which premultiplication forgets.
+ *
+ * Read are all 16 bits where there are as many, the orientation (eXIf), and the gamma (gAMA) of files that are not in
+ * the usual sRGB: values become value^(1 / (2.2 gamma)). Colour profiles (iCCP) are not applied, and of an animation
+ * (APNG) the first picture is read.
  */
 
 import { PNG } from 'pngjs'
+import { startOf } from '../nca/data/bytes.ts'
+import { fromPlain } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
-import { checkBytes, checkPixels, pictureBytes, pixelLimit } from '../nca/files/limits.ts'
+import { checkBytes, pictureBytes, pixelLimit } from '../nca/files/limits.ts'
 import type { PixelLimit } from '../nca/files/limits.ts'
+import { exifOrientation, orient } from '../nca/files/orientation.ts'
 import { writeFileAtomic } from './atomic-file.ts'
+import { pngParts, pngSignature } from './png-parts.ts'
+import type { PngParts } from './png-parts.ts'
 import { readFileUpTo } from './read-file.ts'
-
-const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 
 /**
  * Decodes the bytes of a PNG file of any kind into a premultiplied image; `where` names it in messages.
  *
- * @throws `png: lizard.png is not a PNG file (starts with 47 49 46 38)`, or that it is damaged and how
+ * @throws `png: lizard.png is not a PNG file (starts with 47 49 46 38)`, or that it is damaged, truncated or beyond the
+ * limit, and how
  */
-export function decodePng(bytes: Uint8Array, where = 'input', options: PixelLimit = {}): Image {
+export function decodePng(bytes: Uint8Array, where: string = 'input', options: PixelLimit = {}): Image {
   checkBytes('decodePng', bytes)
   const maxPixels = pixelLimit('decodePng', options)
-  if (signature.some((byte, i) => bytes[i] !== byte)) {
-    const start = Array.from(bytes.subarray(0, 4), byte => byte.toString(16).padStart(2, '0')).join(' ')
-    throw new Error(`png: ${where} is not a PNG file (${start === '' ? 'it is empty' : `starts with ${start}`})`)
+  if (pngSignature.some((byte, i) => bytes[i] !== byte)) {
+    throw new Error(`png: ${where} is not a PNG file (${startOf(bytes)})`)
   }
-  if (bytes.length >= 24) {
-    const header = new DataView(bytes.buffer, bytes.byteOffset)
-    checkPixels(`png: ${where}`, header.getUint32(16), header.getUint32(20), maxPixels)
-  }
-  const { width, height, data: rgba } = parse(bytes, where)
-  const data = new Float32Array(rgba.length)
-  for (let i = 0; i < data.length; i += 4) {
-    const alpha = rgba[i + 3]! / 255
-    for (let c = 0; c < 3; c++) data[i + c] = (rgba[i + c]! / 255) * alpha
-    data[i + 3] = alpha
-  }
-  return { width, height, data }
+  const parts = pngParts(bytes, `png: ${where}`, maxPixels)
+  const white = parts.colourType === 3 ? 255 : 2 ** parts.depth - 1 // a palette has 8 bits, however many its indices
+  const rgba = applyGamma(decodePixels(parts, where), white, parts.gamma)
+  return orient(fromPlain(parts.width, parts.height, rgba, white), exifOrientation(parts.exif))
 }
 
-function parse(bytes: Uint8Array, where: string): PNG {
+function decodePixels({ essential }: PngParts, where: string): ArrayLike<number> {
   try {
-    return PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+    return PNG.sync.read(essential, { checkCRC: false, skipRescale: true }).data
   } catch (cause) {
-    throw new Error(`png: ${where} is damaged (${(cause as Error).message})`, { cause })
+    throw new Error(`png: ${where} is damaged: its pixels cannot be decoded (${(cause as Error).message}).`, { cause })
   }
+}
+
+/** Values as sRGB has them, near enough, which encodes with a gamma of 1/2.2; within 5 % of it nothing is done. */
+function applyGamma(rgba: ArrayLike<number>, white: number, gamma: number | undefined): ArrayLike<number> {
+  const exponent = gamma ? 1 / (2.2 * (gamma / 100_000)) : 1
+  if (Math.abs(exponent - 1) < 0.05) return rgba
+  const curve = Float32Array.from({ length: white + 1 }, (_, x) => white * (x / white) ** exponent)
+  return Float32Array.from(rgba, (x, i) => (i % 4 === 3 ? x : curve[x]))
 }
 
 /** Encodes an image as an 8-bit RGBA PNG. Values outside the range of premultiplied colour are clamped. */

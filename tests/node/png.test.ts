@@ -59,7 +59,7 @@ describe('decodePng', () => {
     fc.assert(fc.property(damage, ([at, mask, cut]) => {
       const bytes = cut ? whole.slice(0, at) : whole.slice()
       if (!cut) bytes[at]! ^= mask
-      expect(() => decodePng(bytes, 'lizard.png')).toThrow(/^png: lizard\.png is (damaged \(.+\)|not a PNG file \(.+\)|(too large|\d+×\d+): .+\.)$/)
+      expect(() => decodePng(bytes, 'lizard.png')).toThrow(/^png: lizard\.png (is|has|needs) [^\n]+$/)
     }), { numRuns: 5 * fc.readConfigureGlobal().numRuns! })
   })
 })

@@ -15,6 +15,21 @@ export interface Image {
   readonly data: Float32Array
 }
 
+/**
+ * A picture of plain RGBA, as files store it: whole numbers from 0 to `white`, colour not multiplied by alpha.
+ *
+ * @example fromPlain(1, 1, [255, 0, 0, 51])   // red, a fifth of it: (0.2, 0, 0, 0.2)
+ */
+export function fromPlain(width: number, height: number, rgba: ArrayLike<number>, white: number = 255): Image {
+  const data = new Float32Array(4 * width * height)
+  for (let i = 0; i < data.length; i += 4) {
+    const alpha = rgba[i + 3]! / white
+    for (let c = 0; c < 3; c++) data[i + c] = (rgba[i + c]! / white) * alpha
+    data[i + 3] = alpha
+  }
+  return { width, height, data }
+}
+
 /** A colour without alpha: red, green, blue in [0, 1]. */
 export type Rgb = readonly [number, number, number]
 

@@ -271,7 +271,7 @@ fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lan
     }
     storageBarrier();
     workgroupBarrier();
-    for (var i = lane; i < tileCells; i += lanes) { if (isMarked(i)) { list[rank(i)] = i; } }
+    for (var i = lane; i < tileCells; i += lanes) { if (isMarked(i)) { list[placeOf(i)] = i; } }
     for (var k = lane; k < rowsInTile(); k += lanes) {
       gives[markOf(k)] = atomicLoad(&heldAfter[k]) | (atomicLoad(&actsRows[k]) << 16u);
     }

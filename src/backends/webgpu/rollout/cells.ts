@@ -239,7 +239,7 @@ fn perceive() {
 }
 
 /**
- * The list of a tile's cells that act: they are marked with `mark(i)`, in any order; after a barrier `rank(i)` is how
+ * The list of a tile's cells that act: they are marked with `mark(i)`, in any order; after a barrier `placeOf(i)` is how
  * many stand before i, and `marked()` how many there are.
  */
 export const listWgsl: string = `
@@ -250,7 +250,7 @@ fn mark(i: u32) { atomicOr(&actsRows[i / tileWidth], 1u << (i % tileWidth)); }
 
 fn isMarked(i: u32) -> bool { return (atomicLoad(&actsRows[i / tileWidth]) & (1u << (i % tileWidth))) != 0u; }
 
-fn rank(i: u32) -> u32 {
+fn placeOf(i: u32) -> u32 {
   var n = countOneBits(atomicLoad(&actsRows[i / tileWidth]) & ((1u << (i % tileWidth)) - 1u));
   for (var row = 0u; row < i / tileWidth; row++) { n += countOneBits(atomicLoad(&actsRows[row])); }
   return n;

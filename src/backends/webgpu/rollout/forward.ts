@@ -129,7 +129,7 @@ fn invoke(
   }
   workgroupBarrier();
   for (var i = lane; i < tileCells; i += lanes) {
-    if (isMarked(i)) { list[rank(i)] = i; }
+    if (isMarked(i)) { list[placeOf(i)] = i; }
     else if (inGrid(i)) { stay(i); }
   }
   workgroupBarrier();

@@ -5,9 +5,11 @@ import { webgpu } from '../../src/index.ts'
 import type { Spec, WebGpuBackend, WebGpuOptions } from '../../src/index.ts'
 import { fullOp } from '../../src/tensor/ops/create.ts'
 import { long } from '../long.ts'
+import { useDefaultLimits } from './default-limits.ts'
 import { useSoftwareAdapter } from './software-adapter.ts'
 
 useSoftwareAdapter()
+if (process.env.CELLGRAD_LIMITS === 'default') await useDefaultLimits()
 
 /** A backend that hands out memory full of NaN, so that a kernel that does not write all of its output is seen. */
 export async function openPoisoned(options?: WebGpuOptions): Promise<WebGpuBackend> {

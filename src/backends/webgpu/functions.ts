@@ -276,5 +276,7 @@ function complete(source: string, dtype: DType): string {
     }
   }
   search(source)
+  const twice = [...found].map(code => code.match(/fn (\w+)/)![1]).find(name => source.includes(`fn ${name}(`))
+  if (twice) throw new Error(`webgpu: a shader defines the function ${twice}, which is one of functions.ts.`)
   return [...(dtype === 'float32' ? [] : [`alias X = ${wgslType(dtype)};`]), ...found, source].join('\n')
 }

@@ -20,13 +20,14 @@ import { recordSize } from './sizes.ts'
 import type { Sizes, Slot } from './sizes.ts'
 
 const declareRecords = (sizes: Sizes): string => `
-const recordSize = ${recordSize(sizes)}u;`
+const recordSize = ${recordSize(sizes)}u;
+fn recordAt(i: u32) -> vec4f { return bitcast<vec4f>(records[i]); }`
 
 /**
  * `findRecords(lane)` loads, into `heldRows` and `givesRows`, who around the tile has a cotangent in its record, and
  * who has that of a perception; false where nobody has. `collect(place, cell)` makes the array g from them, and returns
  * whether there was anything. It is the adjoint of a window with its padding: what every cell m owes that sees this one
- * through a tap, directly, around the edge, or in the mirror. Reads the arrays `records` and `had`, their marks.
+ * through a tap, directly, around the edge, or in the mirror. Reads the array `records`.
  */
 function collectWgsl(program: RolloutProgram): string {
   const { padding, perception } = program
@@ -36,7 +37,7 @@ var<private> g: array<vec4f, C>;
 var<workgroup> heldRows: array<u32, rowsAround>;
 var<workgroup> givesRows: array<u32, rowsAround>;
 var<workgroup> anybody: u32;
-${loadRowWgsl(program, 'had')}
+${loadRowWgsl(program, 'had', i => `records[u.cells * recordSize + ${i}].x`)}
 fn findRecords(lane: u32) -> bool {
   for (var r = lane; r < rowsAround; r += lanes) {
     heldRows[r] = hadRow(r, 0u);
@@ -59,7 +60,7 @@ fn collect(place: vec2i, cell: u32) -> bool {
   var some = isSet(heldRows[rowOf(place)], place);
   for (var c = 0u; c < C; c++) {
     g[c] = vec4f();
-    if (some) { g[c] = records[cell * recordSize + c]; }
+    if (some) { g[c] = recordAt(cell * recordSize + c); }
   }
   for (var tap = 0u; tap < taps; tap++) {
     let way = wayOf(tap);
@@ -72,8 +73,8 @@ fn collect(place: vec2i, cell: u32) -> bool {
     some = true;
     let dy = u32(m) * recordSize + C;
     for (var c = 0u; c < C; c++) {
-      ${perception.type === 'window' ? 'g[c] += records[dy + tap * C + c];' : `
-      for (var f = 0u; f < F; f++) { g[c] += kernel[(tap * F + f) * C + c] * records[dy + f * C + c]; }`}
+      ${perception.type === 'window' ? 'g[c] += recordAt(dy + tap * C + c);' : `
+      for (var f = 0u; f < F; f++) { g[c] += kernel[(tap * F + f) * C + c] * recordAt(dy + f * C + c); }`}
     }
     ${reflect ? '}' : ''}
   }
@@ -158,7 +159,7 @@ function backThroughWgsl(sizes: Sizes, l: number): string {
   }`
 }
 
-/** Arrays: next, gives, slots, state, before, after, records, had, w1, rest, then kernel where there is one. */
+/** Arrays: next, slots, state, after, records, w1, rest, then kernel where there is one. */
 export function backwardWgsl(program: RolloutProgram, sizes: Sizes, slot: Slot): string {
   const { living, perception, updated, channels } = program
   const { widths } = sizes
@@ -181,7 +182,7 @@ ${multiplyWgsl}
 var<workgroup> heldAfter: array<atomic<u32>, tileHeight>;
 ${living ? `
 var<workgroup> survivorRows: array<u32, rowsAround>;
-${loadRowWgsl(program, 'after', '.x')}
+${loadRowWgsl(program, 'after', i => `after[u.cells * C + ${i}].x`)}
 /** Who lives after this step. loadedRows is free after findLives. */
 fn findSurvivors(lane: u32) {
   for (var r = lane; r < rowsAround; r += lanes) { loadedRows[r] = afterRow(r, 0u); }
@@ -202,10 +203,10 @@ fn arrive(i: u32) {
   ${living && !frozen ? 'if (!alive) { return; }' : ''}
   for (var c = 0u; c < C; c++) {
     ${living && frozen ? 'if (!alive) { g[c] = onlyFrozen(g[c], c); }' : ''}
-    next[cell * recordSize + c] = g[c];
+    next[cell * recordSize + c] = bitcast<vec4u>(g[c]);
   }
   atomicOr(&heldAfter[i / tileWidth], bit);
-  if ((after[markOf(i / tileWidth)].y & bit) != 0u${living && frozen ? ' && alive' : ''}) { mark(i); }
+  if ((after[u.cells * C + markOf(i / tileWidth)].y & bit) != 0u${living && frozen ? ' && alive' : ''}) { mark(i); }
 }
 
 /** Rows n … of the block, if there are any: from the cotangent of the change to that of what was perceived. */
@@ -219,8 +220,8 @@ fn through(first: u32, n: u32, rows: u32) {
     let at = u32(cellAt(inTile(list[first + n + r]))) * recordSize;
     for (var i = 0u; i < N; i++) { slots[mine + at_h0 + i * blockRows + n + r] = y[r * N + i]; }
     for (var c = 0u; c < C; c++) {
-      change[r * C + c] = next[at + c];
-      slots[mine + at_d${last} + c * blockRows + n + r] = next[at + c];
+      change[r * C + c] = bitcast<vec4f>(next[at + c]);
+      slots[mine + at_d${last} + c * blockRows + n + r] = change[r * C + c];
     }
     ${learned ? `for (var tap = 0u; tap < taps; tap++) {
       for (var c = 0u; c < C; c++) { slots[mine + at_window + (tap * C + c) * blockRows + n + r] = seen(cellOf[r * taps + tap], c); }
@@ -231,7 +232,7 @@ ${repeat(last - 1, i => backThroughWgsl(sizes, last - 1 - i), '')}
     for (var r = 0u; r < min(rowsAtOnce, rows - n); r++) {
       let at = u32(cellAt(inTile(list[first + n + r]))) * recordSize + C;
       for (var i = 0u; i < N; i++) {
-        next[at + i] = d0[r * N + i];
+        next[at + i] = bitcast<vec4u>(d0[r * N + i]);
         ${learned ? 'slots[mine + at_d0 + i * blockRows + n + r] = d0[r * N + i];' : ''}
       }
     }
@@ -258,7 +259,7 @@ fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lan
   for (var number = id.x; number < u.tiles; number += u.slots) {
     enter(number);
     if (!findRecords(lane)) {
-      for (var k = lane; k < rowsInTile(); k += lanes) { gives[markOf(k)] = 0u; }
+      for (var k = lane; k < rowsInTile(); k += lanes) { next[u.cells * recordSize + markOf(k)] = vec4u(); }
       continue;
     }
     for (var k = lane; k < tileHeight; k += lanes) {
@@ -273,7 +274,8 @@ fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lan
     workgroupBarrier();
     for (var i = lane; i < tileCells; i += lanes) { if (isMarked(i)) { list[placeOf(i)] = i; } }
     for (var k = lane; k < rowsInTile(); k += lanes) {
-      gives[markOf(k)] = atomicLoad(&heldAfter[k]) | (atomicLoad(&actsRows[k]) << 16u);
+      let marks = atomicLoad(&heldAfter[k]) | (atomicLoad(&actsRows[k]) << 16u);
+      next[u.cells * recordSize + markOf(k)] = vec4u(marks, 0u, 0u, 0u);
     }
     if (lane == 0u) { total = marked(); }
     let count = workgroupUniformLoad(&total);
@@ -295,7 +297,7 @@ fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lan
 }
 
 /**
- * The cotangent of the first state, once the steps are done. A workgroup for each tile. Arrays: gx, records, had, then
+ * The cotangent of the first state, once the steps are done. A workgroup for each tile. Arrays: gx, records, then
  * kernel where there is one.
  */
 export function collectFirstWgsl(program: RolloutProgram, sizes: Sizes): string {

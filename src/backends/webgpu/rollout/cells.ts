@@ -10,7 +10,8 @@
  *   lives   = pre ∧ a cell of its 3×3 neighbourhood is strong; before the first step nobody has died
  *
  * Marks are bits, and the 16 cells of a row of a tile are 16 bits of a word: strong in the lower half of it, pre in the
- * upper. A workgroup loads the rows of its tile and of `margin` cells around it, a word for each row, in which dilating
+ * upper. They lie behind the cells in the same buffer, a vector for each row, because a device may bind no more than eight
+ * buffers at once. The buffer is declared as whole numbers, so that no bit of a mark is taken for one of a NaN. A workgroup loads the rows of its tile and of `margin` cells around it, a word for each row, in which dilating
  * by one cell is `bits | bits << 1 | bits >> 1`.
  */
 import type { RolloutProgram } from '../../rollout.ts'
@@ -44,7 +45,7 @@ fn wayOf(tap: u32) -> vec2i {
 
 /** The uniforms of all kernels of a rollout, in order. */
 export const uniformNames = [
-  'height', 'width', 'tilesX', 'tilesY', 'tiles', 'slots', 'first', 'key0', 'key1', 'threshold', 'wanted',
+  'height', 'width', 'cells', 'tilesX', 'tilesY', 'tiles', 'slots', 'first', 'key0', 'key1', 'threshold', 'wanted',
 ] as const
 
 export type UniformValues = Readonly<Record<typeof uniformNames[number], number>>
@@ -120,8 +121,8 @@ fn insideRow(r: u32) -> u32 {
 }`
 }
 
-/** `nameRow(r, shift)`: row r of marks, of which the array `name` has 16 bits, from `shift` on, for each row. */
-export function loadRowWgsl({ padding }: RolloutProgram, name: string, member = ''): string {
+/** `nameRow(r, shift)`: row r of marks, 16 bits from `shift` on of the word that `at` reads for each row of a tile. */
+export function loadRowWgsl({ padding }: RolloutProgram, name: string, at: (i: string) => string): string {
   return `
 fn ${name}Row(r: u32, shift: u32) -> u32 {
   let height = i32(u.height);
@@ -136,14 +137,14 @@ fn ${name}Row(r: u32, shift: u32) -> u32 {
     for (var k = 0u; k < widthAround; k++) {
       let width = i32(u.width);
       let x = u32(((corner.x + i32(k) - i32(margin)) % width + width) % width);
-      row |= ((${name}[line + x / tileWidth]${member} >> (shift + x % tileWidth)) & 1u) << k;
+      row |= ((${at('line + x / tileWidth')} >> (shift + x % tileWidth)) & 1u) << k;
     }
     return row;
   }` : ''}
-  var row = ((${name}[line + own]${member} >> shift) & 0xffffu) << margin;
-  if (own > 0u) { row |= ((${name}[line + own - 1u]${member} >> shift) & 0xffffu) >> (tileWidth - margin); }
+  var row = ((${at('line + own')} >> shift) & 0xffffu) << margin;
+  if (own > 0u) { row |= ((${at('line + own - 1u')} >> shift) & 0xffffu) >> (tileWidth - margin); }
   if (own + 1u < u.tilesX) {
-    row |= ((${name}[line + own + 1u]${member} >> shift) & ((1u << margin) - 1u)) << (tileWidth + margin);
+    row |= ((${at('line + own + 1u')} >> shift) & ((1u << margin) - 1u)) << (tileWidth + margin);
   }
   return row;
 }`
@@ -151,7 +152,7 @@ fn ${name}Row(r: u32, shift: u32) -> u32 {
 
 /**
  * `findLives(lane)` finds, in `livesRows` and `strongRows`, who lives after the step before this one, and who of them
- * is strong, but for the outermost cells. Reads the array `before`.
+ * is strong, but for the outermost cells. Reads the array `state`.
  */
 export function livesWgsl(program: RolloutProgram): string {
   const deadAreStrong = program.living!.above < 0
@@ -159,7 +160,7 @@ export function livesWgsl(program: RolloutProgram): string {
 var<workgroup> loadedRows: array<u32, rowsAround>;
 var<workgroup> strongRows: array<u32, rowsAround>;
 var<workgroup> livesRows: array<u32, rowsAround>;
-${loadRowWgsl(program, 'before', '.x')}
+${loadRowWgsl(program, 'before', i => `state[u.cells * C + ${i}].x`)}
 fn findLives(lane: u32) {
   for (var r = lane; r < rowsAround; r += lanes) { loadedRows[r] = beforeRow(r, 0u); }
   workgroupBarrier();
@@ -212,9 +213,11 @@ fn look(r: u32, place: vec2i) {
   }
 }
 
+fn stateAt(i: u32) -> vec4f { return bitcast<vec4f>(state[i]); }
+
 fn seen(cell: i32, c: u32) -> vec4f {
-  if (cell >= 0) { return state[u32(cell) * C + c]; }
-  ${frozen ? 'if (cell < nothing) { return onlyFrozen(state[u32(-2 - cell) * C + c], c); }' : ''}
+  if (cell >= 0) { return stateAt(u32(cell) * C + c); }
+  ${frozen ? 'if (cell < nothing) { return onlyFrozen(stateAt(u32(-2 - cell) * C + c), c); }' : ''}
   return vec4f();
 }
 

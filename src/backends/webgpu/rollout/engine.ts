@@ -11,11 +11,11 @@ import type { ProgramKernels, RolloutKernel } from './kernels.ts'
 import { recordSize } from './sizes.ts'
 import type { Part } from './sizes.ts'
 
-/** A state: the cells before anything dies, and their marks. */
-export type State = { readonly cells: GPUBuffer; readonly marks: GPUBuffer }
+/** A state: the cells before anything dies, and behind them their marks. */
+export type State = GPUBuffer
 
-/** The cotangents between two backward steps: a record for each cell, and marks of who has one. */
-export type Records = { readonly cells: GPUBuffer; readonly marks: GPUBuffer }
+/** The cotangents between two backward steps: a record for each cell, and behind them marks of who has one. */
+export type Records = GPUBuffer
 
 /** The weights as the kernels read them, in the order of their bindings. */
 export type Weights = { readonly w1: GPUBuffer; readonly rest: GPUBuffer; readonly kernel: GPUBuffer | null }
@@ -56,7 +56,7 @@ export function engineOf(
   const { sizes, slot } = kernels
   const { C, cells, rows, tiles, lanes } = sizes
   const shape = [batch, height, width]
-  const geometry = { height, width, tilesX: tiles.x, tilesY: tiles.y, tiles: tiles.all, slots: slot.count }
+  const geometry = { height, width, cells, tilesX: tiles.x, tilesY: tiles.y, tiles: tiles.all, slots: slot.count }
   const learned = perception.type === 'filters' && perception.learned
 
   function run(
@@ -84,18 +84,15 @@ export function engineOf(
     return new Map(kernels.given.map((part, i) => [part, rest[i] as GPUBuffer | null]))
   }
 
-  const newState = (): State => ({
-    cells: memory.acquire(16 * C * cells, 'rollout state', [...shape, 4 * C]),
-    marks: memory.acquire(8 * rows, 'rollout marks', [rows, 2]),
-  })
+  const stateBytes = 16 * (C * cells + rows)
 
-  const newRecords = (): Records => ({
-    cells: memory.acquire(16 * recordSize(sizes) * cells, 'rollout cotangents', [...shape, 4 * recordSize(sizes)]),
-    marks: memory.acquire(4 * rows, 'rollout marks', [rows]),
-  })
+  const newState = (): State => memory.acquire(stateBytes, 'rollout state', [...shape, 4 * C])
+
+  const newRecords = (): Records => (
+    memory.acquire(16 * (recordSize(sizes) * cells + rows), 'rollout cotangents', [...shape, 4 * recordSize(sizes)]))
 
   return {
-    stateBytes: 16 * C * cells + 8 * rows,
+    stateBytes,
 
     pack(inputs: readonly Handle[]): Weights {
       const given = partsOf(inputs)
@@ -111,19 +108,19 @@ export function engineOf(
 
     load(x: Handle): State {
       const state = newState()
-      runEach(kernels.load, C * cells, [state.cells, x as GPUBuffer])
-      runEach(kernels.loadMarks, rows, [state.marks, x as GPUBuffer])
+      runEach(kernels.load, C * cells, [state, x as GPUBuffer])
+      runEach(kernels.loadMarks, rows, [state, x as GPUBuffer])
       return state
     },
 
     store(state: State, out: Handle): void {
-      run(kernels.store, tiles.all, [out as GPUBuffer, state.cells, state.marks])
+      run(kernels.store, tiles.all, [out as GPUBuffer, state])
     },
 
     step(weights: Weights, { keys, masks }: RolloutRun, from: State, t: number): State {
       const to = newState()
       const mask = masks ? [masks[t] as GPUBuffer] : []
-      const arrays = [to.cells, to.marks, from.cells, from.marks, ...mask, ...present(Object.values(weights))]
+      const arrays = [to, from, ...mask, ...present(Object.values(weights))]
       run(masks ? kernels.masked : kernels.step, tiles.all, arrays, {
         first: +(t === 0), key0: keys[2 * t], key1: keys[2 * t + 1], threshold: Math.round(program.fireRate * 2 ** 32),
       })
@@ -140,8 +137,8 @@ export function engineOf(
 
     addCotangent(records: Records, cotangent: Handle, fresh: boolean): void {
       const wanted = +!fresh
-      runEach(kernels.addCotangent, cells, [records.cells, cotangent as GPUBuffer, records.marks], { wanted })
-      runEach(kernels.markHeld, rows, [records.marks], { wanted })
+      runEach(kernels.addCotangent, cells, [records, cotangent as GPUBuffer], { wanted })
+      runEach(kernels.markHeld, rows, [records], { wanted })
     },
 
     back(
@@ -149,8 +146,7 @@ export function engineOf(
     ): Records {
       const next = newRecords()
       run(kernels.back, slot.count, [
-        next.cells, next.marks, slots, before.cells, before.marks, after.marks, records.cells, records.marks,
-        ...present(Object.values(weights)),
+        next, slots, before, after, records, ...present(Object.values(weights)),
       ], { first: +(t === 0), wanted: +(t > 0 || wantX || learned) })
       return next
     },
@@ -166,12 +162,9 @@ export function engineOf(
         else runEach(kernels.gradient.get(part)!, gradient.size / 4, [gradient, slots, values.get(part)!])
       }
       const x = gradients[0] as GPUBuffer | null
-      if (x) run(kernels.collect, tiles.all, [x, records.cells, records.marks, ...present([kernel])])
+      if (x) run(kernels.collect, tiles.all, [x, records, ...present([kernel])])
     },
 
-    free({ cells, marks }: State | Records): void {
-      memory.release(cells)
-      memory.release(marks)
-    },
+    free: memory.release,
   }
 }

@@ -17,7 +17,7 @@ import {
 import { activationsWgsl, declareRest, eachRow, hideWgsl, sumsWgsl } from './layers.ts'
 import type { Sizes } from './sizes.ts'
 
-/** Arrays: next, after, state, before, then the mask, w1, rest, and the kernel where there are filters. */
+/** Arrays: next, state, then the mask, w1, rest, and the kernel where there are filters. */
 export function forwardWgsl(program: RolloutProgram, sizes: Sizes, masked: boolean): string {
   const { living, inputMask, updated, channels, fireRate } = program
   const { C, taps, widths, hiddenAtOnce } = sizes
@@ -83,7 +83,7 @@ fn step(n: u32, count: u32) {
     }`, '\n    ')}
   }
   ${each(r => `
-  ${repeat(C, c => `next[cell${r} * C + ${c}u] = s${r}_${c};`, ' ')}
+  ${repeat(C, c => `next[cell${r} * C + ${c}u] = bitcast<vec4u>(s${r}_${c});`, ' ')}
   ${living ? `if (exceeds(s${r}_${living.channel >> 2}[${living.channel & 3}], ${literal(living.above)})) {
     atomicOr(&strongAfter[i${r} / tileWidth], 1u << (i${r} % tileWidth));
   }` : ''}`)}
@@ -98,7 +98,7 @@ fn stay(i: u32) {
   if (isSet(strongRows[r], place)) { atomicOr(&strongAfter[i / tileWidth], 1u << (i % tileWidth)); }
   ${frozen ? '' : 'if (!isSet(preRows[r], place)) { return; }'}` : ''}
   let source = seenAt(place);
-  for (var c = 0u; c < C; c++) { next[cell * C + c] = seen(source, c); }
+  for (var c = 0u; c < C; c++) { next[cell * C + c] = bitcast<vec4u>(seen(source, c)); }
 }
 
 ${inputMask ? `
@@ -119,7 +119,7 @@ fn invoke(
   findLives(lane);
   if (!findPre(lane)) {
     ${frozen ? 'for (var i = lane; i < tileCells; i += lanes) { if (inGrid(i)) { stay(i); } }' : ''}
-    for (var k = lane; k < rowsInTile(); k += lanes) { after[markOf(k)] = vec2u(); }
+    for (var k = lane; k < rowsInTile(); k += lanes) { next[u.cells * C + markOf(k)] = vec4u(); }
     return;
   }` : ''}
   for (var i = lane; i < tileCells; i += lanes) {
@@ -137,9 +137,9 @@ fn invoke(
   for (var n = lane * rowsAtOnce; n < count; n += blockRows) { step(n, count); }
   workgroupBarrier();
   for (var k = lane; k < rowsInTile(); k += lanes) {
-    after[markOf(k)] = vec2u(${living
+    next[u.cells * C + markOf(k)] = vec4u(${living
       ? 'atomicLoad(&strongAfter[k]) | (((preRows[k + margin] >> margin) & 0xffffu) << 16u)'
-      : '0u'}, atomicLoad(&actsRows[k]));
+      : '0u'}, atomicLoad(&actsRows[k]), 0u, 0u);
   }
 }
 `

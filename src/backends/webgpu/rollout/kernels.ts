@@ -13,7 +13,7 @@ import type { Part, Shape, Sizes, Slot } from './sizes.ts'
 
 /** An array of a kernel: the type of its elements, how it is bound, and of uniforms the length. */
 type ArrayType = {
-  readonly type: 'f32' | 'u32' | 'vec2u' | 'vec4f'
+  readonly type: 'f32' | 'u32' | 'vec4u' | 'vec4f'
   readonly access: 'read' | 'write' | 'uniform'
   readonly length?: number
 }
@@ -34,38 +34,40 @@ export type ProgramKernels = {
   readonly pack: readonly (readonly [Part, RolloutKernel])[]
   /** Arrays: state, x. */
   readonly load: RolloutKernel
-  /** Arrays: marks, x. */
+  /** Arrays: state, x. */
   readonly loadMarks: RolloutKernel
-  /** Arrays: out, state, marks. */
+  /** Arrays: out, state. */
   readonly store: RolloutKernel
-  /** Arrays: next, after, state, before, then the mask in `masked`, then weights. */
+  /** Arrays: next, state, then the mask in `masked`, then weights. */
   readonly step: RolloutKernel
   readonly masked: RolloutKernel
-  /** Arrays: records, cotangent, marks of the records. */
+  /** Arrays: records, cotangent. */
   readonly addCotangent: RolloutKernel
-  /** Arrays: marks of the records. */
+  /** Arrays: records. */
   readonly markHeld: RolloutKernel
-  /** Arrays: next records and their marks, slots, state, before, after, records and their marks, weights. */
+  /** Arrays: next records, slots, the state before and the one after, records, weights. */
   readonly back: RolloutKernel
-  /** Arrays: gx, records and their marks, then the packed kernel where there are filters. */
+  /** Arrays: gx, records, then the packed kernel where there are filters. */
   readonly collect: RolloutKernel
   /** Arrays: gradient, slots, the caller's weights. */
   readonly gradient: ReadonlyMap<Part, RolloutKernel>
 }
 
-/** `uniformBytes`: how large weights may be to be bound as uniforms, which are faster. */
-export function kernelsOf(program: RolloutProgram, uniformBytes: number, shape: Shape): ProgramKernels {
+/** What one array may have: weights beyond `uniform` bytes are bound as storage, which is slower. */
+export type MostBytes = { readonly uniform: number; readonly storage: number }
+
+export function kernelsOf(program: RolloutProgram, most: MostBytes, shape: Shape): ProgramKernels {
   const sizes = sizesOf(program, shape)
   const back = { ...sizes, rowsAtOnce: shape.rowsBackAtOnce }
-  const slot = slotOf(program, back)
+  const slot = slotOf(program, back, most.storage)
   const parts = (Object.keys(sizes.parts) as Part[]).filter(part => sizes.parts[part] > 0)
   const given = parts.filter(part => !part.startsWith('b') || program.layers[Number(part.slice(1)) - 1].bias)
   const weight = (length: number): ArrayType =>
-    ({ type: 'vec4f', access: 16 * length <= uniformBytes ? 'uniform' : 'read', length })
+    ({ type: 'vec4f', access: 16 * length <= most.uniform ? 'uniform' : 'read', length })
   const kernel = { ...(given.includes('kernel') && { kernel: weight(sizes.parts.kernel) }) }
   const weights = { w1: weight(sizes.parts.w1), rest: weight(sizes.rest.size), ...kernel }
   const step = (masked: boolean): RolloutKernel => source('rollout step', forwardWgsl(program, sizes, masked), {
-    next: write('vec4f'), after: write('vec2u'), state: read('vec4f'), before: read('vec2u'),
+    next: write('vec4u'), state: read('vec4u'),
     ...(masked && { mask: read('u32') }), ...weights,
   })
   const gradient = (part: Part): [Part, RolloutKernel] => [
@@ -79,24 +81,24 @@ export function kernelsOf(program: RolloutProgram, uniformBytes: number, shape: 
       packed: write('f32'), ...(given.includes(part) && { given: read('f32') }),
     })]),
     load: source('rollout start', loadWgsl(program, sizes), {
-      state: write('vec4f'), x: read('f32'),
+      state: write('vec4u'), x: read('f32'),
     }),
-    loadMarks: source('rollout start', loadMarksWgsl(program, sizes), { marks: write('vec2u'), x: read('f32') }),
+    loadMarks: source('rollout start', loadMarksWgsl(program, sizes), { state: write('vec4u'), x: read('f32') }),
     store: source('rollout readout', storeWgsl(program, sizes), {
-      out: write('f32'), state: read('vec4f'), before: read('vec2u'),
+      out: write('f32'), state: read('vec4u'),
     }),
     step: step(false),
     masked: step(true),
     addCotangent: source('rollout cotangent', addCotangentWgsl(program, sizes), {
-      records: write('vec4f'), cotangent: read('f32'), had: read('u32'),
+      records: write('vec4u'), cotangent: read('f32'),
     }),
-    markHeld: source('rollout cotangent', markHeldWgsl(program, sizes), { had: write('u32') }),
+    markHeld: source('rollout cotangent', markHeldWgsl(program, sizes), { records: write('vec4u') }),
     back: source('rollout step back', backwardWgsl(program, back, slot), {
-      next: write('vec4f'), gives: write('u32'), slots: write('vec4f'), state: read('vec4f'), before: read('vec2u'),
-      after: read('vec2u'), records: read('vec4f'), had: read('u32'), ...weights,
+      next: write('vec4u'), slots: write('vec4f'), state: read('vec4u'), after: read('vec4u'), records: read('vec4u'),
+      ...weights,
     }),
     collect: source('rollout cotangent of the start', collectFirstWgsl(program, sizes), {
-      gx: write('f32'), records: read('vec4f'), had: read('u32'), ...kernel,
+      gx: write('f32'), records: read('vec4u'), ...kernel,
     }),
     gradient: new Map(given.map(gradient)),
   }

@@ -105,18 +105,18 @@ function placeOf(program: RolloutProgram, sizes: Sizes, part: Part): string {
 
 /** The first state. Arrays: state, x. */
 export function loadWgsl(program: RolloutProgram, sizes: Sizes): string {
-  return begin(sizes, program) + entry(`${sizes.C}u * (arrayLength(&x) / channels)`, `
+  return begin(sizes, program) + entry('u.cells * C', `
   let begin = i / C * channels;
   let c = 4u * (i % C);
   var v = vec4f();
   for (var e = 0u; e < 4u; e++) { if (c + e < channels) { v[e] = x[begin + c + e]; } }
-  state[i] = v;`)
+  state[i] = bitcast<vec4u>(v);`)
 }
 
-/** The marks of the first state, a row of a tile for each invocation. Arrays: marks, x. */
+/** The marks of the first state, a row of a tile for each invocation. Arrays: state, x. */
 export function loadMarksWgsl(program: RolloutProgram, sizes: Sizes): string {
   const { living } = program
-  return begin(sizes, program) + entry('arrayLength(&marks)', `
+  return begin(sizes, program) + entry('arrayLength(&state) - u.cells * C', `
   var row = 0u;
   ${living ? `
   let begin = i % u.tilesX * tileWidth;
@@ -125,10 +125,10 @@ export function loadMarksWgsl(program: RolloutProgram, sizes: Sizes): string {
     let value = x[(line + begin + k) * channels + ${living.channel}u];
     if (exceeds(value, ${literal(living.above)})) { row |= 1u << k; }
   }` : ''}
-  marks[i] = vec2u(row, 0u);`)
+  state[u.cells * C + i] = vec4u(row, 0u, 0u, 0u);`)
 }
 
-/** A state, once the dead ones are zero, a workgroup for each tile. Arrays: out, state, before. */
+/** A state, once the dead ones are zero, a workgroup for each tile. Arrays: out, state. */
 export function storeWgsl(program: RolloutProgram, sizes: Sizes): string {
   const { living, updated, channels } = program
   const remains = updated.length < channels ? 'alive || outputOf(c) < 0' : 'alive'
@@ -151,7 +151,7 @@ fn invoke(
     let alive = ${living ? 'isSet(livesRows[rowOf(place)], place)' : 'true'};
     for (var c = 0u; c < channels; c++) {
       var v = 0.0;
-      if (${remains}) { v = state[cell * C + c / 4u][c % 4u]; }
+      if (${remains}) { v = bitcast<f32>(state[cell * C + c / 4u][c % 4u]); }
       out[cell * channels + c] = v;
     }
   }
@@ -161,29 +161,33 @@ fn invoke(
 
 /**
  * Adds the cotangent of a readout; where `wanted` is 0 the records are new. Every cell has one then, which `markHeld`
- * says. Arrays: records, cotangent, had.
+ * says. Arrays: records, cotangent.
  */
 export function addCotangentWgsl(program: RolloutProgram, sizes: Sizes): string {
   return `${begin(sizes, program)}
 const recordSize = ${recordSize(sizes)}u;
-${entry('arrayLength(&cotangent) / channels', `
+${entry('u.cells', `
   let place = vec2u(i % u.width, i / u.width);
   var old = u.wanted != 0u;
-  if (old) { old = ((had[place.y * u.tilesX + place.x / tileWidth] >> (place.x % tileWidth)) & 1u) != 0u; }
+  if (old) {
+    let marks = records[u.cells * recordSize + place.y * u.tilesX + place.x / tileWidth].x;
+    old = ((marks >> (place.x % tileWidth)) & 1u) != 0u;
+  }
   for (var c = 0u; c < C; c++) {
     var v = vec4f();
-    if (old) { v = records[i * recordSize + c]; }
+    if (old) { v = bitcast<vec4f>(records[i * recordSize + c]); }
     for (var e = 0u; e < 4u; e++) {
       if (4u * c + e < channels) { v[e] += cotangent[i * channels + 4u * c + e]; }
     }
-    records[i * recordSize + c] = v;
+    records[i * recordSize + c] = bitcast<vec4u>(v);
   }`)}`
 }
 
-/** After addCotangent. Arrays: had. */
+/** After addCotangent. Arrays: records. */
 export function markHeldWgsl(program: RolloutProgram, sizes: Sizes): string {
-  return begin(sizes, program) + entry('arrayLength(&had)', `
+  const first = `u.cells * ${recordSize(sizes)}u`
+  return begin(sizes, program) + entry(`arrayLength(&records) - ${first}`, `
   let begin = i % u.tilesX * tileWidth;
-  let old = select(0u, had[i] & 0xffff0000u, u.wanted != 0u);
-  had[i] = old | ((1u << min(tileWidth, u.width - begin)) - 1u);`)
+  let old = select(0u, records[${first} + i].x & 0xffff0000u, u.wanted != 0u);
+  records[${first} + i] = vec4u(old | ((1u << min(tileWidth, u.width - begin)) - 1u), 0u, 0u, 0u);`)
 }

@@ -50,7 +50,8 @@ export function rolloutsOf(
   { device, software }: OpenDevice, commands: Commands, memory: GpuMemory,
 ): RolloutKernels {
   const shape = software ? shapes.software : shapes.hardware
-  const { maxUniformBufferBindingSize, maxComputeWorkgroupsPerDimension } = device.limits
+  const { maxUniformBufferBindingSize: uniform, maxStorageBufferBindingSize: storage } = device.limits
+  const { maxComputeWorkgroupsPerDimension: mostGroups } = device.limits
   const kernels = new Map<string, ProgramKernels>()
 
   /** Runs `fn` with an engine for the program. Its buffers go back unless it returns a history. */
@@ -59,11 +60,11 @@ export function rolloutsOf(
   ): H {
     const key = JSON.stringify(program)
     let found = kernels.get(key)
-    if (!found) kernels.set(key, found = kernelsOf(program, maxUniformBufferBindingSize, shape))
+    if (!found) kernels.set(key, found = kernelsOf(program, { uniform, storage }, shape))
     const lease = leaseOf(memory)
     let history: H | null = null
     try {
-      return history = fn(engineOf(program, found, commands, lease, maxComputeWorkgroupsPerDimension), lease)
+      return history = fn(engineOf(program, found, commands, lease, mostGroups), lease)
     } finally {
       if (!history) lease.end()
     }

@@ -126,20 +126,19 @@ export type Slot = Layout & { readonly count: number }
 /**
  * In a slot are sums of gradients, under the names of the parts and in their layout, and a block of rows, a vector of all
  * rows after another: h0 … what goes into each layer, d1 … ∂L/∂(its sums), and, to learn filters, d0 = ∂L/∂h0 and the
- * window.
+ * window. There are no more slots than one array of `mostBytes` can hold.
  */
-export function slotOf({ perception }: RolloutProgram, sizes: Sizes): Slot {
+export function slotOf({ perception }: RolloutProgram, sizes: Sizes, mostBytes: number): Slot {
   const { tiles, widths, C, taps, parts } = sizes
   const learned = perception.type === 'filters' && perception.learned
   const blockRows = sizes.lanes * sizes.rowsAtOnce
   const block = (name: string, vectors: number): [string, number] => [name, vectors * blockRows]
-  return {
-    count: Math.min(tiles.all, mostSlots),
-    ...layoutOf([
-      ...Object.entries({ ...parts, kernel: learned ? parts.kernel : 0 }),
-      ...widths.slice(0, -1).map((n, l) => block(`h${l}`, n)),
-      ...widths.map((n, l) => block(`d${l}`, n)).slice(learned ? 0 : 1),
-      ...(learned ? [block('window', taps * C)] : []),
-    ]),
-  }
+  const layout = layoutOf([
+    ...Object.entries({ ...parts, kernel: learned ? parts.kernel : 0 }),
+    ...widths.slice(0, -1).map((n, l) => block(`h${l}`, n)),
+    ...widths.map((n, l) => block(`d${l}`, n)).slice(learned ? 0 : 1),
+    ...(learned ? [block('window', taps * C)] : []),
+  ])
+  const fit = Math.max(1, Math.floor(mostBytes / (16 * layout.size)))
+  return { count: Math.min(tiles.all, mostSlots, fit), ...layout }
 }

@@ -1,0 +1,25 @@
+// Devices with the limits that every adapter of the specification has, and no more: most hardware has about these, and
+// the software adapter has more, so that what exceeds them would not be seen on it. With CELLGRAD_LIMITS=default, every
+// test that imports gpu.ts runs on them.
+
+const devices: GPUDevice[] = []
+
+/** From now on, whatever is asked for, `navigator.gpu` gives devices with the default limits. */
+export async function useDefaultLimits(): Promise<void> {
+  const { create } = await import('webgpu')
+  const dawn = create([])
+  const requestAdapter = async (options?: GPURequestAdapterOptions): Promise<object | null> => {
+    const adapter = await dawn.requestAdapter(options)
+    return adapter && {
+      info: adapter.info,
+      limits: {},
+      requestDevice: async () => {
+        const device = await adapter.requestDevice()
+        devices.push(device)
+        return device
+      },
+    }
+  }
+  Object.defineProperty(globalThis, 'navigator', { value: { gpu: { requestAdapter } }, configurable: true, writable: true })
+  process.once('exit', () => devices.forEach(device => device.destroy()))
+}

@@ -209,7 +209,8 @@ export function bernoulli(k: Key, shape: Shape, p: number, placement: Omit<Place
 }
 
 /**
- * The fire mask of one step: `[b,h,w]` for a state `[b,h,w,c]`, 1 with probability `rate`, shared by all channels.
+ * The fire mask of one step: `[b,h,w]` for a state `[b,h,w,c]`, 1 with probability `rate`, shared by all channels. Lines
+ * `[b,w,c]` and volumes `[b,d,h,w,c]` have theirs.
  *
  * @param k the key of this step, usually `foldIn(k, t)`
  * @throws where the rate is not in [0, 1]

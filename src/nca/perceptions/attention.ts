@@ -33,7 +33,7 @@ import type { Tensor } from '../../tensor/tensor.ts'
 import { activate } from '../mlp.ts'
 import { checkSize } from './filters.ts'
 import type { ParamSpec, PartKind } from './kind.ts'
-import { total } from './total.ts'
+import { total } from '../../tensor/ops/total.ts'
 
 /** Attention of `heads` heads over `size`×`size` cells. */
 export type Attention = {

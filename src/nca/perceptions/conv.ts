@@ -11,7 +11,7 @@ import { add } from '../../tensor/ops/arithmetic.ts'
 import { activate, activationNames, activations } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
 import { checkSize, windowInWords } from './filters.ts'
-import { convOn } from './grid.ts'
+import { convOn } from '../../tensor/ops/grid.ts'
 import type { PartKind } from './kind.ts'
 
 /** A learned convolution from all channels to `outputs` numbers. */

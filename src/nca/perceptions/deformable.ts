@@ -32,7 +32,7 @@ import { pad, slice } from '../../tensor/ops/pad-slice.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { checkSize } from './filters.ts'
 import type { PartKind } from './kind.ts'
-import { total } from './total.ts'
+import { total } from '../../tensor/ops/total.ts'
 
 /** A deformable convolution from all channels to `outputs` numbers, of `size`×`size` taps. */
 export type Deformable = {

@@ -13,7 +13,7 @@ import { dense } from '../../tensor/ops/dense.ts'
 import { activate, activations } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
 import { checkSize, windowInWords } from './filters.ts'
-import { convOn } from './grid.ts'
+import { convOn } from '../../tensor/ops/grid.ts'
 import type { PartKind } from './kind.ts'
 
 /** A residual convolution from all channels to `outputs` numbers, `size` cells wide. */

@@ -43,7 +43,7 @@ export { filter, filterKernel, filterNames, filters } from './tensor/filters.ts'
 export type { Filter, FilterKernelOptions, FilterName, FilterOptions } from './tensor/filters.ts'
 export type { Operand } from './tensor/ops/elementwise.ts'
 export {
-  abs, clamp, cos, exp, floor, leakyRelu, log, pow, relu, sigmoid, sign, sin, sqrt, square, tanh,
+  abs, clamp, cos, exp, floor, leakyRelu, log, relu, sigmoid, sign, sin, sqrt, square, tanh,
 } from './tensor/ops/functions.ts'
 export { broadcastTo, reshape, sum, sumTo } from './tensor/ops/sum.ts'
 export type { ReduceOptions } from './tensor/ops/sum.ts'
@@ -51,6 +51,7 @@ export { concat, splitAxis, stack, unstack } from './tensor/ops/concat.ts'
 export { gather, putAlong, scatter, takeAlong } from './tensor/ops/gather.ts'
 export { pad, slice } from './tensor/ops/pad-slice.ts'
 export type { PadOptions, PadWidths } from './tensor/ops/pad-slice.ts'
+export { pow } from './tensor/ops/power.ts'
 export { argMax, logSoftmax, logSumExp, max, mean, min, softmax } from './tensor/ops/reduce.ts'
 export { scatterMask } from './tensor/ops/scatter-mask.ts'
 export { argsort, sort } from './tensor/ops/sort.ts'

@@ -13,6 +13,7 @@
  *   a = 0, b < m     the limit for a > 0: of the terms that are infinite, the first outweighs the others
  *   a < 0            there is no derivative by b, since a^b exists for whole b only: NaN for n > 0
  */
+import { literal } from '../../backends/webgpu/literal.ts'
 import type { Op } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
@@ -53,7 +54,7 @@ export const powDerivativeOp: Op<Order> = binary<Order>('powDerivative', (o, a, 
     mul(g, apply(powDerivativeOp, [a, b], { m, n: n + 1 }))) },
 ], {
   wgsl: ({ m, n }) => coefficients(m, n).reduce((sum, list, j) => {
-    const factor = list.reduceRight((inner, c) => `(${inner} * b + ${c.toFixed(1)})`, '0.0')
+    const factor = list.reduceRight((inner, c) => `(${inner} * b + ${literal(c)})`, '0.0')
     return `plusLogPower(${sum}, ${factor}, a, b - ${m}, ${n - j})`
   }, '0.0'),
 })

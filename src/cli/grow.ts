@@ -5,6 +5,7 @@ import { extname } from 'node:path'
 import type { ArgDef, ArgsDef, CommandDef } from 'citty'
 import type { Image } from '../nca/files/image.ts'
 import { key } from '../tensor/key.ts'
+import { check, isWhole } from '../tensor/options.ts'
 import { play, saveGif, writeFilmStrip } from '../node/animation.ts'
 import type { PlayOptions } from '../node/animation.ts'
 import { bundledModels, findAsset, listAssets } from '../node/assets.ts'
@@ -12,7 +13,7 @@ import { readModel } from '../node/model.ts'
 import { backendMeanings, backendNames, computing } from './computer.ts'
 import type { BackendName } from './computer.ts'
 import { block, isLive, pictureLines } from './screen.ts'
-import { numberFlag, UsageError } from './usage.ts'
+import { numberFlag, toNumber, UsageError } from './usage.ts'
 import type { Command, Given } from './usage.ts'
 
 const flag = (valueHint: string, description: string): ArgDef => ({ type: 'string', valueHint, description })
@@ -61,8 +62,9 @@ const definition: CommandDef = {
     checkOut(given.out)
     const path = await modelPath(given.model ?? '🦎')
     await computing({ backend: backendOf(given.backend) }, async ({ backend, name }) => {
-      const model = await readModel(path, { backend })
-      const sized = { ...options, size: options.size || Number(model.provenance.grid ?? 72) }
+      // Pictures have 8 bits a channel: what was trained in float64 is played in float32, fast and on any backend.
+      const model = await readModel(path, { backend, dtype: 'float32' })
+      const sized = { ...options, size: options.size || gridOf(model, path) }
       if (given.backend !== undefined) console.log(`Computing on: ${name}`)
       await show(model, sized)
       if (given.out !== undefined) {
@@ -76,6 +78,13 @@ const definition: CommandDef = {
 export const grow: Command = { definition, implied: { damage: halfTime } }
 
 type Model = Awaited<ReturnType<typeof readModel>>
+
+/** Rows and columns of the grid that a model was trained on, 72 where its file does not say. */
+function gridOf({ provenance: { grid = '72' } }: Model, path: string): number {
+  const size = toNumber(grid)
+  check(isWhole(size, 1) && size <= 4096, path, 'its metadata field "grid"', grid, 'a whole number from 1 to 4096')
+  return size as number
+}
 
 function backendOf(given = 'cpu'): BackendName {
   const found = backendNames.find(name => name === given)

@@ -12,6 +12,7 @@ import { padImage } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
 import { growingTrainer } from '../nca/tasks/growing.ts'
 import type { TrainerState } from '../nca/training/trainer.ts'
+import { channelCount } from '../nca/rule.ts'
 import type { DataParams, DataRule } from '../nca/rule.ts'
 import { seed } from '../nca/state.ts'
 import { rollout } from '../nca/step.ts'
@@ -48,7 +49,7 @@ export async function runTraining(run: Run, { backend, name: computer }: Compute
   })
   const checkpoint = join(folder, files.checkpoint)
   let state = existsSync(checkpoint)
-    ? (await readCheckpoint(checkpoint, { backend })).state
+    ? (await readCheckpoint(checkpoint, { backend, trainer, maxBytes: 2 ** 29 + poolBytes(rule, config, target) })).state
     : trainer.init(key(config.seed))
   const from = state.iteration
   let saved = from
@@ -126,6 +127,11 @@ export async function runTraining(run: Run, { backend, name: computer }: Compute
   for (const [what, file] of written) say(`${join(folder, file).padEnd(width)}  ${what}`)
   say(`\nPlay it: ${invocation()} grow ${quoted(join(folder, files.model))}`)
   if (isLive(process.stdout)) say(`\n${pictureLines(await preview(), process.stdout).join('\n')}`)
+}
+
+/** What the pool takes where every cell is held. */
+function poolBytes({ channels }: DataRule, { pool }: Config, { width, height }: Image): number {
+  return 4 * pool * width * height * channelCount(channels)
 }
 
 const written = [

@@ -21,7 +21,7 @@
  * slices are not kept for the derivative but cut again: k² copies of the state would be most of a step's memory.
  */
 import { checkpoint } from '../../autograd/checkpoint.ts'
-import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import { checkOptions } from '../../tensor/options.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { stack, unstack } from '../../tensor/ops/concat.ts'
 import { dense } from '../../tensor/ops/dense.ts'
@@ -30,8 +30,8 @@ import { pad, slice } from '../../tensor/ops/pad-slice.ts'
 import { mean, softmax } from '../../tensor/ops/reduce.ts'
 import { reshape, sum } from '../../tensor/ops/sum.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { checkSize, checkUnits } from '../rule-limits.ts'
 import { activate } from '../mlp.ts'
-import { checkSize } from './filters.ts'
 import type { ParamSpec, PartKind } from './kind.ts'
 import { total } from '../../tensor/ops/total.ts'
 
@@ -78,11 +78,11 @@ export function attention(outputs: number, options: AttentionOptions = {}): Atte
 
 export const attentionKind: PartKind<Attention> = {
   check(where, path, { outputs, heads, size, keys, feedForward }) {
-    check(isWhole(outputs, 1), where, `${path}outputs`, outputs, 'a whole number > 0')
-    check(isWhole(heads, 1), where, `${path}heads`, heads, 'a whole number > 0')
+    checkUnits(where, `${path}outputs`, outputs)
+    checkUnits(where, `${path}heads`, heads)
     checkSize(where, path, size)
-    check(isWhole(keys, 1), where, `${path}keys`, keys, 'a whole number > 0')
-    check(isWhole(feedForward), where, `${path}feedForward`, feedForward, 'a whole number ≥ 0')
+    checkUnits(where, `${path}keys`, keys)
+    checkUnits(where, `${path}feedForward`, feedForward, 0)
   },
   outputs: ({ outputs }) => outputs,
   params({ outputs, heads, size, keys, feedForward }, channels) {

@@ -7,8 +7,9 @@
  *   normal      √2·erf⁻¹(u), u = (4k + 1) / 2²⁴ − 1, which float32 holds exactly and which is never −1 or 1
  *   fire        the draw at counter (sample, cell), compared with p·2³² as an integer
  *
- * The first four are JAX's numbers (its partitionable threefry); `normal` up to the rounding of erf⁻¹, and in float64
- * what JAX draws in float32. `fire` is ours: whether a cell fires depends on the key, its sample and its
+ * The first four are JAX's numbers (its partitionable threefry): `uniform` bit for bit in [0, 1) and up to the last bits
+ * between other bounds, to which it is scaled; `normal` up to the rounding of erf⁻¹, and in float64 what JAX draws in
+ * float32. `fire` is ours: whether a cell fires depends on the key, its sample and its
  * place only, not on the size of the batch, the number of threads, the backend or the element type, and a
  * recomputed step replays it.
  */

@@ -67,6 +67,15 @@ describe('PyTorch', () => {
 
 // ---- a naive implementation, from the definition and nothing of ours ----
 
+it('windows of stride 2 begin where conv2d says, and where PyTorch has them with zeros behind the kernel', () => {
+  const line = (n: number, kernel: number[]): number[] =>
+    [...conv2d(tensor(Array.from({ length: n }, (_, i) => i + 1), { shape: [1, 1, n, 1] }), tensor(kernel, { shape: [1, kernel.length, 1, 1] }), { stride: 2 }).toArray()]
+  const first = [1, 0, 0] // what the first tap reads: cell i holds i + 1, and 0 lies beyond
+  expect(line(6, first)).toEqual([1, 3, 5])
+  expect(line(7, first)).toEqual([0, 2, 4, 6])
+  expect(line(6, [...first, 0])).toEqual([0, 2, 4])
+})
+
 type Options = { padding: Padding; stride?: number; dilation: number }
 
 /** TensorFlow's SAME, as its manual words it. */

@@ -17,6 +17,10 @@
  *
  * so the part sees how the channels of a cell compare, not how large they all are (and nothing of a single channel).
  *
+ * With zero padding, neighbours beyond the border are cells whose state is 0, not absent: LN(0) = shift, so they answer
+ * with the key shift·K and the value shift·V and have their share in the softmax. While the shift is 0, as it begins,
+ * that is a score of r[n] and a value of 0: the cells at the border take less from the others.
+ *
  * Keys and values are computed once for the grid with its border, and each tap reads a shifted slice of them. The
  * slices are not kept for the derivative but cut again: k² copies of the state would be most of a step's memory.
  */

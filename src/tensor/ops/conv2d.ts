@@ -195,7 +195,8 @@ export type Conv2dOptions = WindowOptions & {
 const conv2dOptions = keysOf<Conv2dOptions>({ ...windowKinds, bias: aTensor, rows: aTensor })
 
 /**
- * Convolution over all channels with SAME padding.
+ * Convolution over all channels with SAME padding. With a stride, where windows begin depends on the size of x: see
+ * `stride`.
  *
  * @param x `[b,h,w,in]`
  * @param kernel `[kh,kw,in,out]`

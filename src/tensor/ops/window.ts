@@ -39,7 +39,13 @@ export const paddings: readonly Padding[] = ['zero', 'circular', 'reflect']
 export type WindowOptions = {
   /** What lies outside of the grid, default 'zero'. */
   padding?: Padding
-  /** Distance between the windows of neighbouring output cells, a whole number > 0, default 1. */
+  /**
+   * Distance between the windows of neighbouring output cells, a whole number > 0, default 1. Windows lie as
+   * TensorFlow's SAME has it: what must be padded is split between both ends, the odd one behind. So with stride 2 and
+   * 3 taps, window o begins at cell 2·o where the size is even, but at 2·o − 1, centred on cell 2·o, where it is odd.
+   * PyTorch's `padding=1` begins at 2·o − 1 for both; a kernel with a row and a column of zeros behind, which make 4
+   * taps, does so here for even sizes.
+   */
   stride?: number
   /** Distance between neighbouring taps, a whole number > 0, default 1. */
   dilation?: number

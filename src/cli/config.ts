@@ -13,7 +13,7 @@ import { defineRule, updatedChannels } from '../nca/rule.ts'
 import type { Bound, DataRule, Living, Noise, Perception } from '../nca/rule.ts'
 import { filterNames } from '../tensor/filters.ts'
 import type { FilterName } from '../tensor/filters.ts'
-import type { Padding } from '../tensor/ops/window.ts'
+import type { Padding } from '../backends/window.ts'
 import { backendMeanings, backendNames } from './computer.ts'
 import type { BackendName } from './computer.ts'
 

@@ -28,7 +28,7 @@ import { refuse, requireTensor } from './op.ts'
 import { check, checkOptions, isWhole, keysOf, numberFrom, show } from './options.ts'
 import { depthwiseOn } from './ops/grid.ts'
 import { windowKinds } from './ops/window.ts'
-import type { Padding } from './ops/window.ts'
+import type { Padding } from '../backends/window.ts'
 import { aTensor, placementKinds, tensor } from './tensor.ts'
 import type { Placement, Tensor } from './tensor.ts'
 

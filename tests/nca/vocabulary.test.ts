@@ -17,7 +17,7 @@ import { paramTree } from '../../src/nca/fused.ts'
 import { filterKernelOn, filterNamesOn } from '../../src/tensor/filters.ts'
 import type { Grid } from '../../src/tensor/filters.ts'
 import { slice } from '../../src/tensor/ops/pad-slice.ts'
-import { paddings } from '../../src/tensor/ops/window.ts'
+import { paddings } from '../../src/backends/window.ts'
 import { sizeOf, stridesOf } from '../../src/tensor/shape.ts'
 import { sentence } from '../tensor/values.ts'
 

@@ -26,8 +26,10 @@ import { where } from './compare.ts'
 import { reshape } from './sum.ts'
 import { tallProduct, writeFour } from './wgsl.ts'
 import { exactProducts } from './whole.ts'
-import { checkRows, linksWgsl, outputSize, readers, reads, windowKinds, windows } from './window.ts'
-import type { Links, WindowOptions, Windows } from './window.ts'
+import { outputSize } from '../../backends/window.ts'
+import { checkRows, linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
+import type { Windows } from '../../backends/window.ts'
+import type { Links, WindowOptions } from './window.ts'
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,in], k [kh,kw,in,out], optional rows [b,oh,ow]. */
 export const conv2dOp: Op<Windows> = defineOp<Windows>({

@@ -26,8 +26,10 @@ import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { reduction } from './wgsl.ts'
 import { exactProducts } from './whole.ts'
-import { checkRows, linksWgsl, outputSize, readers, reads, windowKinds, windows } from './window.ts'
-import type { WindowOptions, Windows } from './window.ts'
+import { outputSize } from '../../backends/window.ts'
+import { checkRows, linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
+import type { Windows } from '../../backends/window.ts'
+import type { WindowOptions } from './window.ts'
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,c], k [kh,kw,c,m], optional rows [b,h,w]. */
 export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({

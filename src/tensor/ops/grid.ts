@@ -17,7 +17,7 @@ import { pad, slice } from './pad-slice.ts'
 import { reshape } from './sum.ts'
 import { total } from './total.ts'
 import { checkRows } from './window.ts'
-import type { Padding } from './window.ts'
+import type { Padding } from '../../backends/window.ts'
 import type { Tensor } from '../tensor.ts'
 
 export type GridOptions = {

@@ -9,7 +9,6 @@
  *   x  ← x' where the cell lives, else 0          living before and after, as in src/nca/step.ts
  */
 import type { Handle } from './backend.ts'
-import type { Padding } from './window.ts'
 
 export type Activation = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid'
 
@@ -21,7 +20,7 @@ export type RolloutProgram = {
   readonly height: number
   readonly width: number
   readonly channels: number
-  readonly padding: Padding
+  readonly padding: 'zero' | 'circular' | 'reflect'
   /**
    * What a cell sees of its size × size neighbourhood. `filters`: that many depthwise filters, given as the input
    * `kernel` `[size,size,channels,filters]`, perceived as `y[c·filters + f]`; learned ones get a gradient. `window`:

@@ -66,14 +66,28 @@ export function listAssets(list: readonly Asset[]): string {
 }
 
 /**
+ * Where to get the picture of an emoji that is not bundled, as a sentence; '' where `what` is none. Noto names its files
+ * after the code points, without the variation selector fe0f.
+ */
+export function otherEmoji(what: string): string {
+  if (!/^[\p{Extended_Pictographic}\p{Emoji_Component}]+$/u.test(what) || !/[^\0-\u00ff]/.test(what)) return ''
+  const codes = [...what].map(character => character.codePointAt(0)!.toString(16)).filter(code => code !== 'fe0f')
+  const url = `https://raw.githubusercontent.com/googlefonts/noto-emoji/main/png/128/emoji_u${codes.join('_')}.png`
+  return `; others are pictures of Noto Emoji: save ${url} and give its path`
+}
+
+/**
  * The picture of a bundled emoji, 64 × 64, by character or name.
  *
- * @throws where there is none; the message lists those there are
+ * @throws where there is none; the message lists those there are, and says where to get others
  * @example const lizard = await emoji('🦎')   // the same as emoji('lizard')
  */
 export async function emoji(what: string): Promise<Image> {
   const list = await bundledEmoji()
   const found = findAsset(list, what)
-  if (!found) throw new Error(`emoji: there is no ${JSON.stringify(what)} among the bundled ones: ${listAssets(list)}`)
+  if (!found) {
+    const got = JSON.stringify(what)
+    throw new Error(`emoji: there is no ${got} among the bundled ones: ${listAssets(list)}${otherEmoji(what)}`)
+  }
   return readPng(found.path)
 }

@@ -3,8 +3,8 @@
  *
  * Files that begin with 1f 8b, gzip's mark, are decompressed whatever they are called.
  */
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, stat } from 'node:fs/promises'
+import { extname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { decodeIdx } from '../nca/data/idx.ts'
@@ -16,10 +16,10 @@ import type { Npy } from '../nca/data/npy.ts'
 import { fit } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
 import { byteLimit } from '../nca/files/limits.ts'
-import type { ByteLimit } from '../nca/files/limits.ts'
+import type { ByteLimit, PixelLimit } from '../nca/files/limits.ts'
 import { checkOptions } from '../tensor/options.ts'
 import { showShape } from '../tensor/shape.ts'
-import { readPng } from './png.ts'
+import { readImage } from './picture.ts'
 import { readFileUpTo, tooLong } from './read-file.ts'
 
 /**
@@ -114,16 +114,19 @@ export type ImageFolder = {
 }
 
 /**
- * Reads all PNG files of a folder; or, if it has folders instead, those of each, which is a class.
+ * Reads all pictures of a folder (PNG, JPEG, WebP, GIF, BMP, by the ends of their names); or, if it has folders or links
+ * to folders instead, those of each, which is a class.
  *
  * @param size fits every picture into a square of this side, see `fit`; without it they must have one size
  * @throws one sentence, where there are none, both files and folders, or pictures of different sizes
  * @example const { images, labels, classes } = await readImageFolder('flowers', { size: 32 })
  */
 export async function readImageFolder(
-  folder: string, { size }: { readonly size?: number } = {},
+  folder: string, options: { readonly size?: number } & PixelLimit = {},
 ): Promise<ImageFolder> {
-  const direct = await listPngs('images', folder)
+  checkOptions('readImageFolder', options, ['size', 'maxPixels'])
+  const { size, maxPixels } = options
+  const direct = await listPictures('images', folder)
   const classes = await listFolders(folder)
   if (direct.length > 0 && classes.length > 0) {
     throw new Error(`images: ${folder} has both ${direct[0]} and the folder ${classes[0]}, expected files or folders.`)
@@ -131,13 +134,13 @@ export async function readImageFolder(
   const names = [...direct]
   const labels: number[] = []
   for (const [label, name] of classes.entries()) {
-    const inside = await listPngs('images', join(folder, name))
-    if (inside.length === 0) throw new Error(`images: ${join(folder, name)}, a class, has no PNG files.`)
+    const inside = await listPictures('images', join(folder, name))
+    if (inside.length === 0) throw new Error(`images: ${join(folder, name)}, a class, has no pictures.`)
     names.push(...inside.map(file => `${name}/${file}`))
     labels.push(...inside.map(() => label))
   }
-  if (names.length === 0) throw new Error(`images: ${folder} has no PNG files.`)
-  return { images: await readAll('images', folder, names, size), names, classes, labels: Int32Array.from(labels) }
+  if (names.length === 0) throw new Error(`images: ${folder} has no pictures.`)
+  return { images: await readAll('images', folder, names, { size, maxPixels }), names, classes, labels: Int32Array.from(labels) }
 }
 
 /** Pictures and what should become of them, sorted by name. */
@@ -148,32 +151,47 @@ export type Pairs = {
 }
 
 /**
- * Reads the PNG files of two folders; the files of the same name are a pair.
+ * Reads the pictures of two folders; the files of the same name are a pair, whatever the name ends with: a photo may be
+ * a JPEG and its mask a PNG.
  *
- * @throws one sentence, where a file has no partner, or pictures differ in size
+ * @throws one sentence, where a file has no partner or two, or pictures differ in size
  * @example const { inputs, targets } = await readPairs('scans', 'masks')   // scans/1.png belongs to masks/1.png
  */
-export async function readPairs(inputs: string, targets: string): Promise<Pairs> {
-  const [names, others] = [await listPngs('pairs', inputs), await listPngs('pairs', targets)]
-  if (names.length === 0) throw new Error(`pairs: ${inputs} has no PNG files.`)
-  requirePartners(inputs, names, targets, others)
-  requirePartners(targets, others, inputs, names)
-  const read = { inputs: await readAll('pairs', inputs, names), targets: await readAll('pairs', targets, names) }
-  checkSize('pairs', join(targets, names[0]), read.targets[0], join(inputs, names[0]), read.inputs[0])
+export async function readPairs(inputs: string, targets: string, options: PixelLimit = {}): Promise<Pairs> {
+  checkOptions('readPairs', options, ['maxPixels'])
+  const [names, others] = [await listPictures('pairs', inputs), await listPictures('pairs', targets)]
+  if (names.length === 0) throw new Error(`pairs: ${inputs} has no pictures.`)
+  const partners = partnersOf(inputs, names, targets, others)
+  partnersOf(targets, others, inputs, names)
+  const read = {
+    inputs: await readAll('pairs', inputs, names, options),
+    targets: await readAll('pairs', targets, partners, options),
+  }
+  checkSize('pairs', join(targets, partners[0]), read.targets[0], join(inputs, names[0]), read.inputs[0])
   return { ...read, names }
 }
 
-function requirePartners(from: string, names: readonly string[], to: string, others: readonly string[]): void {
-  const alone = names.find(name => !others.includes(name))
-  if (alone === undefined) return
-  throw new Error(`pairs: ${join(to, alone)} is missing, expected as the partner of ${join(from, alone)}.`)
+/** The one file of `others` that has the same name, for each. */
+function partnersOf(from: string, names: readonly string[], to: string, others: readonly string[]): string[] {
+  const stem = (name: string): string => name.slice(0, -extname(name).length)
+  const byStem = new Map<string, string[]>()
+  for (const name of others) byStem.set(stem(name), [...byStem.get(stem(name)) ?? [], name])
+  return names.map(name => {
+    const [partner, second] = byStem.get(stem(name)) ?? []
+    const of = `the partner of ${join(from, name)}`
+    if (partner === undefined) throw new Error(`pairs: ${join(to, name)} is missing, expected as ${of}.`)
+    if (second !== undefined) throw new Error(`pairs: ${to} has ${partner} and ${second}, expected one as ${of}.`)
+    return partner
+  })
 }
 
 /** One after the other: thousands at once would need as many open files. */
-async function readAll(what: string, folder: string, names: readonly string[], size?: number): Promise<Image[]> {
+async function readAll(
+  what: string, folder: string, names: readonly string[], { size, maxPixels }: { size?: number } & PixelLimit,
+): Promise<Image[]> {
   const images: Image[] = []
   for (const name of names) {
-    const image = await readPng(join(folder, name))
+    const image = await readImage(join(folder, name), { maxPixels })
     images.push(size === undefined ? image : fit(image, size))
     checkSize(what, join(folder, name), images.at(-1)!, join(folder, names[0]), images[0])
   }
@@ -187,17 +205,25 @@ function checkSize(what: string, name: string, image: Image, otherName: string, 
 }
 
 async function list(what: string, folder: string): Promise<string[]> {
-  return readdir(folder).catch((cause: Error) => {
-    throw new Error(`${what}: cannot read ${folder} (${cause.message})`, { cause })
-  })
+  return readdir(folder).catch(cannotRead(what, folder))
 }
 
-async function listPngs(what: string, folder: string): Promise<string[]> {
-  return (await list(what, folder)).filter(name => /\.png$/i.test(name)).sort()
+function cannotRead(what: string, path: string): (cause: Error) => never {
+  return cause => { throw new Error(`${what}: cannot read ${path} (${cause.message})`, { cause }) }
 }
 
-/** The folders in a folder, without the hidden ones. */
+async function listPictures(what: string, folder: string): Promise<string[]> {
+  return (await list(what, folder)).filter(name => /\.(png|jpe?g|webp|gif|bmp)$/i.test(name)).sort()
+}
+
+/** The folders in a folder, and the links to folders, without the hidden ones. */
 async function listFolders(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true })
-  return entries.filter(entry => entry.isDirectory() && !entry.name.startsWith('.')).map(entry => entry.name).sort()
+  const folders: string[] = []
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.name.startsWith('.')) continue
+    const path = join(folder, entry.name)
+    const target = entry.isSymbolicLink() ? await stat(path).catch(cannotRead('images', path)) : entry
+    if (target.isDirectory()) folders.push(entry.name)
+  }
+  return folders.sort()
 }

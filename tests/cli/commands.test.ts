@@ -3,7 +3,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { defineRule, init, key, mlp } from '../../src/index.ts'
-import { saveModel } from '../../src/node/index.ts'
+import { saveModel, writePng } from '../../src/node/index.ts'
 import { run, temporaryFolder } from './run.ts'
 
 const folder = temporaryFolder()
@@ -16,6 +16,7 @@ beforeAll(async () => {
   await saveModel(model(), { rule, params: init(rule, key(0)), provenance: { grid: '9' } })
   await writeFile(folder('cut.safetensors'), (await readFile(model())).subarray(0, 300))
   await writeFile(folder('text.png'), 'GIF8')
+  await writePng(folder('clear.png'), { width: 2, height: 2, data: new Float32Array(16) })
   await writeFile(folder('eight.yaml'), 'seed: 1\nbatch: "eight"\n')
 })
 
@@ -56,8 +57,10 @@ describe('a mistake is one line', () => {
     [2, 'cellgrad grow: --out is "x.jpg", expected a file that ends in .gif or .png', ['grow', 'small.safetensors', '--out', 'x.jpg']],
     [1, 'train: . holds no run to resume: it has no config.yaml', ['train', '--resume', '.']],
     [1, "config: cannot read no.yaml (ENOENT: no such file or directory, open 'no.yaml')", ['train', '--config', 'no.yaml']],
-    [1, "png: cannot read no.png (ENOENT: no such file or directory, open 'no.png')", ['train', 'no.png']],
-    [1, 'png: text.png is not a PNG file (starts with 47 49 46 38)', ['train', 'text.png']],
+    [1, "image: cannot read no.png (ENOENT: no such file or directory, open 'no.png')", ['train', 'no.png']],
+    [1, 'image: text.png is no picture that is read (starts with 47 49 46 38), expected PNG, JPEG, WebP, GIF or BMP.', ['train', 'text.png']],
+    [1, 'target: clear.png is fully transparent: there is nothing to grow', ['train', 'clear.png']],
+    [1, /^target: there is no file and no bundled emoji "🦑" \(.*; others are pictures of Noto Emoji: save https:\S+\/emoji_u1f991\.png and give its path\)\n$/, ['train', '🦑']],
     [1, "model: cannot read no.safetensors (ENOENT: no such file or directory, open 'no.safetensors')", ['grow', 'no.safetensors']],
     [1, /^safetensors: cut\.safetensors: .*\n$/, ['grow', 'cut.safetensors']],
     [1, /^target: there is no file and no bundled emoji "lizzard"; did you mean "lizard"\? \(🦋 butterfly, .*🕸️ spider-web\)\n$/, ['train', 'lizzard']],

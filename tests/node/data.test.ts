@@ -1,6 +1,6 @@
 // Data sets as files: real digits, folders of pictures, and what is said where something is missing or damaged.
 
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +14,7 @@ import type { Image } from '../../src/nca/files/image.ts'
 import { readIdx, readImageFolder, readMnist, readNifti, readNpy, readPairs } from '../../src/node/data.ts'
 import { encodePng } from '../../src/node/png.ts'
 import { key } from '../../src/tensor/key.ts'
+import { pictures } from './pictures.ts'
 
 const sample = (name: string): string => fileURLToPath(new URL(`../data/${name}`, import.meta.url))
 const digitFile = sample('mnist-20-images-idx3-ubyte.gz')
@@ -141,6 +142,29 @@ describe('readImageFolder', () => {
     expect(labels).toEqual(Int32Array.of(0, 0, 1, 2))
   })
 
+  it('follows links to folders and pictures, and names one that leads nowhere', async () => {
+    await write(at('data', 'cats', '1.png'), encodePng(plain(2, 2, 1)))
+    await write(at('data', 'a.png'), encodePng(plain(2, 2, 2)))
+    await mkdir(at('set', 'dog'), { recursive: true })
+    await symlink(at('data', 'cats'), at('set', 'cat'))
+    await symlink(at('data', 'a.png'), at('set', 'dog', 'b.png'))
+    const { names, images, classes } = await readImageFolder(at('set'))
+    expect(names).toEqual(['cat/1.png', 'dog/b.png'])
+    expect(images).toEqual([1, 2].map(grey => plain(2, 2, grey)))
+    expect(classes).toEqual(['cat', 'dog'])
+    await symlink(at('data', 'gone'), at('set', 'emu'))
+    expect(await rejection(readImageFolder(at('set')))).toMatch(/^images: cannot read .*emu \(ENOENT/)
+  })
+
+  it('reads pictures of every kind, up to a limit', async () => {
+    await write(at('a.jpeg'), pictures['jpeg'])
+    await write(at('b.WEBP'), pictures['webp'])
+    await write(at('c.gif'), pictures['gif'])
+    expect((await readImageFolder(folder)).names).toEqual(['a.jpeg', 'b.WEBP', 'c.gif'])
+    expect(await rejection(readImageFolder(folder, { maxPixels: 100 }))).toMatch(/^jpeg: .*a\.jpeg is too large/)
+    expect(await rejection(readImageFolder(folder, { sise: 3 } as object))).toMatch(/did you mean "size"\?$/)
+  })
+
   it('wants one size, or fits all into a square', async () => {
     await write(at('a.png'), encodePng(plain(3, 2, 20)))
     await write(at('b.png'), encodePng(plain(8, 8, 40)))
@@ -153,15 +177,15 @@ describe('readImageFolder', () => {
 
   it('says what is wrong', async () => {
     expect(await rejection(readImageFolder(at('no')))).toMatch(/^images: cannot read .*no \(ENOENT/)
-    expect(await rejection(readImageFolder(folder))).toBe(`images: ${folder} has no PNG files.`)
+    expect(await rejection(readImageFolder(folder))).toBe(`images: ${folder} has no pictures.`)
     await mkdir(at('cat'))
-    expect(await rejection(readImageFolder(folder))).toBe(`images: ${at('cat')}, a class, has no PNG files.`)
+    expect(await rejection(readImageFolder(folder))).toBe(`images: ${at('cat')}, a class, has no pictures.`)
     await write(at('a.png'), encodePng(plain(3, 2, 20)))
     expect(await rejection(readImageFolder(folder)))
       .toBe(`images: ${folder} has both a.png and the folder cat, expected files or folders.`)
     await rm(at('cat'), { recursive: true })
     await write(at('b.png'), 'GIF89a')
-    expect(await rejection(readImageFolder(folder))).toMatch(/^png: .*b\.png is not a PNG file/)
+    expect(await rejection(readImageFolder(folder))).toMatch(/^gif: .*b\.png is truncated/)
   })
 })
 
@@ -177,13 +201,23 @@ describe('readPairs', () => {
     expect(targets).toEqual([101, 100, 102].map(grey => plain(2, 3, grey)))
   })
 
+  it('pairs a photo with its mask, of another kind', async () => {
+    await write(at('scans', '1.jpg'), pictures['jpeg'])
+    await write(at('masks', '1.png'), encodePng(plain(16, 8, 5)))
+    const { names, targets } = await readPairs(at('scans'), at('masks'))
+    expect([names, targets]).toEqual([['1.jpg'], [plain(16, 8, 5)]])
+    await write(at('masks', '1.gif'), pictures['gif'])
+    expect(await rejection(readPairs(at('scans'), at('masks')))).toBe(
+      `pairs: ${at('masks')} has 1.gif and 1.png, expected one as the partner of ${at('scans', '1.jpg')}.`)
+  })
+
   it('says what is missing or does not fit', async () => {
     const say = (): Promise<string> => rejection(readPairs(at('scans'), at('masks')))
     expect(await say()).toMatch(/^pairs: cannot read .*scans \(ENOENT/)
     await mkdir(at('scans'))
     expect(await say()).toMatch(/^pairs: cannot read .*masks \(ENOENT/)
     await mkdir(at('masks'))
-    expect(await say()).toBe(`pairs: ${at('scans')} has no PNG files.`)
+    expect(await say()).toBe(`pairs: ${at('scans')} has no pictures.`)
     await write(at('scans', 'a.png'), encodePng(plain(2, 2, 0)))
     expect(await say())
       .toBe(`pairs: ${at('masks', 'a.png')} is missing, expected as the partner of ${at('scans', 'a.png')}.`)

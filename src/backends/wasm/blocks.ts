@@ -9,8 +9,7 @@
  */
 import type { RolloutProgram } from '../rollout.ts'
 import type { Kernels } from './kernels.ts'
-import { ceilTo } from './arena.ts'
-import { blockRows } from './layout.ts'
+import { blockRows, ceilTo } from './layout.ts'
 import type { BlockLayout, Layout } from './layout.ts'
 
 export type Blocks = {

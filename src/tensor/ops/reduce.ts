@@ -5,7 +5,7 @@
  *   max, min     the entry at argMax, argMin, so g goes to that entry alone: takeAlong(x, argMax x)
  *   logSumExp    out = log Σ_i e^{x_i} = m + log Σ_i e^{x_i − m},  m = max x, so that nothing overflows
  *                ∂out/∂x_i = e^{x_i} / Σ_j e^{x_j} = softmax(x)_i                    ∂L/∂x = g softmax(x)
- *   logSoftmax   out_i = x_i − logSumExp x
+ *   logSoftmax   out_i = x_i − m − log Σ_j e^{x_j − m}
  *                ∂out_i/∂x_j = [i = j] − softmax(x)_j                                ∂L/∂x = g − e^out Σ_i g_i
  *   softmax      e^{logSoftmax x}
  *
@@ -87,11 +87,14 @@ export const logSumExpOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
   cpu: ([x], out, { inputs: [{ shape }], attrs: { axis } }) => {
     const { outer, n, inner } = linesAlong(shape, axis)
     for (let o = 0; o < outer; o++) {
-      for (let i = 0; i < inner; i++) out[o * inner + i] = logTotal(x, o * n * inner + i, n, inner)
+      for (let i = 0; i < inner; i++) {
+        const { most, rest } = logTotal(x, o * n * inner + i, n, inner)
+        out[o * inner + i] = most + rest
+      }
     }
   },
   wgsl: ({ inputs: [{ shape }], attrs: { axis } }) => (
-    logTotalWgsl(shape, axis, 'if (lane == 0) { out[j] = total; }')),
+    logTotalWgsl(shape, axis, 'if (lane == 0) { out[j] = top + rest; }')),
   vjp: [{ uses: [0], grad: (g, { inputs: [x], attrs: { axis } }) => mul(g, softmax(x, axis)) }],
 })
 
@@ -104,16 +107,16 @@ export const logSoftmaxOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
     for (let o = 0; o < outer; o++) {
       for (let i = 0; i < inner; i++) {
         const first = o * n * inner + i
-        const total = logTotal(x, first, n, inner)
-        for (let k = first; k < first + n * inner; k += inner) out[k] = total === -Infinity ? total : x[k] - total
+        const { most, rest } = logTotal(x, first, n, inner)
+        // Large numbers that differ by little lose nothing where the greatest is subtracted before anything is rounded.
+        for (let k = first; k < first + n * inner; k += inner) out[k] = most === -Infinity ? most : x[k] - most - rest
       }
     }
   },
   wgsl: ({ inputs: [{ shape }], attrs: { axis } }) => logTotalWgsl(shape, axis, `
     for (var k = lane; k < u.n; k += lanes) {
       let i = start + k * u.inner;
-      out[i] = x[i] - total;
-      if (order(total) == order(-infinity())) { out[i] = total; }
+      out[i] = select((x[i] - top) - rest, top, order(top) == order(-infinity()));
     }`),
   vjp: [{
     uses: ['out'],
@@ -121,18 +124,20 @@ export const logSoftmaxOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
   }],
 })
 
-/** log Σ e^x over the n entries from `first` on that are `stride` apart. */
-function logTotal(x: Data, first: number, n: number, stride: number): number {
+/**
+ * log Σ e^x = most + rest over the n entries from `first` on that are `stride` apart: the greatest, and log Σ e^(x − most).
+ */
+function logTotal(x: Data, first: number, n: number, stride: number): { most: number; rest: number } {
   const end = first + n * stride
   let most = -Infinity
   for (let k = first; k < end; k += stride) most = Math.max(most, x[k])
-  if (!Number.isFinite(most)) return most
+  if (!Number.isFinite(most)) return { most, rest: 0 }
   let total = 0
   for (let k = first; k < end; k += stride) total += Math.exp(x[k] - most)
-  return most + Math.log(total)
+  return { most, rest: Math.log(total) }
 }
 
-/** The shader that works out log Σ e^x as `total` for each line j, whose entries begin at `start`, and then `then`. */
+/** The shader that works out log Σ e^x as `top + rest` for each line j, whose entries begin at `start`, and then `then`. */
 function logTotalWgsl(shape: Shape, axis: number, then: string): Shader {
   const { outer, n, inner } = linesAlong(shape, axis)
   return reduction(outer * inner, n, { most: ['f32', 'greatest(a, b)'], sum: ['f32', 'a + b'] }, {
@@ -147,7 +152,7 @@ function logTotalWgsl(shape: Shape, axis: number, then: string): Shader {
         var part = 0.0;
         for (var k = lane; k < u.n; k += lanes) { part += exponential(x[start + k * u.inner] - top); }
         let terms = sum(lane, part);
-        let total = select(top, top + logarithm(terms), (bitcast<u32>(top) & 0x7fffffff) < 0x7f800000);
+        let rest = select(0, logarithm(terms), (bitcast<u32>(top) & 0x7fffffff) < 0x7f800000);
         ${then}
       }`),
   })

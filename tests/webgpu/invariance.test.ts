@@ -1,0 +1,60 @@
+// Functions that a number added to all logits does not change are not changed by it, however large it is: no digit of a
+// difference may be lost in the sum. Values and derivatives, of every backend, in every bit.
+
+import fc from 'fast-check'
+import { afterAll, expect, it } from 'vitest'
+import {
+  cpu, crossEntropy, logSoftmax, logSumExp, mul, normal, scope, softmax, sum, tensor, vjp,
+} from '../../src/index.ts'
+import type { Backend, DType, Tensor } from '../../src/index.ts'
+import { key } from '../../src/tensor/key.ts'
+import { openPoisoned } from './gpu.ts'
+
+const gpu = await openPoisoned()
+afterAll(() => gpu.close())
+
+const [lines, classes] = [5, 70]
+
+const invariant: Record<string, (x: Tensor, on: { backend: Backend; dtype: DType }) => Tensor> = {
+  'softmax': x => softmax(x),
+  'logSoftmax': x => logSoftmax(x),
+  'the derivative of logSumExp': (x, on) => {
+    const [, pullback] = vjp((v: Tensor) => logSumExp(v), x)
+    return pullback(tensor(new Float64Array(lines).fill(2), { ...on, shape: [lines] }))
+  },
+  'crossEntropy of class numbers': (x, { backend }) => (
+    crossEntropy(x, tensor(Int32Array.from({ length: lines }, (_, i) => 13 * i), { backend }))),
+  'crossEntropy of probabilities': (x, { backend, dtype }) => (
+    crossEntropy(x, softmax(normal(key(1), [lines, classes], { backend, dtype })))),
+}
+
+it.each([
+  ['the CPU', cpu(), 'float32', 2 ** 20], ['the CPU in double precision', cpu(), 'float64', 2 ** 48],
+  ['WebGPU', gpu, 'float32', 2 ** 20],
+] as const)('softmax and what is made of it, on %s', async (_, backend, dtype, most) => {
+  const on = { backend, dtype }
+  // Quarters up to 16, which are exact beside the number that is added.
+  const quarters = fc.array(fc.integer({ min: -64, max: 64 }), { minLength: lines * classes, maxLength: lines * classes })
+  await fc.assert(fc.asyncProperty(quarters, fc.constantFrom(-1, -0.5, 0.5, 1), async (values, part) => {
+    for (const [name, f] of Object.entries(invariant)) {
+      const outcome = (shift: number): Promise<unknown> => {
+        const { results } = scope(() => {
+          const x = tensor(values.map(v => v / 4 + shift), { shape: [lines, classes], ...on })
+          const [y, pullback] = vjp((v: Tensor) => f(v, on), x)
+          const weights = normal(key(2), y.shape, on)
+          const [, again] = vjp((v: Tensor) => sum(mul(f(v, on), weights)), x)
+          return { results: [y, pullback(weights), again(tensor(1, on))].map(t => t.data()) }
+        })
+        return Promise.all(results)
+      }
+      expect(await outcome(part * most), `${name} ${part * most}`).toEqual(await outcome(0))
+    }
+  }), { numRuns: 3 })
+})
+
+it('softmax of ten million is right on WebGPU', async () => {
+  const far = [1e7, 1e7, 1e7 + 1]
+  const wanted = softmax(tensor([0, 0, 1], { dtype: 'float64' })).toArray()
+  const got = await softmax(tensor(far, { backend: gpu })).data()
+  for (const i of [0, 1, 2]) expect(got[i]).toBeCloseTo(wanted[i], 6)
+})

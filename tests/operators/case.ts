@@ -44,7 +44,28 @@ export const seeds: fc.Arbitrary<number> = fc.integer({ min: 0, max: 2 ** 31 - 1
 
 /** Shapes of the given rank with sizes from 1 to `max`. */
 export function shapes(rank: number, max = 4): fc.Arbitrary<number[]> {
-  return fc.array(fc.integer({ min: 1, max }), { minLength: rank, maxLength: rank })
+  const sizes = fc.array(fc.integer({ min: 1, max }), { minLength: rank, maxLength: rank })
+  // Which size is 0 follows from the others, so that the same shapes come with it and without.
+  return sizes.map(shape => (emptied ? shape.with(shape.reduce((a, b) => a + b, 0) % rank, 0) : shape))
+}
+
+/** A size from 1 to `max`. */
+export function size(max: number): fc.Arbitrary<number> {
+  return fc.integer({ min: 1, max }).map(n => (emptied && n === 1 ? 0 : n))
+}
+
+let emptied = false
+
+/** Random calls of a case on shapes some sizes of which are 0; none where it has no such calls. */
+export function emptyCalls({ calls }: Case, count: number, seed: number): (() => Call)[] {
+  emptied = true
+  try {
+    return Array.from({ length: count }, (_, i) => fc.sample(calls, { numRuns: 1, seed: seed + i })[0])
+  } catch {
+    return [] // an index or a number of channels that has to be less than 1
+  } finally {
+    emptied = false
+  }
 }
 
 /** Where the tensors of cases are made, and what of their numbers: all, or with `absolute` their magnitudes. */

@@ -6,13 +6,13 @@ import * as denseOps from '../../src/tensor/ops/dense.ts'
 import * as sums from '../../src/tensor/ops/sum.ts'
 import { transposeOp } from '../../src/tensor/ops/transpose.ts'
 import { apply } from '../../src/tensor/trace.ts'
-import { gradCase, seeds, shapes, spaced } from './case.ts'
+import { gradCase, seeds, shapes, size, spaced } from './case.ts'
 import type { Case } from './case.ts'
 
 const layer = fc.record({
   cells: shapes(3, 3),
-  n: fc.integer({ min: 1, max: 5 }),
-  m: fc.integer({ min: 1, max: 6 }),
+  n: size(5),
+  m: size(6),
   masked: fc.boolean(),
   seed: seeds,
 })

@@ -10,7 +10,7 @@ import { concatOp } from '../../src/tensor/ops/concat.ts'
 import * as gathers from '../../src/tensor/ops/gather.ts'
 import { padOp, sliceOp } from '../../src/tensor/ops/pad-slice.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
-import { given, gradCase, seeds, shapes, spaced } from './case.ts'
+import { given, gradCase, seeds, shapes, size, spaced } from './case.ts'
 import type { Case } from './case.ts'
 
 const axes = fc.integer({ min: 0, max: 2 })
@@ -28,14 +28,14 @@ function indices(seed: number, shape: readonly number[], n: number): Tensor {
   return given(numbers(seed, sizeOf(shape), n), shape, 'int32')
 }
 
-const anyIndices = fc.record({ shape: shapes(3), axis: axes, length: fc.integer({ min: 1, max: 6 }), seed: seeds })
+const anyIndices = fc.record({ shape: shapes(3), axis: axes, length: size(6), seed: seeds })
   .map(({ shape, axis, length, seed }) => ({ shape, other: shape.with(axis, length), axis, length, seed }))
 
 /** Tensors that agree but for one axis. */
 const joined = fc.record({
   shape: shapes(3, 3),
   axis: axes,
-  sizes: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 2, maxLength: 3 }),
+  sizes: fc.array(size(3), { minLength: 2, maxLength: 3 }),
   seed: seeds,
 })
 

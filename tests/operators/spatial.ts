@@ -9,19 +9,19 @@ import * as pool from '../../src/tensor/ops/max-pool.ts'
 import { outputSize, windows } from '../../src/tensor/ops/window.ts'
 import type { Windows } from '../../src/tensor/ops/window.ts'
 import { apply } from '../../src/tensor/trace.ts'
-import { gradCase, seeds, spaced } from './case.ts'
+import { gradCase, seeds, size, spaced } from './case.ts'
 import type { Case } from './case.ts'
 
 const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
 
 /** Images, kernels and how they meet. Grids are made large enough for a mirror image. */
 const meetings = fc.record({
-  b: upTo(2), h: upTo(4), w: upTo(4), n: upTo(5), m: upTo(5), kh: upTo(3), kw: upTo(4),
+  b: size(2), h: size(4), w: size(4), n: size(5), m: size(5), kh: upTo(3), kw: upTo(4),
   padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect'), stride: upTo(3), dilation: upTo(2),
   masked: fc.boolean(), seed: seeds,
 }).map(({ h, w, ...rest }) => {
   const least = (k: number): number => (rest.padding === 'reflect' ? (k - 1) * rest.dilation + 1 : 1)
-  return { ...rest, h: Math.max(h, least(rest.kh)), w: Math.max(w, least(rest.kw)) }
+  return { ...rest, h: h && Math.max(h, least(rest.kh)), w: w && Math.max(w, least(rest.kw)) }
 })
 
 type Meeting = typeof meetings extends fc.Arbitrary<infer T> ? T : never
@@ -39,7 +39,7 @@ function placed({ b, h, w, n, m, kh, kw, stride, masked, seed, ...options }: Mee
 }
 
 const pools = fc.record({
-  b: upTo(2), h: upTo(5), w: upTo(5), c: upTo(2), k: fc.tuple(fc.constantFrom(1, 3, 5), fc.constantFrom(1, 3)),
+  b: size(2), h: size(5), w: size(5), c: size(2), k: fc.tuple(fc.constantFrom(1, 3, 5), fc.constantFrom(1, 3)),
   padding: fc.constantFrom<'none' | 'circular'>('none', 'circular'), dilation: upTo(2), seed: seeds,
 })
 

@@ -107,7 +107,7 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
     if (4 * d.uniforms.length > slotBytes) {
       throw new Error(`${d.name}: ${4 * d.uniforms.length} bytes of uniforms; at most ${slotBytes} fit${shapesOf(d)}.`)
     }
-    if (Math.max(...d.groups) > mostGroups) {
+    if (!d.groups.every(n => Number.isInteger(n) && n >= 0 && n <= mostGroups)) {
       const asked = `${d.name}: ${d.groups.join(' × ')} workgroups`
       throw new Error(`${asked}; at most ${mostGroups} fit along an axis${shapesOf(d)}.`)
     }

@@ -101,9 +101,9 @@ export function backendOn(opened: OpenDevice, options: WebGpuOptions = {}): WebG
 
     run<A>(kernel: Kernel<A>, call: Call<A>, inputs: readonly Handle[], out: Handle): void {
       if (!kernel.wgsl) throw new Error(`${kernel.name}: has no WebGPU kernel yet; run it on the CPU.`)
+      if (sizeOf(call.out.shape) === 0) return // and nothing divides by a size of 0
       const shader = kernel.wgsl(call)
       const groups = 'threads' in shader ? Math.ceil(shader.threads / lanes) : shader.groups
-      if (groups === 0) return
       // A grid of workgroups has at most 65535 along each axis, so that many need a second axis.
       const height = Math.ceil(groups / mostGroups)
       commands.dispatch({

@@ -96,7 +96,7 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
     },
     {
       uses: [0, 2],
-      grad: (g, { inputs: [x, , ...rows], attrs }) => apply(depthwiseConvFilterOp, [x, g, ...rows], attrs),
+      grad: (g, { inputs: [x, k, ...rows], attrs }) => derivativeOfFilters(x, g, k, rows, attrs),
     },
     null,
   ],
@@ -164,17 +164,28 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
     { uses: [1, 2], grad: (u, { inputs: [, k, ...rows], attrs }) => apply(depthwiseConvOp, [u, k, ...rows], attrs) },
     {
       uses: [0, 2],
-      grad: (u, { inputs: [g, , ...rows], attrs }) => apply(depthwiseConvFilterOp, [u, g, ...rows], attrs),
+      grad: (u, { inputs: [g, k, ...rows], attrs }) => derivativeOfFilters(u, g, k, rows, attrs),
     },
     null,
   ],
 })
 
+/** How many filters each channel has does not follow from the inputs of the operator below where there is no channel. */
+type Filtered = Windows & { readonly multiplier?: number }
+
+function derivativeOfFilters(x: Tensor, g: Tensor, k: Tensor, rows: readonly Tensor[], win: Windows): Tensor {
+  return apply(depthwiseConvFilterOp, [x, g, ...rows], { ...win, multiplier: k.shape[3] })
+}
+
 /** ∂T/∂k: the derivative of the filters. inputs: x [b,h,w,c], g [b,h,w,c·m], optional rows [b,h,w]. */
-export const depthwiseConvFilterOp: Op<Windows> = defineOp<Windows>({
+export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
   name: 'depthwiseConvFilter',
   simd: true,
-  infer: ([x, g], { kernel }): Spec => ({ shape: [...kernel, x.shape[3], g.shape[3] / x.shape[3]], dtype: x.dtype }),
+  infer: ([x, g], { kernel, multiplier }): Spec => {
+    const channels = x.shape[3]
+    const filters = multiplier ?? (channels && g.shape[3] / channels)
+    return { shape: [...kernel, channels, filters], dtype: x.dtype }
+  },
   cpu: ([x, g, rows], out, { out: { shape: [, , n, m] }, attrs: win }) => {
     const { at, cells, taps } = reads(win, n, n * m, rows)
     const total = new Float64Array(out.length)

@@ -6,6 +6,7 @@
  * the beginnings of segments, from which the steps are run again. Hidden layers are always computed again: on a GPU
  * that is cheaper than to store them.
  */
+import type { Handle } from '../../backend.ts'
 import type { RolloutHistory, RolloutKernels, RolloutProgram } from '../../rollout.ts'
 import type { Commands } from '../commands.ts'
 import type { OpenDevice } from '../device.ts'
@@ -25,6 +26,9 @@ const mostLayers = 8
 
 /** The states that were kept, by the number of steps before them, and the weights. */
 type History = RolloutHistory & { readonly states: ReadonlyMap<number, State>; readonly weights: Weights }
+
+/** Of a rollout of no cells. */
+const noHistory: RolloutHistory = { release: () => {} }
 
 /** Buffers that go back together, those that have not gone back before. */
 function leaseOf(memory: GpuMemory): Buffers & { end(): void } {
@@ -70,11 +74,16 @@ export function rolloutsOf(
     }
   }
 
+  const isEmpty = ({ batch, height, width }: RolloutProgram): boolean => batch * height * width === 0
+  const clearAll = (gradients: readonly (Handle | null)[]): void => {
+    for (const gradient of gradients) if (gradient) commands.clear(gradient as GPUBuffer)
+  }
+
   return {
     mostLayers,
     widestWindow,
 
-    forward: (program, inputs, run, outputs, keep) => using(program, (engine, lease): History | null => {
+    forward: (program, inputs, run, outputs, keep) => isEmpty(program) ? noHistory : using(program, (engine, lease): History | null => {
       const { steps, readouts, segment, budget } = run
       const all = (steps + 1) * engine.stateBytes <= (budget === 'auto' ? defaultBudget : budget)
       const weights = engine.pack(inputs)
@@ -91,38 +100,37 @@ export function rolloutsOf(
       return keep ? { states: states.set(steps, now), weights, release: () => lease.end() } : null
     }),
 
-    backward: (program, inputs, run, history, cotangents, gradients) => void using(program, engine => {
-      const { states: kept, weights } = history as History
-      const { readouts, segment } = run
+    backward: (program, inputs, run, history, cotangents, gradients) => {
       const last = cotangents.findLastIndex(g => g !== null)
-      if (last < 0) {
-        for (const gradient of gradients) if (gradient) commands.clear(gradient as GPUBuffer)
-        return null
-      }
-      const slots = engine.newSlots()
-      let records = engine.newRecords()
-      engine.addCotangent(records, cotangents[last]!, true)
-      /** States that were not kept, of one segment. */
-      const again = new Map<number, State>()
-      const has = (t: number): boolean => kept.has(t) || again.has(t)
-      const stateAt = (t: number): State => kept.get(t) ?? again.get(t)!
-      for (let t = readouts[last] - 1; t >= 0; t--) {
-        if (!has(t) || !has(t + 1)) {
-          for (let i = t - t % segment; i <= t; i++) {
-            if (!has(i + 1)) again.set(i + 1, engine.step(weights, run, stateAt(i), i))
+      if (last < 0 || isEmpty(program)) return clearAll(gradients)
+      using(program, engine => {
+        const { states: kept, weights } = history as History
+        const { readouts, segment } = run
+        const slots = engine.newSlots()
+        let records = engine.newRecords()
+        engine.addCotangent(records, cotangents[last]!, true)
+        /** States that were not kept, of one segment. */
+        const again = new Map<number, State>()
+        const has = (t: number): boolean => kept.has(t) || again.has(t)
+        const stateAt = (t: number): State => kept.get(t) ?? again.get(t)!
+        for (let t = readouts[last] - 1; t >= 0; t--) {
+          if (!has(t) || !has(t + 1)) {
+            for (let i = t - t % segment; i <= t; i++) {
+              if (!has(i + 1)) again.set(i + 1, engine.step(weights, run, stateAt(i), i))
+            }
           }
+          const earlier = engine.back(weights, stateAt(t), stateAt(t + 1), records, slots, t, gradients[0] !== null)
+          engine.free(records)
+          records = earlier
+          const cotangent = cotangents[readouts.indexOf(t)]
+          if (cotangent) engine.addCotangent(records, cotangent, false)
+          const done = again.get(t + 1)
+          if (done) engine.free(done)
+          again.delete(t + 1)
         }
-        const earlier = engine.back(weights, stateAt(t), stateAt(t + 1), records, slots, t, gradients[0] !== null)
-        engine.free(records)
-        records = earlier
-        const cotangent = cotangents[readouts.indexOf(t)]
-        if (cotangent) engine.addCotangent(records, cotangent, false)
-        const done = again.get(t + 1)
-        if (done) engine.free(done)
-        again.delete(t + 1)
-      }
-      engine.finish(weights, slots, records, inputs, gradients)
-      return null
-    }),
+        engine.finish(weights, slots, records, inputs, gradients)
+        return null
+      })
+    },
   }
 }

@@ -1,8 +1,9 @@
-// Tests the package as its users get it: builds it, packs it, installs the archive into an empty project and uses it
-// there, without the optional WebGPU bindings. One line for each check; stops at the first that fails.
+// Tests the package as its users get it, and with it what the README says under "In your own project": builds it, packs
+// it, installs the archive into an empty project and uses it there, without the optional WebGPU bindings. With
+// CELLGRAD_LONG (tests/long.ts) it is installed by a git URL too. One line for each check; stops at the first that fails.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
@@ -59,7 +60,11 @@ function chunksFrom(file, found = new Set()) {
 }
 
 function checkAll() {
-  check('builds', () => tool(root, 'tsdown/dist/run.mjs', '--logLevel', 'error'))
+  check('builds', () => { run(root, process.execPath, 'scripts/prepare.mjs') })
+
+  check('plain JavaScript in a clone imports it by its name', () => {
+    run(root, process.execPath, '--input-type=module', '--eval', "await import('cellgrad'); await import('cellgrad/node')")
+  })
 
   check('the core needs no Node module and no require()', () => {
     const chunks = [...chunksFrom(join(root, 'dist/index.js'))]
@@ -77,6 +82,15 @@ function checkAll() {
     return `${files.length} files, ${Math.round(size / 1024)} KB`
   })
   const archive = join(temp, readdirSync(temp).find(name => name.endsWith('.tgz')))
+
+  check('no link in it is dead', () => {
+    run(temp, 'tar', '-xzf', archive)
+    const pages = readdirSync(join(temp, 'package'), { recursive: true }).filter(name => name.endsWith('.md'))
+    const dead = pages.flatMap(page => linksOf(join(temp, 'package', page))
+      .filter(link => !existsSync(join(temp, 'package', dirname(page), link))).map(link => `${page}: ${link}`))
+    if (dead.length > 0) throw new Error(dead.join('\n'))
+    return `${pages.length} pages`
+  })
 
   check('publint finds nothing', () => {
     tool(temp, 'publint/src/cli.js', 'run', archive, '--strict')
@@ -120,12 +134,58 @@ function checkAll() {
     const options = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2023', '--skipLibCheck', 'false']
     tool(project, 'typescript/bin/tsc', ...options, 'consumer.ts')
   })
+
+  check('Vite bundles it for browsers', () => {
+    writeFileSync(join(project, 'index.html'), '<script type="module" src="page.js"></script>')
+    writeFileSync(join(project, 'page.js'), page)
+    // Without what makes old browsers load modules early, the page's script needs no document and runs here.
+    writeFileSync(join(project, 'vite.config.js'), 'export default { build: { modulePreload: { polyfill: false } } }')
+    const printed = tool(project, 'vite/bin/vite.js', 'build', '--logLevel', 'warn')
+    if (printed !== '') throw new Error(`Vite warns:\n${printed}`)
+    const [file] = readdirSync(join(project, 'dist/assets'))
+    return run(project, process.execPath, join('dist/assets', file))
+  })
+
+  if (process.env.CELLGRAD_LONG) {
+    check('installs by a git URL', () => {
+      const [clone, other] = [join(temp, 'clone'), join(temp, 'other')]
+      copyWorkingTree(clone)
+      mkdirSync(other)
+      writeFileSync(join(other, 'package.json'), JSON.stringify({ name: 'other', private: true }))
+      run(other, 'npm', 'install', `git+file://${clone}`, '--omit=optional', '--prefer-offline', '--no-audit', '--no-fund')
+      writeFileSync(join(other, 'x.mjs'), "import { tensor } from 'cellgrad'\nconsole.log(String(tensor([1, 2])))\n")
+      return run(other, process.execPath, 'x.mjs')
+    })
+  }
+}
+
+/** The files that a page refers to beside itself. */
+function linksOf(page) {
+  const links = [...readFileSync(page, 'utf8').matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(match => match[1])
+  return links.filter(link => !/^\w+:/.test(link))
+}
+
+/** A repository of what git knows of this one, and would if it were told. */
+function copyWorkingTree(to) {
+  const names = run(root, 'git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard').split('\0')
+  for (const name of names.filter(name => name !== '' && existsSync(join(root, name)))) {
+    mkdirSync(dirname(join(to, name)), { recursive: true })
+    copyFileSync(join(root, name), join(to, name))
+  }
+  run(to, 'git', 'init', '--quiet')
+  run(to, 'git', 'add', '--all')
+  run(to, 'git', '-c', 'user.name=test', '-c', 'user.email=test@localhost', 'commit', '--quiet', '--message', 'as it is')
 }
 
 const consumer = `import { grad, mul, sum, type Tensor } from 'cellgrad'
 import * as node from 'cellgrad/node'
 export const derivative: (x: Tensor) => Tensor = grad((x: Tensor) => sum(mul(x, x)))
 export const names: string[] = Object.keys(node)
+`
+
+const page = `import { growingRule, init, key, rollout, seed } from 'cellgrad'
+const x = rollout(growingRule, init(growingRule, key(0)), seed(growingRule, { height: 5, width: 5 }), key(1), { steps: 2 })
+console.log(String(x.shape))
 `
 
 const threads = `

@@ -7,7 +7,8 @@
  *
  *   T/S · |carry| + S · |step|,   least near S ≈ √T
  *
- * for one more forward evaluation (Chen et al. 2016). Any S gives the same gradients. Unlike a compiled scan, `step` is
+ * for one more forward evaluation (Chen et al. 2016). Any S gives the same gradients, up to the rounding of sums in
+ * another order. Unlike a compiled scan, `step` is
  * ordinary code that is called with the host's index t.
  */
 import { refusePromise, scope, supersede } from '../tensor/lifetime.ts'

@@ -125,7 +125,7 @@ export function isNumber(x: unknown, least: number = -Infinity): x is number {
 
 /** A value as it stands in a message: what is inside of lists and objects only one level deep. */
 export function show(value: unknown, inside: boolean = false): string {
-  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'string') return quoted(value)
   if (typeof value === 'function') return 'a function'
   if (typeof value !== 'object' || value === null) return String(value)
   if ('dtype' in value && 'shape' in value && Array.isArray(value.shape)) {
@@ -133,7 +133,21 @@ export function show(value: unknown, inside: boolean = false): string {
   }
   if (Array.isArray(value)) return inside ? '[…]' : `[${short(value.map(x => show(x, true)))}]`
   if (![Object, undefined].includes(value.constructor as ObjectConstructor)) return value.constructor.name
-  return inside ? '{…}' : `{${short(Object.entries(value).map(([name, x]) => `${name}: ${show(x, true)}`))}}`
+  return inside ? '{…}' : `{${short(Object.entries(value).map(([name, x]) => `${/^\w{1,80}$/.test(name) ? name : quoted(name)}: ${show(x, true)}`))}}`
+}
+
+// Control characters (C0, delete, C1), line and paragraph separators, and what turns the direction of writing around.
+const steering = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
+
+/** A text as a part of a message, whatever is in it: on one line, cut where it is long, and steering no terminal. */
+export function inLine(text: string, longest: number = 80): string {
+  const cut = text.length > longest ? `${text.slice(0, longest)}…` : text
+  return cut.replaceAll(steering, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** The same in quotes, as text that a user gave. */
+export function quoted(text: string): string {
+  return inLine(JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text), Infinity)
 }
 
 function short(parts: readonly string[]): string {

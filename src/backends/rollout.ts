@@ -9,6 +9,7 @@
  *   x  ← x' where the cell lives, else 0          living before and after, as in src/nca/step.ts
  */
 import type { Handle } from './backend.ts'
+import type { Padding } from './window.ts'
 
 export type Activation = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid'
 
@@ -20,7 +21,7 @@ export type RolloutProgram = {
   readonly height: number
   readonly width: number
   readonly channels: number
-  readonly padding: 'zero' | 'circular' | 'reflect'
+  readonly padding: Padding
   /**
    * What a cell sees of its size × size neighbourhood. `filters`: that many depthwise filters, given as the input
    * `kernel` `[size,size,channels,filters]`, perceived as `y[c·filters + f]`; learned ones get a gradient. `window`:

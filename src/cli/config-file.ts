@@ -3,13 +3,13 @@
  *
  *   run.yaml:7: batch is "eight", expected a whole number > 0
  */
-import { readFile } from 'node:fs/promises'
-import { Document, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
+import { Document, isScalar, visit } from 'yaml'
 import { presets } from '../nca/training/presets.ts'
 import { checkConfig, describe, published } from './config.ts'
 import type { Config, Issue, PresetName } from './config.ts'
-import { didYouMean } from '../tensor/options.ts'
+import { didYouMean, inLine, quoted } from '../tensor/options.ts'
 import { UsageError } from './usage.ts'
+import { readYaml } from './yaml.ts'
 
 type Values = Readonly<Record<string, unknown>>
 
@@ -29,14 +29,14 @@ export type Sources = {
  * @throws UsageError with one line that says where the mistake is
  */
 export async function loadConfig({ file, flags = {}, command = 'cellgrad' }: Sources): Promise<Config> {
-  const yaml = file === undefined ? null : parseYaml(await readText(file), file)
+  const yaml = file === undefined ? null : await readYaml(file)
   const said = flags.preset ?? yaml?.values.preset
   const preset = Object.hasOwn(presets, String(said)) ? said as PresetName : 'growing'
   const merged = merge(merge(published(preset), yaml?.values ?? {}), flags) as Values
   const checked = checkConfig(merged)
   if ('config' in checked) return checked.config
   const { issue } = checked
-  const line = yaml?.lineOf(issue)
+  const line = yaml?.lineOf(issue.unknownKey === undefined ? issue.path : [...issue.path, issue.unknownKey])
   const flag = Object.keys(flags).find(name => name === issue.path[0])
   const source = line === undefined ? 'configuration' : `${file}:${line}`
   if (issue.unknownKey !== undefined) throw new UsageError(unknownKey(source, issue))
@@ -48,7 +48,7 @@ function unknownKey(where: string, { path, unknownKey: name = '' }: Issue): stri
   const known = describe(path).keys.filter(key => key !== name)
   const inside = path.length === 0 ? '' : ` in ${keyOf(path)}`
   const hint = didYouMean(name, known) || `; there are ${known.join(', ')}`
-  return `${where}: there is no key ${JSON.stringify(name)}${inside}${hint}`
+  return `${where}: there is no key ${quoted(name)}${inside}${hint}`
 }
 
 /** A configuration as the text of a YAML file, with what each key means. */
@@ -64,44 +64,6 @@ export function configYaml(config: Config): string {
     },
   })
   return document.toString({ lineWidth: 0, flowCollectionPadding: false })
-}
-
-async function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((cause: Error) => {
-    throw new Error(`config: cannot read ${file} (${cause.message})`, { cause })
-  })
-}
-
-function parseYaml(text: string, file: string): { values: Values; lineOf(issue: Issue): number | undefined } {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
-  const [error] = document.errors
-  if (error) throw new UsageError(`${file}:${lines.linePos(error.pos[0]).line}: ${error.message}`)
-  const values: unknown = document.toJS() ?? {}
-  if (!isPlain(values)) throw new UsageError(`${file}:1: expected keys with values, got ${show(values)}`)
-
-  /** The line of the last key on the way to the issue that stands in the file; none if the first does not. */
-  function lineOf({ path, unknownKey: name }: Issue): number | undefined {
-    let node: unknown = document.contents
-    let offset: number | undefined
-    for (const step of name === undefined ? path : [...path, name]) {
-      if (isSeq(node)) {
-        node = node.items[Number(step)]
-        offset = rangeOf(node) ?? offset
-        continue
-      }
-      const pair = isMap(node) ? node.items.find(({ key }) => isScalar(key) && key.value === step) : undefined
-      if (!pair) break
-      node = pair.value
-      offset = rangeOf(pair.key) ?? offset
-    }
-    return offset === undefined ? undefined : lines.linePos(offset).line
-  }
-  return { values, lineOf }
-}
-
-function rangeOf(node: unknown): number | undefined {
-  return (node as { range?: readonly number[] } | undefined)?.range?.[0]
 }
 
 /** `over` laid over `base`, key by key, except where it says that it is something of another type. */
@@ -128,7 +90,8 @@ function keyOf(path: readonly PropertyKey[]): string {
 }
 
 function show(value: unknown): string {
-  return value === undefined ? 'missing' : JSON.stringify(value)
+  if (typeof value === 'string') return quoted(value)
+  return value === undefined ? 'missing' : inLine(JSON.stringify(value))
 }
 
 /** saveEvery → save-every */

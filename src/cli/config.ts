@@ -8,12 +8,13 @@ import * as z from 'zod'
 import { presets } from '../nca/training/presets.ts'
 import type { Preset } from '../nca/training/presets.ts'
 import { activations, mlp } from '../nca/mlp.ts'
+import { most } from '../nca/rule-limits.ts'
 import type { Activation } from '../nca/mlp.ts'
 import { defineRule, updatedChannels } from '../nca/rule.ts'
 import type { Bound, DataRule, Living, Noise, Perception } from '../nca/rule.ts'
 import { filterNames } from '../tensor/filters.ts'
 import type { FilterName } from '../tensor/filters.ts'
-import type { Padding } from '../tensor/ops/window.ts'
+import type { Padding } from '../backends/window.ts'
 import { backendMeanings, backendNames } from './computer.ts'
 import type { BackendName } from './computer.ts'
 
@@ -62,10 +63,14 @@ export function ruleOf({ rule }: Config): DataRule {
 }
 
 // The error of a field says what it expects; `config-file.ts` makes it a sentence.
-const whole = (least: number) => {
+const whole = (least: number, largest: number = 1e9) => {
   const expected = least === 1 ? 'a whole number > 0' : `a whole number ≥ ${least}`
-  return z.int(expected).min(least, expected)
+  return z.int(expected).min(least, expected).max(largest, `at most ${largest}`)
 }
+const side = 4096
+const units = whole(1, most.units)
+const window = whole(1, most.taps)
+const dilation = whole(1, most.dilation)
 const above0 = z.number('a number > 0').gt(0, 'a number > 0')
 const from0 = z.number('a number ≥ 0').min(0, 'a number ≥ 0')
 const below1 = z.number('a number ≥ 0 and < 1').min(0, 'a number ≥ 0 and < 1').lt(1, 'a number ≥ 0 and < 1')
@@ -75,7 +80,7 @@ const map = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape, 'keys w
 const aRange = 'two numbers, the first at most the second'
 const range = (number: z.ZodNumber) => z.tuple([number, number], aRange).refine(([low, high]) => low <= high, aRange)
 const someLengths = 'two whole numbers, the first below the second'
-const lengths = z.tuple([whole(1), whole(1)], someLengths).refine(([low, high]) => low < high, someLengths)
+const lengths = z.tuple([whole(1, 1e6), whole(1, 1e6)], someLengths).refine(([low, high]) => low < high, someLengths)
 const aTarget = 'an emoji, its name, or the path of a PNG file'
 const anyNumber = z.number('a number')
 const aRate = 'a number > 0, at most 1'
@@ -101,27 +106,27 @@ const warmUp = map({ type: z.literal('warmUp'), length: whole(1), schedule: stea
 const any = 'step, exponential, cosine, wsd or warmUp'
 const rate = z.union([above0, z.discriminatedUnion('type', [...schedules, warmUp], any)], numberOr(any))
 
-const odd = whole(1).refine(n => n % 2 === 1, 'an odd number > 0').default(3)
+const odd = window.refine(n => n % 2 === 1, 'an odd number > 0').default(3)
 const someKinds = 'depthwise, conv, residualConv, attention or deformable'
 const aReach = '1, 2 or 3 cells'
 const perception = z.union([
   oneOf(filterNames),
   z.discriminatedUnion('type', [
-    map({ type: z.literal('depthwise'), filters: whole(1), size: odd }),
+    map({ type: z.literal('depthwise'), filters: units, size: odd }),
     map({
-      type: z.literal('conv'), outputs: whole(1), size: odd, dilation: whole(1).default(1), bias: yes.default(false),
+      type: z.literal('conv'), outputs: units, size: odd, dilation: dilation.default(1), bias: yes.default(false),
       activation: oneOf(activations).default('linear'),
     }),
     map({
-      type: z.literal('residualConv'), outputs: whole(1), size: odd, dilation: whole(1).default(1),
+      type: z.literal('residualConv'), outputs: units, size: odd, dilation: dilation.default(1),
       activation: oneOf(activations).default('leakyRelu'),
     }),
     map({
-      type: z.literal('attention'), outputs: whole(1), heads: whole(1).default(1), size: odd, keys: whole(1),
-      feedForward: whole(0).default(0),
+      type: z.literal('attention'), outputs: units, heads: units.default(1), size: odd, keys: units,
+      feedForward: whole(0, most.units).default(0),
     }),
     map({
-      type: z.literal('deformable'), outputs: whole(1), size: odd,
+      type: z.literal('deformable'), outputs: units, size: odd,
       reach: z.int(aReach).min(1, aReach).max(3, aReach).default(1),
     }),
   ], someKinds),
@@ -136,11 +141,11 @@ const shape = {
   preset: oneOf(['growing', 'persistent', 'regenerating']).default('growing')
     .describe('Published experiment whose values are used where nothing else is said'),
   target: z.string(aTarget).min(1, aTarget).default('🦎').describe(`What to grow: ${aTarget}`),
-  size: whole(1).default(d.size).describe('Longer side of the target picture in cells'),
-  padding: whole(0).default(d.padding).describe('Empty cells around the target on each side'),
+  size: whole(1, side).default(d.size).describe('Longer side of the target picture in cells'),
+  padding: whole(0, side).default(d.padding).describe('Empty cells around the target on each side'),
   iterations: whole(1).default(d.iterations).describe('Iterations of training'),
-  batch: whole(1).default(d.batch).describe('Samples per iteration'),
-  seed: whole(0).default(0).describe('Seed of everything that is random'),
+  batch: whole(1, 65_536).default(d.batch).describe('Samples per iteration'),
+  seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe('Seed of everything that is random'),
   steps: lengths.default([...d.steps])
     .describe('Steps of a rollout: drawn from the first up to, not including, the second'),
   warmUp: map({
@@ -148,7 +153,8 @@ const shape = {
     from: lengths.describe('Steps of the first rollouts'),
   }).nullable().default(d.warmUp as null)
     .describe('Rollouts that start shorter and grow, for runs that blow up early'),
-  pool: whole(0).default(d.pool).describe('Slots of the sample pool; 0 grows every sample from the seed'),
+  pool: whole(0, 1_000_000).default(d.pool)
+    .describe('Slots of the sample pool; 0 grows every sample from the seed'),
   reseed: whole(0).default(d.reseed).describe('Samples of a batch, those with the greatest loss, that begin anew'),
   damaged: whole(0).default(d.damaged).describe('Samples of a batch, those with the least loss, that are damaged'),
   damage: z.discriminatedUnion('shape', [
@@ -165,16 +171,18 @@ const shape = {
   ], 'circle or rectangle').default(structuredClone(d.damage) as never)
     .describe('How samples are damaged: lengths are drawn from ranges, in units in which the grid is 2 wide'),
   rule: map({
-    hiddenChannels: whole(0).default(d.rule.hiddenChannels)
+    hiddenChannels: whole(0, most.channels - 4).default(d.rule.hiddenChannels)
       .describe('Channels beside red, green, blue and alpha'),
-    hiddenUnits: z.union([whole(1), z.array(whole(1), someUnits).min(1, someUnits)], someUnits)
+    hiddenUnits: z.union([
+      units, z.array(units, someUnits).min(1, someUnits).max(most.layers, `at most ${most.layers} layers`),
+    ], someUnits)
       .default(d.rule.hiddenUnits as number)
       .describe('Units of the hidden layer, or of each of several'),
     activation: oneOf(activations).default(d.rule.activation)
       .describe(`What hidden layers apply: ${activations.join(', ')}`),
     residual: yes.default(d.rule.residual).describe('Whether hidden layers add the one before them'),
     init: oneOf(['keras', 'torch']).default(d.rule.init).describe('How hidden layers begin: keras, torch'),
-    perceive: z.array(perception, 'a list of filters').min(1, 'at least one filter')
+    perceive: z.array(perception, 'a list of filters').min(1, 'at least one filter').max(most.parts, `at most ${most.parts} parts`)
       .default([...d.rule.perceive] as FilterName[])
       .describe(`Filters by which a cell sees its neighbours: ${filterNames.join(', ')}; or learned ones: `
         + '{type: depthwise, filters: 2, size: 3}, {type: conv, outputs: 8, size: 3}, …'),
@@ -237,6 +245,9 @@ const schema = map(shape).superRefine((config, { addIssue }) => {
   expect(!inputMask || inputMask.channel <= last, ['rule', 'inputMask', 'channel'], `a channel from 0 to ${last}`)
   const ordered = bound?.type !== 'clamp' || bound.low <= bound.high
   expect(ordered, ['rule', 'bound', 'high'], 'a number that is not below low')
+  const cells = (config.size + 2 * config.padding) ** 2
+  const numbers = batch * cells * (hiddenChannels + 4)
+  expect(numbers <= 2 ** 28, ['size'], 'fewer cells, samples or channels: a batch may hold 268435456 numbers')
   const updated = updatedChannels({ channels: { rgba: 4, hidden: hiddenChannels }, frozen })
   expect(updated.length > 0, ['rule', 'frozen'], 'roles that leave a channel to change')
   expect(!living || updated.includes(living.channel), ['rule', 'frozen'], 'roles without the living channel')

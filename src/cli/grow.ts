@@ -1,18 +1,23 @@
 /**
  * `cellgrad grow`: a trained rule at work, in the terminal or as a file.
  */
-import { extname } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { basename, dirname, extname, join } from 'node:path'
 import type { ArgDef, ArgsDef, CommandDef } from 'citty'
 import type { Image } from '../nca/files/image.ts'
 import { key } from '../tensor/key.ts'
+import { check, isWhole } from '../tensor/options.ts'
 import { play, saveGif, writeFilmStrip } from '../node/animation.ts'
 import type { PlayOptions } from '../node/animation.ts'
 import { bundledModels, findAsset, listAssets } from '../node/assets.ts'
 import { readModel } from '../node/model.ts'
 import { backendMeanings, backendNames, computing } from './computer.ts'
 import type { BackendName } from './computer.ts'
+import { signals } from './interrupt.ts'
+import { say } from './output.ts'
+import { files } from './run-folder.ts'
 import { block, isLive, pictureLines } from './screen.ts'
-import { numberFlag, UsageError } from './usage.ts'
+import { numberFlag, toNumber, UsageError } from './usage.ts'
 import type { Command, Given } from './usage.ts'
 
 const flag = (valueHint: string, description: string): ArgDef => ({ type: 'string', valueHint, description })
@@ -21,7 +26,7 @@ const args: ArgsDef = {
   model: {
     type: 'positional',
     required: false,
-    description: 'A trained model: an emoji or its name, if bundled, or a file (default: 🦎)',
+    description: 'A trained model: an emoji or its name, if bundled, a file, or the folder of a run (default: 🦎)',
   },
   steps: flag('n', 'Steps to grow (default: 200)'),
   size: flag('n', 'Rows and columns of the grid (default: those of the training)'),
@@ -38,36 +43,44 @@ const args: ArgsDef = {
 
 const halfTime = 'half'
 
+// More than anybody wants to see, and what memory and time are good for.
+const most = { steps: 1_000_000, size: 4096, scale: 1024, pixels: 25_000_000, gifPixels: 250_000_000 }
+
 const definition: CommandDef = {
   meta: { name: 'grow', description: 'Grow a pattern from one cell with a trained model' },
   args,
   async run({ args: parsed }) {
     const given = parsed as unknown as Given
-    const number = (flag: string, otherwise: number, range: { least?: number; whole?: boolean }): number =>
+    const number = (flag: string, otherwise: number, range: { least: number; most: number; whole?: boolean }): number =>
       numberFlag('cellgrad grow', given, flag, otherwise, range)
-    const steps = number('steps', 200, { least: 1 })
+    const steps = number('steps', 200, { least: 1, most: most.steps })
     const damageAt = given.damage === undefined ? undefined
-      : given.damage === halfTime ? Math.max(1, Math.floor(steps / 2)) : number('damage', 0, { least: 1 })
+      : given.damage === halfTime ? Math.max(1, Math.floor(steps / 2))
+      : number('damage', 0, { least: 1, most: most.steps })
+    const strip = number('strip', 1, { least: 1, most: steps })
     const pictures = {
-      strip: number('strip', 1, { least: 1 }),
-      columns: number('columns', Infinity, { least: 1 }),
-      every: number('every', 2, { least: 1 }),
-      scale: number('scale', 4, { least: 1 }),
+      strip,
+      columns: Math.min(number('columns', strip, { least: 1, most: most.steps }), strip),
+      every: number('every', 2, { least: 1, most: most.steps }),
+      scale: number('scale', 4, { least: 1, most: most.scale }),
     }
     const options = {
-      steps, damageAt, size: number('size', 0, { least: 1 }), key: key(number('seed', 0, { least: 0 })),
-      angle: number('angle', 0, { whole: false }) * Math.PI / 180,
+      steps, damageAt, size: number('size', 0, { least: 1, most: most.size }),
+      key: key(number('seed', 0, { least: 0, most: Number.MAX_SAFE_INTEGER })),
+      angle: number('angle', 0, { least: -1e6, most: 1e6, whole: false }) * Math.PI / 180,
     }
     checkOut(given.out)
     const path = await modelPath(given.model ?? '🦎')
     await computing({ backend: backendOf(given.backend) }, async ({ backend, name }) => {
-      const model = await readModel(path, { backend })
-      const sized = { ...options, size: options.size || Number(model.provenance.grid ?? 72) }
-      if (given.backend !== undefined) console.log(`Computing on: ${name}`)
+      // Pictures have 8 bits a channel: what was trained in float64 is played in float32, fast and on any backend.
+      const model = await readModel(path, { backend, dtype: 'float32' })
+      const sized = { ...options, size: options.size || gridOf(model, path) }
+      if (given.out !== undefined) checkPixels(given.out, sized, pictures)
+      if (given.backend !== undefined) say(`Computing on: ${name}`)
       await show(model, sized)
       if (given.out !== undefined) {
         await write(given.out, model, sized, pictures)
-        console.log(given.out)
+        say(given.out)
       }
     })
   },
@@ -77,6 +90,13 @@ export const grow: Command = { definition, implied: { damage: halfTime } }
 
 type Model = Awaited<ReturnType<typeof readModel>>
 
+/** Rows and columns of the grid that a model was trained on, 72 where its file does not say. */
+function gridOf({ provenance: { grid = '72' } }: Model, path: string): number {
+  const size = toNumber(grid)
+  check(isWhole(size, 1) && size <= most.size, path, 'its metadata field "grid"', grid, `a whole number from 1 to ${most.size}`)
+  return size as number
+}
+
 function backendOf(given = 'cpu'): BackendName {
   const found = backendNames.find(name => name === given)
   if (found) return found
@@ -85,41 +105,71 @@ function backendOf(given = 'cpu'): BackendName {
   )
 }
 
+/** Throws unless a picture can be written there: growing takes time, and is not to be in vain. */
 function checkOut(out: string | undefined): void {
-  if (out !== undefined && !['.gif', '.png'].includes(extname(out))) {
-    throw new UsageError(`cellgrad grow: --out is ${JSON.stringify(out)}, expected a file that ends in .gif or .png`)
+  if (out === undefined) return
+  const refuse = (expected: string): never => {
+    throw new UsageError(`cellgrad grow: --out is ${JSON.stringify(out)}, expected ${expected}`)
   }
+  if (!['.gif', '.png'].includes(extname(out))) refuse('a file that ends in .gif or .png')
+  if (!isFolder(dirname(out))) refuse(`a file in a folder that exists; there is no folder ${dirname(out)}`)
+  if (isFolder(out)) refuse('a file; this is a folder')
 }
 
-/** The file of a bundled model, by emoji or name, or the path itself. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+}
+
+/** Throws where the pictures of a file would be too large to be held in memory. */
+function checkPixels(out: string, { size, steps }: PlayOptions, { strip, columns, every, scale }: Pictures): void {
+  const isGif = extname(out) === '.gif'
+  const count = isGif ? Math.ceil(steps / every) + 1 : columns * Math.ceil(strip / columns)
+  const bound = isGif ? most.gifPixels : most.pixels
+  const pixels = count * (size * scale) ** 2
+  if (pixels <= bound) return
+  throw new UsageError(
+    `cellgrad grow: ${out} would have ${pixels} pixels, at most ${bound} are possible; choose a smaller --scale`
+      + (isGif ? ', a smaller --size or a larger --every' : ', --size or --strip'),
+  )
+}
+
+/** The file of a bundled model, by emoji or name; the model of a run, by its folder or its checkpoint; or the path. */
 async function modelPath(what: string): Promise<string> {
   const models = await bundledModels()
   const found = findAsset(models, what)
-  if (!found && extname(what) !== '.safetensors') {
-    const all = listAssets(models) || 'none'
-    throw new Error(
-      `grow: no bundled model is called ${JSON.stringify(what)}; there are ${all}. A file ends in .safetensors`,
-    )
+  if (found) return found.path
+  const folder = isFolder(what) ? what : basename(what) === files.checkpoint ? dirname(what) : null
+  if (folder !== null) {
+    const path = join(folder, files.model)
+    if (existsSync(path)) return path
+    throw new Error(`grow: ${folder} holds no ${files.model}; train saves one at every checkpoint and when it ends`)
   }
-  return found?.path ?? what
+  if (extname(what) === '.safetensors') return what
+  const all = listAssets(models) || 'none'
+  throw new Error(
+    `grow: no bundled model is called ${JSON.stringify(what)}; there are ${all}. A file ends in .safetensors`,
+  )
 }
 
-/** Plays in the terminal; elsewhere a line now and then. */
+/** Plays in the terminal; elsewhere a line now and then. Ends early where the output takes nothing any more. */
 async function show({ rule, params }: Model, options: PlayOptions): Promise<void> {
   const output = process.stdout
+  let lost = false
+  output.once('error', () => { lost = true })
   if (!isLive(output)) {
     for await (const { step, image } of play(rule, params, { ...options, every: Math.ceil(options.steps / 10) })) {
-      output.write(`step ${step}/${options.steps}  ${visibleCells(image)} cells\n`)
+      if (lost) return
+      say(`step ${step}/${options.steps}  ${visibleCells(image)} cells`)
     }
     return
   }
   const screen = block(output)
   // An exit, unlike the end that a signal brings by itself, shows the cursor again.
-  process.once('SIGINT', () => process.exit(130))
-  process.once('SIGTERM', () => process.exit(143))
+  for (const [name, status] of Object.entries(signals)) process.once(name, () => process.exit(status))
   const millisecondsPerStep = 40
   let due = performance.now()
   for await (const { step, image } of play(rule, params, options)) {
+    if (lost) return
     const damaged = step >= (options.damageAt ?? Infinity) ? `  damaged after ${options.damageAt}` : ''
     screen.draw([...pictureLines(image, output), `step ${step}/${options.steps}${damaged}`])
     due = Math.max(due + millisecondsPerStep, performance.now())
@@ -141,5 +191,5 @@ async function write(out: string, { rule, params }: Model, options: PlayOptions,
   const { strip, columns, every, scale } = pictures
   if (extname(out) === '.gif') return saveGif(out, rule, params, { ...options, every, scale })
   const at = Array.from({ length: strip }, (_, i) => Math.round(((i + 1) * options.steps) / strip))
-  await writeFilmStrip(out, rule, params, { ...options, at, columns: Math.min(columns, strip), scale })
+  await writeFilmStrip(out, rule, params, { ...options, at, columns, scale })
 }

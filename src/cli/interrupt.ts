@@ -1,21 +1,48 @@
 /**
- * Ctrl-C, and what a system sends before it shuts down.
+ * What stops a run before its end: Ctrl-C, the end of the system or of the terminal, and an output that takes nothing
+ * any more (`| head -1`, a full disk). Whoever watches for it can save first.
  */
 
-const signals = ['SIGINT', 'SIGTERM'] as const
+/** The signals that are caught, and the exit status by which a shell knows each of them: 128 + its number. */
+export const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
+
+/** Why a run was stopped. */
+export type Interruption = {
+  readonly name: keyof typeof signals | 'output'
+  /** In words, to stand behind "Stopped and saved after iteration 3 of 10". */
+  readonly why: string
+  /** The exit status to end with. */
+  readonly status: number
+}
 
 /**
- * An abort signal that the first SIGINT or SIGTERM sets off, with its name as the reason, after `say` was called. The
- * second one is not caught: it ends the process at once, even in the middle of a computation.
+ * An abort signal that the first of these events sets off, with an `Interruption` as the reason, after `said` was
+ * called. A second signal is not caught: it ends the process at once, even in the middle of a computation.
  */
-export function untilInterrupted(say: () => void): { signal: AbortSignal; end(): void } {
+export function untilInterrupted(said: (interruption: Interruption) => void): { signal: AbortSignal; end(): void } {
   const controller = new AbortController()
-  const end = (): void => { for (const name of signals) process.off(name, stop) }
-  const stop = (name: NodeJS.Signals): void => {
+  const stop = (interruption: Interruption): void => {
     end()
-    say()
-    controller.abort(name)
+    said(interruption)
+    controller.abort(interruption)
   }
-  for (const name of signals) process.on(name, stop)
+  const onSignal = (name: NodeJS.Signals): void => {
+    stop({ name: name as keyof typeof signals, why: '', status: signals[name as keyof typeof signals] })
+  }
+  const onError = (error: NodeJS.ErrnoException): void => stop(lost(error))
+  const names = Object.keys(signals) as NodeJS.Signals[]
+  for (const name of names) process.on(name, onSignal)
+  process.stdout.on('error', onError)
+  const end = (): void => {
+    for (const name of names) process.off(name, onSignal)
+    process.stdout.off('error', onError)
+  }
   return { signal: controller.signal, end }
+}
+
+/** A pipe that nobody reads ends a program like the signal SIGPIPE, 13. */
+function lost({ code, message }: NodeJS.ErrnoException): Interruption {
+  const broken = code === 'EPIPE'
+  const why = broken ? ', since nobody reads the output any more' : `, since the output cannot be written (${message})`
+  return { name: 'output', why, status: broken ? 141 : 1 }
 }

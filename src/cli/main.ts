@@ -2,12 +2,13 @@
 /**
  * The command line. A command's code is loaded when it is the one that runs.
  */
-import { stripVTControlCharacters } from 'node:util'
+import { inspect, stripVTControlCharacters } from 'node:util'
 import { renderUsage, runCommand } from 'citty'
 import type { CommandDef } from 'citty'
 import { version } from '../node/assets.ts'
 import { didYouMean } from '../tensor/options.ts'
-import { checkArguments, UsageError } from './usage.ts'
+import { complain, widthOf, wrap } from './output.ts'
+import { checkArguments, Failure, UsageError } from './usage.ts'
 import type { Command } from './usage.ts'
 
 const commands: Record<string, () => Promise<Command>> = {
@@ -45,18 +46,25 @@ async function run([name, ...rest]: string[]): Promise<void> {
 
 async function help(command: CommandDef, parent?: CommandDef): Promise<void> {
   const text = await renderUsage(command, parent)
-  console.log(process.stdout.isTTY ? text : stripVTControlCharacters(text))
+  const plain = process.stdout.isTTY ? text : stripVTControlCharacters(text)
+  console.log(plain.split('\n').flatMap(line => wrap(line.trimEnd(), widthOf(process.stdout))).join('\n'))
 }
 
+// Who cannot be told any more is not told. What would be lost by it is saved by whoever watches the output too.
+let told = false
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit() // whoever read the output has seen enough
+  if (error.code === 'EPIPE' || told) return // whoever read the output has seen enough
+  told = true
+  process.exitCode ??= 1
+  complain(`output: cannot write (${error.message})`)
 })
+process.stderr.on('error', () => {})
 
 try {
   await run(process.argv.slice(2))
 } catch (error) {
   const failure = error as Error
-  console.error(process.env.CELLGRAD_DEBUG ? failure : failure.message)
+  const lines = failure instanceof Failure ? failure.lines : [failure.message]
+  for (const line of process.env.CELLGRAD_DEBUG ? inspect(failure).split('\n') : lines) complain(line)
   process.exitCode = failure instanceof UsageError ? 2 : 1
 }

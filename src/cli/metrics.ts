@@ -3,9 +3,11 @@
  *
  * Lines are appended as they come and synced before a checkpoint is written, so the file is never behind the
  * checkpoint. It may be ahead of it, or end in half a line, if the process was killed: opening it again cuts it back to
- * where the checkpoint stands.
+ * where the checkpoint stands. Lines that something else has spoilt are left out; what is lost is a point of the curve.
  */
 import { open, readFile } from 'node:fs/promises'
+import { isNumber, isObject, isWhole } from '../tensor/options.ts'
+import { writeFileAtomic } from '../node/atomic-file.ts'
 import type { Progress } from '../nca/training/train.ts'
 
 export type Metric = {
@@ -23,6 +25,8 @@ export type Metric = {
 export type MetricsLog = {
   /** All there is in the file. */
   readonly metrics: readonly Metric[]
+  /** The lines that could not be read when it was opened, counted from 1. They are not in the file any more. */
+  readonly unreadable: readonly number[]
   append(progress: Omit<Progress<unknown>, 'state'>): Promise<void>
   /** Forces what was appended to the disk. */
   sync(): Promise<void>
@@ -31,12 +35,14 @@ export type MetricsLog = {
 
 /** Opens the log of a run that stands at `iteration`. */
 export async function openMetrics(path: string, iteration: number): Promise<MetricsLog> {
-  const { metrics, bytes } = parseUpTo(iteration, await readFile(path).catch(() => Buffer.alloc(0)))
+  const content = await readFile(path, 'utf8').catch(() => '')
+  const { metrics, unreadable, text } = parseUpTo(iteration, content)
+  if (text !== content) await writeFileAtomic(path, text)
   const file = await open(path, 'a')
-  await file.truncate(bytes)
   const before = metrics.at(-1)?.seconds ?? 0
   return {
     metrics,
+    unreadable,
     async append({ iteration, loss, gradNorm, steps, rate, seconds }) {
       const metric = { iteration, loss, log10Loss: Math.log10(loss), gradNorm, steps, rate, seconds: before + seconds }
       metrics.push(metric)
@@ -47,17 +53,32 @@ export async function openMetrics(path: string, iteration: number): Promise<Metr
   }
 }
 
-/** The whole lines up to an iteration, and how many bytes they take. */
-function parseUpTo(iteration: number, content: Buffer): { metrics: Metric[]; bytes: number } {
+/** The whole lines up to an iteration, each iteration once. */
+function parseUpTo(
+  iteration: number, content: string,
+): { metrics: Metric[]; unreadable: number[]; text: string } {
   const metrics: Metric[] = []
-  let bytes = 0
-  for (let end = content.indexOf('\n'); end >= 0; end = content.indexOf('\n', bytes)) {
-    const metric = JSON.parse(content.toString('utf8', bytes, end)) as Metric
-    if (metric.iteration > iteration) break
-    metrics.push(metric)
-    bytes = end + 1
+  const unreadable: number[] = []
+  const lines = content.split('\n').slice(0, -1)
+  let text = ''
+  for (const [i, line] of lines.entries()) {
+    const metric = parseMetric(line)
+    if (metric && metric.iteration > iteration) break
+    if (metric && metric.iteration > (metrics.at(-1)?.iteration ?? 0)) {
+      metrics.push(metric)
+      text += `${line}\n`
+    } else unreadable.push(i + 1)
   }
-  return { metrics, bytes }
+  return { metrics, unreadable, text }
+}
+
+function parseMetric(line: string): Metric | null {
+  try {
+    const x: unknown = JSON.parse(line)
+    return isObject(x) && isWhole(x.iteration, 1) && isNumber(x.loss) && isNumber(x.seconds) ? x as Metric : null
+  } catch {
+    return null
+  }
 }
 
 /** The mean loss of the last hundred iterations, which hops less than the last one. */

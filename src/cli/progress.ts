@@ -28,7 +28,7 @@ function liveDisplay(output: NodeJS.WriteStream, iterations: number, from: numbe
   const pace = measurePace(iterations)
   const bar = new cliProgress.SingleBar({
     stream: output,
-    format: '{bar} {value}/{total}  log10 loss {loss}  {pace}',
+    format: '{bar} {value}/{total}  error {error}  {pace}',
     barsize: 20,
     barCompleteChar: '█',
     barIncompleteChar: '░',
@@ -38,7 +38,7 @@ function liveDisplay(output: NodeJS.WriteStream, iterations: number, from: numbe
   let started = false
   return {
     update({ iteration, loss }) {
-      bar.update(iteration, { loss: log10(loss), pace: pace(iteration) })
+      bar.update(iteration, { error: errorOf(loss), pace: pace(iteration) })
     },
     async picture(paint) {
       if (performance.now() < next) return
@@ -47,7 +47,7 @@ function liveDisplay(output: NodeJS.WriteStream, iterations: number, from: numbe
       picture.draw(pictureLines(filmStrip([target, image], { gap: 4 }), output))
       // A picture costs a rollout: at most a twentieth of the time goes into them.
       next = performance.now() + Math.max(1000, 20 * (performance.now() - began))
-      if (!started) bar.start(iterations, from, { loss: '–', pace: '' })
+      if (!started) bar.start(iterations, from, { error: '–', pace: '' })
       started = true
     },
     end() {
@@ -66,7 +66,7 @@ function lineDisplay(output: NodeJS.WriteStream, iterations: number): Display {
       const speed = pace(iteration)
       if (now - last.at < 5000 && iteration - last.iteration < iterations / 20 && iteration < iterations) return
       last = { at: now, iteration }
-      output.write(`iteration ${iteration}/${iterations}  log10 loss ${log10(loss)}  ${speed}\n`)
+      output.write(`iteration ${iteration}/${iterations}  error ${errorOf(loss)}  ${speed}\n`)
     },
     async picture() {},
     end() {},
@@ -86,9 +86,12 @@ function measurePace(iterations: number): (iteration: number) => string {
   }
 }
 
-/** The logarithm of a loss as text. */
-export function log10(loss: number): string {
-  return Math.log10(loss).toFixed(2).replace('-', '−')
+/** The mean squared difference below which a picture is easily taken for its target. */
+export const goodLikeness = 0.001
+
+/** A loss as text: two digits. */
+export function errorOf(loss: number): string {
+  return String(Number(loss.toPrecision(2)))
 }
 
 /** 4000 → '1h 06m' */

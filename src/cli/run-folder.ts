@@ -3,11 +3,11 @@
  *
  * target.png is what the run learns, to the bit: the target is made once, stored in 8 bits a channel, and read back, so
  * that a resumed run does not depend on a picture elsewhere. config.yaml is written after it; a folder with a
- * config.yaml is a run.
+ * config.yaml is a run. Only the process that has locked the folder writes into it.
  */
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, rm } from 'node:fs/promises'
-import { basename, extname, join } from 'node:path'
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
+import { basename, dirname, extname, join } from 'node:path'
 import { fit } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
 import { bundledEmoji, findAsset, listAssets, otherEmoji } from '../node/assets.ts'
@@ -17,11 +17,23 @@ import { readImage } from '../node/picture.ts'
 import { decodePng, encodePng, readPng } from '../node/png.ts'
 import { configYaml, loadConfig } from './config-file.ts'
 import type { Config } from './config.ts'
-import { didYouMean } from '../tensor/options.ts'
+import { didYouMean, isWhole } from '../tensor/options.ts'
+import { quoted } from './invocation.ts'
+import { lock } from './lock.ts'
+import { printable } from './output.ts'
 import { toNumber } from './usage.ts'
 
 /** A run: where it is, what it was told, what it learns (without padding) and how that is called. */
-export type Run = { readonly folder: string; readonly config: Config; readonly target: Image; readonly name: string }
+export type Run = {
+  readonly folder: string
+  readonly config: Config
+  readonly target: Image
+  readonly name: string
+  /** Whether its folder was made by this process. */
+  readonly isNew: boolean
+  /** Lets another process train in the folder. */
+  release(): void
+}
 
 /** The files of a run by what they are. */
 export const files = {
@@ -67,49 +79,98 @@ function checkTarget(target: string, { data }: Image): void {
   }
 }
 
-/** A target in words: the name of an emoji or of a file. */
+/** A target in words: the name of an emoji or of a file, as a part of a file's name and of a title. */
 function nameOf(target: string, emoji: readonly Asset[]): string {
-  return findAsset(emoji, target)?.name ?? basename(target, extname(target))
+  const name = findAsset(emoji, target)?.name ?? basename(target, extname(target))
+  const plain = [...printable(name).replaceAll(/[/\\:]/g, '-').replace(/^[.\s-]+/, '')].slice(0, 40).join('').trim()
+  return plain || 'picture'
 }
 
 /** Makes a new run in `out`, by default out/<name>-<n> with the first n that is free. */
 export async function createRun(config: Config, out?: string): Promise<Run> {
   const { name, png } = await loadTarget(config)
-  const folder = out ?? await freeFolder(join('out', name))
-  if (existsSync(join(folder, files.config))) {
-    throw new Error(`train: ${folder} holds a run already; go on with it (--resume ${folder}) or choose another folder`)
+  const folder = out ?? await newFolder(join('out', name))
+  const release = await takeFolder(folder)
+  try {
+    if (existsSync(join(folder, files.config))) {
+      throw new Error(
+        `train: ${folder} holds a run already; go on with it (--resume ${quoted(folder)}) or choose another folder`,
+      )
+    }
+    await writeFileAtomic(join(folder, files.target), png)
+    await saveConfig({ folder, config })
+    return { folder, config, target: decodePng(png, files.target), name, isNew: true, release }
+  } catch (error) {
+    release()
+    throw error
   }
-  await mkdir(folder, { recursive: true })
-  await writeFileAtomic(join(folder, files.target), png)
-  await saveConfig({ folder, config })
-  return { folder, config, target: decodePng(png, files.target), name }
 }
 
 /** A run that was begun, with flags laid over its configuration; `saveConfig` makes them last. */
 export async function openRun(folder: string, flags: Readonly<Record<string, unknown>>): Promise<Run> {
   const file = join(folder, files.config)
+  if (!existsSync(folder)) throw new Error(`train: there is no folder ${folder}`)
   if (!existsSync(file)) throw new Error(`train: ${folder} holds no run to resume: it has no ${files.config}`)
-  const config = await loadConfig({ file, flags, command: 'cellgrad train' })
-  const target = await readPng(join(folder, files.target))
-  if (target.width !== config.size || target.height !== config.size) {
-    const got = `${target.width}×${target.height}`
-    throw new Error(`train: ${join(folder, files.target)} is ${got}, but ${file} says size ${config.size}`)
+  const release = await takeFolder(folder)
+  try {
+    const config = await loadConfig({ file, flags, command: 'cellgrad train' })
+    const target = await readPng(join(folder, files.target))
+    if (target.width !== config.size || target.height !== config.size) {
+      const got = `${target.width}×${target.height}`
+      throw new Error(`train: ${join(folder, files.target)} is ${got}, but ${file} says size ${config.size}`)
+    }
+    return { folder, config, target, name: nameOf(config.target, await bundledEmoji()), isNew: false, release }
+  } catch (error) {
+    release()
+    throw error
   }
-  // What a killed process left of files that it was writing.
-  for (const name of await readdir(folder)) {
-    if (/^\.cellgrad-.*\.tmp$/.test(name)) await rm(join(folder, name), { force: true })
-  }
-  return { folder, config, target, name: nameOf(config.target, await bundledEmoji()) }
+}
+
+/** Takes back a run that has come to nothing, and its folder if nothing else is in it. */
+export async function discardRun({ folder, release }: Run): Promise<void> {
+  release()
+  for (const name of Object.values(files)) await rm(join(folder, name), { force: true })
+  await rmdir(folder).catch(() => {})
 }
 
 export async function saveConfig({ folder, config }: Pick<Run, 'folder' | 'config'>): Promise<void> {
   await writeFileAtomic(join(folder, files.config), configYaml(config))
 }
 
-/** The first of stem-1, stem-2, … after the last one that there is. */
-async function freeFolder(stem: string): Promise<string> {
+/** Makes the folder if it is missing, keeps other processes out of it, and removes what a killed one was writing. */
+async function takeFolder(folder: string): Promise<() => void> {
+  await makingFolder(folder, () => mkdir(folder, { recursive: true }))
+  const release = await makingFolder(folder, () => lock(folder))
+  for (const name of await readdir(folder)) {
+    if (/^\.cellgrad-.*\.tmp$/.test(name)) await rm(join(folder, name), { force: true })
+  }
+  return release
+}
+
+/** Makes the first of stem-1, stem-2, … after the last one that there is. Of several processes each gets its own. */
+async function newFolder(stem: string): Promise<string> {
+  const parent = dirname(stem)
+  await makingFolder(parent, () => mkdir(parent, { recursive: true }))
   const prefix = `${basename(stem)}-`
-  const siblings = await readdir(join(stem, '..')).catch(() => [])
-  const taken = siblings.filter(name => name.startsWith(prefix)).map(name => toNumber(name.slice(prefix.length)))
-  return `${stem}-${1 + Math.max(0, ...taken.filter(n => typeof n === 'number'))}`
+  const taken = (await readdir(parent))
+    .filter(name => name.startsWith(prefix))
+    .map(name => toNumber(name.slice(prefix.length)))
+    .filter(n => isWhole(n))
+  for (let n = 1 + Math.max(0, ...taken); ; n++) {
+    const folder = `${stem}-${n}`
+    const made = await makingFolder(folder, () => mkdir(folder).then(() => true, (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+      return false
+    }))
+    if (made) return folder
+  }
+}
+
+/** Says in one sentence why a folder cannot be made, where the system says that. */
+async function makingFolder<T>(folder: string, make: () => Promise<T>): Promise<T> {
+  return make().catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === undefined) throw cause
+    const why = { EEXIST: 'a file has this name', ENAMETOOLONG: 'its name is too long' }[cause.code] ?? cause.message
+    throw new Error(`train: cannot make the folder ${folder} (${why})`, { cause })
+  })
 }

@@ -2,11 +2,9 @@
  * `cellgrad start`, which `npm start` runs: a picture learned in about two minutes.
  */
 import type { ArgsDef, CommandDef } from 'citty'
-import { computing } from './computer.ts'
 import { loadConfig } from './config-file.ts'
-import { createRun } from './run-folder.ts'
-import { runTraining } from './training.ts'
-import { toNumber } from './usage.ts'
+import { startRun } from './training.ts'
+import { toNumber, verbose } from './usage.ts'
 import type { Command, Given } from './usage.ts'
 
 // The published experiment 2 at its full size and with its rule, but with half the batch, shorter rollouts, a small pool
@@ -29,20 +27,22 @@ const args = {
   },
   iterations: { type: 'string', valueHint: 'n', description: `Iterations of training (default: ${short.iterations})` },
   out: { type: 'string', valueHint: 'folder', description: 'Folder for what comes of it (default: out/<target>-<n>)' },
+  verbose,
 } satisfies ArgsDef
 
 const definition: CommandDef = {
   meta: { name: 'start', description: 'See it work: learn a picture in about two minutes' },
   args,
   async run({ args: parsed }) {
-    const { target, iterations, out } = parsed as unknown as Given
+    const given = parsed as unknown as Given
+    const { target, iterations, out } = given
     const flags = {
       ...short,
       ...(target !== undefined && { target }),
       ...(iterations !== undefined && { iterations: toNumber(iterations) }),
     }
     const config = await loadConfig({ flags, command: 'cellgrad start' })
-    await computing(config, async computer => runTraining(await createRun(config, out), computer))
+    await startRun(config, { out, verbose: Boolean(given.verbose) })
   },
 }
 

@@ -1,15 +1,12 @@
 /**
  * `cellgrad train`: a rule learns to grow a picture.
  */
-import { existsSync } from 'node:fs'
 import type { ArgDef, ArgsDef, CommandDef } from 'citty'
-import { computing } from './computer.ts'
 import { kebab, loadConfig } from './config-file.ts'
 import { defaultOf, describe } from './config.ts'
 import type { Config } from './config.ts'
-import { createRun, openRun, saveConfig } from './run-folder.ts'
-import { runTraining } from './training.ts'
-import { toNumber, UsageError } from './usage.ts'
+import { resumeRun, startRun } from './training.ts'
+import { toNumber, UsageError, verbose } from './usage.ts'
 import type { Command, Given } from './usage.ts'
 
 // Fields of the configuration that are flags too; the others are for a YAML file.
@@ -36,6 +33,7 @@ const args: ArgsDef = {
     'Go on with the run in this folder, maybe with other --iterations, --backend, --threads, --save-every '
       + '(default: none)',
   ),
+  verbose,
 }
 
 const definition: CommandDef = {
@@ -55,15 +53,10 @@ const definition: CommandDef = {
         const what = other === 'target' ? 'a target' : `--${kebab(other)}`
         throw new UsageError(`cellgrad train: ${what} does not go with --resume, which goes on with the run as it is`)
       }
-      if (!existsSync(resume)) throw new Error(`train: there is no folder ${resume}`)
-      const run = await openRun(resume, flags)
-      return computing(run.config, async computer => {
-        if (Object.keys(flags).length > 0) await saveConfig(run)
-        await runTraining(run, computer)
-      })
+      return resumeRun(resume, flags, { verbose: Boolean(given.verbose) })
     }
     const config = await loadConfig({ file, flags, command: 'cellgrad train' })
-    return computing(config, async computer => runTraining(await createRun(config, out), computer))
+    await startRun(config, { out, verbose: Boolean(given.verbose) })
   },
 }
 

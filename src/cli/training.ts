@@ -1,43 +1,79 @@
 /**
  * A training run, from its first iteration or from its checkpoint, to its pictures.
  *
- * Whatever ends it, what was learned is kept: at every checkpoint, at Ctrl-C, and where the loss stops being a number.
- * Where a GPU is lost, all that was on it is, and the last checkpoint remains.
+ * Whatever ends it, what was learned is kept: at every checkpoint, where the run is interrupted, and where the loss stops
+ * being a number. Where a GPU is lost, all that was on it is, and the last checkpoint remains. A new run that fails before
+ * its first iteration has learned nothing, and leaves nothing.
  */
 import { existsSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { explain } from '../nca/explain.ts'
-import { imageToTensor, tensorToImage } from '../nca/files/image-tensor.ts'
+import { imageToTensor } from '../nca/files/image-tensor.ts'
 import { padImage } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
 import { growingTrainer } from '../nca/tasks/growing.ts'
 import type { TrainerState } from '../nca/training/trainer.ts'
+import { channelCount } from '../nca/rule.ts'
 import type { DataParams, DataRule } from '../nca/rule.ts'
-import { seed } from '../nca/state.ts'
-import { rollout } from '../nca/step.ts'
 import { NonFiniteError, train } from '../nca/training/train.ts'
 import { key } from '../tensor/key.ts'
-import { scope, supersede } from '../tensor/lifetime.ts'
-import { saveGif, writeFilmStrip } from '../node/animation.ts'
 import { version } from '../node/assets.ts'
-import { writeFileAtomic } from '../node/atomic-file.ts'
-import { lossCurveSvg } from '../node/chart.ts'
 import { readCheckpoint, saveCheckpoint, saveModel } from '../node/model.ts'
+import { computing } from './computer.ts'
 import type { Computer } from './computer.ts'
 import { ruleOf } from './config.ts'
 import type { Config } from './config.ts'
 import { untilInterrupted } from './interrupt.ts'
+import type { Interruption } from './interrupt.ts'
+import { invocation, quoted } from './invocation.ts'
 import { openMetrics, recentLoss } from './metrics.ts'
 import type { Metric } from './metrics.ts'
-import { duration, log10, showProgress } from './progress.ts'
-import { files } from './run-folder.ts'
+import { complain, say } from './output.ts'
+import { draw, grown } from './pictures.ts'
+import { duration, errorOf, goodLikeness, showProgress } from './progress.ts'
+import { createRun, discardRun, files, openRun, saveConfig } from './run-folder.ts'
 import type { Run } from './run-folder.ts'
 import { isLive, pictureLines } from './screen.ts'
+import { Failure } from './usage.ts'
 
 type State = TrainerState<DataParams>
 
+/** How a run is made or shown, beside its configuration. */
+export type RunOptions = {
+  /** The folder of a new run, by default out/<name>-<n>. */
+  readonly out?: string
+  /** Describes the rule. */
+  readonly verbose?: boolean
+}
+
+/** Makes a new run and trains it. */
+export async function startRun(config: Config, { out, ...options }: RunOptions): Promise<void> {
+  await computing(config, async computer => {
+    await holding(await createRun(config, out), run => runTraining(run, computer, options))
+  })
+}
+
+/** Goes on with a run, with flags laid over its configuration. */
+export async function resumeRun(
+  folder: string, flags: Readonly<Record<string, unknown>>, options: RunOptions,
+): Promise<void> {
+  await holding(await openRun(folder, flags), run => computing(run.config, async computer => {
+    if (Object.keys(flags).length > 0) await saveConfig(run)
+    await runTraining(run, computer, options)
+  }))
+}
+
+/** Lets others train in a run's folder when `work` has ended. */
+async function holding(run: Run, work: (run: Run) => Promise<void>): Promise<void> {
+  try {
+    await work(run)
+  } finally {
+    run.release()
+  }
+}
+
 /** Trains, saves and draws. Sets the exit status where the run did not reach its end. */
-export async function runTraining(run: Run, { backend, name: computer }: Computer): Promise<void> {
+async function runTraining(run: Run, { backend, name: computer }: Computer, { verbose }: RunOptions): Promise<void> {
   const { folder, config } = run
   const target = padImage(run.target, config.padding)
   const rule = ruleOf(config)
@@ -48,18 +84,22 @@ export async function runTraining(run: Run, { backend, name: computer }: Compute
   })
   const checkpoint = join(folder, files.checkpoint)
   let state = existsSync(checkpoint)
-    ? (await readCheckpoint(checkpoint, { backend })).state
+    ? (await readCheckpoint(checkpoint, { backend, trainer, maxBytes: 2 ** 29 + poolBytes(rule, config, target) })).state
     : trainer.init(key(config.seed))
   const from = state.iteration
   let saved = from
   const log = await openMetrics(join(folder, files.metrics), from)
-  const say = (line: string): void => { process.stdout.write(`${line}\n`) }
   const cells = `${target.width}×${target.height} cells`
   say(from === 0
     ? `Growing ${config.target} on ${cells}, ${config.iterations} iterations, in ${folder}`
     : `Going on with ${folder} from iteration ${from} of ${config.iterations}`)
   say(`Computing on: ${computer}`)
-  say(`Rollouts run ${explain(rule, backend)}`)
+  const how = explain(rule, backend)
+  if (verbose || !how.startsWith('fused')) say(`Rollouts run ${how}`)
+  say(`The error is the mean square of the difference from the target: a good likeness is below ${goodLikeness}.`)
+  if (log.unreadable.length > 0) {
+    say(`Left out of ${files.metrics}: ${log.unreadable.length} lines that cannot be read, the first is line ${log.unreadable[0]}`)
+  }
 
   async function save(): Promise<void> {
     await log.sync()
@@ -70,9 +110,9 @@ export async function runTraining(run: Run, { backend, name: computer }: Compute
   }
 
   const display = showProgress(process.stdout, config.iterations, from, target)
-  const interrupt = untilInterrupted(() => {
+  const interrupt = untilInterrupted(({ name }) => {
     display.end()
-    say('Stopping after this iteration (Ctrl-C again to stop at once)')
+    if (name !== 'output') say('Stopping after this iteration (Ctrl-C again to stop at once)')
   })
   const preview = (): Promise<Image> => grown(rule, state.params, config, target)
 
@@ -102,30 +142,46 @@ export async function runTraining(run: Run, { backend, name: computer }: Compute
   }
 
   const again = `${invocation()} train --resume ${quoted(folder)}`
-  const failure = await learn().catch((error: Error) => {
+  const failure = await learn().catch(async (cause: Error) => {
+    if (run.isNew && state.iteration === 0) {
+      await log.close()
+      await discardRun(run)
+      throw cause
+    }
     const how = backend.name === 'cpu' ? 'Go on with' : 'Go on with this, or with --backend cpu besides'
-    throw new Error(
-      `${error.message}\nSaved after iteration ${saved} of ${config.iterations}. ${how}:\n  ${again}`, { cause: error },
-    )
+    const where = `Saved after iteration ${saved} of ${config.iterations}. ${how}:`
+    throw new Failure([cause.message, where, `  ${again}`], { cause })
   })
   if (failure) {
+    await draw(run, rule, state.params, log.metrics)
     throw new Error(`${failure.message} (saved in ${folder})`, { cause: failure })
   }
   if (state.iteration < config.iterations) {
-    say(`Stopped and saved after iteration ${state.iteration} of ${config.iterations}. Go on with:\n  ${again}`)
-    process.exitCode = interrupt.signal.reason === 'SIGTERM' ? 143 : 130
+    const { name, why, status } = interrupt.signal.reason as Interruption
+    process.exitCode = status
+    const tell = name === 'output' ? complain : say
+    tell(`Stopped and saved after iteration ${state.iteration} of ${config.iterations}${why}. Go on with:`)
+    tell(`  ${again}`)
+    // A system or a terminal that ends does not wait for pictures.
+    if (name === 'SIGINT' || name === 'output') await draw(run, rule, state.params, log.metrics)
     return
   }
 
   const time = duration(log.metrics.at(-1)?.seconds ?? 0)
-  const loss = log10(recentLoss(log.metrics))
-  say(`Trained ${state.iteration} iterations in ${time}, log10 loss ${loss} (mean of the last 100)`)
-  await draw(run, rule, state, log.metrics)
+  const error = errorOf(recentLoss(log.metrics))
+  say(`Trained ${state.iteration} iterations in ${time}, error ${error} (mean of the last 100)`)
+  await draw(run, rule, state.params, log.metrics)
   say('')
   const width = join(folder, files.checkpoint).length
   for (const [what, file] of written) say(`${join(folder, file).padEnd(width)}  ${what}`)
-  say(`\nPlay it: ${invocation()} grow ${quoted(join(folder, files.model))}`)
-  if (isLive(process.stdout)) say(`\n${pictureLines(await preview(), process.stdout).join('\n')}`)
+  say('')
+  say(`Play it: ${invocation()} grow ${quoted(join(folder, files.model))}`)
+  if (isLive(process.stdout)) process.stdout.write(`\n${pictureLines(await preview(), process.stdout).join('\n')}\n`)
+}
+
+/** What the pool takes where every cell is held. */
+function poolBytes({ channels }: DataRule, { pool }: Config, { width, height }: Image): number {
+  return 4 * pool * width * height * channelCount(channels)
 }
 
 const written = [
@@ -151,45 +207,4 @@ function provenanceOf(config: Config, state: State, metrics: readonly Metric[]):
     grid: String(config.size + 2 * config.padding),
     steps: config.steps.join(' to '),
   }
-}
-
-/** The pattern after a rollout as long as those of the training. */
-async function grown(rule: DataRule, params: DataParams, config: Config, { width, height }: Image): Promise<Image> {
-  const steps = Math.round((config.steps[0] + config.steps[1]) / 2)
-  const x = scope(() => rollout(rule, params, seed(rule, { height, width, like: params.update.w1 }), key(0), { steps }))
-  const image = await tensorToImage(x)
-  supersede(x, null, 'was drawn')
-  return image
-}
-
-/** The pictures of a finished run. Growth is shown over twice the length of a rollout: what holds, what does not. */
-async function draw(run: Run, rule: DataRule, { params }: State, metrics: readonly Metric[]): Promise<void> {
-  const { folder, config, name } = run
-  const size = config.size + 2 * config.padding
-  const length = config.steps[1]
-  const scaleTo = (pixels: number): number => Math.max(1, Math.round(pixels / size))
-  const still = { key: key(0), size, scale: scaleTo(128), columns: 8 }
-  const moving = { key: key(0), size, scale: scaleTo(256), every: 2 }
-  const at = Array.from({ length: 16 }, (_, i) => Math.round(((i + 1) * length) / 8))
-  await writeFilmStrip(join(folder, files.growth), rule, params, { ...still, at })
-  await saveGif(join(folder, files.animation), rule, params, { ...moving, steps: 2 * length })
-  await saveGif(join(folder, files.regeneration), rule, params, { ...moving, steps: 3 * length, damageAt: length })
-  await writeFileAtomic(join(folder, files.chart), await lossCurveSvg({
-    iterations: metrics.map(({ iteration }) => iteration),
-    losses: metrics.map(({ loss }) => loss),
-    title: `${name} ${config.size}×${config.size}, ${config.preset}`,
-  }))
-}
-
-/** How this program was called, to be called again. */
-function invocation(): string {
-  const script = process.argv[1]
-  if (script.endsWith('.ts')) return `node --import tsx ${quoted(relative('', script))}`
-  if (script.includes('node_modules')) return 'npx cellgrad'
-  return script.endsWith('.js') ? `node ${quoted(relative('', script))}` : 'cellgrad'
-}
-
-/** A word as a shell reads it. */
-function quoted(word: string): string {
-  return /^[\p{L}\p{N}\p{Emoji}_./:=@%+,-]+$/u.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }

@@ -1,13 +1,25 @@
 /**
- * What a user may type, and what is said when it cannot be understood: one line, status 2.
+ * What a user may type, and what is said when it cannot be understood: a line for each mistake, status 2.
  */
 import { parseArgs } from 'node:util'
-import type { ArgsDef, CommandDef } from 'citty'
+import type { ArgDef, ArgsDef, CommandDef } from 'citty'
 import { didYouMean } from '../tensor/options.ts'
 
-/** A command line or a configuration that cannot be understood. */
-export class UsageError extends Error {
+/** What went wrong, in one or more lines. They are printed one by one: a line break inside of a line is escaped. */
+export class Failure extends Error {
+  readonly lines: readonly string[]
+  constructor(lines: readonly string[], options?: ErrorOptions) {
+    super(lines.join('\n'), options)
+    this.lines = lines
+  }
+}
+
+/** A command line or a configuration that cannot be understood: one mistake a line. */
+export class UsageError extends Failure {
   override readonly name = 'UsageError'
+  constructor(...lines: readonly string[]) {
+    super(lines)
+  }
 }
 
 /** A command as `main.ts` runs it. */
@@ -16,6 +28,9 @@ export type Command = {
   /** Flags that may stand without a value, and the value that they then have. */
   readonly implied?: Readonly<Record<string, string>>
 }
+
+/** The flag of all commands that train. */
+export const verbose: ArgDef = { type: 'boolean', description: 'Describes the rule and how it is computed (default: false)' }
 
 /** Arguments as citty hands them over: text by name, undefined where not given. */
 export type Given = Readonly<Record<string, string | undefined>>
@@ -39,25 +54,28 @@ export function checkArguments(command: string, given: readonly string[], args: 
       const hint = didYouMean(token.name, Object.keys(options), '--')
       return refuse(`there is no flag ${token.rawName} (see ${command} --help)${hint}`)
     }
-    if (option.type === 'string' && (token.value ?? '--').startsWith('--')) refuse(`${token.rawName} needs a value`)
+    const value = token.value ?? ''
+    if (option.type === 'string' && (value === '' || value.startsWith('--'))) refuse(`${token.rawName} needs a value`)
     if (option.type === 'boolean' && token.value !== undefined) refuse(`${token.rawName} takes no value`)
   }
-  const extra = tokens.filter(token => token.kind === 'positional')[places]
+  const words = tokens.filter(token => token.kind === 'positional')
+  if (words.some(({ value }) => value === '')) throw new UsageError(`${command}: an argument is empty`)
+  const extra = words[places]
   if (!extra) return
   throw new UsageError(`${command}: ${JSON.stringify(extra.value)} is one argument too many; see ${command} --help`)
 }
 
 /** The number that a flag was given, or `otherwise` where it was not. Throws where it is not in range. */
 export function numberFlag(
-  command: string, given: Given, flag: string, otherwise: number, range: { least?: number; whole?: boolean },
+  command: string, given: Given, flag: string, otherwise: number,
+  { least, most, whole = true }: { least: number; most: number; whole?: boolean },
 ): number {
-  const { least = -Infinity, whole = true } = range
   const text = given[flag]
   if (text === undefined) return otherwise
   const value = toNumber(text)
   const fits = whole ? Number.isSafeInteger : Number.isFinite
-  if (typeof value === 'number' && value >= least && fits(value)) return value
-  const bound = least === -Infinity ? '' : least === 1 ? ' > 0' : ` ≥ ${least}`
+  if (typeof value === 'number' && value >= least && value <= most && fits(value)) return value
+  const bound = typeof value === 'number' && value > most ? `, at most ${most}` : least === 1 ? ' > 0' : ` ≥ ${least}`
   const expected = `a ${whole ? 'whole ' : ''}number${bound}`
   throw new UsageError(`${command}: --${flag} is ${JSON.stringify(value)}, expected ${expected}`)
 }

@@ -12,6 +12,7 @@ import { add } from '../tensor/ops/arithmetic.ts'
 import { dense } from '../tensor/ops/dense.ts'
 import { leakyRelu, relu, sigmoid, tanh } from '../tensor/ops/functions.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { checkUnits, most } from './rule-limits.ts'
 import type { ParamSpec } from './perceptions/kind.ts'
 
 /** What a layer applies to its sums; 'linear' leaves them as they are. */
@@ -93,6 +94,8 @@ export function checkedMlp(
   const hidden = typeof given === 'number' ? [given] : given
   const fits = Array.isArray(hidden) && hidden.length > 0 && hidden.every(n => isWhole(n, 1))
   check(fits, where, `${path}hidden`, given, 'a whole number > 0, or a list of them')
+  check(hidden.length <= most.layers, where, `${path}hidden`, given, `at most ${most.layers} layers`)
+  hidden.forEach(n => checkUnits(where, `${path}hidden`, n))
   checkWord(where, `${path}activation`, activation, activations)
   check(typeof residual === 'boolean', where, `${path}residual`, residual, 'true or false')
   checkWord(where, `${path}init`, init, ['keras', 'torch'])

@@ -9,11 +9,12 @@
  *
  * All filters, fixed and learned, are one depthwise convolution, in which the smaller kernels are surrounded by zeros.
  */
+import { filterKernelOn } from '../tensor/filters.ts'
 import type { Filter } from '../tensor/filters.ts'
 import { concat } from '../tensor/ops/concat.ts'
 import { pad } from '../tensor/ops/pad-slice.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { depthwiseOn, filterKernelOn } from './perceptions/grid.ts'
+import { depthwiseOn } from '../tensor/ops/grid.ts'
 import { isLearned, kindOf } from './perceptions/kinds.ts'
 import { checkParams } from './params.ts'
 import { channelCount } from './rule.ts'

@@ -17,9 +17,11 @@ import type { Key } from '../tensor/key.ts'
 import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../tensor/options.ts'
 import { ones, zeros } from '../tensor/ops/create.ts'
 import { normal, uniform } from '../tensor/random.ts'
-import { paddings } from '../tensor/ops/window.ts'
-import type { Padding } from '../tensor/ops/window.ts'
+import { paddings } from '../backends/window.ts'
+import { sizeOf } from '../tensor/shape.ts'
+import type { Padding } from '../backends/window.ts'
 import type { Placement, Tensor } from '../tensor/tensor.ts'
+import { checkMost, most } from './rule-limits.ts'
 import { checkedMlp, mlpParams } from './mlp.ts'
 import type { Mlp, MlpParams } from './mlp.ts'
 import { describe, isLearned } from './perceptions/kinds.ts'
@@ -116,6 +118,7 @@ function checkedPerceive(grid: 1 | 2 | 3, perceive: readonly Perception[]): Perc
   check(
     Array.isArray(perceive) && perceive.length > 0, 'rule', 'perceive', perceive, `a list of at least one of ${parts}`,
   )
+  check(perceive.length <= most.parts, 'rule', 'perceive', perceive, `at most ${most.parts} parts`)
   return perceive.map((part, i) => {
     const path = `perceive[${i}]`
     if (!isLearned(part)) {
@@ -207,9 +210,12 @@ export function defineRule(options: RuleOptions): DataRule {
     check(isNumber(noise.std, 0), 'rule', 'noise.std', noise.std, 'a number ≥ 0')
   }
   if (bound !== null) checkBound(bound)
-  return deepFreeze(structuredClone({
+  const rule = {
     type: 'data', grid, channels, perceive, update, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen,
-  } as const))
+  } as const
+  const parameters = Object.values(paramShapes(rule)).reduce((sum, shape) => sum + sizeOf(shape), 0)
+  checkMost('rule', 'the number of its parameters', parameters, most.parameters)
+  return deepFreeze(structuredClone(rule))
 }
 
 function checkThreshold(name: string, mask: { channel: number; above: number }, channels: Channels): void {
@@ -268,10 +274,14 @@ export function customRule<P>(rule: Omit<CustomRule<P>, 'type' | 'grid'> & { rea
 
 function checkChannels(where: string, channels: Channels): void {
   check(isObject(channels), where, 'channels', channels, 'numbers of channels by role, like { rgba: 4, hidden: 12 }')
-  for (const [role, n] of Object.entries(channels)) {
+  const roles = Object.entries(channels)
+  check(roles.length <= most.channels, where, 'channels', channels, `at most ${most.channels} roles`)
+  for (const [role, n] of roles) {
     check(isWhole(n), where, `channels.${role}`, n, 'a whole number of channels')
+    checkMost(where, `channels.${role}`, n, most.channels)
   }
   check(channelCount(channels) > 0, where, 'channels', channels, 'at least one channel')
+  checkMost(where, 'the number of channels', channelCount(channels), most.channels)
 }
 
 function checkGrid(where: string, grid: number): void {

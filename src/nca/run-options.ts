@@ -68,12 +68,12 @@ export function checkRollout(
   const { steps, readouts, checkpoint = 'auto', masks, angle = 0, inputs, from = 0 } = options
   check(isWhole(from) && from <= 2 ** 32 - steps, where, 'from', from, 'a whole number ≥ 0, with steps at most 2^32')
   checkAngle(where, rule, angle)
-  readouts?.forEach((n, i) => {
+  Array.from(readouts ?? []).forEach((n, i) => {
     check(isWhole(n, 1) && n <= steps, where, `readouts[${i}]`, n, `a whole number from 1 to steps, ${steps}`)
   })
   checkState(where, rule, params, x)
   check((masks?.length ?? steps) === steps, where, 'the number of masks', masks?.length, `that of the steps, ${steps}`)
-  masks?.forEach((mask, t) => checkMask(where, `masks[${t}]`, mask, x))
+  Array.from(masks ?? []).forEach((mask, t) => checkMask(where, `masks[${t}]`, mask, x))
   return { steps, readouts, checkpoint, masks, angle, inputs, from }
 }
 

@@ -10,7 +10,7 @@ import { concat, splitAxis } from '../tensor/ops/concat.ts'
 import { slice } from '../tensor/ops/pad-slice.ts'
 import { broadcastTo, reshape } from '../tensor/ops/sum.ts'
 import { sameShape, showShape, sizeOf } from '../tensor/shape.ts'
-import { tensor } from '../tensor/tensor.ts'
+import { place, tensor } from '../tensor/tensor.ts'
 import type { Placement, Tensor } from '../tensor/tensor.ts'
 import { channelCount, roleChannels } from './rule.ts'
 import type { Channels } from './rule.ts'
@@ -131,5 +131,5 @@ export function seed(rule: { channels: Channels; grid?: 1 | 2 | 3 }, options: Se
     const start = (b * cells + number) * channels
     values.fill(1, start + from, start + channels)
   }
-  return tensor(values, { dtype: 'float32', ...placement, shape: [batch, ...shape, channels] })
+  return tensor(values, { ...place(placement, 'seed'), shape: [batch, ...shape, channels] })
 }

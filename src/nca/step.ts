@@ -38,7 +38,7 @@ import { fusedRollout } from './fused.ts'
 import { applyMlp } from './mlp.ts'
 import { checkParams } from './params.ts'
 import { perceive } from './perceive.ts'
-import { dilateOn } from './perceptions/grid.ts'
+import { dilateOn } from '../tensor/ops/grid.ts'
 import { channelCount, updatedChannels } from './rule.ts'
 import type { DataParams, DataRule, Params, Rule, StepContext } from './rule.ts'
 import { checkRollout, checkStep } from './run-options.ts'
@@ -197,11 +197,11 @@ export function frozenChannels(rule: DataRule, { backend }: Tensor): Tensor {
  * @example const grown = rollout(rule, params, seed(rule, { height: 72, width: 72 }), key(1), { steps: 96 })
  */
 export function rollout<R extends Rule>(
-  rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions,
-): Tensor
-export function rollout<R extends Rule>(
   rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions & { readouts: readonly number[] },
 ): Tensor[]
+export function rollout<R extends Rule>(
+  rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions,
+): Tensor
 export function rollout<R extends Rule>(
   rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions & { readouts?: readonly number[] },
 ): Tensor | Tensor[] {

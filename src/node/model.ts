@@ -1,22 +1,28 @@
 /**
  * Model and checkpoint files, read whole and written atomically. What is in them is `src/nca/files/model-file.ts`.
  */
-import { readFile } from 'node:fs/promises'
-import { decodeCheckpoint, decodeModel, encodeCheckpoint, encodeModel } from '../nca/files/model-file.ts'
+import { decodeCheckpoint, encodeCheckpoint } from '../nca/files/checkpoint-file.ts'
+import type { CheckpointOptions } from '../nca/files/checkpoint-file.ts'
+import { decodeModel, encodeModel } from '../nca/files/model-file.ts'
 import type { Model } from '../nca/files/model-file.ts'
+import { byteLimit } from '../nca/files/limits.ts'
+import type { ByteLimit } from '../nca/files/limits.ts'
+import type { SafetensorsLimits } from '../nca/files/safetensors.ts'
 import type { TrainerState } from '../nca/training/trainer.ts'
 import type { DataParams } from '../nca/rule.ts'
 import type { Placement } from '../tensor/tensor.ts'
 import { writeFileAtomic } from './atomic-file.ts'
+import { readFileUpTo } from './read-file.ts'
 
 /**
  * Reads a model: its rule, its parameters, and where it comes from.
  *
+ * @param options where the parameters are to live and their type, see `decodeModel`, and how large the file may be
  * @throws one sentence that names the file, where it cannot be read or is not a model
  * @example const { rule, params } = await readModel('lizard.safetensors')
  */
-export async function readModel(path: string, placement?: Placement): Promise<Model> {
-  return decodeModel(await readBytes('model', path), path, placement)
+export async function readModel(path: string, options: Placement & SafetensorsLimits = {}): Promise<Model> {
+  return decodeModel(await readBytes('model', path, options), path, options)
 }
 
 /**
@@ -31,13 +37,16 @@ export async function saveModel(path: string, model: Model): Promise<void> {
 /**
  * Reads a training state as it was, bit for bit, and the text kept beside it.
  *
- * @throws one sentence that names the file, where it cannot be read or is not a checkpoint
- * @example const { state } = await readCheckpoint('run.safetensors'); train(trainer, { state, iterations: 4000 })
+ * @param options the backend on which it is to live, and the trainer that it is held against, see `decodeCheckpoint`
+ * @throws one sentence that names the file, where it cannot be read, is not a checkpoint, or not one of this trainer
+ * @example
+ * const { state } = await readCheckpoint('run.safetensors', { trainer })
+ * for await (const { loss } of train(trainer, { state, iterations: 4000 })) console.log(loss)
  */
 export async function readCheckpoint<P = DataParams>(
-  path: string, placement?: Placement,
+  path: string, options: CheckpointOptions<P> = {},
 ): Promise<{ state: TrainerState<P>; metadata: Record<string, string> }> {
-  return decodeCheckpoint(await readBytes('checkpoint', path), path, placement)
+  return decodeCheckpoint(await readBytes('checkpoint', path, options), path, options)
 }
 
 /** Writes a training state; `metadata` is kept beside it. */
@@ -47,8 +56,6 @@ export async function saveCheckpoint<P>(
   await writeFileAtomic(path, await encodeCheckpoint(state, metadata))
 }
 
-async function readBytes(what: string, path: string): Promise<Uint8Array> {
-  return readFile(path).catch((cause: Error) => {
-    throw new Error(`${what}: cannot read ${path} (${cause.message})`, { cause })
-  })
+function readBytes(what: string, path: string, { maxBytes }: ByteLimit): Promise<Uint8Array> {
+  return readFileUpTo(what, path, byteLimit(what, { maxBytes }))
 }

@@ -26,9 +26,9 @@
  */
 import { refuse, requireTensor } from './op.ts'
 import { check, checkOptions, isWhole, keysOf, numberFrom, show } from './options.ts'
-import { depthwiseConv } from './ops/depthwise-conv.ts'
+import { depthwiseOn } from './ops/grid.ts'
 import { windowKinds } from './ops/window.ts'
-import type { Padding } from './ops/window.ts'
+import type { Padding } from '../backends/window.ts'
 import { aTensor, placementKinds, tensor } from './tensor.ts'
 import type { Placement, Tensor } from './tensor.ts'
 
@@ -161,9 +161,9 @@ export function filterKernelOn(
 export type FilterOptions = {
   /** What lies outside the grid, default 'zero'. */
   padding?: Padding
-  /** Rotation of the cells in radians, default 0. */
+  /** Rotation of the cells in radians, default 0; in a volume about the axis z, on a line there is none but 0. */
   angle?: number
-  /** Cells to compute, a mask `[b,h,w]`; the others are 0. */
+  /** Cells to compute, a mask of the shape of x without channels; the others are 0. */
   rows?: Tensor
 }
 
@@ -172,16 +172,17 @@ const filterOptions = keysOf<FilterOptions>({ padding: windowKinds.padding, angl
 /**
  * Applies one fixed filter or several to every channel.
  *
- * @param x `[b,h,w,c]`
- * @returns `[b,h,w,c]`, or for n filters `[b,h,w,c·n]`, interleaved per channel: c0·f0, c0·f1, …, c1·f0, …
- * @throws where there is no filter of a name, x is no image, or the mask does not fit
+ * @param x `[b,w,c]`, `[b,h,w,c]` or `[b,d,h,w,c]`: a line, a plane or a volume
+ * @returns `[b,h,w,c]` as x, or for n filters `[b,h,w,c·n]`, interleaved per channel: c0·f0, c0·f1, …, c1·f0, …
+ * @throws where there is no filter of a name on such a grid, x is no grid, or the mask does not fit
  * @example filter(x, 'laplacian', { padding: 'circular' })
  */
 export function filter(x: Tensor, which: Filter | readonly Filter[], options: FilterOptions = {}): Tensor {
   checkOptions('filter', options, filterOptions)
   const { angle, padding, rows } = options
   requireTensor('filter', 'x', x)
-  if (x.shape.length !== 4) refuse('filter', 'x must be an image [b,h,w,c]', { x })
+  const grid = x.shape.length - 2
+  if (grid < 1 || grid > 3) refuse('filter', 'x must be [b,w,c], [b,h,w,c] or [b,d,h,w,c]', { x })
   const list = Array.isArray(which) ? which as readonly Filter[] : [which as Filter]
-  return depthwiseConv(x, filterKernel(list, x.shape[3], { angle, like: x }), { padding, rows })
+  return depthwiseOn(x, filterKernelOn(grid as Grid, list, x.shape.at(-1)!, { angle, like: x }), { padding, rows })
 }

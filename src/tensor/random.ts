@@ -7,8 +7,9 @@
  *   normal      √2·erf⁻¹(u), u = (4k + 1) / 2²⁴ − 1, which float32 holds exactly and which is never −1 or 1
  *   fire        the draw at counter (sample, cell), compared with p·2³² as an integer
  *
- * The first four are JAX's numbers (its partitionable threefry); `normal` up to the rounding of erf⁻¹, and in float64
- * what JAX draws in float32. `fire` is ours: whether a cell fires depends on the key, its sample and its
+ * The first four are JAX's numbers (its partitionable threefry): `uniform` bit for bit in [0, 1) and up to the last bits
+ * between other bounds, to which it is scaled; `normal` up to the rounding of erf⁻¹, and in float64 what JAX draws in
+ * float32. `fire` is ours: whether a cell fires depends on the key, its sample and its
  * place only, not on the size of the batch, the number of threads, the backend or the element type, and a
  * recomputed step replays it.
  */
@@ -209,7 +210,8 @@ export function bernoulli(k: Key, shape: Shape, p: number, placement: Omit<Place
 }
 
 /**
- * The fire mask of one step: `[b,h,w]` for a state `[b,h,w,c]`, 1 with probability `rate`, shared by all channels.
+ * The fire mask of one step: `[b,h,w]` for a state `[b,h,w,c]`, 1 with probability `rate`, shared by all channels. Lines
+ * `[b,w,c]` and volumes `[b,d,h,w,c]` have theirs.
  *
  * @param k the key of this step, usually `foldIn(k, t)`
  * @throws where the rate is not in [0, 1]

@@ -5,6 +5,14 @@
  * object: a tensor, a number, a function, an instance of a class. Paths are dotted, as in `update.w1`.
  */
 
+/** How deep a tree may be nested. What is deeper is most likely a tree that contains itself. */
+export const deepestTree: number = 100
+
+function checkDepth(depth: number, path: string): void {
+  if (depth <= deepestTree) return
+  throw new Error(`a tree is nested more than ${deepestTree} deep at ${path.slice(0, 40)}…; does it contain itself?`)
+}
+
 function isPlainObject(x: unknown): x is Record<string, unknown> {
   if (typeof x !== 'object' || x === null) return false
   const proto: unknown = Object.getPrototypeOf(x)
@@ -31,10 +39,12 @@ export function zipTrees<T>(
   others: readonly unknown[],
   fn: (leaf: unknown, others: readonly unknown[], path: string) => unknown,
   path = '',
+  depth = 0,
 ): T {
+  checkDepth(depth, path)
   const zip = (x: unknown, key: string | number): unknown => {
     const namesakes = others.map(other => (other as Record<string, unknown> | null | undefined)?.[key])
-    return zipTrees(x, namesakes, fn, path === '' ? `${key}` : `${path}.${key}`)
+    return zipTrees(x, namesakes, fn, path === '' ? `${key}` : `${path}.${key}`, depth + 1)
   }
   if (Array.isArray(tree)) return tree.map(zip) as T
   if (isPlainObject(tree)) return Object.fromEntries(Object.entries(tree).map(([key, x]) => [key, zip(x, key)])) as T
@@ -42,9 +52,10 @@ export function zipTrees<T>(
 }
 
 /** Calls `fn` for every leaf, in order. */
-export function eachLeaf(tree: unknown, fn: (leaf: unknown, path: string) => void, path = ''): void {
+export function eachLeaf(tree: unknown, fn: (leaf: unknown, path: string) => void, path = '', depth = 0): void {
+  checkDepth(depth, path)
   const at = (key: string | number): string => (path === '' ? `${key}` : `${path}.${key}`)
-  if (Array.isArray(tree)) tree.forEach((x, i) => eachLeaf(x, fn, at(i)))
-  else if (isPlainObject(tree)) for (const key of Object.keys(tree)) eachLeaf(tree[key], fn, at(key))
+  if (Array.isArray(tree)) tree.forEach((x, i) => eachLeaf(x, fn, at(i), depth + 1))
+  else if (isPlainObject(tree)) for (const key of Object.keys(tree)) eachLeaf(tree[key], fn, at(key), depth + 1)
   else fn(tree, path)
 }

@@ -7,14 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { readCheckpoint } from '../../src/node/index.ts'
 import { long } from '../long.ts'
-import { run, start, temporaryFolder, withGpu, writeConfig } from './run.ts'
+import { asModule, run, start, temporaryFolder, withGpu, writeConfig } from './run.ts'
 import type { Running } from './run.ts'
 
 const folder = temporaryFolder()
 const gpu = ['--backend', 'webgpu'] as const
 const onGpu = { imports: [withGpu] }
-
-const asModule = (source: string): string => `data:text/javascript,${encodeURIComponent(source)}`
 
 /** The package webgpu is not installed. */
 const noPackage = asModule(`import { register } from 'node:module'
@@ -53,7 +51,7 @@ describe('train --backend webgpu', () => {
     const running = start(['train', 'fish', '--config', config, '--out', killed], onGpu)
     await signalAfter(running, killed, 6, 'SIGKILL')
     await running.result
-    const last = await run(['train', '--resume', killed], onGpu)
+    const last = await run(['train', '--resume', killed, '--verbose'], onGpu)
 
     expect(await undisturbed).toMatchObject({ status: 0, signal: null, err: '' })
     expect(last).toMatchObject({ status: 0, signal: null, err: '' })

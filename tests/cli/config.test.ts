@@ -158,6 +158,18 @@ describe('the effective configuration', () => {
   })
 })
 
+it('takes a value that an alias repeats', async () => {
+  await writeFile(folder('alias.yaml'), 'steps: &some [20, 30]\nwarmUp: { iterations: 4, from: *some }\n')
+  const config = await loadConfig({ file: folder('alias.yaml') })
+  expect([config.steps, config.warmUp]).toEqual([[20, 30], { iterations: 4, from: [20, 30] }])
+})
+
+it('reads no file that is longer than a configuration can be, or has no end', async () => {
+  await writeFile(folder('long.yaml'), Array.from({ length: 50_000 }, (_, i) => `k${i}: 1\n`).join(''))
+  await expect(loadConfig({ file: folder('long.yaml') })).rejects.toThrow(/^config: .*long\.yaml has 488890 bytes, expected at most 131072\.$/)
+  await expect(loadConfig({ file: '/dev/zero' })).rejects.toThrow('config: /dev/zero has more than 131072 bytes, expected at most 131072.')
+})
+
 describe('a mistake in a file', () => {
   it.each([
     ['preset: growing\n\n# mine\nbatch: "eight"\n', 'run.yaml:4: batch is "eight", expected a whole number > 0'],
@@ -189,8 +201,30 @@ describe('a mistake in a file', () => {
     ['seed: 1\nseed: 2', 'run.yaml:2: Map keys must be unique'],
     ['seed: 1\nsteps: [1,\n', 'run.yaml:3: Flow sequence in block collection must be sufficiently indented and end with a ]'],
     ['- 1\n- 2', 'run.yaml:1: expected keys with values, got [1,2]'],
+    ['seed: 1\nrule:\n  hiddenChannels: 10000000', 'run.yaml:3: rule.hiddenChannels is 10000000, expected at most 4092'],
+    ['rule:\n  perceive:\n    - { type: conv, outputs: 3, dilation: 1000000000 }', 'run.yaml:3: rule.perceive[0].dilation is 1000000000, expected at most 1024'],
+    ['rule: { hiddenUnits: [3, 70000] }', 'run.yaml:1: rule.hiddenUnits[1] is 70000, expected at most 65536'],
+    ['size: 4000\nbatch: 100', 'run.yaml:1: size is 4000, expected fewer cells, samples or channels: a batch may hold 268435456 numbers'],
+    ['pool: 1.0e+9', 'run.yaml:1: pool is 1000000000, expected at most 1000000'],
+    ['steps: [1, 1.0e+12]', 'run.yaml:1: steps[1] is 1000000000000, expected at most 1000000'],
+    ['seed: 1\ntarget: *lizard', 'run.yaml:2: the alias *lizard stands for nothing: there is no anchor &lizard before it'],
+    ['seed: 1\nsteps: &x [3, *x]', 'run.yaml:2: the alias *x stands inside of &x, which it stands for'],
+    ['seed: 1\nrule: &x\n  living: *x', 'run.yaml:3: the alias *x stands inside of &x, which it stands for'],
+    ['a: &a [1, 1]\nb: &b [*a, *a]\nc: &c [*b, *b]', 'run.yaml:3: what the alias *b stands for holds an alias itself'],
+    [`a: &a 1\nb: [${'*a, '.repeat(101)}]`, 'run.yaml:2: there are more than 100 aliases'],
+    [`a: 1\nb: ${'['.repeat(150)}${']'.repeat(150)}`, 'run.yaml:2: is nested more than 100 deep'],
+    ['seed: 1\n"seed": 2', 'run.yaml:2: Map keys must be unique'],
+    ['target: "\\e]0;x\\a"\nseed: x', 'run.yaml:2: seed is "x", expected a whole number ≥ 0'],
+    ['batch: "\\e]0;\\u009b\\u202e"', 'run.yaml:1: batch is "\\u001b]0;\\u009b\\u202e", expected a whole number > 0'],
+    ['? [1, 2]\n: 3', 'run.yaml:1: a key is no word'],
   ])('%j', async (text, message) => {
     expect(await complaint(text)).toBe(message)
+  })
+
+  it('is named shortly however long the file is', async () => {
+    expect(await complaint(`b: ${'['.repeat(50_000)}`)).toBe('run.yaml: is nested more than 100 deep')
+    expect(await complaint(`batch: ${'x'.repeat(1000)}`)).toBe(`run.yaml:1: batch is "${'x'.repeat(80)}…", expected a whole number > 0`)
+    expect(await complaint(Array.from({ length: 12_000 }, (_, i) => `k${i}: 1`).join('\n'))).toMatch(/^run\.yaml:1: there is no key "k0"/)
   })
 
   it('names a key that objects are born with', async () => {

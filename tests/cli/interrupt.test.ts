@@ -4,12 +4,12 @@ import { expect, it } from 'vitest'
 const program = `
 import { untilInterrupted } from ${JSON.stringify(new URL('../../src/cli/interrupt.ts', import.meta.url).href)}
 const { signal } = untilInterrupted(() => console.log('said'))
-signal.addEventListener('abort', () => console.log(signal.reason))
+signal.addEventListener('abort', () => console.log(signal.reason.name))
 setInterval(() => {}, 1000)
 console.log('ready')
 `
 
-it.each(['SIGINT', 'SIGTERM'] as const)('the first %s is caught, the second ends the process', async name => {
+it.each(['SIGHUP', 'SIGINT', 'SIGTERM'] as const)('the first %s is caught, the second ends the process', async name => {
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', program])
   let out = ''
   const ended = new Promise(resolve => { child.on('close', (_, signal) => resolve(signal)) })

@@ -32,6 +32,27 @@ it('cut off after any byte and opened at any iteration that is whole, the file h
   }))
 })
 
+it('lines that something has spoilt are left out and counted; the others stay as they are', async () => {
+  const spoilt = fc.constantFrom('', 'x', '{', '7', 'null', '[1]', '{"iteration":2', '{"iteration":"2","loss":1,"seconds":1}', '{"iteration":2,"loss":null,"seconds":1}', '\u0000\u0000')
+  await fc.assert(fc.asyncProperty(fc.array(fc.option(spoilt), { maxLength: 8 }), async list => {
+    const path = folder('spoilt.jsonl')
+    await writeFile(path, '')
+    const log = await openMetrics(path, 0)
+    for (let i = 1; i <= list.length; i++) await log.append(progress(i))
+    await log.close()
+    const lines = (await readFile(path, 'utf8')).split('\n').slice(0, -1)
+    await writeFile(path, lines.map((line, i) => `${list[i] ?? line}\n`).join(''))
+
+    const again = await openMetrics(path, list.length)
+    expect(again.unreadable).toEqual(list.flatMap((text, i) => (text === null ? [] : i + 1)))
+    await again.append(progress(list.length + 1))
+    await again.close()
+    const left = (await readFile(path, 'utf8')).split('\n').slice(0, -1)
+    expect(left.slice(0, -1)).toEqual(lines.filter((_, i) => list[i] === null))
+    expect(left.map(line => (JSON.parse(line) as { iteration: number }).iteration).at(-1)).toBe(list.length + 1)
+  }))
+})
+
 it('the recent loss is the mean of the last hundred', () => {
   const metrics = Array.from({ length: 250 }, (_, i) => ({ ...progress(i + 1), log10Loss: 0, loss: i < 150 ? 1000 : i }))
   expect(recentLoss(metrics)).toBe((150 + 249) / 2)

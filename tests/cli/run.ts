@@ -20,18 +20,26 @@ export type RunOptions = {
   env?: Record<string, string>
   /** Modules that are imported before the program. */
   imports?: readonly string[]
+  /** A file that its output goes to, in the place of `out`. */
+  stdout?: number
+}
+
+/** For `imports`: a module of this text. */
+export function asModule(source: string): string {
+  return `data:text/javascript,${encodeURIComponent(source)}`
 }
 
 /** Starts `cellgrad …args`. */
-export function start(args: readonly string[], { cwd = root, env = {}, imports = [] }: RunOptions = {}): Running {
+export function start(args: readonly string[], { cwd = root, env = {}, imports = [], stdout }: RunOptions = {}): Running {
   const flags = [import.meta.resolve('tsx'), ...imports].flatMap(name => ['--import', name])
   const child = spawn(process.execPath, [...flags, join(root, 'src/cli/main.ts'), ...args], {
     cwd,
+    stdio: ['pipe', stdout ?? 'pipe', 'pipe'],
     env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: '1', CELLGRAD_DEBUG: undefined, ...env },
   })
   let [out, err] = ['', '']
-  child.stdout.on('data', (data: Buffer) => { out += data.toString() })
-  child.stderr.on('data', (data: Buffer) => { err += data.toString() })
+  child.stdout?.on('data', (data: Buffer) => { out += data.toString() })
+  child.stderr!.on('data', (data: Buffer) => { err += data.toString() })
   const result = new Promise<Result>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (status, signal) => resolve({ status, signal, out, err }))

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { duration, log10, showProgress } from '../../src/cli/progress.ts'
+import { duration, errorOf, showProgress } from '../../src/cli/progress.ts'
 import { block, isLive, pictureLines } from '../../src/cli/screen.ts'
 import type { Image } from '../../src/nca/files/image.ts'
 
@@ -101,7 +101,7 @@ describe('the progress of a training run', () => {
     display.end()
     const { lines, cursor } = screenOf(text())
     const picture = lines.findIndex(line => line.includes('50/100'))
-    expect(lines[picture]).toBe('██████████░░░░░░░░░░ 50/100  log10 loss −2.00  4.00 iterations/s  13s left')
+    expect(lines[picture]).toBe('██████████░░░░░░░░░░ 50/100  error 0.01  4.00 iterations/s  13s left')
     expect(lines.slice(picture + 1).join('')).toBe('')
     expect(lines.slice(0, picture).every(line => /^[ .:+*#%@=-]+$/.test(line))).toBe(true)
     expect(cursor).toBe(true)
@@ -130,7 +130,7 @@ describe('the progress of a training run', () => {
         display.update({ iteration: i, loss: 0.1 })
       }
       display.end()
-      expect(text()).toMatch(new RegExp(`\niteration ${iterations}/${iterations} {2}log10 loss −1\\.00 `))
+      expect(text()).toMatch(new RegExp(`\niteration ${iterations}/${iterations} {2}error 0\\.1 `))
       return text().trimEnd().split('\n').length
     }
     expect(count(1000, 1)).toBe(21)
@@ -140,6 +140,6 @@ describe('the progress of a training run', () => {
 })
 
 it('numbers read well', () => {
-  expect([log10(0.001), log10(10), duration(0), duration(59.4), duration(65), duration(3600), duration(4000)])
-    .toEqual(['−3.00', '1.00', '0s', '59s', '1m 05s', '1h 00m', '1h 06m'])
+  expect([errorOf(0.001), errorOf(0.03456), errorOf(12.3), errorOf(2.5e-8), duration(0), duration(59.4), duration(65), duration(3600), duration(4000)])
+    .toEqual(['0.001', '0.035', '12', '2.5e-8', '0s', '59s', '1m 05s', '1h 00m', '1h 06m'])
 })

@@ -6,8 +6,8 @@ import {
   checkGrad, conv2d, depthwiseConv, dilate, filterKernel, greater, key, reshape, slice, tensor, uniform,
 } from '../../src/index.ts'
 import type { FilterName, Padding, Tensor } from '../../src/index.ts'
-import { convOn, depthwiseOn, dilateOn, filterKernelOn } from '../../src/nca/perceptions/grid.ts'
-import { filterNames, filterNamesOn } from '../../src/tensor/filters.ts'
+import { convOn, depthwiseOn, dilateOn } from '../../src/tensor/ops/grid.ts'
+import { filterKernelOn, filterNames, filterNamesOn } from '../../src/tensor/filters.ts'
 import type { Grid } from '../../src/tensor/filters.ts'
 import { sizeOf, stridesOf } from '../../src/tensor/shape.ts'
 import { build } from '../tensor/arrays.ts'

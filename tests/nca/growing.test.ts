@@ -13,7 +13,8 @@ import { rolloutLengths } from '../../src/nca/training/trainer-options.ts'
 import type { Trainer, TrainerState } from '../../src/nca/training/trainer.ts'
 import { mse } from '../../src/nca/losses/loss.ts'
 import type { Model } from '../../src/nca/files/model-file.ts'
-import { decodeCheckpoint, decodeModel, encodeCheckpoint, encodeModel } from '../../src/nca/files/model-file.ts'
+import { decodeCheckpoint, encodeCheckpoint } from '../../src/nca/files/checkpoint-file.ts'
+import { decodeModel, encodeModel } from '../../src/nca/files/model-file.ts'
 import { adam } from '../../src/nca/training/optimiser.ts'
 import type { Pool } from '../../src/nca/training/pool.ts'
 import { growingRule, presets } from '../../src/nca/training/presets.ts'
@@ -482,7 +483,7 @@ describe('files', () => {
       `"encodeModel: the rule is not data (defineRule), and only data can be stored; keep the params of other rules with encodeCheckpoint or encodeSafetensors."`,
     )
     expect(await message({ rule: { ...rule, update: mlp(5) }, params, provenance: {} })).toMatchInlineSnapshot(
-      `"encodeModel: parameter update.w1 is [24,8], but its rule needs [24,5]."`,
+      `"encodeModel: params.update.w1 is a tensor [24,8] float32, expected a tensor [24,5] float32."`,
     )
     expect(await message({ rule, params, provenance: { rule: 'mine' } })).toMatchInlineSnapshot(
       `"encodeModel: provenance cannot be called rule, which the file uses itself."`,
@@ -518,7 +519,7 @@ describe('files', () => {
     const { entries, metadata } = decodeSafetensors(bytes)
     const narrow = encodeSafetensors(entries, { ...metadata, rule: JSON.stringify({ ...rule, update: mlp(5) }) })
     expect(() => decodeModel(narrow, 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(
-      `[Error: a.safetensors: parameter update.w1 is [24,8], but its rule needs [24,5].]`,
+      `[Error: a.safetensors: params.update.w1 is a tensor [24,8] float32, expected a tensor [24,5] float32.]`,
     )
   })
 })

@@ -16,7 +16,7 @@ import type { Deformable } from '../../src/nca/perceptions/deformable.ts'
 import type { PartKind } from '../../src/nca/perceptions/kind.ts'
 import { residualConv, residualConvKind } from '../../src/nca/perceptions/residual-conv.ts'
 import type { ResidualConv } from '../../src/nca/perceptions/residual-conv.ts'
-import { expectClose, peakOf, sentence } from '../tensor/values.ts'
+import { expectClose, list, peakOf, sentence } from '../tensor/values.ts'
 
 // ---- the definitions, in loops ----
 
@@ -326,6 +326,20 @@ describe('attention', () => {
       const cells = y.toArray().length / part.outputs
       expectClose(y, Array.from({ length: cells }, () => cell).flat(), 1e-9)
     }))
+  })
+
+  it('counts neighbours beyond a border of zeros in the softmax, with the value shift·V', () => {
+    const part = { type: 'attention', outputs: 1, heads: 1, size: 3, keys: 1, feedForward: 0 } as const
+    const [f64, row] = [{ dtype: 'float64' } as const, (...list: number[]) => tensor([list], { dtype: 'float64' })]
+    const x = add(zeros([1, 3, 3, 2], f64), tensor([1, -1], f64))
+    const params = {
+      scale: ones([2], f64), query: zeros([2, 1], f64), key: ones([2, 1], f64), value: reshape(row(1, 0), [2, 1]),
+      position: zeros([3, 3, 1], f64), output: ones([1, 1], f64), bias: zeros([1], f64),
+    }
+    const see = (shift: number): number[] => list(attentionKind.perceive(part, { ...params, shift: tensor([shift, 0], f64) }, x, { padding: 'zero' }))
+    const [centre, corner] = [4, 0]
+    expect(see(0)[corner]).toBeCloseTo(4 / 9 * see(0)[centre], 12)
+    expect(see(3)[corner]).toBeCloseTo(4 / 9 * see(3)[centre] + 5 / 9 * 3, 12)
   })
 
   it('keeps no copy of keys and values for each neighbour', () => {

@@ -21,7 +21,7 @@ import { rollout, step, update } from '../../src/nca/step.ts'
 import { filterKernel } from '../../src/tensor/filters.ts'
 import { key, split } from '../../src/tensor/key.ts'
 import { normal, uniform } from '../../src/tensor/random.ts'
-import type { Padding } from '../../src/tensor/ops/window.ts'
+import type { Padding } from '../../src/backends/window.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { eachLeaf } from '../../src/tensor/tree.ts'
@@ -218,7 +218,7 @@ describe('files', () => {
     const rule = defineRule({ channels: { a: 2 }, perceive: [conv(3)], update: mlp(4) })
     const { update } = init(rule, key(0))
     await expect(encodeModel({ rule, params: { update }, provenance: {} })).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[Error: encodeModel: parameter perceive.0.kernel is missing, but its rule needs [3,3,2,3].]`,
+      `[Error: encodeModel: params.perceive.0.kernel is missing; the rule has perceive.0.kernel, update.w1, update.b1, update.w2, update.b2.]`,
     )
   })
 })

@@ -3,6 +3,7 @@
 // A case names an operator and says how to call it on random inputs. From that alone `operators.test.ts` checks
 //
 //   gradients          to second order against differences, in float64
+//   symmetry           ⟨u, Hv⟩ = ⟨v, Hu⟩: mixed second derivatives agree in both orders, at special points too
 //   linear operators   ⟨Av, u⟩ = ⟨v, Aᵀu⟩, and A(αv + w) = αAv + Aw
 //   mutants            with each rule made wrong (sign, factor, missing, reversed) the same check must fail
 //
@@ -12,6 +13,7 @@ import fc from 'fast-check'
 import { key, tensor } from '../../src/index.ts'
 import type { Backend, DType, Tensor } from '../../src/index.ts'
 import { permutation } from '../../src/tensor/key.ts'
+import { bits } from '../../src/tensor/random.ts'
 import type { Op } from '../../src/tensor/op.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
 
@@ -68,8 +70,14 @@ export function emptyCalls({ calls }: Case, count: number, seed: number): (() =>
   }
 }
 
-/** Where the tensors of cases are made, and what of their numbers: all, or with `absolute` their magnitudes. */
-type Placed = { dtype: DType; backend?: Backend; absolute?: boolean }
+/**
+ * Where the tensors of cases are made, and what of their numbers: all, or with `absolute` their magnitudes. With
+ * `special`, the numbers that were to be spaced are special ones: 0, whole, equal to others.
+ */
+type Placed = { dtype: DType; backend?: Backend; absolute?: boolean; special?: boolean }
+
+/** Where functions have zeros, kinks, ties and singularities. */
+export const special: readonly number[] = [0, 1, -1, 2, -2, 0.5, 3]
 
 let placement: Placed = { dtype: 'float64' }
 
@@ -98,6 +106,7 @@ export function spaced(
   seed: number, shape: readonly number[], { positive = false, shift = 0 }: { positive?: boolean; shift?: number } = {},
 ): Tensor {
   const n = sizeOf(shape)
+  if (placement.special) return given(Float64Array.from(bits(key(seed), [n]).toArray(), v => special[v % special.length]), shape)
   const values = permutation(key(seed), n).map(i => 0.05 * (positive ? i + 4 : i - Math.floor(n / 2)) + 0.025)
   return given(values.map(v => Math.fround(v + shift * Math.sign(v))), shape)
 }

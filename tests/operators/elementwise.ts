@@ -9,6 +9,7 @@ import type { Tensor } from '../../src/index.ts'
 import * as arithmetic from '../../src/tensor/ops/arithmetic.ts'
 import * as compare from '../../src/tensor/ops/compare.ts'
 import * as functions from '../../src/tensor/ops/functions.ts'
+import { powDerivativeOp, powOp } from '../../src/tensor/ops/power.ts'
 import type { Op } from '../../src/tensor/op.ts'
 import { apply } from '../../src/tensor/trace.ts'
 import { gradCase, seeds, shapes, spaced } from './case.ts'
@@ -53,7 +54,11 @@ export const elementwiseCases: Case[] = [
   binaryCase(arithmetic.divOp, div, { positive: true }),
   binaryCase(arithmetic.maximumOp, maximum),
   binaryCase(arithmetic.minimumOp, minimum),
-  binaryCase(functions.powOp, pow, { positive: true }),
+  binaryCase(powOp, pow, { positive: true }),
+  gradCase(powDerivativeOp, fc.record({ broadcasting, m: fc.nat(2), n: fc.nat(2) }), ({ broadcasting: { a, b, seed }, m, n }) => ({
+    f: (x, y) => apply(powDerivativeOp, [x, y], { m, n }),
+    at: [spaced(seed, a, { positive: true, shift: 0.4 }), spaced(seed + 1, b, { shift: 0.5 })],
+  })),
   unaryCase(arithmetic.negOp, neg, { linear: true }),
   unaryCase(functions.expOp, exp),
   unaryCase(functions.logOp, log, { positive: true }),

@@ -8,8 +8,9 @@ import type { Data, FilterName, Padding, Tensor } from '../../src/index.ts'
 import type { Op } from '../../src/tensor/op.ts'
 import { conv2dFilterOp, conv2dInputOp, conv2dOp } from '../../src/tensor/ops/conv2d.ts'
 import { depthwiseConvFilterOp, depthwiseConvInputOp, depthwiseConvOp } from '../../src/tensor/ops/depthwise-conv.ts'
-import { outputSize, windows } from '../../src/tensor/ops/window.ts'
-import type { Windows } from '../../src/tensor/ops/window.ts'
+import { outputSize } from '../../src/backends/window.ts'
+import { windows } from '../../src/tensor/ops/window.ts'
+import type { Windows } from '../../src/backends/window.ts'
 import { apply } from '../../src/tensor/trace.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
 import { loadReference } from '../reference/load.ts'
@@ -66,6 +67,15 @@ describe('PyTorch', () => {
 })
 
 // ---- a naive implementation, from the definition and nothing of ours ----
+
+it('windows of stride 2 begin where conv2d says, and where PyTorch has them with zeros behind the kernel', () => {
+  const line = (n: number, kernel: number[]): number[] =>
+    [...conv2d(tensor(Array.from({ length: n }, (_, i) => i + 1), { shape: [1, 1, n, 1] }), tensor(kernel, { shape: [1, kernel.length, 1, 1] }), { stride: 2 }).toArray()]
+  const first = [1, 0, 0] // what the first tap reads: cell i holds i + 1, and 0 lies beyond
+  expect(line(6, first)).toEqual([1, 3, 5])
+  expect(line(7, first)).toEqual([0, 2, 4, 6])
+  expect(line(6, [...first, 0])).toEqual([0, 2, 4])
+})
 
 type Options = { padding: Padding; stride?: number; dilation: number }
 
@@ -252,10 +262,10 @@ describe('conv2d and depthwiseConv', () => {
         "depthwiseConv: element types differ: x is float64, kernel is float32. Convert one with cast(x, dtype).",
         "depthwiseConv: the row mask must be [1,4,5]; rows [1,2,2].",
         "depthwiseConv: padding 'reflect' mirrors 4 cells and needs a height above that; x [1,4,5,3].",
-        "depthwiseConv: the dilation must be a positive integer, got 0.",
+        "depthwiseConv: dilation is 0, expected a whole number > 0.",
         "conv2d: kernel channels 4 ≠ input channels 3; x [1,4,5,3], kernel [3,3,4,2]. Layout is [b,h,w,in] and [kh,kw,in,out].",
         "conv2d: the kernel must be [kh,kw,in,out]; x [1,4,5,3], kernel [3,3].",
-        "conv2d: the stride must be a positive integer, got 1.5.",
+        "conv2d: stride is 1.5, expected a whole number > 0.",
         "conv2d: the bias must be [out]; bias [3], kernel [3,3,3,2].",
         "conv2d: the row mask must be [1,2,2]; rows [1,4,5].",
         "conv2d: padding 'reflect' mirrors 5 cells and needs a width above that; x [1,4,5,3].",
@@ -265,7 +275,7 @@ describe('conv2d and depthwiseConv', () => {
         "dilate: the mask must be uint32 [b,h,w], got float64; mask [1,4,5,3].",
         "dilate: a cell must be in its own window, so sizes must be odd, got 1×4.",
         "filterKernel: there is no filter 'sobelZ', expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean.",
-        "filter: x must be an image [b,h,w,c]; x [1,2,2].",
+        "tensor: a value is 0.3333333333333333, expected a number that uint32 can hold.",
       ]
     `)
   })

@@ -6,7 +6,7 @@ import { add, cpu, foldIn, inner, key, memory, normal, scope, tensor, valueAndGr
 import type { Backend, Data, Padding, Tensor } from '../../src/index.ts'
 import { attention, attentionKind } from '../../src/nca/perceptions/attention.ts'
 import { deformable, deformableKind } from '../../src/nca/perceptions/deformable.ts'
-import { convOn } from '../../src/nca/perceptions/grid.ts'
+import { convOn } from '../../src/tensor/ops/grid.ts'
 import type { PartKind } from '../../src/nca/perceptions/kind.ts'
 import { residualConv, residualConvKind } from '../../src/nca/perceptions/residual-conv.ts'
 import { openPoisoned, some } from './gpu.ts'

@@ -9,7 +9,8 @@
  */
 import type { RolloutProgram } from '../rollout.ts'
 import type { Kernels } from './kernels.ts'
-import { blockRows, ceilTo } from './layout.ts'
+import { ceilTo } from './arena.ts'
+import { blockRows } from './layout.ts'
 import type { BlockLayout, Layout } from './layout.ts'
 
 export type Blocks = {

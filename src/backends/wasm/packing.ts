@@ -5,7 +5,7 @@
  * and columns that are channels are padded, and perceptions come filter by filter; what the caller has is interleaved.
  */
 import type { RolloutProgram } from '../rollout.ts'
-import { ceilTo } from './layout.ts'
+import { ceilTo } from './arena.ts'
 import type { Layout, Tap } from './layout.ts'
 
 /** The inputs of a program by name. */

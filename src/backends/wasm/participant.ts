@@ -3,7 +3,7 @@
  */
 import { Cache } from './cache.ts'
 import type { Kernels } from './kernels.ts'
-import { cacheOf } from './layout.ts'
+import { cacheOf } from './arena.ts'
 import { backward } from './backward.ts'
 import { forward } from './forward.ts'
 import { freeSample, openSample } from './sample.ts'

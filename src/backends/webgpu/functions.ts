@@ -212,6 +212,17 @@ const floating: Readonly<Record<string, string>> = {
     return scaled(nearOne((fraction - round(fraction)) * 0.69314718), clamp(i32(n), -250, 250));
   }`,
 
+  /** sum + factor·a^e·(ln a)^k, where `pow` in src/tensor/ops/power.ts says so: a sum that is infinite stays as it is. */
+  plusLogPower: `fn plusLogPower(sum: f32, factor: f32, a: f32, e: f32, k: u32) -> f32 {
+    if (!isTrue(factor) || (bitcast<u32>(sum) & 0x7fffffff) == 0x7f800000) { return sum; }
+    if (k > 0 && order(a) < 0) { return nan(); }
+    let y = power(a, e);
+    if (!isTrue(y) || (k > 0 && !isTrue(a) && !isTrue(e))) { return sum; }
+    var term = factor * y;
+    for (var i = 0u; i < k; i++) { term *= logarithm(a); }
+    return sum + term;
+  }`,
+
   /** The first 12 binary digits of x. */
   leading: 'fn leading(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) & 0xfffff000); }',
 }

@@ -14,6 +14,10 @@
  *
  * Tensors are copied as the machine's own numbers, that is, for the little-endian machines JavaScript engines run on.
  */
+import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import { parseJson } from './json.ts'
+import { byteLimit, checkBytes } from './limits.ts'
+import type { ByteLimit } from './limits.ts'
 
 /** The element types that are read and written. */
 export type SafetensorsDtype = 'float32' | 'float64' | 'int32' | 'uint32'
@@ -38,8 +42,19 @@ const dtypes = {
   uint32: { code: 'U32', array: Uint32Array },
 } as const
 
-// The reference implementation's limit, there so that a hostile length cannot exhaust the memory.
-const longestHeader = 100_000_000
+/** How large a file may be. */
+export type SafetensorsLimits = ByteLimit & {
+  /**
+   * Most bytes of the header, 2²³ by default: that of 80,000 tensors. It becomes objects that take thirty times its
+   * bytes.
+   */
+  readonly maxHeaderBytes?: number
+}
+
+const longestHeader = 2 ** 23
+
+// What stands in a header is not nested deeper: the list of a shape, in a tensor's description, in the header.
+const deepestHeader = 3
 
 /**
  * Encodes tensors and metadata as the bytes of a safetensors file.
@@ -68,6 +83,9 @@ export function encodeSafetensors(
   }
   const json = new TextEncoder().encode(`{${fields.join(',')}}`)
   const headerLength = Math.ceil(json.length / 8) * 8
+  if (headerLength > longestHeader) {
+    throw new Error(`safetensors: a header of ${headerLength} bytes is too long (at most ${longestHeader})`)
+  }
 
   const bytes = new Uint8Array(8 + headerLength + end)
   new DataView(bytes.buffer).setBigUint64(0, BigInt(headerLength), true)
@@ -87,16 +105,24 @@ export function encodeSafetensors(
  * @throws `safetensors: lizard.safetensors: header of 4096 bytes does not fit into 120 bytes`, and the like
  * @example const { entries, metadata } = decodeSafetensors(await readFile(path), path)
  */
-export function decodeSafetensors(bytes: Uint8Array, where = 'input'): SafetensorsFile {
+export function decodeSafetensors(
+  bytes: Uint8Array, where = 'input', limits: SafetensorsLimits = {},
+): SafetensorsFile {
+  checkOptions('decodeSafetensors', limits, ['maxBytes', 'maxHeaderBytes'])
+  const { maxHeaderBytes = longestHeader } = limits
+  const maxBytes = byteLimit('decodeSafetensors', { maxBytes: limits.maxBytes })
+  check(isWhole(maxHeaderBytes, 1), 'decodeSafetensors', 'maxHeaderBytes', maxHeaderBytes, 'a whole number > 0')
+  checkBytes('decodeSafetensors', bytes)
   try {
-    return decode(bytes)
+    if (bytes.length > maxBytes) throw new Error(`${bytes.length} bytes are too many (at most ${maxBytes})`)
+    return decode(bytes, maxHeaderBytes)
   } catch (cause) {
     throw new Error(`safetensors: ${where}: ${(cause as Error).message}`, { cause })
   }
 }
 
-function decode(bytes: Uint8Array): SafetensorsFile {
-  const { header, dataStart } = readHeader(bytes)
+function decode(bytes: Uint8Array, maxHeaderBytes: number): SafetensorsFile {
+  const { header, dataStart } = readHeader(bytes, maxHeaderBytes)
   const fields = Object.entries(header)
   const metadata = fields.find(([name]) => name === '__metadata__')?.[1] ?? {}
   if (!isObject(metadata) || !Object.values(metadata).every(value => typeof value === 'string')) {
@@ -114,10 +140,12 @@ function decode(bytes: Uint8Array): SafetensorsFile {
   return { entries, metadata: metadata as Record<string, string> }
 }
 
-function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; dataStart: number } {
+function readHeader(
+  bytes: Uint8Array, maxHeaderBytes: number,
+): { header: Record<string, unknown>; dataStart: number } {
   if (bytes.length < 8) throw new Error(`truncated: ${bytes.length} bytes, expected at least 8`)
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true))
-  if (length > longestHeader) throw new Error(`header of ${length} bytes is too long (at most ${longestHeader})`)
+  if (length > maxHeaderBytes) throw new Error(`header of ${length} bytes is too long (at most ${maxHeaderBytes})`)
   if (8 + length > bytes.length) throw new Error(`header of ${length} bytes does not fit into ${bytes.length} bytes`)
   const json = readUtf8(bytes.subarray(8, 8 + length))
   const header = readJson(json)
@@ -136,11 +164,11 @@ function readUtf8(bytes: Uint8Array): string {
 
 function readJson(text: string): Record<string, unknown> {
   try {
-    if (text[0] === '{') return JSON.parse(text) as Record<string, unknown>
+    if (text[0] === '{') return parseJson(text, deepestHeader) as Record<string, unknown>
   } catch {
     // told below, in the same words
   }
-  throw new Error(`header is not a JSON object (starts with ${JSON.stringify(text.slice(0, 20))})`)
+  throw new Error(`header is not a JSON object of tensors (starts with ${JSON.stringify(text.slice(0, 20))})`)
 }
 
 interface TensorInfo {

@@ -10,7 +10,8 @@
  * (the ends of ColorBrewer's RdBu, which the colour-blind can tell apart too; Harrower & Brewer 2003). The range is fixed
  * and not taken from the state: else every frame of an animation had a scale of its own.
  */
-import { check, checkOptions, isNumber, isWhole } from '../../tensor/options.ts'
+import { check, checkOptions, isWhole, keysOf, numberAbove, wholeFrom } from '../../tensor/options.ts'
+import type { Kinds } from '../../tensor/options.ts'
 import { showShape } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Channels } from '../rule.ts'
@@ -33,6 +34,17 @@ export type GridViewOptions = ChannelViewOptions & {
   /** Maps in a row, default as many as make the whole about square. */
   columns?: number
 }
+
+const rangeKind: Kinds<ChannelViewOptions> = { range: numberAbove(0) }
+const channelViewOptions = keysOf<ChannelViewOptions>(rangeKind)
+
+const isList = (x: unknown): boolean => Array.isArray(x) && x.length > 0 && x.every(c => isWhole(c))
+
+const gridViewOptions = keysOf<GridViewOptions>({
+  ...rangeKind,
+  channels: { fits: isList, expected: 'a list of channels, whole numbers ≥ 0' },
+  columns: wholeFrom(1),
+})
 
 const blue: Rgb = [33 / 255, 102 / 255, 172 / 255]
 const red: Rgb = [178 / 255, 24 / 255, 43 / 255]
@@ -60,9 +72,9 @@ export function viewOf(rule: { readonly channels: Channels }): View {
  * @example await saveGif('b.gif', grayScott, params, { …, view: channelView(1, { range: 0.5 }) })
  */
 export function channelView(channel: number, options: ChannelViewOptions = {}): View {
-  checkOptions('channelView', options, ['range'])
+  checkOptions('channelView', options, channelViewOptions)
   check(isWhole(channel), 'channelView', 'channel', channel, 'a whole number ≥ 0')
-  const range = checkRange('channelView', options)
+  const { range = 1 } = options
   return async x => maps(takeChannels(x, channel, channel + 1), range).then(([image]) => image)
 }
 
@@ -73,12 +85,8 @@ export function channelView(channel: number, options: ChannelViewOptions = {}): 
  * @example await writeFilmStrip('cells.png', rule, params, { …, view: gridView({ channels: [3, 4, 5, 6], columns: 4 }) })
  */
 export function gridView(options: GridViewOptions = {}): View {
-  checkOptions('gridView', options, ['channels', 'columns', 'range'])
-  const { channels, columns } = options
-  const range = checkRange('gridView', options)
-  const list = channels === undefined || (Array.isArray(channels) && channels.length > 0 && channels.every(c => isWhole(c)))
-  check(list, 'gridView', 'channels', channels, 'a list of channels, whole numbers ≥ 0')
-  check(columns === undefined || isWhole(columns, 1), 'gridView', 'columns', columns, 'a whole number > 0')
+  checkOptions('gridView', options, gridViewOptions)
+  const { channels, columns, range = 1 } = options
   return async x => {
     const all = await maps(x, range)
     const chosen = (channels ?? all.map((_, i) => i)).map(c => {
@@ -87,11 +95,6 @@ export function gridView(options: GridViewOptions = {}): View {
     })
     return filmStrip(chosen, { columns: Math.min(columns ?? Math.ceil(Math.sqrt(chosen.length)), chosen.length), gap: 1 })
   }
-}
-
-function checkRange(where: string, { range = 1 }: ChannelViewOptions): number {
-  check(isNumber(range) && range > 0, where, 'range', range, 'a number > 0')
-  return range
 }
 
 /** The values of the first sample, and the sizes of its picture. */

@@ -17,11 +17,15 @@
  *
  * so the part sees how the channels of a cell compare, not how large they all are (and nothing of a single channel).
  *
+ * With zero padding, neighbours beyond the border are cells whose state is 0, not absent: LN(0) = shift, so they answer
+ * with the key shift·K and the value shift·V and have their share in the softmax. While the shift is 0, as it begins,
+ * that is a score of r[n] and a value of 0: the cells at the border take less from the others.
+ *
  * Keys and values are computed once for the grid with its border, and each tap reads a shifted slice of them. The
  * slices are not kept for the derivative but cut again: k² copies of the state would be most of a step's memory.
  */
 import { checkpoint } from '../../autograd/checkpoint.ts'
-import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import { checkOptions } from '../../tensor/options.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { stack, unstack } from '../../tensor/ops/concat.ts'
 import { dense } from '../../tensor/ops/dense.ts'
@@ -30,10 +34,10 @@ import { pad, slice } from '../../tensor/ops/pad-slice.ts'
 import { mean, softmax } from '../../tensor/ops/reduce.ts'
 import { reshape, sum } from '../../tensor/ops/sum.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { checkSize, checkUnits } from '../rule-limits.ts'
 import { activate } from '../mlp.ts'
-import { checkSize } from './filters.ts'
 import type { ParamSpec, PartKind } from './kind.ts'
-import { total } from './total.ts'
+import { total } from '../../tensor/ops/total.ts'
 
 /** Attention of `heads` heads over `size`×`size` cells. */
 export type Attention = {
@@ -78,11 +82,11 @@ export function attention(outputs: number, options: AttentionOptions = {}): Atte
 
 export const attentionKind: PartKind<Attention> = {
   check(where, path, { outputs, heads, size, keys, feedForward }) {
-    check(isWhole(outputs, 1), where, `${path}outputs`, outputs, 'a whole number > 0')
-    check(isWhole(heads, 1), where, `${path}heads`, heads, 'a whole number > 0')
+    checkUnits(where, `${path}outputs`, outputs)
+    checkUnits(where, `${path}heads`, heads)
     checkSize(where, path, size)
-    check(isWhole(keys, 1), where, `${path}keys`, keys, 'a whole number > 0')
-    check(isWhole(feedForward), where, `${path}feedForward`, feedForward, 'a whole number ≥ 0')
+    checkUnits(where, `${path}keys`, keys)
+    checkUnits(where, `${path}feedForward`, feedForward, 0)
   },
   outputs: ({ outputs }) => outputs,
   params({ outputs, heads, size, keys, feedForward }, channels) {

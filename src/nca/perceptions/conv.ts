@@ -6,12 +6,13 @@
  * Linear and without bias, it is a matrix before the matrix of the network's first layer; with both it is a layer of
  * its own, as in the self-classifying digits (Randazzo et al., Distill 2020) and in NCAtorch.
  */
-import { check, checkOptions, checkWord, isWhole } from '../../tensor/options.ts'
+import { check, checkOptions, checkWord } from '../../tensor/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
+import { checkDilation, checkSize, checkUnits } from '../rule-limits.ts'
 import { activate, activationNames, activations } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
-import { checkSize, windowInWords } from './filters.ts'
-import { convOn } from './grid.ts'
+import { windowInWords } from './filters.ts'
+import { convOn } from '../../tensor/ops/grid.ts'
 import type { PartKind } from './kind.ts'
 
 /** A learned convolution from all channels to `outputs` numbers. */
@@ -52,9 +53,9 @@ export function conv(outputs: number, options: ConvOptions = {}): Conv {
 
 export const convKind: PartKind<Conv> = {
   check(where, path, { outputs, size, dilation, bias, activation }) {
-    check(isWhole(outputs, 1), where, `${path}outputs`, outputs, 'a whole number > 0')
+    checkUnits(where, `${path}outputs`, outputs)
     checkSize(where, path, size)
-    check(isWhole(dilation, 1), where, `${path}dilation`, dilation, 'a whole number > 0')
+    checkDilation(where, path, dilation)
     check(typeof bias === 'boolean', where, `${path}bias`, bias, 'true or false')
     checkWord(where, `${path}activation`, activation, activations)
   },

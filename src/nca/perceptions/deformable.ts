@@ -22,7 +22,7 @@
  * has the mean of its slopes on both sides, so that ∂s(p + o)/∂o is ½ (s[p + 1] − s[p − 1]) at o = 0.
  */
 import { checkpoint } from '../../autograd/checkpoint.ts'
-import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import { check, checkOptions } from '../../tensor/options.ts'
 import { add, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { splitAxis } from '../../tensor/ops/concat.ts'
 import { conv2d } from '../../tensor/ops/conv2d.ts'
@@ -30,9 +30,9 @@ import { dense } from '../../tensor/ops/dense.ts'
 import { abs, tanh } from '../../tensor/ops/functions.ts'
 import { pad, slice } from '../../tensor/ops/pad-slice.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { checkSize } from './filters.ts'
+import { checkSize, checkUnits } from '../rule-limits.ts'
 import type { PartKind } from './kind.ts'
-import { total } from './total.ts'
+import { total } from '../../tensor/ops/total.ts'
 
 /** A deformable convolution from all channels to `outputs` numbers, of `size`×`size` taps. */
 export type Deformable = {
@@ -69,7 +69,7 @@ export function deformable(outputs: number, options: DeformableOptions = {}): De
 
 export const deformableKind: PartKind<Deformable> = {
   check(where, path, { outputs, size, reach }) {
-    check(isWhole(outputs, 1), where, `${path}outputs`, outputs, 'a whole number > 0')
+    checkUnits(where, `${path}outputs`, outputs)
     checkSize(where, path, size)
     check([1, 2, 3].includes(reach), where, `${path}reach`, reach, '1, 2 or 3 cells')
   },

@@ -5,7 +5,8 @@
  *
  * In a rule they stand beside fixed filters, and all are applied as one depthwise convolution (`perceive.ts`).
  */
-import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import { checkOptions } from '../../tensor/options.ts'
+import { checkSize, checkUnits } from '../rule-limits.ts'
 import type { PartDescription } from './kind.ts'
 
 /** Learned filters, `filters` of their own for each channel, `size` cells wide. */
@@ -30,14 +31,9 @@ export function windowInWords(size: number, grid: 1 | 2 | 3): string {
   return new Array<number>(grid).fill(size).join('×')
 }
 
-/** Throws unless a window's side is an odd number. */
-export function checkSize(where: string, path: string, size: number): void {
-  check(isWhole(size, 1) && size % 2 === 1, where, `${path}size`, size, 'an odd number > 0')
-}
-
 export const depthwiseKind: PartDescription<Depthwise> = {
   check(where, path, { filters, size }) {
-    check(isWhole(filters, 1), where, `${path}filters`, filters, 'a whole number > 0')
+    checkUnits(where, `${path}filters`, filters)
     checkSize(where, path, size)
   },
   outputs: ({ filters }, channels) => filters * channels,

@@ -2,7 +2,7 @@
  * What a kind of learned perception is made of: a module that says how many numbers a cell perceives by it, which
  * parameters it learns and how they begin, and what it computes. A rule's list combines them freely.
  */
-import type { Padding } from '../../tensor/ops/window.ts'
+import type { Padding } from '../../backends/window.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 
 /** A parameter: its shape, and where it begins. Glorot's uniform is U(±√(6 / (in + out))) of fan-in and

@@ -7,13 +7,14 @@
  * convolution with an activation, and is linear where that is enough (He et al., "Deep Residual Learning for Image
  * Recognition", CVPR 2016; the residual perception of Spitznagel & Keuper 2026).
  */
-import { check, checkOptions, checkWord, isWhole } from '../../tensor/options.ts'
+import { checkOptions, checkWord } from '../../tensor/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { dense } from '../../tensor/ops/dense.ts'
+import { checkDilation, checkSize, checkUnits } from '../rule-limits.ts'
 import { activate, activations } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
-import { checkSize, windowInWords } from './filters.ts'
-import { convOn } from './grid.ts'
+import { windowInWords } from './filters.ts'
+import { convOn } from '../../tensor/ops/grid.ts'
 import type { PartKind } from './kind.ts'
 
 /** A residual convolution from all channels to `outputs` numbers, `size` cells wide. */
@@ -52,9 +53,9 @@ export function residualConv(outputs: number, options: ResidualConvOptions = {})
 
 export const residualConvKind: PartKind<ResidualConv> = {
   check(where, path, { outputs, size, dilation, activation }) {
-    check(isWhole(outputs, 1), where, `${path}outputs`, outputs, 'a whole number > 0')
+    checkUnits(where, `${path}outputs`, outputs)
     checkSize(where, path, size)
-    check(isWhole(dilation, 1), where, `${path}dilation`, dilation, 'a whole number > 0')
+    checkDilation(where, path, dilation)
     checkWord(where, `${path}activation`, activation, activations)
   },
   outputs: ({ outputs }) => outputs,

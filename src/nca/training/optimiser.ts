@@ -124,9 +124,13 @@ function describeAdam(name: string, options: AdamOptions, decay: number): Optimi
 /** The state before the first step: zeros of the types and on the backends of the parameters. */
 export function initOptimiser<P>(optimiser: Optimiser, params: P): OptimiserState<P> {
   checkOptimiser('initOptimiser', optimiser)
-  const count = optimiser.type === 'adam' ? 2 : optimiser.momentum === 0 ? 0 : 1
   const zeros = (): P => mapTree(params, leaf => (leaf instanceof Tensor ? zerosLike(leaf) : leaf))
-  return { step: 0, moments: Array.from({ length: count }, zeros) }
+  return { step: 0, moments: Array.from({ length: momentCount(optimiser) }, zeros) }
+}
+
+/** How many moments an optimiser remembers of each parameter. */
+export function momentCount(optimiser: Optimiser): number {
+  return optimiser.type === 'adam' ? 2 : optimiser.momentum === 0 ? 0 : 1
 }
 
 /** Throws unless this is an optimiser. */

@@ -14,7 +14,7 @@
  */
 import { key } from '../../tensor/key.ts'
 import { supersede } from '../../tensor/lifetime.ts'
-import { check, checkOptions, isNumber, isWhole } from '../../tensor/options.ts'
+import { check, checkOptions, isNumber, isObject, isWhole } from '../../tensor/options.ts'
 import type { Metrics, Trainer } from './trainer.ts'
 
 export type TrainOptions<S> = {
@@ -86,6 +86,7 @@ export async function* train<S extends { readonly iteration: number }>(
   check(isWhole(iterations), 'train', 'iterations', iterations, 'a whole number ≥ 0')
   const losses: number[] = []
   const n = patience ? checkPatience(patience) : 0
+  if (options.state !== undefined) checkGiven(trainer, options.state)
   let state = options.state ?? trainer.init(key(seed))
   const began = performance.now()
   const goesOn = ({ iteration }: S): boolean => iteration < iterations && !signal?.aborted
@@ -124,6 +125,14 @@ export async function* train<S extends { readonly iteration: number }>(
       supersede([metrics, next], state, 'belonged to an iteration that was not taken')
     }
   }
+}
+
+/** Throws unless a run can go on from a state. */
+function checkGiven<S extends { readonly iteration: number }>(trainer: Trainer<S>, state: S): void {
+  const hint = state instanceof Promise ? '; await it' : ''
+  const counts = isObject(state) && isWhole(state.iteration)
+  check(counts, 'train', 'state', state, `a state of the trainer, which counts its iterations${hint}`)
+  trainer.check?.(state, 'train: state')
 }
 
 /** An iteration whose loss and norm of the gradient are on their way. */

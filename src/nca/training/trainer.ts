@@ -15,7 +15,7 @@
  * parameters, optimiser, pool, iteration, key. Everything random in an iteration follows from the key and its number.
  */
 import { valueAndGradAux } from '../../autograd/grad.ts'
-import { checkKey, foldIn, randint, split } from '../../tensor/key.ts'
+import { checkKey, foldIn, key, randint, split } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { check } from '../../tensor/options.ts'
@@ -25,7 +25,8 @@ import { reshape } from '../../tensor/ops/sum.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf, mapTree, zipTrees } from '../../tensor/tree.ts'
 import { drawBatch, firstPool } from './batch.ts'
-import { clipByGlobalNorm, globalNorm, initOptimiser, normalizeGrads, updateParams } from './optimiser.ts'
+import { checkState, checkStateFor, checkTensors, tensorsIn } from './check-state.ts'
+import { clipByGlobalNorm, globalNorm, initOptimiser, momentCount, normalizeGrads, updateParams } from './optimiser.ts'
 import type { OptimiserState } from './optimiser.ts'
 import { writeBack } from './pool.ts'
 import type { Pool } from './pool.ts'
@@ -64,6 +65,11 @@ export type Metrics = {
 export type Trainer<S> = {
   init(key: Key): S
   step(state: S): { state: S; metrics: Metrics }
+  /**
+   * Throws one sentence, which begins with `where`, unless the state is one that this trainer could have made: before a
+   * state that comes from elsewhere, a file for instance, is trained on.
+   */
+  check?(state: S, where: string): void
 }
 
 /**
@@ -160,7 +166,25 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
     }, 'an iteration of the trainer')
   }
 
-  return { init: start, step: next }
+  function hold(state: State, where: string): void {
+    checkState(where, state)
+    scope(() => {
+      const seed = task.seeds([0])
+      const made = (): unknown => given.params ?? init(rule, key(0), { dtype: seed.dtype, backend: seed.backend })
+      checkStateFor(where, state, {
+        seed,
+        params: (at, params) => (rule.type === 'custom'
+          ? checkTensors(at, 'params', params, tensorsIn(made()))
+          : checkParams(at, rule, params, { like: seed })),
+        learnt: params => chosen(params, trainable),
+        moments: momentCount(optimiser),
+        slots: options.pool,
+        examples: task.examples,
+      })
+    }, 'the check of a state')
+  }
+
+  return { init: start, step: next, check: hold }
 }
 
 /** The same parameters as tensors of their own, since the driver releases what it has superseded. */

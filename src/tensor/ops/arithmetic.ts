@@ -11,6 +11,7 @@ import { apply } from '../trace.ts'
 import { greater, greaterEqual, where } from './compare.ts'
 import { binary, operands, unary } from './elementwise.ts'
 import type { Operand } from './elementwise.ts'
+import { areWhole } from './whole.ts'
 
 /** add: a + b. Both derivatives are 1. */
 export const addOp: Op<null> = binary('add', (o, a, s, b, t) => {
@@ -30,7 +31,8 @@ export const subOp: Op<null> = binary('sub', (o, a, s, b, t) => {
 
 /** mul: a · b. ∂/∂a = b, ∂/∂b = a. */
 export const mulOp: Op<null> = binary('mul', (o, a, s, b, t) => {
-  for (let i = 0; i < o.length; i++) o[i] = a[i * s] * b[i * t]
+  if (areWhole(o)) for (let i = 0; i < o.length; i++) o[i] = Math.imul(a[i * s], b[i * t])
+  else for (let i = 0; i < o.length; i++) o[i] = a[i * s] * b[i * t]
 }, [
   { uses: [1], grad: (g, { inputs: [, b] }) => mul(g, b) },
   { uses: [0], grad: (g, { inputs: [a] }) => mul(g, a) },
@@ -65,7 +67,7 @@ export const negOp: Op<null> = unary('neg', (o, x) => {
   for (let i = 0; i < o.length; i++) o[i] = -x[i]
 }, { uses: [], grad: g => neg(g) }, { wgsl: '-a' })
 
-/** a + b. Operands broadcast; one may be a number. */
+/** a + b. Operands broadcast; one may be a number. Whole numbers are added modulo 2³². */
 export function add(a: Operand, b: Operand): Tensor {
   return apply(addOp, operands('add', a, b), null)
 }
@@ -76,7 +78,7 @@ export function sub(a: Operand, b: Operand): Tensor {
   return apply(subOp, operands('sub', a, b), null)
 }
 
-/** a · b, element by element. */
+/** a · b, element by element; whole numbers modulo 2³². */
 export function mul(a: Operand, b: Operand): Tensor {
   return apply(mulOp, operands('mul', a, b), null)
 }

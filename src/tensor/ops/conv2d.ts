@@ -25,17 +25,20 @@ import { add } from './arithmetic.ts'
 import { where } from './compare.ts'
 import { reshape } from './sum.ts'
 import { tallProduct, writeFour } from './wgsl.ts'
-import { checkRows, linksWgsl, outputSize, readers, reads, windowKinds, windows } from './window.ts'
-import type { Links, WindowOptions, Windows } from './window.ts'
+import { exactProducts } from './whole.ts'
+import { outputSize } from '../../backends/window.ts'
+import { checkRows, linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
+import type { Windows } from '../../backends/window.ts'
+import type { Links, WindowOptions } from './window.ts'
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,in], k [kh,kw,in,out], optional rows [b,oh,ow]. */
 export const conv2dOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2d',
   simd: true,
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), k.shape[3]], dtype: x.dtype }),
-  cpu: ([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
+  cpu: exactProducts(([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
     multiply(reads(attrs, n, n * m, rows), x, n, k, m, 1, out, m)
-  },
+  }),
   wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => (
     multiplyWgsl('reads', attrs, n, m, 1, sizeOf(out.shape), m, rows !== undefined)),
   vjp: [
@@ -50,9 +53,9 @@ export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dInput',
   simd: true,
   infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
-  cpu: ([g, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
+  cpu: exactProducts(([g, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
     multiply(readers(attrs, m, n * m, rows), g, m, k, 1, m, out, n)
-  },
+  }),
   wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => (
     multiplyWgsl('readers', attrs, m, 1, m, sizeOf(out.shape), n, rows !== undefined)),
   vjp: [
@@ -140,7 +143,7 @@ export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dFilter',
   simd: true,
   infer: ([x, g], { kernel }): Spec => ({ shape: [...kernel, x.shape[3], g.shape[3]], dtype: x.dtype }),
-  cpu: ([x, g, rows], out, { out: { shape: [, , n, m] }, attrs }) => {
+  cpu: exactProducts(([x, g, rows], out, { out: { shape: [, , n, m] }, attrs }) => {
     const { at, cells, taps } = reads(attrs, n, n * m, rows)
     const total = new Float64Array(out.length)
     for (let r = 0, o = 0; o < g.length; r++, o += m) {
@@ -164,7 +167,7 @@ export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
       }
     }
     out.set(total)
-  },
+  }),
   wgsl: ({ inputs: [, { shape }, rows], out: { shape: [kh, kw, n, m] }, attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)
     return tallProduct([kh * kw, n, m], sizeOf(shape) / m, {
@@ -194,7 +197,8 @@ export type Conv2dOptions = WindowOptions & {
 const conv2dOptions = keysOf<Conv2dOptions>({ ...windowKinds, bias: aTensor, rows: aTensor })
 
 /**
- * Convolution over all channels with SAME padding.
+ * Convolution over all channels with SAME padding. With a stride, where windows begin depends on the size of x: see
+ * `stride`.
  *
  * @param x `[b,h,w,in]`
  * @param kernel `[kh,kw,in,out]`

@@ -24,6 +24,7 @@ import { ones } from './create.ts'
 import { reshape } from './sum.ts'
 import { transpose } from './transpose.ts'
 import { tallProduct, writeFour } from './wgsl.ts'
+import { exactProducts } from './whole.ts'
 import { checkRows } from './window.ts'
 
 /** Whether the third input is a bias. */
@@ -44,7 +45,7 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
     checkRows('dense', rows, x.shape.slice(0, -1))
     return { shape: [...x.shape.slice(0, -1), w.shape[1]], dtype: x.dtype }
   },
-  cpu: (inputs, out, { inputs: [, { shape: [n, m] }], attrs }) => {
+  cpu: exactProducts((inputs, out, { inputs: [, { shape: [n, m] }], attrs }) => {
     const [x, w, bias, rows] = parts(inputs, attrs)
     const count = out.length / m
     const b = bias ?? new Float64Array(m)
@@ -78,7 +79,7 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
         out[r * m + j] = t
       }
     }
-  },
+  }, ({ bias }) => (bias ? 2 : undefined)),
   // A thread for 4 × 4 numbers: four rows, four columns. What it reads beyond an end is not written.
   wgsl: ({ inputs: [, { shape: [n, m] }, ...optional], out, attrs: { bias } }) => {
     const count = sizeOf(out.shape) / m
@@ -146,7 +147,7 @@ export const denseFilterOp: Op<null> = defineOp<null>({
     checkRows('denseFilter', rows, x.shape.slice(0, -1))
     return { shape: [x.shape.at(-1)!, y.shape.at(-1)!], dtype: x.dtype }
   },
-  cpu: ([x, y, rows], out, { out: { shape: [n, m] }, inputs: [{ shape }] }) => {
+  cpu: exactProducts(([x, y, rows], out, { out: { shape: [n, m] }, inputs: [{ shape }] }) => {
     const count = sizeOf(shape) / n
     const sums = new Float64Array(n * m)
     // The rows are gathered in tiles, columns turned into rows, so that a block of 1 × 4 sums stays in registers
@@ -188,7 +189,7 @@ export const denseFilterOp: Op<null> = defineOp<null>({
       }
     }
     out.set(sums)
-  },
+  }),
   wgsl: ({ inputs: [{ shape }, , rows], out: { shape: [n, m] } }) => tallProduct([1, n, m], sizeOf(shape) / n, {
     inputs: ['left', 'right', 'rows'],
     source: `fn paired(t: u32, r: u32) -> i32 { return ${rows ? 'select(i32(r), -1, rows[r] == 0)' : 'i32(r)'}; }`,

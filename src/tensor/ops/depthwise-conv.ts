@@ -25,15 +25,18 @@ import { aTensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { reduction } from './wgsl.ts'
-import { checkRows, linksWgsl, outputSize, readers, reads, windowKinds, windows } from './window.ts'
-import type { WindowOptions, Windows } from './window.ts'
+import { exactProducts } from './whole.ts'
+import { outputSize } from '../../backends/window.ts'
+import { checkRows, linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
+import type { Windows } from '../../backends/window.ts'
+import type { WindowOptions } from './window.ts'
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,c], k [kh,kw,c,m], optional rows [b,h,w]. */
 export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConv',
   simd: true,
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), x.shape[3] * k.shape[3]], dtype: x.dtype }),
-  cpu: ([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
+  cpu: exactProducts(([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
     const { at, cells, taps } = reads(win, n, n * m, rows)
     for (let r = 0, o = 0; o < out.length; r++, o += n * m) {
       const links = at(r)
@@ -62,7 +65,7 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
         }
       }
     }
-  },
+  }),
   // A thread for each channel of each cell, with the sums of its filters.
   wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)
@@ -107,7 +110,7 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConvInput',
   simd: true,
   infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
-  cpu: ([g, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
+  cpu: exactProducts(([g, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
     const { at, cells, taps } = readers(win, n * m, n * m, rows)
     for (let r = 0, o = 0; o < out.length; r++, o += n) {
       const links = at(r)
@@ -136,7 +139,7 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
         out[o + c] = t
       }
     }
-  },
+  }),
   wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => {
     const { wgsl, u32 } = linksWgsl('readers', attrs)
     return {
@@ -186,7 +189,7 @@ export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
     const filters = multiplier ?? (channels && g.shape[3] / channels)
     return { shape: [...kernel, channels, filters], dtype: x.dtype }
   },
-  cpu: ([x, g, rows], out, { out: { shape: [, , n, m] }, attrs: win }) => {
+  cpu: exactProducts(([x, g, rows], out, { out: { shape: [, , n, m] }, attrs: win }) => {
     const { at, cells, taps } = reads(win, n, n * m, rows)
     const total = new Float64Array(out.length)
     for (let r = 0, o = 0; o < g.length; r++, o += n * m) {
@@ -209,7 +212,7 @@ export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
       }
     }
     out.set(total)
-  },
+  }),
   wgsl: ({ inputs: [, g, rows], out: { shape }, attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)
     const [, , n, m] = shape

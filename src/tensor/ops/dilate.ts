@@ -15,7 +15,7 @@ import { poolWindows } from './max-pool.ts'
 import type { PoolOptions } from './max-pool.ts'
 import { reshape } from './sum.ts'
 import { linksWgsl, readers } from './window.ts'
-import type { Windows } from './window.ts'
+import type { Windows } from '../../backends/window.ts'
 
 /** inputs: mask [b,h,w,1]. */
 export const dilateOp: Op<Windows> = defineOp<Windows>({

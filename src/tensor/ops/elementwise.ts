@@ -41,7 +41,7 @@ export function operands(op: string, a: Operand, b: Operand, like?: { dtype: DTy
 export type UnaryLoop = (out: Data, x: Data, scalars: readonly number[]) => void
 
 /** Computes out_i from a_{i·s} and b_{i·t}: a stride of 0 repeats one number. */
-export type BinaryLoop = (out: Data, a: Data, s: number, b: Data, t: number) => void
+export type BinaryLoop<A> = (out: Data, a: Data, s: number, b: Data, t: number, attrs: A) => void
 
 export type ElementwiseMore = {
   /** The element type of the output, where it is not that of the operands. */
@@ -78,20 +78,20 @@ export function unary(
 
 /**
  * An operator of two operands that broadcast. The rules return the derivative in the shape of the output; summing it to
- * the shape of the operand happens here.
+ * the shape of the operand happens here. The WGSL expression may follow from the attributes.
  */
-export function binary(
+export function binary<A = null>(
   name: string,
-  loop: BinaryLoop,
-  rules: readonly [DerivativeRule<null>, DerivativeRule<null>] | null,
-  { dtype, wgsl }: ElementwiseMore,
-): Op<null> {
-  const summed = (rule: DerivativeRule<null>, i: number): DerivativeRule<null> => ({
+  loop: BinaryLoop<A>,
+  rules: readonly [DerivativeRule<A>, DerivativeRule<A>] | null,
+  { dtype, wgsl }: { dtype?: DType; wgsl: string | ((attrs: A) => string) },
+): Op<A> {
+  const summed = (rule: DerivativeRule<A>, i: number): DerivativeRule<A> => ({
     uses: rule.uses,
-    grad: (g: Tensor, saved: Saved<null>): Tensor => sumTo(rule.grad(g, saved), saved.inputs[i].shape),
+    grad: (g: Tensor, saved: Saved<A>): Tensor => sumTo(rule.grad(g, saved), saved.inputs[i].shape),
   })
-  const main = `fn main(i: u32) { let a = x[atA(i)]; let b = y[atB(i)]; out[i] = T(${wgsl}); }`
-  return defineOp<null>({
+  const expression = typeof wgsl === 'string' ? () => wgsl : wgsl
+  return defineOp<A>({
     name,
     simd: true,
     infer: ([a, b]) => {
@@ -100,10 +100,11 @@ export function binary(
       if (!shape) refuse(name, 'shapes do not broadcast', { a, b })
       return { shape, dtype: dtype ?? a.dtype }
     },
-    cpu: ([a, b], out, { inputs: [sa, sb], out: { shape } }) => {
-      loop(out, ...flat(a, sa.shape, shape), ...flat(b, sb.shape, shape))
+    cpu: ([a, b], out, { inputs: [sa, sb], out: { shape }, attrs }) => {
+      loop(out, ...flat(a, sa.shape, shape), ...flat(b, sb.shape, shape), attrs)
     },
-    wgsl: ({ inputs: [sa, sb], out: { shape } }) => {
+    wgsl: ({ inputs: [sa, sb], out: { shape }, attrs }) => {
+      const main = `fn main(i: u32) { let a = x[atA(i)]; let b = y[atB(i)]; out[i] = T(${expression(attrs)}); }`
       const atA = strided('atA', shape, broadcastStrides(sa.shape, shape))
       const atB = strided('atB', shape, broadcastStrides(sb.shape, shape))
       return {

@@ -9,9 +9,8 @@ import type { Op } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { div, maximum, minimum, mul, sub } from './arithmetic.ts'
-import { equal, greater, where } from './compare.ts'
-import { binary, operands, unary } from './elementwise.ts'
-import type { Operand } from './elementwise.ts'
+import { greater, where } from './compare.ts'
+import { unary } from './elementwise.ts'
 
 /** exp: e^x, its own derivative. */
 export const expOp: Op<null> = unary('exp', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.exp(x[i]) },
@@ -70,17 +69,6 @@ export const leakyReluOp: Op<null> = unary('leakyRelu', (o, x, [slope]) => {
   uses: [0], grad: (g, { inputs: [x], scalars: [slope] }) => where(greater(x, 0), g, mul(slope, g)),
 }, { wgsl: 'select(u.slope * a, a, a > 0)', scalars: ['slope'] })
 
-/** pow: a^b. ∂/∂a = b·a^(b−1), and 0 for b = 0; ∂/∂b = a^b·log a, and 0 for a = 0 (the limit for b > 0). */
-export const powOp: Op<null> = binary('pow', (o, a, s, b, t) => {
-  for (let i = 0; i < o.length; i++) o[i] = a[i * s] ** b[i * t]
-}, [
-  { uses: [0, 1], grad: (g, { inputs: [a, b] }) => mul(g, where(equal(b, 0), 0, mul(b, pow(a, sub(b, 1))))) },
-  {
-    uses: [0, 1],
-    grad: (g, { inputs: [a, b] }) => mul(g, where(equal(a, 0), 0, mul(pow(a, b), log(where(equal(a, 0), 1, a))))),
-  },
-], { wgsl: 'power(a, b)' })
-
 /** e^x. */
 export function exp(x: Tensor): Tensor {
   floating('exp', 'x', x)
@@ -127,11 +115,6 @@ export function tanh(x: Tensor): Tensor {
 export function sigmoid(x: Tensor): Tensor {
   floating('sigmoid', 'x', x)
   return apply(sigmoidOp, [x], null)
-}
-
-/** a to the power b. NaN for negative a and a fractional b. */
-export function pow(a: Operand, b: Operand): Tensor {
-  return apply(powOp, operands('pow', a, b), null)
 }
 
 /** |x|; the gradient at 0 is 0. */

@@ -62,7 +62,7 @@ export const scatterOp: Op<{ axis: number; size: number }> = defineOp<{ axis: nu
   infer: ([x], { axis, size }) => ({ shape: withSize(x.shape, axis, size), dtype: x.dtype }),
   cpu: ([x, index], out, { out: { shape }, attrs: { axis } }) => {
     const { outer, n, inner } = linesAlong(shape, axis)
-    const total = new Float64Array(out.length)
+    const total = out instanceof Float32Array ? new Float64Array(out.length) : out.fill(0)
     let at = 0
     for (let o = 0; o < outer; o++) {
       for (const j of index) {
@@ -70,7 +70,7 @@ export const scatterOp: Op<{ axis: number; size: number }> = defineOp<{ axis: nu
         for (let i = 0; i < inner; i++) total[to + i] += x[at++]
       }
     }
-    out.set(total)
+    if (total !== out) out.set(total)
   },
   wgsl: ({ inputs: [{ shape }], out, attrs: { axis, size } }) => ({
     inputs: ['x', 'index'],
@@ -130,7 +130,7 @@ export const putAlongOp: Op<{ axis: number; size: number }> = defineOp<{ axis: n
   },
   cpu: ([x, index], out, { inputs: [{ shape }], attrs: { axis, size } }) => {
     const { outer, n, inner } = linesAlong(shape, axis)
-    const total = new Float64Array(out.length)
+    const total = out instanceof Float32Array ? new Float64Array(out.length) : out.fill(0)
     let at = 0
     for (let o = 0; o < outer; o++) {
       for (let k = 0; k < n; k++) {
@@ -139,7 +139,7 @@ export const putAlongOp: Op<{ axis: number; size: number }> = defineOp<{ axis: n
         }
       }
     }
-    out.set(total)
+    if (total !== out) out.set(total)
   },
   wgsl: ({ inputs: [{ shape }], out, attrs: { axis, size } }) => ({
     inputs: ['x', 'index'],

@@ -20,7 +20,7 @@ import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { withFunctions } from '../../backends/webgpu/functions.ts'
 import { linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
-import type { Windows } from './window.ts'
+import type { Windows } from '../../backends/window.ts'
 
 /** The tap of the greatest value. inputs: x [b,h,w,c]. */
 export const winningTapOp: Op<Windows> = defineOp<Windows>({

@@ -23,7 +23,8 @@ import { apply } from '../trace.ts'
 import { gather } from './gather.ts'
 import { strided } from './wgsl.ts'
 import { windowKinds } from './window.ts'
-import type { Padding } from './window.ts'
+import { wrap } from '../../backends/window.ts'
+import type { Padding } from '../../backends/window.ts'
 
 /** Entries to add before and after, one pair per axis. */
 export type PadWidths = readonly (readonly [number, number])[]
@@ -165,11 +166,7 @@ function sources(x: Tensor, axis: number, before: number, after: number, mode: '
   if (n === 0 || (mode === 'reflect' && Math.max(before, after) >= n)) {
     refuse('pad', `${mode} padding of [${before},${after}] needs more than the ${n} entries of axis ${axis}`, { x })
   }
-  return Array.from({ length: before + n + after }, (_, i) => {
-    const j = i - before
-    if (mode === 'circular') return (j % n + n) % n
-    return j < 0 ? -j : j < n ? j : 2 * (n - 1) - j
-  })
+  return Array.from({ length: before + n + after }, (_, i) => wrap(i - before, n, mode))
 }
 
 /**

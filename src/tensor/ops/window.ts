@@ -1,27 +1,17 @@
 /**
- * Windows: which cells a convolution or a pooling reads. All that is spatial about those operators stands in this file.
+ * Windows of operators: what a convolution or a pooling reads, and by whom each cell is read.
  *
- * A window has k taps along each axis. Of an axis with n cells, output cell o reads through tap t the cell
- *
- *   i = wrap(o·stride + t·dilation − before)            o = 0 … ⌈n/stride⌉ − 1,  t = 0 … k − 1
- *
- *   before = ⌊total/2⌋,  total = max((⌈n/stride⌉ − 1)·stride + (k − 1)·dilation + 1 − n, 0)
- *
- * This padding is what TensorFlow calls SAME: with stride 1 the size is kept, and a window of odd size is centred.
- * `wrap` says what a window finds outside of 0 … n − 1:
- *
- *   zero       nothing; such a tap reads no cell
- *   circular   i mod n: the grid is a torus
- *   reflect    −i or 2(n − 1) − i: a mirror through the centre of the outermost cell, which is not repeated
- *
- * So an operator is a list of links (o, t, i) per axis. Read by o, it says what each output cell reads; read by i, it
- * says by whom each input cell is read, which is all that the adjoint needs, whatever the padding. Either way the order
- * is fixed and every result has one writer: sums have the same bits in every run, and nothing needs atomics.
+ * With the geometry of src/backends/window.ts an operator is a list of links (o, t, i) per axis: output cell o reads cell
+ * i through tap t. Read by o, it says what each output cell reads; read by i, it says by whom each input cell is read,
+ * which is all that the adjoint needs, whatever the padding. Either way the order is fixed and every result has one
+ * writer: sums have the same bits in every run, and nothing needs atomics.
  *
  * A row mask takes the links away from the output cells that it marks with 0. Their sums are empty, in both directions.
  */
 import type { Data } from '../../backends/backend.ts'
 import { wholeLiteral } from '../../backends/webgpu/literal.ts'
+import { border, outputSize, paddings, wrap } from '../../backends/window.ts'
+import type { Padding, Windows } from '../../backends/window.ts'
 import { refuse, requireTensor } from '../op.ts'
 import { oneOf, wholeFrom } from '../options.ts'
 import type { Kinds } from '../options.ts'
@@ -29,17 +19,17 @@ import { sameShape, showShape } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 
-/** What lies outside of the grid: zeros, the opposite side, or the mirror image without the edge. */
-export type Padding = 'zero' | 'circular' | 'reflect'
-
-/** All of them. */
-export const paddings: readonly Padding[] = ['zero', 'circular', 'reflect']
-
 /** How windows are placed. */
 export type WindowOptions = {
   /** What lies outside of the grid, default 'zero'. */
   padding?: Padding
-  /** Distance between the windows of neighbouring output cells, a whole number > 0, default 1. */
+  /**
+   * Distance between the windows of neighbouring output cells, a whole number > 0, default 1. Windows lie as
+   * TensorFlow's SAME has it: what must be padded is split between both ends, the odd one behind. So with stride 2 and
+   * 3 taps, window o begins at cell 2·o where the size is even, but at 2·o − 1, centred on cell 2·o, where it is odd.
+   * PyTorch's `padding=1` begins at 2·o − 1 for both; a kernel with a row and a column of zeros behind, which make 4
+   * taps, does so here for even sizes.
+   */
   stride?: number
   /** Distance between neighbouring taps, a whole number > 0, default 1. */
   dilation?: number
@@ -48,12 +38,6 @@ export type WindowOptions = {
 /** The kinds of these options, to be spread among those of an operator. */
 export const windowKinds: Kinds<WindowOptions> = {
   padding: oneOf(paddings), stride: wholeFrom(1), dilation: wholeFrom(1),
-}
-
-/** The windows of one operator. The sizes are the input's height and width, and the numbers of taps along them. */
-export type Windows = Readonly<Required<WindowOptions>> & {
-  readonly size: readonly [number, number]
-  readonly kernel: readonly [number, number]
 }
 
 /**
@@ -69,7 +53,7 @@ export function windows(op: string, x: Tensor, [kh, kw]: readonly number[], opti
   }
   const win: Windows = { size: [x.shape[1], x.shape[2]], kernel: [kh, kw], padding, stride, dilation }
   for (const axis of [0, 1] as const) {
-    const { total, before } = pad(win, axis)
+    const { total, before } = border(win, axis)
     if (padding === 'reflect' && total - before >= win.size[axis]) {
       const name = axis === 0 ? 'height' : 'width'
       refuse(op, `padding 'reflect' mirrors ${total - before} cells and needs a ${name} above that`, { x })
@@ -88,31 +72,12 @@ export function checkRows(op: string, rows: Tensor | undefined, cells: Shape): v
   if (!sameShape(rows.shape, cells)) refuse(op, `the row mask must be ${showShape(cells)}`, { rows })
 }
 
-/** Height and width of the output, ⌈n/stride⌉. */
-export function outputSize({ size, stride }: Windows): [number, number] {
-  return [Math.ceil(size[0] / stride), Math.ceil(size[1] / stride)]
-}
-
-function pad(win: Windows, axis: 0 | 1): { total: number; before: number } {
-  const span = (outputSize(win)[axis] - 1) * win.stride + (win.kernel[axis] - 1) * win.dilation + 1
-  const total = Math.max(span - win.size[axis], 0)
-  return { total, before: Math.floor(total / 2) }
-}
-
-/** The cell at position i of an axis of n cells, or −1 where there is none. */
-function wrap(i: number, n: number, padding: Padding): number {
-  if (i >= 0 && i < n) return i
-  if (padding === 'zero') return -1
-  if (padding === 'circular') return ((i % n) + n) % n
-  return i < 0 ? -i : 2 * (n - 1) - i
-}
-
 /** A link seen from one of its cells: the cell at the other end, and the tap. */
 type Link = readonly [cell: number, tap: number]
 
 /** For each output cell of an axis, what it reads. */
 function readsAlong(win: Windows, axis: 0 | 1): Link[][] {
-  const { before } = pad(win, axis)
+  const { before } = border(win, axis)
   const taps = Array.from({ length: win.kernel[axis] }, (_, t) => t)
   return Array.from({ length: outputSize(win)[axis] }, (_, o) => taps
     .map(t => [wrap(o * win.stride + t * win.dilation - before, win.size[axis], win.padding), t] as const)
@@ -207,7 +172,7 @@ export function linksWgsl(direction: 'reads' | 'readers', win: Windows): { wgsl:
   const [stride, dilation] = [wholeLiteral(win.stride), wholeLiteral(win.dilation)]
   const reading = direction === 'reads'
   const [own, other] = reading ? [outputSize(win), win.size] : [win.size, outputSize(win)]
-  const pads = [pad(win, 0), pad(win, 1)]
+  const pads = [border(win, 0), border(win, 1)]
   const turning = padding === 'circular' && win.stride === 1
   const images = pads.map(({ total, before }, axis) => {
     if (reading || padding === 'zero' || turning) return 1

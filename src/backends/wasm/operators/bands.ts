@@ -1,22 +1,15 @@
 /**
  * Images in scratch memory, with what lies around them. A window of any padding then reads cells at fixed distances
- * from its own, without a test. How windows are placed, and what they find outside of the grid, is src/tensor/ops/window.ts.
+ * from its own, without a test. How windows are placed, and what they find outside of the grid, is src/backends/window.ts.
  *
  * An image is worked on in bands of output lines, so that a band stays in cache. A band of lines needs the lines above
  * and below that its windows reach; adding a gradient that way round, these belong to neighbouring bands too.
  */
 import type { Data } from '../../backend.ts'
+import { border, outputSize, span, wrap } from '../../window.ts'
+import type { Windows } from '../../window.ts'
 import { eachTile } from './rows.ts'
 import type { Tile } from './rows.ts'
-
-/** The windows of an operator, as its attributes describe them. */
-export type Windows = {
-  readonly size: readonly [number, number]
-  readonly kernel: readonly [number, number]
-  readonly padding: 'zero' | 'circular' | 'reflect'
-  readonly stride: number
-  readonly dilation: number
-}
 
 /** One axis of an image: sizes without and with the border, and the cell that stands at each place, −1 for none. */
 export type Axis = {
@@ -27,18 +20,10 @@ export type Axis = {
   readonly cells: Int32Array
 }
 
-function axisOf({ size, kernel, padding, stride, dilation }: Windows, axis: 0 | 1): Axis {
-  const n = size[axis], outputs = Math.ceil(n / stride)
-  const border = Math.max((outputs - 1) * stride + (kernel[axis] - 1) * dilation + 1 - n, 0)
-  const before = Math.floor(border / 2), padded = n + border
-  const cells = Int32Array.from({ length: padded }, (_, p) => {
-    const i = p - before
-    if (i >= 0 && i < n) return i
-    if (padding === 'zero') return -1
-    if (padding === 'circular') return ((i % n) + n) % n
-    return i < 0 ? -i : 2 * (n - 1) - i
-  })
-  return { size: n, before, padded, outputs, cells }
+function axisOf(win: Windows, axis: 0 | 1): Axis {
+  const size = win.size[axis], { before, total } = border(win, axis)
+  const cells = Int32Array.from({ length: size + total }, (_, p) => wrap(p - before, size, win.padding))
+  return { size, before, padded: size + total, outputs: outputSize(win)[axis], cells }
 }
 
 /** Sizes are in numbers. Of a band, line 0 is the first that its windows read. */
@@ -58,12 +43,7 @@ export function planOf(win: Windows, channels: number): Plan {
   const [y, x] = [axisOf(win, 0), axisOf(win, 1)]
   const pitch = x.padded * channels
   const lines = Math.max(1, Math.min(y.outputs, Math.floor(2 ** 16 / pitch / win.stride)))
-  return { win, y, x, channels, pitch, lines, bandSize: linesRead(win, lines) * pitch }
-}
-
-/** How many lines of the image so many output lines read. */
-function linesRead({ stride, kernel, dilation }: Windows, lines: number): number {
-  return (lines - 1) * stride + (kernel[0] - 1) * dilation + 1
+  return { win, y, x, channels, pitch, lines, bandSize: span(win, 0, lines) * pitch }
 }
 
 /** How far each tap is from the first, in bytes, in the scan order of the taps. */
@@ -89,7 +69,7 @@ export function* bands({ win, y, lines: most }: Plan, batch: number): Generator<
   for (let sample = 0; sample < batch; sample++) {
     for (let line = 0; line < y.outputs; line += most) {
       const lines = Math.min(most, y.outputs - line)
-      yield { sample, line, lines, first: line * win.stride, count: linesRead(win, lines) }
+      yield { sample, line, lines, first: line * win.stride, count: span(win, 0, lines) }
     }
   }
 }

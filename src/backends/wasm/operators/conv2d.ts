@@ -9,7 +9,8 @@
  */
 import type { Call } from '../../backend.ts'
 import { addBand, eachBand, loadBand, planOf, tapOffsets } from './bands.ts'
-import type { Plan, Windows } from './bands.ts'
+import type { Windows } from '../../window.ts'
+import type { Plan } from './bands.ts'
 import { addTo } from './dense.ts'
 import { ceilTo, isFloat, isLarge } from './operator.ts'
 import type { Operator } from './operator.ts'

@@ -6,7 +6,7 @@
  */
 import type { Call } from '../../backend.ts'
 import { addBand, eachBand, loadBand, planOf, tapOffsets } from './bands.ts'
-import type { Windows } from './bands.ts'
+import type { Windows } from '../../window.ts'
 import { addTo } from './dense.ts'
 import { ceilTo, isFloat, isLarge } from './operator.ts'
 import type { Operator } from './operator.ts'

@@ -4,7 +4,7 @@
  */
 import type { Call, Data } from '../../backend.ts'
 import { bands, loadBand, planOf, tapOffsets } from './bands.ts'
-import type { Windows } from './bands.ts'
+import type { Windows } from '../../window.ts'
 import { isFloat } from './operator.ts'
 import type { Operator } from './operator.ts'
 import type { Room } from './scratch.ts'

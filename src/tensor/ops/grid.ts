@@ -9,18 +9,16 @@
  * where the planes of a volume are so many samples of one batch. What lies beyond the border is found axis by axis
  * (`window.ts`), so that padding the depth first gives what a window in three dimensions would find.
  */
-import { refuse, requireTensor } from '../../tensor/op.ts'
-import { conv2d } from '../../tensor/ops/conv2d.ts'
-import { depthwiseConv } from '../../tensor/ops/depthwise-conv.ts'
-import { dilate } from '../../tensor/ops/dilate.ts'
-import { pad, slice } from '../../tensor/ops/pad-slice.ts'
-import { reshape } from '../../tensor/ops/sum.ts'
-import { checkRows } from '../../tensor/ops/window.ts'
-import type { Padding } from '../../tensor/ops/window.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { refuse, requireTensor } from '../op.ts'
+import { conv2d } from './conv2d.ts'
+import { depthwiseConv } from './depthwise-conv.ts'
+import { dilate } from './dilate.ts'
+import { pad, slice } from './pad-slice.ts'
+import { reshape } from './sum.ts'
 import { total } from './total.ts'
-
-export { filterKernelOn } from '../../tensor/filters.ts'
+import { checkRows } from './window.ts'
+import type { Padding } from '../../backends/window.ts'
+import type { Tensor } from '../tensor.ts'
 
 export type GridOptions = {
   /** What lies outside of the grid, default 'zero'. */

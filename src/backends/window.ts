@@ -1,0 +1,60 @@
+/**
+ * The geometry of windows: which cells a convolution or a pooling reads, on every backend.
+ *
+ * A window has k taps along each axis. Of an axis with n cells, output cell o reads through tap t the cell
+ *
+ *   i = wrap(o·stride + t·dilation − before)            o = 0 … ⌈n/stride⌉ − 1,  t = 0 … k − 1
+ *
+ *   before = ⌊total/2⌋,  total = max((⌈n/stride⌉ − 1)·stride + (k − 1)·dilation + 1 − n, 0)
+ *
+ * This padding is what TensorFlow calls SAME: with stride 1 the size is kept, and a window of odd size is centred.
+ * `wrap` says what a window finds outside of 0 … n − 1:
+ *
+ *   zero       nothing; such a tap reads no cell
+ *   circular   i mod n: the grid is a torus
+ *   reflect    −i or 2(n − 1) − i: a mirror through the centre of the outermost cell, which is not repeated
+ */
+
+/** What lies outside of the grid: zeros, the opposite side, or the mirror image without the edge. */
+export type Padding = 'zero' | 'circular' | 'reflect'
+
+/** All of them. */
+export const paddings: readonly Padding[] = ['zero', 'circular', 'reflect']
+
+/** The windows of one operator. The sizes are the input's height and width, and the numbers of taps along them. */
+export type Windows = {
+  readonly size: readonly [number, number]
+  readonly kernel: readonly [number, number]
+  readonly padding: Padding
+  /** Cells from the window of one output cell to that of the next. */
+  readonly stride: number
+  /** Cells from one tap to the next. */
+  readonly dilation: number
+}
+
+/** Height and width of the output, ⌈n/stride⌉. */
+export function outputSize({ size, stride }: Windows): [number, number] {
+  return [Math.ceil(size[0] / stride), Math.ceil(size[1] / stride)]
+}
+
+/** How many cells so many neighbouring outputs read along an axis. */
+export function span({ kernel, stride, dilation }: Windows, axis: 0 | 1, outputs: number): number {
+  return (outputs - 1) * stride + (kernel[axis] - 1) * dilation + 1
+}
+
+/** How many cells beyond the grid windows reach along an axis: before it, and on both sides together. */
+export function border(win: Windows, axis: 0 | 1): { before: number; total: number } {
+  const total = Math.max(span(win, axis, outputSize(win)[axis]) - win.size[axis], 0)
+  return { before: Math.floor(total / 2), total }
+}
+
+/**
+ * The cell at position i of an axis of n cells, or −1 where there is none. A mirror image is one axis long: i lies less
+ * than n cells outside.
+ */
+export function wrap(i: number, n: number, padding: Padding): number {
+  if (i >= 0 && i < n) return i
+  if (padding === 'zero') return -1
+  if (padding === 'circular') return ((i % n) + n) % n
+  return i < 0 ? -i : 2 * (n - 1) - i
+}

@@ -1,0 +1,97 @@
+/**
+ * One process trains in a folder at a time.
+ *
+ * Each process that wants to makes a file of its own there, whose name says who it is, and then looks for the files of
+ * others: of two that do so at the same moment, at least one sees the other. Whoever sees a living one takes its own
+ * file back, and tries again a few times, in case the other one gives way too.
+ *
+ * A number of a process is used again, in the end. What tells a process from all others is its number together with
+ * the moment it started, counted since the machine was, and the machine: so a lock that `kill -9` or a power cut has
+ * left behind is known to be nobody's. A lock from another machine (a shared disk) cannot be judged from here; it counts.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** .cellgrad-584@2f6e0a1c-81934@machine.lock */
+const lockName = /^\.cellgrad-(\d+)@([\w-]+)@(.+)\.lock$/
+const here = encodeURIComponent(hostname())
+const attempts = 5
+
+/** Whose a lock is. */
+type Holder = { readonly pid: number; readonly file: string; readonly machine: string }
+
+/**
+ * Takes a folder for this process; what it returns gives it back.
+ *
+ * @throws `train: out/x is being trained by process 584 since 01:00`
+ */
+export async function lock(folder: string): Promise<() => void> {
+  const own = join(folder, `.cellgrad-${process.pid}@${startOf(process.pid)}@${here}.lock`)
+  for (let attempt = 1; ; attempt++) {
+    await writeFile(own, '', { flag: 'wx' })
+    const other = await livingHolder(folder, own)
+    if (!other) return () => rmSync(own, { force: true })
+    const since = await stat(other.file).then(({ mtime }) => mtime, () => new Date())
+    await rm(own, { force: true })
+    if (attempt < attempts) await sleep(20 + 40 * Math.random())
+    else throw new Error(`train: ${folder} is being trained by ${inWords(other)} since ${timeOf(since)}`)
+  }
+}
+
+/** Another process that holds the folder, if there is one. Locks that are nobody's any more are removed. */
+async function livingHolder(folder: string, own: string): Promise<Holder | null> {
+  let living: Holder | null = null
+  for (const name of await readdir(folder)) {
+    const [, pid, start, machine] = lockName.exec(name) ?? []
+    const file = join(folder, name)
+    if (pid === undefined || file === own) continue
+    if (machine === here && startOf(Number(pid)) !== start) await rm(file, { force: true })
+    else living = { pid: Number(pid), file, machine: decodeURIComponent(machine) }
+  }
+  return living
+}
+
+function inWords({ pid, machine, file }: Holder): string {
+  return machine === hostname() ? `process ${pid}` : `process ${pid} of ${machine} (if not, delete ${file})`
+}
+
+/** When a process started, in letters and digits; null where there is none of this number any more. */
+export function startOf(pid: number): string | null {
+  if (existsSync('/proc/self/stat')) return startInProc(pid)
+  try {
+    const words = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {
+      encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' }, stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim()
+    return words === '' ? null : words.replaceAll(/\W+/g, '-')
+  } catch {
+    return null // ps ends with 1 where there is no such process
+  }
+}
+
+/**
+ * On Linux: clock ticks since the machine started, and which start of the machine that was. The fields of
+ * /proc/<pid>/stat are counted behind the name, which may hold anything: 3 is the state, 22 the start (proc(5)). A
+ * zombie, Z, has ended and only waits to be noticed.
+ */
+function startInProc(pid: number): string | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    if (['Z', 'X'].includes(fields[0])) return null
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8)}-${fields[22 - 3]}`
+  } catch {
+    return null
+  }
+}
+
+/** 01:00, with the day where that is not today. */
+function timeOf(moment: Date): string {
+  const two = (n: number): string => String(n).padStart(2, '0')
+  const clock = `${two(moment.getHours())}:${two(moment.getMinutes())}`
+  if (moment.toDateString() === new Date().toDateString()) return clock
+  return `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())} ${clock}`
+}

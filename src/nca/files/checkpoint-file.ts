@@ -1,0 +1,185 @@
+/**
+ * Training states as bytes: a safetensors file of the state's tree (`tree-file.ts`), of whose sample pool only the cells
+ * that are not zero are stored, packed by the same code as in memory, and shared slots once.
+ *
+ *   params, optimiser, iteration, key     as in a `TrainerState`; `examples` too, where there are several
+ *   pool.shape                            of a state, `[h,w,c]`
+ *   pool.slots                            which state each slot has
+ *   pool.ends, pool.cells, pool.values    the cells of all states one after the other, with the end of each
+ */
+import { hostArray } from '../../backends/backend.ts'
+import type { Backend } from '../../backends/backend.ts'
+import { scope, supersede } from '../../tensor/lifetime.ts'
+import { check, checkOptions, isObject, isWhole } from '../../tensor/options.ts'
+import { sizeOf } from '../../tensor/shape.ts'
+import { defaultBackend, Tensor, tensor } from '../../tensor/tensor.ts'
+import { eachLeaf, mapTree } from '../../tensor/tree.ts'
+import type { DataParams } from '../rule.ts'
+import { checkState } from '../training/check-state.ts'
+import type { Pool } from '../training/pool.ts'
+import { packState, SparseState } from '../training/sparse-state.ts'
+import type { Trainer, TrainerState } from '../training/trainer.ts'
+import { byteLimit } from './limits.ts'
+import type { SafetensorsEntry, SafetensorsLimits } from './safetensors.ts'
+import { decodeTree, encodeTree, inFile, Stored, wrongValue } from './tree-file.ts'
+
+const checkpointFormat = 'cellgrad checkpoint 1'
+
+/** What the metadata holds beside the caller's. */
+const reserved = ['format', 'tree']
+
+/** The bytes of a training checkpoint; `metadata` is kept beside it, the configuration for instance. */
+export async function encodeCheckpoint<P>(
+  state: TrainerState<P>, metadata: Readonly<Record<string, string>> = {},
+): Promise<Uint8Array> {
+  const own = reserved.find(name => name in metadata)
+  if (own) throw new Error(`encodeCheckpoint: metadata cannot have ${own}, which the file uses itself.`)
+  checkState('encodeCheckpoint: state', state)
+  const pool = await packPool(state.pool)
+  const { examples, ...rest } = state
+  const tree = { ...rest, pool, ...(examples.some(example => example !== 0) ? { examples } : {}) }
+  const bytes = await encodeTree({
+    tree, metadata: { ...metadata, format: checkpointFormat }, where: 'encodeCheckpoint',
+  })
+  supersede(pool, null, 'was written to a checkpoint')
+  return bytes
+}
+
+/**
+ * What a checkpoint is read for, and how large it may be: `maxBytes`, 2²⁹ by default, is also the most that the states
+ * of its pool may take where they are laid out, all of them on a GPU, one at a time on the CPU.
+ */
+export type CheckpointOptions<P> = SafetensorsLimits & {
+  /** Where the state is to live, by default the CPU. */
+  readonly backend?: Backend
+  /** The trainer that is to go on from it: the state is held against its rule, optimiser, pool and examples. */
+  readonly trainer?: Trainer<TrainerState<P>>
+}
+
+/**
+ * A training state from the bytes of a checkpoint, bit for bit as it was.
+ *
+ * @param where the file's name, for messages
+ * @throws one sentence that names the file, and the place in its tree, where the bytes are not a checkpoint, its parts
+ *   do not fit together or the trainer, a number that is learnt is not finite, or its states are larger than the limit
+ * @example const { state } = decodeCheckpoint(bytes, 'run.safetensors', { trainer }); train(trainer, { state, … })
+ */
+export function decodeCheckpoint<P = DataParams>(
+  bytes: Uint8Array, where = 'input', options: CheckpointOptions<P> = {},
+): { state: TrainerState<P>; metadata: Record<string, string> } {
+  checkOptions('decodeCheckpoint', options, ['backend', 'trainer', 'maxBytes', 'maxHeaderBytes'])
+  const { backend = defaultBackend, trainer, maxHeaderBytes } = options
+  const maxBytes = byteLimit('decodeCheckpoint', { maxBytes: options.maxBytes })
+  const { tree, metadata } = decodeTree(bytes, checkpointFormat, where, { maxBytes, maxHeaderBytes })
+  const { format: _format, tree: _tree, ...rest } = metadata
+  return inFile(where, () => scope(() => {
+    if (!isObject(tree)) return check(false, where, 'its tree', tree, 'a training state') as never
+    for (const part of ['params', 'optimiser', 'pool', 'iteration', 'key']) {
+      check(part in tree, where, part, undefined, 'a part of a training state')
+    }
+    const { pool: packed, examples, ...learnt } = tree as Record<keyof TrainerState<P>, unknown>
+    checkLearnt(where, learnt)
+    const tensors = new Map<Stored, Tensor>()
+    const { params, optimiser, iteration, key, ...more } = mapTree(learnt, leaf => (
+      leaf instanceof Stored ? made(leaf, backend, tensors) : leaf
+    ))
+    const unknown = Object.keys(more)[0]
+    check(unknown === undefined, where, 'a part of the state', unknown, 'params, optimiser, pool, iteration and key')
+    const pool = unpackPool(packed, where, backend, maxBytes)
+    // `examples` stand there where there are several; checkpoints were written before that was possible.
+    const state = { params, optimiser, pool, examples: examples ?? pool.map(() => 0), iteration, key }
+    checkState(where, state)
+    trainer?.check?.(state as TrainerState<P>, where)
+    return { state: state as TrainerState<P>, metadata: rest }
+  }, 'decodeCheckpoint()'))
+}
+
+function made(leaf: Stored, backend: Backend, tensors: Map<Stored, Tensor>): Tensor {
+  const { data, shape } = leaf.entry
+  const known = tensors.get(leaf) ?? tensor(data, { shape, backend })
+  tensors.set(leaf, known)
+  return known
+}
+
+/**
+ * Throws where a number cannot be learnt from: a parameter that has a moment is to be finite, a moment a number, and
+ * the second moment, a mean of squares, not negative.
+ */
+function checkLearnt(where: string, learnt: Readonly<Record<string, unknown>>): void {
+  const stored = new Map<string, SafetensorsEntry>()
+  eachLeaf(learnt, (leaf, path) => { if (leaf instanceof Stored) stored.set(path, leaf.entry) })
+  for (const [path, entry] of stored) {
+    const [, which, parameter] = /^optimiser\.moments\.(\d+)\.(.*)$/.exec(path) ?? []
+    if (which === undefined) continue
+    const own = stored.get(`params.${parameter}`)
+    const wrong = (which === '1' ? wrongValue(path, entry, x => x >= 0, 'numbers ≥ 0')
+      : wrongValue(path, entry, x => !Number.isNaN(x), 'numbers'))
+      ?? (own && wrongValue(`params.${parameter}`, own, Number.isFinite, 'finite numbers'))
+    if (wrong !== undefined) throw new Error(`${where}: ${wrong}`)
+  }
+}
+
+/** A pool as arrays, see the head of this file. */
+type PackedPool = { shape: readonly number[]; slots: Tensor; ends: Tensor; cells: Tensor; values: Tensor }
+
+async function packPool(pool: Pool): Promise<PackedPool | []> {
+  if (pool.length === 0) return []
+  const slots = [...new Set(pool)]
+  const states: SparseState[] = []
+  for (const slot of slots) {
+    states.push(slot instanceof Tensor ? packState(await slot.data(), slot.shape, slot.backend) : slot)
+  }
+  const { shape, dtype } = pool[0]
+  let end = 0
+  const ends = Uint32Array.from(states, state => (end += state.at.length))
+  const cells = new Uint32Array(end)
+  const c = shape.at(-1)!
+  const values = hostArray(dtype, end * c)
+  states.forEach(({ at, cells: rows }, i) => {
+    cells.set(at, ends[i] - at.length)
+    values.set(rows, (ends[i] - at.length) * c)
+  })
+  const order = new Map(slots.map((slot, i) => [slot, i]))
+  return {
+    shape,
+    slots: tensor(Uint32Array.from(pool, slot => order.get(slot)!)),
+    ends: tensor(ends),
+    cells: tensor(cells),
+    values: tensor(values, { shape: [end, c] }),
+  }
+}
+
+function isStateShape(shape: unknown): shape is readonly number[] {
+  return Array.isArray(shape) && shape.length >= 2 && shape.length <= 4 && shape.every(n => isWhole(n, 1))
+}
+
+function unpackPool(packed: unknown, where: string, backend: Backend, maxBytes: number): Pool {
+  if (Array.isArray(packed) && packed.length === 0) return []
+  check(isObject(packed), where, 'pool', packed, 'its parts: shape, slots, ends, cells and values')
+  const { shape, ...parts } = packed as Readonly<Record<string, unknown>>
+  if (!isStateShape(shape)) return check(false, where, 'pool.shape', shape, 'that of a state, like [72,72,16]') as never
+  const [slots, ends, cells, values] = ['slots', 'ends', 'cells', 'values'].map(name => {
+    const part = parts[name]
+    check(part instanceof Stored, where, `pool.${name}`, part, 'a tensor')
+    return (part as Stored).entry.data
+  })
+
+  const fits: (ok: boolean) => asserts ok = ok => {
+    if (!ok) throw new Error(`${where}: the parts of its sample pool do not fit together.`)
+  }
+  fits(slots instanceof Uint32Array && ends instanceof Uint32Array && cells instanceof Uint32Array)
+  fits(values instanceof Float32Array || values instanceof Float64Array)
+  const c = shape.at(-1)!
+  fits(values.length === cells.length * c && (ends.at(-1) ?? 0) === cells.length)
+  fits(ends.every((end, i) => i === 0 || end >= ends[i - 1]))
+  fits(cells.every(i => i < sizeOf(shape) / c) && slots.every(i => i < ends.length))
+  // A backend that can be read at once holds the cells that are not zero, and lays out a batch at a time.
+  const laidOut = sizeOf(shape) * values.BYTES_PER_ELEMENT * (backend.readSync ? 1 : ends.length)
+  check(laidOut <= maxBytes, where, 'the size of its pool', laidOut, `at most ${maxBytes} bytes (the option maxBytes)`)
+  const states = Array.from(ends, (end, i) => {
+    const start = i === 0 ? 0 : ends[i - 1]
+    const state = new SparseState(shape, backend, cells.slice(start, end), values.slice(start * c, end * c))
+    return backend.readSync ? state : tensor(state.toArray(), { shape, backend })
+  })
+  return Array.from(slots, i => states[i])
+}

@@ -1,0 +1,58 @@
+/**
+ * Whole numbers: int32 and uint32 are counted modulo 2³², as processors and WGSL do.
+ *
+ * JavaScript computes with float64, which holds 53 of the 64 binary digits of a product. `Math.imul` knows the lower 32
+ * of one product. Sums of products are left to the loops that floating-point numbers have, which are exact as long as
+ * their numbers are small: with operands in parts of 11 digits, a = a₀ + 2¹¹ a₁ + 2²² a₂,
+ *
+ *   Σ a·b = Σ_{i+j<3} 2^{11(i+j)} Σ a_i·b_j   (mod 2³²)
+ *
+ * a product of two parts is below 2²², and float64 adds up 2³¹ of those without rounding.
+ */
+import type { CpuKernel, Data } from '../../backends/backend.ts'
+
+/** Whether these are whole numbers. */
+export function areWhole(x: Data): x is Int32Array | Uint32Array {
+  return x instanceof Int32Array || x instanceof Uint32Array
+}
+
+/** a^b for whole numbers, modulo 2³². Of a fraction, where b is negative, nothing is left but ±1. */
+export function wholePower(a: number, b: number): number {
+  if (b < 0) return Math.abs(a) === 1 ? (b % 2 === 0 ? 1 : a) : 0
+  let y = 1
+  for (let n = b, square = a; n > 0; n = Math.floor(n / 2)) {
+    if (n % 2 === 1) y = Math.imul(y, square)
+    square = Math.imul(square, square)
+  }
+  return y
+}
+
+/**
+ * A loop whose results are linear in each of its first two inputs, made exact for whole numbers.
+ *
+ * @param added the position of an input that is added to the results, if there is one
+ */
+export function exactProducts<A>(
+  loop: CpuKernel<A>, added: (attrs: A) => number | undefined = () => undefined,
+): CpuKernel<A> {
+  return (inputs, out, call) => {
+    if (!areWhole(out)) return loop(inputs, out, call)
+    const [as, bs] = [inputs[0], inputs[1]].map(parts)
+    const once = added(call.attrs)
+    const sums = new Float64Array(out.length)
+    out.fill(0)
+    for (let i = 0; i < 3; i++) {
+      for (let j = 0; i + j < 3; j++) {
+        const rest = inputs.slice(2).map((x, k) => (k + 2 === once && i + j > 0 ? new Float64Array(x.length) : x))
+        loop([as[i], bs[j], ...rest], sums, call)
+        const unit = 2 ** (11 * (i + j))
+        for (let k = 0; k < sums.length; k++) out[k] += (sums[k] * unit) | 0
+      }
+    }
+  }
+}
+
+/** The parts of 11 binary digits, the lowest first. */
+function parts(x: Data): Float64Array[] {
+  return [0, 11, 22].map(shift => Float64Array.from(x, v => (v >>> shift) & 0x7ff))
+}

@@ -8,10 +8,14 @@ import { presets } from '../nca/training/presets.ts'
 import { checkConfig, describe, published } from './config.ts'
 import type { Config, Issue, PresetName } from './config.ts'
 import { didYouMean, inLine, quoted } from '../tensor/options.ts'
+import { printable } from './output.ts'
 import { UsageError } from './usage.ts'
 import { readYaml } from './yaml.ts'
 
 type Values = Readonly<Record<string, unknown>>
+
+/** Mistakes that are told at once; whoever makes more has mistaken the file. */
+const mostSaid = 20
 
 /** Where a configuration is taken from. */
 export type Sources = {
@@ -26,22 +30,25 @@ export type Sources = {
 /**
  * The configuration from these sources.
  *
- * @throws UsageError with one line that says where the mistake is
+ * @throws UsageError with a line for each mistake, which says where it is
  */
 export async function loadConfig({ file, flags = {}, command = 'cellgrad' }: Sources): Promise<Config> {
   const yaml = file === undefined ? null : await readYaml(file)
-  const said = flags.preset ?? yaml?.values.preset
-  const preset = Object.hasOwn(presets, String(said)) ? said as PresetName : 'growing'
+  const named = flags.preset ?? yaml?.values.preset
+  const preset = Object.hasOwn(presets, String(named)) ? named as PresetName : 'growing'
   const merged = merge(merge(published(preset), yaml?.values ?? {}), flags) as Values
   const checked = checkConfig(merged)
   if ('config' in checked) return checked.config
-  const { issue } = checked
-  const line = yaml?.lineOf(issue.unknownKey === undefined ? issue.path : [...issue.path, issue.unknownKey])
-  const flag = Object.keys(flags).find(name => name === issue.path[0])
-  const source = line === undefined ? 'configuration' : `${file}:${line}`
-  if (issue.unknownKey !== undefined) throw new UsageError(unknownKey(source, issue))
-  const what = flag ? `${command}: --${kebab(flag)}` : `${source}: ${keyOf(issue.path)}`
-  throw new UsageError(`${what} is ${show(at(merged, issue.path))}, expected ${issue.expected}`)
+  const said = checked.issues.slice(0, mostSaid).map(issue => {
+    const line = yaml?.lineOf(issue.unknownKey === undefined ? issue.path : [...issue.path, issue.unknownKey])
+    const flag = Object.keys(flags).find(name => name === issue.path[0])
+    const source = line === undefined ? 'configuration' : `${file}:${line}`
+    if (issue.unknownKey !== undefined) return unknownKey(source, issue)
+    const what = flag ? `${command}: --${kebab(flag)}` : `${source}: ${keyOf(issue.path)}`
+    return `${what} is ${show(at(merged, issue.path))}, expected ${issue.expected}`
+  })
+  const more = checked.issues.length - said.length
+  throw new UsageError(...said, ...(more > 0 ? [`${file}: there are ${more} more mistakes`] : []))
 }
 
 function unknownKey(where: string, { path, unknownKey: name = '' }: Issue): string {
@@ -56,6 +63,9 @@ export function configYaml(config: Config): string {
   const document = new Document(config)
   visit(document, {
     Seq: (_, node) => { node.flow = true },
+    Scalar: (_, node) => {
+      if (typeof node.value === 'string' && printable(node.value) !== node.value) node.type = 'QUOTE_DOUBLE'
+    },
     Pair: (_, { key }, ancestors) => {
       const parents = ancestors.flatMap(node => ('key' in node && isScalar(node.key) ? [String(node.key.value)] : []))
       if (!isScalar(key)) return
@@ -63,7 +73,9 @@ export function configYaml(config: Config): string {
       if (description) key.commentBefore = ` ${description}`
     },
   })
-  return document.toString({ lineWidth: 0, flowCollectionPadding: false })
+  // What is shown in a terminal holds nothing that steers it: escapes exist in double quotes.
+  const text = document.toString({ lineWidth: 0, flowCollectionPadding: false })
+  return text.split('\n').map(printable).join('\n')
 }
 
 /** `over` laid over `base`, key by key, except where it says that it is something of another type. */

@@ -235,11 +235,11 @@ const shape = {
 const schema = map(shape).superRefine((config, { addIssue }) => {
   const { batch, pool, reseed, damaged, rule: { living, inputMask, bound, hiddenChannels, frozen } } = config
   const expect = (ok: boolean, path: string[], message: string): void => {
-    if (!ok) addIssue({ code: 'custom', path, message })
+    if (!ok) addIssue({ code: 'custom', path, message, params: { relation: true } })
   }
   expect(pool === 0 || pool >= batch, ['pool'], `0, or at least batch (${batch})`)
   expect(reseed <= batch, ['reseed'], `at most batch (${batch})`)
-  expect(reseed + damaged <= batch, ['damaged'], `at most batch − reseed (${batch - reseed})`)
+  expect(reseed > batch || reseed + damaged <= batch, ['damaged'], `at most batch − reseed (${batch - reseed})`)
   const last = hiddenChannels + 3
   expect(!living || living.channel <= last, ['rule', 'living', 'channel'], `a channel from 0 to ${last}`)
   expect(!inputMask || inputMask.channel <= last, ['rule', 'inputMask', 'channel'], `a channel from 0 to ${last}`)
@@ -250,27 +250,37 @@ const schema = map(shape).superRefine((config, { addIssue }) => {
   expect(numbers <= 2 ** 28, ['size'], 'fewer cells, samples or channels: a batch may hold 268435456 numbers')
   const updated = updatedChannels({ channels: { rgba: 4, hidden: hiddenChannels }, frozen })
   expect(updated.length > 0, ['rule', 'frozen'], 'roles that leave a channel to change')
-  expect(!living || updated.includes(living.channel), ['rule', 'frozen'], 'roles without the living channel')
+  const lives = !living || living.channel > last || updated.includes(living.channel)
+  expect(lives, ['rule', 'frozen'], 'roles without the living channel')
 }) satisfies z.ZodType<Config>
 
 /** What is wrong with a configuration; `path` leads to where. */
 export type Issue = { readonly path: readonly PropertyKey[]; readonly unknownKey?: string; readonly expected: string }
 
-/** The configuration with its defaults, or the first thing that is wrong with it. */
-export function checkConfig(value: unknown): { config: Config } | { issue: Issue } {
+/** The configuration with its defaults, or all that is wrong with it. */
+export function checkConfig(value: unknown): { config: Config } | { issues: Issue[] } {
   const result = schema.safeParse(value)
-  return result.success ? { config: result.data } : { issue: innermost(result.error.issues[0]) }
+  if (result.success) return { config: result.data }
+  const { issues } = result.error
+  // How fields go together says nothing where one of them is wrong by itself.
+  const own = issues.filter(issue => issue.code !== 'custom' || !issue.params?.relation)
+  return { issues: (own.length > 0 ? own : issues).flatMap(innermost) }
 }
 
 /** Of what a union says about its members, that of the member which fits best: the one that fails deepest inside. */
-function innermost(issue: z.core.$ZodIssue): Issue {
+function innermost(issue: z.core.$ZodIssue): Issue[] {
   const { path } = issue
   if (issue.code === 'invalid_union') {
-    const [inner] = issue.errors.map(([first]) => innermost(first)).sort((a, b) => b.path.length - a.path.length)
-    const isInside = inner && (inner.path.length > 0 || inner.unknownKey !== undefined)
-    if (isInside) return { ...inner, path: [...path, ...inner.path] }
+    const [inner] = issue.errors.map(list => list.flatMap(innermost)).sort((a, b) => depth(b) - depth(a))
+    if (inner && depth(inner) > 0) return inner.map(one => ({ ...one, path: [...path, ...one.path] }))
   }
-  return { path, expected: issue.message, ...(issue.code === 'unrecognized_keys' && { unknownKey: issue.keys[0] }) }
+  if (issue.code === 'unrecognized_keys') return issue.keys.map(unknownKey => ({ path, unknownKey, expected: '' }))
+  return [{ path, expected: issue.message }]
+}
+
+/** How deep inside of a member its first mistake is: 0 where it is another type altogether. */
+function depth([{ path, unknownKey }]: readonly Issue[]): number {
+  return path.length + (unknownKey === undefined ? 0 : 0.5)
 }
 
 /** What the schema says of a field, by its path: `['rule', 'fireRate']`. */

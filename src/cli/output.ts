@@ -4,6 +4,7 @@
  * A picture, a bar and a page of help are written as they are: they consist of nothing that a user has named.
  */
 import { stripVTControlCharacters } from 'node:util'
+import { inLine } from '../tensor/options.ts'
 
 type Output = { readonly isTTY?: boolean; readonly columns?: number; write(text: string): unknown }
 
@@ -22,22 +23,13 @@ export function widthOf({ isTTY, columns }: Output): number {
   return isTTY && columns ? columns : Infinity
 }
 
-// Control characters (C0, delete, C1), half surrogates, line and paragraph separators, and what turns the direction of
-// writing around. Joiners and variation selectors stay: emoji are made of them.
-const unprintable = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
-
 /**
- * A text in which nothing moves the cursor, colours, or turns the direction of writing.
+ * A text in which nothing moves the cursor, colours, breaks the line, or turns the direction of writing around.
  *
- * @example printable('a\x1b[2Jb')   // 'a\\x1b[2Jb'
+ * @example printable('a\x1b[2Jb')   // 'a\\u001b[2Jb'
  */
 export function printable(text: string): string {
-  return text.replaceAll(unprintable, character => {
-    if (character === '\n') return '\\n'
-    const code = character.charCodeAt(0)
-    const hex = code.toString(16)
-    return code < 128 ? `\\x${hex.padStart(2, '0')}` : `\\u${hex.padStart(4, '0')}`
-  })
+  return inLine(text, Infinity)
 }
 
 /**

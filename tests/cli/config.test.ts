@@ -21,7 +21,7 @@ async function complaint(text: string, flags: Record<string, unknown> = {}): Pro
   const error = await loadConfig({ file: folder('run.yaml'), flags, command: 'cellgrad train' }).catch((reason: Error) => reason)
   if (!(error instanceof Error)) throw new Error(`accepted ${JSON.stringify(text)}`)
   expect(error.name).toBe('UsageError')
-  return error.message.replace(`${folder()}/`, '')
+  return error.message.replaceAll(`${folder()}/`, '')
 }
 
 describe('the effective configuration', () => {
@@ -60,9 +60,11 @@ describe('the effective configuration', () => {
   })
 
   it('is the same when it is printed and read again', async () => {
-    const config = await loadConfig({ flags: { preset: 'regenerating', target: '🕸️', seed: 2 ** 40, warmUp: { iterations: 10, from: [2, 3] } } })
+    const target = '🕸️\x1b]0;x\x07\n\x9b2J\u2028\u202e'
+    const config = await loadConfig({ flags: { preset: 'regenerating', target, seed: 2 ** 40, warmUp: { iterations: 10, from: [2, 3] } } })
     await writeFile(folder('c.yaml'), configYaml(config))
     expect(await loadConfig({ file: folder('c.yaml') })).toEqual(config)
+    expect(configYaml(config)).toContain('\ntarget: "🕸️\\e]0;x\\a\\n\\u009b2J\\u2028\\u202e"\n')
     expect(configYaml(config)).toContain('  # Probability that a cell updates in a step\n  fireRate: 0.5\n')
   })
 
@@ -183,7 +185,7 @@ describe('a mistake in a file', () => {
     ['rule: 5', 'run.yaml:1: rule is 5, expected keys with values'],
     ['rule:\n  perceive:\n    - identity\n    - sobl', 'run.yaml:4: rule.perceive[1] is "sobl", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean, or keys with a type: depthwise, conv, residualConv, attention or deformable'],
     ['rule:\n  perceive:\n    - type: conv\n      outputs: 8\n      size: 4', 'run.yaml:5: rule.perceive[0].size is 4, expected an odd number > 0'],
-    ['rule:\n  perceive:\n    - type: depthwise\n      outputs: 8', 'run.yaml:3: rule.perceive[0].filters is missing, expected a whole number > 0'],
+    ['rule:\n  perceive:\n    - type: depthwise\n      outputs: 8', 'run.yaml:3: rule.perceive[0].filters is missing, expected a whole number > 0\nrun.yaml:4: there is no key "outputs" in rule.perceive[0]; there are type, filters, size, dilation, bias, activation, heads, keys, feedForward, reach'],
     ['rule:\n  perceive:\n    - { type: dense, outputs: 8 }', 'run.yaml:3: rule.perceive[0].type is "dense", expected depthwise, conv, residualConv, attention or deformable'],
     ['rule:\n  perceive:\n    - { type: conv, outputs: 8, sise: 3 }', 'run.yaml:3: there is no key "sise" in rule.perceive[0]; did you mean "size"?'],
     ['rule:\n  activation: gelu', 'run.yaml:2: rule.activation is "gelu", expected one of relu, leakyRelu, tanh, sigmoid, linear'],
@@ -224,7 +226,24 @@ describe('a mistake in a file', () => {
   it('is named shortly however long the file is', async () => {
     expect(await complaint(`b: ${'['.repeat(50_000)}`)).toBe('run.yaml: is nested more than 100 deep')
     expect(await complaint(`batch: ${'x'.repeat(1000)}`)).toBe(`run.yaml:1: batch is "${'x'.repeat(80)}…", expected a whole number > 0`)
-    expect(await complaint(Array.from({ length: 12_000 }, (_, i) => `k${i}: 1`).join('\n'))).toMatch(/^run\.yaml:1: there is no key "k0"/)
+    expect(await complaint(Array.from({ length: 12_000 }, (_, i) => `k${i}: 1`).join('\n'))).toMatch(/^run\.yaml:1: there is no key "k0"[^]*\nrun\.yaml: there are 11980 more mistakes$/)
+  })
+
+  it('is not the only one that is named', async () => {
+    expect((await complaint('batch: x\nbach: 3\nrule:\n  fireRate: 3\n  perceive: [sobl, identity]\n  a: 1\n  b: 2\noptimiser: { rate: { factor: -1, a: 1 } }', { seed: 'y' })).split('\n')).toEqual([
+      'run.yaml:1: batch is "x", expected a whole number > 0',
+      'cellgrad train: --seed is "y", expected a whole number ≥ 0',
+      expect.stringMatching(/^run\.yaml:5: rule\.perceive\[0\] is "sobl", expected one of /),
+      'run.yaml:4: rule.fireRate is 3, expected a number > 0, at most 1',
+      expect.stringMatching(/^run\.yaml:6: there is no key "a" in rule/),
+      expect.stringMatching(/^run\.yaml:7: there is no key "b" in rule/),
+      'run.yaml:8: optimiser.rate.factor is -1, expected a number > 0',
+      expect.stringMatching(/^run\.yaml:8: there is no key "a" in optimiser\.rate/),
+      'run.yaml:2: there is no key "bach"; did you mean "batch"?',
+    ])
+    expect((await complaint('pool: 4\nreseed: 9')).split('\n')).toEqual([
+      'run.yaml:1: pool is 4, expected 0, or at least batch (8)', 'run.yaml:2: reseed is 9, expected at most batch (8)',
+    ])
   })
 
   it('names a key that objects are born with', async () => {

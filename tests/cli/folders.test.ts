@@ -89,7 +89,7 @@ describe('train', () => {
     const results = await Promise.all(names.map(name => run(['train', name, '--config', 'run.yaml'], { cwd: folder() })))
     for (const result of results) expect(result).toMatchObject({ status: 0, err: '' })
     expect((await readdir(folder('out'))).filter(name => !name.startsWith('lizard')).sort())
-      .toEqual(['long'.repeat(10), 'picture', String.raw`x-n-x1b`].map(name => `${name}-1`).sort())
+      .toEqual(['long'.repeat(10), 'picture', 'x-u000a-u001b'].map(name => `${name}-1`).sort())
     expect((await readdir(folder())).filter(name => name.startsWith('.-'))).toEqual([])
   })
 

@@ -24,7 +24,7 @@ describe('words', () => {
       say(text, { write: (line: string) => { written += line } })
       expect(written.slice(0, -1)).toBe(printable(text))
     }))
-    expect(printable('\x1b]0;x\x07\n\x9b2J\u202e')).toBe(String.raw`\x1b]0;x\x07\n\u009b2J\u202e`)
+    expect(printable('\x1b]0;x\x07\n\x9b2J\u202e')).toBe(String.raw`\u001b]0;x\u0007\u000a\u009b2J\u202e`)
     for (const text of ['👩‍👩‍👧 👁️ é ﷽', String.raw`a\b 'c'`]) expect(printable(text)).toBe(text)
   })
 

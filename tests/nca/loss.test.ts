@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   bce, broadcastTo, checkGrad, crossEntropy, diceLoss, foldIn, gather, grad, greater, inner, key, l1, mean, mse, mul, normal, ones, overflow,
-  patchTransport, permutation, reshape, sigmoid, slicedTransport, softmax, square, ssim, sub, sum, tensor, uniform, zeros,
+  patchTransport, permutation, reshape, sigmoid, slicedTransport, softmax, square, ssim, sub, sum, tensor, uniform, where, zeros,
 } from '../../src/index.ts'
 import type { CheckGradOptions, Key, Shape, Tensor } from '../../src/index.ts'
 import { NotSmoothError } from '../../src/autograd/check-grad.ts'
@@ -106,6 +106,47 @@ describe('crossEntropy', () => {
     expect(list(grad((z: Tensor) => sum(crossEntropy(z, tensor([2], { dtype: 'int32' }))))(logits))).toEqual([1, 0, -1])
   })
 
+  it('may exclude classes: a logit of −∞ costs nothing where the truth is 0, as numbers or as probabilities', () => {
+    const logits = tensor(Float64Array.of(1, -Infinity, 2, 0, -Infinity, -Infinity), { shape: [2, 3] })
+    const numbers = tensor([2, 0], { dtype: 'int32' })
+    const hot = tensor(Float64Array.of(0, 0, 1, 1, 0, 0), { shape: [2, 3] })
+    expectClose(crossEntropy(logits, hot), [Math.log(1 + Math.exp(-1)), 0])
+    expectClose(crossEntropy(logits, hot), crossEntropy(logits, numbers))
+    const p = 1 / (1 + Math.E)
+    for (const labels of [hot, numbers]) {
+      expectClose(grad((z: Tensor) => sum(crossEntropy(z, labels)))(logits), [p, 0, -p, 0, 0, 0])
+    }
+    // By the truth: −log p, and 0 where p is 0.
+    expectClose(grad((y: Tensor) => sum(crossEntropy(logits, y)))(hot), [1 + Math.log(1 + Math.exp(-1)), 0, Math.log(1 + Math.exp(-1)), 0, 0, 0], 1e-9)
+    expect(list(crossEntropy(logits, tensor([1, 0], { dtype: 'int32' })))[0]).toBe(Infinity)
+    const infinite = tensor(Float64Array.of(-Infinity, -Infinity), { shape: [1, 2] })
+    expectClose(bce(infinite, f64(0, 0)), [0])
+    expect(list(bce(infinite, f64(0, 1)))).toEqual([Infinity])
+    expectClose(grad((z: Tensor) => sum(bce(z, f64(0, 0))))(infinite), [0, 0])
+  })
+
+  it('passes nothing back from cells that do not count, whatever stands there', () => {
+    const anything = fc.constantFrom(NaN, Infinity, -Infinity, 3)
+    fc.assert(fc.property(keys, anything, fc.constantFrom('cell' as const, 'image' as const), (k, wrong, per) => {
+      const mask = flip(k, [2, 3, 2], 1)
+      const column = reshape(mask, [2, 3, 2, 1])
+      const logits = draw(k, [2, 3, 2, 4])
+      const all = [classesOf(k, [2], 4), softmax(draw(k, [2, 4], 2))]
+      const each = [classesOf(k, [2, 3, 2], 4), softmax(draw(k, [2, 3, 2, 4], 2))]
+      for (const labels of per === 'cell' ? [...all, ...each] : all) {
+        const loss = (z: Tensor): Tensor => sum(crossEntropy(z, labels, { mask, per }))
+        const spoilt = where(column, logits, wrong)
+        expectClose(loss(spoilt), loss(logits))
+        const gradient = grad(loss)(spoilt)
+        expectClose(gradient, grad(loss)(logits))
+        expect(list(where(column, 0, gradient)).every(g => g === 0)).toBe(true)
+      }
+      const probabilities = where(column, each[1], wrong)
+      expectClose(grad((z: Tensor) => sum(crossEntropy(z, probabilities, { mask })))(logits),
+        grad((z: Tensor) => sum(crossEntropy(z, each[1], { mask })))(logits))
+    }))
+  })
+
   it('does not look at labels of cells that do not count', () => {
     const labels = tensor([[1, -1], [99, 0]], { dtype: 'int32' })
     const mask = tensor([[1, 0], [0, 1]], { dtype: 'uint32' })
@@ -114,7 +155,7 @@ describe('crossEntropy', () => {
     for (const per of ['cell', 'image'] as const) {
       expectClose(crossEntropy(zeros([2, 2, 3], { dtype: 'float64' }), tensor([1, 2], { dtype: 'int32' }), { mask: none, per }), [0, Math.log(3)])
     }
-    expect(sentence(() => crossEntropy(zeros([2, 2, 3]), labels))).toMatchInlineSnapshot(`"takeAlong: index -1 is outside of an axis of size 3."`)
+    expect(sentence(() => crossEntropy(zeros([2, 2, 3]), labels))).toMatchInlineSnapshot(`"crossEntropy: a label is -1, expected the number of a class, from 0 to 2."`)
   })
 
   it('says what does not fit', () => {

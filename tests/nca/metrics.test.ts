@@ -3,8 +3,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  accuracy, add, argMax, auroc, broadcastTo, cast, dice, exp, f1, foldIn, full, greater, iou, key, mse, mul, not, psnr, recovery,
-  recoveryProtocol, reshape, ssim, sub, tensor, uniform, zeros,
+  accuracy, add, argMax, auroc, broadcastTo, cast, dice, exp, f1, foldIn, full, grad, greater, iou, key, mse, mul, not, psnr, recovery,
+  recoveryProtocol, reshape, ssim, sub, sum, tensor, uniform, zeros,
 } from '../../src/index.ts'
 import type { DType, Key, Shape, Tensor } from '../../src/index.ts'
 import { build, entries } from '../tensor/arrays.ts'
@@ -100,6 +100,7 @@ describe('accuracy', () => {
       () => accuracy(scores, ints(1, 2), { mask: mask(1, 0) }),
       () => accuracy(scores, [1, 2] as never),
       () => accuracy(zeros([4]), ints(1)),
+      () => accuracy(scores, ints(1, 3)),
     ].map(sentence)).toMatchInlineSnapshot(`
       [
         "accuracy: labels are float32, but must be int32 or uint32.",
@@ -107,6 +108,7 @@ describe('accuracy', () => {
         "accuracy: the mask must be [2,4,4]; mask [1,2].",
         "accuracy: the tensor of labels is a Array, expected a tensor.",
         "accuracy: the tensor of scores must be [b,…,n] for n classes; scores [4].",
+        "accuracy: a label is 3, expected the number of a class, from 0 to 2.",
       ]
     `)
   })
@@ -135,18 +137,27 @@ describe('f1', () => {
     }))
   })
 
+  it('does not look at labels of cells that do not count', () => {
+    const counts = reshape(mask(1, 0, 1), [3])
+    expect(list(f1(ints(0, 0, 1), ints(0, 7, 1), 2, { mask: counts }))).toEqual([1, 1])
+  })
+
   it('says what does not fit', () => {
     expect([
       () => f1(zeros([3]), ints(0, 1, 2), 3),
       () => f1(ints(0, 1), ints(0, 1, 2), 3),
       () => f1(ints(0, 1), ints(0, 1), 0),
       () => f1(ints(0, 1), ints(0, 1), 2, { mask: mask(1, 0) }),
+      () => f1(ints(0, 1), ints(0, 2), 2),
+      () => f1(ints(0, 1), ints(0, -1), 2),
     ].map(sentence)).toMatchInlineSnapshot(`
       [
         "f1: predicted is float32, but must be int32 or uint32.",
         "f1: every prediction needs a label; predicted [2], labels [3].",
         "f1: the number of classes is 0, expected a whole number > 0.",
         "f1: the mask must be [2]; mask [1,2].",
+        "f1: a label is 2, expected the number of a class, from 0 to 1.",
+        "f1: a label is -1, expected the number of a class, from 0 to 1.",
       ]
     `)
   })
@@ -250,11 +261,13 @@ describe('auroc', () => {
 })
 
 describe('psnr', () => {
-  it('is 20 for errors of a tenth of the range, and ∞ for none', () => {
+  it('is 20 for errors of a tenth of the range, and 100 for none', () => {
     const x = draw(key(0), [2, 3, 3, 4])
     expectClose(psnr(x, add(x, 0.1)), [20, 20])
     expectClose(psnr(mul(x, 255), add(mul(x, 255), 2.55), { range: 255 }), [40, 40])
-    expect(list(psnr(x, x))).toEqual([Infinity, Infinity])
+    expectClose(psnr(x, x), [100, 100])
+    expectClose(psnr(x, add(x, 1e-9), { range: 5 }), [100, 100])
+    expect(list(grad((y: Tensor) => sum(psnr(y, x)))(x)).every(g => g === 0)).toBe(true)
     fc.assert(fc.property(keys, k => {
       const [y, z] = [draw(k, [2, 3, 3, 1]), draw(foldIn(k, 1), [3, 3, 1])]
       expectClose(psnr(y, z, { range: 2 }), list(mse(y, z)).map(v => 10 * Math.log10(4 / v)))

@@ -244,6 +244,44 @@ describe('normalizeGrads', () => {
   })
 })
 
+describe('lengths of gradients', () => {
+  const sizes = fc.integer({ min: -140, max: 124 }).map(n => 2 ** n)
+  const numbers = fc.array(fc.double({ min: -8, max: 8, noNaN: true }), { minLength: 1, maxLength: 5 })
+    .filter(values => values.some(v => Math.abs(v) > 0.5))
+
+  /** Equal up to a rounding in float32, which may leave nothing of what is 2⁻¹⁴⁹ times as small as `unit`. */
+  function expectRounded(got: Tensor, wanted: readonly number[], unit = 1): void {
+    const errors = [...got.toArray()].map((v, i) => (
+      Object.is(v, Math.fround(wanted[i])) ? 0 : Math.abs(v - wanted[i]) / (1e-6 * Math.abs(wanted[i]) + Math.max(1, unit) * 2 ** -149)))
+    expect(Math.max(...errors)).toBeLessThanOrEqual(1)
+  }
+
+  it('are right for numbers of any size', () => {
+    fc.assert(fc.property(numbers, numbers, sizes, (one, other, size) => {
+      const grads = [one, other].map(values => tensor(values.map(v => v * size)))
+      const values = grads.map(g => [...g.toArray()])
+      const length = Math.hypot(...values.flat())
+      expectRounded(globalNorm(grads), [length])
+      normalizeGrads(grads, 0).forEach((g, i) => {
+        expectRounded(g, values[i].map(v => v / Math.hypot(...values[i])))
+      })
+      clipByGlobalNorm(grads, size / 4).forEach((g, i) => {
+        expectRounded(g, values[i].map(v => v * Math.min(1, size / 4 / length)), size)
+      })
+    }), { numRuns: 100 })
+  })
+
+  it('normalize to the bits of the formula, where its squares can be held', () => {
+    fc.assert(fc.property(numbers, values => {
+      const g = tensor(values.map(v => Math.fround(v) * 2 ** -20))
+      const list = [...g.toArray()]
+      const length = Math.fround(Math.sqrt(list.reduce((sum, v) => sum + v * v, 0)))
+      const divisor = Math.fround(length + Math.fround(1e-8))
+      expect([...normalizeGrads(g).toArray()]).toEqual(list.map(v => Math.fround(v / divisor)))
+    }))
+  })
+})
+
 describe('clipByGlobalNorm', () => {
   it('bounds the norm, keeps the direction, and does nothing to what is short enough', () => {
     const list = fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { minLength: 1, maxLength: 5 })

@@ -1,10 +1,11 @@
 // Cases of logSumExp and softmax, and of the extremes, which differentiate as takeAlong.
 
 import fc from 'fast-check'
-import { logSoftmax, logSumExp, max, mean, min, softmax } from '../../src/index.ts'
+import { logSoftmax, logSumExp, max, mean, min, norm, softmax } from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
 import { divOp } from '../../src/tensor/ops/arithmetic.ts'
 import { takeAlongOp } from '../../src/tensor/ops/gather.ts'
+import { normOp } from '../../src/tensor/ops/norm.ts'
 import { logSoftmaxOp, logSumExpOp } from '../../src/tensor/ops/reduce.ts'
 import { gradCase, seeds, shapes, spaced } from './case.ts'
 import type { Case } from './case.ts'
@@ -26,6 +27,9 @@ export const reduceCases: Case[] = [
   gradCase(divOp, overAxes, ({ shape, axes, keepDims, seed }) => ({
     f: x => mean(x, axes, { keepDims }), at: [spaced(seed, shape)],
   }), { linear: true, positions: [0] }),
+  gradCase(normOp, overAxes, ({ shape, axes, keepDims, seed }) => ({
+    f: x => norm(x, axes, { keepDims }), at: [spaced(seed, shape, { shift: 0.3 })],
+  })),
   extremeCase(max),
   extremeCase(min),
   gradCase(logSumExpOp, overAxis, ({ shape, axis, keepDims, seed }) => ({

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { add, div, exp, grad, greater, less, log, mul, square, sub, sum, tensor, vjp, where, zeros } from '../../src/index.ts'
+import { add, div, exp, grad, greater, less, log, mul, sqrt, square, sub, sum, tensor, vjp, where, zeros } from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
 import { seeds, shapes, spaced } from '../operators/case.ts'
 import { build, entries, expectClose } from './arrays.ts'
@@ -57,6 +57,11 @@ describe('where', () => {
   it('guards a function outside its domain when the argument is selected first', () => {
     const x = tensor(Float64Array.of(-1, 0, 0.5, 2))
     const inside = greater(x, 0)
+    const root = (y: Tensor): Tensor => where(inside, sqrt(where(inside, y, 1)), 0)
+    expectClose(root(x), tensor(Float64Array.of(0, 0, Math.SQRT1_2, Math.SQRT2)))
+    expectClose(grad((y: Tensor) => sum(root(y)))(x), tensor(Float64Array.of(0, 0, Math.SQRT1_2, Math.SQRT1_2 / 2)))
+    // Selected only afterwards, the gradient 0 is multiplied by the infinite derivative of √ at 0.
+    expect(grad((y: Tensor) => sum(where(inside, sqrt(y), 0)))(x).toArray()[1]).toBeNaN()
     const f = (y: Tensor): Tensor => sum(where(inside, log(where(inside, y, 1)), 0))
     expectClose(grad(f)(x), tensor(Float64Array.of(0, 0, 2, 0.5)))
     expectClose(grad((y: Tensor) => sum(grad(f)(y)))(x), tensor(Float64Array.of(0, 0, -4, -0.25)))

@@ -14,12 +14,15 @@
  * and so its derivative σ(x) − y holds at 0 too, where untrained automata begin; formulas with |x| and max(x, 0) have a
  * kink there.
  *
+ * A probability of 0 has the logarithm −∞, and where the truth is 0 too, their product counts as 0: it is left out by a
+ * selection, since 0·(−∞) is NaN. So an excluded class may have the logit −∞.
+ *
  * The Dice coefficient of soft masks, with squares in the denominator (Milletari et al., "V-Net", 2016), is
  * (2 Σ py + s) / (Σ p² + Σ y² + s). One minus that is the third formula: a sum of squares over a sum that is greater,
  * so it lies within [0, 1] also after rounding. The smoothing s makes two empty masks equal.
  */
 import { add, div, mul, neg, sub } from '../../tensor/ops/arithmetic.ts'
-import { cast, greater, notEqual, where } from '../../tensor/ops/compare.ts'
+import { and, cast, equal, greater, notEqual, where } from '../../tensor/ops/compare.ts'
 import { stack } from '../../tensor/ops/concat.ts'
 import { zerosLike } from '../../tensor/ops/create.ts'
 import { sigmoid, square } from '../../tensor/ops/functions.ts'
@@ -28,6 +31,7 @@ import { logSoftmax, mean } from '../../tensor/ops/reduce.ts'
 import { broadcastTo, reshape, sum } from '../../tensor/ops/sum.ts'
 import { floating, refuse, requireTensor } from '../../tensor/op.ts'
 import { check, checkOptions, checkWord, isNumber } from '../../tensor/options.ts'
+import { valuesOf } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { checkMask, checkTarget, meanWhere, perSample, sampleAxes } from './loss.ts'
 
@@ -50,7 +54,7 @@ export type CrossEntropyOptions = {
  *   cell, `[b,h,w]`. Or probabilities, floating: `[b,n]` or `[b,h,w,n]`. Per image only `[b]` and `[b,n]`. At cells
  *   that do not count, class numbers may be anything
  * @returns `[b]`, ≥ 0; 0 for a sample without a cell that counts
- * @throws where shapes or types do not fit; for a class that does not exist on the CPU (elsewhere undefined)
+ * @throws where shapes or types do not fit, and for a label that is no class (on a GPU as `takeAlong` does)
  * @example crossEntropy(takeChannels(x, 10, 20), digits, { mask: ink })                // self-classifying MNIST
  * @example crossEntropy(takeChannels(x, 10, 20), digits, { mask: ink, per: 'image' })
  */
@@ -67,9 +71,16 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
   }
 
   const truth = labelsOf('crossEntropy', logits, labels)
-  const likely = logSoftmax(logits)
-  const cost = neg(truth.dtype === 'int32' ? chosen(likely, truth, mask) : sum(mul(truth, likely), -1))
+  // Selected before anything is computed: what is wrong in a cell that does not count is not passed back either.
+  const likely = logSoftmax(mask ? where(reshape(mask, [...lead, 1]), logits, 0) : logits)
+  const whole = truth.dtype === 'int32'
+  const cost = neg(whole ? chosen('crossEntropy', likely, truth, mask) : sum(times(truth, likely), -1))
   return mask ? meanWhere(cost, mask, sampleAxes(cost)) : perSample(cost)
+}
+
+/** y log p, and 0 where both y and p are 0. */
+function times(y: Tensor, logP: Tensor): Tensor {
+  return mul(y, where(and(equal(y, 0), equal(logP, -Infinity)), 0, logP))
 }
 
 /** Mean over the cells that count: `[b,…,n]` → `[b,n]`. */
@@ -78,11 +89,21 @@ function voted(logits: Tensor, mask?: Tensor): Tensor {
   return mask ? meanWhere(logits, reshape(mask, [...mask.shape, 1]), cells) : mean(logits, cells)
 }
 
-/** Of each cell the entry at its class: `[b,…,n]` → `[b,…]`. */
-function chosen(x: Tensor, classes: Tensor, mask?: Tensor): Tensor {
+/** Of each cell that counts the entry at its class, of the others that of class 0: `[b,…,n]` → `[b,…]`. */
+export function chosen(op: string, x: Tensor, classes: Tensor, mask?: Tensor): Tensor {
   const lead = x.shape.slice(0, -1)
-  const at = broadcastTo(classes, [...lead, 1])
-  return reshape(takeAlong(x, mask ? where(reshape(mask, [...lead, 1]), at, 0) : at, -1), lead)
+  return reshape(takeAlong(x, existing(op, broadcastTo(classes, [...lead, 1]), x.shape.at(-1)!, mask), -1), lead)
+}
+
+/**
+ * Class numbers `[b,…,1]` of the cells that count, and 0 for the others. Throws for one that is not below n, where
+ * numbers can be read at once; elsewhere whoever uses it as an index finds out.
+ */
+export function existing(op: string, classes: Tensor, n: number, mask?: Tensor): Tensor {
+  const at = mask ? where(reshape(mask, classes.shape), classes, 0) : classes
+  const wrong = at.backend.readSync ? valuesOf(at).find(label => !(label >= 0 && label < n)) : undefined
+  check(wrong === undefined, op, 'a label', wrong, `the number of a class, from 0 to ${n - 1}`)
+  return at
 }
 
 /** Throws unless these are scores of at least one class for a batch, `[b,…,n]`. */
@@ -129,7 +150,7 @@ export function bce(logits: Tensor, target: Tensor): Tensor {
   floating('bce', 'the target', target)
   const likely = logSoftmax(stack([zerosLike(logits), logits], -1))
   const truth = stack([sub(1, target), target], -1)
-  return mul(-2, perSample(mul(truth, likely))) // −2, because the mean is over both classes too
+  return mul(-2, perSample(times(truth, likely))) // −2, because the mean is over both classes too
 }
 
 /**

@@ -1,7 +1,10 @@
 /**
  * How like each other two images are, to the eye.
  *
- *   psnr    10 log₁₀(L² / mean (x − y)²)        decibels of the peak signal L over the noise
+ *   psnr    10 log₁₀(L² / max(mean (x − y)², 10⁻¹⁰ L²))        decibels of the peak signal L over the noise
+ *
+ * The noise counts as at least a hundred-thousandth of the range, since the logarithm has no derivative at 0: so equal
+ * images have 100 decibels, and a gradient of 0.
  *
  *   ssim    (2 μ_x μ_y + C₁)(2 σ_xy + C₂) / ((μ_x² + μ_y² + C₁)(σ_x² + σ_y² + C₂)),   C₁ = (0.01 L)², C₂ = (0.03 L)²
  *
@@ -13,7 +16,7 @@
  * The Gaussian of two variables is a product of two of one, so five blurs of x, y, x², y² and xy are all it takes, each
  * with 11 + 11 weights in the place of 121.
  */
-import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
+import { add, div, maximum, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { concat, splitAxis } from '../../tensor/ops/concat.ts'
 import { depthwiseConv } from '../../tensor/ops/depthwise-conv.ts'
 import { log, square } from '../../tensor/ops/functions.ts'
@@ -42,7 +45,7 @@ function rangeOf(op: string, options: QualityOptions): number {
  *
  * @param x `[b,h,w,c]`
  * @param target `[h,w,c]` for all samples, or `[b,h,w,c]`
- * @returns `[b]`; ∞ for equal images
+ * @returns `[b]`, at most 100, which is that of equal images
  * @throws where shapes do not fit
  * @example psnr(rgba(state), target)
  */
@@ -50,7 +53,7 @@ export function psnr(x: Tensor, target: Tensor, options: QualityOptions = {}): T
   const range = rangeOf('psnr', options)
   floating('psnr', 'x', x)
   checkTarget('psnr', x, target)
-  return mul(-10 / Math.LN10, log(div(mse(x, target), range ** 2)))
+  return mul(-10 / Math.LN10, log(maximum(div(mse(x, target), range ** 2), 1e-10)))
 }
 
 /** The side of the window. */

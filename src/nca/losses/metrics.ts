@@ -22,9 +22,9 @@
  * Of equal scores positives may come last or first, and the mean of the two gives each tie one half.
  */
 import { add, div, maximum, mul, sub } from '../../tensor/ops/arithmetic.ts'
-import { and, cast, equal, greater, greaterEqual, not, notEqual, or, where } from '../../tensor/ops/compare.ts'
-import { range } from '../../tensor/ops/create.ts'
-import { takeAlong } from '../../tensor/ops/gather.ts'
+import { and, cast, equal, greater, not, notEqual, or, where } from '../../tensor/ops/compare.ts'
+import { ones, range } from '../../tensor/ops/create.ts'
+import { putAlong, takeAlong } from '../../tensor/ops/gather.ts'
 import { argMax } from '../../tensor/ops/reduce.ts'
 import { argsort } from '../../tensor/ops/sort.ts'
 import { reshape, sum } from '../../tensor/ops/sum.ts'
@@ -32,7 +32,7 @@ import { floating, refuse, requireTensor } from '../../tensor/op.ts'
 import { check, checkOptions, isWhole } from '../../tensor/options.ts'
 import { sameShape } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { checkScores, labelsOf } from './class-loss.ts'
+import { checkScores, chosen, existing, labelsOf } from './class-loss.ts'
 import { checkMask, meanWhere, perSample, sampleAxes } from './loss.ts'
 
 /** The number of cells over `axes` that are not 0, as float32. */
@@ -87,7 +87,7 @@ export type ClassMetricOptions = {
  * @param scores `[b,…,n]`: logits or probabilities, usually `[b,h,w,n]`
  * @param labels class numbers, int32 or uint32: `[b]`, one for all cells of a sample, or one for each cell, `[b,h,w]`
  * @returns `[b]`, from 0 to 1; 1 for a sample without a cell that counts, since none of them is wrong
- * @throws where shapes or types do not fit
+ * @throws where shapes or types do not fit, and for a label that is no class (on a GPU as `takeAlong` does)
  * @example accuracy(takeChannels(x, 10, 20), digits, { mask: ink })
  */
 export function accuracy(scores: Tensor, labels: Tensor, options: ClassMetricOptions = {}): Tensor {
@@ -96,11 +96,11 @@ export function accuracy(scores: Tensor, labels: Tensor, options: ClassMetricOpt
   checkScores('accuracy', 'the tensor of scores', scores)
   requireTensor('accuracy', 'the tensor of labels', labels)
   if (labels.dtype.startsWith('float')) refuse('accuracy', `labels are ${labels.dtype}, but must be int32 or uint32`)
-  const best = argMax(scores, -1, { keepDims: true })
-  const hits = and(equal(best, labelsOf('accuracy', scores, labels)), greaterEqual(best, 0))
-  const right = reshape(hits, scores.shape.slice(0, -1))
+  const truth = labelsOf('accuracy', scores, labels)
+  if (mask !== undefined) checkMask('accuracy', 'the mask', mask, scores.shape.slice(0, -1))
+  const said = equal(argMax(scores, -1, { keepDims: true }), range(scores.shape.at(-1)!, { backend: scores.backend }))
+  const right = chosen('accuracy', said, truth, mask)
   if (mask === undefined) return perSample(cast(right, 'float32'))
-  checkMask('accuracy', 'the mask', mask, right.shape)
   const axes = sampleAxes(right)
   return fraction(count(and(right, mask), axes), count(mask, axes))
 }
@@ -109,10 +109,11 @@ export function accuracy(scores: Tensor, labels: Tensor, options: ClassMetricOpt
  * F1 of every class: the harmonic mean of precision and recall, over all samples and cells together. Its mean is what
  * is called macro F1.
  *
- * @param predicted class numbers of any shape, int32 or uint32, such as `argMax(scores)`
- * @param labels the right ones, of the same shape
+ * @param predicted class numbers of any shape, int32 or uint32, such as `argMax(scores)`; one that does not exist, like
+ *   the −1 of scores with a NaN, is of no class
+ * @param labels the right ones, of the same shape, from 0 to classes − 1; at cells that do not count, anything
  * @returns `[classes]`, from 0 to 1; 1 for a class that neither has
- * @throws where shapes or types do not fit
+ * @throws where shapes or types do not fit, and for a label that is no class (on a GPU as `takeAlong` does)
  * @example mean(f1(argMax(scores), labels, 10))
  */
 export function f1(predicted: Tensor, labels: Tensor, classes: number, options: ClassMetricOptions = {}): Tensor {
@@ -125,13 +126,12 @@ export function f1(predicted: Tensor, labels: Tensor, classes: number, options: 
   }
   if (!sameShape(predicted.shape, labels.shape)) refuse('f1', 'every prediction needs a label', { predicted, labels })
   if (mask !== undefined) checkMask('f1', 'the mask', mask, predicted.shape)
-  const each = range(classes, { backend: predicted.backend })
   const column = (x: Tensor): Tensor => reshape(x, [...x.shape, 1])
-  const members = (x: Tensor): Tensor => {
-    const of = equal(cast(column(x), 'int32'), each)
-    return mask ? and(of, column(mask)) : of
-  }
-  return overlap(members(predicted), members(labels), predicted.shape.map((_, i) => i))
+  const counted = (members: Tensor): Tensor => (mask ? and(members, column(mask)) : members)
+  const said = equal(cast(column(predicted), 'int32'), range(classes, { backend: predicted.backend }))
+  const truth = existing('f1', cast(column(labels), 'int32'), classes, mask)
+  const are = putAlong(ones(truth.shape, { dtype: 'uint32', backend: truth.backend }), truth, -1, classes)
+  return overlap(counted(said), counted(are), predicted.shape.map((_, i) => i))
 }
 
 /**

@@ -22,8 +22,9 @@ import type { Key } from '../../tensor/key.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { conv2d } from '../../tensor/ops/conv2d.ts'
 import { dense } from '../../tensor/ops/dense.ts'
-import { sqrt, square } from '../../tensor/ops/functions.ts'
+import { square } from '../../tensor/ops/functions.ts'
 import { gather } from '../../tensor/ops/gather.ts'
+import { norm } from '../../tensor/ops/norm.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { mean } from '../../tensor/ops/reduce.ts'
 import { sort } from '../../tensor/ops/sort.ts'
@@ -39,7 +40,7 @@ import { perSample } from './loss.ts'
 /** Random directions of length 1 in the last axis of `[…, projections]`, uniform on the sphere. */
 function directions(k: Key, shape: Shape, like: Tensor): Tensor {
   const v = normal(k, shape, { like })
-  return div(v, sqrt(sum(square(v), shape.map((_, i) => i).slice(0, -1), { keepDims: true })))
+  return div(v, norm(v, shape.map((_, i) => i).slice(0, -1), { keepDims: true }))
 }
 
 /** The pieces on which neither of two staircases of n and m steps steps: which steps they are on, and the length. */

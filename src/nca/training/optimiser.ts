@@ -19,11 +19,15 @@
  */
 import { scope } from '../../tensor/lifetime.ts'
 import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../../tensor/options.ts'
-import { add, div, maximum, mul, sub } from '../../tensor/ops/arithmetic.ts'
+import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
+import { lessEqual, where } from '../../tensor/ops/compare.ts'
+import { stack } from '../../tensor/ops/concat.ts'
 import { zerosLike } from '../../tensor/ops/create.ts'
-import { sqrt, square } from '../../tensor/ops/functions.ts'
-import { sum } from '../../tensor/ops/sum.ts'
-import { sameShape, showShape } from '../../tensor/shape.ts'
+import { abs, clamp, floor, log, sqrt, square } from '../../tensor/ops/functions.ts'
+import { norm } from '../../tensor/ops/norm.ts'
+import { pow } from '../../tensor/ops/power.ts'
+import { max as greatest } from '../../tensor/ops/reduce.ts'
+import { sameShape, showShape, sizeOf } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf, mapTree, zipTrees } from '../../tensor/tree.ts'
 import { checkSchedule, rateAt } from './schedule.ts'
@@ -216,37 +220,53 @@ function combine<P>(
 
 /**
  * Each tensor divided by its own length, g / (‖g‖₂ + ε): what Growing NCA does to its gradients, so that long rollouts
- * whose gradients explode or vanish still take steps of one size.
+ * whose gradients explode or vanish still take steps of one size. Right for all finite numbers, even if their length is
+ * beyond what their type can hold.
  */
 export function normalizeGrads<P>(grads: P, epsilon = 1e-8): P {
-  return scope(
-    () => mapTree(grads, g => (g instanceof Tensor ? div(g, add(globalNorm(g), epsilon)) : g)),
-    'normalizeGrads()',
-  )
+  return scope(() => mapTree(grads, g => {
+    if (!(g instanceof Tensor)) return g
+    const unit = unitOf([g])
+    const scaled = div(g, unit)
+    return div(scaled, add(norm(scaled), div(epsilon, unit)))
+  }), 'normalizeGrads()')
 }
 
 /**
  * All tensors multiplied by one factor, min(1, max / ‖grads‖₂), so that together they are no longer than `max`. Shorter
- * gradients are returned bit for bit. A NaN anywhere makes all of them NaN.
+ * gradients are returned bit for bit. A NaN anywhere makes all of them NaN. Right for all finite numbers, as
+ * `normalizeGrads` is.
  *
  * @throws where `max` is not a positive number
  */
 export function clipByGlobalNorm<P>(grads: P, max: number): P {
   if (!(max > 0)) throw new Error(`clipByGlobalNorm: max is ${max}, expected a number > 0.`)
   return scope(() => {
-    const factor = div(max, maximum(globalNorm(grads), max))
-    return mapTree(grads, g => (g instanceof Tensor ? mul(g, factor) : g))
+    const unit = unitOf(tensorsOf('clipByGlobalNorm', grads))
+    const scaled = mapTree(grads, g => (g instanceof Tensor ? div(g, unit) : g))
+    const length = globalNorm(scaled)
+    const short = lessEqual(mul(length, unit), max)
+    const factor = div(max, length)
+    return zipTrees(scaled, [grads], (s, [g]) => (s instanceof Tensor ? where(short, g as Tensor, mul(s, factor)) : s))
   }, 'clipByGlobalNorm()')
 }
 
-/** ‖tree‖₂ over all elements of all its tensors, a tensor of rank 0. */
+/** A power of two near the greatest magnitude: dividing by it changes no digit, and lengths can be held afterwards. */
+function unitOf(tensors: readonly Tensor[]): Tensor {
+  const most = greatest(stack(tensors.filter(t => sizeOf(t.shape) > 0).map(t => greatest(abs(t)))))
+  return pow(2, clamp(floor(mul(log(most), 1 / Math.LN2)), -126, 126))
+}
+
+function tensorsOf(where: string, tree: unknown): Tensor[] {
+  const tensors: Tensor[] = []
+  eachLeaf(tree, leaf => { if (leaf instanceof Tensor) tensors.push(leaf) })
+  if (tensors.length === 0) throw new Error(`${where}: there is no tensor in this tree.`)
+  return tensors
+}
+
+/** ‖tree‖₂ over all elements of all its tensors, a tensor of rank 0; right wherever its type can hold it. */
 export function globalNorm(tree: unknown): Tensor {
-  return scope(() => {
-    const squares: Tensor[] = []
-    eachLeaf(tree, leaf => { if (leaf instanceof Tensor) squares.push(sum(square(leaf))) })
-    if (squares.length === 0) throw new Error('globalNorm: there is no tensor in this tree.')
-    return sqrt(squares.reduce((a, b) => add(a, b)))
-  }, 'globalNorm()')
+  return scope(() => norm(stack(tensorsOf('globalNorm', tree).map(t => norm(t)))), 'globalNorm()')
 }
 
 function checkFraction(optimiser: string, options: Record<string, number>): void {

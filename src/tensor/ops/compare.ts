@@ -86,7 +86,7 @@ export const whereOp: Op<null> = defineOp<null>({
   ],
 })
 
-/** cast: the same numbers in another type; between floating types the derivative casts back. Fractions are cut off. */
+/** cast: the same numbers in another type, as `cast` says; between floating types the derivative casts back. */
 export const castOp: Op<{ dtype: DType }> = defineOp<{ dtype: DType }>({
   name: 'cast',
   infer: ([x], { dtype }) => ({ shape: x.shape, dtype }),
@@ -153,16 +153,31 @@ export function not(a: Tensor): Tensor {
 
 /**
  * `a` where the condition is not 0, else `b`; all three broadcast. What is not selected does not reach the result, not
- * even as a NaN, in value or gradient.
+ * even as a NaN, and its gradient is 0.
+ *
+ * A function that computed it multiplies that 0 by its own derivative, and 0·∞ is NaN. So around a singularity select
+ * twice, first what the function is given, then what it returned:
  *
  * @example where(greater(x, 0.1), x, 0)
+ * @example
+ * const safe = where(greater(x, 0), x, 1)                    // never 0, so the derivative of √ is finite
+ * const root = where(greater(x, 0), sqrt(safe), 0)           // √x, with gradient 0 at 0
  */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   requireTensor('where', 'the condition', condition)
   return apply(whereOp, [condition, ...operands('where', a, b, { dtype: 'float32', backend: condition.backend })], null)
 }
 
-/** The same numbers in another element type. A gradient passes between floating types only. */
+/**
+ * The same numbers in another element type. A gradient passes between floating types only.
+ *
+ *   to float32, float64   the nearest number that the type has, of two equally near ones that with an even last digit
+ *   float to int, uint    the fraction is cut off, and what is left is counted modulo 2³², as JavaScript's `x | 0` does:
+ *                         2³² + 1.9 becomes 1, −1.5 as uint32 becomes 2³² − 1; NaN and ±∞ become 0
+ *   int32 to uint32       modulo 2³², and back
+ *
+ * @example cast(tensor([1.9, -1.9, NaN]), 'int32')     // [1, −1, 0]
+ */
 export function cast(x: Tensor, dtype: DType): Tensor {
   requireTensor('cast', 'x', x)
   place({ dtype, backend: x.backend }, 'cast')

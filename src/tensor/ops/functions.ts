@@ -81,7 +81,7 @@ export function log(x: Tensor): Tensor {
   return apply(logOp, [x], null)
 }
 
-/** Square root; NaN below 0. The gradient at 0 is infinite. */
+/** Square root; NaN below 0. The gradient at 0 is infinite: of a length, take `norm`; else see `where`. */
 export function sqrt(x: Tensor): Tensor {
   floating('sqrt', 'x', x)
   return apply(sqrtOp, [x], null)

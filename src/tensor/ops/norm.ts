@@ -1,0 +1,95 @@
+/**
+ * norm: the Euclidean length of what stands along some axes.
+ *
+ *   norm         out = √(Σ x²) = s √(Σ (x/s)²)              ∂L/∂x = g · x / out, and 0 where out is 0
+ *
+ * s is the power of two below the greatest |x|, so that no square is too great or too small for its type where the
+ * length itself is not; dividing by it changes no digit.
+ *
+ * At 0 the length has a kink, as |x| has: there the derivative is the choice 0, and stays so when it is differentiated
+ * again. √(Σ x²) written in operators has none: its 1/(2√0) · 0 is NaN.
+ */
+import { defineOp, floating } from '../op.ts'
+import type { Op } from '../op.ts'
+import { checkOptions } from '../options.ts'
+import { normalizeAxes, sizeOf, stridesOf } from '../shape.ts'
+import type { Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+import { div, mul } from './arithmetic.ts'
+import { equal, where } from './compare.ts'
+import { dropAxes, eachRow, reduceOptions } from './sum.ts'
+import type { ReduceOptions } from './sum.ts'
+import { withFunctions } from '../../backends/webgpu/functions.ts'
+import { reduction, strided } from './wgsl.ts'
+
+/** norm over `axes`, which stay as axes of size 1. */
+export const normOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly number[] }>({
+  name: 'norm',
+  infer: ([x], { axes }) => ({ shape: x.shape.map((n, i) => (axes.includes(i) ? 1 : n)), dtype: x.dtype }),
+  cpu: ([x], out, { inputs: [{ shape }], out: { shape: outShape } }) => {
+    const units = new Float64Array(out.length), squares = new Float64Array(out.length)
+    eachRow(shape, outShape, (i, j, stride, n) => {
+      for (let k = 0; k < n; k++) units[j + k * stride] = Math.max(units[j + k * stride], Math.abs(x[i + k]))
+    })
+    for (let j = 0; j < units.length; j++) units[j] = powerOfTwo(units[j])
+    eachRow(shape, outShape, (i, j, stride, n) => {
+      for (let k = 0; k < n; k++) squares[j + k * stride] += (x[i + k] / units[j + k * stride]) ** 2
+    })
+    for (let j = 0; j < out.length; j++) out[j] = units[j] * Math.sqrt(squares[j])
+  },
+  wgsl: ({ inputs: [{ shape }], out, attrs: { axes } }) => {
+    const strides = stridesOf(shape)
+    const sizes = axes.map(axis => shape[axis])
+    const first = strided('first', out.shape, strides)
+    const next = strided('next', sizes, axes.map(axis => strides[axis]))
+    const n = sizeOf(sizes)
+    return reduction(sizeOf(out.shape), n, { most: ['u32', 'max(a, b)'], total: ['f32', 'a + b'] }, {
+      inputs: ['x'],
+      u32: { n, ...first.u32, ...next.u32 },
+      // The bits of |x| are ordered as the numbers are, with NaN above all. Their upper nine are a power of two.
+      source: `${first.wgsl} ${next.wgsl} ${withFunctions(`
+        fn reduce(j: u32, lane: u32, lanes: u32) {
+          let start = first(j);
+          var top = 0u;
+          for (var i = lane; i < u.n; i += lanes) { top = max(top, bitcast<u32>(x[start + next(i)]) & 0x7fffffff); }
+          top = most(lane, top);
+          let exponent = clamp(top >> 23, 1, 253);
+          let inverse = bitcast<f32>((254 - exponent) << 23);
+          var squares = 0.0;
+          for (var i = lane; i < u.n; i += lanes) {
+            let part = x[start + next(i)] * inverse;
+            squares += part * part;
+          }
+          let length = bitcast<f32>(exponent << 23) * squareRoot(total(lane, squares));
+          if (lane == 0) { out[j] = select(length, float(top), top >= 0x7f800000); }
+        }`)}`,
+    })
+  },
+  vjp: [{
+    uses: [0, 'out'],
+    grad: (g, { inputs: [x], out }) => {
+      const none = equal(out, 0)
+      return mul(g, where(none, 0, div(x, where(none, 1, out))))
+    },
+  }],
+})
+
+/** The power of two below x; 1 where there is none. */
+function powerOfTwo(x: number): number {
+  return x > 0 && x < Infinity ? 2 ** Math.max(-1022, Math.floor(Math.log2(x))) : 1
+}
+
+/**
+ * The Euclidean length √(Σ x²) over the given axes, all by default. It is right wherever it can be held, though the
+ * squares be too great or too small for that. The gradient of a length of 0 is 0, of every order.
+ *
+ * @throws for integer tensors: cast them first
+ * @example norm(x)                              // []
+ * @example div(v, norm(v, -1, { keepDims: true }))   // each vector with length 1
+ */
+export function norm(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+  floating('norm', 'x', x)
+  checkOptions('norm', options, reduceOptions)
+  const list = normalizeAxes('norm', axes, x.shape.length)
+  return dropAxes(apply(normOp, [x], { axes: list }), list, options.keepDims)
+}

@@ -1,0 +1,73 @@
+// NaN, infinity, and numbers near the ends of float32, through lengths, losses and metrics: as on the CPU.
+
+import fc from 'fast-check'
+import { afterAll, describe, expect, it } from 'vitest'
+import * as cellgrad from '../../src/index.ts'
+import { cast, grad, sum, tensor } from '../../src/index.ts'
+import type { Backend, DType, Tensor } from '../../src/index.ts'
+import { openPoisoned } from './gpu.ts'
+
+const gpu = await openPoisoned()
+afterAll(() => gpu.close())
+
+/** The results of f, made of tensors of both backends, are equal up to a part in a million. */
+async function expectAlike(f: (make: (values: readonly number[], shape: readonly number[], dtype?: DType) => Tensor) => Tensor): Promise<void> {
+  const on = async (backend: Backend): Promise<number[]> => (
+    [...await f((values, shape, dtype = 'float32') => tensor(values, { shape, dtype, backend })).data()])
+  const [got, wanted] = [await on(gpu), await on(cellgrad.cpu())]
+  got.forEach((v, i) => {
+    const alike = Object.is(v, wanted[i]) || Math.abs(v - wanted[i]) <= 1e-6 * Math.abs(wanted[i])
+    if (!alike) expect.fail(`entry ${i} is ${v}, on the CPU ${wanted[i]}`)
+  })
+}
+
+describe('on a GPU', () => {
+  it('lengths neither overflow nor underflow where they can be held', async () => {
+    const numbers = fc.array(fc.double({ min: 0.5, max: 8, noNaN: true }), { minLength: 1, maxLength: 300 })
+    await fc.assert(fc.asyncProperty(numbers, fc.integer({ min: -120, max: 119 }), async (values, n) => {
+      const scaled = values.map((v, i) => v * (-1) ** i * 2 ** n)
+      const length = Math.hypot(...Float32Array.from(scaled))
+      await expectAlike(make => cellgrad.norm(make(scaled, [scaled.length])))
+      const g = tensor(scaled, { backend: gpu })
+      const results = [cellgrad.globalNorm([g, g]), cellgrad.norm(cellgrad.normalizeGrads(g, 0)),
+        cellgrad.norm(cellgrad.clipByGlobalNorm(g, 2 ** Math.max(-100, n - 8)))]
+      const expected = [length * Math.SQRT2, 1, Math.min(length, 2 ** Math.max(-100, n - 8))]
+      for (const [i, y] of results.entries()) {
+        const value = await y.item()
+        if (expected[i] < 3.4e38) expect(Math.abs(value / expected[i] - 1)).toBeLessThan(2e-6)
+      }
+    }), { numRuns: 20 })
+    await expectAlike(make => cellgrad.norm(make([NaN, 1, 0, 0, -Infinity, 2, Infinity, NaN], [4, 2]), 1))
+    await expectAlike(make => grad((x: Tensor) => sum(cellgrad.norm(x, 1)))(make([3, 4, 0, 0], [2, 2])))
+  })
+
+  it('losses and metrics take NaN and excluded classes as the CPU does', async () => {
+    const logits = [1, -Infinity, 2, 0, -Infinity, -Infinity, NaN, 1, 0, 5, 5, 5]
+    const hot = [0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1]
+    for (const f of [
+      (z: Tensor, y: Tensor, mask: Tensor) => cellgrad.crossEntropy(z, y, { mask }),
+      (z: Tensor, y: Tensor, mask: Tensor) => grad((x: Tensor) => sum(cellgrad.crossEntropy(x, y, { mask })))(z),
+      (z: Tensor, _: Tensor, mask: Tensor) => cellgrad.accuracy(z, cast(mask, 'int32')),
+      (z: Tensor) => cast(cellgrad.argMax(z), 'float32'),
+    ]) {
+      await expectAlike(make => f(make(logits, [2, 2, 3]), make(hot, [2, 2, 3]), make([1, 1, 0, 1], [2, 2], 'uint32')))
+    }
+    await expectAlike(make => cellgrad.f1(make([0, 1, -1, 1], [4], 'int32'), make([0, 1, 1, 0], [4], 'int32'), 2))
+    await expectAlike(make => cellgrad.auroc(make([1, 2, NaN, 4, 1, 2, 3, 4], [2, 4]), make([0, 1, 0, 1, 0, 1, 0, 1], [2, 4], 'uint32')))
+    await expectAlike(make => cellgrad.psnr(make([1, 2, 3, 4], [2, 2]), make([1, 2, 3, 5], [2, 2])))
+    await expectAlike(make => cellgrad.psnr(make([1, 2, 3, 4], [2, 2]), make([1, 2], [2])))
+  })
+
+  it('casts cut fractions off and count modulo 2³²', async () => {
+    const values = [1.9, -1.9, -0, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 32 + 512, -(2 ** 31) - 256, 3e38, -0.5, 4294967040]
+    const wanted = values.map(v => v | 0)
+    for (const backend of [cellgrad.cpu(), gpu]) {
+      const x = tensor(values, { backend })
+      expect([...await cast(x, 'int32').data()]).toEqual(wanted)
+      expect([...await cast(x, 'uint32').data()]).toEqual(wanted.map(v => v >>> 0))
+      // Between two neighbours: to the even one.
+      const ties = tensor([16777217, 16777219, -16777217, 2147483583], { dtype: 'int32', backend })
+      expect([...await cast(ties, 'float32').data()]).toEqual([16777216, 16777220, -16777216, 2147483520])
+    }
+  })
+})

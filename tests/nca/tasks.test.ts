@@ -4,8 +4,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  adam, add, checkGrad, classificationTask, colours, conditionalTask, conv, defineRule, examplesOf, growingTask,
-  imageToImageTask, init, key, l1, mapTree, mlp, patchTransport, rollout, splitExamples, taskTrainer, tensor, textureTask,
+  adam, add, checkGrad, classificationTask, colours, conditionalTask, conv, defineRule, examplesOf, grad, growingTask,
+  imageToImageTask, init, key, l1, mapTree, mlp, patchTransport, rollout, splitExamples, sum, taskTrainer, tensor, textureTask,
   train, uniform, videoTask, zeros,
 } from '../../src/index.ts'
 import type { DataRule, Examples, Task, Tensor, TrainerOptions } from '../../src/index.ts'
@@ -154,6 +154,20 @@ describe('classification', () => {
         return mean(asked.map(y => logSum(y) - y[labels[id]]))
       }))
     }), { numRuns: 60 })
+  })
+
+  it('judges a state of NaN, but for cells that are not seen, and passes nothing back from those', () => {
+    const data = { ...examplesOf(new Float32Array([1, 0]), [1, 2, 1]), labels: [1] }
+    for (const loss of ['mse', 'cells', 'image'] as const) {
+      const all = defineRule({ channels: { image: 1, classes: 2 }, frozen: ['image'], perceive, update })
+      const state = (seen: number): Tensor => tensor([seen, 1, 2, 0, NaN, NaN], { shape: [1, 1, 2, 3] })
+      const worth = (rule: DataRule, x: Tensor): Tensor => classificationTask(rule, data, { loss }).loss(x, [0], key(0))
+      expect(worth(all, state(1)).toArray()[0]).toBeNaN()
+      expect(worth(all, state(NaN)).toArray()[0]).toBeNaN()
+      const some = defineRule({ ...all, inputMask: { channel: 0, above: 0.1 } })
+      expect(worth(some, state(1)).toArray()[0]).toBeLessThan(3)
+      expect([...grad((x: Tensor) => sum(worth(some, x)))(state(1)).toArray()].slice(3)).toEqual([0, 0, 0])
+    }
   })
 
   it('may call its roles as it likes', () => {

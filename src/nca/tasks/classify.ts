@@ -12,7 +12,7 @@
 import { check, checkOptions, checkWord, isWhole } from '../../tensor/options.ts'
 import { mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { cast, equal, where } from '../../tensor/ops/compare.ts'
-import { range } from '../../tensor/ops/create.ts'
+import { ones, range } from '../../tensor/ops/create.ts'
 import { square } from '../../tensor/ops/functions.ts'
 import { reshape, sum } from '../../tensor/ops/sum.ts'
 import { tensor } from '../../tensor/tensor.ts'
@@ -71,12 +71,12 @@ export function classificationTask(rule: DataRule, images: LabelledImages, optio
       const wanted = tensor(Int32Array.from(ids, id => labels[id]), { backend: x.backend })
       if (loss !== 'mse') return crossEntropy(y, wanted, { mask, per: loss === 'image' ? 'image' : 'cell' })
       const unit = cast(equal(range(to - from, { backend: x.backend }), reshape(wanted, [ids.length, 1, 1, 1])), x.dtype)
-      return mul(0.5, sum(where(reshape(mask, [...mask.shape, 1]), square(sub(y, unit)), 0), [1, 2, 3]))
+      return mul(0.5, sum(square(where(reshape(mask, [...mask.shape, 1]), sub(y, unit), 0)), [1, 2, 3]))
     },
   }
 }
 
-/** The cells in which there is something to see, `[b,h,w]`: those of the rule's input mask, or all. */
+/** The cells in which there is something to see, `[b,h,w]`: those of the rule's input mask, or all, a NaN too. */
 export function seenCells({ inputMask }: DataRule, x: Tensor): Tensor {
-  return exceeds(x, inputMask ?? { channel: 0, above: -Infinity })
+  return inputMask ? exceeds(x, inputMask) : ones(x.shape.slice(0, -1), { dtype: 'uint32', backend: x.backend })
 }

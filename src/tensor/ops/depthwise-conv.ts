@@ -223,16 +223,18 @@ export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
       source: `${wgsl}
         fn reduce(j: u32, lane: u32, lanes: u32) {
           let f = j % (u.n * u.m);
-          var mine = T();
+          var mine: Part;
           for (var r = lane; r < u.count; r += lanes) {
             ${rows ? 'if (rows[r] == 0) { continue; }' : ''}
             let cell = linked(place(r), j / (u.n * u.m));
-            if (cell >= 0) { mine += x[u32(cell) * u.n + f / u.m] * g[r * u.n * u.m + f]; }
+            if (cell >= 0) { mine.parts[0] += x[u32(cell) * u.n + f / u.m] * g[r * u.n * u.m + f]; }
+            carry(&mine);
           }
-          let sum = total(lane, mine);
+          complete(&mine);
+          let sum = total(lane, mine.parts[0]);
           if (lane == 0) { out[j] = sum; }
         }`,
-    })
+    }, ['T', 1])
   },
   vjp: [
     {

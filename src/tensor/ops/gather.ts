@@ -12,6 +12,7 @@
  * Indices known to the host are checked before anything runs. Those that were computed (argsort) are right by
  * construction; any other that falls outside is refused by the CPU, which alone can look.
  */
+import { longSum } from '../../backends/webgpu/long-sum.ts'
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
 import { check, isWhole } from '../options.ts'
@@ -76,7 +77,7 @@ export const scatterOp: Op<{ axis: number; size: number }> = defineOp<{ axis: nu
     inputs: ['x', 'index'],
     threads: sizeOf(out.shape),
     u32: { ...sizesAlong(shape, axis), size },
-    source: collect('index[k]'),
+    source: collect('index[k]', shape[axis]),
   }),
   vjp: [
     { uses: [1], grad: (g, { inputs: [, index], attrs: { axis } }) => apply(gatherOp, [g, index], { axis }) },
@@ -145,23 +146,27 @@ export const putAlongOp: Op<{ axis: number; size: number }> = defineOp<{ axis: n
     inputs: ['x', 'index'],
     threads: sizeOf(out.shape),
     u32: { ...sizesAlong(shape, axis), size },
-    source: collect('index[at]'),
+    source: collect('index[at]', shape[axis]),
   }),
   vjp: [{ uses: [1], grad: (g, { inputs: [, index], attrs: { axis } }) => takeAlong(g, index, axis) }, null],
 })
 
 /** WGSL in which each entry collects, in order, what is sent to it: the entries k of its line whose index it is. */
-function collect(index: string): string {
-  return `
+function collect(index: string, n: number): string {
+  return `${longSum('T', 1, n)}
     fn main(i: u32) {
       let o = i / u.inner / u.size;
       let m = i32(i / u.inner % u.size);
-      var total = T();
+      var total: Part;
       for (var k = 0u; k < u.n; k++) {
         let at = (o * u.n + k) * u.inner + i % u.inner;
-        if (${index} == m) { total += x[at]; }
+        if (${index} == m) {
+          total.parts[0] += x[at];
+          carry(&total);
+        }
       }
-      out[i] = total;
+      complete(&total);
+      out[i] = total.parts[0];
     }`
 }
 

@@ -149,13 +149,17 @@ function logTotalWgsl(shape: Shape, axis: number, then: string): Shader {
         var mine = -infinity();
         for (var k = lane; k < u.n; k += lanes) { mine = greatest(mine, x[start + k * u.inner]); }
         let top = most(lane, mine);
-        var part = 0.0;
-        for (var k = lane; k < u.n; k += lanes) { part += exponential(x[start + k * u.inner] - top); }
-        let terms = sum(lane, part);
+        var part: Part;
+        for (var k = lane; k < u.n; k += lanes) {
+          part.parts[0] += exponential(x[start + k * u.inner] - top);
+          carry(&part);
+        }
+        complete(&part);
+        let terms = sum(lane, part.parts[0]);
         let rest = select(0, logarithm(terms), (bitcast<u32>(top) & 0x7fffffff) < 0x7f800000);
         ${then}
       }`),
-  })
+  }, ['f32', 1])
 }
 
 /**

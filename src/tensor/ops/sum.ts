@@ -45,12 +45,16 @@ export const sumOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly 
       source: `${first.wgsl} ${next.wgsl}
         fn reduce(j: u32, lane: u32, lanes: u32) {
           let start = first(j);
-          var mine = T();
-          for (var i = lane; i < u.n; i += lanes) { mine += x[start + next(i)]; }
-          let sum = total(lane, mine);
+          var mine: Part;
+          for (var i = lane; i < u.n; i += lanes) {
+            mine.parts[0] += x[start + next(i)];
+            carry(&mine);
+          }
+          complete(&mine);
+          let sum = total(lane, mine.parts[0]);
           if (lane == 0) { out[j] = sum; }
         }`,
-    })
+    }, ['T', 1])
   },
   vjp: [{ uses: [], grad: (g, { inputs: [x] }) => broadcastTo(g, x.shape) }],
 })

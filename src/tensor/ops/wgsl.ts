@@ -2,6 +2,8 @@
  * Pieces of WGSL that several operators share: strided positions, reductions, and products of tall matrices.
  */
 import type { Shader } from '../../backends/backend.ts'
+import { longSum } from '../../backends/webgpu/long-sum.ts'
+import { lanes } from '../../backends/webgpu/shader.ts'
 import { joinAxes } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 
@@ -33,16 +35,19 @@ export type Fold = readonly [type: string, wgsl: string]
  * The shader of `count` results that are made of n terms each: a thread for each result, or, where the terms are many,
  * a workgroup whose lanes share them. The source declares `reduce(j: u32, lane: u32, lanes: u32)`, which takes the
  * terms lane, lane + lanes, … of result j. Each fold is a function `name(lane: u32, mine: type) -> type` there, which
- * tells all lanes what their partial results make together, in a tree of fixed form: the same terms give the same bits,
- * and a sum is more exact than a running one.
+ * tells all lanes what their partial results make together, in a tree of fixed form: the same terms give the same bits.
+ * `Part` is the type of a lane's own sums of `sums` numbers; see `longSum`.
  */
 export function reduction(
   count: number, n: number, folds: Record<string, Fold>, { source, ...shader }: Omit<Shader, 'threads' | 'groups'>,
+  sums?: readonly [type: string, count: number],
 ): Shader {
-  if (n <= Math.min(count, 256)) {
-    const alone = Object.entries(folds).map(([name, [type]]) => (
+  const alone = n <= Math.min(count, 256)
+  const part = sums ? longSum(...sums, alone ? n : Math.ceil(n / lanes)) : ''
+  if (alone) {
+    const each = Object.entries(folds).map(([name, [type]]) => (
       `fn ${name}(lane: u32, mine: ${type}) -> ${type} { return mine; }`))
-    return { ...shader, threads: count, source: `${alone.join('\n')} ${source} fn main(j: u32) { reduce(j, 0, 1); }` }
+    return { ...shader, threads: count, source: `${part} ${each.join('\n')} ${source} fn main(j: u32) { reduce(j, 0, 1); }` }
   }
   const together = Object.entries(folds).map(([name, [type, wgsl]]) => `
     var<workgroup> ${name}Parts: array<${type}, lanes>;
@@ -63,7 +68,7 @@ export function reduction(
   return {
     ...shader,
     groups: count,
-    source: `${together.join('\n')} ${source} fn main(j: u32, lane: u32) { reduce(j, lane, lanes); }`,
+    source: `${part} ${together.join('\n')} ${source} fn main(j: u32, lane: u32) { reduce(j, lane, lanes); }`,
   }
 }
 
@@ -97,21 +102,23 @@ export function tallProduct(
     u32: { ...u32, count, n, m, high, wide },
     source: `${writeFour} ${source}
       fn reduce(group: u32, lane: u32, lanes: u32) {
-        let t = group / u.wide / u.high;
+        let tap = group / u.wide / u.high;
         let i = group / u.wide % u.high * 4;
         let j = group % u.wide * 4;
-        ${each(k => `var t${k} = vec4<T>();`)}
+        var t: Part;
         for (var r = lane; r < u.count; r += lanes) {
-          let s = paired(t, r);
+          let s = paired(tap, r);
           if (s < 0) { continue; }
           let a = u32(s) * u.n + i;
           let b = r * u.m + j;
           let row = vec4(right[b], right[b + 1], right[b + 2], right[b + 3]);
-          ${each(k => `t${k} += left[a + ${k}] * row;`)}
+          ${each(k => `t.parts[${k}] += left[a + ${k}] * row;`)}
+          carry(&t);
         }
-        ${each(k => `t${k} = total(lane, t${k});`)}
+        complete(&t);
+        ${each(k => `t.parts[${k}] = total(lane, t.parts[${k}]);`)}
         if (lane > 0) { return; }
-        ${each(k => `if (i + ${k} < u.n) { writeFour(t * u.n + i + ${k}, j, t${k}); }`)}
+        ${each(k => `if (i + ${k} < u.n) { writeFour(tap * u.n + i + ${k}, j, t.parts[${k}]); }`)}
       }`,
-  })
+  }, ['vec4<T>', 4])
 }

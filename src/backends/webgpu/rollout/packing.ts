@@ -9,6 +9,7 @@
  */
 import type { RolloutProgram } from '../../rollout.ts'
 import { literal } from '../literal.ts'
+import { longSum } from '../long-sum.ts'
 import { declareSizes, declareUniforms, livesWgsl, placesWgsl, rowsWgsl } from './cells.ts'
 import { recordSize } from './sizes.ts'
 import type { Part, Sizes, Slot } from './sizes.ts'
@@ -81,15 +82,20 @@ export function packWgsl(program: RolloutProgram, sizes: Sizes, part: Part): str
 }
 
 /**
- * The gradient of one of the caller's arrays: the sum over all slots, in their order. A rule whose weights are no numbers
+ * The gradient of one of the caller's arrays: the sum over all slots, in a fixed order. A rule whose weights are no numbers
  * kills its cells, and dead cells have no gradient; so that this is noticed, where a weight is not finite its gradient is
  * NaN. Arrays: gradient, slots, value.
  */
 export function gradientWgsl(program: RolloutProgram, sizes: Sizes, slot: Slot, part: Part): string {
-  return begin(sizes, program) + entry('arrayLength(&gradient)', `
+  return longSum('f32', 1, slot.count) + begin(sizes, program) + entry('arrayLength(&gradient)', `
   let first = ${4 * slot.at[part]}u + ${placeOf(program, sizes, part)};
-  var sum = 0.0;
-  for (var slot = 0u; slot < u.slots; slot++) { sum += slots[slot * ${4 * slot.size}u + first]; }
+  var all: Part;
+  for (var slot = 0u; slot < u.slots; slot++) {
+    all.parts[0] += slots[slot * ${4 * slot.size}u + first];
+    carry(&all);
+  }
+  complete(&all);
+  var sum = all.parts[0];
   if ((bitcast<u32>(value[i]) & 0x7f800000u) == 0x7f800000u) { sum = nan(); }
   gradient[i] = sum;`)
 }

@@ -1,0 +1,95 @@
+// Long sums keep their digits, on every backend: n terms are wrong by no more than so many roundings of the sum of their
+// magnitudes as a tree of them has, and not by n.
+
+import fc from 'fast-check'
+import { afterAll, describe, expect, it } from 'vitest'
+import {
+  conv2d, cpu, dense, depthwiseConv, full, gather, logSumExp, mean, mul, ones, scope, sum, tensor, vjp,
+} from '../../src/index.ts'
+import type { Backend, Tensor } from '../../src/index.ts'
+import { openPoisoned } from './gpu.ts'
+
+const gpu = await openPoisoned()
+afterAll(() => gpu.close())
+
+/** 0.1 as it is in 32 bits. */
+const tenth = Math.fround(0.1)
+
+/** Numbers of which a running sum would round most in one direction. */
+const list = (n: number, seed: number): Float32Array => (
+  Float32Array.from({ length: n }, (_, i) => tenth * (1 + (Math.imul(i + seed, 2654435761) >>> 28) / 64)))
+
+/** Double precision makes up for the rest. */
+const exact = (values: Float32Array, f = (v: number): number => v): number => values.reduce((t, v) => t + f(v), 0)
+
+/** What it computes over n terms, and what is right. */
+type Sum = (values: Float32Array, backend: Backend) => { got: Tensor; wanted: number }
+
+const rows = (values: Float32Array, backend: Backend): Tensor => tensor(values, { shape: [values.length, 1], backend })
+const image = (values: Float32Array, backend: Backend): Tensor => (
+  tensor(values, { shape: [1, values.length / 8, 8, 1], backend }))
+
+/** ∂/∂w of Σ f(w) at ones, which is a sum over all places. */
+const weights = (f: (w: Tensor) => Tensor, shape: number[], backend: Backend): Tensor => {
+  const [y, pullback] = vjp(f, ones(shape, { backend }))
+  return pullback(ones(y.shape, { backend }))
+}
+
+const sums: Record<string, Sum> = {
+  'sum': (values, backend) => ({ got: sum(tensor(values, { backend })), wanted: exact(values) }),
+  'the sum of squares': (values, backend) => {
+    const x = tensor(values, { backend })
+    return { got: sum(mul(x, x)), wanted: exact(values, v => Math.fround(v * v)) }
+  },
+  'mean, in columns': (values, backend) => ({
+    got: sum(mean(tensor(values, { shape: [values.length / 8, 8], backend }), 0)), wanted: exact(values) / (values.length / 8),
+  }),
+  'logSumExp': (values, backend) => ({
+    got: logSumExp(tensor(values, { backend })), wanted: Math.log(exact(values, Math.exp)),
+  }),
+  'the weights of a dense layer': (values, backend) => ({
+    got: weights(w => dense(rows(values, backend), w), [1, 8], backend), wanted: exact(values),
+  }),
+  'the filter of a convolution': (values, backend) => ({
+    got: weights(w => conv2d(image(values, backend), w), [1, 1, 1, 8], backend), wanted: exact(values),
+  }),
+  'the filters of a depthwise convolution': (values, backend) => ({
+    got: weights(w => depthwiseConv(image(values, backend), w), [1, 1, 1, 8], backend), wanted: exact(values),
+  }),
+}
+
+/** Roundings: of the tree, or of the 256 rows that the SIMD kernels of the CPU add before they take double precision. */
+const roundings = {
+  webgpu: (n: number): number => 20 + 2 * Math.log2(n),
+  cpu: (): number => 260,
+}
+
+describe.each([['webgpu', gpu], ['cpu', cpu()]] as const)('long sums on %s:', (name, backend) => {
+  it.each(Object.entries(sums))('%s', async (_, f) => {
+    const lengths = fc.oneof(fc.integer({ min: 1, max: 4096 }), fc.constantFrom(2 ** 13, 2 ** 15 - 1)).map(n => 8 * n)
+    await fc.assert(fc.asyncProperty(lengths, fc.nat(999), async (n, seed) => {
+      const { data, wanted } = scope(() => {
+        const { got, wanted } = f(list(n, seed), backend)
+        return { data: got.data(), wanted }
+      })
+      for (const v of await data) expect(Math.abs(v - wanted) / wanted).toBeLessThan(roundings[name](n) * 2 ** -24)
+    }), { numRuns: 4, examples: [[2 ** 18, 0]] })
+  })
+
+  it('16 million numbers', async () => {
+    const n = 2 ** 24
+    const total = await scope(() => sum(full([n], 0.1, { backend }))).item()
+    expect(Math.abs(total / (n * tenth) - 1)).toBeLessThan(roundings[name](n) * 2 ** -24)
+  })
+
+  it('one entry that is read a hundred thousand times', async () => {
+    const n = 1e5
+    const { data } = scope(() => {
+      const [, pullback] = vjp((x: Tensor) => gather(x, Array<number>(n).fill(1), 0), ones([3], { backend }))
+      return { data: pullback(full([n], 0.1, { backend })).data() }
+    })
+    const [before, total, after] = await data
+    expect([before, after]).toEqual([0, 0])
+    expect(Math.abs(total / (n * tenth) - 1)).toBeLessThan(roundings[name](n) * 2 ** -24)
+  })
+})

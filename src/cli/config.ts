@@ -69,8 +69,8 @@ const whole = (least: number, largest: number = 1e9) => {
 }
 const side = 4096
 const units = whole(1, most.units)
-const window = whole(1, most.taps)
-const dilation = whole(1, most.dilation)
+const window = whole(1, most.window)
+const dilation = whole(1, most.window)
 const above0 = z.number('a number > 0').gt(0, 'a number > 0')
 const from0 = z.number('a number ≥ 0').min(0, 'a number ≥ 0')
 const below1 = z.number('a number ≥ 0 and < 1').min(0, 'a number ≥ 0 and < 1').lt(1, 'a number ≥ 0 and < 1')
@@ -248,6 +248,7 @@ const schema = map(shape).superRefine((config, { addIssue }) => {
   const cells = (config.size + 2 * config.padding) ** 2
   const numbers = batch * cells * (hiddenChannels + 4)
   expect(numbers <= 2 ** 28, ['size'], 'fewer cells, samples or channels: a batch may hold 268435456 numbers')
+  if (hiddenChannels > most.channels) return
   const updated = updatedChannels({ channels: { rgba: 4, hidden: hiddenChannels }, frozen })
   expect(updated.length > 0, ['rule', 'frozen'], 'roles that leave a channel to change')
   const lives = !living || living.channel > last || updated.includes(living.channel)

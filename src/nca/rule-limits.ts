@@ -17,12 +17,12 @@ export const most = {
   layers: 256,
   /** Units of a layer, outputs of a part, filters per channel, heads, keys. */
   units: 65_536,
-  /** Taps of a window along each axis. */
-  taps: 255,
-  /** Cells from one tap to the next. */
-  dilation: 1024,
+  /** Cells from one end of a window to the other, the gaps of a dilation among them. */
+  window: 127,
   /** Parameters in all: 256 MiB in float32. */
   parameters: 67_108_864,
+  /** Numbers of a state, 2^30: 4 GiB in float32. */
+  state: 1_073_741_824,
 } as const
 
 /** Throws where a number is larger than a rule's may be. */
@@ -33,13 +33,17 @@ export function checkMost(where: string, name: string, n: number, largest: numbe
 /** Throws unless a window's side is an odd number. */
 export function checkSize(where: string, path: string, size: number): void {
   check(isWhole(size, 1) && size % 2 === 1, where, `${path}size`, size, 'an odd number > 0')
-  checkMost(where, `${path}size`, size, most.taps)
+  checkMost(where, `${path}size`, size, most.window)
 }
 
-/** Throws unless the distance between taps is a whole number. */
-export function checkDilation(where: string, path: string, dilation: number): void {
+/** Throws unless taps can stand so far apart: it is the window that they span which costs memory. */
+export function checkDilation(where: string, path: string, size: number, dilation: number): void {
   check(isWhole(dilation, 1), where, `${path}dilation`, dilation, 'a whole number > 0')
-  checkMost(where, `${path}dilation`, dilation, most.dilation)
+  const widest = Math.floor((most.window - 1) / Math.max(1, size - 1))
+  check(
+    dilation <= widest, where, `${path}dilation`, dilation,
+    `at most ${widest}, for a window of at most ${most.window} cells`,
+  )
 }
 
 /** Throws unless this is a number of outputs, filters, heads and the like. */

@@ -12,6 +12,7 @@ import { broadcastTo, reshape } from '../tensor/ops/sum.ts'
 import { sameShape, showShape, sizeOf } from '../tensor/shape.ts'
 import { place, tensor } from '../tensor/tensor.ts'
 import type { Placement, Tensor } from '../tensor/tensor.ts'
+import { checkMost, most } from './rule-limits.ts'
 import { channelCount, roleChannels } from './rule.ts'
 import type { Channels } from './rule.ts'
 
@@ -95,7 +96,8 @@ const axes = [['depth', 'slice'], ['height', 'row'], ['width', 'column']] as con
  * @param rule one that says its `grid` gets just such a state; else the sizes that are given tell the dimensions
  * @returns `[batch, width, channels]`, `[batch, height, width, channels]` or `[batch, depth, height, width, channels]`,
  *   zero but for channels `from`… of one cell, which are 1
- * @throws where a size is missing or too many, the cell lies outside of the grid, or the rule has no channel `from`
+ * @throws where a size is missing or too many, the cell lies outside of the grid, the state would have more than 2^30
+ *   numbers, or the rule has no channel `from`
  * @example seed(rule, { height: 72, width: 72, batch: 8 })
  * @example seed(volumeRule, { depth: 16, height: 24, width: 24 })
  */
@@ -125,8 +127,10 @@ export function seed(rule: { channels: Channels; grid?: 1 | 2 | 3 }, options: Se
     throw new Error(`seed: cell (${cell.join(', ')}) is outside of a grid of ${shape.join('×')} cells.`)
   }
   const cells = sizeOf(shape)
+  const numbers = batch * cells * channels
+  checkMost('seed', `the size of ${batch} × ${shape.join(' × ')} cells of ${channels} channels`, numbers, most.state)
   const number = cell.reduce((sum, i, axis) => sum * shape[axis] + i, 0)
-  const values = new Float32Array(batch * cells * channels)
+  const values = new Float32Array(numbers)
   for (let b = 0; b < batch; b++) {
     const start = (b * cells + number) * channels
     values.fill(1, start + from, start + channels)

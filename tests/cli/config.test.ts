@@ -204,7 +204,7 @@ describe('a mistake in a file', () => {
     ['seed: 1\nsteps: [1,\n', 'run.yaml:3: Flow sequence in block collection must be sufficiently indented and end with a ]'],
     ['- 1\n- 2', 'run.yaml:1: expected keys with values, got [1,2]'],
     ['seed: 1\nrule:\n  hiddenChannels: 10000000', 'run.yaml:3: rule.hiddenChannels is 10000000, expected at most 4092'],
-    ['rule:\n  perceive:\n    - { type: conv, outputs: 3, dilation: 1000000000 }', 'run.yaml:3: rule.perceive[0].dilation is 1000000000, expected at most 1024'],
+    ['rule:\n  perceive:\n    - { type: conv, outputs: 3, dilation: 1000000000 }', 'run.yaml:3: rule.perceive[0].dilation is 1000000000, expected at most 127'],
     ['rule: { hiddenUnits: [3, 70000] }', 'run.yaml:1: rule.hiddenUnits[1] is 70000, expected at most 65536'],
     ['size: 4000\nbatch: 100', 'run.yaml:1: size is 4000, expected fewer cells, samples or channels: a batch may hold 268435456 numbers'],
     ['pool: 1.0e+9', 'run.yaml:1: pool is 1000000000, expected at most 1000000'],

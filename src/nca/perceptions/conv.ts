@@ -55,7 +55,7 @@ export const convKind: PartKind<Conv> = {
   check(where, path, { outputs, size, dilation, bias, activation }) {
     checkUnits(where, `${path}outputs`, outputs)
     checkSize(where, path, size)
-    checkDilation(where, path, dilation)
+    checkDilation(where, path, size, dilation)
     check(typeof bias === 'boolean', where, `${path}bias`, bias, 'true or false')
     checkWord(where, `${path}activation`, activation, activations)
   },

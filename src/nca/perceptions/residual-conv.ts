@@ -55,7 +55,7 @@ export const residualConvKind: PartKind<ResidualConv> = {
   check(where, path, { outputs, size, dilation, activation }) {
     checkUnits(where, `${path}outputs`, outputs)
     checkSize(where, path, size)
-    checkDilation(where, path, dilation)
+    checkDilation(where, path, size, dilation)
     checkWord(where, `${path}activation`, activation, activations)
   },
   outputs: ({ outputs }) => outputs,

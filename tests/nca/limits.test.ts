@@ -93,7 +93,7 @@ describe('the numbers of a rule', () => {
   it('have the same bounds in a YAML file', () => {
     const issue = (rule: object): string => {
       const result = checkConfig({ rule })
-      return 'issue' in result ? `${result.issue.path.join('.')}: ${result.issue.expected}` : 'accepted'
+      return 'issues' in result ? result.issues.map(({ path, expected }) => `${path.join('.')}: ${expected}`).join(', ') : 'accepted'
     }
     expect([
       issue({ hiddenChannels: 10_000_000 }), issue({ hiddenUnits: 10_000_000 }), issue({ hiddenUnits: [8, 1e9] }),

@@ -7,6 +7,7 @@
 import * as z from 'zod'
 import { presets } from '../nca/training/presets.ts'
 import type { Preset } from '../nca/training/presets.ts'
+import { leakySlope } from '../tensor/ops/functions.ts'
 import { activations, mlp } from '../nca/mlp.ts'
 import { most } from '../nca/rule-limits.ts'
 import type { Activation } from '../nca/mlp.ts'
@@ -31,6 +32,7 @@ export type Config = Omit<Preset, 'rule'> & {
     readonly hiddenChannels: number
     readonly hiddenUnits: number | readonly number[]
     readonly activation: Activation
+    readonly slope: number
     readonly residual: boolean
     readonly init: 'keras' | 'torch'
     readonly perceive: readonly Perception[]
@@ -57,8 +59,8 @@ export function published(name: PresetName): Omit<Config, 'target' | 'seed' | 'b
 
 /** The rule that a configuration describes. */
 export function ruleOf({ rule }: Config): DataRule {
-  const { hiddenChannels, hiddenUnits, activation, residual, init, lastStd, lastBias, ...rest } = rule
-  const update = mlp(hiddenUnits, { activation, residual, init, lastStd, lastBias })
+  const { hiddenChannels, hiddenUnits, activation, slope, residual, init, lastStd, lastBias, ...rest } = rule
+  const update = mlp(hiddenUnits, { activation, slope, residual, init, lastStd, lastBias })
   return defineRule({ ...rest, channels: { rgba: 4, hidden: hiddenChannels }, update })
 }
 
@@ -108,6 +110,8 @@ const rate = z.union([above0, z.discriminatedUnion('type', [...schedules, warmUp
 
 const odd = window.refine(n => n % 2 === 1, 'an odd number > 0').default(3)
 const someKinds = 'depthwise, conv, residualConv, attention or deformable'
+const aSlope = 'a number from 0 to 1'
+const slope = z.number(aSlope).min(0, aSlope).max(1, aSlope).default(leakySlope)
 const aReach = '1, 2 or 3 cells'
 const perception = z.union([
   oneOf(filterNames),
@@ -115,7 +119,7 @@ const perception = z.union([
     map({ type: z.literal('depthwise'), filters: units, size: odd }),
     map({
       type: z.literal('conv'), outputs: units, size: odd, dilation: dilation.default(1), bias: yes.default(false),
-      activation: oneOf(activations).default('linear'),
+      activation: oneOf(activations).default('linear'), slope,
     }),
     map({
       type: z.literal('residualConv'), outputs: units, size: odd, dilation: dilation.default(1),
@@ -180,6 +184,7 @@ const shape = {
       .describe('Units of the hidden layer, or of each of several'),
     activation: oneOf(activations).default(d.rule.activation)
       .describe(`What hidden layers apply: ${activations.join(', ')}`),
+    slope: slope.describe('Slope of leaky ReLUs below 0'),
     residual: yes.default(d.rule.residual).describe('Whether hidden layers add the one before them'),
     init: oneOf(['keras', 'torch']).default(d.rule.init).describe('How hidden layers begin: keras, torch'),
     perceive: z.array(perception, 'a list of filters').min(1, 'at least one filter').max(most.parts, `at most ${most.parts} parts`)

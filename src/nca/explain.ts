@@ -6,7 +6,7 @@ import { sizeOf } from '../tensor/shape.ts'
 import { defaultBackend } from '../tensor/tensor.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { whyComposed, whyStateComposed } from './fused.ts'
-import { activationNames } from './mlp.ts'
+import { activationInWords } from './mlp.ts'
 import { describe, isLearned } from './perceptions/kinds.ts'
 import { channelCount, paramShapes, perceptionSize, updatedChannels } from './rule.ts'
 import type { DataRule, Params, Perception, Rule } from './rule.ts'
@@ -33,7 +33,7 @@ export function explain(rule: Rule, given: unknown = defaultBackend, x?: Tensor)
 function inWords(rule: DataRule): string {
   const { perceive, update, fireRate, living, inputMask, noise, bound, padding, frozen, stepSize, grid } = rule
   const weights = Object.values(paramShapes(rule)).reduce((sum, shape) => sum + sizeOf(shape), 0)
-  const hidden = update.hidden.map(n => `${n} ${activationNames[update.activation]}`).join(' → ')
+  const hidden = update.hidden.map(n => `${n} ${activationInWords(update.activation, update.slope)}`).join(' → ')
   return [
     `${perceive.map(part => partInWords(part, grid)).join(', ')} (${padding} padding${grid === 2 ? '' : `, ${grid}-D`})`
       + ` → ${perceptionSize(rule)} → ${hidden} → ${updatedChannels(rule).length}, ${weights} parameters.`,

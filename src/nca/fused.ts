@@ -50,6 +50,7 @@ export function whyComposed(rule: Rule, backend: Backend): string | null {
   const other = rule.perceive.find(part => isLearned(part) && part.type !== 'conv' && part.type !== 'depthwise')
   if (other) return `it perceives by ${(other as Learned).type}`
   if (new Set(activationsOf(rule)).size > 1) return 'parts of its perception have different activations'
+  if (new Set(slopesOf(rule)).size > 1) return 'its leaky ReLUs have different slopes'
   const { widestWindow, mostLayers } = backend.rollout
   const layers = rule.update.hidden.length + 1 + +(seesWindow(rule) && !foldable(rule))
   if (layers > mostLayers) return `${backend.name} runs ${mostLayers} layers at most, and it has ${layers}`
@@ -78,6 +79,11 @@ function seesWindow(rule: DataRule): boolean {
 /** What the parts of a perception apply to their sums. */
 function activationsOf(rule: DataRule): Activation[] {
   return rule.perceive.map(part => (isLearned(part) && part.type === 'conv' ? part.activation : 'linear'))
+}
+
+/** The slopes of its leaky ReLUs. */
+function slopesOf(rule: DataRule): number[] {
+  return [rule.update, ...convolutions(rule)].filter(layer => layer.activation === 'leakyRelu').map(({ slope }) => slope)
 }
 
 /** Whether the perception can be multiplied with the first layer of the network. */
@@ -290,7 +296,7 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly nu
       ...hidden.map(outputs => ({ outputs, activation, bias: true })),
       { outputs: updatedChannels(rule).length, activation: 'linear', bias: lastBias },
     ],
-    slope: leakySlope,
+    slope: slopesOf(rule)[0] ?? leakySlope,
     updated: updatedChannels(rule),
     fireRate: rule.fireRate,
     inputMask: rule.inputMask,

@@ -10,7 +10,7 @@
 import { check, checkOptions, checkWord, isNumber, isWhole } from '../tensor/options.ts'
 import { add } from '../tensor/ops/arithmetic.ts'
 import { dense } from '../tensor/ops/dense.ts'
-import { leakyRelu, relu, sigmoid, tanh } from '../tensor/ops/functions.ts'
+import { leakyRelu, leakySlope, relu, sigmoid, tanh } from '../tensor/ops/functions.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkUnits, most } from './rule-limits.ts'
 import type { ParamSpec } from './perceptions/kind.ts'
@@ -18,21 +18,31 @@ import type { ParamSpec } from './perceptions/kind.ts'
 /** What a layer applies to its sums; 'linear' leaves them as they are. */
 export type Activation = 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' | 'linear'
 
-const functions: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
-  relu, leakyRelu: x => leakyRelu(x), tanh, sigmoid, linear: x => x,
+const functions: Readonly<Record<Activation, (x: Tensor, slope: number) => Tensor>> = {
+  relu, leakyRelu, tanh, sigmoid, linear: x => x,
 }
 
 /** All of them. */
 export const activations: readonly Activation[] = Object.keys(functions) as Activation[]
 
-/** Their names in sentences. */
-export const activationNames: Readonly<Record<Activation, string>> = {
+const names: Readonly<Record<Activation, string>> = {
   relu: 'ReLU', leakyRelu: 'leaky ReLU', tanh: 'tanh', sigmoid: 'sigmoid', linear: 'linear',
 }
 
-/** σ(x). */
-export function activate(activation: Activation, x: Tensor): Tensor {
-  return functions[activation](x)
+/** An activation in a sentence. */
+export function activationInWords(activation: Activation, slope: number = leakySlope): string {
+  const other = activation === 'leakyRelu' && slope !== leakySlope
+  return names[activation] + (other ? ` of slope ${slope}` : '')
+}
+
+/** σ(x), with the slope of leaky ReLUs below 0. */
+export function activate(activation: Activation, x: Tensor, slope: number = leakySlope): Tensor {
+  return functions[activation](x, slope)
+}
+
+/** Throws unless leaky ReLUs may have this slope. One below 0 would make two numbers of a layer's outputs alike. */
+export function checkSlope(where: string, path: string, slope: number): void {
+  check(isNumber(slope, 0) && slope <= 1, where, `${path}slope`, slope, 'a number from 0 to 1')
 }
 
 /** A network of dense layers, applied to the perception of each cell. */
@@ -41,6 +51,8 @@ export type Mlp = {
   /** Units of the hidden layers, from the first to the last. */
   readonly hidden: readonly number[]
   readonly activation: Activation
+  /** Of leaky ReLUs below 0. */
+  readonly slope: number
   /** Whether hidden layers add the one before them, where it is as wide. */
   readonly residual: boolean
   /** How hidden layers begin, see `MlpOptions`. */
@@ -60,6 +72,8 @@ export type MlpParams = Readonly<Record<`w${number}` | `b${number}`, Tensor>>
 export type MlpOptions = {
   /** Default 'relu'. */
   activation?: Activation
+  /** Slope of leaky ReLUs below 0, from 0 to 1; default 0.2, as in NCAtorch (PyTorch and JAX: 0.01). */
+  slope?: number
   /** Whether hidden layers add the one before them, where it is as wide; default false. */
   residual?: boolean
   /**
@@ -79,10 +93,10 @@ export type MlpOptions = {
  * @param hidden units of the hidden layer, or of each of several
  * @throws for what a network cannot have
  * @example mlp(96, { activation: 'tanh', lastBias: false })
- * @example mlp([80, 80], { activation: 'leakyRelu', residual: true, lastStd: 1e-3 })
+ * @example mlp([80, 80], { activation: 'leakyRelu', slope: 0.01, residual: true, lastStd: 1e-3 })
  */
 export function mlp(hidden: number | readonly number[], options: MlpOptions = {}): Mlp {
-  checkOptions('mlp', options, ['activation', 'residual', 'init', 'lastStd', 'lastBias'])
+  checkOptions('mlp', options, ['activation', 'slope', 'residual', 'init', 'lastStd', 'lastBias'])
   return checkedMlp('mlp', '', { ...options, hidden })
 }
 
@@ -90,18 +104,20 @@ export function mlp(hidden: number | readonly number[], options: MlpOptions = {}
 export function checkedMlp(
   where: string, path: string, { hidden: given, ...options }: MlpOptions & { hidden: number | readonly number[] },
 ): Mlp {
-  const { activation = 'relu', residual = false, init = 'keras', lastStd = 0, lastBias = true } = options
+  const { activation = 'relu', slope = leakySlope } = options
+  const { residual = false, init = 'keras', lastStd = 0, lastBias = true } = options
   const hidden = typeof given === 'number' ? [given] : given
   const fits = Array.isArray(hidden) && hidden.length > 0 && hidden.every(n => isWhole(n, 1))
   check(fits, where, `${path}hidden`, given, 'a whole number > 0, or a list of them')
   check(hidden.length <= most.layers, where, `${path}hidden`, given, `at most ${most.layers} layers`)
   hidden.forEach(n => checkUnits(where, `${path}hidden`, n))
   checkWord(where, `${path}activation`, activation, activations)
+  checkSlope(where, path, slope)
   check(typeof residual === 'boolean', where, `${path}residual`, residual, 'true or false')
   checkWord(where, `${path}init`, init, ['keras', 'torch'])
   check(isNumber(lastStd, 0), where, `${path}lastStd`, lastStd, 'a number ≥ 0')
   check(typeof lastBias === 'boolean', where, `${path}lastBias`, lastBias, 'true or false')
-  return { type: 'mlp', hidden: [...hidden], activation, residual, init, lastStd, lastBias }
+  return { type: 'mlp', hidden: [...hidden], activation, slope, residual, init, lastStd, lastBias }
 }
 
 /** The parameters of a network from `inputs` to `outputs` numbers, by name, in order. */
@@ -121,10 +137,12 @@ export function mlpParams(network: Mlp, inputs: number, outputs: number): Record
 }
 
 /** U(y): `[b,h,w,inputs]` → `[b,h,w,outputs]`; cells that the mask `rows` `[b,h,w]` leaves out are 0. */
-export function applyMlp({ hidden, activation, residual }: Mlp, params: MlpParams, y: Tensor, rows?: Tensor): Tensor {
+export function applyMlp(
+  { hidden, activation, slope, residual }: Mlp, params: MlpParams, y: Tensor, rows?: Tensor,
+): Tensor {
   const last = hidden.length + 1
   const h = hidden.reduce((x, n, i) => {
-    const next = activate(activation, dense(x, params[`w${i + 1}`], { bias: params[`b${i + 1}`], rows }))
+    const next = activate(activation, dense(x, params[`w${i + 1}`], { bias: params[`b${i + 1}`], rows }), slope)
     return residual && x.shape.at(-1) === n ? add(x, next) : next
   }, y)
   return dense(h, params[`w${last}`], { bias: params[`b${last}`], rows })

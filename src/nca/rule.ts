@@ -24,6 +24,7 @@ import type { Placement, Tensor } from '../tensor/tensor.ts'
 import { checkMost, most } from './rule-limits.ts'
 import { checkedMlp, mlpParams } from './mlp.ts'
 import type { Mlp, MlpParams } from './mlp.ts'
+import { wholeConv } from './perceptions/conv.ts'
 import { describe, isLearned } from './perceptions/kinds.ts'
 import type { Learned } from './perceptions/kinds.ts'
 import type { ParamSpec } from './perceptions/kind.ts'
@@ -126,7 +127,7 @@ function checkedPerceive(grid: 1 | 2 | 3, perceive: readonly Perception[]): Perc
       check(filterNames.includes(name) && isNumber(factor), 'rule', path, part, `one of ${parts}`)
       return part
     }
-    const whole = part.type === 'conv' ? Object.assign({ dilation: 1, bias: false, activation: 'linear' }, part) : part
+    const whole = part.type === 'conv' ? wholeConv(part) : part
     describe(whole).check('rule', `${path}.`, whole)
     const flat = whole.type === 'attention' || whole.type === 'deformable'
     const kinds = 'filters, depthwise, conv or residualConv'

@@ -79,6 +79,7 @@ describe('the effective configuration', () => {
       rule:
         hiddenUnits: [32, 32]
         activation: leakyRelu
+        slope: 0.01
         residual: true
         lastStd: 0.001
         lastBias: false
@@ -122,7 +123,7 @@ describe('the effective configuration', () => {
         attention(8, { heads: 2, keys: 3, feedForward: 16 }),
         deformable(4, { size: 1, reach: 2 }),
       ],
-      update: mlp([32, 32], { activation: 'leakyRelu', residual: true, lastStd: 0.001, lastBias: false }),
+      update: mlp([32, 32], { activation: 'leakyRelu', slope: 0.01, residual: true, lastStd: 0.001, lastBias: false }),
       stepSize: 0.5,
       living: { channel: 3, above: 0.2, when: 'after' },
       inputMask: { channel: 4, above: -0.5 },

@@ -86,16 +86,18 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
   stepSize: fc.constantFrom(1, 1, 0.4),
   masks: fc.option(fc.record({ channel: fc.nat(), above: fc.constantFrom(0, 0.2) }), { freq: 3 }),
   activation: fc.constantFrom(...activations),
+  slope: fc.constantFrom(0.2, 0.01, 0.7),
   lastBias: fc.boolean(),
   fireRate: fc.constantFrom(0.5, 0.5, 1, 0.1),
   padding: fc.constantFrom(...paddings),
   lives: fc.option(living, { freq: 6 }),
 })
   .filter(({ channels, frozen }) => updatedChannels({ channels, frozen }).length > 0)
-  .map(({ lives, masks, hidden, activation, lastBias, ...rest }) => {
+  .map(({ lives, masks, hidden, activation, slope, lastBias, perceive, ...rest }) => {
     const updated = updatedChannels(rest), all = channelCount(rest.channels)
     return defineRule({
-      ...rest, update: mlp(hidden, { activation, lastBias }),
+      ...rest, update: mlp(hidden, { activation, slope, lastBias }),
+      perceive: perceive.map(part => (typeof part === 'object' && 'type' in part && part.type === 'conv' ? { ...part, slope } : part)),
       living: lives && { channel: updated[lives.index % updated.length], above: lives.above, when: lives.when },
       inputMask: masks && { channel: masks.channel % all, above: masks.above },
     })

@@ -35,7 +35,7 @@ export const rules: fc.Arbitrary<DataRule> = fc.record({
   perceive: fc.array(parts, { minLength: 1, maxLength: 4 }),
   update: fc.record({
     hidden: fc.oneof(few, fc.array(few, { minLength: 1, maxLength: 3 })), activation: fc.constantFrom(...activations),
-    lastBias: fc.boolean(), residual: fc.boolean(), init: fc.constantFrom('keras', 'torch'),
+    lastBias: fc.boolean(), residual: fc.boolean(), slope: fc.constantFrom(0.2, 0.01), init: fc.constantFrom('keras', 'torch'),
   }).map(({ hidden, ...rest }) => mlp(hidden, rest)),
   stepSize: fc.constantFrom(1, 1, 0.5),
   noise: fc.constantFrom(null, null, { on: 'state', std: 0.02 } as const, { on: 'change', std: 0.1 } as const),

@@ -263,6 +263,16 @@ describe('rules', () => {
       `"fused: identity, 2 learned 3×3 filters per channel, 1 learned 5×5 filter per channel, a learned 3×3 convolution to 7 (circular padding) → 31 → 9 tanh → 5, 974 parameters. Every cell fires; all cells live. Frozen: image."`,
     )
     const code = customRule({ channels: { a: 2 }, init: () => ({}), step: (_: object, x) => x })
+    const leaky = { ...growingRule, perceive: [conv(8, { activation: 'leakyRelu', slope: 0.5 })] } as const
+    expect(explain(defineRule({ ...leaky, update: mlp(9, { activation: 'leakyRelu', slope: 0.5 }) })))
+      .toMatch(/^fused: .* to 8 leaky ReLU of slope 0.5 .* 9 leaky ReLU of slope 0.5 → 16/)
+    expect(explain(defineRule({ ...leaky, update: mlp(9, { activation: 'leakyRelu' }) })))
+      .toMatch(/^composed of operators, because its leaky ReLUs have different slopes: /)
+    expect(() => mlp(9, { slope: -0.1 })).toThrow('mlp: slope is -0.1, expected a number from 0 to 1.')
+    expect(() => conv(9, { slope: 2 })).toThrow('conv: slope is 2, expected a number from 0 to 1.')
+    // Rules that were written before there was a choice.
+    const { slope: _, ...update } = mlp(9, { activation: 'leakyRelu' })
+    expect(defineRule({ ...growingRule, update: update as ReturnType<typeof mlp> }).update.slope).toBe(0.2)
     expect(explain(code)).toBe('composed of operators, because it is code: 2 channels.')
     expect(explain(growingRule, cpu({ simd: false }))).toContain('because cpu has no fused rollouts here')
     const numbers = perceptionSize(learned)

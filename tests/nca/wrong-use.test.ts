@@ -62,7 +62,7 @@ it('says what is wrong with rules', () => {
       "alive": "rule: there is no option "alive"; there are channels, perceive, update, grid, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen.",
       "channels": "rule: channels is 16, expected numbers of channels by role, like { rgba: 4, hidden: 12 }.",
       "conv": "conv: outputs is undefined, expected a whole number > 0.",
-      "convSize": "conv: the options argument is 5, expected an object with size, dilation, bias, activation.",
+      "convSize": "conv: the options argument is 5, expected an object with size, dilation, bias, activation, slope.",
       "depthwise": "depthwise: filters is {filters: 3}, expected a whole number > 0.",
       "depthwiseSize": "depthwise: size is 4, expected an odd number > 0.",
       "empty": "rule: channels is undefined, expected numbers of channels by role, like { rgba: 4, hidden: 12 }.",

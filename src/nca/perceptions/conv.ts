@@ -8,8 +8,9 @@
  */
 import { check, checkOptions, checkWord } from '../../tensor/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
+import { leakySlope } from '../../tensor/ops/functions.ts'
 import { checkDilation, checkSize, checkUnits } from '../rule-limits.ts'
-import { activate, activationNames, activations } from '../mlp.ts'
+import { activate, activationInWords, activations, checkSlope } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
 import { windowInWords } from './filters.ts'
 import { convOn } from '../../tensor/ops/grid.ts'
@@ -23,6 +24,8 @@ export type Conv = {
   readonly dilation: number
   readonly bias: boolean
   readonly activation: Activation
+  /** Of leaky ReLUs below 0. */
+  readonly slope: number
 }
 
 export type ConvOptions = {
@@ -34,6 +37,8 @@ export type ConvOptions = {
   bias?: boolean
   /** Default 'linear'. */
   activation?: Activation
+  /** Slope of leaky ReLUs below 0, from 0 to 1; default 0.2. */
+  slope?: number
 }
 
 /**
@@ -45,19 +50,25 @@ export type ConvOptions = {
  * @example conv(80, { bias: true, activation: 'leakyRelu' })
  */
 export function conv(outputs: number, options: ConvOptions = {}): Conv {
-  checkOptions('conv', options, ['size', 'dilation', 'bias', 'activation'])
-  const part: Conv = { type: 'conv', outputs, size: 3, dilation: 1, bias: false, activation: 'linear', ...options }
+  checkOptions('conv', options, ['size', 'dilation', 'bias', 'activation', 'slope'])
+  const part = wholeConv({ type: 'conv', outputs, size: 3, ...options })
   convKind.check('conv', '', part)
   return part
 }
 
+/** A convolution from its description, in which what was not yet a choice when it was written may be missing. */
+export function wholeConv(part: Pick<Conv, 'type' | 'outputs' | 'size'> & ConvOptions): Conv {
+  return { dilation: 1, bias: false, activation: 'linear', slope: leakySlope, ...part }
+}
+
 export const convKind: PartKind<Conv> = {
-  check(where, path, { outputs, size, dilation, bias, activation }) {
+  check(where, path, { outputs, size, dilation, bias, activation, slope }) {
     checkUnits(where, `${path}outputs`, outputs)
     checkSize(where, path, size)
     checkDilation(where, path, size, dilation)
     check(typeof bias === 'boolean', where, `${path}bias`, bias, 'true or false')
     checkWord(where, `${path}activation`, activation, activations)
+    checkSlope(where, path, slope)
   },
   outputs: ({ outputs }) => outputs,
   params({ outputs, size, bias }, channels, grid) {
@@ -68,13 +79,13 @@ export const convKind: PartKind<Conv> = {
       ...(bias ? { bias: { shape: [outputs], init: 'zeros' } } : {}),
     }
   },
-  perceive({ dilation, activation }, { kernel, bias }, x, { padding, rows }) {
+  perceive({ dilation, activation, slope }, { kernel, bias }, x, { padding, rows }) {
     const y = convOn(x, kernel, { padding, rows, dilation })
-    return activate(activation, bias ? add(y, bias) : y)
+    return activate(activation, bias ? add(y, bias) : y, slope)
   },
-  words({ outputs, size, dilation, activation }, grid) {
+  words({ outputs, size, dilation, activation, slope }, grid) {
     const apart = dilation === 1 ? '' : `, taps ${dilation} apart,`
-    const then = activation === 'linear' ? '' : ` ${activationNames[activation]}`
+    const then = activation === 'linear' ? '' : ` ${activationInWords(activation, slope)}`
     return `a learned ${windowInWords(size, grid)} convolution${apart} to ${outputs}${then}`
   },
 }

@@ -84,7 +84,7 @@ function times(y: Tensor, logP: Tensor): Tensor {
 }
 
 /** Mean over the cells that count: `[b,…,n]` → `[b,n]`. */
-function voted(logits: Tensor, mask?: Tensor): Tensor {
+export function voted(logits: Tensor, mask?: Tensor): Tensor {
   const cells = sampleAxes(logits).slice(0, -1)
   return mask ? meanWhere(logits, reshape(mask, [...mask.shape, 1]), cells) : mean(logits, cells)
 }

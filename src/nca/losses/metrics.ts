@@ -29,10 +29,10 @@ import { argMax } from '../../tensor/ops/reduce.ts'
 import { argsort } from '../../tensor/ops/sort.ts'
 import { reshape, sum } from '../../tensor/ops/sum.ts'
 import { floating, refuse, requireTensor } from '../../tensor/op.ts'
-import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import { check, checkOptions, checkWord, isWhole } from '../../tensor/options.ts'
 import { sameShape } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { checkScores, chosen, existing, labelsOf } from './class-loss.ts'
+import { checkScores, chosen, existing, labelsOf, voted } from './class-loss.ts'
 import { checkMask, meanWhere, perSample, sampleAxes } from './loss.ts'
 
 /** The number of cells over `axes` that are not 0, as float32. */
@@ -80,26 +80,57 @@ export type ClassMetricOptions = {
   mask?: Tensor
 }
 
+export type AccuracyOptions = ClassMetricOptions & {
+  /** 'cell' (default): each cell is right or wrong; 'image': the image is, by the `vote` of its cells. */
+  per?: 'cell' | 'image'
+}
+
+/**
+ * What an image is, by the mean of its cells' scores: the class for which it is greatest, as in the loss of
+ * `crossEntropy` per image.
+ *
+ * @param scores `[b,…,n]`
+ * @returns `[b]`, int32; −1 where no cell counts, or one of those that do has a NaN
+ * @throws where shapes or types do not fit
+ * @example vote(takeRole(rule, x, 'classes'), { mask: seenCells(rule, x) })
+ */
+export function vote(scores: Tensor, options: ClassMetricOptions = {}): Tensor {
+  checkOptions('vote', options, ['mask'])
+  const { mask } = options
+  checkScores('vote', 'the tensor of scores', scores)
+  if (mask !== undefined) checkMask('vote', 'the mask', mask, scores.shape.slice(0, -1))
+  const best = argMax(voted(scores, mask))
+  return mask ? where(greater(count(mask, sampleAxes(mask)), 0), best, -1) : best
+}
+
 /**
  * The fraction of cells whose greatest score (the first of equals) is at the right class, per sample. A cell that has a
  * NaN among its scores is wrong.
  *
  * @param scores `[b,…,n]`: logits or probabilities, usually `[b,h,w,n]`
  * @param labels class numbers, int32 or uint32: `[b]`, one for all cells of a sample, or one for each cell, `[b,h,w]`
- * @returns `[b]`, from 0 to 1; 1 for a sample without a cell that counts, since none of them is wrong
+ * @returns `[b]`, from 0 to 1; 1 for a sample without a cell that counts, since none of them is wrong. Per image 1 or 0,
+ *   and 0 for such a sample, since it has no vote
  * @throws where shapes or types do not fit, and for a label that is no class (on a GPU as `takeAlong` does)
  * @example accuracy(takeChannels(x, 10, 20), digits, { mask: ink })
+ * @example mean(accuracy(takeChannels(x, 10, 20), digits, { mask: ink, per: 'image' }))
  */
-export function accuracy(scores: Tensor, labels: Tensor, options: ClassMetricOptions = {}): Tensor {
-  checkOptions('accuracy', options, ['mask'])
-  const { mask } = options
+export function accuracy(scores: Tensor, labels: Tensor, options: AccuracyOptions = {}): Tensor {
+  checkOptions('accuracy', options, ['mask', 'per'])
+  const { mask, per = 'cell' } = options
+  checkWord('accuracy', 'per', per, ['cell', 'image'])
   checkScores('accuracy', 'the tensor of scores', scores)
   requireTensor('accuracy', 'the tensor of labels', labels)
   if (labels.dtype.startsWith('float')) refuse('accuracy', `labels are ${labels.dtype}, but must be int32 or uint32`)
+  const classes = range(scores.shape.at(-1)!, { backend: scores.backend })
+  if (per === 'image') {
+    const said = reshape(vote(scores, { mask }), [-1, 1])
+    const truth = labelsOf('accuracy', voted(scores, mask), labels)
+    return cast(chosen('accuracy', equal(said, classes), truth), 'float32')
+  }
   const truth = labelsOf('accuracy', scores, labels)
   if (mask !== undefined) checkMask('accuracy', 'the mask', mask, scores.shape.slice(0, -1))
-  const said = equal(argMax(scores, -1, { keepDims: true }), range(scores.shape.at(-1)!, { backend: scores.backend }))
-  const right = chosen('accuracy', said, truth, mask)
+  const right = chosen('accuracy', equal(argMax(scores, -1, { keepDims: true }), classes), truth, mask)
   if (mask === undefined) return perSample(cast(right, 'float32'))
   const axes = sampleAxes(right)
   return fraction(count(and(right, mask), axes), count(mask, axes))

@@ -73,3 +73,38 @@ export function splitExamples(k: Key, n: number, share: number): { train: number
   const tests = Math.round(n * share)
   return { train: order.slice(tests), test: order.slice(0, tests) }
 }
+
+/**
+ * The cuts of a k-fold cross-validation: every one of n examples is tested once, by a rule that was trained on the
+ * examples of the other folds. Folds differ in size by one at most; their order is random.
+ *
+ * @param folds k, from 2 to n
+ * @throws where k is none
+ * @example
+ * for (const { train, test } of kFold(key(0), images.n, 5)) {
+ *   const task = classificationTask(rule, subset(images, train))
+ * }
+ */
+export function kFold(k: Key, n: number, folds: number): { train: number[]; test: number[] }[] {
+  check(isWhole(n, 2), 'kFold', 'n', n, 'a whole number > 1')
+  check(isWhole(folds, 2) && folds <= n, 'kFold', 'folds', folds, `a whole number from 2 to n, ${n}`)
+  const order = permutation(k, n)
+  const fold = (i: number): number => Math.floor((i * folds) / n)
+  return Array.from({ length: folds }, (_, f) => ({
+    train: order.filter((_, i) => fold(i) !== f), test: order.filter((_, i) => fold(i) === f),
+  }))
+}
+
+/**
+ * Some of the examples, in this order, with their labels where they have some. Nothing is copied.
+ *
+ * @throws where there is no such example
+ * @example const { train, test } = splitExamples(key(0), images.n, 0.2)
+ * const task = classificationTask(rule, subset(images, train))
+ */
+export function subset<E extends Examples & { readonly labels?: ArrayLike<number> }>(examples: E, ids: readonly number[]): E {
+  const { n, of, labels } = examples
+  const fits = Array.isArray(ids) && ids.length > 0 && ids.every(id => isWhole(id) && id < n)
+  check(fits, 'subset', 'ids', ids, `a list of whole numbers from 0 to ${n - 1}`)
+  return { ...examples, n: ids.length, of: (i: number) => of(ids[i]), ...(labels && { labels: ids.map(id => labels[id]) }) }
+}

@@ -8,7 +8,6 @@
 import { open, readFile } from 'node:fs/promises'
 import { isNumber, isObject, isWhole } from '../tensor/options.ts'
 import { writeFileAtomic } from '../node/atomic-file.ts'
-import type { Progress } from '../nca/training/train.ts'
 
 export type Metric = {
   readonly iteration: number
@@ -27,7 +26,7 @@ export type MetricsLog = {
   readonly metrics: readonly Metric[]
   /** The lines that could not be read when it was opened, counted from 1. They are not in the file any more. */
   readonly unreadable: readonly number[]
-  append(progress: Omit<Progress<unknown>, 'state'>): Promise<void>
+  append(progress: Omit<Metric, 'log10Loss'>): Promise<void>
   /** Forces what was appended to the disk. */
   sync(): Promise<void>
   close(): Promise<void>

@@ -16,6 +16,8 @@ import { key } from '../../tensor/key.ts'
 import { supersede } from '../../tensor/lifetime.ts'
 import { check, checkOptions, isNumber, isObject, isWhole } from '../../tensor/options.ts'
 import type { Metrics, Trainer } from './trainer.ts'
+import { checkValidation, judge } from './validation.ts'
+import type { Best, ParamsIn, Validation } from './validation.ts'
 
 export type TrainOptions<S> = {
   /** Iterations in all; a state that has as many already ends the run before its first yield. */
@@ -38,6 +40,10 @@ export type TrainOptions<S> = {
     /** The share by which the loss is to fall, in [0, 1). */
     readonly least: number
   }
+  /** How the run is judged as it goes on, to keep the best parameters; default not at all. */
+  validation?: Validation<ParamsIn<S>>
+  /** The best parameters of the run that is resumed. They are used up, as `state` is. */
+  best?: Best<ParamsIn<S>> | null
 }
 
 /**
@@ -54,6 +60,10 @@ export type Progress<S> = {
   /** Seconds since the driver began. */
   seconds: number
   state: S
+  /** What the last validation said; null before the first. */
+  validation: number | null
+  /** The best parameters so far, which are yours when the run ends; null before the first validation. */
+  best: Best<ParamsIn<S>> | null
 }
 
 /** A training run met a loss or a gradient that is not a number. `state` is the one before that iteration. */
@@ -77,13 +87,23 @@ export class NonFiniteError<S> extends Error {
  * for await (const { iteration, loss, state } of train(trainer, { iterations: 2000, every: 50, signal })) {
  *   console.log(iteration, Math.log10(loss))
  * }
+ * @example
+ * const validation = { every: 100, measure: async params => {
+ *   const losses = await evaluate(rule, unseen, params, { steps: 64 })
+ *   return losses.reduce((a, b) => a + b) / losses.length
+ * } }
+ * for await (const { best } of train(trainer, { iterations: 2000, validation })) if (best) kept = best.params
  */
 export async function* train<S extends { readonly iteration: number }>(
   trainer: Trainer<S>, options: TrainOptions<S>,
 ): AsyncGenerator<Progress<S>, void, void> {
-  checkOptions('train', options, ['iterations', 'state', 'seed', 'every', 'signal', 'patience'])
-  const { iterations, seed = 0, every = 1, signal, patience } = options
+  checkOptions('train', options, [
+    'iterations', 'state', 'seed', 'every', 'signal', 'patience', 'validation', 'best',
+  ])
+  const { iterations, seed = 0, every = 1, signal, patience, validation } = options
   check(isWhole(iterations), 'train', 'iterations', iterations, 'a whole number ≥ 0')
+  checkValidation(validation, options.best)
+  let judged: { value: number | null; best: Best<ParamsIn<S>> | null } = { value: null, best: options.best ?? null }
   const losses: number[] = []
   const n = patience ? checkPatience(patience) : 0
   if (options.state !== undefined) checkGiven(trainer, options.state)
@@ -103,6 +123,7 @@ export async function* train<S extends { readonly iteration: number }>(
       state = next
       underWay.shift()
       await turn()
+      if (validation && state.iteration % validation.every === 0) judged = await judge(validation, state, judged.best)
       if (patience) losses.push(loss)
       if (losses.length > 2 * n) losses.shift()
       const still = patience && losses.length === 2 * n && stands(losses, patience.least)
@@ -115,6 +136,8 @@ export async function* train<S extends { readonly iteration: number }>(
           rate: metrics.rate,
           seconds: (performance.now() - began) / 1000,
           state,
+          validation: judged.value,
+          best: judged.best,
         }
       }
       if (signal?.aborted || still) return

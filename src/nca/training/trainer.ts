@@ -188,7 +188,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
 }
 
 /** The same parameters as tensors of their own, since the driver releases what it has superseded. */
-function shared<P>(params: P): P {
+export function shared<P>(params: P): P {
   return mapTree(params, p => (p instanceof Tensor ? reshape(reshape(p, [1, ...p.shape]), p.shape) : p))
 }
 

@@ -1,0 +1,104 @@
+// A run that is judged as it goes on, and keeps the best that it has had.
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { conv, decodeCheckpoint, decodeModel, defineRule, eachLeaf, encodeCheckpoint, encodeModel, full, memory, mlp, mse, sgd, taskTrainer, Tensor, train, zeros } from '../../src/index.ts'
+import type { Best, DataParams, TrainOptions, TrainerState } from '../../src/index.ts'
+import { supersede } from '../../src/tensor/lifetime.ts'
+
+const rule = defineRule({ channels: { a: 2 }, perceive: ['identity', conv(2)], update: mlp(3, { lastStd: 0.3 }), living: null })
+const trainer = taskTrainer({
+  rule, batch: 2, steps: [2, 5], optimiser: sgd({ rate: 0.05, momentum: 0.5 }), pool: 4,
+  task: { examples: 1, seeds: ids => zeros([ids.length, 3, 3, 2]), loss: x => mse(x, full([3, 3, 2], 0.3)) },
+})
+
+type State = TrainerState<DataParams>
+type Options = Omit<TrainOptions<State>, 'iterations'>
+
+function bits(tree: unknown): string[] {
+  const found: string[] = []
+  eachLeaf(tree, (leaf, path) => {
+    if (leaf instanceof Tensor) found.push(`${path} ${Buffer.from(leaf.toArray().buffer).toString('hex')}`)
+  })
+  return found
+}
+
+/** Runs until so many iterations are done; the last state, the best, and each best as it was. */
+async function runTo(iterations: number, options: Options): Promise<{ state: State; best: Best<DataParams> | null; bests: (number | null)[] }> {
+  let [state, best]: [State | undefined, Best<DataParams> | null] = [undefined, null]
+  const bests: (number | null)[] = []
+  for await (const progress of train(trainer, { iterations, seed: 4, ...options })) {
+    ({ state, best } = progress)
+    bests.push(best?.iteration ?? null)
+  }
+  return { state: state!, best, bests }
+}
+
+describe('validation', () => {
+  it('happens after multiples of its iterations, and keeps the parameters of the least value, NaN never', async () => {
+    const values: Record<number, number> = { 2: NaN, 4: 5, 6: 7, 8: 3, 10: NaN, 12: 3, 14: 9 }
+    const params: Record<number, string[]> = {}
+    const measure = (p: DataParams, iteration: number): number => {
+      params[iteration] = bits(p)
+      return values[iteration]
+    }
+    const { best, bests } = await runTo(15, { validation: { every: 2, measure } })
+    expect(Object.keys(params).map(Number)).toEqual([2, 4, 6, 8, 10, 12, 14])
+    expect(bests).toEqual([null, null, null, 4, 4, 4, 4, 8, 8, 8, 8, 8, 8, 8, 8])
+    expect(best).toMatchObject({ iteration: 8, value: 3 })
+    expect(bits(best!.params)).toEqual(params[8])
+    expect(params[8]).not.toEqual(params[10])
+  })
+
+  it('tells what it said last', async () => {
+    const said: (number | null)[] = []
+    const measure = (_: DataParams, iteration: number): Promise<number> => Promise.resolve(10 * iteration)
+    for await (const { validation } of train(trainer, { iterations: 5, validation: { every: 2, measure } })) said.push(validation)
+    expect(said).toEqual([null, 20, 20, 40, 40])
+  })
+
+  it('changes nothing of the training, and holds the best parameters and no more', async () => {
+    const plain = await runTo(9, {})
+    const before = memory().buffers
+    const { state, best } = await runTo(9, { validation: { every: 1, measure: (_, iteration) => -iteration } })
+    expect(bits(state)).toEqual(bits(plain.state))
+    let held = 0
+    eachLeaf([state.params, state.optimiser], leaf => { held += +(leaf instanceof Tensor) })
+    expect(best!.iteration).toBe(9)
+    expect(memory().buffers - before).toBe(held) // the best are those of the last state, in the same memory
+    supersede(best, null, 'is not wanted')
+    expect(memory().buffers - before).toBe(held)
+  })
+
+  it('ends the same when the run is stopped anywhere, stored and resumed with its best', async () => {
+    // A value that goes up and down with the parameters themselves.
+    const measure = (p: DataParams): number => Math.abs(Math.sin(1e3 * p.update.w1.toArray()[0]))
+    const validation = { every: 2, measure }
+    const whole = await runTo(12, { validation })
+    await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 11 }), async at => {
+      const first = await runTo(at, { validation })
+      const { state } = decodeCheckpoint<DataParams>(await encodeCheckpoint(first.state))
+      let best: Best<DataParams> | null = null
+      if (first.best) {
+        const { iteration, value, params } = first.best
+        const bytes = await encodeModel({ rule, params, provenance: { iteration: `${iteration}`, value: `${value}` } })
+        const { params: kept, provenance } = decodeModel(bytes)
+        best = { iteration: Number(provenance.iteration), value: Number(provenance.value), params: kept }
+      }
+      const second = await runTo(12, { state, best, validation })
+      expect(bits(second.state)).toEqual(bits(whole.state))
+      expect([second.best!.iteration, second.best!.value, bits(second.best!.params)])
+        .toEqual([whole.best!.iteration, whole.best!.value, bits(whole.best!.params)])
+    }), { numRuns: 8 })
+  })
+
+  it('refuses what is no validation and no best', async () => {
+    const outcome = (options: unknown): Promise<unknown> => runTo(2, options as Options)
+    const measure = (): number => 1
+    await expect(outcome({ validation: { every: 0, measure } })).rejects.toThrow('train: validation: every is 0, expected a whole number > 0.')
+    await expect(outcome({ validation: { every: 1 } })).rejects.toThrow('train: validation: measure is undefined, expected a function.')
+    await expect(outcome({ validation: { every: 1, measure: () => 'good' } })).rejects.toThrow('train: what validation.measure returned is "good", expected a number.')
+    await expect(outcome({ validation: { every: 1, measure }, best: { iteration: 1, value: NaN, params: {} } })).rejects.toThrow('train: best: value is NaN')
+    await expect(outcome({ validation: { every: 1, measure }, best: { iteration: 1, value: 1, params: {} } })).rejects.toThrow('train: best: params is {}')
+  })
+})

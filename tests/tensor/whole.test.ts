@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  add, conv2d, dense, depthwiseConv, matmul, mul, pow, putAlong, scatter, square, sub, sum, tensor,
+  add, cast, conv2d, dense, depthwiseConv, matmul, mul, pow, putAlong, scatter, square, sub, sum, tensor,
 } from '../../src/index.ts'
 import type { DType, Shape, Tensor } from '../../src/index.ts'
 import * as conv from '../../src/tensor/ops/conv2d.ts'
@@ -57,6 +57,18 @@ describe('whole numbers', () => {
       expect(list(matmul(a, b))).toEqual(each(entry))
       expect(list(dense(a, b, { bias }))).toEqual(each((r, j) => entry(r, j) + big(bias)[j]))
     }))
+  })
+
+  it('are what is left of fractions, modulo 2³²; of NaN and ∞ that is 0', () => {
+    const numbers = fc.oneof(
+      fc.double(), fc.double({ min: -(2 ** 34), max: 2 ** 34, noNaN: true }), fc.constantFrom(NaN, Infinity, -Infinity, -0, 2 ** 32, -1.5),
+    )
+    fc.assert(fc.property(fc.array(numbers), dtypes, fc.constantFrom('float32', 'float64'), (values, dtype, from) => {
+      const x = tensor(values, { dtype: from, shape: [values.length] })
+      const cut = (v: number): number => (Number.isFinite(v) ? wrapped(dtype, BigInt(Math.trunc(v))) : 0)
+      expect(list(cast(x, dtype))).toEqual(list(x).map(cut))
+    }))
+    expect(list(cast(tensor([-1, 5], { dtype: 'int32' }), 'uint32'))).toEqual([2 ** 32 - 1, 5])
   })
 
   it('are summed exactly where indices repeat', () => {

@@ -6,6 +6,7 @@
  */
 
 import type { Markish } from '@observablehq/plot'
+import { check, isNumber } from '../tensor/options.ts'
 
 /** What `lossCurveSvg` draws: `losses[i]` belongs to `iterations[i]`. */
 export interface LossCurve {
@@ -13,8 +14,9 @@ export interface LossCurve {
   /** Losses that are not positive and finite are left out: a logarithm has no place for them. */
   readonly losses: ArrayLike<number>
   readonly title?: string
-  /** Size in pixels, default 720 × 400. */
+  /** Pixels from left to right, from 100 to 10,000; default 720. */
   readonly width?: number
+  /** Pixels from top to bottom, from 100 to 10,000; default 400. */
   readonly height?: number
 }
 
@@ -28,11 +30,14 @@ interface Point {
  *
  * The plotting library and the small DOM it draws into are loaded at the first call: nothing else waits for them.
  *
- * @throws if the lengths differ or no loss is positive and finite
+ * @throws if the lengths differ, no loss is positive and finite, or a side is out of range
  * @example await writeFileAtomic('loss.svg', await lossCurveSvg({ iterations, losses, title: 'lizard' }))
  */
 export async function lossCurveSvg(curve: LossCurve): Promise<string> {
   const { title = '', width = 720, height = 400 } = curve
+  for (const [name, pixels] of Object.entries({ width, height })) {
+    check(isNumber(pixels, 100) && pixels <= 10_000, 'chart', name, pixels, 'a number from 100 to 10,000')
+  }
   const points = positivePoints(curve)
   const [Plot, { parseHTML }] = await Promise.all([import('@observablehq/plot'), import('linkedom')])
   const { document } = parseHTML('<html></html>')

@@ -7,7 +7,8 @@
  */
 
 import { createRequire } from 'node:module'
-import { commonSize, overWhite } from '../nca/files/image.ts'
+import { check, isWhole } from '../tensor/options.ts'
+import { checkPictureSize, commonSize, overWhite } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
 import { writeFileAtomic } from './atomic-file.ts'
 
@@ -32,18 +33,22 @@ const { GIFEncoder, quantize, snapColorsToPalette } = require('gifenc') as Gifen
 
 /** How an animation is shown. */
 export interface GifOptions {
-  /** Time each frame stays, in milliseconds; GIF counts in steps of 10. Default 50. */
+  /**
+   * Time each frame stays, in milliseconds, from 20 to 655,350; default 50. GIF counts in steps of 10: of 33 ms, frames
+   * stay 30 or 40, so that the whole film has its length, to 5 ms.
+   */
   readonly delayMs?: number
   /** Whether it starts again at the end. Default true. */
   readonly loop?: boolean
-  /** Every pixel becomes scale × scale pixels. Default 1. */
+  /** Every pixel becomes scale × scale pixels, a whole number > 0; default 1. */
   readonly scale?: number
 }
 
 /**
  * Encodes images of one size as an animated GIF over white.
  *
- * @throws if there is no frame, their sizes differ, or `delayMs` is below 20 (browsers show such frames for 100 ms)
+ * @throws if there is no frame, their sizes differ, a side would have more than 65,535 pixels, `scale` is not a whole
+ * number > 0, or `delayMs` is below 20 (browsers show such frames for 100 ms) or above 655,350
  * @example await writeFile('lizard.gif', encodeGif(frames, { delayMs: 40, scale: 4 }))
  */
 export function encodeGif(
@@ -52,6 +57,9 @@ export function encodeGif(
 ): Uint8Array {
   const { width, height } = commonSize('gif', frames)
   if (!(delayMs >= 20)) throw new Error(`gif: delayMs must be at least 20 (browsers ignore less), got ${delayMs}`)
+  check(delayMs <= 655_350, 'gif', 'delayMs', delayMs, 'a number from 20 to 655,350')
+  check(isWhole(scale, 1), 'gif', 'scale', scale, 'a whole number > 0')
+  checkGifSize('gif', width * scale, height * scale)
   const pictures = frames.map(frame => toBytes(overWhite(frame)))
   const palette = makePalette(pictures)
   const nearest = nearestIn(palette)
@@ -65,11 +73,24 @@ export function encodeGif(
       index[at] = nearest(rgba[p]!, rgba[p + 1]!, rgba[p + 2]!)
     }
     // The first frame's palette becomes the global one.
-    const options = { delay: delayMs, repeat: loop ? 0 : -1, ...(i === 0 && { palette }) }
+    const options = { delay: delayOf(i, delayMs), repeat: loop ? 0 : -1, ...(i === 0 && { palette }) }
     gif.writeFrame(index, width * scale, height * scale, options)
   })
   gif.finish()
   return gif.bytes()
+}
+
+/** Throws unless the sides fit into the 16 bits that a GIF has for them. */
+export function checkGifSize(where: string, width: number, height: number): void {
+  if (width > 65_535 || height > 65_535) {
+    throw new Error(`${where}: the animation would have ${width}×${height} pixels, expected sides of at most 65535`)
+  }
+  checkPictureSize(where, width, height)
+}
+
+/** How long frame i stays, a multiple of 10 ms: the ends of all frames are rounded, not how long each stays. */
+function delayOf(i: number, delayMs: number): number {
+  return 10 * (Math.round(((i + 1) * delayMs) / 10) - Math.round((i * delayMs) / 10))
 }
 
 /** Encodes images as an animated GIF and writes it, atomically. */

@@ -12,7 +12,7 @@
 
 import { PNG } from 'pngjs'
 import { startOf } from '../nca/data/bytes.ts'
-import { fromPlain } from '../nca/files/image.ts'
+import { checkImage, fromPlain } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
 import { checkBytes, pictureBytes, pixelLimit } from '../nca/files/limits.ts'
 import type { PixelLimit } from '../nca/files/limits.ts'
@@ -56,8 +56,13 @@ function applyGamma(rgba: ArrayLike<number>, white: number, gamma: number | unde
   return Float32Array.from(rgba, (x, i) => (i % 4 === 3 ? x : curve[x]))
 }
 
-/** Encodes an image as an 8-bit RGBA PNG. Values outside the range of premultiplied colour are clamped. */
+/**
+ * Encodes an image as an 8-bit RGBA PNG. Values outside the range of premultiplied colour are clamped.
+ *
+ * @throws one sentence, where the image has no pixels, or not as many numbers as its sides say
+ */
 export function encodePng(image: Image): Uint8Array {
+  checkImage('encodePng', image)
   const png = new PNG({ width: image.width, height: image.height })
   for (let i = 0; i < image.data.length; i += 4) {
     const alpha = Math.min(image.data[i + 3]!, 1)

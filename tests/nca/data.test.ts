@@ -179,6 +179,11 @@ describe('npy', () => {
     expect(decodeNpy(encodeNpy({ shape: [2], data: view })).data).toEqual(Float32Array.of(2, 3))
     expect(sentence(() => encodeNpy({ shape: [2, 2], data: view })))
       .toBe('encodeNpy: the number of data is 2, expected that of [2,2].')
+    expect(sentence(() => encodeNpy({ shape: [2], data: new BigInt64Array(2) as never })))
+      .toBe('encodeNpy: the data is BigInt64Array, expected a typed array of numbers of up to 32 bits, or of float64.')
+    expect(sentence(() => encodeNpy({ shape: Array<number>(10_000).fill(1), data: Float32Array.of(1) })))
+      .toBe('encodeNpy: the number of axes is 10000, expected at most 64.')
+    expect(sentence(() => encodeNpy({ shape: [0.5, 4], data: view }))).toMatch(/^encodeNpy: the shape is \[0\.5, 4\]/)
   })
 
   /** Made by NumPy 2.4, without the spaces that fill the header to 128 bytes. */

@@ -205,3 +205,29 @@ it('upscale repeats pixels, and averaging areas undoes it', () => {
     expectClose(resize(large, image.width, image.height, 'area').data, image.data)
   }))
 })
+
+describe('sizes', () => {
+  const one = filled(1, 1, [0, 0, 0, 1])
+  it('are judged before anything is made', () => {
+    const expected = /^\w+: the picture would have \d+×\d+ pixels, expected at most 67108864 in all$/
+    for (const make of [
+      () => resize(one, 100_000, 100_000), () => resize(filled(1, 9000, [0]), 9000, 1), () => fit(one, 1e9),
+      () => padImage(one, 1e9), () => upscale(one, 1e6), () => filmStrip([one, one], { gap: 1e9 }),
+      () => filmStrip([one], { columns: 1e9 }),
+    ]) expect(make).toThrow(expected)
+  })
+
+  it('fit the data', () => {
+    const expected = /^\w+: the image is .+ with .+, expected whole sides > 0 and 4 numbers a pixel$/
+    const wrong = [
+      { width: 2, height: 2, data: new Float32Array(15) }, { width: 0, height: 3, data: new Float32Array(0) },
+      { width: 1.5, height: 2, data: new Float32Array(12) }, { width: 1, height: 1, data: [1, 1, 1, 1] as never },
+    ]
+    for (const image of wrong) {
+      for (const use of [() => resize(image, 2, 2), () => fit(image, 2), () => padImage(image, 2), () => upscale(image, 2)]) {
+        expect(use).toThrow(expected)
+      }
+      expect(() => commonSize('gif', [image])).toThrow(/^gif: image 0 is /)
+    }
+  })
+})

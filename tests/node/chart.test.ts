@@ -89,5 +89,9 @@ describe('lossCurveSvg', () => {
       .toThrow('chart: got 2 iterations but 1 losses')
     await expect(lossCurveSvg({ iterations: [0, 1], losses: [0, NaN] })).rejects
       .toThrow('chart: none of the 2 losses is positive and finite')
+    for (const width of [0, 99, NaN, 1e9]) {
+      await expect(lossCurveSvg({ iterations, losses, width })).rejects
+        .toThrow(`chart: width is ${width}, expected a number from 100 to 10,000.`)
+    }
   })
 })

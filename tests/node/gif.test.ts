@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Image } from '../../src/nca/files/image.ts'
 import { encodeGif, writeGif } from '../../src/node/gif.ts'
@@ -149,7 +150,33 @@ describe('encodeGif', () => {
     expect(() => encodeGif([])).toThrow('gif: needs at least one image, got none')
     expect(() => encodeGif([red, imageOf(1, 1, () => [0, 0, 0, 0])])).toThrow('gif: image 1 is 1×1, but image 0 is 4×3')
     expect(() => encodeGif([red], { delayMs: 5 }))
-      .toThrow('gif: delayMs must be at least 20 (browsers ignore less), got 5')
+      .toThrow(/^gif: delayMs .*at least 20 \(browsers ignore less\)/)
+  })
+
+  it('keeps the length of the film, whatever the time of a frame', () => {
+    fc.assert(fc.property(fc.double({ min: 20, max: 200, noNaN: true }), fc.integer({ min: 1, max: 30 }), (delayMs, n) => {
+      const { delays } = decodeGif(encodeGif(Array(n).fill(red), { delayMs }))
+      const total = delays.reduce((a, b) => a + b, 0)
+      expect(Math.abs(total - n * delayMs)).toBeLessThanOrEqual(5 + 1e-9)
+      for (const delay of delays) expect(Math.abs(delay - delayMs)).toBeLessThanOrEqual(10)
+      expect(Math.min(...delays)).toBeGreaterThanOrEqual(20)
+    }))
+    expect(decodeGif(encodeGif([red, red, red], { delayMs: 33 })).delays).toEqual([30, 40, 30])
+    expect(decodeGif(encodeGif([red], { delayMs: 655_350 })).delays).toEqual([655_350])
+  })
+
+  it('refuses what a GIF cannot say', () => {
+    const one = imageOf(1, 1, () => [1, 0, 0, 1])
+    for (const scale of [1.5, 0, -1, NaN, Infinity]) {
+      expect(() => encodeGif([red], { scale })).toThrow(`gif: scale is ${scale}, expected a whole number > 0`)
+    }
+    for (const delayMs of [655_360, Infinity, NaN]) expect(() => encodeGif([red], { delayMs })).toThrow(/^gif: delayMs/)
+    expect(() => encodeGif([one], { scale: 65_536 })).toThrow('would have 65536×65536 pixels, expected sides of at most 65535')
+    expect(() => encodeGif([imageOf(70_000, 1, () => [0, 0, 0, 1])])).toThrow('would have 70000×1 pixels, expected sides of')
+    expect(() => encodeGif([one], { scale: 65_535 })).toThrow('65535×65535 pixels, expected at most 67108864 in all')
+    expect(decodeGif(encodeGif([imageOf(1, 1, () => [1, 0, 0, 1])], { scale: 7 }))).toMatchObject({ width: 7, height: 7 })
+    expect(() => encodeGif([{ width: 2, height: 2, data: new Float32Array(15) }]))
+      .toThrow('gif: image 0 is 2×2 with 15 numbers, expected whole sides > 0 and 4 numbers a pixel')
   })
 })
 

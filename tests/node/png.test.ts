@@ -82,6 +82,11 @@ describe('encodePng', () => {
   })
 })
 
+it('encodePng refuses a picture of no pixels, or with too few numbers', () => {
+  expect(() => encodePng({ width: 0, height: 5, data: new Float32Array(0) })).toThrow('encodePng: the image is 0×5 with 0 numbers')
+  expect(() => encodePng({ width: 2, height: 1, data: new Float32Array(7) })).toThrow('encodePng: the image is 2×1 with 7 numbers')
+})
+
 describe('files', () => {
   it('come back as written', async () => {
     const path = join(folder, 'a.png')

@@ -88,12 +88,15 @@ function readHeader(
 /**
  * Encodes an array as the bytes of an .npy file, version 1, little-endian: `numpy.load` reads it.
  *
- * @throws where the data are not as many as the shape says
+ * @throws where the data are not as many as the shape says, or of a type that NumPy does not have
  * @example await writeFileAtomic('state.npy', encodeNpy({ shape: x.shape, data: await x.data() }))
  */
 export function encodeNpy({ shape, data }: { readonly shape: Shape; readonly data: Numbers }): Uint8Array {
+  check(Array.isArray(shape) && shape.every(n => isWhole(n)), 'encodeNpy', 'the shape', shape, 'whole numbers')
   check(data.length === sizeOf(shape), 'encodeNpy', 'the number of data', data.length, `that of ${showShape(shape)}`)
-  const [code] = [...types].find(([, type]) => data instanceof type)!
+  check(shape.length <= mostAxes, 'encodeNpy', 'the number of axes', shape.length, `at most ${mostAxes}`)
+  const [code] = [...types].find(([, type]) => data instanceof type) ?? []
+  check(code !== undefined, 'encodeNpy', 'the data', data, 'a typed array of numbers of up to 32 bits, or of float64')
   const descr = `${data.BYTES_PER_ELEMENT === 1 ? '|' : '<'}${code}`
   const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(', ') // (3) would be a number
   const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${sizes}), }`

@@ -8,6 +8,8 @@
  * SIGGRAPH 1984).
  */
 
+import { isWhole, show } from '../../tensor/options.ts'
+
 /** A picture `[height, width, 4]`: RGBA in [0, 1], row by row from the top, premultiplied by alpha. */
 export interface Image {
   readonly width: number
@@ -53,6 +55,9 @@ export type ResizeFilter = 'lanczos' | 'area'
 export function resize(image: Image, width: number, height: number, filter: ResizeFilter = 'lanczos'): Image {
   requirePositiveInteger('resize', 'width', width)
   requirePositiveInteger('resize', 'height', height)
+  checkImage('resize', image)
+  checkPictureSize('resize', width, height)
+  checkPictureSize('resize', width, image.height) // on the way
   // Separable: rows are [height, width, 4] resampled in the middle, columns [1, height, width * 4].
   const rows = resampleMiddle(image.data, image.height, image.width, 4, taps(image.width, width, filter))
   const data = resampleMiddle(rows, 1, image.height, width * 4, taps(image.height, height, filter))
@@ -122,10 +127,11 @@ function resampleMiddle(data: Float32Array, outer: number, from: number, inner: 
  */
 export function fit(image: Image, size: number): Image {
   requirePositiveInteger('fit', 'size', size)
+  checkImage('fit', image)
   const scale = size / Math.max(image.width, image.height)
   const width = Math.max(1, Math.round(image.width * scale))
   const height = Math.max(1, Math.round(image.height * scale))
-  const square = transparent(size, size)
+  const square = transparent('fit', size, size)
   paste(square, resize(image, width, height), Math.floor((size - width) / 2), Math.floor((size - height) / 2))
   return square
 }
@@ -133,7 +139,8 @@ export function fit(image: Image, size: number): Image {
 /** Adds `n` transparent pixels on each side: room for an automaton to grow in. */
 export function padImage(image: Image, n: number): Image {
   if (!Number.isInteger(n) || n < 0) throw new Error(`padImage: n must be a non-negative integer, got ${n}`)
-  const padded = transparent(image.width + 2 * n, image.height + 2 * n)
+  checkImage('padImage', image)
+  const padded = transparent('padImage', image.width + 2 * n, image.height + 2 * n)
   paste(padded, image, n, n)
   return padded
 }
@@ -167,7 +174,7 @@ export function filmStrip(
   const { width, height } = commonSize('filmStrip', images)
   requirePositiveInteger('filmStrip', 'columns', columns)
   const rows = Math.ceil(images.length / columns)
-  const strip = transparent(columns * (width + gap) - gap, rows * (height + gap) - gap)
+  const strip = transparent('filmStrip', columns * (width + gap) - gap, rows * (height + gap) - gap)
   images.forEach((image, i) => {
     paste(strip, image, (i % columns) * (width + gap), Math.floor(i / columns) * (height + gap))
   })
@@ -177,7 +184,8 @@ export function filmStrip(
 /** Repeats every pixel `factor` × `factor` times, so that single cells can be seen. */
 export function upscale(image: Image, factor: number): Image {
   requirePositiveInteger('upscale', 'factor', factor)
-  const large = transparent(image.width * factor, image.height * factor)
+  checkImage('upscale', image)
+  const large = transparent('upscale', image.width * factor, image.height * factor)
   for (let y = 0; y < large.height; y++) {
     for (let x = 0; x < large.width; x++) {
       const from = 4 * (Math.floor(y / factor) * image.width + Math.floor(x / factor))
@@ -198,13 +206,34 @@ export function commonSize(what: string, images: readonly Image[]): { width: num
   if (first === undefined) throw new Error(`${what}: needs at least one image, got none`)
   const { width, height } = first
   images.forEach((image, i) => {
+    checkImage(what, image, `image ${i}`)
     if (image.width === width && image.height === height) return
     throw new Error(`${what}: image ${i} is ${image.width}×${image.height}, but image 0 is ${width}×${height}`)
   })
   return { width, height }
 }
 
-function transparent(width: number, height: number): Image {
+/** Throws unless an image has sides, and as many numbers as they say. */
+export function checkImage(where: string, image: Image, name: string = 'the image'): void {
+  const { width, height, data } = image
+  const ok = isWhole(width, 1) && isWhole(height, 1) && data instanceof Float32Array
+  if (ok && data.length === 4 * width * height) return
+  const numbers = data instanceof Float32Array ? `${data.length} numbers` : show(data)
+  throw new Error(
+    `${where}: ${name} is ${show(width)}×${show(height)} with ${numbers}, expected whole sides > 0 and 4 numbers a pixel`)
+}
+
+// A picture of as many pixels takes a gigabyte.
+const mostPixels = 2 ** 26
+
+/** Throws where a picture to be made would be too large. */
+export function checkPictureSize(where: string, width: number, height: number): void {
+  if (width * height <= mostPixels) return
+  throw new Error(`${where}: the picture would have ${width}×${height} pixels, expected at most ${mostPixels} in all`)
+}
+
+function transparent(what: string, width: number, height: number): Image {
+  checkPictureSize(what, width, height)
   return { width, height, data: new Float32Array(width * height * 4) }
 }
 

@@ -8,7 +8,7 @@
 // FOLDER is data/NAME by default. Nothing is installed: a package is downloaded and unpacked in a temporary folder, the
 // data are copied, and LICENCE.txt says where they come from and under which terms. Debian's packages need apt-get and
 // dpkg-deb, that is Debian or Ubuntu, but root only where apt-get has no lists yet. Read the result with `readMnist`,
-// `readNifti` and `readPng`.
+// `readNifti` and `readImage`.
 
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'

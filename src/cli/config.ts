@@ -83,7 +83,7 @@ const aRange = 'two numbers, the first at most the second'
 const range = (number: z.ZodNumber) => z.tuple([number, number], aRange).refine(([low, high]) => low <= high, aRange)
 const someLengths = 'two whole numbers, the first below the second'
 const lengths = z.tuple([whole(1, 1e6), whole(1, 1e6)], someLengths).refine(([low, high]) => low < high, someLengths)
-const aTarget = 'an emoji, its name, or the path of a PNG file'
+const aTarget = 'an emoji, its name, or the path of a picture'
 const anyNumber = z.number('a number')
 const aRate = 'a number > 0, at most 1'
 

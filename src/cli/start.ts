@@ -23,7 +23,7 @@ const args = {
   target: {
     type: 'positional',
     required: false,
-    description: 'What to grow: an emoji, its name, or the path of a PNG file (default: 🦎)',
+    description: 'What to grow: an emoji, its name, or the path of a picture (default: 🦎)',
   },
   iterations: { type: 'string', valueHint: 'n', description: `Iterations of training (default: ${short.iterations})` },
   out: { type: 'string', valueHint: 'folder', description: 'Folder for what comes of it (default: out/<target>-<n>)' },

@@ -21,7 +21,7 @@ export type ByteLimit = {
 
 /** The limit of a reader of pictures. */
 export type PixelLimit = {
-  /** Most pixels, width × height; 2²⁵ by default, about 33 million, which take half a gigabyte. */
+  /** Most pixels, width × height; 2²⁴ by default, 4096 × 4096, which take half a gigabyte while they are decoded. */
   readonly maxPixels?: number
 }
 
@@ -36,7 +36,7 @@ export function byteLimit(where: string, options: ByteLimit): number {
 /** The pixel limit that the options of `where` set. */
 export function pixelLimit(where: string, options: PixelLimit): number {
   checkOptions(where, options, ['maxPixels'])
-  const { maxPixels = 2 ** 25 } = options
+  const { maxPixels = 2 ** 24 } = options
   check(isWhole(maxPixels, 1), where, 'maxPixels', maxPixels, 'a whole number ≥ 1')
   return maxPixels
 }
@@ -46,7 +46,7 @@ export function checkPixels(where: string, width: number, height: number, maxPix
   if (width === 0 || height === 0) throw new Error(`${where} is ${width}×${height}: it has no pixels.`)
   if (width * height <= maxPixels) return
   const pixels = `${width}×${height} pixels, expected at most ${maxPixels} in all`
-  throw new Error(`${where} is too large: ${pixels}; the option maxPixels raises the limit.`)
+  throw new Error(`${where} is too large: ${pixels}; make it smaller, or raise the option maxPixels.`)
 }
 
 /** How many bytes a picture file of so many pixels may have: 16-bit RGBA without compression, and a megabyte besides. */

@@ -20,7 +20,7 @@ import type { Config } from './config.ts'
 import { didYouMean, isWhole } from '../tensor/options.ts'
 import { quoted } from './invocation.ts'
 import { lock } from './lock.ts'
-import { printable } from './output.ts'
+import { printable, say } from './output.ts'
 import { toNumber } from './usage.ts'
 
 /** A run: where it is, what it was told, what it learns (without padding) and how that is called. */
@@ -62,21 +62,21 @@ async function loadTarget({ target, size }: Config): Promise<{ name: string; png
     const known = `${listAssets(emoji)}${otherEmoji(target)}`
     throw new Error(`target: there is no file and no bundled emoji ${got}${hint} (${known})`)
   }
-  const image = fit(await readImage(found?.path ?? target), size)
-  checkTarget(target, image)
+  const picture = await readImage(found?.path ?? target)
+  const image = fit(picture, size)
+  if (!hasAlpha(image, alpha => alpha >= 0.5 / 255)) { // what is stored as 0 is nothing
+    throw new Error(`target: ${target} is fully transparent: there is nothing to grow`)
+  }
+  if (!hasAlpha(picture, alpha => alpha < 0.99)) {
+    say(`${target} is opaque, so its background will grow too; on a transparent one, what it shows grows by itself.`)
+  }
   return { name: nameOf(target, emoji), png: encodePng(image) }
 }
 
-/** Refuses a picture of nothing, and has a word for one without a background to see through. */
-function checkTarget(target: string, { data }: Image): void {
-  const alphas = data.filter((_, i) => i % 4 === 3)
-  if (alphas.every(alpha => alpha < 0.5 / 255)) {
-    throw new Error(`target: ${target} is fully transparent: there is nothing to grow`)
-  }
-  if (alphas.every(alpha => alpha > 0.99)) {
-    process.stdout.write(`${target} is opaque: the whole square will grow, background included; a picture that stands `
-      + 'on transparency grows by itself\n')
-  }
+/** Whether the alpha of some pixel is so. */
+function hasAlpha({ data }: Image, is: (alpha: number) => boolean): boolean {
+  for (let i = 3; i < data.length; i += 4) if (is(data[i])) return true
+  return false
 }
 
 /** A target in words: the name of an emoji or of a file, as a part of a file's name and of a title. */

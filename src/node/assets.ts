@@ -66,14 +66,14 @@ export function listAssets(list: readonly Asset[]): string {
 }
 
 /**
- * Where to get the picture of an emoji that is not bundled, as a sentence; '' where `what` is none. Noto names its files
- * after the code points, without the variation selector fe0f.
+ * Where to get the picture of an emoji that is not bundled, as a sentence; '' where `what` is none, or a flag. Noto
+ * names its files after the code points, without the variation selector fe0f.
  */
 export function otherEmoji(what: string): string {
-  if (!/^[\p{Extended_Pictographic}\p{Emoji_Component}]+$/u.test(what) || !/[^\0-\u00ff]/.test(what)) return ''
   const codes = [...what].map(character => character.codePointAt(0)!.toString(16)).filter(code => code !== 'fe0f')
+  if (!/^(?!.*\p{RI})[\p{Extended_Pictographic}\p{Emoji_Component}]+$/u.test(what) || codes[0].length < 4) return ''
   const url = `https://raw.githubusercontent.com/googlefonts/noto-emoji/main/png/128/emoji_u${codes.join('_')}.png`
-  return `; others are pictures of Noto Emoji: save ${url} and give its path`
+  return codes.length > 12 ? '' : `; others are pictures of Noto Emoji: save ${url} and give its path`
 }
 
 /**

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { lock, startOf } from '../../src/cli/lock.ts'
 import { encodePng } from '../../src/node/index.ts'
 import { loadConfig } from '../../src/cli/config-file.ts'
@@ -51,6 +51,32 @@ describe('a lock', () => {
     const file = folder('far', '.cellgrad-1@a-1@other.machine.lock')
     await writeFile(file, '')
     expect(await refused(folder('far'))).toContain(`is being trained by process 1 of other.machine (if not, delete ${file}) since `)
+  })
+})
+
+describe('a target', () => {
+  it('that is opaque gets a word, however it is fitted, and one that is transparent nothing but a refusal', async () => {
+    const picture = (alphas: number[]): Promise<void> => writeFile(folder('p.png'), encodePng({
+      width: alphas.length, height: 1, data: Float32Array.from(alphas.flatMap(alpha => [0, 0, 0, alpha])),
+    }))
+    const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+    const config = await loadConfig({ flags: { target: folder('p.png') }, command: 'cellgrad train' })
+    const words = async (out: string): Promise<string> => {
+      said.mockClear()
+      ;(await createRun(config, folder(out))).release()
+      return said.mock.calls.join('')
+    }
+    try {
+      await picture([1, 1])
+      expect(await words('opaque')).toContain('p.png is opaque, so its background will grow too; ')
+      await picture([1, 0.5])
+      expect(await words('half')).toBe('')
+    } finally {
+      said.mockRestore()
+    }
+    await picture([0, 0.001])
+    await expect(createRun(config, folder('clear'))).rejects.toThrow(/p\.png is fully transparent: there is nothing to grow$/)
+    expect(existsSync(folder('clear'))).toBe(false)
   })
 })
 

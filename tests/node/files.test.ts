@@ -126,6 +126,9 @@ describe('what is bundled', () => {
     }
     for (const what of ['👁', 'Eye']) expect(findAsset(list, what)?.name).toBe('eye')
     expect(findAsset(list, 'lady beetle')?.character).toBe('🐞')
+    await expect(emoji('👩‍💻')).rejects.toThrow(/ save https:\/\/\S+\/png\/128\/emoji_u1f469_200d_1f4bb\.png and give its path$/)
+    await expect(emoji('☀️')).rejects.toThrow(/ save https:\/\/\S+\/emoji_u2600\.png and give its path$/)
+    for (const none of ['7', '🇩🇪', 'café', '']) await expect(emoji(none)).rejects.toThrow(/spider-web$/)
     await expect(emoji('dragon')).rejects.toThrow(/^emoji: there is no "dragon" among the bundled ones: 🦋 butterfly, .*🕸️ spider-web$/)
   })
 

@@ -42,7 +42,7 @@ export async function loadConfig({ file, flags = {}, command = 'cellgrad' }: Sou
   const said = checked.issues.slice(0, mostSaid).map(issue => {
     const line = yaml?.lineOf(issue.unknownKey === undefined ? issue.path : [...issue.path, issue.unknownKey])
     const flag = Object.keys(flags).find(name => name === issue.path[0])
-    const source = line === undefined ? 'configuration' : `${file}:${line}`
+    const source = line !== undefined ? `${file}:${line}` : Object.keys(flags).length > 0 ? 'configuration' : file
     if (issue.unknownKey !== undefined) return unknownKey(source, issue)
     const what = flag ? `${command}: --${kebab(flag)}` : `${source}: ${keyOf(issue.path)}`
     return `${what} is ${show(at(merged, issue.path))}, expected ${issue.expected}`
@@ -51,7 +51,7 @@ export async function loadConfig({ file, flags = {}, command = 'cellgrad' }: Sou
   throw new UsageError(...said, ...(more > 0 ? [`${file}: there are ${more} more mistakes`] : []))
 }
 
-function unknownKey(where: string, { path, unknownKey: name = '' }: Issue): string {
+function unknownKey(where: string | undefined, { path, unknownKey: name = '' }: Issue): string {
   const known = describe(path).keys.filter(key => key !== name)
   const inside = path.length === 0 ? '' : ` in ${keyOf(path)}`
   const hint = didYouMean(name, known) || `; there are ${known.join(', ')}`

@@ -250,6 +250,7 @@ const schema = map(shape).superRefine((config, { addIssue }) => {
   expect(!inputMask || inputMask.channel <= last, ['rule', 'inputMask', 'channel'], `a channel from 0 to ${last}`)
   const ordered = bound?.type !== 'clamp' || bound.low <= bound.high
   expect(ordered, ['rule', 'bound', 'high'], 'a number that is not below low')
+  if (!(hiddenChannels >= 0 && hiddenChannels <= most.channels)) return // it has been told already
   const cells = (config.size + 2 * config.padding) ** 2
   const numbers = batch * cells * (hiddenChannels + 4)
   expect(numbers <= 2 ** 28, ['size'], 'fewer cells, samples or channels: a batch may hold 268435456 numbers')

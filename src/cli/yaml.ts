@@ -6,7 +6,7 @@
  * what is wrong is one line that names the file and its line.
  */
 import { isAlias, isCollection, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
-import type { Document, Node, YAMLMap } from 'yaml'
+import type { Document, Node, Scalar, YAMLMap } from 'yaml'
 import { inLine } from '../tensor/options.ts'
 import { readFileUpTo } from '../node/read-file.ts'
 import { UsageError } from './usage.ts'
@@ -55,7 +55,7 @@ export async function readYaml(file: string): Promise<Yaml> {
         offset = rangeOf(node) ?? offset
         continue
       }
-      const pair = isMap(node) ? node.items.find(({ key }) => isScalar(key) && key.value === step) : undefined
+      const pair = isMap(node) ? node.items.find(({ key }) => isScalar(key) && nameOf(key) === step) : undefined
       if (!pair) break
       node = pair.value
       offset = rangeOf(pair.key) ?? offset
@@ -95,7 +95,7 @@ function checkKeys(map: YAMLMap, refuse: Refuse): void {
   const seen = new Set<string>()
   for (const { key } of map.items) {
     if (!isScalar(key)) return refuse('a key is no word', rangeOf(key))
-    const name = String(key.value)
+    const name = nameOf(key)
     if (seen.has(name)) refuse('Map keys must be unique', rangeOf(key))
     seen.add(name)
   }
@@ -105,6 +105,11 @@ function holdsAlias(node: Node): boolean {
   let found = false
   visit(node, { Alias: () => { found = true; return visit.BREAK } })
   return found
+}
+
+/** A key as an object has it. */
+function nameOf({ value }: Scalar): string {
+  return value === null ? '' : String(value)
 }
 
 function rangeOf(node: unknown): number | undefined {

@@ -14,6 +14,7 @@
  * (x·Y + y)·Z + z. The orientation (qform, sform) is not applied: a scan and its labels belong together where they lie
  * on the same grid.
  */
+import { quoted } from '../../tensor/options.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import { byteLimit, checkBytes } from '../files/limits.ts'
 import type { ByteLimit } from '../files/limits.ts'
@@ -63,7 +64,7 @@ export function decodeNifti(bytes: Uint8Array, where: string = 'input', options:
   }
   if (bytes.length < headerLength) fail(`is truncated: the header takes ${headerLength} bytes, got ${bytes.length}`)
   const kind = String.fromCharCode(...bytes.subarray(344, 347))
-  if (kind !== 'n+1') fail(`is of the kind ${JSON.stringify(kind)}, expected "n+1", header and numbers in one file`)
+  if (kind !== 'n+1') fail(`is of the kind ${quoted(kind)}, expected "n+1", header and numbers in one file`)
 
   const shape = readShape(header, little, fail)
   const code = header.getInt16(70, little)

@@ -8,7 +8,7 @@
  *               {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
  *     the rest  the numbers
  */
-import { check, isWhole } from '../../tensor/options.ts'
+import { check, inLine, isWhole, quoted } from '../../tensor/options.ts'
 import { showShape, sizeOf } from '../../tensor/shape.ts'
 import type { Shape } from '../../tensor/shape.ts'
 import { byteLimit, checkBytes } from '../files/limits.ts'
@@ -74,13 +74,13 @@ function readHeader(
   const shape = (sizes?.match(/\d+/g) ?? []).map(Number)
   if (descr === undefined || fortran === undefined || sizes === undefined
     || shape.length > mostAxes || !shape.every(n => isWhole(n))) {
-    const got = JSON.stringify(header.slice(0, 80))
+    const got = quoted(header)
     throw new Error(`npy: ${where} has the header ${got}, expected descr, fortran_order and shape.`)
   }
   const [, order = '', code] = /^'([<>=|])?(\w+)'/.exec(descr) ?? []
   if (!types.has(code) && code !== 'i8') {
     const known = [...types.keys(), 'i8'].join(', ')
-    throw new Error(`npy: ${where} holds numbers of the type ${descr.split(', \'')[0]}, expected one of ${known}.`)
+    throw new Error(`npy: ${where} holds numbers of the type ${inLine(descr.split(', \'')[0])}, expected one of ${known}.`)
   }
   return { order, code, fortran: fortran === 'True', shape, start }
 }

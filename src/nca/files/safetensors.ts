@@ -14,7 +14,7 @@
  *
  * Tensors are copied as the machine's own numbers, that is, for the little-endian machines JavaScript engines run on.
  */
-import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import { check, checkOptions, inLine, isWhole, quoted } from '../../tensor/options.ts'
 import { parseJson } from './json.ts'
 import { byteLimit, checkBytes } from './limits.ts'
 import type { ByteLimit } from './limits.ts'
@@ -168,7 +168,7 @@ function readJson(text: string): Record<string, unknown> {
   } catch {
     // told below, in the same words
   }
-  throw new Error(`header is not a JSON object of tensors (starts with ${JSON.stringify(text.slice(0, 20))})`)
+  throw new Error(`header is not a JSON object of tensors (starts with ${quoted(text.slice(0, 20))})`)
 }
 
 interface TensorInfo {
@@ -263,8 +263,7 @@ function isCounts(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every(n => Number.isSafeInteger(n) && n >= 0)
 }
 
-/** A value from the file in a message: quoted, and short however long it is. */
+/** A value from the file in a message: as JSON, short however long it is, and steering no terminal. */
 function show(value: unknown): string {
-  const text = String(JSON.stringify(value))
-  return text.length <= 80 ? text : `${text.slice(0, 80)}…`
+  return inLine(String(JSON.stringify(value)))
 }

@@ -29,7 +29,7 @@ export function checkState(where: string, state: unknown): asserts state is Trai
   const kind = 'a training state, as init and step of a trainer make it'
   check(isTree, where, 'what was given', state, state instanceof Promise ? `${kind}; await it` : kind)
   const { params, optimiser, pool, examples, iteration, key } = state as TrainerState<unknown>
-  check(isWhole(iteration), where, 'iteration', iteration, 'a whole number')
+  check(isWhole(iteration) && iteration < 2 ** 32, where, 'iteration', iteration, 'a whole number from 0 to 2^32 − 1')
   checkKey(where, key)
   const own = tensorsIn(params)
   check(own.size > 0, where, 'params', params, 'a tree with tensors')

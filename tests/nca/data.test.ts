@@ -303,6 +303,16 @@ describe('decodeNifti', () => {
     }), { numRuns: 3 * runs })
   })
 
+  it('leaves the bytes of the file alone', () => {
+    for (const scaling of [{}, { slope: 2, inter: 1 }]) {
+      const bytes = encode({ kind: 'f64', shape: [2, 2], values: [1, 2, 3, 4], little: true }, scaling)
+      const [before, { data }] = [bytes.slice(), decodeNifti(bytes)]
+      expect(bytes).toEqual(before)
+      ;(data as Float64Array).fill(0)
+      expect(bytes).toEqual(before)
+    }
+  })
+
   it('scales where the file says so', () => {
     expect(decodeNifti(encode(small, { slope: 0.5, inter: -1 })).data).toEqual(Float32Array.of(-0.5, 0, 0.5, 1))
     expect(decodeNifti(encode(small, { slope: 1, inter: 2 })).data).toEqual(Float32Array.of(3, 4, 5, 6))

@@ -12,10 +12,19 @@ export type Numbers =
   | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array
 
 /** Makes a typed array from its bytes. */
-export type NumberType<A = Numbers> = { new (buffer: ArrayBuffer): A; readonly BYTES_PER_ELEMENT: number }
+export type NumberType<A = Numbers> = {
+  new (buffer: ArrayBuffer, byteOffset?: number, length?: number): A
+  readonly BYTES_PER_ELEMENT: number
+}
 
-/** The numbers that the bytes are, copied. */
-export function readNumbers<A>(type: NumberType<A>, bytes: Uint8Array, littleEndian: boolean): A {
+/**
+ * The numbers that the bytes are, copied; or, where `mayShare` allows it, the same memory if it happens to be aligned
+ * and in the machine's order.
+ */
+export function readNumbers<A>(type: NumberType<A>, bytes: Uint8Array, littleEndian: boolean, mayShare = false): A {
+  if (mayShare && littleEndian && bytes.byteOffset % type.BYTES_PER_ELEMENT === 0) {
+    return new type(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length / type.BYTES_PER_ELEMENT)
+  }
   const copy = new Uint8Array(bytes) // aligned, which the file's own bytes need not be
   const width = type.BYTES_PER_ELEMENT
   if (!littleEndian && width > 1) for (let i = 0; i < copy.length; i += width) copy.subarray(i, i + width).reverse()

@@ -80,7 +80,7 @@ export function decodeNifti(bytes: Uint8Array, where: string = 'input', options:
   if (scaled && width < 4) checkLimit(`nifti: ${where}`, shape, `${name}, scaled to f32,`, 4, maxBytes)
   else checkLimit(`nifti: ${where}`, shape, name, width, maxBytes)
 
-  const read = readNumbers(type, bytes.subarray(start), little)
+  const read = readNumbers(type, bytes.subarray(start), little, true) // the transposed ones are a copy
   const numbers = rowMajor(read instanceof BigInt64Array ? narrow(read, `nifti: ${where}`) : read, shape)
   const data = scaled ? scale(numbers, slope, inter) : numbers
   const spacing = [80, 84, 88].map(at => {

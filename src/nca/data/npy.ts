@@ -47,8 +47,8 @@ export function decodeNpy(bytes: Uint8Array, where: string = 'input', options: B
   checkLength(`npy: ${where}`, rest.length, shape, order + code, type.BYTES_PER_ELEMENT)
   checkLimit(`npy: ${where}`, shape, order + code, type.BYTES_PER_ELEMENT, maxBytes)
   const data = type === BigInt64Array
-    ? narrow(readNumbers(BigInt64Array, rest, order !== '>'), `npy: ${where}`)
-    : readNumbers(type as NumberType, rest, order !== '>')
+    ? narrow(readNumbers(BigInt64Array, rest, order !== '>', true), `npy: ${where}`)
+    : readNumbers(type as NumberType, rest, order !== '>', fortran)
   return { shape, data: fortran ? rowMajor(data, shape) : data }
 }
 

@@ -146,6 +146,8 @@ export type { Npy } from './nca/data/npy.ts'
 export { imageToTensor, tensorToImage } from './nca/files/image-tensor.ts'
 export { channelView, gridView, viewOf } from './nca/files/view.ts'
 export type { ChannelViewOptions, GridViewOptions, View } from './nca/files/view.ts'
+export { imageFromPixels, imageToPixels } from './nca/files/pixels.ts'
+export type { Pixels } from './nca/files/pixels.ts'
 export { filmStrip, fit, overColour, overWhite, padImage, resize, upscale } from './nca/files/image.ts'
 export type { Image, ResizeFilter } from './nca/files/image.ts'
 export {

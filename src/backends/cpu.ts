@@ -7,12 +7,12 @@
  * do whole rollouts, on threads (wasm/).
  */
 import { dtypeOf, hostArray, sizeOf } from './backend.ts'
-import { callable, checkOptions, flag, isObject, keysOf, numberFrom, wholeFrom } from './options.ts'
+import { callable, check, checkOptions, flag, isObject, keysOf, numberFrom, wholeFrom } from './options.ts'
 import { supports } from './wasm/module.ts'
 import { simdOperators } from './wasm/operators.ts'
 import type { Operator } from './wasm/operators.ts'
 import { wasmRollouts } from './wasm/rollouts.ts'
-import { availableThreads } from './wasm/threads.ts'
+import { availableThreads, workerThreads } from './wasm/threads.ts'
 import type { Backend, Call, CpuKernel, Data, DType, Handle, Kernel, Memory, Spec } from './backend.ts'
 
 export type CpuOptions = {
@@ -22,7 +22,8 @@ export type CpuOptions = {
   simd?: boolean
   /**
    * Threads that share a rollout, from 1 to 256, by default as many as the machine has. 1 starts none; results are the
-   * same bits.
+   * same bits. In a page it is always 1, even in one that is isolated from other origins and has shared memory: threads
+   * meet by waiting for each other, and browsers do not let a page's main thread wait.
    */
   threads?: number
   /**
@@ -62,6 +63,8 @@ export function cpu(options: CpuOptions = {}): Backend {
     overrides = {}, poolBytes = 256 * 2 ** 20, simd = true, fma = true, historyBytes,
     threads = Math.min(availableThreads(), mostThreads),
   } = options
+  const alone = workerThreads() === undefined
+  check(!alone || threads === 1, 'cpu', 'threads', threads, '1, since only Node has threads that can wait for each other')
   const pool = new Map<string, Data[]>()
   let buffers = 0, bytes = 0, peakBytes = 0, pooledBytes = 0
 

@@ -11,6 +11,8 @@ export { readIdx, readImageFolder, readMnist, readNifti, readNpy, readPairs } fr
 export type { ImageFolder, Mnist, Pairs } from './data.ts'
 export { encodeGif, writeGif } from './gif.ts'
 export type { GifOptions } from './gif.ts'
+export { appendMetrics } from './metrics.ts'
+export type { MetricRow } from './metrics.ts'
 export { readCheckpoint, readModel, saveCheckpoint, saveModel } from './model.ts'
 export { decodeImage, readImage } from './picture.ts'
 export { decodePng, encodePng, readPng, writePng } from './png.ts'

@@ -13,6 +13,7 @@
 import { PNG } from 'pngjs'
 import { startOf } from '../nca/data/bytes.ts'
 import { checkImage, fromPlain } from '../nca/files/image.ts'
+import { imageToPixels } from '../nca/files/pixels.ts'
 import type { Image } from '../nca/files/image.ts'
 import { checkBytes, pictureBytes, pixelLimit } from '../nca/files/limits.ts'
 import type { PixelLimit } from '../nca/files/limits.ts'
@@ -64,16 +65,8 @@ function applyGamma(rgba: ArrayLike<number>, white: number, gamma: number | unde
 export function encodePng(image: Image): Uint8Array {
   checkImage('encodePng', image)
   const png = new PNG({ width: image.width, height: image.height })
-  for (let i = 0; i < image.data.length; i += 4) {
-    const alpha = Math.min(image.data[i + 3]!, 1)
-    for (let c = 0; c < 3; c++) png.data[i + c] = alpha > 0 ? toByte(image.data[i + c]! / alpha) : 0
-    png.data[i + 3] = toByte(alpha)
-  }
+  png.data.set(imageToPixels(image))
   return PNG.sync.write(png)
-}
-
-function toByte(x: number): number {
-  return Math.round(Math.min(Math.max(x, 0), 1) * 255)
 }
 
 /**

@@ -1,0 +1,45 @@
+/**
+ * Pictures as a page has them: the pixels of a canvas, 8 bits a channel, plain (colour is not multiplied by alpha).
+ *
+ * A model in a page is three calls: its file is fetched and decoded, a state is seen as a picture, and its pixels go
+ * into a canvas; a picture that was drawn or loaded there comes back the same way.
+ *
+ *   const { rule, params } = decodeModel(new Uint8Array(await (await fetch('lizard.safetensors')).arrayBuffer()))
+ *   const image = await viewOf(rule)(rollout(rule, params, seed(rule, { height: 72, width: 72 }), key(0), { steps: 96 }))
+ *   context.putImageData(new ImageData(imageToPixels(image), image.width, image.height), 0, 0)
+ */
+import { check, isObject } from '../../tensor/options.ts'
+import { fromPlain } from './image.ts'
+import type { Image } from './image.ts'
+
+/** What an `ImageData` holds. */
+export type Pixels = { readonly width: number; readonly height: number; readonly data: Uint8ClampedArray | Uint8Array }
+
+/**
+ * The picture that a canvas holds.
+ *
+ * @throws where this is no `ImageData` of 8 bits a channel, nor alike
+ * @example const target = imageToTensor(imageFromPixels(context.getImageData(0, 0, 40, 40)))   // [40,40,4]
+ */
+export function imageFromPixels(pixels: Pixels): Image {
+  const fits = isObject(pixels) && (pixels.data instanceof Uint8ClampedArray || pixels.data instanceof Uint8Array)
+    && pixels.data.length === 4 * pixels.width * pixels.height
+  check(fits, 'imageFromPixels', 'the argument', pixels, 'an ImageData: width, height, and data of 4 bytes a pixel')
+  return fromPlain(pixels.width, pixels.height, pixels.data)
+}
+
+/**
+ * The bytes of a picture for an `ImageData`, or for a file. Values outside the range of premultiplied colour are clamped.
+ *
+ * @returns `[height,width,4]`, red, green, blue, alpha
+ * @example context.putImageData(new ImageData(imageToPixels(image), image.width, image.height), 0, 0)
+ */
+export function imageToPixels({ data }: Image): Uint8ClampedArray<ArrayBuffer> {
+  const bytes = new Uint8ClampedArray(data.length) // rounds and clamps
+  for (let i = 0; i < data.length; i += 4) {
+    const alpha = Math.min(data[i + 3], 1)
+    for (let c = 0; c < 3; c++) bytes[i + c] = alpha > 0 ? 255 * (data[i + c] / alpha) : 0
+    bytes[i + 3] = 255 * alpha
+  }
+  return bytes
+}

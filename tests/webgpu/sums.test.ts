@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import {
-  conv2d, cpu, dense, depthwiseConv, full, gather, logSumExp, mean, mul, ones, scope, sum, tensor, vjp,
+  conv2d, cpu, dense, depthwiseConv, full, gather, logSumExp, mean, mul, norm, ones, scope, sum, tensor, vjp,
 } from '../../src/index.ts'
 import type { Backend, Tensor } from '../../src/index.ts'
 import { openPoisoned } from './gpu.ts'
@@ -41,6 +41,9 @@ const sums: Record<string, Sum> = {
     const x = tensor(values, { backend })
     return { got: sum(mul(x, x)), wanted: exact(values, v => Math.fround(v * v)) }
   },
+  'norm': (values, backend) => ({
+    got: norm(tensor(values, { backend })), wanted: Math.sqrt(exact(values, v => v * v)),
+  }),
   'mean, in columns': (values, backend) => ({
     got: sum(mean(tensor(values, { shape: [values.length / 8, 8], backend }), 0)), wanted: exact(values) / (values.length / 8),
   }),

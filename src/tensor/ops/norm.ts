@@ -55,15 +55,17 @@ export const normOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly
           top = most(lane, top);
           let exponent = clamp(top >> 23, 1, 253);
           let inverse = bitcast<f32>((254 - exponent) << 23);
-          var squares = 0.0;
+          var mine: Part;
           for (var i = lane; i < u.n; i += lanes) {
-            let part = x[start + next(i)] * inverse;
-            squares += part * part;
+            let scaled = x[start + next(i)] * inverse;
+            mine.parts[0] += scaled * scaled;
+            carry(&mine);
           }
-          let length = bitcast<f32>(exponent << 23) * squareRoot(total(lane, squares));
+          complete(&mine);
+          let length = bitcast<f32>(exponent << 23) * squareRoot(total(lane, mine.parts[0]));
           if (lane == 0) { out[j] = select(length, float(top), top >= 0x7f800000); }
         }`)}`,
-    })
+    }, ['f32', 1])
   },
   vjp: [{
     uses: [0, 'out'],

@@ -170,7 +170,7 @@ const unary = (op: Op<never>, f: (x: Tensor) => Tensor, inputs = lists): Exact =
   exact(op, inputs, ({ dtype, values }, make) => f(make(values, { dtype }))))
 
 const lines = fc.record({
-  shape: fc.oneof(shapes(3, 6), fc.tuple(upTo(3), upTo(400), upTo(2))),
+  shape: fc.oneof(shapes(3, 6), fc.tuple(upTo(3), upTo(400), upTo(2)), fc.tuple(upTo(1), upTo(5000), upTo(2))),
   axis: fc.nat(2), descending: fc.boolean(), list: lists,
 })
 const keys = fc.tuple(seeds, seeds)

@@ -20,6 +20,7 @@ import { apply } from '../trace.ts'
 import { takeAlong } from './gather.ts'
 import { axisOf, linesAlong } from './lines.ts'
 import { withFunctions } from '../../backends/webgpu/functions.ts'
+import { lanes } from '../../backends/webgpu/shader.ts'
 
 /** argsort: the positions of each line's entries, in the order of the entries. */
 export const argsortOp: Op<{ axis: number; descending: boolean }> = defineOp<{ axis: number; descending: boolean }>({
@@ -44,29 +45,66 @@ export const argsortOp: Op<{ axis: number; descending: boolean }> = defineOp<{ a
       }
     }
   },
-  // Each entry counts those that come before it. That is n² comparisons for a line, but all at once.
   wgsl: ({ inputs: [x], attrs: { axis, descending } }) => {
-    const { n, inner } = linesAlong(x.shape, axis)
+    const { outer, n, inner } = linesAlong(x.shape, axis)
+    const short = n <= lanes
+    const work = short ? { threads: sizeOf(x.shape) } : { groups: outer * inner }
     return {
       inputs: ['x'],
-      threads: sizeOf(x.shape),
       u32: { n, inner },
       source: withFunctions(`
-        fn main(i: u32) {
-          let own = i / u.inner % u.n;
-          let start = i - own * u.inner;
-          var place = 0u;
-          for (var k = 0u; k < u.n; k++) {
-            let a = rank(x[start + k * u.inner]);
-            let b = rank(x[i]);
-            if (a ${descending ? '>' : '<'} b || (a == b && k < own)) { place++; }
-          }
-          out[start + place * u.inner] = i32(own);
-        }`, x.dtype),
+        /** Whether entry a of the line that begins at start comes before entry b. */
+        fn precedes(start: u32, a: u32, b: u32) -> bool {
+          let p = rank(x[start + a * u.inner]);
+          let q = rank(x[start + b * u.inner]);
+          return p ${descending ? '>' : '<'} q || (p == q && a < b);
+        }
+        ${short ? countingWgsl : mergingWgsl}`, x.dtype),
+      ...work,
     }
   },
   vjp: null,
 })
+
+/** Each entry counts those that come before it: n² comparisons for a line, but all at once. */
+const countingWgsl = `
+  fn main(i: u32) {
+    let own = i / u.inner % u.n;
+    let start = i - own * u.inner;
+    var place = 0u;
+    for (var k = 0u; k < u.n; k++) { if (precedes(start, k, own)) { place++; } }
+    out[start + place * u.inner] = i32(own);
+  }`
+
+/**
+ * A workgroup for each line sorts positions by a network (Batcher 1968, "Sorting networks and their applications"):
+ * sorted blocks become blocks of twice the size, ½ n log² n comparisons in all. The first step of a merge compares
+ * every entry of a block with its mirror image, so that smaller ones always go to the front; what would lie beyond the
+ * end of the line counts as last, and stays where it is.
+ */
+const mergingWgsl = `
+  fn main(line: u32, lane: u32) {
+    let start = line / u.inner * u.n * u.inner + line % u.inner;
+    for (var k = lane; k < u.n; k += lanes) { out[start + k * u.inner] = i32(k); }
+    for (var half = 1u; half < u.n; half *= 2) {
+      for (var step = half; step > 0; step /= 2) {
+        storageBarrier();
+        workgroupBarrier();
+        for (var pair = lane; pair / step * 2 * step < u.n; pair += lanes) {
+          let block = pair / step * 2 * step;
+          let i = block + pair % step;
+          let j = select(i + step, block + 2 * step - 1 - pair % step, step == half);
+          if (j >= u.n) { continue; }
+          let a = out[start + i * u.inner];
+          let b = out[start + j * u.inner];
+          if (precedes(start, u32(b), u32(a))) {
+            out[start + i * u.inner] = b;
+            out[start + j * u.inner] = a;
+          }
+        }
+      }
+    }
+  }`
 
 export type SortOptions = {
   /** The axis to sort along, the last by default. */

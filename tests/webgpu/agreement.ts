@@ -81,13 +81,13 @@ export async function expectSame(gpu: Backend, f: (make: Make, backend: Backend)
 }
 
 /** Runs an operator with this kernel, or with none. */
-export function runKernel(name: string, x: Tensor, wgsl?: Op<null>['wgsl']): void {
-  apply(defineOp<null>({ name, infer: ([like]) => like, cpu: () => {}, wgsl, vjp: null }), [x], null)
+export function runKernel(name: string, x: Tensor, wgsl?: Op<null>['wgsl']): Tensor {
+  return apply(defineOp<null>({ name, infer: ([like]) => like, cpu: () => {}, wgsl, vjp: null }), [x], null)
 }
 
 /** Runs one whose kernel does not compile. */
-export function runMisspelt(x: Tensor): void {
-  runKernel('misspelt', x, () => ({ inputs: ['x'], threads: 2, source: 'fn main(i: u32) { out[i] = y[i]; }' }))
+export function runMisspelt(x: Tensor): Tensor {
+  return runKernel('misspelt', x, () => ({ inputs: ['x'], threads: 2, source: 'fn main(i: u32) { out[i] = y[i]; }' }))
 }
 
 /** What is said of it, for an input `[2]`. */

@@ -252,6 +252,12 @@ describe('in value, WebGPU is exactly like the CPU:', () => {
     }), { numRuns: runs })
   })
 
+  it('infinity times numbers that a GPU takes for 0', async () => {
+    const others = [Infinity, -Infinity, 1e-40, -1e-45, 0, -0, 2, NaN]
+    const infinite = [Infinity, -Infinity].flatMap(v => others.flatMap(w => [[v, w], [w, v]]))
+    await expectSame(gpu, make => cellgrad.mul(make(infinite.map(([v]) => v)), make(infinite.map(([, w]) => w))))
+  })
+
   it('whole numbers through sums, products and powers', async () => {
     const inputs = fc.record({
       shape: shapes(3, 6), dtype: fc.constantFrom<'int32' | 'uint32'>('int32', 'uint32'), seed: seeds, n: fc.nat(9),

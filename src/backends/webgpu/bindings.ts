@@ -31,8 +31,13 @@ const mostGroups = 1024
 const types = { read: 'read-only-storage', write: 'storage', uniform: 'uniform' } as const
 const computeStage = 0x4 // of the WebGPU specification; the name exists as a global in browsers only
 
-/** `uniformLayout` is that of group 1, which is left out where a dispatch has no uniforms. */
-export function bindingsOf(device: GPUDevice, errors: Errors, uniformLayout: GPUBindGroupLayout): Bindings {
+/**
+ * `uniformLayout` is that of group 1, which is left out where a dispatch has no uniforms; `beforeCompiling` is called
+ * before a pipeline is made.
+ */
+export function bindingsOf(
+  device: GPUDevice, errors: Errors, uniformLayout: GPUBindGroupLayout, beforeCompiling: () => void,
+): Bindings {
   const layouts = new Map<string, Layout>()
   const groups = new Map<string, Group>()
   const known = new WeakMap<GPUBuffer, Known>()
@@ -58,7 +63,9 @@ export function bindingsOf(device: GPUDevice, errors: Errors, uniformLayout: GPU
       layout: layout.whole,
       compute: { module: device.createShaderModule({ label: d.name, code: d.code }), entryPoint: 'invoke' },
     })
-    const pipeline = errors.watch('internal', explain, () => errors.watch('validation', explain, create))
+    const forget = (): void => void layout.pipelines.delete(d.code)
+    beforeCompiling()
+    const pipeline = errors.watch('internal', explain, () => errors.watch('validation', explain, create, forget), forget)
     layout.pipelines.set(d.code, pipeline)
     return pipeline
   }
@@ -77,11 +84,12 @@ export function bindingsOf(device: GPUDevice, errors: Errors, uniformLayout: GPU
   function bind(key: string, layout: Layout, d: Dispatch): GPUBindGroup {
     refuseAlias(d)
     const explain = (reason: string): string => `${d.name}: its arrays cannot be bound: ${reason}${shapesOf(d)}.`
-    const group = errors.watch('validation', explain, () => device.createBindGroup({
+    const create = (): GPUBindGroup => device.createBindGroup({
       label: d.name,
       layout: layout.buffers,
       entries: d.buffers.map(({ buffer }, binding) => ({ binding, resource: { buffer } })),
-    }))
+    })
+    const group = errors.watch('validation', explain, create, () => drop(made))
     const made = { key, group, buffers: d.buffers.map(({ buffer }) => know(buffer)) }
     for (const buffer of made.buffers) buffer.groups.add(made)
     groups.set(key, made)

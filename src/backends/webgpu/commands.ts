@@ -60,7 +60,13 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
   const uniformLayout = device.createBindGroupLayout({
     entries: [{ binding: 0, visibility: computeStage, buffer: { type: 'uniform', hasDynamicOffset: true } }],
   })
-  const bindings = bindingsOf(device, errors, uniformLayout)
+  const { trust } = errors
+  // A pipeline that does not compile spoils its batch, so what stands before it is handed over first.
+  const bindings = bindingsOf(device, errors, uniformLayout, flush)
+  errors.onArrival(() => {
+    flush() // what is being collected may be spoilt
+    trust.next()
+  })
   const values = new Uint32Array(batchSize * slotBytes / 4)
   const uniforms = device.createBuffer({ size: values.byteLength, usage: usage.uniform | usage.copyDst })
   const uniformGroup = device.createBindGroup({
@@ -98,6 +104,7 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
         queue.writeBuffer(uniforms, 0, values, 0, calls.length * slotBytes / 4)
         queue.submit([encoder.finish()])
       })
+      trust.next()
     }
     for (const buffer of doomed.splice(0)) buffer.destroy()
   }
@@ -116,7 +123,11 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
   return {
     dispatch(d: Dispatch): void {
       checkDispatch(d)
+      for (const { buffer } of d.buffers) trust.reads(buffer)
       const { pipeline, group } = bindings.of(d)
+      // Again, now that the batch is the one that it will stand in.
+      for (const { buffer } of d.buffers) trust.reads(buffer)
+      for (const { buffer, access } of d.buffers) if (access === 'write') trust.writes(buffer)
       const current = open()
       const pass = current.pass ??= current.encoder.beginComputePass()
       pass.setPipeline(pipeline)
@@ -132,11 +143,14 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
 
     copy(from: GPUBuffer, to: GPUBuffer, bytes = Math.min(from.size, to.size)): void {
       errors.check()
+      trust.reads(from)
+      trust.writes(to)
       between('copy', encoder => encoder.copyBufferToBuffer(from, 0, to, 0, bytes))
     },
 
     clear(buffer: GPUBuffer): void {
       errors.check()
+      trust.writes(buffer)
       between('clear', encoder => encoder.clearBuffer(buffer))
     },
 
@@ -145,21 +159,33 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
       flush() // or it would overtake the commands that are still being collected
       // Dawn crashes when it is handed shared memory.
       queue.writeBuffer(buffer, 0, data.buffer instanceof ArrayBuffer ? data : data.slice())
+      trust.writes(buffer)
+      trust.next()
     },
 
     async read(buffer: GPUBuffer, into: Data): Promise<void> {
       errors.check()
+      trust.reads(buffer)
+      const { batch: number } = trust
       const refused = (reason: string): string => `webgpu: no memory to read ${into.byteLength} bytes: ${reason}.`
       const staging = errors.watch('out-of-memory', refused, () => (
         device.createBuffer({ size: buffer.size, usage: usage.mapRead | usage.copyDst })))
+      trust.writes(staging)
       between('read', encoder => encoder.copyBufferToBuffer(buffer, 0, staging, 0, staging.size))
       flush()
+      let failure = ''
       errors.follow(staging.mapAsync(usage.mapRead).then(() => {
         const bytes = new Uint8Array(staging.getMappedRange(), 0, into.byteLength)
         new Uint8Array(into.buffer, into.byteOffset).set(bytes)
         staging.destroy()
-      }), reason => `webgpu: a read failed: ${reason}.`)
+      }), reason => { failure = reason })
       await errors.settle()
+      trust.settled(number)
+      trust.reads(staging)
+      if (failure === '') return
+      await Promise.race([device.lost, new Promise(resolve => { setTimeout(resolve, 0) })])
+      errors.check()
+      throw new Error(`webgpu: a read failed: ${failure}.`)
     },
 
     destroy(buffer: GPUBuffer): void {

@@ -1,18 +1,31 @@
 /**
  * The errors of a GPU. They arrive some time after the call that caused them, and the GPU itself goes on with rubbish.
  *
- * So the first one is kept: no value that was computed since can be trusted. It is thrown by the reads that wait for
- * it, by everything that is called afterwards and, where nothing has thrown it yet, by `close`. What the caller was
- * doing is known only at the call, which is why calls that may fail run in a `watch` with an explanation.
+ * So each is kept beside the values that it has made wrong (trust.ts). It is thrown by whatever reads these or computes
+ * with them, and by `close` where nothing has thrown it; all else goes on. Only where the GPU is lost everything throws.
+ * What the caller was doing is known only at the call, which is why calls that may fail run in a `watch` with an
+ * explanation.
  */
+import { trustOf } from './trust.ts'
+import type { Trust } from './trust.ts'
+
 export type Errors = {
-  /** Throws the first error, or that the backend has been closed. */
+  /** Which values are right. */
+  readonly trust: Trust
+  /** Calls `fn` after each error that has arrived. */
+  onArrival(fn: () => void): void
+  /** Throws where the GPU is lost or the backend has been closed. */
   check(): void
-  /** Runs `fn`. If the GPU finds errors of this kind in it, the first line of what it says is handed to `explain`. */
-  watch<T>(kind: GPUErrorFilter, explain: (reason: string) => string, fn: () => T): T
-  /** The same for a promise of the GPU. */
-  follow(work: Promise<unknown>, explain: (reason: string) => string): void
-  /** Waits for everything that was watched or followed so far; rejects with the first error. */
+  /**
+   * Runs `fn`. If the GPU finds errors of this kind in it, the first line of what it says is handed to `explain`, and the
+   * error with the result to `failed`. The batch fails.
+   */
+  watch<T>(
+    kind: GPUErrorFilter, explain: (reason: string) => string, fn: () => T, failed?: (error: Error, result: T) => void,
+  ): T
+  /** Waits with `settle` for a promise of the GPU. If it is rejected, `failed` is called. */
+  follow(work: Promise<unknown>, failed: (reason: string) => void): void
+  /** Waits for everything that was watched or followed so far; rejects where the GPU is lost. */
   settle(): Promise<void>
   /** From now on `check` throws. Waits for what is under way; rejects with an error that nothing has thrown yet. */
   close(): Promise<void>
@@ -20,55 +33,79 @@ export type Errors = {
 
 /** Keeps the errors of a device. */
 export function errorsOf(device: GPUDevice): Errors {
-  let first: Error | null = null
-  let thrown = false
+  const trust = trustOf()
+  let arrived = (): void => {}
+  let lost: Error | null = null
+  let lossTold = false
   let closed = false
   /** Resolved when everything that was watched and followed so far has ended. */
   let ended: Promise<unknown> = Promise.resolve()
 
-  function keep(message: string, cause: unknown): void {
-    first ??= new Error(message, { cause })
+  function checkLoss(): void {
+    if (!lost) return
+    lossTold = true
+    throw lost
   }
 
-  function throwFirst(): void {
-    if (!first) return
-    thrown = true
-    throw first
-  }
-
-  device.addEventListener('uncapturederror', ({ error }) => keep(`webgpu: ${firstLine(error)}.`, error))
-  void device.lost.then(info => keep(`webgpu: the GPU was lost (${firstLine(info)}), with all that was on it; `
-    + 'open a new backend and go on from the last values that were saved.', info))
+  device.addEventListener('uncapturederror', ({ error }) => {
+    trust.fail(new Error(`webgpu: ${firstLine(error)}.`, { cause: error }))
+    arrived()
+  })
+  void device.lost.then(info => {
+    lost ??= new Error(`webgpu: the GPU was lost (${firstLine(info)}), with all that was on it; `
+      + 'open a new backend and go on from the last values that were saved.', { cause: info })
+  })
 
   const errors: Errors = {
+    trust,
+
+    onArrival(fn: () => void): void {
+      arrived = fn
+    },
+
     check(): void {
       if (closed) throw new Error('webgpu: the backend has been closed.')
-      throwFirst()
+      checkLoss()
     },
 
-    watch<T>(kind: GPUErrorFilter, explain: (reason: string) => string, fn: () => T): T {
+    watch<T>(
+      kind: GPUErrorFilter, explain: (reason: string) => string, fn: () => T,
+      failed: (error: Error, result: T) => void = () => {},
+    ): T {
+      const { batch } = trust
       device.pushErrorScope(kind)
+      let result: T
+      const pop = (): void => errors.follow(device.popErrorScope().then(cause => {
+        if (!cause) return
+        const error = new Error(explain(firstLine(cause)), { cause })
+        failed(error, result)
+        trust.fail(error, batch)
+        arrived()
+      }), () => {})
       try {
-        return fn()
+        result = fn()
       } finally {
-        errors.follow(device.popErrorScope().then(error => { if (error) throw error }), explain)
+        pop()
       }
+      return result
     },
 
-    follow(work: Promise<unknown>, explain: (reason: string) => string): void {
-      const followed = work.catch((error: Error) => keep(explain(firstLine(error)), error))
+    follow(work: Promise<unknown>, failed: (reason: string) => void): void {
+      const followed = work.catch((error: Error) => failed(firstLine(error)))
       ended = ended.then(() => followed)
     },
 
     async settle(): Promise<void> {
       await ended
-      throwFirst()
+      checkLoss()
     },
 
     async close(): Promise<void> {
       closed = true
       await ended
-      if (!thrown) throwFirst()
+      if (lost && !lossTold) checkLoss()
+      const error = trust.untold()
+      if (error && !lost) throw error
     },
   }
   return errors

@@ -37,6 +37,13 @@ const floating: Readonly<Record<string, string>> = {
 
   exceeds: 'fn exceeds(a: f32, b: f32) -> bool { return comparable(a, b) && order(a) > order(b); }',
 
+  /** A GPU may take a number below 2⁻¹²⁶ for 0; its product with infinity is infinite all the same. */
+  product: `fn product(a: f32, b: f32) -> f32 {
+    let y = a * b;
+    if (!isNan(y) || !comparable(a, b) || !isTrue(a) || !isTrue(b)) { return y; }
+    return float(0x7f800000 | ((bitcast<u32>(a) ^ bitcast<u32>(b)) & 0x80000000));
+  }`,
+
   /** Numbers that are equal may differ in the sign of 0, which is then that of JavaScript. */
   greatest: `fn greatest(a: f32, b: f32) -> f32 {
     if (!comparable(a, b)) { return nan(); }
@@ -235,6 +242,7 @@ const whole: Readonly<Record<string, string>> = {
   rank: 'fn rank(x: X) -> X { return x; }',
   comparable: 'fn comparable(a: X, b: X) -> bool { return true; }',
   exceeds: 'fn exceeds(a: X, b: X) -> bool { return a > b; }',
+  product: 'fn product(a: X, b: X) -> X { return a * b; }',
   greatest: 'fn greatest(a: X, b: X) -> X { return max(a, b); }',
   least: 'fn least(a: X, b: X) -> X { return min(a, b); }',
   floored: 'fn floored(x: X) -> X { return x; }',

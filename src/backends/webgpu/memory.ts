@@ -36,13 +36,16 @@ export function memoryOf(
   const pool = new Map<number, GPUBuffer[]>()
   const live = new Map<GPUBuffer, { readonly size: number; readonly name: string; readonly shape?: Shape }>()
   let bytes = 0, peakBytes = 0, pooledBytes = 0
+  const { trust } = errors
 
   function take(size: number): GPUBuffer | undefined {
     const list = pool.get(size)
     const buffer = list?.pop()
     if (list?.length === 0) pool.delete(size)
     if (buffer) pooledBytes -= size
-    return buffer
+    if (!buffer || !trust.isBuried(buffer)) return buffer
+    commands.destroy(buffer)
+    return take(size)
   }
 
   function create(size: number, what: string): GPUBuffer {
@@ -58,7 +61,8 @@ export function memoryOf(
     const inUse = bytes
     const explain = (reason: string): string => `webgpu: no memory for ${what} (${showBytes(size)} beside `
       + `${showBytes(inUse)} in use): ${reason}${largest()}.`
-    return errors.watch('out-of-memory', explain, () => device.createBuffer({ size, usage: arrayUsage }))
+    const createBuffer = (): GPUBuffer => device.createBuffer({ size, usage: arrayUsage })
+    return errors.watch('out-of-memory', explain, createBuffer, (error, buffer) => trust.bury(buffer, error))
   }
 
   /** What is alive and takes most, as the end of a message: `; largest: 3 × dense [8,72,72,128] 63.7 MB, …` */
@@ -91,6 +95,7 @@ export function memoryOf(
     acquire(size: number, name: string, shape?: Shape): GPUBuffer {
       errors.check()
       const buffer = take(size) ?? create(size, describe(name, shape))
+      trust.forget(buffer)
       live.set(buffer, { size, name, shape })
       bytes += size
       peakBytes = Math.max(peakBytes, bytes)
@@ -101,7 +106,7 @@ export function memoryOf(
       const { size } = live.get(buffer)!
       live.delete(buffer)
       bytes -= size
-      if (size > poolBytes) return commands.destroy(buffer)
+      if (size > poolBytes || trust.isBuried(buffer)) return commands.destroy(buffer)
       evict(size)
       pooledBytes += size
       const list = pool.get(size) ?? []

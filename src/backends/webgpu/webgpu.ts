@@ -2,7 +2,7 @@
  * The WebGPU backend: buffers on the GPU, and compute shaders that are enqueued without waiting for them. It is made of
  *
  *   device.ts     opening and closing the GPU
- *   errors.ts     its errors, which come later, kept and thrown
+ *   errors.ts     its errors, which come later, kept and thrown; trust.ts is which values they have made wrong
  *   commands.ts   the queue of commands; bindings.ts is what they are bound to
  *   memory.ts     buffers: pool, counts, budget
  *   rollout/      whole rollouts of cellular automata
@@ -70,7 +70,7 @@ export function backendOn(opened: OpenDevice, options: WebGpuOptions = {}): WebG
 
   async function close(): Promise<void> {
     commands.flush()
-    errors.follow(device.queue.onSubmittedWorkDone(), reason => `webgpu: the last commands failed: ${reason}.`)
+    errors.follow(device.queue.onSubmittedWorkDone(), reason => errors.trust.fail(new Error(`webgpu: the last commands failed: ${reason}.`)))
     try {
       await errors.close()
     } finally {

@@ -36,7 +36,7 @@ export const mulOp: Op<null> = binary('mul', (o, a, s, b, t) => {
 }, [
   { uses: [1], grad: (g, { inputs: [, b] }) => mul(g, b) },
   { uses: [0], grad: (g, { inputs: [a] }) => mul(g, a) },
-], { wgsl: 'a * b' })
+], { wgsl: 'product(a, b)' })
 
 /** div: a / b. ∂/∂a = 1/b, ∂/∂b = −a/b² = −out/b. */
 export const divOp: Op<null> = binary('div', (o, a, s, b, t) => {

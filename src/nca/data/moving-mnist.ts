@@ -32,6 +32,8 @@ export type MovingMnistOptions = {
 /** Sequences of frames: `frames` is `[count,length,size,size]`. */
 export type MovingMnist = { readonly frames: Float32Array; readonly shape: readonly [number, number, number, number] }
 
+const mostNumbers = 2 ** 29 // two gigabytes
+
 /**
  * Sequences of moving digits; the same key gives the same ones.
  *
@@ -51,8 +53,10 @@ export function movingMnist(digits: Digits, k: Key, options: MovingMnistOptions 
   const square = `as many as ${digits.n} square pictures have`
   check(isWhole(side, 1), where, 'the number of pixels', digits.images.length, square)
   check(side <= size, where, 'size', size, `at least ${side}, the side of a digit`)
+  const numbers = count * length * size * size
+  check(numbers <= mostNumbers, where, 'the number of pixels of all frames', numbers, `at most ${mostNumbers}`)
 
-  const frames = new Float32Array(count * length * size * size)
+  const frames = new Float32Array(numbers)
   for (let sequence = 0; sequence < count; sequence++) {
     for (let digit = 0; digit < each; digit++) {
       const own = foldIn(foldIn(k, sequence), digit)

@@ -486,7 +486,7 @@ describe('movingMnist', () => {
       sentence(() => movingMnist(digits, key(0), given as MovingMnistOptions))
     expect(say({ size: 2 })).toBe('movingMnist: size is 2, expected at least 3, the side of a digit.')
     expect(say({ count: 1e9 })).toBe(
-      'movingMnist: the number of pixels of all frames is 81920000000000, expected at most 536870912.')
+      'movingMnist: the number of pixels of all frames is 81920000000000, expected at most 1073741824.')
     expect(say({ count: 0 })).toBe('movingMnist: count is 0, expected a whole number ≥ 1.')
     expect(say({ speed: -1 })).toBe('movingMnist: speed is -1, expected a number ≥ 0.')
     expect(say({ sped: 1 })).toBe('movingMnist: there is no option "sped"; did you mean "speed"?')

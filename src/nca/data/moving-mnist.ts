@@ -32,7 +32,7 @@ export type MovingMnistOptions = {
 /** Sequences of frames: `frames` is `[count,length,size,size]`. */
 export type MovingMnist = { readonly frames: Float32Array; readonly shape: readonly [number, number, number, number] }
 
-const mostNumbers = 2 ** 29 // two gigabytes
+const mostNumbers = 2 ** 30 // four gigabytes: the published set, 10,000 sequences, takes three
 
 /**
  * Sequences of moving digits; the same key gives the same ones.

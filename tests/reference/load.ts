@@ -1,11 +1,12 @@
 /**
- * Reads the reference vectors that scripts/reference/growing_nca.py computed with PyTorch; see the README beside this
+ * Reads the reference vectors that scripts/reference/growing_nca.py computed with PyTorch (and python.test.ts the last,
+ * with NumPy); see the README beside this
  * file for what each array means. A file is JSON: `{ description, torchVersion, arrays: { name: { dtype, shape,
  * base64 } } }`, the bytes little-endian and row-major.
  */
 import { readFileSync } from 'node:fs'
 
-export type ReferenceName = 'growing-nca' | 'operators' | 'optimisers'
+export type ReferenceName = 'growing-nca' | 'operators' | 'optimisers' | 'model-file'
 
 export type ReferenceArray =
   | { dtype: 'float64'; shape: number[]; data: Float64Array }

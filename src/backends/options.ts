@@ -48,6 +48,7 @@ type RequiredKind = Kind & { readonly required: true }
 export const required = (kind: Kind): RequiredKind => ({ ...kind, required: true })
 
 export const flag: Kind = { fits: x => typeof x === 'boolean', expected: 'true or false' }
+export const text: Kind = { fits: x => typeof x === 'string', expected: 'a text' }
 export const callable: Kind = { fits: x => typeof x === 'function', expected: 'a function' }
 
 /** For an option that is judged later, with what it belongs to, whether it must be given or not. */
@@ -86,9 +87,8 @@ export function oneOf(words: readonly string[]): Kind {
  * not offered. An option that is undefined counts as not given.
  */
 export function checkOptions(
-  where: string, given: unknown, known: Options | readonly string[], tolerated: readonly string[] = [],
+  where: string, given: unknown, kinds: Options, tolerated: readonly string[] = [],
 ): void {
-  const kinds = (Array.isArray(known) ? Object.fromEntries(known.map(name => [name, later])) : known) as Options
   if (!isObject(given)) check(false, where, 'the options argument', given, `an object with ${Object.keys(kinds).join(', ')}`)
   const options = given as Readonly<Record<string, unknown>>
   for (const name of Object.keys(options)) {

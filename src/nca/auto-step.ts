@@ -12,7 +12,7 @@
 import type { Key } from '../tensor/key.ts'
 import { scope, supersede } from '../tensor/lifetime.ts'
 import { requireTensor } from '../tensor/op.ts'
-import { check, checkOptions, isNumber, isWhole } from '../tensor/options.ts'
+import { check, checkOptions, isWhole, keysOf, later, numberFrom, text, wholeFrom } from '../tensor/options.ts'
 import { sub } from '../tensor/ops/arithmetic.ts'
 import { stack } from '../tensor/ops/concat.ts'
 import { abs } from '../tensor/ops/functions.ts'
@@ -24,17 +24,21 @@ import { takeRole } from './state.ts'
 import { rollout } from './step.ts'
 
 export type StillOptions = {
-  /** Steps that are always taken, default 10. */
+  /** Steps that are always taken, a whole number ≥ 0; default 10. */
   least?: number
-  /** Steps after which it ends in any case, default 100. */
+  /** Steps after which it ends in any case, a whole number ≥ `least`; default 100. */
   most?: number
-  /** A step is still where the mean |change| of the role is below this, default 1e-2. */
+  /** A step is still where the mean |change| of the role is below this, a number ≥ 0; default 1e-2. */
   below?: number
-  /** So many still steps in a row end the rollout, default 5. */
+  /** So many still steps in a row end the rollout, a whole number > 0; default 5. */
   patience?: number
   /** The channels that are looked at, default 'hidden'. */
   role?: string
 }
+
+const stillOptions = keysOf<StillOptions>({
+  least: wholeFrom(0), most: later, below: numberFrom(0), patience: wholeFrom(1), role: text,
+})
 
 /**
  * Runs a rule until its cells stand still. Derivatives do not pass: which step is the last depends on the values.
@@ -48,13 +52,10 @@ export async function rolloutUntilStill<R extends Rule>(
   rule: R, params: Params<R>, x: Tensor, key: Key, options: StillOptions = {},
 ): Promise<{ x: Tensor; steps: number }> {
   const where = 'rolloutUntilStill'
-  checkOptions(where, options, ['least', 'most', 'below', 'patience', 'role'])
+  checkOptions(where, options, stillOptions)
   const { least = 10, most = 100, below = 1e-2, patience = 5, role = 'hidden' } = options
   requireTensor(where, 'the state', x)
-  check(isWhole(least), where, 'least', least, 'a whole number ≥ 0')
   check(isWhole(most, least), where, 'most', most, `a whole number ≥ least, ${least}`)
-  check(isNumber(below, 0), where, 'below', below, 'a number ≥ 0')
-  check(isWhole(patience, 1), where, 'patience', patience, 'a whole number > 0')
   const [first, end] = roleChannels(rule.channels, role)
   check(end > first, where, 'the role', role, 'one that has channels')
 

@@ -11,6 +11,7 @@ import type { GradReport } from '../autograd/check-grad.ts'
 import { foldIn, key } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'
+import { checkOptions, isWhole, keysOf, wholeFrom } from '../tensor/options.ts'
 import { add, sub } from '../tensor/ops/arithmetic.ts'
 import { cast } from '../tensor/ops/compare.ts'
 import { normal, uniform } from '../tensor/random.ts'
@@ -23,12 +24,20 @@ import { rollout } from './step.ts'
 export type CheckRuleOptions = {
   /** Sizes of the grid along each of its dimensions, default 5 × 6, on a line 6, in a volume 3 × 3 × 4. */
   grid?: readonly number[]
-  /** Steps of the rollout, default 2. */
+  /** Steps of the rollout, a whole number > 0; default 2. */
   steps?: number
-  /** Highest order of derivatives, default 1. */
+  /** Highest order of derivatives, a whole number > 0; default 1. */
   order?: number
+  /** Seed of the random points and directions, a whole number ≥ 0; default 0. */
   seed?: number
 }
+
+const checkRuleOptions = keysOf<CheckRuleOptions>({
+  grid: { fits: x => Array.isArray(x) && x.every(n => isWhole(n, 1)), expected: 'a list of sizes, whole numbers > 0' },
+  steps: wholeFrom(1),
+  order: wholeFrom(1),
+  seed: wholeFrom(0),
+})
 
 /**
  * Compares the gradients of a rule's rollout with differences, for parameters and state.
@@ -38,6 +47,7 @@ export type CheckRuleOptions = {
  * @example checkRule(mine)
  */
 export function checkRule(rule: Rule, options: CheckRuleOptions = {}): GradReport[] {
+  checkOptions('checkRule', options, checkRuleOptions)
   const { seed = 0 } = options
   let wrong = false
   for (let tries = 0; tries < 20; tries++) {

@@ -7,7 +7,7 @@
  * the first rule does nothing, and so does no harm. A residual network adds to each hidden layer the one before it,
  * where both are equally wide (He et al. 2016): h_i = h_(i−1) + σ(h_(i−1)·w_i + b_i).
  */
-import { check, checkOptions, checkWord, isNumber, isWhole } from '../tensor/options.ts'
+import { check, checkOptions, checkWord, isNumber, isWhole, keysOf, later } from '../tensor/options.ts'
 import { add } from '../tensor/ops/arithmetic.ts'
 import { dense } from '../tensor/ops/dense.ts'
 import { leakyRelu, leakySlope, relu, sigmoid, tanh } from '../tensor/ops/functions.ts'
@@ -87,6 +87,11 @@ export type MlpOptions = {
   lastBias?: boolean
 }
 
+// Values are judged as those of a rule that was read from a file are.
+const mlpOptions = keysOf<MlpOptions>({
+  activation: later, slope: later, residual: later, init: later, lastStd: later, lastBias: later,
+})
+
 /**
  * A network with hidden layers. By default that of Growing NCA: ReLUs, and a last layer that starts at zero, with bias.
  *
@@ -96,7 +101,7 @@ export type MlpOptions = {
  * @example mlp([80, 80], { activation: 'leakyRelu', slope: 0.01, residual: true, lastStd: 1e-3 })
  */
 export function mlp(hidden: number | readonly number[], options: MlpOptions = {}): Mlp {
-  checkOptions('mlp', options, ['activation', 'slope', 'residual', 'init', 'lastStd', 'lastBias'])
+  checkOptions('mlp', options, mlpOptions)
   return checkedMlp('mlp', '', { ...options, hidden })
 }
 

@@ -11,8 +11,10 @@
  */
 import { filterKernelOn } from '../tensor/filters.ts'
 import type { Filter } from '../tensor/filters.ts'
+import { checkOptions, keysOf, numberFrom } from '../tensor/options.ts'
 import { concat } from '../tensor/ops/concat.ts'
 import { pad } from '../tensor/ops/pad-slice.ts'
+import { aTensor } from '../tensor/tensor.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { depthwiseOn } from '../tensor/ops/grid.ts'
 import { isLearned, kindOf } from './perceptions/kinds.ts'
@@ -20,20 +22,29 @@ import { checkParams } from './params.ts'
 import { channelCount } from './rule.ts'
 import type { DataParams, DataRule } from './rule.ts'
 
+export type PerceiveOptions = {
+  /** Turns the fixed filters, in radians; default 0. */
+  angle?: number
+  /** Cells to compute, a mask `[b,h,w]`; the others are 0 or anything finite. */
+  rows?: Tensor
+}
+
+const perceiveOptions = keysOf<PerceiveOptions>({ angle: numberFrom(), rows: aTensor })
+
 /**
  * What each cell perceives, in the layout of `perceptionSize`.
  *
  * @param params where those of learned parts are, in `params.perceive`
  * @param x `[b,h,w,c]`
- * @param options `angle` turns the fixed filters (in radians), `rows` is a mask `[b,h,w]` of the cells to compute; the
- *   others are 0 or anything finite
  * @returns `[b,h,w,perceptionSize(rule)]`
  * @throws where the parameters of learned parts are not those of the rule
  * @example update(rule, params, perceive(rule, params, x))
  */
 export function perceive(
-  rule: DataRule, params: DataParams, x: Tensor, { angle = 0, rows }: { angle?: number; rows?: Tensor } = {},
+  rule: DataRule, params: DataParams, x: Tensor, options: PerceiveOptions = {},
 ): Tensor {
+  checkOptions('perceive', options, perceiveOptions)
+  const { angle = 0, rows } = options
   checkParams('perceive', rule, params, { like: x, part: 'perceive' })
   const how = { padding: rule.padding, rows }
   const filters = filtersKernel(rule, params, { angle, like: x })

@@ -14,12 +14,13 @@ import { filterNamesOn } from '../tensor/filters.ts'
 import type { Filter } from '../tensor/filters.ts'
 import { checkKey, foldIn, split } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
-import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../tensor/options.ts'
+import { check, checkOptions, checkWord, isNumber, isObject, isWhole, keysOf, later } from '../tensor/options.ts'
 import { ones, zeros } from '../tensor/ops/create.ts'
 import { normal, uniform } from '../tensor/random.ts'
 import { paddings } from '../backends/window.ts'
 import { sizeOf } from '../tensor/shape.ts'
 import type { Padding } from '../backends/window.ts'
+import { placementOptions } from '../tensor/tensor.ts'
 import type { Placement, Tensor } from '../tensor/tensor.ts'
 import { checkMost, most } from './rule-limits.ts'
 import { checkedMlp, mlpParams } from './mlp.ts'
@@ -138,24 +139,50 @@ function checkedPerceive(grid: 1 | 2 | 3, perceive: readonly Perception[]): Perc
 
 /** What `defineRule` is given. */
 export type RuleOptions = {
+  /** Channels by role, in order: `{ rgba: 4, hidden: 12 }`. */
   channels: Channels
+  /** What a cell perceives: names of filters, `{ name, factor }`, `conv(n)`, `depthwise(n)`, …; at least one. */
   perceive: readonly Perception[]
+  /** The network that makes a change of what is perceived, like `mlp(128)`. */
   update: Mlp
+  /** Dimensions of the grid: 1, 2 (default) or 3. */
   grid?: 1 | 2 | 3
+  /** η, a number by which each change is multiplied; default 1. */
   stepSize?: number
+  /** Probability that a cell updates in a step, above 0 and at most 1 (default). */
   fireRate?: number
+  /**
+   * Cells with a neighbour whose `channel` exceeds `above` live, the others are zeroed; 'both' (default) before and
+   * after the update, or only 'after' it. Null, the default, lets all cells live.
+   */
   living?: { readonly channel: number; readonly above: number; readonly when?: 'both' | 'after' } | null
+  /** Only cells whose `channel` exceeds `above` before the step update in it; null, the default, for all. */
   inputMask?: DataRule['inputMask']
+  /** Normal noise on the 'state' that is perceived or on the 'change', of a deviation `std` ≥ 0; null, the default, for none. */
   noise?: Noise | null
+  /** What keeps channels within bounds after every step: 'clamp' to `low` … `high`, or 'tanh'; null, the default, for nothing. */
   bound?: Bound | null
+  /** What cells at the border see beyond it: 'zero' (default), 'circular' or 'reflect'. */
   padding?: Padding
+  /** Roles whose channels never change, not even in dead cells: inputs and conditions. Default none. */
   frozen?: readonly string[]
 }
 
-const ruleOptions = [
-  'channels', 'perceive', 'update', 'grid', 'stepSize', 'fireRate', 'living', 'inputMask', 'noise', 'bound', 'padding',
-  'frozen',
-]
+// What hangs together is judged by `defineRule`.
+const ruleOptions = keysOf<RuleOptions>({
+  channels: later, perceive: later, update: later, grid: later, stepSize: later, fireRate: later, living: later,
+  inputMask: later, noise: later, bound: later, padding: later, frozen: later,
+})
+const thresholdOptions = {
+  living: keysOf<Living>({ channel: later, above: later, when: later }),
+  inputMask: keysOf<NonNullable<DataRule['inputMask']>>({ channel: later, above: later }),
+}
+const noiseOptions = keysOf<Noise>({ on: later, std: later })
+const boundOptions = {
+  tanh: keysOf<Bound & { type: 'tanh' }>({ type: later }),
+  clamp: keysOf<Bound & { type: 'clamp' }>({ type: later, low: later, high: later }),
+}
+const customOptions = keysOf<Omit<CustomRule<unknown>, 'type'>>({ channels: later, init: later, step: later, grid: later })
 
 /**
  * A rule as frozen data. Defaults: a grid of two dimensions, every cell fires and changes in full, no masks, no noise,
@@ -206,7 +233,7 @@ export function defineRule(options: RuleOptions): DataRule {
   }
   if (noise !== null) {
     check(isObject(noise), 'rule', 'noise', noise, "null or { on: 'state' or 'change', std }")
-    checkOptions('rule.noise', noise, ['on', 'std'])
+    checkOptions('rule.noise', noise, noiseOptions)
     checkWord('rule', 'noise.on', noise.on, ['state', 'change'])
     check(isNumber(noise.std, 0), 'rule', 'noise.std', noise.std, 'a number ≥ 0')
   }
@@ -219,9 +246,9 @@ export function defineRule(options: RuleOptions): DataRule {
   return deepFreeze(structuredClone(rule))
 }
 
-function checkThreshold(name: string, mask: { channel: number; above: number }, channels: Channels): void {
+function checkThreshold(name: 'living' | 'inputMask', mask: { channel: number; above: number }, channels: Channels): void {
   check(isObject(mask), 'rule', name, mask, 'null or { channel, above }')
-  checkOptions(`rule.${name}`, mask, ['channel', 'above'], name === 'living' ? ['when'] : [])
+  checkOptions(`rule.${name}`, mask, thresholdOptions[name])
   const total = channelCount(channels)
   check(
     isWhole(mask.channel) && mask.channel < total, 'rule', `${name}.channel`, mask.channel,
@@ -233,7 +260,7 @@ function checkThreshold(name: string, mask: { channel: number; above: number }, 
 function checkBound(bound: Bound): void {
   check(isObject(bound), 'rule', 'bound', bound, "null, { type: 'tanh' } or { type: 'clamp', low, high }")
   checkWord('rule', 'bound.type', bound.type, ['clamp', 'tanh'])
-  checkOptions('rule.bound', bound, bound.type === 'tanh' ? ['type'] : ['type', 'low', 'high'])
+  checkOptions('rule.bound', bound, boundOptions[bound.type])
   if (bound.type === 'tanh') return
   check(isNumber(bound.low), 'rule', 'bound.low', bound.low, 'a number')
   check(isNumber(bound.high, bound.low), 'rule', 'bound.high', bound.high, `a number ≥ low, ${bound.low}`)
@@ -264,7 +291,7 @@ function checkFrozen(channels: Channels, frozen: readonly string[]): void {
  * })
  */
 export function customRule<P>(rule: Omit<CustomRule<P>, 'type' | 'grid'> & { readonly grid?: 1 | 2 | 3 }): CustomRule<P> {
-  checkOptions('customRule', rule, ['channels', 'init', 'step', 'grid'], ['type'])
+  checkOptions('customRule', rule, customOptions, ['type'])
   const { grid = 2 } = rule
   checkChannels('customRule', rule.channels)
   checkGrid('customRule', grid)
@@ -355,6 +382,7 @@ export function paramShapes(rule: DataRule): Readonly<Record<string, readonly nu
  * @example const params = init(rule, key(0))
  */
 export function init<R extends Rule>(rule: R, k: Key, placement: Placement = {}): Params<R> {
+  checkOptions('init', placement, placementOptions)
   checkKey('init', k)
   if (rule.type === 'custom') return rule.init(k, placement) as Params<R>
   const [kFirst, kLast, kPerceive] = split(k, 3)

@@ -5,12 +5,12 @@
  * The seed of Growing NCA is a single living cell: alpha and every hidden channel are 1, colour is 0.
  */
 import { refuse, requireTensor } from '../tensor/op.ts'
-import { check, checkOptions, isWhole } from '../tensor/options.ts'
+import { check, checkOptions, isWhole, keysOf, later, wholeFrom } from '../tensor/options.ts'
 import { concat, splitAxis } from '../tensor/ops/concat.ts'
 import { slice } from '../tensor/ops/pad-slice.ts'
 import { broadcastTo, reshape } from '../tensor/ops/sum.ts'
 import { sameShape, showShape, sizeOf } from '../tensor/shape.ts'
-import { place, tensor } from '../tensor/tensor.ts'
+import { place, placementKinds, tensor } from '../tensor/tensor.ts'
 import type { Placement, Tensor } from '../tensor/tensor.ts'
 import { checkMost, most } from './rule-limits.ts'
 import { channelCount, roleChannels } from './rule.ts'
@@ -75,17 +75,24 @@ export function rgba(x: Tensor): Tensor {
 }
 
 export type SeedOptions = Placement & {
-  /** Sizes of the grid: only the width on a line, height and width in the plane, all three in a volume. */
+  /** Slices of the grid, a whole number > 0; in a volume only. */
   depth?: number
+  /** Rows of the grid, a whole number > 0; in the plane and in a volume. */
   height?: number
+  /** Columns of the grid, or the cells of a line, a whole number > 0. */
   width: number
-  /** Copies of the seed, default 1. */
+  /** Copies of the seed, a whole number > 0; default 1. */
   batch?: number
   /** The first channel that is 1, default 3 (alpha). */
   from?: number
   /** Where the living cell is, `[row, column]` in the plane; by default in the centre, at ⌊n/2⌋ along each axis. */
   at?: readonly number[]
 }
+
+// The sizes, the channel and the cell are judged with the grid of the rule.
+const seedOptions = keysOf<SeedOptions>({
+  depth: later, height: later, width: later, batch: wholeFrom(1), from: later, at: later, ...placementKinds,
+})
 
 /** The axes of grids, the last ones of these. */
 const axes = [['depth', 'slice'], ['height', 'row'], ['width', 'column']] as const
@@ -102,7 +109,7 @@ const axes = [['depth', 'slice'], ['height', 'row'], ['width', 'column']] as con
  * @example seed(volumeRule, { depth: 16, height: 24, width: 24 })
  */
 export function seed(rule: { channels: Channels; grid?: 1 | 2 | 3 }, options: SeedOptions): Tensor {
-  checkOptions('seed', options, ['depth', 'height', 'width', 'batch', 'from', 'at', 'dtype', 'backend', 'like'])
+  checkOptions('seed', options, seedOptions)
   const { depth, height, width, batch = 1, from = 3, at, ...placement } = options
   const sizes = { depth, height, width }
   const grid = rule.grid ?? (depth !== undefined ? 3 : height !== undefined ? 2 : 1)
@@ -111,9 +118,7 @@ export function seed(rule: { channels: Channels; grid?: 1 | 2 | 3 }, options: Se
     const names = own.map(([axis]) => axis).join(' and ')
     check(sizes[name] === undefined, 'seed', name, sizes[name], `none on a grid of ${names}`)
   }
-  for (const [name, n] of [...own.map(([axis]) => [axis, sizes[axis]] as const), ['batch', batch] as const]) {
-    check(isWhole(n, 1), 'seed', name, n, 'a whole number > 0')
-  }
+  for (const [name] of own) check(isWhole(sizes[name], 1), 'seed', name, sizes[name], 'a whole number > 0')
   const shape = own.map(([axis]) => sizes[axis]!)
   const channels = channelCount(rule.channels)
   check(isWhole(from) && from < channels, 'seed', 'from', from, `a channel from 0 to ${channels - 1}`)

@@ -5,17 +5,20 @@ import { viewOf } from '../nca/files/view.ts'
 import type { View } from '../nca/files/view.ts'
 import { filmStrip, upscale } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
-import { damageMask, erase } from '../nca/training/damage.ts'
+import { checkDamage, damageMask, erase } from '../nca/training/damage.ts'
 import type { Damage } from '../nca/training/damage.ts'
 import { channelCount } from '../nca/rule.ts'
 import type { Params, Rule } from '../nca/rule.ts'
 import { seed } from '../nca/state.ts'
 import { rollout } from '../nca/step.ts'
-import { foldIn } from '../tensor/key.ts'
+import { checkKey, foldIn } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { scope, supersede } from '../tensor/lifetime.ts'
-import { check, isObject } from '../tensor/options.ts'
-import { Tensor } from '../tensor/tensor.ts'
+import {
+  callable, check, checkOptions, isObject, isWhole, keysOf, later, numberFrom, required, wholeFrom,
+} from '../tensor/options.ts'
+import type { Kinds } from '../tensor/options.ts'
+import { aTensor, Tensor } from '../tensor/tensor.ts'
 import { eachLeaf } from '../tensor/tree.ts'
 import { writeFileAtomic } from './atomic-file.ts'
 import { encodeGif } from './gif.ts'
@@ -28,9 +31,9 @@ const notAStep = 2 ** 32 - 1
 export type PlayOptions = {
   /** The random key; the same key shows the same growth. */
   key: Key
-  /** Steps in all. */
+  /** Steps in all, a whole number ≥ 0. */
   steps: number
-  /** Rows and columns of the grid, which starts from one living cell in its centre. */
+  /** Rows and columns of the grid, a whole number > 0, which starts from one living cell in its centre. */
   size: number
   /** The first state `[1,h,w,c]`, in the place of that seed. */
   start?: Tensor
@@ -39,12 +42,52 @@ export type PlayOptions = {
    * own. Default `viewOf(rule)`: the role `rgba` or `rgb`, else a map of every channel.
    */
   view?: View
-  /** Rotation of what cells sense, in radians. */
+  /** Rotation of what cells sense, in radians; default 0. */
   angle?: number
-  /** Erases a part of the pattern once, after so many steps; a circle unless `damage` says otherwise. */
+  /** Erases a part of the pattern once, after so many steps, a whole number ≥ 0; default never. */
   damageAt?: number
+  /** The part that is erased, default `visibleCircle`. */
   damage?: Damage
+  /** A picture for every so many steps, a whole number > 0; default 1. */
+  every?: number
 }
+
+export type GifFileOptions = PlayOptions & {
+  /** Pixels per cell along each side, a whole number > 0; default 4. */
+  scale?: number
+  /** Time each frame stays in milliseconds, default 50; see `GifOptions`. */
+  delayMs?: number
+}
+
+export type FilmStripFileOptions = Omit<PlayOptions, 'steps' | 'every'> & {
+  /** After how many steps, in ascending order. */
+  at: readonly number[]
+  /** Pictures in a row, a whole number > 0; default all. */
+  columns?: number
+  /** Pixels per cell along each side, a whole number > 0; default 4. */
+  scale?: number
+}
+
+const momentKinds: Kinds<Omit<PlayOptions, 'steps' | 'every'>> = {
+  key: later,
+  size: required(wholeFrom(1)),
+  start: aTensor,
+  view: { fits: callable.fits, expected: 'a function of a state that returns an image' },
+  angle: numberFrom(),
+  damageAt: wholeFrom(0),
+  damage: later,
+}
+const playKinds: Kinds<PlayOptions> = { ...momentKinds, steps: required(wholeFrom(0)), every: wholeFrom(1) }
+const playOptions = keysOf<PlayOptions>(playKinds)
+const gifFileOptions = keysOf<GifFileOptions>({ ...playKinds, scale: wholeFrom(1), delayMs: later })
+const filmStripFileOptions = keysOf<FilmStripFileOptions>({
+  ...momentKinds,
+  at: required({
+    fits: at => Array.isArray(at) && at.length > 0 && at.every(n => isWhole(n)), expected: 'a list of numbers of steps',
+  }),
+  columns: wholeFrom(1),
+  scale: wholeFrom(1),
+})
 
 /** The circle that shows off regeneration: large, and not outside of the pattern. */
 export const visibleCircle: Damage = Object.freeze({
@@ -61,7 +104,14 @@ export type Moment = { readonly step: number; readonly image: Image }
  * @example for await (const { step, image } of play(rule, params, { key: key(0), steps: 96, size: 72 })) …
  */
 export function play<R extends Rule>(
-  rule: R, params: Params<R>, options: PlayOptions & { every?: number },
+  rule: R, params: Params<R>, options: PlayOptions,
+): AsyncGenerator<Moment, void, void> {
+  checkOptions('play', options, playOptions)
+  return everySoManySteps(rule, params, options)
+}
+
+function everySoManySteps<R extends Rule>(
+  rule: R, params: Params<R>, options: PlayOptions,
 ): AsyncGenerator<Moment, void, void> {
   const { steps, every = 1 } = options
   const at = Array.from({ length: Math.floor(steps / every) + 1 }, (_, i) => i * every)
@@ -70,10 +120,11 @@ export function play<R extends Rule>(
 
 /** The pattern after each of these numbers of steps. */
 async function* moments<R extends Rule>(
-  rule: R, params: Params<R>, options: Omit<PlayOptions, 'steps'>, at: readonly number[],
+  rule: R, params: Params<R>, options: Omit<PlayOptions, 'steps' | 'every'>, at: readonly number[],
 ): AsyncGenerator<Moment, void, void> {
   const { key, size, start, view = viewOf(rule), angle, damageAt, damage = visibleCircle } = options
-  check(typeof view === 'function', 'play', 'view', view, 'a function of a state that returns an image')
+  checkKey('play', key)
+  checkDamage('play', damage)
   const last = Math.max(0, ...at)
   const stops = [...new Set([...at, ...(damageAt === undefined ? [] : [damageAt])])].sort((a, b) => a - b)
   const from = channelCount(rule.channels) > 3 ? 3 : 0 // the seed of a rule without alpha is 1 in all channels
@@ -117,19 +168,12 @@ function someTensor(tree: unknown): Tensor | undefined {
  * @example await saveGif('lizard.gif', rule, params, { key: key(0), steps: 200, size: 72, every: 2, scale: 4 })
  */
 export async function saveGif<R extends Rule>(
-  path: string, rule: R, params: Params<R>,
-  options: PlayOptions & {
-    /** A frame for every so many steps, default 1. */
-    every?: number
-    /** Pixels per cell along each side, default 4. */
-    scale?: number
-    /** Time each frame stays in milliseconds, default 50. */
-    delayMs?: number
-  },
+  path: string, rule: R, params: Params<R>, options: GifFileOptions,
 ): Promise<void> {
+  checkOptions('saveGif', options, gifFileOptions)
   const { scale = 4, delayMs } = options
   const frames: Image[] = []
-  for await (const { image } of play(rule, params, options)) frames.push(image)
+  for await (const { image } of everySoManySteps(rule, params, options)) frames.push(image)
   await writeFileAtomic(path, encodeGif(frames, { scale, delayMs }))
 }
 
@@ -140,16 +184,9 @@ export async function saveGif<R extends Rule>(
  * @example await writeFilmStrip('growth.png', rule, params, { key: key(0), at: [0, 12, 24, 48, 96], size: 72 })
  */
 export async function writeFilmStrip<R extends Rule>(
-  path: string, rule: R, params: Params<R>,
-  options: Omit<PlayOptions, 'steps'> & {
-    /** After how many steps, in ascending order. */
-    at: readonly number[]
-    /** Pictures in a row, default all. */
-    columns?: number
-    /** Pixels per cell along each side, default 4. */
-    scale?: number
-  },
+  path: string, rule: R, params: Params<R>, options: FilmStripFileOptions,
 ): Promise<void> {
+  checkOptions('writeFilmStrip', options, filmStripFileOptions)
   const { at, columns, scale = 4 } = options
   const images: Image[] = []
   for await (const { image } of moments(rule, params, options, at)) images.push(upscale(image, scale))

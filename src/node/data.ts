@@ -15,9 +15,9 @@ import { decodeNpy } from '../nca/data/npy.ts'
 import type { Npy } from '../nca/data/npy.ts'
 import { fit } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
-import { byteLimit } from '../nca/files/limits.ts'
+import { byteKinds, byteLimit, pixelKinds } from '../nca/files/limits.ts'
 import type { ByteLimit, PixelLimit } from '../nca/files/limits.ts'
-import { checkOptions } from '../tensor/options.ts'
+import { checkOptions, flag, keysOf, wholeFrom } from '../tensor/options.ts'
 import { showShape } from '../tensor/shape.ts'
 import { readImage } from './picture.ts'
 import { readFileUpTo, tooLong } from './read-file.ts'
@@ -71,18 +71,24 @@ export type Mnist = {
   readonly n: number
 }
 
+export type MnistOptions = ByteLimit & {
+  /** True (default) for the 60,000 examples to train with, false for the 10,000 to test with. */
+  readonly train?: boolean
+}
+
+const mnistOptions = keysOf<MnistOptions>({ ...byteKinds, train: flag })
+
 /**
  * Reads MNIST, or Fashion-MNIST, from a folder with its four files, compressed or not, spelled
  * `train-images-idx3-ubyte` or `train-images.idx3-ubyte`.
  *
- * @param train whether the 60,000 examples to train with, the default, or the 10,000 to test with
  * @throws one sentence that names the file, where one is missing, damaged, or does not belong to the other
  * @example const { images, labels, n } = await readMnist('data/mnist', { train: false })   // 10,000
  */
 export async function readMnist(
-  folder: string, options: { readonly train?: boolean } & ByteLimit = {},
+  folder: string, options: MnistOptions = {},
 ): Promise<Mnist> {
-  checkOptions('readMnist', options, ['train', 'maxBytes'])
+  checkOptions('readMnist', options, mnistOptions)
   const { train = true, maxBytes } = options
   const files = await list('mnist', folder)
   const read = (name: string): Promise<Idx> => {
@@ -113,18 +119,24 @@ export type ImageFolder = {
   readonly labels: Int32Array
 }
 
+export type ImageFolderOptions = PixelLimit & {
+  /** Fits every picture into a square of this side, see `fit`; without it they must have one size. */
+  readonly size?: number
+}
+
+const imageFolderOptions = keysOf<ImageFolderOptions>({ ...pixelKinds, size: wholeFrom(1) })
+
 /**
  * Reads all pictures of a folder (PNG, JPEG, WebP, GIF, BMP, by the ends of their names); or, if it has folders or links
  * to folders instead, those of each, which is a class.
  *
- * @param size fits every picture into a square of this side, see `fit`; without it they must have one size
  * @throws one sentence, where there are none, both files and folders, or pictures of different sizes
  * @example const { images, labels, classes } = await readImageFolder('flowers', { size: 32 })
  */
 export async function readImageFolder(
-  folder: string, options: { readonly size?: number } & PixelLimit = {},
+  folder: string, options: ImageFolderOptions = {},
 ): Promise<ImageFolder> {
-  checkOptions('readImageFolder', options, ['size', 'maxPixels'])
+  checkOptions('readImageFolder', options, imageFolderOptions)
   const { size, maxPixels } = options
   const direct = await listPictures('images', folder)
   const classes = await listFolders(folder)

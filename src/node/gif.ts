@@ -7,9 +7,9 @@
  */
 
 import { createRequire } from 'node:module'
-import { check, isWhole } from '../tensor/options.ts'
 import { checkPictureSize, commonSize, overWhite } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
+import { checkOptions, flag, isNumber, keysOf, wholeFrom } from '../tensor/options.ts'
 import { writeFileAtomic } from './atomic-file.ts'
 
 type Colour = [number, number, number]
@@ -44,6 +44,13 @@ export interface GifOptions {
   readonly scale?: number
 }
 
+const gifOptions = keysOf<GifOptions>({
+  delayMs: {
+    fits: x => isNumber(x, 20) && x <= 655_350, expected: 'at least 20 (browsers ignore less) and at most 655,350',
+  },
+  loop: flag, scale: wholeFrom(1),
+})
+
 /**
  * Encodes images of one size as an animated GIF over white.
  *
@@ -51,14 +58,10 @@ export interface GifOptions {
  * number > 0, or `delayMs` is below 20 (browsers show such frames for 100 ms) or above 655,350
  * @example await writeFile('lizard.gif', encodeGif(frames, { delayMs: 40, scale: 4 }))
  */
-export function encodeGif(
-  frames: readonly Image[],
-  { delayMs = 50, loop = true, scale = 1 }: GifOptions = {},
-): Uint8Array {
+export function encodeGif(frames: readonly Image[], options: GifOptions = {}): Uint8Array {
+  checkOptions('gif', options, gifOptions)
+  const { delayMs = 50, loop = true, scale = 1 } = options
   const { width, height } = commonSize('gif', frames)
-  if (!(delayMs >= 20)) throw new Error(`gif: delayMs must be at least 20 (browsers ignore less), got ${delayMs}`)
-  check(delayMs <= 655_350, 'gif', 'delayMs', delayMs, 'a number from 20 to 655,350')
-  check(isWhole(scale, 1), 'gif', 'scale', scale, 'a whole number > 0')
   checkGifSize('gif', width * scale, height * scale)
   const pictures = frames.map(frame => toBytes(overWhite(frame)))
   const palette = makePalette(pictures)
@@ -73,8 +76,8 @@ export function encodeGif(
       index[at] = nearest(rgba[p]!, rgba[p + 1]!, rgba[p + 2]!)
     }
     // The first frame's palette becomes the global one.
-    const options = { delay: delayOf(i, delayMs), repeat: loop ? 0 : -1, ...(i === 0 && { palette }) }
-    gif.writeFrame(index, width * scale, height * scale, options)
+    const frame = { delay: delayOf(i, delayMs), repeat: loop ? 0 : -1, ...(i === 0 && { palette }) }
+    gif.writeFrame(index, width * scale, height * scale, frame)
   })
   gif.finish()
   return gif.bytes()

@@ -8,6 +8,7 @@
 
 import { overColour, resize } from '../nca/files/image.ts'
 import type { Image, Rgb } from '../nca/files/image.ts'
+import { checkOptions, isNumber, keysOf, oneOf, wholeFrom } from '../tensor/options.ts'
 
 /** How many colours a terminal shows: 24 bits, the 256 of xterm, or none. */
 export type ColourDepth = 'truecolor' | '256' | 'none'
@@ -25,12 +26,21 @@ export interface HalfBlockOptions {
   readonly background?: Rgb
 }
 
+const halfBlockOptions = keysOf<HalfBlockOptions>({
+  columns: wholeFrom(1),
+  colour: oneOf(['truecolor', '256', 'none']),
+  background: {
+    fits: x => Array.isArray(x) && x.length === 3 && x.every(c => isNumber(c)), expected: 'red, green and blue from 0 to 1',
+  },
+})
+
 /**
  * Draws a picture as lines of characters, without a line break at the end.
  *
  * @example console.log(halfBlocks(image, { columns: 40, colour: colourDepth(process.stdout, process.env) }))
  */
 export function halfBlocks(image: Image, options: HalfBlockOptions = {}): string {
+  checkOptions('halfBlocks', options, halfBlockOptions)
   const { columns = image.width, colour = 'truecolor', background = [1, 1, 1] } = options
   const { width, height, data } = overColour(shrink(image, columns), background)
   const below = toBytes(background) // what an odd last row lacks

@@ -113,7 +113,7 @@ describe('decodeIdx', () => {
     expect(sentence(() => decodeIdx(bytes, 'labels', { maxBytes: 11 }))).toBe('idx: labels is too large: [2,3] i16 '
       + 'takes 12 bytes, expected at most 11; the option maxBytes raises the limit.')
     expect(sentence(() => decodeIdx(bytes, 'labels', { maxBytes: NaN })))
-      .toBe('decodeIdx: maxBytes is NaN, expected a whole number ≥ 1.')
+      .toBe('decodeIdx: maxBytes is NaN, expected a whole number > 0.')
     expect(sentence(() => decodeIdx(bytes, 'labels', { maxbytes: 5 } as object)))
       .toBe('decodeIdx: there is no option "maxbytes"; did you mean "maxBytes"?')
     expect(sentence(() => decodeIdx(bytes.buffer as never))).toMatch(/^decodeIdx: the file is ArrayBuffer, expected/)
@@ -487,7 +487,7 @@ describe('movingMnist', () => {
     expect(say({ size: 2 })).toBe('movingMnist: size is 2, expected at least 3, the side of a digit.')
     expect(say({ count: 1e9 })).toBe(
       'movingMnist: the number of pixels of all frames is 81920000000000, expected at most 1073741824.')
-    expect(say({ count: 0 })).toBe('movingMnist: count is 0, expected a whole number ≥ 1.')
+    expect(say({ count: 0 })).toBe('movingMnist: count is 0, expected a whole number > 0.')
     expect(say({ speed: -1 })).toBe('movingMnist: speed is -1, expected a number ≥ 0.')
     expect(say({ sped: 1 })).toBe('movingMnist: there is no option "sped"; did you mean "speed"?')
     expect(say({}, { images: new Float32Array(7), n: 1 }))

@@ -358,7 +358,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the d
 
   it('says what is no patience', async () => {
     for (const [patience, sentence] of [
-      [5, 'train: the options argument is 5, expected an object with iterations, least.'],
+      [5, 'train: patience is 5, expected { iterations, least }.'],
       [{ iterations: 0, least: 0 }, 'train: patience.iterations is 0, expected a whole number > 0.'],
       [{ iterations: 5 }, 'train: patience.least is undefined, expected a number from 0 up to, not including, 1.'],
       [{ iterations: 5, least: 1 }, 'train: patience.least is 1, expected a number from 0 up to, not including, 1.'],

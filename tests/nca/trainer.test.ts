@@ -507,7 +507,7 @@ it('says what does not fit together', () => {
       "normalize": "trainer: normalize is 1, expected true or false.",
       "nothingToMutate": "trainer: samples can only be mutated where a rule has frozen channels.",
       "optimiser": "trainer: optimiser.type is "lion", expected 'adam' or 'sgd'.",
-      "option": "trainer: there is no option "batchSize"; there are rule, task, batch, steps, optimiser, params, readouts, pool, write, reseed, damaged, damage, ranked, mutated, normalize, clip, accumulate, trainable, warmUp.",
+      "option": "trainer: there is no option "batchSize"; there are rule, task, steps, damage, optimiser, clip, trainable, params, warmUp, batch, readouts, accumulate, pool, reseed, damaged, mutated, write, ranked, normalize.",
       "pool": "trainer: pool is -1, expected a whole number ≥ 0.",
       "ranked": "trainer: ranked is true, expected 'loss' or 'none'.",
       "readouts": "trainer: readouts is 0, expected a whole number > 0.",

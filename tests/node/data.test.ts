@@ -172,7 +172,7 @@ describe('readImageFolder', () => {
       .toBe(`images: ${at('b.png')} is 8×8, but ${at('a.png')} is 3×2, expected one size.`)
     const { images } = await readImageFolder(folder, { size: 4 })
     expect(images).toEqual([fit(plain(3, 2, 20), 4), fit(plain(8, 8, 40), 4)])
-    expect(await rejection(readImageFolder(folder, { size: 0 }))).toBe('fit: size must be a positive integer, got 0')
+    expect(await rejection(readImageFolder(folder, { size: 0 }))).toBe('readImageFolder: size is 0, expected a whole number > 0.')
   })
 
   it('says what is wrong', async () => {

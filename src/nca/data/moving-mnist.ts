@@ -11,7 +11,7 @@
  */
 import { checkKey, foldIn, uniformAt } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
-import { check, checkOptions, isNumber, isWhole } from '../../tensor/options.ts'
+import { check, checkOptions, isWhole, keysOf, numberFrom, wholeFrom } from '../../tensor/options.ts'
 
 /** Square pictures to move: `images` is `[n,h,h]`, as `readMnist` gives them. */
 export type Digits = { readonly images: Float32Array; readonly n: number }
@@ -29,6 +29,10 @@ export type MovingMnistOptions = {
   readonly speed?: number
 }
 
+const movingMnistOptions = keysOf<MovingMnistOptions>({
+  count: wholeFrom(1), length: wholeFrom(1), size: wholeFrom(1), digits: wholeFrom(1), speed: numberFrom(0),
+})
+
 /** Sequences of frames: `frames` is `[count,length,size,size]`. */
 export type MovingMnist = { readonly frames: Float32Array; readonly shape: readonly [number, number, number, number] }
 
@@ -43,12 +47,8 @@ const mostNumbers = 2 ** 30 // four gigabytes: the published set, 10,000 sequenc
 export function movingMnist(digits: Digits, k: Key, options: MovingMnistOptions = {}): MovingMnist {
   const where = 'movingMnist'
   checkKey(where, k)
-  checkOptions(where, options, ['count', 'length', 'size', 'digits', 'speed'])
+  checkOptions(where, options, movingMnistOptions)
   const { count = 1, length = 20, size = 64, digits: each = 2, speed = 3.6 } = options
-  for (const [name, value] of Object.entries({ count, length, size, digits: each })) {
-    check(isWhole(value, 1), where, name, value, 'a whole number ≥ 1')
-  }
-  check(isNumber(speed, 0), where, 'speed', speed, 'a number ≥ 0')
   const side = Math.sqrt(digits.images.length / digits.n)
   const square = `as many as ${digits.n} square pictures have`
   check(isWhole(side, 1), where, 'the number of pixels', digits.images.length, square)

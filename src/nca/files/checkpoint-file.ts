@@ -10,9 +10,9 @@
 import { hostArray } from '../../backends/backend.ts'
 import type { Backend } from '../../backends/backend.ts'
 import { scope, supersede } from '../../tensor/lifetime.ts'
-import { check, checkOptions, isObject, isWhole } from '../../tensor/options.ts'
+import { check, checkOptions, isObject, isWhole, keysOf, later } from '../../tensor/options.ts'
 import { sizeOf } from '../../tensor/shape.ts'
-import { defaultBackend, Tensor, tensor } from '../../tensor/tensor.ts'
+import { aBackend, defaultBackend, tensor, Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf, mapTree } from '../../tensor/tree.ts'
 import type { DataParams } from '../rule.ts'
 import { checkState } from '../training/check-state.ts'
@@ -20,6 +20,7 @@ import type { Pool } from '../training/pool.ts'
 import { packState, SparseState } from '../training/sparse-state.ts'
 import type { Trainer, TrainerState } from '../training/trainer.ts'
 import { byteLimit } from './limits.ts'
+import { limitKinds } from './safetensors.ts'
 import type { SafetensorsEntry, SafetensorsLimits } from './safetensors.ts'
 import { decodeTree, encodeTree, inFile, Stored, wrongValue } from './tree-file.ts'
 
@@ -56,6 +57,8 @@ export type CheckpointOptions<P> = SafetensorsLimits & {
   readonly trainer?: Trainer<TrainerState<P>>
 }
 
+const checkpointOptions = keysOf<CheckpointOptions<unknown>>({ ...limitKinds, backend: aBackend, trainer: later })
+
 /**
  * A training state from the bytes of a checkpoint, bit for bit as it was.
  *
@@ -67,7 +70,7 @@ export type CheckpointOptions<P> = SafetensorsLimits & {
 export function decodeCheckpoint<P = DataParams>(
   bytes: Uint8Array, where = 'input', options: CheckpointOptions<P> = {},
 ): { state: TrainerState<P>; metadata: Record<string, string> } {
-  checkOptions('decodeCheckpoint', options, ['backend', 'trainer', 'maxBytes', 'maxHeaderBytes'])
+  checkOptions('decodeCheckpoint', options, checkpointOptions)
   const { backend = defaultBackend, trainer, maxHeaderBytes } = options
   const maxBytes = byteLimit('decodeCheckpoint', { maxBytes: options.maxBytes })
   const { tree, metadata } = decodeTree(bytes, checkpointFormat, where, { maxBytes, maxHeaderBytes })

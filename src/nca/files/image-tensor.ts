@@ -5,7 +5,8 @@
  * while a rule learns, alpha may be 1.3 and red −0.1. What is shown is clamped to what a picture can be,
  * 0 ≤ colour ≤ alpha ≤ 1; what is trained is not.
  */
-import { tensor } from '../../tensor/tensor.ts'
+import { checkOptions } from '../../tensor/options.ts'
+import { placementOptions, tensor } from '../../tensor/tensor.ts'
 import type { Placement, Tensor } from '../../tensor/tensor.ts'
 import { showShape } from '../../tensor/shape.ts'
 import type { Image } from './image.ts'
@@ -16,6 +17,7 @@ import type { Image } from './image.ts'
  * @example const target = imageToTensor(padImage(resize(await emoji('🦎'), 40, 40), 16))   // [72,72,4]
  */
 export function imageToTensor(image: Image, placement: Placement = {}): Tensor {
+  checkOptions('imageToTensor', placement, placementOptions)
   return tensor(image.data, { dtype: 'float32', ...placement, shape: [image.height, image.width, 4] })
 }
 

@@ -7,6 +7,7 @@
  * transparent pixels (mostly black) into every edge as a dark fringe (Porter & Duff, "Compositing Digital Images",
  * SIGGRAPH 1984).
  */
+import { checkOptions, keysOf, wholeFrom } from '../../tensor/options.ts'
 
 import { isWhole, show } from '../../tensor/options.ts'
 
@@ -161,18 +162,25 @@ export function overWhite(image: Image): Image {
   return overColour(image, [1, 1, 1])
 }
 
+export type FilmStripOptions = {
+  /** Pictures in a row, a whole number > 0; default all. */
+  readonly columns?: number
+  /** Pixels between pictures, a whole number ≥ 0; default 2. */
+  readonly gap?: number
+}
+
+const filmStripOptions = keysOf<FilmStripOptions>({ columns: wholeFrom(1), gap: wholeFrom(0) })
+
 /**
  * Puts pictures of one size side by side, row by row, with a transparent gap between them.
  *
  * @throws if there is no picture, or their sizes differ
  * @example filmStrip(states, { columns: 8 })   // 24 states as 3 rows of 8
  */
-export function filmStrip(
-  images: readonly Image[],
-  { columns = images.length, gap = 2 }: { readonly columns?: number; readonly gap?: number } = {},
-): Image {
+export function filmStrip(images: readonly Image[], options: FilmStripOptions = {}): Image {
+  checkOptions('filmStrip', options, filmStripOptions)
+  const { columns = images.length, gap = 2 } = options
   const { width, height } = commonSize('filmStrip', images)
-  requirePositiveInteger('filmStrip', 'columns', columns)
   const rows = Math.ceil(images.length / columns)
   const strip = transparent('filmStrip', columns * (width + gap) - gap, rows * (height + gap) - gap)
   images.forEach((image, i) => {

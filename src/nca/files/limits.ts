@@ -8,7 +8,8 @@
  * Readers of numbers (IDX, npy, NIfTI) have `maxBytes`, readers of pictures `maxPixels`, each as an option that raises
  * or lowers its default.
  */
-import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import { check, checkOptions, keysOf, wholeFrom } from '../../tensor/options.ts'
+import type { Kinds } from '../../tensor/options.ts'
 
 /** The limit of a reader of numbers. */
 export type ByteLimit = {
@@ -25,20 +26,22 @@ export type PixelLimit = {
   readonly maxPixels?: number
 }
 
+/** The kinds of the limits, to be spread among those of a reader. */
+export const byteKinds: Kinds<ByteLimit> = { maxBytes: wholeFrom(1) }
+const byteOptions = keysOf<ByteLimit>(byteKinds)
+export const pixelKinds: Kinds<PixelLimit> = { maxPixels: wholeFrom(1) }
+const pixelOptions = keysOf<PixelLimit>(pixelKinds)
+
 /** The byte limit that the options of `where` set. */
 export function byteLimit(where: string, options: ByteLimit): number {
-  checkOptions(where, options, ['maxBytes'])
-  const { maxBytes = 2 ** 29 } = options
-  check(isWhole(maxBytes, 1), where, 'maxBytes', maxBytes, 'a whole number ≥ 1')
-  return maxBytes
+  checkOptions(where, options, byteOptions)
+  return options.maxBytes ?? 2 ** 29
 }
 
 /** The pixel limit that the options of `where` set. */
 export function pixelLimit(where: string, options: PixelLimit): number {
-  checkOptions(where, options, ['maxPixels'])
-  const { maxPixels = 2 ** 24 } = options
-  check(isWhole(maxPixels, 1), where, 'maxPixels', maxPixels, 'a whole number ≥ 1')
-  return maxPixels
+  checkOptions(where, options, pixelOptions)
+  return options.maxPixels ?? 2 ** 24
 }
 
 /** Throws unless a picture has pixels, and no more than the limit. `where` is the file: 'png: lizard.png'. */

@@ -7,13 +7,14 @@
  */
 import type { Backend, DType } from '../../backends/backend.ts'
 import { scope } from '../../tensor/lifetime.ts'
-import { checkOptions, show } from '../../tensor/options.ts'
-import { defaultBackend, tensor } from '../../tensor/tensor.ts'
+import { checkOptions, keysOf, show } from '../../tensor/options.ts'
+import { defaultBackend, placementKinds, tensor } from '../../tensor/tensor.ts'
 import type { Placement } from '../../tensor/tensor.ts'
 import { mapTree } from '../../tensor/tree.ts'
 import { checkParams } from '../params.ts'
 import { defineRule } from '../rule.ts'
 import type { DataParams, DataRule } from '../rule.ts'
+import { limitKinds } from './safetensors.ts'
 import type { SafetensorsEntry, SafetensorsLimits } from './safetensors.ts'
 import { decodeTree, encodeTree, inFile, metadataJson, Stored, wrongValue } from './tree-file.ts'
 
@@ -56,6 +57,11 @@ export async function encodeModel({ rule, params, provenance }: Model): Promise<
   })
 }
 
+/** Where the parameters are to live and of which type they are to be, and the limits of the file. */
+export type ModelOptions = Placement & SafetensorsLimits
+
+const modelOptions = keysOf<ModelOptions>({ ...placementKinds, ...limitKinds })
+
 /**
  * A model from the bytes of its file.
  *
@@ -67,11 +73,12 @@ export async function encodeModel({ rule, params, provenance }: Model): Promise<
  * @example decodeModel(bytes, 'lizard.safetensors', { dtype: 'float32' })
  */
 export function decodeModel(
-  bytes: Uint8Array, where = 'input', { maxBytes, maxHeaderBytes, ...placement }: Placement & SafetensorsLimits = {},
+  bytes: Uint8Array, where = 'input', options: ModelOptions = {},
 ): Model {
+  checkOptions('decodeModel', options, modelOptions)
+  const { maxBytes, maxHeaderBytes, ...placement } = options
   const { tree, metadata } = decodeTree(bytes, modelFormat, where, { maxBytes, maxHeaderBytes })
   const { format: _format, tree: _tree, rule: _rule, ...provenance } = metadata
-  checkOptions('decodeModel', placement, ['dtype', 'backend', 'like'], ['maxBytes', 'maxHeaderBytes'])
   return inFile(where, () => scope(() => {
     const rule = defineRule(metadataJson(metadata, 'rule', where) as DataRule)
     const params = mapTree(tree, (leaf, path) => {

@@ -14,9 +14,10 @@
  *
  * Tensors are copied as the machine's own numbers, that is, for the little-endian machines JavaScript engines run on.
  */
-import { check, checkOptions, inLine, isWhole, quoted } from '../../tensor/options.ts'
+import { checkOptions, inLine, keysOf, quoted, wholeFrom } from '../../tensor/options.ts'
+import type { Kinds } from '../../tensor/options.ts'
 import { parseJson } from './json.ts'
-import { byteLimit, checkBytes } from './limits.ts'
+import { byteKinds, byteLimit, checkBytes } from './limits.ts'
 import type { ByteLimit } from './limits.ts'
 
 /** The element types that are read and written. */
@@ -50,6 +51,10 @@ export type SafetensorsLimits = ByteLimit & {
    */
   readonly maxHeaderBytes?: number
 }
+
+/** Their kinds, to be spread among those of who passes them on. */
+export const limitKinds: Kinds<SafetensorsLimits> = { ...byteKinds, maxHeaderBytes: wholeFrom(1) }
+const limitOptions = keysOf<SafetensorsLimits>(limitKinds)
 
 const longestHeader = 2 ** 23
 
@@ -108,10 +113,9 @@ export function encodeSafetensors(
 export function decodeSafetensors(
   bytes: Uint8Array, where = 'input', limits: SafetensorsLimits = {},
 ): SafetensorsFile {
-  checkOptions('decodeSafetensors', limits, ['maxBytes', 'maxHeaderBytes'])
+  checkOptions('decodeSafetensors', limits, limitOptions)
   const { maxHeaderBytes = longestHeader } = limits
   const maxBytes = byteLimit('decodeSafetensors', { maxBytes: limits.maxBytes })
-  check(isWhole(maxHeaderBytes, 1), 'decodeSafetensors', 'maxHeaderBytes', maxHeaderBytes, 'a whole number > 0')
   checkBytes('decodeSafetensors', bytes)
   try {
     if (bytes.length > maxBytes) throw new Error(`${bytes.length} bytes are too many (at most ${maxBytes})`)

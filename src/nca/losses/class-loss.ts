@@ -30,8 +30,8 @@ import { takeAlong } from '../../tensor/ops/gather.ts'
 import { logSoftmax, mean } from '../../tensor/ops/reduce.ts'
 import { broadcastTo, reshape, sum } from '../../tensor/ops/sum.ts'
 import { floating, refuse, requireTensor } from '../../tensor/op.ts'
-import { check, checkOptions, checkWord, isNumber } from '../../tensor/options.ts'
-import { valuesOf } from '../../tensor/tensor.ts'
+import { check, checkOptions, keysOf, numberAbove, oneOf } from '../../tensor/options.ts'
+import { aTensor, valuesOf } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { checkMask, checkTarget, meanWhere, perSample, sampleAxes } from './loss.ts'
 
@@ -44,6 +44,8 @@ export type CrossEntropyOptions = {
    */
   per?: 'cell' | 'image'
 }
+
+const crossEntropyOptions = keysOf<CrossEntropyOptions>({ mask: aTensor, per: oneOf(['cell', 'image']) })
 
 /**
  * Cross-entropy per sample: −log of the probability that the logits give to the right class. A number added to all
@@ -59,9 +61,8 @@ export type CrossEntropyOptions = {
  * @example crossEntropy(takeChannels(x, 10, 20), digits, { mask: ink, per: 'image' })
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  checkOptions('crossEntropy', options, ['mask', 'per'])
+  checkOptions('crossEntropy', options, crossEntropyOptions)
   const { mask, per = 'cell' } = options
-  checkWord('crossEntropy', 'per', per, ['cell', 'image'])
   checkScores('crossEntropy', 'the tensor of logits', logits)
   const lead = logits.shape.slice(0, -1)
   if (mask !== undefined) checkMask('crossEntropy', 'the mask', mask, lead)
@@ -153,21 +154,26 @@ export function bce(logits: Tensor, target: Tensor): Tensor {
   return mul(-2, perSample(times(truth, likely))) // −2, because the mean is over both classes too
 }
 
+export type DiceLossOptions = {
+  /** What is added to the size of both masks, a number > 0; default 1 (one cell). */
+  smooth?: number
+}
+
+const diceLossOptions = keysOf<DiceLossOptions>({ smooth: numberAbove(0) })
+
 /**
  * One minus the soft Dice coefficient of a mask, per sample: 0 for the same mask, near 1 for masks without overlap. It
  * does not grow with the number of cells outside of both, so a small mask in a large image counts fully.
  *
  * @param logits `[b,…]`, where σ(logit) is the probability that a cell is inside
  * @param target of the same shape, or that of one sample; from 0 to 1
- * @param options.smooth what is added to the size of both masks, > 0, default 1 (one cell)
  * @returns `[b]`, within [0, 1]
  * @throws where shapes or types do not fit
  * @example mean(diceLoss(takeChannels(x, 3, 4), cast(masks, 'float32')))
  */
-export function diceLoss(logits: Tensor, target: Tensor, options: { smooth?: number } = {}): Tensor {
-  checkOptions('diceLoss', options, ['smooth'])
+export function diceLoss(logits: Tensor, target: Tensor, options: DiceLossOptions = {}): Tensor {
+  checkOptions('diceLoss', options, diceLossOptions)
   const { smooth = 1 } = options
-  check(isNumber(smooth) && smooth > 0, 'diceLoss', 'smooth', smooth, 'a number > 0')
   floating('diceLoss', 'the tensor of logits', logits)
   checkTarget('diceLoss', logits, target)
   const p = sigmoid(logits)

@@ -23,21 +23,21 @@ import { log, square } from '../../tensor/ops/functions.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { broadcastTo, reshape } from '../../tensor/ops/sum.ts'
 import { floating, refuse } from '../../tensor/op.ts'
-import { check, checkOptions, isNumber } from '../../tensor/options.ts'
+import { checkOptions, keysOf, numberAbove } from '../../tensor/options.ts'
 import { tensor } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { checkTarget, mse, perSample } from './loss.ts'
 
 export type QualityOptions = {
-  /** L, the difference of the greatest and the smallest possible value; default 1. */
+  /** L, the difference of the greatest and the smallest possible value, a number > 0; default 1. */
   range?: number
 }
 
+const qualityOptions = keysOf<QualityOptions>({ range: numberAbove(0) })
+
 function rangeOf(op: string, options: QualityOptions): number {
-  checkOptions(op, options, ['range'])
-  const { range = 1 } = options
-  check(isNumber(range) && range > 0, op, 'range', range, 'a number > 0')
-  return range
+  checkOptions(op, options, qualityOptions)
+  return options.range ?? 1
 }
 
 /**

@@ -29,8 +29,10 @@ import { argMax } from '../../tensor/ops/reduce.ts'
 import { argsort } from '../../tensor/ops/sort.ts'
 import { reshape, sum } from '../../tensor/ops/sum.ts'
 import { floating, refuse, requireTensor } from '../../tensor/op.ts'
-import { check, checkOptions, checkWord, isWhole } from '../../tensor/options.ts'
+import { check, checkOptions, isWhole, keysOf, oneOf } from '../../tensor/options.ts'
+import type { Kinds } from '../../tensor/options.ts'
 import { sameShape } from '../../tensor/shape.ts'
+import { aTensor } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { checkScores, chosen, existing, labelsOf, voted } from './class-loss.ts'
 import { checkMask, meanWhere, perSample, sampleAxes } from './loss.ts'
@@ -80,10 +82,15 @@ export type ClassMetricOptions = {
   mask?: Tensor
 }
 
+const maskKinds: Kinds<ClassMetricOptions> = { mask: aTensor }
+const classMetricOptions = keysOf<ClassMetricOptions>(maskKinds)
+
 export type AccuracyOptions = ClassMetricOptions & {
   /** 'cell' (default): each cell is right or wrong; 'image': the image is, by the `vote` of its cells. */
   per?: 'cell' | 'image'
 }
+
+const accuracyOptions = keysOf<AccuracyOptions>({ ...maskKinds, per: oneOf(['cell', 'image']) })
 
 /**
  * What an image is, by the mean of its cells' scores: the class for which it is greatest, as in the loss of
@@ -95,7 +102,7 @@ export type AccuracyOptions = ClassMetricOptions & {
  * @example vote(takeRole(rule, x, 'classes'), { mask: seenCells(rule, x) })
  */
 export function vote(scores: Tensor, options: ClassMetricOptions = {}): Tensor {
-  checkOptions('vote', options, ['mask'])
+  checkOptions('vote', options, classMetricOptions)
   const { mask } = options
   checkScores('vote', 'the tensor of scores', scores)
   if (mask !== undefined) checkMask('vote', 'the mask', mask, scores.shape.slice(0, -1))
@@ -116,9 +123,8 @@ export function vote(scores: Tensor, options: ClassMetricOptions = {}): Tensor {
  * @example mean(accuracy(takeChannels(x, 10, 20), digits, { mask: ink, per: 'image' }))
  */
 export function accuracy(scores: Tensor, labels: Tensor, options: AccuracyOptions = {}): Tensor {
-  checkOptions('accuracy', options, ['mask', 'per'])
+  checkOptions('accuracy', options, accuracyOptions)
   const { mask, per = 'cell' } = options
-  checkWord('accuracy', 'per', per, ['cell', 'image'])
   checkScores('accuracy', 'the tensor of scores', scores)
   requireTensor('accuracy', 'the tensor of labels', labels)
   if (labels.dtype.startsWith('float')) refuse('accuracy', `labels are ${labels.dtype}, but must be int32 or uint32`)
@@ -148,7 +154,7 @@ export function accuracy(scores: Tensor, labels: Tensor, options: AccuracyOption
  * @example mean(f1(argMax(scores), labels, 10))
  */
 export function f1(predicted: Tensor, labels: Tensor, classes: number, options: ClassMetricOptions = {}): Tensor {
-  checkOptions('f1', options, ['mask'])
+  checkOptions('f1', options, classMetricOptions)
   const { mask } = options
   check(isWhole(classes, 1), 'f1', 'the number of classes', classes, 'a whole number > 0')
   for (const [name, x] of Object.entries({ predicted, labels })) {

@@ -30,7 +30,8 @@ import { mean } from '../../tensor/ops/reduce.ts'
 import { sort } from '../../tensor/ops/sort.ts'
 import { reshape, sum } from '../../tensor/ops/sum.ts'
 import { floating, refuse, sameDtype } from '../../tensor/op.ts'
-import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import { checkOptions, keysOf, wholeFrom } from '../../tensor/options.ts'
+import type { Kinds } from '../../tensor/options.ts'
 import { normal } from '../../tensor/random.ts'
 import type { Shape } from '../../tensor/shape.ts'
 import { tensor } from '../../tensor/tensor.ts'
@@ -80,14 +81,12 @@ function comparable(op: string, x: Tensor, y: Tensor, layout: string, rank: numb
   return all
 }
 
-function checkCounts(op: string, counts: Record<string, number>): void {
-  for (const [name, n] of Object.entries(counts)) check(isWhole(n, 1), op, name, n, 'a whole number > 0')
-}
-
 export type TransportOptions = {
-  /** Random directions, default 32. */
+  /** Random directions, a whole number > 0, default 32. */
   projections?: number
 }
+
+const transportOptions = keysOf<TransportOptions>({ projections: wholeFrom(1) })
 
 /**
  * Sliced optimal transport of point clouds, per sample: the mean over random directions of the squared distance of the
@@ -101,9 +100,8 @@ export type TransportOptions = {
  * @example slicedTransport(reshape(colours, [b, h * w, 3]), pixels, foldIn(k, i))     // colours without their places
  */
 export function slicedTransport(x: Tensor, y: Tensor, k: Key, options: TransportOptions = {}): Tensor {
-  checkOptions('slicedTransport', options, ['projections'])
+  checkOptions('slicedTransport', options, transportOptions)
   const { projections = 32 } = options
-  checkCounts('slicedTransport', { projections })
   checkKey('slicedTransport', k)
   const target = comparable('slicedTransport', x, y, 'n,c', 3)
   const theta = directions(k, [x.shape[2], projections], x)
@@ -111,11 +109,17 @@ export function slicedTransport(x: Tensor, y: Tensor, k: Key, options: Transport
 }
 
 export type PatchTransportOptions = TransportOptions & {
-  /** The side of a patch, default 5. */
+  /** The side of a patch, a whole number > 0, default 5. */
   size?: number
-  /** Levels of the pyramid, each half as large as that before it; default 5, which need 80 cells on a side. */
+  /** Levels of the pyramid, a whole number > 0, each half as large as that before it; default 5, which need 80 cells. */
   levels?: number
 }
+
+/** Their kinds, for those who pass them on. */
+export const patchTransportKinds: Kinds<PatchTransportOptions> = {
+  projections: wholeFrom(1), size: wholeFrom(1), levels: wholeFrom(1),
+}
+const patchTransportOptions = keysOf<PatchTransportOptions>(patchTransportKinds)
 
 /**
  * Sliced optimal transport of all k×k patches of images, per sample, the mean over the levels of a pyramid of 2×2
@@ -130,9 +134,8 @@ export type PatchTransportOptions = TransportOptions & {
  * @example add(patchTransport(colours, texture, foldIn(k, i)), overflow(state))
  */
 export function patchTransport(x: Tensor, y: Tensor, k: Key, options: PatchTransportOptions = {}): Tensor {
-  checkOptions('patchTransport', options, ['projections', 'size', 'levels'])
+  checkOptions('patchTransport', options, patchTransportOptions)
   const { projections = 32, size = 5, levels = 5 } = options
-  checkCounts('patchTransport', { projections, size, levels })
   checkKey('patchTransport', k)
   let images = [x, comparable('patchTransport', x, y, 'h,w,c', 4)]
   const side = Math.min(...images.flatMap(image => image.shape.slice(1, 3)))

@@ -25,7 +25,7 @@
  * slices are not kept for the derivative but cut again: k² copies of the state would be most of a step's memory.
  */
 import { checkpoint } from '../../autograd/checkpoint.ts'
-import { checkOptions } from '../../tensor/options.ts'
+import { checkOptions, keysOf, later } from '../../tensor/options.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { stack, unstack } from '../../tensor/ops/concat.ts'
 import { dense } from '../../tensor/ops/dense.ts'
@@ -62,6 +62,9 @@ export type AttentionOptions = {
   feedForward?: number
 }
 
+// Values are judged as those of a rule that was read from a file are.
+const attentionOptions = keysOf<AttentionOptions>({ heads: later, size: later, keys: later, feedForward: later })
+
 /**
  * Attention for a rule's `perceive`. Its parameters are `scale` and `shift` of the layer norm `[channels]`, `query`,
  * `key` and `value` `[channels, heads·keys]`, `position` `[size, size, heads]`, `output` `[heads·keys, outputs]` and
@@ -73,7 +76,7 @@ export type AttentionOptions = {
  * @example attention(80, { heads: 4, keys: 16, feedForward: 160 })
  */
 export function attention(outputs: number, options: AttentionOptions = {}): Attention {
-  checkOptions('attention', options, ['heads', 'size', 'keys', 'feedForward'])
+  checkOptions('attention', options, attentionOptions)
   const { heads = 1, size = 3, keys = Math.ceil(outputs / heads), feedForward = 0 } = options
   const part: Attention = { type: 'attention', outputs, heads, size, keys, feedForward }
   attentionKind.check('attention', '', part)

@@ -6,7 +6,7 @@
  * Linear and without bias, it is a matrix before the matrix of the network's first layer; with both it is a layer of
  * its own, as in the self-classifying digits (Randazzo et al., Distill 2020) and in NCAtorch.
  */
-import { check, checkOptions, checkWord } from '../../tensor/options.ts'
+import { check, checkOptions, checkWord, keysOf, later } from '../../tensor/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { leakySlope } from '../../tensor/ops/functions.ts'
 import { checkDilation, checkSize, checkUnits } from '../rule-limits.ts'
@@ -41,6 +41,11 @@ export type ConvOptions = {
   slope?: number
 }
 
+// Values are judged as those of a rule that was read from a file are.
+const convOptions = keysOf<ConvOptions>({
+  size: later, dilation: later, bias: later, activation: later, slope: later,
+})
+
 /**
  * A learned convolution for a rule's `perceive`: each output sees all channels, `[size,size,channels,outputs]`.
  *
@@ -50,7 +55,7 @@ export type ConvOptions = {
  * @example conv(80, { bias: true, activation: 'leakyRelu' })
  */
 export function conv(outputs: number, options: ConvOptions = {}): Conv {
-  checkOptions('conv', options, ['size', 'dilation', 'bias', 'activation', 'slope'])
+  checkOptions('conv', options, convOptions)
   const part = wholeConv({ type: 'conv', outputs, size: 3, ...options })
   convKind.check('conv', '', part)
   return part

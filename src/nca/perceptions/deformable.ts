@@ -22,7 +22,7 @@
  * has the mean of its slopes on both sides, so that ∂s(p + o)/∂o is ½ (s[p + 1] − s[p − 1]) at o = 0.
  */
 import { checkpoint } from '../../autograd/checkpoint.ts'
-import { check, checkOptions } from '../../tensor/options.ts'
+import { check, checkOptions, keysOf, later } from '../../tensor/options.ts'
 import { add, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { splitAxis } from '../../tensor/ops/concat.ts'
 import { conv2d } from '../../tensor/ops/conv2d.ts'
@@ -50,6 +50,9 @@ export type DeformableOptions = {
   reach?: number
 }
 
+// Values are judged as those of a rule that was read from a file are.
+const deformableOptions = keysOf<DeformableOptions>({ size: later, reach: later })
+
 /**
  * A deformable convolution for a rule's `perceive`. Its parameters are `kernel` `[size²·channels, outputs]` and `bias`,
  * and those of the convolution that moves the taps, `offsets` `[size, size, channels, 2·size²]` and `offsetBias`:
@@ -60,7 +63,7 @@ export type DeformableOptions = {
  * @example defineRule({ channels: { rgb: 3, hidden: 9 }, perceive: ['identity', deformable(32)], update: mlp(64) })
  */
 export function deformable(outputs: number, options: DeformableOptions = {}): Deformable {
-  checkOptions('deformable', options, ['size', 'reach'])
+  checkOptions('deformable', options, deformableOptions)
   const { size = 3, reach = 1 } = options
   const part: Deformable = { type: 'deformable', outputs, size, reach }
   deformableKind.check('deformable', '', part)

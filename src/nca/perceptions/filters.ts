@@ -5,12 +5,20 @@
  *
  * In a rule they stand beside fixed filters, and all are applied as one depthwise convolution (`perceive.ts`).
  */
-import { checkOptions } from '../../tensor/options.ts'
+import { checkOptions, keysOf, later } from '../../tensor/options.ts'
 import { checkSize, checkUnits } from '../rule-limits.ts'
 import type { PartDescription } from './kind.ts'
 
 /** Learned filters, `filters` of their own for each channel, `size` cells wide. */
 export type Depthwise = { readonly type: 'depthwise'; readonly filters: number; readonly size: number }
+
+export type DepthwiseOptions = {
+  /** Taps along each axis, an odd number; default 3. */
+  size?: number
+}
+
+// Values are judged as those of a rule that was read from a file are.
+const depthwiseOptions = keysOf<DepthwiseOptions>({ size: later })
 
 /**
  * Learned filters for a rule's `perceive`: each channel is seen through n filters of its own, `[size,size,channels,n]`.
@@ -19,8 +27,8 @@ export type Depthwise = { readonly type: 'depthwise'; readonly filters: number; 
  * @throws where n is none, or the size, 3 by default, is not odd
  * @example defineRule({ channels: { rgb: 3 }, perceive: ['identity', depthwise(4, { size: 5 })], update: mlp(32) })
  */
-export function depthwise(filters: number, options: { size?: number } = {}): Depthwise {
-  checkOptions('depthwise', options, ['size'])
+export function depthwise(filters: number, options: DepthwiseOptions = {}): Depthwise {
+  checkOptions('depthwise', options, depthwiseOptions)
   const part: Depthwise = { type: 'depthwise', filters, size: options.size ?? 3 }
   depthwiseKind.check('depthwise', '', part)
   return part

@@ -7,7 +7,7 @@
  * convolution with an activation, and is linear where that is enough (He et al., "Deep Residual Learning for Image
  * Recognition", CVPR 2016; the residual perception of Spitznagel & Keuper 2026).
  */
-import { checkOptions, checkWord } from '../../tensor/options.ts'
+import { checkOptions, checkWord, keysOf, later } from '../../tensor/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { dense } from '../../tensor/ops/dense.ts'
 import { checkDilation, checkSize, checkUnits } from '../rule-limits.ts'
@@ -35,6 +35,9 @@ export type ResidualConvOptions = {
   activation?: Activation
 }
 
+// Values are judged as those of a rule that was read from a file are.
+const residualConvOptions = keysOf<ResidualConvOptions>({ size: later, dilation: later, activation: later })
+
 /**
  * A residual convolution for a rule's `perceive`. Its parameters are `k1` `[size,size,channels,outputs]`, `b1`, `k2`
  * `[outputs,outputs]`, `b2`, and `skip` `[channels,outputs]`.
@@ -44,7 +47,7 @@ export type ResidualConvOptions = {
  * @example defineRule({ channels: { rgb: 3 }, perceive: ['identity', residualConv(32, { size: 5 })], update: mlp(32) })
  */
 export function residualConv(outputs: number, options: ResidualConvOptions = {}): ResidualConv {
-  checkOptions('residualConv', options, ['size', 'dilation', 'activation'])
+  checkOptions('residualConv', options, residualConvOptions)
   const { size = 3, dilation = 1, activation = 'leakyRelu' } = options
   const part: ResidualConv = { type: 'residualConv', outputs, size, dilation, activation }
   residualConvKind.check('residualConv', '', part)

@@ -9,13 +9,13 @@
  *   'cells'    the mean over cells of the cross-entropy of their class channels
  *   'image'    the cross-entropy of the mean of the cells' class channels: they vote
  */
-import { check, checkOptions, checkWord, isWhole } from '../../tensor/options.ts'
+import { check, checkOptions, isWhole, keysOf, oneOf, text } from '../../tensor/options.ts'
 import { mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { cast, equal, where } from '../../tensor/ops/compare.ts'
 import { ones, range } from '../../tensor/ops/create.ts'
 import { square } from '../../tensor/ops/functions.ts'
 import { reshape, sum } from '../../tensor/ops/sum.ts'
-import { tensor } from '../../tensor/tensor.ts'
+import { placementKinds, tensor } from '../../tensor/tensor.ts'
 import type { Placement, Tensor } from '../../tensor/tensor.ts'
 import { crossEntropy } from '../losses/class-loss.ts'
 import { roleChannels } from '../rule.ts'
@@ -28,12 +28,21 @@ import { checkExamples, pick, statesOf } from './examples.ts'
 import type { Examples } from './examples.ts'
 
 export type ClassificationOptions = Omit<Placement, 'like'> & {
-  /** The frozen role of the image, default 'image', and that of the classes, default 'classes'. */
+  /** The frozen role of the image, default 'image'. */
   image?: string
+  /** The role of the classes, default 'classes'. */
   classes?: string
-  /** Default 'cells'. */
+  /** What is compared, see the head of this file: 'mse', 'cells' (default) or 'image'. */
   loss?: 'mse' | 'cells' | 'image'
 }
+
+const classificationOptions = keysOf<ClassificationOptions>({
+  dtype: placementKinds.dtype,
+  backend: placementKinds.backend,
+  image: text,
+  classes: text,
+  loss: oneOf(['mse', 'cells', 'image']),
+})
 
 /** Images `[h,w,m]` with their labels, a whole number from 0 for each. */
 export type LabelledImages = Examples & { readonly labels: ArrayLike<number> }
@@ -49,9 +58,8 @@ export type LabelledImages = Examples & { readonly labels: ArrayLike<number> }
  */
 export function classificationTask(rule: DataRule, images: LabelledImages, options: ClassificationOptions = {}): Task {
   const name = 'classificationTask'
-  checkOptions(name, options, ['image', 'classes', 'loss', 'dtype', 'backend'])
+  checkOptions(name, options, classificationOptions)
   const { image = 'image', classes = 'classes', loss = 'cells', ...placement } = options
-  checkWord(name, 'loss', loss, ['mse', 'cells', 'image'])
   checkFrozenRole(name, rule, image)
   checkExamples(name, 'images', images, 3)
   const [first, end] = roleChannels(rule.channels, image)

@@ -8,10 +8,10 @@
  * Damage makes the rule repair. Mutation, another condition in the midst of life, makes it turn one target into another.
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
-import { check, checkOptions } from '../../tensor/options.ts'
+import { check, checkOptions, keysOf, text } from '../../tensor/options.ts'
 import { gather } from '../../tensor/ops/gather.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
-import { tensor } from '../../tensor/tensor.ts'
+import { aTensor, tensor } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'
 import { roleChannels } from '../rule.ts'
@@ -25,6 +25,8 @@ export type ConditionalOptions = {
   /** A condition for each target, `[k,n]` for the n channels of the role; by default unit vectors, if n = k. */
   codes?: Tensor
 }
+
+const conditionalOptions = keysOf<ConditionalOptions>({ role: text, codes: aTensor })
 
 /**
  * The task of growing one of k targets, by its condition.
@@ -40,7 +42,7 @@ export type ConditionalOptions = {
  */
 export function conditionalTask(rule: DataRule, targets: Tensor, options: ConditionalOptions = {}): Task {
   const where = 'conditionalTask'
-  checkOptions(where, options, ['role', 'codes'])
+  checkOptions(where, options, conditionalOptions)
   const { role = 'condition' } = options
   requireTensor(where, 'targets', targets)
   if (targets.shape.length !== 4 || targets.shape[3] !== 4) refuse(where, 'targets must be [k,h,w,4]', { targets })
@@ -50,7 +52,6 @@ export function conditionalTask(rule: DataRule, targets: Tensor, options: Condit
   const [from, to] = roleChannels(rule.channels, role)
   const n = to - from
   const { codes = unitVectors(k, place) } = options
-  requireTensor(where, 'codes', codes)
   check(options.codes !== undefined || n === k, where, `channels.${role}`, n, `${k}, one for each target`)
   check(sameShape(codes.shape, [k, n]), where, 'codes', codes, `a tensor ${showShape([k, n])}`)
   return {

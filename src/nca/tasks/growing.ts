@@ -5,8 +5,10 @@
  *   loss = mean over cells and red, green, blue, alpha of (x − target)²
  */
 import { requireTensor } from '../../tensor/op.ts'
+import { checkOptions, keysOf, later } from '../../tensor/options.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'
+import { presetNames, trainerKinds } from '../training/trainer-options.ts'
 import type { Task, TrainerOptions } from '../training/trainer-options.ts'
 import type { DataRule, Params, Rule } from '../rule.ts'
 import { rgba, seed } from '../state.ts'
@@ -38,7 +40,13 @@ export function checkTarget(where: string, target: Tensor): void {
 }
 
 /** What steers the training; all values of the published presets are in `presets.ts`. */
-export type GrowingOptions<R extends Rule = DataRule> = Omit<TrainerOptions<R>, 'task'> & { target: Tensor }
+export type GrowingOptions<R extends Rule = DataRule> = Omit<TrainerOptions<R>, 'task'> & {
+  /** What is to grow: premultiplied red, green, blue and alpha, `[h,w,4]`. Its size is that of the grid. */
+  target: Tensor
+}
+
+const { task: _, ...kinds } = trainerKinds
+const growingOptions = keysOf<GrowingOptions<Rule>>({ ...kinds, target: later })
 
 /**
  * The trainer of a growing image, see `taskTrainer`.
@@ -48,9 +56,9 @@ export type GrowingOptions<R extends Rule = DataRule> = Omit<TrainerOptions<R>, 
  * const trainer = growingTrainer({ ...presets.growing, rule, target })
  * for await (const { iteration, loss } of train(trainer, { iterations: 2000, every: 50 })) console.log(iteration, loss)
  */
-export function growingTrainer<R extends Rule>(
-  { target, ...options }: GrowingOptions<R>,
-): Trainer<TrainerState<Params<R>>> {
+export function growingTrainer<R extends Rule>(given: GrowingOptions<R>): Trainer<TrainerState<Params<R>>> {
+  checkOptions('growingTrainer', given, growingOptions, presetNames)
+  const { target, ...options } = given
   checkTarget('growingTrainer', target)
   return taskTrainer({ ...options, task: growingTask(options.rule, target) })
 }

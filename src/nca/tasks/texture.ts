@@ -7,7 +7,7 @@
  *   colours = the first three channels + ½          seed = zero (noise and borders tell cells apart)
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
-import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import { check, checkOptions, isWhole, keysOf, later } from '../../tensor/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
@@ -16,13 +16,15 @@ import { channelCount } from '../rule.ts'
 import type { Rule } from '../rule.ts'
 import { takeChannels } from '../state.ts'
 import type { Task } from '../training/trainer-options.ts'
-import { patchTransport } from '../losses/transport.ts'
+import { patchTransport, patchTransportKinds } from '../losses/transport.ts'
 import type { PatchTransportOptions } from '../losses/transport.ts'
 
 export type TextureOptions = PatchTransportOptions & {
   /** Rows and columns of the grid, by default those of the texture. */
   grid?: readonly [number, number]
 }
+
+const textureOptions = keysOf<TextureOptions>({ grid: later, ...patchTransportKinds })
 
 /**
  * The task of making a texture.
@@ -33,7 +35,7 @@ export type TextureOptions = PatchTransportOptions & {
  */
 export function textureTask(rule: Rule, texture: Tensor, options: TextureOptions = {}): Task {
   const where = 'textureTask'
-  checkOptions(where, options, ['grid', 'projections', 'size', 'levels'])
+  checkOptions(where, options, textureOptions)
   requireTensor(where, 'the texture', texture)
   if (texture.shape.length !== 3 || texture.shape[2] !== 3) {
     refuse(where, 'the texture must be [h,w,3]', { texture }, 'takeChannels(image, 0, 3) leaves alpha out.')

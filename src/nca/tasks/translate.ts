@@ -4,7 +4,8 @@
  *
  *   seed = input in its channels, zero elsewhere          loss = how far the output channels are from what is wanted
  */
-import { check, checkOptions, isWhole } from '../../tensor/options.ts'
+import { callable, check, checkOptions, isWhole, keysOf, text } from '../../tensor/options.ts'
+import { placementKinds } from '../../tensor/tensor.ts'
 import type { Placement, Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'
 import { roleChannels } from '../rule.ts'
@@ -16,12 +17,21 @@ import { checkExamples, pick, statesOf } from './examples.ts'
 import type { Examples } from './examples.ts'
 
 export type TranslationOptions = Omit<Placement, 'like'> & {
-  /** The frozen role of the input, default 'input', and that of the output, default 'output'. */
+  /** The frozen role of the input, default 'input'. */
   input?: string
+  /** The role of the output, default 'output'. */
   output?: string
   /** From the output channels `[n,h,w,o]` and what is wanted there to `[n]`; default `mse`. */
   loss?: (output: Tensor, wanted: Tensor) => Tensor
 }
+
+const translationOptions = keysOf<TranslationOptions>({
+  dtype: placementKinds.dtype,
+  backend: placementKinds.backend,
+  input: text,
+  output: text,
+  loss: { fits: callable.fits, expected: 'a function (output, wanted) => [n], like mse' },
+})
 
 /**
  * The task of turning inputs into outputs.
@@ -35,9 +45,8 @@ export function imageToImageTask(
   rule: DataRule, { inputs, outputs }: { inputs: Examples; outputs: Examples }, options: TranslationOptions = {},
 ): Task {
   const where = 'imageToImageTask'
-  checkOptions(where, options, ['input', 'output', 'loss', 'dtype', 'backend'])
+  checkOptions(where, options, translationOptions)
   const { input = 'input', output = 'output', loss = mse, ...placement } = options
-  check(typeof loss === 'function', where, 'loss', loss, 'a function (output, wanted) => [n], like mse')
   checkFrozenRole(where, rule, input)
   for (const [name, examples, role] of [['inputs', inputs, input], ['outputs', outputs, output]] as const) {
     checkExamples(where, name, examples, 3)

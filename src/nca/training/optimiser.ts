@@ -18,7 +18,10 @@
  * algorithm 1.
  */
 import { scope } from '../../tensor/lifetime.ts'
-import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../../tensor/options.ts'
+import {
+  check, checkOptions, checkWord, flag, isNumber, isObject, isWhole, keysOf, later, numberFrom,
+} from '../../tensor/options.ts'
+import type { Kind, Kinds } from '../../tensor/options.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { lessEqual, where } from '../../tensor/ops/compare.ts'
 import { stack } from '../../tensor/ops/concat.ts'
@@ -78,6 +81,19 @@ export type AdamOptions = {
   epsilonHat?: boolean
 }
 
+export type AdamWOptions = AdamOptions & {
+  /** λ, the share of itself times the rate by which a parameter shrinks in each step, a number ≥ 0; default 0.01. */
+  decay?: number
+}
+
+const fraction: Kind = { fits: x => isNumber(x, 0) && x < 1, expected: 'a number in [0, 1)' }
+const sgdOptions = keysOf<SgdOptions>({ rate: later, momentum: fraction })
+const adamKinds: Kinds<AdamOptions> = {
+  rate: later, beta1: fraction, beta2: fraction, epsilon: numberFrom(0), epsilonHat: flag,
+}
+const adamOptions = keysOf<AdamOptions>(adamKinds)
+const adamWOptions = keysOf<AdamWOptions>({ ...adamKinds, decay: numberFrom(0) })
+
 /**
  * Stochastic gradient descent, with momentum if wanted.
  *
@@ -85,10 +101,9 @@ export type AdamOptions = {
  * @example sgd({ rate: 0.1, momentum: 0.9 })
  */
 export function sgd(options: SgdOptions = {}): Optimiser {
-  checkOptions('sgd', options, ['rate', 'momentum'])
+  checkOptions('sgd', options, sgdOptions)
   const { rate = 0.01, momentum = 0 } = options
   checkSchedule('sgd', 'rate', rate)
-  checkFraction('sgd', { momentum })
   return Object.freeze({ type: 'sgd', rate, momentum })
 }
 
@@ -109,19 +124,15 @@ export function adam(options: AdamOptions = {}): Optimiser {
  * @throws where `adam` does, and for a negative decay
  * @example adamW({ rate: 1e-3, decay: 0.004 })
  */
-export function adamW(options: AdamOptions & { decay?: number } = {}): Optimiser {
-  checkOptions('adamW', options, [...adamOptions, 'decay'])
+export function adamW(options: AdamWOptions = {}): Optimiser {
+  checkOptions('adamW', options, adamWOptions)
   const { decay = 0.01 } = options
   return describeAdam('adamW', options, decay)
 }
 
-const adamOptions = ['rate', 'beta1', 'beta2', 'epsilon', 'epsilonHat']
-
 function describeAdam(name: string, options: AdamOptions, decay: number): Optimiser {
   const { rate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, epsilonHat = true } = options
   checkSchedule(name, 'rate', rate)
-  checkFraction(name, { beta1, beta2 })
-  for (const [option, x] of Object.entries({ epsilon, decay })) check(isNumber(x, 0), name, option, x, 'a number ≥ 0')
   return Object.freeze({ type: 'adam', rate, beta1, beta2, epsilon, epsilonHat, decay })
 }
 
@@ -267,10 +278,4 @@ function tensorsOf(where: string, tree: unknown): Tensor[] {
 /** ‖tree‖₂ over all elements of all its tensors, a tensor of rank 0; right wherever its type can hold it. */
 export function globalNorm(tree: unknown): Tensor {
   return scope(() => norm(stack(tensorsOf('globalNorm', tree).map(t => norm(t)))), 'globalNorm()')
-}
-
-function checkFraction(optimiser: string, options: Record<string, number>): void {
-  for (const [name, x] of Object.entries(options)) {
-    check(isNumber(x, 0) && x < 1, optimiser, name, x, 'a number in [0, 1)')
-  }
 }

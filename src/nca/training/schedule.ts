@@ -5,7 +5,10 @@
  * run is resumed: nothing is counted here, `rateAt(schedule, t)` depends on t alone.
  */
 
-import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../../tensor/options.ts'
+import {
+  check, checkOptions, checkWord, isNumber, isObject, isWhole, keysOf, numberFrom, required,
+} from '../../tensor/options.ts'
+import type { Kind } from '../../tensor/options.ts'
 
 export type Schedule =
   | number
@@ -22,6 +25,22 @@ export type Schedule =
       readonly final: number
     }
 
+function iterations(least: number): Kind {
+  return { fits: n => isWhole(n, least), expected: `a whole number of iterations ≥ ${least}` }
+}
+
+export type StepDecayOptions = {
+  /** The iterations, whole numbers ≥ 0, from which on the rate is multiplied once more. */
+  at: readonly number[]
+  /** What it is multiplied by, a number ≥ 0. */
+  factor: number
+}
+
+const stepOptions = keysOf<StepDecayOptions>({
+  at: required({ fits: at => Array.isArray(at) && at.every(t => isWhole(t)), expected: 'a list of iterations' }),
+  factor: required(numberFrom(0)),
+})
+
 /**
  * Multiplied by `factor` from each iteration in `at` onwards:
  *
@@ -31,25 +50,40 @@ export type Schedule =
  *
  * @example stepDecay(2e-3, { at: [2000], factor: 0.1 })
  */
-export function stepDecay(rate: number, options: { at: readonly number[]; factor: number }): Schedule {
-  checkOptions('stepDecay', options, ['at', 'factor'])
+export function stepDecay(rate: number, options: StepDecayOptions): Schedule {
+  checkOptions('stepDecay', options, stepOptions)
   const { at, factor } = options
-  checkNumbers('stepDecay', { rate, factor })
-  check(Array.isArray(at) && at.every(t => isWhole(t)), 'stepDecay', 'at', at, 'a list of iterations')
+  checkRate('stepDecay', rate)
   return Object.freeze({ type: 'step', rate, at: Object.freeze([...at]), factor })
 }
+
+export type ExponentialDecayOptions = {
+  /** What the rate is multiplied by in every iteration, a number ≥ 0. */
+  factor: number
+}
+
+const exponentialOptions = keysOf<ExponentialDecayOptions>({ factor: required(numberFrom(0)) })
 
 /**
  * The same factor in every iteration: rate(t) = rate · factor^t.
  *
  * @example exponentialDecay(1.6e-3, { factor: 0.9999 })
  */
-export function exponentialDecay(rate: number, options: { factor: number }): Schedule {
-  checkOptions('exponentialDecay', options, ['factor'])
+export function exponentialDecay(rate: number, options: ExponentialDecayOptions): Schedule {
+  checkOptions('exponentialDecay', options, exponentialOptions)
   const { factor } = options
-  checkNumbers('exponentialDecay', { rate, factor })
+  checkRate('exponentialDecay', rate)
   return Object.freeze({ type: 'exponential', rate, factor })
 }
+
+export type CosineDecayOptions = {
+  /** Iterations of the half period, a whole number > 0. */
+  length: number
+  /** The rate at its end and afterwards, a number ≥ 0; default 0. */
+  final?: number
+}
+
+const cosineOptions = keysOf<CosineDecayOptions>({ length: required(iterations(1)), final: numberFrom(0) })
 
 /**
  * Half a period of a cosine (Loshchilov & Hutter, "SGDR", 2017, equation 5), then constant:
@@ -59,11 +93,10 @@ export function exponentialDecay(rate: number, options: { factor: number }): Sch
  * @throws where the length is not a number of iterations
  * @example warmUp(1000, cosineDecay(5e-4, { length: 99_000 }))
  */
-export function cosineDecay(rate: number, options: { length: number; final?: number }): Schedule {
-  checkOptions('cosineDecay', options, ['length', 'final'])
+export function cosineDecay(rate: number, options: CosineDecayOptions): Schedule {
+  checkOptions('cosineDecay', options, cosineOptions)
   const { length, final = 0 } = options
-  checkNumbers('cosineDecay', { rate, final })
-  checkIterations('cosineDecay', { length }, 1)
+  checkRate('cosineDecay', rate)
   return Object.freeze({ type: 'cosine', rate, length, final })
 }
 
@@ -77,10 +110,26 @@ export function cosineDecay(rate: number, options: { length: number; final?: num
  * @example warmUp(1000, 5e-4)
  */
 export function warmUp(length: number, schedule: Schedule): Schedule {
-  checkIterations('warmUp', { length }, 1)
+  const lengths = iterations(1)
+  check(lengths.fits(length), 'warmUp', 'length', length, lengths.expected)
   checkSchedule('warmUp', 'schedule', schedule)
   return Object.freeze({ type: 'warmUp', length, schedule })
 }
+
+export type WsdOptions = {
+  /** Iterations of the rise, a whole number ≥ 0. */
+  warmUp: number
+  /** Iterations at the full rate, a whole number ≥ 0. */
+  stable: number
+  /** Iterations of the fall, a whole number ≥ 0. */
+  decay: number
+  /** The rate at its end and afterwards, a number ≥ 0; default 0. */
+  final?: number
+}
+
+const wsdOptions = keysOf<WsdOptions>({
+  warmUp: required(iterations(0)), stable: required(iterations(0)), decay: required(iterations(0)), final: numberFrom(0),
+})
 
 /**
  * Warm-up, stable, decay (Hu et al., "MiniCPM", 2024), with a linear decay as in Hägele et al. 2024. With W, S and D
@@ -94,11 +143,10 @@ export function warmUp(length: number, schedule: Schedule): Schedule {
  * @throws where a phase is not a number of iterations
  * @example wsd(1e-3, { warmUp: 500, stable: 8000, decay: 1500 })
  */
-export function wsd(rate: number, phases: { warmUp: number; stable: number; decay: number; final?: number }): Schedule {
-  checkOptions('wsd', phases, ['warmUp', 'stable', 'decay', 'final'])
+export function wsd(rate: number, phases: WsdOptions): Schedule {
+  checkOptions('wsd', phases, wsdOptions)
   const { warmUp: rise, stable, decay, final = 0 } = phases
-  checkNumbers('wsd', { rate, final })
-  checkIterations('wsd', { warmUp: rise, stable, decay }, 0)
+  checkRate('wsd', rate)
   return Object.freeze({ type: 'wsd', rate, warmUp: rise, stable, decay, final })
 }
 
@@ -141,12 +189,6 @@ export function checkSchedule(where: string, name: string, schedule: Schedule): 
   }
 }
 
-function checkNumbers(schedule: string, numbers: Record<string, number>): void {
-  for (const [name, x] of Object.entries(numbers)) check(isNumber(x, 0), schedule, name, x, 'a number ≥ 0')
-}
-
-function checkIterations(schedule: string, lengths: Record<string, number>, least: number): void {
-  for (const [name, n] of Object.entries(lengths)) {
-    check(isWhole(n, least), schedule, name, n, `a whole number of iterations ≥ ${least}`)
-  }
+function checkRate(schedule: string, rate: number): void {
+  check(isNumber(rate, 0), schedule, 'rate', rate, 'a number ≥ 0')
 }

@@ -14,19 +14,19 @@
  */
 import { key } from '../../tensor/key.ts'
 import { supersede } from '../../tensor/lifetime.ts'
-import { check, checkOptions, isNumber, isObject, isWhole } from '../../tensor/options.ts'
+import { check, checkOptions, isNumber, isObject, isWhole, keysOf, later, wholeFrom } from '../../tensor/options.ts'
 import type { Metrics, Trainer } from './trainer.ts'
 import { checkValidation, judge } from './validation.ts'
 import type { Best, ParamsIn, Validation } from './validation.ts'
 
 export type TrainOptions<S> = {
-  /** Iterations in all; a state that has as many already ends the run before its first yield. */
+  /** Iterations in all, a whole number ≥ 0; a state that has as many already ends the run before its first yield. */
   iterations: number
   /** Where to go on from, by default the trainer's first state for `seed`. It is used up: its successor releases it. */
   state?: S
-  /** Seed of the first state, default 0. */
+  /** Seed of the first state, a whole number from 0 to 2^53 − 1; default 0. */
   seed?: number
-  /** Yield every so many iterations, and after the last; default 1. */
+  /** Yield every so many iterations, a whole number > 0, and after the last; default 1. */
   every?: number
   /** Stops the run after the iteration in progress: a last yield if there was one, then the end. */
   signal?: AbortSignal
@@ -45,6 +45,18 @@ export type TrainOptions<S> = {
   /** The best parameters of the run that is resumed. They are used up, as `state` is. */
   best?: Best<ParamsIn<S>> | null
 }
+
+const trainOptions = keysOf<TrainOptions<unknown>>({
+  iterations: later,
+  state: later,
+  seed: wholeFrom(0),
+  every: wholeFrom(1),
+  signal: { fits: x => isObject(x) && typeof x.aborted === 'boolean', expected: 'an AbortSignal' },
+  patience: { fits: isObject, expected: '{ iterations, least }' },
+  validation: later,
+  best: { fits: x => x === null || isObject(x), expected: 'null or { iteration, value, params }' },
+})
+const patienceOptions = keysOf<NonNullable<TrainOptions<unknown>['patience']>>({ iterations: later, least: later })
 
 /**
  * What the driver yields. `state` is valid until the generator is asked to go on; `encodeModel` what you want to keep.
@@ -97,9 +109,7 @@ export class NonFiniteError<S> extends Error {
 export async function* train<S extends { readonly iteration: number }>(
   trainer: Trainer<S>, options: TrainOptions<S>,
 ): AsyncGenerator<Progress<S>, void, void> {
-  checkOptions('train', options, [
-    'iterations', 'state', 'seed', 'every', 'signal', 'patience', 'validation', 'best',
-  ])
+  checkOptions('train', options, trainOptions)
   const { iterations, seed = 0, every = 1, signal, patience, validation } = options
   check(isWhole(iterations), 'train', 'iterations', iterations, 'a whole number ≥ 0')
   checkValidation(validation, options.best)
@@ -174,7 +184,7 @@ function checkFinite<S>(what: string, value: number, iteration: number, before: 
 
 /** The number of iterations of a patience that is one. */
 function checkPatience(patience: NonNullable<TrainOptions<unknown>['patience']>): number {
-  checkOptions('train', patience, ['iterations', 'least'])
+  checkOptions('train', patience, patienceOptions)
   const { iterations, least } = patience
   check(isWhole(iterations, 1), 'train', 'patience.iterations', iterations, 'a whole number > 0')
   check(isNumber(least, 0) && least < 1, 'train', 'patience.least', least, 'a number from 0 up to, not including, 1')

@@ -2,7 +2,10 @@
  * Tasks, and what steers a training: the options of the trainer (`trainer.ts`), their defaults and their limits.
  */
 import type { Key } from '../../tensor/key.ts'
-import { check, checkOptions, checkWord, isNumber, isObject, isWhole } from '../../tensor/options.ts'
+import {
+  check, checkOptions, flag, isNumber, isObject, isWhole, keysOf, later, oneOf, required, wholeFrom,
+} from '../../tensor/options.ts'
+import type { Kinds } from '../../tensor/options.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { checkDamage, publishedCircles } from './damage.ts'
 import type { Damage } from './damage.ts'
@@ -80,28 +83,36 @@ const defaults = {
   normalize: false, clip: null, accumulate: 1, trainable: null, warmUp: null,
 } as const
 
-const required = ['rule', 'task', 'batch', 'steps', 'optimiser', 'params']
+/** Those that hang together are judged by `complete`. */
+export const trainerKinds: Kinds<TrainerOptions<Rule>> = {
+  rule: later, task: later, steps: later, damage: later, optimiser: later, clip: later, trainable: later, params: later,
+  warmUp: later,
+  batch: required(wholeFrom(1)),
+  readouts: wholeFrom(1),
+  accumulate: wholeFrom(1),
+  pool: wholeFrom(0),
+  reseed: wholeFrom(0),
+  damaged: wholeFrom(0),
+  mutated: wholeFrom(0),
+  write: oneOf(['back', 'fifo']),
+  ranked: oneOf(['loss', 'none']),
+  normalize: flag,
+}
+const trainerOptions = keysOf<TrainerOptions<Rule>>(trainerKinds)
 
 /** Names that presets have besides, for whoever runs them. */
 export const presetNames: readonly string[] = ['size', 'padding', 'iterations']
 
 /** The options with their defaults. Throws a sentence where they do not fit together. */
 export function complete<R extends Rule>(where: string, given: TrainerOptions<R>): Complete<R> {
-  checkOptions(where, given, [...required, ...Object.keys(defaults)], presetNames)
+  checkOptions(where, given, trainerOptions, presetNames)
   const options: Complete<R> = { ...defaults, ...given }
-  const { rule, task, batch, steps, readouts, pool, write, reseed, damaged, ranked, mutated, damage } = options
+  const { rule, task, batch, steps, pool, reseed, damaged, ranked, mutated, damage } = options
   check(isObject(rule), where, 'rule', rule, 'a rule')
   const isTask = isObject(task) && isWhole(task.examples, 1)
     && typeof task.seeds === 'function' && typeof task.loss === 'function'
   check(isTask, where, 'task', task, 'a task: examples, seeds and loss')
-  check(isWhole(batch, 1), where, 'batch', batch, 'a whole number > 0')
-  check(isWhole(readouts, 1), where, 'readouts', readouts, 'a whole number > 0')
   checkLengths(where, 'steps', steps)
-  for (const [name, n] of Object.entries({ pool, reseed, damaged, mutated })) {
-    check(isWhole(n), where, name, n, 'a whole number ≥ 0')
-  }
-  checkWord(where, 'write', write, ['back', 'fifo'])
-  checkWord(where, 'ranked', ranked, ['loss', 'none'])
   const fits = (ok: boolean, sentence: string): void => { if (!ok) throw new Error(`${where}: ${sentence}`) }
   fits(pool === 0 || pool >= batch, `a pool of ${pool} slots cannot fill a batch of ${batch}.`)
   const changed = [`${reseed} reseeded`, `${damaged} damaged`, ...(mutated > 0 ? [`${mutated} mutated`] : [])]
@@ -128,11 +139,9 @@ export function complete<R extends Rule>(where: string, given: TrainerOptions<R>
 }
 
 function checkGradient<R extends Rule>(
-  where: string, { rule, normalize, clip, accumulate, trainable }: Complete<R>,
+  where: string, { rule, clip, trainable }: Complete<R>,
 ): void {
-  check(typeof normalize === 'boolean', where, 'normalize', normalize, 'true or false')
   check(clip === null || (isNumber(clip) && clip > 0), where, 'clip', clip, 'null or a number > 0')
-  check(isWhole(accumulate, 1), where, 'accumulate', accumulate, 'a whole number > 0')
   if (trainable === null) return
   check(Array.isArray(trainable) && trainable.length > 0, where, 'trainable', trainable, 'null or a list of paths')
   if (rule.type === 'custom') return

@@ -170,7 +170,8 @@ export type RuleOptions = {
 
 // What hangs together is judged by `defineRule`.
 const ruleOptions = keysOf<RuleOptions>({
-  channels: later, perceive: later, update: later, grid: later, stepSize: later, fireRate: later, living: later,
+  channels: later, perceive: later, update: later, grid: later, stepSize: later, fireRate: later, 
+  living: { fits: x => x === null || isObject(x), expected: 'null or { channel, above }' },
   inputMask: later, noise: later, bound: later, padding: later, frozen: later,
 })
 const thresholdOptions = {

@@ -6,19 +6,28 @@
  */
 
 import type { Markish } from '@observablehq/plot'
-import { check, isNumber } from '../tensor/options.ts'
+import { checkOptions, keysOf, numberFrom, required, text } from '../tensor/options.ts'
+import type { Kind } from '../tensor/options.ts'
 
 /** What `lossCurveSvg` draws: `losses[i]` belongs to `iterations[i]`. */
 export interface LossCurve {
+  /** The numbers of the iterations, in ascending order. */
   readonly iterations: ArrayLike<number>
   /** Losses that are not positive and finite are left out: a logarithm has no place for them. */
   readonly losses: ArrayLike<number>
+  /** What stands above it, by default nothing. */
   readonly title?: string
   /** Pixels from left to right, from 100 to 10,000; default 720. */
   readonly width?: number
   /** Pixels from top to bottom, from 100 to 10,000; default 400. */
   readonly height?: number
 }
+
+const numbers: Kind = { fits: x => Array.isArray(x) || ArrayBuffer.isView(x), expected: 'a list of numbers' }
+const curveOptions = keysOf<LossCurve>({
+  iterations: required(numbers), losses: required(numbers), title: text,
+  width: numberFrom(100, 10_000), height: numberFrom(100, 10_000),
+})
 
 interface Point {
   readonly iteration: number
@@ -34,10 +43,8 @@ interface Point {
  * @example await writeFileAtomic('loss.svg', await lossCurveSvg({ iterations, losses, title: 'lizard' }))
  */
 export async function lossCurveSvg(curve: LossCurve): Promise<string> {
+  checkOptions('chart', curve, curveOptions)
   const { title = '', width = 720, height = 400 } = curve
-  for (const [name, pixels] of Object.entries({ width, height })) {
-    check(isNumber(pixels, 100) && pixels <= 10_000, 'chart', name, pixels, 'a number from 100 to 10,000')
-  }
   const points = positivePoints(curve)
   const [Plot, { parseHTML }] = await Promise.all([import('@observablehq/plot'), import('linkedom')])
   const { document } = parseHTML('<html></html>')

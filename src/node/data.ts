@@ -162,6 +162,8 @@ export type Pairs = {
   readonly names: readonly string[]
 }
 
+const pairsOptions = keysOf<PixelLimit>(pixelKinds)
+
 /**
  * Reads the pictures of two folders; the files of the same name are a pair, whatever the name ends with: a photo may be
  * a JPEG and its mask a PNG.
@@ -170,7 +172,7 @@ export type Pairs = {
  * @example const { inputs, targets } = await readPairs('scans', 'masks')   // scans/1.png belongs to masks/1.png
  */
 export async function readPairs(inputs: string, targets: string, options: PixelLimit = {}): Promise<Pairs> {
-  checkOptions('readPairs', options, ['maxPixels'])
+  checkOptions('readPairs', options, pairsOptions)
   const [names, others] = [await listPictures('pairs', inputs), await listPictures('pairs', targets)]
   if (names.length === 0) throw new Error(`pairs: ${inputs} has no pictures.`)
   const partners = partnersOf(inputs, names, targets, others)

@@ -1,16 +1,15 @@
 /**
  * Model and checkpoint files, read whole and written atomically. What is in them is `src/nca/files/model-file.ts`.
  */
-import { decodeCheckpoint, encodeCheckpoint } from '../nca/files/checkpoint-file.ts'
+import { checkpointOptions, decodeCheckpoint, encodeCheckpoint } from '../nca/files/checkpoint-file.ts'
 import type { CheckpointOptions } from '../nca/files/checkpoint-file.ts'
-import { decodeModel, encodeModel } from '../nca/files/model-file.ts'
-import type { Model } from '../nca/files/model-file.ts'
+import { decodeModel, encodeModel, modelOptions } from '../nca/files/model-file.ts'
+import type { Model, ModelOptions } from '../nca/files/model-file.ts'
 import { byteLimit } from '../nca/files/limits.ts'
 import type { ByteLimit } from '../nca/files/limits.ts'
-import type { SafetensorsLimits } from '../nca/files/safetensors.ts'
 import type { TrainerState } from '../nca/training/trainer.ts'
 import type { DataParams } from '../nca/rule.ts'
-import type { Placement } from '../tensor/tensor.ts'
+import { checkOptions } from '../tensor/options.ts'
 import { writeFileAtomic } from './atomic-file.ts'
 import { readFileUpTo } from './read-file.ts'
 
@@ -21,7 +20,8 @@ import { readFileUpTo } from './read-file.ts'
  * @throws one sentence that names the file, where it cannot be read or is not a model
  * @example const { rule, params } = await readModel('lizard.safetensors')
  */
-export async function readModel(path: string, options: Placement & SafetensorsLimits = {}): Promise<Model> {
+export async function readModel(path: string, options: ModelOptions = {}): Promise<Model> {
+  checkOptions('readModel', options, modelOptions) // before a long file is read
   return decodeModel(await readBytes('model', path, options), path, options)
 }
 
@@ -46,6 +46,7 @@ export async function saveModel(path: string, model: Model): Promise<void> {
 export async function readCheckpoint<P = DataParams>(
   path: string, options: CheckpointOptions<P> = {},
 ): Promise<{ state: TrainerState<P>; metadata: Record<string, string> }> {
+  checkOptions('readCheckpoint', options, checkpointOptions)
   return decodeCheckpoint(await readBytes('checkpoint', path, options), path, options)
 }
 

@@ -75,7 +75,7 @@ it('says what is wrong with rules', () => {
       "frozenText": "rule: frozen is "rgba", expected a list of roles.",
       "init": "init: the key is 0, expected a key; make one with key(0).",
       "kind": "rule: perceive[0] is {type: "dense", outputs: 3, size: 3}, expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean, depthwise(n), conv(n), ….",
-      "living": "rule: living.channel is undefined, expected a channel from 0 to 3.",
+      "living": "rule: living is true, expected null or { channel, above }.",
       "mlp": "mlp: hidden is undefined, expected a whole number > 0, or a list of them.",
       "mlpActivation": "mlp: activation is "ReLU", expected 'relu', 'leakyRelu', 'tanh', 'sigmoid' or 'linear'.",
       "mlpObject": "mlp: hidden is {hidden: 64}, expected a whole number > 0, or a list of them.",

@@ -10,7 +10,8 @@
 import { hostArray } from '../../backends/backend.ts'
 import type { Backend } from '../../backends/backend.ts'
 import { scope, supersede } from '../../tensor/lifetime.ts'
-import { check, checkOptions, isObject, isWhole, keysOf, later } from '../../tensor/options.ts'
+import { check, checkOptions, isObject, isWhole, keysOf } from '../../tensor/options.ts'
+import type { Options } from '../../tensor/options.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import { aBackend, defaultBackend, tensor, Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf, mapTree } from '../../tensor/tree.ts'
@@ -57,7 +58,9 @@ export type CheckpointOptions<P> = SafetensorsLimits & {
   readonly trainer?: Trainer<TrainerState<P>>
 }
 
-const checkpointOptions = keysOf<CheckpointOptions<unknown>>({ ...limitKinds, backend: aBackend, trainer: later })
+export const checkpointOptions: Options = keysOf<CheckpointOptions<unknown>>({
+  ...limitKinds, backend: aBackend, trainer: { fits: isObject, expected: 'a trainer' },
+})
 
 /**
  * A training state from the bytes of a checkpoint, bit for bit as it was.

@@ -8,6 +8,7 @@
 import type { Backend, DType } from '../../backends/backend.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { checkOptions, keysOf, show } from '../../tensor/options.ts'
+import type { Options } from '../../tensor/options.ts'
 import { defaultBackend, placementKinds, tensor } from '../../tensor/tensor.ts'
 import type { Placement } from '../../tensor/tensor.ts'
 import { mapTree } from '../../tensor/tree.ts'
@@ -60,7 +61,7 @@ export async function encodeModel({ rule, params, provenance }: Model): Promise<
 /** Where the parameters are to live and of which type they are to be, and the limits of the file. */
 export type ModelOptions = Placement & SafetensorsLimits
 
-const modelOptions = keysOf<ModelOptions>({ ...placementKinds, ...limitKinds })
+export const modelOptions: Options = keysOf<ModelOptions>({ ...placementKinds, ...limitKinds })
 
 /**
  * A model from the bytes of its file.
@@ -72,9 +73,7 @@ const modelOptions = keysOf<ModelOptions>({ ...placementKinds, ...limitKinds })
  *   and where the parameters do not fit the rule or are not finite
  * @example decodeModel(bytes, 'lizard.safetensors', { dtype: 'float32' })
  */
-export function decodeModel(
-  bytes: Uint8Array, where = 'input', options: ModelOptions = {},
-): Model {
+export function decodeModel(bytes: Uint8Array, where = 'input', options: ModelOptions = {}): Model {
   checkOptions('decodeModel', options, modelOptions)
   const { maxBytes, maxHeaderBytes, ...placement } = options
   const { tree, metadata } = decodeTree(bytes, modelFormat, where, { maxBytes, maxHeaderBytes })

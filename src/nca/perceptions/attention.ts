@@ -25,7 +25,7 @@
  * slices are not kept for the derivative but cut again: k² copies of the state would be most of a step's memory.
  */
 import { checkpoint } from '../../autograd/checkpoint.ts'
-import { checkOptions, keysOf, later } from '../../tensor/options.ts'
+import { checkOptions, keysOf, later, wholeFrom } from '../../tensor/options.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { stack, unstack } from '../../tensor/ops/concat.ts'
 import { dense } from '../../tensor/ops/dense.ts'
@@ -63,7 +63,7 @@ export type AttentionOptions = {
 }
 
 // Values are judged as those of a rule that was read from a file are.
-const attentionOptions = keysOf<AttentionOptions>({ heads: later, size: later, keys: later, feedForward: later })
+const attentionOptions = keysOf<AttentionOptions>({ heads: wholeFrom(1), size: later, keys: later, feedForward: later })
 
 /**
  * Attention for a rule's `perceive`. Its parameters are `scale` and `shift` of the layer norm `[channels]`, `query`,

@@ -7,7 +7,7 @@
  *   colours = the first three channels + ½          seed = zero (noise and borders tell cells apart)
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
-import { check, checkOptions, isWhole, keysOf, later } from '../../tensor/options.ts'
+import { check, checkOptions, isWhole, keysOf } from '../../tensor/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
@@ -24,7 +24,13 @@ export type TextureOptions = PatchTransportOptions & {
   grid?: readonly [number, number]
 }
 
-const textureOptions = keysOf<TextureOptions>({ grid: later, ...patchTransportKinds })
+const textureOptions = keysOf<TextureOptions>({
+  grid: {
+    fits: x => Array.isArray(x) && x.length === 2 && x.every(n => isWhole(n, 1)),
+    expected: 'two whole numbers > 0, rows and columns',
+  },
+  ...patchTransportKinds,
+})
 
 /**
  * The task of making a texture.
@@ -41,8 +47,6 @@ export function textureTask(rule: Rule, texture: Tensor, options: TextureOptions
     refuse(where, 'the texture must be [h,w,3]', { texture }, 'takeChannels(image, 0, 3) leaves alpha out.')
   }
   const { grid = [texture.shape[0], texture.shape[1]], ...transport } = options
-  const isGrid = Array.isArray(grid) && grid.length === 2 && grid.every(n => isWhole(n, 1))
-  check(isGrid, where, 'grid', grid, 'two whole numbers > 0, rows and columns')
   const { size = 5, levels = 5 } = transport
   const least = size * 2 ** (levels - 1)
   const smallest = Math.min(...grid, texture.shape[0], texture.shape[1])

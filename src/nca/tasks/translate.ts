@@ -4,7 +4,7 @@
  *
  *   seed = input in its channels, zero elsewhere          loss = how far the output channels are from what is wanted
  */
-import { callable, check, checkOptions, isWhole, keysOf, text } from '../../tensor/options.ts'
+import { callable, check, checkOptions, isObject, isWhole, keysOf, text } from '../../tensor/options.ts'
 import { placementKinds } from '../../tensor/tensor.ts'
 import type { Placement, Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'
@@ -42,10 +42,12 @@ const translationOptions = keysOf<TranslationOptions>({
  * taskTrainer({ rule, task: imageToImageTask(rule, { inputs, outputs }, { loss: (y, mask) => diceLoss(y, mask) }), ...rest })
  */
 export function imageToImageTask(
-  rule: DataRule, { inputs, outputs }: { inputs: Examples; outputs: Examples }, options: TranslationOptions = {},
+  rule: DataRule, pairs: { inputs: Examples; outputs: Examples }, options: TranslationOptions = {},
 ): Task {
   const where = 'imageToImageTask'
   checkOptions(where, options, translationOptions)
+  check(isObject(pairs), where, 'the second argument', pairs, 'inputs and outputs')
+  const { inputs, outputs } = pairs
   const { input = 'input', output = 'output', loss = mse, ...placement } = options
   checkFrozenRole(where, rule, input)
   for (const [name, examples, role] of [['inputs', inputs, input], ['outputs', outputs, output]] as const) {
@@ -73,6 +75,7 @@ export function imageToImageTask(
  * @example videoTask(rule, examplesOf(frames, [20, 32, 32]), 2)
  */
 export function videoTask(rule: DataRule, videos: Examples, k: number, options: TranslationOptions = {}): Task {
+  checkOptions('videoTask', options, translationOptions)
   checkExamples('videoTask', 'videos', videos, 3)
   check(isWhole(k, 1), 'videoTask', 'k', k, 'a whole number > 0')
   const [length] = videos.shape

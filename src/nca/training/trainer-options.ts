@@ -31,9 +31,11 @@ export type Task = {
 
 /** What steers the training, whatever the task. */
 export type TrainerOptions<R extends Rule = DataRule> = {
+  /** What learns: a rule of `defineRule` or `customRule`. */
   rule: R
+  /** What it is to learn, as `growingTask` and the like make it. */
   task: Task
-  /** Samples per iteration. */
+  /** Samples per iteration, a whole number > 0. */
   batch: number
   /** Rollout lengths are whole numbers from the first up to, not including, the second. */
   steps: readonly [number, number]
@@ -46,9 +48,11 @@ export type TrainerOptions<R extends Rule = DataRule> = {
    * written the longest time ago.
    */
   write?: 'back' | 'fifo'
-  /** How many samples of a batch become seeds again, how many are damaged and how; defaults 0. */
+  /** How many samples of a batch become seeds again; default 0. */
   reseed?: number
+  /** How many samples of a batch are damaged; default 0. */
   damaged?: number
+  /** How they are damaged, default `publishedCircles`. */
   damage?: Damage
   /**
    * 'loss' (default): seeds take the place of the samples with the greatest loss, damage that of those with the least,
@@ -57,6 +61,7 @@ export type TrainerOptions<R extends Rule = DataRule> = {
   ranked?: 'loss' | 'none'
   /** How many samples get the frozen channels of another example; default 0. */
   mutated?: number
+  /** How parameters follow their gradients, like `adam({ rate: 2e-3 })`. */
   optimiser: Optimiser
   /** Divide each parameter's gradient by its norm; default false. */
   normalize?: boolean
@@ -85,7 +90,8 @@ const defaults = {
 
 /** Those that hang together are judged by `complete`. */
 export const trainerKinds: Kinds<TrainerOptions<Rule>> = {
-  rule: later, task: later, steps: later, damage: later, optimiser: later, clip: later, trainable: later, params: later,
+  rule: later, task: later, steps: later, damage: later, optimiser: later, clip: later, trainable: later,
+  params: { fits: x => typeof x === 'object' && x !== null, expected: 'parameters, as init makes them' },
   warmUp: later,
   batch: required(wholeFrom(1)),
   readouts: wholeFrom(1),

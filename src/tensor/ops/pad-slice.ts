@@ -14,7 +14,7 @@
  */
 import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
-import { check, checkOptions, isWhole, keysOf, later } from '../options.ts'
+import { check, checkOptions, isWhole, keysOf } from '../options.ts'
 import { checkShape, joinAxes, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import { checkNumber } from '../tensor.ts'
@@ -132,7 +132,7 @@ export type PadOptions = {
   value?: number
 }
 
-const padOptions = keysOf<PadOptions>({ mode: windowKinds.padding, value: later })
+const padOptions = keysOf<PadOptions>({ mode: windowKinds.padding, value: { fits: x => typeof x === 'number' && !Number.isNaN(x), expected: 'a number' } })
 
 /**
  * x with entries added around it.

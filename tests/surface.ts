@@ -1,0 +1,69 @@
+// The public surface as the TypeScript compiler sees it: every exported function, and every parameter of it that is an
+// object of options. Tests go over this list, so that a function that is added tomorrow is tried as well.
+
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+
+/** An option: its name, what kind of value it takes, whether it must be given, and what is said about it. */
+export type Option = {
+  readonly name: string
+  readonly optional: boolean
+  readonly isNumber: boolean
+  readonly text: string
+}
+
+/** A function with options, the names of its parameters, and which of them is the object of options. */
+export type OptionsParameter = {
+  readonly name: string
+  readonly at: number
+  readonly parameters: readonly string[]
+  readonly options: readonly Option[]
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Objects that are no options though some of their properties may be left out. */
+const dataTypes = ['Backend', 'Op', 'DataParams', 'Trainer']
+const data = ['seed rule', 'colourDepth stream']
+
+/** The functions of some entry files that take options. */
+export function functionsWithOptions(entries: readonly string[], settings: ts.CompilerOptions = {}): OptionsParameter[] {
+  const config = ts.readConfigFile(`${root}/tsconfig.json`, ts.sys.readFile).config as object
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
+  const program = ts.createProgram(entries, { ...options, ...settings })
+  const checker = program.getTypeChecker()
+  return entries.flatMap(entry => {
+    const module = checker.getSymbolAtLocation(program.getSourceFile(entry)!)!
+    return checker.getExportsOfModule(module).flatMap(symbol => (
+      checker.getTypeOfSymbol(symbol).getCallSignatures().flatMap(signature => {
+        const parameters = signature.parameters.map(parameter => parameter.name)
+        return signature.parameters.flatMap((parameter, at) => {
+          const type = checker.getNonNullableType(checker.getTypeOfSymbol(parameter))
+          if (data.includes(`${symbol.name} ${parameter.name}`) || !isOptions(checker, type, parameter.name)) return []
+          return [{ name: symbol.name, at, parameters, options: optionsOf(checker, type) }]
+        })
+      })
+    ))
+  })
+}
+
+/** An object with a property that may be left out, or that is called options: neither a tensor nor a list. */
+function isOptions(checker: ts.TypeChecker, type: ts.Type, name: string): boolean {
+  if (!(type.flags & (ts.TypeFlags.Object | ts.TypeFlags.Intersection))) return false
+  if (type.getCallSignatures().length > 0 || checker.isArrayLikeType(type) || type.isClass()) return false
+  if (dataTypes.includes(type.aliasSymbol?.name ?? type.symbol?.name ?? '')) return false
+  return name === 'options' || type.getProperties().some(property => property.flags & ts.SymbolFlags.Optional)
+}
+
+function optionsOf(checker: ts.TypeChecker, type: ts.Type): Option[] {
+  return type.getProperties().map(property => {
+    const value = checker.getNonNullableType(checker.getTypeOfSymbol(property))
+    const parts = value.isUnion() ? value.types : [value]
+    return {
+      name: property.name,
+      optional: (property.flags & ts.SymbolFlags.Optional) !== 0,
+      isNumber: parts.some(part => part.flags & ts.TypeFlags.NumberLike),
+      text: ts.displayPartsToString(property.getDocumentationComment(checker)),
+    }
+  })
+}

@@ -58,6 +58,17 @@ describe('on a GPU', () => {
     await expectAlike(make => cellgrad.psnr(make([1, 2, 3, 4], [2, 2]), make([1, 2], [2])))
   })
 
+  it('gradients at kinks, at ties and of NaN are chosen as on the CPU', async () => {
+    const [one, other] = [[-1, 0, 0, 1, 2, NaN, 1, Infinity], [2, -0, 0, 1, 1, 1, NaN, Infinity]]
+    for (const f of [cellgrad.maximum, cellgrad.minimum]) {
+      await expectAlike(make => grad((x: Tensor) => sum(f(x, make(other, [8]))))(make(one, [8])))
+      await expectAlike(make => grad((y: Tensor) => sum(f(make(one, [8]), y)))(make(other, [8])))
+    }
+    for (const f of [cellgrad.relu, cellgrad.abs, cellgrad.leakyRelu, (x: Tensor) => cellgrad.clamp(x, -1, 1)]) {
+      await expectAlike(make => grad((x: Tensor) => sum(f(x)))(make(one, [8])))
+    }
+  })
+
   it('casts cut fractions off and count modulo 2³²', async () => {
     const values = [1.9, -1.9, -0, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 32 + 512, -(2 ** 31) - 256, 3e38, -0.5, 4294967040]
     const wanted = values.map(v => v | 0)

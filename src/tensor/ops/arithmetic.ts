@@ -51,7 +51,7 @@ export const maximumOp: Op<null> = binary('maximum', (o, a, s, b, t) => {
   for (let i = 0; i < o.length; i++) o[i] = Math.max(a[i * s], b[i * t])
 }, [
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greaterEqual(a, b), g, 0) },
-  { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greaterEqual(a, b), 0, g) },
+  { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greater(b, a), g, 0) },
 ], { wgsl: 'greatest(a, b)' })
 
 /** minimum: the smaller of a and b, a on a tie. */

@@ -1,0 +1,25 @@
+// Derivatives where there is none: at kinks, ties and NaN they are the choices that the docstrings name.
+
+import { describe, expect, it } from 'vitest'
+import { abs, clamp, grad, leakyRelu, maximum, minimum, relu, sum, tensor } from '../../src/index.ts'
+import type { Tensor } from '../../src/index.ts'
+import { list } from './values.ts'
+
+describe('the gradient', () => {
+  it('of the greater and the smaller of two goes to one, on a tie to the first, and from a NaN nowhere', () => {
+    const [a, b] = [tensor([1, 2, 2, NaN, 1, 0]), tensor([2, 1, 2, 1, NaN, -0])]
+    const both = (f: typeof maximum): number[][] => [
+      list(grad((x: Tensor) => sum(f(x, b)))(a)), list(grad((y: Tensor) => sum(f(a, y)))(b)),
+    ]
+    expect(both(maximum)).toEqual([[0, 1, 1, 0, 0, 1], [1, 0, 0, 0, 0, 0]])
+    expect(both(minimum)).toEqual([[1, 0, 1, 0, 0, 1], [0, 1, 0, 0, 0, 0]])
+  })
+
+  it('of functions with a kink is the one that is named', () => {
+    const at = (f: (x: Tensor) => Tensor): number[] => list(grad((x: Tensor) => sum(f(x)))(tensor([-1, 0, 1, 2])))
+    expect(at(relu)).toEqual([0, 0, 1, 1])
+    expect(at(x => leakyRelu(x, 0.5))).toEqual([0.5, 0.5, 1, 1])
+    expect(at(abs)).toEqual([-1, 0, 1, 1])
+    expect(at(x => clamp(x, 0, 1))).toEqual([0, 1, 1, 0])
+  })
+})

@@ -16,6 +16,7 @@ const commands: Record<string, () => Promise<Command>> = {
   train: async () => (await import('./train.ts')).train,
   start: async () => (await import('./start.ts')).start,
   config: async () => (await import('./show-config.ts')).config,
+  data: async () => (await import('./data.ts')).data,
 }
 
 const cellgrad: CommandDef = {

@@ -3,7 +3,7 @@
  */
 import { viewOf } from '../nca/files/view.ts'
 import type { View } from '../nca/files/view.ts'
-import { filmStrip, upscale } from '../nca/files/image.ts'
+import { checkImage, filmStrip, upscale } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
 import { checkDamage, damageMask, erase } from '../nca/training/damage.ts'
 import type { Damage } from '../nca/training/damage.ts'
@@ -140,7 +140,7 @@ async function* moments<R extends Rule>(
       if (x !== start && x !== next) supersede(x, null, 'was superseded by the next step of play()')
       x = next
       t = stop
-      if (at.includes(t)) yield { step: t, image: checkImage(await view(x)) }
+      if (at.includes(t)) yield { step: t, image: pictureOf(await view(x)) }
     }
   } finally {
     if (x !== start) supersede(x, null, 'belonged to play(), which has ended')
@@ -148,9 +148,9 @@ async function* moments<R extends Rule>(
 }
 
 /** Throws unless a view has made a picture. */
-function checkImage(image: Image): Image {
-  const fits = isObject(image) && image.data instanceof Float32Array && image.data.length === 4 * image.width * image.height
-  check(fits, 'play', 'what view returned', image, 'an image: width, height and data, a Float32Array of RGBA')
+function pictureOf(image: Image): Image {
+  check(isObject(image), 'play', 'what view returned', image, 'an image: width, height and data')
+  checkImage('play', image, 'what view returned')
   return image
 }
 

@@ -9,7 +9,7 @@
  *   context.putImageData(new ImageData(imageToPixels(image), image.width, image.height), 0, 0)
  */
 import { check, isObject } from '../../tensor/options.ts'
-import { fromPlain } from './image.ts'
+import { checkImage, fromPlain } from './image.ts'
 import type { Image } from './image.ts'
 
 /** What an `ImageData` holds. */
@@ -31,10 +31,13 @@ export function imageFromPixels(pixels: Pixels): Image {
 /**
  * The bytes of a picture for an `ImageData`, or for a file. Values outside the range of premultiplied colour are clamped.
  *
+ * @throws where it is no picture
  * @returns `[height,width,4]`, red, green, blue, alpha
  * @example context.putImageData(new ImageData(imageToPixels(image), image.width, image.height), 0, 0)
  */
-export function imageToPixels({ data }: Image): Uint8ClampedArray<ArrayBuffer> {
+export function imageToPixels(image: Image): Uint8ClampedArray<ArrayBuffer> {
+  checkImage('imageToPixels', image)
+  const { data } = image
   const bytes = new Uint8ClampedArray(data.length) // rounds and clamps
   for (let i = 0; i < data.length; i += 4) {
     const alpha = Math.min(data[i + 3], 1)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   adam, adamW, clipByGlobalNorm, globalNorm, grad, initOptimiser, inner, mapTree, memory, mul, normalizeGrads, rateAt,
-  scope, sgd, stepDecay, sub, tensor, Tensor, updateParams,
+  scope, sgd, stepDecay, sub, tensor, Tensor, updateParams, zeros,
 } from '../../src/index.ts'
 import type { Optimiser } from '../../src/index.ts'
 import { loadReference } from '../reference/load.ts'
@@ -269,6 +269,15 @@ describe('lengths of gradients', () => {
         expectRounded(g, values[i].map(v => v * Math.min(1, size / 4 / length)), size)
       })
     }), { numRuns: 100 })
+  })
+
+  it('are 0 for tensors without elements, beside others or alone', () => {
+    const empty = zeros([0, 2])
+    expect(globalNorm(empty).toArray()[0]).toBe(0)
+    expect(normalizeGrads([empty, f64(3, 4)], 0).map(g => [...g.toArray()])).toEqual([[], [0.6, 0.8]])
+    for (const grads of [[empty], [empty, tensor([3, 4])]]) {
+      expect(clipByGlobalNorm(grads, 10).map(g => [...g.toArray()])).toEqual(grads.map(g => [...g.toArray()]))
+    }
   })
 
   it('normalize to the bits of the formula, where its squares can be held', () => {

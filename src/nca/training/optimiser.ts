@@ -25,7 +25,7 @@ import type { Kind, Kinds } from '../../tensor/options.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { lessEqual, where } from '../../tensor/ops/compare.ts'
 import { stack } from '../../tensor/ops/concat.ts'
-import { zerosLike } from '../../tensor/ops/create.ts'
+import { ones, zerosLike } from '../../tensor/ops/create.ts'
 import { abs, clamp, floor, log, sqrt, square } from '../../tensor/ops/functions.ts'
 import { norm } from '../../tensor/ops/norm.ts'
 import { pow } from '../../tensor/ops/power.ts'
@@ -264,7 +264,9 @@ export function clipByGlobalNorm<P>(grads: P, max: number): P {
 
 /** A power of two near the greatest magnitude: dividing by it changes no digit, and lengths can be held afterwards. */
 function unitOf(tensors: readonly Tensor[]): Tensor {
-  const most = greatest(stack(tensors.filter(t => sizeOf(t.shape) > 0).map(t => greatest(abs(t)))))
+  const some = tensors.filter(t => sizeOf(t.shape) > 0)
+  if (some.length === 0) return ones([], { like: tensors[0] })
+  const most = greatest(stack(some.map(t => greatest(abs(t)))))
   return pow(2, clamp(floor(mul(log(most), 1 / Math.LN2)), -126, 126))
 }
 

@@ -8,11 +8,12 @@
  */
 import { dtypeOf, hostArray, sizeOf } from './backend.ts'
 import { callable, check, checkOptions, flag, isObject, keysOf, numberFrom, wholeFrom } from './options.ts'
+import { defaultThreads, mostThreads } from './wasm/default-threads.ts'
 import { supports } from './wasm/module.ts'
 import { simdOperators } from './wasm/operators.ts'
 import type { Operator } from './wasm/operators.ts'
 import { wasmRollouts } from './wasm/rollouts.ts'
-import { availableThreads, workerThreads } from './wasm/threads.ts'
+import { workerThreads } from './wasm/threads.ts'
 import type { Backend, Call, CpuKernel, Data, DType, Handle, Kernel, Memory, Spec } from './backend.ts'
 
 export type CpuOptions = {
@@ -21,9 +22,10 @@ export type CpuOptions = {
   /** False runs the plain loops only: the oracle. True, the default, runs WebAssembly where there is any. */
   simd?: boolean
   /**
-   * Threads that share a rollout, from 1 to 256, by default as many as the machine has. 1 starts none; results are the
-   * same bits. In a page it is always 1, even in one that is isolated from other origins and has shared memory: threads
-   * meet by waiting for each other, and browsers do not let a page's main thread wait.
+   * Threads that share a rollout, from 1 to 256, by default as the environment variable CELLGRAD_THREADS says or, without
+   * it, as many as the machine has. 1 starts none; results are the same bits. In a page it is always 1, even in one that
+   * is isolated from other origins and has shared memory: threads meet by waiting for each other, and browsers do not let
+   * a page's main thread wait.
    */
   threads?: number
   /**
@@ -39,8 +41,6 @@ export type CpuOptions = {
   /** Freed arrays kept for reuse, at most this many bytes (default 256 MiB). */
   poolBytes?: number
 }
-
-const mostThreads = 256
 
 const cpuOptions = keysOf<CpuOptions>({
   overrides: { fits: x => isObject(x) && Object.values(x).every(callable.fits), expected: 'kernels by name' },
@@ -61,7 +61,7 @@ export function cpu(options: CpuOptions = {}): Backend {
   checkOptions('cpu', options, cpuOptions)
   const {
     overrides = {}, poolBytes = 256 * 2 ** 20, simd = true, fma = true, historyBytes,
-    threads = Math.min(availableThreads(), mostThreads),
+    threads = defaultThreads(),
   } = options
   const alone = workerThreads() === undefined
   check(!alone || threads === 1, 'cpu', 'threads', threads, '1, since only Node has threads that can wait for each other')

@@ -3,9 +3,12 @@
  */
 import type { Backend } from '../backends/backend.ts'
 import { cpu } from '../backends/cpu.ts'
+import { defaultThreads } from '../backends/wasm/default-threads.ts'
+import { supports } from '../backends/wasm/module.ts'
 import { availableThreads } from '../backends/wasm/threads.ts'
 import { webgpu } from '../backends/webgpu/webgpu.ts'
 import type { WebGpuBackend } from '../backends/webgpu/webgpu.ts'
+import { UsageError } from './usage.ts'
 
 export const backendNames = ['cpu', 'webgpu', 'auto'] as const
 export type BackendName = (typeof backendNames)[number]
@@ -13,30 +16,46 @@ export type BackendName = (typeof backendNames)[number]
 /** For help texts. */
 export const backendMeanings = 'cpu; webgpu, the GPU that there is; auto, a GPU that is hardware, else the CPU'
 
+/** Whether the CPU fuses multiplications and additions: as this engine can, or always, or never. */
+export const fmaChoices = ['auto', 'on', 'off'] as const
+export type FmaChoice = (typeof fmaChoices)[number]
+
 export type Computer = {
   readonly backend: Backend
   /** In words: `CPU, 2 threads`. */
   readonly name: string
+  /** Whether multiplications and additions are fused; null on a GPU, which decides that itself. */
+  readonly fma: 'on' | 'off' | null
 }
+
+/** What a command computes on, as a configuration says it. */
+export type Wanted = { readonly backend: BackendName; readonly threads?: number; readonly fma?: FmaChoice }
 
 /**
  * Runs `work` on a backend, and closes it afterwards.
  *
- * @throws where a GPU is asked for and there is none, saying what to install
+ * @throws where a GPU is asked for and there is none, saying what to install; where more threads are than the machine has
  */
-export async function computing(
-  { backend, threads = 0 }: { backend: BackendName; threads?: number }, work: (computer: Computer) => Promise<void>,
-): Promise<void> {
+export async function computing(wanted: Wanted, work: (computer: Computer) => Promise<void>): Promise<void> {
+  const { backend } = wanted
   const gpu = backend === 'webgpu' ? await webgpu() : backend === 'auto' ? await hardware() : null
-  if (!gpu) {
-    const count = threads > 0 ? threads : availableThreads()
-    return work({ backend: cpu({ threads: count }), name: `CPU, ${count} ${count === 1 ? 'thread' : 'threads'}` })
-  }
+  if (!gpu) return work(onCpu(wanted))
   try {
-    await work({ backend: gpu, name: `${gpu.adapter} (WebGPU)` })
+    await work({ backend: gpu, name: `${gpu.adapter} (WebGPU)`, fma: null })
   } finally {
     await gpu.close()
   }
+}
+
+function onCpu({ threads = 0, fma = 'auto' }: Wanted): Computer {
+  const most = availableThreads()
+  if (threads > most) {
+    throw new UsageError(`threads is ${threads}, expected at most ${most}, as many as this machine runs at once; 0 for all`)
+  }
+  const count = threads || defaultThreads()
+  const fused = fma !== 'off' && supports('fma')
+  const name = `CPU, ${count} ${count === 1 ? 'thread' : 'threads'}${fused ? ', fused multiply-add' : ''}`
+  return { backend: cpu({ threads: count, fma: fused }), name, fma: fused ? 'on' : 'off' }
 }
 
 /** A GPU that is no software. */

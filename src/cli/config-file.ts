@@ -5,8 +5,9 @@
  */
 import { Document, isScalar, visit } from 'yaml'
 import { presets } from '../nca/training/presets.ts'
-import { checkConfig, describe, published } from './config.ts'
+import { checkConfig, published } from './config.ts'
 import type { Config, Issue, PresetName } from './config.ts'
+import { describe } from './config-help.ts'
 import { didYouMean, inLine, quoted } from '../tensor/options.ts'
 import { printable } from './output.ts'
 import { UsageError } from './usage.ts'

@@ -16,8 +16,8 @@ import type { Bound, DataRule, Living, Noise, Perception } from '../nca/rule.ts'
 import { filterNames } from '../tensor/filters.ts'
 import type { FilterName } from '../tensor/filters.ts'
 import type { Padding } from '../backends/window.ts'
-import { backendMeanings, backendNames } from './computer.ts'
-import type { BackendName } from './computer.ts'
+import { backendMeanings, backendNames, fmaChoices } from './computer.ts'
+import type { BackendName, FmaChoice } from './computer.ts'
 
 export type PresetName = keyof typeof presets
 
@@ -27,6 +27,7 @@ export type Config = Omit<Preset, 'rule'> & {
   readonly seed: number
   readonly backend: BackendName
   readonly threads: number
+  readonly fma: FmaChoice
   readonly saveEvery: number
   readonly rule: {
     readonly hiddenChannels: number
@@ -50,7 +51,7 @@ export type Config = Omit<Preset, 'rule'> & {
 }
 
 /** What a preset says, as a configuration. */
-export function published(name: PresetName): Omit<Config, 'target' | 'seed' | 'backend' | 'threads' | 'saveEvery'> {
+export function published(name: PresetName): Omit<Config, 'target' | 'seed' | 'backend' | 'threads' | 'fma' | 'saveEvery'> {
   const { rule, ...rest } = presets[name]
   const { type: _type, grid: _grid, channels, update: { type: _mlp, hidden, ...update }, ...others } = rule as DataRule
   const hiddenUnits = hidden.length === 1 ? hidden[0] : hidden
@@ -234,10 +235,13 @@ const shape = {
   backend: oneOf(backendNames).default('cpu').describe(`What computes: ${backendMeanings}`),
   threads: whole(0).default(0)
     .describe('Threads that share the work on the CPU, 0 for as many as there are cores; the result is the same'),
+  fma: oneOf(fmaChoices).default('auto')
+    .describe('Fused multiply-add on the CPU, which rounds otherwise: on; off; auto, where this engine has it (Node 22)'),
   saveEvery: whole(1).default(100).describe('Iterations between two checkpoints'),
 }
 
-const schema = map(shape).superRefine((config, { addIssue }) => {
+/** The configuration as zod checks it. */
+export const schema: z.ZodType<Config> = map(shape).superRefine((config, { addIssue }) => {
   const { batch, pool, reseed, damaged, rule: { living, inputMask, bound, hiddenChannels, frozen } } = config
   const expect = (ok: boolean, path: string[], message: string): void => {
     if (!ok) addIssue({ code: 'custom', path, message, params: { relation: true } })
@@ -259,7 +263,7 @@ const schema = map(shape).superRefine((config, { addIssue }) => {
   expect(updated.length > 0, ['rule', 'frozen'], 'roles that leave a channel to change')
   const lives = !living || living.channel > last || updated.includes(living.channel)
   expect(lives, ['rule', 'frozen'], 'roles without the living channel')
-}) satisfies z.ZodType<Config>
+})
 
 /** What is wrong with a configuration; `path` leads to where. */
 export type Issue = { readonly path: readonly PropertyKey[]; readonly unknownKey?: string; readonly expected: string }
@@ -288,40 +292,4 @@ function innermost(issue: z.core.$ZodIssue): Issue[] {
 /** How deep inside of a member its first mistake is: 0 where it is another type altogether. */
 function depth([{ path, unknownKey }]: readonly Issue[]): number {
   return path.length + (unknownKey === undefined ? 0 : 0.5)
-}
-
-/** What the schema says of a field, by its path: `['rule', 'fireRate']`. */
-export function describe(path: readonly PropertyKey[]): { description?: string; keys: string[] } {
-  let at: JsonSchema = jsonSchema()
-  for (const name of path) {
-    const inside = ({ properties, items }: JsonSchema): JsonSchema | undefined =>
-      (typeof name === 'number' ? items : properties?.[String(name)])
-    at = members(at).flatMap(schema => inside(schema) ?? [])[0] ?? {}
-  }
-  const keys = members(at).flatMap(({ properties = {} }) => Object.keys(properties))
-  return { description: at.description, keys: [...new Set(keys)] }
-}
-
-/** The part of JSON Schema that is read here. */
-type JsonSchema = {
-  readonly description?: string
-  readonly properties?: Readonly<Record<string, JsonSchema>>
-  readonly items?: JsonSchema
-  readonly anyOf?: readonly JsonSchema[]
-  readonly oneOf?: readonly JsonSchema[]
-}
-
-/** A schema and what it is a choice of. */
-function members(schema: JsonSchema): JsonSchema[] {
-  return [schema, ...[...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].flatMap(members)]
-}
-
-/** JSON Schema of the configuration, for editors that check YAML. */
-export function jsonSchema(): JsonSchema {
-  return { title: 'cellgrad training configuration', ...z.toJSONSchema(schema, { io: 'input' }) } as JsonSchema
-}
-
-/** The default of a field outside of `rule`, as text. */
-export function defaultOf(name: keyof Config): string {
-  return String((schema.parse({}) as Config)[name])
 }

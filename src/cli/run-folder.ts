@@ -35,6 +35,9 @@ export type Run = {
   release(): void
 }
 
+/** A target picture: what it is called, and its file. */
+export type Picture = { readonly name: string; readonly png: Uint8Array }
+
 /** The files of a run by what they are. */
 export const files = {
   model: 'model.safetensors',
@@ -53,7 +56,7 @@ export const files = {
  *
  * @throws one sentence where there is no such picture
  */
-async function loadTarget({ target, size }: Config): Promise<{ name: string; png: Uint8Array }> {
+export async function loadTarget({ target, size }: Config): Promise<Picture> {
   const emoji = await bundledEmoji()
   const found = findAsset(emoji, target)
   if (!found && !existsSync(target) && extname(target) === '') {
@@ -87,8 +90,7 @@ function nameOf(target: string, emoji: readonly Asset[]): string {
 }
 
 /** Makes a new run in `out`, by default out/<name>-<n> with the first n that is free. */
-export async function createRun(config: Config, out?: string): Promise<Run> {
-  const { name, png } = await loadTarget(config)
+export async function createRun(config: Config, { name, png }: Picture, out?: string): Promise<Run> {
   const folder = out ?? await newFolder(join('out', name))
   const release = await takeFolder(folder)
   try {

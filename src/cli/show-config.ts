@@ -3,7 +3,7 @@
  */
 import type { ArgsDef, CommandDef } from 'citty'
 import { configYaml, loadConfig } from './config-file.ts'
-import { jsonSchema } from './config.ts'
+import { jsonSchema } from './config-help.ts'
 import type { Command } from './usage.ts'
 
 const args = {

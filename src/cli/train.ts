@@ -3,19 +3,22 @@
  */
 import type { ArgDef, ArgsDef, CommandDef } from 'citty'
 import { kebab, loadConfig } from './config-file.ts'
-import { defaultOf, describe } from './config.ts'
+import { defaultOf, describe } from './config-help.ts'
 import type { Config } from './config.ts'
+import { stretched } from './minutes.ts'
 import { resumeRun, startRun } from './training.ts'
-import { toNumber, UsageError, verbose } from './usage.ts'
+import { minutes, minutesOf, toNumber, UsageError, verbose } from './usage.ts'
 import type { Command, Given } from './usage.ts'
 
 // Fields of the configuration that are flags too; the others are for a YAML file.
 const fields = [
-  'preset', 'size', 'padding', 'iterations', 'batch', 'seed', 'backend', 'threads', 'saveEvery',
+  'preset', 'size', 'padding', 'iterations', 'batch', 'seed', 'backend', 'threads', 'fma', 'saveEvery',
 ] as const satisfies (keyof Config)[]
-const words = ['preset', 'target', 'backend']
+const words = ['preset', 'target', 'backend', 'fma']
 // What may change when a run goes on: the rest would make it another run.
-const changeable = ['iterations', 'backend', 'threads', 'saveEvery']
+const changeable = ['iterations', 'backend', 'threads', 'fma', 'saveEvery']
+// What a run has that is told nothing but a target: an evening is not what a first try is for.
+const firstTry = 2000
 
 const flag = (valueHint: string, description: string): ArgDef => ({ type: 'string', valueHint, description })
 const about = (name: keyof Config): string => `${describe([name]).description} (default: ${defaultOf(name)})`
@@ -23,14 +26,16 @@ const about = (name: keyof Config): string => `${describe([name]).description} (
 const args: ArgsDef = {
   target: { type: 'positional', required: false, description: about('target') },
   ...Object.fromEntries(fields.map(name => [kebab(name), flag(words.includes(name) ? 'name' : 'n', about(name))])),
+  iterations: flag('n', `Iterations of training; ${firstTry} where neither --preset nor --config is given (default: ${defaultOf('iterations')})`),
   config: flag(
     'file.yaml',
     'Values that replace those of the preset; flags replace both. See cellgrad config (default: none)',
   ),
+  minutes,
   out: flag('folder', 'Folder for what comes of it (default: out/<target>-<n>)'),
   resume: flag(
     'folder',
-    'Go on with the run in this folder, maybe with other --iterations, --backend, --threads, --save-every '
+    'Go on with the run in this folder, maybe with other --iterations, --backend, --threads, --fma, --save-every '
       + '(default: none)',
   ),
   verbose,
@@ -46,8 +51,9 @@ const definition: CommandDef = {
       return text === undefined ? [] : [[name, words.includes(name) ? text : toNumber(text)]]
     }))
     const { config: file, out, resume } = given
+    const time = minutesOf('cellgrad train', given)
     if (resume !== undefined) {
-      const [other] = Object.keys({ ...flags, ...(file && { config: file }), ...(out && { out }) })
+      const [other] = Object.keys({ ...flags, ...(file && { config: file }), ...(out && { out }), ...(time && { minutes: time }) })
         .filter(name => !changeable.includes(name))
       if (other !== undefined) {
         const what = other === 'target' ? 'a target' : `--${kebab(other)}`
@@ -56,7 +62,9 @@ const definition: CommandDef = {
       return resumeRun(resume, flags, { verbose: Boolean(given.verbose) })
     }
     const config = await loadConfig({ file, flags, command: 'cellgrad train' })
-    await startRun(config, { out, verbose: Boolean(given.verbose) })
+    const isFirstTry = !file && !time && flags.preset === undefined && flags.iterations === undefined
+    const whole = isFirstTry ? stretched(config, firstTry) : config
+    await startRun(whole, { out, minutes: time, verbose: Boolean(given.verbose) })
   },
 }
 

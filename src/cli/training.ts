@@ -19,6 +19,7 @@ import { NonFiniteError, train } from '../nca/training/train.ts'
 import { key } from '../tensor/key.ts'
 import { version } from '../node/assets.ts'
 import { readCheckpoint, saveCheckpoint, saveModel } from '../node/model.ts'
+import { decodePng } from '../node/png.ts'
 import { computing } from './computer.ts'
 import type { Computer } from './computer.ts'
 import { ruleOf } from './config.ts'
@@ -28,10 +29,11 @@ import type { Interruption } from './interrupt.ts'
 import { invocation, quoted } from './invocation.ts'
 import { openMetrics, recentLoss } from './metrics.ts'
 import type { Metric } from './metrics.ts'
+import { iterationsIn, stretched } from './minutes.ts'
 import { complain, say } from './output.ts'
 import { draw, grown } from './pictures.ts'
 import { duration, errorOf, goodLikeness, showProgress } from './progress.ts'
-import { createRun, discardRun, files, openRun, saveConfig } from './run-folder.ts'
+import { createRun, discardRun, files, loadTarget, openRun, saveConfig } from './run-folder.ts'
 import type { Run } from './run-folder.ts'
 import { isLive, pictureLines } from './screen.ts'
 import { Failure } from './usage.ts'
@@ -42,14 +44,25 @@ type State = TrainerState<DataParams>
 export type RunOptions = {
   /** The folder of a new run, by default out/<name>-<n>. */
   readonly out?: string
+  /** Trains as many iterations as fit into these minutes, see minutes.ts. */
+  readonly minutes?: number
   /** Describes the rule. */
   readonly verbose?: boolean
 }
 
 /** Makes a new run and trains it. */
-export async function startRun(config: Config, { out, ...options }: RunOptions): Promise<void> {
+export async function startRun(config: Config, { out, minutes, ...options }: RunOptions): Promise<void> {
   await computing(config, async computer => {
-    await holding(await createRun(config, out), run => runTraining(run, computer, options))
+    const picture = await loadTarget(config)
+    let whole = config
+    if (minutes !== undefined) {
+      const target = padImage(decodePng(picture.png), config.padding)
+      whole = stretched(config, await iterationsIn(minutes, config, target, computer.backend))
+      say(`${whole.iterations} iterations fit into ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} here.`)
+    }
+    // The run keeps the way in which it is computed, where the machine alone would choose.
+    const kept: Config = { ...whole, fma: config.fma === 'auto' ? computer.fma ?? 'auto' : config.fma }
+    await holding(await createRun(kept, picture, out), run => runTraining(run, computer, options))
   })
 }
 
@@ -73,7 +86,8 @@ async function holding(run: Run, work: (run: Run) => Promise<void>): Promise<voi
 }
 
 /** Trains, saves and draws. Sets the exit status where the run did not reach its end. */
-async function runTraining(run: Run, { backend, name: computer }: Computer, { verbose }: RunOptions): Promise<void> {
+async function runTraining(run: Run, computer: Computer, { verbose }: RunOptions): Promise<void> {
+  const { backend, fma } = computer
   const { folder, config } = run
   const target = padImage(run.target, config.padding)
   const rule = ruleOf(config)
@@ -83,9 +97,9 @@ async function runTraining(run: Run, { backend, name: computer }: Computer, { ve
     warmUp,
   })
   const checkpoint = join(folder, files.checkpoint)
-  let state = existsSync(checkpoint)
-    ? (await readCheckpoint(checkpoint, { backend, trainer, maxBytes: 2 ** 29 + poolBytes(rule, config, target) })).state
-    : trainer.init(key(config.seed))
+  const maxBytes = 2 ** 29 + poolBytes(rule, config, target)
+  const before = existsSync(checkpoint) ? await readCheckpoint(checkpoint, { backend, trainer, maxBytes }) : null
+  let state = before?.state ?? trainer.init(key(config.seed))
   const from = state.iteration
   let saved = from
   const log = await openMetrics(join(folder, files.metrics), from)
@@ -93,17 +107,23 @@ async function runTraining(run: Run, { backend, name: computer }: Computer, { ve
   say(from === 0
     ? `Growing ${config.target} on ${cells}, ${config.iterations} iterations, in ${folder}`
     : `Going on with ${folder} from iteration ${from} of ${config.iterations}`)
-  say(`Computing on: ${computer}`)
+  say(`Computing on: ${computer.name}`)
+  if (config.fma === 'on' && fma === 'off') say('This engine has no fused multiply-add, which fma: on asks for (Node 22 has).')
+  if (before?.metadata.fma && fma && before.metadata.fma !== fma) {
+    say(`Up to iteration ${from}, fused multiply-add was ${before.metadata.fma}; from here on it is ${fma}: the last bits will `
+      + 'not be those of a run that was left alone.')
+  }
   const how = explain(rule, backend)
   if (verbose || !how.startsWith('fused')) say(`Rollouts run ${how}`)
   say(`The error is the mean square of the difference from the target: a good likeness is below ${goodLikeness}.`)
+  if (isLive(process.stdout)) say('Left: what it should grow. Right: what it grows by now.')
   if (log.unreadable.length > 0) {
     say(`Left out of ${files.metrics}: ${log.unreadable.length} lines that cannot be read, the first is line ${log.unreadable[0]}`)
   }
 
   async function save(): Promise<void> {
     await log.sync()
-    await saveCheckpoint(checkpoint, state)
+    await saveCheckpoint(checkpoint, state, fma ? { fma } : {})
     saved = state.iteration
     const provenance = provenanceOf(config, state, log.metrics)
     await saveModel(join(folder, files.model), { rule, params: state.params, provenance })

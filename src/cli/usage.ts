@@ -32,6 +32,21 @@ export type Command = {
 /** The flag of all commands that train. */
 export const verbose: ArgDef = { type: 'boolean', description: 'Describes the rule and how it is computed (default: false)' }
 
+/** Another one. */
+export const minutes: ArgDef = {
+  type: 'string',
+  valueHint: 'n',
+  description: 'As many iterations as fit into so many minutes, with schedules to match, in the place of --iterations; '
+    + 'measured once, at the beginning (default: none)',
+}
+
+/** The minutes that were given. Throws where there are iterations too. */
+export function minutesOf(command: string, given: Given): number | undefined {
+  if (given.minutes === undefined) return undefined
+  if (given.iterations !== undefined) throw new UsageError(`${command}: --minutes does not go with --iterations`)
+  return numberFlag(command, given, 'minutes', 0, { least: 0.01, most: 100_000, whole: false })
+}
+
 /** Arguments as citty hands them over: text by name, undefined where not given. */
 export type Given = Readonly<Record<string, string | undefined>>
 

@@ -8,7 +8,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { lock, startOf } from '../../src/cli/lock.ts'
 import { encodePng } from '../../src/node/index.ts'
 import { loadConfig } from '../../src/cli/config-file.ts'
-import { createRun, openRun } from '../../src/cli/run-folder.ts'
+import { createRun, loadTarget, openRun } from '../../src/cli/run-folder.ts'
 import { checkArguments, UsageError } from '../../src/cli/usage.ts'
 import { asModule, run, start, temporaryFolder, writeConfig } from './run.ts'
 
@@ -61,22 +61,21 @@ describe('a target', () => {
     }))
     const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
     const config = await loadConfig({ flags: { target: folder('p.png') }, command: 'cellgrad train' })
-    const words = async (out: string): Promise<string> => {
+    const words = async (): Promise<string> => {
       said.mockClear()
-      ;(await createRun(config, folder(out))).release()
+      await loadTarget(config)
       return said.mock.calls.join('')
     }
     try {
       await picture([1, 1])
-      expect(await words('opaque')).toContain('p.png is opaque, so its background will grow too; ')
+      expect(await words()).toContain('p.png is opaque, so its background will grow too; ')
       await picture([1, 0.5])
-      expect(await words('half')).toBe('')
+      expect(await words()).toBe('')
     } finally {
       said.mockRestore()
     }
     await picture([0, 0.001])
-    await expect(createRun(config, folder('clear'))).rejects.toThrow(/p\.png is fully transparent: there is nothing to grow$/)
-    expect(existsSync(folder('clear'))).toBe(false)
+    await expect(loadTarget(config)).rejects.toThrow(/p\.png is fully transparent: there is nothing to grow$/)
   })
 })
 
@@ -121,9 +120,10 @@ describe('train', () => {
 
   it('says in a sentence where no folder can be made', async () => {
     const config = await loadConfig({ flags: { target: 'fish' } })
+    const picture = await loadTarget(config)
     const [file, long] = [folder('run.yaml'), folder('x'.repeat(300))]
-    await expect(createRun(config, file)).rejects.toThrow(new Error(`train: cannot make the folder ${file} (a file has this name)`))
-    await expect(createRun(config, long)).rejects.toThrow(new Error(`train: cannot make the folder ${long} (its name is too long)`))
+    await expect(createRun(config, picture, file)).rejects.toThrow(new Error(`train: cannot make the folder ${file} (a file has this name)`))
+    await expect(createRun(config, picture, long)).rejects.toThrow(new Error(`train: cannot make the folder ${long} (its name is too long)`))
     await expect(openRun(folder('nowhere'), {})).rejects.toThrow(new Error(`train: there is no folder ${folder('nowhere')}`))
   })
 

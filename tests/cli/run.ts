@@ -20,6 +20,8 @@ export type RunOptions = {
   env?: Record<string, string>
   /** Modules that are imported before the program. */
   imports?: readonly string[]
+  /** Flags of Node itself. */
+  flags?: readonly string[]
   /** A file that its output goes to, in the place of `out`. */
   stdout?: number
 }
@@ -30,9 +32,9 @@ export function asModule(source: string): string {
 }
 
 /** Starts `cellgrad …args`. */
-export function start(args: readonly string[], { cwd = root, env = {}, imports = [], stdout }: RunOptions = {}): Running {
-  const flags = [import.meta.resolve('tsx'), ...imports].flatMap(name => ['--import', name])
-  const child = spawn(process.execPath, [...flags, join(root, 'src/cli/main.ts'), ...args], {
+export function start(args: readonly string[], { cwd = root, env = {}, imports = [], flags = [], stdout }: RunOptions = {}): Running {
+  const loaders = [import.meta.resolve('tsx'), ...imports].flatMap(name => ['--import', name])
+  const child = spawn(process.execPath, [...flags, ...loaders, join(root, 'src/cli/main.ts'), ...args], {
     cwd,
     stdio: ['pipe', stdout ?? 'pipe', 'pipe'],
     env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: '1', CELLGRAD_DEBUG: undefined, ...env },

@@ -51,6 +51,12 @@ describe('a run', () => {
     expect(decodePng(await readFile(folder('own', 'target.png')))).toMatchObject({ width: 6, height: 6 })
   })
 
+  it('is played by its folder, its model and its checkpoint', async () => {
+    const played = await Promise.all(['', 'model.safetensors', 'checkpoint.safetensors'].map(file => run(['grow', folder('own', file), '--steps', '2'])))
+    expect(played[0]).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^step 0\/2 {2}1 cells\n/) })
+    for (const result of played) expect(result).toEqual(played[0])
+  })
+
   it('goes on for longer when it is resumed so', async () => {
     const args = ['train', '--resume', folder('own'), '--iterations', '3', '--save-every', '1']
     expect(await run(args)).toMatchObject({ status: 0, err: '' })

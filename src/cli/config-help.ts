@@ -1,0 +1,42 @@
+/**
+ * What the schema says about the configuration: descriptions, defaults, and JSON Schema.
+ */
+import * as z from 'zod'
+import { schema } from './config.ts'
+import type { Config } from './config.ts'
+
+/** What the schema says of a field, by its path: `['rule', 'fireRate']`. */
+export function describe(path: readonly PropertyKey[]): { description?: string; keys: string[] } {
+  let at: JsonSchema = jsonSchema()
+  for (const name of path) {
+    const inside = ({ properties, items }: JsonSchema): JsonSchema | undefined =>
+      (typeof name === 'number' ? items : properties?.[String(name)])
+    at = members(at).flatMap(schema => inside(schema) ?? [])[0] ?? {}
+  }
+  const keys = members(at).flatMap(({ properties = {} }) => Object.keys(properties))
+  return { description: at.description, keys: [...new Set(keys)] }
+}
+
+/** The part of JSON Schema that is read here. */
+type JsonSchema = {
+  readonly description?: string
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly items?: JsonSchema
+  readonly anyOf?: readonly JsonSchema[]
+  readonly oneOf?: readonly JsonSchema[]
+}
+
+/** A schema and what it is a choice of. */
+function members(schema: JsonSchema): JsonSchema[] {
+  return [schema, ...[...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].flatMap(members)]
+}
+
+/** JSON Schema of the configuration, for editors that check YAML. */
+export function jsonSchema(): JsonSchema {
+  return { title: 'cellgrad training configuration', ...z.toJSONSchema(schema, { io: 'input' }) } as JsonSchema
+}
+
+/** The default of a field outside of `rule`, as text. */
+export function defaultOf(name: keyof Config): string {
+  return String((schema.parse({}) as Config)[name])
+}

@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { loadConfig } from '../../src/cli/config-file.ts'
+import { stretched, stretchedRate } from '../../src/cli/minutes.ts'
+import { cosineDecay, exponentialDecay, stepDecay, warmUp, wsd } from '../../src/index.ts'
+import { rateAt } from '../../src/nca/training/schedule.ts'
+import { run, temporaryFolder, writeConfig } from './run.ts'
+
+const folder = temporaryFolder()
+const length = fc.integer({ min: 1, max: 50 })
+const schedule = fc.oneof(
+  fc.constant(0.5),
+  fc.array(length, { maxLength: 3 }).map(at => stepDecay(1, { at, factor: 0.5 })),
+  fc.double({ min: 0.8, max: 1, noNaN: true }).map(factor => exponentialDecay(1, { factor })),
+  length.map(n => cosineDecay(1, { length: n, final: 0.25 })),
+  fc.tuple(length, length).map(([stable, decay]) => wsd(1, { warmUp: 0, stable, decay })),
+)
+
+it('a stretched schedule says at k·t what the schedule said at t', () => {
+  fc.assert(fc.property(schedule, fc.nat(120), fc.integer({ min: 1, max: 9 }), (rate, t, k) => {
+    expect(rateAt(stretchedRate(rate, k), k * t)).toBeCloseTo(rateAt(rate, t), 10)
+  }))
+})
+
+it('a stretched warm-up ends at k·t, before what follows it', () => {
+  fc.assert(fc.property(schedule, length, fc.nat(120), fc.integer({ min: 1, max: 9 }), (rate, n, t, k) => {
+    const before = warmUp(n, rate)
+    expect(rateAt(stretchedRate(before, k), k * n - 1)).toBeCloseTo(rateAt(rate, 0), 10)
+    expect(rateAt(stretchedRate(before, k), k * (n + t))).toBeCloseTo(rateAt(before, n + t), 10)
+    const rise = wsd(1, { warmUp: n, stable: 3, decay: 5 })
+    expect(rateAt(stretchedRate(rise, k), k * (n + t))).toBeCloseTo(rateAt(rise, n + t), 10)
+  }))
+})
+
+it('a configuration is stretched as a whole, and shrunk to one that can be read', async () => {
+  const config = await loadConfig({ flags: { warmUp: { iterations: 1000, from: [3, 5] } } })
+  expect(stretched(config, 2 * 8001)).toEqual({
+    ...config,
+    iterations: 2 * 8001,
+    warmUp: { iterations: 2000, from: [3, 5] },
+    optimiser: { ...config.optimiser, rate: { type: 'step', rate: 2e-3, at: [4002], factor: 0.1 } },
+  })
+  await fc.assert(fc.asyncProperty(fc.oneof(schedule, schedule.map(rate => warmUp(7, rate))), length, async (rate, n) => {
+    const some = { ...config, optimiser: { ...config.optimiser, rate } }
+    const flags = stretched(some, n) as never
+    expect(await loadConfig({ flags })).toEqual(flags)
+  }))
+})
+
+it('--minutes makes a run of as many iterations as fit, like any other', async () => {
+  const config = await writeConfig(folder('run.yaml'), 'iterations: 1000000\n')
+  const { status, out, err } = await run(['train', 'fish', '--config', config, '--minutes', '0.01', '--out', folder('short')])
+  expect([status, err]).toEqual([0, ''])
+  const count = Number(/^(\d+) iterations fit into 0\.01 minutes here\.\n/.exec(out)?.[1])
+  expect(out).toContain(`Trained ${count} iterations in `)
+  const written = await readFile(folder('short', 'config.yaml'), 'utf8')
+  expect(written).toContain(`\niterations: ${count}\n`)
+  expect(Number(/ at: \[(\d+)\]/.exec(written)?.[1])).toBe(Math.round((2001 * count) / 1e6))
+})

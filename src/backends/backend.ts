@@ -63,6 +63,8 @@ export type Shader = {
   readonly u32?: Readonly<Record<string, number>>
   /** Uniforms that are fractions. */
   readonly f32?: Readonly<Record<string, number>>
+  /** The source calls `inside(index: i32, n: u32) -> u32` for indices from 0 to n − 1; one outside is told at the next read. */
+  readonly indices?: boolean
   readonly source: string
 } & ({ readonly threads: number } | { readonly groups: number })
 

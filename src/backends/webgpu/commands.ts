@@ -8,6 +8,7 @@
 import type { Data, Spec } from '../backend.ts'
 import { bindingsOf, shapesOf } from './bindings.ts'
 import type { Errors } from './errors.ts'
+import { faultsOf } from './faults.ts'
 
 /** One run of a compute shader. */
 export type Dispatch = {
@@ -19,6 +20,8 @@ export type Dispatch = {
   readonly buffers: readonly { readonly buffer: GPUBuffer; readonly access: 'read' | 'write' | 'uniform' }[]
   /** Group 1 binding 0, at most 256 bytes, copied at the call. Where it is empty there is no group 1. */
   readonly uniforms: Uint32Array
+  /** Its last array is that of faults.ts, and its last uniform the number of the call; both are added. */
+  readonly indices?: boolean
   /** Workgroups along x, y, z: at most 65535 each. */
   readonly groups: readonly [number, number, number]
   /** The inputs of the operator, for messages. */
@@ -39,6 +42,8 @@ export type Commands = {
   destroy(buffer: GPUBuffer): void
   /** Hands over what has been collected. */
   flush(): void
+  /** Hands it over, and looks for indices outside of their axes: before errors are waited for. */
+  finish(): void
 }
 
 /** Commands handed over at once, and the bytes of uniforms of each (the alignment that every adapter supports). */
@@ -61,6 +66,7 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
     entries: [{ binding: 0, visibility: computeStage, buffer: { type: 'uniform', hasDynamicOffset: true } }],
   })
   const { trust } = errors
+  const faults = faultsOf(device, trust)
   // A pipeline that does not compile spoils its batch, so what stands before it is handed over first.
   const bindings = bindingsOf(device, errors, uniformLayout, flush)
   errors.onArrival(() => {
@@ -111,7 +117,7 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
 
   function checkDispatch(d: Dispatch): void {
     errors.check()
-    if (4 * d.uniforms.length > slotBytes) {
+    if (4 * (d.uniforms.length + +(d.indices ?? false)) > slotBytes) {
       throw new Error(`${d.name}: ${4 * d.uniforms.length} bytes of uniforms; at most ${slotBytes} fit${shapesOf(d)}.`)
     }
     if (!d.groups.every(n => Number.isInteger(n) && n >= 0 && n <= mostGroups)) {
@@ -120,14 +126,24 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
     }
   }
 
+  /** Hands everything over, and has the note on indices looked at with the errors. */
+  function finish(): void {
+    let note: { read(): Promise<void> } | undefined
+    if (faults.pending) between('read', encoder => { note = faults.take(encoder) })
+    flush()
+    if (note) errors.follow(note.read(), () => {})
+  }
+
   return {
-    dispatch(d: Dispatch): void {
+    dispatch(given: Dispatch): void {
+      const d = given.indices
+        ? { ...given, buffers: [...given.buffers, { buffer: faults.buffer, access: 'write' as const }] } : given
       checkDispatch(d)
-      for (const { buffer } of d.buffers) trust.reads(buffer)
+      for (const { buffer } of given.buffers) trust.reads(buffer)
       const { pipeline, group } = bindings.of(d)
       // Again, now that the batch is the one that it will stand in.
-      for (const { buffer } of d.buffers) trust.reads(buffer)
-      for (const { buffer, access } of d.buffers) if (access === 'write') trust.writes(buffer)
+      for (const { buffer } of given.buffers) trust.reads(buffer)
+      for (const { buffer, access } of given.buffers) if (access === 'write') trust.writes(buffer)
       const current = open()
       const pass = current.pass ??= current.encoder.beginComputePass()
       pass.setPipeline(pipeline)
@@ -135,6 +151,7 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
       if (d.uniforms.length > 0) {
         const slot = current.calls.length * slotBytes
         values.set(d.uniforms, slot / 4)
+        if (d.indices) values[slot / 4 + d.uniforms.length] = faults.number(d.name)
         pass.setBindGroup(1, uniformGroup, [slot])
       }
       pass.dispatchWorkgroups(...d.groups)
@@ -172,7 +189,7 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
         device.createBuffer({ size: buffer.size, usage: usage.mapRead | usage.copyDst })))
       trust.writes(staging)
       between('read', encoder => encoder.copyBufferToBuffer(buffer, 0, staging, 0, staging.size))
-      flush()
+      finish()
       let failure = ''
       errors.follow(staging.mapAsync(usage.mapRead).then(() => {
         const bytes = new Uint8Array(staging.getMappedRange(), 0, into.byteLength)
@@ -194,6 +211,7 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
     },
 
     flush,
+    finish,
   }
 }
 

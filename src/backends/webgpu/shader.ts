@@ -6,6 +6,7 @@
  * depends on a size or a scalar, so that it is compiled once, however often and on whatever grids its kernel runs.
  */
 import type { Call, DType, Shader } from '../backend.ts'
+import { insideWgsl } from './faults.ts'
 
 /** Invocations in a workgroup. Every adapter allows 256; 64 is a multiple of every subgroup size in use. */
 export const lanes = 64
@@ -36,16 +37,22 @@ export function assemble(shader: Shader, call: Call<unknown>): string {
     `${count}: u32`,
     ...Object.keys(shader.u32 ?? {}).map(name => `${name}: u32`),
     ...Object.keys(shader.f32 ?? {}).map(name => `${name}: f32`),
+    ...(shader.indices ? ['call: u32'] : []),
   ]
   return `alias T = ${types[call.out.dtype]};
 const lanes = ${lanes}u;
 struct Uniforms { ${fields.join(', ')} }
 @group(0) @binding(0) var<storage, read_write> out: array<T>;
 ${arrays.join('\n')}
+${shader.indices ? fault(arrays.length + 1) : ''}
 @group(1) @binding(0) var<uniform> u: Uniforms;
 ${shader.source}
 @compute @workgroup_size(lanes)${entries[count]}
 `
+}
+
+function fault(binding: number): string {
+  return `@group(0) @binding(${binding}) var<storage, read_write> fault: array<atomic<u32>>;${insideWgsl}`
 }
 
 /** The words of the uniforms, in the order of the struct. */

@@ -4,6 +4,7 @@
  *   device.ts     opening and closing the GPU
  *   errors.ts     its errors, which come later, kept and thrown; trust.ts is which values they have made wrong
  *   commands.ts   the queue of commands; bindings.ts is what they are bound to
+ *   faults.ts     indices that a kernel has found outside of their axes
  *   memory.ts     buffers: pool, counts, budget
  *   rollout/      whole rollouts of cellular automata
  *   shader.ts     from a kernel to the text and the uniforms of a command
@@ -69,7 +70,7 @@ export function backendOn(opened: OpenDevice, options: WebGpuOptions = {}): WebG
   let closing: Promise<void> | undefined
 
   async function close(): Promise<void> {
-    commands.flush()
+    commands.finish()
     errors.follow(device.queue.onSubmittedWorkDone(), reason => errors.trust.fail(new Error(`webgpu: the last commands failed: ${reason}.`)))
     try {
       await errors.close()
@@ -114,6 +115,7 @@ export function backendOn(opened: OpenDevice, options: WebGpuOptions = {}): WebG
           ...inputs.map(buffer => ({ buffer: buffer as GPUBuffer, access: 'read' as const })),
         ],
         uniforms: uniformsOf(shader),
+        indices: shader.indices,
         groups: [Math.ceil(groups / height), height, 1],
         inputs: call.inputs,
       })

@@ -9,8 +9,8 @@
  * The two of a pair are adjoint, ⟨gather x, g⟩ = Σ_k x_{j(k)} g_k = ⟨x, scatter g⟩, so each is the other's derivative
  * and the set is closed. Where indices repeat, the sum runs in the order of k: results do not depend on scheduling.
  *
- * Indices known to the host are checked before anything runs. Those that were computed (argsort) are right by
- * construction; any other that falls outside is refused by the CPU, which alone can look.
+ * Indices known to the host are checked before anything runs. Those in tensors are looked at where they are used: the CPU
+ * throws at once, and a GPU with the next read of what has been made of them.
  */
 import { longSum } from '../../backends/webgpu/long-sum.ts'
 import { defineOp, refuse } from '../op.ts'
@@ -109,10 +109,11 @@ export const takeAlongOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
     inputs: ['x', 'index'],
     threads: sizeOf(out.shape),
     u32: { ...sizesAlong(shape, axis), count: out.shape[axis] },
+    indices: true,
     source: `
       fn main(i: u32) {
         let o = i / u.inner / u.count;
-        out[i] = x[(o * u.n + u32(index[i])) * u.inner + i % u.inner];
+        out[i] = x[(o * u.n + inside(index[i], u.n)) * u.inner + i % u.inner];
       }`,
   }),
   vjp: [
@@ -146,13 +147,14 @@ export const putAlongOp: Op<{ axis: number; size: number }> = defineOp<{ axis: n
     inputs: ['x', 'index'],
     threads: sizeOf(out.shape),
     u32: { ...sizesAlong(shape, axis), size },
-    source: collect('index[at]', shape[axis]),
+    indices: true,
+    source: collect('index[at]', shape[axis], 'if (m == 0) { _ = inside(index[at], u.size); }'),
   }),
   vjp: [{ uses: [1], grad: (g, { inputs: [, index], attrs: { axis } }) => takeAlong(g, index, axis) }, null],
 })
 
 /** WGSL in which each entry collects, in order, what is sent to it: the entries k of its line whose index it is. */
-function collect(index: string, n: number): string {
+function collect(index: string, n: number, check = ''): string {
   return `${longSum('T', 1, n)}
     fn main(i: u32) {
       let o = i / u.inner / u.size;
@@ -160,6 +162,7 @@ function collect(index: string, n: number): string {
       var total: Part;
       for (var k = 0u; k < u.n; k++) {
         let at = (o * u.n + k) * u.inner + i % u.inner;
+        ${check}
         if (${index} == m) {
           total.parts[0] += x[at];
           carry(&total);
@@ -234,7 +237,7 @@ export function scatter(x: Tensor, indices: readonly number[], axis: number, siz
  *
  * @param indices int32, of the shape of x but for the axis, where it may have any size
  * @returns the shape of `indices`
- * @throws for other types or shapes; for an index outside of the axis on the CPU (elsewhere the entry is undefined)
+ * @throws for other types or shapes; for an index outside of the axis; on a GPU the next read of what was made of it does
  * @example takeAlong(y, argsort(x), -1)    // y in the order of x
  */
 export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {

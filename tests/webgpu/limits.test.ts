@@ -1,0 +1,49 @@
+// What every adapter of the specification allows is enough: no kernel of a rollout binds more arrays, and the suite runs
+// on such a device with CELLGRAD_LIMITS=default (see default-limits.ts).
+
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import type { RolloutProgram } from '../../src/backends/rollout.ts'
+import { kernelsOf } from '../../src/backends/webgpu/rollout/kernels.ts'
+import type { RolloutKernel } from '../../src/backends/webgpu/rollout/kernels.ts'
+import { shapes } from '../../src/backends/webgpu/rollout/sizes.ts'
+
+/** Limits of the WebGPU specification, of which one uniform buffer is that of sizes. */
+const most = { storageBuffers: 8, uniformBuffers: 12 - 1, uniform: 65536, storage: 128 * 2 ** 20 }
+
+const programs: fc.Arbitrary<RolloutProgram> = fc.record({
+  batch: fc.integer({ min: 1, max: 64 }), height: fc.integer({ min: 1, max: 256 }), width: fc.integer({ min: 1, max: 256 }),
+  channels: fc.constantFrom(1, 4, 24, 96),
+  padding: fc.constantFrom('zero', 'circular', 'reflect'),
+  perception: fc.oneof(
+    fc.record({
+      type: fc.constant('filters' as const), size: fc.constantFrom(1, 3, 13), filters: fc.integer({ min: 1, max: 4 }),
+      learned: fc.boolean(),
+    }),
+    fc.constantFrom(1, 3, 5).map(size => (
+      { type: 'window' as const, size, taps: Array.from({ length: size ** 2 }, (_, t) => t) })),
+  ),
+  hidden: fc.array(fc.constantFrom(1, 80, 240, 1024), { maxLength: 3 }),
+  slope: fc.constant(0.2), fireRate: fc.constantFrom(0.5, 1), inputMask: fc.constant(null),
+  living: fc.option(fc.constant({ channel: 0, above: 0.1, when: 'both' as const })),
+}).map(({ hidden, ...rest }) => ({
+  ...rest,
+  updated: Array.from({ length: rest.channels }, (_, c) => c),
+  layers: [...hidden, rest.channels].map((outputs, i) => (
+    { outputs, activation: i === hidden.length ? 'linear' : 'relu', bias: true })),
+}))
+
+it('the kernels of a rollout bind no more than every adapter allows, and their arrays are no larger', () => {
+  fc.assert(fc.property(programs, fc.constantFrom(shapes.hardware, shapes.software), (program, shape) => {
+    const { pack, gradient, slot, ...rest } = kernelsOf(program, most, shape)
+    const single = Object.values(rest).filter((one): one is RolloutKernel => one instanceof Object && 'access' in one)
+    expect(single.length).toBe(9)
+    for (const { name, access } of [...single, ...pack.map(([, kernel]) => kernel), ...gradient.values()]) {
+      const uniforms = access.filter(kind => kind === 'uniform').length
+      expect(uniforms, name).toBeLessThanOrEqual(most.uniformBuffers)
+      expect(access.length - uniforms, name).toBeLessThanOrEqual(most.storageBuffers)
+    }
+    expect(slot.count).toBeGreaterThan(0)
+    if (slot.count > 1) expect(16 * slot.size * slot.count).toBeLessThanOrEqual(most.storage)
+  }))
+})

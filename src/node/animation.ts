@@ -3,7 +3,7 @@
  */
 import { viewOf } from '../nca/files/view.ts'
 import type { View } from '../nca/files/view.ts'
-import { checkImage, filmStrip, upscale } from '../nca/files/image.ts'
+import { checkImage, checkPictureSize, filmStrip, mostPixels, stripSize, upscale } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
 import { checkDamage, damageMask, erase } from '../nca/training/damage.ts'
 import type { Damage } from '../nca/training/damage.ts'
@@ -21,7 +21,7 @@ import type { Kinds } from '../tensor/options.ts'
 import { aTensor, Tensor } from '../tensor/tensor.ts'
 import { eachLeaf } from '../tensor/tree.ts'
 import { writeFileAtomic } from './atomic-file.ts'
-import { encodeGif } from './gif.ts'
+import { checkGifSize, encodeGif } from './gif.ts'
 import { writePng } from './png.ts'
 
 // The number under which the place of the damage is drawn: none that a step has.
@@ -114,6 +114,7 @@ function everySoManySteps<R extends Rule>(
   rule: R, params: Params<R>, options: PlayOptions,
 ): AsyncGenerator<Moment, void, void> {
   const { steps, every = 1 } = options
+  check(steps / every <= 1e6, 'play', 'steps', steps, `at most a million pictures, one for every ${every} steps`)
   const at = Array.from({ length: Math.floor(steps / every) + 1 }, (_, i) => i * every)
   return moments(rule, params, options, [...at, steps])
 }
@@ -125,8 +126,9 @@ async function* moments<R extends Rule>(
   const { key, size, start, view = viewOf(rule), angle, damageAt, damage = visibleCircle } = options
   checkKey('play', key)
   checkDamage('play', damage)
-  const last = Math.max(0, ...at)
-  const stops = [...new Set([...at, ...(damageAt === undefined ? [] : [damageAt])])].sort((a, b) => a - b)
+  const shown = new Set(at)
+  const last = at.reduce((most, step) => Math.max(most, step), 0)
+  const stops = [...new Set(shown).add(damageAt ?? last)].sort((a, b) => a - b)
   const from = channelCount(rule.channels) > 3 ? 3 : 0 // the seed of a rule without alpha is 1 in all channels
   let x = start ?? seed(rule, { height: size, width: size, from, like: someTensor(params) })
   let t = 0
@@ -140,7 +142,7 @@ async function* moments<R extends Rule>(
       if (x !== start && x !== next) supersede(x, null, 'was superseded by the next step of play()')
       x = next
       t = stop
-      if (at.includes(t)) yield { step: t, image: pictureOf(await view(x)) }
+      if (shown.has(t)) yield { step: t, image: pictureOf(await view(x)) }
     }
   } finally {
     if (x !== start) supersede(x, null, 'belonged to play(), which has ended')
@@ -172,8 +174,18 @@ export async function saveGif<R extends Rule>(
 ): Promise<void> {
   checkOptions('saveGif', options, gifFileOptions)
   const { scale = 4, delayMs } = options
+  const count = Math.ceil(options.steps / (options.every ?? 1)) + 1
   const frames: Image[] = []
-  for await (const { image } of everySoManySteps(rule, params, options)) frames.push(image)
+  for await (const { image } of everySoManySteps(rule, params, options)) {
+    if (frames.length === 0) { // before the others are made
+      checkGifSize('saveGif', image.width * scale, image.height * scale)
+      if (count * image.width * image.height > mostPixels) {
+        const frames = `${count} frames of ${image.width}×${image.height} pixels`
+        throw new Error(`saveGif: there would be ${frames}, expected at most ${mostPixels} pixels in all; see every`)
+      }
+    }
+    frames.push(image)
+  }
   await writeFileAtomic(path, encodeGif(frames, { scale, delayMs }))
 }
 
@@ -187,8 +199,15 @@ export async function writeFilmStrip<R extends Rule>(
   path: string, rule: R, params: Params<R>, options: FilmStripFileOptions,
 ): Promise<void> {
   checkOptions('writeFilmStrip', options, filmStripFileOptions)
-  const { at, columns, scale = 4 } = options
+  const { at, scale = 4, columns = new Set(at).size } = options
+  const gap = 2 * scale
   const images: Image[] = []
-  for await (const { image } of moments(rule, params, options, at)) images.push(upscale(image, scale))
-  await writePng(path, filmStrip(images, { columns, gap: 2 * scale }))
+  for await (const { image } of moments(rule, params, options, at)) {
+    if (images.length === 0) { // before the others are made
+      const { width, height } = stripSize(at.length, image.width * scale, image.height * scale, columns, gap)
+      checkPictureSize('writeFilmStrip', width, height)
+    }
+    images.push(upscale(image, scale))
+  }
+  await writePng(path, filmStrip(images, { columns, gap }))
 }

@@ -102,6 +102,23 @@ describe('play', () => {
     await expect(bad.next()).rejects.toThrow('play: what view returned is "a picture", expected an image')
   })
 
+  it('is refused before it is made where it would be too large', async () => {
+    let steps = 0
+    const counting = customRule({ channels: { rgba: 4 }, init: () => ({}), step: (_, x) => { steps++; return mul(x, 1) } })
+    const options = { key: key(0), size: 9 }
+    const film = (more: object): Promise<void> => saveGif(at('no.gif'), counting, {}, { ...options, steps: 3, ...more })
+    const strip = (more: object): Promise<void> => writeFilmStrip(at('no.png'), counting, {}, { ...options, at: [0, 3], ...more })
+    await expect(film({ steps: 999_999 })).rejects.toThrow(
+      'saveGif: there would be 1000000 frames of 9×9 pixels, expected at most 67108864 pixels in all; see every')
+    await expect(film({ scale: 8000 })).rejects.toThrow('saveGif: the animation would have 72000×72000 pixels, expected sides')
+    await expect(film({ steps: 1e12 })).rejects.toThrow('play: steps is 1000000000000, expected at most a million pictures')
+    await expect(strip({ scale: 1e4 })).rejects.toThrow(/^writeFilmStrip: the picture would have \d+×\d+ pixels/)
+    await expect(strip({ columns: 1e9 })).rejects.toThrow(/^writeFilmStrip: the picture would have \d+×\d+ pixels/)
+    expect(steps).toBe(0)
+    await writeFilmStrip(at('twice.png'), counting, {}, { ...options, at: [0, 2, 2], scale: 1 })
+    expect(await readPng(at('twice.png'))).toMatchObject({ width: 20, height: 9 })
+  })
+
   it('becomes a GIF and a film strip', async () => {
     const params = init(rule, key(3))
     await saveGif(at('a.gif'), rule, params, { key: key(8), steps: 6, size: 9, every: 2, scale: 3 })

@@ -180,12 +180,20 @@ export function filmStrip(images: readonly Image[], options: FilmStripOptions = 
   checkOptions('filmStrip', options, filmStripOptions)
   const { columns = images.length, gap = 2 } = options
   const { width, height } = commonSize('filmStrip', images)
-  const rows = Math.ceil(images.length / columns)
-  const strip = transparent('filmStrip', columns * (width + gap) - gap, rows * (height + gap) - gap)
+  const size = stripSize(images.length, width, height, columns, gap)
+  const strip = transparent('filmStrip', size.width, size.height)
   images.forEach((image, i) => {
     paste(strip, image, (i % columns) * (width + gap), Math.floor(i / columns) * (height + gap))
   })
   return strip
+}
+
+/** The sides of a film strip of `count` pictures. */
+export function stripSize(
+  count: number, width: number, height: number, columns: number, gap: number,
+): { width: number; height: number } {
+  const rows = Math.ceil(count / columns)
+  return { width: columns * (width + gap) - gap, height: rows * (height + gap) - gap }
 }
 
 /** Repeats every pixel `factor` × `factor` times, so that single cells can be seen. */
@@ -230,8 +238,8 @@ export function checkImage(where: string, image: Image, name: string = 'the imag
     `${where}: ${name} is ${show(width)}×${show(height)} with ${numbers}, expected whole sides > 0 and 4 numbers a pixel`)
 }
 
-// A picture of as many pixels takes a gigabyte.
-const mostPixels = 2 ** 26
+/** Most pixels of a picture or a film that is made: they take a gigabyte. */
+export const mostPixels: number = 2 ** 26
 
 /** Throws where a picture to be made would be too large. */
 export function checkPictureSize(where: string, width: number, height: number): void {

@@ -91,7 +91,7 @@ describe('lossCurveSvg', () => {
       .toThrow('chart: none of the 2 losses is positive and finite')
     for (const width of [0, 99, NaN, 1e9]) {
       await expect(lossCurveSvg({ iterations, losses, width })).rejects
-        .toThrow(`chart: width is ${width}, expected a number from 100 to 10,000.`)
+        .toThrow(`chart: width is ${width}, expected a number from 100 to 10000.`)
     }
   })
 })

@@ -165,7 +165,7 @@ async function show({ rule, params }: Model, options: PlayOptions): Promise<void
   }
   const screen = block(output)
   // An exit, unlike the end that a signal brings by itself, shows the cursor again.
-  for (const [name, status] of Object.entries(signals)) process.once(name, () => process.exit(status))
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(signals[name]))
   const millisecondsPerStep = 40
   let due = performance.now()
   for await (const { step, image } of play(rule, params, options)) {

@@ -40,9 +40,9 @@ export function untilInterrupted(said: (interruption: Interruption) => void): { 
   return { signal: controller.signal, end }
 }
 
-/** A pipe that nobody reads ends a program like the signal SIGPIPE, 13. */
+/** A pipe that nobody reads ends a program like SIGPIPE, 13; a terminal that is gone, like SIGHUP. */
 function lost({ code, message }: NodeJS.ErrnoException): Interruption {
   const broken = code === 'EPIPE'
   const why = broken ? ', since nobody reads the output any more' : `, since the output cannot be written (${message})`
-  return { name: 'output', why, status: broken ? 141 : 1 }
+  return { name: 'output', why, status: broken ? 141 : code === 'EIO' ? signals.SIGHUP : 1 }
 }

@@ -2,11 +2,13 @@
 /**
  * The command line. A command's code is loaded when it is the one that runs.
  */
+import { isatty } from 'node:tty'
 import { inspect, stripVTControlCharacters } from 'node:util'
 import { renderUsage, runCommand } from 'citty'
 import type { CommandDef } from 'citty'
 import { version } from '../node/assets.ts'
 import { didYouMean } from '../tensor/options.ts'
+import { signals } from './interrupt.ts'
 import { complain, widthOf, wrap } from './output.ts'
 import { checkArguments, Failure, UsageError } from './usage.ts'
 import type { Command } from './usage.ts'
@@ -51,6 +53,8 @@ async function help(command: CommandDef, parent?: CommandDef): Promise<void> {
   console.log(plain.split('\n').flatMap(line => wrap(line.trimEnd(), widthOf(process.stdout))).join('\n'))
 }
 
+const onTerminal = [0, 1, 2].some(stream => isatty(stream))
+
 // Who cannot be told any more is not told. What would be lost by it is saved by whoever watches the output too.
 let told = false
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -69,3 +73,6 @@ try {
   for (const line of process.env.CELLGRAD_DEBUG ? inspect(failure).split('\n') : lines) complain(line)
   process.exitCode = failure instanceof UsageError ? 2 : 1
 }
+
+// Node restores the terminal when it exits, and aborts where that is gone. The signal ends it without.
+if (process.exitCode === signals.SIGHUP && onTerminal) process.kill(process.pid, 'SIGHUP')

@@ -121,7 +121,8 @@ describe('train', () => {
   it('says in a sentence where no folder can be made', async () => {
     const config = await loadConfig({ flags: { target: 'fish' } })
     const picture = await loadTarget(config)
-    const [file, long] = [folder('run.yaml'), folder('x'.repeat(300))]
+    const [file, long] = [folder('a file'), folder('x'.repeat(300))]
+    await writeFile(file, '')
     await expect(createRun(config, picture, file)).rejects.toThrow(new Error(`train: cannot make the folder ${file} (a file has this name)`))
     await expect(createRun(config, picture, long)).rejects.toThrow(new Error(`train: cannot make the folder ${long} (its name is too long)`))
     await expect(openRun(folder('nowhere'), {})).rejects.toThrow(new Error(`train: there is no folder ${folder('nowhere')}`))

@@ -113,7 +113,7 @@ describe('a run whose output is lost saves first', () => {
         }
       }`)
     const { status, signal, err } = await run(await endless('gone'), { imports: [vanish] })
-    expect([status, signal, err]).toEqual([1, null, ''])
+    expect([status, signal, err]).toEqual([129, null, ''])
     expect(await savedIn('gone')).toBeLessThan(100000)
   })
 })

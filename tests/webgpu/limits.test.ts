@@ -1,12 +1,24 @@
 // What every adapter of the specification allows is enough: no kernel of a rollout binds more arrays, and the suite runs
-// on such a device with CELLGRAD_LIMITS=default (see default-limits.ts).
+// on such a device with `npm run test:limits` (see default-limits.ts).
 
 import fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
+import { cpu, defineRule, grad, init, key, mlp, normal, rollout, scope, sum } from '../../src/index.ts'
+import type { Backend, Data, DataParams, Tensor } from '../../src/index.ts'
 import type { RolloutProgram } from '../../src/backends/rollout.ts'
+import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { kernelsOf } from '../../src/backends/webgpu/rollout/kernels.ts'
 import type { RolloutKernel } from '../../src/backends/webgpu/rollout/kernels.ts'
 import { shapes } from '../../src/backends/webgpu/rollout/sizes.ts'
+import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
+import { distance } from '../nca/fused-scenes.ts'
+import { useDefaultLimits } from './default-limits.ts'
+import './gpu.ts'
+
+await useDefaultLimits()
+const opened = await openDevice()
+const gpu = backendOn(opened)
+afterAll(() => gpu.close())
 
 /** Limits of the WebGPU specification, of which one uniform buffer is that of sizes. */
 const most = { storageBuffers: 8, uniformBuffers: 12 - 1, uniform: 65536, storage: 128 * 2 ** 20 }
@@ -46,4 +58,19 @@ it('the kernels of a rollout bind no more than every adapter allows, and their a
     expect(slot.count).toBeGreaterThan(0)
     if (slot.count > 1) expect(16 * slot.size * slot.count).toBeLessThanOrEqual(most.storage)
   }))
+})
+
+it('a rollout whose weights are too large for uniforms has a gradient on a device with these limits', async () => {
+  const { maxStorageBuffersPerShaderStage, maxUniformBufferBindingSize, maxStorageBufferBindingSize } = opened.device.limits
+  expect([maxStorageBuffersPerShaderStage, maxUniformBufferBindingSize, maxStorageBufferBindingSize])
+    .toEqual([most.storageBuffers, most.uniform, most.storage])
+  const rule = defineRule({
+    channels: { a: 24 }, perceive: ['identity', 'sobelX', 'sobelY'], update: mlp(240, { lastStd: 0.05 }),
+  })
+  const by = (backend: Backend): Promise<Data> => scope(() => {
+    const x = normal(key(1), [1, 5, 5, 24], { backend })
+    const loss = (p: DataParams): Tensor => sum(rollout(rule, p, x, key(0), { steps: 1 }))
+    return { data: grad(loss)(init(rule, key(0), { backend })).update.w1.data() }
+  }).data
+  expect(distance(await by(gpu), await by(cpu()))).toBeLessThan(1e-5)
 })

@@ -69,14 +69,14 @@ const roundings = {
 
 describe.each([['webgpu', gpu], ['cpu', cpu()]] as const)('long sums on %s:', (name, backend) => {
   it.each(Object.entries(sums))('%s', async (_, f) => {
-    const lengths = fc.oneof(fc.integer({ min: 1, max: 4096 }), fc.constantFrom(2 ** 13, 2 ** 15 - 1)).map(n => 8 * n)
+    const lengths = fc.oneof(fc.integer({ min: 1, max: 4096 }), fc.constantFrom(2 ** 12, 2 ** 13 - 1)).map(n => 8 * n)
     await fc.assert(fc.asyncProperty(lengths, fc.nat(999), async (n, seed) => {
       const { data, wanted } = scope(() => {
         const { got, wanted } = f(list(n, seed), backend)
         return { data: got.data(), wanted }
       })
       for (const v of await data) expect(Math.abs(v - wanted) / wanted).toBeLessThan(roundings[name](n) * 2 ** -24)
-    }), { numRuns: 4, examples: [[2 ** 18, 0]] })
+    }), { numRuns: 3, examples: [[2 ** 17, 0]] })
   })
 
   it('16 million numbers', async () => {

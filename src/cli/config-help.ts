@@ -33,8 +33,11 @@ function members(schema: JsonSchema): JsonSchema[] {
 
 /** JSON Schema of the configuration, for editors that check YAML. */
 export function jsonSchema(): JsonSchema {
-  return { title: 'cellgrad training configuration', ...z.toJSONSchema(schema, { io: 'input' }) } as JsonSchema
+  return (made ??= { title: 'cellgrad training configuration', ...z.toJSONSchema(schema, { io: 'input' }) } as JsonSchema)
 }
+
+/** Made once: every key that is described looks into it. */
+let made: JsonSchema | undefined
 
 /** The default of a field outside of `rule`, as text. */
 export function defaultOf(name: keyof Config): string {

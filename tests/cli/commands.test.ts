@@ -2,7 +2,7 @@
 
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { defineRule, init, key, mlp } from '../../src/index.ts'
+import { decodeSafetensors, defineRule, encodeSafetensors, init, key, mlp } from '../../src/index.ts'
 import { saveModel, writePng } from '../../src/node/index.ts'
 import { run, temporaryFolder } from './run.ts'
 
@@ -15,6 +15,11 @@ beforeAll(async () => {
   })
   await saveModel(model(), { rule, params: init(rule, key(0)), provenance: { grid: '9' } })
   await writeFile(folder('cut.safetensors'), (await readFile(model())).subarray(0, 300))
+  const { entries, metadata } = decodeSafetensors(await readFile(model()))
+  await writeFile(folder('grid.safetensors'), encodeSafetensors(entries, { ...metadata, grid: 'wide' }))
+  await writeFile(folder('huge.safetensors'), encodeSafetensors(entries, { ...metadata, rule: metadata.rule.replace('"hidden":2', '"hidden":1000000000') }))
+  entries['update.w1'].data[5] = NaN
+  await writeFile(folder('nan.safetensors'), encodeSafetensors(entries, metadata))
   await writeFile(folder('text.png'), 'GIF8')
   await writePng(folder('clear.png'), { width: 2, height: 2, data: new Float32Array(16) })
   await writeFile(folder('eight.yaml'), 'seed: 1\nbatch: "eight"\n')
@@ -71,6 +76,9 @@ describe('a mistake is one line', () => {
     [1, /^target: there is no file and no bundled emoji "🦑" \(.*; others are pictures of Noto Emoji: save https:\S+\/emoji_u1f991\.png and give its path\)\n$/, ['train', '🦑']],
     [1, "model: cannot read no.safetensors (ENOENT: no such file or directory, open 'no.safetensors')", ['grow', 'no.safetensors']],
     [1, /^safetensors: cut\.safetensors: .*\n$/, ['grow', 'cut.safetensors']],
+    [1, 'nan.safetensors: params.update.w1 is NaN at [1, 1], expected finite numbers of float32.', ['grow', 'nan.safetensors']],
+    [1, 'huge.safetensors: rule: channels.hidden is 1000000000, expected at most 4096.', ['grow', 'huge.safetensors']],
+    [1, 'grid.safetensors: its metadata field "grid" is "wide", expected a whole number from 1 to 4096.', ['grow', 'grid.safetensors']],
     [1, /^target: there is no file and no bundled emoji "lizzard"; did you mean "lizard"\? \(🦋 butterfly, .*🕸️ spider-web\)\n$/, ['train', 'lizzard']],
     [1, /^grow: no bundled model is called "dragon"; there are .*\n$/, ['grow', 'dragon']],
   ])('%i %s', async (expected, message, args) => {

@@ -14,8 +14,8 @@ export function randomFrom(seed: number): Random {
   return { whole, pick: from => from[whole(from.length)] }
 }
 
-const latin = (text: string): Uint8Array => Uint8Array.from(text, c => c.charCodeAt(0))
-const textOf = (bytes: Uint8Array): string => Array.from(bytes, b => String.fromCharCode(b)).join('')
+const latin = (text: string): Uint8Array => Buffer.from(text, 'latin1')
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
 
 // What stands for something to one reader or another, and what numbers overflow at.
 const tokens = [
@@ -33,7 +33,7 @@ const extremes = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x
 type Mutation = (bytes: Uint8Array, random: Random, others: readonly Uint8Array[]) => Uint8Array
 
 function replaced(bytes: Uint8Array, from: number, to: number, by: Uint8Array): Uint8Array {
-  return Uint8Array.from([...bytes.subarray(0, from), ...by, ...bytes.subarray(to)])
+  return new Uint8Array(Buffer.concat([bytes.subarray(0, from), by, bytes.subarray(to)]))
 }
 
 const mutations: readonly Mutation[] = [

@@ -187,7 +187,7 @@ describe('a mistake in a file', () => {
     ['rule: 5', 'run.yaml:1: rule is 5, expected keys with values'],
     ['rule:\n  perceive:\n    - identity\n    - sobl', 'run.yaml:4: rule.perceive[1] is "sobl", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean, or keys with a type: depthwise, conv, residualConv, attention or deformable'],
     ['rule:\n  perceive:\n    - type: conv\n      outputs: 8\n      size: 4', 'run.yaml:5: rule.perceive[0].size is 4, expected an odd number > 0'],
-    ['rule:\n  perceive:\n    - type: depthwise\n      outputs: 8', 'run.yaml:3: rule.perceive[0].filters is missing, expected a whole number > 0\nrun.yaml:4: there is no key "outputs" in rule.perceive[0]; there are type, filters, size, dilation, bias, activation, heads, keys, feedForward, reach'],
+    ['rule:\n  perceive:\n    - type: depthwise\n      outputs: 8', 'run.yaml:3: rule.perceive[0].filters is missing, expected a whole number > 0\nrun.yaml:4: there is no key "outputs" in rule.perceive[0]; there are type, filters, size, dilation, bias, activation, slope, heads, keys, feedForward, reach'],
     ['rule:\n  perceive:\n    - { type: dense, outputs: 8 }', 'run.yaml:3: rule.perceive[0].type is "dense", expected depthwise, conv, residualConv, attention or deformable'],
     ['rule:\n  perceive:\n    - { type: conv, outputs: 8, sise: 3 }', 'run.yaml:3: there is no key "sise" in rule.perceive[0]; did you mean "size"?'],
     ['rule:\n  activation: gelu', 'run.yaml:2: rule.activation is "gelu", expected one of relu, leakyRelu, tanh, sigmoid, linear'],

@@ -33,7 +33,8 @@ export function longSum(type: string, count: number, terms: number): string {
         ${each(k => `(*s).parts[${k}] = (*s).tree[level][${k}] + (*s).parts[${k}];`)}
         level++;
       }
-      ${each(k => `(*s).tree[level][${k}] = (*s).parts[${k}]; (*s).parts[${k}] = ${type}();`)}
+      (*s).tree[level] = (*s).parts;
+      (*s).parts = array<${type}, ${count}>();
       (*s).runs++;
     }
     fn carry(s: ptr<function, Part>) {

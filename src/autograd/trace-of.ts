@@ -134,11 +134,15 @@ function rowsOf(tape: TellingTape, paths: readonly string[]): TraceRow[] {
   })
 }
 
-/** The parents whose derivatives read what a node has kept at place i. */
+/** The rows of the parents whose derivatives read what a node has kept at place i. */
 function readers({ parents, uses }: Node, i: number): number[] {
-  const kept = uses && [...new Set(uses.flat())].sort((a, b) => order(a) - order(b))
-  const reading = parents.filter((parent, k) => parent && (!kept || uses[k].includes(kept[i])))
-  return [...new Set(reading.map(parent => parent!.node))]
+  let reading = parents
+  if (uses) {
+    const there = uses.flat().filter(use => use === 'out' || use < parents.length) // the last inputs may be optional
+    const kept = [...new Set(there)].sort((a, b) => order(a) - order(b))[i]
+    reading = parents.filter((_, k) => uses[k].includes(kept))
+  }
+  return [...new Set(reading.flatMap(parent => parent?.node ?? []))]
 }
 
 function order(use: number | 'out'): number {

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { add, checkpoint, concat, dense, exp, grad, greater, growingRule, init, key, max, memory, mse, mul, printTape, relu, reshape, rollout, seed, sum, tanh, tensor, traceOf, vjp, where, zeros } from '../../src/index.ts'
+import { add, apply, checkpoint, concat, defineOp, dense, exp, grad, greater, growingRule, init, key, max, memory, mse, mul, printTape, relu, reshape, rollout, seed, sum, tanh, tensor, traceOf, vjp, where, zeros } from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'
 import { programs, run, vector } from './program.ts'
@@ -34,6 +34,15 @@ describe('traceOf', () => {
     const layer = rows.find(row => row.operator === 'dense')!
     expect(layer.inputs).toEqual([null, 0, 1])
     expect(layer.keeps[0]).toEqual({ of: null, for: [0], shape: [5, 2], dtype: 'float32', bytes: 40 })
+  })
+
+  it('tells readers apart where optional inputs are not given', () => {
+    const op = defineOp<null>({
+      name: 'pair', infer: ([x]) => x, cpu: ([x], out) => { out.set(x) },
+      vjp: [{ uses: [0, 2], grad: g => g }, { uses: ['out'], grad: g => g }, null],
+    })
+    const { rows } = traceOf(([a, b]: Tensor[]) => apply(op, [a, b], null), [zeros([2]), zeros([2])])
+    expect(rows[2].keeps.map(({ of, for: readers }) => [of, readers])).toEqual([[0, [0]], [2, [1]]])
   })
 
   it('marks what no output depends on, which is kept no longer', () => {

@@ -38,7 +38,7 @@ const evaluateKeys = keysOf<EvaluateOptions>({ ...predictOptions, measure: calla
 /**
  * How far the rule is from what each example asks for, by the task's loss or another measure.
  *
- * @returns a number for each example, in their order; with none of them the mean is NaN
+ * @returns a number for each example, in their order
  * @throws where the task has no such example, or the measure does not return `[n]`
  * @example
  * const losses = await evaluate(rule, task, params, { steps: 64 })

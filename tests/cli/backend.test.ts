@@ -66,7 +66,7 @@ describe('train --backend webgpu', () => {
     const config = await writeConfig(folder('first.yaml'), 'iterations: 4\n')
     const path = folder('moved')
     expect((await run(['train', 'fish', '--config', config, '--threads', '1', '--out', path])).out)
-      .toContain('\nComputing on: CPU, 1 thread\n')
+      .toMatch(/\nComputing on: CPU, 1 thread(, fused multiply-add)?\n/)
 
     const running = start(['train', '--resume', path, ...gpu, '--iterations', '100000'], onGpu)
     await signalAfter(running, path, 6, 'SIGINT')
@@ -126,7 +126,7 @@ it('grow grows the same on every backend, and says on which', async () => {
     cells('cpu', []), cells('webgpu', [withGpu]), cells('auto', [withGpu]), cells('auto', [noPackage]),
   ])
   expect(got).toEqual(expected)
-  expect(onCpu).toMatch(/^Computing on: CPU, \d+ threads?$/)
+  expect(onCpu).toMatch(/^Computing on: CPU, \d+ threads?(, fused multiply-add)?$/)
   expect(here).toMatch(/^Computing on: \S.* \(WebGPU\)$/)
   expect(without).toBe(onCpu)
   expect(best).toBe(/swiftshader|llvmpipe/i.test(here) ? onCpu : here)

@@ -2,7 +2,18 @@ import type { UserConfig } from 'tsdown'
 
 // One graph for the three entries, so that the core exists once however it is imported. What package.json lists as a
 // dependency, the optional `webgpu` too, stays an import; `neutral` keeps Node's shims out of what a browser loads.
+// The bundler puts a comment behind the field before it, where TypeScript no longer takes it for that of the next one.
+const commentsOnTheirLines = {
+  name: 'comments-on-their-lines',
+  generateBundle(_: unknown, bundle: Record<string, { type: string; code?: string }>): void {
+    for (const [file, chunk] of Object.entries(bundle)) {
+      if (file.endsWith('.d.ts') && chunk.code) chunk.code = chunk.code.replace(/(;|\{) (?=\/\*\*)/g, '$1\n  ')
+    }
+  },
+}
+
 const config: UserConfig = {
+  plugins: [commentsOnTheirLines],
   entry: { index: 'src/index.ts', 'node/index': 'src/node/index.ts', 'cli/main': 'src/cli/main.ts' },
   platform: 'neutral',
   target: 'es2023',

@@ -77,6 +77,12 @@ function checkAll() {
     return `${chunks.length} files`
   })
 
+  check('an editor says something about every option', () => {
+    const lines = run(root, process.execPath, '--import', 'tsx', 'scripts/hover-texts.ts').split('\n')
+    if (lines.length > 1) throw new Error(`there is no comment in dist/*.d.ts about ${lines.slice(0, -1).join(', ')}`)
+    return lines[0]
+  })
+
   check('packs', () => {
     const [{ files, size }] = JSON.parse(run(root, 'npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', temp))
     return `${files.length} files, ${Math.round(size / 1024)} KB`

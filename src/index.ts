@@ -13,7 +13,7 @@ export type { KeptValue, Trace, TraceRow } from './autograd/trace-of.ts'
 export { checkGrad } from './autograd/check-grad.ts'
 export type { CheckGradOptions, GradReport } from './autograd/check-grad.ts'
 export { memory, tensor, Tensor, to } from './tensor/tensor.ts'
-export type { Nested, Placement } from './tensor/tensor.ts'
+export type { Nested, Placement, TensorOptions } from './tensor/tensor.ts'
 export { scope } from './tensor/lifetime.ts'
 export { tap } from './tensor/tap.ts'
 export { apply } from './tensor/trace.ts'
@@ -64,7 +64,7 @@ export {
   channelCount, customRule, defineRule, init, paramShapes, perceptionSize, roleChannels, updatedChannels,
 } from './nca/rule.ts'
 export type {
-  Bound, Channels, CustomRule, DataParams, DataRule, Living, Noise, Params, Perception, Rule, RuleOptions, StepContext,
+  Bound, Channels, CustomRule, CustomRuleOptions, DataParams, DataRule, Living, Noise, Params, Perception, Rule, RuleOptions, StepContext,
 } from './nca/rule.ts'
 export { mlp } from './nca/mlp.ts'
 export type { Activation, Mlp, MlpOptions, MlpParams } from './nca/mlp.ts'
@@ -82,7 +82,7 @@ export { perceive } from './nca/perceive.ts'
 export type { PerceiveOptions } from './nca/perceive.ts'
 export { perceptionNames } from './nca/perception-names.ts'
 export { alive, exchangeInputs, rollout, step, update } from './nca/step.ts'
-export type { RolloutOptions } from './nca/run-options.ts'
+export type { Readouts, RolloutOptions } from './nca/run-options.ts'
 export { rolloutUntilStill } from './nca/auto-step.ts'
 export type { StillOptions } from './nca/auto-step.ts'
 export { explain } from './nca/explain.ts'

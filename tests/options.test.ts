@@ -22,10 +22,12 @@ const complete: Readonly<Record<string, object>> = {
   customRule: { channels: { a: 1 }, init: () => ({}), step: (_: unknown, x: unknown) => x },
   cosineDecay: { length: 1 },
   defineRule: { channels: { a: 1 }, perceive: ['identity'], update: core.mlp(1) },
+  evaluate: { steps: 1 },
   exponentialDecay: { factor: 1 },
   growingTrainer: { ...trained, target: ones([8, 8, 4]) },
   lossCurveSvg: { iterations: [0, 1], losses: [1, 0.5] },
   play: { ...played, steps: 1 },
+  predict: { steps: 1 },
   rollout: { steps: 1 },
   saveGif: { ...played, steps: 1 },
   seed: { height: 8, width: 8 },
@@ -44,7 +46,7 @@ const given: Readonly<Record<string, unknown>> = {
   'dilate k': 3, 'maxPool k': 3, list: ['mean'], mask: ones([1, 8, 8], { dtype: 'uint32' }), n: 2, outputs: 1, over: 1, p: 0.5,
   params: core.init(growingRule, key(0)), path: '/nowhere', rate: 1, rule: growingRule, shape: [2], step: () => [ones([1]), 0],
   trainer: core.growingTrainer(complete.growingTrainer as never), value: 1, values: [1, 2], where: 'a file',
-  texture: ones([8, 8, 3]), which: 'mean', widths: [], x: ones([1, 8, 8, 16]),
+  task, texture: ones([8, 8, 3]), which: 'mean', widths: [], x: ones([1, 8, 8, 16]),
 }
 
 /** The sentence with which a function refuses these options, whether at once, as a promise, or when its first value is asked for. */

@@ -94,6 +94,13 @@ export interface Backend {
   alloc(spec: Spec, name?: string): Handle
   /** Takes the memory back, for reuse. */
   free(handle: Handle): void
+  /**
+   * Where the garbage collector takes an array by itself once nobody reaches it: what to call afterwards, in the place
+   * of `free`, so that the count is right. It must not refer to the array.
+   */
+  collected?(handle: Handle): () => void
+  /** Where the garbage collector cannot see memory: its bytes. */
+  unseen?(handle: Handle): number
   /** Copies host values into new memory. The shape is for messages. */
   upload(data: Data, shape?: Shape): Handle
   /** Runs a kernel, or enqueues it. */

@@ -103,6 +103,13 @@ export function cpu(options: CpuOptions = {}): Backend {
     dtypes: ['float32', 'float64', 'int32', 'uint32'],
     alloc,
     free,
+    collected(handle: Handle): () => void {
+      const { byteLength } = handle as Data
+      return () => {
+        buffers--
+        bytes -= byteLength
+      }
+    },
     upload(data: Data): Handle {
       const copy = alloc({ shape: [data.length], dtype: dtypeOf(data) })
       copy.set(data)

@@ -100,8 +100,11 @@ export type CustomRule<P> = {
   readonly type: 'custom'
   /** Dimensions of the grid, as in a `DataRule`. */
   readonly grid: 1 | 2 | 3
+  /** Channels by role, in order: `{ rgb: 3, hidden: 9 }`. */
   readonly channels: Channels
+  /** Makes the first parameters, any tree, from a key; where they are to live is to be passed on. */
   readonly init: (key: Key, placement: Placement) => P
+  /** Makes the next state from one, of its shape and type; the context has the step's key and number. */
   readonly step: (params: P, x: Tensor, context: StepContext) => Tensor
 }
 
@@ -183,7 +186,7 @@ const boundOptions = {
   tanh: keysOf<Bound & { type: 'tanh' }>({ type: later }),
   clamp: keysOf<Bound & { type: 'clamp' }>({ type: later, low: later, high: later }),
 }
-const customOptions = keysOf<Omit<CustomRule<unknown>, 'type'>>({ channels: later, init: later, step: later, grid: later })
+const customOptions = keysOf<CustomRuleOptions<unknown>>({ channels: later, init: later, step: later, grid: later })
 
 /**
  * A rule as frozen data. Defaults: a grid of two dimensions, every cell fires and changes in full, no masks, no noise,
@@ -277,6 +280,11 @@ function checkFrozen(channels: Channels, frozen: readonly string[]): void {
   check(some, 'rule', 'frozen', frozen, 'roles that leave a channel to change')
 }
 
+export type CustomRuleOptions<P> = Omit<CustomRule<P>, 'type' | 'grid'> & {
+  /** Dimensions of the grid: 1, 2 (default) or 3, of states `[b,w,c]`, `[b,h,w,c]` or `[b,d,h,w,c]`. */
+  readonly grid?: 1 | 2 | 3
+}
+
 /**
  * A rule whose step is your own function of tensors. Its gradient comes from the operators you use.
  *
@@ -291,7 +299,7 @@ function checkFrozen(channels: Channels, frozen: readonly string[]): void {
  *   step: (p, x) => add(x, mul(p.diffuse, filter(x, 'laplacian', { padding: 'circular' }))),
  * })
  */
-export function customRule<P>(rule: Omit<CustomRule<P>, 'type' | 'grid'> & { readonly grid?: 1 | 2 | 3 }): CustomRule<P> {
+export function customRule<P>(rule: CustomRuleOptions<P>): CustomRule<P> {
   checkOptions('customRule', rule, customOptions, ['type'])
   const { grid = 2 } = rule
   checkChannels('customRule', rule.channels)

@@ -30,6 +30,11 @@ export type RolloutOptions = {
   from?: number
 }
 
+export type Readouts = {
+  /** After how many steps states are wanted, whole numbers from 1 to `steps`. */
+  readouts: readonly number[]
+}
+
 /** Steps of one rollout at most: each has a key, and composed a place on the tape. */
 const mostSteps = 1_000_000
 
@@ -37,7 +42,7 @@ const listOf = (what: string): Kind => ({ fits: Array.isArray, expected: `a list
 
 // What the rule and the state decide about (masks, an angle) is judged below.
 const stepOptions = keysOf<StepContext>({ key: later, t: later, mask: later, angle: later })
-const rolloutOptions = keysOf<RolloutOptions & { readouts?: readonly number[] }>({
+const rolloutOptions = keysOf<Partial<Readouts> & RolloutOptions>({
   steps: required(wholeFrom(0, mostSteps)),
   readouts: listOf('numbers of steps'),
   checkpoint: segmentLength,
@@ -60,7 +65,7 @@ export function checkStep(rule: Rule, params: unknown, x: Tensor, context: StepC
 
 /** The options of a rollout with their defaults. Throws a sentence unless `rollout` can run with all of this. */
 export function checkRollout(
-  rule: Rule, params: unknown, x: Tensor, key: Key, options: RolloutOptions & { readouts?: readonly number[] },
+  rule: Rule, params: unknown, x: Tensor, key: Key, options: Partial<Readouts> & RolloutOptions,
 ): Required<Omit<RolloutOptions, 'masks' | 'inputs'>> & Pick<typeof options, 'masks' | 'inputs' | 'readouts'> {
   const where = 'rollout'
   checkKey(where, key)

@@ -42,7 +42,7 @@ import { dilateOn } from '../tensor/ops/grid.ts'
 import { channelCount, updatedChannels } from './rule.ts'
 import type { DataParams, DataRule, Params, Rule, StepContext } from './rule.ts'
 import { checkRollout, checkStep } from './run-options.ts'
-import type { RolloutOptions } from './run-options.ts'
+import type { Readouts, RolloutOptions } from './run-options.ts'
 import { setChannels, takeChannels } from './state.ts'
 
 /**
@@ -197,13 +197,13 @@ export function frozenChannels(rule: DataRule, { backend }: Tensor): Tensor {
  * @example const grown = rollout(rule, params, seed(rule, { height: 72, width: 72 }), key(1), { steps: 96 })
  */
 export function rollout<R extends Rule>(
-  rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions & { readouts: readonly number[] },
+  rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions & Readouts,
 ): Tensor[]
 export function rollout<R extends Rule>(
   rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions,
 ): Tensor
 export function rollout<R extends Rule>(
-  rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions & { readouts?: readonly number[] },
+  rule: R, params: Params<R>, x: Tensor, key: Key, options: RolloutOptions & Partial<Readouts>,
 ): Tensor | Tensor[] {
   const { steps, readouts, checkpoint, masks, angle, inputs, from } = checkRollout(rule, params, x, key, options)
   const at = readouts ? [...new Set(readouts)].sort((a, b) => a - b) : [steps]

@@ -10,13 +10,25 @@
  *   the user    what leaves the outermost scope is released when JavaScript collects it (see `finaliser`)
  *
  * The garbage collector alone would not do: it cannot see GPU memory, and `FinalizationRegistry` never runs inside a
- * synchronous loop, which is what a rollout is. It is the backstop for eager code only.
+ * synchronous loop, which is what a rollout is. It is the backstop for eager code only, and holds there as follows:
+ *
+ *   awaits      every loop that reads a value now and then, on every backend: the event loop turns for the finalisers
+ *   never does  CPU arrays are collected without them. What stays until the program awaits something is the entry of each
+ *               tensor in the registry (Adam's step on one matrix leaves 5 KB) and its bytes in the count of `memory()`;
+ *               of what `vjp` returned, its tape; on a GPU every buffer, up to `maxBytes`. A `scope` for each iteration
+ *               leaves nothing
  */
 import { checkFunction } from './options.ts'
 import { eachLeaf } from './tree.ts'
 
 /** Memory that can be given back. */
-export type Held = { drop(): void }
+export type Held = {
+  drop(): void
+  /** What to drop in its place when the garbage collector has taken what held it; itself, where it is not given. */
+  remains?(): Held
+  /** Bytes that the garbage collector cannot see, default 0. */
+  weight?(): number
+}
 
 /** Something with owners: a tensor's buffer, or a tape. */
 export abstract class Resource {
@@ -26,6 +38,8 @@ export abstract class Resource {
   home: Scope | null = null
   /** @internal Why it can no longer be used, as the end of a sentence. */
   gone: string | null = null
+  /** @internal As many bytes as the user holds where the garbage collector cannot see them, see `adopt`. */
+  ballast: ArrayBuffer | null = null
   /** @internal What to give back. It must not refer to this object, or the finaliser could never run. */
   abstract readonly held: Held | null
   /** For messages. */
@@ -40,6 +54,22 @@ const user: Scope = { name: 'the program', owned: [], parent: null }
 let current: Scope = user
 
 const finaliser = new FinalizationRegistry<Held>(held => held.drop())
+
+/** Resources given to the user since the event loop last turned for them. */
+let given = 0
+
+/** So many wait for their finalisers at most, where a program awaits values. */
+const mostWaiting = 1000
+
+/**
+ * Resolves at once, or in another turn of the event loop where many resources wait for it: values of the CPU arrive in a
+ * microtask, and finalisers do not run between microtasks.
+ */
+export async function finalisersRun(): Promise<void> {
+  if (given < mostWaiting) return
+  given = 0
+  await new Promise(resolve => setTimeout(resolve, 0))
+}
 
 /** One more owner. Throws where the last one has let go already. */
 export function retain(r: Resource): void {
@@ -62,12 +92,19 @@ export function adopt(r: Resource): void {
   r.owners++
   r.home = current
   if (current !== user) current.owned.push(r)
-  else if (r.held) finaliser.register(r, r.held, r)
+  else if (r.held) {
+    given++
+    finaliser.register(r, r.held.remains?.() ?? r.held, r)
+    // The garbage collector runs when much was allocated. An empty array of the size of the buffer tells it how much.
+    const weight = r.held.weight?.() ?? 0
+    if (weight > 0) r.ballast = new ArrayBuffer(weight)
+  }
 }
 
 /** Ends the ownership that `adopt` began. */
 export function disown(r: Resource, why: string): void {
   if (r.home === user) finaliser.unregister(r)
+  r.ballast = null
   r.home = null
   release(r, why)
 }

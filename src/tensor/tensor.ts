@@ -8,7 +8,8 @@
 import { cpu } from '../backends/cpu.ts'
 import { dtypeOf, hostArray } from '../backends/backend.ts'
 import type { Backend, Data, DType, Handle, Memory, Spec } from '../backends/backend.ts'
-import { adopt, Resource } from './lifetime.ts'
+import { adopt, finalisersRun, Resource } from './lifetime.ts'
+import type { Held } from './lifetime.ts'
 import { check, checkOptions, isObject, keysOf, later, oneOf } from './options.ts'
 import type { Kind, Kinds, Options } from './options.ts'
 import { checkShape, showShape, sizeOf } from './shape.ts'
@@ -22,7 +23,7 @@ export const defaultBackend: Backend = cpu()
 
 /** One buffer and the number of tensors that view it. */
 export class Storage {
-  private views = 1
+  private readonly count = { views: 1 }
   readonly backend: Backend
   readonly handle: Handle
   constructor(backend: Backend, handle: Handle) {
@@ -30,11 +31,21 @@ export class Storage {
     this.handle = handle
   }
   share(): Storage {
-    this.views++
+    this.count.views++
     return this
   }
   drop(): void {
-    if (--this.views === 0) this.backend.free(this.handle)
+    if (--this.count.views === 0) this.backend.free(this.handle)
+  }
+  /** What is left to do when a view has been collected: on the CPU only to count, and nothing that holds the array. */
+  remains(): Held {
+    const after = this.backend.collected?.(this.handle)
+    if (!after) return this
+    const { count } = this
+    return { drop: () => { if (--count.views === 0) after() } }
+  }
+  weight(): number {
+    return this.backend.unseen?.(this.handle) ?? 0
   }
 }
 
@@ -92,7 +103,9 @@ export class Tensor extends Resource {
    */
   async data(): Promise<Data> {
     const t = concrete(this)
-    return t.backend.read(storageOf(t).handle, t)
+    const values = await t.backend.read(storageOf(t).handle, t)
+    await finalisersRun()
+    return values
   }
 
   /** The only value of a tensor of one element. */
@@ -201,7 +214,12 @@ export const placementKinds: Kinds<Placement> = {
 export const placementOptions: Options = keysOf<Placement>(placementKinds)
 const { dtype: _, ...homeKinds } = placementKinds
 const homeOptions = keysOf<Omit<Placement, 'dtype'>>(homeKinds)
-const tensorOptions = keysOf<Placement & { shape?: Shape }>({ ...placementKinds, shape: later })
+export type TensorOptions = Placement & {
+  /** The shape, a list of whole numbers ≥ 0; by default that of the nesting. */
+  shape?: Shape
+}
+
+const tensorOptions = keysOf<TensorOptions>({ ...placementKinds, shape: later })
 
 /**
  * Resolves a placement: float32 on the default backend unless told otherwise. Where the operator fixes the type, there
@@ -227,7 +245,7 @@ export function place(placement: Placement, op: string, fixed?: DType): { dtype:
  * @example tensor([[1, 2], [3, 4]])                                  // [2,2] float32
  * @example tensor(new Float64Array(6), { shape: [1, 2, 3] })         // [1,2,3] float64
  */
-export function tensor(values: Nested | Data, options: Placement & { shape?: Shape } = {}): Tensor {
+export function tensor(values: Nested | Data, options: TensorOptions = {}): Tensor {
   checkOptions('tensor', options, tensorOptions)
   const { shape: givenShape, ...placement } = options
   const typed = ArrayBuffer.isView(values) ? values : null

@@ -5,6 +5,7 @@ import { add, memory, mul, ones, reshape, scope, tensor } from '../../src/index.
 import type { Tensor } from '../../src/index.ts'
 import { adopt, closeScope, openScope, release, resourcesIn, retain, supersede } from '../../src/tensor/lifetime.ts'
 import { Storage } from '../../src/tensor/tensor.ts'
+import { long } from '../long.ts'
 import { buffersAfter, f64, list, sentence } from './values.ts'
 
 describe('scope', () => {
@@ -210,6 +211,11 @@ describe('resourcesIn', () => {
   })
 })
 
+/** The numbers that a program prints. */
+function runJson(...args: string[]): number[] {
+  return JSON.parse(execFileSync(process.execPath, ['--import', 'tsx', ...args], { encoding: 'utf8' })) as number[]
+}
+
 describe('eager code', () => {
   it('gives its memory back when JavaScript collects its tensors', () => {
     const child = fileURLToPath(new URL('collected.ts', import.meta.url))
@@ -226,4 +232,13 @@ describe('eager code', () => {
       'all dropped': 0,
     })
   })
+
+  // What 3,000 iterations make and nobody holds any more is 400 MB.
+  it.each([['cpu', 'reads'], ['cpu', 'never'], ['webgpu', 'reads']])('leaves memory flat in a loop by hand: %s, %s', (where, reads) => {
+    const child = fileURLToPath(new URL('hand-written-loop.ts', import.meta.url))
+    const iterations = long ? 20_000 : where === 'cpu' ? 3000 : 200
+    const [early, , late, counted] = runJson(child, where, String(iterations), reads)
+    expect(late - early).toBeLessThan(long && reads === 'never' ? 250 : 150)
+    if (reads === 'reads') expect(counted).toBeLessThan(150)
+  }, 600_000)
 })

@@ -94,6 +94,8 @@ export function backendOn(opened: OpenDevice, options: WebGpuOptions = {}): WebG
       memory.release(handle as GPUBuffer)
     },
 
+    unseen: (handle: Handle): number => (handle as GPUBuffer).size,
+
     upload(data: Data, shape: Shape = [data.length]): Handle {
       const buffer = memory.acquire(bytesFor(data.length), 'tensor', shape)
       commands.write(buffer, data)

@@ -105,7 +105,7 @@ export function checkOptions(
 
 function refuseOption(where: string, name: string, known: readonly string[]): never {
   const hint = didYouMean(name, known) || `; there are ${known.join(', ')}.`
-  throw new Error(`${where}: there is no option ${JSON.stringify(name)}${hint}`)
+  throw new Error(`${where}: there is no option ${quoted(name)}${hint}`)
 }
 
 /** Whether x has values by name. */

@@ -20,7 +20,7 @@ export function checkShape(op: string, shape: unknown): void {
 
 /** `[1,40,40,16]`, as shapes are written in messages. */
 export function showShape(shape: Shape): string {
-  return `[${shape.join(',')}]`
+  return `[${shape.slice(0, 16).join(',')}${shape.length > 16 ? ',…' : ''}]`
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {

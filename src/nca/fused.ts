@@ -9,6 +9,7 @@ import type { Backend, Handle } from '../backends/backend.ts'
 import type { RolloutHistory, RolloutProgram, RolloutRun } from '../backends/rollout.ts'
 import { fused } from '../autograd/fused.ts'
 import { vjp } from '../autograd/vjp.ts'
+import { filterSees } from '../tensor/filters.ts'
 import { foldIn } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { add, mul } from '../tensor/ops/arithmetic.ts'
@@ -106,7 +107,7 @@ export function fusedRollout(
   const kernels = x.backend.rollout!
   const folded = seesWindow(rule) && foldable(rule)
     && (kernels.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
-  const taps = tapsOf(rule)
+  const taps = tapsOf(rule, options.angle)
   const program = programOf(rule, x, folded, taps)
   const run = runOf(key, options)
   // The inputs of the primitive: the state, and the parameters by their paths.
@@ -252,21 +253,23 @@ function asConvolution(filters: Tensor): Tensor {
  * matrix has fewer numbers than the two.
  */
 function foldingPays(rule: DataRule): boolean {
-  const window = tapsOf(rule).length * channelCount(rule.channels)
+  const window = tapsOf(rule, 0).length * channelCount(rule.channels)
   const perceived = perceptionSize(rule), [hidden] = rule.update.hidden
   return window * hidden <= perceived * (window + hidden)
 }
 
-/** The places within the window, row·size + column, at which any part of a perception looks. */
-function tapsOf(rule: DataRule): number[] {
+/** The places within the window, row·size + column, at which any part of a perception looks; the middle is one of them. */
+function tapsOf(rule: DataRule, angle: number): number[] {
   const size = windowSize(rule), middle = (size - 1) / 2
-  const sees = (part: Perception, d: number): boolean => {
-    const { size: taps, dilation } = isLearned(part) ? { dilation: 1, ...part } as Conv : { size: 3, dilation: 1 }
-    return d % dilation === 0 && Math.abs(d) <= dilation * (taps - 1) / 2
+  const inLine = ({ size: taps, dilation }: Conv, d: number): boolean =>
+    d % dilation === 0 && Math.abs(d) <= dilation * (taps - 1) / 2
+  const sees = (part: Perception, dy: number, dx: number): boolean => {
+    if (isLearned(part)) return [dy, dx].every(d => inLine({ dilation: 1, ...part } as Conv, d))
+    return Math.max(Math.abs(dy), Math.abs(dx)) <= 1 && filterSees(part, angle)[3 * (dy + 1) + dx + 1]
   }
   return Array.from({ length: size * size }, (_, t) => t).filter(t => {
     const [dy, dx] = [Math.floor(t / size) - middle, t % size - middle]
-    return rule.perceive.some(part => sees(part, dy) && sees(part, dx))
+    return (dy === 0 && dx === 0) || rule.perceive.some(part => sees(part, dy, dx))
   })
 }
 

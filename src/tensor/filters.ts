@@ -122,6 +122,11 @@ export type FilterKernelOptions = Placement & {
 
 const filterKernelOptions = keysOf<FilterKernelOptions>({ ...placementKinds, angle: numberFrom() })
 
+/** At which of the nine cells of its window a filter in the plane looks, row by row: where its weight is not 0. */
+export function filterSees(filter: Filter, angle: number): boolean[] {
+  return weights(2, filter, angle).map(v => Math.fround(v) !== 0)
+}
+
 /**
  * Filters as a kernel for `depthwiseConv`, the same for every channel.
  *

@@ -163,7 +163,7 @@ function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
   const rows = s.rowsOf(band), cells = planes.listOf(band)
   planes.andNot('kill', 'held', 'life', band)
   const grown = k.grow(all.act, all.life, band.first, band.last, words, x + origin, rowBytes, cellBytes, rows,
-    changeStride)
+    changeStride, layout.keep)
   const killed = planes.list('kill', band)
   k.gather(x, cells, killed, cellBytes, rows + grown * cellBytes, cellBytes)
   k.erase(x, cells, killed, cellBytes, layout.keep)

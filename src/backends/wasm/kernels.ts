@@ -28,10 +28,12 @@ export type Kernels = {
   perceiveBack: Perceive
   perceiveWeights: Perceive
   gather(x: number, cells: number, count: number, cellBytes: number, rows: number, stride: number): void
+  gatherMoving(x: number, cells: number, count: number, cellBytes: number, rows: number, stride: number,
+    keep: number): void
   put(x: number, cells: number, count: number, cellBytes: number, rows: number): void
   erase(x: number, cells: number, count: number, cellBytes: number, keep: number): void
   grow(rows: number, alive: number, first: number, last: number, words: number, x: number, rowBytes: number,
-    cellBytes: number, change: number, stride: number): number
+    cellBytes: number, change: number, stride: number, keep: number): number
   copyPairs(x: number, pairs: number, count: number, cellBytes: number): void
   addPairs(x: number, pairs: number, count: number, cellBytes: number): void
   load2d: Rows

@@ -148,8 +148,8 @@ export function layOut(program: RolloutProgram, options: LayoutOptions): { layou
   const { layers, gradientBytes } = layLayers(arena, program, perceived, taps.length * cellBytes)
   const { bands: borders, cotangentBytes } = bordersOf(batch, { height, width, padding, radius, origin, rowBytes, cellBytes })
   const { bands, rowsBytes } = layBands(arena, borders, { width, planeRow, changeStride })
-  const isFrozen = (c: number): boolean => c < channels && !updated.includes(c)
-  const frozen = Array.from({ length: cellBytes / 4 }, (_, c) => (isFrozen(c) ? 0xffffffff : 0))
+  // The padding of the channels never changes either, so that nothing can make it anything but zero.
+  const frozen = Array.from({ length: cellBytes / 4 }, (_, c) => (updated.includes(c) ? 0 : 0xffffffff))
   const outputs = Array.from({ length: readouts }, () => take(samples))
   const hiddenBytes = layers.slice(0, -1).reduce((sum, { columns }) => sum + columns * 4, 0) * blockRows
   const widest = 4 * blockRows * Math.max(...layers.map(({ columns }) => columns), yStride / 4)

@@ -6,6 +6,10 @@
  * The sum is over the links (o, t, i) of `window.ts`: output cell o reads cell i through tap t. It is a
  * cross-correlation (nothing is flipped). Outputs are interleaved per channel: c0·q0, c0·q1, …, c1·q0, …
  *
+ * A weight of zero looks at nothing: where k is 0 there is no term, whatever x is. So the filter "identity" is a copy,
+ * though a neighbour is NaN or infinite, and a filter may be surrounded by zeros without seeing further. The derivative
+ * by x has the same terms. (Kernels sum what is finite as it stands, and look again where they have found a NaN.)
+ *
  * Contracted with a cotangent g of the output, it becomes a form in which x, k and g play the same part,
  *
  *   T(x, k, g) = Σ_(o,t,i) Σ_c Σ_q  x[i, c] · k[t, c, q] · g[o, c·m + q]
@@ -30,6 +34,13 @@ import { outputSize } from '../../backends/window.ts'
 import { checkRows, linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
 import type { Windows } from '../../backends/window.ts'
 import type { WindowOptions } from './window.ts'
+
+/** Σ k(i)·x(i), without the terms whose weight k is 0. */
+function again(terms: number, k: (i: number) => number, x: (i: number) => number): number {
+  let sum = 0
+  for (let i = 0; i < terms; i++) if (k(i) !== 0) sum += k(i) * x(i)
+  return sum
+}
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,c], k [kh,kw,c,m], optional rows [b,h,w]. */
 export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
@@ -64,6 +75,9 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
           out[o + c * m + q] = t
         }
       }
+      for (let f = 0; f < n * m; f++) {
+        if (Number.isNaN(out[o + f])) out[o + f] = again(links, i => k[taps[i] + f], i => x[cells[i] + Math.floor(f / m)])
+      }
     }
   }),
   // A thread for each channel of each cell, with the sums of its filters.
@@ -86,7 +100,7 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
             if (cell < 0) { continue; }
             let value = x[u32(cell) * u.n + c];
             let by = (e * u.n + c) * ${m};
-            ${each(q => `t${q} += value * k[by + ${q}];`)}
+            ${each(q => `t${q} += select(value * k[by + ${q}], T(), k[by + ${q}] == T());`)}
           }
           ${each(q => `out[i * ${m} + ${q}] = t${q};`)}
         }`,
@@ -138,6 +152,11 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
         }
         out[o + c] = t
       }
+      for (c = 0; c < n; c++) {
+        if (!Number.isNaN(out[o + c])) continue
+        const at = (i: number, of: ArrayLike<number>): number => of[Math.floor(i / m)] + c * m + i % m
+        out[o + c] = again(links * m, i => k[at(i, taps)], i => g[at(i, cells)])
+      }
     }
   }),
   wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => {
@@ -157,7 +176,7 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
             ${rows ? 'if (rows[cell] == 0) { continue; }' : ''}
             let first = (u32(cell) * u.n + c) * ${m};
             let by = (e % taps * u.n + c) * ${m};
-            for (var q = 0u; q < ${m}; q++) { t += g[first + q] * k[by + q]; }
+            for (var q = 0u; q < ${m}; q++) { t += select(g[first + q] * k[by + q], T(), k[by + q] == T()); }
           }
           out[o] = t;
         }`,
@@ -260,7 +279,8 @@ const depthwiseConvOptions = keysOf<DepthwiseConvOptions>({
  *
  * @param x `[b,h,w,c]`
  * @param kernel `[kh,kw,c,m]`, m filters for each channel
- * @returns `[b,h,w,c·m]`, interleaved per channel: c0·q0, c0·q1, …, c1·q0, …
+ * @returns `[b,h,w,c·m]`, interleaved per channel: c0·q0, c0·q1, …, c1·q0, … A weight of 0 looks at nothing, not even
+ *   at a NaN.
  * @throws where channels, types or the mask do not fit, or 'reflect' needs more cells than the grid has
  * @example depthwiseConv(x, filterKernel(['identity', 'sobelX', 'sobelY'], 16))   // [b,h,w,16] → [b,h,w,48]
  */

@@ -11,6 +11,8 @@ import { mad } from './simd'
 /**
  * Perception: y[f, c] = Σ_taps weight[tap, c] · x[cell + tap, c] for each filter f and each channel c.
  *
+ * A weight of zero looks at nothing, so 0·∞ must not be NaN: where a sum is NaN it is made again, with a selection.
+ *
  * @param counts number of taps of each filter
  * @param taps byte offset of each tap from its cell
  * @param weights for each tap, one number per (padded) channel
@@ -40,6 +42,10 @@ export function perceive(
         v128.store(out + c, s1, 16)
         v128.store(out + c, s2, 32)
         v128.store(out + c, s3, 48)
+        const sum = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)) // NaN at least where one of them is
+        if (v128.any_true(f32x4.ne(sum, sum))) {
+          for (let k: usize = c; k < c + 64; k += 16) lookAgain(cell + k, tap, end, w + k, cellBytes, out + k)
+        }
       }
       for (; c < cellBytes; c += 16) {
         let s = f32x4.splat(0), weight = w + c
@@ -48,12 +54,23 @@ export function perceive(
           weight += cellBytes
         }
         v128.store(out + c, s)
+        if (v128.any_true(f32x4.ne(s, s))) lookAgain(cell + c, tap, end, w + c, cellBytes, out + c)
       }
       w += ((end - tap) >> 2) * cellBytes
       tap = end
       out += cellBytes
     }
   }
+}
+
+/** Four channels of one filter at one cell, without taps of weight zero. */
+function lookAgain(from: usize, tap: usize, end: usize, weight: usize, cellBytes: usize, out: usize): void {
+  let s = f32x4.splat(0)
+  for (; tap < end; tap += 4, weight += cellBytes) {
+    const w = v128.load(weight)
+    s = mad(v128.and(v128.load(from + load<i32>(tap)), f32x4.ne(w, f32x4.splat(0))), w, s)
+  }
+  v128.store(out, s)
 }
 
 /** The adjoint of `perceive`: g[cell + tap, c] += weight[tap, c] · y[f, c], row by row in order. */
@@ -69,7 +86,8 @@ export function perceiveBack(
       for (; tap < end; tap += 4) {
         const to = cell + load<i32>(tap)
         for (let c: usize = 0; c < cellBytes; c += 16) {
-          v128.store(to + c, mad(v128.load(from + c), v128.load(w + c), v128.load(to + c)))
+          const weight = v128.load(w + c), seen = v128.and(v128.load(from + c), f32x4.ne(weight, f32x4.splat(0)))
+          v128.store(to + c, mad(seen, weight, v128.load(to + c)))
         }
         w += cellBytes
       }
@@ -110,6 +128,19 @@ export function gather(x: usize, cells: usize, count: usize, cellBytes: usize, r
   }
 }
 
+/** rows[i] = x[cell i] without the channels of `keep`, which are zero. */
+export function gatherMoving(
+  x: usize, cells: usize, count: usize, cellBytes: usize, rows: usize, stride: usize, keep: usize,
+): void {
+  for (let i: usize = 0; i < count; i++) {
+    const from = x + load<u32>(cells + (i << 2))
+    for (let c: usize = 0; c < cellBytes; c += 16) {
+      v128.store(rows + c, v128.andnot(v128.load(from + c), v128.load(keep + c)))
+    }
+    rows += stride
+  }
+}
+
 /** x[cell i] = rows[i]. */
 export function put(x: usize, cells: usize, count: usize, cellBytes: usize, rows: usize): void {
   for (let i: usize = 0; i < count; i++) {
@@ -129,13 +160,14 @@ export function erase(x: usize, cells: usize, count: usize, cellBytes: usize, ke
 
 /**
  * x[cell] += change[i] for the i-th cell of `rows` (a plane of bits) that is also in `alive`. Their old values take the
- * place of the changes, packed: it is the log from which the backward pass restores the state.
+ * place of the changes, packed: it is the log from which the backward pass restores the state. Channels whose `keep` is
+ * all ones do not change, whatever their weights of zero make of an infinity.
  *
  * @returns how many cells changed
  */
 export function grow(
   rows: usize, alive: usize, first: usize, last: usize, words: usize, x: usize, rowBytes: usize, cellBytes: usize,
-  change: usize, stride: usize,
+  change: usize, stride: usize, keep: usize,
 ): usize {
   let log = change
   const start = log
@@ -151,7 +183,7 @@ export function grow(
           const cell = from + (bit as usize) * cellBytes
           for (let c: usize = 0; c < cellBytes; c += 16) {
             const old = v128.load(cell + c)
-            v128.store(cell + c, f32x4.add(old, v128.load(change + c)))
+            v128.store(cell + c, v128.bitselect(old, f32x4.add(old, v128.load(change + c)), v128.load(keep + c)))
             v128.store(log + c, old) // never ahead of what is still to be read: the log is at most as long
           }
           log += cellBytes

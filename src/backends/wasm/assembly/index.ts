@@ -4,7 +4,7 @@ export { activate, activateBack, sumRows } from './activation'
 export { and, andNot, dilate, fill, list, or, strong, strongAfter } from './bits'
 export { fire } from './fire'
 export {
-  add2d, addPairs, copyPairs, erase, gather, grow, load2d, perceive, perceiveBack, perceiveWeights, put, store2d, zero,
+  add2d, addPairs, copyPairs, erase, gather, gatherMoving, grow, load2d, perceive, perceiveBack, perceiveWeights, put, store2d, zero,
 } from './cells'
 export { addWindows, windows } from './windows'
 export { depthwise, depthwiseBack, depthwiseWeights } from './depthwise'

@@ -1,14 +1,14 @@
 /**
  * depthwiseConv and its two derivatives at the active cells; the loops are assembly/depthwise.ts.
  *
- * Outside of the grid a tap reads zeros; so an infinite weight or cotangent makes NaN at a border, where the plain
- * loops leave it out.
+ * Outside of the grid a tap reads zeros, and a weight of zero must look at nothing: where a result is infinite or NaN it
+ * may come of 0·∞, and the plain loops do the work again.
  */
 import type { Call } from '../../backend.ts'
 import { addBand, eachBand, loadBand, planOf, tapOffsets } from './bands.ts'
 import type { Windows } from '../../window.ts'
 import { addTo } from './dense.ts'
-import { ceilTo, isFloat, isLarge } from './operator.ts'
+import { areFinite, ceilTo, isFloat, isLarge } from './operator.ts'
 import type { Operator } from './operator.ts'
 import { loadRows, storeRows, tileRows } from './rows.ts'
 import type { Tile } from './rows.ts'
@@ -34,7 +34,7 @@ export function depthwiseConv(room: Room): Operator<Windows> {
         storeRows(out, n * m, tile, floats, y / 4, columns)
       },
     })
-    return true
+    return areFinite(out)
   }
 }
 
@@ -61,7 +61,7 @@ export function depthwiseConvInput(room: Room): Operator<Windows> {
       },
       after: band => addBand(plan, band, out, floats, image / 4),
     })
-    return true
+    return areFinite(out)
   }
 }
 

@@ -20,3 +20,10 @@ export const ceilTo = (n: number, unit: number): number => Math.ceil(n / unit) *
 export function isLarge(rows: number, inner: number, columns: number): boolean {
   return rows >= 8 && rows * inner * columns >= 4096
 }
+
+/** Whether no number is infinite or NaN: x − x is 0 for all others, and a sum of such zeros is 0. */
+export function areFinite(x: Float32Array): boolean {
+  let sum = 0
+  for (let i = 0; i < x.length; i++) sum += x[i] - x[i]
+  return sum === 0
+}

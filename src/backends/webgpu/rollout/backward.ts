@@ -74,7 +74,7 @@ fn collect(place: vec2i, cell: u32) -> bool {
     let dy = u32(m) * recordSize + C;
     for (var c = 0u; c < C; c++) {
       ${perception.type === 'window' ? 'g[c] += recordAt(dy + tap * C + c);' : `
-      for (var f = 0u; f < F; f++) { g[c] += kernel[(tap * F + f) * C + c] * recordAt(dy + f * C + c); }`}
+      for (var f = 0u; f < F; f++) { g[c] += weighted(kernel[(tap * F + f) * C + c], recordAt(dy + f * C + c)); }`}
     }
     ${reflect ? '}' : ''}
   }
@@ -143,7 +143,7 @@ function backThroughWgsl(sizes: Sizes, l: number): string {
     ${isLast ? `${sumsWgsl(sizes, l)} var row = w${l + 1} + 4u * j * C;` : ''}
     ${repeat(hiddenAtOnce, q => `${vector(q)}
     ${each(r => `if (n + ${r}u < rows) {
-      d${r}_${q} *= slope${l}(h${r}_${q});
+      d${r}_${q} = before${l}(d${r}_${q}, h${r}_${q});
       slots[mine + at_h${l} + (j + ${q}u) * blockRows + n + ${r}u] = h${r}_${q};
       slots[mine + at_d${l} + (j + ${q}u) * blockRows + n + ${r}u] = d${r}_${q};
     }`)}`, '\n    ')}
@@ -220,7 +220,7 @@ fn through(first: u32, n: u32, rows: u32) {
     let at = u32(cellAt(inTile(list[first + n + r]))) * recordSize;
     for (var i = 0u; i < N; i++) { slots[mine + at_h0 + i * blockRows + n + r] = y[r * N + i]; }
     for (var c = 0u; c < C; c++) {
-      change[r * C + c] = bitcast<vec4f>(next[at + c]);
+      change[r * C + c] = ${frozen ? 'onlyMoving(bitcast<vec4f>(next[at + c]), c)' : 'bitcast<vec4f>(next[at + c])'};
       slots[mine + at_d${last} + c * blockRows + n + r] = change[r * C + c];
     }
     ${learned ? `for (var tap = 0u; tap < taps; tap++) {

@@ -35,6 +35,9 @@ const tileCells = ${tile.height * tile.width}u;
 const C = ${C}u; const N = ${N}u; const K = ${K}u; const taps = ${taps}u; const F = ${F}u;
 const radius = ${(K - 1) / 2};
 
+/** k · s, where a weight of zero looks at nothing, infinite or not. */
+fn weighted(k: vec4f, s: vec4f) -> vec4f { return select(k * s, vec4f(), k == vec4f()); }
+
 /** From a cell to what it sees through a tap. */
 fn wayOf(tap: u32) -> vec2i {
   ${all ? 'let place = tap;' : `var places = array<u32, taps>(${places.map(t => `${t}u`).join(', ')});
@@ -186,18 +189,22 @@ export function perceiveWgsl(
   const { F, C } = sizes
   const eachRow = (text: (r: number) => string): string => repeat(sizes.rowsAtOnce, text, ' ')
   const frozen = updated.length < channels
+  // The padding of the channels never changes either, so that nothing can make it anything but zero.
+  const still = updated.length < 4 * C
   const isFrozen = (c: number): string => `vec4<bool>(${repeat(4, e => String(!updated.includes(4 * c + e)), ', ')})`
   return `
 var<private> cellOf: array<i32, rowsAtOnce * taps>;
 var<private> y: array<vec4f, rowsAtOnce * N>;
 const center = ${sizes.places.indexOf((sizes.K ** 2 - 1) / 2)}u;
 const nothing = -1;
-${frozen ? `
-/** The channels that never change, not even in dead cells. */
-fn onlyFrozen(v: vec4f, c: u32) -> vec4f {
+${still ? `
+/** The channels that never change, not even in dead cells; and the others. */
+fn onlyFrozen(v: vec4f, c: u32) -> vec4f { return select(vec4f(), v, isFrozen(c)); }
+fn onlyMoving(v: vec4f, c: u32) -> vec4f { return select(v, vec4f(), isFrozen(c)); }
+fn isFrozen(c: u32) -> vec4<bool> {
   const masks = array<vec4<bool>, C>(${repeat(C, isFrozen, ', ')});
   var all = masks;
-  return select(vec4f(), v, all[c]);
+  return all[c];
 }` : ''}
 /** The cell that is seen at a place; dead ones as −2 − cell. */
 fn seenAt(place: vec2i) -> i32 {
@@ -233,7 +240,7 @@ fn perceive() {
     for (var tap = 0u; tap < taps; tap++) {
       ${eachRow(r => `let s${r} = seen(cellOf[${r}u * taps + tap], c);`)}
       ${repeat(F, f => (
-        `{ let k = kernel[(tap * F + ${f}u) * C + c]; ${eachRow(r => `y${r}_${f} += k * s${r};`)} }`
+        `{ let k = kernel[(tap * F + ${f}u) * C + c]; ${eachRow(r => `y${r}_${f} += weighted(k, s${r});`)} }`
       ), '\n      ')}
     }
     ${eachRow(r => repeat(F, f => `y[${r}u * N + ${f}u * C + c] = y${r}_${f};`, ' '))}

@@ -24,6 +24,7 @@ export function forwardWgsl(program: RolloutProgram, sizes: Sizes, masked: boole
   const last = widths.length - 1
   const each = (text: (r: number) => string): string => eachRow(sizes, text)
   const frozen = updated.length < channels
+  const still = updated.length < 4 * C
   const always = Math.round(fireRate * 2 ** 32) === 2 ** 32
   const fires = masked ? 'mask[cell] != 0u' : always ? 'true'
     : 'draw(cell % (u.width * u.height)) < u.threshold'
@@ -83,6 +84,7 @@ fn step(n: u32, count: u32) {
     }`, '\n    ')}
   }
   ${each(r => `
+  ${still ? repeat(C, c => `s${r}_${c} = select(s${r}_${c}, seen(cellOf[${r * taps}u + center], ${c}u), isFrozen(${c}u));`, ' ') : ''}
   ${repeat(C, c => `next[cell${r} * C + ${c}u] = bitcast<vec4u>(s${r}_${c});`, ' ')}
   ${living ? `if (exceeds(s${r}_${living.channel >> 2}[${living.channel & 3}], ${literal(living.above)})) {
     atomicOr(&strongAfter[i${r} / tileWidth], 1u << (i${r} % tileWidth));

@@ -12,26 +12,26 @@ import { literal } from '../literal.ts'
 import { repeat } from './cells.ts'
 import type { Sizes } from './sizes.ts'
 
-/** The functions `activate1(z)` … of each hidden layer, and `slope1(h)` … their derivatives where h is what they give. */
+/** The functions `activate1(z)` … of each hidden layer, and `before1(d, h)` …: d times their slope, where h is what they give. */
 export function activationsWgsl({ layers, slope }: RolloutProgram): string {
   return layers.slice(0, -1).map(({ activation }, i) => {
     const [value, derivative] = activationWgsl(activation, literal(slope))
     return `
 fn activate${i + 1}(z: vec4f) -> vec4f { return ${value}; }
-fn slope${i + 1}(h: vec4f) -> vec4f { return ${derivative}; }`
+fn before${i + 1}(d: vec4f, h: vec4f) -> vec4f { return ${derivative}; }`
   }).join('')
 }
 
-/** σ(z), and σ'(z) by h = σ(z). */
+/** σ(z), and σ'(z)·d by h = σ(z), which selects where a slope is 0. */
 function activationWgsl(activation: Activation, leak: string): readonly [string, string] {
   switch (activation) {
-    case 'linear': return ['z', 'vec4f(1.0)']
+    case 'linear': return ['z', 'd']
     // A NaN stays one: max(z, 0) would hide it.
-    case 'relu': return ['select(z, vec4f(), z <= vec4f())', 'select(vec4f(), vec4f(1.0), h > vec4f())']
+    case 'relu': return ['select(z, vec4f(), z <= vec4f())', 'select(vec4f(), d, h > vec4f())']
     case 'leakyRelu':
-      return [`select(${leak} * z, z, z > vec4f())`, `select(vec4f(${leak}), vec4f(1.0), h > vec4f())`]
-    case 'tanh': return [each('hyperbolicTangent'), '1.0 - h * h']
-    case 'sigmoid': return [each('logistic'), 'h * (1.0 - h)']
+      return [`select(${leak} * z, z, z > vec4f())`, `select(${leak} * d, d, h > vec4f())`]
+    case 'tanh': return [each('hyperbolicTangent'), 'd * (1.0 - h * h)']
+    case 'sigmoid': return [each('logistic'), 'd * h * (1.0 - h)']
   }
 }
 

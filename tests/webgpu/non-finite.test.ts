@@ -1,0 +1,125 @@
+// NaN and ∞ in states and weights: they reach what perceives them and nothing else. Frozen channels, cells that do not
+// fire and cells out of sight keep every bit, and all paths agree on what is NaN: plain loops, SIMD operators, fused
+// rollouts, each on the CPU and on a GPU.
+
+import fc from 'fast-check'
+import { afterAll, describe, expect, it } from 'vitest'
+import { conv, cpu, defineRule, depthwise, mlp, updatedChannels } from '../../src/index.ts'
+import type { Backend, Data, DataRule, Perception } from '../../src/index.ts'
+import { laterOutcome, scenesOf } from '../nca/fused-scenes.ts'
+import type { Outcome, Scene } from '../nca/fused-scenes.ts'
+import { openPoisoned, some } from './gpu.ts'
+
+const gpu = await openPoisoned()
+afterAll(() => gpu.close())
+
+const composed = (backend: Backend): Backend => Object.create(backend, { rollout: { value: undefined } }) as Backend
+const onCpu: Record<string, Backend> = {
+  plain: cpu({ simd: false }), operators: composed(cpu({ threads: 1 })), fused: cpu({ threads: 1 }),
+}
+const everywhere: Record<string, Backend> = { ...onCpu, 'operators on a GPU': composed(gpu), 'fused on a GPU': gpu }
+
+const perceptions: Perception[][] = [
+  ['identity'], ['identity', 'sobelX'], ['laplacian', 'identity', depthwise(1, { size: 5 })], [conv(3), 'identity'],
+  ['identity', conv(2, { size: 1 })], [conv(2, { dilation: 2 }), 'sobelY'], [conv(5, { bias: true, activation: 'relu' })],
+]
+const channels = { channels: { a: 2, goal: 1, hidden: 2 }, frozen: ['goal'] }
+const rules: fc.Arbitrary<DataRule> = fc.record({
+  perceive: fc.constantFrom(...perceptions),
+  padding: fc.constantFrom('zero', 'circular', 'reflect'),
+  activation: fc.constantFrom('relu', 'leakyRelu', 'tanh', 'sigmoid', 'linear'),
+  living: fc.constantFrom(null, null, { channel: 1, above: 0.1 }),
+  inputMask: fc.constantFrom(null, null, { channel: 2, above: 0.1 }),
+  fireRate: fc.constantFrom(1, 0.5),
+}).map(({ activation, ...rest }) => defineRule({ ...channels, update: mlp(4, { activation }), ...rest }))
+// A few, since each is compiled for seconds on a software adapter.
+const few = fc.constantFrom(
+  defineRule({ ...channels, perceive: ['identity', 'sobelX', depthwise(1)], update: mlp(4), fireRate: 0.5 }),
+  defineRule({ ...channels, perceive: [conv(3), 'identity'], update: mlp(4), living: { channel: 1, above: 0.1 } }),
+)
+
+const scenes = (of: fc.Arbitrary<DataRule>): fc.Arbitrary<Scene> => scenesOf({
+  rules: of, grid: fc.tuple(fc.integer({ min: 5, max: 9 }), fc.integer({ min: 5, max: 9 })),
+  batches: fc.constant(1), longest: 3,
+})
+const cases = [['on the CPU', onCpu, scenes(rules), 0.5], ['and on a GPU', everywhere, scenes(few), 0.04]] as const
+
+/**
+ * A scene with a number in the place of one of those of its state or parameters. (Kernels at a border of zeros are left
+ * out: a tap beyond it has no term in an operator, and a term of zero, which a weight of NaN makes NaN, in a rollout.)
+ */
+function poisoned(scene: Scene, where: number, value: number, only?: 'x'): Scene {
+  const { padding } = scene.rule
+  const names = only ? [only] : Object.keys(scene.arrays).filter(path => padding !== 'zero' || !path.startsWith('perceive'))
+  const name = names[where % names.length]
+  const { data, shape } = scene.arrays[name]
+  const changed = data.slice()
+  changed[Math.floor(where / names.length) % data.length] = value
+  return { ...scene, arrays: { ...scene.arrays, [name]: { data: changed, shape } } }
+}
+
+/**
+ * The arrays of an outcome by name. Gradients are left out where paths may differ: a linear convolution may be multiplied
+ * into the first layer, and what is NaN in the derivative of the product is so in those of both factors; and next to a
+ * living cell, the composed step takes a cotangent of zero through the weights, of which one may be NaN.
+ */
+function arrays({ states, gradients }: Outcome, { perceive, living }: DataRule): Record<string, Data> {
+  const folds = perceive.some(part => typeof part === 'object' && 'type' in part && part.type === 'conv')
+  return { ...Object.fromEntries(states.map((y, i) => [`state ${i}`, y])), ...(folds || living ? {} : gradients) }
+}
+
+/** Equal but for rounding: where there is an ∞, an operator may be computed by another kernel. */
+function near(a: number, b: number): boolean {
+  return Object.is(a, b) || Math.abs(a - b) <= 1e-5 * Math.max(1, Math.abs(b))
+}
+
+/** Which numbers are NaN, as text, so that a difference can be read. */
+function pattern(data: Data): string {
+  return Array.from(data, v => (Number.isNaN(v) ? 'N' : '.')).join('')
+}
+
+describe('NaN', () => {
+  it.each(cases)('is found in the same places on all paths, in states and in gradients, %s', async (_, paths, drawn, share) => {
+    await fc.assert(fc.asyncProperty(drawn, fc.nat(), async (scene, where) => {
+      const given = poisoned(scene, where, NaN)
+      const [first, ...others] = await Promise.all(Object.values(paths).map(backend => laterOutcome(given, backend)))
+      const expected = arrays(first, scene.rule)
+      others.forEach((outcome, i) => {
+        for (const [name, data] of Object.entries(arrays(outcome, scene.rule))) {
+          expect(pattern(data), `${name}, ${Object.keys(paths)[i + 1]}`).toBe(pattern(expected[name]))
+        }
+      })
+    }), some(share))
+  })
+})
+
+describe('an infinity', () => {
+  it.each(cases)('changes nothing that does not perceive it, %s', async (_, paths, drawn, share) => {
+    const open = drawn.filter(({ rule }) => !rule.living && !rule.inputMask)
+    await fc.assert(fc.asyncProperty(open, fc.nat(), fc.constantFrom(Infinity, -Infinity), async (scene, where, value) => {
+      for (const [path, backend] of Object.entries(paths)) {
+        const [clean, reached, got] = await Promise.all([
+          laterOutcome(scene, backend), laterOutcome(poisoned(scene, where, NaN, 'x'), backend),
+          laterOutcome(poisoned(scene, where, value, 'x'), backend),
+        ])
+        got.states.forEach((state, i) => {
+          const touched = Array.from(state, (v, j) => (near(v, clean.states[i][j]) || Number.isNaN(reached.states[i][j]) ? '.' : 'x'))
+          expect(touched.join(''), path).toBe('.'.repeat(state.length))
+        })
+      }
+    }), some(share / 2))
+  })
+
+  it.each(cases)('and a NaN leave frozen channels as they are, whatever else they break, %s', async (_, paths, drawn, share) => {
+    await fc.assert(fc.asyncProperty(drawn, fc.nat(), fc.constantFrom(Infinity, NaN, 3e38), async (scene, where, value) => {
+      const updated = updatedChannels(scene.rule)
+      const given = poisoned(scene, where, value)
+      const { data: x } = given.arrays.x
+      const frozen = (state: Data): number[] => Array.from(state).filter((_, i) => !updated.includes(i % 5))
+      for (const [path, backend] of Object.entries(paths)) {
+        const { states } = await laterOutcome(given, backend)
+        for (const state of states) expect(frozen(state), path).toEqual(frozen(x))
+      }
+    }), some(share / 2))
+  })
+})

@@ -32,17 +32,14 @@ const rules: fc.Arbitrary<DataRule> = fc.record({
   inputMask: fc.constantFrom(null, null, { channel: 2, above: 0.1 }),
   fireRate: fc.constantFrom(1, 0.5),
 }).map(({ activation, ...rest }) => defineRule({ ...channels, update: mlp(4, { activation }), ...rest }))
-// A few, since each is compiled for seconds on a software adapter.
-const few = fc.constantFrom(
-  defineRule({ ...channels, perceive: ['identity', 'sobelX', depthwise(1)], update: mlp(4), fireRate: 0.5 }),
-  defineRule({ ...channels, perceive: [conv(3), 'identity'], update: mlp(4), living: { channel: 1, above: 0.1 } }),
-)
+// One, since each is compiled for seconds on a software adapter.
+const one = fc.constant(defineRule({ ...channels, perceive: ['identity', 'sobelX'], update: mlp(4), fireRate: 0.5 }))
 
 const scenes = (of: fc.Arbitrary<DataRule>): fc.Arbitrary<Scene> => scenesOf({
   rules: of, grid: fc.tuple(fc.integer({ min: 5, max: 9 }), fc.integer({ min: 5, max: 9 })),
   batches: fc.constant(1), longest: 3,
 })
-const cases = [['on the CPU', onCpu, scenes(rules), 0.5], ['and on a GPU', everywhere, scenes(few), 0.04]] as const
+const cases = [['on the CPU', onCpu, scenes(rules), 0.5], ['and on a GPU', everywhere, scenes(one), 0.04]] as const
 
 /**
  * A scene with a number in the place of one of those of its state or parameters. (Kernels at a border of zeros are left
@@ -73,9 +70,12 @@ function near(a: number, b: number): boolean {
   return Object.is(a, b) || Math.abs(a - b) <= 1e-5 * Math.max(1, Math.abs(b))
 }
 
-/** Which numbers are NaN, as text, so that a difference can be read. */
-function pattern(data: Data): string {
-  return Array.from(data, v => (Number.isNaN(v) ? 'N' : '.')).join('')
+/**
+ * Which numbers are NaN, as text, so that a difference can be read. The derivative by a parameter that is NaN itself is
+ * not asked for: a GPU shows it as NaN in any case, so that the driver sees it.
+ */
+function pattern(data: Data, parameter: Data | undefined): string {
+  return Array.from(data, (v, i) => (parameter && Number.isNaN(parameter[i]) ? '?' : Number.isNaN(v) ? 'N' : '.')).join('')
 }
 
 describe('NaN', () => {
@@ -86,7 +86,8 @@ describe('NaN', () => {
       const expected = arrays(first, scene.rule)
       others.forEach((outcome, i) => {
         for (const [name, data] of Object.entries(arrays(outcome, scene.rule))) {
-          expect(pattern(data), `${name}, ${Object.keys(paths)[i + 1]}`).toBe(pattern(expected[name]))
+          const own = name === 'x' ? undefined : given.arrays[name]?.data
+          expect(pattern(data, own), `${name}, ${Object.keys(paths)[i + 1]}`).toBe(pattern(expected[name], own))
         }
       })
     }), some(share))

@@ -71,6 +71,8 @@ export type Progress<S> = {
   rate: number
   /** Seconds since the driver began. */
   seconds: number
+  /** In the first that is yielded, why the run is slower than it could be, if it is; null in all others. */
+  note: string | null
   state: S
   /** What the last validation said; null before the first. */
   validation: number | null
@@ -119,6 +121,7 @@ export async function* train<S extends { readonly iteration: number }>(
   if (options.state !== undefined) checkGiven(trainer, options.state)
   let state = options.state ?? trainer.init(key(seed))
   const began = performance.now()
+  let note = trainer.note?.() ?? null
   const goesOn = ({ iteration }: S): boolean => iteration < iterations && !signal?.aborted
   /** Iterations under way, from `state` on: one or, on a GPU, two, the second made from the first. */
   const underWay: Iteration<S>[] = goesOn(state) ? [begin(trainer, state)] : []
@@ -145,10 +148,12 @@ export async function* train<S extends { readonly iteration: number }>(
           steps: metrics.steps,
           rate: metrics.rate,
           seconds: (performance.now() - began) / 1000,
+          note,
           state,
           validation: judged.value,
           best: judged.best,
         }
+        note = null
       }
       if (signal?.aborted || still) return
       if (underWay.length === 0 && goesOn(state)) underWay.push(begin(trainer, state))

@@ -30,6 +30,7 @@ import { clipByGlobalNorm, globalNorm, initOptimiser, momentCount, normalizeGrad
 import type { OptimiserState } from './optimiser.ts'
 import { writeBack } from './pool.ts'
 import type { Pool } from './pool.ts'
+import { whyStateComposed } from '../fused.ts'
 import { checkParams } from '../params.ts'
 import { init } from '../rule.ts'
 import type { Params, Rule } from '../rule.ts'
@@ -70,6 +71,8 @@ export type Trainer<S> = {
    * state that comes from elsewhere, a file for instance, is trained on.
    */
   check?(state: S, where: string): void
+  /** Why training takes longer than it could, and what would mend it, as a sentence; null where nothing does. */
+  note?(): string | null
 }
 
 /**
@@ -184,7 +187,13 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
     }, 'the check of a state')
   }
 
-  return { init: start, step: next, check: hold }
+  function note(): string | null {
+    const why = scope(() => whyStateComposed(rule, task.seeds([0])))
+    return why && `Rollouts are composed of operators, because ${why}; without that they would be fused, and several `
+      + 'times faster.'
+  }
+
+  return { init: start, step: next, note, check: hold }
 }
 
 /** The same parameters as tensors of their own, since the driver releases what it has superseded. */

@@ -5,7 +5,7 @@
  * The seed of Growing NCA is a single living cell: alpha and every hidden channel are 1, colour is 0.
  */
 import { refuse, requireTensor } from '../tensor/op.ts'
-import { check, checkOptions, isWhole, keysOf, later, wholeFrom } from '../tensor/options.ts'
+import { check, checkOptions, isObject, isWhole, keysOf, later, wholeFrom } from '../tensor/options.ts'
 import { concat, splitAxis } from '../tensor/ops/concat.ts'
 import { slice } from '../tensor/ops/pad-slice.ts'
 import { broadcastTo, reshape } from '../tensor/ops/sum.ts'
@@ -50,6 +50,7 @@ export function setChannels(
   rule: { channels: Channels }, x: Tensor, values: Readonly<Record<string, Tensor>>,
 ): Tensor {
   requireTensor('setChannels', 'x', x)
+  check(isObject(values), 'setChannels', 'values', values, 'tensors by role')
   const roles = Object.keys(rule.channels)
   const unknown = Object.keys(values).find(role => !roles.includes(role))
   check(unknown === undefined, 'setChannels', 'the role', unknown, `one of ${roles.join(', ')}`)

@@ -104,6 +104,12 @@ it('refuses masks of another backend, and states and parameters that do not fit,
   }
 })
 
+it('refuses inputs that are none', () => {
+  const x = zeros([1, 5, 5, 2])
+  const run = (): unknown => rollout(rule, init(rule, key(0)), x, key(1), { steps, inputs: () => undefined as never })
+  expect(run).toThrow('setChannels: values is undefined, expected tensors by role.')
+})
+
 it('refuses the same for a step and a scan', () => {
   const x = zeros([1, 5, 5, 2])
   const params = init(rule, key(0))

@@ -190,6 +190,7 @@ type Pictures = { strip: number; columns: number; every: number; scale: number }
 async function write(out: string, { rule, params }: Model, options: PlayOptions, pictures: Pictures): Promise<void> {
   const { strip, columns, every, scale } = pictures
   if (extname(out) === '.gif') return saveGif(out, rule, params, { ...options, every, scale })
-  const at = Array.from({ length: strip }, (_, i) => Math.round(((i + 1) * options.steps) / strip))
-  await writeFilmStrip(out, rule, params, { ...options, at, columns, scale })
+  const { steps, ...moment } = options
+  const at = Array.from({ length: strip }, (_, i) => Math.round(((i + 1) * steps) / strip))
+  await writeFilmStrip(out, rule, params, { ...moment, at, columns, scale })
 }

@@ -74,6 +74,7 @@ export function backendOn(opened: OpenDevice, options: WebGpuOptions = {}): WebG
     errors.follow(device.queue.onSubmittedWorkDone(), reason => errors.trust.fail(new Error(`webgpu: the last commands failed: ${reason}.`)))
     try {
       await errors.close()
+      await new Promise(resolve => setTimeout(resolve, 0)) // what was read reaches its reader before the device goes
     } finally {
       closeDevice(device)
     }

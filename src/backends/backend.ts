@@ -5,7 +5,7 @@
  * of the buffers, and nothing about derivatives. Nine methods are all that `src/tensor` asks of it.
  */
 
-import type { RolloutKernels } from './rollout.ts'
+import type { RolloutKernels } from './program.ts'
 
 /**
  * Element types. float64 exists on the CPU only, where it is the oracle; masks, indices and random bits are integers.

@@ -12,7 +12,7 @@ import { defaultThreads, mostThreads } from './wasm/default-threads.ts'
 import { supports } from './wasm/module.ts'
 import { simdOperators } from './wasm/operators.ts'
 import type { Operator } from './wasm/operators.ts'
-import { wasmRollouts } from './wasm/rollouts.ts'
+import { wasmRollouts } from './wasm/runner.ts'
 import { workerThreads } from './wasm/threads.ts'
 import type { Backend, Call, CpuKernel, Data, DType, Handle, Kernel, Memory, Spec } from './backend.ts'
 

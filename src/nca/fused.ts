@@ -1,12 +1,12 @@
 /**
- * Fused rollouts: a data rule as a program that a backend runs as a whole (src/backends/rollout.ts).
+ * Fused rollouts: a data rule as a program that a backend runs as a whole (src/backends/program.ts).
  *
  * A rollout of operators makes a tensor per operator and step, of every cell. A fused one keeps only what changes, does
  * only what a living cell that fires needs, and stays in the cache. `rollout` chooses; both give the same values and
  * gradients, up to the rounding of float32.
  */
 import type { Backend, Handle } from '../backends/backend.ts'
-import type { RolloutHistory, RolloutProgram, RolloutRun } from '../backends/rollout.ts'
+import type { RolloutHistory, RolloutProgram, RolloutRun } from '../backends/program.ts'
 import { fused } from '../autograd/fused.ts'
 import { vjp } from '../autograd/vjp.ts'
 import { filterSees } from '../tensor/filters.ts'

@@ -7,7 +7,7 @@
  *
  * The last layer is linear: its outputs are the changes of the cells.
  */
-import type { RolloutProgram } from '../rollout.ts'
+import type { RolloutProgram } from '../program.ts'
 import type { Kernels } from './kernels.ts'
 import { ceilTo } from './arena.ts'
 import { blockRows } from './layout.ts'

@@ -11,7 +11,7 @@
  *   teams      of each team of threads that shares a sample: its state, its masks, its cotangent
  *   threads    of each thread: one block of rows on its way through the layers
  */
-import type { Layer, RolloutProgram } from '../rollout.ts'
+import type { Layer, RolloutProgram } from '../program.ts'
 import { Arena, cacheOf, ceilTo } from './arena.ts'
 import type { Table } from './arena.ts'
 import { bordersOf } from './borders.ts'

@@ -4,7 +4,7 @@
  * The kernels see each matrix in panels of 8 columns, twice: W for the forward pass and Wᵀ for the backward pass. Rows
  * and columns that are channels are padded, and perceptions come filter by filter; what the caller has is interleaved.
  */
-import type { RolloutProgram } from '../rollout.ts'
+import type { RolloutProgram } from '../program.ts'
 import { ceilTo } from './arena.ts'
 import type { Layout, Tap } from './layout.ts'
 

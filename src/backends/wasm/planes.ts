@@ -9,7 +9,7 @@
  *   held        where the state (backward: its cotangent) may differ from zero
  *   kill        the cells of it that die                              ones    every cell
  */
-import type { RolloutProgram } from '../rollout.ts'
+import type { RolloutProgram } from '../program.ts'
 import type { Kernels } from './kernels.ts'
 import type { Band, Layout, PlaneName, TeamLayout } from './layout.ts'
 

@@ -4,7 +4,7 @@
  * Threads that share a sample are a team. Each works on its own bands of rows, and a barrier stands wherever one is
  * about to read what others wrote.
  */
-import type { RolloutProgram } from '../rollout.ts'
+import type { RolloutProgram } from '../program.ts'
 import { blocksOf } from './blocks.ts'
 import type { Blocks } from './blocks.ts'
 import type { Cache, Slot } from './cache.ts'

@@ -17,7 +17,7 @@ import { closeDevice, openDevice } from './device.ts'
 import type { OpenDevice } from './device.ts'
 import { errorsOf } from './errors.ts'
 import { memoryOf } from './memory.ts'
-import { rolloutsOf } from './rollout/rollouts.ts'
+import { rolloutsOf } from './program/runner.ts'
 import { assemble, lanes, uniformsOf } from './shader.ts'
 
 export type WebGpuOptions = {

@@ -7,7 +7,7 @@
  *   W_l      [n,m]          ↔  [hidden][hidden]
  *   W_L      [n,u]          ↔  [hidden][channel]            the columns of frozen channels are zero
  */
-import type { RolloutProgram } from '../../rollout.ts'
+import type { RolloutProgram } from '../../program.ts'
 import { literal } from '../literal.ts'
 import { longSum } from '../long-sum.ts'
 import { declareSizes, declareUniforms, livesWgsl, placesWgsl, rowsWgsl } from './cells.ts'

@@ -7,7 +7,7 @@
  * hidden layer is used up vector by vector, by the output that grows from it; only those before it are kept, in private
  * arrays. So a network of one hidden layer keeps nothing.
  */
-import type { Activation, RolloutProgram } from '../../rollout.ts'
+import type { Activation, RolloutProgram } from '../../program.ts'
 import { literal } from '../literal.ts'
 import { repeat } from './cells.ts'
 import type { Sizes } from './sizes.ts'

@@ -11,7 +11,7 @@
  * nobody around a tile has anything, there is nothing to do. Hidden layers are computed again. A workgroup takes
  * every so-manieth tile, always the same ones, and adds up its rows in scan order: the same bits in every run.
  */
-import type { RolloutProgram } from '../../rollout.ts'
+import type { RolloutProgram } from '../../program.ts'
 import {
   declareSizes, declareUniforms, listWgsl, livesWgsl, loadRowWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
 } from './cells.ts'

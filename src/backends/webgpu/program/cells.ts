@@ -14,7 +14,7 @@
  * buffers at once. The buffer is declared as whole numbers, so that no bit of a mark is taken for one of a NaN. A workgroup loads the rows of its tile and of `margin` cells around it, a word for each row, in which dilating
  * by one cell is `bits | bits << 1 | bits >> 1`.
  */
-import type { RolloutProgram } from '../../rollout.ts'
+import type { RolloutProgram } from '../../program.ts'
 import { tile } from './sizes.ts'
 import type { Sizes } from './sizes.ts'
 

@@ -2,7 +2,7 @@
  * The single steps of a rollout on a GPU: which kernel runs on which buffers.
  */
 import type { Handle } from '../../backend.ts'
-import type { RolloutProgram, RolloutRun } from '../../rollout.ts'
+import type { RolloutProgram, RolloutRun } from '../../program.ts'
 import type { Commands } from '../commands.ts'
 import type { GpuMemory } from '../memory.ts'
 import { uniformNames } from './cells.ts'

@@ -1,7 +1,7 @@
 /**
  * All kernels of a program as whole WGSL sources: the text of the other files behind the declarations of its arrays.
  */
-import type { RolloutProgram } from '../../rollout.ts'
+import type { RolloutProgram } from '../../program.ts'
 import { withFunctions } from '../functions.ts'
 import { backwardWgsl, collectFirstWgsl } from './backward.ts'
 import { forwardWgsl } from './forward.ts'

@@ -8,7 +8,7 @@
  *
  * and the marks of this step. Where nobody lives around a tile, its workgroup ends before it looks at any cell.
  */
-import type { RolloutProgram } from '../../rollout.ts'
+import type { RolloutProgram } from '../../program.ts'
 import { literal } from '../literal.ts'
 import { threefryWgsl } from '../threefry.ts'
 import {

@@ -1,7 +1,7 @@
 /**
  * Fused rollouts on the CPU: the arrays of a call are packed into the arena, all threads work, results are copied out.
  */
-import type { RolloutHistory, RolloutKernels, RolloutProgram, RolloutRun } from '../rollout.ts'
+import type { RolloutHistory, RolloutKernels, RolloutProgram, RolloutRun } from '../program.ts'
 import { workerSource } from './generated.ts'
 import { instantiate } from './kernels.ts'
 import { ceilTo } from './arena.ts'

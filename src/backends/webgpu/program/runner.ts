@@ -7,7 +7,7 @@
  * that is cheaper than to store them.
  */
 import type { Handle } from '../../backend.ts'
-import type { RolloutHistory, RolloutKernels, RolloutProgram } from '../../rollout.ts'
+import type { RolloutHistory, RolloutKernels, RolloutProgram } from '../../program.ts'
 import type { Commands } from '../commands.ts'
 import type { OpenDevice } from '../device.ts'
 import type { GpuMemory } from '../memory.ts'

@@ -14,7 +14,7 @@
  * hardly any is idle and every weight that is read is used several times. How many is the shape, one for GPUs, one for
  * the software that stands in for them.
  */
-import type { RolloutProgram } from '../../rollout.ts'
+import type { RolloutProgram } from '../../program.ts'
 
 /** The caller's arrays beside the state: the kernel of filters, weights and biases of layer 1, layer 2, … */
 export type Part = 'kernel' | `w${number}` | `b${number}`

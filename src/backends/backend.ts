@@ -5,7 +5,7 @@
  * of the buffers, and nothing about derivatives. Nine methods are all that `src/tensor` asks of it.
  */
 
-import type { RolloutKernels } from './program.ts'
+import type { ProgramRunner } from './program.ts'
 
 /**
  * Element types. float64 exists on the CPU only, where it is the oracle; masks, indices and random bits are integers.
@@ -110,8 +110,8 @@ export interface Backend {
   /** The values themselves at once, where the backend can: to be copied before anything else runs, and not changed. */
   readSync?(handle: Handle, spec: Spec): Data
   memory(): Memory
-  /** Whole rollouts of cellular automata in one call, where the backend has them. */
-  readonly rollout?: RolloutKernels
+  /** Runs a whole rollout of a cellular automaton in one call, where the backend can. */
+  readonly runner?: ProgramRunner
   /** Starts a new measurement of `peakBytes`. */
   resetPeak(): void
   /** Gives pooled memory back to the system. */

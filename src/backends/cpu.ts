@@ -12,7 +12,7 @@ import { defaultThreads, mostThreads } from './wasm/default-threads.ts'
 import { supports } from './wasm/module.ts'
 import { simdOperators } from './wasm/operators.ts'
 import type { Operator } from './wasm/operators.ts'
-import { wasmRollouts } from './wasm/runner.ts'
+import { wasmRunner } from './wasm/runner.ts'
 import { workerThreads } from './wasm/threads.ts'
 import type { Backend, Call, CpuKernel, Data, DType, Handle, Kernel, Memory, Spec } from './backend.ts'
 
@@ -70,7 +70,7 @@ export function cpu(options: CpuOptions = {}): Backend {
 
   const build = fma && supports('fma') ? 'fma' : 'plain'
   const fast = simd && supports(build)
-  const rollout = fast ? wasmRollouts({ build, threads, historyBytes }) : undefined
+  const runner = fast ? wasmRunner({ build, threads, historyBytes }) : undefined
   const operators = fast ? simdOperators(build) : {}
 
   const slot = (dtype: DType, size: number): string => `${dtype}:${size}`
@@ -130,9 +130,9 @@ export function cpu(options: CpuOptions = {}): Backend {
     resetPeak(): void {
       peakBytes = bytes
     },
-    rollout,
+    runner,
     trim(): void {
-      rollout?.trim()
+      runner?.trim()
       pool.clear()
       pooledBytes = 0
     },

@@ -1,5 +1,6 @@
 /**
- * What a backend may offer beyond single kernels: a whole rollout of a cellular automaton, forward and backward.
+ * What a backend may offer beyond single kernels: a runner of programs, each a whole rollout of a cellular automaton, forward
+ * and backward.
  *
  * A program is the automaton as plain data, in the terms of arrays and not of rules or tensors:
  *
@@ -16,7 +17,7 @@ export type Activation = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid'
 /** One dense layer, `[inputs, outputs]`. */
 export type Layer = { readonly outputs: number; readonly activation: Activation; readonly bias: boolean }
 
-export type RolloutProgram = {
+export type Program = {
   readonly batch: number
   readonly height: number
   readonly width: number
@@ -46,7 +47,7 @@ export type RolloutProgram = {
 }
 
 /** How the program is run. */
-export type RolloutRun = {
+export type ProgramRun = {
   readonly steps: number
   /** Two words of a random key for each step. */
   readonly keys: Uint32Array
@@ -62,23 +63,23 @@ export type RolloutRun = {
 }
 
 /** What the forward pass keeps for the backward pass. */
-export type RolloutHistory = { release(): void }
+export type ProgramHistory = { release(): void }
 
 /**
- * Whole rollouts. `inputs` are float32: x `[b,h,w,c]`, the kernel where the perception has filters, then weights and
+ * Runs programs. `inputs` are float32: x `[b,h,w,c]`, the kernel where the perception has filters, then weights and
  * (if there is one) bias of each layer.
  */
-export interface RolloutKernels {
+export interface ProgramRunner {
   /** Programs may have so many layers, and so wide a window. */
   readonly mostLayers: number
   readonly widestWindow: number
   /** Writes the state after each readout. Returns a history where `keep` says that a backward pass will follow. */
   forward(
-    program: RolloutProgram, inputs: readonly Handle[], run: RolloutRun, outputs: readonly Handle[], keep: boolean,
-  ): RolloutHistory | null
+    program: Program, inputs: readonly Handle[], run: ProgramRun, outputs: readonly Handle[], keep: boolean,
+  ): ProgramHistory | null
   /** Writes ∂L/∂inputs, those that are not null, from ∂L/∂outputs, where null is zero. */
   backward(
-    program: RolloutProgram, inputs: readonly Handle[], run: RolloutRun, history: RolloutHistory,
+    program: Program, inputs: readonly Handle[], run: ProgramRun, history: ProgramHistory,
     cotangents: readonly (Handle | null)[], gradients: readonly (Handle | null)[],
   ): void
 }

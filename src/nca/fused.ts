@@ -6,7 +6,7 @@
  * gradients, up to the rounding of float32.
  */
 import type { Backend, Handle } from '../backends/backend.ts'
-import type { RolloutHistory, RolloutProgram, RolloutRun } from '../backends/program.ts'
+import type { ProgramHistory, Program, ProgramRun } from '../backends/program.ts'
 import { fused } from '../autograd/fused.ts'
 import { vjp } from '../autograd/vjp.ts'
 import { filterSees } from '../tensor/filters.ts'
@@ -43,7 +43,7 @@ export type FusedOptions = {
 /** Why a backend cannot run a rule as a whole, or null where it can. */
 export function whyComposed(rule: Rule, backend: Backend): string | null {
   if (rule.type === 'custom') return 'it is code'
-  if (!backend.rollout) return `${backend.name} has no fused rollouts here`
+  if (!backend.runner) return `${backend.name} has no fused rollouts here`
   if (rule.grid !== 2) return `its grid has ${rule.grid} ${rule.grid === 1 ? 'dimension' : 'dimensions'}`
   if (rule.noise) return 'it has noise'
   if (rule.bound) return 'it has bounds'
@@ -52,7 +52,7 @@ export function whyComposed(rule: Rule, backend: Backend): string | null {
   if (other) return `it perceives by ${(other as Learned).type}`
   if (new Set(activationsOf(rule)).size > 1) return 'parts of its perception have different activations'
   if (new Set(slopesOf(rule)).size > 1) return 'its leaky ReLUs have different slopes'
-  const { widestWindow, mostLayers } = backend.rollout
+  const { widestWindow, mostLayers } = backend.runner
   const layers = rule.update.hidden.length + 1 + +(seesWindow(rule) && !foldable(rule))
   if (layers > mostLayers) return `${backend.name} runs ${mostLayers} layers at most, and it has ${layers}`
   return windowSize(rule) <= widestWindow ? null : `windows may be ${widestWindow} cells wide on ${backend.name}`
@@ -104,7 +104,7 @@ export function fusedRollout(
   composed: (params: DataParams, x: Tensor) => Tensor[],
 ): Tensor[] | null {
   if (rule.type === 'custom' || options.steps === 0 || whyStateComposed(rule, x) !== null) return null
-  const kernels = x.backend.rollout!
+  const kernels = x.backend.runner!
   const folded = seesWindow(rule) && foldable(rule)
     && (kernels.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
   const taps = tapsOf(rule, options.angle)
@@ -164,8 +164,8 @@ export function paramTree(paths: readonly string[], list: readonly Tensor[]): Da
 
 /** A history of the backend, to be dropped by its owner. */
 class Kept {
-  readonly history: RolloutHistory
-  constructor(history: RolloutHistory) {
+  readonly history: ProgramHistory
+  constructor(history: ProgramHistory) {
     this.history = history
   }
   drop(): void {
@@ -281,7 +281,7 @@ function windowSize({ perceive }: DataRule): number {
   }))
 }
 
-function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly number[]): RolloutProgram {
+function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly number[]): Program {
   const [batch, height, width, channels] = x.shape
   const size = windowSize(rule)
   const perceived = perceptionSize(rule)
@@ -307,7 +307,7 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly nu
   }
 }
 
-function runOf(key: Key, { steps, readouts, checkpoint, masks, from }: FusedOptions): RolloutRun {
+function runOf(key: Key, { steps, readouts, checkpoint, masks, from }: FusedOptions): ProgramRun {
   return {
     steps,
     keys: Uint32Array.from(Array.from({ length: steps }, (_, t) => foldIn(key, from + t)).flat()),

@@ -12,7 +12,7 @@ import { grad } from '../../src/autograd/grad.ts'
 import { vjp } from '../../src/autograd/vjp.ts'
 import type { Backend, Data } from '../../src/backends/backend.ts'
 import { cpu } from '../../src/backends/cpu.ts'
-import type { RolloutHistory, RolloutProgram } from '../../src/backends/program.ts'
+import type { ProgramHistory, Program } from '../../src/backends/program.ts'
 import { supports } from '../../src/backends/wasm/module.ts'
 import { Store } from '../../src/backends/wasm/store.ts'
 import { meeting } from '../../src/backends/wasm/threads.ts'
@@ -100,14 +100,14 @@ describe('the bits of a rollout and its gradients', () => {
 
 describe('the history of a rollout', () => {
   const backend = cpu({ threads: 2, ...exact })
-  const { forward } = backend.rollout!
+  const { forward } = backend.runner!
   /** How often each history that was handed out has been released. */
   const releases: number[] = []
   let kept = 0, unkept = 0
   const watched: Backend = {
     ...backend,
-    rollout: {
-      ...backend.rollout!,
+    runner: {
+      ...backend.runner!,
       forward(...args) {
         const history = forward(...args)
         if (!history) {
@@ -120,7 +120,7 @@ describe('the history of a rollout', () => {
         return Object.assign(history, { release() { // the same object: the backend knows it again
           releases[at]++
           release()
-        } } satisfies RolloutHistory)
+        } } satisfies ProgramHistory)
       },
     },
   }
@@ -257,8 +257,8 @@ describe('memory', () => {
   })
 
   it('that WebAssembly cannot reach is refused in a sentence', () => {
-    const rollouts = cpu({ threads: 1 }).rollout!
-    const program: RolloutProgram = {
+    const rollouts = cpu({ threads: 1 }).runner!
+    const program: Program = {
       batch: 1, height: 1, width: 2 ** 26, channels: 16, padding: 'zero', slope: 0, updated: [0], fireRate: 1,
       inputMask: null, living: null, perception: { type: 'window', size: 1, taps: [0] },
       layers: [{ outputs: 1, activation: 'linear', bias: false }],
@@ -445,7 +445,7 @@ describe('where there are no threads', () => {
       delete globalThis.SharedArrayBuffer
     `
     const program = `
-      const report = [cpu().rollout !== undefined, typeof SharedArrayBuffer]
+      const report = [cpu().runner !== undefined, typeof SharedArrayBuffer]
       console.log(...report, bits(train(cpu({ fma: false }))))
     `
     const asked = await child('cpu({ threads: 2 })', { before: browser })

@@ -36,11 +36,11 @@ const calls = { forward: 0, backward: 0 }
 beforeEach(() => { Object.assign(calls, { forward: 0, backward: 0 }) })
 
 function counted(backend: Backend): Backend {
-  const { forward, backward } = backend.rollout!
+  const { forward, backward } = backend.runner!
   return {
     ...backend,
-    rollout: {
-      ...backend.rollout!,
+    runner: {
+      ...backend.runner!,
       forward(...args) {
         calls.forward++
         return forward(...args)

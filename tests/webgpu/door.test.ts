@@ -16,7 +16,7 @@ const paths: Record<string, Backend> = {
   fused: cpu({ threads: 1 }),
   composed: cpu({ simd: false }),
   'fused on a GPU': gpu,
-  'composed on a GPU': Object.create(gpu, { rollout: { value: undefined } }) as Backend,
+  'composed on a GPU': Object.create(gpu, { runner: { value: undefined } }) as Backend,
 }
 
 const steps = 4

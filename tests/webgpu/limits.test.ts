@@ -5,10 +5,10 @@ import fc from 'fast-check'
 import { afterAll, expect, it } from 'vitest'
 import { cpu, defineRule, grad, init, key, mlp, normal, rollout, scope, sum } from '../../src/index.ts'
 import type { Backend, Data, DataParams, Tensor } from '../../src/index.ts'
-import type { RolloutProgram } from '../../src/backends/program.ts'
+import type { Program } from '../../src/backends/program.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { kernelsOf } from '../../src/backends/webgpu/program/kernels.ts'
-import type { RolloutKernel } from '../../src/backends/webgpu/program/kernels.ts'
+import type { ProgramKernel } from '../../src/backends/webgpu/program/kernels.ts'
 import { shapes } from '../../src/backends/webgpu/program/sizes.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import { distance } from '../nca/fused-scenes.ts'
@@ -23,7 +23,7 @@ afterAll(() => gpu.close())
 /** Limits of the WebGPU specification, of which one uniform buffer is that of sizes. */
 const most = { storageBuffers: 8, uniformBuffers: 12 - 1, uniform: 65536, storage: 128 * 2 ** 20 }
 
-const programs: fc.Arbitrary<RolloutProgram> = fc.record({
+const programs: fc.Arbitrary<Program> = fc.record({
   batch: fc.integer({ min: 1, max: 64 }), height: fc.integer({ min: 1, max: 256 }), width: fc.integer({ min: 1, max: 256 }),
   channels: fc.constantFrom(1, 4, 24, 96),
   padding: fc.constantFrom('zero', 'circular', 'reflect'),
@@ -48,7 +48,7 @@ const programs: fc.Arbitrary<RolloutProgram> = fc.record({
 it('the kernels of a rollout bind no more than every adapter allows, and their arrays are no larger', () => {
   fc.assert(fc.property(programs, fc.constantFrom(shapes.hardware, shapes.software), (program, shape) => {
     const { pack, gradient, slot, ...rest } = kernelsOf(program, most, shape)
-    const single = Object.values(rest).filter((one): one is RolloutKernel => one instanceof Object && 'access' in one)
+    const single = Object.values(rest).filter((one): one is ProgramKernel => one instanceof Object && 'access' in one)
     expect(single.length).toBe(9)
     for (const { name, access } of [...single, ...pack.map(([, kernel]) => kernel), ...gradient.values()]) {
       const uniforms = access.filter(kind => kind === 'uniform').length

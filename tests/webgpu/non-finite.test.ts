@@ -13,7 +13,7 @@ import { openPoisoned, some } from './gpu.ts'
 const gpu = await openPoisoned()
 afterAll(() => gpu.close())
 
-const composed = (backend: Backend): Backend => Object.create(backend, { rollout: { value: undefined } }) as Backend
+const composed = (backend: Backend): Backend => Object.create(backend, { runner: { value: undefined } }) as Backend
 const onCpu: Record<string, Backend> = {
   plain: cpu({ simd: false }), operators: composed(cpu({ threads: 1 })), fused: cpu({ threads: 1 }),
 }

@@ -25,7 +25,7 @@ beforeEach(() => {
 
 /** What a scene gives, as one fused rollout. */
 async function fusedOutcome(scene: Scene, backend: Backend, options?: OutcomeOptions): Promise<Outcome> {
-  const forward = vi.spyOn(backend.rollout!, 'forward').mockClear()
+  const forward = vi.spyOn(backend.runner!, 'forward').mockClear()
   const got = await laterOutcome(scene, backend, options)
   expect(forward, `fused rollouts of ${JSON.stringify(scene.rule)}`).toHaveBeenCalledOnce()
   return got

@@ -7,7 +7,7 @@
  *
  * The last layer is linear: its outputs are the changes of the cells.
  */
-import type { RolloutProgram } from '../program.ts'
+import type { Program } from '../program.ts'
 import type { Kernels } from './kernels.ts'
 import { ceilTo } from './arena.ts'
 import { blockRows } from './layout.ts'
@@ -33,7 +33,7 @@ export type Blocks = {
 /** The number of ReLU (assembly/activation.ts): products apply it, and its derivative. */
 const relu = 1
 
-export function blocksOf(k: Kernels, program: RolloutProgram, layout: Layout, block: BlockLayout): Blocks {
+export function blocksOf(k: Kernels, program: Program, layout: Layout, block: BlockLayout): Blocks {
   const { layers, filters, counts, taps, tapWeights, cellBytes, yStride, changeStride } = layout
   const { slope, perception } = program
   const top = layers.length - 1

@@ -11,7 +11,7 @@
  *   teams      of each team of threads that shares a sample: its state, its masks, its cotangent
  *   threads    of each thread: one block of rows on its way through the layers
  */
-import type { Layer, RolloutProgram } from '../program.ts'
+import type { Layer, Program } from '../program.ts'
 import { Arena, cacheOf, ceilTo } from './arena.ts'
 import type { Table } from './arena.ts'
 import { bordersOf } from './borders.ts'
@@ -126,7 +126,7 @@ export type LayoutOptions = {
 }
 
 /** Lays the arena out, and returns the tables that must be written into it. */
-export function layOut(program: RolloutProgram, options: LayoutOptions): { layout: Layout; tables: readonly Table[] } {
+export function layOut(program: Program, options: LayoutOptions): { layout: Layout; tables: readonly Table[] } {
   const { batch, height, width, channels, padding, updated } = program
   const { filters, radius, readouts, maskSteps, backward, wantX, teams, threads, cacheBytes } = options
   const arena = new Arena(cacheOf(threads, cacheBytes))
@@ -186,7 +186,7 @@ export function layOut(program: RolloutProgram, options: LayoutOptions): { layou
 
 /** The layers of the network, the first of which reads `perceived` numbers; their derivatives stand behind `filterBytes`. */
 function layLayers(
-  arena: Arena, { layers, channels }: RolloutProgram, perceived: number, filterBytes: number,
+  arena: Arena, { layers, channels }: Program, perceived: number, filterBytes: number,
 ): { layers: LayerLayout[]; gradientBytes: number } {
   let gradientBytes = filterBytes
   const grown = (bytes: number): number => (gradientBytes += bytes) - bytes

@@ -4,7 +4,7 @@
  * The kernels see each matrix in panels of 8 columns, twice: W for the forward pass and Wᵀ for the backward pass. Rows
  * and columns that are channels are padded, and perceptions come filter by filter; what the caller has is interleaved.
  */
-import type { RolloutProgram } from '../program.ts'
+import type { Program } from '../program.ts'
 import { ceilTo } from './arena.ts'
 import type { Layout, Tap } from './layout.ts'
 
@@ -15,14 +15,14 @@ export type Parts = {
   readonly layers: readonly { readonly w: Float32Array; readonly bias: Float32Array | null }[]
 }
 
-export function partsOf(program: RolloutProgram, [x, ...rest]: readonly Float32Array[]): Parts {
+export function partsOf(program: Program, [x, ...rest]: readonly Float32Array[]): Parts {
   const kernel = program.perception.type === 'filters' ? rest.shift()! : null
   const layers = program.layers.map(({ bias }) => ({ w: rest.shift()!, bias: bias ? rest.shift()! : null }))
   return { x, kernel, layers }
 }
 
 /** Taps in the order of the kernel's rows. Fixed filters do without taps of weight zero. */
-export function filtersOf({ perception, channels }: RolloutProgram, kernel: Float32Array | null): Tap[][] {
+export function filtersOf({ perception, channels }: Program, kernel: Float32Array | null): Tap[][] {
   const { size } = perception, r = Math.floor(size / 2)
   const cells = Array.from({ length: size * size }, (_, t) => ({ dy: Math.floor(t / size) - r, dx: t % size - r }))
   if (perception.type === 'window') {
@@ -48,7 +48,7 @@ export function packFilters(floats: Float32Array, { tapWeights, cellBytes }: Lay
  * channels), and for each column likewise (the last layer's are channels).
  */
 function layerMaps(
-  program: RolloutProgram, { cellBytes, filters }: Layout, l: number,
+  program: Program, { cellBytes, filters }: Layout, l: number,
 ): { rows: number[]; columns: number[] } {
   const { channels, perception, layers, updated } = program
   const padded = cellBytes / 4
@@ -64,7 +64,7 @@ function layerMaps(
 const inPanel = (inner: number, i: number, j: number): number => (j >> 3) * inner * 8 + i * 8 + (j & 7)
 
 /** W and Wᵀ in panels, and the bias, of each layer. */
-export function packLayers(floats: Float32Array, layout: Layout, program: RolloutProgram, layers: Parts['layers']): void {
+export function packLayers(floats: Float32Array, layout: Layout, program: Program, layers: Parts['layers']): void {
   layout.layers.forEach((layer, l) => {
     const { inputs, outputs, columns } = layer
     const { w, bias } = layers[l]
@@ -86,7 +86,7 @@ export function packLayers(floats: Float32Array, layout: Layout, program: Rollou
 
 /** Fire masks as planes of bits. */
 export function packMasks(
-  words: Uint32Array, layout: Layout, { batch, height, width }: RolloutProgram, masks: readonly Uint32Array[],
+  words: Uint32Array, layout: Layout, { batch, height, width }: Program, masks: readonly Uint32Array[],
 ): void {
   masks.forEach((mask, t) => {
     for (let b = 0, i = 0; b < batch; b++) {
@@ -102,7 +102,7 @@ export function packMasks(
 
 /** The derivatives of kernel, weights and biases as the caller has them, those that are not null. */
 export function unpackGradients(
-  program: RolloutProgram, layout: Layout, sums: Float64Array, gradients: readonly (Float32Array | null)[],
+  program: Program, layout: Layout, sums: Float64Array, gradients: readonly (Float32Array | null)[],
 ): void {
   const { perception, channels } = program
   const rest = [...gradients]

@@ -9,7 +9,7 @@
  *   held        where the state (backward: its cotangent) may differ from zero
  *   kill        the cells of it that die                              ones    every cell
  */
-import type { RolloutProgram } from '../program.ts'
+import type { Program } from '../program.ts'
 import type { Kernels } from './kernels.ts'
 import type { Band, Layout, PlaneName, TeamLayout } from './layout.ts'
 
@@ -34,7 +34,7 @@ export type Planes = {
   listOf(band: Band): number
 }
 
-export function planesOf(k: Kernels, program: RolloutProgram, layout: Layout, team: TeamLayout): Planes {
+export function planesOf(k: Kernels, program: Program, layout: Layout, team: TeamLayout): Planes {
   const { height, width, padding } = program
   const { words, planeRow, origin, rowBytes, cellBytes } = layout
   const { planes } = team

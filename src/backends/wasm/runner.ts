@@ -1,7 +1,7 @@
 /**
- * Fused rollouts on the CPU: the arrays of a call are packed into the arena, all threads work, results are copied out.
+ * What runs programs on the CPU: the arrays of a call are packed into the arena, all threads work, results are copied out.
  */
-import type { RolloutHistory, RolloutKernels, RolloutProgram, RolloutRun } from '../program.ts'
+import type { ProgramHistory, ProgramRunner, Program, ProgramRun } from '../program.ts'
 import { workerSource } from './generated.ts'
 import { instantiate } from './kernels.ts'
 import { ceilTo } from './arena.ts'
@@ -14,7 +14,7 @@ import type { Message } from './participant.ts'
 import type { Job } from './sample.ts'
 import { crew } from './threads.ts'
 
-export type WasmRollouts = RolloutKernels & {
+export type WasmRunner = ProgramRunner & {
   /** Gives memory that is not needed back to the system. */
   trim(): void
 }
@@ -33,28 +33,28 @@ const historyOf = (batch: number): number => Math.min(most, Math.max(2 ** 25, ba
 const perSample = 24 * 2 ** 20, most = 192 * 2 ** 20
 
 /** A history is a number, known to the threads. It is lost when a pass fails. */
-type History = RolloutHistory & { readonly number: number; lost: boolean }
+type History = ProgramHistory & { readonly number: number; lost: boolean }
 
-/** Rollouts on `threads` threads. Nothing is compiled or started before the first call. */
-export function wasmRollouts(
+/** A runner on `threads` threads. Nothing is compiled or started before the first call. */
+export function wasmRunner(
   { build, threads, historyBytes }: { build: 'fma' | 'plain'; threads: number; historyBytes: number | undefined },
-): WasmRollouts {
+): WasmRunner {
   const hiddenShare = (bytes: number): number => Math.min(2 ** 30, bytes * (1 - logShare)) / threads
   const cacheBytes = ceilTo(Math.max(hiddenShare(historyBytes ?? most), leastCache), 64)
   let started: ReturnType<typeof start> | null = null
-  function engine(): ReturnType<typeof start> {
+  function workers(): ReturnType<typeof start> {
     if (started) return started
     started = start(build, threads, cacheBytes)
-    abandoned.register(rollouts, started.end)
+    abandoned.register(runner, started.end)
     return started
   }
   let histories = 0
 
   function pass(
-    direction: 'forward' | 'backward', program: RolloutProgram, inputs: readonly Float32Array[], run: RolloutRun,
+    direction: 'forward' | 'backward', program: Program, inputs: readonly Float32Array[], run: ProgramRun,
     options: { history: History; keep: boolean; cotangents: readonly (Float32Array | null)[]; wantX: boolean },
   ): { layout: Layout; memory: WebAssembly.Memory } {
-    const { memory, work } = engine()
+    const { memory, work } = workers()
     const { batch, height, width } = program
     const parts = partsOf(program, inputs)
     const filters = filtersOf(program, parts.kernel)
@@ -92,12 +92,12 @@ export function wasmRollouts(
     return { layout, memory }
   }
 
-  const rollouts: WasmRollouts = {
+  const runner: WasmRunner = {
     mostLayers: Infinity,
     widestWindow: Infinity,
     forward(program, inputs, run, outputs, keep): History | null {
       const number = histories++
-      const history = { number, lost: false, release: () => engine().tell({ do: 'release', history: number }) }
+      const history = { number, lost: false, release: () => workers().tell({ do: 'release', history: number }) }
       const { layout, memory } = pass('forward', program, inputs as Float32Array[], run, {
         history, keep, cotangents: [], wantX: false,
       })
@@ -120,10 +120,10 @@ export function wasmRollouts(
       started?.tell({ do: 'trim' })
     },
   }
-  return rollouts
+  return runner
 }
 
-/** Ends the threads of rollouts that nobody can reach any more. */
+/** Ends the threads of runners that nobody can reach any more. */
 const abandoned = new FinalizationRegistry<() => void>(end => end())
 
 function start(build: 'fma' | 'plain', threads: number, cacheBytes: number): {
@@ -153,7 +153,7 @@ function copyOut(memory: WebAssembly.Memory, from: number, to: Float32Array): vo
 }
 
 /** Samples with the most living cells first, so that no thread begins a long one when the others are done. */
-function byCost({ living, channels }: RolloutProgram, x: Float32Array, batch: number, cells: number): number[] {
+function byCost({ living, channels }: Program, x: Float32Array, batch: number, cells: number): number[] {
   const order = Array.from({ length: batch }, (_, b) => b)
   if (!living) return order
   const alive = order.map(b => {

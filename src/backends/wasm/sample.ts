@@ -4,7 +4,7 @@
  * Threads that share a sample are a team. Each works on its own bands of rows, and a barrier stands wherever one is
  * about to read what others wrote.
  */
-import type { RolloutProgram } from '../program.ts'
+import type { Program } from '../program.ts'
 import { blocksOf } from './blocks.ts'
 import type { Blocks } from './blocks.ts'
 import type { Cache, Slot } from './cache.ts'
@@ -14,9 +14,9 @@ import { planesOf } from './planes.ts'
 import type { Planes } from './planes.ts'
 import type { Piece, Store } from './store.ts'
 
-/** The parts of a run that threads need; see RolloutRun. */
+/** The parts of a run that threads need; see ProgramRun. */
 export type Job = {
-  readonly program: RolloutProgram
+  readonly program: Program
   readonly layout: Layout
   readonly steps: number
   readonly keys: Uint32Array

@@ -6,7 +6,7 @@
  *   commands.ts   the queue of commands; bindings.ts is what they are bound to
  *   faults.ts     indices that a kernel has found outside of their axes
  *   memory.ts     buffers: pool, counts, budget
- *   rollout/      whole rollouts of cellular automata
+ *   program/      whole rollouts of cellular automata
  *   shader.ts     from a kernel to the text and the uniforms of a command
  */
 import { hostArray, sizeOf } from '../backend.ts'
@@ -17,7 +17,7 @@ import { closeDevice, openDevice } from './device.ts'
 import type { OpenDevice } from './device.ts'
 import { errorsOf } from './errors.ts'
 import { memoryOf } from './memory.ts'
-import { rolloutsOf } from './program/runner.ts'
+import { runnerOf } from './program/runner.ts'
 import { assemble, lanes, uniformsOf } from './shader.ts'
 
 export type WebGpuOptions = {
@@ -130,7 +130,7 @@ export function backendOn(opened: OpenDevice, options: WebGpuOptions = {}): WebG
       return data
     },
 
-    rollout: rolloutsOf(opened, commands, memory),
+    runner: runnerOf(opened, commands, memory),
     memory: memory.stats,
     resetPeak: memory.resetPeak,
     trim: memory.trim,

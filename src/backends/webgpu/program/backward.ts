@@ -11,7 +11,7 @@
  * nobody around a tile has anything, there is nothing to do. Hidden layers are computed again. A workgroup takes
  * every so-manieth tile, always the same ones, and adds up its rows in scan order: the same bits in every run.
  */
-import type { RolloutProgram } from '../../program.ts'
+import type { Program } from '../../program.ts'
 import {
   declareSizes, declareUniforms, listWgsl, livesWgsl, loadRowWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
 } from './cells.ts'
@@ -29,7 +29,7 @@ fn recordAt(i: u32) -> vec4f { return bitcast<vec4f>(records[i]); }`
  * whether there was anything. It is the adjoint of a window with its padding: what every cell m owes that sees this one
  * through a tap, directly, around the edge, or in the mirror. Reads the array `records`.
  */
-function collectWgsl(program: RolloutProgram): string {
+function collectWgsl(program: Program): string {
   const { padding, perception } = program
   const reflect = padding === 'reflect'
   return `
@@ -160,7 +160,7 @@ function backThroughWgsl(sizes: Sizes, l: number): string {
 }
 
 /** Arrays: next, slots, state, after, records, w1, rest, then kernel where there is one. */
-export function backwardWgsl(program: RolloutProgram, sizes: Sizes, slot: Slot): string {
+export function backwardWgsl(program: Program, sizes: Sizes, slot: Slot): string {
   const { living, perception, updated, channels } = program
   const { widths } = sizes
   const last = widths.length - 1
@@ -300,7 +300,7 @@ fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lan
  * The cotangent of the first state, once the steps are done. A workgroup for each tile. Arrays: gx, records, then
  * kernel where there is one.
  */
-export function collectFirstWgsl(program: RolloutProgram, sizes: Sizes): string {
+export function collectFirstWgsl(program: Program, sizes: Sizes): string {
   return `${declareSizes(sizes)}${declareUniforms}${declareRecords(sizes)}
 const channels = ${program.channels}u;
 ${placesWgsl(program)}

@@ -14,7 +14,7 @@
  * buffers at once. The buffer is declared as whole numbers, so that no bit of a mark is taken for one of a NaN. A workgroup loads the rows of its tile and of `margin` cells around it, a word for each row, in which dilating
  * by one cell is `bits | bits << 1 | bits >> 1`.
  */
-import type { RolloutProgram } from '../../program.ts'
+import type { Program } from '../../program.ts'
 import { tile } from './sizes.ts'
 import type { Sizes } from './sizes.ts'
 
@@ -61,7 +61,7 @@ struct Uniforms { ${uniformNames.map(name => `${name}: u32`).join(', ')} }
  * The place of this workgroup's tile, and of cells: `place` is (x, y) in the grid of its sample and may lie beyond the
  * border; `cellAt` is the number of the cell there in the batch, or −1.
  */
-export function placesWgsl({ padding }: RolloutProgram): string {
+export function placesWgsl({ padding }: Program): string {
   return `
 var<private> sample: u32;
 var<private> corner: vec2i;
@@ -100,7 +100,7 @@ export function marginOf({ K }: Sizes, direction: 'forward' | 'backward'): numbe
 export const widestWindow = 13
 
 /** Rows of bits around a tile, `margin` cells at each side: bit k of row r is the cell (k, r) − margin of the tile. */
-export function rowsWgsl({ padding }: RolloutProgram, margin: number): string {
+export function rowsWgsl({ padding }: Program, margin: number): string {
   return `
 const margin = ${margin}u;
 const rowsAround = ${tile.height + 2 * margin}u;
@@ -125,7 +125,7 @@ fn insideRow(r: u32) -> u32 {
 }
 
 /** `nameRow(r, shift)`: row r of marks, 16 bits from `shift` on of the word that `at` reads for each row of a tile. */
-export function loadRowWgsl({ padding }: RolloutProgram, name: string, at: (i: string) => string): string {
+export function loadRowWgsl({ padding }: Program, name: string, at: (i: string) => string): string {
   return `
 fn ${name}Row(r: u32, shift: u32) -> u32 {
   let height = i32(u.height);
@@ -157,7 +157,7 @@ fn ${name}Row(r: u32, shift: u32) -> u32 {
  * `findLives(lane)` finds, in `livesRows` and `strongRows`, who lives after the step before this one, and who of them
  * is strong, but for the outermost cells. Reads the array `state`.
  */
-export function livesWgsl(program: RolloutProgram): string {
+export function livesWgsl(program: Program): string {
   const deadAreStrong = program.living!.above < 0
   return `
 var<workgroup> loadedRows: array<u32, rowsAround>;
@@ -184,7 +184,7 @@ fn findLives(lane: u32) {
  * fills y for all cells that are taken at once. Reads the arrays `state` and, for filters, `kernel`.
  */
 export function perceiveWgsl(
-  { padding, living, perception, channels, updated }: RolloutProgram, sizes: Sizes,
+  { padding, living, perception, channels, updated }: Program, sizes: Sizes,
 ): string {
   const { F, C } = sizes
   const eachRow = (text: (r: number) => string): string => repeat(sizes.rowsAtOnce, text, ' ')

@@ -8,7 +8,7 @@
  *
  * and the marks of this step. Where nobody lives around a tile, its workgroup ends before it looks at any cell.
  */
-import type { RolloutProgram } from '../../program.ts'
+import type { Program } from '../../program.ts'
 import { literal } from '../literal.ts'
 import { threefryWgsl } from '../threefry.ts'
 import {
@@ -18,7 +18,7 @@ import { activationsWgsl, declareRest, eachRow, hideWgsl, sumsWgsl } from './lay
 import type { Sizes } from './sizes.ts'
 
 /** Arrays: next, state, then the mask, w1, rest, and the kernel where there are filters. */
-export function forwardWgsl(program: RolloutProgram, sizes: Sizes, masked: boolean): string {
+export function forwardWgsl(program: Program, sizes: Sizes, masked: boolean): string {
   const { living, inputMask, updated, channels, fireRate } = program
   const { C, taps, widths, hiddenAtOnce } = sizes
   const last = widths.length - 1

@@ -1,7 +1,7 @@
 /**
  * All kernels of a program as whole WGSL sources: the text of the other files behind the declarations of its arrays.
  */
-import type { RolloutProgram } from '../../program.ts'
+import type { Program } from '../../program.ts'
 import { withFunctions } from '../functions.ts'
 import { backwardWgsl, collectFirstWgsl } from './backward.ts'
 import { forwardWgsl } from './forward.ts'
@@ -18,7 +18,7 @@ type ArrayType = {
   readonly length?: number
 }
 
-export type RolloutKernel = {
+export type ProgramKernel = {
   readonly name: string
   readonly code: string
   /** How its arrays are bound, in order. */
@@ -31,32 +31,32 @@ export type ProgramKernels = {
   /** Those of the caller's arrays beside the state that are there, in order. */
   readonly given: readonly Part[]
   /** Arrays: packed, then the caller's. Also for biases that are not there. */
-  readonly pack: readonly (readonly [Part, RolloutKernel])[]
+  readonly pack: readonly (readonly [Part, ProgramKernel])[]
   /** Arrays: state, x. */
-  readonly load: RolloutKernel
+  readonly load: ProgramKernel
   /** Arrays: state, x. */
-  readonly loadMarks: RolloutKernel
+  readonly loadMarks: ProgramKernel
   /** Arrays: out, state. */
-  readonly store: RolloutKernel
+  readonly store: ProgramKernel
   /** Arrays: next, state, then the mask in `masked`, then weights. */
-  readonly step: RolloutKernel
-  readonly masked: RolloutKernel
+  readonly step: ProgramKernel
+  readonly masked: ProgramKernel
   /** Arrays: records, cotangent. */
-  readonly addCotangent: RolloutKernel
+  readonly addCotangent: ProgramKernel
   /** Arrays: records. */
-  readonly markHeld: RolloutKernel
+  readonly markHeld: ProgramKernel
   /** Arrays: next records, slots, the state before and the one after, records, weights. */
-  readonly back: RolloutKernel
+  readonly back: ProgramKernel
   /** Arrays: gx, records, then the packed kernel where there are filters. */
-  readonly collect: RolloutKernel
+  readonly collect: ProgramKernel
   /** Arrays: gradient, slots, the caller's weights. */
-  readonly gradient: ReadonlyMap<Part, RolloutKernel>
+  readonly gradient: ReadonlyMap<Part, ProgramKernel>
 }
 
 /** What one array may have: weights beyond `uniform` bytes are bound as storage, which is slower. */
 export type MostBytes = { readonly uniform: number; readonly storage: number }
 
-export function kernelsOf(program: RolloutProgram, most: MostBytes, shape: Shape): ProgramKernels {
+export function kernelsOf(program: Program, most: MostBytes, shape: Shape): ProgramKernels {
   const sizes = sizesOf(program, shape)
   const back = { ...sizes, rowsAtOnce: shape.rowsBackAtOnce }
   const slot = slotOf(program, back, most.storage)
@@ -66,11 +66,11 @@ export function kernelsOf(program: RolloutProgram, most: MostBytes, shape: Shape
     ({ type: 'vec4f', access: 16 * length <= most.uniform ? 'uniform' : 'read', length })
   const kernel = { ...(given.includes('kernel') && { kernel: weight(sizes.parts.kernel) }) }
   const weights = { w1: weight(sizes.parts.w1), rest: weight(sizes.rest.size), ...kernel }
-  const step = (masked: boolean): RolloutKernel => source('rollout step', forwardWgsl(program, sizes, masked), {
+  const step = (masked: boolean): ProgramKernel => source('rollout step', forwardWgsl(program, sizes, masked), {
     next: write('vec4u'), state: read('vec4u'),
     ...(masked && { mask: read('u32') }), ...weights,
   })
-  const gradient = (part: Part): [Part, RolloutKernel] => [
+  const gradient = (part: Part): [Part, ProgramKernel] => [
     part, source('rollout gradient', gradientWgsl(program, sizes, slot, part), {
       gradient: write('f32'), slots: read('f32'), value: read('f32'),
     }),
@@ -109,7 +109,7 @@ const read = (type: ArrayType['type']): ArrayType => ({ type, access: 'read' })
 
 const spaces = { write: 'storage, read_write', read: 'storage, read', uniform: 'uniform' }
 
-function source(name: string, body: string, arrays: Readonly<Record<string, ArrayType>>): RolloutKernel {
+function source(name: string, body: string, arrays: Readonly<Record<string, ArrayType>>): ProgramKernel {
   const declarations = Object.entries(arrays).map(([array, { type, access, length }], i) => {
     const size = access === 'uniform' ? `, ${length}` : ''
     return `@group(0) @binding(${i}) var<${spaces[access]}> ${array}: array<${type}${size}>;`

@@ -7,13 +7,13 @@
  * hidden layer is used up vector by vector, by the output that grows from it; only those before it are kept, in private
  * arrays. So a network of one hidden layer keeps nothing.
  */
-import type { Activation, RolloutProgram } from '../../program.ts'
+import type { Activation, Program } from '../../program.ts'
 import { literal } from '../literal.ts'
 import { repeat } from './cells.ts'
 import type { Sizes } from './sizes.ts'
 
 /** The functions `activate1(z)` … of each hidden layer, and `before1(d, h)` …: d times their slope, where h is what they give. */
-export function activationsWgsl({ layers, slope }: RolloutProgram): string {
+export function activationsWgsl({ layers, slope }: Program): string {
   return layers.slice(0, -1).map(({ activation }, i) => {
     const [value, derivative] = activationWgsl(activation, literal(slope))
     return `

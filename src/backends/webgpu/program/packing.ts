@@ -7,7 +7,7 @@
  *   W_l      [n,m]          ↔  [hidden][hidden]
  *   W_L      [n,u]          ↔  [hidden][channel]            the columns of frozen channels are zero
  */
-import type { RolloutProgram } from '../../program.ts'
+import type { Program } from '../../program.ts'
 import { literal } from '../literal.ts'
 import { longSum } from '../long-sum.ts'
 import { declareSizes, declareUniforms, livesWgsl, placesWgsl, rowsWgsl } from './cells.ts'
@@ -15,7 +15,7 @@ import { recordSize } from './sizes.ts'
 import type { Part, Sizes, Slot } from './sizes.ts'
 
 /** Where things are: functions from an index in one layout to that in the other, or −1. */
-function layoutsWgsl({ channels, perception, updated }: RolloutProgram): string {
+function layoutsWgsl({ channels, perception, updated }: Program): string {
   const outputs = Array.from({ length: channels }, (_, c) => updated.indexOf(c))
   const seenAt = perception.type === 'filters'
     ? ['channel * F + plane', 'i % F', 'i / F'] : ['plane * channels + channel', 'i / channels', 'i % channels']
@@ -36,7 +36,7 @@ fn paddedOf(i: u32) -> u32 { return ${seenAt[1]} * 4u * C + ${seenAt[2]}; }`
 }
 
 /** A part as rows and columns; a bias is one row. */
-function matrixOf({ layers }: RolloutProgram, { widths }: Sizes, part: Part): {
+function matrixOf({ layers }: Program, { widths }: Sizes, part: Part): {
   readonly layer: number; readonly first: boolean; readonly last: boolean; readonly bias: boolean
   readonly inputs: number; readonly outputs: number; readonly width: number
 } {
@@ -56,14 +56,14 @@ fn invoke(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) siz
 }
 `
 
-const begin = (sizes: Sizes, program: RolloutProgram): string =>
+const begin = (sizes: Sizes, program: Program): string =>
   `${declareSizes(sizes)}${declareUniforms}${layoutsWgsl(program)}`
 
 /**
  * One of the caller's arrays into its place, or zeros where there is no bias. Arrays: packed (of f32), then `given` where
  * there is one.
  */
-export function packWgsl(program: RolloutProgram, sizes: Sizes, part: Part): string {
+export function packWgsl(program: Program, sizes: Sizes, part: Part): string {
   const size = 4 * sizes.parts[part]
   if (part === 'kernel') {
     return begin(sizes, program) + entry(`${size}u`, `
@@ -86,7 +86,7 @@ export function packWgsl(program: RolloutProgram, sizes: Sizes, part: Part): str
  * kills its cells, and dead cells have no gradient; so that this is noticed, where a weight is not finite its gradient is
  * NaN. Arrays: gradient, slots, value.
  */
-export function gradientWgsl(program: RolloutProgram, sizes: Sizes, slot: Slot, part: Part): string {
+export function gradientWgsl(program: Program, sizes: Sizes, slot: Slot, part: Part): string {
   return longSum('f32', 1, slot.count) + begin(sizes, program) + entry('arrayLength(&gradient)', `
   let first = ${4 * slot.at[part]}u + ${placeOf(program, sizes, part)};
   var all: Part;
@@ -101,7 +101,7 @@ export function gradientWgsl(program: RolloutProgram, sizes: Sizes, slot: Slot, 
 }
 
 /** The place of number i of one of the caller's arrays in the packed one. */
-function placeOf(program: RolloutProgram, sizes: Sizes, part: Part): string {
+function placeOf(program: Program, sizes: Sizes, part: Part): string {
   if (part === 'kernel') return '(i / F / channels * F + i % F) * 4u * C + i / F % channels'
   const { first, last, bias, outputs, width } = matrixOf(program, sizes, part)
   const row = `i / ${outputs}u`
@@ -110,7 +110,7 @@ function placeOf(program: RolloutProgram, sizes: Sizes, part: Part): string {
 }
 
 /** The first state. Arrays: state, x. */
-export function loadWgsl(program: RolloutProgram, sizes: Sizes): string {
+export function loadWgsl(program: Program, sizes: Sizes): string {
   return begin(sizes, program) + entry('u.cells * C', `
   let begin = i / C * channels;
   let c = 4u * (i % C);
@@ -120,7 +120,7 @@ export function loadWgsl(program: RolloutProgram, sizes: Sizes): string {
 }
 
 /** The marks of the first state, a row of a tile for each invocation. Arrays: state, x. */
-export function loadMarksWgsl(program: RolloutProgram, sizes: Sizes): string {
+export function loadMarksWgsl(program: Program, sizes: Sizes): string {
   const { living } = program
   return begin(sizes, program) + entry('arrayLength(&state) - u.cells * C', `
   var row = 0u;
@@ -135,7 +135,7 @@ export function loadMarksWgsl(program: RolloutProgram, sizes: Sizes): string {
 }
 
 /** A state, once the dead ones are zero, a workgroup for each tile. Arrays: out, state. */
-export function storeWgsl(program: RolloutProgram, sizes: Sizes): string {
+export function storeWgsl(program: Program, sizes: Sizes): string {
   const { living, updated, channels } = program
   const remains = updated.length < channels ? 'alive || outputOf(c) < 0' : 'alive'
   return `${begin(sizes, program)}
@@ -169,7 +169,7 @@ fn invoke(
  * Adds the cotangent of a readout; where `wanted` is 0 the records are new. Every cell has one then, which `markHeld`
  * says. Arrays: records, cotangent.
  */
-export function addCotangentWgsl(program: RolloutProgram, sizes: Sizes): string {
+export function addCotangentWgsl(program: Program, sizes: Sizes): string {
   return `${begin(sizes, program)}
 const recordSize = ${recordSize(sizes)}u;
 ${entry('u.cells', `
@@ -190,7 +190,7 @@ ${entry('u.cells', `
 }
 
 /** After addCotangent. Arrays: records. */
-export function markHeldWgsl(program: RolloutProgram, sizes: Sizes): string {
+export function markHeldWgsl(program: Program, sizes: Sizes): string {
   const first = `u.cells * ${recordSize(sizes)}u`
   return begin(sizes, program) + entry(`arrayLength(&records) - ${first}`, `
   let begin = i % u.tilesX * tileWidth;

@@ -1,13 +1,13 @@
 /**
- * The single steps of a rollout on a GPU: which kernel runs on which buffers.
+ * The passes of a program on a GPU, one by one: which kernel runs on which buffers.
  */
 import type { Handle } from '../../backend.ts'
-import type { RolloutProgram, RolloutRun } from '../../program.ts'
+import type { Program, ProgramRun } from '../../program.ts'
 import type { Commands } from '../commands.ts'
 import type { GpuMemory } from '../memory.ts'
 import { uniformNames } from './cells.ts'
 import type { UniformValues } from './cells.ts'
-import type { ProgramKernels, RolloutKernel } from './kernels.ts'
+import type { ProgramKernels, ProgramKernel } from './kernels.ts'
 import { recordSize } from './sizes.ts'
 import type { Part } from './sizes.ts'
 
@@ -23,7 +23,7 @@ export type Weights = { readonly w1: GPUBuffer; readonly rest: GPUBuffer; readon
 /** Where buffers come from, and go back to. */
 export type Buffers = Pick<GpuMemory, 'acquire' | 'release'>
 
-export type Engine = {
+export type Passes = {
   /** Bytes of a state. */
   readonly stateBytes: number
   pack(inputs: readonly Handle[]): Weights
@@ -32,7 +32,7 @@ export type Engine = {
   /** A state as the caller sees it. */
   store(state: State, out: Handle): void
   /** The state after step t, from that before it. */
-  step(weights: Weights, run: RolloutRun, before: State, t: number): State
+  step(weights: Weights, run: ProgramRun, before: State, t: number): State
   newSlots(): GPUBuffer
   newRecords(): Records
   addCotangent(records: Records, cotangent: Handle, fresh: boolean): void
@@ -49,9 +49,9 @@ export type Engine = {
 }
 
 /** The steps of a program. `memory` is where buffers come from; a dispatch has at most `mostGroups` along an axis. */
-export function engineOf(
-  program: RolloutProgram, kernels: ProgramKernels, commands: Commands, memory: Buffers, mostGroups: number,
-): Engine {
+export function passesOf(
+  program: Program, kernels: ProgramKernels, commands: Commands, memory: Buffers, mostGroups: number,
+): Passes {
   const { batch, height, width, perception } = program
   const { sizes, slot } = kernels
   const { C, cells, rows, tiles, lanes } = sizes
@@ -60,7 +60,7 @@ export function engineOf(
   const learned = perception.type === 'filters' && perception.learned
 
   function run(
-    { name, code, access }: RolloutKernel, groups: number, arrays: readonly GPUBuffer[],
+    { name, code, access }: ProgramKernel, groups: number, arrays: readonly GPUBuffer[],
     uniforms: Partial<UniformValues> = {},
   ): void {
     const values = { ...geometry, ...uniforms }
@@ -74,7 +74,7 @@ export function engineOf(
   }
 
   /** The same with one invocation for each of n numbers or cells. */
-  const runEach = (kernel: RolloutKernel, n: number, arrays: readonly GPUBuffer[], uniforms?: Partial<UniformValues>) =>
+  const runEach = (kernel: ProgramKernel, n: number, arrays: readonly GPUBuffer[], uniforms?: Partial<UniformValues>) =>
     run(kernel, Math.ceil(n / lanes), arrays, uniforms)
 
   const present = (list: readonly (GPUBuffer | null)[]): GPUBuffer[] => list.filter(buffer => buffer !== null)
@@ -117,7 +117,7 @@ export function engineOf(
       run(kernels.store, tiles.all, [out as GPUBuffer, state])
     },
 
-    step(weights: Weights, { keys, masks }: RolloutRun, from: State, t: number): State {
+    step(weights: Weights, { keys, masks }: ProgramRun, from: State, t: number): State {
       const to = newState()
       const mask = masks ? [masks[t] as GPUBuffer] : []
       const arrays = [to, from, ...mask, ...present(Object.values(weights))]

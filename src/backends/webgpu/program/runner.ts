@@ -1,5 +1,5 @@
 /**
- * Fused rollouts on a GPU: one dispatch for each forward step and one for each backward step, in which cells are looked
+ * What runs programs on a GPU: one dispatch for each forward step and one for each backward step, in which cells are looked
  * at, changed and remembered as in `forward.ts` and `backward.ts`. This file only orders them, and owns the memory.
  *
  * The backward pass needs the state before each step. All of them are kept where the budget allows; else only those at
@@ -7,13 +7,13 @@
  * that is cheaper than to store them.
  */
 import type { Handle } from '../../backend.ts'
-import type { RolloutHistory, RolloutKernels, RolloutProgram } from '../../program.ts'
+import type { ProgramHistory, ProgramRunner, Program } from '../../program.ts'
 import type { Commands } from '../commands.ts'
 import type { OpenDevice } from '../device.ts'
 import type { GpuMemory } from '../memory.ts'
 import { widestWindow } from './cells.ts'
-import { engineOf } from './engine.ts'
-import type { Buffers, Engine, State, Weights } from './engine.ts'
+import { passesOf } from './passes.ts'
+import type { Buffers, Passes, State, Weights } from './passes.ts'
 import { kernelsOf } from './kernels.ts'
 import type { ProgramKernels } from './kernels.ts'
 import { shapes } from './sizes.ts'
@@ -25,10 +25,10 @@ const defaultBudget = 192 * 2 ** 20
 const mostLayers = 8
 
 /** The states that were kept, by the number of steps before them, and the weights. */
-type History = RolloutHistory & { readonly states: ReadonlyMap<number, State>; readonly weights: Weights }
+type History = ProgramHistory & { readonly states: ReadonlyMap<number, State>; readonly weights: Weights }
 
 /** Of a rollout of no cells. */
-const noHistory: RolloutHistory = { release: () => {} }
+const noHistory: ProgramHistory = { release: () => {} }
 
 /** Buffers that go back together, those that have not gone back before. */
 function leaseOf(memory: GpuMemory): Buffers & { end(): void } {
@@ -50,17 +50,17 @@ function leaseOf(memory: GpuMemory): Buffers & { end(): void } {
   }
 }
 
-export function rolloutsOf(
+export function runnerOf(
   { device, software }: OpenDevice, commands: Commands, memory: GpuMemory,
-): RolloutKernels {
+): ProgramRunner {
   const shape = software ? shapes.software : shapes.hardware
   const { maxUniformBufferBindingSize: uniform, maxStorageBufferBindingSize: storage } = device.limits
   const { maxComputeWorkgroupsPerDimension: mostGroups } = device.limits
   const kernels = new Map<string, ProgramKernels>()
 
-  /** Runs `fn` with an engine for the program. Its buffers go back unless it returns a history. */
-  function using<H extends RolloutHistory | null>(
-    program: RolloutProgram, fn: (engine: Engine, lease: { end(): void }) => H,
+  /** Runs `fn` with the passes of the program. Its buffers go back unless it returns a history. */
+  function using<H extends ProgramHistory | null>(
+    program: Program, fn: (passes: Passes, lease: { end(): void }) => H,
   ): H {
     const key = JSON.stringify(program)
     let found = kernels.get(key)
@@ -68,13 +68,13 @@ export function rolloutsOf(
     const lease = leaseOf(memory)
     let history: H | null = null
     try {
-      return history = fn(engineOf(program, found, commands, lease, mostGroups), lease)
+      return history = fn(passesOf(program, found, commands, lease, mostGroups), lease)
     } finally {
       if (!history) lease.end()
     }
   }
 
-  const isEmpty = ({ batch, height, width }: RolloutProgram): boolean => batch * height * width === 0
+  const isEmpty = ({ batch, height, width }: Program): boolean => batch * height * width === 0
   const clearAll = (gradients: readonly (Handle | null)[]): void => {
     for (const gradient of gradients) if (gradient) commands.clear(gradient as GPUBuffer)
   }
@@ -83,19 +83,19 @@ export function rolloutsOf(
     mostLayers,
     widestWindow,
 
-    forward: (program, inputs, run, outputs, keep) => isEmpty(program) ? noHistory : using(program, (engine, lease): History | null => {
+    forward: (program, inputs, run, outputs, keep) => isEmpty(program) ? noHistory : using(program, (passes, lease): History | null => {
       const { steps, readouts, segment, budget } = run
-      const all = (steps + 1) * engine.stateBytes <= (budget === 'auto' ? defaultBudget : budget)
-      const weights = engine.pack(inputs)
+      const all = (steps + 1) * passes.stateBytes <= (budget === 'auto' ? defaultBudget : budget)
+      const weights = passes.pack(inputs)
       const states = new Map<number, State>()
-      let now = engine.load(inputs[0])
+      let now = passes.load(inputs[0])
       for (let t = 0; t < steps; t++) {
-        const next = engine.step(weights, run, now, t)
+        const next = passes.step(weights, run, now, t)
         if (keep && (all || t % segment === 0)) states.set(t, now)
-        else engine.free(now)
+        else passes.free(now)
         now = next
         const readout = readouts.indexOf(t + 1)
-        if (readout >= 0) engine.store(now, outputs[readout])
+        if (readout >= 0) passes.store(now, outputs[readout])
       }
       return keep ? { states: states.set(steps, now), weights, release: () => lease.end() } : null
     }),
@@ -103,12 +103,12 @@ export function rolloutsOf(
     backward: (program, inputs, run, history, cotangents, gradients) => {
       const last = cotangents.findLastIndex(g => g !== null)
       if (last < 0 || isEmpty(program)) return clearAll(gradients)
-      using(program, engine => {
+      using(program, passes => {
         const { states: kept, weights } = history as History
         const { readouts, segment } = run
-        const slots = engine.newSlots()
-        let records = engine.newRecords()
-        engine.addCotangent(records, cotangents[last]!, true)
+        const slots = passes.newSlots()
+        let records = passes.newRecords()
+        passes.addCotangent(records, cotangents[last]!, true)
         /** States that were not kept, of one segment. */
         const again = new Map<number, State>()
         const has = (t: number): boolean => kept.has(t) || again.has(t)
@@ -116,19 +116,19 @@ export function rolloutsOf(
         for (let t = readouts[last] - 1; t >= 0; t--) {
           if (!has(t) || !has(t + 1)) {
             for (let i = t - t % segment; i <= t; i++) {
-              if (!has(i + 1)) again.set(i + 1, engine.step(weights, run, stateAt(i), i))
+              if (!has(i + 1)) again.set(i + 1, passes.step(weights, run, stateAt(i), i))
             }
           }
-          const earlier = engine.back(weights, stateAt(t), stateAt(t + 1), records, slots, t, gradients[0] !== null)
-          engine.free(records)
+          const earlier = passes.back(weights, stateAt(t), stateAt(t + 1), records, slots, t, gradients[0] !== null)
+          passes.free(records)
           records = earlier
           const cotangent = cotangents[readouts.indexOf(t)]
-          if (cotangent) engine.addCotangent(records, cotangent, false)
+          if (cotangent) passes.addCotangent(records, cotangent, false)
           const done = again.get(t + 1)
-          if (done) engine.free(done)
+          if (done) passes.free(done)
           again.delete(t + 1)
         }
-        engine.finish(weights, slots, records, inputs, gradients)
+        passes.finish(weights, slots, records, inputs, gradients)
         return null
       })
     },

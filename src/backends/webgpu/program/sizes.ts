@@ -14,7 +14,7 @@
  * hardly any is idle and every weight that is read is used several times. How many is the shape, one for GPUs, one for
  * the software that stands in for them.
  */
-import type { RolloutProgram } from '../../program.ts'
+import type { Program } from '../../program.ts'
 
 /** The caller's arrays beside the state: the kernel of filters, weights and biases of layer 1, layer 2, … */
 export type Part = 'kernel' | `w${number}` | `b${number}`
@@ -87,7 +87,7 @@ export type Sizes = Shape & {
 const vectors = (n: number): number => Math.ceil(n / 4)
 
 export function sizesOf(
-  { batch, height, width, channels, perception, layers }: RolloutProgram, shape: Shape,
+  { batch, height, width, channels, perception, layers }: Program, shape: Shape,
 ): Sizes {
   const K = perception.size
   const places = perception.type === 'window' ? perception.taps : Array.from({ length: K * K }, (_, t) => t)
@@ -128,7 +128,7 @@ export type Slot = Layout & { readonly count: number }
  * rows after another: h0 … what goes into each layer, d1 … ∂L/∂(its sums), and, to learn filters, d0 = ∂L/∂h0 and the
  * window. There are no more slots than one array of `mostBytes` can hold.
  */
-export function slotOf({ perception }: RolloutProgram, sizes: Sizes, mostBytes: number): Slot {
+export function slotOf({ perception }: Program, sizes: Sizes, mostBytes: number): Slot {
   const { tiles, widths, C, taps, parts } = sizes
   const learned = perception.type === 'filters' && perception.learned
   const blockRows = sizes.lanes * sizes.rowsAtOnce

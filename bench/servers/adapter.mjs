@@ -100,7 +100,7 @@ const one = cg.zeros([1], { backend })
 const rule = cg.growingRule
 const params = cg.init(rule, cg.key(0), { backend })
 const x = cg.seed(rule, { height: 8, width: 16, backend })
-const composed = { ...backend, rollout: undefined }
+const composed = { ...backend, runner: undefined }
 const [composedParams, composedX] = [await cg.to(composed, params), await cg.to(composed, x)]
 const nothing = program(`
 @group(0) @binding(0) var<storage, read_write> out: array<f32>;

@@ -25,7 +25,7 @@ const openGpu = once(() => cg.webgpu())
 const backendOf = once(async ({ webgpu, ...options } = {}) => {
   if (webgpu === undefined) return cg.cpu(options)
   const gpu = await openGpu()
-  return webgpu === 'fused' ? gpu : { ...gpu, rollout: undefined }
+  return webgpu === 'fused' ? gpu : { ...gpu, runner: undefined }
 })
 
 /** What `make` returns, read before its scope ends. */

@@ -8,7 +8,7 @@
 import fc from 'fast-check'
 import { vjp } from '../../src/autograd/vjp.ts'
 import type { Backend, Data, DType } from '../../src/backends/backend.ts'
-import { paramTree } from '../../src/nca/fused.ts'
+import { paramTree } from '../../src/nca/fused/rollout.ts'
 import { perceive } from '../../src/nca/perceive.ts'
 import { activate, activations, mlp } from '../../src/nca/mlp.ts'
 import type { Activation } from '../../src/nca/mlp.ts'

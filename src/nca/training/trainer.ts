@@ -30,7 +30,7 @@ import { clipByGlobalNorm, globalNorm, initOptimiser, momentCount, normalizeGrad
 import type { OptimiserState } from './optimiser.ts'
 import { writeBack } from './pool.ts'
 import type { Pool } from './pool.ts'
-import { whyStateComposed } from '../fused.ts'
+import { whyStateComposed } from '../fused/eligible.ts'
 import { checkParams } from '../params.ts'
 import { init } from '../rule.ts'
 import type { Params, Rule } from '../rule.ts'

@@ -1,0 +1,138 @@
+/**
+ * A rule as a program and its inputs: plain data, and arrays that operators make of the parameters, so that what is
+ * owed to the parameters follows by their adjoints.
+ */
+import type { Program } from '../../backends/program.ts'
+import { add, mul } from '../../tensor/ops/arithmetic.ts'
+import { concat } from '../../tensor/ops/concat.ts'
+import { zeros } from '../../tensor/ops/create.ts'
+import { matmul } from '../../tensor/ops/dense.ts'
+import { leakySlope } from '../../tensor/ops/functions.ts'
+import { gather } from '../../tensor/ops/gather.ts'
+import { pad, slice } from '../../tensor/ops/pad-slice.ts'
+import { reshape } from '../../tensor/ops/sum.ts'
+import { tensor } from '../../tensor/tensor.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import type { MlpParams } from '../mlp.ts'
+import { filtersKernel, sameSize } from '../perceive.ts'
+import type { Conv } from '../perceptions/conv.ts'
+import { isLearned } from '../perceptions/kinds.ts'
+import { channelCount, perceptionSize, updatedChannels } from '../rule.ts'
+import type { DataParams, DataRule } from '../rule.ts'
+import { convolutions, hasBias, isLinear, seesWindow, slopesOf, tapsOf, windowSize } from './sight.ts'
+
+/**
+ * The program of a rule from states like `x` `[b,h,w,c]`, for one that can be fused (`eligible.ts`), and its inputs beside
+ * the state, made of the parameters.
+ */
+export function arrange(
+  rule: DataRule, x: Tensor, angle: number,
+): { program: Program; inputsOf: (params: DataParams) => Tensor[] } {
+  const folded = seesWindow(rule) && isLinear(rule)
+    && (x.backend.runner!.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
+  const taps = tapsOf(rule, angle)
+  return {
+    program: programOf(rule, x, folded, taps),
+    inputsOf: params => [
+      ...perceptionInputs(rule, params, { folded, taps, angle, like: x }), ...networkInputs(rule, params.update),
+    ],
+  }
+}
+
+function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly number[]): Program {
+  const [batch, height, width, channels] = x.shape
+  const size = windowSize(rule)
+  const perceived = perceptionSize(rule)
+  const { hidden, activation, lastBias } = rule.update
+  return {
+    batch, height, width, channels,
+    padding: rule.padding,
+    perception: seesWindow(rule)
+      ? { type: 'window', size, taps }
+      : { type: 'filters', size, filters: perceived / channels, learned: rule.perceive.some(isLearned) },
+    layers: [
+      ...(seesWindow(rule) && !folded
+        ? [{ outputs: perceived, activation: convolutions(rule)[0].activation, bias: hasBias(rule) }]
+        : []),
+      ...hidden.map(outputs => ({ outputs, activation, bias: true })),
+      { outputs: updatedChannels(rule).length, activation: 'linear', bias: lastBias },
+    ],
+    slope: slopesOf(rule)[0] ?? leakySlope,
+    updated: updatedChannels(rule),
+    fireRate: rule.fireRate,
+    inputMask: rule.inputMask,
+    living: rule.living,
+  }
+}
+
+/**
+ * The inputs of the program up to the first layer of the network: the kernel of all filters `[size,size,c,F]`; or,
+ * where there are convolutions, the whole perception as one matrix `[taps·c, perceptionSize]`, and its bias if it
+ * has one. Folded, the matrix and the bias are multiplied with the first layer and take its place.
+ */
+function perceptionInputs(
+  rule: DataRule, { perceive, update: { w1, b1 } }: DataParams,
+  { folded, taps, angle, like }: { folded: boolean; taps: readonly number[]; angle: number; like: Tensor },
+): Tensor[] {
+  const filters = filtersKernel(rule, { perceive }, { angle, like })
+  if (!seesWindow(rule)) return [filters!, w1, b1]
+  const learned = rule.perceive.filter(isLearned)
+  const parts = learned.flatMap((part, i) =>
+    (part.type === 'conv' ? [{ part, kernel: perceive![i].kernel, bias: perceive![i].bias }] : []))
+  const kernels = sameSize([
+    ...(filters ? [asConvolution(filters)] : []),
+    ...parts.map(({ part, kernel }) => spread(kernel, part.dilation)),
+  ])
+  const kernel = kernels.length === 1 ? kernels[0] : concat(kernels)
+  const [size, , channels, perceived] = kernel.shape
+  const window = reshape(kernel, [size * size, channels, perceived])
+  const matrix = reshape(taps.length < size * size ? gather(window, taps, 0) : window, [-1, perceived])
+  const bias = hasBias(rule) ? perceptionBias(rule, parts, like) : null
+  if (!folded) return [matrix, ...(bias ? [bias] : []), w1, b1]
+  const first = bias ? add(b1, reshape(matmul(reshape(bias, [1, -1]), w1), [-1])) : b1
+  return [matmul(matrix, w1), first]
+}
+
+/** The biases of all that is perceived, zero where there is none. */
+function perceptionBias(rule: DataRule, parts: readonly { part: Conv; bias: Tensor | undefined }[], like: Tensor): Tensor {
+  const own = parts.map(({ part, bias }) => bias ?? zeros([part.outputs], { like }))
+  const filters = perceptionSize(rule) - convolutions(rule).reduce((sum, part) => sum + part.outputs, 0)
+  return concat([...(filters > 0 ? [zeros([filters], { like })] : []), ...own])
+}
+
+/** A kernel `[k,k,c,n]` with its taps so many cells apart, zeros between them. */
+function spread(kernel: Tensor, dilation: number): Tensor {
+  if (dilation === 1) return kernel
+  const [k, , c, n] = kernel.shape
+  const gap = [0, dilation - 1] as const, none = [0, 0] as const
+  const apart = pad(reshape(kernel, [k, 1, k, 1, c, n]), [none, gap, none, gap, none, none])
+  const size = (k - 1) * dilation + 1
+  return slice(reshape(apart, [k * dilation, k * dilation, c, n]), [0, 0, 0, 0], [size, size, c, n])
+}
+
+/** Weights and biases of the network after its first layer; the step size is multiplied into the last. */
+function networkInputs({ update: { hidden }, stepSize }: DataRule, update: MlpParams): Tensor[] {
+  const last = hidden.length + 1
+  return Array.from({ length: hidden.length }, (_, i) => i + 2).flatMap(n => {
+    const layer = [update[`w${n}`], update[`b${n}`]].filter(p => p !== undefined)
+    return n === last && stepSize !== 1 ? layer.map(p => mul(stepSize, p)) : layer
+  })
+}
+
+/** Filters `[size,size,c,F]` as a convolution `[size,size,c,c·F]`, which is zero between different channels. */
+function asConvolution(filters: Tensor): Tensor {
+  const [size, , c, count] = filters.shape
+  const { dtype, backend } = filters
+  const same = tensor(Array.from({ length: c * c }, (_, i) => +(i % (c + 1) === 0)), { shape: [c, c, 1], dtype, backend })
+  return reshape(mul(reshape(filters, [size, size, c, 1, count]), same), [size, size, c, c * count])
+}
+
+/**
+ * A linear perception before a linear layer is one matrix, their product: K (window → perceived) times w1. Whether that
+ * matrix has fewer numbers than the two.
+ */
+function foldingPays(rule: DataRule): boolean {
+  const window = tapsOf(rule, 0).length * channelCount(rule.channels)
+  const perceived = perceptionSize(rule), [hidden] = rule.update.hidden
+  return window * hidden <= perceived * (window + hidden)
+}

@@ -1,0 +1,36 @@
+/**
+ * Which rollouts are fused: why a rule, or a rollout from a state, is composed of operators instead.
+ */
+import type { Backend } from '../../backends/backend.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { isLearned } from '../perceptions/kinds.ts'
+import type { Learned } from '../perceptions/kinds.ts'
+import type { Rule } from '../rule.ts'
+import { activationsOf, isLinear, seesWindow, slopesOf, windowSize } from './sight.ts'
+
+/** Why a backend cannot run a rule as a whole, or null where it can. */
+export function whyComposed(rule: Rule, backend: Backend): string | null {
+  if (rule.type === 'custom') return 'it is code'
+  if (!backend.runner) return `${backend.name} has no fused rollouts here`
+  if (rule.grid !== 2) return `its grid has ${rule.grid} ${rule.grid === 1 ? 'dimension' : 'dimensions'}`
+  if (rule.noise) return 'it has noise'
+  if (rule.bound) return 'it has bounds'
+  if (rule.update.residual) return 'its network is residual'
+  const other = rule.perceive.find(part => isLearned(part) && part.type !== 'conv' && part.type !== 'depthwise')
+  if (other) return `it perceives by ${(other as Learned).type}`
+  if (new Set(activationsOf(rule)).size > 1) return 'parts of its perception have different activations'
+  if (new Set(slopesOf(rule)).size > 1) return 'its leaky ReLUs have different slopes'
+  const { widestWindow, mostLayers } = backend.runner
+  const layers = rule.update.hidden.length + 1 + +(seesWindow(rule) && !isLinear(rule))
+  if (layers > mostLayers) return `${backend.name} runs ${mostLayers} layers at most, and it has ${layers}`
+  return windowSize(rule) <= widestWindow ? null : `windows may be ${widestWindow} cells wide on ${backend.name}`
+}
+
+/** Why a rollout from this state is composed, or null where it is fused. */
+export function whyStateComposed(rule: Rule, x: Tensor): string | null {
+  const why = whyComposed(rule, x.backend)
+  if (why !== null || rule.type === 'custom') return why
+  if (x.dtype !== 'float32') return `its state is ${x.dtype}`
+  const mirror = rule.padding === 'reflect' ? Math.floor(windowSize(rule) / 2) : 0
+  return mirror < Math.min(...x.shape.slice(1, -1)) ? null : `its grid is too small to mirror ${mirror} cells`
+}

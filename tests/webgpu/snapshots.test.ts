@@ -1,0 +1,26 @@
+// The shaders of three rules, as they are given to a GPU, to be read: snapshots/*.wgsl. After a wanted change
+// `npx vitest run tests/webgpu/snapshots.test.ts -u` writes them anew, and the commit shows what became of them.
+
+import { expect, it } from 'vitest'
+import { cpu, defineRule, depthwise, growingRule, mlp, recipes, zeros } from '../../src/index.ts'
+import type { DataRule } from '../../src/index.ts'
+import { kernelsOf } from '../../src/backends/webgpu/program/kernels.ts'
+import { shapes } from '../../src/backends/webgpu/program/sizes.ts'
+import { arrange } from '../../src/nca/fused/arrange.ts'
+import { channelCount } from '../../src/nca/rule.ts'
+
+const rules: Readonly<Record<string, DataRule>> = {
+  growing: growingRule,
+  digits: defineRule({ ...recipes.digits.rule as DataRule, noise: null }),
+  'learned-filters': defineRule({
+    channels: { a: 6 }, padding: 'circular', perceive: ['identity', depthwise(2)], update: mlp([8, 8], { activation: 'tanh' }),
+  }),
+}
+
+it.each(Object.entries(rules))('the shaders of %s are those that were read last', async (name, rule) => {
+  const x = zeros([8, 32, 32, channelCount(rule.channels)], { backend: cpu() })
+  const { step, back } = kernelsOf(arrange(rule, x, 0).program, { uniform: 65536, storage: 2 ** 27 }, shapes.hardware)
+  const text = [['one forward step', step], ['one backward step', back]] as const
+  await expect(text.map(([what, { code }]) => `// ${name}: ${what}\n\n${code}`).join('\n'))
+    .toMatchFileSnapshot(`./snapshots/${name}.wgsl`)
+})

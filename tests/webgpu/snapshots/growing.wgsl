@@ -1,0 +1,928 @@
+// growing: one forward step
+
+@group(0) @binding(0) var<storage, read_write> next: array<vec4u>;
+@group(0) @binding(1) var<storage, read> state: array<vec4u>;
+@group(0) @binding(2) var<uniform> w1: array<vec4f, 1536>;
+@group(0) @binding(3) var<uniform> rest: array<vec4f, 548>;
+@group(0) @binding(4) var<uniform> kernel: array<vec4f, 108>;
+fn exceeds(a: f32, b: f32) -> bool { return comparable(a, b) && order(a) > order(b); }
+fn order(x: f32) -> i32 {
+    let bits = bitcast<i32>(x);
+    return select(bits, -0x80000000 - bits, bits < 0);
+  }
+fn comparable(a: f32, b: f32) -> bool { return !isNan(a) && !isNan(b); }
+fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffff) > 0x7f800000; }
+
+const lanes = 32u;
+const rowsAtOnce = 2u;
+const blockRows = lanes * rowsAtOnce;
+const tileHeight = 8u;
+const tileWidth = 16u;
+const tileCells = 128u;
+const C = 4u; const N = 12u; const K = 3u; const taps = 9u; const F = 3u;
+const radius = 1;
+
+/** k · s, where a weight of zero looks at nothing, infinite or not. */
+fn weighted(k: vec4f, s: vec4f) -> vec4f { return select(k * s, vec4f(), k == vec4f()); }
+
+/** From a cell to what it sees through a tap. */
+fn wayOf(tap: u32) -> vec2i {
+  let place = tap;
+  return vec2i(i32(place % K), i32(place / K)) - radius;
+}
+struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, slots: u32, first: u32, key0: u32, key1: u32, threshold: u32, wanted: u32 }
+@group(1) @binding(0) var<uniform> u: Uniforms;
+const b1 = 0u; const w2 = 32u; const b2 = 544u;
+
+var<private> sample: u32;
+var<private> corner: vec2i;
+
+fn enter(number: u32) {
+  let inSample = number % (u.tilesX * u.tilesY);
+  sample = number / (u.tilesX * u.tilesY);
+  corner = vec2i(i32(inSample % u.tilesX * tileWidth), i32(inSample / u.tilesX * tileHeight));
+}
+
+fn gridSize() -> vec2i { return vec2i(i32(u.width), i32(u.height)); }
+
+fn cellAt(place: vec2i) -> i32 {
+  let size = gridSize();
+  let p = place; if (any(p < vec2i()) || any(p >= size)) { return -1; }
+  return (i32(sample) * size.y + p.y) * size.x + p.x;
+}
+
+/** Where the marks of row k of the tile are, and how many rows of it are in the grid. */
+fn markOf(k: u32) -> u32 {
+  return (sample * u.height + u32(corner.y) + k) * u.tilesX + u32(corner.x) / tileWidth;
+}
+fn rowsInTile() -> u32 { return min(tileHeight, u.height - u32(corner.y)); }
+
+fn inTile(i: u32) -> vec2i { return corner + vec2i(i32(i % tileWidth), i32(i / tileWidth)); }
+
+const margin = 3u;
+const rowsAround = 14u;
+const widthAround = 22u;
+
+fn rowOf(place: vec2i) -> u32 { return u32(place.y - corner.y) + margin; }
+fn columnOf(place: vec2i) -> u32 { return u32(place.x - corner.x) + margin; }
+
+fn wide(row: u32) -> u32 { return row | (row << 1u) | (row >> 1u); }
+
+fn isSet(row: u32, place: vec2i) -> bool { return ((row >> columnOf(place)) & 1u) != 0u; }
+
+/** The cells of a row that are in the grid. */
+fn insideRow(r: u32) -> u32 {
+  let all = (1u << widthAround) - 1u;
+  
+  let y = corner.y + i32(r) - i32(margin);
+  if (y < 0 || y >= i32(u.height)) { return 0u; }
+  let end = min(widthAround, u.width + margin - u32(corner.x));
+  return ((1u << end) - 1u) & ~select(0u, (1u << margin) - 1u, corner.x == 0);
+}
+
+var<workgroup> loadedRows: array<u32, rowsAround>;
+var<workgroup> strongRows: array<u32, rowsAround>;
+var<workgroup> livesRows: array<u32, rowsAround>;
+
+fn beforeRow(r: u32, shift: u32) -> u32 {
+  let height = i32(u.height);
+  let y = corner.y + i32(r) - i32(margin); if (y < 0 || y >= height) { return 0u; }
+  let line = (sample * u.height + u32(y)) * u.tilesX;
+  let own = u32(corner.x) / tileWidth;
+  
+  var row = ((state[u.cells * C + line + own].x >> shift) & 0xffffu) << margin;
+  if (own > 0u) { row |= ((state[u.cells * C + line + own - 1u].x >> shift) & 0xffffu) >> (tileWidth - margin); }
+  if (own + 1u < u.tilesX) {
+    row |= ((state[u.cells * C + line + own + 1u].x >> shift) & ((1u << margin) - 1u)) << (tileWidth + margin);
+  }
+  return row;
+}
+fn findLives(lane: u32) {
+  for (var r = lane; r < rowsAround; r += lanes) { loadedRows[r] = beforeRow(r, 0u); }
+  workgroupBarrier();
+  for (var r = lane + 1u; r + 1u < rowsAround; r += lanes) {
+    let inGrid = insideRow(r);
+    let near = wide(loadedRows[r - 1u] | loadedRows[r] | loadedRows[r + 1u]);
+    let lives = inGrid & select(near & beforeRow(r, 16u), inGrid, u.first != 0u);
+    livesRows[r] = lives;
+    strongRows[r] = (loadedRows[r] & lives);
+  }
+  workgroupBarrier();
+}
+var<workgroup> preRows: array<u32, rowsAround>;
+var<workgroup> some: u32;
+var<workgroup> strongAfter: array<atomic<u32>, tileHeight>;
+
+/** Who was alive before this step, after findLives, or everybody where that does not matter; false where nobody was. */
+fn findPre(lane: u32) -> bool {
+  for (var r = lane + 2u; r + 2u < rowsAround; r += lanes) {
+    preRows[r] = insideRow(r) & wide(strongRows[r - 1u] | strongRows[r] | strongRows[r + 1u]);
+  }
+  workgroupBarrier();
+  if (lane == 0u) {
+    some = 0u;
+    for (var r = 2u; r + 2u < rowsAround; r++) { some |= preRows[r]; }
+  }
+  return workgroupUniformLoad(&some) != 0u;
+}
+
+/** Whether a cell of the tile was within one cell of a living one. */
+fn isNear(place: vec2i) -> bool {
+  let r = rowOf(place);
+  return isSet(wide(preRows[r - 1u] | preRows[r] | preRows[r + 1u]), place);
+}
+
+var<private> cellOf: array<i32, rowsAtOnce * taps>;
+var<private> y: array<vec4f, rowsAtOnce * N>;
+const center = 4u;
+const nothing = -1;
+
+/** The cell that is seen at a place; dead ones as −2 − cell. */
+fn seenAt(place: vec2i) -> i32 {
+  let p = place;
+  let cell = cellAt(p);
+  if (cell >= 0 && !isSet(livesRows[rowOf(p)], p)) { return -2 - cell; }
+  return cell;
+}
+
+fn look(r: u32, place: vec2i) {
+  for (var tap = 0u; tap < taps; tap++) {
+    cellOf[r * taps + tap] = seenAt(place + wayOf(tap));
+  }
+}
+
+fn stateAt(i: u32) -> vec4f { return bitcast<vec4f>(state[i]); }
+
+fn seen(cell: i32, c: u32) -> vec4f {
+  if (cell >= 0) { return stateAt(u32(cell) * C + c); }
+  
+  return vec4f();
+}
+
+fn perceive() {
+  
+  for (var c = 0u; c < C; c++) {
+    var y0_0 = vec4f(); var y0_1 = vec4f(); var y0_2 = vec4f(); var y1_0 = vec4f(); var y1_1 = vec4f(); var y1_2 = vec4f();
+    for (var tap = 0u; tap < taps; tap++) {
+      let s0 = seen(cellOf[0u * taps + tap], c); let s1 = seen(cellOf[1u * taps + tap], c);
+      { let k = kernel[(tap * F + 0u) * C + c]; y0_0 += weighted(k, s0); y1_0 += weighted(k, s1); }
+      { let k = kernel[(tap * F + 1u) * C + c]; y0_1 += weighted(k, s0); y1_1 += weighted(k, s1); }
+      { let k = kernel[(tap * F + 2u) * C + c]; y0_2 += weighted(k, s0); y1_2 += weighted(k, s1); }
+    }
+    y[0u * N + 0u * C + c] = y0_0; y[0u * N + 1u * C + c] = y0_1; y[0u * N + 2u * C + c] = y0_2; y[1u * N + 0u * C + c] = y1_0; y[1u * N + 1u * C + c] = y1_1; y[1u * N + 2u * C + c] = y1_2;
+  }
+}
+
+var<workgroup> actsRows: array<atomic<u32>, tileHeight>;
+var<workgroup> list: array<u32, tileCells>;
+
+fn mark(i: u32) { atomicOr(&actsRows[i / tileWidth], 1u << (i % tileWidth)); }
+
+fn isMarked(i: u32) -> bool { return (atomicLoad(&actsRows[i / tileWidth]) & (1u << (i % tileWidth))) != 0u; }
+
+fn placeOf(i: u32) -> u32 {
+  var n = countOneBits(atomicLoad(&actsRows[i / tileWidth]) & ((1u << (i % tileWidth)) - 1u));
+  for (var row = 0u; row < i / tileWidth; row++) { n += countOneBits(atomicLoad(&actsRows[row])); }
+  return n;
+}
+
+fn marked() -> u32 {
+  var n = 0u;
+  for (var row = 0u; row < tileHeight; row++) { n += countOneBits(atomicLoad(&actsRows[row])); }
+  return n;
+}
+
+  fn threefry(k: vec2u, c: vec2u) -> vec2u {
+    let schedule = array(k.x, k.y, k.x ^ k.y ^ 0x1bd11bda);
+    var x = c.x + k.x;
+    var y = c.y + k.y;
+    
+      x += y; y = (y << 13) | (y >> 19); y ^= x;
+x += y; y = (y << 15) | (y >> 17); y ^= x;
+x += y; y = (y << 26) | (y >> 6); y ^= x;
+x += y; y = (y << 6) | (y >> 26); y ^= x;
+      x += schedule[1];
+      y += schedule[2] + 1;
+      x += y; y = (y << 17) | (y >> 15); y ^= x;
+x += y; y = (y << 29) | (y >> 3); y ^= x;
+x += y; y = (y << 16) | (y >> 16); y ^= x;
+x += y; y = (y << 24) | (y >> 8); y ^= x;
+      x += schedule[2];
+      y += schedule[0] + 2;
+      x += y; y = (y << 13) | (y >> 19); y ^= x;
+x += y; y = (y << 15) | (y >> 17); y ^= x;
+x += y; y = (y << 26) | (y >> 6); y ^= x;
+x += y; y = (y << 6) | (y >> 26); y ^= x;
+      x += schedule[0];
+      y += schedule[1] + 3;
+      x += y; y = (y << 17) | (y >> 15); y ^= x;
+x += y; y = (y << 29) | (y >> 3); y ^= x;
+x += y; y = (y << 16) | (y >> 16); y ^= x;
+x += y; y = (y << 24) | (y >> 8); y ^= x;
+      x += schedule[1];
+      y += schedule[2] + 4;
+      x += y; y = (y << 13) | (y >> 19); y ^= x;
+x += y; y = (y << 15) | (y >> 17); y ^= x;
+x += y; y = (y << 26) | (y >> 6); y ^= x;
+x += y; y = (y << 6) | (y >> 26); y ^= x;
+      x += schedule[2];
+      y += schedule[0] + 5;
+    return vec2u(x, y);
+  }
+fn draw(cell: u32) -> u32 {
+  let words = threefry(vec2u(u.key0, u.key1), vec2u(sample, cell));
+  return words.x ^ words.y;
+}
+
+fn activate1(z: vec4f) -> vec4f { return select(z, vec4f(), z <= vec4f()); }
+fn before1(d: vec4f, h: vec4f) -> vec4f { return select(vec4f(), d, h > vec4f()); }
+
+fn hide() {
+}
+/** The cells n … of the list. Where it ends before, the last one is taken again, and written once more. */
+fn step(n: u32, count: u32) {
+  let i0 = list[min(n + 0u, count - 1u)];
+  let cell0 = u32(cellAt(inTile(i0)));
+  look(0u, inTile(i0));
+  var s0_0 = seen(cellOf[0u + center], 0u) + rest[b2 + 0u]; var s0_1 = seen(cellOf[0u + center], 1u) + rest[b2 + 1u]; var s0_2 = seen(cellOf[0u + center], 2u) + rest[b2 + 2u]; var s0_3 = seen(cellOf[0u + center], 3u) + rest[b2 + 3u];
+  let i1 = list[min(n + 1u, count - 1u)];
+  let cell1 = u32(cellAt(inTile(i1)));
+  look(1u, inTile(i1));
+  var s1_0 = seen(cellOf[9u + center], 0u) + rest[b2 + 0u]; var s1_1 = seen(cellOf[9u + center], 1u) + rest[b2 + 1u]; var s1_2 = seen(cellOf[9u + center], 2u) + rest[b2 + 2u]; var s1_3 = seen(cellOf[9u + center], 3u) + rest[b2 + 3u];
+ 
+  perceive();
+  hide();
+  for (var j = 0u; j < 32u; j += 4u) {
+    var z0_0 = rest[b1 + j + 0u]; var z0_1 = rest[b1 + j + 1u]; var z0_2 = rest[b1 + j + 2u]; var z0_3 = rest[b1 + j + 3u]; var z1_0 = rest[b1 + j + 0u]; var z1_1 = rest[b1 + j + 1u]; var z1_2 = rest[b1 + j + 2u]; var z1_3 = rest[b1 + j + 3u];
+    for (var i = 0u; i < 12u; i++) {
+      let v0 = y[0u + i]; let v1 = y[12u + i];
+      let row = 4u * i * 32u + j;
+      { let w = w1[row + 0u]; z0_0 += v0[0] * w; z1_0 += v1[0] * w; }
+      { let w = w1[row + 1u]; z0_1 += v0[0] * w; z1_1 += v1[0] * w; }
+      { let w = w1[row + 2u]; z0_2 += v0[0] * w; z1_2 += v1[0] * w; }
+      { let w = w1[row + 3u]; z0_3 += v0[0] * w; z1_3 += v1[0] * w; }
+      { let w = w1[row + 32u]; z0_0 += v0[1] * w; z1_0 += v1[1] * w; }
+      { let w = w1[row + 33u]; z0_1 += v0[1] * w; z1_1 += v1[1] * w; }
+      { let w = w1[row + 34u]; z0_2 += v0[1] * w; z1_2 += v1[1] * w; }
+      { let w = w1[row + 35u]; z0_3 += v0[1] * w; z1_3 += v1[1] * w; }
+      { let w = w1[row + 64u]; z0_0 += v0[2] * w; z1_0 += v1[2] * w; }
+      { let w = w1[row + 65u]; z0_1 += v0[2] * w; z1_1 += v1[2] * w; }
+      { let w = w1[row + 66u]; z0_2 += v0[2] * w; z1_2 += v1[2] * w; }
+      { let w = w1[row + 67u]; z0_3 += v0[2] * w; z1_3 += v1[2] * w; }
+      { let w = w1[row + 96u]; z0_0 += v0[3] * w; z1_0 += v1[3] * w; }
+      { let w = w1[row + 97u]; z0_1 += v0[3] * w; z1_1 += v1[3] * w; }
+      { let w = w1[row + 98u]; z0_2 += v0[3] * w; z1_2 += v1[3] * w; }
+      { let w = w1[row + 99u]; z0_3 += v0[3] * w; z1_3 += v1[3] * w; } }
+    var row = w2 + 4u * j * C;
+    {
+      let h0 = activate1(z0_0); let h1 = activate1(z1_0);
+      { let w = rest[row + 0u]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
+      { let w = rest[row + 1u]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
+      { let w = rest[row + 2u]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
+      { let w = rest[row + 3u]; s0_3 += h0[0] * w; s1_3 += h1[0] * w; }
+      { let w = rest[row + 4u]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
+      { let w = rest[row + 5u]; s0_1 += h0[1] * w; s1_1 += h1[1] * w; }
+      { let w = rest[row + 6u]; s0_2 += h0[1] * w; s1_2 += h1[1] * w; }
+      { let w = rest[row + 7u]; s0_3 += h0[1] * w; s1_3 += h1[1] * w; }
+      { let w = rest[row + 8u]; s0_0 += h0[2] * w; s1_0 += h1[2] * w; }
+      { let w = rest[row + 9u]; s0_1 += h0[2] * w; s1_1 += h1[2] * w; }
+      { let w = rest[row + 10u]; s0_2 += h0[2] * w; s1_2 += h1[2] * w; }
+      { let w = rest[row + 11u]; s0_3 += h0[2] * w; s1_3 += h1[2] * w; }
+      { let w = rest[row + 12u]; s0_0 += h0[3] * w; s1_0 += h1[3] * w; }
+      { let w = rest[row + 13u]; s0_1 += h0[3] * w; s1_1 += h1[3] * w; }
+      { let w = rest[row + 14u]; s0_2 += h0[3] * w; s1_2 += h1[3] * w; }
+      { let w = rest[row + 15u]; s0_3 += h0[3] * w; s1_3 += h1[3] * w; }
+      row += 4u * C;
+    }
+    {
+      let h0 = activate1(z0_1); let h1 = activate1(z1_1);
+      { let w = rest[row + 0u]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
+      { let w = rest[row + 1u]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
+      { let w = rest[row + 2u]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
+      { let w = rest[row + 3u]; s0_3 += h0[0] * w; s1_3 += h1[0] * w; }
+      { let w = rest[row + 4u]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
+      { let w = rest[row + 5u]; s0_1 += h0[1] * w; s1_1 += h1[1] * w; }
+      { let w = rest[row + 6u]; s0_2 += h0[1] * w; s1_2 += h1[1] * w; }
+      { let w = rest[row + 7u]; s0_3 += h0[1] * w; s1_3 += h1[1] * w; }
+      { let w = rest[row + 8u]; s0_0 += h0[2] * w; s1_0 += h1[2] * w; }
+      { let w = rest[row + 9u]; s0_1 += h0[2] * w; s1_1 += h1[2] * w; }
+      { let w = rest[row + 10u]; s0_2 += h0[2] * w; s1_2 += h1[2] * w; }
+      { let w = rest[row + 11u]; s0_3 += h0[2] * w; s1_3 += h1[2] * w; }
+      { let w = rest[row + 12u]; s0_0 += h0[3] * w; s1_0 += h1[3] * w; }
+      { let w = rest[row + 13u]; s0_1 += h0[3] * w; s1_1 += h1[3] * w; }
+      { let w = rest[row + 14u]; s0_2 += h0[3] * w; s1_2 += h1[3] * w; }
+      { let w = rest[row + 15u]; s0_3 += h0[3] * w; s1_3 += h1[3] * w; }
+      row += 4u * C;
+    }
+    {
+      let h0 = activate1(z0_2); let h1 = activate1(z1_2);
+      { let w = rest[row + 0u]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
+      { let w = rest[row + 1u]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
+      { let w = rest[row + 2u]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
+      { let w = rest[row + 3u]; s0_3 += h0[0] * w; s1_3 += h1[0] * w; }
+      { let w = rest[row + 4u]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
+      { let w = rest[row + 5u]; s0_1 += h0[1] * w; s1_1 += h1[1] * w; }
+      { let w = rest[row + 6u]; s0_2 += h0[1] * w; s1_2 += h1[1] * w; }
+      { let w = rest[row + 7u]; s0_3 += h0[1] * w; s1_3 += h1[1] * w; }
+      { let w = rest[row + 8u]; s0_0 += h0[2] * w; s1_0 += h1[2] * w; }
+      { let w = rest[row + 9u]; s0_1 += h0[2] * w; s1_1 += h1[2] * w; }
+      { let w = rest[row + 10u]; s0_2 += h0[2] * w; s1_2 += h1[2] * w; }
+      { let w = rest[row + 11u]; s0_3 += h0[2] * w; s1_3 += h1[2] * w; }
+      { let w = rest[row + 12u]; s0_0 += h0[3] * w; s1_0 += h1[3] * w; }
+      { let w = rest[row + 13u]; s0_1 += h0[3] * w; s1_1 += h1[3] * w; }
+      { let w = rest[row + 14u]; s0_2 += h0[3] * w; s1_2 += h1[3] * w; }
+      { let w = rest[row + 15u]; s0_3 += h0[3] * w; s1_3 += h1[3] * w; }
+      row += 4u * C;
+    }
+    {
+      let h0 = activate1(z0_3); let h1 = activate1(z1_3);
+      { let w = rest[row + 0u]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
+      { let w = rest[row + 1u]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
+      { let w = rest[row + 2u]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
+      { let w = rest[row + 3u]; s0_3 += h0[0] * w; s1_3 += h1[0] * w; }
+      { let w = rest[row + 4u]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
+      { let w = rest[row + 5u]; s0_1 += h0[1] * w; s1_1 += h1[1] * w; }
+      { let w = rest[row + 6u]; s0_2 += h0[1] * w; s1_2 += h1[1] * w; }
+      { let w = rest[row + 7u]; s0_3 += h0[1] * w; s1_3 += h1[1] * w; }
+      { let w = rest[row + 8u]; s0_0 += h0[2] * w; s1_0 += h1[2] * w; }
+      { let w = rest[row + 9u]; s0_1 += h0[2] * w; s1_1 += h1[2] * w; }
+      { let w = rest[row + 10u]; s0_2 += h0[2] * w; s1_2 += h1[2] * w; }
+      { let w = rest[row + 11u]; s0_3 += h0[2] * w; s1_3 += h1[2] * w; }
+      { let w = rest[row + 12u]; s0_0 += h0[3] * w; s1_0 += h1[3] * w; }
+      { let w = rest[row + 13u]; s0_1 += h0[3] * w; s1_1 += h1[3] * w; }
+      { let w = rest[row + 14u]; s0_2 += h0[3] * w; s1_2 += h1[3] * w; }
+      { let w = rest[row + 15u]; s0_3 += h0[3] * w; s1_3 += h1[3] * w; }
+      row += 4u * C;
+    }
+  }
+  
+  
+  next[cell0 * C + 0u] = bitcast<vec4u>(s0_0); next[cell0 * C + 1u] = bitcast<vec4u>(s0_1); next[cell0 * C + 2u] = bitcast<vec4u>(s0_2); next[cell0 * C + 3u] = bitcast<vec4u>(s0_3);
+  if (exceeds(s0_0[3], f32(0.10000000149011612))) {
+    atomicOr(&strongAfter[i0 / tileWidth], 1u << (i0 % tileWidth));
+  } 
+  
+  next[cell1 * C + 0u] = bitcast<vec4u>(s1_0); next[cell1 * C + 1u] = bitcast<vec4u>(s1_1); next[cell1 * C + 2u] = bitcast<vec4u>(s1_2); next[cell1 * C + 3u] = bitcast<vec4u>(s1_3);
+  if (exceeds(s1_0[3], f32(0.10000000149011612))) {
+    atomicOr(&strongAfter[i1 / tileWidth], 1u << (i1 % tileWidth));
+  }
+}
+
+/** A cell that does not act stays as it is; dead ones are not read by anyone. */
+fn stay(i: u32) {
+  let place = inTile(i);
+  let cell = u32(cellAt(place));
+  
+  let r = rowOf(place);
+  if (isSet(strongRows[r], place)) { atomicOr(&strongAfter[i / tileWidth], 1u << (i % tileWidth)); }
+  if (!isSet(preRows[r], place)) { return; }
+  let source = seenAt(place);
+  for (var c = 0u; c < C; c++) { next[cell * C + c] = bitcast<vec4u>(seen(source, c)); }
+}
+
+
+fn inGrid(i: u32) -> bool { return all(inTile(i) < gridSize()); }
+
+@compute @workgroup_size(lanes)
+fn invoke(
+  @builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) size: vec3u, @builtin(local_invocation_index) lane: u32,
+) {
+  let number = id.y * size.x + id.x;
+  if (number >= u.tiles) { return; }
+  enter(number);
+  
+  findLives(lane);
+  if (!findPre(lane)) {
+    
+    for (var k = lane; k < rowsInTile(); k += lanes) { next[u.cells * C + markOf(k)] = vec4u(); }
+    return;
+  }
+  for (var i = lane; i < tileCells; i += lanes) {
+    if (!inGrid(i) || !isNear(inTile(i))) { continue; }
+    let cell = u32(cellAt(inTile(i)));
+    if (draw(cell % (u.width * u.height)) < u.threshold) { mark(i); }
+  }
+  workgroupBarrier();
+  for (var i = lane; i < tileCells; i += lanes) {
+    if (isMarked(i)) { list[placeOf(i)] = i; }
+    else if (inGrid(i)) { stay(i); }
+  }
+  workgroupBarrier();
+  let count = marked();
+  for (var n = lane * rowsAtOnce; n < count; n += blockRows) { step(n, count); }
+  workgroupBarrier();
+  for (var k = lane; k < rowsInTile(); k += lanes) {
+    next[u.cells * C + markOf(k)] = vec4u(atomicLoad(&strongAfter[k]) | (((preRows[k + margin] >> margin) & 0xffffu) << 16u), atomicLoad(&actsRows[k]), 0u, 0u);
+  }
+}
+
+// growing: one backward step
+
+@group(0) @binding(0) var<storage, read_write> next: array<vec4u>;
+@group(0) @binding(1) var<storage, read_write> slots: array<vec4f>;
+@group(0) @binding(2) var<storage, read> state: array<vec4u>;
+@group(0) @binding(3) var<storage, read> after: array<vec4u>;
+@group(0) @binding(4) var<storage, read> records: array<vec4u>;
+@group(0) @binding(5) var<uniform> w1: array<vec4f, 1536>;
+@group(0) @binding(6) var<uniform> rest: array<vec4f, 548>;
+@group(0) @binding(7) var<uniform> kernel: array<vec4f, 108>;
+
+const lanes = 32u;
+const rowsAtOnce = 2u;
+const blockRows = lanes * rowsAtOnce;
+const tileHeight = 8u;
+const tileWidth = 16u;
+const tileCells = 128u;
+const C = 4u; const N = 12u; const K = 3u; const taps = 9u; const F = 3u;
+const radius = 1;
+
+/** k · s, where a weight of zero looks at nothing, infinite or not. */
+fn weighted(k: vec4f, s: vec4f) -> vec4f { return select(k * s, vec4f(), k == vec4f()); }
+
+/** From a cell to what it sees through a tap. */
+fn wayOf(tap: u32) -> vec2i {
+  let place = tap;
+  return vec2i(i32(place % K), i32(place / K)) - radius;
+}
+struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, slots: u32, first: u32, key0: u32, key1: u32, threshold: u32, wanted: u32 }
+@group(1) @binding(0) var<uniform> u: Uniforms;
+const b1 = 0u; const w2 = 32u; const b2 = 544u;
+const recordSize = 16u;
+fn recordAt(i: u32) -> vec4f { return bitcast<vec4f>(records[i]); }
+const slotSize = 7204u; const at_kernel = 0u; const at_w1 = 0u; const at_b1 = 1536u; const at_w2 = 1568u; const at_b2 = 2080u; const at_h0 = 2084u; const at_h1 = 2852u; const at_d1 = 4900u; const at_d2 = 6948u;
+var<private> mine: u32;
+
+var<private> sample: u32;
+var<private> corner: vec2i;
+
+fn enter(number: u32) {
+  let inSample = number % (u.tilesX * u.tilesY);
+  sample = number / (u.tilesX * u.tilesY);
+  corner = vec2i(i32(inSample % u.tilesX * tileWidth), i32(inSample / u.tilesX * tileHeight));
+}
+
+fn gridSize() -> vec2i { return vec2i(i32(u.width), i32(u.height)); }
+
+fn cellAt(place: vec2i) -> i32 {
+  let size = gridSize();
+  let p = place; if (any(p < vec2i()) || any(p >= size)) { return -1; }
+  return (i32(sample) * size.y + p.y) * size.x + p.x;
+}
+
+/** Where the marks of row k of the tile are, and how many rows of it are in the grid. */
+fn markOf(k: u32) -> u32 {
+  return (sample * u.height + u32(corner.y) + k) * u.tilesX + u32(corner.x) / tileWidth;
+}
+fn rowsInTile() -> u32 { return min(tileHeight, u.height - u32(corner.y)); }
+
+fn inTile(i: u32) -> vec2i { return corner + vec2i(i32(i % tileWidth), i32(i / tileWidth)); }
+
+const margin = 2u;
+const rowsAround = 12u;
+const widthAround = 20u;
+
+fn rowOf(place: vec2i) -> u32 { return u32(place.y - corner.y) + margin; }
+fn columnOf(place: vec2i) -> u32 { return u32(place.x - corner.x) + margin; }
+
+fn wide(row: u32) -> u32 { return row | (row << 1u) | (row >> 1u); }
+
+fn isSet(row: u32, place: vec2i) -> bool { return ((row >> columnOf(place)) & 1u) != 0u; }
+
+/** The cells of a row that are in the grid. */
+fn insideRow(r: u32) -> u32 {
+  let all = (1u << widthAround) - 1u;
+  
+  let y = corner.y + i32(r) - i32(margin);
+  if (y < 0 || y >= i32(u.height)) { return 0u; }
+  let end = min(widthAround, u.width + margin - u32(corner.x));
+  return ((1u << end) - 1u) & ~select(0u, (1u << margin) - 1u, corner.x == 0);
+}
+
+var<workgroup> loadedRows: array<u32, rowsAround>;
+var<workgroup> strongRows: array<u32, rowsAround>;
+var<workgroup> livesRows: array<u32, rowsAround>;
+
+fn beforeRow(r: u32, shift: u32) -> u32 {
+  let height = i32(u.height);
+  let y = corner.y + i32(r) - i32(margin); if (y < 0 || y >= height) { return 0u; }
+  let line = (sample * u.height + u32(y)) * u.tilesX;
+  let own = u32(corner.x) / tileWidth;
+  
+  var row = ((state[u.cells * C + line + own].x >> shift) & 0xffffu) << margin;
+  if (own > 0u) { row |= ((state[u.cells * C + line + own - 1u].x >> shift) & 0xffffu) >> (tileWidth - margin); }
+  if (own + 1u < u.tilesX) {
+    row |= ((state[u.cells * C + line + own + 1u].x >> shift) & ((1u << margin) - 1u)) << (tileWidth + margin);
+  }
+  return row;
+}
+fn findLives(lane: u32) {
+  for (var r = lane; r < rowsAround; r += lanes) { loadedRows[r] = beforeRow(r, 0u); }
+  workgroupBarrier();
+  for (var r = lane + 1u; r + 1u < rowsAround; r += lanes) {
+    let inGrid = insideRow(r);
+    let near = wide(loadedRows[r - 1u] | loadedRows[r] | loadedRows[r + 1u]);
+    let lives = inGrid & select(near & beforeRow(r, 16u), inGrid, u.first != 0u);
+    livesRows[r] = lives;
+    strongRows[r] = (loadedRows[r] & lives);
+  }
+  workgroupBarrier();
+}
+
+var<private> cellOf: array<i32, rowsAtOnce * taps>;
+var<private> y: array<vec4f, rowsAtOnce * N>;
+const center = 4u;
+const nothing = -1;
+
+/** The cell that is seen at a place; dead ones as −2 − cell. */
+fn seenAt(place: vec2i) -> i32 {
+  let p = place;
+  let cell = cellAt(p);
+  if (cell >= 0 && !isSet(livesRows[rowOf(p)], p)) { return -2 - cell; }
+  return cell;
+}
+
+fn look(r: u32, place: vec2i) {
+  for (var tap = 0u; tap < taps; tap++) {
+    cellOf[r * taps + tap] = seenAt(place + wayOf(tap));
+  }
+}
+
+fn stateAt(i: u32) -> vec4f { return bitcast<vec4f>(state[i]); }
+
+fn seen(cell: i32, c: u32) -> vec4f {
+  if (cell >= 0) { return stateAt(u32(cell) * C + c); }
+  
+  return vec4f();
+}
+
+fn perceive() {
+  
+  for (var c = 0u; c < C; c++) {
+    var y0_0 = vec4f(); var y0_1 = vec4f(); var y0_2 = vec4f(); var y1_0 = vec4f(); var y1_1 = vec4f(); var y1_2 = vec4f();
+    for (var tap = 0u; tap < taps; tap++) {
+      let s0 = seen(cellOf[0u * taps + tap], c); let s1 = seen(cellOf[1u * taps + tap], c);
+      { let k = kernel[(tap * F + 0u) * C + c]; y0_0 += weighted(k, s0); y1_0 += weighted(k, s1); }
+      { let k = kernel[(tap * F + 1u) * C + c]; y0_1 += weighted(k, s0); y1_1 += weighted(k, s1); }
+      { let k = kernel[(tap * F + 2u) * C + c]; y0_2 += weighted(k, s0); y1_2 += weighted(k, s1); }
+    }
+    y[0u * N + 0u * C + c] = y0_0; y[0u * N + 1u * C + c] = y0_1; y[0u * N + 2u * C + c] = y0_2; y[1u * N + 0u * C + c] = y1_0; y[1u * N + 1u * C + c] = y1_1; y[1u * N + 2u * C + c] = y1_2;
+  }
+}
+
+var<private> g: array<vec4f, C>;
+var<workgroup> heldRows: array<u32, rowsAround>;
+var<workgroup> givesRows: array<u32, rowsAround>;
+var<workgroup> anybody: u32;
+
+fn hadRow(r: u32, shift: u32) -> u32 {
+  let height = i32(u.height);
+  let y = corner.y + i32(r) - i32(margin); if (y < 0 || y >= height) { return 0u; }
+  let line = (sample * u.height + u32(y)) * u.tilesX;
+  let own = u32(corner.x) / tileWidth;
+  
+  var row = ((records[u.cells * recordSize + line + own].x >> shift) & 0xffffu) << margin;
+  if (own > 0u) { row |= ((records[u.cells * recordSize + line + own - 1u].x >> shift) & 0xffffu) >> (tileWidth - margin); }
+  if (own + 1u < u.tilesX) {
+    row |= ((records[u.cells * recordSize + line + own + 1u].x >> shift) & ((1u << margin) - 1u)) << (tileWidth + margin);
+  }
+  return row;
+}
+fn findRecords(lane: u32) -> bool {
+  for (var r = lane; r < rowsAround; r += lanes) {
+    heldRows[r] = hadRow(r, 0u);
+    givesRows[r] = hadRow(r, 16u);
+  }
+  workgroupBarrier();
+  if (lane == 0u) {
+    anybody = 0u;
+    for (var r = 0u; r < rowsAround; r++) { anybody |= heldRows[r] | givesRows[r]; }
+  }
+  return workgroupUniformLoad(&anybody) != 0u;
+}
+
+fn collect(place: vec2i, cell: u32) -> bool {
+  var some = isSet(heldRows[rowOf(place)], place);
+  for (var c = 0u; c < C; c++) {
+    g[c] = vec4f();
+    if (some) { g[c] = recordAt(cell * recordSize + c); }
+  }
+  for (var tap = 0u; tap < taps; tap++) {
+    let way = wayOf(tap);
+    let there = place - way;
+    let m = cellAt(there);
+    if (m < 0 || !isSet(givesRows[rowOf(there)], there)) { continue; }
+    some = true;
+    let dy = u32(m) * recordSize + C;
+    for (var c = 0u; c < C; c++) {
+      
+      for (var f = 0u; f < F; f++) { g[c] += weighted(kernel[(tap * F + f) * C + c], recordAt(dy + f * C + c)); }
+    }
+    
+  }
+  return some;
+}
+
+var<workgroup> actsRows: array<atomic<u32>, tileHeight>;
+var<workgroup> list: array<u32, tileCells>;
+
+fn mark(i: u32) { atomicOr(&actsRows[i / tileWidth], 1u << (i % tileWidth)); }
+
+fn isMarked(i: u32) -> bool { return (atomicLoad(&actsRows[i / tileWidth]) & (1u << (i % tileWidth))) != 0u; }
+
+fn placeOf(i: u32) -> u32 {
+  var n = countOneBits(atomicLoad(&actsRows[i / tileWidth]) & ((1u << (i % tileWidth)) - 1u));
+  for (var row = 0u; row < i / tileWidth; row++) { n += countOneBits(atomicLoad(&actsRows[row])); }
+  return n;
+}
+
+fn marked() -> u32 {
+  var n = 0u;
+  for (var row = 0u; row < tileHeight; row++) { n += countOneBits(atomicLoad(&actsRows[row])); }
+  return n;
+}
+
+fn activate1(z: vec4f) -> vec4f { return select(z, vec4f(), z <= vec4f()); }
+fn before1(d: vec4f, h: vec4f) -> vec4f { return select(vec4f(), d, h > vec4f()); }
+
+fn hide() {
+}
+
+fn multiply(lane: u32, rows: u32, a: u32, na: u32, b: u32, nb: u32, to: u32) {
+  let across = (nb + 1u) / 2u;
+  for (var block = lane; block < (na + 1u) / 2u * across; block += lanes) {
+    let i = block / across * 2u; let j = block % across * 2u;
+    let a0 = mine + a + i * blockRows; let a1 = mine + a + min(i + 1u, na - 1u) * blockRows;
+    let b0 = mine + b + j * blockRows; let b1 = mine + b + min(j + 1u, nb - 1u) * blockRows;
+    var s00 = vec4f(); var s01 = vec4f();
+    var s10 = vec4f(); var s11 = vec4f();
+    var s20 = vec4f(); var s21 = vec4f();
+    var s30 = vec4f(); var s31 = vec4f();
+    var s40 = vec4f(); var s41 = vec4f();
+    var s50 = vec4f(); var s51 = vec4f();
+    var s60 = vec4f(); var s61 = vec4f();
+    var s70 = vec4f(); var s71 = vec4f();
+    for (var row = 0u; row < rows; row++) {
+      let left0 = slots[a0 + row]; let left1 = slots[a1 + row];
+      let right0 = slots[b0 + row]; let right1 = slots[b1 + row];
+      s00 += left0[0] * right0; s01 += left0[0] * right1;
+      s10 += left0[1] * right0; s11 += left0[1] * right1;
+      s20 += left0[2] * right0; s21 += left0[2] * right1;
+      s30 += left0[3] * right0; s31 += left0[3] * right1;
+      s40 += left1[0] * right0; s41 += left1[0] * right1;
+      s50 += left1[1] * right0; s51 += left1[1] * right1;
+      s60 += left1[2] * right0; s61 += left1[2] * right1;
+      s70 += left1[3] * right0; s71 += left1[3] * right1;
+    }
+    let at = mine + to + 4u * i * nb + j;
+    slots[at + 0u * nb] += s00; slots[at + 1u * nb] += s10; slots[at + 2u * nb] += s20; slots[at + 3u * nb] += s30;
+    if (j + 1u < nb) { slots[at + 0u * nb + 1u] += s01; slots[at + 1u * nb + 1u] += s11; slots[at + 2u * nb + 1u] += s21; slots[at + 3u * nb + 1u] += s31; }
+    if (i + 1u < na) {
+      slots[at + 4u * nb] += s40; slots[at + 5u * nb] += s50; slots[at + 6u * nb] += s60; slots[at + 7u * nb] += s70;
+      if (j + 1u < nb) { slots[at + 4u * nb + 1u] += s41; slots[at + 5u * nb + 1u] += s51; slots[at + 6u * nb + 1u] += s61; slots[at + 7u * nb + 1u] += s71; }
+    }
+  }
+}
+
+/** The slot's n vectors from place to on grow by the sums over the rows of the block at a. */
+fn addRows(lane: u32, rows: u32, a: u32, n: u32, to: u32) {
+  for (var i = lane; i < n; i += lanes) {
+    var sum = vec4f();
+    for (var row = 0u; row < rows; row++) { sum += slots[mine + a + i * blockRows + row]; }
+    slots[mine + to + i] += sum;
+  }
+}
+var<workgroup> heldAfter: array<atomic<u32>, tileHeight>;
+
+var<workgroup> survivorRows: array<u32, rowsAround>;
+
+fn afterRow(r: u32, shift: u32) -> u32 {
+  let height = i32(u.height);
+  let y = corner.y + i32(r) - i32(margin); if (y < 0 || y >= height) { return 0u; }
+  let line = (sample * u.height + u32(y)) * u.tilesX;
+  let own = u32(corner.x) / tileWidth;
+  
+  var row = ((after[u.cells * C + line + own].x >> shift) & 0xffffu) << margin;
+  if (own > 0u) { row |= ((after[u.cells * C + line + own - 1u].x >> shift) & 0xffffu) >> (tileWidth - margin); }
+  if (own + 1u < u.tilesX) {
+    row |= ((after[u.cells * C + line + own + 1u].x >> shift) & ((1u << margin) - 1u)) << (tileWidth + margin);
+  }
+  return row;
+}
+/** Who lives after this step. loadedRows is free after findLives. */
+fn findSurvivors(lane: u32) {
+  for (var r = lane; r < rowsAround; r += lanes) { loadedRows[r] = afterRow(r, 0u); }
+  workgroupBarrier();
+  for (var r = lane + 1u; r + 1u < rowsAround; r += lanes) {
+    let near = wide(loadedRows[r - 1u] | loadedRows[r] | loadedRows[r + 1u]);
+    survivorRows[r] = near & afterRow(r, 16u);
+  }
+  workgroupBarrier();
+}
+/** The cotangent of a cell behind this step, into its record. */
+fn arrive(i: u32) {
+  let place = inTile(i);
+  let cell = u32(cellAt(place));
+  if (!collect(place, cell)) { return; }
+  let bit = 1u << (i % tileWidth);
+  let alive = isSet(survivorRows[rowOf(place)], place);
+  if (!alive) { return; }
+  for (var c = 0u; c < C; c++) {
+    
+    next[cell * recordSize + c] = bitcast<vec4u>(g[c]);
+  }
+  atomicOr(&heldAfter[i / tileWidth], bit);
+  if ((after[u.cells * C + markOf(i / tileWidth)].y & bit) != 0u) { mark(i); }
+}
+
+/** Rows n … of the block, if there are any: from the cotangent of the change to that of what was perceived. */
+fn through(first: u32, n: u32, rows: u32) {
+  var change: array<vec4f, rowsAtOnce * C>;
+  var d0: array<vec4f, 24>;
+  for (var r = 0u; r < rowsAtOnce; r++) { look(r, inTile(list[first + min(n + r, rows - 1u)])); }
+  perceive();
+  hide();
+  for (var r = 0u; r < min(rowsAtOnce, rows - n); r++) {
+    let at = u32(cellAt(inTile(list[first + n + r]))) * recordSize;
+    for (var i = 0u; i < N; i++) { slots[mine + at_h0 + i * blockRows + n + r] = y[r * N + i]; }
+    for (var c = 0u; c < C; c++) {
+      change[r * C + c] = bitcast<vec4f>(next[at + c]);
+      slots[mine + at_d2 + c * blockRows + n + r] = change[r * C + c];
+    }
+    
+  }
+
+  for (var j = 0u; j < 32u; j += 4u) {
+    
+    var z0_0 = rest[b1 + j + 0u]; var z0_1 = rest[b1 + j + 1u]; var z0_2 = rest[b1 + j + 2u]; var z0_3 = rest[b1 + j + 3u]; var z1_0 = rest[b1 + j + 0u]; var z1_1 = rest[b1 + j + 1u]; var z1_2 = rest[b1 + j + 2u]; var z1_3 = rest[b1 + j + 3u];
+    for (var i = 0u; i < 12u; i++) {
+      let v0 = y[0u + i]; let v1 = y[12u + i];
+      let row = 4u * i * 32u + j;
+      { let w = w1[row + 0u]; z0_0 += v0[0] * w; z1_0 += v1[0] * w; }
+      { let w = w1[row + 1u]; z0_1 += v0[0] * w; z1_1 += v1[0] * w; }
+      { let w = w1[row + 2u]; z0_2 += v0[0] * w; z1_2 += v1[0] * w; }
+      { let w = w1[row + 3u]; z0_3 += v0[0] * w; z1_3 += v1[0] * w; }
+      { let w = w1[row + 32u]; z0_0 += v0[1] * w; z1_0 += v1[1] * w; }
+      { let w = w1[row + 33u]; z0_1 += v0[1] * w; z1_1 += v1[1] * w; }
+      { let w = w1[row + 34u]; z0_2 += v0[1] * w; z1_2 += v1[1] * w; }
+      { let w = w1[row + 35u]; z0_3 += v0[1] * w; z1_3 += v1[1] * w; }
+      { let w = w1[row + 64u]; z0_0 += v0[2] * w; z1_0 += v1[2] * w; }
+      { let w = w1[row + 65u]; z0_1 += v0[2] * w; z1_1 += v1[2] * w; }
+      { let w = w1[row + 66u]; z0_2 += v0[2] * w; z1_2 += v1[2] * w; }
+      { let w = w1[row + 67u]; z0_3 += v0[2] * w; z1_3 += v1[2] * w; }
+      { let w = w1[row + 96u]; z0_0 += v0[3] * w; z1_0 += v1[3] * w; }
+      { let w = w1[row + 97u]; z0_1 += v0[3] * w; z1_1 += v1[3] * w; }
+      { let w = w1[row + 98u]; z0_2 += v0[3] * w; z1_2 += v1[3] * w; }
+      { let w = w1[row + 99u]; z0_3 += v0[3] * w; z1_3 += v1[3] * w; } } var row = w2 + 4u * j * C;
+    
+    let h0_0 = activate1(z0_0); var d0_0 = vec4f(); let h1_0 = activate1(z1_0); var d1_0 = vec4f();
+    for (var c = 0u; c < C; c++) {
+      let g0 = change[0u * C + c]; let g1 = change[1u * C + c];
+      { let w = rest[row + 0u * C + c]; d0_0[0] += dot(w, g0); d1_0[0] += dot(w, g1); }
+      { let w = rest[row + 1u * C + c]; d0_0[1] += dot(w, g0); d1_0[1] += dot(w, g1); }
+      { let w = rest[row + 2u * C + c]; d0_0[2] += dot(w, g0); d1_0[2] += dot(w, g1); }
+      { let w = rest[row + 3u * C + c]; d0_0[3] += dot(w, g0); d1_0[3] += dot(w, g1); }
+    }
+    row += 4u * C;
+    if (n + 0u < rows) {
+      d0_0 = before1(d0_0, h0_0);
+      slots[mine + at_h1 + (j + 0u) * blockRows + n + 0u] = h0_0;
+      slots[mine + at_d1 + (j + 0u) * blockRows + n + 0u] = d0_0;
+    } if (n + 1u < rows) {
+      d1_0 = before1(d1_0, h1_0);
+      slots[mine + at_h1 + (j + 0u) * blockRows + n + 1u] = h1_0;
+      slots[mine + at_d1 + (j + 0u) * blockRows + n + 1u] = d1_0;
+    }
+    
+    let h0_1 = activate1(z0_1); var d0_1 = vec4f(); let h1_1 = activate1(z1_1); var d1_1 = vec4f();
+    for (var c = 0u; c < C; c++) {
+      let g0 = change[0u * C + c]; let g1 = change[1u * C + c];
+      { let w = rest[row + 0u * C + c]; d0_1[0] += dot(w, g0); d1_1[0] += dot(w, g1); }
+      { let w = rest[row + 1u * C + c]; d0_1[1] += dot(w, g0); d1_1[1] += dot(w, g1); }
+      { let w = rest[row + 2u * C + c]; d0_1[2] += dot(w, g0); d1_1[2] += dot(w, g1); }
+      { let w = rest[row + 3u * C + c]; d0_1[3] += dot(w, g0); d1_1[3] += dot(w, g1); }
+    }
+    row += 4u * C;
+    if (n + 0u < rows) {
+      d0_1 = before1(d0_1, h0_1);
+      slots[mine + at_h1 + (j + 1u) * blockRows + n + 0u] = h0_1;
+      slots[mine + at_d1 + (j + 1u) * blockRows + n + 0u] = d0_1;
+    } if (n + 1u < rows) {
+      d1_1 = before1(d1_1, h1_1);
+      slots[mine + at_h1 + (j + 1u) * blockRows + n + 1u] = h1_1;
+      slots[mine + at_d1 + (j + 1u) * blockRows + n + 1u] = d1_1;
+    }
+    
+    let h0_2 = activate1(z0_2); var d0_2 = vec4f(); let h1_2 = activate1(z1_2); var d1_2 = vec4f();
+    for (var c = 0u; c < C; c++) {
+      let g0 = change[0u * C + c]; let g1 = change[1u * C + c];
+      { let w = rest[row + 0u * C + c]; d0_2[0] += dot(w, g0); d1_2[0] += dot(w, g1); }
+      { let w = rest[row + 1u * C + c]; d0_2[1] += dot(w, g0); d1_2[1] += dot(w, g1); }
+      { let w = rest[row + 2u * C + c]; d0_2[2] += dot(w, g0); d1_2[2] += dot(w, g1); }
+      { let w = rest[row + 3u * C + c]; d0_2[3] += dot(w, g0); d1_2[3] += dot(w, g1); }
+    }
+    row += 4u * C;
+    if (n + 0u < rows) {
+      d0_2 = before1(d0_2, h0_2);
+      slots[mine + at_h1 + (j + 2u) * blockRows + n + 0u] = h0_2;
+      slots[mine + at_d1 + (j + 2u) * blockRows + n + 0u] = d0_2;
+    } if (n + 1u < rows) {
+      d1_2 = before1(d1_2, h1_2);
+      slots[mine + at_h1 + (j + 2u) * blockRows + n + 1u] = h1_2;
+      slots[mine + at_d1 + (j + 2u) * blockRows + n + 1u] = d1_2;
+    }
+    
+    let h0_3 = activate1(z0_3); var d0_3 = vec4f(); let h1_3 = activate1(z1_3); var d1_3 = vec4f();
+    for (var c = 0u; c < C; c++) {
+      let g0 = change[0u * C + c]; let g1 = change[1u * C + c];
+      { let w = rest[row + 0u * C + c]; d0_3[0] += dot(w, g0); d1_3[0] += dot(w, g1); }
+      { let w = rest[row + 1u * C + c]; d0_3[1] += dot(w, g0); d1_3[1] += dot(w, g1); }
+      { let w = rest[row + 2u * C + c]; d0_3[2] += dot(w, g0); d1_3[2] += dot(w, g1); }
+      { let w = rest[row + 3u * C + c]; d0_3[3] += dot(w, g0); d1_3[3] += dot(w, g1); }
+    }
+    row += 4u * C;
+    if (n + 0u < rows) {
+      d0_3 = before1(d0_3, h0_3);
+      slots[mine + at_h1 + (j + 3u) * blockRows + n + 0u] = h0_3;
+      slots[mine + at_d1 + (j + 3u) * blockRows + n + 0u] = d0_3;
+    } if (n + 1u < rows) {
+      d1_3 = before1(d1_3, h1_3);
+      slots[mine + at_h1 + (j + 3u) * blockRows + n + 1u] = h1_3;
+      slots[mine + at_d1 + (j + 3u) * blockRows + n + 1u] = d1_3;
+    }
+    if (u.wanted != 0u) {
+      for (var i = 0u; i < 12u; i++) {
+        let row = 4u * i * 32u + j;
+        { let w = w1[row + 0u]; d0[0u + i][0] += dot(w, d0_0); d0[12u + i][0] += dot(w, d1_0); }
+        { let w = w1[row + 1u]; d0[0u + i][0] += dot(w, d0_1); d0[12u + i][0] += dot(w, d1_1); }
+        { let w = w1[row + 2u]; d0[0u + i][0] += dot(w, d0_2); d0[12u + i][0] += dot(w, d1_2); }
+        { let w = w1[row + 3u]; d0[0u + i][0] += dot(w, d0_3); d0[12u + i][0] += dot(w, d1_3); }
+        { let w = w1[row + 32u]; d0[0u + i][1] += dot(w, d0_0); d0[12u + i][1] += dot(w, d1_0); }
+        { let w = w1[row + 33u]; d0[0u + i][1] += dot(w, d0_1); d0[12u + i][1] += dot(w, d1_1); }
+        { let w = w1[row + 34u]; d0[0u + i][1] += dot(w, d0_2); d0[12u + i][1] += dot(w, d1_2); }
+        { let w = w1[row + 35u]; d0[0u + i][1] += dot(w, d0_3); d0[12u + i][1] += dot(w, d1_3); }
+        { let w = w1[row + 64u]; d0[0u + i][2] += dot(w, d0_0); d0[12u + i][2] += dot(w, d1_0); }
+        { let w = w1[row + 65u]; d0[0u + i][2] += dot(w, d0_1); d0[12u + i][2] += dot(w, d1_1); }
+        { let w = w1[row + 66u]; d0[0u + i][2] += dot(w, d0_2); d0[12u + i][2] += dot(w, d1_2); }
+        { let w = w1[row + 67u]; d0[0u + i][2] += dot(w, d0_3); d0[12u + i][2] += dot(w, d1_3); }
+        { let w = w1[row + 96u]; d0[0u + i][3] += dot(w, d0_0); d0[12u + i][3] += dot(w, d1_0); }
+        { let w = w1[row + 97u]; d0[0u + i][3] += dot(w, d0_1); d0[12u + i][3] += dot(w, d1_1); }
+        { let w = w1[row + 98u]; d0[0u + i][3] += dot(w, d0_2); d0[12u + i][3] += dot(w, d1_2); }
+        { let w = w1[row + 99u]; d0[0u + i][3] += dot(w, d0_3); d0[12u + i][3] += dot(w, d1_3); }
+      }
+    }
+  }
+  if (u.wanted != 0u) {
+    for (var r = 0u; r < min(rowsAtOnce, rows - n); r++) {
+      let at = u32(cellAt(inTile(list[first + n + r]))) * recordSize + C;
+      for (var i = 0u; i < N; i++) {
+        next[at + i] = bitcast<vec4u>(d0[r * N + i]);
+        
+      }
+    }
+  }
+}
+
+var<workgroup> total: u32;
+
+@compute @workgroup_size(lanes)
+fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  mine = id.x * slotSize;
+  for (var number = id.x; number < u.tiles; number += u.slots) {
+    enter(number);
+    if (!findRecords(lane)) {
+      for (var k = lane; k < rowsInTile(); k += lanes) { next[u.cells * recordSize + markOf(k)] = vec4u(); }
+      continue;
+    }
+    for (var k = lane; k < tileHeight; k += lanes) {
+      atomicStore(&actsRows[k], 0u);
+      atomicStore(&heldAfter[k], 0u);
+    }
+    findLives(lane); findSurvivors(lane);
+    for (var i = lane; i < tileCells; i += lanes) {
+      if (all(inTile(i) < gridSize())) { arrive(i); }
+    }
+    storageBarrier();
+    workgroupBarrier();
+    for (var i = lane; i < tileCells; i += lanes) { if (isMarked(i)) { list[placeOf(i)] = i; } }
+    for (var k = lane; k < rowsInTile(); k += lanes) {
+      let marks = atomicLoad(&heldAfter[k]) | (atomicLoad(&actsRows[k]) << 16u);
+      next[u.cells * recordSize + markOf(k)] = vec4u(marks, 0u, 0u, 0u);
+    }
+    if (lane == 0u) { total = marked(); }
+    let count = workgroupUniformLoad(&total);
+    for (var first = 0u; first < count; first += blockRows) {
+      let rows = min(blockRows, count - first);
+      if (lane * rowsAtOnce < rows) { through(first, lane * rowsAtOnce, rows); }
+      storageBarrier();
+      workgroupBarrier();
+      
+      multiply(lane, rows, at_h0, 12u, at_d1, 32u, at_w1);
+      addRows(lane, rows, at_d1, 32u, at_b1);
+      multiply(lane, rows, at_h1, 32u, at_d2, 4u, at_w2);
+      addRows(lane, rows, at_d2, 4u, at_b2);
+      
+      storageBarrier();
+      workgroupBarrier();
+    }
+  }
+}

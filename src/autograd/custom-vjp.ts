@@ -1,5 +1,5 @@
 /**
- * customVjp: a function with a derivative of your own. stopGradient: a function without one.
+ * customVjp: a function with a derivative of your own.
  *
  * `forward` computes the output and whatever the derivative will need; `backward` returns the cotangents. The innermost
  * transform uses the custom rule; transforms around it differentiate `forward` and `backward` as they stand, as in JAX.
@@ -7,11 +7,9 @@
 import { activeFrames, resolve, withFrames } from '../tensor/frame.ts'
 import type { Frame } from '../tensor/frame.ts'
 import { refusePromise, scope } from '../tensor/lifetime.ts'
-import { defineOp } from '../tensor/op.ts'
-import type { Op } from '../tensor/op.ts'
 import { checkFunction } from '../tensor/options.ts'
-import { Tensor } from '../tensor/tensor.ts'
-import { apply, below, innermostTape, nextTapeId } from '../tensor/trace.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { below, innermostTape, nextTapeId } from '../tensor/trace.ts'
 import { mapTree } from '../tensor/tree.ts'
 
 /**
@@ -64,22 +62,4 @@ export function customVjp<A extends Tensor[], S extends readonly Tensor[]>(
     }, [out])
     return traced
   }, 'customVjp()')
-}
-
-/** stopGradient: the same values, constant to every transform. */
-export const stopGradientOp: Op<null> = defineOp<null>({
-  name: 'stopGradient',
-  view: true,
-  infer: ([x]) => x,
-  cpu: ([x], out) => { out.set(x) },
-  vjp: null,
-})
-
-/**
- * The tree with its tensors made constants: no gradient flows into what they were computed from.
- *
- * @example grad((x: Tensor) => sum(mul(x, stopGradient(x))))(x)   // x, not 2x
- */
-export function stopGradient<T>(tree: T): T {
-  return mapTree(tree, leaf => (leaf instanceof Tensor ? apply(stopGradientOp, [leaf], null) : leaf))
 }

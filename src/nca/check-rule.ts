@@ -6,8 +6,8 @@
  * values, where a zero layer would hide mistakes. ReLUs and living masks make kinks and jumps; where one lies within
  * the differences' reach, the comparison says nothing and is made again elsewhere.
  */
-import { checkGrad, NotSmoothError } from '../autograd/check-grad.ts'
-import type { GradReport } from '../autograd/check-grad.ts'
+import { checkGrad, NotSmoothError } from '../autograd/tools/check-grad.ts'
+import type { GradReport } from '../autograd/tools/check-grad.ts'
 import { foldIn, key } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'

@@ -20,7 +20,7 @@
  * exactly that of the equations above.
  */
 import { scan } from '../autograd/scan.ts'
-import { stopGradient } from '../autograd/custom-vjp.ts'
+import { stopGradient } from '../tensor/ops/stop-gradient.ts'
 import { foldIn } from '../tensor/key.ts'
 import type { Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'

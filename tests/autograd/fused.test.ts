@@ -2,7 +2,7 @@
 // The function is y = x ⊙ x ⊙ w, with a second output z = sum of x, in kernels that count their calls.
 
 import { beforeEach, describe, expect, it } from 'vitest'
-import { checkGrad } from '../../src/autograd/check-grad.ts'
+import { checkGrad } from '../../src/autograd/tools/check-grad.ts'
 import { checkpoint } from '../../src/autograd/checkpoint.ts'
 import { fused } from '../../src/autograd/fused.ts'
 import { grad, hvp } from '../../src/autograd/grad.ts'

@@ -7,7 +7,7 @@ import {
   patchTransport, permutation, reshape, sigmoid, slicedTransport, softmax, square, ssim, sub, sum, tensor, uniform, where, zeros,
 } from '../../src/index.ts'
 import type { CheckGradOptions, Key, Shape, Tensor } from '../../src/index.ts'
-import { NotSmoothError } from '../../src/autograd/check-grad.ts'
+import { NotSmoothError } from '../../src/autograd/tools/check-grad.ts'
 import { build, entries } from '../tensor/arrays.ts'
 import { expectClose, f64, list, sentence } from '../tensor/values.ts'
 

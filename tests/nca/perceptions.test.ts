@@ -8,7 +8,7 @@ import {
   uniform, vjp, zeros,
 } from '../../src/index.ts'
 import type { Data, Padding, Tensor } from '../../src/index.ts'
-import { NotSmoothError } from '../../src/autograd/check-grad.ts'
+import { NotSmoothError } from '../../src/autograd/tools/check-grad.ts'
 import { attention, attentionKind } from '../../src/nca/perceptions/attention.ts'
 import type { Attention } from '../../src/nca/perceptions/attention.ts'
 import { deformable, deformableKind } from '../../src/nca/perceptions/deformable.ts'

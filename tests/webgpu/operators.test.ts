@@ -7,7 +7,7 @@ import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vite
 import * as cellgrad from '../../src/index.ts'
 import { cast, concat, memory, tensor, vjp } from '../../src/index.ts'
 import type { Backend, Data, DType, Tensor } from '../../src/index.ts'
-import { stopGradientOp } from '../../src/autograd/custom-vjp.ts'
+import { stopGradientOp } from '../../src/tensor/ops/stop-gradient.ts'
 import { key } from '../../src/tensor/key.ts'
 import type { Op } from '../../src/tensor/op.ts'
 import * as arithmetic from '../../src/tensor/ops/arithmetic.ts'

@@ -12,8 +12,8 @@ import type { Commands } from '../commands.ts'
 import type { OpenDevice } from '../device.ts'
 import type { GpuMemory } from '../memory.ts'
 import { widestWindow } from './cells.ts'
-import { passesOf } from './passes.ts'
-import type { Buffers, Passes, State, Weights } from './passes.ts'
+import { dispatchesOf } from './dispatches.ts'
+import type { Buffers, Dispatches, State, Weights } from './dispatches.ts'
 import { kernelsOf } from './kernels.ts'
 import type { ProgramKernels } from './kernels.ts'
 import { shapes } from './sizes.ts'
@@ -58,9 +58,9 @@ export function runnerOf(
   const { maxComputeWorkgroupsPerDimension: mostGroups } = device.limits
   const kernels = new Map<string, ProgramKernels>()
 
-  /** Runs `fn` with the passes of the program. Its buffers go back unless it returns a history. */
+  /** Runs `fn` with the dispatches of the program. Its buffers go back unless it returns a history. */
   function using<H extends ProgramHistory | null>(
-    program: Program, fn: (passes: Passes, lease: { end(): void }) => H,
+    program: Program, fn: (dispatches: Dispatches, lease: { end(): void }) => H,
   ): H {
     const key = JSON.stringify(program)
     let found = kernels.get(key)
@@ -68,7 +68,7 @@ export function runnerOf(
     const lease = leaseOf(memory)
     let history: H | null = null
     try {
-      return history = fn(passesOf(program, found, commands, lease, mostGroups), lease)
+      return history = fn(dispatchesOf(program, found, commands, lease, mostGroups), lease)
     } finally {
       if (!history) lease.end()
     }
@@ -83,19 +83,19 @@ export function runnerOf(
     mostLayers,
     widestWindow,
 
-    forward: (program, inputs, run, outputs, keep) => isEmpty(program) ? noHistory : using(program, (passes, lease): History | null => {
+    forward: (program, inputs, run, outputs, keep) => isEmpty(program) ? noHistory : using(program, (dispatches, lease): History | null => {
       const { steps, readouts, segment, budget } = run
-      const all = (steps + 1) * passes.stateBytes <= (budget === 'auto' ? defaultBudget : budget)
-      const weights = passes.pack(inputs)
+      const all = (steps + 1) * dispatches.stateBytes <= (budget === 'auto' ? defaultBudget : budget)
+      const weights = dispatches.pack(inputs)
       const states = new Map<number, State>()
-      let now = passes.load(inputs[0])
+      let now = dispatches.load(inputs[0])
       for (let t = 0; t < steps; t++) {
-        const next = passes.step(weights, run, now, t)
+        const next = dispatches.step(weights, run, now, t)
         if (keep && (all || t % segment === 0)) states.set(t, now)
-        else passes.free(now)
+        else dispatches.free(now)
         now = next
         const readout = readouts.indexOf(t + 1)
-        if (readout >= 0) passes.store(now, outputs[readout])
+        if (readout >= 0) dispatches.store(now, outputs[readout])
       }
       return keep ? { states: states.set(steps, now), weights, release: () => lease.end() } : null
     }),
@@ -103,12 +103,12 @@ export function runnerOf(
     backward: (program, inputs, run, history, cotangents, gradients) => {
       const last = cotangents.findLastIndex(g => g !== null)
       if (last < 0 || isEmpty(program)) return clearAll(gradients)
-      using(program, passes => {
+      using(program, dispatches => {
         const { states: kept, weights } = history as History
         const { readouts, segment } = run
-        const slots = passes.newSlots()
-        let records = passes.newRecords()
-        passes.addCotangent(records, cotangents[last]!, true)
+        const slots = dispatches.newSlots()
+        let records = dispatches.newRecords()
+        dispatches.addCotangent(records, cotangents[last]!, true)
         /** States that were not kept, of one segment. */
         const again = new Map<number, State>()
         const has = (t: number): boolean => kept.has(t) || again.has(t)
@@ -116,19 +116,19 @@ export function runnerOf(
         for (let t = readouts[last] - 1; t >= 0; t--) {
           if (!has(t) || !has(t + 1)) {
             for (let i = t - t % segment; i <= t; i++) {
-              if (!has(i + 1)) again.set(i + 1, passes.step(weights, run, stateAt(i), i))
+              if (!has(i + 1)) again.set(i + 1, dispatches.step(weights, run, stateAt(i), i))
             }
           }
-          const earlier = passes.back(weights, stateAt(t), stateAt(t + 1), records, slots, t, gradients[0] !== null)
-          passes.free(records)
+          const earlier = dispatches.back(weights, stateAt(t), stateAt(t + 1), records, slots, t, gradients[0] !== null)
+          dispatches.free(records)
           records = earlier
           const cotangent = cotangents[readouts.indexOf(t)]
-          if (cotangent) passes.addCotangent(records, cotangent, false)
+          if (cotangent) dispatches.addCotangent(records, cotangent, false)
           const done = again.get(t + 1)
-          if (done) passes.free(done)
+          if (done) dispatches.free(done)
           again.delete(t + 1)
         }
-        passes.finish(weights, slots, records, inputs, gradients)
+        dispatches.finish(weights, slots, records, inputs, gradients)
         return null
       })
     },

@@ -13,16 +13,16 @@
  * is small must be as right as a large one. Where the measurement itself depends on ε, p is too close to a kink or a
  * jump, and nothing can be said.
  */
-import { add, mul } from '../tensor/ops/arithmetic.ts'
-import { abs } from '../tensor/ops/functions.ts'
-import { scope } from '../tensor/lifetime.ts'
-import { foldIn, key } from '../tensor/key.ts'
-import type { Key } from '../tensor/key.ts'
-import { checkFunction, checkOptions, keysOf, numberAbove, wholeFrom } from '../tensor/options.ts'
-import { normal } from '../tensor/random.ts'
-import { concrete, Tensor } from '../tensor/tensor.ts'
-import { eachLeaf, mapTree } from '../tensor/tree.ts'
-import { grad, inner } from './grad.ts'
+import { add, mul } from '../../tensor/ops/arithmetic.ts'
+import { abs } from '../../tensor/ops/functions.ts'
+import { scope } from '../../tensor/lifetime.ts'
+import { foldIn, key } from '../../tensor/key.ts'
+import type { Key } from '../../tensor/key.ts'
+import { checkFunction, checkOptions, keysOf, numberAbove, wholeFrom } from '../../tensor/options.ts'
+import { normal } from '../../tensor/random.ts'
+import { concrete, Tensor } from '../../tensor/tensor.ts'
+import { eachLeaf, mapTree } from '../../tensor/tree.ts'
+import { grad, inner } from '../grad.ts'
 
 export type CheckGradOptions = {
   /** Highest order that is checked, a whole number > 0, default 2. */

@@ -1,5 +1,5 @@
 /**
- * The passes of a program on a GPU, one by one: which kernel runs on which buffers.
+ * The dispatches of a program on a GPU, one by one: which kernel runs on which buffers.
  */
 import type { Handle } from '../../backend.ts'
 import type { Program, ProgramRun } from '../../program.ts'
@@ -23,7 +23,7 @@ export type Weights = { readonly w1: GPUBuffer; readonly rest: GPUBuffer; readon
 /** Where buffers come from, and go back to. */
 export type Buffers = Pick<GpuMemory, 'acquire' | 'release'>
 
-export type Passes = {
+export type Dispatches = {
   /** Bytes of a state. */
   readonly stateBytes: number
   pack(inputs: readonly Handle[]): Weights
@@ -49,9 +49,9 @@ export type Passes = {
 }
 
 /** The steps of a program. `memory` is where buffers come from; a dispatch has at most `mostGroups` along an axis. */
-export function passesOf(
+export function dispatchesOf(
   program: Program, kernels: ProgramKernels, commands: Commands, memory: Buffers, mostGroups: number,
-): Passes {
+): Dispatches {
   const { batch, height, width, perception } = program
   const { sizes, slot } = kernels
   const { C, cells, rows, tiles, lanes } = sizes

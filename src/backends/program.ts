@@ -25,14 +25,13 @@ export type Program = {
   readonly padding: Padding
   /**
    * What a cell sees of its size × size neighbourhood. `filters`: that many depthwise filters, given as the input
-   * `kernel` `[size,size,channels,filters]`, perceived as `y[c·filters + f]`; learned ones get a gradient. `window`:
-   * the cells at those of its `taps` (numbers t = row·size + column, ascending, the middle among them), `y[i·channels + c]` for the i-th of them,
-   * so that the first layer is a convolution.
+   * `kernel`; learned ones get a gradient. `window`:
+   * the cells at those of its `taps` (numbers t = row·size + column, ascending, the middle among them), so that the first layer is a convolution.
    */
   readonly perception:
     | { readonly type: 'filters'; readonly size: number; readonly filters: number; readonly learned: boolean }
     | { readonly type: 'window'; readonly size: number; readonly taps: readonly number[] }
-  /** The last layer is linear and has one output for each updated channel. */
+  /** The last layer is linear and has one output for each channel; those of channels that never change are not used. */
   readonly layers: readonly Layer[]
   /** For negative inputs of leakyRelu. */
   readonly slope: number
@@ -66,8 +65,10 @@ export type ProgramRun = {
 export type ProgramHistory = { release(): void }
 
 /**
- * Runs programs. `inputs` are float32: x `[b,h,w,c]`, the kernel where the perception has filters, then weights and
- * (if there is one) bias of each layer.
+ * Runs programs. `inputs` are float32: x `[b,h,w,c]`, then weights `[inputs,outputs]` and (if there is one) bias of each
+ * layer, before them the kernel `[taps,filters,d]` where the perception has filters. There, and in the rows of the first
+ * weights, `[planes·d,outputs]`, channels are padded with zeros to d, a whole number of fours; a plane is what one filter,
+ * or one tap of a window, sees. src/nca/fused/arrange.ts makes them so.
  */
 export interface ProgramRunner {
   /** Programs may have so many layers, and so wide a window. */

@@ -186,14 +186,13 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
 
 /** The layers of the network, the first of which reads `perceived` numbers; their derivatives stand behind `filterBytes`. */
 function layLayers(
-  arena: Arena, { layers, channels }: Program, perceived: number, filterBytes: number,
+  arena: Arena, { layers }: Program, perceived: number, filterBytes: number,
 ): { layers: LayerLayout[]; gradientBytes: number } {
   let gradientBytes = filterBytes
   const grown = (bytes: number): number => (gradientBytes += bytes) - bytes
   let inputs = perceived
-  const laid = layers.map((layer: Layer, l): LayerLayout => {
-    // The last layer's columns are channels: those that never change have zero weights.
-    const outputs = l === layers.length - 1 ? channels : layer.outputs
+  const laid = layers.map((layer: Layer): LayerLayout => {
+    const { outputs } = layer
     const columns = ceilTo(outputs, 8)
     const place = {
       inputs, outputs, columns,

@@ -1,8 +1,9 @@
 /**
  * Packing: between the arrays of a call and the arena.
  *
- * The kernels see each matrix in panels of 8 columns, twice: W for the forward pass and Wᵀ for the backward pass. Rows
- * and columns that are channels are padded, and perceptions come filter by filter; what the caller has is interleaved.
+ * The kernels see each matrix in panels of 8 columns, twice: W for the forward pass and Wᵀ for the backward pass. This is
+ * not made of operators, as the order of its rows is (src/nca/fused/arrange.ts): the two would be two inputs, and whose
+ * gradient is wanted is one.
  */
 import type { Program } from '../program.ts'
 import { ceilTo } from './arena.ts'
@@ -29,8 +30,9 @@ export function filtersOf({ perception, channels }: Program, kernel: Float32Arra
     return perception.taps.map(t => [{ ...cells[t], weights: new Array<number>(channels).fill(1) }])
   }
   const { filters, learned } = perception
+  const padded = ceilTo(channels, 4)
   return Array.from({ length: filters }, (_, f) => cells.map((at, t): Tap => ({
-    ...at, weights: Array.from({ length: channels }, (__, c) => kernel![(t * channels + c) * filters + f]),
+    ...at, weights: Array.from({ length: channels }, (__, c) => kernel![(t * filters + f) * padded + c]),
   })).filter(({ weights }) => learned || weights.some(w => w !== 0)))
 }
 
@@ -43,44 +45,26 @@ export function packFilters(floats: Float32Array, { tapWeights, cellBytes }: Lay
   })
 }
 
-/**
- * For each row of W as the caller has it, its row as the kernels see it (channels are padded; filters come first, then
- * channels), and for each column likewise (the last layer's are channels).
- */
-function layerMaps(
-  program: Program, { cellBytes, filters }: Layout, l: number,
-): { rows: number[]; columns: number[] } {
-  const { channels, perception, layers, updated } = program
-  const padded = cellBytes / 4
-  const seen = Array.from({ length: filters * channels }, (_, i) => (perception.type === 'filters'
-    ? (i % filters) * padded + Math.floor(i / filters)
-    : Math.floor(i / channels) * padded + i % channels))
-  const rows = l === 0 ? seen : Array.from({ length: layers[l - 1].outputs }, (_, i) => i)
-  const columns = l === layers.length - 1 ? [...updated] : Array.from({ length: layers[l].outputs }, (_, j) => j)
-  return { rows, columns }
-}
-
 /** Where W[i, j] stands in panels of 8 columns, for a matrix of `inner` rows. */
 const inPanel = (inner: number, i: number, j: number): number => (j >> 3) * inner * 8 + i * 8 + (j & 7)
 
 /** W and Wᵀ in panels, and the bias, of each layer. */
-export function packLayers(floats: Float32Array, layout: Layout, program: Program, layers: Parts['layers']): void {
+export function packLayers(floats: Float32Array, layout: Layout, layers: Parts['layers']): void {
   layout.layers.forEach((layer, l) => {
     const { inputs, outputs, columns } = layer
     const { w, bias } = layers[l]
-    const map = layerMaps(program, layout, l)
     const at = layer.w / 4, transposed = layer.wt / 4
     floats.fill(0, at, at + inputs * columns)
     floats.fill(0, transposed, transposed + outputs * ceilTo(inputs, 8))
-    for (let i = 0, n = map.columns.length; i < map.rows.length; i++) {
-      for (let j = 0; j < n; j++) {
-        floats[at + inPanel(inputs, map.rows[i], map.columns[j])] = w[i * n + j]
-        floats[transposed + inPanel(outputs, map.columns[j], map.rows[i])] = w[i * n + j]
+    for (let i = 0; i < inputs; i++) {
+      for (let j = 0; j < outputs; j++) {
+        floats[at + inPanel(inputs, i, j)] = w[i * outputs + j]
+        floats[transposed + inPanel(outputs, j, i)] = w[i * outputs + j]
       }
     }
     if (!bias) return
     floats.fill(0, layer.bias / 4, layer.bias / 4 + columns)
-    map.columns.forEach((column, j) => { floats[layer.bias / 4 + column] = bias[j] })
+    floats.set(bias, layer.bias / 4)
   })
 }
 
@@ -102,27 +86,20 @@ export function packMasks(
 
 /** The derivatives of kernel, weights and biases as the caller has them, those that are not null. */
 export function unpackGradients(
-  program: Program, layout: Layout, sums: Float64Array, gradients: readonly (Float32Array | null)[],
+  { perception, layers }: Program, layout: Layout, sums: Float64Array, gradients: readonly (Float32Array | null)[],
 ): void {
-  const { perception, channels } = program
   const rest = [...gradients]
   if (perception.type === 'filters') {
     const kernel = rest.shift()
-    const { filters, size } = perception
+    const { filters, size } = perception, padded = layout.cellBytes / 4
     for (let i = 0; kernel && i < kernel.length; i++) {
-      const f = i % filters, c = Math.floor(i / filters) % channels, t = Math.floor(i / filters / channels)
-      kernel[i] = sums[(f * size * size + t) * layout.cellBytes / 4 + c]
+      const c = i % padded, f = Math.floor(i / padded) % filters, t = Math.floor(i / padded / filters)
+      kernel[i] = sums[(f * size * size + t) * padded + c]
     }
   }
-  layout.layers.forEach(({ columns, gw, gb }, l) => {
-    const map = layerMaps(program, layout, l)
-    const n = map.columns.length
-    const w = rest.shift(), bias = program.layers[l].bias ? rest.shift() : null
-    if (w) {
-      for (let i = 0; i < map.rows.length; i++) {
-        for (let j = 0; j < n; j++) w[i * n + j] = sums[gw / 4 + map.rows[i] * columns + map.columns[j]]
-      }
-    }
-    if (bias) map.columns.forEach((column, j) => { bias[j] = sums[gb / 4 + column] })
+  layout.layers.forEach(({ outputs, columns, gw, gb }, l) => {
+    const w = rest.shift(), bias = layers[l].bias ? rest.shift() : null
+    for (let i = 0; w && i < w.length; i++) w[i] = sums[gw / 4 + Math.floor(i / outputs) * columns + i % outputs]
+    if (bias) bias.set(sums.subarray(gb / 4, gb / 4 + outputs))
   })
 }

@@ -69,7 +69,7 @@ export function wasmRunner(
     const floats = new Float32Array(memory.buffer), words = new Uint32Array(memory.buffer)
     for (const [at, table] of tables) words.set(table, at / 4)
     packFilters(floats, layout, filters.flat())
-    packLayers(floats, layout, program, parts.layers)
+    packLayers(floats, layout, parts.layers)
     if (direction === 'forward') floats.set(parts.x, layout.input / 4)
     if (run.masks) packMasks(words, layout, program, run.masks as readonly Uint32Array[])
     options.cotangents.forEach((g, i) => { if (g) floats.set(g, layout.outputs[i] / 4) })

@@ -11,6 +11,7 @@ import { leakySlope } from '../../tensor/ops/functions.ts'
 import { gather } from '../../tensor/ops/gather.ts'
 import { pad, slice } from '../../tensor/ops/pad-slice.ts'
 import { reshape } from '../../tensor/ops/sum.ts'
+import { transpose } from '../../tensor/ops/transpose.ts'
 import { tensor } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { MlpParams } from '../mlp.ts'
@@ -33,10 +34,38 @@ export function arrange(
   const taps = tapsOf(rule, angle)
   return {
     program: programOf(rule, x, folded, taps),
-    inputsOf: params => [
+    inputsOf: params => inOrder(rule, [
       ...perceptionInputs(rule, params, { folded, taps, angle, like: x }), ...networkInputs(rule, params.update),
-    ],
+    ]),
   }
+}
+
+/**
+ * The inputs in the order in which runners read them (`Program`): channels in whole fours, filter by filter or tap by tap;
+ * and an output of the last layer for every channel, zero for those that never change.
+ */
+function inOrder(rule: DataRule, inputs: readonly Tensor[]): Tensor[] {
+  const channels = channelCount(rule.channels)
+  const toFours = (t: Tensor, axis: number): Tensor => channels % 4 === 0 ? t
+    : pad(t, t.shape.map((_, i) => [0, i === axis ? 4 - channels % 4 : 0] as const))
+  const ordered = [...inputs]
+  if (seesWindow(rule)) {
+    const [matrix] = inputs, columns = matrix.shape[1]
+    ordered[0] = reshape(toFours(reshape(matrix, [-1, channels, columns]), 1), [-1, columns])
+  } else {
+    const [kernel, w1] = inputs
+    const [size, , , filters] = kernel.shape, columns = w1.shape[1]
+    ordered[0] = toFours(transpose(reshape(kernel, [size * size, channels, filters]), [0, 2, 1]), 2)
+    ordered[1] = reshape(toFours(transpose(reshape(w1, [channels, filters, columns]), [1, 0, 2]), 1), [-1, columns])
+  }
+  const updated = updatedChannels(rule)
+  if (updated.length === channels) return ordered
+  // A column of zeros behind the others stands for every channel that never changes.
+  const from = Array.from({ length: channels }, (_, c) => (updated.includes(c) ? updated.indexOf(c) : updated.length))
+  const spreadOut = (t: Tensor): Tensor =>
+    gather(pad(t, t.shape.map((_, i) => [0, +(i === t.shape.length - 1)] as const)), from, t.shape.length - 1)
+  const first = ordered.length - (rule.update.lastBias ? 2 : 1)
+  return ordered.map((t, i) => (i >= first ? spreadOut(t) : t))
 }
 
 function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly number[]): Program {
@@ -55,7 +84,7 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly nu
         ? [{ outputs: perceived, activation: convolutions(rule)[0].activation, bias: hasBias(rule) }]
         : []),
       ...hidden.map(outputs => ({ outputs, activation, bias: true })),
-      { outputs: updatedChannels(rule).length, activation: 'linear', bias: lastBias },
+      { outputs: channels, activation: 'linear', bias: lastBias },
     ],
     slope: slopesOf(rule)[0] ?? leakySlope,
     updated: updatedChannels(rule),

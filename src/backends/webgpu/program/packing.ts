@@ -1,11 +1,7 @@
 /**
  * WGSL: between the arrays of a call, which are dense, and those of a rollout, which are padded to whole vectors. One
- * invocation for each number, or for each cell.
- *
- *   filters  [K,K,c,F]      ↔  [tap][f][channel]
- *   W_1      [n,m]          ↔  [plane][channel][hidden]     row c·F + f of filters, tap·c + channel of windows
- *   W_l      [n,m]          ↔  [hidden][hidden]
- *   W_L      [n,u]          ↔  [hidden][channel]            the columns of frozen channels are zero
+ * invocation for each number, or for each cell. How wide a padded row is depends on the adapter (`sizes.ts`); all else
+ * about the order of weights is the caller's, so that they are copied row by row.
  */
 import type { Program } from '../../program.ts'
 import { literal } from '../literal.ts'
@@ -14,37 +10,22 @@ import { declareSizes, declareUniforms, livesWgsl, placesWgsl, rowsWgsl } from '
 import { recordSize } from './sizes.ts'
 import type { Part, Sizes, Slot } from './sizes.ts'
 
-/** Where things are: functions from an index in one layout to that in the other, or −1. */
-function layoutsWgsl({ channels, perception, updated }: Program): string {
-  const outputs = Array.from({ length: channels }, (_, c) => updated.indexOf(c))
-  const seenAt = perception.type === 'filters'
-    ? ['channel * F + plane', 'i % F', 'i / F'] : ['plane * channels + channel', 'i / channels', 'i % channels']
+/** Which channels change. */
+function channelsWgsl({ channels, updated }: Program): string {
+  const changes = Array.from({ length: channels }, (_, c) => updated.includes(c))
   return `
-const channels = ${channels}u; const outputs = ${updated.length}u;
-fn below(i: u32, n: u32) -> i32 { return select(-1, i32(i), i < n); }
-fn outputOf(channel: u32) -> i32 {
-  var all = array<i32, channels>(${outputs.join(', ')});
-  return select(-1, all[min(channel, channels - 1u)], channel < channels);
-}
-fn channelOf(output: u32) -> u32 { var all = array<u32, outputs>(${updated.join(', ')}); return all[output]; }
-/** The number of a perception, from its place in the padded layout, and back. */
-fn seenOf(i: u32) -> i32 {
-  let plane = i / (4u * C); let channel = i % (4u * C);
-  return select(-1, i32(${seenAt[0]}), channel < channels);
-}
-fn paddedOf(i: u32) -> u32 { return ${seenAt[1]} * 4u * C + ${seenAt[2]}; }`
+const channels = ${channels}u;
+fn changes(channel: u32) -> bool { var all = array<bool, channels>(${changes.join(', ')}); return all[channel]; }`
 }
 
-/** A part as rows and columns; a bias is one row. */
-function matrixOf({ layers }: Program, { widths }: Sizes, part: Part): {
-  readonly layer: number; readonly first: boolean; readonly last: boolean; readonly bias: boolean
+/** A part as rows of the caller's `outputs` numbers, `width` with the padding; a bias is one row. */
+function matrixOf({ layers }: Program, { widths, taps, F, C }: Sizes, part: Part): {
   readonly inputs: number; readonly outputs: number; readonly width: number
 } {
+  if (part === 'kernel') return { inputs: taps * F, outputs: 4 * C, width: 4 * C }
   const layer = Number(part.slice(1))
-  return {
-    layer, first: layer === 1, last: layer === layers.length, bias: part.startsWith('b'),
-    inputs: layer === 1 ? 0 : layers[layer - 2].outputs, outputs: layers[layer - 1].outputs, width: 4 * widths[layer],
-  }
+  const inputs = layer === 1 ? 4 * widths[0] : layers[layer - 2].outputs
+  return { inputs: part.startsWith('b') ? 1 : inputs, outputs: layers[layer - 1].outputs, width: 4 * widths[layer] }
 }
 
 const entry = (size: string, body: string): string => `
@@ -57,27 +38,19 @@ fn invoke(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) siz
 `
 
 const begin = (sizes: Sizes, program: Program): string =>
-  `${declareSizes(sizes)}${declareUniforms}${layoutsWgsl(program)}`
+  `${declareSizes(sizes)}${declareUniforms}${channelsWgsl(program)}`
 
 /**
  * One of the caller's arrays into its place, or zeros where there is no bias. Arrays: packed (of f32), then `given` where
  * there is one.
  */
 export function packWgsl(program: Program, sizes: Sizes, part: Part): string {
-  const size = 4 * sizes.parts[part]
-  if (part === 'kernel') {
-    return begin(sizes, program) + entry(`${size}u`, `
-  let channel = i % (4u * C); let f = i / (4u * C) % F; let tap = i / (4u * C * F);
-  packed[i] = 0.0;
-  if (channel < channels) { packed[i] = given[(tap * channels + channel) * F + f]; }`)
-  }
-  const { first, last, bias, inputs, outputs, width, layer } = matrixOf(program, sizes, part)
-  return begin(sizes, program) + entry(`${size}u`, `
-  let row = ${bias ? '0' : first ? `seenOf(i / ${width}u)` : `below(i / ${width}u, ${inputs}u)`};
-  let column = ${last ? `outputOf(i % ${width}u)` : `below(i % ${width}u, ${outputs}u)`};
+  const { inputs, outputs, width } = matrixOf(program, sizes, part)
+  const isGiven = !part.startsWith('b') || program.layers[Number(part.slice(1)) - 1].bias
+  return begin(sizes, program) + entry(`${4 * sizes.parts[part]}u`, `
+  let row = i / ${width}u; let column = i % ${width}u;
   var value = 0.0;
-  ${bias && !program.layers[layer - 1].bias ? '' : `
-  if (row >= 0 && column >= 0) { value = given[row * ${outputs} + column]; }`}
+  ${isGiven ? `if (row < ${inputs}u && column < ${outputs}u) { value = given[row * ${outputs}u + column]; }` : ''}
   packed[${4 * (sizes.rest.at[part] ?? 0)}u + i] = value;`)
 }
 
@@ -87,8 +60,9 @@ export function packWgsl(program: Program, sizes: Sizes, part: Part): string {
  * NaN. Arrays: gradient, slots, value.
  */
 export function gradientWgsl(program: Program, sizes: Sizes, slot: Slot, part: Part): string {
+  const { outputs, width } = matrixOf(program, sizes, part)
   return longSum('f32', 1, slot.count) + begin(sizes, program) + entry('arrayLength(&gradient)', `
-  let first = ${4 * slot.at[part]}u + ${placeOf(program, sizes, part)};
+  let first = ${4 * slot.at[part]}u + i / ${outputs}u * ${width}u + i % ${outputs}u;
   var all: Part;
   for (var slot = 0u; slot < u.slots; slot++) {
     all.parts[0] += slots[slot * ${4 * slot.size}u + first];
@@ -98,15 +72,6 @@ export function gradientWgsl(program: Program, sizes: Sizes, slot: Slot, part: P
   var sum = all.parts[0];
   if ((bitcast<u32>(value[i]) & 0x7f800000u) == 0x7f800000u) { sum = nan(); }
   gradient[i] = sum;`)
-}
-
-/** The place of number i of one of the caller's arrays in the packed one. */
-function placeOf(program: Program, sizes: Sizes, part: Part): string {
-  if (part === 'kernel') return '(i / F / channels * F + i % F) * 4u * C + i / F % channels'
-  const { first, last, bias, outputs, width } = matrixOf(program, sizes, part)
-  const row = `i / ${outputs}u`
-  const column = `i % ${outputs}u`
-  return `${bias ? '0u' : `${first ? `paddedOf(${row})` : row} * ${width}u`} + ${last ? `channelOf(${column})` : column}`
 }
 
 /** The first state. Arrays: state, x. */
@@ -137,7 +102,7 @@ export function loadMarksWgsl(program: Program, sizes: Sizes): string {
 /** A state, once the dead ones are zero, a workgroup for each tile. Arrays: out, state. */
 export function storeWgsl(program: Program, sizes: Sizes): string {
   const { living, updated, channels } = program
-  const remains = updated.length < channels ? 'alive || outputOf(c) < 0' : 'alive'
+  const remains = updated.length < channels ? 'alive || !changes(c)' : 'alive'
   return `${begin(sizes, program)}
 ${placesWgsl(program)}
 ${rowsWgsl(program, 1)}

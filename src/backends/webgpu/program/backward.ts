@@ -15,7 +15,7 @@ import type { Program } from '../../program.ts'
 import {
   declareSizes, declareUniforms, listWgsl, livesWgsl, loadRowWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
 } from './cells.ts'
-import { activationsWgsl, declareRest, eachRow, hideWgsl, sumsWgsl, weightWgsl } from './layers.ts'
+import { activationsWgsl, declareRest, eachRow, eachWeight, hideWgsl, sumsWgsl, weightWgsl } from './layers.ts'
 import { recordSize } from './sizes.ts'
 import type { Sizes, Slot } from './sizes.ts'
 
@@ -132,9 +132,7 @@ function backThroughWgsl(sizes: Sizes, l: number): string {
     ${each(r => `let h${r}_${q} = activate${l}(z${r}_${q}); var d${r}_${q} = vec4f();`)}
     for (var c = 0u; c < C; c++) {
       ${each(r => `let g${r} = change[${r}u * C + c];`)}
-      ${repeat(4, e => (
-        `{ let w = rest[row + ${e}u * C + c]; ${each(r => `d${r}_${q}[${e}] += dot(w, g${r});`)} }`
-      ), '\n      ')}
+      ${eachWeight(sizes, 1, e => `rest[row + ${e}u * C + c]`, (r, e) => `d${r}_${q}[${e}] += dot(w, g${r});`)}
     }
     row += 4u * C;` : `
     ${each(r => `let h${r}_${q} = h${l}[${r * width + q}u + j]; var d${r}_${q} = d${l}[${r * width + q}u + j];`)}`)
@@ -150,10 +148,8 @@ function backThroughWgsl(sizes: Sizes, l: number): string {
     if (${l === 1 ? 'u.wanted != 0u' : 'true'}) {
       for (var i = 0u; i < ${inputs}u; i++) {
         let row = 4u * i * ${width}u + j;
-        ${repeat(4, e => repeat(hiddenAtOnce, q => {
-          const add = each(r => `d${l - 1}[${r * inputs}u + i][${e}] += dot(w, d${r}_${q});`)
-          return `{ let w = ${weightWgsl(l, `row + ${e * width + q}u`)}; ${add} }`
-        }, '\n        '), '\n        ')}
+        ${eachWeight(sizes, hiddenAtOnce, (e, q) => weightWgsl(l, `row + ${e * width + q}u`),
+          (r, e, q) => `d${l - 1}[${r * inputs}u + i][${e}] += dot(w, d${r}_${q});`, '\n        ')}
       }
     }
   }`

@@ -14,7 +14,7 @@ import { threefryWgsl } from '../threefry.ts'
 import {
   declareSizes, declareUniforms, listWgsl, livesWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
 } from './cells.ts'
-import { activationsWgsl, declareRest, eachRow, hideWgsl, sumsWgsl } from './layers.ts'
+import { activationsWgsl, declareRest, eachRow, eachWeight, hideWgsl, sumsWgsl } from './layers.ts'
 import type { Sizes } from './sizes.ts'
 
 /** Arrays: next, state, then the mask, w1, rest, and the kernel where there are filters. */
@@ -77,9 +77,7 @@ fn step(n: u32, count: u32) {
     var row = w${last} + 4u * j * C;
     ${repeat(hiddenAtOnce, q => `{
       ${each(r => `let h${r} = activate${last - 1}(z${r}_${q});`)}
-      ${repeat(4, e => repeat(C, c => (
-        `{ let w = rest[row + ${e * C + c}u]; ${each(r => `s${r}_${c} += h${r}[${e}] * w;`)} }`
-      ), '\n      '), '\n      ')}
+      ${eachWeight(sizes, C, (e, c) => `rest[row + ${e * C + c}u]`, (r, e, c) => `s${r}_${c} += h${r}[${e}] * w;`)}
       row += 4u * C;
     }`, '\n    ')}
   }

@@ -44,6 +44,15 @@ export function eachRow({ rowsAtOnce }: Sizes, text: (r: number) => string): str
   return repeat(rowsAtOnce, text, ' ')
 }
 
+/** For each number e of a vector, and n vectors: a weight `w`, read once and used for each row. */
+export function eachWeight(
+  sizes: Sizes, n: number, weight: (e: number, q: number) => string, use: (r: number, e: number, q: number) => string,
+  newLine = '\n      ',
+): string {
+  const line = (e: number, q: number): string => `{ let w = ${weight(e, q)}; ${eachRow(sizes, r => use(r, e, q))} }`
+  return repeat(4, e => repeat(n, q => line(e, q), newLine), newLine)
+}
+
 /** Where b1, W2, b2 … begin in `rest`. */
 export function declareRest({ rest }: Sizes): string {
   return '\n' + Object.entries(rest.at).map(([name, at]) => `const ${name} = ${at}u;`).join(' ')
@@ -67,9 +76,8 @@ export function sumsWgsl(sizes: Sizes, l: number): string {
   const add = (i: string): string => `
       ${each(r => `let v${r} = ${inputOf(l)}[${r * inputs}u + ${i}];`)}
       let row = 4u * ${i} * ${widths[l]}u + j;
-      ${repeat(4, e => repeat(hiddenAtOnce, q => (
-        `{ let w = ${weightWgsl(l, `row + ${e * widths[l] + q}u`)}; ${each(r => `z${r}_${q} += v${r}[${e}] * w;`)} }`
-      ), '\n      '), '\n      ')}`
+      ${eachWeight(sizes, hiddenAtOnce,
+        (e, q) => weightWgsl(l, `row + ${e * widths[l] + q}u`), (r, e, q) => `z${r}_${q} += v${r}[${e}] * w;`)}`
   return `
     ${each(r => repeat(hiddenAtOnce, q => `var z${r}_${q} = rest[b${l} + j + ${q}u];`, ' '))}
     ${inputs <= mostWrittenOut

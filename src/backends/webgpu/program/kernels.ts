@@ -77,7 +77,7 @@ export function kernelsOf(program: Program, most: MostBytes, shape: Shape): Prog
   ]
   return {
     sizes, slot, given,
-    pack: parts.map(part => [part, source('rollout weights', packWgsl(program, sizes, part), {
+    pack: parts.map(part => [part, source('rollout weights', packWgsl(program, sizes, part, given.includes(part)), {
       packed: write('f32'), ...(given.includes(part) && { given: read('f32') }),
     })]),
     load: source('rollout start', loadWgsl(program, sizes), {

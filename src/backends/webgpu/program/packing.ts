@@ -44,9 +44,8 @@ const begin = (sizes: Sizes, program: Program): string =>
  * One of the caller's arrays into its place, or zeros where there is no bias. Arrays: packed (of f32), then `given` where
  * there is one.
  */
-export function packWgsl(program: Program, sizes: Sizes, part: Part): string {
+export function packWgsl(program: Program, sizes: Sizes, part: Part, isGiven: boolean): string {
   const { inputs, outputs, width } = matrixOf(program, sizes, part)
-  const isGiven = !part.startsWith('b') || program.layers[Number(part.slice(1)) - 1].bias
   return begin(sizes, program) + entry(`${4 * sizes.parts[part]}u`, `
   let row = i / ${width}u; let column = i % ${width}u;
   var value = 0.0;

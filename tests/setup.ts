@@ -1,6 +1,6 @@
 // Runs before every test file.
 //
-//     CELLGRAD_RUNS=1000 npx vitest run      more random cases per property than the usual 30
+//     CELLGRAD_RUNS=1000 npx vitest run      more random cases per property than the usual 10, and 30 of long tests
 //     CELLGRAD_SEED=-1819918769 npx vitest run tests/tensor   the seed that fast-check printed with a failure
 //
 // Every test is a scope, and after it the backend must hold what it held before: whatever is left over has leaked from a
@@ -13,11 +13,12 @@ import { closeScope, openScope } from '../src/tensor/lifetime.ts'
 import type { Scope } from '../src/tensor/lifetime.ts'
 import { defaultBackend } from '../src/tensor/tensor.ts'
 import type { Data } from '../src/backends/backend.ts'
+import { long } from './long.ts'
 
 const { CELLGRAD_RUNS, CELLGRAD_SEED } = process.env
 
 fc.configureGlobal({
-  numRuns: Number(CELLGRAD_RUNS || 30),
+  numRuns: Number(CELLGRAD_RUNS || (long ? 30 : 10)),
   ...(CELLGRAD_SEED ? { seed: Number(CELLGRAD_SEED) } : {}),
 })
 

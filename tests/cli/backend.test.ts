@@ -62,7 +62,7 @@ describe('train --backend webgpu', () => {
     }
   })
 
-  it('goes on where the CPU was, is stopped by Ctrl-C, and the CPU goes on', async () => {
+  it.runIf(long)('goes on where the CPU was, is stopped by Ctrl-C, and the CPU goes on', async () => {
     const config = await writeConfig(folder('first.yaml'), 'iterations: 4\n')
     const path = folder('moved')
     expect((await run(['train', 'fish', '--config', config, '--threads', '1', '--out', path])).out)
@@ -83,7 +83,7 @@ describe('train --backend webgpu', () => {
     expect(iterations(path)).toEqual(upTo(iteration + 1))
   })
 
-  it('keeps the last checkpoint where the GPU is lost, and says how to go on', async () => {
+  it.runIf(long)('keeps the last checkpoint where the GPU is lost, and says how to go on', async () => {
     const config = await writeConfig(folder('lost.yaml'), 'iterations: 1000\n')
     const path = folder('lost')
     const { status, signal, err } = await run(['train', 'fish', '--config', config, ...gpu, '--save-every', '1', '--out', path], { imports: [withGpu, loses] })

@@ -4,7 +4,6 @@ import fc from 'fast-check'
 import { webgpu } from '../../src/index.ts'
 import type { Spec, WebGpuBackend, WebGpuOptions } from '../../src/index.ts'
 import { fullOp } from '../../src/tensor/ops/create.ts'
-import { long } from '../long.ts'
 import { useDefaultLimits } from './default-limits.ts'
 import { useSoftwareAdapter } from './software-adapter.ts'
 
@@ -24,10 +23,7 @@ export async function openPoisoned(options?: WebGpuOptions): Promise<WebGpuBacke
   return backend
 }
 
-/**
- * Fewer cases than properties usually get, and a third of them where there is little time: each new rule compiles
- * shaders for seconds on a software adapter.
- */
+/** Fewer cases than properties usually get: each new rule compiles shaders for seconds on a software adapter. */
 export function some(share: number): { numRuns: number } {
-  return { numRuns: Math.ceil(share * fc.readConfigureGlobal().numRuns! / (long ? 1 : 3)) }
+  return { numRuns: Math.ceil(share * fc.readConfigureGlobal().numRuns!) }
 }

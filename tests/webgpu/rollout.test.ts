@@ -43,7 +43,7 @@ describe('a fused rollout on WebGPU', () => {
     }), some(0.2))
   })
 
-  it('is the composed one where tiles meet, at every border', async () => {
+  it.runIf(long)('is the composed one where tiles meet, at every border', async () => {
     const grid = fc.tuple(fc.constantFrom(1, 7, 8, 9, 17), fc.constantFrom(3, 15, 16, 17, 33))
     const rules = fc.record({
       perceive: fc.constantFrom(
@@ -60,7 +60,7 @@ describe('a fused rollout on WebGPU', () => {
     }), some(0.2))
   })
 
-  it.each([true, false])('is the composed one in the shapes for software (%s) and for hardware', async software => {
+  it.runIf(long).each([true, false])('is the composed one in the shapes for software (%s) and for hardware', async software => {
     const shaped = backendOn({ ...await openDevice(), software })
     const rules = fc.constantFrom(
       defineRule({ ...growingRule, update: mlp(20, { activation: 'tanh', lastStd: 0.1 }) }),
@@ -131,7 +131,7 @@ describe('a fused rollout on WebGPU', () => {
     }), some(0.1))
   })
 
-  it('has the same bits every time, and however much is kept', async () => {
+  it.runIf(long)('has the same bits every time, and however much is kept', async () => {
     await fc.assert(fc.asyncProperty(scenesOf({ longest: 7 }), async scene => {
       const bits = bitsOf(await fusedOutcome(scene, gpu))
       for (const checkpoint of ['auto', 1, 3, 100] as const) {
@@ -140,7 +140,7 @@ describe('a fused rollout on WebGPU', () => {
     }), some(0.1))
   })
 
-  it('reads weights that are too large for uniforms', async () => {
+  it.runIf(long)('reads weights that are too large for uniforms', async () => {
     const rules = fc.constant(defineRule({
       channels: { a: 24 }, perceive: ['identity', 'sobelX', 'sobelY'], update: mlp(240, { activation: 'sigmoid' }),
     }))

@@ -58,11 +58,13 @@ function poisoned(scene: Scene, where: number, value: number, only?: 'x'): Scene
 /**
  * The arrays of an outcome by name. Gradients are left out where paths may differ: a linear convolution may be multiplied
  * into the first layer, and what is NaN in the derivative of the product is so in those of both factors; and next to a
- * living cell, the composed step takes a cotangent of zero through the weights, of which one may be NaN.
+ * living cell, the composed step takes a cotangent of zero through the weights, of which one may be NaN. Nor the derivative
+ * of a learned kernel at a border of zeros: there the SIMD kernel has a term NaN · 0 that the plain loops have not.
  */
-function arrays({ states, gradients }: Outcome, { perceive, living }: DataRule): Record<string, Data> {
+function arrays({ states, gradients }: Outcome, { perceive, living, padding }: DataRule): Record<string, Data> {
   const folds = perceive.some(part => typeof part === 'object' && 'type' in part && part.type === 'conv')
-  return { ...Object.fromEntries(states.map((y, i) => [`state ${i}`, y])), ...(folds || living ? {} : gradients) }
+  const kept = Object.fromEntries(Object.entries(gradients).filter(([name]) => padding !== 'zero' || !name.startsWith('perceive.')))
+  return { ...Object.fromEntries(states.map((y, i) => [`state ${i}`, y])), ...(folds || living ? {} : kept) }
 }
 
 /** Equal but for rounding: where there is an ∞, an operator may be computed by another kernel. */

@@ -13,7 +13,7 @@
 import { activeFrames, resolve, withFrames } from '../tensor/frame.ts'
 import type { Frame } from '../tensor/frame.ts'
 import { refusePromise, scope } from '../tensor/lifetime.ts'
-import { checkFunction } from '../tensor/options.ts'
+import { checkFunction } from '../backends/options.ts'
 import { showShape } from '../tensor/shape.ts'
 import { nextTensorId, Tensor } from '../tensor/tensor.ts'
 import { below, nextTapeId, slotOn } from '../tensor/trace.ts'

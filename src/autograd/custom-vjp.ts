@@ -7,7 +7,7 @@
 import { activeFrames, resolve, withFrames } from '../tensor/frame.ts'
 import type { Frame } from '../tensor/frame.ts'
 import { refusePromise, scope } from '../tensor/lifetime.ts'
-import { checkFunction } from '../tensor/options.ts'
+import { checkFunction } from '../backends/options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { below, innermostTape, nextTapeId } from '../tensor/trace.ts'
 import { mapTree } from '../tensor/tree.ts'

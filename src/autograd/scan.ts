@@ -12,8 +12,8 @@
  * ordinary code that is called with the host's index t.
  */
 import { refusePromise, scope, supersede } from '../tensor/lifetime.ts'
-import { check, checkFunction, checkOptions, isWhole, keysOf } from '../tensor/options.ts'
-import type { Kind } from '../tensor/options.ts'
+import { check, checkFunction, checkOptions, isWhole, keysOf } from '../backends/options.ts'
+import type { Kind } from '../backends/options.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { checkpoint } from './checkpoint.ts'
 

@@ -16,7 +16,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { ArgsDef, CommandDef } from 'citty'
-import { didYouMean } from '../tensor/options.ts'
+import { didYouMean } from '../backends/options.ts'
 import { UsageError } from './usage.ts'
 import type { Command, Given } from './usage.ts'
 

@@ -6,7 +6,7 @@
  * where the checkpoint stands. Lines that something else has spoilt are left out; what is lost is a point of the curve.
  */
 import { open, readFile } from 'node:fs/promises'
-import { isNumber, isObject, isWhole } from '../tensor/options.ts'
+import { isNumber, isObject, isWhole } from '../backends/options.ts'
 import { writeFileAtomic } from '../node/atomic-file.ts'
 
 export type Metric = {

@@ -4,7 +4,7 @@
  * A picture, a bar and a page of help are written as they are: they consist of nothing that a user has named.
  */
 import { stripVTControlCharacters } from 'node:util'
-import { inLine } from '../tensor/options.ts'
+import { inLine } from '../backends/options.ts'
 
 type Output = { readonly isTTY?: boolean; readonly columns?: number; write(text: string): unknown }
 

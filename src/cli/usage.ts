@@ -3,7 +3,7 @@
  */
 import { parseArgs } from 'node:util'
 import type { ArgDef, ArgsDef, CommandDef } from 'citty'
-import { didYouMean } from '../tensor/options.ts'
+import { didYouMean } from '../backends/options.ts'
 
 /** What went wrong, in one or more lines. They are printed one by one: a line break inside of a line is escaped. */
 export class Failure extends Error {

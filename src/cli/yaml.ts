@@ -7,7 +7,7 @@
  */
 import { isAlias, isCollection, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
 import type { Document, Node, Scalar, YAMLMap } from 'yaml'
-import { inLine } from '../tensor/options.ts'
+import { inLine } from '../backends/options.ts'
 import { readFileUpTo } from '../node/read-file.ts'
 import { UsageError } from './usage.ts'
 

@@ -12,7 +12,7 @@
 import type { Key } from '../tensor/key.ts'
 import { scope, supersede } from '../tensor/lifetime.ts'
 import { requireTensor } from '../tensor/op.ts'
-import { check, checkOptions, isWhole, keysOf, later, numberFrom, text, wholeFrom } from '../tensor/options.ts'
+import { check, checkOptions, isWhole, keysOf, later, numberFrom, text, wholeFrom } from '../backends/options.ts'
 import { sub } from '../tensor/ops/arithmetic.ts'
 import { stack } from '../tensor/ops/concat.ts'
 import { abs } from '../tensor/ops/functions.ts'

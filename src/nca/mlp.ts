@@ -7,7 +7,7 @@
  * the first rule does nothing, and so does no harm. A residual network adds to each hidden layer the one before it,
  * where both are equally wide (He et al. 2016): h_i = h_(i−1) + σ(h_(i−1)·w_i + b_i).
  */
-import { check, checkOptions, checkWord, isNumber, isWhole, keysOf, later } from '../tensor/options.ts'
+import { check, checkOptions, checkWord, isNumber, isWhole, keysOf, later } from '../backends/options.ts'
 import { add } from '../tensor/ops/arithmetic.ts'
 import { dense } from '../tensor/ops/dense.ts'
 import { leakyRelu, leakySlope, relu, sigmoid, tanh } from '../tensor/ops/functions.ts'

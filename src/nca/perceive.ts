@@ -11,7 +11,7 @@
  */
 import { filterKernelOn } from '../tensor/filters.ts'
 import type { Filter } from '../tensor/filters.ts'
-import { checkOptions, keysOf, numberFrom } from '../tensor/options.ts'
+import { checkOptions, keysOf, numberFrom } from '../backends/options.ts'
 import { concat } from '../tensor/ops/concat.ts'
 import { pad } from '../tensor/ops/pad-slice.ts'
 import { aTensor } from '../tensor/tensor.ts'

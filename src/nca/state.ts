@@ -5,7 +5,7 @@
  * The seed of Growing NCA is a single living cell: alpha and every hidden channel are 1, colour is 0.
  */
 import { refuse, requireTensor } from '../tensor/op.ts'
-import { check, checkOptions, isObject, isWhole, keysOf, later, wholeFrom } from '../tensor/options.ts'
+import { check, checkOptions, isObject, isWhole, keysOf, later, wholeFrom } from '../backends/options.ts'
 import { concat, splitAxis } from '../tensor/ops/concat.ts'
 import { slice } from '../tensor/ops/pad-slice.ts'
 import { broadcastTo, reshape } from '../tensor/ops/sum.ts'

@@ -16,8 +16,8 @@ import type { Key } from '../tensor/key.ts'
 import { scope, supersede } from '../tensor/lifetime.ts'
 import {
   callable, check, checkOptions, isObject, isWhole, keysOf, later, numberFrom, required, wholeFrom,
-} from '../tensor/options.ts'
-import type { Kinds } from '../tensor/options.ts'
+} from '../backends/options.ts'
+import type { Kinds } from '../backends/options.ts'
 import { aTensor, Tensor } from '../tensor/tensor.ts'
 import { eachLeaf } from '../tensor/tree.ts'
 import { writeFileAtomic } from './atomic-file.ts'

@@ -6,8 +6,8 @@
  */
 
 import type { Markish } from '@observablehq/plot'
-import { checkOptions, keysOf, numberFrom, required, text } from '../tensor/options.ts'
-import type { Kind } from '../tensor/options.ts'
+import { checkOptions, keysOf, numberFrom, required, text } from '../backends/options.ts'
+import type { Kind } from '../backends/options.ts'
 
 /** What `lossCurveSvg` draws: `losses[i]` belongs to `iterations[i]`. */
 export interface LossCurve {

@@ -4,7 +4,7 @@
  */
 import { open } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { check, isObject } from '../tensor/options.ts'
+import { check, isObject } from '../backends/options.ts'
 
 /** A row: text, numbers and truths by name; null for what there is not. */
 export type MetricRow = Readonly<Record<string, number | string | boolean | null>>

@@ -9,7 +9,7 @@ import { byteLimit } from '../nca/files/limits.ts'
 import type { ByteLimit } from '../nca/files/limits.ts'
 import type { TrainerState } from '../nca/training/trainer.ts'
 import type { DataParams } from '../nca/rule.ts'
-import { checkOptions } from '../tensor/options.ts'
+import { checkOptions } from '../backends/options.ts'
 import { writeFileAtomic } from './atomic-file.ts'
 import { readFileUpTo } from './read-file.ts'
 

@@ -8,7 +8,7 @@
 
 import { overColour, resize } from '../nca/files/image.ts'
 import type { Image, Rgb } from '../nca/files/image.ts'
-import { checkOptions, isNumber, keysOf, oneOf, wholeFrom } from '../tensor/options.ts'
+import { checkOptions, isNumber, keysOf, oneOf, wholeFrom } from '../backends/options.ts'
 
 /** How many colours a terminal shows: 24 bits, the 256 of xterm, or none. */
 export type ColourDepth = 'truecolor' | '256' | 'none'

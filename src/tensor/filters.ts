@@ -25,7 +25,7 @@
  * which costs nothing, since a sum of filters is a filter. The other filters look the same from every side.
  */
 import { refuse, requireTensor } from './op.ts'
-import { check, checkOptions, isWhole, keysOf, numberFrom, show } from './options.ts'
+import { check, checkOptions, isWhole, keysOf, numberFrom, show } from '../backends/options.ts'
 import { depthwiseOn } from './ops/grid.ts'
 import { windowKinds } from './ops/window.ts'
 import type { Padding } from '../backends/window.ts'

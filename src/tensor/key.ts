@@ -17,7 +17,7 @@
  * not JAX's). `random.ts` draws tensors.
  */
 
-import { check, isWhole, show } from './options.ts'
+import { check, isWhole, show } from '../backends/options.ts'
 
 /** An immutable random key: two unsigned 32-bit words. */
 export type Key = readonly [number, number]

@@ -18,7 +18,7 @@
  *               of what `vjp` returned, its tape; on a GPU every buffer, up to `maxBytes`. A `scope` for each iteration
  *               leaves nothing
  */
-import { checkFunction } from './options.ts'
+import { checkFunction } from '../backends/options.ts'
 import { eachLeaf } from './tree.ts'
 
 /** Memory that can be given back. */

@@ -8,7 +8,7 @@
  */
 import { sizeOf } from '../backends/backend.ts'
 import type { Shape } from '../backends/backend.ts'
-import { check, isWhole } from './options.ts'
+import { check, isWhole } from '../backends/options.ts'
 
 export { sizeOf }
 export type { Shape }

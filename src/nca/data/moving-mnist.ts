@@ -11,7 +11,7 @@
  */
 import { checkKey, foldIn, uniformAt } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
-import { check, checkOptions, isWhole, keysOf, numberFrom, wholeFrom } from '../../tensor/options.ts'
+import { check, checkOptions, isWhole, keysOf, numberFrom, wholeFrom } from '../../backends/options.ts'
 
 /** Square pictures to move: `images` is `[n,h,h]`, as `readMnist` gives them. */
 export type Digits = { readonly images: Float32Array; readonly n: number }

@@ -14,7 +14,7 @@
  * (x·Y + y)·Z + z. The orientation (qform, sform) is not applied: a scan and its labels belong together where they lie
  * on the same grid.
  */
-import { quoted } from '../../tensor/options.ts'
+import { quoted } from '../../backends/options.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import { byteLimit, checkBytes } from '../files/limits.ts'
 import type { ByteLimit } from '../files/limits.ts'

@@ -8,7 +8,7 @@
  *               {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
  *     the rest  the numbers
  */
-import { check, inLine, isWhole, quoted } from '../../tensor/options.ts'
+import { check, inLine, isWhole, quoted } from '../../backends/options.ts'
 import { showShape, sizeOf } from '../../tensor/shape.ts'
 import type { Shape } from '../../tensor/shape.ts'
 import { byteLimit, checkBytes } from '../files/limits.ts'

@@ -5,7 +5,7 @@
  * while a rule learns, alpha may be 1.3 and red −0.1. What is shown is clamped to what a picture can be,
  * 0 ≤ colour ≤ alpha ≤ 1; what is trained is not.
  */
-import { checkOptions } from '../../tensor/options.ts'
+import { checkOptions } from '../../backends/options.ts'
 import { placementOptions, tensor } from '../../tensor/tensor.ts'
 import type { Placement, Tensor } from '../../tensor/tensor.ts'
 import { showShape } from '../../tensor/shape.ts'

@@ -7,7 +7,7 @@
  * transparent pixels (mostly black) into every edge as a dark fringe (Porter & Duff, "Compositing Digital Images",
  * SIGGRAPH 1984).
  */
-import { checkOptions, isWhole, keysOf, show, wholeFrom } from '../../tensor/options.ts'
+import { checkOptions, isWhole, keysOf, show, wholeFrom } from '../../backends/options.ts'
 
 
 /** A picture `[height, width, 4]`: RGBA in [0, 1], row by row from the top, premultiplied by alpha. */

@@ -7,8 +7,8 @@
  */
 import type { Backend, DType } from '../../backends/backend.ts'
 import { scope } from '../../tensor/lifetime.ts'
-import { checkOptions, keysOf, show } from '../../tensor/options.ts'
-import type { Options } from '../../tensor/options.ts'
+import { checkOptions, keysOf, show } from '../../backends/options.ts'
+import type { Options } from '../../backends/options.ts'
 import { defaultBackend, placementKinds, tensor } from '../../tensor/tensor.ts'
 import type { Placement } from '../../tensor/tensor.ts'
 import { mapTree } from '../../tensor/tree.ts'

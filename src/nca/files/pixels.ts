@@ -8,7 +8,7 @@
  *   const image = await viewOf(rule)(rollout(rule, params, seed(rule, { height: 72, width: 72 }), key(0), { steps: 96 }))
  *   context.putImageData(new ImageData(imageToPixels(image), image.width, image.height), 0, 0)
  */
-import { check, isObject } from '../../tensor/options.ts'
+import { check, isObject } from '../../backends/options.ts'
 import { checkImage, fromPlain } from './image.ts'
 import type { Image } from './image.ts'
 

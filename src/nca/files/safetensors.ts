@@ -14,8 +14,8 @@
  *
  * Tensors are copied as the machine's own numbers, that is, for the little-endian machines JavaScript engines run on.
  */
-import { checkOptions, inLine, keysOf, quoted, wholeFrom } from '../../tensor/options.ts'
-import type { Kinds } from '../../tensor/options.ts'
+import { checkOptions, inLine, keysOf, quoted, wholeFrom } from '../../backends/options.ts'
+import type { Kinds } from '../../backends/options.ts'
 import { parseJson } from './json.ts'
 import { byteKinds, byteLimit, checkBytes } from './limits.ts'
 import type { ByteLimit } from './limits.ts'

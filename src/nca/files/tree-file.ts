@@ -8,7 +8,7 @@
  * A tensor that stands in several places is stored once. What is written can be read: values that JSON would drop or
  * change are refused, and so is a file with a tensor that stands nowhere in its tree.
  */
-import { show } from '../../tensor/options.ts'
+import { show } from '../../backends/options.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { deepestTree, mapTree } from '../../tensor/tree.ts'
 import { parseJson } from './json.ts'

@@ -10,8 +10,8 @@
  * (the ends of ColorBrewer's RdBu, which the colour-blind can tell apart too; Harrower & Brewer 2003). The range is fixed
  * and not taken from the state: else every frame of an animation had a scale of its own.
  */
-import { check, checkOptions, isWhole, keysOf, numberAbove, wholeFrom } from '../../tensor/options.ts'
-import type { Kinds } from '../../tensor/options.ts'
+import { check, checkOptions, isWhole, keysOf, numberAbove, wholeFrom } from '../../backends/options.ts'
+import type { Kinds } from '../../backends/options.ts'
 import { showShape } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Channels } from '../rule.ts'

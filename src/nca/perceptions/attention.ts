@@ -25,7 +25,7 @@
  * slices are not kept for the derivative but cut again: k² copies of the state would be most of a step's memory.
  */
 import { checkpoint } from '../../autograd/checkpoint.ts'
-import { checkOptions, keysOf, later, wholeFrom } from '../../tensor/options.ts'
+import { checkOptions, keysOf, later, wholeFrom } from '../../backends/options.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { stack, unstack } from '../../tensor/ops/concat.ts'
 import { dense } from '../../tensor/ops/dense.ts'

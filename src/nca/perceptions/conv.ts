@@ -6,7 +6,7 @@
  * Linear and without bias, it is a matrix before the matrix of the network's first layer; with both it is a layer of
  * its own, as in the self-classifying digits (Randazzo et al., Distill 2020) and in NCAtorch.
  */
-import { check, checkOptions, checkWord, keysOf, later } from '../../tensor/options.ts'
+import { check, checkOptions, checkWord, keysOf, later } from '../../backends/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { leakySlope } from '../../tensor/ops/functions.ts'
 import { checkDilation, checkSize, checkUnits } from '../rule-limits.ts'

@@ -22,7 +22,7 @@
  * has the mean of its slopes on both sides, so that ∂s(p + o)/∂o is ½ (s[p + 1] − s[p − 1]) at o = 0.
  */
 import { checkpoint } from '../../autograd/checkpoint.ts'
-import { check, checkOptions, keysOf, later } from '../../tensor/options.ts'
+import { check, checkOptions, keysOf, later } from '../../backends/options.ts'
 import { add, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { splitAxis } from '../../tensor/ops/concat.ts'
 import { conv2d } from '../../tensor/ops/conv2d.ts'

@@ -7,7 +7,7 @@
  * convolution with an activation, and is linear where that is enough (He et al., "Deep Residual Learning for Image
  * Recognition", CVPR 2016; the residual perception of Spitznagel & Keuper 2026).
  */
-import { checkOptions, checkWord, keysOf, later } from '../../tensor/options.ts'
+import { checkOptions, checkWord, keysOf, later } from '../../backends/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { dense } from '../../tensor/ops/dense.ts'
 import { checkDilation, checkSize, checkUnits } from '../rule-limits.ts'

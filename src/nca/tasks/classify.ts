@@ -9,7 +9,7 @@
  *   'cells'    the mean over cells of the cross-entropy of their class channels
  *   'image'    the cross-entropy of the mean of the cells' class channels: they vote
  */
-import { check, checkOptions, isWhole, keysOf, oneOf, text } from '../../tensor/options.ts'
+import { check, checkOptions, isWhole, keysOf, oneOf, text } from '../../backends/options.ts'
 import { mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { cast, equal, where } from '../../tensor/ops/compare.ts'
 import { ones, range } from '../../tensor/ops/create.ts'

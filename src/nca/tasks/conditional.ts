@@ -8,7 +8,7 @@
  * Damage makes the rule repair. Mutation, another condition in the midst of life, makes it turn one target into another.
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
-import { check, checkOptions, keysOf, text } from '../../tensor/options.ts'
+import { check, checkOptions, keysOf, text } from '../../backends/options.ts'
 import { gather } from '../../tensor/ops/gather.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
 import { aTensor, tensor } from '../../tensor/tensor.ts'

@@ -5,7 +5,7 @@
  *   loss = mean over cells and red, green, blue, alpha of (x − target)²
  */
 import { requireTensor } from '../../tensor/op.ts'
-import { checkOptions, keysOf, later } from '../../tensor/options.ts'
+import { checkOptions, keysOf, later } from '../../backends/options.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'
 import { presetNames, trainerKinds } from '../training/trainer-options.ts'

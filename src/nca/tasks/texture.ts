@@ -7,7 +7,7 @@
  *   colours = the first three channels + ½          seed = zero (noise and borders tell cells apart)
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
-import { check, checkOptions, isWhole, keysOf } from '../../tensor/options.ts'
+import { check, checkOptions, isWhole, keysOf } from '../../backends/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import type { Tensor } from '../../tensor/tensor.ts'

@@ -4,7 +4,7 @@
  *
  *   seed = input in its channels, zero elsewhere          loss = how far the output channels are from what is wanted
  */
-import { callable, check, checkOptions, isObject, isWhole, keysOf, text } from '../../tensor/options.ts'
+import { callable, check, checkOptions, isObject, isWhole, keysOf, text } from '../../backends/options.ts'
 import { placementKinds } from '../../tensor/tensor.ts'
 import type { Placement, Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'

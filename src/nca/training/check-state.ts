@@ -7,7 +7,7 @@
  * iteration, under the name of an operator, or not at all.
  */
 import { checkKey } from '../../tensor/key.ts'
-import { check, isObject, isWhole } from '../../tensor/options.ts'
+import { check, isObject, isWhole } from '../../backends/options.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
 import type { Shape } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'

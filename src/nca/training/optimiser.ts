@@ -20,8 +20,8 @@
 import { scope } from '../../tensor/lifetime.ts'
 import {
   check, checkOptions, checkWord, flag, isNumber, isObject, isWhole, keysOf, later, numberFrom,
-} from '../../tensor/options.ts'
-import type { Kind, Kinds } from '../../tensor/options.ts'
+} from '../../backends/options.ts'
+import type { Kind, Kinds } from '../../backends/options.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { lessEqual, where } from '../../tensor/ops/compare.ts'
 import { stack } from '../../tensor/ops/concat.ts'

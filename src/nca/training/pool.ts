@@ -13,7 +13,7 @@
 import { checkKey, choice } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
 import { refuse, requireTensor } from '../../tensor/op.ts'
-import { check, isWhole } from '../../tensor/options.ts'
+import { check, isWhole } from '../../backends/options.ts'
 import { stack, unstack } from '../../tensor/ops/concat.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
 import { Tensor, valuesOf } from '../../tensor/tensor.ts'

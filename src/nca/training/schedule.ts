@@ -7,8 +7,8 @@
 
 import {
   check, checkOptions, checkWord, isNumber, isObject, isWhole, keysOf, numberFrom, required,
-} from '../../tensor/options.ts'
-import type { Kind } from '../../tensor/options.ts'
+} from '../../backends/options.ts'
+import type { Kind } from '../../backends/options.ts'
 
 export type Schedule =
   | number

@@ -14,7 +14,7 @@
  */
 import { key } from '../../tensor/key.ts'
 import { supersede } from '../../tensor/lifetime.ts'
-import { check, checkOptions, isNumber, isObject, isWhole, keysOf, later, wholeFrom } from '../../tensor/options.ts'
+import { check, checkOptions, isNumber, isObject, isWhole, keysOf, later, wholeFrom } from '../../backends/options.ts'
 import type { Metrics, Trainer } from './trainer.ts'
 import { checkValidation, judge } from './validation.ts'
 import type { Best, ParamsIn, Validation } from './validation.ts'

@@ -4,8 +4,8 @@
 import type { Key } from '../../tensor/key.ts'
 import {
   check, checkOptions, flag, isNumber, isObject, isWhole, keysOf, later, oneOf, required, wholeFrom,
-} from '../../tensor/options.ts'
-import type { Kinds } from '../../tensor/options.ts'
+} from '../../backends/options.ts'
+import type { Kinds } from '../../backends/options.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { checkDamage, publishedCircles } from './damage.ts'
 import type { Damage } from './damage.ts'

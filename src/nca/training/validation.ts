@@ -5,7 +5,7 @@
  * resumed (with the best that it had) is judged at the same places as one that was left alone, and keeps the same.
  */
 import { scope, supersede } from '../../tensor/lifetime.ts'
-import { callable, check, checkOptions, keysOf, later, required, wholeFrom } from '../../tensor/options.ts'
+import { callable, check, checkOptions, keysOf, later, required, wholeFrom } from '../../backends/options.ts'
 import { eachLeaf } from '../../tensor/tree.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { shared } from './trainer.ts'

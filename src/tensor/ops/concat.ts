@@ -8,7 +8,7 @@
  */
 import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
-import { check, isWhole } from '../options.ts'
+import { check, isWhole } from '../../backends/options.ts'
 import { normalizeAxis, sameShape, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'

@@ -4,7 +4,7 @@
 import type { DType } from '../../backends/backend.ts'
 import { defineOp, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
-import { check, checkOptions, isWhole } from '../options.ts'
+import { check, checkOptions, isWhole } from '../../backends/options.ts'
 import { checkNumber, place, placementOptions } from '../tensor.ts'
 import type { Placement, Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'

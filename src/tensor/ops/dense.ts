@@ -15,7 +15,7 @@
 import type { Spec } from '../../backends/backend.ts'
 import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
-import { checkOptions, keysOf } from '../options.ts'
+import { checkOptions, keysOf } from '../../backends/options.ts'
 import { sameShape, sizeOf } from '../shape.ts'
 import { aTensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'

@@ -15,7 +15,7 @@
 import { longSum } from '../../backends/webgpu/long-sum.ts'
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
-import { check, isWhole } from '../options.ts'
+import { check, isWhole } from '../../backends/options.ts'
 import { sameShape, sizeOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import { tensor } from '../tensor.ts'

@@ -14,7 +14,7 @@
  */
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
-import { checkOptions, keysOf, oneOf } from '../options.ts'
+import { checkOptions, keysOf, oneOf } from '../../backends/options.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'

@@ -11,7 +11,7 @@
  */
 import { defineOp, floating } from '../op.ts'
 import type { Op } from '../op.ts'
-import { checkOptions } from '../options.ts'
+import { checkOptions } from '../../backends/options.ts'
 import { normalizeAxes, sizeOf, stridesOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'

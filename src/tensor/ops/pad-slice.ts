@@ -14,7 +14,7 @@
  */
 import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
-import { check, checkOptions, isWhole, keysOf } from '../options.ts'
+import { check, checkOptions, isWhole, keysOf } from '../../backends/options.ts'
 import { checkShape, joinAxes, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import { checkNumber } from '../tensor.ts'

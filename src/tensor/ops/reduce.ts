@@ -19,7 +19,7 @@
 import type { Data, Shader } from '../../backends/backend.ts'
 import { defineOp, floating, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
-import { checkOptions } from '../options.ts'
+import { checkOptions } from '../../backends/options.ts'
 import { normalizeAxes, sizeOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'

@@ -3,7 +3,7 @@
  */
 import { hostArray } from '../../backends/backend.ts'
 import { refuse } from '../op.ts'
-import { check } from '../options.ts'
+import { check } from '../../backends/options.ts'
 import { checkShape, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import { place, tensor } from '../tensor.ts'

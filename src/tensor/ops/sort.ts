@@ -13,7 +13,7 @@
  */
 import { defineOp } from '../op.ts'
 import type { Op } from '../op.ts'
-import { checkOptions, flag, keysOf, later } from '../options.ts'
+import { checkOptions, flag, keysOf, later } from '../../backends/options.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'

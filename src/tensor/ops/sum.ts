@@ -9,8 +9,8 @@
  */
 import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
-import { checkOptions, flag, keysOf } from '../options.ts'
-import type { Options } from '../options.ts'
+import { checkOptions, flag, keysOf } from '../../backends/options.ts'
+import type { Options } from '../../backends/options.ts'
 import {
   broadcastShapes, broadcastStrides, checkShape, joinAxes, normalizeAxes, sameShape, showShape, sizeOf, stridesOf,
 } from '../shape.ts'

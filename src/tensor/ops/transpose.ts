@@ -5,7 +5,7 @@
  */
 import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
-import { check } from '../options.ts'
+import { check } from '../../backends/options.ts'
 import { normalizeAxis, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'

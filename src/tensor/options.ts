@@ -1,2 +1,0 @@
-/** Arguments are checked in every layer, so the page on it stands in the lowest one. */
-export * from '../backends/options.ts'

@@ -8,6 +8,7 @@
  * where both are equally wide (He et al. 2016): h_i = h_(i−1) + σ(h_(i−1)·w_i + b_i).
  */
 import { check, checkOptions, checkWord, isNumber, isWhole, keysOf, later } from '../backends/options.ts'
+import type { Options } from '../backends/options.ts'
 import { add } from '../tensor/ops/arithmetic.ts'
 import { dense } from '../tensor/ops/dense.ts'
 import { leakyRelu, leakySlope, relu, sigmoid, tanh } from '../tensor/ops/functions.ts'
@@ -104,6 +105,11 @@ export function mlp(hidden: number | readonly number[], options: MlpOptions = {}
   checkOptions('mlp', options, mlpOptions)
   return checkedMlp('mlp', '', { ...options, hidden })
 }
+
+/** What a rule's description of a network consists of. */
+export const mlpFields: Options = keysOf<Mlp>({
+  type: later, hidden: later, activation: later, slope: later, residual: later, init: later, lastStd: later, lastBias: later,
+})
 
 /** A network from its description, in which what was not yet a choice when it was written may be missing. */
 export function checkedMlp(

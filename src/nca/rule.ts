@@ -23,7 +23,7 @@ import type { Padding } from '../backends/window.ts'
 import { placementOptions } from '../tensor/tensor.ts'
 import type { Placement, Tensor } from '../tensor/tensor.ts'
 import { checkMost, most } from './rule-limits.ts'
-import { checkedMlp, mlpParams } from './mlp.ts'
+import { checkedMlp, mlpFields, mlpParams } from './mlp.ts'
 import type { Mlp, MlpParams } from './mlp.ts'
 import { wholeConv } from './perceptions/conv.ts'
 import { describe, isLearned } from './perceptions/kinds.ts'
@@ -116,6 +116,9 @@ export type Rule =
 /** The parameters of a rule: `Params<typeof rule>`. */
 export type Params<R extends Rule> = R extends { readonly init: (...args: never) => infer P } ? P : DataParams
 
+/** A filter whose result is multiplied by a factor. */
+const scaledFields = keysOf<Exclude<Filter, string>>({ name: later, factor: later })
+
 /** The parts of a perception, those that were written before there was a choice completed. */
 function checkedPerceive(grid: 1 | 2 | 3, perceive: readonly Perception[]): Perception[] {
   const filterNames = filterNamesOn[grid]
@@ -129,9 +132,11 @@ function checkedPerceive(grid: 1 | 2 | 3, perceive: readonly Perception[]): Perc
     if (!isLearned(part)) {
       const { name, factor } = typeof part === 'string' ? { name: part, factor: 1 } : { ...part }
       check(filterNames.includes(name) && isNumber(factor), 'rule', path, part, `one of ${parts}`)
+      if (typeof part !== 'string') checkOptions(`rule.${path}`, part, scaledFields)
       return part
     }
     const whole = part.type === 'conv' ? wholeConv(part) : part
+    checkOptions(`rule.${path}`, whole, describe(whole).fields)
     describe(whole).check('rule', `${path}.`, whole)
     const flat = whole.type === 'attention' || whole.type === 'deformable'
     const kinds = 'filters, depthwise, conv or residualConv'
@@ -217,6 +222,7 @@ export function defineRule(options: RuleOptions): DataRule {
     isObject(options.update) && options.update.type === 'mlp', 'rule', 'update', options.update,
     'a network, like mlp(128)',
   )
+  checkOptions('rule.update', options.update, mlpFields)
   const update = checkedMlp('rule', 'update.', options.update)
   check(isNumber(stepSize), 'rule', 'stepSize', stepSize, 'a number')
   check(

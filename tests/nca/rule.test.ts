@@ -228,3 +228,17 @@ it('a rule is the same after a journey through JSON', () => {
     expect(defineRule(JSON.parse(JSON.stringify(rule)) as DataRule)).toEqual(rule)
   }))
 })
+
+it('no part of a rule has a field that nobody reads', () => {
+  fc.assert(fc.property(rules, fc.nat(), (rule, at) => {
+    const parts = rule.perceive.map((part, i) => [`perceive[${i}]`, part] as const).filter(([, part]) => typeof part === 'object')
+    const places = [['update', rule.update] as const, ...parts]
+    const [path, part] = places[at % places.length]
+    const more = { ...(part as object), sise: 3 }
+    const perceive = rule.perceive.map(given => (given === part ? more : given)) as Perception[]
+    const wrong = { ...rule, perceive, update: (path === 'update' ? more : rule.update) as DataRule['update'] }
+    // A part may stand in the list more than once; the first is named.
+    const named = path === 'update' ? path : `perceive[${rule.perceive.indexOf(part as Perception)}]`
+    expect(() => defineRule(wrong)).toThrow(`rule.${named}: there is no option "sise"`)
+  }))
+})

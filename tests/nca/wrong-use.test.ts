@@ -89,7 +89,7 @@ it('says what is wrong with rules', () => {
       "noUpdate": "rule: update is undefined, expected a network, like mlp(128).",
       "nothing": "rule: the options argument is undefined, expected an object with channels, perceive, update, grid, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen.",
       "number": "rule: update is 64, expected a network, like mlp(128).",
-      "outputs": "rule: perceive[0].outputs is undefined, expected a whole number > 0.",
+      "outputs": "rule.perceive[0]: there is no option "filters"; there are type, outputs, size, dilation, bias, activation, slope.",
       "padding": "rule: padding is "same", expected 'zero', 'circular' or 'reflect'.",
       "perceiveInCustom": "customRule: there is no option "perceive"; there are channels, init, step, grid.",
       "text": "rule: perceive is "sobelX", expected a list of at least one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean, depthwise(n), conv(n), ….",

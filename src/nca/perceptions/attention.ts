@@ -84,6 +84,9 @@ export function attention(outputs: number, options: AttentionOptions = {}): Atte
 }
 
 export const attentionKind: PartKind<Attention> = {
+  fields: keysOf<Attention>({
+    type: later, outputs: later, heads: later, size: later, keys: later, feedForward: later,
+  }),
   check(where, path, { outputs, heads, size, keys, feedForward }) {
     checkUnits(where, `${path}outputs`, outputs)
     checkUnits(where, `${path}heads`, heads)

@@ -67,6 +67,9 @@ export function wholeConv(part: Pick<Conv, 'type' | 'outputs' | 'size'> & ConvOp
 }
 
 export const convKind: PartKind<Conv> = {
+  fields: keysOf<Conv>({
+    type: later, outputs: later, size: later, dilation: later, bias: later, activation: later, slope: later,
+  }),
   check(where, path, { outputs, size, dilation, bias, activation, slope }) {
     checkUnits(where, `${path}outputs`, outputs)
     checkSize(where, path, size)

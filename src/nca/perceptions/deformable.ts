@@ -71,6 +71,7 @@ export function deformable(outputs: number, options: DeformableOptions = {}): De
 }
 
 export const deformableKind: PartKind<Deformable> = {
+  fields: keysOf<Deformable>({ type: later, outputs: later, size: later, reach: later }),
   check(where, path, { outputs, size, reach }) {
     checkUnits(where, `${path}outputs`, outputs)
     checkSize(where, path, size)

@@ -40,6 +40,7 @@ export function windowInWords(size: number, grid: 1 | 2 | 3): string {
 }
 
 export const depthwiseKind: PartDescription<Depthwise> = {
+  fields: keysOf<Depthwise>({ type: later, filters: later, size: later }),
   check(where, path, { filters, size }) {
     checkUnits(where, `${path}filters`, filters)
     checkSize(where, path, size)

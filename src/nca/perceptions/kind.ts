@@ -3,6 +3,7 @@
  * parameters it learns and how they begin, and what it computes. A rule's list combines them freely.
  */
 import type { Padding } from '../../backends/window.ts'
+import type { Options } from '../../backends/options.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 
 /** A parameter: its shape, and where it begins. Glorot's uniform is U(±√(6 / (in + out))) of fan-in and
@@ -19,6 +20,8 @@ export type PerceiveHow = { readonly padding: Padding; readonly rows?: Tensor }
 
 /** What a rule must know of a kind of perception; `Part` is its description there, JSON. */
 export type PartDescription<Part> = {
+  /** What its description consists of. */
+  readonly fields: Options
   /** Throws a sentence where this cannot be such a part; `path` is where it stands. */
   check(where: string, path: string, part: Part): void
   /** How many numbers a cell perceives. */

@@ -55,6 +55,7 @@ export function residualConv(outputs: number, options: ResidualConvOptions = {})
 }
 
 export const residualConvKind: PartKind<ResidualConv> = {
+  fields: keysOf<ResidualConv>({ type: later, outputs: later, size: later, dilation: later, activation: later }),
   check(where, path, { outputs, size, dilation, activation }) {
     checkUnits(where, `${path}outputs`, outputs)
     checkSize(where, path, size)

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { readCheckpoint } from '../../src/node/index.ts'
 import { long } from '../long.ts'
 import { asModule, run, start, temporaryFolder, withGpu, writeConfig } from './run.ts'
@@ -42,6 +42,11 @@ async function signalAfter({ child }: Running, path: string, count: number, sign
   while (iterations(path).length < count && child.exitCode === null) await sleep(5)
   child.kill(signal)
 }
+
+beforeAll(async () => {
+  const config = await writeConfig(folder('small.yaml'), 'iterations: 4\n')
+  expect(await run(['train', 'fish', '--config', config, '--out', folder('small')])).toMatchObject({ status: 0, err: '' })
+})
 
 describe('train --backend webgpu', () => {
   it.runIf(long)('survives kill -9', async () => {
@@ -103,21 +108,21 @@ describe('train --backend webgpu', () => {
     const missing = {
       status: 1, out: '', err: 'webgpu: there is no WebGPU here; in Node it comes with the optional package webgpu (npm install webgpu).\n',
     }
-    const before = await readFile(folder('moved', 'config.yaml'), 'utf8')
+    const before = await readFile(folder('small', 'config.yaml'), 'utf8')
     const results = await Promise.all([
       run(['train', 'fish', ...gpu, '--out', folder('none')], { imports: [noPackage] }),
-      run(['train', '--resume', folder('moved'), ...gpu], { imports: [noPackage] }),
+      run(['train', '--resume', folder('small'), ...gpu], { imports: [noPackage] }),
     ])
     for (const result of results) expect(result).toMatchObject(missing)
     expect(existsSync(folder('none'))).toBe(false)
-    expect(await readFile(folder('moved', 'config.yaml'), 'utf8')).toBe(before)
+    expect(await readFile(folder('small', 'config.yaml'), 'utf8')).toBe(before)
   })
 })
 
 it('grow grows the same on every backend, and says on which', async () => {
   const cells = async (backend: string, imports: string[]): Promise<string[]> => {
     const { status, out, err } = await run(
-      ['grow', folder('moved', 'model.safetensors'), '--steps', '8', '--backend', backend], { imports },
+      ['grow', folder('small', 'model.safetensors'), '--steps', '8', '--backend', backend], { imports },
     )
     expect([status, err]).toEqual([0, ''])
     return out.split('\n')

@@ -31,6 +31,7 @@ import type { Config } from './config.ts'
 
 const share = 0.9
 const leastMeasured = 1500 // milliseconds
+const leastFactor = 2 ** -1022 // of a decay by which a long run, shrunk to a few iterations, would be 0
 
 /** How many iterations fit into so many minutes, at least one; `target` is padded. */
 export async function iterationsIn(minutes: number, config: Config, target: Image, backend: Backend): Promise<number> {
@@ -77,7 +78,7 @@ export function stretchedRate(rate: Schedule, by: number): Schedule {
   if (typeof rate === 'number') return rate
   switch (rate.type) {
     case 'step': return { ...rate, at: rate.at.map(t => Math.round(t * by)) }
-    case 'exponential': return { ...rate, factor: rate.factor ** (1 / by) }
+    case 'exponential': return { ...rate, factor: Math.max(leastFactor, rate.factor ** (1 / by)) }
     case 'cosine': return { ...rate, length: count(rate.length, by) }
     case 'warmUp': return { ...rate, length: count(rate.length, by), schedule: stretchedRate(rate.schedule, by) }
     case 'wsd': {

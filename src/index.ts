@@ -24,6 +24,7 @@ export { bitsAt, choice, foldIn, key, permutation, randint, split, threefry, uni
 export type { Key } from './tensor/key.ts'
 export { bernoulli, bits, fire, normal, uniform } from './tensor/random.ts'
 export type { NormalOptions, UniformOptions } from './tensor/random.ts'
+export { all, any } from './tensor/ops/any-all.ts'
 export { add, maximum, minimum, mul, neg, div, sub } from './tensor/ops/arithmetic.ts'
 export {
   and, cast, equal, greater, greaterEqual, less, lessEqual, not, notEqual, or, where,
@@ -43,22 +44,24 @@ export { filter, filterKernel, filterNames, filters } from './tensor/filters.ts'
 export type { Filter, FilterKernelOptions, FilterName, FilterOptions } from './tensor/filters.ts'
 export type { Operand } from './tensor/ops/elementwise.ts'
 export {
-  abs, clamp, cos, exp, floor, leakyRelu, log, relu, sigmoid, sign, sin, sqrt, square, tanh,
+  abs, clamp, cos, exp, floor, leakyRelu, log, log1p, relu, sigmoid, sign, sin, sqrt, square, tanh,
 } from './tensor/ops/functions.ts'
 export { broadcastTo, reshape, sum, sumTo } from './tensor/ops/sum.ts'
 export type { ReduceOptions } from './tensor/ops/sum.ts'
 export { concat, splitAxis, stack, unstack } from './tensor/ops/concat.ts'
 export { gather, putAlong, scatter, takeAlong } from './tensor/ops/gather.ts'
 export { norm } from './tensor/ops/norm.ts'
+export { eye, oneHot } from './tensor/ops/one-hot.ts'
 export { pad, slice } from './tensor/ops/pad-slice.ts'
 export type { PadOptions, PadWidths } from './tensor/ops/pad-slice.ts'
 export { pow } from './tensor/ops/power.ts'
-export { argMax, logSoftmax, logSumExp, max, mean, min, softmax } from './tensor/ops/reduce.ts'
+export { argMax, argMin, logSoftmax, logSumExp, max, mean, min, softmax } from './tensor/ops/reduce.ts'
 export { scatterMask } from './tensor/ops/scatter-mask.ts'
 export { argsort, sort } from './tensor/ops/sort.ts'
 export type { SortOptions } from './tensor/ops/sort.ts'
 export { stopGradient } from './tensor/ops/stop-gradient.ts'
 export { transpose } from './tensor/ops/transpose.ts'
+export { variance } from './tensor/ops/variance.ts'
 
 // Neural cellular automata
 export {

@@ -92,6 +92,11 @@ export class Tensor extends Resource {
     return this.traced ? this.traced.value.resource : this
   }
 
+  /** How many axes there are: the length of `shape`. */
+  get ndim(): number {
+    return this.shape.length
+  }
+
   /** `depthwiseConv#12 [1,8,8,16]` */
   name(): string {
     return `${this.op}#${this.id} ${showShape(this.shape)}`
@@ -124,6 +129,16 @@ export class Tensor extends Resource {
     return valuesOf(this).slice()
   }
 
+  /**
+   * The values at once, nested as the shape is: what `tensor` takes. Only the CPU can, as `toArray`. Of a shape with an
+   * axis of size 0 the sizes after that axis are lost.
+   *
+   * @example reshape(range(4), [2, 2]).toNested()   // [[0, 1], [2, 3]]
+   */
+  toNested(): Nested {
+    return nested(valuesOf(this, 'toNested'), this.shape)
+  }
+
   toString(): string {
     const head = `Tensor ${showShape(this.shape)} ${this.dtype} ${this.backend.name}`
     const t = concrete(this)
@@ -145,6 +160,13 @@ export class Tensor extends Resource {
   }
 }
 
+/** Values in row-major order as lists of lists. */
+function nested(values: Data, shape: Shape): Nested {
+  if (shape.length === 0) return values[0]
+  const size = sizeOf(shape.slice(1))
+  return Array.from({ length: shape[0] }, (_, i) => nested(values.subarray(i * size, (i + 1) * size), shape.slice(1)))
+}
+
 /** The concrete tensor that `t` stands for, beneath every trace. */
 export function concrete(t: Tensor): Tensor {
   let under = resolve(t)
@@ -159,10 +181,10 @@ export function storageOf(t: Tensor): Storage {
 }
 
 /** What `toArray` copies, to be read at once and never to be written to. */
-export function valuesOf(x: Tensor): Data {
+export function valuesOf(x: Tensor, reader: string = 'toArray'): Data {
   const t = concrete(x)
   if (!t.backend.readSync) {
-    throw new Error(`toArray: ${t.name()} is on ${t.backend.name}, which can only be read by 'await x.data()'.`)
+    throw new Error(`${reader}: ${t.name()} is on ${t.backend.name}, which can only be read by 'await x.data()'.`)
   }
   return t.backend.readSync(storageOf(t).handle, t)
 }

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import {
-  abs, add, clamp, cos, div, exp, greater, leakyRelu, log, maximum, minimum, mul, neg, pow, relu, sigmoid, sin, sqrt,
+  abs, add, clamp, cos, div, exp, greater, leakyRelu, log, log1p, maximum, minimum, mul, neg, pow, relu, sigmoid, sin, sqrt,
   sub, tanh, where,
 } from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
@@ -62,6 +62,7 @@ export const elementwiseCases: Case[] = [
   unaryCase(arithmetic.negOp, neg, { linear: true }),
   unaryCase(functions.expOp, exp),
   unaryCase(functions.logOp, log, { positive: true }),
+  unaryCase(functions.log1pOp, log1p, { positive: true }),
   unaryCase(functions.sqrtOp, sqrt, { positive: true }),
   unaryCase(functions.sinOp, sin),
   unaryCase(functions.cosOp, cos),

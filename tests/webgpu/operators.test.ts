@@ -341,6 +341,7 @@ describe('functions of WebGPU are right', () => {
   it.each([
     ['exp', cellgrad.exp, Math.exp, Math.abs],
     ['log', cellgrad.log, Math.log, Math.abs],
+    ['log1p', cellgrad.log1p, Math.log1p, Math.abs],
     ['sqrt', cellgrad.sqrt, Math.sqrt, Math.abs],
     ['tanh', cellgrad.tanh, Math.tanh, Math.abs],
     ['sigmoid', cellgrad.sigmoid, (x: number) => 1 / (1 + Math.exp(-x)), Math.abs],

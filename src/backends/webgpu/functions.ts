@@ -99,10 +99,20 @@ const floating: Readonly<Record<string, string>> = {
     if (order(x) <= 0) { return select(nan(), -infinity(), order(x) == 0); }
     let parts = split(x);
     let f = parts.x - 1;
-    let z = f * f;
+    return (curve(f) - parts.y * 2.12194440e-4 - 0.5 * f * f + f) + parts.y * 0.693359375;
+  }`,
+
+  /** ln(1 + x): where x is small, 1 + x would lose its last digits, but the polynomial is of x itself. */
+  logarithmOfOneAnd: `fn logarithmOfOneAnd(x: f32) -> f32 {
+    if (!(abs(x) < 0.25)) { return logarithm(1 + x); }
+    return curve(x) - 0.5 * x * x + x;
+  }`,
+
+  /** ln(1 + f) − f + ½f² for √½ ≤ 1 + f < √2. */
+  curve: `fn curve(f: f32) -> f32 {
     let p = (((((((7.0376836292e-2 * f - 1.1514610310e-1) * f + 1.1676998740e-1) * f - 1.2420140846e-1) * f
       + 1.4249322787e-1) * f - 1.6668057665e-1) * f + 2.0000714765e-1) * f - 2.4999993993e-1) * f + 3.3333331174e-1;
-    return (f * z * p - parts.y * 2.12194440e-4 - 0.5 * z + f) + parts.y * 0.693359375;
+    return f * f * f * p;
   }`,
 
   /** (m, e) with x = m·2^e and √½ ≤ m < √2, for positive x. */

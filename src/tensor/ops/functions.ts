@@ -8,7 +8,7 @@ import { floating, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { div, maximum, minimum, mul, sub } from './arithmetic.ts'
+import { add, div, maximum, minimum, mul, sub } from './arithmetic.ts'
 import { greater, where } from './compare.ts'
 import { unary } from './elementwise.ts'
 
@@ -19,6 +19,10 @@ export const expOp: Op<null> = unary('exp', (o, x) => { for (let i = 0; i < o.le
 /** log: ln x; derivative 1/x. */
 export const logOp: Op<null> = unary('log', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.log(x[i]) },
   { uses: [0], grad: (g, { inputs: [x] }) => div(g, x) }, { wgsl: 'logarithm(a)' })
+
+/** log1p: ln(1 + x); derivative 1/(1 + x). */
+export const log1pOp: Op<null> = unary('log1p', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.log1p(x[i]) },
+  { uses: [0], grad: (g, { inputs: [x] }) => div(g, add(1, x)) }, { wgsl: 'logarithmOfOneAnd(a)' })
 
 /** sqrt: √x; derivative 1/(2√x). */
 export const sqrtOp: Op<null> = unary('sqrt', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.sqrt(x[i]) },
@@ -79,6 +83,12 @@ export function exp(x: Tensor): Tensor {
 export function log(x: Tensor): Tensor {
   floating('log', 'x', x)
   return apply(logOp, [x], null)
+}
+
+/** ln(1 + x), with all digits where x is small; −∞ at −1, NaN below. */
+export function log1p(x: Tensor): Tensor {
+  floating('log1p', 'x', x)
+  return apply(log1pOp, [x], null)
 }
 
 /** Square root; NaN below 0. The gradient at 0 is infinite: of a length, take `norm`; else see `where`. */

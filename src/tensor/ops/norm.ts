@@ -11,13 +11,12 @@
  */
 import { defineOp, floating } from '../op.ts'
 import type { Op } from '../op.ts'
-import { checkOptions } from '../../backends/options.ts'
-import { normalizeAxes, sizeOf, stridesOf } from '../shape.ts'
+import { sizeOf, stridesOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { div, mul } from './arithmetic.ts'
 import { equal, where } from './compare.ts'
-import { dropAxes, eachRow, reduceOptions } from './sum.ts'
+import { dropAxes, eachRow, reducedAxes } from './sum.ts'
 import type { ReduceOptions } from './sum.ts'
 import { withFunctions } from '../../backends/webgpu/functions.ts'
 import { reduction, strided } from './wgsl.ts'
@@ -91,7 +90,6 @@ function powerOfTwo(x: number): number {
  */
 export function norm(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
   floating('norm', 'x', x)
-  checkOptions('norm', options, reduceOptions)
-  const list = normalizeAxes('norm', axes, x.shape.length)
+  const list = reducedAxes('norm', x, axes, options)
   return dropAxes(apply(normOp, [x], { axes: list }), list, options.keepDims)
 }

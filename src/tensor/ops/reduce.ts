@@ -10,17 +10,17 @@
  *   softmax      e^{logSoftmax x}
  *
  * Of equal extremes the first in scan order counts, and a NaN exceeds every number in either direction, so that it
- * reaches the result and cannot hide. A place says nothing of the value there, so `argMax` names none, −1, in a line
- * with a NaN: it equals no class, and whatever is counted by it is counted as wrong.
+ * reaches the result and cannot hide. A place says nothing of the value there, so `argMax` and `argMin` name none, −1,
+ * in a line with a NaN: it equals no class, and whatever is counted by it is counted as wrong.
  *
  * A line of −∞ alone is an empty sum: logSumExp is −∞, as log 0 is, softmax is 0 at every entry, and their gradients
  * are 0. So a mask may well exclude everything.
  */
 import type { Data, Shader } from '../../backends/backend.ts'
-import { defineOp, floating, refuse, requireTensor } from '../op.ts'
+import { defineOp, floating, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
 import { checkOptions } from '../../backends/options.ts'
-import { normalizeAxes, sizeOf } from '../shape.ts'
+import { sizeOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
@@ -29,7 +29,7 @@ import { equal, where } from './compare.ts'
 import { exp } from './functions.ts'
 import { takeAlong } from './gather.ts'
 import { axisOf, linesAlong, withSize } from './lines.ts'
-import { dropAxes, reduceOptions, sum } from './sum.ts'
+import { dropAxes, reducedAxes, reduceOptions, sum } from './sum.ts'
 import type { ReduceOptions } from './sum.ts'
 import { withFunctions } from '../../backends/webgpu/functions.ts'
 import { reduction } from './wgsl.ts'
@@ -170,9 +170,8 @@ function logTotalWgsl(shape: Shape, axis: number, then: string): Shader {
  * @example mean(x, [1, 2])     // [b,h,w,c] → [b,c]
  */
 export function mean(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
-  checkOptions('mean', options, reduceOptions)
   floating('mean', 'x', x)
-  const total = sum(x, normalizeAxes('mean', axes, x.shape.length), options)
+  const total = sum(x, reducedAxes('mean', x, axes, options), options)
   return div(total, sizeOf(x.shape) / sizeOf(total.shape))
 }
 
@@ -198,9 +197,7 @@ export function min(x: Tensor, axes?: number | readonly number[], options: Reduc
 function extreme(
   op: string, x: Tensor, sign: 1 | -1, axes: number | readonly number[] | undefined, options: ReduceOptions,
 ): Tensor {
-  checkOptions(op, options, reduceOptions)
-  requireTensor(op, 'x', x)
-  const list = normalizeAxes(op, axes, x.shape.length)
+  const list = reducedAxes(op, x, axes, options)
   // The last axis first: the first row with an extreme, and in it the first entry, are the first in scan order.
   const best = list.reduceRight((y, axis) => takeAlong(y, argExtreme(op, y, axis, sign), axis), x)
   return dropAxes(best, list, options.keepDims)
@@ -219,11 +216,26 @@ function argExtreme(op: string, x: Tensor, axis: number, sign: 1 | -1): Tensor {
  * @example argMax(logits)    // [b,h,w,classes] → [b,h,w]
  */
 export function argMax(x: Tensor, axis = -1, options: ReduceOptions = {}): Tensor {
-  checkOptions('argMax', options, reduceOptions)
-  const along = axisOf('argMax', x, axis)
-  const at = argExtreme('argMax', x, along, 1)
-  const greatest = takeAlong(x, at, along)
-  return dropAxes(where(equal(greatest, greatest), at, -1), [along], options.keepDims) // NaN is not equal to itself
+  return placeOf('argMax', x, 1, axis, options)
+}
+
+/**
+ * The position of the smallest entry along an axis, the last by default: int32, the first of equals; −1 in a line with a
+ * NaN, which has no smallest entry. No gradient passes.
+ *
+ * @throws where the axis is empty
+ * @example argMin(distances)    // [b,prototypes] → [b]
+ */
+export function argMin(x: Tensor, axis = -1, options: ReduceOptions = {}): Tensor {
+  return placeOf('argMin', x, -1, axis, options)
+}
+
+function placeOf(op: string, x: Tensor, sign: 1 | -1, axis: number, options: ReduceOptions): Tensor {
+  checkOptions(op, options, reduceOptions)
+  const along = axisOf(op, x, axis)
+  const at = argExtreme(op, x, along, sign)
+  const value = takeAlong(x, at, along)
+  return dropAxes(where(equal(value, value), at, -1), [along], options.keepDims) // NaN is not equal to itself
 }
 
 /**

@@ -134,6 +134,15 @@ export type ReduceOptions = {
 /** The options of every reduction. */
 export const reduceOptions: Options = keysOf<ReduceOptions>({ keepDims: flag })
 
+/** The axes that a reduction named `op` sums over or chooses from, counted from 0. Throws for what it cannot be asked. */
+export function reducedAxes(
+  op: string, x: Tensor, axes: number | readonly number[] | undefined, options: ReduceOptions,
+): number[] {
+  checkOptions(op, options, reduceOptions)
+  requireTensor(op, 'x', x)
+  return normalizeAxes(op, axes, x.shape.length)
+}
+
 /** The shape of a reduction's result, from the shape in which reduced axes have size 1. */
 export function dropAxes(x: Tensor, axes: readonly number[], keepDims = false): Tensor {
   return keepDims || axes.length === 0 ? x : reshape(x, x.shape.filter((_, i) => !axes.includes(i)))
@@ -147,9 +156,7 @@ export function dropAxes(x: Tensor, axes: readonly number[], keepDims = false): 
  * @example sum(x, -1, { keepDims: true })      // [b,h,w,c] → [b,h,w,1]
  */
 export function sum(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
-  checkOptions('sum', options, reduceOptions)
-  requireTensor('sum', 'x', x)
-  const list = normalizeAxes('sum', axes, x.shape.length)
+  const list = reducedAxes('sum', x, axes, options)
   return dropAxes(apply(sumOp, [x], { axes: list }), list, options.keepDims)
 }
 

@@ -1,0 +1,132 @@
+// What is made of other operators: logic over axes, rows with a single 1, the variance; and reading as nested lists.
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  all, any, argMax, argMin, cast, checkGrad, cpu, eye, log1p, matmul, mul, neg, oneHot, range, reshape, sum, tensor, variance,
+  zeros,
+} from '../../src/index.ts'
+import type { Tensor } from '../../src/index.ts'
+import { sizeOf } from '../../src/tensor/shape.ts'
+import { build, entries, expectClose, withTies } from './arrays.ts'
+
+const shape = [2, 3, 4]
+const someAxes = fc.subarray([0, 1, 2], { minLength: 1 })
+
+/** The entries of x that meet in an entry of a reduction over these axes, by the index of that entry with axes kept. */
+function met(x: Tensor, axes: readonly number[]): Map<string, number[]> {
+  const groups = new Map<string, number[]>()
+  const value = entries(x)
+  build(x.shape, index => {
+    const at = String(index.map((i, axis) => (axes.includes(axis) ? 0 : i)))
+    groups.set(at, [...groups.get(at) ?? [], value(index)])
+    return 0
+  })
+  return groups
+}
+
+describe('any and all', () => {
+  it('say whether some or every entry over the axes is not 0', () => {
+    fc.assert(fc.property(withTies(shape), someAxes, fc.boolean(), (make, axes, keepDims) => {
+      const x = make()
+      const groups = [...met(x, axes).values()]
+      const [some, every] = [any(x, axes, { keepDims }), all(x, axes, { keepDims })]
+      expect([...some.toArray()]).toEqual(groups.map(list => +list.some(v => v !== 0)))
+      expect([...every.toArray()]).toEqual(groups.map(list => +list.every(v => v !== 0)))
+      expect([some.dtype, every.shape]).toEqual(['uint32', sum(x, axes, { keepDims }).shape])
+    }))
+  })
+
+  it('count NaN as true, and of nothing all but not any', () => {
+    expect([any(tensor([0, NaN])), all(tensor([1, NaN]))].map(x => x.toNested())).toEqual([1, 1])
+    expect([any(zeros([2, 0]), 1), all(zeros([2, 0]), 1)].map(x => x.toNested())).toEqual([[0, 0], [1, 1]])
+  })
+
+  it('refuse by their own names', () => {
+    expect(() => any([1] as never)).toThrow(/^any: x is a Array, expected a tensor/)
+    expect(() => all(zeros([2]), 1)).toThrow(/^all: there is no axis 1/)
+    expect(() => all(zeros([2]), 0, { keepdims: true } as never)).toThrow(/^all: there is no option "keepdims"/)
+  })
+})
+
+it('argMin is argMax of the opposite, ties and NaN included', () => {
+  fc.assert(fc.property(withTies(shape), fc.constantFrom(0, 1, 2, -1), fc.boolean(), fc.boolean(), (make, axis, keepDims, broken) => {
+    const x = broken ? mul(make(), build(shape, ([i, j]) => (i === j ? NaN : 1))) : make()
+    const place = argMin(x, axis, { keepDims })
+    expect(place.dtype).toBe('int32')
+    expect(place.toNested()).toEqual(argMax(neg(x), axis, { keepDims }).toNested())
+  }))
+  expect(() => argMin(zeros([2, 0]))).toThrow('argMin: axis 1 is empty; x [2,0].')
+})
+
+describe('oneHot and eye', () => {
+  it('have a 1 at the class and nothing else', () => {
+    fc.assert(fc.property(fc.array(fc.integer({ min: -1, max: 5 }), { minLength: 1, maxLength: 6 }), fc.integer({ min: 0, max: 5 }), (classes, n) => {
+      const rows = oneHot(tensor(classes, { dtype: 'int32' }), n)
+      expect([rows.shape, rows.dtype]).toEqual([[classes.length, n], 'float32'])
+      expect([...rows.toArray()]).toEqual(classes.flatMap(c => Array.from({ length: n }, (_, k) => +(k === c))))
+    }))
+  })
+
+  it('are undone by argMax', () => {
+    const classes = tensor([[0, 2], [1, 1]], { dtype: 'uint32' })
+    expect(argMax(oneHot(classes, 3, { dtype: 'float64' })).toNested()).toEqual([[0, 2], [1, 1]])
+  })
+
+  it('change nothing in a product with the identity', () => {
+    const x = build([2, 3], ([i, j]) => i - 2 * j)
+    expectClose(matmul(x, eye(3, { like: x })), x)
+    expect(eye(2).toNested()).toEqual([[1, 0], [0, 1]])
+    const other = cpu()
+    expect(eye(2, { backend: other }).backend).toBe(other)
+  })
+
+  it('refuse fractions', () => {
+    expect(() => oneHot(tensor([1.5]), 3)).toThrow('oneHot: the classes are float32, but must be int32 or uint32; classes [1].')
+    expect(() => eye(1.5)).toThrow('eye: n is 1.5, expected a whole number ≥ 0.')
+  })
+})
+
+describe('variance', () => {
+  it('is the mean squared distance from the mean', () => {
+    fc.assert(fc.property(withTies(shape), someAxes, fc.boolean(), (make, axes, keepDims) => {
+      const x = make()
+      const expected = [...met(x, axes).values()].map(list => {
+        const mean = list.reduce((a, b) => a + b) / list.length
+        return list.reduce((total, v) => total + (v - mean) ** 2, 0) / list.length
+      })
+      const y = variance(x, axes, { keepDims })
+      expectClose(reshape(y, [-1]), tensor(Float64Array.from(expected)))
+      expect(y.shape).toEqual(sum(x, axes, { keepDims }).shape)
+      checkGrad((v: Tensor) => variance(v, axes), x)
+    }))
+  })
+
+  it('keeps its digits where the mean is great', () => {
+    expect(variance(tensor([1e6, 1e6 + 1])).toNested()).toBe(0.25)
+  })
+
+  it('refuses whole numbers', () => {
+    expect(() => variance(tensor([1, 2], { dtype: 'int32' }))).toThrow('variance: x is int32, but must be float32 or float64.')
+  })
+})
+
+it('log1p keeps the digits of small numbers', () => {
+  expect([...log1p(tensor([1e-20, -0, -1, -2, Infinity])).toArray()])
+    .toEqual([Math.fround(1e-20), -0, -Infinity, NaN, Infinity])
+})
+
+describe('a tensor', () => {
+  it('is read as the nested lists of which it is made', () => {
+    const shapes = fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 4 })
+    fc.assert(fc.property(shapes, sizes => {
+      const x = cast(reshape(range(sizeOf(sizes)), sizes), 'float32')
+      const again = tensor(x.toNested())
+      expect([again.shape, again.toArray()]).toEqual([x.shape, x.toArray()])
+      expect(x.ndim).toBe(sizes.length)
+    }))
+    expect(zeros([2, 0]).toNested()).toEqual([[], []])
+    const unread = { ...cpu(), readSync: undefined }
+    expect(() => zeros([2], { backend: unread }).toNested()).toThrow(/^toNested: .* can only be read by/)
+  })
+})

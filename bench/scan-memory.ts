@@ -8,7 +8,7 @@
 import { cpu, key, memory, scope, tensor, valueAndGrad } from '../src/index.ts'
 import { mse } from '../src/nca/losses/loss.ts'
 import { growingRule } from '../src/nca/training/presets.ts'
-import { init } from '../src/nca/rule.ts'
+import { init } from '../src/nca/rule/parameters.ts'
 import { rgba } from '../src/nca/state.ts'
 import { rollout } from '../src/nca/step.ts'
 import { mean } from '../src/tensor/ops/reduce.ts'

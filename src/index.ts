@@ -64,12 +64,11 @@ export { transpose } from './tensor/ops/transpose.ts'
 export { variance } from './tensor/ops/variance.ts'
 
 // Neural cellular automata
-export {
-  channelCount, customRule, defineRule, init, paramShapes, perceptionSize, roleChannels, updatedChannels,
-} from './nca/rule.ts'
-export type {
-  Bound, Channels, CustomRule, CustomRuleOptions, DataParams, DataRule, Living, Noise, Params, Perception, Rule, RuleOptions, StepContext,
-} from './nca/rule.ts'
+export { channelCount, roleChannels, updatedChannels } from './nca/rule/channels.ts'
+export { customRule, defineRule } from './nca/rule/define.ts'
+export { init, paramShapes, perceptionSize } from './nca/rule/parameters.ts'
+export type { CustomRuleOptions, RuleOptions } from './nca/rule/define.ts'
+export type { Bound, Channels, CustomRule, DataParams, DataRule, Living, Noise, Params, Perception, Rule, StepContext } from './nca/rule/types.ts'
 export { mlp } from './nca/mlp.ts'
 export type { Activation, Mlp, MlpOptions, MlpParams } from './nca/mlp.ts'
 export { conv } from './nca/perceptions/conv.ts'

@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 import { tensorToImage } from '../nca/files/image-tensor.ts'
 import type { Image } from '../nca/files/image.ts'
-import type { DataParams, DataRule } from '../nca/rule.ts'
+import type { DataParams, DataRule } from '../nca/rule/types.ts'
 import { seed } from '../nca/state.ts'
 import { rollout } from '../nca/step.ts'
 import { key } from '../tensor/key.ts'

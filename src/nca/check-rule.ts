@@ -17,8 +17,9 @@ import { cast } from '../tensor/ops/compare.ts'
 import { normal, uniform } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { mapTree } from '../tensor/tree.ts'
-import { channelCount, init } from './rule.ts'
-import type { Rule } from './rule.ts'
+import { channelCount } from './rule/channels.ts'
+import { init } from './rule/parameters.ts'
+import type { Rule } from './rule/types.ts'
 import { rollout } from './step.ts'
 
 export type CheckRuleOptions = {

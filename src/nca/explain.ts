@@ -8,8 +8,9 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { whyComposed, whyStateComposed } from './fused/eligible.ts'
 import { activationInWords } from './mlp.ts'
 import { describe, isLearned } from './perceptions/kinds.ts'
-import { channelCount, paramShapes, perceptionSize, updatedChannels } from './rule.ts'
-import type { DataRule, Params, Perception, Rule } from './rule.ts'
+import { channelCount, updatedChannels } from './rule/channels.ts'
+import { paramShapes, perceptionSize } from './rule/parameters.ts'
+import type { DataRule, Params, Perception, Rule } from './rule/types.ts'
 import { checkState } from './run-options.ts'
 
 /**

@@ -13,7 +13,7 @@ import { add } from '../tensor/ops/arithmetic.ts'
 import { dense } from '../tensor/ops/dense.ts'
 import { leakyRelu, leakySlope, relu, sigmoid, tanh } from '../tensor/ops/functions.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { checkUnits, most } from './rule-limits.ts'
+import { checkUnits, most } from './rule/limits.ts'
 import type { ParamSpec } from './perceptions/kind.ts'
 
 /** What a layer applies to its sums; 'linear' leaves them as they are. */

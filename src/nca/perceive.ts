@@ -18,9 +18,9 @@ import { aTensor } from '../tensor/tensor.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { depthwiseOn } from '../tensor/ops/grid.ts'
 import { isLearned, kindOf } from './perceptions/kinds.ts'
-import { checkParams } from './params.ts'
-import { channelCount } from './rule.ts'
-import type { DataParams, DataRule } from './rule.ts'
+import { checkParams } from './rule/check-params.ts'
+import { channelCount } from './rule/channels.ts'
+import type { DataParams, DataRule } from './rule/types.ts'
 
 export type PerceiveOptions = {
   /** Turns the fixed filters, in radians; default 0. */

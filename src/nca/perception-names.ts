@@ -2,8 +2,8 @@
  * The names of what a cell perceives, one for each number, to read weights, histograms and saliencies by.
  */
 import { describe, isLearned } from './perceptions/kinds.ts'
-import { channelCount } from './rule.ts'
-import type { Channels, DataRule } from './rule.ts'
+import { channelCount } from './rule/channels.ts'
+import type { Channels, DataRule } from './rule/types.ts'
 
 /**
  * The name of each number that a cell perceives, in the layout of `perceptionSize`: channel · filter, then the outputs

@@ -11,9 +11,9 @@ import { callable, check, checkOptions, isNumber, isWhole, keysOf, later, requir
 import type { Kind } from '../backends/options.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { checkParams } from './params.ts'
-import { channelCount } from './rule.ts'
-import type { Rule, StepContext } from './rule.ts'
+import { checkParams } from './rule/check-params.ts'
+import { channelCount } from './rule/channels.ts'
+import type { Rule, StepContext } from './rule/types.ts'
 
 export type RolloutOptions = {
   /** How many steps, a whole number from 0 to 1,000,000. More are several rollouts, see `from`. */

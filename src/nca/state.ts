@@ -12,9 +12,9 @@ import { broadcastTo, reshape } from '../tensor/ops/sum.ts'
 import { sameShape, showShape, sizeOf } from '../tensor/shape.ts'
 import { place, placementKinds, tensor } from '../tensor/tensor.ts'
 import type { Placement, Tensor } from '../tensor/tensor.ts'
-import { checkMost, most } from './rule-limits.ts'
-import { channelCount, roleChannels } from './rule.ts'
-import type { Channels } from './rule.ts'
+import { checkMost, most } from './rule/limits.ts'
+import { channelCount, roleChannels } from './rule/channels.ts'
+import type { Channels } from './rule/types.ts'
 
 /** Channels from `from` up to, not including, `to`: `[…,c]` → `[…, to − from]`. */
 export function takeChannels(x: Tensor, from: number, to: number): Tensor {

@@ -11,7 +11,7 @@ import { conv } from '../../src/nca/perceptions/conv.ts'
 import { deformable } from '../../src/nca/perceptions/deformable.ts'
 import { depthwise } from '../../src/nca/perceptions/filters.ts'
 import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
-import { defineRule } from '../../src/nca/rule.ts'
+import { defineRule } from '../../src/nca/rule/define.ts'
 import { temporaryFolder } from './run.ts'
 
 const folder = temporaryFolder()

@@ -9,7 +9,7 @@ import {
 } from '../../src/index.ts'
 import type { DataRule } from '../../src/index.ts'
 import { checkConfig } from '../../src/cli/config.ts'
-import { most } from '../../src/nca/rule-limits.ts'
+import { most } from '../../src/nca/rule/limits.ts'
 import { sentence } from '../tensor/values.ts'
 
 const whole = {

@@ -7,7 +7,7 @@ import type { DataRule } from '../../src/index.ts'
 import { kernelsOf } from '../../src/backends/webgpu/program/kernels.ts'
 import { shapes } from '../../src/backends/webgpu/program/sizes.ts'
 import { arrange } from '../../src/nca/fused/arrange.ts'
-import { channelCount } from '../../src/nca/rule.ts'
+import { channelCount } from '../../src/nca/rule/channels.ts'
 
 const rules: Readonly<Record<string, DataRule>> = {
   growing: growingRule,

@@ -14,7 +14,7 @@ import { check, checkOptions, isWhole, keysOf, numberAbove, wholeFrom } from '..
 import type { Kinds } from '../../backends/options.ts'
 import { showShape } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import type { Channels } from '../rule.ts'
+import type { Channels } from '../rule/types.ts'
 import { takeChannels, takeRole } from '../state.ts'
 import { tensorToImage } from './image-tensor.ts'
 import { filmStrip } from './image.ts'

@@ -18,8 +18,9 @@ import type { MlpParams } from '../mlp.ts'
 import { filtersKernel, sameSize } from '../perceive.ts'
 import type { Conv } from '../perceptions/conv.ts'
 import { isLearned } from '../perceptions/kinds.ts'
-import { channelCount, perceptionSize, updatedChannels } from '../rule.ts'
-import type { DataParams, DataRule } from '../rule.ts'
+import { channelCount, updatedChannels } from '../rule/channels.ts'
+import { perceptionSize } from '../rule/parameters.ts'
+import type { DataParams, DataRule } from '../rule/types.ts'
 import { convolutions, hasBias, isLinear, seesWindow, slopesOf, tapsOf, windowSize } from './sight.ts'
 
 /**

@@ -5,7 +5,7 @@ import type { Backend } from '../../backends/backend.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { isLearned } from '../perceptions/kinds.ts'
 import type { Learned } from '../perceptions/kinds.ts'
-import type { Rule } from '../rule.ts'
+import type { Rule } from '../rule/types.ts'
 import { activationsOf, isLinear, seesWindow, slopesOf, windowSize } from './sight.ts'
 
 /** Why a backend cannot run a rule as a whole, or null where it can. */

@@ -6,7 +6,7 @@ import { filterSees } from '../../tensor/filters.ts'
 import type { Activation } from '../mlp.ts'
 import type { Conv } from '../perceptions/conv.ts'
 import { isLearned } from '../perceptions/kinds.ts'
-import type { DataRule, Perception } from '../rule.ts'
+import type { DataRule, Perception } from '../rule/types.ts'
 
 /** The learned convolutions of a perception. */
 export function convolutions({ perceive }: DataRule): Conv[] {

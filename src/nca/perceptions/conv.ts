@@ -9,7 +9,7 @@
 import { check, checkOptions, checkWord, keysOf, later } from '../../backends/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { leakySlope } from '../../tensor/ops/functions.ts'
-import { checkDilation, checkSize, checkUnits } from '../rule-limits.ts'
+import { checkDilation, checkSize, checkUnits } from '../rule/limits.ts'
 import { activate, activationInWords, activations, checkSlope } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
 import { windowInWords } from './filters.ts'

@@ -30,7 +30,7 @@ import { dense } from '../../tensor/ops/dense.ts'
 import { abs, tanh } from '../../tensor/ops/functions.ts'
 import { pad, slice } from '../../tensor/ops/pad-slice.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { checkSize, checkUnits } from '../rule-limits.ts'
+import { checkSize, checkUnits } from '../rule/limits.ts'
 import type { PartKind } from './kind.ts'
 import { total } from '../../tensor/ops/total.ts'
 

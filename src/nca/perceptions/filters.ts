@@ -6,7 +6,7 @@
  * In a rule they stand beside fixed filters, and all are applied as one depthwise convolution (`perceive.ts`).
  */
 import { checkOptions, keysOf, later } from '../../backends/options.ts'
-import { checkSize, checkUnits } from '../rule-limits.ts'
+import { checkSize, checkUnits } from '../rule/limits.ts'
 import type { PartDescription } from './kind.ts'
 
 /** Learned filters, `filters` of their own for each channel, `size` cells wide. */

@@ -10,7 +10,7 @@
 import { checkOptions, checkWord, keysOf, later } from '../../backends/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { dense } from '../../tensor/ops/dense.ts'
-import { checkDilation, checkSize, checkUnits } from '../rule-limits.ts'
+import { checkDilation, checkSize, checkUnits } from '../rule/limits.ts'
 import { activate, activations } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
 import { windowInWords } from './filters.ts'

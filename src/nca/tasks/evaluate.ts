@@ -9,7 +9,7 @@ import { scope } from '../../tensor/lifetime.ts'
 import { callable, check, checkOptions, isObject, isWhole, keysOf, later, required, wholeFrom } from '../../backends/options.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import type { Params, Rule } from '../rule.ts'
+import type { Params, Rule } from '../rule/types.ts'
 import { rollout } from '../step.ts'
 import type { Task } from '../training/trainer-options.ts'
 

@@ -10,8 +10,8 @@ import { check, isObject, isWhole } from '../../backends/options.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import { place, tensor } from '../../tensor/tensor.ts'
 import type { Placement, Tensor } from '../../tensor/tensor.ts'
-import { channelCount } from '../rule.ts'
-import type { Channels } from '../rule.ts'
+import { channelCount } from '../rule/channels.ts'
+import type { Channels } from '../rule/types.ts'
 import { setChannels } from '../state.ts'
 
 /** n arrays of one shape: `of(i)` are the numbers of the i-th, row by row. */

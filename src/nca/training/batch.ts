@@ -14,7 +14,7 @@ import type { Tensor } from '../../tensor/tensor.ts'
 import { damageMask, erase } from './damage.ts'
 import { makePool, samplePool } from './pool.ts'
 import type { Pool } from './pool.ts'
-import type { DataRule, Rule } from '../rule.ts'
+import type { DataRule, Rule } from '../rule/types.ts'
 import { exchangeInputs, frozenChannels } from '../step.ts'
 import type { Complete } from './trainer-options.ts'
 

@@ -10,8 +10,8 @@ import { publishedCircles } from './damage.ts'
 import type { GrowingOptions } from '../tasks/growing.ts'
 import { adam } from './optimiser.ts'
 import { mlp } from '../mlp.ts'
-import { defineRule } from '../rule.ts'
-import type { DataRule } from '../rule.ts'
+import { defineRule } from '../rule/define.ts'
+import type { DataRule } from '../rule/types.ts'
 import { stepDecay } from './schedule.ts'
 
 /** 16 channels, Sobel perception, 128 hidden units, 8,336 parameters. */

@@ -11,8 +11,8 @@ import { checkDamage, publishedCircles } from './damage.ts'
 import type { Damage } from './damage.ts'
 import { checkOptimiser } from './optimiser.ts'
 import type { Optimiser } from './optimiser.ts'
-import { paramShapes } from '../rule.ts'
-import type { DataRule, Params, Rule } from '../rule.ts'
+import { paramShapes } from '../rule/parameters.ts'
+import type { DataRule, Params, Rule } from '../rule/types.ts'
 
 /**
  * What a rule is to learn, over examples that are numbered from 0: targets to grow, images to classify, … What belongs

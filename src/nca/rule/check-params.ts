@@ -7,12 +7,12 @@
  * A bias under another name would be left out in silence, and a leaf that no kernel knows would cost five times the
  * time. So whatever takes parameters holds them against the rule first, and all of it says the same.
  */
-import { check, isObject, nearest } from '../backends/options.ts'
-import { sameShape, showShape } from '../tensor/shape.ts'
-import { Tensor } from '../tensor/tensor.ts'
-import { eachLeaf } from '../tensor/tree.ts'
-import { paramShapes } from './rule.ts'
-import type { Rule } from './rule.ts'
+import { check, isObject, nearest } from '../../backends/options.ts'
+import { sameShape, showShape } from '../../tensor/shape.ts'
+import { Tensor } from '../../tensor/tensor.ts'
+import { eachLeaf } from '../../tensor/tree.ts'
+import { paramShapes } from './parameters.ts'
+import type { Rule } from './types.ts'
 
 /**
  * Throws unless these are the parameters of a rule. What a rule that is code makes of its own is its own affair.

@@ -5,7 +5,7 @@
  * each number has an upper bound that is judged before anything is allocated, far above what any published automaton
  * has (the largest we know of has 128 channels and 512 units).
  */
-import { check, isWhole } from '../backends/options.ts'
+import { check, isWhole } from '../../backends/options.ts'
 
 /** The most that a rule may have of each. */
 export const most = {

@@ -1,0 +1,104 @@
+/**
+ * Rules: what makes a cellular automaton neural, as data.
+ *
+ * A rule names the channels of a cell and says how cells perceive, update, fire and live:
+ *
+ *   s ← s + m ⊙ U(P(s))          (Spitznagel & Keuper 2026, equation 2; Mordvintsev et al. 2020)
+ *
+ * P is the perception (filters, fixed or learned), U a small network with parameters, m the fire mask; a living mask
+ * may zero cells, and frozen channels never change. A rule made by `defineRule` is frozen JSON: it can be stored beside
+ * its parameters, shown, compared and, because nothing in it is code, run by a kernel made for it. `customRule` takes
+ * code instead and has the same interface.
+ */
+import type { Padding } from '../../backends/window.ts'
+import type { Filter } from '../../tensor/filters.ts'
+import type { Key } from '../../tensor/key.ts'
+import type { Placement, Tensor } from '../../tensor/tensor.ts'
+import type { Mlp, MlpParams } from '../mlp.ts'
+import type { Learned } from '../perceptions/kinds.ts'
+
+/** Channels by role, in order: `{ rgba: 4, hidden: 12 }`. */
+export type Channels = Readonly<Record<string, number>>
+
+/** A part of the perception: a fixed filter, three cells wide, or something learned. */
+export type Perception = Filter | Learned
+
+/**
+ * The living mask: cells with a neighbour whose `channel` exceeds `above` live, the others are zeroed. They must do so
+ * 'both' before and after the update, as published, or 'after' it.
+ */
+export type Living = { readonly channel: number; readonly above: number; readonly when: 'both' | 'after' }
+
+/** Normal noise N(0, std), added to the 'state' before cells perceive it, or to the 'change' of cells that fire. */
+export type Noise = { readonly on: 'state' | 'change'; readonly std: number }
+
+/** What keeps channels that change within bounds, after every step. */
+export type Bound =
+  | { readonly type: 'clamp'; readonly low: number; readonly high: number }
+  | { readonly type: 'tanh' }
+
+/** A rule that is data. */
+export type DataRule = {
+  readonly type: 'data'
+  /** Dimensions of the grid: states are `[b,w,c]`, `[b,h,w,c]` or `[b,d,h,w,c]`. */
+  readonly grid: 1 | 2 | 3
+  readonly channels: Channels
+  /** What a cell perceives, see `perceptionSize`. */
+  readonly perceive: readonly Perception[]
+  readonly update: Mlp
+  /** η, by which each change is multiplied. */
+  readonly stepSize: number
+  /** Probability that a cell updates in a step. */
+  readonly fireRate: number
+  readonly living: Living | null
+  /** Only cells whose `channel` exceeds `above` before the step update in it: where an input is, for instance. */
+  readonly inputMask: { readonly channel: number; readonly above: number } | null
+  readonly noise: Noise | null
+  readonly bound: Bound | null
+  /** What cells at the border see beyond it. */
+  readonly padding: Padding
+  /** Roles whose channels never change, not even in dead cells: inputs and conditions. */
+  readonly frozen: readonly string[]
+}
+
+/**
+ * Parameters of a data rule: of its network, and, where the rule learns to perceive, of each learned part in the order
+ * of its list, by name.
+ */
+export type DataParams = {
+  readonly perceive?: readonly Readonly<Record<string, Tensor>>[]
+  readonly update: MlpParams
+}
+
+/** What a step is given beside parameters and state. */
+export type StepContext = {
+  /** The random key of this step. */
+  readonly key: Key
+  /** The step's number within its rollout, from 0. */
+  readonly t: number
+  /** Fire mask, uint32, `[b,h,w]` in the plane, to use instead of drawing one. */
+  readonly mask?: Tensor
+  /** Angle in radians by which cells see the world rotated, default 0; about the axis z in a volume, none on a line. */
+  readonly angle?: number
+}
+
+/** A rule that is code; `P` is the tree of its parameters. */
+export type CustomRule<P> = {
+  readonly type: 'custom'
+  /** Dimensions of the grid, as in a `DataRule`. */
+  readonly grid: 1 | 2 | 3
+  /** Channels by role, in order: `{ rgb: 3, hidden: 9 }`. */
+  readonly channels: Channels
+  /** Makes the first parameters, any tree, from a key; where they are to live is to be passed on. */
+  readonly init: (key: Key, placement: Placement) => P
+  /** Makes the next state from one, of its shape and type; the context has the step's key and number. */
+  readonly step: (params: P, x: Tensor, context: StepContext) => Tensor
+}
+
+/** Any rule. (Its parameters are nothing that one could be given, and anything that one could return.) */
+export type Rule =
+  | DataRule
+  | (Omit<CustomRule<never>, 'init'> & { readonly init: (key: Key, placement: Placement) => unknown })
+
+/** The parameters of a rule: `Params<typeof rule>`. */
+export type Params<R extends Rule> = R extends { readonly init: (...args: never) => infer P } ? P : DataParams

@@ -9,13 +9,13 @@
 import { conv2d, conv2dFilter, conv2dInput } from './operators/conv2d.ts'
 import { dense, denseFilter } from './operators/dense.ts'
 import { depthwiseConv, depthwiseConvFilter, depthwiseConvInput } from './operators/depthwise-conv.ts'
-import { combined, mapped, selected } from './operators/elements.ts'
+import { combined, mapped, selected } from './simd/elements.ts'
 import { pick, unpick, winningTap } from './operators/max-pool.ts'
 import { sum } from './operators/reduce.ts'
-import { scratch } from './operators/scratch.ts'
-import type { Operator } from './operators/operator.ts'
+import { scratch } from './simd/scratch.ts'
+import type { Operator } from './simd/conditions.ts'
 
-export type { Operator } from './operators/operator.ts'
+export type { Operator } from './simd/conditions.ts'
 
 /** The operators of one backend; they share one small memory, which is made with their first call. */
 export function simdOperators(build: 'fma' | 'plain'): Readonly<Record<string, Operator>> {

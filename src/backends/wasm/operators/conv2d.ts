@@ -8,14 +8,14 @@
  * border, where the plain loops leave it out.
  */
 import type { Call } from '../../backend.ts'
-import { addBand, eachBand, loadBand, planOf, tapOffsets } from './bands.ts'
+import { addBand, eachBand, loadBand, planOf, tapOffsets } from '../simd/bands.ts'
 import type { Windows } from '../../window.ts'
-import type { Plan } from './bands.ts'
+import type { Plan } from '../simd/bands.ts'
 import { addTo } from './dense.ts'
-import { ceilTo, isFloat, isLarge } from './operator.ts'
-import type { Operator } from './operator.ts'
-import { loadRows, packPanels, storeRows, tileRows } from './rows.ts'
-import type { Room } from './scratch.ts'
+import { ceilTo, isFloat, isLarge } from '../simd/conditions.ts'
+import type { Operator } from '../simd/conditions.ts'
+import { loadRows, packPanels, storeRows, tileRows } from '../simd/rows.ts'
+import type { Room } from '../simd/scratch.ts'
 
 /** The runs of a window (assembly/windows.ts): lines of it where its taps are neighbours, else single cells. */
 function runsOf(plan: Plan): { offsets: Uint32Array; bytes: number } {

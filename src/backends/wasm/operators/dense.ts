@@ -4,10 +4,10 @@
  * Sums run in float32 within a tile of rows; the sums of tiles are added in double precision.
  */
 import type { Call } from '../../backend.ts'
-import { ceilTo, isFloat, isLarge } from './operator.ts'
-import type { Operator } from './operator.ts'
-import { eachTile, loadRows, packPanels, storeRows, tileRows } from './rows.ts'
-import type { Room } from './scratch.ts'
+import { ceilTo, isFloat, isLarge } from '../simd/conditions.ts'
+import type { Operator } from '../simd/conditions.ts'
+import { eachTile, loadRows, packPanels, storeRows, tileRows } from '../simd/rows.ts'
+import type { Room } from '../simd/scratch.ts'
 
 /** inputs: x [...rows, n], w [n, m], with `bias` b [m], optional mask [...rows]. */
 export function dense(room: Room): Operator<{ readonly bias: boolean }> {

@@ -5,14 +5,14 @@
  * may come of 0·∞, and the plain loops do the work again.
  */
 import type { Call } from '../../backend.ts'
-import { addBand, eachBand, loadBand, planOf, tapOffsets } from './bands.ts'
+import { addBand, eachBand, loadBand, planOf, tapOffsets } from '../simd/bands.ts'
 import type { Windows } from '../../window.ts'
 import { addTo } from './dense.ts'
-import { areFinite, ceilTo, isFloat, isLarge } from './operator.ts'
-import type { Operator } from './operator.ts'
-import { loadRows, storeRows, tileRows } from './rows.ts'
-import type { Tile } from './rows.ts'
-import type { Room } from './scratch.ts'
+import { areFinite, ceilTo, isFloat, isLarge } from '../simd/conditions.ts'
+import type { Operator } from '../simd/conditions.ts'
+import { loadRows, storeRows, tileRows } from '../simd/rows.ts'
+import type { Tile } from '../simd/rows.ts'
+import type { Room } from '../simd/scratch.ts'
 
 /** inputs: x [b,h,w,n], k [kh,kw,n,m], optional mask [b,h,w]; out [b,h,w,n·m]. */
 export function depthwiseConv(room: Room): Operator<Windows> {

@@ -3,11 +3,11 @@
  * go straight to the cell that a tap reads and give the same bits as the plain loops.
  */
 import type { Call, Data } from '../../backend.ts'
-import { bands, loadBand, planOf, tapOffsets } from './bands.ts'
+import { bands, loadBand, planOf, tapOffsets } from '../simd/bands.ts'
 import type { Windows } from '../../window.ts'
-import { isFloat } from './operator.ts'
-import type { Operator } from './operator.ts'
-import type { Room } from './scratch.ts'
+import { isFloat } from '../simd/conditions.ts'
+import type { Operator } from '../simd/conditions.ts'
+import type { Room } from '../simd/scratch.ts'
 
 /** Less than any number's rank. */
 const outside = 0x80000000

@@ -3,8 +3,8 @@
  * lose; what they gain over the plain loops is that four sums at a time stay in registers.
  */
 import { sizeOf } from '../../backend.ts'
-import { isFloat } from './operator.ts'
-import type { Operator } from './operator.ts'
+import { isFloat } from '../simd/conditions.ts'
+import type { Operator } from '../simd/conditions.ts'
 
 /** Sums of x, seen as [outer, n, inner], over n. */
 export const sum: Operator = ([x], out, { inputs: [{ shape }], out: { shape: outShape } }) => {

@@ -9,8 +9,8 @@
  */
 import type { Data, Shape } from '../../backend.ts'
 import { sizeOf } from '../../backend.ts'
-import { isFloat } from './operator.ts'
-import type { Operator } from './operator.ts'
+import { isFloat } from './conditions.ts'
+import type { Operator } from './conditions.ts'
 import type { Room, Scratch } from './scratch.ts'
 
 /** Numbers in a block. */

@@ -3,7 +3,7 @@
  * them. Only rows that a mask names are copied, so the others cost nothing. Positions are in numbers, not bytes.
  */
 import type { Data } from '../../backend.ts'
-import { ceilTo } from './operator.ts'
+import { ceilTo } from './conditions.ts'
 
 /** Rows of a tile: as many as fit into about 256 KiB, but at least 16 and at most 256; a multiple of 4. */
 export function tileRows(width: number): number {

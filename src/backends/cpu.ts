@@ -10,11 +10,10 @@ import { dtypeOf, hostArray, sizeOf } from './backend.ts'
 import { callable, check, checkOptions, flag, isObject, keysOf, numberFrom, wholeFrom } from './options.ts'
 import { defaultThreads, mostThreads } from './wasm/default-threads.ts'
 import { supports } from './wasm/module.ts'
-import { simdOperators } from './wasm/operators.ts'
-import type { Operator } from './wasm/operators.ts'
 import { wasmRunner } from './wasm/runner.ts'
+import { scratch } from './wasm/simd/scratch.ts'
 import { workerThreads } from './wasm/threads.ts'
-import type { Backend, Call, CpuKernel, Data, DType, Handle, Kernel, Memory, Spec } from './backend.ts'
+import type { Backend, Call, CpuKernel, Data, DType, Handle, Kernel, Memory, SimdKernel, Spec } from './backend.ts'
 
 export type CpuOptions = {
   /** Kernels that replace the plain loops of the same name, and those of WebAssembly. */
@@ -71,7 +70,7 @@ export function cpu(options: CpuOptions = {}): Backend {
   const build = fma && supports('fma') ? 'fma' : 'plain'
   const fast = simd && supports(build)
   const runner = fast ? wasmRunner({ build, threads, historyBytes }) : undefined
-  const operators = fast ? simdOperators(build) : {}
+  const simdLoop = fast ? simdLoops(build) : () => undefined
 
   const slot = (dtype: DType, size: number): string => `${dtype}:${size}`
 
@@ -118,10 +117,8 @@ export function cpu(options: CpuOptions = {}): Backend {
     run<A>(kernel: Kernel<A>, call: Call<A>, inputs: readonly Handle[], out: Handle): void {
       const override = overrides[kernel.name] as CpuKernel<A> | undefined
       if (override) override(inputs as readonly Data[], out as Data, call)
-      else {
-        const operator = (kernel.simd ? operators[kernel.name] : undefined) as Operator<A> | undefined
-        const done = operator?.(inputs as readonly Data[], out as Data, call)
-        if (!done) kernel.cpu(inputs as readonly Data[], out as Data, call)
+      else if (!simdLoop(kernel)?.(inputs as readonly Data[], out as Data, call)) {
+        kernel.cpu(inputs as readonly Data[], out as Data, call)
       }
     },
     read: async (handle: Handle): Promise<Data> => (handle as Data).slice(),
@@ -136,5 +133,16 @@ export function cpu(options: CpuOptions = {}): Backend {
       pool.clear()
       pooledBytes = 0
     },
+  }
+}
+
+/** The SIMD loops of one backend by their kernels, each made with its first call; all share one small memory. */
+function simdLoops(build: 'fma' | 'plain'): <A>(kernel: Kernel<A>) => ReturnType<SimdKernel<A>> | undefined {
+  const room = scratch(build)
+  const loops = new WeakMap<object, unknown>()
+  return <A>(kernel: Kernel<A>) => {
+    const loop = (loops.get(kernel) ?? kernel.simd?.(room)) as ReturnType<SimdKernel<A>> | undefined
+    if (loop) loops.set(kernel, loop)
+    return loop
   }
 }

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { add, cpu, dense, defineOp, tensor } from '../../src/index.ts'
 import type { Data, Padding, Tensor } from '../../src/index.ts'
-import { simdOperators } from '../../src/backends/wasm/operators.ts'
 import { isLarge } from '../../src/backends/wasm/simd/conditions.ts'
+import { scratch } from '../../src/backends/wasm/simd/scratch.ts'
 import { supports } from '../../src/backends/wasm/module.ts'
 import type { Op } from '../../src/tensor/op.ts'
 import * as arithmetic from '../../src/tensor/ops/arithmetic.ts'
@@ -19,9 +19,13 @@ import { windows } from '../../src/tensor/ops/window.ts'
 import type { Windows } from '../../src/backends/window.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
 import { apply } from '../../src/tensor/trace.ts'
+import { operators } from '../operators/all.ts'
 
-const fast = simdOperators(supports('fma') ? 'fma' : 'plain')
-const proven = new Set<string>()
+const room = scratch(supports('fma') ? 'fma' : 'plain')
+
+/** Every operator that has a SIMD kernel. */
+const fast = [...operators].filter(op => op.simd)
+const proven = new Set<unknown>()
 
 // ---- numbers ----
 
@@ -72,7 +76,7 @@ function plainly<A>(run: Run<A>): Data {
 function dirty(): void {
   const side = 256, shape = [side, side], x = new Float32Array(side * side).fill(NaN)
   const spec = { inputs: [{ shape }, { shape }], out: { shape }, attrs: { bias: false }, scalars: [] }
-  fast.dense([x, x], x.slice(), spec as never)
+  denseOp.simd!(room)([x, x], x.slice(), spec as never)
 }
 
 /** What the fast kernel gives, null where it declines. */
@@ -80,8 +84,8 @@ function fastly<A>(run: Run<A>): Data | null {
   dirty()
   const { spec, out } = call(run)
   const result = out()
-  proven.add(run.op.name)
-  const done = fast[run.op.name](run.inputs.map(x => x.toArray()), result, spec as never)
+  proven.add(run.op)
+  const done = run.op.simd!(room)(run.inputs.map(x => x.toArray()), result, spec as never)
   if (!done) expect(result, 'an operator that declines leaves the output alone').toEqual(out())
   return done ? result : null
 }
@@ -326,7 +330,7 @@ describe('sum', () => {
 
 describe('every fast operator', () => {
   it('is proven here', () => {
-    expect(Object.keys(fast).filter(name => !proven.has(name))).toEqual([])
+    expect(fast.filter(op => !proven.has(op)).map(op => op.name)).toEqual([])
   })
 
   it('declines float64', () => {
@@ -340,13 +344,10 @@ describe('every fast operator', () => {
       depthwiseConvFilter: [[x, double([1, 32, 32, 16])], win],
       winningTap: [[x], win], pick: [[x, tap], win], unpick: [[x, tap], win], where: [[tap, x, x], null],
     }
-    const ops = [arithmetic, compare, conv, depthwise, functions, pool, { denseOp, denseFilterOp, sumOp }]
-      .flatMap(file => Object.values(file)).filter((op): op is Op<unknown> => typeof op === 'object')
     const unary = new Set<unknown>(Object.values(functions))
-    for (const name of Object.keys(fast)) {
-      const op = ops.find(o => o.name === name)!
-      const [inputs, attrs] = runs[name] ?? [unary.has(op) ? [x] : [x, x], null]
-      expect(fastly({ op, inputs, attrs }), name).toBe(null)
+    for (const op of fast as Op<unknown>[]) {
+      const [inputs, attrs] = runs[op.name] ?? [unary.has(op) ? [x] : [x, x], null]
+      expect(fastly({ op, inputs, attrs }), op.name).toBe(null)
     }
   })
 })
@@ -378,6 +379,23 @@ describe('cpu', () => {
     })
     expect(apply(twice, [tensor([1, 2], { backend })], null).toArray()).toEqual(new Float32Array([2, 4]))
   })
+})
+
+it('makes the SIMD loop of a kernel once, and finds it by the kernel, not by its name', () => {
+  let made = 0
+  const [ones, twos] = [1, 2].map(value => defineOp<null>({
+    name: 'relu', infer: ([x]) => x, cpu: () => { throw new Error('plain loops') }, vjp: null,
+    simd: () => {
+      made++
+      return (_, out) => {
+        out.fill(value)
+        return true
+      }
+    },
+  }))
+  const x = tensor([0], { backend: cpu({ threads: 1 }) })
+  const results = [ones, twos, ones, twos].map(op => apply(op, [x], null).toArray()[0])
+  expect({ results, made }).toEqual({ results: [1, 2, 1, 2], made: 2 })
 })
 
 it("leaves a user's operator alone that is called like one of ours", () => {

@@ -8,6 +8,7 @@
  * The last layer is linear: its outputs are the changes of the cells.
  */
 import type { Program } from '../program.ts'
+import { activations } from './kernels.ts'
 import type { Kernels } from './kernels.ts'
 import { ceilTo } from './arena.ts'
 import { blockRows } from './layout.ts'
@@ -30,8 +31,8 @@ export type Blocks = {
   ): void
 }
 
-/** The number of ReLU (assembly/activation.ts): products apply it, and its derivative. */
-const relu = 1
+/** Products apply it, and its derivative. */
+const { relu } = activations
 
 export function blocksOf(k: Kernels, program: Program, layout: Layout, block: BlockLayout): Blocks {
   const { layers, filters, counts, taps, tapWeights, cellBytes, yStride, changeStride } = layout

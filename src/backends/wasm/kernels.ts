@@ -67,6 +67,9 @@ type Perceive = (x: number, cells: number, count: number, filters: number, count
 type Rows = (x: number, rowBytes: number, cellBytes: number, dense: number, first: number, last: number, width: number,
   channels: number) => void
 
+/** Activations by number, as `assembly/activation.ts` has them. */
+export const activations = { linear: 0, relu: 1, leakyRelu: 2, tanh: 3, sigmoid: 4 } as const
+
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
   return new WebAssembly.Instance(module, { env: { memory } }).exports as Kernels
 }

@@ -16,6 +16,7 @@ import { Arena, cacheOf, ceilTo } from './arena.ts'
 import type { Table } from './arena.ts'
 import { bordersOf } from './borders.ts'
 import type { Border, Grid } from './borders.ts'
+import { activations } from './kernels.ts'
 
 /** Rows of cells that go through the layers at once, so that they stay in cache. */
 export const blockRows = 64
@@ -108,8 +109,6 @@ export type Layout = {
 
 /** A tap of a filter: where it looks, and its weight for each channel. */
 export type Tap = { readonly dy: number; readonly dx: number; readonly weights: readonly number[] }
-
-const activations = { linear: 0, relu: 1, leakyRelu: 2, tanh: 3, sigmoid: 4 }
 
 export type LayoutOptions = {
   readonly filters: readonly (readonly Tap[])[]

@@ -8,6 +8,7 @@ import { refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
 import { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
+import { simdOperation } from '../../backends/wasm/simd/elements.ts'
 import { greater, greaterEqual, where } from './compare.ts'
 import { binary, operands, unary } from './elementwise.ts'
 import type { Operand } from './elementwise.ts'
@@ -19,7 +20,7 @@ export const addOp: Op<null> = binary('add', (o, a, s, b, t) => {
 }, [
   { uses: [], grad: g => g },
   { uses: [], grad: g => g },
-], { wgsl: 'a + b' })
+], { wgsl: 'a + b', simd: simdOperation('add') })
 
 /** sub: a − b. */
 export const subOp: Op<null> = binary('sub', (o, a, s, b, t) => {
@@ -27,7 +28,7 @@ export const subOp: Op<null> = binary('sub', (o, a, s, b, t) => {
 }, [
   { uses: [], grad: g => g },
   { uses: [], grad: g => neg(g) },
-], { wgsl: 'a - b' })
+], { wgsl: 'a - b', simd: simdOperation('sub') })
 
 /** mul: a · b. ∂/∂a = b, ∂/∂b = a. */
 export const mulOp: Op<null> = binary('mul', (o, a, s, b, t) => {
@@ -36,7 +37,7 @@ export const mulOp: Op<null> = binary('mul', (o, a, s, b, t) => {
 }, [
   { uses: [1], grad: (g, { inputs: [, b] }) => mul(g, b) },
   { uses: [0], grad: (g, { inputs: [a] }) => mul(g, a) },
-], { wgsl: 'product(a, b)' })
+], { wgsl: 'product(a, b)', simd: simdOperation('mul') })
 
 /** div: a / b. ∂/∂a = 1/b, ∂/∂b = −a/b² = −out/b. */
 export const divOp: Op<null> = binary('div', (o, a, s, b, t) => {
@@ -44,7 +45,7 @@ export const divOp: Op<null> = binary('div', (o, a, s, b, t) => {
 }, [
   { uses: [1], grad: (g, { inputs: [, b] }) => div(g, b) },
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => neg(div(div(mul(g, a), b), b)) },
-], { wgsl: 'a / b' })
+], { wgsl: 'a / b', simd: simdOperation('div') })
 
 /** maximum: the greater of a and b, a on a tie. */
 export const maximumOp: Op<null> = binary('maximum', (o, a, s, b, t) => {
@@ -52,7 +53,7 @@ export const maximumOp: Op<null> = binary('maximum', (o, a, s, b, t) => {
 }, [
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greaterEqual(a, b), g, 0) },
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greater(b, a), g, 0) },
-], { wgsl: 'greatest(a, b)' })
+], { wgsl: 'greatest(a, b)', simd: simdOperation('maximum') })
 
 /** minimum: the smaller of a and b, a on a tie. */
 export const minimumOp: Op<null> = binary('minimum', (o, a, s, b, t) => {
@@ -60,7 +61,7 @@ export const minimumOp: Op<null> = binary('minimum', (o, a, s, b, t) => {
 }, [
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greaterEqual(b, a), g, 0) },
   { uses: [0, 1], grad: (g, { inputs: [a, b] }) => where(greater(a, b), g, 0) },
-], { wgsl: 'least(a, b)' })
+], { wgsl: 'least(a, b)', simd: simdOperation('minimum') })
 
 /** neg: −x. */
 export const negOp: Op<null> = unary('neg', (o, x) => {

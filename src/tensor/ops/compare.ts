@@ -13,6 +13,7 @@ import { broadcastShapes, broadcastStrides, sizeOf } from '../shape.ts'
 import { place } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
+import { simdOperation, whereSimd } from '../../backends/wasm/simd/elements.ts'
 import { binary, flat, operands, unary } from './elementwise.ts'
 import type { Operand } from './elementwise.ts'
 import { eachRow, sumTo } from './sum.ts'
@@ -21,11 +22,11 @@ import { strided } from './wgsl.ts'
 
 export const greaterOp: Op<null> = binary('greater', (o, a, s, b, t) => {
   for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] > b[i * t])
-}, null, { dtype: 'uint32', wgsl: 'exceeds(a, b)' })
+}, null, { dtype: 'uint32', wgsl: 'exceeds(a, b)', simd: simdOperation('greater') })
 
 export const greaterEqualOp: Op<null> = binary('greaterEqual', (o, a, s, b, t) => {
   for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] >= b[i * t])
-}, null, { dtype: 'uint32', wgsl: 'comparable(a, b) && order(a) >= order(b)' })
+}, null, { dtype: 'uint32', wgsl: 'comparable(a, b) && order(a) >= order(b)', simd: simdOperation('greaterEqual') })
 
 export const equalOp: Op<null> = binary('equal', (o, a, s, b, t) => {
   for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] === b[i * t])
@@ -50,7 +51,7 @@ export const notOp: Op<null> = unary('not', (o, x) => {
 /** where(c, a, b) */
 export const whereOp: Op<null> = defineOp<null>({
   name: 'where',
-  simd: true,
+  simd: whereSimd,
   infer: ([c, a, b]) => {
     sameDtype('where', { a, b })
     const branches = broadcastShapes(a.shape, b.shape)

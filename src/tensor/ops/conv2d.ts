@@ -21,6 +21,7 @@ import { sameShape, sizeOf } from '../shape.ts'
 import { aTensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
+import { conv2dFilterSimd, conv2dInputSimd, conv2dSimd } from '../../backends/wasm/operators/conv2d.ts'
 import { add } from './arithmetic.ts'
 import { where } from './compare.ts'
 import { reshape } from './sum.ts'
@@ -34,7 +35,7 @@ import type { Links, WindowOptions } from './window.ts'
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,in], k [kh,kw,in,out], optional rows [b,oh,ow]. */
 export const conv2dOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2d',
-  simd: true,
+  simd: conv2dSimd,
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), k.shape[3]], dtype: x.dtype }),
   cpu: exactProducts(([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
     multiply(reads(attrs, n, n * m, rows), x, n, k, m, 1, out, m)
@@ -51,7 +52,7 @@ export const conv2dOp: Op<Windows> = defineOp<Windows>({
 /** ∂T/∂x: each cell collects from those that read it. inputs: g [b,oh,ow,out], k [kh,kw,in,out], optional rows. */
 export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dInput',
-  simd: true,
+  simd: conv2dInputSimd,
   infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
   cpu: exactProducts(([g, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
     multiply(readers(attrs, m, n * m, rows), g, m, k, 1, m, out, n)
@@ -141,7 +142,7 @@ function multiplyWgsl(
 /** ∂T/∂k: the derivative of the filters. inputs: x [b,h,w,in], g [b,oh,ow,out], optional rows [b,oh,ow]. */
 export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dFilter',
-  simd: true,
+  simd: conv2dFilterSimd,
   infer: ([x, g], { kernel }): Spec => ({ shape: [...kernel, x.shape[3], g.shape[3]], dtype: x.dtype }),
   cpu: exactProducts(([x, g, rows], out, { out: { shape: [, , n, m] }, attrs }) => {
     const { at, cells, taps } = reads(attrs, n, n * m, rows)

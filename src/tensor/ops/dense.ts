@@ -20,6 +20,7 @@ import { sameShape, sizeOf } from '../shape.ts'
 import { aTensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
+import { denseFilterSimd, denseSimd } from '../../backends/wasm/operators/dense.ts'
 import { ones } from './create.ts'
 import { reshape } from './sum.ts'
 import { transpose } from './transpose.ts'
@@ -33,7 +34,7 @@ type Dense = { readonly bias: boolean }
 /** out = M(XW + 1bᵀ). inputs: x [...rows, in], w [in, out], with `bias` b [out], optional rows [...rows]. */
 export const denseOp: Op<Dense> = defineOp<Dense>({
   name: 'dense',
-  simd: true,
+  simd: denseSimd,
   infer: (inputs, attrs): Spec => {
     const [x, w, bias, rows] = parts(inputs, attrs)
     sameDtype('dense', { x, weights: w, ...(bias && { bias }) })
@@ -138,7 +139,7 @@ function parts<T>([x, w, ...optional]: readonly T[], { bias }: Dense): [T, T, T 
  */
 export const denseFilterOp: Op<null> = defineOp<null>({
   name: 'denseFilter',
-  simd: true,
+  simd: denseFilterSimd,
   infer: ([x, y, rows]): Spec => {
     sameDtype('denseFilter', { x, y })
     if (!sameShape(x.shape.slice(0, -1), y.shape.slice(0, -1))) {

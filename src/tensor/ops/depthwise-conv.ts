@@ -28,6 +28,7 @@ import { sizeOf } from '../shape.ts'
 import { aTensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
+import { depthwiseConvFilterSimd, depthwiseConvInputSimd, depthwiseConvSimd } from '../../backends/wasm/operators/depthwise-conv.ts'
 import { reduction } from './wgsl.ts'
 import { exactProducts } from './whole.ts'
 import { outputSize } from '../../backends/window.ts'
@@ -45,7 +46,7 @@ function again(terms: number, k: (i: number) => number, x: (i: number) => number
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,c], k [kh,kw,c,m], optional rows [b,h,w]. */
 export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConv',
-  simd: true,
+  simd: depthwiseConvSimd,
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), x.shape[3] * k.shape[3]], dtype: x.dtype }),
   cpu: exactProducts(([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
     const { at, cells, taps } = reads(win, n, n * m, rows)
@@ -122,7 +123,7 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
 /** ∂T/∂x: each cell collects from those that read it. inputs: g [b,h,w,c·m], k [kh,kw,c,m], optional rows [b,h,w]. */
 export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConvInput',
-  simd: true,
+  simd: depthwiseConvInputSimd,
   infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
   cpu: exactProducts(([g, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
     const { at, cells, taps } = readers(win, n * m, n * m, rows)
@@ -202,7 +203,7 @@ function derivativeOfFilters(x: Tensor, g: Tensor, k: Tensor, rows: readonly Ten
 /** ∂T/∂k: the derivative of the filters. inputs: x [b,h,w,c], g [b,h,w,c·m], optional rows [b,h,w]. */
 export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
   name: 'depthwiseConvFilter',
-  simd: true,
+  simd: depthwiseConvFilterSimd,
   infer: ([x, g], { kernel, multiplier }): Spec => {
     const channels = x.shape[3]
     const filters = multiplier ?? (channels && g.shape[3] / channels)

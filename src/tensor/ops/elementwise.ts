@@ -5,7 +5,7 @@
  * operator writes its own one-line loop, because a loop that calls a different function for every
  * operator cannot be compiled well.
  */
-import type { Backend, Data, DType } from '../../backends/backend.ts'
+import type { Backend, Data, DType, SimdKernel } from '../../backends/backend.ts'
 import { dtypeOf, hostArray } from '../../backends/backend.ts'
 import { defineOp, refuse, sameDtype } from '../op.ts'
 import type { Op, DerivativeRule, Saved } from '../op.ts'
@@ -51,6 +51,8 @@ export type ElementwiseMore = {
    * src/backends/webgpu/functions.ts.
    */
   wgsl: string
+  /** The same in WebAssembly, where it gains something: src/backends/wasm/simd/elements.ts. */
+  simd?: SimdKernel<unknown>
 }
 
 /** An operator of one operand. `scalars` are the names under which `wgsl` knows those of the call, as in 'u.slope'. */
@@ -58,12 +60,12 @@ export function unary(
   name: string,
   loop: UnaryLoop,
   rule: DerivativeRule<null> | null,
-  { dtype, wgsl, scalars: names = [] }: ElementwiseMore & { scalars?: readonly string[] },
+  { dtype, wgsl, simd, scalars: names = [] }: ElementwiseMore & { scalars?: readonly string[] },
 ): Op<null> {
   const main = `fn main(i: u32) { let a = x[i]; out[i] = T(${wgsl}); }`
   return defineOp<null>({
     name,
-    simd: true,
+    simd,
     infer: ([x]) => ({ shape: x.shape, dtype: dtype ?? x.dtype }),
     cpu: ([x], out, { scalars }) => loop(out, x, scalars),
     wgsl: ({ inputs: [x], scalars }) => ({
@@ -84,7 +86,7 @@ export function binary<A = null>(
   name: string,
   loop: BinaryLoop<A>,
   rules: readonly [DerivativeRule<A>, DerivativeRule<A>] | null,
-  { dtype, wgsl }: { dtype?: DType; wgsl: string | ((attrs: A) => string) },
+  { dtype, wgsl, simd }: Omit<ElementwiseMore, 'wgsl'> & { wgsl: string | ((attrs: A) => string) },
 ): Op<A> {
   const summed = (rule: DerivativeRule<A>, i: number): DerivativeRule<A> => ({
     uses: rule.uses,
@@ -93,7 +95,7 @@ export function binary<A = null>(
   const expression = typeof wgsl === 'string' ? () => wgsl : wgsl
   return defineOp<A>({
     name,
-    simd: true,
+    simd,
     infer: ([a, b]) => {
       sameDtype(name, { a, b })
       const shape = broadcastShapes(a.shape, b.shape)

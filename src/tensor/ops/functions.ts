@@ -8,13 +8,15 @@ import { floating, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
+import { simdActivation, simdFunction } from '../../backends/wasm/simd/elements.ts'
 import { add, div, maximum, minimum, mul, sub } from './arithmetic.ts'
 import { greater, where } from './compare.ts'
 import { unary } from './elementwise.ts'
 
 /** exp: e^x, its own derivative. */
 export const expOp: Op<null> = unary('exp', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.exp(x[i]) },
-  { uses: ['out'], grad: (g, { out }) => mul(g, out) }, { wgsl: 'exponential(a)' })
+  { uses: ['out'], grad: (g, { out }) => mul(g, out) },
+  { wgsl: 'exponential(a)', simd: simdFunction('exp') })
 
 /** log: ln x; derivative 1/x. */
 export const logOp: Op<null> = unary('log', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.log(x[i]) },
@@ -26,7 +28,8 @@ export const log1pOp: Op<null> = unary('log1p', (o, x) => { for (let i = 0; i < 
 
 /** sqrt: √x; derivative 1/(2√x). */
 export const sqrtOp: Op<null> = unary('sqrt', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.sqrt(x[i]) },
-  { uses: ['out'], grad: (g, { out }) => div(g, mul(2, out)) }, { wgsl: 'squareRoot(a)' })
+  { uses: ['out'], grad: (g, { out }) => div(g, mul(2, out)) },
+  { wgsl: 'squareRoot(a)', simd: simdFunction('sqrt') })
 
 /** sin: derivative cos. */
 export const sinOp: Op<null> = unary('sin', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.sin(x[i]) },
@@ -38,12 +41,14 @@ export const cosOp: Op<null> = unary('cos', (o, x) => { for (let i = 0; i < o.le
 
 /** tanh: derivative 1 − tanh². */
 export const tanhOp: Op<null> = unary('tanh', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.tanh(x[i]) },
-  { uses: ['out'], grad: (g, { out }) => mul(g, sub(1, mul(out, out))) }, { wgsl: 'hyperbolicTangent(a)' })
+  { uses: ['out'], grad: (g, { out }) => mul(g, sub(1, mul(out, out))) },
+  { wgsl: 'hyperbolicTangent(a)', simd: simdActivation('tanh') })
 
 /** sigmoid: σ(x) = 1/(1 + e^−x); derivative σ(1 − σ). */
 export const sigmoidOp: Op<null> = unary('sigmoid', (o, x) => {
   for (let i = 0; i < o.length; i++) o[i] = 1 / (1 + Math.exp(-x[i]))
-}, { uses: ['out'], grad: (g, { out }) => mul(g, mul(out, sub(1, out))) }, { wgsl: 'logistic(a)' })
+}, { uses: ['out'], grad: (g, { out }) => mul(g, mul(out, sub(1, out))) },
+  { wgsl: 'logistic(a)', simd: simdFunction('sigmoid') })
 
 /** abs: |x|; derivative sign x. */
 export const absOp: Op<null> = unary('abs', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.abs(x[i]) },
@@ -64,14 +69,14 @@ export const reluOp: Op<null> = unary('relu', (o, x) => {
   for (let i = 0; i < o.length; i++) o[i] = x[i] <= 0 ? 0 : x[i]
 }, {
   uses: ['out'], grad: (g, { out }) => where(greater(out, 0), g, 0),
-}, { wgsl: 'select(a, T(), order(a) <= 0 && !isNan(a))' })
+}, { wgsl: 'select(a, T(), order(a) <= 0 && !isNan(a))', simd: simdActivation('relu') })
 
 /** leakyRelu: x where x > 0, else slope·x. scalars: [slope]. */
 export const leakyReluOp: Op<null> = unary('leakyRelu', (o, x, [slope]) => {
   for (let i = 0; i < o.length; i++) o[i] = x[i] > 0 ? x[i] : slope * x[i]
 }, {
   uses: [0], grad: (g, { inputs: [x], scalars: [slope] }) => where(greater(x, 0), g, mul(slope, g)),
-}, { wgsl: 'select(u.slope * a, a, a > 0)', scalars: ['slope'] })
+}, { wgsl: 'select(u.slope * a, a, a > 0)', simd: simdActivation('leakyRelu'), scalars: ['slope'] })
 
 /** e^x. */
 export function exp(x: Tensor): Tensor {

@@ -19,13 +19,14 @@ import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { withFunctions } from '../../backends/webgpu/functions.ts'
+import { pickSimd, unpickSimd, winningTapSimd } from '../../backends/wasm/operators/max-pool.ts'
 import { linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
 import type { Windows } from '../../backends/window.ts'
 
 /** The tap of the greatest value. inputs: x [b,h,w,c]. */
 export const winningTapOp: Op<Windows> = defineOp<Windows>({
   name: 'winningTap',
-  simd: true,
+  simd: winningTapSimd,
   infer: ([x]) => ({ shape: x.shape, dtype: 'uint32' }),
   cpu: ([x], out, { inputs: [{ shape: [, , , n] }], attrs }) => {
     const { at, cells, taps } = reads(attrs, n, 1)
@@ -75,7 +76,7 @@ export const winningTapOp: Op<Windows> = defineOp<Windows>({
 /** The value that each tap reads. inputs: x [b,h,w,c], tap [b,h,w,c]. */
 export const pickOp: Op<Windows> = defineOp<Windows>({
   name: 'pick',
-  simd: true,
+  simd: pickSimd,
   infer: ([x]) => x,
   cpu: ([x, tap], out, { inputs: [{ shape: [, , , n] }], attrs }) => {
     const { at, cells, taps } = reads(attrs, n, 1)
@@ -101,7 +102,7 @@ export const pickOp: Op<Windows> = defineOp<Windows>({
 /** Each cell collects from those whose tap reads it. inputs: g [b,h,w,c], tap [b,h,w,c]. */
 export const unpickOp: Op<Windows> = defineOp<Windows>({
   name: 'unpick',
-  simd: true,
+  simd: unpickSimd,
   infer: ([g]) => g,
   cpu: ([g, tap], out, { inputs: [{ shape: [, , , n] }], attrs }) => {
     const { at, cells, taps } = readers(attrs, n, 1)

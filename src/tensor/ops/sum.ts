@@ -17,12 +17,13 @@ import {
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
+import { sumSimd } from '../../backends/wasm/operators/reduce.ts'
 import { reduction, strided } from './wgsl.ts'
 
 /** sum over `axes`, which stay as axes of size 1. */
 export const sumOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly number[] }>({
   name: 'sum',
-  simd: true,
+  simd: sumSimd,
   infer: ([x], { axes }) => ({ shape: x.shape.map((n, i) => (axes.includes(i) ? 1 : n)), dtype: x.dtype }),
   cpu: ([x], out, { inputs: [{ shape }], out: { shape: outShape } }) => {
     out.fill(0)

@@ -7,15 +7,13 @@
  * Where there is nothing outside of the grid a window holds zeros; so an infinite weight or cotangent makes NaN at a
  * border, where the plain loops leave it out.
  */
-import type { Call } from '../../backend.ts'
+import type { SimdKernel } from '../../backend.ts'
 import { addBand, eachBand, loadBand, planOf, tapOffsets } from '../simd/bands.ts'
 import type { Windows } from '../../window.ts'
 import type { Plan } from '../simd/bands.ts'
 import { addTo } from './dense.ts'
-import { ceilTo, isFloat, isLarge } from '../simd/conditions.ts'
-import type { Operator } from '../simd/conditions.ts'
-import { loadRows, packPanels, storeRows, tileRows } from '../simd/rows.ts'
-import type { Room } from '../simd/scratch.ts'
+import { isFloat, isLarge } from '../simd/conditions.ts'
+import { ceilTo, loadRows, packPanels, storeRows, tileRows } from '../simd/rows.ts'
 
 /** The runs of a window (assembly/windows.ts): lines of it where its taps are neighbours, else single cells. */
 function runsOf(plan: Plan): { offsets: Uint32Array; bytes: number } {
@@ -26,79 +24,79 @@ function runsOf(plan: Plan): { offsets: Uint32Array; bytes: number } {
 }
 
 /** inputs: x [b,h,w,n], k [kh,kw,n,m], optional mask [b,oh,ow]. */
-export function conv2d(room: Room): Operator<Windows> {
-  return ([x, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs }: Call<Windows>) => {
-    const inner = kh * kw * n
-    if (!isFloat(x) || !isFloat(k) || !isFloat(out) || !isLarge(out.length / m, inner, m)) return false
-    const plan = planOf(attrs, n), runs = runsOf(plan)
-    const pitch = ceilTo(inner, 4), columns = ceilTo(m, 8), size = tileRows(Math.max(pitch, columns))
-    const { kernels, floats, words, at: [image, offsets, cells, panels, a, c] } = room(
-      4 * plan.bandSize, 4 * runs.offsets.length, 4 * size, 4 * inner * columns, 4 * size * pitch, 4 * size * columns,
-    )
-    words.set(runs.offsets, offsets / 4)
-    packPanels(floats, panels / 4, k, inner, m, m, 1)
-    if (mask) out.fill(0)
-    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
-      before: band => loadBand(plan, band, x, floats, image / 4),
-      tile(tile) {
-        kernels.windows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, a, 4 * pitch)
-        kernels.product(tile.count, inner, columns, a, 4 * pitch, panels, 0, c, 4 * columns, -Infinity, 0)
-        storeRows(out, m, tile, floats, c / 4, columns)
-      },
-    })
-    return true
-  }
+export const conv2dSimd: SimdKernel<Windows> = room => (
+  [x, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs },
+) => {
+  const inner = kh * kw * n
+  if (!isFloat(x) || !isFloat(k) || !isFloat(out) || !isLarge(out.length / m, inner, m)) return false
+  const plan = planOf(attrs, n), runs = runsOf(plan)
+  const pitch = ceilTo(inner, 4), columns = ceilTo(m, 8), size = tileRows(Math.max(pitch, columns))
+  const { kernels, floats, words, at: [image, offsets, cells, panels, a, c] } = room(
+    4 * plan.bandSize, 4 * runs.offsets.length, 4 * size, 4 * inner * columns, 4 * size * pitch, 4 * size * columns,
+  )
+  words.set(runs.offsets, offsets / 4)
+  packPanels(floats, panels / 4, k, inner, m, m, 1)
+  if (mask) out.fill(0)
+  eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
+    before: band => loadBand(plan, band, x, floats, image / 4),
+    tile(tile) {
+      kernels.windows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, a, 4 * pitch)
+      kernels.product(tile.count, inner, columns, a, 4 * pitch, panels, 0, c, 4 * columns, -Infinity, 0)
+      storeRows(out, m, tile, floats, c / 4, columns)
+    },
+  })
+  return true
 }
 
 /** inputs: g [b,oh,ow,m], k [kh,kw,n,m], optional mask [b,oh,ow]; out [b,h,w,n]. */
-export function conv2dInput(room: Room): Operator<Windows> {
-  return ([g, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs }: Call<Windows>) => {
-    const inner = kh * kw * n
-    if (!isFloat(g) || !isFloat(k) || !isFloat(out) || !isLarge(g.length / m, inner, m)) return false
-    const plan = planOf(attrs, n), runs = runsOf(plan)
-    const columns = ceilTo(inner, 8), size = tileRows(Math.max(m, columns))
-    const { kernels, floats, words, at: [image, offsets, cells, panels, a, c] } = room(
-      4 * plan.bandSize, 4 * runs.offsets.length, 4 * size, 4 * m * columns, 4 * size * m, 4 * size * columns,
-    )
-    words.set(runs.offsets, offsets / 4)
-    packPanels(floats, panels / 4, k, m, inner, 1, m)
-    out.fill(0)
-    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
-      before: ({ count }) => kernels.zero(image, 4 * count * plan.pitch),
-      tile(tile) {
-        loadRows(g, m, tile, floats, a / 4, m)
-        kernels.product(tile.count, m, columns, a, 4 * m, panels, 0, c, 4 * columns, -Infinity, 0)
-        kernels.addWindows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, c, 4 * columns)
-      },
-      after: band => addBand(plan, band, out, floats, image / 4),
-    })
-    return true
-  }
+export const conv2dInputSimd: SimdKernel<Windows> = room => (
+  [g, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs },
+) => {
+  const inner = kh * kw * n
+  if (!isFloat(g) || !isFloat(k) || !isFloat(out) || !isLarge(g.length / m, inner, m)) return false
+  const plan = planOf(attrs, n), runs = runsOf(plan)
+  const columns = ceilTo(inner, 8), size = tileRows(Math.max(m, columns))
+  const { kernels, floats, words, at: [image, offsets, cells, panels, a, c] } = room(
+    4 * plan.bandSize, 4 * runs.offsets.length, 4 * size, 4 * m * columns, 4 * size * m, 4 * size * columns,
+  )
+  words.set(runs.offsets, offsets / 4)
+  packPanels(floats, panels / 4, k, m, inner, 1, m)
+  out.fill(0)
+  eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
+    before: ({ count }) => kernels.zero(image, 4 * count * plan.pitch),
+    tile(tile) {
+      loadRows(g, m, tile, floats, a / 4, m)
+      kernels.product(tile.count, m, columns, a, 4 * m, panels, 0, c, 4 * columns, -Infinity, 0)
+      kernels.addWindows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, c, 4 * columns)
+    },
+    after: band => addBand(plan, band, out, floats, image / 4),
+  })
+  return true
 }
 
 /** inputs: x [b,h,w,n], g [b,oh,ow,m], optional mask [b,oh,ow]; out [kh,kw,n,m]. */
-export function conv2dFilter(room: Room): Operator<Windows> {
-  return ([x, g, mask], out, { inputs: [{ shape: [b] }], out: { shape: [kh, kw, n, m] }, attrs }: Call<Windows>) => {
-    const inner = kh * kw * n
-    if (!isFloat(x) || !isFloat(g) || !isFloat(out) || !isLarge(g.length / m, inner, m)) return false
-    const plan = planOf(attrs, n), runs = runsOf(plan)
-    const left = ceilTo(inner, 4), right = ceilTo(m, 8), size = tileRows(Math.max(left, right))
-    const { kernels, floats, words, at: [image, offsets, cells, a, c, k] } = room(
-      4 * plan.bandSize, 4 * runs.offsets.length, 4 * size, 4 * size * left, 4 * size * right, 4 * left * right,
-    )
-    words.set(runs.offsets, offsets / 4)
-    const sums = new Float64Array(inner * m)
-    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
-      before: band => loadBand(plan, band, x, floats, image / 4),
-      tile(tile) {
-        kernels.windows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, a, 4 * left)
-        loadRows(g, m, tile, floats, c / 4, right)
-        kernels.zero(k, 4 * left * right)
-        kernels.productTN(tile.count, left, right, a, 4 * left, c, 4 * right, k, 4 * right)
-        addTo(sums, inner, m, floats, k / 4, right)
-      },
-    })
-    out.set(sums)
-    return true
-  }
+export const conv2dFilterSimd: SimdKernel<Windows> = room => (
+  [x, g, mask], out, { inputs: [{ shape: [b] }], out: { shape: [kh, kw, n, m] }, attrs },
+) => {
+  const inner = kh * kw * n
+  if (!isFloat(x) || !isFloat(g) || !isFloat(out) || !isLarge(g.length / m, inner, m)) return false
+  const plan = planOf(attrs, n), runs = runsOf(plan)
+  const left = ceilTo(inner, 4), right = ceilTo(m, 8), size = tileRows(Math.max(left, right))
+  const { kernels, floats, words, at: [image, offsets, cells, a, c, k] } = room(
+    4 * plan.bandSize, 4 * runs.offsets.length, 4 * size, 4 * size * left, 4 * size * right, 4 * left * right,
+  )
+  words.set(runs.offsets, offsets / 4)
+  const sums = new Float64Array(inner * m)
+  eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
+    before: band => loadBand(plan, band, x, floats, image / 4),
+    tile(tile) {
+      kernels.windows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, a, 4 * left)
+      loadRows(g, m, tile, floats, c / 4, right)
+      kernels.zero(k, 4 * left * right)
+      kernels.productTN(tile.count, left, right, a, 4 * left, c, 4 * right, k, 4 * right)
+      addTo(sums, inner, m, floats, k / 4, right)
+    },
+  })
+  out.set(sums)
+  return true
 }

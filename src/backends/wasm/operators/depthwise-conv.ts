@@ -4,90 +4,88 @@
  * Outside of the grid a tap reads zeros, and a weight of zero must look at nothing: where a result is infinite or NaN it
  * may come of 0·∞, and the plain loops do the work again.
  */
-import type { Call } from '../../backend.ts'
+import type { SimdKernel } from '../../backend.ts'
 import { addBand, eachBand, loadBand, planOf, tapOffsets } from '../simd/bands.ts'
 import type { Windows } from '../../window.ts'
 import { addTo } from './dense.ts'
-import { areFinite, ceilTo, isFloat, isLarge } from '../simd/conditions.ts'
-import type { Operator } from '../simd/conditions.ts'
-import { loadRows, storeRows, tileRows } from '../simd/rows.ts'
+import { areFinite, isFloat, isLarge } from '../simd/conditions.ts'
+import { ceilTo, loadRows, storeRows, tileRows } from '../simd/rows.ts'
 import type { Tile } from '../simd/rows.ts'
-import type { Room } from '../simd/scratch.ts'
 
 /** inputs: x [b,h,w,n], k [kh,kw,n,m], optional mask [b,h,w]; out [b,h,w,n·m]. */
-export function depthwiseConv(room: Room): Operator<Windows> {
-  return ([x, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs }: Call<Windows>) => {
-    const taps = kh * kw
-    if (!isFloat(x) || !isFloat(k) || !isFloat(out) || !isLarge(out.length / (n * m), taps, n * m)) return false
-    const plan = planOf(attrs, n), columns = ceilTo(n * m, 4), size = tileRows(columns)
-    const { kernels, floats, words, at: [image, offsets, spread, cells, weights, y] } = room(
-      4 * plan.bandSize, 4 * taps, 8 * columns, 4 * size, 4 * taps * columns, 4 * size * columns,
-    )
-    words.set(tapOffsets(plan), offsets / 4)
-    words.set(spreadTable(n, m), spread / 4)
-    for (let t = 0; t < taps; t++) floats.set(k.subarray(t * n * m, (t + 1) * n * m), weights / 4 + t * columns)
-    if (mask) out.fill(0)
-    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
-      before: band => loadBand(plan, band, x, floats, image / 4),
-      tile(tile) {
-        kernels.depthwise(image, cells, tile.count, taps, offsets, spread, weights, columns / 4, y, 4 * columns)
-        storeRows(out, n * m, tile, floats, y / 4, columns)
-      },
-    })
-    return areFinite(out)
-  }
+export const depthwiseConvSimd: SimdKernel<Windows> = room => (
+  [x, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs },
+) => {
+  const taps = kh * kw
+  if (!isFloat(x) || !isFloat(k) || !isFloat(out) || !isLarge(out.length / (n * m), taps, n * m)) return false
+  const plan = planOf(attrs, n), columns = ceilTo(n * m, 4), size = tileRows(columns)
+  const { kernels, floats, words, at: [image, offsets, spread, cells, weights, y] } = room(
+    4 * plan.bandSize, 4 * taps, 8 * columns, 4 * size, 4 * taps * columns, 4 * size * columns,
+  )
+  words.set(tapOffsets(plan), offsets / 4)
+  words.set(spreadTable(n, m), spread / 4)
+  for (let t = 0; t < taps; t++) floats.set(k.subarray(t * n * m, (t + 1) * n * m), weights / 4 + t * columns)
+  if (mask) out.fill(0)
+  eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
+    before: band => loadBand(plan, band, x, floats, image / 4),
+    tile(tile) {
+      kernels.depthwise(image, cells, tile.count, taps, offsets, spread, weights, columns / 4, y, 4 * columns)
+      storeRows(out, n * m, tile, floats, y / 4, columns)
+    },
+  })
+  return areFinite(out)
 }
 
 /** inputs: g [b,h,w,n·m], k [kh,kw,n,m], optional mask [b,h,w]; out [b,h,w,n]. */
-export function depthwiseConvInput(room: Room): Operator<Windows> {
-  return ([g, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs }: Call<Windows>) => {
-    const taps = kh * kw
-    if (!isFloat(g) || !isFloat(k) || !isFloat(out) || !isLarge(g.length / (n * m), taps, n * m)) return false
-    const plan = planOf(attrs, n), channels = ceilTo(n, 4), columns = m * channels, size = tileRows(columns)
-    const { kernels, floats, words, at: [image, offsets, cells, weights, y] } = room(
-      4 * plan.bandSize, 4 * taps, 4 * size, 4 * taps * columns, 4 * size * columns,
-    )
-    words.set(tapOffsets(plan), offsets / 4)
-    floats.fill(0, weights / 4, weights / 4 + taps * columns)
-    floats.fill(0, y / 4, y / 4 + size * columns)
-    const all = { count: taps, rows: Int32Array.from({ length: taps }, (_, t) => t), first: 0 }
-    loadByFilter(k, n, m, all, floats, weights / 4, channels)
-    out.fill(0)
-    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
-      before: ({ count }) => kernels.zero(image, 4 * count * plan.pitch),
-      tile(tile) {
-        loadByFilter(g, n, m, tile, floats, y / 4, channels)
-        kernels.depthwiseBack(image, cells, tile.count, taps, offsets, m, weights, channels / 4, y, 4 * columns)
-      },
-      after: band => addBand(plan, band, out, floats, image / 4),
-    })
-    return areFinite(out)
-  }
+export const depthwiseConvInputSimd: SimdKernel<Windows> = room => (
+  [g, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs },
+) => {
+  const taps = kh * kw
+  if (!isFloat(g) || !isFloat(k) || !isFloat(out) || !isLarge(g.length / (n * m), taps, n * m)) return false
+  const plan = planOf(attrs, n), channels = ceilTo(n, 4), columns = m * channels, size = tileRows(columns)
+  const { kernels, floats, words, at: [image, offsets, cells, weights, y] } = room(
+    4 * plan.bandSize, 4 * taps, 4 * size, 4 * taps * columns, 4 * size * columns,
+  )
+  words.set(tapOffsets(plan), offsets / 4)
+  floats.fill(0, weights / 4, weights / 4 + taps * columns)
+  floats.fill(0, y / 4, y / 4 + size * columns)
+  const all = { count: taps, rows: Int32Array.from({ length: taps }, (_, t) => t), first: 0 }
+  loadByFilter(k, n, m, all, floats, weights / 4, channels)
+  out.fill(0)
+  eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
+    before: ({ count }) => kernels.zero(image, 4 * count * plan.pitch),
+    tile(tile) {
+      loadByFilter(g, n, m, tile, floats, y / 4, channels)
+      kernels.depthwiseBack(image, cells, tile.count, taps, offsets, m, weights, channels / 4, y, 4 * columns)
+    },
+    after: band => addBand(plan, band, out, floats, image / 4),
+  })
+  return areFinite(out)
 }
 
 /** inputs: x [b,h,w,n], g [b,h,w,n·m], optional mask [b,h,w]; out [kh,kw,n,m]. */
-export function depthwiseConvFilter(room: Room): Operator<Windows> {
-  return ([x, g, mask], out, { inputs: [{ shape: [b] }], out: { shape: [kh, kw, n, m] }, attrs }: Call<Windows>) => {
-    const taps = kh * kw
-    if (!isFloat(x) || !isFloat(g) || !isFloat(out) || !isLarge(g.length / (n * m), taps, n * m)) return false
-    const plan = planOf(attrs, n), columns = ceilTo(n * m, 4), size = tileRows(columns)
-    const { kernels, floats, words, at: [image, offsets, spread, cells, weights, y] } = room(
-      4 * plan.bandSize, 4 * taps, 8 * columns, 4 * size, 4 * taps * columns, 4 * size * columns,
-    )
-    words.set(tapOffsets(plan), offsets / 4)
-    words.set(spreadTable(n, m), spread / 4)
-    const sums = new Float64Array(taps * n * m)
-    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
-      before: band => loadBand(plan, band, x, floats, image / 4),
-      tile(tile) {
-        loadRows(g, n * m, tile, floats, y / 4, columns)
-        kernels.depthwiseWeights(image, cells, tile.count, taps, offsets, spread, weights, columns / 4, y, 4 * columns)
-        addTo(sums, taps, n * m, floats, weights / 4, columns)
-      },
-    })
-    out.set(sums)
-    return true
-  }
+export const depthwiseConvFilterSimd: SimdKernel<Windows> = room => (
+  [x, g, mask], out, { inputs: [{ shape: [b] }], out: { shape: [kh, kw, n, m] }, attrs },
+) => {
+  const taps = kh * kw
+  if (!isFloat(x) || !isFloat(g) || !isFloat(out) || !isLarge(g.length / (n * m), taps, n * m)) return false
+  const plan = planOf(attrs, n), columns = ceilTo(n * m, 4), size = tileRows(columns)
+  const { kernels, floats, words, at: [image, offsets, spread, cells, weights, y] } = room(
+    4 * plan.bandSize, 4 * taps, 8 * columns, 4 * size, 4 * taps * columns, 4 * size * columns,
+  )
+  words.set(tapOffsets(plan), offsets / 4)
+  words.set(spreadTable(n, m), spread / 4)
+  const sums = new Float64Array(taps * n * m)
+  eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
+    before: band => loadBand(plan, band, x, floats, image / 4),
+    tile(tile) {
+      loadRows(g, n * m, tile, floats, y / 4, columns)
+      kernels.depthwiseWeights(image, cells, tile.count, taps, offsets, spread, weights, columns / 4, y, 4 * columns)
+      addTo(sums, taps, n * m, floats, weights / 4, columns)
+    },
+  })
+  out.set(sums)
+  return true
 }
 
 /** For each four of the n·m results, which channels they read (see assembly/depthwise.ts). */

@@ -2,47 +2,45 @@
  * The three operators of maxPool. winningTap runs in assembly/pool.ts, along whole lines of the image; pick and unpick
  * go straight to the cell that a tap reads and give the same bits as the plain loops.
  */
-import type { Call, Data } from '../../backend.ts'
+import type { Data, SimdKernel } from '../../backend.ts'
 import { bands, loadBand, planOf, tapOffsets } from '../simd/bands.ts'
 import type { Windows } from '../../window.ts'
 import { isFloat } from '../simd/conditions.ts'
-import type { Operator } from '../simd/conditions.ts'
-import type { Room } from '../simd/scratch.ts'
 
 /** Less than any number's rank. */
 const outside = 0x80000000
 
 /** inputs: x [b,h,w,c]; out [b,h,w,c], uint32. */
-export function winningTap(room: Room): Operator<Windows> {
-  return ([x], out, { inputs: [{ shape: [batch, height, width, n] }], attrs }: Call<Windows>) => {
-    if (!isFloat(x) || out.length === 0) return false
-    const plan = planOf(attrs, n), taps = tapOffsets(plan), line = width * n
-    // What is found at the end of lines, for windows that begin in the border, is computed but not copied.
-    const { kernels, words, at: [image, offsets, to] } =
-      room(4 * (plan.bandSize + plan.pitch), 4 * taps.length, 4 * plan.lines * plan.pitch)
-    const bits = new Uint32Array(x.buffer, x.byteOffset, x.length)
-    words.set(taps, offsets / 4)
-    for (const band of bands(plan, batch)) {
-      loadBand(plan, band, bits, words, image / 4, outside, at => kernels.ranks(4 * at, 4 * line))
-      kernels.winningTaps(image, 4 * band.lines * plan.pitch, taps.length, offsets, to)
-      for (let i = 0; i < band.lines; i++) {
-        const from = to / 4 + i * plan.pitch
-        out.set(words.subarray(from, from + line), (band.sample * height + band.line + i) * line)
-      }
+export const winningTapSimd: SimdKernel<Windows> = room => (
+  [x], out, { inputs: [{ shape: [batch, height, width, n] }], attrs },
+) => {
+  if (!isFloat(x) || out.length === 0) return false
+  const plan = planOf(attrs, n), taps = tapOffsets(plan), line = width * n
+  // What is found at the end of lines, for windows that begin in the border, is computed but not copied.
+  const { kernels, words, at: [image, offsets, to] } =
+    room(4 * (plan.bandSize + plan.pitch), 4 * taps.length, 4 * plan.lines * plan.pitch)
+  const bits = new Uint32Array(x.buffer, x.byteOffset, x.length)
+  words.set(taps, offsets / 4)
+  for (const band of bands(plan, batch)) {
+    loadBand(plan, band, bits, words, image / 4, outside, at => kernels.ranks(4 * at, 4 * line))
+    kernels.winningTaps(image, 4 * band.lines * plan.pitch, taps.length, offsets, to)
+    for (let i = 0; i < band.lines; i++) {
+      const from = to / 4 + i * plan.pitch
+      out.set(words.subarray(from, from + line), (band.sample * height + band.line + i) * line)
     }
-    return true
   }
+  return true
 }
 
 /** inputs: x [b,h,w,c], tap [b,h,w,c]; out [b,h,w,c]. */
-export const pick: Operator<Windows> = ([x, tap], out, { inputs: [{ shape }], attrs }) => {
+export const pickSimd: SimdKernel<Windows> = () => ([x, tap], out, { inputs: [{ shape }], attrs }) => {
   if (!isFloat(x) || !isFloat(out)) return false
   eachPicked(attrs, shape, tap, (o, from) => { out[o] = x[from] })
   return true
 }
 
 /** inputs: g [b,h,w,c], tap [b,h,w,c]; out [b,h,w,c]. */
-export const unpick: Operator<Windows> = ([g, tap], out, { inputs: [{ shape }], attrs }) => {
+export const unpickSimd: SimdKernel<Windows> = () => ([g, tap], out, { inputs: [{ shape }], attrs }) => {
   if (!isFloat(g) || !isFloat(out)) return false
   const sums = new Float64Array(out.length)
   eachPicked(attrs, shape, tap, (o, to) => { sums[to] += g[o] })

@@ -3,11 +3,11 @@
  * lose; what they gain over the plain loops is that four sums at a time stay in registers.
  */
 import { sizeOf } from '../../backend.ts'
+import type { SimdKernel } from '../../backend.ts'
 import { isFloat } from '../simd/conditions.ts'
-import type { Operator } from '../simd/conditions.ts'
 
 /** Sums of x, seen as [outer, n, inner], over n. */
-export const sum: Operator = ([x], out, { inputs: [{ shape }], out: { shape: outShape } }) => {
+export const sumSimd: SimdKernel<unknown> = () => ([x], out, { inputs: [{ shape }], out: { shape: outShape } }) => {
   if (!isFloat(x) || !isFloat(out)) return false
   const first = shape.findIndex((size, i) => size !== outShape[i])
   const last = shape.findLastIndex((size, i) => size !== outShape[i])

@@ -1,17 +1,9 @@
 /**
- * What a fast kernel of a single operator is: the plain kernel's contract, with the right to decline.
+ * When a SIMD kernel runs, and when it leaves a call to the plain loops.
  */
-import type { Call, Data } from '../../backend.ts'
-
-/**
- * Computes `out` and returns true; or returns false, with `out` untouched, where the call is not one of those that it
- * is made for, such as another element type. Then the plain loops run.
- */
-export type Operator<A = never> = (inputs: readonly Data[], out: Data, call: Call<A>) => boolean
+import type { Data } from '../../backend.ts'
 
 export const isFloat = (x: Data): x is Float32Array => x instanceof Float32Array
-
-export const ceilTo = (n: number, unit: number): number => Math.ceil(n / unit) * unit
 
 /**
  * Whether a product of matrices, rows × inner × columns, is worth the copies and the packing, which take as long as a

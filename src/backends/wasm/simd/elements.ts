@@ -7,10 +7,11 @@
  *
  *   ⌊i / repeat⌋ mod size          repeat: elements of the axes behind its own, size: its own elements
  */
-import type { Data, Shape } from '../../backend.ts'
 import { sizeOf } from '../../backend.ts'
+import type { Data, Shape, SimdKernel } from '../../backend.ts'
 import { isFloat } from './conditions.ts'
-import type { Operator } from './conditions.ts'
+import { activations } from '../kernels.ts'
+import type { Kernels } from '../kernels.ts'
 import type { Room, Scratch } from './scratch.ts'
 
 /** Numbers in a block. */
@@ -20,10 +21,10 @@ const block = 4096
 const enough = { function: 512, operation: 2048 }
 
 /** out = f(x), where f works in place. */
-export function mapped(
-  room: Room, f: (kernels: Scratch['kernels'], at: number, bytes: number, scalars: readonly number[]) => void,
-): Operator {
-  return ([x], out, { scalars }) => {
+function mapped(
+  f: (kernels: Kernels, at: number, bytes: number, scalars: readonly number[]) => void,
+): SimdKernel<unknown> {
+  return room => ([x], out, { scalars }) => {
     if (!isFloat(x) || !isFloat(out) || out.length < enough.function) return false
     const { kernels, floats, at: [a] } = room(4 * block)
     for (let i = 0; i < out.length; i += block) {
@@ -36,13 +37,23 @@ export function mapped(
   }
 }
 
+/** An elementary function. */
+export function simdFunction(name: 'exp' | 'sigmoid' | 'sqrt'): SimdKernel<unknown> {
+  return mapped((kernels, at, bytes) => kernels[name](at, bytes))
+}
+
+/** An activation. scalars: its slope, if it has one. */
+export function simdActivation(name: 'relu' | 'leakyRelu' | 'tanh'): SimdKernel<unknown> {
+  return mapped((kernels, at, bytes, [slope = 0]) => kernels.activate(activations[name], at, bytes, slope))
+}
+
 /** As assembly/elements.ts numbers them. */
 const operations = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'greater', 'greaterEqual'] as const
 
 /** out = a ∘ b, numbers, or masks of uint32. */
-export function combined(room: Room, name: typeof operations[number]): Operator {
+export function simdOperation(name: typeof operations[number]): SimdKernel<unknown> {
   const operation = operations.indexOf(name)
-  return ([a, b], out, call) => {
+  return room => ([a, b], out, call) => {
     if (!isFloat(a) || !isFloat(b) || out.length < enough.operation) return false
     return blockwise(room, [a, b], out, call, ({ kernels, at: [to, p, q] }, bytes) => {
       kernels.combine(operation, to, p, q, bytes)
@@ -51,14 +62,12 @@ export function combined(room: Room, name: typeof operations[number]): Operator 
 }
 
 /** where: out = a where c ≠ 0, else b. */
-export function selected(room: Room): Operator {
-  return ([c, a, b], out, call) => {
-    if (!(c instanceof Uint32Array) || !isFloat(a) || !isFloat(b) || out.length < enough.operation) return false
-    if (copied(c, [a, b], out as Float32Array, call)) return true
-    return blockwise(room, [c, a, b], out, call, ({ kernels, at: [to, condition, p, q] }, bytes) => {
-      kernels.select(to, condition, p, q, bytes)
-    })
-  }
+export const whereSimd: SimdKernel<unknown> = room => ([c, a, b], out, call) => {
+  if (!(c instanceof Uint32Array) || !isFloat(a) || !isFloat(b) || out.length < enough.operation) return false
+  if (copied(c, [a, b], out as Float32Array, call)) return true
+  return blockwise(room, [c, a, b], out, call, ({ kernels, at: [to, condition, p, q] }, bytes) => {
+    kernels.select(to, condition, p, q, bytes)
+  })
 }
 
 /** where, if one element of c decides for whole blocks, as for the samples of a batch. */

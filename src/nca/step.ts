@@ -63,17 +63,12 @@ export function update(rule: DataRule, params: DataParams, y: Tensor, rows?: Ten
 
 /** The living mask `[b,h,w]`: 1 where the neighbourhood, one cell far, has a cell with `channel` > `above`. */
 export function alive(rule: DataRule, x: Tensor): Tensor | null {
-  return rule.living && dilateOn(exceeds(x, rule.living), { padding: wraps(rule) })
+  return rule.living && dilateOn(exceeds(x, rule.living), { padding: rule.padding })
 }
 
 /** Cells whose channel exceeds a threshold, `[b,h,w]`. */
 export function exceeds(x: Tensor, { channel, above }: { channel: number; above: number }): Tensor {
   return reshape(greater(takeChannels(stopGradient(x), channel, channel + 1), above), x.shape.slice(0, -1))
-}
-
-/** What lies beyond the border for the living mask: nothing, or the other side. */
-function wraps(rule: DataRule): 'none' | 'circular' {
-  return rule.padding === 'circular' ? 'circular' : 'none'
 }
 
 /**
@@ -112,7 +107,7 @@ function dataStep(
   const pre = living?.when === 'both' ? alive(rule, x) : null
   const drawn = mask ?? (rule.fireRate < 1 ? fire(key, x, rule.fireRate) : undefined)
   const fires = inBoth(drawn, inputMask ? exceeds(x, inputMask) : undefined)
-  const rows = inBoth(fires, pre ? dilateOn(pre, { padding: wraps(rule) }) : undefined)
+  const rows = inBoth(fires, pre ? dilateOn(pre, { padding: rule.padding }) : undefined)
   // The change is zero in rows that are not computed.
   const change = update(rule, params, perceive(rule, params, x, { angle, rows }), rows)
   const disturbed = epsilon && noise?.on === 'change'

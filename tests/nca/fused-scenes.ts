@@ -25,7 +25,7 @@ import { filterNames } from '../../src/tensor/filters.ts'
 import { foldIn, key } from '../../src/tensor/key.ts'
 import { scope } from '../../src/tensor/lifetime.ts'
 import { dense } from '../../src/tensor/ops/dense.ts'
-import { dilate } from '../../src/tensor/ops/dilate.ts'
+import { dilateOn } from '../../src/tensor/ops/grid.ts'
 import { and } from '../../src/tensor/ops/compare.ts'
 import { paddings } from '../../src/backends/window.ts'
 import { eachLeaf } from '../../src/tensor/tree.ts'
@@ -219,8 +219,7 @@ function isClear(scene: Scene): boolean {
       const drawn = masks?.[t] ?? fire(k, now, rule.fireRate)
       const input = Uint32Array.from({ length: values.length / channels }, (_, i) => +(values[i * channels + at] > least))
       const fires = rule.inputMask ? and(drawn, tensor(input, { shape: drawn.shape })) : drawn
-      const padding = rule.padding === 'circular' ? 'circular' : 'none'
-      const rows = pre && rule.living?.when === 'both' ? and(fires, dilate(pre, 3, { padding })) : fires
+      const rows = pre && rule.living?.when === 'both' ? and(fires, dilateOn(pre, { padding: rule.padding })) : fires
       const y = perceive(rule, params, now, { angle, rows })
       const computed = rows.toArray()
       const atKink = (z: Tensor): boolean => {

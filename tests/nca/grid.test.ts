@@ -155,17 +155,17 @@ describe('convolutions on every grid', () => {
 describe('dilateOn', () => {
   it('marks the cells whose windows hold a marked one', () => {
     fc.assert(fc.property(
-      grids, fc.tuple(upTo(5), upTo(5), upTo(5)), fc.constantFrom(1, 3, 5), fc.constantFrom('none', 'circular'),
+      grids, fc.tuple(upTo(5), upTo(5), upTo(5)), fc.constantFrom(1, 3, 5), fc.constantFrom(...names),
       fc.nat(),
       (grid, sizes, size, padding, seed) => {
         const shape = sizes.slice(0, grid)
         const mask = greater(draw(seed, [2, ...shape]), 0.8)
         const marked = mask.toArray()
-        const windows = links(shape, size, 1, padding === 'none' ? 'zero' : padding)
+        const windows = links(shape, size, 1, padding === 'circular' ? padding : 'zero')
         const want = [0, 1].flatMap(b => windows.map(w => +w.some(({ cell }) => marked[b * windows.length + cell])))
         const got = dilateOn(mask, { size, padding })
         expect([got.shape, got.dtype, list(got)]).toEqual([mask.shape, 'uint32', want])
-        if (grid === 2) expect(list(dilate(mask, size, { padding }))).toEqual(want)
+        if (grid === 2 && (padding !== 'reflect' || Math.min(...shape) > size / 2)) expect(list(dilate(mask, size, { padding }))).toEqual(want)
       },
     ))
   })

@@ -41,7 +41,7 @@ function placed({ b, h, w, n, m, kh, kw, stride, masked, seed, ...options }: Mee
 
 const pools = fc.record({
   b: size(2), h: size(5), w: size(5), c: size(2), k: fc.tuple(fc.constantFrom(1, 3, 5), fc.constantFrom(1, 3)),
-  padding: fc.constantFrom<'none' | 'circular'>('none', 'circular'), dilation: upTo(2), seed: seeds,
+  padding: fc.constantFrom<'zero' | 'circular'>('zero', 'circular'), dilation: upTo(2), seed: seeds,
 })
 
 type Pool = typeof pools extends fc.Arbitrary<infer T> ? T : never
@@ -49,7 +49,7 @@ type Pool = typeof pools extends fc.Arbitrary<infer T> ? T : never
 /** Taps that a window could have chosen. */
 function chosen(seed: number, { b, h, w, c, k, padding, dilation }: Pool): { tap: Tensor; win: Windows } {
   const x = spaced(seed, [b, h, w, c])
-  const win = windows('pool', x, k, { padding: padding === 'none' ? 'zero' : padding, dilation })
+  const win = windows('pool', x, k, { padding, dilation })
   return { tap: apply(pool.winningTapOp, [x], win), win }
 }
 

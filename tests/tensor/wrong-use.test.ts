@@ -173,7 +173,7 @@ it('says what is wrong with layers and windows', () => {
     depthwiseRows: () => cg.depthwiseConv(x, kernel, { rows }),
     padding: () => lib.conv2d(x, kernel, { padding: 'valid' }),
     filterPadding: () => lib.filter(x, 'mean', { padding: 'same' }),
-    pooling: () => lib.maxPool(x, 3, { padding: 'zero' }),
+    pooling: () => lib.maxPool(x, 3, { padding: 'none' }),
     mode: () => lib.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], { mode: 'edge' }),
     filter: () => lib.filter(x, undefined),
     filterKernel: () => lib.filterKernel('mean', 2),
@@ -198,7 +198,7 @@ it('says what is wrong with layers and windows', () => {
       "mode": "pad: mode is "edge", expected 'zero', 'circular' or 'reflect'.",
       "noKernel": "conv2d: the kernel is a Array, expected a tensor.",
       "padding": "conv2d: padding is "valid", expected 'zero', 'circular' or 'reflect'.",
-      "pooling": "maxPool: padding is "zero", expected 'none' or 'circular'.",
+      "pooling": "maxPool: padding is "none", expected 'zero', 'circular' or 'reflect'.",
     }
   `)
 })

@@ -102,15 +102,16 @@ function inVolume(plane: Plane, x: Tensor, kernel: Tensor, { rows, padding, dila
  *
  * @param mask `[b,w]`, `[b,h,w]` or `[b,d,h,w]`, uint32, 0 or 1
  * @param options `size` is the odd number of cells of the window along each axis, default 3; beyond the border is
- *   nothing, unless `padding` is 'circular'
+ *   nothing, unless `padding` is 'circular'. What 'reflect' shows is in the window already, so it changes nothing.
  * @returns a mask like it
  * @throws where the mask has another type or rank, or the size is even
  * @example dilateOn(alive, { padding: 'circular' })
  */
 export function dilateOn(
-  mask: Tensor, { size = 3, padding }: { size?: number; padding?: 'none' | 'circular' } = {},
+  mask: Tensor, { size = 3, padding: given }: { size?: number; padding?: Padding } = {},
 ): Tensor {
   requireTensor('dilateOn', 'the mask', mask)
+  const padding = given === 'reflect' ? 'zero' : given
   const [b, ...grid] = mask.shape
   if (grid.length < 1 || grid.length > 3) refuse('dilateOn', 'the mask must be [b,w], [b,h,w] or [b,d,h,w]', { mask })
   if (grid.length === 1) return reshape(dilate(tall(mask), [1, size], { padding }), mask.shape)

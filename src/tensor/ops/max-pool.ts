@@ -14,14 +14,14 @@
  */
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
-import { checkOptions, keysOf, oneOf } from '../../backends/options.ts'
+import { checkOptions, keysOf } from '../../backends/options.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { withFunctions } from '../../backends/webgpu/functions.ts'
 import { pickSimd, unpickSimd, winningTapSimd } from '../../backends/wasm/operators/max-pool.ts'
 import { linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
-import type { Windows } from '../../backends/window.ts'
+import type { Padding, Windows } from '../../backends/window.ts'
 
 /** The tap of the greatest value. inputs: x [b,h,w,c]. */
 export const winningTapOp: Op<Windows> = defineOp<Windows>({
@@ -139,13 +139,13 @@ export const unpickOp: Op<Windows> = defineOp<Windows>({
 })
 
 export type PoolOptions = {
-  /** 'none' (default): windows end at the border, as if −∞ lay outside. 'circular': they go on at the opposite side. */
-  padding?: 'none' | 'circular'
+  /** What lies outside of the grid: 'zero' (default), nothing, to a maximum −∞; 'circular', the opposite side; 'reflect'. */
+  padding?: Padding
   /** Distance between neighbouring taps, a whole number > 0, default 1. */
   dilation?: number
 }
 
-const poolOptions = keysOf<PoolOptions>({ padding: oneOf(['none', 'circular']), dilation: windowKinds.dilation })
+const poolOptions = keysOf<PoolOptions>({ padding: windowKinds.padding, dilation: windowKinds.dilation })
 
 /**
  * The greatest value in the window around each cell; the size stays. The gradient goes to the first of equal values in
@@ -167,10 +167,8 @@ export function poolWindows(
   op: string, x: Tensor, k: number | readonly [number, number], options: PoolOptions,
 ): Windows {
   checkOptions(op, options, poolOptions)
-  const { padding = 'none', dilation } = options
   const size = typeof k === 'number' ? [k, k] : k
-  // Windows with zero padding read no cell outside: to a sum that is a zero, to a maximum it is −∞.
-  const win = windows(op, x, size, { padding: padding === 'none' ? 'zero' : padding, dilation })
+  const win = windows(op, x, size, options)
   if (size.some(n => n % 2 === 0)) {
     refuse(op, `a cell must be in its own window, so sizes must be odd, got ${size.join('×')}`)
   }

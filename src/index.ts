@@ -162,6 +162,12 @@ export { cosineDecay, exponentialDecay, rateAt, stepDecay, warmUp, wsd } from '.
 export type {
   CosineDecayOptions, ExponentialDecayOptions, Schedule, StepDecayOptions, WsdOptions,
 } from './nca/training/schedule.ts'
+
+// Experiments
+export { encodeTensorboard } from './experiment/tensorboard/events.ts'
+export type { Summary, TensorboardEvent } from './experiment/tensorboard/events.ts'
+
+// Backends
 export { cpu } from './backends/cpu.ts'
 export type { CpuOptions } from './backends/cpu.ts'
 export { webgpu } from './backends/webgpu/webgpu.ts'

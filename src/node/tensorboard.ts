@@ -1,0 +1,51 @@
+/**
+ * TensorBoard event files on disk: `tensorboard --logdir FOLDER` shows what is appended to them as it comes.
+ */
+import { mkdir, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { encodeTensorboard } from '../experiment/tensorboard/events.ts'
+import type { Summary, TensorboardEvent } from '../experiment/tensorboard/events.ts'
+import { check, isWhole } from '../backends/options.ts'
+
+/** An event file that is open. Every call appends to it at once. */
+export type TensorboardFile = {
+  /** What there is to see at a step. */
+  write(step: number, summaries: readonly Summary[]): Promise<void>
+  /** What the run was told, and the tags of the scalars by which it is judged; once, before the first step. */
+  hyperparameters(values: Readonly<Record<string, number | string | boolean>>, metrics: readonly string[]): Promise<void>
+  /** Says that the run has reached its end, where it has. */
+  end(): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * Begins an event file in a folder, which is made if it is not there. Files of the same run before it stay as they are:
+ * what they say about steps after `from` is declared void, so that the curves of a run that was resumed there go on.
+ *
+ * @param from iterations done already; default 0
+ * @throws where the file cannot be made
+ * @example
+ * const log = await openTensorboard('out/lizard-1/tensorboard')
+ * for await (const { iteration, loss } of train(trainer, { iterations: 2000 })) {
+ *   await log.write(iteration, [{ tag: 'loss', scalar: loss }])
+ * }
+ * await log.close()
+ */
+export async function openTensorboard(folder: string, from: number = 0): Promise<TensorboardFile> {
+  check(isWhole(from), 'openTensorboard', 'from', from, 'a whole number ≥ 0')
+  const now = (): number => Date.now() / 1000
+  // TensorBoard reads the files of a folder in the order of their names.
+  const path = join(folder, `events.out.tfevents.${now().toFixed(3)}.cellgrad.${process.pid}`)
+  const file = await mkdir(folder, { recursive: true }).then(() => open(path, 'a')).catch((cause: Error) => {
+    throw new Error(`tensorboard: cannot write ${path} (${cause.message})`, { cause })
+  })
+  const append = (event: TensorboardEvent): Promise<void> => file.appendFile(encodeTensorboard(event))
+  await append({ type: 'file', time: now() })
+  if (from > 0) await append({ type: 'restart', time: now(), step: from + 1 })
+  return {
+    write: (step, summaries) => append({ type: 'summaries', time: now(), step, summaries }),
+    hyperparameters: (values, metrics) => append({ type: 'hyperparameters', time: now(), values, metrics }),
+    end: () => append({ type: 'end', time: now() }),
+    close: () => file.close(),
+  }
+}

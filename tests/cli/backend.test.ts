@@ -7,12 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readCheckpoint } from '../../src/node/index.ts'
 import { long } from '../long.ts'
-import { asModule, run, start, temporaryFolder, withGpu, writeConfig } from './run.ts'
-import type { Running } from './run.ts'
+import { asModule, run, start, temporaryFolder, writeConfig } from './run.ts'
+import type { RunOptions, Running } from './run.ts'
 
 const folder = temporaryFolder()
 const gpu = ['--backend', 'webgpu'] as const
-const onGpu = { imports: [withGpu] }
+const onGpu = { gpu: true }
 
 /** The package webgpu is not installed. */
 const noPackage = asModule(`import { register } from 'node:module'
@@ -91,13 +91,13 @@ describe('train --backend webgpu', () => {
   it.runIf(long)('keeps the last checkpoint where the GPU is lost, and says how to go on', async () => {
     const config = await writeConfig(folder('lost.yaml'), 'iterations: 1000\n')
     const path = folder('lost')
-    const { status, signal, err } = await run(['train', 'fish', '--config', config, ...gpu, '--save-every', '1', '--out', path], { imports: [withGpu, loses] })
+    const { status, signal, err } = await run(['train', 'fish', '--config', config, ...gpu, '--save-every', '1', '--out', path], { gpu: true, imports: [loses] })
     expect([status, signal]).toEqual([1, null])
     const { state: { iteration } } = await readCheckpoint(join(path, 'checkpoint.safetensors'))
     const [what, saved, how] = err.trimEnd().split('\n')
     expect(what).toMatch(/^webgpu: the GPU was lost \(.*\), with all that was on it; /)
     expect(saved).toBe(`Saved after iteration ${iteration} of 1000. Go on with this, or with --backend cpu besides:`)
-    expect(how).toMatch(/^ {2}node --import tsx src\/cli\/main\.ts train --resume /)
+    expect(how).toMatch(/^ {2}npx cellgrad train --resume /)
     expect(iteration).toBeGreaterThan(0)
     const args = ['train', '--resume', path, '--backend', 'cpu', '--iterations', `${iteration + 1}`]
     expect(await run(args)).toMatchObject({ status: 0, err: '' })
@@ -120,15 +120,13 @@ describe('train --backend webgpu', () => {
 })
 
 it('grow grows the same on every backend, and says on which', async () => {
-  const cells = async (backend: string, imports: string[]): Promise<string[]> => {
-    const { status, out, err } = await run(
-      ['grow', folder('small', 'model.safetensors'), '--steps', '8', '--backend', backend], { imports },
-    )
+  const cells = async (backend: string, options: RunOptions): Promise<string[]> => {
+    const { status, out, err } = await run(['grow', folder('small', 'model.safetensors'), '--steps', '8', '--backend', backend], options)
     expect([status, err]).toEqual([0, ''])
     return out.split('\n')
   }
   const [[onCpu, ...expected], [here, ...got], [best], [without]] = await Promise.all([
-    cells('cpu', []), cells('webgpu', [withGpu]), cells('auto', [withGpu]), cells('auto', [noPackage]),
+    cells('cpu', {}), cells('webgpu', onGpu), cells('auto', onGpu), cells('auto', { imports: [noPackage] }),
   ])
   expect(got).toEqual(expected)
   expect(onCpu).toMatch(/^Computing on: CPU, \d+ threads?(, fused multiply-add)?$/)

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readCheckpoint } from '../../src/node/index.ts'
-import { quoted } from '../../src/cli/invocation.ts'
+import { invocation, quoted } from '../../src/cli/invocation.ts'
 import { printable, say, wrap } from '../../src/cli/output.ts'
 import { asModule, run, start, temporaryFolder, writeConfig } from './run.ts'
 
@@ -51,6 +51,23 @@ describe('words', () => {
     }), { numRuns: 20 })
   })
 
+  it('to be copied call the program as it was called', () => {
+    const script = process.argv[1]
+    try {
+      for (const [called, again] of [
+        [join(process.cwd(), 'src/cli/main.ts'), 'node --import tsx src/cli/main.ts'],
+        [join(process.cwd(), 'a b/dist/cli/main.js'), "node 'a b/dist/cli/main.js'"],
+        ['/home/ada/nca/node_modules/cellgrad/dist/cli/main.js', 'npx cellgrad'],
+        ['/usr/local/bin/cellgrad', 'cellgrad'],
+      ]) {
+        process.argv[1] = called
+        expect(invocation()).toBe(again)
+      }
+    } finally {
+      process.argv[1] = script
+    }
+  })
+
   it('of a user steer no terminal, wherever they come from', async () => {
     const evil = '\x1b]0;x\x07\x9b2J\n.png'
     const config = await writeConfig(folder('run.yaml'), 'iterations: 1\n')
@@ -86,7 +103,7 @@ describe('a run whose output is lost saves first', () => {
     const iteration = await savedIn('pipe')
     const [sentence, again] = err.trimEnd().split('\n')
     expect(sentence).toBe(`Stopped and saved after iteration ${iteration} of 100000, since nobody reads the output any more. Go on with:`)
-    expect(again).toMatch(/^ {2}node --import tsx .* train --resume .*pipe$/)
+    expect(again).toMatch(/^ {2}npx cellgrad train --resume .*pipe$/)
     expect(existsSync(folder('pipe', 'growth.gif'))).toBe(true)
   })
 

@@ -1,12 +1,12 @@
-// Runs the command line as its users do, in a process of its own, from the sources.
+// Runs the command line as its users do, in a process of its own, from what bundle.ts makes of the sources.
 
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll } from 'vitest'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, inject } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -18,7 +18,9 @@ export type Running = { child: ChildProcess; result: Promise<Result> }
 export type RunOptions = {
   cwd?: string
   env?: Record<string, string>
-  /** Modules that are imported before the program. */
+  /** Whether there is a GPU, if only a software one. */
+  gpu?: boolean
+  /** Modules that are imported before the program, behind the GPU. */
   imports?: readonly string[]
   /** Flags of Node itself. */
   flags?: readonly string[]
@@ -32,9 +34,10 @@ export function asModule(source: string): string {
 }
 
 /** Starts `cellgrad …args`. */
-export function start(args: readonly string[], { cwd = root, env = {}, imports = [], flags = [], stdout }: RunOptions = {}): Running {
-  const loaders = [import.meta.resolve('tsx'), ...imports].flatMap(name => ['--import', name])
-  const child = spawn(process.execPath, [...flags, ...loaders, join(root, 'src/cli/main.ts'), ...args], {
+export function start(args: readonly string[], { cwd = root, env = {}, gpu = false, imports = [], flags = [], stdout }: RunOptions = {}): Running {
+  const program = (name: string): string => join(inject('program'), `${name}.mjs`)
+  const before = [...gpu ? [pathToFileURL(program('gpu')).href] : [], ...imports].flatMap(name => ['--import', name])
+  const child = spawn(process.execPath, [...flags, ...before, program('main'), ...args], {
     cwd,
     stdio: ['pipe', stdout ?? 'pipe', 'pipe'],
     env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: '1', CELLGRAD_DEBUG: undefined, ...env },
@@ -73,9 +76,6 @@ steps: [3, 6]
 saveEvery: 4
 rule: { hiddenChannels: 4, hiddenUnits: 8 }
 `
-
-/** For `imports`: a GPU, if only a software one. */
-export const withGpu: string = new URL('../webgpu/gpu.ts', import.meta.url).href
 
 /** Writes the tiny configuration with other values laid over it; returns its path. */
 export async function writeConfig(path: string, more = ''): Promise<string> {

@@ -84,7 +84,7 @@ describe('an interrupted run', () => {
     const { state } = await readCheckpoint(join(path, 'checkpoint.safetensors'))
     expect(state.iteration).toBe((await readFile(join(path, 'metrics.jsonl'), 'utf8')).trimEnd().split('\n').length)
     expect(out).toContain(`Stopped and saved after iteration ${state.iteration} of 100000. Go on with:\n`)
-    expect(out.trimEnd()).toMatch(new RegExp(`node --import tsx src/cli/main\\.ts train --resume '${path}'$`))
+    expect(out.trimEnd()).toMatch(new RegExp(`npx cellgrad train --resume '${path}'$`))
     for (const file of ['growth.png', 'growth.gif', 'regeneration.gif', 'loss.svg']) expect(existsSync(join(path, file)), file).toBe(signal === 'SIGINT')
   })
 })

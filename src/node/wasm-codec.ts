@@ -60,6 +60,7 @@ function noSystem(module: WebAssembly.Module): WebAssembly.Imports {
 
 /** What is said of a file that a decoder did not decode. Its own words would explain nothing. */
 export function whyNot(cause: unknown): string {
+  if (cause instanceof Error && 'code' in cause) return 'cannot be read, since its decoder is not installed; npm install brings it' // Node's own
   return cause instanceof RangeError
     ? 'takes more memory than there is'
     : 'is damaged: something in its pixels is missing or wrong'

@@ -10,6 +10,7 @@ import { exifOrientation, orient } from '../../src/nca/files/orientation.ts'
 import { encodeGif } from '../../src/node/gif.ts'
 import { decodeImage, readImage } from '../../src/node/picture.ts'
 import { encodePng } from '../../src/node/png.ts'
+import { openCodec, whyNot } from '../../src/node/wasm-codec.ts'
 import { sentence } from '../tensor/values.ts'
 import { pictures } from './pictures.ts'
 
@@ -264,4 +265,13 @@ describe('orientation', () => {
     }))
     expect(exifOrientation(undefined)).toBe(1)
   })
+})
+
+it('a decoder that is not there is no fault of the file', () => {
+  try {
+    openCodec('no.wasm')
+    expect.unreachable()
+  } catch (cause) {
+    expect(whyNot(cause)).toBe('cannot be read, since its decoder is not installed; npm install brings it')
+  }
 })

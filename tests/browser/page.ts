@@ -82,6 +82,14 @@ export async function runChecks({ numRuns, seed }: Settings): Promise<Counts> {
     }
   })
 
+  await check('the CPU has one thread, also where the page has shared memory', async () => {
+    expectText(`${crossOriginIsolated}`, 'true')
+    fc.assert(fc.property(scenesOf({ longest: 5 }), scene => {
+      const [one, four] = [1, 4].map(threads => outcome(scene, cpu({ threads })))
+      expectText(JSON.stringify(four), JSON.stringify(one))
+    }))
+  })
+
   await check('a kernel that does not compile is told with its operator', async () => {
     const other = await webgpu()
     const x = tensor([1, 1], { backend: other })

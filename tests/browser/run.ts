@@ -1,5 +1,6 @@
 // Runs page.ts in Chromium without a window, on its software GPU. `npm run test:browser` prints a line for each check
-// and fails if one does. The page comes from localhost, because WebGPU exists on pages from secure places only.
+// and fails if one does. The page comes from localhost, because WebGPU exists on pages from secure places only, and is
+// isolated from other origins, so that all is there of which the CPU could make use, shared memory too.
 //
 //     CELLGRAD_CHROMIUM=/path/to/chrome    another browser than that of Debian
 //     CELLGRAD_RUNS=100                    more random cases per property than the usual 8
@@ -29,7 +30,9 @@ async function runInBrowser(executablePath: string): Promise<boolean> {
   })
   const server = createServer(({ url }, response) => {
     const [type, body] = url === '/page.js' ? ['text/javascript', script.contents] : ['text/html', '<!doctype html>']
-    response.setHeader('content-type', type).end(body)
+    response.setHeaders(new Map([
+      ['content-type', type], ['cross-origin-opener-policy', 'same-origin'], ['cross-origin-embedder-policy', 'require-corp'],
+    ])).end(body)
   })
   await new Promise<void>(done => server.listen(0, 'localhost', done))
   const browser = await chromium.launch({ executablePath, args })

@@ -75,29 +75,11 @@ function multiply(
 ): void {
   for (let r = 0, o = 0; o < out.length; r++, o += m) {
     const links = at(r)
-    // Four columns at a time, so that four sums stay in registers while the cells are read once.
-    let j = 0
-    for (; j + 4 <= m; j += 4) {
-      let t0 = 0, t1 = 0, t2 = 0, t3 = 0
-      for (let i = 0; i < links; i++) {
-        const from = cells[i]
-        for (let c = 0, by = taps[i] + j * columnStep; c < n; c++, by += rowStep) {
-          const ac = a[from + c]
-          t0 += ac * k[by]
-          t1 += ac * k[by + columnStep]
-          t2 += ac * k[by + 2 * columnStep]
-          t3 += ac * k[by + 3 * columnStep]
-        }
-      }
-      out[o + j] = t0
-      out[o + j + 1] = t1
-      out[o + j + 2] = t2
-      out[o + j + 3] = t3
-    }
-    for (; j < m; j++) {
+    for (let j = 0; j < m; j++) {
       let t = 0
       for (let i = 0; i < links; i++) {
-        for (let c = 0, by = taps[i] + j * columnStep; c < n; c++, by += rowStep) t += a[cells[i] + c] * k[by]
+        const from = cells[i], by = taps[i] + j * columnStep
+        for (let c = 0; c < n; c++) t += a[from + c] * k[by + c * rowStep]
       }
       out[o + j] = t
     }
@@ -150,20 +132,9 @@ export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
     for (let r = 0, o = 0; o < g.length; r++, o += m) {
       const links = at(r)
       for (let i = 0; i < links; i++) {
-        // Four channels at a time, so that g is read once for all.
-        let c = 0, from = cells[i], to = taps[i]
-        for (; c + 4 <= n; c += 4, from += 4, to += 3 * m) {
-          const x0 = x[from], x1 = x[from + 1], x2 = x[from + 2], x3 = x[from + 3]
-          for (let j = o; j < o + m; j++, to++) {
-            const gj = g[j]
-            total[to] += x0 * gj
-            total[to + m] += x1 * gj
-            total[to + 2 * m] += x2 * gj
-            total[to + 3 * m] += x3 * gj
-          }
-        }
-        for (; c < n; c++, from++) {
-          for (let j = o; j < o + m; j++, to++) total[to] += x[from] * g[j]
+        for (let c = 0; c < n; c++) {
+          const value = x[cells[i] + c], to = taps[i] + c * m
+          for (let j = 0; j < m; j++) total[to + j] += value * g[o + j]
         }
       }
     }

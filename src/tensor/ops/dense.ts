@@ -48,36 +48,12 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
   },
   cpu: exactProducts((inputs, out, { inputs: [, { shape: [n, m] }], attrs }) => {
     const [x, w, bias, rows] = parts(inputs, attrs)
-    const count = out.length / m
-    const b = bias ?? new Float64Array(m)
-    const row = new Float64Array(n)
-    for (let r = 0; r < count; r++) {
-      if (rows && rows[r] === 0) {
-        out.fill(0, r * m, r * m + m)
-        continue
-      }
-      for (let i = 0; i < n; i++) row[i] = x[r * n + i]
-      // Four columns at a time, so that four sums stay in registers while W is read once.
-      let j = 0
-      for (; j + 4 <= m; j += 4) {
-        let t0 = b[j], t1 = b[j + 1], t2 = b[j + 2], t3 = b[j + 3]
-        for (let i = 0, k = j; i < n; i++, k += m) {
-          const xi = row[i]
-          t0 += xi * w[k]
-          t1 += xi * w[k + 1]
-          t2 += xi * w[k + 2]
-          t3 += xi * w[k + 3]
-        }
-        const o = r * m + j
-        out[o] = t0
-        out[o + 1] = t1
-        out[o + 2] = t2
-        out[o + 3] = t3
-      }
-      for (; j < m; j++) {
-        let t = b[j]
-        for (let i = 0; i < n; i++) t += row[i] * w[i * m + j]
-        out[r * m + j] = t
+    for (let r = 0, o = 0; o < out.length; r++) {
+      const masked = rows !== undefined && rows[r] === 0
+      for (let j = 0; j < m; j++, o++) {
+        let t = bias && !masked ? bias[j] : 0
+        if (!masked) for (let i = 0; i < n; i++) t += x[r * n + i] * w[i * m + j]
+        out[o] = t
       }
     }
   }, ({ bias }) => (bias ? 2 : undefined)),
@@ -150,43 +126,12 @@ export const denseFilterOp: Op<null> = defineOp<null>({
   },
   cpu: exactProducts(([x, y, rows], out, { out: { shape: [n, m] }, inputs: [{ shape }] }) => {
     const count = sizeOf(shape) / n
-    const sums = new Float64Array(n * m)
-    // The rows are gathered in tiles, columns turned into rows, so that a block of 1 × 4 sums stays in registers
-    // along a tile.
-    const tile = 32
-    const xs = new Float64Array(n * tile)
-    const ys = new Float64Array(m * tile)
-    for (let r = 0; r < count;) {
-      let size = 0
-      for (; r < count && size < tile; r++) {
-        if (rows && rows[r] === 0) continue
-        for (let i = 0; i < n; i++) xs[i * tile + size] = x[r * n + i]
-        for (let j = 0; j < m; j++) ys[j * tile + size] = y[r * m + j]
-        size++
-      }
+    const sums = new Float64Array(out.length)
+    for (let r = 0; r < count; r++) {
+      if (rows && rows[r] === 0) continue
       for (let i = 0; i < n; i++) {
-        const from = i * tile, to = from + size
-        let j = 0
-        for (; j + 4 <= m; j += 4) {
-          let t0 = 0, t1 = 0, t2 = 0, t3 = 0
-          for (let k = from, l = j * tile; k < to; k++, l++) {
-            const xk = xs[k]
-            t0 += xk * ys[l]
-            t1 += xk * ys[l + tile]
-            t2 += xk * ys[l + 2 * tile]
-            t3 += xk * ys[l + 3 * tile]
-          }
-          const o = i * m + j
-          sums[o] += t0
-          sums[o + 1] += t1
-          sums[o + 2] += t2
-          sums[o + 3] += t3
-        }
-        for (; j < m; j++) {
-          let t = 0
-          for (let k = from, l = j * tile; k < to; k++, l++) t += xs[k] * ys[l]
-          sums[i * m + j] += t
-        }
+        const value = x[r * n + i]
+        for (let j = 0; j < m; j++) sums[i * m + j] += value * y[r * m + j]
       }
     }
     out.set(sums)

@@ -8,7 +8,7 @@
  *
  * A weight of zero looks at nothing: where k is 0 there is no term, whatever x is. So the filter "identity" is a copy,
  * though a neighbour is NaN or infinite, and a filter may be surrounded by zeros without seeing further. The derivative
- * by x has the same terms. (Kernels sum what is finite as it stands, and look again where they have found a NaN.)
+ * by x has the same terms.
  *
  * Contracted with a cotangent g of the output, it becomes a form in which x, k and g play the same part,
  *
@@ -36,13 +36,6 @@ import { checkRows, linksWgsl, readers, reads, windowKinds, windows } from './wi
 import type { Windows } from '../../backends/window.ts'
 import type { WindowOptions } from './window.ts'
 
-/** Σ k(i)·x(i), without the terms whose weight k is 0. */
-function again(terms: number, k: (i: number) => number, x: (i: number) => number): number {
-  let sum = 0
-  for (let i = 0; i < terms; i++) if (k(i) !== 0) sum += k(i) * x(i)
-  return sum
-}
-
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,c], k [kh,kw,c,m], optional rows [b,h,w]. */
 export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConv',
@@ -52,32 +45,14 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
     const { at, cells, taps } = reads(win, n, n * m, rows)
     for (let r = 0, o = 0; o < out.length; r++, o += n * m) {
       const links = at(r)
-      for (let q = 0; q < m; q++) {
-        // Four channels at a time, so that four sums stay in registers while the links are read once.
-        let c = 0
-        for (; c + 4 <= n; c += 4) {
-          const f = c * m + q
-          let t0 = 0, t1 = 0, t2 = 0, t3 = 0
-          for (let i = 0; i < links; i++) {
-            const from = cells[i] + c, by = taps[i] + f
-            t0 += x[from] * k[by]
-            t1 += x[from + 1] * k[by + m]
-            t2 += x[from + 2] * k[by + 2 * m]
-            t3 += x[from + 3] * k[by + 3 * m]
-          }
-          out[o + f] = t0
-          out[o + f + m] = t1
-          out[o + f + 2 * m] = t2
-          out[o + f + 3 * m] = t3
-        }
-        for (; c < n; c++) {
-          let t = 0
-          for (let i = 0; i < links; i++) t += x[cells[i] + c] * k[taps[i] + c * m + q]
-          out[o + c * m + q] = t
-        }
-      }
       for (let f = 0; f < n * m; f++) {
-        if (Number.isNaN(out[o + f])) out[o + f] = again(links, i => k[taps[i] + f], i => x[cells[i] + Math.floor(f / m)])
+        const c = Math.floor(f / m)
+        let t = 0
+        for (let i = 0; i < links; i++) {
+          const weight = k[taps[i] + f]
+          if (weight !== 0) t += x[cells[i] + c] * weight
+        }
+        out[o + f] = t
       }
     }
   }),
@@ -129,34 +104,15 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
     const { at, cells, taps } = readers(win, n * m, n * m, rows)
     for (let r = 0, o = 0; o < out.length; r++, o += n) {
       const links = at(r)
-      let c = 0
-      for (; c + 4 <= n; c += 4) {
-        let t0 = 0, t1 = 0, t2 = 0, t3 = 0
-        for (let i = 0; i < links; i++) {
-          let from = cells[i] + c * m, by = taps[i] + c * m
-          for (let q = 0; q < m; q++, from++, by++) {
-            t0 += g[from] * k[by]
-            t1 += g[from + m] * k[by + m]
-            t2 += g[from + 2 * m] * k[by + 2 * m]
-            t3 += g[from + 3 * m] * k[by + 3 * m]
-          }
-        }
-        out[o + c] = t0
-        out[o + c + 1] = t1
-        out[o + c + 2] = t2
-        out[o + c + 3] = t3
-      }
-      for (; c < n; c++) {
+      for (let c = 0; c < n; c++) {
         let t = 0
         for (let i = 0; i < links; i++) {
-          for (let f = c * m; f < c * m + m; f++) t += g[cells[i] + f] * k[taps[i] + f]
+          for (let f = c * m; f < c * m + m; f++) {
+            const weight = k[taps[i] + f]
+            if (weight !== 0) t += g[cells[i] + f] * weight
+          }
         }
         out[o + c] = t
-      }
-      for (c = 0; c < n; c++) {
-        if (!Number.isNaN(out[o + c])) continue
-        const at = (i: number, of: ArrayLike<number>): number => of[Math.floor(i / m)] + c * m + i % m
-        out[o + c] = again(links * m, i => k[at(i, taps)], i => g[at(i, cells)])
       }
     }
   }),
@@ -215,18 +171,7 @@ export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
     for (let r = 0, o = 0; o < g.length; r++, o += n * m) {
       const links = at(r)
       for (let i = 0; i < links; i++) {
-        let c = 0
-        for (; c + 4 <= n; c += 4) {
-          const x0 = x[cells[i] + c], x1 = x[cells[i] + c + 1], x2 = x[cells[i] + c + 2], x3 = x[cells[i] + c + 3]
-          let from = o + c * m, to = taps[i] + c * m
-          for (let q = 0; q < m; q++, from++, to++) {
-            total[to] += x0 * g[from]
-            total[to + m] += x1 * g[from + m]
-            total[to + 2 * m] += x2 * g[from + 2 * m]
-            total[to + 3 * m] += x3 * g[from + 3 * m]
-          }
-        }
-        for (; c < n; c++) {
+        for (let c = 0; c < n; c++) {
           for (let f = c * m; f < c * m + m; f++) total[taps[i] + f] += x[cells[i] + c] * g[o + f]
         }
       }

@@ -14,7 +14,7 @@ const optimiser = cg.adam({ rate: 2e-3 })
 
 const lossAndGrads = cg.valueAndGrad((params: cg.Params<typeof rule>, key: cg.Key) => {
   const [kLength, kFire] = cg.split(key)
-  const grown = cg.rollout(rule, params, start, kFire, { steps: cg.randint(kLength, 24, 36) })
+  const grown = cg.rollout(rule, params, start, kFire, { steps: cg.drawInteger(kLength, 24, 36) })
   return cg.mean(cg.mse(cg.rgba(grown), target))
 })
 

@@ -13,8 +13,8 @@
  *
  * All three read the same counters, so that a key is for one use: split it, or fold into it, or draw from it.
  *
- * This file is the host's part: keys, and small draws that steer a program (`randint`, `permutation` and `choice` are
- * not JAX's). `random.ts` draws tensors.
+ * This file is the host's part: keys, and `drawInteger`, `drawPermutation` and `drawChoice`, small draws that steer a
+ * program: numbers and lists of JavaScript, not those that JAX draws. `random.ts` draws tensors.
  */
 
 import { check, isWhole, show } from '../backends/options.ts'
@@ -112,33 +112,33 @@ export function uniformAt(k: Key, i: number): number {
  * A whole number in [low, high), each equally likely up to 2^−52.
  *
  * @throws for fractions and for an empty range
- * @example const steps = randint(k, 64, 96)
+ * @example const steps = drawInteger(k, 64, 96)
  */
-export function randint(k: Key, low: number, high: number): number {
-  checkKey('randint', k)
+export function drawInteger(k: Key, low: number, high: number): number {
+  checkKey('drawInteger', k)
   if (!(Number.isInteger(low) && Number.isInteger(high) && low < high)) {
-    throw new Error(`randint: needs whole numbers low < high, got [${low}, ${high}).`)
+    throw new Error(`drawInteger: needs whole numbers low < high, got [${low}, ${high}).`)
   }
   return low + Math.floor(uniformAt(k, 0) * (high - low))
 }
 
 /** 0 … n − 1 in random order (Fisher and Yates). */
-export function permutation(k: Key, n: number): number[] {
-  checkKey('permutation', k)
-  check(isWhole(n), 'permutation', 'n', n, 'a whole number ≥ 0')
-  return choice(k, n, n)
+export function drawPermutation(k: Key, n: number): number[] {
+  checkKey('drawPermutation', k)
+  check(isWhole(n), 'drawPermutation', 'n', n, 'a whole number ≥ 0')
+  return drawChoice(k, n, n)
 }
 
 /**
  * `count` distinct numbers out of 0 … n − 1, in random order: a draw without replacement.
  *
  * @throws where count > n, and for fractions and negative numbers
- * @example const slots = choice(k, pool.length, 8)
+ * @example const slots = drawChoice(k, pool.length, 8)
  */
-export function choice(k: Key, n: number, count: number): number[] {
-  checkKey('choice', k)
+export function drawChoice(k: Key, n: number, count: number): number[] {
+  checkKey('drawChoice', k)
   if (!(Number.isInteger(n) && Number.isInteger(count) && count >= 0 && count <= n)) {
-    throw new Error(`choice: cannot draw ${count} out of ${n} without replacement.`)
+    throw new Error(`drawChoice: cannot draw ${count} out of ${n} without replacement.`)
   }
   const list = Array.from({ length: n }, (_, i) => i)
   for (let i = 0; i < count; i++) {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { readCheckpoint, readModel } from '../../src/node/index.ts'
-import { foldIn, key, randint } from '../../src/index.ts'
+import { foldIn, key, drawInteger } from '../../src/index.ts'
 import { long } from '../long.ts'
 import { run, start, temporaryFolder, writeConfig } from './run.ts'
 import type { Running } from './run.ts'
@@ -45,7 +45,7 @@ it('survives kill -9 at any moment', async () => {
   const undisturbed = run(['train', 'lizard', '--config', config, '--out', whole])
 
   for (let i = 0; i < kills; i++) {
-    const draw = (n: number, low: number, high: number): number => randint(foldIn(foldIn(key(seed), i), n), low, high + 1)
+    const draw = (n: number, low: number, high: number): number => drawInteger(foldIn(foldIn(key(seed), i), n), low, high + 1)
     const begun = existsSync(join(killed, 'config.yaml'))
     const args = begun ? ['--resume', killed] : ['lizard', '--config', config, '--out', killed]
     // The first kill falls into the start of the program or of the run, the last one may fall into its last pictures.

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   bce, broadcastTo, checkGrad, crossEntropy, diceLoss, foldIn, gather, grad, greater, inner, key, l1, mean, mse, mul, normal, ones, overflow,
-  patchTransport, permutation, reshape, sigmoid, slicedTransport, softmax, square, ssim, sub, sum, tensor, uniform, where, zeros,
+  patchTransport, drawPermutation, reshape, sigmoid, slicedTransport, softmax, square, ssim, sub, sum, tensor, uniform, where, zeros,
 } from '../../src/index.ts'
 import type { CheckGradOptions, Key, Shape, Tensor } from '../../src/index.ts'
 import { NotSmoothError } from '../../src/autograd/tools/check-grad.ts'
@@ -320,7 +320,7 @@ describe('slicedTransport', () => {
   it('is 0 for equal multisets, in any order and any number of copies, and for nothing else', () => {
     fc.assert(fc.property(keys, counts, small, fc.integer({ min: 1, max: 3 }), (k, n, c, copies) => {
       const x = draw(k, [2, n, c])
-      const shuffled = gather(x, permutation(k, n * copies).map(i => i % n), 1)
+      const shuffled = gather(x, drawPermutation(k, n * copies).map(i => i % n), 1)
       expectClose(slicedTransport(x, shuffled, k), [0, 0])
       const y = draw(k, [2, 5, c], 1)
       expectClose(slicedTransport(shuffled, y, k), slicedTransport(x, y, k))
@@ -335,7 +335,7 @@ describe('slicedTransport', () => {
   it('draws the points to where they belong', () => {
     fc.assert(fc.property(keys, counts, small, (k, n, c) => {
       const y = draw(k, [1, n, c])
-      const away = sub(gather(y, permutation(k, n), 1), broadcastTo(draw(k, [1, 1, c], 1), [1, n, c]))
+      const away = sub(gather(y, drawPermutation(k, n), 1), broadcastTo(draw(k, [1, 1, c], 1), [1, n, c]))
       const cost = (z: Tensor): Tensor => sum(slicedTransport(z, y, k))
       const down = mul(grad(cost)(away), -0.1)
       // A move: the cost is |θ·t|², so all points go back along t, and the cost falls.

@@ -12,7 +12,7 @@
 import fc from 'fast-check'
 import { key, tensor } from '../../src/index.ts'
 import type { Backend, DType, Tensor } from '../../src/index.ts'
-import { permutation } from '../../src/tensor/key.ts'
+import { drawPermutation } from '../../src/tensor/key.ts'
 import { bits } from '../../src/tensor/random.ts'
 import type { Op } from '../../src/tensor/op.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
@@ -107,6 +107,6 @@ export function spaced(
 ): Tensor {
   const n = sizeOf(shape)
   if (placement.special) return given(Float64Array.from(bits(key(seed), [n]).toArray(), v => special[v % special.length]), shape)
-  const values = permutation(key(seed), n).map(i => 0.05 * (positive ? i + 4 : i - Math.floor(n / 2)) + 0.025)
+  const values = drawPermutation(key(seed), n).map(i => 0.05 * (positive ? i + 4 : i - Math.floor(n / 2)) + 0.025)
   return given(values.map(v => Math.fround(v + shift * Math.sign(v))), shape)
 }

@@ -33,7 +33,7 @@ describe('every differentiable operator', () => {
       [
         "and",
         "argExtreme",
-        "argsort",
+        "argSort",
         "bits",
         "cast",
         "dilate",

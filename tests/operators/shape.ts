@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import {
-  argsort, concat, gather, pad, putAlong, scatter, slice, sort, splitAxis, stack, takeAlong, unstack,
+  argSort, concat, gather, pad, putAlong, scatter, slice, sort, splitAxis, stack, takeAlong, unstack,
 } from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
 import { bitsAt, key } from '../../src/tensor/key.ts'
@@ -67,14 +67,14 @@ export const shapeCases: Case[] = [
     return { f: x => takeAlong(x, index, axis), at: [spaced(seed, shape)] }
   }, { linear: true }),
   gradCase(gathers.takeAlongOp, sorted, ({ shape, axis, descending, seed }) => ({
-    f: x => sort(x, { axis, descending }), at: [spaced(seed, shape)],
+    f: x => sort(x, axis, { descending }), at: [spaced(seed, shape)],
   })),
   gradCase(gathers.putAlongOp, anyIndices, ({ shape, other, axis, seed }) => {
     const index = indices(seed, other, shape[axis])
     return { f: x => putAlong(x, index, axis, shape[axis]), at: [spaced(seed, other)] }
   }, { linear: true }),
   gradCase(gathers.putAlongOp, fc.record({ shape: shapes(2), seed: seeds }), ({ shape, seed }) => {
-    const order = argsort(spaced(seed + 1, shape), { axis: 0 })
+    const order = argSort(spaced(seed + 1, shape), 0)
     return { f: x => putAlong(x, order, 0, shape[0]), at: [spaced(seed, shape)] }
   }, { linear: true }),
   gradCase(concatOp, joined, ({ shape, axis, sizes, seed }) => ({

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bitsAt, choice, foldIn, key, permutation, randint, split, threefry, uniformAt } from '../../src/index.ts'
+import { bitsAt, drawChoice, foldIn, key, drawPermutation, drawInteger, split, threefry, uniformAt } from '../../src/index.ts'
 
 const word = fc.integer({ min: 0, max: 2 ** 32 - 1 })
 const anyKey = fc.tuple(word, word)
@@ -86,27 +86,27 @@ describe('draws on the host', () => {
     expect(list.some(u => u * 2 ** 32 % 1 !== 0)).toBe(true)
   })
 
-  it('randint is in range, reaches both ends, and is even', () => {
+  it('drawInteger is in range, reaches both ends, and is even', () => {
     const counts = new Map<number, number>()
     for (let i = 0; i < draws; i++) {
-      const n = randint(foldIn(key(2), i), -2, 3)
+      const n = drawInteger(foldIn(key(2), i), -2, 3)
       counts.set(n, (counts.get(n) ?? 0) + 1)
     }
     expect([...counts.keys()].sort((a, b) => a - b)).toEqual([-2, -1, 0, 1, 2])
     for (const count of counts.values()) expect(Math.abs(count / draws - 0.2)).toBeLessThan(4 * Math.sqrt(0.2 * 0.8 / draws))
-    expect(randint(key(0), 7, 8)).toBe(7)
+    expect(drawInteger(key(0), 7, 8)).toBe(7)
     fc.assert(fc.property(anyKey, k => {
-      expect(randint(k, 0, 2 ** 53)).toBeLessThan(2 ** 53)
+      expect(drawInteger(k, 0, 2 ** 53)).toBeLessThan(2 ** 53)
     }))
   })
 
   it('permutation is one, and every place is as likely as any other', () => {
     fc.assert(fc.property(anyKey, fc.integer({ min: 0, max: 50 }), (k, n) => {
-      expect(permutation(k, n).sort((a, b) => a - b)).toEqual(Array.from({ length: n }, (_, i) => i))
+      expect(drawPermutation(k, n).sort((a, b) => a - b)).toEqual(Array.from({ length: n }, (_, i) => i))
     }))
     const counts = new Map<string, number>()
     for (let i = 0; i < draws; i++) {
-      const order = permutation(foldIn(key(4), i), 4).join('')
+      const order = drawPermutation(foldIn(key(4), i), 4).join('')
       counts.set(order, (counts.get(order) ?? 0) + 1)
     }
     expect(counts.size).toBe(24)
@@ -116,23 +116,23 @@ describe('draws on the host', () => {
   it('choice draws distinct numbers: the beginning of a permutation', () => {
     fc.assert(fc.property(anyKey, fc.integer({ min: 0, max: 50 }), fc.nat(50), (k, n, count) => {
       fc.pre(count <= n)
-      const drawn = choice(k, n, count)
-      expect(drawn).toEqual(permutation(k, n).slice(0, count))
+      const drawn = drawChoice(k, n, count)
+      expect(drawn).toEqual(drawPermutation(k, n).slice(0, count))
       expect(new Set(drawn).size).toBe(count)
     }))
   })
 
   it('are pure: equal keys, equal draws; other keys, other draws', () => {
-    expect(permutation(key(5), 100)).toEqual(permutation(key(5), 100))
-    expect(permutation(key(5), 100)).not.toEqual(permutation(key(6), 100))
+    expect(drawPermutation(key(5), 100)).toEqual(drawPermutation(key(5), 100))
+    expect(drawPermutation(key(5), 100)).not.toEqual(drawPermutation(key(6), 100))
   })
 
   it('refuse what cannot be drawn', () => {
-    expect(() => randint(key(0), 3, 3)).toThrowErrorMatchingInlineSnapshot(`[Error: randint: needs whole numbers low < high, got [3, 3).]`)
-    expect(() => randint(key(0), 0.5, 3)).toThrowErrorMatchingInlineSnapshot(`[Error: randint: needs whole numbers low < high, got [0.5, 3).]`)
-    expect(() => choice(key(0), 3, 4)).toThrowErrorMatchingInlineSnapshot(`[Error: choice: cannot draw 4 out of 3 without replacement.]`)
-    expect(() => choice(key(0), 3, -1)).toThrowErrorMatchingInlineSnapshot(`[Error: choice: cannot draw -1 out of 3 without replacement.]`)
-    expect(() => choice(key(0), 3, 1.5)).toThrowErrorMatchingInlineSnapshot(`[Error: choice: cannot draw 1.5 out of 3 without replacement.]`)
-    expect(() => permutation(key(0), NaN)).toThrowErrorMatchingInlineSnapshot(`[Error: permutation: n is NaN, expected a whole number ≥ 0.]`)
+    expect(() => drawInteger(key(0), 3, 3)).toThrowErrorMatchingInlineSnapshot(`[Error: drawInteger: needs whole numbers low < high, got [3, 3).]`)
+    expect(() => drawInteger(key(0), 0.5, 3)).toThrowErrorMatchingInlineSnapshot(`[Error: drawInteger: needs whole numbers low < high, got [0.5, 3).]`)
+    expect(() => drawChoice(key(0), 3, 4)).toThrowErrorMatchingInlineSnapshot(`[Error: drawChoice: cannot draw 4 out of 3 without replacement.]`)
+    expect(() => drawChoice(key(0), 3, -1)).toThrowErrorMatchingInlineSnapshot(`[Error: drawChoice: cannot draw -1 out of 3 without replacement.]`)
+    expect(() => drawChoice(key(0), 3, 1.5)).toThrowErrorMatchingInlineSnapshot(`[Error: drawChoice: cannot draw 1.5 out of 3 without replacement.]`)
+    expect(() => drawPermutation(key(0), NaN)).toThrowErrorMatchingInlineSnapshot(`[Error: drawPermutation: n is NaN, expected a whole number ≥ 0.]`)
   })
 })

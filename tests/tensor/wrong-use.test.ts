@@ -15,7 +15,7 @@ function said(calls: Record<string, () => unknown>): Record<string, string> {
 }
 
 it('says what is wrong with keys', () => {
-  const calls = { foldIn: [0], bitsAt: [0, 0], uniformAt: [0], split: [], randint: [0, 4], permutation: [4], choice: [4, 2], uniform: [[2]], bits: [[2]], fire: [zeros([1, 2, 2, 1]), 0.5] }
+  const calls = { foldIn: [0], bitsAt: [0, 0], uniformAt: [0], split: [], drawInteger: [0, 4], drawPermutation: [4], drawChoice: [4, 2], uniform: [[2]], bits: [[2]], fire: [zeros([1, 2, 2, 1]), 0.5] }
   for (const [name, args] of Object.entries(calls)) {
     for (const [k, shown] of [[0, '0'], [[1.5, 2], '[1.5, 2]'], [undefined, 'undefined'], [[0, 1, 2], '[0, 1, 2]']] as const) {
       expect(sentence(() => lib[name](k, ...args))).toBe(`${name}: the key is ${shown}, expected a key; make one with key(0).`)

@@ -21,7 +21,7 @@ import * as functions from '../../src/tensor/ops/functions.ts'
 import { winningTapOp } from '../../src/tensor/ops/max-pool.ts'
 import { powDerivativeOp } from '../../src/tensor/ops/power.ts'
 import * as reduce from '../../src/tensor/ops/reduce.ts'
-import { argsortOp } from '../../src/tensor/ops/sort.ts'
+import { argSortOp } from '../../src/tensor/ops/sort.ts'
 import { sumOp } from '../../src/tensor/ops/sum.ts'
 import { windows } from '../../src/tensor/ops/window.ts'
 import * as random from '../../src/tensor/random.ts'
@@ -212,8 +212,8 @@ const valued: Exact[] = [
     apply(reduce.argExtremeOp, [make(fill(values, shape), { dtype, shape })], { axis, sign: descending ? 1 : -1 }))),
   exact(reduce.argExtremeOp, lines, ({ shape, axis, list: { dtype, values } }, make) => (
     cellgrad.argMax(make(fill(values, shape), { dtype, shape }), axis))),
-  exact(argsortOp, lines, ({ shape, axis, descending, list: { dtype, values } }, make) => (
-    cellgrad.argsort(make(fill(values, shape), { dtype, shape }), { axis, descending }))),
+  exact(argSortOp, lines, ({ shape, axis, descending, list: { dtype, values } }, make) => (
+    cellgrad.argSort(make(fill(values, shape), { dtype, shape }), axis, { descending }))),
   exact(winningTapOp, pools, ({ shape, list: { dtype, values }, k, ...options }, make) => {
     const x = make(fill(values, shape), { dtype, shape })
     return apply(winningTapOp, [x], windows('test', x, [k, k], options))

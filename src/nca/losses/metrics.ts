@@ -26,7 +26,7 @@ import { and, cast, equal, greater, not, notEqual, or, where } from '../../tenso
 import { ones, range } from '../../tensor/ops/create.ts'
 import { putAlong, takeAlong } from '../../tensor/ops/gather.ts'
 import { argMax } from '../../tensor/ops/reduce.ts'
-import { argsort } from '../../tensor/ops/sort.ts'
+import { argSort } from '../../tensor/ops/sort.ts'
 import { reshape, sum } from '../../tensor/ops/sum.ts'
 import { floating, refuse, requireTensor } from '../../tensor/op.ts'
 import { check, checkOptions, isWhole, keysOf, oneOf } from '../../backends/options.ts'
@@ -196,8 +196,8 @@ export function auroc(scores: Tensor, positive: Tensor): Tensor {
 /** The mean rank of positives less that of negatives, where positives come last (or first) of equal scores. */
 function rankGap(scores: Tensor, positive: Tensor, positivesFirst: boolean): Tensor {
   // Sorting is stable: what it finds equal keeps the order of the mask.
-  const byMask = argsort(positive, { descending: positivesFirst })
-  const byScore = argsort(takeAlong(scores, byMask, -1))
+  const byMask = argSort(positive, -1, { descending: positivesFirst })
+  const byScore = argSort(takeAlong(scores, byMask, -1))
   const sorted = takeAlong(takeAlong(positive, byMask, -1), byScore, -1)
   const rank = range(scores.shape.at(-1) ?? 0, { dtype: 'float32', backend: scores.backend })
   const meanRank = (mask: Tensor): Tensor => meanWhere(rank, mask, [mask.shape.length - 1])

@@ -61,7 +61,7 @@ function pieces(n: number, m: number): { from: number[]; to: number[]; length: n
 
 /** W₂² of numbers `[b,n,p]` and `[b,m,p]`, or `[1,m,p]` for all, along axis 1, and its mean over p: `[b]`. */
 function transportOnLines(x: Tensor, y: Tensor): Tensor {
-  const [xs, ys] = [sort(x, { axis: 1 }), sort(y, { axis: 1 })]
+  const [xs, ys] = [sort(x, 1), sort(y, 1)]
   const [n, m] = [x.shape[1], y.shape[1]]
   if (n === m) return perSample(square(sub(xs, ys)))
   const { from, to, length } = pieces(n, m)

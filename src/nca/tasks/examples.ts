@@ -4,7 +4,7 @@
  */
 import { hostArray } from '../../backends/backend.ts'
 import type { Data } from '../../backends/backend.ts'
-import { foldIn, permutation } from '../../tensor/key.ts'
+import { drawPermutation, foldIn } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
 import { check, isObject, isWhole } from '../../backends/options.ts'
 import { zeros } from '../../tensor/ops/create.ts'
@@ -69,7 +69,7 @@ export function statesOf(rule: { channels: Channels }, role: string, input: Tens
  * @example const { train, test } = splitExamples(key(0), 1000, 0.2)
  */
 export function splitExamples(k: Key, n: number, share: number): { train: number[]; test: number[] } {
-  const order = permutation(foldIn(k, 0), n)
+  const order = drawPermutation(foldIn(k, 0), n)
   const tests = Math.round(n * share)
   return { train: order.slice(tests), test: order.slice(0, tests) }
 }
@@ -88,7 +88,7 @@ export function splitExamples(k: Key, n: number, share: number): { train: number
 export function kFold(k: Key, n: number, folds: number): { train: number[]; test: number[] }[] {
   check(isWhole(n, 2), 'kFold', 'n', n, 'a whole number > 1')
   check(isWhole(folds, 2) && folds <= n, 'kFold', 'folds', folds, `a whole number from 2 to n, ${n}`)
-  const order = permutation(k, n)
+  const order = drawPermutation(k, n)
   const fold = (i: number): number => Math.floor((i * folds) / n)
   return Array.from({ length: folds }, (_, f) => ({
     train: order.filter((_, i) => fold(i) !== f), test: order.filter((_, i) => fold(i) === f),

@@ -1,13 +1,13 @@
 /**
  * Batches: the samples of an iteration, fresh or from the pool, some of them begun anew, damaged, or mutated.
  */
-import { foldIn, randint } from '../../tensor/key.ts'
+import { drawInteger, foldIn } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { and, greaterEqual, less, where } from '../../tensor/ops/compare.ts'
 import { range } from '../../tensor/ops/create.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
-import { argsort } from '../../tensor/ops/sort.ts'
+import { argSort } from '../../tensor/ops/sort.ts'
 import { reshape } from '../../tensor/ops/sum.ts'
 import { tensor } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
@@ -44,7 +44,7 @@ export function drawBatch<R extends Rule>(
 ): Batch {
   const { rule, task, batch, reseed, damaged, mutated, ranked, damage } = options
   const anew = (i: number, which: number): number =>
-    (task.examples === 1 ? 0 : randint(foldIn(foldIn(keys.slots, which), i), 0, task.examples))
+    (task.examples === 1 ? 0 : drawInteger(foldIn(foldIn(keys.slots, which), i), 0, task.examples))
   return scope(() => {
     if (pool.length === 0) {
       const ids = Array.from({ length: batch }, (_, i) => anew(i, 1))
@@ -60,7 +60,7 @@ export function drawBatch<R extends Rule>(
     // From 0, those that begin anew, to batch − 1, those that are damaged or, where nothing is ranked, mutated.
     const rank = ranked === 'none'
       ? range(batch, { dtype: 'int32', backend: drawn.backend })
-      : argsort(argsort(task.loss(drawn, before, keys.loss), { descending: true }))
+      : argSort(argSort(task.loss(drawn, before, keys.loss), -1, { descending: true }))
     const perCell = reshape(rank, [batch, ...drawn.shape.slice(1, -1).map(() => 1)])
     const perSample = reshape(perCell, [...perCell.shape, 1])
     const seeds = reseed + mutated > 0 ? task.seeds(ids) : null

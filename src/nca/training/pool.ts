@@ -10,7 +10,7 @@
  * that is 68 bytes for each such cell instead of 332 KB. Packing a batch reads its values, which nothing else in a
  * training iteration does, so on a GPU, where reading waits for all that was enqueued, slots stay what they are.
  */
-import { checkKey, choice } from '../../tensor/key.ts'
+import { checkKey, drawChoice } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
 import { refuse, requireTensor } from '../../tensor/op.ts'
 import { check, isWhole } from '../../backends/options.ts'
@@ -48,7 +48,7 @@ export function samplePool(pool: Pool, k: Key, count: number): { slots: number[]
   checkKey('samplePool', k)
   const fits = isWhole(count, 1) && count <= pool.length
   check(fits, 'samplePool', 'the count', count, `a whole number from 1 to ${pool.length}, the slots of the pool`)
-  const slots = choice(k, pool.length, count)
+  const slots = drawChoice(k, pool.length, count)
   const drawn = slots.map(i => pool[i])
   const batch = drawn[0].backend.readSync
     ? unpackBatch('samplePool', drawn.map(slot => (slot instanceof Tensor ? packed(slot) : slot)))

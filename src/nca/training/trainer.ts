@@ -15,7 +15,7 @@
  * parameters, optimiser, pool, iteration, key. Everything random in an iteration follows from the key and its number.
  */
 import { valueAndGradAux } from '../../autograd/grad.ts'
-import { checkKey, foldIn, key, randint, split } from '../../tensor/key.ts'
+import { checkKey, drawInteger, foldIn, key, split } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { check } from '../../backends/options.ts'
@@ -120,8 +120,8 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
       const kLoss = foldIn(kPart, 2 ** 31)
       const drawn = drawBatch(options, state, { slots, damage, loss: kLoss })
       const [least, end] = rolloutLengths(options, state.iteration)
-      const steps = randint(kSteps, least, end)
-      const others = Array.from({ length: options.readouts - 1 }, (_, i) => randint(foldIn(kSteps, i + 1), least, steps + 1))
+      const steps = drawInteger(kSteps, least, end)
+      const others = Array.from({ length: options.readouts - 1 }, (_, i) => drawInteger(foldIn(kSteps, i + 1), least, steps + 1))
       const [[loss, grown], grads] = valueAndGradAux((own: unknown) => {
         const params = merged(state.params, own, trainable)
         const states = rollout(rule, params, drawn.x, kFire, { steps, readouts: [...others, steps] })

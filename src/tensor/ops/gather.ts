@@ -232,13 +232,13 @@ export function scatter(x: Tensor, indices: readonly number[], axis: number, siz
 }
 
 /**
- * In every line along the axis, the entries at that line's own places. With the indices of `argsort` it sorts; NumPy's
+ * In every line along the axis, the entries at that line's own places. With the indices of `argSort` it sorts; NumPy's
  * `take_along_axis`.
  *
  * @param indices int32, of the shape of x but for the axis, where it may have any size
  * @returns the shape of `indices`
  * @throws for other types or shapes; for an index outside of the axis; on a GPU the next read of what was made of it does
- * @example takeAlong(y, argsort(x), -1)    // y in the order of x
+ * @example takeAlong(y, argSort(x), -1)    // y in the order of x
  */
 export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
   return apply(takeAlongOp, [x, indices], { axis: axisOf('takeAlong', x, axis) })

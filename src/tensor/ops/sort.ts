@@ -1,7 +1,7 @@
 /**
  * Sorting along an axis: first where every entry goes, then one gather.
  *
- *   argsort   p with x_{p(0)} ≤ x_{p(1)} ≤ …          integers, so a constant to every transform
+ *   argSort   p with x_{p(0)} ≤ x_{p(1)} ≤ …          integers, so a constant to every transform
  *   sort      out_k = x_{p(k)}                        ∂L/∂x_{p(k)} = g_k
  *
  * Where no two entries are equal, p does not change in a neighbourhood of x, and sorting is the linear map that p
@@ -13,7 +13,7 @@
  */
 import { defineOp } from '../op.ts'
 import type { Op } from '../op.ts'
-import { checkOptions, flag, keysOf, later } from '../../backends/options.ts'
+import { checkOptions, flag, keysOf } from '../../backends/options.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
@@ -22,9 +22,9 @@ import { axisOf, linesAlong } from './lines.ts'
 import { withFunctions } from '../../backends/webgpu/functions.ts'
 import { lanes } from '../../backends/webgpu/shader.ts'
 
-/** argsort: the positions of each line's entries, in the order of the entries. */
-export const argsortOp: Op<{ axis: number; descending: boolean }> = defineOp<{ axis: number; descending: boolean }>({
-  name: 'argsort',
+/** argSort: the positions of each line's entries, in the order of the entries. */
+export const argSortOp: Op<{ axis: number; descending: boolean }> = defineOp<{ axis: number; descending: boolean }>({
+  name: 'argSort',
   infer: ([x]) => ({ shape: x.shape, dtype: 'int32' }),
   cpu: ([x], out, { inputs: [{ shape }], attrs: { axis, descending } }) => {
     const { outer, n, inner } = linesAlong(shape, axis)
@@ -107,36 +107,32 @@ const mergingWgsl = `
   }`
 
 export type SortOptions = {
-  /** The axis to sort along, the last by default. */
-  axis?: number
   /** Greatest first; default false. */
   descending?: boolean
 }
 
-const sortOptions = keysOf<SortOptions>({ axis: later, descending: flag })
+const sortOptions = keysOf<SortOptions>({ descending: flag })
 
 /**
- * The positions of the entries in sorted order: int32, of the shape of x. Equal entries keep their order. NaN stands
- * above every number: last, or first with `descending`. No gradient passes.
+ * The positions of the entries in sorted order along an axis, the last by default: int32, of the shape of x. Equal
+ * entries keep their order. NaN stands above every number: last, or first with `descending`. No gradient passes.
  *
- * @example argsort(tensor([3, 1, 2]))            // [1, 2, 0]
- * @example argsort(argsort(x))                   // the rank of every entry
+ * @example argSort(tensor([3, 1, 2]))            // [1, 2, 0]
+ * @example argSort(argSort(x))                   // the rank of every entry
  */
-export function argsort(x: Tensor, options: SortOptions = {}): Tensor {
-  checkOptions('argsort', options, sortOptions)
-  const { axis = -1, descending = false } = options
-  return apply(argsortOp, [x], { axis: axisOf('argsort', x, axis), descending })
+export function argSort(x: Tensor, axis = -1, options: SortOptions = {}): Tensor {
+  checkOptions('argSort', options, sortOptions)
+  return apply(argSortOp, [x], { axis: axisOf('argSort', x, axis), descending: options.descending ?? false })
 }
 
 /**
- * The entries in sorted order along an axis; the gradient goes back to where each came from. NaN stands above every
- * number: last, or first with `descending`.
+ * The entries in sorted order along an axis, the last by default; the gradient goes back to where each came from. NaN
+ * stands above every number: last, or first with `descending`.
  *
- * @example sort(x, { axis: 1, descending: true })
+ * @example sort(x, 1, { descending: true })
  */
-export function sort(x: Tensor, options: SortOptions = {}): Tensor {
+export function sort(x: Tensor, axis = -1, options: SortOptions = {}): Tensor {
   checkOptions('sort', options, sortOptions)
-  const { axis = -1, descending = false } = options
   const along = axisOf('sort', x, axis)
-  return takeAlong(x, argsort(x, { axis: along, descending }), along)
+  return takeAlong(x, argSort(x, along, options), along)
 }

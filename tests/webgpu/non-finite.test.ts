@@ -41,13 +41,9 @@ const scenes = (of: fc.Arbitrary<DataRule>): fc.Arbitrary<Scene> => scenesOf({
 })
 const cases = [['on the CPU', onCpu, scenes(rules), 0.5], ['and on a GPU', everywhere, scenes(one), 0.04]] as const
 
-/**
- * A scene with a number in the place of one of those of its state or parameters. (Kernels at a border of zeros are left
- * out: a tap beyond it has no term in an operator, and a term of zero, which a weight of NaN makes NaN, in a rollout.)
- */
+/** A scene with a number in the place of one of those of its state or parameters. */
 function poisoned(scene: Scene, where: number, value: number, only?: 'x'): Scene {
-  const { padding } = scene.rule
-  const names = only ? [only] : Object.keys(scene.arrays).filter(path => padding !== 'zero' || !path.startsWith('perceive'))
+  const names = only ? [only] : Object.keys(scene.arrays)
   const name = names[where % names.length]
   const { data, shape } = scene.arrays[name]
   const changed = data.slice()
@@ -58,13 +54,11 @@ function poisoned(scene: Scene, where: number, value: number, only?: 'x'): Scene
 /**
  * The arrays of an outcome by name. Gradients are left out where paths may differ: a linear convolution may be multiplied
  * into the first layer, and what is NaN in the derivative of the product is so in those of both factors; and next to a
- * living cell, the composed step takes a cotangent of zero through the weights, of which one may be NaN. Nor the derivative
- * of a learned kernel at a border of zeros: there the SIMD kernel has a term NaN · 0 that the plain loops have not.
+ * living cell, the composed step takes a cotangent of zero through the weights, of which one may be NaN.
  */
-function arrays({ states, gradients }: Outcome, { perceive, living, padding }: DataRule): Record<string, Data> {
+function arrays({ states, gradients }: Outcome, { perceive, living }: DataRule): Record<string, Data> {
   const folds = perceive.some(part => typeof part === 'object' && 'type' in part && part.type === 'conv')
-  const kept = Object.fromEntries(Object.entries(gradients).filter(([name]) => padding !== 'zero' || !name.startsWith('perceive.')))
-  return { ...Object.fromEntries(states.map((y, i) => [`state ${i}`, y])), ...(folds || living ? {} : kept) }
+  return { ...Object.fromEntries(states.map((y, i) => [`state ${i}`, y])), ...(folds || living ? {} : gradients) }
 }
 
 /** Equal but for rounding: where there is an ∞, an operator may be computed by another kernel. */

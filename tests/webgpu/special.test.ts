@@ -58,6 +58,31 @@ describe('on a GPU', () => {
     await expectAlike(make => cellgrad.psnr(make([1, 2, 3, 4], [2, 2]), make([1, 2], [2])))
   })
 
+  it('beyond a border of zeros, convolutions see zeros: times what is no number, in weights or cotangents, they are NaN', async () => {
+    const { conv2d, depthwiseConv } = cellgrad, convolutions = { conv2d, depthwiseConv }
+    const image = [1, 9, 8, 4], outputs = { conv2d: 4, depthwiseConv: 8 }
+    const count = (shape: readonly number[]): number => shape.reduce((a, b) => a * b)
+    const numbers = (shape: readonly number[], spoilt: boolean, where: number, value: number): Float32Array => (
+      Float32Array.from({ length: count(shape) }, (_, i) => (spoilt && i === where % count(shape) ? value : 1 + i % 7)))
+    const drawn = fc.tuple(fc.constantFrom('conv2d', 'depthwiseConv'), fc.nat(2), fc.nat(2000), fc.constantFrom(NaN, Infinity))
+    await fc.assert(fc.asyncProperty(drawn, async ([name, spoilt, where, value]) => {
+      const shapes = [image, [3, 3, 4, name === 'conv2d' ? 4 : 2], [1, 9, 8, outputs[name]]]
+      const on = async (backend: Backend): Promise<string[]> => {
+        const reads = cellgrad.scope(() => {
+          const [x, k, g] = shapes.map((shape, i) => tensor(numbers(shape, i === spoilt, where, value), { shape, backend }))
+          const [y, pullback] = cellgrad.vjp((given: { x: Tensor; k: Tensor }) => convolutions[name](given.x, given.k), { x, k })
+          const owed = pullback(g)
+          return [y, owed.x, owed.k].map(t => ({ data: t.data() }))
+        })
+        return Promise.all(reads.map(async ({ data }) => [...await data].map(v => (Number.isNaN(v) ? 'N' : '.')).join('')))
+      }
+      const wanted = await on(cellgrad.cpu({ simd: false }))
+      expect(await on(cellgrad.cpu())).toEqual(wanted)
+      expect(await on(gpu)).toEqual(wanted)
+      if (spoilt === 1 && Number.isNaN(value)) expect(wanted[0].match(/N/g)).toHaveLength(9 * 8)
+    }), { numRuns: 12 })
+  })
+
   it('gradients at kinks, at ties and of NaN are chosen as on the CPU', async () => {
     const [one, other] = [[-1, 0, 0, 1, 2, NaN, 1, Infinity], [2, -0, 0, 1, 1, 1, NaN, Infinity]]
     for (const f of [cellgrad.maximum, cellgrad.minimum]) {

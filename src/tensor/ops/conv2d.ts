@@ -25,10 +25,10 @@ import { conv2dFilterSimd, conv2dInputSimd, conv2dSimd } from '../../backends/wa
 import { add } from './arithmetic.ts'
 import { where } from './compare.ts'
 import { reshape } from './sum.ts'
-import { tallProduct, writeFour } from './wgsl.ts'
+import { beyond, tallProduct, writeFour } from './wgsl.ts'
 import { exactProducts } from './whole.ts'
 import { outputSize } from '../../backends/window.ts'
-import { checkRows, linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
+import { checkRows, eachZero, linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
 import type { Windows } from '../../backends/window.ts'
 import type { Links, WindowOptions } from './window.ts'
 
@@ -39,6 +39,9 @@ export const conv2dOp: Op<Windows> = defineOp<Windows>({
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), k.shape[3]], dtype: x.dtype }),
   cpu: exactProducts(([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
     multiply(reads(attrs, n, n * m, rows), x, n, k, m, 1, out, m)
+    eachZero(attrs, rows, k, out.length / m, (r, t) => {
+      for (let i = 0; i < n * m; i++) if (!Number.isFinite(k[t * n * m + i])) out[r * m + i % m] = NaN
+    })
   }),
   wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => (
     multiplyWgsl('reads', attrs, n, m, 1, sizeOf(out.shape), m, rows !== undefined)),
@@ -93,7 +96,9 @@ function multiplyWgsl(
 ): Shader {
   const { wgsl, u32 } = linksWgsl(direction, win)
   const blocks = Math.ceil(m / 4)
-  const skip = direction === 'reads' ? 'rows[r] == 0' : 'rows[cell] == 0'
+  const reading = direction === 'reads'
+  const skip = reading ? 'rows[r] == 0' : 'rows[cell] == 0'
+  const value = reading && win.padding === 'zero' ? 'select(T(), a[first + c], cell >= 0)' : 'a[first + c]'
   const block = [0, 1, 2, 3]
   return {
     inputs: ['a', 'k', 'rows'],
@@ -107,12 +112,12 @@ function multiplyWgsl(
         var t = vec4<T>();
         for (var e = 0u; e < u.links; e++) {
           let cell = linked(at, e);
-          if (cell < 0) { continue; }
+          ${reading ? '' : 'if (cell < 0) { continue; }'}
           ${masked ? `if (${skip}) { continue; }` : ''}
-          let first = u32(cell) * u.n;
+          let first = u32(max(cell, 0)) * u.n;
           var by = e % taps * u.n * u.m + j * u.columnStep;
           for (var c = 0u; c < u.n; c++) {
-            t += a[first + c] * vec4(${block.map(step => `k[by + ${step} * u.columnStep]`).join(', ')});
+            t += ${value} * vec4(${block.map(step => `k[by + ${step} * u.columnStep]`).join(', ')});
             by += u.rowStep;
           }
         }
@@ -138,6 +143,9 @@ export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
         }
       }
     }
+    eachZero(attrs, rows, g, g.length / m, (r, t) => {
+      for (let i = 0; i < n * m; i++) if (!Number.isFinite(g[r * m + i % m])) total[t * n * m + i] = NaN
+    })
     out.set(total)
   }),
   wgsl: ({ inputs: [, { shape }, rows], out: { shape: [kh, kw, n, m] }, attrs }) => {
@@ -148,7 +156,8 @@ export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
       source: `${wgsl}
         fn paired(t: u32, r: u32) -> i32 {
           ${rows ? 'if (rows[r] == 0) { return -1; }' : ''}
-          return linked(place(r), t);
+          let cell = linked(place(r), t);
+          return select(cell, ${beyond}, cell < 0);
         }`,
     })
   },

@@ -8,7 +8,8 @@
  *
  * A weight of zero looks at nothing: where k is 0 there is no term, whatever x is. So the filter "identity" is a copy,
  * though a neighbour is NaN or infinite, and a filter may be surrounded by zeros without seeing further. The derivative
- * by x has the same terms.
+ * by x has the same terms. A zero of x is a number like others, beyond the border too: times a weight that is NaN it is
+ * NaN.
  *
  * Contracted with a cotangent g of the output, it becomes a form in which x, k and g play the same part,
  *
@@ -32,7 +33,7 @@ import { depthwiseConvFilterSimd, depthwiseConvInputSimd, depthwiseConvSimd } fr
 import { reduction } from './wgsl.ts'
 import { exactProducts } from './whole.ts'
 import { outputSize } from '../../backends/window.ts'
-import { checkRows, linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
+import { checkRows, eachZero, linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
 import type { Windows } from '../../backends/window.ts'
 import type { WindowOptions } from './window.ts'
 
@@ -55,6 +56,9 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
         out[o + f] = t
       }
     }
+    eachZero(win, rows, k, out.length / (n * m), (r, t) => {
+      for (let f = 0; f < n * m; f++) if (!Number.isFinite(k[t * n * m + f])) out[r * n * m + f] = NaN
+    })
   }),
   // A thread for each channel of each cell, with the sums of its filters.
   wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => {
@@ -73,8 +77,8 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
           let links = ${rows ? 'select(u.links, 0, rows[r] == 0)' : 'u.links'};
           for (var e = 0u; e < links; e++) {
             let cell = linked(at, e);
-            if (cell < 0) { continue; }
-            let value = x[u32(cell) * u.n + c];
+            var value = T(); // beyond the border
+            if (cell >= 0) { value = x[u32(cell) * u.n + c]; }
             let by = (e * u.n + c) * ${m};
             ${each(q => `t${q} += select(value * k[by + ${q}], T(), k[by + ${q}] == T());`)}
           }
@@ -176,6 +180,9 @@ export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
         }
       }
     }
+    eachZero(win, rows, g, g.length / (n * m), (r, t) => {
+      for (let f = 0; f < n * m; f++) if (!Number.isFinite(g[r * n * m + f])) total[t * n * m + f] = NaN
+    })
     out.set(total)
   }),
   wgsl: ({ inputs: [, g, rows], out: { shape }, attrs }) => {
@@ -192,7 +199,9 @@ export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
           for (var r = lane; r < u.count; r += lanes) {
             ${rows ? 'if (rows[r] == 0) { continue; }' : ''}
             let cell = linked(place(r), j / (u.n * u.m));
-            if (cell >= 0) { mine.parts[0] += x[u32(cell) * u.n + f / u.m] * g[r * u.n * u.m + f]; }
+            var seen = T(); // beyond the border
+            if (cell >= 0) { seen = x[u32(cell) * u.n + f / u.m]; }
+            mine.parts[0] += seen * g[r * u.n * u.m + f];
             carry(&mine);
           }
           complete(&mine);

@@ -82,10 +82,14 @@ export const writeFour: string = `
     if (column + ${k} < u.m) { out[row * u.m + column + ${k}] = values[${k}]; }`).join('')}
   }`
 
+/** What `paired` is, below, for a row of zeros that is in no table: one beyond the border. */
+export const beyond = -2
+
 /**
  * The shader of the matrices out[t, i, j] = Σ_r left[s, i] · right[r, j], `[taps, n, m]`, where r runs over many more
  * rows than there are columns i and j, and s is the row that r is paired with in matrix t. The tables are the inputs
- * `left` and `right`. The source declares `paired(t: u32, r: u32) -> i32`, which is s, or −1 where r does not count.
+ * `left` and `right`. The source declares `paired(t: u32, r: u32) -> i32`, which is s, or −1 where r does not count, or
+ * `beyond` where it is paired with a row of zeros.
  *
  * One reduction makes 4 × 4 sums, so that four numbers from each table give sixteen products. Those that lie beyond the
  * last column are not written.
@@ -108,11 +112,15 @@ export function tallProduct(
         var t: Part;
         for (var r = lane; r < u.count; r += lanes) {
           let s = paired(tap, r);
-          if (s < 0) { continue; }
-          let a = u32(s) * u.n + i;
+          if (s == -1) { continue; }
           let b = r * u.m + j;
           let row = vec4(right[b], right[b + 1], right[b + 2], right[b + 3]);
-          ${each(k => `t.parts[${k}] += left[a + ${k}] * row;`)}
+          if (s == ${beyond}) {
+            ${each(k => `t.parts[${k}] += T() * row; // NaN where it is no number`)}
+          } else {
+            let a = u32(s) * u.n + i;
+            ${each(k => `t.parts[${k}] += left[a + ${k}] * row;`)}
+          }
           carry(&t);
         }
         complete(&t);

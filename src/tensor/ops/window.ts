@@ -7,6 +7,9 @@
  * writer: sums have the same bits in every run, and nothing needs atomics.
  *
  * A row mask takes the links away from the output cells that it marks with 0. Their sums are empty, in both directions.
+ *
+ * Beyond a border of zeros lies a cell like any that is dead: it is zero, and what reads it multiplies that zero. No link
+ * leads there, since 0·k adds nothing, unless k is NaN or infinite: `eachZero` visits those terms then.
  */
 import type { Data } from '../../backends/backend.ts'
 import { wholeLiteral } from '../../backends/webgpu/literal.ts'
@@ -143,6 +146,23 @@ function crossed(
     return n
   }
   return { at, cells, taps }
+}
+
+/**
+ * Visits the zeros beyond the border, each output row r with each tap t that reads one, where it matters: where `factor`,
+ * by which they are multiplied, has a NaN or an infinity.
+ */
+export function eachZero(
+  win: Windows, rows: Data | undefined, factor: Data, count: number, visit: (r: number, t: number) => void,
+): void {
+  if (win.padding !== 'zero' || factor.every(Number.isFinite)) return
+  const taps = win.kernel[0] * win.kernel[1]
+  const { at, taps: inside } = reads(win, 1, 1, rows)
+  for (let r = 0; r < count; r++) {
+    if (rows && rows[r] === 0) continue
+    const linked = new Set(inside.subarray(0, at(r)))
+    for (let t = 0; t < taps; t++) if (!linked.has(t)) visit(r, t)
+  }
 }
 
 /** The lists behind one another: the links of cell i stand at start[i] … start[i + 1] − 1, and are `most` at most. */

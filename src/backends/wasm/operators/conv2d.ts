@@ -4,8 +4,7 @@
  *
  *   conv2d = W K        conv2dInput = Σ rows of G Kᵀ, added to the windows they belong to        conv2dFilter = Wᵀ G
  *
- * Where there is nothing outside of the grid a window holds zeros; so an infinite weight or cotangent makes NaN at a
- * border, where the plain loops leave it out.
+ * Beyond a border of zeros a window holds zeros, which are multiplied like other cells.
  */
 import type { SimdKernel } from '../../backend.ts'
 import { addBand, eachBand, loadBand, planOf, tapOffsets } from '../simd/bands.ts'

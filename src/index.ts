@@ -130,7 +130,7 @@ export type { Preset } from './nca/training/presets.ts'
 export { publishedPerceptions, recipes } from './nca/training/recipes.ts'
 export type { Recipe } from './nca/training/recipes.ts'
 export { NonFiniteError, train } from './nca/training/train.ts'
-export type { Progress, TrainOptions } from './nca/training/train.ts'
+export type { IterationMetrics, Progress, TrainOptions } from './nca/training/train.ts'
 export type { Best, ParamsIn, Validation } from './nca/training/validation.ts'
 export { decodeCheckpoint, encodeCheckpoint } from './nca/files/checkpoint-file.ts'
 export type { CheckpointOptions } from './nca/files/checkpoint-file.ts'
@@ -164,6 +164,8 @@ export type {
 } from './nca/training/schedule.ts'
 
 // Experiments
+export { flatten, valueAt, withValue } from './experiment/flat.ts'
+export type { Config, Json } from './experiment/flat.ts'
 export { encodeTensorboard } from './experiment/tensorboard/events.ts'
 export type { Summary, TensorboardEvent } from './experiment/tensorboard/events.ts'
 

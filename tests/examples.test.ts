@@ -3,11 +3,15 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { run as cellgrad, temporaryFolder, writeConfig } from './cli/run.ts'
 
 const run = promisify(execFile)
+const folder = temporaryFolder()
 
 it('shows the script of examples/grow.ts in the README', async () => {
   const [readme, script] = await Promise.all([readFile('README.md', 'utf8'), readFile('examples/grow.ts', 'utf8')])
@@ -42,4 +46,27 @@ it('checks the gradients of the rule that the README writes as code', async () =
   const names = 'add, checkRule, concat, customRule, dense, filter, fire, full, mul, normal, reshape, tanh, where'
   const script = `import { ${names} } from 'cellgrad'\nimport type { Tensor } from 'cellgrad'\n${snippet}\nconsole.log(checkRule(mine).length)\n`
   await inFolder(script, [], async (_, stdout) => expect(stdout).toBe('2\n'))
+})
+
+it('sends the numbers of a run to a tracker, and trains on where there is none', async () => {
+  const bodies: { run: string; rows: { iteration: number; loss: number }[] }[] = []
+  const server = createServer((request, response) => {
+    let text = ''
+    request.on('data', (data: Buffer) => { text += data.toString() })
+    request.on('end', () => { bodies.push(JSON.parse(text) as typeof bodies[0]); response.end() })
+  })
+  await new Promise<void>(done => { server.listen(0, '127.0.0.1', done) })
+  const config = await writeConfig(folder('run.yaml'), 'iterations: 25\n')
+  const args = ['train', 'lizard', '--config', config, '--on-metrics', 'examples/tracker.mjs', '--out']
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/log`
+  const { status, err } = await cellgrad([...args, folder('a')], { env: { TRACKER_URL: url } })
+  server.close()
+  expect([status, err]).toEqual([0, ''])
+  expect(bodies.map(({ run, rows }) => [run, rows.length])).toEqual([[folder('a'), 20], [folder('a'), 5]])
+  const metrics = (await readFile(folder('a', 'metrics.jsonl'), 'utf8')).trimEnd().split('\n').map(line => JSON.parse(line) as object)
+  expect(bodies.flatMap(({ rows }) => rows).map(({ iteration, loss }) => [iteration, loss]))
+    .toEqual(metrics.map(row => [(row as { iteration: number }).iteration, (row as { loss: number }).loss]))
+
+  const without = await cellgrad([...args, folder('b')], { env: { TRACKER_URL: url } })
+  expect(without).toMatchObject({ status: 0, err: 'tracker: fetch failed\ntracker: fetch failed\n' })
 })

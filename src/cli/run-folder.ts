@@ -49,6 +49,7 @@ export const files = {
   animation: 'growth.gif',
   regeneration: 'regeneration.gif',
   checkpoint: 'checkpoint.safetensors',
+  tensorboard: 'tensorboard',
 } as const
 
 /**
@@ -131,7 +132,7 @@ export async function openRun(folder: string, flags: Readonly<Record<string, unk
 /** Takes back a run that has come to nothing, and its folder if nothing else is in it. */
 export async function discardRun({ folder, release }: Run): Promise<void> {
   release()
-  for (const name of Object.values(files)) await rm(join(folder, name), { force: true })
+  for (const name of Object.values(files)) await rm(join(folder, name), { recursive: true, force: true })
   await rmdir(folder).catch(() => {})
 }
 

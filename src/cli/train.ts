@@ -7,8 +7,10 @@ import { defaultOf, describe } from './config-help.ts'
 import type { Config } from './config.ts'
 import { stretched } from './minutes.ts'
 import { resumeRun, startRun } from './training.ts'
+import type { RunOptions } from './training.ts'
 import { minutes, minutesOf, toNumber, UsageError, verbose } from './usage.ts'
 import type { Command, Given } from './usage.ts'
+import { loadOnMetrics } from './watch.ts'
 
 // Fields of the configuration that are flags too; the others are for a YAML file.
 const fields = [
@@ -38,6 +40,11 @@ const args: ArgsDef = {
     'Go on with the run in this folder, maybe with other --iterations, --backend, --threads, --fma, --save-every '
       + '(default: none)',
   ),
+  tensorboard: {
+    type: 'boolean',
+    description: 'Writes event files for TensorBoard into the folder, tensorboard/; a run that has some goes on with them (default: false)',
+  },
+  'on-metrics': flag('file.mjs', 'A module whose onMetrics(numbers, run) is called after each iteration (default: none)'),
   verbose,
 }
 
@@ -52,6 +59,12 @@ const definition: CommandDef = {
     }))
     const { config: file, out, resume } = given
     const time = minutesOf('cellgrad train', given)
+    const module = given['on-metrics']
+    const options: RunOptions = {
+      verbose: Boolean(given.verbose),
+      tensorboard: Boolean(given.tensorboard),
+      onMetrics: module === undefined ? undefined : await loadOnMetrics('cellgrad train', module),
+    }
     if (resume !== undefined) {
       const [other] = Object.keys({ ...flags, ...(file && { config: file }), ...(out && { out }), ...(time && { minutes: time }) })
         .filter(name => !changeable.includes(name))
@@ -59,12 +72,12 @@ const definition: CommandDef = {
         const what = other === 'target' ? 'a target' : `--${kebab(other)}`
         throw new UsageError(`cellgrad train: ${what} does not go with --resume, which goes on with the run as it is`)
       }
-      return resumeRun(resume, flags, { verbose: Boolean(given.verbose) })
+      return resumeRun(resume, flags, options)
     }
     const config = await loadConfig({ file, flags, command: 'cellgrad train' })
     const isFirstTry = !file && !time && flags.preset === undefined && flags.iterations === undefined
     const whole = isFirstTry ? stretched(config, firstTry) : config
-    await startRun(whole, { out, minutes: time, verbose: Boolean(given.verbose) })
+    await startRun(whole, { ...options, out, minutes: time })
   },
 }
 

@@ -16,6 +16,7 @@ import type { TrainerState } from '../nca/training/trainer.ts'
 import { channelCount } from '../nca/rule/channels.ts'
 import type { DataParams, DataRule } from '../nca/rule/types.ts'
 import { NonFiniteError, train } from '../nca/training/train.ts'
+import type { IterationMetrics } from '../nca/training/train.ts'
 import { key } from '../tensor/key.ts'
 import { version } from '../node/assets.ts'
 import { readCheckpoint, saveCheckpoint, saveModel } from '../node/model.ts'
@@ -37,6 +38,8 @@ import { createRun, discardRun, files, loadTarget, openRun, saveConfig } from '.
 import type { Run } from './run-folder.ts'
 import { isLive, pictureLines } from './screen.ts'
 import { Failure } from './usage.ts'
+import { watchByTensorboard } from './watch.ts'
+import type { OnMetrics } from './watch.ts'
 
 type State = TrainerState<DataParams>
 
@@ -48,6 +51,10 @@ export type RunOptions = {
   readonly minutes?: number
   /** Describes the rule. */
   readonly verbose?: boolean
+  /** Begins event files for TensorBoard; a run that has some goes on with them. */
+  readonly tensorboard?: boolean
+  /** Is told the numbers of every iteration. */
+  readonly onMetrics?: OnMetrics
 }
 
 /** Makes a new run and trains it. */
@@ -86,7 +93,7 @@ async function holding(run: Run, work: (run: Run) => Promise<void>): Promise<voi
 }
 
 /** Trains, saves and draws. Sets the exit status where the run did not reach its end. */
-async function runTraining(run: Run, computer: Computer, { verbose }: RunOptions): Promise<void> {
+async function runTraining(run: Run, computer: Computer, { verbose, tensorboard, onMetrics }: RunOptions): Promise<void> {
   const { backend, fma } = computer
   const { folder, config } = run
   const target = padImage(run.target, config.padding)
@@ -103,6 +110,7 @@ async function runTraining(run: Run, computer: Computer, { verbose }: RunOptions
   const from = state.iteration
   let saved = from
   const log = await openMetrics(join(folder, files.metrics), from)
+  const watcher = await watchByTensorboard(run, tensorboard ?? false, from)
   const cells = `${target.width}×${target.height} cells`
   say(from === 0
     ? `Growing ${config.target} on ${cells}, ${config.iterations} iterations, in ${folder}`
@@ -135,16 +143,23 @@ async function runTraining(run: Run, computer: Computer, { verbose }: RunOptions
     if (name !== 'output') say('Stopping after this iteration (Ctrl-C again to stop at once)')
   })
   const preview = (): Promise<Image> => grown(rule, state.params, config, target)
+  const told = onMetrics && ((metrics: IterationMetrics) => onMetrics(metrics, { folder, config }))
 
   /** Trains to the end or the interruption and saves. Returns why it stopped where the loss was no longer a number. */
   async function learn(): Promise<NonFiniteError<State> | null> {
     let failure: NonFiniteError<State> | null = null
     try {
       await display.picture(preview)
-      for await (const progress of train(trainer, { iterations: config.iterations, state, signal: interrupt.signal })) {
+      for await (const progress of train(trainer, {
+        iterations: config.iterations, state, signal: interrupt.signal, onMetrics: told,
+      })) {
         state = progress.state
         await log.append(progress)
-        if (state.iteration % config.saveEvery === 0) await save()
+        await watcher?.iteration(progress)
+        if (state.iteration % config.saveEvery === 0) {
+          await save()
+          await watcher?.saved(progress, preview)
+        }
         if (interrupt.signal.aborted) break
         display.update(progress)
         await display.picture(preview)
@@ -158,6 +173,8 @@ async function runTraining(run: Run, computer: Computer, { verbose }: RunOptions
     }
     await save()
     await log.close()
+    if (state.iteration >= config.iterations) await watcher?.end()
+    await watcher?.close()
     return failure
   }
 
@@ -165,6 +182,7 @@ async function runTraining(run: Run, computer: Computer, { verbose }: RunOptions
   const failure = await learn().catch(async (cause: Error) => {
     if (run.isNew && state.iteration === 0) {
       await log.close()
+      await watcher?.close()
       await discardRun(run)
       throw cause
     }

@@ -2,8 +2,8 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { conv, decodeCheckpoint, decodeModel, defineRule, eachLeaf, encodeCheckpoint, encodeModel, full, memory, mlp, mse, sgd, taskTrainer, Tensor, train, zeros } from '../../src/index.ts'
-import type { Best, DataParams, TrainOptions, TrainerState } from '../../src/index.ts'
+import { conv, decodeCheckpoint, decodeModel, defineRule, eachLeaf, encodeCheckpoint, encodeModel, full, globalNorm, memory, mlp, mse, sgd, taskTrainer, Tensor, train, zeros } from '../../src/index.ts'
+import type { Best, DataParams, IterationMetrics, TrainOptions, TrainerState } from '../../src/index.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'
 
 const rule = defineRule({ channels: { a: 2 }, perceive: ['identity', conv(2)], update: mlp(3, { lastStd: 0.3 }), living: null })
@@ -100,5 +100,28 @@ describe('validation', () => {
     await expect(outcome({ validation: { every: 1, measure: () => 'good' } })).rejects.toThrow('train: what validation.measure returned is "good", expected a number.')
     await expect(outcome({ validation: { every: 1, measure }, best: { iteration: 1, value: NaN, params: {} } })).rejects.toThrow('train: best: value is NaN')
     await expect(outcome({ validation: { every: 1, measure }, best: { iteration: 1, value: 1, params: {} } })).rejects.toThrow('train: best: params is {}')
+  })
+})
+
+describe('who watches a run', () => {
+  it('is told the numbers of every iteration, and waited for; the gradient has the norm that is told', async () => {
+    const told: number[] = []
+    const onMetrics = async ({ iteration, gradNorm, loss }: IterationMetrics): Promise<void> => {
+      await Promise.resolve()
+      expect([gradNorm, loss].every(Number.isFinite)).toBe(true)
+      told.push(iteration)
+    }
+    const yielded: number[] = []
+    for await (const { iteration, grads, gradNorm } of train(trainer, { iterations: 7, every: 3, onMetrics })) {
+      yielded.push(iteration)
+      expect(told).toEqual(Array.from({ length: iteration }, (_, i) => i + 1))
+      expect(globalNorm(grads).toArray()[0]).toBeCloseTo(gradNorm, 6)
+    }
+    expect(yielded).toEqual([3, 6, 7])
+  })
+
+  it('ends the run by what it throws', async () => {
+    const run = train(trainer, { iterations: 3, onMetrics: () => { throw new Error('full') } })
+    await expect(run.next()).rejects.toThrow('full')
   })
 })

@@ -14,7 +14,7 @@
  */
 import { key } from '../../tensor/key.ts'
 import { supersede } from '../../tensor/lifetime.ts'
-import { check, checkOptions, isNumber, isObject, isWhole, keysOf, later, wholeFrom } from '../../backends/options.ts'
+import { callable, check, checkOptions, isNumber, isObject, isWhole, keysOf, later, wholeFrom } from '../../backends/options.ts'
 import type { Metrics, Trainer } from './trainer.ts'
 import { checkValidation, judge } from './validation.ts'
 import type { Best, ParamsIn, Validation } from './validation.ts'
@@ -42,8 +42,29 @@ export type TrainOptions<S> = {
   }
   /** How the run is judged as it goes on, to keep the best parameters; default not at all. */
   validation?: Validation<ParamsIn<S>>
+  /**
+   * Is told the numbers of every iteration, whatever `every` is, and waited for: the place for a tracker of one's own.
+   * What it throws ends the run.
+   */
+  onMetrics?: (numbers: IterationMetrics) => void | Promise<void>
   /** The best parameters of the run that is resumed. They are used up, as `state` is. */
   best?: Best<ParamsIn<S>> | null
+}
+
+/** The numbers of an iteration. */
+export type IterationMetrics = {
+  /** Iterations done. */
+  readonly iteration: number
+  readonly loss: number
+  /** Norm of the whole gradient, before it is normalized or clipped. */
+  readonly gradNorm: number
+  /** Steps of the rollout, and the learning rate. */
+  readonly steps: number
+  readonly rate: number
+  /** Seconds since the driver began. */
+  readonly seconds: number
+  /** What the last validation said; null before the first. */
+  readonly validation: number | null
 }
 
 const trainOptions = keysOf<TrainOptions<unknown>>({
@@ -51,6 +72,7 @@ const trainOptions = keysOf<TrainOptions<unknown>>({
   state: later,
   seed: wholeFrom(0),
   every: wholeFrom(1),
+  onMetrics: callable,
   signal: { fits: x => isObject(x) && typeof x.aborted === 'boolean', expected: 'an AbortSignal' },
   patience: { fits: isObject, expected: '{ iterations, least }' },
   validation: later,
@@ -61,21 +83,12 @@ const patienceOptions = keysOf<NonNullable<TrainOptions<unknown>['patience']>>({
 /**
  * What the driver yields. `state` is valid until the generator is asked to go on; `encodeModel` what you want to keep.
  */
-export type Progress<S> = {
-  /** Iterations done. */
-  iteration: number
-  loss: number
-  gradNorm: number
-  /** Steps of the last rollout, and the learning rate. */
-  steps: number
-  rate: number
-  /** Seconds since the driver began. */
-  seconds: number
+export type Progress<S> = IterationMetrics & {
   /** In the first that is yielded, why the run is slower than it could be, if it is; null in all others. */
   note: string | null
   state: S
-  /** What the last validation said; null before the first. */
-  validation: number | null
+  /** The gradient of the last iteration, see `Metrics`; valid as long as `state`. Null where the trainer tells none. */
+  grads: unknown
   /** The best parameters so far, which are yours when the run ends; null before the first validation. */
   best: Best<ParamsIn<S>> | null
 }
@@ -112,7 +125,7 @@ export async function* train<S extends { readonly iteration: number }>(
   trainer: Trainer<S>, options: TrainOptions<S>,
 ): AsyncGenerator<Progress<S>, void, void> {
   checkOptions('train', options, trainOptions)
-  const { iterations, seed = 0, every = 1, signal, patience, validation } = options
+  const { iterations, seed = 0, every = 1, signal, patience, validation, onMetrics } = options
   check(isWhole(iterations), 'train', 'iterations', iterations, 'a whole number ≥ 0')
   checkValidation(validation, options.best)
   let judged: { value: number | null; best: Best<ParamsIn<S>> | null } = { value: null, best: options.best ?? null }
@@ -120,6 +133,7 @@ export async function* train<S extends { readonly iteration: number }>(
   const n = patience ? checkPatience(patience) : 0
   if (options.state !== undefined) checkGiven(trainer, options.state)
   let state = options.state ?? trainer.init(key(seed))
+  let grads: unknown = null
   const began = performance.now()
   let note = trainer.note?.() ?? null
   const goesOn = ({ iteration }: S): boolean => iteration < iterations && !signal?.aborted
@@ -127,38 +141,39 @@ export async function* train<S extends { readonly iteration: number }>(
   const underWay: Iteration<S>[] = goesOn(state) ? [begin(trainer, state)] : []
   try {
     while (underWay.length > 0) {
-      const [{ state: next, metrics, values }] = underWay
+      const [{ state: next, metrics: { grads: newGrads = null, ...metrics }, values }] = underWay
       if (!metrics.loss.backend.readSync && goesOn(next)) underWay.push(begin(trainer, next))
       const [loss, gradNorm] = await values
       checkFinite('loss', loss, next.iteration, state)
       checkFinite('gradient norm', gradNorm, next.iteration, state)
-      supersede([metrics, state], next, 'was superseded by the next iteration; copy what you need before going on')
+      supersede([metrics, grads, state], next, 'was superseded by the next iteration; copy what you need before going on')
       state = next
+      grads = newGrads
       underWay.shift()
       await turn()
       if (validation && state.iteration % validation.every === 0) judged = await judge(validation, state, judged.best)
+      const numbers: IterationMetrics = {
+        iteration: state.iteration,
+        loss,
+        gradNorm,
+        steps: metrics.steps,
+        rate: metrics.rate,
+        seconds: (performance.now() - began) / 1000,
+        validation: judged.value,
+      }
+      await onMetrics?.(numbers)
       if (patience) losses.push(loss)
       if (losses.length > 2 * n) losses.shift()
       const still = patience && losses.length === 2 * n && stands(losses, patience.least)
       if (state.iteration % every === 0 || state.iteration >= iterations || signal?.aborted || still) {
-        yield {
-          iteration: state.iteration,
-          loss,
-          gradNorm,
-          steps: metrics.steps,
-          rate: metrics.rate,
-          seconds: (performance.now() - began) / 1000,
-          note,
-          state,
-          validation: judged.value,
-          best: judged.best,
-        }
+        yield { ...numbers, note, state, grads, best: judged.best }
         note = null
       }
       if (signal?.aborted || still) return
       if (underWay.length === 0 && goesOn(state)) underWay.push(begin(trainer, state))
     }
   } finally {
+    supersede(grads, state, 'was the gradient of an iteration that is past')
     for (const { state: next, metrics } of underWay) {
       supersede([metrics, next], state, 'belonged to an iteration that was not taken')
     }

@@ -58,6 +58,8 @@ export type Metrics = {
   readonly loss: Tensor
   /** Norm of the whole gradient, before it is normalized or clipped. */
   readonly gradNorm: Tensor
+  /** The gradient of the parameters that learn, as a tree like theirs, before it is normalized or clipped. */
+  readonly grads?: unknown
   readonly steps: number
   readonly rate: number
 }
@@ -164,7 +166,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
           optimiser: updated.state,
           iteration: before.iteration + 1,
         },
-        metrics: { loss, gradNorm, steps, rate: rateAt(optimiser.rate, before.iteration) },
+        metrics: { loss, gradNorm, grads, steps, rate: rateAt(optimiser.rate, before.iteration) },
       }
     }, 'an iteration of the trainer')
   }

@@ -1,0 +1,51 @@
+/**
+ * Configurations as flat lists: `{ rule: { fireRate: 0.5 } }` ↔ `{ 'rule.fireRate': 0.5 }`. Tables, sweeps and trackers
+ * speak of a field by its path.
+ */
+import { isObject } from '../backends/options.ts'
+
+/** A configuration: numbers, texts, truths and null, in lists and by name, as JSON has them. */
+export type Json = number | string | boolean | null | readonly Json[] | { readonly [name: string]: Json | undefined }
+
+/** A configuration by name. */
+export type Config = { readonly [name: string]: Json | undefined }
+
+/**
+ * The values of a configuration by their paths. A list is one value, and so is an object that is empty.
+ *
+ * @example flatten({ batch: 8, rule: { living: null, perceive: ['identity'] } })
+ *   // { batch: 8, 'rule.living': null, 'rule.perceive': ['identity'] }
+ */
+export function flatten(config: Config, prefix: string = ''): Record<string, Json> {
+  const flat: Record<string, Json> = {}
+  for (const [name, value] of Object.entries(config)) {
+    if (value === undefined) continue
+    const path = prefix + name
+    if (isObject(value) && Object.keys(value).length > 0) Object.assign(flat, flatten(value as Config, `${path}.`))
+    else flat[path] = value
+  }
+  return flat
+}
+
+/** The value at a path; undefined where there is none. */
+export function valueAt(config: Config, path: string): Json | undefined {
+  let value: Json | undefined = config
+  for (const name of path.split('.')) {
+    if (!isObject(value) || !Object.hasOwn(value, name)) return undefined
+    value = (value as Config)[name]
+  }
+  return value
+}
+
+/** The configuration with another value at a path; objects on the way are made where there are none. */
+export function withValue(config: Config, path: string, value: Json): Config {
+  const [name, ...rest] = path.split('.')
+  if (rest.length === 0) return { ...config, [name]: value }
+  const inner = Object.hasOwn(config, name) ? config[name] : undefined
+  return { ...config, [name]: withValue(isObject(inner) ? inner as Config : {}, rest.join('.'), value) }
+}
+
+/** A value as a word in a table: texts as they are, all else as JSON. */
+export function word(value: Json | undefined): string {
+  return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value)
+}

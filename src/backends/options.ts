@@ -23,8 +23,33 @@ export function checkFunction(where: string, name: string, f: unknown): void {
   check(callable.fits(f), where, name, f, callable.expected)
 }
 
-/** What a value must be: a test, and the words for a message. */
-export type Kind = { readonly fits: (x: unknown) => boolean; readonly expected: string; readonly required?: true }
+/** What a value must be: a test, the words for a message, and what JSON Schema can say of it. */
+export type Kind = {
+  readonly fits: (x: unknown) => boolean
+  readonly expected: string
+  readonly required?: true
+  readonly json?: Json
+}
+
+/** JSON Schema, as far as it is used here. */
+export type Json = {
+  readonly description?: string
+  readonly default?: unknown
+  readonly type?: string
+  readonly enum?: readonly unknown[]
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly exclusiveMinimum?: number
+  readonly exclusiveMaximum?: number
+  readonly not?: { readonly multipleOf: number }
+  readonly items?: Json
+  readonly minItems?: number
+  readonly maxItems?: number
+  readonly properties?: Readonly<Record<string, Json>>
+  readonly required?: readonly string[]
+  readonly additionalProperties?: false | Json
+  readonly anyOf?: readonly Json[]
+}
 
 /** The options of a function by name, each with its kind. */
 export type Options = Readonly<Record<string, Kind>>
@@ -47,8 +72,8 @@ type RequiredKind = Kind & { readonly required: true }
 /** The kind of an option that must be given. */
 export const required = (kind: Kind): RequiredKind => ({ ...kind, required: true })
 
-export const flag: Kind = { fits: x => typeof x === 'boolean', expected: 'true or false' }
-export const text: Kind = { fits: x => typeof x === 'string', expected: 'a text' }
+export const flag: Kind = { fits: x => typeof x === 'boolean', expected: 'true or false', json: { type: 'boolean' } }
+export const text: Kind = { fits: x => typeof x === 'string', expected: 'a text', json: { type: 'string' } }
 export const callable: Kind = { fits: x => typeof x === 'function', expected: 'a function' }
 
 /** For an option that is judged later, with what it belongs to, whether it must be given or not. */
@@ -56,18 +81,34 @@ export const later: RequiredKind = required({ fits: () => true, expected: 'anyth
 
 /** A finite number from `least` to `most`. */
 export function numberFrom(least: number = -Infinity, most: number = Infinity): Kind {
-  return { fits: x => isNumber(x, least) && x <= most, expected: `a number${between(least, most)}` }
+  return {
+    fits: x => isNumber(x, least) && x <= most,
+    expected: `a number${between(least, most)}`,
+    json: { type: 'number', ...limits(least, most) },
+  }
 }
 
-/** A finite number above `bound`. */
-export function numberAbove(bound: number): Kind {
-  return { fits: x => isNumber(x) && x > bound, expected: `a number > ${bound}` }
+/** A finite number above `bound`, at most `most`. */
+export function numberAbove(bound: number, most: number = Infinity): Kind {
+  return {
+    fits: x => isNumber(x) && x > bound && x <= most,
+    expected: `a number > ${bound}${most < Infinity ? `, at most ${most}` : ''}`,
+    json: { type: 'number', exclusiveMinimum: bound, ...limits(-Infinity, most) },
+  }
 }
 
 /** A whole number from `least` to `most`. */
 export function wholeFrom(least: number, most: number = Infinity): Kind {
   const range = least === 1 && most === Infinity ? ' > 0' : between(least, most)
-  return { fits: x => isWhole(x, least) && x <= most, expected: `a whole number${range}` }
+  return {
+    fits: x => isWhole(x, least) && x <= most,
+    expected: `a whole number${range}`,
+    json: { type: 'integer', ...limits(least, most) },
+  }
+}
+
+function limits(least: number, most: number): Json {
+  return { ...(least > -Infinity && { minimum: least }), ...(most < Infinity && { maximum: most }) }
 }
 
 function between(least: number, most: number): string {
@@ -76,10 +117,10 @@ function between(least: number, most: number): string {
 }
 
 /** One of these words. */
-export function oneOf(words: readonly string[]): Kind {
-  const quoted = words.map(word => `'${word}'`)
+export function oneOf(words: readonly (string | number)[]): Kind {
+  const quoted = words.map(word => (typeof word === 'string' ? `'${word}'` : String(word)))
   const all = quoted.length > 1 ? `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}` : quoted[0]
-  return { fits: x => words.includes(x as string), expected: all }
+  return { fits: x => words.includes(x as string), expected: all, json: { enum: words } }
 }
 
 /**
@@ -103,7 +144,7 @@ export function checkOptions(
   }
 }
 
-function refuseOption(where: string, name: string, known: readonly string[]): never {
+export function refuseOption(where: string, name: string, known: readonly string[]): never {
   const hint = didYouMean(name, known) || `; there are ${known.join(', ')}.`
   throw new Error(`${where}: there is no option ${quoted(name)}${hint}`)
 }

@@ -7,7 +7,7 @@ import { defaultBackend } from '../tensor/tensor.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { whyComposed, whyStateComposed } from './fused/eligible.ts'
 import { activationInWords } from './mlp.ts'
-import { describe, isLearned } from './perceptions/kinds.ts'
+import { isLearned, kindOf } from './perceptions/kinds.ts'
 import { channelCount, updatedChannels } from './rule/channels.ts'
 import { paramShapes, perceptionSize } from './rule/parameters.ts'
 import type { DataRule, Params, Perception, Rule } from './rule/types.ts'
@@ -58,6 +58,6 @@ function livingInWords(living: DataRule['living']): string {
 }
 
 function partInWords(part: Perception, grid: DataRule['grid']): string {
-  if (isLearned(part)) return describe(part).words(part, grid)
+  if (isLearned(part)) return kindOf(part).words(part, grid)
   return typeof part === 'string' ? part : `${part.factor} ${part.name}`
 }

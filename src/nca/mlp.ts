@@ -7,13 +7,14 @@
  * the first rule does nothing, and so does no harm. A residual network adds to each hidden layer the one before it,
  * where both are equally wide (He et al. 2016): h_i = h_(i−1) + σ(h_(i−1)·w_i + b_i).
  */
-import { check, checkOptions, checkWord, isNumber, isWhole, keysOf, later } from '../backends/options.ts'
-import type { Options } from '../backends/options.ts'
+import { dataOf, oneOrMore } from '../backends/fields.ts'
+import type { Field, Table } from '../backends/fields.ts'
+import { flag, numberFrom, oneOf } from '../backends/options.ts'
 import { add } from '../tensor/ops/arithmetic.ts'
 import { dense } from '../tensor/ops/dense.ts'
 import { leakyRelu, leakySlope, relu, sigmoid, tanh } from '../tensor/ops/functions.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { checkUnits, most } from './rule/limits.ts'
+import { most, units } from './rule/limits.ts'
 import type { ParamSpec } from './perceptions/kind.ts'
 
 /** What a layer applies to its sums; 'linear' leaves them as they are. */
@@ -41,9 +42,9 @@ export function activate(activation: Activation, x: Tensor, slope: number = leak
   return functions[activation](x, slope)
 }
 
-/** Throws unless leaky ReLUs may have this slope. One below 0 would make two numbers of a layer's outputs alike. */
-export function checkSlope(where: string, path: string, slope: number): void {
-  check(isNumber(slope, 0) && slope <= 1, where, `${path}slope`, slope, 'a number from 0 to 1')
+/** The slope of leaky ReLUs. One below 0 would make two numbers of a layer's outputs alike. */
+export const slopeField: Field<number> = {
+  ...numberFrom(0, 1), default: leakySlope, about: 'Slope of leaky ReLUs below 0',
 }
 
 /** A network of dense layers, applied to the perception of each cell. */
@@ -51,47 +52,33 @@ export type Mlp = {
   readonly type: 'mlp'
   /** Units of the hidden layers, from the first to the last. */
   readonly hidden: readonly number[]
+  /** What hidden layers apply to their sums, default 'relu'. */
   readonly activation: Activation
-  /** Of leaky ReLUs below 0. */
+  /** Slope of leaky ReLUs below 0, from 0 to 1; default 0.2, as in NCAtorch (PyTorch and JAX: 0.01). */
   readonly slope: number
-  /** Whether hidden layers add the one before them, where it is as wide. */
+  /** Whether hidden layers add the one before them, where it is as wide; default false. */
   readonly residual: boolean
-  /** How hidden layers begin, see `MlpOptions`. */
+  /**
+   * How hidden layers begin: 'keras' (default), Glorot's uniform and zero biases, or 'torch', U(±1/√in) for weights and
+   * biases. From a state of zeros nothing can be learned but with biases: ReLUs of nothing are nothing.
+   */
   readonly init: 'keras' | 'torch'
-  /** Standard deviation of the last layer's first weights; 0 makes the first rule do nothing, as published. */
+  /**
+   * Standard deviation of the last layer's first weights, default 0, with which the first rule does nothing, as published;
+   * NCAtorch takes 1e-3.
+   */
   readonly lastStd: number
-  /** Whether the last layer has a bias. */
+  /** Whether the last layer has a bias, default true. */
   readonly lastBias: boolean
 }
+
+export type MlpOptions = Partial<Omit<Mlp, 'type' | 'hidden'>>
 
 /**
  * Weights w1, w2, … `[in, out]` and biases b1, b2, … `[out]` of the layers; the last bias is there where the network has
  * one.
  */
 export type MlpParams = Readonly<Record<`w${number}` | `b${number}`, Tensor>>
-
-export type MlpOptions = {
-  /** Default 'relu'. */
-  activation?: Activation
-  /** Slope of leaky ReLUs below 0, from 0 to 1; default 0.2, as in NCAtorch (PyTorch and JAX: 0.01). */
-  slope?: number
-  /** Whether hidden layers add the one before them, where it is as wide; default false. */
-  residual?: boolean
-  /**
-   * How hidden layers begin: 'keras' (default), Glorot's uniform and zero biases, or 'torch', U(±1/√in) for weights and
-   * biases. From a state of zeros nothing can be learned but with biases: ReLUs of nothing are nothing.
-   */
-  init?: 'keras' | 'torch'
-  /** Standard deviation of the last layer's first weights, default 0; NCAtorch takes 1e-3. */
-  lastStd?: number
-  /** Whether the last layer has a bias, default true. */
-  lastBias?: boolean
-}
-
-// Values are judged as those of a rule that was read from a file are.
-const mlpOptions = keysOf<MlpOptions>({
-  activation: later, slope: later, residual: later, init: later, lastStd: later, lastBias: later,
-})
 
 /**
  * A network with hidden layers. By default that of Growing NCA: ReLUs, and a last layer that starts at zero, with bias.
@@ -102,33 +89,20 @@ const mlpOptions = keysOf<MlpOptions>({
  * @example mlp([80, 80], { activation: 'leakyRelu', slope: 0.01, residual: true, lastStd: 1e-3 })
  */
 export function mlp(hidden: number | readonly number[], options: MlpOptions = {}): Mlp {
-  checkOptions('mlp', options, mlpOptions)
-  return checkedMlp('mlp', '', { ...options, hidden })
+  return dataOf(mlpTable, { hidden: hidden as readonly number[] }, options)
 }
 
-/** What a rule's description of a network consists of. */
-export const mlpFields: Options = keysOf<Mlp>({
-  type: later, hidden: later, activation: later, slope: later, residual: later, init: later, lastStd: later, lastBias: later,
-})
-
-/** A network from its description, in which what was not yet a choice when it was written may be missing. */
-export function checkedMlp(
-  where: string, path: string, { hidden: given, ...options }: MlpOptions & { hidden: number | readonly number[] },
-): Mlp {
-  const { activation = 'relu', slope = leakySlope } = options
-  const { residual = false, init = 'keras', lastStd = 0, lastBias = true } = options
-  const hidden = typeof given === 'number' ? [given] : given
-  const fits = Array.isArray(hidden) && hidden.length > 0 && hidden.every(n => isWhole(n, 1))
-  check(fits, where, `${path}hidden`, given, 'a whole number > 0, or a list of them')
-  check(hidden.length <= most.layers, where, `${path}hidden`, given, `at most ${most.layers} layers`)
-  hidden.forEach(n => checkUnits(where, `${path}hidden`, n))
-  checkWord(where, `${path}activation`, activation, activations)
-  checkSlope(where, path, slope)
-  check(typeof residual === 'boolean', where, `${path}residual`, residual, 'true or false')
-  checkWord(where, `${path}init`, init, ['keras', 'torch'])
-  check(isNumber(lastStd, 0), where, `${path}lastStd`, lastStd, 'a number ≥ 0')
-  check(typeof lastBias === 'boolean', where, `${path}lastBias`, lastBias, 'true or false')
-  return { type: 'mlp', hidden: [...hidden], activation, slope, residual, init, lastStd, lastBias }
+export const mlpTable: Table<Mlp> = {
+  type: 'mlp',
+  fields: {
+    hidden: { ...oneOrMore(units, 'layers', most.layers), about: 'Units of the hidden layer, or of each of several' },
+    activation: { ...oneOf(activations), default: 'relu', about: 'What hidden layers apply to their sums' },
+    slope: slopeField,
+    residual: { ...flag, default: false, about: 'Whether hidden layers add the one before them, where it is as wide' },
+    init: { ...oneOf(['keras', 'torch']), default: 'keras', about: 'How hidden layers begin, as in Keras or PyTorch' },
+    lastStd: { ...numberFrom(0), default: 0, about: "Standard deviation of the last layer's first weights" },
+    lastBias: { ...flag, default: true, about: 'Whether the last layer has a bias' },
+  },
 }
 
 /** The parameters of a network from `inputs` to `outputs` numbers, by name, in order. */

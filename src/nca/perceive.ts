@@ -48,9 +48,9 @@ export function perceive(
   checkParams('perceive', rule, params, { like: x, part: 'perceive' })
   const how = { padding: rule.padding, rows }
   const filters = filtersKernel(rule, params, { angle, like: x })
-  const others = rule.perceive.filter(isLearned).map((part, i) =>
-    (part.type === 'depthwise' ? [] : [kindOf(part).perceive(part, params.perceive![i], x, how)]))
-  return joined([...(filters ? [depthwiseOn(x, filters, how)] : []), ...others.flat()])
+  const others = rule.perceive.filter(isLearned).flatMap((part, i) =>
+    kindOf(part).perceive?.(part, params.perceive![i], x, how) ?? [])
+  return joined([...(filters ? [depthwiseOn(x, filters, how)] : []), ...others])
 }
 
 /**
@@ -68,7 +68,7 @@ export function filtersKernel(
     const last = list.at(-1)
     if (isLearned(part)) {
       const { kernel } = learned.shift()!
-      if (part.type === 'depthwise') list.push(kernel)
+      if (!kindOf(part).perceive) list.push(kernel)
     } else if (Array.isArray(last)) last.push(part)
     else list.push([part])
   }

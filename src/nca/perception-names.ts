@@ -1,7 +1,7 @@
 /**
  * The names of what a cell perceives, one for each number, to read weights, histograms and saliencies by.
  */
-import { describe, isLearned } from './perceptions/kinds.ts'
+import { isLearned, kindOf } from './perceptions/kinds.ts'
 import { channelCount } from './rule/channels.ts'
 import type { Channels, DataRule } from './rule/types.ts'
 
@@ -24,8 +24,9 @@ export function perceptionNames(rule: Pick<DataRule, 'channels' | 'perceive'>): 
   perceive.forEach((part, i) => {
     if (!isLearned(part)) return filters.push(typeof part === 'string' ? part : part.name)
     const name = count(part.type, perceive) > 1 ? `${part.type}.${count(part.type, perceive.slice(0, i))}` : part.type
-    if (part.type === 'depthwise') return filters.push(...numbered(part.filters, n => `${name}.${n}`))
-    return others.push(...numbered(describe(part).outputs(part, channelCount(channels)), n => `${name}·${n}`))
+    const { outputs, perceive: computes } = kindOf(part)
+    if (!computes) return filters.push(...numbered(outputs(part, 1), n => `${name}.${n}`))
+    return others.push(...numbered(outputs(part, channelCount(channels)), n => `${name}·${n}`))
   })
   return [...channelNames(channels).flatMap(channel => filters.map(filter => `${channel}·${filter}`)), ...others]
 }

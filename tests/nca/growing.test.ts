@@ -508,7 +508,7 @@ describe('files', () => {
     const model = decodeSafetensors(await encodeModel({ rule, params: init(rule, key(1)), provenance: {} }))
     const wrong = { ...model.metadata, rule: JSON.stringify({ ...rule, fireRate: 2 }) }
     expect(() => decodeModel(encodeSafetensors(model.entries, wrong), 'a.safetensors'))
-      .toThrow('a.safetensors: rule: fireRate is 2, expected a number above 0, at most 1.')
+      .toThrow('a.safetensors: rule: fireRate is 2, expected a number > 0, at most 1.')
   })
 
   it('say in one sentence what is wrong', async () => {

@@ -61,14 +61,14 @@ describe('a model', () => {
     ['a parameter under another name', file => { const { b2, ...others } = file.tree.update as Record<string, never>; file.tree.update = { ...others, B2: b2 } as never }, 'there is no params.update.B2; did you mean params.update.b2?'],
     ['a tensor that no one asks for', entry('update.b9', f32([1])), ''],
     ['a tree that is none', file => { file.tree = 7 as never }, ''],
-    ['a billion channels', ruleWith({ channels: { rgba: 4, hidden: 1e9 } }), 'rule: channels.hidden is 1000000000, expected at most 4096.'],
+    ['a billion channels', ruleWith({ channels: { rgba: 4, hidden: 1e9 } }), 'rule: channels.hidden is 1000000000, expected a whole number from 0 to 4096.'],
     ['many roles of many channels', ruleWith({ channels: { rgba: 4, hidden: 4000, more: 4000 } }), 'rule: the number of channels is 8004, expected at most 4096.'],
-    ['a million layers', ruleWith({ update: { type: 'mlp', hidden: Array(1e5).fill(1) } }), 'rule: update.hidden is [1, 1, 1, 1, 1, 1, …], expected at most 256 layers.'],
-    ['a billion units', ruleWith({ update: { type: 'mlp', hidden: [1e9] } }), 'rule: update.hidden is 1000000000, expected at most 65536.'],
+    ['a million layers', ruleWith({ update: { type: 'mlp', hidden: Array(1e5).fill(1) } }), 'rule: update.hidden is [1, 1, 1, 1, 1, 1, …], expected a whole number from 1 to 65536, or a list of 1 to 256 layers.'],
+    ['a billion units', ruleWith({ update: { type: 'mlp', hidden: [1e9] } }), 'rule: update.hidden[0] is 1000000000, expected a whole number from 1 to 65536.'],
     ['layers that are too large together', ruleWith({ update: { type: 'mlp', hidden: [65536, 65536] } }), 'rule: the number of its parameters is 4296278022, expected at most 67108864.'],
     ['a dilation without end', ruleWith({ perceive: [{ type: 'conv', outputs: 2, size: 3, dilation: 1e9 }] }), 'rule: perceive[0].dilation is 1000000000, expected at most '],
-    ['a window without end', ruleWith({ perceive: [{ type: 'depthwise', filters: 1, size: 1e9 + 1 }] }), 'rule: perceive[0].size is 1000000001, expected at most '],
-    ['too many parts', ruleWith({ perceive: Array(1e5).fill('identity') }), 'at most 256 parts.'],
+    ['a window without end', ruleWith({ perceive: [{ type: 'depthwise', filters: 1, size: 1e9 + 1 }] }), 'rule: perceive[0].size is 1000000001, expected an odd number from 1 to 127.'],
+    ['too many parts', ruleWith({ perceive: Array(1e5).fill('identity') }), 'a list of 1 to 256 parts, '],
   ])('with %s is refused', async (_what, change, sentence) => {
     const message = refusal(await bytes, change, b => decodeModel(b, 'm.safetensors'))
     expect(message).toMatch(/^m\.safetensors[: ][^\n]{1,300}$/)

@@ -41,7 +41,7 @@ describe('the numbers of a rule', () => {
     const far = fc.oneof(fc.integer({ min: 100_000, max: 2 ** 31 }), fc.constantFrom(1e9, 2 ** 32, 2 ** 53 - 1))
     fc.assert(fc.property(fc.constantFrom(...paths), far, (path, n) => {
       const said = sentence(() => defineRule(withNumber(whole, path, n) as DataRule))
-      expect(said).toMatch(new RegExp(`^rule: .*${path.filter(name => !/^\d+$/.test(name)).at(-1)} is .*, expected |^rule: the number of `))
+      expect(said).toMatch(new RegExp(`^rule: .*${path.filter(name => !/^\d+$/.test(name)).at(-1)}(\\[\\d+\\])? is .*, expected |^rule: the number of `))
     }))
   })
 

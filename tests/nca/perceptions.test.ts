@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  add, cast, checkGrad, conv2d, foldIn, grad, greater, key, mapTree, normal, ones, reshape, scope, square, sum, tensor,
+  add, cast, checkGrad, conv2d, defineRule, foldIn, grad, greater, key, mapTree, mlp, normal, ones, reshape, scope, square, sum, tensor,
   uniform, vjp, zeros,
 } from '../../src/index.ts'
 import type { Data, Padding, Tensor } from '../../src/index.ts'
@@ -232,7 +232,7 @@ function rolled(x: Tensor, down: number, right: number): Tensor {
 function peak<Part>(kind: PartKind<Part>, part: Part, shape: number[]): number {
   const x = cast(state(0, shape), 'float32')
   const params = mapTree(learned(kind, part, shape[3], 1), p => cast(p as Tensor, 'float32'))
-  const loss = (p: typeof params): Tensor => sum(square(kind.perceive(part, p, x, { padding: 'zero' })))
+  const loss = (p: typeof params): Tensor => sum(square(kind.perceive!(part, p, x, { padding: 'zero' })))
   return peakOf(() => scope(() => { grad(loss)(params) }))
 }
 
@@ -242,7 +242,7 @@ function laws<Part>(family: Family<Part>): void {
   it('computes its equation', () => {
     fc.assert(fc.property(scenes(family), ({ part, padding, shape, seed }) => {
       const [x, params] = [state(seed, shape), learned(kind, part, shape[3], seed + 1)]
-      const y = kind.perceive(part, params, x, { padding })
+      const y = kind.perceive!(part, params, x, { padding })
       expect([...y.shape, y.dtype]).toEqual([...shape.slice(0, 3), kind.outputs(part, shape[3]), 'float64'])
       // Steep layer norms, of channels that hardly differ, make rounding errors larger.
       expectClose(y, naive(part, values(params), stateOf(x, padding)), 1e-8)
@@ -253,7 +253,7 @@ function laws<Part>(family: Family<Part>): void {
     fc.assert(fc.property(scenes(family), ({ part, padding, shape: [b, h, w], seed }) => {
       const shape = [b, h, w, 4]
       expectGradients(n => ({
-        f: ({ x, ...params }) => kind.perceive(part, params, x, { padding }),
+        f: ({ x, ...params }) => kind.perceive!(part, params, x, { padding }),
         p: { x: state(seed + n, shape), ...learned(kind, part, 4, seed + n + 1) },
       }))
     }), { numRuns: 10 })
@@ -263,7 +263,7 @@ function laws<Part>(family: Family<Part>): void {
     const shifts = fc.tuple(fc.integer({ min: -4, max: 4 }), fc.integer({ min: -4, max: 4 }))
     fc.assert(fc.property(scenes(family, ['circular']), shifts, ({ part, shape, seed }, [down, right]) => {
       const [x, params] = [state(seed, shape), learned(kind, part, shape[3], seed + 1)]
-      const see = (s: Tensor): Tensor => kind.perceive(part, params, s, { padding: 'circular' })
+      const see = (s: Tensor): Tensor => kind.perceive!(part, params, s, { padding: 'circular' })
       expectClose(see(rolled(x, down, right)), rolled(see(x), down, right), 1e-8)
     }))
   })
@@ -272,7 +272,7 @@ function laws<Part>(family: Family<Part>): void {
     fc.assert(fc.property(scenes(family), ({ part, padding, shape, seed }) => {
       const [x, params] = [state(seed, shape), learned(kind, part, shape[3], seed + 1)]
       const rows = greater(uniform(key(seed), shape.slice(0, 3), { dtype: 'float64' }), 0.5)
-      const [got, whole] = [{ padding, rows }, { padding }].map(how => kind.perceive(part, params, x, how).toArray())
+      const [got, whole] = [{ padding, rows }, { padding }].map(how => kind.perceive!(part, params, x, how).toArray())
       const [mask, n] = [rows.toArray(), kind.outputs(part, shape[3])]
       got.forEach((v, i) => {
         if (mask[Math.floor(i / n)] === 1) expect(v).toBeCloseTo(whole[i], 8)
@@ -285,7 +285,7 @@ function laws<Part>(family: Family<Part>): void {
     fc.assert(fc.property(family.parts, part => {
       const specs = Object.entries(kind.params(part, 2, 2))
       const params = Object.fromEntries(specs.map(([name, { shape }]) => [name, ones(shape)]))
-      expect(kind.perceive(part, params, ones([1, 9, 9, 2]), { padding: 'zero' }).dtype).toBe('float32')
+      expect(kind.perceive!(part, params, ones([1, 9, 9, 2]), { padding: 'zero' }).dtype).toBe('float32')
     }), { numRuns: 5 })
   })
 }
@@ -300,7 +300,7 @@ describe('a residual convolution', () => {
     for (const shape of [[2, 5, 2], [1, 3, 4, 5, 2]]) {
       const specs = residualConvKind.params(part, 2, (shape.length - 2) as 1 | 3)
       const params = Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, ones(spec.shape)]))
-      expect(residualConvKind.perceive(part, params, ones(shape), { padding: 'circular' }).shape)
+      expect(residualConvKind.perceive!(part, params, ones(shape), { padding: 'circular' }).shape)
         .toEqual([...shape.slice(0, -1), 3])
     }
   })
@@ -322,7 +322,7 @@ describe('attention', () => {
       const p = values(params)
       const total = Array.from(p.shift).reduce((a, b) => a + b, 0)
       const cell = plus(times(Array.from(row.toArray(), v => v * total), p.output, part.outputs), p.bias)
-      const y = attentionKind.perceive({ ...part, feedForward: 0 }, params, state(seed, shape), { padding })
+      const y = attentionKind.perceive!({ ...part, feedForward: 0 }, params, state(seed, shape), { padding })
       const cells = y.toArray().length / part.outputs
       expectClose(y, Array.from({ length: cells }, () => cell).flat(), 1e-9)
     }))
@@ -336,7 +336,7 @@ describe('attention', () => {
       scale: ones([2], f64), query: zeros([2, 1], f64), key: ones([2, 1], f64), value: reshape(row(1, 0), [2, 1]),
       position: zeros([3, 3, 1], f64), output: ones([1, 1], f64), bias: zeros([1], f64),
     }
-    const see = (shift: number): number[] => list(attentionKind.perceive(part, { ...params, shift: tensor([shift, 0], f64) }, x, { padding: 'zero' }))
+    const see = (shift: number): number[] => list(attentionKind.perceive!(part, { ...params, shift: tensor([shift, 0], f64) }, x, { padding: 'zero' }))
     const [centre, corner] = [4, 0]
     expect(see(0)[corner]).toBeCloseTo(4 / 9 * see(0)[centre], 12)
     expect(see(3)[corner]).toBeCloseTo(4 / 9 * see(3)[centre] + 5 / 9 * 3, 12)
@@ -361,7 +361,7 @@ describe('a deformable convolution', () => {
       }
       const kernel = reshape(params.kernel, [part.size, part.size, shape[3], part.outputs])
       const plain = conv2d(x, kernel, { bias: params.bias, padding })
-      expectClose(deformableKind.perceive(part, still, x, { padding }), plain)
+      expectClose(deformableKind.perceive!(part, still, x, { padding }), plain)
     }))
   })
 
@@ -379,7 +379,7 @@ describe('a deformable convolution', () => {
         Object.entries(deformableKind.params(part, 1, 2)).map(([name, { shape }]) => [name, zeros(shape, { like: x })]))
       const params = { kernel: add(kernel, 1), bias, offsets }
       const [, pullback] = vjp(
-        (o: Tensor) => deformableKind.perceive(part, { ...params, offsetBias: o }, x, { padding: 'circular' }),
+        (o: Tensor) => deformableKind.perceive!(part, { ...params, offsetBias: o }, x, { padding: 'circular' }),
         offsetBias,
       )
       const g = state(seed + 1, x.shape)
@@ -405,26 +405,26 @@ it('parts say what they cannot be', () => {
     () => attention(4, { size: 4 }),
     () => attention(4, { keys: 0 }),
     () => attention(4, { feedForward: -1 }),
-    () => attentionKind.check('rule', 'perceive[1].', { ...whole, heads: 1.5 }),
+    () => defineRule({ channels: { a: 1 }, perceive: ['identity', { ...whole, heads: 1.5 }], update: mlp(1) }),
     () => deformable(4, { reach: 4 }),
     () => deformable(4, { reach: 0.5 }),
     () => deformable(4, { size: 0 }),
   ].map(sentence)).toMatchInlineSnapshot(`
     [
-      "residualConv: outputs is 0, expected a whole number > 0.",
-      "residualConv: size is 2, expected an odd number > 0.",
+      "residualConv: outputs is 0, expected a whole number from 1 to 65536.",
+      "residualConv: size is 2, expected an odd number from 1 to 127.",
       "residualConv: dilation is 0, expected a whole number > 0.",
       "residualConv: activation is "gelu", expected 'relu', 'leakyRelu', 'tanh', 'sigmoid' or 'linear'.",
       "residualConv: there is no option "sizes"; did you mean "size"?",
-      "attention: outputs is 0.5, expected a whole number > 0.",
-      "attention: heads is 0, expected a whole number > 0.",
-      "attention: size is 4, expected an odd number > 0.",
-      "attention: keys is 0, expected a whole number > 0.",
-      "attention: feedForward is -1, expected a whole number ≥ 0.",
-      "rule: perceive[1].heads is 1.5, expected a whole number > 0.",
-      "deformable: reach is 4, expected 1, 2 or 3 cells.",
-      "deformable: reach is 0.5, expected 1, 2 or 3 cells.",
-      "deformable: size is 0, expected an odd number > 0.",
+      "attention: outputs is 0.5, expected a whole number from 1 to 65536.",
+      "attention: heads is 0, expected a whole number from 1 to 65536.",
+      "attention: size is 4, expected an odd number from 1 to 127.",
+      "attention: keys is 0, expected a whole number from 1 to 65536.",
+      "attention: feedForward is -1, expected a whole number from 0 to 65536.",
+      "rule: perceive[1].heads is 1.5, expected a whole number from 1 to 65536.",
+      "deformable: reach is 4, expected a whole number from 1 to 3.",
+      "deformable: reach is 0.5, expected a whole number from 1 to 3.",
+      "deformable: size is 0, expected an odd number from 1 to 127.",
     ]
   `)
   expect([

@@ -9,8 +9,8 @@ import { growingRule } from '../../src/nca/training/presets.ts'
 import { activations, mlp } from '../../src/nca/mlp.ts'
 import type { Activation } from '../../src/nca/mlp.ts'
 import { conv } from '../../src/nca/perceptions/conv.ts'
-import { depthwise } from '../../src/nca/perceptions/filters.ts'
-import type { Depthwise } from '../../src/nca/perceptions/filters.ts'
+import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
+import type { Depthwise } from '../../src/nca/perceptions/depthwise.ts'
 import { isLearned, kindOf } from '../../src/nca/perceptions/kinds.ts'
 import type { Learned } from '../../src/nca/perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../../src/nca/rule/channels.ts'
@@ -78,7 +78,7 @@ function perceived({ rule, params, x }: Scene, angle: number, b: number, i: numb
     ...rule.perceive.flatMap((part, at) => {
       if (!isOther(part)) return []
       if (part.type !== 'conv') { // tests/nca/perceptions.test.ts has these
-        const y = kindOf(part).perceive(part, given[at], x, { padding: rule.padding })
+        const y = kindOf(part).perceive!(part, given[at], x, { padding: rule.padding })
         return [...y.toArray().subarray(((b * h + i) * w + j) * part.outputs).subarray(0, part.outputs)]
       }
       const { kernel, bias } = given[at]

@@ -16,12 +16,13 @@ import { tensor } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { MlpParams } from '../mlp.ts'
 import { filtersKernel, sameSize } from '../perceive.ts'
-import type { Conv } from '../perceptions/conv.ts'
 import { isLearned } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../rule/channels.ts'
 import { perceptionSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule } from '../rule/types.ts'
-import { convolutions, hasBias, isLinear, seesWindow, slopesOf, tapsOf, windowSize } from './sight.ts'
+import {
+  activationsOf, hasBias, isConvolution, isLinear, seesWindow, slopesOf, sumOf, tapsOf, windowSize,
+} from './sight.ts'
 
 /**
  * The program of a rule from states like `x` `[b,h,w,c]`, for one that can be fused (`eligible.ts`), and its inputs beside
@@ -82,7 +83,7 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly nu
       : { type: 'filters', size, filters: perceived / channels, learned: rule.perceive.some(isLearned) },
     layers: [
       ...(seesWindow(rule) && !folded
-        ? [{ outputs: perceived, activation: convolutions(rule)[0].activation, bias: hasBias(rule) }]
+        ? [{ outputs: perceived, activation: activationsOf(rule)[0], bias: hasBias(rule) }]
         : []),
       ...hidden.map(outputs => ({ outputs, activation, bias: true })),
       { outputs: channels, activation: 'linear', bias: lastBias },
@@ -108,25 +109,25 @@ function perceptionInputs(
   if (!seesWindow(rule)) return [filters!, w1, b1]
   const learned = rule.perceive.filter(isLearned)
   const parts = learned.flatMap((part, i) =>
-    (part.type === 'conv' ? [{ part, kernel: perceive![i].kernel, bias: perceive![i].bias }] : []))
+    (isConvolution(part) ? [{ sum: sumOf(part)!, kernel: perceive![i].kernel, bias: perceive![i].bias }] : []))
   const kernels = sameSize([
     ...(filters ? [asConvolution(filters)] : []),
-    ...parts.map(({ part, kernel }) => spread(kernel, part.dilation)),
+    ...parts.map(({ sum, kernel }) => spread(kernel, sum.dilation)),
   ])
   const kernel = kernels.length === 1 ? kernels[0] : concat(kernels)
   const [size, , channels, perceived] = kernel.shape
   const window = reshape(kernel, [size * size, channels, perceived])
   const matrix = reshape(taps.length < size * size ? gather(window, taps, 0) : window, [-1, perceived])
-  const bias = hasBias(rule) ? perceptionBias(rule, parts, like) : null
+  const bias = hasBias(rule) ? perceptionBias(perceived, parts, like) : null
   if (!folded) return [matrix, ...(bias ? [bias] : []), w1, b1]
   const first = bias ? add(b1, reshape(matmul(reshape(bias, [1, -1]), w1), [-1])) : b1
   return [matmul(matrix, w1), first]
 }
 
-/** The biases of all that is perceived, zero where there is none. */
-function perceptionBias(rule: DataRule, parts: readonly { part: Conv; bias: Tensor | undefined }[], like: Tensor): Tensor {
-  const own = parts.map(({ part, bias }) => bias ?? zeros([part.outputs], { like }))
-  const filters = perceptionSize(rule) - convolutions(rule).reduce((sum, part) => sum + part.outputs, 0)
+/** The biases of all `perceived` numbers, zero where there is none. */
+function perceptionBias(perceived: number, parts: readonly { kernel: Tensor; bias?: Tensor }[], like: Tensor): Tensor {
+  const own = parts.map(({ bias, kernel }) => bias ?? zeros([kernel.shape[3]], { like }))
+  const filters = perceived - own.reduce((sum, bias) => sum + bias.shape[0], 0)
   return concat([...(filters > 0 ? [zeros([filters], { like })] : []), ...own])
 }
 

@@ -3,10 +3,9 @@
  */
 import type { Backend } from '../../backends/backend.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { isLearned } from '../perceptions/kinds.ts'
 import type { Learned } from '../perceptions/kinds.ts'
 import type { Rule } from '../rule/types.ts'
-import { activationsOf, isLinear, seesWindow, slopesOf, windowSize } from './sight.ts'
+import { activationsOf, isLinear, seesWindow, slopesOf, sumOf, windowSize } from './sight.ts'
 
 /** Why a backend cannot run a rule as a whole, or null where it can. */
 export function whyComposed(rule: Rule, backend: Backend): string | null {
@@ -16,7 +15,7 @@ export function whyComposed(rule: Rule, backend: Backend): string | null {
   if (rule.noise) return 'it has noise'
   if (rule.bound) return 'it has bounds'
   if (rule.update.residual) return 'its network is residual'
-  const other = rule.perceive.find(part => isLearned(part) && part.type !== 'conv' && part.type !== 'depthwise')
+  const other = rule.perceive.find(part => !sumOf(part))
   if (other) return `it perceives by ${(other as Learned).type}`
   if (new Set(activationsOf(rule)).size > 1) return 'parts of its perception have different activations'
   if (new Set(slopesOf(rule)).size > 1) return 'its leaky ReLUs have different slopes'

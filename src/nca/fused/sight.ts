@@ -3,29 +3,42 @@
  * their whole window.
  */
 import { filterSees } from '../../tensor/filters.ts'
+import { leakySlope } from '../../tensor/ops/functions.ts'
 import type { Activation } from '../mlp.ts'
-import type { Conv } from '../perceptions/conv.ts'
-import { isLearned } from '../perceptions/kinds.ts'
+import type { WindowSum } from '../perceptions/kind.ts'
+import { isLearned, kindOf } from '../perceptions/kinds.ts'
 import type { DataRule, Perception } from '../rule/types.ts'
 
-/** The learned convolutions of a perception. */
-export function convolutions({ perceive }: DataRule): Conv[] {
-  return perceive.filter((part): part is Conv => isLearned(part) && part.type === 'conv')
+const filterSum: WindowSum = { size: 3, dilation: 1, bias: false, activation: 'linear', slope: leakySlope }
+
+/** A part of a perception as a sum over a window, or undefined where it is more. */
+export function sumOf(part: Perception): WindowSum | undefined {
+  return isLearned(part) ? kindOf(part).windowSum?.(part) : filterSum
+}
+
+/** All parts of a perception that can be fused. */
+function sums({ perceive }: DataRule): WindowSum[] {
+  return perceive.map(part => sumOf(part)!)
+}
+
+/** Whether a part sees all channels, as a convolution does and a filter does not. */
+export function isConvolution(part: Perception): boolean {
+  return isLearned(part) && kindOf(part).perceive !== undefined
 }
 
 /** Whether cells see their whole window, and not only what filters make of it. */
 export function seesWindow(rule: DataRule): boolean {
-  return convolutions(rule).length > 0
+  return rule.perceive.some(isConvolution)
 }
 
 /** What the parts of a perception apply to their sums. */
 export function activationsOf(rule: DataRule): Activation[] {
-  return rule.perceive.map(part => (isLearned(part) && part.type === 'conv' ? part.activation : 'linear'))
+  return sums(rule).map(({ activation }) => activation)
 }
 
 /** The slopes of its leaky ReLUs. */
 export function slopesOf(rule: DataRule): number[] {
-  return [rule.update, ...convolutions(rule)].filter(layer => layer.activation === 'leakyRelu').map(({ slope }) => slope)
+  return [rule.update, ...sums(rule)].filter(layer => layer.activation === 'leakyRelu').map(({ slope }) => slope)
 }
 
 /** Whether the perception is linear, and so can be multiplied with the first layer of the network. */
@@ -35,17 +48,16 @@ export function isLinear(rule: DataRule): boolean {
 
 /** Whether the perception has a bias. */
 export function hasBias(rule: DataRule): boolean {
-  return convolutions(rule).some(part => part.bias)
+  return sums(rule).some(({ bias }) => bias)
 }
 
 /** The places within the window, row·size + column, at which any part of a perception looks; the middle is one of them. */
 export function tapsOf(rule: DataRule, angle: number): number[] {
   const size = windowSize(rule), middle = (size - 1) / 2
-  const inLine = ({ size: taps, dilation }: Conv, d: number): boolean =>
-    d % dilation === 0 && Math.abs(d) <= dilation * (taps - 1) / 2
   const sees = (part: Perception, dy: number, dx: number): boolean => {
-    if (isLearned(part)) return [dy, dx].every(d => inLine({ dilation: 1, ...part } as Conv, d))
-    return Math.max(Math.abs(dy), Math.abs(dx)) <= 1 && filterSees(part, angle)[3 * (dy + 1) + dx + 1]
+    const { size: taps, dilation } = sumOf(part)!
+    const inside = [dy, dx].every(d => d % dilation === 0 && Math.abs(d) <= dilation * (taps - 1) / 2)
+    return inside && (isLearned(part) || filterSees(part, angle)[3 * (dy + 1) + dx + 1])
   }
   return Array.from({ length: size * size }, (_, t) => t).filter(t => {
     const [dy, dx] = [Math.floor(t / size) - middle, t % size - middle]
@@ -54,9 +66,6 @@ export function tapsOf(rule: DataRule, angle: number): number[] {
 }
 
 /** The side of the largest window that a rule's cells look at. */
-export function windowSize({ perceive }: DataRule): number {
-  return Math.max(...perceive.map(part => {
-    if (!isLearned(part)) return 3
-    return part.type === 'conv' ? (part.size - 1) * part.dilation + 1 : part.size
-  }))
+export function windowSize(rule: DataRule): number {
+  return Math.max(...sums(rule).map(({ size, dilation }) => (size - 1) * dilation + 1))
 }

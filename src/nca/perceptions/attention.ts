@@ -25,7 +25,8 @@
  * slices are not kept for the derivative but cut again: k² copies of the state would be most of a step's memory.
  */
 import { checkpoint } from '../../autograd/checkpoint.ts'
-import { checkOptions, keysOf, later, wholeFrom } from '../../backends/options.ts'
+import { dataOf } from '../../backends/fields.ts'
+import { wholeFrom } from '../../backends/options.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { stack, unstack } from '../../tensor/ops/concat.ts'
 import { dense } from '../../tensor/ops/dense.ts'
@@ -33,37 +34,27 @@ import { sqrt, square } from '../../tensor/ops/functions.ts'
 import { pad, slice } from '../../tensor/ops/pad-slice.ts'
 import { mean, softmax } from '../../tensor/ops/reduce.ts'
 import { reshape, sum } from '../../tensor/ops/sum.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
-import { checkSize, checkUnits } from '../rule/limits.ts'
-import { activate } from '../mlp.ts'
-import type { ParamSpec, PartKind } from './kind.ts'
 import { total } from '../../tensor/ops/total.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { activate } from '../mlp.ts'
+import { most, oddSize, units } from '../rule/limits.ts'
+import type { ParamSpec, PartKind } from './kind.ts'
 
 /** Attention of `heads` heads over `size`×`size` cells. */
 export type Attention = {
   readonly type: 'attention'
   readonly outputs: number
+  /** Default 1. */
   readonly heads: number
+  /** Cells of the neighbourhood along each axis, an odd number; default 3. */
   readonly size: number
-  /** How wide the query, keys and values of each head are. */
+  /** How wide the query, keys and values of each head are; default ⌈outputs/heads⌉. */
   readonly keys: number
-  /** Hidden units of the network that follows, 0 for none. */
+  /** Hidden units of a network that follows, default 0 for none. */
   readonly feedForward: number
 }
 
-export type AttentionOptions = {
-  /** Default 1. */
-  heads?: number
-  /** Cells of the neighbourhood along each axis, an odd number; default 3. */
-  size?: number
-  /** Width of each head, default ⌈outputs/heads⌉. */
-  keys?: number
-  /** Hidden units of a network that follows, default 0 for none. */
-  feedForward?: number
-}
-
-// Values are judged as those of a rule that was read from a file are.
-const attentionOptions = keysOf<AttentionOptions>({ heads: wholeFrom(1), size: later, keys: later, feedForward: later })
+export type AttentionOptions = Partial<Omit<Attention, 'type' | 'outputs'>>
 
 /**
  * Attention for a rule's `perceive`. Its parameters are `scale` and `shift` of the layer norm `[channels]`, `query`,
@@ -76,23 +67,21 @@ const attentionOptions = keysOf<AttentionOptions>({ heads: wholeFrom(1), size: l
  * @example attention(80, { heads: 4, keys: 16, feedForward: 160 })
  */
 export function attention(outputs: number, options: AttentionOptions = {}): Attention {
-  checkOptions('attention', options, attentionOptions)
-  const { heads = 1, size = 3, keys = Math.ceil(outputs / heads), feedForward = 0 } = options
-  const part: Attention = { type: 'attention', outputs, heads, size, keys, feedForward }
-  attentionKind.check('attention', '', part)
-  return part
+  return dataOf(attentionKind, { outputs }, options)
 }
 
 export const attentionKind: PartKind<Attention> = {
-  fields: keysOf<Attention>({
-    type: later, outputs: later, heads: later, size: later, keys: later, feedForward: later,
-  }),
-  check(where, path, { outputs, heads, size, keys, feedForward }) {
-    checkUnits(where, `${path}outputs`, outputs)
-    checkUnits(where, `${path}heads`, heads)
-    checkSize(where, path, size)
-    checkUnits(where, `${path}keys`, keys)
-    checkUnits(where, `${path}feedForward`, feedForward, 0)
+  type: 'attention',
+  planar: true,
+  fields: {
+    outputs: { ...units, about: 'Numbers that it computes' },
+    heads: { ...units, default: 1, about: 'Heads, each of which chooses for itself' },
+    size: { ...oddSize, default: 3, about: 'Cells of the neighbourhood along each axis' },
+    keys: {
+      ...units, default: ({ outputs, heads }: Attention) => Math.ceil(outputs / heads),
+      about: 'Width of the query, keys and values of each head; outputs / heads, rounded up, if nothing is said',
+    },
+    feedForward: { ...wholeFrom(0, most.units), default: 0, about: 'Hidden units of a network that follows; 0 for none' },
   },
   outputs: ({ outputs }) => outputs,
   params({ outputs, heads, size, keys, feedForward }, channels) {

@@ -6,45 +6,33 @@
  * Linear and without bias, it is a matrix before the matrix of the network's first layer; with both it is a layer of
  * its own, as in the self-classifying digits (Randazzo et al., Distill 2020) and in NCAtorch.
  */
-import { check, checkOptions, checkWord, keysOf, later } from '../../backends/options.ts'
+import { dataOf } from '../../backends/fields.ts'
+import { flag, oneOf, wholeFrom } from '../../backends/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
-import { leakySlope } from '../../tensor/ops/functions.ts'
-import { checkDilation, checkSize, checkUnits } from '../rule/limits.ts'
-import { activate, activationInWords, activations, checkSlope } from '../mlp.ts'
-import type { Activation } from '../mlp.ts'
-import { windowInWords } from './filters.ts'
 import { convOn } from '../../tensor/ops/grid.ts'
+import { activate, activationInWords, activations, slopeField } from '../mlp.ts'
+import type { Activation } from '../mlp.ts'
+import { expectDilation, oddSize, units } from '../rule/limits.ts'
+import { windowInWords } from './depthwise.ts'
 import type { PartKind } from './kind.ts'
 
 /** A learned convolution from all channels to `outputs` numbers. */
 export type Conv = {
   readonly type: 'conv'
   readonly outputs: number
+  /** Taps along each axis, an odd number; default 3. */
   readonly size: number
+  /** Cells from one tap to the next, default 1. */
   readonly dilation: number
+  /** Whether each output has a bias, default false. */
   readonly bias: boolean
+  /** What is applied to the sums, default 'linear'. */
   readonly activation: Activation
-  /** Of leaky ReLUs below 0. */
+  /** Slope of leaky ReLUs below 0, from 0 to 1; default 0.2. */
   readonly slope: number
 }
 
-export type ConvOptions = {
-  /** Taps along each axis, an odd number; default 3. */
-  size?: number
-  /** Cells from one tap to the next, default 1. */
-  dilation?: number
-  /** Default false. */
-  bias?: boolean
-  /** Default 'linear'. */
-  activation?: Activation
-  /** Slope of leaky ReLUs below 0, from 0 to 1; default 0.2. */
-  slope?: number
-}
-
-// Values are judged as those of a rule that was read from a file are.
-const convOptions = keysOf<ConvOptions>({
-  size: later, dilation: later, bias: later, activation: later, slope: later,
-})
+export type ConvOptions = Partial<Omit<Conv, 'type' | 'outputs'>>
 
 /**
  * A learned convolution for a rule's `perceive`: each output sees all channels, `[size,size,channels,outputs]`.
@@ -55,29 +43,20 @@ const convOptions = keysOf<ConvOptions>({
  * @example conv(80, { bias: true, activation: 'leakyRelu' })
  */
 export function conv(outputs: number, options: ConvOptions = {}): Conv {
-  checkOptions('conv', options, convOptions)
-  const part = wholeConv({ type: 'conv', outputs, size: 3, ...options })
-  convKind.check('conv', '', part)
-  return part
-}
-
-/** A convolution from its description, in which what was not yet a choice when it was written may be missing. */
-export function wholeConv(part: Pick<Conv, 'type' | 'outputs' | 'size'> & ConvOptions): Conv {
-  return { dilation: 1, bias: false, activation: 'linear', slope: leakySlope, ...part }
+  return dataOf(convKind, { outputs }, options)
 }
 
 export const convKind: PartKind<Conv> = {
-  fields: keysOf<Conv>({
-    type: later, outputs: later, size: later, dilation: later, bias: later, activation: later, slope: later,
-  }),
-  check(where, path, { outputs, size, dilation, bias, activation, slope }) {
-    checkUnits(where, `${path}outputs`, outputs)
-    checkSize(where, path, size)
-    checkDilation(where, path, size, dilation)
-    check(typeof bias === 'boolean', where, `${path}bias`, bias, 'true or false')
-    checkWord(where, `${path}activation`, activation, activations)
-    checkSlope(where, path, slope)
+  type: 'conv',
+  fields: {
+    outputs: { ...units, about: 'Numbers that it computes' },
+    size: { ...oddSize, default: 3, about: 'Taps along each axis' },
+    dilation: { ...wholeFrom(1), default: 1, about: 'Cells from one tap to the next' },
+    bias: { ...flag, default: false, about: 'Whether each output has a bias' },
+    activation: { ...oneOf(activations), default: 'linear', about: 'What is applied to the sums' },
+    slope: slopeField,
   },
+  together: expectDilation,
   outputs: ({ outputs }) => outputs,
   params({ outputs, size, bias }, channels, grid) {
     const window = new Array<number>(grid).fill(size)
@@ -96,4 +75,5 @@ export const convKind: PartKind<Conv> = {
     const then = activation === 'linear' ? '' : ` ${activationInWords(activation, slope)}`
     return `a learned ${windowInWords(size, grid)} convolution${apart} to ${outputs}${then}`
   },
+  windowSum: part => part,
 }

@@ -22,36 +22,30 @@
  * has the mean of its slopes on both sides, so that ∂s(p + o)/∂o is ½ (s[p + 1] − s[p − 1]) at o = 0.
  */
 import { checkpoint } from '../../autograd/checkpoint.ts'
-import { check, checkOptions, keysOf, later } from '../../backends/options.ts'
+import { dataOf } from '../../backends/fields.ts'
+import { wholeFrom } from '../../backends/options.ts'
 import { add, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { splitAxis } from '../../tensor/ops/concat.ts'
 import { conv2d } from '../../tensor/ops/conv2d.ts'
 import { dense } from '../../tensor/ops/dense.ts'
 import { abs, tanh } from '../../tensor/ops/functions.ts'
 import { pad, slice } from '../../tensor/ops/pad-slice.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
-import { checkSize, checkUnits } from '../rule/limits.ts'
-import type { PartKind } from './kind.ts'
 import { total } from '../../tensor/ops/total.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { oddSize, units } from '../rule/limits.ts'
+import type { PartKind } from './kind.ts'
 
 /** A deformable convolution from all channels to `outputs` numbers, of `size`×`size` taps. */
 export type Deformable = {
   readonly type: 'deformable'
   readonly outputs: number
+  /** Taps along each axis, an odd number; default 3. */
   readonly size: number
-  /** How many cells a tap can be moved along each axis. */
+  /** How many cells a tap can be moved along each axis: 1, 2 or 3; default 1. Time grows with (2·reach + 1)². */
   readonly reach: number
 }
 
-export type DeformableOptions = {
-  /** Taps along each axis, an odd number; default 3. */
-  size?: number
-  /** How many cells a tap can be moved along each axis: 1, 2 or 3; default 1. Time grows with (2·reach + 1)². */
-  reach?: number
-}
-
-// Values are judged as those of a rule that was read from a file are.
-const deformableOptions = keysOf<DeformableOptions>({ size: later, reach: later })
+export type DeformableOptions = Partial<Omit<Deformable, 'type' | 'outputs'>>
 
 /**
  * A deformable convolution for a rule's `perceive`. Its parameters are `kernel` `[size²·channels, outputs]` and `bias`,
@@ -63,19 +57,16 @@ const deformableOptions = keysOf<DeformableOptions>({ size: later, reach: later 
  * @example defineRule({ channels: { rgb: 3, hidden: 9 }, perceive: ['identity', deformable(32)], update: mlp(64) })
  */
 export function deformable(outputs: number, options: DeformableOptions = {}): Deformable {
-  checkOptions('deformable', options, deformableOptions)
-  const { size = 3, reach = 1 } = options
-  const part: Deformable = { type: 'deformable', outputs, size, reach }
-  deformableKind.check('deformable', '', part)
-  return part
+  return dataOf(deformableKind, { outputs }, options)
 }
 
 export const deformableKind: PartKind<Deformable> = {
-  fields: keysOf<Deformable>({ type: later, outputs: later, size: later, reach: later }),
-  check(where, path, { outputs, size, reach }) {
-    checkUnits(where, `${path}outputs`, outputs)
-    checkSize(where, path, size)
-    check([1, 2, 3].includes(reach), where, `${path}reach`, reach, '1, 2 or 3 cells')
+  type: 'deformable',
+  planar: true,
+  fields: {
+    outputs: { ...units, about: 'Numbers that it computes' },
+    size: { ...oddSize, default: 3, about: 'Taps along each axis' },
+    reach: { ...wholeFrom(1, 3), default: 1, about: 'Cells by which a tap can be moved along each axis' },
   },
   outputs: ({ outputs }) => outputs,
   params({ outputs, size }, channels) {

@@ -1,10 +1,11 @@
 /**
- * What a kind of learned perception is made of: a module that says how many numbers a cell perceives by it, which
- * parameters it learns and how they begin, and what it computes. A rule's list combines them freely.
+ * What a kind of learned perception is made of: a module that says of what it consists, how many numbers a cell perceives
+ * by it, which parameters it learns and how they begin, and what it computes. A rule's list combines them freely.
  */
+import type { Table } from '../../backends/fields.ts'
 import type { Padding } from '../../backends/window.ts'
-import type { Options } from '../../backends/options.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import type { Activation } from '../mlp.ts'
 
 /** A parameter: its shape, and where it begins. Glorot's uniform is U(±√(6 / (in + out))) of fan-in and
  * fan-out; `limit` stands for U(±limit). */
@@ -18,22 +19,32 @@ export type ParamSpec = {
 /** How a perception is computed: what lies beyond the border, and a mask `[b,h,w]` of the cells that need it. */
 export type PerceiveHow = { readonly padding: Padding; readonly rows?: Tensor }
 
-/** What a rule must know of a kind of perception; `Part` is its description there, JSON. */
-export type PartDescription<Part> = {
-  /** What its description consists of. */
-  readonly fields: Options
-  /** Throws a sentence where this cannot be such a part; `path` is where it stands. */
-  check(where: string, path: string, part: Part): void
+/** A sum over the taps of a window, σ(Σ k·s + bias), in the plane: what rollouts that run fused know. */
+export type WindowSum = {
+  readonly size: number
+  readonly dilation: number
+  readonly bias: boolean
+  readonly activation: Activation
+  /** Of leaky ReLUs below 0. */
+  readonly slope: number
+}
+
+/** A kind of part; `Part` is its description in a rule, JSON, whose fields the table has. */
+export type PartKind<Part> = Table<Part> & {
+  readonly type: string
+  /** Whether it is for planes only, and not for lines and volumes. */
+  readonly planar?: true
   /** How many numbers a cell perceives. */
   outputs(part: Part, channels: number): number
   /** Its parameters by name, for a grid of so many dimensions. */
   params(part: Part, channels: number, grid: 1 | 2 | 3): Readonly<Record<string, ParamSpec>>
   /** In words, for `explain`, on a grid of so many dimensions. */
   words(part: Part, grid: 1 | 2 | 3): string
-}
-
-/** And what it computes. */
-export type PartKind<Part> = PartDescription<Part> & {
-  /** `[b,h,w,c]` → `[b,h,w,outputs]`; cells that `rows` leaves out may be anything finite. */
-  perceive(part: Part, params: Readonly<Record<string, Tensor>>, x: Tensor, how: PerceiveHow): Tensor
+  /** For what is such a sum, with the parameters `kernel` and, where it has one, `bias`: the sum. Others have none. */
+  windowSum?(part: Part): WindowSum
+  /**
+   * `[b,h,w,c]` → `[b,h,w,outputs]`; cells that `rows` leaves out may be anything finite. Filters, which see each channel
+   * by itself, have none: their parameter `kernel` `[size,size,channels,n]` is applied with those of all others.
+   */
+  perceive?(part: Part, params: Readonly<Record<string, Tensor>>, x: Tensor, how: PerceiveHow): Tensor
 }

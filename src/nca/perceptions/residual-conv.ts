@@ -7,36 +7,30 @@
  * convolution with an activation, and is linear where that is enough (He et al., "Deep Residual Learning for Image
  * Recognition", CVPR 2016; the residual perception of Spitznagel & Keuper 2026).
  */
-import { checkOptions, checkWord, keysOf, later } from '../../backends/options.ts'
+import { dataOf } from '../../backends/fields.ts'
+import { oneOf, wholeFrom } from '../../backends/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { dense } from '../../tensor/ops/dense.ts'
-import { checkDilation, checkSize, checkUnits } from '../rule/limits.ts'
+import { convOn } from '../../tensor/ops/grid.ts'
 import { activate, activations } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
-import { windowInWords } from './filters.ts'
-import { convOn } from '../../tensor/ops/grid.ts'
+import { expectDilation, oddSize, units } from '../rule/limits.ts'
+import { windowInWords } from './depthwise.ts'
 import type { PartKind } from './kind.ts'
 
 /** A residual convolution from all channels to `outputs` numbers, `size` cells wide. */
 export type ResidualConv = {
   readonly type: 'residualConv'
   readonly outputs: number
+  /** Taps along each axis, an odd number; default 3. */
   readonly size: number
+  /** Cells from one tap to the next, default 1. */
   readonly dilation: number
+  /** σ, default 'leakyRelu' (of slope 0.2). */
   readonly activation: Activation
 }
 
-export type ResidualConvOptions = {
-  /** Taps along each axis, an odd number; default 3. */
-  size?: number
-  /** Cells from one tap to the next, default 1. */
-  dilation?: number
-  /** σ, default 'leakyRelu' (of slope 0.2). */
-  activation?: Activation
-}
-
-// Values are judged as those of a rule that was read from a file are.
-const residualConvOptions = keysOf<ResidualConvOptions>({ size: later, dilation: later, activation: later })
+export type ResidualConvOptions = Partial<Omit<ResidualConv, 'type' | 'outputs'>>
 
 /**
  * A residual convolution for a rule's `perceive`. Its parameters are `k1` `[size,size,channels,outputs]`, `b1`, `k2`
@@ -47,21 +41,18 @@ const residualConvOptions = keysOf<ResidualConvOptions>({ size: later, dilation:
  * @example defineRule({ channels: { rgb: 3 }, perceive: ['identity', residualConv(32, { size: 5 })], update: mlp(32) })
  */
 export function residualConv(outputs: number, options: ResidualConvOptions = {}): ResidualConv {
-  checkOptions('residualConv', options, residualConvOptions)
-  const { size = 3, dilation = 1, activation = 'leakyRelu' } = options
-  const part: ResidualConv = { type: 'residualConv', outputs, size, dilation, activation }
-  residualConvKind.check('residualConv', '', part)
-  return part
+  return dataOf(residualConvKind, { outputs }, options)
 }
 
 export const residualConvKind: PartKind<ResidualConv> = {
-  fields: keysOf<ResidualConv>({ type: later, outputs: later, size: later, dilation: later, activation: later }),
-  check(where, path, { outputs, size, dilation, activation }) {
-    checkUnits(where, `${path}outputs`, outputs)
-    checkSize(where, path, size)
-    checkDilation(where, path, size, dilation)
-    checkWord(where, `${path}activation`, activation, activations)
+  type: 'residualConv',
+  fields: {
+    outputs: { ...units, about: 'Numbers that it computes' },
+    size: { ...oddSize, default: 3, about: 'Taps along each axis' },
+    dilation: { ...wholeFrom(1), default: 1, about: 'Cells from one tap to the next' },
+    activation: { ...oneOf(activations), default: 'leakyRelu', about: 'What is applied between its two layers' },
   },
+  together: expectDilation,
   outputs: ({ outputs }) => outputs,
   params({ outputs, size }, channels, grid) {
     const taps = size ** grid

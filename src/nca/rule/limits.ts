@@ -5,7 +5,9 @@
  * each number has an upper bound that is judged before anything is allocated, far above what any published automaton
  * has (the largest we know of has 128 channels and 512 units).
  */
-import { check, isWhole } from '../../backends/options.ts'
+import { check, isWhole, wholeFrom } from '../../backends/options.ts'
+import type { Kind } from '../../backends/options.ts'
+import type { Expect } from '../../backends/fields.ts'
 
 /** The most that a rule may have of each. */
 export const most = {
@@ -30,24 +32,20 @@ export function checkMost(where: string, name: string, n: number, largest: numbe
   check(n <= largest, where, name, n, `at most ${largest}`)
 }
 
-/** Throws unless a window's side is an odd number. */
-export function checkSize(where: string, path: string, size: number): void {
-  check(isWhole(size, 1) && size % 2 === 1, where, `${path}size`, size, 'an odd number > 0')
-  checkMost(where, `${path}size`, size, most.window)
+/** A number of outputs, filters, heads and the like. */
+export const units: Kind = wholeFrom(1, most.units)
+
+/** A window's side. */
+export const oddSize: Kind = {
+  fits: x => isWhole(x, 1) && x % 2 === 1 && x <= most.window,
+  expected: `an odd number from 1 to ${most.window}`,
+  json: { type: 'integer', minimum: 1, maximum: most.window, not: { multipleOf: 2 } },
 }
 
-/** Throws unless taps can stand so far apart: it is the window that they span which costs memory. */
-export function checkDilation(where: string, path: string, size: number, dilation: number): void {
-  check(isWhole(dilation, 1), where, `${path}dilation`, dilation, 'a whole number > 0')
+/** Expects taps to stand so far apart that the window they span, which costs memory, is not too large. */
+export function expectDilation({ size, dilation }: { size: number; dilation: number }, expect: Expect): void {
   const widest = Math.floor((most.window - 1) / Math.max(1, size - 1))
-  check(
-    dilation <= widest, where, `${path}dilation`, dilation,
-    `at most ${widest}, for a window of at most ${most.window} cells`,
+  expect(
+    dilation <= widest, ['dilation'], dilation, `at most ${widest}, for a window of at most ${most.window} cells`,
   )
-}
-
-/** Throws unless this is a number of outputs, filters, heads and the like. */
-export function checkUnits(where: string, name: string, n: number, least: 0 | 1 = 1): void {
-  check(isWhole(n, least), where, name, n, least === 0 ? 'a whole number ≥ 0' : 'a whole number > 0')
-  checkMost(where, name, n, most.units)
 }

@@ -11,7 +11,7 @@ import type { Placement, Tensor } from '../../tensor/tensor.ts'
 import { mlpParams } from '../mlp.ts'
 import type { MlpParams } from '../mlp.ts'
 import type { ParamSpec } from '../perceptions/kind.ts'
-import { describe, isLearned } from '../perceptions/kinds.ts'
+import { isLearned, kindOf } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from './channels.ts'
 import type { DataParams, DataRule, Params, Rule } from './types.ts'
 
@@ -27,12 +27,12 @@ import type { DataParams, DataRule, Params, Rule } from './types.ts'
  */
 export function perceptionSize({ channels, perceive }: Pick<DataRule, 'channels' | 'perceive'>): number {
   const c = channelCount(channels)
-  return perceive.reduce((sum, part) => sum + (isLearned(part) ? describe(part).outputs(part, c) : c), 0)
+  return perceive.reduce((sum, part) => sum + (isLearned(part) ? kindOf(part).outputs(part, c) : c), 0)
 }
 
 /** The parameters of each learned part of the perception, in the order of the rule's list. */
 export function perceptionParams({ grid, channels, perceive }: DataRule): Readonly<Record<string, ParamSpec>>[] {
-  return perceive.filter(isLearned).map(part => describe(part).params(part, channelCount(channels), grid))
+  return perceive.filter(isLearned).map(part => kindOf(part).params(part, channelCount(channels), grid))
 }
 
 /** The shapes of a rule's parameters by their dotted paths. */

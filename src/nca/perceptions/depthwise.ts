@@ -5,20 +5,20 @@
  *
  * In a rule they stand beside fixed filters, and all are applied as one depthwise convolution (`perceive.ts`).
  */
-import { checkOptions, keysOf, later } from '../../backends/options.ts'
-import { checkSize, checkUnits } from '../rule/limits.ts'
-import type { PartDescription } from './kind.ts'
+import { dataOf } from '../../backends/fields.ts'
+import { leakySlope } from '../../tensor/ops/functions.ts'
+import { oddSize, units } from '../rule/limits.ts'
+import type { PartKind } from './kind.ts'
 
 /** Learned filters, `filters` of their own for each channel, `size` cells wide. */
-export type Depthwise = { readonly type: 'depthwise'; readonly filters: number; readonly size: number }
-
-export type DepthwiseOptions = {
+export type Depthwise = {
+  readonly type: 'depthwise'
+  readonly filters: number
   /** Taps along each axis, an odd number; default 3. */
-  size?: number
+  readonly size: number
 }
 
-// Values are judged as those of a rule that was read from a file are.
-const depthwiseOptions = keysOf<DepthwiseOptions>({ size: later })
+export type DepthwiseOptions = Partial<Pick<Depthwise, 'size'>>
 
 /**
  * Learned filters for a rule's `perceive`: each channel is seen through n filters of its own, `[size,size,channels,n]`.
@@ -28,10 +28,7 @@ const depthwiseOptions = keysOf<DepthwiseOptions>({ size: later })
  * @example defineRule({ channels: { rgb: 3 }, perceive: ['identity', depthwise(4, { size: 5 })], update: mlp(32) })
  */
 export function depthwise(filters: number, options: DepthwiseOptions = {}): Depthwise {
-  checkOptions('depthwise', options, depthwiseOptions)
-  const part: Depthwise = { type: 'depthwise', filters, size: options.size ?? 3 }
-  depthwiseKind.check('depthwise', '', part)
-  return part
+  return dataOf(depthwiseKind, { filters }, options)
 }
 
 /** '3×3' on a plane. */
@@ -39,11 +36,11 @@ export function windowInWords(size: number, grid: 1 | 2 | 3): string {
   return new Array<number>(grid).fill(size).join('×')
 }
 
-export const depthwiseKind: PartDescription<Depthwise> = {
-  fields: keysOf<Depthwise>({ type: later, filters: later, size: later }),
-  check(where, path, { filters, size }) {
-    checkUnits(where, `${path}filters`, filters)
-    checkSize(where, path, size)
+export const depthwiseKind: PartKind<Depthwise> = {
+  type: 'depthwise',
+  fields: {
+    filters: { ...units, about: 'Learned filters of each channel' },
+    size: { ...oddSize, default: 3, about: 'Taps along each axis' },
   },
   outputs: ({ filters }, channels) => filters * channels,
   params({ filters, size }, channels, grid) {
@@ -53,4 +50,5 @@ export const depthwiseKind: PartDescription<Depthwise> = {
   },
   words: ({ filters, size }, grid) =>
     `${filters} learned ${windowInWords(size, grid)} ${filters === 1 ? 'filter' : 'filters'} per channel`,
+  windowSum: ({ size }) => ({ size, dilation: 1, bias: false, activation: 'linear', slope: leakySlope }),
 }

@@ -1,0 +1,201 @@
+/**
+ * Fields: data that is described by a table, once.
+ *
+ * A rule, a part of its perception, an optimiser are data: they stand in programs, in the files of models and in YAML. A
+ * table says of each of their fields what it must be, what it is where nothing is said, and what it means:
+ *
+ *   size: { ...wholeFrom(1, 127), default: 3, about: 'Taps along each axis' }
+ *
+ * Whatever has to do with the fields reads the table: checks (`checkData`), defaults, JSON Schema (`schemaOf`), and what tests draw at random.
+ */
+import { check, checkOptions, isObject, oneOf, refuseOption } from './options.ts'
+import type { Json, Kind, Options } from './options.ts'
+
+/** Names and places that lead to a value within data. */
+export type Path = readonly (string | number)[]
+
+/** What is wrong with data, and where. */
+export type Mistake = {
+  readonly path: Path
+  readonly got?: unknown
+  readonly expected?: string
+  /** What is wrong, where it is no field: 'the number of channels'. */
+  readonly name?: string
+  /** A field that there is not, and those that there are. */
+  readonly unknown?: string
+  readonly known?: readonly string[]
+}
+
+type Wrong = (mistake: Mistake) => void
+
+/** A kind with what there is to know of it as a field. */
+export type Field<T = unknown> = Kind & {
+  /** What it means, a sentence for whoever reads or edits a file. */
+  readonly about?: string
+  /** What it is where nothing is said, or how that follows from the other fields. Without one it must be given. */
+  readonly default?: T | ((others: never) => T)
+  /** Looks inside of a value that fits: tells what is wrong there, and returns it with its defaults. */
+  readonly read?: (x: never, path: Path, wrong: Wrong) => unknown
+}
+
+/** A field for each of T, but for the one that names its type. */
+export type Fields<T> = { readonly [K in Exclude<keyof T, 'type' | 'shape'>]-?: Field<T[K]> }
+
+/** Says what is wrong unless it is right; paths are within the data that is judged. */
+export type Expect = (ok: boolean, path: Path, got: unknown, expected: string, name?: string) => void
+
+/** All that there is to say of data of type T. */
+export type Table<T = unknown> = {
+  /** Its `type`, which tells it from others. */
+  readonly type?: string
+  readonly fields: Fields<T>
+  /** How fields that are right by themselves go together. */
+  together?(x: T, expect: Expect): void
+}
+
+/** Data as a table says; its `type` need not be given. */
+export function record<T>({ type, fields, together }: Table<T>, tag: string = 'type'): Field<T> {
+  const table = Object.entries<Field>(fields)
+  const tagged: [string, Field][] = type === undefined ? [] : [[tag, { ...oneOf([type]), default: type }]]
+  const all = [...tagged, ...table]
+  const names = table.map(([name]) => name)
+  return judged({
+    fits: isObject,
+    expected: `an object with ${names.join(', ')}`,
+    json: {
+      type: 'object',
+      properties: Object.fromEntries(all.map(([name, field]) => [name, schemaOf(field)])),
+      required: table.filter(([, field]) => !('default' in field)).map(([name]) => name),
+      additionalProperties: false,
+    },
+    read(given: Readonly<Record<string, unknown>>, path, wrong) {
+      for (const name of Object.keys(given)) {
+        if (!all.some(([known]) => known === name)) wrong({ path, unknown: name, known: names })
+      }
+      const left = (name: string, field: Field): boolean => given[name] === undefined && 'default' in field
+      const whole = Object.fromEntries(all.map(([name, field]) =>
+        [name, left(name, field) ? field.default : read(field, given[name], [...path, name], wrong)]))
+      for (const [name, field] of all) {
+        if (left(name, field) && typeof field.default === 'function') whole[name] = (field.default as (others: object) => unknown)(whole)
+      }
+      return whole
+    },
+  }, together)
+}
+
+/** Data of one of several types, as its field `type` says. */
+export function choice<T>(tables: readonly Table[], tag: string = 'type'): Field<T> {
+  const records = new Map(tables.map(table => [table.type, record(table, tag)]))
+  const types = oneOf([...records.keys()].map(String))
+  return {
+    fits: isObject,
+    expected: `an object with a ${tag}: ${types.expected}`,
+    json: { anyOf: [...records.values()].map(each => ({ ...each.json, required: [tag, ...each.json!.required!] })) },
+    read(given: Readonly<Record<string, unknown>>, path, wrong) {
+      const own = records.get(given[tag] as string)
+      if (own) return read(own, given, path, wrong)
+      return wrong({ path: [...path, tag], got: given[tag], expected: types.expected })
+    },
+  }
+}
+
+/** A value of the first of these kinds that it fits. */
+export function either<T>(...kinds: readonly Field[]): Field<T> {
+  return {
+    fits: x => kinds.some(kind => kind.fits(x)),
+    expected: kinds.map(kind => kind.expected).join(', or '),
+    json: { anyOf: kinds.map(schemaOf) },
+    read: (x, path, wrong) => read(kinds.find(kind => kind.fits(x))!, x, path, wrong),
+  }
+}
+
+/** A value or null. */
+export function orNull<T>(kind: Field<T>): Field<T | null> {
+  return either({ fits: x => x === null, expected: 'null', json: { type: 'null' } }, kind)
+}
+
+/** A list of some number of values, which are called `what`. */
+export function list<T>(each: Field, what: string, least: number = 0, most: number = Infinity): Field<readonly T[]> {
+  const number = most < Infinity ? `${least} to ${most} ` : least > 0 ? `at least ${least} ` : ''
+  return {
+    fits: x => Array.isArray(x) && x.length >= least && x.length <= most,
+    expected: `a list of ${number}${what}`,
+    json: { type: 'array', items: schemaOf(each), minItems: least, ...(most < Infinity && { maxItems: most }) },
+    read: (x: unknown[], path, wrong) => x.map((one, i) => read(each, one, [...path, i], wrong)),
+  }
+}
+
+/** A list of values, of which one may stand for itself. */
+export function oneOrMore<T>(each: Field, what: string, most: number): Field<readonly T[]> {
+  const several = list<T>(each, what, 1, most)
+  return { ...either(each, several), read: (x, path, wrong) => (each.fits(x) ? [x] : read(several, x, path, wrong)) }
+}
+
+/** Values by names that are free. */
+export function named<T>(each: Field, expected: string): Field<Readonly<Record<string, T>>> {
+  return {
+    fits: isObject,
+    expected,
+    json: { type: 'object', additionalProperties: schemaOf(each) },
+    read: (x: Readonly<Record<string, unknown>>, path, wrong) =>
+      Object.fromEntries(Object.entries(x).map(([name, value]) => [name, read(each, value, [...path, name], wrong)])),
+  }
+}
+
+/** A kind with what must hold of the whole of a value in which everything is right by itself. */
+export function judged<T>(kind: Field<T>, together: Table<T>['together']): Field<T> {
+  if (!together) return kind
+  return {
+    ...kind,
+    read(x, path, wrong) {
+      let right = true
+      const whole = kind.read!(x, path, mistake => {
+        right = false
+        wrong(mistake)
+      }) as T
+      if (right) {
+        together(whole, (ok, at, got, expected, name) => {
+          if (!ok) wrong({ path: [...path, ...at], got, expected, name })
+        })
+      }
+      return whole
+    },
+  }
+}
+
+function read(field: Field, x: unknown, path: Path, wrong: Wrong): unknown {
+  if (field.fits(x)) return field.read ? field.read(x as never, path, wrong) : x
+  wrong({ path, got: x, expected: field.expected })
+  return x
+}
+
+/** Data with its defaults. Throws a sentence about the first thing that is wrong with it. */
+export function checkData<T>(where: string, field: Field<T>, x: unknown): T {
+  return read(field, x, [], ({ path, got, expected = '', name, unknown, known = [] }) => {
+    const at = pathInWords(path)
+    if (unknown !== undefined) refuseOption(at === '' ? where : `${where}.${at}`, unknown, known)
+    check(false, where, name ?? (at || 'the options argument'), got, expected)
+  }) as T
+}
+
+/** Data of a table from what a function is given: its first argument, a field, and the others by name. */
+export function dataOf<T>(table: Table<T>, first: Partial<T>, options: object): T {
+  const where = table.type!
+  const others = Object.entries<Field>(table.fields).filter(([name]) => !Object.hasOwn(first, name))
+  checkOptions(where, options, Object.fromEntries(others) as Options)
+  return checkData(where, record(table), { ...options, ...first })
+}
+
+/** `perceive[1].size` */
+export function pathInWords(path: Path): string {
+  return path.map((name, i) => (typeof name === 'number' ? `[${name}]` : `${i > 0 ? '.' : ''}${name}`)).join('')
+}
+
+/** JSON Schema of a field, with what it means and its default. */
+export function schemaOf({ json = {}, about, default: otherwise }: Field): Json {
+  return {
+    ...json,
+    ...(about !== undefined && { description: about }),
+    ...(otherwise !== undefined && typeof otherwise !== 'function' && { default: otherwise }),
+  }
+}

@@ -10,6 +10,7 @@ const config: ViteUserConfig = {
   test: {
     include: ['tests/**/*.test.ts'],
     globalSetup: ['tests/cli/bundle.ts'],
+    exclude: ['tests/studio/**'], // npm run test:studio
     setupFiles: ['tests/setup.ts'],
     // Processes, not threads: the WebGPU bindings hold process-wide state that does not survive a worker's end.
     pool: 'forks',

@@ -18,6 +18,18 @@ function build() {
   return spawnSync('npm', ['exec', '--yes', ...packages, '--', 'tsdown', ...args], { ...options, shell: true })
 }
 
+/**
+ * Builds the page. It needs packages that are bundled into it, so that it is left out where there are no development
+ * dependencies; `cellgrad studio` says so there.
+ */
+function buildStudio() {
+  const vite = fileURLToPath(new URL('../node_modules/vite/bin/vite.js', import.meta.url))
+  if (!existsSync(vite)) return { status: 0 }
+  return spawnSync(process.execPath, [vite, 'build', '--config', 'studio/vite.config.ts'], { cwd: root, stdio: 'inherit' })
+}
+
 const { status } = build()
 if (status !== 0) console.error('cellgrad: dist/ could not be built, and without it nothing can import cellgrad.')
-process.exit(status ?? 1)
+const studio = status === 0 ? buildStudio().status : 0
+if (studio !== 0) console.error('cellgrad: dist/studio could not be built, and without it there is no cellgrad studio.')
+process.exit(status || (studio ?? 1))

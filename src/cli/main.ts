@@ -19,6 +19,7 @@ const commands: Record<string, () => Promise<Command>> = {
   start: async () => (await import('./start.ts')).start,
   config: async () => (await import('./show-config.ts')).config,
   data: async () => (await import('./data.ts')).data,
+  studio: async () => (await import('./studio.ts')).studio,
 }
 
 const cellgrad: CommandDef = {

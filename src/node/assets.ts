@@ -17,6 +17,9 @@ const manifest = require.resolve('cellgrad/package.json')
 /** The version of this package. */
 export const version: string = (require(manifest) as { version: string }).version
 
+/** The folder of Studio's page, which `npm run build` makes. */
+export const studioFolder: string = join(dirname(manifest), 'dist', 'studio')
+
 /** A bundled file. */
 export type Asset = {
   /** 'lady-beetle' */

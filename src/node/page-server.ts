@@ -1,0 +1,110 @@
+/**
+ * A server for a page on this machine: the files of one folder, read-only, for browsers on the same machine only.
+ *
+ * It listens on 127.0.0.1, so that no other machine reaches it. A page of another site could still be made to ask for
+ * it under a name of its own that points here (DNS rebinding), so a request must name this host. It answers with the
+ * files that were there when it began, and looks for no path in the file system that somebody asks for: there is none
+ * outside of the folder. Its pages are isolated from other origins (COOP, COEP), which is what gives them shared memory,
+ * and with it threads.
+ */
+import { readdir, readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { extname, join, relative, sep } from 'node:path'
+import type { AddressInfo } from 'node:net'
+
+/** What browsers are told about files, by the ending of their names. */
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.woff2': 'font/woff2',
+  '.wasm': 'application/wasm',
+}
+
+const isolation = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+  'cross-origin-resource-policy': 'same-origin',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-cache',
+} as const
+
+export type PageServer = {
+  /** 'http://127.0.0.1:49152/' */
+  readonly address: string
+  close(): Promise<void>
+}
+
+/**
+ * Serves a folder with an index.html.
+ *
+ * @param port by default one that is free
+ * @throws where the folder cannot be read, or the port is taken
+ */
+export async function servePage(folder: string, port = 0): Promise<PageServer> {
+  const files = await filesIn(folder)
+  const server = createServer((request, response) => {
+    answer(files, (server.address() as AddressInfo | null)?.port ?? 0, request, response)
+      .catch(() => response.destroy()) // the file is gone, or whoever asked
+  })
+  await listening(server, port)
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    close: () => new Promise(done => {
+      server.close(() => done())
+      server.closeAllConnections()
+    }),
+  }
+}
+
+/** Files by the path of their address. */
+async function filesIn(folder: string): Promise<Map<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const paths = entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
+  const files = new Map(paths.map(path => [`/${relative(folder, path).split(sep).join('/')}`, path]))
+  const index = files.get('/index.html')
+  if (index) files.set('/', index)
+  return files
+}
+
+function listening(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+async function answer(
+  files: ReadonlyMap<string, string>, port: number, { method, url = '/', headers: { host } }: IncomingMessage, response: ServerResponse,
+): Promise<void> {
+  const say = (status: number, sentence: string): void => {
+    response.writeHead(status, { ...isolation, 'content-type': 'text/plain; charset=utf-8' }).end(method === 'HEAD' ? '' : `${sentence}\n`)
+  }
+  if (host !== `127.0.0.1:${port}` && host !== `localhost:${port}`) return say(403, 'This page is for this machine only.')
+  if (method !== 'GET' && method !== 'HEAD') return say(405, 'This server is only read from.')
+  const file = files.get(pathOf(url))
+  if (file === undefined) return say(404, 'There is no such file.')
+  const bytes = await readFile(file)
+  response.writeHead(200, {
+    ...isolation,
+    'content-type': types[extname(file)] ?? 'application/octet-stream',
+    'content-length': bytes.length,
+  }).end(method === 'HEAD' ? undefined : bytes)
+}
+
+/** The path of an address as text; one that is no text is no file's. */
+function pathOf(url: string): string {
+  try {
+    return decodeURIComponent(url.replace(/[?#].*$/s, ''))
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * The frame around the rooms: their tabs, what computes, and the room that the address names.
+ */
+import { useEffect, useState } from 'preact/hooks'
+import type { VNode } from 'preact'
+import { addressOf, readAddress } from './address.ts'
+import { rooms } from './rooms/rooms.ts'
+import { Chip } from './ui/chip.tsx'
+import { Notice } from './ui/notice.tsx'
+
+export function App(): VNode {
+  const [address, setAddress] = useState(() => readAddress(location.hash))
+  useEffect(() => {
+    const changed = (): void => setAddress(readAddress(location.hash))
+    addEventListener('hashchange', changed)
+    return () => removeEventListener('hashchange', changed)
+  }, [])
+  const room = rooms.find(({ name }) => name === address.room) ?? rooms[0]
+  useEffect(() => { document.title = `${room.title} · cellgrad Studio` }, [room])
+  return (
+    <>
+      <header class="bar">
+        <a class="name" href={addressOf(rooms[0].name)}>cellgrad <span>Studio</span></a>
+        <nav aria-label="Rooms">
+          {rooms.map(({ name, title }) => (
+            <a key={name} href={addressOf(name)} aria-current={name === room.name ? 'page' : undefined}>{title}</a>
+          ))}
+        </nav>
+        <Chip />
+      </header>
+      <main><room.component key={room.name} settings={address.settings} /></main>
+      <Notice />
+    </>
+  )
+}

@@ -1,0 +1,69 @@
+/**
+ * The program of the worker: it runs the commands of the rooms, of each room one after another.
+ *
+ * `computer` is the one name that is no room: it says what computes, and changes it. A GPU may be lost at any moment. Then
+ * WebAssembly takes its place, the page is told so, and the command runs again: rooms keep what must not be lost on the host.
+ */
+import { commands } from './commands.ts'
+import { open, openWasm } from './engine.ts'
+import type { Choice, Computer, Engine, Opened } from './engine.ts'
+import type { Answer, Call } from './messages.ts'
+
+type Command = (engine: Engine, ...args: readonly unknown[]) => unknown
+
+let opened: Opened = openWasm()
+
+function engineOf(room: string): Engine {
+  return {
+    get backend() { return opened.backend },
+    tell: event => say({ room, event }),
+  }
+}
+
+function say(answer: Answer): void {
+  postMessage(answer, { transfer: buffersIn('result' in answer ? answer.result : 'event' in answer ? answer.event : null) })
+}
+
+/** The memory of the typed arrays in a value, to be handed over. */
+function buffersIn(value: unknown, found: Set<ArrayBuffer> = new Set()): ArrayBuffer[] {
+  if (ArrayBuffer.isView(value)) {
+    if (value.buffer instanceof ArrayBuffer) found.add(value.buffer)
+  } else if (Array.isArray(value)) for (const part of value) buffersIn(part, found)
+  else if (typeof value === 'object' && value !== null) for (const part of Object.values(value)) buffersIn(part, found)
+  return [...found]
+}
+
+async function change(choice: Choice): Promise<Computer> {
+  const before = opened
+  opened = await open(choice)
+  void before.close().catch(() => {}) // what is lost already cannot be ended any more
+  return opened.computer
+}
+
+async function run({ room, name, args }: Call): Promise<unknown> {
+  if (room === 'computer') return name === 'now' ? opened.computer : change(args[0] as Choice)
+  const command = (commands as unknown as Record<string, Record<string, Command>>)[room][name]
+  const used = opened
+  try {
+    return await command(engineOf(room), ...args)
+  } catch (error) {
+    const lost = used.computer.choice === 'webgpu' && /^webgpu: (the GPU was lost|the backend has been closed)/.test((error as Error).message)
+    if (!lost) throw error
+    if (opened === used) {
+      opened = openWasm()
+      say({ room: 'computer', event: opened.computer })
+    }
+    return command(engineOf(room), ...args)
+  }
+}
+
+const last = new Map<string, Promise<unknown>>()
+
+addEventListener('message', ({ data }: MessageEvent<Call>) => {
+  const { id, room } = data
+  const done = (last.get(room) ?? Promise.resolve()).then(() => run(data)).then(
+    result => say({ id, result }),
+    (error: Error) => say({ id, error: error.message }),
+  )
+  last.set(room, done)
+})

@@ -1,0 +1,171 @@
+/**
+ * What Play asks of the worker: a model comes in, steps are taken, a hand is laid on the grid, a picture comes out.
+ *
+ * A rollout of n steps from step t is a part of one endless rollout under one key, so that what is seen does not depend on
+ * how many steps are taken between two pictures. Two models on one grid (a graft) share its cells: the left half updates by
+ * the one, the right half by the other, and each perceives the cells of both:
+ *
+ *   s ← where(left, step of one (s), step of the other (s))
+ */
+import {
+  channelCount, decodeModel, defineRule, imageToPixels, key, rollout, scope, seed, tensor, viewOf, where,
+} from 'cellgrad'
+import type { Backend, DataRule, Key, Model, Tensor } from 'cellgrad'
+import type { Engine } from '../../engine/engine.ts'
+import type { Pixels } from '../../ui/picture.ts'
+import { resized, touched } from './world.ts'
+import type { Grid, Touch } from './world.ts'
+
+/** A model file by its name. */
+export type File = { readonly name: string; readonly bytes: Uint8Array }
+
+export type Border = DataRule['padding']
+
+/** What may be changed while the world runs. */
+export type Setup = { readonly size: number; readonly border: Border; readonly angle: number }
+
+/** What the page is told about a world. */
+export type Facts = {
+  readonly channels: number
+  /** Numbers that painted cells get first: 4 for premultiplied colour, 1 for an image of grey. */
+  readonly paints: number
+  readonly border: Border
+  readonly size: number
+}
+
+/** A picture of the world, and what it took. */
+export type Frame = {
+  readonly pixels: Pixels
+  /** Steps since the world began. */
+  readonly t: number
+  readonly alive: number
+  /** Milliseconds of a step. */
+  readonly cost: number
+}
+
+type World = {
+  readonly files: readonly File[]
+  readonly setup: Setup
+  readonly state: Float32Array
+  readonly t: number
+  readonly cost: number
+}
+
+const runKey: Key = key(0)
+let world: World | null = null
+
+/** Files that have been decoded, on the backend where their parameters live. */
+const decoded = new WeakMap<Backend, Map<Uint8Array, Model>>()
+
+function modelOf({ backend }: Engine, { name, bytes }: File): Model & { rule: DataRule } {
+  const models = decoded.get(backend) ?? new Map<Uint8Array, Model>()
+  decoded.set(backend, models)
+  const known = models.get(bytes) ?? decodeModel(bytes, name, { backend, dtype: 'float32' })
+  models.set(bytes, known)
+  return known as Model & { rule: DataRule }
+}
+
+function ruleOf(engine: Engine, file: File, { border }: Setup): DataRule {
+  return defineRule({ ...modelOf(engine, file).rule, padding: border })
+}
+
+function gridOf({ channels }: DataRule, size: number): Grid {
+  return { width: size, height: size, channels: channelCount(channels) }
+}
+
+/** The values of a cell that begins to grow. */
+function seedOf(rule: DataRule): Float32Array {
+  return seed(rule, { height: 1, width: 1 }).toArray() as Float32Array
+}
+
+function begin(engine: Engine, files: readonly File[], setup: Setup): World {
+  const [first, second] = files.map(file => modelOf(engine, file).rule)
+  if (first.grid !== 2) throw new Error(`${files[0].name}: this rule is for grids of ${first.grid} dimensions, and Play shows planes.`)
+  const same = !second || JSON.stringify(first.channels) === JSON.stringify(second.channels)
+  if (!same) throw new Error(`${files[1].name}: its cells have other channels than those of ${files[0].name}, so they cannot live on one grid.`)
+  const grid = gridOf(first, setup.size)
+  const state = new Float32Array(grid.width * grid.height * grid.channels)
+  const one = seedOf(first)
+  const columns = second ? [Math.floor(setup.size / 4), Math.floor(3 * setup.size / 4)] : [Math.floor(setup.size / 2)]
+  for (const x of columns) state.set(one, (Math.floor(setup.size / 2) * setup.size + x) * grid.channels)
+  return { files, setup, state, t: 0, cost: world?.cost ?? 1 }
+}
+
+function here(): World {
+  if (!world) throw new Error('play: there is no model yet.')
+  return world
+}
+
+/** The state after some steps, on the backend. */
+function advanced(engine: Engine, { files, setup, state, t }: World, steps: number): Tensor {
+  const { size, angle } = setup
+  const models = files.map(file => ({ rule: ruleOf(engine, file, setup), params: modelOf(engine, file).params }))
+  return scope(() => {
+    const [one, other] = models
+    const x = tensor(state, { shape: [1, size, size, channelCount(one.rule.channels)], backend: engine.backend })
+    const run = ({ rule, params }: typeof one, x: Tensor, from: number, steps: number): Tensor =>
+      rollout(rule, params, x, runKey, { steps, from, ...(angle !== 0 && { angle }) })
+    if (!other) return run(one, x, t, steps)
+    const left = tensor(Uint32Array.from({ length: size }, (_, i) => +(i < size / 2)), { shape: [size, 1], backend: engine.backend })
+    let now = x
+    for (let i = 0; i < steps; i++) now = scope(() => where(left, run(one, now, t + i, 1), run(other, now, t + i, 1)))
+    return now
+  })
+}
+
+function living(rule: DataRule, state: Float32Array): number {
+  if (!rule.living) return state.length / channelCount(rule.channels)
+  const { channel, above } = rule.living
+  let count = 0
+  for (let i = channel; i < state.length; i += channelCount(rule.channels)) count += +(state[i] > above)
+  return count
+}
+
+/** The commands of the room. */
+export const play = {
+  /** Begins a world with one model, or two on one grid. Without a border it is that of the rule. */
+  begin(engine: Engine, files: readonly File[], given: Omit<Setup, 'border'> & { border?: Border }): Facts {
+    const { rule } = modelOf(engine, files[0])
+    world = begin(engine, files, { ...given, border: given.border ?? rule.padding })
+    const [paints] = Object.values(rule.channels)
+    return { channels: channelCount(rule.channels), paints, border: world.setup.border, size: world.setup.size }
+  },
+
+  /** Goes on for some steps, or for as many as fit into some milliseconds, and shows the world. */
+  async tick(engine: Engine, { steps, budget }: { steps?: number; budget?: number }): Promise<Frame> {
+    const before = here()
+    const count = steps ?? Math.max(1, Math.floor(budget! / before.cost))
+    const began = performance.now()
+    const x = advanced(engine, before, count)
+    const state = await x.data() as Float32Array
+    const took = (performance.now() - began) / Math.max(count, 1)
+    const cost = count === 0 ? before.cost : 0.8 * before.cost + 0.2 * took
+    const rule = modelOf(engine, before.files[0]).rule
+    const image = await viewOf(rule)(x)
+    world = { ...before, state, t: before.t + count, cost }
+    const pixels = { width: image.width, height: image.height, data: imageToPixels(image) }
+    return { pixels, t: world.t, alive: living(rule, state), cost }
+  },
+
+  /** Lays a hand on the grid. */
+  touch(engine: Engine, touch: Touch): void {
+    const now = here()
+    const { rule } = modelOf(engine, now.files[0])
+    const seed = Array.from(seedOf(rule))
+    world = { ...now, state: touched(now.state, gridOf(rule, now.setup.size), touch, seed) }
+  },
+
+  /** Changes the setup. A grid of another size keeps what grows in its middle. */
+  change(engine: Engine, change: Partial<Setup>): void {
+    const now = here()
+    const setup = { ...now.setup, ...change }
+    const { rule } = modelOf(engine, now.files[0])
+    world = { ...now, setup, state: resized(now.state, gridOf(rule, now.setup.size), gridOf(rule, setup.size)) }
+  },
+
+  /** Begins again from the seed. */
+  reset(engine: Engine): void {
+    const { files, setup } = here()
+    world = begin(engine, files, setup)
+  },
+}

@@ -1,0 +1,42 @@
+/**
+ * The beat of a running picture: once for each picture that the screen shows, unless the last one is still being made.
+ * A page that is not seen has no such beat, so that it rests.
+ */
+import { useEffect, useRef } from 'preact/hooks'
+
+/** Calls `beat` with the milliseconds since the last one; the newest function is called. */
+export function useBeat(beat: (elapsed: number) => Promise<void>): void {
+  const newest = useRef(beat)
+  newest.current = beat
+  useEffect(() => {
+    let request = 0, last = performance.now(), busy = false
+    const frame = (now: number): void => {
+      request = requestAnimationFrame(frame)
+      if (busy) return
+      busy = true
+      const elapsed = now - last
+      last = now
+      void newest.current(elapsed).finally(() => { busy = false })
+    }
+    request = requestAnimationFrame(frame)
+    return () => cancelAnimationFrame(request)
+  }, [])
+}
+
+/** What is shown about the speed, over the last half second. */
+export type Pace = { readonly steps: number; readonly pictures: number }
+
+/** Counts steps and pictures; `count` returns the pace whenever half a second has passed, else null. */
+export function pacer(): (steps: number) => Pace | null {
+  let since = performance.now(), steps = 0, pictures = 0
+  return taken => {
+    steps += taken
+    pictures++
+    const seconds = (performance.now() - since) / 1000
+    if (seconds < 0.5) return null
+    const pace = { steps: steps / seconds, pictures: pictures / seconds }
+    since = performance.now()
+    steps = pictures = 0
+    return pace
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * Play: a trained rule grows, and can be hurt.
+ */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { VNode } from 'preact'
+import { showAddress } from '../../address.ts'
+import type { Settings } from '../../address.ts'
+import { call } from '../../engine/client.ts'
+import { Figure, Keys, Section, Select, Slider } from '../../ui/fields.tsx'
+import { complain } from '../../ui/notice.tsx'
+import { paint } from '../../ui/picture.ts'
+import { bundledModels, bytesOf } from '../models.ts'
+import type { Border, Facts, File } from './commands.ts'
+import { FileChooser, FileDrop } from './file-drop.tsx'
+import { pacer, useBeat } from './frames.ts'
+import type { Pace } from './frames.ts'
+import { Stage } from './stage.tsx'
+import type { Cell } from './stage.tsx'
+import { meanings, paintOf, reachOf, speeds, tools } from './tools.ts'
+import type { Tool } from './tools.ts'
+
+const calm = matchMedia('(prefers-reduced-motion: reduce)').matches
+
+/** Sizes of the grid in the slider, and the number that an address gave, if it is one. */
+const sizes = { min: 16, max: 256, otherwise: 72 }
+
+function numberOf(text: string | undefined, { min, max, otherwise }: { min: number; max: number; otherwise: number }): number {
+  const n = Number(text)
+  return text !== undefined && Number.isInteger(n) && n >= min && n <= max ? n : otherwise
+}
+
+export function Play({ settings }: { settings: Settings }): VNode {
+  const canvas = useRef<HTMLCanvasElement>(null)
+  const [dropped, setDropped] = useState<readonly File[]>([])
+  const [model, setModel] = useState(settings.model ?? bundledModels[0].name)
+  const [graft, setGraft] = useState(settings.graft ?? '')
+  const [size, setSize] = useState(numberOf(settings.size, sizes))
+  const [angle, setAngle] = useState(numberOf(settings.angle, { min: -180, max: 180, otherwise: 0 }))
+  const [border, setBorder] = useState<Border | ''>((['zero', 'circular', 'reflect'] as const).find(name => name === settings.border) ?? '')
+  const [speed, setSpeed] = useState(numberOf(settings.speed, { min: 0, max: speeds.length - 1, otherwise: speeds.indexOf(60) }))
+  const [running, setRunning] = useState(!calm)
+  const [tool, setTool] = useState<Tool>('erase')
+  const [brush, setBrush] = useState(9)
+  const [colour, setColour] = useState('#e0522f')
+  const [facts, setFacts] = useState<Facts | null>(null)
+  const [pace, setPace] = useState<Pace | null>(null)
+  const [figures, setFigures] = useState({ t: 0, alive: 0, cost: 0 })
+  const count = useRef(pacer())
+  const owed = useRef(0)
+  const drawn = useRef(0)
+
+  const names = [...bundledModels.map(({ name }) => name), ...dropped.map(({ name }) => name)]
+
+  async function fileOf(name: string): Promise<File> {
+    const own = dropped.find(file => file.name === name)
+    if (own) return own
+    const found = bundledModels.find(bundled => bundled.name === name)
+    if (!found) throw new Error(`there is no model ${name} in this page; there are ${names.join(', ')}.`)
+    return { name, bytes: await bytesOf(found) }
+  }
+
+  async function begin(): Promise<void> {
+    const files = await Promise.all([model, ...(graft ? [graft] : [])].map(fileOf))
+    const known = await call('play', 'begin', files, { size, angle: angle * Math.PI / 180, ...(border && { border }) })
+    setFacts(known)
+    await draw(calm ? { steps: 96 } : { steps: 0 })
+  }
+
+  async function draw(how: { steps: number } | { budget: number }): Promise<void> {
+    const frame = await call('play', 'tick', how)
+    if (!canvas.current) return
+    paint(canvas.current, frame.pixels)
+    const { t, alive, cost } = frame
+    const now = count.current(t - drawn.current)
+    drawn.current = t
+    if (!now && running) return
+    if (now) setPace(now)
+    setFigures({ t, alive, cost })
+  }
+
+  // A model that cannot be used leaves what is there as it is.
+  useEffect(() => { begin().catch(complain) }, [model, graft, dropped])
+  useEffect(() => {
+    if (facts) call('play', 'change', { size, angle: angle * Math.PI / 180, border: border || facts.border }).then(() => draw({ steps: 0 })).catch(complain)
+  }, [size, angle, border])
+  useEffect(() => showAddress('play', {
+    model: model === bundledModels[0].name || dropped.some(({ name }) => name === model) ? undefined : model,
+    graft: graft && !dropped.some(({ name }) => name === graft) ? graft : undefined,
+    size: size === sizes.otherwise ? undefined : String(size),
+    angle: angle === 0 ? undefined : String(angle),
+    border: border || undefined,
+    speed: speeds[speed] === 60 ? undefined : String(speed),
+  }), [model, graft, size, angle, border, speed, dropped])
+
+  useBeat(async elapsed => {
+    if (!running || !facts) return
+    const rate = speeds[speed]
+    owed.current = Math.min(owed.current + (rate * elapsed) / 1000, 64)
+    const steps = Math.floor(owed.current)
+    if (rate !== Infinity && steps === 0) return
+    owed.current -= steps
+    await draw(rate === Infinity ? { budget: 14 } : { steps }).catch(error => {
+      setRunning(false)
+      complain(error)
+    })
+  })
+
+  function touch({ x, y }: Cell): void {
+    const radius = reachOf(tool, brush, size) ?? 0
+    call('play', 'touch', { tool, x, y, radius, paint: paintOf(colour, facts?.paints ?? 4) }).catch(complain)
+    if (!running) draw({ steps: 0 }).catch(complain)
+  }
+
+  function step(): void {
+    setRunning(false)
+    draw({ steps: 1 }).catch(complain)
+  }
+
+  function reset(): void {
+    call('play', 'reset').then(() => draw({ steps: 0 })).catch(complain)
+  }
+
+  function accept(file: File): void {
+    setDropped(before => [...before.filter(({ name }) => name !== file.name), file])
+    setModel(file.name)
+    setGraft('')
+  }
+
+  const rate = speeds[speed]
+  return (
+    <FileDrop onFile={accept}>
+      <div class="room">
+        <div class="view">
+          <Stage
+            canvas={canvas} size={size} reach={reachOf(tool, brush, size)} onTouch={touch}
+            label={`The world of ${model}`} onPause={() => setRunning(!running)} onStep={step}
+          />
+          <div class="row">
+            <button type="button" class="main" onClick={() => setRunning(!running)}>{running ? 'Pause' : 'Play'}</button>
+            <button type="button" onClick={step}>Step</button>
+            <button type="button" onClick={reset}>Reset</button>
+            <p class="hint">{meanings[tool]}</p>
+          </div>
+          <dl class="figures">
+            <Figure label="step" value={String(figures.t)} />
+            <Figure label="living cells" value={String(figures.alive)} />
+            <Figure label="steps / s" value={running && pace ? pace.steps.toFixed(0) : '0'} />
+            <Figure label="pictures / s" value={running && pace ? pace.pictures.toFixed(0) : '0'} />
+            <Figure label="a step takes" value={`${figures.cost.toFixed(2)} ms`} />
+          </dl>
+        </div>
+        <div class="panel">
+          <Section title="Model">
+            <Keys
+              label="Model" big value={model} onChange={setModel}
+              options={[...bundledModels.map(({ name, face }) => [name, <img src={face} alt="" width={32} height={32} />, name] as const), ...dropped.map(({ name }) => [name, '◆', name] as const)]}
+            />
+            <Select
+              label="Right half" value={graft} onChange={setGraft}
+              options={[['', 'the same'], ...names.filter(name => name !== model).map(name => [name, name] as const)]}
+            />
+            <FileChooser onFile={accept} />
+          </Section>
+          <Section title="Hand">
+            <Keys label="Tool" value={tool} onChange={setTool} options={tools} />
+            {(tool === 'erase' || tool === 'paint') && <Slider label="Brush" value={brush} text={`${brush} cells`} min={1} max={31} step={2} onInput={setBrush} />}
+            {tool === 'paint' && (
+              <div class="field">
+                <label for="colour">Colour</label>
+                <input id="colour" type="color" value={colour} onInput={e => setColour(e.currentTarget.value)} />
+              </div>
+            )}
+          </Section>
+          <Section title="World">
+            <Slider label="Speed" value={speed} text={rate === Infinity ? 'as fast as it goes' : `${rate} steps/s`} min={0} max={speeds.length - 1} onInput={setSpeed} />
+            <Slider label="Rotate" value={angle} text={`${angle}°`} min={-180} max={180} step={5} onInput={setAngle} />
+            <Slider label="Grid" value={size} text={`${size} × ${size}`} min={sizes.min} max={sizes.max} step={8} onInput={setSize} />
+            <Select
+              label="Border" value={border || facts?.border || 'zero'} onChange={setBorder}
+              options={[['zero', 'nothing beyond'], ['circular', 'a torus'], ['reflect', 'a mirror']]}
+            />
+          </Section>
+        </div>
+      </div>
+    </FileDrop>
+  )
+}

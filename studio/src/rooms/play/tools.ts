@@ -1,0 +1,35 @@
+/**
+ * The tools of Play and the numbers that steer it.
+ */
+import type { Touch } from './world.ts'
+
+export type Tool = Touch['tool']
+
+export const tools: readonly (readonly [Tool, string])[] = [
+  ['erase', 'Erase'], ['circle', 'Circle'], ['half', 'Half'], ['seed', 'Seed'], ['paint', 'Paint'],
+]
+
+/** What each tool does, in words. */
+export const meanings: Readonly<Record<Tool, string>> = {
+  erase: 'Drag to erase cells with the brush.',
+  circle: 'Click to erase a large circle.',
+  half: 'Click to cut off what lies beyond the pointer.',
+  seed: 'Click to plant one living cell.',
+  paint: 'Drag to paint living cells of a colour.',
+}
+
+/** Steps a second; the last is as fast as it goes. */
+export const speeds: readonly number[] = [1, 2, 5, 10, 20, 30, 60, 120, 240, 480, Infinity]
+
+/** How far a tool reaches around a cell, in cells; null where that is no circle. */
+export function reachOf(tool: Tool, brush: number, size: number): number | null {
+  if (tool === 'half') return null
+  if (tool === 'seed') return 0.5
+  return tool === 'circle' ? Math.max(2, Math.round(size / 8)) : brush / 2
+}
+
+/** '#1fa055' as red, green, blue and alpha from 0 to 1, of which a rule takes the first ones; grey is the mean. */
+export function paintOf(colour: string, numbers: number): number[] {
+  const rgb = [1, 3, 5].map(i => Number.parseInt(colour.slice(i, i + 2), 16) / 255)
+  return numbers === 1 ? [(rgb[0] + rgb[1] + rgb[2]) / 3] : [...rgb, 1].slice(0, numbers)
+}

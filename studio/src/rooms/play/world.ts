@@ -1,0 +1,64 @@
+/**
+ * The world of Play: the state of a grid on the host, and what a hand does to it. Pure functions of plain numbers.
+ *
+ * Between two pictures the state rests here and not on the backend, so that another backend can take over at any moment
+ * and the loss of a GPU loses nothing. A state is `[h,w,c]`, row-major; cells are addressed by column x and row y, and
+ * distances are between the centres of cells.
+ */
+export type Grid = { readonly width: number; readonly height: number; readonly channels: number }
+
+/** What a hand does: where, how far, and with which values. */
+export type Touch = {
+  readonly tool: 'erase' | 'seed' | 'paint' | 'circle' | 'half'
+  /** The cell under the pointer. */
+  readonly x: number
+  readonly y: number
+  /** Cells from the centre of the brush to its rim; 0.5 is one cell. */
+  readonly radius: number
+  /** What painted cells get in their first channels: premultiplied red, green, blue, alpha of a growing rule. */
+  readonly paint: readonly number[]
+}
+
+/** The state after a touch; `seed` are the values of a cell that begins to grow. */
+export function touched(state: Float32Array, grid: Grid, touch: Touch, seed: readonly number[]): Float32Array {
+  const { width, height, channels } = grid
+  const next = state.slice()
+  const hit = reach(grid, touch)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (!hit(x, y)) continue
+      const at = (y * width + x) * channels
+      if (touch.tool === 'seed') next.set(seed, at)
+      else if (touch.tool === 'paint') next.set(touch.paint, at)
+      else next.fill(0, at, at + channels)
+    }
+  }
+  return next
+}
+
+/** Which cells a touch reaches. A half-plane is what lies beyond the pointer, as seen from the centre of the grid. */
+function reach({ width, height }: Grid, { tool, x, y, radius }: Touch): (cx: number, cy: number) => boolean {
+  if (tool === 'half') {
+    const dx = x - (width - 1) / 2, dy = y - (height - 1) / 2
+    const [nx, ny] = dx === 0 && dy === 0 ? [1, 0] : [dx, dy]
+    return (cx, cy) => (cx - x) * nx + (cy - y) * ny >= 0
+  }
+  if (tool === 'seed') return (cx, cy) => cx === x && cy === y
+  return (cx, cy) => (cx - x) ** 2 + (cy - y) ** 2 <= radius ** 2
+}
+
+/** The state on a grid of another size, its middle in the middle; what is outside is lost, what is new is empty. */
+export function resized(state: Float32Array, from: Grid, to: Grid): Float32Array {
+  const next = new Float32Array(to.width * to.height * to.channels)
+  const dx = Math.floor(to.width / 2) - Math.floor(from.width / 2)
+  const dy = Math.floor(to.height / 2) - Math.floor(from.height / 2)
+  for (let y = 0; y < from.height; y++) {
+    for (let x = 0; x < from.width; x++) {
+      const [tx, ty] = [x + dx, y + dy]
+      if (tx < 0 || ty < 0 || tx >= to.width || ty >= to.height) continue
+      const at = (y * from.width + x) * from.channels
+      next.set(state.subarray(at, at + from.channels), (ty * to.width + tx) * to.channels)
+    }
+  }
+  return next
+}

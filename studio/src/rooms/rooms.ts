@@ -1,0 +1,18 @@
+/**
+ * The rooms of Studio, in the order of their tabs. The commands of each stand in `engine/commands.ts`.
+ */
+import type { ComponentType } from 'preact'
+import type { Settings } from '../address.ts'
+import { Play } from './play/play.tsx'
+
+export type Room = {
+  /** Its name in the address. */
+  readonly name: string
+  readonly title: string
+  /** What the room shows, from the settings in the address. */
+  readonly component: ComponentType<{ settings: Settings }>
+}
+
+export const rooms: readonly Room[] = [
+  { name: 'play', title: 'Play', component: Play },
+]

@@ -1,0 +1,42 @@
+/**
+ * What computes, and the choice of it.
+ */
+import { useEffect, useState } from 'preact/hooks'
+import type { VNode } from 'preact'
+import { compute, computer, listen } from '../engine/client.ts'
+import type { Choice, Computer } from '../engine/engine.ts'
+import { complain, notify } from './notice.tsx'
+
+export function Chip(): VNode {
+  const [now, setNow] = useState<Computer | null>(null)
+  const [busy, setBusy] = useState(false)
+  useEffect(() => {
+    computer().then(setNow, complain)
+    return listen('computer', (event: Computer) => {
+      setNow(event)
+      notify(`The GPU was lost; ${event.name} goes on where it stopped.`)
+    })
+  }, [])
+  async function choose(choice: Choice): Promise<void> {
+    setBusy(true)
+    await compute(choice).then(chosen => {
+      setNow(chosen)
+      if (chosen.note) notify(chosen.note)
+    }, complain)
+    setBusy(false)
+  }
+  const choice = now?.choice ?? 'wasm'
+  return (
+    <select
+      class="chip" aria-label="What computes" title={now?.note ?? undefined} value={choice} disabled={busy}
+      onChange={e => {
+        const wanted = e.currentTarget.value as Choice
+        e.currentTarget.value = choice // until it is so
+        void choose(wanted)
+      }}
+    >
+      <option value="wasm">{choice === 'wasm' ? now?.name ?? 'WASM' : 'WASM, on the CPU'}</option>
+      <option value="webgpu">{choice === 'webgpu' ? now!.name : 'WebGPU'}</option>
+    </select>
+  )
+}

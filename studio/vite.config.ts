@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vite'
+import type { UserConfig } from 'vite'
+
+const root = fileURLToPath(new URL('.', import.meta.url))
+
+// Studio is a page of plain files with relative addresses, so that any host can serve it from any folder. It imports the
+// library by its name, which is the sources here: what it needs is what every user can import.
+const config: UserConfig = defineConfig({
+  root,
+  base: './',
+  resolve: { alias: { cellgrad: fileURLToPath(new URL('../src/index.ts', import.meta.url)) } },
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  worker: { format: 'es' },
+  build: {
+    outDir: '../dist/studio',
+    emptyOutDir: true,
+    target: 'es2023',
+    assetsInlineLimit: 0, // a picture inside of a script cannot be cached, nor be seen when one looks at the files
+    modulePreload: { polyfill: false },
+  },
+  logLevel: 'warn',
+})
+
+export default config

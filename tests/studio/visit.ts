@@ -1,0 +1,86 @@
+// A visit to Studio as it is built and served, in Chromium without a window, on a screen of a certain size. Whatever a
+// visit does, no request may leave the machine and nothing may fail unnoticed: `leave` asserts both.
+//
+//     CELLGRAD_CHROMIUM=/path/to/chrome   another browser than that of Debian
+//     CELLGRAD_PICTURES=folder            where pictures of the page go, by default a new folder of the system's
+
+import { mkdirSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { source } from 'axe-core'
+import { chromium } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { servePage } from '../../src/node/page-server.ts'
+
+/** The screens that every room is tried on. */
+export const screens: Readonly<Record<'desktop' | 'phone', BrowserContextOptions>> = {
+  desktop: { viewport: { width: 1440, height: 900 } },
+  phone: { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 },
+}
+
+export type Screen = keyof typeof screens
+
+const executablePath = process.env.CELLGRAD_CHROMIUM ?? '/usr/bin/chromium'
+const args = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan', '--use-vulkan=swiftshader']
+
+const folder = process.env.CELLGRAD_PICTURES ?? mkdtempSync(join(tmpdir(), 'cellgrad-studio-'))
+mkdirSync(folder, { recursive: true })
+
+export type Visit = {
+  readonly page: Page
+  /** The page at a room's address, loaded anew. */
+  open(hash: string): Promise<void>
+  /** A picture of the page, for people to look at. */
+  picture(name: string): Promise<void>
+  /** What axe-core calls serious or critical, a line each. */
+  barriers(): Promise<string[]>
+  /** Ends the visit; throws where something failed unnoticed or a request left the machine. */
+  leave(): Promise<void>
+}
+
+let browser: Promise<Browser> | null = null
+
+/** Opens Studio on a screen. Options of the browser's context may be laid over it: dark colours, less motion. */
+export async function visit(screen: Screen, options: BrowserContextOptions = {}): Promise<Visit> {
+  const server = await servePage(fileURLToPath(new URL('../../dist/studio', import.meta.url)))
+  browser ??= chromium.launch({ executablePath, args })
+  const context = await (await browser).newContext({ ...screens[screen], ...options })
+  const page = await context.newPage()
+  const faults: string[] = []
+  page.on('pageerror', error => faults.push(error.message))
+  page.on('console', message => { if (message.type() === 'error') faults.push(message.text()) })
+  page.on('request', request => {
+    if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(server.address)) faults.push(`a request for ${request.url()}`)
+  })
+  const dark = options.colorScheme === 'dark' ? '-dark' : ''
+  return {
+    page,
+    async open(hash) {
+      await page.goto('about:blank')
+      await page.goto(`${server.address}${hash}`)
+    },
+    async picture(name) {
+      await page.screenshot({ path: join(folder, `${name}-${screen}${dark}.png`), fullPage: screen === 'phone' })
+    },
+    async barriers() {
+      await page.evaluate(source)
+      const found = await page.evaluate(async () => {
+        const { violations } = await (globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> } }).axe.run()
+        return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+          .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+      })
+      return found
+    },
+    async leave() {
+      await context.close()
+      await server.close()
+      if (faults.length > 0) throw new Error(`the page failed:\n${faults.join('\n')}`)
+    },
+  }
+}
+
+/** Closes the browser; to be called after all tests of a file. */
+export async function closeBrowser(): Promise<void> {
+  await (await browser)?.close()
+}

@@ -1,0 +1,15 @@
+import type { ViteUserConfig } from 'vitest/config'
+
+// The tests of Studio in a browser, one file a room, one file at a time: each has a Chromium of its own.
+const config: ViteUserConfig = {
+  resolve: { tsconfigPaths: true },
+  test: {
+    include: ['tests/studio/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 1,
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+  },
+}
+
+export default config

@@ -7,7 +7,7 @@ import {
 import type { Data, FilterName, Padding, Tensor } from '../../src/index.ts'
 import type { Op } from '../../src/tensor/op.ts'
 import { conv2dFilterOp, conv2dInputOp, conv2dOp } from '../../src/tensor/ops/conv2d.ts'
-import { depthwiseConvFilterOp, depthwiseConvInputOp, depthwiseConvOp } from '../../src/tensor/ops/depthwise-conv.ts'
+import { depthwiseConvFilterOp, depthwiseConvInputOp, depthwiseConvOp } from '../../src/tensor/ops/depthwise-conv/depthwise-conv.ts'
 import { outputSize } from '../../src/backends/window.ts'
 import { windows } from '../../src/tensor/ops/window.ts'
 import type { Windows } from '../../src/backends/window.ts'

@@ -8,7 +8,7 @@ import {
 import type { DType, Shape, Tensor } from '../../src/index.ts'
 import * as conv from '../../src/tensor/ops/conv2d.ts'
 import { denseFilterOp } from '../../src/tensor/ops/dense.ts'
-import * as depthwise from '../../src/tensor/ops/depthwise-conv.ts'
+import * as depthwise from '../../src/tensor/ops/depthwise-conv/depthwise-conv.ts'
 import { windows } from '../../src/tensor/ops/window.ts'
 import { bits } from '../../src/tensor/random.ts'
 import { key } from '../../src/tensor/key.ts'

@@ -18,7 +18,7 @@
  */
 import { add, div, maximum, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { concat, splitAxis } from '../../tensor/ops/concat.ts'
-import { depthwiseConv } from '../../tensor/ops/depthwise-conv.ts'
+import { depthwiseConv } from '../../tensor/ops/depthwise-conv/depthwise-conv.ts'
 import { log, square } from '../../tensor/ops/functions.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { broadcastTo, reshape } from '../../tensor/ops/sum.ts'

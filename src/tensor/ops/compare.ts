@@ -13,7 +13,7 @@ import { broadcastShapes, broadcastStrides, sizeOf } from '../shape.ts'
 import { place } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { simdOperation, whereSimd } from '../../backends/wasm/simd/elements.ts'
+import { simdOperation, simdSelection } from '../../backends/wasm/simd/elements.ts'
 import { binary, flat, operands, unary } from './elementwise.ts'
 import type { Operand } from './elementwise.ts'
 import { eachRow, sumTo } from './sum.ts'
@@ -51,7 +51,7 @@ export const notOp: Op<null> = unary('not', (o, x) => {
 /** where(c, a, b) */
 export const whereOp: Op<null> = defineOp<null>({
   name: 'where',
-  simd: whereSimd,
+  simd: simdSelection,
   infer: ([c, a, b]) => {
     sameDtype('where', { a, b })
     const branches = broadcastShapes(a.shape, b.shape)

@@ -12,16 +12,26 @@
  *
  * which is linear in each argument. So the derivatives of each of the three are the other two, and the set is closed
  * under differentiation, for every padding, stride, dilation and mask.
+ *
+ * In WebAssembly they are products of matrices. With W the matrix whose rows are the windows of the active cells, K that
+ * of the kernel, [taps·in, out], and G that of the cotangents,
+ *
+ *   conv2d = W K        conv2dInput = Σ rows of G Kᵀ, added to the windows they belong to        conv2dFilter = Wᵀ G
+ *
+ * Beyond a border of zeros a window holds zeros, which are multiplied like other cells.
  */
 import type { Data, Shader, Spec } from '../../backends/backend.ts'
 import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
 import { checkOptions, keysOf } from '../../backends/options.ts'
+import { addBand, eachBand, loadBand, planOf, tapOffsets } from '../../backends/wasm/simd/bands.ts'
+import type { Plan } from '../../backends/wasm/simd/bands.ts'
+import { isFloat, isLarge } from '../../backends/wasm/simd/conditions.ts'
+import { addTo, ceilTo, loadRows, packPanels, storeRows, tileRows } from '../../backends/wasm/simd/rows.ts'
 import { sameShape, sizeOf } from '../shape.ts'
 import { aTensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { conv2dFilterSimd, conv2dInputSimd, conv2dSimd } from '../../backends/wasm/operators/conv2d.ts'
 import { add } from './arithmetic.ts'
 import { where } from './compare.ts'
 import { reshape } from './sum.ts'
@@ -35,7 +45,6 @@ import type { Links, WindowOptions } from './window.ts'
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,in], k [kh,kw,in,out], optional rows [b,oh,ow]. */
 export const conv2dOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2d',
-  simd: conv2dSimd,
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), k.shape[3]], dtype: x.dtype }),
   cpu: exactProducts(([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
     multiply(reads(attrs, n, n * m, rows), x, n, k, m, 1, out, m)
@@ -43,6 +52,27 @@ export const conv2dOp: Op<Windows> = defineOp<Windows>({
       for (let i = 0; i < n * m; i++) if (!Number.isFinite(k[t * n * m + i])) out[r * m + i % m] = NaN
     })
   }),
+  simd: room => ([x, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs }) => {
+    const inner = kh * kw * n
+    if (!isFloat(x) || !isFloat(k) || !isFloat(out) || !isLarge(out.length / m, inner, m)) return false
+    const plan = planOf(attrs, n), runs = runsOf(plan)
+    const pitch = ceilTo(inner, 4), columns = ceilTo(m, 8), size = tileRows(Math.max(pitch, columns))
+    const { kernels, floats, words, at: [image, offsets, cells, panels, a, c] } = room(
+      4 * plan.bandSize, 4 * runs.offsets.length, 4 * size, 4 * inner * columns, 4 * size * pitch, 4 * size * columns,
+    )
+    words.set(runs.offsets, offsets / 4)
+    packPanels(floats, panels / 4, k, inner, m, m, 1)
+    if (mask) out.fill(0)
+    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
+      before: band => loadBand(plan, band, x, floats, image / 4),
+      tile(tile) {
+        kernels.windows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, a, 4 * pitch)
+        kernels.product(tile.count, inner, columns, a, 4 * pitch, panels, 0, c, 4 * columns, -Infinity, 0)
+        storeRows(out, m, tile, floats, c / 4, columns)
+      },
+    })
+    return true
+  },
   wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => (
     multiplyWgsl('reads', attrs, n, m, 1, sizeOf(out.shape), m, rows !== undefined)),
   vjp: [
@@ -55,11 +85,32 @@ export const conv2dOp: Op<Windows> = defineOp<Windows>({
 /** ∂T/∂x: each cell collects from those that read it. inputs: g [b,oh,ow,out], k [kh,kw,in,out], optional rows. */
 export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dInput',
-  simd: conv2dInputSimd,
   infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
   cpu: exactProducts(([g, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
     multiply(readers(attrs, m, n * m, rows), g, m, k, 1, m, out, n)
   }),
+  simd: room => ([g, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs }) => {
+    const inner = kh * kw * n
+    if (!isFloat(g) || !isFloat(k) || !isFloat(out) || !isLarge(g.length / m, inner, m)) return false
+    const plan = planOf(attrs, n), runs = runsOf(plan)
+    const columns = ceilTo(inner, 8), size = tileRows(Math.max(m, columns))
+    const { kernels, floats, words, at: [image, offsets, cells, panels, a, c] } = room(
+      4 * plan.bandSize, 4 * runs.offsets.length, 4 * size, 4 * m * columns, 4 * size * m, 4 * size * columns,
+    )
+    words.set(runs.offsets, offsets / 4)
+    packPanels(floats, panels / 4, k, m, inner, 1, m)
+    out.fill(0)
+    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
+      before: ({ count }) => kernels.zero(image, 4 * count * plan.pitch),
+      tile(tile) {
+        loadRows(g, m, tile, floats, a / 4, m)
+        kernels.product(tile.count, m, columns, a, 4 * m, panels, 0, c, 4 * columns, -Infinity, 0)
+        kernels.addWindows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, c, 4 * columns)
+      },
+      after: band => addBand(plan, band, out, floats, image / 4),
+    })
+    return true
+  },
   wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => (
     multiplyWgsl('readers', attrs, m, 1, m, sizeOf(out.shape), n, rows !== undefined)),
   vjp: [
@@ -68,6 +119,14 @@ export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
     null,
   ],
 })
+
+/** The runs of a window (assembly/windows.ts): lines of it where its taps are neighbours, else single cells. */
+function runsOf(plan: Plan): { offsets: Uint32Array; bytes: number } {
+  const { win: { kernel: [, kw], dilation }, channels } = plan
+  const offsets = tapOffsets(plan)
+  if (dilation > 1) return { offsets, bytes: 4 * channels }
+  return { offsets: offsets.filter((_, t) => t % kw === 0), bytes: 4 * channels * kw }
+}
 
 /**
  * out[r, j] = Σ_links Σ_c a[c] · k[c, j], with n numbers a at each cell and m sums. From k[c, j] it is `rowStep`
@@ -129,7 +188,6 @@ function multiplyWgsl(
 /** ∂T/∂k: the derivative of the filters. inputs: x [b,h,w,in], g [b,oh,ow,out], optional rows [b,oh,ow]. */
 export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dFilter',
-  simd: conv2dFilterSimd,
   infer: ([x, g], { kernel }): Spec => ({ shape: [...kernel, x.shape[3], g.shape[3]], dtype: x.dtype }),
   cpu: exactProducts(([x, g, rows], out, { out: { shape: [, , n, m] }, attrs }) => {
     const { at, cells, taps } = reads(attrs, n, n * m, rows)
@@ -148,6 +206,29 @@ export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
     })
     out.set(total)
   }),
+  simd: room => ([x, g, mask], out, { inputs: [{ shape: [b] }], out: { shape: [kh, kw, n, m] }, attrs }) => {
+    const inner = kh * kw * n
+    if (!isFloat(x) || !isFloat(g) || !isFloat(out) || !isLarge(g.length / m, inner, m)) return false
+    const plan = planOf(attrs, n), runs = runsOf(plan)
+    const left = ceilTo(inner, 4), right = ceilTo(m, 8), size = tileRows(Math.max(left, right))
+    const { kernels, floats, words, at: [image, offsets, cells, a, c, k] } = room(
+      4 * plan.bandSize, 4 * runs.offsets.length, 4 * size, 4 * size * left, 4 * size * right, 4 * left * right,
+    )
+    words.set(runs.offsets, offsets / 4)
+    const sums = new Float64Array(inner * m)
+    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
+      before: band => loadBand(plan, band, x, floats, image / 4),
+      tile(tile) {
+        kernels.windows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, a, 4 * left)
+        loadRows(g, m, tile, floats, c / 4, right)
+        kernels.zero(k, 4 * left * right)
+        kernels.productTN(tile.count, left, right, a, 4 * left, c, 4 * right, k, 4 * right)
+        addTo(sums, inner, m, floats, k / 4, right)
+      },
+    })
+    out.set(sums)
+    return true
+  },
   wgsl: ({ inputs: [, { shape }, rows], out: { shape: [kh, kw, n, m] }, attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)
     return tallProduct([kh * kw, n, m], sizeOf(shape) / m, {

@@ -16,11 +16,12 @@ import type { Spec } from '../../backends/backend.ts'
 import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
 import { checkOptions, keysOf } from '../../backends/options.ts'
+import { isFloat, isLarge } from '../../backends/wasm/simd/conditions.ts'
+import { addTo, ceilTo, eachTile, loadRows, packPanels, storeRows, tileRows } from '../../backends/wasm/simd/rows.ts'
 import { sameShape, sizeOf } from '../shape.ts'
 import { aTensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { denseFilterSimd, denseSimd } from '../../backends/wasm/operators/dense.ts'
 import { ones } from './create.ts'
 import { reshape } from './sum.ts'
 import { transpose } from './transpose.ts'
@@ -34,7 +35,6 @@ type Dense = { readonly bias: boolean }
 /** out = M(XW + 1bᵀ). inputs: x [...rows, in], w [in, out], with `bias` b [out], optional rows [...rows]. */
 export const denseOp: Op<Dense> = defineOp<Dense>({
   name: 'dense',
-  simd: denseSimd,
   infer: (inputs, attrs): Spec => {
     const [x, w, bias, rows] = parts(inputs, attrs)
     sameDtype('dense', { x, weights: w, ...(bias && { bias }) })
@@ -57,6 +57,22 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
       }
     }
   }, ({ bias }) => (bias ? 2 : undefined)),
+  simd: room => (inputs, out, { inputs: [, { shape: [n, m] }], attrs }) => {
+    const [x, w, bias, mask] = parts(inputs, attrs)
+    if (!isFloat(x) || !isFloat(w) || !isFloat(out) || !isLarge(out.length / m, n, m)) return false
+    const columns = ceilTo(m, 8), size = tileRows(Math.max(n, columns))
+    const { kernels, floats, at: [a, panels, b, c] } =
+      room(4 * size * n, 4 * n * columns, 4 * columns, 4 * size * columns)
+    packPanels(floats, panels / 4, w, n, m, m, 1)
+    if (bias) floats.set(bias, b / 4)
+    if (mask) out.fill(0)
+    eachTile(0, out.length / m, mask, size, tile => {
+      loadRows(x, n, tile, floats, a / 4, n)
+      kernels.product(tile.count, n, columns, a, 4 * n, panels, bias ? b : 0, c, 4 * columns, -Infinity, 0)
+      storeRows(out, m, tile, floats, c / 4, columns)
+    })
+    return true
+  },
   // A thread for 4 × 4 numbers: four rows, four columns. What it reads beyond an end is not written.
   wgsl: ({ inputs: [, { shape: [n, m] }, ...optional], out, attrs: { bias } }) => {
     const count = sizeOf(out.shape) / m
@@ -115,7 +131,6 @@ function parts<T>([x, w, ...optional]: readonly T[], { bias }: Dense): [T, T, T 
  */
 export const denseFilterOp: Op<null> = defineOp<null>({
   name: 'denseFilter',
-  simd: denseFilterSimd,
   infer: ([x, y, rows]): Spec => {
     sameDtype('denseFilter', { x, y })
     if (!sameShape(x.shape.slice(0, -1), y.shape.slice(0, -1))) {
@@ -136,6 +151,22 @@ export const denseFilterOp: Op<null> = defineOp<null>({
     }
     out.set(sums)
   }),
+  // Within a tile of rows sums run in float32; those of tiles are added in double precision.
+  simd: room => ([x, y, mask], out, { out: { shape: [n, m] } }) => {
+    if (!isFloat(x) || !isFloat(y) || !isFloat(out) || !isLarge(x.length / n, n, m)) return false
+    const left = ceilTo(n, 4), right = ceilTo(m, 8), size = tileRows(Math.max(left, right))
+    const { kernels, floats, at: [a, b, g] } = room(4 * size * left, 4 * size * right, 4 * left * right)
+    const sums = new Float64Array(n * m)
+    eachTile(0, x.length / n, mask, size, tile => {
+      loadRows(x, n, tile, floats, a / 4, left)
+      loadRows(y, m, tile, floats, b / 4, right)
+      kernels.zero(g, 4 * left * right)
+      kernels.productTN(tile.count, left, right, a, 4 * left, b, 4 * right, g, 4 * right)
+      addTo(sums, n, m, floats, g / 4, right)
+    })
+    out.set(sums)
+    return true
+  },
   wgsl: ({ inputs: [{ shape }, , rows], out: { shape: [n, m] } }) => tallProduct([1, n, m], sizeOf(shape) / n, {
     inputs: ['left', 'right', 'rows'],
     source: `fn paired(t: u32, r: u32) -> i32 { return ${rows ? 'select(i32(r), -1, rows[r] == 0)' : 'i32(r)'}; }`,

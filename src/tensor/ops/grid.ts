@@ -11,7 +11,7 @@
  */
 import { refuse, requireTensor } from '../op.ts'
 import { conv2d } from './conv2d.ts'
-import { depthwiseConv } from './depthwise-conv.ts'
+import { depthwiseConv } from './depthwise-conv/depthwise-conv.ts'
 import { dilate } from './dilate.ts'
 import { pad, slice } from './pad-slice.ts'
 import { reshape } from './sum.ts'

@@ -12,21 +12,25 @@
  * What is remembered is a tap, not a cell: on a torus smaller than the window, a cell is read through several taps, and
  * only one of them wins.
  */
+import type { Data } from '../../backends/backend.ts'
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
 import { checkOptions, keysOf } from '../../backends/options.ts'
+import { bands, loadBand, planOf, tapOffsets } from '../../backends/wasm/simd/bands.ts'
+import { isFloat } from '../../backends/wasm/simd/conditions.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { withFunctions } from '../../backends/webgpu/functions.ts'
-import { pickSimd, unpickSimd, winningTapSimd } from '../../backends/wasm/operators/max-pool.ts'
-import { linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
+import { linksWgsl, reads, windowKinds, windows } from './window.ts'
 import type { Padding, Windows } from '../../backends/window.ts'
+
+/** Of what lies outside of the grid: less than any number's rank (assembly/pool.ts). */
+const outside = 0x80000000
 
 /** The tap of the greatest value. inputs: x [b,h,w,c]. */
 export const winningTapOp: Op<Windows> = defineOp<Windows>({
   name: 'winningTap',
-  simd: winningTapSimd,
   infer: ([x]) => ({ shape: x.shape, dtype: 'uint32' }),
   cpu: ([x], out, { inputs: [{ shape: [, , , n] }], attrs }) => {
     const { at, cells, taps } = reads(attrs, n, 1)
@@ -45,6 +49,24 @@ export const winningTapOp: Op<Windows> = defineOp<Windows>({
         out[o + c] = tap
       }
     }
+  },
+  simd: room => ([x], out, { inputs: [{ shape: [batch, height, width, n] }], attrs }) => {
+    if (!isFloat(x) || out.length === 0) return false
+    const plan = planOf(attrs, n), taps = tapOffsets(plan), line = width * n
+    // What is found at the end of lines, for windows that begin in the border, is computed but not copied.
+    const { kernels, words, at: [image, offsets, to] } =
+      room(4 * (plan.bandSize + plan.pitch), 4 * taps.length, 4 * plan.lines * plan.pitch)
+    const bits = new Uint32Array(x.buffer, x.byteOffset, x.length)
+    words.set(taps, offsets / 4)
+    for (const band of bands(plan, batch)) {
+      loadBand(plan, band, bits, words, image / 4, outside, at => kernels.ranks(4 * at, 4 * line))
+      kernels.winningTaps(image, 4 * band.lines * plan.pitch, taps.length, offsets, to)
+      for (let i = 0; i < band.lines; i++) {
+        const from = to / 4 + i * plan.pitch
+        out.set(words.subarray(from, from + line), (band.sample * height + band.line + i) * line)
+      }
+    }
+    return true
   },
   wgsl: ({ inputs: [x], attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)
@@ -76,16 +98,9 @@ export const winningTapOp: Op<Windows> = defineOp<Windows>({
 /** The value that each tap reads. inputs: x [b,h,w,c], tap [b,h,w,c]. */
 export const pickOp: Op<Windows> = defineOp<Windows>({
   name: 'pick',
-  simd: pickSimd,
   infer: ([x]) => x,
-  cpu: ([x, tap], out, { inputs: [{ shape: [, , , n] }], attrs }) => {
-    const { at, cells, taps } = reads(attrs, n, 1)
-    for (let r = 0, o = 0; o < out.length; r++, o += n) {
-      const links = at(r)
-      for (let c = 0; c < n; c++) {
-        for (let i = 0; i < links; i++) if (taps[i] === tap[o + c]) out[o + c] = x[cells[i] + c]
-      }
-    }
+  cpu: ([x, tap], out, { inputs: [{ shape }], attrs }) => {
+    eachPicked(attrs, shape, tap, (o, from) => { out[o] = x[from] })
   },
   wgsl: ({ inputs: [x], attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)
@@ -102,18 +117,11 @@ export const pickOp: Op<Windows> = defineOp<Windows>({
 /** Each cell collects from those whose tap reads it. inputs: g [b,h,w,c], tap [b,h,w,c]. */
 export const unpickOp: Op<Windows> = defineOp<Windows>({
   name: 'unpick',
-  simd: unpickSimd,
   infer: ([g]) => g,
-  cpu: ([g, tap], out, { inputs: [{ shape: [, , , n] }], attrs }) => {
-    const { at, cells, taps } = readers(attrs, n, 1)
-    for (let r = 0, o = 0; o < out.length; r++, o += n) {
-      const links = at(r)
-      for (let c = 0; c < n; c++) {
-        let t = 0
-        for (let i = 0; i < links; i++) if (taps[i] === tap[cells[i] + c]) t += g[cells[i] + c]
-        out[o + c] = t
-      }
-    }
+  cpu: ([g, tap], out, { inputs: [{ shape }], attrs }) => {
+    const sums = new Float64Array(out.length)
+    eachPicked(attrs, shape, tap, (o, to) => { sums[to] += g[o] })
+    out.set(sums)
   },
   wgsl: ({ inputs: [g], attrs }) => {
     const { wgsl, u32 } = linksWgsl('readers', attrs)
@@ -137,6 +145,27 @@ export const unpickOp: Op<Windows> = defineOp<Windows>({
   },
   vjp: [{ uses: [1], grad: (u, { inputs: [, tap], attrs }) => apply(pickOp, [u, tap], attrs) }, null],
 })
+
+/** Calls `visit` for each number of the output, in order, with the position of the number that its tap reads. */
+function eachPicked(
+  win: Windows, [batch, height, width, n]: readonly number[], taps: Data, visit: (o: number, i: number) => void,
+): void {
+  const { y, x, win: { kernel: [kh, kw], dilation } } = planOf(win, n)
+  // Of each tap, how far it is from the first, in cells.
+  const down = Int32Array.from({ length: kh * kw }, (_, t) => dilation * Math.floor(t / kw))
+  const right = Int32Array.from({ length: kh * kw }, (_, t) => dilation * (t % kw))
+  let o = 0
+  for (let sample = 0; sample < batch; sample++) {
+    for (let i = 0; i < height; i++) {
+      for (let j = 0; j < width; j++) {
+        for (let c = 0; c < n; c++, o++) {
+          const t = taps[o]
+          visit(o, ((sample * height + y.cells[i + down[t]]) * width + x.cells[j + right[t]]) * n + c)
+        }
+      }
+    }
+  }
+}
 
 export type PoolOptions = {
   /** What lies outside of the grid: 'zero' (default), nothing, to a maximum −∞; 'circular', the opposite side; 'reflect'. */

@@ -62,7 +62,7 @@ export function simdOperation(name: typeof operations[number]): SimdKernel<unkno
 }
 
 /** where: out = a where c ≠ 0, else b. */
-export const whereSimd: SimdKernel<unknown> = room => ([c, a, b], out, call) => {
+export const simdSelection: SimdKernel<unknown> = room => ([c, a, b], out, call) => {
   if (!(c instanceof Uint32Array) || !isFloat(a) || !isFloat(b) || out.length < enough.operation) return false
   if (copied(c, [a, b], out as Float32Array, call)) return true
   return blockwise(room, [c, a, b], out, call, ({ kernels, at: [to, condition, p, q] }, bytes) => {

@@ -55,6 +55,15 @@ export function storeRows(
   }
 }
 
+/** sums += the n × m matrix at `at`, whose rows are `pitch` apart. */
+export function addTo(
+  sums: Float64Array, n: number, m: number, floats: Float32Array, at: number, pitch: number,
+): void {
+  for (let i = 0, k = 0; i < n; i++, at += pitch) {
+    for (let j = 0; j < m; j++, k++) sums[k] += floats[at + j]
+  }
+}
+
 /**
  * The matrix with w[i·rowStep + j·columnStep] in row i and column j, packed in panels of 8 columns for `product`.
  * Exchanging the steps transposes it.

@@ -21,21 +21,21 @@
  * derivatives are the other two operators, with its cotangent in the place of the argument that it lacks: the three are
  * closed under differentiation, for every padding, dilation and mask, since these only choose the links.
  */
-import type { Spec } from '../../backends/backend.ts'
-import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
-import type { Op } from '../op.ts'
-import { checkOptions, keysOf } from '../../backends/options.ts'
-import { sizeOf } from '../shape.ts'
-import { aTensor } from '../tensor.ts'
-import type { Tensor } from '../tensor.ts'
-import { apply } from '../trace.ts'
-import { depthwiseConvFilterSimd, depthwiseConvInputSimd, depthwiseConvSimd } from '../../backends/wasm/operators/depthwise-conv.ts'
-import { reduction } from './wgsl.ts'
-import { exactProducts } from './whole.ts'
-import { outputSize } from '../../backends/window.ts'
-import { checkRows, eachZero, linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
-import type { Windows } from '../../backends/window.ts'
-import type { WindowOptions } from './window.ts'
+import type { Spec } from '../../../backends/backend.ts'
+import { defineOp, refuse, requireTensor, sameDtype } from '../../op.ts'
+import type { Op } from '../../op.ts'
+import { checkOptions, keysOf } from '../../../backends/options.ts'
+import { sizeOf } from '../../shape.ts'
+import { aTensor } from '../../tensor.ts'
+import type { Tensor } from '../../tensor.ts'
+import { apply } from '../../trace.ts'
+import { depthwiseConvFilterSimd, depthwiseConvInputSimd, depthwiseConvSimd } from './simd.ts'
+import { reduction } from '../wgsl.ts'
+import { exactProducts } from '../whole.ts'
+import { outputSize } from '../../../backends/window.ts'
+import { checkRows, eachZero, linksWgsl, readers, reads, windowKinds, windows } from '../window.ts'
+import type { Windows } from '../../../backends/window.ts'
+import type { WindowOptions } from '../window.ts'
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,c], k [kh,kw,c,m], optional rows [b,h,w]. */
 export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({

@@ -4,13 +4,12 @@
  * Outside of the grid a tap reads zeros, and a weight of zero must look at nothing: where a result is infinite or NaN it
  * may come of 0·∞, and the plain loops do the work again.
  */
-import type { SimdKernel } from '../../backend.ts'
-import { addBand, eachBand, loadBand, planOf, tapOffsets } from '../simd/bands.ts'
-import type { Windows } from '../../window.ts'
-import { addTo } from './dense.ts'
-import { areFinite, isFloat, isLarge } from '../simd/conditions.ts'
-import { ceilTo, loadRows, storeRows, tileRows } from '../simd/rows.ts'
-import type { Tile } from '../simd/rows.ts'
+import type { SimdKernel } from '../../../backends/backend.ts'
+import { addBand, eachBand, loadBand, planOf, tapOffsets } from '../../../backends/wasm/simd/bands.ts'
+import type { Windows } from '../../../backends/window.ts'
+import { areFinite, isFloat, isLarge } from '../../../backends/wasm/simd/conditions.ts'
+import { addTo, ceilTo, loadRows, storeRows, tileRows } from '../../../backends/wasm/simd/rows.ts'
+import type { Tile } from '../../../backends/wasm/simd/rows.ts'
 
 /** inputs: x [b,h,w,n], k [kh,kw,n,m], optional mask [b,h,w]; out [b,h,w,n·m]. */
 export const depthwiseConvSimd: SimdKernel<Windows> = room => (

@@ -84,7 +84,8 @@ export type { Deformable, DeformableOptions } from './nca/perceptions/deformable
 export { perceive } from './nca/perceive.ts'
 export type { PerceiveOptions } from './nca/perceive.ts'
 export { perceptionNames } from './nca/perception-names.ts'
-export { alive, exchangeInputs, rollout, step, update } from './nca/step.ts'
+export { alive, exchangeInputs, inspectStep, rollout, step, update } from './nca/step.ts'
+export type { StepParts } from './nca/step.ts'
 export type { Readouts, RolloutOptions } from './nca/run-options.ts'
 export { rolloutUntilStill } from './nca/auto-step.ts'
 export type { StillOptions } from './nca/auto-step.ts'
@@ -168,6 +169,10 @@ export { flatten, valueAt, withValue } from './experiment/flat.ts'
 export type { Config, Json } from './experiment/flat.ts'
 export { encodeTensorboard } from './experiment/tensorboard/events.ts'
 export type { Summary, TensorboardEvent } from './experiment/tensorboard/events.ts'
+
+// Other people's formats
+export { exportHtml } from './exchange/html/export-html.ts'
+export type { HtmlOptions } from './exchange/html/export-html.ts'
 
 // Backends
 export { cpu } from './backends/cpu.ts'

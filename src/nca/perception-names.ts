@@ -37,7 +37,8 @@ function numbered(n: number, name: (i: number) => string): string[] {
 
 const letters: Readonly<Record<string, readonly string[]>> = { rgba: ['r', 'g', 'b', 'a'], rgb: ['r', 'g', 'b'] }
 
-function channelNames(channels: Channels): string[] {
+/** The name of each channel: r, g, b, a, and the others by role, with their number where it has several. */
+export function channelNames(channels: Channels): string[] {
   return Object.entries(channels).flatMap(([role, n]) =>
     (letters[role]?.length === n ? letters[role] : n === 1 ? [role] : numbered(n, i => `${role}.${i}`)))
 }

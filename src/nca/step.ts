@@ -35,7 +35,7 @@ import { fire, normal } from '../tensor/random.ts'
 import { sameShape } from '../tensor/shape.ts'
 import { Tensor, tensor } from '../tensor/tensor.ts'
 import { fusedRollout } from './fused/rollout.ts'
-import { applyMlp } from './mlp.ts'
+import { mlpLayers } from './mlp.ts'
 import { checkParams } from './rule/check-params.ts'
 import { perceive } from './perceive.ts'
 import { dilateOn } from '../tensor/ops/grid.ts'
@@ -56,9 +56,17 @@ import { setChannels, takeChannels } from './state.ts'
  */
 export function update(rule: DataRule, params: DataParams, y: Tensor, rows?: Tensor): Tensor {
   requireTensor('update', 'what is perceived', y)
+  return layersOf(rule, params, y, rows).change
+}
+
+/** The hidden layers of the network, and its change. */
+function layersOf(
+  rule: DataRule, params: DataParams, y: Tensor, rows?: Tensor,
+): { hidden: readonly Tensor[]; change: Tensor } {
   checkParams('update', rule, params, { like: y, part: 'update' })
-  const change = applyMlp(rule.update, params.update, y, rows)
-  return rule.stepSize === 1 ? change : mul(rule.stepSize, change)
+  const layers = mlpLayers(rule.update, params.update, y, rows)
+  const change = layers.at(-1)!
+  return { hidden: layers.slice(0, -1), change: rule.stepSize === 1 ? change : mul(rule.stepSize, change) }
 }
 
 /** The living mask `[b,h,w]`: 1 where the neighbourhood, one cell far, has a cell with `channel` > `above`. */
@@ -98,24 +106,71 @@ function likeState(x: Tensor, next: unknown): Tensor {
   throw new Error(`step: the rule returned ${show(next)}, expected ${show(x)}.`)
 }
 
-function dataStep(
-  rule: DataRule, params: DataParams, before: Tensor, { key, mask, angle }: StepContext,
-): Tensor {
+function dataStep(rule: DataRule, params: DataParams, before: Tensor, context: StepContext): Tensor {
+  return partsOf(rule, params, before, context, 'needed').after
+}
+
+/** The quantities of a step, in the order of the equations. Masks are uint32 `[b,h,w]`; null is one that has every cell. */
+export type StepParts = {
+  /** What the cells perceive: the state `[b,h,w,c]`, with its noise where the rule has noise on the state. */
+  readonly state: Tensor
+  /** Cells that lived before the update. */
+  readonly pre: Tensor | null
+  /** Cells that fire, where the rule has an input mask only those with an input. */
+  readonly fires: Tensor | null
+  /** P(s) `[b,h,w,perceptionSize(rule)]`, see `perceptionNames`. */
+  readonly perception: Tensor
+  /** The hidden layers of the network `[b,h,w,units]`, from the first to the last, after their activation. */
+  readonly hidden: readonly Tensor[]
+  /** η U(P(s)) `[b,h,w,u]`, of the channels that change, before the fire mask. */
+  readonly change: Tensor
+  /** s' `[b,h,w,c]`, before the living mask and bounds. */
+  readonly candidate: Tensor
+  /** Cells with a living neighbour, or alive themselves, in s'. */
+  readonly post: Tensor | null
+  /** The next state `[b,h,w,c]`. */
+  readonly after: Tensor
+}
+
+/**
+ * All that one step of a data rule computes, for every cell: also for those that do not fire or do not live, which
+ * `step` leaves out.
+ *
+ * @param x the state before it `[b,h,w,c]`
+ * @param context as for `step`
+ * @returns the quantities by name; `after` is what `step` returns
+ * @throws for a rule that is code, and whatever `step` refuses
+ * @example const { perception, hidden, fires, after } = inspectStep(rule, params, x, { key: foldIn(k, t), t })
+ */
+export function inspectStep(rule: DataRule, params: DataParams, x: Tensor, context: StepContext): StepParts {
+  if ((rule as Rule).type === 'custom') throw new Error('inspectStep: the rule is code, and only those of defineRule have parts.')
+  checkStep(rule, params, x, context)
+  return scope(() => partsOf(rule, params, x, context, 'all'), 'inspectStep()')
+}
+
+/** A step with all that it computes, of all cells or of those that are needed. */
+function partsOf(
+  rule: DataRule, params: DataParams, before: Tensor, { key, mask, angle }: StepContext, cells: 'all' | 'needed',
+): StepParts {
   const { noise, inputMask, living } = rule
   const epsilon = noise && randomChange(rule, before, foldIn(key, 1), noise.std)
   const x = epsilon && noise?.on === 'state' ? changed(rule, before, epsilon) : before
   const pre = living?.when === 'both' ? alive(rule, x) : null
   const drawn = mask ?? (rule.fireRate < 1 ? fire(key, x, rule.fireRate) : undefined)
   const fires = inBoth(drawn, inputMask ? exceeds(x, inputMask) : undefined)
-  const rows = inBoth(fires, pre ? dilateOn(pre, { padding: rule.padding }) : undefined)
+  const needed = inBoth(fires, pre ? dilateOn(pre, { padding: rule.padding }) : undefined)
+  const rows = cells === 'needed' ? needed : undefined
+  const perception = perceive(rule, params, x, { angle, rows })
+  const { hidden, change } = layersOf(rule, params, perception, rows)
   // The change is zero in rows that are not computed.
-  const change = update(rule, params, perceive(rule, params, x, { angle, rows }), rows)
+  const own = cells === 'all' && needed ? where(onChannels(needed), change, 0) : change
   const disturbed = epsilon && noise?.on === 'change'
-    ? add(change, fires ? where(onChannels(fires), epsilon, 0) : epsilon)
-    : change
-  const next = changed(rule, x, disturbed)
-  const post = alive(rule, next)
-  return bounded(rule, post ? where(kept(rule, pre ? and(pre, post) : post), next, 0) : next)
+    ? add(own, fires ? where(onChannels(fires), epsilon, 0) : epsilon)
+    : own
+  const candidate = changed(rule, x, disturbed)
+  const post = alive(rule, candidate)
+  const after = bounded(rule, post ? where(kept(rule, pre ? and(pre, post) : post), candidate, 0) : candidate)
+  return { state: x, pre, fires: fires ?? null, perception, hidden, change, candidate, post, after }
 }
 
 /** Cells that are in both masks; one that is missing has all. */

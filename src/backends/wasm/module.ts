@@ -5,22 +5,19 @@
  * with --experimental-wasm-relaxed-simd). Its results are rounded differently from machine to machine, so it can be
  * declined. Shared memory is for several threads.
  */
+import { fromBase64 } from '../base64.ts'
 import { builds } from './generated.ts'
 
 type Build = keyof typeof builds
 
-function decode(base64: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(base64), c => c.charCodeAt(0))
-}
-
 /** Whether this engine runs the build with fused multiply-add, and the one without. */
 export function supports(build: 'fma' | 'plain'): boolean {
-  return typeof WebAssembly !== 'undefined' && WebAssembly.validate(decode(builds[build]))
+  return typeof WebAssembly !== 'undefined' && WebAssembly.validate(fromBase64(builds[build]))
 }
 
 /** The compiled module. It can be handed to other threads. */
 export function compile(build: 'fma' | 'plain', shared: boolean): WebAssembly.Module {
-  return new WebAssembly.Module(decode(builds[(shared ? `${build}Shared` : build) as Build]))
+  return new WebAssembly.Module(fromBase64(builds[(shared ? `${build}Shared` : build) as Build]))
 }
 
 /** Pages of 64 KiB: as many as 32-bit addresses reach. */

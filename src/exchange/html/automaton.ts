@@ -1,0 +1,284 @@
+/**
+ * The automaton of an exported page: one step of a rule in plain JavaScript, as the text that stands in the page.
+ *
+ * It is written to be read there, by somebody who has nothing but the page, and is the specification of
+ * `src/nca/step.ts` once more, without a tensor: cell by cell, in the order of the equations. A test runs this text
+ * beside the library's own step, over random rules (tests/exchange/html.test.ts).
+ */
+export const automatonSource: string = String.raw`
+// THE AUTOMATON
+//
+// A cell is a list of numbers, its channels. In one step of a neural cellular automaton
+//
+//   s  ←  s + m · η · U(P(s))
+//
+// each cell perceives its neighbourhood (P: filters and convolutions), a small network makes a change of that (U), and
+// the change is added where the cell fires (m: by chance). A living mask, where the rule has one, empties every cell
+// without a neighbour that lives. All numbers are float32; sums are made in float64.
+
+/** 64 random bits: the counter (c0, c1) encrypted under a key (threefry2x32, Salmon et al. 2011). */
+function threefry([k0, k1], c0, c1) {
+  const turns = [[13, 15, 26, 6], [17, 29, 16, 24]]
+  const schedule = [k0, k1, k0 ^ k1 ^ 0x1bd11bda]
+  let x = (c0 + k0) | 0, y = (c1 + k1) | 0
+  for (let group = 0; group < 5; group++) {
+    for (const turn of turns[group % 2]) {
+      x = (x + y) | 0
+      y = (y << turn) | (y >>> (32 - turn))
+      y ^= x
+    }
+    x = (x + schedule[(group + 1) % 3]) | 0
+    y = (y + schedule[(group + 2) % 3] + group + 1) | 0
+  }
+  return [x >>> 0, y >>> 0]
+}
+
+/** The key of step number n, and of whatever else has a number. */
+const foldIn = (key, n) => threefry(key, 0, n)
+
+/** 32 random bits for number i. */
+function bitsAt(key, i) {
+  const [x, y] = threefry(key, 0, i)
+  return (x ^ y) >>> 0
+}
+
+/** A normal number of variance 1 for number i: √2 · erf⁻¹ of a uniform one (Giles 2010). */
+function normalAt(key, i) {
+  const p = (4 * (bitsAt(key, i) >>> 9) + 1) / 2 ** 24 - 1
+  const w = -Math.log((1 - p) * (1 + p))
+  const [at, series] = w < 5
+    ? [w - 2.5, [2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503,
+      -0.00417768164, 0.246640727, 1.50140941]]
+    : [Math.sqrt(w) - 3, [-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
+      -0.0076224613, 0.00943887047, 1.00167406, 2.83297682]]
+  return Math.SQRT2 * p * series.reduce((sum, c) => sum * at + c, 0)
+}
+
+const activations = {
+  relu: x => Math.max(x, 0),
+  leakyRelu: (x, slope) => (x > 0 ? x : slope * x),
+  tanh: Math.tanh,
+  sigmoid: x => 1 / (1 + Math.exp(-x)),
+  linear: x => x,
+}
+
+/** out += values · matrix, where the matrix [inputs, outputs] begins at an offset of its array. */
+function multiply(values, matrix, out, from = 0, offset = 0, inputs = values.length) {
+  const n = out.length
+  for (let i = 0; i < inputs; i++) {
+    const v = values[from + i]
+    if (v === 0) continue
+    const row = offset + i * n
+    for (let j = 0; j < n; j++) out[j] += v * matrix[row + j]
+  }
+}
+
+/**
+ * The automaton of a rule. weights: arrays by the path of the parameter, like 'update.w1'; filters: nine numbers by name.
+ * A world is { height, width, cells }, its cells height · width · channels numbers, row by row.
+ */
+function makeAutomaton(rule, weights, filters) {
+  const roles = Object.entries(rule.channels)
+  const channels = roles.reduce((sum, [, n]) => sum + n, 0)
+  const isFrozen = roles.flatMap(([role, n]) => new Array(n).fill(rule.frozen.includes(role)))
+  const changing = isFrozen.flatMap((frozen, c) => (frozen ? [] : [c]))
+
+  /** The number of the cell (y, x), or −1 where there is none. */
+  function cellAt({ height, width }, y, x) {
+    const inside = (i, n) => {
+      if (i >= 0 && i < n) return i
+      if (rule.padding === 'zero') return -1
+      if (rule.padding === 'circular') return ((i % n) + n) % n
+      return i < 0 ? -i : 2 * (n - 1) - i
+    }
+    const [row, column] = [inside(y, height), inside(x, width)]
+    return row < 0 || column < 0 ? -1 : row * width + column
+  }
+
+  /** A window of size × size taps, the middle one at the cell itself. */
+  function windowOf(size, dilation = 1) {
+    const reach = (size - 1) / 2
+    return Array.from({ length: size * size }, (_, t) => (
+      { dy: dilation * (Math.floor(t / size) - reach), dx: dilation * (t % size - reach), t }
+    ))
+  }
+
+  const learned = rule.perceive.filter(part => part.type !== undefined)
+  const weightsOf = (part, name) => weights['perceive.' + learned.indexOf(part) + '.' + name]
+  const isFilter = part => part.type === undefined || part.type === 'depthwise'
+
+  // FILTERS look at each channel by itself. A fixed filter has nine weights for all channels, a learned one its own.
+
+  /** The nine weights of a fixed filter for a cell that is turned by an angle: derivatives turn into each other. */
+  function fixedFilter(part, angle) {
+    const { name, factor } = typeof part === 'string' ? { name: part, factor: 1 } : part
+    const kind = name.slice(0, -1), [cos, sin] = [Math.cos(angle), Math.sin(angle)]
+    const turned = name.endsWith('X')
+      ? filters[name].map((v, i) => cos * v - sin * filters[kind + 'Y'][i])
+      : name.endsWith('Y') ? filters[name].map((v, i) => cos * v + sin * filters[kind + 'X'][i]) : filters[name]
+    return turned.map(v => Math.fround(factor * v))
+  }
+
+  /** All filters, neighbour by neighbour: weight · channel c of the neighbour (dy, dx) is added into a number. */
+  function filtersFor(angle) {
+    const parts = rule.perceive.filter(isFilter)
+    const count = parts.reduce((sum, part) => sum + (part.filters ?? 1), 0)
+    const neighbours = new Map()
+    let f = 0
+    for (const part of parts) {
+      const n = part.filters ?? 1
+      const weight = part.type === undefined
+        ? (nine => t => nine[t])(fixedFilter(part, angle))
+        : (kernel => (t, c, i) => kernel[(t * channels + c) * n + i])(weightsOf(part, 'kernel'))
+      for (const { dy, dx, t } of windowOf(part.size ?? 3)) {
+        const place = dy + ' ' + dx
+        if (!neighbours.has(place)) neighbours.set(place, { dy, dx, terms: [] })
+        for (let c = 0; c < channels; c++) {
+          for (let i = 0; i < n; i++) {
+            const term = { into: c * count + f + i, weight: weight(t, c, i), c }
+            if (term.weight !== 0) neighbours.get(place).terms.push(term)
+          }
+        }
+      }
+      f += n
+    }
+    return { count: count * channels, neighbours: [...neighbours.values()].filter(({ terms }) => terms.length > 0) }
+  }
+
+  // CONVOLUTIONS look at all channels of the window.
+
+  function convolve(world, y, x, window, kernel, out) {
+    for (const { dy, dx, t } of window) {
+      const cell = cellAt(world, y + dy, x + dx)
+      if (cell >= 0) multiply(world.cells, kernel, out, cell * channels, t * channels * out.length, channels)
+    }
+  }
+
+  const convolutions = rule.perceive.filter(part => !isFilter(part)).map(part => {
+    const { outputs, activation, size, dilation, slope = 0.2 } = part
+    const window = windowOf(size, dilation)
+    const weight = name => weightsOf(part, name)
+    const activate = (sums, bias) => sums.map((v, j) => activations[activation](v + (bias ? bias[j] : 0), slope))
+    if (part.type === 'conv') {
+      return (world, y, x) => {
+        const sums = new Float64Array(outputs)
+        convolve(world, y, x, window, weight('kernel'), sums)
+        return activate(sums, part.bias && weight('bias'))
+      }
+    }
+    return (world, y, x) => { // a residual convolution: skip · s + k2 · σ(k1 ∗ s + b1) + b2
+      const hidden = new Float64Array(outputs), out = Float64Array.from(weight('b2'))
+      convolve(world, y, x, window, weight('k1'), hidden)
+      multiply(activate(hidden, weight('b1')), weight('k2'), out)
+      multiply(world.cells, weight('skip'), out, (y * world.width + x) * channels, 0, channels)
+      return out
+    }
+  })
+
+  /** P: all that the cell (y, x) perceives. */
+  function perceive(world, y, x, { count, neighbours }) {
+    const seen = new Float64Array(count)
+    for (const { dy, dx, terms } of neighbours) {
+      const cell = cellAt(world, y + dy, x + dx)
+      if (cell < 0) continue
+      for (const { into, weight, c } of terms) seen[into] += weight * world.cells[cell * channels + c]
+    }
+    if (convolutions.length === 0) return seen
+    return Float64Array.from([...seen, ...convolutions.flatMap(part => [...part(world, y, x)])])
+  }
+
+  /** U: the change that the network makes of what is perceived. */
+  function update(seen) {
+    const { hidden, activation, slope, residual } = rule.update
+    let h = seen
+    for (let layer = 1; layer <= hidden.length + 1; layer++) {
+      const bias = weights['update.b' + layer]
+      const size = hidden[layer - 1] ?? changing.length
+      const sums = bias ? Float64Array.from(bias) : new Float64Array(size)
+      multiply(h, weights['update.w' + layer], sums)
+      if (layer > hidden.length) return sums
+      const next = sums.map(v => activations[activation](v, slope))
+      h = residual && h.length === size ? next.map((v, j) => v + h[j]) : next
+    }
+  }
+
+  // MASKS have a 0 or a 1 for each cell.
+
+  /** Cells of which a channel is above a number. */
+  function exceeds({ height, width, cells }, { channel, above }) {
+    return Uint8Array.from({ length: height * width }, (_, i) => +(cells[i * channels + channel] > Math.fround(above)))
+  }
+
+  /** Cells that have one of the mask within one cell of them. Only a torus has something beyond its border. */
+  function grow(world, mask) {
+    const { height, width } = world
+    const grown = new Uint8Array(mask.length)
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        if (!mask[y * width + x]) continue
+        for (let dy = -1; dy <= 1; dy++) {
+          for (let dx = -1; dx <= 1; dx++) {
+            const inside = y + dy >= 0 && y + dy < height && x + dx >= 0 && x + dx < width
+            if (inside || rule.padding === 'circular') grown[cellAt(world, y + dy, x + dx)] = 1
+          }
+        }
+      }
+    }
+    return grown
+  }
+
+  /** Cells that fire in the step of this key. */
+  function fireMask(world, key) {
+    const threshold = Math.round(rule.fireRate * 2 ** 32)
+    return Uint8Array.from({ length: world.height * world.width }, (_, i) => +(bitsAt(key, i) < threshold))
+  }
+
+  let prepared = null // the filters for the angle that was used last
+
+  /** One step. Returns the next cells, and the masks by which they were made; null is a mask that has every cell. */
+  function step(world, key, angle = 0) {
+    if (prepared?.angle !== angle) prepared = { angle, filters: filtersFor(angle) }
+    const { height, width } = world
+    const { living, noise, bound, inputMask, stepSize } = rule
+    const n = height * width
+    const noiseAt = i => Math.fround(Math.fround(normalAt(foldIn(key, 1), i)) * Math.fround(noise.std))
+
+    const before = { height, width, cells: Float32Array.from(world.cells) }
+    if (noise?.on === 'state') {
+      for (let i = 0; i < n; i++) changing.forEach((c, k) => { before.cells[i * channels + c] += noiseAt(i * changing.length + k) })
+    }
+    const pre = living?.when === 'both' ? grow(before, exceeds(before, living)) : null
+    const drawn = rule.fireRate < 1 ? fireMask(world, key) : null
+    const input = inputMask ? exceeds(before, inputMask) : null
+    const fires = drawn || input ? Uint8Array.from({ length: n }, (_, i) => (drawn?.[i] ?? 1) & (input?.[i] ?? 1)) : null
+
+    // A cell far from life is empty after the step, whatever it would do; one beside a living cell may decide who lives.
+    const near = pre ? grow(before, pre) : null
+    const after = { height, width, cells: Float32Array.from(before.cells) }
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const i = y * width + x
+        if (fires && !fires[i]) continue
+        const change = !near || near[i] ? update(perceive(before, y, x, prepared.filters)) : null
+        changing.forEach((c, k) => {
+          const disturbance = noise?.on === 'change' ? noiseAt(i * changing.length + k) : 0
+          after.cells[i * channels + c] += (change ? stepSize * change[k] : 0) + disturbance
+        })
+      }
+    }
+    const post = living ? grow(after, exceeds(after, living)) : null
+    for (let i = 0; i < n; i++) {
+      const lives = !post || (post[i] && (!pre || pre[i]))
+      for (const c of changing) {
+        const at = i * channels + c
+        if (!lives) after.cells[at] = 0
+        if (bound?.type === 'tanh') after.cells[at] = Math.tanh(after.cells[at])
+        if (bound?.type === 'clamp') after.cells[at] = Math.min(Math.max(after.cells[at], bound.low), bound.high)
+      }
+    }
+    return { cells: after.cells, pre, fires, post }
+  }
+
+  return { channels, changing, isFrozen, step }
+}
+`.trim()

@@ -1,0 +1,102 @@
+/**
+ * A model as a page to send: one HTML file that opens from the disk, runs the rule in plain JavaScript, and can be hurt
+ * with the pointer. It needs no network and no build, and can be read; in an <iframe> it fills it.
+ *
+ * The rule goes in as JSON and its weights as the bytes of float32 in base64, so that nothing is lost: the page's steps
+ * are the library's, values up to rounding, fire masks bit for bit (step t of the seed n fires under
+ * `foldIn(key(n), t)`).
+ */
+import type { Tensor } from '../../tensor/tensor.ts'
+import { aTensor } from '../../tensor/tensor.ts'
+import { filters } from '../../tensor/filters.ts'
+import { check, checkOptions, keysOf, numberFrom, text, wholeFrom } from '../../backends/options.ts'
+import { toBase64 } from '../../backends/base64.ts'
+import { eachLeaf } from '../../tensor/tree.ts'
+import type { Model } from '../../nca/files/model-file.ts'
+import { packState } from '../../nca/training/sparse-state.ts'
+import { channelNames } from '../../nca/perception-names.ts'
+import { isLearned } from '../../nca/perceptions/kinds.ts'
+import { checkParams } from '../../nca/rule/check-params.ts'
+import { checkState } from '../../nca/run-options.ts'
+import { channelCount } from '../../nca/rule/channels.ts'
+import type { DataRule } from '../../nca/rule/types.ts'
+import { seed as seedState } from '../../nca/state.ts'
+import { pageOf } from './page.ts'
+
+export type HtmlOptions = {
+  /** What the page is called, default 'Neural cellular automaton'. */
+  title?: string
+  /** Rows and columns of the grid, a whole number from 1 to 512; default 72. Not beside `start`. */
+  size?: number
+  /** The first state `[1,h,w,c]`; by default one living cell in the centre, see `seed`. */
+  start?: Tensor
+  /** The seed of the key by which cells fire, a whole number below 2^32, default 0. Reset takes the next one. */
+  seed?: number
+  /** Added to red, green and blue of a rule with the role `rgb`, default 0; textures of `textureTask` need 0.5. */
+  brightness?: number
+}
+
+const htmlOptions = keysOf<HtmlOptions>({
+  title: text, size: wholeFrom(1, 512), start: aTensor, seed: wholeFrom(0, 2 ** 32 - 1), brightness: numberFrom(),
+})
+
+/**
+ * The HTML of a page that plays a model, less than 100 KB for the rule of Growing NCA.
+ *
+ * Beside pause, step, reset, speed, rotation and a choice of what is shown, the page has what the rule needs: a choice for
+ * each frozen role of several channels (a condition), a pen for each of one channel (an image).
+ *
+ * @param model the rule, a plane of filters, convolutions and a network, and its parameters
+ * @throws one sentence that says why, where the rule is code, no plane, or perceives by attention or deformable windows;
+ *   where parameters or start do not fit it; and where the grid is too small to mirror what cells see beyond it
+ * @example await writeFile('lizard.html', await exportHtml({ rule, params }, { title: '🦎' }))
+ */
+export async function exportHtml(model: Pick<Model, 'rule' | 'params'>, options: HtmlOptions = {}): Promise<string> {
+  const where = 'exportHtml'
+  checkOptions(where, options, htmlOptions)
+  const { rule, params } = model
+  checkPlane(where, rule)
+  checkParams(where, rule, params)
+  const { title = 'Neural cellular automaton', size, start, seed = 0, brightness = 0 } = options
+  check(size === undefined || start === undefined, where, 'size', size, 'none beside a start, which has its own')
+  const from = channelCount(rule.channels) > 3 ? 3 : 0 // the seed of a rule without alpha is 1 in all channels
+  if (start) checkState(where, rule, params, start)
+  const [height, width] = start ? start.shape.slice(1, 3) : [size ?? 72, size ?? 72]
+  const mirror = rule.padding === 'reflect' ? reachOf(rule) : 0
+  check(Math.min(height, width) > mirror, where, 'size', Math.min(height, width), `a number > ${mirror}, which cells mirror`)
+  check(!start || start.shape[0] === 1, where, 'the batch of start', start?.shape[0], '1')
+
+  const weights: Record<string, string> = {}
+  const leaves: [string, Tensor][] = []
+  eachLeaf(params, (leaf, path) => { if (leaf !== undefined) leaves.push([path, leaf as Tensor]) })
+  for (const [path, leaf] of leaves) weights[path] = base64Of(await leaf.data())
+  const first = start ?? seedState(rule, { height, width, from })
+  const { at, cells } = packState(await first.data(), first.shape.slice(1), first.backend)
+  return pageOf(title, {
+    rule, filters, channelNames: channelNames(rule.channels), brightness, seed, from, started: start !== undefined,
+    start: { height, width, at: [...at], values: base64Of(cells) }, weights,
+  })
+}
+
+/** Throws unless plain JavaScript of the page covers the rule. */
+function checkPlane(where: string, rule: DataRule): void {
+  const refuse = (why: string): never => {
+    throw new Error(`${where}: ${why}; a page runs planes of filters, convolutions and a network.`)
+  }
+  if (rule?.type !== 'data') refuse('the rule is not data (defineRule)')
+  if (rule.grid !== 2) refuse(`the rule's grid has ${rule.grid} ${rule.grid === 1 ? 'dimension' : 'dimensions'}`)
+  const other = rule.perceive.find(part => isLearned(part) && ['attention', 'deformable'].includes(part.type))
+  if (other) refuse(`the rule perceives by ${(other as { type: string }).type}`)
+}
+
+/** How many cells far a rule's cells look. */
+function reachOf({ perceive }: DataRule): number {
+  return Math.max(...perceive.map(part => (
+    isLearned(part) ? (part.size - 1) / 2 * ('dilation' in part ? part.dilation : 1) : 1
+  )))
+}
+
+/** The bytes of numbers as float32, little-endian, in base64. */
+function base64Of(values: ArrayLike<number>): string {
+  return toBase64(new Uint8Array(Float32Array.from(values).buffer))
+}

@@ -1,23 +1,21 @@
 /**
  * `cellgrad grow`: a trained rule at work, in the terminal or as a file.
  */
-import { existsSync, statSync } from 'node:fs'
-import { basename, dirname, extname, join } from 'node:path'
+import { extname } from 'node:path'
 import type { ArgDef, ArgsDef, CommandDef } from 'citty'
 import type { Image } from '../nca/files/image.ts'
+import type { Model } from '../nca/files/model-file.ts'
 import { key } from '../tensor/key.ts'
-import { check, isWhole } from '../backends/options.ts'
 import { play, saveGif, writeFilmStrip } from '../node/animation.ts'
 import type { PlayOptions } from '../node/animation.ts'
-import { bundledModels, findAsset, listAssets } from '../node/assets.ts'
 import { readModel } from '../node/model.ts'
 import { backendMeanings, backendNames, computing } from './computer.ts'
 import type { BackendName } from './computer.ts'
 import { signals } from './interrupt.ts'
+import { checkOut, gridOf, modelPath, mostCells } from './models.ts'
 import { say } from './output.ts'
-import { files } from './run-folder.ts'
 import { block, isLive, pictureLines } from './screen.ts'
-import { numberFlag, toNumber, UsageError } from './usage.ts'
+import { numberFlag, UsageError } from './usage.ts'
 import type { Command, Given } from './usage.ts'
 
 const flag = (valueHint: string, description: string): ArgDef => ({ type: 'string', valueHint, description })
@@ -44,7 +42,7 @@ const args: ArgsDef = {
 const halfTime = 'half'
 
 // More than anybody wants to see, and what memory and time are good for.
-const most = { steps: 1_000_000, size: 4096, scale: 1024, pixels: 25_000_000, gifPixels: 250_000_000 }
+const most = { steps: 1_000_000, scale: 1024, pixels: 25_000_000, gifPixels: 250_000_000 }
 
 const definition: CommandDef = {
   meta: { name: 'grow', description: 'Grow a pattern from one cell with a trained model' },
@@ -65,12 +63,12 @@ const definition: CommandDef = {
       scale: number('scale', 4, { least: 1, most: most.scale }),
     }
     const options = {
-      steps, damageAt, size: number('size', 0, { least: 1, most: most.size }),
+      steps, damageAt, size: number('size', 0, { least: 1, most: mostCells }),
       key: key(number('seed', 0, { least: 0, most: Number.MAX_SAFE_INTEGER })),
       angle: number('angle', 0, { least: -1e6, most: 1e6, whole: false }) * Math.PI / 180,
     }
-    checkOut(given.out)
-    const path = await modelPath(given.model ?? '🦎')
+    if (given.out !== undefined) checkOut('cellgrad grow', 'out', given.out, ['.gif', '.png'])
+    const path = await modelPath('grow', given.model ?? '🦎')
     await computing({ backend: backendOf(given.backend) }, async ({ backend, name }) => {
       // Pictures have 8 bits a channel: what was trained in float64 is played in float32, fast and on any backend.
       const model = await readModel(path, { backend, dtype: 'float32' })
@@ -88,36 +86,12 @@ const definition: CommandDef = {
 
 export const grow: Command = { definition, implied: { damage: halfTime } }
 
-type Model = Awaited<ReturnType<typeof readModel>>
-
-/** Rows and columns of the grid that a model was trained on, 72 where its file does not say. */
-function gridOf({ provenance: { grid = '72' } }: Model, path: string): number {
-  const size = toNumber(grid)
-  check(isWhole(size, 1) && size <= most.size, path, 'its metadata field "grid"', grid, `a whole number from 1 to ${most.size}`)
-  return size as number
-}
-
 function backendOf(given = 'cpu'): BackendName {
   const found = backendNames.find(name => name === given)
   if (found) return found
   throw new UsageError(
     `cellgrad grow: --backend is ${JSON.stringify(given)}, expected one of ${backendNames.join(', ')}`,
   )
-}
-
-/** Throws unless a picture can be written there: growing takes time, and is not to be in vain. */
-function checkOut(out: string | undefined): void {
-  if (out === undefined) return
-  const refuse = (expected: string): never => {
-    throw new UsageError(`cellgrad grow: --out is ${JSON.stringify(out)}, expected ${expected}`)
-  }
-  if (!['.gif', '.png'].includes(extname(out))) refuse('a file that ends in .gif or .png')
-  if (!isFolder(dirname(out))) refuse(`a file in a folder that exists; there is no folder ${dirname(out)}`)
-  if (isFolder(out)) refuse('a file; this is a folder')
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 
 /** Throws where the pictures of a file would be too large to be held in memory. */
@@ -130,24 +104,6 @@ function checkPixels(out: string, { size, steps }: PlayOptions, { strip, columns
   throw new UsageError(
     `cellgrad grow: ${out} would have ${pixels} pixels, at most ${bound} are possible; choose a smaller --scale`
       + (isGif ? ', a smaller --size or a larger --every' : ', --size or --strip'),
-  )
-}
-
-/** The file of a bundled model, by emoji or name; the model of a run, by its folder or its checkpoint; or the path. */
-async function modelPath(what: string): Promise<string> {
-  const models = await bundledModels()
-  const found = findAsset(models, what)
-  if (found) return found.path
-  const folder = isFolder(what) ? what : basename(what) === files.checkpoint ? dirname(what) : null
-  if (folder !== null) {
-    const path = join(folder, files.model)
-    if (existsSync(path)) return path
-    throw new Error(`grow: ${folder} holds no ${files.model}; train saves one at every checkpoint and when it ends`)
-  }
-  if (extname(what) === '.safetensors') return what
-  const all = listAssets(models) || 'none'
-  throw new Error(
-    `grow: no bundled model is called ${JSON.stringify(what)}; there are ${all}. A file ends in .safetensors`,
   )
 }
 

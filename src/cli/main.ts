@@ -18,6 +18,7 @@ const commands: Record<string, () => Promise<Command>> = {
   train: async () => (await import('./train.ts')).train,
   start: async () => (await import('./start.ts')).start,
   config: async () => (await import('./show-config.ts')).config,
+  export: async () => (await import('./export.ts')).exportModel,
   data: async () => (await import('./data.ts')).data,
   studio: async () => (await import('./studio.ts')).studio,
 }

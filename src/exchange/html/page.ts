@@ -10,7 +10,7 @@ const style = `
     --line: light-dark(#d5d7d9, #3a3f45); --soft: light-dark(#5b6470, #a0a8b2); --mark: light-dark(#0b6e4f, #5fd3a8) }
   * { box-sizing: border-box }
   html, body { height: 100% }
-  body { margin: 0; display: grid; grid-template-rows: auto 1fr auto; gap: 8px; padding: 12px; background: var(--paper);
+  body { margin: 0; display: grid; grid-template: auto 1fr auto / minmax(0, 1fr); gap: 8px; padding: 12px; background: var(--paper);
     color: var(--ink); font: 15px/1.4 system-ui, sans-serif }
   header { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 16px; align-items: baseline }
   h1 { font-size: 18px; font-weight: 600; margin: 0 }
@@ -18,12 +18,15 @@ const style = `
   main { min-height: 0; display: grid; place-items: center; container-type: size }
   canvas { width: min(100cqw, 100cqh); max-height: 100%; image-rendering: pixelated; touch-action: none; cursor: crosshair;
     border-radius: 6px; outline: 1px solid var(--line) }
-  #controls { display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: end; justify-content: center }
+  #controls { display: grid; grid-template-columns: repeat(auto-fit, minmax(84px, 1fr)); gap: 8px 12px; align-items: end;
+    width: 100%; max-width: 900px; margin: 0 auto }
+  #controls > div { display: flex; gap: 8px; grid-column: span 3; justify-content: center }
   label { display: grid; grid-template-columns: auto auto; font-size: 13px; color: var(--soft) }
   label > span { text-align: right; font-variant-numeric: tabular-nums }
-  label > input, label > select { grid-column: 1 / -1; width: 132px; margin: 0; height: 32px }
+  label > input, label > select { grid-column: 1 / -1; width: 100%; margin: 0; height: 32px }
   button, select { font: inherit; color: var(--ink); background: transparent; border: 1px solid var(--line); border-radius: 6px;
-    padding: 4px 12px; height: 32px; cursor: pointer }
+    padding: 0 8px; height: 32px; cursor: pointer }
+  #controls button { flex: 1 }
   button:hover, select:hover { border-color: var(--mark) }
   input { accent-color: var(--mark) }
   :focus-visible { outline: 2px solid var(--mark); outline-offset: 2px }
@@ -56,9 +59,11 @@ export function pageOf(title: string, model: unknown): string {
   <canvas id="world" tabindex="0" role="img" aria-label="The cells. The pointer uses the tool on them; arrow keys and Enter do too."></canvas>
 </main>
 <div id="controls">
-  <button id="run" title="Space">Pause</button>
-  <button id="step" title="S">Step</button>
-  <button id="reset" title="R">Reset</button>
+  <div>
+    <button id="run" title="Space">Pause</button>
+    <button id="step" title="S">Step</button>
+    <button id="reset" title="R">Reset</button>
+  </div>
   <label>Tool <select id="tool"></select></label>
   <label>Brush <span id="brush-is"></span><input id="brush" type="range" min="1" max="20" value="6"></label>
   <label>Speed <span id="speed-is"></span><input id="speed" type="range" min="0" max="8" value="6"></label>

@@ -91,9 +91,9 @@ if (rule.channels.rgb === 3) {
   const { from } = roleOf('rgb')
   views.push(['Colours', (cells, at) => [0, 1, 2].map(i => 255 * (cells[at + from + i] + model.brightness)).concat(255)])
 }
-for (const role of answers) {
+for (const role of answers) { // the colour of the largest of its channels
   const { from, n } = roleOf(role)
-  views.push(['Strongest of ' + role, (cells, at) => {
+  views.push([role, (cells, at) => {
     let best = 0
     for (let k = 1; k < n; k++) if (cells[at + from + k] > cells[at + from + best]) best = k
     const seen = !rule.inputMask || cells[at + rule.inputMask.channel] > rule.inputMask.above
@@ -122,8 +122,9 @@ const tools = [
 ]
 for (const role of drawings) {
   const { from } = roleOf(role)
-  tools.unshift(['Draw ' + role, at => { world.cells[at + from] = 1 }, () => 1])
-  tools.push(['Erase ' + role, at => { for (let c = 0; c < channels; c++) world.cells[at + c] = 0 }, () => Number(find('brush').value)])
+  const which = drawings.length > 1 ? ' ' + role : ''
+  tools.unshift(['Draw' + which, at => { world.cells[at + from] = 1 }, () => 1])
+  tools.push(['Wipe' + which, at => { for (let c = 0; c < channels; c++) world.cells[at + c] = 0 }, () => Number(find('brush').value)])
 }
 
 function use(y, x) {
@@ -189,9 +190,9 @@ const speeds = [1, 2, 5, 10, 20, 30, 60, 120, Infinity] // steps per second
 const speed = () => speeds[find('speed').value]
 const say = () => {
   angle = Number(find('angle').value) * Math.PI / 180
-  find('speed-is').textContent = speed() === Infinity ? 'all it can' : speed() + ' a second'
+  find('speed-is').textContent = speed() === Infinity ? 'max' : speed() + '/s'
   find('angle-is').textContent = find('angle').value + '°'
-  find('brush-is').textContent = find('brush').value + ' cells'
+  find('brush-is').textContent = find('brush').value
 }
 for (const id of ['speed', 'angle', 'brush']) find(id).oninput = say
 document.addEventListener('keydown', event => {

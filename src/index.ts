@@ -176,7 +176,7 @@ export type { HtmlOptions } from './exchange/html/export-html.ts'
 
 // Backends
 export { cpu } from './backends/cpu.ts'
-export type { CpuOptions } from './backends/cpu.ts'
+export type { CpuBackend, CpuOptions } from './backends/cpu.ts'
 export { webgpu } from './backends/webgpu/webgpu.ts'
 export type { WebGpuBackend, WebGpuOptions } from './backends/webgpu/webgpu.ts'
 export type { Backend, Data, DType, Memory, Shape, Spec } from './backends/backend.ts'

@@ -12,7 +12,7 @@ import { defaultThreads, mostThreads } from './wasm/default-threads.ts'
 import { supports } from './wasm/module.ts'
 import { wasmRunner } from './wasm/runner.ts'
 import { scratch } from './wasm/simd/scratch.ts'
-import { workerThreads } from './wasm/threads.ts'
+import { canWait } from './wasm/threads.ts'
 import type { Backend, Call, CpuKernel, Data, DType, Handle, Kernel, Memory, SimdKernel, Spec } from './backend.ts'
 
 export type CpuOptions = {
@@ -22,9 +22,10 @@ export type CpuOptions = {
   simd?: boolean
   /**
    * Threads that share a rollout, from 1 to 256, by default as the environment variable CELLGRAD_THREADS says or, without
-   * it, as many as the machine has. 1 starts none; results are the same bits. In a page it is always 1, even in one that
-   * is isolated from other origins and has shared memory: threads meet by waiting for each other, and browsers do not let
-   * a page's main thread wait.
+   * it, as many as the machine has. 1 starts none; results are the same bits. Threads meet by waiting for each other. In
+   * a browser only the worker of a page may wait, where that page is isolated from other origins (COOP, COEP) and so has
+   * shared memory; there they start with the first rollout, and share the work as soon as they have. Elsewhere in a page
+   * it is always 1.
    */
   threads?: number
   /**
@@ -50,20 +51,28 @@ const cpuOptions = keysOf<CpuOptions>({
   poolBytes: numberFrom(0),
 })
 
+export type CpuBackend = Backend & {
+  /**
+   * Threads that the next rollout runs on: 1 before the first one, and, in the worker of a page, until all have started;
+   * then as many as there are.
+   */
+  readonly threads: number
+}
+
 /**
  * A CPU backend. Most code never calls this: tensors live on `defaultBackend` unless told otherwise.
  *
  * @throws for an option that there is not, or of the wrong kind
  * @example const oracle = cpu({ poolBytes: 0 }); tensor([1, 2], { backend: oracle })
  */
-export function cpu(options: CpuOptions = {}): Backend {
+export function cpu(options: CpuOptions = {}): CpuBackend {
   checkOptions('cpu', options, cpuOptions)
   const {
     overrides = {}, poolBytes = 256 * 2 ** 20, simd = true, fma = true, historyBytes,
     threads = defaultThreads(),
   } = options
-  const alone = workerThreads() === undefined
-  check(!alone || threads === 1, 'cpu', 'threads', threads, '1, since only Node has threads that can wait for each other')
+  const expected = "1, since threads wait for each other, as only Node's and those of an isolated page's worker can"
+  check(canWait() || threads === 1, 'cpu', 'threads', threads, expected)
   const pool = new Map<string, Data[]>()
   let buffers = 0, bytes = 0, peakBytes = 0, pooledBytes = 0
 
@@ -128,6 +137,7 @@ export function cpu(options: CpuOptions = {}): Backend {
       peakBytes = bytes
     },
     runner,
+    get threads(): number { return runner?.threads() ?? 1 },
     trim(): void {
       runner?.trim()
       pool.clear()

@@ -450,7 +450,7 @@ describe('where there are no threads', () => {
       console.log(...report, bits(train(cpu({ fma: false }))))
     `
     const asked = await child('cpu({ threads: 2 })', { before: browser })
-    expect(asked.err).toContain('cpu: threads is 2, expected 1, since only Node has threads that can wait for each other.')
+    expect(asked.err).toContain('cpu: threads is 2, expected 1, since threads wait for each other')
     const [there, here] = await Promise.all([child(program, { before: browser }), child(program)])
     expect(there).toEqual({ ...here, out: here.out.replace('true function', 'true undefined') })
     expect(here.status).toBe(0)

@@ -82,7 +82,7 @@ export async function runChecks({ numRuns, seed }: Settings): Promise<Counts> {
     }
   })
 
-  await check('the CPU has one thread, also where the page has shared memory', async () => {
+  await check("the CPU has one thread on a page's main thread, also where the page has shared memory", async () => {
     expectText(`${crossOriginIsolated}`, 'true')
     fc.assert(fc.property(scenesOf({ longest: 5 }), scene => {
       const [one, four] = [1, 4].map(threads => outcome(scene, cpu({ threads })))

@@ -1,5 +1,6 @@
 // Play, as a person would use it: a lizard grows, is hurt, heals; every tool, the keyboard, a file, what goes wrong.
 
+import { availableParallelism } from 'node:os'
 import { afterAll, describe, expect, it } from 'vitest'
 import { closeBrowser, screens, visit } from './visit.ts'
 import type { Screen, Visit } from './visit.ts'
@@ -34,6 +35,7 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
     await until(async () => await figure(studio, 'living cells') < 0.8 * before)
     await studio.picture('play-hurt')
     await until(async () => await figure(studio, 'living cells') > 0.9 * before)
+    if (availableParallelism() > 1) expect(await page.getByRole('combobox', { name: 'What computes' }).textContent()).toMatch(/WASM · \d+ threads/)
     expect(await studio.barriers()).toEqual([])
     await studio.leave()
   })

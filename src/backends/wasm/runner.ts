@@ -15,6 +15,8 @@ import type { Job } from './sample.ts'
 import { crew } from './threads.ts'
 
 export type WasmRunner = ProgramRunner & {
+  /** Threads that the next rollout runs on. */
+  threads(): number
   /** Gives memory that is not needed back to the system. */
   trim(): void
 }
@@ -32,21 +34,24 @@ const leastCache = 2 ** 21
 const historyOf = (batch: number): number => Math.min(most, Math.max(2 ** 25, batch * perSample))
 const perSample = 24 * 2 ** 20, most = 192 * 2 ** 20
 
-/** A history is a number, known to the threads. It is lost when a pass fails. */
-type History = ProgramHistory & { readonly number: number; lost: boolean }
+/** A history is a number, known to the threads of a team. It is lost when a pass fails. */
+type History = ProgramHistory & { readonly number: number; readonly team: ThreadTeam; lost: boolean }
 
 /** A runner on `threads` threads. Nothing is compiled or started before the first call. */
 export function wasmRunner(
   { build, threads, historyBytes }: { build: 'fma' | 'plain'; threads: number; historyBytes: number | undefined },
 ): WasmRunner {
-  const hiddenShare = (bytes: number): number => Math.min(2 ** 30, bytes * (1 - logShare)) / threads
-  const cacheBytes = ceilTo(Math.max(hiddenShare(historyBytes ?? most), leastCache), 64)
-  let started: ReturnType<typeof start> | null = null
-  function workers(): ReturnType<typeof start> {
-    if (started) return started
-    started = start(build, threads, cacheBytes)
-    abandoned.register(runner, started.end)
-    return started
+  let all: ThreadTeam | null = null
+  let alone: ThreadTeam | null = null
+  /** The threads that the next rollout runs on: all or, until they have started, the caller's alone. */
+  function team(): ThreadTeam {
+    if (!all) {
+      all = start(build, threads, historyBytes ?? most)
+      abandoned.register(runner, all.end)
+    }
+    if (!all.ready()) return (alone ??= start(build, 1, historyBytes ?? most))
+    alone = null
+    return all
   }
   let histories = 0
 
@@ -54,7 +59,7 @@ export function wasmRunner(
     direction: 'forward' | 'backward', program: Program, inputs: readonly Float32Array[], run: ProgramRun,
     options: { history: History; keep: boolean; cotangents: readonly (Float32Array | null)[]; wantX: boolean },
   ): { layout: Layout; memory: WebAssembly.Memory } {
-    const { memory, work } = workers()
+    const { threads, memory, cacheBytes, work } = options.history.team
     const { batch, height, width } = program
     const parts = partsOf(program, inputs)
     const filters = filtersOf(program, parts.kernel)
@@ -77,8 +82,8 @@ export function wasmRunner(
     const budget = run.budget === 'auto' ? allowed : run.budget
     const job: Job = {
       program, layout, steps: run.steps, keys: run.keys, masked: run.masks !== null, readouts: run.readouts,
-      segment: run.segment, logBytes: budget * logShare / threads, hiddenBytes: hiddenShare(budget),
-      againBytes: Math.max(hiddenShare(allowed), leastCache), keep: options.keep,
+      segment: run.segment, logBytes: budget * logShare / threads, hiddenBytes: hiddenShare(budget, threads),
+      againBytes: Math.max(hiddenShare(allowed, threads), leastCache), keep: options.keep,
       cotangents: options.cotangents.map(g => g !== null), wantX: options.wantX,
     }
     const order = direction === 'forward' ? byCost(program, parts.x, batch, height * width) : []
@@ -97,7 +102,8 @@ export function wasmRunner(
     widestWindow: Infinity,
     forward(program, inputs, run, outputs, keep): History | null {
       const number = histories++
-      const history = { number, lost: false, release: () => workers().tell({ do: 'release', history: number }) }
+      const own = team()
+      const history = { number, team: own, lost: false, release: () => own.tell({ do: 'release', history: number }) }
       const { layout, memory } = pass('forward', program, inputs as Float32Array[], run, {
         history, keep, cotangents: [], wantX: false,
       })
@@ -116,8 +122,10 @@ export function wasmRunner(
       const sums = sumGradients(memory, layout, program.batch)
       unpackGradients(program, layout, sums, gradients.slice(1) as (Float32Array | null)[])
     },
+    threads: () => (all?.ready() ? threads : 1),
     trim(): void {
-      started?.tell({ do: 'trim' })
+      all?.tell({ do: 'trim' })
+      alone?.tell({ do: 'trim' })
     },
   }
   return runner
@@ -126,19 +134,33 @@ export function wasmRunner(
 /** Ends the threads of runners that nobody can reach any more. */
 const abandoned = new FinalizationRegistry<() => void>(end => end())
 
-function start(build: 'fma' | 'plain', threads: number, cacheBytes: number): {
-  memory: WebAssembly.Memory
-  tell: (message: Message) => void
-  work: (message: Message) => void
-  end: () => void
-} {
+/** What each of some threads may keep of hidden layers. */
+const hiddenShare = (bytes: number, threads: number): number => Math.min(2 ** 30, bytes * (1 - logShare)) / threads
+
+/** Threads that work together, and their memory. */
+type ThreadTeam = {
+  readonly threads: number
+  readonly memory: WebAssembly.Memory
+  readonly cacheBytes: number
+  /** Whether all of them have started. */
+  ready(): boolean
+  tell(message: Message): void
+  work(message: Message): void
+  end(): void
+}
+
+function start(build: 'fma' | 'plain', threads: number, historyBytes: number): ThreadTeam {
+  const cacheBytes = ceilTo(Math.max(hiddenShare(historyBytes, threads), leastCache), 64)
   const shared = threads > 1
   const module = compile(build, shared)
   const memory = newMemory(shared)
   const workers = crew(workerSource, threads, { module, memory, cacheBytes })
   const hear = participant(memory, instantiate(module, memory), 0, cacheBytes)
   return {
+    threads,
     memory,
+    cacheBytes,
+    ready: workers.ready,
     tell(message) {
       workers.tell(message)
       hear(message)

@@ -1,9 +1,14 @@
 /**
- * Threads: they share the module's memory, and the main thread works as one of them.
+ * Threads: they share the module's memory, and the thread that calls works as one of them.
  *
- * Workers are started at the first job and then wait, asleep, for the next one. A job is posted to each of them and
- * announced through a word of shared memory, so that the main thread never returns to its event loop in between:
- * rollouts stay synchronous. Only Node lets a main thread wait; elsewhere there is one thread, and none of this runs.
+ * Workers are started at the first job and then wait for the next one. A job is posted to each of them, and they count in
+ * shared memory how many have done it, so that the caller never returns to its event loop in between: rollouts stay
+ * synchronous. So there are threads where a caller may wait: in Node, and in a page's worker where the page is isolated
+ * from other origins; a page's main thread may not, and is alone.
+ *
+ * In Node a worker sleeps until a word of shared memory announces a job, and then fetches it. A page's worker gets jobs
+ * from its event loop. It starts only when its parent's event loop turns, which a caller that waits for it would never
+ * let happen: until all have started, the caller works without them (runner.ts).
  */
 import type { Team } from './sample.ts'
 import type { TeamLayout } from './layout.ts'
@@ -92,9 +97,23 @@ export function workerThreads(): WorkerThreads | undefined {
   return process.getBuiltinModule?.('node:worker_threads') as WorkerThreads | undefined
 }
 
+declare const WorkerGlobalScope: (new () => object) | undefined
+
+/** Whether this is the worker of a page that has shared memory: it may wait for workers of its own. */
+function inIsolatedWorker(): boolean {
+  const isWorker = typeof WorkerGlobalScope !== 'undefined' && globalThis instanceof WorkerGlobalScope
+  return isWorker && globalThis.crossOriginIsolated === true && typeof Worker !== 'undefined'
+}
+
+/** Whether rollouts can have more than one thread here. */
+export function canWait(): boolean {
+  return workerThreads() !== undefined || inIsolatedWorker()
+}
+
 /** How many threads this machine runs at once, where they can be used. */
 export function availableThreads(): number {
-  if (!workerThreads()) return 1
+  if (!canWait()) return 1
+  if (!workerThreads()) return navigator.hardwareConcurrency || 1
   const os = process?.getBuiltinModule?.('node:os') as { availableParallelism(): number }
   return os.availableParallelism()
 }
@@ -108,6 +127,8 @@ export type WorkerData = {
 }
 
 export type Crew = {
+  /** Whether all workers can be waited for. */
+  ready(): boolean
   /** Runs a job on all threads; `own` is the main thread's part. Throws what any of them threw. */
   run(job: unknown, own: () => void): void
   /** Tells the workers something that they hear before their next job. */
@@ -119,21 +140,41 @@ export type Crew = {
 /** Workers hardly allocate: what V8 sets aside for young objects by default would be half of their memory. */
 const resourceLimits = { maxYoungGenerationSizeMb: 2 }
 
+/** What a page's worker is posted: first what it starts with, then jobs, which it counts, and what it is told between. */
+type PagePost = { readonly data: WorkerData } | { readonly job: unknown } | { readonly tell: unknown }
+
+/** A worker as its parent sees it. */
+type Hand = { job(message: unknown): void; tell(message: unknown): void; end(): void }
+
+function nodeHand({ Worker }: WorkerThreads, source: string, workerData: WorkerData): Hand {
+  const worker = new Worker(source, { eval: true, workerData, resourceLimits })
+  worker.unref() // it must not keep the program from ending
+  const post = (message: unknown): void => worker.postMessage(message)
+  return { job: post, tell: post, end: () => void worker.terminate() }
+}
+
+function pageHand(source: string, data: WorkerData): Hand {
+  const address = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }))
+  const worker = new Worker(address)
+  const post = (message: PagePost): void => worker.postMessage(message)
+  post({ data })
+  return { job: job => post({ job }), tell: tell => post({ tell }), end: () => worker.terminate() }
+}
+
 /** `count` threads in all; `source` is the program of the workers. */
 export function crew(source: string, count: number, data: Omit<WorkerData, 'index'>): Crew {
   const { memory } = data
-  const node = count > 1 ? workerThreads()! : undefined
+  const node = workerThreads()
   const workers = Array.from({ length: count - 1 }, (_, i) => {
-    const workerData: WorkerData = { ...data, index: i + 1 }
-    const worker = new node!.Worker(source, { eval: true, workerData, resourceLimits })
-    worker.unref() // it must not keep the program from ending
-    return worker
+    const own: WorkerData = { ...data, index: i + 1 }
+    return node ? nodeHand(node, source, own) : pageHand(source, own)
   })
   return {
+    ready: () => node !== undefined || Atomics.load(new Int32Array(memory.buffer, 0, 16), word.started) === count - 1,
     run(job, own) {
       const words = new Int32Array(memory.buffer, 0, 16) // memory that is not shared moves when it grows
       for (const at of [word.done, word.failed, word.failing, word.sample, word.arrived]) Atomics.store(words, at, 0)
-      for (const worker of workers) worker.postMessage(job)
+      for (const worker of workers) worker.job(job)
       if (workers.length > 0) {
         Atomics.add(words, word.job, 1)
         Atomics.notify(words, word.job)
@@ -152,10 +193,10 @@ export function crew(source: string, count: number, data: Omit<WorkerData, 'inde
       if (length > 0) throw new Error(`cpu: a thread of a rollout failed: ${failure(memory, length)}`)
     },
     tell(message) {
-      for (const worker of workers) worker.postMessage(message)
+      for (const worker of workers) worker.tell(message)
     },
     end() {
-      for (const worker of workers) void worker.terminate()
+      for (const worker of workers) worker.end()
     },
   }
 }
@@ -181,9 +222,41 @@ function fail(memory: WebAssembly.Memory, error: unknown): boolean {
   return true
 }
 
-/** The worker's side: sleeps until a job comes, and does it. */
-export function serve(memory: WebAssembly.Memory, hear: (message: unknown) => void): void {
-  const { parentPort, receiveMessageOnPort } = workerThreads()!
+/** The worker's side: does the jobs that come. `begin` makes what hears them from what the worker is started with. */
+export function serve(begin: (data: WorkerData) => (message: unknown) => void): void {
+  const node = workerThreads()
+  if (node) serveInNode(node, begin)
+  else serveInPage(begin)
+}
+
+function serveInPage(begin: (data: WorkerData) => (message: unknown) => void): void {
+  let words: Int32Array, memory: WebAssembly.Memory, hear: (message: unknown) => void
+  addEventListener('message', ({ data: post }: MessageEvent<PagePost>) => {
+    if ('data' in post) {
+      memory = post.data.memory
+      words = new Int32Array(memory.buffer, 0, 16)
+      hear = begin(post.data)
+      Atomics.add(words, word.started, 1)
+      return
+    }
+    try {
+      hear('job' in post ? post.job : post.tell)
+    } catch (error) {
+      fail(memory, error)
+    }
+    if (!('job' in post)) return
+    Atomics.add(words, word.done, 1)
+    Atomics.notify(words, word.done)
+  })
+}
+
+/** Sleeps until a job comes, and does it. */
+function serveInNode(
+  { parentPort, receiveMessageOnPort, workerData }: WorkerThreads, begin: (data: WorkerData) => (message: unknown) => void,
+): void {
+  const data = workerData as WorkerData
+  const { memory } = data
+  const hear = begin(data)
   const words = new Int32Array(memory.buffer, 0, 16)
   Atomics.add(words, word.started, 1)
   for (let job = 0; ;) {

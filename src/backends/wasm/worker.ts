@@ -5,9 +5,9 @@
 import { instantiate } from './kernels.ts'
 import { participant } from './participant.ts'
 import type { Message } from './participant.ts'
-import { serve, workerThreads } from './threads.ts'
-import type { WorkerData } from './threads.ts'
+import { serve } from './threads.ts'
 
-const { module, memory, index, cacheBytes } = workerThreads()!.workerData as WorkerData
-const hear = participant(memory, instantiate(module, memory), index, cacheBytes)
-serve(memory, message => hear(message as Message))
+serve(({ module, memory, index, cacheBytes }) => {
+  const hear = participant(memory, instantiate(module, memory), index, cacheBytes)
+  return message => hear(message as Message)
+})

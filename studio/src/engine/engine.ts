@@ -1,7 +1,7 @@
 /**
  * The engine in the worker: the backend that computes, and the way to tell the page something unasked.
  */
-import { cpu, webgpu } from 'cellgrad'
+import { cpu, growingRule, init, key, rollout, scope, seed, webgpu } from 'cellgrad'
 import type { Backend } from 'cellgrad'
 
 /** What may compute: WebAssembly on the CPU, or the browser's GPU. */
@@ -27,16 +27,29 @@ export type Engine = {
 /** A backend, what the page says about it, and how it is ended. */
 export type Opened = { readonly backend: Backend; readonly computer: Computer; close(): Promise<void> }
 
-export async function open(choice: Choice): Promise<Opened> {
-  return choice === 'wasm' ? openWasm() : openWebGpu()
+export async function open(choice: Choice, joined: (computer: Computer) => void): Promise<Opened> {
+  return choice === 'wasm' ? openWasm(joined) : openWebGpu()
 }
 
-export function openWasm(): Opened {
-  return {
-    backend: cpu(),
-    computer: { choice: 'wasm', name: 'WASM · 1 thread', note: null },
-    close: async () => {},
-  }
+/**
+ * WebAssembly. Its threads start with a first rollout and join a little later, where the page is isolated from other
+ * origins; `joined` is called then.
+ */
+export function openWasm(joined: (computer: Computer) => void): Opened {
+  const backend = cpu()
+  const computer = (): Computer => ({
+    choice: 'wasm',
+    name: `WASM · ${backend.threads} ${backend.threads === 1 ? 'thread' : 'threads'}`,
+    note: globalThis.crossOriginIsolated ? null : 'One thread: whoever serves this page does not isolate it (COOP and COEP headers).',
+  })
+  const place = { backend, height: 4, width: 4 }
+  scope(() => { rollout(growingRule, init(growingRule, key(0), { backend }), seed(growingRule, place), key(0), { steps: 1 }) })
+  let looks = 0
+  const looking = setInterval(() => {
+    if (backend.threads > 1) joined(computer())
+    if (backend.threads > 1 || ++looks === 100) clearInterval(looking)
+  }, 50)
+  return { backend, computer: computer(), close: async () => clearInterval(looking) }
 }
 
 async function openWebGpu(): Promise<Opened> {

@@ -11,7 +11,15 @@ import type { Answer, Call } from './messages.ts'
 
 type Command = (engine: Engine, ...args: readonly unknown[]) => unknown
 
-let opened: Opened = openWasm()
+/** What the page hears about what computes: that threads have joined, or that a GPU was lost. */
+export type ComputerEvent = { readonly now: Computer; readonly lost: boolean }
+
+let opened: Opened = openWasm(joined)
+
+function joined(now: Computer): void {
+  opened = { ...opened, computer: now }
+  say({ room: 'computer', event: { now, lost: false } satisfies ComputerEvent })
+}
 
 function engineOf(room: string): Engine {
   return {
@@ -35,7 +43,7 @@ function buffersIn(value: unknown, found: Set<ArrayBuffer> = new Set()): ArrayBu
 
 async function change(choice: Choice): Promise<Computer> {
   const before = opened
-  opened = await open(choice)
+  opened = await open(choice, joined)
   void before.close().catch(() => {}) // what is lost already cannot be ended any more
   return opened.computer
 }
@@ -50,8 +58,8 @@ async function run({ room, name, args }: Call): Promise<unknown> {
     const lost = used.computer.choice === 'webgpu' && /^webgpu: (the GPU was lost|the backend has been closed)/.test((error as Error).message)
     if (!lost) throw error
     if (opened === used) {
-      opened = openWasm()
-      say({ room: 'computer', event: opened.computer })
+      opened = openWasm(joined)
+      say({ room: 'computer', event: { now: opened.computer, lost: true } satisfies ComputerEvent })
     }
     return command(engineOf(room), ...args)
   }

@@ -5,6 +5,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
 import { compute, computer, listen } from '../engine/client.ts'
 import type { Choice, Computer } from '../engine/engine.ts'
+import type { ComputerEvent } from '../engine/worker.ts'
 import { complain, notify } from './notice.tsx'
 
 export function Chip(): VNode {
@@ -12,9 +13,9 @@ export function Chip(): VNode {
   const [busy, setBusy] = useState(false)
   useEffect(() => {
     computer().then(setNow, complain)
-    return listen('computer', (event: Computer) => {
-      setNow(event)
-      notify(`The GPU was lost; ${event.name} goes on where it stopped.`)
+    return listen('computer', ({ now, lost }: ComputerEvent) => {
+      setNow(now)
+      if (lost) notify(`The GPU was lost; ${now.name} goes on where it stopped.`)
     })
   }, [])
   async function choose(choice: Choice): Promise<void> {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import protobuf from 'protobufjs'
 
 const { root } = protobuf.parse(readFileSync(fileURLToPath(new URL('tensorboard.proto', import.meta.url)), 'utf8'), { keepCase: true })
-const asPlain = { longs: Number, enums: String, oneofs: false }
+const asPlain = { longs: Number, enums: String, defaults: true, arrays: true }
 
 export type Histogram = { min: number; max: number; num: number; sum: number; sum_squares: number; bucket_limit: number[]; bucket: number[] }
 export type Value = {

@@ -36,8 +36,8 @@ function expectSummary(read: Value, written: Summary): void {
   } else {
     const list = [...written.histogram as number[]]
     const { min, max, num, sum, sum_squares, bucket_limit, bucket } = read.histo!
-    expect([min, max, num]).toEqual([Math.min(...list), Math.max(...list), list.length])
-    expect(sum).toBe(list.reduce((a, b) => a + b, 0))
+    expect([min + 0, max + 0, num]).toEqual([Math.min(...list) + 0, Math.max(...list) + 0, list.length]) // + 0: −0 is 0
+    expect(sum + 0).toBe(list.reduce((a, b) => a + b, 0) + 0)
     expect(sum_squares).toBe(list.reduce((a, b) => a + b * b, 0))
     expect(bucket.reduce((a, b) => a + b)).toBe(list.length)
     bucket.forEach((count, i) => {

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { accuracy, classificationTask, conv, crossEntropy, defineRule, evaluate, examplesOf, foldIn, imageToImageTask, init, key, kFold, memory, mlp, mse, predict, rollout, subset, takeRole, tensor, uniform, vote } from '../../src/index.ts'
+import { accuracy, classificationTask, conv, crossEntropy, defineRule, evaluate, examplesOf, foldIn, imageToImageTask, init, key, memory, mlp, mse, predict, rollout, subset, takeRole, tensor, uniform, vote } from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
 import { list } from '../tensor/values.ts'
 
@@ -15,21 +15,6 @@ const task = imageToImageTask(rule, {
 const params = init(rule, key(3))
 
 describe('examples', () => {
-  it('fall into folds, each of which is tested once', () => {
-    fc.assert(fc.property(fc.integer({ min: 2, max: 40 }), fc.nat(), fc.nat(), (n, cut, seed) => {
-      const folds = 2 + cut % (n - 1)
-      const cuts = kFold(key(seed), n, folds)
-      expect(cuts).toHaveLength(folds)
-      const all = Array.from({ length: n }, (_, i) => i)
-      expect(cuts.flatMap(({ test }) => test).sort((a, b) => a - b)).toEqual(all)
-      for (const { train, test } of cuts) {
-        expect([...train, ...test].sort((a, b) => a - b)).toEqual(all)
-        expect([Math.floor(n / folds), Math.ceil(n / folds)]).toContain(test.length)
-      }
-    }))
-    expect(() => kFold(key(0), 5, 6)).toThrow('kFold: folds is 6, expected a whole number from 2 to n, 5.')
-  })
-
   it('keep their labels when some are taken', () => {
     const images = { ...examplesOf(Float32Array.of(0, 1, 2, 3), [1, 1, 1]), labels: Uint8Array.of(9, 8, 7, 6), from: 'a folder' }
     const some = subset(images, [2, 0, 2])

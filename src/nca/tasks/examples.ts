@@ -4,8 +4,6 @@
  */
 import { hostArray } from '../../backends/backend.ts'
 import type { Data } from '../../backends/backend.ts'
-import { drawPermutation, foldIn } from '../../tensor/key.ts'
-import type { Key } from '../../tensor/key.ts'
 import { check, isObject, isWhole } from '../../backends/options.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import { place, tensor } from '../../tensor/tensor.ts'
@@ -60,39 +58,6 @@ export function pick({ of, shape }: Examples, ids: readonly number[], placement:
 export function statesOf(rule: { channels: Channels }, role: string, input: Tensor): Tensor {
   const empty = zeros([...input.shape.slice(0, -1), channelCount(rule.channels)], { like: input })
   return setChannels(rule, empty, { [role]: input })
-}
-
-/**
- * Which of n examples are for training and which for testing, in random order.
- *
- * @param share of the examples for testing, in (0, 1)
- * @example const { train, test } = splitExamples(key(0), 1000, 0.2)
- */
-export function splitExamples(k: Key, n: number, share: number): { train: number[]; test: number[] } {
-  const order = drawPermutation(foldIn(k, 0), n)
-  const tests = Math.round(n * share)
-  return { train: order.slice(tests), test: order.slice(0, tests) }
-}
-
-/**
- * The cuts of a k-fold cross-validation: every one of n examples is tested once, by a rule that was trained on the
- * examples of the other folds. Folds differ in size by one at most; their order is random.
- *
- * @param folds k, from 2 to n
- * @throws where k is none
- * @example
- * for (const { train, test } of kFold(key(0), images.n, 5)) {
- *   const task = classificationTask(rule, subset(images, train))
- * }
- */
-export function kFold(k: Key, n: number, folds: number): { train: number[]; test: number[] }[] {
-  check(isWhole(n, 2), 'kFold', 'n', n, 'a whole number > 1')
-  check(isWhole(folds, 2) && folds <= n, 'kFold', 'folds', folds, `a whole number from 2 to n, ${n}`)
-  const order = drawPermutation(k, n)
-  const fold = (i: number): number => Math.floor((i * folds) / n)
-  return Array.from({ length: folds }, (_, f) => ({
-    train: order.filter((_, i) => fold(i) !== f), test: order.filter((_, i) => fold(i) === f),
-  }))
 }
 
 /**

@@ -1,0 +1,137 @@
+/**
+ * The fields over which a sweep goes: paths in a configuration, each with the values that it may have.
+ *
+ *   { 'optimiser.rate': { from: 1e-4, to: 1e-2, scale: 'log' }, pool: [0, 256], damaged: { values: [0, 3], when: { pool: [256] } } }
+ *
+ * Every field is a function from [0, 1) to its values: a list is cut into equal parts, a range is stretched. So a design
+ * is a set of points in the unit cube, and the same designs serve lists and ranges.
+ */
+import { check, checkOptions, isNumber, isObject, keysOf, later, oneOf, flag, wholeFrom } from '../../backends/options.ts'
+import { withValue } from '../flat.ts'
+import type { Config, Json } from '../flat.ts'
+
+/** When a field is there at all: where each of these fields, which stand before it, has one of these values. */
+export type When = Readonly<Record<string, readonly Json[]>>
+
+/** Some values. */
+export type ChoiceField = {
+  readonly values: readonly Json[]
+  /** Default always. */
+  readonly when?: When
+}
+
+/** Numbers from one up to, not including, another. */
+export type RangeField = {
+  readonly from: number
+  readonly to: number
+  /** 'log': equal shares for equal factors, for numbers > 0. Default 'linear'. */
+  readonly scale?: 'linear' | 'log'
+  /** Whole numbers alone; `to` is not among them. Default false. */
+  readonly whole?: boolean
+  /** Into how many values a grid cuts the range, in the middle of equal parts; grids need it. */
+  readonly levels?: number
+  /** Default always. */
+  readonly when?: When
+}
+
+/** A list of values, or a range; by the path of the field, in order. */
+export type SweepFields = Readonly<Record<string, readonly Json[] | ChoiceField | RangeField>>
+
+/** What a run of a sweep has in its fields. */
+export type Point = Readonly<Record<string, Json>>
+
+const choice = keysOf<ChoiceField>({ values: later, when: { fits: isObject, expected: 'values by field' } })
+const range = keysOf<RangeField>({
+  from: later, to: later, scale: oneOf(['linear', 'log']), whole: flag, levels: wholeFrom(1),
+  when: { fits: isObject, expected: 'values by field' },
+})
+
+/** A field, ready to be asked. */
+export type Field = {
+  readonly path: string
+  /** How many values a grid has; undefined for a range without `levels`. */
+  readonly levels: number | undefined
+  /** The value at u, from 0 up to, not including, 1. */
+  at(u: number): Json
+  /** Whether it is there beside the values of the fields before it. */
+  applies(point: Point): boolean
+}
+
+/**
+ * The fields in order.
+ *
+ * @throws one sentence where one is no field, or depends on one that does not stand before it
+ */
+export function fieldsOf(where: string, fields: SweepFields): Field[] {
+  const some = isObject(fields) && Object.keys(fields).length > 0
+  check(some, where, 'fields', fields, 'a list of values or a range for each path')
+  const before = new Set<string>()
+  return Object.entries(fields).map(([path, given]) => {
+    const field = fieldOf(where, path, Array.isArray(given) ? { values: given as Json[] } : given as ChoiceField | RangeField)
+    const { when = {} } = Array.isArray(given) ? {} : given as ChoiceField
+    for (const [other, values] of Object.entries(when)) {
+      check(before.has(other), where, `${path}.when`, other, `a field that stands before it: ${[...before].join(', ') || 'there is none'}`)
+      check(Array.isArray(values), where, `${path}.when.${other}`, values, 'a list of values')
+    }
+    before.add(path)
+    const conditions = Object.entries(when).map(([other, values]) => [other, values.map(canonical)] as const)
+    const applies = (point: Point): boolean => (
+      conditions.every(([other, values]) => Object.hasOwn(point, other) && values.includes(canonical(point[other])))
+    )
+    return { path, ...field, applies }
+  })
+}
+
+function fieldOf(where: string, path: string, given: ChoiceField | RangeField): Pick<Field, 'levels' | 'at'> {
+  check(isObject(given), where, path, given, 'a list of values, or a range { from, to }')
+  if ('values' in given) {
+    checkOptions(`${where}: ${path}`, given, choice)
+    const { values } = given
+    check(Array.isArray(values) && values.length > 0, where, path, values, 'a list of values')
+    const distinct = new Set(values.map(canonical)).size === values.length
+    check(distinct, where, path, values, 'a list of values that differ')
+    return { levels: values.length, at: u => values[Math.floor(u * values.length)] }
+  }
+  checkOptions(`${where}: ${path}`, given, range)
+  const { from, to, scale = 'linear', whole = false, levels } = given
+  const fits = whole ? Number.isSafeInteger : (x: unknown) => isNumber(x)
+  const kind = `a ${whole ? 'whole ' : ''}number${scale === 'log' ? ' > 0' : ''}`
+  check(fits(from) && (scale === 'linear' || from > 0), where, `${path}.from`, from, kind)
+  check(fits(to) && to > from, where, `${path}.to`, to, `${kind} above from`)
+  const stretch = scale === 'log' ? (u: number) => from * (to / from) ** u : (u: number) => from + (to - from) * u
+  const least = whole ? to - 1 : to
+  const at = (u: number): number => Math.min(least, whole ? Math.floor(stretch(u)) : stretch(u))
+  return { levels, at }
+}
+
+/** The values of a point in the unit cube, without those that do not apply. */
+export function pointAt(fields: readonly Field[], u: readonly number[]): Point {
+  const point: Record<string, Json> = {}
+  fields.forEach((field, i) => { if (field.applies(point)) point[field.path] = field.at(u[i]) })
+  return point
+}
+
+/** A configuration with the values of a point. */
+export function configAt(base: Config, point: Point): Config {
+  return Object.entries(point).reduce((config, [path, value]) => withValue(config, path, value), base)
+}
+
+/** Values as text that is the same for equal values, in whatever order their keys are. */
+export function canonical(value: Json | undefined): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (!isObject(value)) return JSON.stringify(value) ?? 'null'
+  const entries = Object.entries(value as Config).filter(([, x]) => x !== undefined)
+  return `{${entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, x]) => `${JSON.stringify(name)}:${canonical(x)}`).join(',')}}`
+}
+
+/**
+ * The name of a run: a hash of its configuration (FNV-1a of 64 bits, by Fowler, Noll and Vo, of its JSON with the keys in
+ * order), as 16 hexadecimal digits. Equal configurations have equal names, on every machine.
+ *
+ * @example runId({ batch: 8, seed: 0 }) === runId({ seed: 0, batch: 8 })
+ */
+export function runId(config: Config): string {
+  let hash = 0xcbf29ce484222325n
+  for (const byte of new TextEncoder().encode(canonical(config))) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
+  return hash.toString(16).padStart(16, '0')
+}

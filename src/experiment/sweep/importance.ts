@@ -1,0 +1,56 @@
+/**
+ * How much each field of a sweep matters for the result, by itself: the share of the variance of the results that is
+ * between the values of the field and not within them, ε² (Kelley, "An unbiased correlation ratio measure", PNAS 1935):
+ *
+ *   ε² = (S_between − (g − 1) S_within / (n − g)) / S_total        over n results in g groups
+ *
+ * What a field does only together with others is not seen. Numbers with more than five values are grouped into fifths by
+ * their order.
+ */
+import { check, isNumber } from '../../backends/options.ts'
+import { groupBy } from '../../nca/tasks/folds.ts'
+import type { Json } from '../flat.ts'
+import { canonical } from './fields.ts'
+import type { Point } from './fields.ts'
+
+const mostGroups = 5
+
+/**
+ * The importance of each field that differs, from 0 to 1, the greatest first.
+ *
+ * @param results a point and its result for each run; results that are not finite are left out
+ * @example importanceOf([{ point: { batch: 4 }, value: 0.1 }, { point: { batch: 8 }, value: 0.2 }, …])   // { batch: 0.8 }
+ */
+export function importanceOf(
+  results: readonly { readonly point: Point; readonly value: number }[],
+): Record<string, number> {
+  check(Array.isArray(results), 'importanceOf', 'results', results, 'a list of { point, value }')
+  const finite = results.filter(({ value }) => isNumber(value))
+  const values = finite.map(({ value }) => value)
+  const total = squares(values)
+  const paths = [...new Set(finite.flatMap(({ point }) => Object.keys(point)))]
+  const shares = paths.flatMap(path => {
+    const groups = grouped(finite.map(({ point }) => point[path]), values)
+    if (groups.length < 2) return []
+    const within = groups.reduce((sum, group) => sum + squares(group), 0)
+    const [n, g] = [values.length, groups.length]
+    const share = total === 0 || n === g ? 0 : (total - within - ((g - 1) * within) / (n - g)) / total
+    return [[path, Math.max(0, share)] as const]
+  })
+  return Object.fromEntries(shares.sort(([, a], [, b]) => b - a))
+}
+
+/** The sum of the squares of the distances from the mean. */
+function squares(values: readonly number[]): number {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length
+  return values.reduce((sum, value) => sum + (value - mean) ** 2, 0)
+}
+
+/** The results by the value of a field. */
+function grouped(of: readonly (Json | undefined)[], values: readonly number[]): number[][] {
+  const distinct = new Set(of.map(canonical)).size
+  const numbers = of.filter((x): x is number => isNumber(x)).sort((a, b) => a - b)
+  const fifth = (x: number): number => Math.floor((numbers.findIndex(y => y >= x) * mostGroups) / numbers.length)
+  const nameOf = (x: Json | undefined): string => (distinct > mostGroups && isNumber(x) ? `fifth ${fifth(x)}` : canonical(x))
+  return [...groupBy(values, (_, i) => nameOf(of[i])).values()]
+}

@@ -1,0 +1,119 @@
+/**
+ * Which examples are trained on, and which tested: one split, or the folds of a cross-validation.
+ *
+ * Examples of one subject (a patient, a scene) are alike; where some are trained on and others tested, a rule is praised
+ * for knowing the subject. So examples of a group stay together. And where classes are rare, chance may leave a fold
+ * without one: stratified folds have each class as often as one another.
+ */
+import { drawPermutation, foldIn } from '../../tensor/key.ts'
+import type { Key } from '../../tensor/key.ts'
+import { check, checkOptions, isWhole, keysOf } from '../../backends/options.ts'
+import type { Kind } from '../../backends/options.ts'
+
+/** Which examples are trained on, and which tested. */
+export type Split = { train: number[]; test: number[] }
+
+export type FoldOptions = {
+  /** The class of each example: folds have each class equally often, up to one, or nearly so where there are groups too. */
+  readonly labels?: ArrayLike<number>
+  /** The group of each example, whose examples stay in one fold. Folds then differ in size as the groups do. */
+  readonly groups?: ArrayLike<number | string>
+}
+
+const list: Kind = { fits: x => Array.isArray(x) || ArrayBuffer.isView(x), expected: 'a list with a value for each example' }
+const foldOptions = keysOf<FoldOptions>({ labels: list, groups: list })
+
+/**
+ * Which of n examples are for training and which for testing, in random order.
+ *
+ * @param share of the examples for testing, in (0, 1)
+ * @example const { train, test } = splitExamples(key(0), 1000, 0.2)
+ */
+export function splitExamples(k: Key, n: number, share: number): Split {
+  const order = drawPermutation(foldIn(k, 0), n)
+  const tests = Math.round(n * share)
+  return { train: order.slice(tests), test: order.slice(0, tests) }
+}
+
+/**
+ * The cuts of a k-fold cross-validation: every one of n examples is tested once, by a rule that was trained on the
+ * examples of the other folds. Without groups, folds differ in size by one at most; their order is random.
+ *
+ * @param folds k, from 2 to n, or to the number of groups
+ * @throws where k is none, or labels or groups are not n
+ * @example
+ * for (const { train, test } of kFold(key(0), images.n, 5, { labels: images.labels, groups: patients })) {
+ *   const task = classificationTask(rule, subset(images, train))
+ * }
+ */
+export function kFold(k: Key, n: number, folds: number, options: FoldOptions = {}): Split[] {
+  check(isWhole(n, 2), 'kFold', 'n', n, 'a whole number > 1')
+  checkOptions('kFold', options, foldOptions)
+  for (const [name, given] of Object.entries(options)) {
+    if (given) check(given.length === n, 'kFold', `the length of ${name}`, given.length, `n, ${n}`)
+  }
+  const { labels, groups } = options
+  const most = groups ? new Set(Array.from(groups)).size : n
+  const upTo = groups ? `the number of groups, ${most}` : `n, ${n}`
+  check(isWhole(folds, 2) && folds <= most, 'kFold', 'folds', folds, `a whole number from 2 to ${upTo}`)
+  const order = drawPermutation(k, n)
+  const fold = groups ? foldsOfGroups(order, folds, groups, labels) : labels ? dealt(order, folds, labels) : cut(order, folds)
+  return Array.from({ length: folds }, (_, f) => ({
+    train: order.filter(id => fold[id] !== f), test: order.filter(id => fold[id] === f),
+  }))
+}
+
+/** The fold of each example: equal parts of the order. */
+function cut(order: readonly number[], folds: number): number[] {
+  return assigned(order, i => Math.floor((i * folds) / order.length))
+}
+
+/** The examples of one class after those of another, dealt in turn. */
+function dealt(order: readonly number[], folds: number, labels: ArrayLike<number>): number[] {
+  return assigned(order.toSorted((a, b) => labels[a] - labels[b]), i => i % folds)
+}
+
+function assigned(order: readonly number[], foldAt: (i: number) => number): number[] {
+  const fold = order.map(() => 0)
+  order.forEach((id, i) => { fold[id] = foldAt(i) })
+  return fold
+}
+
+/**
+ * The greatest groups first, each to the fold that it leaves most even: where Σ over classes of (examples of the class in
+ * the fold / all of the class)² grows least; of equal folds to the smallest.
+ */
+function foldsOfGroups(
+  order: readonly number[], folds: number, groups: ArrayLike<number | string>, labels?: ArrayLike<number>,
+): number[] {
+  const members = groupBy(order, id => groups[id])
+  const countsOf = (ids: readonly number[]): Map<number, number> => (
+    new Map([...groupBy(ids, id => labels?.[id] ?? 0)].map(([label, list]) => [label, list.length]))
+  )
+  const all = countsOf(order)
+  const filled = Array.from({ length: folds }, () => ({ size: 0, counts: new Map<number, number>() }))
+  const fold = order.map(() => 0)
+  for (const ids of [...members.values()].sort((a, b) => b.length - a.length)) {
+    const counts = countsOf(ids)
+    const growth = filled.map(({ counts: before }) => [...counts].reduce((sum, [label, count]) => (
+      sum + ((2 * (before.get(label) ?? 0) + count) * count) / all.get(label)! ** 2
+    ), 0))
+    const best = filled.map((_, f) => f).sort((a, b) => growth[a] - growth[b] || filled[a].size - filled[b].size)[0]
+    filled[best].size += ids.length
+    for (const [label, count] of counts) filled[best].counts.set(label, (filled[best].counts.get(label) ?? 0) + count)
+    for (const id of ids) fold[id] = best
+  }
+  return fold
+}
+
+/** The items by what they have in common, in order. (Node 20 has no Map.groupBy.) */
+export function groupBy<T, N>(items: readonly T[], nameOf: (item: T, i: number) => N): Map<N, T[]> {
+  const groups = new Map<N, T[]>()
+  items.forEach((item, i) => {
+    const name = nameOf(item, i)
+    const group = groups.get(name)
+    if (group) group.push(item)
+    else groups.set(name, [item])
+  })
+  return groups
+}

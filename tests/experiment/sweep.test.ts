@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { configAt, gridOf, halving, importanceOf, key, latinHypercube, randomOf, runId, valueAt } from '../../src/index.ts'
+import { configAt, gridOf, halving, importanceOf, key, latinHypercube, randomOf, runId } from '../../src/index.ts'
 import type { HalvingJob, HalvingState, Json, Point, RangeField, SweepFields } from '../../src/index.ts'
 
 const names = ['a', 'b.c', 'b.d', 'e']

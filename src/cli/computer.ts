@@ -8,17 +8,8 @@ import { supports } from '../backends/wasm/module.ts'
 import { availableThreads } from '../backends/wasm/threads.ts'
 import { webgpu } from '../backends/webgpu/webgpu.ts'
 import type { WebGpuBackend } from '../backends/webgpu/webgpu.ts'
+import type { BackendName, FmaChoice } from '../experiment/config/computers.ts'
 import { UsageError } from './usage.ts'
-
-export const backendNames = ['cpu', 'webgpu', 'auto'] as const
-export type BackendName = (typeof backendNames)[number]
-
-/** For help texts. */
-export const backendMeanings = 'cpu; webgpu, the GPU that there is; auto, a GPU that is hardware, else the CPU'
-
-/** Whether the CPU fuses multiplications and additions: as this engine can, or always, or never. */
-export const fmaChoices = ['auto', 'on', 'off'] as const
-export type FmaChoice = (typeof fmaChoices)[number]
 
 export type Computer = {
   readonly backend: Backend

@@ -27,8 +27,8 @@ import { concat } from '../tensor/ops/concat.ts'
 import { zeros } from '../tensor/ops/create.ts'
 import { mean } from '../tensor/ops/reduce.ts'
 import { broadcastTo } from '../tensor/ops/sum.ts'
-import { ruleOf } from './config.ts'
-import type { Config } from './config.ts'
+import { ruleOf } from '../experiment/config/schema.ts'
+import type { Config } from '../experiment/config/schema.ts'
 
 const share = 0.9
 const leastMeasured = 1500 // milliseconds

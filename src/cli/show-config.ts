@@ -2,8 +2,9 @@
  * `cellgrad config`: the configuration that a run would have, as YAML to edit, or the schema that it follows.
  */
 import type { ArgsDef, CommandDef } from 'citty'
-import { configYaml, loadConfig } from './config-file.ts'
-import { jsonSchema } from './config-help.ts'
+import { loadConfig } from './config-file.ts'
+import { configYaml } from '../experiment/config/yaml.ts'
+import { jsonSchema } from '../experiment/config/describe.ts'
 import type { Command } from './usage.ts'
 
 const args = {

@@ -3,8 +3,8 @@
  */
 import type { ArgDef, ArgsDef, CommandDef } from 'citty'
 import { kebab, loadConfig } from './config-file.ts'
-import { defaultOf, describe } from './config-help.ts'
-import type { Config } from './config.ts'
+import { defaultOf, describe } from '../experiment/config/describe.ts'
+import type { Config } from '../experiment/config/schema.ts'
 import { stretched } from './minutes.ts'
 import { resumeRun, startRun } from './training.ts'
 import type { RunOptions } from './training.ts'

@@ -8,10 +8,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { explain } from '../nca/explain.ts'
-import { imageToTensor } from '../nca/files/image-tensor.ts'
 import { padImage } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
-import { growingTrainer } from '../nca/tasks/growing.ts'
 import type { TrainerState } from '../nca/training/trainer.ts'
 import { channelCount } from '../nca/rule/channels.ts'
 import type { DataParams, DataRule } from '../nca/rule/types.ts'
@@ -23,8 +21,9 @@ import { readCheckpoint, saveCheckpoint, saveModel } from '../node/model.ts'
 import { decodePng } from '../node/png.ts'
 import { computing } from './computer.ts'
 import type { Computer } from './computer.ts'
-import { ruleOf } from './config.ts'
-import type { Config } from './config.ts'
+import { ruleOf } from '../experiment/config/schema.ts'
+import { trainerOf } from '../experiment/config/trainer.ts'
+import type { Config } from '../experiment/config/schema.ts'
 import { untilInterrupted } from './interrupt.ts'
 import type { Interruption } from './interrupt.ts'
 import { invocation, quoted } from './invocation.ts'
@@ -98,11 +97,7 @@ async function runTraining(run: Run, computer: Computer, { verbose, tensorboard,
   const { folder, config } = run
   const target = padImage(run.target, config.padding)
   const rule = ruleOf(config)
-  const { batch, steps, pool, reseed, damaged, damage, optimiser, normalize, warmUp } = config
-  const trainer = growingTrainer({
-    rule, target: imageToTensor(target, { backend }), batch, steps, pool, reseed, damaged, damage, optimiser, normalize,
-    warmUp,
-  })
+  const trainer = trainerOf(config, run.target, { backend })
   const checkpoint = join(folder, files.checkpoint)
   const maxBytes = 2 ** 29 + poolBytes(rule, config, target)
   const before = existsSync(checkpoint) ? await readCheckpoint(checkpoint, { backend, trainer, maxBytes }) : null

@@ -8,8 +8,9 @@ import {
   mlp, depthwise, rollout, scope, seed, tensorToImage, full,
 } from '../../src/index.ts'
 import type { DataParams, DataRule, Image } from '../../src/index.ts'
-import { configYaml, loadConfig } from '../../src/cli/config-file.ts'
-import { ruleOf } from '../../src/cli/config.ts'
+import { loadConfig } from '../../src/cli/config-file.ts'
+import { configYaml } from '../../src/experiment/config/yaml.ts'
+import { ruleOf } from '../../src/experiment/config/schema.ts'
 import { openMetrics } from '../../src/cli/metrics.ts'
 import { encodePng, readCheckpoint, readIdx, readModel, readNifti, readNpy } from '../../src/node/index.ts'
 import { pictureKind } from '../../src/nca/files/picture-kind.ts'

@@ -8,7 +8,7 @@ import {
   residualConv, rollout, seed,
 } from '../../src/index.ts'
 import type { DataRule } from '../../src/index.ts'
-import { checkConfig } from '../../src/cli/config.ts'
+import { checkConfig } from '../../src/experiment/config/schema.ts'
 import { most } from '../../src/nca/rule/limits.ts'
 import { sentence } from '../tensor/values.ts'
 

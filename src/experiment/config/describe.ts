@@ -2,11 +2,19 @@
  * What the schema says about the configuration: descriptions, defaults, and JSON Schema.
  */
 import * as z from 'zod'
-import { schema } from './config.ts'
-import type { Config } from './config.ts'
+import { schema } from './schema.ts'
+import type { Config } from './schema.ts'
 
-/** What the schema says of a field, by its path: `['rule', 'fireRate']`. */
-export function describe(path: readonly PropertyKey[]): { description?: string; keys: string[] } {
+/** What the schema says of a field: in words, and the keys that it may have inside. */
+export type Description = { readonly description?: string; readonly keys: readonly string[] }
+
+/**
+ * What the schema says of a field of the configuration.
+ *
+ * @param path where it is, `[]` for the whole
+ * @example describe(['rule', 'fireRate']).description   // 'Probability that a cell updates in a step'
+ */
+export function describe(path: readonly PropertyKey[]): Description {
   let at: JsonSchema = jsonSchema()
   for (const name of path) {
     const inside = ({ properties, items }: JsonSchema): JsonSchema | undefined =>

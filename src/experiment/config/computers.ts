@@ -1,0 +1,12 @@
+/**
+ * What may compute a run, by the names that a configuration has for it.
+ */
+export const backendNames = ['cpu', 'webgpu', 'auto'] as const
+export type BackendName = (typeof backendNames)[number]
+
+/** For help texts. */
+export const backendMeanings = 'cpu; webgpu, the GPU that there is; auto, a GPU that is hardware, else the CPU'
+
+/** Whether the CPU fuses multiplications and additions: as this engine can, or always, or never. */
+export const fmaChoices = ['auto', 'on', 'off'] as const
+export type FmaChoice = (typeof fmaChoices)[number]

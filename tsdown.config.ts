@@ -14,7 +14,7 @@ const commentsOnTheirLines = {
 
 const config: UserConfig = {
   plugins: [commentsOnTheirLines],
-  entry: { index: 'src/index.ts', 'node/index': 'src/node/index.ts', 'cli/main': 'src/cli/main.ts' },
+  entry: { index: 'src/index.ts', 'node/index': 'src/node/index.ts', 'cli/main': 'src/cli/main.ts', 'experiment/index': 'src/experiment/index.ts' },
   platform: 'neutral',
   target: 'es2023',
   dts: true,

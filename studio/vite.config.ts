@@ -9,7 +9,12 @@ const root = fileURLToPath(new URL('.', import.meta.url))
 const config: UserConfig = defineConfig({
   root,
   base: './',
-  resolve: { alias: { cellgrad: fileURLToPath(new URL('../src/index.ts', import.meta.url)) } },
+  resolve: {
+    alias: {
+      'cellgrad/experiment': fileURLToPath(new URL('../src/experiment/index.ts', import.meta.url)),
+      cellgrad: fileURLToPath(new URL('../src/index.ts', import.meta.url)),
+    },
+  },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   worker: { format: 'es' },
   build: {

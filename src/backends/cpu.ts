@@ -25,7 +25,7 @@ export type CpuOptions = {
    * it, as many as the machine has. 1 starts none; results are the same bits. Threads meet by waiting for each other. In
    * a browser only the worker of a page may wait, where that page is isolated from other origins (COOP, COEP) and so has
    * shared memory; there they start with the first rollout, and share the work as soon as they have. Elsewhere in a page
-   * it is always 1.
+   * it is 1, and more are refused.
    */
   threads?: number
   /**

@@ -9,7 +9,7 @@ const config: ViteUserConfig = {
   resolve: { tsconfigPaths: true }, // `cellgrad` is src/index.ts here
   test: {
     include: ['tests/**/*.test.ts'],
-    globalSetup: ['tests/cli/bundle.ts'],
+    globalSetup: ['tests/bundle.ts'],
     exclude: ['tests/studio/**'], // npm run test:studio
     setupFiles: ['tests/setup.ts'],
     // Processes, not threads: the WebGPU bindings hold process-wide state that does not survive a worker's end.

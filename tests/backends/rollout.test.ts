@@ -31,6 +31,7 @@ import { square } from '../../src/tensor/ops/functions.ts'
 import { sum } from '../../src/tensor/ops/sum.ts'
 import { normal, uniform } from '../../src/tensor/random.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
+import { bundled } from '../bundled.ts'
 import { outcome, scenesOf } from '../nca/fused-scenes.ts'
 import type { Scene } from '../nca/fused-scenes.ts'
 
@@ -337,13 +338,11 @@ describe('threads', () => {
   })
 })
 
-const source = (file: string): string => JSON.stringify(new URL(`../../src/${file}`, import.meta.url).href)
-
 /** A program with a training step in it, `train(backend)`, which returns the bits of loss and gradients. */
 const prelude = `
   import { createHash } from 'node:crypto'
   const { cpu, defineRule, depthwise, grad, init, key, mlp, mul, normal, rollout, sum, valueAndGrad } =
-    await import(${source('index.ts')})
+    await import(${JSON.stringify(bundled('src/index.ts'))})
   const rule = defineRule({
     channels: { a: 5 }, perceive: ['identity', 'sobelX', depthwise(1)],
     update: mlp(9, { activation: 'tanh', lastStd: 0.3 }), fireRate: 0.5, living: { channel: 0, above: 0.1 },
@@ -366,12 +365,12 @@ const prelude = `
 
 type Report = { status: number | null; signal: string | null; out: string; err: string }
 
-/** Runs a program to its end, under tsx; a signal may be sent once it has printed something. */
+/** Runs a program to its end; a signal may be sent once it has printed something. */
 function child(program: string, { flags = [], signal, before = '' }: {
   flags?: string[]; signal?: NodeJS.Signals; before?: string
 } = {}): Promise<Report> {
   const code = `${before}${prelude}${program}`
-  const args = [...flags, '--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', code]
+  const args = [...flags, '--input-type=module', '--eval', code]
   const env = { ...process.env, NODE_OPTIONS: '', FORCE_COLOR: undefined, NO_COLOR: '1' }
   const started = spawn(process.execPath, args, { cwd: fileURLToPath(new URL('../..', import.meta.url)), env })
   let [out, err] = ['', '']

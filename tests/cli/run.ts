@@ -1,4 +1,4 @@
-// Runs the command line as its users do, in a process of its own, from what bundle.ts makes of the sources.
+// Runs the command line as its users do, in a process of its own, from a bundle of the sources.
 
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -6,7 +6,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { afterAll, beforeAll, inject } from 'vitest'
+import { afterAll, beforeAll } from 'vitest'
+import { bundled } from '../bundled.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -35,9 +36,8 @@ export function asModule(source: string): string {
 
 /** Starts `cellgrad …args`. */
 export function start(args: readonly string[], { cwd = root, env = {}, gpu = false, imports = [], flags = [], stdout }: RunOptions = {}): Running {
-  const program = (name: string): string => join(inject('program'), `${name}.mjs`)
-  const before = [...gpu ? [pathToFileURL(program('gpu')).href] : [], ...imports].flatMap(name => ['--import', name])
-  const child = spawn(process.execPath, [...flags, ...before, program('main'), ...args], {
+  const before = [...gpu ? [pathToFileURL(bundled('tests/webgpu/gpu.ts')).href] : [], ...imports].flatMap(name => ['--import', name])
+  const child = spawn(process.execPath, [...flags, ...before, bundled('src/cli/main.ts'), ...args], {
     cwd,
     stdio: ['pipe', stdout ?? 'pipe', 'pipe'],
     env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: '1', CELLGRAD_DEBUG: undefined, ...env },

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { add, memory, mul, ones, reshape, scope, tensor } from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
 import { adopt, closeScope, openScope, release, resourcesIn, retain, supersede } from '../../src/tensor/lifetime.ts'
 import { Storage } from '../../src/tensor/tensor.ts'
+import { bundled } from '../bundled.ts'
 import { long } from '../long.ts'
 import { buffersAfter, f64, list, sentence } from './values.ts'
 
@@ -213,13 +213,12 @@ describe('resourcesIn', () => {
 
 /** The numbers that a program prints. */
 function runJson(...args: string[]): number[] {
-  return JSON.parse(execFileSync(process.execPath, ['--import', 'tsx', ...args], { encoding: 'utf8' })) as number[]
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as number[]
 }
 
 describe('eager code', () => {
   it('gives its memory back when JavaScript collects its tensors', () => {
-    const child = fileURLToPath(new URL('collected.ts', import.meta.url))
-    const output = execFileSync(process.execPath, ['--expose-gc', '--import', 'tsx', child], { encoding: 'utf8' })
+    const output = execFileSync(process.execPath, ['--expose-gc', bundled('tests/tensor/collected.ts')], { encoding: 'utf8' })
     expect(JSON.parse(output)).toEqual({
       'a thousand tensors': 0,
       'two views of one buffer, one of them dropped': 1,
@@ -235,9 +234,8 @@ describe('eager code', () => {
 
   // What 3,000 iterations make and nobody holds any more is 400 MB.
   it.each([['cpu', 'reads'], ['cpu', 'never'], ['webgpu', 'reads']])('leaves memory flat in a loop by hand: %s, %s', (where, reads) => {
-    const child = fileURLToPath(new URL('hand-written-loop.ts', import.meta.url))
     const iterations = long ? 20_000 : where === 'cpu' ? 3000 : 200
-    const [early, , late, counted] = runJson(child, where, String(iterations), reads)
+    const [early, , late, counted] = runJson(bundled('tests/tensor/hand-written-loop.ts'), where, String(iterations), reads)
     expect(late - early).toBeLessThan(long && reads === 'never' ? 250 : 150)
     if (reads === 'reads') expect(counted).toBeLessThan(150)
   }, 600_000)

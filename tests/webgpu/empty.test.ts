@@ -9,6 +9,7 @@ import type { Backend, DataParams, Tensor } from '../../src/index.ts'
 import { emptyCalls, withPlacement } from '../operators/case.ts'
 import type { Call } from '../operators/case.ts'
 import { cases } from '../operators/cases.ts'
+import { long } from '../long.ts'
 import { openPoisoned } from './gpu.ts'
 
 const gpu = await openPoisoned()
@@ -43,7 +44,7 @@ function rounded(got: Outcome, wanted: Outcome): Outcome {
 }
 
 const found = cases.flatMap((c, i) => {
-  const calls = emptyCalls(c, 12, i)
+  const calls = emptyCalls(c, long ? 12 : 4, i)
   return calls.length > 0 ? [[`${c.op.name} (${i})`, calls] as const] : []
 })
 

@@ -2,11 +2,11 @@
 // with its own exit code, not in a crash of the driver.
 
 import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { expect, it, vi } from 'vitest'
 import { add, tensor, webgpu } from '../../src/index.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
+import { bundled } from '../bundled.ts'
 import './gpu.ts'
 
 it('comes after the reads that were asked for, and refuses everything else', async () => {
@@ -43,9 +43,8 @@ type End = { status: number | null; signal: string | null; stdout: string; error
 
 /** Runs ending.ts. `before` is a module that is imported first. */
 function run(how: string, before = ''): End {
-  const imports = ['tsx', `data:text/javascript,${encodeURIComponent(before)}`].flatMap(name => ['--import', name])
-  const program = fileURLToPath(new URL('ending.ts', import.meta.url))
-  const end = spawnSync(process.execPath, [...imports, program, how], { encoding: 'utf8' })
+  const imported = `data:text/javascript,${encodeURIComponent(before)}`
+  const end = spawnSync(process.execPath, ['--import', imported, bundled('tests/webgpu/ending.ts'), how], { encoding: 'utf8' })
   const { status, signal, stdout } = end
   return { status, signal, stdout, error: /^Error: .*$/m.exec(end.stderr)?.[0] }
 }

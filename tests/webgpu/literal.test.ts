@@ -6,6 +6,7 @@ import { apply, cpu, defineOp, defineRule, key, mlp, rollout, scope, tensor } fr
 import type { Backend, Tensor } from '../../src/index.ts'
 import { withFunctions } from '../../src/backends/webgpu/functions.ts'
 import { literal, wholeLiteral } from '../../src/backends/webgpu/literal.ts'
+import { long } from '../long.ts'
 import { openPoisoned } from './gpu.ts'
 
 const gpu = await openPoisoned()
@@ -48,7 +49,8 @@ it('thresholds of a fused rule may be any numbers: as on the CPU', async () => {
     const x = tensor([0, 1, -1, 2, 3, 4, -5, -6, 0.5, -0, 2 ** 20, -7], { shape: [1, 2, 3, 2], ...on })
     return rollout(rule, { update }, x, key(0), { steps: 2 })
   })
-  for (const [above, masked] of [[-1e39, -1e-45], [1e-40, -1e39], [-0, 1e21]]) {
+  // Each pair is a text of its own, which takes seconds to compile.
+  for (const [above, masked] of [[-1e39, -1e-45], [1e-40, -1e39], [-0, 1e21]].slice(0, long ? 3 : 1)) {
     expect(await run(above, masked, gpu).data(), `${above}, ${masked}`).toEqual(run(above, masked, cpu()).toArray())
   }
 })

@@ -1,13 +1,13 @@
 // The memory of a GPU: freed buffers are reused, nothing grows, and a budget says what it was spent on.
 
 import { execFileSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { afterAll, expect, it } from 'vitest'
 import { add, cast, dense, memory, scope, sum, tensor, vjp, zeros } from '../../src/index.ts'
 import type { Backend, Tensor, WebGpuBackend, WebGpuOptions } from '../../src/index.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
+import { bundled } from '../bundled.ts'
 import './gpu.ts'
 
 const opened = await openDevice()
@@ -107,7 +107,6 @@ it('has no float64', () => {
 })
 
 it('comes back when JavaScript collects what the program has dropped', () => {
-  const program = fileURLToPath(new URL('collected.ts', import.meta.url))
-  const report = execFileSync(process.execPath, ['--expose-gc', '--import', 'tsx', program], { encoding: 'utf8' })
+  const report = execFileSync(process.execPath, ['--expose-gc', bundled('tests/webgpu/collected.ts')], { encoding: 'utf8' })
   expect(JSON.parse(report)).toEqual({ before: 1, dropped: 1, values: [0, 1, 2], 'bind groups kept': 0 })
 })

@@ -63,7 +63,7 @@ describe('on WebGPU as on the CPU:', () => {
       const run = (backend: Backend, dtype: 'float32' | 'float64'): Promise<Data[]> =>
         outcome(see, [2, 5, 6, 4], kind.params(part, 4, 2), seed, backend, dtype)
       expectNear(await run(gpu, 'float32'), await run(cpu(), 'float64'))
-    }), some(0.15))
+    }), some(0.1))
   })
 
   it.each([1, 3])('a convolution on a grid of %i', async grid => {
@@ -73,6 +73,6 @@ describe('on WebGPU as on the CPU:', () => {
       const run = (backend: Backend, dtype: 'float32' | 'float64'): Promise<Data[]> =>
         outcome((x, { kernel }) => convOn(x, kernel, { padding }), shape, specs, seed, backend, dtype)
       expectNear(await run(gpu, 'float32'), await run(cpu(), 'float64'))
-    }), some(0.15))
+    }), some(0.1))
   })
 })

@@ -40,7 +40,7 @@ describe('a fused rollout on WebGPU', () => {
   it('is the composed one in float64: values, and gradients of everything', async () => {
     await fc.assert(fc.asyncProperty(scenesOf({ longest: 5 }), async scene => {
       expectNear(scene, await fusedOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
-    }), some(0.2))
+    }), some(0.1))
   })
 
   it.runIf(long)('is the composed one where tiles meet, at every border', async () => {

@@ -12,6 +12,7 @@ import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'
 import { SparseState } from '../../src/nca/training/sparse-state.ts'
 import { distance } from '../nca/fused-scenes.ts'
+import { long } from '../long.ts'
 import './gpu.ts'
 
 const opened = await openDevice()
@@ -80,7 +81,7 @@ it('takes the iterations that the CPU takes: loss, gradient, parameters, optimis
   expect((await here.next()).done).toBe(true)
 })
 
-it('learns as the CPU does, in memory that does not grow', async () => {
+it.runIf(long)('learns as the CPU does, in memory that does not grow', async () => {
   const losses: Record<string, number[]> = { cpu: [], webgpu: [] }
   const held: number[] = []
   const pooled: number[] = []

@@ -116,10 +116,9 @@ export function orNull<T>(kind: Field<T>): Field<T | null> {
 
 /** A list of some number of values, which are called `what`. */
 export function list<T>(each: Field, what: string, least: number = 0, most: number = Infinity): Field<readonly T[]> {
-  const number = most < Infinity ? `${least} to ${most} ` : least > 0 ? `at least ${least} ` : ''
   return {
     fits: x => Array.isArray(x) && x.length >= least && x.length <= most,
-    expected: `a list of ${number}${what}`,
+    expected: most < Infinity ? `a list of ${least} to ${most} ${what}` : `a list of ${what}${least > 0 ? `, at least ${least}` : ''}`,
     json: { type: 'array', items: schemaOf(each), minItems: least, ...(most < Infinity && { maxItems: most }) },
     read: (x: unknown[], path, wrong) => x.map((one, i) => read(each, one, [...path, i], wrong)),
   }
@@ -129,6 +128,16 @@ export function list<T>(each: Field, what: string, least: number = 0, most: numb
 export function oneOrMore<T>(each: Field, what: string, most: number): Field<readonly T[]> {
   const several = list<T>(each, what, 1, most)
   return { ...either(each, several), read: (x, path, wrong) => (each.fits(x) ? [x] : read(several, x, path, wrong)) }
+}
+
+/** Two numbers, the first below the second, or at most as large. */
+export function range(each: Kind, strictly: boolean): Field<readonly [number, number]> {
+  return {
+    fits: x => Array.isArray(x) && x.length === 2 && x.every(each.fits) && (strictly ? x[0] < x[1] : x[0] <= x[1]),
+    expected: `two${each.expected.slice(1).replace('number', 'numbers')}, the first ${strictly ? 'below' : 'at most'} the second`,
+    json: { type: 'array', items: each.json, minItems: 2, maxItems: 2 },
+    read: (x: readonly [number, number]) => [...x],
+  }
 }
 
 /** Values by names that are free. */
@@ -178,12 +187,20 @@ export function checkData<T>(where: string, field: Field<T>, x: unknown): T {
   }) as T
 }
 
-/** Data of a table from what a function is given: its first argument, a field, and the others by name. */
-export function dataOf<T>(table: Table<T>, first: Partial<T>, options: object): T {
-  const where = table.type!
+/** Frozen data of a table from what a function is given: arguments, each a field, and the others by name. */
+export function dataOf<T>(where: string, table: Table<T>, first: Partial<T>, options: object): T {
   const others = Object.entries<Field>(table.fields).filter(([name]) => !Object.hasOwn(first, name))
   checkOptions(where, options, Object.fromEntries(others) as Options)
-  return checkData(where, record(table), { ...options, ...first })
+  return deepFreeze(checkData(where, record(table), { ...options, ...first }))
+}
+
+/** Data, which nobody can change any more. */
+export function deepFreeze<T>(x: T): T {
+  if (typeof x === 'object' && x !== null && !Object.isFrozen(x)) {
+    Object.values(x).forEach(deepFreeze)
+    Object.freeze(x)
+  }
+  return x
 }
 
 /** `perceive[1].size` */

@@ -89,7 +89,7 @@ export type MlpParams = Readonly<Record<`w${number}` | `b${number}`, Tensor>>
  * @example mlp([80, 80], { activation: 'leakyRelu', slope: 0.01, residual: true, lastStd: 1e-3 })
  */
 export function mlp(hidden: number | readonly number[], options: MlpOptions = {}): Mlp {
-  return dataOf(mlpTable, { hidden: hidden as readonly number[] }, options)
+  return dataOf('mlp', mlpTable, { hidden: hidden as readonly number[] }, options)
 }
 
 export const mlpTable: Table<Mlp> = {

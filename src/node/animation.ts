@@ -5,7 +5,7 @@ import { viewOf } from '../nca/files/view.ts'
 import type { View } from '../nca/files/view.ts'
 import { checkImage, checkPictureSize, filmStrip, mostPixels, stripSize, upscale } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
-import { checkDamage, damageMask, erase } from '../nca/training/damage.ts'
+import { damageMask, erase, wholeDamage } from '../nca/training/damage.ts'
 import type { Damage } from '../nca/training/damage.ts'
 import { channelCount } from '../nca/rule/channels.ts'
 import type { Params, Rule } from '../nca/rule/types.ts'
@@ -125,7 +125,7 @@ async function* moments<R extends Rule>(
 ): AsyncGenerator<Moment, void, void> {
   const { key, size, start, view = viewOf(rule), angle, damageAt, damage = visibleCircle } = options
   checkKey('play', key)
-  checkDamage('play', damage)
+  wholeDamage('play', damage)
   const shown = new Set(at)
   const last = at.reduce((most, step) => Math.max(most, step), 0)
   const stops = [...new Set(shown).add(damageAt ?? last)].sort((a, b) => a - b)

@@ -207,13 +207,13 @@ describe('the trainer', () => {
 
   it('refuses options that do not fit together', () => {
     expect(() => growingTrainer(options({ pool: 3 }))).toThrowErrorMatchingInlineSnapshot(
-      `[Error: trainer: a pool of 3 slots cannot fill a batch of 4.]`,
+      `[Error: trainer: pool is 3, expected 0, or at least batch (4).]`,
     )
     expect(() => growingTrainer(options({ steps: [9, 9] }))).toThrowErrorMatchingInlineSnapshot(
-      `[Error: trainer: steps is [9, 9], expected two whole numbers > 0, the first below the second.]`,
+      `[Error: growingTrainer: steps is [9, 9], expected two whole numbers from 1 to 1000000, the first below the second.]`,
     )
     expect(() => growingTrainer(options({ reseed: 2, damaged: 3 }))).toThrowErrorMatchingInlineSnapshot(
-      `[Error: trainer: 2 reseeded and 3 damaged samples do not fit into a batch of 4.]`,
+      `[Error: trainer: damaged is 3, expected at most batch − reseed (2).]`,
     )
     expect(() => growingTrainer(options({ target: zeros([4, 4, 3]) }))).toThrowErrorMatchingInlineSnapshot(
       `[Error: growingTrainer: target is [4,4,3], expected [h,w,4].]`,

@@ -77,13 +77,13 @@ describe('the numbers of a rule', () => {
     ]).toMatchInlineSnapshot(`
       [
         "rule: the number of channels is 8004, expected at most 4096.",
-        "rule: perceive is ["identity", "identity", "identity", "identity", "identity", "identity", …], expected at most 256 parts.",
+        "rule: perceive is ["identity", "identity", "identity", "identity", "identity", "identity", …], expected a list of 1 to 256 parts, filters like 'sobelX' or learned ones like conv(80).",
         "rule: the number of its parameters is 3603960016, expected at most 67108864.",
-        "mlp: hidden is [1, 1, 1, 1, 1, 1, …], expected at most 256 layers.",
+        "mlp: hidden is [1, 1, 1, 1, 1, 1, …], expected a whole number from 1 to 65536, or a list of 1 to 256 layers.",
         "conv: dilation is 1000000000, expected at most 63, for a window of at most 127 cells.",
         "conv: dilation is 2, expected at most 1, for a window of at most 127 cells.",
-        "depthwise: size is 129, expected at most 127.",
-        "customRule: channels.a is 1000000000, expected at most 4096.",
+        "depthwise: size is 129, expected an odd number from 1 to 127.",
+        "customRule: channels.a is 1000000000, expected a whole number from 0 to 4096.",
         "seed: the size of 1 × 100000 × 100000 cells of 16 channels is 160000000000, expected at most 1073741824.",
         "rollout: steps is 1000000000, expected a whole number from 0 to 1000000.",
       ]

@@ -74,13 +74,13 @@ describe('schedules', () => {
 
   it('refuse lengths that are no numbers of iterations', () => {
     expect(() => cosineDecay(1, { length: 0 })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: cosineDecay: length is 0, expected a whole number of iterations ≥ 1.]`,
+      `[Error: cosineDecay: length is 0, expected a whole number > 0.]`,
     )
     expect(() => warmUp(1.5, 1)).toThrowErrorMatchingInlineSnapshot(
-      `[Error: warmUp: length is 1.5, expected a whole number of iterations ≥ 1.]`,
+      `[Error: warmUp: length is 1.5, expected a whole number > 0.]`,
     )
     expect(() => wsd(1, { warmUp: 1, stable: -1, decay: 1 })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: wsd: stable is -1, expected a whole number of iterations ≥ 0.]`,
+      `[Error: wsd: stable is -1, expected a whole number ≥ 0.]`,
     )
   })
 })

@@ -242,10 +242,10 @@ describe('rules', () => {
 
   it('refuse what they cannot be', () => {
     expect(() => defineRule({ ...growingRule, fireRate: 2 })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: rule: fireRate is 2, expected a number above 0, at most 1.]`,
+      `[Error: rule: fireRate is 2, expected a number > 0, at most 1.]`,
     )
     expect(() => defineRule({ ...growingRule, perceive: ['sobelZ' as 'sobelX'] })).toThrowErrorMatchingInlineSnapshot(
-      `[Error: rule: perceive[0] is "sobelZ", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean, depthwise(n), conv(n), ….]`,
+      `[Error: rule: perceive[0] is "sobelZ", expected a filter of 2 dimensions: identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean.]`,
     )
     const living = { channel: 16, above: 0.1 }
     expect(() => defineRule({ ...growingRule, living })).toThrowErrorMatchingInlineSnapshot(

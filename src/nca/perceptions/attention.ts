@@ -67,7 +67,7 @@ export type AttentionOptions = Partial<Omit<Attention, 'type' | 'outputs'>>
  * @example attention(80, { heads: 4, keys: 16, feedForward: 160 })
  */
 export function attention(outputs: number, options: AttentionOptions = {}): Attention {
-  return dataOf(attentionKind, { outputs }, options)
+  return dataOf('attention', attentionKind, { outputs }, options)
 }
 
 export const attentionKind: PartKind<Attention> = {

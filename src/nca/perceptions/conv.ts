@@ -43,7 +43,7 @@ export type ConvOptions = Partial<Omit<Conv, 'type' | 'outputs'>>
  * @example conv(80, { bias: true, activation: 'leakyRelu' })
  */
 export function conv(outputs: number, options: ConvOptions = {}): Conv {
-  return dataOf(convKind, { outputs }, options)
+  return dataOf('conv', convKind, { outputs }, options)
 }
 
 export const convKind: PartKind<Conv> = {

@@ -57,7 +57,7 @@ export type DeformableOptions = Partial<Omit<Deformable, 'type' | 'outputs'>>
  * @example defineRule({ channels: { rgb: 3, hidden: 9 }, perceive: ['identity', deformable(32)], update: mlp(64) })
  */
 export function deformable(outputs: number, options: DeformableOptions = {}): Deformable {
-  return dataOf(deformableKind, { outputs }, options)
+  return dataOf('deformable', deformableKind, { outputs }, options)
 }
 
 export const deformableKind: PartKind<Deformable> = {

@@ -28,7 +28,7 @@ export type DepthwiseOptions = Partial<Pick<Depthwise, 'size'>>
  * @example defineRule({ channels: { rgb: 3 }, perceive: ['identity', depthwise(4, { size: 5 })], update: mlp(32) })
  */
 export function depthwise(filters: number, options: DepthwiseOptions = {}): Depthwise {
-  return dataOf(depthwiseKind, { filters }, options)
+  return dataOf('depthwise', depthwiseKind, { filters }, options)
 }
 
 /** '3×3' on a plane. */

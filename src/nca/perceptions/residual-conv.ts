@@ -41,7 +41,7 @@ export type ResidualConvOptions = Partial<Omit<ResidualConv, 'type' | 'outputs'>
  * @example defineRule({ channels: { rgb: 3 }, perceive: ['identity', residualConv(32, { size: 5 })], update: mlp(32) })
  */
 export function residualConv(outputs: number, options: ResidualConvOptions = {}): ResidualConv {
-  return dataOf(residualConvKind, { outputs }, options)
+  return dataOf('residualConv', residualConvKind, { outputs }, options)
 }
 
 export const residualConvKind: PartKind<ResidualConv> = {

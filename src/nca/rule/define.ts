@@ -2,7 +2,7 @@
  * Rules made of what one says of them: completed by defaults, checked, and frozen.
  */
 import { callable } from '../../backends/options.ts'
-import { checkData, record } from '../../backends/fields.ts'
+import { checkData, deepFreeze, record } from '../../backends/fields.ts'
 import type { Padding } from '../../backends/window.ts'
 import type { Mlp } from '../mlp.ts'
 import { channelsField, gridField, ruleField } from './table.ts'
@@ -56,7 +56,7 @@ export type RuleOptions = {
  * })
  */
 export function defineRule(options: RuleOptions): DataRule {
-  return deepFreeze(structuredClone(checkData('rule', ruleField, options)))
+  return deepFreeze(checkData('rule', ruleField, options))
 }
 
 export type CustomRuleOptions<P> = Omit<CustomRule<P>, 'type' | 'grid'> & {
@@ -91,11 +91,3 @@ const customField = record<CustomRule<never>>({
     grid: gridField,
   },
 })
-
-function deepFreeze<T>(x: T): T {
-  if (typeof x === 'object' && x !== null) {
-    Object.values(x).forEach(deepFreeze)
-    Object.freeze(x)
-  }
-  return x
-}

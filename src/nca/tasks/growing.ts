@@ -5,10 +5,11 @@
  *   loss = mean over cells and red, green, blue, alpha of (x − target)²
  */
 import { requireTensor } from '../../tensor/op.ts'
-import { checkOptions, keysOf, later } from '../../backends/options.ts'
+import { checkData, record } from '../../backends/fields.ts'
+import { aTensor } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'
-import { presetNames, trainerKinds } from '../training/trainer-options.ts'
+import { givenFields, trainingFields, withoutRun } from '../training/trainer-options.ts'
 import type { Task, TrainerOptions } from '../training/trainer-options.ts'
 import type { DataRule, Params, Rule } from '../rule/types.ts'
 import { rgba, seed } from '../state.ts'
@@ -45,8 +46,9 @@ export type GrowingOptions<R extends Rule = DataRule> = Omit<TrainerOptions<R>, 
   target: Tensor
 }
 
-const { task: _, ...kinds } = trainerKinds
-const growingOptions = keysOf<GrowingOptions<Rule>>({ ...kinds, target: later })
+const growingField = record<GrowingOptions<Rule>>({
+  fields: { ...givenFields, ...trainingFields, target: aTensor },
+})
 
 /**
  * The trainer of a growing image, see `taskTrainer`.
@@ -57,8 +59,7 @@ const growingOptions = keysOf<GrowingOptions<Rule>>({ ...kinds, target: later })
  * for await (const { iteration, loss } of train(trainer, { iterations: 2000, every: 50 })) console.log(iteration, loss)
  */
 export function growingTrainer<R extends Rule>(given: GrowingOptions<R>): Trainer<TrainerState<Params<R>>> {
-  checkOptions('growingTrainer', given, growingOptions, presetNames)
-  const { target, ...options } = given
+  const { target, ...options } = checkData('growingTrainer', growingField, withoutRun(given)) as GrowingOptions<R>
   checkTarget('growingTrainer', target)
   return taskTrainer({ ...options, task: growingTask(options.rule, target) })
 }

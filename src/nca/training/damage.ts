@@ -8,7 +8,9 @@ import type { Backend } from '../../backends/backend.ts'
 import { checkKey, foldIn, uniformAt } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
 import { requireTensor } from '../../tensor/op.ts'
-import { check, checkWord, isNumber, isObject } from '../../backends/options.ts'
+import { checkData, choice, range, record } from '../../backends/fields.ts'
+import type { Field } from '../../backends/fields.ts'
+import { numberFrom } from '../../backends/options.ts'
 import { where } from '../../tensor/ops/compare.ts'
 import { reshape } from '../../tensor/ops/sum.ts'
 import { checkShape } from '../../tensor/shape.ts'
@@ -29,17 +31,24 @@ export const publishedCircles: Damage = Object.freeze({
   shape: 'circle', centre: [-0.5, 0.5], radius: [0.1, 0.4],
 } as const)
 
-/** Throws unless this is damage. */
-export function checkDamage(where: string, damage: Damage): void {
-  check(isObject(damage), where, 'damage', damage, "an object with shape 'circle' or 'rectangle'")
-  checkWord(where, 'damage.shape', damage.shape, ['circle', 'rectangle'])
-  const lengths = damage.shape === 'circle' ? { radius: damage.radius } : { size: damage.size }
-  for (const [name, range] of Object.entries({ centre: damage.centre, ...lengths })) {
-    const least = name === 'centre' ? -Infinity : 0
-    const ok = Array.isArray(range) && range.length === 2
-      && range.every(x => isNumber(x, least)) && range[0] <= range[1]
-    check(ok, where, `damage.${name}`, range, `two numbers${least === 0 ? ' ≥ 0' : ''}, the first at most the second`)
-  }
+const centre: Field<readonly [number, number]> = {
+  ...range(numberFrom(), false), default: [-0.5, 0.5], about: 'Where its centre is drawn, on each axis',
+}
+
+/** Damage. */
+export const damageField: Field<Damage> = {
+  ...choice<Damage>([
+    { type: 'circle', fields: { centre, radius: { ...range(numberFrom(0), false), default: [0.1, 0.4], about: 'Where its radius is drawn' } } },
+    { type: 'rectangle', fields: { centre, size: { ...range(numberFrom(0), false), default: [0.2, 0.8], about: 'Where its sides are drawn' } } },
+  ], 'shape'),
+  about: 'How samples are damaged: lengths are drawn from ranges, in units in which the grid is 2 wide',
+}
+
+const givenDamage = record<{ damage: Damage }>({ fields: { damage: damageField } })
+
+/** Damage with its defaults. Throws unless it is damage. */
+export function wholeDamage(where: string, damage: Damage): Damage {
+  return checkData(where, givenDamage, { damage }).damage
 }
 
 /**
@@ -48,10 +57,10 @@ export function checkDamage(where: string, damage: Damage): void {
  * @example erase(x, damageMask(k, publishedCircles, 8, 72, 72))
  */
 export function damageMask(
-  k: Key, damage: Damage, count: number, height: number, width: number, backend?: Backend,
+  k: Key, given: Damage, count: number, height: number, width: number, backend?: Backend,
 ): Tensor {
   checkKey('damageMask', k)
-  checkDamage('damageMask', damage)
+  const damage = wholeDamage('damageMask', given)
   checkShape('damageMask', [count, height, width])
   const mask = new Uint32Array(count * height * width)
   for (let s = 0; s < count; s++) {

@@ -18,10 +18,10 @@
  * algorithm 1.
  */
 import { scope } from '../../tensor/lifetime.ts'
-import {
-  check, checkOptions, checkWord, flag, isNumber, isObject, isWhole, keysOf, later, numberFrom,
-} from '../../backends/options.ts'
-import type { Kind, Kinds } from '../../backends/options.ts'
+import { checkData, choice, dataOf, record } from '../../backends/fields.ts'
+import type { Field, Table } from '../../backends/fields.ts'
+import { check, flag, isNumber, isObject, isWhole, numberFrom } from '../../backends/options.ts'
+import type { Kind } from '../../backends/options.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { lessEqual, where } from '../../tensor/ops/compare.ts'
 import { stack } from '../../tensor/ops/concat.ts'
@@ -33,19 +33,33 @@ import { max as greatest } from '../../tensor/ops/reduce.ts'
 import { sameShape, showShape, sizeOf } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf, mapTree, zipTrees } from '../../tensor/tree.ts'
-import { checkSchedule, rateAt } from './schedule.ts'
+import { rateAt, scheduleField } from './schedule.ts'
 import type { Schedule } from './schedule.ts'
 
-type Sgd = { readonly type: 'sgd'; readonly rate: Schedule; readonly momentum: number }
+type Sgd = {
+  readonly type: 'sgd'
+  /** Learning rate, a number or a schedule; default 0.01. */
+  readonly rate: Schedule
+  /** μ in [0, 1), default 0. */
+  readonly momentum: number
+}
 
 type Adam = {
   readonly type: 'adam'
+  /** Learning rate, a number or a schedule; default 1e-3. */
   readonly rate: Schedule
+  /** Decay of the mean of gradients, in [0, 1), default 0.9. */
   readonly beta1: number
+  /** Decay of the mean of their squares, in [0, 1), default 0.999. */
   readonly beta2: number
+  /** ε, default 1e-7 as in Keras (PyTorch: 1e-8). */
   readonly epsilon: number
+  /**
+   * Whether `epsilon` is the ε̂ of Keras, the default, or the ε of algorithm 1, as in PyTorch; see the head of this
+   * file.
+   */
   readonly epsilonHat: boolean
-  /** λ of adamW; 0 for adam. */
+  /** λ of adamW, 0 for adam. */
   readonly decay: number
 }
 
@@ -58,41 +72,46 @@ export type Optimiser = Sgd | Adam
  */
 export type OptimiserState<P> = { readonly step: number; readonly moments: readonly P[] }
 
-export type SgdOptions = {
-  /** Learning rate, a number or a schedule; default 0.01. */
-  rate?: Schedule
-  /** μ in [0, 1), default 0. */
-  momentum?: number
-}
+export type SgdOptions = Partial<Omit<Sgd, 'type'>>
 
-export type AdamOptions = {
-  /** Learning rate, a number or a schedule; default 1e-3. */
-  rate?: Schedule
-  /** Decay of the mean of gradients, in [0, 1), default 0.9. */
-  beta1?: number
-  /** Decay of the mean of their squares, in [0, 1), default 0.999. */
-  beta2?: number
-  /** ε, default 1e-7 as in Keras (PyTorch: 1e-8). */
-  epsilon?: number
-  /**
-   * Whether `epsilon` is the ε̂ of Keras, the default, or the ε of algorithm 1, as in PyTorch; see the head of this
-   * file.
-   */
-  epsilonHat?: boolean
-}
+export type AdamOptions = Partial<Omit<Adam, 'type' | 'decay'>>
 
 export type AdamWOptions = AdamOptions & {
   /** λ, the share of itself times the rate by which a parameter shrinks in each step, a number ≥ 0; default 0.01. */
-  decay?: number
+  readonly decay?: number
 }
 
-const fraction: Kind = { fits: x => isNumber(x, 0) && x < 1, expected: 'a number in [0, 1)' }
-const sgdOptions = keysOf<SgdOptions>({ rate: later, momentum: fraction })
-const adamKinds: Kinds<AdamOptions> = {
-  rate: later, beta1: fraction, beta2: fraction, epsilon: numberFrom(0), epsilonHat: flag,
+const fraction: Kind = {
+  fits: x => isNumber(x, 0) && x < 1, expected: 'a number in [0, 1)',
+  json: { type: 'number', minimum: 0, exclusiveMaximum: 1 },
 }
-const adamOptions = keysOf<AdamOptions>(adamKinds)
-const adamWOptions = keysOf<AdamWOptions>({ ...adamKinds, decay: numberFrom(0) })
+const sgdTable: Table<Sgd> = {
+  type: 'sgd',
+  fields: {
+    rate: { ...scheduleField, default: 0.01 },
+    momentum: { ...fraction, default: 0, about: 'Share of the last step that the next one keeps' },
+  },
+}
+const adamTable: Table<Adam> = {
+  type: 'adam',
+  fields: {
+    rate: { ...scheduleField, default: 1e-3 },
+    beta1: { ...fraction, default: 0.9, about: 'Decay of the mean of gradients' },
+    beta2: { ...fraction, default: 0.999, about: 'Decay of the mean of their squares' },
+    epsilon: { ...numberFrom(0), default: 1e-7, about: 'What is added to the root of that mean' },
+    epsilonHat: { ...flag, default: true, about: 'Epsilon as in Keras; false: as in PyTorch' },
+    decay: { ...numberFrom(0), default: 0, about: 'Decoupled weight decay, as in AdamW' },
+  },
+}
+const adamWTable: Table<Adam> = {
+  ...adamTable, fields: { ...adamTable.fields, decay: { ...adamTable.fields.decay, default: 0.01 } },
+}
+
+/** An optimiser. */
+export const optimiserField: Field<Optimiser> = {
+  ...choice<Optimiser>([adamTable, sgdTable]), expected: 'an optimiser, like adam({ rate: 2e-3 })',
+  about: 'How parameters follow their gradients: adam or sgd',
+}
 
 /**
  * Stochastic gradient descent, with momentum if wanted.
@@ -101,10 +120,7 @@ const adamWOptions = keysOf<AdamWOptions>({ ...adamKinds, decay: numberFrom(0) }
  * @example sgd({ rate: 0.1, momentum: 0.9 })
  */
 export function sgd(options: SgdOptions = {}): Optimiser {
-  checkOptions('sgd', options, sgdOptions)
-  const { rate = 0.01, momentum = 0 } = options
-  checkSchedule('sgd', 'rate', rate)
-  return Object.freeze({ type: 'sgd', rate, momentum })
+  return dataOf('sgd', sgdTable, {}, options)
 }
 
 /**
@@ -114,8 +130,7 @@ export function sgd(options: SgdOptions = {}): Optimiser {
  * @example adam({ rate: stepDecay(2e-3, { at: [2000], factor: 0.1 }) })
  */
 export function adam(options: AdamOptions = {}): Optimiser {
-  checkOptions('adam', options, adamOptions)
-  return describeAdam('adam', options, 0)
+  return dataOf('adam', adamTable, { decay: 0 }, options)
 }
 
 /**
@@ -125,20 +140,12 @@ export function adam(options: AdamOptions = {}): Optimiser {
  * @example adamW({ rate: 1e-3, decay: 0.004 })
  */
 export function adamW(options: AdamWOptions = {}): Optimiser {
-  checkOptions('adamW', options, adamWOptions)
-  const { decay = 0.01 } = options
-  return describeAdam('adamW', options, decay)
-}
-
-function describeAdam(name: string, options: AdamOptions, decay: number): Optimiser {
-  const { rate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, epsilonHat = true } = options
-  checkSchedule(name, 'rate', rate)
-  return Object.freeze({ type: 'adam', rate, beta1, beta2, epsilon, epsilonHat, decay })
+  return dataOf('adamW', adamWTable, {}, options)
 }
 
 /** The state before the first step: zeros of the types and on the backends of the parameters. */
-export function initOptimiser<P>(optimiser: Optimiser, params: P): OptimiserState<P> {
-  checkOptimiser('initOptimiser', optimiser)
+export function initOptimiser<P>(given: Optimiser, params: P): OptimiserState<P> {
+  const optimiser = wholeOptimiser('initOptimiser', given)
   const zeros = (): P => mapTree(params, leaf => (leaf instanceof Tensor ? zerosLike(leaf) : leaf))
   return { step: 0, moments: Array.from({ length: momentCount(optimiser) }, zeros) }
 }
@@ -148,11 +155,11 @@ export function momentCount(optimiser: Optimiser): number {
   return optimiser.type === 'adam' ? 2 : optimiser.momentum === 0 ? 0 : 1
 }
 
-/** Throws unless this is an optimiser. */
-export function checkOptimiser(where: string, optimiser: Optimiser): void {
-  check(isObject(optimiser), where, 'optimiser', optimiser, 'an optimiser, like adam({ rate: 2e-3 })')
-  checkWord(where, 'optimiser.type', optimiser.type, ['adam', 'sgd'])
-  checkSchedule(where, 'optimiser.rate', optimiser.rate)
+const givenOptimiser = record<{ optimiser: Optimiser }>({ fields: { optimiser: optimiserField } })
+
+/** An optimiser with its defaults. Throws unless it is one. */
+function wholeOptimiser(where: string, optimiser: Optimiser): Optimiser {
+  return checkData(where, givenOptimiser, { optimiser }).optimiser
 }
 
 type Updated<P> = { params: P; state: OptimiserState<P> }
@@ -168,9 +175,9 @@ type Updated<P> = { params: P; state: OptimiserState<P> }
  * const { params: next, state: after } = updateParams(optimiser, state, params, grad(loss)(params))
  */
 export function updateParams<P>(
-  optimiser: Optimiser, state: OptimiserState<P>, params: P, grads: P, rate?: number,
+  given: Optimiser, state: OptimiserState<P>, params: P, grads: P, rate?: number,
 ): Updated<P> {
-  checkOptimiser('updateParams', optimiser)
+  const optimiser = wholeOptimiser('updateParams', given)
   const known = isObject(state) && isWhole(state.step) && Array.isArray(state.moments)
   check(
     known, 'updateParams', 'state', state,

@@ -5,10 +5,9 @@
  * run is resumed: nothing is counted here, `rateAt(schedule, t)` depends on t alone.
  */
 
-import {
-  check, checkOptions, checkWord, isNumber, isObject, isWhole, keysOf, numberFrom, required,
-} from '../../backends/options.ts'
-import type { Kind } from '../../backends/options.ts'
+import { choice, dataOf, either, list } from '../../backends/fields.ts'
+import type { Field, Table } from '../../backends/fields.ts'
+import { numberFrom, wholeFrom } from '../../backends/options.ts'
 
 export type Schedule =
   | number
@@ -25,8 +24,47 @@ export type Schedule =
       readonly final: number
     }
 
-function iterations(least: number): Kind {
-  return { fits: n => isWhole(n, least), expected: `a whole number of iterations ≥ ${least}` }
+type Of<Type> = Extract<Schedule, { readonly type: Type }>
+
+const rate: Field<number> = { ...numberFrom(0), about: 'First rate' }
+const factor: Field<number> = { ...numberFrom(0), about: 'By what the rate is multiplied' }
+const final: Field<number> = { ...numberFrom(0), default: 0, about: 'The rate at the end and afterwards' }
+const iterations = (least: 0 | 1, about: string): Field<number> => ({ ...wholeFrom(least), about })
+
+const stepTable: Table<Of<'step'>> = {
+  type: 'step',
+  fields: { rate, at: { ...list(wholeFrom(0), 'iterations'), about: 'Iterations from which on it is multiplied' }, factor },
+}
+const exponentialTable: Table<Of<'exponential'>> = { type: 'exponential', fields: { rate, factor } }
+const cosineTable: Table<Of<'cosine'>> = {
+  type: 'cosine', fields: { rate, length: iterations(1, 'Iterations of the half period'), final },
+}
+const wsdTable: Table<Of<'wsd'>> = {
+  type: 'wsd',
+  fields: {
+    rate,
+    warmUp: iterations(0, 'Iterations of the rise'),
+    stable: iterations(0, 'Iterations at the full rate'),
+    decay: iterations(0, 'Iterations of the fall'),
+    final,
+  },
+}
+const steady = [stepTable, exponentialTable, cosineTable, wsdTable]
+const scheduleOf = (tables: readonly Table[]): Field<Schedule> => ({
+  ...either(numberFrom(0), choice(tables)), expected: 'a number ≥ 0 or a schedule, like stepDecay(1e-3, …)',
+})
+const warmUpTable: Table<Of<'warmUp'>> = {
+  type: 'warmUp',
+  fields: {
+    length: iterations(1, 'Iterations of the rise'),
+    // Another rise may follow, too: it is read by what reads any schedule.
+    schedule: { ...scheduleOf(steady), read: (x, path, wrong) => scheduleField.read!(x, path, wrong), about: 'What follows' },
+  },
+}
+
+/** A learning rate. */
+export const scheduleField: Field<Schedule> = {
+  ...scheduleOf([...steady, warmUpTable]), about: 'Learning rate: a number, or a schedule',
 }
 
 export type StepDecayOptions = {
@@ -35,11 +73,6 @@ export type StepDecayOptions = {
   /** What it is multiplied by, a number ≥ 0. */
   factor: number
 }
-
-const stepOptions = keysOf<StepDecayOptions>({
-  at: required({ fits: at => Array.isArray(at) && at.every(t => isWhole(t)), expected: 'a list of iterations' }),
-  factor: required(numberFrom(0)),
-})
 
 /**
  * Multiplied by `factor` from each iteration in `at` onwards:
@@ -51,10 +84,7 @@ const stepOptions = keysOf<StepDecayOptions>({
  * @example stepDecay(2e-3, { at: [2000], factor: 0.1 })
  */
 export function stepDecay(rate: number, options: StepDecayOptions): Schedule {
-  checkOptions('stepDecay', options, stepOptions)
-  const { at, factor } = options
-  checkRate('stepDecay', rate)
-  return Object.freeze({ type: 'step', rate, at: Object.freeze([...at]), factor })
+  return dataOf('stepDecay', stepTable, { rate }, options)
 }
 
 export type ExponentialDecayOptions = {
@@ -62,18 +92,13 @@ export type ExponentialDecayOptions = {
   factor: number
 }
 
-const exponentialOptions = keysOf<ExponentialDecayOptions>({ factor: required(numberFrom(0)) })
-
 /**
  * The same factor in every iteration: rate(t) = rate · factor^t.
  *
  * @example exponentialDecay(1.6e-3, { factor: 0.9999 })
  */
 export function exponentialDecay(rate: number, options: ExponentialDecayOptions): Schedule {
-  checkOptions('exponentialDecay', options, exponentialOptions)
-  const { factor } = options
-  checkRate('exponentialDecay', rate)
-  return Object.freeze({ type: 'exponential', rate, factor })
+  return dataOf('exponentialDecay', exponentialTable, { rate }, options)
 }
 
 export type CosineDecayOptions = {
@@ -82,8 +107,6 @@ export type CosineDecayOptions = {
   /** The rate at its end and afterwards, a number ≥ 0; default 0. */
   final?: number
 }
-
-const cosineOptions = keysOf<CosineDecayOptions>({ length: required(iterations(1)), final: numberFrom(0) })
 
 /**
  * Half a period of a cosine (Loshchilov & Hutter, "SGDR", 2017, equation 5), then constant:
@@ -94,10 +117,7 @@ const cosineOptions = keysOf<CosineDecayOptions>({ length: required(iterations(1
  * @example warmUp(1000, cosineDecay(5e-4, { length: 99_000 }))
  */
 export function cosineDecay(rate: number, options: CosineDecayOptions): Schedule {
-  checkOptions('cosineDecay', options, cosineOptions)
-  const { length, final = 0 } = options
-  checkRate('cosineDecay', rate)
-  return Object.freeze({ type: 'cosine', rate, length, final })
+  return dataOf('cosineDecay', cosineTable, { rate }, options)
 }
 
 /**
@@ -110,10 +130,7 @@ export function cosineDecay(rate: number, options: CosineDecayOptions): Schedule
  * @example warmUp(1000, 5e-4)
  */
 export function warmUp(length: number, schedule: Schedule): Schedule {
-  const lengths = iterations(1)
-  check(lengths.fits(length), 'warmUp', 'length', length, lengths.expected)
-  checkSchedule('warmUp', 'schedule', schedule)
-  return Object.freeze({ type: 'warmUp', length, schedule })
+  return dataOf('warmUp', warmUpTable, { length, schedule }, {})
 }
 
 export type WsdOptions = {
@@ -126,10 +143,6 @@ export type WsdOptions = {
   /** The rate at its end and afterwards, a number ≥ 0; default 0. */
   final?: number
 }
-
-const wsdOptions = keysOf<WsdOptions>({
-  warmUp: required(iterations(0)), stable: required(iterations(0)), decay: required(iterations(0)), final: numberFrom(0),
-})
 
 /**
  * Warm-up, stable, decay (Hu et al., "MiniCPM", 2024), with a linear decay as in Hägele et al. 2024. With W, S and D
@@ -144,10 +157,7 @@ const wsdOptions = keysOf<WsdOptions>({
  * @example wsd(1e-3, { warmUp: 500, stable: 8000, decay: 1500 })
  */
 export function wsd(rate: number, phases: WsdOptions): Schedule {
-  checkOptions('wsd', phases, wsdOptions)
-  const { warmUp: rise, stable, decay, final = 0 } = phases
-  checkRate('wsd', rate)
-  return Object.freeze({ type: 'wsd', rate, warmUp: rise, stable, decay, final })
+  return dataOf('wsd', wsdTable, { rate }, phases)
 }
 
 /**
@@ -176,19 +186,4 @@ export function rateAt(schedule: Schedule, t: number): number {
       return done < decay ? rate + (final - rate) * done / decay : final
     }
   }
-}
-
-/** Throws unless this is a rate, or a schedule as the functions above make them. */
-export function checkSchedule(where: string, name: string, schedule: Schedule): void {
-  check(
-    isNumber(schedule, 0) || isObject(schedule), where, name, schedule,
-    'a number ≥ 0 or a schedule, like stepDecay(1e-3, …)',
-  )
-  if (typeof schedule !== 'number') {
-    checkWord(where, `${name}.type`, schedule.type, ['step', 'exponential', 'cosine', 'warmUp', 'wsd'])
-  }
-}
-
-function checkRate(schedule: string, rate: number): void {
-  check(isNumber(rate, 0), schedule, 'rate', rate, 'a number ≥ 0')
 }

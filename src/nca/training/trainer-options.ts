@@ -2,14 +2,13 @@
  * Tasks, and what steers a training: the options of the trainer (`trainer.ts`), their defaults and their limits.
  */
 import type { Key } from '../../tensor/key.ts'
-import {
-  check, checkOptions, flag, isNumber, isObject, isWhole, keysOf, later, oneOf, required, wholeFrom,
-} from '../../backends/options.ts'
-import type { Kinds } from '../../backends/options.ts'
+import { checkData, list, orNull, range, record } from '../../backends/fields.ts'
+import type { Expect, Field, Fields } from '../../backends/fields.ts'
+import { flag, isObject, isWhole, numberAbove, oneOf, text, wholeFrom } from '../../backends/options.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { checkDamage, publishedCircles } from './damage.ts'
+import { damageField, publishedCircles } from './damage.ts'
 import type { Damage } from './damage.ts'
-import { checkOptimiser } from './optimiser.ts'
+import { optimiserField } from './optimiser.ts'
 import type { Optimiser } from './optimiser.ts'
 import { paramShapes } from '../rule/parameters.ts'
 import type { DataRule, Params, Rule } from '../rule/types.ts'
@@ -83,84 +82,98 @@ export type TrainerOptions<R extends Rule = DataRule> = {
 /** All of them, with their defaults. */
 export type Complete<R extends Rule> = Required<Omit<TrainerOptions<R>, 'params'>> & Pick<TrainerOptions<R>, 'params'>
 
-const defaults = {
-  readouts: 1, pool: 0, write: 'back', reseed: 0, damaged: 0, damage: publishedCircles, ranked: 'loss', mutated: 0,
-  normalize: false, clip: null, accumulate: 1, trainable: null, warmUp: null,
-} as const
+const lengths: Field<readonly [number, number]> = range(wholeFrom(1, 1_000_000), true)
 
-/** Those that hang together are judged by `complete`. */
-export const trainerKinds: Kinds<TrainerOptions<Rule>> = {
-  rule: later, task: later, steps: later, damage: later, optimiser: later, clip: later, trainable: later,
-  params: { fits: x => typeof x === 'object' && x !== null, expected: 'parameters, as init makes them' },
-  warmUp: later,
-  batch: required(wholeFrom(1)),
-  readouts: wholeFrom(1),
-  accumulate: wholeFrom(1),
-  pool: wholeFrom(0),
-  reseed: wholeFrom(0),
-  damaged: wholeFrom(0),
-  mutated: wholeFrom(0),
-  write: oneOf(['back', 'fifo']),
-  ranked: oneOf(['loss', 'none']),
-  normalize: flag,
+/** What can be said of a training in a file: all that is data, but the rule. */
+export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'params'>> = {
+  batch: { ...wholeFrom(1, 65_536), about: 'Samples per iteration' },
+  steps: { ...lengths, about: 'Steps of a rollout: drawn from the first up to, not including, the second' },
+  readouts: { ...wholeFrom(1, 1_000_000), default: 1, about: 'States of a rollout that are judged: the last, and others that are drawn' },
+  pool: { ...wholeFrom(0, 1_000_000), default: 0, about: 'Slots of the sample pool; 0 grows every sample from the seed' },
+  write: {
+    ...oneOf(['back', 'fifo']), default: 'back',
+    about: 'Where states go after a rollout: back to their slots, or to those written the longest time ago',
+  },
+  reseed: { ...wholeFrom(0), default: 0, about: 'Samples of a batch, those with the greatest loss, that begin anew' },
+  damaged: { ...wholeFrom(0), default: 0, about: 'Samples of a batch, those with the least loss, that are damaged' },
+  damage: { ...damageField, default: publishedCircles },
+  ranked: {
+    ...oneOf(['loss', 'none']), default: 'loss',
+    about: 'Whether samples are reseeded and damaged by their loss, or as they come',
+  },
+  mutated: { ...wholeFrom(0), default: 0, about: 'Samples of a batch that get the frozen channels of another example' },
+  optimiser: optimiserField,
+  normalize: { ...flag, default: false, about: 'Divide the gradient of each parameter by its norm' },
+  clip: { ...orNull(numberAbove(0)), default: null, about: 'The most that the norm of the whole gradient may be; null: any' },
+  accumulate: { ...wholeFrom(1), default: 1, about: 'Batches whose gradients are averaged before a step' },
+  trainable: {
+    ...orNull(list<string>(text, 'paths', 1)), default: null,
+    about: 'Parameters that learn, by the beginnings of their paths, like update.w2; null: all',
+  },
+  warmUp: {
+    ...orNull(record<NonNullable<TrainerOptions['warmUp']>>({
+      fields: {
+        iterations: { ...wholeFrom(1), about: 'Iterations after which they have grown to steps' },
+        from: { ...lengths, about: 'Steps of the first rollouts' },
+      },
+    })),
+    default: null,
+    about: 'Rollouts that start shorter and grow, for runs that blow up early',
+  },
 }
-const trainerOptions = keysOf<TrainerOptions<Rule>>(trainerKinds)
 
-/** Names that presets have besides, for whoever runs them. */
-export const presetNames: readonly string[] = ['size', 'padding', 'iterations']
+/** The fields of a training that is no data: what is taken as it is. */
+export const givenFields: Fields<Pick<TrainerOptions<Rule>, 'rule' | 'params'>> = {
+  rule: { fits: isObject, expected: 'a rule' },
+  params: { fits: isObject, expected: 'parameters, as init makes them', default: undefined },
+}
 
-/** The options with their defaults. Throws a sentence where they do not fit together. */
-export function complete<R extends Rule>(where: string, given: TrainerOptions<R>): Complete<R> {
-  checkOptions(where, given, trainerOptions, presetNames)
-  const options: Complete<R> = { ...defaults, ...given }
-  const { rule, task, batch, steps, pool, reseed, damaged, ranked, mutated, damage } = options
-  check(isObject(rule), where, 'rule', rule, 'a rule')
-  const isTask = isObject(task) && isWhole(task.examples, 1)
-    && typeof task.seeds === 'function' && typeof task.loss === 'function'
-  check(isTask, where, 'task', task, 'a task: examples, seeds and loss')
-  checkLengths(where, 'steps', steps)
-  const fits = (ok: boolean, sentence: string): void => { if (!ok) throw new Error(`${where}: ${sentence}`) }
-  fits(pool === 0 || pool >= batch, `a pool of ${pool} slots cannot fill a batch of ${batch}.`)
-  const changed = [`${reseed} reseeded`, `${damaged} damaged`, ...(mutated > 0 ? [`${mutated} mutated`] : [])]
-  fits(
-    reseed + damaged + mutated <= batch,
-    `${changed.slice(0, -1).join(', ')} and ${changed.at(-1)} samples do not fit into a batch of ${batch}.`,
-  )
+const isTask = (x: unknown): boolean =>
+  isObject(x) && isWhole(x.examples, 1) && typeof x.seeds === 'function' && typeof x.loss === 'function'
+
+const trainerField = record<Complete<Rule>>({
+  fields: { ...givenFields, ...trainingFields, task: { fits: isTask, expected: 'a task: examples, seeds and loss' } },
+  together(options, expect) {
+    const { pool, ranked, task: { examples } } = options
+    expectTraining(options, expect)
+    expect(
+      pool === 0 || ranked === 'none' || pool >= examples, ['pool'], pool,
+      `a slot for each of the ${examples} examples, since each slot keeps its own; or ranked: 'none'`,
+    )
+  },
+})
+
+/** Expects what a training consists of to go together. */
+function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>, expect: Expect): void {
+  const { rule, batch, pool, reseed, damaged, mutated, trainable } = options
+  expect(pool === 0 || pool >= batch, ['pool'], pool, `0, or at least batch (${batch})`)
+  let room = batch, rest = 'batch'
+  for (const [name, samples] of Object.entries({ reseed, damaged, mutated })) {
+    expect(room < 0 || samples <= room, [name], samples, `at most ${rest} (${room})`)
+    room -= samples
+    rest += ` − ${name}`
+  }
   const hasInputs = rule.type === 'data' && rule.frozen.length > 0
-  fits(mutated === 0 || hasInputs, 'samples can only be mutated where a rule has frozen channels.')
-  fits(
-    pool === 0 || ranked === 'none' || pool >= task.examples,
-    `a pool of ${pool} slots, each of which keeps its example, would never meet the others of ${task.examples}; `
-      + "take a larger pool or ranked: 'none'.",
-  )
-  fits(damaged === 0 || rule.grid === 2, 'only grids of two dimensions can be damaged.')
-  checkDamage(where, damage)
-  checkOptimiser(where, options.optimiser)
-  checkGradient(where, options)
-  if (options.warmUp === null) return options
-  const { warmUp } = options
-  check(isObject(warmUp) && isWhole(warmUp.iterations, 1), where, 'warmUp', warmUp, 'null or { iterations, from }')
-  checkLengths(where, 'warmUp.from', warmUp.from)
-  return options
-}
-
-function checkGradient<R extends Rule>(
-  where: string, { rule, clip, trainable }: Complete<R>,
-): void {
-  check(clip === null || (isNumber(clip) && clip > 0), where, 'clip', clip, 'null or a number > 0')
-  if (trainable === null) return
-  check(Array.isArray(trainable) && trainable.length > 0, where, 'trainable', trainable, 'null or a list of paths')
-  if (rule.type === 'custom') return
+  expect(mutated === 0 || hasInputs, ['mutated'], mutated, '0, or a rule with frozen channels')
+  expect(damaged === 0 || rule.grid === 2, ['damaged'], damaged, '0, or a rule on a grid of two dimensions')
+  if (trainable === null || rule.type === 'custom') return
   const paths = Object.keys(paramShapes(rule))
   trainable.forEach((start, i) => {
     const known = paths.some(path => path === start || path.startsWith(`${start}.`))
-    check(known, where, `trainable[${i}]`, start, `the beginning of a path: ${paths.join(', ')}`)
+    expect(known, ['trainable', i], start, `the beginning of a path: ${paths.join(', ')}`)
   })
 }
 
-function checkLengths(where: string, name: string, range: readonly [number, number]): void {
-  const ok = Array.isArray(range) && range.length === 2 && range.every(n => isWhole(n, 1)) && range[0] < range[1]
-  check(ok, where, name, range, 'two whole numbers > 0, the first below the second')
+/** Options without the names that presets have besides, for whoever runs them. */
+export function withoutRun<T>(given: T): T {
+  if (!isObject(given)) return given
+  const { size: _size, padding: _padding, iterations: _iterations, ...options } = given
+  return options as T
+}
+
+/** The options with their defaults. Throws a sentence where they do not fit together. */
+export function complete<R extends Rule>(where: string, given: TrainerOptions<R>): Complete<R> {
+  return checkData(where, trainerField, withoutRun(given)) as Complete<R>
 }
 
 /** The range of rollout lengths at an iteration, see `warmUp`. */

@@ -27,9 +27,11 @@ export type PerceiveOptions = {
   angle?: number
   /** Cells to compute, a mask `[b,h,w]`; the others are 0 or anything finite. */
   rows?: Tensor
+  /** Of these, the cells through which derivatives go, as far as filters and convolutions do; see `dense`. */
+  gradRows?: Tensor
 }
 
-const perceiveOptions = keysOf<PerceiveOptions>({ angle: numberFrom(), rows: aTensor })
+const perceiveOptions = keysOf<PerceiveOptions>({ angle: numberFrom(), rows: aTensor, gradRows: aTensor })
 
 /**
  * What each cell perceives, in the layout of `perceptionSize`.
@@ -44,9 +46,9 @@ export function perceive(
   rule: DataRule, params: DataParams, x: Tensor, options: PerceiveOptions = {},
 ): Tensor {
   checkOptions('perceive', options, perceiveOptions)
-  const { angle = 0, rows } = options
+  const { angle = 0, rows, gradRows } = options
   checkParams('perceive', rule, params, { like: x, part: 'perceive' })
-  const how = { padding: rule.padding, rows }
+  const how = { padding: rule.padding, rows, gradRows }
   const filters = filtersKernel(rule, params, { angle, like: x })
   const others = rule.perceive.filter(isLearned).flatMap((part, i) =>
     kindOf(part).perceive?.(part, params.perceive![i], x, how) ?? [])

@@ -17,7 +17,8 @@
  * Cells that cannot matter are not computed. A cell that does not fire keeps its state. A cell that is dead before the
  * step is zero after it, whatever it would become — but its new alpha counts in its neighbours' `post`, so the cells
  * that are computed are those that fire within one cell of a living one. Nothing else is skipped, and the result is
- * exactly that of the equations above.
+ * exactly that of the equations above. Derivatives go through the cells that fire and were alive before: also if they
+ * died then, with a cotangent of zero, so that what was NaN in them is seen in the gradient.
  */
 import { scan } from '../autograd/scan.ts'
 import { stopGradient } from '../tensor/ops/stop-gradient.ts'
@@ -50,21 +51,22 @@ import { setChannels, takeChannels } from './state.ts'
  *
  * @param y `[b,h,w,perceptionSize(rule)]`
  * @param rows a mask `[b,h,w]` of the cells to compute; the others are 0
+ * @param gradRows of these, the cells through which derivatives go; see `dense`
  * @returns `[b,h,w,u]` for the u channels of `updatedChannels(rule)`
  * @throws where the parameters of the network are not those of the rule
  * @example update(rule, params, perceive(rule, params, x))
  */
-export function update(rule: DataRule, params: DataParams, y: Tensor, rows?: Tensor): Tensor {
+export function update(rule: DataRule, params: DataParams, y: Tensor, rows?: Tensor, gradRows?: Tensor): Tensor {
   requireTensor('update', 'what is perceived', y)
-  return layersOf(rule, params, y, rows).change
+  return layersOf(rule, params, y, rows, gradRows).change
 }
 
 /** The hidden layers of the network, and its change. */
 function layersOf(
-  rule: DataRule, params: DataParams, y: Tensor, rows?: Tensor,
+  rule: DataRule, params: DataParams, y: Tensor, rows?: Tensor, gradRows?: Tensor,
 ): { hidden: readonly Tensor[]; change: Tensor } {
   checkParams('update', rule, params, { like: y, part: 'update' })
-  const layers = mlpLayers(rule.update, params.update, y, rows)
+  const layers = mlpLayers(rule.update, params.update, y, rows, gradRows)
   const change = layers.at(-1)!
   return { hidden: layers.slice(0, -1), change: rule.stepSize === 1 ? change : mul(rule.stepSize, change) }
 }
@@ -160,8 +162,10 @@ function partsOf(
   const fires = inBoth(drawn, inputMask ? exceeds(x, inputMask) : undefined)
   const needed = inBoth(fires, pre ? dilateOn(pre, { padding: rule.padding }) : undefined)
   const rows = cells === 'needed' ? needed : undefined
-  const perception = perceive(rule, params, x, { angle, rows })
-  const { hidden, change } = layersOf(rule, params, perception, rows)
+  // A cell that was dead before is zero after, whatever it would have become: no derivative goes through it.
+  const gradRows = rows && pre ? inBoth(fires, pre) : undefined
+  const perception = perceive(rule, params, x, { angle, rows, gradRows })
+  const { hidden, change } = layersOf(rule, params, perception, rows, gradRows)
   // The change is zero in rows that are not computed.
   const own = cells === 'all' && needed ? where(onChannels(needed), change, 0) : change
   const disturbed = epsilon && noise?.on === 'change'

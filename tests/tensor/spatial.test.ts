@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  conv2d, depthwiseConv, dilate, filter, filterKernel, filterNames, filters, greater, inner, key, maxPool, reshape,
-  tensor, uniform, vjp, where,
+  conv2d, dense, depthwiseConv, dilate, filter, filterKernel, filterNames, filters, greater, inner, key, maxPool, ones,
+  reshape, tensor, uniform, vjp, where,
 } from '../../src/index.ts'
 import type { Data, FilterName, Padding, Tensor } from '../../src/index.ts'
 import type { Op } from '../../src/tensor/op.ts'
@@ -201,6 +201,29 @@ describe('conv2d and depthwiseConv', () => {
       check(([a, f, c], rows) => conv2d(a, f, { ...options, stride, bias: c, rows }))
       check(([a, f], rows) => depthwiseConv(a, f, { ...options, rows }))
     }))
+  })
+
+  it('send derivatives through the cells of gradRows only, whatever the others owe', () => {
+    fc.assert(fc.property(meetings, ({ b, h, w, n, m, kh, kw, seed, stride, ...options }) => {
+      const x = draw(seed, [b, h, w, n])
+      const check = (kernel: readonly number[], f: (p: Tensor[], rows?: Tensor, gradRows?: Tensor) => Tensor): void => {
+        const given = [x, draw(seed + 1, kernel)]
+        const plain = f(given)
+        const cells = plain.shape.slice(0, 3)
+        const gradRows = greater(draw(seed + 3, cells), 0), mask = reshape(gradRows, [...cells, 1])
+        const g = draw(seed + 4, plain.shape)
+        const [y, pullback] = vjp(p => f(p, ones(cells, { dtype: 'uint32' }), gradRows), given)
+        const [, wanted] = vjp(p => f(p), given)
+        const want = wanted(where(mask, g, 0))
+        expectClose(y, plain.toArray())
+        pullback(where(mask, g, NaN)).forEach((got, i) => expectClose(got, want[i].toArray()))
+      }
+      check([kh, kw, n, m], ([a, k], rows, gradRows) => conv2d(a, k, { ...options, stride, rows, gradRows }))
+      check([kh, kw, n, m], ([a, k], rows, gradRows) => depthwiseConv(a, k, { ...options, rows, gradRows }))
+      check([n, m], ([a, k], rows, gradRows) => dense(a, k, { rows, gradRows }))
+    }))
+    expect(() => dense(ones([2, 3]), ones([3, 1]), { gradRows: ones([2], { dtype: 'uint32' }) }))
+      .toThrow('dense: gradRows are some of rows, which are missing; gradRows [2].')
   })
 
   it('spread a NaN to the cells that read it and no further', () => {

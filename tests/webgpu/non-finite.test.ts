@@ -32,14 +32,20 @@ const rules: fc.Arbitrary<DataRule> = fc.record({
   inputMask: fc.constantFrom(null, null, { channel: 2, above: 0.1 }),
   fireRate: fc.constantFrom(1, 0.5),
 }).map(({ activation, ...rest }) => defineRule({ ...channels, update: mlp(4, { activation }), ...rest }))
-// One, since each is compiled for seconds on a software adapter.
-const one = fc.constant(defineRule({ ...channels, perceive: ['identity', 'sobelX'], update: mlp(4), fireRate: 0.5 }))
+// Few, since each is compiled for seconds on a software adapter.
+const few = fc.constantFrom(
+  defineRule({ ...channels, perceive: ['identity', 'sobelX'], update: mlp(4), fireRate: 0.5 }),
+  defineRule({
+    ...channels, perceive: ['identity', depthwise(1)], update: mlp([4, 4], { activation: 'tanh' }), fireRate: 0.5,
+    living: { channel: 1, above: 0.1 },
+  }),
+)
 
 const scenes = (of: fc.Arbitrary<DataRule>): fc.Arbitrary<Scene> => scenesOf({
   rules: of, grid: fc.tuple(fc.integer({ min: 5, max: 9 }), fc.integer({ min: 5, max: 9 })),
   batches: fc.constant(1), longest: 3,
 })
-const cases = [['on the CPU', onCpu, scenes(rules), 0.5], ['and on a GPU', everywhere, scenes(one), 0.04]] as const
+const cases = [['on the CPU', onCpu, scenes(rules), 0.5], ['and on a GPU', everywhere, scenes(few), 0.2]] as const
 
 /** A scene with a number in the place of one of those of its state or parameters. */
 function poisoned(scene: Scene, where: number, value: number, only?: 'x'): Scene {
@@ -53,12 +59,11 @@ function poisoned(scene: Scene, where: number, value: number, only?: 'x'): Scene
 
 /**
  * The arrays of an outcome by name. Gradients are left out where paths may differ: a linear convolution may be multiplied
- * into the first layer, and what is NaN in the derivative of the product is so in those of both factors; and next to a
- * living cell, the composed step takes a cotangent of zero through the weights, of which one may be NaN.
+ * into the first layer, and what is NaN in the derivative of the product is so in those of both factors.
  */
-function arrays({ states, gradients }: Outcome, { perceive, living }: DataRule): Record<string, Data> {
+function arrays({ states, gradients }: Outcome, { perceive }: DataRule): Record<string, Data> {
   const folds = perceive.some(part => typeof part === 'object' && 'type' in part && part.type === 'conv')
-  return { ...Object.fromEntries(states.map((y, i) => [`state ${i}`, y])), ...(folds || living ? {} : gradients) }
+  return { ...Object.fromEntries(states.map((y, i) => [`state ${i}`, y])), ...(folds ? {} : gradients) }
 }
 
 /** Equal but for rounding: where there is an ∞, an operator may be computed by another kernel. */
@@ -67,11 +72,10 @@ function near(a: number, b: number): boolean {
 }
 
 /**
- * Which numbers are NaN, as text, so that a difference can be read. The derivative by a parameter that is NaN itself is
- * not asked for: a GPU shows it as NaN in any case, so that the driver sees it.
+ * Which numbers are NaN, as text, so that a difference can be read.
  */
-function pattern(data: Data, parameter: Data | undefined): string {
-  return Array.from(data, (v, i) => (parameter && Number.isNaN(parameter[i]) ? '?' : Number.isNaN(v) ? 'N' : '.')).join('')
+function pattern(data: Data): string {
+  return Array.from(data, v => (Number.isNaN(v) ? 'N' : '.')).join('')
 }
 
 describe('NaN', () => {
@@ -82,8 +86,7 @@ describe('NaN', () => {
       const expected = arrays(first, scene.rule)
       others.forEach((outcome, i) => {
         for (const [name, data] of Object.entries(arrays(outcome, scene.rule))) {
-          const own = name === 'x' ? undefined : given.arrays[name]?.data
-          expect(pattern(data, own), `${name}, ${Object.keys(paths)[i + 1]}`).toBe(pattern(expected[name], own))
+          expect(pattern(data), `${name}, ${Object.keys(paths)[i + 1]}`).toBe(pattern(expected[name]))
         }
       })
     }), some(share))

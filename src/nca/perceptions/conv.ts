@@ -66,8 +66,8 @@ export const convKind: PartKind<Conv> = {
       ...(bias ? { bias: { shape: [outputs], init: 'zeros' } } : {}),
     }
   },
-  perceive({ dilation, activation, slope }, { kernel, bias }, x, { padding, rows }) {
-    const y = convOn(x, kernel, { padding, rows, dilation })
+  perceive({ dilation, activation, slope }, { kernel, bias }, x, how) {
+    const y = convOn(x, kernel, { ...how, dilation })
     return activate(activation, bias ? add(y, bias) : y, slope)
   },
   words({ outputs, size, dilation, activation, slope }, grid) {

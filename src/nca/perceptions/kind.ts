@@ -16,8 +16,11 @@ export type ParamSpec = {
     | { readonly limit: number }
 }
 
-/** How a perception is computed: what lies beyond the border, and a mask `[b,h,w]` of the cells that need it. */
-export type PerceiveHow = { readonly padding: Padding; readonly rows?: Tensor }
+/**
+ * How a perception is computed: what lies beyond the border, a mask `[b,h,w]` of the cells that need it, and one of those
+ * among them through which derivatives go.
+ */
+export type PerceiveHow = { readonly padding: Padding; readonly rows?: Tensor; readonly gradRows?: Tensor }
 
 /** A sum over the taps of a window, σ(Σ k·s + bias), in the plane: what rollouts that run fused know. */
 export type WindowSum = {

@@ -38,11 +38,11 @@ import { reshape } from './sum.ts'
 import { beyond, tallProduct, writeFour } from './wgsl.ts'
 import { exactProducts } from './whole.ts'
 import { outputSize } from '../../backends/window.ts'
-import { checkRows, eachZero, linksWgsl, readers, reads, windowKinds, windows } from './window.ts'
+import { eachZero, linksWgsl, maskInputs, readers, reads, windowKinds, windows } from './window.ts'
 import type { Windows } from '../../backends/window.ts'
 import type { Links, WindowOptions } from './window.ts'
 
-/** ∂T/∂g: the convolution. inputs: x [b,h,w,in], k [kh,kw,in,out], optional rows [b,oh,ow]. */
+/** ∂T/∂g: the convolution. inputs: x [b,h,w,in], k [kh,kw,in,out], optional masks [b,oh,ow] (`maskInputs`). */
 export const conv2dOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2d',
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), k.shape[3]], dtype: x.dtype }),
@@ -76,8 +76,15 @@ export const conv2dOp: Op<Windows> = defineOp<Windows>({
   wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => (
     multiplyWgsl('reads', attrs, n, m, 1, sizeOf(out.shape), m, rows !== undefined)),
   vjp: [
-    { uses: [1, 2], grad: (g, { inputs: [, k, ...rows], attrs }) => apply(conv2dInputOp, [g, k, ...rows], attrs) },
-    { uses: [0, 2], grad: (g, { inputs: [x, , ...rows], attrs }) => apply(conv2dFilterOp, [x, g, ...rows], attrs) },
+    {
+      uses: [1, 2, 3],
+      grad: (g, { inputs: [, k, ...rows], attrs }) => apply(conv2dInputOp, [g, k, ...rows.slice(-1)], attrs),
+    },
+    {
+      uses: [0, 2, 3],
+      grad: (g, { inputs: [x, , ...rows], attrs }) => apply(conv2dFilterOp, [x, g, ...rows.slice(-1)], attrs),
+    },
+    null,
     null,
   ],
 })
@@ -160,7 +167,7 @@ function multiplyWgsl(
   const value = reading && win.padding === 'zero' ? 'select(T(), a[first + c], cell >= 0)' : 'a[first + c]'
   const block = [0, 1, 2, 3]
   return {
-    inputs: ['a', 'k', 'rows'],
+    inputs: ['a', 'k', 'rows', 'gradRows'],
     threads: size / m * blocks,
     u32: { ...u32, n, m, blocks, rowStep, columnStep },
     source: `${writeFour} ${wgsl}
@@ -254,9 +261,11 @@ export type Conv2dOptions = WindowOptions & {
   bias?: Tensor
   /** Output cells to compute, a mask `[b,⌈h/stride⌉,⌈w/stride⌉]`; the others are 0, without bias, and cost nothing. */
   rows?: Tensor
+  /** Of these, the cells through which derivatives go; see `dense`. */
+  gradRows?: Tensor
 }
 
-const conv2dOptions = keysOf<Conv2dOptions>({ ...windowKinds, bias: aTensor, rows: aTensor })
+const conv2dOptions = keysOf<Conv2dOptions>({ ...windowKinds, bias: aTensor, rows: aTensor, gradRows: aTensor })
 
 /**
  * Convolution over all channels with SAME padding. With a stride, where windows begin depends on the size of x: see
@@ -270,7 +279,7 @@ const conv2dOptions = keysOf<Conv2dOptions>({ ...windowKinds, bias: aTensor, row
  */
 export function conv2d(x: Tensor, kernel: Tensor, options: Conv2dOptions = {}): Tensor {
   checkOptions('conv2d', options, conv2dOptions)
-  const { bias, rows, ...placed } = options
+  const { bias, rows, gradRows, ...placed } = options
   requireTensor('conv2d', 'x', x)
   requireTensor('conv2d', 'the kernel', kernel)
   sameDtype('conv2d', { x, kernel, ...(bias && { bias }) })
@@ -282,9 +291,9 @@ export function conv2d(x: Tensor, kernel: Tensor, options: Conv2dOptions = {}): 
     refuse('conv2d', `kernel channels ${channels} ≠ input channels ${expected}`, { x, kernel }, layout)
   }
   const out = [x.shape[0], ...outputSize(win)]
-  checkRows('conv2d', rows, out)
+  const masks = maskInputs('conv2d', rows, gradRows, out)
   if (bias && !sameShape(bias.shape, [kernel.shape[3]])) refuse('conv2d', 'the bias must be [out]', { bias, kernel })
-  const y = apply(conv2dOp, rows ? [x, kernel, rows] : [x, kernel], win)
+  const y = apply(conv2dOp, [x, kernel, ...masks], win)
   if (!bias) return y
   return rows ? where(reshape(rows, [...out, 1]), add(y, bias), 0) : add(y, bias)
 }

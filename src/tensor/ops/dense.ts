@@ -27,27 +27,29 @@ import { reshape } from './sum.ts'
 import { transpose } from './transpose.ts'
 import { tallProduct, writeFour } from './wgsl.ts'
 import { exactProducts } from './whole.ts'
-import { checkRows } from './window.ts'
+import { checkRows, maskInputs } from './window.ts'
 
 /** Whether the third input is a bias. */
 type Dense = { readonly bias: boolean }
 
-/** out = M(XW + 1bᵀ). inputs: x [...rows, in], w [in, out], with `bias` b [out], optional rows [...rows]. */
+/**
+ * out = M(XW + 1bᵀ). inputs: x [...rows, in], w [in, out], with `bias` b [out], optional rows [...rows], and behind these
+ * optional rows of the derivatives.
+ */
 export const denseOp: Op<Dense> = defineOp<Dense>({
   name: 'dense',
   infer: (inputs, attrs): Spec => {
-    const [x, w, bias, rows] = parts(inputs, attrs)
+    const { x, w, bias } = parts(inputs, attrs)
     sameDtype('dense', { x, weights: w, ...(bias && { bias }) })
     if (w.shape.length !== 2) refuse('dense', 'weights must be [in, out]', { x, weights: w })
     if (x.shape.at(-1) !== w.shape[0]) {
       refuse('dense', `weights expect ${w.shape[0]} channels, x has ${x.shape.at(-1)}`, { x, weights: w })
     }
     if (bias && !sameShape(bias.shape, [w.shape[1]])) refuse('dense', 'the bias must be [out]', { bias, weights: w })
-    checkRows('dense', rows, x.shape.slice(0, -1))
     return { shape: [...x.shape.slice(0, -1), w.shape[1]], dtype: x.dtype }
   },
   cpu: exactProducts((inputs, out, { inputs: [, { shape: [n, m] }], attrs }) => {
-    const [x, w, bias, rows] = parts(inputs, attrs)
+    const { x, w, bias, rows } = parts(inputs, attrs)
     for (let r = 0, o = 0; o < out.length; r++) {
       const masked = rows !== undefined && rows[r] === 0
       for (let j = 0; j < m; j++, o++) {
@@ -58,7 +60,7 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
     }
   }, ({ bias }) => (bias ? 2 : undefined)),
   simd: room => (inputs, out, { inputs: [, { shape: [n, m] }], attrs }) => {
-    const [x, w, bias, mask] = parts(inputs, attrs)
+    const { x, w, bias, rows: mask } = parts(inputs, attrs)
     if (!isFloat(x) || !isFloat(w) || !isFloat(out) || !isLarge(out.length / m, n, m)) return false
     const columns = ceilTo(m, 8), size = tileRows(Math.max(n, columns))
     const { kernels, floats, at: [a, panels, b, c] } =
@@ -80,7 +82,7 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
     const masked = optional.length > +bias
     const block = [0, 1, 2, 3]
     return {
-      inputs: ['x', 'w', ...(bias ? ['b'] : []), 'rows'],
+      inputs: ['x', 'w', ...(bias ? ['b'] : []), 'rows', 'gradRows'],
       threads: Math.ceil(count / 4) * blocks,
       u32: { n, m, count, blocks },
       source: `${writeFour}
@@ -105,25 +107,30 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
   },
   vjp: [
     {
-      uses: [1, 2, 3],
-      grad: (g, { inputs, attrs }) => denseProduct(g, transpose(inputs[1], [1, 0]), parts(inputs, attrs)[3]),
+      uses: [1, 2, 3, 4],
+      grad: (g, { inputs, attrs }) => denseProduct(g, transpose(inputs[1], [1, 0]), parts(inputs, attrs).gradRows),
     },
-    { uses: [0, 2, 3], grad: (g, { inputs, attrs }) => denseFilter(inputs[0], g, parts(inputs, attrs)[3]) },
+    { uses: [0, 2, 3, 4], grad: (g, { inputs, attrs }) => denseFilter(inputs[0], g, parts(inputs, attrs).gradRows) },
     // Only a bias is ever differentiated here: a mask is not. Summing the rows of g is 1ᵀ M g.
     {
-      uses: [3],
+      uses: [3, 4],
       grad: (g, { inputs, attrs }) => {
         const column = ones([...g.shape.slice(0, -1), 1], { like: g })
-        return reshape(denseFilter(column, g, parts(inputs, attrs)[3]), [-1])
+        return reshape(denseFilter(column, g, parts(inputs, attrs).gradRows), [-1])
       },
     },
+    null,
     null,
   ],
 })
 
-/** The inputs by name: x, weights, bias, row mask. */
-function parts<T>([x, w, ...optional]: readonly T[], { bias }: Dense): [T, T, T | undefined, T | undefined] {
-  return bias ? [x, w, optional[0], optional[1]] : [x, w, undefined, optional[0]]
+/** The inputs by name. The derivatives are of the rows that are computed, unless others are given for them. */
+function parts<T>([x, w, ...optional]: readonly T[], { bias: hasBias }: Dense): {
+  x: T; w: T; bias: T | undefined; rows: T | undefined; gradRows: T | undefined
+} {
+  const bias = hasBias ? optional.shift() : undefined
+  const [rows, gradRows = rows] = optional
+  return { x, w, bias, rows, gradRows }
 }
 
 /**
@@ -179,8 +186,8 @@ export const denseFilterOp: Op<null> = defineOp<null>({
   ],
 })
 
-function denseProduct(x: Tensor, w: Tensor, rows?: Tensor, bias?: Tensor): Tensor {
-  return apply(denseOp, [x, w, ...(bias ? [bias] : []), ...(rows ? [rows] : [])], { bias: bias !== undefined })
+function denseProduct(x: Tensor, w: Tensor, rows?: Tensor): Tensor {
+  return apply(denseOp, rows ? [x, w, rows] : [x, w], { bias: false })
 }
 
 function denseFilter(x: Tensor, y: Tensor, rows?: Tensor): Tensor {
@@ -192,9 +199,14 @@ export type DenseOptions = {
   bias?: Tensor
   /** Rows to compute, a mask of the shape of x without channels; the others are 0, bias included, and cost nothing. */
   rows?: Tensor
+  /**
+   * Of these, the rows through which derivatives go, a mask like `rows`, which is the default. Those left out must have a
+   * cotangent of 0 at the end, as cells have that nothing outlives: then it is the derivative, without their NaNs.
+   */
+  gradRows?: Tensor
 }
 
-const denseOptions = keysOf<DenseOptions>({ bias: aTensor, rows: aTensor })
+const denseOptions = keysOf<DenseOptions>({ bias: aTensor, rows: aTensor, gradRows: aTensor })
 
 /**
  * One linear layer at every cell: out = x·w + bias.
@@ -207,8 +219,10 @@ const denseOptions = keysOf<DenseOptions>({ bias: aTensor, rows: aTensor })
  */
 export function dense(x: Tensor, w: Tensor, options: DenseOptions = {}): Tensor {
   checkOptions('dense', options, denseOptions)
-  const { bias, rows } = options
-  return denseProduct(x, w, rows, bias)
+  const { bias, rows, gradRows } = options
+  requireTensor('dense', 'x', x)
+  const masks = maskInputs('dense', rows, gradRows, x.shape.slice(0, -1))
+  return apply(denseOp, [x, w, ...(bias ? [bias] : []), ...masks], { bias: bias !== undefined })
 }
 
 /**

@@ -16,7 +16,7 @@ import { dilate } from './dilate.ts'
 import { pad, slice } from './pad-slice.ts'
 import { reshape } from './sum.ts'
 import { total } from './total.ts'
-import { checkRows } from './window.ts'
+import { maskInputs } from './window.ts'
 import type { Padding } from '../../backends/window.ts'
 import type { Tensor } from '../tensor.ts'
 
@@ -27,6 +27,8 @@ export type GridOptions = {
   dilation?: number
   /** Cells to compute, a mask of the shape of x without channels; the others are 0. */
   rows?: Tensor
+  /** Of these, the cells through which derivatives go; see `dense`. */
+  gradRows?: Tensor
 }
 
 /** A convolution in the plane. */
@@ -66,14 +68,16 @@ function convolved(op: string, plane: Plane, x: Tensor, kernel: Tensor, options:
   if (kernel.shape.length !== rank) {
     refuse(op, `the kernel must be [${'k,'.repeat(rank - 2)}c,n], with a size for each axis of the grid`, { x, kernel })
   }
-  checkRows(op, options.rows, x.shape.slice(0, -1))
+  maskInputs(op, options.rows, options.gradRows, x.shape.slice(0, -1))
   if (rank === 3) return onLine(plane, x, kernel, options)
   return rank === 4 ? plane(x, kernel, options) : inVolume(plane, x, kernel, options)
 }
 
-function onLine(plane: Plane, x: Tensor, kernel: Tensor, { rows, ...options }: GridOptions): Tensor {
+function onLine(plane: Plane, x: Tensor, kernel: Tensor, { rows, gradRows, ...options }: GridOptions): Tensor {
   const [b, w] = x.shape
-  const y = plane(tall(x), reshape(kernel, [1, ...kernel.shape]), { ...options, rows: rows && tall(rows) })
+  const y = plane(tall(x), reshape(kernel, [1, ...kernel.shape]), {
+    ...options, rows: rows && tall(rows), gradRows: gradRows && tall(gradRows),
+  })
   return reshape(y, [b, w, -1])
 }
 
@@ -82,17 +86,19 @@ function tall(x: Tensor): Tensor {
   return reshape(x, x.shape.toSpliced(1, 0, 1))
 }
 
-function inVolume(plane: Plane, x: Tensor, kernel: Tensor, { rows, padding, dilation = 1 }: GridOptions): Tensor {
+function inVolume(plane: Plane, x: Tensor, kernel: Tensor, options: GridOptions): Tensor {
+  const { rows, gradRows, padding, dilation = 1 } = options
   const [b, d, h, w, c] = x.shape
   const [taps, ...flat] = kernel.shape
   const span = (taps - 1) * dilation
   const before = Math.floor(span / 2)
   const padded = pad(x, [[0, 0], [before, span - before], [0, 0], [0, 0], [0, 0]], { mode: padding })
-  const options = { padding, dilation, rows: rows && reshape(rows, [b * d, h, w]) }
+  const flattened = (mask: Tensor | undefined): Tensor | undefined => mask && reshape(mask, [b * d, h, w])
+  const inPlanes = { padding, dilation, rows: flattened(rows), gradRows: flattened(gradRows) }
   const y = total(taps, t => {
     const shifted = slice(padded, [0, t * dilation, 0, 0, 0], x.shape)
     const k = slice(kernel, [t, 0, 0, 0, 0], [1, ...flat])
-    return plane(reshape(shifted, [b * d, h, w, c]), reshape(k, flat), options)
+    return plane(reshape(shifted, [b * d, h, w, c]), reshape(k, flat), inPlanes)
   })
   return reshape(y, [b, d, h, w, -1])
 }

@@ -75,6 +75,19 @@ export function checkRows(op: string, rows: Tensor | undefined, cells: Shape): v
   if (!sameShape(rows.shape, cells)) refuse(op, `the row mask must be ${showShape(cells)}`, { rows })
 }
 
+/**
+ * The masks of an operator, as its last inputs: none; `rows`, which are computed; or these and those of its derivatives.
+ * Throws unless they are masks of these cells.
+ */
+export function maskInputs(
+  op: string, rows: Tensor | undefined, gradRows: Tensor | undefined, cells: Shape,
+): Tensor[] {
+  checkRows(op, rows, cells)
+  checkRows(op, gradRows, cells)
+  if (gradRows && !rows) refuse(op, 'gradRows are some of rows, which are missing', { gradRows })
+  return [rows, gradRows].filter(mask => mask !== undefined)
+}
+
 /** A link seen from one of its cells: the cell at the other end, and the tap. */
 type Link = readonly [cell: number, tap: number]
 

@@ -692,6 +692,7 @@ fn addRows(lane: u32, rows: u32, a: u32, n: u32, to: u32) {
   }
 }
 var<workgroup> heldAfter: array<atomic<u32>, tileHeight>;
+var<workgroup> total: u32;
 
 var<workgroup> survivorRows: array<u32, rowsAround>;
 
@@ -718,20 +719,36 @@ fn findSurvivors(lane: u32) {
   }
   workgroupBarrier();
 }
-/** The cotangent of a cell behind this step, into its record. */
+/** The cells of row k of the tile that acted in this step, and were alive before. */
+fn actedRow(k: u32) -> u32 {
+  let marks = after[u.cells * C + markOf(k)];
+  return marks.y & (marks.x >> 16u);
+}
+
+/** Whether the tile has one of them: it goes through the layers, also where its cotangent is zero. */
+fn someActed(lane: u32) -> bool {
+  if (lane == 0u) {
+    total = 0u;
+    for (var k = 0u; k < rowsInTile(); k++) { total |= actedRow(k); }
+  }
+  return workgroupUniformLoad(&total) != 0u;
+}
+
+/** The cotangent of a cell behind this step, into its record; that of a cell that died is zero. */
 fn arrive(i: u32) {
   let place = inTile(i);
   let cell = u32(cellAt(place));
-  if (!collect(place, cell)) { return; }
   let bit = 1u << (i % tileWidth);
+  let acted = (actedRow(i / tileWidth) & bit) != 0u;
+  if (!collect(place, cell) && !acted) { return; }
   let alive = isSet(survivorRows[rowOf(place)], place);
-  if (!alive) { return; }
+  if (!alive && !acted) { return; }
   for (var c = 0u; c < C; c++) {
-    
+    if (!alive) { g[c] = vec4f(); }
     next[cell * recordSize + c] = bitcast<vec4u>(g[c]);
   }
   atomicOr(&heldAfter[i / tileWidth], bit);
-  if ((after[u.cells * C + markOf(i / tileWidth)].y & bit) != 0u) { mark(i); }
+  if (acted) { mark(i); }
 }
 
 /** Rows n … of the block, if there are any: from the cotangent of the change to that of what was perceived. */
@@ -882,14 +899,13 @@ fn through(first: u32, n: u32, rows: u32) {
   }
 }
 
-var<workgroup> total: u32;
 
 @compute @workgroup_size(lanes)
 fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   mine = id.x * slotSize;
   for (var number = id.x; number < u.tiles; number += u.slots) {
     enter(number);
-    if (!findRecords(lane)) {
+    if (!findRecords(lane) && !someActed(lane)) {
       for (var k = lane; k < rowsInTile(); k += lanes) { next[u.cells * recordSize + markOf(k)] = vec4u(); }
       continue;
     }

@@ -8,7 +8,8 @@
  *   ∂L/∂W_l += h_(l−1)ᵀ ∂L/∂z_l          per workgroup, in its slot
  *
  * What a cell hands on is its record, g and ∂L/∂y, and beside it two bits, whether it has the one and the other. Where
- * nobody around a tile has anything, there is nothing to do. Hidden layers are computed again. A workgroup takes
+ * nobody around a tile has anything and nobody in it acted, there is nothing to do. (A cell that acted counts with a
+ * cotangent of zero too: what is NaN in it is to be seen.) Hidden layers are computed again. A workgroup takes
  * every so-manieth tile, always the same ones, and adds up its rows in scan order: the same bits in every run.
  */
 import type { Program } from '../../program.ts'
@@ -176,6 +177,7 @@ ${activationsWgsl(program)}
 ${hideWgsl(sizes)}
 ${multiplyWgsl}
 var<workgroup> heldAfter: array<atomic<u32>, tileHeight>;
+var<workgroup> total: u32;
 ${living ? `
 var<workgroup> survivorRows: array<u32, rowsAround>;
 ${loadRowWgsl(program, 'after', i => `after[u.cells * C + ${i}].x`)}
@@ -189,20 +191,36 @@ fn findSurvivors(lane: u32) {
   }
   workgroupBarrier();
 }` : ''}
-/** The cotangent of a cell behind this step, into its record. */
+/** The cells of row k of the tile that acted in this step, and were alive before. */
+fn actedRow(k: u32) -> u32 {
+  let marks = after[u.cells * C + markOf(k)];
+  return marks.y${living ? ' & (marks.x >> 16u)' : ''};
+}
+
+/** Whether the tile has one of them: it goes through the layers, also where its cotangent is zero. */
+fn someActed(lane: u32) -> bool {
+  if (lane == 0u) {
+    total = 0u;
+    for (var k = 0u; k < rowsInTile(); k++) { total |= actedRow(k); }
+  }
+  return workgroupUniformLoad(&total) != 0u;
+}
+
+/** The cotangent of a cell behind this step, into its record; that of a cell that died is zero. */
 fn arrive(i: u32) {
   let place = inTile(i);
   let cell = u32(cellAt(place));
-  if (!collect(place, cell)) { return; }
   let bit = 1u << (i % tileWidth);
+  let acted = (actedRow(i / tileWidth) & bit) != 0u;
+  if (!collect(place, cell) && !acted) { return; }
   ${living ? 'let alive = isSet(survivorRows[rowOf(place)], place);' : ''}
-  ${living && !frozen ? 'if (!alive) { return; }' : ''}
+  ${living && !frozen ? 'if (!alive && !acted) { return; }' : ''}
   for (var c = 0u; c < C; c++) {
-    ${living && frozen ? 'if (!alive) { g[c] = onlyFrozen(g[c], c); }' : ''}
+    ${living ? `if (!alive) { g[c] = ${frozen ? 'onlyFrozen(g[c], c)' : 'vec4f()'}; }` : ''}
     next[cell * recordSize + c] = bitcast<vec4u>(g[c]);
   }
   atomicOr(&heldAfter[i / tileWidth], bit);
-  if ((after[u.cells * C + markOf(i / tileWidth)].y & bit) != 0u${living && frozen ? ' && alive' : ''}) { mark(i); }
+  if (acted) { mark(i); }
 }
 
 /** Rows n … of the block, if there are any: from the cotangent of the change to that of what was perceived. */
@@ -247,14 +265,13 @@ fn filters(lane: u32, rows: u32) {
     slots[mine + at_kernel + i] += sum;
   }
 }` : ''}
-var<workgroup> total: u32;
 
 @compute @workgroup_size(lanes)
 fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   mine = id.x * slotSize;
   for (var number = id.x; number < u.tiles; number += u.slots) {
     enter(number);
-    if (!findRecords(lane)) {
+    if (!findRecords(lane) && !someActed(lane)) {
       for (var k = lane; k < rowsInTile(); k += lanes) { next[u.cells * recordSize + markOf(k)] = vec4u(); }
       continue;
     }

@@ -42,8 +42,7 @@ export type Dispatches = {
   ): Records
   /** Adds up the slots, and collects the cotangent of the first state. */
   finish(
-    weights: Weights, slots: GPUBuffer, records: Records, inputs: readonly Handle[],
-    gradients: readonly (Handle | null)[],
+    weights: Weights, slots: GPUBuffer, records: Records, gradients: readonly (Handle | null)[],
   ): void
   free(what: State | Records): void
 }
@@ -152,14 +151,12 @@ export function dispatchesOf(
     },
 
     finish(
-      { kernel }: Weights, slots: GPUBuffer, records: Records, inputs: readonly Handle[],
-      gradients: readonly (Handle | null)[],
+      { kernel }: Weights, slots: GPUBuffer, records: Records, gradients: readonly (Handle | null)[],
     ): void {
-      const values = partsOf(inputs)
       for (const [part, gradient] of partsOf(gradients)) {
         if (!gradient) continue
         if (part === 'kernel' && !learned) commands.clear(gradient) // nobody differentiates fixed filters
-        else runEach(kernels.gradient.get(part)!, gradient.size / 4, [gradient, slots, values.get(part)!])
+        else runEach(kernels.gradient.get(part)!, gradient.size / 4, [gradient, slots])
       }
       const x = gradients[0] as GPUBuffer | null
       if (x) run(kernels.collect, tiles.all, [x, records, ...present([kernel])])

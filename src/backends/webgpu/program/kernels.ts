@@ -72,7 +72,7 @@ export function kernelsOf(program: Program, most: MostBytes, shape: Shape): Prog
   })
   const gradient = (part: Part): [Part, ProgramKernel] => [
     part, source('rollout gradient', gradientWgsl(program, sizes, slot, part), {
-      gradient: write('f32'), slots: read('f32'), value: read('f32'),
+      gradient: write('f32'), slots: read('f32'),
     }),
   ]
   return {

@@ -53,11 +53,7 @@ export function packWgsl(program: Program, sizes: Sizes, part: Part, isGiven: bo
   packed[${4 * (sizes.rest.at[part] ?? 0)}u + i] = value;`)
 }
 
-/**
- * The gradient of one of the caller's arrays: the sum over all slots, in a fixed order. A rule whose weights are no numbers
- * kills its cells, and dead cells have no gradient; so that this is noticed, where a weight is not finite its gradient is
- * NaN. Arrays: gradient, slots, value.
- */
+/** The gradient of one of the caller's arrays: the sum over all slots, in a fixed order. Arrays: gradient, slots. */
 export function gradientWgsl(program: Program, sizes: Sizes, slot: Slot, part: Part): string {
   const { outputs, width } = matrixOf(program, sizes, part)
   return longSum('f32', 1, slot.count) + begin(sizes, program) + entry('arrayLength(&gradient)', `
@@ -68,9 +64,7 @@ export function gradientWgsl(program: Program, sizes: Sizes, slot: Slot, part: P
     carry(&all);
   }
   complete(&all);
-  var sum = all.parts[0];
-  if ((bitcast<u32>(value[i]) & 0x7f800000u) == 0x7f800000u) { sum = nan(); }
-  gradient[i] = sum;`)
+  gradient[i] = all.parts[0];`)
 }
 
 /** The first state. Arrays: state, x. */

@@ -100,7 +100,7 @@ export function runnerOf(
       return keep ? { states: states.set(steps, now), weights, release: () => lease.end() } : null
     }),
 
-    backward: (program, inputs, run, history, cotangents, gradients) => {
+    backward: (program, _, run, history, cotangents, gradients) => {
       const last = cotangents.findLastIndex(g => g !== null)
       if (last < 0 || isEmpty(program)) return clearAll(gradients)
       using(program, dispatches => {
@@ -128,7 +128,7 @@ export function runnerOf(
           if (done) dispatches.free(done)
           again.delete(t + 1)
         }
-        dispatches.finish(weights, slots, records, inputs, gradients)
+        dispatches.finish(weights, slots, records, gradients)
         return null
       })
     },

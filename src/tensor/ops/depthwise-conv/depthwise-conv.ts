@@ -33,11 +33,11 @@ import { depthwiseConvFilterSimd, depthwiseConvInputSimd, depthwiseConvSimd } fr
 import { reduction } from '../wgsl.ts'
 import { exactProducts } from '../whole.ts'
 import { outputSize } from '../../../backends/window.ts'
-import { checkRows, eachZero, linksWgsl, readers, reads, windowKinds, windows } from '../window.ts'
+import { eachZero, linksWgsl, maskInputs, readers, reads, windowKinds, windows } from '../window.ts'
 import type { Windows } from '../../../backends/window.ts'
 import type { WindowOptions } from '../window.ts'
 
-/** ∂T/∂g: the convolution. inputs: x [b,h,w,c], k [kh,kw,c,m], optional rows [b,h,w]. */
+/** ∂T/∂g: the convolution. inputs: x [b,h,w,c], k [kh,kw,c,m], optional masks [b,h,w] (`maskInputs`). */
 export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConv',
   simd: depthwiseConvSimd,
@@ -65,7 +65,7 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
     const { wgsl, u32 } = linksWgsl('reads', attrs)
     const each = (line: (q: number) => string): string => Array.from({ length: m }, (_, q) => line(q)).join('\n')
     return {
-      inputs: ['x', 'k', 'rows'],
+      inputs: ['x', 'k', 'rows', 'gradRows'],
       threads: sizeOf(out.shape) / m,
       u32: { ...u32, n },
       source: `${wgsl}
@@ -88,13 +88,14 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
   },
   vjp: [
     {
-      uses: [1, 2],
-      grad: (g, { inputs: [, k, ...rows], attrs }) => apply(depthwiseConvInputOp, [g, k, ...rows], attrs),
+      uses: [1, 2, 3],
+      grad: (g, { inputs: [, k, ...rows], attrs }) => apply(depthwiseConvInputOp, [g, k, ...rows.slice(-1)], attrs),
     },
     {
-      uses: [0, 2],
-      grad: (g, { inputs: [x, k, ...rows], attrs }) => derivativeOfFilters(x, g, k, rows, attrs),
+      uses: [0, 2, 3],
+      grad: (g, { inputs: [x, k, ...rows], attrs }) => derivativeOfFilters(x, g, k, rows.slice(-1), attrs),
     },
+    null,
     null,
   ],
 })
@@ -223,10 +224,12 @@ export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
 export type DepthwiseConvOptions = Omit<WindowOptions, 'stride'> & {
   /** Cells to compute, a mask `[b,h,w]`; the others are 0 and cost nothing, in the derivatives too. */
   rows?: Tensor
+  /** Of these, the cells through which derivatives go; see `dense`. */
+  gradRows?: Tensor
 }
 
 const depthwiseConvOptions = keysOf<DepthwiseConvOptions>({
-  padding: windowKinds.padding, dilation: windowKinds.dilation, rows: aTensor,
+  padding: windowKinds.padding, dilation: windowKinds.dilation, rows: aTensor, gradRows: aTensor,
 })
 
 /**
@@ -241,7 +244,7 @@ const depthwiseConvOptions = keysOf<DepthwiseConvOptions>({
  */
 export function depthwiseConv(x: Tensor, kernel: Tensor, options: DepthwiseConvOptions = {}): Tensor {
   checkOptions('depthwiseConv', options, depthwiseConvOptions)
-  const { padding, dilation, rows } = options
+  const { padding, dilation, rows, gradRows } = options
   requireTensor('depthwiseConv', 'x', x)
   requireTensor('depthwiseConv', 'the kernel', kernel)
   sameDtype('depthwiseConv', { x, kernel })
@@ -252,6 +255,5 @@ export function depthwiseConv(x: Tensor, kernel: Tensor, options: DepthwiseConvO
     const layout = 'Layout is [b,h,w,c] and [kh,kw,c,m].'
     refuse('depthwiseConv', `kernel channels ${channels} ≠ input channels ${expected}`, { x, kernel }, layout)
   }
-  checkRows('depthwiseConv', rows, x.shape.slice(0, 3))
-  return apply(depthwiseConvOp, rows ? [x, kernel, rows] : [x, kernel], win)
+  return apply(depthwiseConvOp, [x, kernel, ...maskInputs('depthwiseConv', rows, gradRows, x.shape.slice(0, 3))], win)
 }

@@ -44,6 +44,20 @@ let browser: Promise<Browser> | null = null
 /** Opens Studio on a screen. Options of the browser's context may be laid over it: dark colours, less motion. */
 export async function visit(screen: Screen, options: BrowserContextOptions = {}): Promise<Visit> {
   const server = await servePage(fileURLToPath(new URL('../../dist/studio', import.meta.url)))
+  return visitAt(screen, options, server.address, server.close)
+}
+
+/** Opens a file, with the network off. */
+export async function visitFile(screen: Screen, url: string, options: BrowserContextOptions = {}): Promise<Visit> {
+  const file = await visitAt(screen, { ...options, offline: true }, new URL('.', url).href, async () => {})
+  await file.page.goto(url)
+  return file
+}
+
+/** A visit to what lies below an address. */
+async function visitAt(
+  screen: Screen, options: BrowserContextOptions, address: string, close: () => Promise<void>,
+): Promise<Visit> {
   browser ??= chromium.launch({ executablePath, args })
   const context = await (await browser).newContext({ ...screens[screen], ...options })
   const page = await context.newPage()
@@ -51,14 +65,14 @@ export async function visit(screen: Screen, options: BrowserContextOptions = {})
   page.on('pageerror', error => faults.push(error.message))
   page.on('console', message => { if (message.type() === 'error') faults.push(message.text()) })
   page.on('request', request => {
-    if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(server.address)) faults.push(`a request for ${request.url()}`)
+    if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(address)) faults.push(`a request for ${request.url()}`)
   })
   const dark = options.colorScheme === 'dark' ? '-dark' : ''
   return {
     page,
     async open(hash) {
       await page.goto('about:blank')
-      await page.goto(`${server.address}${hash}`)
+      await page.goto(`${address}${hash}`)
     },
     async picture(name) {
       await page.screenshot({ path: join(folder, `${name}-${screen}${dark}.png`), fullPage: screen === 'phone' })
@@ -74,7 +88,7 @@ export async function visit(screen: Screen, options: BrowserContextOptions = {})
     },
     async leave() {
       await context.close()
-      await server.close()
+      await close()
       if (faults.length > 0) throw new Error(`the page failed:\n${faults.join('\n')}`)
     },
   }

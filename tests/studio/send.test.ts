@@ -1,0 +1,88 @@
+// The page that a model is sent as: from the disk and with the network off, it grows, is hurt and heals; also in a frame.
+
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { exportHtml } from 'cellgrad'
+import { readModel } from 'cellgrad/node'
+import type { Frame, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { closeBrowser, screens, visitFile } from './visit.ts'
+import type { Screen } from './visit.ts'
+
+afterAll(closeBrowser)
+
+const folder = mkdtempSync(join(tmpdir(), 'cellgrad-send-'))
+const url = (name: string): string => pathToFileURL(join(folder, name)).href
+
+beforeAll(async () => {
+  const lizard = await readModel(fileURLToPath(new URL('../../assets/models/lizard-1f98e.safetensors', import.meta.url)))
+  writeFileSync(join(folder, 'lizard.html'), await exportHtml(lizard, { title: 'A lizard' }))
+  writeFileSync(join(folder, 'frame.html'), '<!doctype html><title>Two</title><iframe src="lizard.html" title="A lizard" width="300" height="300"></iframe>')
+})
+
+/** Steps taken, and living cells. */
+async function told(page: Page | Frame): Promise<{ step: number; living: number }> {
+  const [step, living] = (await page.locator('#status').textContent() ?? '').match(/\d+/g) ?? []
+  return { step: Number(step), living: Number(living) }
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  await expect.poll(holds, { timeout: 60_000 }).toBe(true)
+}
+
+describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
+  it('a lizard grows, is hurt with the pointer, and grows back', async () => {
+    const file = await visitFile(screen, url('lizard.html'))
+    const { page } = file
+    await until(async () => (await told(page)).step > 120)
+    const whole = await told(page)
+    expect(whole.living).toBeGreaterThan(400)
+    const box = (await page.locator('canvas').boundingBox())!
+    await page.mouse.move(box.x + 0.4 * box.width, box.y + 0.4 * box.height)
+    await page.mouse.down()
+    await page.mouse.move(box.x + 0.5 * box.width, box.y + 0.55 * box.height, { steps: 4 })
+    await page.mouse.up()
+    const hurt = await told(page)
+    await file.picture('send-hurt')
+    expect(hurt.living).toBeLessThan(0.85 * whole.living)
+    await until(async () => (await told(page)).living > 0.95 * whole.living)
+    await file.picture('send-healed')
+    expect(await file.barriers()).toEqual([])
+    await file.leave()
+  })
+
+  it('the keyboard pauses, steps, resets and hurts', async () => {
+    const file = await visitFile(screen, url('lizard.html'))
+    const { page } = file
+    await until(async () => (await told(page)).step > 60)
+    await page.keyboard.press('Space')
+    const { step } = await told(page)
+    await page.keyboard.press('s')
+    expect((await told(page)).step).toBe(step + 1)
+    const { living } = await told(page)
+    await page.locator('canvas').focus()
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Tab')
+    await page.locator('#step').click()
+    expect((await told(page)).living).toBeLessThan(living)
+    await page.locator('#reset').click()
+    expect(await told(page)).toEqual({ step: 0, living: 1 })
+    await file.leave()
+  })
+})
+
+it('grows in a frame', async () => {
+  const file = await visitFile('desktop', url('frame.html'))
+  await until(async () => (await told(file.page.frames()[1])).living > 100)
+  await file.leave()
+})
+
+it('shows what has grown, and stands still, where less motion is asked for', async () => {
+  const file = await visitFile('desktop', url('lizard.html'), { reducedMotion: 'reduce' })
+  expect((await told(file.page)).step).toBe(96)
+  await file.page.locator('#view').selectOption('hidden.0')
+  expect((await told(file.page)).step).toBe(96)
+  await file.leave()
+})

@@ -182,6 +182,8 @@ export type { Summary, TensorboardEvent } from './experiment/tensorboard/events.
 // Other people's formats
 export { exportHtml } from './exchange/html/export-html.ts'
 export type { HtmlOptions } from './exchange/html/export-html.ts'
+export { decodeLink, encodeLink } from './exchange/link/link.ts'
+export type { Linked, LinkOptions } from './exchange/link/link.ts'
 
 // Backends
 export { cpu } from './backends/cpu.ts'

@@ -25,6 +25,7 @@ const complete: Readonly<Record<string, object>> = {
   evaluate: { steps: 1 },
   exponentialDecay: { factor: 1 },
   growingTrainer: { ...trained, target: ones([8, 8, 4]) },
+  inspectStep: { key: key(0), t: 0 },
   lossCurveSvg: { iterations: [0, 1], losses: [1, 0.5] },
   play: { ...played, steps: 1 },
   predict: { steps: 1 },

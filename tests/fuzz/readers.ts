@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { parse, stringify } from 'yaml'
 import {
-  adam, conv, defineRule, encodeCheckpoint, encodeModel, encodeNpy, encodeSafetensors, decodeSafetensors, growingTrainer, init, key,
+  adam, conv, defineRule, encodeCheckpoint, encodeModel, encodeNpy, encodeSafetensors, decodeLink, decodeSafetensors, encodeLink, growingTrainer, init, key,
   mlp, depthwise, rollout, scope, seed, tensorToImage, full,
 } from '../../src/index.ts'
 import type { DataParams, DataRule, Image } from '../../src/index.ts'
@@ -12,6 +12,7 @@ import { loadConfig } from '../../src/cli/config-file.ts'
 import { configYaml } from '../../src/experiment/config/yaml.ts'
 import { ruleOf } from '../../src/experiment/config/schema.ts'
 import { openMetrics } from '../../src/cli/metrics.ts'
+import { crc32c } from '../../src/experiment/tensorboard/record.ts'
 import { encodePng, readCheckpoint, readIdx, readModel, readNifti, readNpy } from '../../src/node/index.ts'
 import { pictureKind } from '../../src/nca/files/picture-kind.ts'
 import { readImage } from '../../src/node/picture.ts'
@@ -59,6 +60,11 @@ async function models(): Promise<Uint8Array[]> {
     ...rules.map(rule => encodeModel({ rule, params: init(rule, key(0)), provenance: { grid: '9', target: '🦎' } })),
     encodeModel({ rule: wide, params: init(wide, key(0), { dtype: 'float64' }), provenance: {} }),
   ])
+}
+
+async function addresses(): Promise<Uint8Array[]> {
+  const links = rules.map((rule, i) => encodeLink({ rule, params: init(rule, key(0)) }, { bits: 3 + 5 * i, settings: { size: '9' } }))
+  return (await Promise.all(links)).map(text)
 }
 
 async function checkpoints(): Promise<Uint8Array[]> {
@@ -110,6 +116,21 @@ function retold(bytes: Uint8Array, random: Random): Uint8Array {
   else if (how === 2) entries[name] = { dtype, shape: shape.toReversed(), data }
   else delete entries[name]
   return encodeSafetensors(entries, metadata)
+}
+
+/** The rule and the settings of an address. */
+function linked(bytes: Uint8Array): Uint8Array {
+  const inside = Buffer.from(Buffer.from(bytes).toString(), 'base64url')
+  return inside.subarray(10, 10 + inside.readUInt32LE(6))
+}
+
+/** An address with others, and a checksum that is right. */
+function relinked(inside: Uint8Array, bytes: Uint8Array): Uint8Array {
+  const before = Buffer.from(Buffer.from(bytes).toString(), 'base64url')
+  const after = Buffer.concat([before.subarray(0, 10), inside, before.subarray(10 + linked(bytes).length)])
+  after.writeUInt32LE(inside.length, 6)
+  after.writeUInt32LE(crc32c(after.subarray(5)), 1)
+  return text(after.toString('base64url'))
 }
 
 const crcs = Uint32Array.from({ length: 256 }, (_, n) => {
@@ -185,6 +206,14 @@ export async function allReaders(): Promise<readonly Reader[]> {
         const grown = rollout(rule, params, x, key(0), { steps: 2 })
         if (rule.grid === 2 && x.shape[3] >= 4) await tensorToImage(grown)
         else await grown.data()
+      },
+    },
+    {
+      name: 'address', seeds: await addresses(), open: linked, close: relinked,
+      async read(path) {
+        const { rule, params } = decodeLink(await readFile(path, 'utf8'), path)
+        const sides = { 1: { width: 9 }, 2: { width: 5, height: 9 }, 3: { width: 3, height: 3, depth: 3 } }[rule.grid]
+        await rollout(rule, params, seed(rule, { ...sides, from: 0 }), key(0), { steps: 2 }).data()
       },
     },
     {

@@ -75,7 +75,7 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
 
 it('grows in a frame', async () => {
   const file = await visitFile('desktop', url('frame.html'))
-  await until(async () => (await told(file.page.frames()[1])).living > 100)
+  await expect.poll(async () => (await told(file.page.frames()[1])).living, { timeout: 60_000 }).toBeGreaterThan(100)
   await file.leave()
 })
 

@@ -169,6 +169,8 @@ export type {
 // Experiments
 export { flatten, valueAt, withValue } from './experiment/flat.ts'
 export type { Config, Json } from './experiment/flat.ts'
+export { compareRuns, differingFields, filterRuns, sortRuns, tableOfRuns, toCsv, toMarkdown } from './experiment/runs.ts'
+export type { RunRecord, RunTable } from './experiment/runs.ts'
 export { configAt, runId } from './experiment/sweep/fields.ts'
 export type { ChoiceField, Point, RangeField, SweepFields, When } from './experiment/sweep/fields.ts'
 export { gridOf, latinHypercube, randomOf } from './experiment/sweep/designs.ts'

@@ -16,6 +16,7 @@ import type { Command } from './usage.ts'
 const commands: Record<string, () => Promise<Command>> = {
   grow: async () => (await import('./grow.ts')).grow,
   train: async () => (await import('./train.ts')).train,
+  runs: async () => (await import('./runs.ts')).runs,
   start: async () => (await import('./start.ts')).start,
   config: async () => (await import('./show-config.ts')).config,
   export: async () => (await import('./export.ts')).exportModel,

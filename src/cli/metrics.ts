@@ -52,6 +52,11 @@ export async function openMetrics(path: string, iteration: number): Promise<Metr
   }
 }
 
+/** All iterations of a file that may still be written. */
+export function parseMetrics(content: string): readonly Metric[] {
+  return parseUpTo(Infinity, content).metrics
+}
+
 /** The whole lines up to an iteration, each iteration once. */
 function parseUpTo(
   iteration: number, content: string,

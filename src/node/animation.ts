@@ -8,7 +8,7 @@ import type { Image } from '../nca/files/image.ts'
 import { damageMask, erase, wholeDamage } from '../nca/training/damage.ts'
 import type { Damage } from '../nca/training/damage.ts'
 import { channelCount } from '../nca/rule/channels.ts'
-import type { Params, Rule } from '../nca/rule/types.ts'
+import type { DataParams, DataRule, Params, Rule } from '../nca/rule/types.ts'
 import { seed } from '../nca/state.ts'
 import { rollout } from '../nca/step.ts'
 import { checkKey, foldIn } from '../tensor/key.ts'
@@ -198,16 +198,39 @@ export async function saveGif<R extends Rule>(
 export async function writeFilmStrip<R extends Rule>(
   path: string, rule: R, params: Params<R>, options: FilmStripFileOptions,
 ): Promise<void> {
-  checkOptions('writeFilmStrip', options, filmStripFileOptions)
+  await writeStrip('writeFilmStrip', path, [{ rule, params }], options)
+}
+
+/**
+ * Writes the patterns of several models as one PNG, a row for each.
+ *
+ * @throws where there is no model, or `at` is empty
+ * @example await writeFilmStrips('three.png', [first, second, third], { key: key(0), at: [0, 12, 24, 48, 96], size: 72 })
+ */
+export async function writeFilmStrips(
+  path: string, models: readonly { readonly rule: DataRule; readonly params: DataParams }[],
+  options: Omit<FilmStripFileOptions, 'columns'>,
+): Promise<void> {
+  check(Array.isArray(models) && models.length > 0, 'writeFilmStrips', 'models', models, 'a list of { rule, params }')
+  await writeStrip('writeFilmStrips', path, models, options)
+}
+
+async function writeStrip<R extends Rule>(
+  where: string, path: string, models: readonly { readonly rule: R; readonly params: Params<R> }[],
+  options: FilmStripFileOptions,
+): Promise<void> {
+  checkOptions(where, options, filmStripFileOptions)
   const { at, scale = 4, columns = new Set(at).size } = options
   const gap = 2 * scale
   const images: Image[] = []
-  for await (const { image } of moments(rule, params, options, at)) {
-    if (images.length === 0) { // before the others are made
-      const { width, height } = stripSize(at.length, image.width * scale, image.height * scale, columns, gap)
-      checkPictureSize('writeFilmStrip', width, height)
+  for (const { rule, params } of models) {
+    for await (const { image } of moments(rule, params, options, at)) {
+      if (images.length === 0) { // before the others are made
+        const { width, height } = stripSize(at.length * models.length, image.width * scale, image.height * scale, columns, gap)
+        checkPictureSize(where, width, height)
+      }
+      images.push(upscale(image, scale))
     }
-    images.push(upscale(image, scale))
   }
   await writePng(path, filmStrip(images, { columns, gap }))
 }

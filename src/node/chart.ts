@@ -29,6 +29,26 @@ const curveOptions = keysOf<LossCurve>({
   width: numberFrom(100, 10_000), height: numberFrom(100, 10_000),
 })
 
+/** Curves of several runs in one picture. */
+export interface LearningCurves extends Pick<LossCurve, 'title' | 'width' | 'height'> {
+  /** Each with the name that stands beside it. */
+  readonly curves: readonly (Pick<LossCurve, 'iterations' | 'losses'> & { readonly name: string })[]
+}
+
+const mostCurves = 20
+const curvesOptions = keysOf<LearningCurves>({
+  title: text, width: numberFrom(100, 10_000), height: numberFrom(100, 10_000),
+  curves: required({
+    fits: x => Array.isArray(x) && x.length > 0 && x.length <= mostCurves, expected: `a list of 1 to ${mostCurves} curves`,
+  }),
+})
+
+/** That are told apart by eyes that see few colours too (Okabe & Ito 2008), without yellow. */
+const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', '#24292f']
+
+/** Of the first colours, and when they are used again. */
+const dashes = [{ line: 'none', sign: '—' }, { line: '6,3', sign: '- -' }, { line: '2,3', sign: '···' }]
+
 interface Point {
   readonly iteration: number
   readonly loss: number
@@ -44,11 +64,42 @@ interface Point {
  */
 export async function lossCurveSvg(curve: LossCurve): Promise<string> {
   checkOptions('chart', curve, curveOptions)
-  const { title = '', width = 720, height = 400 } = curve
   const points = positivePoints(curve)
+  return plotted(curve, points, Plot => [
+    dots(points),
+    Plot.lineY(runningMedian(points), { x: 'iteration', y: 'loss', stroke: '#0b3d91', strokeWidth: 2.5 }),
+  ])
+}
+
+/**
+ * Draws the loss curves of several runs, their running medians, each with its name, as the text of an SVG file.
+ *
+ * @throws as `lossCurveSvg`; also where there is no curve, or more than 20
+ * @example await learningCurvesSvg({ curves: [{ name: 'rate 1e-3', iterations, losses }, …], title: 'rates' })
+ */
+export async function learningCurvesSvg(given: LearningCurves): Promise<string> {
+  checkOptions('chart', given, curvesOptions)
+  const curves = given.curves.map(({ name, ...curve }) => {
+    checkOptions(`chart: ${name}`, curve, curveOptions)
+    return { name, points: positivePoints(curve) }
+  })
+  return plotted(given, curves.flatMap(({ points }) => points), Plot => curves.flatMap(({ name, points }, i) => {
+    const [stroke, dash] = [colours[i % colours.length], dashes[Math.floor(i / colours.length)]]
+    return [
+      Plot.lineY(runningMedian(points), { x: 'iteration', y: 'loss', stroke, strokeWidth: 2, strokeDasharray: dash.line }),
+      Plot.text([`${dash.sign} ${name}`], { frameAnchor: 'top-right', dx: -6, dy: 8 + 16 * i, fill: stroke }),
+    ]
+  }))
+}
+
+/** Axes on a logarithm of the losses of all these points, and what is drawn in them. */
+async function plotted(
+  { title = '', width = 720, height = 400 }: Pick<LossCurve, 'title' | 'width' | 'height'>, points: readonly Point[],
+  draw: (plot: typeof import('@observablehq/plot')) => readonly Markish[],
+): Promise<string> {
   const [Plot, { parseHTML }] = await Promise.all([import('@observablehq/plot'), import('linkedom')])
   const { document } = parseHTML('<html></html>')
-
+  const iterations = points.map(({ iteration }) => iteration).reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [Infinity, -Infinity])
   const { domain, ticks } = logAxis(points)
   const svg = Plot.plot({
     document,
@@ -59,15 +110,14 @@ export async function lossCurveSvg(curve: LossCurve): Promise<string> {
     marginBottom: 44,
     marginLeft: 56,
     style: { fontFamily: 'system-ui, sans-serif', fontSize: '12px', color: '#24292f' },
-    x: { domain: [points[0]!.iteration, points.at(-1)!.iteration] },
+    x: { domain: iterations },
     y: { type: 'log', domain },
     marks: [
       paper,
       Plot.gridY({ ticks, strokeOpacity: 0.15 }),
       Plot.axisX({ label: 'iteration', labelArrow: 'none', ticks: 6, tickFormat: wholeNumber }),
       Plot.axisY(ticks, { label: null, text: shortNumber }), // as `tickFormat`, a log scale would drop some of them
-      dots(points),
-      Plot.lineY(runningMedian(points), { x: 'iteration', y: 'loss', stroke: '#0b3d91', strokeWidth: 2.5 }),
+      ...draw(Plot),
       Plot.text(['loss, log scale'], { frameAnchor: 'top-left', dx: -44, dy: -22 }),
       Plot.text([title], { frameAnchor: 'top-left', dx: -44, dy: -50, fontSize: 16, fontWeight: 'bold' }),
     ],

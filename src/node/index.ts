@@ -2,11 +2,11 @@
  * cellgrad/node: files. Pictures, animations, models, checkpoints, data sets, and what is bundled with the package.
  */
 export { writeFileAtomic } from './atomic-file.ts'
-export { play, saveGif, visibleCircle, writeFilmStrip } from './animation.ts'
+export { play, saveGif, visibleCircle, writeFilmStrip, writeFilmStrips } from './animation.ts'
 export type { FilmStripFileOptions, GifFileOptions, Moment, PlayOptions } from './animation.ts'
 export { emoji } from './assets.ts'
-export { lossCurveSvg } from './chart.ts'
-export type { LossCurve } from './chart.ts'
+export { learningCurvesSvg, lossCurveSvg } from './chart.ts'
+export type { LearningCurves, LossCurve } from './chart.ts'
 export { readIdx, readImageFolder, readMnist, readNifti, readNpy, readPairs } from './data.ts'
 export type { ImageFolder, ImageFolderOptions, Mnist, MnistOptions, Pairs } from './data.ts'
 export { encodeGif, writeGif } from './gif.ts'

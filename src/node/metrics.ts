@@ -5,6 +5,7 @@
 import { open } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { check, isObject } from '../backends/options.ts'
+import { csvLine } from '../experiment/runs.ts'
 
 /** A row: text, numbers and truths by name; null for what there is not. */
 export type MetricRow = Readonly<Record<string, number | string | boolean | null>>
@@ -45,8 +46,4 @@ async function csvLines(file: Awaited<ReturnType<typeof open>>, path: string, ro
     throw new Error(`metrics: ${path} has other columns than this row, which has ${Object.keys(row).join(', ')}.`)
   }
   return (bytesRead > 0 ? '' : names) + csvLine(Object.values(row).map(value => String(value ?? '')))
-}
-
-function csvLine(cells: readonly string[]): string {
-  return `${cells.map(cell => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')}\n`
 }

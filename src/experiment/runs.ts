@@ -1,0 +1,114 @@
+/**
+ * Runs beside one another: which there are, what they were told, what has come of them, as tables.
+ *
+ * A run has fields: `name`, its results (`iteration`, `loss`, …), and the values of its configuration by their paths.
+ */
+import { check, isNumber } from '../backends/options.ts'
+import { flatten, word } from './flat.ts'
+import type { Config, Json } from './flat.ts'
+import { canonical } from './sweep/fields.ts'
+
+/** A run: what it is called, what it was told, and its results by name. */
+export type RunRecord = {
+  readonly name: string
+  readonly config: Config
+  readonly results: Readonly<Record<string, Json>>
+}
+
+/** Rows of values below the names of their columns. */
+export type RunTable = { readonly columns: readonly string[]; readonly rows: readonly (readonly (Json | undefined)[])[] }
+
+/** The fields of a run: results stand before what is called the same in the configuration. */
+export function fieldsOfRun({ name, config, results }: RunRecord): Readonly<Record<string, Json>> {
+  return { ...flatten(config), ...results, name }
+}
+
+/** The paths of the configuration in which some of these runs differ, in the order in which they first stand. */
+export function differingFields(runs: readonly RunRecord[]): string[] {
+  const flat = runs.map(({ config }) => flatten(config))
+  const paths = [...new Set(flat.flatMap(Object.keys))]
+  return paths.filter(path => new Set(flat.map(fields => canonical(fields[path] ?? null) + String(path in fields))).size > 1)
+}
+
+const conditionText = /^([^<>=!]+?)\s*(<=|>=|!=|=|<|>)\s*(.*)$/
+
+/**
+ * The runs of which conditions hold: `loss<0.01`, `batch=8`, `target!=lizard`, `rule.fireRate>=0.5`. A run without the
+ * field is left out, but by `!=`.
+ *
+ * @throws where a condition is none, or no run has its field
+ */
+export function filterRuns<R extends RunRecord>(runs: readonly R[], conditions: readonly string[]): R[] {
+  return conditions.reduce<R[]>((left, condition) => {
+    const [, path, operator, text] = conditionText.exec(condition.trim()) ?? []
+    check(path !== undefined, 'runs', 'a condition', condition, 'a field, one of = != < <= > >=, and a value')
+    checkField(runs, path)
+    return left.filter(run => holds(fieldsOfRun(run)[path], operator, text))
+  }, [...runs])
+}
+
+function holds(value: Json | undefined, operator: string, text: string): boolean {
+  if (operator === '!=') return word(value) !== text
+  if (value === undefined) return false
+  if (operator === '=') return word(value) === text || (isNumber(value) && text.trim() !== '' && value === Number(text))
+  const [a, b] = [value, Number(text)]
+  if (!isNumber(a) || !isNumber(b)) return false
+  return { '<': a < b, '<=': a <= b, '>': a > b, '>=': a >= b }[operator]!
+}
+
+/**
+ * The runs by a field, the least first, or with a minus before its name the greatest; runs without it come last.
+ *
+ * @throws where no run has the field
+ */
+export function sortRuns<R extends RunRecord>(runs: readonly R[], by: string): R[] {
+  const path = by.replace(/^-/, '')
+  checkField(runs, path)
+  const sign = by === path ? 1 : -1
+  const rank = (x: Json | undefined): number => (isNumber(x) ? 0 : x === undefined || x === null ? 2 : 1)
+  return runs.toSorted((a, b) => {
+    const [x, y] = [fieldsOfRun(a)[path], fieldsOfRun(b)[path]]
+    if (rank(x) !== rank(y)) return rank(x) - rank(y)
+    return sign * (isNumber(x) ? x - (y as number) : word(x) < word(y) ? -1 : Number(word(x) > word(y)))
+  })
+}
+
+function checkField(runs: readonly RunRecord[], path: string): void {
+  const known = [...new Set(runs.flatMap(run => Object.keys(fieldsOfRun(run))))]
+  check(known.includes(path), 'runs', 'the field', path, known.length === 0 ? 'a field of a run, and there is none' : `one of ${known.join(', ')}`)
+}
+
+/**
+ * A table of runs: their names, their results, and those fields in which they differ; or the columns that are given.
+ *
+ * @throws where no run has such a column
+ */
+export function tableOfRuns(runs: readonly RunRecord[], columns?: readonly string[]): RunTable {
+  for (const column of columns ?? []) checkField(runs, column)
+  const results = [...new Set(runs.flatMap(({ results }) => Object.keys(results)))]
+  const shown = columns ?? [...new Set(['name', ...results, ...differingFields(runs)])]
+  return { columns: shown, rows: runs.map(run => shown.map(column => fieldsOfRun(run)[column])) }
+}
+
+/** What differs between runs: a row for each field, results first, and a column for each run. */
+export function compareRuns(runs: readonly RunRecord[]): RunTable {
+  const { columns, rows } = tableOfRuns(runs)
+  const [names, ...others] = columns.map((column, c) => [column, ...rows.map(row => row[c])])
+  return { columns: ['field', ...names.slice(1).map(word)], rows: others }
+}
+
+/** A table as Markdown. */
+export function toMarkdown({ columns, rows }: RunTable): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map(cell => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |\n`
+  return line(columns) + line(columns.map(() => '---')) + rows.map(row => line(row.map(word))).join('')
+}
+
+/** A table as CSV (RFC 4180). */
+export function toCsv({ columns, rows }: RunTable): string {
+  return csvLine(columns) + rows.map(row => csvLine(row.map(word))).join('')
+}
+
+/** A line of CSV (RFC 4180). */
+export function csvLine(cells: readonly string[]): string {
+  return `${cells.map(cell => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')}\n`
+}

@@ -1,0 +1,68 @@
+// The table of runs, over folders as training leaves them.
+
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeAll, expect, it } from 'vitest'
+import { readPng } from '../../src/node/index.ts'
+import { run, temporaryFolder } from './run.ts'
+
+const folder = temporaryFolder()
+
+/** A run's folder with so many iterations, whose loss is constant. */
+async function makeRun(name: string, config: string, iterations: number, loss: number): Promise<void> {
+  const path = folder('out', name)
+  await mkdir(path, { recursive: true })
+  await writeFile(join(path, 'config.yaml'), config)
+  const rows = Array.from({ length: iterations }, (_, i) => ({ iteration: i + 1, loss, log10Loss: Math.log10(loss), gradNorm: 1, steps: 3, rate: 1e-3, seconds: i / 2 }))
+  await writeFile(join(path, 'metrics.jsonl'), rows.map(row => `${JSON.stringify(row)}\n`).join(''))
+}
+
+beforeAll(async () => {
+  await makeRun('lizard-2', 'target: 🦎\nbatch: 8\nrule: { fireRate: 0.5 }\n', 4, 0.02)
+  await makeRun('lizard-10', 'target: 🦎\nbatch: 4\nrule: { fireRate: 0.5 }\n', 12, 0.5)
+  await makeRun(join('sweep', 'fish-1'), 'target: 🐠\nbatch: 8\nrule: { fireRate: 1 }\n', 0, 1)
+  for (const name of ['lizard-2', 'lizard-10']) await copyFile('assets/models/lizard-1f98e.safetensors', folder('out', name, 'model.safetensors'))
+})
+
+it('tells what there is and what differs, in the order of names', async () => {
+  const { status, out, err } = await run(['runs'], { cwd: folder() })
+  expect([status, err]).toEqual([0, ''])
+  expect(out.split('\n').map(line => line.trimEnd())).toEqual([
+    'name              iteration  loss  seconds  target  batch  rule.fireRate',
+    'out/lizard-2              4  0.02        2  🦎          8            0.5',
+    'out/lizard-10            12   0.5        6  🦎          4            0.5',
+    'out/sweep/fish-1          0                 🐠          8              1',
+    '',
+  ])
+})
+
+it('sorts, filters, compares two, and draws them', async () => {
+  const cwd = folder()
+  const csv = await run(['runs', 'out', '--sort=-loss', '--where', 'batch>=4,target=🦎', '--columns', 'name,loss', '--format', 'csv'], { cwd })
+  expect(csv).toMatchObject({ status: 0, err: '', out: 'name,loss\nout/lizard-10,0.5\nout/lizard-2,0.02\n' })
+  const two = await run(['runs', 'out/lizard-2', 'out/lizard-10', '--format', 'markdown', '--curves', 'curves.svg', '--strips', 'strips.png'], { cwd })
+  expect(two).toMatchObject({ status: 0, err: '' })
+  expect(two.out).toBe('| field | out/lizard-2 | out/lizard-10 |\n| --- | --- | --- |\n| iteration | 4 | 12 |\n| loss | 0.02 | 0.5 |\n| seconds | 2 | 6 |\n| batch | 8 | 4 |\n')
+  const svg = await readFile(folder('curves.svg'), 'utf8')
+  expect(svg).toContain('— out/lizard-2')
+  expect(svg).toContain('— out/lizard-10')
+  // Both rows of the strips are of the same model.
+  const { width, height, data } = await readPng(folder('strips.png'))
+  const half = ((height - 4) / 2) * width * 4
+  expect(width).toBeGreaterThan(7 * 72)
+  expect([...data.subarray(0, half)]).toEqual([...data.subarray(data.length - half)])
+})
+
+it('leaves out what cannot be read, and says so', async () => {
+  await makeRun('broken', 'a: [\n', 1, 1)
+  const broken = await run(['runs', 'out', '--columns', 'name'], { cwd: folder() })
+  expect(broken.status).toBe(0)
+  expect(broken.err).toMatch(/^left out: out\/broken\/config\.yaml:\d+: /)
+  expect(broken.out.split('\n')).toHaveLength(5)
+  const refused = (args: string[]) => run(['runs', ...args], { cwd: folder() })
+  const [nowhere, format, field, none] = await Promise.all([refused(['nowhere']), refused(['--format', 'html']), refused(['--sort', 'los']), refused(['--where', 'batch=7'])])
+  expect(nowhere).toMatchObject({ status: 2, err: 'cellgrad runs: there is no folder nowhere\n' })
+  expect(format).toMatchObject({ status: 2, err: 'cellgrad runs: --format is "html", expected text, markdown, csv\n' })
+  expect(field.err).toContain('runs: the field is "los", expected one of ')
+  expect(none.err).toContain('none of 3 runs is so\n')
+})

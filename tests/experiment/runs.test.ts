@@ -1,0 +1,55 @@
+// Runs in tables: pure functions of what they were told and what has come of them.
+
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { compareRuns, differingFields, filterRuns, sortRuns, tableOfRuns, toCsv, toMarkdown } from '../../src/index.ts'
+import type { Json, RunRecord } from '../../src/index.ts'
+
+const value = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom('a', 'b', null), fc.boolean())
+const runs: fc.Arbitrary<RunRecord[]> = fc.array(fc.record({
+  config: fc.record({ batch: value, rule: fc.record({ fireRate: value }, { requiredKeys: [] }) }, { requiredKeys: ['rule'] }),
+  results: fc.record({ loss: fc.integer({ min: 0, max: 5 }), iteration: fc.nat(9) }),
+}), { minLength: 1, maxLength: 8 }).map(list => list.map((run, i) => ({ name: `run-${i}`, ...run }) as RunRecord))
+
+const rate = ({ config }: RunRecord): Json | undefined => (config.rule as Record<string, Json>).fireRate
+
+it('differ in those fields in which two of them do', () => {
+  fc.assert(fc.property(runs, list => {
+    const differs = (values: (Json | undefined)[]): boolean => values.some(x => x !== values[0])
+    const found = differingFields(list)
+    expect(found.includes('batch')).toBe(differs(list.map(({ config }) => config.batch)))
+    expect(found.includes('rule.fireRate')).toBe(differs(list.map(rate)))
+    expect(found.filter(path => path !== 'batch' && path !== 'rule.fireRate' && path !== 'rule')).toEqual([])
+  }))
+})
+
+it('are sorted and filtered, and none is lost', () => {
+  fc.assert(fc.property(runs, fc.integer({ min: 0, max: 5 }), (list, bound) => {
+    const up = sortRuns(list, 'loss').map(({ results }) => results.loss as number)
+    expect(up).toEqual(list.map(({ results }) => results.loss as number).sort((a, b) => a - b))
+    expect(sortRuns(list, '-loss').map(({ results }) => results.loss)).toEqual([...up].reverse())
+    const names = (some: readonly RunRecord[]): string[] => some.map(({ name }) => name)
+    const below = filterRuns(list, [`loss<${bound}`]), above = filterRuns(list, [`loss >= ${bound}`])
+    expect([...names(below), ...names(above)].sort()).toEqual(names(list).sort())
+    for (const { results } of below) expect(results.loss as number).toBeLessThan(bound)
+    expect(names(filterRuns(list, [`loss=${bound}`]))).toEqual(names(list.filter(({ results }) => results.loss === bound)))
+    expect(names(filterRuns(list, [`loss!=${bound}`, `loss>=${bound}`]))).toEqual(names(filterRuns(list, [`loss>${bound}`])))
+  }))
+})
+
+it('stand in a table with what there is of them, as Markdown and as CSV', () => {
+  const list: RunRecord[] = [
+    { name: 'a|1', config: { batch: 8, rule: { perceive: ['identity', 'sobelX'] } }, results: { iteration: 9, loss: 0.5 } },
+    { name: 'b', config: { batch: 4, rule: { perceive: ['identity', 'sobelX'] }, clip: 1 }, results: { iteration: 9 } },
+  ]
+  expect(tableOfRuns(list)).toEqual({
+    columns: ['name', 'iteration', 'loss', 'batch', 'clip'], rows: [['a|1', 9, 0.5, 8, undefined], ['b', 9, undefined, 4, 1]],
+  })
+  expect(toMarkdown(tableOfRuns(list))).toBe('| name | iteration | loss | batch | clip |\n| --- | --- | --- | --- | --- |\n| a\\|1 | 9 | 0.5 | 8 |  |\n| b | 9 |  | 4 | 1 |\n')
+  expect(toCsv(tableOfRuns(list, ['rule.perceive', 'name']))).toBe('rule.perceive,name\n"[""identity"",""sobelX""]",a|1\n"[""identity"",""sobelX""]",b\n')
+  expect(compareRuns(list)).toEqual({
+    columns: ['field', 'a|1', 'b'], rows: [['iteration', 9, 9], ['loss', 0.5, undefined], ['batch', 8, 4], ['clip', undefined, 1]],
+  })
+  expect(() => tableOfRuns(list, ['los'])).toThrow('runs: the field is "los", expected one of batch, rule.perceive, iteration, loss, name, clip.')
+  expect(() => filterRuns(list, ['loss'])).toThrow('runs: a condition is "loss", expected a field, one of = != < <= > >=, and a value.')
+})

@@ -5,6 +5,7 @@
  * points are drawn faintly, and the eye follows a running median, which spikes do not pull up as they pull up a mean.
  */
 
+import type * as Library from '@observablehq/plot'
 import type { Markish } from '@observablehq/plot'
 import { checkOptions, keysOf, numberFrom, required, text } from '../backends/options.ts'
 import type { Kind } from '../backends/options.ts'
@@ -95,7 +96,7 @@ export async function learningCurvesSvg(given: LearningCurves): Promise<string> 
 /** Axes on a logarithm of the losses of all these points, and what is drawn in them. */
 async function plotted(
   { title = '', width = 720, height = 400 }: Pick<LossCurve, 'title' | 'width' | 'height'>, points: readonly Point[],
-  draw: (plot: typeof import('@observablehq/plot')) => readonly Markish[],
+  draw: (plot: typeof Library) => readonly Markish[],
 ): Promise<string> {
   const [Plot, { parseHTML }] = await Promise.all([import('@observablehq/plot'), import('linkedom')])
   const { document } = parseHTML('<html></html>')

@@ -14,8 +14,8 @@
  * recomputed step replays it.
  */
 import type { Call, DType, Shader } from '../backends/backend.ts'
-import { withFunctions } from '../backends/webgpu/functions.ts'
-import { threefryWgsl } from '../backends/webgpu/threefry.ts'
+import { withFunctions } from '../backends/wgsl/functions.ts'
+import { threefryWgsl } from '../backends/wgsl/threefry.ts'
 import { add, mul } from './ops/arithmetic.ts'
 import { less } from './ops/compare.ts'
 import { defineOp, refuse, requireTensor } from './op.ts'

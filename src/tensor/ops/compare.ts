@@ -17,7 +17,7 @@ import { simdOperation, simdSelection } from '../../backends/wasm/simd/elements.
 import { binary, flat, operands, unary } from './elementwise.ts'
 import type { Operand } from './elementwise.ts'
 import { eachRow, sumTo } from './sum.ts'
-import { withFunctions } from '../../backends/webgpu/functions.ts'
+import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { strided } from './wgsl.ts'
 
 export const greaterOp: Op<null> = binary('greater', (o, a, s, b, t) => {

@@ -15,7 +15,7 @@ import type { Shape } from '../shape.ts'
 import { holds, Tensor } from '../tensor.ts'
 import { full } from './create.ts'
 import { eachRow, sumTo } from './sum.ts'
-import { withFunctions } from '../../backends/webgpu/functions.ts'
+import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { strided } from './wgsl.ts'
 
 /** A tensor or a number; numbers take the type and the backend of the other operand. */
@@ -48,7 +48,7 @@ export type ElementwiseMore = {
   dtype?: DType
   /**
    * out_i as a WGSL expression of `a` (and `b`), as in 'a + b'. It may call the functions of
-   * src/backends/webgpu/functions.ts.
+   * src/backends/wgsl/functions.ts.
    */
   wgsl: string
   /** The same in WebAssembly, where it gains something: src/backends/wasm/simd/elements.ts. */

@@ -12,7 +12,7 @@
  * Indices known to the host are checked before anything runs. Those in tensors are looked at where they are used: the CPU
  * throws at once, and a GPU with the next read of what has been made of them.
  */
-import { longSum } from '../../backends/webgpu/long-sum.ts'
+import { longSum } from '../../backends/wgsl/long-sum.ts'
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
 import { check, isWhole } from '../../backends/options.ts'

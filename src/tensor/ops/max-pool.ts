@@ -21,7 +21,7 @@ import { isFloat } from '../../backends/wasm/simd/conditions.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { withFunctions } from '../../backends/webgpu/functions.ts'
+import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { linksWgsl, reads, windowKinds, windows } from './window.ts'
 import type { Padding, Windows } from '../../backends/window.ts'
 

@@ -18,7 +18,7 @@ import { div, mul } from './arithmetic.ts'
 import { equal, where } from './compare.ts'
 import { dropAxes, eachRow, reducedAxes } from './sum.ts'
 import type { ReduceOptions } from './sum.ts'
-import { withFunctions } from '../../backends/webgpu/functions.ts'
+import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { reduction, strided } from './wgsl.ts'
 
 /** norm over `axes`, which stay as axes of size 1. */

@@ -13,7 +13,7 @@
  *   a = 0, b < m     the limit for a > 0: of the terms that are infinite, the first outweighs the others
  *   a < 0            there is no derivative by b, since a^b exists for whole b only: NaN for n > 0
  */
-import { literal } from '../../backends/webgpu/literal.ts'
+import { literal } from '../../backends/wgsl/literal.ts'
 import type { Op } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'

@@ -31,7 +31,7 @@ import { takeAlong } from './gather.ts'
 import { axisOf, linesAlong, withSize } from './lines.ts'
 import { dropAxes, reducedAxes, reduceOptions, sum } from './sum.ts'
 import type { ReduceOptions } from './sum.ts'
-import { withFunctions } from '../../backends/webgpu/functions.ts'
+import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { reduction } from './wgsl.ts'
 
 /** argExtreme: where sign·x is greatest along an axis, which stays with size 1. */

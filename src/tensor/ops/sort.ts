@@ -19,7 +19,7 @@ import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { takeAlong } from './gather.ts'
 import { axisOf, linesAlong } from './lines.ts'
-import { withFunctions } from '../../backends/webgpu/functions.ts'
+import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { lanes } from '../../backends/webgpu/shader.ts'
 
 /** argSort: the positions of each line's entries, in the order of the entries. */

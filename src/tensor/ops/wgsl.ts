@@ -2,7 +2,7 @@
  * Pieces of WGSL that several operators share: strided positions, reductions, and products of tall matrices.
  */
 import type { Shader } from '../../backends/backend.ts'
-import { longSum } from '../../backends/webgpu/long-sum.ts'
+import { longSum } from '../../backends/wgsl/long-sum.ts'
 import { lanes } from '../../backends/webgpu/shader.ts'
 import { joinAxes } from '../shape.ts'
 import type { Shape } from '../shape.ts'

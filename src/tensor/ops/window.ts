@@ -12,7 +12,7 @@
  * leads there, since 0·k adds nothing, unless k is NaN or infinite: `eachZero` visits those terms then.
  */
 import type { Data } from '../../backends/backend.ts'
-import { wholeLiteral } from '../../backends/webgpu/literal.ts'
+import { wholeLiteral } from '../../backends/wgsl/literal.ts'
 import { border, outputSize, paddings, wrap } from '../../backends/window.ts'
 import type { Padding, Windows } from '../../backends/window.ts'
 import { refuse, requireTensor } from '../op.ts'

@@ -9,8 +9,8 @@
  * and the marks of this step. Where nobody lives around a tile, its workgroup ends before it looks at any cell.
  */
 import type { Program } from '../../program.ts'
-import { literal } from '../literal.ts'
-import { threefryWgsl } from '../threefry.ts'
+import { literal } from '../../wgsl/literal.ts'
+import { threefryWgsl } from '../../wgsl/threefry.ts'
 import {
   declareSizes, declareUniforms, listWgsl, livesWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
 } from './cells.ts'

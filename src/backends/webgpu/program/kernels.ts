@@ -2,7 +2,7 @@
  * All kernels of a program as whole WGSL sources: the text of the other files behind the declarations of its arrays.
  */
 import type { Program } from '../../program.ts'
-import { withFunctions } from '../functions.ts'
+import { withFunctions } from '../../wgsl/functions.ts'
 import { backwardWgsl, collectFirstWgsl } from './backward.ts'
 import { forwardWgsl } from './forward.ts'
 import {

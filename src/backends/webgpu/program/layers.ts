@@ -8,7 +8,7 @@
  * arrays. So a network of one hidden layer keeps nothing.
  */
 import type { Activation, Program } from '../../program.ts'
-import { literal } from '../literal.ts'
+import { literal } from '../../wgsl/literal.ts'
 import { repeat } from './cells.ts'
 import type { Sizes } from './sizes.ts'
 

@@ -4,8 +4,8 @@
  * about the order of weights is the caller's, so that they are copied row by row.
  */
 import type { Program } from '../../program.ts'
-import { literal } from '../literal.ts'
-import { longSum } from '../long-sum.ts'
+import { literal } from '../../wgsl/literal.ts'
+import { longSum } from '../../wgsl/long-sum.ts'
 import { declareSizes, declareUniforms, livesWgsl, placesWgsl, rowsWgsl } from './cells.ts'
 import { recordSize } from './sizes.ts'
 import type { Part, Sizes, Slot } from './sizes.ts'

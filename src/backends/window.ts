@@ -58,3 +58,11 @@ export function wrap(i: number, n: number, padding: Padding): number {
   if (padding === 'circular') return ((i % n) + n) % n
   return i < 0 ? -i : 2 * (n - 1) - i
 }
+
+/**
+ * The cells of an axis with its border, −1 for none: tap t of output cell o reads that at o·stride + t·dilation.
+ */
+export function cellsAlong(win: Windows, axis: 0 | 1): Int32Array {
+  const n = win.size[axis], { before, total } = border(win, axis)
+  return Int32Array.from({ length: n + total }, (_, p) => wrap(p - before, n, win.padding))
+}

@@ -14,11 +14,11 @@ import { place } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { simdOperation, simdSelection } from '../../backends/wasm/simd/elements.ts'
-import { binary, flat, operands, unary } from './elementwise.ts'
+import { binary, operands, unary } from './elementwise.ts'
 import type { Operand } from './elementwise.ts'
-import { eachRow, sumTo } from './sum.ts'
+import { sumTo } from './sum.ts'
 import { withFunctions } from '../../backends/wgsl/functions.ts'
-import { strided } from './wgsl.ts'
+import { eachRow, flat, strided } from './strides.ts'
 
 export const greaterOp: Op<null> = binary('greater', (o, a, s, b, t) => {
   for (let i = 0; i < o.length; i++) o[i] = +(a[i * s] > b[i * t])

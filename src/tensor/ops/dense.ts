@@ -25,7 +25,7 @@ import { apply } from '../trace.ts'
 import { ones } from './create.ts'
 import { reshape } from './sum.ts'
 import { transpose } from './transpose.ts'
-import { tallProduct, writeFour } from './wgsl.ts'
+import { tallProduct, writeFour } from '../../backends/wgsl/matrix.ts'
 import { exactProducts } from './whole.ts'
 import { checkRows, maskInputs } from './window.ts'
 

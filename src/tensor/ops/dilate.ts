@@ -14,7 +14,8 @@ import { apply } from '../trace.ts'
 import { poolWindows } from './max-pool.ts'
 import type { PoolOptions } from './max-pool.ts'
 import { reshape } from './sum.ts'
-import { linksWgsl, readers } from './window.ts'
+import { linksWgsl } from '../../backends/wgsl/window.ts'
+import { readers } from './window.ts'
 import type { Windows } from '../../backends/window.ts'
 
 /** inputs: mask [b,h,w,1]. */

@@ -6,17 +6,15 @@
  * operator cannot be compiled well.
  */
 import type { Backend, Data, DType, SimdKernel } from '../../backends/backend.ts'
-import { dtypeOf, hostArray } from '../../backends/backend.ts'
 import { defineOp, refuse, sameDtype } from '../op.ts'
 import type { Op, DerivativeRule, Saved } from '../op.ts'
 import { check } from '../../backends/options.ts'
-import { broadcastShapes, broadcastStrides, sameShape, sizeOf } from '../shape.ts'
-import type { Shape } from '../shape.ts'
+import { broadcastShapes, broadcastStrides, sizeOf } from '../shape.ts'
 import { holds, Tensor } from '../tensor.ts'
 import { full } from './create.ts'
-import { eachRow, sumTo } from './sum.ts'
+import { sumTo } from './sum.ts'
 import { withFunctions } from '../../backends/wgsl/functions.ts'
-import { strided } from './wgsl.ts'
+import { flat, strided } from './strides.ts'
 
 /** A tensor or a number; numbers take the type and the backend of the other operand. */
 export type Operand = Tensor | number
@@ -118,15 +116,4 @@ export function binary<A = null>(
     },
     vjp: rules && [summed(rules[0], 0), summed(rules[1], 1)],
   })
-}
-
-/** An operand as a flat array and the stride at which to read it; repeated rows are written out. */
-export function flat(x: Data, shape: Shape, to: Shape): [Data, number] {
-  if (x.length === 1) return [x, 0]
-  if (sameShape(shape, to) || x.length === sizeOf(to)) return [x, 1]
-  const copy = hostArray(dtypeOf(x), sizeOf(to))
-  eachRow(to, shape, (i, j, stride, n) => {
-    for (let k = 0; k < n; k++) copy[i + k] = x[j + k * stride]
-  })
-  return [copy, 1]
 }

@@ -22,7 +22,9 @@ import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { withFunctions } from '../../backends/wgsl/functions.ts'
-import { linksWgsl, reads, windowKinds, windows } from './window.ts'
+import { linksWgsl } from '../../backends/wgsl/window.ts'
+import { reads, windowKinds, windows } from './window.ts'
+import { cellsAlong } from '../../backends/window.ts'
 import type { Padding, Windows } from '../../backends/window.ts'
 
 /** Of what lies outside of the grid: less than any number's rank (assembly/pool.ts). */
@@ -150,17 +152,15 @@ export const unpickOp: Op<Windows> = defineOp<Windows>({
 function eachPicked(
   win: Windows, [batch, height, width, n]: readonly number[], taps: Data, visit: (o: number, i: number) => void,
 ): void {
-  const { y, x, win: { kernel: [kh, kw], dilation } } = planOf(win, n)
-  // Of each tap, how far it is from the first, in cells.
-  const down = Int32Array.from({ length: kh * kw }, (_, t) => dilation * Math.floor(t / kw))
-  const right = Int32Array.from({ length: kh * kw }, (_, t) => dilation * (t % kw))
+  const { kernel: [, kw], dilation } = win
+  const ys = cellsAlong(win, 0), xs = cellsAlong(win, 1)
   let o = 0
   for (let sample = 0; sample < batch; sample++) {
     for (let i = 0; i < height; i++) {
       for (let j = 0; j < width; j++) {
         for (let c = 0; c < n; c++, o++) {
-          const t = taps[o]
-          visit(o, ((sample * height + y.cells[i + down[t]]) * width + x.cells[j + right[t]]) * n + c)
+          const y = ys[i + dilation * Math.floor(taps[o] / kw)], x = xs[j + dilation * (taps[o] % kw)]
+          visit(o, ((sample * height + y) * width + x) * n + c)
         }
       }
     }

@@ -16,10 +16,11 @@ import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { div, mul } from './arithmetic.ts'
 import { equal, where } from './compare.ts'
-import { dropAxes, eachRow, reducedAxes } from './sum.ts'
+import { dropAxes, reducedAxes } from './sum.ts'
 import type { ReduceOptions } from './sum.ts'
 import { withFunctions } from '../../backends/wgsl/functions.ts'
-import { reduction, strided } from './wgsl.ts'
+import { eachRow, strided } from './strides.ts'
+import { reduction } from '../../backends/wgsl/reduction.ts'
 
 /** norm over `axes`, which stay as axes of size 1. */
 export const normOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly number[] }>({

@@ -32,7 +32,7 @@ import { axisOf, linesAlong, withSize } from './lines.ts'
 import { dropAxes, reducedAxes, reduceOptions, sum } from './sum.ts'
 import type { ReduceOptions } from './sum.ts'
 import { withFunctions } from '../../backends/wgsl/functions.ts'
-import { reduction } from './wgsl.ts'
+import { reduction } from '../../backends/wgsl/reduction.ts'
 
 /** argExtreme: where sign·x is greatest along an axis, which stays with size 1. */
 export const argExtremeOp: Op<{ axis: number; sign: 1 | -1 }> = defineOp<{ axis: number; sign: 1 | -1 }>({

@@ -12,13 +12,14 @@ import type { Op } from '../op.ts'
 import { checkOptions, flag, keysOf } from '../../backends/options.ts'
 import type { Options } from '../../backends/options.ts'
 import { isFloat } from '../../backends/wasm/simd/conditions.ts'
+import { reduction } from '../../backends/wgsl/reduction.ts'
 import {
-  broadcastShapes, broadcastStrides, checkShape, joinAxes, normalizeAxes, sameShape, showShape, sizeOf, stridesOf,
+  broadcastShapes, broadcastStrides, checkShape, normalizeAxes, sameShape, showShape, sizeOf, stridesOf,
 } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { reduction, strided } from './wgsl.ts'
+import { eachRow, strided } from './strides.ts'
 
 /** sum over `axes`, which stay as axes of size 1. */
 export const sumOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly number[] }>({
@@ -158,30 +159,6 @@ export const reshapeOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
   cpu: ([x], out) => { out.set(x) },
   vjp: [{ uses: [], grad: (g, { inputs: [x] }) => reshape(g, x.shape) }],
 })
-
-/**
- * Walks `big` in rows: calls `row(i, j, stride, n)` for n positions i, i+1, … of `big`, which broadcast from the
- * positions j, j+stride, … of `small`. Axes that can be walked as one are joined, so that rows are as long as possible.
- */
-export function eachRow(
-  big: Shape, small: Shape, row: (i: number, j: number, stride: number, n: number) => void,
-): void {
-  const { sizes, strides } = joinAxes(big, broadcastStrides(small, big))
-  const n = sizes.pop() ?? 1
-  const stride = strides.pop() ?? 0
-  const size = sizeOf(big)
-  const at = sizes.map(() => 0)
-  let j = 0
-  for (let i = 0; i < size; i += n) {
-    row(i, j, stride, n)
-    for (let axis = sizes.length - 1; axis >= 0; axis--) {
-      j += strides[axis]
-      if (++at[axis] < sizes[axis]) break
-      j -= strides[axis] * sizes[axis]
-      at[axis] = 0
-    }
-  }
-}
 
 export type ReduceOptions = {
   /** Keep reduced axes with size 1; default false. */

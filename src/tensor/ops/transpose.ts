@@ -9,7 +9,7 @@ import { check } from '../../backends/options.ts'
 import { normalizeAxis, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { strided } from './wgsl.ts'
+import { strided } from './strides.ts'
 
 /** transpose: axis k of the output is axis order[k] of x. */
 export const transposeOp: Op<{ order: readonly number[] }> = defineOp<{ order: readonly number[] }>({

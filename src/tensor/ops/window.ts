@@ -12,8 +12,7 @@
  * leads there, since 0·k adds nothing, unless k is NaN or infinite: `eachZero` visits those terms then.
  */
 import type { Data } from '../../backends/backend.ts'
-import { wholeLiteral } from '../../backends/wgsl/literal.ts'
-import { border, outputSize, paddings, wrap } from '../../backends/window.ts'
+import { border, cellsAlong, outputSize, paddings } from '../../backends/window.ts'
 import type { Padding, Windows } from '../../backends/window.ts'
 import { refuse, requireTensor } from '../op.ts'
 import { oneOf, wholeFrom } from '../../backends/options.ts'
@@ -93,10 +92,10 @@ type Link = readonly [cell: number, tap: number]
 
 /** For each output cell of an axis, what it reads. */
 function readsAlong(win: Windows, axis: 0 | 1): Link[][] {
-  const { before } = border(win, axis)
+  const cells = cellsAlong(win, axis)
   const taps = Array.from({ length: win.kernel[axis] }, (_, t) => t)
   return Array.from({ length: outputSize(win)[axis] }, (_, o) => taps
-    .map(t => [wrap(o * win.stride + t * win.dilation - before, win.size[axis], win.padding), t] as const)
+    .map(t => [cells[o * win.stride + t * win.dilation], t] as const)
     .filter(([i]) => i >= 0))
 }
 
@@ -188,74 +187,5 @@ function packed(lists: Link[][]): { start: Int32Array; cell: Int32Array; tap: In
     cell: Int32Array.from(all, ([cell]) => cell),
     tap: Int32Array.from(all, ([, tap]) => tap),
     most: lists.reduce((most, links) => Math.max(most, links.length), 0),
-  }
-}
-
-/**
- * The same links for a GPU, where every result looks up its own. The WGSL declares `place(r: u32) -> vec3u`, the
- * sample, y and x of cell r, and `linked(at: vec3u, e: u32) -> i32`: for each e below u.links, the cell of the other
- * grid that is linked with the cell at that place through tap e % taps, or −1 for none. `taps` is a constant there.
- *
- * An output cell reads one cell through each tap. An input cell is read through each tap once for every image of it,
- * that is for every position that `wrap` maps to it: itself, and outside of the grid its copies or its reflections. On
- * a torus with stride 1, only one of these has a reader.
- */
-export function linksWgsl(direction: 'reads' | 'readers', win: Windows): { wgsl: string; u32: Record<string, number> } {
-  const { padding, kernel } = win
-  const [stride, dilation] = [wholeLiteral(win.stride), wholeLiteral(win.dilation)]
-  const reading = direction === 'reads'
-  const [own, other] = reading ? [outputSize(win), win.size] : [win.size, outputSize(win)]
-  const pads = [border(win, 0), border(win, 1)]
-  const turning = padding === 'circular' && win.stride === 1
-  const images = pads.map(({ total, before }, axis) => {
-    if (reading || padding === 'zero' || turning) return 1
-    return padding === 'reflect' ? 3 : 1 + 2 * Math.ceil(Math.max(before, total - before) / win.size[axis])
-  })
-  const taps = kernel[0] * kernel[1]
-  const found = {
-    zero: '-1',
-    circular: '(i % n + n) % n',
-    reflect: 'select(2 * (n - 1) - i, -i, i < 0)',
-  }
-  const position = {
-    zero: 'let p = i32(at);',
-    circular: 'let p = i32(at) + (i32(image) - i32(images / 2)) * i32(own);',
-    reflect: `
-        let reflected = select(2 * (i32(own) - 1), 0, image == 1) - i32(at);
-        if (image > 0 && reflected == i32(at)) { return -1; }
-        let p = select(reflected, i32(at), image == 0);`,
-  }
-  const read = `
-        let i = i32(at * ${stride} + tap * ${dilation}) - i32(before);
-        if (i >= 0 && i < n) { return i; }
-        return ${found[padding]};`
-  const reader = turning ? `
-        let i = i32(at + before) - i32(tap * ${dilation});
-        return ${found.circular};` : `
-        ${position[padding]}
-        let i = p + i32(before) - i32(tap * ${dilation});
-        return select(-1, i / ${stride}, i >= 0 && i % ${stride} == 0 && i / ${stride} < n);`
-  return {
-    u32: {
-      links: taps * images[0] * images[1], imagesY: images[0], imagesX: images[1],
-      ownY: own[0], ownX: own[1], otherY: other[0], otherX: other[1], beforeY: pads[0].before, beforeX: pads[1].before,
-    },
-    wgsl: `
-      const taps = ${taps}u;
-      fn link(at: u32, tap: u32, image: u32, images: u32, own: u32, other: u32, before: u32) -> i32 {
-        let n = i32(other);
-        ${reading ? read : reader}
-      }
-      fn place(r: u32) -> vec3u {
-        let line = r / u.ownX;
-        return vec3u(line / u.ownY, line % u.ownY, r % u.ownX);
-      }
-      fn linked(at: vec3u, e: u32) -> i32 {
-        let tap = e % taps;
-        let image = e / taps;
-        let y = link(at.y, tap / ${kernel[1]}, image / u.imagesX, u.imagesY, u.ownY, u.otherY, u.beforeY);
-        let x = link(at.z, tap % ${kernel[1]}, image % u.imagesX, u.imagesX, u.ownX, u.otherX, u.beforeX);
-        return select((i32(at.x * u.otherY) + y) * i32(u.otherX) + x, -1, y < 0 || x < 0);
-      }`,
   }
 }

@@ -47,7 +47,8 @@ fn gridSize() -> vec2i { return vec2i(i32(u.width), i32(u.height)); }
 
 fn cellAt(place: vec2i) -> i32 {
   let size = gridSize();
-  let p = place; if (any(p < vec2i()) || any(p >= size)) { return -1; }
+  let p = place;
+  if (any(p < vec2i()) || any(p >= size)) { return -1; }
   return (i32(sample) * size.y + p.y) * size.x + p.x;
 }
 
@@ -86,7 +87,8 @@ var<workgroup> livesRows: array<u32, rowsAround>;
 
 fn beforeRow(r: u32, shift: u32) -> u32 {
   let height = i32(u.height);
-  let y = corner.y + i32(r) - i32(margin); if (y < 0 || y >= height) { return 0u; }
+  let y = (corner.y + i32(r) - i32(margin));
+  if (y < 0 || y >= height) { return 0u; }
   let line = (sample * u.height + u32(y)) * u.tilesX;
   let own = u32(corner.x) / tileWidth;
   
@@ -465,7 +467,8 @@ fn gridSize() -> vec2i { return vec2i(i32(u.width), i32(u.height)); }
 
 fn cellAt(place: vec2i) -> i32 {
   let size = gridSize();
-  let p = place; if (any(p < vec2i()) || any(p >= size)) { return -1; }
+  let p = place;
+  if (any(p < vec2i()) || any(p >= size)) { return -1; }
   return (i32(sample) * size.y + p.y) * size.x + p.x;
 }
 
@@ -504,7 +507,8 @@ var<workgroup> livesRows: array<u32, rowsAround>;
 
 fn beforeRow(r: u32, shift: u32) -> u32 {
   let height = i32(u.height);
-  let y = corner.y + i32(r) - i32(margin); if (y < 0 || y >= height) { return 0u; }
+  let y = (corner.y + i32(r) - i32(margin));
+  if (y < 0 || y >= height) { return 0u; }
   let line = (sample * u.height + u32(y)) * u.tilesX;
   let own = u32(corner.x) / tileWidth;
   
@@ -576,7 +580,8 @@ var<workgroup> anybody: u32;
 
 fn hadRow(r: u32, shift: u32) -> u32 {
   let height = i32(u.height);
-  let y = corner.y + i32(r) - i32(margin); if (y < 0 || y >= height) { return 0u; }
+  let y = (corner.y + i32(r) - i32(margin));
+  if (y < 0 || y >= height) { return 0u; }
   let line = (sample * u.height + u32(y)) * u.tilesX;
   let own = u32(corner.x) / tileWidth;
   
@@ -698,7 +703,8 @@ var<workgroup> survivorRows: array<u32, rowsAround>;
 
 fn afterRow(r: u32, shift: u32) -> u32 {
   let height = i32(u.height);
-  let y = corner.y + i32(r) - i32(margin); if (y < 0 || y >= height) { return 0u; }
+  let y = (corner.y + i32(r) - i32(margin));
+  if (y < 0 || y >= height) { return 0u; }
   let line = (sample * u.height + u32(y)) * u.tilesX;
   let own = u32(corner.x) / tileWidth;
   

@@ -6,7 +6,7 @@
  * and below that its windows reach; adding a gradient that way round, these belong to neighbouring bands too.
  */
 import type { Data } from '../../backend.ts'
-import { border, outputSize, span, wrap } from '../../window.ts'
+import { border, cellsAlong, outputSize, span } from '../../window.ts'
 import type { Windows } from '../../window.ts'
 import { eachTile } from './rows.ts'
 import type { Tile } from './rows.ts'
@@ -21,9 +21,8 @@ export type Axis = {
 }
 
 function axisOf(win: Windows, axis: 0 | 1): Axis {
-  const size = win.size[axis], { before, total } = border(win, axis)
-  const cells = Int32Array.from({ length: size + total }, (_, p) => wrap(p - before, size, win.padding))
-  return { size, before, padded: size + total, outputs: outputSize(win)[axis], cells }
+  const { before } = border(win, axis), cells = cellsAlong(win, axis)
+  return { size: win.size[axis], before, padded: cells.length, outputs: outputSize(win)[axis], cells }
 }
 
 /** Sizes are in numbers. Of a band, line 0 is the first that its windows read. */

@@ -13,6 +13,7 @@
  * every so-manieth tile, always the same ones, and adds up its rows in scan order: the same bits in every run.
  */
 import type { Program } from '../../program.ts'
+import { imageOfWgsl } from '../../wgsl/window.ts'
 import {
   declareSizes, declareUniforms, listWgsl, livesWgsl, loadRowWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
 } from './cells.ts'
@@ -51,12 +52,7 @@ fn findRecords(lane: u32) -> bool {
   }
   return workgroupUniformLoad(&anybody) != 0u;
 }
-${reflect ? `
-/** Where a cell's images are: itself, and its reflections at either border, or far away for none. */
-fn image(at: i32, n: i32, number: u32) -> i32 {
-  let p = select(select(2 * (n - 1) - at, -at, number == 1u), at, number == 0u);
-  return select(p, -1000000, number > 0u && p == at);
-}` : ''}
+${reflect ? imageOfWgsl : ''}
 fn collect(place: vec2i, cell: u32) -> bool {
   var some = isSet(heldRows[rowOf(place)], place);
   for (var c = 0u; c < C; c++) {
@@ -67,7 +63,7 @@ fn collect(place: vec2i, cell: u32) -> bool {
     let way = wayOf(tap);
     ${reflect ? `
     for (var copy = 0u; copy < 9u; copy++) {
-    let there = vec2i(image(place.x, i32(u.width), copy % 3u), image(place.y, i32(u.height), copy / 3u)) - way;
+    let there = vec2i(imageOf(place.x, i32(u.width), copy % 3u), imageOf(place.y, i32(u.height), copy / 3u)) - way;
     ` : 'let there = place - way;'}
     let m = cellAt(there);
     if (m < 0 || !isSet(givesRows[rowOf(there)], there)) { continue; }

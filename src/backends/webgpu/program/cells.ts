@@ -15,6 +15,8 @@
  * by one cell is `bits | bits << 1 | bits >> 1`.
  */
 import type { Program } from '../../program.ts'
+import { wrapWgsl } from '../../wgsl/window.ts'
+import type { Padding } from '../../window.ts'
 import { tile } from './sizes.ts'
 import type { Sizes } from './sizes.ts'
 
@@ -57,6 +59,9 @@ export const declareUniforms: string = `
 struct Uniforms { ${uniformNames.map(name => `${name}: u32`).join(', ')} }
 @group(1) @binding(0) var<uniform> u: Uniforms;`
 
+/** Of marks there is no mirror image: who lives or has a cotangent in it does not count. */
+const beyond = (padding: Padding): Padding => (padding === 'reflect' ? 'zero' : padding)
+
 /**
  * The place of this workgroup's tile, and of cells: `place` is (x, y) in the grid of its sample and may lie beyond the
  * border; `cellAt` is the number of the cell there in the batch, or −1.
@@ -76,9 +81,8 @@ fn gridSize() -> vec2i { return vec2i(i32(u.width), i32(u.height)); }
 
 fn cellAt(place: vec2i) -> i32 {
   let size = gridSize();
-  ${padding === 'circular'
-    ? 'let p = (place % size + size) % size;'
-    : 'let p = place; if (any(p < vec2i()) || any(p >= size)) { return -1; }'}
+  let p = ${wrapWgsl(beyond(padding), 'place', 'size')};${padding === 'circular' ? '' : `
+  if (any(p < vec2i()) || any(p >= size)) { return -1; }`}
   return (i32(sample) * size.y + p.y) * size.x + p.x;
 }
 
@@ -129,9 +133,8 @@ export function loadRowWgsl({ padding }: Program, name: string, at: (i: string) 
   return `
 fn ${name}Row(r: u32, shift: u32) -> u32 {
   let height = i32(u.height);
-  ${padding === 'circular'
-    ? 'let y = ((corner.y + i32(r) - i32(margin)) % height + height) % height;'
-    : 'let y = corner.y + i32(r) - i32(margin); if (y < 0 || y >= height) { return 0u; }'}
+  let y = ${wrapWgsl(beyond(padding), '(corner.y + i32(r) - i32(margin))', 'height')};${padding === 'circular' ? '' : `
+  if (y < 0 || y >= height) { return 0u; }`}
   let line = (sample * u.height + u32(y)) * u.tilesX;
   let own = u32(corner.x) / tileWidth;
   ${padding === 'circular' ? `
@@ -139,7 +142,7 @@ fn ${name}Row(r: u32, shift: u32) -> u32 {
     var row = 0u;
     for (var k = 0u; k < widthAround; k++) {
       let width = i32(u.width);
-      let x = u32(((corner.x + i32(k) - i32(margin)) % width + width) % width);
+      let x = u32(${wrapWgsl(padding, '(corner.x + i32(k) - i32(margin))', 'width')});
       row |= ((${at('line + x / tileWidth')} >> (shift + x % tileWidth)) & 1u) << k;
     }
     return row;
@@ -208,7 +211,7 @@ fn isFrozen(c: u32) -> vec4<bool> {
 }` : ''}
 /** The cell that is seen at a place; dead ones as −2 − cell. */
 fn seenAt(place: vec2i) -> i32 {
-  ${padding === 'reflect' ? 'let last = gridSize() - 1; let p = last - abs(last - abs(place));' : 'let p = place;'}
+  let p = ${padding === 'reflect' ? wrapWgsl(padding, 'place', 'gridSize()') : 'place'};
   let cell = cellAt(p);
   ${living ? 'if (cell >= 0 && !isSet(livesRows[rowOf(p)], p)) { return -2 - cell; }' : ''}
   return cell;

@@ -1,0 +1,63 @@
+/**
+ * How arrays are read that broadcast, or whose axes are in another order: with strides, in loops and in WGSL.
+ */
+import { dtypeOf, hostArray } from '../../backends/backend.ts'
+import type { Data } from '../../backends/backend.ts'
+import { broadcastStrides, joinAxes, sameShape, sizeOf } from '../shape.ts'
+import type { Shape } from '../shape.ts'
+
+/**
+ * Walks `big` in rows: calls `row(i, j, stride, n)` for n positions i, i+1, … of `big`, which broadcast from the
+ * positions j, j+stride, … of `small`. Axes that can be walked as one are joined, so that rows are as long as possible.
+ */
+export function eachRow(
+  big: Shape, small: Shape, row: (i: number, j: number, stride: number, n: number) => void,
+): void {
+  const { sizes, strides } = joinAxes(big, broadcastStrides(small, big))
+  const n = sizes.pop() ?? 1
+  const stride = strides.pop() ?? 0
+  const size = sizeOf(big)
+  const at = sizes.map(() => 0)
+  let j = 0
+  for (let i = 0; i < size; i += n) {
+    row(i, j, stride, n)
+    for (let axis = sizes.length - 1; axis >= 0; axis--) {
+      j += strides[axis]
+      if (++at[axis] < sizes[axis]) break
+      j -= strides[axis] * sizes[axis]
+      at[axis] = 0
+    }
+  }
+}
+
+/** An operand as a flat array and the stride at which to read it; repeated rows are written out. */
+export function flat(x: Data, shape: Shape, to: Shape): [Data, number] {
+  if (x.length === 1) return [x, 0]
+  if (sameShape(shape, to) || x.length === sizeOf(to)) return [x, 1]
+  const copy = hostArray(dtypeOf(x), sizeOf(to))
+  eachRow(to, shape, (i, j, stride, n) => {
+    for (let k = 0; k < n; k++) copy[i + k] = x[j + k * stride]
+  })
+  return [copy, 1]
+}
+
+/**
+ * A WGSL function `name(i: u32) -> u32`: the position of element i of an array of this shape whose axes are walked with
+ * the given strides. Sizes and strides are uniforms (`u32`); the source knows only the number of axes.
+ *
+ * @example strided('at', [8, 72, 72, 16], broadcastStrides([16], [8, 72, 72, 16]))
+ */
+export function strided(
+  name: string, shape: Shape, given: readonly number[],
+): { wgsl: string; u32: Record<string, number> } {
+  const { sizes, strides } = joinAxes(shape, given)
+  const u32: Record<string, number> = {}
+  const lines: string[] = []
+  for (let axis = sizes.length - 1; axis > 0; axis--) {
+    u32[`${name}Size${axis}`] = sizes[axis]
+    lines.push(`at += rest % u.${name}Size${axis} * u.${name}Stride${axis}; rest /= u.${name}Size${axis};`)
+  }
+  strides.forEach((stride, axis) => { u32[`${name}Stride${axis}`] = stride })
+  if (sizes.length > 0) lines.push(`at += rest * u.${name}Stride0;`)
+  return { wgsl: `fn ${name}(i: u32) -> u32 { var rest = i; var at = 0u; ${lines.join(' ')} return at; }`, u32 }
+}

@@ -57,6 +57,8 @@ export type CpuBackend = Backend & {
    * then as many as there are.
    */
   readonly threads: number
+  /** Whether multiplications and additions are fused: the last bits of a run depend on it. */
+  readonly fma: boolean
 }
 
 /**
@@ -137,6 +139,7 @@ export function cpu(options: CpuOptions = {}): CpuBackend {
       peakBytes = bytes
     },
     runner,
+    fma: fast && build === 'fma',
     get threads(): number { return runner?.threads() ?? 1 },
     trim(): void {
       runner?.trim()

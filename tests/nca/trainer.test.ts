@@ -249,6 +249,7 @@ describe('a batch from the pool', () => {
         const another = i >= 4 - mutated
         const anew = rank[i] < reseed
         const hurt = rank[i] >= last - damaged && rank[i] < last
+        expect(batch.fates!.toArray()[i]).toBe(anew ? 1 : hurt ? 2 : another ? 3 : 0)
         if (!another && !(anew && ranked === 'none')) expect(ids[i]).toBe(before[i])
         // By how many examples it was moved on.
         else met[another ? 'mutated' : 'anew'].add((ids[i] - before[i] + 5) % 5)

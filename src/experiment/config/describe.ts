@@ -5,8 +5,8 @@ import * as z from 'zod'
 import { schema } from './schema.ts'
 import type { Config } from './schema.ts'
 
-/** What the schema says of a field: in words, and the keys that it may have inside. */
-export type Description = { readonly description?: string; readonly keys: readonly string[] }
+/** What the schema says of a field: in words, the keys that it may have inside, and the words that it may be, where there are only some. */
+export type Description = { readonly description?: string; readonly keys: readonly string[]; readonly words: readonly string[] }
 
 /**
  * What the schema says of a field of the configuration.
@@ -22,7 +22,7 @@ export function describe(path: readonly PropertyKey[]): Description {
     at = members(at).flatMap(schema => inside(schema) ?? [])[0] ?? {}
   }
   const keys = members(at).flatMap(({ properties = {} }) => Object.keys(properties))
-  return { description: at.description, keys: [...new Set(keys)] }
+  return { description: at.description, keys: [...new Set(keys)], words: at.enum ?? [] }
 }
 
 /** The part of JSON Schema that is read here. */
@@ -30,6 +30,7 @@ type JsonSchema = {
   readonly description?: string
   readonly properties?: Readonly<Record<string, JsonSchema>>
   readonly items?: JsonSchema
+  readonly enum?: readonly string[]
   readonly anyOf?: readonly JsonSchema[]
   readonly oneOf?: readonly JsonSchema[]
 }

@@ -4,8 +4,8 @@
 import { drawInteger, foldIn } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
-import { and, greaterEqual, less, where } from '../../tensor/ops/compare.ts'
-import { range } from '../../tensor/ops/create.ts'
+import { and, cast, greaterEqual, less, where } from '../../tensor/ops/compare.ts'
+import { range, zeros } from '../../tensor/ops/create.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { argSort } from '../../tensor/ops/sort.ts'
 import { reshape } from '../../tensor/ops/sum.ts'
@@ -32,7 +32,14 @@ export function firstPool<R extends Rule>({ task }: Complete<R>, examples: reado
   return examples.map(example => pools[example])
 }
 
-type Batch = { x: Tensor; slots: number[]; examples: number[] }
+/** Which slots of the pool have the samples of a batch, and what happened to each of them before its rollout. */
+export type Drawn = {
+  readonly slots: readonly number[]
+  /** int32 `[b]`: 1 it began anew, else 2 it was damaged, else 3 it was mutated, else 0. */
+  readonly fates: Tensor
+}
+
+type Batch = { x: Tensor; slots: number[]; examples: number[]; fates: Tensor | null }
 
 /**
  * A batch, the slots that it comes from, and what its samples are to become. Ranks stay on the backend, so that no
@@ -48,7 +55,7 @@ export function drawBatch<R extends Rule>(
   return scope(() => {
     if (pool.length === 0) {
       const ids = Array.from({ length: batch }, (_, i) => anew(i, 1))
-      return { x: task.seeds(ids), slots: [], examples: ids }
+      return { x: task.seeds(ids), slots: [], examples: ids, fates: null }
     }
     const { slots, batch: drawn } = samplePool(pool, keys.slots, batch)
     const before = slots.map(slot => examples[slot])
@@ -56,24 +63,29 @@ export function drawBatch<R extends Rule>(
       if (ranked === 'none' && i < reseed) return anew(i, 1)
       return i >= batch - mutated ? anew(i, 2) : id
     })
-    if (reseed + damaged + mutated === 0) return { x: drawn, slots, examples: ids }
+    if (reseed + damaged + mutated === 0) {
+      return { x: drawn, slots, examples: ids, fates: zeros([batch], { dtype: 'int32', backend: drawn.backend }) }
+    }
     // From 0, those that begin anew, to batch − 1, those that are damaged or, where nothing is ranked, mutated.
     const rank = ranked === 'none'
       ? range(batch, { dtype: 'int32', backend: drawn.backend })
       : argSort(argSort(task.loss(drawn, before, keys.loss), -1, { descending: true }))
+    const last = ranked === 'none' ? batch - mutated : batch
+    const isDamaged = and(greaterEqual(rank, last - damaged), less(rank, last))
+    const isMutated = tensor(Uint32Array.from({ length: batch }, (_, i) => +(i >= batch - mutated)), { backend: drawn.backend })
+    const fates = cast(where(less(rank, reseed), 1, where(isDamaged, 2, where(isMutated, 3, 0))), 'int32')
     const perCell = reshape(rank, [batch, ...drawn.shape.slice(1, -1).map(() => 1)])
     const perSample = reshape(perCell, [...perCell.shape, 1])
     const seeds = reseed + mutated > 0 ? task.seeds(ids) : null
     const turned = mutated > 0 ? mutate(rule, drawn, seeds!, batch - mutated) : drawn
     const renewed = reseed > 0 ? where(less(perSample, reseed), seeds!, turned) : turned
-    if (damaged === 0) return { x: renewed, slots, examples: ids }
-    const last = ranked === 'none' ? batch - mutated : batch
+    if (damaged === 0) return { x: renewed, slots, examples: ids, fates }
     const [height, width] = drawn.shape.slice(1, -1)
     const hit = and(
       damageMask(keys.damage, damage, batch, height, width, drawn.backend),
-      and(greaterEqual(perCell, last - damaged), less(perCell, last)),
+      reshape(isDamaged, perCell.shape),
     )
-    return { x: damagedBut(rule, renewed, hit), slots, examples: ids }
+    return { x: damagedBut(rule, renewed, hit), slots, examples: ids, fates }
   }, 'the drawing of a batch')
 }
 

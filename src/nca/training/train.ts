@@ -15,6 +15,7 @@
 import { key } from '../../tensor/key.ts'
 import { supersede } from '../../tensor/lifetime.ts'
 import { callable, check, checkOptions, isNumber, isObject, isWhole, keysOf, later, wholeFrom } from '../../backends/options.ts'
+import type { Drawn } from './batch.ts'
 import type { Metrics, Trainer } from './trainer.ts'
 import { checkValidation, judge } from './validation.ts'
 import type { Best, ParamsIn, Validation } from './validation.ts'
@@ -89,6 +90,8 @@ export type Progress<S> = IterationMetrics & {
   state: S
   /** The gradient of the last iteration, see `Metrics`; valid as long as `state`. Null where the trainer tells none. */
   grads: unknown
+  /** The last batch that was drawn from the pool, see `Metrics`; valid as long as `state`. Null where there is none. */
+  drawn: Drawn | null
   /** The best parameters so far, which are yours when the run ends; null before the first validation. */
   best: Best<ParamsIn<S>> | null
 }
@@ -134,6 +137,7 @@ export async function* train<S extends { readonly iteration: number }>(
   if (options.state !== undefined) checkGiven(trainer, options.state)
   let state = options.state ?? trainer.init(key(seed))
   let grads: unknown = null
+  let drawn: Drawn | null = null
   const began = performance.now()
   let note = trainer.note?.() ?? null
   const goesOn = ({ iteration }: S): boolean => iteration < iterations && !signal?.aborted
@@ -141,14 +145,15 @@ export async function* train<S extends { readonly iteration: number }>(
   const underWay: Iteration<S>[] = goesOn(state) ? [begin(trainer, state)] : []
   try {
     while (underWay.length > 0) {
-      const [{ state: next, metrics: { grads: newGrads = null, ...metrics }, values }] = underWay
+      const [{ state: next, metrics: { grads: newGrads = null, drawn: newDrawn = null, ...metrics }, values }] = underWay
       if (!metrics.loss.backend.readSync && goesOn(next)) underWay.push(begin(trainer, next))
       const [loss, gradNorm] = await values
       checkFinite('loss', loss, next.iteration, state)
       checkFinite('gradient norm', gradNorm, next.iteration, state)
-      supersede([metrics, grads, state], next, 'was superseded by the next iteration; copy what you need before going on')
+      supersede([metrics, grads, drawn, state], next, 'was superseded by the next iteration; copy what you need before going on')
       state = next
       grads = newGrads
+      drawn = newDrawn
       underWay.shift()
       await turn()
       if (validation && state.iteration % validation.every === 0) judged = await judge(validation, state, judged.best)
@@ -166,14 +171,14 @@ export async function* train<S extends { readonly iteration: number }>(
       if (losses.length > 2 * n) losses.shift()
       const still = patience && losses.length === 2 * n && stands(losses, patience.least)
       if (state.iteration % every === 0 || state.iteration >= iterations || signal?.aborted || still) {
-        yield { ...numbers, note, state, grads, best: judged.best }
+        yield { ...numbers, note, state, grads, drawn, best: judged.best }
         note = null
       }
       if (signal?.aborted || still) return
       if (underWay.length === 0 && goesOn(state)) underWay.push(begin(trainer, state))
     }
   } finally {
-    supersede(grads, state, 'was the gradient of an iteration that is past')
+    supersede([grads, drawn], state, 'was of an iteration that is past')
     for (const { state: next, metrics } of underWay) {
       supersede([metrics, next], state, 'belonged to an iteration that was not taken')
     }

@@ -25,6 +25,7 @@ import { reshape } from '../../tensor/ops/sum.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf, mapTree, zipTrees } from '../../tensor/tree.ts'
 import { drawBatch, firstPool } from './batch.ts'
+import type { Drawn } from './batch.ts'
 import { checkState, checkStateFor, checkTensors, tensorsIn } from './check-state.ts'
 import { clipByGlobalNorm, globalNorm, initOptimiser, momentCount, normalizeGrads, updateParams } from './optimiser.ts'
 import type { OptimiserState } from './optimiser.ts'
@@ -60,6 +61,8 @@ export type Metrics = {
   readonly gradNorm: Tensor
   /** The gradient of the parameters that learn, as a tree like theirs, before it is normalized or clipped. */
   readonly grads?: unknown
+  /** The last batch that was drawn from the pool; null where there is none. */
+  readonly drawn?: Drawn | null
   readonly steps: number
   readonly rate: number
 }
@@ -114,7 +117,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
   }
 
   /** One batch: the state with the pool behind it, its loss, and the gradient of the parameters that learn. */
-  function learn(state: State, part: number): { state: State; loss: Tensor; grads: unknown; steps: number } {
+  function learn(state: State, part: number): { state: State; loss: Tensor; grads: unknown; steps: number; drawn: Drawn | null } {
     return scope(() => {
       const k = foldIn(state.key, state.iteration)
       const kPart = part === 0 ? k : foldIn(k, 3 + part) // split takes those up to 3
@@ -130,22 +133,26 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
         const losses = states.map(x => mean(task.loss(x, drawn.examples, kLoss)))
         return [div(losses.reduce((a, b) => add(a, b)), losses.length), states.at(-1)!] as const
       })(chosen(state.params, trainable))
-      if (state.pool.length === 0) return { state, loss, grads, steps }
+      if (state.pool.length === 0) return { state, loss, grads, steps, drawn: null }
       const first = (state.iteration * accumulate + part) * batch
       const to = options.write === 'back' ? drawn.slots : drawn.slots.map((_, i) => (first + i) % state.pool.length)
       const examples = [...state.examples]
       to.forEach((slot, i) => { examples[slot] = drawn.examples[i] })
-      return { state: { ...state, pool: writeBack(state.pool, to, grown), examples }, loss, grads, steps }
+      return {
+        state: { ...state, pool: writeBack(state.pool, to, grown), examples }, loss, grads, steps,
+        drawn: { slots: to, fates: drawn.fates! },
+      }
     }, 'a batch of the trainer')
   }
 
   function next(before: State): { state: State; metrics: Metrics } {
     return scope(() => {
-      let { state, loss, grads, steps } = learn(before, 0)
+      let { state, loss, grads, steps, drawn } = learn(before, 0)
       for (let part = 1; part < accumulate; part++) {
         const more = learn(state, part)
         state = more.state
         steps = more.steps
+        drawn = more.drawn
         loss = add(loss, more.loss)
         grads = zipTrees(grads, [more.grads], (a, [b]) => (a instanceof Tensor ? add(a, b as Tensor) : a))
       }
@@ -166,7 +173,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
           optimiser: updated.state,
           iteration: before.iteration + 1,
         },
-        metrics: { loss, gradNorm, grads, steps, rate: rateAt(optimiser.rate, before.iteration) },
+        metrics: { loss, gradNorm, grads, drawn, steps, rate: rateAt(optimiser.rate, before.iteration) },
       }
     }, 'an iteration of the trainer')
   }

@@ -1,6 +1,6 @@
 import type { UserConfig } from 'tsdown'
 
-// One graph for the three entries, so that the core exists once however it is imported. What package.json lists as a
+// One graph for all entries, so that the core exists once however it is imported. What package.json lists as a
 // dependency, the optional `webgpu` too, stays an import; `neutral` keeps Node's shims out of what a browser loads.
 // The bundler puts a comment behind the field before it, where TypeScript no longer takes it for that of the next one.
 const commentsOnTheirLines = {
@@ -14,7 +14,15 @@ const commentsOnTheirLines = {
 
 const config: UserConfig = {
   plugins: [commentsOnTheirLines],
-  entry: { index: 'src/index.ts', 'node/index': 'src/node/index.ts', 'cli/main': 'src/cli/main.ts', 'experiment/index': 'src/experiment/index.ts' },
+  entry: {
+    index: 'src/index.ts',
+    ops: 'src/tensor/ops/index.ts',
+    nca: 'src/nca/index.ts',
+    data: 'src/nca/data/index.ts',
+    'experiment/index': 'src/experiment/index.ts',
+    'node/index': 'src/node/index.ts',
+    'cli/main': 'src/cli/main.ts',
+  },
   platform: 'neutral',
   target: 'es2023',
   dts: true,

@@ -1,7 +1,9 @@
 // Builds what src/backends/wasm cannot run from its sources, and writes it to src/backends/wasm/generated.ts:
 //
 //   builds         the WebAssembly module, compiled from assembly/ by AssemblyScript: with and without fused
-//                  multiply-add, for memory that is shared between threads and memory that is not
+//                  multiply-add. In hexadecimal digits, since base64 moves bytes off their places, and what repeats in
+//                  them is no longer seen by what compresses a page: a third more of it
+//   sharedAt       the byte of either that says whether memory is shared between threads: 1 where it is not, 3 where it is
 //   workerSource   the program of a worker thread, bundled into one script
 //
 //     npm run build:kernels              after a change of those sources; the result is committed
@@ -22,9 +24,8 @@ const always = [
 const variants = {
   plain: [],
   fma: ['--enable', 'relaxed-simd'],
-  plainShared: ['--enable', 'threads', '--sharedMemory'],
-  fmaShared: ['--enable', 'relaxed-simd', '--enable', 'threads', '--sharedMemory'],
 }
+const shared = ['--enable', 'threads', '--sharedMemory']
 
 async function compile(options) {
   let binary
@@ -33,11 +34,22 @@ async function compile(options) {
     writeFile: (_, data) => { binary = data },
   })
   if (error) throw new Error(`assembly: ${stderr.toString()}`)
-  return Buffer.from(binary).toString('base64')
+  return Buffer.from(binary)
 }
 
 const builds = []
-for (const [name, options] of Object.entries(variants)) builds.push(`  ${name}: '${await compile(options)}',`)
+const flags = new Set()
+for (const [name, options] of Object.entries(variants)) {
+  const own = await compile(options)
+  const other = await compile([...options, ...shared])
+  const differing = [...own.keys()].filter(i => own[i] !== other[i])
+  if (own.length !== other.length || differing.length !== 1 || own[differing[0]] !== 1 || other[differing[0]] !== 3) {
+    throw new Error(`assembly: the build ${name} for shared memory differs in more than the flag of its memory.`)
+  }
+  flags.add(differing[0])
+  builds.push(`  ${name}: '${own.toString('hex')}',`)
+}
+if (flags.size !== 1) throw new Error('assembly: the flag of the memory is not at one place in all builds.')
 
 const { outputFiles } = await build({
   entryPoints: [`${folder}worker.ts`], bundle: true, write: false, format: 'iife', platform: 'node', target: 'node20',
@@ -45,9 +57,10 @@ const { outputFiles } = await build({
 })
 
 const text = `// Made by \`npm run build:kernels\` from assembly/ and worker.ts. Do not edit.
-export const builds: Readonly<Record<'plain' | 'fma' | 'plainShared' | 'fmaShared', string>> = {
+export const builds: Readonly<Record<'plain' | 'fma', string>> = {
 ${builds.join('\n')}
 }
+export const sharedAt: number = ${[...flags][0]}
 export const workerSource: string = ${JSON.stringify(outputFiles[0].text)}
 `
 

@@ -13,6 +13,10 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const temp = mkdtempSync(join(tmpdir(), 'cellgrad-package-'))
 const project = join(temp, 'project')
 
+/** What users import: `cellgrad`, `cellgrad/ops`, … */
+const entries = Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).exports)
+  .filter(name => name !== './package.json').map(name => `cellgrad${name.slice(1)}`)
+
 // npm hands its scripts its own settings; an npm started from here must read those of the folder it runs in.
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_')))
 
@@ -63,7 +67,7 @@ function checkAll() {
   check('builds', () => { run(root, process.execPath, 'scripts/prepare.mjs') })
 
   check('plain JavaScript in a clone imports it by its name', () => {
-    run(root, process.execPath, '--input-type=module', '--eval', "await import('cellgrad'); await import('cellgrad/node')")
+    run(root, process.execPath, '--input-type=module', '--eval', `${entries.map(name => `await import('${name}')`).join(';')}`)
   })
 
   check('the core needs no Node module and no require()', () => {
@@ -81,6 +85,19 @@ function checkAll() {
     const lines = run(root, process.execPath, '--import', 'tsx', 'scripts/hover-texts.ts').split('\n')
     if (lines.length > 1) throw new Error(`there is no comment in dist/*.d.ts about ${lines.slice(0, -1).join(', ')}`)
     return lines[0]
+  })
+
+  check('its declarations show nothing that is internal', () => {
+    const names = [...internalMembers()]
+    const shown = names.filter(([owner, member]) => declares(owner, member)).map(name => name.join('.'))
+    if (names.length === 0) throw new Error('no member is marked @internal')
+    if (shown.length > 0) throw new Error(`dist/*.d.ts has ${shown.join(', ')}`)
+    return `${names.length} members`
+  })
+
+  check('a page loads no more of it than it may', () => {
+    const rows = run(root, process.execPath, 'scripts/size.mjs', '--check').split('\n').slice(2)
+    return rows.map(row => row.split(' | ')[2]).join(', ')
   })
 
   check('packs', () => {
@@ -113,7 +130,7 @@ function checkAll() {
     if (existsSync(join(project, 'node_modules/webgpu'))) throw new Error('webgpu was installed all the same')
   })
 
-  for (const name of ['cellgrad', 'cellgrad/node']) {
+  for (const name of entries) {
     check(`${name} imports in plain Node`, () => {
       const code = `import * as module from '${name}'; console.log(Object.keys(module).length)`
       const count = Number(run(project, process.execPath, '--input-type=module', '--eval', code))
@@ -163,6 +180,29 @@ function checkAll() {
       return run(other, process.execPath, 'x.mjs')
     })
   }
+}
+
+/** What src/ marks as internal: the class or type, and its member. */
+function* internalMembers() {
+  for (const file of readdirSync(join(root, 'src'), { recursive: true }).filter(name => name.endsWith('.ts'))) {
+    let owner = ''
+    const lines = readFileSync(join(root, 'src', file), 'utf8').split('\n')
+    for (const [i, line] of lines.entries()) {
+      owner = /^export .*?\b(?:class|type|interface) (\w+)/.exec(line)?.[1] ?? owner
+      if (!line.includes('@internal')) continue
+      const after = lines.slice(i + 1).find(next => !/^\s*(\*|\/)/.test(next))
+      yield [owner, /(\w+)\??\s*[(:=]/.exec(after)[1]]
+    }
+  }
+}
+
+/** Whether the built declarations say that a class or type has this member. */
+function declares(owner, member) {
+  const files = readdirSync(join(root, 'dist'), { recursive: true }).filter(name => name.endsWith('.d.ts'))
+  return files.some(file => {
+    const [, body] = new RegExp(`\\b(?:class|type|interface) ${owner}\\b(.*?\\n)\\}`, 's').exec(readFileSync(join(root, 'dist', file), 'utf8')) ?? []
+    return body !== undefined && new RegExp(`^\\s+(?:\\w+ )*${member}\\??[(:]`, 'm').test(body)
+  })
 }
 
 /** The files that a page refers to beside itself. */

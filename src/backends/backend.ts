@@ -82,6 +82,7 @@ export type Kernel<A> = {
   readonly cpu: CpuKernel<A>
   readonly wgsl?: WgslKernel<A>
   /**
+   * @internal
    * Runs instead of the plain loops; only operators that gain by it have one (at least 1.3 times as fast, as measured).
    * Results differ from theirs in the last digits, since sums run in float32 for the length of a tile.
    */
@@ -121,7 +122,7 @@ export interface Backend {
   /** The values themselves at once, where the backend can: to be copied before anything else runs, and not changed. */
   readSync?(handle: Handle, spec: Spec): Data
   memory(): Memory
-  /** Runs a whole rollout of a cellular automaton in one call, where the backend can. */
+  /** @internal Runs a whole rollout of a cellular automaton in one call, where the backend can. */
   readonly runner?: ProgramRunner
   /** Starts a new measurement of `peakBytes`. */
   resetPeak(): void

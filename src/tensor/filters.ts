@@ -156,6 +156,7 @@ export function filterKernelOn(
   const { angle = 0, ...placement } = options
   check(Array.isArray(list), 'filterKernel', 'the list', list, 'a list of filters')
   check(isWhole(channels, 1), 'filterKernel', 'channels', channels, 'a whole number > 0')
+  check([1, 2, 3].includes(grid), 'filterKernel', 'the grid', grid, '1, 2 or 3')
   check(grid > 1 || angle === 0, 'filterKernel', 'the angle', angle, '0 on a line, where nothing can turn')
   const each = list.map(filter => weights(grid, filter, angle))
   const n = list.length

@@ -135,6 +135,7 @@ describe('convolutions on every grid', () => {
       () => dilateOn(reshape(mask, [24])),
       () => dilateOn(mask, { size: 2 }),
       () => dilateOn(x),
+      () => filterKernelOn(4 as Grid, ['mean'], 1),
     ].map(sentence)).toMatchInlineSnapshot(`
       [
         "depthwiseOn: the kernel must be [k,k,k,c,n], with a size for each axis of the grid; x [2,3,4,5,1], kernel [3,3,1,1].",
@@ -147,6 +148,7 @@ describe('convolutions on every grid', () => {
         "dilateOn: the mask must be [b,w], [b,h,w] or [b,d,h,w]; mask [24].",
         "dilate: a cell must be in its own window, so sizes must be odd, got 2×2.",
         "dilateOn: the mask must be [b,w], [b,h,w] or [b,d,h,w]; mask [2,3,4,5,1].",
+        "filterKernel: the grid is 4, expected 1, 2 or 3.",
       ]
     `)
   })

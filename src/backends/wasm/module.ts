@@ -1,23 +1,27 @@
 /**
- * The WebAssembly module: compiled once, from one of four builds of the same source (`assembly/`).
+ * The WebAssembly module: compiled once, from one of two builds of the same source (`assembly/`).
  *
  * Relaxed SIMD brings the fused multiply-add of the machine, where the engine has it (Node 22 and browsers; Node 20
  * with --experimental-wasm-relaxed-simd). Its results are rounded differently from machine to machine, so it can be
- * declined. Shared memory is for several threads.
+ * declined. Shared memory, for several threads, takes another flag in the module and nothing else.
  */
-import { fromBase64 } from '../base64.ts'
-import { builds } from './generated.ts'
+import { builds, sharedAt } from './generated.ts'
 
-type Build = keyof typeof builds
+/** The bytes of a build. */
+function decode(build: 'fma' | 'plain'): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(builds[build].match(/../g)!, byte => parseInt(byte, 16))
+}
 
 /** Whether this engine runs the build with fused multiply-add, and the one without. */
 export function supports(build: 'fma' | 'plain'): boolean {
-  return typeof WebAssembly !== 'undefined' && WebAssembly.validate(fromBase64(builds[build]))
+  return typeof WebAssembly !== 'undefined' && WebAssembly.validate(decode(build))
 }
 
 /** The compiled module. It can be handed to other threads. */
 export function compile(build: 'fma' | 'plain', shared: boolean): WebAssembly.Module {
-  return new WebAssembly.Module(fromBase64(builds[(shared ? `${build}Shared` : build) as Build]))
+  const bytes = decode(build)
+  if (shared) bytes[sharedAt] = 3
+  return new WebAssembly.Module(bytes)
 }
 
 /** Pages of 64 KiB: as many as 32-bit addresses reach. */

@@ -9,6 +9,7 @@
  * where the planes of a volume are so many samples of one batch. What lies beyond the border is found axis by axis
  * (`window.ts`), so that padding the depth first gives what a window in three dimensions would find.
  */
+import { checkOptions, keysOf, wholeFrom } from '../../backends/options.ts'
 import { refuse, requireTensor } from '../op.ts'
 import { conv2d } from './conv2d.ts'
 import { depthwiseConv } from './depthwise-conv/depthwise-conv.ts'
@@ -16,8 +17,9 @@ import { dilate } from './dilate.ts'
 import { pad, slice } from './pad-slice.ts'
 import { reshape } from './sum.ts'
 import { total } from './total.ts'
-import { maskInputs } from './window.ts'
+import { maskInputs, windowKinds } from './window.ts'
 import type { Padding } from '../../backends/window.ts'
+import { aTensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 
 export type GridOptions = {
@@ -30,6 +32,9 @@ export type GridOptions = {
   /** Of these, the cells through which derivatives go; see `dense`. */
   gradRows?: Tensor
 }
+
+const { padding, dilation } = windowKinds
+const gridOptions = keysOf<GridOptions>({ padding, dilation, rows: aTensor, gradRows: aTensor })
 
 /** A convolution in the plane. */
 type Plane = (x: Tensor, kernel: Tensor, options: GridOptions) => Tensor
@@ -61,6 +66,7 @@ export function convOn(x: Tensor, kernel: Tensor, options: GridOptions = {}): Te
 }
 
 function convolved(op: string, plane: Plane, x: Tensor, kernel: Tensor, options: GridOptions): Tensor {
+  checkOptions(op, options, gridOptions)
   requireTensor(op, 'x', x)
   requireTensor(op, 'the kernel', kernel)
   const rank = x.shape.length
@@ -103,21 +109,28 @@ function inVolume(plane: Plane, x: Tensor, kernel: Tensor, options: GridOptions)
   return reshape(y, [b, d, h, w, -1])
 }
 
+export type DilateOptions = {
+  /** Cells of the window along each axis, an odd number; default 3. */
+  size?: number
+  /** What lies outside of the grid, default 'zero'. What 'reflect' shows is in the window already: it is as 'zero'. */
+  padding?: Padding
+}
+
+const dilateOptions = keysOf<DilateOptions>({ size: wholeFrom(1), padding })
+
 /**
  * A mask grown by a window along every axis, see `dilate`.
  *
  * @param mask `[b,w]`, `[b,h,w]` or `[b,d,h,w]`, uint32, 0 or 1
- * @param options `size` is the odd number of cells of the window along each axis, default 3; beyond the border is
- *   nothing, unless `padding` is 'circular'. What 'reflect' shows is in the window already, so it changes nothing.
  * @returns a mask like it
  * @throws where the mask has another type or rank, or the size is even
  * @example dilateOn(alive, { padding: 'circular' })
  */
-export function dilateOn(
-  mask: Tensor, { size = 3, padding: given }: { size?: number; padding?: Padding } = {},
-): Tensor {
+export function dilateOn(mask: Tensor, options: DilateOptions = {}): Tensor {
+  checkOptions('dilateOn', options, dilateOptions)
   requireTensor('dilateOn', 'the mask', mask)
-  const padding = given === 'reflect' ? 'zero' : given
+  const { size = 3 } = options
+  const padding = options.padding === 'reflect' ? 'zero' : options.padding
   const [b, ...grid] = mask.shape
   if (grid.length < 1 || grid.length > 3) refuse('dilateOn', 'the mask must be [b,w], [b,h,w] or [b,d,h,w]', { mask })
   if (grid.length === 1) return reshape(dilate(tall(mask), [1, size], { padding }), mask.shape)

@@ -1,0 +1,26 @@
+/**
+ * cellgrad/data: files as bytes. Data sets and volumes, pictures as pixels, models and checkpoints; `cellgrad/node` reads
+ * and writes the files themselves.
+ */
+export { decodeCheckpoint, encodeCheckpoint } from '../files/checkpoint-file.ts'
+export type { CheckpointOptions } from '../files/checkpoint-file.ts'
+export { decodeModel, encodeModel } from '../files/model-file.ts'
+export type { Model, ModelOptions } from '../files/model-file.ts'
+export { decodeSafetensors, encodeSafetensors } from '../files/safetensors.ts'
+export type { SafetensorsEntry, SafetensorsFile, SafetensorsLimits } from '../files/safetensors.ts'
+export { decodeIdx } from './idx.ts'
+export type { Idx } from './idx.ts'
+export { movingMnist } from './moving-mnist.ts'
+export type { Digits, MovingMnist, MovingMnistOptions } from './moving-mnist.ts'
+export { decodeNifti } from './nifti.ts'
+export type { Volume } from './nifti.ts'
+export type { ByteLimit, PixelLimit } from '../files/limits.ts'
+export { decodeNpy, encodeNpy } from './npy.ts'
+export type { Npy } from './npy.ts'
+export { imageToTensor, tensorToImage } from '../files/image-tensor.ts'
+export { channelView, gridView, viewOf } from '../files/view.ts'
+export type { ChannelViewOptions, GridViewOptions, View } from '../files/view.ts'
+export { imageFromPixels, imageToPixels } from '../files/pixels.ts'
+export type { Pixels } from '../files/pixels.ts'
+export { filmStrip, fit, overColour, overWhite, padImage, resize, upscale } from '../files/image.ts'
+export type { FilmStripOptions, Image, ResizeFilter } from '../files/image.ts'

@@ -1,0 +1,47 @@
+/**
+ * cellgrad/ops: the operators, random tensors and filters that cells see through. All take tensors and return new ones,
+ * and all that have a derivative have derivatives of every order.
+ */
+export { bernoulli, bits, fire, normal, uniform } from '../random.ts'
+export type { NormalOptions, UniformOptions } from '../random.ts'
+export { all, any } from './any-all.ts'
+export { add, maximum, minimum, mul, neg, div, sub } from './arithmetic.ts'
+export {
+  and, cast, equal, greater, greaterEqual, less, lessEqual, not, notEqual, or, where,
+} from './compare.ts'
+export { full, ones, onesLike, range, zeros, zerosLike } from './create.ts'
+export { dense, matmul } from './dense.ts'
+export type { DenseOptions } from './dense.ts'
+export { conv2d } from './conv2d.ts'
+export type { Conv2dOptions } from './conv2d.ts'
+export { dilate } from './dilate.ts'
+export { convOn, depthwiseOn, dilateOn } from './grid.ts'
+export type { DilateOptions, GridOptions } from './grid.ts'
+export { maxPool } from './max-pool.ts'
+export type { PoolOptions } from './max-pool.ts'
+export { depthwiseConv } from './depthwise-conv/depthwise-conv.ts'
+export type { DepthwiseConvOptions } from './depthwise-conv/depthwise-conv.ts'
+export type { Padding } from '../../backends/window.ts'
+export { filter, filterKernel, filterKernelOn, filterNames, filterNamesOn, filters } from '../filters.ts'
+export type { Filter, FilterKernelOptions, FilterName, FilterOptions, Grid } from '../filters.ts'
+export type { Operand } from './elementwise.ts'
+export {
+  abs, clamp, cos, exp, floor, leakyRelu, log, log1p, relu, sigmoid, sign, sin, sqrt, square, tanh,
+} from './functions.ts'
+export { broadcastTo, reshape, sum, sumTo } from './sum.ts'
+export type { ReduceOptions } from './sum.ts'
+export { concat, splitAxis, stack, unstack } from './concat.ts'
+export { gather, putAlong, scatter, takeAlong } from './gather.ts'
+export { norm } from './norm.ts'
+export { eye, oneHot } from './one-hot.ts'
+export type { OneHotOptions } from './one-hot.ts'
+export { pad, slice } from './pad-slice.ts'
+export type { PadOptions, PadWidths } from './pad-slice.ts'
+export { pow } from './power.ts'
+export { argMax, argMin, logSoftmax, logSumExp, max, mean, min, softmax } from './reduce.ts'
+export { scatterMask } from './scatter-mask.ts'
+export { argSort, sort } from './sort.ts'
+export type { SortOptions } from './sort.ts'
+export { stopGradient } from './stop-gradient.ts'
+export { transpose } from './transpose.ts'
+export { variance } from './variance.ts'

@@ -42,21 +42,6 @@ export type {
   Backend, Call, CpuKernel, Data, DType, Kernel, Memory, Shader, Shape, Spec, WgslKernel,
 } from './backends/backend.ts'
 
-// Experiments
-export { flatten, valueAt, withValue } from './experiment/flat.ts'
-export type { Config, Json } from './experiment/flat.ts'
-export { compareRuns, differingFields, filterRuns, sortRuns, tableOfRuns, toCsv, toMarkdown } from './experiment/runs.ts'
-export type { RunRecord, RunTable } from './experiment/runs.ts'
-export { configAt, runId } from './experiment/sweep/fields.ts'
-export type { ChoiceField, Point, RangeField, SweepFields, When } from './experiment/sweep/fields.ts'
-export { gridOf, latinHypercube, randomOf } from './experiment/sweep/designs.ts'
-export type { DrawOptions } from './experiment/sweep/designs.ts'
-export { halving } from './experiment/sweep/halving.ts'
-export type { Halving, HalvingJob, HalvingOptions, HalvingState } from './experiment/sweep/halving.ts'
-export { importanceOf } from './experiment/sweep/importance.ts'
-export { encodeTensorboard } from './experiment/tensorboard/events.ts'
-export type { Summary, TensorboardEvent } from './experiment/tensorboard/events.ts'
-
 // Other people's formats
 export { exportHtml } from './exchange/html/export-html.ts'
 export type { HtmlOptions } from './exchange/html/export-html.ts'

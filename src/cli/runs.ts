@@ -9,7 +9,7 @@ import { quoted } from '../backends/options.ts'
 import { compareRuns, filterRuns, sortRuns, tableOfRuns, toCsv, toMarkdown } from '../experiment/runs.ts'
 import type { RunRecord, RunTable } from '../experiment/runs.ts'
 import { word } from '../experiment/flat.ts'
-import type { Config } from '../experiment/flat.ts'
+import type { JsonObject } from '../experiment/flat.ts'
 import { key } from '../tensor/key.ts'
 import { writeFilmStrips } from '../node/animation.ts'
 import { writeFileAtomic } from '../node/atomic-file.ts'
@@ -44,7 +44,7 @@ async function readRun(folder: string): Promise<FoundRun> {
   const results: RunRecord['results'] = last
     ? { iteration: last.iteration, loss: Number(recentLoss(metrics).toPrecision(4)), seconds: Math.round(last.seconds) }
     : { iteration: 0 }
-  return { name: folder, folder, config: values as Config, results, metrics }
+  return { name: folder, folder, config: values as JsonObject, results, metrics }
 }
 
 /** Reads the runs below folders; one that cannot be read is told and left out. */

@@ -8,7 +8,7 @@ import { isObject } from '../backends/options.ts'
 export type Json = number | string | boolean | null | readonly Json[] | { readonly [name: string]: Json | undefined }
 
 /** A configuration by name. */
-export type Config = { readonly [name: string]: Json | undefined }
+export type JsonObject = { readonly [name: string]: Json | undefined }
 
 /**
  * The values of a configuration by their paths. A list is one value, and so is an object that is empty.
@@ -16,33 +16,33 @@ export type Config = { readonly [name: string]: Json | undefined }
  * @example flatten({ batch: 8, rule: { living: null, perceive: ['identity'] } })
  *   // { batch: 8, 'rule.living': null, 'rule.perceive': ['identity'] }
  */
-export function flatten(config: Config, prefix: string = ''): Record<string, Json> {
+export function flatten(config: JsonObject, prefix: string = ''): Record<string, Json> {
   const flat: Record<string, Json> = {}
   for (const [name, value] of Object.entries(config)) {
     if (value === undefined) continue
     const path = prefix + name
-    if (isObject(value) && Object.keys(value).length > 0) Object.assign(flat, flatten(value as Config, `${path}.`))
+    if (isObject(value) && Object.keys(value).length > 0) Object.assign(flat, flatten(value as JsonObject, `${path}.`))
     else flat[path] = value
   }
   return flat
 }
 
 /** The value at a path; undefined where there is none. */
-export function valueAt(config: Config, path: string): Json | undefined {
+export function valueAt(config: JsonObject, path: string): Json | undefined {
   let value: Json | undefined = config
   for (const name of path.split('.')) {
     if (!isObject(value) || !Object.hasOwn(value, name)) return undefined
-    value = (value as Config)[name]
+    value = (value as JsonObject)[name]
   }
   return value
 }
 
 /** The configuration with another value at a path; objects on the way are made where there are none. */
-export function withValue(config: Config, path: string, value: Json): Config {
+export function withValue(config: JsonObject, path: string, value: Json): JsonObject {
   const [name, ...rest] = path.split('.')
   if (rest.length === 0) return { ...config, [name]: value }
   const inner = Object.hasOwn(config, name) ? config[name] : undefined
-  return { ...config, [name]: withValue(isObject(inner) ? inner as Config : {}, rest.join('.'), value) }
+  return { ...config, [name]: withValue(isObject(inner) ? inner as JsonObject : {}, rest.join('.'), value) }
 }
 
 /** A value as a word in a table: texts as they are, all else as JSON. */

@@ -5,13 +5,13 @@
  */
 import { check, isNumber } from '../backends/options.ts'
 import { flatten, word } from './flat.ts'
-import type { Config, Json } from './flat.ts'
+import type { JsonObject, Json } from './flat.ts'
 import { canonical } from './sweep/fields.ts'
 
 /** A run: what it is called, what it was told, and its results by name. */
 export type RunRecord = {
   readonly name: string
-  readonly config: Config
+  readonly config: JsonObject
   readonly results: Readonly<Record<string, Json>>
 }
 

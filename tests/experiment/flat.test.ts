@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { flatten, valueAt, withValue } from '../../src/index.ts'
-import type { Config, Json } from '../../src/index.ts'
+import { flatten, valueAt, withValue } from '../../src/experiment/index.ts'
+import type { JsonObject, Json } from '../../src/experiment/index.ts'
 
 const name = fc.string({ minLength: 1, maxLength: 3 }).filter(text => !text.includes('.') && text !== '__proto__')
-const { config } = fc.letrec<{ value: Json; config: Config }>(tie => ({
+const { config } = fc.letrec<{ value: Json; config: JsonObject }>(tie => ({
   value: fc.oneof({ depthSize: 'small' }, fc.double({ noNaN: true }), fc.string(), fc.boolean(), fc.constant(null), fc.array(tie('value'), { maxLength: 3 }), tie('config')),
   config: fc.dictionary(name, tie('value'), { maxKeys: 4, noNullPrototype: true }),
 }))
@@ -14,7 +14,7 @@ it('a configuration is its paths and their values', () => {
     const flat = flatten(whole)
     const paths = Object.keys(flat)
     for (const path of paths) expect(valueAt(whole, path)).toEqual(flat[path])
-    expect(paths.reduce((made, path) => withValue(made, path, flat[path]), {} as Config)).toEqual(whole)
+    expect(paths.reduce((made, path) => withValue(made, path, flat[path]), {} as JsonObject)).toEqual(whole)
   }))
 })
 

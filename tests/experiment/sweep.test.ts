@@ -2,8 +2,9 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { configAt, gridOf, halving, importanceOf, key, latinHypercube, randomOf, runId } from '../../src/index.ts'
-import type { HalvingJob, HalvingState, Json, Point, RangeField, SweepFields } from '../../src/index.ts'
+import { key } from '../../src/index.ts'
+import { configAt, gridOf, halving, importanceOf, latinHypercube, randomOf, runId } from '../../src/experiment/index.ts'
+import type { HalvingJob, HalvingState, Json, Point, RangeField, SweepFields } from '../../src/experiment/index.ts'
 
 const names = ['a', 'b.c', 'b.d', 'e']
 const values = fc.uniqueArray(fc.oneof(fc.integer(), fc.string(), fc.boolean(), fc.constant(null)), { minLength: 1, maxLength: 4 })

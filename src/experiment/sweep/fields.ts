@@ -8,7 +8,7 @@
  */
 import { check, checkOptions, isNumber, isObject, keysOf, later, oneOf, flag, wholeFrom } from '../../backends/options.ts'
 import { withValue } from '../flat.ts'
-import type { Config, Json } from '../flat.ts'
+import type { JsonObject, Json } from '../flat.ts'
 
 /** When a field is there at all: where each of these fields, which stand before it, has one of these values. */
 export type When = Readonly<Record<string, readonly Json[]>>
@@ -112,7 +112,7 @@ export function pointAt(fields: readonly Field[], u: readonly number[]): Point {
 }
 
 /** A configuration with the values of a point. */
-export function configAt(base: Config, point: Point): Config {
+export function configAt(base: JsonObject, point: Point): JsonObject {
   return Object.entries(point).reduce((config, [path, value]) => withValue(config, path, value), base)
 }
 
@@ -120,7 +120,7 @@ export function configAt(base: Config, point: Point): Config {
 export function canonical(value: Json | undefined): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (!isObject(value)) return JSON.stringify(value) ?? 'null'
-  const entries = Object.entries(value as Config).filter(([, x]) => x !== undefined)
+  const entries = Object.entries(value as JsonObject).filter(([, x]) => x !== undefined)
   return `{${entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, x]) => `${JSON.stringify(name)}:${canonical(x)}`).join(',')}}`
 }
 
@@ -130,7 +130,7 @@ export function canonical(value: Json | undefined): string {
  *
  * @example runId({ batch: 8, seed: 0 }) === runId({ seed: 0, batch: 8 })
  */
-export function runId(config: Config): string {
+export function runId(config: JsonObject): string {
   let hash = 0xcbf29ce484222325n
   for (const byte of new TextEncoder().encode(canonical(config))) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
   return hash.toString(16).padStart(16, '0')

@@ -16,8 +16,9 @@ import { check, checkOptions, flag, isNumber, keysOf, numberAbove, required, who
 export type HalvingOptions = {
   /** How many candidates there are, a whole number > 0. */
   readonly candidates: number
-  /** Iterations of the first rung, and the most that any candidate is trained; whole numbers > 0. */
+  /** Iterations of the first rung, a whole number > 0. */
   readonly least: number
+  /** The most iterations that any candidate is trained, a whole number ≥ `least`. */
   readonly most: number
   /** One in so many goes on, and is trained so many times as long; a number > 1, default 3. */
   readonly factor?: number

@@ -37,6 +37,7 @@ const complete: Readonly<Record<string, object>> = {
   step: { key: key(0), t: 0 },
   stepDecay: { at: [1], factor: 1 },
   taskTrainer: { ...trained, task },
+  timeline: { steps: 1 },
   train: { iterations: 1 },
   writeFilmStrip: { ...played, at: [1] },
   writeFilmStrips: { ...played, at: [1] },

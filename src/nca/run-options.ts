@@ -36,7 +36,7 @@ export type Readouts = {
 }
 
 /** Steps of one rollout at most: each has a key, and composed a place on the tape. */
-const mostSteps = 1_000_000
+export const mostSteps = 1_000_000
 
 const listOf = (what: string): Kind => ({ fits: Array.isArray, expected: `a list of ${what}` })
 

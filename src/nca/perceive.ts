@@ -88,6 +88,7 @@ export function sameSize(kernels: readonly Tensor[]): Tensor[] {
   })
 }
 
-function joined(list: readonly Tensor[]): Tensor {
+/** All of them along the last axis. */
+export function joined(list: readonly Tensor[]): Tensor {
   return list.length === 1 ? list[0] : concat(list)
 }

@@ -4,18 +4,17 @@
  */
 import type { Program } from '../../backends/program.ts'
 import { add, mul } from '../../tensor/ops/arithmetic.ts'
-import { concat } from '../../tensor/ops/concat.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import { matmul } from '../../tensor/ops/dense.ts'
+import { depthwiseConv } from '../../tensor/ops/depthwise-conv/depthwise-conv.ts'
 import { leakySlope } from '../../tensor/ops/functions.ts'
 import { gather } from '../../tensor/ops/gather.ts'
 import { pad, slice } from '../../tensor/ops/pad-slice.ts'
-import { reshape } from '../../tensor/ops/sum.ts'
+import { reshape, sum } from '../../tensor/ops/sum.ts'
 import { transpose } from '../../tensor/ops/transpose.ts'
-import { tensor } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { MlpParams } from '../mlp.ts'
-import { filtersKernel, sameSize } from '../perceive.ts'
+import { filtersKernel, joined, sameSize } from '../perceive.ts'
 import { isLearned } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../rule/channels.ts'
 import { perceptionSize } from '../rule/parameters.ts'
@@ -26,16 +25,17 @@ import {
 
 /**
  * The program of a rule from states like `x` `[b,h,w,c]`, for one that can be fused (`eligible.ts`), and its inputs beside
- * the state, made of the parameters.
+ * the state, made of the parameters; `folded` where some of these are multiplied with others.
  */
 export function arrange(
   rule: DataRule, x: Tensor, angle: number,
-): { program: Program; inputsOf: (params: DataParams) => Tensor[] } {
-  const folded = seesWindow(rule) && isLinear(rule)
-    && (x.backend.runner!.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
+): { program: Program; folded: boolean; inputsOf: (params: DataParams) => Tensor[] } {
+  const folded = seesWindow(rule) && isLinear(rule) && (
+    rule.perceive.length > 1 || x.backend.runner!.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
   const taps = tapsOf(rule, angle)
   return {
     program: programOf(rule, x, folded, taps),
+    folded,
     inputsOf: params => inOrder(rule, [
       ...perceptionInputs(rule, params, { folded, taps, angle, like: x }), ...networkInputs(rule, params.update),
     ]),
@@ -99,7 +99,10 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly nu
 /**
  * The inputs of the program up to the first layer of the network: the kernel of all filters `[size,size,c,F]`; or,
  * where there are convolutions, the whole perception as one matrix `[taps·c, perceptionSize]`, and its bias if it
- * has one. Folded, the matrix and the bias are multiplied with the first layer and take its place.
+ * has one. Folded, the matrix and the bias are multiplied with the first layer and take its place: part by part, so that
+ * no zero stands for what a part does not see, which times NaN would be NaN in the derivatives. Therefore several linear
+ * parts are always folded. (Convolutions with an activation cannot be: where two of them have different windows, a NaN that
+ * one sees is in what is owed to the rows of w1 that read the other.)
  */
 function perceptionInputs(
   rule: DataRule, { perceive, update: { w1, b1 } }: DataParams,
@@ -109,26 +112,46 @@ function perceptionInputs(
   if (!seesWindow(rule)) return [filters!, w1, b1]
   const learned = rule.perceive.filter(isLearned)
   const parts = learned.flatMap((part, i) =>
-    (isConvolution(part) ? [{ sum: sumOf(part)!, kernel: perceive![i].kernel, bias: perceive![i].bias }] : []))
-  const kernels = sameSize([
-    ...(filters ? [asConvolution(filters)] : []),
-    ...parts.map(({ sum, kernel }) => spread(kernel, sum.dilation)),
-  ])
-  const kernel = kernels.length === 1 ? kernels[0] : concat(kernels)
-  const [size, , channels, perceived] = kernel.shape
-  const window = reshape(kernel, [size * size, channels, perceived])
-  const matrix = reshape(taps.length < size * size ? gather(window, taps, 0) : window, [-1, perceived])
-  const bias = hasBias(rule) ? perceptionBias(perceived, parts, like) : null
-  if (!folded) return [matrix, ...(bias ? [bias] : []), w1, b1]
-  const first = bias ? add(b1, reshape(matmul(reshape(bias, [1, -1]), w1), [-1])) : b1
-  return [matmul(matrix, w1), first]
+    (isConvolution(part) ? [{ window: sumOf(part)!, kernel: perceive![i].kernel, bias: perceive![i].bias }] : []))
+  if (!folded) {
+    const kernel = joined(sameSize(parts.map(({ window, kernel }) => spread(kernel, window.dilation))))
+    const bias = joined(parts.map(({ bias, kernel }) => bias ?? zeros([kernel.shape[3]], { like })))
+    return [asMatrix(kernel, taps), ...(hasBias(rule) ? [bias] : []), w1, b1]
+  }
+  // The rows of w1 are those of the filters, then those of each convolution.
+  const hidden = w1.shape[1]
+  let row = w1.shape[0] - parts.reduce((all, { kernel }) => all + kernel.shape[3], 0)
+  const products = filters ? [foldFilters(filters, slice(w1, [0, 0], [row, hidden]))] : []
+  let first = b1
+  for (const { window, kernel, bias } of parts) {
+    const [size, , channels, outputs] = kernel.shape
+    const own = slice(w1, [row, 0], [outputs, hidden])
+    const product = matmul(reshape(kernel, [-1, outputs]), own)
+    products.push(spread(reshape(product, [size, size, channels, hidden]), window.dilation))
+    if (bias) first = add(first, reshape(matmul(reshape(bias, [1, outputs]), own), [hidden]))
+    row += outputs
+  }
+  return [asMatrix(sameSize(products).reduce(add), taps), first]
 }
 
-/** The biases of all `perceived` numbers, zero where there is none. */
-function perceptionBias(perceived: number, parts: readonly { kernel: Tensor; bias?: Tensor }[], like: Tensor): Tensor {
-  const own = parts.map(({ bias, kernel }) => bias ?? zeros([kernel.shape[3]], { like }))
-  const filters = perceived - own.reduce((sum, bias) => sum + bias.shape[0], 0)
-  return concat([...(filters > 0 ? [zeros([filters], { like })] : []), ...own])
+/** A kernel `[k,k,c,n]` as the matrix `[taps·c, n]` of its taps. */
+function asMatrix(kernel: Tensor, taps: readonly number[]): Tensor {
+  const [size, , channels, n] = kernel.shape
+  const window = reshape(kernel, [size * size, channels, n])
+  return reshape(taps.length < size * size ? gather(window, taps, 0) : window, [-1, n])
+}
+
+/**
+ * Filters `[k,k,c,F]` times the rows `[c·F, n]` of a layer that reads them: the kernel `[k,k,c,n]`, Σ_f k[t,c,f]·w[c·F+f,j].
+ * It is made by depthwiseConv, to which the columns are cells of c·F channels, and the taps filters: since there a weight
+ * of zero looks at nothing.
+ */
+function foldFilters(filters: Tensor, w: Tensor): Tensor {
+  const [size, , channels, count] = filters.shape
+  const taps = size * size, n = w.shape[1], rows = channels * count
+  const kernel = reshape(transpose(reshape(filters, [taps, rows]), [1, 0]), [1, 1, rows, taps])
+  const terms = depthwiseConv(reshape(transpose(w, [1, 0]), [1, 1, n, rows]), kernel)
+  return reshape(transpose(sum(reshape(terms, [n, channels, count, taps]), 2), [2, 1, 0]), [size, size, channels, n])
 }
 
 /** A kernel `[k,k,c,n]` with its taps so many cells apart, zeros between them. */
@@ -148,14 +171,6 @@ function networkInputs({ update: { hidden }, stepSize }: DataRule, update: MlpPa
     const layer = [update[`w${n}`], update[`b${n}`]].filter(p => p !== undefined)
     return n === last && stepSize !== 1 ? layer.map(p => mul(stepSize, p)) : layer
   })
-}
-
-/** Filters `[size,size,c,F]` as a convolution `[size,size,c,c·F]`, which is zero between different channels. */
-function asConvolution(filters: Tensor): Tensor {
-  const [size, , c, count] = filters.shape
-  const { dtype, backend } = filters
-  const same = tensor(Array.from({ length: c * c }, (_, i) => +(i % (c + 1) === 0)), { shape: [c, c, 1], dtype, backend })
-  return reshape(mul(reshape(filters, [size, size, c, 1, count]), same), [size, size, c, c * count])
 }
 
 /**

@@ -11,6 +11,8 @@ import { fused } from '../../autograd/fused.ts'
 import { vjp } from '../../autograd/vjp.ts'
 import { foldIn } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
+import { any } from '../../tensor/ops/any-all.ts'
+import { or, where } from '../../tensor/ops/compare.ts'
 import { concrete, Storage, storageOf, wrap } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { MlpParams } from '../mlp.ts'
@@ -42,7 +44,7 @@ export function fusedRollout(
 ): Tensor[] | null {
   if (rule.type === 'custom' || options.steps === 0 || whyStateComposed(rule, x) !== null) return null
   const runner = x.backend.runner!
-  const { program, inputsOf } = arrange(rule, x, options.angle)
+  const { program, folded, inputsOf } = arrange(rule, x, options.angle)
   const run = runOf(key, options)
   // The inputs of the primitive: the state, and the parameters by their paths.
   const paths = Object.keys(paramShapes(rule))
@@ -66,8 +68,12 @@ export function fusedRollout(
         program, inputs.map(handle), run, (history as Kept).history, cotangents.map(g => g && handle(g)),
         gradients.map(g => g && handle(g)),
       )
-      const [gState, ...gOthers] = gradients
-      return [gState, ...pullback(gOthers as Tensor[])]
+      const [gState, ...gOthers] = gradients as [Tensor | null, ...Tensor[]]
+      const owed = pullback(gOthers)
+      if (!folded) return [gState, ...owed]
+      // A parameter that is NaN and folded into another makes NaN of what is owed to that, also where no cell acted.
+      const acted = gOthers.map(g => any(g)).reduce(or)
+      return [gState, ...owed.map(g => where(acted, g, 0))]
     },
     composed: ([state, ...values]) => composed(tree(values), state),
   }, [x, ...paths.map(path => paramAt(params, path)!)])

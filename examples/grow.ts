@@ -22,7 +22,7 @@ let params = cg.init(rule, cg.key(0))
 let state = cg.initOptimiser(optimiser, params)
 for (let i = 0; i < Number(process.argv[2] ?? 400); i++) {
   const [loss, grads] = lossAndGrads(params, cg.foldIn(cg.key(1), i))
-  ;({ params, state } = cg.updateParams(optimiser, state, params, cg.normalizeGrads(grads)))
+  ;({ params, state } = cg.updateParams(optimiser, state, params, cg.normaliseGrads(grads)))
   if (i % 20 === 0) console.log(i, Math.log10(await loss.item()).toFixed(2))
 }
 await saveGif('lizard.gif', rule, params, { key: cg.key(2), size: 20, steps: 60 })

@@ -39,7 +39,7 @@ export async function reproduceSegmentation(context: Context): Promise<void> {
     inputs: examplesOf(train.images, [height, width, 1]), outputs: examplesOf(unitVectors(train.labels), [height, width, 3]),
   }, { loss: (y, wanted) => crossEntropy(y, argMax(wanted)) })
   const trainer = taskTrainer({
-    rule, task, batch: 4, steps: [12, 20], normalize: true,
+    rule, task, batch: 4, steps: [12, 20], normalise: true,
     optimiser: adam({ rate: warmUp(50, cosineDecay(2e-3, { length: iterations, final: 1e-4 })) }),
   })
   const learned = await learn(context, 'brain', trainer, {

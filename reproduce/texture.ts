@@ -31,7 +31,7 @@ export async function reproduceTexture(context: Context): Promise<void> {
   const iterations = context.quick ? 10 : 1500
   const task = textureTask(rule, texture, { grid: [side, side], levels })
   const trainer = taskTrainer({
-    rule, task, batch: 2, steps: [32, 64], pool: 128, reseed: 0, normalize: true,
+    rule, task, batch: 2, steps: [32, 64], pool: 128, reseed: 0, normalise: true,
     optimiser: adam({
       rate: stepDecay(1e-3, { at: [iterations * 0.6, iterations * 0.85].map(Math.round), factor: 0.3 }),
     }),

@@ -39,7 +39,7 @@ export async function reproduceVideo(context: Context): Promise<void> {
   const shape = [frames, side, side]
   const task = videoTask(rule, examplesOf(train, shape), k)
   const trainer = taskTrainer({
-    rule, task, batch: 8, steps: [12, 17], normalize: true,
+    rule, task, batch: 8, steps: [12, 17], normalise: true,
     optimiser: adam({ rate: warmUp(50, cosineDecay(2e-3, { length: iterations, final: 1e-4 })) }),
   })
   const learned = await learn(context, 'mnist', trainer, {

@@ -76,7 +76,7 @@ export function joinAxes(sizes: Shape, strides: readonly number[]): { sizes: num
 }
 
 /** Axis −1 is the last one. Throws where there is no such axis. */
-export function normalizeAxis(op: string, axis: number, rank: number): number {
+export function normaliseAxis(op: string, axis: number, rank: number): number {
   check(typeof axis === 'number', op, 'the axis', axis, 'a whole number')
   const positive = axis < 0 ? axis + rank : axis
   if (!Number.isInteger(axis) || positive < 0 || positive >= rank) {
@@ -86,10 +86,10 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
 }
 
 /** Sorted, distinct, non-negative axes; all of them by default. */
-export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
+export function normaliseAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, i) => i)
   const list = Array.isArray(axes) ? axes as readonly number[] : [axes as number]
-  const sorted = list.map(axis => normalizeAxis(op, axis, rank)).sort((a, b) => a - b)
+  const sorted = list.map(axis => normaliseAxis(op, axis, rank)).sort((a, b) => a - b)
   if (new Set(sorted).size !== sorted.length) throw new Error(`${op}: axis given twice in ${showShape(list)}.`)
   return sorted
 }

@@ -87,7 +87,7 @@ describe('presets', () => {
         },
         "damaged": 0,
         "iterations": 8001,
-        "normalize": true,
+        "normalise": true,
         "optimiser": {
           "beta1": 0.9,
           "beta2": 0.999,

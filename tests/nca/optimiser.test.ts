@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  adam, adamW, clipByGlobalNorm, globalNorm, grad, initOptimiser, inner, mapTree, memory, mul, normalizeGrads, rateAt,
+  adam, adamW, clipByGlobalNorm, globalNorm, grad, initOptimiser, inner, mapTree, memory, mul, normaliseGrads, rateAt,
   scope, sgd, stepDecay, sub, tensor, Tensor, updateParams, zeros,
 } from '../../src/index.ts'
 import type { Optimiser } from '../../src/index.ts'
@@ -227,18 +227,18 @@ describe('adam', () => {
   })
 })
 
-describe('normalizeGrads', () => {
+describe('normaliseGrads', () => {
   it('gives every tensor length 1, except for epsilon', () => {
     const grads = { a: f64(3, 4), b: [tensor([[1e-3]])], name: 'x' }
-    const { a, b, name } = normalizeGrads(grads, 0)
+    const { a, b, name } = normaliseGrads(grads, 0)
     expect([...a.toArray()]).toEqual([0.6, 0.8])
     expect(b[0].toArray()[0]).toBeCloseTo(1, 6)
     expect(name).toBe('x')
-    expect(normalizeGrads(f64(1e-8)).toArray()[0]).toBeCloseTo(0.5, 12)
+    expect(normaliseGrads(f64(1e-8)).toArray()[0]).toBeCloseTo(0.5, 12)
   })
 
   it('leaves zeros zero and NaN visible, tensor by tensor', () => {
-    const [zero, nan] = normalizeGrads([f64(0, 0), f64(1, NaN)])
+    const [zero, nan] = normaliseGrads([f64(0, 0), f64(1, NaN)])
     expect([...zero.toArray()]).toEqual([0, 0])
     expect([...nan.toArray()]).toEqual([NaN, NaN])
   })
@@ -262,7 +262,7 @@ describe('lengths of gradients', () => {
       const values = grads.map(g => [...g.toArray()])
       const length = Math.hypot(...values.flat())
       expectRounded(globalNorm(grads), [length])
-      normalizeGrads(grads, 0).forEach((g, i) => {
+      normaliseGrads(grads, 0).forEach((g, i) => {
         expectRounded(g, values[i].map(v => v / Math.hypot(...values[i])))
       })
       clipByGlobalNorm(grads, size / 4).forEach((g, i) => {
@@ -274,19 +274,19 @@ describe('lengths of gradients', () => {
   it('are 0 for tensors without elements, beside others or alone', () => {
     const empty = zeros([0, 2])
     expect(globalNorm(empty).toArray()[0]).toBe(0)
-    expect(normalizeGrads([empty, f64(3, 4)], 0).map(g => [...g.toArray()])).toEqual([[], [0.6, 0.8]])
+    expect(normaliseGrads([empty, f64(3, 4)], 0).map(g => [...g.toArray()])).toEqual([[], [0.6, 0.8]])
     for (const grads of [[empty], [empty, tensor([3, 4])]]) {
       expect(clipByGlobalNorm(grads, 10).map(g => [...g.toArray()])).toEqual(grads.map(g => [...g.toArray()]))
     }
   })
 
-  it('normalize to the bits of the formula, where its squares can be held', () => {
+  it('normalise to the bits of the formula, where its squares can be held', () => {
     fc.assert(fc.property(numbers, values => {
       const g = tensor(values.map(v => Math.fround(v) * 2 ** -20))
       const list = [...g.toArray()]
       const length = Math.fround(Math.sqrt(list.reduce((sum, v) => sum + v * v, 0)))
       const divisor = Math.fround(length + Math.fround(1e-8))
-      expect([...normalizeGrads(g).toArray()]).toEqual(list.map(v => Math.fround(v / divisor)))
+      expect([...normaliseGrads(g).toArray()]).toEqual(list.map(v => Math.fround(v / divisor)))
     }))
   })
 })

@@ -430,7 +430,7 @@ const lessons: [keyof typeof all, number, number, Partial<TrainerOptions>][] = [
 it.each(lessons)('%s is learned', async (name, iterations, share, more) => {
   const [rule, task] = all[name]('float32')
   const trainer = taskTrainer({
-    rule, task, batch: 4, steps: [6, 9], optimiser: adam({ rate: 1e-2 }), normalize: true, ...more,
+    rule, task, batch: 4, steps: [6, 9], optimiser: adam({ rate: 1e-2 }), normalise: true, ...more,
   })
   const losses: number[] = []
   for await (const { loss } of train(trainer, { iterations, seed: 1 })) losses.push(loss)

@@ -130,12 +130,12 @@ describe('the gradient', () => {
     }), { numRuns: 10 })
   })
 
-  it('is normalized parameter by parameter, and then clipped', () => {
+  it('is normalised parameter by parameter, and then clipped', () => {
     const plain = fall(taskTrainer(options()))
-    const { fallen, gradNorm } = fall(taskTrainer(options({ normalize: true })))
+    const { fallen, gradNorm } = fall(taskTrainer(options({ normalise: true })))
     expect(gradNorm).toBe(plain.gradNorm)
     expectNear(fallen, each(plain.fallen, g => g.map(v => v / norm(g))))
-    const clipped = fall(taskTrainer(options({ normalize: true, clip: 0.5 }))).fallen
+    const clipped = fall(taskTrainer(options({ normalise: true, clip: 0.5 }))).fallen
     for (const g of Object.values(clipped)) expect(norm(g)).toBeCloseTo(0.5 / Math.sqrt(Object.keys(clipped).length), 5)
   })
 })
@@ -480,7 +480,7 @@ it('says what does not fit together', () => {
     lineDamaged: { rule: line, damaged: 1 },
     damage: { damage: { shape: 'star' } },
     optimiser: { optimiser: { type: 'lion' } },
-    normalize: { normalize: 1 },
+    normalise: { normalise: 1 },
     clip: { clip: 0 },
     clipText: { clip: '1' },
     accumulate: { accumulate: 0 },
@@ -505,10 +505,10 @@ it('says what does not fit together', () => {
       "noLoss": "trainer: task is {examples: 1, seeds: a function}, expected a task: examples, seeds and loss.",
       "noTask": "trainer: task is undefined, expected a task: examples, seeds and loss.",
       "noneTrainable": "trainer: trainable is [], expected null, or a list of paths, at least 1.",
-      "normalize": "trainer: normalize is 1, expected true or false.",
+      "normalise": "trainer: normalise is 1, expected true or false.",
       "nothingToMutate": "trainer: mutated is 1, expected 0, or a rule with frozen channels.",
       "optimiser": "trainer: optimiser.type is "lion", expected 'adam' or 'sgd'.",
-      "option": "trainer: there is no option "batchSize"; there are rule, params, batch, steps, readouts, pool, write, reseed, damaged, damage, ranked, mutated, optimiser, normalize, clip, accumulate, trainable, warmUp, task.",
+      "option": "trainer: there is no option "batchSize"; there are rule, params, batch, steps, readouts, pool, write, reseed, damaged, damage, ranked, mutated, optimiser, normalise, clip, accumulate, trainable, warmUp, task.",
       "pool": "trainer: pool is -1, expected a whole number from 0 to 1000000.",
       "ranked": "trainer: ranked is true, expected 'loss' or 'none'.",
       "readouts": "trainer: readouts is 0, expected a whole number from 1 to 1000000.",

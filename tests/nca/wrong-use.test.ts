@@ -268,7 +268,7 @@ it('says what is wrong with trainers, pools and damage', () => {
       "damage": "damageMask: damage.shape is "square", expected 'circle' or 'rectangle'.",
       "damaged": "growingTrainer: damage.shape is "square", expected 'circle' or 'rectangle'.",
       "fractions": "growingTrainer: steps is [2.2, 4.7], expected two whole numbers from 1 to 1000000, the first below the second.",
-      "lr": "growingTrainer: there is no option "lr"; there are rule, params, batch, steps, readouts, pool, write, reseed, damaged, damage, ranked, mutated, optimiser, normalize, clip, accumulate, trainable, warmUp, target.",
+      "lr": "growingTrainer: there is no option "lr"; there are rule, params, batch, steps, readouts, pool, write, reseed, damaged, damage, ranked, mutated, optimiser, normalise, clip, accumulate, trainable, warmUp, target.",
       "makePool": "makePool: the seed is 3, expected a tensor.",
       "optimiser": "growingTrainer: optimiser is 0.002, expected an optimiser, like adam({ rate: 2e-3 }).",
       "pool": "growingTrainer: pool is "8", expected a whole number from 0 to 1000000.",

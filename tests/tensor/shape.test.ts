@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { broadcastShapes, broadcastStrides, normalizeAxes, normalizeAxis, sameShape, showShape, sizeOf, stridesOf } from '../../src/tensor/shape.ts'
+import { broadcastShapes, broadcastStrides, normaliseAxes, normaliseAxis, sameShape, showShape, sizeOf, stridesOf } from '../../src/tensor/shape.ts'
 import { sentence } from './values.ts'
 
 const shape = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 })
@@ -54,19 +54,19 @@ describe('shapes', () => {
   })
 
   it('have axes from either end', () => {
-    expect(normalizeAxis('op', -1, 3)).toBe(2)
-    expect(normalizeAxes('op', undefined, 3)).toEqual([0, 1, 2])
-    expect(normalizeAxes('op', [-1, 0], 3)).toEqual([0, 2])
-    expect(normalizeAxes('op', 1, 3)).toEqual([1])
-    expect(sentence(() => normalizeAxis('sum', 3, 3))).toMatchInlineSnapshot(
+    expect(normaliseAxis('op', -1, 3)).toBe(2)
+    expect(normaliseAxes('op', undefined, 3)).toEqual([0, 1, 2])
+    expect(normaliseAxes('op', [-1, 0], 3)).toEqual([0, 2])
+    expect(normaliseAxes('op', 1, 3)).toEqual([1])
+    expect(sentence(() => normaliseAxis('sum', 3, 3))).toMatchInlineSnapshot(
       `"sum: there is no axis 3 in a tensor of rank 3."`,
     )
-    expect(sentence(() => normalizeAxis('sum', -4, 3))).toMatchInlineSnapshot(
+    expect(sentence(() => normaliseAxis('sum', -4, 3))).toMatchInlineSnapshot(
       `"sum: there is no axis -4 in a tensor of rank 3."`,
     )
-    expect(sentence(() => normalizeAxis('sum', 0.5, 3))).toMatchInlineSnapshot(
+    expect(sentence(() => normaliseAxis('sum', 0.5, 3))).toMatchInlineSnapshot(
       `"sum: there is no axis 0.5 in a tensor of rank 3."`,
     )
-    expect(sentence(() => normalizeAxes('sum', [0, -3], 3))).toMatchInlineSnapshot(`"sum: axis given twice in [0,-3]."`)
+    expect(sentence(() => normaliseAxes('sum', [0, -3], 3))).toMatchInlineSnapshot(`"sum: axis given twice in [0,-3]."`)
   })
 })

@@ -29,7 +29,7 @@ describe('on a GPU', () => {
       const length = Math.hypot(...Float32Array.from(scaled))
       await expectAlike(make => cellgrad.norm(make(scaled, [scaled.length])))
       const g = tensor(scaled, { backend: gpu })
-      const results = [cellgrad.globalNorm([g, g]), cellgrad.norm(cellgrad.normalizeGrads(g, 0)),
+      const results = [cellgrad.globalNorm([g, g]), cellgrad.norm(cellgrad.normaliseGrads(g, 0)),
         cellgrad.norm(cellgrad.clipByGlobalNorm(g, 2 ** Math.max(-100, n - 8)))]
       const expected = [length * Math.SQRT2, 1, Math.min(length, 2 ** Math.max(-100, n - 8))]
       for (const [i, y] of results.entries()) {

@@ -56,7 +56,7 @@ const lessons: Record<string, Lesson> = {
   'conditional, as samples come': {
     rule: conditional,
     task: backend => conditionalTask(conditional, tensor(noise(2, 4), { shape: [n, side, side, 4], backend })),
-    more: { pool: 8, reseed: 1, damaged: 1, mutated: 1, ranked: 'none', accumulate: 2, clip: 0.5, normalize: false },
+    more: { pool: 8, reseed: 1, damaged: 1, mutated: 1, ranked: 'none', accumulate: 2, clip: 0.5, normalise: false },
   },
   'classes of cells': { ...classify(digits, 'cells'), more: { pool: 8, mutated: 2, readouts: 2 } },
   'classes by mse': { ...classify(digits, 'mse'), more: { trainable: ['update'] } },
@@ -84,7 +84,7 @@ async function contents(tree: unknown): Promise<Record<string, Data>> {
 
 it.each(Object.entries(lessons))('%s takes the iterations that the CPU takes', async (_, { rule, task, more }) => {
   const [ours, theirs] = [gpu, host].map(backend => taskTrainer({
-    rule, task: task(backend), batch: 4, steps: [3, 5], optimiser: sgd({ rate: 0.05 }), normalize: true, ...more,
+    rule, task: task(backend), batch: 4, steps: [3, 5], optimiser: sgd({ rate: 0.05 }), normalise: true, ...more,
   }))
   let [a, b] = [ours.init(key(1)), theirs.init(key(1))]
   for (let i = 0; i < 2; i++) {

@@ -232,7 +232,7 @@ const shape = {
       momentum: below1.default(0),
     }),
   ], 'adam or sgd').prefault({ type: 'adam' }).describe('How parameters follow their gradients: adam or sgd'),
-  normalize: yes.default(d.normalize).describe('Divide the gradient of each parameter by its norm'),
+  normalise: yes.default(d.normalise).describe('Divide the gradient of each parameter by its norm'),
   backend: oneOf(backendNames).default('cpu').describe(`What computes: ${backendMeanings}`),
   threads: whole(0).default(0)
     .describe('Threads that share the work on the CPU, 0 for as many as there are cores; the result is the same'),

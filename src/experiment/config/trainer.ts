@@ -22,12 +22,12 @@ import type { Config } from './schema.ts'
  * if ('config' in checked) for await (const { loss } of train(trainerOf(checked.config, picture), { iterations: 100 })) …
  */
 export function trainerOf(config: Config, picture: Image, placement: Placement = {}): Trainer<TrainerState<DataParams>> {
-  const { size, padding, batch, steps, pool, reseed, damaged, damage, optimiser, normalize, warmUp } = config
+  const { size, padding, batch, steps, pool, reseed, damaged, damage, optimiser, normalise, warmUp } = config
   if (picture.width !== size || picture.height !== size) {
     throw new Error(`trainerOf: the picture is ${picture.width}×${picture.height}, expected ${size}×${size}, the size of the configuration.`)
   }
   const target = imageToTensor(padImage(picture, padding), placement)
   return growingTrainer({
-    rule: ruleOf(config), target, batch, steps, pool, reseed, damaged, damage, optimiser, normalize, warmUp,
+    rule: ruleOf(config), target, batch, steps, pool, reseed, damaged, damage, optimiser, normalise, warmUp,
   })
 }

@@ -241,19 +241,19 @@ function combine<P>(
  * whose gradients explode or vanish still take steps of one size. Right for all finite numbers, even if their length is
  * beyond what their type can hold.
  */
-export function normalizeGrads<P>(grads: P, epsilon = 1e-8): P {
+export function normaliseGrads<P>(grads: P, epsilon = 1e-8): P {
   return scope(() => mapTree(grads, g => {
     if (!(g instanceof Tensor)) return g
     const unit = unitOf([g])
     const scaled = div(g, unit)
     return div(scaled, add(norm(scaled), div(epsilon, unit)))
-  }), 'normalizeGrads()')
+  }), 'normaliseGrads()')
 }
 
 /**
  * All tensors multiplied by one factor, min(1, max / ‖grads‖₂), so that together they are no longer than `max`. Shorter
  * gradients are returned bit for bit. A NaN anywhere makes all of them NaN. Right for all finite numbers, as
- * `normalizeGrads` is.
+ * `normaliseGrads` is.
  *
  * @throws where `max` is not a positive number
  */

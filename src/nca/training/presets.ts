@@ -23,7 +23,7 @@ export const growingRule: DataRule = defineRule({
   living: { channel: 3, above: 0.1 },
 })
 
-type Published = 'batch' | 'steps' | 'pool' | 'reseed' | 'damaged' | 'damage' | 'optimiser' | 'normalize' | 'warmUp'
+type Published = 'batch' | 'steps' | 'pool' | 'reseed' | 'damaged' | 'damage' | 'optimiser' | 'normalise' | 'warmUp'
 
 /** A preset: everything a trainer needs but its target, and what the published runs used around it. */
 export type Preset = Required<Pick<GrowingOptions, 'rule' | Published>> & {
@@ -46,7 +46,7 @@ const growing: Preset = Object.freeze({
   damage: publishedCircles,
   // Keras' PiecewiseConstantDecay([2000], …) of the notebook has the first rate up to and including iteration 2000.
   optimiser: adam({ rate: stepDecay(2e-3, { at: [2001], factor: 0.1 }) }),
-  normalize: true,
+  normalise: true,
   warmUp: null,
 })
 

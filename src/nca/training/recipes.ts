@@ -32,7 +32,7 @@ const digits: Recipe = {
     perceive: [conv(80, { bias: true, activation: 'relu' })], update: mlp(80), fireRate: 0.5,
     noise: { on: 'change', std: 0.02 },
   }),
-  batch: 16, steps: [20, 21], pool: 160, ranked: 'none', reseed: 4, mutated: 4, normalize: true,
+  batch: 16, steps: [20, 21], pool: 160, ranked: 'none', reseed: 4, mutated: 4, normalise: true,
   optimiser: adam({ rate: stepDecay(1e-3, { at: [30_000, 70_000], factor: 0.1 }) }),
   iterations: 100_000,
 }
@@ -49,7 +49,7 @@ const texture: Recipe = {
     ],
     update: mlp(96, { init: 'torch', lastBias: false }),
   }),
-  batch: 4, steps: [32, 96], pool: 256, reseed: 1, normalize: true,
+  batch: 4, steps: [32, 96], pool: 256, reseed: 1, normalise: true,
   optimiser: adam({ rate: stepDecay(1e-3, { at: [1000, 2000], factor: 0.3 }) }),
   iterations: 5000,
 }
@@ -78,7 +78,7 @@ const learnedFilters: Recipe = {
     channels: { rgba: 4, hidden: 12 }, perceive: ['identity', depthwise(2)], update: mlp(128, { lastBias: false }),
     fireRate: 0.5, living: { channel: 3, above: 0.1 },
   }),
-  batch: 8, steps: [64, 96], pool: 1024, reseed: 1, normalize: true,
+  batch: 8, steps: [64, 96], pool: 1024, reseed: 1, normalise: true,
   optimiser: adam({ rate: exponentialDecay(1.6e-3, { factor: 0.9999 }), beta1: 0.9, beta2: 0.99 }),
   iterations: 8000,
 }

@@ -57,7 +57,7 @@ export type IterationMetrics = {
   /** Iterations done. */
   readonly iteration: number
   readonly loss: number
-  /** Norm of the whole gradient, before it is normalized or clipped. */
+  /** Norm of the whole gradient, before it is normalised or clipped. */
   readonly gradNorm: number
   /** Steps of the rollout, and the learning rate. */
   readonly steps: number

@@ -63,7 +63,7 @@ export type TrainerOptions<R extends Rule = DataRule> = {
   /** How parameters follow their gradients, like `adam({ rate: 2e-3 })`. */
   optimiser: Optimiser
   /** Divide each parameter's gradient by its norm; default false. */
-  normalize?: boolean
+  normalise?: boolean
   /** The most that the norm of the whole gradient may be; null, the default, for any. */
   clip?: number | null
   /** Batches whose gradients are averaged before the optimiser takes a step; default 1. */
@@ -103,7 +103,7 @@ export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'para
   },
   mutated: { ...wholeFrom(0), default: 0, about: 'Samples of a batch that get the frozen channels of another example' },
   optimiser: optimiserField,
-  normalize: { ...flag, default: false, about: 'Divide the gradient of each parameter by its norm' },
+  normalise: { ...flag, default: false, about: 'Divide the gradient of each parameter by its norm' },
   clip: { ...orNull(numberAbove(0)), default: null, about: 'The most that the norm of the whole gradient may be; null: any' },
   accumulate: { ...wholeFrom(1), default: 1, about: 'Batches whose gradients are averaged before a step' },
   trainable: {

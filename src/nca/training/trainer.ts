@@ -8,7 +8,7 @@
  *      are mutated: they get the inputs of another example, which they should become from now on
  *   2. a rollout of a random number of steps
  *   3. the loss of the task at its end, or at several of its states, and its gradient through all steps
- *   4. the gradient normalized or clipped, then the optimiser
+ *   4. the gradient normalised or clipped, then the optimiser
  *   5. the last states go back into the pool
  *
  * A trainer is pure: `init(key)` makes the first state, `step(state)` the next one. The state is one tree of values:
@@ -27,7 +27,7 @@ import { eachLeaf, mapTree, zipTrees } from '../../tensor/tree.ts'
 import { drawBatch, firstPool } from './batch.ts'
 import type { Drawn } from './batch.ts'
 import { checkState, checkStateFor, checkTensors, tensorsIn } from './check-state.ts'
-import { clipByGlobalNorm, globalNorm, initOptimiser, momentCount, normalizeGrads, updateParams } from './optimiser.ts'
+import { clipByGlobalNorm, globalNorm, initOptimiser, momentCount, normaliseGrads, updateParams } from './optimiser.ts'
 import type { OptimiserState } from './optimiser.ts'
 import { writeBack } from './pool.ts'
 import type { Pool } from './pool.ts'
@@ -57,9 +57,9 @@ export type TrainerState<P> = {
 export type Metrics = {
   /** Mean loss of the samples. */
   readonly loss: Tensor
-  /** Norm of the whole gradient, before it is normalized or clipped. */
+  /** Norm of the whole gradient, before it is normalised or clipped. */
   readonly gradNorm: Tensor
-  /** The gradient of the parameters that learn, as a tree like theirs, before it is normalized or clipped. */
+  /** The gradient of the parameters that learn, as a tree like theirs, before it is normalised or clipped. */
   readonly grads?: unknown
   /** The last batch that was drawn from the pool; null where there is none. */
   readonly drawn?: Drawn | null
@@ -87,13 +87,13 @@ export type Trainer<S> = {
  * @example
  * const trainer = taskTrainer({
  *   rule, task: classificationTask(rule, digits), batch: 16, steps: [20, 21], optimiser: adam({ rate: 1e-3 }),
- *   normalize: true, pool: 160, reseed: 4, mutated: 4, ranked: 'none',
+ *   normalise: true, pool: 160, reseed: 4, mutated: 4, ranked: 'none',
  * })
  * for await (const { iteration, loss } of train(trainer, { iterations: 2000, every: 50 })) console.log(iteration, loss)
  */
 export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<TrainerState<Params<R>>> {
   const options = complete('trainer', given)
-  const { rule, task, batch, optimiser, normalize, clip, accumulate, trainable } = options
+  const { rule, task, batch, optimiser, normalise, clip, accumulate, trainable } = options
   type P = Params<R>
   type State = TrainerState<P>
 
@@ -161,7 +161,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
         grads = mapTree(grads, g => (g instanceof Tensor ? div(g, accumulate) : g))
       }
       const gradNorm = globalNorm(grads)
-      const normal = normalize ? normalizeGrads(grads) : grads
+      const normal = normalise ? normaliseGrads(grads) : grads
       const updated = updateParams(
         optimiser, before.optimiser, chosen(before.params, trainable),
         clip === null ? normal : clipByGlobalNorm(normal, clip),

@@ -9,7 +9,7 @@
 import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
 import { check, isWhole } from '../../backends/options.ts'
-import { normalizeAxis, sameShape, sizeOf } from '../shape.ts'
+import { normaliseAxis, sameShape, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { axisOf, linesAlong, withSize } from './lines.ts'
@@ -98,7 +98,7 @@ function checkList(op: string, list: readonly Tensor[]): void {
  */
 export function concat(list: readonly Tensor[], axis = -1): Tensor {
   checkList('concat', list)
-  return joined(list, normalizeAxis('concat', axis, list[0].shape.length))
+  return joined(list, normaliseAxis('concat', axis, list[0].shape.length))
 }
 
 function joined(list: readonly Tensor[], axis: number): Tensor {
@@ -118,7 +118,7 @@ export function stack(list: readonly Tensor[], axis = 0): Tensor {
   checkList('stack', list)
   const { shape } = list[0]
   if (list.some(x => !sameShape(x.shape, shape))) refuse('stack', 'shapes differ', named(list))
-  const at = normalizeAxis('stack', axis, shape.length + 1)
+  const at = normaliseAxis('stack', axis, shape.length + 1)
   return concat(list.map(x => reshape(x, shape.toSpliced(at, 0, 1))), at)
 }
 

@@ -7,7 +7,7 @@
  *   entry k of line (o, i) is at (o·n + k)·inner + i
  */
 import { requireTensor } from '../op.ts'
-import { normalizeAxis, sizeOf } from '../shape.ts'
+import { normaliseAxis, sizeOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 
@@ -16,7 +16,7 @@ export type Lines = { readonly outer: number; readonly n: number; readonly inner
 /** The axis, counted from 0. Throws where x is no tensor with such an axis. */
 export function axisOf(op: string, x: Tensor, axis: number): number {
   requireTensor(op, 'x', x)
-  return normalizeAxis(op, axis, x.shape.length)
+  return normaliseAxis(op, axis, x.shape.length)
 }
 
 /** The lines along a non-negative axis. */

@@ -14,7 +14,7 @@ import type { Options } from '../../backends/options.ts'
 import { isFloat } from '../../backends/wasm/simd/conditions.ts'
 import { reduction } from '../../backends/wgsl/reduction.ts'
 import {
-  broadcastShapes, broadcastStrides, checkShape, normalizeAxes, sameShape, showShape, sizeOf, stridesOf,
+  broadcastShapes, broadcastStrides, checkShape, normaliseAxes, sameShape, showShape, sizeOf, stridesOf,
 } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
@@ -174,7 +174,7 @@ export function reducedAxes(
 ): number[] {
   checkOptions(op, options, reduceOptions)
   requireTensor(op, 'x', x)
-  return normalizeAxes(op, axes, x.shape.length)
+  return normaliseAxes(op, axes, x.shape.length)
 }
 
 /** The shape of a reduction's result, from the shape in which reduced axes have size 1. */

@@ -6,7 +6,7 @@
 import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
 import { check } from '../../backends/options.ts'
-import { normalizeAxis, showShape, sizeOf, stridesOf } from '../shape.ts'
+import { normaliseAxis, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { strided } from './strides.ts'
@@ -52,7 +52,7 @@ export function transpose(x: Tensor, order?: readonly number[]): Tensor {
   requireTensor('transpose', 'x', x)
   check(order === undefined || Array.isArray(order), 'transpose', 'the order', order, 'a list of axes')
   const rank = x.shape.length
-  const axes = order ? order.map(axis => normalizeAxis('transpose', axis, rank)) : x.shape.map((_, i) => rank - 1 - i)
+  const axes = order ? order.map(axis => normaliseAxis('transpose', axis, rank)) : x.shape.map((_, i) => rank - 1 - i)
   if (axes.length !== rank || new Set(axes).size !== rank) {
     refuse('transpose', `${showShape(axes)} is not an order of ${rank} axes`, { x })
   }

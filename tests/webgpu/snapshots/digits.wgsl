@@ -83,7 +83,7 @@ fn insideRow(r: u32) -> u32 {
 
 var<private> cellOf: array<i32, rowsAtOnce * taps>;
 var<private> y: array<vec4f, rowsAtOnce * N>;
-const center = 4u;
+const centre = 4u;
 const nothing = -1;
 
 /** The channels that never change, not even in dead cells; and the others. */
@@ -222,11 +222,11 @@ fn step(n: u32, count: u32) {
   let i0 = list[min(n + 0u, count - 1u)];
   let cell0 = u32(cellAt(inTile(i0)));
   look(0u, inTile(i0));
-  var s0_0 = seen(cellOf[0u + center], 0u) + rest[b3 + 0u]; var s0_1 = seen(cellOf[0u + center], 1u) + rest[b3 + 1u]; var s0_2 = seen(cellOf[0u + center], 2u) + rest[b3 + 2u]; var s0_3 = seen(cellOf[0u + center], 3u) + rest[b3 + 3u]; var s0_4 = seen(cellOf[0u + center], 4u) + rest[b3 + 4u];
+  var s0_0 = seen(cellOf[0u + centre], 0u) + rest[b3 + 0u]; var s0_1 = seen(cellOf[0u + centre], 1u) + rest[b3 + 1u]; var s0_2 = seen(cellOf[0u + centre], 2u) + rest[b3 + 2u]; var s0_3 = seen(cellOf[0u + centre], 3u) + rest[b3 + 3u]; var s0_4 = seen(cellOf[0u + centre], 4u) + rest[b3 + 4u];
   let i1 = list[min(n + 1u, count - 1u)];
   let cell1 = u32(cellAt(inTile(i1)));
   look(1u, inTile(i1));
-  var s1_0 = seen(cellOf[9u + center], 0u) + rest[b3 + 0u]; var s1_1 = seen(cellOf[9u + center], 1u) + rest[b3 + 1u]; var s1_2 = seen(cellOf[9u + center], 2u) + rest[b3 + 2u]; var s1_3 = seen(cellOf[9u + center], 3u) + rest[b3 + 3u]; var s1_4 = seen(cellOf[9u + center], 4u) + rest[b3 + 4u];
+  var s1_0 = seen(cellOf[9u + centre], 0u) + rest[b3 + 0u]; var s1_1 = seen(cellOf[9u + centre], 1u) + rest[b3 + 1u]; var s1_2 = seen(cellOf[9u + centre], 2u) + rest[b3 + 2u]; var s1_3 = seen(cellOf[9u + centre], 3u) + rest[b3 + 3u]; var s1_4 = seen(cellOf[9u + centre], 4u) + rest[b3 + 4u];
  
   perceive();
   hide();
@@ -350,10 +350,10 @@ fn step(n: u32, count: u32) {
     }
   }
   
-  s0_0 = select(s0_0, seen(cellOf[0u + center], 0u), isFrozen(0u)); s0_1 = select(s0_1, seen(cellOf[0u + center], 1u), isFrozen(1u)); s0_2 = select(s0_2, seen(cellOf[0u + center], 2u), isFrozen(2u)); s0_3 = select(s0_3, seen(cellOf[0u + center], 3u), isFrozen(3u)); s0_4 = select(s0_4, seen(cellOf[0u + center], 4u), isFrozen(4u));
+  s0_0 = select(s0_0, seen(cellOf[0u + centre], 0u), isFrozen(0u)); s0_1 = select(s0_1, seen(cellOf[0u + centre], 1u), isFrozen(1u)); s0_2 = select(s0_2, seen(cellOf[0u + centre], 2u), isFrozen(2u)); s0_3 = select(s0_3, seen(cellOf[0u + centre], 3u), isFrozen(3u)); s0_4 = select(s0_4, seen(cellOf[0u + centre], 4u), isFrozen(4u));
   next[cell0 * C + 0u] = bitcast<vec4u>(s0_0); next[cell0 * C + 1u] = bitcast<vec4u>(s0_1); next[cell0 * C + 2u] = bitcast<vec4u>(s0_2); next[cell0 * C + 3u] = bitcast<vec4u>(s0_3); next[cell0 * C + 4u] = bitcast<vec4u>(s0_4);
    
-  s1_0 = select(s1_0, seen(cellOf[9u + center], 0u), isFrozen(0u)); s1_1 = select(s1_1, seen(cellOf[9u + center], 1u), isFrozen(1u)); s1_2 = select(s1_2, seen(cellOf[9u + center], 2u), isFrozen(2u)); s1_3 = select(s1_3, seen(cellOf[9u + center], 3u), isFrozen(3u)); s1_4 = select(s1_4, seen(cellOf[9u + center], 4u), isFrozen(4u));
+  s1_0 = select(s1_0, seen(cellOf[9u + centre], 0u), isFrozen(0u)); s1_1 = select(s1_1, seen(cellOf[9u + centre], 1u), isFrozen(1u)); s1_2 = select(s1_2, seen(cellOf[9u + centre], 2u), isFrozen(2u)); s1_3 = select(s1_3, seen(cellOf[9u + centre], 3u), isFrozen(3u)); s1_4 = select(s1_4, seen(cellOf[9u + centre], 4u), isFrozen(4u));
   next[cell1 * C + 0u] = bitcast<vec4u>(s1_0); next[cell1 * C + 1u] = bitcast<vec4u>(s1_1); next[cell1 * C + 2u] = bitcast<vec4u>(s1_2); next[cell1 * C + 3u] = bitcast<vec4u>(s1_3); next[cell1 * C + 4u] = bitcast<vec4u>(s1_4);
   
 }
@@ -486,7 +486,7 @@ fn insideRow(r: u32) -> u32 {
 
 var<private> cellOf: array<i32, rowsAtOnce * taps>;
 var<private> y: array<vec4f, rowsAtOnce * N>;
-const center = 4u;
+const centre = 4u;
 const nothing = -1;
 
 /** The channels that never change, not even in dead cells; and the others. */

@@ -136,7 +136,7 @@ fn isNear(place: vec2i) -> bool {
 
 var<private> cellOf: array<i32, rowsAtOnce * taps>;
 var<private> y: array<vec4f, rowsAtOnce * N>;
-const center = 4u;
+const centre = 4u;
 const nothing = -1;
 
 /** The cell that is seen at a place; dead ones as −2 − cell. */
@@ -246,11 +246,11 @@ fn step(n: u32, count: u32) {
   let i0 = list[min(n + 0u, count - 1u)];
   let cell0 = u32(cellAt(inTile(i0)));
   look(0u, inTile(i0));
-  var s0_0 = seen(cellOf[0u + center], 0u) + rest[b2 + 0u]; var s0_1 = seen(cellOf[0u + center], 1u) + rest[b2 + 1u]; var s0_2 = seen(cellOf[0u + center], 2u) + rest[b2 + 2u]; var s0_3 = seen(cellOf[0u + center], 3u) + rest[b2 + 3u];
+  var s0_0 = seen(cellOf[0u + centre], 0u) + rest[b2 + 0u]; var s0_1 = seen(cellOf[0u + centre], 1u) + rest[b2 + 1u]; var s0_2 = seen(cellOf[0u + centre], 2u) + rest[b2 + 2u]; var s0_3 = seen(cellOf[0u + centre], 3u) + rest[b2 + 3u];
   let i1 = list[min(n + 1u, count - 1u)];
   let cell1 = u32(cellAt(inTile(i1)));
   look(1u, inTile(i1));
-  var s1_0 = seen(cellOf[9u + center], 0u) + rest[b2 + 0u]; var s1_1 = seen(cellOf[9u + center], 1u) + rest[b2 + 1u]; var s1_2 = seen(cellOf[9u + center], 2u) + rest[b2 + 2u]; var s1_3 = seen(cellOf[9u + center], 3u) + rest[b2 + 3u];
+  var s1_0 = seen(cellOf[9u + centre], 0u) + rest[b2 + 0u]; var s1_1 = seen(cellOf[9u + centre], 1u) + rest[b2 + 1u]; var s1_2 = seen(cellOf[9u + centre], 2u) + rest[b2 + 2u]; var s1_3 = seen(cellOf[9u + centre], 3u) + rest[b2 + 3u];
  
   perceive();
   hide();
@@ -534,7 +534,7 @@ fn findLives(lane: u32) {
 
 var<private> cellOf: array<i32, rowsAtOnce * taps>;
 var<private> y: array<vec4f, rowsAtOnce * N>;
-const center = 4u;
+const centre = 4u;
 const nothing = -1;
 
 /** The cell that is seen at a place; dead ones as −2 − cell. */

@@ -102,7 +102,7 @@ fn insideRow(r: u32) -> u32 {
 
 var<private> cellOf: array<i32, rowsAtOnce * taps>;
 var<private> y: array<vec4f, rowsAtOnce * N>;
-const center = 4u;
+const centre = 4u;
 const nothing = -1;
 
 /** The channels that never change, not even in dead cells; and the others. */
@@ -205,11 +205,11 @@ fn step(n: u32, count: u32) {
   let i0 = list[min(n + 0u, count - 1u)];
   let cell0 = u32(cellAt(inTile(i0)));
   look(0u, inTile(i0));
-  var s0_0 = seen(cellOf[0u + center], 0u) + rest[b3 + 0u]; var s0_1 = seen(cellOf[0u + center], 1u) + rest[b3 + 1u];
+  var s0_0 = seen(cellOf[0u + centre], 0u) + rest[b3 + 0u]; var s0_1 = seen(cellOf[0u + centre], 1u) + rest[b3 + 1u];
   let i1 = list[min(n + 1u, count - 1u)];
   let cell1 = u32(cellAt(inTile(i1)));
   look(1u, inTile(i1));
-  var s1_0 = seen(cellOf[9u + center], 0u) + rest[b3 + 0u]; var s1_1 = seen(cellOf[9u + center], 1u) + rest[b3 + 1u];
+  var s1_0 = seen(cellOf[9u + centre], 0u) + rest[b3 + 0u]; var s1_1 = seen(cellOf[9u + centre], 1u) + rest[b3 + 1u];
  
   perceive();
   hide();
@@ -285,10 +285,10 @@ fn step(n: u32, count: u32) {
     }
   }
   
-  s0_0 = select(s0_0, seen(cellOf[0u + center], 0u), isFrozen(0u)); s0_1 = select(s0_1, seen(cellOf[0u + center], 1u), isFrozen(1u));
+  s0_0 = select(s0_0, seen(cellOf[0u + centre], 0u), isFrozen(0u)); s0_1 = select(s0_1, seen(cellOf[0u + centre], 1u), isFrozen(1u));
   next[cell0 * C + 0u] = bitcast<vec4u>(s0_0); next[cell0 * C + 1u] = bitcast<vec4u>(s0_1);
    
-  s1_0 = select(s1_0, seen(cellOf[9u + center], 0u), isFrozen(0u)); s1_1 = select(s1_1, seen(cellOf[9u + center], 1u), isFrozen(1u));
+  s1_0 = select(s1_0, seen(cellOf[9u + centre], 0u), isFrozen(0u)); s1_1 = select(s1_1, seen(cellOf[9u + centre], 1u), isFrozen(1u));
   next[cell1 * C + 0u] = bitcast<vec4u>(s1_0); next[cell1 * C + 1u] = bitcast<vec4u>(s1_1);
   
 }
@@ -443,7 +443,7 @@ fn insideRow(r: u32) -> u32 {
 
 var<private> cellOf: array<i32, rowsAtOnce * taps>;
 var<private> y: array<vec4f, rowsAtOnce * N>;
-const center = 4u;
+const centre = 4u;
 const nothing = -1;
 
 /** The channels that never change, not even in dead cells; and the others. */

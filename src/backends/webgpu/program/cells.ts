@@ -183,7 +183,7 @@ fn findLives(lane: u32) {
 
 /**
  * What cells see. `look(r, place)` finds, for the r-th of the cells that are taken at once, the cells of its window,
- * `cellOf[r * taps + tap]`, the `center` of which is itself; `seen(cell, c)` is a vector of one of them, and `perceive()`
+ * `cellOf[r * taps + tap]`, the `centre` of which is itself; `seen(cell, c)` is a vector of one of them, and `perceive()`
  * fills y for all cells that are taken at once. Reads the arrays `state` and, for filters, `kernel`.
  */
 export function perceiveWgsl(
@@ -198,7 +198,7 @@ export function perceiveWgsl(
   return `
 var<private> cellOf: array<i32, rowsAtOnce * taps>;
 var<private> y: array<vec4f, rowsAtOnce * N>;
-const center = ${sizes.places.indexOf((sizes.K ** 2 - 1) / 2)}u;
+const centre = ${sizes.places.indexOf((sizes.K ** 2 - 1) / 2)}u;
 const nothing = -1;
 ${still ? `
 /** The channels that never change, not even in dead cells; and the others. */

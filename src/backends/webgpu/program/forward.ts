@@ -69,7 +69,7 @@ fn step(n: u32, count: u32) {
   ${each(r => `let i${r} = list[min(n + ${r}u, count - 1u)];
   let cell${r} = u32(cellAt(inTile(i${r})));
   look(${r}u, inTile(i${r}));
-  ${repeat(C, c => `var s${r}_${c} = seen(cellOf[${r * taps}u + center], ${c}u) + rest[b${last} + ${c}u];`, ' ')}
+  ${repeat(C, c => `var s${r}_${c} = seen(cellOf[${r * taps}u + centre], ${c}u) + rest[b${last} + ${c}u];`, ' ')}
  `)}
   perceive();
   hide();
@@ -82,7 +82,7 @@ fn step(n: u32, count: u32) {
     }`, '\n    ')}
   }
   ${each(r => `
-  ${still ? repeat(C, c => `s${r}_${c} = select(s${r}_${c}, seen(cellOf[${r * taps}u + center], ${c}u), isFrozen(${c}u));`, ' ') : ''}
+  ${still ? repeat(C, c => `s${r}_${c} = select(s${r}_${c}, seen(cellOf[${r * taps}u + centre], ${c}u), isFrozen(${c}u));`, ' ') : ''}
   ${repeat(C, c => `next[cell${r} * C + ${c}u] = bitcast<vec4u>(s${r}_${c});`, ' ')}
   ${living ? `if (exceeds(s${r}_${living.channel >> 2}[${living.channel & 3}], ${literal(living.above)})) {
     atomicOr(&strongAfter[i${r} / tileWidth], 1u << (i${r} % tileWidth));

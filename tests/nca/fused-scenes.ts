@@ -29,7 +29,7 @@ import { dilateOn } from '../../src/tensor/ops/grid.ts'
 import { and } from '../../src/tensor/ops/compare.ts'
 import { paddings } from '../../src/backends/window.ts'
 import { eachLeaf } from '../../src/tensor/tree.ts'
-import { bernoulli, fire, normal, uniform } from '../../src/tensor/random.ts'
+import { bernoulli, fire, normal, uniform } from '../../src/tensor/ops/random.ts'
 import { defaultBackend, tensor } from '../../src/tensor/tensor.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 

@@ -31,7 +31,7 @@ import type { Progress } from '../../src/nca/training/train.ts'
 import { key } from '../../src/tensor/key.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'
 import { full, zeros } from '../../src/tensor/ops/create.ts'
-import { uniform } from '../../src/tensor/random.ts'
+import { uniform } from '../../src/tensor/ops/random.ts'
 import { defaultBackend, memory, Tensor, tensor, to } from '../../src/tensor/tensor.ts'
 import { eachLeaf, mapTree } from '../../src/tensor/tree.ts'
 

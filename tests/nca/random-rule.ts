@@ -15,7 +15,7 @@ import { filterNames } from '../../src/tensor/filters.ts'
 import { foldIn, key } from '../../src/tensor/key.ts'
 import { add } from '../../src/tensor/ops/arithmetic.ts'
 import { paddings } from '../../src/backends/window.ts'
-import { normal, uniform } from '../../src/tensor/random.ts'
+import { normal, uniform } from '../../src/tensor/ops/random.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { mapTree } from '../../src/tensor/tree.ts'
 

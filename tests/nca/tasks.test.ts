@@ -10,7 +10,7 @@ import {
 } from '../../src/index.ts'
 import type { DataRule, Examples, Task, Tensor, TrainerOptions } from '../../src/index.ts'
 import { foldIn } from '../../src/tensor/key.ts'
-import { normal } from '../../src/tensor/random.ts'
+import { normal } from '../../src/tensor/ops/random.ts'
 import { sentence } from '../tensor/values.ts'
 
 const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })

@@ -13,7 +13,7 @@ import { makePool } from '../../src/nca/training/pool.ts'
 import { perSample } from '../../src/nca/losses/loss.ts'
 import { SparseState } from '../../src/nca/training/sparse-state.ts'
 import { complete } from '../../src/nca/training/trainer-options.ts'
-import { uniform } from '../../src/tensor/random.ts'
+import { uniform } from '../../src/tensor/ops/random.ts'
 import { sentence } from '../tensor/values.ts'
 
 const [h, w, c] = [3, 4, 7]

@@ -13,7 +13,7 @@ import fc from 'fast-check'
 import { key, tensor } from '../../src/index.ts'
 import type { Backend, DType, Tensor } from '../../src/index.ts'
 import { drawPermutation } from '../../src/tensor/key.ts'
-import { bits } from '../../src/tensor/random.ts'
+import { bits } from '../../src/tensor/ops/random.ts'
 import type { Op } from '../../src/tensor/op.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
 

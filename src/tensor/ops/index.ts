@@ -2,8 +2,8 @@
  * cellgrad/ops: the operators, random tensors and filters that cells see through. All take tensors and return new ones,
  * and all that have a derivative have derivatives of every order.
  */
-export { bernoulli, bits, fire, normal, uniform } from '../random.ts'
-export type { NormalOptions, UniformOptions } from '../random.ts'
+export { bernoulli, bits, fire, normal, uniform } from './random.ts'
+export type { NormalOptions, UniformOptions } from './random.ts'
 export { all, any } from './any-all.ts'
 export { add, maximum, minimum, mul, neg, div, sub } from './arithmetic.ts'
 export {

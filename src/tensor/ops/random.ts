@@ -13,21 +13,21 @@
  * place only, not on the size of the batch, the number of threads, the backend or the element type, and a
  * recomputed step replays it.
  */
-import type { Call, DType, Shader } from '../backends/backend.ts'
-import { withFunctions } from '../backends/wgsl/functions.ts'
-import { threefryWgsl } from '../backends/wgsl/threefry.ts'
-import { add, mul } from './ops/arithmetic.ts'
-import { less } from './ops/compare.ts'
-import { defineOp, refuse, requireTensor } from './op.ts'
-import type { Op } from './op.ts'
-import { check, checkOptions, isNumber, keysOf, numberFrom } from '../backends/options.ts'
-import { checkShape, sizeOf } from './shape.ts'
-import type { Shape } from './shape.ts'
-import { place, placementKinds } from './tensor.ts'
-import type { Placement, Tensor } from './tensor.ts'
-import { apply } from './trace.ts'
-import { checkKey, threefry, wordAt } from './key.ts'
-import type { Key } from './key.ts'
+import type { Call, DType, Shader } from '../../backends/backend.ts'
+import { withFunctions } from '../../backends/wgsl/functions.ts'
+import { threefryWgsl } from '../../backends/wgsl/threefry.ts'
+import { add, mul } from './arithmetic.ts'
+import { less } from './compare.ts'
+import { defineOp, refuse, requireTensor } from '../op.ts'
+import type { Op } from '../op.ts'
+import { check, checkOptions, isNumber, keysOf, numberFrom } from '../../backends/options.ts'
+import { checkShape, sizeOf } from '../shape.ts'
+import type { Shape } from '../shape.ts'
+import { place, placementKinds } from '../tensor.ts'
+import type { Placement, Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+import { checkKey, threefry, wordAt } from '../key.ts'
+import type { Key } from '../key.ts'
 
 type Drawn = { readonly shape: Shape; readonly dtype: DType }
 

@@ -18,7 +18,7 @@ import type { DataParams, DataRule, Perception } from '../../src/nca/rule/types.
 import { rollout } from '../../src/nca/step.ts'
 import { foldIn, key, split } from '../../src/tensor/key.ts'
 import { add, mul } from '../../src/tensor/ops/arithmetic.ts'
-import { cast } from '../../src/tensor/ops/compare.ts'
+import { cast } from '../../src/tensor/ops/cast.ts'
 import { full, zerosLike } from '../../src/tensor/ops/create.ts'
 import { square } from '../../src/tensor/ops/functions.ts'
 import { sum } from '../../src/tensor/ops/sum.ts'

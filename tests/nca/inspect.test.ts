@@ -8,7 +8,7 @@ import { alive, inspectStep, step, update } from '../../src/nca/step.ts'
 import { key } from '../../src/tensor/key.ts'
 import { add } from '../../src/tensor/ops/arithmetic.ts'
 import { zeros } from '../../src/tensor/ops/create.ts'
-import { fire } from '../../src/tensor/ops/random.ts'
+import { fire } from '../../src/tensor/ops/fire.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { scenes } from './random-rule.ts'
 

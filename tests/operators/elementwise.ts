@@ -6,6 +6,7 @@ import {
   sub, tanh, where,
 } from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
+import { castOp } from '../../src/tensor/ops/cast.ts'
 import * as arithmetic from '../../src/tensor/ops/arithmetic.ts'
 import * as compare from '../../src/tensor/ops/compare.ts'
 import * as functions from '../../src/tensor/ops/functions.ts'
@@ -76,8 +77,8 @@ export const elementwiseCases: Case[] = [
     const mask = greater(spaced(seed + 2, b), 0)
     return { f: (x, y) => where(mask, x, y), at: [spaced(seed, a), spaced(seed + 1, b)] }
   }, { linear: true }),
-  gradCase(compare.castOp, one, ({ shape, seed }) => ({
+  gradCase(castOp, one, ({ shape, seed }) => ({
     // `cast` itself skips float64 → float64; a stop in float32 would lose the digits that the differences need.
-    f: x => apply(compare.castOp, [x], { dtype: x.dtype }), at: [spaced(seed, shape)],
+    f: x => apply(castOp, [x], { dtype: x.dtype }), at: [spaced(seed, shape)],
   }), { linear: true }),
 ]

@@ -22,13 +22,15 @@
  * so it lies within [0, 1] also after rounding. The smoothing s makes two empty masks equal.
  */
 import { add, div, mul, neg, sub } from '../../tensor/ops/arithmetic.ts'
-import { and, cast, equal, greater, notEqual, where } from '../../tensor/ops/compare.ts'
+import { cast } from '../../tensor/ops/cast.ts'
+import { and, equal, greater, notEqual, where } from '../../tensor/ops/compare.ts'
 import { stack } from '../../tensor/ops/concat.ts'
 import { zerosLike } from '../../tensor/ops/create.ts'
 import { sigmoid, square } from '../../tensor/ops/functions.ts'
 import { takeAlong } from '../../tensor/ops/gather.ts'
 import { logSoftmax, mean } from '../../tensor/ops/reduce.ts'
-import { broadcastTo, reshape, sum } from '../../tensor/ops/sum.ts'
+import { reshape } from '../../tensor/ops/reshape.ts'
+import { broadcastTo, sum } from '../../tensor/ops/sum.ts'
 import { floating, refuse, requireTensor } from '../../tensor/op.ts'
 import { check, checkOptions, keysOf, numberAbove, oneOf } from '../../backends/options.ts'
 import { aTensor, valuesOf } from '../../tensor/tensor.ts'

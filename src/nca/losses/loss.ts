@@ -9,7 +9,8 @@
  */
 import { abs, clamp, square } from '../../tensor/ops/functions.ts'
 import { div, maximum, sub } from '../../tensor/ops/arithmetic.ts'
-import { cast, notEqual, where } from '../../tensor/ops/compare.ts'
+import { cast } from '../../tensor/ops/cast.ts'
+import { notEqual, where } from '../../tensor/ops/compare.ts'
 import { refuse, requireTensor } from '../../tensor/op.ts'
 import { check, isNumber } from '../../backends/options.ts'
 import { mean } from '../../tensor/ops/reduce.ts'

@@ -22,12 +22,14 @@
  * Of equal scores positives may come last or first, and the mean of the two gives each tie one half.
  */
 import { add, div, maximum, mul, sub } from '../../tensor/ops/arithmetic.ts'
-import { and, cast, equal, greater, not, notEqual, or, where } from '../../tensor/ops/compare.ts'
+import { cast } from '../../tensor/ops/cast.ts'
+import { and, equal, greater, not, notEqual, or, where } from '../../tensor/ops/compare.ts'
 import { ones, range } from '../../tensor/ops/create.ts'
 import { putAlong, takeAlong } from '../../tensor/ops/gather.ts'
 import { argMax } from '../../tensor/ops/reduce.ts'
 import { argSort } from '../../tensor/ops/sort.ts'
-import { reshape, sum } from '../../tensor/ops/sum.ts'
+import { reshape } from '../../tensor/ops/reshape.ts'
+import { sum } from '../../tensor/ops/sum.ts'
 import { floating, refuse, requireTensor } from '../../tensor/op.ts'
 import { check, checkOptions, isWhole, keysOf, oneOf } from '../../backends/options.ts'
 import type { Kinds } from '../../backends/options.ts'

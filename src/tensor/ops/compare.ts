@@ -6,11 +6,9 @@
  *
  *   where    out = a where c ≠ 0, else b     ∂L/∂a = where(c, g, 0)     ∂L/∂b = where(c, 0, g)
  */
-import type { DType } from '../../backends/backend.ts'
 import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
 import { broadcastShapes, broadcastStrides, sizeOf } from '../shape.ts'
-import { place } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { simdOperation, simdSelection } from '../../backends/wasm/simd/elements.ts'
@@ -87,26 +85,6 @@ export const whereOp: Op<null> = defineOp<null>({
   ],
 })
 
-/** cast: the same numbers in another type, as `cast` says; between floating types the derivative casts back. */
-export const castOp: Op<{ dtype: DType }> = defineOp<{ dtype: DType }>({
-  name: 'cast',
-  infer: ([x], { dtype }) => ({ shape: x.shape, dtype }),
-  cpu: ([x], out) => { out.set(x) },
-  wgsl: ({ inputs: [x], out }) => {
-    const [from, to] = [x, out].map(({ dtype }) => dtype === 'float32')
-    const value = from === to ? 'x[i]' : from ? 'truncated(x[i])' : 'rounded(x[i])'
-    return {
-      inputs: ['x'],
-      threads: sizeOf(x.shape),
-      source: withFunctions(`fn main(i: u32) { out[i] = T(${value}); }`, x.dtype),
-    }
-  },
-  vjp: [{ uses: [], grad: (g, { inputs: [x] }) => cast(g, x.dtype) }],
-})
-
-/** The same where either type is an integer: a constant to every transform. */
-export const castIntegersOp: Op<{ dtype: DType }> = defineOp<{ dtype: DType }>({ ...castOp, vjp: null })
-
 /** a > b as a mask. Operands broadcast; one may be a number. */
 export function greater(a: Operand, b: Operand): Tensor {
   return apply(greaterOp, operands('greater', a, b), null)
@@ -167,21 +145,4 @@ export function not(a: Tensor): Tensor {
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   requireTensor('where', 'the condition', condition)
   return apply(whereOp, [condition, ...operands('where', a, b, { dtype: 'float32', backend: condition.backend })], null)
-}
-
-/**
- * The same numbers in another element type. A gradient passes between floating types only.
- *
- *   to float32, float64   the nearest number that the type has, of two equally near ones that with an even last digit
- *   float to int, uint    the fraction is cut off, and what is left is counted modulo 2³², as JavaScript's `x | 0` does:
- *                         2³² + 1.9 becomes 1, −1.5 as uint32 becomes 2³² − 1; NaN and ±∞ become 0
- *   int32 to uint32       modulo 2³², and back
- *
- * @example cast(tensor([1.9, -1.9, NaN]), 'int32')     // [1, −1, 0]
- */
-export function cast(x: Tensor, dtype: DType): Tensor {
-  requireTensor('cast', 'x', x)
-  place({ dtype, backend: x.backend }, 'cast')
-  const smooth = [x.dtype, dtype].every(type => type.startsWith('float'))
-  return x.dtype === dtype ? x : apply(smooth ? castOp : castIntegersOp, [x], { dtype })
 }

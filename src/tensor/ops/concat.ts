@@ -14,7 +14,7 @@ import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { axisOf, linesAlong, withSize } from './lines.ts'
 import { slice } from './pad-slice.ts'
-import { reshape } from './sum.ts'
+import { reshape } from './reshape.ts'
 
 /** Inputs of one kernel, as many as every GPU allows. Longer lists are joined in parts. */
 const most = 7

@@ -2,13 +2,13 @@
  * cellgrad/ops: the operators, random tensors and filters that cells see through. All take tensors and return new ones,
  * and all that have a derivative have derivatives of every order.
  */
-export { bernoulli, bits, fire, normal, uniform } from './random.ts'
+export { bernoulli, bits, normal, uniform } from './random.ts'
 export type { NormalOptions, UniformOptions } from './random.ts'
+export { fire } from './fire.ts'
 export { all, any } from './any-all.ts'
 export { add, maximum, minimum, mul, neg, div, sub } from './arithmetic.ts'
-export {
-  and, cast, equal, greater, greaterEqual, less, lessEqual, not, notEqual, or, where,
-} from './compare.ts'
+export { cast } from './cast.ts'
+export { and, equal, greater, greaterEqual, less, lessEqual, not, notEqual, or, where } from './compare.ts'
 export { full, ones, onesLike, range, zeros, zerosLike } from './create.ts'
 export { dense, matmul } from './dense.ts'
 export type { DenseOptions } from './dense.ts'
@@ -28,7 +28,8 @@ export type { Operand } from './elementwise.ts'
 export {
   abs, clamp, cos, exp, floor, leakyRelu, log, log1p, relu, sigmoid, sign, sin, sqrt, square, tanh,
 } from './functions.ts'
-export { broadcastTo, reshape, sum, sumTo } from './sum.ts'
+export { reshape } from './reshape.ts'
+export { broadcastTo, sum, sumTo } from './sum.ts'
 export type { ReduceOptions } from './sum.ts'
 export { concat, splitAxis, stack, unstack } from './concat.ts'
 export { gather, putAlong, scatter, takeAlong } from './gather.ts'

@@ -9,9 +9,10 @@ import { check, checkOptions, isWhole, keysOf } from '../../backends/options.ts'
 import { refuse, requireTensor } from '../op.ts'
 import { place, placementKinds } from '../tensor.ts'
 import type { Placement, Tensor } from '../tensor.ts'
-import { cast, equal } from './compare.ts'
+import { cast } from './cast.ts'
+import { equal } from './compare.ts'
 import { range } from './create.ts'
-import { reshape } from './sum.ts'
+import { reshape } from './reshape.ts'
 
 export type OneHotOptions = {
   /** The element type of the rows; default 'float32'. */

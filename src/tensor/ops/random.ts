@@ -5,20 +5,17 @@
  *   uniform     float32: k / 2²³, k the upper 23 of these 32 bits; float64: the upper 52 of the 64 bits (x, y) / 2⁵²
  *   bernoulli   uniform < p, in float32
  *   normal      √2·erf⁻¹(u), u = (4k + 1) / 2²⁴ − 1, which float32 holds exactly and which is never −1 or 1
- *   fire        the draw at counter (sample, cell), compared with p·2³² as an integer
  *
- * The first four are JAX's numbers (its partitionable threefry): `uniform` bit for bit in [0, 1) and up to the last bits
+ * These are JAX's numbers (its partitionable threefry): `uniform` bit for bit in [0, 1) and up to the last bits
  * between other bounds, to which it is scaled; `normal` up to the rounding of erf⁻¹, and in float64 what JAX draws in
- * float32. `fire` is ours: whether a cell fires depends on the key, its sample and its
- * place only, not on the size of the batch, the number of threads, the backend or the element type, and a
- * recomputed step replays it.
+ * float32.
  */
 import type { Call, DType, Shader } from '../../backends/backend.ts'
 import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { threefryWgsl } from '../../backends/wgsl/threefry.ts'
 import { add, mul } from './arithmetic.ts'
 import { less } from './compare.ts'
-import { defineOp, refuse, requireTensor } from '../op.ts'
+import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
 import { check, checkOptions, isNumber, keysOf, numberFrom } from '../../backends/options.ts'
 import { checkShape, sizeOf } from '../shape.ts'
@@ -29,7 +26,8 @@ import { apply } from '../trace.ts'
 import { checkKey, threefry, wordAt } from '../key.ts'
 import type { Key } from '../key.ts'
 
-type Drawn = { readonly shape: Shape; readonly dtype: DType }
+/** What is drawn from nothing but a key. */
+export type Drawn = { readonly shape: Shape; readonly dtype: DType }
 
 /** The shader that makes out[i] of the `bits` of counter (0, i). */
 function drawWgsl({ out, scalars: [k0, k1] }: Call<Drawn>, wgsl: string): Shader {
@@ -67,28 +65,6 @@ export const uniformOp: Op<Drawn> = defineOp<Drawn>({
     }
   },
   wgsl: call => drawWgsl(call, 'out[i] = f32(bits >> 9) / 0x800000;'),
-  vjp: null,
-})
-
-/** fire [b,h,w]: 1 where the draw at (sample, cell) is below the threshold. scalars [k0, k1, threshold in 0 … 2³²]. */
-export const fireOp: Op<Drawn> = defineOp<Drawn>({
-  name: 'fire',
-  infer: (_, drawn) => drawn,
-  cpu: (_, out, { out: { shape }, scalars: [k0, k1, threshold] }) => {
-    const cells = sizeOf(shape.slice(1))
-    for (let i = 0; i < out.length; i++) out[i] = +(wordAt(k0, k1, Math.floor(i / cells), i % cells) < threshold)
-  },
-  // The threshold 2³² is no number of 32 bits: there, all fire.
-  wgsl: ({ out: { shape }, scalars: [k0, k1, threshold] }) => ({
-    inputs: [],
-    threads: sizeOf(shape),
-    u32: { k0, k1, threshold: threshold % 2 ** 32, all: +(threshold === 2 ** 32), cells: sizeOf(shape.slice(1)) },
-    source: `${threefryWgsl}
-      fn main(i: u32) {
-        let words = threefry(vec2u(u.k0, u.k1), vec2u(i / u.cells, i % u.cells));
-        out[i] = max(u.all, u32((words.x ^ words.y) < u.threshold));
-      }`,
-  }),
   vjp: null,
 })
 
@@ -209,23 +185,7 @@ export function bernoulli(k: Key, shape: Shape, p: number, placement: Omit<Place
   return less(uniform(k, shape, place(placement, 'bernoulli', 'float32')), p)
 }
 
-/**
- * The fire mask of one step: `[b,h,w]` for a state `[b,h,w,c]`, 1 with probability `rate`, shared by all channels. Lines
- * `[b,w,c]` and volumes `[b,d,h,w,c]` have theirs.
- *
- * @param k the key of this step, usually `foldIn(k, t)`
- * @throws where the rate is not in [0, 1]
- * @example where(reshape(fire(k, x, 0.5), [...x.shape.slice(0, -1), 1]), add(x, dx), x)
- */
-export function fire(k: Key, x: Tensor, rate: number): Tensor {
-  checkKey('fire', k)
-  requireTensor('fire', 'x', x)
-  checkRate('fire', rate)
-  if (x.shape.length < 3) refuse('fire', 'needs a state [b,h,w,c]', { x })
-  const drawn: Drawn = { shape: x.shape.slice(0, -1), dtype: 'uint32' }
-  return apply(fireOp, [], drawn, [...k, Math.round(rate * 2 ** 32)], x.backend)
-}
-
-function checkRate(op: string, p: number): void {
+/** Throws unless p is a probability. */
+export function checkRate(op: string, p: number): void {
   if (!(isNumber(p, 0) && p <= 1)) refuse(op, `a probability is a number from 0 to 1, got ${p}`)
 }

@@ -1,11 +1,10 @@
 /**
- * sum and broadcastTo, adjoint to each other, and reshape, its own adjoint.
+ * sum and broadcastTo, adjoint to each other.
  *
  *   sum          out_j = Σ_i x_{ij}      ⟨sum x, g⟩ = ⟨x, broadcastTo g⟩
  *   broadcastTo  out_{ij} = x_j          ⟨broadcastTo x, g⟩ = ⟨x, sum g⟩
- *   reshape      the same numbers        ⟨reshape x, g⟩ = ⟨x, reshape g⟩
  *
- * Every derivative of an operator that broadcasts ends in `sumTo`, so these three stand at the bottom of the rest.
+ * Every derivative of an operator that broadcasts ends in `sumTo`, so these two stand at the bottom of the rest.
  */
 import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
@@ -19,6 +18,7 @@ import {
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
+import { reshape } from './reshape.ts'
 import { eachRow, strided } from './strides.ts'
 
 /** sum over `axes`, which stay as axes of size 1. */
@@ -145,21 +145,6 @@ export const broadcastToOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
   vjp: [{ uses: [], grad: (g, { inputs: [x] }) => sumTo(g, x.shape) }],
 })
 
-/** reshape: a view. */
-export const reshapeOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
-  name: 'reshape',
-  view: true,
-  infer: ([x], { shape }) => {
-    if (sizeOf(shape) !== sizeOf(x.shape)) {
-      refuse('reshape', `${showShape(x.shape)} has ${sizeOf(x.shape)} elements, `
-        + `${showShape(shape)} has ${sizeOf(shape)}`)
-    }
-    return { shape, dtype: x.dtype }
-  },
-  cpu: ([x], out) => { out.set(x) },
-  vjp: [{ uses: [], grad: (g, { inputs: [x] }) => reshape(g, x.shape) }],
-})
-
 export type ReduceOptions = {
   /** Keep reduced axes with size 1; default false. */
   keepDims?: boolean
@@ -199,25 +184,6 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   requireTensor('broadcastTo', 'x', x)
   checkShape('broadcastTo', shape)
   return sameShape(x.shape, shape) ? x : apply(broadcastToOp, [x], { shape })
-}
-
-/** The same numbers in another shape; shares memory. One size may be −1 and is worked out. */
-export function reshape(x: Tensor, shape: Shape): Tensor {
-  requireTensor('reshape', 'x', x)
-  const full = Array.isArray(shape) && shape.includes(-1) ? completed(x, shape) : shape
-  checkShape('reshape', full)
-  return sameShape(x.shape, full) ? x : apply(reshapeOp, [x], { shape: full })
-}
-
-/** The shape with the one size that is −1 worked out. */
-function completed(x: Tensor, shape: Shape): Shape {
-  const known = shape.filter(n => n !== -1)
-  const [size, of] = [sizeOf(x.shape), sizeOf(known)]
-  if (known.length < shape.length - 1) refuse('reshape', `only one size may be −1, got ${showShape(shape)}`, { x })
-  if (of === 0 || size % of !== 0) {
-    refuse('reshape', `${size} elements do not divide by ${of}, so there is no ${showShape(shape)}`, { x })
-  }
-  return shape.map(n => (n === -1 ? size / of : n))
 }
 
 /** Sums what was repeated until `g` has `shape` again: the adjoint of `broadcastTo`. */

@@ -1,0 +1,48 @@
+/**
+ * cast: the same numbers in another element type. Between floating types its derivative casts back.
+ */
+import type { DType } from '../../backends/backend.ts'
+import { withFunctions } from '../../backends/wgsl/functions.ts'
+import { defineOp, requireTensor } from '../op.ts'
+import type { Op } from '../op.ts'
+import { sizeOf } from '../shape.ts'
+import { place } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
+
+/** cast: the same numbers in another type, as `cast` says; between floating types the derivative casts back. */
+export const castOp: Op<{ dtype: DType }> = defineOp<{ dtype: DType }>({
+  name: 'cast',
+  infer: ([x], { dtype }) => ({ shape: x.shape, dtype }),
+  cpu: ([x], out) => { out.set(x) },
+  wgsl: ({ inputs: [x], out }) => {
+    const [from, to] = [x, out].map(({ dtype }) => dtype === 'float32')
+    const value = from === to ? 'x[i]' : from ? 'truncated(x[i])' : 'rounded(x[i])'
+    return {
+      inputs: ['x'],
+      threads: sizeOf(x.shape),
+      source: withFunctions(`fn main(i: u32) { out[i] = T(${value}); }`, x.dtype),
+    }
+  },
+  vjp: [{ uses: [], grad: (g, { inputs: [x] }) => cast(g, x.dtype) }],
+})
+
+/** The same where either type is an integer: a constant to every transform. */
+export const castIntegersOp: Op<{ dtype: DType }> = defineOp<{ dtype: DType }>({ ...castOp, vjp: null })
+
+/**
+ * The same numbers in another element type. A gradient passes between floating types only.
+ *
+ *   to float32, float64   the nearest number that the type has, of two equally near ones that with an even last digit
+ *   float to int, uint    the fraction is cut off, and what is left is counted modulo 2³², as JavaScript's `x | 0` does:
+ *                         2³² + 1.9 becomes 1, −1.5 as uint32 becomes 2³² − 1; NaN and ±∞ become 0
+ *   int32 to uint32       modulo 2³², and back
+ *
+ * @example cast(tensor([1.9, -1.9, NaN]), 'int32')     // [1, −1, 0]
+ */
+export function cast(x: Tensor, dtype: DType): Tensor {
+  requireTensor('cast', 'x', x)
+  place({ dtype, backend: x.backend }, 'cast')
+  const smooth = [x.dtype, dtype].every(type => type.startsWith('float'))
+  return x.dtype === dtype ? x : apply(smooth ? castOp : castIntegersOp, [x], { dtype })
+}

@@ -7,7 +7,7 @@ import type { Backend } from '../../src/backends/backend.ts'
 import { cpu } from '../../src/backends/cpu.ts'
 import { damageMask, erase, publishedCircles } from '../../src/nca/training/damage.ts'
 import type { Damage } from '../../src/nca/training/damage.ts'
-import { growingTrainer } from '../../src/nca/tasks/growing.ts'
+import { growingTask, growingTrainer } from '../../src/nca/tasks/growing.ts'
 import type { GrowingOptions } from '../../src/nca/tasks/growing.ts'
 import { rolloutLengths } from '../../src/nca/training/trainer-options.ts'
 import type { Trainer, TrainerState } from '../../src/nca/training/trainer.ts'
@@ -218,6 +218,9 @@ describe('the trainer', () => {
     expect(() => growingTrainer(options({ target: zeros([4, 4, 3]) }))).toThrowErrorMatchingInlineSnapshot(
       `[Error: growingTrainer: target is [4,4,3], expected [h,w,4].]`,
     )
+    for (const make of [(target: Tensor) => growingTrainer(options({ target })), (target: Tensor) => growingTask(growingRule, target)]) {
+      expect(() => make(zeros([4, 4, 4]))).toThrow(/^growing(Trainer|Task): target is fully transparent, expected an image with something to grow\.$/)
+    }
   })
 
   it('warms rollout lengths up', () => {

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   adam, cast, decodeCheckpoint, decodeModel, decodeSafetensors, defineRule, encodeCheckpoint, encodeModel,
-  encodeSafetensors, growingTrainer, init, key, mapTree, mlp, rollout, seed, sgd, tensor, train, zeros,
+  encodeSafetensors, growingTrainer, init, key, mapTree, mlp, ones, rollout, seed, sgd, tensor, train,
 } from '../../src/index.ts'
 import type { DataParams, DataRule, GrowingOptions, SafetensorsEntry, SafetensorsFile, Tensor, TrainerState } from '../../src/index.ts'
 
@@ -13,7 +13,7 @@ const rule = defineRule({
   channels: { rgba: 4, hidden: 2 }, perceive: ['identity', 'sobelX'], update: mlp(5, { lastStd: 0.3 }), fireRate: 0.5,
   living: { channel: 3, above: 0.1 },
 })
-const target = zeros([5, 6, 4])
+const target = ones([5, 6, 4])
 const options: GrowingOptions = {
   rule, target, batch: 2, pool: 5, steps: [2, 4], reseed: 1, optimiser: adam({ rate: 1e-3 }),
 }
@@ -139,7 +139,7 @@ describe('a checkpoint', () => {
       const other = growingTrainer({ ...options, ...more })
       return decodeCheckpoint<DataParams>(await bytes, 'c.safetensors', { trainer: other })
     }
-    await expect(read({ target: zeros([5, 7, 4]) })).rejects.toThrow('c.safetensors: pool.0 is a tensor [5,6,6] float32, expected a tensor [5,7,6] float32.')
+    await expect(read({ target: ones([5, 7, 4]) })).rejects.toThrow('c.safetensors: pool.0 is a tensor [5,6,6] float32, expected a tensor [5,7,6] float32.')
     await expect(read({ rule: { ...rule, update: mlp(9) } as DataRule })).rejects.toThrow('c.safetensors: params.update.w1 is a tensor [12,5] float32, expected a tensor [12,9] float32.')
     await expect(read({ optimiser: sgd({ rate: 1 }) })).rejects.toThrow('c.safetensors: the number of optimiser.moments is 2, expected 0, as the optimiser has.')
     await expect(read({ trainable: ['update.w2'] })).rejects.toThrow('c.safetensors: there is a optimiser.moments.0.update.w1, which nothing needs.')

@@ -125,6 +125,17 @@ describe('crossEntropy', () => {
     expectClose(grad((z: Tensor) => sum(bce(z, f64(0, 0))))(infinite), [0, 0])
   })
 
+  it('is NaN for a logit of ∞, in its sample alone, and so is its derivative: ∞ − ∞ may be anything', () => {
+    const logits = tensor(Float64Array.of(Infinity, 0, 1, 0), { shape: [2, 2] })
+    for (const f of [
+      (z: Tensor) => crossEntropy(z, tensor([0, 0], { dtype: 'int32' })), (z: Tensor) => bce(z, ones([2, 2], { dtype: 'float64' })),
+    ]) {
+      expect(list(f(logits)).map(Number.isNaN)).toEqual([true, false])
+      const owed = list(grad((z: Tensor) => sum(f(z)))(logits))
+      expect([Number.isNaN(owed[0]), ...owed.slice(2).map(Number.isNaN)]).toEqual([true, false, false])
+    }
+  })
+
   it('passes nothing back from cells that do not count, whatever stands there', () => {
     const anything = fc.constantFrom(NaN, Infinity, -Infinity, 3)
     fc.assert(fc.property(keys, anything, fc.constantFrom('cell' as const, 'image' as const), (k, wrong, per) => {

@@ -88,6 +88,20 @@ describe('against PyTorch', () => {
     }
   })
 
+  it('Adam takes its steps where the square of a gradient is beyond its type too, and shows one that is no number', () => {
+    fc.assert(fc.property(fc.integer({ min: -60, max: 126 }), fc.boolean(), fc.integer({ min: 1, max: 9 }), (n, plus, steps) => {
+      const g = tensor([(plus ? 1.5 : -1.5) * 2 ** n])
+      let [params, state] = [tensor([0]), initOptimiser(adam({ rate: 0.01, epsilon: 1e-30 }), tensor([0]))]
+      for (let i = 0; i < steps; i++) ({ params, state } = updateParams(adam({ rate: 0.01, epsilon: 1e-30 }), state, params, g))
+      expect(params.toArray()[0]).toBeCloseTo((plus ? -0.01 : 0.01) * steps, 5)
+      expect(Number.isFinite(state.moments[1].toArray()[0])).toBe(true)
+    }))
+    for (const g of [Infinity, NaN]) {
+      const start = tensor([0])
+      expect(updateParams(adam(), initOptimiser(adam(), start), start, tensor([g])).params.toArray()[0]).toBeNaN()
+    }
+  })
+
   it('the two places of epsilon differ where the gradient is as small as epsilon', () => {
     const [hat, plain] = [true, false].map(epsilonHat => {
       const optimiser = adam({ rate: 1, epsilon: 1e-7, epsilonHat })

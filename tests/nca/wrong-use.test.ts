@@ -240,7 +240,7 @@ it('says what is wrong with optimisers and schedules', () => {
 })
 
 it('says what is wrong with trainers, pools and damage', () => {
-  const trainer = (more: object): never => lib.growingTrainer({ ...presets.growing, target: zeros([4, 4, 4]), ...more })
+  const trainer = (more: object): never => lib.growingTrainer({ ...presets.growing, target: ones([4, 4, 4]), ...more })
   const pool = cg.makePool(zeros([2, 2, 16]), 3)
   const damage = (given: unknown): never => lib.damageMask(key(0), given, 1, 4, 4)
   expect(said({

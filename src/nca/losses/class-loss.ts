@@ -143,7 +143,7 @@ export function labelsOf(op: string, scores: Tensor, labels: Tensor): Tensor {
  *
  * @param logits `[b,…]`, where σ(logit) is the probability of a 1
  * @param target of the same shape, or that of one sample; probabilities from 0 to 1
- * @returns `[b]`, ≥ 0, finite for all finite logits
+ * @returns `[b]`, ≥ 0, finite for all finite logits; a logit of −∞ is certain of 0, one of +∞ makes NaN (`logSoftmax`)
  * @throws where shapes or types do not fit
  * @example mean(bce(takeChannels(x, 3, 4), cast(masks, 'float32')))
  */

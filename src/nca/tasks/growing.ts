@@ -20,7 +20,7 @@ import type { Trainer, TrainerState } from '../training/trainer.ts'
  * The task of growing a target from one living cell. There is one example.
  *
  * @param target premultiplied red, green, blue and alpha, `[h,w,4]`; its size is that of the grid
- * @throws where the target is no such image
+ * @throws where the target is no such image, or fully transparent (which is not seen on a GPU)
  * @example taskTrainer({ rule, task: growingTask(rule, target), batch: 8, steps: [64, 96], optimiser: adam() })
  */
 export function growingTask(rule: Rule, target: Tensor): Task {
@@ -33,11 +33,18 @@ export function growingTask(rule: Rule, target: Tensor): Task {
   }
 }
 
-/** Throws unless this is an image `[h,w,4]`. */
+/**
+ * Throws unless this is an image `[h,w,4]` and, where numbers can be read at once, as on the CPU, shows something: a loss
+ * that only asks for nothing is 0 as soon as everything has died.
+ */
 export function checkTarget(where: string, target: Tensor): void {
   requireTensor(where, 'target', target)
-  if (target.shape.length === 3 && target.shape[2] === 4) return
-  throw new Error(`${where}: target is [${target.shape.join(',')}], expected [h,w,4].`)
+  if (target.shape.length !== 3 || target.shape[2] !== 4) {
+    throw new Error(`${where}: target is [${target.shape.join(',')}], expected [h,w,4].`)
+  }
+  if (target.backend.readSync && !target.toArray().some((v, i) => i % 4 === 3 && v !== 0)) {
+    throw new Error(`${where}: target is fully transparent, expected an image with something to grow.`)
+  }
 }
 
 /** What steers the training; all values of the published presets are in `presets.ts`. */
@@ -53,7 +60,7 @@ const growingField = record<GrowingOptions<Rule>>({
 /**
  * The trainer of a growing image, see `taskTrainer`.
  *
- * @throws where the numbers do not fit together
+ * @throws where the numbers do not fit together, or the target is fully transparent (which is not seen on a GPU)
  * @example
  * const trainer = growingTrainer({ ...presets.growing, rule, target })
  * for await (const { iteration, loss } of train(trainer, { iterations: 2000, every: 50 })) console.log(iteration, loss)

@@ -23,7 +23,7 @@ import type { Field, Table } from '../../backends/fields.ts'
 import { check, flag, isNumber, isObject, isWhole, numberFrom } from '../../backends/options.ts'
 import type { Kind } from '../../backends/options.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
-import { lessEqual, where } from '../../tensor/ops/compare.ts'
+import { equal, lessEqual, where } from '../../tensor/ops/compare.ts'
 import { stack } from '../../tensor/ops/concat.ts'
 import { ones, zerosLike } from '../../tensor/ops/create.ts'
 import { abs, clamp, floor, log, sqrt, square } from '../../tensor/ops/functions.ts'
@@ -205,9 +205,10 @@ function sgdStep<P>({ momentum }: Sgd, state: OptimiserState<P>, params: P, grad
 function adamStep<P>(optimiser: Adam, state: OptimiserState<P>, params: P, grads: P, rate: number): Updated<P> {
   const { beta1, beta2, epsilon, epsilonHat, decay } = optimiser
   const step = state.step + 1
-  const m = combine(params, { gradient: grads, 'first moment': state.moments[0] }, (_, g, before) =>
+  const bounded = mapTree(grads, g => (g instanceof Tensor ? squarable(g) : g))
+  const m = combine(params, { gradient: bounded, 'first moment': state.moments[0] }, (_, g, before) =>
     add(mul(beta1, before), mul(1 - beta1, g)))
-  const v = combine(params, { gradient: grads, 'second moment': state.moments[1] }, (_, g, before) =>
+  const v = combine(params, { gradient: bounded, 'second moment': state.moments[1] }, (_, g, before) =>
     add(mul(beta2, before), mul(1 - beta2, square(g))))
   const bias1 = 1 - beta1 ** step
   const bias2 = Math.sqrt(1 - beta2 ** step)
@@ -216,6 +217,16 @@ function adamStep<P>(optimiser: Adam, state: OptimiserState<P>, params: P, grads
     return sub(shrunk, mul(rate / bias1, div(x, add(div(sqrt(y), bias2), epsilonHat ? epsilon / bias2 : epsilon))))
   })
   return { params: moved, state: { step, moments: [m, v] } }
+}
+
+/**
+ * g, with the entries whose squares are beyond what their type can hold made as large as those may be. A second moment
+ * that is infinite would never let its parameter move again; Adam's steps do not depend on the size of g, so they stay
+ * what they are. An entry that is infinite or NaN itself stays, to be seen.
+ */
+function squarable(g: Tensor): Tensor {
+  const most = g.dtype === 'float32' ? 2 ** 63 : 2 ** 511
+  return where(equal(sub(g, g), 0), clamp(g, -most, most), g)
 }
 
 /** A tree like the parameters, each tensor of which is computed from a parameter and its namesakes in other trees. */

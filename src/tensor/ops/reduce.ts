@@ -252,6 +252,7 @@ export function logSumExp(x: Tensor, axis = -1, options: ReduceOptions = {}): Te
 
 /**
  * The logarithm of `softmax` along an axis, the last by default; right also where softmax itself would underflow to 0.
+ * −∞ is left out; +∞ makes NaN of its whole line, and of its gradient, since ∞ − ∞ may be anything.
  *
  * @example neg(sum(mul(labels, logSoftmax(logits)), -1))     // cross-entropy
  */
@@ -261,7 +262,8 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
 }
 
 /**
- * e^x / Σ e^x along an axis, the last by default: positive, and 1 in sum. A line of −∞ gives zeros.
+ * e^x / Σ e^x along an axis, the last by default: positive, and 1 in sum. A line of −∞ gives zeros,
+ * one with +∞ NaN.
  *
  * @example softmax(scores)     // [b,q,k], each row of k sums to 1
  */

@@ -71,6 +71,7 @@ export const elementwiseCases: Case[] = [
   unaryCase(functions.sigmoidOp, sigmoid),
   unaryCase(functions.absOp, abs),
   unaryCase(functions.reluOp, relu),
+  unaryCase(functions.softplusOp, functions.softplus),
   unaryCase(functions.leakyReluOp, x => leakyRelu(x, 0.2)),
   unaryCase(arithmetic.minimumOp, x => clamp(x, -0.1, 0.1)),
   gradCase(compare.whereOp, broadcasting, ({ a, b, seed }) => {

@@ -78,6 +78,12 @@ export const leakyReluOp: Op<null> = unary('leakyRelu', (o, x, [slope]) => {
   uses: [0], grad: (g, { inputs: [x], scalars: [slope] }) => where(greater(x, 0), g, mul(slope, g)),
 }, { wgsl: 'select(u.slope * a, a, a > 0)', simd: simdActivation('leakyRelu'), scalars: ['slope'] })
 
+/** softplus: log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|); derivative σ(x). */
+export const softplusOp: Op<null> = unary('softplus',
+  (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.max(x[i], 0) + Math.log1p(Math.exp(-Math.abs(x[i]))) },
+  { uses: [0], grad: (g, { inputs: [x] }) => mul(g, sigmoid(x)) },
+  { wgsl: 'greatest(a, 0) + logarithmOfOneAnd(exponential(-abs(a)))' })
+
 /** e^x. */
 export function exp(x: Tensor): Tensor {
   floating('exp', 'x', x)
@@ -159,6 +165,12 @@ export const leakySlope: number = 0.2
 export function leakyRelu(x: Tensor, slope: number = leakySlope): Tensor {
   floating('leakyRelu', 'x', x)
   return apply(leakyReluOp, [x], null, [slope])
+}
+
+/** log(1 + eˣ), a smooth ReLU. */
+export function softplus(x: Tensor): Tensor {
+  floating('softplus', 'x', x)
+  return apply(softplusOp, [x], null)
 }
 
 /** x bounded to [low, high]; inside and at the bounds the gradient passes, outside it is 0. */

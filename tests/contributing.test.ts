@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { checkGrad, tensor, to } from '../src/index.ts'
+import { checkGrad, softplus as library, tensor, to } from '../src/index.ts'
 import type { Tensor } from '../src/index.ts'
 import { openPoisoned } from './webgpu/gpu.ts'
 
@@ -34,6 +34,7 @@ it('the recipe for an operator makes one, with derivatives, on every backend', a
     const close = (got: ArrayLike<number>): void =>
       Array.from(got).forEach((y, i) => expect(y).toBeCloseTo(expected[i], 5))
     close(softplus(tensor(values)).toArray())
+    expect(library(tensor(values)).toArray()).toEqual(softplus(tensor(values)).toArray())
     checkGrad(softplus, tensor([-3, -0.5, 0, 0.5, 3], { dtype: 'float64' }))
     const gpu = await openPoisoned()
     close(await softplus(await to(gpu, tensor(values))).data())

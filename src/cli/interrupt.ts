@@ -17,7 +17,7 @@ export type Interruption = {
 
 /**
  * An abort signal that the first of these events sets off, with an `Interruption` as the reason, after `said` was
- * called. A second signal is not caught: it ends the process at once, even in the middle of a computation.
+ * called. A process that another one of this program has started stops as by SIGTERM when that one is gone. A second signal is not caught: it ends the process at once, even in the middle of a computation.
  */
 export function untilInterrupted(said: (interruption: Interruption) => void): { signal: AbortSignal; end(): void } {
   const controller = new AbortController()
@@ -33,9 +33,13 @@ export function untilInterrupted(said: (interruption: Interruption) => void): { 
   const names = Object.keys(signals) as NodeJS.Signals[]
   for (const name of names) process.on(name, onSignal)
   process.stdout.on('error', onError)
+  const onOrphaned = (): void => onSignal('SIGTERM')
+  process.on('disconnect', onOrphaned)
+  if (process.connected === false) queueMicrotask(onOrphaned) // it is gone already
   const end = (): void => {
     for (const name of names) process.off(name, onSignal)
     process.stdout.off('error', onError)
+    process.off('disconnect', onOrphaned)
   }
   return { signal: controller.signal, end }
 }

@@ -17,6 +17,7 @@ const commands: Record<string, () => Promise<Command>> = {
   grow: async () => (await import('./grow.ts')).grow,
   train: async () => (await import('./train.ts')).train,
   runs: async () => (await import('./runs.ts')).runs,
+  sweep: async () => (await import('./sweep/sweep.ts')).sweep,
   start: async () => (await import('./start.ts')).start,
   config: async () => (await import('./show-config.ts')).config,
   export: async () => (await import('./export.ts')).exportModel,

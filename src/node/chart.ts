@@ -9,6 +9,7 @@ import type * as Library from '@observablehq/plot'
 import type { Markish } from '@observablehq/plot'
 import { checkOptions, keysOf, numberFrom, required, text } from '../backends/options.ts'
 import type { Kind } from '../backends/options.ts'
+import { paper, plotTools, svgFile, svgNamespace } from './plot.ts'
 
 /** What `lossCurveSvg` draws: `losses[i]` belongs to `iterations[i]`. */
 export interface LossCurve {
@@ -58,8 +59,6 @@ interface Point {
 /**
  * Draws a loss curve as the text of a stand-alone SVG file, on white.
  *
- * The plotting library and the small DOM it draws into are loaded at the first call: nothing else waits for them.
- *
  * @throws if the lengths differ, no loss is positive and finite, or a side is out of range
  * @example await writeFileAtomic('loss.svg', await lossCurveSvg({ iterations, losses, title: 'lizard' }))
  */
@@ -98,11 +97,10 @@ async function plotted(
   { title = '', width = 720, height = 400 }: Pick<LossCurve, 'title' | 'width' | 'height'>, points: readonly Point[],
   draw: (plot: typeof Library) => readonly Markish[],
 ): Promise<string> {
-  const [Plot, { parseHTML }] = await Promise.all([import('@observablehq/plot'), import('linkedom')])
-  const { document } = parseHTML('<html></html>')
+  const { Plot, document } = await plotTools()
   const iterations = points.map(({ iteration }) => iteration).reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [Infinity, -Infinity])
   const { domain, ticks } = logAxis(points)
-  const svg = Plot.plot({
+  return svgFile(Plot.plot({
     document,
     width,
     height,
@@ -122,9 +120,7 @@ async function plotted(
       Plot.text(['loss, log scale'], { frameAnchor: 'top-left', dx: -44, dy: -22 }),
       Plot.text([title], { frameAnchor: 'top-left', dx: -44, dy: -50, fontSize: 16, fontWeight: 'bold' }),
     ],
-  })
-  svg.setAttribute('xmlns', svgNamespace) // implied within a page, needed in a file
-  return svg.outerHTML
+  }))
 }
 
 function positivePoints({ iterations, losses }: LossCurve): Point[] {
@@ -173,15 +169,6 @@ function shortNumber(x: number): string {
   return x >= 0.01 && x < 1000 ? String(x) : x.toExponential()
 }
 
-/** A white sheet behind everything, so that the picture can also be read on a dark page. */
-const paper: Markish = (_index, _scales, _values, { width, height }, { document }) => {
-  const sheet = document.createElementNS(svgNamespace, 'rect')
-  sheet.setAttribute('width', String(width))
-  sheet.setAttribute('height', String(height))
-  sheet.setAttribute('fill', 'white')
-  return sheet
-}
-
 /** All points as one path of zero-length strokes with round caps: a sixth of the size of that many circles. */
 function dots(points: readonly Point[]): Markish {
   return (_index, { x, y }, _values, _dimensions, { document }) => {
@@ -195,5 +182,3 @@ function dots(points: readonly Point[]): Markish {
     return path
   }
 }
-
-const svgNamespace = 'http://www.w3.org/2000/svg'

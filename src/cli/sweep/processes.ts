@@ -1,0 +1,122 @@
+/**
+ * Runs of a sweep as processes of this computer: each is `cellgrad train` in a folder of its own, so that it is locked,
+ * saved and resumed like any other run, and one that dies takes no other with it.
+ *
+ *   SWEEP/configs/ID.yaml   what a run is told       SWEEP/runs/ID   its folder       …/failed.txt   why it failed
+ *
+ * What has been done is seen from these folders alone, so a sweep that is begun again goes on where it was.
+ */
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PlannedRun } from '../../experiment/sweep/plan.ts'
+import { writeFileAtomic } from '../../node/atomic-file.ts'
+import { signals } from '../interrupt.ts'
+import { lock } from '../lock.ts'
+import { parseMetrics, recentLoss } from '../metrics.ts'
+import { files } from '../run-folder.ts'
+import type { Executor, Outcome } from './driver.ts'
+
+/** How often a run is begun again whose process was killed. */
+const mostKills = 5
+
+/** Runs that are trained by so many processes at once, which share the cores. */
+export function processes(folder: string, workers: number): Executor {
+  const threads = Math.max(1, Math.floor(availableParallelism() / workers))
+  const env = { ...process.env, CELLGRAD_THREADS: process.env.CELLGRAD_THREADS ?? String(threads) }
+  const inTurn = limited(workers)
+  return {
+    slots: workers,
+    train: (run, iterations, signal) => inTurn(() => trainRun(folder, run, iterations, { env, signal })),
+    close: async () => {},
+  }
+}
+
+/** Trains a run in a process, unless it is as far already, or has failed before. */
+export async function trainRun(
+  folder: string, { id, config }: Pick<PlannedRun, 'id' | 'config'>, iterations: number,
+  { env = process.env, signal }: { env?: NodeJS.ProcessEnv; signal: AbortSignal },
+): Promise<Outcome> {
+  const own = join(folder, 'runs', id)
+  for (let kills = 0; ; kills++) {
+    const known = await outcomeOf(own, iterations)
+    if (known) return known
+    if (signal.aborted) return { stopped: true }
+    if (kills > mostKills) return failed(own, `its process was killed ${kills} times`)
+    const file = join(folder, 'configs', `${id}.yaml`)
+    await mkdir(join(folder, 'configs'), { recursive: true })
+    await writeFileAtomic(file, `${JSON.stringify(config, null, 2)}\n`) // JSON is YAML
+    if (existsSync(own)) await untilFree(own)
+    const args = existsSync(join(own, files.config)) ? ['--resume', own] : ['--config', file, '--out', own]
+    const ended = await cellgrad(['train', ...args, '--iterations', String(iterations)], env, signal)
+    if (ended.status === 0 && !await outcomeOf(own, iterations)) return failed(own, 'it has no metrics')
+    const wasStopped = ended.status === null || Object.values(signals).includes(ended.status as never)
+    if (ended.status !== 0 && !wasStopped) return failed(own, ended.words)
+  }
+}
+
+/** What is known of a run that is to have so many iterations: the mean loss of the last hundred, or why it failed. */
+async function outcomeOf(own: string, iterations: number): Promise<Outcome | null> {
+  const why = await readFile(join(own, 'failed.txt'), 'utf8').catch(() => null)
+  if (why !== null) return { failed: why.trim() }
+  const metrics = parseMetrics(await readFile(join(own, files.metrics), 'utf8').catch(() => ''))
+  if ((metrics.at(-1)?.iteration ?? 0) < iterations || !existsSync(join(own, files.checkpoint))) return null
+  return { value: recentLoss(metrics.filter(({ iteration }) => iteration <= iterations)) }
+}
+
+async function failed(own: string, why: string): Promise<Outcome> {
+  await mkdir(own, { recursive: true })
+  await writeFileAtomic(join(own, 'failed.txt'), `${why}\n`)
+  return { failed: why }
+}
+
+/** Waits until nobody trains in a folder: a process whose sweep was killed stops, but not at once. */
+async function untilFree(folder: string): Promise<void> {
+  for (let waited = 0; ; waited++) {
+    try {
+      const release = await lock(folder)
+      return release()
+    } catch (error) {
+      if (waited === 60) throw error
+      await sleep(500)
+    }
+  }
+}
+
+/** Runs this program again, until it ends. It stops and saves when the signal aborts, or when this process is gone. */
+function cellgrad(args: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<{ status: number | null; words: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...process.execArgv, process.argv[1], ...args], {
+      env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    let words = ''
+    child.stderr!.on('data', (data: Buffer) => { words = (words + data.toString()).slice(-2000) })
+    const stop = (): void => { child.kill('SIGTERM') }
+    signal.addEventListener('abort', stop)
+    child.on('error', reject)
+    child.on('close', status => {
+      signal.removeEventListener('abort', stop)
+      resolve({ status, words: words.trim() || `status ${status}` })
+    })
+  })
+}
+
+/** Lets so many pieces of work go on at once; the others wait in the order in which they came. */
+function limited(most: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let free = most
+  const waiting: (() => void)[] = []
+  return async work => {
+    if (free === 0) await new Promise<void>(go => { waiting.push(go) })
+    else free--
+    try {
+      return await work()
+    } finally {
+      const next = waiting.shift()
+      if (next) next()
+      else free++
+    }
+  }
+}

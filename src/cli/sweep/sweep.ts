@@ -1,0 +1,136 @@
+/**
+ * `cellgrad sweep`: many runs out of one file, compared.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import type { ArgsDef, CommandDef } from 'citty'
+import { checkData } from '../../backends/fields.ts'
+import { configOf } from '../../experiment/config/values.ts'
+import { configYaml } from '../../experiment/config/yaml.ts'
+import type { JsonObject } from '../../experiment/flat.ts'
+import { toCsv } from '../../experiment/runs.ts'
+import { planOf, sweepField } from '../../experiment/sweep/plan.ts'
+import type { Plan, Sweep } from '../../experiment/sweep/plan.ts'
+import { inWords, ranked, sweepReport, sweepTable } from '../../experiment/sweep/report.ts'
+import { writeFileAtomic } from '../../node/atomic-file.ts'
+import { meanAndStdSvg, parallelCoordinatesSvg } from '../../node/sweep-chart.ts'
+import { untilInterrupted } from '../interrupt.ts'
+import type { Interruption } from '../interrupt.ts'
+import { invocation, quoted } from '../invocation.ts'
+import { lock } from '../lock.ts'
+import { say } from '../output.ts'
+import { numberFlag, UsageError } from '../usage.ts'
+import type { Command, Given } from '../usage.ts'
+import { readYaml } from '../yaml.ts'
+import { drive } from './driver.ts'
+import type { Executor, Standing, SweepResult } from './driver.ts'
+import { processes } from './processes.ts'
+
+const args: ArgsDef = {
+  file: { type: 'positional', required: true, description: 'What is to be compared, see docs/experiments.md' },
+  out: { type: 'string', valueHint: 'folder', description: 'Folder of the sweep; one that there is goes on (default: out/<file>)' },
+  workers: { type: 'string', valueHint: 'n', description: 'Runs at once, each in a process of its own (default: one for two cores)' },
+}
+
+const definition: CommandDef = {
+  meta: { name: 'sweep', description: 'Train many runs out of one file, and compare them' },
+  args,
+  async run({ args: parsed }) {
+    const given = parsed as unknown as Given
+    const file = given.file!
+    const workers = numberFlag('cellgrad sweep', given, 'workers', Math.max(1, availableParallelism() >> 1), { least: 1, most: 256 })
+    const { sweep, plan } = await readSweep(file)
+    const folder = given.out ?? join('out', basename(file, extname(file)))
+    await mkdir(folder, { recursive: true })
+    const release = await lock(folder)
+    const executor = processes(folder, workers)
+    try {
+      await runSweep(file, folder, sweep, plan, executor)
+    } finally {
+      await executor.close()
+      release()
+    }
+  },
+}
+
+export const sweep: Command = { definition }
+
+/**
+ * A sweep's file and what it comes to. All configurations are judged before the first is trained.
+ *
+ * @throws UsageError with a line for each mistake
+ */
+async function readSweep(file: string): Promise<{ sweep: Sweep; plan: Plan }> {
+  const yaml = await readYaml(file)
+  const sweep = told(() => checkData(file, sweepField, yaml.values))
+  const base = typeof sweep.base === 'string'
+    ? (await readYaml(resolve(dirname(file), sweep.base))).values as JsonObject
+    : sweep.base
+  const whole = configOf(base)
+  const plan = told(() => planOf(sweep, base, 'config' in whole ? whole.config.iterations : 1), `${file}: `)
+  const wrong = plan.runs.flatMap(([{ candidate, config }]) => {
+    const checked = configOf(config)
+    if ('config' in checked) return []
+    return checked.mistakes.map(({ key, says, unknownKey }) => `${file}: with ${inWords(plan.points[candidate])}: ${unknownKey === undefined ? `${key} ` : ''}${says}`)
+  })
+  if (wrong.length > 0) throw new UsageError(...wrong.slice(0, 10), ...(wrong.length > 10 ? [`${file}: there are ${wrong.length - 10} more mistakes`] : []))
+  return { sweep, plan }
+}
+
+/** What is made, where it can be. */
+function told<T>(make: () => T, where: string = ''): T {
+  try {
+    return make()
+  } catch (error) {
+    throw new UsageError(`${where}${(error as Error).message}`)
+  }
+}
+
+async function runSweep(file: string, folder: string, { minutes, seeds }: Sweep, plan: Plan, executor: Executor): Promise<void> {
+  const { points, machine } = plan
+  const longest = machine.rungs.at(-1)!
+  say(`${points.length} candidates${seeds.length > 1 ? ` with ${seeds.length} seeds each` : ''}, up to ${longest} iterations, in ${folder}`)
+  const interrupt = untilInterrupted(() => say('Stopping; runs that are under way are saved (Ctrl-C again to stop at once)'))
+  const late = new AbortController()
+  const timer = minutes === null ? undefined : setTimeout(() => late.abort(), 60_000 * minutes)
+  let done = 0
+  const tell = ({ job, outcomes }: Standing): void => {
+    done++
+    const results = outcomes.map(outcome => ('value' in outcome ? Number(outcome.value.toPrecision(3)) : 'failed')).join(', ')
+    say(`${done}: ${inWords(points[job.candidate])}: ${job.iterations} iterations, loss ${results}`)
+  }
+  const result = await drive(plan, executor, AbortSignal.any([interrupt.signal, late.signal]), tell).finally(() => {
+    clearTimeout(timer)
+    interrupt.end()
+  })
+  await writeReport(file, folder, plan, result)
+  if (result.isDone) return
+  if (interrupt.signal.aborted) process.exitCode = (interrupt.signal.reason as Interruption).status
+  say(`Stopped with ${result.candidates.length} of ${points.length} candidates trained. Go on with:`)
+  say(`  ${invocation()} sweep ${quoted(file)} --out ${quoted(folder)}`)
+}
+
+/** Writes report.md with its pictures, the table as CSV, and the best configuration as a file to train. */
+async function writeReport(file: string, folder: string, { points, runs }: Plan, { candidates, failures }: SweepResult): Promise<void> {
+  const judged = ranked(candidates)
+  const finished = judged.filter(({ mean }) => mean !== null && mean > 0)
+  const pictures: string[] = []
+  if (finished.length > 0) {
+    pictures.push('parallel.svg', 'loss.svg')
+    await writeFileAtomic(join(folder, 'parallel.svg'), await parallelCoordinatesSvg(judged))
+    await writeFileAtomic(join(folder, 'loss.svg'), await meanAndStdSvg(judged, ({ point }) => inWords(point)))
+    const checked = configOf(runs[points.indexOf(finished[0].point)][0].config)
+    if ('config' in checked) await writeFileAtomic(join(folder, 'best.yaml'), configYaml(checked.config))
+  }
+  await writeFileAtomic(join(folder, 'runs.csv'), toCsv(sweepTable(judged)))
+  await writeFileAtomic(join(folder, 'report.md'), sweepReport(basename(file), judged, failures, pictures))
+  const failing = Object.keys(failures).length
+  if (failing > 0) say(`${failing} ${failing === 1 ? 'run' : 'runs'} failed, see ${join(folder, 'report.md')}`)
+  if (finished.length === 0) return
+  say(`Best: ${inWords(finished[0].point)}, loss ${Number(finished[0].mean!.toPrecision(3))}`)
+  for (const [name, what] of [['report.md', 'all of them, compared'], ['best.yaml', 'the best configuration']]) {
+    if (existsSync(join(folder, name))) say(`${join(folder, name)}  ${what}`)
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Sweeps as files describe them, and what they come to: candidates, each a point of the fields, trained once for each seed;
+ * and the machine (`halving.ts`) that says which is trained how long. A design without halving is a machine of one rung.
+ */
+import { orNull, record } from '../../backends/fields.ts'
+import type { Field } from '../../backends/fields.ts'
+import { isObject, isWhole, numberAbove, oneOf, text, wholeFrom, flag } from '../../backends/options.ts'
+import { key } from '../../tensor/key.ts'
+import type { JsonObject } from '../flat.ts'
+import { withValue } from '../flat.ts'
+import { gridOf, latinHypercube, randomOf } from './designs.ts'
+import { configAt, runId } from './fields.ts'
+import type { Point, SweepFields } from './fields.ts'
+import { halving } from './halving.ts'
+import type { Halving } from './halving.ts'
+
+/** What a sweep's file says. */
+export type Sweep = {
+  /** What all runs have in common: a configuration's values, or the path of its file. */
+  readonly base: JsonObject | string
+  readonly fields: SweepFields
+  readonly design: 'grid' | 'random' | 'latinHypercube'
+  /** Points that are drawn; null for a grid. */
+  readonly runs: number | null
+  /** Seed of the draw. */
+  readonly seed: number
+  /** Each candidate is trained with each of these seeds. */
+  readonly seeds: readonly number[]
+  /** Trains all candidates so long first, and the best of them longer, see `halving`; null trains all to the end. */
+  readonly halving: { readonly least: number; readonly factor: number; readonly wait: boolean } | null
+  /** Begins no run after so many minutes; null never stops. */
+  readonly minutes: number | null
+}
+
+/** What a sweep's file may say, field by field. */
+export const sweepField: Field<Sweep> = record<Sweep>({
+  fields: {
+    base: {
+      fits: x => isObject(x) || text.fits(x), expected: 'the values of a configuration, or the path of its file',
+      json: { anyOf: [{ type: 'object' }, { type: 'string' }] }, about: 'What all runs have in common: a configuration, or the path of its file',
+    },
+    fields: {
+      fits: isObject, expected: 'a list of values or a range for each path', json: { type: 'object' },
+      about: 'Paths in the configuration, each with a list of values or { from, to, scale, whole, levels }; { values, when } is there only where fields before it have given values',
+    },
+    design: { ...oneOf(['grid', 'random', 'latinHypercube']), default: 'grid', about: 'Which points of the fields are tried' },
+    runs: {
+      fits: x => x === null || isWhole(x, 1), expected: 'null or a whole number > 0', default: null,
+      about: 'How many points are drawn, for random designs and Latin hypercubes',
+    },
+    seed: { ...wholeFrom(0, Number.MAX_SAFE_INTEGER), default: 0, about: 'Seed with which points are drawn' },
+    seeds: {
+      fits: x => Array.isArray(x) && x.length > 0 && x.every(n => isWhole(n)) && new Set(x).size === x.length,
+      expected: 'a list of whole numbers ≥ 0 that differ', json: { type: 'array', items: { type: 'integer', minimum: 0 }, minItems: 1 },
+      default: [0], about: 'Seeds of training: each point is trained with each',
+    },
+    halving: {
+      ...orNull(record<NonNullable<Sweep['halving']>>({
+        fields: {
+          least: { ...wholeFrom(1), about: 'Iterations after which the first are chosen' },
+          factor: { ...numberAbove(1), default: 3, about: 'One in so many goes on, and so many times as long' },
+          wait: { ...flag, default: true, about: 'Whether those who go on are chosen when all have arrived; false (ASHA) lets no worker wait' },
+        },
+      })),
+      default: null, about: 'Trains all for a while, and only the best of them on; null: all to the end',
+    },
+    minutes: { ...orNull(numberAbove(0)), default: null, about: 'No run begins after so many minutes; null: no end' },
+  },
+  together({ design, runs }, expect) {
+    expect(design === 'grid' ? runs === null : runs !== null, ['runs'], runs, design === 'grid' ? 'null, for a grid' : 'a whole number > 0, for a design that is drawn')
+  },
+})
+
+/** A run that is to be: one candidate with one seed. */
+export type PlannedRun = { readonly id: string; readonly candidate: number; readonly seed: number; readonly config: JsonObject }
+
+/** All that a sweep may come to. */
+export type Plan = {
+  readonly points: readonly Point[]
+  /** The runs of each candidate, one for each seed. */
+  readonly runs: readonly (readonly PlannedRun[])[]
+  readonly machine: Halving
+}
+
+/**
+ * The plan of a sweep.
+ *
+ * @param base the values of the configuration that all runs have in common
+ * @param iterations how long a run is, where the base does not say it
+ * @throws one sentence where the fields are none
+ * @example planOf(sweep, { target: '🦎', iterations: 500 }, 8001).runs.flat().map(({ id }) => id)
+ */
+export function planOf(sweep: Sweep, base: JsonObject, iterations: number): Plan {
+  const draw = { n: sweep.runs ?? 1, key: key(sweep.seed) }
+  const designs = { grid: () => gridOf(sweep.fields), random: () => randomOf(sweep.fields, draw), latinHypercube: () => latinHypercube(sweep.fields, draw) }
+  const points = designs[sweep.design]()
+  const runs = points.map((point, candidate) => sweep.seeds.map(seed => {
+    const config = withValue(configAt(base, point), 'seed', seed)
+    return { id: runId(config), candidate, seed, config }
+  }))
+  const most = typeof base.iterations === 'number' ? base.iterations : iterations
+  const { least, factor, wait } = sweep.halving ?? { least: most, factor: 3, wait: true }
+  return { points, runs, machine: halving({ candidates: points.length, least: Math.min(least, most), most, factor, wait }) }
+}

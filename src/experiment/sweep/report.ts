@@ -1,0 +1,92 @@
+/**
+ * What a sweep has found: the candidates by their results, how much each field matters, what failed.
+ */
+import { word } from '../flat.ts'
+import type { Json } from '../flat.ts'
+import { toMarkdown } from '../runs.ts'
+import type { RunTable } from '../runs.ts'
+import type { Point } from './fields.ts'
+import { importanceOf } from './importance.ts'
+
+/** A candidate that was trained: up to how many iterations, and a result for each seed; null for one that failed. */
+export type Candidate = {
+  readonly point: Point
+  readonly iterations: number
+  readonly values: readonly (number | null)[]
+}
+
+/** A candidate with the mean and the standard deviation of its results over seeds; null where a run has failed. */
+export type Judged = Candidate & { readonly mean: number | null; readonly std: number | null }
+
+/**
+ * The mean of some numbers and their standard deviation, of a sample (n − 1), 0 for one alone.
+ *
+ * @example meanAndStd([1, 3])   // { mean: 2, std: 1.414… }
+ */
+export function meanAndStd(values: readonly number[]): { mean: number; std: number } {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length
+  const squares = values.reduce((sum, x) => sum + (x - mean) ** 2, 0)
+  return { mean, std: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 }
+}
+
+/**
+ * Candidates from the best to the worst: those that were trained longest first, less is better, and those that failed last.
+ */
+export function ranked(candidates: readonly Candidate[]): Judged[] {
+  const judged = candidates.map((candidate): Judged => {
+    const values = candidate.values.filter(x => x !== null)
+    const failed = values.length < candidate.values.length || values.length === 0
+    return { ...candidate, ...(failed ? { mean: null, std: null } : meanAndStd(values)) }
+  })
+  return judged.sort((a, b) => (
+    Number(a.mean === null) - Number(b.mean === null) || b.iterations - a.iterations || (a.mean ?? 0) - (b.mean ?? 0)
+  ))
+}
+
+/** The candidates as a table: their fields, iterations, mean ± standard deviation. */
+export function sweepTable(judged: readonly Judged[]): RunTable {
+  const paths = [...new Set(judged.flatMap(({ point }) => Object.keys(point)))]
+  return {
+    columns: [...paths, 'iterations', 'loss'],
+    rows: judged.map(({ point, iterations, mean, std, values }): (Json | undefined)[] => [
+      ...paths.map(path => digits(point[path], 4)), iterations,
+      mean === null ? 'failed' : `${word(digits(mean, 3))}${values.length > 1 ? ` ± ${word(digits(std!, 3))}` : ''}`,
+    ]),
+  }
+}
+
+/**
+ * A sweep's report as Markdown; pictures are named as files beside it.
+ *
+ * @param failures what the runs that failed said, by their names
+ */
+export function sweepReport(
+  title: string, judged: readonly Judged[], failures: Readonly<Record<string, string>>, pictures: readonly string[],
+): string {
+  const finished = judged.filter(({ mean }) => mean !== null)
+  const results = finished.map(({ point, mean }) => ({ point, value: Math.log10(mean!) }))
+  const importance = Object.entries(importanceOf(results))
+  const best = finished[0]
+  const lines = [
+    `# ${title}`, '',
+    ...(best ? [`Best: ${inWords(best.point)}, loss ${word(digits(best.mean!, 3))}.`, ''] : []),
+    toMarkdown(sweepTable(judged)),
+    ...(importance.length > 0 ? [
+      'How much of the variance of the logarithm of the loss each field explains by itself:', '',
+      toMarkdown({ columns: ['field', 'share'], rows: importance.map(([path, share]) => [path, `${Math.round(100 * share)} %`]) }),
+    ] : []),
+    ...pictures.flatMap(name => [`![${name}](${name})`, '']),
+    ...Object.entries(failures).map(([name, why]) => `- ${name} failed: ${why}`),
+  ]
+  return `${lines.join('\n').trimEnd()}\n`
+}
+
+/** A point in words, with four digits: `batch 8, optimiser.rate 0.003162`. */
+export function inWords(point: Point): string {
+  return Object.entries(point).map(([path, value]) => `${path} ${word(digits(value, 4))}`).join(', ')
+}
+
+/** A number with so many digits. */
+function digits(x: Json | undefined, n: number): Json | undefined {
+  return typeof x === 'number' ? Number(x.toPrecision(n)) : x
+}

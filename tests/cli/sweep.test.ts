@@ -1,0 +1,85 @@
+// Sweeps end to end: the same result for any number of workers, and after kill -9; what fails is told.
+
+import { existsSync } from 'node:fs'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, it } from 'vitest'
+import { long } from '../long.ts'
+import { run, start, temporaryFolder, writeConfig } from './run.ts'
+
+const folder = temporaryFolder()
+const fields = 'fields:\n  batch: [2, 3]\n  damaged: { values: [0, 1], when: { batch: [3] } }\n'
+
+beforeAll(async () => {
+  await writeConfig(folder('base.yaml'), 'iterations: 9\n')
+  await writeFile(folder('sweep.yaml'), `base: base.yaml\n${fields}halving: { least: 3 }\n`)
+})
+
+/** All that a sweep has found: its report and tables, and each run's parameters. */
+async function found(name: string): Promise<Record<string, string>> {
+  const files = ['report.md', 'runs.csv', 'best.yaml', 'parallel.svg', 'loss.svg']
+  const models = (await readdir(folder(name, 'runs'))).map(id => `runs/${id}/checkpoint.safetensors`).sort()
+  return Object.fromEntries(await Promise.all([...files, ...models].map(async file => [file, (await readFile(folder(name, file))).toString('base64')])))
+}
+
+it('is the same for one worker and for three, and done once', async () => {
+  const [one, three] = await Promise.all([1, 3].map(n => run(['sweep', folder('sweep.yaml'), '--out', folder(`by-${n}`), '--workers', String(n)])))
+  expect([one.status, one.err, three.status, three.err]).toEqual([0, '', 0, ''])
+  expect(one.out).toContain(`3 candidates, up to 9 iterations, in ${folder('by-1')}\n`)
+  expect(await found('by-3')).toEqual(await found('by-1'))
+
+  const report = await readFile(folder('by-1', 'report.md'), 'utf8')
+  const rows = [...report.matchAll(/^\| (\d) \| (\d?) \| (\d+) \| (0\.\d+) \|$/gm)].map(row => row.slice(1, 4).join('/'))
+  expect(rows.map(row => row.slice(0, row.lastIndexOf('/'))).sort()).toEqual(['2/', '3/0', '3/1'])
+  expect(rows).toHaveLength(3)
+  expect(rows[0]).toMatch(/\/9$/) // the best alone was trained to the end
+  expect(rows.slice(1).every(row => row.endsWith('/3'))).toBe(true)
+  expect((await readFile(folder('by-1', 'best.yaml'), 'utf8'))).toContain(`\nbatch: ${rows[0][0]}\n`)
+
+  // Begun again it only reads what there is; a folder that was lost is trained again, to the same bits.
+  const before = await found('by-1')
+  const ids = await readdir(folder('by-1', 'runs'))
+  const metrics = await readFile(folder('by-1', 'runs', ids[0], 'metrics.jsonl'), 'utf8')
+  await rm(folder('by-1', 'runs', ids[1]), { recursive: true })
+  expect(await run(['sweep', folder('sweep.yaml'), '--out', folder('by-1')])).toMatchObject({ status: 0, err: '' })
+  expect(await found('by-1')).toEqual(before)
+  expect(await readFile(folder('by-1', 'runs', ids[0], 'metrics.jsonl'), 'utf8')).toBe(metrics)
+})
+
+it('tells of a run that fails, and trains the others', async () => {
+  await writeFile(folder('failing.yaml'), 'base: { target: 🦎, size: 6, padding: 1, batch: 2, steps: [3, 6], iterations: 2, rule: { hiddenChannels: 2 } }\nfields: { target: [nothing.png, 🦎] }\nseeds: [0, 1]\n')
+  const { status, out } = await run(['sweep', folder('failing.yaml'), '--out', folder('failing')])
+  expect(status).toBe(0)
+  expect(out).toContain('target nothing.png: 2 iterations, loss failed, failed\n')
+  expect(out).toContain('\n2 runs failed, see ')
+  const report = await readFile(folder('failing', 'report.md'), 'utf8')
+  expect(report).toMatch(/\| 🦎 \| 2 \| 0\.\d+ ± 0\.\d+ \|\n\| nothing\.png \| 2 \| failed \|/)
+  expect(report.match(/^- [0-9a-f]{16} failed: .*nothing\.png/gm)).toHaveLength(2)
+})
+
+it('refuses what is wrong before it trains anything', async () => {
+  const refused = async (name: string, text: string): Promise<string> => {
+    await writeFile(folder(name), text)
+    const { status, err, out } = await run(['sweep', name, '--out', 'never'], { cwd: folder() })
+    expect([status, out]).toEqual([2, ''])
+    return err
+  }
+  expect(await refused('a.yaml', 'base: {}\nfields: { batch: [4, 0] }\n')).toMatch(/^a\.yaml: with batch 0: batch is 0, expected a whole number /)
+  expect(await refused('b.yaml', 'base: {}\nfields: { rate: { from: 1, to: 2 } }\n')).toBe('b.yaml: gridOf: rate.levels is undefined, expected a whole number > 0: into so many values a grid cuts a range.\n')
+  expect(await refused('c.yaml', 'base: {}\nfields: { batch: [4] }\ndesing: grid\n')).toContain('c.yaml: there is no option "desing"; did you mean "design"?')
+  expect(await refused('d.yaml', 'base: {}\nfields: { batch: [4] }\ndesign: random\n')).toContain('d.yaml: runs is null, expected a whole number > 0, for a design that is drawn.')
+  expect(existsSync(folder('never'))).toBe(false)
+})
+
+it.runIf(long)('is the same after kill -9 of its processes and of itself', async () => {
+  const args = ['sweep', folder('sweep.yaml'), '--out', folder('killed'), '--workers', '2']
+  for (let i = 0; i < 3; i++) {
+    const { child, result } = start(args)
+    await sleep(800 + 700 * i)
+    child.kill('SIGKILL') // those whom it had begun notice, save and end
+    await result
+  }
+  expect(await run(args)).toMatchObject({ status: 0, err: '' })
+  if (!existsSync(folder('by-1'))) await run(['sweep', folder('sweep.yaml'), '--out', folder('by-1')])
+  expect(await found('killed')).toEqual(await found('by-1'))
+})

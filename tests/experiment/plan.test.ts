@@ -1,0 +1,55 @@
+// What a sweep comes to, and what is said of it: pure functions.
+
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { checkData } from '../../src/backends/fields.ts'
+import { meanAndStd, planOf, ranked, runId, sweepField, sweepReport } from '../../src/experiment/index.ts'
+import type { Candidate } from '../../src/experiment/index.ts'
+
+it('a plan has a run for each point and seed, named by its configuration', () => {
+  const sweep = checkData('sweep', sweepField, { base: {}, fields: { batch: [2, 4], 'rule.fireRate': [0.5, 1] }, seeds: [3, 5] })
+  const { points, runs, machine } = planOf(sweep, { target: 'a', rule: { noise: null } }, 70)
+  expect(points).toHaveLength(4)
+  expect(machine.rungs).toEqual([70])
+  expect(runs.flat().map(({ config }) => config)).toEqual(points.flatMap(point => [3, 5].map(seed => (
+    { target: 'a', batch: point.batch, rule: { noise: null, fireRate: point['rule.fireRate'] }, seed }
+  ))))
+  for (const { id, config } of runs.flat()) expect(id).toBe(runId(config))
+  expect(new Set(runs.flat().map(({ id }) => id)).size).toBe(8)
+  const halved = checkData('sweep', sweepField, { base: {}, fields: { batch: [2, 4, 8] }, halving: { least: 10 } })
+  expect(planOf(halved, { iterations: 90 }, 1).machine.rungs).toEqual([10, 30, 90])
+})
+
+const value = fc.option(fc.integer({ min: 1, max: 50 }), { freq: 5 })
+const candidates: fc.Arbitrary<Candidate[]> = fc.array(fc.record({
+  point: fc.record({ a: fc.nat(3) }), iterations: fc.constantFrom(10, 30), values: fc.array(value, { minLength: 1, maxLength: 3 }),
+}), { maxLength: 8 })
+
+it('candidates are ranked by how long they were trained, then by their mean; those that failed come last', () => {
+  fc.assert(fc.property(candidates, list => {
+    const judged = ranked(list)
+    expect(judged).toHaveLength(list.length)
+    judged.forEach((b, i) => {
+      expect(b.mean === null).toBe(b.values.includes(null))
+      if (b.mean !== null) expect(b.mean).toBeCloseTo(b.values.reduce<number>((sum, x) => sum + x!, 0) / b.values.length, 9)
+      const a = judged[i - 1]
+      if (i === 0 || b.mean === null) return
+      expect(a.mean).not.toBeNull()
+      expect(a.iterations > b.iterations || (a.iterations === b.iterations && a.mean! <= b.mean)).toBe(true)
+    })
+    const report = sweepReport('a sweep', judged, { abc: 'no memory' }, ['a.svg'])
+    expect(report).toContain('- abc failed: no memory\n')
+    expect(report.split('\n').filter(line => /^\| (\d+|a) \|/.test(line)).length).toBeGreaterThanOrEqual(list.length)
+  }))
+})
+
+it('the standard deviation is that of a sample', () => {
+  fc.assert(fc.property(fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { minLength: 2 }), list => {
+    const { mean, std } = meanAndStd(list)
+    // By pairs: Σ_(i<j) (x_i − x_j)² = n Σ (x − mean)².
+    const pairs = list.flatMap((x, i) => list.slice(i + 1).map(y => (x - y) ** 2)).reduce((a, b) => a + b, 0)
+    expect(std ** 2).toBeCloseTo(pairs / list.length / (list.length - 1), 8)
+    expect(mean * list.length).toBeCloseTo(list.reduce((a, b) => a + b), 8)
+  }))
+  expect(meanAndStd([7])).toEqual({ mean: 7, std: 0 })
+})

@@ -75,6 +75,7 @@ async function visitAt(
       await page.goto(`${address}${hash}`)
     },
     async picture(name) {
+      await page.evaluate(() => scrollTo(0, 0))
       await page.screenshot({ path: join(folder, `${name}-${screen}${dark}.png`), fullPage: screen === 'phone' })
     },
     async barriers() {

@@ -2,7 +2,8 @@
  * The rooms as the worker knows them: by name, the commands of each. The page knows only their types.
  */
 import { play } from '../rooms/play/commands.ts'
+import { train } from '../rooms/train/commands.ts'
 
-export const commands = { play }
+export const commands = { play, train }
 
 export type Commands = typeof commands

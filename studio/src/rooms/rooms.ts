@@ -4,6 +4,7 @@
 import type { ComponentType } from 'preact'
 import type { Settings } from '../address.ts'
 import { Play } from './play/play.tsx'
+import { Train } from './train/train.tsx'
 
 export type Room = {
   /** Its name in the address. */
@@ -15,4 +16,5 @@ export type Room = {
 
 export const rooms: readonly Room[] = [
   { name: 'play', title: 'Play', component: Play },
+  { name: 'train', title: 'Train', component: Train },
 ]

@@ -1,0 +1,161 @@
+/**
+ * What Train asks of the worker: a run is made, goes on, is changed by hand, is opened again, and is given away.
+ */
+import { encodeModel, fit, imageFromPixels, imageToPixels } from 'cellgrad'
+import type { Image } from 'cellgrad'
+import { configOf } from 'cellgrad/experiment'
+import type { Config, PresetName } from 'cellgrad/experiment'
+import type { Engine } from '../../engine/engine.ts'
+import type { Pixels } from '../../ui/picture.ts'
+import { exported, modelOf } from './exports.ts'
+import type { Export, ExportName } from './exports.ts'
+import { fieldsOf, valuesOf } from './fields.ts'
+import type { Field } from './fields.ts'
+import { Session } from './session.ts'
+import type { Sample, TrainEvent } from './session.ts'
+import { forgetRun, keepRun, listRuns, readRun } from './store.ts'
+import type { RunName } from './store.ts'
+
+/** What a visitor chose for a new run. */
+export type Order = {
+  readonly name: string
+  readonly preset: PresetName
+  /** Values by the keys of fields, as text. */
+  readonly texts: Readonly<Record<string, string>>
+  /** What it is to grow, of any size. */
+  readonly target: Pixels
+}
+
+/** A run that is open. */
+export type OpenRun = {
+  readonly id: string
+  readonly name: string
+  readonly config: Config
+  readonly target: Pixels
+  readonly now: TrainEvent
+  readonly slots: number
+}
+
+let session: Session | null = null
+
+function here(): Session {
+  if (!session) throw new Error('train: no run is open.')
+  return session
+}
+
+async function opened(engine: Engine, next: Session): Promise<OpenRun> {
+  session = next
+  const { run } = next
+  const target = { width: run.picture.width, height: run.picture.height, data: imageToPixels(run.picture) }
+  return { id: run.id, name: run.name, config: run.config, target, now: await next.whole(), slots: next.state.pool.length }
+}
+
+/** The configuration of an order, or a sentence for each mistake by the key of its field. */
+function configured({ preset, texts, name }: Omit<Order, 'target'>): Config | Record<string, string> {
+  const checked = configOf({ preset, target: name }, valuesOf(texts))
+  if ('config' in checked) return checked.config
+  return Object.fromEntries(checked.mistakes.map(({ key, says }) => [key || 'rule', says]))
+}
+
+export const train = {
+  /** The fields of a preset. */
+  fields: (_: Engine, preset: PresetName): Field[] => fieldsOf(preset),
+
+  /** What is wrong with an order, by the key of its field; null where nothing is. */
+  check(_: Engine, order: Omit<Order, 'target'>): Record<string, string> | null {
+    const config = configured(order)
+    return 'optimiser' in config && typeof config.optimiser === 'object' ? null : config as Record<string, string>
+  },
+
+  /** Makes a run and begins to train it. */
+  async make(engine: Engine, order: Order): Promise<OpenRun> {
+    const config = configured(order) as Config
+    const picture: Image = fit(imageFromPixels(order.target), config.size)
+    let opaque = false
+    for (let i = 3; i < picture.data.length; i += 4) opaque ||= picture.data[i] >= 0.5 / 255
+    if (!opaque) throw new Error('the target is fully transparent: there is nothing to grow.')
+    await session?.stop()
+    const run = {
+      id: crypto.randomUUID(), name: order.name, config, picture, running: true, iteration: 0, checkpoint: null,
+      losses: [], norms: [], rates: [], changes: [], saved: Date.now(),
+    }
+    const next = new Session(engine, run)
+    await keepRun(run).catch((error: Error) => engine.tell({ ...emptyEvent(run.id), trouble: error.message }))
+    next.start()
+    return opened(engine, next)
+  },
+
+  /** The runs that this browser keeps, the last first. */
+  runs: (): Promise<RunName[]> => listRuns(),
+
+  /** The run that is open in the worker, if one is. */
+  async current(engine: Engine): Promise<OpenRun | null> {
+    return session ? opened(engine, session) : null
+  },
+
+  /** Opens a kept run, which goes on if it was training when it was left. */
+  async open(engine: Engine, id: string): Promise<OpenRun> {
+    if (session?.run.id === id) return opened(engine, session)
+    const run = await readRun(id)
+    if (!run) throw new Error('this browser keeps no such run.')
+    await session?.stop()
+    const next = new Session(engine, run)
+    if (run.running) next.start()
+    return opened(engine, next)
+  },
+
+  async forget(_: Engine, id: string): Promise<void> {
+    if (session?.run.id === id) {
+      await session.stop()
+      session = null
+    }
+    await forgetRun(id)
+  },
+
+  async pause(): Promise<void> {
+    await here().stop()
+  },
+
+  /** Goes on, from the last checkpoint where what computed it is gone. */
+  async goOn(engine: Engine): Promise<void> {
+    const now = here()
+    const moved = now.backend.name !== engine.backend.name
+    if (moved) session = new Session(engine, now.run)
+    here().start()
+  },
+
+  /** Learns at another rate from now on. */
+  async rate(_: Engine, rate: number): Promise<void> {
+    if (!(rate > 0 && Number.isFinite(rate))) throw new Error(`the rate is ${rate}, expected a number > 0.`)
+    await here().setRate(rate)
+  },
+
+  /** Damages every state of the pool. */
+  hurt: (): Promise<void> => here().hurt(),
+
+  /** Some states of the pool. */
+  pool: (_: Engine, from: number, count: number): Promise<Sample[]> =>
+    here().samples(Array.from({ length: count }, (_, i) => from + i)),
+
+  /** A file of the run. */
+  file: (_: Engine, what: ExportName): Promise<Export> => atRest(now => exported(now, what)),
+
+  /** The model as bytes, for another room. */
+  model: (): Promise<Uint8Array> => atRest(now => encodeModel(modelOf(now))),
+}
+
+/** Reads a run between two iterations: the next one lets go of what it supersedes. */
+async function atRest<T>(read: (now: Session) => Promise<T>): Promise<T> {
+  const now = here()
+  const goes = now.running
+  await now.stop()
+  try {
+    return await read(now)
+  } finally {
+    if (goes) now.start()
+  }
+}
+
+function emptyEvent(id: string): TrainEvent {
+  return { id, iteration: 0, losses: [], norms: [], rates: [], perSecond: 0, running: true }
+}

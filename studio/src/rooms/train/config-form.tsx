@@ -1,0 +1,75 @@
+/**
+ * The configuration of a run: the preset, what one changes most, and under "All options" every field with its default.
+ * What is wrong stands beside its field.
+ */
+import { useEffect, useId, useState } from 'preact/hooks'
+import type { VNode } from 'preact'
+import { call } from '../../engine/client.ts'
+import { Keys, Section } from '../../ui/fields.tsx'
+import { complain } from '../../ui/notice.tsx'
+import type { Field } from './fields.ts'
+
+export type Choices = { readonly preset: 'growing' | 'persistent' | 'regenerating'; readonly texts: Readonly<Record<string, string>> }
+
+/** What one changes most often. */
+const first = ['size', 'padding', 'iterations', 'batch', 'optimiser']
+
+export function ConfigForm({ choices, onChange, mistakes }: {
+  choices: Choices
+  onChange: (choices: Choices) => void
+  mistakes: Readonly<Record<string, string>>
+}): VNode {
+  const { preset, texts } = choices
+  const [fields, setFields] = useState<readonly Field[]>([])
+  useEffect(() => { call('train', 'fields', preset).then(setFields).catch(complain) }, [preset])
+
+  function set(key: string, text: string): void {
+    const { [key]: _, ...others } = texts
+    onChange({ preset, texts: text === '' ? others : { ...others, [key]: text } })
+  }
+
+  const row = (field: Field): VNode => (
+    <FieldRow key={field.key} field={field} text={texts[field.key] ?? ''} mistake={mistakes[field.key]} onInput={text => set(field.key, text)} />
+  )
+  // A mistake may sit deeper than a field: it is shown at the end.
+  const others = Object.entries(mistakes).filter(([key]) => !fields.some(field => field.key === key))
+  return (
+    <Section title="How it learns">
+      <Keys
+        label="Preset" value={preset} onChange={name => onChange({ preset: name, texts })}
+        options={[['growing', 'Grow'], ['persistent', 'and stay'], ['regenerating', 'and heal']]}
+      />
+      {fields.filter(({ key }) => first.includes(key)).map(row)}
+      <details>
+        <summary>All options</summary>
+        {fields.filter(({ key }) => !first.includes(key)).map(row)}
+      </details>
+      {others.map(([key, says]) => <p key={key} class="mistake">{key} {says}</p>)}
+    </Section>
+  )
+}
+
+function FieldRow({ field: { key, words, choices, otherwise }, text, mistake, onInput }: {
+  field: Field
+  text: string
+  mistake: string | undefined
+  onInput: (text: string) => void
+}): VNode {
+  const id = useId()
+  return (
+    <div class="field option">
+      <label for={id}>{key}</label>
+      {choices.length > 0 ? (
+        <select id={id} value={text || otherwise} aria-describedby={`${id}-says`} onChange={e => onInput(e.currentTarget.value === otherwise ? '' : e.currentTarget.value)}>
+          {choices.map(word => <option key={word} value={word}>{word}</option>)}
+        </select>
+      ) : (
+        <input
+          id={id} type="text" value={text} placeholder={otherwise} aria-invalid={mistake !== undefined} aria-describedby={`${id}-says`}
+          spellcheck={false} autocomplete="off" onInput={e => onInput(e.currentTarget.value.trim())}
+        />
+      )}
+      <p id={`${id}-says`} class={mistake ? 'mistake' : 'hint'}>{mistake ? `${key} ${mistake}` : words}</p>
+    </div>
+  )
+}

@@ -1,0 +1,46 @@
+/**
+ * What comes out of a run, as files to keep.
+ */
+import type { VNode } from 'preact'
+import { call } from '../../engine/client.ts'
+import { Section } from '../../ui/fields.tsx'
+import { complain } from '../../ui/notice.tsx'
+import { paint } from '../../ui/picture.ts'
+import type { ExportName } from './exports.ts'
+
+const files: readonly (readonly [ExportName, string, string])[] = [
+  ['safetensors', 'Model', 'The rule and its weights, as .safetensors'],
+  ['html', 'Page', 'One HTML file that grows without a network'],
+  ['yaml', 'YAML', 'The configuration that trains the same with cellgrad train --config'],
+  ['target', 'Target', 'What is to grow, as PNG; the YAML names it'],
+  ['gif', 'GIF', 'Growth as an animation'],
+  ['strip', 'Strip', 'Growth as one row of pictures'],
+]
+
+async function download(what: ExportName): Promise<void> {
+  const file = await call('train', 'file', what)
+  const blob = 'bytes' in file ? new Blob([file.bytes as Uint8Array<ArrayBuffer>], { type: file.type }) : await pngOf(file.pixels)
+  const link = Object.assign(document.createElement('a'), { href: URL.createObjectURL(blob), download: file.name })
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
+}
+
+function pngOf(pixels: Parameters<typeof paint>[1]): Promise<Blob> {
+  const canvas = document.createElement('canvas')
+  paint(canvas, pixels)
+  return new Promise((resolve, reject) => {
+    canvas.toBlob(blob => (blob ? resolve(blob) : reject(new Error('this browser made no PNG of it.'))))
+  })
+}
+
+export function Downloads(): VNode {
+  return (
+    <Section title="Take it with you">
+      <div class="row">
+        {files.map(([what, text, meaning]) => (
+          <button key={what} type="button" title={meaning} onClick={() => { download(what).catch(complain) }}>{text}</button>
+        ))}
+      </div>
+    </Section>
+  )
+}

@@ -1,0 +1,74 @@
+/**
+ * A run as it goes: target and what has grown so far, the curves, the batch and the pool, and what one may do to it.
+ */
+import { useState } from 'preact/hooks'
+import type { VNode } from 'preact'
+import { call } from '../../engine/client.ts'
+import { Picture } from '../../ui/cells.tsx'
+import { Chart } from '../../ui/chart.tsx'
+import { Figure } from '../../ui/fields.tsx'
+import { complain } from '../../ui/notice.tsx'
+import { Downloads } from './downloads.tsx'
+import { Samples } from './samples.tsx'
+import type { Sample } from './session.ts'
+import type { Shown } from './train.tsx'
+
+/** Slots of the pool that are shown at once. */
+const shown = 48
+
+export function RunView({ run }: { run: Shown }): VNode {
+  const { name, config, target, iteration, losses, norms, rates, perSecond, running, grown, batch, slots } = run
+  const [rate, setRate] = useState('')
+  const [pool, setPool] = useState<{ from: number; samples: readonly Sample[] } | null>(null)
+  const done = iteration >= config.iterations
+  const loss = losses.at(-1)
+
+  function look(from: number): void {
+    call('train', 'pool', from, shown).then(samples => setPool({ from, samples })).catch(complain)
+  }
+
+  return (
+    <>
+      <div class="pair">
+        <figure class="framed"><Picture pixels={target} label={`The target: ${name}`} /><figcaption>what it should grow</figcaption></figure>
+        <figure class="framed">{grown ? <Picture pixels={grown} label="What it grows now" /> : <div class="cells sheet" />}<figcaption>what it grows now</figcaption></figure>
+      </div>
+      <div class="row">
+        <button type="button" class="main" disabled={done} onClick={() => { call('train', running ? 'pause' : 'goOn').catch(complain) }}>
+          {done ? 'Done' : running ? 'Pause' : 'Go on'}
+        </button>
+        <form
+          class="row" onSubmit={event => {
+            event.preventDefault()
+            call('train', 'rate', Number(rate)).then(() => setRate('')).catch(complain)
+          }}
+        >
+          <input type="text" inputMode="decimal" class="short" aria-label="Another learning rate" placeholder={`rate ${rates.at(-1)?.toPrecision(2) ?? ''}`} value={rate} onInput={e => setRate(e.currentTarget.value)} />
+          <button type="submit" disabled={rate === ''}>Set</button>
+        </form>
+        {slots > 0 && <button type="button" onClick={() => { call('train', 'hurt').then(() => look(pool?.from ?? 0)).catch(complain) }}>Hurt the pool</button>}
+      </div>
+      <dl class="figures">
+        <Figure label={`of ${config.iterations} iterations`} value={String(iteration)} />
+        <Figure label="log₁₀ loss" value={loss === undefined ? '–' : Math.log10(loss).toFixed(2)} />
+        <Figure label="gradient norm" value={norms.at(-1)?.toPrecision(2) ?? '–'} />
+        <Figure label="rate" value={rates.at(-1)?.toPrecision(2) ?? '–'} />
+        <Figure label="iterations / s" value={running ? perSecond.toPrecision(2) : '0'} />
+      </dl>
+      <Chart title="Loss" values={losses} log />
+      <div class="pair">
+        <Chart title="Gradient norm" values={norms} log narrow />
+        <Chart title="Learning rate" values={rates} narrow />
+      </div>
+      {batch.length > 0 && <Samples title="The last batch, after its rollout" samples={batch} />}
+      {slots > 0 && (pool ? <Samples title={`Slots ${pool.from} to ${pool.from + pool.samples.length - 1} of the pool`} samples={pool.samples} /> : null)}
+      {slots > 0 && (
+        <div class="row">
+          <button type="button" onClick={() => look(0)}>{pool ? 'Look again' : 'Look into the pool'}</button>
+          {pool && <button type="button" disabled={pool.from + shown >= slots} onClick={() => look(pool.from + shown)}>Next slots</button>}
+        </div>
+      )}
+      <Downloads />
+    </>
+  )
+}

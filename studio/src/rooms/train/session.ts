@@ -1,0 +1,233 @@
+/**
+ * A run under way in the worker: its state on a backend, the loop that trains it, and what the page is told meanwhile.
+ *
+ * The loop lets the event loop turn between iterations, so that commands are heard while it runs. A change by hand (another
+ * rate, damage to the pool) happens between two iterations and is saved at once: whatever comes after, a reload goes on
+ * from there and ends with the same bits.
+ */
+import {
+  cpu, damageMask, decodeCheckpoint, encodeCheckpoint, erase, foldIn, imageToPixels, key, NonFiniteError, publishedCircles,
+  rollout, samplePool, scope, seed, tensorToImage, train, writeBack,
+} from 'cellgrad'
+import type { Backend, DataParams, DataRule, Drawn, Image, Trainer, TrainerState } from 'cellgrad'
+import { ruleOf, trainerOf } from 'cellgrad/experiment'
+import type { Config } from 'cellgrad/experiment'
+import type { Engine } from '../../engine/engine.ts'
+import type { Pixels } from '../../ui/picture.ts'
+import { keepRun } from './store.ts'
+import type { Run } from './store.ts'
+
+/** What the page hears of the run. */
+export type TrainEvent = {
+  readonly id: string
+  readonly iteration: number
+  /** The newest numbers, of the iterations up to this one. */
+  readonly losses: readonly number[]
+  readonly norms: readonly number[]
+  readonly rates: readonly number[]
+  readonly perSecond: number
+  readonly running: boolean
+  /** What the rule grows by now, now and then. */
+  readonly grown?: Pixels
+  /** The samples of the last batch after their rollout, where there is a pool. */
+  readonly batch?: readonly Sample[]
+  /** Why it stopped, where that was not wanted; or why it is not saved. */
+  readonly trouble?: string
+}
+
+/** A state of the pool as a picture, and what happened to it before its last rollout: nothing, or see `Drawn`. */
+export type Sample = { readonly slot: number; readonly fate: number; readonly pixels: Pixels }
+
+/** How often the page is told numbers, and shown pictures, in milliseconds. */
+const telling = 200, showing = 1500
+
+type State = TrainerState<DataParams>
+
+export class Session {
+  run: Run
+  state: State
+  readonly backend: Backend
+  readonly rule: DataRule
+  #trainer: Trainer<State>
+  #engine: Engine
+  #losses: number[]
+  #norms: number[]
+  #rates: number[]
+  #told: number
+  #fates = new Map<number, number>()
+  #wanted = false
+  #loop: Promise<void> = Promise.resolve()
+
+  constructor(engine: Engine, run: Run) {
+    this.#engine = engine
+    this.backend = engine.backend.name === 'cpu' && run.config.fma === 'off' ? cpu({ fma: false }) : engine.backend
+    this.run = run
+    this.rule = ruleOf(run.config)
+    this.#trainer = trainerOf(run.config, run.picture, { backend: this.backend })
+    this.state = run.checkpoint
+      ? decodeCheckpoint(run.checkpoint, run.name, { backend: this.backend, trainer: this.#trainer, maxBytes: 2 ** 31 }).state as State
+      : this.#trainer.init(key(run.config.seed))
+    const { iteration } = this.state
+    this.#losses = run.losses.slice(0, iteration)
+    this.#norms = run.norms.slice(0, iteration)
+    this.#rates = run.rates.slice(0, iteration)
+    this.#told = iteration
+  }
+
+  get config(): Config { return this.run.config }
+  get running(): boolean { return this.#wanted }
+
+  /** Goes on training, in the background. */
+  start(): void {
+    if (this.#wanted || this.state.iteration >= this.config.iterations) return
+    this.#wanted = true
+    this.#loop = this.#learn()
+  }
+
+  /** Stops after the iteration under way, and saves. */
+  async stop(): Promise<void> {
+    this.#wanted = false
+    await this.#loop
+  }
+
+  async #learn(): Promise<void> {
+    let trouble: string | undefined
+    let told = 0, shown = 0, count = 0
+    const began = performance.now()
+    try {
+      for await (const progress of train(this.#trainer, { iterations: this.config.iterations, state: this.state })) {
+        const { state, loss, gradNorm, rate, drawn } = progress
+        this.state = state
+        this.#losses.push(loss)
+        this.#norms.push(gradNorm)
+        this.#rates.push(rate)
+        count++
+        await this.#remember(drawn)
+        const now = performance.now()
+        const perSecond = (1000 * count) / (now - began)
+        if (now - shown > showing) {
+          await this.#tell({ perSecond, grown: await this.grown(), batch: drawn ? await this.samples(drawn.slots) : undefined })
+          shown = told = performance.now()
+        } else if (now - told > telling) {
+          await this.#tell({ perSecond })
+          told = now
+        }
+        if (state.iteration % this.config.saveEvery === 0) await this.save().catch((error: Error) => this.#tell({ perSecond, trouble: error.message }))
+        if (!this.#wanted) break
+      }
+    } catch (error) {
+      trouble = (error as Error).message
+      if (!(error instanceof NonFiniteError)) { // the state is not to be trusted; the last checkpoint is
+        this.#wanted = false
+        return this.#tell({ perSecond: 0, trouble })
+      }
+    }
+    this.#wanted = false
+    await this.save().catch((error: Error) => { trouble ??= error.message })
+    await this.#tell({ perSecond: 0, grown: await this.grown(), trouble })
+  }
+
+  async #remember(drawn: Drawn | null): Promise<void> {
+    if (!drawn) return
+    const fates = await drawn.fates.data()
+    drawn.slots.forEach((slot, i) => this.#fates.set(slot, fates[i]))
+  }
+
+  async #tell(news: Pick<TrainEvent, 'perSecond' | 'grown' | 'batch' | 'trouble'>): Promise<void> {
+    const from = this.#told
+    this.#told = this.state.iteration
+    this.#engine.tell({
+      id: this.run.id, iteration: this.state.iteration, running: this.#wanted,
+      losses: this.#losses.slice(from), norms: this.#norms.slice(from), rates: this.#rates.slice(from), ...news,
+    } satisfies TrainEvent)
+  }
+
+  /** Everything that the page has to draw when it comes back. */
+  async whole(): Promise<TrainEvent> {
+    this.#told = this.state.iteration
+    return {
+      id: this.run.id, iteration: this.state.iteration, running: this.#wanted, perSecond: 0,
+      losses: [...this.#losses], norms: [...this.#norms], rates: [...this.#rates], grown: await this.grown(),
+    }
+  }
+
+  async save(): Promise<void> {
+    const { fma } = this.backend as { fma?: boolean }
+    const checkpoint = await encodeCheckpoint(this.state, fma === undefined ? {} : { fma: fma ? 'on' : 'off' }) as Uint8Array<ArrayBuffer>
+    this.run = {
+      ...this.run, checkpoint, running: this.#wanted, iteration: this.state.iteration, saved: Date.now(),
+      losses: [...this.#losses], norms: [...this.#norms], rates: [...this.#rates],
+    }
+    await keepRun(this.run)
+  }
+
+  /** Does something between two iterations, and says so in the run. */
+  async #between(change: string, act: () => void): Promise<void> {
+    const goes = this.#wanted
+    await this.stop()
+    act()
+    this.run = { ...this.run, changes: [...this.run.changes, `after iteration ${this.state.iteration}: ${change}`] }
+    await this.save()
+    if (goes) this.start()
+  }
+
+  /** Learns at another rate from now on. */
+  async setRate(rate: number): Promise<void> {
+    await this.#between(`the rate became ${rate}`, () => {
+      const config = { ...this.config, optimiser: { ...this.config.optimiser, rate } }
+      this.#trainer = trainerOf(config, this.run.picture, { backend: this.backend })
+      this.run = { ...this.run, config }
+    })
+  }
+
+  /** Damages every state of the pool, as the trainer does, a few at a time. */
+  async hurt(): Promise<void> {
+    const { pool, iteration } = this.state
+    if (pool.length === 0) throw new Error('this run has no pool to hurt: every batch begins from seeds.')
+    await this.#between('the whole pool was damaged', () => {
+      const [height, width] = this.state.pool[0].shape
+      for (let from = 0; from < pool.length; from += 16) {
+        const part = this.state.pool.slice(from, from + 16)
+        this.state = scope(() => {
+          const { slots, batch } = samplePool(part, key(0), part.length)
+          const mask = damageMask(foldIn(key(iteration), from), publishedCircles, part.length, height, width, this.backend)
+          return { ...this.state, pool: writeBack(this.state.pool, slots.map(slot => from + slot), erase(batch, mask)) }
+        })
+      }
+    })
+  }
+
+  /** What the rule grows by now, after a rollout as long as those of the training. */
+  async grown(): Promise<Pixels> {
+    const { steps, size, padding } = this.config
+    const [height, width] = [size + 2 * padding, size + 2 * padding]
+    const x = scope(() => rollout(
+      this.rule, this.state.params, seed(this.rule, { height, width, backend: this.backend }), key(0),
+      { steps: Math.round((steps[0] + steps[1]) / 2) },
+    ))
+    return pixelsOf(await tensorToImage(x))
+  }
+
+  /** Some states of the pool, as pictures. */
+  async samples(slots: readonly number[]): Promise<Sample[]> {
+    const { pool } = this.state
+    const some = slots.filter(slot => slot < pool.length)
+    return Promise.all(some.map(async slot => {
+      const state = pool[slot]
+      const [height, width, channels] = state.shape
+      const values = 'data' in state ? await state.data() : state.toArray()
+      const picture = { width, height, data: rgbaOf(values as Float32Array, channels) }
+      return { slot, fate: this.#fates.get(slot) ?? 0, pixels: pixelsOf(picture) }
+    }))
+  }
+}
+
+function rgbaOf(values: Float32Array, channels: number): Float32Array {
+  const data = new Float32Array((values.length / channels) * 4)
+  for (let i = 0; i < data.length; i++) data[i] = values[Math.floor(i / 4) * channels + (i % 4)]
+  return data
+}
+
+function pixelsOf(image: Image): Pixels {
+  return { width: image.width, height: image.height, data: imageToPixels(image) }
+}

@@ -1,0 +1,77 @@
+/**
+ * Runs that survive a reload: each is one record in the browser's database, checkpoint and all.
+ */
+import type { Image } from 'cellgrad'
+import type { Config } from 'cellgrad/experiment'
+
+/** A run at rest. */
+export type Run = {
+  readonly id: string
+  readonly name: string
+  readonly config: Config
+  /** What it is to grow, `size` × `size`. */
+  readonly picture: Image
+  /** Whether it was training when it was last saved, so that it goes on when the page comes back. */
+  readonly running: boolean
+  /** Iterations that the checkpoint has. */
+  readonly iteration: number
+  /** A safetensors file; null before the first iteration. */
+  readonly checkpoint: Uint8Array<ArrayBuffer> | null
+  /** Of each iteration: loss, norm of the gradient, rate. */
+  readonly losses: readonly number[]
+  readonly norms: readonly number[]
+  readonly rates: readonly number[]
+  /** What was done to it by hand, a sentence each. */
+  readonly changes: readonly string[]
+  /** Milliseconds since 1970. */
+  readonly saved: number
+}
+
+/** A run in a list. */
+export type RunName = { readonly id: string; readonly name: string; readonly iteration: number; readonly iterations: number; readonly running: boolean; readonly saved: number }
+
+const database = 'cellgrad-studio', runs = 'runs'
+
+let opened: Promise<IDBDatabase> | null = null
+
+function open(): Promise<IDBDatabase> {
+  return opened ??= new Promise((resolve, reject) => {
+    const request = indexedDB.open(database, 1)
+    request.onupgradeneeded = () => request.result.createObjectStore(runs, { keyPath: 'id' })
+    request.onsuccess = () => resolve(request.result)
+    request.onerror = () => reject(new Error(`runs cannot be kept in this browser (${request.error?.message}).`))
+  })
+}
+
+async function ask<T>(mode: IDBTransactionMode, what: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+  const transaction = (await open()).transaction(runs, mode)
+  const request = what(transaction.objectStore(runs))
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve(request.result)
+    transaction.onabort = transaction.onerror = () => reject(transaction.error ?? request.error!)
+  })
+}
+
+/** Keeps a run. Throws a sentence where there is no room; what was kept of it before is still there then. */
+export async function keepRun(run: Run): Promise<void> {
+  await ask('readwrite', store => store.put(run)).catch((cause: DOMException) => {
+    const why = cause.name === 'QuotaExceededError' ? 'this browser has no room left for it' : cause.message
+    throw new Error(`the run ${run.name} is not saved: ${why}. It goes on; download what matters.`, { cause })
+  })
+}
+
+export function readRun(id: string): Promise<Run | undefined> {
+  return ask('readonly', store => store.get(id) as IDBRequest<Run | undefined>)
+}
+
+export async function forgetRun(id: string): Promise<void> {
+  await ask('readwrite', store => store.delete(id))
+}
+
+/** All runs, the last first. */
+export async function listRuns(): Promise<RunName[]> {
+  const all = await ask('readonly', store => store.getAll() as IDBRequest<Run[]>)
+  return all.sort((a, b) => b.saved - a.saved).map(({ id, name, iteration, config, running, saved }) => (
+    { id, name, iteration, iterations: config.iterations, running, saved }
+  ))
+}

@@ -1,0 +1,74 @@
+/**
+ * The choice of what is to grow.
+ */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { VNode } from 'preact'
+import { Keys, Section } from '../../ui/fields.tsx'
+import { complain } from '../../ui/notice.tsx'
+import { Picture } from '../../ui/cells.tsx'
+import { Drawing } from './drawing.tsx'
+import { bundledTarget, emoji, fileTarget, typedTarget } from './target.ts'
+import type { Target } from './target.ts'
+
+export function TargetPicker({ target, onTarget }: { target: Target | null; onTarget: (target: Target) => void }): VNode {
+  const [chosen, setChosen] = useState(emoji[0].name)
+  const [text, setText] = useState('')
+  const [drawing, setDrawing] = useState(false)
+  const file = useRef<HTMLInputElement>(null)
+
+  function choose(name: string): void {
+    setDrawing(false)
+    setChosen(name)
+    bundledTarget(name).then(onTarget).catch(complain)
+  }
+
+  function take(picture: File | null | undefined): void {
+    if (!picture) return
+    fileTarget(picture).then(made => {
+      setDrawing(false)
+      setChosen('')
+      onTarget(made)
+    }).catch(complain)
+  }
+
+  useEffect(() => choose(chosen), [])
+  useEffect(() => {
+    const pasted = (event: ClipboardEvent): void => take([...event.clipboardData?.files ?? []][0])
+    const dropped = (event: DragEvent): void => { event.preventDefault(); take(event.dataTransfer?.files[0]) }
+    const over = (event: DragEvent): void => event.preventDefault()
+    addEventListener('paste', pasted)
+    addEventListener('drop', dropped)
+    addEventListener('dragover', over)
+    return () => {
+      removeEventListener('paste', pasted)
+      removeEventListener('drop', dropped)
+      removeEventListener('dragover', over)
+    }
+  }, [])
+
+  return (
+    <Section title="What is to grow">
+      <Keys label="Emoji" big value={chosen} onChange={choose} options={emoji.map(({ name, url }) => [name, <img src={url} alt="" width={32} height={32} />, name] as const)} />
+      <div class="row">
+        <input
+          type="text" class="short" placeholder="or type one" aria-label="An emoji or a letter" value={text} maxLength={8}
+          onInput={e => {
+            const typed = e.currentTarget.value.trim()
+            setText(typed)
+            if (typed === '') return
+            setChosen('')
+            setDrawing(false)
+            onTarget(typedTarget(typed))
+          }}
+        />
+        <button type="button" onClick={() => file.current!.click()}>Picture…</button>
+        <button type="button" aria-pressed={drawing} onClick={() => { setDrawing(!drawing); setChosen('') }}>Draw</button>
+        <input ref={file} type="file" accept="image/*" class="hidden" tabIndex={-1} aria-label="A picture" onChange={e => { take(e.currentTarget.files?.[0]); e.currentTarget.value = '' }} />
+      </div>
+      {drawing ? <Drawing onDrawn={pixels => onTarget({ name: 'drawing', pixels })} /> : target && (
+        <div class="row"><div class="thumb"><Picture pixels={target.pixels} label={`The target: ${target.name}`} /></div>
+          <p class="hint">Pictures may be dropped or pasted, too. What is transparent stays empty.</p></div>
+      )}
+    </Section>
+  )
+}

@@ -1,0 +1,101 @@
+/**
+ * Train: a rule learns to grow a picture, in front of you.
+ */
+import { useEffect, useState } from 'preact/hooks'
+import type { VNode } from 'preact'
+import { showAddress } from '../../address.ts'
+import type { Settings } from '../../address.ts'
+import { call, listen } from '../../engine/client.ts'
+import { complain, notify } from '../../ui/notice.tsx'
+import type { OpenRun } from './commands.ts'
+import { ConfigForm } from './config-form.tsx'
+import type { Choices } from './config-form.tsx'
+import { RunView } from './run-view.tsx'
+import type { Sample, TrainEvent } from './session.ts'
+import type { RunName } from './store.ts'
+import { Runs } from './runs.tsx'
+import { TargetPicker } from './target-picker.tsx'
+import type { Target } from './target.ts'
+
+/** A run as the page knows it. */
+export type Shown = Omit<OpenRun, 'now'> & TrainEvent & { readonly batch: readonly Sample[] }
+
+function shownOf({ now, ...run }: OpenRun): Shown {
+  return { batch: [], ...run, ...now }
+}
+
+/** A run with what it has told since. */
+function after(run: Shown, news: TrainEvent): Shown {
+  const from = news.iteration - news.losses.length
+  const joined = (old: readonly number[], next: readonly number[]): number[] => [...old.slice(0, from), ...next]
+  return {
+    ...run, ...news, batch: news.batch ?? run.batch, grown: news.grown ?? run.grown,
+    losses: joined(run.losses, news.losses), norms: joined(run.norms, news.norms), rates: joined(run.rates, news.rates),
+  }
+}
+
+export function Train({ settings }: { settings: Settings }): VNode {
+  const [target, setTarget] = useState<Target | null>(null)
+  const [choices, setChoices] = useState<Choices>({ preset: 'growing', texts: {} })
+  const [mistakes, setMistakes] = useState<Record<string, string>>({})
+  const [run, setRun] = useState<Shown | null>(null)
+  const [runs, setRuns] = useState<readonly RunName[]>([])
+
+  const refresh = (): void => { call('train', 'runs').then(setRuns).catch(complain) }
+
+  function show(opened: OpenRun | null): void {
+    setRun(opened && shownOf(opened))
+    showAddress('train', { run: opened?.id })
+    refresh()
+  }
+
+  useEffect(() => listen('train', (news: TrainEvent) => {
+    setRun(now => (now?.id === news.id ? after(now, news) : now))
+    if (news.trouble) notify(news.trouble)
+  }), [])
+  useEffect(() => {
+    const wanted = settings.run ? call('train', 'open', settings.run) : call('train', 'current')
+    wanted.then(show).catch(error => {
+      complain(error)
+      show(null)
+    })
+  }, [])
+  useEffect(() => {
+    const late = setTimeout(() => {
+      call('train', 'check', { name: 'target', ...choices }).then(found => setMistakes(found ?? {})).catch(complain)
+    }, 150)
+    return () => clearTimeout(late)
+  }, [choices])
+
+  function begin(): void {
+    if (target) call('train', 'make', { ...choices, name: target.name, target: target.pixels }).then(show).catch(complain)
+  }
+
+  return (
+    <div class="room">
+      <div class="view">
+        {run ? <RunView run={run} /> : (
+          <div class="empty">
+            <p>Choose what is to grow, and let it learn. A small one is ready in a minute or two:
+              {' '}<button type="button" class="quiet" onClick={() => setChoices({ preset: 'growing', texts: small })}>settings for a quick try</button>.</p>
+          </div>
+        )}
+      </div>
+      <div class="panel">
+        <TargetPicker target={target} onTarget={setTarget} />
+        <ConfigForm choices={choices} onChange={setChoices} mistakes={mistakes} />
+        <button type="button" class="main" disabled={!target || Object.keys(mistakes).length > 0} onClick={begin}>Train</button>
+        <Runs
+          runs={runs.map(one => (one.id === run?.id ? { ...one, iteration: run.iteration } : one))} open={run?.id} onOpen={id => { call('train', 'open', id).then(show).catch(complain) }}
+          onForget={id => { call('train', 'forget', id).then(() => (run?.id === id ? show(null) : refresh())).catch(complain) }}
+        />
+      </div>
+    </div>
+  )
+}
+
+/** What is learned in a minute or two. */
+const small = {
+  size: '16', padding: '4', iterations: '600', batch: '4', steps: '[24, 36]',
+  optimiser: '{"type":"adam","rate":{"type":"step","rate":0.002,"at":[450],"factor":0.2}}',
+}

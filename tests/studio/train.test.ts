@@ -1,0 +1,146 @@
+// Train, as a person would use it: a drawing is learnt until it is a likeness; a run that is reloaded in the middle ends with
+// the bits of Node's; a run is changed by hand; what goes wrong is one sentence.
+
+import { readFile } from 'node:fs/promises'
+import { cpu, decodeModel, fit, init, key, train, upscale } from 'cellgrad'
+import type { DataParams, Image } from 'cellgrad'
+import { encodePng } from 'cellgrad/node'
+import { configOf, ruleOf, trainerOf } from 'cellgrad/experiment'
+import { afterAll, describe, expect, it } from 'vitest'
+import { closeBrowser, screens, visit } from './visit.ts'
+import type { Screen, Visit } from './visit.ts'
+
+afterAll(closeBrowser)
+
+/** A number among the figures. */
+async function figure({ page }: Visit, label: string | RegExp): Promise<number> {
+  const text = await page.locator('.figure', { has: page.getByText(label) }).locator('dd').textContent()
+  return Number.parseFloat(text ?? '')
+}
+
+async function until(holds: () => Promise<boolean>, timeout = 60_000): Promise<void> {
+  await expect.poll(holds, { timeout }).toBe(true)
+}
+
+/** Fills in options by their names; those that are not in sight at first are unfolded. */
+async function options({ page }: Visit, values: Record<string, string>): Promise<void> {
+  const folded = page.getByText('All options')
+  if (!await page.getByLabel('saveEvery', { exact: true }).isVisible()) await folded.click()
+  for (const [name, value] of Object.entries(values)) {
+    const field = page.getByLabel(name, { exact: true })
+    if (await field.evaluate(element => element.tagName) === 'SELECT') await field.selectOption(value)
+    else await field.fill(value)
+  }
+}
+
+async function download({ page }: Visit, name: string): Promise<Buffer> {
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name, exact: true }).click()])
+  return readFile(await file.path())
+}
+
+/** A picture whose pixels are there or not: what 8 bits hold exactly, whoever decodes them. */
+function sharp(size: number): Image {
+  const data = Float32Array.from({ length: size * size * 4 }, (_, i) => {
+    const pixel = Math.floor(i / 4), x = pixel % size, y = Math.floor(pixel / size)
+    const inside = Math.abs(x - size / 2) + Math.abs(y - size / 2) < size / 2.5
+    return inside ? [1, x / size > 0.5 ? 1 : 0, 0, 1][i % 4] : 0
+  })
+  return { width: size, height: size, data }
+}
+
+const quick = { size: '8', padding: '2', iterations: '300', batch: '2', steps: '[8, 12]', pool: '16', damaged: '1', saveEvery: '5', fma: 'off' }
+
+describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
+  it('learns a drawing until it is a likeness, and gives it away', async () => {
+    const studio = await visit(screen)
+    const { page } = studio
+    await studio.open('#train')
+    await studio.picture('train-empty')
+    await page.getByRole('button', { name: 'Draw' }).click()
+    const sheet = page.getByLabel('Draw here')
+    await sheet.scrollIntoViewIfNeeded()
+    const box = (await sheet.boundingBox())!
+    await page.mouse.move(box.x + box.width * 0.1, box.y + box.height * 0.1)
+    await page.mouse.down()
+    for (let i = 0; i < 16; i++) {
+      const [x, y] = [i % 2 === 0 ? 0.95 : 0.05, 0.08 + i * 0.056]
+      await page.mouse.move(box.x + box.width * x, box.y + box.height * y, { steps: 4 })
+    }
+    await page.mouse.up()
+    await page.getByRole('button', { name: 'settings for a quick try' }).click()
+    await page.getByRole('button', { name: 'Train', exact: true }).click()
+    await until(async () => await figure(studio, 'log₁₀ loss') > -1.3) // there is something to learn
+    await until(async () => await figure(studio, 'log₁₀ loss') < -1.5, 110_000)
+    await page.getByRole('button', { name: 'Pause' }).click()
+    await page.getByRole('button', { name: 'Go on' }).waitFor()
+    await studio.picture('train-learnt')
+    expect(await studio.barriers()).toEqual([])
+    const { rule, params } = decodeModel(await download(studio, 'Model'))
+    expect(rule).toMatchObject({ type: 'data' })
+    expect(params).toHaveProperty('update')
+    expect(String(await download(studio, 'YAML'))).toContain('preset: growing')
+    expect((await download(studio, 'GIF')).subarray(0, 6).toString()).toBe('GIF89a')
+    expect((await download(studio, 'Strip')).subarray(1, 4).toString()).toBe('PNG')
+    expect(String(await download(studio, 'Page'))).toContain('<!doctype html>')
+    await studio.leave()
+  })
+})
+
+it('ends with the bits of Node, reloaded in the middle', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  const picture = sharp(8)
+  await studio.open('#train')
+  await page.getByLabel('A picture').setInputFiles({ name: 'sharp.png', mimeType: 'image/png', buffer: Buffer.from(encodePng(picture)) })
+  await page.getByLabel('The target: sharp').waitFor()
+  await options(studio, quick)
+  await page.getByRole('button', { name: 'Train', exact: true }).click()
+  await until(async () => await figure(studio, /^of \d+ iterations$/) >= 7)
+  expect(await figure(studio, /^of \d+ iterations$/)).toBeLessThan(300)
+  await page.reload()
+  await until(async () => await figure(studio, /^of \d+ iterations$/) >= 300)
+  const there = decodeModel(await download(studio, 'Model'))
+  await studio.leave()
+
+  const { preset: _, ...values } = { preset: 'growing', ...Object.fromEntries(Object.entries(quick).map(([name, text]) => [name, name === 'fma' ? text : JSON.parse(text) as unknown])) }
+  const checked = configOf({ target: 'sharp' }, values)
+  if (!('config' in checked)) throw new Error(JSON.stringify(checked))
+  const backend = cpu({ fma: false })
+  const trainer = trainerOf(checked.config, fit(picture, 8), { backend })
+  let here: DataParams = init(ruleOf(checked.config), key(0), { backend })
+  for await (const { state } of train(trainer, { iterations: 300, seed: checked.config.seed, every: 300 })) here = state.params
+  for (const name of ['w1', 'b1', 'w2', 'b2'] as const) expect(there.params.update[name]!.toArray()).toEqual(here.update[name]!.toArray())
+})
+
+it('is changed by hand, looked into, and says what is wrong', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#train')
+  await page.getByLabel('The target: lizard').waitFor()
+  await options(studio, { ...quick, iterations: '100000', batch: 'eight' })
+  await page.getByText('batch is "eight", expected a whole number > 0').waitFor()
+  expect(await page.getByRole('button', { name: 'Train', exact: true }).isDisabled()).toBe(true)
+  await studio.picture('train-mistake')
+  await options(studio, { batch: '4' })
+  await page.getByRole('button', { name: 'Train', exact: true }).click()
+  await until(async () => await figure(studio, /^of \d+ iterations$/) >= 3)
+  await page.getByLabel('Another learning rate').fill('0.0005')
+  await page.getByRole('button', { name: 'Set' }).click()
+  await until(async () => await figure(studio, 'rate') === 0.0005)
+  await page.getByRole('button', { name: 'Hurt the pool' }).click()
+  await page.getByRole('region', { name: 'Slots 0 to 15 of the pool' }).waitFor()
+  await page.getByRole('region', { name: 'The last batch' }).locator('.reseeded').waitFor()
+  await studio.picture('train-pool')
+  expect(String(await download(studio, 'YAML'))).toMatch(/# By hand, after iteration \d+: the rate became 0.0005/)
+
+  const picture = page.getByLabel('A picture')
+  const alert = page.getByRole('alert')
+  await picture.setInputFiles({ name: 'broken.png', mimeType: 'image/png', buffer: Buffer.from('no picture') })
+  await alert.getByText('broken.png is no picture that this browser reads').waitFor()
+  await picture.setInputFiles({ name: 'large.png', mimeType: 'image/png', buffer: Buffer.from(encodePng(upscale(sharp(60), 100))) })
+  await alert.getByText('large.png is 6000×6000, expected at most 4096 pixels along a side.').waitFor()
+  await page.getByRole('button', { name: 'Close' }).click()
+  await page.getByRole('button', { name: /^Forget/ }).first().click()
+  await until(async () => await page.getByRole('button', { name: /^Forget/ }).count() === 0)
+  await studio.leave()
+})

@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import {
-  conv2d, cpu, dense, depthwiseConv, full, gather, logSumExp, mean, mul, norm, ones, scope, sum, tensor, vjp,
+  broadcastTo, conv2d, cpu, dense, depthwiseConv, full, gather, logSumExp, mean, mul, norm, ones, scope, sum, tensor, vjp,
 } from '../../src/index.ts'
 import type { Backend, Tensor } from '../../src/index.ts'
 import { openPoisoned } from './gpu.ts'
@@ -29,6 +29,10 @@ const rows = (values: Float32Array, backend: Backend): Tensor => tensor(values, 
 const image = (values: Float32Array, backend: Backend): Tensor => (
   tensor(values, { shape: [1, values.length / 8, 8, 1], backend }))
 
+/** These values in each cell. */
+const alike = (values: Float32Array, shape: number[], backend: Backend): Tensor => (
+  broadcastTo(tensor(values, { backend }), shape))
+
 /** ∂/∂w of Σ f(w) at ones, which is a sum over all places. */
 const weights = (f: (w: Tensor) => Tensor, shape: number[], backend: Backend): Tensor => {
   const [y, pullback] = vjp(f, ones(shape, { backend }))
@@ -50,6 +54,16 @@ const sums: Record<string, Sum> = {
   'logSumExp': (values, backend) => ({
     got: logSumExp(tensor(values, { backend })), wanted: Math.log(exact(values, Math.exp)),
   }),
+  'a dense layer of many inputs': (values, backend) => ({
+    got: dense(alike(values, [8, values.length], backend), ones([values.length, 8], { backend })), wanted: exact(values),
+  }),
+  'a convolution of many channels': (values, backend) => ({
+    got: conv2d(alike(values, [1, 4, 2, values.length], backend), ones([1, 1, values.length, 8], { backend })), wanted: exact(values),
+  }),
+  'and its derivative by what it sees, of many outputs': (values, backend) => {
+    const [, pullback] = vjp((x: Tensor) => conv2d(x, ones([1, 1, 8, values.length], { backend })), ones([1, 4, 2, 8], { backend }))
+    return { got: pullback(alike(values, [1, 4, 2, values.length], backend)), wanted: exact(values) }
+  },
   'the weights of a dense layer': (values, backend) => ({
     got: weights(w => dense(rows(values, backend), w), [1, 8], backend), wanted: exact(values),
   }),
@@ -83,6 +97,12 @@ describe.each([['webgpu', gpu], ['cpu', cpu()]] as const)('long sums on %s:', (n
     const n = 2 ** 24
     const total = await scope(() => sum(full([n], 0.1, { backend }))).item()
     expect(Math.abs(total / (n * tenth) - 1)).toBeLessThan(roundings[name](n) * 2 ** -24)
+  })
+
+  it('the weights of a dense layer over a million rows', async () => {
+    const n = 2 ** 20
+    const data = scope(() => ({ read: weights(w => dense(full([n, 1], 0.1, { backend }), w), [1, 4], backend).data() }))
+    for (const v of await data.read) expect(Math.abs(v / (n * tenth) - 1)).toBeLessThan(roundings[name](n) * 2 ** -24)
   })
 
   it('one entry that is read a hundred thousand times', async () => {

@@ -10,6 +10,9 @@
 /** Terms that are added one after the other before their sum goes into the tree, and levels of the tree. */
 const run = 16, levels = 26
 
+/** Terms that products of matrices add one after the other: as many as an automaton perceives. More are a long sum. */
+export const fewTerms = 256
+
 /**
  * A WGSL type `Part`: sums of `count` numbers of a type at once. Terms are added to `parts`; after each, `carry(&s)`
  * puts a run into the tree when it is full, and `complete(&s)` leaves the whole in `parts`.

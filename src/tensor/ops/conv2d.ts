@@ -27,7 +27,8 @@ import { checkOptions, keysOf } from '../../backends/options.ts'
 import { addBand, eachBand, loadBand, planOf, tapOffsets } from '../../backends/wasm/simd/bands.ts'
 import type { Plan } from '../../backends/wasm/simd/bands.ts'
 import { isFloat, isLarge } from '../../backends/wasm/simd/conditions.ts'
-import { addTo, ceilTo, loadRows, packPanels, storeRows, tileRows } from '../../backends/wasm/simd/rows.ts'
+import { packRuns, productByRuns } from '../../backends/wasm/simd/product.ts'
+import { addTo, ceilTo, loadRows, storeRows, tileRows } from '../../backends/wasm/simd/rows.ts'
 import { sameShape, sizeOf } from '../shape.ts'
 import { aTensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
@@ -35,6 +36,7 @@ import { apply } from '../trace.ts'
 import { add } from './arithmetic.ts'
 import { where } from './compare.ts'
 import { reshape } from './reshape.ts'
+import { fewTerms, longSum } from '../../backends/wgsl/long-sum.ts'
 import { beyond, tallProduct, writeFour } from '../../backends/wgsl/matrix.ts'
 import { exactProducts } from './whole.ts'
 import { outputSize } from '../../backends/window.ts'
@@ -62,13 +64,13 @@ export const conv2dOp: Op<Windows> = defineOp<Windows>({
       4 * plan.bandSize, 4 * runs.offsets.length, 4 * size, 4 * inner * columns, 4 * size * pitch, 4 * size * columns,
     )
     words.set(runs.offsets, offsets / 4)
-    packPanels(floats, panels / 4, k, inner, m, m, 1)
+    packRuns(floats, panels / 4, k, inner, m, m, 1)
     if (mask) out.fill(0)
     eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
       before: band => loadBand(plan, band, x, floats, image / 4),
       tile(tile) {
         kernels.windows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, a, 4 * pitch)
-        kernels.product(tile.count, inner, columns, a, 4 * pitch, panels, 0, c, 4 * columns, -Infinity, 0)
+        productByRuns(kernels, floats, tile.count, inner, columns, a, pitch, panels, 0, c)
         storeRows(out, m, tile, floats, c / 4, columns)
       },
     })
@@ -106,13 +108,13 @@ export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
       4 * plan.bandSize, 4 * runs.offsets.length, 4 * size, 4 * m * columns, 4 * size * m, 4 * size * columns,
     )
     words.set(runs.offsets, offsets / 4)
-    packPanels(floats, panels / 4, k, m, inner, 1, m)
+    packRuns(floats, panels / 4, k, m, inner, 1, m)
     out.fill(0)
     eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
       before: ({ count }) => kernels.zero(image, 4 * count * plan.pitch),
       tile(tile) {
         loadRows(g, m, tile, floats, a / 4, m)
-        kernels.product(tile.count, m, columns, a, 4 * m, panels, 0, c, 4 * columns, -Infinity, 0)
+        productByRuns(kernels, floats, tile.count, m, columns, a, m, panels, 0, c)
         kernels.addWindows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, c, 4 * columns)
       },
       after: band => addBand(plan, band, out, floats, image / 4),
@@ -167,16 +169,19 @@ function multiplyWgsl(
   const skip = reading ? 'rows[r] == 0' : 'rows[cell] == 0'
   const value = reading && win.padding === 'zero' ? 'select(T(), a[first + c], cell >= 0)' : 'a[first + c]'
   const block = [0, 1, 2, 3]
+  const terms = u32.links * n
+  const long = terms > fewTerms
+  const sum = long ? 't.parts[0]' : 't'
   return {
     inputs: ['a', 'k', 'rows', 'gradRows'],
     threads: size / m * blocks,
     u32: { ...u32, n, m, blocks, rowStep, columnStep },
-    source: `${writeFour} ${wgsl}
+    source: `${long ? longSum('vec4<T>', 1, terms) : ''} ${writeFour} ${wgsl}
       fn main(i: u32) {
         let r = i / u.blocks;
         let j = i % u.blocks * 4;
         let at = place(r);
-        var t = vec4<T>();
+        ${long ? 'var t: Part;' : 'var t = vec4<T>();'}
         for (var e = 0u; e < u.links; e++) {
           let cell = linked(at, e);
           ${reading ? '' : 'if (cell < 0) { continue; }'}
@@ -184,11 +189,13 @@ function multiplyWgsl(
           let first = u32(max(cell, 0)) * u.n;
           var by = e % taps * u.n * u.m + j * u.columnStep;
           for (var c = 0u; c < u.n; c++) {
-            t += ${value} * vec4(${block.map(step => `k[by + ${step} * u.columnStep]`).join(', ')});
+            ${sum} += ${value} * vec4(${block.map(step => `k[by + ${step} * u.columnStep]`).join(', ')});
             by += u.rowStep;
+            ${long ? 'carry(&t);' : ''}
           }
         }
-        writeFour(r, j, t);
+        ${long ? 'complete(&t);' : ''}
+        writeFour(r, j, ${sum});
       }`,
   }
 }

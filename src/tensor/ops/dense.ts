@@ -17,7 +17,8 @@ import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
 import { checkOptions, keysOf } from '../../backends/options.ts'
 import { isFloat, isLarge } from '../../backends/wasm/simd/conditions.ts'
-import { addTo, ceilTo, eachTile, loadRows, packPanels, storeRows, tileRows } from '../../backends/wasm/simd/rows.ts'
+import { packRuns, productByRuns } from '../../backends/wasm/simd/product.ts'
+import { addTo, ceilTo, eachTile, loadRows, storeRows, tileRows } from '../../backends/wasm/simd/rows.ts'
 import { sameShape, sizeOf } from '../shape.ts'
 import { aTensor } from '../tensor.ts'
 import type { Tensor } from '../tensor.ts'
@@ -25,6 +26,7 @@ import { apply } from '../trace.ts'
 import { ones } from './create.ts'
 import { reshape } from './reshape.ts'
 import { transpose } from './transpose.ts'
+import { fewTerms, longSum } from '../../backends/wgsl/long-sum.ts'
 import { tallProduct, writeFour } from '../../backends/wgsl/matrix.ts'
 import { exactProducts } from './whole.ts'
 import { checkRows, maskInputs } from './window.ts'
@@ -65,12 +67,12 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
     const columns = ceilTo(m, 8), size = tileRows(Math.max(n, columns))
     const { kernels, floats, at: [a, panels, b, c] } =
       room(4 * size * n, 4 * n * columns, 4 * columns, 4 * size * columns)
-    packPanels(floats, panels / 4, w, n, m, m, 1)
+    packRuns(floats, panels / 4, w, n, m, m, 1)
     if (bias) floats.set(bias, b / 4)
     if (mask) out.fill(0)
     eachTile(0, out.length / m, mask, size, tile => {
       loadRows(x, n, tile, floats, a / 4, n)
-      kernels.product(tile.count, n, columns, a, 4 * n, panels, bias ? b : 0, c, 4 * columns, -Infinity, 0)
+      productByRuns(kernels, floats, tile.count, n, columns, a, n, panels, bias ? b : 0, c)
       storeRows(out, m, tile, floats, c / 4, columns)
     })
     return true
@@ -81,26 +83,30 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
     const blocks = Math.ceil(m / 4)
     const masked = optional.length > +bias
     const block = [0, 1, 2, 3]
+    const long = n > fewTerms
+    const sum = (k: number): string => (long ? `t.parts[${k}]` : `t${k}`)
     return {
       inputs: ['x', 'w', ...(bias ? ['b'] : []), 'rows', 'gradRows'],
       threads: Math.ceil(count / 4) * blocks,
       u32: { n, m, count, blocks },
-      source: `${writeFour}
+      source: `${long ? longSum('vec4<T>', 4, n) : ''} ${writeFour}
         fn main(i: u32) {
           let r = i / u.blocks * 4;
           let j = i % u.blocks * 4;
           let start = ${bias ? 'vec4(b[j], b[j + 1], b[j + 2], b[j + 3])' : 'vec4<T>()'};
-          ${block.map(k => `var t${k} = start;`).join('\n')}
+          ${long ? 'var t: Part;' : block.map(k => `var t${k} = start;`).join('\n')}
           let some = ${masked ? block.map(k => `rows[r + ${k}]`).join(' | ') : '1u'};
           let terms = select(u.n, 0, some == 0);
           for (var c = 0u; c < terms; c++) {
             let k = c * u.m + j;
             let v = vec4(w[k], w[k + 1], w[k + 2], w[k + 3]);
-            ${block.map(k => `t${k} += x[(r + ${k}) * u.n + c] * v;`).join('\n')}
+            ${block.map(k => `${sum(k)} += x[(r + ${k}) * u.n + c] * v;`).join('\n')}
+            ${long ? 'carry(&t);' : ''}
           }
+          ${long ? `complete(&t); ${block.map(k => `${sum(k)} += start;`).join(' ')}` : ''}
           ${block.map(k => `
           if (r + ${k} < u.count) {
-            writeFour(r + ${k}, j, ${masked ? `select(t${k}, vec4<T>(), rows[r + ${k}] == 0)` : `t${k}`});
+            writeFour(r + ${k}, j, ${masked ? `select(${sum(k)}, vec4<T>(), rows[r + ${k}] == 0)` : sum(k)});
           }`).join('')}
         }`,
     }

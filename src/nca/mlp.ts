@@ -122,18 +122,18 @@ export function mlpParams(network: Mlp, inputs: number, outputs: number): Record
 }
 
 /**
- * What each layer makes of y `[b,h,w,inputs]`: h₁ … h_L and, the last, U(y) `[b,h,w,outputs]`; cells that the mask `rows`
- * `[b,h,w]` leaves out are 0 in U, and derivatives go through those of `gradRows` only.
+ * What each layer makes of y `[b,h,w,inputs]`: h₁ … h_L and, the last, U(y) `[b,h,w,outputs]`; cells that `mask`
+ * `[b,h,w]` leaves out are 0 in U, and derivatives go through those of `gradMask` only.
  */
 export function mlpLayers(
-  { hidden, activation, slope, residual }: Mlp, params: MlpParams, y: Tensor, rows?: Tensor, gradRows?: Tensor,
+  { hidden, activation, slope, residual }: Mlp, params: MlpParams, y: Tensor, mask?: Tensor, gradMask?: Tensor,
 ): Tensor[] {
   const last = hidden.length + 1
   const layers: Tensor[] = []
   hidden.forEach((n, i) => {
     const x = layers.at(-1) ?? y
-    const next = activate(activation, dense(x, params[`w${i + 1}`], { bias: params[`b${i + 1}`], rows, gradRows }), slope)
+    const next = activate(activation, dense(x, params[`w${i + 1}`], { bias: params[`b${i + 1}`], mask, gradMask }), slope)
     layers.push(residual && x.shape.at(-1) === n ? add(x, next) : next)
   })
-  return [...layers, dense(layers.at(-1)!, params[`w${last}`], { bias: params[`b${last}`], rows, gradRows })]
+  return [...layers, dense(layers.at(-1)!, params[`w${last}`], { bias: params[`b${last}`], mask, gradMask })]
 }

@@ -26,12 +26,12 @@ export type PerceiveOptions = {
   /** Turns the fixed filters, in radians; default 0. */
   angle?: number
   /** Cells to compute, a mask `[b,h,w]`; the others are 0 or anything finite. */
-  rows?: Tensor
+  mask?: Tensor
   /** Of these, the cells through which derivatives go, as far as filters and convolutions do; see `dense`. */
-  gradRows?: Tensor
+  gradMask?: Tensor
 }
 
-const perceiveOptions = keysOf<PerceiveOptions>({ angle: numberFrom(), rows: aTensor, gradRows: aTensor })
+const perceiveOptions = keysOf<PerceiveOptions>({ angle: numberFrom(), mask: aTensor, gradMask: aTensor })
 
 /**
  * What each cell perceives, in the layout of `perceptionSize`.
@@ -46,9 +46,9 @@ export function perceive(
   rule: DataRule, params: DataParams, x: Tensor, options: PerceiveOptions = {},
 ): Tensor {
   checkOptions('perceive', options, perceiveOptions)
-  const { angle = 0, rows, gradRows } = options
+  const { angle = 0, mask, gradMask } = options
   checkParams('perceive', rule, params, { like: x, part: 'perceive' })
-  const how = { padding: rule.padding, rows, gradRows }
+  const how = { padding: rule.padding, mask, gradMask }
   const filters = filtersKernel(rule, params, { angle, like: x })
   const others = rule.perceive.filter(isLearned).flatMap((part, i) =>
     kindOf(part).perceive?.(part, params.perceive![i], x, how) ?? [])

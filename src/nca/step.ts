@@ -51,23 +51,23 @@ import { setChannels, takeChannels } from './state.ts'
  * η U: the change of each cell from what it perceives, of the channels that change.
  *
  * @param y `[b,h,w,perceptionSize(rule)]`
- * @param rows a mask `[b,h,w]` of the cells to compute; the others are 0
- * @param gradRows of these, the cells through which derivatives go; see `dense`
+ * @param mask a mask `[b,h,w]` of the cells to compute; the others are 0
+ * @param gradMask of these, the cells through which derivatives go; see `dense`
  * @returns `[b,h,w,u]` for the u channels of `updatedChannels(rule)`
  * @throws where the parameters of the network are not those of the rule
  * @example update(rule, params, perceive(rule, params, x))
  */
-export function update(rule: DataRule, params: DataParams, y: Tensor, rows?: Tensor, gradRows?: Tensor): Tensor {
+export function update(rule: DataRule, params: DataParams, y: Tensor, mask?: Tensor, gradMask?: Tensor): Tensor {
   requireTensor('update', 'what is perceived', y)
-  return layersOf(rule, params, y, rows, gradRows).change
+  return layersOf(rule, params, y, mask, gradMask).change
 }
 
 /** The hidden layers of the network, and its change. */
 function layersOf(
-  rule: DataRule, params: DataParams, y: Tensor, rows?: Tensor, gradRows?: Tensor,
+  rule: DataRule, params: DataParams, y: Tensor, mask?: Tensor, gradMask?: Tensor,
 ): { hidden: readonly Tensor[]; change: Tensor } {
   checkParams('update', rule, params, { like: y, part: 'update' })
-  const layers = mlpLayers(rule.update, params.update, y, rows, gradRows)
+  const layers = mlpLayers(rule.update, params.update, y, mask, gradMask)
   const change = layers.at(-1)!
   return { hidden: layers.slice(0, -1), change: rule.stepSize === 1 ? change : mul(rule.stepSize, change) }
 }
@@ -162,12 +162,12 @@ function partsOf(
   const drawn = mask ?? (rule.fireRate < 1 ? fire(key, x, rule.fireRate) : undefined)
   const fires = inBoth(drawn, inputMask ? exceeds(x, inputMask) : undefined)
   const needed = inBoth(fires, pre ? dilateOn(pre, { padding: rule.padding }) : undefined)
-  const rows = cells === 'needed' ? needed : undefined
+  const computed = cells === 'needed' ? needed : undefined
   // A cell that was dead before is zero after, whatever it would have become: no derivative goes through it.
-  const gradRows = rows && pre ? inBoth(fires, pre) : undefined
-  const perception = perceive(rule, params, x, { angle, rows, gradRows })
-  const { hidden, change } = layersOf(rule, params, perception, rows, gradRows)
-  // The change is zero in rows that are not computed.
+  const gradMask = computed && pre ? inBoth(fires, pre) : undefined
+  const perception = perceive(rule, params, x, { angle, mask: computed, gradMask })
+  const { hidden, change } = layersOf(rule, params, perception, computed, gradMask)
+  // The change is zero in cells that are not computed.
   const own = cells === 'all' && needed ? where(onChannels(needed), change, 0) : change
   const disturbed = epsilon && noise?.on === 'change'
     ? add(own, fires ? where(onChannels(fires), epsilon, 0) : epsilon)

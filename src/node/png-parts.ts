@@ -81,7 +81,7 @@ export function pngParts(bytes: Uint8Array, where: string, maxPixels: number): P
   }
 
   const pixels = chunks.filter(chunk => chunk.name === 'IDAT')
-  checkRows(Buffer.concat(pixels.map(chunk => chunk.data)), passes(width, height, interlace === 1), bits, fail)
+  checkMask(Buffer.concat(pixels.map(chunk => chunk.data)), passes(width, height, interlace === 1), bits, fail)
   one('IHDR')
   const essential = [chunks[0], palette, alpha, ...pixels, chunks.at(-1)].flatMap(chunk => (chunk ? [chunk.whole] : []))
   const gamma = ['sRGB', 'iCCP', 'cICP'].some(name => chunks.some(chunk => chunk.name === name)) ? undefined : one('gAMA')?.data
@@ -128,7 +128,7 @@ function passes(width: number, height: number, interlaced: boolean): Pass[] {
 const mostInflation = 1032
 
 /** Throws unless the stream holds these rows, no byte fewer or more, each with a filter that there is. */
-function checkRows(stream: Uint8Array, images: readonly Pass[], bits: number, fail: (what: string) => never): void {
+function checkMask(stream: Uint8Array, images: readonly Pass[], bits: number, fail: (what: string) => never): void {
   const row = ({ width }: Pass): number => 1 + Math.ceil((width * bits) / 8)
   const needed = images.reduce((sum, image) => sum + image.height * row(image), 0)
   if (stream.length * mostInflation < needed) {

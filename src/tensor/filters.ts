@@ -170,10 +170,10 @@ export type FilterOptions = {
   /** Rotation of the cells in radians, default 0; in a volume about the axis z, on a line there is none but 0. */
   angle?: number
   /** Cells to compute, a mask of the shape of x without channels; the others are 0. */
-  rows?: Tensor
+  mask?: Tensor
 }
 
-const filterOptions = keysOf<FilterOptions>({ padding: windowKinds.padding, angle: numberFrom(), rows: aTensor })
+const filterOptions = keysOf<FilterOptions>({ padding: windowKinds.padding, angle: numberFrom(), mask: aTensor })
 
 /**
  * Applies one fixed filter or several to every channel.
@@ -185,10 +185,10 @@ const filterOptions = keysOf<FilterOptions>({ padding: windowKinds.padding, angl
  */
 export function filter(x: Tensor, which: Filter | readonly Filter[], options: FilterOptions = {}): Tensor {
   checkOptions('filter', options, filterOptions)
-  const { angle, padding, rows } = options
+  const { angle, padding, mask } = options
   requireTensor('filter', 'x', x)
   const grid = x.shape.length - 2
   if (grid < 1 || grid > 3) refuse('filter', 'x must be [b,w,c], [b,h,w,c] or [b,d,h,w,c]', { x })
   const list = Array.isArray(which) ? which as readonly Filter[] : [which as Filter]
-  return depthwiseOn(x, filterKernelOn(grid as Grid, list, x.shape.at(-1)!, { angle, like: x }), { padding, rows })
+  return depthwiseOn(x, filterKernelOn(grid as Grid, list, x.shape.at(-1)!, { angle, like: x }), { padding, mask })
 }

@@ -221,19 +221,19 @@ function isClear(scene: Scene): boolean {
       const input = Uint32Array.from({ length: values.length / channels }, (_, i) => +(values[i * channels + at] > least))
       const fires = rule.inputMask ? and(drawn, tensor(input, { shape: drawn.shape })) : drawn
       const rows = pre && rule.living?.when === 'both' ? and(fires, dilateOn(pre, { padding: rule.padding })) : fires
-      const y = perceive(rule, params, now, { angle, rows })
+      const y = perceive(rule, params, now, { angle, mask: rows })
       const computed = rows.toArray()
       const atKink = (z: Tensor): boolean => {
         const n = z.shape.at(-1)!
         return z.toArray().some((v, i) => Math.abs(v) < 1e-5 && computed[Math.floor(i / n)])
       }
       const sums = defineRule({ ...rule, perceive: rule.perceive.map(linearly) })
-      if (kinksIn(rule.perceive) && atKink(perceive(sums, params, now, { angle, rows }))) return false
+      if (kinksIn(rule.perceive) && atKink(perceive(sums, params, now, { angle, mask: rows }))) return false
       if (kinks) {
         const { hidden, activation } = rule.update
         let h = y
         for (let i = 1; i <= hidden.length; i++) {
-          const z = dense(h, params.update[`w${i}`], { bias: params.update[`b${i}`], rows })
+          const z = dense(h, params.update[`w${i}`], { bias: params.update[`b${i}`], mask: rows })
           if (atKink(z)) return false
           h = activate(activation, z)
         }

@@ -64,7 +64,7 @@ function naive(x: Tensor, kernel: Tensor, dilation: number, padding: Padding, ea
   }))).flat()
 }
 
-type Scene = { x: Tensor; kernel: Tensor; rows: Tensor; padding: Padding; dilation: number }
+type Scene = { x: Tensor; kernel: Tensor; mask: Tensor; padding: Padding; dilation: number }
 
 const scenes: fc.Arbitrary<() => Scene> = fc.record({
   grid: grids, sizes: fc.tuple(upTo(4), upTo(4), upTo(4)), b: upTo(2), c: upTo(2), n: upTo(2), k: upTo(4),
@@ -74,7 +74,7 @@ const scenes: fc.Arbitrary<() => Scene> = fc.record({
   const shape = [b, ...sizes.slice(0, grid).map(size => Math.max(size, least)), c]
   return {
     x: draw(seed, shape), kernel: draw(seed + 1, [...new Array<number>(grid).fill(k), c, n]),
-    rows: greater(draw(seed + 2, shape.slice(0, -1)), 0), padding, dilation,
+    mask: greater(draw(seed + 2, shape.slice(0, -1)), 0), padding, dilation,
   }
 })
 
@@ -91,12 +91,12 @@ describe('convolutions on every grid', () => {
 
   it('leave out masked cells', () => {
     fc.assert(fc.property(scenes, make => {
-      const { x, kernel, rows, ...options } = make()
+      const { x, kernel, mask, ...options } = make()
       for (const f of [depthwiseOn, convOn]) {
         const whole = f(x, kernel, options)
         const n = whole.shape.at(-1)!
-        const mask = rows.toArray()
-        expectClose(f(x, kernel, { ...options, rows }), list(whole).map((v, i) => (mask[Math.floor(i / n)] ? v : 0)))
+        const kept = mask.toArray()
+        expectClose(f(x, kernel, { ...options, mask }), list(whole).map((v, i) => (kept[Math.floor(i / n)] ? v : 0)))
       }
     }))
   })
@@ -130,7 +130,7 @@ describe('convolutions on every grid', () => {
       () => convOn(mask, draw(1, [3, 1, 1])),
       () => convOn(draw(1, [4, 2]), draw(1, [4, 2])),
       () => convOn(x, draw(1, [3, 3, 3, 2, 1])),
-      () => convOn(x, draw(1, [3, 3, 3, 1, 1]), { rows: mask }),
+      () => convOn(x, draw(1, [3, 3, 3, 1, 1]), { mask }),
       () => convOn(x, draw(1, [7, 3, 3, 1, 1]), { padding: 'reflect' }),
       () => dilateOn(reshape(mask, [24])),
       () => dilateOn(mask, { size: 2 }),
@@ -143,7 +143,7 @@ describe('convolutions on every grid', () => {
         "conv2d: element types differ: x is uint32, kernel is float64. Convert one with cast(x, dtype).",
         "convOn: x must be [b,w,c], [b,h,w,c] or [b,d,h,w,c]; x [4,2].",
         "conv2d: kernel channels 2 ≠ input channels 1; x [6,4,5,1], kernel [3,3,2,1]. Layout is [b,h,w,in] and [kh,kw,in,out].",
-        "convOn: the row mask must be [2,3,4,5]; rows [2,3,4].",
+        "convOn: the cell mask must be [2,3,4,5]; mask [2,3,4].",
         "pad: reflect padding of [3,3] needs more than the 3 entries of axis 1; x [2,3,4,5,1].",
         "dilateOn: the mask must be [b,w], [b,h,w] or [b,d,h,w]; mask [24].",
         "dilate: a cell must be in its own window, so sizes must be odd, got 2×2.",

@@ -40,7 +40,7 @@ export const linearCases: Case[] = [
   gradCase(denseOps.denseOp, layer, ({ cells, n, m, masked, seed }) => {
     const rows = masked ? greater(spaced(seed + 3, cells), 0) : undefined
     return {
-      f: (x, w, bias) => dense(x, w, { bias, rows }),
+      f: (x, w, bias) => dense(x, w, { bias, mask: rows }),
       at: [spaced(seed, [...cells, n]), spaced(seed + 1, [n, m]), spaced(seed + 2, [m])],
     }
   }),

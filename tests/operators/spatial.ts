@@ -57,7 +57,7 @@ export const spatialCases: Case[] = [
   gradCase(depthwise.depthwiseConvOp, meetings, meeting => {
     const { x, k, rows } = placed(meeting, 'depthwise')
     const { padding, dilation } = meeting
-    return { f: (a, f) => depthwiseConv(a, f, { padding, dilation, rows }), at: [x, k] }
+    return { f: (a, f) => depthwiseConv(a, f, { padding, dilation, mask: rows }), at: [x, k] }
   }),
   gradCase(depthwise.depthwiseConvInputOp, meetings, meeting => {
     const { g, k, rows, win } = placed(meeting, 'depthwise')
@@ -71,7 +71,7 @@ export const spatialCases: Case[] = [
     const { x, k, rows } = placed(meeting, 'conv2d')
     const { padding, stride, dilation, m, seed } = meeting
     return {
-      f: (a, f, bias) => conv2d(a, f, { padding, stride, dilation, bias, rows }),
+      f: (a, f, bias) => conv2d(a, f, { padding, stride, dilation, bias, mask: rows }),
       at: [x, k, spaced(seed + 4, [m])],
     }
   }),

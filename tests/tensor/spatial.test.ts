@@ -187,7 +187,7 @@ describe('conv2d and depthwiseConv', () => {
       const x = draw(seed, [b, h, w, n])
       const k = draw(seed + 1, [kh, kw, n, m])
       const bias = draw(seed + 2, [m])
-      const check = (f: (p: Tensor[], rows?: Tensor) => Tensor): void => {
+      const check = (f: (p: Tensor[], mask?: Tensor) => Tensor): void => {
         const plain = f([x, k, bias])
         const rows = greater(draw(seed + 3, plain.shape.slice(0, 3)), 0)
         const mask = reshape(rows, [...rows.shape, 1])
@@ -198,32 +198,32 @@ describe('conv2d and depthwiseConv', () => {
         const want = masked(g)
         pullback(where(mask, g, NaN)).forEach((got, i) => expectClose(got, want[i].toArray()))
       }
-      check(([a, f, c], rows) => conv2d(a, f, { ...options, stride, bias: c, rows }))
-      check(([a, f], rows) => depthwiseConv(a, f, { ...options, rows }))
+      check(([a, f, c], rows) => conv2d(a, f, { ...options, stride, bias: c, mask: rows }))
+      check(([a, f], rows) => depthwiseConv(a, f, { ...options, mask: rows }))
     }))
   })
 
-  it('send derivatives through the cells of gradRows only, whatever the others owe', () => {
+  it('send derivatives through the cells of gradMask only, whatever the others owe', () => {
     fc.assert(fc.property(meetings, ({ b, h, w, n, m, kh, kw, seed, stride, ...options }) => {
       const x = draw(seed, [b, h, w, n])
-      const check = (kernel: readonly number[], f: (p: Tensor[], rows?: Tensor, gradRows?: Tensor) => Tensor): void => {
+      const check = (kernel: readonly number[], f: (p: Tensor[], mask?: Tensor, gradMask?: Tensor) => Tensor): void => {
         const given = [x, draw(seed + 1, kernel)]
         const plain = f(given)
         const cells = plain.shape.slice(0, 3)
-        const gradRows = greater(draw(seed + 3, cells), 0), mask = reshape(gradRows, [...cells, 1])
+        const gradMask = greater(draw(seed + 3, cells), 0), mask = reshape(gradMask, [...cells, 1])
         const g = draw(seed + 4, plain.shape)
-        const [y, pullback] = vjp(p => f(p, ones(cells, { dtype: 'uint32' }), gradRows), given)
+        const [y, pullback] = vjp(p => f(p, ones(cells, { dtype: 'uint32' }), gradMask), given)
         const [, wanted] = vjp(p => f(p), given)
         const want = wanted(where(mask, g, 0))
         expectClose(y, plain.toArray())
         pullback(where(mask, g, NaN)).forEach((got, i) => expectClose(got, want[i].toArray()))
       }
-      check([kh, kw, n, m], ([a, k], rows, gradRows) => conv2d(a, k, { ...options, stride, rows, gradRows }))
-      check([kh, kw, n, m], ([a, k], rows, gradRows) => depthwiseConv(a, k, { ...options, rows, gradRows }))
-      check([n, m], ([a, k], rows, gradRows) => dense(a, k, { rows, gradRows }))
+      check([kh, kw, n, m], ([a, k], mask, gradMask) => conv2d(a, k, { ...options, stride, mask, gradMask }))
+      check([kh, kw, n, m], ([a, k], mask, gradMask) => depthwiseConv(a, k, { ...options, mask, gradMask }))
+      check([n, m], ([a, k], mask, gradMask) => dense(a, k, { mask, gradMask }))
     }))
-    expect(() => dense(ones([2, 3]), ones([3, 1]), { gradRows: ones([2], { dtype: 'uint32' }) }))
-      .toThrow('dense: gradRows are some of rows, which are missing; gradRows [2].')
+    expect(() => dense(ones([2, 3]), ones([3, 1]), { gradMask: ones([2], { dtype: 'uint32' }) }))
+      .toThrow('dense: gradMask has some cells of mask, which is missing; gradMask [2].')
   })
 
   it('spread a NaN to the cells that read it and no further', () => {
@@ -261,14 +261,14 @@ describe('conv2d and depthwiseConv', () => {
       message(() => depthwiseConv(x, draw(1, [3, 3, 3]))),
       message(() => depthwiseConv(reshape(x, [4, 5, 3]), draw(1, [3, 3, 3, 1]))),
       message(() => depthwiseConv(x, tensor([1], { shape: [1, 1, 1, 1] }))),
-      message(() => depthwiseConv(x, draw(1, [3, 3, 3, 2]), { rows: mask })),
+      message(() => depthwiseConv(x, draw(1, [3, 3, 3, 2]), { mask: mask })),
       message(() => depthwiseConv(x, draw(1, [9, 3, 3, 2]), { padding: 'reflect' })),
       message(() => depthwiseConv(x, draw(1, [3, 3, 3, 2]), { dilation: 0 })),
       message(() => conv2d(x, draw(1, [3, 3, 4, 2]))),
       message(() => conv2d(x, draw(1, [3, 3]))),
       message(() => conv2d(x, draw(1, [3, 3, 3, 2]), { stride: 1.5 })),
       message(() => conv2d(x, draw(1, [3, 3, 3, 2]), { bias: draw(1, [3]) })),
-      message(() => conv2d(x, draw(1, [3, 3, 3, 2]), { stride: 3, rows: greater(draw(1, [1, 4, 5]), 0) })),
+      message(() => conv2d(x, draw(1, [3, 3, 3, 2]), { stride: 3, mask: greater(draw(1, [1, 4, 5]), 0) })),
       message(() => conv2d(x, draw(1, [3, 6, 3, 2]), { dilation: 2, padding: 'reflect' })),
       message(() => maxPool(x, 2)),
       message(() => maxPool(x, [3, 0])),
@@ -283,14 +283,14 @@ describe('conv2d and depthwiseConv', () => {
         "depthwiseConv: the kernel must be [kh,kw,c,m]; x [1,4,5,3], kernel [3,3,3].",
         "depthwiseConv: x must be an image [b,h,w,c]; x [4,5,3].",
         "depthwiseConv: element types differ: x is float64, kernel is float32. Convert one with cast(x, dtype).",
-        "depthwiseConv: the row mask must be [1,4,5]; rows [1,2,2].",
+        "depthwiseConv: the cell mask must be [1,4,5]; mask [1,2,2].",
         "depthwiseConv: padding 'reflect' mirrors 4 cells and needs a height above that; x [1,4,5,3].",
         "depthwiseConv: dilation is 0, expected a whole number > 0.",
         "conv2d: kernel channels 4 ≠ input channels 3; x [1,4,5,3], kernel [3,3,4,2]. Layout is [b,h,w,in] and [kh,kw,in,out].",
         "conv2d: the kernel must be [kh,kw,in,out]; x [1,4,5,3], kernel [3,3].",
         "conv2d: stride is 1.5, expected a whole number > 0.",
         "conv2d: the bias must be [out]; bias [3], kernel [3,3,3,2].",
-        "conv2d: the row mask must be [1,2,2]; rows [1,4,5].",
+        "conv2d: the cell mask must be [1,2,2]; mask [1,4,5].",
         "conv2d: padding 'reflect' mirrors 5 cells and needs a width above that; x [1,4,5,3].",
         "maxPool: a cell must be in its own window, so sizes must be odd, got 2×2.",
         "maxPool: the window width must be a positive integer, got 0.",
@@ -447,7 +447,7 @@ describe('filters', () => {
     const x = draw(1, [2, 4, 5, 3])
     const rows = greater(draw(2, [2, 4, 5]), 0)
     const list = ['sobelX', { name: 'laplacian', factor: 16 }] as const
-    const y = filter(x, list, { padding: 'circular', rows })
+    const y = filter(x, list, { padding: 'circular', mask: rows })
     expect([y.shape, y.dtype]).toEqual([[2, 4, 5, 6], 'float64'])
     const part = (name: FilterName): Data => filter(x, name, { padding: 'circular' }).toArray()
     const [dx, laplacian, mask] = [part('sobelX'), part('laplacian'), rows.toArray()]

@@ -82,7 +82,7 @@ const large: Case[] = [
   }), ({ cells, n, m, masked, biased, seed }) => {
     const rows = masked ? mask(seed + 3, cells) : undefined
     return {
-      f: (x, w, bias) => cellgrad.dense(x, w, { bias, rows }),
+      f: (x, w, bias) => cellgrad.dense(x, w, { bias, mask: rows }),
       at: [normals(seed, [...cells, n]), normals(seed + 1, [n, m]), ...(biased ? [normals(seed + 2, [m])] : [])],
     }
   }),
@@ -91,7 +91,7 @@ const large: Case[] = [
   }), ({ cells: [b, h, w], n, m, masked, stride, seed }) => {
     const rows = masked ? mask(seed + 3, [b, Math.ceil(h / stride), Math.ceil(w / stride)]) : undefined
     return {
-      f: (x, k) => cellgrad.conv2d(x, k, { stride, rows }),
+      f: (x, k) => cellgrad.conv2d(x, k, { stride, mask: rows }),
       at: [normals(seed, [b, h, w, n]), normals(seed + 1, [3, 3, n, m])],
     }
   }),
@@ -100,7 +100,7 @@ const large: Case[] = [
   }), ({ cells: [h, w], n, m, masked, seed }) => {
     const rows = masked ? mask(seed + 3, [6, h, w]) : undefined
     return {
-      f: (x, k) => cellgrad.depthwiseConv(x, k, { padding: 'circular', rows }),
+      f: (x, k) => cellgrad.depthwiseConv(x, k, { padding: 'circular', mask: rows }),
       at: [normals(seed, [6, h, w, n]), normals(seed + 1, [3, 3, n, m])],
     }
   }),

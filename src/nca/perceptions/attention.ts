@@ -106,7 +106,7 @@ export const attentionKind: PartKind<Attention> = {
       } : {}),
     }
   },
-  perceive({ heads, size, keys, feedForward }, params, x, { padding, rows }) {
+  perceive({ heads, size, keys, feedForward }, params, x, { padding, mask }) {
     const [b, h, w, c] = x.shape
     const border = (size - 1) / 2
     const around = [border, border] as const
@@ -114,7 +114,7 @@ export const attentionKind: PartKind<Attention> = {
     const z = layerNorm(padded, params.scale, params.shift)
     const inside = slice(z, [0, border, border, 0], [b, h, w, c])
     const split = (t: Tensor): Tensor => reshape(t, [...t.shape.slice(0, 3), heads, keys])
-    const q = split(mul(dense(inside, params.query, { rows }), 1 / Math.sqrt(keys)))
+    const q = split(mul(dense(inside, params.query, { mask }), 1 / Math.sqrt(keys)))
     const k = split(dense(z, params.key))
     const v = split(dense(z, params.value))
 
@@ -127,11 +127,11 @@ export const attentionKind: PartKind<Attention> = {
     const taken = checkpoint((n: number) => mul(weights[n], shifted(v, n)))
     const seen = total(size * size, taken)
 
-    const y = dense(reshape(seen, [b, h, w, heads * keys]), params.output, { bias: params.bias, rows })
+    const y = dense(reshape(seen, [b, h, w, heads * keys]), params.output, { bias: params.bias, mask })
     if (feedForward === 0) return y
     const u = layerNorm(y, params.scale2, params.shift2)
-    const hidden = activate('leakyRelu', dense(u, params.w1, { bias: params.b1, rows }))
-    return add(y, dense(hidden, params.w2, { bias: params.b2, rows }))
+    const hidden = activate('leakyRelu', dense(u, params.w1, { bias: params.b1, mask }))
+    return add(y, dense(hidden, params.w2, { bias: params.b2, mask }))
   },
   words({ outputs, heads, size, feedForward }) {
     const network = feedForward > 0 ? `, and a network of ${feedForward} units` : ''

@@ -78,10 +78,10 @@ export const deformableKind: PartKind<Deformable> = {
       offsetBias: { shape: [2 * taps], init: 'zeros' },
     }
   },
-  perceive({ size, reach }, { kernel, bias, offsets, offsetBias }, x, { padding, rows }) {
+  perceive({ size, reach }, { kernel, bias, offsets, offsetBias }, x, { padding, mask }) {
     const [b, h, w, c] = x.shape
     const taps = size * size
-    const moved = mul(reach, tanh(add(conv2d(x, offsets, { padding, rows }), offsetBias)))
+    const moved = mul(reach, tanh(add(conv2d(x, offsets, { padding, mask }), offsetBias)))
     const [down, right] = splitAxis(moved, [taps, taps]).map(checkpoint(each => hats(each, reach)))
 
     const border = (size - 1) / 2 + reach
@@ -95,7 +95,7 @@ export const deformableKind: PartKind<Deformable> = {
         const shifted = slice(padded, [0, Math.floor(t / size) + i, t % size + j, 0], [b, h, w, c])
         return mul(mul(y[i], x[j]), shifted)
       })
-      return dense(sample, slice(kernel, [t * c, 0], [c, kernel.shape[1]]), { rows })
+      return dense(sample, slice(kernel, [t * c, 0], [c, kernel.shape[1]]), { mask })
     })
     return add(total(taps, tap), bias)
   },

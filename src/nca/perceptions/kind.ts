@@ -20,7 +20,7 @@ export type ParamSpec = {
  * How a perception is computed: what lies beyond the border, a mask `[b,h,w]` of the cells that need it, and one of those
  * among them through which derivatives go.
  */
-export type PerceiveHow = { readonly padding: Padding; readonly rows?: Tensor; readonly gradRows?: Tensor }
+export type PerceiveHow = { readonly padding: Padding; readonly mask?: Tensor; readonly gradMask?: Tensor }
 
 /** A sum over the taps of a window, σ(Σ k·s + bias), in the plane: what rollouts that run fused know. */
 export type WindowSum = {
@@ -46,7 +46,7 @@ export type PartKind<Part> = Table<Part> & {
   /** For what is such a sum, with the parameters `kernel` and, where it has one, `bias`: the sum. Others have none. */
   windowSum?(part: Part): WindowSum
   /**
-   * `[b,h,w,c]` → `[b,h,w,outputs]`; cells that `rows` leaves out may be anything finite. Filters, which see each channel
+   * `[b,h,w,c]` → `[b,h,w,outputs]`; cells that `mask` leaves out may be anything finite. Filters, which see each channel
    * by itself, have none: their parameter `kernel` `[size,size,channels,n]` is applied with those of all others.
    */
   perceive?(part: Part, params: Readonly<Record<string, Tensor>>, x: Tensor, how: PerceiveHow): Tensor

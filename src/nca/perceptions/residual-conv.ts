@@ -67,9 +67,9 @@ export const residualConvKind: PartKind<ResidualConv> = {
       skip: { shape: [channels, outputs], init: { glorot: [channels, outputs] } },
     }
   },
-  perceive({ dilation, activation }, { k1, b1, k2, b2, skip }, x, { padding, rows }) {
-    const hidden = activate(activation, add(convOn(x, k1, { padding, dilation, rows }), b1))
-    return add(dense(x, skip, { rows }), dense(hidden, k2, { bias: b2, rows }))
+  perceive({ dilation, activation }, { k1, b1, k2, b2, skip }, x, { padding, mask }) {
+    const hidden = activate(activation, add(convOn(x, k1, { padding, dilation, mask }), b1))
+    return add(dense(x, skip, { mask }), dense(hidden, k2, { bias: b2, mask }))
   },
   words({ outputs, size, dilation }, grid) {
     const apart = dilation === 1 ? '' : `, taps ${dilation} apart,`

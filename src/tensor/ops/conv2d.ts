@@ -49,9 +49,9 @@ import type { Links, WindowOptions } from './window.ts'
 export const conv2dOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2d',
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), k.shape[3]], dtype: x.dtype }),
-  cpu: exactProducts(([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
-    multiply(reads(attrs, n, n * m, rows), x, n, k, m, 1, out, m)
-    eachZero(attrs, rows, k, out.length / m, (r, t) => {
+  cpu: exactProducts(([x, k, mask], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
+    multiply(reads(attrs, n, n * m, mask), x, n, k, m, 1, out, m)
+    eachZero(attrs, mask, k, out.length / m, (r, t) => {
       for (let i = 0; i < n * m; i++) if (!Number.isFinite(k[t * n * m + i])) out[r * m + i % m] = NaN
     })
   }),
@@ -76,28 +76,28 @@ export const conv2dOp: Op<Windows> = defineOp<Windows>({
     })
     return true
   },
-  wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => (
-    multiplyWgsl('reads', attrs, n, m, 1, sizeOf(out.shape), m, rows !== undefined)),
+  wgsl: ({ inputs: [, { shape: [, , n, m] }, mask], out, attrs }) => (
+    multiplyWgsl('reads', attrs, n, m, 1, sizeOf(out.shape), m, mask !== undefined)),
   vjp: [
     {
       uses: [1, 2, 3],
-      grad: (g, { inputs: [, k, ...rows], attrs }) => apply(conv2dInputOp, [g, k, ...rows.slice(-1)], attrs),
+      grad: (g, { inputs: [, k, ...mask], attrs }) => apply(conv2dInputOp, [g, k, ...mask.slice(-1)], attrs),
     },
     {
       uses: [0, 2, 3],
-      grad: (g, { inputs: [x, , ...rows], attrs }) => apply(conv2dFilterOp, [x, g, ...rows.slice(-1)], attrs),
+      grad: (g, { inputs: [x, , ...mask], attrs }) => apply(conv2dFilterOp, [x, g, ...mask.slice(-1)], attrs),
     },
     null,
     null,
   ],
 })
 
-/** ∂T/∂x: each cell collects from those that read it. inputs: g [b,oh,ow,out], k [kh,kw,in,out], optional rows. */
+/** ∂T/∂x: each cell collects from those that read it. inputs: g [b,oh,ow,out], k [kh,kw,in,out], optional mask. */
 export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dInput',
   infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
-  cpu: exactProducts(([g, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
-    multiply(readers(attrs, m, n * m, rows), g, m, k, 1, m, out, n)
+  cpu: exactProducts(([g, k, mask], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
+    multiply(readers(attrs, m, n * m, mask), g, m, k, 1, m, out, n)
   }),
   simd: room => ([g, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs }) => {
     const inner = kh * kw * n
@@ -121,11 +121,11 @@ export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
     })
     return true
   },
-  wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => (
-    multiplyWgsl('readers', attrs, m, 1, m, sizeOf(out.shape), n, rows !== undefined)),
+  wgsl: ({ inputs: [, { shape: [, , n, m] }, mask], out, attrs }) => (
+    multiplyWgsl('readers', attrs, m, 1, m, sizeOf(out.shape), n, mask !== undefined)),
   vjp: [
-    { uses: [1, 2], grad: (u, { inputs: [, k, ...rows], attrs }) => apply(conv2dOp, [u, k, ...rows], attrs) },
-    { uses: [0, 2], grad: (u, { inputs: [g, , ...rows], attrs }) => apply(conv2dFilterOp, [u, g, ...rows], attrs) },
+    { uses: [1, 2], grad: (u, { inputs: [, k, ...mask], attrs }) => apply(conv2dOp, [u, k, ...mask], attrs) },
+    { uses: [0, 2], grad: (u, { inputs: [g, , ...mask], attrs }) => apply(conv2dFilterOp, [u, g, ...mask], attrs) },
     null,
   ],
 })
@@ -166,14 +166,14 @@ function multiplyWgsl(
   const { wgsl, u32 } = linksWgsl(direction, win)
   const blocks = Math.ceil(m / 4)
   const reading = direction === 'reads'
-  const skip = reading ? 'rows[r] == 0' : 'rows[cell] == 0'
+  const skip = reading ? 'mask[r] == 0' : 'mask[cell] == 0'
   const value = reading && win.padding === 'zero' ? 'select(T(), a[first + c], cell >= 0)' : 'a[first + c]'
   const block = [0, 1, 2, 3]
   const terms = u32.links * n
   const long = terms > fewTerms
   const sum = long ? 't.parts[0]' : 't'
   return {
-    inputs: ['a', 'k', 'rows', 'gradRows'],
+    inputs: ['a', 'k', 'mask', 'gradMask'],
     threads: size / m * blocks,
     u32: { ...u32, n, m, blocks, rowStep, columnStep },
     source: `${long ? longSum('vec4<T>', 1, terms) : ''} ${writeFour} ${wgsl}
@@ -200,12 +200,12 @@ function multiplyWgsl(
   }
 }
 
-/** ∂T/∂k: the derivative of the filters. inputs: x [b,h,w,in], g [b,oh,ow,out], optional rows [b,oh,ow]. */
+/** ∂T/∂k: the derivative of the filters. inputs: x [b,h,w,in], g [b,oh,ow,out], optional mask [b,oh,ow]. */
 export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dFilter',
   infer: ([x, g], { kernel }): Spec => ({ shape: [...kernel, x.shape[3], g.shape[3]], dtype: x.dtype }),
-  cpu: exactProducts(([x, g, rows], out, { out: { shape: [, , n, m] }, attrs }) => {
-    const { at, cells, taps } = reads(attrs, n, n * m, rows)
+  cpu: exactProducts(([x, g, mask], out, { out: { shape: [, , n, m] }, attrs }) => {
+    const { at, cells, taps } = reads(attrs, n, n * m, mask)
     const total = new Float64Array(out.length)
     for (let r = 0, o = 0; o < g.length; r++, o += m) {
       const links = at(r)
@@ -216,7 +216,7 @@ export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
         }
       }
     }
-    eachZero(attrs, rows, g, g.length / m, (r, t) => {
+    eachZero(attrs, mask, g, g.length / m, (r, t) => {
       for (let i = 0; i < n * m; i++) if (!Number.isFinite(g[r * m + i % m])) total[t * n * m + i] = NaN
     })
     out.set(total)
@@ -244,22 +244,22 @@ export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
     out.set(sums)
     return true
   },
-  wgsl: ({ inputs: [, { shape }, rows], out: { shape: [kh, kw, n, m] }, attrs }) => {
+  wgsl: ({ inputs: [, { shape }, mask], out: { shape: [kh, kw, n, m] }, attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)
     return tallProduct([kh * kw, n, m], sizeOf(shape) / m, {
-      inputs: ['left', 'right', 'rows'],
+      inputs: ['left', 'right', 'mask'],
       u32,
       source: `${wgsl}
         fn paired(t: u32, r: u32) -> i32 {
-          ${rows ? 'if (rows[r] == 0) { return -1; }' : ''}
+          ${mask ? 'if (mask[r] == 0) { return -1; }' : ''}
           let cell = linked(place(r), t);
           return select(cell, ${beyond}, cell < 0);
         }`,
     })
   },
   vjp: [
-    { uses: [1, 2], grad: (u, { inputs: [, g, ...rows], attrs }) => apply(conv2dInputOp, [g, u, ...rows], attrs) },
-    { uses: [0, 2], grad: (u, { inputs: [x, , ...rows], attrs }) => apply(conv2dOp, [x, u, ...rows], attrs) },
+    { uses: [1, 2], grad: (u, { inputs: [, g, ...mask], attrs }) => apply(conv2dInputOp, [g, u, ...mask], attrs) },
+    { uses: [0, 2], grad: (u, { inputs: [x, , ...mask], attrs }) => apply(conv2dOp, [x, u, ...mask], attrs) },
     null,
   ],
 })
@@ -268,12 +268,12 @@ export type Conv2dOptions = WindowOptions & {
   /** Bias `[out]`. */
   bias?: Tensor
   /** Output cells to compute, a mask `[b,⌈h/stride⌉,⌈w/stride⌉]`; the others are 0, without bias, and cost nothing. */
-  rows?: Tensor
+  mask?: Tensor
   /** Of these, the cells through which derivatives go; see `dense`. */
-  gradRows?: Tensor
+  gradMask?: Tensor
 }
 
-const conv2dOptions = keysOf<Conv2dOptions>({ ...windowKinds, bias: aTensor, rows: aTensor, gradRows: aTensor })
+const conv2dOptions = keysOf<Conv2dOptions>({ ...windowKinds, bias: aTensor, mask: aTensor, gradMask: aTensor })
 
 /**
  * Convolution over all channels with SAME padding. With a stride, where windows begin depends on the size of x: see
@@ -287,7 +287,7 @@ const conv2dOptions = keysOf<Conv2dOptions>({ ...windowKinds, bias: aTensor, row
  */
 export function conv2d(x: Tensor, kernel: Tensor, options: Conv2dOptions = {}): Tensor {
   checkOptions('conv2d', options, conv2dOptions)
-  const { bias, rows, gradRows, ...placed } = options
+  const { bias, mask, gradMask, ...placed } = options
   requireTensor('conv2d', 'x', x)
   requireTensor('conv2d', 'the kernel', kernel)
   sameDtype('conv2d', { x, kernel, ...(bias && { bias }) })
@@ -299,9 +299,9 @@ export function conv2d(x: Tensor, kernel: Tensor, options: Conv2dOptions = {}): 
     refuse('conv2d', `kernel channels ${channels} ≠ input channels ${expected}`, { x, kernel }, layout)
   }
   const out = [x.shape[0], ...outputSize(win)]
-  const masks = maskInputs('conv2d', rows, gradRows, out)
+  const masks = maskInputs('conv2d', mask, gradMask, out)
   if (bias && !sameShape(bias.shape, [kernel.shape[3]])) refuse('conv2d', 'the bias must be [out]', { bias, kernel })
   const y = apply(conv2dOp, [x, kernel, ...masks], win)
   if (!bias) return y
-  return rows ? where(reshape(rows, [...out, 1]), add(y, bias), 0) : add(y, bias)
+  return mask ? where(reshape(mask, [...out, 1]), add(y, bias), 0) : add(y, bias)
 }

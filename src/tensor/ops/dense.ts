@@ -2,7 +2,7 @@
  * dense: the same small matrix for every cell, out[r,:] = x[r,:]·W + b.
  *
  * This is a 1×1 convolution, and nearly all arithmetic of a neural cellular automaton. Rows r are the cells of the
- * batch. An optional mask names the rows to compute; the others are zero and cost nothing. In a cellular automaton only
+ * batch. An optional mask names the cells to compute; the others are zero and cost nothing. In a cellular automaton only
  * the cells that are alive and fire can change, often one in ten.
  *
  * With M the diagonal 0/1 matrix of the mask (the identity without one), X [rows,in], W [in,out], g = ∂L/∂out:
@@ -29,14 +29,14 @@ import { transpose } from './transpose.ts'
 import { fewTerms, longSum } from '../../backends/wgsl/long-sum.ts'
 import { tallProduct, writeFour } from '../../backends/wgsl/matrix.ts'
 import { exactProducts } from './whole.ts'
-import { checkRows, maskInputs } from './window.ts'
+import { checkMask, maskInputs } from './window.ts'
 
 /** Whether the third input is a bias. */
 type Dense = { readonly bias: boolean }
 
 /**
- * out = M(XW + 1bᵀ). inputs: x [...rows, in], w [in, out], with `bias` b [out], optional rows [...rows], and behind these
- * optional rows of the derivatives.
+ * out = M(XW + 1bᵀ). inputs: x […cells, in], w [in, out], with `bias` b [out], optional mask […cells], and behind these
+ * the optional mask of the derivatives.
  */
 export const denseOp: Op<Dense> = defineOp<Dense>({
   name: 'dense',
@@ -51,9 +51,9 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
     return { shape: [...x.shape.slice(0, -1), w.shape[1]], dtype: x.dtype }
   },
   cpu: exactProducts((inputs, out, { inputs: [, { shape: [n, m] }], attrs }) => {
-    const { x, w, bias, rows } = parts(inputs, attrs)
+    const { x, w, bias, mask } = parts(inputs, attrs)
     for (let r = 0, o = 0; o < out.length; r++) {
-      const masked = rows !== undefined && rows[r] === 0
+      const masked = mask !== undefined && mask[r] === 0
       for (let j = 0; j < m; j++, o++) {
         let t = bias && !masked ? bias[j] : 0
         if (!masked) for (let i = 0; i < n; i++) t += x[r * n + i] * w[i * m + j]
@@ -62,7 +62,7 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
     }
   }, ({ bias }) => (bias ? 2 : undefined)),
   simd: room => (inputs, out, { inputs: [, { shape: [n, m] }], attrs }) => {
-    const { x, w, bias, rows: mask } = parts(inputs, attrs)
+    const { x, w, bias, mask } = parts(inputs, attrs)
     if (!isFloat(x) || !isFloat(w) || !isFloat(out) || !isLarge(out.length / m, n, m)) return false
     const columns = ceilTo(m, 8), size = tileRows(Math.max(n, columns))
     const { kernels, floats, at: [a, panels, b, c] } =
@@ -86,7 +86,7 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
     const long = n > fewTerms
     const sum = (k: number): string => (long ? `t.parts[${k}]` : `t${k}`)
     return {
-      inputs: ['x', 'w', ...(bias ? ['b'] : []), 'rows', 'gradRows'],
+      inputs: ['x', 'w', ...(bias ? ['b'] : []), 'mask', 'gradMask'],
       threads: Math.ceil(count / 4) * blocks,
       u32: { n, m, count, blocks },
       source: `${long ? longSum('vec4<T>', 4, n) : ''} ${writeFour}
@@ -95,7 +95,7 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
           let j = i % u.blocks * 4;
           let start = ${bias ? 'vec4(b[j], b[j + 1], b[j + 2], b[j + 3])' : 'vec4<T>()'};
           ${long ? 'var t: Part;' : block.map(k => `var t${k} = start;`).join('\n')}
-          let some = ${masked ? block.map(k => `rows[r + ${k}]`).join(' | ') : '1u'};
+          let some = ${masked ? block.map(k => `mask[r + ${k}]`).join(' | ') : '1u'};
           let terms = select(u.n, 0, some == 0);
           for (var c = 0u; c < terms; c++) {
             let k = c * u.m + j;
@@ -106,7 +106,7 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
           ${long ? `complete(&t); ${block.map(k => `${sum(k)} += start;`).join(' ')}` : ''}
           ${block.map(k => `
           if (r + ${k} < u.count) {
-            writeFour(r + ${k}, j, ${masked ? `select(${sum(k)}, vec4<T>(), rows[r + ${k}] == 0)` : sum(k)});
+            writeFour(r + ${k}, j, ${masked ? `select(${sum(k)}, vec4<T>(), mask[r + ${k}] == 0)` : sum(k)});
           }`).join('')}
         }`,
     }
@@ -114,15 +114,15 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
   vjp: [
     {
       uses: [1, 2, 3, 4],
-      grad: (g, { inputs, attrs }) => denseProduct(g, transpose(inputs[1], [1, 0]), parts(inputs, attrs).gradRows),
+      grad: (g, { inputs, attrs }) => denseProduct(g, transpose(inputs[1], [1, 0]), parts(inputs, attrs).gradMask),
     },
-    { uses: [0, 2, 3, 4], grad: (g, { inputs, attrs }) => denseFilter(inputs[0], g, parts(inputs, attrs).gradRows) },
+    { uses: [0, 2, 3, 4], grad: (g, { inputs, attrs }) => denseFilter(inputs[0], g, parts(inputs, attrs).gradMask) },
     // Only a bias is ever differentiated here: a mask is not. Summing the rows of g is 1ᵀ M g.
     {
       uses: [3, 4],
       grad: (g, { inputs, attrs }) => {
         const column = ones([...g.shape.slice(0, -1), 1], { like: g })
-        return reshape(denseFilter(column, g, parts(inputs, attrs).gradRows), [-1])
+        return reshape(denseFilter(column, g, parts(inputs, attrs).gradMask), [-1])
       },
     },
     null,
@@ -132,31 +132,31 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
 
 /** The inputs by name. The derivatives are of the rows that are computed, unless others are given for them. */
 function parts<T>([x, w, ...optional]: readonly T[], { bias: hasBias }: Dense): {
-  x: T; w: T; bias: T | undefined; rows: T | undefined; gradRows: T | undefined
+  x: T; w: T; bias: T | undefined; mask: T | undefined; gradMask: T | undefined
 } {
   const bias = hasBias ? optional.shift() : undefined
-  const [rows, gradRows = rows] = optional
-  return { x, w, bias, rows, gradRows }
+  const [mask, gradMask = mask] = optional
+  return { x, w, bias, mask, gradMask }
 }
 
 /**
- * out = (M X)ᵀ Y, the derivative of a dense layer's weights. inputs: x [...rows, in], y [...rows, out], optional rows.
+ * out = (M X)ᵀ Y, the derivative of a dense layer's weights. inputs: x […cells, in], y […cells, out], optional mask.
  */
 export const denseFilterOp: Op<null> = defineOp<null>({
   name: 'denseFilter',
-  infer: ([x, y, rows]): Spec => {
+  infer: ([x, y, mask]): Spec => {
     sameDtype('denseFilter', { x, y })
     if (!sameShape(x.shape.slice(0, -1), y.shape.slice(0, -1))) {
       refuse('denseFilter', 'x and y have different rows', { x, y })
     }
-    checkRows('denseFilter', rows, x.shape.slice(0, -1))
+    checkMask('denseFilter', mask, x.shape.slice(0, -1))
     return { shape: [x.shape.at(-1)!, y.shape.at(-1)!], dtype: x.dtype }
   },
-  cpu: exactProducts(([x, y, rows], out, { out: { shape: [n, m] }, inputs: [{ shape }] }) => {
+  cpu: exactProducts(([x, y, mask], out, { out: { shape: [n, m] }, inputs: [{ shape }] }) => {
     const count = sizeOf(shape) / n
     const sums = new Float64Array(out.length)
     for (let r = 0; r < count; r++) {
-      if (rows && rows[r] === 0) continue
+      if (mask && mask[r] === 0) continue
       for (let i = 0; i < n; i++) {
         const value = x[r * n + i]
         for (let j = 0; j < m; j++) sums[i * m + j] += value * y[r * m + j]
@@ -180,39 +180,39 @@ export const denseFilterOp: Op<null> = defineOp<null>({
     out.set(sums)
     return true
   },
-  wgsl: ({ inputs: [{ shape }, , rows], out: { shape: [n, m] } }) => tallProduct([1, n, m], sizeOf(shape) / n, {
-    inputs: ['left', 'right', 'rows'],
-    source: `fn paired(t: u32, r: u32) -> i32 { return ${rows ? 'select(i32(r), -1, rows[r] == 0)' : 'i32(r)'}; }`,
+  wgsl: ({ inputs: [{ shape }, , mask], out: { shape: [n, m] } }) => tallProduct([1, n, m], sizeOf(shape) / n, {
+    inputs: ['left', 'right', 'mask'],
+    source: `fn paired(t: u32, r: u32) -> i32 { return ${mask ? 'select(i32(r), -1, mask[r] == 0)' : 'i32(r)'}; }`,
   }),
   // ⟨(MX)ᵀY, g⟩ = ⟨X, M Y gᵀ⟩ = ⟨Y, M X g⟩
   vjp: [
-    { uses: [1, 2], grad: (g, { inputs: [, y, rows] }) => denseProduct(y, transpose(g, [1, 0]), rows) },
-    { uses: [0, 2], grad: (g, { inputs: [x, , rows] }) => denseProduct(x, g, rows) },
+    { uses: [1, 2], grad: (g, { inputs: [, y, mask] }) => denseProduct(y, transpose(g, [1, 0]), mask) },
+    { uses: [0, 2], grad: (g, { inputs: [x, , mask] }) => denseProduct(x, g, mask) },
     null,
   ],
 })
 
-function denseProduct(x: Tensor, w: Tensor, rows?: Tensor): Tensor {
-  return apply(denseOp, rows ? [x, w, rows] : [x, w], { bias: false })
+function denseProduct(x: Tensor, w: Tensor, mask?: Tensor): Tensor {
+  return apply(denseOp, mask ? [x, w, mask] : [x, w], { bias: false })
 }
 
-function denseFilter(x: Tensor, y: Tensor, rows?: Tensor): Tensor {
-  return apply(denseFilterOp, rows ? [x, y, rows] : [x, y], null)
+function denseFilter(x: Tensor, y: Tensor, mask?: Tensor): Tensor {
+  return apply(denseFilterOp, mask ? [x, y, mask] : [x, y], null)
 }
 
 export type DenseOptions = {
   /** Bias `[out]`. */
   bias?: Tensor
-  /** Rows to compute, a mask of the shape of x without channels; the others are 0, bias included, and cost nothing. */
-  rows?: Tensor
+  /** Cells to compute, a mask of the shape of x without channels; the others are 0, bias included, and cost nothing. */
+  mask?: Tensor
   /**
-   * Of these, the rows through which derivatives go, a mask like `rows`, which is the default. Those left out must have a
+   * Of these, the cells through which derivatives go, a mask like `mask`, which is the default. Those left out must have a
    * cotangent of 0 at the end, as cells have that nothing outlives: then it is the derivative, without their NaNs.
    */
-  gradRows?: Tensor
+  gradMask?: Tensor
 }
 
-const denseOptions = keysOf<DenseOptions>({ bias: aTensor, rows: aTensor, gradRows: aTensor })
+const denseOptions = keysOf<DenseOptions>({ bias: aTensor, mask: aTensor, gradMask: aTensor })
 
 /**
  * One linear layer at every cell: out = x·w + bias.
@@ -221,13 +221,13 @@ const denseOptions = keysOf<DenseOptions>({ bias: aTensor, rows: aTensor, gradRo
  * @param w `[in, out]`
  * @returns `[..., out]`
  * @throws where the channels of x and w differ, or the mask does not fit
- * @example dense(x, w, { bias, rows: and(alive, fire) })
+ * @example dense(x, w, { bias, mask: and(alive, fire) })
  */
 export function dense(x: Tensor, w: Tensor, options: DenseOptions = {}): Tensor {
   checkOptions('dense', options, denseOptions)
-  const { bias, rows, gradRows } = options
+  const { bias, mask, gradMask } = options
   requireTensor('dense', 'x', x)
-  const masks = maskInputs('dense', rows, gradRows, x.shape.slice(0, -1))
+  const masks = maskInputs('dense', mask, gradMask, x.shape.slice(0, -1))
   return apply(denseOp, [x, w, ...(bias ? [bias] : []), ...masks], { bias: bias !== undefined })
 }
 

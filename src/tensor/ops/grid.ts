@@ -28,13 +28,13 @@ export type GridOptions = {
   /** Distance between neighbouring taps, default 1. */
   dilation?: number
   /** Cells to compute, a mask of the shape of x without channels; the others are 0. */
-  rows?: Tensor
+  mask?: Tensor
   /** Of these, the cells through which derivatives go; see `dense`. */
-  gradRows?: Tensor
+  gradMask?: Tensor
 }
 
 const { padding, dilation } = windowKinds
-const gridOptions = keysOf<GridOptions>({ padding, dilation, rows: aTensor, gradRows: aTensor })
+const gridOptions = keysOf<GridOptions>({ padding, dilation, mask: aTensor, gradMask: aTensor })
 
 /** A convolution in the plane. */
 type Plane = (x: Tensor, kernel: Tensor, options: GridOptions) => Tensor
@@ -74,15 +74,15 @@ function convolved(op: string, plane: Plane, x: Tensor, kernel: Tensor, options:
   if (kernel.shape.length !== rank) {
     refuse(op, `the kernel must be [${'k,'.repeat(rank - 2)}c,n], with a size for each axis of the grid`, { x, kernel })
   }
-  maskInputs(op, options.rows, options.gradRows, x.shape.slice(0, -1))
+  maskInputs(op, options.mask, options.gradMask, x.shape.slice(0, -1))
   if (rank === 3) return onLine(plane, x, kernel, options)
   return rank === 4 ? plane(x, kernel, options) : inVolume(plane, x, kernel, options)
 }
 
-function onLine(plane: Plane, x: Tensor, kernel: Tensor, { rows, gradRows, ...options }: GridOptions): Tensor {
+function onLine(plane: Plane, x: Tensor, kernel: Tensor, { mask, gradMask, ...options }: GridOptions): Tensor {
   const [b, w] = x.shape
   const y = plane(tall(x), reshape(kernel, [1, ...kernel.shape]), {
-    ...options, rows: rows && tall(rows), gradRows: gradRows && tall(gradRows),
+    ...options, mask: mask && tall(mask), gradMask: gradMask && tall(gradMask),
   })
   return reshape(y, [b, w, -1])
 }
@@ -93,14 +93,14 @@ function tall(x: Tensor): Tensor {
 }
 
 function inVolume(plane: Plane, x: Tensor, kernel: Tensor, options: GridOptions): Tensor {
-  const { rows, gradRows, padding, dilation = 1 } = options
+  const { mask, gradMask, padding, dilation = 1 } = options
   const [b, d, h, w, c] = x.shape
   const [taps, ...flat] = kernel.shape
   const span = (taps - 1) * dilation
   const before = Math.floor(span / 2)
   const padded = pad(x, [[0, 0], [before, span - before], [0, 0], [0, 0], [0, 0]], { mode: padding })
   const flattened = (mask: Tensor | undefined): Tensor | undefined => mask && reshape(mask, [b * d, h, w])
-  const inPlanes = { padding, dilation, rows: flattened(rows), gradRows: flattened(gradRows) }
+  const inPlanes = { padding, dilation, mask: flattened(mask), gradMask: flattened(gradMask) }
   const y = total(taps, t => {
     const shifted = slice(padded, [0, t * dilation, 0, 0, 0], x.shape)
     const k = slice(kernel, [t, 0, 0, 0, 0], [1, ...flat])

@@ -6,7 +6,7 @@
  * which is all that the adjoint needs, whatever the padding. Either way the order is fixed and every result has one
  * writer: sums have the same bits in every run, and nothing needs atomics.
  *
- * A row mask takes the links away from the output cells that it marks with 0. Their sums are empty, in both directions.
+ * A cell mask takes the links away from the output cells that it marks with 0. Their sums are empty, in both directions.
  *
  * Beyond a border of zeros lies a cell like any that is dead: it is zero, and what reads it multiplies that zero. No link
  * leads there, since 0·k adds nothing, unless k is NaN or infinite: `eachZero` visits those terms then.
@@ -64,27 +64,27 @@ export function windows(op: string, x: Tensor, [kh, kw]: readonly number[], opti
   return win
 }
 
-/** Throws unless the row mask, where there is one, is a mask of these cells. */
-export function checkRows(op: string, rows: Tensor | undefined, cells: Shape): void {
-  if (rows === undefined) return
-  requireTensor(op, 'the row mask', rows)
-  if (rows.dtype !== 'uint32') {
-    refuse(op, `the row mask is ${rows.dtype}, but must be uint32, 0 or 1`, {}, 'Comparisons make one: greater(x, 0).')
+/** Throws unless the cell mask, where there is one, is a mask of these cells. */
+export function checkMask(op: string, mask: Tensor | undefined, cells: Shape): void {
+  if (mask === undefined) return
+  requireTensor(op, 'the cell mask', mask)
+  if (mask.dtype !== 'uint32') {
+    refuse(op, `the cell mask is ${mask.dtype}, but must be uint32, 0 or 1`, {}, 'Comparisons make one: greater(x, 0).')
   }
-  if (!sameShape(rows.shape, cells)) refuse(op, `the row mask must be ${showShape(cells)}`, { rows })
+  if (!sameShape(mask.shape, cells)) refuse(op, `the cell mask must be ${showShape(cells)}`, { mask })
 }
 
 /**
- * The masks of an operator, as its last inputs: none; `rows`, which are computed; or these and those of its derivatives.
+ * The masks of an operator, as its last inputs: none; `mask`, of what is computed; or it and that of the derivatives.
  * Throws unless they are masks of these cells.
  */
 export function maskInputs(
-  op: string, rows: Tensor | undefined, gradRows: Tensor | undefined, cells: Shape,
+  op: string, mask: Tensor | undefined, gradMask: Tensor | undefined, cells: Shape,
 ): Tensor[] {
-  checkRows(op, rows, cells)
-  checkRows(op, gradRows, cells)
-  if (gradRows && !rows) refuse(op, 'gradRows are some of rows, which are missing', { gradRows })
-  return [rows, gradRows].filter(mask => mask !== undefined)
+  checkMask(op, mask, cells)
+  checkMask(op, gradMask, cells)
+  if (gradMask && !mask) refuse(op, 'gradMask has some cells of mask, which is missing', { gradMask })
+  return [mask, gradMask].filter(given => given !== undefined)
 }
 
 /** A link seen from one of its cells: the cell at the other end, and the tap. */
@@ -117,18 +117,18 @@ export type Links = { at(r: number): number; readonly cells: Int32Array; readonl
  *
  * @param cellSize how many numbers the flat image has for each input cell
  * @param tapSize how many numbers the flat kernel has for each tap
- * @param rows mask of the output cells
+ * @param mask mask of the output cells
  */
-export function reads(win: Windows, cellSize: number, tapSize: number, rows?: Data): Links {
+export function reads(win: Windows, cellSize: number, tapSize: number, mask?: Data): Links {
   const [ys, xs] = [readsAlong(win, 0), readsAlong(win, 1)]
   const links = crossed(ys, xs, win.size, win.kernel[1], cellSize, tapSize)
-  return rows ? { ...links, at: r => (rows[r] === 0 ? 0 : links.at(r)) } : links
+  return mask ? { ...links, at: r => (mask[r] === 0 ? 0 : links.at(r)) } : links
 }
 
 /** By whom each input cell is read, in the scan order of the output cells; these have `cellSize` numbers each. */
-export function readers(win: Windows, cellSize: number, tapSize: number, rows?: Data): Links {
+export function readers(win: Windows, cellSize: number, tapSize: number, mask?: Data): Links {
   const [ys, xs] = [readersAlong(win, 0), readersAlong(win, 1)]
-  return crossed(ys, xs, outputSize(win), win.kernel[1], cellSize, tapSize, rows)
+  return crossed(ys, xs, outputSize(win), win.kernel[1], cellSize, tapSize, mask)
 }
 
 /** Links in two dimensions: each link along y with each along x. `others` are the sizes of the grid they lead to. */
@@ -165,13 +165,13 @@ function crossed(
  * by which they are multiplied, has a NaN or an infinity.
  */
 export function eachZero(
-  win: Windows, rows: Data | undefined, factor: Data, count: number, visit: (r: number, t: number) => void,
+  win: Windows, mask: Data | undefined, factor: Data, count: number, visit: (r: number, t: number) => void,
 ): void {
   if (win.padding !== 'zero' || factor.every(Number.isFinite)) return
   const taps = win.kernel[0] * win.kernel[1]
-  const { at, taps: inside } = reads(win, 1, 1, rows)
+  const { at, taps: inside } = reads(win, 1, 1, mask)
   for (let r = 0; r < count; r++) {
-    if (rows && rows[r] === 0) continue
+    if (mask && mask[r] === 0) continue
     const linked = new Set(inside.subarray(0, at(r)))
     for (let t = 0; t < taps; t++) if (!linked.has(t)) visit(r, t)
   }

@@ -43,8 +43,8 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConv',
   simd: depthwiseConvSimd,
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), x.shape[3] * k.shape[3]], dtype: x.dtype }),
-  cpu: exactProducts(([x, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
-    const { at, cells, taps } = reads(win, n, n * m, rows)
+  cpu: exactProducts(([x, k, mask], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
+    const { at, cells, taps } = reads(win, n, n * m, mask)
     for (let r = 0, o = 0; o < out.length; r++, o += n * m) {
       const links = at(r)
       for (let f = 0; f < n * m; f++) {
@@ -57,16 +57,16 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
         out[o + f] = t
       }
     }
-    eachZero(win, rows, k, out.length / (n * m), (r, t) => {
+    eachZero(win, mask, k, out.length / (n * m), (r, t) => {
       for (let f = 0; f < n * m; f++) if (!Number.isFinite(k[t * n * m + f])) out[r * n * m + f] = NaN
     })
   }),
   // A thread for each channel of each cell, with the sums of its filters.
-  wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => {
+  wgsl: ({ inputs: [, { shape: [, , n, m] }, mask], out, attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)
     const each = (line: (q: number) => string): string => Array.from({ length: m }, (_, q) => line(q)).join('\n')
     return {
-      inputs: ['x', 'k', 'rows', 'gradRows'],
+      inputs: ['x', 'k', 'mask', 'gradMask'],
       threads: sizeOf(out.shape) / m,
       u32: { ...u32, n },
       source: `${wgsl}
@@ -75,7 +75,7 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
           let c = i % u.n;
           let at = place(r);
           ${each(q => `var t${q} = T();`)}
-          let links = ${rows ? 'select(u.links, 0, rows[r] == 0)' : 'u.links'};
+          let links = ${mask ? 'select(u.links, 0, mask[r] == 0)' : 'u.links'};
           for (var e = 0u; e < links; e++) {
             let cell = linked(at, e);
             var value = T(); // beyond the border
@@ -90,24 +90,24 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
   vjp: [
     {
       uses: [1, 2, 3],
-      grad: (g, { inputs: [, k, ...rows], attrs }) => apply(depthwiseConvInputOp, [g, k, ...rows.slice(-1)], attrs),
+      grad: (g, { inputs: [, k, ...mask], attrs }) => apply(depthwiseConvInputOp, [g, k, ...mask.slice(-1)], attrs),
     },
     {
       uses: [0, 2, 3],
-      grad: (g, { inputs: [x, k, ...rows], attrs }) => derivativeOfFilters(x, g, k, rows.slice(-1), attrs),
+      grad: (g, { inputs: [x, k, ...mask], attrs }) => derivativeOfFilters(x, g, k, mask.slice(-1), attrs),
     },
     null,
     null,
   ],
 })
 
-/** ∂T/∂x: each cell collects from those that read it. inputs: g [b,h,w,c·m], k [kh,kw,c,m], optional rows [b,h,w]. */
+/** ∂T/∂x: each cell collects from those that read it. inputs: g [b,h,w,c·m], k [kh,kw,c,m], optional mask [b,h,w]. */
 export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConvInput',
   simd: depthwiseConvInputSimd,
   infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
-  cpu: exactProducts(([g, k, rows], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
-    const { at, cells, taps } = readers(win, n * m, n * m, rows)
+  cpu: exactProducts(([g, k, mask], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
+    const { at, cells, taps } = readers(win, n * m, n * m, mask)
     for (let r = 0, o = 0; o < out.length; r++, o += n) {
       const links = at(r)
       for (let c = 0; c < n; c++) {
@@ -122,10 +122,10 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
       }
     }
   }),
-  wgsl: ({ inputs: [, { shape: [, , n, m] }, rows], out, attrs }) => {
+  wgsl: ({ inputs: [, { shape: [, , n, m] }, mask], out, attrs }) => {
     const { wgsl, u32 } = linksWgsl('readers', attrs)
     return {
-      inputs: ['g', 'k', 'rows'],
+      inputs: ['g', 'k', 'mask'],
       threads: sizeOf(out.shape),
       u32: { ...u32, n },
       source: `${wgsl}
@@ -136,7 +136,7 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
           for (var e = 0u; e < u.links; e++) {
             let cell = linked(at, e);
             if (cell < 0) { continue; }
-            ${rows ? 'if (rows[cell] == 0) { continue; }' : ''}
+            ${mask ? 'if (mask[cell] == 0) { continue; }' : ''}
             let first = (u32(cell) * u.n + c) * ${m};
             let by = (e % taps * u.n + c) * ${m};
             for (var q = 0u; q < ${m}; q++) { t += select(g[first + q] * k[by + q], T(), k[by + q] == T()); }
@@ -146,10 +146,10 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
     }
   },
   vjp: [
-    { uses: [1, 2], grad: (u, { inputs: [, k, ...rows], attrs }) => apply(depthwiseConvOp, [u, k, ...rows], attrs) },
+    { uses: [1, 2], grad: (u, { inputs: [, k, ...mask], attrs }) => apply(depthwiseConvOp, [u, k, ...mask], attrs) },
     {
       uses: [0, 2],
-      grad: (u, { inputs: [g, k, ...rows], attrs }) => derivativeOfFilters(u, g, k, rows, attrs),
+      grad: (u, { inputs: [g, k, ...mask], attrs }) => derivativeOfFilters(u, g, k, mask, attrs),
     },
     null,
   ],
@@ -158,11 +158,11 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
 /** How many filters each channel has does not follow from the inputs of the operator below where there is no channel. */
 type Filtered = Windows & { readonly multiplier?: number }
 
-function derivativeOfFilters(x: Tensor, g: Tensor, k: Tensor, rows: readonly Tensor[], win: Windows): Tensor {
-  return apply(depthwiseConvFilterOp, [x, g, ...rows], { ...win, multiplier: k.shape[3] })
+function derivativeOfFilters(x: Tensor, g: Tensor, k: Tensor, mask: readonly Tensor[], win: Windows): Tensor {
+  return apply(depthwiseConvFilterOp, [x, g, ...mask], { ...win, multiplier: k.shape[3] })
 }
 
-/** ∂T/∂k: the derivative of the filters. inputs: x [b,h,w,c], g [b,h,w,c·m], optional rows [b,h,w]. */
+/** ∂T/∂k: the derivative of the filters. inputs: x [b,h,w,c], g [b,h,w,c·m], optional mask [b,h,w]. */
 export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
   name: 'depthwiseConvFilter',
   simd: depthwiseConvFilterSimd,
@@ -171,8 +171,8 @@ export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
     const filters = multiplier ?? (channels && g.shape[3] / channels)
     return { shape: [...kernel, channels, filters], dtype: x.dtype }
   },
-  cpu: exactProducts(([x, g, rows], out, { out: { shape: [, , n, m] }, attrs: win }) => {
-    const { at, cells, taps } = reads(win, n, n * m, rows)
+  cpu: exactProducts(([x, g, mask], out, { out: { shape: [, , n, m] }, attrs: win }) => {
+    const { at, cells, taps } = reads(win, n, n * m, mask)
     const total = new Float64Array(out.length)
     for (let r = 0, o = 0; o < g.length; r++, o += n * m) {
       const links = at(r)
@@ -182,24 +182,24 @@ export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
         }
       }
     }
-    eachZero(win, rows, g, g.length / (n * m), (r, t) => {
+    eachZero(win, mask, g, g.length / (n * m), (r, t) => {
       for (let f = 0; f < n * m; f++) if (!Number.isFinite(g[r * n * m + f])) total[t * n * m + f] = NaN
     })
     out.set(total)
   }),
-  wgsl: ({ inputs: [, g, rows], out: { shape }, attrs }) => {
+  wgsl: ({ inputs: [, g, mask], out: { shape }, attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)
     const [, , n, m] = shape
     const count = sizeOf(g.shape) / (n * m)
     return reduction(sizeOf(shape), count, { total: ['T', 'a + b'] }, {
-      inputs: ['x', 'g', 'rows'],
+      inputs: ['x', 'g', 'mask'],
       u32: { ...u32, m, n, count },
       source: `${wgsl}
         fn reduce(j: u32, lane: u32, lanes: u32) {
           let f = j % (u.n * u.m);
           var mine: Part;
           for (var r = lane; r < u.count; r += lanes) {
-            ${rows ? 'if (rows[r] == 0) { continue; }' : ''}
+            ${mask ? 'if (mask[r] == 0) { continue; }' : ''}
             let cell = linked(place(r), j / (u.n * u.m));
             var seen = T(); // beyond the border
             if (cell >= 0) { seen = x[u32(cell) * u.n + f / u.m]; }
@@ -215,22 +215,22 @@ export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
   vjp: [
     {
       uses: [1, 2],
-      grad: (u, { inputs: [, g, ...rows], attrs }) => apply(depthwiseConvInputOp, [g, u, ...rows], attrs),
+      grad: (u, { inputs: [, g, ...mask], attrs }) => apply(depthwiseConvInputOp, [g, u, ...mask], attrs),
     },
-    { uses: [0, 2], grad: (u, { inputs: [x, , ...rows], attrs }) => apply(depthwiseConvOp, [x, u, ...rows], attrs) },
+    { uses: [0, 2], grad: (u, { inputs: [x, , ...mask], attrs }) => apply(depthwiseConvOp, [x, u, ...mask], attrs) },
     null,
   ],
 })
 
 export type DepthwiseConvOptions = Omit<WindowOptions, 'stride'> & {
   /** Cells to compute, a mask `[b,h,w]`; the others are 0 and cost nothing, in the derivatives too. */
-  rows?: Tensor
+  mask?: Tensor
   /** Of these, the cells through which derivatives go; see `dense`. */
-  gradRows?: Tensor
+  gradMask?: Tensor
 }
 
 const depthwiseConvOptions = keysOf<DepthwiseConvOptions>({
-  padding: windowKinds.padding, dilation: windowKinds.dilation, rows: aTensor, gradRows: aTensor,
+  padding: windowKinds.padding, dilation: windowKinds.dilation, mask: aTensor, gradMask: aTensor,
 })
 
 /**
@@ -245,7 +245,7 @@ const depthwiseConvOptions = keysOf<DepthwiseConvOptions>({
  */
 export function depthwiseConv(x: Tensor, kernel: Tensor, options: DepthwiseConvOptions = {}): Tensor {
   checkOptions('depthwiseConv', options, depthwiseConvOptions)
-  const { padding, dilation, rows, gradRows } = options
+  const { padding, dilation, mask, gradMask } = options
   requireTensor('depthwiseConv', 'x', x)
   requireTensor('depthwiseConv', 'the kernel', kernel)
   sameDtype('depthwiseConv', { x, kernel })
@@ -256,5 +256,5 @@ export function depthwiseConv(x: Tensor, kernel: Tensor, options: DepthwiseConvO
     const layout = 'Layout is [b,h,w,c] and [kh,kw,c,m].'
     refuse('depthwiseConv', `kernel channels ${channels} ≠ input channels ${expected}`, { x, kernel }, layout)
   }
-  return apply(depthwiseConvOp, [x, kernel, ...maskInputs('depthwiseConv', rows, gradRows, x.shape.slice(0, 3))], win)
+  return apply(depthwiseConvOp, [x, kernel, ...maskInputs('depthwiseConv', mask, gradMask, x.shape.slice(0, 3))], win)
 }

@@ -6,7 +6,8 @@
  *
  *   size: { ...wholeFrom(1, 127), default: 3, about: 'Taps along each axis' }
  *
- * Whatever has to do with the fields reads the table: checks (`checkData`), defaults, JSON Schema (`schemaOf`), and what tests draw at random.
+ * Whatever has to do with the fields reads the table: the checks of functions (`checkData`) and of files (`readData`),
+ * which say the same, defaults, JSON Schema (`schemaOf`), and what tests draw at random.
  */
 import { check, checkOptions, isObject, oneOf, refuseOption } from './options.ts'
 import type { Json, Kind, Options } from './options.ts'
@@ -201,6 +202,12 @@ export function deepFreeze<T>(x: T): T {
     Object.freeze(x)
   }
   return x
+}
+
+/** Data with its defaults, and all that is wrong with it. */
+export function readData<T>(field: Field<T>, x: unknown): { data: T; mistakes: readonly Mistake[] } {
+  const mistakes: Mistake[] = []
+  return { data: read(field, x, [], mistake => mistakes.push(mistake)) as T, mistakes }
 }
 
 /** `perceive[1].size` */

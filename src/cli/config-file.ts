@@ -32,11 +32,11 @@ export async function loadConfig({ file, flags = {}, command = 'cellgrad' }: Sou
   const checked = configOf(yaml?.values ?? {}, flags)
   if ('config' in checked) return checked.config
   const { mistakes } = checked
-  const said = mistakes.slice(0, mostSaid).map(({ path, unknownKey, key, says }) => {
-    const line = yaml?.lineOf(unknownKey === undefined ? path : [...path, unknownKey])
+  const said = mistakes.slice(0, mostSaid).map(({ path, unknown, key, says }) => {
+    const line = yaml?.lineOf(unknown === undefined ? path : [...path, unknown])
     const flag = Object.keys(flags).find(name => name === path[0])
     const source = line !== undefined ? `${file}:${line}` : Object.keys(flags).length > 0 ? 'configuration' : file
-    if (unknownKey !== undefined) return `${source}: ${says}`
+    if (unknown !== undefined) return `${source}: ${says}`
     return `${flag ? `${command}: --${kebab(flag)}` : `${source}: ${key}`} ${says}`
   })
   const more = mistakes.length - said.length

@@ -29,7 +29,6 @@ import { concat } from '../tensor/ops/concat.ts'
 import { zeros } from '../tensor/ops/create.ts'
 import { mean } from '../tensor/ops/reduce.ts'
 import { broadcastTo } from '../tensor/ops/sum.ts'
-import { ruleOf } from '../experiment/config/schema.ts'
 import type { Config } from '../experiment/config/schema.ts'
 
 const grownShare = 0.75 // of the target's cells, that live in a sample on its way from one cell
@@ -38,8 +37,7 @@ const leastFactor = 2 ** -1022 // of a decay by which a long run, shrunk to a fe
 
 /** How many iterations fit into so many minutes, at least one; `target` is padded. */
 export async function iterationsIn(minutes: number, config: Config, target: Image, backend: Backend): Promise<number> {
-  const rule = ruleOf(config)
-  const { batch, pool, reseed, steps: [shortest, end] } = config
+  const { rule, batch, pool, reseed, steps: [shortest, end] } = config
   const steps = Math.round((shortest + end - 1) / 2)
   const { width, height } = target
   const params = init(rule, key(0), { backend })

@@ -21,7 +21,7 @@ const definition: CommandDef = {
   meta: { name: 'config', description: 'Print the configuration of a training run as YAML' },
   args,
   async run({ args: { preset, config, schema } }) {
-    if (schema) return console.log(JSON.stringify(jsonSchema(), null, 2))
+    if (schema) return console.log(JSON.stringify(jsonSchema, null, 2))
     const flags = preset === undefined ? {} : { preset }
     const file = config as string | undefined
     process.stdout.write(configYaml(await loadConfig({ file, flags, command: 'cellgrad config' })))

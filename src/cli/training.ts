@@ -21,7 +21,6 @@ import { readCheckpoint, saveCheckpoint, saveModel } from '../node/model.ts'
 import { decodePng } from '../node/png.ts'
 import { computing } from './computer.ts'
 import type { Computer } from './computer.ts'
-import { ruleOf } from '../experiment/config/schema.ts'
 import { trainerOf } from '../experiment/config/trainer.ts'
 import type { Config } from '../experiment/config/schema.ts'
 import { untilInterrupted } from './interrupt.ts'
@@ -96,7 +95,7 @@ async function runTraining(run: Run, computer: Computer, { verbose, tensorboard,
   const { backend, fma } = computer
   const { folder, config } = run
   const target = padImage(run.target, config.padding)
-  const rule = ruleOf(config)
+  const { rule } = config
   const trainer = trainerOf(config, run.target, { backend })
   const checkpoint = join(folder, files.checkpoint)
   const maxBytes = 2 ** 29 + poolBytes(rule, config, target)

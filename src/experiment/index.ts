@@ -5,7 +5,6 @@
 export { configYaml } from './config/yaml.ts'
 export { describe } from './config/describe.ts'
 export type { Description } from './config/describe.ts'
-export { ruleOf } from './config/schema.ts'
 export type { Config, PresetName } from './config/schema.ts'
 export { trainerOf } from './config/trainer.ts'
 export { configOf } from './config/values.ts'

@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
-import { checkConfig, ruleOf } from '../../src/experiment/config/schema.ts'
+import { parse, stringify } from 'yaml'
+import { configOf } from '../../src/experiment/config/values.ts'
+import type { Values } from '../../src/experiment/config/values.ts'
 import { jsonSchema } from '../../src/experiment/config/describe.ts'
 import { loadConfig } from '../../src/cli/config-file.ts'
 import { configYaml } from '../../src/experiment/config/yaml.ts'
@@ -12,7 +14,15 @@ import { conv } from '../../src/nca/perceptions/conv.ts'
 import { deformable } from '../../src/nca/perceptions/deformable.ts'
 import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
 import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
+import { isLearned, kindOf } from '../../src/nca/perceptions/kinds.ts'
 import { defineRule } from '../../src/nca/rule/define.ts'
+import { paramShapes } from '../../src/nca/rule/parameters.ts'
+import { ruleField } from '../../src/nca/rule/table.ts'
+import { trainingFields } from '../../src/nca/training/trainer-options.ts'
+import { readData, record } from '../../src/backends/fields.ts'
+import { filterNamesOn } from '../../src/tensor/filters.ts'
+import { rules } from '../nca/random-rule.ts'
+import { randomOf } from '../random-data.ts'
 import { temporaryFolder } from './run.ts'
 
 const folder = temporaryFolder()
@@ -32,7 +42,7 @@ describe('the effective configuration', () => {
       const { rule, ...published } = presets[preset]
       const config = await loadConfig({ flags: { preset } })
       expect(config).toMatchObject({ ...published, preset })
-      expect(ruleOf(config)).toEqual(rule)
+      expect(config.rule).toEqual(rule)
     }
     expect(await loadConfig({})).toEqual(await loadConfig({ flags: { preset: 'growing' } }))
   })
@@ -70,21 +80,51 @@ describe('the effective configuration', () => {
     expect(configYaml(config)).toContain('  # Probability that a cell updates in a step\n  fireRate: 0.5\n')
   })
 
+  it('says all that a rule and a trainer can be told, and is the same when it is printed and read again', () => {
+    const training = randomOf(record({ fields: trainingFields }))
+    fc.assert(fc.property(rules, training, fc.nat(), ({ channels, living, ...rest }, options, n) => {
+      const rule = defineRule({ ...rest, channels: { rgba: 4, ...channels }, living: living && { ...living, channel: living.channel + 4 } })
+      const path = Object.keys(paramShapes(rule))[n % 3]
+      const given = {
+        ...options, rule, size: 4, padding: 0, batch: 6, pool: n % 2 === 0 ? 0 : 7, damaged: 2, reseed: 2,
+        mutated: rule.frozen.length > 0 ? options.mutated ?? 0 : 0, trainable: n % 5 === 0 ? [path] : null,
+      }
+      const made = configOf(given)
+      if ('mistakes' in made) throw new Error(JSON.stringify(made.mistakes))
+      expect(made.config.rule).toEqual(rule)
+      expect(made.config).toMatchObject({ ...given, rule })
+      expect(configOf(parse(configYaml(made.config)) as Values)).toEqual(made)
+    }))
+  })
+
+  it('says rules on every grid, whose table is that of defineRule', () => {
+    const anywhere = fc.tuple(rules, fc.constantFrom(1, 3)).map(([rule, grid]) => defineRule({
+      ...rule, grid, perceive: [...rule.perceive.filter(part => !isLearned(part) || !kindOf(part).planar), filterNamesOn[grid][1]]
+        .filter(part => isLearned(part) || filterNamesOn[grid].includes(typeof part === 'string' ? part : part.name)),
+    }))
+    fc.assert(fc.property(anywhere, rule => {
+      expect(readData(ruleField, parse(stringify(rule)))).toEqual({ data: rule, mistakes: [] })
+    }))
+  })
+
+  it('takes the default for what a part leaves out, as its function does', () => {
+    const given = ['{ type: attention, outputs: 7, heads: 2 }', '{ type: depthwise, filters: 2 }', '{ name: laplacian, factor: 16 }']
+    const made = configOf(parse(`rule: { perceive: [${given.join(', ')}] }`) as Values)
+    expect('config' in made && made.config.rule.perceive)
+      .toEqual([attention(7, { heads: 2 }), depthwise(2), { name: 'laplacian', factor: 16 }])
+    expect(attention(7, { heads: 2 }).keys).toBe(4)
+  })
+
   it('makes rules of the whole vocabulary, which survive printing too', async () => {
     const texts = [`
       rule:
-        hiddenChannels: 5
-        activation: tanh
+        channels: { rgba: 4, hidden: 5 }
+        update: { activation: tanh }
         perceive: [identity, { type: depthwise, filters: 2 }, { type: conv, outputs: 8, size: 5 }]
         frozen: [hidden]
     `, `
       rule:
-        hiddenUnits: [32, 32]
-        activation: leakyRelu
-        slope: 0.01
-        residual: true
-        lastStd: 0.001
-        lastBias: false
+        update: { hidden: [32, 32], activation: leakyRelu, slope: 0.01, residual: true, lastStd: 0.001, lastBias: false }
         perceive:
           - { type: conv, outputs: 8, dilation: 2, bias: true, activation: sigmoid }
           - { type: residualConv, outputs: 6, size: 5, dilation: 2, activation: tanh }
@@ -99,10 +139,10 @@ describe('the effective configuration', () => {
         padding: circular
     `, `
       rule:
-        hiddenUnits: [16]
+        update: { hidden: [16] }
         perceive:
           - { type: residualConv, outputs: 6 }
-          - { type: attention, outputs: 8, keys: 8 }
+          - { type: attention, outputs: 8 }
           - { type: deformable, outputs: 4 }
         living: null
         noise: { on: state, std: 0 }
@@ -144,22 +184,22 @@ describe('the effective configuration', () => {
     for (const [i, text] of texts.entries()) {
       await writeFile(folder('d.yaml'), text)
       const config = await loadConfig({ file: folder('d.yaml') })
-      expect(ruleOf(config)).toEqual(rules[i])
+      expect(config.rule).toEqual(rules[i])
       await writeFile(folder('e.yaml'), configYaml(config))
       const again = await loadConfig({ file: folder('e.yaml') })
       expect(again).toEqual(config)
-      expect(ruleOf(again)).toEqual(rules[i])
+      expect(again.rule).toEqual(rules[i])
     }
   })
 
   it('has a JSON Schema with its defaults, and a description of every key', async () => {
-    const schema = jsonSchema() as { properties: Record<string, { default?: unknown; description?: string }> }
+    const schema = jsonSchema as { properties: Record<string, { default?: unknown; description?: string }> }
     const { rule: _rule, optimiser: _optimiser, ...config } = await loadConfig({})
     for (const [key, value] of Object.entries(config)) {
       expect(schema.properties[key].default, key).toEqual(value)
       expect(schema.properties[key].description, key).toMatch(/\w/)
     }
-    expect(checkConfig(parse(configYaml(await loadConfig({}))))).toHaveProperty('config')
+    expect(configOf(parse(configYaml(await loadConfig({}))))).toHaveProperty('config')
   })
 })
 
@@ -177,41 +217,41 @@ it('reads no file that is longer than a configuration can be, or has no end', as
 
 describe('a mistake in a file', () => {
   it.each([
-    ['preset: growing\n\n# mine\nbatch: "eight"\n', 'run.yaml:4: batch is "eight", expected a whole number > 0'],
-    ['batch: 1.5', 'run.yaml:1: batch is 1.5, expected a whole number > 0'],
-    ['padding: -1', 'run.yaml:1: padding is -1, expected a whole number ≥ 0'],
+    ['preset: growing\n\n# mine\nbatch: "eight"\n', 'run.yaml:4: batch is "eight", expected a whole number from 1 to 65536'],
+    ['batch: 1.5', 'run.yaml:1: batch is 1.5, expected a whole number from 1 to 65536'],
+    ['padding: -1', 'run.yaml:1: padding is -1, expected a whole number from 0 to 4096'],
     ['bach: 3', 'run.yaml:1: there is no key "bach"; did you mean "batch"?'],
-    ['rule:\n  hiddenUnits: 3\n  fireRat: 1', 'run.yaml:3: there is no key "fireRat" in rule; did you mean "fireRate"?'],
-    ['damage:\n  shape: rectangle\n  radius: [1, 2]', 'run.yaml:3: there is no key "radius" in damage; there are shape, centre, size'],
+    ['rule:\n  stepSize: 3\n  fireRat: 1', 'run.yaml:3: there is no key "fireRat" in rule; did you mean "fireRate"?'],
+    ['damage:\n  shape: rectangle\n  radius: [1, 2]', 'run.yaml:3: there is no key "radius" in damage; there are centre, size'],
     ['optimiser:\n  betta1: 3', 'run.yaml:2: there is no key "betta1" in optimiser; did you mean "beta1"?'],
     ['rule:\n\n  fireRate: 3', 'run.yaml:3: rule.fireRate is 3, expected a number > 0, at most 1'],
-    ['rule: 5', 'run.yaml:1: rule is 5, expected keys with values'],
-    ['rule:\n  perceive:\n    - identity\n    - sobl', 'run.yaml:4: rule.perceive[1] is "sobl", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean, or keys with a type: depthwise, conv, residualConv, attention or deformable'],
-    ['rule:\n  perceive:\n    - type: conv\n      outputs: 8\n      size: 4', 'run.yaml:5: rule.perceive[0].size is 4, expected an odd number > 0'],
-    ['rule:\n  perceive:\n    - type: depthwise\n      outputs: 8', 'run.yaml:3: rule.perceive[0].filters is missing, expected a whole number > 0\nrun.yaml:4: there is no key "outputs" in rule.perceive[0]; there are type, filters, size, dilation, bias, activation, slope, heads, keys, feedForward, reach'],
-    ['rule:\n  perceive:\n    - { type: dense, outputs: 8 }', 'run.yaml:3: rule.perceive[0].type is "dense", expected depthwise, conv, residualConv, attention or deformable'],
+    ['rule: 5', 'run.yaml:1: rule is 5, expected an object with channels, perceive, update, grid, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen'],
+    ['rule:\n  perceive:\n    - identity\n    - sobl', 'run.yaml:4: rule.perceive[1] is "sobl", expected \'identity\', \'sobelX\', \'sobelY\', \'sobelZ\', \'laplacian\', \'scharrX\', \'scharrY\', \'scharrZ\', \'gaussian\' or \'mean\', or an object with name, factor, or an object with a type: \'depthwise\', \'conv\', \'residualConv\', \'attention\' or \'deformable\''],
+    ['rule:\n  perceive:\n    - type: conv\n      outputs: 8\n      size: 4', 'run.yaml:5: rule.perceive[0].size is 4, expected an odd number from 1 to 127'],
+    ['rule:\n  perceive:\n    - type: depthwise\n      outputs: 8', 'run.yaml:4: there is no key "outputs" in rule.perceive[0]; there are filters, size\nrun.yaml:3: rule.perceive[0].filters is missing, expected a whole number from 1 to 65536'],
+    ['rule:\n  perceive:\n    - { type: dense, outputs: 8 }', 'run.yaml:3: rule.perceive[0].type is "dense", expected \'depthwise\', \'conv\', \'residualConv\', \'attention\' or \'deformable\''],
     ['rule:\n  perceive:\n    - { type: conv, outputs: 8, sise: 3 }', 'run.yaml:3: there is no key "sise" in rule.perceive[0]; did you mean "size"?'],
-    ['rule:\n  activation: gelu', 'run.yaml:2: rule.activation is "gelu", expected one of relu, leakyRelu, tanh, sigmoid, linear'],
-    ['rule:\n  frozen: [rgb]', 'run.yaml:2: rule.frozen[0] is "rgb", expected one of rgba, hidden'],
-    ['rule:\n  frozen: [rgba]', 'run.yaml:2: rule.frozen is ["rgba"], expected roles without the living channel'],
+    ['rule:\n  update: { activation: gelu }', 'run.yaml:2: rule.update.activation is "gelu", expected \'relu\', \'leakyRelu\', \'tanh\', \'sigmoid\' or \'linear\''],
+    ['rule:\n  frozen: [rgb]', 'run.yaml:2: rule.frozen[0] is "rgb", expected a role of channels: rgba, hidden'],
+    ['rule:\n  frozen: [rgba]', 'run.yaml:2: rule.frozen is ["rgba"], expected roles without the living channel, 3'],
     ['rule:\n  living: null\n  frozen: [rgba, hidden]', 'run.yaml:3: rule.frozen is ["rgba","hidden"], expected roles that leave a channel to change'],
-    ['steps: [5, 3]', 'run.yaml:1: steps is [5,3], expected two whole numbers, the first below the second'],
-    ['damage:\n  shape: blob', 'run.yaml:2: damage.shape is "blob", expected circle or rectangle'],
-    ['optimiser:\n  rate: fast', 'run.yaml:2: optimiser.rate is "fast", expected a number > 0, or keys with a type: step, exponential, cosine, wsd or warmUp'],
-    ['optimiser:\n  rate:\n    factor: -1', 'run.yaml:3: optimiser.rate.factor is -1, expected a number > 0'],
-    ['seed: 1\nwarmUp:\n  iterations: 5', 'run.yaml:2: warmUp.from is missing, expected two whole numbers, the first below the second'],
+    ['steps: [5, 3]', 'run.yaml:1: steps is [5,3], expected two whole numbers from 1 to 1000000, the first below the second'],
+    ['damage:\n  shape: blob', 'run.yaml:2: damage.shape is "blob", expected \'circle\' or \'rectangle\''],
+    ['optimiser:\n  rate: fast', 'run.yaml:2: optimiser.rate is "fast", expected a number ≥ 0, or an object with a type: \'step\', \'exponential\', \'cosine\', \'wsd\' or \'warmUp\''],
+    ['optimiser:\n  rate:\n    factor: -1', 'run.yaml:3: optimiser.rate.factor is -1, expected a number ≥ 0'],
+    ['seed: 1\nwarmUp:\n  iterations: 5', 'run.yaml:2: warmUp.from is missing, expected two whole numbers from 1 to 1000000, the first below the second'],
     ['rule:\n  living:\n    channel: 16\n    above: 0', 'run.yaml:3: rule.living.channel is 16, expected a channel from 0 to 15'],
     ['seed: 1\npool: 4', 'run.yaml:2: pool is 4, expected 0, or at least batch (8)'],
-    ['preset: grow', 'run.yaml:1: preset is "grow", expected one of growing, persistent, regenerating'],
+    ['preset: grow', 'run.yaml:1: preset is "grow", expected \'growing\', \'persistent\' or \'regenerating\''],
     ['seed: 1\nseed: 2', 'run.yaml:2: Map keys must be unique'],
     ['seed: 1\nsteps: [1,\n', 'run.yaml:3: Flow sequence in block collection must be sufficiently indented and end with a ]'],
     ['- 1\n- 2', 'run.yaml:1: expected keys with values, got [1,2]'],
-    ['seed: 1\nrule:\n  hiddenChannels: 10000000', 'run.yaml:3: rule.hiddenChannels is 10000000, expected at most 4092'],
-    ['rule:\n  perceive:\n    - { type: conv, outputs: 3, dilation: 1000000000 }', 'run.yaml:3: rule.perceive[0].dilation is 1000000000, expected at most 127'],
-    ['rule: { hiddenUnits: [3, 70000] }', 'run.yaml:1: rule.hiddenUnits[1] is 70000, expected at most 65536'],
+    ['seed: 1\nrule:\n  channels: { rgba: 4, hidden: 10000000 }', 'run.yaml:3: rule.channels.hidden is 10000000, expected a whole number from 0 to 4096'],
+    ['rule:\n  perceive:\n    - { type: conv, outputs: 3, dilation: 1000000000 }', 'run.yaml:3: rule.perceive[0].dilation is 1000000000, expected at most 63, for a window of at most 127 cells'],
+    ['rule: { update: { hidden: [3, 70000] } }', 'run.yaml:1: rule.update.hidden[1] is 70000, expected a whole number from 1 to 65536'],
     ['size: 4000\nbatch: 100', 'run.yaml:1: size is 4000, expected fewer cells, samples or channels: a batch may hold 268435456 numbers'],
-    ['pool: 1.0e+9', 'run.yaml:1: pool is 1000000000, expected at most 1000000'],
-    ['steps: [1, 1.0e+12]', 'run.yaml:1: steps[1] is 1000000000000, expected at most 1000000'],
+    ['pool: 1.0e+9', 'run.yaml:1: pool is 1000000000, expected a whole number from 0 to 1000000'],
+    ['steps: [1, 1.0e+12]', 'run.yaml:1: steps is [1,1000000000000], expected two whole numbers from 1 to 1000000, the first below the second'],
     ['seed: 1\ntarget: *lizard', 'run.yaml:2: the alias *lizard stands for nothing: there is no anchor &lizard before it'],
     ['seed: 1\nsteps: &x [3, *x]', 'run.yaml:2: the alias *x stands inside of &x, which it stands for'],
     ['seed: 1\nrule: &x\n  living: *x', 'run.yaml:3: the alias *x stands inside of &x, which it stands for'],
@@ -220,7 +260,7 @@ describe('a mistake in a file', () => {
     [`a: 1\nb: ${'['.repeat(150)}${']'.repeat(150)}`, 'run.yaml:2: is nested more than 100 deep'],
     ['seed: 1\n"seed": 2', 'run.yaml:2: Map keys must be unique'],
     ['target: "\\e]0;x\\a"\nseed: x', 'run.yaml:2: seed is "x", expected a whole number ≥ 0'],
-    ['batch: "\\e]0;\\u009b\\u202e"', 'run.yaml:1: batch is "\\u001b]0;\\u009b\\u202e", expected a whole number > 0'],
+    ['batch: "\\e]0;\\u009b\\u202e"', 'run.yaml:1: batch is "\\u001b]0;\\u009b\\u202e", expected a whole number from 1 to 65536'],
     ['? [1, 2]\n: 3', 'run.yaml:1: a key is no word'],
   ])('%j', async (text, message) => {
     expect(await complaint(text)).toBe(message)
@@ -228,21 +268,21 @@ describe('a mistake in a file', () => {
 
   it('is named shortly however long the file is', async () => {
     expect(await complaint(`b: ${'['.repeat(50_000)}`)).toBe('run.yaml: is nested more than 100 deep')
-    expect(await complaint(`batch: ${'x'.repeat(1000)}`)).toBe(`run.yaml:1: batch is "${'x'.repeat(80)}…", expected a whole number > 0`)
+    expect(await complaint(`batch: ${'x'.repeat(1000)}`)).toBe(`run.yaml:1: batch is "${'x'.repeat(80)}…", expected a whole number from 1 to 65536`)
     expect(await complaint(Array.from({ length: 12_000 }, (_, i) => `k${i}: 1`).join('\n'))).toMatch(/^run\.yaml:1: there is no key "k0"[^]*\nrun\.yaml: there are 11980 more mistakes$/)
   })
 
   it('is not the only one that is named', async () => {
     expect((await complaint('batch: x\nbach: 3\nrule:\n  fireRate: 3\n  perceive: [sobl, identity]\n  a: 1\n  b: 2\noptimiser: { rate: { factor: -1, a: 1 } }', { seed: 'y' })).split('\n')).toEqual([
-      'run.yaml:1: batch is "x", expected a whole number > 0',
+      'run.yaml:2: there is no key "bach"; did you mean "batch"?',
       'cellgrad train: --seed is "y", expected a whole number ≥ 0',
-      expect.stringMatching(/^run\.yaml:5: rule\.perceive\[0\] is "sobl", expected one of /),
-      'run.yaml:4: rule.fireRate is 3, expected a number > 0, at most 1',
+      'run.yaml:1: batch is "x", expected a whole number from 1 to 65536',
+      expect.stringMatching(/^run\.yaml:8: there is no key "a" in optimiser\.rate/),
+      'run.yaml:8: optimiser.rate.factor is -1, expected a number ≥ 0',
       expect.stringMatching(/^run\.yaml:6: there is no key "a" in rule/),
       expect.stringMatching(/^run\.yaml:7: there is no key "b" in rule/),
-      'run.yaml:8: optimiser.rate.factor is -1, expected a number > 0',
-      expect.stringMatching(/^run\.yaml:8: there is no key "a" in optimiser\.rate/),
-      'run.yaml:2: there is no key "bach"; did you mean "batch"?',
+      expect.stringMatching(/^run\.yaml:5: rule\.perceive\[0\] is "sobl", expected 'identity', /),
+      'run.yaml:4: rule.fireRate is 3, expected a number > 0, at most 1',
     ])
     expect((await complaint('pool: 4\nreseed: 9')).split('\n')).toEqual([
       'run.yaml:1: pool is 4, expected 0, or at least batch (8)', 'run.yaml:2: reseed is 9, expected at most batch (8)',
@@ -255,8 +295,8 @@ describe('a mistake in a file', () => {
   })
 
   it('is not blamed for what a flag says, nor a flag for what it says', async () => {
-    expect(await complaint('batch: 3', { batch: 'x' })).toBe('cellgrad train: --batch is "x", expected a whole number > 0')
-    expect(await complaint('batch: 0', { seed: 3 })).toBe('run.yaml:1: batch is 0, expected a whole number > 0')
+    expect(await complaint('batch: 3', { batch: 'x' })).toBe('cellgrad train: --batch is "x", expected a whole number from 1 to 65536')
+    expect(await complaint('batch: 0', { seed: 3 })).toBe('run.yaml:1: batch is 0, expected a whole number from 1 to 65536')
     expect(await complaint('seed: 3', { preset: 'persistent', batch: 2000 })).toBe('configuration: pool is 1024, expected 0, or at least batch (2000)')
   })
 })

@@ -74,7 +74,7 @@ pool: 16
 damaged: 1
 steps: [3, 6]
 saveEvery: 4
-rule: { hiddenChannels: 4, hiddenUnits: 8 }
+rule: { channels: { rgba: 4, hidden: 4 }, update: { hidden: 8 } }
 `
 
 /** Writes the tiny configuration with other values laid over it; returns its path. */

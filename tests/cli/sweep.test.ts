@@ -47,7 +47,7 @@ it('is the same for one worker and for three, and done once', async () => {
 })
 
 it('tells of a run that fails, and trains the others', async () => {
-  await writeFile(folder('failing.yaml'), 'base: { target: 🦎, size: 6, padding: 1, batch: 2, steps: [3, 6], iterations: 2, rule: { hiddenChannels: 2 } }\nfields: { target: [nothing.png, 🦎] }\nseeds: [0, 1]\n')
+  await writeFile(folder('failing.yaml'), 'base: { target: 🦎, size: 6, padding: 1, batch: 2, steps: [3, 6], iterations: 2, rule: { channels: { rgba: 4, hidden: 2 } } }\nfields: { target: [nothing.png, 🦎] }\nseeds: [0, 1]\n')
   const { status, out } = await run(['sweep', folder('failing.yaml'), '--out', folder('failing')])
   expect(status).toBe(0)
   expect(out).toContain('target nothing.png: 2 iterations, loss failed, failed\n')

@@ -8,7 +8,7 @@ import {
   residualConv, rollout, seed,
 } from '../../src/index.ts'
 import type { DataRule } from '../../src/index.ts'
-import { checkConfig } from '../../src/experiment/config/schema.ts'
+import { configOf } from '../../src/experiment/config/values.ts'
 import { most } from '../../src/nca/rule/limits.ts'
 import { sentence } from '../tensor/values.ts'
 
@@ -92,22 +92,22 @@ describe('the numbers of a rule', () => {
 
   it('have the same bounds in a YAML file', () => {
     const issue = (rule: object): string => {
-      const result = checkConfig({ rule })
-      return 'issues' in result ? result.issues.map(({ path, expected }) => `${path.join('.')}: ${expected}`).join(', ') : 'accepted'
+      const result = configOf({ rule })
+      return 'mistakes' in result ? result.mistakes.map(({ key, expected }) => `${key}: ${expected}`).join(', ') : 'accepted'
     }
     expect([
-      issue({ hiddenChannels: 10_000_000 }), issue({ hiddenUnits: 10_000_000 }), issue({ hiddenUnits: [8, 1e9] }),
+      issue({ channels: { rgba: 4, hidden: 10_000_000 } }), issue({ update: { hidden: 10_000_000 } }), issue({ update: { hidden: [8, 1e9] } }),
       issue({ perceive: [{ type: 'conv', outputs: 1e9 }] }), issue({ perceive: [{ type: 'conv', outputs: 8, dilation: 1e9 }] }),
       issue({ perceive: [{ type: 'depthwise', filters: 2, size: 1001 }] }), issue({ perceive: new Array(257).fill('identity') }),
     ]).toMatchInlineSnapshot(`
       [
-        "rule.hiddenChannels: at most 4092",
-        "rule.hiddenUnits: at most 65536",
-        "rule.hiddenUnits.1: at most 65536",
-        "rule.perceive.0.outputs: at most 65536",
-        "rule.perceive.0.dilation: at most 127",
-        "rule.perceive.0.size: at most 127",
-        "rule.perceive: at most 256 parts",
+        "rule.channels.hidden: a whole number from 0 to 4096",
+        "rule.update.hidden: a whole number from 1 to 65536, or a list of 1 to 256 layers",
+        "rule.update.hidden[1]: a whole number from 1 to 65536",
+        "rule.perceive[0].outputs: a whole number from 1 to 65536",
+        "rule.perceive[0].dilation: at most 63, for a window of at most 127 cells",
+        "rule.perceive[0].size: an odd number from 1 to 127",
+        "rule.perceive: a list of 1 to 256 parts, filters like 'sobelX' or learned ones like conv(80)",
       ]
     `)
   })

@@ -1,16 +1,13 @@
 // Random rules of the whole vocabulary, with states in which cells live and die.
 
 import fc from 'fast-check'
-import { activations, mlp } from '../../src/nca/mlp.ts'
-import { conv } from '../../src/nca/perceptions/conv.ts'
-import { attention } from '../../src/nca/perceptions/attention.ts'
-import { deformable } from '../../src/nca/perceptions/deformable.ts'
-import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
-import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
+import { choice, readData, record } from '../../src/backends/fields.ts'
+import { mlpTable } from '../../src/nca/mlp.ts'
+import { kinds } from '../../src/nca/perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../../src/nca/rule/channels.ts'
 import { defineRule } from '../../src/nca/rule/define.ts'
 import { init } from '../../src/nca/rule/parameters.ts'
-import type { DataParams, DataRule } from '../../src/nca/rule/types.ts'
+import type { DataParams, DataRule, Perception } from '../../src/nca/rule/types.ts'
 import { filterNames } from '../../src/tensor/filters.ts'
 import { foldIn, key } from '../../src/tensor/key.ts'
 import { add } from '../../src/tensor/ops/arithmetic.ts'
@@ -18,27 +15,26 @@ import { paddings } from '../../src/backends/window.ts'
 import { normal, uniform } from '../../src/tensor/ops/random.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { mapTree } from '../../src/tensor/tree.ts'
+import { randomOf } from '../random-data.ts'
 
-const sizes = fc.constantFrom(1, 3, 5)
 const few = fc.integer({ min: 1, max: 3 })
+/** How many cells away a part looks: states are 3 cells wide, which can be mirrored by 2. */
+const reachOf = ({ size = 1, dilation = 1, reach = 0 }: { size?: number; dilation?: number; reach?: number }): number =>
+  dilation * (size - 1) / 2 + reach
+const learned = kinds.map(kind => choice<object>([kind])).map(field =>
+  randomOf(field).map(part => readData(field, part).data).filter(part => reachOf(part) <= 2))
 const parts = fc.oneof(
-  fc.constantFrom({ name: 'laplacian', factor: 16 } as const, residualConv(2), attention(2, { heads: 2 }), deformable(2)),
-  fc.constantFrom(...filterNames),
-  fc.tuple(few, sizes).map(([n, size]) => depthwise(n, { size })),
-  fc.tuple(few, sizes, fc.integer({ min: 1, max: 2 }), fc.boolean(), fc.constantFrom(...activations))
-    .map(([n, size, dilation, bias, activation]) =>
-      conv(n, { size, dilation: size < 5 ? dilation : 1, bias, activation })),
-)
+  { arbitrary: fc.constantFrom(...filterNames), weight: 2 * kinds.length },
+  fc.record({ name: fc.constantFrom(...filterNames), factor: fc.constantFrom(16, 0.5, 0) }),
+  ...learned.map((arbitrary, i) => ({ arbitrary, weight: kinds[i].windowSum ? kinds.length : 1 })),
+) as fc.Arbitrary<Perception>
 
 /** Rules of 1 to 9 channels in three roles, some of them empty and some frozen. */
 export const rules: fc.Arbitrary<DataRule> = fc.record({
   channels: fc.record({ seen: few, goal: fc.nat(3), hidden: fc.nat(3) }),
   frozen: fc.constantFrom([], [], ['goal'], ['goal', 'hidden'], ['hidden'], ['seen']),
   perceive: fc.array(parts, { minLength: 1, maxLength: 4 }),
-  update: fc.record({
-    hidden: fc.oneof(few, fc.array(few, { minLength: 1, maxLength: 3 })), activation: fc.constantFrom(...activations),
-    lastBias: fc.boolean(), residual: fc.boolean(), slope: fc.constantFrom(0.2, 0.01), init: fc.constantFrom('keras', 'torch'),
-  }).map(({ hidden, ...rest }) => mlp(hidden, rest)),
+  update: randomOf(record(mlpTable)),
   stepSize: fc.constantFrom(1, 1, 0.5),
   noise: fc.constantFrom(null, null, { on: 'state', std: 0.02 } as const, { on: 'change', std: 0.1 } as const),
   bound: fc.constantFrom(null, null, { type: 'tanh' } as const, { type: 'clamp', low: -0.5, high: 1 } as const),

@@ -38,9 +38,9 @@ function wrap(i: number, n: number, padding: Padding): number {
 }
 
 /** The activations, written out. */
-const byHand: Readonly<Record<Activation, (v: number) => number>> = {
+const byHand: Readonly<Record<Activation, (v: number, slope?: number) => number>> = {
   relu: v => Math.max(v, 0),
-  leakyRelu: v => (v > 0 ? v : 0.2 * v),
+  leakyRelu: (v, slope = 0.2) => (v > 0 ? v : slope * v),
   tanh: Math.tanh,
   sigmoid: v => 1 / (1 + Math.exp(-v)),
   linear: v => v,
@@ -71,7 +71,7 @@ function perceived({ rule, params, x }: Scene, angle: number, b: number, i: numb
     : { kernel: filterKernel([part], channels, { angle, like: x }) }) as { kernel: Tensor; bias?: Tensor })
   const indices = (n: number): number[] => Array.from({ length: n }, (_, f) => f)
   const all = indices(channels)
-  const isOther = (part: Perception): part is Exclude<Learned, Depthwise> => isLearned(part) && part.type !== 'depthwise'
+  const isOther = (part: Perception): part is Exclude<Learned, Depthwise> => isLearned(part) && kindOf(part).perceive !== undefined
   return [
     ...all.flatMap(c => given.flatMap(({ kernel: k }, at) =>
       (isOther(rule.perceive[at]) ? [] : indices(k.shape[3]).map(f => seen(k, c, f))))),
@@ -83,7 +83,7 @@ function perceived({ rule, params, x }: Scene, angle: number, b: number, i: numb
       }
       const { kernel, bias } = given[at]
       return indices(part.outputs).map(f => all.reduce((total, c) =>
-        total + seen(kernel, c, f, part.dilation), bias?.toArray()[f] ?? 0)).map(byHand[part.activation])
+        total + seen(kernel, c, f, part.dilation), bias?.toArray()[f] ?? 0)).map(v => byHand[part.activation](v, part.slope))
     }),
   ]
 }

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { cpu, decodeModel, fit, init, key, train, upscale } from 'cellgrad'
 import type { DataParams, Image } from 'cellgrad'
 import { encodePng } from 'cellgrad/node'
-import { configOf, ruleOf, trainerOf } from 'cellgrad/experiment'
+import { configOf, trainerOf } from 'cellgrad/experiment'
 import { afterAll, describe, expect, it } from 'vitest'
 import { closeBrowser, screens, visit } from './visit.ts'
 import type { Screen, Visit } from './visit.ts'
@@ -107,7 +107,7 @@ it('ends with the bits of Node, reloaded in the middle', async () => {
   if (!('config' in checked)) throw new Error(JSON.stringify(checked))
   const backend = cpu({ fma: false })
   const trainer = trainerOf(checked.config, fit(picture, 8), { backend })
-  let here: DataParams = init(ruleOf(checked.config), key(0), { backend })
+  let here: DataParams = init(checked.config.rule, key(0), { backend })
   for await (const { state } of train(trainer, { iterations: 300, seed: checked.config.seed, every: 300 })) here = state.params
   for (const name of ['w1', 'b1', 'w2', 'b2'] as const) expect(there.params.update[name]!.toArray()).toEqual(here.update[name]!.toArray())
 })

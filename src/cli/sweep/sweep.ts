@@ -73,7 +73,7 @@ async function readSweep(file: string): Promise<{ sweep: Sweep; plan: Plan }> {
   const wrong = plan.runs.flatMap(([{ candidate, config }]) => {
     const checked = configOf(config)
     if ('config' in checked) return []
-    return checked.mistakes.map(({ key, says, unknownKey }) => `${file}: with ${inWords(plan.points[candidate])}: ${unknownKey === undefined ? `${key} ` : ''}${says}`)
+    return checked.mistakes.map(({ key, says, unknown }) => `${file}: with ${inWords(plan.points[candidate])}: ${unknown === undefined ? `${key} ` : ''}${says}`)
   })
   if (wrong.length > 0) throw new UsageError(...wrong.slice(0, 10), ...(wrong.length > 10 ? [`${file}: there are ${wrong.length - 10} more mistakes`] : []))
   return { sweep, plan }

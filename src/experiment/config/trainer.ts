@@ -7,8 +7,8 @@ import type { Image } from '../../nca/files/image.ts'
 import type { DataParams } from '../../nca/rule/types.ts'
 import { growingTrainer } from '../../nca/tasks/growing.ts'
 import type { Trainer, TrainerState } from '../../nca/training/trainer.ts'
+import { trainingFields } from '../../nca/training/trainer-options.ts'
 import type { Placement } from '../../tensor/tensor.ts'
-import { ruleOf } from './schema.ts'
 import type { Config } from './schema.ts'
 
 /**
@@ -22,12 +22,12 @@ import type { Config } from './schema.ts'
  * if ('config' in checked) for await (const { loss } of train(trainerOf(checked.config, picture), { iterations: 100 })) …
  */
 export function trainerOf(config: Config, picture: Image, placement: Placement = {}): Trainer<TrainerState<DataParams>> {
-  const { size, padding, batch, steps, pool, reseed, damaged, damage, optimiser, normalise, warmUp } = config
+  const { size, padding, rule } = config
   if (picture.width !== size || picture.height !== size) {
     throw new Error(`trainerOf: the picture is ${picture.width}×${picture.height}, expected ${size}×${size}, the size of the configuration.`)
   }
   const target = imageToTensor(padImage(picture, padding), placement)
-  return growingTrainer({
-    rule: ruleOf(config), target, batch, steps, pool, reseed, damaged, damage, optimiser, normalise, warmUp,
-  })
+  const names = Object.keys(trainingFields) as (keyof typeof trainingFields)[]
+  const training = Object.fromEntries(names.map(name => [name, config[name]])) as Pick<Config, keyof typeof trainingFields>
+  return growingTrainer({ ...training, rule, target })
 }

@@ -22,8 +22,10 @@ const above: Field<number> = { ...numberFrom(), about: 'The number that it must 
 export const channelsField: Field<Channels> = {
   ...judged<Channels>(named(wholeFrom(0, most.channels), 'numbers of channels by role, like { rgba: 4, hidden: 12 }'),
     (channels, expect) => {
-      expect(channelCount(channels) > 0, [], channels, 'at least one channel')
-      expect(channelCount(channels) <= most.channels, [], channelCount(channels), `at most ${most.channels}`, 'the number of channels')
+      const total = channelCount(channels)
+      expect(Object.keys(channels).length <= most.channels, [], channels, `at most ${most.channels} roles`)
+      expect(total > 0, [], channels, 'at least one channel')
+      expect(total <= most.channels, [], total, `at most ${most.channels}`, 'the number of channels')
     }),
   about: 'Channels of a cell by role, in order',
 }

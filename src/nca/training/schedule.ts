@@ -50,9 +50,7 @@ const wsdTable: Table<Of<'wsd'>> = {
   },
 }
 const steady = [stepTable, exponentialTable, cosineTable, wsdTable]
-const scheduleOf = (tables: readonly Table[]): Field<Schedule> => ({
-  ...either(numberFrom(0), choice(tables)), expected: 'a number ≥ 0 or a schedule, like stepDecay(1e-3, …)',
-})
+const scheduleOf = (tables: readonly Table[]): Field<Schedule> => either(numberFrom(0), choice(tables))
 const warmUpTable: Table<Of<'warmUp'>> = {
   type: 'warmUp',
   fields: {

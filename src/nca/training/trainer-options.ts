@@ -144,7 +144,7 @@ const trainerField = record<Complete<Rule>>({
 })
 
 /** Expects what a training consists of to go together. */
-function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>, expect: Expect): void {
+export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>, expect: Expect): void {
   const { rule, batch, pool, reseed, damaged, mutated, trainable } = options
   expect(pool === 0 || pool >= batch, ['pool'], pool, `0, or at least batch (${batch})`)
   let room = batch, rest = 'batch'

@@ -27,10 +27,9 @@ export function fieldsOf(preset: PresetName): Field[] {
 function inside(values: Values | Config, path: readonly string[]): Field[] {
   return Object.entries(values).flatMap(([name, value]: [string, unknown]) => {
     const here = [...path, name]
-    if (path.length === 0 && ownControls.includes(name)) return []
+    if (name === 'type' || (path.length === 0 && ownControls.includes(name))) return []
     // A group has fields of its own, unless it is one of several kinds: then it is written as a whole.
-    const isGroup = typeof value === 'object' && value !== null && !Array.isArray(value) && path.length === 0 && name === 'rule'
-    if (isGroup) return inside(value as Values, here)
+    if (['rule', 'rule.update'].includes(here.join('.'))) return inside(value as Values, here)
     const { description = '', words } = describe(here)
     const choices = typeof value === 'boolean' ? ['true', 'false'] : words
     return [{ key: here.join('.'), words: description, choices, otherwise: textOf(value) }]

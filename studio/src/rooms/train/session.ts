@@ -10,7 +10,7 @@ import {
   rollout, samplePool, scope, seed, tensorToImage, train, writeBack,
 } from 'cellgrad'
 import type { Backend, DataParams, DataRule, Drawn, Image, Trainer, TrainerState } from 'cellgrad'
-import { ruleOf, trainerOf } from 'cellgrad/experiment'
+import { trainerOf } from 'cellgrad/experiment'
 import type { Config } from 'cellgrad/experiment'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
@@ -62,7 +62,7 @@ export class Session {
     this.#engine = engine
     this.backend = engine.backend.name === 'cpu' && run.config.fma === 'off' ? cpu({ fma: false }) : engine.backend
     this.run = run
-    this.rule = ruleOf(run.config)
+    this.rule = run.config.rule
     this.#trainer = trainerOf(run.config, run.picture, { backend: this.backend })
     this.state = run.checkpoint
       ? decodeCheckpoint(run.checkpoint, run.name, { backend: this.backend, trainer: this.#trainer, maxBytes: 2 ** 31 }).state as State

@@ -37,7 +37,12 @@ function numbered(n: number, name: (i: number) => string): string[] {
 
 const letters: Readonly<Record<string, readonly string[]>> = { rgba: ['r', 'g', 'b', 'a'], rgb: ['r', 'g', 'b'] }
 
-/** The name of each channel: r, g, b, a, and the others by role, with their number where it has several. */
+/**
+ * The name of each channel: r, g, b, a of `rgba` and `rgb`, and of other roles the role, with their number from 0 where it
+ * has several.
+ *
+ * @example channelNames({ rgba: 4, hidden: 12 })   // ['r', 'g', 'b', 'a', 'hidden.0', …, 'hidden.11']
+ */
 export function channelNames(channels: Channels): string[] {
   return Object.entries(channels).flatMap(([role, n]) =>
     (letters[role]?.length === n ? letters[role] : n === 1 ? [role] : numbered(n, i => `${role}.${i}`)))

@@ -6,6 +6,8 @@ const config: ViteUserConfig = {
   test: {
     include: ['tests/studio/*.test.ts'],
     pool: 'forks',
+    // Browsers fuse multiplications and additions: so must Node, if states are to be the same bit for bit.
+    execArgv: ['--experimental-wasm-relaxed-simd'],
     maxWorkers: 1,
     testTimeout: 120_000,
     hookTimeout: 60_000,

@@ -3,6 +3,7 @@
  */
 import type { ComponentType } from 'preact'
 import type { Settings } from '../address.ts'
+import { Inside } from './inside/inside.tsx'
 import { Play } from './play/play.tsx'
 import { Train } from './train/train.tsx'
 
@@ -17,4 +18,5 @@ export type Room = {
 export const rooms: readonly Room[] = [
   { name: 'play', title: 'Play', component: Play },
   { name: 'train', title: 'Train', component: Train },
+  { name: 'inside', title: 'Look inside', component: Inside },
 ]

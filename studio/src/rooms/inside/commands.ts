@@ -1,0 +1,184 @@
+/**
+ * What Look inside asks of the worker: a model is opened, a moment of its time line is shown, a cell is read, gradients are
+ * found. Everything that is shown is computed by the functions that train.
+ */
+import {
+  channelNames, channelView, encodeNpy, foldIn, imageToPixels, inspectStep, norm, paramShapes, perceptionNames, scope, stateAt, updatedChannels, viewOf,
+} from 'cellgrad'
+import type { Tensor } from 'cellgrad'
+import type { Engine } from '../../engine/engine.ts'
+import type { Pixels } from '../../ui/picture.ts'
+import { cellNumbers, read, readFilters, readParts, sumOf } from './cell.ts'
+import type { CellNumbers, Filters, HostParts, Sum } from './cell.ts'
+import { openLines } from './line.ts'
+import type { Lines, Start, Subject } from './line.ts'
+import { mapsOf, palette } from './maps.ts'
+import type { Maps } from './maps.ts'
+
+/** What may be shown of a step, a map for each number of a cell. */
+export type Quantity = 'channels' | 'perception' | 'hidden' | 'change' | 'masks' | 'gradient'
+
+/** What the page must know of a model to show its numbers in words. */
+export type Facts = {
+  readonly name: string
+  readonly channels: readonly string[]
+  readonly changing: readonly number[]
+  readonly perception: readonly string[]
+  /** Units of the hidden layers. */
+  readonly hidden: readonly number[]
+  readonly activation: string
+  readonly residual: boolean
+  readonly stepSize: number
+  readonly bounded: boolean
+  /** Weights of the network by name, `w1` `[in,out]`, `b1`, …, row by row. */
+  readonly weights: Readonly<Record<string, Float32Array>>
+  /** The colours from −range to range. */
+  readonly palette: Uint8ClampedArray<ArrayBuffer>
+  /** The loss in words. */
+  readonly loss: string
+}
+
+/** A moment of the time line. */
+export type Moment = { readonly picture: Pixels; readonly maps: Maps; readonly took: number }
+
+/** The gradients of a rollout: how much of the error reaches each step, and each parameter. */
+export type Gradients = {
+  readonly loss: number
+  readonly norms: Float32Array
+  readonly weights: readonly { readonly path: string; readonly shape: readonly number[]; readonly norm: number; readonly maps: Maps }[]
+}
+
+let subject: Subject | null = null
+let lines: Lines | null = null
+let filters: Filters | null = null
+let parts: { readonly of: Lines; readonly start: Start; readonly t: number; readonly values: HostParts } | null = null
+
+function open(engine: Engine): Lines {
+  if (!subject) throw new Error('look inside: there is no model yet.')
+  if (lines?.backend !== engine.backend || lines.subject !== subject) lines = openLines(engine, subject)
+  return lines
+}
+
+/** The step after t, all of it. */
+async function partsAt(of: Lines, start: Start, t: number): Promise<HostParts> {
+  if (parts?.of === of && parts.start === start && parts.t === t) return parts.values
+  const line = of.line(start)
+  const found = scope(() => inspectStep(of.rule, of.params, stateAt(line, t), { key: foldIn(line.key, t), t }))
+  const values = await readParts(found)
+  parts = { of, start, t, values }
+  return values
+}
+
+async function quantityAt(of: Lines, start: Start, t: number, quantity: Quantity, state: Tensor): Promise<Maps> {
+  const { rule } = of
+  const names = channelNames(rule.channels)
+  const [, height, width] = state.shape
+  if (quantity === 'channels') return mapsOf(await read(state), names, width, height)
+  if (quantity === 'gradient') return mapsOf(await read(of.gradients(start).states[t]), names, width, height)
+  const step = await partsAt(of, start, t)
+  if (quantity === 'perception') return mapsOf(step.perception.values, perceptionNames(rule), width, height)
+  if (quantity === 'change') return mapsOf(step.change.values, updatedChannels(rule).map(c => names[c]), width, height)
+  if (quantity === 'hidden') {
+    const all = step.hidden.flatMap(({ channels }, layer) => Array.from({ length: channels }, (_, j) => `h${layer + 1}.${j}`))
+    return mapsOf(sideBySide(step.hidden.map(({ values }) => values), step.hidden.map(({ channels }) => channels)), all, width, height)
+  }
+  const masks = { 'lived before': step.pre, fires: step.fires, 'lives after': step.post }
+  const given = Object.entries(masks).filter((entry): entry is [string, Uint32Array] => entry[1] !== null)
+  const frozen = names.map((name, c) => ({ name: `${name}, frozen`, c })).filter(({ c }) => !updatedChannels(rule).includes(c))
+  const values = [...given.map(([, mask]) => mask), ...frozen.map(({ c }) => channelOf(step.state.values, names.length, c))]
+  return mapsOf(sideBySide(values, values.map(() => 1)), [...given.map(([name]) => name), ...frozen.map(({ name }) => name)], width, height, 1)
+}
+
+function channelOf(values: Float32Array, n: number, c: number): Float32Array {
+  return Float32Array.from({ length: values.length / n }, (_, i) => values[i * n + c])
+}
+
+/** A matrix `[rows,columns]` as `[columns,rows]`. */
+function turned(values: Float32Array, rows: number, columns: number): Float32Array {
+  return Float32Array.from({ length: values.length }, (_, i) => values[(i % rows) * columns + Math.floor(i / rows)])
+}
+
+/** Values of several numbers a cell, as one. */
+function sideBySide(list: readonly ArrayLike<number>[], sizes: readonly number[]): Float32Array {
+  const n = sizes.reduce((sum, size) => sum + size, 0)
+  const cells = list.length === 0 ? 0 : list[0].length / sizes[0]
+  const all = new Float32Array(n * cells)
+  let from = 0
+  list.forEach((values, k) => {
+    for (let cell = 0; cell < cells; cell++) {
+      for (let i = 0; i < sizes[k]; i++) all[cell * n + from + i] = values[cell * sizes[k] + i]
+    }
+    from += sizes[k]
+  })
+  return all
+}
+
+/** The commands of the room. */
+export const inside = {
+  /** Opens a model; nothing changes where it cannot be opened. */
+  async begin(engine: Engine, wanted: Subject): Promise<Facts> {
+    const opened = openLines(engine, wanted)
+    const { rule, params } = opened
+    const weights = Object.fromEntries(await Promise.all(Object.entries(params.update).map(async ([name, t]) => (
+      [name, await read(t as Tensor)] as const
+    ))))
+    filters = await readFilters(rule, params)
+    subject = wanted
+    lines = opened
+    const { hidden, activation, residual } = rule.update
+    return {
+      name: wanted.file.name, channels: channelNames(rule.channels), changing: updatedChannels(rule), perception: perceptionNames(rule),
+      hidden, activation, residual, stepSize: rule.stepSize, bounded: rule.bound !== null, weights, palette: (await palette).slice(), loss: opened.words,
+    }
+  },
+
+  /** Shows the state after t steps, and a quantity of the step that follows. */
+  async look(engine: Engine, { start, t, quantity }: { start: Start; t: number; quantity: Quantity }): Promise<Moment> {
+    const began = performance.now()
+    const of = open(engine)
+    const state = stateAt(of.line(start), t)
+    const { rgba, rgb } = of.rule.channels
+    const image = await (rgba === 4 || rgb === 3 ? viewOf(of.rule) : channelView(0))(state)
+    const picture = { width: image.width, height: image.height, data: imageToPixels(image) }
+    const maps = await quantityAt(of, start, t, quantity, state)
+    return { picture, maps, took: performance.now() - began }
+  },
+
+  /** The state after t steps, or its gradient, as the bytes of an .npy file `[1,h,w,c]`. */
+  async save(engine: Engine, { start, t, what }: { start: Start; t: number; what: 'state' | 'gradient' }): Promise<Uint8Array> {
+    const of = open(engine)
+    const found = what === 'state' ? stateAt(of.line(start), t) : of.gradients(start).states[t]
+    return encodeNpy({ shape: found.shape, data: await read(found) })
+  },
+
+  /** The numbers of a cell in the step after t. */
+  async cell(engine: Engine, { start, t, x, y }: { start: Start; t: number; x: number; y: number }): Promise<CellNumbers> {
+    const of = open(engine)
+    return cellNumbers(of.rule, await partsAt(of, start, t), x, y)
+  },
+
+  /** Of what the perceived number i is a sum. */
+  sum(engine: Engine, i: number): Sum | null {
+    return sumOf(open(engine).rule, filters!, i)
+  },
+
+  /** The gradients of a rollout from a start; found once, in a second or two. */
+  async gradients(engine: Engine, start: Start): Promise<Gradients> {
+    const of = open(engine)
+    const { loss, norms, params } = of.gradients(start)
+    const leaves = Object.entries(paramShapes(of.rule)).map(([path, shape]) => (
+      { path, shape, gradient: path.split('.').reduce<unknown>((node, name) => (node as Record<string, unknown>)[name], params) as Tensor }
+    ))
+    return {
+      loss: (await read(loss))[0],
+      norms: await read(norms),
+      weights: await Promise.all(leaves.map(async ({ path, shape, gradient }) => {
+        const outputs = shape.at(-1)!, values = await read(gradient), inputs = values.length / outputs
+        // The longer side lies: there is more room to the right than below.
+        const lies = inputs <= outputs ? values : turned(values, inputs, outputs)
+        const maps = await mapsOf(lies, [path], Math.max(inputs, outputs), Math.min(inputs, outputs))
+        return { path, shape, norm: (await read(norm(gradient)))[0], maps }
+      })),
+    }
+  },
+}

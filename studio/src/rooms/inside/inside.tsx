@@ -1,0 +1,210 @@
+/**
+ * Look inside: a time line over a rollout that goes both ways; every quantity of the step under the cursor; the equation
+ * of a cell; and the gradients of the last state's loss.
+ */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { VNode } from 'preact'
+import { showAddress } from '../../address.ts'
+import type { Settings } from '../../address.ts'
+import { call } from '../../engine/client.ts'
+import { Figure, Keys, Section, Select, Slider } from '../../ui/fields.tsx'
+import { complain } from '../../ui/notice.tsx'
+import { paint } from '../../ui/picture.ts'
+import { bundledModels, bytesOf } from '../models.ts'
+import type { File } from '../play/commands.ts'
+import { FileChooser, FileDrop } from '../play/file-drop.tsx'
+import type { CellNumbers } from './cell.ts'
+import type { Facts, Gradients, Moment, Quantity } from './commands.ts'
+import { Equation } from './equation.tsx'
+import type { Start } from './line.ts'
+import { Legend, Sheet } from './maps.tsx'
+import type { Cell } from './maps.tsx'
+import { CellPicture } from './picture.tsx'
+import { pixelsOf, saveBytes } from './files.ts'
+import { digits } from './terms.ts'
+import { NormCurve } from './time.tsx'
+
+const quantities: readonly (readonly [Quantity, string])[] = [
+  ['channels', 'Channels'], ['perception', 'Perception'], ['hidden', 'Hidden units'], ['change', 'Change'], ['masks', 'Masks'], ['gradient', 'Gradient'],
+]
+
+const words: Readonly<Record<Quantity, string>> = {
+  channels: 'The state s before the step: what each cell is.',
+  perception: 'P(s): what each cell sees of its neighbours, channel by channel, through each filter.',
+  hidden: 'The hidden units of the network, in every cell.',
+  change: 'η·U(P(s)): the change that the network proposes, before chance decides which cells fire.',
+  masks: 'Who lived before the step, who fires in it, who lives after it; and the channels that never change.',
+  gradient: '∂L/∂s: how the loss of the last state would change, if a number of this state did.',
+}
+
+function numberOf(text: string | undefined, least: number, most: number, otherwise: number): number {
+  const n = Number(text)
+  return text !== undefined && Number.isInteger(n) && n >= least && n <= most ? n : otherwise
+}
+
+export function Inside({ settings }: { settings: Settings }): VNode {
+  const canvas = useRef<HTMLCanvasElement>(null)
+  const [dropped, setDropped] = useState<readonly File[]>([])
+  const [model, setModel] = useState(settings.model ?? bundledModels[0].name)
+  const [steps, setSteps] = useState(numberOf(settings.steps, 16, 256, 96))
+  const [size, setSize] = useState(numberOf(settings.size, 32, 96, 72))
+  const [start, setStart] = useState<Start>(settings.start === 'pool' ? 'pool' : 'seed')
+  const [t, setT] = useState(numberOf(settings.t, 0, 256, 48))
+  const [quantity, setQuantity] = useState<Quantity>(quantities.find(([name]) => name === settings.show)?.[0] ?? 'channels')
+  const [chosen, setChosen] = useState<Cell>({ x: numberOf(settings.x, 0, 95, 36), y: numberOf(settings.y, 0, 95, 36) })
+  const [facts, setFacts] = useState<Facts | null>(null)
+  const [moment, setMoment] = useState<Moment | null>(null)
+  const [numbers, setNumbers] = useState<{ cell: CellNumbers; t: number } | null>(null)
+  const [gradients, setGradients] = useState<Partial<Record<Start, Gradients>>>({})
+  const [finding, setFinding] = useState(false)
+  const [playing, setPlaying] = useState(false)
+
+  const step = Math.min(t, steps)
+  const cell = { x: Math.min(chosen.x, size - 1), y: Math.min(chosen.y, size - 1) }
+  const names = [...bundledModels.map(({ name }) => name), ...dropped.map(({ name }) => name)]
+
+  async function begin(): Promise<void> {
+    const own = dropped.find(file => file.name === model)
+    const found = bundledModels.find(({ name }) => name === model)
+    if (!own && !found) throw new Error(`there is no model ${model} in this page; there are ${names.join(', ')}.`)
+    const file = own ?? { name: model, bytes: await bytesOf(found!) }
+    const known = await call('inside', 'begin', { file, setup: { size, steps }, target: found && !own ? await pixelsOf(found.face) : null })
+    setGradients({})
+    setFacts(known)
+  }
+  useEffect(() => { begin().catch(complain) }, [model, size, steps, dropped])
+
+  // Only the newest wish counts: while one moment is being made, those between it and the last are left out.
+  const wish = useRef<{ start: Start; t: number; quantity: Quantity } | null>(null)
+  const busy = useRef(false)
+  async function look(): Promise<void> {
+    if (busy.current) return
+    busy.current = true
+    try {
+      while (wish.current) {
+        const wanted = wish.current
+        wish.current = null
+        if (wanted.quantity === 'gradient') await find(wanted.start)
+        const seen = await call('inside', 'look', wanted)
+        if (canvas.current) paint(canvas.current, seen.picture)
+        setMoment(seen)
+      }
+    } catch (error) {
+      complain(error)
+    } finally {
+      busy.current = false
+    }
+  }
+  useEffect(() => {
+    if (!facts) return
+    wish.current = { start, t: step, quantity }
+    void look()
+  }, [facts, start, step, quantity])
+  useEffect(() => {
+    if (!facts || playing) return
+    const soon = setTimeout(() => {
+      call('inside', 'cell', { start, t: step, ...cell }).then(found => setNumbers({ cell: found, t: step })).catch(complain)
+    }, 60)
+    return () => clearTimeout(soon)
+  }, [facts, start, step, cell.x, cell.y, playing])
+  useEffect(() => {
+    if (!playing || !moment) return
+    const next = setTimeout(() => (step >= steps ? setPlaying(false) : setT(step + 1)), 30)
+    return () => clearTimeout(next)
+  }, [playing, moment])
+  useEffect(() => showAddress('inside', {
+    model: model === bundledModels[0].name || dropped.some(({ name }) => name === model) ? undefined : model,
+    steps: steps === 96 ? undefined : String(steps), size: size === 72 ? undefined : String(size), start: start === 'seed' ? undefined : start,
+    t: String(step), show: quantity === 'channels' ? undefined : quantity, x: String(cell.x), y: String(cell.y),
+  }), [model, steps, size, start, step, quantity, cell.x, cell.y, dropped])
+
+  /** The gradients of both rollouts: that from the seed, and that from a sample of the pool. */
+  async function find(first: Start): Promise<void> {
+    setFinding(true)
+    try {
+      const found = await call('inside', 'gradients', first)
+      setGradients(before => ({ ...before, [first]: found }))
+    } finally {
+      setFinding(false)
+    }
+  }
+  async function findBoth(): Promise<void> {
+    await find(start)
+    await find(start === 'seed' ? 'pool' : 'seed')
+  }
+
+  function save(what: 'state' | 'gradient'): void {
+    call('inside', 'save', { start, t: step, what }).then(bytes => saveBytes(`${model}-${what}-${step}.npy`, bytes)).catch(complain)
+  }
+  function accept(file: File): void {
+    setDropped(before => [...before.filter(({ name }) => name !== file.name), file])
+    setModel(file.name)
+  }
+  function go(to: number): void {
+    setPlaying(false)
+    setT(Math.min(Math.max(to, 0), steps))
+  }
+
+  const norms = Object.fromEntries(Object.entries(gradients).map(([name, { norms }]) => [name, norms]))
+  const now = gradients[start]
+  return (
+    <FileDrop onFile={accept}>
+      <div class="room inside">
+        <div class="view">
+          <CellPicture canvas={canvas} size={size} cell={cell} onCell={setChosen} label={`${model} after ${step} steps`} />
+          <div class="timeline">
+            {Object.keys(norms).length > 0 && <NormCurve norms={norms} steps={steps} t={step} start={start} />}
+            <label class="hidden" for="step">Step</label>
+            <input id="step" type="range" min={0} max={steps} value={step} onInput={event => go(Number(event.currentTarget.value))} />
+          </div>
+          <div class="row">
+            <button type="button" onClick={() => go(step - 1)} disabled={step === 0}>Back</button>
+            <button type="button" class="main" onClick={() => { if (step >= steps) setT(0); setPlaying(!playing) }}>{playing ? 'Pause' : 'Play'}</button>
+            <button type="button" onClick={() => go(step + 1)} disabled={step === steps}>Forward</button>
+            <button type="button" class="quiet" onClick={() => save('state')}>Save the state</button>
+          </div>
+          <dl class="figures">
+            <Figure label="step" value={`${step} of ${steps}`} />
+            <Figure label="shown in" value={moment ? `${moment.took.toFixed(0)} ms` : '…'} />
+            <Figure label="loss at the end" value={now ? digits(now.loss) : '…'} />
+          </dl>
+          <Section title="Rollout">
+            <Select label="Model" value={model} onChange={setModel} options={names.map(name => [name, name] as const)} />
+            <Keys label="Begins" value={start} onChange={setStart} options={[['seed', 'From the seed'], ['pool', 'From the pool: grown and hurt']]} />
+            <Slider label="Steps" value={steps} min={16} max={256} step={16} onInput={setSteps} />
+            <Slider label="Grid" value={size} text={`${size} × ${size}`} min={32} max={96} step={8} onInput={setSize} />
+            <FileChooser onFile={accept} />
+          </Section>
+        </div>
+        <div class="panel">
+          <Section title={`Step ${step} → ${step + 1}`}>
+            <Keys label="What is shown" value={quantity} onChange={setQuantity} options={quantities} />
+            <p class="hint">{words[quantity]}</p>
+            {facts && moment && !(finding && quantity === 'gradient') && (
+              <>
+                <Legend palette={facts.palette} range={moment.maps.range} />
+                <Sheet maps={moment.maps} onCell={setChosen} />
+              </>
+            )}
+          </Section>
+          <Section title={`Cell ${cell.x}, ${cell.y}`}>
+            {facts && numbers ? <Equation facts={facts} cell={numbers.cell} t={numbers.t} /> : <p class="hint">Choose a cell in the picture.</p>}
+          </Section>
+          <Section title="Where the error flows">
+            {facts && <p class="hint">L is the {facts.loss}, after step {steps}. The curve above the time line is how much of it reaches each state.</p>}
+            <div class="row">
+              <button type="button" class="main" disabled={finding || !facts} onClick={() => { findBoth().catch(complain) }}>{finding ? 'Finding …' : 'Find the gradients'}</button>
+              {now && <button type="button" class="quiet" onClick={() => save('gradient')}>Save ∂L/∂s of this step</button>}
+            </div>
+            {facts && now && now.weights.map(({ path, shape, norm, maps }) => (
+              <div class="weights" key={path}>
+                <p><b>∂L/∂{path.replace(/^update\./, '')}</b> <span class="faint">{shape.join(' × ')}, norm {digits(norm)}, up to ±{digits(maps.range)}</span></p>
+                <Sheet maps={maps} />
+              </div>
+            ))}
+          </Section>
+        </div>
+      </div>
+    </FileDrop>
+  )
+}

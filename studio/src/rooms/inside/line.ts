@@ -1,0 +1,87 @@
+/**
+ * The time lines of Look inside, in the worker: the rollout that is looked into, from the seed or from a sample of a pool,
+ * and the gradients of its last state's loss.
+ *
+ * What is asked for is kept as data (file, setup, target); what follows from it is made when it is needed, on the backend
+ * that is there then. So a GPU may be lost at any moment.
+ */
+import {
+  channelCount, damageMask, decodeModel, erase, fit, imageFromPixels, imageToTensor, key, mean, mse, padImage, publishedCircles, rgba,
+  rollout, scope, seed, square, timeline, timelineGradients,
+} from 'cellgrad'
+import type { Backend, DataParams, DataRule, Tensor, Timeline, TimelineGradients } from 'cellgrad'
+import type { Engine } from '../../engine/engine.ts'
+import type { Pixels } from '../../ui/picture.ts'
+import type { File } from '../play/commands.ts'
+
+/** Where a rollout begins: with one cell, or with what a sample pool holds, a pattern that has grown and was hurt. */
+export type Start = 'seed' | 'pool'
+
+export type Setup = { readonly size: number; readonly steps: number }
+
+/** What is looked into. */
+export type Subject = {
+  readonly file: File
+  readonly setup: Setup
+  /** The picture that the model has learned to grow, where that is known. */
+  readonly target: Pixels | null
+}
+
+/** All that follows from a subject on one backend. */
+export type Lines = {
+  readonly backend: Backend
+  readonly subject: Subject
+  readonly rule: DataRule
+  readonly params: DataParams
+  readonly loss: (x: Tensor) => Tensor
+  /** The loss in words. */
+  readonly words: string
+  readonly line: (start: Start) => Timeline<DataRule>
+  readonly gradients: (start: Start) => TimelineGradients<DataRule>
+}
+
+const runKey = key(0)
+/** Emoji are trained at this size, with empty cells around them. */
+const pictureSize = 40
+/** Steps after which a sample has grown, when it is hurt. */
+const grownAfter = 200
+
+/** What f has returned for a word, made once. */
+function once<K, T>(f: (word: K) => T): (word: K) => T {
+  const known = new Map<K, T>()
+  return word => {
+    if (!known.has(word)) known.set(word, f(word))
+    return known.get(word)!
+  }
+}
+
+/** Opens a model. Throws a sentence where it cannot be looked into. */
+export function openLines({ backend }: Engine, subject: Subject): Lines {
+  const { file, setup: { size, steps } } = subject
+  const { rule, params } = decodeModel(file.bytes, file.name, { backend, dtype: 'float32' })
+  if (rule.grid !== 2) throw new Error(`${file.name}: this rule is for grids of ${rule.grid} dimensions, and Look inside shows planes.`)
+  const from = channelCount(rule.channels) > 3 ? 3 : 0
+  const line = once((start: Start) => {
+    const first = seed(rule, { height: size, width: size, from, backend })
+    if (start === 'seed') return timeline(rule, params, first, runKey, { steps })
+    return timeline(rule, params, scope(() => {
+      const grown = rollout(rule, params, first, key(1), { steps: grownAfter })
+      return erase(grown, damageMask(key(2), publishedCircles, 1, size, size, backend))
+    }), runKey, { steps })
+  })
+  const { loss, words } = lossOf(subject, rule, backend)
+  return {
+    backend, subject, rule, params, loss, words, line, gradients: once((start: Start) => timelineGradients(line(start), loss)),
+  }
+}
+
+/** The loss of the last state: its distance from the target, or, where there is none, the size of what is seen. */
+function lossOf({ target, setup: { size } }: Subject, rule: DataRule, backend: Backend): Pick<Lines, 'loss' | 'words'> {
+  if (target && rule.channels.rgba === 4) {
+    const image = fit(imageFromPixels(target), Math.min(pictureSize, size))
+    const padded = padImage(image, Math.floor((size - image.width) / 2))
+    const wanted = imageToTensor(padded, { backend })
+    return { loss: x => mean(mse(rgba(x), wanted)), words: 'mean squared distance of red, green, blue and alpha from the target' }
+  }
+  return { loss: x => mean(square(x)), words: 'mean square of all channels, since the target is not known' }
+}

@@ -1,0 +1,58 @@
+/**
+ * Quantities of a step as pictures, in the worker: a map for each number that a cell has.
+ *
+ * All maps of a quantity share one scale, −range … range, of the colours that the library's `channelView` has: blue below
+ * 0, white at 0, red above, and full colour beyond. The range is a size that one in a hundred of the numbers that are not
+ * 0 exceeds, rounded up to 1, 2 or 5 times a power of ten: a few large ones do not make all others pale, and it seldom
+ * changes from step to step.
+ */
+import { channelView, imageToPixels, tensor } from 'cellgrad'
+
+/** Maps side by side in memory: `pixels` are n times h·w times red, green, blue, alpha. */
+export type Maps = {
+  readonly names: readonly string[]
+  readonly width: number
+  readonly height: number
+  readonly pixels: Uint8ClampedArray<ArrayBuffer>
+  readonly range: number
+}
+
+const shades = 255 // on each side of 0
+
+/** The colours from −range to range, as the library draws them. */
+export const palette: Promise<Uint8ClampedArray<ArrayBuffer>> = (async () => {
+  const ramp = Float32Array.from({ length: 2 * shades + 1 }, (_, i) => (i - shades) / shades)
+  return imageToPixels(await channelView(0)(tensor(ramp, { shape: [1, 1, ramp.length, 1] })))
+})()
+
+/** The least of 1, 2, 5, 10, 20, 50, … times a power of ten that is not below x. */
+export function niceRange(x: number): number {
+  if (!(x > 0 && x < Infinity)) return 1
+  const power = 10 ** Math.floor(Math.log10(x))
+  return [1, 2, 5, 10].map(n => n * power).find(n => n >= x * (1 - 1e-6))!
+}
+
+/** A size that one in a hundred of the values that are not 0 exceeds, judged by a hundred thousand of them at most. */
+function usualSize(values: ArrayLike<number>): number {
+  const sizes: number[] = []
+  const stride = Math.max(1, Math.floor(values.length / 100_000)) | 1 // odd, so that it meets every channel
+  for (let i = 0; i < values.length; i += stride) if (values[i] !== 0) sizes.push(Math.abs(values[i]))
+  return sizes.sort((a, b) => a - b)[Math.floor(0.99 * (sizes.length - 1))] ?? 0
+}
+
+/** The maps of values `[h,w,n]`, n of them. */
+export async function mapsOf(
+  values: ArrayLike<number>, names: readonly string[], width: number, height: number, range?: number,
+): Promise<Maps> {
+  const colours = new Uint32Array((await palette).slice().buffer)
+  const n = names.length, cells = width * height
+  const scale = range ?? niceRange(usualSize(values))
+  const pixels = new Uint32Array(n * cells)
+  for (let cell = 0; cell < cells; cell++) {
+    for (let c = 0; c < n; c++) {
+      const share = Math.min(Math.max(values[cell * n + c] / scale, -1), 1)
+      pixels[c * cells + cell] = Number.isNaN(share) ? 0xffff00ff : colours[shades + Math.round(share * shades)]
+    }
+  }
+  return { names, width, height, pixels: new Uint8ClampedArray(pixels.buffer), range: scale }
+}

@@ -1,0 +1,80 @@
+/**
+ * What a number of a cell is a sum of, as a list of terms, from the largest to the smallest. Pure functions for the page.
+ *
+ *   Δc   = η · (b_c + Σ_j w_jc · h_j)          h_j = σ(b_j + Σ_i w_ij · y_i)          y_i = Σ_n k_n · s_n
+ */
+import type { CellNumbers, Sum } from './cell.ts'
+import type { Facts } from './commands.ts'
+
+/** weight · value, and what the value is called. */
+export type Term = {
+  /** Its number among those that are summed. */
+  readonly i: number
+  readonly name: string
+  readonly weight: number
+  readonly value: number
+}
+
+/** A sum that is shown: what it is of, its terms, what is added, and what becomes of it. */
+export type Shown = {
+  readonly name: string
+  readonly value: number
+  readonly bias: number
+  readonly terms: readonly Term[]
+  /** What is applied to the sum, in words; '' for nothing. */
+  readonly then: string
+}
+
+const byProduct = (a: Term, b: Term): number => Math.abs(b.weight * b.value) - Math.abs(a.weight * a.value)
+
+/** The change of the channel number k among those that change. */
+export function changeOf({ hidden, weights, channels, changing, stepSize }: Facts, cell: CellNumbers, k: number): Shown {
+  const layer = hidden.length + 1
+  return {
+    name: `Δ${channels[changing[k]]}`,
+    value: cell.change[k],
+    bias: weights[`b${layer}`]?.[k] ?? 0,
+    terms: layerTerms(weights[`w${layer}`], cell.hidden.at(-1)!, k, changing.length, j => `h${layer - 1}.${j}`),
+    then: stepSize === 1 ? '' : `times η = ${stepSize}`,
+  }
+}
+
+/** The unit j of a hidden layer, from 1. */
+export function unitOf({ hidden, weights, perception, activation, residual }: Facts, cell: CellNumbers, layer: number, j: number): Shown {
+  const inputs = layer === 1 ? cell.perception : cell.hidden[layer - 2]
+  const named = (i: number): string => (layer === 1 ? perception[i] : `h${layer - 1}.${i}`)
+  const carried = residual && inputs.length === hidden[layer - 1]
+  return {
+    name: `h${layer}.${j}`,
+    value: cell.hidden[layer - 1][j],
+    bias: weights[`b${layer}`]?.[j] ?? 0,
+    terms: layerTerms(weights[`w${layer}`], inputs, j, hidden[layer - 1], named),
+    then: [activation === 'linear' ? '' : activation, carried ? `plus ${named(j)}` : ''].filter(word => word !== '').join(', '),
+  }
+}
+
+function layerTerms(
+  w: Float32Array, inputs: Float32Array, j: number, outputs: number, named: (i: number) => string,
+): Term[] {
+  return Array.from(inputs, (value, i) => ({ i, name: named(i), weight: w[i * outputs + j], value })).sort(byProduct)
+}
+
+/** What is perceived under the number i. */
+export function perceivedOf({ perception, channels }: Facts, cell: CellNumbers, i: number, { taps, bias, activation }: Sum): Shown {
+  const side = 2 * cell.reach + 1
+  const terms = taps.map(({ dy, dx, c, weight }, n) => {
+    const neighbour = cell.window[(dy + cell.reach) * side + dx + cell.reach]
+    return { i: n, name: `${channels[c]} (${signed(dx)}, ${signed(dy)})`, weight, value: neighbour?.[c] ?? 0 }
+  })
+  return { name: perception[i], value: cell.perception[i], bias, terms: terms.sort(byProduct), then: activation === 'linear' ? '' : activation }
+}
+
+const signed = (n: number): string => (n > 0 ? `+${n}` : n < 0 ? `−${-n}` : '0')
+
+/** A number in about three digits, with a true minus. */
+export function digits(x: number): string {
+  if (x === 0 || !Number.isFinite(x)) return String(x)
+  const size = Math.abs(x)
+  const text = size >= 1000 || size < 1e-3 ? size.toExponential(1).replace('.0e', 'e').replace('e-', 'e−').replace('e+', 'e') : size.toPrecision(3).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '')
+  return x < 0 ? `−${text}` : text
+}

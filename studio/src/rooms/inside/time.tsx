@@ -1,0 +1,42 @@
+/**
+ * The time line: a slider over the steps, and above it how much of the last state's error reaches each of them.
+ *
+ * The curve is log₁₀ ‖∂L/∂s_t‖ over t. Level, the error passes; falling towards the left, it vanishes on its way back;
+ * rising, it explodes.
+ */
+import type { VNode } from 'preact'
+import type { Start } from './line.ts'
+
+/** Norms for t = 0 … steps, by where the rollout began. */
+export type Norms = Partial<Record<Start, Float32Array>>
+
+const wide = 640, tall = 96, margin = 4
+const names: Readonly<Record<Start, string>> = { seed: 'from the seed', pool: 'from the pool' }
+
+const minus = (n: number): string => String(n).replace('-', '−')
+
+export function NormCurve({ norms, steps, t, start }: { norms: Norms; steps: number; t: number; start: Start }): VNode {
+  const logs = Object.entries(norms).map(([name, values]) => [name as Start, Array.from(values, v => Math.log10(Math.max(v, 1e-30)))] as const)
+  const all = logs.flatMap(([, values]) => values)
+  const [low, high] = [Math.floor(Math.min(...all)), Math.ceil(Math.max(...all))]
+  const x = (i: number): number => (i / Math.max(steps, 1)) * wide
+  const y = (v: number): number => margin + (1 - (v - low) / Math.max(high - low, 1)) * (tall - 2 * margin)
+  return (
+    <figure class="norms">
+      <figcaption>
+        <b>‖∂L/∂s<sub>t</sub>‖</b>
+        {logs.map(([name]) => <span key={name} class={name === start ? 'key now' : 'key'}>{names[name]}</span>)}
+      </figcaption>
+      <div class="plot">
+        <span>10<sup>{minus(high)}</sup></span><span>10<sup>{minus(low)}</sup></span>
+        <svg viewBox={`0 0 ${wide} ${tall}`} preserveAspectRatio="none" role="img" aria-label="The norm of the gradient by the state of each step">
+          {Array.from({ length: high - low + 1 }, (_, i) => <line key={i} class="grid" x1={0} x2={wide} y1={y(low + i)} y2={y(low + i)} />)}
+          {logs.map(([name, values]) => (
+            <polyline key={name} class={name === start ? 'curve now' : 'curve'} points={values.map((v, i) => `${x(i)},${y(v)}`).join(' ')} />
+          ))}
+          <line class="cursor" x1={x(t)} x2={x(t)} y1={0} y2={tall} />
+        </svg>
+      </div>
+    </figure>
+  )
+}

@@ -1,0 +1,143 @@
+// Look inside, as a person would use it: scrubbing both ways gives Node's states bit by bit and gradients as Node finds
+// them; every quantity, the equation of a cell with its real numbers, the keyboard.
+
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { decodeNpy, foldIn, inspectStep, key, mean, rollout, seed, square, stateAt, timeline, timelineGradients } from 'cellgrad'
+import { readModel } from 'cellgrad/node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { closeBrowser, screens, visit } from './visit.ts'
+import type { Screen, Visit } from './visit.ts'
+
+afterAll(closeBrowser)
+
+const path = fileURLToPath(new URL('../../assets/models/lizard-1f98e.safetensors', import.meta.url))
+let lizard: Awaited<ReturnType<typeof readModel>>
+beforeAll(async () => { lizard = await readModel(path) })
+
+const first = (size: number) => seed(lizard.rule, { height: size, width: size })
+
+/** The array that a button saves. */
+async function saved({ page }: Visit, button: string): Promise<ReturnType<typeof decodeNpy>> {
+  const download = page.waitForEvent('download')
+  await page.getByRole('button', { name: button }).click()
+  return decodeNpy(readFileSync(await (await download).path()))
+}
+
+const slider = ({ page }: Visit) => page.getByLabel('Step', { exact: true })
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  await expect.poll(holds, { timeout: 60_000 }).toBe(true)
+}
+
+/** Waits until the figures say that this step is shown. */
+async function shown(studio: Visit, maps: number): Promise<void> {
+  await until(async () => await studio.page.locator('.panel .section').first().locator('.map').count() === maps)
+}
+
+describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
+  it('shows every quantity of a step, with a legend', async () => {
+    const studio = await visit(screen)
+    const { page } = studio
+    await studio.open('#inside?t=40&x=37&y=33')
+    await shown(studio, 16)
+    await studio.picture('inside-channels')
+    for (const [name, maps] of [['Perception', 48], ['Hidden units', 128], ['Change', 16], ['Masks', 3]] as const) {
+      await page.getByRole('radio', { name, exact: true }).check()
+      await shown(studio, maps)
+      await studio.picture(`inside-${name.toLowerCase().replace(' ', '-')}`)
+    }
+    expect(await page.locator('.legend').first().textContent()).toContain('−1')
+    expect(await studio.barriers()).toEqual([])
+    await studio.leave()
+  })
+
+  it('finds the gradients of both rollouts', async () => {
+    const studio = await visit(screen)
+    const { page } = studio
+    await studio.open('#inside?t=60&steps=64&size=48&show=gradient')
+    await shown(studio, 16)
+    await page.getByRole('button', { name: 'Find the gradients' }).click()
+    await until(async () => await page.locator('polyline').count() === 2)
+    await until(async () => await page.getByRole('button', { name: 'Find the gradients' }).isEnabled())
+    expect(await page.locator('.weights').count()).toBe(4)
+    await studio.picture('inside-gradients')
+    expect(await studio.barriers()).toEqual([])
+    await studio.leave()
+  })
+})
+
+it('goes back and forth to the states of the rollout in Node, bit by bit', async () => {
+  const studio = await visit('desktop')
+  await studio.open('#inside?t=5&steps=256&size=48')
+  await shown(studio, 16)
+  for (const t of [200, 199, 17, 256, 0]) {
+    await slider(studio).fill(String(t))
+    const { shape, data } = await saved(studio, 'Save the state')
+    const expected = rollout(lizard.rule, lizard.params, first(48), key(0), { steps: t })
+    expect(shape).toEqual(expected.shape)
+    expect(data).toEqual(expected.toArray())
+  }
+  await studio.leave()
+}, 120_000)
+
+it('finds the gradients that Node finds', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#inside?steps=32&size=40&t=12')
+  await page.locator('input[type=file]').setInputFiles({ name: 'mine.safetensors', mimeType: '', buffer: readFileSync(path) })
+  await expect.poll(() => page.getByText('since the target is not known').count(), { timeout: 60_000 }).toBe(1)
+  await page.getByRole('button', { name: 'Find the gradients' }).click()
+  const { data } = await saved(studio, 'Save ∂L/∂s of this step')
+  const line = timeline(lizard.rule, lizard.params, first(40), key(0), { steps: 32 })
+  const { states } = timelineGradients(line, x => mean(square(x)))
+  expect(data).toEqual(states[12].toArray())
+  await studio.leave()
+})
+
+it('writes the equation of a cell with its real numbers', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#inside?t=30&size=48&x=22&y=26')
+  const { rule, params } = lizard
+  const before = stateAt(timeline(rule, params, first(48), key(0), { steps: 30 }), 30)
+  const parts = inspectStep(rule, params, before, { key: foldIn(key(0), 30), t: 30 })
+  const near = async (text: string, x: number): Promise<void> => {
+    const shownNumber = Number(text.replaceAll('−', '-'))
+    expect(Math.abs(shownNumber - x)).toBeLessThanOrEqual(0.051 * Math.abs(x) + 1e-9) // as many digits as there is room for
+  }
+  await page.getByLabel('Channel', { exact: true }).selectOption('a')
+  const at = (t: { toArray(): ArrayLike<number>; shape: readonly number[] }, i: number): number => t.toArray()[(26 * 48 + 22) * t.shape[3] + i]
+  await expect.poll(() => page.locator('.headline').textContent(), { timeout: 60_000 }).toContain('a31')
+  const [, sum] = /a31 = .*?([-−\d.e]+) = /.exec((await page.locator('.headline').innerText()).replaceAll('\n', ' ')) ?? []
+  await near(sum ?? '', at(parts.after, 3))
+  const lines = page.locator('.sum')
+  expect(await lines.count()).toBe(3)
+  await near(/= ([-−\d.e]+)/.exec(await lines.nth(0).locator('.result').innerText())![1], at(parts.change, 3))
+  // The third largest term of the change is chosen: the next line is that unit.
+  const term = lines.nth(0).getByRole('button').nth(2)
+  await term.hover()
+  expect(await lines.nth(0).locator('.told').innerText()).toContain(await term.locator('span').first().innerText())
+  await term.click()
+  const unit = await lines.nth(1).locator('b').first().innerText()
+  expect(unit).toBe(await term.locator('span').first().innerText())
+  await near(/= ([-−\d.e]+)/.exec(await lines.nth(1).locator('.result').innerText())![1], at(parts.hidden[0], Number(unit.replace('h1.', ''))))
+  expect(await page.locator('.neighbours td').count()).toBe(9)
+  // The keyboard chooses the cell beside it.
+  await page.getByRole('application').focus()
+  await page.keyboard.press('ArrowRight')
+  await expect.poll(() => page.getByRole('heading', { name: 'Cell 23, 26' }).count()).toBe(1)
+  await studio.leave()
+})
+
+it('says in one sentence what cannot be looked into, and goes on', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#inside?t=10')
+  await shown(studio, 16)
+  await page.locator('input[type=file]').setInputFiles({ name: 'broken.safetensors', mimeType: '', buffer: Buffer.from('no model') })
+  await expect.poll(() => page.getByRole('alert').textContent(), { timeout: 30_000 }).toMatch(/broken: [^\n]+Close$/)
+  await page.getByRole('button', { name: 'Forward' }).click()
+  await expect.poll(() => page.locator('.figure dd').first().textContent(), { timeout: 30_000 }).toBe('11 of 96')
+  await studio.leave()
+})

@@ -18,14 +18,14 @@ const few = 12
 function SumLine({ shown, chosen, onChoose }: { shown: Shown; chosen?: number; onChoose?: (i: number) => void }): VNode {
   const [all, setAll] = useState(false)
   const [told, setTold] = useState<Term | null>(null)
-  const { name, value, bias, terms, then } = shown
+  const { name, value, bias, terms, after } = shown
   const seen = all ? terms : terms.slice(0, few)
   const largest = Math.abs(terms[0] ? terms[0].weight * terms[0].value : 0) || 1
   const rest = terms.slice(seen.length).reduce((sum, { weight, value }) => sum + weight * value, 0)
   const term = told ?? terms.find(({ i }) => i === chosen) ?? terms[0]
   return (
     <div class="sum">
-      <p class="result"><b>{name}</b> = {digits(value)}{then && <span class="faint">, {then} of the sum</span>}</p>
+      <p class="result"><b>{name}</b> = {digits(value)}{after && <span class="faint">, {after} of the sum</span>}</p>
       <div class="terms" role="group" aria-label={`Terms of ${name}`}>
         {seen.map(one => (
           <button

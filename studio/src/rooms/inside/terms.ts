@@ -22,7 +22,7 @@ export type Shown = {
   readonly bias: number
   readonly terms: readonly Term[]
   /** What is applied to the sum, in words; '' for nothing. */
-  readonly then: string
+  readonly after: string
 }
 
 const byProduct = (a: Term, b: Term): number => Math.abs(b.weight * b.value) - Math.abs(a.weight * a.value)
@@ -35,7 +35,7 @@ export function changeOf({ hidden, weights, channels, changing, stepSize }: Fact
     value: cell.change[k],
     bias: weights[`b${layer}`]?.[k] ?? 0,
     terms: layerTerms(weights[`w${layer}`], cell.hidden.at(-1)!, k, changing.length, j => `h${layer - 1}.${j}`),
-    then: stepSize === 1 ? '' : `times η = ${stepSize}`,
+    after: stepSize === 1 ? '' : `times η = ${stepSize}`,
   }
 }
 
@@ -49,7 +49,7 @@ export function unitOf({ hidden, weights, perception, activation, residual }: Fa
     value: cell.hidden[layer - 1][j],
     bias: weights[`b${layer}`]?.[j] ?? 0,
     terms: layerTerms(weights[`w${layer}`], inputs, j, hidden[layer - 1], named),
-    then: [activation === 'linear' ? '' : activation, carried ? `plus ${named(j)}` : ''].filter(word => word !== '').join(', '),
+    after: [activation === 'linear' ? '' : activation, carried ? `plus ${named(j)}` : ''].filter(word => word !== '').join(', '),
   }
 }
 
@@ -66,7 +66,7 @@ export function perceivedOf({ perception, channels }: Facts, cell: CellNumbers, 
     const neighbour = cell.window[(dy + cell.reach) * side + dx + cell.reach]
     return { i: n, name: `${channels[c]} (${signed(dx)}, ${signed(dy)})`, weight, value: neighbour?.[c] ?? 0 }
   })
-  return { name: perception[i], value: cell.perception[i], bias, terms: terms.sort(byProduct), then: activation === 'linear' ? '' : activation }
+  return { name: perception[i], value: cell.perception[i], bias, terms: terms.sort(byProduct), after: activation === 'linear' ? '' : activation }
 }
 
 const signed = (n: number): string => (n > 0 ? `+${n}` : n < 0 ? `−${-n}` : '0')

@@ -1,5 +1,6 @@
 // Play, as a person would use it: a lizard grows, is hurt, heals; every tool, the keyboard, a file, what goes wrong.
 
+import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { afterAll, describe, expect, it } from 'vitest'
 import { closeBrowser, screens, visit } from './visit.ts'
@@ -39,4 +40,95 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
     expect(await studio.barriers()).toEqual([])
     await studio.leave()
   })
+})
+
+it('is played by keyboard alone, and with every tool', async () => {
+  const studio = await visit('desktop', { reducedMotion: 'reduce' })
+  const { page } = studio
+  await studio.open('')
+  // Less motion is asked for: a grown lizard waits.
+  await until(async () => await figure(studio, 'step') === 96)
+  expect(await page.getByRole('button', { name: 'Play', exact: true }).isVisible()).toBe(true)
+  const grown = await figure(studio, 'living cells')
+  const stage = page.getByRole('application')
+  await stage.focus()
+  for (const key of ['Shift+ArrowLeft', 'ArrowRight', 'Shift+ArrowUp', 'Enter']) await page.keyboard.press(key)
+  await until(async () => await figure(studio, 'living cells') < grown)
+  await page.keyboard.press('.')
+  await until(async () => await figure(studio, 'step') === 97)
+  for (const tool of ['Circle', 'Half']) {
+    const before = await figure(studio, 'living cells')
+    await page.getByRole('radio', { name: tool }).check()
+    await stage.focus()
+    await page.keyboard.press('Enter')
+    await until(async () => await figure(studio, 'living cells') < before)
+  }
+  const before = await figure(studio, 'living cells')
+  await page.getByRole('radio', { name: 'Paint' }).check()
+  await stage.focus()
+  for (const key of ['Shift+ArrowDown', 'Shift+ArrowDown', 'Enter']) await page.keyboard.press(key)
+  await until(async () => await figure(studio, 'living cells') > before)
+  await page.keyboard.press(' ')
+  await until(async () => await figure(studio, 'step') > 110)
+  await page.keyboard.press(' ')
+  await page.getByRole('button', { name: 'Reset' }).click()
+  await until(async () => await figure(studio, 'step') === 0)
+  await page.getByRole('radio', { name: 'Seed' }).check()
+  await stage.focus()
+  await page.keyboard.press('ArrowLeft')
+  await page.keyboard.press('Enter')
+  await until(async () => await figure(studio, 'living cells') === 2)
+  await studio.leave()
+})
+
+it('keeps model, graft, grid, border and angle in its address', async () => {
+  const studio = await visit('desktop', { colorScheme: 'dark' })
+  const { page } = studio
+  const address = '#play?model=fish&graft=lady-beetle&size=96&angle=45&border=circular&speed=10'
+  await studio.open(address)
+  await until(async () => await figure(studio, 'living cells') > 500)
+  await studio.picture('play-graft')
+  expect(await page.evaluate(() => location.hash)).toBe(address)
+  expect(await page.getByRole('radio', { name: 'fish' }).isChecked()).toBe(true)
+  expect(await page.getByLabel('Border').inputValue()).toBe('circular')
+  expect(await studio.barriers()).toEqual([])
+  await studio.leave()
+})
+
+it('takes a model from a file, and says what is wrong with another', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('')
+  const input = page.locator('input[type=file]')
+  const file = (name: string, buffer: Buffer): Promise<void> => input.setInputFiles({ name, mimeType: 'application/octet-stream', buffer })
+  const whole = await readFile(new URL('../../assets/models/pretzel-1f968.safetensors', import.meta.url))
+  await file('broken.safetensors', whole.subarray(0, 1000))
+  await page.getByRole('alert').getByText(/^safetensors: broken: truncated/).waitFor()
+  await studio.picture('play-broken')
+  const step = await figure(studio, 'step')
+  await until(async () => await figure(studio, 'step') > step)
+  await page.getByRole('button', { name: 'Close' }).click()
+  await file('mine.safetensors', whole)
+  await page.getByRole('radio', { name: 'mine' }).waitFor()
+  expect(await page.getByRole('radio', { name: 'mine' }).isChecked()).toBe(true)
+  await until(async () => await figure(studio, 'living cells') > 300)
+  await studio.leave()
+})
+
+it('runs on WebGPU when it is chosen, and on WASM again', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('')
+  await until(async () => await figure(studio, 'step') > 5)
+  const chip = page.getByRole('combobox', { name: 'What computes' })
+  await chip.selectOption('webgpu')
+  await page.getByRole('alert').getByText('This GPU is software').waitFor()
+  expect(await chip.inputValue()).toBe('webgpu')
+  const step = await figure(studio, 'step')
+  await until(async () => await figure(studio, 'step') > step + 5)
+  await chip.selectOption('wasm')
+  await until(async () => await chip.inputValue() === 'wasm')
+  const later = await figure(studio, 'step')
+  await until(async () => await figure(studio, 'step') > later + 5)
+  await studio.leave()
 })

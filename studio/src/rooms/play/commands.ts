@@ -7,12 +7,12 @@
  *
  *   s ← where(left, step of one (s), step of the other (s))
  */
-import {
-  channelCount, decodeModel, defineRule, imageToPixels, key, rollout, scope, seed, tensor, viewOf, where,
-} from 'cellgrad'
+import { channelCount, decodeModel, defineRule, key, rollout, scope, tensor, where } from 'cellgrad'
 import type { Backend, DataRule, Key, Model, Tensor } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
+import { conditionsOf, firstState, isKept, kindOf, pixelsOf, seedValues, votes, withCondition } from './family.ts'
+import type { Kind } from './family.ts'
 import { resized, touched } from './world.ts'
 import type { Grid, Touch } from './world.ts'
 
@@ -22,10 +22,19 @@ export type File = { readonly name: string; readonly bytes: Uint8Array }
 export type Border = DataRule['padding']
 
 /** What may be changed while the world runs. */
-export type Setup = { readonly size: number; readonly border: Border; readonly angle: number }
+export type Setup = {
+  readonly size: number
+  readonly border: Border
+  readonly angle: number
+  /** Which of its targets a conditional rule is told to grow. */
+  readonly condition: number
+}
 
 /** What the page is told about a world. */
 export type Facts = {
+  readonly kind: Kind
+  /** What the model's file calls its conditions, or their numbers. */
+  readonly conditions: readonly string[]
   readonly channels: number
   /** Numbers that painted cells get first: 4 for premultiplied colour, 1 for an image of grey. */
   readonly paints: number
@@ -39,6 +48,8 @@ export type Frame = {
   /** Steps since the world began. */
   readonly t: number
   readonly alive: number
+  /** How many cells say each class, where the rule has classes. */
+  readonly votes: readonly number[] | null
   /** Milliseconds of a step. */
   readonly cost: number
 }
@@ -73,22 +84,14 @@ function gridOf({ channels }: DataRule, size: number): Grid {
   return { width: size, height: size, channels: channelCount(channels) }
 }
 
-/** The values of a cell that begins to grow. */
-function seedOf(rule: DataRule): Float32Array {
-  return seed(rule, { height: 1, width: 1 }).toArray() as Float32Array
-}
-
 function begin(engine: Engine, files: readonly File[], setup: Setup): World {
   const [first, second] = files.map(file => modelOf(engine, file).rule)
   if (first.grid !== 2) throw new Error(`${files[0].name}: this rule is for grids of ${first.grid} dimensions, and Play shows planes.`)
   const same = !second || JSON.stringify(first.channels) === JSON.stringify(second.channels)
   if (!same) throw new Error(`${files[1].name}: its cells have other channels than those of ${files[0].name}, so they cannot live on one grid.`)
   const grid = gridOf(first, setup.size)
-  const state = new Float32Array(grid.width * grid.height * grid.channels)
-  const one = seedOf(first)
   const columns = second ? [Math.floor(setup.size / 4), Math.floor(3 * setup.size / 4)] : [Math.floor(setup.size / 2)]
-  for (const x of columns) state.set(one, (Math.floor(setup.size / 2) * setup.size + x) * grid.channels)
-  return { files, setup, state, t: 0, cost: world?.cost ?? 1 }
+  return { files, setup, state: firstState(first, grid, columns, setup.condition), t: 0, cost: world?.cost ?? 1 }
 }
 
 function here(): World {
@@ -114,8 +117,9 @@ function advanced(engine: Engine, { files, setup, state, t }: World, steps: numb
 }
 
 function living(rule: DataRule, state: Float32Array): number {
-  if (!rule.living) return state.length / channelCount(rule.channels)
-  const { channel, above } = rule.living
+  const mask = rule.living ?? rule.inputMask
+  if (!mask) return state.length / channelCount(rule.channels)
+  const { channel, above } = mask
   let count = 0
   for (let i = channel; i < state.length; i += channelCount(rule.channels)) count += +(state[i] > above)
   return count
@@ -123,12 +127,23 @@ function living(rule: DataRule, state: Float32Array): number {
 
 /** The commands of the room. */
 export const play = {
-  /** Begins a world with one model, or two on one grid. Without a border it is that of the rule. */
-  begin(engine: Engine, files: readonly File[], given: Omit<Setup, 'border'> & { border?: Border }): Facts {
-    const { rule } = modelOf(engine, files[0])
-    world = begin(engine, files, { ...given, border: given.border ?? rule.padding })
+  /** Throws a sentence unless a file is a model that can be played. */
+  look(engine: Engine, file: File): void {
+    begin(engine, [file], { size: 16, border: 'zero', angle: 0, condition: 0 })
+  },
+
+  /** Begins a world with one model, or two on one grid. Size and border are those of the model, if nothing else is said. */
+  begin(engine: Engine, files: readonly File[], given: Partial<Setup>): Facts {
+    const { rule, provenance } = modelOf(engine, files[0])
+    const trained = Number(provenance.grid)
+    const size = trained >= 16 && trained <= 256 ? trained : 72
+    world = begin(engine, files, { size, border: rule.padding, angle: 0, condition: 0, ...given })
     const [paints] = Object.values(rule.channels)
-    return { channels: channelCount(rule.channels), paints, border: world.setup.border, size: world.setup.size }
+    const named = provenance.conditions?.split(' ') ?? []
+    return {
+      kind: kindOf(rule), conditions: Array.from({ length: conditionsOf(rule) }, (_, i) => named[i] ?? String(i + 1)),
+      channels: channelCount(rule.channels), paints, border: world.setup.border, size: world.setup.size,
+    }
   },
 
   /** Goes on for some steps, or for as many as fit into some milliseconds, and shows the world. */
@@ -141,18 +156,17 @@ export const play = {
     const took = (performance.now() - began) / Math.max(count, 1)
     const cost = count === 0 ? before.cost : 0.8 * before.cost + 0.2 * took
     const rule = modelOf(engine, before.files[0]).rule
-    const image = await viewOf(rule)(x)
     world = { ...before, state, t: before.t + count, cost }
-    const pixels = { width: image.width, height: image.height, data: imageToPixels(image) }
-    return { pixels, t: world.t, alive: living(rule, state), cost }
+    const pixels = await pixelsOf(rule, state, gridOf(rule, before.setup.size))
+    return { pixels, t: world.t, alive: living(rule, state), votes: votes(rule, state), cost }
   },
 
   /** Lays a hand on the grid. */
   touch(engine: Engine, touch: Touch): void {
     const now = here()
     const { rule } = modelOf(engine, now.files[0])
-    const seed = Array.from(seedOf(rule))
-    world = { ...now, state: touched(now.state, gridOf(rule, now.setup.size), touch, seed) }
+    const grid = gridOf(rule, now.setup.size)
+    world = { ...now, state: touched(now.state, grid, touch, seedValues(rule), c => isKept(rule, c)) }
   },
 
   /** Changes the setup. A grid of another size keeps what grows in its middle. */
@@ -160,7 +174,8 @@ export const play = {
     const now = here()
     const setup = { ...now.setup, ...change }
     const { rule } = modelOf(engine, now.files[0])
-    world = { ...now, setup, state: resized(now.state, gridOf(rule, now.setup.size), gridOf(rule, setup.size)) }
+    const state = resized(now.state, gridOf(rule, now.setup.size), gridOf(rule, setup.size))
+    world = { ...now, setup, state: withCondition(state, rule, setup.condition) }
   },
 
   /** Begins again from the seed. */

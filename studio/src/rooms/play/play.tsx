@@ -9,6 +9,7 @@ import { call } from '../../engine/client.ts'
 import { Figure, Keys, Section, Select, Slider } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
 import { paint } from '../../ui/picture.ts'
+import { takeModel } from '../handover.ts'
 import { bundledModels, bytesOf } from '../models.ts'
 import type { Border, Facts, File } from './commands.ts'
 import { FileChooser, FileDrop } from './file-drop.tsx'
@@ -21,12 +22,19 @@ import type { Tool } from './tools.ts'
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)').matches
 
-/** Sizes of the grid in the slider, and the number that an address gave, if it is one. */
-const sizes = { min: 16, max: 256, otherwise: 72 }
+/** Sizes of the grid in the slider. Without a choice it is that on which the model was trained. */
+const sizes = { min: 16, max: 256 }
 
 function numberOf(text: string | undefined, { min, max, otherwise }: { min: number; max: number; otherwise: number }): number {
   const n = Number(text)
   return text !== undefined && Number.isInteger(n) && n >= min && n <= max ? n : otherwise
+}
+
+/** What most cells say, and how many of them. */
+function saying(votes: readonly number[]): string {
+  const all = votes.reduce((a, b) => a + b, 0)
+  const most = votes.indexOf(Math.max(...votes))
+  return all === 0 ? '–' : `${most} (${Math.round((100 * votes[most]) / all)} %)`
 }
 
 export function Play({ settings }: { settings: Settings }): VNode {
@@ -34,8 +42,10 @@ export function Play({ settings }: { settings: Settings }): VNode {
   const [dropped, setDropped] = useState<readonly File[]>([])
   const [model, setModel] = useState(settings.model ?? bundledModels[0].name)
   const [graft, setGraft] = useState(settings.graft ?? '')
-  const [size, setSize] = useState(numberOf(settings.size, sizes))
+  const [ownSize, setSize] = useState<number | null>(numberOf(settings.size, { ...sizes, otherwise: 0 }) || null)
   const [angle, setAngle] = useState(numberOf(settings.angle, { min: -180, max: 180, otherwise: 0 }))
+  const [condition, setCondition] = useState(0)
+  const [said, setSaid] = useState<readonly number[] | null>(null)
   const [border, setBorder] = useState<Border | ''>((['zero', 'circular', 'reflect'] as const).find(name => name === settings.border) ?? '')
   const [speed, setSpeed] = useState(numberOf(settings.speed, { min: 0, max: speeds.length - 1, otherwise: speeds.indexOf(60) }))
   const [running, setRunning] = useState(!calm)
@@ -43,6 +53,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
   const [brush, setBrush] = useState(9)
   const [colour, setColour] = useState('#e0522f')
   const [facts, setFacts] = useState<Facts | null>(null)
+  const size = ownSize ?? facts?.size ?? 72
   const [pace, setPace] = useState<Pace | null>(null)
   const [figures, setFigures] = useState({ t: 0, alive: 0, cost: 0 })
   const count = useRef(pacer())
@@ -61,8 +72,13 @@ export function Play({ settings }: { settings: Settings }): VNode {
 
   async function begin(): Promise<void> {
     const files = await Promise.all([model, ...(graft ? [graft] : [])].map(fileOf))
-    const known = await call('play', 'begin', files, { size, angle: angle * Math.PI / 180, ...(border && { border }) })
+    const known = await call('play', 'begin', files, { condition, angle: angle * Math.PI / 180, ...(ownSize && { size: ownSize }), ...(border && { border }) })
     setFacts(known)
+    if (known.kind === 'classes') {
+      setTool('paint')
+      setBrush(3)
+      setColour('#ffffff')
+    }
     await draw(calm ? { steps: 96 } : { steps: 0 })
   }
 
@@ -76,21 +92,26 @@ export function Play({ settings }: { settings: Settings }): VNode {
     if (!now && running) return
     if (now) setPace(now)
     setFigures({ t, alive, cost })
+    setSaid(frame.votes)
   }
 
+  useEffect(() => {
+    const given = takeModel()
+    if (given) accept(given).catch(complain)
+  }, [])
   // A model that cannot be used leaves what is there as it is.
   useEffect(() => { begin().catch(complain) }, [model, graft, dropped])
   useEffect(() => {
-    if (facts) call('play', 'change', { size, angle: angle * Math.PI / 180, border: border || facts.border }).then(() => draw({ steps: 0 })).catch(complain)
-  }, [size, angle, border])
+    if (facts) call('play', 'change', { size, condition, angle: angle * Math.PI / 180, border: border || facts.border }).then(() => draw({ steps: 0 })).catch(complain)
+  }, [ownSize, angle, border, condition])
   useEffect(() => showAddress('play', {
     model: model === bundledModels[0].name || dropped.some(({ name }) => name === model) ? undefined : model,
     graft: graft && !dropped.some(({ name }) => name === graft) ? graft : undefined,
-    size: size === sizes.otherwise ? undefined : String(size),
+    size: ownSize ? String(ownSize) : undefined,
     angle: angle === 0 ? undefined : String(angle),
     border: border || undefined,
     speed: speeds[speed] === 60 ? undefined : String(speed),
-  }), [model, graft, size, angle, border, speed, dropped])
+  }), [model, graft, ownSize, angle, border, speed, dropped])
 
   useBeat(async elapsed => {
     if (!running || !facts) return
@@ -120,15 +141,19 @@ export function Play({ settings }: { settings: Settings }): VNode {
     call('play', 'reset').then(() => draw({ steps: 0 })).catch(complain)
   }
 
-  function accept(file: File): void {
+  /** Takes a file that is a model; of another one, a sentence is said and all stays as it is. */
+  async function accept(file: File): Promise<void> {
+    await call('play', 'look', file)
     setDropped(before => [...before.filter(({ name }) => name !== file.name), file])
     setModel(file.name)
     setGraft('')
+    setSize(null)
   }
 
   const rate = speeds[speed]
+  const others = [...bundledModels.filter(({ face }) => !face), ...dropped]
   return (
-    <FileDrop onFile={accept}>
+    <FileDrop onFile={file => { accept(file).catch(complain) }}>
       <div class="room">
         <div class="view">
           <Stage
@@ -143,6 +168,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
           </div>
           <dl class="figures">
             <Figure label="step" value={String(figures.t)} />
+            {said && <Figure label="most cells say" value={saying(said)} />}
             <Figure label="living cells" value={String(figures.alive)} />
             <Figure label="steps / s" value={running && pace ? pace.steps.toFixed(0) : '0'} />
             <Figure label="pictures / s" value={running && pace ? pace.pictures.toFixed(0) : '0'} />
@@ -152,14 +178,20 @@ export function Play({ settings }: { settings: Settings }): VNode {
         <div class="panel">
           <Section title="Model">
             <Keys
-              label="Model" big value={model} onChange={setModel}
-              options={[...bundledModels.map(({ name, face }) => [name, <img src={face} alt="" width={32} height={32} />, name] as const), ...dropped.map(({ name }) => [name, '◆', name] as const)]}
+              label="Model" big value={model} onChange={name => { setModel(name); setGraft(''); setSize(null) }}
+              options={bundledModels.flatMap(({ name, face }) => (face ? [[name, <img src={face} alt="" width={32} height={32} />, name] as const] : []))}
             />
+            {others.length > 0 && (
+              <Keys label="Other models" value={model} onChange={name => { setModel(name); setGraft(''); setSize(null) }} options={others.map(({ name }) => [name, name] as const)} />
+            )}
             <Select
               label="Right half" value={graft} onChange={setGraft}
               options={[['', 'the same'], ...names.filter(name => name !== model).map(name => [name, name] as const)]}
             />
-            <FileChooser onFile={accept} />
+            <FileChooser onFile={file => { accept(file).catch(complain) }} />
+            {facts && facts.conditions.length > 0 && (
+              <Keys label="What it is told to become" value={String(condition)} onChange={n => setCondition(Number(n))} options={facts.conditions.map((name, i) => [String(i), name] as const)} />
+            )}
           </Section>
           <Section title="Hand">
             <Keys label="Tool" value={tool} onChange={setTool} options={tools} />

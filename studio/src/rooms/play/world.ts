@@ -19,18 +19,24 @@ export type Touch = {
   readonly paint: readonly number[]
 }
 
-/** The state after a touch; `seed` are the values of a cell that begins to grow. */
-export function touched(state: Float32Array, grid: Grid, touch: Touch, seed: readonly number[]): Float32Array {
+/**
+ * The state after a touch.
+ *
+ * @param seed the values of a cell that begins to grow
+ * @param isKept whether a channel is none that a hand changes
+ */
+export function touched(
+  state: Float32Array, grid: Grid, touch: Touch, seed: readonly number[], isKept: (channel: number) => boolean,
+): Float32Array {
   const { width, height, channels } = grid
   const next = state.slice()
   const hit = reach(grid, touch)
+  const values = touch.tool === 'seed' ? seed : touch.tool === 'paint' ? touch.paint : new Array<number>(channels).fill(0)
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       if (!hit(x, y)) continue
       const at = (y * width + x) * channels
-      if (touch.tool === 'seed') next.set(seed, at)
-      else if (touch.tool === 'paint') next.set(touch.paint, at)
-      else next.fill(0, at, at + channels)
+      values.forEach((value, c) => { if (!isKept(c)) next[at + c] = value })
     }
   }
   return next

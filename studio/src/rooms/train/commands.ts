@@ -1,7 +1,7 @@
 /**
  * What Train asks of the worker: a run is made, goes on, is changed by hand, is opened again, and is given away.
  */
-import { encodeModel, fit, imageFromPixels, imageToPixels } from 'cellgrad'
+import { encodeModel, fit, imageFromPixels, imageToPixels, padImage } from 'cellgrad'
 import type { Image } from 'cellgrad'
 import { configOf } from 'cellgrad/experiment'
 import type { Config, PresetName } from 'cellgrad/experiment'
@@ -31,6 +31,7 @@ export type OpenRun = {
   readonly id: string
   readonly name: string
   readonly config: Config
+  /** What it is to grow, on its grid. */
   readonly target: Pixels
   readonly now: TrainEvent
   readonly slots: number
@@ -46,7 +47,8 @@ function here(): Session {
 async function opened(engine: Engine, next: Session): Promise<OpenRun> {
   session = next
   const { run } = next
-  const target = { width: run.picture.width, height: run.picture.height, data: imageToPixels(run.picture) }
+  const whole = padImage(run.picture, run.config.padding)
+  const target = { width: whole.width, height: whole.height, data: imageToPixels(whole) }
   return { id: run.id, name: run.name, config: run.config, target, now: await next.whole(), slots: next.state.pool.length }
 }
 

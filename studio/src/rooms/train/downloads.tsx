@@ -3,6 +3,7 @@
  */
 import type { VNode } from 'preact'
 import { call } from '../../engine/client.ts'
+import { playModel } from '../handover.ts'
 import { Section } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
 import { paint } from '../../ui/picture.ts'
@@ -33,10 +34,12 @@ function pngOf(pixels: Parameters<typeof paint>[1]): Promise<Blob> {
   })
 }
 
-export function Downloads(): VNode {
+/** @param name what the model is called */
+export function Downloads({ name }: { name: string }): VNode {
   return (
     <Section title="Take it with you">
       <div class="row">
+        <button type="button" onClick={() => { call('train', 'model').then(bytes => playModel({ name, bytes })).catch(complain) }}>Open in Play</button>
         {files.map(([what, text, meaning]) => (
           <button key={what} type="button" title={meaning} onClick={() => { download(what).catch(complain) }}>{text}</button>
         ))}

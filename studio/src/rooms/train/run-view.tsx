@@ -68,7 +68,7 @@ export function RunView({ run }: { run: Shown }): VNode {
           {pool && <button type="button" disabled={pool.from + shown >= slots} onClick={() => look(pool.from + shown)}>Next slots</button>}
         </div>
       )}
-      <Downloads />
+      <Downloads name={name} />
     </>
   )
 }

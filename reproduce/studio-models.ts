@@ -1,0 +1,91 @@
+/**
+ * The models of other families than growing that Studio plays: small and short runs of what `npm run reproduce` does at
+ * length, each in some minutes of one core.
+ *
+ *   npx tsx reproduce/studio-models.ts FOLDER-OF-DATA [digits | emoji | texture …]
+ *
+ * `npm run data mnist` and `npm run data textures` fetch the data. The files go to assets/studio.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  adam, classificationTask, conditionalTask, cpu, defineRule, examplesOf, fit, imageToTensor, mlp, padImage, recipes, resize,
+  stack, stepDecay, taskTrainer, tensor, textureTask, train,
+} from '../src/index.ts'
+import type { DataParams, DataRule, Trainer, TrainerState } from '../src/index.ts'
+import { emoji, readMnist, readPng, saveModel } from '../src/node/index.ts'
+
+type Family = {
+  readonly rule: DataRule
+  readonly trainer: Trainer<TrainerState<DataParams>>
+  readonly iterations: number
+  readonly provenance: Readonly<Record<string, string>>
+}
+
+const backend = cpu({ threads: Number(process.env.CELLGRAD_THREADS || 1) })
+const decay = (rate: number, iterations: number): ReturnType<typeof adam> =>
+  adam({ rate: stepDecay(rate, { at: [Math.round(0.7 * iterations), Math.round(0.9 * iterations)], factor: 0.3 }) })
+
+/** Digits whose cells come to know which they are: the rule of Randazzo et al. without its noise. */
+async function digits(data: string): Promise<Family> {
+  const rule = defineRule({ ...recipes.digits.rule, noise: null })
+  const { images, labels } = await readMnist(join(data, 'mnist'))
+  const shown = { ...examplesOf(images.subarray(0, 6000 * 784), [28, 28, 1]), labels: labels.subarray(0, 6000) }
+  const iterations = 1600
+  const task = classificationTask(rule, shown, { backend })
+  return {
+    rule, iterations, provenance: { data: 'MNIST, the first 6,000 of the training set', grid: '28', shows: 'classes' },
+    trainer: taskTrainer({ rule, task, batch: 8, steps: [16, 24], normalise: true, optimiser: decay(1e-3, iterations) }),
+  }
+}
+
+/** Five emoji by one rule, which is told which: conditional growing, with Sobel filters and a small grid. */
+async function five(): Promise<Family> {
+  const characters = ['🦎', '🐠', '🦋', '🐞', '🎄']
+  const rule = defineRule({
+    channels: { rgba: 4, hidden: 12, condition: characters.length }, frozen: ['condition'],
+    perceive: ['identity', 'sobelX', 'sobelY'], update: mlp(96), fireRate: 0.5, living: { channel: 3, above: 0.1 },
+  })
+  const pictures = await Promise.all(characters.map(async one => imageToTensor(padImage(fit(await emoji(one), 20), 4), { backend })))
+  const iterations = 1000
+  return {
+    rule, iterations, provenance: { conditions: characters.join(' '), grid: '28' },
+    trainer: taskTrainer({
+      rule, task: conditionalTask(rule, stack(pictures)), batch: 4, steps: [28, 40], pool: 64, ranked: 'none', reseed: 1,
+      damaged: 1, mutated: 1, normalise: true, optimiser: decay(2e-3, iterations),
+    }),
+  }
+}
+
+/** Bricks, from one photograph. */
+async function texture(data: string): Promise<Family> {
+  const { rule } = recipes.texture
+  const side = 96
+  const photograph = resize(await readPng(join(data, 'textures', 'brick.png')), side, side, 'area')
+  const target = tensor(Float32Array.from({ length: 3 * side ** 2 }, (_, i) => photograph.data[4 * Math.floor(i / 3) + i % 3]), { shape: [side, side, 3], backend })
+  const iterations = 700
+  return {
+    rule, iterations, provenance: { data: 'brick.png of scikit-image, CC0', grid: '96', brightness: '0.5' },
+    trainer: taskTrainer({
+      rule, task: textureTask(rule, target, { grid: [48, 48], levels: 3 }), batch: 2, steps: [32, 64], pool: 64, normalise: true,
+      optimiser: decay(1e-3, iterations),
+    }),
+  }
+}
+
+const families = { digits, emoji: five, texture }
+
+const [data, ...names] = process.argv.slice(2)
+for (const name of (names.length > 0 ? names : Object.keys(families)) as (keyof typeof families)[]) {
+  const { rule, trainer, iterations, provenance } = await families[name](data)
+  await mkdir('assets/studio', { recursive: true })
+  let recent = 0
+  for await (const { iteration, loss, seconds, state } of train(trainer, { iterations })) {
+    recent = iteration === 1 ? loss : 0.98 * recent + 0.02 * loss
+    if (iteration % 100 !== 0 && iteration < iterations) continue
+    console.log(`${name} ${iteration}/${iterations} loss ${recent.toPrecision(3)} after ${seconds.toFixed(0)} s`)
+    await saveModel(join('assets/studio', `${name}.safetensors`), {
+      rule, params: state.params, provenance: { ...provenance, iterations: String(iteration), loss: recent.toPrecision(3) },
+    })
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * What one room gives to another: a model, which Play takes up when it opens.
+ */
+export type Given = { readonly name: string; readonly bytes: Uint8Array }
+
+let given: Given | null = null
+
+/** Lays a model ready, and goes to Play. */
+export function playModel(model: Given): void {
+  given = model
+  location.hash = '#play'
+}
+
+/** What lies ready, once. */
+export function takeModel(): Given | null {
+  const model = given
+  given = null
+  return model
+}

@@ -1,0 +1,104 @@
+/**
+ * What kind of automaton a rule is, as far as Play must know: how it begins, how it is seen, and what a hand may change.
+ *
+ *   growing    begins with one living cell, is its own picture
+ *   classes    has an image that one draws, and channels that say which class a cell takes it for (Randazzo et al. 2020)
+ *   texture    begins empty, everywhere alive; its colours are red, green and blue, about 0.5
+ *   other      seen as all of its channels
+ *
+ * A rule with a role `condition` is told by it what to become.
+ */
+import { channelCount, imageToPixels, roleChannels, tensor, viewOf } from 'cellgrad'
+import type { DataRule } from 'cellgrad'
+import type { Pixels } from '../../ui/picture.ts'
+import type { Grid } from './world.ts'
+
+export type Kind = 'growing' | 'classes' | 'texture' | 'other'
+
+export function kindOf({ channels, living }: DataRule): Kind {
+  if (channels.image === 1 && channels.classes) return 'classes'
+  if (channels.rgba === 4) return 'growing'
+  return channels.rgb === 3 && !living ? 'texture' : 'other'
+}
+
+/** How many conditions there are, 0 where the rule is told none. */
+export function conditionsOf({ channels }: DataRule): number {
+  return channels.condition ?? 0
+}
+
+/** The first state: empty, but for its seed in the columns that are named, and the condition, which all cells have. */
+export function firstState(rule: DataRule, grid: Grid, columns: readonly number[], condition: number): Float32Array {
+  const { width, height, channels } = grid
+  const state = withCondition(new Float32Array(width * height * channels), rule, condition)
+  if (kindOf(rule) !== 'growing') return state
+  for (const x of columns) {
+    const at = (Math.floor(height / 2) * width + x) * channels
+    seedValues(rule).forEach((value, c) => { if (!isKept(rule, c)) state[at + c] = value })
+  }
+  return state
+}
+
+/** The state with another condition in every cell. */
+export function withCondition(state: Float32Array, rule: DataRule, condition: number): Float32Array {
+  if (conditionsOf(rule) === 0) return state
+  const next = state.slice()
+  const [from, to] = roleChannels(rule.channels, 'condition')
+  const channels = channelCount(rule.channels)
+  for (let at = 0; at < next.length; at += channels) {
+    for (let c = from; c < to; c++) next[at + c] = +(c - from === condition)
+  }
+  return next
+}
+
+/** The values of a cell that begins to grow: all but colour. */
+export function seedValues(rule: DataRule): number[] {
+  return Array.from({ length: channelCount(rule.channels) }, (_, c) => +(c >= 3))
+}
+
+/** Whether a channel is none that a hand changes. */
+export function isKept(rule: DataRule, channel: number): boolean {
+  if (conditionsOf(rule) === 0) return false
+  const [from, to] = roleChannels(rule.channels, 'condition')
+  return channel >= from && channel < to
+}
+
+/** Of ten classes, colours that can be told apart, also by the colour-blind as far as ten can (after Tol's muted scheme). */
+const hues = [[204, 102, 119], [51, 34, 136], [221, 204, 119], [17, 119, 51], [136, 204, 238], [136, 34, 85], [68, 170, 153], [153, 153, 51], [170, 68, 153], [102, 102, 102]] as const
+
+/** The state as it is seen. */
+export async function pixelsOf(rule: DataRule, state: Float32Array, grid: Grid): Promise<Pixels> {
+  const kind = kindOf(rule)
+  const { width, height, channels } = grid
+  if (kind === 'growing' || kind === 'other') {
+    const image = await viewOf(rule)(tensor(state, { shape: [1, height, width, channels] }))
+    return { width: image.width, height: image.height, data: imageToPixels(image) }
+  }
+  const data = new Uint8ClampedArray(width * height * 4)
+  const [first] = kind === 'classes' ? roleChannels(rule.channels, 'classes') : [0]
+  for (let i = 0; i < width * height; i++) {
+    const cell = state.subarray(i * channels, (i + 1) * channels)
+    const rgb = kind === 'texture' ? [0, 1, 2].map(c => 255 * (cell[c] + 0.5))
+      : cell[0] > 0.1 ? hues[said(cell, first) % hues.length] : [255, 255, 255]
+    data.set([...rgb, 255], 4 * i)
+  }
+  return { width, height, data }
+}
+
+/** The class that a cell says. */
+function said(cell: Float32Array, first: number): number {
+  let best = first
+  for (let c = first + 1; c < Math.min(first + 10, cell.length); c++) if (cell[c] > cell[best]) best = c
+  return best - first
+}
+
+/** How many cells say each class, where the rule has classes. */
+export function votes(rule: DataRule, state: Float32Array): number[] | null {
+  if (kindOf(rule) !== 'classes') return null
+  const channels = channelCount(rule.channels)
+  const [first, end] = roleChannels(rule.channels, 'classes')
+  const counts = new Array<number>(end - first).fill(0)
+  for (let at = 0; at < state.length; at += channels) {
+    if (state[at] > 0.1) counts[said(state.subarray(at, at + channels), first)]++
+  }
+  return counts
+}

@@ -58,6 +58,12 @@ function poisoned(scene: Scene, where: number, value: number, only?: 'x'): Scene
   return { ...scene, arrays: { ...scene.arrays, [name]: { data: changed, shape } } }
 }
 
+/** A scene whose last state nobody asks for, if somebody does for another. */
+function withoutLast(scene: Scene): Scene {
+  const cotangents = [...scene.cotangents.slice(0, -1), null]
+  return cotangents.some(g => g !== null) ? { ...scene, cotangents } : scene
+}
+
 /** The arrays of an outcome by name. */
 function arrays({ states, gradients }: Outcome): Record<string, Data> {
   return { ...Object.fromEntries(states.map((y, i) => [`state ${i}`, y])), ...gradients }
@@ -68,9 +74,7 @@ function near(a: number, b: number): boolean {
   return Object.is(a, b) || Math.abs(a - b) <= 1e-5 * Math.max(1, Math.abs(b))
 }
 
-/**
- * Which numbers are NaN, as text, so that a difference can be read.
- */
+/** Which numbers are NaN, as text, so that a difference can be read. */
 function pattern(data: Data): string {
   return Array.from(data, v => (Number.isNaN(v) ? 'N' : '.')).join('')
 }
@@ -78,7 +82,7 @@ function pattern(data: Data): string {
 describe('NaN', () => {
   it.each(cases)('is found in the same places on all paths, in states and in gradients, %s', async (_, paths, drawn, share) => {
     await fc.assert(fc.asyncProperty(drawn, fc.nat(), async (scene, where) => {
-      const given = poisoned(scene, where, NaN)
+      const given = poisoned(where % 2 ? scene : withoutLast(scene), where, NaN)
       const [first, ...others] = await Promise.all(Object.values(paths).map(backend => laterOutcome(given, backend)))
       const expected = arrays(first)
       others.forEach((outcome, i) => {

@@ -32,10 +32,16 @@ export function backward(s: Sample, { segments, end }: SampleHistory): void {
     k.zero(gradientOf(s, band), layout.gradientBytes)
     planes.fill('held', band) // from here on: where the cotangent may differ from zero
   })
+  const last = readouts[job.cotangents.lastIndexOf(true)] ?? 0
   for (let n = segments.length - 1; n >= 0; n--) {
     const kept = segments[n].steps ?? again(s, segments[n], n)
     for (let i = kept.length - 1; i >= 0; i--) {
       const t = n * job.segment + i
+      if (t >= last) { // nobody asks for what comes after
+        each((band, j) => undo(s, band, kept[i][j]))
+        team.barrier()
+        continue
+      }
       const readout = readouts.indexOf(t + 1)
       if (job.cotangents[readout]) {
         each(band => {

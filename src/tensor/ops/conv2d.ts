@@ -20,7 +20,7 @@
  *
  * Beyond a border of zeros a window holds zeros, which are multiplied like other cells.
  */
-import type { Data, Shader, Spec } from '../../backends/backend.ts'
+import type { Shader, Spec } from '../../backends/backend.ts'
 import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
 import type { Op } from '../op.ts'
 import { checkOptions, keysOf } from '../../backends/options.ts'
@@ -41,19 +41,23 @@ import { beyond, tallProduct, writeFour } from '../../backends/wgsl/matrix.ts'
 import { exactProducts } from './whole.ts'
 import { outputSize } from '../../backends/window.ts'
 import { linksWgsl } from '../../backends/wgsl/window.ts'
-import { eachZero, maskInputs, readers, reads, windowKinds, windows } from './window.ts'
+import { eachLink, maskInputs, windowKinds, windows } from './window.ts'
 import type { Windows } from '../../backends/window.ts'
-import type { Links, WindowOptions } from './window.ts'
+import type { WindowOptions } from './window.ts'
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,in], k [kh,kw,in,out], optional masks [b,oh,ow] (`maskInputs`). */
 export const conv2dOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2d',
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), k.shape[3]], dtype: x.dtype }),
-  cpu: exactProducts(([x, k, mask], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
-    multiply(reads(attrs, n, n * m, mask), x, n, k, m, 1, out, m)
-    eachZero(attrs, mask, k, out.length / m, (r, t) => {
-      for (let i = 0; i < n * m; i++) if (!Number.isFinite(k[t * n * m + i])) out[r * m + i % m] = NaN
+  cpu: exactProducts(([x, k, mask], out, { inputs: [{ shape: [b] }, { shape: [, , n, m] }], attrs }) => {
+    const sums = new Float64Array(out.length)
+    eachLink(attrs, b, mask, (o, t, i) => {
+      for (let c = 0; c < n; c++) {
+        const value = i < 0 ? 0 : x[i * n + c], by = (t * n + c) * m, to = o * m
+        for (let j = 0; j < m; j++) sums[to + j] += value * k[by + j]
+      }
     })
+    out.set(sums)
   }),
   simd: room => ([x, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs }) => {
     const inner = kh * kw * n
@@ -96,8 +100,17 @@ export const conv2dOp: Op<Windows> = defineOp<Windows>({
 export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dInput',
   infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
-  cpu: exactProducts(([g, k, mask], out, { inputs: [, { shape: [, , n, m] }], attrs }) => {
-    multiply(readers(attrs, m, n * m, mask), g, m, k, 1, m, out, n)
+  cpu: exactProducts(([g, k, mask], out, { inputs: [{ shape: [b] }, { shape: [, , n, m] }], attrs }) => {
+    const sums = new Float64Array(out.length)
+    eachLink(attrs, b, mask, (o, t, i) => {
+      for (let c = 0; c < n && i >= 0; c++) {
+        const from = o * m, by = (t * n + c) * m
+        let sum = 0
+        for (let j = 0; j < m; j++) sum += g[from + j] * k[by + j]
+        sums[i * n + c] += sum
+      }
+    })
+    out.set(sums)
   }),
   simd: room => ([g, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs }) => {
     const inner = kh * kw * n
@@ -141,24 +154,9 @@ function runsOf(plan: Plan): { offsets: Uint32Array; bytes: number } {
 /**
  * out[r, j] = Σ_links Σ_c a[c] · k[c, j], with n numbers a at each cell and m sums. From k[c, j] it is `rowStep`
  * numbers to k[c + 1, j] and `columnStep` to k[c, j + 1]: exchanging the steps transposes the matrix of each tap.
+ *
+ * For a GPU, where a thread computes four of the sums of a cell. The output has `size` numbers.
  */
-function multiply(
-  { at, cells, taps }: Links, a: Data, n: number, k: Data, rowStep: number, columnStep: number, out: Data, m: number,
-): void {
-  for (let r = 0, o = 0; o < out.length; r++, o += m) {
-    const links = at(r)
-    for (let j = 0; j < m; j++) {
-      let t = 0
-      for (let i = 0; i < links; i++) {
-        const from = cells[i], by = taps[i] + j * columnStep
-        for (let c = 0; c < n; c++) t += a[from + c] * k[by + c * rowStep]
-      }
-      out[o + j] = t
-    }
-  }
-}
-
-/** The same for a GPU, where a thread computes four of the sums of a cell. The output has `size` numbers. */
 function multiplyWgsl(
   direction: 'reads' | 'readers', win: Windows,
   n: number, rowStep: number, columnStep: number, size: number, m: number, masked: boolean,
@@ -204,22 +202,15 @@ function multiplyWgsl(
 export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dFilter',
   infer: ([x, g], { kernel }): Spec => ({ shape: [...kernel, x.shape[3], g.shape[3]], dtype: x.dtype }),
-  cpu: exactProducts(([x, g, mask], out, { out: { shape: [, , n, m] }, attrs }) => {
-    const { at, cells, taps } = reads(attrs, n, n * m, mask)
-    const total = new Float64Array(out.length)
-    for (let r = 0, o = 0; o < g.length; r++, o += m) {
-      const links = at(r)
-      for (let i = 0; i < links; i++) {
-        for (let c = 0; c < n; c++) {
-          const value = x[cells[i] + c], to = taps[i] + c * m
-          for (let j = 0; j < m; j++) total[to + j] += value * g[o + j]
-        }
+  cpu: exactProducts(([x, g, mask], out, { inputs: [{ shape: [b] }], out: { shape: [, , n, m] }, attrs }) => {
+    const sums = new Float64Array(out.length)
+    eachLink(attrs, b, mask, (o, t, i) => {
+      for (let c = 0; c < n; c++) {
+        const value = i < 0 ? 0 : x[i * n + c], to = (t * n + c) * m
+        for (let j = 0; j < m; j++) sums[to + j] += value * g[o * m + j]
       }
-    }
-    eachZero(attrs, mask, g, g.length / m, (r, t) => {
-      for (let i = 0; i < n * m; i++) if (!Number.isFinite(g[r * m + i % m])) total[t * n * m + i] = NaN
     })
-    out.set(total)
+    out.set(sums)
   }),
   simd: room => ([x, g, mask], out, { inputs: [{ shape: [b] }], out: { shape: [kh, kw, n, m] }, attrs }) => {
     const inner = kh * kw * n

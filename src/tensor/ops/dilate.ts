@@ -5,6 +5,8 @@
  *
  * A living mask is a dilation: a cell lives where its neighbourhood has a cell with enough alpha. The loop of the CPU
  * goes the other way round, from each marked cell to those that read it, because most cells of an automaton are empty.
+ * These are the cells that it reads itself: a window of odd size reaches as far in either direction, also around the edge
+ * and in the mirror.
  */
 import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
@@ -15,20 +17,16 @@ import { poolWindows } from './max-pool.ts'
 import type { PoolOptions } from './max-pool.ts'
 import { reshape } from './reshape.ts'
 import { linksWgsl } from '../../backends/wgsl/window.ts'
-import { readers } from './window.ts'
+import { eachLink } from './window.ts'
 import type { Windows } from '../../backends/window.ts'
 
 /** inputs: mask [b,h,w,1]. */
 export const dilateOp: Op<Windows> = defineOp<Windows>({
   name: 'dilate',
   infer: ([mask]) => mask,
-  cpu: ([mask], out, { attrs }) => {
-    const { at, cells } = readers(attrs, 1, 1)
+  cpu: ([mask], out, { inputs: [{ shape: [b] }], attrs }) => {
     out.fill(0)
-    for (let i = 0; i < mask.length; i++) {
-      if (mask[i] === 0) continue
-      for (let k = at(i) - 1; k >= 0; k--) out[cells[k]] = 1
-    }
+    eachLink(attrs, b, mask, (_, t, i) => { if (i >= 0) out[i] = 1 })
   },
   wgsl: ({ out, attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)

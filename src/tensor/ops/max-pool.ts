@@ -23,7 +23,7 @@ import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { linksWgsl } from '../../backends/wgsl/window.ts'
-import { reads, windowKinds, windows } from './window.ts'
+import { eachLink, windowKinds, windows } from './window.ts'
 import { cellsAlong } from '../../backends/window.ts'
 import type { Padding, Windows } from '../../backends/window.ts'
 
@@ -34,23 +34,20 @@ const outside = 0x80000000
 export const winningTapOp: Op<Windows> = defineOp<Windows>({
   name: 'winningTap',
   infer: ([x]) => ({ shape: x.shape, dtype: 'uint32' }),
-  cpu: ([x], out, { inputs: [{ shape: [, , , n] }], attrs }) => {
-    const { at, cells, taps } = reads(attrs, n, 1)
-    for (let r = 0, o = 0; o < out.length; r++, o += n) {
-      const links = at(r)
-      for (let c = 0; c < n; c++) {
-        let best = x[cells[0] + c], tap = taps[0]
-        for (let i = 1; i < links; i++) {
-          const v = x[cells[i] + c]
-          // Not `v > best`: a NaN must win, unless there is one already.
-          if (!(v <= best) && best === best) {
-            best = v
-            tap = taps[i]
-          }
+  cpu: ([x], out, { inputs: [{ shape: [b, , , n] }], attrs }) => {
+    const none = attrs.kernel[0] * attrs.kernel[1]
+    const best = new Float64Array(out.length)
+    out.fill(none)
+    eachLink(attrs, b, undefined, (o, t, i) => {
+      for (let c = 0, at = o * n; c < n && i >= 0; c++, at++) {
+        const v = x[i * n + c]
+        // Not `v > best`: a NaN must win, unless there is one already.
+        if (out[at] === none || (!(v <= best[at]) && best[at] === best[at])) {
+          best[at] = v
+          out[at] = t
         }
-        out[o + c] = tap
       }
-    }
+    })
   },
   simd: room => ([x], out, { inputs: [{ shape: [batch, height, width, n] }], attrs }) => {
     if (!isFloat(x) || out.length === 0) return false

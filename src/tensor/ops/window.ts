@@ -1,15 +1,15 @@
 /**
  * Windows of operators: what a convolution or a pooling reads, and by whom each cell is read.
  *
- * With the geometry of src/backends/window.ts an operator is a list of links (o, t, i) per axis: output cell o reads cell
- * i through tap t. Read by o, it says what each output cell reads; read by i, it says by whom each input cell is read,
- * which is all that the adjoint needs, whatever the padding. Either way the order is fixed and every result has one
- * writer: sums have the same bits in every run, and nothing needs atomics.
+ * With the geometry of src/backends/window.ts an operator is a list of links (o, t, i): output cell o reads cell i through
+ * tap t. So the list says what each output cell reads, and by whom each input cell is read, which is all that the adjoint
+ * needs, whatever the padding. Its order is fixed: sums have the same bits in every run. On a GPU every result looks up
+ * its own links (src/backends/wgsl/window.ts), so that it has one writer, and nothing needs atomics.
  *
  * A cell mask takes the links away from the output cells that it marks with 0. Their sums are empty, in both directions.
  *
- * Beyond a border of zeros lies a cell like any that is dead: it is zero, and what reads it multiplies that zero. No link
- * leads there, since 0·k adds nothing, unless k is NaN or infinite: `eachZero` visits those terms then.
+ * Beyond a border of zeros lies a cell like any that is dead: it is zero, and what reads it multiplies that zero, which
+ * adds nothing to a sum, unless the other factor is NaN or infinite.
  */
 import type { Data } from '../../backends/backend.ts'
 import { border, cellsAlong, outputSize, paddings } from '../../backends/window.ts'
@@ -87,105 +87,27 @@ export function maskInputs(
   return [mask, gradMask].filter(given => given !== undefined)
 }
 
-/** A link seen from one of its cells: the cell at the other end, and the tap. */
-type Link = readonly [cell: number, tap: number]
-
-/** For each output cell of an axis, what it reads. */
-function readsAlong(win: Windows, axis: 0 | 1): Link[][] {
-  const cells = cellsAlong(win, axis)
-  const taps = Array.from({ length: win.kernel[axis] }, (_, t) => t)
-  return Array.from({ length: outputSize(win)[axis] }, (_, o) => taps
-    .map(t => [cells[o * win.stride + t * win.dilation], t] as const)
-    .filter(([i]) => i >= 0))
-}
-
-/** For each input cell of an axis, by whom it is read. */
-function readersAlong(win: Windows, axis: 0 | 1): Link[][] {
-  const readers: Link[][] = Array.from({ length: win.size[axis] }, () => [])
-  readsAlong(win, axis).forEach((links, o) => links.forEach(([i, t]) => readers[i].push([o, t])))
-  return readers
-}
-
 /**
- * The links of one cell at a time. `at(r)` counts those of row r = (sample·height + y)·width + x and puts them into two
- * lists: link i leads to the cell whose numbers begin at `cells[i]`, through the tap whose numbers begin at `taps[i]`.
+ * Visits every link (o, t, i): output cell o, unless the mask leaves it out, reads cell i through tap t; i is −1 beyond a
+ * border of zeros. Cells are counted through the batch; output cells come in scan order, each with its taps in theirs.
  */
-export type Links = { at(r: number): number; readonly cells: Int32Array; readonly taps: Int32Array }
-
-/**
- * What each output cell reads, in the scan order of its taps.
- *
- * @param cellSize how many numbers the flat image has for each input cell
- * @param tapSize how many numbers the flat kernel has for each tap
- * @param mask mask of the output cells
- */
-export function reads(win: Windows, cellSize: number, tapSize: number, mask?: Data): Links {
-  const [ys, xs] = [readsAlong(win, 0), readsAlong(win, 1)]
-  const links = crossed(ys, xs, win.size, win.kernel[1], cellSize, tapSize)
-  return mask ? { ...links, at: r => (mask[r] === 0 ? 0 : links.at(r)) } : links
-}
-
-/** By whom each input cell is read, in the scan order of the output cells; these have `cellSize` numbers each. */
-export function readers(win: Windows, cellSize: number, tapSize: number, mask?: Data): Links {
-  const [ys, xs] = [readersAlong(win, 0), readersAlong(win, 1)]
-  return crossed(ys, xs, outputSize(win), win.kernel[1], cellSize, tapSize, mask)
-}
-
-/** Links in two dimensions: each link along y with each along x. `others` are the sizes of the grid they lead to. */
-function crossed(
-  yLinks: Link[][], xLinks: Link[][], others: readonly [number, number],
-  kernelWidth: number, cellSize: number, tapSize: number, otherRows?: Data,
-): Links {
-  const [ys, xs] = [packed(yLinks), packed(xLinks)]
-  const [height, width] = [yLinks.length, xLinks.length]
-  const cells = new Int32Array(ys.most * xs.most), taps = new Int32Array(ys.most * xs.most)
-  const at = (r: number): number => {
-    const x = r % width
-    const line = (r - x) / width
-    const y = line % height
-    const sample = (line - y) / height
-    let n = 0
-    for (let a = ys.start[y]; a < ys.start[y + 1]; a++) {
-      const otherLine = (sample * others[0] + ys.cell[a]) * others[1]
-      const tapLine = ys.tap[a] * kernelWidth
-      for (let b = xs.start[x]; b < xs.start[x + 1]; b++) {
-        const other = otherLine + xs.cell[b]
-        if (otherRows && otherRows[other] === 0) continue
-        cells[n] = other * cellSize
-        taps[n++] = (tapLine + xs.tap[b]) * tapSize
+export function eachLink(
+  win: Windows, batch: number, mask: Data | undefined, visit: (o: number, t: number, i: number) => void,
+): void {
+  const { size, kernel, stride, dilation } = win, [height, width] = outputSize(win)
+  const ys = cellsAlong(win, 0), xs = cellsAlong(win, 1)
+  for (let sample = 0, o = 0; sample < batch; sample++) {
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++, o++) {
+        if (mask && mask[o] === 0) continue
+        for (let ty = 0, t = 0; ty < kernel[0]; ty++) {
+          const line = ys[y * stride + ty * dilation], from = (sample * size[0] + line) * size[1]
+          for (let tx = 0; tx < kernel[1]; tx++, t++) {
+            const cell = xs[x * stride + tx * dilation]
+            visit(o, t, line < 0 || cell < 0 ? -1 : from + cell)
+          }
+        }
       }
     }
-    return n
-  }
-  return { at, cells, taps }
-}
-
-/**
- * Visits the zeros beyond the border, each output row r with each tap t that reads one, where it matters: where `factor`,
- * by which they are multiplied, has a NaN or an infinity.
- */
-export function eachZero(
-  win: Windows, mask: Data | undefined, factor: Data, count: number, visit: (r: number, t: number) => void,
-): void {
-  if (win.padding !== 'zero' || factor.every(Number.isFinite)) return
-  const taps = win.kernel[0] * win.kernel[1]
-  const { at, taps: inside } = reads(win, 1, 1, mask)
-  for (let r = 0; r < count; r++) {
-    if (mask && mask[r] === 0) continue
-    const linked = new Set(inside.subarray(0, at(r)))
-    for (let t = 0; t < taps; t++) if (!linked.has(t)) visit(r, t)
-  }
-}
-
-/** The lists behind one another: the links of cell i stand at start[i] … start[i + 1] − 1, and are `most` at most. */
-function packed(lists: Link[][]): { start: Int32Array; cell: Int32Array; tap: Int32Array; most: number } {
-  const start = new Int32Array(lists.length + 1)
-  lists.forEach((links, i) => { start[i + 1] = start[i] + links.length })
-  const all = lists.flat()
-  return {
-    start,
-    cell: Int32Array.from(all, ([cell]) => cell),
-    tap: Int32Array.from(all, ([, tap]) => tap),
-    most: lists.reduce((most, links) => Math.max(most, links.length), 0),
   }
 }

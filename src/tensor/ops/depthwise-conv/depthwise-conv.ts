@@ -34,7 +34,7 @@ import { reduction } from '../../../backends/wgsl/reduction.ts'
 import { exactProducts } from '../whole.ts'
 import { outputSize } from '../../../backends/window.ts'
 import { linksWgsl } from '../../../backends/wgsl/window.ts'
-import { eachZero, maskInputs, readers, reads, windowKinds, windows } from '../window.ts'
+import { eachLink, maskInputs, windowKinds, windows } from '../window.ts'
 import type { Windows } from '../../../backends/window.ts'
 import type { WindowOptions } from '../window.ts'
 
@@ -43,23 +43,15 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConv',
   simd: depthwiseConvSimd,
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), x.shape[3] * k.shape[3]], dtype: x.dtype }),
-  cpu: exactProducts(([x, k, mask], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
-    const { at, cells, taps } = reads(win, n, n * m, mask)
-    for (let r = 0, o = 0; o < out.length; r++, o += n * m) {
-      const links = at(r)
+  cpu: exactProducts(([x, k, mask], out, { inputs: [{ shape: [b] }, { shape: [, , n, m] }], attrs }) => {
+    const sums = new Float64Array(out.length)
+    eachLink(attrs, b, mask, (o, t, i) => {
       for (let f = 0; f < n * m; f++) {
-        const c = Math.floor(f / m)
-        let t = 0
-        for (let i = 0; i < links; i++) {
-          const weight = k[taps[i] + f]
-          if (weight !== 0) t += x[cells[i] + c] * weight
-        }
-        out[o + f] = t
+        const weight = k[t * n * m + f]
+        if (weight !== 0) sums[o * n * m + f] += (i < 0 ? 0 : x[i * n + Math.floor(f / m)]) * weight
       }
-    }
-    eachZero(win, mask, k, out.length / (n * m), (r, t) => {
-      for (let f = 0; f < n * m; f++) if (!Number.isFinite(k[t * n * m + f])) out[r * n * m + f] = NaN
     })
+    out.set(sums)
   }),
   // A thread for each channel of each cell, with the sums of its filters.
   wgsl: ({ inputs: [, { shape: [, , n, m] }, mask], out, attrs }) => {
@@ -106,21 +98,15 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConvInput',
   simd: depthwiseConvInputSimd,
   infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
-  cpu: exactProducts(([g, k, mask], out, { inputs: [, { shape: [, , n, m] }], attrs: win }) => {
-    const { at, cells, taps } = readers(win, n * m, n * m, mask)
-    for (let r = 0, o = 0; o < out.length; r++, o += n) {
-      const links = at(r)
-      for (let c = 0; c < n; c++) {
-        let t = 0
-        for (let i = 0; i < links; i++) {
-          for (let f = c * m; f < c * m + m; f++) {
-            const weight = k[taps[i] + f]
-            if (weight !== 0) t += g[cells[i] + f] * weight
-          }
-        }
-        out[o + c] = t
+  cpu: exactProducts(([g, k, mask], out, { inputs: [{ shape: [b] }, { shape: [, , n, m] }], attrs }) => {
+    const sums = new Float64Array(out.length)
+    eachLink(attrs, b, mask, (o, t, i) => {
+      for (let f = 0; f < n * m && i >= 0; f++) {
+        const weight = k[t * n * m + f]
+        if (weight !== 0) sums[i * n + Math.floor(f / m)] += g[o * n * m + f] * weight
       }
-    }
+    })
+    out.set(sums)
   }),
   wgsl: ({ inputs: [, { shape: [, , n, m] }, mask], out, attrs }) => {
     const { wgsl, u32 } = linksWgsl('readers', attrs)
@@ -171,21 +157,14 @@ export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
     const filters = multiplier ?? (channels && g.shape[3] / channels)
     return { shape: [...kernel, channels, filters], dtype: x.dtype }
   },
-  cpu: exactProducts(([x, g, mask], out, { out: { shape: [, , n, m] }, attrs: win }) => {
-    const { at, cells, taps } = reads(win, n, n * m, mask)
-    const total = new Float64Array(out.length)
-    for (let r = 0, o = 0; o < g.length; r++, o += n * m) {
-      const links = at(r)
-      for (let i = 0; i < links; i++) {
-        for (let c = 0; c < n; c++) {
-          for (let f = c * m; f < c * m + m; f++) total[taps[i] + f] += x[cells[i] + c] * g[o + f]
-        }
+  cpu: exactProducts(([x, g, mask], out, { inputs: [{ shape: [b] }], out: { shape: [, , n, m] }, attrs }) => {
+    const sums = new Float64Array(out.length)
+    eachLink(attrs, b, mask, (o, t, i) => {
+      for (let f = 0; f < n * m; f++) {
+        sums[t * n * m + f] += (i < 0 ? 0 : x[i * n + Math.floor(f / m)]) * g[o * n * m + f]
       }
-    }
-    eachZero(win, mask, g, g.length / (n * m), (r, t) => {
-      for (let f = 0; f < n * m; f++) if (!Number.isFinite(g[r * n * m + f])) total[t * n * m + f] = NaN
     })
-    out.set(total)
+    out.set(sums)
   }),
   wgsl: ({ inputs: [, g, mask], out: { shape }, attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { loadConfig } from '../../src/cli/config-file.ts'
-import { stretched, stretchedRate } from '../../src/cli/minutes.ts'
-import { cosineDecay, exponentialDecay, stepDecay, warmUp, wsd } from '../../src/index.ts'
+import { iterationsIn, stretched, stretchedRate } from '../../src/cli/minutes.ts'
+import { cosineDecay, cpu, exponentialDecay, stepDecay, warmUp, wsd } from '../../src/index.ts'
 import { rateAt } from '../../src/nca/training/schedule.ts'
 import { run, temporaryFolder, writeConfig } from './run.ts'
 
@@ -46,6 +46,24 @@ it('a configuration is stretched as a whole, and shrunk to one that can be read'
     const flags = stretched(some, n) as never
     expect(await loadConfig({ flags })).toEqual(flags)
   }))
+})
+
+it('samples on their way from one cell count three quarters of those that are grown', async () => {
+  const small = { size: 4, padding: 1, batch: 4, steps: [2, 3] as [number, number] }
+  const target = { width: 6, height: 6, data: new Float32Array(144).fill(1) }
+  // A clock that moves by half a second whenever it is looked at: as long as an iteration takes.
+  let now = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 500))
+  const fit = async (flags: Record<string, unknown>): Promise<number> => (
+    iterationsIn(1, await loadConfig({ flags: { ...small, ...flags } }), target, cpu({ threads: 1 }))
+  )
+  try {
+    expect(await fit({ pool: 16, reseed: 0 })).toBe(120)
+    expect(await fit({ pool: 16, reseed: 1 })).toBe(128)
+    expect(await fit({ pool: 0 })).toBe(160)
+  } finally {
+    clock.mockRestore()
+  }
 })
 
 it('--minutes makes a run of as many iterations as fit, like any other', async () => {

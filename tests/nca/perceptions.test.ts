@@ -1,183 +1,41 @@
-// Learned perceptions that are more than a convolution, against loops from their equations, against differences to the
+// Learned perceptions, against loops from their equations, against differences to the
 // second order, and by what must hold of them whatever they have learned.
 
+import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   add, cast, checkGrad, conv2d, defineRule, foldIn, grad, greater, key, mapTree, mlp, normal, ones, reshape, scope, square, sum, tensor,
   uniform, vjp, zeros,
 } from '../../src/index.ts'
-import type { Data, Padding, Tensor } from '../../src/index.ts'
+import type { Padding, Tensor } from '../../src/index.ts'
 import { NotSmoothError } from '../../src/autograd/tools/check-grad.ts'
 import { attention, attentionKind } from '../../src/nca/perceptions/attention.ts'
-import type { Attention } from '../../src/nca/perceptions/attention.ts'
 import { deformable, deformableKind } from '../../src/nca/perceptions/deformable.ts'
-import type { Deformable } from '../../src/nca/perceptions/deformable.ts'
-import type { PartKind } from '../../src/nca/perceptions/kind.ts'
+import type { PartKind, PerceiveHow } from '../../src/nca/perceptions/kind.ts'
 import { residualConv, residualConvKind } from '../../src/nca/perceptions/residual-conv.ts'
-import type { ResidualConv } from '../../src/nca/perceptions/residual-conv.ts'
+import type { Field } from '../../src/backends/fields.ts'
+import { describe as said } from '../../src/experiment/config/describe.ts'
+import { configOf } from '../../src/experiment/config/values.ts'
+import { kinds } from '../../src/nca/perceptions/kinds.ts'
+import { depthwiseOn } from '../../src/tensor/ops/grid.ts'
+import { everywhere, families, partsOf, plus, reachOf, stateOf, times } from './perception-families.ts'
+import type { Family, Params } from './perception-families.ts'
 import { expectClose, list, peakOf, sentence } from '../tensor/values.ts'
-
-// ---- the definitions, in loops ----
-
-type Params = Record<string, Data>
-
-/** A state as a function of sample, row and column, that says what lies beyond its border. */
-type State = { shape: readonly number[]; at: (b: number, y: number, x: number) => number[] }
-
-function wrapped(i: number, n: number, padding: Padding): number | null {
-  if (i >= 0 && i < n) return i
-  if (padding === 'zero') return null
-  if (padding === 'circular') return ((i % n) + n) % n
-  return i < 0 ? -i : 2 * (n - 1) - i
-}
-
-function stateOf(s: Tensor, padding: Padding): State {
-  const [, h, w, c] = s.shape
-  const values = s.toArray()
-  return {
-    shape: s.shape,
-    at(b, y, x) {
-      const [j, i] = [wrapped(y, h, padding), wrapped(x, w, padding)]
-      return Array.from({ length: c }, (_, k) => (j === null || i === null ? 0 : values[((b * h + j) * w + i) * c + k]))
-    },
-  }
-}
-
-/** What each cell perceives, one cell after the other. */
-function everywhere({ shape: [b, h, w] }: State, cell: (b: number, y: number, x: number) => number[]): number[] {
-  return Array.from({ length: b * h * w }, (_, r) => cell(Math.floor(r / w / h), Math.floor(r / w) % h, r % w)).flat()
-}
-
-/** The places of a window of odd size, row by row. */
-function window(size: number): [number, number][] {
-  const border = (size - 1) / 2
-  return Array.from({ length: size * size }, (_, t) => [Math.floor(t / size) - border, t % size - border])
-}
-
-/** u·W for a matrix of so many columns, from row `first` on. */
-function times(u: number[], w: Data, columns: number, first = 0): number[] {
-  return Array.from({ length: columns }, (_, j) => u.reduce((t, v, i) => t + v * w[(first + i) * columns + j], 0))
-}
-
-function plus(a: ArrayLike<number>, b: ArrayLike<number>): number[] {
-  return Array.from(a, (v, i) => v + b[i])
-}
-
-const leaky = (v: number): number => (v > 0 ? v : 0.2 * v)
-
-function naiveConv(
-  s: State, k: Data, size: number, dilation: number, n: number, b: number, y: number, x: number,
-): number[] {
-  const c = s.shape[3]
-  return window(size).map(([dy, dx], t) => times(s.at(b, y + dilation * dy, x + dilation * dx), k, n, t * c))
-    .reduce((all, each) => plus(all, each))
-}
-
-function naiveResidual({ outputs, size, dilation, activation }: ResidualConv, p: Params, s: State): number[] {
-  const act = activation === 'leakyRelu' ? leaky : Math.tanh
-  return everywhere(s, (b, y, x) => {
-    const hidden = plus(naiveConv(s, p.k1, size, dilation, outputs, b, y, x), p.b1).map(act)
-    return plus(plus(times(s.at(b, y, x), p.skip, outputs), times(hidden, p.k2, outputs)), p.b2)
-  })
-}
-
-function naiveNorm(u: number[], scale: Data, shift: Data): number[] {
-  const mean = u.reduce((a, b) => a + b) / u.length
-  const variance = u.reduce((a, b) => a + (b - mean) ** 2, 0) / u.length
-  return u.map((v, i) => (v - mean) / Math.sqrt(variance + 1e-5) * scale[i] + shift[i])
-}
-
-function naiveAttention({ outputs, heads, size, keys, feedForward }: Attention, p: Params, s: State): number[] {
-  const width = heads * keys
-  const z = (b: number, y: number, x: number): number[] => naiveNorm(s.at(b, y, x), p.scale, p.shift)
-  return everywhere(s, (b, y, x) => {
-    const q = times(z(b, y, x), p.query, width)
-    const neighbours = window(size).map(([dy, dx]) => z(b, y + dy, x + dx))
-    const seen = Array.from({ length: heads }, (_, h) => {
-      const own = (u: number[]): number[] => u.slice(h * keys, (h + 1) * keys)
-      const scores = neighbours.map((u, n) => {
-        const k = own(times(u, p.key, width))
-        return own(q).reduce((t, v, i) => t + v * k[i], 0) / Math.sqrt(keys) + p.position[n * heads + h]
-      })
-      const total = scores.reduce((t, v) => t + Math.exp(v), 0)
-      return neighbours.map((u, n) => own(times(u, p.value, width)).map(v => v * Math.exp(scores[n]) / total))
-        .reduce((all, each) => plus(all, each))
-    }).flat()
-    const out = plus(times(seen, p.output, outputs), p.bias)
-    if (feedForward === 0) return out
-    const hidden = plus(times(naiveNorm(out, p.scale2, p.shift2), p.w1, feedForward), p.b1).map(leaky)
-    return plus(out, plus(times(hidden, p.w2, outputs), p.b2))
-  })
-}
-
-/** Bilinear interpolation between the four cells around a place. */
-function between(s: State, b: number, y: number, x: number): number[] {
-  const [top, left] = [Math.floor(y), Math.floor(x)]
-  const [down, right] = [y - top, x - left]
-  const corners: [number, number, number][] = [
-    [0, 0, (1 - down) * (1 - right)], [0, 1, (1 - down) * right], [1, 0, down * (1 - right)], [1, 1, down * right],
-  ]
-  return corners.map(([dy, dx, weight]) => s.at(b, top + dy, left + dx).map(v => v * weight))
-    .reduce((all, each) => plus(all, each))
-}
-
-function naiveDeformable({ outputs, size, reach }: Deformable, p: Params, s: State): number[] {
-  const taps = size * size
-  return everywhere(s, (b, y, x) => {
-    const moved = plus(naiveConv(s, p.offsets, size, 1, 2 * taps, b, y, x), p.offsetBias).map(v => reach * Math.tanh(v))
-    return window(size).map(([dy, dx], t) =>
-      times(between(s, b, y + dy + moved[t], x + dx + moved[taps + t]), p.kernel, outputs, t * s.shape[3]))
-      .reduce((all, each) => plus(all, each), Array.from(p.bias))
-  })
-}
 
 // ---- scenes ----
 
 const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
-const odd = fc.constantFrom(1, 3, 5)
-
-/** A kind with parts of it, how far they look, and its definition. */
-type Family<Part> = {
-  kind: PartKind<Part>
-  parts: fc.Arbitrary<Part>
-  border: (part: Part) => number
-  naive: (part: Part, p: Params, s: State) => number[]
-}
-
-const residual: Family<ResidualConv> = {
-  kind: residualConvKind,
-  parts: fc.record({
-    outputs: upTo(4), size: odd, dilation: upTo(2), activation: fc.constantFrom('leakyRelu', 'tanh'),
-  }).map(({ outputs, ...options }) => residualConv(outputs, options)),
-  border: ({ size, dilation }) => dilation * (size - 1) / 2,
-  naive: naiveResidual,
-}
-const attentive: Family<Attention> = {
-  kind: attentionKind,
-  parts: fc.record({
-    outputs: upTo(4), heads: upTo(3), size: odd, keys: upTo(3), feedForward: fc.constantFrom(0, 0, 3),
-  }).map(({ outputs, ...options }) => attention(outputs, options)),
-  border: ({ size }) => (size - 1) / 2,
-  naive: naiveAttention,
-}
-const deforming: Family<Deformable> = {
-  kind: deformableKind,
-  parts: fc.record({ outputs: upTo(4), size: fc.constantFrom(1, 3), reach: upTo(3) })
-    .map(({ outputs, ...options }) => deformable(outputs, options)),
-  border: ({ size, reach }) => (size - 1) / 2 + reach,
-  naive: naiveDeformable,
-}
 
 type Scene<Part> = { part: Part; padding: Padding; shape: [number, number, number, number]; seed: number }
 
 function scenes<Part>(
-  { parts, border }: Family<Part>, paddings: Padding[] = ['zero', 'circular', 'reflect'],
+  kind: PartKind<Part>, paddings: Padding[] = ['zero', 'circular', 'reflect'], farthest = 4,
 ): fc.Arbitrary<Scene<Part>> {
   return fc.record({
-    part: parts, padding: fc.constantFrom(...paddings), b: upTo(2), h: upTo(5), w: upTo(5), c: upTo(4), seed: fc.nat(),
+    part: partsOf(kind, farthest), padding: fc.constantFrom(...paddings), b: upTo(2), h: upTo(5), w: upTo(5), c: upTo(4), seed: fc.nat(),
   }).map(({ part, padding, b, h, w, c, seed }) => {
-    const least = padding === 'reflect' ? border(part) + 1 : 1
+    const least = padding === 'reflect' ? reachOf(part as object) + 1 : 1
     return { part, padding, shape: [b, Math.max(h, least), Math.max(w, least), c], seed }
   })
 }
@@ -236,13 +94,18 @@ function peak<Part>(kind: PartKind<Part>, part: Part, shape: number[]): number {
   return peakOf(() => scope(() => { grad(loss)(params) }))
 }
 
+/** What a part computes; filters are applied together, here each by itself. */
+function look<Part>(kind: PartKind<Part>, part: Part, params: Record<string, Tensor>, x: Tensor, how: PerceiveHow): Tensor {
+  return kind.perceive?.(part, params, x, how) ?? depthwiseOn(x, params.kernel, how)
+}
+
 function laws<Part>(family: Family<Part>): void {
   const { kind, naive } = family
 
   it('computes its equation', () => {
-    fc.assert(fc.property(scenes(family), ({ part, padding, shape, seed }) => {
+    fc.assert(fc.property(scenes(kind), ({ part, padding, shape, seed }) => {
       const [x, params] = [state(seed, shape), learned(kind, part, shape[3], seed + 1)]
-      const y = kind.perceive!(part, params, x, { padding })
+      const y = look(kind, part, params, x, { padding })
       expect([...y.shape, y.dtype]).toEqual([...shape.slice(0, 3), kind.outputs(part, shape[3]), 'float64'])
       // Steep layer norms, of channels that hardly differ, make rounding errors larger.
       expectClose(y, naive(part, values(params), stateOf(x, padding)), 1e-8)
@@ -250,10 +113,10 @@ function laws<Part>(family: Family<Part>): void {
   })
 
   it('has first and second derivatives, of parameters and state', () => {
-    fc.assert(fc.property(scenes(family), ({ part, padding, shape: [b, h, w], seed }) => {
+    fc.assert(fc.property(scenes(kind, undefined, 2), ({ part, padding, shape: [b, h, w], seed }) => {
       const shape = [b, h, w, 4]
       expectGradients(n => ({
-        f: ({ x, ...params }) => kind.perceive!(part, params, x, { padding }),
+        f: ({ x, ...params }) => look(kind, part, params, x, { padding }),
         p: { x: state(seed + n, shape), ...learned(kind, part, 4, seed + n + 1) },
       }))
     }), { numRuns: 10 })
@@ -261,38 +124,47 @@ function laws<Part>(family: Family<Part>): void {
 
   it('moves with the state on a torus', () => {
     const shifts = fc.tuple(fc.integer({ min: -4, max: 4 }), fc.integer({ min: -4, max: 4 }))
-    fc.assert(fc.property(scenes(family, ['circular']), shifts, ({ part, shape, seed }, [down, right]) => {
+    fc.assert(fc.property(scenes(kind, ['circular']), shifts, ({ part, shape, seed }, [down, right]) => {
       const [x, params] = [state(seed, shape), learned(kind, part, shape[3], seed + 1)]
-      const see = (s: Tensor): Tensor => kind.perceive!(part, params, s, { padding: 'circular' })
+      const see = (s: Tensor): Tensor => look(kind, part, params, s, { padding: 'circular' })
       expectClose(see(rolled(x, down, right)), rolled(see(x), down, right), 1e-8)
     }))
   })
 
   it('computes the cells of a mask, and nothing infinite elsewhere', () => {
-    fc.assert(fc.property(scenes(family), ({ part, padding, shape, seed }) => {
+    fc.assert(fc.property(scenes(kind), ({ part, padding, shape, seed }) => {
       const [x, params] = [state(seed, shape), learned(kind, part, shape[3], seed + 1)]
-      const rows = greater(uniform(key(seed), shape.slice(0, 3), { dtype: 'float64' }), 0.5)
-      const [got, whole] = [{ padding, rows }, { padding }].map(how => kind.perceive!(part, params, x, how).toArray())
-      const [mask, n] = [rows.toArray(), kind.outputs(part, shape[3])]
+      const mask = greater(uniform(key(seed), shape.slice(0, 3), { dtype: 'float64' }), 0.5)
+      const [got, whole] = [{ padding, mask }, { padding }].map(how => look(kind, part, params, x, how).toArray())
+      const [acts, n] = [mask.toArray(), kind.outputs(part, shape[3])]
       got.forEach((v, i) => {
-        if (mask[Math.floor(i / n)] === 1) expect(v).toBeCloseTo(whole[i], 8)
+        if (acts[Math.floor(i / n)] === 1) expect(v).toBeCloseTo(whole[i], 8)
         else expect(Number.isFinite(v)).toBe(true)
       })
     }))
   })
 
   it('is float32 where the state is', () => {
-    fc.assert(fc.property(family.parts, part => {
+    fc.assert(fc.property(partsOf(kind, 4), part => {
       const specs = Object.entries(kind.params(part, 2, 2))
       const params = Object.fromEntries(specs.map(([name, { shape }]) => [name, ones(shape)]))
-      expect(kind.perceive!(part, params, ones([1, 9, 9, 2]), { padding: 'zero' }).dtype).toBe('float32')
+      expect(look(kind, part, params, ones([1, 9, 9, 2]), { padding: 'zero' }).dtype).toBe('float32')
     }), { numRuns: 5 })
   })
 }
 
-describe('a residual convolution', () => {
-  laws(residual)
+describe.each(families)('$kind.type', family => { laws(family) })
 
+it.each(kinds.map(kind => [kind.type, kind] as const))('%s has a family of cases, is documented, and can be said in a file', async (type, kind) => {
+  expect(families.map(family => family.kind)).toContain(kind)
+  expect(await readFile(new URL('../../docs/vocabulary.md', import.meta.url), 'utf8')).toContain(`| \`${type}(`)
+  for (const field of Object.values<Field>(kind.fields)) expect(field.about).toMatch(/^\w/)
+  const [part] = fc.sample(partsOf(kind, 4), 1)
+  expect(configOf({ rule: { perceive: [part] } })).toMatchObject({ config: { rule: { perceive: [part] } } })
+  expect(said(['rule', 'perceive', 0]).keys).toEqual(expect.arrayContaining(Object.keys(kind.fields)))
+})
+
+describe('a residual convolution', () => {
   it('is a matrix and a convolution on every grid', () => {
     const part = residualConv(3)
     expect(residualConvKind.params(part, 2, 1).k1.shape).toEqual([3, 2, 3])
@@ -307,11 +179,9 @@ describe('a residual convolution', () => {
 })
 
 describe('attention', () => {
-  laws(attentive)
-
   // Normalised channels have the sum 0. Where all rows of V are equal, values are the same for every state.
   it('has weights whose sum is 1', () => {
-    fc.assert(fc.property(scenes(attentive), ({ part, padding, shape, seed }) => {
+    fc.assert(fc.property(scenes(attentionKind), ({ part, padding, shape, seed }) => {
       const channels = shape[3]
       const row = learned(attentionKind, part, 1, seed).value
       const params = {
@@ -349,10 +219,8 @@ describe('attention', () => {
 })
 
 describe('a deformable convolution', () => {
-  laws(deforming)
-
   it('is a convolution where no tap is moved', () => {
-    fc.assert(fc.property(scenes(deforming), ({ part, padding, shape, seed }) => {
+    fc.assert(fc.property(scenes(deformableKind), ({ part, padding, shape, seed }) => {
       const x = state(seed, shape)
       const params = learned(deformableKind, part, shape[3], seed + 1)
       const still = {

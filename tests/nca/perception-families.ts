@@ -1,0 +1,168 @@
+// What each kind of learned perception computes, in loops from its equation: a family of cases for every kind.
+
+import type fc from 'fast-check'
+import { choice, readData } from '../../src/backends/fields.ts'
+import type { Data, Padding, Tensor } from '../../src/index.ts'
+import { attentionKind } from '../../src/nca/perceptions/attention.ts'
+import type { Attention } from '../../src/nca/perceptions/attention.ts'
+import { convKind } from '../../src/nca/perceptions/conv.ts'
+import type { Conv } from '../../src/nca/perceptions/conv.ts'
+import { deformableKind } from '../../src/nca/perceptions/deformable.ts'
+import type { Deformable } from '../../src/nca/perceptions/deformable.ts'
+import { depthwiseKind } from '../../src/nca/perceptions/depthwise.ts'
+import type { Depthwise } from '../../src/nca/perceptions/depthwise.ts'
+import type { PartKind } from '../../src/nca/perceptions/kind.ts'
+import { residualConvKind } from '../../src/nca/perceptions/residual-conv.ts'
+import type { ResidualConv } from '../../src/nca/perceptions/residual-conv.ts'
+import { randomOf } from '../random-data.ts'
+
+export type Params = Record<string, Data>
+
+/** A state as a function of sample, row and column, that says what lies beyond its border. */
+export type State = { shape: readonly number[]; at: (b: number, y: number, x: number) => number[] }
+
+function wrapped(i: number, n: number, padding: Padding): number | null {
+  if (i >= 0 && i < n) return i
+  if (padding === 'zero') return null
+  if (padding === 'circular') return ((i % n) + n) % n
+  return i < 0 ? -i : 2 * (n - 1) - i
+}
+
+export function stateOf(s: Tensor, padding: Padding): State {
+  const [, h, w, c] = s.shape
+  const values = s.toArray()
+  return {
+    shape: s.shape,
+    at(b, y, x) {
+      const [j, i] = [wrapped(y, h, padding), wrapped(x, w, padding)]
+      return Array.from({ length: c }, (_, k) => (j === null || i === null ? 0 : values[((b * h + j) * w + i) * c + k]))
+    },
+  }
+}
+
+/** What each cell perceives, one cell after the other. */
+export function everywhere({ shape: [b, h, w] }: State, cell: (b: number, y: number, x: number) => number[]): number[] {
+  return Array.from({ length: b * h * w }, (_, r) => cell(Math.floor(r / w / h), Math.floor(r / w) % h, r % w)).flat()
+}
+
+/** The places of a window of odd size, row by row. */
+function window(size: number): [number, number][] {
+  const border = (size - 1) / 2
+  return Array.from({ length: size * size }, (_, t) => [Math.floor(t / size) - border, t % size - border])
+}
+
+/** u·W for a matrix of so many columns, from row `first` on. */
+export function times(u: number[], w: Data, columns: number, first = 0): number[] {
+  return Array.from({ length: columns }, (_, j) => u.reduce((t, v, i) => t + v * w[(first + i) * columns + j], 0))
+}
+
+export function plus(a: ArrayLike<number>, b: ArrayLike<number>): number[] {
+  return Array.from(a, (v, i) => v + b[i])
+}
+
+const leaky = (v: number, slope = 0.2): number => (v > 0 ? v : slope * v)
+
+/** Activations, as they are written down. */
+const activate = { relu: (v: number) => Math.max(v, 0), leakyRelu: leaky, tanh: Math.tanh, sigmoid: (v: number) => 1 / (1 + Math.exp(-v)), linear: (v: number) => v }
+
+function naiveConv(
+  s: State, k: Data, size: number, dilation: number, n: number, b: number, y: number, x: number,
+): number[] {
+  const c = s.shape[3]
+  return window(size).map(([dy, dx], t) => times(s.at(b, y + dilation * dy, x + dilation * dx), k, n, t * c))
+    .reduce((all, each) => plus(all, each))
+}
+
+function naiveDepthwise({ filters, size }: Depthwise, p: Params, s: State): number[] {
+  const c = s.shape[3]
+  return everywhere(s, (b, y, x) => Array.from({ length: c * filters }, (_, i) => window(size).reduce((t, [dy, dx], tap) =>
+    t + s.at(b, y + dy, x + dx)[Math.floor(i / filters)] * p.kernel[tap * c * filters + i], 0)))
+}
+
+function naiveConvolution({ outputs, size, dilation, activation, slope }: Conv, p: Params, s: State): number[] {
+  return everywhere(s, (b, y, x) => plus(naiveConv(s, p.kernel, size, dilation, outputs, b, y, x), p.bias ?? new Array<number>(outputs).fill(0))
+    .map(v => activate[activation](v, slope)))
+}
+
+function naiveResidual({ outputs, size, dilation, activation }: ResidualConv, p: Params, s: State): number[] {
+  return everywhere(s, (b, y, x) => {
+    const hidden = plus(naiveConv(s, p.k1, size, dilation, outputs, b, y, x), p.b1).map(v => activate[activation](v))
+    return plus(plus(times(s.at(b, y, x), p.skip, outputs), times(hidden, p.k2, outputs)), p.b2)
+  })
+}
+
+function naiveNorm(u: number[], scale: Data, shift: Data): number[] {
+  const mean = u.reduce((a, b) => a + b) / u.length
+  const variance = u.reduce((a, b) => a + (b - mean) ** 2, 0) / u.length
+  return u.map((v, i) => (v - mean) / Math.sqrt(variance + 1e-5) * scale[i] + shift[i])
+}
+
+function naiveAttention({ outputs, heads, size, keys, feedForward }: Attention, p: Params, s: State): number[] {
+  const width = heads * keys
+  const z = (b: number, y: number, x: number): number[] => naiveNorm(s.at(b, y, x), p.scale, p.shift)
+  return everywhere(s, (b, y, x) => {
+    const q = times(z(b, y, x), p.query, width)
+    const neighbours = window(size).map(([dy, dx]) => z(b, y + dy, x + dx))
+    const seen = Array.from({ length: heads }, (_, h) => {
+      const own = (u: number[]): number[] => u.slice(h * keys, (h + 1) * keys)
+      const scores = neighbours.map((u, n) => {
+        const k = own(times(u, p.key, width))
+        return own(q).reduce((t, v, i) => t + v * k[i], 0) / Math.sqrt(keys) + p.position[n * heads + h]
+      })
+      const total = scores.reduce((t, v) => t + Math.exp(v), 0)
+      return neighbours.map((u, n) => own(times(u, p.value, width)).map(v => v * Math.exp(scores[n]) / total))
+        .reduce((all, each) => plus(all, each))
+    }).flat()
+    const out = plus(times(seen, p.output, outputs), p.bias)
+    if (feedForward === 0) return out
+    const hidden = plus(times(naiveNorm(out, p.scale2, p.shift2), p.w1, feedForward), p.b1).map(v => leaky(v))
+    return plus(out, plus(times(hidden, p.w2, outputs), p.b2))
+  })
+}
+
+/** Bilinear interpolation between the four cells around a place. */
+function between(s: State, b: number, y: number, x: number): number[] {
+  const [top, left] = [Math.floor(y), Math.floor(x)]
+  const [down, right] = [y - top, x - left]
+  const corners: [number, number, number][] = [
+    [0, 0, (1 - down) * (1 - right)], [0, 1, (1 - down) * right], [1, 0, down * (1 - right)], [1, 1, down * right],
+  ]
+  return corners.map(([dy, dx, weight]) => s.at(b, top + dy, left + dx).map(v => v * weight))
+    .reduce((all, each) => plus(all, each))
+}
+
+function naiveDeformable({ outputs, size, reach }: Deformable, p: Params, s: State): number[] {
+  const taps = size * size
+  return everywhere(s, (b, y, x) => {
+    const moved = plus(naiveConv(s, p.offsets, size, 1, 2 * taps, b, y, x), p.offsetBias).map(v => reach * Math.tanh(v))
+    return window(size).map(([dy, dx], t) =>
+      times(between(s, b, y + dy + moved[t], x + dx + moved[taps + t]), p.kernel, outputs, t * s.shape[3]))
+      .reduce((all, each) => plus(all, each), Array.from(p.bias))
+  })
+}
+
+/** A kind and its definition. */
+export type Family<Part> = {
+  kind: PartKind<Part>
+  naive: (part: Part, p: Params, s: State) => number[]
+}
+
+export const families = [
+  { kind: depthwiseKind, naive: naiveDepthwise },
+  { kind: convKind, naive: naiveConvolution },
+  { kind: residualConvKind, naive: naiveResidual },
+  { kind: attentionKind, naive: naiveAttention },
+  { kind: deformableKind, naive: naiveDeformable },
+] as Family<object>[]
+
+/** How many cells away a part looks. */
+export function reachOf(part: object): number {
+  const { size = 1, dilation = 1, reach = 0 } = part as { size?: number; dilation?: number; reach?: number }
+  return dilation * (size - 1) / 2 + reach
+}
+
+/** Parts of a kind, that look at most so many cells away. */
+export function partsOf<Part>(kind: PartKind<Part>, most: number): fc.Arbitrary<Part> {
+  const field = choice<Part>([kind])
+  return randomOf(field).map(part => readData(field, part).data).filter(part => reachOf(part as object) <= most)
+}

@@ -22,6 +22,9 @@ const args: ArgsDef = {
   },
   title: { type: 'string', valueHint: 'words', description: 'What the page is called (default: the target, or the name of the file)' },
   size: { type: 'string', valueHint: 'n', description: 'Rows and columns of the grid (default: those of the training)' },
+  brightness: {
+    type: 'string', valueHint: 'x', description: 'Added to red, green and blue of a texture; those that cellgrad trains need 0.5 (default: 0)',
+  },
 }
 
 const definition: CommandDef = {
@@ -30,12 +33,13 @@ const definition: CommandDef = {
   async run({ args: parsed }) {
     const given = parsed as unknown as Given
     const size = numberFlag('cellgrad export', given, 'size', 0, { least: 1, most: 512 })
+    const brightness = numberFlag('cellgrad export', given, 'brightness', 0, { least: -1, most: 1, whole: false })
     if (given.html === undefined) throw new UsageError('cellgrad export: --html is missing, expected a file like --html model.html')
     checkOut('cellgrad export', 'html', given.html, ['.html'])
     const path = await modelPath('export', given.model!)
     const model = await readModel(path, { dtype: 'float32' })
     const title = given.title ?? model.provenance.target ?? basename(path, extname(path))
-    await writeFileAtomic(given.html, await exportHtml(model, { title, size: size || gridOf(model, path) }))
+    await writeFileAtomic(given.html, await exportHtml(model, { title, brightness, size: size || gridOf(model, path) }))
     say(given.html)
   },
 }

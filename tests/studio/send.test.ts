@@ -1,4 +1,4 @@
-// The page that a model is sent as: from the disk and with the network off, it grows, is hurt and heals; also in a frame.
+// What is sent: a page, which grows, is hurt and heals from the disk with the network off, also in a frame; an address.
 
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import { exportHtml } from 'cellgrad'
 import { readModel } from 'cellgrad/node'
 import type { Frame, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { closeBrowser, screens, visitFile } from './visit.ts'
+import { closeBrowser, screens, visit, visitFile } from './visit.ts'
 import type { Screen } from './visit.ts'
 
 afterAll(closeBrowser)
@@ -86,3 +86,51 @@ it('shows what has grown, and stands still, where less motion is asked for', asy
   expect((await told(file.page)).step).toBe(96)
   await file.leave()
 })
+
+describe.each(Object.keys(screens) as Screen[])('from Play on a %s', screen => {
+  it('a model goes away as an address, which plays the same on another machine', async () => {
+    const studio = await visit(screen)
+    const { page } = studio
+    await studio.open('#play?model=fish&size=64&angle=90')
+    await page.getByRole('button', { name: 'Address' }).click()
+    const address = await page.getByLabel('The address').inputValue()
+    expect(address).toMatch(/#play\?size=64&angle=90&shared=[\w-]{12000,}$/)
+    await page.getByLabel('The address').scrollIntoViewIfNeeded()
+    await studio.picture('send-address')
+    expect(await studio.barriers()).toEqual([])
+    await studio.leave()
+
+    const other = await visit(screen)
+    await other.open(new URL(address).hash)
+    await expect.poll(() => other.page.getByRole('application', { name: 'The world of fish' }).count(), { timeout: 60_000 }).toBe(1)
+    await expect.poll(() => living(other.page), { timeout: 60_000 }).toBeGreaterThan(300)
+    expect(new URL(other.page.url()).hash).toBe(new URL(address).hash)
+    expect(await other.page.getByLabel('Grid').inputValue()).toBe('64')
+    await other.leave()
+  })
+
+  it('a model goes away as a page that grows', async () => {
+    const studio = await visit(screen)
+    await studio.open('#play?model=fish')
+    const download = studio.page.waitForEvent('download')
+    await studio.page.getByRole('button', { name: 'Page', exact: true }).click()
+    await (await download).saveAs(join(folder, `fish-${screen}.html`))
+    await studio.leave()
+    const file = await visitFile(screen, url(`fish-${screen}.html`))
+    await expect.poll(async () => (await told(file.page)).living, { timeout: 60_000 }).toBeGreaterThan(300)
+    await file.leave()
+  })
+})
+
+it('an address that was cut is refused in one sentence, and the page goes on', async () => {
+  const studio = await visit('desktop')
+  await studio.open('#play?shared=AAAAAAAAAAAAAAAAAAAA')
+  await expect.poll(() => studio.page.getByRole('alert').textContent(), { timeout: 30_000 }).toMatch(/^this address: [^\n]+\.Close$/)
+  await expect.poll(() => living(studio.page), { timeout: 60_000 }).toBeGreaterThan(100)
+  await studio.leave()
+})
+
+/** Living cells in Play. */
+async function living(page: Page): Promise<number> {
+  return Number.parseFloat(await page.locator('.figure', { has: page.getByText('living cells', { exact: true }) }).locator('dd').textContent() ?? '')
+}

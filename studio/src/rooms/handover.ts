@@ -1,14 +1,14 @@
 /**
- * What one room gives to another: a model, which Play takes up when it opens.
+ * What one room gives to another: a model, which it takes up when it opens.
  */
 export type Given = { readonly name: string; readonly bytes: Uint8Array }
 
 let given: Given | null = null
 
-/** Lays a model ready, and goes to Play. */
-export function playModel(model: Given): void {
+/** Lays a model ready, and goes to a room. */
+export function openIn(room: 'play' | 'inside', model: Given): void {
   given = model
-  location.hash = '#play'
+  location.hash = `#${room}`
 }
 
 /** What lies ready, once. */

@@ -10,6 +10,7 @@ import { call } from '../../engine/client.ts'
 import { Figure, Keys, Section, Select, Slider } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
 import { paint } from '../../ui/picture.ts'
+import { takeModel } from '../handover.ts'
 import { bundledModels, bytesOf } from '../models.ts'
 import type { File } from '../play/commands.ts'
 import { FileChooser, FileDrop } from '../play/file-drop.tsx'
@@ -68,10 +69,14 @@ export function Inside({ settings }: { settings: Settings }): VNode {
     const found = bundledModels.find(({ name }) => name === model)
     if (!own && !found) throw new Error(`there is no model ${model} in this page; there are ${names.join(', ')}.`)
     const file = own ?? { name: model, bytes: await bytesOf(found!) }
-    const known = await call('inside', 'begin', { file, setup: { size, steps }, target: found && !own ? await pixelsOf(found.face) : null })
+    const known = await call('inside', 'begin', { file, setup: { size, steps }, target: found?.face && !own ? await pixelsOf(found.face) : null })
     setGradients({})
     setFacts(known)
   }
+  useEffect(() => {
+    const given = takeModel()
+    if (given) accept(given)
+  }, [])
   useEffect(() => { begin().catch(complain) }, [model, size, steps, dropped])
 
   // Only the newest wish counts: while one moment is being made, those between it and the last are left out.

@@ -12,6 +12,7 @@ import { paint } from '../../ui/picture.ts'
 import { takeModel } from '../handover.ts'
 import { bundledModels, bytesOf } from '../models.ts'
 import type { Border, Facts, File } from './commands.ts'
+import { Send } from '../send/send.tsx'
 import { FileChooser, FileDrop } from './file-drop.tsx'
 import { pacer, useBeat } from './frames.ts'
 import type { Pace } from './frames.ts'
@@ -40,6 +41,8 @@ function saying(votes: readonly number[]): string {
 export function Play({ settings }: { settings: Settings }): VNode {
   const canvas = useRef<HTMLCanvasElement>(null)
   const [dropped, setDropped] = useState<readonly File[]>([])
+  /** The model that the address holds, and its name. */
+  const [shared, setShared] = useState<{ readonly name: string; readonly text: string } | null>(null)
   const [model, setModel] = useState(settings.model ?? bundledModels[0].name)
   const [graft, setGraft] = useState(settings.graft ?? '')
   const [ownSize, setSize] = useState<number | null>(numberOf(settings.size, { ...sizes, otherwise: 0 }) || null)
@@ -98,20 +101,25 @@ export function Play({ settings }: { settings: Settings }): VNode {
   useEffect(() => {
     const given = takeModel()
     if (given) accept(given).catch(complain)
+    else if (settings.shared !== undefined) open(settings.shared).catch(complain)
   }, [])
   // A model that cannot be used leaves what is there as it is.
   useEffect(() => { begin().catch(complain) }, [model, graft, dropped])
   useEffect(() => {
     if (facts) call('play', 'change', { size, condition, angle: angle * Math.PI / 180, border: border || facts.border }).then(() => draw({ steps: 0 })).catch(complain)
   }, [ownSize, angle, border, condition])
-  useEffect(() => showAddress('play', {
-    model: model === bundledModels[0].name || dropped.some(({ name }) => name === model) ? undefined : model,
-    graft: graft && !dropped.some(({ name }) => name === graft) ? graft : undefined,
+  const world = {
     size: ownSize ? String(ownSize) : undefined,
     angle: angle === 0 ? undefined : String(angle),
     border: border || undefined,
     speed: speeds[speed] === 60 ? undefined : String(speed),
-  }), [model, graft, ownSize, angle, border, speed, dropped])
+  }
+  useEffect(() => showAddress('play', {
+    model: model === bundledModels[0].name || dropped.some(({ name }) => name === model) ? undefined : model,
+    graft: graft && !dropped.some(({ name }) => name === graft) ? graft : undefined,
+    ...world,
+    shared: model === shared?.name ? shared.text : undefined,
+  }), [model, graft, ownSize, angle, border, speed, dropped, shared])
 
   useBeat(async elapsed => {
     if (!running || !facts) return
@@ -148,6 +156,15 @@ export function Play({ settings }: { settings: Settings }): VNode {
     setModel(file.name)
     setGraft('')
     setSize(null)
+  }
+
+  /** Opens the model that an address holds, with the settings beside it. */
+  async function open(text: string): Promise<void> {
+    const size = ownSize
+    const file = await call('send', 'open', text)
+    await accept(file)
+    setSize(size)
+    setShared({ name: file.name, text })
   }
 
   const rate = speeds[speed]
@@ -212,6 +229,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
               options={[['zero', 'nothing beyond'], ['circular', 'a torus'], ['reflect', 'a mirror']]}
             />
           </Section>
+          <Send file={() => fileOf(model)} size={size} settings={world} />
         </div>
       </div>
     </FileDrop>

@@ -3,7 +3,8 @@
  */
 import type { VNode } from 'preact'
 import { call } from '../../engine/client.ts'
-import { playModel } from '../handover.ts'
+import { openIn } from '../handover.ts'
+import { AddressButton } from '../send/send.tsx'
 import { Section } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
 import { paint } from '../../ui/picture.ts'
@@ -36,13 +37,17 @@ function pngOf(pixels: Parameters<typeof paint>[1]): Promise<Blob> {
 
 /** @param name what the model is called */
 export function Downloads({ name }: { name: string }): VNode {
+  const model = async (): Promise<{ name: string; bytes: Uint8Array }> => ({ name, bytes: await call('train', 'model') })
+  const give = (room: 'play' | 'inside'): void => { model().then(file => openIn(room, file)).catch(complain) }
   return (
     <Section title="Take it with you">
       <div class="row">
-        <button type="button" onClick={() => { call('train', 'model').then(bytes => playModel({ name, bytes })).catch(complain) }}>Open in Play</button>
+        <button type="button" onClick={() => give('play')}>Open in Play</button>
+        <button type="button" onClick={() => give('inside')}>Look inside</button>
         {files.map(([what, text, meaning]) => (
           <button key={what} type="button" title={meaning} onClick={() => { download(what).catch(complain) }}>{text}</button>
         ))}
+        <AddressButton file={model} />
       </div>
     </Section>
   )

@@ -52,26 +52,26 @@ async function opened(engine: Engine, next: Session): Promise<OpenRun> {
   return { id: run.id, name: run.name, config: run.config, target, now: await next.whole(), slots: next.state.pool.length }
 }
 
-/** The configuration of an order, or a sentence for each mistake by the key of its field. */
-function configured({ preset, texts, name }: Omit<Order, 'target'>): Config | Record<string, string> {
-  const checked = configOf({ preset, target: name }, valuesOf(texts))
-  if ('config' in checked) return checked.config
-  return Object.fromEntries(checked.mistakes.map(({ key, says }) => [key || 'rule', says]))
+/** The configuration of an order, or what is wrong with it. */
+function checked({ preset, texts, name }: Omit<Order, 'target'>): ReturnType<typeof configOf> {
+  return configOf({ preset, target: name }, valuesOf(texts))
 }
 
 export const train = {
   /** The fields of a preset. */
   fields: (_: Engine, preset: PresetName): Field[] => fieldsOf(preset),
 
-  /** What is wrong with an order, by the key of its field; null where nothing is. */
-  check(_: Engine, order: Omit<Order, 'target'>): Record<string, string> | null {
-    const config = configured(order)
-    return 'optimiser' in config && typeof config.optimiser === 'object' ? null : config as Record<string, string>
+  /** What is wrong with an order, by the key of its field. */
+  check(_: Engine, order: Omit<Order, 'target'>): Record<string, string> {
+    const found = checked(order)
+    return 'config' in found ? {} : Object.fromEntries(found.mistakes.map(({ key, says }) => [key, says]))
   },
 
   /** Makes a run and begins to train it. */
   async make(engine: Engine, order: Order): Promise<OpenRun> {
-    const config = configured(order) as Config
+    const found = checked(order)
+    if (!('config' in found)) throw new Error(`train: ${found.mistakes[0].key} ${found.mistakes[0].says}.`)
+    const { config } = found
     const picture: Image = fit(imageFromPixels(order.target), config.size)
     let opaque = false
     for (let i = 3; i < picture.data.length; i += 4) opaque ||= picture.data[i] >= 0.5 / 255

@@ -62,7 +62,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
   }, [])
   useEffect(() => {
     const late = setTimeout(() => {
-      call('train', 'check', { name: 'target', ...choices }).then(found => setMistakes(found ?? {})).catch(complain)
+      call('train', 'check', { name: 'target', ...choices }).then(setMistakes).catch(complain)
     }, 150)
     return () => clearTimeout(late)
   }, [choices])

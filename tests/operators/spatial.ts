@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { conv2d, depthwiseConv, greater, maxPool } from '../../src/index.ts'
 import type { Padding, Tensor } from '../../src/index.ts'
-import * as conv from '../../src/tensor/ops/conv2d.ts'
+import * as conv from '../../src/tensor/ops/conv2d/conv2d.ts'
 import * as depthwise from '../../src/tensor/ops/depthwise-conv/depthwise-conv.ts'
 import * as pool from '../../src/tensor/ops/max-pool.ts'
 import { outputSize } from '../../src/backends/window.ts'

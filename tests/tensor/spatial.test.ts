@@ -6,7 +6,7 @@ import {
 } from '../../src/index.ts'
 import type { Data, FilterName, Padding, Tensor } from '../../src/index.ts'
 import type { Op } from '../../src/tensor/op.ts'
-import { conv2dFilterOp, conv2dInputOp, conv2dOp } from '../../src/tensor/ops/conv2d.ts'
+import { conv2dFilterOp, conv2dInputOp, conv2dOp } from '../../src/tensor/ops/conv2d/conv2d.ts'
 import { depthwiseConvFilterOp, depthwiseConvInputOp, depthwiseConvOp } from '../../src/tensor/ops/depthwise-conv/depthwise-conv.ts'
 import { outputSize } from '../../src/backends/window.ts'
 import { windows } from '../../src/tensor/ops/window.ts'

@@ -6,7 +6,7 @@ import {
   add, cast, conv2d, dense, depthwiseConv, matmul, mul, pow, putAlong, scatter, square, sub, sum, tensor,
 } from '../../src/index.ts'
 import type { DType, Shape, Tensor } from '../../src/index.ts'
-import * as conv from '../../src/tensor/ops/conv2d.ts'
+import * as conv from '../../src/tensor/ops/conv2d/conv2d.ts'
 import { denseFilterOp } from '../../src/tensor/ops/dense.ts'
 import * as depthwise from '../../src/tensor/ops/depthwise-conv/depthwise-conv.ts'
 import { windows } from '../../src/tensor/ops/window.ts'

@@ -20,7 +20,7 @@
 import { checkKey, foldIn } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
-import { conv2d } from '../../tensor/ops/conv2d.ts'
+import { conv2d } from '../../tensor/ops/conv2d/conv2d.ts'
 import { dense } from '../../tensor/ops/dense.ts'
 import { square } from '../../tensor/ops/functions.ts'
 import { gather } from '../../tensor/ops/gather.ts'

@@ -11,7 +11,7 @@
  */
 import { checkOptions, keysOf, wholeFrom } from '../../backends/options.ts'
 import { refuse, requireTensor } from '../op.ts'
-import { conv2d } from './conv2d.ts'
+import { conv2d } from './conv2d/conv2d.ts'
 import { depthwiseConv } from './depthwise-conv/depthwise-conv.ts'
 import { dilate } from './dilate.ts'
 import { pad, slice } from './pad-slice.ts'

@@ -12,23 +12,11 @@
  *
  * which is linear in each argument. So the derivatives of each of the three are the other two, and the set is closed
  * under differentiation, for every padding, stride, dilation and mask.
- *
- * In WebAssembly they are products of matrices. With W the matrix whose rows are the windows of the active cells, K that
- * of the kernel, [taps·in, out], and G that of the cotangents,
- *
- *   conv2d = W K        conv2dInput = Σ rows of G Kᵀ, added to the windows they belong to        conv2dFilter = Wᵀ G
- *
- * Beyond a border of zeros a window holds zeros, which are multiplied like other cells.
  */
 import type { Shader, Spec } from '../../../backends/backend.ts'
 import { defineOp, refuse, requireTensor, sameDtype } from '../../op.ts'
 import type { Op } from '../../op.ts'
 import { checkOptions, keysOf } from '../../../backends/options.ts'
-import { addBand, eachBand, loadBand, planOf, tapOffsets } from '../../../backends/wasm/simd/bands.ts'
-import type { Plan } from '../../../backends/wasm/simd/bands.ts'
-import { isFloat, isLarge } from '../../../backends/wasm/simd/conditions.ts'
-import { packRuns, productByRuns } from '../../../backends/wasm/simd/product.ts'
-import { addTo, ceilTo, loadRows, storeRows, tileRows } from '../../../backends/wasm/simd/rows.ts'
 import { sameShape, sizeOf } from '../../shape.ts'
 import { aTensor } from '../../tensor.ts'
 import type { Tensor } from '../../tensor.ts'
@@ -41,6 +29,7 @@ import { beyond, tallProduct, writeFour } from '../../../backends/wgsl/matrix.ts
 import { exactProducts } from '../whole.ts'
 import { outputSize } from '../../../backends/window.ts'
 import { linksWgsl } from '../../../backends/wgsl/window.ts'
+import { conv2dFilterSimd, conv2dInputSimd, conv2dSimd } from './simd.ts'
 import { eachLink, maskInputs, windowKinds, windows } from '../window.ts'
 import type { Windows } from '../../../backends/window.ts'
 import type { WindowOptions } from '../window.ts'
@@ -59,27 +48,8 @@ export const conv2dOp: Op<Windows> = defineOp<Windows>({
     })
     out.set(sums)
   }),
-  simd: room => ([x, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs }) => {
-    const inner = kh * kw * n
-    if (!isFloat(x) || !isFloat(k) || !isFloat(out) || !isLarge(out.length / m, inner, m)) return false
-    const plan = planOf(attrs, n), runs = runsOf(plan)
-    const pitch = ceilTo(inner, 4), columns = ceilTo(m, 8), size = tileRows(Math.max(pitch, columns))
-    const { kernels, floats, words, at: [image, offsets, cells, panels, a, c] } = room(
-      4 * plan.bandSize, 4 * runs.offsets.length, 4 * size, 4 * inner * columns, 4 * size * pitch, 4 * size * columns,
-    )
-    words.set(runs.offsets, offsets / 4)
-    packRuns(floats, panels / 4, k, inner, m, m, 1)
-    if (mask) out.fill(0)
-    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
-      before: band => loadBand(plan, band, x, floats, image / 4),
-      tile(tile) {
-        kernels.windows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, a, 4 * pitch)
-        productByRuns(kernels, floats, tile.count, inner, columns, a, pitch, panels, 0, c)
-        storeRows(out, m, tile, floats, c / 4, columns)
-      },
-    })
-    return true
-  },
+  simd: conv2dSimd,
+
   wgsl: ({ inputs: [, { shape: [, , n, m] }, mask], out, attrs }) => (
     multiplyWgsl('reads', attrs, n, m, 1, sizeOf(out.shape), m, mask !== undefined)),
   vjp: [
@@ -112,28 +82,8 @@ export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
     })
     out.set(sums)
   }),
-  simd: room => ([g, k, mask], out, { inputs: [{ shape: [b] }, { shape: [kh, kw, n, m] }], attrs }) => {
-    const inner = kh * kw * n
-    if (!isFloat(g) || !isFloat(k) || !isFloat(out) || !isLarge(g.length / m, inner, m)) return false
-    const plan = planOf(attrs, n), runs = runsOf(plan)
-    const columns = ceilTo(inner, 8), size = tileRows(Math.max(m, columns))
-    const { kernels, floats, words, at: [image, offsets, cells, panels, a, c] } = room(
-      4 * plan.bandSize, 4 * runs.offsets.length, 4 * size, 4 * m * columns, 4 * size * m, 4 * size * columns,
-    )
-    words.set(runs.offsets, offsets / 4)
-    packRuns(floats, panels / 4, k, m, inner, 1, m)
-    out.fill(0)
-    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
-      before: ({ count }) => kernels.zero(image, 4 * count * plan.pitch),
-      tile(tile) {
-        loadRows(g, m, tile, floats, a / 4, m)
-        productByRuns(kernels, floats, tile.count, m, columns, a, m, panels, 0, c)
-        kernels.addWindows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, c, 4 * columns)
-      },
-      after: band => addBand(plan, band, out, floats, image / 4),
-    })
-    return true
-  },
+  simd: conv2dInputSimd,
+
   wgsl: ({ inputs: [, { shape: [, , n, m] }, mask], out, attrs }) => (
     multiplyWgsl('readers', attrs, m, 1, m, sizeOf(out.shape), n, mask !== undefined)),
   vjp: [
@@ -142,14 +92,6 @@ export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
     null,
   ],
 })
-
-/** The runs of a window (assembly/windows.ts): lines of it where its taps are neighbours, else single cells. */
-function runsOf(plan: Plan): { offsets: Uint32Array; bytes: number } {
-  const { win: { kernel: [, kw], dilation }, channels } = plan
-  const offsets = tapOffsets(plan)
-  if (dilation > 1) return { offsets, bytes: 4 * channels }
-  return { offsets: offsets.filter((_, t) => t % kw === 0), bytes: 4 * channels * kw }
-}
 
 /**
  * out[r, j] = Σ_links Σ_c a[c] · k[c, j], with n numbers a at each cell and m sums. From k[c, j] it is `rowStep`
@@ -212,29 +154,8 @@ export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
     })
     out.set(sums)
   }),
-  simd: room => ([x, g, mask], out, { inputs: [{ shape: [b] }], out: { shape: [kh, kw, n, m] }, attrs }) => {
-    const inner = kh * kw * n
-    if (!isFloat(x) || !isFloat(g) || !isFloat(out) || !isLarge(g.length / m, inner, m)) return false
-    const plan = planOf(attrs, n), runs = runsOf(plan)
-    const left = ceilTo(inner, 4), right = ceilTo(m, 8), size = tileRows(Math.max(left, right))
-    const { kernels, floats, words, at: [image, offsets, cells, a, c, k] } = room(
-      4 * plan.bandSize, 4 * runs.offsets.length, 4 * size, 4 * size * left, 4 * size * right, 4 * left * right,
-    )
-    words.set(runs.offsets, offsets / 4)
-    const sums = new Float64Array(inner * m)
-    eachBand(plan, b, mask, words.subarray(cells / 4, cells / 4 + size), {
-      before: band => loadBand(plan, band, x, floats, image / 4),
-      tile(tile) {
-        kernels.windows(image, cells, tile.count, runs.offsets.length, offsets, runs.bytes, a, 4 * left)
-        loadRows(g, m, tile, floats, c / 4, right)
-        kernels.zero(k, 4 * left * right)
-        kernels.productTN(tile.count, left, right, a, 4 * left, c, 4 * right, k, 4 * right)
-        addTo(sums, inner, m, floats, k / 4, right)
-      },
-    })
-    out.set(sums)
-    return true
-  },
+  simd: conv2dFilterSimd,
+
   wgsl: ({ inputs: [, { shape }, mask], out: { shape: [kh, kw, n, m] }, attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)
     return tallProduct([kh * kw, n, m], sizeOf(shape) / m, {

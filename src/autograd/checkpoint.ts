@@ -16,7 +16,7 @@ import { refusePromise, scope } from '../tensor/lifetime.ts'
 import { checkFunction } from '../backends/options.ts'
 import { showShape } from '../tensor/shape.ts'
 import { nextTensorId, Tensor } from '../tensor/tensor.ts'
-import { below, nextTapeId, slotOn } from '../tensor/trace.ts'
+import { below, nextTapeId, outputOn } from '../tensor/trace.ts'
 import type { Tape, TapeOwner } from '../tensor/trace.ts'
 import { mapTree } from '../tensor/tree.ts'
 import { record } from './vjp.ts'
@@ -93,18 +93,18 @@ function recordOn<Y>(
   const outputs: Tensor[] = []
   mapTree(value, leaf => { if (isFloating(leaf)) outputs.push(leaf) })
   const first = specsOf(outputs)
-  const slots = captured.map(t => slotOn(t, tape))
+  const parents = captured.map(t => outputOn(t, tape))
   const traced = tape.record({
     op: 'checkpoint',
-    parents: slots,
+    parents,
     saved: [...captured, ...called],
     pullback: cotangents => scope(() => {
       const values = captured.map(t => resolve(below(t, tape)))
-      const wanted = values.filter((_, i) => slots[i])
+      const wanted = values.filter((_, i) => parents[i])
       const rerun = (differentiated: readonly Tensor[]): unknown => {
         let next = 0
         const leaves: Tensor[] = []
-        const result = again(values.map((t, i) => (slots[i] ? differentiated[next++] : t)))
+        const result = again(values.map((t, i) => (parents[i] ? differentiated[next++] : t)))
         mapTree(result, leaf => { if (isFloating(leaf)) leaves.push(leaf) })
         const second = specsOf(leaves)
         if (second !== first) {
@@ -114,7 +114,7 @@ function recordOn<Y>(
       }
       const found = record('checkpoint()', rerun, wanted, []).pull(cotangents, true)
       let next = 0
-      return slots.map(slot => (slot ? found[next++] : null))
+      return parents.map(parent => (parent ? found[next++] : null))
     }, 'checkpoint()'),
   }, outputs)
   let next = 0

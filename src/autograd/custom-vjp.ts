@@ -50,7 +50,7 @@ export function customVjp<A extends Tensor[], S extends readonly Tensor[]>(
     if (!tape) return out
     const [traced] = tape.record({
       op: 'customVjp',
-      parents: seen.map(t => (t.traced?.tape === tape ? t.traced.slot : null)),
+      parents: seen.map(t => (t.traced?.tape === tape ? t.traced.output : null)),
       saved: [...saved],
       pullback: ([g]) => {
         const found = g ? backward(saved, g) : seen.map(() => null)

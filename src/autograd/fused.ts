@@ -54,7 +54,7 @@ export function fused(f: Fused, inputs: readonly Tensor[]): Tensor[] {
   const wanted = seen.map(t => t.traced?.tape === tape)
   return tape.record({
     op: f.name,
-    parents: seen.map(t => t.traced?.slot ?? null),
+    parents: seen.map(t => t.traced?.output ?? null),
     saved: [...values, ...f.constants.map(resolve), kept],
     pullback: cotangents => {
       const now = values.map(resolve)

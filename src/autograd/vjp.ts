@@ -19,7 +19,7 @@ import { sameShape, showShape } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { Tape, TapeOwner } from '../tensor/trace.ts'
 import type { Cotangents } from '../tensor/trace.ts'
-import type { Slot } from '../tensor/tensor.ts'
+import type { NodeOutput } from '../tensor/tensor.ts'
 import type { Spec } from '../backends/backend.ts'
 import { eachLeaf, mapTree } from '../tensor/tree.ts'
 
@@ -82,7 +82,7 @@ export function record<P, A extends unknown[], Y>(
     value = mapTree(result, (leaf, path) => {
       if (!(leaf instanceof Tensor)) return leaf
       const mine = leaf.traced?.tape === tape ? leaf.traced : null
-      outputs.push({ path, slot: mine?.slot ?? null, shape: leaf.shape, dtype: leaf.dtype })
+      outputs.push({ path, output: mine?.output ?? null, shape: leaf.shape, dtype: leaf.dtype })
       return mine?.value ?? leaf
     })
     forgetUnused(tape, outputs)
@@ -119,7 +119,7 @@ function refuseArgument(name: string, params: unknown): void {
 /**
  * What is known of an output once it is out of hand: where it stood in its tree and on the tape, its shape and type.
  */
-type Output = Spec & { readonly path: string; readonly slot: Slot | null }
+type Output = Spec & { readonly path: string; readonly output: NodeOutput | null }
 
 /** The cotangents in the order of the outputs. They are matched by path: the order of keys does not matter. */
 function matchOutputs(name: string, cotangent: unknown, outputs: readonly Output[]): Cotangents {
@@ -143,7 +143,7 @@ function matchOutputs(name: string, cotangent: unknown, outputs: readonly Output
 
 /** Drops the nodes that no output depends on, and with them the values they have kept. */
 function forgetUnused(tape: Tape, outputs: readonly Output[]): void {
-  const used = new Set(outputs.map(({ slot }) => slot?.node))
+  const used = new Set(outputs.map(({ output }) => output?.node))
   for (let i = tape.nodes.length - 1; i >= 0; i--) {
     const node = tape.nodes[i]!
     if (used.has(i)) for (const parent of node.parents) used.add(parent?.node)
@@ -163,18 +163,18 @@ function backward(
     if (g) release(g.resource, 'was a cotangent; the backward pass is over')
   }
 
-  /** Adds g to the cotangent at `slot`. Sums are created in the running scope, and owned by the table from then on. */
-  function accumulate(slot: Slot, g: Tensor): void {
-    const row = (sums[slot.node] ??= [])
-    const before = row[slot.index]
+  /** Adds g to the cotangent at `output`. Sums are created in the running scope, and owned by the table from then on. */
+  function accumulate(output: NodeOutput, g: Tensor): void {
+    const row = (sums[output.node] ??= [])
+    const before = row[output.index]
     const total = before ? add(before, g) : g
     retain(total.resource)
-    row[slot.index] = total
+    row[output.index] = total
     letGo(before)
   }
 
   try {
-    outputs.forEach(({ slot }, i) => { if (slot && given[i]) accumulate(slot, given[i]) })
+    outputs.forEach(({ output }, i) => { if (output && given[i]) accumulate(output, given[i]) })
     for (let i = tape.nodes.length - 1; i >= inputs.length; i--) {
       const node = tape.nodes[i]
       const cotangents = sums[i]
@@ -182,10 +182,10 @@ function backward(
       scope(() => {
         const found = node.pullback(node.outputs.map((_, k) => cotangents[k] ?? null))
         found.forEach((g, k) => {
-          const slot = node.parents[k]
-          if (!g || !slot) return
-          checkCotangent(`the derivative of ${node.op}`, g, tape.nodes[slot.node]!.outputs[slot.index])
-          accumulate(slot, g)
+          const output = node.parents[k]
+          if (!g || !output) return
+          checkCotangent(`the derivative of ${node.op}`, g, tape.nodes[output.node]!.outputs[output.index])
+          accumulate(output, g)
         })
       }, `the derivative of ${node.op}`)
       cotangents.forEach(letGo)

@@ -83,11 +83,11 @@ export function cpu(options: CpuOptions = {}): CpuBackend {
   const runner = fast ? wasmRunner({ build, threads, historyBytes }) : undefined
   const simdLoop = fast ? simdLoops(build) : () => undefined
 
-  const slot = (dtype: DType, size: number): string => `${dtype}:${size}`
+  const kindOf = (dtype: DType, size: number): string => `${dtype}:${size}`
 
   function alloc({ shape, dtype }: Spec): Data {
     const size = sizeOf(shape)
-    const reused = pool.get(slot(dtype, size))?.pop()
+    const reused = pool.get(kindOf(dtype, size))?.pop()
     if (reused) pooledBytes -= reused.byteLength
     const data = reused ?? hostArray(dtype, size)
     buffers++
@@ -102,7 +102,7 @@ export function cpu(options: CpuOptions = {}): CpuBackend {
     bytes -= data.byteLength
     if (pooledBytes + data.byteLength > poolBytes) return
     pooledBytes += data.byteLength
-    const key = slot(dtypeOf(data), data.length)
+    const key = kindOf(dtypeOf(data), data.length)
     const list = pool.get(key)
     if (list) list.push(data)
     else pool.set(key, [data])

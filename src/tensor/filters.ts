@@ -33,7 +33,7 @@ import { aTensor, placementKinds, tensor } from './tensor.ts'
 import type { Placement, Tensor } from './tensor.ts'
 
 /** How many dimensions a grid has: a line, a plane or a volume. */
-export type Grid = 1 | 2 | 3
+export type Dimensions = 1 | 2 | 3
 
 /** Those in the plane. */
 type PlaneFilterName = 'identity' | 'sobelX' | 'sobelY' | 'laplacian' | 'scharrX' | 'scharrY' | 'gaussian' | 'mean'
@@ -63,7 +63,7 @@ function product(axes: readonly Along[]): number[] {
 type Table = Readonly<Record<string, readonly number[]>>
 
 /** The filters of a grid, by name. */
-function tableOf(grid: Grid): Table {
+function tableOf(grid: Dimensions): Table {
   const everywhere = (along: Along): Along[] => new Array<Along>(grid).fill(along)
   const [identity, gaussian] = [product(everywhere(centre)), product(everywhere(blur))]
   const derivatives = (name: string, smooth: Along): Table => Object.fromEntries(
@@ -85,10 +85,10 @@ const tables = { 1: tableOf(1), 2: tableOf(2), 3: tableOf(3) }
 /** The nine weights of each filter in the plane, row by row. */
 export const filters: Readonly<Record<PlaneFilterName, readonly number[]>> = tables[2] as typeof filters
 
-const namesOn = (grid: Grid): readonly FilterName[] => Object.keys(tables[grid]) as FilterName[]
+const namesOn = (grid: Dimensions): readonly FilterName[] => Object.keys(tables[grid]) as FilterName[]
 
 /** The names of the filters of each grid, in the order of this file. */
-export const filterNamesOn: Readonly<Record<Grid, readonly FilterName[]>> = {
+export const filterNamesOn: Readonly<Record<Dimensions, readonly FilterName[]>> = {
   1: namesOn(1), 2: namesOn(2), 3: namesOn(3),
 }
 
@@ -99,7 +99,7 @@ export const filterNames: readonly FilterName[] = filterNamesOn[2]
 const gradients = [['sobelX', 'sobelY'], ['scharrX', 'scharrY']] as const
 
 /** The weights of a filter as a rotated cell applies it. */
-function weights(grid: Grid, filter: Filter, angle: number): number[] {
+function weights(grid: Dimensions, filter: Filter, angle: number): number[] {
   const { name, factor } = typeof filter === 'object' && filter !== null ? filter : { name: filter, factor: 1 }
   const names = filterNamesOn[grid]
   if (!names.includes(name)) {
@@ -149,7 +149,7 @@ export function filterKernel(
  * @example filterKernelOn(3, ['identity', 'sobelX', 'sobelY', 'sobelZ'], 16, { like: x })
  */
 export function filterKernelOn(
-  grid: Grid, list: readonly Filter[], channels: number,
+  grid: Dimensions, list: readonly Filter[], channels: number,
   options: FilterKernelOptions = {},
 ): Tensor {
   checkOptions('filterKernel', options, filterKernelOptions)
@@ -190,5 +190,5 @@ export function filter(x: Tensor, which: Filter | readonly Filter[], options: Fi
   const grid = x.shape.length - 2
   if (grid < 1 || grid > 3) refuse('filter', 'x must be [b,w,c], [b,h,w,c] or [b,d,h,w,c]', { x })
   const list = Array.isArray(which) ? which as readonly Filter[] : [which as Filter]
-  return depthwiseOn(x, filterKernelOn(grid as Grid, list, x.shape.at(-1)!, { angle, like: x }), { padding, mask })
+  return depthwiseOn(x, filterKernelOn(grid as Dimensions, list, x.shape.at(-1)!, { angle, like: x }), { padding, mask })
 }

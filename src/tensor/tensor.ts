@@ -2,7 +2,7 @@
  * The tensor: an immutable array with a shape, an element type and a backend.
  *
  * Two kinds share one class, so that user code never notices which it holds. A concrete tensor has a storage. A traced
- * tensor stands for a value while it is being differentiated: `{ tape, value, slot }`, where `value` is the tensor one
+ * tensor stands for a value while it is being differentiated: `{ tape, value, output }`, where `value` is the tensor one
  * level below (HIPS autograd calls this a box). Operators are free functions; this class only knows how to be read.
  */
 import { cpu } from '../backends/cpu.ts'
@@ -50,10 +50,10 @@ export class Storage {
 }
 
 /** Which output of which recorded operator a traced tensor is. */
-export type Slot = { readonly node: number; readonly index: number }
+export type NodeOutput = { readonly node: number; readonly index: number }
 
 
-type Traced = { readonly tape: Tape; readonly value: Tensor; readonly slot: Slot }
+type Traced = { readonly tape: Tape; readonly value: Tensor; readonly output: NodeOutput }
 
 let nextId = 0
 

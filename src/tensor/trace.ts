@@ -1,7 +1,7 @@
 /**
  * The trace: the one dispatcher, which runs operators and records them.
  *
- * A transform opens a tape and wraps its inputs: a traced tensor is `{ tape, value, slot }`. `apply` finds the
+ * A transform opens a tape and wraps its inputs: a traced tensor is `{ tape, value, output }`. `apply` finds the
  * innermost tape among the inputs, runs the operator on the values one level below (which may be traced by a tape
  * further out), and appends one node. At the bottom there are concrete tensors and a kernel runs. Because
  * derivative rules are operators too, running them one level below records them on the outer tapes, and gradients
@@ -20,7 +20,7 @@ import { resolve } from './frame.ts'
 import { requireTensor, ruleFor, sameBackend } from './op.ts'
 import type { Op } from './op.ts'
 import { Storage, storageOf, Tensor, wrap } from './tensor.ts'
-import type { Slot } from './tensor.ts'
+import type { NodeOutput } from './tensor.ts'
 
 /** Cotangents, one per output or per parent; null stands for zero. */
 export type Cotangents = readonly (Tensor | null)[]
@@ -29,7 +29,7 @@ export type Cotangents = readonly (Tensor | null)[]
 export type Node = {
   readonly op: string
   /** Where each differentiated input came from; null for a constant. */
-  readonly parents: readonly (Slot | null)[]
+  readonly parents: readonly (NodeOutput | null)[]
   /** What the rule of each parent reads, where the node is an operator; `saved` are these, inputs first, each once. */
   readonly uses?: readonly (readonly (number | 'out')[])[]
   /** Shapes and types of the outputs, which their cotangents must have too. */
@@ -74,7 +74,7 @@ export class Tape {
     this.nodes.push({ ...node, saved, outputs: outputs.map(({ shape, dtype }) => ({ shape, dtype })) })
     const at = this.nodes.length - 1
     return outputs.map((value, index) =>
-      new Tensor(value, value.backend, value.op, null, { tape: this, value, slot: { node: at, index } }))
+      new Tensor(value, value.backend, value.op, null, { tape: this, value, output: { node: at, index } }))
   }
 
   /** Throws where the function has returned: its values are gone, and what is recorded now would be lost. */
@@ -122,10 +122,10 @@ export function below(t: Tensor, tape: Tape): Tensor {
   return t
 }
 
-/** The slot of `t` on `tape`, or null where that tape does not trace it. */
-export function slotOn(t: Tensor, tape: Tape): Slot | null {
+/** The output that `t` is on `tape`, or null where that tape does not trace it. */
+export function outputOn(t: Tensor, tape: Tape): NodeOutput | null {
   while (t.traced && t.traced.tape.id > tape.id) t = t.traced.value
-  return t.traced?.tape === tape ? t.traced.slot : null
+  return t.traced?.tape === tape ? t.traced.output : null
 }
 
 /**
@@ -155,7 +155,7 @@ export function apply<A>(
   }
   const [traced] = tape.record({
     op: op.name,
-    parents: seen.map((t, i) => (rules[i] ? t.traced!.slot : null)),
+    parents: seen.map((t, i) => (rules[i] ? t.traced!.output : null)),
     uses: rules.map(rule => rule?.uses ?? []),
     saved: kept,
     pullback: ([g]) => rules.map(rule => (rule && g ? rule.grad(g, saved) : null)),

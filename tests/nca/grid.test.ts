@@ -8,13 +8,13 @@ import {
 import type { FilterName, Padding, Tensor } from '../../src/index.ts'
 import { convOn, depthwiseOn, dilateOn } from '../../src/tensor/ops/grid.ts'
 import { filterKernelOn, filterNames, filterNamesOn } from '../../src/tensor/filters.ts'
-import type { Grid } from '../../src/tensor/filters.ts'
+import type { Dimensions } from '../../src/tensor/filters.ts'
 import { sizeOf, stridesOf } from '../../src/tensor/shape.ts'
 import { build } from '../tensor/arrays.ts'
 import { expectClose, list, sentence } from '../tensor/values.ts'
 
 const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
-const grids = fc.constantFrom<Grid>(1, 2, 3)
+const grids = fc.constantFrom<Dimensions>(1, 2, 3)
 const names = ['circular', 'reflect', 'zero'] as const
 
 function draw(seed: number, shape: readonly number[]): Tensor {
@@ -135,7 +135,7 @@ describe('convolutions on every grid', () => {
       () => dilateOn(reshape(mask, [24])),
       () => dilateOn(mask, { size: 2 }),
       () => dilateOn(x),
-      () => filterKernelOn(4 as Grid, ['mean'], 1),
+      () => filterKernelOn(4 as Dimensions, ['mean'], 1),
     ].map(sentence)).toMatchInlineSnapshot(`
       [
         "depthwiseOn: the kernel must be [k,k,k,c,n], with a size for each axis of the grid; x [2,3,4,5,1], kernel [3,3,1,1].",
@@ -177,7 +177,7 @@ describe('filters on every grid', () => {
   type Field = (x: number, y: number, z: number) => number
 
   /** A state of one sample and channel, a function of x, y and z. */
-  const field = (grid: Grid, f: Field): Tensor =>
+  const field = (grid: Dimensions, f: Field): Tensor =>
     build([1, ...[5, 6, 7].slice(3 - grid), 1], index => {
       const [x, y = 0, z = 0] = index.slice(1, -1).reverse()
       return f(x, y, z)
@@ -187,9 +187,9 @@ describe('filters on every grid', () => {
     return list(slice(x, start, x.shape.map((n, axis) => n - 2 * start[axis])))
   }
   const sensed = (x: Tensor, name: FilterName): Tensor =>
-    depthwiseOn(x, filterKernelOn((x.shape.length - 2) as Grid, [name], 1, { like: x }))
+    depthwiseOn(x, filterKernelOn((x.shape.length - 2) as Dimensions, [name], 1, { like: x }))
 
-  function expectField(grid: Grid, name: FilterName, f: Field, want: Field): void {
+  function expectField(grid: Dimensions, name: FilterName, f: Field, want: Field): void {
     const expected = inside(field(grid, want))
     inside(sensed(field(grid, f), name)).forEach((v, i) => expect(v, `${name} on ${grid}`).toBeCloseTo(expected[i], 10))
   }

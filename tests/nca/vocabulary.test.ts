@@ -15,7 +15,7 @@ import { channelCount } from '../../src/nca/rule/channels.ts'
 import type { Perception } from '../../src/nca/rule/types.ts'
 import { paramTree } from '../../src/nca/fused/rollout.ts'
 import { filterKernelOn, filterNamesOn } from '../../src/tensor/filters.ts'
-import type { Grid } from '../../src/tensor/filters.ts'
+import type { Dimensions } from '../../src/tensor/filters.ts'
 import { slice } from '../../src/tensor/ops/pad-slice.ts'
 import { paddings } from '../../src/backends/window.ts'
 import { sizeOf, stridesOf } from '../../src/tensor/shape.ts'
@@ -182,7 +182,7 @@ describe('noise and bounds', () => {
   })
 })
 
-const parts = (grid: Grid): fc.Arbitrary<Perception> => fc.oneof(
+const parts = (grid: Dimensions): fc.Arbitrary<Perception> => fc.oneof(
   fc.constantFrom<Perception>(...filterNamesOn[grid], { name: 'gaussian', factor: 2 }),
   fc.tuple(upTo(2), fc.constantFrom(1, 3)).map(([n, size]) => depthwise(n, { size })),
   fc.tuple(upTo(2), fc.constantFrom(1, 3), upTo(2), fc.boolean(), fc.constantFrom(...activations))
@@ -191,7 +191,7 @@ const parts = (grid: Grid): fc.Arbitrary<Perception> => fc.oneof(
 )
 
 /** Rules of two seen, one input and two hidden channels. */
-const rulesOn = (grid: Grid): fc.Arbitrary<DataRule> => fc.record({
+const rulesOn = (grid: Dimensions): fc.Arbitrary<DataRule> => fc.record({
   perceive: fc.array(parts(grid), { minLength: 1, maxLength: 3 }),
   update: fc.tuple(fc.constantFrom([3], [2, 3], [3, 3]), fc.constantFrom(...activations), fc.boolean(), fc.boolean())
     .map(([hidden, activation, residual, lastBias]) => mlp(hidden, { activation, residual, lastBias })),
@@ -207,7 +207,7 @@ const rulesOn = (grid: Grid): fc.Arbitrary<DataRule> => fc.record({
   padding: fc.constantFrom(...paddings),
 }).map(rest => defineRule({ channels, grid, ...rest }))
 
-const grids = fc.constantFrom<Grid>(1, 2, 3)
+const grids = fc.constantFrom<Dimensions>(1, 2, 3)
 
 type Scene = { rule: DataRule; params: DataParams; x: Tensor; n: number }
 
@@ -371,8 +371,8 @@ describe('grids of one, two and three dimensions', () => {
     fc.assert(fc.property(cases, ({ low, circular, like, n }) => {
       const filters: Perception[] = circular ? ['identity', 'sobelX', 'laplacian', 'mean'] : ['identity']
       const perceive = [...filters, depthwise(2), conv(3, { bias: true })]
-      const of = (grid: Grid): DataRule => defineRule({ ...like, perceive, grid, padding: circular ? 'circular' : 'zero' })
-      const [flat, deep] = [of(low), of(low + 1 as Grid)]
+      const of = (grid: Dimensions): DataRule => defineRule({ ...like, perceive, grid, padding: circular ? 'circular' : 'zero' })
+      const [flat, deep] = [of(low), of(low + 1 as Dimensions)]
       const shapes = paramShapes(deep)
       const values = Object.fromEntries(Object.entries(shapes).map(([path, shape], i) =>
         [path, draw(n + i, shape, -0.5, 0.5)]))
@@ -417,7 +417,7 @@ describe('grids of one, two and three dimensions', () => {
   })
 
   it('say which state they need', () => {
-    const rule = (grid: Grid): DataRule => defineRule({ channels, grid, perceive: ['identity'], update: mlp(2) })
+    const rule = (grid: Dimensions): DataRule => defineRule({ channels, grid, perceive: ['identity'], update: mlp(2) })
     expect(([1, 2, 3] as const).map(grid => sentence(() => {
       const r = rule(grid)
       step(r, init(r, key(0)), zeros([2, 2, ...new Array<number>(grid).fill(3), 5]), { key: key(0), t: 0 })

@@ -83,15 +83,15 @@ export const spatialCases: Case[] = [
     const { x, g, rows, win } = placed(meeting, 'conv2d')
     return { f: (a, u) => apply(conv.conv2dFilterOp, rows ? [a, u, rows] : [a, u], win), at: [x, g] }
   }),
-  gradCase(pool.pickOp, pools, ({ b, h, w, c, k, padding, dilation, seed }) => ({
+  gradCase(pool.poolOp, pools, ({ b, h, w, c, k, padding, dilation, seed }) => ({
     f: x => maxPool(x, k, { padding, dilation }), at: [spaced(seed, [b, h, w, c])],
   })),
-  gradCase(pool.pickOp, pools, pooled => {
+  gradCase(pool.poolOp, pools, pooled => {
     const { tap, win } = chosen(pooled.seed + 1, pooled)
-    return { f: x => apply(pool.pickOp, [x, tap], win), at: [spaced(pooled.seed, tap.shape)] }
+    return { f: x => apply(pool.poolOp, [x, tap], win), at: [spaced(pooled.seed, tap.shape)] }
   }, { linear: true }),
-  gradCase(pool.unpickOp, pools, pooled => {
+  gradCase(pool.unpoolOp, pools, pooled => {
     const { tap, win } = chosen(pooled.seed + 1, pooled)
-    return { f: g => apply(pool.unpickOp, [g, tap], win), at: [spaced(pooled.seed, tap.shape)] }
+    return { f: g => apply(pool.unpoolOp, [g, tap], win), at: [spaced(pooled.seed, tap.shape)] }
   }, { linear: true }),
 ]

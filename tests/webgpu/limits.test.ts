@@ -9,7 +9,7 @@ import type { Program } from '../../src/backends/program.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { kernelsOf } from '../../src/backends/webgpu/program/kernels.ts'
 import type { ProgramKernel } from '../../src/backends/webgpu/program/kernels.ts'
-import { shapes } from '../../src/backends/webgpu/program/sizes.ts'
+import { divisions } from '../../src/backends/webgpu/program/sizes.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import { distance } from '../nca/fused-scenes.ts'
 import { useDefaultLimits } from './default-limits.ts'
@@ -46,8 +46,8 @@ const programs: fc.Arbitrary<Program> = fc.record({
 }))
 
 it('the kernels of a rollout bind no more than every adapter allows, and their arrays are no larger', () => {
-  fc.assert(fc.property(programs, fc.constantFrom(shapes.hardware, shapes.software), (program, shape) => {
-    const { pack, gradient, slot, ...rest } = kernelsOf(program, most, shape)
+  fc.assert(fc.property(programs, fc.constantFrom(divisions.hardware, divisions.software), (program, shape) => {
+    const { pack, gradient, workspace, ...rest } = kernelsOf(program, most, shape)
     const single = Object.values(rest).filter((one): one is ProgramKernel => one instanceof Object && 'access' in one)
     expect(single.length).toBe(9)
     for (const { name, access } of [...single, ...pack.map(([, kernel]) => kernel), ...gradient.values()]) {
@@ -55,8 +55,8 @@ it('the kernels of a rollout bind no more than every adapter allows, and their a
       expect(uniforms, name).toBeLessThanOrEqual(most.uniformBuffers)
       expect(access.length - uniforms, name).toBeLessThanOrEqual(most.storageBuffers)
     }
-    expect(slot.count).toBeGreaterThan(0)
-    if (slot.count > 1) expect(16 * slot.size * slot.count).toBeLessThanOrEqual(most.storage)
+    expect(workspace.count).toBeGreaterThan(0)
+    if (workspace.count > 1) expect(16 * workspace.size * workspace.count).toBeLessThanOrEqual(most.storage)
   }))
 })
 

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { cpu, defineRule, depthwise, growingRule, mlp, recipes, zeros } from '../../src/index.ts'
 import type { DataRule } from '../../src/index.ts'
 import { kernelsOf } from '../../src/backends/webgpu/program/kernels.ts'
-import { shapes } from '../../src/backends/webgpu/program/sizes.ts'
+import { divisions } from '../../src/backends/webgpu/program/sizes.ts'
 import { arrange } from '../../src/nca/fused/arrange.ts'
 import { channelCount } from '../../src/nca/rule/channels.ts'
 
@@ -19,7 +19,7 @@ const rules: Readonly<Record<string, DataRule>> = {
 
 it.each(Object.entries(rules))('the shaders of %s are those that were read last', async (name, rule) => {
   const x = zeros([8, 32, 32, channelCount(rule.channels)], { backend: cpu() })
-  const { step, back } = kernelsOf(arrange(rule, x, 0).program, { uniform: 65536, storage: 2 ** 27 }, shapes.hardware)
+  const { step, back } = kernelsOf(arrange(rule, x, 0).program, { uniform: 65536, storage: 2 ** 27 }, divisions.hardware)
   const text = [['one forward step', step], ['one backward step', back]] as const
   await expect(text.map(([what, { code }]) => `// ${name}: ${what}\n\n${code}`).join('\n'))
     .toMatchFileSnapshot(`./snapshots/${name}.wgsl`)

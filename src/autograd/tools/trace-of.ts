@@ -85,7 +85,7 @@ export function traceOf<P, A extends unknown[], Y>(
     const told = (traced: P, ...others: A): Y => {
       const y = f(traced, ...others)
       eachLeaf(y, leaf => {
-        if (leaf instanceof Tensor) outputs.push(leaf.traced?.tape === tape ? leaf.traced.slot.node : null)
+        if (leaf instanceof Tensor) outputs.push(leaf.traced?.tape === tape ? leaf.traced.output.node : null)
       })
       return y
     }

@@ -16,7 +16,7 @@ import { blockRows } from './layout.ts'
 import type { Band, PlaneName } from './layout.ts'
 import { freeSteps } from './sample.ts'
 import type { BandStep, Sample, SampleHistory, Segment } from './sample.ts'
-import type { Slot } from './cache.ts'
+import type { CacheEntry } from './cache.ts'
 
 /** From the cotangents of the readouts to the gradients of each band, and ∂L/∂x where it is wanted. */
 export function backward(s: Sample, { segments, end }: SampleHistory): void {
@@ -112,7 +112,7 @@ function undo(s: Sample, band: Band, kept: BandStep): void {
 }
 
 /** The derivative of the changes: weight gradients, and g += Pᵀ(…). */
-function throughLayers(s: Sample, band: Band, hidden: readonly (Slot | null)[], wantG: boolean): void {
+function throughLayers(s: Sample, band: Band, hidden: readonly (CacheEntry | null)[], wantG: boolean): void {
   const { job: { layout }, thread: { kernels: k }, team: { layout: { x, g } }, planes, blocks } = s
   const { cellBytes, changeStride } = layout
   const cells = planes.listOf(band), rows = s.rowsOf(band), gBand = g + band.shift

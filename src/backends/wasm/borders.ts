@@ -12,7 +12,7 @@ import { wrap } from '../window.ts'
 import type { Padding } from '../window.ts'
 
 /** A grid in memory: `origin` is the offset of cell (0, 0), and the filters reach `radius` cells far. */
-export type Grid = {
+export type GridMemory = {
   readonly height: number
   readonly width: number
   readonly padding: Padding
@@ -37,7 +37,7 @@ export type Border = {
 }
 
 /** The bands of a grid in a batch of so many samples, and the bytes of the cotangent of all of them. */
-export function bordersOf(batch: number, grid: Grid): { bands: Border[]; cotangentBytes: number } {
+export function bordersOf(batch: number, grid: GridMemory): { bands: Border[]; cotangentBytes: number } {
   const { height, radius, rowBytes, origin, cellBytes } = grid
   const cuts = bandCuts(batch, height)
   let cotangentBytes = 0
@@ -68,7 +68,7 @@ function bandCuts(batch: number, height: number): number[] {
 
 /** Visits the cells around rows first … last − 1 that stand for a cell of the grid, with that cell. */
 function around(
-  { height, width, padding, radius }: Grid, first: number, last: number,
+  { height, width, padding, radius }: GridMemory, first: number, last: number,
   visit: (y: number, x: number, sourceY: number, sourceX: number) => void,
 ): void {
   const sides = [[-radius, 0], [width, width + radius]], all = [[-radius, width + radius]]

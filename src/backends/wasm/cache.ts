@@ -2,16 +2,16 @@
  * The cache: outputs of hidden layers, left where they were computed, in the memory of the kernels.
  *
  * The backward pass reads them where it finds them and computes the others again. Each thread has a range of its own,
- * handed out in chunks that are filled from front to back and reused when all their slots are free. Pages that were
+ * handed out in chunks that are filled from front to back and reused when all that is in them is free. Pages that were
  * never written cost nothing.
  */
 
 const chunkBytes = 2 ** 19
 
-type Chunk = { readonly from: number; used: number; slots: number }
+type Chunk = { readonly from: number; used: number; entries: number }
 
 /** Some bytes of the cache. */
-export type Slot = { readonly chunk: Chunk; readonly at: number; readonly size: number }
+export type CacheEntry = { readonly chunk: Chunk; readonly at: number; readonly size: number }
 
 export class Cache {
   private current: Chunk | null = null
@@ -27,21 +27,21 @@ export class Cache {
   }
 
   /** Room for `size` bytes, or null where there is none. */
-  take(size: number): Slot | null {
+  take(size: number): CacheEntry | null {
     if (size > chunkBytes) return null
     if (!this.current || this.current.used + size > chunkBytes) this.current = this.chunk()
     const chunk = this.current
     if (!chunk) return null
     const at = chunk.from + chunk.used
     chunk.used += size
-    chunk.slots++
+    chunk.entries++
     this.used += size
     return { chunk, at, size }
   }
 
-  free({ chunk, size }: Slot): void {
+  free({ chunk, size }: CacheEntry): void {
     this.used -= size
-    if (--chunk.slots > 0) return
+    if (--chunk.entries > 0) return
     chunk.used = 0
     if (chunk !== this.current) this.spare.push(chunk)
   }
@@ -52,6 +52,6 @@ export class Cache {
     if (spare) return spare
     if (this.next + chunkBytes > this.end) return null
     this.next += chunkBytes
-    return { from: this.next - chunkBytes, used: 0, slots: 0 }
+    return { from: this.next - chunkBytes, used: 0, entries: 0 }
   }
 }

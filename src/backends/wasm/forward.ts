@@ -19,7 +19,7 @@
 import type { Band } from './layout.ts'
 import { freeState, freeSteps } from './sample.ts'
 import type { BandStep, Sample, SampleHistory, Segment } from './sample.ts'
-import type { Slot } from './cache.ts'
+import type { CacheEntry } from './cache.ts'
 
 /** All steps. Returns what the backward pass needs, where the job says that there will be one. */
 export function forward(s: Sample): SampleHistory | null {
@@ -102,14 +102,14 @@ function drawFire({ job, thread: { kernels: k }, team, number, planes }: Sample,
 }
 
 /** The changes of the cells in `act`, and `next`: who is strong after them. Returns the hidden layers that it kept. */
-function computeChanges(s: Sample, band: Band, hiddenBytes: number): (Slot | null)[] {
+function computeChanges(s: Sample, band: Band, hiddenBytes: number): (CacheEntry | null)[] {
   const { job: { program: { living } }, thread: { cache }, team, planes, blocks } = s
-  const hidden: (Slot | null)[] = []
+  const hidden: (CacheEntry | null)[] = []
   function place(size: number): number {
     const length = blocks.hiddenBytes(size)
-    const slot = length > 0 && cache.used + length <= hiddenBytes ? cache.take(length) : null
-    hidden.push(slot)
-    return slot?.at ?? blocks.hidden
+    const entry = length > 0 && cache.used + length <= hiddenBytes ? cache.take(length) : null
+    hidden.push(entry)
+    return entry?.at ?? blocks.hidden
   }
   blocks.changes(team.layout.x, planes.listOf(band), planes.list('act', band), s.rowsOf(band), place)
   if (living) {

@@ -15,7 +15,7 @@ import type { Layer, Program } from '../program.ts'
 import { Arena, cacheOf, ceilTo } from './arena.ts'
 import type { Table } from './arena.ts'
 import { bordersOf } from './borders.ts'
-import type { Border, Grid } from './borders.ts'
+import type { Border, GridMemory } from './borders.ts'
 import { activations } from './kernels.ts'
 
 /** Rows of cells that go through the layers at once, so that they stay in cache. */
@@ -210,7 +210,7 @@ function layLayers(
 
 /** The bands: tables of their borders, and where their rows of changes lie behind one another. */
 function layBands(
-  arena: Arena, borders: readonly Border[], { width, planeRow, changeStride }: Pick<Grid, 'width'> & {
+  arena: Arena, borders: readonly Border[], { width, planeRow, changeStride }: Pick<GridMemory, 'width'> & {
     planeRow: number; changeStride: number
   },
 ): { bands: Band[]; rowsBytes: number } {

@@ -12,7 +12,7 @@ import { filtersOf, packFilters, packLayers, packMasks, partsOf, unpackGradients
 import { participant } from './participant.ts'
 import type { Message } from './participant.ts'
 import type { Job } from './sample.ts'
-import { crew } from './threads.ts'
+import { workerPool } from './threads.ts'
 
 export type WasmRunner = ProgramRunner & {
   /** Threads that the next rollout runs on. */
@@ -154,7 +154,7 @@ function start(build: 'fma' | 'plain', threads: number, historyBytes: number): T
   const shared = threads > 1
   const module = compile(build, shared)
   const memory = newMemory(shared)
-  const workers = crew(workerSource, threads, { module, memory, cacheBytes })
+  const workers = workerPool(workerSource, threads, { module, memory, cacheBytes })
   const hear = participant(memory, instantiate(module, memory), 0, cacheBytes)
   return {
     threads,

@@ -7,7 +7,7 @@
 import type { Program } from '../program.ts'
 import { blocksOf } from './blocks.ts'
 import type { Blocks } from './blocks.ts'
-import type { Cache, Slot } from './cache.ts'
+import type { Cache, CacheEntry } from './cache.ts'
 import type { Kernels } from './kernels.ts'
 import type { Band, BlockLayout, Layout, TeamLayout } from './layout.ts'
 import { planesOf } from './planes.ts'
@@ -58,7 +58,7 @@ export type Team = {
 export type BandStep = {
   log: Piece[]
   /** Null where they must be computed again. */
-  readonly hidden: readonly (Slot | null)[]
+  readonly hidden: readonly (CacheEntry | null)[]
 }
 
 /** A state, band by band: which cells may differ from zero, and their values. */
@@ -91,7 +91,7 @@ export function freeSteps(
   for (const step of steps) {
     for (const { log, hidden } of step) {
       store.free(log)
-      for (const slot of hidden) if (slot) cache.free(slot)
+      for (const entry of hidden) if (entry) cache.free(entry)
     }
   }
 }

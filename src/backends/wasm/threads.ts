@@ -126,7 +126,7 @@ export type WorkerData = {
   readonly cacheBytes: number
 }
 
-export type Crew = {
+export type WorkerPool = {
   /** Whether all workers can be waited for. */
   ready(): boolean
   /** Runs a job on all threads; `own` is the main thread's part. Throws what any of them threw. */
@@ -144,16 +144,16 @@ const resourceLimits = { maxYoungGenerationSizeMb: 2 }
 type PagePost = { readonly data: WorkerData } | { readonly job: unknown } | { readonly tell: unknown }
 
 /** A worker as its parent sees it. */
-type Hand = { job(message: unknown): void; tell(message: unknown): void; end(): void }
+type PoolWorker = { job(message: unknown): void; tell(message: unknown): void; end(): void }
 
-function nodeHand({ Worker }: WorkerThreads, source: string, workerData: WorkerData): Hand {
+function nodeWorker({ Worker }: WorkerThreads, source: string, workerData: WorkerData): PoolWorker {
   const worker = new Worker(source, { eval: true, workerData, resourceLimits })
   worker.unref() // it must not keep the program from ending
   const post = (message: unknown): void => worker.postMessage(message)
   return { job: post, tell: post, end: () => void worker.terminate() }
 }
 
-function pageHand(source: string, data: WorkerData): Hand {
+function pageWorker(source: string, data: WorkerData): PoolWorker {
   const address = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }))
   const worker = new Worker(address)
   const post = (message: PagePost): void => worker.postMessage(message)
@@ -162,12 +162,12 @@ function pageHand(source: string, data: WorkerData): Hand {
 }
 
 /** `count` threads in all; `source` is the program of the workers. */
-export function crew(source: string, count: number, data: Omit<WorkerData, 'index'>): Crew {
+export function workerPool(source: string, count: number, data: Omit<WorkerData, 'index'>): WorkerPool {
   const { memory } = data
   const node = workerThreads()
   const workers = Array.from({ length: count - 1 }, (_, i) => {
     const own: WorkerData = { ...data, index: i + 1 }
-    return node ? nodeHand(node, source, own) : pageHand(source, own)
+    return node ? nodeWorker(node, source, own) : pageWorker(source, own)
   })
   return {
     ready: () => node !== undefined || Atomics.load(new Int32Array(memory.buffer, 0, 16), word.started) === count - 1,

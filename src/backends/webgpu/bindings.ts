@@ -13,7 +13,7 @@ export type Bindings = {
   forget(buffer: GPUBuffer): void
 }
 
-type Layout = {
+type KernelLayout = {
   readonly buffers: GPUBindGroupLayout
   readonly whole: GPUPipelineLayout
   readonly pipelines: Map<string, GPUComputePipeline>
@@ -38,12 +38,12 @@ const computeStage = 0x4 // of the WebGPU specification; the name exists as a gl
 export function bindingsOf(
   device: GPUDevice, errors: Errors, uniformLayout: GPUBindGroupLayout, beforeCompiling: () => void,
 ): Bindings {
-  const layouts = new Map<string, Layout>()
+  const layouts = new Map<string, KernelLayout>()
   const groups = new Map<string, Group>()
   const known = new WeakMap<GPUBuffer, Known>()
   let nextId = 0
 
-  function layoutOf(key: string, { buffers, uniforms }: Dispatch): Layout {
+  function layoutOf(key: string, { buffers, uniforms }: Dispatch): KernelLayout {
     const kept = layouts.get(key)
     if (kept) return kept
     const group = device.createBindGroupLayout({
@@ -56,7 +56,7 @@ export function bindingsOf(
     return layout
   }
 
-  function compile(layout: Layout, d: Dispatch): GPUComputePipeline {
+  function compile(layout: KernelLayout, d: Dispatch): GPUComputePipeline {
     const explain = (reason: string): string => `${d.name}: its WGSL kernel does not compile: ${reason}${shapesOf(d)}.`
     const create = (): GPUComputePipeline => device.createComputePipeline({
       label: d.name,
@@ -81,7 +81,7 @@ export function bindingsOf(
     for (const buffer of group.buffers) buffer.groups.delete(group)
   }
 
-  function bind(key: string, layout: Layout, d: Dispatch): GPUBindGroup {
+  function bind(key: string, layout: KernelLayout, d: Dispatch): GPUBindGroup {
     refuseAlias(d)
     const explain = (reason: string): string => `${d.name}: its arrays cannot be bound: ${reason}${shapesOf(d)}.`
     const create = (): GPUBindGroup => device.createBindGroup({

@@ -149,10 +149,10 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
       pass.setPipeline(pipeline)
       pass.setBindGroup(0, group)
       if (d.uniforms.length > 0) {
-        const slot = current.calls.length * slotBytes
-        values.set(d.uniforms, slot / 4)
-        if (d.indices) values[slot / 4 + d.uniforms.length] = faults.number(d.name)
-        pass.setBindGroup(1, uniformGroup, [slot])
+        const offset = current.calls.length * slotBytes
+        values.set(d.uniforms, offset / 4)
+        if (d.indices) values[offset / 4 + d.uniforms.length] = faults.number(d.name)
+        pass.setBindGroup(1, uniformGroup, [offset])
       }
       pass.dispatchWorkgroups(...d.groups)
       added(current, d)

@@ -23,7 +23,7 @@ export { depthwiseConv } from './depthwise-conv/depthwise-conv.ts'
 export type { DepthwiseConvOptions } from './depthwise-conv/depthwise-conv.ts'
 export type { Padding } from '../../backends/window.ts'
 export { filter, filterKernel, filterKernelOn, filterNames, filterNamesOn, filters } from '../filters.ts'
-export type { Filter, FilterKernelOptions, FilterName, FilterOptions, Grid } from '../filters.ts'
+export type { Dimensions, Filter, FilterKernelOptions, FilterName, FilterOptions } from '../filters.ts'
 export type { Operand } from './elementwise.ts'
 export {
   abs, clamp, cos, exp, floor, leakyRelu, log, log1p, relu, sigmoid, sign, sin, softplus, sqrt, square, tanh,

@@ -2,11 +2,11 @@
  * maxPool: the greatest value in the window around each cell, channel by channel.
  *
  *   tap[o, c] = the first t, in scan order, whose cell i has the greatest x[i, c]       winningTap
- *   out[o, c] = x[i, c], where i is the cell that o reads through tap[o, c]             pick
- *   ∂L/∂x[i, c] = Σ g[o, c] over the links (o, t, i) with t = tap[o, c]                 unpick, the adjoint of pick
+ *   out[o, c] = x[i, c], where i is the cell that o reads through tap[o, c]             pool
+ *   ∂L/∂x[i, c] = Σ g[o, c] over the links (o, t, i) with t = tap[o, c]                 unpool, the adjoint of pool
  *
  * The links are those of `window.ts`. Which tap wins is constant almost everywhere, so winningTap has no derivative;
- * for given taps, pick and unpick are linear and adjoint to each other, so the set is closed under differentiation. A
+ * for given taps, pool and unpool are linear and adjoint to each other, so the set is closed under differentiation. A
  * NaN wins against every number, the first against later ones: the output is NaN exactly where a window holds one.
  *
  * What is remembered is a tap, not a cell: on a torus smaller than the window, a cell is read through several taps, and
@@ -95,8 +95,8 @@ export const winningTapOp: Op<Windows> = defineOp<Windows>({
 })
 
 /** The value that each tap reads. inputs: x [b,h,w,c], tap [b,h,w,c]. */
-export const pickOp: Op<Windows> = defineOp<Windows>({
-  name: 'pick',
+export const poolOp: Op<Windows> = defineOp<Windows>({
+  name: 'pool',
   infer: ([x]) => x,
   cpu: ([x, tap], out, { inputs: [{ shape }], attrs }) => {
     eachPicked(attrs, shape, tap, (o, from) => { out[o] = x[from] })
@@ -110,12 +110,12 @@ export const pickOp: Op<Windows> = defineOp<Windows>({
       source: `${wgsl} fn main(o: u32) { out[o] = x[u32(linked(place(o / u.n), tap[o])) * u.n + o % u.n]; }`,
     }
   },
-  vjp: [{ uses: [1], grad: (g, { inputs: [, tap], attrs }) => apply(unpickOp, [g, tap], attrs) }, null],
+  vjp: [{ uses: [1], grad: (g, { inputs: [, tap], attrs }) => apply(unpoolOp, [g, tap], attrs) }, null],
 })
 
 /** Each cell collects from those whose tap reads it. inputs: g [b,h,w,c], tap [b,h,w,c]. */
-export const unpickOp: Op<Windows> = defineOp<Windows>({
-  name: 'unpick',
+export const unpoolOp: Op<Windows> = defineOp<Windows>({
+  name: 'unpool',
   infer: ([g]) => g,
   cpu: ([g, tap], out, { inputs: [{ shape }], attrs }) => {
     const sums = new Float64Array(out.length)
@@ -142,7 +142,7 @@ export const unpickOp: Op<Windows> = defineOp<Windows>({
         }`,
     }
   },
-  vjp: [{ uses: [1], grad: (u, { inputs: [, tap], attrs }) => apply(pickOp, [u, tap], attrs) }, null],
+  vjp: [{ uses: [1], grad: (u, { inputs: [, tap], attrs }) => apply(poolOp, [u, tap], attrs) }, null],
 })
 
 /** Calls `visit` for each number of the output, in order, with the position of the number that its tap reads. */
@@ -185,7 +185,7 @@ const poolOptions = keysOf<PoolOptions>({ padding: windowKinds.padding, dilation
  */
 export function maxPool(x: Tensor, k: number | readonly [number, number] = 3, options: PoolOptions = {}): Tensor {
   const win = poolWindows('maxPool', x, k, options)
-  return apply(pickOp, [x, apply(winningTapOp, [x], win)], win)
+  return apply(poolOp, [x, apply(winningTapOp, [x], win)], win)
 }
 
 /** The windows of a pooling, each with its own cell in it. */

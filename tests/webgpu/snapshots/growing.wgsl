@@ -30,7 +30,7 @@ fn wayOf(tap: u32) -> vec2i {
   let place = tap;
   return vec2i(i32(place % K), i32(place / K)) - radius;
 }
-struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, slots: u32, first: u32, key0: u32, key1: u32, threshold: u32, wanted: u32 }
+struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, threshold: u32, wanted: u32 }
 @group(1) @binding(0) var<uniform> u: Uniforms;
 const b1 = 0u; const w2 = 32u; const b2 = 544u;
 
@@ -421,7 +421,7 @@ fn invoke(
 // growing: one backward step
 
 @group(0) @binding(0) var<storage, read_write> next: array<vec4u>;
-@group(0) @binding(1) var<storage, read_write> slots: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> workspaces: array<vec4f>;
 @group(0) @binding(2) var<storage, read> state: array<vec4u>;
 @group(0) @binding(3) var<storage, read> after: array<vec4u>;
 @group(0) @binding(4) var<storage, read> records: array<vec4u>;
@@ -446,12 +446,12 @@ fn wayOf(tap: u32) -> vec2i {
   let place = tap;
   return vec2i(i32(place % K), i32(place / K)) - radius;
 }
-struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, slots: u32, first: u32, key0: u32, key1: u32, threshold: u32, wanted: u32 }
+struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, threshold: u32, wanted: u32 }
 @group(1) @binding(0) var<uniform> u: Uniforms;
 const b1 = 0u; const w2 = 32u; const b2 = 544u;
 const recordSize = 16u;
 fn recordAt(i: u32) -> vec4f { return bitcast<vec4f>(records[i]); }
-const slotSize = 7204u; const at_kernel = 0u; const at_w1 = 0u; const at_b1 = 1536u; const at_w2 = 1568u; const at_b2 = 2080u; const at_h0 = 2084u; const at_h1 = 2852u; const at_d1 = 4900u; const at_d2 = 6948u;
+const workspaceSize = 7204u; const at_kernel = 0u; const at_w1 = 0u; const at_b1 = 1536u; const at_w2 = 1568u; const at_b2 = 2080u; const at_h0 = 2084u; const at_h1 = 2852u; const at_d1 = 4900u; const at_d2 = 6948u;
 var<private> mine: u32;
 
 var<private> sample: u32;
@@ -667,8 +667,8 @@ fn multiply(lane: u32, rows: u32, a: u32, na: u32, b: u32, nb: u32, to: u32) {
     var s60 = vec4f(); var s61 = vec4f();
     var s70 = vec4f(); var s71 = vec4f();
     for (var row = 0u; row < rows; row++) {
-      let left0 = slots[a0 + row]; let left1 = slots[a1 + row];
-      let right0 = slots[b0 + row]; let right1 = slots[b1 + row];
+      let left0 = workspaces[a0 + row]; let left1 = workspaces[a1 + row];
+      let right0 = workspaces[b0 + row]; let right1 = workspaces[b1 + row];
       s00 += left0[0] * right0; s01 += left0[0] * right1;
       s10 += left0[1] * right0; s11 += left0[1] * right1;
       s20 += left0[2] * right0; s21 += left0[2] * right1;
@@ -679,21 +679,21 @@ fn multiply(lane: u32, rows: u32, a: u32, na: u32, b: u32, nb: u32, to: u32) {
       s70 += left1[3] * right0; s71 += left1[3] * right1;
     }
     let at = mine + to + 4u * i * nb + j;
-    slots[at + 0u * nb] += s00; slots[at + 1u * nb] += s10; slots[at + 2u * nb] += s20; slots[at + 3u * nb] += s30;
-    if (j + 1u < nb) { slots[at + 0u * nb + 1u] += s01; slots[at + 1u * nb + 1u] += s11; slots[at + 2u * nb + 1u] += s21; slots[at + 3u * nb + 1u] += s31; }
+    workspaces[at + 0u * nb] += s00; workspaces[at + 1u * nb] += s10; workspaces[at + 2u * nb] += s20; workspaces[at + 3u * nb] += s30;
+    if (j + 1u < nb) { workspaces[at + 0u * nb + 1u] += s01; workspaces[at + 1u * nb + 1u] += s11; workspaces[at + 2u * nb + 1u] += s21; workspaces[at + 3u * nb + 1u] += s31; }
     if (i + 1u < na) {
-      slots[at + 4u * nb] += s40; slots[at + 5u * nb] += s50; slots[at + 6u * nb] += s60; slots[at + 7u * nb] += s70;
-      if (j + 1u < nb) { slots[at + 4u * nb + 1u] += s41; slots[at + 5u * nb + 1u] += s51; slots[at + 6u * nb + 1u] += s61; slots[at + 7u * nb + 1u] += s71; }
+      workspaces[at + 4u * nb] += s40; workspaces[at + 5u * nb] += s50; workspaces[at + 6u * nb] += s60; workspaces[at + 7u * nb] += s70;
+      if (j + 1u < nb) { workspaces[at + 4u * nb + 1u] += s41; workspaces[at + 5u * nb + 1u] += s51; workspaces[at + 6u * nb + 1u] += s61; workspaces[at + 7u * nb + 1u] += s71; }
     }
   }
 }
 
-/** The slot's n vectors from place to on grow by the sums over the rows of the block at a. */
+/** The workspace's n vectors from place to on grow by the sums over the rows of the block at a. */
 fn addRows(lane: u32, rows: u32, a: u32, n: u32, to: u32) {
   for (var i = lane; i < n; i += lanes) {
     var sum = vec4f();
-    for (var row = 0u; row < rows; row++) { sum += slots[mine + a + i * blockRows + row]; }
-    slots[mine + to + i] += sum;
+    for (var row = 0u; row < rows; row++) { sum += workspaces[mine + a + i * blockRows + row]; }
+    workspaces[mine + to + i] += sum;
   }
 }
 var<workgroup> heldAfter: array<atomic<u32>, tileHeight>;
@@ -766,10 +766,10 @@ fn through(first: u32, n: u32, rows: u32) {
   hide();
   for (var r = 0u; r < min(rowsAtOnce, rows - n); r++) {
     let at = u32(cellAt(inTile(list[first + n + r]))) * recordSize;
-    for (var i = 0u; i < N; i++) { slots[mine + at_h0 + i * blockRows + n + r] = y[r * N + i]; }
+    for (var i = 0u; i < N; i++) { workspaces[mine + at_h0 + i * blockRows + n + r] = y[r * N + i]; }
     for (var c = 0u; c < C; c++) {
       change[r * C + c] = bitcast<vec4f>(next[at + c]);
-      slots[mine + at_d2 + c * blockRows + n + r] = change[r * C + c];
+      workspaces[mine + at_d2 + c * blockRows + n + r] = change[r * C + c];
     }
     
   }
@@ -808,12 +808,12 @@ fn through(first: u32, n: u32, rows: u32) {
     row += 4u * C;
     if (n + 0u < rows) {
       d0_0 = before1(d0_0, h0_0);
-      slots[mine + at_h1 + (j + 0u) * blockRows + n + 0u] = h0_0;
-      slots[mine + at_d1 + (j + 0u) * blockRows + n + 0u] = d0_0;
+      workspaces[mine + at_h1 + (j + 0u) * blockRows + n + 0u] = h0_0;
+      workspaces[mine + at_d1 + (j + 0u) * blockRows + n + 0u] = d0_0;
     } if (n + 1u < rows) {
       d1_0 = before1(d1_0, h1_0);
-      slots[mine + at_h1 + (j + 0u) * blockRows + n + 1u] = h1_0;
-      slots[mine + at_d1 + (j + 0u) * blockRows + n + 1u] = d1_0;
+      workspaces[mine + at_h1 + (j + 0u) * blockRows + n + 1u] = h1_0;
+      workspaces[mine + at_d1 + (j + 0u) * blockRows + n + 1u] = d1_0;
     }
     
     let h0_1 = activate1(z0_1); var d0_1 = vec4f(); let h1_1 = activate1(z1_1); var d1_1 = vec4f();
@@ -827,12 +827,12 @@ fn through(first: u32, n: u32, rows: u32) {
     row += 4u * C;
     if (n + 0u < rows) {
       d0_1 = before1(d0_1, h0_1);
-      slots[mine + at_h1 + (j + 1u) * blockRows + n + 0u] = h0_1;
-      slots[mine + at_d1 + (j + 1u) * blockRows + n + 0u] = d0_1;
+      workspaces[mine + at_h1 + (j + 1u) * blockRows + n + 0u] = h0_1;
+      workspaces[mine + at_d1 + (j + 1u) * blockRows + n + 0u] = d0_1;
     } if (n + 1u < rows) {
       d1_1 = before1(d1_1, h1_1);
-      slots[mine + at_h1 + (j + 1u) * blockRows + n + 1u] = h1_1;
-      slots[mine + at_d1 + (j + 1u) * blockRows + n + 1u] = d1_1;
+      workspaces[mine + at_h1 + (j + 1u) * blockRows + n + 1u] = h1_1;
+      workspaces[mine + at_d1 + (j + 1u) * blockRows + n + 1u] = d1_1;
     }
     
     let h0_2 = activate1(z0_2); var d0_2 = vec4f(); let h1_2 = activate1(z1_2); var d1_2 = vec4f();
@@ -846,12 +846,12 @@ fn through(first: u32, n: u32, rows: u32) {
     row += 4u * C;
     if (n + 0u < rows) {
       d0_2 = before1(d0_2, h0_2);
-      slots[mine + at_h1 + (j + 2u) * blockRows + n + 0u] = h0_2;
-      slots[mine + at_d1 + (j + 2u) * blockRows + n + 0u] = d0_2;
+      workspaces[mine + at_h1 + (j + 2u) * blockRows + n + 0u] = h0_2;
+      workspaces[mine + at_d1 + (j + 2u) * blockRows + n + 0u] = d0_2;
     } if (n + 1u < rows) {
       d1_2 = before1(d1_2, h1_2);
-      slots[mine + at_h1 + (j + 2u) * blockRows + n + 1u] = h1_2;
-      slots[mine + at_d1 + (j + 2u) * blockRows + n + 1u] = d1_2;
+      workspaces[mine + at_h1 + (j + 2u) * blockRows + n + 1u] = h1_2;
+      workspaces[mine + at_d1 + (j + 2u) * blockRows + n + 1u] = d1_2;
     }
     
     let h0_3 = activate1(z0_3); var d0_3 = vec4f(); let h1_3 = activate1(z1_3); var d1_3 = vec4f();
@@ -865,12 +865,12 @@ fn through(first: u32, n: u32, rows: u32) {
     row += 4u * C;
     if (n + 0u < rows) {
       d0_3 = before1(d0_3, h0_3);
-      slots[mine + at_h1 + (j + 3u) * blockRows + n + 0u] = h0_3;
-      slots[mine + at_d1 + (j + 3u) * blockRows + n + 0u] = d0_3;
+      workspaces[mine + at_h1 + (j + 3u) * blockRows + n + 0u] = h0_3;
+      workspaces[mine + at_d1 + (j + 3u) * blockRows + n + 0u] = d0_3;
     } if (n + 1u < rows) {
       d1_3 = before1(d1_3, h1_3);
-      slots[mine + at_h1 + (j + 3u) * blockRows + n + 1u] = h1_3;
-      slots[mine + at_d1 + (j + 3u) * blockRows + n + 1u] = d1_3;
+      workspaces[mine + at_h1 + (j + 3u) * blockRows + n + 1u] = h1_3;
+      workspaces[mine + at_d1 + (j + 3u) * blockRows + n + 1u] = d1_3;
     }
     if (u.wanted != 0u) {
       for (var i = 0u; i < 12u; i++) {
@@ -908,8 +908,8 @@ fn through(first: u32, n: u32, rows: u32) {
 
 @compute @workgroup_size(lanes)
 fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-  mine = id.x * slotSize;
-  for (var number = id.x; number < u.tiles; number += u.slots) {
+  mine = id.x * workspaceSize;
+  for (var number = id.x; number < u.tiles; number += u.workspaces) {
     enter(number);
     if (!findRecords(lane) && !someActed(lane)) {
       for (var k = lane; k < rowsInTile(); k += lanes) { next[u.cells * recordSize + markOf(k)] = vec4u(); }

@@ -5,7 +5,7 @@
  *   g   ← g + Pᵀ(∂L/∂y of the step behind)      every cell collects from those whose windows it is in
  *   g   ← g where the cell lives                 the living mask is a constant
  *   ∂L/∂z_L = g,  ∂L/∂h_l = W_(l+1) ∂L/∂z_(l+1),  ∂L/∂z_l = σ'(z_l) ⊙ ∂L/∂h_l        for the cells that act, to h_0 = y
- *   ∂L/∂W_l += h_(l−1)ᵀ ∂L/∂z_l          per workgroup, in its slot
+ *   ∂L/∂W_l += h_(l−1)ᵀ ∂L/∂z_l          per workgroup, in its workspace
  *
  * What a cell hands on is its record, g and ∂L/∂y, and beside it two bits, whether it has the one and the other. Where
  * nobody around a tile has anything and nobody in it acted, there is nothing to do. (A cell that acted counts with a
@@ -19,7 +19,7 @@ import {
 } from './cells.ts'
 import { activationsWgsl, declareRest, eachRow, eachWeight, hideWgsl, sumsWgsl, weightWgsl } from './layers.ts'
 import { recordSize } from './sizes.ts'
-import type { Sizes, Slot } from './sizes.ts'
+import type { Sizes, Workspace } from './sizes.ts'
 
 const declareRecords = (sizes: Sizes): string => `
 const recordSize = ${recordSize(sizes)}u;
@@ -80,7 +80,7 @@ fn collect(place: vec2i, cell: u32) -> bool {
 }
 
 /**
- * `multiply(lane, rows, a, na, b, nb, to)`: the slot's matrix at `to`, of 4·na rows and nb vectors, grows by AᵀB, sums
+ * `multiply(lane, rows, a, na, b, nb, to)`: the workspace's matrix at `to`, of 4·na rows and nb vectors, grows by AᵀB, sums
  * over the rows of the block. Each invocation takes squares of 8 × 8 numbers.
  */
 const multiplyWgsl = `
@@ -92,26 +92,26 @@ fn multiply(lane: u32, rows: u32, a: u32, na: u32, b: u32, nb: u32, to: u32) {
     let b0 = mine + b + j * blockRows; let b1 = mine + b + min(j + 1u, nb - 1u) * blockRows;
     ${repeat(8, r => repeat(2, c => `var s${r}${c} = vec4f();`, ' '), '\n    ')}
     for (var row = 0u; row < rows; row++) {
-      let left0 = slots[a0 + row]; let left1 = slots[a1 + row];
-      let right0 = slots[b0 + row]; let right1 = slots[b1 + row];
+      let left0 = workspaces[a0 + row]; let left1 = workspaces[a1 + row];
+      let right0 = workspaces[b0 + row]; let right1 = workspaces[b1 + row];
       ${repeat(8, r => repeat(2, c => `s${r}${c} += left${r >> 2}[${r & 3}] * right${c};`, ' '), '\n      ')}
     }
     let at = mine + to + 4u * i * nb + j;
-    ${repeat(4, r => `slots[at + ${r}u * nb] += s${r}0;`, ' ')}
-    if (j + 1u < nb) { ${repeat(4, r => `slots[at + ${r}u * nb + 1u] += s${r}1;`, ' ')} }
+    ${repeat(4, r => `workspaces[at + ${r}u * nb] += s${r}0;`, ' ')}
+    if (j + 1u < nb) { ${repeat(4, r => `workspaces[at + ${r}u * nb + 1u] += s${r}1;`, ' ')} }
     if (i + 1u < na) {
-      ${repeat(4, r => `slots[at + ${r + 4}u * nb] += s${r + 4}0;`, ' ')}
-      if (j + 1u < nb) { ${repeat(4, r => `slots[at + ${r + 4}u * nb + 1u] += s${r + 4}1;`, ' ')} }
+      ${repeat(4, r => `workspaces[at + ${r + 4}u * nb] += s${r + 4}0;`, ' ')}
+      if (j + 1u < nb) { ${repeat(4, r => `workspaces[at + ${r + 4}u * nb + 1u] += s${r + 4}1;`, ' ')} }
     }
   }
 }
 
-/** The slot's n vectors from place to on grow by the sums over the rows of the block at a. */
+/** The workspace's n vectors from place to on grow by the sums over the rows of the block at a. */
 fn addRows(lane: u32, rows: u32, a: u32, n: u32, to: u32) {
   for (var i = lane; i < n; i += lanes) {
     var sum = vec4f();
-    for (var row = 0u; row < rows; row++) { sum += slots[mine + a + i * blockRows + row]; }
-    slots[mine + to + i] += sum;
+    for (var row = 0u; row < rows; row++) { sum += workspaces[mine + a + i * blockRows + row]; }
+    workspaces[mine + to + i] += sum;
   }
 }`
 
@@ -139,8 +139,8 @@ function backThroughWgsl(sizes: Sizes, l: number): string {
     ${repeat(hiddenAtOnce, q => `${vector(q)}
     ${each(r => `if (n + ${r}u < rows) {
       d${r}_${q} = before${l}(d${r}_${q}, h${r}_${q});
-      slots[mine + at_h${l} + (j + ${q}u) * blockRows + n + ${r}u] = h${r}_${q};
-      slots[mine + at_d${l} + (j + ${q}u) * blockRows + n + ${r}u] = d${r}_${q};
+      workspaces[mine + at_h${l} + (j + ${q}u) * blockRows + n + ${r}u] = h${r}_${q};
+      workspaces[mine + at_d${l} + (j + ${q}u) * blockRows + n + ${r}u] = d${r}_${q};
     }`)}`, '\n    ')}
     if (${l === 1 ? 'u.wanted != 0u' : 'true'}) {
       for (var i = 0u; i < ${inputs}u; i++) {
@@ -152,16 +152,16 @@ function backThroughWgsl(sizes: Sizes, l: number): string {
   }`
 }
 
-/** Arrays: next, slots, state, after, records, w1, rest, then kernel where there is one. */
-export function backwardWgsl(program: Program, sizes: Sizes, slot: Slot): string {
+/** Arrays: next, workspaces, state, after, records, w1, rest, then kernel where there is one. */
+export function backwardWgsl(program: Program, sizes: Sizes, workspace: Workspace): string {
   const { living, perception, updated, channels } = program
   const { widths } = sizes
   const last = widths.length - 1
   const frozen = updated.length < channels
   const learned = perception.type === 'filters' && perception.learned
-  const names = Object.entries(slot.at).map(([name, at]) => `const at_${name} = ${at}u;`).join(' ')
+  const names = Object.entries(workspace.at).map(([name, at]) => `const at_${name} = ${at}u;`).join(' ')
   return `${declareSizes(sizes)}${declareUniforms}${declareRest(sizes)}${declareRecords(sizes)}
-const slotSize = ${slot.size}u; ${names}
+const workspaceSize = ${workspace.size}u; ${names}
 var<private> mine: u32;
 ${placesWgsl(program)}
 ${rowsWgsl(program, marginOf(sizes, 'backward'))}
@@ -228,13 +228,13 @@ fn through(first: u32, n: u32, rows: u32) {
   hide();
   for (var r = 0u; r < min(rowsAtOnce, rows - n); r++) {
     let at = u32(cellAt(inTile(list[first + n + r]))) * recordSize;
-    for (var i = 0u; i < N; i++) { slots[mine + at_h0 + i * blockRows + n + r] = y[r * N + i]; }
+    for (var i = 0u; i < N; i++) { workspaces[mine + at_h0 + i * blockRows + n + r] = y[r * N + i]; }
     for (var c = 0u; c < C; c++) {
       change[r * C + c] = ${frozen ? 'onlyMoving(bitcast<vec4f>(next[at + c]), c)' : 'bitcast<vec4f>(next[at + c])'};
-      slots[mine + at_d${last} + c * blockRows + n + r] = change[r * C + c];
+      workspaces[mine + at_d${last} + c * blockRows + n + r] = change[r * C + c];
     }
     ${learned ? `for (var tap = 0u; tap < taps; tap++) {
-      for (var c = 0u; c < C; c++) { slots[mine + at_window + (tap * C + c) * blockRows + n + r] = seen(cellOf[r * taps + tap], c); }
+      for (var c = 0u; c < C; c++) { workspaces[mine + at_window + (tap * C + c) * blockRows + n + r] = seen(cellOf[r * taps + tap], c); }
     }` : ''}
   }
 ${repeat(last - 1, i => backThroughWgsl(sizes, last - 1 - i), '')}
@@ -243,7 +243,7 @@ ${repeat(last - 1, i => backThroughWgsl(sizes, last - 1 - i), '')}
       let at = u32(cellAt(inTile(list[first + n + r]))) * recordSize + C;
       for (var i = 0u; i < N; i++) {
         next[at + i] = bitcast<vec4u>(d0[r * N + i]);
-        ${learned ? 'slots[mine + at_d0 + i * blockRows + n + r] = d0[r * N + i];' : ''}
+        ${learned ? 'workspaces[mine + at_d0 + i * blockRows + n + r] = d0[r * N + i];' : ''}
       }
     }
   }
@@ -255,17 +255,17 @@ fn filters(lane: u32, rows: u32) {
     let c = i % C; let f = i / C % F; let tap = i / C / F;
     var sum = vec4f();
     for (var row = 0u; row < rows; row++) {
-      let seen = slots[mine + at_window + (tap * C + c) * blockRows + row];
-      sum += seen * slots[mine + at_d0 + (f * C + c) * blockRows + row];
+      let seen = workspaces[mine + at_window + (tap * C + c) * blockRows + row];
+      sum += seen * workspaces[mine + at_d0 + (f * C + c) * blockRows + row];
     }
-    slots[mine + at_kernel + i] += sum;
+    workspaces[mine + at_kernel + i] += sum;
   }
 }` : ''}
 
 @compute @workgroup_size(lanes)
 fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-  mine = id.x * slotSize;
-  for (var number = id.x; number < u.tiles; number += u.slots) {
+  mine = id.x * workspaceSize;
+  for (var number = id.x; number < u.tiles; number += u.workspaces) {
     enter(number);
     if (!findRecords(lane) && !someActed(lane)) {
       for (var k = lane; k < rowsInTile(); k += lanes) { next[u.cells * recordSize + markOf(k)] = vec4u(); }

@@ -33,16 +33,16 @@ export type Dispatches = {
   store(state: State, out: Handle): void
   /** The state after step t, from that before it. */
   step(weights: Weights, run: ProgramRun, before: State, t: number): State
-  newSlots(): GPUBuffer
+  newWorkspaces(): GPUBuffer
   newRecords(): Records
   addCotangent(records: Records, cotangent: Handle, fresh: boolean): void
   /** The records before step t, from those after it. */
   back(
-    weights: Weights, before: State, after: State, records: Records, slots: GPUBuffer, t: number, wantX: boolean,
+    weights: Weights, before: State, after: State, records: Records, workspaces: GPUBuffer, t: number, wantX: boolean,
   ): Records
-  /** Adds up the slots, and collects the cotangent of the first state. */
+  /** Adds up the workspaces, and collects the cotangent of the first state. */
   finish(
-    weights: Weights, slots: GPUBuffer, records: Records, gradients: readonly (Handle | null)[],
+    weights: Weights, workspaces: GPUBuffer, records: Records, gradients: readonly (Handle | null)[],
   ): void
   free(what: State | Records): void
 }
@@ -52,10 +52,10 @@ export function dispatchesOf(
   program: Program, kernels: ProgramKernels, commands: Commands, memory: Buffers, mostGroups: number,
 ): Dispatches {
   const { batch, height, width, perception } = program
-  const { sizes, slot } = kernels
+  const { sizes, workspace } = kernels
   const { C, cells, rows, tiles, lanes } = sizes
   const shape = [batch, height, width]
-  const geometry = { height, width, cells, tilesX: tiles.x, tilesY: tiles.y, tiles: tiles.all, slots: slot.count }
+  const geometry = { height, width, cells, tilesX: tiles.x, tilesY: tiles.y, tiles: tiles.all, workspaces: workspace.count }
   const learned = perception.type === 'filters' && perception.learned
 
   function run(
@@ -126,10 +126,10 @@ export function dispatchesOf(
       return to
     },
 
-    newSlots(): GPUBuffer {
-      const slots = memory.acquire(16 * slot.size * slot.count, 'rollout gradients', [slot.count, slot.size, 4])
-      commands.clear(slots)
-      return slots
+    newWorkspaces(): GPUBuffer {
+      const workspaces = memory.acquire(16 * workspace.size * workspace.count, 'rollout gradients', [workspace.count, workspace.size, 4])
+      commands.clear(workspaces)
+      return workspaces
     },
 
     newRecords,
@@ -141,22 +141,22 @@ export function dispatchesOf(
     },
 
     back(
-      weights: Weights, before: State, after: State, records: Records, slots: GPUBuffer, t: number, wantX: boolean,
+      weights: Weights, before: State, after: State, records: Records, workspaces: GPUBuffer, t: number, wantX: boolean,
     ): Records {
       const next = newRecords()
-      run(kernels.back, slot.count, [
-        next, slots, before, after, records, ...present(Object.values(weights)),
+      run(kernels.back, workspace.count, [
+        next, workspaces, before, after, records, ...present(Object.values(weights)),
       ], { first: +(t === 0), wanted: +(t > 0 || wantX || learned) })
       return next
     },
 
     finish(
-      { kernel }: Weights, slots: GPUBuffer, records: Records, gradients: readonly (Handle | null)[],
+      { kernel }: Weights, workspaces: GPUBuffer, records: Records, gradients: readonly (Handle | null)[],
     ): void {
       for (const [part, gradient] of partsOf(gradients)) {
         if (!gradient) continue
         if (part === 'kernel' && !learned) commands.clear(gradient) // nobody differentiates fixed filters
-        else runEach(kernels.gradient.get(part)!, gradient.size / 4, [gradient, slots])
+        else runEach(kernels.gradient.get(part)!, gradient.size / 4, [gradient, workspaces])
       }
       const x = gradients[0] as GPUBuffer | null
       if (x) run(kernels.collect, tiles.all, [x, records, ...present([kernel])])

@@ -8,8 +8,8 @@ import { forwardWgsl } from './forward.ts'
 import {
   addCotangentWgsl, gradientWgsl, loadMarksWgsl, loadWgsl, markHeldWgsl, packWgsl, storeWgsl,
 } from './packing.ts'
-import { sizesOf, slotOf } from './sizes.ts'
-import type { Part, Shape, Sizes, Slot } from './sizes.ts'
+import { sizesOf, workspaceOf } from './sizes.ts'
+import type { Part, Division, Sizes, Workspace } from './sizes.ts'
 
 /** An array of a kernel: the type of its elements, how it is bound, and of uniforms the length. */
 type ArrayType = {
@@ -27,7 +27,7 @@ export type ProgramKernel = {
 
 export type ProgramKernels = {
   readonly sizes: Sizes
-  readonly slot: Slot
+  readonly workspace: Workspace
   /** Those of the caller's arrays beside the state that are there, in order. */
   readonly given: readonly Part[]
   /** Arrays: packed, then the caller's. Also for biases that are not there. */
@@ -45,21 +45,21 @@ export type ProgramKernels = {
   readonly addCotangent: ProgramKernel
   /** Arrays: records. */
   readonly markHeld: ProgramKernel
-  /** Arrays: next records, slots, the state before and the one after, records, weights. */
+  /** Arrays: next records, workspaces, the state before and the one after, records, weights. */
   readonly back: ProgramKernel
   /** Arrays: gx, records, then the packed kernel where there are filters. */
   readonly collect: ProgramKernel
-  /** Arrays: gradient, slots, the caller's weights. */
+  /** Arrays: gradient, workspaces, the caller's weights. */
   readonly gradient: ReadonlyMap<Part, ProgramKernel>
 }
 
 /** What one array may have: weights beyond `uniform` bytes are bound as storage, which is slower. */
 export type MostBytes = { readonly uniform: number; readonly storage: number }
 
-export function kernelsOf(program: Program, most: MostBytes, shape: Shape): ProgramKernels {
+export function kernelsOf(program: Program, most: MostBytes, shape: Division): ProgramKernels {
   const sizes = sizesOf(program, shape)
   const back = { ...sizes, rowsAtOnce: shape.rowsBackAtOnce }
-  const slot = slotOf(program, back, most.storage)
+  const workspace = workspaceOf(program, back, most.storage)
   const parts = (Object.keys(sizes.parts) as Part[]).filter(part => sizes.parts[part] > 0)
   const given = parts.filter(part => !part.startsWith('b') || program.layers[Number(part.slice(1)) - 1].bias)
   const weight = (length: number): ArrayType =>
@@ -71,12 +71,12 @@ export function kernelsOf(program: Program, most: MostBytes, shape: Shape): Prog
     ...(masked && { mask: read('u32') }), ...weights,
   })
   const gradient = (part: Part): [Part, ProgramKernel] => [
-    part, source('rollout gradient', gradientWgsl(program, sizes, slot, part), {
-      gradient: write('f32'), slots: read('f32'),
+    part, source('rollout gradient', gradientWgsl(program, sizes, workspace, part), {
+      gradient: write('f32'), workspaces: read('f32'),
     }),
   ]
   return {
-    sizes, slot, given,
+    sizes, workspace, given,
     pack: parts.map(part => [part, source('rollout weights', packWgsl(program, sizes, part, given.includes(part)), {
       packed: write('f32'), ...(given.includes(part) && { given: read('f32') }),
     })]),
@@ -93,8 +93,8 @@ export function kernelsOf(program: Program, most: MostBytes, shape: Shape): Prog
       records: write('vec4u'), cotangent: read('f32'),
     }),
     markHeld: source('rollout cotangent', markHeldWgsl(program, sizes), { records: write('vec4u') }),
-    back: source('rollout step back', backwardWgsl(program, back, slot), {
-      next: write('vec4u'), slots: write('vec4f'), state: read('vec4u'), after: read('vec4u'), records: read('vec4u'),
+    back: source('rollout step back', backwardWgsl(program, back, workspace), {
+      next: write('vec4u'), workspaces: write('vec4f'), state: read('vec4u'), after: read('vec4u'), records: read('vec4u'),
       ...weights,
     }),
     collect: source('rollout cotangent of the start', collectFirstWgsl(program, sizes), {

@@ -8,7 +8,7 @@ import { literal } from '../../wgsl/literal.ts'
 import { longSum } from '../../wgsl/long-sum.ts'
 import { declareSizes, declareUniforms, livesWgsl, placesWgsl, rowsWgsl } from './cells.ts'
 import { recordSize } from './sizes.ts'
-import type { Part, Sizes, Slot } from './sizes.ts'
+import type { Part, Sizes, Workspace } from './sizes.ts'
 
 /** Which channels change. */
 function channelsWgsl({ channels, updated }: Program): string {
@@ -53,14 +53,14 @@ export function packWgsl(program: Program, sizes: Sizes, part: Part, isGiven: bo
   packed[${4 * (sizes.rest.at[part] ?? 0)}u + i] = value;`)
 }
 
-/** The gradient of one of the caller's arrays: the sum over all slots, in a fixed order. Arrays: gradient, slots. */
-export function gradientWgsl(program: Program, sizes: Sizes, slot: Slot, part: Part): string {
+/** The gradient of one of the caller's arrays: the sum over all workspaces, in a fixed order. Arrays: gradient, workspaces. */
+export function gradientWgsl(program: Program, sizes: Sizes, workspace: Workspace, part: Part): string {
   const { outputs, width } = matrixOf(program, sizes, part)
-  return longSum('f32', 1, slot.count) + begin(sizes, program) + entry('arrayLength(&gradient)', `
-  let first = ${4 * slot.at[part]}u + i / ${outputs}u * ${width}u + i % ${outputs}u;
+  return longSum('f32', 1, workspace.count) + begin(sizes, program) + entry('arrayLength(&gradient)', `
+  let first = ${4 * workspace.at[part]}u + i / ${outputs}u * ${width}u + i % ${outputs}u;
   var all: Part;
-  for (var slot = 0u; slot < u.slots; slot++) {
-    all.parts[0] += slots[slot * ${4 * slot.size}u + first];
+  for (var workspace = 0u; workspace < u.workspaces; workspace++) {
+    all.parts[0] += workspaces[workspace * ${4 * workspace.size}u + first];
     carry(&all);
   }
   complete(&all);

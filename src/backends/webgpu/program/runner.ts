@@ -16,7 +16,7 @@ import { dispatchesOf } from './dispatches.ts'
 import type { Buffers, Dispatches, State, Weights } from './dispatches.ts'
 import { kernelsOf } from './kernels.ts'
 import type { ProgramKernels } from './kernels.ts'
-import { shapes } from './sizes.ts'
+import { divisions } from './sizes.ts'
 
 /** Bytes of states between forward and backward where the caller has no opinion. */
 const defaultBudget = 192 * 2 ** 20
@@ -53,7 +53,7 @@ function leaseOf(memory: GpuMemory): Buffers & { end(): void } {
 export function runnerOf(
   { device, software }: OpenDevice, commands: Commands, memory: GpuMemory,
 ): ProgramRunner {
-  const shape = software ? shapes.software : shapes.hardware
+  const shape = software ? divisions.software : divisions.hardware
   const { maxUniformBufferBindingSize: uniform, maxStorageBufferBindingSize: storage } = device.limits
   const { maxComputeWorkgroupsPerDimension: mostGroups } = device.limits
   const kernels = new Map<string, ProgramKernels>()
@@ -106,7 +106,7 @@ export function runnerOf(
       using(program, dispatches => {
         const { states: kept, weights } = history as History
         const { readouts, segment } = run
-        const slots = dispatches.newSlots()
+        const workspaces = dispatches.newWorkspaces()
         let records = dispatches.newRecords()
         dispatches.addCotangent(records, cotangents[last]!, true)
         /** States that were not kept, of one segment. */
@@ -119,7 +119,7 @@ export function runnerOf(
               if (!has(i + 1)) again.set(i + 1, dispatches.step(weights, run, stateAt(i), i))
             }
           }
-          const earlier = dispatches.back(weights, stateAt(t), stateAt(t + 1), records, slots, t, gradients[0] !== null)
+          const earlier = dispatches.back(weights, stateAt(t), stateAt(t + 1), records, workspaces, t, gradients[0] !== null)
           dispatches.free(records)
           records = earlier
           const cotangent = cotangents[readouts.indexOf(t)]
@@ -128,7 +128,7 @@ export function runnerOf(
           if (done) dispatches.free(done)
           again.delete(t + 1)
         }
-        dispatches.finish(weights, slots, records, gradients)
+        dispatches.finish(weights, workspaces, records, gradients)
         return null
       })
     },

@@ -20,9 +20,9 @@ import type { Program } from '../../program.ts'
 export type Part = 'kernel' | `w${number}` | `b${number}`
 
 /** Things that lie behind one another in a buffer: where each begins, and how long they are together, in vectors. */
-export type Layout = { readonly at: Readonly<Record<string, number>>; readonly size: number }
+export type Offsets = { readonly at: Readonly<Record<string, number>>; readonly size: number }
 
-function layoutOf(lengths: readonly (readonly [string, number])[]): Layout {
+function offsetsOf(lengths: readonly (readonly [string, number])[]): Offsets {
   const at: Record<string, number> = {}
   let size = 0
   for (const [name, length] of lengths) {
@@ -33,7 +33,7 @@ function layoutOf(lengths: readonly (readonly [string, number])[]): Layout {
 }
 
 /** How the work is divided. Results differ between shapes by rounding, and not at all between runs. */
-export type Shape = {
+export type Division = {
   /** Invocations of a workgroup. */
   readonly lanes: number
   /** Cells of the list that an invocation takes at once: a block is `lanes * rowsAtOnce` cells. */
@@ -55,14 +55,14 @@ export type Shape = {
  * vector, because barriers cost much there (a step takes four fifths of the time that it does with four vectors): to share
  * weights through workgroup memory is slower than to read them again.
  */
-export const shapes: { readonly hardware: Shape; readonly software: Shape } = {
+export const divisions: { readonly hardware: Division; readonly software: Division } = {
   hardware: { lanes: 32, rowsAtOnce: 2, rowsBackAtOnce: 2, hiddenAtOnce: 4, mostWrittenOut: 0 },
   software: { lanes: 4, rowsAtOnce: 8, rowsBackAtOnce: 4, hiddenAtOnce: 1, mostWrittenOut: 16 },
 }
 
 export const tile = { height: 8, width: 16 } as const
 
-export type Sizes = Shape & {
+export type Sizes = Division & {
   /** Vectors a cell: of the state, and of what it perceives. */
   readonly C: number
   readonly N: number
@@ -81,13 +81,13 @@ export type Sizes = Shape & {
   /** Vectors of each packed array: the kernel, 0 where windows are seen as they are, and weights and biases. */
   readonly parts: Readonly<Record<Part, number>>
   /** All weights and biases behind W1. */
-  readonly rest: Layout
+  readonly rest: Offsets
 }
 
 const vectors = (n: number): number => Math.ceil(n / 4)
 
 export function sizesOf(
-  { batch, height, width, channels, perception, layers }: Program, shape: Shape,
+  { batch, height, width, channels, perception, layers }: Program, shape: Division,
 ): Sizes {
   const K = perception.size
   const places = perception.type === 'window' ? perception.taps : Array.from({ length: K * K }, (_, t) => t)
@@ -108,7 +108,7 @@ export function sizesOf(
     rows: batch * height * x,
     tiles: { x, y, all: batch * y * x },
     parts: { kernel, ...Object.fromEntries<number>([w1, ...rest]) },
-    rest: layoutOf(rest),
+    rest: offsetsOf(rest),
   }
 }
 
@@ -118,27 +118,27 @@ export function recordSize({ C, N }: Sizes): number {
 }
 
 /** Workgroups of a backward step at most. Each sums the weight gradients of its tiles by itself. */
-const mostSlots = 256
+const mostWorkspaces = 256
 
 /** The memory that each workgroup of a backward step has for itself, and how many have. */
-export type Slot = Layout & { readonly count: number }
+export type Workspace = Offsets & { readonly count: number }
 
 /**
- * In a slot are sums of gradients, under the names of the parts and in their layout, and a block of rows, a vector of all
+ * In a workspace are sums of gradients, under the names of the parts and in their layout, and a block of rows, a vector of all
  * rows after another: h0 … what goes into each layer, d1 … ∂L/∂(its sums), and, to learn filters, d0 = ∂L/∂h0 and the
- * window. There are no more slots than one array of `mostBytes` can hold.
+ * window. There are no more workspaces than one array of `mostBytes` can hold.
  */
-export function slotOf({ perception }: Program, sizes: Sizes, mostBytes: number): Slot {
+export function workspaceOf({ perception }: Program, sizes: Sizes, mostBytes: number): Workspace {
   const { tiles, widths, C, taps, parts } = sizes
   const learned = perception.type === 'filters' && perception.learned
   const blockRows = sizes.lanes * sizes.rowsAtOnce
   const block = (name: string, vectors: number): [string, number] => [name, vectors * blockRows]
-  const layout = layoutOf([
+  const layout = offsetsOf([
     ...Object.entries({ ...parts, kernel: learned ? parts.kernel : 0 }),
     ...widths.slice(0, -1).map((n, l) => block(`h${l}`, n)),
     ...widths.map((n, l) => block(`d${l}`, n)).slice(learned ? 0 : 1),
     ...(learned ? [block('window', taps * C)] : []),
   ])
   const fit = Math.max(1, Math.floor(mostBytes / (16 * layout.size)))
-  return { count: Math.min(tiles.all, mostSlots, fit), ...layout }
+  return { count: Math.min(tiles.all, mostWorkspaces, fit), ...layout }
 }

@@ -1,6 +1,6 @@
 /**
  * conv2d and its two derivatives in WebAssembly, as products of matrices. With W the matrix whose rows are the windows of
- * the active cells, K that of the kernel, [taps·n, m], and G that of the cotangents,
+ * the active cells (im2col), K that of the kernel, [taps·n, m], and G that of the cotangents,
  *
  *   conv2d = W K        conv2dInput = Σ rows of G Kᵀ, added to the windows they belong to        conv2dFilter = Wᵀ G
  *

@@ -14,12 +14,13 @@ import { conv } from '../../src/nca/perceptions/conv.ts'
 import { deformable } from '../../src/nca/perceptions/deformable.ts'
 import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
 import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
-import { isLearned, kindOf } from '../../src/nca/perceptions/kinds.ts'
+import { isLearned, kindOf, kinds } from '../../src/nca/perceptions/kinds.ts'
 import { defineRule } from '../../src/nca/rule/define.ts'
 import { paramShapes } from '../../src/nca/rule/parameters.ts'
 import { ruleField } from '../../src/nca/rule/table.ts'
 import { trainingFields } from '../../src/nca/training/trainer-options.ts'
 import { readData, record } from '../../src/backends/fields.ts'
+import { oneOf } from '../../src/backends/options.ts'
 import { filterNamesOn } from '../../src/tensor/filters.ts'
 import { rules } from '../nca/random-rule.ts'
 import { randomOf } from '../random-data.ts'
@@ -215,6 +216,8 @@ it('reads no file that is longer than a configuration can be, or has no end', as
   await expect(loadConfig({ file: '/dev/zero' })).rejects.toThrow('config: /dev/zero has more than 131072 bytes, expected at most 131072.')
 })
 
+const someKinds = oneOf(kinds.map(kind => kind.type)).expected
+
 describe('a mistake in a file', () => {
   it.each([
     ['preset: growing\n\n# mine\nbatch: "eight"\n', 'run.yaml:4: batch is "eight", expected a whole number from 1 to 65536'],
@@ -226,10 +229,10 @@ describe('a mistake in a file', () => {
     ['optimiser:\n  betta1: 3', 'run.yaml:2: there is no key "betta1" in optimiser; did you mean "beta1"?'],
     ['rule:\n\n  fireRate: 3', 'run.yaml:3: rule.fireRate is 3, expected a number > 0, at most 1'],
     ['rule: 5', 'run.yaml:1: rule is 5, expected an object with channels, perceive, update, grid, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen'],
-    ['rule:\n  perceive:\n    - identity\n    - sobl', 'run.yaml:4: rule.perceive[1] is "sobl", expected \'identity\', \'sobelX\', \'sobelY\', \'sobelZ\', \'laplacian\', \'scharrX\', \'scharrY\', \'scharrZ\', \'gaussian\' or \'mean\', or an object with name, factor, or an object with a type: \'depthwise\', \'conv\', \'residualConv\', \'attention\' or \'deformable\''],
+    ['rule:\n  perceive:\n    - identity\n    - sobl', 'run.yaml:4: rule.perceive[1] is "sobl", expected \'identity\', \'sobelX\', \'sobelY\', \'sobelZ\', \'laplacian\', \'scharrX\', \'scharrY\', \'scharrZ\', \'gaussian\' or \'mean\', or an object with name, factor, or an object with a type: ' + someKinds],
     ['rule:\n  perceive:\n    - type: conv\n      outputs: 8\n      size: 4', 'run.yaml:5: rule.perceive[0].size is 4, expected an odd number from 1 to 127'],
     ['rule:\n  perceive:\n    - type: depthwise\n      outputs: 8', 'run.yaml:4: there is no key "outputs" in rule.perceive[0]; there are filters, size\nrun.yaml:3: rule.perceive[0].filters is missing, expected a whole number from 1 to 65536'],
-    ['rule:\n  perceive:\n    - { type: dense, outputs: 8 }', 'run.yaml:3: rule.perceive[0].type is "dense", expected \'depthwise\', \'conv\', \'residualConv\', \'attention\' or \'deformable\''],
+    ['rule:\n  perceive:\n    - { type: dense, outputs: 8 }', 'run.yaml:3: rule.perceive[0].type is "dense", expected ' + someKinds],
     ['rule:\n  perceive:\n    - { type: conv, outputs: 8, sise: 3 }', 'run.yaml:3: there is no key "sise" in rule.perceive[0]; did you mean "size"?'],
     ['rule:\n  update: { activation: gelu }', 'run.yaml:2: rule.update.activation is "gelu", expected \'relu\', \'leakyRelu\', \'tanh\', \'sigmoid\' or \'linear\''],
     ['rule:\n  frozen: [rgb]', 'run.yaml:2: rule.frozen[0] is "rgb", expected a role of channels: rgba, hidden'],

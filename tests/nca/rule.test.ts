@@ -78,8 +78,8 @@ function perceived({ rule, params, x }: Scene, angle: number, b: number, i: numb
     ...rule.perceive.flatMap((part, at) => {
       if (!isOther(part)) return []
       if (part.type !== 'conv') { // tests/nca/perceptions.test.ts has these
-        const y = kindOf(part).perceive!(part, given[at], x, { padding: rule.padding })
-        return [...y.toArray().subarray(((b * h + i) * w + j) * part.outputs).subarray(0, part.outputs)]
+        const y = kindOf(part).perceive!(part, given[at], x, { padding: rule.padding }), outputs = y.shape[3]
+        return [...y.toArray().subarray(((b * h + i) * w + j) * outputs).subarray(0, outputs)]
       }
       const { kernel, bias } = given[at]
       return indices(part.outputs).map(f => all.reduce((total, c) =>

@@ -10,15 +10,17 @@ import type { Deformable } from './deformable.ts'
 import { depthwiseKind } from './depthwise.ts'
 import type { Depthwise } from './depthwise.ts'
 import type { PartKind } from './kind.ts'
+import { maxPoolingKind } from './max-pool.ts'
+import type { MaxPooling } from './max-pool.ts'
 import { residualConvKind } from './residual-conv.ts'
 import type { ResidualConv } from './residual-conv.ts'
 
 /** Something learned that a cell perceives by, as a rule has it. */
-export type Learned = Depthwise | Conv | ResidualConv | Attention | Deformable
+export type Learned = Depthwise | Conv | ResidualConv | Attention | Deformable | MaxPooling
 
 /** What there is to know of each. */
 export const kinds: readonly PartKind<unknown>[] = [
-  depthwiseKind, convKind, residualConvKind, attentionKind, deformableKind,
+  depthwiseKind, convKind, residualConvKind, attentionKind, deformableKind, maxPoolingKind,
 ]
 
 const byType = new Map(kinds.map(kind => [kind.type, kind]))

@@ -149,15 +149,18 @@ export const unpoolOp: Op<Windows> = defineOp<Windows>({
 function eachPicked(
   win: Windows, [batch, height, width, n]: readonly number[], taps: Data, visit: (o: number, i: number) => void,
 ): void {
-  const { kernel: [, kw], dilation } = win
+  const { kernel: [kh, kw], dilation } = win
   const ys = cellsAlong(win, 0), xs = cellsAlong(win, 1)
+  // Of each tap, how far it is from the first.
+  const down = Int32Array.from({ length: kh * kw }, (_, t) => dilation * Math.floor(t / kw))
+  const right = Int32Array.from({ length: kh * kw }, (_, t) => dilation * (t % kw))
   let o = 0
   for (let sample = 0; sample < batch; sample++) {
     for (let i = 0; i < height; i++) {
       for (let j = 0; j < width; j++) {
         for (let c = 0; c < n; c++, o++) {
-          const y = ys[i + dilation * Math.floor(taps[o] / kw)], x = xs[j + dilation * (taps[o] % kw)]
-          visit(o, ((sample * height + y) * width + x) * n + c)
+          const t = taps[o]
+          visit(o, ((sample * height + ys[i + down[t]]) * width + xs[j + right[t]]) * n + c)
         }
       }
     }

@@ -97,6 +97,7 @@ export type Memory = {
   readonly pooledBytes: number
 }
 
+/** Where tensors live and are computed: `cpu()` and `await webgpu()` make one. */
 export interface Backend {
   /** 'cpu' or 'webgpu', for messages. */
   readonly name: string

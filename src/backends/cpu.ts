@@ -51,6 +51,7 @@ const cpuOptions = keysOf<CpuOptions>({
   poolBytes: numberFrom(0),
 })
 
+/** The CPU as a backend, and how it computes. */
 export type CpuBackend = Backend & {
   /**
    * Threads that the next rollout runs on: 1 before the first one, and, in the worker of a page, until all have started;

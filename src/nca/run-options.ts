@@ -30,6 +30,7 @@ export type RolloutOptions = {
   from?: number
 }
 
+/** For a rollout that returns states on its way, and not only the last one. */
 export type Readouts = {
   /** After how many steps states are wanted, whole numbers from 1 to `steps`. */
   readouts: readonly number[]

@@ -32,6 +32,7 @@ export type DerivativeRule<A> = {
   readonly grad: (g: Tensor, saved: Saved<A>) => Tensor
 }
 
+/** An operator: its computation in the languages of the backends, what comes out of it, and its derivatives. */
 export type Op<A> = Kernel<A> & {
   /** Shape and type of the output. Throws one clear sentence for inputs that do not fit. */
   infer(inputs: readonly Tensor[], attrs: A): Spec

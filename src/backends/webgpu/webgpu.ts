@@ -32,6 +32,7 @@ const webGpuOptions = keysOf<WebGpuOptions>({
   maxBytes: { fits: x => typeof x === 'number' && x > 0, expected: 'a number > 0' },
 })
 
+/** A GPU as a backend, and what is known of it. */
 export type WebGpuBackend = Backend & {
   /** What the driver calls the GPU, or the software that stands in for one. */
   readonly adapter: string

@@ -9,6 +9,7 @@ import { choice, dataOf, either, list } from '../../backends/fields.ts'
 import type { Field, Table } from '../../backends/fields.ts'
 import { numberFrom, wholeFrom } from '../../backends/options.ts'
 
+/** A learning rate over iterations, as plain data: a number for a constant one, or what the functions of this file make. */
 export type Schedule =
   | number
   | { readonly type: 'step'; readonly rate: number; readonly at: readonly number[]; readonly factor: number }

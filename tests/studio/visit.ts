@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { source } from 'axe-core'
+import axe from 'axe-core'
 import { chromium } from 'playwright-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { servePage } from '../../src/node/page-server.ts'
@@ -79,7 +79,7 @@ async function visitAt(
       await page.screenshot({ path: join(folder, `${name}-${screen}${dark}.png`), fullPage: screen === 'phone' })
     },
     async barriers() {
-      await page.evaluate(source)
+      await page.evaluate(axe.source)
       const found = await page.evaluate(async () => {
         const { violations } = await (globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> } }).axe.run()
         return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')

@@ -22,6 +22,11 @@ export type Engine = {
   readonly backend: Backend
   /** Tells the page something; it arrives where the room listens. */
   tell(event: unknown): void
+  /**
+   * Whether an error says that the backend it came from is gone: a GPU that was lost, or that the visitor has left. Then
+   * another one computes from now on.
+   */
+  isGone(backend: Backend, error: unknown): boolean
 }
 
 /** A backend, what the page says about it, and how it is ended. */

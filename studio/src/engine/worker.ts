@@ -4,6 +4,7 @@
  * `computer` is the one name that is no room: it says what computes, and changes it. A GPU may be lost at any moment. Then
  * WebAssembly takes its place, the page is told so, and the command runs again: rooms keep what must not be lost on the host.
  */
+import type { Backend } from 'cellgrad'
 import { commands } from './commands.ts'
 import { open, openWasm } from './engine.ts'
 import type { Choice, Computer, Engine, Opened } from './engine.ts'
@@ -25,6 +26,7 @@ function engineOf(room: string): Engine {
   return {
     get backend() { return opened.backend },
     tell: event => say({ room, event }),
+    isGone,
   }
 }
 
@@ -48,19 +50,23 @@ async function change(choice: Choice): Promise<Computer> {
   return opened.computer
 }
 
+function isGone(backend: Backend, error: unknown): boolean {
+  if (!/^webgpu: (the GPU was lost|the backend has been closed)/.test((error as Error).message)) return false
+  if (opened.backend === backend) {
+    opened = openWasm(joined)
+    say({ room: 'computer', event: { now: opened.computer, lost: true } satisfies ComputerEvent })
+  }
+  return true
+}
+
 async function run({ room, name, args }: Call): Promise<unknown> {
   if (room === 'computer') return name === 'now' ? opened.computer : change(args[0] as Choice)
   const command = (commands as unknown as Record<string, Record<string, Command>>)[room][name]
-  const used = opened
+  const { backend } = opened
   try {
     return await command(engineOf(room), ...args)
   } catch (error) {
-    const lost = used.computer.choice === 'webgpu' && /^webgpu: (the GPU was lost|the backend has been closed)/.test((error as Error).message)
-    if (!lost) throw error
-    if (opened === used) {
-      opened = openWasm(joined)
-      say({ room: 'computer', event: { now: opened.computer, lost: true } satisfies ComputerEvent })
-    }
+    if (!isGone(backend, error)) throw error
     return command(engineOf(room), ...args)
   }
 }

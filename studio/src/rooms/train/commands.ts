@@ -14,7 +14,7 @@ import type { Field } from './fields.ts'
 import { Session } from './session.ts'
 import type { Sample, TrainEvent } from './session.ts'
 import { forgetRun, keepRun, listRuns, readRun } from './store.ts'
-import type { RunName } from './store.ts'
+import type { Run, RunName } from './store.ts'
 
 /** What a visitor chose for a new run. */
 export type Order = {
@@ -42,6 +42,17 @@ let session: Session | null = null
 function here(): Session {
   if (!session) throw new Error('train: no run is open.')
   return session
+}
+
+/** A session of a run. Where what computes it is gone, it goes on from its checkpoint with what computes then. */
+function sessionOf(engine: Engine, run: Run): Session {
+  const own = new Session(engine, run, () => {
+    if (session !== own) return
+    session = sessionOf(engine, own.run)
+    session.start()
+    session.whole().then(engine.tell, engine.tell)
+  })
+  return own
 }
 
 async function opened(engine: Engine, next: Session): Promise<OpenRun> {
@@ -77,11 +88,11 @@ export const train = {
     for (let i = 3; i < picture.data.length; i += 4) opaque ||= picture.data[i] >= 0.5 / 255
     if (!opaque) throw new Error('the target is fully transparent: there is nothing to grow.')
     await session?.stop()
-    const run = {
+    const run: Run = {
       id: crypto.randomUUID(), name: order.name, config, picture, running: true, iteration: 0, checkpoint: null,
       losses: [], norms: [], rates: [], changes: [], saved: Date.now(),
     }
-    const next = new Session(engine, run)
+    const next = sessionOf(engine, run)
     await keepRun(run).catch((error: Error) => engine.tell({ ...emptyEvent(run.id), trouble: error.message }))
     next.start()
     return opened(engine, next)
@@ -101,7 +112,7 @@ export const train = {
     const run = await readRun(id)
     if (!run) throw new Error('this browser keeps no such run.')
     await session?.stop()
-    const next = new Session(engine, run)
+    const next = sessionOf(engine, run)
     if (run.running) next.start()
     return opened(engine, next)
   },
@@ -118,11 +129,10 @@ export const train = {
     await here().stop()
   },
 
-  /** Goes on, from the last checkpoint where what computed it is gone. */
+  /** Goes on, on what computes now. */
   async goOn(engine: Engine): Promise<void> {
     const now = here()
-    const moved = now.backend.name !== engine.backend.name
-    if (moved) session = new Session(engine, now.run)
+    if (now.backend.name !== engine.backend.name) session = sessionOf(engine, now.run)
     here().start()
   },
 

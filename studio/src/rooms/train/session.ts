@@ -50,6 +50,7 @@ export class Session {
   readonly rule: DataRule
   #trainer: Trainer<State>
   #engine: Engine
+  #again: () => void
   #losses: number[]
   #norms: number[]
   #rates: number[]
@@ -58,7 +59,9 @@ export class Session {
   #wanted = false
   #loop: Promise<void> = Promise.resolve()
 
-  constructor(engine: Engine, run: Run) {
+  /** @param again called where what computes is gone: whoever has the session makes another one of its run */
+  constructor(engine: Engine, run: Run, again: () => void) {
+    this.#again = again
     this.#engine = engine
     this.backend = engine.backend.name === 'cpu' && run.config.fma === 'off' ? cpu({ fma: false }) : engine.backend
     this.run = run
@@ -119,7 +122,7 @@ export class Session {
       trouble = (error as Error).message
       if (!(error instanceof NonFiniteError)) { // the state is not to be trusted; the last checkpoint is
         this.#wanted = false
-        return this.#tell({ perSecond: 0, trouble })
+        return this.#engine.isGone(this.backend, error) ? this.#again() : this.#tell({ perSecond: 0, trouble })
       }
     }
     this.#wanted = false

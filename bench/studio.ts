@@ -1,0 +1,187 @@
+/**
+ * Studio's figures, measured in Chromium as a visitor would see them: how soon a lizard grows, how many pictures and steps
+ * a second Play shows, how training in the page compares with Node's on the same threads, the longest task on the page's
+ * thread meanwhile, how large the page is, and whether memory stays.
+ *
+ *   npm run bench:studio                    builds the page first; about four minutes
+ *   npm run bench:studio -- --minutes 60    plays for an hour to watch its memory
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import type { Page } from 'playwright-core'
+import { cpu, fit, key, train } from '../src/index.ts'
+import { configOf, trainerOf } from '../src/experiment/index.ts'
+import { emoji } from '../src/node/index.ts'
+import { closeBrowser, visit } from '../tests/studio/visit.ts'
+import { cores } from './lib/machine.ts'
+import { writeTable } from './lib/report.ts'
+import type { Row } from './lib/report.ts'
+
+const { values: { minutes, out } } = parseArgs({ options: { minutes: { type: 'string', default: '1' }, out: { type: 'string', default: 'docs/results' } } })
+
+const seconds = (n: number): Promise<void> => new Promise(done => setTimeout(done, 1000 * n))
+const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]
+
+/** A number among the figures of a room. */
+async function figure(page: Page, label: string | RegExp): Promise<number> {
+  const text = await page.locator('.figure', { has: page.getByText(label) }).locator('dd').textContent()
+  return Number.parseFloat(text ?? '')
+}
+
+// Scripts for the page are texts: what compiles this file would put calls into functions that the page does not have.
+const watchGrowth = `{
+  const look = () => {
+    const canvas = document.querySelector('canvas')
+    const data = canvas ? canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data : []
+    let count = 0
+    for (let at = 3; at < data.length; at += 4) count += data[at] > 25
+    if (count > 20) globalThis.grown = performance.now()
+    else requestAnimationFrame(look)
+  }
+  requestAnimationFrame(look)
+}`
+const watchTasks = `{
+  globalThis.longest = 0
+  new PerformanceObserver(list => {
+    for (const { duration } of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, duration)
+  }).observe({ type: 'longtask' })
+}`
+
+async function whenGrown(page: Page): Promise<number> {
+  for (;;) {
+    const grown = await page.evaluate('globalThis.grown')
+    if (typeof grown === 'number') return grown
+    await seconds(0.05)
+  }
+}
+
+/** Milliseconds from the beginning of loading until more than twenty cells can be seen. */
+async function firstGrowth(): Promise<number[]> {
+  const times: number[] = []
+  for (let i = 0; i < 5; i++) {
+    const studio = await visit('desktop')
+    await studio.page.addInitScript(watchGrowth)
+    await studio.open('')
+    times.push(await whenGrown(studio.page))
+    await studio.leave()
+  }
+  return times
+}
+
+/** Pictures a second, and steps in each, of a lizard on 72×72 cells, as fast as it goes. */
+async function pace(choice: 'wasm' | 'webgpu'): Promise<{ pictures: number; steps: number; name: string }> {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#play?size=72&speed=10')
+  const chip = page.getByRole('combobox', { name: 'What computes' })
+  await seconds(2)
+  await chip.selectOption(choice)
+  await seconds(5)
+  const pictures: number[] = [], steps: number[] = []
+  for (let i = 0; i < 10; i++) {
+    await seconds(0.6)
+    pictures.push(await figure(page, 'pictures / s'))
+    steps.push(await figure(page, 'steps / s'))
+  }
+  const name = await chip.locator(`option[value=${choice}]`).textContent() ?? choice
+  await studio.leave()
+  return { pictures: median(pictures), steps: median(steps) / median(pictures), name }
+}
+
+const iterations = 24, warm = 4
+
+/** Iterations a second of the preset growing in the page, and the longest task on its thread meanwhile. */
+async function trainingInPage(): Promise<{ rate: number; longest: number }> {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#train')
+  await page.getByLabel('The target: lizard').waitFor()
+  await page.getByLabel('iterations', { exact: true }).fill(String(iterations))
+  await page.evaluate(watchTasks)
+  await seconds(0.5)
+  await page.getByRole('button', { name: 'Train', exact: true }).click()
+  const rate = await timed(async () => figure(page, /^of \d+ iterations$/))
+  const longest = Number(await page.evaluate('globalThis.longest'))
+  await studio.leave()
+  return { rate, longest }
+}
+
+/** Iterations a second between the warm-up and the end, read from a counter. */
+async function timed(count: () => Promise<number>): Promise<number> {
+  let began = 0, from = 0
+  for (;;) {
+    const done = await count().catch(() => 0)
+    if (from === 0 && done >= warm) [began, from] = [performance.now(), done]
+    if (done >= iterations) return (1000 * (done - from)) / (performance.now() - began)
+    await seconds(0.02)
+  }
+}
+
+/** The same in Node. */
+async function trainingInNode(): Promise<number> {
+  const checked = configOf({ preset: 'growing' })
+  if (!('config' in checked)) throw new Error('the preset is wrong')
+  const trainer = trainerOf(checked.config, fit(await emoji('🦎'), 40), { backend: cpu({ threads: cores }) })
+  let began = 0
+  for await (const { iteration } of train(trainer, { iterations, state: trainer.init(key(0)) })) {
+    if (iteration === warm) began = performance.now()
+  }
+  return (1000 * (iterations - warm)) / (performance.now() - began)
+}
+
+/** Megabytes that page and worker hold, minute by minute, while Play runs. */
+async function memoryInPlay(minutes: number): Promise<number[]> {
+  const studio = await visit('desktop')
+  await studio.open('#play?size=72&speed=10')
+  const held: number[] = []
+  for (let i = 0; i <= minutes; i++) {
+    await seconds(i === 0 ? 5 : 60)
+    held.push(Number(await studio.page.evaluate('performance.measureUserAgentSpecificMemory().then(({ bytes }) => bytes)')) / 2 ** 20)
+  }
+  await studio.leave()
+  return held
+}
+
+/** Kilobytes of all scripts and styles, gzipped; models and pictures come as they are wanted. */
+function pageSize(): number {
+  const folder = new URL('../dist/studio/', import.meta.url)
+  const files = ['index.html', ...readdirSync(new URL('assets/', folder)).filter(name => /\.(js|css)$/.test(name)).map(name => `assets/${name}`)]
+  return files.reduce((sum, name) => sum + gzipSync(readFileSync(new URL(name, folder)), { level: 9 }).length, 0) / 1024
+}
+
+try {
+  const rows: Row[] = []
+  const row = (what: string, value: number, unit: string, goal: string): void => { rows.push({ 'what': what, 'measured': value, 'unit': unit, 'goal': goal }) }
+  row('the page, gzipped, without models', pageSize(), 'KB', '< 400')
+  const growth = await firstGrowth()
+  row('first growth after load, median of 5', median(growth), 'ms', '< 1000')
+  for (const choice of ['wasm', 'webgpu'] as const) {
+    const { pictures, steps, name } = await pace(choice)
+    row(`Play, 72×72, pictures a second, ${name}`, pictures, '1/s', choice === 'wasm' ? '≥ 60' : '')
+    row(`steps in each, ${name}`, steps, '', choice === 'wasm' ? '≥ 4' : '')
+  }
+  // In turns, and ratios of neighbours: other programs change the speed of a core from minute to minute.
+  const ratios: number[] = [], tasks: number[] = []
+  for (let i = 0; i < 3; i++) {
+    const { rate, longest } = await trainingInPage()
+    ratios.push(rate / await trainingInNode())
+    tasks.push(longest)
+  }
+  row('training, preset growing, in parts of Node’s speed, median of 3', 100 * median(ratios), '%', '≥ 70')
+  row('longest task on the page’s thread during training', Math.max(...tasks), 'ms', '≤ 50')
+  const held = await memoryInPlay(Number(minutes))
+  row('memory of page and worker, after five seconds of Play', held[0], 'MB', '')
+  row(`the same ${minutes} minutes later`, held.at(-1)!, 'MB', 'the same')
+  await writeTable(out, {
+    name: 'studio', title: 'Studio in Chromium', rows,
+    notes: [
+      `Debian’s Chromium without a window, on ${cores} cores that the page, the browser and the engine share.`,
+      'Pictures a second and steps are those that Play shows itself; the speed is “as fast as it goes”, which takes at most 14 ms of each picture.',
+      'Tasks shorter than 50 ms are not told by browsers, and count as 0.',
+    ],
+    rounds: [{ growth, ratios, tasks, held }],
+  })
+} finally {
+  await closeBrowser()
+}

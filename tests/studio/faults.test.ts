@@ -1,0 +1,71 @@
+// What may go wrong while a room works: the GPU is lost, the browser has no room left, the host does not isolate the page.
+// Each is one sentence, and the page goes on.
+
+import { afterAll, expect, it } from 'vitest'
+import { closeBrowser, visit } from './visit.ts'
+import type { Visit } from './visit.ts'
+
+afterAll(closeBrowser)
+
+async function figure({ page }: Visit, label: string | RegExp): Promise<number> {
+  const text = await page.locator('.figure', { has: page.getByText(label) }).locator('dd').textContent()
+  return Number.parseFloat(text ?? '')
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  await expect.poll(holds, { timeout: 60_000 }).toBe(true)
+}
+
+const iterations = /^of \d+ iterations$/
+
+/** Begins a small run of a lizard that will not end soon. */
+async function begin({ page }: Visit): Promise<void> {
+  await page.getByLabel('The target: lizard').waitFor()
+  for (const [name, value] of Object.entries({ size: '8', padding: '2', batch: '2', iterations: '100000' })) {
+    await page.getByLabel(name, { exact: true }).fill(value)
+  }
+  await page.getByText('All options').click()
+  for (const [name, value] of Object.entries({ steps: '[8, 12]', saveEvery: '5' })) await page.getByLabel(name, { exact: true }).fill(value)
+  await page.getByRole('button', { name: 'Train', exact: true }).click()
+}
+
+/** Ends the browser's process that has the GPU. */
+async function loseGpu({ page }: Visit): Promise<void> {
+  const devtools = await page.context().browser()!.newBrowserCDPSession()
+  const { processInfo } = await devtools.send('SystemInfo.getProcessInfo')
+  for (const { type, id } of processInfo) if (type === 'GPU') process.kill(id)
+}
+
+it('a lost GPU: WASM goes on, in Play and in the midst of a training', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#train')
+  const chip = page.getByRole('combobox', { name: 'What computes' })
+  await chip.selectOption('webgpu')
+  await page.getByRole('alert').getByText('This GPU is software').waitFor()
+  await begin(studio)
+  await until(async () => await figure(studio, iterations) > 6)
+  await loseGpu(studio)
+  await page.getByRole('alert').getByText('The GPU was lost; WASM').waitFor()
+  const before = await figure(studio, iterations)
+  await until(async () => await figure(studio, iterations) > before + 10)
+  expect(await chip.inputValue()).toBe('wasm')
+  await page.getByRole('link', { name: 'Play' }).click()
+  await until(async () => await figure(studio, 'living cells') > 100)
+  await studio.leave()
+})
+
+it('no room left: the run says that it is not saved, and goes on', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#train')
+  await begin(studio)
+  await until(async () => await figure(studio, iterations) > 6)
+  const devtools = await page.context().newCDPSession(page)
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(page.url()).origin, quotaSize: 1 })
+  await page.getByRole('alert').getByText('the run lizard is not saved: this browser has no room left for it.').waitFor()
+  const before = await figure(studio, iterations)
+  await until(async () => await figure(studio, iterations) > before + 10)
+  expect(await page.getByRole('button', { name: 'Pause' }).isVisible()).toBe(true)
+  await studio.leave()
+})

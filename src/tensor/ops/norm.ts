@@ -11,7 +11,7 @@
  */
 import { defineOp, floating } from '../op.ts'
 import type { Op } from '../op.ts'
-import { sizeOf, stridesOf } from '../shape.ts'
+import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { div, mul } from './arithmetic.ts'
@@ -19,7 +19,7 @@ import { equal, where } from './compare.ts'
 import { dropAxes, reducedAxes } from './sum.ts'
 import type { ReduceOptions } from './sum.ts'
 import { withFunctions } from '../../backends/wgsl/functions.ts'
-import { eachRow, strided } from './strides.ts'
+import { eachRow, metAlong } from './strides.ts'
 import { reduction } from '../../backends/wgsl/reduction.ts'
 
 /** norm over `axes`, which stay as axes of size 1. */
@@ -38,16 +38,12 @@ export const normOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly
     for (let j = 0; j < out.length; j++) out[j] = units[j] * Math.sqrt(squares[j])
   },
   wgsl: ({ inputs: [{ shape }], out, attrs: { axes } }) => {
-    const strides = stridesOf(shape)
-    const sizes = axes.map(axis => shape[axis])
-    const first = strided('first', out.shape, strides)
-    const next = strided('next', sizes, axes.map(axis => strides[axis]))
-    const n = sizeOf(sizes)
+    const { n, wgsl, u32 } = metAlong(axes, shape, out.shape)
     return reduction(sizeOf(out.shape), n, { most: ['u32', 'max(a, b)'], total: ['f32', 'a + b'] }, {
       inputs: ['x'],
-      u32: { n, ...first.u32, ...next.u32 },
+      u32,
       // The bits of |x| are ordered as the numbers are, with NaN above all. Their upper nine are a power of two.
-      source: `${first.wgsl} ${next.wgsl} ${withFunctions(`
+      source: `${wgsl} ${withFunctions(`
         fn reduce(j: u32, lane: u32, lanes: u32) {
           let start = first(j);
           var top = 0u;

@@ -3,7 +3,7 @@
  */
 import { dtypeOf, hostArray } from '../../backends/backend.ts'
 import type { Data } from '../../backends/backend.ts'
-import { broadcastStrides, joinAxes, sameShape, sizeOf } from '../shape.ts'
+import { broadcastStrides, joinAxes, sameShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 
 /**
@@ -60,4 +60,19 @@ export function strided(
   strides.forEach((stride, axis) => { u32[`${name}Stride${axis}`] = stride })
   if (sizes.length > 0) lines.push(`at += rest * u.${name}Stride0;`)
   return { wgsl: `fn ${name}(i: u32) -> u32 { var rest = i; var at = 0u; ${lines.join(' ')} return at; }`, u32 }
+}
+
+/**
+ * What meets in each entry of a reduction over these axes, in WGSL: the first of its `n` numbers is at `first(j)` for
+ * entry j of the output, and the others are `next(i)` further, i = 0 … n − 1.
+ */
+export function metAlong(
+  axes: readonly number[], shape: Shape, outShape: Shape,
+): { n: number; wgsl: string; u32: Record<string, number> } {
+  const strides = stridesOf(shape)
+  const sizes = axes.map(axis => shape[axis])
+  const first = strided('first', outShape, strides)
+  const next = strided('next', sizes, axes.map(axis => strides[axis]))
+  const n = sizeOf(sizes)
+  return { n, wgsl: `${first.wgsl} ${next.wgsl}`, u32: { n, ...first.u32, ...next.u32 } }
 }

@@ -13,13 +13,13 @@ import type { Options } from '../../backends/options.ts'
 import { isFloat } from '../../backends/wasm/simd/conditions.ts'
 import { reduction } from '../../backends/wgsl/reduction.ts'
 import {
-  broadcastShapes, broadcastStrides, checkShape, normaliseAxes, sameShape, showShape, sizeOf, stridesOf,
+  broadcastShapes, broadcastStrides, checkShape, normaliseAxes, sameShape, showShape, sizeOf,
 } from '../shape.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { reshape } from './reshape.ts'
-import { eachRow, strided } from './strides.ts'
+import { eachRow, metAlong, strided } from './strides.ts'
 
 /** sum over `axes`, which stay as axes of size 1. */
 export const sumOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly number[] }>({
@@ -47,15 +47,11 @@ export const sumOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly 
     return true
   },
   wgsl: ({ inputs: [{ shape }], out, attrs: { axes } }) => {
-    const strides = stridesOf(shape)
-    const sizes = axes.map(axis => shape[axis])
-    const first = strided('first', out.shape, strides)
-    const next = strided('next', sizes, axes.map(axis => strides[axis]))
-    const n = sizeOf(sizes)
+    const { n, wgsl, u32 } = metAlong(axes, shape, out.shape)
     return reduction(sizeOf(out.shape), n, { total: ['T', 'a + b'] }, {
       inputs: ['x'],
-      u32: { n, ...first.u32, ...next.u32 },
-      source: `${first.wgsl} ${next.wgsl}
+      u32,
+      source: `${wgsl}
         fn reduce(j: u32, lane: u32, lanes: u32) {
           let start = first(j);
           var mine: Part;

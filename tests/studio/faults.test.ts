@@ -2,7 +2,7 @@
 // Each is one sentence, and the page goes on.
 
 import { afterAll, expect, it } from 'vitest'
-import { closeBrowser, visit } from './visit.ts'
+import { closeBrowser, visit, visitPlainHost } from './visit.ts'
 import type { Visit } from './visit.ts'
 
 afterAll(closeBrowser)
@@ -42,7 +42,7 @@ it('a lost GPU: WASM goes on, in Play and in the midst of a training', async () 
   await studio.open('#train')
   const chip = page.getByRole('combobox', { name: 'What computes' })
   await chip.selectOption('webgpu')
-  await page.getByRole('alert').getByText('This GPU is software').waitFor()
+  await page.getByText('This GPU is software').waitFor()
   await begin(studio)
   await until(async () => await figure(studio, iterations) > 6)
   await loseGpu(studio)
@@ -67,5 +67,16 @@ it('no room left: the run says that it is not saved, and goes on', async () => {
   const before = await figure(studio, iterations)
   await until(async () => await figure(studio, iterations) > before + 10)
   expect(await page.getByRole('button', { name: 'Pause' }).isVisible()).toBe(true)
+  await studio.leave()
+})
+
+it('a host that does not isolate the page: one thread, and the page says so', async () => {
+  const studio = await visitPlainHost('phone')
+  const { page } = studio
+  await studio.open('')
+  await until(async () => await figure(studio, 'living cells') > 300)
+  expect(await page.getByRole('combobox', { name: 'What computes' }).textContent()).toContain('WASM · 1 thread')
+  await page.getByText('One thread: this host sends no COOP and COEP headers.').waitFor()
+  await studio.picture('plain-host')
   await studio.leave()
 })

@@ -122,7 +122,7 @@ it('runs on WebGPU when it is chosen, and on WASM again', async () => {
   await until(async () => await figure(studio, 'step') > 5)
   const chip = page.getByRole('combobox', { name: 'What computes' })
   await chip.selectOption('webgpu')
-  await page.getByRole('alert').getByText('This GPU is software').waitFor()
+  await page.getByText('This GPU is software').waitFor()
   expect(await chip.inputValue()).toBe('webgpu')
   const step = await figure(studio, 'step')
   await until(async () => await figure(studio, 'step') > step + 5)

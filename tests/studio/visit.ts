@@ -5,6 +5,9 @@
 //     CELLGRAD_PICTURES=folder            where pictures of the page go, by default a new folder of the system's
 
 import { mkdirSync, mkdtempSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -45,6 +48,19 @@ let browser: Promise<Browser> | null = null
 export async function visit(screen: Screen, options: BrowserContextOptions = {}): Promise<Visit> {
   const server = await servePage(fileURLToPath(new URL('../../dist/studio', import.meta.url)))
   return visitAt(screen, options, server.address, server.close)
+}
+
+/** Opens Studio as a plain host would serve it: the files, and no word about other origins. */
+export async function visitPlainHost(screen: Screen): Promise<Visit> {
+  const types: Record<string, string> = { html: 'text/html', js: 'text/javascript', css: 'text/css', png: 'image/png' }
+  const server = createServer(async ({ url = '/' }, response) => {
+    const path = url === '/studio/' ? 'index.html' : url.replace('/studio/', '')
+    const bytes = await readFile(new URL(`../../dist/studio/${path}`, import.meta.url)).catch(() => null)
+    response.writeHead(bytes ? 200 : 404, { 'content-type': types[path.split('.').at(-1)!] ?? 'application/octet-stream' }).end(bytes)
+  })
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address() as AddressInfo
+  return visitAt(screen, {}, `http://127.0.0.1:${port}/studio/`, async () => { server.close() })
 }
 
 /** Opens a file, with the network off. */

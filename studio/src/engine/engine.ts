@@ -45,7 +45,7 @@ export function openWasm(joined: (computer: Computer) => void): Opened {
   const computer = (): Computer => ({
     choice: 'wasm',
     name: `WASM · ${backend.threads} ${backend.threads === 1 ? 'thread' : 'threads'}`,
-    note: globalThis.crossOriginIsolated ? null : 'One thread: whoever serves this page does not isolate it (COOP and COEP headers).',
+    note: globalThis.crossOriginIsolated ? null : 'One thread: this host sends no COOP and COEP headers.',
   })
   const place = { backend, height: 4, width: 4 }
   scope(() => { rollout(growingRule, init(growingRule, key(0), { backend }), seed(growingRule, place), key(0), { steps: 1 }) })
@@ -64,7 +64,7 @@ async function openWebGpu(): Promise<Opened> {
     computer: {
       choice: 'webgpu',
       name: `WebGPU · ${backend.adapter}`,
-      note: backend.software ? 'This GPU is software, which runs on the CPU: WASM is faster here.' : null,
+      note: backend.software ? 'This GPU is software: WASM is faster here.' : null,
     },
     close: () => backend.close(),
   }

@@ -20,24 +20,24 @@ export function Chip(): VNode {
   }, [])
   async function choose(choice: Choice): Promise<void> {
     setBusy(true)
-    await compute(choice).then(chosen => {
-      setNow(chosen)
-      if (chosen.note) notify(chosen.note)
-    }, complain)
+    await compute(choice).then(setNow, complain)
     setBusy(false)
   }
   const choice = now?.choice ?? 'wasm'
   return (
-    <select
-      class="chip" aria-label="What computes" title={now?.note ?? undefined} value={choice} disabled={busy}
-      onChange={e => {
-        const wanted = e.currentTarget.value as Choice
-        e.currentTarget.value = choice // until it is so
-        void choose(wanted)
-      }}
-    >
-      <option value="wasm">{choice === 'wasm' ? now?.name ?? 'WASM' : 'WASM, on the CPU'}</option>
-      <option value="webgpu">{choice === 'webgpu' ? now!.name : 'WebGPU'}</option>
-    </select>
+    <div class="computer">
+      {now?.note && <p class="hint">{now.note}</p>}
+      <select
+        class="chip" aria-label="What computes" value={choice} disabled={busy}
+        onChange={e => {
+          const wanted = e.currentTarget.value as Choice
+          e.currentTarget.value = choice // until it is so
+          void choose(wanted)
+        }}
+      >
+        <option value="wasm">{choice === 'wasm' ? now?.name ?? 'WASM' : 'WASM, on the CPU'}</option>
+        <option value="webgpu">{choice === 'webgpu' ? now!.name : 'WebGPU'}</option>
+      </select>
+    </div>
   )
 }

@@ -71,7 +71,7 @@ describe('the automaton of a page', () => {
         parts.after.toArray().forEach((v, i) => expect(Math.abs(got.cells[i] - v)).toBeLessThan(1e-4 * scale))
         state = parts.after
       }
-    }), { numRuns: 25 })
+    }), { numRuns: 3 * fc.readConfigureGlobal().numRuns! })
   })
 })
 

@@ -130,6 +130,23 @@ it('writes the equation of a cell with its real numbers', async () => {
   await studio.leave()
 })
 
+it('begins with the world of Play as it was left', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#play?model=fish&size=64')
+  await expect.poll(async () => Number(await page.locator('.figure dd').first().textContent()), { timeout: 60_000 }).toBeGreaterThan(40)
+  await page.getByRole('button', { name: 'Look inside' }).click()
+  await shown(studio, 16)
+  expect(await page.getByRole('radio', { name: 'From Play, as it was' }).isChecked()).toBe(true)
+  const { data } = await saved(studio, 'Save the state')
+  const living = (data as Float32Array).filter((v, i) => i % 16 === 3 && v > 0.1).length
+  expect(living).toBeGreaterThan(100)
+  await page.getByRole('radio', { name: 'From the seed' }).check()
+  const first = await saved(studio, 'Save the state')
+  expect((first.data as Float32Array).filter((v, i) => i % 16 === 3 && v > 0.1)).toHaveLength(1)
+  await studio.leave()
+})
+
 it('says in one sentence what cannot be looked into, and goes on', async () => {
   const studio = await visit('desktop')
   const { page } = studio

@@ -1,14 +1,16 @@
 /**
  * What one room gives to another: a model, which it takes up when it opens.
  */
+import { addressOf } from '../address.ts'
+
 export type Given = { readonly name: string; readonly bytes: Uint8Array }
 
 let given: Given | null = null
 
-/** Lays a model ready, and goes to a room. */
-export function openIn(room: 'play' | 'inside', model: Given): void {
+/** Lays a model ready, and goes to a room with these settings. */
+export function openIn(room: 'play' | 'inside', model: Given, settings: Readonly<Record<string, string>> = {}): void {
   given = model
-  location.hash = `#${room}`
+  location.hash = addressOf(room, settings)
 }
 
 /** What lies ready, once. */

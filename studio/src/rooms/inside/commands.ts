@@ -3,11 +3,13 @@
  * found. Everything that is shown is computed by the functions that train.
  */
 import {
-  channelNames, channelView, encodeNpy, foldIn, imageToPixels, inspectStep, norm, paramShapes, perceptionNames, scope, stateAt, updatedChannels, viewOf,
+  channelNames, channelView, encodeNpy, foldIn, imageToPixels, inspectStep, norm, paramShapes, perceptionNames, scope, stateAt, updatedChannels,
 } from 'cellgrad'
-import type { Tensor } from 'cellgrad'
+import type { DataRule, Tensor } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
+import { nowPlaying } from '../play/commands.ts'
+import { kindOf, pixelsOf } from '../play/family.ts'
 import { cellNumbers, read, readFilters, readParts, sumOf } from './cell.ts'
 import type { CellNumbers, Filters, HostParts, Sum } from './cell.ts'
 import { openLines } from './line.ts'
@@ -69,6 +71,14 @@ async function partsAt(of: Lines, start: Start, t: number): Promise<HostParts> {
   return values
 }
 
+/** A picture with one pixel for each cell: as in Play, and of rules of other kinds the first channel. */
+async function pictureOf(rule: DataRule, state: Tensor): Promise<Pixels> {
+  const [, height, width, channels] = state.shape
+  if (kindOf(rule) !== 'other' || rule.channels.rgb === 3) return pixelsOf(rule, await read(state), { width, height, channels })
+  const image = await channelView(0)(state)
+  return { width, height, data: imageToPixels(image) }
+}
+
 async function quantityAt(of: Lines, start: Start, t: number, quantity: Quantity, state: Tensor): Promise<Maps> {
   const { rule } = of
   const names = channelNames(rule.channels)
@@ -116,7 +126,10 @@ function sideBySide(list: readonly ArrayLike<number>[], sizes: readonly number[]
 /** The commands of the room. */
 export const inside = {
   /** Opens a model; nothing changes where it cannot be opened. */
-  async begin(engine: Engine, wanted: Subject): Promise<Facts> {
+  async begin(engine: Engine, given: Omit<Subject, 'played'>): Promise<Facts> {
+    const playing = nowPlaying()
+    const isHere = playing?.name === given.file.name && playing.size === given.setup.size
+    const wanted = { ...given, played: isHere ? playing.state : null }
     const opened = openLines(engine, wanted)
     const { rule, params } = opened
     const weights = Object.fromEntries(await Promise.all(Object.entries(params.update).map(async ([name, t]) => (
@@ -137,9 +150,7 @@ export const inside = {
     const began = performance.now()
     const of = open(engine)
     const state = stateAt(of.line(start), t)
-    const { rgba, rgb } = of.rule.channels
-    const image = await (rgba === 4 || rgb === 3 ? viewOf(of.rule) : channelView(0))(state)
-    const picture = { width: image.width, height: image.height, data: imageToPixels(image) }
+    const picture = await pictureOf(of.rule, state)
     const maps = await quantityAt(of, start, t, quantity, state)
     return { picture, maps, took: performance.now() - began }
   },

@@ -45,11 +45,13 @@ function numberOf(text: string | undefined, least: number, most: number, otherwi
 
 export function Inside({ settings }: { settings: Settings }): VNode {
   const canvas = useRef<HTMLCanvasElement>(null)
-  const [dropped, setDropped] = useState<readonly File[]>([])
-  const [model, setModel] = useState(settings.model ?? bundledModels[0].name)
+  const [given] = useState(takeModel)
+  const [dropped, setDropped] = useState<readonly File[]>(given ? [given] : [])
+  const [model, setModel] = useState(given?.name ?? settings.model ?? bundledModels[0].name)
   const [steps, setSteps] = useState(numberOf(settings.steps, 16, 256, 96))
-  const [size, setSize] = useState(numberOf(settings.size, 32, 96, 72))
-  const [start, setStart] = useState<Start>(settings.start === 'pool' ? 'pool' : 'seed')
+  const [size, setSize] = useState(numberOf(settings.size, 16, 96, 72))
+  const fromPlay = given !== null && settings.start === 'play'
+  const [start, setStart] = useState<Start>(settings.start === 'pool' ? 'pool' : fromPlay ? 'play' : 'seed')
   const [t, setT] = useState(numberOf(settings.t, 0, 256, 48))
   const [quantity, setQuantity] = useState<Quantity>(quantities.find(([name]) => name === settings.show)?.[0] ?? 'channels')
   const [chosen, setChosen] = useState<Cell>({ x: numberOf(settings.x, 0, 95, 36), y: numberOf(settings.y, 0, 95, 36) })
@@ -62,22 +64,26 @@ export function Inside({ settings }: { settings: Settings }): VNode {
 
   const step = Math.min(t, steps)
   const cell = { x: Math.min(chosen.x, size - 1), y: Math.min(chosen.y, size - 1) }
-  const names = [...bundledModels.map(({ name }) => name), ...dropped.map(({ name }) => name)]
+  const names = [...new Set([...bundledModels, ...dropped].map(({ name }) => name))]
 
-  async function begin(): Promise<void> {
+  /** Opens the model, unless another has been chosen before its file and its picture were there. */
+  async function begin(isWanted: () => boolean): Promise<void> {
     const own = dropped.find(file => file.name === model)
     const found = bundledModels.find(({ name }) => name === model)
     if (!own && !found) throw new Error(`there is no model ${model} in this page; there are ${names.join(', ')}.`)
     const file = own ?? { name: model, bytes: await bytesOf(found!) }
-    const known = await call('inside', 'begin', { file, setup: { size, steps }, target: found?.face && !own ? await pixelsOf(found.face) : null })
+    const target = found?.face ? await pixelsOf(found.face) : null
+    if (!isWanted()) return
+    const known = await call('inside', 'begin', { file, setup: { size, steps }, target })
+    if (!isWanted()) return
     setGradients({})
     setFacts(known)
   }
   useEffect(() => {
-    const given = takeModel()
-    if (given) accept(given)
-  }, [])
-  useEffect(() => { begin().catch(complain) }, [model, size, steps, dropped])
+    let wanted = true
+    begin(() => wanted).catch(complain)
+    return () => { wanted = false }
+  }, [model, size, steps, dropped])
 
   // Only the newest wish counts: while one moment is being made, those between it and the last are left out.
   const wish = useRef<{ start: Start; t: number; quantity: Quantity } | null>(null)
@@ -118,7 +124,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
     return () => clearTimeout(next)
   }, [playing, moment])
   useEffect(() => showAddress('inside', {
-    model: model === bundledModels[0].name || dropped.some(({ name }) => name === model) ? undefined : model,
+    model: model !== bundledModels[0].name && bundledModels.some(({ name }) => name === model) ? model : undefined,
     steps: steps === 96 ? undefined : String(steps), size: size === 72 ? undefined : String(size), start: start === 'seed' ? undefined : start,
     t: String(step), show: quantity === 'channels' ? undefined : quantity, x: String(cell.x), y: String(cell.y),
   }), [model, steps, size, start, step, quantity, cell.x, cell.y, dropped])
@@ -135,7 +141,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   }
   async function findBoth(): Promise<void> {
     await find(start)
-    await find(start === 'seed' ? 'pool' : 'seed')
+    await find(start === 'pool' ? 'seed' : 'pool')
   }
 
   function save(what: 'state' | 'gradient'): void {
@@ -175,9 +181,9 @@ export function Inside({ settings }: { settings: Settings }): VNode {
           </dl>
           <Section title="Rollout">
             <Select label="Model" value={model} onChange={setModel} options={names.map(name => [name, name] as const)} />
-            <Keys label="Begins" value={start} onChange={setStart} options={[['seed', 'From the seed'], ['pool', 'From the pool: grown and hurt']]} />
+            <Keys label="Begins" value={start} onChange={setStart} options={[['seed', 'From the seed'], ['pool', 'From the pool: grown and hurt'], ...(fromPlay ? [['play', 'From Play, as it was'] as const] : [])]} />
             <Slider label="Steps" value={steps} min={16} max={256} step={16} onInput={setSteps} />
-            <Slider label="Grid" value={size} text={`${size} × ${size}`} min={32} max={96} step={8} onInput={setSize} />
+            <Slider label="Grid" value={size} text={`${size} × ${size}`} min={16} max={96} step={4} onInput={setSize} />
             <FileChooser onFile={accept} />
           </Section>
         </div>

@@ -7,15 +7,20 @@
  */
 import {
   channelCount, damageMask, decodeModel, erase, fit, imageFromPixels, imageToTensor, key, mean, mse, padImage, publishedCircles, rgba,
-  rollout, scope, seed, square, timeline, timelineGradients,
+  rollout, scope, square, tensor, timeline, timelineGradients,
 } from 'cellgrad'
 import type { Backend, DataParams, DataRule, Tensor, Timeline, TimelineGradients } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
 import type { File } from '../play/commands.ts'
+import { firstState, kindOf } from '../play/family.ts'
+import type { Grid } from '../play/world.ts'
 
-/** Where a rollout begins: with one cell, or with what a sample pool holds, a pattern that has grown and was hurt. */
-export type Start = 'seed' | 'pool'
+/**
+ * Where a rollout begins: with the seed, with what a sample pool holds, a pattern that has grown and was hurt, or with the
+ * world of Play as it was left.
+ */
+export type Start = 'seed' | 'pool' | 'play'
 
 export type Setup = { readonly size: number; readonly steps: number }
 
@@ -25,6 +30,8 @@ export type Subject = {
   readonly setup: Setup
   /** The picture that the model has learned to grow, where that is known. */
   readonly target: Pixels | null
+  /** The world of Play, where it is one of this model and size. */
+  readonly played: Float32Array | null
 }
 
 /** All that follows from a subject on one backend. */
@@ -60,9 +67,14 @@ export function openLines({ backend }: Engine, subject: Subject): Lines {
   const { file, setup: { size, steps } } = subject
   const { rule, params } = decodeModel(file.bytes, file.name, { backend, dtype: 'float32' })
   if (rule.grid !== 2) throw new Error(`${file.name}: this rule is for grids of ${rule.grid} dimensions, and Look inside shows planes.`)
-  const from = channelCount(rule.channels) > 3 ? 3 : 0
+  const grid = { height: size, width: size, channels: channelCount(rule.channels) }
+  const state = (values: Float32Array): Tensor => tensor(values, { shape: [1, size, size, grid.channels], backend })
   const line = once((start: Start) => {
-    const first = seed(rule, { height: size, width: size, from, backend })
+    if (start === 'play') {
+      if (!subject.played) throw new Error('look inside: there is no world of this model and size in Play.')
+      return timeline(rule, params, state(subject.played), runKey, { steps })
+    }
+    const first = state(firstOf(rule, grid))
     if (start === 'seed') return timeline(rule, params, first, runKey, { steps })
     return timeline(rule, params, scope(() => {
       const grown = rollout(rule, params, first, key(1), { steps: grownAfter })
@@ -73,6 +85,17 @@ export function openLines({ backend }: Engine, subject: Subject): Lines {
   return {
     backend, subject, rule, params, loss, words, line, gradients: once((start: Start) => timelineGradients(line(start), loss)),
   }
+}
+
+/** The first state as Play has it. Where an image is to be drawn, there is a stroke, as of a 1. */
+function firstOf(rule: DataRule, grid: Grid): Float32Array {
+  const { width, height, channels } = grid
+  const first = firstState(rule, grid, [Math.floor(width / 2)], 0)
+  if (kindOf(rule) !== 'classes') return first
+  for (let y = Math.floor(0.2 * height); y < 0.8 * height; y++) {
+    for (let x = -1; x <= 1; x++) first[(y * width + Math.floor(width / 2) + x) * channels] = 1
+  }
+  return first
 }
 
 /** The loss of the last state: its distance from the target, or, where there is none, the size of what is seen. */

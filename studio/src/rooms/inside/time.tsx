@@ -11,7 +11,7 @@ import type { Start } from './line.ts'
 export type Norms = Partial<Record<Start, Float32Array>>
 
 const wide = 640, tall = 96, margin = 4
-const names: Readonly<Record<Start, string>> = { seed: 'from the seed', pool: 'from the pool' }
+const names: Readonly<Record<Start, string>> = { seed: 'from the seed', pool: 'from the pool', play: 'from Play' }
 
 const minus = (n: number): string => String(n).replace('-', '−')
 

@@ -99,6 +99,11 @@ function here(): World {
   return world
 }
 
+/** What is in Play at this moment, for another room to begin with; null where nothing is. */
+export function nowPlaying(): { readonly name: string; readonly size: number; readonly state: Float32Array } | null {
+  return world && { name: world.files[0].name, size: world.setup.size, state: world.state }
+}
+
 /** The state after some steps, on the backend. */
 function advanced(engine: Engine, { files, setup, state, t }: World, steps: number): Tensor {
   const { size, angle } = setup

@@ -9,7 +9,7 @@ import { call } from '../../engine/client.ts'
 import { Figure, Keys, Section, Select, Slider } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
 import { paint } from '../../ui/picture.ts'
-import { takeModel } from '../handover.ts'
+import { openIn, takeModel } from '../handover.ts'
 import { bundledModels, bytesOf } from '../models.ts'
 import type { Border, Facts, File } from './commands.ts'
 import { Send } from '../send/send.tsx'
@@ -158,6 +158,12 @@ export function Play({ settings }: { settings: Settings }): VNode {
     setSize(null)
   }
 
+  /** Goes to the room that shows what happens here, from this moment on. */
+  function lookInside(): void {
+    if (size > 96) return complain(new Error('Look inside shows grids of at most 96 × 96 cells; make this one smaller.'))
+    fileOf(model).then(file => openIn('inside', file, { start: 'play', size: String(size), t: '0' })).catch(complain)
+  }
+
   /** Opens the model that an address holds, with the settings beside it. */
   async function open(text: string): Promise<void> {
     const size = ownSize
@@ -181,6 +187,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
             <button type="button" class="main" onClick={() => setRunning(!running)}>{running ? 'Pause' : 'Play'}</button>
             <button type="button" onClick={step}>Step</button>
             <button type="button" onClick={reset}>Reset</button>
+            <button type="button" onClick={lookInside}>Look inside</button>
             <p class="hint">{meanings[tool]}</p>
           </div>
           <dl class="figures">

@@ -61,6 +61,8 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const [gradients, setGradients] = useState<Partial<Record<Start, Gradients>>>({})
   const [finding, setFinding] = useState(false)
   const [playing, setPlaying] = useState(false)
+  /** How many models have been opened: what was found for one is not shown with the next. */
+  const opened = useRef(0)
 
   const step = Math.min(t, steps)
   const cell = { x: Math.min(chosen.x, size - 1), y: Math.min(chosen.y, size - 1) }
@@ -76,6 +78,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
     if (!isWanted()) return
     const known = await call('inside', 'begin', { file, setup: { size, steps }, target })
     if (!isWanted()) return
+    opened.current++
     setGradients({})
     setFacts(known)
   }
@@ -132,9 +135,10 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   /** The gradients of both rollouts: that from the seed, and that from a sample of the pool. */
   async function find(first: Start): Promise<void> {
     setFinding(true)
+    const at = opened.current
     try {
       const found = await call('inside', 'gradients', first)
-      setGradients(before => ({ ...before, [first]: found }))
+      if (at === opened.current) setGradients(before => ({ ...before, [first]: found }))
     } finally {
       setFinding(false)
     }

@@ -73,8 +73,10 @@ export function Play({ settings }: { settings: Settings }): VNode {
     return { name, bytes: await bytesOf(found) }
   }
 
-  async function begin(): Promise<void> {
+  /** Begins with the models, unless others have been chosen before their files were there. */
+  async function begin(isWanted: () => boolean): Promise<void> {
     const files = await Promise.all([model, ...(graft ? [graft] : [])].map(fileOf))
+    if (!isWanted()) return
     const known = await call('play', 'begin', files, { condition, angle: angle * Math.PI / 180, ...(ownSize && { size: ownSize }), ...(border && { border }) })
     setFacts(known)
     if (known.kind === 'classes') {
@@ -104,7 +106,11 @@ export function Play({ settings }: { settings: Settings }): VNode {
     else if (settings.shared !== undefined) open(settings.shared).catch(complain)
   }, [])
   // A model that cannot be used leaves what is there as it is.
-  useEffect(() => { begin().catch(complain) }, [model, graft, dropped])
+  useEffect(() => {
+    let wanted = true
+    begin(() => wanted).catch(complain)
+    return () => { wanted = false }
+  }, [model, graft, dropped])
   useEffect(() => {
     if (facts) call('play', 'change', { size, condition, angle: angle * Math.PI / 180, border: border || facts.border }).then(() => draw({ steps: 0 })).catch(complain)
   }, [ownSize, angle, border, condition])

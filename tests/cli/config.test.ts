@@ -59,14 +59,14 @@ describe('the effective configuration', () => {
   it('mixes nothing of two types', async () => {
     await writeFile(folder('b.yaml'), 'damage: { shape: rectangle }\noptimiser: { type: sgd, momentum: 0.5 }\n')
     const config = await loadConfig({ file: folder('b.yaml') })
-    expect(config.damage).toEqual({ shape: 'rectangle', centre: [-0.5, 0.5], size: [0.2, 0.8] })
+    expect(config.damage).toEqual({ shape: 'rectangle', centre: [-0.5, 0.5], size: [0.2, 0.8], angle: [0, 0] })
     expect(config.optimiser).toEqual({ type: 'sgd', rate: 0.01, momentum: 0.5 })
   })
 
   it('reads every schedule', async () => {
     const rates = [
       0.1, { type: 'step', rate: 1, at: [3], factor: 0.5 }, { type: 'exponential', rate: 1, factor: 0.9 },
-      { type: 'cosine', rate: 1, length: 9, final: 0 }, { type: 'wsd', rate: 1, warmUp: 1, stable: 2, decay: 3, final: 0 },
+      { type: 'cosine', rate: 1, length: 9, final: 0 }, { type: 'wsd', rate: 1, warmUp: 1, stable: 2, decay: 3, final: 0, fall: 'linear' },
       { type: 'warmUp', length: 4, schedule: { type: 'cosine', rate: 1, length: 9, final: 0.1 } },
     ]
     for (const rate of rates) expect((await loadConfig({ flags: { optimiser: { rate } } })).optimiser.rate).toEqual(rate)
@@ -225,7 +225,7 @@ describe('a mistake in a file', () => {
     ['padding: -1', 'run.yaml:1: padding is -1, expected a whole number from 0 to 4096'],
     ['bach: 3', 'run.yaml:1: there is no key "bach"; did you mean "batch"?'],
     ['rule:\n  stepSize: 3\n  fireRat: 1', 'run.yaml:3: there is no key "fireRat" in rule; did you mean "fireRate"?'],
-    ['damage:\n  shape: rectangle\n  radius: [1, 2]', 'run.yaml:3: there is no key "radius" in damage; there are centre, size'],
+    ['damage:\n  shape: rectangle\n  radius: [1, 2]', 'run.yaml:3: there is no key "radius" in damage; there are centre, size, angle'],
     ['optimiser:\n  betta1: 3', 'run.yaml:2: there is no key "betta1" in optimiser; did you mean "beta1"?'],
     ['rule:\n\n  fireRate: 3', 'run.yaml:3: rule.fireRate is 3, expected a number > 0, at most 1'],
     ['rule: 5', 'run.yaml:1: rule is 5, expected an object with channels, perceive, update, grid, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen'],
@@ -239,7 +239,7 @@ describe('a mistake in a file', () => {
     ['rule:\n  frozen: [rgba]', 'run.yaml:2: rule.frozen is ["rgba"], expected roles without the living channel, 3'],
     ['rule:\n  living: null\n  frozen: [rgba, hidden]', 'run.yaml:3: rule.frozen is ["rgba","hidden"], expected roles that leave a channel to change'],
     ['steps: [5, 3]', 'run.yaml:1: steps is [5,3], expected two whole numbers from 1 to 1000000, the first below the second'],
-    ['damage:\n  shape: blob', 'run.yaml:2: damage.shape is "blob", expected \'circle\' or \'rectangle\''],
+    ['damage:\n  shape: blob', 'run.yaml:2: damage.shape is "blob", expected \'circle\', \'rectangle\' or \'halfPlane\''],
     ['optimiser:\n  rate: fast', 'run.yaml:2: optimiser.rate is "fast", expected a number ≥ 0, or an object with a type: \'step\', \'exponential\', \'cosine\', \'wsd\' or \'warmUp\''],
     ['optimiser:\n  rate:\n    factor: -1', 'run.yaml:3: optimiser.rate.factor is -1, expected a number ≥ 0'],
     ['seed: 1\nwarmUp:\n  iterations: 5', 'run.yaml:2: warmUp.from is missing, expected two whole numbers from 1 to 1000000, the first below the second'],

@@ -28,7 +28,7 @@ import { SparseState } from '../../src/nca/training/sparse-state.ts'
 import { seed } from '../../src/nca/state.ts'
 import { NonFiniteError, train } from '../../src/nca/training/train.ts'
 import type { Progress } from '../../src/nca/training/train.ts'
-import { key } from '../../src/tensor/key.ts'
+import { foldIn, key, uniformAt } from '../../src/tensor/key.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'
 import { full, zeros } from '../../src/tensor/ops/create.ts'
 import { uniform } from '../../src/tensor/ops/random.ts'
@@ -432,8 +432,11 @@ it('gives a backend that is read late the next iteration before it waits for thi
 describe('damage', () => {
   it('lies where its numbers say, sample by sample alike for any count', () => {
     const size = fc.integer({ min: 1, max: 9 })
-    fc.assert(fc.property(fc.nat(2 ** 31), size, size, fc.boolean(), (n, h, w, circle) => {
-      const damage: Damage = circle ? publishedCircles : { shape: 'rectangle', centre: [-0.5, 0.5], size: [0.2, 1] }
+    const shapes = fc.constantFrom<Damage>(
+      publishedCircles, { shape: 'rectangle', centre: [-0.5, 0.5], size: [0.2, 1], angle: [0, 1] },
+      { shape: 'halfPlane', angle: [0, 7], offset: [-0.5, 0.5] },
+    )
+    fc.assert(fc.property(fc.nat(2 ** 31), size, size, shapes, (n, h, w, damage) => {
       const three = damageMask(key(n), damage, 3, h, w).toArray()
       expect(damageMask(key(n), damage, 2, h, w).toArray()).toEqual(three.slice(0, 2 * h * w))
     }))
@@ -447,6 +450,35 @@ describe('damage', () => {
     ])
     const wide: Damage = { shape: 'rectangle', centre: [0, 0], size: [1.1, 1.1] }
     expect(damageMask(key(0), wide, 1, 5, 5).toArray().filter(v => v === 1)).toHaveLength(9)
+  })
+
+  it('takes a half of the grid, in any direction', () => {
+    const half = (angle: number, offset = 0): number[] =>
+      [...damageMask(key(0), { shape: 'halfPlane', angle: [angle, angle], offset: [offset, offset] }, 1, 4, 4).toArray()]
+    const where = (hit: (i: number, j: number) => boolean): number[] =>
+      Array.from({ length: 16 }, (_, n) => +hit(Math.floor(n / 4), n % 4))
+    expect(half(0)).toEqual(where((_, j) => j >= 2))
+    expect(half(Math.PI)).toEqual(where((_, j) => j < 2))
+    expect(half(Math.PI / 2)).toEqual(where(i => i >= 2))
+    expect(half(0, 0.5)).toEqual(where((_, j) => j === 3))
+  })
+
+  it('turns a rectangle: a point is hit if, turned back, it lies in the upright one', () => {
+    const at = (i: number): number => 2 * i / 8 - 1
+    fc.assert(fc.property(fc.double({ min: -4, max: 4, noNaN: true }), fc.nat(99), (angle, n) => {
+      const given: Damage = { shape: 'rectangle', centre: [-0.3, 0.3], size: [0.5, 1.5] }
+      const mask = damageMask(key(n), { ...given, angle: [angle, angle] }, 1, 9, 9).toArray()
+      const [cx, cy, width, height] = [0, 1, 2, 3].map(i => uniformAt(foldIn(key(n), 0), i))
+        .map((u, i) => (i < 2 ? -0.3 + 0.6 * u : 0.5 + u))
+      mask.forEach((hit, cell) => {
+        const dx = at(cell % 9) - cx, dy = at(Math.floor(cell / 9)) - cy
+        const length = Math.hypot(dx, dy), direction = Math.atan2(dy, dx) - angle
+        const u = Math.abs(length * Math.cos(direction)) - width / 2, v = Math.abs(length * Math.sin(direction)) - height / 2
+        if (Math.min(Math.abs(u), Math.abs(v)) > 1e-9) expect(hit).toBe(+(u < 0 && v < 0))
+      })
+      expect(damageMask(key(n), { ...given, angle: [0, 0] }, 1, 9, 9).toArray())
+        .toEqual(damageMask(key(n), given, 1, 9, 9).toArray())
+    }), { numRuns: 30 })
   })
 
   it('erases all channels of a cell', () => {

@@ -3,8 +3,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  bce, broadcastTo, checkGrad, crossEntropy, diceLoss, foldIn, gather, grad, greater, inner, key, l1, mean, mse, mul, normal, ones, overflow,
-  patchTransport, drawPermutation, reshape, sigmoid, slicedTransport, softmax, square, ssim, sub, sum, tensor, uniform, where, zeros,
+  bce, broadcastTo, checkGrad, crossEntropy, diceLoss, foldIn, gather, grad, greater, inner, key, l1, mean, mse, mul, normal, ones, overflow, patchTransport,
+  drawPermutation, reshape, roleOverflow, sigmoid, slicedTransport, softmax, square, ssim, sub, sum, tensor, uniform, where, zeros,
 } from '../../src/index.ts'
 import type { CheckGradOptions, Key, Shape, Tensor } from '../../src/index.ts'
 import { NotSmoothError } from '../../src/autograd/tools/check-grad.ts'
@@ -49,6 +49,11 @@ describe('mse, l1 and overflow', () => {
       expectClose(l1(x, y), perSampleNaive(shape, i => Math.abs(at(i) - wanted(i.slice(1)))))
       expectClose(overflow(x), perSampleNaive(shape, i => Math.max(0, Math.abs(at(i)) - 1)))
       expectClose(overflow(x, 0, 3), perSampleNaive(shape, i => Math.max(0, -at(i), at(i) - 3)))
+      const rule = { channels: { rgb: 1, hidden: c } }
+      const state = mul(draw(k, [b, h, 2, 1 + c]), 2), cell = entries(state)
+      const ends = perSampleNaive([b, h, 2, 1], i => Math.max(0, -cell(i), cell(i) - 0.5))
+      const others = perSampleNaive([b, h, 2, c], ([s, i, j, q]) => Math.max(0, Math.abs(cell([s, i, j, q + 1])) - 1))
+      expectClose(roleOverflow(rule, state, { rgb: [0, 0.5], hidden: [-1, 1] }), ends.map((v, i) => v + others[i]))
       check(z => mse(z, y), x)
       check(z => l1(z, y), x)
       check(z => overflow(z, -0.5, 1), x)

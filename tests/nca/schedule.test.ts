@@ -49,6 +49,10 @@ describe('schedules', () => {
       wsd(1, { warmUp: 2, stable: 3, decay: 4, final: 0.2 }),
       { 0: 0.5, 1: 1, 2: 1, 4: 1, 5: 1, 6: 0.8, 7: 0.6, 8: 0.4, 9: 0.2, 100: 0.2 },
     )
+    expectRates(
+      wsd(1, { warmUp: 2, stable: 3, decay: 4, final: 0.2, fall: 'cosine' }),
+      { 0: 0.5, 1: 1, 5: 1, 6: 0.6 + 0.4 * Math.SQRT1_2, 7: 0.6, 8: 0.6 - 0.4 * Math.SQRT1_2, 9: 0.2, 100: 0.2 },
+    )
     expectRates(wsd(1, { warmUp: 0, stable: 0, decay: 2 }), { 0: 1, 1: 0.5, 2: 0 })
     expectRates(wsd(1, { warmUp: 0, stable: 1, decay: 0, final: 0.5 }), { 0: 1, 1: 0.5 })
   })
@@ -61,7 +65,8 @@ describe('schedules', () => {
         .map(([list, factor]) => stepDecay(1, { at: list, factor })),
       fc.double({ min: 0, max: 1, noNaN: true }).map(factor => exponentialDecay(1, { factor })),
       count.map(length => cosineDecay(1, { length })),
-      fc.tuple(count, count, count).map(([rise, stable, decay]) => wsd(1, { warmUp: rise, stable, decay })),
+      fc.tuple(count, count, count, fc.constantFrom('linear' as const, 'cosine' as const))
+        .map(([rise, stable, decay, fall]) => wsd(1, { warmUp: rise, stable, decay, fall })),
     ).chain(then => fc.option(count).map(length => (length === null ? then : warmUp(length, then))))
     fc.assert(fc.property(schedule, fc.nat({ max: 300 }), (s, t) => {
       expect(Object.isFrozen(s)).toBe(true)

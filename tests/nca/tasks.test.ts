@@ -126,7 +126,7 @@ const logSum = (list: readonly number[]): number => Math.log(total(list.map(Math
 describe('classification', () => {
   const scenes = fc.record({
     sizes, m: upTo(2), classes: upTo(3), masked: fc.constantFrom(null, 0, 1),
-    loss: fc.constantFrom('mse', 'cells', 'image', undefined),
+    loss: fc.constantFrom('mse', 'mean', 'cells', 'image', undefined),
   })
 
   it('shows the image, and asks the cells where there is something to see', () => {
@@ -145,6 +145,9 @@ describe('classification', () => {
       const x = draw(n + 1, [ids.length, h, w, channels])
       const at = reader(x)
       expectNear(task.loss(x, ids, key(0)), ids.map((id, b) => {
+        if (loss === 'mean') {
+          return mean(places(h, w, classes).map(([i, j, q]) => (at(b, i, j, 1 + m + q) - +(q === labels[id])) ** 2))
+        }
         const seen = places(h, w).filter(([i, j]) => !inputMask || at(b, i, j, inputMask.channel) > 0.1)
         const scores = seen.map(([i, j]) => Array.from({ length: classes }, (_, q) => at(b, i, j, 1 + m + q)))
         if (loss === 'mse') return total(scores.flatMap(y => y.map((v, q) => (v - +(q === labels[id])) ** 2 / 2)))
@@ -202,7 +205,7 @@ describe('classification', () => {
         "classificationTask: images.shape is [2, 2], expected 3 whole numbers > 0.",
         "classificationTask: images.n is 0, expected a whole number > 0.",
         "classificationTask: images.of is [1], expected a function; make one with examplesOf(data, shape).",
-        "classificationTask: loss is "hinge", expected 'mse', 'cells' or 'image'.",
+        "classificationTask: loss is "hinge", expected 'mse', 'mean', 'cells' or 'image'.",
         "rule: the role is "digits", expected one of image, classes.",
         "classificationTask: there is no option "losses"; did you mean "classes"?",
         "classificationTask: the role image must be frozen in the rule; add it to frozen.",
@@ -334,7 +337,7 @@ describe('texture', () => {
         "textureTask: the texture must be [h,w,3]; texture [8,8,4]. takeChannels(image, 0, 3) leaves alpha out.",
         "textureTask: grid is 8, expected two whole numbers > 0, rows and columns.",
         "textureTask: grid is [8, 0], expected two whole numbers > 0, rows and columns.",
-        "textureTask: there is no option "patches"; there are grid, projections, size, levels.",
+        "textureTask: there is no option "patches"; there are ranges, grid, projections, size, levels.",
       ]
     `)
   })

@@ -259,7 +259,8 @@ describe('a batch from the pool', () => {
       })
     }), { numRuns: 100 })
     expect(different).toBeGreaterThan(3)
-    for (const moves of Object.values(met)) expect([...moves].sort()).toEqual([0, 1, 2, 3, 4])
+    expect([...met.anew].sort()).toEqual([0, 1, 2, 3, 4])
+    expect([...met.mutated].sort()).toEqual([1, 2, 3, 4])
   })
 
   it('takes a sample whose loss is NaN for the worst of all: it begins anew and is not damaged', () => {
@@ -476,6 +477,7 @@ it('says what does not fit together', () => {
     tooMany: { reseed: 3, damaged: 2 },
     tooManyMutated: { reseed: 1, damaged: 2, mutated: 2 },
     nothingToMutate: { rule: defineRule({ ...rule, frozen: [] }), mutated: 1 },
+    oneExample: { mutated: 1, task: taskOf(1) },
     codeToMutate: { rule: code, mutated: 1 },
     lineDamaged: { rule: line, damaged: 1 },
     damage: { damage: { shape: 'star' } },
@@ -497,7 +499,7 @@ it('says what does not fit together', () => {
       "clip": "trainer: clip is 0, expected null, or a number > 0.",
       "clipText": "trainer: clip is "1", expected null, or a number > 0.",
       "codeToMutate": "trainer: mutated is 1, expected 0, or a rule with frozen channels.",
-      "damage": "trainer: damage.shape is "star", expected 'circle' or 'rectangle'.",
+      "damage": "trainer: damage.shape is "star", expected 'circle', 'rectangle' or 'halfPlane'.",
       "damaged": "trainer: damaged is "1", expected a whole number ≥ 0.",
       "examples": "trainer: task is {examples: 0, seeds: a function, loss: a function}, expected a task: examples, seeds and loss.",
       "lineDamaged": "trainer: damaged is 1, expected 0, or a rule on a grid of two dimensions.",
@@ -507,6 +509,7 @@ it('says what does not fit together', () => {
       "noneTrainable": "trainer: trainable is [], expected null, or a list of paths, at least 1.",
       "normalise": "trainer: normalise is 1, expected true or false.",
       "nothingToMutate": "trainer: mutated is 1, expected 0, or a rule with frozen channels.",
+      "oneExample": "trainer: mutated is 1, expected 0, or a task of more than one example.",
       "optimiser": "trainer: optimiser.type is "lion", expected 'adam' or 'sgd'.",
       "option": "trainer: there is no option "batchSize"; there are rule, params, batch, steps, readouts, pool, write, reseed, damaged, damage, ranked, mutated, optimiser, normalise, clip, accumulate, trainable, warmUp, task.",
       "pool": "trainer: pool is -1, expected a whole number from 0 to 1000000.",

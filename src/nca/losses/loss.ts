@@ -8,16 +8,19 @@
  * They return `[b]`, not a mean, because a pool ranks its samples; `mean(loss)` is what is differentiated.
  */
 import { abs, clamp, square } from '../../tensor/ops/functions.ts'
-import { div, maximum, sub } from '../../tensor/ops/arithmetic.ts'
+import { add, div, maximum, sub } from '../../tensor/ops/arithmetic.ts'
 import { cast } from '../../tensor/ops/cast.ts'
 import { notEqual, where } from '../../tensor/ops/compare.ts'
 import { refuse, requireTensor } from '../../tensor/op.ts'
-import { check, isNumber } from '../../backends/options.ts'
+import { check, isNumber, isObject } from '../../backends/options.ts'
 import { mean } from '../../tensor/ops/reduce.ts'
 import { sum } from '../../tensor/ops/sum.ts'
 import { broadcastShapes, sameShape, showShape } from '../../tensor/shape.ts'
 import type { Shape } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { roleChannels } from '../rule/channels.ts'
+import type { Channels } from '../rule/types.ts'
+import { takeRole } from '../state.ts'
 
 /** All axes of x but the first. */
 export function sampleAxes(x: Tensor): number[] {
@@ -92,4 +95,33 @@ export function overflow(x: Tensor, low = -1, high = 1): Tensor {
   }
   check(low <= high, 'overflow', 'low', low, `at most high, ${high}`)
   return perSample(abs(sub(x, clamp(x, low, high))))
+}
+
+/** By role, from where to where its channels may be. */
+export type RoleRanges = Readonly<Record<string, readonly [number, number]>>
+
+/**
+ * Overflow with a range for each role: the sum over the roles of the mean distance of their channels from their range
+ * (Spitznagel & Keuper 2026, equation 6). Roles that are not named are free.
+ *
+ * @param x `[b,h,w,c]`
+ * @returns `[b]`, ≥ 0
+ * @throws where the rule has no such role, and where a range is not two numbers, the first at most the second
+ * @example roleOverflow(rule, state, { rgb: [0, 1], hidden: [-1, 1] })
+ */
+export function roleOverflow(rule: { channels: Channels }, x: Tensor, ranges: RoleRanges): Tensor {
+  checkRanges('roleOverflow', rule, ranges)
+  return Object.entries(ranges).map(([role, [low, high]]) => overflow(takeRole(rule, x, role), low, high))
+    .reduce((a, b) => add(a, b))
+}
+
+/** Throws unless these are ranges of roles that a rule has, at least one. */
+export function checkRanges(where: string, rule: { channels: Channels }, ranges: RoleRanges): void {
+  const given = isObject(ranges) && Object.keys(ranges).length > 0
+  check(given, where, 'ranges', ranges, 'a range for each of some roles, like { rgb: [0, 1] }')
+  for (const [role, range] of Object.entries(ranges)) {
+    roleChannels(rule.channels, role)
+    const fits = Array.isArray(range) && range.length === 2 && range.every(v => isNumber(v)) && range[0] <= range[1]
+    check(fits, where, `ranges.${role}`, range, 'two numbers, the first at most the second')
+  }
 }

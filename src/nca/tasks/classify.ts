@@ -5,7 +5,8 @@
  * The image is in channels that never change, and the state begins at zero. The cells in which there is something to see,
  * those that the rule's input mask lets update, are asked for the class; t is the unit vector of the label.
  *
- *   'mse'      ½ Σ over cells and classes of (x − t)²
+ *   'mse'      ½ Σ over cells and classes of (x − t)²                            (Randazzo et al.)
+ *   'mean'     the mean over all cells, also unseen ones, and classes of (x − t)²   (Spitznagel & Keuper, equation 7)
  *   'cells'    the mean over cells of the cross-entropy of their class channels
  *   'image'    the cross-entropy of the mean of the cells' class channels: they vote
  */
@@ -20,6 +21,7 @@ import { sum } from '../../tensor/ops/sum.ts'
 import { placementKinds, tensor } from '../../tensor/tensor.ts'
 import type { Placement, Tensor } from '../../tensor/tensor.ts'
 import { crossEntropy } from '../losses/class-loss.ts'
+import { perSample } from '../losses/loss.ts'
 import { roleChannels } from '../rule/channels.ts'
 import type { DataRule } from '../rule/types.ts'
 import { takeRole } from '../state.ts'
@@ -34,8 +36,8 @@ export type ClassificationOptions = Omit<Placement, 'like'> & {
   image?: string
   /** The role of the classes, default 'classes'. */
   classes?: string
-  /** What is compared, see the head of this file: 'mse', 'cells' (default) or 'image'. */
-  loss?: 'mse' | 'cells' | 'image'
+  /** What is compared, see the head of this file: 'mse', 'mean', 'cells' (default) or 'image'. */
+  loss?: 'mse' | 'mean' | 'cells' | 'image'
 }
 
 const classificationOptions = keysOf<ClassificationOptions>({
@@ -43,7 +45,7 @@ const classificationOptions = keysOf<ClassificationOptions>({
   backend: placementKinds.backend,
   image: text,
   classes: text,
-  loss: oneOf(['mse', 'cells', 'image']),
+  loss: oneOf(['mse', 'mean', 'cells', 'image']),
 })
 
 /** Images `[h,w,m]` with their labels, a whole number from 0 for each. */
@@ -79,8 +81,9 @@ export function classificationTask(rule: DataRule, images: LabelledImages, optio
       const y = takeRole(rule, x, classes)
       const mask = seenCells(rule, x)
       const wanted = tensor(Int32Array.from(ids, id => labels[id]), { backend: x.backend })
-      if (loss !== 'mse') return crossEntropy(y, wanted, { mask, per: loss === 'image' ? 'image' : 'cell' })
+      if (loss === 'cells' || loss === 'image') return crossEntropy(y, wanted, { mask, per: loss === 'image' ? 'image' : 'cell' })
       const unit = cast(equal(range(to - from, { backend: x.backend }), reshape(wanted, [ids.length, 1, 1, 1])), x.dtype)
+      if (loss === 'mean') return perSample(square(sub(y, unit)))
       return mul(0.5, sum(square(where(reshape(mask, [...mask.shape, 1]), sub(y, unit), 0)), [1, 2, 3]))
     },
   }

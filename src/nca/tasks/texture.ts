@@ -7,11 +7,12 @@
  *   colours = the first three channels + ½          seed = zero (noise and borders tell cells apart)
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
-import { check, checkOptions, isWhole, keysOf } from '../../backends/options.ts'
+import { check, checkOptions, isWhole, keysOf, later } from '../../backends/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { overflow } from '../losses/loss.ts'
+import { checkRanges, overflow, roleOverflow } from '../losses/loss.ts'
+import type { RoleRanges } from '../losses/loss.ts'
 import { channelCount } from '../rule/channels.ts'
 import type { Rule } from '../rule/types.ts'
 import { takeChannels } from '../state.ts'
@@ -22,9 +23,15 @@ import type { PatchTransportOptions } from '../losses/transport.ts'
 export type TextureOptions = PatchTransportOptions & {
   /** Rows and columns of the grid, by default those of the texture. */
   grid?: readonly [number, number]
+  /**
+   * From where to where the channels of each role may be, see `roleOverflow`; by default all from −1 to 1. Colours that are
+   * to be from 0 to 1 are channels from −½ to ½.
+   */
+  ranges?: RoleRanges
 }
 
 const textureOptions = keysOf<TextureOptions>({
+  ranges: later,
   grid: {
     fits: x => Array.isArray(x) && x.length === 2 && x.every(n => isWhole(n, 1)),
     expected: 'two whole numbers > 0, rows and columns',
@@ -46,7 +53,9 @@ export function textureTask(rule: Rule, texture: Tensor, options: TextureOptions
   if (texture.shape.length !== 3 || texture.shape[2] !== 3) {
     refuse(where, 'the texture must be [h,w,3]', { texture }, 'takeChannels(image, 0, 3) leaves alpha out.')
   }
-  const { grid = [texture.shape[0], texture.shape[1]], ...transport } = options
+  const { grid = [texture.shape[0], texture.shape[1]], ranges, ...transport } = options
+  if (ranges !== undefined) checkRanges(where, rule, ranges)
+  const over = (x: Tensor): Tensor => (ranges ? roleOverflow(rule, x, ranges) : overflow(x))
   const { size = 5, levels = 5 } = transport
   const least = size * 2 ** (levels - 1)
   const smallest = Math.min(...grid, texture.shape[0], texture.shape[1])
@@ -55,7 +64,7 @@ export function textureTask(rule: Rule, texture: Tensor, options: TextureOptions
   return {
     examples: 1,
     seeds: ids => zeros([ids.length, ...grid, channels], { like: texture }),
-    loss: (x, _, key) => add(patchTransport(colours(x), texture, key, transport), overflow(x)),
+    loss: (x, _, key) => add(patchTransport(colours(x), texture, key, transport), over(x)),
   }
 }
 

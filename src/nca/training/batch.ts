@@ -53,6 +53,11 @@ export function drawBatch<R extends Rule>(
   const { rule, task, batch, reseed, damaged, mutated, ranked, damage } = options
   const anew = (i: number, which: number): number =>
     (task.examples === 1 ? 0 : drawInteger(foldIn(foldIn(keys.slots, which), i), 0, task.examples))
+  /** Any example but the one that the sample has. */
+  const another = (i: number, id: number): number => {
+    const drawn = drawInteger(foldIn(foldIn(keys.slots, 2), i), 0, task.examples - 1)
+    return drawn < id ? drawn : drawn + 1
+  }
   return scope(() => {
     if (pool.length === 0) {
       const ids = Array.from({ length: batch }, (_, i) => anew(i, 1))
@@ -62,7 +67,7 @@ export function drawBatch<R extends Rule>(
     const before = slots.map(slot => examples[slot])
     const ids = before.map((id, i) => {
       if (ranked === 'none' && i < reseed) return anew(i, 1)
-      return i >= batch - mutated ? anew(i, 2) : id
+      return i >= batch - mutated ? another(i, id) : id
     })
     if (reseed + damaged + mutated === 0) {
       return { x: drawn, slots, examples: ids, fates: zeros([batch], { dtype: 'int32', backend: drawn.backend }) }

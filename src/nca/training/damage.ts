@@ -17,14 +17,26 @@ import { checkShape } from '../../tensor/shape.ts'
 import { tensor } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 
-/** Where damage falls; all lengths in units in which the grid is 2 wide. */
+/**
+ * Where damage falls: each number is drawn from a range, first to second, lengths in units in which the grid is 2 wide,
+ * angles in radians from the axis of columns (to the right) to that of rows (down).
+ *
+ *   circle      |p − centre| < radius
+ *   rectangle   |p − centre| < size/2 on both axes, which are turned by the angle
+ *   halfPlane   p · (cos angle, sin angle) > offset:   angle 0, offset 0 is the right half, angle π/2 the lower one
+ *
+ * (The halves are what Spitznagel & Keuper 2026 remove, "50 % horizontal or vertical removal".)
+ */
 export type Damage =
   | { readonly shape: 'circle'; readonly centre: readonly [number, number]; readonly radius: readonly [number, number] }
   | {
     readonly shape: 'rectangle'
     readonly centre: readonly [number, number]
     readonly size: readonly [number, number]
+    /** By which it is turned, in radians; default [0, 0]. */
+    readonly angle?: readonly [number, number]
   }
+  | { readonly shape: 'halfPlane'; readonly angle: readonly [number, number]; readonly offset: readonly [number, number] }
 
 /** The circles of Growing NCA: centre U(−0.5, 0.5), radius U(0.1, 0.4). */
 export const publishedCircles: Damage = Object.freeze({
@@ -39,9 +51,23 @@ const centre: Field<readonly [number, number]> = {
 export const damageField: Field<Damage> = {
   ...choice<Damage>([
     { type: 'circle', fields: { centre, radius: { ...range(numberFrom(0), false), default: [0.1, 0.4], about: 'Where its radius is drawn' } } },
-    { type: 'rectangle', fields: { centre, size: { ...range(numberFrom(0), false), default: [0.2, 0.8], about: 'Where its sides are drawn' } } },
+    {
+      type: 'rectangle',
+      fields: {
+        centre,
+        size: { ...range(numberFrom(0), false), default: [0.2, 0.8], about: 'Where its sides are drawn' },
+        angle: { ...range(numberFrom(), false), default: [0, 0], about: 'Where the angle by which it is turned is drawn' },
+      },
+    },
+    {
+      type: 'halfPlane',
+      fields: {
+        angle: { ...range(numberFrom(), false), default: [0, 2 * Math.PI], about: 'Where the direction is drawn in which it lies' },
+        offset: { ...range(numberFrom(), false), default: [0, 0.5], about: 'Where its distance from the centre is drawn' },
+      },
+    },
   ], 'shape'),
-  about: 'How samples are damaged: lengths are drawn from ranges, in units in which the grid is 2 wide',
+  about: 'How samples are damaged: lengths are drawn from ranges, in units in which the grid is 2 wide, angles in radians',
 }
 
 const givenDamage = record<{ damage: Damage }>({ fields: { damage: damageField } })
@@ -64,22 +90,41 @@ export function damageMask(
   checkShape('damageMask', [count, height, width])
   const mask = new Uint32Array(count * height * width)
   for (let s = 0; s < count; s++) {
-    const draw = (i: number, [low, high]: readonly [number, number]): number =>
-      low + (high - low) * uniformAt(foldIn(k, s), i)
-    const cx = draw(0, damage.centre)
-    const cy = draw(1, damage.centre)
-    const rx = damage.shape === 'circle' ? draw(2, damage.radius) : draw(2, damage.size) / 2
-    const ry = damage.shape === 'circle' ? rx : draw(3, damage.size) / 2
+    const hits = drawDamage(damage, (i, [low, high]) => low + (high - low) * uniformAt(foldIn(k, s), i))
     for (let i = 0; i < height; i++) {
       for (let j = 0; j < width; j++) {
-        const u = (coordinate(j, width) - cx) / rx
-        const v = (coordinate(i, height) - cy) / ry
-        const hit = damage.shape === 'circle' ? u * u + v * v < 1 : Math.abs(u) < 1 && Math.abs(v) < 1
-        mask[(s * height + i) * width + j] = +hit
+        mask[(s * height + i) * width + j] = +hits(coordinate(j, width), coordinate(i, height))
       }
     }
   }
   return tensor(mask, { shape: [count, height, width], backend })
+}
+
+/** One piece of damage: whether it hits the point (x, y). The i-th number is drawn from a range by `draw`. */
+function drawDamage(
+  damage: Damage, draw: (i: number, range: readonly [number, number]) => number,
+): (x: number, y: number) => boolean {
+  if (damage.shape === 'halfPlane') {
+    const angle = draw(0, damage.angle), offset = draw(1, damage.offset)
+    const cos = Math.cos(angle), sin = Math.sin(angle)
+    return (x, y) => x * cos + y * sin > offset
+  }
+  const cx = draw(0, damage.centre), cy = draw(1, damage.centre)
+  if (damage.shape === 'circle') {
+    const radius = draw(2, damage.radius)
+    return (x, y) => {
+      const u = (x - cx) / radius, v = (y - cy) / radius
+      return u * u + v * v < 1
+    }
+  }
+  const rx = draw(2, damage.size) / 2, ry = draw(3, damage.size) / 2
+  const angle = draw(4, damage.angle ?? [0, 0])
+  const cos = Math.cos(angle), sin = Math.sin(angle)
+  return (x, y) => {
+    const u = ((x - cx) * cos + (y - cy) * sin) / rx
+    const v = ((y - cy) * cos - (x - cx) * sin) / ry
+    return Math.abs(u) < 1 && Math.abs(v) < 1
+  }
 }
 
 /** The i-th of n points from −1 to 1. */

@@ -7,7 +7,7 @@
 
 import { choice, dataOf, either, list } from '../../backends/fields.ts'
 import type { Field, Table } from '../../backends/fields.ts'
-import { numberFrom, wholeFrom } from '../../backends/options.ts'
+import { numberFrom, oneOf, wholeFrom } from '../../backends/options.ts'
 
 /** A learning rate over iterations, as plain data: a number for a constant one, or what the functions of this file make. */
 export type Schedule =
@@ -23,6 +23,7 @@ export type Schedule =
       readonly stable: number
       readonly decay: number
       readonly final: number
+      readonly fall: 'linear' | 'cosine'
     }
 
 type Of<Type> = Extract<Schedule, { readonly type: Type }>
@@ -48,6 +49,7 @@ const wsdTable: Table<Of<'wsd'>> = {
     stable: iterations(0, 'Iterations at the full rate'),
     decay: iterations(0, 'Iterations of the fall'),
     final,
+    fall: { ...oneOf(['linear', 'cosine']), default: 'linear', about: 'How it falls: along a line, or half a period of a cosine' },
   },
 }
 const steady = [stepTable, exponentialTable, cosineTable, wsdTable]
@@ -141,6 +143,8 @@ export type WsdOptions = {
   decay: number
   /** The rate at its end and afterwards, a number ≥ 0; default 0. */
   final?: number
+  /** How it falls: 'linear' (default), or 'cosine', half a period of one, as in NCAtorch. */
+  fall?: 'linear' | 'cosine'
 }
 
 /**
@@ -152,8 +156,10 @@ export type WsdOptions = {
  *           = rate + (final − rate) · (t − W − S) / D    for t < W + S + D
  *           = final                                      from there on
  *
+ * With a cosine, the part (t − W − S) / D of the way down is (1 − cos(π (t − W − S) / D)) / 2 instead.
+ *
  * @throws where a phase is not a number of iterations
- * @example wsd(1e-3, { warmUp: 500, stable: 8000, decay: 1500 })
+ * @example wsd(1e-3, { warmUp: 500, stable: 8000, decay: 1500, fall: 'cosine' })
  */
 export function wsd(rate: number, phases: WsdOptions): Schedule {
   return dataOf('wsd', wsdTable, { rate }, phases)
@@ -171,18 +177,25 @@ export function rateAt(schedule: Schedule, t: number): number {
     case 'exponential': return schedule.rate * schedule.factor ** t
     case 'cosine': {
       const { rate, length, final } = schedule
-      return final + (rate - final) * (1 + Math.cos(Math.PI * Math.min(t / length, 1))) / 2
+      return cosineFrom(rate, final, Math.min(t / length, 1))
     }
     case 'warmUp': {
       const { length, schedule: next } = schedule
       return t < length ? rateAt(next, 0) * (t + 1) / length : rateAt(next, t - length)
     }
     case 'wsd': {
-      const { rate, warmUp: rise, stable, decay, final } = schedule
+      const { rate, warmUp: rise, stable, decay, final, fall } = schedule
       if (t < rise) return rate * (t + 1) / rise
       const done = t - rise - stable
       if (done < 0) return rate
-      return done < decay ? rate + (final - rate) * done / decay : final
+      if (done >= decay) return final
+      if (fall === 'cosine') return cosineFrom(rate, final, done / decay)
+      return rate + (final - rate) * done / decay
     }
   }
+}
+
+/** From one rate to another along half a period of a cosine, of which a part from 0 to 1 is done. */
+function cosineFrom(rate: number, final: number, done: number): number {
+  return final + (rate - final) * (1 + Math.cos(Math.PI * done)) / 2
 }

@@ -58,7 +58,7 @@ export type TrainerOptions<R extends Rule = DataRule> = {
    * as published. 'none': samples are taken as they come, and seeds are those of examples drawn anew.
    */
   ranked?: 'loss' | 'none'
-  /** How many samples get the frozen channels of another example; default 0. */
+  /** How many samples get the frozen channels of another example, never those of their own; default 0. */
   mutated?: number
   /** How parameters follow their gradients, like `adam({ rate: 2e-3 })`. */
   optimiser: Optimiser
@@ -134,12 +134,13 @@ const isTask = (x: unknown): boolean =>
 const trainerField = record<Complete<Rule>>({
   fields: { ...givenFields, ...trainingFields, task: { fits: isTask, expected: 'a task: examples, seeds and loss' } },
   together(options, expect) {
-    const { pool, ranked, task: { examples } } = options
+    const { pool, ranked, mutated, task: { examples } } = options
     expectTraining(options, expect)
     expect(
       pool === 0 || ranked === 'none' || pool >= examples, ['pool'], pool,
       `a slot for each of the ${examples} examples, since each slot keeps its own; or ranked: 'none'`,
     )
+    expect(mutated === 0 || examples > 1, ['mutated'], mutated, '0, or a task of more than one example')
   },
 })
 

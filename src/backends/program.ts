@@ -7,12 +7,16 @@
  *   y  = perception of x                          depthwise filters, or the whole window of each cell
  *   h  = activation(y·W + b), layer after layer
  *   x' = x + the last h where the cell fires      in the channels named by `updated`
+ *   [x' ← x' + noise]                             there and in these
  *   x  ← x' where the cell lives, else 0          living before and after, as in src/nca/step.ts
  */
 import type { Handle } from './backend.ts'
 import type { Padding } from './window.ts'
 
 export type Activation = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid'
+
+/** What not every runner has, in the words of whoever says so. */
+export type Feature = 'noise on the change'
 
 /** One dense layer, `[inputs, outputs]`. */
 export type Layer = { readonly outputs: number; readonly activation: Activation; readonly bias: boolean }
@@ -41,6 +45,8 @@ export type Program = {
   readonly fireRate: number
   /** Only cells whose `channel` exceeds `above` before the step update in it. */
   readonly inputMask: { readonly channel: number; readonly above: number } | null
+  /** Deviation of the normal noise on each change, or null for none. */
+  readonly noise: number | null
   /** 'after': cells may be dead before the step. */
   readonly living: { readonly channel: number; readonly above: number; readonly when: 'both' | 'after' } | null
 }
@@ -50,6 +56,8 @@ export type ProgramRun = {
   readonly steps: number
   /** Two words of a random key for each step. */
   readonly keys: Uint32Array
+  /** And two of one for its noise, if the program has any: the draws of `normal` (src/tensor/ops/random.ts) for `[b,h,w,updated]`. */
+  readonly noiseKeys: Uint32Array | null
   /** Fire masks `[b,h,w]`, uint32, one a step, instead of random ones. */
   readonly masks: readonly Handle[] | null
   /** States are returned after these many steps: ascending, without repetition, each in 1 … steps. */
@@ -71,6 +79,8 @@ export type ProgramHistory = { release(): void }
  * or one tap of a window, sees. src/nca/fused/arrange.ts makes them so.
  */
 export interface ProgramRunner {
+  /** What it runs beside layers and masks. */
+  readonly features: readonly Feature[]
   /** Programs may have so many layers, and so wide a window. */
   readonly mostLayers: number
   readonly widestWindow: number

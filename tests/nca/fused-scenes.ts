@@ -19,7 +19,7 @@ import { channelCount, updatedChannels } from '../../src/nca/rule/channels.ts'
 import { defineRule } from '../../src/nca/rule/define.ts'
 import { paramShapes } from '../../src/nca/rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../../src/nca/rule/types.ts'
-import { alive, rollout, step, update } from '../../src/nca/step.ts'
+import { alive, inspectStep, rollout, step } from '../../src/nca/step.ts'
 import type { RolloutOptions } from '../../src/nca/run-options.ts'
 import { filterNames } from '../../src/tensor/filters.ts'
 import { foldIn, key } from '../../src/tensor/key.ts'
@@ -92,6 +92,7 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
   slope: fc.constantFrom(0.2, 0.01, 0.7),
   lastBias: fc.boolean(),
   fireRate: fc.constantFrom(0.5, 0.5, 1, 0.1),
+  noise: fc.constantFrom(null, null, { on: 'change' as const, std: 0.1 }),
   padding: fc.constantFrom(...paddings),
   lives: fc.option(living, { freq: 6 }),
 })
@@ -209,7 +210,6 @@ function isClear(scene: Scene): boolean {
   return scope(() => {
     const { params, x, masks } = placed(scene, defaultBackend, 'float64')
     const channels = x.shape[3]
-    const updated = updatedChannels(rule)
     let now = x
     for (let t = 0; t < steps; t++) {
       const k = foldIn(key(n), t)
@@ -240,12 +240,8 @@ function isClear(scene: Scene): boolean {
       }
       if (rule.living) {
         const { channel, above } = rule.living
-        const before = now.toArray(), change = update(rule, params, y, rows).toArray()
-        const at = updated.indexOf(channel)
-        const near = computed.some((acts, cell) => {
-          const would = before[cell * channels + channel] + change[cell * updated.length + at]
-          return acts && (Math.abs(would - above) < 1e-4)
-        })
+        const would = inspectStep(rule, params, now, { key: k, t, mask: masks?.[t], angle }).candidate.toArray()
+        const near = computed.some((acts, cell) => acts && Math.abs(would[cell * channels + channel] - above) < 1e-4)
         if (near) return false
       }
       now = step(rule, params, now, { key: k, t, mask: masks?.[t], angle })

@@ -74,10 +74,10 @@ export function forwardStep(s: Sample, t: number, log: boolean, hiddenBytes: num
   const kept = s.bands.map((band): BandStep => {
     drawFire(s, t, band)
     planes.and('act', 'fire', 'pre', band)
-    return { log: [], hidden: computeChanges(s, band, log ? hiddenBytes : 0) }
+    return { log: [], hidden: computeChanges(s, t, band, log ? hiddenBytes : 0) }
   })
   team.barrier()
-  if (living) decideLife(s)
+  if (living) decideLife(s, t)
   each((band, i) => applyChanges(s, band, log ? kept[i] : null))
   team.barrier()
   return kept
@@ -102,7 +102,7 @@ function drawFire({ job, thread: { kernels: k }, team, number, planes }: Sample,
 }
 
 /** The changes of the cells in `act`, and `next`: who is strong after them. Returns the hidden layers that it kept. */
-function computeChanges(s: Sample, band: Band, hiddenBytes: number): (CacheEntry | null)[] {
+function computeChanges(s: Sample, t: number, band: Band, hiddenBytes: number): (CacheEntry | null)[] {
   const { job: { program: { living } }, thread: { cache }, team, planes, blocks } = s
   const hidden: (CacheEntry | null)[] = []
   function place(size: number): number {
@@ -112,11 +112,23 @@ function computeChanges(s: Sample, band: Band, hiddenBytes: number): (CacheEntry
     return entry?.at ?? blocks.hidden
   }
   blocks.changes(team.layout.x, planes.listOf(band), planes.list('act', band), s.rowsOf(band), place)
+  disturb(s, t, 'act', band, s.rowsOf(band))
   if (living) {
     planes.copy('next', 'strong', band)
     strongAfter(s, 'act', band, s.rowsOf(band))
   }
   return hidden
+}
+
+/**
+ * Adds the noise of step t to the changes, in `rows`, of the cells of a plane. Its numbers follow from their place, so
+ * that a step that is run again has the same; it is a constant, and owes nothing to the derivative.
+ */
+function disturb({ job, thread, team, number }: Sample, t: number, changed: 'act' | 'ring', band: Band, rows: number): void {
+  const { program: { noise, height, width, updated }, layout: { words, changeStride, moving }, noiseKeys } = job
+  if (noise === null) return
+  thread.kernels.disturb(team.layout.planes[changed], band.first, band.last, width, words, rows, changeStride, moving,
+    updated.length, noiseKeys![2 * t], noiseKeys![2 * t + 1], number * height * width * updated.length, noise)
 }
 
 /** Corrects `next` for the changes, in `rows`, of the cells of a plane. */
@@ -129,7 +141,7 @@ function strongAfter({ job, thread, team }: Sample, changed: 'act' | 'ring', ban
 }
 
 /** Finds `life`, looking at the dead neighbours of cells that would die. */
-function decideLife(s: Sample): void {
+function decideLife(s: Sample, t: number): void {
   const { job: { layout: { changeStride } }, team, planes, blocks, each } = s
   each(band => {
     planes.dilate('post', 'next', band)
@@ -146,6 +158,7 @@ function decideLife(s: Sample): void {
     const count = planes.list('ring', band, cells)
     if (count === 0) return
     blocks.changes(team.layout.x, cells, count, rows, () => blocks.hidden)
+    disturb(s, t, 'ring', band, rows)
     strongAfter(s, 'ring', band, rows)
   })
   team.barrier()

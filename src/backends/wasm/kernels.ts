@@ -24,6 +24,8 @@ export type Kernels = {
     cellBytes: number, change: number, stride: number, above: number): void
   fire(to: number, near: number, first: number, last: number, width: number, words: number, k0: number, k1: number,
     sample: number, threshold: number): void
+  disturb(rows: number, first: number, last: number, width: number, words: number, change: number, stride: number,
+    moving: number, channels: number, k0: number, k1: number, counter: number, std: number): void
   perceive: Perceive
   perceiveBack: Perceive
   perceiveWeights: Perceive

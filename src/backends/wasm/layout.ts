@@ -89,6 +89,8 @@ export type Layout = {
   /** All ones in the channels that never change; and zeros in all. */
   readonly keep: number
   readonly none: number
+  /** Offsets within a cell of the channels that change. */
+  readonly moving: number
   readonly yStride: number
   /** Bytes between the rows of changes, and of their cotangents. */
   readonly changeStride: number
@@ -160,6 +162,7 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
     tapWeights: take(taps.length * cellBytes),
     keep: arena.table(frozen),
     none: arena.table(frozen.map(() => 0)),
+    moving: arena.table(updated.map(c => 4 * c)),
     input: outputs[0] ?? take(samples),
     outputs,
     masks: maskSteps > 0 ? take(maskSteps * batch * maskBytes) : 0,

@@ -81,7 +81,7 @@ export function wasmRunner(
     const allowed = historyBytes ?? historyOf(batch)
     const budget = run.budget === 'auto' ? allowed : run.budget
     const job: Job = {
-      program, layout, steps: run.steps, keys: run.keys, masked: run.masks !== null, readouts: run.readouts,
+      program, layout, steps: run.steps, keys: run.keys, noiseKeys: run.noiseKeys, masked: run.masks !== null, readouts: run.readouts,
       segment: run.segment, logBytes: budget * logShare / threads, hiddenBytes: hiddenShare(budget, threads),
       againBytes: Math.max(hiddenShare(allowed, threads), leastCache), keep: options.keep,
       cotangents: options.cotangents.map(g => g !== null), wantX: options.wantX,
@@ -98,6 +98,7 @@ export function wasmRunner(
   }
 
   const runner: WasmRunner = {
+    features: ['noise on the change'],
     mostLayers: Infinity,
     widestWindow: Infinity,
     forward(program, inputs, run, outputs, keep): History | null {

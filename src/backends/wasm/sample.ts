@@ -20,6 +20,7 @@ export type Job = {
   readonly layout: Layout
   readonly steps: number
   readonly keys: Uint32Array
+  readonly noiseKeys: Uint32Array | null
   readonly masked: boolean
   readonly readouts: readonly number[]
   readonly segment: number

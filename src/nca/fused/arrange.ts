@@ -93,6 +93,7 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly nu
     updated: updatedChannels(rule),
     fireRate: rule.fireRate,
     inputMask: rule.inputMask,
+    noise: rule.noise && rule.noise.std,
     living: rule.living,
   }
 }

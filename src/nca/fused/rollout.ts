@@ -6,7 +6,7 @@
  * gradients, up to the rounding of float32.
  */
 import type { Handle } from '../../backends/backend.ts'
-import type { ProgramHistory, ProgramRun } from '../../backends/program.ts'
+import type { Program, ProgramHistory, ProgramRun } from '../../backends/program.ts'
 import { fused } from '../../autograd/fused.ts'
 import { vjp } from '../../autograd/vjp.ts'
 import { foldIn } from '../../tensor/key.ts'
@@ -45,7 +45,7 @@ export function fusedRollout(
   if (rule.type === 'custom' || options.steps === 0 || whyStateComposed(rule, x) !== null) return null
   const runner = x.backend.runner!
   const { program, folded, inputsOf } = arrange(rule, x, options.angle)
-  const run = runOf(key, options)
+  const run = runOf(key, program, options)
   // The inputs of the primitive: the state, and the parameters by their paths.
   const paths = Object.keys(paramShapes(rule))
   const tree = (list: readonly Tensor[]): DataParams => paramTree(paths, list)
@@ -117,10 +117,12 @@ function emptyLike(t: Tensor): Tensor {
   return wrap(t, t.backend, 'rollout', new Storage(t.backend, memory))
 }
 
-function runOf(key: Key, { steps, readouts, checkpoint, masks, from }: FusedOptions): ProgramRun {
+function runOf(key: Key, { noise }: Program, { steps, readouts, checkpoint, masks, from }: FusedOptions): ProgramRun {
+  const keys = Array.from({ length: steps }, (_, t) => foldIn(key, from + t))
   return {
     steps,
-    keys: Uint32Array.from(Array.from({ length: steps }, (_, t) => foldIn(key, from + t)).flat()),
+    keys: Uint32Array.from(keys.flat()),
+    noiseKeys: noise === null ? null : Uint32Array.from(keys.flatMap(k => foldIn(k, 1))),
     masks: masks ? masks.map(handle) : null,
     readouts,
     segment: typeof checkpoint === 'number' ? checkpoint : Math.ceil(Math.sqrt(steps)),

@@ -3,6 +3,7 @@ export { product, productTN } from './matrix'
 export { activate, activateBack, sumRows } from './activation'
 export { and, andNot, dilate, fill, list, or, strong, strongAfter } from './bits'
 export { fire } from './fire'
+export { disturb } from './noise'
 export {
   add2d, addPairs, copyPairs, erase, gather, gatherMoving, grow, load2d, perceive, perceiveBack, perceiveWeights, put, store2d, zero,
 } from './cells'

@@ -15,9 +15,6 @@ import type { Padding } from './window.ts'
 
 export type Activation = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid'
 
-/** What not every runner has, in the words of whoever says so. */
-export type Feature = 'noise on the change'
-
 /** One dense layer, `[inputs, outputs]`. */
 export type Layer = { readonly outputs: number; readonly activation: Activation; readonly bias: boolean }
 
@@ -79,8 +76,6 @@ export type ProgramHistory = { release(): void }
  * or one tap of a window, sees. src/nca/fused/arrange.ts makes them so.
  */
 export interface ProgramRunner {
-  /** What it runs beside layers and masks. */
-  readonly features: readonly Feature[]
   /** Programs may have so many layers, and so wide a window. */
   readonly mostLayers: number
   readonly widestWindow: number

@@ -163,6 +163,21 @@ describe('a fused rollout', () => {
     expect(calls.forward).toBe(6)
   })
 
+  it('draws the noise of normal, bit for bit, at the cells that act', () => {
+    // Weights of zero: what a cell has after a step is its noise.
+    for (const [channels, frozen] of [[{ a: 7 }, []], [{ a: 1, goal: 2, hidden: 4 }, ['goal']]] as const) {
+      const rule = defineRule({
+        channels, frozen: [...frozen], perceive: ['identity'], update: mlp(1), fireRate: 0.7, noise: { on: 'change', std: 1.3 },
+      })
+      const run = (backend: Backend): Buffer => {
+        const params = mapTree(init(rule, key(0), { backend }), t => zerosLike(t as Tensor)) as DataParams
+        return Buffer.from(rollout(rule, params, full([2, 33, 130, 7], 0, { backend }), key(7), { steps: 1 }).toArray().buffer)
+      }
+      expect(run(whole).equals(run(composed))).toBe(true)
+    }
+    expect(calls.forward).toBe(2)
+  })
+
   it('starts where it is told', () => {
     const rule = defineRule({ channels: { a: 2 }, perceive: ['mean'], update: mlp(3, { lastStd: 1 }), fireRate: 0.5 })
     const params = init(rule, key(1), { backend: whole })

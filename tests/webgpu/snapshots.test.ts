@@ -11,7 +11,7 @@ import { channelCount } from '../../src/nca/rule/channels.ts'
 
 const rules: Readonly<Record<string, DataRule>> = {
   growing: growingRule,
-  digits: defineRule({ ...recipes.digits.rule as DataRule, noise: null }),
+  digits: recipes.digits.rule,
   'learned-filters': defineRule({
     channels: { a: 6 }, padding: 'circular', perceive: ['identity', depthwise(2)], update: mlp([8, 8], { activation: 'tanh' }),
   }),

@@ -98,7 +98,6 @@ export function wasmRunner(
   }
 
   const runner: WasmRunner = {
-    features: ['noise on the change'],
     mostLayers: Infinity,
     widestWindow: Infinity,
     forward(program, inputs, run, outputs, keep): History | null {

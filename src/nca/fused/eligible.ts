@@ -13,7 +13,6 @@ export function whyComposed(rule: Rule, backend: Backend): string | null {
   if (!backend.runner) return `${backend.name} has no fused rollouts here`
   if (rule.grid !== 2) return `its grid has ${rule.grid} ${rule.grid === 1 ? 'dimension' : 'dimensions'}`
   if (rule.noise?.on === 'state') return 'it has noise on the state'
-  if (rule.noise && !backend.runner.features.includes('noise on the change')) return `${backend.name} does not fuse noise on the change`
   if (rule.bound) return 'it has bounds'
   if (rule.update.residual) return 'its network is residual'
   const other = rule.perceive.find(part => !sumOf(part))

@@ -23,8 +23,7 @@ export type Recipe = Omit<TrainerOptions, 'task'> & { readonly iterations: numbe
 
 /**
  * Randazzo, Mordvintsev, Niklasson, Levin & Greydanus, "Self-classifying MNIST Digits" (Distill 2020): 22,499
- * parameters. A quarter of each batch is new, a quarter gets another digit. Its noise keeps rollouts from being fused
- * (`explain`): with `noise: null` in the rule training is many times faster.
+ * parameters. A quarter of each batch is new, a quarter gets another digit.
  */
 const digits: Recipe = {
   rule: defineRule({

@@ -12,6 +12,7 @@
  */
 import type { Call, DType, Shader } from '../../backends/backend.ts'
 import { withFunctions } from '../../backends/wgsl/functions.ts'
+import { central, normalWgsl, tail } from '../../backends/wgsl/normal.ts'
 import { threefryWgsl } from '../../backends/wgsl/threefry.ts'
 import { add, mul } from './arithmetic.ts'
 import { less } from './compare.ts'
@@ -30,12 +31,12 @@ import type { Key } from '../key.ts'
 export type Drawn = { readonly shape: Shape; readonly dtype: DType }
 
 /** The shader that makes out[i] of the `bits` of counter (0, i). */
-function drawWgsl({ out, scalars: [k0, k1] }: Call<Drawn>, wgsl: string): Shader {
+function drawWgsl({ out, scalars: [k0, k1] }: Call<Drawn>, wgsl: string, functions = ''): Shader {
   return {
     inputs: [],
     threads: sizeOf(out.shape),
     u32: { k0, k1 },
-    source: `${threefryWgsl} ${withFunctions(`
+    source: `${threefryWgsl} ${withFunctions(`${functions}
       fn main(i: u32) {
         let words = threefry(vec2u(u.k0, u.k1), vec2u(0, i));
         let bits = words.x ^ words.y;
@@ -78,38 +79,15 @@ export const normalOp: Op<Drawn> = defineOp<Drawn>({
       out[i] = Math.SQRT2 * erfinv((4 * k + 1) / 2 ** 24 - 1)
     }
   },
-  wgsl: call => drawWgsl(call, `
-    let p = f32(i32(bits >> 9) * 4 + 1 - 0x1000000) / 0x1000000;
-    let w = -logarithm((1 - p) * (1 + p));
-    var at = w - 2.5;
-    var sum = ${horner(central)};
-    if (w >= 5) {
-      at = sqrt(w) - 3;
-      sum = ${horner(tail)};
-    }
-    out[i] = ${Math.SQRT2} * p * sum;`),
+  wgsl: call => drawWgsl(call, 'out[i] = normalOf(bits);', normalWgsl),
   vjp: null,
 })
-
-const central = [
-  2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06,
-  0.00021858087, -0.00125372503, -0.00417768164, 0.246640727, 1.50140941,
-]
-const tail = [
-  -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844,
-  0.00573950773, -0.0076224613, 0.00943887047, 1.00167406, 2.83297682,
-]
 
 /** The x with erf(x) = p, to single precision (Giles, "Approximating the erfinv function", 2010). */
 function erfinv(p: number): number {
   const w = -Math.log((1 - p) * (1 + p))
   const at = w < 5 ? w - 2.5 : Math.sqrt(w) - 3
   return p * (w < 5 ? central : tail).reduce((sum, c) => sum * at + c, 0)
-}
-
-/** The polynomial of `at` with these coefficients, in WGSL. */
-function horner(coefficients: readonly number[]): string {
-  return coefficients.map(String).reduce((sum, c) => `(${sum}) * at + ${c}`)
 }
 
 function draw(op: Op<Drawn>, k: Key, shape: Shape, placement: Placement): Tensor {

@@ -11,6 +11,27 @@ fn order(x: f32) -> i32 {
   }
 fn comparable(a: f32, b: f32) -> bool { return !isNan(a) && !isNan(b); }
 fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffff) > 0x7f800000; }
+fn logarithm(x: f32) -> f32 {
+    if (isNan(x) || order(x) == 0x7f800000) { return x; }
+    if (order(x) <= 0) { return select(nan(), -infinity(), order(x) == 0); }
+    let parts = split(x);
+    let f = parts.x - 1;
+    return (curve(f) - parts.y * 2.12194440e-4 - 0.5 * f * f + f) + parts.y * 0.693359375;
+  }
+fn nan() -> f32 { return float(0x7fc00000); }
+fn float(bits: u32) -> f32 { return bitcast<f32>(bits); }
+fn infinity() -> f32 { return float(0x7f800000); }
+fn curve(f: f32) -> f32 {
+    let p = (((((((7.0376836292e-2 * f - 1.1514610310e-1) * f + 1.1676998740e-1) * f - 1.2420140846e-1) * f
+      + 1.4249322787e-1) * f - 1.6668057665e-1) * f + 2.0000714765e-1) * f - 2.4999993993e-1) * f + 3.3333331174e-1;
+    return f * f * f * p;
+  }
+fn split(x: f32) -> vec2f {
+    let bits = bitcast<u32>(x);
+    let shift = select(0, countLeadingZeros(bits) - 8, bits < 0x800000); // subnormal
+    let past = (bits << shift) + (0x3f800000 - 0x3f3504f3);              // √½ has the bits 3f3504f3
+    return vec2f(bitcast<f32>((past & 0x7fffff) + 0x3f3504f3), f32(i32(past >> 23) - 127 - i32(shift)));
+  }
 
 const lanes = 32u;
 const rowsAtOnce = 2u;
@@ -29,7 +50,7 @@ fn wayOf(tap: u32) -> vec2i {
   let place = tap;
   return vec2i(i32(place % K), i32(place / K)) - radius;
 }
-struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, threshold: u32, wanted: u32 }
+struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, noise0: u32, noise1: u32, threshold: u32, wanted: u32 }
 @group(1) @binding(0) var<uniform> u: Uniforms;
 const b1 = 0u; const w2 = 20u; const b2 = 1620u; const w3 = 1640u; const b3 = 2040u;
 
@@ -181,11 +202,31 @@ x += y; y = (y << 6) | (y >> 26); y ^= x;
       y += schedule[0] + 5;
     return vec2u(x, y);
   }
+
 fn draw(cell: u32) -> u32 {
   let words = threefry(vec2u(u.key0, u.key1), vec2u(sample, cell));
   return words.x ^ words.y;
 }
 
+fn normalOf(bits: u32) -> f32 {
+  let p = f32(i32(bits >> 9) * 4 + 1 - 0x1000000) / 0x1000000;
+  let w = -logarithm((1 - p) * (1 + p));
+  var at = w - 2.5;
+  var sum = ((((((((2.81022636e-8) * at + 3.43273939e-7) * at + -0.0000035233877) * at + -0.00000439150654) * at + 0.00021858087) * at + -0.00125372503) * at + -0.00417768164) * at + 0.246640727) * at + 1.50140941;
+  if (w >= 5) {
+    at = sqrt(w) - 3;
+    sum = ((((((((-0.000200214257) * at + 0.000100950558) * at + 0.00134934322) * at + -0.00367342844) * at + 0.00573950773) * at + -0.0076224613) * at + 0.00943887047) * at + 1.00167406) * at + 2.83297682;
+  }
+  return 1.4142135623730951 * p * sum;
+}
+fn noiseAt(i: u32) -> f32 {
+  let words = threefry(vec2u(u.noise0, u.noise1), vec2u(0u, i));
+  return normalOf(words.x ^ words.y);
+}
+fn noiseOf(cell: u32, which: vec4u) -> vec4f {
+  let at = cell * 19u + which;
+  return f32(0.019999999552965164) * vec4f(noiseAt(at.x), noiseAt(at.y), noiseAt(at.z), noiseAt(at.w));
+}
 fn activate1(z: vec4f) -> vec4f { return select(z, vec4f(), z <= vec4f()); }
 fn before1(d: vec4f, h: vec4f) -> vec4f { return select(vec4f(), d, h > vec4f()); }
 fn activate2(z: vec4f) -> vec4f { return select(z, vec4f(), z <= vec4f()); }
@@ -350,9 +391,11 @@ fn step(n: u32, count: u32) {
     }
   }
   
+  s0_0 += noiseOf(cell0, vec4u(0u, 0u, 1u, 2u)); s0_1 += noiseOf(cell0, vec4u(3u, 4u, 5u, 6u)); s0_2 += noiseOf(cell0, vec4u(7u, 8u, 9u, 10u)); s0_3 += noiseOf(cell0, vec4u(11u, 12u, 13u, 14u)); s0_4 += noiseOf(cell0, vec4u(15u, 16u, 17u, 18u));
   s0_0 = select(s0_0, seen(cellOf[0u + centre], 0u), isFrozen(0u)); s0_1 = select(s0_1, seen(cellOf[0u + centre], 1u), isFrozen(1u)); s0_2 = select(s0_2, seen(cellOf[0u + centre], 2u), isFrozen(2u)); s0_3 = select(s0_3, seen(cellOf[0u + centre], 3u), isFrozen(3u)); s0_4 = select(s0_4, seen(cellOf[0u + centre], 4u), isFrozen(4u));
   next[cell0 * C + 0u] = bitcast<vec4u>(s0_0); next[cell0 * C + 1u] = bitcast<vec4u>(s0_1); next[cell0 * C + 2u] = bitcast<vec4u>(s0_2); next[cell0 * C + 3u] = bitcast<vec4u>(s0_3); next[cell0 * C + 4u] = bitcast<vec4u>(s0_4);
    
+  s1_0 += noiseOf(cell1, vec4u(0u, 0u, 1u, 2u)); s1_1 += noiseOf(cell1, vec4u(3u, 4u, 5u, 6u)); s1_2 += noiseOf(cell1, vec4u(7u, 8u, 9u, 10u)); s1_3 += noiseOf(cell1, vec4u(11u, 12u, 13u, 14u)); s1_4 += noiseOf(cell1, vec4u(15u, 16u, 17u, 18u));
   s1_0 = select(s1_0, seen(cellOf[9u + centre], 0u), isFrozen(0u)); s1_1 = select(s1_1, seen(cellOf[9u + centre], 1u), isFrozen(1u)); s1_2 = select(s1_2, seen(cellOf[9u + centre], 2u), isFrozen(2u)); s1_3 = select(s1_3, seen(cellOf[9u + centre], 3u), isFrozen(3u)); s1_4 = select(s1_4, seen(cellOf[9u + centre], 4u), isFrozen(4u));
   next[cell1 * C + 0u] = bitcast<vec4u>(s1_0); next[cell1 * C + 1u] = bitcast<vec4u>(s1_1); next[cell1 * C + 2u] = bitcast<vec4u>(s1_2); next[cell1 * C + 3u] = bitcast<vec4u>(s1_3); next[cell1 * C + 4u] = bitcast<vec4u>(s1_4);
   
@@ -428,7 +471,7 @@ fn wayOf(tap: u32) -> vec2i {
   let place = tap;
   return vec2i(i32(place % K), i32(place / K)) - radius;
 }
-struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, threshold: u32, wanted: u32 }
+struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, noise0: u32, noise1: u32, threshold: u32, wanted: u32 }
 @group(1) @binding(0) var<uniform> u: Uniforms;
 const b1 = 0u; const w2 = 20u; const b2 = 1620u; const w3 = 1640u; const b3 = 2040u;
 const recordSize = 50u;

@@ -30,7 +30,7 @@ fn wayOf(tap: u32) -> vec2i {
   let place = tap;
   return vec2i(i32(place % K), i32(place / K)) - radius;
 }
-struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, threshold: u32, wanted: u32 }
+struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, noise0: u32, noise1: u32, threshold: u32, wanted: u32 }
 @group(1) @binding(0) var<uniform> u: Uniforms;
 const b1 = 0u; const w2 = 32u; const b2 = 544u;
 
@@ -231,6 +231,7 @@ x += y; y = (y << 6) | (y >> 26); y ^= x;
       y += schedule[0] + 5;
     return vec2u(x, y);
   }
+
 fn draw(cell: u32) -> u32 {
   let words = threefry(vec2u(u.key0, u.key1), vec2u(sample, cell));
   return words.x ^ words.y;
@@ -446,7 +447,7 @@ fn wayOf(tap: u32) -> vec2i {
   let place = tap;
   return vec2i(i32(place % K), i32(place / K)) - radius;
 }
-struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, threshold: u32, wanted: u32 }
+struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, noise0: u32, noise1: u32, threshold: u32, wanted: u32 }
 @group(1) @binding(0) var<uniform> u: Uniforms;
 const b1 = 0u; const w2 = 32u; const b2 = 544u;
 const recordSize = 16u;

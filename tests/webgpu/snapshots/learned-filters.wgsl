@@ -53,7 +53,7 @@ fn wayOf(tap: u32) -> vec2i {
   let place = tap;
   return vec2i(i32(place % K), i32(place / K)) - radius;
 }
-struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, threshold: u32, wanted: u32 }
+struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, noise0: u32, noise1: u32, threshold: u32, wanted: u32 }
 @group(1) @binding(0) var<uniform> u: Uniforms;
 const b1 = 0u; const w2 = 4u; const b2 = 68u; const w3 = 72u; const b3 = 104u;
 
@@ -167,6 +167,7 @@ fn marked() -> u32 {
   for (var row = 0u; row < tileHeight; row++) { n += countOneBits(atomicLoad(&actsRows[row])); }
   return n;
 }
+
 
 
 fn activate1(z: vec4f) -> vec4f { return vec4f(hyperbolicTangent(z.x), hyperbolicTangent(z.y), hyperbolicTangent(z.z), hyperbolicTangent(z.w)); }
@@ -390,7 +391,7 @@ fn wayOf(tap: u32) -> vec2i {
   let place = tap;
   return vec2i(i32(place % K), i32(place / K)) - radius;
 }
-struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, threshold: u32, wanted: u32 }
+struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, noise0: u32, noise1: u32, threshold: u32, wanted: u32 }
 @group(1) @binding(0) var<uniform> u: Uniforms;
 const b1 = 0u; const w2 = 4u; const b2 = 68u; const w3 = 72u; const b3 = 104u;
 const recordSize = 8u;

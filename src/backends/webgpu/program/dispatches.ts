@@ -116,12 +116,13 @@ export function dispatchesOf(
       run(kernels.store, tiles.all, [out as GPUBuffer, state])
     },
 
-    step(weights: Weights, { keys, masks }: ProgramRun, from: State, t: number): State {
+    step(weights: Weights, { keys, noiseKeys, masks }: ProgramRun, from: State, t: number): State {
       const to = newState()
       const mask = masks ? [masks[t] as GPUBuffer] : []
       const arrays = [to, from, ...mask, ...present(Object.values(weights))]
       run(masks ? kernels.masked : kernels.step, tiles.all, arrays, {
         first: +(t === 0), key0: keys[2 * t], key1: keys[2 * t + 1], threshold: Math.round(program.fireRate * 2 ** 32),
+        ...(noiseKeys && { noise0: noiseKeys[2 * t], noise1: noiseKeys[2 * t + 1] }),
       })
       return to
     },

@@ -4,12 +4,13 @@
  *   lives   of the cells around it, from the marks that the step before has left
  *   acts  = fire ∧ near              near: within one cell of a living one, for what a dead cell would become counts;
  *                                    and only where there is an input, if the rule has an input mask
- *   s'    = s + U(P(s))              for the cells that act, a row of the list for each invocation; s for the others
+ *   s'    = s + U(P(s)) [+ noise]    for the cells that act, a row of the list for each invocation; s for the others
  *
  * and the marks of this step. Where nobody lives around a tile, its workgroup ends before it looks at any cell.
  */
 import type { Program } from '../../program.ts'
 import { literal } from '../../wgsl/literal.ts'
+import { normalWgsl } from '../../wgsl/normal.ts'
 import { threefryWgsl } from '../../wgsl/threefry.ts'
 import {
   declareSizes, declareUniforms, listWgsl, livesWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
@@ -19,7 +20,7 @@ import type { Sizes } from './sizes.ts'
 
 /** Arrays: next, state, then the mask, w1, rest, and the kernel where there are filters. */
 export function forwardWgsl(program: Program, sizes: Sizes, masked: boolean): string {
-  const { living, inputMask, updated, channels, fireRate } = program
+  const { living, inputMask, updated, channels, fireRate, noise } = program
   const { C, taps, widths, hiddenAtOnce } = sizes
   const last = widths.length - 1
   const each = (text: (r: number) => string): string => eachRow(sizes, text)
@@ -57,12 +58,13 @@ fn isNear(place: vec2i) -> bool {
 }` : ''}
 ${perceiveWgsl(program, sizes)}
 ${listWgsl}
-${masked || always ? '' : `${threefryWgsl}
+${(masked || always) && noise === null ? '' : threefryWgsl}
+${masked || always ? '' : `
 fn draw(cell: u32) -> u32 {
   let words = threefry(vec2u(u.key0, u.key1), vec2u(sample, cell));
   return words.x ^ words.y;
 }`}
-${activationsWgsl(program)}
+${noise === null ? '' : noiseWgsl(updated.length, noise)}${activationsWgsl(program)}
 ${hideWgsl(sizes)}
 /** The cells n … of the list. Where it ends before, the last one is taken again, and written once more. */
 fn step(n: u32, count: u32) {
@@ -81,7 +83,8 @@ fn step(n: u32, count: u32) {
       row += 4u * C;
     }`, '\n    ')}
   }
-  ${each(r => `
+  ${each(r => `${noise === null ? '' : `
+  ${repeat(C, c => disturbed(updated, r, c), ' ')}`}
   ${still ? repeat(C, c => `s${r}_${c} = select(s${r}_${c}, seen(cellOf[${r * taps}u + centre], ${c}u), isFrozen(${c}u));`, ' ') : ''}
   ${repeat(C, c => `next[cell${r} * C + ${c}u] = bitcast<vec4u>(s${r}_${c});`, ' ')}
   ${living ? `if (exceeds(s${r}_${living.channel >> 2}[${living.channel & 3}], ${literal(living.above)})) {
@@ -143,4 +146,24 @@ fn invoke(
   }
 }
 `
+}
+
+/** The noise on the change of a cell: the draws of `normal` for [b,h,w,updated], of which a cell has `count`. */
+function noiseWgsl(count: number, std: number): string {
+  return `${normalWgsl}
+fn noiseAt(i: u32) -> f32 {
+  let words = threefry(vec2u(u.noise0, u.noise1), vec2u(0u, i));
+  return normalOf(words.x ^ words.y);
+}
+fn noiseOf(cell: u32, which: vec4u) -> vec4f {
+  let at = cell * ${count}u + which;
+  return ${literal(std)} * vec4f(noiseAt(at.x), noiseAt(at.y), noiseAt(at.z), noiseAt(at.w));
+}`
+}
+
+/** Four channels of row r with their noise; what frozen ones get is taken back with their change. */
+function disturbed(updated: readonly number[], r: number, c: number): string {
+  const places = [0, 1, 2, 3].map(e => updated.indexOf(4 * c + e))
+  if (places.every(place => place < 0)) return ''
+  return `s${r}_${c} += noiseOf(cell${r}, vec4u(${places.map(place => `${Math.max(place, 0)}u`).join(', ')}));`
 }

@@ -80,7 +80,6 @@ export function runnerOf(
   }
 
   return {
-    features: [],
     mostLayers,
     widestWindow,
 

@@ -11,8 +11,6 @@ import { deformableKind } from '../../src/nca/perceptions/deformable.ts'
 import type { Deformable } from '../../src/nca/perceptions/deformable.ts'
 import { depthwiseKind } from '../../src/nca/perceptions/depthwise.ts'
 import type { Depthwise } from '../../src/nca/perceptions/depthwise.ts'
-import { maxPoolingKind } from '../../src/nca/perceptions/max-pool.ts'
-import type { MaxPooling } from '../../src/nca/perceptions/max-pool.ts'
 import type { PartKind } from '../../src/nca/perceptions/kind.ts'
 import { residualConvKind } from '../../src/nca/perceptions/residual-conv.ts'
 import type { ResidualConv } from '../../src/nca/perceptions/residual-conv.ts'
@@ -143,11 +141,6 @@ function naiveDeformable({ outputs, size, reach }: Deformable, p: Params, s: Sta
   })
 }
 
-function naiveMaxPooling({ size }: MaxPooling, _: Params, s: State): number[] {
-  return everywhere(s, (b, y, x) => window(size).map(([dy, dx]) => s.at(b, y + dy, x + dx))
-    .reduce((most, each) => most.map((v, c) => Math.max(v, each[c]))))
-}
-
 /** A kind and its definition. */
 export type Family<Part> = {
   kind: PartKind<Part>
@@ -160,7 +153,6 @@ export const families = [
   { kind: residualConvKind, naive: naiveResidual },
   { kind: attentionKind, naive: naiveAttention },
   { kind: deformableKind, naive: naiveDeformable },
-  { kind: maxPoolingKind, naive: naiveMaxPooling },
 ] as Family<object>[]
 
 /** How many cells away a part looks. */

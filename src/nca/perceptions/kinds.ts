@@ -10,17 +10,15 @@ import type { Deformable } from './deformable.ts'
 import { depthwiseKind } from './depthwise.ts'
 import type { Depthwise } from './depthwise.ts'
 import type { PartKind } from './kind.ts'
-import { maxPoolingKind } from './max-pool.ts'
-import type { MaxPooling } from './max-pool.ts'
 import { residualConvKind } from './residual-conv.ts'
 import type { ResidualConv } from './residual-conv.ts'
 
 /** Something learned that a cell perceives by, as a rule has it. */
-export type Learned = Depthwise | Conv | ResidualConv | Attention | Deformable | MaxPooling
+export type Learned = Depthwise | Conv | ResidualConv | Attention | Deformable
 
 /** What there is to know of each. */
 export const kinds: readonly PartKind<unknown>[] = [
-  depthwiseKind, convKind, residualConvKind, attentionKind, deformableKind, maxPoolingKind,
+  depthwiseKind, convKind, residualConvKind, attentionKind, deformableKind,
 ]
 
 const byType = new Map(kinds.map(kind => [kind.type, kind]))

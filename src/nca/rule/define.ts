@@ -3,41 +3,19 @@
  */
 import { callable } from '../../backends/options.ts'
 import { checkData, deepFreeze, record } from '../../backends/fields.ts'
-import type { Padding } from '../../backends/window.ts'
-import type { Mlp } from '../mlp.ts'
 import { channelsField, gridField, ruleField } from './table.ts'
-import type { Bound, Channels, CustomRule, DataRule, Noise, Perception } from './types.ts'
+import type { CustomRule, DataRule, Living } from './types.ts'
 
-/** What `defineRule` is given. */
-export type RuleOptions = {
-  /** Channels by role, in order: `{ rgba: 4, hidden: 12 }`. */
-  channels: Channels
-  /** What a cell perceives: names of filters, `{ name, factor }`, `conv(n)`, `depthwise(n)`, …; at least one. */
-  perceive: readonly Perception[]
-  /** The network that makes a change of what is perceived, like `mlp(128)`. */
-  update: Mlp
-  /** Dimensions of the grid: 1, 2 (default) or 3. */
-  grid?: 1 | 2 | 3
-  /** η, a number by which each change is multiplied; default 1. */
-  stepSize?: number
-  /** Probability that a cell updates in a step, above 0 and at most 1 (default). */
-  fireRate?: number
-  /**
-   * Cells with a neighbour whose `channel` exceeds `above` live, the others are zeroed; 'both' (default) before and
-   * after the update, or only 'after' it. Null, the default, lets all cells live.
-   */
-  living?: { readonly channel: number; readonly above: number; readonly when?: 'both' | 'after' } | null
-  /** Only cells whose `channel` exceeds `above` before the step update in it; null, the default, for all. */
-  inputMask?: DataRule['inputMask']
-  /** Normal noise on the 'state' that is perceived or on the 'change', of a deviation `std` ≥ 0; null, the default, for none. */
-  noise?: Noise | null
-  /** What keeps channels within bounds after every step: 'clamp' to `low` … `high`, or 'tanh'; null, the default, for nothing. */
-  bound?: Bound | null
-  /** What cells at the border see beyond it: 'zero' (default), 'circular' or 'reflect'. */
-  padding?: Padding
-  /** Roles whose channels never change, not even in dead cells: inputs and conditions. Default none. */
-  frozen?: readonly string[]
-}
+/** What `defineRule` is given: channels, perceive and update, and what differs from the defaults. */
+export type RuleOptions = Pick<DataRule, 'channels' | 'perceive' | 'update'>
+  & Partial<Omit<DataRule, 'type' | 'channels' | 'perceive' | 'update' | 'living'>>
+  & {
+    /**
+     * Cells with a neighbour whose `channel` exceeds `above` live, the others are zeroed; 'both' (default) before and
+     * after the update, or only 'after' it. Null, the default, lets all cells live.
+     */
+    readonly living?: Pick<Living, 'channel' | 'above'> & Partial<Living> | null
+  }
 
 /**
  * A rule as frozen data. Defaults: a grid of two dimensions, every cell fires and changes in full, no masks, no noise,

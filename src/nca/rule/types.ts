@@ -40,24 +40,32 @@ export type Bound =
 /** A rule that is data. */
 export type DataRule = {
   readonly type: 'data'
-  /** Dimensions of the grid: states are `[b,w,c]`, `[b,h,w,c]` or `[b,d,h,w,c]`. */
+  /** Dimensions of the grid, 1, 2 (default) or 3: states are `[b,w,c]`, `[b,h,w,c]` or `[b,d,h,w,c]`. */
   readonly grid: 1 | 2 | 3
+  /** Channels by role, in order: `{ rgba: 4, hidden: 12 }`. */
   readonly channels: Channels
-  /** What a cell perceives, see `perceptionSize`. */
+  /** What a cell perceives: names of filters, `{ name, factor }`, `conv(n)`, …; at least one. See `perceptionSize`. */
   readonly perceive: readonly Perception[]
+  /** The network that makes a change of what is perceived, like `mlp(128)`. */
   readonly update: Mlp
-  /** η, by which each change is multiplied. */
+  /** η, a number by which each change is multiplied; default 1. */
   readonly stepSize: number
-  /** Probability that a cell updates in a step. */
+  /** Probability that a cell updates in a step, above 0 and at most 1 (default). */
   readonly fireRate: number
+  /** Which cells live; null, the default, for all. */
   readonly living: Living | null
-  /** Only cells whose `channel` exceeds `above` before the step update in it: where an input is, for instance. */
+  /**
+   * Only cells whose `channel` exceeds `above` before the step update in it, where an input is, for instance; null, the
+   * default, for all.
+   */
   readonly inputMask: { readonly channel: number; readonly above: number } | null
+  /** Normal noise on the 'state' that is perceived or on the 'change', of a deviation `std` ≥ 0; null, the default, for none. */
   readonly noise: Noise | null
+  /** What keeps channels within bounds after every step: 'clamp' to `low` … `high`, or 'tanh'; null, the default, for nothing. */
   readonly bound: Bound | null
-  /** What cells at the border see beyond it. */
+  /** What cells at the border see beyond it: 'zero' (default), 'circular' or 'reflect'. */
   readonly padding: Padding
-  /** Roles whose channels never change, not even in dead cells: inputs and conditions. */
+  /** Roles whose channels never change, not even in dead cells: inputs and conditions. Default none. */
   readonly frozen: readonly string[]
 }
 

@@ -24,6 +24,7 @@ import { CellPicture } from './picture.tsx'
 import { pixelsOf, saveBytes } from './files.ts'
 import { digits } from './terms.ts'
 import { NormCurve } from './time.tsx'
+import './inside.css'
 
 const quantities: readonly (readonly [Quantity, string])[] = [
   ['channels', 'Channels'], ['perception', 'Perception'], ['hidden', 'Hidden units'], ['change', 'Change'], ['masks', 'Masks'], ['gradient', 'Gradient'],
@@ -203,7 +204,8 @@ export function Inside({ settings }: { settings: Settings }): VNode {
             )}
           </Section>
           <Section title={`Cell ${cell.x}, ${cell.y}`}>
-            {facts && numbers ? <Equation facts={facts} cell={numbers.cell} t={numbers.t} /> : <p class="hint">Choose a cell in the picture.</p>}
+            <p class="hint">Choose another by a click in any picture, or with the arrow keys in the large one.</p>
+            {facts && numbers && <Equation facts={facts} cell={numbers.cell} t={numbers.t} />}
           </Section>
           <Section title="Where the error flows">
             {facts && <p class="hint">L is the {facts.loss}, after step {steps}. The curve above the time line is how much of it reaches each state.</p>}

@@ -43,10 +43,11 @@ export function Legend({ palette, range }: { palette: Uint8ClampedArray<ArrayBuf
   )
 }
 
+/** All maps of a quantity. */
 export function Sheet({ maps, onCell }: { maps: Maps; onCell?: (cell: Cell) => void }): VNode {
   return (
     <div
-      class={maps.names.length > 60 ? 'sheet small' : 'sheet'}
+      class={maps.names.length > 60 ? 'maps small' : 'maps'}
       onClick={event => { if (onCell && event.target instanceof HTMLCanvasElement) onCell(cellUnder(event, maps)) }}
     >
       {maps.names.map((name, i) => <Map key={name} maps={maps} i={i} />)}

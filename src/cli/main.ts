@@ -18,6 +18,7 @@ const commands: Record<string, () => Promise<Command>> = {
   train: async () => (await import('./train.ts')).train,
   runs: async () => (await import('./runs.ts')).runs,
   sweep: async () => (await import('./sweep/sweep.ts')).sweep,
+  worker: async () => (await import('./sweep/worker.ts')).worker,
   start: async () => (await import('./start.ts')).start,
   config: async () => (await import('./show-config.ts')).config,
   export: async () => (await import('./export.ts')).exportModel,

@@ -13,6 +13,8 @@ export type Outcome = { readonly value: number } | { readonly failed: string } |
 export type Executor = {
   /** How many candidates are given to it at once. */
   readonly slots: number
+  /** The flags that ask for it, for a command line to be copied. */
+  readonly flags: string
   /** Trains a run up to so many iterations, from where it is. What was done before is not done again. */
   train(run: PlannedRun, iterations: number, signal: AbortSignal): Promise<Outcome>
   close(): Promise<void>

@@ -25,20 +25,26 @@ const mostKills = 5
 
 /** Runs that are trained by so many processes at once, which share the cores. */
 export function processes(folder: string, workers: number): Executor {
-  const threads = Math.max(1, Math.floor(availableParallelism() / workers))
-  const env = { ...process.env, CELLGRAD_THREADS: process.env.CELLGRAD_THREADS ?? String(threads) }
+  const env = environment(workers)
   const inTurn = limited(workers)
   return {
     slots: workers,
+    flags: '',
     train: (run, iterations, signal) => inTurn(() => trainRun(folder, run, iterations, { env, signal })),
     close: async () => {},
   }
 }
 
-/** Trains a run in a process, unless it is as far already, or has failed before. */
+/** The environment of each of so many processes, which share the cores. */
+export function environment(workers: number): NodeJS.ProcessEnv {
+  const threads = Math.max(1, Math.floor(availableParallelism() / workers))
+  return { ...process.env, CELLGRAD_THREADS: process.env.CELLGRAD_THREADS ?? String(threads) }
+}
+
+/** Trains a run in a process, with further flags of `cellgrad train`, unless it is as far already, or has failed before. */
 export async function trainRun(
   folder: string, { id, config }: Pick<PlannedRun, 'id' | 'config'>, iterations: number,
-  { env = process.env, signal }: { env?: NodeJS.ProcessEnv; signal: AbortSignal },
+  { env, signal, flags = [] }: { env: NodeJS.ProcessEnv; signal: AbortSignal; flags?: readonly string[] },
 ): Promise<Outcome> {
   const own = join(folder, 'runs', id)
   for (let kills = 0; ; kills++) {
@@ -51,7 +57,7 @@ export async function trainRun(
     await writeFileAtomic(file, `${JSON.stringify(config, null, 2)}\n`) // JSON is YAML
     if (existsSync(own)) await untilFree(own)
     const args = existsSync(join(own, files.config)) ? ['--resume', own] : ['--config', file, '--out', own]
-    const ended = await cellgrad(['train', ...args, '--iterations', String(iterations)], env, signal)
+    const ended = await cellgrad(['train', ...args, '--iterations', String(iterations), ...flags], env, signal)
     if (ended.status === 0 && !await outcomeOf(own, iterations)) return failed(own, 'it has no metrics')
     const wasStopped = ended.status === null || Object.values(signals).includes(ended.status as never)
     if (ended.status !== 0 && !wasStopped) return failed(own, ended.words)
@@ -59,7 +65,7 @@ export async function trainRun(
 }
 
 /** What is known of a run that is to have so many iterations: the mean loss of the last hundred, or why it failed. */
-async function outcomeOf(own: string, iterations: number): Promise<Outcome | null> {
+export async function outcomeOf(own: string, iterations: number): Promise<Outcome | null> {
   const why = await readFile(join(own, 'failed.txt'), 'utf8').catch(() => null)
   if (why !== null) return { failed: why.trim() }
   const metrics = parseMetrics(await readFile(join(own, files.metrics), 'utf8').catch(() => ''))
@@ -67,7 +73,8 @@ async function outcomeOf(own: string, iterations: number): Promise<Outcome | nul
   return { value: recentLoss(metrics.filter(({ iteration }) => iteration <= iterations)) }
 }
 
-async function failed(own: string, why: string): Promise<Outcome> {
+/** Notes why a run has failed. */
+export async function failed(own: string, why: string): Promise<Outcome> {
   await mkdir(own, { recursive: true })
   await writeFileAtomic(join(own, 'failed.txt'), `${why}\n`)
   return { failed: why }

@@ -27,11 +27,13 @@ import { readYaml } from '../yaml.ts'
 import { drive } from './driver.ts'
 import type { Executor, Standing, SweepResult } from './driver.ts'
 import { processes } from './processes.ts'
+import { queued } from './queue.ts'
 
 const args: ArgsDef = {
   file: { type: 'positional', required: true, description: 'What is to be compared, see docs/experiments.md' },
   out: { type: 'string', valueHint: 'folder', description: 'Folder of the sweep; one that there is goes on (default: out/<file>)' },
-  workers: { type: 'string', valueHint: 'n', description: 'Runs at once, each in a process of its own (default: one for two cores)' },
+  queue: { type: 'string', valueHint: 'url', description: 'Has cellgrad worker train, on any computer: the address of Redis, redis://host:port (default: none)' },
+  workers: { type: 'string', valueHint: 'n', description: 'Runs at once, each in a process of its own (default: one for two cores); with --queue, runs in the queue at once (default: 64)' },
 }
 
 const definition: CommandDef = {
@@ -40,16 +42,16 @@ const definition: CommandDef = {
   async run({ args: parsed }) {
     const given = parsed as unknown as Given
     const file = given.file!
-    const workers = numberFlag('cellgrad sweep', given, 'workers', Math.max(1, availableParallelism() >> 1), { least: 1, most: 256 })
+    const { queue } = given
+    const workers = numberFlag('cellgrad sweep', given, 'workers', queue ? 64 : Math.max(1, availableParallelism() >> 1), { least: 1, most: 256 })
     const { sweep, plan } = await readSweep(file)
     const folder = given.out ?? join('out', basename(file, extname(file)))
     await mkdir(folder, { recursive: true })
     const release = await lock(folder)
-    const executor = processes(folder, workers)
     try {
-      await runSweep(file, folder, sweep, plan, executor)
+      const executor = queue === undefined ? processes(folder, workers) : await queued(folder, queue, workers)
+      await runSweep(file, folder, sweep, plan, executor).finally(() => executor.close())
     } finally {
-      await executor.close()
       release()
     }
   },
@@ -109,7 +111,7 @@ async function runSweep(file: string, folder: string, { minutes, seeds }: Sweep,
   if (result.isDone) return
   if (interrupt.signal.aborted) process.exitCode = (interrupt.signal.reason as Interruption).status
   say(`Stopped with ${result.candidates.length} of ${points.length} candidates trained. Go on with:`)
-  say(`  ${invocation()} sweep ${quoted(file)} --out ${quoted(folder)}`)
+  say(`  ${invocation()} sweep ${quoted(file)} --out ${quoted(folder)}${executor.flags}`)
 }
 
 /** Writes report.md with its pictures, the table as CSV, and the best configuration as a file to train. */

@@ -1,0 +1,85 @@
+/**
+ * Runs of a sweep on many computers: a queue of BullMQ in Redis. A job is a run that is to be trained up to so many
+ * iterations; `cellgrad worker` (worker.ts) takes jobs, whose name is that of their run: so none is done twice.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Job } from 'bullmq'
+import type { JsonObject } from '../../experiment/flat.ts'
+import { quoted } from '../invocation.ts'
+import { say } from '../output.ts'
+import { files } from '../run-folder.ts'
+import type { Executor, Outcome } from './driver.ts'
+import { failed, outcomeOf } from './processes.ts'
+import { connectRedis, filesIn, publicAddress, pull, push } from './store.ts'
+
+/** The queue of all sweeps. */
+export const queueName = 'cellgrad'
+
+/** What a worker is to do. */
+export type QueuedRun = { readonly id: string; readonly config: JsonObject; readonly iterations: number }
+
+/** How far a worker is with it. */
+export type QueuedProgress = { readonly worker: string; readonly iteration: number }
+
+const pollEvery = 300
+const sayEvery = 10_000
+
+/** Runs that workers take out of a queue, into which at most so many candidates are put at once. */
+export async function queued(folder: string, url: string, most: number): Promise<Executor> {
+  const redis = await connectRedis(url)
+  const { Queue } = await import('bullmq')
+  const queue = new Queue<QueuedRun, Outcome>(queueName, { connection: redis })
+  queue.on('error', () => {}) // told by the connection, which is made again
+  const underWay = new Map<string, string>()
+  const timer = setInterval(() => {
+    if (underWay.size > 0) say(`under way: ${[...underWay.values()].join(', ')}`)
+  }, sayEvery)
+  timer.unref()
+
+  /** The job of a run, put into the queue with what is known of the run here, where it is not in it. */
+  async function jobOf(run: QueuedRun, own: string): Promise<Job<QueuedRun, Outcome>> {
+    const jobId = `${run.id}-${run.iterations}`
+    const there = await queue.getJob(jobId)
+    if (there) return there
+    if (existsSync(join(own, files.checkpoint))) await push(redis, run.id, own, await filesIn(own))
+    return queue.add('run', run, { jobId, attempts: 3, backoff: { type: 'exponential', delay: 1000 } })
+  }
+
+  return {
+    slots: most,
+    flags: ` --queue ${quoted(publicAddress(url))}`,
+    async train({ id, config }, iterations, signal) {
+      const own = join(folder, 'runs', id)
+      for (;;) {
+        const known = await outcomeOf(own, iterations)
+        if (known) return known
+        const job = await jobOf({ id, config, iterations }, own)
+        const state = await job.getState()
+        const progress = job.progress as Partial<QueuedProgress> | undefined
+        if (state === 'active' && progress?.worker) underWay.set(id, `${id} ${progress.iteration}/${iterations} on ${progress.worker}`)
+        if (state === 'completed' || state === 'failed') {
+          underWay.delete(id)
+          const ended = (await queue.getJob(job.id!))! // with its result
+          const outcome: Outcome = state === 'failed' ? { failed: ended.failedReason } : ended.returnvalue
+          await pull(redis, id, own)
+          if ('failed' in outcome) await failed(own, outcome.failed)
+          await ended.remove()
+          continue // and what is known is in the folder now
+        }
+        if (signal.aborted) {
+          if (state !== 'active') await job.remove().catch(() => {}) // a worker was faster
+          return { stopped: true }
+        }
+        await sleep(pollEvery)
+      }
+    },
+    async close() {
+      clearInterval(timer)
+      await queue.close()
+      redis.removeAllListeners('close')
+      redis.disconnect()
+    },
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * `cellgrad worker`: trains runs of sweeps that wait in a queue (queue.ts), here or on any other computer.
+ *
+ * A run is a process in a folder of this worker's own, which begins with the files that Redis has of it. They are stored
+ * again after each checkpoint: of a worker that is killed another one goes on from there, with the same bits. A worker that
+ * is told to stop saves what it has under way, puts it back, and ends.
+ */
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import type { ArgsDef, CommandDef } from 'citty'
+import { backendNames } from '../../experiment/config/computers.ts'
+import { untilInterrupted } from '../interrupt.ts'
+import { parseMetrics } from '../metrics.ts'
+import { say } from '../output.ts'
+import { files } from '../run-folder.ts'
+import { numberFlag, UsageError } from '../usage.ts'
+import type { Command, Given } from '../usage.ts'
+import type { Outcome } from './driver.ts'
+import { environment, trainRun } from './processes.ts'
+import { queueName } from './queue.ts'
+import type { QueuedProgress, QueuedRun } from './queue.ts'
+import { connectRedis, filesIn, publicAddress, pull, push, travelling } from './store.ts'
+
+// A worker that has not been heard of for so long is taken for dead, and its runs go to others.
+const lockDuration = 10_000
+const stalledInterval = 5000
+const watchEvery = 250
+
+const args: ArgsDef = {
+  queue: { type: 'string', valueHint: 'url', description: 'Address of Redis: redis://[user:password@]host:port, rediss:// for TLS' },
+  workers: { type: 'string', valueHint: 'n', description: 'Runs at once (default: 1)' },
+  backend: { type: 'string', valueHint: 'name', description: `What computes: ${backendNames.join(', ')} (default: as each run says)` },
+}
+
+const definition: CommandDef = {
+  meta: { name: 'worker', description: 'Train runs of sweeps that wait in a queue' },
+  args,
+  async run({ args: parsed }) {
+    const given = parsed as unknown as Given
+    const { queue: url, backend } = given
+    if (url === undefined) throw new UsageError('cellgrad worker: --queue is missing, expected the address of Redis, redis://host:port')
+    if (backend !== undefined && !backendNames.includes(backend as never)) {
+      throw new UsageError(`cellgrad worker: --backend is ${JSON.stringify(backend)}, expected ${backendNames.join(', ')}`)
+    }
+    const workers = numberFlag('cellgrad worker', given, 'workers', 1, { least: 1, most: 256 })
+    const folder = await mkdtemp(join(tmpdir(), 'cellgrad-worker-'))
+    try {
+      await work(url, workers, folder, backend === undefined ? [] : ['--backend', backend])
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  },
+}
+
+export const worker: Command = { definition }
+
+async function work(url: string, workers: number, folder: string, flags: readonly string[]): Promise<void> {
+  const redis = await connectRedis(url)
+  const { WaitingError, Worker } = await import('bullmq')
+  const name = `${hostname()}:${process.pid}`
+  const interrupt = untilInterrupted(() => say('Stopping; runs that are under way are saved and put back'))
+  const env = environment(workers)
+
+  async function train(id: string, config: QueuedRun['config'], iterations: number, tell: (progress: QueuedProgress) => Promise<void>): Promise<Outcome> {
+    const own = join(folder, 'runs', id)
+    await mkdir(own, { recursive: true })
+    await pull(redis, id, own)
+    const timeOfCheckpoint = (): Promise<number> => stat(join(own, files.checkpoint)).then(({ mtimeMs }) => mtimeMs, () => 0)
+    let stored = await timeOfCheckpoint()
+    let isStoring = false
+    const timer = setInterval(async () => {
+      if (isStoring) return
+      isStoring = true
+      try {
+        const time = await timeOfCheckpoint()
+        if (time === stored) return
+        await push(redis, id, own, travelling)
+        stored = time
+        const metrics = parseMetrics(await readFile(join(own, files.metrics), 'utf8'))
+        await tell({ worker: name, iteration: metrics.at(-1)?.iteration ?? 0 })
+      } catch {
+        // Redis is away or the folder is new: the next checkpoint is stored, and so is the end.
+      } finally {
+        isStoring = false
+      }
+    }, watchEvery)
+    try {
+      const outcome = await trainRun(folder, { id, config }, iterations, { env, signal: interrupt.signal, flags })
+      await push(redis, id, own, 'stopped' in outcome ? travelling : await filesIn(own))
+      return outcome
+    } finally {
+      clearInterval(timer)
+    }
+  }
+
+  const taker = new Worker<QueuedRun, Outcome>(queueName, async (job, token) => {
+    const { id, config, iterations } = job.data
+    say(`${id}: up to ${iterations} iterations`)
+    const outcome = await train(id, config, iterations, progress => job.updateProgress(progress))
+    if ('stopped' in outcome) {
+      await job.moveToWait(token)
+      throw new WaitingError()
+    }
+    say(`${id}: ${'value' in outcome ? `loss ${Number(outcome.value.toPrecision(3))}` : `failed: ${outcome.failed}`}`)
+    return outcome
+  }, { connection: redis.duplicate({ maxRetriesPerRequest: null }), concurrency: workers, lockDuration, stalledInterval, maxStalledCount: 1000 })
+  taker.on('error', () => {}) // told by the connection, which is made again
+  say(`Waiting for runs at ${publicAddress(url)}, ${workers} at once`)
+  await new Promise<void>(done => { interrupt.signal.addEventListener('abort', () => done()) })
+  await taker.close()
+  interrupt.end()
+  redis.removeAllListeners('close')
+  redis.disconnect()
+}

@@ -1,0 +1,90 @@
+// Sweeps by a queue in Redis: workers are killed at moments drawn at random, Redis is killed and started again, and every
+// result is there once, the same as that of an undisturbed sweep. With CELLGRAD_LONG there are 40 runs.
+//
+//     CELLGRAD_SEED=1234 npx vitest run tests/cli/queue.test.ts     the moments of a run that failed
+
+import { readdir, readFile, mkdir, writeFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { key, uniformAt } from '../../src/index.ts'
+import { long } from '../long.ts'
+import { redisServer, startRedis } from './redis.ts'
+import { run, start, temporaryFolder, writeConfig } from './run.ts'
+
+const folder = temporaryFolder()
+const seed = Number(process.env.CELLGRAD_SEED || Math.floor(Math.random() * 2 ** 31))
+
+/** The result of each run: the bits of its checkpoint, and its losses. */
+async function results(name: string): Promise<Record<string, unknown>> {
+  const ids = (await readdir(folder(name, 'runs'))).sort()
+  return Object.fromEntries(await Promise.all(ids.map(async id => {
+    const file = (file: string): Promise<Buffer> => readFile(folder(name, 'runs', id, file))
+    const metrics = (await file('metrics.jsonl')).toString().trimEnd().split('\n').map(line => (JSON.parse(line) as { loss: number }).loss)
+    return [id, { checkpoint: (await file('checkpoint.safetensors')).toString('base64'), metrics }]
+  })))
+}
+
+describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
+  it('comes to what an undisturbed one comes to, whoever is killed', async () => {
+    console.log(`kill -9 at moments of seed ${seed}`)
+    const moment = (i: number): number => uniformAt(key(seed), i)
+    const runs = long ? 40 : 4
+    await writeConfig(folder('base.yaml'), `iterations: ${long ? 24 : 40}\n`)
+    await writeFile(folder('sweep.yaml'), `base: base.yaml\nfields: { optimiser.rate: { from: 1.0e-3, to: 3.0e-3 } }\ndesign: latinHypercube\nruns: ${runs}\n`)
+    await mkdir(folder('redis'))
+    const redis = await startRedis(folder('redis'), 'secret')
+    const worker = () => start(['worker', '--queue', redis.url])
+    const workers = Array.from({ length: long ? 3 : 2 }, worker)
+    try {
+      const undisturbed = run(['sweep', folder('sweep.yaml'), '--out', folder('plain'), '--workers', '1'])
+      const sweep = start(['sweep', folder('sweep.yaml'), '--out', folder('queued'), '--queue', redis.url])
+      let isOver = false
+      void sweep.result.then(() => { isOver = true })
+      const disturb = async (): Promise<void> => {
+        for (let i = 0; !isOver; i++) {
+          await sleep(2000 + (long ? 12_000 : 6000) * moment(i))
+          if (isOver || i >= (long ? 9 : 2)) return
+          if (i === (long ? 4 : 1)) await redis.restart()
+          const killed = i % workers.length
+          workers[killed].child.kill('SIGKILL')
+          workers[killed] = worker()
+        }
+      }
+      const [ended] = await Promise.all([sweep.result, undisturbed, disturb()])
+      expect(ended.status, ended.err).toBe(0)
+      expect(ended.out).toContain(`${runs} candidates, up to `)
+      const found = await results('queued')
+      expect(Object.keys(found)).toHaveLength(runs)
+      expect(found).toEqual(await results('plain'))
+      expect(await readFile(folder('queued', 'report.md'), 'utf8')).toBe(await readFile(folder('plain', 'report.md'), 'utf8'))
+      // Workers that are told to stop do so.
+      for (const { child } of workers) child.kill('SIGTERM')
+      for (const { result } of workers) expect((await result).status).toBe(0)
+    } finally {
+      for (const { child } of workers) child.kill('SIGKILL')
+      await redis.stop()
+    }
+  }, 600_000)
+
+  it('is refused in one sentence where Redis is not, or does not know the password', async () => {
+    await writeConfig(folder('base.yaml'), 'iterations: 4\n')
+    await writeFile(folder('one.yaml'), 'base: base.yaml\nfields: { batch: [2] }\n')
+    await mkdir(folder('other'))
+    const redis = await startRedis(folder('other'), 'secret')
+    try {
+      const wrong = redis.url.replace('secret', 'wrong')
+      const [none, sweep, worker, web] = await Promise.all([
+        run(['worker', '--queue', 'redis://127.0.0.1:1']),
+        run(['sweep', folder('one.yaml'), '--out', folder('one'), '--queue', wrong]),
+        run(['worker', '--queue', wrong]), run(['worker', '--queue', 'http://localhost']),
+      ])
+      expect(none).toMatchObject({ status: 1, err: expect.stringMatching(/^queue: cannot use redis:\/\/127\.0\.0\.1:1 \(.*ECONNREFUSED.*\)\n$/) })
+      for (const { status, err } of [sweep, worker]) {
+        expect([status, err]).toEqual([1, expect.stringMatching(/^queue: cannot use redis:\/\/…@127\.0\.0\.1:\d+ \(WRONGPASS .*\)\n$/)])
+      }
+      expect(web.err).toBe('queue: http://localhost is no address of Redis, expected redis://host:port or rediss://…\n')
+    } finally {
+      await redis.stop()
+    }
+  })
+})

@@ -19,6 +19,8 @@ const commands: Record<string, () => Promise<Command>> = {
   runs: async () => (await import('./runs.ts')).runs,
   sweep: async () => (await import('./sweep/sweep.ts')).sweep,
   worker: async () => (await import('./sweep/worker.ts')).worker,
+  evaluate: async () => (await import('./evaluate.ts')).evaluate,
+  predict: async () => (await import('./predict.ts')).predict,
   start: async () => (await import('./start.ts')).start,
   config: async () => (await import('./show-config.ts')).config,
   export: async () => (await import('./export.ts')).exportModel,

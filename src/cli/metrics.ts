@@ -19,6 +19,8 @@ export type Metric = {
   readonly rate: number
   /** Seconds spent in training, interruptions not counted. */
   readonly seconds: number
+  /** What the last validation said, where there was one. */
+  readonly validation?: number
 }
 
 export type MetricsLog = {
@@ -26,7 +28,7 @@ export type MetricsLog = {
   readonly metrics: readonly Metric[]
   /** The lines that could not be read when it was opened, counted from 1. They are not in the file any more. */
   readonly unreadable: readonly number[]
-  append(progress: Omit<Metric, 'log10Loss'>): Promise<void>
+  append(progress: Omit<Metric, 'log10Loss' | 'validation'> & { readonly validation?: number | null }): Promise<void>
   /** Forces what was appended to the disk. */
   sync(): Promise<void>
   close(): Promise<void>
@@ -42,8 +44,9 @@ export async function openMetrics(path: string, iteration: number): Promise<Metr
   return {
     metrics,
     unreadable,
-    async append({ iteration, loss, gradNorm, steps, rate, seconds }) {
-      const metric = { iteration, loss, log10Loss: Math.log10(loss), gradNorm, steps, rate, seconds: before + seconds }
+    async append({ iteration, loss, gradNorm, steps, rate, seconds, validation }) {
+      const judged = validation === null || validation === undefined ? {} : { validation }
+      const metric = { iteration, loss, log10Loss: Math.log10(loss), gradNorm, steps, rate, seconds: before + seconds, ...judged }
       metrics.push(metric)
       await file.appendFile(`${JSON.stringify(metric)}\n`)
     },
@@ -83,6 +86,12 @@ function parseMetric(line: string): Metric | null {
   } catch {
     return null
   }
+}
+
+/** How good a run is: by the best of its validations, or, where there were none, by its recent loss. Less is better. */
+export function resultOf(metrics: readonly Metric[]): number {
+  const judged = metrics.flatMap(({ validation }) => validation ?? [])
+  return judged.length > 0 ? judged.reduce((a, b) => Math.min(a, b)) : recentLoss(metrics)
 }
 
 /** The mean loss of the last hundred iterations, which hops less than the last one. */

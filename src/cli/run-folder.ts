@@ -15,7 +15,10 @@ import type { Asset } from '../node/assets.ts'
 import { writeFileAtomic } from '../node/atomic-file.ts'
 import { readImage } from '../node/picture.ts'
 import { decodePng, encodePng, readPng } from '../node/png.ts'
-import { loadConfig } from './config-file.ts'
+import { loadRunConfig } from './config-file.ts'
+import { describe } from '../experiment/config/describe.ts'
+import { describeExperiment, isGrowing } from '../experiment/tasks/values.ts'
+import type { RunConfig } from '../experiment/tasks/values.ts'
 import { configYaml } from '../experiment/config/yaml.ts'
 import type { Config } from '../experiment/config/schema.ts'
 import { didYouMean, isWhole } from '../backends/options.ts'
@@ -27,7 +30,7 @@ import { toNumber } from './usage.ts'
 /** A run: where it is, what it was told, what it learns (without padding) and how that is called. */
 export type Run = {
   readonly folder: string
-  readonly config: Config
+  readonly config: RunConfig
   readonly target: Image
   readonly name: string
   /** Whether its folder was made by this process. */
@@ -51,6 +54,8 @@ export const files = {
   regeneration: 'regeneration.gif',
   checkpoint: 'checkpoint.safetensors',
   tensorboard: 'tensorboard',
+  best: 'best.safetensors',
+  made: 'made.png',
 } as const
 
 /**
@@ -92,7 +97,7 @@ function nameOf(target: string, emoji: readonly Asset[]): string {
 }
 
 /** Makes a new run in `out`, by default out/<name>-<n> with the first n that is free. */
-export async function createRun(config: Config, { name, png }: Picture, out?: string): Promise<Run> {
+export async function createRun<C extends RunConfig>(config: C, { name, png }: Picture, out?: string): Promise<Run & { readonly config: C }> {
   const folder = out ?? await newFolder(join('out', name))
   const release = await takeFolder(folder)
   try {
@@ -117,13 +122,13 @@ export async function openRun(folder: string, flags: Readonly<Record<string, unk
   if (!existsSync(file)) throw new Error(`train: ${folder} holds no run to resume: it has no ${files.config}`)
   const release = await takeFolder(folder)
   try {
-    const config = await loadConfig({ file, flags, command: 'cellgrad train' })
+    const config = await loadRunConfig({ file, flags, command: 'cellgrad train' })
     const target = await readPng(join(folder, files.target))
-    if (target.width !== config.size || target.height !== config.size) {
+    if (isGrowing(config) && (target.width !== config.size || target.height !== config.size)) {
       const got = `${target.width}×${target.height}`
       throw new Error(`train: ${join(folder, files.target)} is ${got}, but ${file} says size ${config.size}`)
     }
-    return { folder, config, target, name: nameOf(config.target, await bundledEmoji()), isNew: false, release }
+    return { folder, config, target, name: isGrowing(config) ? nameOf(config.target, await bundledEmoji()) : config.task, isNew: false, release }
   } catch (error) {
     release()
     throw error
@@ -138,7 +143,7 @@ export async function discardRun({ folder, release }: Run): Promise<void> {
 }
 
 export async function saveConfig({ folder, config }: Pick<Run, 'folder' | 'config'>): Promise<void> {
-  await writeFileAtomic(join(folder, files.config), configYaml(config))
+  await writeFileAtomic(join(folder, files.config), configYaml(config, isGrowing(config) ? describe : describeExperiment))
 }
 
 /** Makes the folder if it is missing, keeps other processes out of it, and removes what a killed one was writing. */

@@ -7,8 +7,7 @@ import { join } from 'node:path'
 import type { ArgsDef, CommandDef } from 'citty'
 import { quoted } from '../backends/options.ts'
 import { compareRuns, filterRuns, sortRuns, tableOfRuns, toCsv, toMarkdown } from '../experiment/runs.ts'
-import type { RunRecord, RunTable } from '../experiment/runs.ts'
-import { word } from '../experiment/flat.ts'
+import type { RunRecord } from '../experiment/runs.ts'
 import type { JsonObject } from '../experiment/flat.ts'
 import { key } from '../tensor/key.ts'
 import { writeFilmStrips } from '../node/animation.ts'
@@ -17,8 +16,9 @@ import { learningCurvesSvg } from '../node/chart.ts'
 import { readModel } from '../node/model.ts'
 import { parseMetrics, recentLoss } from './metrics.ts'
 import type { Metric } from './metrics.ts'
-import { columnsOf, complain, printable, say } from './output.ts'
+import { complain, say } from './output.ts'
 import { files } from './run-folder.ts'
+import { alignedLines } from './table.ts'
 import { UsageError } from './usage.ts'
 import type { Command, Given } from './usage.ts'
 import { readYaml } from './yaml.ts'
@@ -93,17 +93,6 @@ const definition: CommandDef = {
 }
 
 export const runs: Command = { definition }
-
-/** A table with its columns below one another; numbers stand at the right of theirs. */
-function alignedLines({ columns, rows }: RunTable): string[] {
-  const cells = [columns, ...rows.map(row => row.map(word))].map(row => row.map(cell => printable(cell)))
-  const widths = columns.map((_, c) => Math.max(...cells.map(row => columnsOf(row[c]))))
-  const right = columns.map((_, c) => rows.every(row => typeof row[c] === 'number' || row[c] === undefined))
-  return cells.map(row => row.map((cell, c) => {
-    const space = ' '.repeat(widths[c] - columnsOf(cell))
-    return right[c] ? space + cell : cell + space
-  }).join('  ').trimEnd())
-}
 
 async function writeCurves(path: string, runs: readonly FoundRun[]): Promise<void> {
   const curves = runs.filter(({ metrics }) => metrics.length > 0).map(({ name, metrics }) => ({

@@ -2,9 +2,9 @@
  * `cellgrad config`: the configuration that a run would have, as YAML to edit, or the schema that it follows.
  */
 import type { ArgsDef, CommandDef } from 'citty'
-import { loadConfig } from './config-file.ts'
+import { loadRunConfig } from './config-file.ts'
 import { configYaml } from '../experiment/config/yaml.ts'
-import { jsonSchema } from '../experiment/config/describe.ts'
+import { describeExperiment, isGrowing, runSchema } from '../experiment/tasks/values.ts'
 import type { Command } from './usage.ts'
 
 const args = {
@@ -21,10 +21,11 @@ const definition: CommandDef = {
   meta: { name: 'config', description: 'Print the configuration of a training run as YAML' },
   args,
   async run({ args: { preset, config, schema } }) {
-    if (schema) return console.log(JSON.stringify(jsonSchema, null, 2))
+    if (schema) return console.log(JSON.stringify(runSchema, null, 2))
     const flags = preset === undefined ? {} : { preset }
     const file = config as string | undefined
-    process.stdout.write(configYaml(await loadConfig({ file, flags, command: 'cellgrad config' })))
+    const made = await loadRunConfig({ file, flags, command: 'cellgrad config' })
+    process.stdout.write(configYaml(made, isGrowing(made) ? undefined : describeExperiment))
   },
 }
 

@@ -7,35 +7,38 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Backend } from '../backends/backend.ts'
+import { isGrowing } from '../experiment/tasks/values.ts'
+import type { RunConfig } from '../experiment/tasks/values.ts'
 import { explain } from '../nca/explain.ts'
 import { padImage } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
 import type { TrainerState } from '../nca/training/trainer.ts'
 import { channelCount } from '../nca/rule/channels.ts'
-import type { DataParams, DataRule } from '../nca/rule/types.ts'
+import type { DataParams } from '../nca/rule/types.ts'
 import { NonFiniteError, train } from '../nca/training/train.ts'
 import type { IterationMetrics } from '../nca/training/train.ts'
+import type { Best } from '../nca/training/validation.ts'
 import { key } from '../tensor/key.ts'
 import { version } from '../node/assets.ts'
-import { readCheckpoint, saveCheckpoint, saveModel } from '../node/model.ts'
-import { decodePng } from '../node/png.ts'
+import { readCheckpoint, readModel, saveCheckpoint, saveModel } from '../node/model.ts'
+import { decodePng, encodePng } from '../node/png.ts'
 import { computing } from './computer.ts'
 import type { Computer } from './computer.ts'
-import { trainerOf } from '../experiment/config/trainer.ts'
-import type { Config } from '../experiment/config/schema.ts'
+import { growing } from './growing.ts'
 import { untilInterrupted } from './interrupt.ts'
 import type { Interruption } from './interrupt.ts'
 import { invocation, quoted } from './invocation.ts'
+import { lessonSubject, prepare } from './lesson.ts'
 import { openMetrics, recentLoss } from './metrics.ts'
-import type { Metric } from './metrics.ts'
 import { iterationsIn, stretched } from './minutes.ts'
 import { complain, say } from './output.ts'
-import { draw, grown } from './pictures.ts'
-import { duration, errorOf, goodLikeness, showProgress } from './progress.ts'
+import { duration, errorOf, showProgress } from './progress.ts'
 import { createRun, discardRun, files, loadTarget, openRun, saveConfig } from './run-folder.ts'
 import type { Run } from './run-folder.ts'
 import { isLive, pictureLines } from './screen.ts'
-import { Failure } from './usage.ts'
+import type { Subject } from './subject.ts'
+import { Failure, UsageError } from './usage.ts'
 import { watchByTensorboard } from './watch.ts'
 import type { OnMetrics } from './watch.ts'
 
@@ -51,13 +54,23 @@ export type RunOptions = {
   readonly verbose?: boolean
   /** Begins event files for TensorBoard; a run that has some goes on with them. */
   readonly tensorboard?: boolean
+  /** Draws no pictures when it ends. */
+  readonly plain?: boolean
   /** Is told the numbers of every iteration. */
   readonly onMetrics?: OnMetrics
 }
 
 /** Makes a new run and trains it. */
-export async function startRun(config: Config, { out, minutes, ...options }: RunOptions): Promise<void> {
+export async function startRun(config: RunConfig, { out, minutes, ...options }: RunOptions): Promise<void> {
   await computing(config, async computer => {
+    // The run keeps the way in which it is computed, where the machine alone would choose.
+    const fma = config.fma === 'auto' ? computer.fma ?? 'auto' : config.fma
+    if (!isGrowing(config)) {
+      if (minutes !== undefined) throw new UsageError('cellgrad train: --minutes is for growing a picture; say iterations')
+      const prepared = await prepare(config, computer.backend)
+      const picture = { name: config.task, png: encodePng(await prepared.lesson.wanted(prepared.shown)) }
+      return holding(await createRun({ ...config, fma }, picture, out), run => runTraining(run, lessonSubject(run, prepared), computer, options))
+    }
     const picture = await loadTarget(config)
     let whole = config
     if (minutes !== undefined) {
@@ -65,9 +78,7 @@ export async function startRun(config: Config, { out, minutes, ...options }: Run
       whole = stretched(config, await iterationsIn(minutes, config, target, computer.backend))
       say(`${whole.iterations} iterations fit into ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} here.`)
     }
-    // The run keeps the way in which it is computed, where the machine alone would choose.
-    const kept: Config = { ...whole, fma: config.fma === 'auto' ? computer.fma ?? 'auto' : config.fma }
-    await holding(await createRun(kept, picture, out), run => runTraining(run, computer, options))
+    return holding(await createRun({ ...whole, fma }, picture, out), run => runTraining(run, growing(run, computer.backend), computer, options))
   })
 }
 
@@ -77,12 +88,16 @@ export async function resumeRun(
 ): Promise<void> {
   await holding(await openRun(folder, flags), run => computing(run.config, async computer => {
     if (Object.keys(flags).length > 0) await saveConfig(run)
-    await runTraining(run, computer, options)
+    const { config } = run
+    const subject = isGrowing(config)
+      ? growing({ ...run, config }, computer.backend)
+      : lessonSubject({ ...run, config }, await prepare(config, computer.backend))
+    await runTraining(run, subject, computer, options)
   }))
 }
 
 /** Lets others train in a run's folder when `work` has ended. */
-async function holding(run: Run, work: (run: Run) => Promise<void>): Promise<void> {
+async function holding<R extends Run>(run: R, work: (run: R) => Promise<void>): Promise<void> {
   try {
     await work(run)
   } finally {
@@ -91,23 +106,25 @@ async function holding(run: Run, work: (run: Run) => Promise<void>): Promise<voi
 }
 
 /** Trains, saves and draws. Sets the exit status where the run did not reach its end. */
-async function runTraining(run: Run, computer: Computer, { verbose, tensorboard, onMetrics }: RunOptions): Promise<void> {
+async function runTraining(
+  run: Run, subject: Subject, computer: Computer, { verbose, tensorboard, onMetrics, plain }: RunOptions,
+): Promise<void> {
   const { backend, fma } = computer
   const { folder, config } = run
-  const target = padImage(run.target, config.padding)
   const { rule } = config
-  const trainer = trainerOf(config, run.target, { backend })
+  const { trainer, validation } = subject
   const checkpoint = join(folder, files.checkpoint)
-  const maxBytes = 2 ** 29 + poolBytes(rule, config, target)
+  const maxBytes = 2 ** 29 + 4 * config.pool * subject.cells * channelCount(rule.channels) // where every cell of the pool is held
   const before = existsSync(checkpoint) ? await readCheckpoint(checkpoint, { backend, trainer, maxBytes }) : null
   let state = before?.state ?? trainer.init(key(config.seed))
   const from = state.iteration
   let saved = from
   const log = await openMetrics(join(folder, files.metrics), from)
   const watcher = await watchByTensorboard(run, tensorboard ?? false, from)
-  const cells = `${target.width}×${target.height} cells`
+  let best = validation ? await readBest(folder, backend) : null
+  let bestSaved = best?.iteration ?? 0
   say(from === 0
-    ? `Growing ${config.target} on ${cells}, ${config.iterations} iterations, in ${folder}`
+    ? `${subject.title}, ${config.iterations} iterations, in ${folder}`
     : `Going on with ${folder} from iteration ${from} of ${config.iterations}`)
   say(`Computing on: ${computer.name}`)
   if (config.fma === 'on' && fma === 'off') say('This engine has no fused multiply-add, which fma: on asks for (Node 22 has).')
@@ -117,26 +134,34 @@ async function runTraining(run: Run, computer: Computer, { verbose, tensorboard,
   }
   const how = explain(rule, backend)
   if (verbose || !how.startsWith('fused')) say(`Rollouts run ${how}`)
-  say(`The error is the mean square of the difference from the target: a good likeness is below ${goodLikeness}.`)
-  if (isLive(process.stdout)) say('Left: what it should grow. Right: what it grows by now.')
+  subject.hints.forEach(hint => say(hint))
   if (log.unreadable.length > 0) {
     say(`Left out of ${files.metrics}: ${log.unreadable.length} lines that cannot be read, the first is line ${log.unreadable[0]}`)
   }
 
   async function save(): Promise<void> {
     await log.sync()
+    const provenance = {
+      ...subject.provenance, cellgrad: version, seed: String(config.seed), steps: config.steps.join(' to '),
+      iterations: String(state.iteration), loss: String(recentLoss(log.metrics)),
+    }
+    if (best && best.iteration !== bestSaved) { // before the checkpoint, so that it is not behind it
+      const judged = { ...provenance, iterations: String(best.iteration), validation: String(best.value) }
+      await saveModel(join(folder, files.best), { rule, params: best.params, provenance: judged })
+      bestSaved = best.iteration
+    }
     await saveCheckpoint(checkpoint, state, fma ? { fma } : {})
     saved = state.iteration
-    const provenance = provenanceOf(config, state, log.metrics)
     await saveModel(join(folder, files.model), { rule, params: state.params, provenance })
   }
 
-  const display = showProgress(process.stdout, config.iterations, from, target)
+  const display = showProgress(process.stdout, config.iterations, from, subject.target)
   const interrupt = untilInterrupted(({ name }) => {
     display.end()
     if (name !== 'output') say('Stopping after this iteration (Ctrl-C again to stop at once)')
   })
-  const preview = (): Promise<Image> => grown(rule, state.params, config, target)
+  const preview = (): Promise<Image> => subject.preview(state.params)
+  const draw = (): Promise<void> => (plain ? Promise.resolve() : subject.draw(state.params, log.metrics))
   const told = onMetrics && ((metrics: IterationMetrics) => onMetrics(metrics, { folder, config }))
 
   /** Trains to the end or the interruption and saves. Returns why it stopped where the loss was no longer a number. */
@@ -145,9 +170,9 @@ async function runTraining(run: Run, computer: Computer, { verbose, tensorboard,
     try {
       await display.picture(preview)
       for await (const progress of train(trainer, {
-        iterations: config.iterations, state, signal: interrupt.signal, onMetrics: told,
+        iterations: config.iterations, state, signal: interrupt.signal, onMetrics: told, validation, best,
       })) {
-        state = progress.state
+        ({ state, best } = progress)
         await log.append(progress)
         await watcher?.iteration(progress)
         if (state.iteration % config.saveEvery === 0) {
@@ -185,7 +210,7 @@ async function runTraining(run: Run, computer: Computer, { verbose, tensorboard,
     throw new Failure([cause.message, where, `  ${again}`], { cause })
   })
   if (failure) {
-    await draw(run, rule, state.params, log.metrics)
+    await draw()
     throw new Error(`${failure.message} (saved in ${folder})`, { cause: failure })
   }
   if (state.iteration < config.iterations) {
@@ -195,48 +220,27 @@ async function runTraining(run: Run, computer: Computer, { verbose, tensorboard,
     tell(`Stopped and saved after iteration ${state.iteration} of ${config.iterations}${why}. Go on with:`)
     tell(`  ${again}`)
     // A system or a terminal that ends does not wait for pictures.
-    if (name === 'SIGINT' || name === 'output') await draw(run, rule, state.params, log.metrics)
+    if (name === 'SIGINT' || name === 'output') await draw()
     return
   }
 
   const time = duration(log.metrics.at(-1)?.seconds ?? 0)
   const error = errorOf(recentLoss(log.metrics))
   say(`Trained ${state.iteration} iterations in ${time}, error ${error} (mean of the last 100)`)
-  await draw(run, rule, state.params, log.metrics)
+  await draw()
   say('')
   const width = join(folder, files.checkpoint).length
-  for (const [what, file] of written) say(`${join(folder, file).padEnd(width)}  ${what}`)
+  const there = subject.written.filter(([, file]) => existsSync(join(folder, file)))
+  for (const [what, file] of there) say(`${join(folder, file).padEnd(width)}  ${what}`)
   say('')
-  say(`Play it: ${invocation()} grow ${quoted(join(folder, files.model))}`)
+  say(`${subject.next[0]}: ${invocation()} ${subject.next[1]}`)
   if (isLive(process.stdout)) process.stdout.write(`\n${pictureLines(await preview(), process.stdout).join('\n')}\n`)
 }
 
-/** What the pool takes where every cell is held. */
-function poolBytes({ channels }: DataRule, { pool }: Config, { width, height }: Image): number {
-  return 4 * pool * width * height * channelCount(channels)
-}
-
-const written = [
-  ['the trained rule', files.model],
-  ['what it grows, over time', files.growth],
-  ['the same, moving', files.animation],
-  ['how it answers to damage', files.regeneration],
-  ['what it should grow', files.target],
-  ['the loss over the iterations', files.chart],
-  ['every iteration in numbers', files.metrics],
-  ['what was asked for', files.config],
-  ['where training can go on', files.checkpoint],
-] as const
-
-function provenanceOf(config: Config, state: State, metrics: readonly Metric[]): Record<string, string> {
-  return {
-    cellgrad: version,
-    target: config.target,
-    preset: config.preset,
-    seed: String(config.seed),
-    iterations: String(state.iteration),
-    loss: String(recentLoss(metrics)),
-    grid: String(config.size + 2 * config.padding),
-    steps: config.steps.join(' to '),
-  }
+/** The best parameters of a run that was judged before. */
+async function readBest(folder: string, backend: Backend): Promise<Best<DataParams> | null> {
+  const file = join(folder, files.best)
+  if (!existsSync(file)) return null
+  const { params, provenance } = await readModel(file, { backend })
+  return { iteration: Number(provenance.iterations), value: Number(provenance.validation), params }
 }

@@ -3,7 +3,10 @@
  */
 import { parseArgs } from 'node:util'
 import type { ArgDef, ArgsDef, CommandDef } from 'citty'
-import { didYouMean } from '../backends/options.ts'
+import { parse } from 'yaml'
+import { didYouMean, inLine } from '../backends/options.ts'
+import { withValue } from '../experiment/flat.ts'
+import type { Json, JsonObject } from '../experiment/flat.ts'
 
 /** What went wrong, in one or more lines. They are printed one by one: a line break inside of a line is escaped. */
 export class Failure extends Error {
@@ -78,6 +81,25 @@ export function checkArguments(command: string, given: readonly string[], args: 
   const extra = words[places]
   if (!extra) return
   throw new UsageError(`${command}: ${JSON.stringify(extra.value)} is one argument too many; see ${command} --help`)
+}
+
+/**
+ * The values of all `--set path=value`, as an object; a value is YAML.
+ *
+ * @throws UsageError where one is no path and value
+ */
+export function setValues(command: string, given: readonly string[]): JsonObject {
+  const { tokens } = parseArgs({ args: [...given], options: { set: { type: 'string' } }, strict: false, allowPositionals: true, tokens: true })
+  return tokens.reduce<JsonObject>((values, token) => {
+    if (token.kind !== 'option' || token.name !== 'set') return values
+    const [, path, text] = /^([\w.]+)=(.*)$/s.exec(token.value ?? '') ?? []
+    if (path === undefined) throw new UsageError(`${command}: --set is ${JSON.stringify(token.value)}, expected path=value, like optimiser.rate=1e-3`)
+    try {
+      return withValue(values, path, parse(text) as Json)
+    } catch (error) {
+      throw new UsageError(`${command}: --set ${path}: ${inLine((error as Error).message.split('\n')[0])}`)
+    }
+  }, {})
 }
 
 /** The number that a flag was given, or `otherwise` where it was not. Throws where it is not in range. */

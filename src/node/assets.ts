@@ -39,6 +39,11 @@ export function bundledModels(): Promise<Asset[]> {
   return assets('models', '.safetensors')
 }
 
+/** The path of a bundled experiment by its name, like `digits`; undefined where there is none. */
+export async function bundledExperiment(name: string): Promise<string | undefined> {
+  return (await assets('experiments', '.yaml')).find(asset => asset.name === name)?.path
+}
+
 async function assets(folder: string, extension: string): Promise<Asset[]> {
   const at = join(dirname(manifest), 'assets', folder)
   const files = await readdir(at).catch(() => [])

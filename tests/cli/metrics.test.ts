@@ -54,6 +54,6 @@ it('lines that something has spoilt are left out and counted; the others stay as
 })
 
 it('the recent loss is the mean of the last hundred', () => {
-  const metrics = Array.from({ length: 250 }, (_, i) => ({ ...progress(i + 1), log10Loss: 0, loss: i < 150 ? 1000 : i }))
+  const metrics = Array.from({ length: 250 }, (_, i) => ({ ...progress(i + 1), validation: undefined, log10Loss: 0, loss: i < 150 ? 1000 : i }))
   expect(recentLoss(metrics)).toBe((150 + 249) / 2)
 })

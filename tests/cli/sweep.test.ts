@@ -44,7 +44,7 @@ it('is the same for one worker and for three, and done once', async () => {
   expect(await run(['sweep', folder('sweep.yaml'), '--out', folder('by-1')])).toMatchObject({ status: 0, err: '' })
   expect(await found('by-1')).toEqual(before)
   expect(await readFile(folder('by-1', 'runs', ids[0], 'metrics.jsonl'), 'utf8')).toBe(metrics)
-})
+}, 180_000)
 
 it('tells of a run that fails, and trains the others', async () => {
   await writeFile(folder('failing.yaml'), 'base: { target: 🦎, size: 6, padding: 1, batch: 2, steps: [3, 6], iterations: 2, rule: { channels: { rgba: 4, hidden: 2 } } }\nfields: { target: [nothing.png, 🦎] }\nseeds: [0, 1]\n')
@@ -55,7 +55,7 @@ it('tells of a run that fails, and trains the others', async () => {
   const report = await readFile(folder('failing', 'report.md'), 'utf8')
   expect(report).toMatch(/\| 🦎 \| 2 \| 0\.\d+ ± 0\.\d+ \|\n\| nothing\.png \| 2 \| failed \|/)
   expect(report.match(/^- [0-9a-f]{16} failed: .*nothing\.png/gm)).toHaveLength(2)
-})
+}, 180_000)
 
 it('refuses what is wrong before it trains anything', async () => {
   const refused = async (name: string, text: string): Promise<string> => {

@@ -16,7 +16,7 @@ import type { PlannedRun } from '../../experiment/sweep/plan.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { signals } from '../interrupt.ts'
 import { lock } from '../lock.ts'
-import { parseMetrics, recentLoss } from '../metrics.ts'
+import { parseMetrics, resultOf } from '../metrics.ts'
 import { files } from '../run-folder.ts'
 import type { Executor, Outcome } from './driver.ts'
 
@@ -57,20 +57,20 @@ export async function trainRun(
     await writeFileAtomic(file, `${JSON.stringify(config, null, 2)}\n`) // JSON is YAML
     if (existsSync(own)) await untilFree(own)
     const args = existsSync(join(own, files.config)) ? ['--resume', own] : ['--config', file, '--out', own]
-    const ended = await cellgrad(['train', ...args, '--iterations', String(iterations), ...flags], env, signal)
+    const ended = await cellgrad(['train', '--plain', ...args, '--iterations', String(iterations), ...flags], env, signal)
     if (ended.status === 0 && !await outcomeOf(own, iterations)) return failed(own, 'it has no metrics')
     const wasStopped = ended.status === null || Object.values(signals).includes(ended.status as never)
     if (ended.status !== 0 && !wasStopped) return failed(own, ended.words)
   }
 }
 
-/** What is known of a run that is to have so many iterations: the mean loss of the last hundred, or why it failed. */
+/** What is known of a run that is to have so many iterations: its result, or why it failed. */
 export async function outcomeOf(own: string, iterations: number): Promise<Outcome | null> {
   const why = await readFile(join(own, 'failed.txt'), 'utf8').catch(() => null)
   if (why !== null) return { failed: why.trim() }
   const metrics = parseMetrics(await readFile(join(own, files.metrics), 'utf8').catch(() => ''))
   if ((metrics.at(-1)?.iteration ?? 0) < iterations || !existsSync(join(own, files.checkpoint))) return null
-  return { value: recentLoss(metrics.filter(({ iteration }) => iteration <= iterations)) }
+  return { value: resultOf(metrics.filter(({ iteration }) => iteration <= iterations)) }
 }
 
 /** Notes why a run has failed. */

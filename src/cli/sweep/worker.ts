@@ -5,10 +5,9 @@
  * again after each checkpoint: of a worker that is killed another one goes on from there, with the same bits. A worker that
  * is told to stop saves what it has under way, puts it back, and ends.
  */
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readFile } from 'node:fs/promises'
 import type { ArgsDef, CommandDef } from 'citty'
 import { backendNames } from '../../experiment/config/computers.ts'
 import { untilInterrupted } from '../interrupt.ts'

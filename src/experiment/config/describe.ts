@@ -16,7 +16,12 @@ export type Description = { readonly description?: string; readonly keys: readon
  * @example describe(['rule', 'fireRate']).description   // 'Probability that a cell updates in a step'
  */
 export function describe(path: readonly PropertyKey[]): Description {
-  let at: Json = schema
+  return describeIn(schema, path)
+}
+
+/** What another schema says of a field. */
+export function describeIn(schema: Json, path: readonly PropertyKey[]): Description {
+  let at = schema
   for (const name of path) {
     const inside = ({ properties, items }: Json): Json | undefined =>
       (typeof name === 'number' ? items : properties?.[String(name)])

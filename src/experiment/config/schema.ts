@@ -18,17 +18,35 @@ import type { BackendName, FmaChoice } from './computers.ts'
 
 export type PresetName = keyof typeof presets
 
-export type Config = Omit<Complete<DataRule>, 'task' | 'params'> & {
-  readonly preset: PresetName
-  readonly target: string
-  readonly size: number
-  readonly padding: number
-  readonly iterations: number
+/** How a run is computed and saved. */
+export type Computing = {
   readonly seed: number
   readonly backend: BackendName
   readonly threads: number
   readonly fma: FmaChoice
   readonly saveEvery: number
+}
+
+export const computing: Fields<Computing> = {
+  seed: { ...wholeFrom(0), default: 0, about: 'Seed of everything that is random' },
+  backend: { ...oneOf(backendNames), default: 'cpu', about: `What computes: ${backendMeanings}` },
+  threads: {
+    ...wholeFrom(0, 1e9), default: 0,
+    about: 'Threads that share the work on the CPU, 0 for as many as there are cores; the result is the same',
+  },
+  fma: {
+    ...oneOf(fmaChoices), default: 'auto',
+    about: 'Fused multiply-add on the CPU, which rounds otherwise: on; off; auto, where this engine has it (Node 22)',
+  },
+  saveEvery: { ...wholeFrom(1, 1e9), default: 100, about: 'Iterations between two checkpoints' },
+}
+
+export type Config = Omit<Complete<DataRule>, 'task' | 'params'> & Computing & {
+  readonly preset: PresetName
+  readonly target: string
+  readonly size: number
+  readonly padding: number
+  readonly iterations: number
 }
 
 /** The fields, with the values of a preset for defaults where it has them. */
@@ -51,19 +69,9 @@ export const configField: Field<Config> = record<Config>({
     size: { ...wholeFrom(1, 4096), about: 'Longer side of the target picture in cells' },
     padding: { ...wholeFrom(0, 4096), about: 'Empty cells around the target on each side' },
     iterations: { ...wholeFrom(1, 1e9), about: 'Iterations of training' },
-    seed: { ...wholeFrom(0), default: 0, about: 'Seed of everything that is random' },
+    ...computing,
     ...trainingFields,
     rule: { ...ruleField, about: 'The rule' },
-    backend: { ...oneOf(backendNames), default: 'cpu', about: `What computes: ${backendMeanings}` },
-    threads: {
-      ...wholeFrom(0, 1e9), default: 0,
-      about: 'Threads that share the work on the CPU, 0 for as many as there are cores; the result is the same',
-    },
-    fma: {
-      ...oneOf(fmaChoices), default: 'auto',
-      about: 'Fused multiply-add on the CPU, which rounds otherwise: on; off; auto, where this engine has it (Node 22)',
-    },
-    saveEvery: { ...wholeFrom(1, 1e9), default: 100, about: 'Iterations between two checkpoints' },
   }),
   together(config, expect) {
     const { batch, size, padding, rule } = config

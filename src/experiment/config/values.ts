@@ -9,6 +9,7 @@ import type { Mistake as Wrong } from '../../backends/fields.ts'
 import { didYouMean, inLine, isObject, quoted } from '../../backends/options.ts'
 import { presets } from '../../nca/training/presets.ts'
 import { describe } from './describe.ts'
+import type { Description } from './describe.ts'
 import { configField } from './schema.ts'
 import type { Config, PresetName } from './schema.ts'
 
@@ -30,11 +31,15 @@ export type Mistake = Wrong & {
  *   // { mistakes: [{ key: 'batch', says: 'is "eight", expected a whole number > 0', … }] }
  */
 export function configOf(...layers: readonly Values[]): { readonly config: Config } | { readonly mistakes: readonly Mistake[] } {
-  const given = layers.reduce<unknown>((base, over) => merge(base, over), {}) as Values
+  const given = layers.reduce<Values>((base, over) => merge(base, over, describe), {})
   const preset = Object.hasOwn(presets, String(given.preset)) ? given.preset as PresetName : 'growing'
-  const { data, mistakes } = readData(configField, merge({ preset, ...presets[preset] }, given))
-  if (mistakes.length === 0) return { config: data }
-  return { mistakes: mistakes.map(mistake => ({ ...mistake, key: mistake.name ?? pathInWords(mistake.path), says: sayingOf(mistake) })) }
+  const { data, mistakes } = readData(configField, merge({ preset, ...presets[preset] }, given, describe))
+  return mistakes.length === 0 ? { config: data } : { mistakes: mistakes.map(inSentence) }
+}
+
+/** A mistake with what is to be said about it. */
+export function inSentence(mistake: Wrong): Mistake {
+  return { ...mistake, key: mistake.name ?? pathInWords(mistake.path), says: sayingOf(mistake) }
 }
 
 function sayingOf({ path, got, expected, unknown, known = [] }: Wrong): string {
@@ -48,14 +53,18 @@ function sayingOf({ path, got, expected, unknown, known = [] }: Wrong): string {
  * `over` laid over `base`, key by key, except where it says that it is something of another type, and where keys are free, as
  * those of channels are.
  */
-function merge(base: unknown, over: unknown, path: readonly string[] = []): unknown {
+export function merge(base: Values, over: Values, describe: (path: readonly string[]) => Description): Values {
+  return laid(base, over, describe, []) as Values
+}
+
+function laid(base: unknown, over: unknown, describe: (path: readonly string[]) => Description, path: readonly string[]): unknown {
   if (!isObject(base) || !isObject(over)) return over
   if (['type', 'shape'].some(key => Object.hasOwn(over, key) && over[key] !== base[key])) return over
   if (describe(path).keys.length === 0) return over
   return Object.fromEntries([
     ...Object.entries(base),
     ...Object.entries(over).map(([key, value]) =>
-      [key, Object.hasOwn(base, key) ? merge(base[key], value, [...path, key]) : value]),
+      [key, Object.hasOwn(base, key) ? laid(base[key], value, describe, [...path, key]) : value]),
   ])
 }
 

@@ -3,11 +3,10 @@
  */
 import { Document, isScalar, visit } from 'yaml'
 import { inLine } from '../../backends/options.ts'
-import type { Config } from './schema.ts'
 import { describe } from './describe.ts'
 
 /** A configuration as the text of a YAML file, with what each key means. */
-export function configYaml(config: Config): string {
+export function configYaml(config: object, describing: typeof describe = describe): string {
   const document = new Document(config)
   visit(document, {
     Seq: (_, node) => { node.flow = true },
@@ -17,7 +16,7 @@ export function configYaml(config: Config): string {
     Pair: (_, { key }, ancestors) => {
       const parents = ancestors.flatMap(node => ('key' in node && isScalar(node.key) ? [String(node.key.value)] : []))
       if (!isScalar(key)) return
-      const { description } = describe([...parents, String(key.value)])
+      const { description } = describing([...parents, String(key.value)])
       if (description) key.commentBefore = ` ${description}`
     },
   })

@@ -26,7 +26,7 @@ export type Judged = Candidate & { readonly mean: number | null; readonly std: n
 export function meanAndStd(values: readonly number[]): { mean: number; std: number } {
   const mean = values.reduce((a, b) => a + b, 0) / values.length
   const squares = values.reduce((sum, x) => sum + (x - mean) ** 2, 0)
-  return { mean, std: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 }
+  return { mean, std: values.some(x => x !== values[0]) ? Math.sqrt(squares / (values.length - 1)) : 0 }
 }
 
 /**

@@ -1,0 +1,128 @@
+/**
+ * Experiments of every task: what a file may say of one, field by field. What is learned is `task`, from what is `data`;
+ * everything else is what `defineRule` and the trainer take, by their own tables, or the values of a recipe.
+ *
+ *   task: classification
+ *   recipe: digits                       # the values of the paper, where nothing else is said
+ *   data: { images: data/mnist, limit: 2000 }
+ *   iterations: 500
+ *   validate: { every: 100, folds: 5, fold: 0 }
+ */
+import { choice, list, orNull, record } from '../../backends/fields.ts'
+import type { Field, Fields, Table } from '../../backends/fields.ts'
+import { flag, isWhole, oneOf, text, wholeFrom } from '../../backends/options.ts'
+import { ruleField } from '../../nca/rule/table.ts'
+import type { DataRule } from '../../nca/rule/types.ts'
+import { recipes } from '../../nca/training/recipes.ts'
+import { expectTraining, trainingFields } from '../../nca/training/trainer-options.ts'
+import type { Complete } from '../../nca/training/trainer-options.ts'
+import { computing } from '../config/schema.ts'
+import type { Computing } from '../config/schema.ts'
+
+/** What each task learns from: files and folders, and what is made of them. */
+export type DataOf = {
+  readonly conditional: { readonly targets: readonly string[]; readonly size: number; readonly padding: number }
+  readonly classification: {
+    readonly images: string
+    readonly size: number | null
+    readonly limit: number | null
+    readonly loss: 'mse' | 'cells' | 'image'
+  }
+  readonly imageToImage: {
+    readonly inputs: string
+    readonly outputs: string
+    readonly loss: 'mse' | 'l1' | 'bce' | 'dice'
+  }
+  readonly video: { readonly frames: string; readonly k: number; readonly limit: number | null }
+  readonly texture: { readonly image: string; readonly size: number; readonly grid: readonly [number, number] | null; readonly levels: number }
+}
+
+export type TaskName = keyof DataOf
+
+/** How a run is judged by examples that it does not learn from. */
+export type Validate = {
+  readonly every: number
+  /** The examples are cut into so many folds, and one of them is held out. */
+  readonly folds: number
+  readonly fold: number
+  readonly stratified: boolean
+}
+
+/** An experiment that is no growing of one picture (`Config` is that). */
+export type Experiment<T extends TaskName = TaskName> = { [K in T]: Omit<Complete<DataRule>, 'task' | 'params'> & Computing & {
+  readonly task: K
+  readonly recipe: keyof typeof recipes | null
+  readonly data: DataOf[K]
+  readonly iterations: number
+  readonly validate: Validate | null
+} }[T]
+
+const path = (about: string): Field<string> => ({ ...text, about })
+const lossOf = <T extends string>(words: readonly T[], about: string): Field<T> => ({ ...oneOf(words), default: words[0] as never, about })
+const limit: Field<number | null> = { ...orNull(wholeFrom(1)), default: null, about: 'Takes the first so many; null: all' }
+
+const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
+  conditional: {
+    targets: { ...list<string>(text, 'emoji, their names, or paths of pictures', 1), about: 'What to grow, each by a condition of its own' },
+    size: { ...wholeFrom(1, 4096), default: 40, about: 'Longer side of each picture in cells' },
+    padding: { ...wholeFrom(0, 4096), default: 16, about: 'Empty cells around it on each side' },
+  },
+  classification: {
+    images: path('A folder: the files of MNIST, or pictures in a folder for each class'),
+    size: { ...orNull(wholeFrom(1, 4096)), default: null, about: 'Side in cells to which pictures are fitted; null: as they are' },
+    limit,
+    loss: lossOf(['cells', 'image', 'mse'], 'What is compared: each cell by cross-entropy, the mean of the cells, or squares'),
+  },
+  imageToImage: {
+    inputs: path('A folder of pictures'),
+    outputs: path('A folder of what should become of them, by the same names'),
+    loss: lossOf(['mse', 'l1', 'bce', 'dice'], 'How far outputs are from what is wanted'),
+  },
+  video: {
+    frames: path('An .npy file [videos,frames,height,width], or [frames,…] of one video'),
+    k: { ...wholeFrom(1, 64), default: 2, about: 'Frames that are seen, and frames that are made' },
+    limit,
+  },
+  texture: {
+    image: path('A picture'),
+    size: { ...wholeFrom(8, 4096), default: 64, about: 'Longer side to which it is fitted' },
+    grid: {
+      fits: x => x === null || (Array.isArray(x) && x.length === 2 && x.every(n => isWhole(n, 1))),
+      expected: 'null or two whole numbers > 0', default: null, about: 'Rows and columns of the grid; null: those of the picture',
+    },
+    levels: { ...wholeFrom(1, 10), default: 3, about: 'Levels of the pyramid in which patches are compared' },
+  },
+}
+
+const validateField = record<Validate>({
+  fields: {
+    every: { ...wholeFrom(1), about: 'Iterations between two validations' },
+    folds: { ...wholeFrom(2), default: 5, about: 'Examples are cut into so many folds' },
+    fold: { ...wholeFrom(0), default: 0, about: 'Which of them is held out, from 0; a sweep over it is a cross-validation' },
+    stratified: { ...flag, default: true, about: 'Whether each fold has each class as often' },
+  },
+  together: ({ folds, fold }, expect) => expect(fold < folds, ['fold'], fold, `a whole number from 0 to ${folds - 1}`),
+})
+
+function tableOf<K extends TaskName>(type: K): Table {
+  const table: Table<Omit<Experiment<K>, 'task'>> = {
+    type,
+    fields: {
+      recipe: { ...orNull(oneOf(Object.keys(recipes))), default: null, about: 'Published automaton whose values are used where nothing else is said' },
+      data: { ...record<DataOf[K]>({ fields: data[type] }), about: 'What is learned from' },
+      iterations: { ...wholeFrom(1, 1e9), about: 'Iterations of training' },
+      ...trainingFields,
+      rule: { ...ruleField, about: 'The rule' },
+      validate: { ...orNull(validateField), default: null, about: 'How the run is judged by examples that it does not learn from, to keep the best; null: not' },
+      ...computing,
+    } as Fields<Omit<Experiment<K>, 'task'>>,
+    together: (config, expect) => expectTraining(config as unknown as Experiment, expect),
+  }
+  return table as Table
+}
+
+/** The names of the tasks. */
+export const taskNames: readonly TaskName[] = Object.keys(data) as TaskName[]
+
+/** What a file may say of an experiment. */
+export const experimentField: Field<Experiment> = choice<Experiment>(taskNames.map(tableOf), 'task')

@@ -1,0 +1,183 @@
+/**
+ * What an experiment is about, once its data are there: the task that is learned, by what a result is judged, and how it
+ * is seen.
+ */
+import type { Image } from '../../nca/files/image.ts'
+import { filmStrip, overWhite } from '../../nca/files/image.ts'
+import { imageToTensor } from '../../nca/files/image-tensor.ts'
+import { bce, diceLoss } from '../../nca/losses/class-loss.ts'
+import { l1, mse } from '../../nca/losses/loss.ts'
+import { accuracy, dice, iou } from '../../nca/losses/metrics.ts'
+import { classificationTask, seenCells } from '../../nca/tasks/classify.ts'
+import type { LabelledImages } from '../../nca/tasks/classify.ts'
+import { conditionalTask } from '../../nca/tasks/conditional.ts'
+import type { Examples } from '../../nca/tasks/examples.ts'
+import { pick } from '../../nca/tasks/examples.ts'
+import { kFold } from '../../nca/tasks/folds.ts'
+import type { Split } from '../../nca/tasks/folds.ts'
+import { colours, textureTask } from '../../nca/tasks/texture.ts'
+import { imageToImageTask, videoTask } from '../../nca/tasks/translate.ts'
+import { rgba, takeChannels, takeRole } from '../../nca/state.ts'
+import type { Task } from '../../nca/training/trainer-options.ts'
+import { check } from '../../backends/options.ts'
+import { key } from '../../tensor/key.ts'
+import { scope } from '../../tensor/lifetime.ts'
+import { greater } from '../../tensor/ops/compare.ts'
+import { sigmoid } from '../../tensor/ops/functions.ts'
+import { slice } from '../../tensor/ops/pad-slice.ts'
+import { argMax } from '../../tensor/ops/reduce.ts'
+import { tensor } from '../../tensor/tensor.ts'
+import type { Placement, Tensor } from '../../tensor/tensor.ts'
+import type { Experiment, TaskName } from './experiment.ts'
+import { coloured, grey, seen } from './seen.ts'
+
+/** The data of each task, read: pictures as they are to be grown, examples by their numbers. */
+export type TaskData = {
+  readonly conditional: readonly Image[]
+  readonly classification: LabelledImages
+  readonly imageToImage: { readonly inputs: Examples; readonly outputs: Examples }
+  readonly video: Examples
+  readonly texture: Image
+}
+
+/** From states `[n,h,w,c]` of examples to `[n]`. */
+type Measure = Task['loss']
+
+export type Lesson = {
+  /** Over all examples. */
+  readonly task: Task
+  /** The class of each example, where there are some. */
+  readonly labels?: ArrayLike<number>
+  /** By what results are judged beside the loss, by name. */
+  readonly measures: Readonly<Record<string, Measure>>
+  /** Pictures of states `[n,h,w,c]` of examples, a row for each; and of what they should be. */
+  show(x: Tensor, ids: readonly number[]): Promise<Image>
+  wanted(ids: readonly number[]): Promise<Image>
+}
+
+const losses = {
+  mse, l1, bce, dice: (x: Tensor, target: Tensor) => diceLoss(x, target),
+} as const
+
+/** A measure of masks, of what is more likely than not. */
+const ofMasks = (measure: typeof dice) => (x: Tensor, target: Tensor): Tensor => measure(greater(x, 0.5), greater(target, 0.5))
+
+/**
+ * The lesson of an experiment.
+ *
+ * @throws where the data do not fit the rule
+ */
+export function lessonOf<T extends TaskName>(experiment: Experiment<T>, data: TaskData[T], placement: Omit<Placement, 'like'> = {}): Lesson {
+  return (makers[experiment.task] as (e: Experiment<T>, d: TaskData[T], p: Omit<Placement, 'like'>) => Lesson)(experiment, data, placement)
+}
+
+const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: TaskData[T], placement: Omit<Placement, 'like'>) => Lesson } = {
+  conditional({ rule }, pictures, placement) {
+    const targets = scope(() => {
+      const list = pictures.map(picture => imageToTensor(picture, placement))
+      return tensor(concatenated(list), { shape: [list.length, ...list[0].shape], backend: placement.backend })
+    })
+    return {
+      task: conditionalTask(rule, targets), measures: {},
+      show: async x => rows([await Promise.all(each(x).map(one => seen(() => rgba(one()))))]),
+      wanted: async ids => rows([ids.map(id => pictures[id])]),
+    }
+  },
+
+  classification({ rule, data }, images, placement) {
+    const labels = (ids: readonly number[], x: Tensor): Tensor => tensor(Int32Array.from(ids, id => images.labels[id]), { backend: x.backend })
+    const classes = (x: Tensor): Tensor => takeRole(rule, x, 'classes')
+    const judged = (per: 'cell' | 'image'): Measure => (x, ids) => (
+      accuracy(classes(x), labels(ids, x), { mask: seenCells(rule, x), per })
+    )
+    const picture = async (of: () => Tensor, mask: () => Tensor): Promise<Image> => {
+      const [said, there] = [scope(of), scope(mask)]
+      const [, height, width] = said.shape
+      return coloured(width, height, await said.data(), await there.data())
+    }
+    return {
+      task: classificationTask(rule, images, { ...placement, loss: data.loss }), labels: images.labels,
+      measures: { accuracyOfCells: judged('cell'), accuracyOfImages: judged('image') },
+      show: async x => rows([await Promise.all(each(x).map(one => picture(() => argMax(classes(one())), () => seenCells(rule, one()))))]),
+      async wanted(ids) {
+        const [height, width] = images.shape
+        return rows([ids.map(id => {
+          const ink = Array.from(images.of(id))
+          const m = ink.length / (height * width)
+          const there = Array.from({ length: height * width }, (_, i) => (rule.inputMask ? Number(ink[i * m + (rule.inputMask.channel < m ? rule.inputMask.channel : 0)] > rule.inputMask.above) : 1))
+          return coloured(width, height, there.map(() => images.labels[id]), there)
+        })])
+      },
+    }
+  },
+
+  imageToImage({ rule, data }, pairs, placement) {
+    const masks = data.loss === 'bce' || data.loss === 'dice' // whose outputs are logits
+    const output = (x: Tensor): Tensor => (masks ? sigmoid(takeRole(rule, x, 'output')) : takeRole(rule, x, 'output'))
+    const measured = (measure: (x: Tensor, target: Tensor) => Tensor): Measure => (x, ids) => measure(output(x), wanted(ids, x))
+    const wanted = (ids: readonly number[], like: Tensor): Tensor => pick(pairs.outputs, ids, { like })
+    return {
+      task: imageToImageTask(rule, pairs, { ...placement, loss: losses[data.loss] }),
+      measures: Object.fromEntries(Object.entries<typeof mse>(masks ? { dice: ofMasks(dice), iou: ofMasks(iou) } : { mse, l1 })
+        .map(([name, measure]) => [name, measured(measure)])),
+      show: async x => rows([await Promise.all(each(x).map(one => seen(() => output(one()))))]),
+      wanted: async ids => rows([await Promise.all(ids.map(id => seen(() => pick(pairs.outputs, [id], placement))))]),
+    }
+  },
+
+  video({ rule, data: { k } }, videos, placement) {
+    const task = videoTask(rule, videos, k, placement)
+    const [length, height, width] = videos.shape
+    const each_ = length - 2 * k + 1
+    const frame = (id: number, i: number): Image => grey(width, height, Array.from(
+      { length: height * width }, (_, j) => videos.of(Math.floor(id / each_))[((id % each_) + k + i) * height * width + j],
+    ))
+    return {
+      task, measures: {},
+      show: async x => rows(await Promise.all(each(x).map(one => Promise.all(
+        Array.from({ length: k }, (_, i) => seen(() => takeChannels(takeRole(rule, one(), 'output'), i, i + 1))),
+      )))),
+      wanted: async ids => rows(ids.map(id => Array.from({ length: k }, (_, i) => frame(id, i)))),
+    }
+  },
+
+  texture({ rule, data: { grid, levels } }, picture, placement) {
+    const texture = scope(() => takeChannels(imageToTensor(overWhite(picture), placement), 0, 3))
+    return {
+      task: textureTask(rule, texture, { levels, ...(grid && { grid }) }), measures: {},
+      show: async x => rows([await Promise.all(each(x).map(one => seen(() => colours(one()))))]),
+      wanted: async () => picture,
+    }
+  },
+}
+
+/** Which examples are trained on, and which are held out for validation: none where there is none. */
+export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'>, { task, labels }: Lesson): Split {
+  const all = Array.from({ length: task.examples }, (_, i) => i)
+  if (!validate) return { train: all, test: [] }
+  check(task.examples >= validate.folds, 'validate', 'folds', validate.folds, `at most the number of examples, ${task.examples}`)
+  return kFold(key(seed), task.examples, validate.folds, labels && validate.stratified ? { labels } : {})[validate.fold]
+}
+
+/** A task over some of its examples. */
+export function taskOn({ seeds, loss }: Task, ids: readonly number[]): Task {
+  const of = (some: readonly number[]): number[] => some.map(i => ids[i])
+  return { examples: ids.length, seeds: some => seeds(of(some)), loss: (x, some, k) => loss(x, of(some), k) }
+}
+
+/** Each of some states by itself, `[1,h,w,c]`. */
+function each(x: Tensor): (() => Tensor)[] {
+  const [n, ...shape] = x.shape
+  return Array.from({ length: n }, (_, i) => () => slice(x, [i, ...shape.map(() => 0)], [1, ...shape]))
+}
+
+function concatenated(list: readonly Tensor[]): Float32Array {
+  const size = list[0].shape.reduce((a, b) => a * b, 1)
+  const all = new Float32Array(list.length * size)
+  list.forEach((t, i) => all.set(t.toArray() as Float32Array, i * size))
+  return all
+}
+
+function rows(images: readonly (readonly Image[])[]): Image {
+  return filmStrip(images.flat(), { columns: images[0].length, gap: 2 })
+}

@@ -1,0 +1,79 @@
+/**
+ * The data of an experiment, read from the files and folders that it names.
+ */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fit, padImage } from '../nca/files/image.ts'
+import type { Image } from '../nca/files/image.ts'
+import { examplesOf } from '../nca/tasks/examples.ts'
+import type { Examples } from '../nca/tasks/examples.ts'
+import { roleChannels } from '../nca/rule/channels.ts'
+import type { Experiment, TaskName } from '../experiment/tasks/experiment.ts'
+import type { TaskData } from '../experiment/tasks/lesson.ts'
+import { bundledEmoji, findAsset } from './assets.ts'
+import { readImageFolder, readMnist, readNpy, readPairs } from './data.ts'
+import { readImage } from './picture.ts'
+
+/**
+ * Reads what an experiment learns from; paths are taken from a folder.
+ *
+ * @throws one sentence that names the file, where something is missing or damaged, or does not fit the rule
+ */
+export async function readTaskData<T extends TaskName>(experiment: Experiment<T>, folder: string): Promise<TaskData[T]> {
+  return (readers[experiment.task] as (e: Experiment<T>, at: (path: string) => string) => Promise<TaskData[T]>)(experiment, path => resolve(folder, path))
+}
+
+const readers: { readonly [T in TaskName]: (experiment: Experiment<T>, at: (path: string) => string) => Promise<TaskData[T]> } = {
+  conditional: ({ data: { targets, size, padding } }, at) => Promise.all(targets.map(async target => {
+    const picture = await readImage(findAsset(await bundledEmoji(), target)?.path ?? at(target))
+    return padImage(fit(picture, size), padding)
+  })),
+
+  async classification({ rule, data: { images, size, limit } }, at) {
+    const path = at(images)
+    const isMnist = ['train-images-idx3-ubyte', 'train-images.idx3-ubyte'].some(name => existsSync(resolve(path, name)) || existsSync(resolve(path, `${name}.gz`)))
+    if (isMnist) {
+      const { images: data, labels, n } = await readMnist(path)
+      const count = Math.min(n, limit ?? n)
+      return { ...examplesOf(data.subarray(0, count * 784), [28, 28, 1]), labels: labels.subarray(0, count) }
+    }
+    const read = await readImageFolder(path, size === null ? {} : { size })
+    if (read.classes.length === 0) throw new Error(`classification: ${path} has pictures, expected a folder for each class.`)
+    return { ...fromImages(read.images, channelsOf(rule.channels, 'image')), labels: read.labels }
+  },
+
+  async imageToImage({ rule, data }, at) {
+    const { inputs, targets } = await readPairs(at(data.inputs), at(data.outputs))
+    return { inputs: fromImages(inputs, channelsOf(rule.channels, 'input')), outputs: fromImages(targets, channelsOf(rule.channels, 'output')) }
+  },
+
+  async video({ data: { frames, limit } }, at) {
+    const { shape, data } = await readNpy(at(frames))
+    const [n, ...each] = shape.length === 3 ? [1, ...shape] : shape
+    if (each.length !== 3) throw new Error(`video: ${frames} is [${shape.join(',')}], expected [videos,frames,height,width].`)
+    const count = Math.min(n, limit ?? n)
+    const values = data instanceof Uint8Array ? Float32Array.from(data, x => x / 255) : Float32Array.from(data)
+    return examplesOf(values.subarray(0, count * each.reduce((a, b) => a * b, 1)), each)
+  },
+
+  texture: async ({ data: { image, size } }, at) => fit(await readImage(at(image)), size),
+}
+
+function channelsOf(channels: Readonly<Record<string, number>>, role: string): number {
+  const [from, to] = roleChannels(channels, role)
+  return to - from
+}
+
+/** Pictures as examples with 1 (grey), 3 (colours) or 4 channels (and alpha). */
+export function fromImages(images: readonly Image[], m: number): Examples {
+  const { width, height } = images[0]
+  const of = (i: number): Float32Array => {
+    const { data } = images[i]
+    return Float32Array.from({ length: width * height * m }, (_, j) => {
+      const at = 4 * Math.floor(j / m)
+      return m === 1 ? 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2] : data[at + (j % m)]
+    })
+  }
+  if (![1, 3, 4].includes(m)) throw new Error(`data: pictures have 1, 3 or 4 channels, but the rule has ${m} for them.`)
+  return { n: images.length, shape: [height, width, m], of }
+}

@@ -1,0 +1,133 @@
+// Experiments of every task from a file: trained, resumed, judged and applied, on data that are made here.
+
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { encodeNpy, key, uniform } from '../../src/index.ts'
+import { encodePng, readModel, readPng } from '../../src/node/index.ts'
+import { long } from '../long.ts'
+import { run, temporaryFolder } from './run.ts'
+
+vi.setConfig({ testTimeout: 180_000 })
+const folder = temporaryFolder()
+
+const small = 'batch: 2\nsteps: [2, 4]\noptimiser: { type: adam, rate: 0.01 }\niterations: 4\nsaveEvery: 2\n'
+const update = 'update: { hidden: 4, lastStd: 0.1 }'
+const files: Record<string, string> = {
+  conditional: `task: conditional\ndata: { targets: [🦎, spot.png], size: 5, padding: 1 }\nrule: { channels: { rgba: 4, hidden: 2, condition: 2 }, frozen: [condition], perceive: [identity, sobelX], ${update} }\nmutated: 1\n${small}`,
+  classification: `task: classification\ndata: { images: classes, size: 6 }\nrule: { channels: { image: 1, hidden: 2, classes: 2 }, frozen: [image], perceive: [identity, sobelX], ${update} }\nvalidate: { every: 1, folds: 3 }\n${small}`,
+  imageToImage: `task: imageToImage\ndata: { inputs: photos, outputs: masks, loss: dice }\nrule: { channels: { input: 3, hidden: 2, output: 1 }, frozen: [input], perceive: [identity, sobelX], ${update} }\nvalidate: { every: 2, folds: 2, fold: 1 }\n${small}`,
+  video: `task: video\ndata: { frames: frames.npy, k: 2 }\nrule: { channels: { input: 2, hidden: 2, output: 2 }, frozen: [input], perceive: [identity, sobelX], ${update} }\n${small}`,
+  texture: `task: texture\nrecipe: texture\ndata: { image: spot.png, size: 16, levels: 1 }\npool: 4\n${small}`,
+}
+
+beforeAll(async () => {
+  const picture = async (path: string, seed: number, size = 6): Promise<void> => {
+    await writeFile(folder(path), encodePng({ width: size, height: size, data: Float32Array.from(uniform(key(seed), [size * size * 4]).toArray(), (x, i) => (i % 4 === 3 ? 1 : x)) }))
+  }
+  for (const name of ['classes/a', 'classes/b', 'photos', 'masks']) await mkdir(folder(name), { recursive: true })
+  for (let i = 0; i < 3; i++) for (const name of ['classes/a', 'classes/b', 'photos', 'masks']) await picture(`${name}/${i}.png`, i + name.length)
+  await picture('spot.png', 9, 20)
+  await writeFile(folder('frames.npy'), encodeNpy({ shape: [2, 5, 4, 4], data: Float32Array.from(uniform(key(1), [160]).toArray()) }))
+  for (const [task, text] of Object.entries(files)) await writeFile(folder(`${task}.yaml`), text)
+})
+
+const cellgrad = (...args: string[]) => run(args, { cwd: folder() })
+
+describe.each(Object.keys(files).filter(task => long || !['conditional', 'video'].includes(task)))('%s', task => {
+  it('is trained, and a run that was stopped ends with the same bits; it is judged', async () => {
+    const whole = await cellgrad('train', `${task}.yaml`, '--out', `${task}-1`)
+    expect([whole.status, whole.err]).toEqual([0, ''])
+    expect(whole.out).toContain(`Learning ${task} from `)
+    for (const file of (await readdir(folder(`${task}-1`))).filter(name => !name.startsWith('.'))) expect(whole.out).toContain(`${join(`${task}-1`, file)} `)
+    expect((await readPng(folder(`${task}-1`, 'made.png'))).width).toBeGreaterThan(0)
+
+    // The first half, and the rest of it from its checkpoint.
+    expect((await cellgrad('train', `${task}.yaml`, '--iterations', '2', '--out', `${task}-2`)).status).toBe(0)
+    expect((await cellgrad('train', '--resume', `${task}-2`, '--iterations', '4')).status).toBe(0)
+    for (const name of ['model.safetensors', ...(files[task].includes('validate') ? ['best.safetensors'] : [])]) {
+      const [a, b] = await Promise.all(['1', '2'].map(n => readModel(folder(`${task}-${n}`, name))))
+      expect({ ...b, params: b.params.update.w1.toArray() }).toEqual({ ...a, params: a.params.update.w1.toArray() })
+    }
+
+    const judged = await cellgrad('evaluate', `${task}-1`, '--seeds', '2', '--format', 'json', '--out', `${task}.png`)
+    expect([judged.status, judged.err]).toEqual([0, ''])
+    const metrics = JSON.parse(judged.out) as Record<string, { mean: number; std: number }>
+    const own = { classification: ['accuracyOfCells', 'accuracyOfImages'], imageToImage: ['dice', 'iou'] }[task] ?? []
+    expect(Object.keys(metrics)).toEqual(['loss', ...own])
+    for (const { mean, std } of Object.values(metrics)) expect([mean, std].every(Number.isFinite)).toBe(true)
+    expect((await readPng(folder(`${task}.png`))).width).toBeGreaterThan(0)
+  })
+})
+
+it('the best by validation is that of the least value', async () => {
+  const { provenance } = await readModel(folder('classification-1', 'best.safetensors'))
+  const rows = (await readFile(folder('classification-1', 'metrics.jsonl'), 'utf8')).trimEnd().split('\n').map(line => JSON.parse(line) as { iteration: number; validation: number })
+  const least = Math.min(...rows.map(({ validation }) => validation))
+  expect(Number(provenance.validation)).toBe(least)
+  expect(Number(provenance.iterations)).toBe(rows.find(({ validation }) => validation === least)!.iteration)
+})
+
+it('a trained rule is applied to a picture, and to a folder of them', async () => {
+  const classes = await cellgrad('predict', 'classification-1', 'classes/a', '--out', 'said')
+  expect([classes.status, classes.err]).toEqual([0, ''])
+  expect(classes.out).toMatch(/^classes\/a\/0\.png: class [01]\nsaid\/0\.png\nclasses\/a\/1\.png: class /)
+  const mask = await cellgrad('predict', 'imageToImage-1/model.safetensors', 'photos/1.png', '--out', 'made', '--steps', '2')
+  expect(mask).toMatchObject({ status: 0, err: '', out: 'made/1.png\n' })
+  expect(await readPng(folder('made', '1.png'))).toMatchObject({ width: 6, height: 6 })
+  const [none, growing] = await Promise.all([cellgrad('predict', 'imageToImage-1', 'nothing.png'), cellgrad('predict', 'texture-1', 'spot.png')])
+  expect(none).toMatchObject({ status: 2, err: 'cellgrad predict: there is no file or folder nothing.png\n' })
+  expect(growing).toMatchObject({ status: 2, err: expect.stringContaining('texture-1 is a rule without an input') })
+})
+
+it('a run of growing is judged by its loss and by what it repairs', async () => {
+  expect((await cellgrad('train', '🦎', '--set', 'size=5', '--set', 'padding=1', '--set', 'batch=2', '--set', 'steps=[2, 4]', '--set', 'iterations=1', '--out', 'grown')).status).toBe(0)
+  const { status, out, err } = await cellgrad('evaluate', 'grown', '--seeds', '1', '--format', 'csv')
+  expect([status, err]).toEqual([0, ''])
+  expect(out).toMatch(/^metric,mean,std,examples\nloss,[\d.]+,0,1\nloss after 24 steps,[\d.]+,0,1\nrecovery %,/)
+})
+
+it('a file extends another one, --set is laid over both, and a mistake is told where it stands', async () => {
+  await mkdir(folder('more'))
+  await writeFile(folder('more', 'other.yaml'), 'extends: ../texture.yaml\nbatch: 3\ndata: { levels: 1, size: 18 }\n')
+  expect((await cellgrad('train', 'more/other.yaml', '--set', 'iterations=1', '--set', 'data.size=17', '--out', 'extended')).status).toBe(0)
+  const config = await readFile(folder('extended', 'config.yaml'), 'utf8')
+  for (const line of ['batch: 3', 'iterations: 1', '  size: 17', 'recipe: texture', '# Samples per iteration']) expect(config).toContain(`${line}\n`)
+  const refused = async (args: string[]): Promise<string> => {
+    const { status, out, err } = await cellgrad('train', ...args)
+    expect([status, out]).toEqual([2, ''])
+    return err
+  }
+  await writeFile(folder('wrong.yaml'), 'extends: classification.yaml\ndata:\n  loss: cell\n')
+  await writeFile(folder('circle.yaml'), 'extends: circle.yaml\n')
+  const wrong = await Promise.all([
+    ['wrong.yaml'], ['circle.yaml'], ['video.yaml', '--set', 'data.kk=2'], ['video.yaml', '--set', 'batch'], ['video.yaml', '--set', 'task=vidoe'],
+  ].map(refused))
+  expect(wrong).toEqual([
+    "wrong.yaml:3: data.loss is \"cell\", expected 'cells', 'image' or 'mse'\n",
+    expect.stringContaining('extends more than 10 files'),
+    'cellgrad train: --set there is no key "kk" in data; did you mean "k"?\n',
+    'cellgrad train: --set is "batch", expected path=value, like optimiser.rate=1e-3\n',
+    'cellgrad train: --set task is "vidoe", expected one of growing, conditional, classification, imageToImage, video, texture\n',
+  ])
+})
+
+it('a sweep over the folds of an experiment is a cross-validation', async () => {
+  await writeFile(folder('folds.yaml'), 'base: imageToImage.yaml\nfields: { validate.fold: [0, 1] }\n')
+  expect(await cellgrad('sweep', 'folds.yaml', '--out', 'folds')).toMatchObject({ status: 0, err: '' })
+  expect(await readdir(folder('folds', 'runs'))).toHaveLength(2)
+  expect(await readFile(folder('folds', 'best.yaml'), 'utf8')).toMatch(/^task: imageToImage\n/m)
+})
+
+it('data that are missing or do not fit are one sentence, and leave no run behind', async () => {
+  await cp(folder('photos'), folder('few'), { recursive: true })
+  await rm(folder('few', '1.png'))
+  const before = (await readdir(folder())).sort()
+  const tried = await Promise.all([['data.inputs=nowhere'], ['data.inputs=few'], ['rule.channels={input: 2, hidden: 2, output: 1}'], ['validate.folds=9']]
+    .map(([set]) => cellgrad('train', 'imageToImage.yaml', '--set', set, '--out', 'never')))
+  for (const { status, out, err } of tried) {
+    expect([status, out]).toEqual([1, ''])
+    expect(err.trimEnd().split('\n')).toHaveLength(1)
+  }
+  expect((await readdir(folder())).sort()).toEqual(before)
+})

@@ -1,0 +1,70 @@
+// What a file says of an experiment is what the library is told: by the same tables, and the same when it is read again.
+
+import fc from 'fast-check'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { record } from '../../src/backends/fields.ts'
+import { configYaml, runConfigOf, taskNames } from '../../src/experiment/index.ts'
+import type { Experiment, RunConfig, Values } from '../../src/experiment/index.ts'
+import { describeExperiment, isGrowing } from '../../src/experiment/tasks/values.ts'
+import { trainingFields } from '../../src/nca/training/trainer-options.ts'
+import { recipes } from '../../src/index.ts'
+import { rules } from '../nca/random-rule.ts'
+import { randomOf } from '../random-data.ts'
+
+const data: Record<string, Values> = {
+  conditional: { targets: ['a', 'b'], size: 3 }, classification: { images: 'a', limit: 3 }, imageToImage: { inputs: 'a', outputs: 'b', loss: 'bce' },
+  video: { frames: 'a', k: 1 }, texture: { image: 'a', grid: [3, 4] },
+}
+
+function made(...layers: Values[]): RunConfig {
+  const result = runConfigOf(...layers)
+  if ('mistakes' in result) throw new Error(result.mistakes.map(({ key, says }) => `${key} ${says}`).join('\n'))
+  return result.config
+}
+
+const again = (config: RunConfig): RunConfig => made(parse(configYaml(config, isGrowing(config) ? undefined : describeExperiment)) as Values)
+
+it('says every rule and every training, for every task, and is the same when it is printed and read again', () => {
+  const training = randomOf(record({ fields: trainingFields }))
+  fc.assert(fc.property(rules, training, fc.constantFrom(...taskNames), fc.option(fc.nat(4)), (rule, options, task, fold) => {
+    const validate = fold === null ? null : { every: 3, folds: 5, fold }
+    const given = { task, data: data[task], ...options, rule, batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, trainable: null, iterations: 4, validate }
+    const config = made(given) as Experiment
+    expect(config.rule).toEqual(rule)
+    expect(config).toMatchObject({ ...options, batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, trainable: null, data: data[task] })
+    expect(again(config)).toEqual(config)
+  }))
+})
+
+it('has the values of its recipe, and what is said besides', () => {
+  for (const [recipe, { rule, ...rest }] of Object.entries(recipes)) {
+    const config = made({ task: 'texture', recipe, data: data.texture, batch: 3, reseed: 0, mutated: 0, damaged: 0, rule: { noise: { on: 'state', std: 0.5 } } }) as Experiment
+    expect(config).toMatchObject({ ...rest, batch: 3, reseed: 0, mutated: 0, damaged: 0 })
+    expect(config.rule).toEqual({ ...rule, noise: { on: 'state', std: 0.5 } })
+  }
+})
+
+it('bundled ones are those of the recipes', () => {
+  const names = readdirSync('assets/experiments').filter(name => name.endsWith('.yaml'))
+  expect(names.sort()).toEqual(['digits.yaml', 'emoji.yaml', 'learned-filters.yaml', 'texture.yaml'])
+  for (const name of names) {
+    const config = made(parse(readFileSync(join('assets/experiments', name), 'utf8')) as Values)
+    const recipe = { digits: recipes.digits, emoji: recipes.emoji, texture: recipes.texture, 'learned-filters': recipes.learnedFilters }[name.replace('.yaml', '')]!
+    expect(config).toMatchObject(recipe)
+    expect(again(config)).toEqual(config)
+  }
+})
+
+it('tells a mistake by where it is', () => {
+  const said = (values: Values): string[] => {
+    const result = runConfigOf(values)
+    return 'mistakes' in result ? result.mistakes.map(({ key, says }) => `${key}: ${says}`) : []
+  }
+  expect(said({ task: 'vidoe' })).toEqual(['task: is "vidoe", expected one of growing, conditional, classification, imageToImage, video, texture'])
+  expect(said({ task: 'texture', recipe: 'texture', data: {} })).toEqual(['data.image: is missing, expected a text'])
+  expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a', sise: 3 } })).toEqual([expect.stringContaining('there is no key "sise" in data; did you mean "size"?')])
+  expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a' }, validate: { every: 1, folds: 2, fold: 2 } })).toEqual(['validate.fold: is 2, expected a whole number from 0 to 1'])
+})

@@ -41,15 +41,15 @@ async function digits(data: string): Promise<Family> {
 
 /** Five emoji by one rule, which is told which: conditional growing, with Sobel filters and a small grid. */
 async function five(): Promise<Family> {
-  const characters = ['🦎', '🐠', '🦋', '🐞', '🎄']
+  const names = ['lizard', 'fish', 'butterfly', 'lady-beetle', 'christmas-tree']
   const rule = defineRule({
-    channels: { rgba: 4, hidden: 12, condition: characters.length }, frozen: ['condition'],
+    channels: { rgba: 4, hidden: 12, condition: names.length }, frozen: ['condition'],
     perceive: ['identity', 'sobelX', 'sobelY'], update: mlp(96), fireRate: 0.5, living: { channel: 3, above: 0.1 },
   })
-  const pictures = await Promise.all(characters.map(async one => imageToTensor(padImage(fit(await emoji(one), 20), 4), { backend })))
+  const pictures = await Promise.all(names.map(async one => imageToTensor(padImage(fit(await emoji(one), 20), 4), { backend })))
   const iterations = 1000
   return {
-    rule, iterations, provenance: { conditions: characters.join(' '), grid: '28' },
+    rule, iterations, provenance: { conditions: names.join(' '), grid: '28' },
     trainer: taskTrainer({
       rule, task: conditionalTask(rule, stack(pictures)), batch: 4, steps: [28, 40], pool: 64, ranked: 'none', reseed: 1,
       damaged: 1, mutated: 1, normalise: true, optimiser: decay(2e-3, iterations),

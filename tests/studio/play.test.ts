@@ -132,3 +132,28 @@ it('runs on WebGPU when it is chosen, and on WASM again', async () => {
   await until(async () => await figure(studio, 'step') > later + 5)
   await studio.leave()
 })
+
+it('plays other families: digits that are drawn, a rule that is told what to become, a texture', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#play?model=digits')
+  const stage = page.getByRole('application')
+  await page.getByText('Draw a digit').waitFor()
+  const box = (await stage.boundingBox())!
+  await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.2)
+  await page.mouse.down()
+  await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.8, { steps: 8 })
+  await page.mouse.up()
+  await until(async () => Number.isInteger(await figure(studio, 'most cells say')))
+  await studio.picture('play-digits')
+  await page.getByRole('radio', { name: 'emoji' }).check()
+  await until(async () => await figure(studio, 'step') > 40)
+  await page.getByRole('group', { name: 'What it is told to become' }).getByRole('radio', { name: 'fish' }).check()
+  const step = await figure(studio, 'step')
+  await until(async () => await figure(studio, 'step') > step + 60)
+  await studio.picture('play-condition')
+  await page.getByRole('radio', { name: 'texture' }).check()
+  await until(async () => await figure(studio, 'living cells') === 96 * 96)
+  expect(await page.getByLabel('Border').inputValue()).toBe('circular')
+  await studio.leave()
+})

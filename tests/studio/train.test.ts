@@ -95,7 +95,7 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
       await page.mouse.move(box.x + box.width * x, box.y + box.height * y, { steps: 4 })
     }
     await page.mouse.up()
-    await page.getByRole('button', { name: 'settings for a quick try' }).click()
+    await page.getByRole('button', { name: 'Settings for a quick try' }).click()
     await page.getByRole('button', { name: 'Train', exact: true }).click()
     await until(async () => await figure(studio, 'log₁₀ loss') > -1.3) // there is something to learn
     await until(async () => await figure(studio, 'log₁₀ loss') < -1.5, 110_000)

@@ -31,6 +31,12 @@ function numberOf(text: string | undefined, { min, max, otherwise }: { min: numb
   return text !== undefined && Number.isInteger(n) && n >= min && n <= max ? n : otherwise
 }
 
+/** The picture of a condition that is called after an emoji, else its name. */
+function faceOf(name: string): VNode | string {
+  const face = bundledModels.find(bundled => bundled.name === name)?.face
+  return face ? <img src={face} alt="" width={24} height={24} /> : name
+}
+
 /** What most cells say, and how many of them. */
 function saying(votes: readonly number[]): string {
   const all = votes.reduce((a, b) => a + b, 0)
@@ -194,7 +200,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
             <button type="button" onClick={step}>Step</button>
             <button type="button" onClick={reset}>Reset</button>
             <button type="button" onClick={lookInside}>Look inside</button>
-            <p class="hint">{meanings[tool]}</p>
+            <p class="hint">{facts?.kind === 'classes' && tool === 'paint' ? 'Draw a digit: its cells agree on which it is.' : meanings[tool]}</p>
           </div>
           <dl class="figures">
             <Figure label="step" value={String(figures.t)} />
@@ -214,19 +220,24 @@ export function Play({ settings }: { settings: Settings }): VNode {
             {others.length > 0 && (
               <Keys label="Other models" value={model} onChange={name => { setModel(name); setGraft(''); setSize(null) }} options={others.map(({ name }) => [name, name] as const)} />
             )}
-            <Select
-              label="Right half" value={graft} onChange={setGraft}
-              options={[['', 'the same'], ...names.filter(name => name !== model).map(name => [name, name] as const)]}
-            />
-            <FileChooser onFile={file => { accept(file).catch(complain) }} />
             {facts && facts.conditions.length > 0 && (
-              <Keys label="What it is told to become" value={String(condition)} onChange={n => setCondition(Number(n))} options={facts.conditions.map((name, i) => [String(i), name] as const)} />
+              <Keys
+                label="What it is told to become" value={String(condition)} onChange={n => setCondition(Number(n))}
+                options={facts.conditions.map((name, i) => [String(i), faceOf(name), name] as const)}
+              />
             )}
+            {facts?.kind === 'growing' && (
+              <Select
+                label="Right half" value={graft} onChange={setGraft}
+                options={[['', 'the same'], ...names.filter(name => name !== model).map(name => [name, name] as const)]}
+              />
+            )}
+            <FileChooser onFile={file => { accept(file).catch(complain) }} />
           </Section>
           <Section title="Hand">
             <Keys label="Tool" value={tool} onChange={setTool} options={tools} />
             {(tool === 'erase' || tool === 'paint') && <Slider label="Brush" value={brush} text={`${brush} cells`} min={1} max={31} step={2} onInput={setBrush} />}
-            {tool === 'paint' && (
+            {tool === 'paint' && facts?.kind !== 'classes' && (
               <div class="field">
                 <label for="colour">Colour</label>
                 <input id="colour" type="color" value={colour} onInput={e => setColour(e.currentTarget.value)} />

@@ -76,8 +76,8 @@ export function Train({ settings }: { settings: Settings }): VNode {
       <div class="view">
         {run ? <RunView run={run} /> : (
           <div class="empty">
-            <p>Choose what is to grow, and let it learn. A small one is ready in a minute or two:
-              {' '}<button type="button" class="quiet" onClick={() => setChoices({ preset: 'growing', texts: small })}>settings for a quick try</button>.</p>
+            <p>Choose what is to grow, and let it learn. As published that takes an hour; a small one is ready in a minute or two.</p>
+            <button type="button" onClick={() => setChoices({ preset: 'growing', texts: small })}>Settings for a quick try</button>
           </div>
         )}
       </div>

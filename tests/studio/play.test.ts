@@ -29,12 +29,14 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
     const before = await figure(studio, 'living cells')
     const stage = page.getByRole('application')
     await page.getByRole('radio', { name: 'Half' }).check()
+    await page.getByRole('button', { name: 'Pause' }).click() // it would heal before one has looked
     const box = (await stage.boundingBox())!
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2)
     await page.mouse.down()
     await page.mouse.up()
     await until(async () => await figure(studio, 'living cells') < 0.8 * before)
     await studio.picture('play-hurt')
+    await page.getByRole('button', { name: 'Play', exact: true }).click()
     await until(async () => await figure(studio, 'living cells') > 0.9 * before)
     if (availableParallelism() > 1) expect(await page.getByRole('combobox', { name: 'What computes' }).textContent()).toMatch(/WASM · \d+ threads/)
     expect(await studio.barriers()).toEqual([])

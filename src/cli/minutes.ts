@@ -67,11 +67,15 @@ export async function iterationsIn(minutes: number, config: Config, target: Imag
 /** A configuration of another number of iterations, in which all that happens at an iteration happens at the same part. */
 export function stretched(config: Config, iterations: number): Config {
   const by = iterations / config.iterations
-  const { warmUp, optimiser } = config
+  const { warmUp, optimiser, fromPool, perturbAfter } = config
   return {
     ...config,
     iterations,
     warmUp: warmUp && { ...warmUp, iterations: count(warmUp.iterations, by) },
+    perturbAfter: Math.round(perturbAfter * by),
+    fromPool: typeof fromPool === 'number' ? fromPool : {
+      ...fromPool, delay: Math.round((fromPool.delay ?? 0) * by), iterations: count(fromPool.iterations ?? 1, by),
+    },
     optimiser: { ...optimiser, rate: stretchedRate(optimiser.rate, by) },
   }
 }

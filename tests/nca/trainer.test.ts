@@ -235,7 +235,7 @@ describe('a batch from the pool', () => {
       })
       const pool = grown.flatMap(state => makePool(tensor(state, { shape: [h, w, c] }), 1))
       const keys = { slots: key(n + 1), damage: key(n + 2), loss: key(n + 3) }
-      const batch = drawBatch(all, { pool, examples }, keys)
+      const batch = drawBatch(all, { pool, examples, iteration: 0 }, keys)
       const { slots, examples: ids } = batch
       expect(new Set(slots).size).toBe(4)
       different += +(new Set(ids.slice(4 - mutated)).size > 1)
@@ -271,7 +271,7 @@ describe('a batch from the pool', () => {
         uniform(key(n + slot), [h, w, c]).toArray().fill(slot === at ? NaN : -1 - slot, 0, 1)))
       const pool = states.flatMap(state => makePool(tensor(state, { shape: [h, w, c] }), 1))
       const keys = { slots: key(n), damage: key(n), loss: key(n) }
-      const { x, slots } = drawBatch(complete('test', options(given)), { pool, examples: [0, 0, 0, 0] }, keys)
+      const { x, slots } = drawBatch(complete('test', options(given)), { pool, examples: [0, 0, 0, 0], iteration: 0 }, keys)
       const begun = samples(x).map(sample => sample.every((v, j) => v === Math.fround(seedOf(0)[j])))
       expect(begun).toEqual(slots.map(slot => slot === at))
     }))
@@ -296,7 +296,7 @@ describe('a batch from the pool', () => {
     const all = complete('test', options({ task: taskOf(1), pool: 8, batch: 8, damaged: 8, ranked: 'none' }))
     const pool = makePool(full([12, 12, c], 1), 8)
     const keys = { slots: key(1), damage: key(2), loss: key(3) }
-    const { x } = drawBatch(all, { pool, examples: new Array(8).fill(0) }, keys)
+    const { x } = drawBatch(all, { pool, examples: new Array(8).fill(0), iteration: 0 }, keys)
     const holes = unstack(takeChannels(x, 0, 1)).map(hole => hole.toArray().join(''))
     expect(new Set(holes).size).toBe(8)
     x.toArray().forEach((v, j) => { if (isCode(j)) expect(v).toBe(1) })
@@ -511,10 +511,10 @@ it('says what does not fit together', () => {
       "nothingToMutate": "trainer: mutated is 1, expected 0, or a rule with frozen channels.",
       "oneExample": "trainer: mutated is 1, expected 0, or a task of more than one example.",
       "optimiser": "trainer: optimiser.type is "lion", expected 'adam' or 'sgd'.",
-      "option": "trainer: there is no option "batchSize"; there are rule, params, batch, steps, readouts, pool, write, reseed, damaged, damage, ranked, mutated, optimiser, normalise, clip, accumulate, trainable, warmUp, task.",
+      "option": "trainer: there is no option "batchSize"; there are rule, params, batch, steps, readouts, pool, write, fromPool, reseed, damaged, damage, ranked, mutated, perturbAfter, optimiser, normalise, clip, accumulate, trainable, warmUp, task.",
       "pool": "trainer: pool is -1, expected a whole number from 0 to 1000000.",
       "ranked": "trainer: ranked is true, expected 'loss' or 'none'.",
-      "readouts": "trainer: readouts is 0, expected a whole number from 1 to 1000000.",
+      "readouts": "trainer: readouts is 0, expected a whole number from 1 to 1000000, or a list of numbers of steps, at least 1.",
       "reseed": "trainer: reseed is 0.5, expected a whole number ≥ 0.",
       "rule": "trainer: rule is "growing", expected a rule.",
       "smallPool": "trainer: pool is 3, expected 0, or at least batch (4).",

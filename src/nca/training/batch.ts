@@ -1,22 +1,26 @@
 /**
  * Batches: the samples of an iteration, fresh or from the pool, some of them begun anew, damaged, or mutated.
  */
-import { drawInteger, foldIn } from '../../tensor/key.ts'
+import { drawInteger, foldIn, uniformAt } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
+import { all, any } from '../../tensor/ops/any-all.ts'
 import { cast } from '../../tensor/ops/cast.ts'
-import { and, greaterEqual, less, where } from '../../tensor/ops/compare.ts'
+import { and, greaterEqual, less, not, or, where } from '../../tensor/ops/compare.ts'
 import { range, zeros } from '../../tensor/ops/create.ts'
+import { abs } from '../../tensor/ops/functions.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { argSort } from '../../tensor/ops/sort.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
-import { tensor } from '../../tensor/tensor.ts'
+import { tensor, valuesOf } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { sampleAxes } from '../losses/loss.ts'
 import { damageMask, erase } from './damage.ts'
 import { makePool, samplePool } from './pool.ts'
 import type { Pool } from './pool.ts'
 import type { DataRule, Rule } from '../rule/types.ts'
 import { exchangeInputs, frozenChannels } from '../step.ts'
+import { poolRatioAt } from './trainer-options.ts'
 import type { Complete } from './trainer-options.ts'
 
 /** A pool in which each slot is the seed of its example. */
@@ -47,10 +51,12 @@ type Batch = { x: Tensor; slots: number[]; examples: number[]; fates: Tensor | n
  * iteration waits for the one before it.
  */
 export function drawBatch<R extends Rule>(
-  options: Complete<R>, { pool, examples }: { readonly pool: Pool; readonly examples: readonly number[] },
+  options: Complete<R>,
+  { pool, examples, iteration }: { readonly pool: Pool; readonly examples: readonly number[]; readonly iteration: number },
   keys: { readonly slots: Key; readonly damage: Key; readonly loss: Key },
 ): Batch {
-  const { rule, task, batch, reseed, damaged, mutated, ranked, damage } = options
+  const { rule, task, batch, reseed, ranked, damage } = options
+  const { damaged, mutated } = iteration < options.perturbAfter ? { damaged: 0, mutated: 0 } : options
   const anew = (i: number, which: number): number =>
     (task.examples === 1 ? 0 : drawInteger(foldIn(foldIn(keys.slots, which), i), 0, task.examples))
   /** Any example but the one that the sample has. */
@@ -65,11 +71,13 @@ export function drawBatch<R extends Rule>(
     }
     const { slots, batch: drawn } = samplePool(pool, keys.slots, batch)
     const before = slots.map(slot => examples[slot])
+    const ratio = poolRatioAt(options.fromPool, iteration)
+    const fresh = before.map((_, i) => uniformAt(foldIn(keys.slots, 3), i) >= ratio)
     const ids = before.map((id, i) => {
-      if (ranked === 'none' && i < reseed) return anew(i, 1)
+      if (fresh[i] || i < reseed) return ranked === 'none' ? anew(i, 1) : id
       return i >= batch - mutated ? another(i, id) : id
     })
-    if (reseed + damaged + mutated === 0) {
+    if (reseed + damaged + mutated === 0 && !fresh.includes(true)) {
       return { x: drawn, slots, examples: ids, fates: zeros([batch], { dtype: 'int32', backend: drawn.backend }) }
     }
     // From 0, those that begin anew, to batch − 1, those that are damaged or, where nothing is ranked, mutated.
@@ -77,19 +85,19 @@ export function drawBatch<R extends Rule>(
       ? range(batch, { dtype: 'int32', backend: drawn.backend })
       : argSort(argSort(task.loss(drawn, before, keys.loss), -1, { descending: true }))
     const last = ranked === 'none' ? batch - mutated : batch
-    const isDamaged = and(greaterEqual(rank, last - damaged), less(rank, last))
-    const isMutated = tensor(Uint32Array.from({ length: batch }, (_, i) => +(i >= batch - mutated)), { backend: drawn.backend })
-    const fates = cast(where(less(rank, reseed), 1, where(isDamaged, 2, where(isMutated, 3, 0))), 'int32')
-    const perCell = reshape(rank, [batch, ...drawn.shape.slice(1, -1).map(() => 1)])
-    const perSample = reshape(perCell, [...perCell.shape, 1])
-    const seeds = reseed + mutated > 0 ? task.seeds(ids) : null
+    const begins = or(less(rank, reseed), maskOf(fresh, drawn))
+    const isDamaged = and(and(greaterEqual(rank, last - damaged), less(rank, last)), not(begins))
+    const isMutated = maskOf(fresh.map((_, i) => i >= batch - mutated), drawn)
+    const fates = cast(where(begins, 1, where(isDamaged, 2, where(isMutated, 3, 0))), 'int32')
+    const perCell = [batch, ...drawn.shape.slice(1, -1).map(() => 1)]
+    const seeds = reseed + mutated > 0 || fresh.includes(true) ? task.seeds(ids) : null
     const turned = mutated > 0 ? mutate(rule, drawn, seeds!, batch - mutated) : drawn
-    const renewed = reseed > 0 ? where(less(perSample, reseed), seeds!, turned) : turned
+    const renewed = seeds ? where(reshape(begins, [...perCell, 1]), seeds, turned) : turned
     if (damaged === 0) return { x: renewed, slots, examples: ids, fates }
     const [height, width] = drawn.shape.slice(1, -1)
     const hit = and(
       damageMask(keys.damage, damage, batch, height, width, drawn.backend),
-      reshape(isDamaged, perCell.shape),
+      reshape(isDamaged, perCell),
     )
     return { x: damagedBut(rule, renewed, hit), slots, examples: ids, fates }
   }, 'the drawing of a batch')
@@ -100,6 +108,25 @@ function mutate(rule: Rule, x: Tensor, seeds: Tensor, from: number): Tensor {
   const late = Uint32Array.from({ length: x.shape[0] }, (_, i) => +(i >= from))
   const mask = tensor(late, { shape: [x.shape[0], ...x.shape.slice(1).map(() => 1)], backend: x.backend })
   return where(mask, exchangeInputs(rule as DataRule, x, seeds), x)
+}
+
+/**
+ * Grown states, those in which something is not finite, or nothing is left in the channels that change, replaced by seeds:
+ * from them there is nothing to learn, and they would stay in the pool for ever.
+ */
+export function soundOr(rule: Rule, x: Tensor, seeds: () => Tensor): Tensor {
+  return scope(() => {
+    const axes = sampleAxes(x)
+    const moving = rule.type === 'custom' || rule.frozen.length === 0 ? x : where(frozenChannels(rule, x), 0, x)
+    const sound = and(all(less(abs(x), Infinity), axes), any(moving, axes))
+    if (x.backend.readSync && valuesOf(sound).every(bit => bit === 1)) return x
+    return where(reshape(sound, [x.shape[0], ...axes.map(() => 1)]), x, seeds())
+  })
+}
+
+/** A mask `[b]` on the backend of x. */
+function maskOf(bits: readonly boolean[], { backend }: Tensor): Tensor {
+  return tensor(Uint32Array.from(bits, Number), { backend })
 }
 
 /** x with the cells of a mask zeroed, but for channels that never change. */

@@ -2,9 +2,9 @@
  * Tasks, and what steers a training: the options of the trainer (`trainer.ts`), their defaults and their limits.
  */
 import type { Key } from '../../tensor/key.ts'
-import { checkData, list, orNull, range, record } from '../../backends/fields.ts'
+import { checkData, either, list, orNull, range, record } from '../../backends/fields.ts'
 import type { Expect, Field, Fields } from '../../backends/fields.ts'
-import { flag, isObject, isWhole, numberAbove, oneOf, text, wholeFrom } from '../../backends/options.ts'
+import { flag, isObject, isWhole, numberAbove, numberFrom, oneOf, text, wholeFrom } from '../../backends/options.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { damageField, publishedCircles } from './damage.ts'
 import type { Damage } from './damage.ts'
@@ -23,9 +23,27 @@ export type Task = {
   readonly seeds: (examples: readonly number[]) => Tensor
   /**
    * How far states `[n,h,w,c]` are from what these examples should become, `[n]`. What is random in it comes from the
-   * key, which is another one in each iteration.
+   * key, which is another one in each iteration. `readout` is the number of the state among those of its rollout that are
+   * judged, from 0 (`TrainerOptions.readouts`); a state of the pool has none, and is judged as the last.
    */
-  readonly loss: (x: Tensor, examples: readonly number[], key: Key) => Tensor
+  readonly loss: (x: Tensor, examples: readonly number[], key: Key, readout?: number) => Tensor
+  /** How many states of a rollout are judged, for a task that wants something else of each; without it, any number. */
+  readonly readouts?: number
+}
+
+/**
+ * The probability that a sample comes from the pool: none for `delay` iterations, then from `from` to `to` along a line, over
+ * `iterations` more.
+ */
+export type PoolRatio = {
+  /** At the end, from 0 to 1. */
+  readonly to: number
+  /** When the delay is over, from 0 to 1; default that at the end. */
+  readonly from?: number
+  /** Iterations in which all samples begin anew, default 0. */
+  readonly delay?: number
+  /** Iterations from `from` to `to`, default 1. */
+  readonly iterations?: number
 }
 
 /** What steers the training, whatever the task. */
@@ -36,10 +54,16 @@ export type TrainerOptions<R extends Rule = DataRule> = {
   task: Task
   /** Samples per iteration, a whole number > 0. */
   batch: number
-  /** Rollout lengths are whole numbers from the first up to, not including, the second. */
+  /**
+   * Rollout lengths are whole numbers from the first up to, not including, the second: [64, 96] is 64 … 95, as in Growing NCA.
+   * (NCAtorch's ranges include both ends.)
+   */
   steps: readonly [number, number]
-  /** How many states of a rollout are judged, the last and others from `steps[0]` on; default 1. */
-  readouts?: number
+  /**
+   * How many states of a rollout are judged, the last and others from `steps[0]` on, which are drawn; default 1. Or a list of
+   * numbers of steps, from 1 to `steps[0]`: then the states after just those many steps are judged.
+   */
+  readouts?: number | readonly number[]
   /** Slots of the sample pool; 0, the default, begins every batch from seeds. */
   pool?: number
   /**
@@ -47,6 +71,11 @@ export type TrainerOptions<R extends Rule = DataRule> = {
    * written the longest time ago.
    */
   write?: 'back' | 'fifo'
+  /**
+   * The probability that a sample comes from the pool and does not begin anew, from 0 to 1, or how it changes over the
+   * iterations; default 1. The others are neither damaged nor mutated, and count beside those of `reseed`.
+   */
+  fromPool?: number | PoolRatio
   /** How many samples of a batch become seeds again; default 0. */
   reseed?: number
   /** How many samples of a batch are damaged; default 0. */
@@ -60,6 +89,8 @@ export type TrainerOptions<R extends Rule = DataRule> = {
   ranked?: 'loss' | 'none'
   /** How many samples get the frozen channels of another example, never those of their own; default 0. */
   mutated?: number
+  /** Iterations before the first in which samples are damaged or mutated; default 0. */
+  perturbAfter?: number
   /** How parameters follow their gradients, like `adam({ rate: 2e-3 })`. */
   optimiser: Optimiser
   /** Divide each parameter's gradient by its norm; default false. */
@@ -88,11 +119,26 @@ const lengths: Field<readonly [number, number]> = range(wholeFrom(1, 1_000_000),
 export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'params'>> = {
   batch: { ...wholeFrom(1, 65_536), about: 'Samples per iteration' },
   steps: { ...lengths, about: 'Steps of a rollout: drawn from the first up to, not including, the second' },
-  readouts: { ...wholeFrom(1, 1_000_000), default: 1, about: 'States of a rollout that are judged: the last, and others that are drawn' },
+  readouts: {
+    ...either<number | readonly number[]>(wholeFrom(1, 1_000_000), list(wholeFrom(1, 1_000_000), 'numbers of steps', 1)), default: 1,
+    about: 'States of a rollout that are judged: how many, the last and others that are drawn; or a list, after how many steps',
+  },
   pool: { ...wholeFrom(0, 1_000_000), default: 0, about: 'Slots of the sample pool; 0 grows every sample from the seed' },
   write: {
     ...oneOf(['back', 'fifo']), default: 'back',
     about: 'Where states go after a rollout: back to their slots, or to those written the longest time ago',
+  },
+  fromPool: {
+    ...either<number | PoolRatio>(numberFrom(0, 1), record<PoolRatio>({
+      fields: {
+        to: { ...numberFrom(0, 1), about: 'At the end' },
+        from: { ...numberFrom(0, 1), default: ({ to }: PoolRatio) => to, about: 'When the delay is over' },
+        delay: { ...wholeFrom(0), default: 0, about: 'Iterations in which all samples begin anew' },
+        iterations: { ...wholeFrom(1), default: 1, about: 'Iterations from one to the other' },
+      },
+    })),
+    default: 1,
+    about: 'Probability that a sample comes from the pool and does not begin anew, or how it changes',
   },
   reseed: { ...wholeFrom(0), default: 0, about: 'Samples of a batch, those with the greatest loss, that begin anew' },
   damaged: { ...wholeFrom(0), default: 0, about: 'Samples of a batch, those with the least loss, that are damaged' },
@@ -102,6 +148,7 @@ export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'para
     about: 'Whether samples are reseeded and damaged by their loss, or as they come',
   },
   mutated: { ...wholeFrom(0), default: 0, about: 'Samples of a batch that get the frozen channels of another example' },
+  perturbAfter: { ...wholeFrom(0), default: 0, about: 'Iterations before the first in which samples are damaged or mutated' },
   optimiser: optimiserField,
   normalise: { ...flag, default: false, about: 'Divide the gradient of each parameter by its norm' },
   clip: { ...orNull(numberAbove(0)), default: null, about: 'The most that the norm of the whole gradient may be; null: any' },
@@ -134,7 +181,9 @@ const isTask = (x: unknown): boolean =>
 const trainerField = record<Complete<Rule>>({
   fields: { ...givenFields, ...trainingFields, task: { fits: isTask, expected: 'a task: examples, seeds and loss' } },
   together(options, expect) {
-    const { pool, ranked, mutated, task: { examples } } = options
+    const { pool, ranked, mutated, readouts, task: { examples, readouts: wanted } } = options
+    const judged = typeof readouts === 'number' ? readouts : readouts.length
+    expect(wanted === undefined || judged === wanted, ['readouts'], readouts, `a list of ${wanted} numbers of steps, as the task has`)
     expectTraining(options, expect)
     expect(
       pool === 0 || ranked === 'none' || pool >= examples, ['pool'], pool,
@@ -146,7 +195,11 @@ const trainerField = record<Complete<Rule>>({
 
 /** Expects what a training consists of to go together. */
 export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>, expect: Expect): void {
-  const { rule, batch, pool, reseed, damaged, mutated, trainable } = options
+  const { rule, batch, pool, reseed, damaged, mutated, trainable, readouts, steps, warmUp } = options
+  if (typeof readouts !== 'number') {
+    const least = Math.min(steps[0], warmUp?.from[0] ?? steps[0])
+    readouts.forEach((n, i) => expect(n <= least, ['readouts', i], n, `at most ${least}, the least number of steps`))
+  }
   expect(pool === 0 || pool >= batch, ['pool'], pool, `0, or at least batch (${batch})`)
   let room = batch, rest = 'batch'
   for (const [name, samples] of Object.entries({ reseed, damaged, mutated })) {
@@ -175,6 +228,13 @@ export function withoutRun<T>(given: T): T {
 /** The options with their defaults. Throws a sentence where they do not fit together. */
 export function complete<R extends Rule>(where: string, given: TrainerOptions<R>): Complete<R> {
   return checkData(where, trainerField, withoutRun(given)) as Complete<R>
+}
+
+/** The probability that a sample comes from the pool at an iteration, see `PoolRatio`. */
+export function poolRatioAt(ratio: number | PoolRatio, iteration: number): number {
+  if (typeof ratio === 'number') return ratio
+  const { to, from = to, delay = 0, iterations = 1 } = ratio
+  return iteration < delay ? 0 : from + (to - from) * Math.min(1, (iteration - delay) / iterations)
 }
 
 /** The range of rollout lengths at an iteration, see `warmUp`. */

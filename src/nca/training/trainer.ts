@@ -9,7 +9,7 @@
  *   2. a rollout of a random number of steps
  *   3. the loss of the task at its end, or at several of its states, and its gradient through all steps
  *   4. the gradient normalised or clipped, then the optimiser
- *   5. the last states go back into the pool
+ *   5. the last states go back into the pool; what is not finite, or empty, goes back as a seed
  *
  * A trainer is pure: `init(key)` makes the first state, `step(state)` the next one. The state is one tree of values:
  * parameters, optimiser, pool, iteration, key. Everything random in an iteration follows from the key and its number.
@@ -24,7 +24,7 @@ import { mean } from '../../tensor/ops/reduce.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf, mapTree, zipTrees } from '../../tensor/tree.ts'
-import { drawBatch, firstPool } from './batch.ts'
+import { drawBatch, firstPool, soundOr } from './batch.ts'
 import type { Drawn } from './batch.ts'
 import { checkState, checkStateFor, checkTensors, tensorsIn } from './check-state.ts'
 import { clipByGlobalNorm, globalNorm, initOptimiser, momentCount, normaliseGrads, updateParams } from './optimiser.ts'
@@ -126,11 +126,15 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
       const drawn = drawBatch(options, state, { slots, damage, loss: kLoss })
       const [least, end] = rolloutLengths(options, state.iteration)
       const steps = drawInteger(kSteps, least, end)
-      const others = Array.from({ length: options.readouts - 1 }, (_, i) => drawInteger(foldIn(kSteps, i + 1), least, steps + 1))
+      const { readouts } = options
+      const others = typeof readouts === 'number'
+        ? Array.from({ length: readouts - 1 }, (_, i) => drawInteger(foldIn(kSteps, i + 1), least, steps + 1))
+        : readouts
+      const judged = typeof readouts === 'number' ? [...others, steps] : readouts
       const [[loss, grown], grads] = valueAndGradAux((own: unknown) => {
         const params = merged(state.params, own, trainable)
         const states = rollout(rule, params, drawn.x, kFire, { steps, readouts: [...others, steps] })
-        const losses = states.map(x => mean(task.loss(x, drawn.examples, kLoss)))
+        const losses = judged.map((_, i) => mean(task.loss(states[i], drawn.examples, kLoss, i)))
         return [div(losses.reduce((a, b) => add(a, b)), losses.length), states.at(-1)!] as const
       })(chosen(state.params, trainable))
       if (state.pool.length === 0) return { state, loss, grads, steps, drawn: null }
@@ -139,7 +143,8 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
       const examples = [...state.examples]
       to.forEach((slot, i) => { examples[slot] = drawn.examples[i] })
       return {
-        state: { ...state, pool: writeBack(state.pool, to, grown), examples }, loss, grads, steps,
+        state: { ...state, pool: writeBack(state.pool, to, soundOr(rule, grown, () => task.seeds(drawn.examples))), examples },
+        loss, grads, steps,
         drawn: { slots: to, fates: drawn.fates! },
       }
     }, 'a batch of the trainer')

@@ -18,6 +18,8 @@ export { scan } from './autograd/scan.ts'
 export type { ScanOptions } from './autograd/scan.ts'
 export { printTape, traceOf } from './autograd/tools/trace-of.ts'
 export type { KeptValue, Trace, TraceRow } from './autograd/tools/trace-of.ts'
+export { traceGrad } from './autograd/tools/trace-grad.ts'
+export type { BackwardStep, GradTrace } from './autograd/tools/trace-grad.ts'
 export { checkGrad, NotSmoothError } from './autograd/tools/check-grad.ts'
 export type { CheckGradOptions, GradReport } from './autograd/tools/check-grad.ts'
 

@@ -79,26 +79,30 @@ export type Trace = {
 export function traceOf<P, A extends unknown[], Y>(
   f: (params: P, ...rest: A) => Y, params: P, ...rest: A
 ): Trace {
-  return scope(() => {
-    const tape = new TellingTape('traceOf()')
-    const outputs: (number | null)[] = []
-    const told = (traced: P, ...others: A): Y => {
-      const y = f(traced, ...others)
-      eachLeaf(y, leaf => {
-        if (leaf instanceof Tensor) outputs.push(leaf.traced?.tape === tape ? leaf.traced.output.node : null)
-      })
-      return y
-    }
-    record('traceOf()', told, params, rest, tape)
-    const paths: string[] = []
-    eachLeaf(params, (leaf, path) => { if (leaf instanceof Tensor) paths.push(path) })
-    const rows = rowsOf(tape, paths)
-    return { rows, outputs, bytes: rows.reduce((sum, row) => sum + row.bytes, 0) }
-  }, 'traceOf()')
+  return scope(() => recordTold('traceOf()', f, params, rest, new TellingTape('traceOf()')).trace, 'traceOf()')
 }
 
-/** A tape that remembers what it has forgotten, and which row has made which tensor. */
-class TellingTape extends Tape {
+/** @internal Records f as `vjp` does, on a tape that tells about it. */
+export function recordTold<P, A extends unknown[], Y>(
+  name: string, f: (params: P, ...rest: A) => Y, params: P, rest: A, tape: TellingTape,
+): { trace: Trace; value: Y; pull: (cotangent: unknown, once: boolean) => P } {
+  const outputs: (number | null)[] = []
+  const told = (traced: P, ...others: A): Y => {
+    const y = f(traced, ...others)
+    eachLeaf(y, leaf => {
+      if (leaf instanceof Tensor) outputs.push(leaf.traced?.tape === tape ? leaf.traced.output.node : null)
+    })
+    return y
+  }
+  const { value, pull } = record(name, told, params, rest, tape)
+  const paths: string[] = []
+  eachLeaf(params, (leaf, path) => { if (leaf instanceof Tensor) paths.push(path) })
+  const rows = rowsOf(tape, paths)
+  return { trace: { rows, outputs, bytes: rows.reduce((sum, row) => sum + row.bytes, 0) }, value, pull }
+}
+
+/** @internal A tape that remembers what it has forgotten, and which row has made which tensor. */
+export class TellingTape extends Tape {
   readonly told: { readonly node: Node; readonly of: readonly (number | null)[] }[] = []
   /** The memory of the arguments, which is there with or without a tape. */
   readonly given = new Set<unknown>()

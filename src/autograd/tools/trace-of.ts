@@ -105,8 +105,8 @@ export function recordTold<P, A extends unknown[], Y>(
 export class TellingTape extends Tape {
   readonly told: { readonly node: Node; readonly of: readonly (number | null)[] }[] = []
   /** The memory of the arguments, which is there with or without a tape. */
-  readonly given = new Set<unknown>()
-  private readonly makers = new Map<Resource, number>()
+  readonly given: Set<unknown> = new Set()
+  private readonly makers: Map<Resource, number> = new Map()
 
   override record(node: Omit<Node, 'outputs'>, outputs: readonly Tensor[]): Tensor[] {
     const traced = super.record(node, outputs)

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 import type { UserConfig } from 'vite'
+import { declarations } from './declarations.ts'
 
 const root = fileURLToPath(new URL('.', import.meta.url))
 
@@ -16,7 +17,8 @@ const config: UserConfig = defineConfig({
     },
   },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
-  worker: { format: 'es' },
+  plugins: [declarations()],
+  worker: { format: 'es', plugins: () => [declarations()] },
   build: {
     outDir: '../dist/studio',
     emptyOutDir: true,

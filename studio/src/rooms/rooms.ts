@@ -5,6 +5,7 @@ import type { ComponentType } from 'preact'
 import type { Settings } from '../address.ts'
 import { Inside } from './inside/inside.tsx'
 import { Play } from './play/play.tsx'
+import { Tape } from './tape/tape.tsx'
 import { Train } from './train/train.tsx'
 
 export type Room = {
@@ -19,4 +20,5 @@ export const rooms: readonly Room[] = [
   { name: 'play', title: 'Play', component: Play },
   { name: 'train', title: 'Train', component: Train },
   { name: 'inside', title: 'Look inside', component: Inside },
+  { name: 'tape', title: 'Tape', component: Tape },
 ]

@@ -6,6 +6,7 @@ import type { VNode } from 'preact'
 import { paint } from '../../ui/picture.ts'
 import type { Maps } from './maps.ts'
 import { digits } from './terms.ts'
+import './maps.css'
 
 /** A cell of a grid. */
 export type Cell = { readonly x: number; readonly y: number }

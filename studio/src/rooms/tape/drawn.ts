@@ -1,0 +1,93 @@
+/**
+ * A tape and the way back over it as what the page draws: rows, and of each cotangent its shape, its size, its first
+ * numbers, and its picture where it is a plane of cells.
+ */
+import { eachLeaf, Tensor } from 'cellgrad'
+import type { GradTrace, Shape, Trace } from 'cellgrad'
+import { mapsOf } from '../inside/maps.ts'
+import type { Maps } from '../inside/maps.ts'
+
+/** A tensor of the way back. */
+export type Numbers = {
+  readonly shape: Shape
+  /** √Σ g², over all numbers. */
+  readonly norm: number
+  /** The first six of them. */
+  readonly first: readonly number[]
+  readonly size: number
+  /** Of a batch of planes the first one's channels, at most four; null for other shapes. */
+  readonly maps: Maps | null
+}
+
+/** What happens at a row on the way back. */
+export type DrawnStep = {
+  readonly row: number
+  readonly cotangents: readonly (Numbers | null)[]
+  readonly gives: readonly (Numbers | null)[]
+}
+
+export type Drawn = {
+  /** Of the function, '' where it has none. */
+  readonly name: string
+  /** Its first rows, as many as can be drawn. */
+  readonly trace: Trace
+  /** How many rows it has. */
+  readonly rows: number
+  readonly steps: readonly DrawnStep[]
+  /** ∂L/∂ each argument, in the order of their rows. */
+  readonly grads: readonly Numbers[]
+}
+
+const mostRows = 1000
+
+/** Draws what `traceGrad` has found. */
+export async function drawnOf(name: string, { trace, steps, grads }: GradTrace<unknown>): Promise<Drawn> {
+  const rows = trace.rows.slice(0, mostRows)
+  const seen = steps.filter(({ row }) => row < mostRows)
+  // All are read at once, since the script may let go of them as soon as it goes on.
+  const reading = Promise.all(seen.map(async ({ row, cotangents, gives }) => {
+    const [given, giving] = [Promise.all(cotangents.map(numbersOf)), Promise.all(gives.map(numbersOf))]
+    return { row, cotangents: await given, gives: await giving }
+  }))
+  const gradients = Promise.all(tensorsIn(grads).map(numbersOf))
+  return {
+    name,
+    trace: { ...trace, rows },
+    rows: trace.rows.length,
+    steps: await reading,
+    grads: (await gradients).filter(found => found !== null),
+  }
+}
+
+function tensorsIn(tree: unknown): Tensor[] {
+  const found: Tensor[] = []
+  eachLeaf(tree, leaf => { if (leaf instanceof Tensor) found.push(leaf) })
+  return found
+}
+
+async function numbersOf(tensor: Tensor | null): Promise<Numbers | null> {
+  if (!tensor) return null
+  const { shape } = tensor
+  const values = await tensor.data()
+  const [height, width, channels] = shape.slice(-3)
+  const planes = shape.length === 4 && height > 1 && width > 1 && height * width <= 128 * 128
+  const shown = planes ? Math.min(channels, 4) : 0
+  return {
+    shape,
+    norm: normOf(values),
+    first: Array.from(values.slice(0, 6)),
+    size: values.length,
+    maps: planes ? await mapsOf(firstChannels(values, height * width, channels, shown), Array.from({ length: shown }, (_, c) => `channel ${c}`), width, height) : null,
+  }
+}
+
+/** Of values `[cells,channels]` the first few channels. */
+function firstChannels(values: ArrayLike<number>, cells: number, channels: number, few: number): Float32Array {
+  return Float32Array.from({ length: cells * few }, (_, i) => values[Math.floor(i / few) * channels + (i % few)])
+}
+
+function normOf(values: ArrayLike<number>): number {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i] * values[i]
+  return Math.sqrt(sum)
+}

@@ -1,0 +1,92 @@
+/**
+ * The editor: CodeMirror with TypeScript, which underlines mistakes, completes names and says what they are. It is loaded
+ * when the room is opened, and not with the page.
+ */
+import { autocompletion, completionKeymap } from '@codemirror/autocomplete'
+import type { Completion, CompletionContext, CompletionResult } from '@codemirror/autocomplete'
+import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
+import { javascript } from '@codemirror/lang-javascript'
+import { bracketMatching, HighlightStyle, indentOnInput, syntaxHighlighting } from '@codemirror/language'
+import { linter, lintKeymap } from '@codemirror/lint'
+import { Prec } from '@codemirror/state'
+import { drawSelection, EditorView, highlightActiveLine, hoverTooltip, keymap, lineNumbers } from '@codemirror/view'
+import { tags } from '@lezer/highlight'
+import { ask } from './ask.ts'
+
+const colours = HighlightStyle.define([
+  { tag: [tags.keyword, tags.operatorKeyword, tags.modifier], color: 'var(--code-word)' },
+  { tag: [tags.string, tags.special(tags.string)], color: 'var(--code-text)' },
+  { tag: [tags.number, tags.bool, tags.null], color: 'var(--code-number)' },
+  { tag: tags.comment, color: 'var(--faint)', fontStyle: 'italic' },
+  { tag: [tags.typeName, tags.className], color: 'var(--code-type)' },
+])
+
+/** What TypeScript calls its kinds, as CodeMirror draws them. */
+const kinds: Readonly<Record<string, string>> = {
+  function: 'function', method: 'method', const: 'constant', let: 'variable', var: 'variable', parameter: 'variable',
+  class: 'class', interface: 'interface', type: 'type', keyword: 'keyword', property: 'property', alias: 'function',
+}
+
+function explained(type: string, text: string): HTMLElement {
+  const box = document.createElement('div')
+  box.className = 'explained'
+  const [code, words] = [document.createElement('code'), document.createElement('p')]
+  code.textContent = type
+  words.textContent = text
+  box.append(code, ...(text ? [words] : []))
+  return box
+}
+
+async function complete(context: CompletionContext): Promise<CompletionResult | null> {
+  const word = context.matchBefore(/[\w$]*/)!
+  const before = context.state.sliceDoc(word.from - 1, word.from)
+  if (word.from === word.to && before !== '.' && !context.explicit) return null
+  const [text, at] = [context.state.doc.toString(), context.pos]
+  const found = await ask('completions', text, at)
+  const options = found.map(({ name, kind, rank }): Completion => ({
+    label: name,
+    type: kinds[kind] ?? 'text',
+    boost: 20 - Number.parseInt(rank, 10), // TypeScript counts from '10' for what is nearest
+    info: async () => {
+      const told = await ask('completion', text, at, name)
+      return told && explained(told.type, told.text)
+    },
+  }))
+  return { from: word.from, options, validFor: /^[\w$]*$/ }
+}
+
+const mistakes = linter(async view => (await ask('mistakes', view.state.doc.toString())).map(({ from, to, message }) => (
+  { from, to: Math.max(to, from), message, severity: 'error' as const }
+)), { delay: 300 })
+
+const meanings = hoverTooltip(async (view, at) => {
+  const told = await ask('describe', view.state.doc.toString(), at)
+  return told && { pos: told.from, end: told.to, create: () => ({ dom: explained(told.type, told.text) }) }
+})
+
+/**
+ * Puts an editor into a place of the page.
+ *
+ * @param onRun Ctrl-Enter was pressed
+ */
+export function openEditor(parent: HTMLElement, text: string, { onChange, onRun }: { onChange: (text: string) => void; onRun: () => void }): EditorView {
+  return new EditorView({
+    parent,
+    doc: text,
+    extensions: [
+      Prec.highest(keymap.of([{ key: 'Mod-Enter', run: () => { onRun(); return true } }])),
+      lineNumbers(), history(), drawSelection(), highlightActiveLine(), indentOnInput(), bracketMatching(),
+      EditorView.lineWrapping,
+      javascript({ typescript: true }), syntaxHighlighting(colours),
+      autocompletion({ override: [complete] }), mistakes, meanings,
+      keymap.of([...defaultKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap]),
+      EditorView.contentAttributes.of({ 'aria-label': 'Script', tabindex: '0' }),
+      EditorView.updateListener.of(update => { if (update.docChanged) onChange(update.state.doc.toString()) }),
+    ],
+  })
+}
+
+/** Puts another text into an editor, as one change that can be undone. */
+export function replaceText(view: EditorView, text: string): void {
+  view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } })
+}

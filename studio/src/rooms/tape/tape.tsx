@@ -1,0 +1,123 @@
+/**
+ * Tape: a script is written and run, and the tapes of its functions are drawn.
+ */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { VNode } from 'preact'
+import { showAddress } from '../../address.ts'
+import type { Settings } from '../../address.ts'
+import { Keys, Section, Select } from '../../ui/fields.tsx'
+import { complain } from '../../ui/notice.tsx'
+import type { Drawn } from './drawn.ts'
+import type { openEditor, replaceText } from './editor.ts'
+import { examples } from './examples.ts'
+import { limit, run } from './run.ts'
+import type { Running } from './run.ts'
+import { TapeView } from './tape-view.tsx'
+import './tape.css'
+
+/** What has been written, by example; it is still there when one comes back. */
+const written = new Map<string, string>()
+
+const original = (example: string): string => examples.find(({ name }) => name === example)!.text
+const textOf = (example: string): string => written.get(example) ?? original(example)
+
+type Editor = { readonly view: ReturnType<typeof openEditor>; readonly replace: typeof replaceText }
+
+/** What a run has told so far. */
+type Outcome = { readonly tapes: readonly Drawn[]; readonly lines: readonly string[]; readonly error: string | null }
+
+const nothing: Outcome = { tapes: [], lines: [], error: null }
+
+/** So many lines are kept: a script may print without end. */
+const mostLines = 500
+
+export function Tape({ settings }: { settings: Settings }): VNode {
+  const place = useRef<HTMLDivElement>(null)
+  const editor = useRef<Editor | null>(null)
+  const running = useRef<Running | null>(null)
+  const [ready, setReady] = useState(false)
+  const [example, setExample] = useState(() => examples.find(({ name }) => name === settings.example)?.name ?? examples[0].name)
+  const current = useRef(example)
+  const [busy, setBusy] = useState(false)
+  const [outcome, setOutcome] = useState(nothing)
+  const [chosen, setChosen] = useState(0)
+
+  function begin(): void {
+    running.current?.stop()
+    setBusy(true)
+    setOutcome(nothing)
+    setChosen(0)
+    const mine = run(textOf(current.current), told => {
+      if (running.current !== mine) return
+      if (told.kind === 'line') setOutcome(now => ({ ...now, lines: [...now.lines, told.text].slice(-mostLines) }))
+      else if (told.kind === 'tape') setOutcome(now => ({ ...now, tapes: [...now.tapes, told.drawn] }))
+      else {
+        setOutcome(now => ({ ...now, error: told.error }))
+        setBusy(false)
+      }
+    })
+    running.current = mine
+  }
+
+  useEffect(() => {
+    let gone = false
+    import('./editor.ts').then(({ openEditor, replaceText }) => {
+      if (gone) return
+      const view = openEditor(place.current!, textOf(current.current), {
+        onChange: text => written.set(current.current, text),
+        onRun: begin,
+      })
+      editor.current = { view, replace: replaceText }
+      setReady(true)
+      begin()
+    }).catch(complain)
+    return () => {
+      gone = true
+      const { current: mine } = running
+      running.current = null
+      mine?.stop()
+      editor.current?.view.destroy()
+    }
+  }, [])
+
+  function choose(name: string): void {
+    current.current = name
+    setExample(name)
+    showAddress('tape', { example: name === examples[0].name ? undefined : name })
+    if (!editor.current) return
+    editor.current.replace(editor.current.view, textOf(name))
+    begin()
+  }
+
+  function restore(): void {
+    editor.current?.replace(editor.current.view, original(example))
+    begin()
+  }
+
+  const { tapes, lines, error } = outcome
+  const drawn = tapes[chosen]
+  return (
+    <div class="room tape">
+      <div class="panel">
+        <Section title="Script">
+          <Select label="Example" value={example} onChange={choose} options={examples.map(({ name, title }) => [name, title] as const)} />
+          <div class="editor" ref={place}>{!ready && <pre>{textOf(example)}</pre>}</div>
+          <div class="row">
+            <button type="button" class="main" disabled={!ready || busy} onClick={begin}>Run</button>
+            <button type="button" disabled={!busy} onClick={() => running.current?.stop()}>Stop</button>
+            <button type="button" class="quiet" disabled={!ready} onClick={restore}>As it was</button>
+            <p class="hint">Ctrl-Enter runs it; it may take {limit} seconds.</p>
+          </div>
+          {error && <p class="mistake" role="alert">{error}</p>}
+        </Section>
+        {lines.length > 0 && <Section title="It printed"><pre class="printed" tabIndex={0} aria-label="What the script printed">{lines.join('\n')}</pre></Section>}
+      </div>
+      <div class="view">
+        {tapes.length > 1 && (
+          <Keys label="Function" value={String(chosen)} onChange={i => setChosen(Number(i))} options={tapes.map(({ name }, i) => [String(i), name || `function ${i + 1}`] as const)} />
+        )}
+        {drawn ? <TapeView key={chosen} drawn={drawn} /> : <div class="empty"><p>{busy || !ready ? 'Running …' : 'Here the tape of each function is drawn that the script gives to traceOf(f, …arguments).'}</p></div>}
+      </div>
+    </div>
+  )
+}

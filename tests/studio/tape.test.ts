@@ -1,0 +1,133 @@
+// Tape, as a person would use it: scripts are written with completion and mistakes in place, run, stopped; their tapes are
+// drawn, and walked back step by step.
+
+import { gzipSync } from 'node:zlib'
+import { afterAll, describe, expect, it } from 'vitest'
+import { examples } from '../../studio/src/rooms/tape/examples.ts'
+import { closeBrowser, screens, visit } from './visit.ts'
+import type { Screen, Visit } from './visit.ts'
+
+afterAll(closeBrowser)
+
+async function until(holds: () => Promise<boolean>, timeout = 30_000): Promise<void> {
+  await expect.poll(holds, { timeout }).toBe(true)
+}
+
+const rows = ({ page }: Visit) => page.locator('.tape-row')
+
+/** Waits until a script has ended. */
+async function ended({ page }: Visit): Promise<void> {
+  await until(async () => await page.getByRole('button', { name: 'Run', exact: true }).isEnabled())
+}
+
+/** Writes a script in the place of the one there. */
+async function write({ page }: Visit, text: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Script' }).click()
+  await page.keyboard.press('Control+a')
+  await page.keyboard.insertText(text)
+}
+
+describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
+  it('draws the tape of a function, and goes back over it', async () => {
+    const studio = await visit(screen)
+    const { page } = studio
+    await studio.open('#tape?example=layers')
+    await until(async () => await rows(studio).count() > 5)
+    await ended(studio)
+    await studio.picture('tape')
+    const back = page.getByRole('button', { name: 'Step back' })
+    for (let i = 0; i < 4; i++) await back.click()
+    await page.getByText(/^Way back, step 4 of \d+/).waitFor()
+    expect(await page.locator('.tape-row.now').count()).toBe(1)
+    await studio.picture('tape-back')
+    await page.getByRole('button', { name: 'To the gradient' }).click()
+    for (const path of ['w1', 'b1', 'w2']) await page.getByText(`∂L/∂${path}`).waitFor()
+    expect(await studio.barriers()).toEqual([])
+    await page.getByLabel('Example').selectOption('perception')
+    await page.locator('.tape-row', { hasText: 'concat' }).waitFor()
+    await ended(studio)
+    await page.getByRole('button', { name: 'To the gradient' }).click()
+    await studio.picture('tape-cells')
+    await studio.leave()
+  })
+})
+
+it('runs every example, none of which has a mistake', async () => {
+  const studio = await visit('desktop', { colorScheme: 'dark' })
+  const { page } = studio
+  await studio.open('#tape')
+  for (const { name } of examples) {
+    await page.getByLabel('Example').selectOption(name)
+    await ended(studio)
+    await until(async () => await rows(studio).count() > 1)
+    expect(await page.locator('.mistake').allTextContents()).toEqual([])
+    await page.waitForTimeout(400) // the underlining waits until nobody types
+    expect(await page.locator('.cm-lintRange-error').allTextContents(), name).toEqual([])
+  }
+  await page.getByLabel('Example').selectOption('checkpoint')
+  await until(async () => await page.getByRole('radio', { name: 'again' }).isVisible())
+  await page.getByRole('radio', { name: 'again' }).check()
+  expect(await page.locator('.tape-row.checkpoint').count()).toBe(2)
+  await studio.picture('tape-checkpoint')
+  expect(await studio.barriers()).toEqual([])
+  await studio.leave()
+})
+
+it('completes names from the real types, and underlines a mistake where it is', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#tape')
+  await ended(studio)
+  await write(studio, "import * as cg from 'cellgrad'\nconst x: string = cg.tensor([1, 2])\ncg.depthwise")
+  await page.getByRole('option', { name: 'depthwiseConv' }).waitFor()
+  await page.locator('.explained').getByText(/depthwise\(/).first().waitFor()
+  await until(async () => (await page.locator('.cm-lintRange-error').allTextContents()).join() === 'x')
+  await studio.picture('tape-editor')
+  await page.keyboard.press('Escape')
+  await page.locator('.cm-lintRange-error').hover()
+  await page.getByText("Type 'Tensor' is not assignable to type 'string'.").waitFor()
+  expect(await page.locator('.mistake').count()).toBe(0) // nothing was run
+  await studio.leave()
+})
+
+it('ends a script that never does, and says what fails in another', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#tape')
+  await ended(studio)
+  await write(studio, 'for (;;) {}')
+  await page.keyboard.press('Control+Enter')
+  await page.getByRole('alert').getByText('the script took more than 10 seconds and was ended.').waitFor()
+  await page.getByRole('button', { name: 'Run', exact: true }).click()
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await page.getByRole('alert').getByText('the script was stopped.').waitFor()
+  await write(studio, "import { add, tensor } from 'cellgrad'\nadd(tensor([1]), tensor([1, 2, 3, 4]).nothing)")
+  await page.keyboard.press('Control+Enter')
+  await page.getByRole('alert').getByText(/^add: /).waitFor()
+  await write(studio, "import fs from 'fs'\nfs.rmSync('x')")
+  await page.keyboard.press('Control+Enter')
+  await page.getByRole('alert').getByText("a script here imports from 'cellgrad' alone, not from 'fs'.").waitFor()
+  await page.getByRole('button', { name: 'As it was' }).click()
+  await until(async () => await rows(studio).count() === 2)
+  // What is written is still there when one comes back from another room.
+  await write(studio, "console.log('still here')")
+  await page.getByRole('link', { name: 'Play' }).click()
+  await page.getByRole('link', { name: 'Tape' }).click()
+  await page.getByText('still here', { exact: true }).waitFor()
+  expect(await rows(studio).count()).toBe(0)
+  await studio.leave()
+})
+
+it('loads the editor when the room is opened, and not with the page', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  const scripts: Promise<Buffer>[] = []
+  page.on('response', response => { if (/\.(js|css|html)$|\/$/.test(new URL(response.url()).pathname)) scripts.push(response.body()) })
+  await studio.open('')
+  await until(async () => await page.locator('.figure').count() > 0 && await page.getByRole('application').isVisible())
+  await page.waitForTimeout(1000)
+  const sizes = (await Promise.all(scripts)).map(body => gzipSync(body).length)
+  expect(sizes.length).toBeGreaterThan(2)
+  expect(sizes.reduce((a, b) => a + b)).toBeLessThan(400_000)
+  await studio.leave()
+})

@@ -24,6 +24,8 @@ export type Filters = {
     readonly kernel: Float32Array | null
     readonly bias: Float32Array | null
     readonly activation: string
+    /** Of leaky ReLUs below 0. */
+    readonly slope: number
   }[]
 }
 
@@ -49,7 +51,7 @@ export type CellNumbers = {
 export type Tap = { readonly dy: number; readonly dx: number; readonly c: number; readonly weight: number }
 
 /** The sum that a perceived number is, or null where it is none of a window's cells. */
-export type Sum = { readonly taps: readonly Tap[]; readonly bias: number; readonly activation: string }
+export type Sum = { readonly taps: readonly Tap[]; readonly bias: number; readonly activation: string; readonly slope: number }
 
 type Learned = Exclude<Perception, string | { readonly factor: number }>
 const isLearned = (part: Perception): part is Learned => typeof part === 'object' && 'type' in part
@@ -103,16 +105,16 @@ export function sumOf(rule: DataRule, filters: Filters, i: number): Sum | null {
     let f = i % count
     const kernel = kernels.find(({ n }) => f < n || (f -= n, false))!
     const taps = windowOf(kernel.size).map(({ dy, dx, t }) => ({ dy, dx, c, weight: kernel.values[(t * channels + c) * kernel.n + f] }))
-    return { taps: taps.filter(({ weight }) => weight !== 0), bias: 0, activation: 'linear' }
+    return { taps: taps.filter(({ weight }) => weight !== 0), bias: 0, activation: 'linear', slope: 0 }
   }
   let j = i - channels * count
   const part = convolutions.find(({ n }) => j < n || (j -= n, false))!
   if (!part.kernel) return null
-  const { size, dilation, n, kernel, bias, activation } = part
+  const { size, dilation, n, kernel, bias, activation, slope } = part
   const taps = windowOf(size, dilation).flatMap(({ dy, dx, t }) => (
     Array.from({ length: channels }, (_, c) => ({ dy, dx, c, weight: kernel[(t * channels + c) * n + j] }))
   ))
-  return { taps, bias: bias?.[j] ?? 0, activation }
+  return { taps, bias: bias?.[j] ?? 0, activation, slope }
 }
 
 function windowOf(size: number, dilation = 1): { dy: number; dx: number; t: number }[] {
@@ -134,10 +136,10 @@ export async function readFilters(rule: DataRule, params: DataParams): Promise<F
   )))
   const convolutions = await Promise.all(learned.filter(({ type }) => type !== 'depthwise').map(async part => {
     const n = perceptionSize({ channels: rule.channels, perceive: [part] })
-    if (part.type !== 'conv') return { n, size: 1, dilation: 1, kernel: null, bias: null, activation: 'linear' }
+    if (part.type !== 'conv') return { n, size: 1, dilation: 1, kernel: null, bias: null, activation: 'linear', slope: 0 }
     const { kernel, bias } = weights(part)
-    const { size, dilation, activation } = part
-    return { n, size, dilation, kernel: await read(kernel), bias: bias ? await read(bias) : null, activation }
+    const { size, dilation, activation, slope } = part
+    return { n, size, dilation, kernel: await read(kernel), bias: bias ? await read(bias) : null, activation, slope }
   }))
   return { kernels, convolutions }
 }

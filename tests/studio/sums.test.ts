@@ -1,0 +1,56 @@
+// What Look inside says a number is a sum of, is what it is: for random rules, each sum of terms gives the number that the
+// library has computed.
+
+import fc from 'fast-check'
+import { cast, channelNames, foldIn, inspectStep, key, mapTree, perceptionNames, scope, updatedChannels } from 'cellgrad'
+import type { DataParams, Tensor } from 'cellgrad'
+import { expect, it } from 'vitest'
+import { cellNumbers, readFilters, readParts, sumOf } from '../../studio/src/rooms/inside/cell.ts'
+import type { Facts } from '../../studio/src/rooms/inside/commands.ts'
+import { changeOf, digits, perceivedOf, unitOf } from '../../studio/src/rooms/inside/terms.ts'
+import type { Shown } from '../../studio/src/rooms/inside/terms.ts'
+import { scenes } from '../nca/random-rule.ts'
+
+const activate: Readonly<Record<string, (x: number, slope: number) => number>> = {
+  relu: x => Math.max(x, 0), leakyRelu: (x, slope) => (x > 0 ? x : slope * x), tanh: Math.tanh,
+  sigmoid: x => 1 / (1 + Math.exp(-x)), linear: x => x,
+}
+
+const total = ({ terms, bias }: Shown): number => terms.reduce((sum, { weight, value }) => sum + weight * value, bias)
+
+it('sums give the numbers', async () => {
+  await fc.assert(fc.asyncProperty(scenes, fc.nat(), async (scene, pick) => {
+    const { rule, n } = scene
+    const float32 = <T>(tree: T): T => mapTree(tree, leaf => cast(leaf as Tensor, 'float32'))
+    const params = float32(scene.params) as DataParams, x = float32(scene.x)
+    const parts = await readParts(scope(() => inspectStep(rule, params, x, { key: foldIn(key(n), 0), t: 0 })))
+    const cell = cellNumbers(rule, parts, pick % parts.width, Math.floor(pick / parts.width) % parts.height)
+    const weights = Object.fromEntries(Object.entries(params.update).map(([name, t]) => [name, (t as Tensor).toArray() as Float32Array]))
+    const { hidden, activation, residual, slope } = rule.update
+    const facts = {
+      hidden, activation, residual, weights, stepSize: rule.stepSize, changing: updatedChannels(rule), channels: channelNames(rule.channels),
+      perception: perceptionNames(rule),
+    } as unknown as Facts
+    const near = (got: number, expected: number): void => {
+      expect(Math.abs(got - expected)).toBeLessThanOrEqual(1e-4 * Math.max(1, Math.abs(expected)))
+    }
+    facts.changing.forEach((_, k) => near(rule.stepSize * total(changeOf(facts, cell, k)), cell.change[k]))
+    hidden.forEach((units, i) => {
+      const inputs = i === 0 ? cell.perception : cell.hidden[i - 1]
+      for (let j = 0; j < units; j++) {
+        const carried = residual && inputs.length === units ? inputs[j] : 0
+        near(activate[activation](total(unitOf(facts, cell, i + 1, j)), slope) + carried, cell.hidden[i][j])
+      }
+    })
+    const filters = await readFilters(rule, params)
+    facts.perception.forEach((name, i) => {
+      const sum = sumOf(rule, filters, i)
+      if (sum === null) expect(name).toMatch(/residualConv|attention|deformable/)
+      else near(activate[sum.activation](total(perceivedOf(facts, cell, i, sum)), sum.slope), cell.perception[i])
+    })
+  }), { numRuns: 40 })
+})
+
+it.each([[0, '0'], [-0.00123, '−0.00123'], [1234.5, '1.2e3'], [-4e-7, '−4e−7'], [0.5, '0.5'], [12, '12'], [100, '100']])('%d is written %s', (x, text) => {
+  expect(digits(x)).toBe(text)
+})

@@ -57,10 +57,9 @@ describe('a model in an address', () => {
     }), { numRuns: 200 })
   })
 
-  it('has 12,600 characters for the published rule', async () => {
+  it('has 12,444 characters for the published rule', async () => {
     const text = await encodeLink({ rule: growingRule, params: init(growingRule, key(0)) })
-    expect(text.length).toBeGreaterThan(12_000)
-    expect(text.length).toBeLessThan(12_700)
+    expect(text).toHaveLength(12_444)
   })
 
   it.each(['', 'play', 'a b', '%%%', 'A'.repeat(200)])('%j is none', text => {

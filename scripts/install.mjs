@@ -2,10 +2,13 @@
 //
 // `npm start` and `npm test` run this first, so that both work on a fresh clone. What is installed is read from
 // node_modules/.package-lock.json, which npm keeps there, and compared package by package: file times would mislead,
-// because npm itself, git and archives write the two files in any order.
+// because npm itself, git and archives write the two files in any order. Optional packages may be absent, since not every
+// system can have them; so that one which a newer package-lock.json adds is not taken for such, what was installed by
+// this script leaves the sum of the package-lock.json that it was installed for.
 
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 
 /** The packages that a lock file lists, by their path in node_modules; empty if there is no such file. */
 function packagesOf(path) {
@@ -21,8 +24,12 @@ function packagesOf(path) {
 const wanted = packagesOf('../package-lock.json')
 const installed = packagesOf('../node_modules/.package-lock.json')
 
-// Optional packages (binaries for other systems, WebGPU) may be absent; '' is this package itself.
-const upToDate = Object.entries(wanted).every(([path, { version, optional }]) => {
+const stamp = new URL('../node_modules/.installed-for', import.meta.url)
+const sum = createHash('sha256').update(readFileSync(new URL('../package-lock.json', import.meta.url))).digest('hex')
+const triedBefore = !existsSync(stamp) || readFileSync(stamp, 'utf8') === sum
+
+// '' is this package itself.
+const upToDate = triedBefore && Object.entries(wanted).every(([path, { version, optional }]) => {
   if (path === '') return true
   return installed[path] ? installed[path].version === version : optional
 })
@@ -34,5 +41,6 @@ if (!upToDate) {
   const { status } = npm
     ? spawnSync(process.execPath, [npm, ...args], { stdio: 'inherit' })
     : spawnSync('npm', args, { stdio: 'inherit', shell: true })
+  if (status === 0) writeFileSync(stamp, sum)
   process.exit(status ?? 1)
 }

@@ -94,6 +94,7 @@ async function work(url: string, workers: number, folder: string, flags: readonl
     }
   }
 
+  const own = redis.duplicate()
   const taker = new Worker<QueuedRun, Outcome>(queueName, async (job, token) => {
     const { id, config, iterations } = job.data
     say(`${id}: up to ${iterations} iterations`)
@@ -104,12 +105,12 @@ async function work(url: string, workers: number, folder: string, flags: readonl
     }
     say(`${id}: ${'value' in outcome ? `loss ${Number(outcome.value.toPrecision(3))}` : `failed: ${outcome.failed}`}`)
     return outcome
-  }, { connection: redis.duplicate({ maxRetriesPerRequest: null }), concurrency: workers, lockDuration, stalledInterval, maxStalledCount: 1000 })
+  }, { connection: own, concurrency: workers, lockDuration, stalledInterval, maxStalledCount: 1000 })
   taker.on('error', () => {}) // told by the connection, which is made again
   say(`Waiting for runs at ${publicAddress(url)}, ${workers} at once`)
   await new Promise<void>(done => { interrupt.signal.addEventListener('abort', () => done()) })
   await taker.close()
   interrupt.end()
   redis.removeAllListeners('close')
-  redis.disconnect()
+  for (const connection of [own, redis]) connection.disconnect()
 }

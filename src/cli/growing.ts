@@ -40,6 +40,7 @@ export function growing(run: Run & { readonly config: Config }, backend: Backend
     ],
     preview: params => grown(rule, params, config, target),
     draw: (params, metrics) => draw(run, rule, params, metrics),
+    data: [join(folder, files.target)],
     written: [
       ['the trained rule', files.model],
       ['what it grows, over time', files.growth],
@@ -49,6 +50,7 @@ export function growing(run: Run & { readonly config: Config }, backend: Backend
       ['the loss over the iterations', files.chart],
       ['every iteration in numbers', files.metrics],
       ['what was asked for', files.config],
+      ['where and with what it was trained', files.about],
       ['where training can go on', files.checkpoint],
     ],
     provenance: { target: config.target, preset: config.preset, grid: String(config.size + 2 * config.padding) },

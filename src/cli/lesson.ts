@@ -1,6 +1,7 @@
 /**
  * Runs of other tasks than growing one picture: their data, what is shown of them, and the files that they leave.
  */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backend } from '../backends/backend.ts'
 import type { Experiment } from '../experiment/tasks/experiment.ts'
@@ -13,6 +14,7 @@ import { evaluate, predict } from '../nca/tasks/evaluate.ts'
 import type { Split } from '../nca/tasks/folds.ts'
 import { taskTrainer } from '../nca/training/trainer.ts'
 import { trainingFields } from '../nca/training/trainer-options.ts'
+import { readModel } from '../node/model.ts'
 import { writePng } from '../node/png.ts'
 import { readTaskData } from '../node/task-data.ts'
 import { scope } from '../tensor/lifetime.ts'
@@ -24,16 +26,24 @@ import { drawLoss } from './subject.ts'
 import type { Subject } from './subject.ts'
 
 /** An experiment with its data: what is learned, and by which examples. */
-export type Prepared = { readonly lesson: Lesson; readonly split: Split; readonly shown: readonly number[] }
+export type Prepared = {
+  readonly lesson: Lesson
+  readonly split: Split
+  readonly shown: readonly number[]
+  /** The parameters of a model from which the run begins. */
+  readonly params?: DataParams
+}
 
 /** How many examples are shown. */
 const mostShown = 8
 
-/** Reads the data of an experiment, and holds them against its rule. */
-export async function prepare(experiment: Experiment, backend: Backend): Promise<Prepared> {
+/** Reads the data of an experiment, and holds them against its rule; and, for a new run, the model from which it begins. */
+export async function prepare(experiment: Experiment, backend: Backend, isNew: boolean): Promise<Prepared> {
   const lesson = lessonOf(experiment, await readTaskData(experiment, '.'), { backend })
   const split = splitOf(experiment, lesson)
-  return { lesson, split, shown: (split.test.length > 0 ? split.test : split.train).slice(0, mostShown) }
+  const { from } = experiment
+  const model = from !== null && isNew ? await readModel(from, { backend }) : undefined
+  return { lesson, split, ...(model && { params: model.params }), shown: (split.test.length > 0 ? split.test : split.train).slice(0, mostShown) }
 }
 
 /** Steps after which results are judged: the middle of those that are trained. */
@@ -42,7 +52,7 @@ export function stepsOf({ steps: [least, end] }: Pick<Experiment, 'steps'>): num
 }
 
 /** The experiment as a subject of a run. */
-export function lessonSubject(run: Run & { readonly config: Experiment }, { lesson, split, shown }: Prepared): Subject {
+export function lessonSubject(run: Run & { readonly config: Experiment }, { lesson, split, shown, params }: Prepared): Subject {
   const { folder, config } = run
   const { rule, validate } = config
   const steps = stepsOf(config)
@@ -54,7 +64,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
   const [, height = 1, width = 1] = scope(() => lesson.task.seeds([0]).shape)
   const size = `${width}×${height}`
   return {
-    trainer: taskTrainer({ ...training, rule, task: taskOn(lesson.task, split.train) }),
+    trainer: taskTrainer({ ...training, ...(params && { params }), rule, task: taskOn(lesson.task, split.train) }),
     target: run.target,
     cells: width * height,
     title: `Learning ${config.task} from ${split.train.length} ${split.train.length === 1 ? 'example' : 'examples'} of ${size} cells`
@@ -72,6 +82,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
       await writePng(join(folder, files.made), upscale(image, Math.max(1, Math.round(128 / height))))
       await drawLoss(join(folder, files.chart), metrics, run.name)
     },
+    data: pathsOf(config),
     written: [
       ['the trained rule', files.model],
       ...(validate ? [['the best by validation', files.best] as const] : []),
@@ -80,6 +91,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
       ['the loss over the iterations', files.chart],
       ['every iteration in numbers', files.metrics],
       ['what was asked for', files.config],
+      ['where and with what it was trained', files.about],
       ['where training can go on', files.checkpoint],
     ],
     provenance: { task: config.task, data: JSON.stringify(config.data) },
@@ -87,6 +99,12 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
   }
 }
 
-export function mean(values: readonly number[]): number {
+/** The files and folders that an experiment names and that there are: emoji are none. */
+function pathsOf({ data, from }: Experiment): string[] {
+  const texts = [...Object.values(data as object).flat(), from] as unknown[]
+  return texts.filter((text): text is string => typeof text === 'string' && existsSync(text))
+}
+
+function mean(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0) / values.length
 }

@@ -56,6 +56,7 @@ export const files = {
   tensorboard: 'tensorboard',
   best: 'best.safetensors',
   made: 'made.png',
+  about: 'about.json',
 } as const
 
 /**

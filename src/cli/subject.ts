@@ -24,6 +24,8 @@ export type Subject = {
   preview(params: DataParams): Promise<Image>
   /** Writes the pictures of the run. */
   draw(params: DataParams, metrics: readonly Metric[]): Promise<void>
+  /** The files and folders that it learns from. */
+  readonly data: readonly string[]
   /** The files of the run, and what they are. */
   readonly written: readonly (readonly [what: string, file: string])[]
   /** What is to be known of its model. */

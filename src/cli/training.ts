@@ -23,6 +23,7 @@ import { key } from '../tensor/key.ts'
 import { version } from '../node/assets.ts'
 import { readCheckpoint, readModel, saveCheckpoint, saveModel } from '../node/model.ts'
 import { decodePng, encodePng } from '../node/png.ts'
+import { noteAbout } from './about.ts'
 import { computing } from './computer.ts'
 import type { Computer } from './computer.ts'
 import { growing } from './growing.ts'
@@ -67,7 +68,7 @@ export async function startRun(config: RunConfig, { out, minutes, ...options }: 
     const fma = config.fma === 'auto' ? computer.fma ?? 'auto' : config.fma
     if (!isGrowing(config)) {
       if (minutes !== undefined) throw new UsageError('cellgrad train: --minutes is for growing a picture; say iterations')
-      const prepared = await prepare(config, computer.backend)
+      const prepared = await prepare(config, computer.backend, true)
       const picture = { name: config.task, png: encodePng(await prepared.lesson.wanted(prepared.shown)) }
       return holding(await createRun({ ...config, fma }, picture, out), run => runTraining(run, lessonSubject(run, prepared), computer, options))
     }
@@ -91,7 +92,7 @@ export async function resumeRun(
     const { config } = run
     const subject = isGrowing(config)
       ? growing({ ...run, config }, computer.backend)
-      : lessonSubject({ ...run, config }, await prepare(config, computer.backend))
+      : lessonSubject({ ...run, config }, await prepare(config, computer.backend, !existsSync(join(folder, files.checkpoint))))
     await runTraining(run, subject, computer, options)
   }))
 }
@@ -127,6 +128,7 @@ async function runTraining(
     ? `${subject.title}, ${config.iterations} iterations, in ${folder}`
     : `Going on with ${folder} from iteration ${from} of ${config.iterations}`)
   say(`Computing on: ${computer.name}`)
+  await noteAbout(folder, computer.name, subject.data)
   if (config.fma === 'on' && fma === 'off') say('This engine has no fused multiply-add, which fma: on asks for (Node 22 has).')
   if (before?.metadata.fma && fma && before.metadata.fma !== fma) {
     say(`Up to iteration ${from}, fused multiply-add was ${before.metadata.fma}; from here on it is ${fma}: the last bits will `

@@ -68,6 +68,24 @@ it('the best by validation is that of the least value', async () => {
   expect(Number(provenance.iterations)).toBe(rows.find(({ validation }) => validation === least)!.iteration)
 })
 
+it('says where and with what it was trained, each time', async () => {
+  const about = JSON.parse(await readFile(folder('imageToImage-2', 'about.json'), 'utf8')) as { command: string[]; node: string; data: Record<string, string> }[]
+  expect(about.map(({ command }) => command.slice(0, 2))).toEqual([['train', 'imageToImage.yaml'], ['train', '--resume']])
+  expect(Object.keys(about[0].data)).toEqual(['photos', 'masks'])
+  expect(about[0]).toMatchObject({ node: process.version, git: null, computer: expect.stringMatching(/^CPU/) })
+  const other = JSON.parse(await readFile(folder('imageToImage-1', 'about.json'), 'utf8')) as typeof about
+  expect(other[0].data).toEqual(about[1].data)
+})
+
+it('fine-tunes a model: the layers that do not learn keep every bit', async () => {
+  const model = 'imageToImage-1/model.safetensors'
+  const tuned = await cellgrad('train', 'imageToImage.yaml', '--set', `from=${model}`, '--set', 'trainable=[update.w2, update.b2]', '--out', 'tuned')
+  expect([tuned.status, tuned.err]).toEqual([0, ''])
+  const [a, b] = await Promise.all([model, 'tuned/model.safetensors'].map(async path => (await readModel(folder(path))).params.update))
+  expect(b.w1.toArray()).toEqual(a.w1.toArray())
+  expect(b.w2.toArray()).not.toEqual(a.w2.toArray())
+})
+
 it('a trained rule is applied to a picture, and to a folder of them', async () => {
   const classes = await cellgrad('predict', 'classification-1', 'classes/a', '--out', 'said')
   expect([classes.status, classes.err]).toEqual([0, ''])

@@ -54,6 +54,8 @@ export type Experiment<T extends TaskName = TaskName> = { [K in T]: Omit<Complet
   readonly recipe: keyof typeof recipes | null
   readonly data: DataOf[K]
   readonly iterations: number
+  /** The path of a model whose parameters are the first. */
+  readonly from: string | null
   readonly validate: Validate | null
 } }[T]
 
@@ -111,6 +113,7 @@ function tableOf<K extends TaskName>(type: K): Table {
       recipe: { ...orNull(oneOf(Object.keys(recipes))), default: null, about: 'Published automaton whose values are used where nothing else is said' },
       data: { ...record<DataOf[K]>({ fields: data[type] }), about: 'What is learned from' },
       iterations: { ...wholeFrom(1, 1e9), about: 'Iterations of training' },
+      from: { ...orNull(text), default: null, about: 'A model from whose parameters training begins, .safetensors; null: from none' },
       ...trainingFields,
       rule: { ...ruleField, about: 'The rule' },
       validate: { ...orNull(validateField), default: null, about: 'How the run is judged by examples that it does not learn from, to keep the best; null: not' },

@@ -25,7 +25,8 @@ function wrapped(i: number, n: number, padding: Padding): number | null {
   if (i >= 0 && i < n) return i
   if (padding === 'zero') return null
   if (padding === 'circular') return ((i % n) + n) % n
-  return i < 0 ? -i : 2 * (n - 1) - i
+  const there = Math.abs(i) % Math.max(1, 2 * (n - 1))
+  return Math.min(there, 2 * (n - 1) - there)
 }
 
 export function stateOf(s: Tensor, padding: Padding): State {
@@ -131,12 +132,16 @@ function between(s: State, b: number, y: number, x: number): number[] {
     .reduce((all, each) => plus(all, each))
 }
 
-function naiveDeformable({ outputs, size, reach }: Deformable, p: Params, s: State): number[] {
+function naiveDeformable({ outputs, size, reach, modulated }: Deformable, p: Params, s: State): number[] {
   const taps = size * size
   return everywhere(s, (b, y, x) => {
-    const moved = plus(naiveConv(s, p.offsets, size, 1, 2 * taps, b, y, x), p.offsetBias).map(v => reach * Math.tanh(v))
-    return window(size).map(([dy, dx], t) =>
-      times(between(s, b, y + dy + moved[t], x + dx + moved[taps + t]), p.kernel, outputs, t * s.shape[3]))
+    const chosen = plus(naiveConv(s, p.offsets, size, 1, (modulated ? 3 : 2) * taps, b, y, x), p.offsetBias)
+    const moved = chosen.map(v => (reach === null ? v : reach * Math.tanh(v)))
+    return window(size).map(([dy, dx], t) => {
+      const weight = modulated ? activate.sigmoid(chosen[2 * taps + t]) : 1
+      const seen = between(s, b, y + dy + moved[t], x + dx + moved[taps + t]).map(v => weight * v)
+      return times(seen, p.kernel, outputs, t * s.shape[3])
+    })
       .reduce((all, each) => plus(all, each), Array.from(p.bias))
   })
 }

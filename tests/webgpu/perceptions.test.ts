@@ -57,6 +57,7 @@ describe('on WebGPU as on the CPU:', () => {
     ['a residual convolution', residualConvKind, residualConv(5, { activation: 'tanh' })],
     ['attention', attentionKind, attention(4, { heads: 2, keys: 3, feedForward: 5 })],
     ['a deformable convolution', deformableKind, deformable(3, { reach: 2 })],
+    ['one whose taps go anywhere', deformableKind, deformable(3, { size: 1, reach: null, modulated: true })],
   ] as [string, PartKind<unknown>, unknown][])('%s', async (_, kind, part) => {
     await fc.assert(fc.asyncProperty(paddings, fc.nat(), async (padding, seed) => {
       const see = (x: Tensor, params: Record<string, Tensor>): Tensor => kind.perceive!(part, params, x, { padding })

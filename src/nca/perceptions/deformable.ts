@@ -20,16 +20,30 @@
  *   hat(u) = ½ (|u − 1| − 2|u| + |u + 1|)
  *
  * has the mean of its slopes on both sides, so that ∂s(p + o)/∂o is ½ (s[p + 1] − s[p − 1]) at o = 0.
+ *
+ * Without a reach, offsets are not bounded, o = K ∗ s + b, as in the paper. Then the three cells around ⌊o + ½⌋ are looked up
+ * on each axis, and no others: the hats of all further ones are 0. Modulated taps (Zhu et al., "Deformable ConvNets v2", CVPR
+ * 2019, equation 1) are weighed besides, each by a number between 0 and 1 that the cell chooses, which begins at ½:
+ *
+ *   y_i = Σ_t σ(K' ∗ s + b')_t · s(i + t + o_t) · W_t + bias
  */
 import { checkpoint } from '../../autograd/checkpoint.ts'
-import { dataOf } from '../../backends/fields.ts'
-import { wholeFrom } from '../../backends/options.ts'
-import { add, mul, sub } from '../../tensor/ops/arithmetic.ts'
+import { dataOf, orNull } from '../../backends/fields.ts'
+import { flag, wholeFrom } from '../../backends/options.ts'
+import type { Padding } from '../../backends/window.ts'
+import { add, div, minimum, mul, sub } from '../../tensor/ops/arithmetic.ts'
+import { cast } from '../../tensor/ops/cast.ts'
+import { and, greaterEqual, less, where } from '../../tensor/ops/compare.ts'
 import { splitAxis } from '../../tensor/ops/concat.ts'
+import { range } from '../../tensor/ops/create.ts'
 import { conv2d } from '../../tensor/ops/conv2d/conv2d.ts'
 import { dense } from '../../tensor/ops/dense.ts'
-import { abs, tanh } from '../../tensor/ops/functions.ts'
+import { abs, clamp, floor, sigmoid, tanh } from '../../tensor/ops/functions.ts'
+import { takeAlong } from '../../tensor/ops/gather.ts'
 import { pad, slice } from '../../tensor/ops/pad-slice.ts'
+import { reshape } from '../../tensor/ops/reshape.ts'
+import { stopGradient } from '../../tensor/ops/stop-gradient.ts'
+import { broadcastTo } from '../../tensor/ops/sum.ts'
 import { total } from '../../tensor/ops/total.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { oddSize, units } from '../rule/limits.ts'
@@ -41,8 +55,13 @@ export type Deformable = {
   readonly outputs: number
   /** Taps along each axis, an odd number; default 3. */
   readonly size: number
-  /** How many cells a tap can be moved along each axis: 1, 2 or 3; default 1. Time grows with (2·reach + 1)². */
-  readonly reach: number
+  /**
+   * How many cells a tap can be moved along each axis: 1, 2 or 3; default 1. Time grows with (2·reach + 1)². Null: any number,
+   * which takes about twice the time of 1, since cells are looked up.
+   */
+  readonly reach: number | null
+  /** Whether each cell also weighs its taps, from 0 to 1; default false. */
+  readonly modulated: boolean
 }
 
 export type DeformableOptions = Partial<Omit<Deformable, 'type' | 'outputs'>>
@@ -50,11 +69,13 @@ export type DeformableOptions = Partial<Omit<Deformable, 'type' | 'outputs'>>
 /**
  * A deformable convolution for a rule's `perceive`. Its parameters are `kernel` `[size²·channels, outputs]` and `bias`,
  * and those of the convolution that moves the taps, `offsets` `[size, size, channels, 2·size²]` and `offsetBias`:
- * how far each tap is moved down, tap after tap row by row, then how far each is moved to the right.
+ * how far each tap is moved down, tap after tap row by row, then how far each is moved to the right. Modulated, it has 3·size²
+ * outputs: those that weigh the taps follow.
  *
  * @param outputs a whole number > 0
- * @throws where there are no outputs, the size is not odd, or the reach is not 1, 2 or 3
+ * @throws where there are no outputs, the size is not odd, or the reach is not 1, 2, 3 or null
  * @example defineRule({ channels: { rgb: 3, hidden: 9 }, perceive: ['identity', deformable(32)], update: mlp(64) })
+ * @example deformable(80, { reach: null, modulated: true })
  */
 export function deformable(outputs: number, options: DeformableOptions = {}): Deformable {
   return dataOf('deformable', deformableKind, { outputs }, options)
@@ -66,42 +87,102 @@ export const deformableKind: PartKind<Deformable> = {
   fields: {
     outputs: { ...units, about: 'Numbers that it computes' },
     size: { ...oddSize, default: 3, about: 'Taps along each axis' },
-    reach: { ...wholeFrom(1, 3), default: 1, about: 'Cells by which a tap can be moved along each axis' },
+    reach: { ...orNull<number>(wholeFrom(1, 3)), default: 1, about: 'Cells by which a tap can be moved along each axis; null: any number' },
+    modulated: { ...flag, default: false, about: 'Whether each cell also weighs its taps' },
   },
   outputs: ({ outputs }) => outputs,
-  params({ outputs, size }, channels) {
+  params({ outputs, size, modulated }, channels) {
     const taps = size * size
+    const moves = (modulated ? 3 : 2) * taps
     return {
       kernel: { shape: [taps * channels, outputs], init: { glorot: [taps * channels, taps * outputs] } },
       bias: { shape: [outputs], init: 'zeros' },
-      offsets: { shape: [size, size, channels, 2 * taps], init: 'zeros' },
-      offsetBias: { shape: [2 * taps], init: 'zeros' },
+      offsets: { shape: [size, size, channels, moves], init: 'zeros' },
+      offsetBias: { shape: [moves], init: 'zeros' },
     }
   },
-  perceive({ size, reach }, { kernel, bias, offsets, offsetBias }, x, { padding, mask }) {
-    const [b, h, w, c] = x.shape
+  perceive({ size, reach, modulated }, { kernel, bias, offsets, offsetBias }, x, { padding, mask }) {
     const taps = size * size
-    const moved = mul(reach, tanh(add(conv2d(x, offsets, { padding, mask }), offsetBias)))
-    const [down, right] = splitAxis(moved, [taps, taps]).map(checkpoint(each => hats(each, reach)))
-
-    const border = (size - 1) / 2 + reach
-    const around = [border, border] as const
-    const padded = pad(x, [[0, 0], around, around, [0, 0]], { mode: padding })
-    const span = 2 * reach + 1
+    const chosen = splitAxis(add(conv2d(x, offsets, { padding, mask }), offsetBias), new Array(modulated ? 3 : 2).fill(taps))
+    const sampled = reach === null
+      ? looked(x, size, [chosen[0], chosen[1]], padding)
+      : moved(x, size, [chosen[0], chosen[1]].map(o => mul(reach, tanh(o))), reach, padding)
+    const weights = modulated ? sigmoid(chosen[2]) : null
+    const c = x.shape[3]
     const tap = checkpoint((t: number): Tensor => {
-      const [y, x] = [down, right].map(list => list.map(each => slice(each, [0, 0, 0, t], [b, h, w, 1])))
-      const sample = total(span * span, n => {
-        const [i, j] = [Math.floor(n / span), n % span]
-        const shifted = slice(padded, [0, Math.floor(t / size) + i, t % size + j, 0], [b, h, w, c])
-        return mul(mul(y[i], x[j]), shifted)
-      })
-      return dense(sample, slice(kernel, [t * c, 0], [c, kernel.shape[1]]), { mask })
+      const seen = weights ? mul(ofTap(weights, t), sampled(t)) : sampled(t)
+      return dense(seen, slice(kernel, [t * c, 0], [c, kernel.shape[1]]), { mask })
     })
     return add(total(taps, tap), bias)
   },
-  words({ outputs, size, reach }) {
-    return `a deformable ${size}×${size} convolution, of taps moved by up to ${reach}, to ${outputs}`
+  words({ outputs, size, reach, modulated }) {
+    const moves = `moved ${reach === null ? 'freely' : `by up to ${reach}`}${modulated ? ' and weighed' : ''}`
+    return `a deformable ${size}×${size} convolution, of taps ${moves}, to ${outputs}`
   },
+}
+
+/** What tap t sees in every cell `[b,h,w,c]`. */
+type Sampled = (t: number) => Tensor
+
+/** Of numbers for each tap `[b,h,w,taps]` those of one, `[b,h,w,1]`. */
+function ofTap(all: Tensor, t: number): Tensor {
+  return slice(all, [0, 0, 0, t], [...all.shape.slice(0, 3), 1])
+}
+
+/** Taps moved by at most `reach`, as a sum over all cells that they can reach. */
+function moved(x: Tensor, size: number, offsets: readonly Tensor[], reach: number, padding: Padding): Sampled {
+  const [b, h, w, c] = x.shape
+  const [down, right] = offsets.map(checkpoint(each => hats(each, reach)))
+  const border = (size - 1) / 2 + reach
+  const around = [border, border] as const
+  const padded = pad(x, [[0, 0], around, around, [0, 0]], { mode: padding })
+  const span = 2 * reach + 1
+  return t => {
+    const [y, x] = [down, right].map(list => list.map(each => ofTap(each, t)))
+    return total(span * span, n => {
+      const [i, j] = [Math.floor(n / span), n % span]
+      const shifted = slice(padded, [0, Math.floor(t / size) + i, t % size + j, 0], [b, h, w, c])
+      return mul(mul(y[i], x[j]), shifted)
+    })
+  }
+}
+
+/** Taps moved anywhere, as a sum over the nine cells around each place, which are looked up. */
+function looked(x: Tensor, size: number, offsets: readonly Tensor[], padding: Padding): Sampled {
+  const [b, h, w, c] = x.shape
+  const cells = reshape(x, [b, h * w, c])
+  const border = (size - 1) / 2
+  const along = (n: number, shape: readonly number[]): Tensor => reshape(cast(range(n, { backend: x.backend }), x.dtype), shape)
+  return t => {
+    const places = [[Math.floor(t / size), h, [h, 1, 1]], [t % size, w, [w, 1]]] as const
+    const [ys, xs] = places.map(([tap, n, shape], i) =>
+      nearest(add(add(ofTap(offsets[i], t), along(n, shape)), tap - border), n, padding))
+    return total(9, k => {
+      const [y, x] = [ys[Math.floor(k / 3)], xs[k % 3]]
+      const at = broadcastTo(reshape(add(mul(y.at, w), x.at), [b, h * w, 1]), [b, h * w, c])
+      const seen = reshape(takeAlong(cells, at, 1), [b, h, w, c])
+      return mul(mul(y.weight, x.weight), padding === 'zero' ? where(and(y.inside, x.inside), seen, 0) : seen)
+    })
+  }
+}
+
+/** Of places along an axis of n cells, the three cells around each: their numbers in the grid, whether they are in it, their hats. */
+function nearest(place: Tensor, n: number, padding: Padding): { at: Tensor; inside: Tensor; weight: Tensor }[] {
+  const middle = floor(add(stopGradient(place), 0.5))
+  const weights = hats(sub(place, middle), 1)
+  return [-1, 0, 1].map((d, i) => {
+    const cell = add(middle, d)
+    const inside = and(greaterEqual(cell, 0), less(cell, n))
+    return { at: cast(clamp(wrapped(cell, n, padding), 0, n - 1), 'int32'), inside, weight: weights[i] }
+  })
+}
+
+/** Whole numbers as those of cells of an axis: on a torus, between two mirrors, or as they are. */
+function wrapped(i: Tensor, n: number, padding: Padding): Tensor {
+  if (padding === 'zero') return i
+  const period = padding === 'circular' ? n : Math.max(1, 2 * (n - 1))
+  const within = sub(i, mul(period, floor(div(i, period))))
+  return padding === 'circular' ? within : minimum(within, sub(period, within))
 }
 
 /** hat(o − n) for n = −reach … reach. */

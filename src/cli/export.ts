@@ -39,7 +39,9 @@ const definition: CommandDef = {
     const path = await modelPath('export', given.model!)
     const model = await readModel(path, { dtype: 'float32' })
     const title = given.title ?? model.provenance.target ?? basename(path, extname(path))
-    await writeFileAtomic(given.html, await exportHtml(model, { title, brightness, size: size || gridOf(model, path) }))
+    await writeFileAtomic(given.html, await exportHtml(model, {
+      title, brightness, size: size || gridOf(model, path), conditions: model.provenance.conditions?.split(' '),
+    }))
     say(given.html)
   },
 }

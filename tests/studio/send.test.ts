@@ -4,7 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { exportHtml } from 'cellgrad'
+import { exportHtml, zeros } from 'cellgrad'
 import { readModel } from 'cellgrad/node'
 import type { Frame, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -71,6 +71,38 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
     expect(await told(page)).toEqual({ step: 0, living: 1 })
     await file.leave()
   })
+})
+
+it('a page of digits says what most cells take a drawing for', async () => {
+  const digits = await readModel(fileURLToPath(new URL('../../assets/studio/digits.safetensors', import.meta.url)))
+  writeFileSync(join(folder, 'digits.html'), await exportHtml(digits, { start: zeros([1, 28, 28, 20]) }))
+  const file = await visitFile('desktop', url('digits.html'))
+  const { page } = file
+  const box = (await page.locator('canvas').boundingBox())!
+  await page.mouse.move(box.x + 0.5 * box.width, box.y + 0.2 * box.height)
+  await page.mouse.down()
+  await page.mouse.move(box.x + 0.5 * box.width, box.y + 0.8 * box.height, { steps: 9 })
+  await page.mouse.up()
+  await expect.poll(() => page.locator('#status').textContent(), { timeout: 60_000 }).toMatch(/most say 1 \(\d+ %\)/)
+  await file.picture('send-digits')
+  await file.leave()
+})
+
+it('a page of a conditional rule turns what grows into what is chosen', async () => {
+  const emoji = await readModel(fileURLToPath(new URL('../../assets/studio/emoji.safetensors', import.meta.url)))
+  writeFileSync(join(folder, 'emoji.html'), await exportHtml(emoji, { size: 28, conditions: ['first', 'second'] }))
+  const file = await visitFile('desktop', url('emoji.html'))
+  const { page } = file
+  await until(async () => (await told(page)).step > 60)
+  const pixels = (): Promise<string> => page.locator('canvas').evaluate(canvas => (canvas as unknown as { toDataURL(): string }).toDataURL())
+  await page.keyboard.press('Space')
+  await page.locator('#role-condition').selectOption('second')
+  expect(await page.locator('#role-condition').locator('option').allTextContents()).toEqual(['first', 'second', '3', '4', '5'])
+  const before = await pixels()
+  await page.keyboard.press('Escape')
+  for (let i = 0; i < 3; i++) await page.locator('#step').click()
+  expect(await pixels()).not.toBe(before)
+  await file.leave()
 })
 
 it('grows in a frame', async () => {

@@ -34,10 +34,13 @@ export type HtmlOptions = {
   seed?: number
   /** Added to red, green and blue of a rule with the role `rgb`, default 0; textures of `textureTask` need 0.5. */
   brightness?: number
+  /** What the conditions are called, in the order of their channels; by default they are numbered from 1. */
+  conditions?: readonly string[]
 }
 
 const htmlOptions = keysOf<HtmlOptions>({
   title: text, size: wholeFrom(1, 512), start: aTensor, seed: wholeFrom(0, 2 ** 32 - 1), brightness: numberFrom(),
+  conditions: { fits: x => Array.isArray(x) && x.every(text.fits), expected: 'a list of names' },
 })
 
 /**
@@ -57,7 +60,7 @@ export async function exportHtml(model: Pick<Model, 'rule' | 'params'>, options:
   const { rule, params } = model
   checkPlane(where, rule)
   checkParams(where, rule, params)
-  const { title = 'Neural cellular automaton', size, start, seed = 0, brightness = 0 } = options
+  const { title = 'Neural cellular automaton', size, start, seed = 0, brightness = 0, conditions = [] } = options
   check(size === undefined || start === undefined, where, 'size', size, 'none beside a start, which has its own')
   const from = channelCount(rule.channels) > 3 ? 3 : 0 // the seed of a rule without alpha is 1 in all channels
   if (start) checkState(where, rule, params, start)
@@ -73,7 +76,7 @@ export async function exportHtml(model: Pick<Model, 'rule' | 'params'>, options:
   const first = start ?? seedState(rule, { height, width, from })
   const { at, cells } = packState(await first.data(), first.shape.slice(1), first.backend)
   return pageOf(title, {
-    rule, filters, channelNames: channelNames(rule.channels), brightness, seed, from, started: start !== undefined,
+    rule, filters, channelNames: channelNames(rule.channels), brightness, conditions, seed, from, started: start !== undefined,
     start: { height, width, at: [...at], values: base64Of(cells) }, weights,
   })
 }

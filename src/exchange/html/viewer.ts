@@ -94,8 +94,7 @@ if (rule.channels.rgb === 3) {
 for (const role of answers) { // the colour of the largest of its channels
   const { from, n } = roleOf(role)
   views.push([role, (cells, at) => {
-    let best = 0
-    for (let k = 1; k < n; k++) if (cells[at + from + k] > cells[at + from + best]) best = k
+    const best = largest(at, from, n)
     const seen = !rule.inputMask || cells[at + rule.inputMask.channel] > rule.inputMask.above
     return [...palette[best % palette.length], seen ? 255 : 0]
   }])
@@ -110,7 +109,24 @@ function draw() {
   const { living } = rule
   let count = 0
   if (living) for (let i = living.channel; i < world.cells.length; i += channels) count += +(world.cells[i] > living.above)
-  find('status').textContent = 'step ' + t + (living ? ' · ' + count + ' cells live' : '')
+  find('status').textContent = 'step ' + t + (living ? ' · ' + count + ' cells live' : '') + (answers.length > 0 ? said(answers[0]) : '')
+}
+
+/** Which channel of a role is the largest in most cells, among those that have an input, where the rule asks for one. */
+function said(role) {
+  const { from, n } = roleOf(role), votes = new Array(n).fill(0), { inputMask } = rule
+  for (let at = 0; at < world.cells.length; at += channels) {
+    if (!inputMask || world.cells[at + inputMask.channel] > inputMask.above) votes[largest(at, from, n)]++
+  }
+  const all = votes.reduce((a, b) => a + b, 0), most = votes.indexOf(Math.max(...votes))
+  return all === 0 ? '' : ' · most say ' + most + ' (' + Math.round(100 * votes[most] / all) + ' %)'
+}
+
+/** Which of n channels of a cell is the largest. */
+function largest(at, from, n) {
+  let best = 0
+  for (let k = 1; k < n; k++) if (world.cells[at + from + k] > world.cells[at + from + best]) best = k
+  return best
 }
 
 // WHAT IS DONE TO IT
@@ -172,7 +188,7 @@ options('tool', tools.map(([name]) => name))
 for (const role of conditions) {
   const label = document.createElement('label'), select = document.createElement('select')
   select.id = 'role-' + role
-  for (let k = 0; k < roleOf(role).n; k++) select.add(new Option(model.conditionNames?.[k] ?? String(k + 1), k))
+  for (let k = 0; k < roleOf(role).n; k++) select.add(new Option(model.conditions[k] ?? String(k + 1), k))
   select.onchange = () => { setCondition(role); draw() }
   label.append(role, select)
   find('controls').append(label)

@@ -55,6 +55,14 @@ async function livingHolder(folder: string, own: string): Promise<Holder | null>
   return living
 }
 
+/** Whether a living process trains in a folder, as far as can be seen from here; changes nothing. */
+export async function isTraining(folder: string): Promise<boolean> {
+  return (await readdir(folder)).some(name => {
+    const [, pid, start, machine] = lockName.exec(name) ?? []
+    return pid !== undefined && (machine !== here || startOf(Number(pid)) === start)
+  })
+}
+
 function inWords({ pid, machine, file }: Holder): string {
   return machine === hostname() ? `process ${pid}` : `process ${pid} of ${machine} (if not, delete ${file})`
 }

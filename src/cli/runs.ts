@@ -2,50 +2,22 @@
  * `cellgrad runs`: the runs below a folder in a table, some of them side by side, and their curves and patterns.
  */
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArgsDef, CommandDef } from 'citty'
 import { quoted } from '../backends/options.ts'
 import { compareRuns, filterRuns, sortRuns, tableOfRuns, toCsv, toMarkdown } from '../experiment/runs.ts'
-import type { RunRecord } from '../experiment/runs.ts'
-import type { JsonObject } from '../experiment/flat.ts'
 import { key } from '../tensor/key.ts'
 import { writeFilmStrips } from '../node/animation.ts'
 import { writeFileAtomic } from '../node/atomic-file.ts'
 import { learningCurvesSvg } from '../node/chart.ts'
 import { readModel } from '../node/model.ts'
-import { parseMetrics, recentLoss } from './metrics.ts'
-import type { Metric } from './metrics.ts'
 import { complain, say } from './output.ts'
+import { readRun, runFolders } from './read-runs.ts'
+import type { FoundRun } from './read-runs.ts'
 import { files } from './run-folder.ts'
 import { alignedLines } from './table.ts'
 import { UsageError } from './usage.ts'
 import type { Command, Given } from './usage.ts'
-import { readYaml } from './yaml.ts'
-
-type FoundRun = RunRecord & { readonly folder: string; readonly metrics: readonly Metric[] }
-
-const deepest = 6
-
-/** The folders of runs below a folder, itself included, in the order of their names. */
-async function runFolders(folder: string, depth: number = 0): Promise<string[]> {
-  if (existsSync(join(folder, files.config))) return [folder]
-  if (depth === deepest) return []
-  const entries = (await readdir(folder, { withFileTypes: true })).filter(entry => entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== 'node_modules')
-  const names = entries.map(({ name }) => name).sort(new Intl.Collator('en', { numeric: true }).compare)
-  return (await Promise.all(names.map(name => runFolders(join(folder, name), depth + 1)))).flat()
-}
-
-/** What a run's folder says of it. Results are those of its last iterations. */
-async function readRun(folder: string): Promise<FoundRun> {
-  const { values } = await readYaml(join(folder, files.config))
-  const metrics = parseMetrics(await readFile(join(folder, files.metrics), 'utf8').catch(() => ''))
-  const last = metrics.at(-1)
-  const results: RunRecord['results'] = last
-    ? { iteration: last.iteration, loss: Number(recentLoss(metrics).toPrecision(4)), seconds: Math.round(last.seconds) }
-    : { iteration: 0 }
-  return { name: folder, folder, config: values as JsonObject, results, metrics }
-}
 
 /** Reads the runs below folders; one that cannot be read is told and left out. */
 async function readRuns(folders: readonly string[]): Promise<FoundRun[]> {

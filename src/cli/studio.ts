@@ -8,10 +8,12 @@ import type { ArgsDef, CommandDef } from 'citty'
 import { studioFolder } from '../node/assets.ts'
 import { servePage } from '../node/page-server.ts'
 import { say } from './output.ts'
-import { numberFlag } from './usage.ts'
+import { servedRuns } from './served-runs.ts'
+import { numberFlag, UsageError } from './usage.ts'
 import type { Command, Given } from './usage.ts'
 
 const args: ArgsDef = {
+  folder: { type: 'positional', required: false, description: 'Shows the runs in it, and in folders below, while they train (default: out, where there is one)' },
   port: { type: 'string', valueHint: 'n', description: 'Port of the address (default: one that is free)' },
   print: { type: 'boolean', description: 'Only prints the address, and opens no browser (default: false)' },
 }
@@ -25,7 +27,9 @@ const definition: CommandDef = {
     if (!existsSync(join(studioFolder, 'index.html'))) {
       throw new Error(`studio: the page has not been built, expected it in ${studioFolder}; in a clone, npm run build makes it`)
     }
-    const { address } = await servePage(studioFolder, port).catch((cause: NodeJS.ErrnoException) => {
+    const folder = given.folder ?? 'out'
+    if (given.folder !== undefined && !existsSync(folder)) throw new UsageError(`cellgrad studio: there is no folder ${folder}`)
+    const { address } = await servePage(studioFolder, port, existsSync(folder) ? servedRuns(folder) : undefined).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'EADDRINUSE' && cause.code !== 'EACCES') throw cause
       throw new Error(`studio: port ${port} cannot be had (${cause.code === 'EACCES' ? 'it needs rights' : 'it is taken'})`, { cause })
     })

@@ -15,6 +15,27 @@ export type RunRecord = {
   readonly results: Readonly<Record<string, Json>>
 }
 
+/** A run as `cellgrad studio` tells a page of it. */
+export type ServedRun = RunRecord & {
+  /** Losses over iterations, each the mean of those since the one before. */
+  readonly curve: { readonly iterations: readonly number[]; readonly losses: readonly number[] }
+  /** Which pictures and models there are, by the names of their files. */
+  readonly files: readonly string[]
+  /** When one of its files was last changed, in milliseconds since 1970. */
+  readonly changed: number
+  /** Whether a process trains it now. */
+  readonly training: boolean
+}
+
+/** What `runs.json` says: the runs below a folder. */
+export type ServedRuns = {
+  /** Null where a page is served without runs. */
+  readonly folder: string | null
+  readonly runs: readonly ServedRun[]
+  /** A sentence for each run that could not be read. */
+  readonly leftOut: readonly string[]
+}
+
 /** Rows of values below the names of their columns. */
 export type RunTable = { readonly columns: readonly string[]; readonly rows: readonly (readonly (Json | undefined)[])[] }
 

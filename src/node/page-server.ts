@@ -4,8 +4,8 @@
  * It listens on 127.0.0.1, so that no other machine reaches it. A page of another site could still be made to ask for
  * it under a name of its own that points here (DNS rebinding), so a request must name this host. It answers with the
  * files that were there when it began, and looks for no path in the file system that somebody asks for: there is none
- * outside of the folder. Its pages are isolated from other origins (COOP, COEP), which is what gives them shared memory,
- * and with it threads.
+ * outside of the folder. What is to be seen anew at each request, runs that train, is asked of a function. Its pages are
+ * isolated from other origins (COOP, COEP), which is what gives them shared memory, and with it threads.
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -34,6 +34,11 @@ const isolation = {
   'cache-control': 'no-cache',
 } as const
 
+/**
+ * What a path is answered with besides files, by the ending that says what it is; null where there is nothing.
+ */
+export type Answers = (path: string) => Promise<{ readonly ending: string; readonly bytes: Uint8Array } | null>
+
 export type PageServer = {
   /** 'http://127.0.0.1:49152/' */
   readonly address: string
@@ -43,13 +48,14 @@ export type PageServer = {
 /**
  * Serves a folder with an index.html.
  *
- * @param port by default one that is free
+ * @param port by default one that is free, 0
+ * @param answers asked first, for every path that is a text
  * @throws where the folder cannot be read, or the port is taken
  */
-export async function servePage(folder: string, port = 0): Promise<PageServer> {
+export async function servePage(folder: string, port = 0, answers: Answers = async () => null): Promise<PageServer> {
   const files = await filesIn(folder)
   const server = createServer((request, response) => {
-    answer(files, (server.address() as AddressInfo | null)?.port ?? 0, request, response)
+    answer(files, answers, (server.address() as AddressInfo | null)?.port ?? 0, request, response)
       .catch(() => response.destroy()) // the file is gone, or whoever asked
   })
   await listening(server, port)
@@ -83,19 +89,21 @@ function listening(server: Server, port: number): Promise<void> {
 }
 
 async function answer(
-  files: ReadonlyMap<string, string>, port: number, { method, url = '/', headers: { host } }: IncomingMessage, response: ServerResponse,
+  files: ReadonlyMap<string, string>, answers: Answers, port: number, { method, url = '/', headers: { host } }: IncomingMessage, response: ServerResponse,
 ): Promise<void> {
   const say = (status: number, sentence: string): void => {
     response.writeHead(status, { ...isolation, 'content-type': 'text/plain; charset=utf-8' }).end(method === 'HEAD' ? '' : `${sentence}\n`)
   }
   if (host !== `127.0.0.1:${port}` && host !== `localhost:${port}`) return say(403, 'This page is for this machine only.')
   if (method !== 'GET' && method !== 'HEAD') return say(405, 'This server is only read from.')
-  const file = files.get(pathOf(url))
-  if (file === undefined) return say(404, 'There is no such file.')
-  const bytes = await readFile(file)
+  const path = pathOf(url)
+  const told = await answers(path)
+  const file = files.get(path)
+  if (!told && file === undefined) return say(404, 'There is no such file.')
+  const { ending, bytes } = told ?? { ending: extname(file!), bytes: await readFile(file!) }
   response.writeHead(200, {
     ...isolation,
-    'content-type': types[extname(file)] ?? 'application/octet-stream',
+    'content-type': types[ending] ?? 'application/octet-stream',
     'content-length': bytes.length,
   }).end(method === 'HEAD' ? undefined : bytes)
 }

@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url'
 import axe from 'axe-core'
 import { chromium } from 'playwright-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { servedRuns } from '../../src/cli/served-runs.ts'
 import { servePage } from '../../src/node/page-server.ts'
 
 /** The screens that every room is tried on. */
@@ -44,9 +45,14 @@ export type Visit = {
 
 let browser: Promise<Browser> | null = null
 
-/** Opens Studio on a screen. Options of the browser's context may be laid over it: dark colours, less motion. */
-export async function visit(screen: Screen, options: BrowserContextOptions = {}): Promise<Visit> {
-  const server = await servePage(fileURLToPath(new URL('../../dist/studio', import.meta.url)))
+/**
+ * Opens Studio on a screen. Options of the browser's context may be laid over it: dark colours, less motion.
+ *
+ * @param runs a folder of runs that it is served with
+ */
+export async function visit(screen: Screen, options: BrowserContextOptions = {}, runs?: string): Promise<Visit> {
+  const folder = fileURLToPath(new URL('../../dist/studio', import.meta.url))
+  const server = await servePage(folder, 0, runs === undefined ? undefined : servedRuns(runs))
   return visitAt(screen, options, server.address, server.close)
 }
 

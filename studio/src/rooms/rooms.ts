@@ -5,6 +5,7 @@ import type { ComponentType } from 'preact'
 import type { Settings } from '../address.ts'
 import { Inside } from './inside/inside.tsx'
 import { Play } from './play/play.tsx'
+import { Runs } from './runs/runs.tsx'
 import { Tape } from './tape/tape.tsx'
 import { Train } from './train/train.tsx'
 
@@ -21,4 +22,5 @@ export const rooms: readonly Room[] = [
   { name: 'train', title: 'Train', component: Train },
   { name: 'inside', title: 'Look inside', component: Inside },
   { name: 'tape', title: 'Tape', component: Tape },
+  { name: 'runs', title: 'Runs', component: Runs },
 ]

@@ -44,19 +44,22 @@ export function Chart({ title, values, log = false, narrow = false }: Props): VN
   )
 }
 
-function rangeOf(values: readonly number[], log: boolean): [number, number] {
+/** The least and the greatest number that a scale shows; of logarithms whole powers. */
+export function rangeOf(values: readonly number[], log: boolean): [number, number] {
   const finite = values.filter(v => Number.isFinite(v))
   if (finite.length === 0) return log ? [-3, 0] : [0, 1]
   const low = finite.reduce((a, b) => Math.min(a, b)), high = finite.reduce((a, b) => Math.max(a, b))
   return log ? [Math.floor(low), Math.max(Math.ceil(high), Math.floor(low) + 1)] : [0, high > 0 ? high * 1.1 : 1]
 }
 
-function ticksOf(low: number, high: number, log: boolean): number[] {
+/** Where a scale from low to high has its lines. */
+export function ticksOf(low: number, high: number, log: boolean): number[] {
   if (!log) return [0, high / 2, high]
   return Array.from({ length: high - low + 1 }, (_, i) => low + i)
 }
 
-function superscript(n: number): string {
+/** An exponent: ⁻³ */
+export function superscript(n: number): string {
   const digits = '⁰¹²³⁴⁵⁶⁷⁸⁹'
   return (n < 0 ? '⁻' : '') + String(Math.abs(n)).split('').map(d => digits[Number(d)]).join('')
 }

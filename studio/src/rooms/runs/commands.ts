@@ -1,0 +1,43 @@
+/**
+ * Runs, in the worker: what the server tells of them, and how those that are shown differ.
+ */
+import { differingFields, flatten, tableOfRuns } from 'cellgrad/experiment'
+import type { Json, ServedRun, ServedRuns } from 'cellgrad/experiment'
+import { shownOf } from './shown.ts'
+
+/** A field of the runs, result or option. */
+export type FieldRow = {
+  readonly field: string
+  /** In words, for each run. */
+  readonly values: readonly string[]
+  /** Whether the runs have been told something different here. */
+  readonly differs: boolean
+}
+
+export type Seen = ServedRuns & {
+  /** Results, then options, of the runs that are compared. */
+  readonly fields: readonly FieldRow[]
+}
+
+function inWords(value: Json | undefined): string {
+  if (value === undefined) return '–'
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+function fieldsOf(runs: readonly ServedRun[]): FieldRow[] {
+  const differing = new Set(differingFields(runs))
+  const results = [...new Set(runs.flatMap(run => Object.keys(run.results)))]
+  const options = [...new Set(runs.flatMap(run => Object.keys(flatten(run.config))))].filter(field => !results.includes(field))
+  const { columns, rows } = tableOfRuns(runs, [...results, ...options])
+  return columns.map((field, i) => ({ field, values: rows.map(row => inWords(row[i])), differs: differing.has(field) }))
+}
+
+export const runs = {
+  /** All runs as they are now. `address` is where the page found them. */
+  async read(_: unknown, address: string, names: readonly string[] | null): Promise<Seen> {
+    const response = await fetch(address)
+    if (!response.ok) throw new Error(`the runs could not be read: ${response.status}.`)
+    const served = await response.json() as ServedRuns
+    return { ...served, fields: fieldsOf(shownOf(served.runs, names)) }
+  },
+}

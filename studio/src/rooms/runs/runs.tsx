@@ -1,0 +1,121 @@
+/**
+ * Runs: what `cellgrad studio` finds below its folder, as it trains: curves together, options side by side, pictures.
+ */
+import { useEffect, useState } from 'preact/hooks'
+import type { VNode } from 'preact'
+import type { ServedRun } from 'cellgrad/experiment'
+import { showAddress } from '../../address.ts'
+import type { Settings } from '../../address.ts'
+import { call } from '../../engine/client.ts'
+import { Keys, Section } from '../../ui/fields.tsx'
+import { complain } from '../../ui/notice.tsx'
+import { openIn } from '../handover.ts'
+import type { Seen } from './commands.ts'
+import { Curves } from './curves.tsx'
+import { FieldTable } from './field-table.tsx'
+import { RunList } from './run-list.tsx'
+import { colours, shownOf } from './shown.ts'
+import './runs.css'
+
+/** Milliseconds between two looks at the folder. */
+const pause = 2000
+
+const addressOf = ({ name, changed }: ServedRun, file: string): string => (
+  `./runs/${name.split('/').map(encodeURIComponent).join('/')}/${file}?${Math.round(changed)}`
+)
+
+async function open(run: ServedRun, room: 'play' | 'inside'): Promise<void> {
+  const response = await fetch(addressOf(run, 'model.safetensors'))
+  if (!response.ok) throw new Error(`the model of ${run.name} could not be read: ${response.status}.`)
+  openIn(room, { name: run.name.replace(/^.*\//, ''), bytes: new Uint8Array(await response.arrayBuffer()) })
+}
+
+/** The pictures of a run and where its model can go. */
+function Card({ run, colour }: { run: ServedRun; colour: string }): VNode {
+  const has = (file: string): boolean => run.files.includes(file)
+  const film = ['growth.png', 'made.png'].find(has)
+  return (
+    <li class="card">
+      <h3><span class="dot" style={{ background: colour }} />{run.name}</h3>
+      <div class="pictures">
+        {has('target.png') && <img src={addressOf(run, 'target.png')} alt={`The target of ${run.name}`} class="target" />}
+        {film ? <img src={addressOf(run, film)} alt={`What ${run.name} grows`} class="film" /> : <p class="hint">Its film comes when the run ends.</p>}
+      </div>
+      {has('model.safetensors') && (
+        <div class="row">
+          <button type="button" onClick={() => { open(run, 'play').catch(complain) }}>Open in Play</button>
+          <button type="button" onClick={() => { open(run, 'inside').catch(complain) }}>Look inside</button>
+        </div>
+      )}
+    </li>
+  )
+}
+
+export function Runs({ settings }: { settings: Settings }): VNode {
+  const [names, setNames] = useState<readonly string[] | null>(settings.show === undefined ? null : settings.show.split('\n'))
+  const [all, setAll] = useState(settings.fields === 'all')
+  const [seen, setSeen] = useState<Seen | null>(null)
+
+  useEffect(() => {
+    let [gone, failed] = [false, false]
+    let next: ReturnType<typeof setTimeout> | undefined
+    async function look(): Promise<void> {
+      try {
+        const found = await call('runs', 'read', new URL('./runs.json', document.baseURI).href, names)
+        if (!gone) setSeen(found)
+        failed = false
+      } catch (error) {
+        if (!gone && !failed) complain(error) // once, and not every two seconds
+        failed = true
+      }
+      if (!gone) next = setTimeout(() => { void look() }, pause)
+    }
+    void look()
+    return () => {
+      gone = true
+      clearTimeout(next)
+    }
+  }, [names])
+  useEffect(() => showAddress('runs', { show: names?.join('\n'), fields: all ? 'all' : undefined }), [names, all])
+
+  if (!seen) return <div class="empty"><p>Looking for runs …</p></div>
+  if (seen.folder === null || seen.runs.length === 0) {
+    return (
+      <div class="empty">
+        <p>{seen.folder === null
+          ? <>This page is served without runs. <code>npx cellgrad studio out</code> serves it with those in the folder <code>out</code>, while they train.</>
+          : <>There is no run in {seen.folder} yet. <code>npx cellgrad train 🦎</code> begins one, and it appears here.</>}</p>
+      </div>
+    )
+  }
+  const shown = shownOf(seen.runs, names)
+  const colourOf = (run: ServedRun): string => `var(--run-${shown.indexOf(run) % colours})`
+  const toggle = (name: string): void => {
+    const before = shown.map(run => run.name)
+    setNames(before.includes(name) ? before.filter(one => one !== name) : [...before, name])
+  }
+  return (
+    <div class="room runs-room">
+      <div class="panel">
+        <Section title={`Runs in ${seen.folder}`}>
+          <RunList runs={seen.runs} shown={shown} colourOf={colourOf} onToggle={toggle} />
+          {seen.leftOut.map(sentence => <p key={sentence} class="mistake">Left out: {sentence}</p>)}
+        </Section>
+      </div>
+      <div class="view">
+        {shown.length === 0 ? <div class="empty"><p>Choose runs to see them here.</p></div> : (
+          <>
+            <Curves runs={shown} colourOf={colourOf} />
+            <Section title={shown.length === 1 ? 'Configuration' : 'Side by side'}>
+              {shown.length > 1 && <Keys label="Fields" value={all ? 'all' : 'differ'} onChange={value => setAll(value === 'all')} options={[['differ', 'What differs'], ['all', 'Everything']]} />}
+              <FieldTable runs={shown} fields={seen.fields.filter(({ differs, field }) => all || shown.length === 1 || differs || field in shown[0].results)} colourOf={colourOf} />
+            </Section>
+            <Section title="What they grow">
+              <ul class="cards">{shown.map(run => <Card key={run.name} run={run} colour={colourOf(run)} />)}</ul>
+            </Section>
+          </>
+        )}
+      </div>
+    </div>
+  )
+}

@@ -6,13 +6,15 @@
  *   npm run bench:studio                    builds the page first; about four minutes
  *   npm run bench:studio -- --minutes 60    plays for an hour to watch its memory
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { cpu, fit, key, train } from '../src/index.ts'
 import { configOf, trainerOf } from '../src/experiment/index.ts'
 import { emoji } from '../src/node/index.ts'
+import { figure } from '../tests/studio/look.ts'
 import { closeBrowser, visit } from '../tests/studio/visit.ts'
 import { cores } from './lib/machine.ts'
 import { writeTable } from './lib/report.ts'
@@ -22,12 +24,6 @@ const { values: { minutes, out } } = parseArgs({ options: { minutes: { type: 'st
 
 const seconds = (n: number): Promise<void> => new Promise(done => setTimeout(done, 1000 * n))
 const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]
-
-/** A number among the figures of a room. */
-async function figure(page: Page, label: string | RegExp): Promise<number> {
-  const text = await page.locator('.figure', { has: page.getByText(label) }).locator('dd').textContent()
-  return Number.parseFloat(text ?? '')
-}
 
 // Scripts for the page are texts: what compiles this file would put calls into functions that the page does not have.
 const watchGrowth = `{
@@ -81,8 +77,8 @@ async function pace(choice: 'wasm' | 'webgpu'): Promise<{ pictures: number; step
   const pictures: number[] = [], steps: number[] = []
   for (let i = 0; i < 10; i++) {
     await seconds(0.6)
-    pictures.push(await figure(page, 'pictures / s'))
-    steps.push(await figure(page, 'steps / s'))
+    pictures.push(await figure({ page }, 'pictures / s'))
+    steps.push(await figure({ page }, 'steps / s'))
   }
   const name = await chip.locator(`option[value=${choice}]`).textContent() ?? choice
   await studio.leave()
@@ -101,7 +97,7 @@ async function trainingInPage(): Promise<{ rate: number; longest: number }> {
   await page.evaluate(watchTasks)
   await seconds(0.5)
   await page.getByRole('button', { name: 'Train', exact: true }).click()
-  const rate = await timed(async () => figure(page, /^of \d+ iterations$/))
+  const rate = await timed(async () => figure({ page }, /^of \d+ iterations$/))
   const longest = Number(await page.evaluate('globalThis.longest'))
   await studio.leave()
   return { rate, longest }
@@ -143,17 +139,26 @@ async function memoryInPlay(minutes: number): Promise<number[]> {
   return held
 }
 
-/** Kilobytes of all scripts and styles, gzipped; models and pictures come as they are wanted. */
-function pageSize(): number {
+/** Kilobytes of the page, its scripts and styles, gzipped, as far as Play loads them; models and pictures come besides. */
+async function pageSize(): Promise<number> {
+  const studio = await visit('desktop')
+  const files = new Set(['index.html'])
+  studio.page.on('request', request => {
+    const [file] = /assets\/[^/]+\.(?:js|css)$/.exec(request.url()) ?? []
+    if (file) files.add(file)
+  })
+  await studio.page.addInitScript(watchGrowth)
+  await studio.open('')
+  await whenGrown(studio.page)
+  await studio.leave()
   const folder = new URL('../dist/studio/', import.meta.url)
-  const files = ['index.html', ...readdirSync(new URL('assets/', folder)).filter(name => /\.(js|css)$/.test(name)).map(name => `assets/${name}`)]
-  return files.reduce((sum, name) => sum + gzipSync(readFileSync(new URL(name, folder)), { level: 9 }).length, 0) / 1024
+  return [...files].reduce((sum, name) => sum + gzipSync(readFileSync(new URL(name, folder)), { level: 9 }).length, 0) / 1024
 }
 
 try {
   const rows: Row[] = []
   const row = (what: string, value: number, unit: string, goal: string): void => { rows.push({ 'what': what, 'measured': value, 'unit': unit, 'goal': goal }) }
-  row('the page, gzipped, without models', pageSize(), 'KB', '< 400')
+  row('the page, gzipped, without models', await pageSize(), 'KB', '< 400')
   const growth = await firstGrowth()
   row('first growth after load, median of 5', median(growth), 'ms', '< 1000')
   for (const choice of ['wasm', 'webgpu'] as const) {
@@ -179,6 +184,7 @@ try {
       `Debian’s Chromium without a window, on ${cores} cores that the page, the browser and the engine share.`,
       'Pictures a second and steps are those that Play shows itself; the speed is “as fast as it goes”, which takes at most 14 ms of each picture.',
       'Tasks shorter than 50 ms are not told by browsers, and count as 0.',
+      `Load of the machine over the last 15 minutes, of which this page is about ${cores}: ${loadavg()[2].toFixed(0)}. Beside other work everything is slower; ratios are of runs in turn.`,
     ],
     rounds: [{ growth, ratios, tasks, held }],
   })

@@ -152,6 +152,10 @@ function checkAll() {
     if (!help.includes('cellgrad')) throw new Error(`the help does not name the program:\n${help}`)
   })
 
+  check('npx cellgrad studio serves its page, on this machine only', () => (
+    run(project, process.execPath, '--input-type=module', '--eval', studioVisit)
+  ))
+
   check('its types compile in a TypeScript project without Node types', () => {
     writeFileSync(join(project, 'consumer.ts'), consumer)
     const options = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2023', '--skipLibCheck', 'false']
@@ -232,6 +236,19 @@ export const names: string[] = Object.keys(node)
 const page = `import { growingRule, init, key, rollout, seed } from 'cellgrad'
 const x = rollout(growingRule, init(growingRule, key(0)), seed(growingRule, { height: 5, width: 5 }), key(1), { steps: 2 })
 console.log(String(x.shape))
+`
+
+const studioVisit = `
+import { spawn } from 'node:child_process'
+const child = spawn(process.execPath, ['node_modules/cellgrad/dist/cli/main.js', 'studio', '--print'])
+const address = await new Promise((resolve, reject) => {
+  child.stdout.on('data', text => { const found = /http:\\/\\/127[.]0[.]0[.]1:\\d+\\//.exec(text); if (found) resolve(found[0]) })
+  child.on('exit', code => reject(new Error('it ended with ' + code)))
+})
+const page = await (await fetch(address)).text()
+child.removeAllListeners('exit').kill()
+if (!page.includes('cellgrad Studio')) throw new Error(page)
+console.log(page.length + ' bytes')
 `
 
 const threads = `

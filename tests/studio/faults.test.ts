@@ -2,19 +2,11 @@
 // Each is one sentence, and the page goes on.
 
 import { afterAll, expect, it } from 'vitest'
+import { figure, until } from './look.ts'
 import { closeBrowser, visit, visitPlainHost } from './visit.ts'
 import type { Visit } from './visit.ts'
 
 afterAll(closeBrowser)
-
-async function figure({ page }: Visit, label: string | RegExp): Promise<number> {
-  const text = await page.locator('.figure', { has: page.getByText(label) }).locator('dd').textContent()
-  return Number.parseFloat(text ?? '')
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  await expect.poll(holds, { timeout: 60_000 }).toBe(true)
-}
 
 const iterations = /^of \d+ iterations$/
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { decodeNpy, foldIn, inspectStep, key, mean, rollout, seed, square, stateAt, timeline, timelineGradients } from 'cellgrad'
 import { readModel } from 'cellgrad/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from './look.ts'
 import { closeBrowser, screens, visit } from './visit.ts'
 import type { Screen, Visit } from './visit.ts'
 
@@ -25,10 +26,6 @@ async function saved({ page }: Visit, button: string): Promise<ReturnType<typeof
 }
 
 const slider = ({ page }: Visit) => page.getByLabel('Step', { exact: true })
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  await expect.poll(holds, { timeout: 60_000 }).toBe(true)
-}
 
 /** Waits until the figures say that this step is shown. */
 async function shown(studio: Visit, maps: number): Promise<void> {

@@ -3,20 +3,11 @@
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { afterAll, describe, expect, it } from 'vitest'
+import { figure, until } from './look.ts'
 import { closeBrowser, screens, visit } from './visit.ts'
-import type { Screen, Visit } from './visit.ts'
+import type { Screen } from './visit.ts'
 
 afterAll(closeBrowser)
-
-/** A number among the figures. */
-async function figure({ page }: Visit, label: string): Promise<number> {
-  const text = await page.locator('.figure', { has: page.getByText(label, { exact: true }) }).locator('dd').textContent()
-  return Number.parseFloat(text ?? '')
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  await expect.poll(holds, { timeout: 30_000 }).toBe(true)
-}
 
 describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
   it('a lizard grows at once, is hurt with the pointer, and grows back', async () => {

@@ -8,6 +8,7 @@ import { exportHtml, zeros } from 'cellgrad'
 import { readModel } from 'cellgrad/node'
 import type { Frame, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from './look.ts'
 import { closeBrowser, screens, visit, visitFile } from './visit.ts'
 import type { Screen } from './visit.ts'
 
@@ -26,10 +27,6 @@ beforeAll(async () => {
 async function told(page: Page | Frame): Promise<{ step: number; living: number }> {
   const [step, living] = (await page.locator('#status').textContent() ?? '').match(/\d+/g) ?? []
   return { step: Number(step), living: Number(living) }
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  await expect.poll(holds, { timeout: 60_000 }).toBe(true)
 }
 
 describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {

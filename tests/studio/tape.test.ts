@@ -4,14 +4,11 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, it } from 'vitest'
 import { examples } from '../../studio/src/rooms/tape/examples.ts'
+import { until } from './look.ts'
 import { closeBrowser, screens, visit } from './visit.ts'
 import type { Screen, Visit } from './visit.ts'
 
 afterAll(closeBrowser)
-
-async function until(holds: () => Promise<boolean>, timeout = 30_000): Promise<void> {
-  await expect.poll(holds, { timeout }).toBe(true)
-}
 
 const rows = ({ page }: Visit) => page.locator('.tape-row')
 

@@ -8,20 +8,11 @@ import type { DataParams, Image } from 'cellgrad'
 import { encodePng } from 'cellgrad/node'
 import { configOf, trainerOf } from 'cellgrad/experiment'
 import { afterAll, describe, expect, it } from 'vitest'
+import { figure, until } from './look.ts'
 import { closeBrowser, screens, visit } from './visit.ts'
 import type { Screen, Visit } from './visit.ts'
 
 afterAll(closeBrowser)
-
-/** A number among the figures. */
-async function figure({ page }: Visit, label: string | RegExp): Promise<number> {
-  const text = await page.locator('.figure', { has: page.getByText(label) }).locator('dd').textContent()
-  return Number.parseFloat(text ?? '')
-}
-
-async function until(holds: () => Promise<boolean>, timeout = 60_000): Promise<void> {
-  await expect.poll(holds, { timeout }).toBe(true)
-}
 
 /** Fills in options by their names; those that are not in sight at first are unfolded. */
 async function options({ page }: Visit, values: Record<string, string>): Promise<void> {

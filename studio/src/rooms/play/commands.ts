@@ -66,10 +66,10 @@ const runKey: Key = key(0)
 let world: World | null = null
 
 /** Files that have been decoded, on the backend where their parameters live. */
-const decoded = new WeakMap<Backend, Map<Uint8Array, Model>>()
+const decoded = new WeakMap<Backend, WeakMap<Uint8Array, Model>>()
 
 function modelOf({ backend }: Engine, { name, bytes }: File): Model & { rule: DataRule } {
-  const models = decoded.get(backend) ?? new Map<Uint8Array, Model>()
+  const models = decoded.get(backend) ?? new WeakMap<Uint8Array, Model>()
   decoded.set(backend, models)
   const known = models.get(bytes) ?? decodeModel(bytes, name, { backend, dtype: 'float32' })
   models.set(bytes, known)

@@ -48,7 +48,7 @@ export function TargetPicker({ target, onTarget }: { target: Target | null; onTa
 
   return (
     <Section title="What is to grow">
-      <Keys label="Emoji" big value={chosen} onChange={choose} options={emoji.map(({ name, url }) => [name, <img src={url} alt="" width={32} height={32} />, name] as const)} />
+      <Keys label="Emoji" big value={chosen} onChange={choose} options={emoji.map(({ name, face }) => [name, <img src={face} alt="" width={32} height={32} />, name] as const)} />
       <div class="row">
         <input
           type="text" class="short" placeholder="or type one" aria-label="An emoji or a letter" value={text} maxLength={8}

@@ -2,16 +2,9 @@
  * What is to grow, as pixels: a bundled emoji, a text drawn by the browser's font, or a picture from a file or the clipboard.
  */
 import type { Pixels } from '../../ui/picture.ts'
+import { bundledModels } from '../models.ts'
 
 export type Target = { readonly name: string; readonly pixels: Pixels }
-
-const faces: Record<string, string> = import.meta.glob('../../../../assets/emoji/*.png', { query: '?url', import: 'default', eager: true })
-
-/** The bundled emoji: name, and address of the picture. */
-export const emoji: readonly { readonly name: string; readonly url: string }[] = Object.entries(faces).map(([path, url]) => ({
-  name: path.replace(/^.*\//, '').replace(/\.png$/, '').split('-').filter(part => !/^(?=.*\d)[0-9a-f]{4,6}$/.test(part)).join('-'),
-  url,
-})).sort((a, b) => Number(b.name === 'lizard') - Number(a.name === 'lizard'))
 
 /** What is drawn once, before it is made as small as the target. */
 const side = 256
@@ -27,10 +20,14 @@ function read(context: CanvasRenderingContext2D): Pixels {
   return { width, height, data: data as Uint8ClampedArray<ArrayBuffer> }
 }
 
+/** The bundled emoji: name, and address of the picture. */
+export const emoji: readonly { readonly name: string; readonly face: string }[] =
+  bundledModels.flatMap(({ name, face }) => (face ? [{ name, face }] : []))
+
 /** A bundled emoji. */
 export async function bundledTarget(name: string): Promise<Target> {
-  const { url } = emoji.find(one => one.name === name)!
-  return { name, pixels: await pixelsOf(await (await fetch(url)).blob(), name) }
+  const { face } = emoji.find(one => one.name === name)!
+  return { name, pixels: await pixelsOf(await (await fetch(face)).blob(), name) }
 }
 
 /** A text, most likely one emoji, as large as it fits. */

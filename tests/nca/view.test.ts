@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { attention, channelView, conv, customRule, defineRule, depthwise, filter, gridView, growingRule, init, key, mlp, normal, perceive, perceptionNames, perceptionSize, takeChannels, tensor, tensorToImage, viewOf } from '../../src/index.ts'
+import { attention, channelNames, channelView, conv, customRule, defineRule, depthwise, filter, gridView, growingRule, init, key, mlp, normal, perceive, perceptionNames, perceptionSize, takeChannels, tensor, tensorToImage, viewOf } from '../../src/index.ts'
 import { filterNames } from '../../src/tensor/filters.ts'
 import { list } from '../tensor/values.ts'
 import { rules } from './random-rule.ts'
@@ -67,6 +67,13 @@ describe('a view', () => {
     await expect(channelView(2)(normal(key(0), [1, 2, 2, 2]))).rejects.toThrow('there are no channels from 2')
     await expect(gridView({ channels: [2] })(normal(key(0), [1, 2, 2, 2]))).rejects.toThrow('gridView: a channel is 2')
     await expect(gridView()(normal(key(0), [1, 2, 2, 2, 2]))).rejects.toThrow('give a view of your own')
+  })
+})
+
+describe('channelNames', () => {
+  it('has a name for each channel, by its role', () => {
+    expect(channelNames({ rgba: 4, hidden: 2 })).toEqual(['r', 'g', 'b', 'a', 'hidden.0', 'hidden.1'])
+    expect(channelNames({ rgb: 3, image: 1, none: 0, rgba: 2 })).toEqual(['r', 'g', 'b', 'image', 'rgba.0', 'rgba.1'])
   })
 })
 

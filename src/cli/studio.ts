@@ -23,12 +23,12 @@ const definition: CommandDef = {
   args,
   async run({ args: parsed }) {
     const given = parsed as unknown as Given & { print?: boolean }
+    const folder = given.folder ?? 'out'
+    if (given.folder !== undefined && !existsSync(folder)) throw new UsageError(`cellgrad studio: there is no folder ${folder}`)
     const port = numberFlag('cellgrad studio', given, 'port', 0, { least: 0, most: 65535 })
     if (!existsSync(join(studioFolder, 'index.html'))) {
       throw new Error(`studio: the page has not been built, expected it in ${studioFolder}; in a clone, npm run build makes it`)
     }
-    const folder = given.folder ?? 'out'
-    if (given.folder !== undefined && !existsSync(folder)) throw new UsageError(`cellgrad studio: there is no folder ${folder}`)
     const { address } = await servePage(studioFolder, port, existsSync(folder) ? servedRuns(folder) : undefined).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'EADDRINUSE' && cause.code !== 'EACCES') throw cause
       throw new Error(`studio: port ${port} cannot be had (${cause.code === 'EACCES' ? 'it needs rights' : 'it is taken'})`, { cause })

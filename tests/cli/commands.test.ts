@@ -65,6 +65,7 @@ describe('a mistake is one line', () => {
     [2, 'cellgrad grow: --strip is 1000000000, expected a whole number, at most 20', ['grow', 'small.safetensors', '--steps', '20', '--strip', '1e9', '--out', 'x.png']],
     [2, /^cellgrad grow: x\.gif would have 8181000000 pixels, at most 250000000 are possible; choose a smaller --scale, .*\n$/, ['grow', 'small.safetensors', '--scale', '1000', '--out', 'x.gif']],
     [2, 'cellgrad grow: --out is "no/x.gif", expected a file in a folder that exists; there is no folder no', ['grow', 'small.safetensors', '--out', 'no/x.gif']],
+    [2, 'cellgrad studio: there is no folder nowhere', ['studio', 'nowhere']],
     [2, 'cellgrad train: --minutes does not go with --iterations', ['train', '--minutes', '2', '--iterations', '3']],
     [2, 'cellgrad train: --minutes does not go with --resume, which goes on with the run as it is', ['train', '--resume', '.', '--minutes', '3']],
     [1, 'grow: . holds no model.safetensors; train saves one at every checkpoint and when it ends', ['grow', '.']],

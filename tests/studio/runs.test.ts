@@ -54,6 +54,7 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
     expect(await rate.locator('mark').count()).toBe(1)
     expect(await page.locator('tr', { hasText: 'fireRate' }).count()).toBe(0)
     expect(await page.getByAltText('What short grows').evaluate(image => (image as HTMLImageElement).naturalWidth)).toBeGreaterThan(0)
+    await page.getByRole('img', { name: 'What sweep/live grows' }).waitFor() // grown here, of the model saved last
     await studio.picture('runs')
     expect(await studio.barriers()).toEqual([])
     await page.getByRole('radio', { name: 'Everything' }).check()

@@ -25,7 +25,8 @@ export const screens: Readonly<Record<'desktop' | 'phone', BrowserContextOptions
 
 export type Screen = keyof typeof screens
 
-const executablePath = process.env.CELLGRAD_CHROMIUM ?? '/usr/bin/chromium'
+/** Debian's Chromium, or the one that was named. */
+export const executablePath: string = process.env.CELLGRAD_CHROMIUM ?? '/usr/bin/chromium'
 const args = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan', '--use-vulkan=swiftshader']
 
 const folder = process.env.CELLGRAD_PICTURES ?? mkdtempSync(join(tmpdir(), 'cellgrad-studio-'))

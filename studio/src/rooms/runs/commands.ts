@@ -1,8 +1,11 @@
 /**
  * Runs, in the worker: what the server tells of them, and how those that are shown differ.
  */
+import { decodeModel, filmStrip, imageToPixels, key, rollout, scope, seed, tensorToImage } from 'cellgrad'
 import { differingFields, flatten, tableOfRuns } from 'cellgrad/experiment'
 import type { Json, ServedRun, ServedRuns } from 'cellgrad/experiment'
+import type { Engine } from '../../engine/engine.ts'
+import type { Pixels } from '../../ui/picture.ts'
 import { shownOf } from './shown.ts'
 
 /** A field of the runs, result or option. */
@@ -32,6 +35,8 @@ function fieldsOf(runs: readonly ServedRun[]): FieldRow[] {
   return columns.map((field, i) => ({ field, values: rows.map(row => inWords(row[i])), differs: differing.has(field) }))
 }
 
+const pictures = 8
+
 export const runs = {
   /** All runs as they are now. `address` is where the page found them. */
   async read(_: unknown, address: string, names: readonly string[] | null): Promise<Seen> {
@@ -39,5 +44,18 @@ export const runs = {
     if (!response.ok) throw new Error(`the runs could not be read: ${response.status}.`)
     const served = await response.json() as ServedRuns
     return { ...served, fields: fieldsOf(shownOf(served.runs, names)) }
+  },
+  /** What the model of a run grows by now, in eight pictures over twice the length of its rollouts. */
+  async film({ backend }: Engine, address: string): Promise<Pixels> {
+    const bytes = new Uint8Array(await (await fetch(address)).arrayBuffer())
+    const { rule, params, provenance } = decodeModel(bytes, 'the model', { backend, dtype: 'float32' })
+    const [size, length] = [Number(provenance.grid) || 72, Number(/\d+$/.exec(provenance.steps ?? '')) || 96]
+    const images = []
+    for (let picture = 1; picture <= pictures; picture++) {
+      const steps = Math.round(2 * length * picture / pictures)
+      images.push(await tensorToImage(scope(() => rollout(rule, params, seed(rule, { height: size, width: size, backend }), key(0), { steps }))))
+    }
+    const strip = filmStrip(images)
+    return { width: strip.width, height: strip.height, data: imageToPixels(strip) }
   },
 }

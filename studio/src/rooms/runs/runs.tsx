@@ -9,47 +9,16 @@ import type { Settings } from '../../address.ts'
 import { call } from '../../engine/client.ts'
 import { Keys, Section } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
-import { openIn } from '../handover.ts'
 import type { Seen } from './commands.ts'
 import { Curves } from './curves.tsx'
 import { FieldTable } from './field-table.tsx'
+import { RunCard } from './run-card.tsx'
 import { RunList } from './run-list.tsx'
 import { colours, shownOf } from './shown.ts'
 import './runs.css'
 
 /** Milliseconds between two looks at the folder. */
 const pause = 2000
-
-const addressOf = ({ name, changed }: ServedRun, file: string): string => (
-  `./runs/${name.split('/').map(encodeURIComponent).join('/')}/${file}?${Math.round(changed)}`
-)
-
-async function open(run: ServedRun, room: 'play' | 'inside'): Promise<void> {
-  const response = await fetch(addressOf(run, 'model.safetensors'))
-  if (!response.ok) throw new Error(`the model of ${run.name} could not be read: ${response.status}.`)
-  openIn(room, { name: run.name.replace(/^.*\//, ''), bytes: new Uint8Array(await response.arrayBuffer()) })
-}
-
-/** The pictures of a run and where its model can go. */
-function Card({ run, colour }: { run: ServedRun; colour: string }): VNode {
-  const has = (file: string): boolean => run.files.includes(file)
-  const film = ['growth.png', 'made.png'].find(has)
-  return (
-    <li class="card">
-      <h3><span class="dot" style={{ background: colour }} />{run.name}</h3>
-      <div class="pictures">
-        {has('target.png') && <img src={addressOf(run, 'target.png')} alt={`The target of ${run.name}`} class="target" />}
-        {film ? <img src={addressOf(run, film)} alt={`What ${run.name} grows`} class="film" /> : <p class="hint">Its film comes when the run ends.</p>}
-      </div>
-      {has('model.safetensors') && (
-        <div class="row">
-          <button type="button" onClick={() => { open(run, 'play').catch(complain) }}>Open in Play</button>
-          <button type="button" onClick={() => { open(run, 'inside').catch(complain) }}>Look inside</button>
-        </div>
-      )}
-    </li>
-  )
-}
 
 export function Runs({ settings }: { settings: Settings }): VNode {
   const [names, setNames] = useState<readonly string[] | null>(settings.show === undefined ? null : settings.show.split('\n'))
@@ -111,7 +80,7 @@ export function Runs({ settings }: { settings: Settings }): VNode {
               <FieldTable runs={shown} fields={seen.fields.filter(({ differs, field }) => all || shown.length === 1 || differs || field in shown[0].results)} colourOf={colourOf} />
             </Section>
             <Section title="What they grow">
-              <ul class="cards">{shown.map(run => <Card key={run.name} run={run} colour={colourOf(run)} />)}</ul>
+              <ul class="cards">{shown.map(run => <RunCard key={run.name} run={run} colour={colourOf(run)} />)}</ul>
             </Section>
           </>
         )}

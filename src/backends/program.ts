@@ -13,7 +13,10 @@
 import type { Handle } from './backend.ts'
 import type { Padding } from './window.ts'
 
-export type Activation = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid'
+/** What layers can apply to their sums. */
+export const programActivations = ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmoid'] as const
+
+export type Activation = (typeof programActivations)[number]
 
 /** One dense layer, `[inputs, outputs]`. */
 export type Layer = { readonly outputs: number; readonly activation: Activation; readonly bias: boolean }

@@ -39,6 +39,7 @@ function inWords(rule: DataRule): string {
     `${perceive.map(part => partInWords(part, grid)).join(', ')} (${padding} padding${grid === 2 ? '' : `, ${grid}-D`})`
       + ` → ${perceptionSize(rule)} → ${hidden} → ${updatedChannels(rule).length}, ${weights} parameters.`,
     ...(update.residual ? ['Hidden layers are residual.'] : []),
+    ...(update.lastActivation === 'linear' ? [] : [`Changes go through ${activationInWords(update.lastActivation, update.slope)}.`]),
     ...(stepSize === 1 ? [] : [`Changes are multiplied by ${stepSize}.`]),
     fireRate < 1 ? `Cells fire with probability ${fireRate};` : 'Every cell fires;',
     ...(inputMask ? [`only those with channel ${inputMask.channel} > ${inputMask.above};`] : []),

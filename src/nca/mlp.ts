@@ -1,34 +1,37 @@
 /**
  * U: the network by which a cell updates, from what it perceives to how its channels change.
  *
- *   h₀ = y          h_i = σ(h_(i−1)·w_i + b_i)          U(y) = h_L·w_(L+1) + b_(L+1)
+ *   h₀ = y          h_i = σ(h_(i−1)·w_i + b_i)          U(y) = τ(h_L·w_(L+1) + b_(L+1))
  *
  * One hidden layer of ReLUs, with a last layer that begins at zero, is that of Growing NCA (Mordvintsev et al. 2020):
- * the first rule does nothing, and so does no harm. A residual network adds to each hidden layer the one before it,
+ * the first rule does nothing, and so does no harm. τ is linear but where a rule says otherwise: tanh bounds each change. A residual network adds to each hidden layer the one before it,
  * where both are equally wide (He et al. 2016): h_i = h_(i−1) + σ(h_(i−1)·w_i + b_i).
  */
 import { dataOf, oneOrMore } from '../backends/fields.ts'
 import type { Field, Table } from '../backends/fields.ts'
 import { flag, numberFrom, oneOf } from '../backends/options.ts'
 import { add } from '../tensor/ops/arithmetic.ts'
+import { where } from '../tensor/ops/compare.ts'
 import { dense } from '../tensor/ops/dense.ts'
-import { leakyRelu, leakySlope, relu, sigmoid, tanh } from '../tensor/ops/functions.ts'
+import { gelu, leakyRelu, leakySlope, relu, sigmoid, silu, softplus, tanh } from '../tensor/ops/functions.ts'
+import { reshape } from '../tensor/ops/reshape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { most, units } from './rule/limits.ts'
 import type { ParamSpec } from './perceptions/kind.ts'
 
 /** What a layer applies to its sums; 'linear' leaves them as they are. */
-export type Activation = 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' | 'linear'
+export type Activation = 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' | 'gelu' | 'silu' | 'softplus' | 'linear'
 
 const functions: Readonly<Record<Activation, (x: Tensor, slope: number) => Tensor>> = {
-  relu, leakyRelu, tanh, sigmoid, linear: x => x,
+  relu, leakyRelu, tanh, sigmoid, gelu, silu, softplus, linear: x => x,
 }
 
 /** All of them. */
 export const activations: readonly Activation[] = Object.keys(functions) as Activation[]
 
 const names: Readonly<Record<Activation, string>> = {
-  relu: 'ReLU', leakyRelu: 'leaky ReLU', tanh: 'tanh', sigmoid: 'sigmoid', linear: 'linear',
+  relu: 'ReLU', leakyRelu: 'leaky ReLU', tanh: 'tanh', sigmoid: 'sigmoid', gelu: 'GELU', silu: 'SiLU', softplus: 'softplus',
+  linear: 'linear',
 }
 
 /** An activation in a sentence. */
@@ -70,6 +73,8 @@ export type Mlp = {
   readonly lastStd: number
   /** Whether the last layer has a bias, default true. */
   readonly lastBias: boolean
+  /** What the last layer applies to its sums, which are the change of the cell; default 'linear'. */
+  readonly lastActivation: Activation
 }
 
 export type MlpOptions = Partial<Omit<Mlp, 'type' | 'hidden'>>
@@ -102,6 +107,7 @@ export const mlpTable: Table<Mlp> = {
     init: { ...oneOf(['keras', 'torch']), default: 'keras', about: 'How hidden layers begin, as in Keras or PyTorch' },
     lastStd: { ...numberFrom(0), default: 0, about: "Standard deviation of the last layer's first weights" },
     lastBias: { ...flag, default: true, about: 'Whether the last layer has a bias' },
+    lastActivation: { ...oneOf(activations), default: 'linear', about: 'What the last layer applies to its sums, the change' },
   },
 }
 
@@ -126,7 +132,7 @@ export function mlpParams(network: Mlp, inputs: number, outputs: number): Record
  * `[b,h,w]` leaves out are 0 in U, and derivatives go through those of `gradMask` only.
  */
 export function mlpLayers(
-  { hidden, activation, slope, residual }: Mlp, params: MlpParams, y: Tensor, mask?: Tensor, gradMask?: Tensor,
+  { hidden, activation, slope, residual, lastActivation }: Mlp, params: MlpParams, y: Tensor, mask?: Tensor, gradMask?: Tensor,
 ): Tensor[] {
   const last = hidden.length + 1
   const layers: Tensor[] = []
@@ -135,5 +141,8 @@ export function mlpLayers(
     const next = activate(activation, dense(x, params[`w${i + 1}`], { bias: params[`b${i + 1}`], mask, gradMask }), slope)
     layers.push(residual && x.shape.at(-1) === n ? add(x, next) : next)
   })
-  return [...layers, dense(layers.at(-1)!, params[`w${last}`], { bias: params[`b${last}`], mask, gradMask })]
+  const sums = dense(layers.at(-1)!, params[`w${last}`], { bias: params[`b${last}`], mask, gradMask })
+  if (lastActivation === 'linear') return [...layers, sums]
+  const change = activate(lastActivation, sums, slope)
+  return [...layers, mask ? where(reshape(mask, [...mask.shape, 1]), change, 0) : change]
 }

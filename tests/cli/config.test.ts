@@ -234,7 +234,7 @@ describe('a mistake in a file', () => {
     ['rule:\n  perceive:\n    - type: depthwise\n      outputs: 8', 'run.yaml:4: there is no key "outputs" in rule.perceive[0]; there are filters, size\nrun.yaml:3: rule.perceive[0].filters is missing, expected a whole number from 1 to 65536'],
     ['rule:\n  perceive:\n    - { type: dense, outputs: 8 }', 'run.yaml:3: rule.perceive[0].type is "dense", expected ' + someKinds],
     ['rule:\n  perceive:\n    - { type: conv, outputs: 8, sise: 3 }', 'run.yaml:3: there is no key "sise" in rule.perceive[0]; did you mean "size"?'],
-    ['rule:\n  update: { activation: gelu }', 'run.yaml:2: rule.update.activation is "gelu", expected \'relu\', \'leakyRelu\', \'tanh\', \'sigmoid\' or \'linear\''],
+    ['rule:\n  update: { activation: swash }', 'run.yaml:2: rule.update.activation is "swash", expected \'relu\', \'leakyRelu\', \'tanh\', \'sigmoid\', \'gelu\', \'silu\', \'softplus\' or \'linear\''],
     ['rule:\n  frozen: [rgb]', 'run.yaml:2: rule.frozen[0] is "rgb", expected a role of channels: rgba, hidden'],
     ['rule:\n  frozen: [rgba]', 'run.yaml:2: rule.frozen is ["rgba"], expected roles without the living channel, 3'],
     ['rule:\n  living: null\n  frozen: [rgba, hidden]', 'run.yaml:3: rule.frozen is ["rgba","hidden"], expected roles that leave a channel to change'],

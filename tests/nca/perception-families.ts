@@ -64,7 +64,7 @@ export function plus(a: ArrayLike<number>, b: ArrayLike<number>): number[] {
 const leaky = (v: number, slope = 0.2): number => (v > 0 ? v : slope * v)
 
 /** Activations, as they are written down. */
-const activate = { relu: (v: number) => Math.max(v, 0), leakyRelu: leaky, tanh: Math.tanh, sigmoid: (v: number) => 1 / (1 + Math.exp(-v)), linear: (v: number) => v }
+const activate = { relu: (v: number) => Math.max(v, 0), leakyRelu: leaky, tanh: Math.tanh, sigmoid: (v: number) => 1 / (1 + Math.exp(-v)), linear: (v: number) => v, silu: (v: number) => v / (1 + Math.exp(-v)), softplus: (v: number) => Math.log(1 + Math.exp(v)), gelu: (v: number) => v / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))) }
 
 function naiveConv(
   s: State, k: Data, size: number, dilation: number, n: number, b: number, y: number, x: number,

@@ -43,6 +43,9 @@ const byHand: Readonly<Record<Activation, (v: number, slope?: number) => number>
   leakyRelu: (v, slope = 0.2) => (v > 0 ? v : slope * v),
   tanh: Math.tanh,
   sigmoid: v => 1 / (1 + Math.exp(-v)),
+  gelu: v => v / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
+  silu: v => v / (1 + Math.exp(-v)),
+  softplus: v => Math.log(1 + Math.exp(v)),
   linear: v => v,
 }
 

@@ -276,6 +276,9 @@ describe('rules', () => {
     // Rules that were written before there was a choice.
     const { slope: _, ...update } = mlp(9, { activation: 'leakyRelu' })
     expect(defineRule({ ...growingRule, update: update as ReturnType<typeof mlp> }).update.slope).toBe(0.2)
+    const [gelu, bounded] = [{ activation: 'gelu' } as const, { lastActivation: 'tanh' } as const].map(more => explain(defineRule({ ...growingRule, update: mlp(8, more) })))
+    expect(gelu).toMatch(/^composed of operators, because it applies GELU: .* 8 GELU /)
+    expect(bounded).toMatch(/^composed of operators, because its change goes through tanh: .*Changes go through tanh\./)
     expect(explain(code)).toBe('composed of operators, because it is code: 2 channels.')
     expect(explain(growingRule, cpu({ simd: false }))).toContain('because cpu has no fused rollouts here')
     const numbers = perceptionSize(learned)

@@ -193,8 +193,8 @@ const parts = (grid: Dimensions): fc.Arbitrary<Perception> => fc.oneof(
 /** Rules of two seen, one input and two hidden channels. */
 const rulesOn = (grid: Dimensions): fc.Arbitrary<DataRule> => fc.record({
   perceive: fc.array(parts(grid), { minLength: 1, maxLength: 3 }),
-  update: fc.tuple(fc.constantFrom([3], [2, 3], [3, 3]), fc.constantFrom(...activations), fc.boolean(), fc.boolean())
-    .map(([hidden, activation, residual, lastBias]) => mlp(hidden, { activation, residual, lastBias })),
+  update: fc.tuple(fc.constantFrom([3], [2, 3], [3, 3]), fc.constantFrom(...activations), fc.boolean(), fc.boolean(), fc.constantFrom('linear' as const, ...activations))
+    .map(([hidden, activation, residual, lastBias, lastActivation]) => mlp(hidden, { activation, residual, lastBias, lastActivation })),
   frozen: fc.constantFrom([], ['goal']),
   stepSize: fc.constantFrom(1, 0.5),
   fireRate: fc.constantFrom(1, 0.5),
@@ -223,7 +223,8 @@ const scenes: fc.Arbitrary<Scene> = grids.chain(grid => fc.record({
 
 const by: Readonly<Record<Activation, (v: number) => number>> = {
   relu: v => Math.max(v, 0), leakyRelu: v => (v > 0 ? v : 0.2 * v), tanh: Math.tanh, sigmoid: v => 1 / (1 + Math.exp(-v)),
-  linear: v => v,
+  linear: v => v, silu: v => v / (1 + Math.exp(-v)), softplus: v => Math.log(1 + Math.exp(v)),
+  gelu: v => v / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
 }
 
 /** y·W + b, cell by cell. */
@@ -306,13 +307,13 @@ function slowly({ rule, params, x, n }: Scene): number[] {
       ]
     }
     const network = (y: number[]): number[] => {
-      const { hidden, activation, residual } = rule.update
+      const { hidden, activation, residual, lastActivation } = rule.update
       const layer = (n: number): [Tensor, Tensor | undefined] => [params.update[`w${n}`], params.update[`b${n}`]]
       const h = hidden.reduce((before, size, i) => {
         const next = dense(before, ...layer(i + 1)).map(by[activation])
         return residual && before.length === size ? next.map((v, j) => v + before[j]) : next
       }, y)
-      return dense(h, ...layer(hidden.length + 1))
+      return dense(h, ...layer(hidden.length + 1)).map(by[lastActivation])
     }
     const pre = lives(state)
     const next = state.map((values, cell) => {

@@ -41,7 +41,7 @@ it('says what is wrong with rules', () => {
     depthwiseSize: () => cg.depthwise(3, { size: 4 }),
     conv: () => lib.conv(),
     convSize: () => lib.conv(8, 5),
-    activation: () => rule({ update: { ...cg.mlp(8), activation: 'gelu' } }),
+    activation: () => rule({ update: { ...cg.mlp(8), activation: 'swash' } }),
     frozenText: () => rule({ frozen: 'rgba' }),
     frozenRole: () => rule({ channels: { rgba: 4, hidden: 2 }, frozen: ['hidden', 'goal'] }),
     frozenAll: () => rule({ frozen: ['rgba'] }),
@@ -61,7 +61,7 @@ it('says what is wrong with rules', () => {
     init: () => lib.init(growingRule, 0),
   })).toMatchInlineSnapshot(`
     {
-      "activation": "rule: update.activation is "gelu", expected 'relu', 'leakyRelu', 'tanh', 'sigmoid' or 'linear'.",
+      "activation": "rule: update.activation is "swash", expected 'relu', 'leakyRelu', 'tanh', 'sigmoid', 'gelu', 'silu', 'softplus' or 'linear'.",
       "alive": "rule: there is no option "alive"; there are channels, perceive, update, grid, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen.",
       "channels": "rule: channels is 16, expected numbers of channels by role, like { rgba: 4, hidden: 12 }.",
       "conv": "conv: outputs is undefined, expected a whole number from 1 to 65536.",
@@ -80,7 +80,7 @@ it('says what is wrong with rules', () => {
       "kind": "rule: perceive[0].type is "dense", expected one of the kinds.",
       "living": "rule: living is true, expected null, or an object with channel, above, when.",
       "mlp": "mlp: hidden is undefined, expected a whole number from 1 to 65536, or a list of 1 to 256 layers.",
-      "mlpActivation": "mlp: activation is "ReLU", expected 'relu', 'leakyRelu', 'tanh', 'sigmoid' or 'linear'.",
+      "mlpActivation": "mlp: activation is "ReLU", expected 'relu', 'leakyRelu', 'tanh', 'sigmoid', 'gelu', 'silu', 'softplus' or 'linear'.",
       "mlpObject": "mlp: hidden is {hidden: 64}, expected a whole number from 1 to 65536, or a list of 1 to 256 layers.",
       "mlpOption": "mlp: there is no option "lastStdev"; did you mean "lastStd"?",
       "mlpStd": "mlp: lastStd is NaN, expected a number ≥ 0.",

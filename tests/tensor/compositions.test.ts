@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  all, any, argMax, argMin, cast, checkGrad, cpu, eye, log1p, matmul, mul, neg, oneHot, range, reshape, sum, tensor, variance,
+  all, any, argMax, argMin, cast, checkGrad, cpu, eye, gelu, log1p, matmul, mul, neg, oneHot, range, reshape, silu, sum, tensor, variance,
   zeros,
 } from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
@@ -24,6 +24,21 @@ function met(x: Tensor, axes: readonly number[]): Map<string, number[]> {
   })
   return groups
 }
+
+describe('silu and gelu', () => {
+  it('are x·σ(x), and x·Φ(x) by its formula with tanh, with two derivatives', () => {
+    fc.assert(fc.property(fc.array(fc.double({ min: -6, max: 6, noNaN: true }), { minLength: 1, maxLength: 5 }), list => {
+      const x = tensor(Float64Array.from(list))
+      silu(x).toArray().forEach((v, i) => expect(v).toBeCloseTo(list[i] / (1 + Math.exp(-list[i])), 12))
+      const phi = (v: number): number => (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))) / 2
+      gelu(x).toArray().forEach((v, i) => expect(v).toBeCloseTo(list[i] * phi(list[i]), 12))
+      checkGrad(silu, x, { order: 2 })
+      checkGrad(gelu, x, { order: 2 })
+    }))
+    // Φ(1) = 0.8413447, to within what the formula is off.
+    expect(Math.abs(gelu(tensor([1])).toArray()[0] - 0.8413447)).toBeLessThan(5e-4)
+  })
+})
 
 describe('any and all', () => {
   it('say whether some or every entry over the axes is not 0', () => {

@@ -59,6 +59,9 @@ const activations = {
   leakyRelu: (x, slope) => (x > 0 ? x : slope * x),
   tanh: Math.tanh,
   sigmoid: x => 1 / (1 + Math.exp(-x)),
+  gelu: x => x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+  silu: x => x / (1 + Math.exp(-x)),
+  softplus: x => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
   linear: x => x,
 }
 
@@ -189,14 +192,14 @@ function makeAutomaton(rule, weights, filters) {
 
   /** U: the change that the network makes of what is perceived. */
   function update(seen) {
-    const { hidden, activation, slope, residual } = rule.update
+    const { hidden, activation, slope, residual, lastActivation = 'linear' } = rule.update
     let h = seen
     for (let layer = 1; layer <= hidden.length + 1; layer++) {
       const bias = weights['update.b' + layer]
       const size = hidden[layer - 1] ?? changing.length
       const sums = bias ? Float64Array.from(bias) : new Float64Array(size)
       multiply(h, weights['update.w' + layer], sums)
-      if (layer > hidden.length) return sums
+      if (layer > hidden.length) return sums.map(v => activations[lastActivation](v, slope))
       const next = sums.map(v => activations[activation](v, slope))
       h = residual && h.length === size ? next.map((v, j) => v + h[j]) : next
     }

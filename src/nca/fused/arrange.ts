@@ -2,7 +2,7 @@
  * A rule as a program and its inputs: plain data, and arrays that operators make of the parameters, so that what is
  * owed to the parameters follows by their adjoints.
  */
-import type { Program } from '../../backends/program.ts'
+import type { Activation as ProgramActivation, Program } from '../../backends/program.ts'
 import { add, mul } from '../../tensor/ops/arithmetic.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import { matmul } from '../../tensor/ops/dense.ts'
@@ -75,7 +75,9 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly nu
   const [batch, height, width, channels] = x.shape
   const size = windowSize(rule)
   const perceived = perceptionSize(rule)
-  const { hidden, activation, lastBias } = rule.update
+  const { hidden, lastBias } = rule.update
+  // Whoever asks for a program has asked `whyComposed`.
+  const [first, activation] = [activationsOf(rule)[0], rule.update.activation] as ProgramActivation[]
   return {
     batch, height, width, channels,
     padding: rule.padding,
@@ -84,7 +86,7 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly nu
       : { type: 'filters', size, filters: perceived / channels, learned: rule.perceive.some(isLearned) },
     layers: [
       ...(seesWindow(rule) && !folded
-        ? [{ outputs: perceived, activation: activationsOf(rule)[0], bias: hasBias(rule) }]
+        ? [{ outputs: perceived, activation: first, bias: hasBias(rule) }]
         : []),
       ...hidden.map(outputs => ({ outputs, activation, bias: true })),
       { outputs: channels, activation: 'linear', bias: lastBias },

@@ -3,9 +3,10 @@
  */
 import type { Backend } from '../../backends/backend.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { activationInWords } from '../mlp.ts'
 import type { Learned } from '../perceptions/kinds.ts'
 import type { Rule } from '../rule/types.ts'
-import { activationsOf, isLinear, seesWindow, slopesOf, sumOf, windowSize } from './sight.ts'
+import { activationsOf, isLinear, isProgramActivation, seesWindow, slopesOf, sumOf, windowSize } from './sight.ts'
 
 /** Why a backend cannot run a rule as a whole, or null where it can. */
 export function whyComposed(rule: Rule, backend: Backend): string | null {
@@ -17,6 +18,10 @@ export function whyComposed(rule: Rule, backend: Backend): string | null {
   if (rule.update.residual) return 'its network is residual'
   const other = rule.perceive.find(part => !sumOf(part))
   if (other) return `it perceives by ${(other as Learned).type}`
+  const { activation, lastActivation } = rule.update
+  if (lastActivation !== 'linear') return `its change goes through ${activationInWords(lastActivation)}`
+  const unknown = [activation, ...activationsOf(rule)].find(word => !isProgramActivation(word))
+  if (unknown) return `it applies ${activationInWords(unknown)}`
   if (new Set(activationsOf(rule)).size > 1) return 'parts of its perception have different activations'
   if (new Set(slopesOf(rule)).size > 1) return 'its leaky ReLUs have different slopes'
   const { widestWindow, mostLayers } = backend.runner

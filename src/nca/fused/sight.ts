@@ -4,6 +4,8 @@
  */
 import { filterSees } from '../../tensor/filters.ts'
 import { leakySlope } from '../../tensor/ops/functions.ts'
+import { programActivations } from '../../backends/program.ts'
+import type { Activation as ProgramActivation } from '../../backends/program.ts'
 import type { Activation } from '../mlp.ts'
 import type { WindowSum } from '../perceptions/kind.ts'
 import { isLearned, kindOf } from '../perceptions/kinds.ts'
@@ -34,6 +36,11 @@ export function seesWindow(rule: DataRule): boolean {
 /** What the parts of a perception apply to their sums. */
 export function activationsOf(rule: DataRule): Activation[] {
   return sums(rule).map(({ activation }) => activation)
+}
+
+/** Whether the layers of a program can apply this. */
+export function isProgramActivation(word: Activation): word is ProgramActivation {
+  return programActivations.some(known => known === word)
 }
 
 /** The slopes of its leaky ReLUs. */

@@ -173,6 +173,22 @@ export function softplus(x: Tensor): Tensor {
   return apply(softplusOp, [x], null)
 }
 
+/** x·σ(x), the SiLU or swish (Elfwing et al. 2018); its derivative is σ(x)·(1 + x·(1 − σ(x))). NaN at −∞. */
+export function silu(x: Tensor): Tensor {
+  floating('silu', 'x', x)
+  return mul(x, sigmoid(x))
+}
+
+/**
+ * ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), the GELU in its form with tanh (Hendrycks & Gimpel 2016), as in JAX; that with the
+ * error function, PyTorch's default, differs by less than 5e-4. NaN at −∞.
+ */
+export function gelu(x: Tensor): Tensor {
+  floating('gelu', 'x', x)
+  const inner = mul(Math.sqrt(2 / Math.PI), add(x, mul(0.044715, mul(x, square(x)))))
+  return mul(mul(0.5, x), add(1, tanh(inner)))
+}
+
 /** x bounded to [low, high]; inside and at the bounds the gradient passes, outside it is 0. */
 export function clamp(x: Tensor, low: number, high: number): Tensor {
   requireTensor('clamp', 'x', x)

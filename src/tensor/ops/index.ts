@@ -26,7 +26,7 @@ export { filter, filterKernel, filterKernelOn, filterNames, filterNamesOn, filte
 export type { Dimensions, Filter, FilterKernelOptions, FilterName, FilterOptions } from '../filters.ts'
 export type { Operand } from './elementwise.ts'
 export {
-  abs, clamp, cos, exp, floor, leakyRelu, log, log1p, relu, sigmoid, sign, sin, softplus, sqrt, square, tanh,
+  abs, clamp, cos, exp, floor, gelu, leakyRelu, log, log1p, relu, sigmoid, sign, silu, sin, softplus, sqrt, square, tanh,
 } from './functions.ts'
 export { reshape } from './reshape.ts'
 export { broadcastTo, sum, sumTo } from './sum.ts'

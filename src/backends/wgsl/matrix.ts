@@ -47,12 +47,9 @@ export function tallProduct(
           if (s == -1) { continue; }
           let b = r * u.m + j;
           let row = vec4(right[b], right[b + 1], right[b + 2], right[b + 3]);
-          if (s == ${beyond}) {
-            ${each(k => `t.parts[${k}] += T() * row; // NaN where it is no number`)}
-          } else {
-            let a = u32(s) * u.n + i;
-            ${each(k => `t.parts[${k}] += left[a + ${k}] * row;`)}
-          }
+          // Zeros are chosen, not written, since a compiler may take 0 times anything for 0.
+          let a = u32(max(s, 0)) * u.n + i;
+          ${each(k => `t.parts[${k}] += select(T(), left[a + ${k}], s >= 0) * row;`)}
           carry(&t);
         }
         complete(&t);

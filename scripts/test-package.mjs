@@ -195,6 +195,7 @@ function* internalMembers() {
       owner = /^export .*?\b(?:class|type|interface) (\w+)/.exec(line)?.[1] ?? owner
       if (!line.includes('@internal')) continue
       const after = lines.slice(i + 1).find(next => !/^\s*(\*|\/)/.test(next))
+      if (after.startsWith('export ')) continue // no member, but a whole declaration
       yield [owner, /(\w+)\??\s*[(:=]/.exec(after)[1]]
     }
   }

@@ -45,6 +45,15 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
     await ended(studio)
     await page.getByRole('button', { name: 'To the gradient' }).click()
     await studio.picture('tape-cells')
+    // The row of the step is in sight, however long the tape is.
+    await page.getByLabel('Example').selectOption('rollout')
+    await page.getByRole('radio', { name: 'fused' }).waitFor()
+    await ended(studio)
+    for (let i = 0; i < 6; i++) await back.click()
+    const [box, now] = [await page.locator('.tape-rows').boundingBox(), await page.locator('.tape-row.now').boundingBox()]
+    expect(now!.y).toBeGreaterThanOrEqual(box!.y)
+    expect(now!.y + now!.height).toBeLessThanOrEqual(box!.y + box!.height)
+    await studio.picture('tape-rollout')
     await studio.leave()
   })
 })

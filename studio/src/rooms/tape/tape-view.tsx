@@ -3,7 +3,7 @@
  * to another; and the way back over it, step by step, on which each row passes its cotangent to those it read from and
  * lets go of what it has kept.
  */
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
 import type { KeptValue, TraceRow } from 'cellgrad'
 import { Figure } from '../../ui/fields.tsx'
@@ -44,11 +44,16 @@ function Row({ row, step, now, passed }: { row: TraceRow; step: DrawnStep | unde
 
 export function TapeView({ drawn }: { drawn: Drawn }): VNode {
   const [at, setAt] = useState(0)
+  const list = useRef<HTMLDivElement>(null)
   const { trace, steps, grads, rows } = drawn
   const now = at > 0 ? steps[at - 1] : null
   const passed = new Map(steps.slice(0, at).map(step => [step.row, step]))
   const frontier = at === 0 ? Infinity : now!.row
   const held = trace.rows.filter(({ number, used }) => used && number <= frontier).reduce((sum, { bytes }) => sum + bytes, 0)
+  useEffect(() => { // a long tape goes along with the way back
+    const { current: box } = list
+    if (now && box) box.scrollTop = (now.row + 0.5) * rowHeight - box.clientHeight / 2
+  }, [at])
   const go = (to: number): void => setAt(Math.min(Math.max(to, 0), steps.length))
   return (
     <>
@@ -68,7 +73,7 @@ export function TapeView({ drawn }: { drawn: Drawn }): VNode {
       </div>
       <StepView step={now} row={now && trace.rows[now.row]} rows={trace.rows} grads={at === steps.length ? grads : []} />
       {rows > trace.rows.length && <p class="hint">Its first {trace.rows.length} rows of {rows} are drawn.</p>}
-      <div class="tape-rows">
+      <div class="tape-rows" ref={list} tabIndex={0} role="region" aria-label="The tape">
         <Arcs rows={trace.rows} now={now} passed={passed} />
         <ol>
           {trace.rows.map(row => <Row key={row.number} row={row} step={passed.get(row.number)} now={row.number === now?.row} passed={row.number > frontier} />)}

@@ -4,6 +4,7 @@
  *
  *   crossEntropy   −Σ_i y_i log p_i,                        p = softmax(logits)
  *   bce            −(1 − y) log(1 − p) − y log p,           p = σ(logit)
+ *   focalLoss      bce, each term times (1 − p of the truth)^γ
  *   diceLoss       Σ (p − y)² / (Σ p² + Σ y² + s)           p = σ(logits)
  *
  * Logarithms of probabilities are worked out as `logSoftmax`, never as log(softmax): at a logit of −100, p is 0 in
@@ -26,14 +27,14 @@ import { cast } from '../../tensor/ops/cast.ts'
 import { and, equal, greater, notEqual, where } from '../../tensor/ops/compare.ts'
 import { stack } from '../../tensor/ops/concat.ts'
 import { zerosLike } from '../../tensor/ops/create.ts'
-import { sigmoid, square } from '../../tensor/ops/functions.ts'
+import { exp, sigmoid, square } from '../../tensor/ops/functions.ts'
 import { takeAlong } from '../../tensor/ops/gather.ts'
 import { logSoftmax, mean } from '../../tensor/ops/reduce.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { broadcastTo, sum } from '../../tensor/ops/sum.ts'
 import { floating, refuse, requireTensor } from '../../tensor/op.ts'
-import { check, checkOptions, keysOf, numberAbove, oneOf } from '../../backends/options.ts'
-import { aTensor, valuesOf } from '../../tensor/tensor.ts'
+import { check, checkOptions, keysOf, numberAbove, numberFrom, oneOf } from '../../backends/options.ts'
+import { aTensor, tensor, valuesOf } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { checkMask, checkTarget, meanWhere, perSample, sampleAxes } from './loss.ts'
 
@@ -182,4 +183,65 @@ export function diceLoss(logits: Tensor, target: Tensor, options: DiceLossOption
   const y = broadcastTo(target, logits.shape)
   const total = (x: Tensor): Tensor => sum(x, sampleAxes(x))
   return div(total(square(sub(p, y))), add(add(total(square(p)), total(square(y))), smooth))
+}
+
+export type FocalOptions = {
+  /** γ, a number ≥ 0: the greater, the less counts what is already right; default 2. 0 is cross-entropy. */
+  gamma?: number
+  /** α, what entries that are 1 weigh, from 0 to 1; the others weigh 1 − α. Null, the default: each weighs 1. */
+  alpha?: number | null
+}
+
+const focalOptions = keysOf<FocalOptions>({
+  gamma: numberFrom(0), alpha: { fits: x => x === null || numberFrom(0, 1).fits(x), expected: 'null, or a number from 0 to 1' },
+})
+
+/**
+ * Focal loss per sample: binary cross-entropy in which an entry counts the less, the surer its truth is already, so that few
+ * cells of an object are not outweighed by many of the background.
+ *
+ *   −α (1 − p)^γ y log p − (1 − α) p^γ (1 − y) log(1 − p),     p = σ(logit)
+ *
+ * (Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, equation 5, with α = ¼ and γ = 2.) Powers are those of
+ * probabilities, e^(γ log p), so that they are right at any logit.
+ *
+ * @param logits `[b,…]`, where σ(logit) is the probability of a 1
+ * @param target of the same shape, or that of one sample; probabilities from 0 to 1
+ * @returns `[b]`, ≥ 0, the mean over entries
+ * @throws where shapes or types do not fit
+ * @example mean(focalLoss(takeChannels(x, 3, 4), cast(masks, 'float32'), { alpha: 0.25 }))
+ */
+export function focalLoss(logits: Tensor, target: Tensor, options: FocalOptions = {}): Tensor {
+  checkOptions('focalLoss', options, focalOptions)
+  const { gamma = 2, alpha = null } = options
+  floating('focalLoss', 'the tensor of logits', logits)
+  checkTarget('focalLoss', logits, target)
+  floating('focalLoss', 'the target', target)
+  const none = zerosLike(logits)
+  const likely = logSoftmax(stack([none, logits], -1))
+  const truth = stack([sub(1, target), target], -1)
+  const open = gamma === 0 ? 1 : exp(mul(gamma, logSoftmax(stack([logits, none], -1))))
+  const weights = alpha === null ? 1 : tensor([1 - alpha, alpha], { like: logits })
+  return mul(-2, perSample(mul(weights, mul(open, times(truth, likely))))) // −2 as in `bce`
+}
+
+export type DiceBceOptions = DiceLossOptions & {
+  /** What the cross-entropy weighs beside the Dice loss, a number ≥ 0; default 1. */
+  weight?: number
+}
+
+const diceBceOptions = keysOf<DiceBceOptions>({ smooth: numberAbove(0), weight: numberFrom(0) })
+
+/**
+ * Dice loss and binary cross-entropy, added: the first for the overlap of a small mask, the second for a gradient where there
+ * is none (Isensee et al., "nnU-Net", 2021; Med-NCA). Arguments as for `diceLoss`.
+ *
+ * @returns `[b]`, ≥ 0
+ * @throws where shapes or types do not fit
+ * @example imageToImageTask(rule, { inputs, outputs }, { loss: (y, mask) => diceBce(y, mask) })
+ */
+export function diceBce(logits: Tensor, target: Tensor, options: DiceBceOptions = {}): Tensor {
+  checkOptions('diceBce', options, diceBceOptions)
+  const { weight = 1, ...rest } = options
+  return add(diceLoss(logits, target, rest), mul(weight, bce(logits, broadcastTo(target, logits.shape))))
 }

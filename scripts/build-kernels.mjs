@@ -1,8 +1,10 @@
 // Builds what src/backends/wasm cannot run from its sources, and writes it to src/backends/wasm/generated.ts:
 //
 //   builds         the WebAssembly module, compiled from assembly/ by AssemblyScript: with and without fused
-//                  multiply-add. In hexadecimal digits, since base64 moves bytes off their places, and what repeats in
-//                  them is no longer seen by what compresses a page: a third more of it
+//                  multiply-add
+//   alphabet       the characters in which they are written: of the commonest bytes, those of opcodes and small numbers,
+//                  each is one character, and of the others two, the first of which says which page the second is on. So
+//                  they stay text, and what repeats in them is still seen by what compresses a page, which base64 prevents
 //   sharedAt       the byte of either that says whether memory is shared between threads: 1 where it is not, 3 where it is
 //   workerSource   the program of a worker thread, bundled into one script
 //
@@ -37,6 +39,18 @@ async function compile(options) {
   return Buffer.from(binary)
 }
 
+// No quote, backslash, dollar sign or '<': none has to be escaped, in whatever the text comes to stand.
+const alphabet = Array.from({ length: 92 }, (_, i) => String.fromCharCode(35 + i)).filter(c => !"$'<\\`".includes(c)).join('')
+const page = alphabet.length - 3
+
+/** Bytes as text; from 0xfd on, the prefix of all SIMD instructions, so that this and what follows from 0 are on the first page. */
+function textOf(bytes) {
+  return Array.from(bytes, byte => {
+    const place = (byte + 3) % 256, number = Math.floor(place / page)
+    return (number > 0 ? alphabet[page + number - 1] : '') + alphabet[place % page]
+  }).join('')
+}
+
 const builds = []
 const flags = new Set()
 for (const [name, options] of Object.entries(variants)) {
@@ -47,7 +61,7 @@ for (const [name, options] of Object.entries(variants)) {
     throw new Error(`assembly: the build ${name} for shared memory differs in more than the flag of its memory.`)
   }
   flags.add(differing[0])
-  builds.push(`  ${name}: '${own.toString('hex')}',`)
+  builds.push(`  ${name}: '${textOf(own)}',`)
 }
 if (flags.size !== 1) throw new Error('assembly: the flag of the memory is not at one place in all builds.')
 
@@ -60,6 +74,7 @@ const text = `// Made by \`npm run build:kernels\` from assembly/ and worker.ts.
 export const builds: Readonly<Record<'plain' | 'fma', string>> = {
 ${builds.join('\n')}
 }
+export const alphabet: string = '${alphabet}'
 export const sharedAt: number = ${[...flags][0]}
 export const workerSource: string = ${JSON.stringify(outputFiles[0].text)}
 `

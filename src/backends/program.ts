@@ -9,6 +9,7 @@
  *   x' = x + the last h where the cell fires      in the channels named by `updated`
  *   [x' ← x' + noise]                             there and in these
  *   x  ← x' where the cell lives, else 0          living before and after, as in src/nca/step.ts
+ *   [x ← clamp(x) or tanh(x)]                     in the channels that change, of all cells
  */
 import type { Handle } from './backend.ts'
 import type { Padding } from './window.ts'
@@ -17,6 +18,9 @@ import type { Padding } from './window.ts'
 export const programActivations = ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmoid'] as const
 
 export type Activation = (typeof programActivations)[number]
+
+/** What not every runner has, in the words of whoever says so. */
+export type Feature = 'bounds'
 
 /** One dense layer, `[inputs, outputs]`. */
 export type Layer = { readonly outputs: number; readonly activation: Activation; readonly bias: boolean }
@@ -47,6 +51,8 @@ export type Program = {
   readonly inputMask: { readonly channel: number; readonly above: number } | null
   /** Deviation of the normal noise on each change, or null for none. */
   readonly noise: number | null
+  /** What follows each step: tanh where it says `squash`, else clamp; 0 is within, so that dead cells stay zero. */
+  readonly bound: { readonly squash: boolean; readonly low: number; readonly high: number } | null
   /** 'after': cells may be dead before the step. */
   readonly living: { readonly channel: number; readonly above: number; readonly when: 'both' | 'after' } | null
 }
@@ -79,6 +85,8 @@ export type ProgramHistory = { release(): void }
  * or one tap of a window, sees. src/nca/fused/arrange.ts makes them so.
  */
 export interface ProgramRunner {
+  /** What it has of that which not every runner has. */
+  readonly features: readonly Feature[]
   /** Programs may have so many layers, and so wide a window. */
   readonly mostLayers: number
   readonly widestWindow: number

@@ -32,7 +32,7 @@ import { sum } from '../../src/tensor/ops/sum.ts'
 import { normal, uniform } from '../../src/tensor/ops/random.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { bundled } from '../bundled.ts'
-import { outcome, scenesOf } from '../nca/fused-scenes.ts'
+import { fusedOnCpu, outcome, scenesOf } from '../nca/fused-scenes.ts'
 import type { Scene } from '../nca/fused-scenes.ts'
 
 const exact = { fma: false }
@@ -51,7 +51,7 @@ function bitsOf(scene: Scene, backend: Backend, options?: Partial<RolloutOptions
 describe('the bits of a rollout and its gradients', () => {
   // Samples are dealt out to threads where there are many; where there are few, all threads share each.
   const batches = fc.integer({ min: 1, max: 7 })
-  const scenes = scenesOf({ batches })
+  const scenes = scenesOf({ rules: fusedOnCpu, batches })
 
   it('are the same for any number of threads, and every time', () => {
     fc.assert(fc.property(scenes, scene => {
@@ -262,7 +262,7 @@ describe('memory', () => {
     const rollouts = cpu({ threads: 1 }).runner!
     const program: Program = {
       batch: 1, height: 1, width: 2 ** 26, channels: 16, padding: 'zero', slope: 0, updated: [0], fireRate: 1,
-      inputMask: null, living: null, noise: null, perception: { type: 'window', size: 1, taps: [0] },
+      inputMask: null, living: null, noise: null, bound: null, perception: { type: 'window', size: 1, taps: [0] },
       layers: [{ outputs: 1, activation: 'linear', bias: false }],
     }
     const run = { steps: 1, keys: new Uint32Array(2), noiseKeys: null, masks: null, readouts: [1], segment: 1, budget: 0 }

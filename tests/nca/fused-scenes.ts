@@ -19,8 +19,8 @@ import { isLearned } from '../../src/nca/perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../../src/nca/rule/channels.ts'
 import { defineRule } from '../../src/nca/rule/define.ts'
 import { paramShapes } from '../../src/nca/rule/parameters.ts'
-import type { DataParams, DataRule, Perception } from '../../src/nca/rule/types.ts'
-import { alive, inspectStep, rollout, step } from '../../src/nca/step.ts'
+import type { Bound, DataParams, DataRule, Perception } from '../../src/nca/rule/types.ts'
+import { alive, inspectStep, rollout } from '../../src/nca/step.ts'
 import type { RolloutOptions } from '../../src/nca/run-options.ts'
 import { filterNames } from '../../src/tensor/filters.ts'
 import { foldIn, key } from '../../src/tensor/key.ts'
@@ -107,6 +107,11 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
       inputMask: masks && { channel: masks.channel % all, above: masks.above },
     })
   })
+
+/** The same, some of them with bounds, which the CPU alone runs as a whole. */
+export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.tuple(fusedRules, fc.constantFrom<Bound | null>(
+  null, { type: 'tanh' }, { type: 'clamp', low: -0.4, high: 0.7 }, { type: 'clamp', low: 0, high: 1 },
+)).map(([rule, bound]) => defineRule({ ...rule, bound }))
 
 /** Heights and widths of every kind: tiny, around the ends of 64-bit words, around the cuts between bands of rows. */
 export const grids: fc.Arbitrary<[number, number]> = fc.oneof(
@@ -239,13 +244,19 @@ function isClear(scene: Scene): boolean {
           h = activate(activation, z)
         }
       }
+      const { candidate, after } = inspectStep(rule, params, now, { key: k, t, mask: masks?.[t], angle })
+      const would = candidate.toArray()
       if (rule.living) {
         const { channel, above } = rule.living
-        const would = inspectStep(rule, params, now, { key: k, t, mask: masks?.[t], angle }).candidate.toArray()
-        const near = computed.some((acts, cell) => acts && Math.abs(would[cell * channels + channel] - above) < 1e-4)
-        if (near) return false
+        const isNear = (v: Data): boolean => computed.some((acts, cell) => acts && Math.abs(v[cell * channels + channel] - above) < 1e-4)
+        if (isNear(would) || isNear(after.toArray())) return false
       }
-      now = step(rule, params, now, { key: k, t, mask: masks?.[t], angle })
+      if (rule.bound?.type === 'clamp') {
+        const { low, high } = rule.bound
+        const off = would.map(v => Math.min(Math.abs(v - low), Math.abs(v - high)))
+        if (off.some((d, i) => d < 1e-5 && (d > 0 || computed[Math.floor(i / channels)]))) return false
+      }
+      now = after
     }
     return true
   })

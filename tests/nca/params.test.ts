@@ -128,6 +128,12 @@ describe('explain of a rollout', () => {
       .toBe('composed of operators, because cpu has no fused rollouts here')
     const mirrors = defineRule({ ...growingRule, padding: 'reflect' })
     expect(why(mirrors, zeros([1, 1, 4, 16]))).toBe('composed of operators, because its grid is too small to mirror 1 cells')
+    const clamped = (low: number): typeof growingRule => defineRule({ ...growingRule, bound: { type: 'clamp', low, high: 1 } })
+    expect(why(clamped(0), x)).toBe('fused')
+    expect(why(clamped(0.1), x)).toBe('composed of operators, because its bounds leave out 0')
+    const { runner, ...rest } = cpu()
+    expect(explain(clamped(0), { ...rest, name: 'other', runner: { ...runner!, features: [] } }))
+      .toContain('because other runs no bounds as a whole')
     const params = init(growingRule, key(0), { dtype: 'float64' })
     let count = 0
     eachLeaf(params, leaf => { count += +(leaf instanceof Tensor) })

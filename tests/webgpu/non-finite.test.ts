@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { conv, cpu, defineRule, depthwise, mlp, updatedChannels } from '../../src/index.ts'
-import type { Backend, Data, DataRule, Perception } from '../../src/index.ts'
+import type { Backend, Bound, Data, DataRule, Perception } from '../../src/index.ts'
 import { laterOutcome, scenesOf } from '../nca/fused-scenes.ts'
 import type { Outcome, Scene } from '../nca/fused-scenes.ts'
 import { openPoisoned, some } from './gpu.ts'
@@ -30,6 +30,7 @@ const rules: fc.Arbitrary<DataRule> = fc.record({
   activation: fc.constantFrom('relu', 'leakyRelu', 'tanh', 'sigmoid', 'linear'),
   living: fc.constantFrom(null, null, { channel: 1, above: 0.1 }),
   inputMask: fc.constantFrom(null, null, { channel: 2, above: 0.1 }),
+  bound: fc.constantFrom<Bound | null>(null, null, { type: 'clamp', low: -1, high: 0.5 }, { type: 'tanh' }),
   fireRate: fc.constantFrom(1, 0.5),
 }).map(({ activation, ...rest }) => defineRule({ ...channels, update: mlp(4, { activation }), ...rest }))
 // Few, since each is compiled for seconds on a software adapter.

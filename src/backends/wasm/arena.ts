@@ -32,7 +32,7 @@ export class Arena {
   }
 
   /** Room for these words, which are to be written there. */
-  table(words: readonly number[]): number {
+  table(words: ArrayLike<number>): number {
     const at = this.take(4 * words.length)
     this.tables.push([at, Uint32Array.from(words)])
     return at

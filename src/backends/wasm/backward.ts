@@ -2,6 +2,7 @@
  * Backward: the steps of one sample undone, and its cotangent g = ∂L/∂s taken through each of them. With
  * s' = s + m ⊙ U(P(s)) and s ← s' where life:
  *
+ *  [g ← g · the derivative of the bounds]           bounds.ts
  *   g ← g where life                                the living mask is a constant
  *   g ← g + Pᵀ (∂U)ᵀ g      over the cells of act   the others only pass g on
  *
@@ -11,6 +12,7 @@
  * Each band has its own part of g, with a halo for what its cells add to cells of other bands or across the border. So
  * threads never add to the same number; halos are folded in afterwards, in a fixed order.
  */
+import { unbind } from './bounds.ts'
 import { forwardStep, logged } from './forward.ts'
 import { blockRows } from './layout.ts'
 import type { Band, PlaneName } from './layout.ts'
@@ -38,7 +40,7 @@ export function backward(s: Sample, { segments, end }: SampleHistory): void {
     for (let i = kept.length - 1; i >= 0; i--) {
       const t = n * job.segment + i
       if (t >= last) { // nobody asks for what comes after
-        each((band, j) => undo(s, band, kept[i][j]))
+        each((band, j) => undo(s, band, kept[i][j], false))
         team.barrier()
         continue
       }
@@ -84,7 +86,7 @@ function backwardStep(s: Sample, kept: readonly BandStep[], wantG: boolean): voi
   const { cellBytes } = layout
   const { g } = team.layout
   each((band, i) => {
-    undo(s, band, kept[i])
+    undo(s, band, kept[i], true)
     planes.andNot('kill', 'held', 'life', band)
     k.erase(g + band.shift, planes.listOf(band), planes.list('kill', band), cellBytes, layout.keep)
   })
@@ -98,12 +100,17 @@ function backwardStep(s: Sample, kept: readonly BandStep[], wantG: boolean): voi
   if (wantG) each(({ fold, foldCount }) => k.addPairs(g, fold, foldCount, cellBytes))
 }
 
-/** Reads the planes of a step back, and writes the old values into the state. */
-function undo(s: Sample, band: Band, kept: BandStep): void {
-  const { job: { layout: { cellBytes } }, thread: { kernels: k, store, bytes }, team: { layout: { x } }, planes } = s
+/** Reads the planes of a step back, takes what is owed through its bounds, and writes the old values into the state. */
+function undo(s: Sample, band: Band, kept: BandStep, owed: boolean): void {
+  const { job: { program: { bound }, layout: { cellBytes } }, thread: { kernels: k, store, bytes }, team: { layout: { x } }, planes } = s
   const rows = s.rowsOf(band), cells = planes.listOf(band), size = planes.words(band) * 8
   store.read(kept.log, bytes, rows - 3 * size)
   logged.forEach((name, i) => planes.move(planes.at(name, band), rows - (3 - i) * size, band))
+  if (bound) {
+    planes.and('grow', 'act', 'life', band)
+    const changed = planes.list('grow', band) + planes.list('kill', band)
+    unbind(s, band, rows + changed * cellBytes, owed)
+  }
   planes.and('grow', 'act', 'life', band)
   const grown = planes.list('grow', band)
   k.put(x, cells, grown, cellBytes, rows)

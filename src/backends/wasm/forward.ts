@@ -16,6 +16,7 @@
  * of the hidden layers are kept too. Steps are logged in segments as long as there is room. Of the others, the state at
  * their beginning is kept, from which they are run again.
  */
+import { bind } from './bounds.ts'
 import type { Band } from './layout.ts'
 import { freeState, freeSteps } from './sample.ts'
 import type { BandStep, Sample, SampleHistory, Segment } from './sample.ts'
@@ -125,10 +126,11 @@ function computeChanges(s: Sample, t: number, band: Band, hiddenBytes: number): 
  * that a step that is run again has the same; it is a constant, and owes nothing to the derivative.
  */
 function disturb({ job, thread, team, number }: Sample, t: number, changed: 'act' | 'ring', band: Band, rows: number): void {
-  const { program: { noise, height, width, updated }, layout: { words, changeStride, moving }, noiseKeys } = job
+  const { program: { noise, height, width, updated }, layout: { words, changeStride, moving, erfinv }, noiseKeys } = job
   if (noise === null) return
   thread.kernels.disturb(team.layout.planes[changed], band.first, band.last, width, words, rows, changeStride, moving,
-    updated.length, noiseKeys![2 * t], noiseKeys![2 * t + 1], number * height * width * updated.length, noise)
+    updated.length, noiseKeys![2 * t], noiseKeys![2 * t + 1], number * height * width * updated.length, noise,
+    erfinv)
 }
 
 /** Corrects `next` for the changes, in `rows`, of the cells of a plane. */
@@ -168,9 +170,9 @@ function decideLife(s: Sample, t: number): void {
   })
 }
 
-/** Lets cells grow and die, and logs their old values. */
+/** Lets cells grow and die, keeps them within bounds, and logs their old values. */
 function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
-  const { job: { layout, program: { living } }, thread: { kernels: k, store, bytes }, team, planes } = s
+  const { job: { layout, program: { living, bound } }, thread: { kernels: k, store, bytes }, team, planes } = s
   const { words, origin, rowBytes, cellBytes, changeStride } = layout
   const { x, planes: all } = team.layout
   const rows = s.rowsOf(band), cells = planes.listOf(band)
@@ -180,12 +182,14 @@ function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
   const killed = planes.list('kill', band)
   k.gather(x, cells, killed, cellBytes, rows + grown * cellBytes, cellBytes)
   k.erase(x, cells, killed, cellBytes, layout.keep)
+  const changed = (grown + killed) * cellBytes
+  const logBytes = changed + bind(s, band, rows + changed)
   if (kept) {
     const size = planes.words(band) * 8
     logged.forEach((name, i) => planes.move(rows - (3 - i) * size, planes.at(name, band), band))
-    kept.log = store.write('log', bytes, rows - 3 * size, 3 * size + (grown + killed) * cellBytes)
+    kept.log = store.write('log', bytes, rows - 3 * size, 3 * size + logBytes)
   }
-  if (living) {
+  if (living && !bound) {
     planes.and('strong', 'next', 'life', band)
     if (Math.fround(living.above) < 0) { // then a dead cell, which is zero, is strong
       planes.andNot('undecided', 'ones', 'life', band)
@@ -194,7 +198,8 @@ function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
   }
   planes.or('held', 'held', 'act', band)
   planes.and('held', 'held', 'life', band)
-  s.updateRing(band)
+  if (bound) s.arrived(band) // who is strong, bounds have decided
+  else s.updateRing(band)
 }
 
 /** The planes that the backward pass reads, in the order in which they stand before the rows of the log. */

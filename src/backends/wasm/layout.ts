@@ -11,6 +11,7 @@
  *   teams      of each team of threads that shares a sample: its state, its masks, its cotangent
  *   threads    of each thread: one block of rows on its way through the layers
  */
+import { central, tail } from '../erfinv.ts'
 import type { Layer, Program } from '../program.ts'
 import { Arena, cacheOf, ceilTo } from './arena.ts'
 import type { Table } from './arena.ts'
@@ -41,7 +42,7 @@ export type LayerLayout = {
 export type Band = Omit<Border, 'ring' | 'halo' | 'fold'> & {
   /**
    * Where, in `TeamLayout.rows`, its rows of changes begin: a row for each of its cells, rounded up to whole groups of
-   * four. Three of its planes fit before them.
+   * four. Three of its planes fit before them; where the program has bounds, as many rows behind them.
    */
   readonly rows: number
   readonly ring: number
@@ -91,6 +92,8 @@ export type Layout = {
   readonly none: number
   /** Offsets within a cell of the channels that change. */
   readonly moving: number
+  /** Coefficients of both polynomials of noise, in double precision. */
+  readonly erfinv: number
   readonly yStride: number
   /** Bytes between the rows of changes, and of their cotangents. */
   readonly changeStride: number
@@ -128,7 +131,7 @@ export type LayoutOptions = {
 
 /** Lays the arena out, and returns the tables that must be written into it. */
 export function layOut(program: Program, options: LayoutOptions): { layout: Layout; tables: readonly Table[] } {
-  const { batch, height, width, channels, padding, updated } = program
+  const { batch, height, width, channels, padding, updated, bound } = program
   const { filters, radius, readouts, maskSteps, backward, wantX, teams, threads, cacheBytes } = options
   const arena = new Arena(cacheOf(threads, cacheBytes))
   const take = (bytes: number): number => arena.take(bytes)
@@ -148,7 +151,9 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
   const taps = filters.flat()
   const { layers, gradientBytes } = layLayers(arena, program, perceived, taps.length * cellBytes)
   const { bands: borders, cotangentBytes } = bordersOf(batch, { height, width, padding, radius, origin, rowBytes, cellBytes })
-  const { bands, rowsBytes } = layBands(arena, borders, { width, planeRow, changeStride })
+  const { bands, rowsBytes } = layBands(arena, borders, {
+    width, planeRow, rowOfCell: changeStride + (bound ? cellBytes : 0),
+  })
   // The padding of the channels never changes either, so that nothing can make it anything but zero.
   const frozen = Array.from({ length: cellBytes / 4 }, (_, c) => (updated.includes(c) ? 0 : 0xffffffff))
   const outputs = Array.from({ length: readouts }, () => take(samples))
@@ -163,6 +168,7 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
     keep: arena.table(frozen),
     none: arena.table(frozen.map(() => 0)),
     moving: arena.table(updated.map(c => 4 * c)),
+    erfinv: arena.table(new Uint32Array(Float64Array.of(...central, ...tail).buffer)),
     input: outputs[0] ?? take(samples),
     outputs,
     masks: maskSteps > 0 ? take(maskSteps * batch * maskBytes) : 0,
@@ -213,15 +219,15 @@ function layLayers(
 
 /** The bands: tables of their borders, and where their rows of changes lie behind one another. */
 function layBands(
-  arena: Arena, borders: readonly Border[], { width, planeRow, changeStride }: Pick<GridMemory, 'width'> & {
-    planeRow: number; changeStride: number
+  arena: Arena, borders: readonly Border[], { width, planeRow, rowOfCell }: Pick<GridMemory, 'width'> & {
+    planeRow: number; rowOfCell: number
   },
 ): { bands: Band[]; rowsBytes: number } {
   let rowsBytes = 0
   const bands = borders.map(({ first, last, shift, ring, halo, fold }): Band => {
     const planes = ceilTo(3 * (last - first) * planeRow, 64)
     const rows = rowsBytes + planes
-    rowsBytes = rows + ((last - first) * width + 4) * changeStride
+    rowsBytes = rows + ((last - first) * width + 4) * rowOfCell
     return {
       first, last, shift, rows,
       ring: arena.table(ring), ringCount: ring.length / 2,

@@ -5,11 +5,18 @@
  * with --experimental-wasm-relaxed-simd). Its results are rounded differently from machine to machine, so it can be
  * declined. Shared memory, for several threads, takes another flag in the module and nothing else.
  */
-import { builds, sharedAt } from './generated.ts'
+import { alphabet, builds, sharedAt } from './generated.ts'
 
-/** The bytes of a build. */
+/** The bytes of a build, as scripts/build-kernels.mjs has written them. */
 function decode(build: 'fma' | 'plain'): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(builds[build].match(/../g)!, byte => parseInt(byte, 16))
+  const bytes: number[] = [], page = alphabet.length - 3
+  let before = 0
+  for (const character of builds[build]) {
+    const place = alphabet.indexOf(character)
+    if (place < page) bytes.push(before * page + place - 3)
+    before = Math.max(0, place - page + 1)
+  }
+  return Uint8Array.from(bytes)
 }
 
 /** Whether this engine runs the build with fused multiply-add, and the one without. */

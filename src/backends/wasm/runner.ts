@@ -98,6 +98,7 @@ export function wasmRunner(
   }
 
   const runner: WasmRunner = {
+    features: ['bounds'],
     mostLayers: Infinity,
     widestWindow: Infinity,
     forward(program, inputs, run, outputs, keep): History | null {

@@ -96,6 +96,7 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly nu
     fireRate: rule.fireRate,
     inputMask: rule.inputMask,
     noise: rule.noise && rule.noise.std,
+    bound: rule.bound && { low: -1, high: 1, ...rule.bound, squash: rule.bound.type === 'tanh' },
     living: rule.living,
   }
 }

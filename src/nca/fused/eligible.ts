@@ -12,9 +12,11 @@ import { activationsOf, isLinear, isProgramActivation, seesWindow, slopesOf, sum
 export function whyComposed(rule: Rule, backend: Backend): string | null {
   if (rule.type === 'custom') return 'it is code'
   if (!backend.runner) return `${backend.name} has no fused rollouts here`
+  const { widestWindow, mostLayers, features } = backend.runner
   if (rule.grid !== 2) return `its grid has ${rule.grid} ${rule.grid === 1 ? 'dimension' : 'dimensions'}`
   if (rule.noise?.on === 'state') return 'it has noise on the state'
-  if (rule.bound) return 'it has bounds'
+  if (rule.bound && !features.includes('bounds')) return `${backend.name} runs no bounds as a whole`
+  if (rule.bound?.type === 'clamp' && (rule.bound.low > 0 || rule.bound.high < 0)) return 'its bounds leave out 0'
   if (rule.update.residual) return 'its network is residual'
   const other = rule.perceive.find(part => !sumOf(part))
   if (other) return `it perceives by ${(other as Learned).type}`
@@ -24,7 +26,6 @@ export function whyComposed(rule: Rule, backend: Backend): string | null {
   if (unknown) return `it applies ${activationInWords(unknown)}`
   if (new Set(activationsOf(rule)).size > 1) return 'parts of its perception have different activations'
   if (new Set(slopesOf(rule)).size > 1) return 'its leaky ReLUs have different slopes'
-  const { widestWindow, mostLayers } = backend.runner
   const layers = rule.update.hidden.length + 1 + +(seesWindow(rule) && !isLinear(rule))
   if (layers > mostLayers) return `${backend.name} runs ${mostLayers} layers at most, and it has ${layers}`
   return windowSize(rule) <= widestWindow ? null : `windows may be ${widestWindow} cells wide on ${backend.name}`

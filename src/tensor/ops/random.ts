@@ -12,7 +12,8 @@
  */
 import type { Call, DType, Shader } from '../../backends/backend.ts'
 import { withFunctions } from '../../backends/wgsl/functions.ts'
-import { central, normalWgsl, tail } from '../../backends/wgsl/normal.ts'
+import { central, tail } from '../../backends/erfinv.ts'
+import { normalWgsl } from '../../backends/wgsl/normal.ts'
 import { threefryWgsl } from '../../backends/wgsl/threefry.ts'
 import { add, mul } from './arithmetic.ts'
 import { less } from './compare.ts'
@@ -83,7 +84,7 @@ export const normalOp: Op<Drawn> = defineOp<Drawn>({
   vjp: null,
 })
 
-/** The x with erf(x) = p, to single precision (Giles, "Approximating the erfinv function", 2010). */
+/** The x with erf(x) = p, to single precision. */
 function erfinv(p: number): number {
   const w = -Math.log((1 - p) * (1 + p))
   const at = w < 5 ? w - 2.5 : Math.sqrt(w) - 3

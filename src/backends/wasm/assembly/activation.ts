@@ -12,7 +12,7 @@ import { mad } from './simd'
 
 // @ts-ignore: decorators on functions
 @inline
-function tanh(v: v128): v128 {
+export function tanh(v: v128): v128 {
   const x = f32x4.max(f32x4.min(v, f32x4.splat(7.90531110763549805)), f32x4.splat(-7.90531110763549805))
   const q = f32x4.mul(x, x)
   let p = mad(q, f32x4.splat(-2.76076847742355e-16), f32x4.splat(2.00018790482477e-13))

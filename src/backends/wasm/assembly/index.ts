@@ -2,6 +2,7 @@
 export { product, productTN } from './matrix'
 export { activate, activateBack, sumRows } from './activation'
 export { and, andNot, dilate, fill, list, or, strong, strongAfter } from './bits'
+export { bind, bindBack } from './bounds'
 export { fire } from './fire'
 export { disturb } from './noise'
 export {

@@ -4,8 +4,8 @@
  *
  *   √2·erf⁻¹(p),  p = (4k + 1) / 2²⁴ − 1,  k the upper 23 bits
  *
- * with erf⁻¹ by two polynomials of w = −ln(1 − p²) (Giles, "Approximating the erfinv function", 2010). All of it is
- * computed in double precision and in the same order as there, so that rounded to float32 the bits are the same.
+ * with erf⁻¹ by two polynomials, whose coefficients (src/backends/erfinv.ts) stand at `erfinv`. All of it is computed in
+ * double precision and in the same order as there, so that rounded to float32 the bits are the same.
  */
 import { bitsAt } from './threefry'
 
@@ -15,14 +15,14 @@ import { bitsAt } from './threefry'
  */
 export function disturb(
   rows: usize, first: usize, last: usize, width: usize, words: usize, change: usize, stride: usize, moving: usize,
-  channels: usize, k0: i32, k1: i32, counter: i32, std: f32,
+  channels: usize, k0: i32, k1: i32, counter: i32, std: f32, erfinv: usize,
 ): void {
   for (let y = first; y < last; y++) {
     for (let i: usize = 0; i < words; i++) {
       let bits = load<u64>(rows + ((y * words + i) << 3))
       while (bits) {
         const cell = y * width + (i << 6) + (ctz(bits) as usize)
-        disturbCell(change, moving, channels, k0, k1, counter + (cell * channels) as i32, std)
+        disturbCell(change, moving, channels, k0, k1, counter + (cell * channels) as i32, std, erfinv)
         change += stride
         bits &= bits - 1
       }
@@ -30,76 +30,53 @@ export function disturb(
   }
 }
 
-function disturbCell(change: usize, moving: usize, channels: usize, k0: i32, k1: i32, counter: i32, std: f32): void {
-  const zero = i32x4.splat(0), four = i32x4(0, 1, 2, 3), scale = f32x4.splat(std)
-  for (let c: usize = 0; c < channels; c += 4) {
-    const bits = bitsAt(k0, k1, zero, i32x4.add(i32x4.splat(counter + c as i32), four))
-    const noise = f32x4.mul(normal(i32x4.shr_u(bits, 9)), scale)
-    const at = moving + (c << 2), left = channels - c
-    addTo(change + load<u32>(at), f32x4.extract_lane(noise, 0))
-    if (left > 1) addTo(change + load<u32>(at, 4), f32x4.extract_lane(noise, 1))
-    if (left > 2) addTo(change + load<u32>(at, 8), f32x4.extract_lane(noise, 2))
-    if (left > 3) addTo(change + load<u32>(at, 12), f32x4.extract_lane(noise, 3))
+function disturbCell(
+  change: usize, moving: usize, channels: usize, k0: i32, k1: i32, counter: i32, std: f32, erfinv: usize,
+): void {
+  let noise = f32x4.splat(0)
+  for (let c: usize = 0; c < channels; c++) {
+    if ((c & 3) == 0) {
+      const bits = bitsAt(k0, k1, i32x4.splat(0), i32x4.add(i32x4.splat(counter + c as i32), i32x4(0, 1, 2, 3)))
+      noise = f32x4.mul(normal(i32x4.shr_u(bits, 9), erfinv), f32x4.splat(std))
+    }
+    const at = change + load<u32>(moving + (c << 2))
+    store<f32>(at, load<f32>(at) + f32x4.extract_lane(noise, 0))
+    noise = v128.shuffle<i32>(noise, noise, 1, 2, 3, 0)
   }
-}
-
-// @ts-ignore: decorators on functions
-@inline
-function addTo(at: usize, x: f32): void {
-  store<f32>(at, load<f32>(at) + x)
 }
 
 /** Four normal numbers from four k. */
 // @ts-ignore: decorators on functions
 @inline
-function normal(k: v128): v128 {
-  const low = normalPair(k), high = normalPair(v128.shuffle<i32>(k, k, 2, 3, 2, 3))
+function normal(k: v128, erfinv: usize): v128 {
+  const low = normalPair(k, erfinv), high = normalPair(v128.shuffle<i32>(k, k, 2, 3, 2, 3), erfinv)
   return v128.shuffle<i32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5)
 }
 
 /** Two of them, from the lower two k. */
-function normalPair(k: v128): v128 {
+function normalPair(k: v128, erfinv: usize): v128 {
   const one = f64x2.splat(1)
   const odd = f64x2.add(f64x2.mul(f64x2.convert_low_i32x4_u(k), f64x2.splat(4)), one)
   const p = f64x2.sub(f64x2.mul(odd, f64x2.splat(1 / 16777216.0)), one)
   const w = f64x2.neg(logarithm(f64x2.mul(f64x2.sub(one, p), f64x2.add(one, p))))
-  let sum = central(f64x2.sub(w, f64x2.splat(2.5)))
+  let sum = polynomial(erfinv, f64x2.sub(w, f64x2.splat(2.5)))
   const far = f64x2.ge(w, f64x2.splat(5))
-  if (v128.any_true(far)) sum = v128.bitselect(tail(f64x2.sub(f64x2.sqrt(w), f64x2.splat(3))), sum, far)
+  if (v128.any_true(far)) sum = v128.bitselect(polynomial(erfinv + 72, f64x2.sub(f64x2.sqrt(w), f64x2.splat(3))), sum, far)
   return f64x2.mul(f64x2.splat(1.4142135623730951), f64x2.mul(p, sum))
 }
 
-/** sum·x + c, rounded twice, as JavaScript does. */
+/** sum·x + c. */
 // @ts-ignore: decorators on functions
 @inline
 function next(sum: v128, x: v128, c: f64): v128 {
   return f64x2.add(f64x2.mul(sum, x), f64x2.splat(c))
 }
 
-// @ts-ignore: decorators on functions
-@inline
-function central(x: v128): v128 {
-  let s = next(f64x2.splat(2.81022636e-08), x, 3.43273939e-07)
-  s = next(s, x, -3.5233877e-06)
-  s = next(s, x, -4.39150654e-06)
-  s = next(s, x, 0.00021858087)
-  s = next(s, x, -0.00125372503)
-  s = next(s, x, -0.00417768164)
-  s = next(s, x, 0.246640727)
-  return next(s, x, 1.50140941)
-}
-
-// @ts-ignore: decorators on functions
-@inline
-function tail(x: v128): v128 {
-  let s = next(f64x2.splat(-0.000200214257), x, 0.000100950558)
-  s = next(s, x, 0.00134934322)
-  s = next(s, x, -0.00367342844)
-  s = next(s, x, 0.00573950773)
-  s = next(s, x, -0.0076224613)
-  s = next(s, x, 0.00943887047)
-  s = next(s, x, 1.00167406)
-  return next(s, x, 2.83297682)
+/** The polynomial of x with the nine coefficients at `from`. */
+function polynomial(from: usize, x: v128): v128 {
+  let sum = v128.load64_splat(from)
+  for (const end = from + 64; from < end; from += 8) sum = f64x2.add(f64x2.mul(sum, x), v128.load64_splat(from, 8))
+  return sum
 }
 
 /**

@@ -80,6 +80,7 @@ export function runnerOf(
   }
 
   return {
+    features: [],
     mostLayers,
     widestWindow,
 

@@ -1,10 +1,9 @@
 // Builds what src/backends/wasm cannot run from its sources, and writes it to src/backends/wasm/generated.ts:
 //
 //   builds         the WebAssembly module, compiled from assembly/ by AssemblyScript: with and without fused
-//                  multiply-add
-//   alphabet       the characters in which they are written: of the commonest bytes, those of opcodes and small numbers,
-//                  each is one character, and of the others two, the first of which says which page the second is on. So
-//                  they stay text, and what repeats in them is still seen by what compresses a page, which base64 prevents
+//                  multiply-add. Written in characters: of the commonest bytes, those of opcodes and small numbers, each
+//                  is one, and of the others two, the first of which says on which page the second is. So they stay text,
+//                  and what repeats in them is still seen by what compresses a page, which base64 prevents
 //   sharedAt       the byte of either that says whether memory is shared between threads: 1 where it is not, 3 where it is
 //   workerSource   the program of a worker thread, bundled into one script
 //
@@ -39,15 +38,15 @@ async function compile(options) {
   return Buffer.from(binary)
 }
 
-// No quote, backslash, dollar sign or '<': none has to be escaped, in whatever the text comes to stand.
-const alphabet = Array.from({ length: 92 }, (_, i) => String.fromCharCode(35 + i)).filter(c => !"$'<\\`".includes(c)).join('')
-const page = alphabet.length - 3
+/** Places on a page, and the characters of these and of three pages more, in src/backends/wasm/module.ts too: '(' … '[', 'a' … '~'. */
+const page = 79
+const character = place => String.fromCharCode(place + (place < 52 ? 40 : 45))
 
-/** Bytes as text; from 0xfd on, the prefix of all SIMD instructions, so that this and what follows from 0 are on the first page. */
+/** Bytes as text. Pages begin at 0xfc: so the prefix of all SIMD instructions is on the first, and what follows from 0. */
 function textOf(bytes) {
   return Array.from(bytes, byte => {
-    const place = (byte + 3) % 256, number = Math.floor(place / page)
-    return (number > 0 ? alphabet[page + number - 1] : '') + alphabet[place % page]
+    const place = (byte + 4) % 256, number = Math.floor(place / page)
+    return (number > 0 ? character(page + number - 1) : '') + character(place % page)
   }).join('')
 }
 
@@ -74,7 +73,6 @@ const text = `// Made by \`npm run build:kernels\` from assembly/ and worker.ts.
 export const builds: Readonly<Record<'plain' | 'fma', string>> = {
 ${builds.join('\n')}
 }
-export const alphabet: string = '${alphabet}'
 export const sharedAt: number = ${[...flags][0]}
 export const workerSource: string = ${JSON.stringify(outputFiles[0].text)}
 `

@@ -126,11 +126,11 @@ function computeChanges(s: Sample, t: number, band: Band, hiddenBytes: number): 
  * that a step that is run again has the same; it is a constant, and owes nothing to the derivative.
  */
 function disturb({ job, thread, team, number }: Sample, t: number, changed: 'act' | 'ring', band: Band, rows: number): void {
-  const { program: { noise, height, width, updated }, layout: { words, changeStride, moving, erfinv }, noiseKeys } = job
+  const { program: { noise, height, width, updated }, layout: { words, changeStride, cellBytes, keep, erfinv }, noiseKeys } = job
   if (noise === null) return
-  thread.kernels.disturb(team.layout.planes[changed], band.first, band.last, width, words, rows, changeStride, moving,
-    updated.length, noiseKeys![2 * t], noiseKeys![2 * t + 1], number * height * width * updated.length, noise,
-    erfinv)
+  const own = updated.length
+  thread.kernels.disturb(team.layout.planes[changed], band.first, band.last, width, words, rows, changeStride, cellBytes, keep,
+    own, noiseKeys![2 * t], noiseKeys![2 * t + 1], number * height * width * own, noise, erfinv)
 }
 
 /** Corrects `next` for the changes, in `rows`, of the cells of a plane. */

@@ -25,12 +25,12 @@ export type Kernels = {
   fire(to: number, near: number, first: number, last: number, width: number, words: number, k0: number, k1: number,
     sample: number, threshold: number): void
   disturb(rows: number, first: number, last: number, width: number, words: number, change: number, stride: number,
-    moving: number, channels: number, k0: number, k1: number, counter: number, std: number,
+    cellBytes: number, keep: number, channels: number, k0: number, k1: number, counter: number, std: number,
     erfinv: number): void
   bind(squash: number, x: number, cells: number, count: number, cellBytes: number, keep: number, low: number,
     high: number): void
   bindBack(squash: number, g: number, x: number, cells: number, count: number, cellBytes: number, keep: number,
-    low: number, high: number, rows: number): void
+    rows: number): void
   perceive: Perceive
   perceiveBack: Perceive
   perceiveWeights: Perceive

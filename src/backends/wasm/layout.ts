@@ -90,8 +90,6 @@ export type Layout = {
   /** All ones in the channels that never change; and zeros in all. */
   readonly keep: number
   readonly none: number
-  /** Offsets within a cell of the channels that change. */
-  readonly moving: number
   /** Coefficients of both polynomials of noise, in double precision. */
   readonly erfinv: number
   readonly yStride: number
@@ -167,7 +165,6 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
     tapWeights: take(taps.length * cellBytes),
     keep: arena.table(frozen),
     none: arena.table(frozen.map(() => 0)),
-    moving: arena.table(updated.map(c => 4 * c)),
     erfinv: arena.table(new Uint32Array(Float64Array.of(...central, ...tail).buffer)),
     input: outputs[0] ?? take(samples),
     outputs,

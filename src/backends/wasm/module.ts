@@ -5,15 +5,14 @@
  * with --experimental-wasm-relaxed-simd). Its results are rounded differently from machine to machine, so it can be
  * declined. Shared memory, for several threads, takes another flag in the module and nothing else.
  */
-import { alphabet, builds, sharedAt } from './generated.ts'
+import { builds, sharedAt } from './generated.ts'
 
 /** The bytes of a build, as scripts/build-kernels.mjs has written them. */
 function decode(build: 'fma' | 'plain'): Uint8Array<ArrayBuffer> {
-  const bytes: number[] = [], page = alphabet.length - 3
-  let before = 0
-  for (const character of builds[build]) {
-    const place = alphabet.indexOf(character)
-    if (place < page) bytes.push(before * page + place - 3)
+  const text = builds[build], bytes: number[] = [], page = 79
+  for (let i = 0, before = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i), place = code - (code < 92 ? 40 : 45)
+    if (place < page) bytes.push(before * page + place - 4)
     before = Math.max(0, place - page + 1)
   }
   return Uint8Array.from(bytes)

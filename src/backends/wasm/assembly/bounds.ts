@@ -23,16 +23,15 @@ export function bind(
 
 /** The derivative: x has the results of `bind`, and `rows`, cell after cell, what it was given. */
 export function bindBack(
-  squash: bool, g: usize, x: usize, cells: usize, count: usize, cellBytes: usize, keep: usize, low: f32, high: f32,
-  rows: usize,
+  squash: bool, g: usize, x: usize, cells: usize, count: usize, cellBytes: usize, keep: usize, rows: usize,
 ): void {
-  const least = f32x4.splat(low), most = f32x4.splat(high), one = f32x4.splat(1)
+  const one = f32x4.splat(1)
   for (let i: usize = 0; i < count; i++) {
     const at = load<u32>(cells + (i << 2))
     for (let c: usize = 0; c < cellBytes; c += 16) {
       const v = v128.load(rows + c), y = v128.load(x + at + c), owed = v128.load(g + at + c)
       const passed = squash ? f32x4.mul(owed, f32x4.sub(one, f32x4.mul(y, y)))
-        : v128.and(owed, v128.and(f32x4.ge(v, least), f32x4.le(v, most)))
+        : v128.and(owed, f32x4.eq(v, y))
       v128.store(g + at + c, v128.bitselect(owed, passed, v128.load(keep + c)))
     }
     rows += cellBytes

@@ -10,38 +10,34 @@
 import { bitsAt } from './threefry'
 
 /**
- * change[i, c] += std · noise for the i-th cell of `rows` (a plane of bits) and the channels that change, whose byte
- * offsets are listed at `moving`. The numbers of the sample begin at `counter`, `channels` for each cell.
+ * change[i, c] += std · noise for the i-th cell of `rows` (a plane of bits) and the channels whose `keep` is zero, `channels`
+ * in number. The numbers of the sample begin at `counter`.
  */
 export function disturb(
-  rows: usize, first: usize, last: usize, width: usize, words: usize, change: usize, stride: usize, moving: usize,
-  channels: usize, k0: i32, k1: i32, counter: i32, std: f32, erfinv: usize,
+  rows: usize, first: usize, last: usize, width: usize, words: usize, change: usize, stride: usize, cellBytes: usize,
+  keep: usize, channels: usize, k0: i32, k1: i32, counter: i32, std: f32, erfinv: usize,
 ): void {
   for (let y = first; y < last; y++) {
     for (let i: usize = 0; i < words; i++) {
       let bits = load<u64>(rows + ((y * words + i) << 3))
       while (bits) {
-        const cell = y * width + (i << 6) + (ctz(bits) as usize)
-        disturbCell(change, moving, channels, k0, k1, counter + (cell * channels) as i32, std, erfinv)
+        let n = counter + ((y * width + (i << 6) + (ctz(bits) as usize)) * channels) as i32, left = 0
+        let noise = f32x4.splat(0)
+        for (let c: usize = 0; c < cellBytes; c += 4) {
+          if (load<u32>(keep + c)) continue
+          if (!left) {
+            const drawn = bitsAt(k0, k1, i32x4.splat(0), i32x4.add(i32x4.splat(n), i32x4(0, 1, 2, 3)))
+            noise = f32x4.mul(normal(i32x4.shr_u(drawn, 9), erfinv), f32x4.splat(std))
+            n += left = 4
+          }
+          store<f32>(change + c, load<f32>(change + c) + f32x4.extract_lane(noise, 0))
+          noise = v128.shuffle<i32>(noise, noise, 1, 2, 3, 0)
+          left--
+        }
         change += stride
         bits &= bits - 1
       }
     }
-  }
-}
-
-function disturbCell(
-  change: usize, moving: usize, channels: usize, k0: i32, k1: i32, counter: i32, std: f32, erfinv: usize,
-): void {
-  let noise = f32x4.splat(0)
-  for (let c: usize = 0; c < channels; c++) {
-    if ((c & 3) == 0) {
-      const bits = bitsAt(k0, k1, i32x4.splat(0), i32x4.add(i32x4.splat(counter + c as i32), i32x4(0, 1, 2, 3)))
-      noise = f32x4.mul(normal(i32x4.shr_u(bits, 9), erfinv), f32x4.splat(std))
-    }
-    const at = change + load<u32>(moving + (c << 2))
-    store<f32>(at, load<f32>(at) + f32x4.extract_lane(noise, 0))
-    noise = v128.shuffle<i32>(noise, noise, 1, 2, 3, 0)
   }
 }
 
@@ -53,12 +49,10 @@ function normal(k: v128, erfinv: usize): v128 {
   return v128.shuffle<i32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5)
 }
 
-/** Two of them, from the lower two k. */
+/** Two of them, from the lower two k. All up to the logarithm is exact. */
 function normalPair(k: v128, erfinv: usize): v128 {
-  const one = f64x2.splat(1)
-  const odd = f64x2.add(f64x2.mul(f64x2.convert_low_i32x4_u(k), f64x2.splat(4)), one)
-  const p = f64x2.sub(f64x2.mul(odd, f64x2.splat(1 / 16777216.0)), one)
-  const w = f64x2.neg(logarithm(f64x2.mul(f64x2.sub(one, p), f64x2.add(one, p))))
+  const p = f64x2.add(f64x2.mul(f64x2.convert_low_i32x4_u(k), f64x2.splat(1 / 4194304.0)), f64x2.splat(1 / 16777216.0 - 1))
+  const w = minusLogarithm(f64x2.sub(f64x2.splat(1), f64x2.mul(p, p)))
   let sum = polynomial(erfinv, f64x2.sub(w, f64x2.splat(2.5)))
   const far = f64x2.ge(w, f64x2.splat(5))
   if (v128.any_true(far)) sum = v128.bitselect(polynomial(erfinv + 72, f64x2.sub(f64x2.sqrt(w), f64x2.splat(3))), sum, far)
@@ -80,7 +74,7 @@ function polynomial(from: usize, x: v128): v128 {
 }
 
 /**
- * ln x = e·ln 2 + ln m for normal numbers x = 2ᵉ·m, √½ < m < √2, and with f = m − 1, s = f/(2 + f)
+ * −ln x, ln x = e·ln 2 + ln m for normal numbers x = 2ᵉ·m, √½ < m < √2, and with f = m − 1, s = f/(2 + f)
  *
  *   ln m = f − f²/2 + s·(f²/2 + R(s²))
  *
@@ -88,7 +82,7 @@ function polynomial(from: usize, x: v128): v128 {
  */
 // @ts-ignore: decorators on functions
 @inline
-function logarithm(x: v128): v128 {
+function minusLogarithm(x: v128): v128 {
   const exponent = i64x2.sub(i64x2.shr_u(i64x2.add(x, i64x2.splat(0x95f6400000000)), 52), i64x2.splat(1023))
   const e = f64x2.convert_low_i32x4_s(v128.shuffle<i32>(exponent, exponent, 0, 2, 0, 2))
   const f = f64x2.sub(i64x2.sub(x, i64x2.shl(exponent, 52)), f64x2.splat(1))
@@ -101,5 +95,5 @@ function logarithm(x: v128): v128 {
   r = next(r, z, 6.666666666666735130e-1)
   const half = f64x2.mul(f64x2.mul(f64x2.splat(0.5), f), f)
   const rest = f64x2.add(f64x2.mul(s, f64x2.add(half, f64x2.mul(r, z))), f64x2.mul(e, f64x2.splat(1.90821492927058770002e-10)))
-  return f64x2.sub(f64x2.mul(e, f64x2.splat(6.93147180369123816490e-1)), f64x2.sub(f64x2.sub(half, rest), f))
+  return f64x2.sub(f64x2.sub(f64x2.sub(half, rest), f), f64x2.mul(e, f64x2.splat(6.93147180369123816490e-1)))
 }

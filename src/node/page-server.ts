@@ -25,7 +25,9 @@ const types: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 }
 
+/** What every answer says: who may see it, and that the workers of the page, of which one runs scripts, speak to this server alone. */
 const isolation = {
+  'content-security-policy': "connect-src 'self'",
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-embedder-policy': 'require-corp',
   'cross-origin-resource-policy': 'same-origin',

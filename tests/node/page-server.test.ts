@@ -51,6 +51,7 @@ describe('the server of a page', () => {
     expect(headers).toMatchObject({
       'content-type': 'text/html; charset=utf-8', 'cross-origin-opener-policy': 'same-origin',
       'cross-origin-embedder-policy': 'require-corp', 'x-content-type-options': 'nosniff',
+      'content-security-policy': "connect-src 'self'",
     })
     expect(headers).not.toHaveProperty('access-control-allow-origin')
     expect(await ask('/assets/a%20b.js')).toMatchObject({ status: 200, body: '1' })

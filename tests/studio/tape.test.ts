@@ -1,6 +1,8 @@
 // Tape, as a person would use it: scripts are written with completion and mistakes in place, run, stopped; their tapes are
 // drawn, and walked back step by step.
 
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, it } from 'vitest'
 import { examples } from '../../studio/src/rooms/tape/examples.ts'
@@ -122,6 +124,25 @@ it('ends a script that never does, and says what fails in another', async () => 
   await page.getByText('still here', { exact: true }).waitFor()
   expect(await rows(studio).count()).toBe(0)
   await studio.leave()
+})
+
+it('lets no script speak to another server', async () => {
+  let heard = 0
+  const other = createServer((_, response) => {
+    heard++
+    response.writeHead(200, { 'access-control-allow-origin': '*' }).end()
+  })
+  await new Promise<void>(done => other.listen(0, '127.0.0.1', done))
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#tape')
+  await ended(studio)
+  await write(studio, `await fetch('http://127.0.0.1:${(other.address() as AddressInfo).port}/?stolen')`)
+  await page.keyboard.press('Control+Enter')
+  await page.getByRole('alert').getByText('Failed to fetch').waitFor()
+  expect(heard).toBe(0)
+  await studio.leave()
+  other.close()
 })
 
 it('loads the editor when the room is opened, and not with the page', async () => {

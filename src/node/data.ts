@@ -17,7 +17,7 @@ import { fit } from '../nca/files/image.ts'
 import type { Image } from '../nca/files/image.ts'
 import { byteKinds, byteLimit, pixelKinds } from '../nca/files/limits.ts'
 import type { ByteLimit, PixelLimit } from '../nca/files/limits.ts'
-import { checkOptions, flag, keysOf, wholeFrom } from '../backends/options.ts'
+import { checkOptions, flag, keysOf, oneOf, wholeFrom } from '../backends/options.ts'
 import { showShape } from '../tensor/shape.ts'
 import { readImage } from './picture.ts'
 import { readFileUpTo, tooLong } from './read-file.ts'
@@ -183,6 +183,41 @@ export async function readPairs(inputs: string, targets: string, options: PixelL
   }
   checkSize('pairs', join(targets, partners[0]), read.targets[0], join(inputs, names[0]), read.inputs[0])
   return { ...read, names }
+}
+
+export type SideBySideOptions = PixelLimit & {
+  /** Which half is the input: 'left' (default) or 'right'. */
+  readonly inputs?: 'left' | 'right'
+}
+
+const sideBySideOptions = keysOf<SideBySideOptions>({ ...pixelKinds, inputs: oneOf(['left', 'right']) })
+
+/**
+ * Reads the pictures of a folder each of which is a pair side by side, as those of pix2pix are (Isola et al. 2017).
+ *
+ * @throws one sentence, where there are none, pictures differ in size, or their width is odd
+ * @example const { inputs, targets } = await readSideBySide('edges2handbags/train')
+ */
+export async function readSideBySide(folder: string, options: SideBySideOptions = {}): Promise<Pairs> {
+  checkOptions('readSideBySide', options, sideBySideOptions)
+  const { inputs = 'left', maxPixels } = options
+  const names = await listPictures('pairs', folder)
+  if (names.length === 0) throw new Error(`pairs: ${folder} has no pictures.`)
+  const images = await readAll('pairs', folder, names, { maxPixels })
+  const [{ width, height }] = images
+  if (width % 2 === 1) {
+    throw new Error(`pairs: ${join(folder, names[0])} is ${width}×${height}, expected an even width, for two halves.`)
+  }
+  const halves = ['left', 'right'].map(side => images.map(image => halfOf(image, side === 'left' ? 0 : width / 2)))
+  const [first, second] = inputs === 'left' ? halves : halves.toReversed()
+  return { inputs: first, targets: second, names }
+}
+
+/** Half of a picture, from a column on. */
+function halfOf({ width, height, data }: Image, from: number): Image {
+  const half = new Float32Array(data.length / 2), row = 2 * width
+  for (let y = 0; y < height; y++) half.set(data.subarray(4 * (y * width + from), 4 * (y * width + from) + row), y * row)
+  return { width: width / 2, height, data: half }
 }
 
 /** The one file of `others` that has the same name, for each. */

@@ -12,11 +12,12 @@ import { loadConfig } from '../../src/cli/config-file.ts'
 import { configYaml } from '../../src/experiment/config/yaml.ts'
 import { openMetrics } from '../../src/cli/metrics.ts'
 import { crc32c } from '../../src/experiment/tensorboard/record.ts'
-import { encodePng, readCheckpoint, readIdx, readModel, readNifti, readNpy } from '../../src/node/index.ts'
+import { encodePng, readCheckpoint, readIdx, readModel, readNifti, readNpy, readNpz } from '../../src/node/index.ts'
 import { pictureKind } from '../../src/nca/files/picture-kind.ts'
 import { readImage } from '../../src/node/picture.ts'
 import { tiny } from '../cli/run.ts'
 import { pictures } from '../node/pictures.ts'
+import { zipOf } from '../zip.ts'
 import { mutateJson } from './mutate.ts'
 import type { Random } from './mutate.ts'
 
@@ -252,6 +253,7 @@ export async function allReaders(): Promise<readonly Reader[]> {
     { name: 'idx', seeds: (await Promise.all(idx.map(name => readFile(new URL(name, data))))).map(file => gunzipSync(file)), read: async path => checkNumbers(await readIdx(path, limits)) },
     { name: 'idx.gz', seeds: await Promise.all(idx.map(name => readFile(new URL(name, data)))), ...gz, read: async path => checkNumbers(await readIdx(path, limits)) },
     { name: 'npy', seeds: [encodeNpy(example), encodeNpy({ shape: [3], data: Uint8Array.of(1, 2, 3) })], read: async path => checkNumbers(await readNpy(path, limits)) },
+    { name: 'npz', seeds: [true, false].map(deflate => zipOf({ 'a.npy': encodeNpy(example) }, deflate)), read: async path => Object.values(await readNpz(path, limits)).forEach(checkNumbers) },
     { name: 'nifti', seeds: volumes, read: async path => checkNumbers(await readNifti(path, limits)) },
     { name: 'nifti.gz', seeds: volumes.map(v => gzipSync(v)), ...gz, read: async path => checkNumbers(await readNifti(path, limits)) },
     { name: 'png', seeds: pngs, open: bytes => bytes, close: checksummed, read: readPicture },

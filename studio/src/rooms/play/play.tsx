@@ -140,7 +140,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
     const steps = Math.floor(owed.current)
     if (rate !== Infinity && steps === 0) return
     owed.current -= steps
-    await draw(rate === Infinity ? { budget: 14 } : { steps }).catch(error => {
+    await draw(rate === Infinity ? { budget: 8 } : { steps }).catch(error => {
       setRunning(false)
       complain(error)
     })

@@ -1,12 +1,13 @@
-// Cases of the operators that move entries: pad and slice, concat and its inverses, gather and scatter, sort.
+// Cases of the operators that move entries: pad and slice, concat and its inverses, gather and scatter, sort; and that which sums along a line.
 
 import fc from 'fast-check'
 import {
-  argSort, concat, gather, pad, putAlong, scatter, slice, sort, splitAxis, stack, takeAlong, unstack,
+  argSort, concat, cumsum, gather, pad, putAlong, scatter, slice, sort, splitAxis, stack, takeAlong, unstack,
 } from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
 import { bitsAt, key } from '../../src/tensor/key.ts'
 import { concatOp } from '../../src/tensor/ops/concat.ts'
+import { cumsumOp } from '../../src/tensor/ops/cumsum.ts'
 import * as gathers from '../../src/tensor/ops/gather.ts'
 import { padOp, sliceOp } from '../../src/tensor/ops/pad-slice.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
@@ -77,6 +78,9 @@ export const shapeCases: Case[] = [
     const order = argSort(spaced(seed + 1, shape), 0)
     return { f: x => putAlong(x, order, 0, shape[0]), at: [spaced(seed, shape)] }
   }, { linear: true }),
+  gradCase(cumsumOp, fc.record({ shape: shapes(3), axis: axes, fromEnd: fc.boolean(), seed: seeds }), ({ shape, axis, fromEnd, seed }) => ({
+    f: x => cumsum(x, axis, { fromEnd }), at: [spaced(seed, shape)],
+  }), { linear: true }),
   gradCase(concatOp, joined, ({ shape, axis, sizes, seed }) => ({
     f: (...list) => concat(list, axis), at: sizes.map((n, i) => spaced(seed + i, shape.with(axis, n))),
   }), { linear: true, positions: [0, 1] }),

@@ -1,4 +1,5 @@
 import type { UserConfig } from 'tsdown'
+import { leanForTsdown } from './scripts/lean-wgsl.mjs'
 
 // One graph for all entries, so that the core exists once however it is imported. What package.json lists as a
 // dependency, the optional `webgpu` too, stays an import; `neutral` keeps Node's shims out of what a browser loads.
@@ -13,7 +14,7 @@ const commentsOnTheirLines = {
 }
 
 const config: UserConfig = {
-  plugins: [commentsOnTheirLines],
+  plugins: [leanForTsdown, commentsOnTheirLines],
   entry: {
     index: 'src/index.ts',
     ops: 'src/tensor/ops/index.ts',

@@ -223,10 +223,6 @@ fn noiseAt(i: u32) -> f32 {
   let words = threefry(vec2u(u.noise0, u.noise1), vec2u(0u, i));
   return normalOf(words.x ^ words.y);
 }
-fn noiseOf(cell: u32, which: vec4u) -> vec4f {
-  let at = cell * 19u + which;
-  return f32(0.019999999552965164) * vec4f(noiseAt(at.x), noiseAt(at.y), noiseAt(at.z), noiseAt(at.w));
-}
 fn activate1(z: vec4f) -> vec4f { return select(z, vec4f(), z <= vec4f()); }
 fn before1(d: vec4f, h: vec4f) -> vec4f { return select(vec4f(), d, h > vec4f()); }
 fn activate2(z: vec4f) -> vec4f { return select(z, vec4f(), z <= vec4f()); }
@@ -391,11 +387,17 @@ fn step(n: u32, count: u32) {
     }
   }
   
-  s0_0 += noiseOf(cell0, vec4u(0u, 0u, 1u, 2u)); s0_1 += noiseOf(cell0, vec4u(3u, 4u, 5u, 6u)); s0_2 += noiseOf(cell0, vec4u(7u, 8u, 9u, 10u)); s0_3 += noiseOf(cell0, vec4u(11u, 12u, 13u, 14u)); s0_4 += noiseOf(cell0, vec4u(15u, 16u, 17u, 18u));
+  var cells = array(cell0, cell1);
+  var places = array(0u, 0u, 1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u, 9u, 10u, 11u, 12u, 13u, 14u, 15u, 16u, 17u, 18u);
+  var noise: array<vec4f, rowsAtOnce * C>;
+  for (var q = 0u; q < rowsAtOnce * 4u * C; q++) {
+    noise[q / 4u][q % 4u] = f32(0.019999999552965164) * noiseAt(cells[q / (4u * C)] * 19u + places[q % (4u * C)]);
+  }
+  s0_0 += noise[0]; s0_1 += noise[1]; s0_2 += noise[2]; s0_3 += noise[3]; s0_4 += noise[4];
+  s1_0 += noise[5]; s1_1 += noise[6]; s1_2 += noise[7]; s1_3 += noise[8]; s1_4 += noise[9];
   s0_0 = select(s0_0, seen(cellOf[0u + centre], 0u), isFrozen(0u)); s0_1 = select(s0_1, seen(cellOf[0u + centre], 1u), isFrozen(1u)); s0_2 = select(s0_2, seen(cellOf[0u + centre], 2u), isFrozen(2u)); s0_3 = select(s0_3, seen(cellOf[0u + centre], 3u), isFrozen(3u)); s0_4 = select(s0_4, seen(cellOf[0u + centre], 4u), isFrozen(4u));
   next[cell0 * C + 0u] = bitcast<vec4u>(s0_0); next[cell0 * C + 1u] = bitcast<vec4u>(s0_1); next[cell0 * C + 2u] = bitcast<vec4u>(s0_2); next[cell0 * C + 3u] = bitcast<vec4u>(s0_3); next[cell0 * C + 4u] = bitcast<vec4u>(s0_4);
    
-  s1_0 += noiseOf(cell1, vec4u(0u, 0u, 1u, 2u)); s1_1 += noiseOf(cell1, vec4u(3u, 4u, 5u, 6u)); s1_2 += noiseOf(cell1, vec4u(7u, 8u, 9u, 10u)); s1_3 += noiseOf(cell1, vec4u(11u, 12u, 13u, 14u)); s1_4 += noiseOf(cell1, vec4u(15u, 16u, 17u, 18u));
   s1_0 = select(s1_0, seen(cellOf[9u + centre], 0u), isFrozen(0u)); s1_1 = select(s1_1, seen(cellOf[9u + centre], 1u), isFrozen(1u)); s1_2 = select(s1_2, seen(cellOf[9u + centre], 2u), isFrozen(2u)); s1_3 = select(s1_3, seen(cellOf[9u + centre], 3u), isFrozen(3u)); s1_4 = select(s1_4, seen(cellOf[9u + centre], 4u), isFrozen(4u));
   next[cell1 * C + 0u] = bitcast<vec4u>(s1_0); next[cell1 * C + 1u] = bitcast<vec4u>(s1_1); next[cell1 * C + 2u] = bitcast<vec4u>(s1_2); next[cell1 * C + 3u] = bitcast<vec4u>(s1_3); next[cell1 * C + 4u] = bitcast<vec4u>(s1_4);
   

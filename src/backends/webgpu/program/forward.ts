@@ -64,7 +64,7 @@ fn draw(cell: u32) -> u32 {
   let words = threefry(vec2u(u.key0, u.key1), vec2u(sample, cell));
   return words.x ^ words.y;
 }`}
-${noise === null ? '' : noiseWgsl(updated.length, noise)}${activationsWgsl(program)}
+${noise === null ? '' : noiseWgsl()}${activationsWgsl(program)}
 ${hideWgsl(sizes)}
 /** The cells n … of the list. Where it ends before, the last one is taken again, and written once more. */
 fn step(n: u32, count: u32) {
@@ -83,8 +83,7 @@ fn step(n: u32, count: u32) {
       row += 4u * C;
     }`, '\n    ')}
   }
-  ${each(r => `${noise === null ? '' : `
-  ${repeat(C, c => disturbed(updated, r, c), ' ')}`}
+  ${noise === null ? '' : disturb(program, sizes, noise)}${each(r => `
   ${still ? repeat(C, c => `s${r}_${c} = select(s${r}_${c}, seen(cellOf[${r * taps}u + centre], ${c}u), isFrozen(${c}u));`, ' ') : ''}
   ${repeat(C, c => `next[cell${r} * C + ${c}u] = bitcast<vec4u>(s${r}_${c});`, ' ')}
   ${living ? `if (exceeds(s${r}_${living.channel >> 2}[${living.channel & 3}], ${literal(living.above)})) {
@@ -148,22 +147,28 @@ fn invoke(
 `
 }
 
-/** The noise on the change of a cell: the draws of `normal` for [b,h,w,updated], of which a cell has `count`. */
-function noiseWgsl(count: number, std: number): string {
+/**
+ * The noise on the change of a cell: the draws of `normal` for [b,h,w,updated]. One loop draws all of a step's, since
+ * compilers put functions in wherever they are called.
+ */
+function noiseWgsl(): string {
   return `${normalWgsl}
 fn noiseAt(i: u32) -> f32 {
   let words = threefry(vec2u(u.noise0, u.noise1), vec2u(0u, i));
   return normalOf(words.x ^ words.y);
-}
-fn noiseOf(cell: u32, which: vec4u) -> vec4f {
-  let at = cell * ${count}u + which;
-  return ${literal(std)} * vec4f(noiseAt(at.x), noiseAt(at.y), noiseAt(at.z), noiseAt(at.w));
 }`
 }
 
-/** Four channels of row r with their noise; what frozen ones get is taken back with their change. */
-function disturbed(updated: readonly number[], r: number, c: number): string {
-  const places = [0, 1, 2, 3].map(e => updated.indexOf(4 * c + e))
-  if (places.every(place => place < 0)) return ''
-  return `s${r}_${c} += noiseOf(cell${r}, vec4u(${places.map(place => `${Math.max(place, 0)}u`).join(', ')}));`
+/** Adds their noise to the rows of a step; what frozen channels get is taken back with their change. */
+function disturb({ updated }: Program, { C, rowsAtOnce }: Sizes, std: number): string {
+  const places = Array.from({ length: 4 * C }, (_, channel) => Math.max(updated.indexOf(channel), 0))
+  const each = (text: (r: number) => string): string => repeat(rowsAtOnce, text, ', ')
+  return `
+  var cells = array(${each(r => `cell${r}`)});
+  var places = array(${places.map(place => `${place}u`).join(', ')});
+  var noise: array<vec4f, rowsAtOnce * C>;
+  for (var q = 0u; q < rowsAtOnce * 4u * C; q++) {
+    noise[q / 4u][q % 4u] = ${literal(std)} * noiseAt(cells[q / (4u * C)] * ${updated.length}u + places[q % (4u * C)]);
+  }
+  ${repeat(rowsAtOnce, r => repeat(C, c => `s${r}_${c} += noise[${r * C + c}];`, ' '), '\n  ')}`
 }

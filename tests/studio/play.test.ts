@@ -126,6 +126,31 @@ it('runs on WebGPU when it is chosen, and on WASM again', async () => {
   await studio.leave()
 })
 
+it('plays a segmentation: an outline fills, and leaks out through a gap', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#play?model=inside')
+  await page.getByText('Draw: every cell says').waitFor()
+  const box = (await page.getByRole('application').boundingBox())!
+  const move = (x: number, y: number): Promise<void> => page.mouse.move(box.x + box.width * x, box.y + box.height * y, { steps: 8 })
+  await move(0.25, 0.25)
+  await page.mouse.down()
+  for (const [x, y] of [[0.75, 0.25], [0.75, 0.75], [0.25, 0.75], [0.25, 0.25]]) await move(x, y)
+  await page.mouse.up()
+  // The pen is 3 cells wide, and leaves a square of 11 × 11.
+  await until(async () => await figure(studio, 'inside') > 100)
+  await studio.picture('play-inside')
+  await page.getByRole('radio', { name: 'Erase' }).check()
+  await move(0.4, 0.75)
+  await page.mouse.down()
+  await move(0.6, 0.75)
+  await page.mouse.up()
+  await until(async () => await figure(studio, 'inside') < 40)
+  await studio.picture('play-leaked')
+  expect(await studio.barriers()).toEqual([])
+  await studio.leave()
+})
+
 it('plays other families: digits that are drawn, a rule that is told what to become, a texture', async () => {
   const studio = await visit('desktop')
   const { page } = studio

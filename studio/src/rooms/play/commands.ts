@@ -11,7 +11,7 @@ import { channelCount, decodeModel, defineRule, key, rollout, scope, tensor, whe
 import type { Backend, DataRule, Key, Model, Tensor } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
-import { conditionsOf, firstState, isKept, kindOf, pixelsOf, seedValues, votes, withCondition } from './family.ts'
+import { classNames, conditionsOf, firstState, isKept, kindOf, pixelsOf, seedValues, votes, withCondition } from './family.ts'
 import type { Kind } from './family.ts'
 import { resized, touched } from './world.ts'
 import type { Grid, Touch } from './world.ts'
@@ -35,6 +35,8 @@ export type Facts = {
   readonly kind: Kind
   /** What the model's file calls its conditions, or their numbers. */
   readonly conditions: readonly string[]
+  /** What the model's file calls its classes; none where it does not say. */
+  readonly classes: readonly string[]
   readonly channels: number
   /** Numbers that painted cells get first: 4 for premultiplied colour, 1 for an image of grey. */
   readonly paints: number
@@ -147,6 +149,7 @@ export const play = {
     const named = provenance.conditions?.split(' ') ?? []
     return {
       kind: kindOf(rule), conditions: Array.from({ length: conditionsOf(rule) }, (_, i) => named[i] ?? String(i + 1)),
+      classes: classNames(rule, provenance),
       channels: channelCount(rule.channels), paints, border: world.setup.border, size: world.setup.size,
     }
   },

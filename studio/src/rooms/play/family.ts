@@ -2,7 +2,8 @@
  * What kind of automaton a rule is, as far as Play must know: how it begins, how it is seen, and what a hand may change.
  *
  *   growing    begins with one living cell, is its own picture
- *   classes    has an image that one draws, and channels that say which class a cell takes it for (Randazzo et al. 2020)
+ *   classes    has an image that one draws, and channels that say which class a cell takes it for (Randazzo et al. 2020);
+ *              without an input mask the empty cells say one too, which is a segmentation, and class 0 is the ground
  *   texture    begins empty, everywhere alive; its colours are red, green and blue, about 0.5
  *   other      seen as all of its channels
  *
@@ -24,6 +25,12 @@ export function kindOf({ channels, living }: DataRule): Kind {
 /** How many conditions there are, 0 where the rule is told none. */
 export function conditionsOf({ channels }: DataRule): number {
   return channels.condition ?? 0
+}
+
+/** What a model's file calls its classes; none where it does not say, or the rule has others. */
+export function classNames({ channels }: DataRule, provenance: Readonly<Record<string, string>>): string[] {
+  const names = provenance.classes?.split(' ') ?? []
+  return names.length === channels.classes ? names : []
 }
 
 /** The first state: empty, but for its seed in the columns that are named, and the condition, which all cells have. */
@@ -74,20 +81,26 @@ export async function pixelsOf(rule: DataRule, state: Float32Array, grid: Grid):
     return { width: image.width, height: image.height, data: imageToPixels(image) }
   }
   const data = new Uint8ClampedArray(width * height * 4)
-  const [first] = kind === 'classes' ? roleChannels(rule.channels, 'classes') : [0]
   for (let i = 0; i < width * height; i++) {
     const cell = state.subarray(i * channels, (i + 1) * channels)
-    const rgb = kind === 'texture' ? [0, 1, 2].map(c => 255 * (cell[c] + 0.5))
-      : cell[0] > 0.1 ? hues[said(cell, first) % hues.length] : [255, 255, 255]
+    const rgb = kind === 'texture' ? [0, 1, 2].map(c => 255 * (cell[c] + 0.5)) : colourOf(rule, cell)
     data.set([...rgb, 255], 4 * i)
   }
   return { width, height, data }
 }
 
-/** The class that a cell says. */
-function said(cell: Float32Array, first: number): number {
+/** The colour of the class that a cell says; white where it says none, and of the ground of a segmentation. */
+function colourOf(rule: DataRule, cell: Float32Array): readonly number[] {
+  const number = said(rule, cell)
+  return number === null || (number === 0 && !rule.inputMask) ? [255, 255, 255] : hues[number % hues.length]
+}
+
+/** The class that a cell says, null where the rule has an input mask and nothing is drawn. */
+function said({ channels, inputMask }: DataRule, cell: Float32Array): number | null {
+  if (inputMask && !(cell[inputMask.channel] > inputMask.above)) return null
+  const [first, end] = roleChannels(channels, 'classes')
   let best = first
-  for (let c = first + 1; c < Math.min(first + 10, cell.length); c++) if (cell[c] > cell[best]) best = c
+  for (let c = first + 1; c < end; c++) if (cell[c] > cell[best]) best = c
   return best - first
 }
 
@@ -95,10 +108,10 @@ function said(cell: Float32Array, first: number): number {
 export function votes(rule: DataRule, state: Float32Array): number[] | null {
   if (kindOf(rule) !== 'classes') return null
   const channels = channelCount(rule.channels)
-  const [first, end] = roleChannels(rule.channels, 'classes')
-  const counts = new Array<number>(end - first).fill(0)
+  const counts = new Array<number>(rule.channels.classes).fill(0)
   for (let at = 0; at < state.length; at += channels) {
-    if (state[at] > 0.1) counts[said(state.subarray(at, at + channels), first)]++
+    const number = said(rule, state.subarray(at, at + channels))
+    if (number !== null) counts[number]++
   }
   return counts
 }

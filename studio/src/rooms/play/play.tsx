@@ -44,6 +44,11 @@ function saying(votes: readonly number[]): string {
   return all === 0 ? '–' : `${most} (${Math.round((100 * votes[most]) / all)} %)`
 }
 
+/** What to draw for a rule of classes, of which a segmentation has names. */
+function drawing(classes: readonly string[]): string {
+  return classes.length > 0 ? `Draw: every cell says what it is, ${classes.join(', ')}.` : 'Draw a digit: its cells agree on which it is.'
+}
+
 export function Play({ settings }: { settings: Settings }): VNode {
   const canvas = useRef<HTMLCanvasElement>(null)
   const [dropped, setDropped] = useState<readonly File[]>([])
@@ -200,11 +205,13 @@ export function Play({ settings }: { settings: Settings }): VNode {
             <button type="button" onClick={step}>Step</button>
             <button type="button" onClick={reset}>Reset</button>
             <button type="button" onClick={lookInside}>Look inside</button>
-            <p class="hint">{facts?.kind === 'classes' && tool === 'paint' ? 'Draw a digit: its cells agree on which it is.' : meanings[tool]}</p>
+            <p class="hint">{facts?.kind === 'classes' && tool === 'paint' ? drawing(facts.classes) : meanings[tool]}</p>
           </div>
           <dl class="figures">
             <Figure label="step" value={String(figures.t)} />
-            {said && <Figure label="most cells say" value={saying(said)} />}
+            {said && (facts?.classes.length
+              ? facts.classes.map((name, i) => <Figure label={name} value={String(said[i])} />)
+              : <Figure label="most cells say" value={saying(said)} />)}
             <Figure label="living cells" value={String(figures.alive)} />
             <Figure label="steps / s" value={running && pace ? pace.steps.toFixed(0) : '0'} />
             <Figure label="pictures / s" value={running && pace ? pace.pictures.toFixed(0) : '0'} />

@@ -12,7 +12,7 @@ import { kindOf } from '../play/family.ts'
 const bits = 8
 
 /** What an address says of a model beside its rule and its weights. */
-const told = ['grid', 'conditions']
+const told = ['grid', 'conditions', 'classes']
 
 /** What its conditions are called, where a model says so. */
 const conditionsIn = ({ provenance }: Model): string[] => provenance.conditions?.split(' ') ?? []

@@ -55,7 +55,8 @@ it('no room left: the run says that it is not saved, and goes on', async () => {
   await until(async () => await figure(studio, iterations) > 6)
   const devtools = await page.context().newCDPSession(page)
   await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(page.url()).origin, quotaSize: 1 })
-  await page.getByRole('alert').getByText('the run lizard is not saved: this browser has no room left for it.').waitFor()
+  // Chromium asks for up to half a minute only what it knew of the room before.
+  await page.getByRole('alert').getByText('the run lizard is not saved: this browser has no room left for it.').waitFor({ timeout: 80_000 })
   const before = await figure(studio, iterations)
   await until(async () => await figure(studio, iterations) > before + 10)
   expect(await page.getByRole('button', { name: 'Pause' }).isVisible()).toBe(true)

@@ -14,6 +14,8 @@ import { scenes } from '../nca/random-rule.ts'
 const activate: Readonly<Record<string, (x: number, slope: number) => number>> = {
   relu: x => Math.max(x, 0), leakyRelu: (x, slope) => (x > 0 ? x : slope * x), tanh: Math.tanh,
   sigmoid: x => 1 / (1 + Math.exp(-x)), linear: x => x,
+  silu: x => x / (1 + Math.exp(-x)), softplus: x => Math.log1p(Math.exp(x)),
+  gelu: x => x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
 }
 
 const total = ({ terms, bias }: Shown): number => terms.reduce((sum, { weight, value }) => sum + weight * value, bias)
@@ -26,15 +28,15 @@ it('sums give the numbers', async () => {
     const parts = await readParts(scope(() => inspectStep(rule, params, x, { key: foldIn(key(n), 0), t: 0 })))
     const cell = cellNumbers(rule, parts, pick % parts.width, Math.floor(pick / parts.width) % parts.height)
     const weights = Object.fromEntries(Object.entries(params.update).map(([name, t]) => [name, (t as Tensor).toArray() as Float32Array]))
-    const { hidden, activation, residual, slope } = rule.update
+    const { hidden, activation, lastActivation, residual, slope } = rule.update
     const facts = {
-      hidden, activation, residual, weights, stepSize: rule.stepSize, changing: updatedChannels(rule), channels: channelNames(rule.channels),
+      hidden, activation, lastActivation, residual, weights, stepSize: rule.stepSize, changing: updatedChannels(rule), channels: channelNames(rule.channels),
       perception: perceptionNames(rule),
     } as unknown as Facts
     const near = (got: number, expected: number): void => {
       expect(Math.abs(got - expected)).toBeLessThanOrEqual(1e-4 * Math.max(1, Math.abs(expected)))
     }
-    facts.changing.forEach((_, k) => near(rule.stepSize * total(changeOf(facts, cell, k)), cell.change[k]))
+    facts.changing.forEach((_, k) => near(rule.stepSize * activate[lastActivation](total(changeOf(facts, cell, k)), slope), cell.change[k]))
     hidden.forEach((units, i) => {
       const inputs = i === 0 ? cell.perception : cell.hidden[i - 1]
       for (let j = 0; j < units; j++) {

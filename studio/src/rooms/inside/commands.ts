@@ -29,6 +29,8 @@ export type Facts = {
   /** Units of the hidden layers. */
   readonly hidden: readonly number[]
   readonly activation: string
+  /** Of the change. */
+  readonly lastActivation: string
   readonly residual: boolean
   readonly stepSize: number
   readonly bounded: boolean
@@ -138,10 +140,10 @@ export const inside = {
     filters = await readFilters(rule, params)
     subject = wanted
     lines = opened
-    const { hidden, activation, residual } = rule.update
+    const { hidden, activation, lastActivation, residual } = rule.update
     return {
       name: wanted.file.name, channels: channelNames(rule.channels), changing: updatedChannels(rule), perception: perceptionNames(rule),
-      hidden, activation, residual, stepSize: rule.stepSize, bounded: rule.bound !== null, weights, palette: (await palette).slice(), loss: opened.words,
+      hidden, activation, lastActivation, residual, stepSize: rule.stepSize, bounded: rule.bound !== null, weights, palette: (await palette).slice(), loss: opened.words,
     }
   },
 

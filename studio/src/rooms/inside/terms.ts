@@ -28,14 +28,14 @@ export type Shown = {
 const byProduct = (a: Term, b: Term): number => Math.abs(b.weight * b.value) - Math.abs(a.weight * a.value)
 
 /** The change of the channel number k among those that change. */
-export function changeOf({ hidden, weights, channels, changing, stepSize }: Facts, cell: CellNumbers, k: number): Shown {
+export function changeOf({ hidden, weights, channels, changing, lastActivation, stepSize }: Facts, cell: CellNumbers, k: number): Shown {
   const layer = hidden.length + 1
   return {
     name: `Δ${channels[changing[k]]}`,
     value: cell.change[k],
     bias: weights[`b${layer}`]?.[k] ?? 0,
     terms: layerTerms(weights[`w${layer}`], cell.hidden.at(-1)!, k, changing.length, j => `h${layer - 1}.${j}`),
-    after: stepSize === 1 ? '' : `times η = ${stepSize}`,
+    after: [lastActivation === 'linear' ? '' : lastActivation, stepSize === 1 ? '' : `times η = ${stepSize}`].filter(word => word !== '').join(', '),
   }
 }
 

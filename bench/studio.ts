@@ -177,7 +177,7 @@ try {
   row('longest task on the page’s thread during training', Math.max(...tasks), 'ms', '≤ 50')
   const held = await memoryInPlay(Number(minutes))
   row('memory of page and worker, after five seconds of Play', held[0], 'MB', '')
-  row(`the same ${minutes} minutes later`, held.at(-1)!, 'MB', 'the same')
+  row(`the same after ${minutes} min more`, held.at(-1)!, 'MB', 'the same')
   await writeTable(out, {
     name: 'studio', title: 'Studio in Chromium', rows,
     notes: [

@@ -1,19 +1,21 @@
 // What a page loads has no use for the comments and the indentation of WGSL, which stands in the sources as a reader wants
 // it. The library is built without them, and its size is measured so.
 
+import { readFileSync } from 'node:fs'
+
 /** Sources whose templates of several lines are all WGSL. */
 const shaders = /[\\/]src[\\/](tensor|autograd|backends)[\\/].*\.ts$/
 
 /** A source, TypeScript or JavaScript, without indents and without comments of the form `//`. */
-export function leanWgsl(source) {
+function leanWgsl(source) {
   return source.replace(/^[ \t]+/gm, '').replace(/^\/\/.*\n/gm, '').replace(/;[ \t]*\/\/ .*$/gm, ';')
 }
 
 /** For esbuild. */
-export const leanForEsbuild = readFile => ({
+export const leanForEsbuild = {
   name: 'lean-wgsl',
-  setup: build => build.onLoad({ filter: shaders }, ({ path }) => ({ contents: leanWgsl(readFile(path, 'utf8')), loader: 'ts' })),
-})
+  setup: build => build.onLoad({ filter: shaders }, ({ path }) => ({ contents: leanWgsl(readFileSync(path, 'utf8')), loader: 'ts' })),
+}
 
 /** For tsdown. */
 export const leanForTsdown = {

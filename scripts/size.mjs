@@ -4,7 +4,7 @@
 //     npm run size -- --check    fails where a part is larger than it may be
 
 import { build } from 'esbuild'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { leanForEsbuild } from './lean-wgsl.mjs'
@@ -41,7 +41,7 @@ const rows = []
 for (const { what, code, most } of pages) {
   const { outputFiles: [{ contents }] } = await build({
     stdin: { contents: code, resolveDir: root }, tsconfig: `${root}tsconfig.json`, external: ['webgpu', 'node:*'],
-    bundle: true, minify: true, write: false, format: 'esm', target: 'es2023', plugins: [leanForEsbuild(readFileSync)],
+    bundle: true, minify: true, write: false, format: 'esm', target: 'es2023', plugins: [leanForEsbuild],
   })
   rows.push({ what, most, minified: contents.length / 1024, compressed: gzipSync(contents, { level: 9 }).length / 1024 })
 }

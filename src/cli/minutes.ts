@@ -6,7 +6,7 @@
  * cells, and when the rule has learned, as many live as the target covers; an untrained rule leaves them as they are. A
  * sample that grows from one cell has fewer, three quarters on average over a rollout, as it was measured with trained
  * lizards; that pays for the optimiser, pictures and files too. What it cannot foresee is a machine that others use more
- * or less than during the measurement, and, in runs of less than a minute, rules that grow over everything at first.
+ * or less than during the measurement, and, in short runs, rules that grow over everything at first.
  *
  * The number is written into config.yaml with its schedules, like one that was given, and no clock decides anything
  * after that: a run that is killed and resumed ends where it would have ended, with the same parameters, however long

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { key, NonFiniteError, train } from '../../src/index.ts'
 import type { DataParams, Image, Trainer, TrainerState } from '../../src/index.ts'
-import { showProgress } from '../../src/cli/progress.ts'
+import { showProgress } from '../../src/cli/terminal/progress.ts'
 import { readCheckpoint, saveCheckpoint } from '../../src/node/index.ts'
 import type { Context } from './context.ts'
 

@@ -8,24 +8,24 @@ import { renderUsage, runCommand } from 'citty'
 import type { CommandDef } from 'citty'
 import { version } from '../node/assets.ts'
 import { didYouMean } from '../backends/options.ts'
-import { signals } from './interrupt.ts'
-import { complain, widthOf, wrap } from './output.ts'
-import { checkArguments, Failure, UsageError } from './usage.ts'
-import type { Command } from './usage.ts'
+import { signals } from './terminal/interrupt.ts'
+import { complain, widthOf, wrap } from './terminal/output.ts'
+import { checkArguments, Failure, UsageError } from './input/usage.ts'
+import type { Command } from './input/usage.ts'
 
 const commands: Record<string, () => Promise<Command>> = {
-  grow: async () => (await import('./grow.ts')).grow,
-  train: async () => (await import('./train.ts')).train,
-  runs: async () => (await import('./runs.ts')).runs,
+  grow: async () => (await import('./commands/grow.ts')).grow,
+  train: async () => (await import('./commands/train.ts')).train,
+  runs: async () => (await import('./commands/runs.ts')).runs,
   sweep: async () => (await import('./sweep/sweep.ts')).sweep,
   worker: async () => (await import('./sweep/worker.ts')).worker,
-  evaluate: async () => (await import('./evaluate.ts')).evaluate,
-  predict: async () => (await import('./predict.ts')).predict,
-  start: async () => (await import('./start.ts')).start,
-  config: async () => (await import('./show-config.ts')).config,
-  export: async () => (await import('./export.ts')).exportModel,
-  data: async () => (await import('./data.ts')).data,
-  studio: async () => (await import('./studio.ts')).studio,
+  evaluate: async () => (await import('./commands/evaluate.ts')).evaluate,
+  predict: async () => (await import('./commands/predict.ts')).predict,
+  start: async () => (await import('./commands/start.ts')).start,
+  config: async () => (await import('./commands/show-config.ts')).config,
+  export: async () => (await import('./commands/export.ts')).exportModel,
+  data: async () => (await import('./commands/data.ts')).data,
+  studio: async () => (await import('./commands/studio.ts')).studio,
 }
 
 const cellgrad: CommandDef = {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { expect, it } from 'vitest'
 
 const program = `
-import { untilInterrupted } from ${JSON.stringify(new URL('../../src/cli/interrupt.ts', import.meta.url).href)}
+import { untilInterrupted } from ${JSON.stringify(new URL('../../src/cli/terminal/interrupt.ts', import.meta.url).href)}
 const { signal } = untilInterrupted(() => console.log('said'))
 signal.addEventListener('abort', () => console.log(signal.reason.name))
 setInterval(() => {}, 1000)

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { openMetrics, recentLoss } from '../../src/cli/metrics.ts'
+import { openMetrics, recentLoss } from '../../src/cli/run/metrics.ts'
 import { temporaryFolder } from './run.ts'
 
 const folder = temporaryFolder()

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readCheckpoint } from '../../src/node/index.ts'
-import { invocation, quoted } from '../../src/cli/invocation.ts'
-import { printable, say, wrap } from '../../src/cli/output.ts'
+import { invocation, quoted } from '../../src/cli/input/invocation.ts'
+import { printable, say, wrap } from '../../src/cli/terminal/output.ts'
 import { asModule, run, start, temporaryFolder, writeConfig } from './run.ts'
 
 const folder = temporaryFolder()

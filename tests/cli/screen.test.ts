@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { duration, errorOf, showProgress } from '../../src/cli/progress.ts'
-import { block, isLive, pictureLines } from '../../src/cli/screen.ts'
+import { duration, errorOf, showProgress } from '../../src/cli/terminal/progress.ts'
+import { block, isLive, pictureLines } from '../../src/cli/terminal/screen.ts'
 import type { Image } from '../../src/nca/files/image.ts'
 
 /** What a terminal shows after it was sent this text: a few codes, no scrolling. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { servedRuns } from '../../src/cli/served-runs.ts'
+import { servedRuns } from '../../src/cli/run/served-runs.ts'
 import type { ServedRuns } from '../../src/experiment/index.ts'
 
 const around = mkdtempSync(join(tmpdir(), 'cellgrad-served-'))

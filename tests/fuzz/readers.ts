@@ -8,9 +8,9 @@ import {
   mlp, depthwise, rollout, scope, seed, tensorToImage, full,
 } from '../../src/index.ts'
 import type { DataParams, DataRule, Image } from '../../src/index.ts'
-import { loadConfig } from '../../src/cli/config-file.ts'
+import { loadConfig } from '../../src/cli/input/config-file.ts'
 import { configYaml } from '../../src/experiment/config/yaml.ts'
-import { openMetrics } from '../../src/cli/metrics.ts'
+import { openMetrics } from '../../src/cli/run/metrics.ts'
 import { crc32c } from '../../src/experiment/tensorboard/record.ts'
 import { encodePng, readCheckpoint, readIdx, readModel, readNifti, readNpy, readNpz } from '../../src/node/index.ts'
 import { pictureKind } from '../../src/nca/files/picture-kind.ts'

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { expect, it } from 'vitest'
-import { servedRuns } from '../../src/cli/served-runs.ts'
+import { servedRuns } from '../../src/cli/run/served-runs.ts'
 import { servePage } from '../../src/node/page-server.ts'
 import { executablePath } from './visit.ts'
 

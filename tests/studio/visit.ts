@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 import axe from 'axe-core'
 import { chromium } from 'playwright-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { servedRuns } from '../../src/cli/served-runs.ts'
+import { servedRuns } from '../../src/cli/run/served-runs.ts'
 import { servePage } from '../../src/node/page-server.ts'
 
 /** The screens that every room is tried on. */

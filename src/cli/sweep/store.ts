@@ -11,8 +11,8 @@ import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
-import { complain } from '../output.ts'
-import { files } from '../run-folder.ts'
+import { complain } from '../terminal/output.ts'
+import { files } from '../run/run-folder.ts'
 
 const week = 7 * 24 * 3600
 

@@ -1,0 +1,153 @@
+/**
+ * `cellgrad grow`: a trained rule at work, in the terminal or as a file.
+ */
+import { extname } from 'node:path'
+import type { ArgDef, ArgsDef, CommandDef } from 'citty'
+import type { Image } from '../../nca/files/image.ts'
+import type { Model } from '../../nca/files/model-file.ts'
+import { key } from '../../tensor/key.ts'
+import { play, saveGif, writeFilmStrip } from '../../node/animation.ts'
+import type { PlayOptions } from '../../node/animation.ts'
+import { readModel } from '../../node/model.ts'
+import { backendMeanings, backendNames } from '../../experiment/config/computers.ts'
+import { computing } from '../input/computer.ts'
+import type { BackendName } from '../../experiment/config/computers.ts'
+import { signals } from '../terminal/interrupt.ts'
+import { checkOut, gridOf, modelPath, mostCells } from '../input/models.ts'
+import { say } from '../terminal/output.ts'
+import { block, isLive, pictureLines } from '../terminal/screen.ts'
+import { numberFlag, UsageError } from '../input/usage.ts'
+import type { Command, Given } from '../input/usage.ts'
+
+const flag = (valueHint: string, description: string): ArgDef => ({ type: 'string', valueHint, description })
+
+const args: ArgsDef = {
+  model: {
+    type: 'positional',
+    required: false,
+    description: 'A trained model: an emoji or its name, if bundled, a file, or the folder of a run (default: 🦎)',
+  },
+  steps: flag('n', 'Steps to grow (default: 200)'),
+  size: flag('n', 'Rows and columns of the grid (default: those of the training)'),
+  seed: flag('n', 'Seed of which cells update when (default: 0)'),
+  backend: flag('name', `What computes: ${backendMeanings} (default: cpu)`),
+  angle: flag('degrees', 'Rotates what cells sense, and with it the pattern (default: 0)'),
+  damage: flag('step', 'Erases a circle after so many steps; without a number, at half time (default: no damage)'),
+  out: flag('file', 'Writes what is seen: .gif, or .png for the last picture (default: none)'),
+  strip: flag('n', 'Makes the .png a film strip of n pictures (default: 1)'),
+  columns: flag('n', 'Pictures in a row of the film strip (default: all)'),
+  every: flag('n', 'Steps from one picture of a .gif to the next (default: 2)'),
+  scale: flag('n', 'Pixels per cell along each side in a file (default: 4)'),
+}
+
+const halfTime = 'half'
+
+// More than anybody wants to see, and what memory and time are good for.
+const most = { steps: 1_000_000, scale: 1024, pixels: 25_000_000, gifPixels: 250_000_000 }
+
+const definition: CommandDef = {
+  meta: { name: 'grow', description: 'Grow a pattern from one cell with a trained model' },
+  args,
+  async run({ args: parsed }) {
+    const given = parsed as unknown as Given
+    const number = (flag: string, otherwise: number, range: { least: number; most: number; whole?: boolean }): number =>
+      numberFlag('cellgrad grow', given, flag, otherwise, range)
+    const steps = number('steps', 200, { least: 1, most: most.steps })
+    const damageAt = given.damage === undefined ? undefined
+      : given.damage === halfTime ? Math.max(1, Math.floor(steps / 2))
+      : number('damage', 0, { least: 1, most: most.steps })
+    const strip = number('strip', 1, { least: 1, most: steps })
+    const pictures = {
+      strip,
+      columns: Math.min(number('columns', strip, { least: 1, most: most.steps }), strip),
+      every: number('every', 2, { least: 1, most: most.steps }),
+      scale: number('scale', 4, { least: 1, most: most.scale }),
+    }
+    const options = {
+      steps, damageAt, size: number('size', 0, { least: 1, most: mostCells }),
+      key: key(number('seed', 0, { least: 0, most: Number.MAX_SAFE_INTEGER })),
+      angle: number('angle', 0, { least: -1e6, most: 1e6, whole: false }) * Math.PI / 180,
+    }
+    if (given.out !== undefined) checkOut('cellgrad grow', 'out', given.out, ['.gif', '.png'])
+    const path = await modelPath('grow', given.model ?? '🦎')
+    await computing({ backend: backendOf(given.backend) }, async ({ backend, name }) => {
+      // Pictures have 8 bits a channel: what was trained in float64 is played in float32, fast and on any backend.
+      const model = await readModel(path, { backend, dtype: 'float32' })
+      const sized = { ...options, size: options.size || gridOf(model, path) }
+      if (given.out !== undefined) checkPixels(given.out, sized, pictures)
+      if (given.backend !== undefined) say(`Computing on: ${name}`)
+      await show(model, sized)
+      if (given.out !== undefined) {
+        await write(given.out, model, sized, pictures)
+        say(given.out)
+      }
+    })
+  },
+}
+
+export const grow: Command = { definition, implied: { damage: halfTime } }
+
+function backendOf(given = 'cpu'): BackendName {
+  const found = backendNames.find(name => name === given)
+  if (found) return found
+  throw new UsageError(
+    `cellgrad grow: --backend is ${JSON.stringify(given)}, expected one of ${backendNames.join(', ')}`,
+  )
+}
+
+/** Throws where the pictures of a file would be too large to be held in memory. */
+function checkPixels(out: string, { size, steps }: PlayOptions, { strip, columns, every, scale }: Pictures): void {
+  const isGif = extname(out) === '.gif'
+  const count = isGif ? Math.ceil(steps / every) + 1 : columns * Math.ceil(strip / columns)
+  const bound = isGif ? most.gifPixels : most.pixels
+  const pixels = count * (size * scale) ** 2
+  if (pixels <= bound) return
+  throw new UsageError(
+    `cellgrad grow: ${out} would have ${pixels} pixels, at most ${bound} are possible; choose a smaller --scale`
+      + (isGif ? ', a smaller --size or a larger --every' : ', --size or --strip'),
+  )
+}
+
+/** Plays in the terminal; elsewhere a line now and then. Ends early where the output takes nothing any more. */
+async function show({ rule, params }: Model, options: PlayOptions): Promise<void> {
+  const output = process.stdout
+  let lost = false
+  output.once('error', () => { lost = true })
+  if (!isLive(output)) {
+    for await (const { step, image } of play(rule, params, { ...options, every: Math.ceil(options.steps / 10) })) {
+      if (lost) return
+      say(`step ${step}/${options.steps}  ${visibleCells(image)} cells`)
+    }
+    return
+  }
+  const screen = block(output)
+  // An exit, unlike the end that a signal brings by itself, shows the cursor again.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(signals[name]))
+  const millisecondsPerStep = 40
+  let due = performance.now()
+  for await (const { step, image } of play(rule, params, options)) {
+    if (lost) return
+    const damaged = step >= (options.damageAt ?? Infinity) ? `  damaged after ${options.damageAt}` : ''
+    screen.draw([...pictureLines(image, output), `step ${step}/${options.steps}${damaged}`])
+    due = Math.max(due + millisecondsPerStep, performance.now())
+    await new Promise(resolve => setTimeout(resolve, due - performance.now()))
+  }
+  screen.end()
+}
+
+/** Cells that can be seen. */
+function visibleCells({ data }: Image): number {
+  let count = 0
+  for (let i = 3; i < data.length; i += 4) count += +(data[i] > 0.1)
+  return count
+}
+
+type Pictures = { strip: number; columns: number; every: number; scale: number }
+
+async function write(out: string, { rule, params }: Model, options: PlayOptions, pictures: Pictures): Promise<void> {
+  const { strip, columns, every, scale } = pictures
+  if (extname(out) === '.gif') return saveGif(out, rule, params, { ...options, every, scale })
+  const { steps, ...moment } = options
+  const at = Array.from({ length: strip }, (_, i) => Math.round(((i + 1) * steps) / strip))
+  await writeFilmStrip(out, rule, params, { ...moment, at, columns, scale })
+}

@@ -1,0 +1,84 @@
+/**
+ * `cellgrad runs`: the runs below a folder in a table, some of them side by side, and their curves and patterns.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ArgsDef, CommandDef } from 'citty'
+import { quoted } from '../../backends/options.ts'
+import { compareRuns, filterRuns, sortRuns, tableOfRuns, toCsv, toMarkdown } from '../../experiment/runs.ts'
+import { key } from '../../tensor/key.ts'
+import { writeFilmStrips } from '../../node/animation.ts'
+import { writeFileAtomic } from '../../node/atomic-file.ts'
+import { learningCurvesSvg } from '../../node/chart.ts'
+import { readModel } from '../../node/model.ts'
+import { complain, say } from '../terminal/output.ts'
+import { readRun, runFolders } from '../run/read-runs.ts'
+import type { FoundRun } from '../run/read-runs.ts'
+import { files } from '../run/run-folder.ts'
+import { alignedLines } from '../terminal/table.ts'
+import { UsageError } from '../input/usage.ts'
+import type { Command, Given } from '../input/usage.ts'
+
+/** Reads the runs below folders; one that cannot be read is told and left out. */
+async function readRuns(folders: readonly string[]): Promise<FoundRun[]> {
+  const found = (await Promise.all(folders.map(folder => runFolders(folder)))).flat()
+  const read = await Promise.all(found.map(folder => readRun(folder).catch((error: Error) => {
+    complain(`left out: ${error.message}`)
+    return null
+  })))
+  return read.filter(run => run !== null)
+}
+
+const formats = ['text', 'markdown', 'csv']
+
+const args: ArgsDef = {
+  folder: { type: 'positional', required: false, description: 'Where to look, in folders below too (default: out)' },
+  other: { type: 'positional', required: false, description: 'Another one: says what differs between the runs of both (default: none)' },
+  sort: { type: 'string', valueHint: 'field', description: 'Least first; -field: greatest first (default: by name)' },
+  where: { type: 'string', valueHint: 'conditions', description: 'Only runs of which all hold: loss<0.01,batch=8 (default: none)' },
+  columns: { type: 'string', valueHint: 'fields', description: 'Which fields: name,loss,rule.fireRate (default: results and what differs)' },
+  format: { type: 'string', valueHint: 'name', description: `${formats.join(', ')} (default: text)` },
+  curves: { type: 'string', valueHint: 'file.svg', description: 'Writes the loss curves of the runs, in one picture (default: none)' },
+  strips: { type: 'string', valueHint: 'file.png', description: 'Writes what their models grow, a row for each (default: none)' },
+}
+
+const definition: CommandDef = {
+  meta: { name: 'runs', description: 'Show runs in a table, compare them' },
+  args,
+  async run({ args: parsed }) {
+    const { folder = 'out', other, sort, where, columns, format = 'text', curves, strips } = parsed as unknown as Given
+    if (!formats.includes(format)) throw new UsageError(`cellgrad runs: --format is ${quoted(format)}, expected ${formats.join(', ')}`)
+    for (const path of [folder, ...(other === undefined ? [] : [other])]) {
+      if (!existsSync(path)) throw new UsageError(`cellgrad runs: there is no folder ${path}`)
+    }
+    const all = await readRuns(other === undefined ? [folder] : [folder, other])
+    if (all.length === 0) throw new UsageError(`cellgrad runs: there is no run in ${folder}; cellgrad train makes some`)
+    const left = filterRuns(all, where === undefined ? [] : where.split(','))
+    const runs = sort === undefined ? left : sortRuns(left, sort)
+    const table = other === undefined ? tableOfRuns(runs, columns?.split(',')) : compareRuns(runs)
+    if (format === 'text') alignedLines(table).forEach(line => say(line))
+    else process.stdout.write(format === 'csv' ? toCsv(table) : toMarkdown(table))
+    if (runs.length === 0) return complain(`none of ${all.length} runs is so`)
+    if (curves !== undefined) await writeCurves(curves, runs)
+    if (strips !== undefined) await writeStrips(strips, runs)
+  },
+}
+
+export const runs: Command = { definition }
+
+async function writeCurves(path: string, runs: readonly FoundRun[]): Promise<void> {
+  const curves = runs.filter(({ metrics }) => metrics.length > 0).map(({ name, metrics }) => ({
+    name, iterations: metrics.map(({ iteration }) => iteration), losses: metrics.map(({ loss }) => loss),
+  }))
+  await writeFileAtomic(path, await learningCurvesSvg({ curves }))
+}
+
+/** What the models grow over twice the length of the first one's rollouts. */
+async function writeStrips(path: string, runs: readonly FoundRun[]): Promise<void> {
+  const trained = runs.filter(({ folder }) => existsSync(join(folder, files.model)))
+  if (trained.length === 0) throw new Error('runs: none of the runs has a model yet')
+  const models = await Promise.all(trained.map(({ folder }) => readModel(join(folder, files.model))))
+  const [{ provenance }] = models
+  const [size, length] = [Number(provenance.grid) || 72, Number(/\d+$/.exec(provenance.steps ?? '')) || 96]
+  await writeFilmStrips(path, models, { key: key(0), size, scale: Math.max(1, Math.round(128 / size)), at: [0, 1, 2, 3, 4, 6, 8].map(i => Math.round((i * length) / 4)) })
+}

@@ -1,0 +1,88 @@
+/**
+ * Where a configuration comes from: defaults < preset < YAML file < flags, and what is said about a mistake in it.
+ *
+ *   run.yaml:7: batch is "eight", expected a whole number > 0
+ */
+import { dirname, resolve } from 'node:path'
+import type { Config } from '../../experiment/config/schema.ts'
+import { merge } from '../../experiment/config/values.ts'
+import type { Values } from '../../experiment/config/values.ts'
+import { valueAt } from '../../experiment/flat.ts'
+import type { JsonObject } from '../../experiment/flat.ts'
+import { describeExperiment, isGrowing, runConfigOf } from '../../experiment/tasks/values.ts'
+import type { RunConfig } from '../../experiment/tasks/values.ts'
+import { UsageError } from './usage.ts'
+import { readYaml } from './yaml.ts'
+import type { Yaml } from './yaml.ts'
+
+/** Mistakes that are told at once; whoever makes more has mistaken the file. */
+const mostSaid = 20
+
+/** Where a configuration is taken from. */
+export type Sources = {
+  /** Path of a YAML file. */
+  file?: string
+  /** Values of flags by the name of their field. */
+  flags?: Values
+  /** Values that are laid over all others. */
+  set?: Values
+  /** The command, for messages about flags. */
+  command?: string
+}
+
+/**
+ * The configuration from these sources.
+ *
+ * @throws UsageError with a line for each mistake, which says where it is
+ */
+export async function loadRunConfig({ file, flags = {}, set = {}, command = 'cellgrad' }: Sources): Promise<RunConfig> {
+  const layers = file === undefined ? [] : await readLayers(file)
+  const checked = runConfigOf(...layers.map(({ yaml }) => yaml.values), flags, set)
+  if ('config' in checked) return checked.config
+  const { mistakes } = checked
+  const said = mistakes.slice(0, mostSaid).map(({ path, unknown, key, says }) => {
+    const place = unknown === undefined ? path : [...path, unknown]
+    const isSet = valueAt(set as JsonObject, place.map(String).join('.')) !== undefined
+    if (isSet) return `${command}: --set ${unknown === undefined ? `${key} ` : ''}${says}`
+    const found = layers.toReversed().map(({ file, yaml }) => ({ file, line: yaml.lineOf(place) })).find(({ line }) => line !== undefined)
+    const flag = Object.keys(flags).find(name => name === path[0])
+    const source = found ? `${found.file}:${found.line}` : Object.keys(flags).length > 0 ? 'configuration' : file
+    if (unknown !== undefined) return `${source}: ${says}`
+    return `${flag ? `${command}: --${kebab(flag)}` : `${source}: ${key}`} ${says}`
+  })
+  const more = mistakes.length - said.length
+  throw new UsageError(...said, ...(more > 0 ? [`${file}: there are ${more} more mistakes`] : []))
+}
+
+/** The configuration of a run that grows a picture, from these sources. */
+export async function loadConfig(sources: Sources): Promise<Config> {
+  const config = await loadRunConfig(sources)
+  if (isGrowing(config)) return config
+  throw new UsageError(`${sources.file}: task is ${config.task}, expected growing`)
+}
+
+/** The values of a file, laid over those of the files that it extends. */
+export async function readValues(file: string): Promise<Values> {
+  return (await readLayers(file)).reduce<Values>((base, { yaml }) => merge(base, yaml.values, describeExperiment), {})
+}
+
+type Layer = { readonly file: string; readonly yaml: Yaml }
+
+const mostExtended = 10
+
+/** A file and those that it `extends`, the undermost first; paths are taken from where the file is that names them. */
+async function readLayers(file: string, depth: number = 0): Promise<Layer[]> {
+  if (depth > mostExtended) throw new UsageError(`${file}: extends more than ${mostExtended} files, one after the other`)
+  const yaml = await readYaml(file)
+  const { extends: base, ...values } = yaml.values
+  if (base === undefined) return [{ file, yaml }]
+  if (typeof base !== 'string' || base === '') {
+    throw new UsageError(`${file}:${yaml.lineOf(['extends'])}: extends is ${JSON.stringify(base)}, expected the path of a file`)
+  }
+  return [...await readLayers(resolve(dirname(file), base), depth + 1), { file, yaml: { ...yaml, values } }]
+}
+
+/** saveEvery → save-every */
+export function kebab(name: string): string {
+  return name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+}

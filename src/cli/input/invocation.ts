@@ -1,0 +1,20 @@
+/**
+ * Command lines to be copied: how this program was called, and words as a shell reads them.
+ */
+import { relative } from 'node:path'
+import { printable } from '../terminal/output.ts'
+
+/** How this program was called, to be called again. */
+export function invocation(): string {
+  const script = process.argv[1]
+  if (script.endsWith('.ts')) return `node --import tsx ${quoted(relative('', script))}`
+  if (script.includes('node_modules')) return 'npx cellgrad'
+  return script.endsWith('.js') ? `node ${quoted(relative('', script))}` : 'cellgrad'
+}
+
+/** A word as a shell reads it; one that cannot be printed in the form $'…' of bash, zsh and POSIX 2024. */
+export function quoted(word: string): string {
+  if (/^(?:[\p{L}\p{N}\p{Extended_Pictographic}_./:=@%+,-]|\u200d|\ufe0f)+$/u.test(word)) return word
+  if (printable(word) === word) return `'${word.replaceAll("'", "'\\''")}'`
+  return `$'${printable(word.replaceAll(/[\\']/g, String.raw`\$&`))}'`
+}

@@ -1,0 +1,83 @@
+/**
+ * Runs that grow a picture: what is shown of them, and the files that they leave.
+ */
+import { join } from 'node:path'
+import { tensorToImage } from '../../nca/files/image-tensor.ts'
+import { padImage } from '../../nca/files/image.ts'
+import type { Image } from '../../nca/files/image.ts'
+import type { Backend } from '../../backends/backend.ts'
+import type { Config } from '../../experiment/config/schema.ts'
+import { trainerOf } from '../../experiment/config/trainer.ts'
+import type { DataParams, DataRule } from '../../nca/rule/types.ts'
+import { seed } from '../../nca/state.ts'
+import { rollout } from '../../nca/step.ts'
+import { key } from '../../tensor/key.ts'
+import { scope, supersede } from '../../tensor/lifetime.ts'
+import { saveGif, writeFilmStrip } from '../../node/animation.ts'
+import { quoted } from '../input/invocation.ts'
+import type { Metric } from './metrics.ts'
+import { goodLikeness } from '../terminal/progress.ts'
+import { files } from './run-folder.ts'
+import type { Run } from './run-folder.ts'
+import { isLive } from '../terminal/screen.ts'
+import { drawLoss } from './subject.ts'
+import type { Subject } from './subject.ts'
+
+/** Growing as a subject of a run. */
+export function growing(run: Run & { readonly config: Config }, backend: Backend): Subject {
+  const { folder, config } = run
+  const { rule } = config
+  const target = padImage(run.target, config.padding)
+  const { width, height } = target
+  return {
+    trainer: trainerOf(config, run.target, { backend }),
+    target,
+    cells: width * height,
+    title: `Growing ${config.target} on ${width}×${height} cells`,
+    hints: [
+      `The error is the mean square of the difference from the target: a good likeness is below ${goodLikeness}.`,
+      ...(isLive(process.stdout) ? ['Left: what it should grow. Right: what it grows by now.'] : []),
+    ],
+    preview: params => grown(rule, params, config, target),
+    draw: (params, metrics) => draw(run, rule, params, metrics),
+    data: [join(folder, files.target)],
+    written: [
+      ['the trained rule', files.model],
+      ['what it grows, over time', files.growth],
+      ['the same, moving', files.animation],
+      ['how it answers to damage', files.regeneration],
+      ['what it should grow', files.target],
+      ['the loss over the iterations', files.chart],
+      ['every iteration in numbers', files.metrics],
+      ['what was asked for', files.config],
+      ['where and with what it was trained', files.about],
+      ['where training can go on', files.checkpoint],
+    ],
+    provenance: { target: config.target, preset: config.preset, grid: String(config.size + 2 * config.padding) },
+    next: ['Play it', `grow ${quoted(join(folder, files.model))}`],
+  }
+}
+
+/** The pattern after a rollout as long as those of the training. */
+async function grown(rule: DataRule, params: DataParams, config: Config, { width, height }: Image): Promise<Image> {
+  const steps = Math.round((config.steps[0] + config.steps[1]) / 2)
+  const x = scope(() => rollout(rule, params, seed(rule, { height, width, like: params.update.w1 }), key(0), { steps }))
+  const image = await tensorToImage(x)
+  supersede(x, null, 'was drawn')
+  return image
+}
+
+/** Writes the pictures of a run. Growth is shown over twice the length of a rollout: what holds, what does not. */
+async function draw(run: Run & { readonly config: Config }, rule: DataRule, params: DataParams, metrics: readonly Metric[]): Promise<void> {
+  const { folder, config, name } = run
+  const size = config.size + 2 * config.padding
+  const length = config.steps[1]
+  const scaleTo = (pixels: number): number => Math.max(1, Math.round(pixels / size))
+  const still = { key: key(0), size, scale: scaleTo(128), columns: 8 }
+  const moving = { key: key(0), size, scale: scaleTo(256), every: 2 }
+  const at = Array.from({ length: 16 }, (_, i) => Math.round(((i + 1) * length) / 8))
+  await writeFilmStrip(join(folder, files.growth), rule, params, { ...still, at })
+  await saveGif(join(folder, files.animation), rule, params, { ...moving, steps: 2 * length })
+  await saveGif(join(folder, files.regeneration), rule, params, { ...moving, steps: 3 * length, damageAt: length })
+  await drawLoss(join(folder, files.chart), metrics, `${name} ${config.size}×${config.size}, ${config.preset}`)
+}

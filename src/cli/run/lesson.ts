@@ -1,0 +1,110 @@
+/**
+ * Runs of other tasks than growing one picture: their data, what is shown of them, and the files that they leave.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Backend } from '../../backends/backend.ts'
+import type { Experiment } from '../../experiment/tasks/experiment.ts'
+import { lessonOf, splitOf, taskOn } from '../../experiment/tasks/lesson.ts'
+import type { Lesson } from '../../experiment/tasks/lesson.ts'
+import type { Image } from '../../nca/files/image.ts'
+import { upscale } from '../../nca/files/image.ts'
+import type { DataParams } from '../../nca/rule/types.ts'
+import { evaluate, predict } from '../../nca/tasks/evaluate.ts'
+import type { Split } from '../../nca/tasks/folds.ts'
+import { taskTrainer } from '../../nca/training/trainer.ts'
+import { trainingFields } from '../../nca/training/trainer-options.ts'
+import { readModel } from '../../node/model.ts'
+import { writePng } from '../../node/png.ts'
+import { readTaskData } from '../../node/task-data.ts'
+import { scope } from '../../tensor/lifetime.ts'
+import { quoted } from '../input/invocation.ts'
+import { files } from './run-folder.ts'
+import type { Run } from './run-folder.ts'
+import { isLive } from '../terminal/screen.ts'
+import { drawLoss } from './subject.ts'
+import type { Subject } from './subject.ts'
+
+/** An experiment with its data: what is learned, and by which examples. */
+export type Prepared = {
+  readonly lesson: Lesson
+  readonly split: Split
+  readonly shown: readonly number[]
+  /** The parameters of a model from which the run begins. */
+  readonly params?: DataParams
+}
+
+/** How many examples are shown. */
+const mostShown = 8
+
+/** Reads the data of an experiment, and holds them against its rule; and, for a new run, the model from which it begins. */
+export async function prepare(experiment: Experiment, backend: Backend, isNew: boolean): Promise<Prepared> {
+  const lesson = lessonOf(experiment, await readTaskData(experiment, '.'), { backend })
+  const split = splitOf(experiment, lesson)
+  const { from } = experiment
+  const model = from !== null && isNew ? await readModel(from, { backend }) : undefined
+  return { lesson, split, ...(model && { params: model.params }), shown: (split.test.length > 0 ? split.test : split.train).slice(0, mostShown) }
+}
+
+/** Steps after which results are judged: the middle of those that are trained. */
+export function stepsOf({ steps: [least, end] }: Pick<Experiment, 'steps'>): number {
+  return Math.round((least + end - 1) / 2)
+}
+
+/** The experiment as a subject of a run. */
+export function lessonSubject(run: Run & { readonly config: Experiment }, { lesson, split, shown, params }: Prepared): Subject {
+  const { folder, config } = run
+  const { rule, validate } = config
+  const steps = stepsOf(config)
+  const training = Object.fromEntries(Object.keys(trainingFields).map(name => [name, config[name as keyof Experiment]])) as Pick<Experiment, keyof typeof trainingFields>
+  const preview = async (params: DataParams): Promise<Image> => {
+    const x = scope(() => predict(rule, lesson.task, params, { steps, examples: shown }))
+    return lesson.show(x, shown)
+  }
+  const [, height = 1, width = 1] = scope(() => lesson.task.seeds([0]).shape)
+  const size = `${width}×${height}`
+  return {
+    trainer: taskTrainer({ ...training, ...(params && { params }), rule, task: taskOn(lesson.task, split.train) }),
+    target: run.target,
+    cells: width * height,
+    title: `Learning ${config.task} from ${split.train.length} ${split.train.length === 1 ? 'example' : 'examples'} of ${size} cells`
+      + (validate ? `, judged by ${split.test.length} others` : ''),
+    hints: isLive(process.stdout) ? ['Left: what it should make. Right: what it makes by now.'] : [],
+    ...(validate && {
+      validation: {
+        every: validate.every,
+        measure: async (params: DataParams) => mean(await evaluate(rule, lesson.task, params, { steps, examples: split.test })),
+      },
+    }),
+    preview,
+    async draw(params, metrics) {
+      const image = await preview(params)
+      await writePng(join(folder, files.made), upscale(image, Math.max(1, Math.round(128 / height))))
+      await drawLoss(join(folder, files.chart), metrics, run.name)
+    },
+    data: pathsOf(config),
+    written: [
+      ['the trained rule', files.model],
+      ...(validate ? [['the best by validation', files.best] as const] : []),
+      ['what it makes of some examples', files.made],
+      ['what it should make', files.target],
+      ['the loss over the iterations', files.chart],
+      ['every iteration in numbers', files.metrics],
+      ['what was asked for', files.config],
+      ['where and with what it was trained', files.about],
+      ['where training can go on', files.checkpoint],
+    ],
+    provenance: { task: config.task, data: JSON.stringify(config.data) },
+    next: ['Judge it', `evaluate ${quoted(folder)}`],
+  }
+}
+
+/** The files and folders that an experiment names and that there are: emoji are none. */
+function pathsOf({ data, from }: Experiment): string[] {
+  const texts = [...Object.values(data as object).flat(), from] as unknown[]
+  return texts.filter((text): text is string => typeof text === 'string' && existsSync(text))
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / values.length
+}

@@ -1,0 +1,84 @@
+/**
+ * The runs below a folder as Studio asks for them:
+ *
+ *   /runs.json                       all of them: configuration, results, a curve of the loss
+ *   /runs/lizard-1/growth.png        a picture of one, or its model
+ *
+ * Folders are looked at anew for every answer, so that runs are seen while they train, whoever trains them. What is asked
+ * for is compared with what there is, and no path is made from it; links are not followed.
+ */
+import { lstat, readFile } from 'node:fs/promises'
+import { basename, join, relative, resolve, sep } from 'node:path'
+import type { ServedRun, ServedRuns } from '../../experiment/runs.ts'
+import type { Answers } from '../../node/page-server.ts'
+import type { Metric } from './metrics.ts'
+import { isTraining } from './lock.ts'
+import { readRun, runFolders } from './read-runs.ts'
+import type { FoundRun } from './read-runs.ts'
+import { files } from './run-folder.ts'
+
+/** What of a run may be asked for. */
+const served = [files.model, files.best, files.target, files.growth, files.made] as const
+
+/** So many points has a curve; each is the mean of the iterations that it stands for. */
+const points = 300
+
+/** What a page server answers about the runs below a folder. */
+export function servedRuns(folder: string): Answers {
+  const known = new Map<string, { readonly stamp: string; readonly run: FoundRun }>()
+
+  /** A run, read again only where one of its files has changed. */
+  async function read(path: string): Promise<{ run: FoundRun; changed: number }> {
+    const times = await Promise.all([files.config, files.metrics, ...served].map(name => stampOf(join(path, name))))
+    const stamp = times.map(found => (found ? `${found.mtimeMs}/${found.size}` : '')).join()
+    const before = known.get(path)
+    const run = before?.stamp === stamp ? before.run : await readRun(path)
+    known.set(path, { stamp, run })
+    return { run, changed: Math.max(...times.map(found => found?.mtimeMs ?? 0)) }
+  }
+
+  const nameOf = (path: string): string => relative(folder, path).split(sep).join('/') || basename(resolve(folder))
+
+  async function list(): Promise<ServedRuns> {
+    const leftOut: string[] = []
+    const runs = await Promise.all((await runFolders(folder)).map(async (path): Promise<ServedRun | null> => {
+      try {
+        const { run: { config, results, metrics }, changed } = await read(path)
+        const there = await Promise.all(served.map(async name => ((await stampOf(join(path, name))) ? [name] : [])))
+        return { name: nameOf(path), config, results, curve: curveOf(metrics), files: there.flat(), changed, training: await isTraining(path) }
+      } catch (error) {
+        leftOut.push((error as Error).message)
+        return null
+      }
+    }))
+    return { folder, runs: runs.filter(run => run !== null), leftOut }
+  }
+
+  return async path => {
+    if (path === '/runs.json') return { ending: '.json', bytes: Buffer.from(JSON.stringify(await list())) }
+    if (!path.startsWith('/runs/')) return null
+    for (const run of await runFolders(folder)) {
+      for (const name of served) {
+        if (path === `/runs/${nameOf(run)}/${name}` && await stampOf(join(run, name))) {
+          return { ending: name.slice(name.lastIndexOf('.')), bytes: await readFile(join(run, name)) }
+        }
+      }
+    }
+    return null
+  }
+}
+
+/** When a file was changed, and its size; null where there is none, or something else than a file. */
+async function stampOf(path: string): Promise<{ mtimeMs: number; size: number } | null> {
+  const found = await lstat(path).catch(() => null)
+  return found?.isFile() ? found : null
+}
+
+function curveOf(metrics: readonly Metric[]): ServedRun['curve'] {
+  const each = Math.max(1, Math.ceil(metrics.length / points))
+  const groups = Array.from({ length: Math.ceil(metrics.length / each) }, (_, i) => metrics.slice(i * each, (i + 1) * each))
+  return {
+    iterations: groups.map(group => group.at(-1)!.iteration),
+    losses: groups.map(group => group.reduce((sum, { loss }) => sum + loss, 0) / group.length),
+  }
+}

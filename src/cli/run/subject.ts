@@ -1,0 +1,43 @@
+/**
+ * What a run is about, as far as training, saving and showing it have to know: growing.ts and lesson.ts make it.
+ */
+import { writeFileAtomic } from '../../node/atomic-file.ts'
+import { lossCurveSvg } from '../../node/chart.ts'
+import type { Image } from '../../nca/files/image.ts'
+import type { DataParams } from '../../nca/rule/types.ts'
+import type { Trainer, TrainerState } from '../../nca/training/trainer.ts'
+import type { Validation } from '../../nca/training/validation.ts'
+import type { Metric } from './metrics.ts'
+
+export type Subject = {
+  readonly trainer: Trainer<TrainerState<DataParams>>
+  /** What it should come to. */
+  readonly target: Image
+  /** Cells of a state, by which the size of a pool is known. */
+  readonly cells: number
+  /** `Growing 🦎 on 72×72 cells` */
+  readonly title: string
+  /** What is to be known of the numbers and of the pictures of its progress. */
+  readonly hints: readonly string[]
+  readonly validation?: Validation<DataParams>
+  /** What it comes to by now. */
+  preview(params: DataParams): Promise<Image>
+  /** Writes the pictures of the run. */
+  draw(params: DataParams, metrics: readonly Metric[]): Promise<void>
+  /** The files and folders that it learns from. */
+  readonly data: readonly string[]
+  /** The files of the run, and what they are. */
+  readonly written: readonly (readonly [what: string, file: string])[]
+  /** What is to be known of its model. */
+  readonly provenance: Readonly<Record<string, string>>
+  /** What to do with it: words, and a command of this program. */
+  readonly next: readonly [words: string, command: string]
+}
+
+/** Writes the loss curve of a run, if it has a loss yet. */
+export async function drawLoss(path: string, metrics: readonly Metric[], title: string): Promise<void> {
+  if (metrics.length === 0) return // stopped before its first iteration
+  await writeFileAtomic(path, await lossCurveSvg({
+    iterations: metrics.map(({ iteration }) => iteration), losses: metrics.map(({ loss }) => loss), title,
+  }))
+}

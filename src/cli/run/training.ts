@@ -1,0 +1,248 @@
+/**
+ * A training run, from its first iteration or from its checkpoint, to its pictures.
+ *
+ * Whatever ends it, what was learned is kept: at every checkpoint, where the run is interrupted, and where the loss stops
+ * being a number. Where a GPU is lost, all that was on it is, and the last checkpoint remains. A new run that fails before
+ * its first iteration has learned nothing, and leaves nothing.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Backend } from '../../backends/backend.ts'
+import { isGrowing } from '../../experiment/tasks/values.ts'
+import type { RunConfig } from '../../experiment/tasks/values.ts'
+import { explain } from '../../nca/explain.ts'
+import { padImage } from '../../nca/files/image.ts'
+import type { Image } from '../../nca/files/image.ts'
+import type { TrainerState } from '../../nca/training/trainer.ts'
+import { channelCount } from '../../nca/rule/channels.ts'
+import type { DataParams } from '../../nca/rule/types.ts'
+import { NonFiniteError, train } from '../../nca/training/train.ts'
+import type { IterationMetrics } from '../../nca/training/train.ts'
+import type { Best } from '../../nca/training/validation.ts'
+import { key } from '../../tensor/key.ts'
+import { version } from '../../node/assets.ts'
+import { readCheckpoint, readModel, saveCheckpoint, saveModel } from '../../node/model.ts'
+import { decodePng, encodePng } from '../../node/png.ts'
+import { noteAbout } from './about.ts'
+import { computing } from '../input/computer.ts'
+import type { Computer } from '../input/computer.ts'
+import { growing } from './growing.ts'
+import { untilInterrupted } from '../terminal/interrupt.ts'
+import type { Interruption } from '../terminal/interrupt.ts'
+import { invocation, quoted } from '../input/invocation.ts'
+import { lessonSubject, prepare } from './lesson.ts'
+import { openMetrics, recentLoss } from './metrics.ts'
+import { iterationsIn, stretched } from './minutes.ts'
+import { complain, say } from '../terminal/output.ts'
+import { duration, errorOf, showProgress } from '../terminal/progress.ts'
+import { createRun, discardRun, files, loadTarget, openRun, saveConfig } from './run-folder.ts'
+import type { Run } from './run-folder.ts'
+import { isLive, pictureLines } from '../terminal/screen.ts'
+import type { Subject } from './subject.ts'
+import { Failure, UsageError } from '../input/usage.ts'
+import { watchByTensorboard } from './watch.ts'
+import type { OnMetrics } from './watch.ts'
+
+type State = TrainerState<DataParams>
+
+/** How a run is made or shown, beside its configuration. */
+export type RunOptions = {
+  /** The folder of a new run, by default out/<name>-<n>. */
+  readonly out?: string
+  /** Trains as many iterations as fit into these minutes, see minutes.ts. */
+  readonly minutes?: number
+  /** Describes the rule. */
+  readonly verbose?: boolean
+  /** Begins event files for TensorBoard; a run that has some goes on with them. */
+  readonly tensorboard?: boolean
+  /** Draws no pictures when it ends. */
+  readonly plain?: boolean
+  /** Is told the numbers of every iteration. */
+  readonly onMetrics?: OnMetrics
+}
+
+/** Makes a new run and trains it. */
+export async function startRun(config: RunConfig, { out, minutes, ...options }: RunOptions): Promise<void> {
+  await computing(config, async computer => {
+    // The run keeps the way in which it is computed, where the machine alone would choose.
+    const fma = config.fma === 'auto' ? computer.fma ?? 'auto' : config.fma
+    if (!isGrowing(config)) {
+      if (minutes !== undefined) throw new UsageError('cellgrad train: --minutes is for growing a picture; say iterations')
+      const prepared = await prepare(config, computer.backend, true)
+      const picture = { name: config.task, png: encodePng(await prepared.lesson.wanted(prepared.shown)) }
+      return holding(await createRun({ ...config, fma }, picture, out), run => runTraining(run, lessonSubject(run, prepared), computer, options))
+    }
+    const picture = await loadTarget(config)
+    let whole = config
+    if (minutes !== undefined) {
+      const target = padImage(decodePng(picture.png), config.padding)
+      whole = stretched(config, await iterationsIn(minutes, config, target, computer.backend))
+      say(`${whole.iterations} iterations fit into ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} here.`)
+    }
+    return holding(await createRun({ ...whole, fma }, picture, out), run => runTraining(run, growing(run, computer.backend), computer, options))
+  })
+}
+
+/** Goes on with a run, with flags laid over its configuration. */
+export async function resumeRun(
+  folder: string, flags: Readonly<Record<string, unknown>>, options: RunOptions,
+): Promise<void> {
+  await holding(await openRun(folder, flags), run => computing(run.config, async computer => {
+    if (Object.keys(flags).length > 0) await saveConfig(run)
+    const { config } = run
+    const subject = isGrowing(config)
+      ? growing({ ...run, config }, computer.backend)
+      : lessonSubject({ ...run, config }, await prepare(config, computer.backend, !existsSync(join(folder, files.checkpoint))))
+    await runTraining(run, subject, computer, options)
+  }))
+}
+
+/** Lets others train in a run's folder when `work` has ended. */
+async function holding<R extends Run>(run: R, work: (run: R) => Promise<void>): Promise<void> {
+  try {
+    await work(run)
+  } finally {
+    run.release()
+  }
+}
+
+/** Trains, saves and draws. Sets the exit status where the run did not reach its end. */
+async function runTraining(
+  run: Run, subject: Subject, computer: Computer, { verbose, tensorboard, onMetrics, plain }: RunOptions,
+): Promise<void> {
+  const { backend, fma } = computer
+  const { folder, config } = run
+  const { rule } = config
+  const { trainer, validation } = subject
+  const checkpoint = join(folder, files.checkpoint)
+  const maxBytes = 2 ** 29 + 4 * config.pool * subject.cells * channelCount(rule.channels) // where every cell of the pool is held
+  const before = existsSync(checkpoint) ? await readCheckpoint(checkpoint, { backend, trainer, maxBytes }) : null
+  let state = before?.state ?? trainer.init(key(config.seed))
+  const from = state.iteration
+  let saved = from
+  const log = await openMetrics(join(folder, files.metrics), from)
+  const watcher = await watchByTensorboard(run, tensorboard ?? false, from)
+  let best = validation ? await readBest(folder, backend) : null
+  let bestSaved = best?.iteration ?? 0
+  say(from === 0
+    ? `${subject.title}, ${config.iterations} iterations, in ${folder}`
+    : `Going on with ${folder} from iteration ${from} of ${config.iterations}`)
+  say(`Computing on: ${computer.name}`)
+  await noteAbout(folder, computer.name, subject.data)
+  if (config.fma === 'on' && fma === 'off') say('This engine has no fused multiply-add, which fma: on asks for (Node 22 has).')
+  if (before?.metadata.fma && fma && before.metadata.fma !== fma) {
+    say(`Up to iteration ${from}, fused multiply-add was ${before.metadata.fma}; from here on it is ${fma}: the last bits will `
+      + 'not be those of a run that was left alone.')
+  }
+  const how = explain(rule, backend)
+  if (verbose || !how.startsWith('fused')) say(`Rollouts run ${how}`)
+  subject.hints.forEach(hint => say(hint))
+  if (log.unreadable.length > 0) {
+    say(`Left out of ${files.metrics}: ${log.unreadable.length} lines that cannot be read, the first is line ${log.unreadable[0]}`)
+  }
+
+  async function save(): Promise<void> {
+    await log.sync()
+    const provenance = {
+      ...subject.provenance, cellgrad: version, seed: String(config.seed), steps: config.steps.join(' to '),
+      iterations: String(state.iteration), loss: String(recentLoss(log.metrics)),
+    }
+    if (best && best.iteration !== bestSaved) { // before the checkpoint, so that it is not behind it
+      const judged = { ...provenance, iterations: String(best.iteration), validation: String(best.value) }
+      await saveModel(join(folder, files.best), { rule, params: best.params, provenance: judged })
+      bestSaved = best.iteration
+    }
+    await saveCheckpoint(checkpoint, state, fma ? { fma } : {})
+    saved = state.iteration
+    await saveModel(join(folder, files.model), { rule, params: state.params, provenance })
+  }
+
+  const display = showProgress(process.stdout, config.iterations, from, subject.target)
+  const interrupt = untilInterrupted(({ name }) => {
+    display.end()
+    if (name !== 'output') say('Stopping after this iteration (Ctrl-C again to stop at once)')
+  })
+  const preview = (): Promise<Image> => subject.preview(state.params)
+  const draw = (): Promise<void> => (plain ? Promise.resolve() : subject.draw(state.params, log.metrics))
+  const told = onMetrics && ((metrics: IterationMetrics) => onMetrics(metrics, { folder, config }))
+
+  /** Trains to the end or the interruption and saves. Returns why it stopped where the loss was no longer a number. */
+  async function learn(): Promise<NonFiniteError<State> | null> {
+    let failure: NonFiniteError<State> | null = null
+    try {
+      await display.picture(preview)
+      for await (const progress of train(trainer, {
+        iterations: config.iterations, state, signal: interrupt.signal, onMetrics: told, validation, best,
+      })) {
+        ({ state, best } = progress)
+        await log.append(progress)
+        await watcher?.iteration(progress)
+        if (state.iteration % config.saveEvery === 0) {
+          await save()
+          await watcher?.saved(progress, preview)
+        }
+        if (interrupt.signal.aborted) break
+        display.update(progress)
+        await display.picture(preview)
+      }
+    } catch (error) {
+      if (!(error instanceof NonFiniteError)) throw error
+      failure = error // and `state` is the one before
+    } finally {
+      display.end()
+      interrupt.end()
+    }
+    await save()
+    await log.close()
+    if (state.iteration >= config.iterations) await watcher?.end()
+    await watcher?.close()
+    return failure
+  }
+
+  const again = `${invocation()} train --resume ${quoted(folder)}`
+  const failure = await learn().catch(async (cause: Error) => {
+    if (run.isNew && state.iteration === 0) {
+      await log.close()
+      await watcher?.close()
+      await discardRun(run)
+      throw cause
+    }
+    const how = backend.name === 'cpu' ? 'Go on with' : 'Go on with this, or with --backend cpu besides'
+    const where = `Saved after iteration ${saved} of ${config.iterations}. ${how}:`
+    throw new Failure([cause.message, where, `  ${again}`], { cause })
+  })
+  if (failure) {
+    await draw()
+    throw new Error(`${failure.message} (saved in ${folder})`, { cause: failure })
+  }
+  if (state.iteration < config.iterations) {
+    const { name, why, status } = interrupt.signal.reason as Interruption
+    process.exitCode = status
+    const tell = name === 'output' ? complain : say
+    tell(`Stopped and saved after iteration ${state.iteration} of ${config.iterations}${why}. Go on with:`)
+    tell(`  ${again}`)
+    // A system or a terminal that ends does not wait for pictures.
+    if (name === 'SIGINT' || name === 'output') await draw()
+    return
+  }
+
+  const time = duration(log.metrics.at(-1)?.seconds ?? 0)
+  const error = errorOf(recentLoss(log.metrics))
+  say(`Trained ${state.iteration} iterations in ${time}, error ${error} (mean of the last 100)`)
+  await draw()
+  say('')
+  const width = join(folder, files.checkpoint).length
+  const there = subject.written.filter(([, file]) => existsSync(join(folder, file)))
+  for (const [what, file] of there) say(`${join(folder, file).padEnd(width)}  ${what}`)
+  say('')
+  say(`${subject.next[0]}: ${invocation()} ${subject.next[1]}`)
+  if (isLive(process.stdout)) process.stdout.write(`\n${pictureLines(await preview(), process.stdout).join('\n')}\n`)
+}
+
+/** The best parameters of a run that was judged before. */
+async function readBest(folder: string, backend: Backend): Promise<Best<DataParams> | null> {
+  const file = join(folder, files.best)
+  if (!existsSync(file)) return null
+  const { params, provenance } = await readModel(file, { backend })
+  return { iteration: Number(provenance.iterations), value: Number(provenance.validation), params }
+}

@@ -1,0 +1,83 @@
+/**
+ * Those who watch a run besides the terminal: TensorBoard, and a module of the user's own.
+ */
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Json } from '../../experiment/flat.ts'
+import { flatten, word } from '../../experiment/flat.ts'
+import type { Image } from '../../nca/files/image.ts'
+import type { IterationMetrics, Progress } from '../../nca/training/train.ts'
+import { Tensor } from '../../tensor/tensor.ts'
+import { eachLeaf } from '../../tensor/tree.ts'
+import { encodePng } from '../../node/png.ts'
+import { openTensorboard } from '../../node/tensorboard.ts'
+import { configYaml } from '../../experiment/config/yaml.ts'
+import { files } from './run-folder.ts'
+import type { Run } from './run-folder.ts'
+import { UsageError } from '../input/usage.ts'
+
+/** Somebody who is told of a run. */
+export type Watcher = {
+  /** After each iteration. */
+  iteration(metrics: IterationMetrics): Promise<void>
+  /** Where the run is saved: its parameters and its last gradient, and a picture. */
+  saved(progress: Progress<{ readonly iteration: number; readonly params: unknown }>, picture: () => Promise<Image>): Promise<void>
+  /** The run has reached its last iteration. */
+  end(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A module that is told of every iteration: what `--on-metrics` names. */
+export type OnMetrics = (metrics: IterationMetrics, run: { folder: string; config: unknown }) => void | Promise<void>
+
+/** The function of a module; throws a UsageError where there is none. */
+export async function loadOnMetrics(command: string, file: string): Promise<OnMetrics> {
+  const refuse = (why: string): never => { throw new UsageError(`${command}: --on-metrics ${file}: ${why}`) }
+  if (!existsSync(file)) refuse('there is no such file')
+  const { onMetrics } = await import(pathToFileURL(resolve(file)).href).catch((cause: Error) => refuse(cause.message)) as { onMetrics?: unknown }
+  return typeof onMetrics === 'function' ? onMetrics as OnMetrics : refuse('it exports no function onMetrics')
+}
+
+const scalars = ['loss', 'gradNorm', 'steps', 'rate'] as const
+
+/**
+ * A run's event files in its folder, where they are wanted or there are some already. Scalars come with each iteration,
+ * pictures and histograms with each checkpoint.
+ *
+ * @param from iterations done already
+ */
+export async function watchByTensorboard({ folder, config }: Run, wanted: boolean, from: number): Promise<Watcher | null> {
+  const path = join(folder, files.tensorboard)
+  const isNew = !existsSync(path)
+  if (isNew && !wanted) return null
+  const log = await openTensorboard(path, from)
+  if (isNew) {
+    const values = Object.entries(flatten(config as unknown as Record<string, Json>)).map(([name, value]) => (
+      [name, typeof value === 'number' || typeof value === 'boolean' ? value : word(value)]
+    ))
+    await log.hyperparameters(Object.fromEntries(values) as Record<string, number | string | boolean>, ['loss'])
+    await log.write(from, [{ tag: 'config', text: `\`\`\`yaml\n${configYaml(config)}\n\`\`\`` }])
+  }
+  return {
+    iteration: metrics => log.write(metrics.iteration, [
+      ...scalars.map(tag => ({ tag, scalar: metrics[tag] })),
+      ...(metrics.validation === null ? [] : [{ tag: 'validation', scalar: metrics.validation }]),
+    ]),
+    async saved({ state, grads }, picture) {
+      const image = await picture()
+      await log.write(state.iteration, [
+        { tag: 'grown', png: encodePng(image), width: image.width, height: image.height },
+        ...await histograms('weights', state.params), ...await histograms('gradients', grads),
+      ])
+    },
+    end: () => log.end(),
+    close: () => log.close(),
+  }
+}
+
+async function histograms(group: string, tree: unknown): Promise<{ tag: string; histogram: ArrayLike<number> }[]> {
+  const tensors: [string, Tensor][] = []
+  eachLeaf(tree, (leaf, path) => { if (leaf instanceof Tensor) tensors.push([path, leaf]) })
+  return Promise.all(tensors.map(async ([path, t]) => ({ tag: `${group}/${path}`, histogram: await t.data() })))
+}

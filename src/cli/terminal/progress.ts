@@ -1,0 +1,104 @@
+/**
+ * What a training run shows of itself. On a terminal: the target, the pattern that the rule grows by now, and a bar
+ * below. Elsewhere: a line every few per cent or seconds.
+ */
+import cliProgress from 'cli-progress'
+import type { Image } from '../../nca/files/image.ts'
+import { filmStrip } from '../../nca/files/image.ts'
+import { block, isLive, pictureLines } from './screen.ts'
+
+/** Where a run stands. */
+export type Standing = { readonly iteration: number; readonly loss: number }
+
+export type Display = {
+  /** After each iteration. */
+  update(standing: Standing): void
+  /** Shows a picture of the pattern, if this display has pictures; calls `paint` no more than about once a second. */
+  picture(paint: () => Promise<Image>): Promise<void>
+  end(): void
+}
+
+/** The display for this output. */
+export function showProgress(output: NodeJS.WriteStream, iterations: number, from: number, target: Image): Display {
+  return isLive(output) ? liveDisplay(output, iterations, from, target) : lineDisplay(output, iterations)
+}
+
+function liveDisplay(output: NodeJS.WriteStream, iterations: number, from: number, target: Image): Display {
+  const picture = block(output)
+  const pace = measurePace(iterations)
+  const bar = new cliProgress.SingleBar({
+    stream: output,
+    format: '{bar} {value}/{total}  error {error}  {pace}',
+    barsize: 20,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    hideCursor: true,
+  })
+  let next = 0
+  let started = false
+  return {
+    update({ iteration, loss }) {
+      bar.update(iteration, { error: errorOf(loss), pace: pace(iteration) })
+    },
+    async picture(paint) {
+      if (performance.now() < next) return
+      const began = performance.now()
+      const image = await paint()
+      picture.draw(pictureLines(filmStrip([target, image], { gap: 4 }), output))
+      // A picture costs a rollout: at most a twentieth of the time goes into them.
+      next = performance.now() + Math.max(1000, 20 * (performance.now() - began))
+      if (!started) bar.start(iterations, from, { error: '–', pace: '' })
+      started = true
+    },
+    end() {
+      bar.stop()
+      picture.end()
+    },
+  }
+}
+
+function lineDisplay(output: NodeJS.WriteStream, iterations: number): Display {
+  const pace = measurePace(iterations)
+  let last = { at: -Infinity, iteration: 0 }
+  return {
+    update({ iteration, loss }) {
+      const now = performance.now()
+      const speed = pace(iteration)
+      if (now - last.at < 5000 && iteration - last.iteration < iterations / 20 && iteration < iterations) return
+      last = { at: now, iteration }
+      output.write(`iteration ${iteration}/${iterations}  error ${errorOf(loss)}  ${speed}\n`)
+    },
+    async picture() {},
+    end() {},
+  }
+}
+
+/** Iterations per second over the last few seconds, and the time left at that pace. */
+function measurePace(iterations: number): (iteration: number) => string {
+  const marks: { at: number; iteration: number }[] = []
+  return iteration => {
+    const now = { at: performance.now(), iteration }
+    marks.push(now)
+    while (marks.length > 2 && now.at - marks[0].at > 10_000) marks.shift()
+    const perSecond = (1000 * (iteration - marks[0].iteration)) / (now.at - marks[0].at)
+    if (!(perSecond > 0)) return ''
+    return `${perSecond.toPrecision(3)} iterations/s  ${duration((iterations - iteration) / perSecond)} left`
+  }
+}
+
+/** The mean squared difference below which a picture is easily taken for its target. */
+export const goodLikeness = 0.001
+
+/** A loss as text: two digits. */
+export function errorOf(loss: number): string {
+  return String(Number(loss.toPrecision(2)))
+}
+
+/** 4000 → '1h 06m' */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds)
+  const two = (n: number): string => String(n).padStart(2, '0')
+  if (whole < 60) return `${whole}s`
+  if (whole < 3600) return `${Math.floor(whole / 60)}m ${two(whole % 60)}s`
+  return `${Math.floor(whole / 3600)}h ${two(Math.floor(whole / 60) % 60)}m`
+}

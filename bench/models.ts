@@ -15,7 +15,7 @@ import { visibleCircle } from '../src/node/animation.ts'
 import { bundledModels, emoji } from '../src/node/assets.ts'
 import { writeFileAtomic } from '../src/node/atomic-file.ts'
 import { readModel } from '../src/node/model.ts'
-import { writePng } from '../src/node/png.ts'
+import { writePng } from '../src/node/pictures/png.ts'
 
 const kept = [24, 48, 96, 200, 500, 1000, 2000]
 const damagedAt = 200

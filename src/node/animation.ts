@@ -21,8 +21,8 @@ import type { Kinds } from '../backends/options.ts'
 import { aTensor, Tensor } from '../tensor/tensor.ts'
 import { eachLeaf } from '../tensor/tree.ts'
 import { writeFileAtomic } from './atomic-file.ts'
-import { checkGifSize, encodeGif } from './gif.ts'
-import { writePng } from './png.ts'
+import { checkGifSize, encodeGif } from './pictures/gif.ts'
+import { writePng } from './pictures/png.ts'
 
 // The number under which the place of the damage is drawn: none that a step has.
 const notAStep = 2 ** 32 - 1

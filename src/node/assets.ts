@@ -9,7 +9,7 @@ import { readdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { Image } from '../nca/files/image.ts'
-import { readPng } from './png.ts'
+import { readPng } from './pictures/png.ts'
 
 const require = createRequire(import.meta.url)
 const manifest = require.resolve('cellgrad/package.json')

@@ -1,6 +1,6 @@
 import { parseHTML } from 'linkedom'
 import { describe, expect, it } from 'vitest'
-import { lossCurveSvg } from '../../src/node/chart.ts'
+import { lossCurveSvg } from '../../src/node/charts/chart.ts'
 
 /** All points of the paths of an SVG text, path by path. */
 function paths(svg: string): [number, number][][] {

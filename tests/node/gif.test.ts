@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Image } from '../../src/nca/files/image.ts'
-import { encodeGif, writeGif } from '../../src/node/gif.ts'
+import { encodeGif, writeGif } from '../../src/node/pictures/gif.ts'
 
 interface Gif {
   readonly width: number

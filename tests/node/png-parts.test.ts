@@ -5,7 +5,7 @@ import { crc32, deflateSync } from 'node:zlib'
 import fc from 'fast-check'
 import { PNG } from 'pngjs'
 import { describe, expect, it } from 'vitest'
-import { decodePng } from '../../src/node/png.ts'
+import { decodePng } from '../../src/node/pictures/png.ts'
 import { sentence } from '../tensor/values.ts'
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { PNG } from 'pngjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { decodePng, encodePng, readPng, writePng } from '../../src/node/png.ts'
+import { decodePng, encodePng, readPng, writePng } from '../../src/node/pictures/png.ts'
 
 let folder: string
 beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'cellgrad-')) })

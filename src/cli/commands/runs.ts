@@ -9,7 +9,7 @@ import { compareRuns, filterRuns, sortRuns, tableOfRuns, toCsv, toMarkdown } fro
 import { key } from '../../tensor/key.ts'
 import { writeFilmStrips } from '../../node/animation.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
-import { learningCurvesSvg } from '../../node/chart.ts'
+import { learningCurvesSvg } from '../../node/charts/chart.ts'
 import { readModel } from '../../node/model.ts'
 import { complain, say } from '../terminal/output.ts'
 import { readRun, runFolders } from '../run/read-runs.ts'

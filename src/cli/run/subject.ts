@@ -2,7 +2,7 @@
  * What a run is about, as far as training, saving and showing it have to know: growing.ts and lesson.ts make it.
  */
 import { writeFileAtomic } from '../../node/atomic-file.ts'
-import { lossCurveSvg } from '../../node/chart.ts'
+import { lossCurveSvg } from '../../node/charts/chart.ts'
 import type { Image } from '../../nca/files/image.ts'
 import type { DataParams } from '../../nca/rule/types.ts'
 import type { Trainer, TrainerState } from '../../nca/training/trainer.ts'

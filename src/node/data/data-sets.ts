@@ -2,13 +2,13 @@
  * Data sets as their papers lay out the files: CIFAR-10's batches, the folds of nnU-Net.
  */
 import { join } from 'node:path'
-import { checkLimit } from '../nca/data/bytes.ts'
-import { decodeCifar10 } from '../nca/data/cifar.ts'
-import type { Cifar } from '../nca/data/cifar.ts'
-import { decodeSplits } from '../nca/data/nnunet.ts'
-import type { Split } from '../nca/tasks/folds.ts'
-import { checkOptions, flag, keysOf, wholeFrom } from '../backends/options.ts'
-import { readFileUpTo } from './read-file.ts'
+import { checkLimit } from '../../nca/data/bytes.ts'
+import { decodeCifar10 } from '../../nca/data/cifar.ts'
+import type { Cifar } from '../../nca/data/cifar.ts'
+import { decodeSplits } from '../../nca/data/nnunet.ts'
+import type { Split } from '../../nca/tasks/folds.ts'
+import { checkOptions, flag, keysOf, wholeFrom } from '../../backends/options.ts'
+import { readFileUpTo } from '../read-file.ts'
 
 export type Cifar10Options = {
   /** Most bytes of all pictures as they are returned, default 2³⁰: those to train with take 614 million. */

@@ -1,15 +1,15 @@
 /**
  * Pictures as people have them: PNG, JPEG, WebP, GIF and BMP, told apart by their first bytes, not by their names.
  */
-import { decodeBmp } from '../nca/files/bmp.ts'
-import { decodeGif } from '../nca/files/gif-picture.ts'
-import type { Image } from '../nca/files/image.ts'
-import { checkBytes, pictureBytes, pixelLimit } from '../nca/files/limits.ts'
-import type { PixelLimit } from '../nca/files/limits.ts'
-import { otherKind, pictureKind } from '../nca/files/picture-kind.ts'
+import { decodeBmp } from '../../nca/files/bmp.ts'
+import { decodeGif } from '../../nca/files/gif-picture.ts'
+import type { Image } from '../../nca/files/image.ts'
+import { checkBytes, pictureBytes, pixelLimit } from '../../nca/files/limits.ts'
+import type { PixelLimit } from '../../nca/files/limits.ts'
+import { otherKind, pictureKind } from '../../nca/files/picture-kind.ts'
 import { decodeJpeg } from './jpeg.ts'
 import { decodePng } from './png.ts'
-import { readFileUpTo } from './read-file.ts'
+import { readFileUpTo } from '../read-file.ts'
 import { decodeWebp } from './webp.ts'
 
 /**

@@ -7,8 +7,8 @@
 
 import type * as Library from '@observablehq/plot'
 import type { Markish } from '@observablehq/plot'
-import { checkOptions, keysOf, numberFrom, required, text } from '../backends/options.ts'
-import type { Kind } from '../backends/options.ts'
+import { checkOptions, keysOf, numberFrom, required, text } from '../../backends/options.ts'
+import type { Kind } from '../../backends/options.ts'
 import { paper, plotTools, svgFile, svgNamespace } from './plot.ts'
 
 /** What `lossCurveSvg` draws: `losses[i]` belongs to `iterations[i]`. */

@@ -2,10 +2,10 @@
  * A sweep in one picture: parallel coordinates (Inselberg, "The plane with parallel coordinates", 1985). Each field is an
  * upright axis from its least to its greatest value, each candidate a line across, dark where its result is good.
  */
-import type { Judged } from '../experiment/sweep/report.ts'
-import { word } from '../experiment/flat.ts'
-import type { Json } from '../experiment/flat.ts'
-import { check } from '../backends/options.ts'
+import type { Judged } from '../../experiment/sweep/report.ts'
+import { word } from '../../experiment/flat.ts'
+import type { Json } from '../../experiment/flat.ts'
+import { check } from '../../backends/options.ts'
 import { paper, plotTools, svgFile } from './plot.ts'
 
 /** The values of a field on an axis from 0 to 1: numbers at their place, else words in order. */

@@ -10,10 +10,10 @@
  * The size is read here first and judged before anything is allocated.
  */
 import { createRequire } from 'node:module'
-import { fromPlain } from '../nca/files/image.ts'
-import type { Image } from '../nca/files/image.ts'
-import { checkPixels } from '../nca/files/limits.ts'
-import { exifOrientation, orient } from '../nca/files/orientation.ts'
+import { fromPlain } from '../../nca/files/image.ts'
+import type { Image } from '../../nca/files/image.ts'
+import { checkPixels } from '../../nca/files/limits.ts'
+import { exifOrientation, orient } from '../../nca/files/orientation.ts'
 import { openCodec, whyNot } from './wasm-codec.ts'
 
 const require = createRequire(import.meta.url)

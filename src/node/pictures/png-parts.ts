@@ -16,7 +16,7 @@
  * that it needs, all of them whole.
  */
 import { crc32, inflateSync } from 'node:zlib'
-import { checkPixels } from '../nca/files/limits.ts'
+import { checkPixels } from '../../nca/files/limits.ts'
 
 /** A PNG file whose structure is right. */
 export type PngParts = {

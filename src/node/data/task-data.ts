@@ -3,16 +3,16 @@
  */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { fit, padImage } from '../nca/files/image.ts'
-import type { Image } from '../nca/files/image.ts'
-import { examplesOf } from '../nca/tasks/examples.ts'
-import type { Examples } from '../nca/tasks/examples.ts'
-import { roleChannels } from '../nca/rule/channels.ts'
-import type { Experiment, TaskName } from '../experiment/tasks/experiment.ts'
-import type { TaskData } from '../experiment/tasks/lesson.ts'
-import { bundledEmoji, findAsset } from './assets.ts'
+import { fit, padImage } from '../../nca/files/image.ts'
+import type { Image } from '../../nca/files/image.ts'
+import { examplesOf } from '../../nca/tasks/examples.ts'
+import type { Examples } from '../../nca/tasks/examples.ts'
+import { roleChannels } from '../../nca/rule/channels.ts'
+import type { Experiment, TaskName } from '../../experiment/tasks/experiment.ts'
+import type { TaskData } from '../../experiment/tasks/lesson.ts'
+import { bundledEmoji, findAsset } from '../assets.ts'
 import { readImageFolder, readMnist, readNpy, readPairs } from './data.ts'
-import { readImage } from './picture.ts'
+import { readImage } from '../pictures/picture.ts'
 
 /**
  * Reads what an experiment learns from; paths are taken from a folder.

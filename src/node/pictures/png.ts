@@ -11,17 +11,17 @@
  */
 
 import { PNG } from 'pngjs'
-import { startOf } from '../nca/data/bytes.ts'
-import { checkImage, fromPlain } from '../nca/files/image.ts'
-import { imageToPixels } from '../nca/files/pixels.ts'
-import type { Image } from '../nca/files/image.ts'
-import { checkBytes, pictureBytes, pixelLimit } from '../nca/files/limits.ts'
-import type { PixelLimit } from '../nca/files/limits.ts'
-import { exifOrientation, orient } from '../nca/files/orientation.ts'
-import { writeFileAtomic } from './atomic-file.ts'
+import { startOf } from '../../nca/data/bytes.ts'
+import { checkImage, fromPlain } from '../../nca/files/image.ts'
+import { imageToPixels } from '../../nca/files/pixels.ts'
+import type { Image } from '../../nca/files/image.ts'
+import { checkBytes, pictureBytes, pixelLimit } from '../../nca/files/limits.ts'
+import type { PixelLimit } from '../../nca/files/limits.ts'
+import { exifOrientation, orient } from '../../nca/files/orientation.ts'
+import { writeFileAtomic } from '../atomic-file.ts'
 import { pngParts, pngSignature } from './png-parts.ts'
 import type { PngParts } from './png-parts.ts'
-import { readFileUpTo } from './read-file.ts'
+import { readFileUpTo } from '../read-file.ts'
 
 /**
  * Decodes the bytes of a PNG file of any kind into a premultiplied image; `where` names it in messages.

@@ -2,8 +2,11 @@
 
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it, vi } from 'vitest'
+import { defaultThreads } from '../../src/backends/wasm/default-threads.ts'
+import { environment } from '../../src/cli/sweep/processes.ts'
 import { long } from '../long.ts'
 import { run, start, temporaryFolder, writeConfig } from './run.ts'
 
@@ -22,11 +25,29 @@ async function found(name: string): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all([...files, ...models].map(async file => [file, (await readFile(folder(name, file))).toString('base64')])))
 }
 
+/** On what each run was trained, each time: `CPU, 2`. */
+async function computers(name: string): Promise<string[]> {
+  const ids = await readdir(folder(name, 'runs'))
+  const abouts = await Promise.all(ids.map(async id => JSON.parse(await readFile(folder(name, 'runs', id, 'about.json'), 'utf8')) as { computer: string }[]))
+  return abouts.flat().map(({ computer }) => computer.split(' thread')[0])
+}
+
+it('shares the cores among its processes', () => {
+  vi.stubEnv('CELLGRAD_THREADS', undefined)
+  for (const workers of [1, 2, 3, 100]) {
+    const threads = Number(environment(workers).CELLGRAD_THREADS)
+    expect(threads).toBeGreaterThanOrEqual(1)
+    expect(threads * workers).toBeLessThanOrEqual(Math.max(workers, availableParallelism()))
+  }
+  vi.unstubAllEnvs()
+})
+
 it('is the same for one worker and for three, and done once', async () => {
   const [one, three] = await Promise.all([1, 3].map(n => run(['sweep', folder('sweep.yaml'), '--out', folder(`by-${n}`), '--workers', String(n)])))
   expect([one.status, one.err, three.status, three.err]).toEqual([0, '', 0, ''])
   expect(one.out).toContain(`3 candidates, up to 9 iterations, in ${folder('by-1')}\n`)
   expect(await found('by-3')).toEqual(await found('by-1'))
+  expect(await computers('by-3')).toContain(`CPU, ${defaultThreads()}`) // the last, which was alone
 
   const report = await readFile(folder('by-1', 'report.md'), 'utf8')
   const rows = [...report.matchAll(/^\| (\d) \| (\d?) \| (\d+) \| (0\.\d+) \|$/gm)].map(row => row.slice(1, 4).join('/'))

@@ -12,6 +12,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import pLimit from 'p-limit'
 import type { PlannedRun } from '../../experiment/sweep/plan.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { signals } from '../terminal/interrupt.ts'
@@ -25,12 +26,13 @@ const mostKills = 5
 
 /** Runs that are trained by so many processes at once, which share the cores. */
 export function processes(folder: string, workers: number): Executor {
-  const env = environment(workers)
-  const inTurn = limited(workers)
+  const limit = pLimit(workers)
   return {
     slots: workers,
     flags: '',
-    train: (run, iterations, signal) => inTurn(() => trainRun(folder, run, iterations, { env, signal })),
+    train: (run, iterations, signal) => limit(() => trainRun(folder, run, iterations, {
+      env: environment(Math.min(workers, limit.activeCount + limit.pendingCount)), signal, // who is alone has all cores
+    })),
     close: async () => {},
   }
 }
@@ -109,21 +111,4 @@ function cellgrad(args: readonly string[], env: NodeJS.ProcessEnv, signal: Abort
       resolve({ status, words: words.trim() || `status ${status}` })
     })
   })
-}
-
-/** Lets so many pieces of work go on at once; the others wait in the order in which they came. */
-function limited(most: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let free = most
-  const waiting: (() => void)[] = []
-  return async work => {
-    if (free === 0) await new Promise<void>(go => { waiting.push(go) })
-    else free--
-    try {
-      return await work()
-    } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else free++
-    }
-  }
 }

@@ -1,10 +1,10 @@
 /**
  * Studio's figures, measured in Chromium as a visitor would see them: how soon a lizard grows, how many pictures and steps
  * a second Play shows, how training in the page compares with Node's on the same threads, the longest task on the page's
- * thread meanwhile, how large the page is, and whether memory stays.
+ * thread meanwhile, and how large the page is.
  *
- *   npm run bench:studio                    builds the page first; about four minutes
- *   npm run bench:studio -- --minutes 60    plays for an hour to watch its memory
+ *   npm run bench:studio                                  builds the page first; about four minutes
+ *   npm run bench:studio -- --only memory --minutes 60    plays for an hour instead, to see whether memory stays
  */
 import { readFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
@@ -19,8 +19,13 @@ import { closeBrowser, visit } from '../tests/studio/visit.ts'
 import { cores } from './lib/machine.ts'
 import { writeTable } from './lib/report.ts'
 import type { Row } from './lib/report.ts'
+import { watchMemory } from './studio-memory.ts'
 
-const { values: { minutes, out } } = parseArgs({ options: { minutes: { type: 'string', default: '1' }, out: { type: 'string', default: 'docs/results' } } })
+const { values: { only, minutes, out } } = parseArgs({ options: {
+  only: { type: 'string', default: 'timings' }, minutes: { type: 'string', default: '60' }, out: { type: 'string', default: 'docs/results' },
+} })
+if (only !== 'timings' && only !== 'memory') throw new Error(`--only is "${only}", expected timings or memory.`)
+if (!/^[1-9]\d*$/.test(minutes)) throw new Error(`--minutes is "${minutes}", expected a whole number of minutes.`)
 
 const seconds = (n: number): Promise<void> => new Promise(done => setTimeout(done, 1000 * n))
 const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]
@@ -126,19 +131,6 @@ async function trainingInNode(): Promise<number> {
   return (1000 * (iterations - warm)) / (performance.now() - began)
 }
 
-/** Megabytes that page and worker hold, minute by minute, while Play runs. */
-async function memoryInPlay(minutes: number): Promise<number[]> {
-  const studio = await visit('desktop')
-  await studio.open('#play?size=72&speed=10')
-  const held: number[] = []
-  for (let i = 0; i <= minutes; i++) {
-    await seconds(i === 0 ? 5 : 60)
-    held.push(Number(await studio.page.evaluate('performance.measureUserAgentSpecificMemory().then(({ bytes }) => bytes)')) / 2 ** 20)
-  }
-  await studio.leave()
-  return held
-}
-
 /** Kilobytes of the page, its scripts and styles, gzipped, as far as Play loads them; models and pictures come besides. */
 async function pageSize(): Promise<number> {
   const studio = await visit('desktop')
@@ -155,7 +147,8 @@ async function pageSize(): Promise<number> {
   return [...files].reduce((sum, name) => sum + gzipSync(readFileSync(new URL(name, folder)), { level: 9 }).length, 0) / 1024
 }
 
-try {
+/** All of it but the memory, in the table studio. */
+async function measureTimings(): Promise<void> {
   const rows: Row[] = []
   const row = (what: string, value: number, unit: string, goal: string): void => { rows.push({ 'what': what, 'measured': value, 'unit': unit, 'goal': goal }) }
   row('the page, gzipped, without models', await pageSize(), 'KB', '< 400')
@@ -175,9 +168,6 @@ try {
   }
   row('training, preset growing, in parts of Node’s speed, median of 3', 100 * median(ratios), '%', '≥ 70')
   row('longest task on the page’s thread during training', Math.max(...tasks), 'ms', '≤ 50')
-  const held = await memoryInPlay(Number(minutes))
-  row('memory of page and worker, after five seconds of Play', held[0], 'MB', '')
-  row(`the same after ${minutes} min more`, held.at(-1)!, 'MB', 'the same')
   await writeTable(out, {
     name: 'studio', title: 'Studio in Chromium', rows,
     notes: [
@@ -187,8 +177,12 @@ try {
       'Tasks shorter than 50 ms are not told by browsers, and count as 0.',
       `Load of the machine over the last 15 minutes, of which this page is about ${cores}: ${loadavg()[2].toFixed(0)}. Beside other work everything is slower; ratios are of runs in turn.`,
     ],
-    rounds: [{ growth, ratios, tasks, held }],
+    rounds: [{ growth, ratios, tasks }],
   })
+}
+
+try {
+  await (only === 'memory' ? watchMemory(Number(minutes), out) : measureTimings())
 } finally {
   await closeBrowser()
 }

@@ -22,10 +22,8 @@ async function begin({ page }: Visit): Promise<void> {
 }
 
 /** Ends the browser's process that has the GPU. */
-async function loseGpu({ page }: Visit): Promise<void> {
-  const devtools = await page.context().browser()!.newBrowserCDPSession()
-  const { processInfo } = await devtools.send('SystemInfo.getProcessInfo')
-  for (const { type, id } of processInfo) if (type === 'GPU') process.kill(id)
+async function loseGpu(studio: Visit): Promise<void> {
+  for (const { type, id } of await studio.processes()) if (type === 'GPU') process.kill(id)
 }
 
 it('a lost GPU: WASM goes on, in Play and in the midst of a training', async () => {

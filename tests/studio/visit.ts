@@ -38,6 +38,8 @@ export type Visit = {
   open(hash: string): Promise<void>
   /** A picture of the page, for people to look at. */
   picture(name: string): Promise<void>
+  /** The browser's processes: their kinds ('GPU', 'renderer', …), numbers, and the seconds that they have computed. */
+  processes(): Promise<{ type: string; id: number; cpuTime: number }[]>
   /** What axe-core calls serious or critical, a line each. */
   barriers(): Promise<string[]>
   /** Ends the visit; throws where something failed unnoticed or a request left the machine. */
@@ -100,6 +102,12 @@ async function visitAt(
     async picture(name) {
       await page.evaluate(() => scrollTo(0, 0))
       await page.screenshot({ path: join(folder, `${name}-${screen}${dark}.png`), fullPage: screen === 'phone' })
+    },
+    async processes() {
+      const devtools = await (await browser!).newBrowserCDPSession()
+      const { processInfo } = await devtools.send('SystemInfo.getProcessInfo')
+      await devtools.detach()
+      return processInfo
     },
     async barriers() {
       await page.evaluate(axe.source)

@@ -54,6 +54,8 @@ export type Frame = {
   readonly votes: readonly number[] | null
   /** Milliseconds of a step. */
   readonly cost: number
+  /** Bytes of the engine's tensors, and of the memory that it keeps for the next ones. */
+  readonly held: number
 }
 
 type World = {
@@ -166,7 +168,8 @@ export const play = {
     const rule = modelOf(engine, before.files[0]).rule
     world = { ...before, state, t: before.t + count, cost }
     const pixels = await pixelsOf(rule, state, gridOf(rule, before.setup.size))
-    return { pixels, t: world.t, alive: living(rule, state), votes: votes(rule, state), cost }
+    const { bytes, pooledBytes } = engine.backend.memory()
+    return { pixels, t: world.t, alive: living(rule, state), votes: votes(rule, state), cost, held: bytes + pooledBytes }
   },
 
   /** Lays a hand on the grid. */

@@ -69,7 +69,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
   const [facts, setFacts] = useState<Facts | null>(null)
   const size = ownSize ?? facts?.size ?? 72
   const [pace, setPace] = useState<Pace | null>(null)
-  const [figures, setFigures] = useState({ t: 0, alive: 0, cost: 0 })
+  const [figures, setFigures] = useState({ t: 0, alive: 0, cost: 0, held: 0 })
   const count = useRef(pacer())
   const owed = useRef(0)
   const drawn = useRef(0)
@@ -102,12 +102,12 @@ export function Play({ settings }: { settings: Settings }): VNode {
     const frame = await call('play', 'tick', how)
     if (!canvas.current) return
     paint(canvas.current, frame.pixels)
-    const { t, alive, cost } = frame
+    const { t, alive, cost, held } = frame
     const now = count.current(t - drawn.current)
     drawn.current = t
     if (!now && running) return
     if (now) setPace(now)
-    setFigures({ t, alive, cost })
+    setFigures({ t, alive, cost, held })
     setSaid(frame.votes)
   }
 
@@ -216,6 +216,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
             <Figure label="steps / s" value={running && pace ? pace.steps.toFixed(0) : '0'} />
             <Figure label="pictures / s" value={running && pace ? pace.pictures.toFixed(0) : '0'} />
             <Figure label="a step takes" value={`${figures.cost.toFixed(2)} ms`} />
+            <Figure label="tensors hold" value={`${(figures.held / 2 ** 20).toFixed(1)} MB`} />
           </dl>
         </div>
         <div class="panel">

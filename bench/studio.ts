@@ -1,7 +1,7 @@
 /**
  * Studio's figures, measured in Chromium as a visitor would see them: how soon a lizard grows, how many pictures and steps
  * a second Play shows, how training in the page compares with Node's on the same threads, the longest task on the page's
- * thread meanwhile, and how large the page is.
+ * thread meanwhile, how soon a step of a rollout is seen, and how large the page is.
  *
  *   npm run bench:studio                                  builds the page first; about four minutes
  *   npm run bench:studio -- --only memory --minutes 60    plays for an hour instead, to see whether memory stays
@@ -48,6 +48,21 @@ const watchTasks = `{
     for (const { duration } of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, duration)
   }).observe({ type: 'longtask' })
 }`
+/** Moves the time line to a step; the milliseconds from then until the last of the pictures that show it was drawn. */
+const jump = `async step => {
+  let drawn = 0
+  const { putImageData } = CanvasRenderingContext2D.prototype
+  CanvasRenderingContext2D.prototype.putImageData = function (...args) {
+    putImageData.apply(this, args)
+    drawn = performance.now()
+  }
+  const slider = document.querySelector('#step'), began = performance.now()
+  slider.value = step
+  slider.dispatchEvent(new Event('input', { bubbles: true }))
+  while (drawn === 0 || performance.now() - drawn < 100) await new Promise(requestAnimationFrame)
+  CanvasRenderingContext2D.prototype.putImageData = putImageData
+  return drawn - began
+}`
 
 async function whenGrown(page: Page): Promise<number> {
   for (;;) {
@@ -88,6 +103,18 @@ async function pace(choice: 'wasm' | 'webgpu'): Promise<{ pictures: number; step
   const name = await chip.locator(`option[value=${choice}]`).textContent() ?? choice
   await studio.leave()
   return { pictures: median(pictures), steps: median(steps) / median(pictures), name }
+}
+
+/** Milliseconds from the hand on the time line until any of 256 steps is seen, a lizard with all its channels. */
+async function scrubbing(): Promise<number[]> {
+  const studio = await visit('desktop')
+  await studio.open('#inside?steps=256')
+  await studio.page.locator('.map').nth(15).waitFor()
+  await seconds(1)
+  const times: number[] = []
+  for (let i = 1; i <= 60; i++) times.push(Number(await studio.page.evaluate(`(${jump})(${(97 * i) % 257})`)))
+  await studio.leave()
+  return times
 }
 
 const iterations = 24, warm = 4
@@ -159,6 +186,9 @@ async function measureTimings(): Promise<void> {
     row(`Play, 72×72, pictures a second, ${name}`, pictures, '1/s', choice === 'wasm' ? '≥ 60' : '')
     row(`steps in each, ${name}`, steps, '', choice === 'wasm' ? '≥ 4' : '')
   }
+  const jumps = await scrubbing()
+  row('Look inside, from the hand to any of 256 steps, 72×72, median of 60 jumps', median(jumps), 'ms', '< 100')
+  row('the same, the longest', Math.max(...jumps), 'ms', '< 100')
   // In turns, and ratios of neighbours: other programs change the speed of a core from minute to minute.
   const ratios: number[] = [], tasks: number[] = []
   for (let i = 0; i < 3; i++) {
@@ -177,7 +207,7 @@ async function measureTimings(): Promise<void> {
       'Tasks shorter than 50 ms are not told by browsers, and count as 0.',
       `Load of the machine over the last 15 minutes, of which this page is about ${cores}: ${loadavg()[2].toFixed(0)}. Beside other work everything is slower; ratios are of runs in turn.`,
     ],
-    rounds: [{ growth, ratios, tasks }],
+    rounds: [{ growth, jumps, ratios, tasks }],
   })
 }
 

@@ -67,6 +67,14 @@ it('is the same for one worker and for three, and done once', async () => {
   expect(await readFile(folder('by-1', 'runs', ids[0], 'metrics.jsonl'), 'utf8')).toBe(metrics)
 }, 180_000)
 
+it('ends where its budget of iterations does', async () => {
+  await writeFile(folder('short.yaml'), `base: base.yaml\n${fields}budget: { iterations: 19 }\n`)
+  const { status, out, err } = await run(['sweep', folder('short.yaml'), '--out', folder('short'), '--workers', '3'])
+  expect([status, err]).toEqual([0, ''])
+  expect(out).toContain('\nThe budget of 19 iterations is spent, with 2 of 3 candidates trained.\n')
+  expect(await readdir(folder('short', 'runs'))).toHaveLength(2)
+}, 180_000)
+
 it('tells of a run that fails, and trains the others', async () => {
   await writeFile(folder('failing.yaml'), 'base: { target: 🦎, size: 6, padding: 1, batch: 2, steps: [3, 6], iterations: 2, rule: { channels: { rgba: 4, hidden: 2 } } }\nfields: { target: [nothing.png, 🦎] }\nseeds: [0, 1]\n')
   const { status, out } = await run(['sweep', folder('failing.yaml'), '--out', folder('failing')])

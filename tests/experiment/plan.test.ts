@@ -18,6 +18,11 @@ it('a plan has a run for each point and seed, named by its configuration', () =>
   expect(new Set(runs.flat().map(({ id }) => id)).size).toBe(8)
   const halved = checkData('sweep', sweepField, { base: {}, fields: { batch: [2, 4, 8] }, halving: { least: 10 } })
   expect(planOf(halved, { iterations: 90 }, 1).machine.rungs).toEqual([10, 30, 90])
+  // The budget is that of all seeds together.
+  const within = (iterations: number) => planOf({ ...sweep, budget: { iterations, minutes: null } }, {}, 70)
+  const [next] = [within(2 * 70).machine].map(({ start, next }) => next(next(start)!.state))
+  expect(next).toBeNull()
+  expect(() => within(139)).toThrow('sweep: budget.iterations is 139, expected at least 140, which the first candidate needs.')
 })
 
 const value = fc.option(fc.integer({ min: 1, max: 50 }), { freq: 5 })

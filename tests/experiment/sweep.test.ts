@@ -159,11 +159,27 @@ describe('successive halving', () => {
     }))
   })
 
+  it('hands out as many jobs as its budget is good for, and the same ones for any number of workers', () => {
+    fc.assert(fc.property(options, fc.integer({ min: 1, max: 8 }), order, losses, fc.double({ min: 0.1, max: 1.2, noNaN: true }), (given, workers, drawn, loss, share) => {
+      const valueOf = ({ candidate }: HalvingJob): number | null => loss[candidate]
+      const all = play(halving(given), 1, [0], valueOf).done
+      const { rungs } = halving(given)
+      const costs = all.map(({ rung }) => rungs[rung] - (rung === 0 ? 0 : rungs[rung - 1]))
+      const budget = share * costs.reduce((a, b) => a + b)
+      const affordable = costs.findIndex((_, i) => costs.slice(0, i + 1).reduce((a, b) => a + b) > budget)
+      const machine = halving({ ...given, budget })
+      const { done, state } = play(machine, workers, drawn, valueOf)
+      expect(jobs(done)).toEqual(jobs(affordable < 0 ? all : all.slice(0, affordable)))
+      expect([machine.isDone(state), machine.isSpent(state)]).toEqual([true, affordable >= 0])
+    }))
+  })
+
   it('halves as it says', () => {
     const machine = halving({ candidates: 9, least: 100, most: 900 })
     const { done } = play(machine, 2, [1, 0], ({ candidate }) => -candidate)
     expect(machine.rungs).toEqual([100, 300, 900])
     expect(jobs(done.filter(({ rung }) => rung > 0))).toEqual(['1:6', '1:7', '1:8', '2:8'])
+    expect(halving({ candidates: 9, least: 1, most: 4, factor: 1.01 }).rungs).toEqual([1, 2, 3, 4])
     expect(() => halving({ candidates: 1, least: 3, most: 2 })).toThrow('halving: least is 3, expected at most most, 2.')
     expect(() => machine.tell(machine.start, { candidate: 0, rung: 0, iterations: 1 }, 1)).toThrow('halving: the candidate is 0, expected one that was handed out in this rung.')
   })

@@ -27,6 +27,8 @@ export type SweepResult = {
   readonly failures: Readonly<Record<string, string>>
   /** Whether nothing is left to do. */
   readonly isDone: boolean
+  /** Whether more would have been done with a greater budget of iterations. */
+  readonly isSpent: boolean
 }
 
 /** How far a sweep is: candidates trained in the last rung that was begun, and the best of those so far. */
@@ -65,5 +67,8 @@ export async function drive(
     if (underWay.size === 0) break
     await Promise.race(underWay)
   }
-  return { candidates: [...candidates].sort(([a], [b]) => a - b).map(([, candidate]) => candidate), failures, isDone: machine.isDone(state) }
+  return {
+    candidates: [...candidates].sort(([a], [b]) => a - b).map(([, candidate]) => candidate), failures,
+    isDone: machine.isDone(state), isSpent: machine.isSpent(state),
+  }
 }

@@ -89,7 +89,7 @@ function told<T>(make: () => T, where: string = ''): T {
   }
 }
 
-async function runSweep(file: string, folder: string, { minutes, seeds }: Sweep, plan: Plan, executor: Executor): Promise<void> {
+async function runSweep(file: string, folder: string, { budget: { iterations, minutes }, seeds }: Sweep, plan: Plan, executor: Executor): Promise<void> {
   const { points, machine } = plan
   const longest = machine.rungs.at(-1)!
   say(`${points.length} candidates${seeds.length > 1 ? ` with ${seeds.length} seeds each` : ''}, up to ${longest} iterations, in ${folder}`)
@@ -107,6 +107,7 @@ async function runSweep(file: string, folder: string, { minutes, seeds }: Sweep,
     interrupt.end()
   })
   await writeReport(file, folder, plan, result)
+  if (result.isSpent) say(`The budget of ${iterations} iterations is spent, with ${result.candidates.length} of ${points.length} candidates trained.`)
   if (result.isDone) return
   if (interrupt.signal.aborted) process.exitCode = (interrupt.signal.reason as Interruption).status
   say(`Stopped with ${result.candidates.length} of ${points.length} candidates trained. Go on with:`)

@@ -24,6 +24,11 @@ export type HalvingOptions = {
   readonly factor?: number
   /** Whether rungs wait for one another; default true. Without, what is chosen depends on the order of the results. */
   readonly wait?: boolean
+  /**
+   * Iterations that all candidates have together, a number > 0: no job is handed out that would need more. Default
+   * Infinity.
+   */
+  readonly budget?: number
 }
 
 /** To be done: train a candidate, counted from 0, up to so many iterations in all. */
@@ -45,11 +50,13 @@ export type Halving = {
   tell(state: HalvingState, job: HalvingJob, value: number | null): HalvingState
   /** Whether nothing is left to do, and nothing under way. */
   isDone(state: HalvingState): boolean
+  /** Whether it is the budget that lets no further job begin. */
+  isSpent(state: HalvingState): boolean
 }
 
 const halvingOptions = keysOf<HalvingOptions>({
   candidates: required(wholeFrom(1)), least: required(wholeFrom(1)), most: required(wholeFrom(1)),
-  factor: numberAbove(1), wait: flag,
+  factor: numberAbove(1), wait: flag, budget: { fits: x => typeof x === 'number' && x > 0, expected: 'a number > 0' },
 })
 
 /**
@@ -64,10 +71,10 @@ const halvingOptions = keysOf<HalvingOptions>({
  */
 export function halving(options: HalvingOptions): Halving {
   checkOptions('halving', options, halvingOptions)
-  const { candidates, least, most, factor = 3, wait = true } = options
+  const { candidates, least, most, factor = 3, wait = true, budget = Infinity } = options
   check(least <= most, 'halving', 'least', least, `at most most, ${most}`)
   const rungs = [least]
-  while (rungs.at(-1)! * factor < most) rungs.push(Math.round(least * factor ** rungs.length))
+  while (rungs.at(-1)! * factor < most) rungs.push(Math.max(rungs.at(-1)! + 1, Math.round(least * factor ** rungs.length)))
   if (rungs.at(-1)! < most) rungs.push(most)
 
   /** Those of a rung that have a number, the best first; of equals the one that is counted first. */
@@ -95,22 +102,36 @@ export function halving(options: HalvingOptions): Halving {
     state: { ...state, started: state.started.map((list, r) => (r === rung ? [...list, candidate] : list)) },
   })
 
+  /** The next job, whatever it costs. */
+  const wanted = (state: HalvingState): ReturnType<Halving['next']> => {
+    for (let rung = rungs.length - 2; rung >= 0; rung--) {
+      const candidate = promotable(state, rung)
+      if (candidate !== undefined) return hand(state, candidate, rung + 1)
+    }
+    const { length } = state.started[0]
+    return length < candidates ? hand(state, length, 0) : null
+  }
+
+  /** Iterations of all that was handed out; who goes on into a rung needs only what it has not had. */
+  const cost = ({ started }: HalvingState): number => (
+    started.reduce((sum, list, rung) => sum + list.length * (rungs[rung] - (rungs[rung - 1] ?? 0)), 0)
+  )
+
+  const next = (state: HalvingState): ReturnType<Halving['next']> => {
+    const given = wanted(state)
+    return given && cost(given.state) <= budget ? given : null
+  }
+
   return {
     rungs,
     start: { started: rungs.map(() => []), results: rungs.map(() => ({})) },
-    next(state) {
-      for (let rung = rungs.length - 2; rung >= 0; rung--) {
-        const candidate = promotable(state, rung)
-        if (candidate !== undefined) return hand(state, candidate, rung + 1)
-      }
-      const { length } = state.started[0]
-      return length < candidates ? hand(state, length, 0) : null
-    },
+    next,
     tell(state, { candidate, rung }, value) {
       const known = state.started[rung]?.includes(candidate) ?? false
       check(known, 'halving', 'the candidate', candidate, 'one that was handed out in this rung')
       return { ...state, results: state.results.map((r, i) => (i === rung ? { ...r, [candidate]: value } : r)) }
     },
-    isDone: state => isComplete(state, rungs.length - 1),
+    isSpent: state => next(state) === null && wanted(state) !== null,
+    isDone: state => next(state) === null && state.started.every((list, rung) => list.length === Object.keys(state.results[rung]).length),
   }
 }

@@ -4,7 +4,7 @@
  */
 import { orNull, record } from '../../backends/fields.ts'
 import type { Field } from '../../backends/fields.ts'
-import { isObject, isWhole, numberAbove, oneOf, text, wholeFrom, flag } from '../../backends/options.ts'
+import { check, isObject, isWhole, numberAbove, oneOf, text, wholeFrom, flag } from '../../backends/options.ts'
 import { key } from '../../tensor/key.ts'
 import type { JsonObject } from '../flat.ts'
 import { withValue } from '../flat.ts'
@@ -28,8 +28,8 @@ export type Sweep = {
   readonly seeds: readonly number[]
   /** Trains all candidates so long first, and the best of them longer, see `halving`; null trains all to the end. */
   readonly halving: { readonly least: number; readonly factor: number; readonly wait: boolean } | null
-  /** Begins no run after so many minutes; null never stops. */
-  readonly minutes: number | null
+  /** Begins no run that would need more iterations, of all runs together, and none after so many minutes; null is no end. */
+  readonly budget: { readonly iterations: number | null; readonly minutes: number | null }
 }
 
 /** What a sweep's file may say, field by field. */
@@ -64,7 +64,15 @@ export const sweepField: Field<Sweep> = record<Sweep>({
       })),
       default: null, about: 'Trains all for a while, and only the best of them on; null: all to the end',
     },
-    minutes: { ...orNull(numberAbove(0)), default: null, about: 'No run begins after so many minutes; null: no end' },
+    budget: {
+      ...record<Sweep['budget']>({
+        fields: {
+          iterations: { ...orNull(wholeFrom(1, Number.MAX_SAFE_INTEGER)), default: null, about: 'Iterations of all runs together: none begins that would need more; null: no end' },
+          minutes: { ...orNull(numberAbove(0)), default: null, about: 'No run begins after so many minutes; null: no end' },
+        },
+      }),
+      default: { iterations: null, minutes: null }, about: 'What the sweep may cost; beside the number of points that are drawn, runs',
+    },
   },
   together({ design, runs }, expect) {
     expect(design === 'grid' ? runs === null : runs !== null, ['runs'], runs, design === 'grid' ? 'null, for a grid' : 'a whole number > 0, for a design that is drawn')
@@ -87,7 +95,7 @@ export type Plan = {
  *
  * @param base the values of the configuration that all runs have in common
  * @param iterations how long a run is, where the base does not say it
- * @throws one sentence where the fields are none
+ * @throws one sentence where the fields are none, or the budget is less than one candidate needs
  * @example planOf(sweep, { target: '🦎', iterations: 500 }, 8001).runs.flat().map(({ id }) => id)
  */
 export function planOf(sweep: Sweep, base: JsonObject, iterations: number): Plan {
@@ -100,5 +108,11 @@ export function planOf(sweep: Sweep, base: JsonObject, iterations: number): Plan
   }))
   const most = typeof base.iterations === 'number' ? base.iterations : iterations
   const { least, factor, wait } = sweep.halving ?? { least: most, factor: 3, wait: true }
-  return { points, runs, machine: halving({ candidates: points.length, least: Math.min(least, most), most, factor, wait }) }
+  const first = Math.min(least, most) * sweep.seeds.length
+  const { iterations: budget } = sweep.budget
+  check(budget === null || budget >= first, 'sweep', 'budget.iterations', budget, `at least ${first}, which the first candidate needs`)
+  return {
+    points, runs,
+    machine: halving({ candidates: points.length, least: Math.min(least, most), most, factor, wait, budget: (budget ?? Infinity) / sweep.seeds.length }),
+  }
 }

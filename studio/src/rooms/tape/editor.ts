@@ -8,7 +8,8 @@ import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
 import { javascript } from '@codemirror/lang-javascript'
 import { bracketMatching, HighlightStyle, indentOnInput, syntaxHighlighting } from '@codemirror/language'
 import { linter, lintKeymap } from '@codemirror/lint'
-import { Prec } from '@codemirror/state'
+import type { Diagnostic } from '@codemirror/lint'
+import { Prec, StateEffect, StateField } from '@codemirror/state'
 import { drawSelection, EditorView, highlightActiveLine, hoverTooltip, keymap, lineNumbers } from '@codemirror/view'
 import { tags } from '@lezer/highlight'
 import { ask } from './ask.ts'
@@ -55,9 +56,20 @@ async function complete(context: CompletionContext): Promise<CompletionResult | 
   return { from: word.from, options, validFor: /^[\w$]*$/ }
 }
 
-const mistakes = linter(async view => (await ask('mistakes', view.state.doc.toString())).map(({ from, to, message }) => (
-  { from, to: Math.max(to, from), message, severity: 'error' as const }
-)), { delay: 300 })
+/** Where the last run failed; nowhere as soon as the script is another one. */
+const setFailure = StateEffect.define<Diagnostic | null>()
+const failure = StateField.define<Diagnostic | null>({
+  create: () => null,
+  update: (now, { docChanged, effects }) => effects.reduce((all, effect) => (effect.is(setFailure) ? effect.value : all), docChanged ? null : now),
+})
+
+const mistakes = linter(async ({ state }) => {
+  const found = (await ask('mistakes', state.doc.toString())).map(({ from, to, message }): Diagnostic => (
+    { from, to: Math.max(to, from), message, severity: 'error' }
+  ))
+  const failed = state.field(failure)
+  return failed ? [...found, failed] : found
+}, { delay: 300, needsRefresh: ({ startState, state }) => startState.field(failure) !== state.field(failure) })
 
 const meanings = hoverTooltip(async (view, at) => {
   const told = await ask('describe', view.state.doc.toString(), at)
@@ -78,12 +90,26 @@ export function openEditor(parent: HTMLElement, text: string, { onChange, onRun 
       lineNumbers(), history(), drawSelection(), highlightActiveLine(), indentOnInput(), bracketMatching(),
       EditorView.lineWrapping,
       javascript({ typescript: true }), syntaxHighlighting(colours),
-      autocompletion({ override: [complete] }), mistakes, meanings,
+      autocompletion({ override: [complete] }), failure, mistakes, meanings,
       keymap.of([...defaultKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap]),
       EditorView.contentAttributes.of({ 'aria-label': 'Script', tabindex: '0' }),
       EditorView.updateListener.of(update => { if (update.docChanged) onChange(update.state.doc.toString()) }),
     ],
   })
+}
+
+/** Underlines the line that a run failed at; no line takes that away. Lines are counted from 1. */
+export function showFailure(view: EditorView, line: number | null, message: string = ''): void {
+  const { doc } = view.state
+  const place = line === null || line > doc.lines ? null : doc.line(line)
+  const indent = place ? place.text.search(/\S|$/) : 0
+  view.dispatch({ effects: setFailure.of(place && { from: place.from + indent, to: place.to, message, severity: 'error', source: 'run' }) })
+}
+
+/** Puts the cursor at the beginning of a line, and the line into sight. */
+export function goToLine(view: EditorView, line: number): void {
+  view.dispatch({ selection: { anchor: view.state.doc.line(Math.min(line, view.state.doc.lines)).from }, scrollIntoView: true })
+  view.focus()
 }
 
 /** Puts another text into an editor, as one change that can be undone. */

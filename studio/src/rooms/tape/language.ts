@@ -47,6 +47,9 @@ export type Completion = { readonly name: string; readonly kind: string; readonl
 /** A name in words: its type, and what its documentation says. */
 export type Described = { readonly from: number; readonly to: number; readonly type: string; readonly text: string }
 
+/** A script as JavaScript, and where in the script each place of it comes from: the mappings of a source map. */
+export type JavaScript = { readonly code: string; readonly mappings: string }
+
 const answers = {
   mistakes(): Mistake[] {
     return [...service.getSyntacticDiagnostics(script), ...service.getSemanticDiagnostics(script)].map(({ start = 0, length = 0, messageText }) => (
@@ -67,8 +70,10 @@ const answers = {
     const { textSpan: { start, length }, displayParts, documentation } = found
     return { from: start, to: start + length, type: textOf(displayParts), text: textOf(documentation) }
   },
-  javascript(text: string): string {
-    return ts.transpileModule(text, { compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.CommonJS } }).outputText
+  javascript(text: string): JavaScript {
+    const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.CommonJS, sourceMap: true }
+    const { outputText, sourceMapText } = ts.transpileModule(text, { compilerOptions })
+    return { code: outputText.replace(/\n\/\/# sourceMappingURL.*$/, '\n'), mappings: (JSON.parse(sourceMapText!) as JavaScript).mappings }
   },
 } satisfies Record<string, (text: string, ...more: never[]) => unknown>
 

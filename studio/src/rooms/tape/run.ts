@@ -3,6 +3,8 @@
  */
 import { ask } from './ask.ts'
 import type { Told } from './runner.ts'
+import { sourceLine } from './source-map.ts'
+import type { Place } from './source-map.ts'
 
 /** Seconds that a script may take. */
 export const limit = 10
@@ -12,27 +14,32 @@ export type Running = {
   stop(): void
 }
 
+/** What is heard of a script; of its end the line of the script, counted from 1, that failed. */
+export type Heard = Exclude<Told, { kind: 'end' }> | { readonly kind: 'end'; readonly error: string | null; readonly line: number | null }
+
 /** Begins a script; `hear` is told what it tells, the end last, whoever ends it. */
-export function run(text: string, hear: (told: Told) => void): Running {
+export function run(text: string, hear: (heard: Heard) => void): Running {
   const worker = new Worker(new URL('./runner.ts', import.meta.url), { type: 'module' })
   let over = false
+  let mappings = ''
   let late: ReturnType<typeof setTimeout> | undefined
-  const end = (error: string | null): void => {
+  const end = (error: string | null, at: Place | null = null): void => {
     if (over) return
     over = true
     clearTimeout(late)
     worker.terminate()
-    hear({ kind: 'end', error })
+    hear({ kind: 'end', error, line: at && sourceLine(mappings, at) })
   }
   worker.addEventListener('message', ({ data }: MessageEvent<Told>) => {
     if (over) return
-    if (data.kind === 'end') end(data.error)
+    if (data.kind === 'end') end(data.error, data.at)
     else hear(data)
   })
-  worker.addEventListener('error', ({ message }) => end(message))
-  ask('javascript', text).then(code => {
+  worker.addEventListener('error', ({ message, filename, lineno, colno }) => end(message, filename.startsWith('blob:') ? { line: lineno - 1, column: colno } : null))
+  ask('javascript', text).then(script => {
     if (over) return
-    worker.postMessage(code)
+    mappings = script.mappings
+    worker.postMessage(script.code)
     late = setTimeout(() => end(`the script took more than ${limit} seconds and was ended.`), limit * 1000)
   }, (error: Error) => end(error.message))
   return { stop: () => end('the script was stopped.') }

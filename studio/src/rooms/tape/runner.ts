@@ -8,12 +8,13 @@
 import * as cellgrad from 'cellgrad'
 import { drawnOf } from './drawn.ts'
 import type { Drawn } from './drawn.ts'
+import type { Place } from './source-map.ts'
 
 /** What a script tells, in the order in which it happens. */
 export type Told =
   | { readonly kind: 'line'; readonly text: string }
   | { readonly kind: 'tape'; readonly drawn: Drawn }
-  | { readonly kind: 'end'; readonly error: string | null }
+  | { readonly kind: 'end'; readonly error: string | null; readonly at: Place | null }
 
 type Script = (require: (name: string) => unknown, exports: object, console: object) => Promise<void>
 type Traced = Parameters<typeof cellgrad.traceGrad>
@@ -49,13 +50,27 @@ function require(name: string): unknown {
   throw new Error(`a script here imports from 'cellgrad' alone, not from '${name}'.`)
 }
 
+/** The address of the script that runs, by which the stack of an error names it. */
+let url = ''
+
 async function run(code: string): Promise<void> {
-  const url = URL.createObjectURL(new Blob([`export const script = async (require, exports, console) => {${code}\n}`], { type: 'text/javascript' }))
+  url = URL.createObjectURL(new Blob([`export const script = async (require, exports, console) => {\n${code}\n}`], { type: 'text/javascript' }))
   const { script } = await import(/* @vite-ignore */ url) as { script: Script }
   await script(require, {}, { log: (...values: readonly unknown[]) => tell({ kind: 'line', text: values.map(inWords).join(' ') }) })
   await drawing
 }
 
+/** How the script ended that failed so: with the innermost place of its code, however deep in the library it failed. */
+function failure(error: unknown): Told {
+  if (!(error instanceof Error)) return { kind: 'end', error: String(error), at: null }
+  const [, rest] = (error.stack ?? '').split(url, 2)
+  const [, line, column] = /^:(\d+):(\d+)/.exec(rest ?? '') ?? []
+  const message = error.message.replace(/\(0 , \w+\.(\w+)\)/g, '$1') // what an imported name has become
+  return { kind: 'end', error: message, at: line ? { line: Number(line) - 1, column: Number(column) } : null } // one line was put before it
+}
+
+;(Error as { stackTraceLimit?: number }).stackTraceLimit = 200 // V8 keeps ten frames, and those may all be the library's
+
 addEventListener('message', ({ data }: MessageEvent<string>) => {
-  run(data).then(() => tell({ kind: 'end', error: null }), (error: unknown) => tell({ kind: 'end', error: error instanceof Error ? error.message : String(error) }))
+  run(data).then(() => tell({ kind: 'end', error: null, at: null }), (error: unknown) => tell(failure(error)))
 })

@@ -2,13 +2,14 @@
  * Tape: a script is written and run, and the tapes of its functions are drawn.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
+import type { EditorView } from '@codemirror/view'
 import type { VNode } from 'preact'
 import { showAddress } from '../../address.ts'
 import type { Settings } from '../../address.ts'
 import { Keys, Section, Select } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
 import type { Drawn } from './drawn.ts'
-import type { openEditor, replaceText } from './editor.ts'
+import type * as EditorModule from './editor.ts'
 import { examples } from './examples.ts'
 import { limit, run } from './run.ts'
 import type { Running } from './run.ts'
@@ -21,12 +22,13 @@ const written = new Map<string, string>()
 const original = (example: string): string => examples.find(({ name }) => name === example)!.text
 const textOf = (example: string): string => written.get(example) ?? original(example)
 
-type Editor = { readonly view: ReturnType<typeof openEditor>; readonly replace: typeof replaceText }
+/** The editor, and what can be done with it: its module is loaded with the room. */
+type Editor = { readonly view: EditorView; readonly tools: typeof EditorModule }
 
 /** What a run has told so far. */
-type Outcome = { readonly tapes: readonly Drawn[]; readonly lines: readonly string[]; readonly error: string | null }
+type Outcome = { readonly tapes: readonly Drawn[]; readonly lines: readonly string[]; readonly error: string | null; readonly line: number | null }
 
-const nothing: Outcome = { tapes: [], lines: [], error: null }
+const nothing: Outcome = { tapes: [], lines: [], error: null, line: null }
 
 /** So many lines are kept: a script may print without end. */
 const mostLines = 500
@@ -46,13 +48,16 @@ export function Tape({ settings }: { settings: Settings }): VNode {
     running.current?.stop()
     setBusy(true)
     setOutcome(nothing)
+    editor.current?.tools.showFailure(editor.current.view, null)
     setChosen(0)
     const mine = run(textOf(current.current), told => {
       if (running.current !== mine) return
       if (told.kind === 'line') setOutcome(now => ({ ...now, lines: [...now.lines, told.text].slice(-mostLines) }))
       else if (told.kind === 'tape') setOutcome(now => ({ ...now, tapes: [...now.tapes, told.drawn] }))
       else {
-        setOutcome(now => ({ ...now, error: told.error }))
+        const { error, line } = told
+        setOutcome(now => ({ ...now, error, line }))
+        if (error !== null) editor.current?.tools.showFailure(editor.current.view, line, error)
         setBusy(false)
       }
     })
@@ -61,13 +66,13 @@ export function Tape({ settings }: { settings: Settings }): VNode {
 
   useEffect(() => {
     let gone = false
-    import('./editor.ts').then(({ openEditor, replaceText }) => {
+    import('./editor.ts').then(tools => {
       if (gone) return
-      const view = openEditor(place.current!, textOf(current.current), {
+      const view = tools.openEditor(place.current!, textOf(current.current), {
         onChange: text => written.set(current.current, text),
         onRun: begin,
       })
-      editor.current = { view, replace: replaceText }
+      editor.current = { view, tools }
       setReady(true)
       begin()
     }).catch(complain)
@@ -85,16 +90,16 @@ export function Tape({ settings }: { settings: Settings }): VNode {
     setExample(name)
     showAddress('tape', { example: name === examples[0].name ? undefined : name })
     if (!editor.current) return
-    editor.current.replace(editor.current.view, textOf(name))
+    editor.current.tools.replaceText(editor.current.view, textOf(name))
     begin()
   }
 
   function restore(): void {
-    editor.current?.replace(editor.current.view, original(example))
+    editor.current?.tools.replaceText(editor.current.view, original(example))
     begin()
   }
 
-  const { tapes, lines, error } = outcome
+  const { tapes, lines, error, line } = outcome
   const drawn = tapes[chosen]
   return (
     <div class="room tape">
@@ -106,9 +111,14 @@ export function Tape({ settings }: { settings: Settings }): VNode {
             <button type="button" class="main" disabled={!ready || busy} onClick={begin}>Run</button>
             <button type="button" disabled={!busy} onClick={() => running.current?.stop()}>Stop</button>
             <button type="button" class="quiet" disabled={!ready} onClick={restore}>As it was</button>
-            <p class="hint">Ctrl-Enter runs it; it may take {limit} seconds.</p>
+            <p class="hint">Ctrl-Enter runs it; it may take {limit} seconds. <code>await webgpu()</code> opens the GPU, where there is one.</p>
           </div>
-          {error && <p class="mistake" role="alert">{error}</p>}
+          {error && (
+            <p class="mistake" role="alert">
+              {line !== null && <><button type="button" class="quiet" onClick={() => editor.current?.tools.goToLine(editor.current.view, line)}>Line {line}</button>{': '}</>}
+              <span>{error}</span>
+            </p>
+          )}
         </Section>
         {lines.length > 0 && <Section title="It printed"><pre class="printed" tabIndex={0} aria-label="What the script printed">{lines.join('\n')}</pre></Section>}
       </div>

@@ -1,0 +1,42 @@
+/**
+ * Which line of a script a place in its JavaScript comes from.
+ *
+ * A source map (ECMA-426) has for each line of the generated text segments of numbers, each the difference to the number
+ * before: column, source, line there, column there. Columns begin anew with each line. A number is written in digits of
+ * base 64, the lowest first: five bits of it, and a sixth where more follow; the lowest bit of the number is its sign.
+ */
+
+const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+
+/** A place in a text; lines and columns are counted from 1. */
+export type Place = { readonly line: number; readonly column: number }
+
+/** The line of the source, counted from 1, that a place of the generated text comes from; null where the map says none. */
+export function sourceLine(mappings: string, { line, column }: Place): number | null {
+  let source = 0
+  let found: number | null = null
+  for (const [i, text] of mappings.split(';').slice(0, line).entries()) {
+    let at = 0
+    for (const segment of text === '' ? [] : text.split(',')) {
+      const [dColumn, , dLine] = numbers(segment)
+      at += dColumn
+      source += dLine ?? 0
+      if (i === line - 1 && (found === null || at < column)) found = source + 1
+    }
+  }
+  return found
+}
+
+function numbers(segment: string): number[] {
+  const all: number[] = []
+  let [number, shift] = [0, 0]
+  for (const digit of segment) {
+    const bits = digits.indexOf(digit)
+    number += (bits & 31) << shift
+    shift += 5
+    if (bits & 32) continue
+    all.push(number & 1 ? -(number >> 1) : number >> 1)
+    ;[number, shift] = [0, 0]
+  }
+  return all
+}

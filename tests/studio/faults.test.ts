@@ -2,24 +2,11 @@
 // Each is one sentence, and the page goes on.
 
 import { afterAll, expect, it } from 'vitest'
-import { figure, until } from './look.ts'
+import { begin, figure, iterations, until } from './look.ts'
 import { closeBrowser, visit, visitPlainHost } from './visit.ts'
 import type { Visit } from './visit.ts'
 
 afterAll(closeBrowser)
-
-const iterations = /^of \d+ iterations$/
-
-/** Begins a small run of a lizard that will not end soon. */
-async function begin({ page }: Visit): Promise<void> {
-  await page.getByLabel('The target: lizard').waitFor()
-  for (const [name, value] of Object.entries({ size: '8', padding: '2', batch: '2', iterations: '100000' })) {
-    await page.getByLabel(name, { exact: true }).fill(value)
-  }
-  await page.getByText('All options').click()
-  for (const [name, value] of Object.entries({ steps: '[8, 12]', saveEvery: '5' })) await page.getByLabel(name, { exact: true }).fill(value)
-  await page.getByRole('button', { name: 'Train', exact: true }).click()
-}
 
 /** Ends the browser's process that has the GPU. */
 async function loseGpu(studio: Visit): Promise<void> {

@@ -1,4 +1,4 @@
-// What a visitor reads off the page, and how long one waits for it.
+// What a visitor reads off the page, how long one waits for it, and how a run is begun.
 
 import type { Page } from 'playwright-core'
 
@@ -15,4 +15,18 @@ export async function until(holds: () => Promise<boolean>, timeout = 60_000): Pr
     if (Date.now() > end) throw new Error(`after ${timeout / 1000} s it does not hold: ${holds}`)
     await new Promise(resolve => setTimeout(resolve, 50))
   }
+}
+
+/** The label of the iterations of a run. */
+export const iterations: RegExp = /^of \d+ iterations$/
+
+/** Begins a small run of a lizard that will not end soon. */
+export async function begin({ page }: { page: Page }, folded: Readonly<Record<string, string>> = {}): Promise<void> {
+  await page.getByLabel('The target: lizard').waitFor()
+  for (const [name, value] of Object.entries({ size: '8', padding: '2', batch: '2', iterations: '100000' })) {
+    await page.getByLabel(name, { exact: true }).fill(value)
+  }
+  await page.getByText('All options').click()
+  for (const [name, value] of Object.entries({ steps: '[8, 12]', saveEvery: '5', ...folded })) await page.getByLabel(name, { exact: true }).fill(value)
+  await page.getByRole('button', { name: 'Train', exact: true }).click()
 }

@@ -43,9 +43,17 @@ function buffersIn(value: unknown, found: Set<ArrayBuffer> = new Set()): ArrayBu
   return [...found]
 }
 
+/** Lets something else compute. A training is moved before what computed it is ended; where it cannot be, all stays as it is. */
 async function change(choice: Choice): Promise<Computer> {
-  const before = opened
-  opened = await open(choice, joined)
+  const before = opened, next = await open(choice, joined)
+  opened = next
+  try {
+    await inTurn('train', () => commands.train.move(engineOf('train')))
+  } catch (error) {
+    opened = before
+    void next.close()
+    throw error
+  }
   void before.close().catch(() => {}) // what is lost already cannot be ended any more
   return opened.computer
 }
@@ -73,11 +81,17 @@ async function run({ room, name, args }: Call): Promise<unknown> {
 
 const last = new Map<string, Promise<unknown>>()
 
+/** Does something after all that the room was asked for before. */
+function inTurn(room: string, act: () => Promise<unknown>): Promise<unknown> {
+  const done = (last.get(room) ?? Promise.resolve()).then(act)
+  last.set(room, done.catch(() => {}))
+  return done
+}
+
 addEventListener('message', ({ data }: MessageEvent<Call>) => {
   const { id, room } = data
-  const done = (last.get(room) ?? Promise.resolve()).then(() => run(data)).then(
+  inTurn(room, () => run(data)).then(
     result => say({ id, result }),
     (error: Error) => say({ id, error: error.message }),
   )
-  last.set(room, done)
 })

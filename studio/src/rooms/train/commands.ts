@@ -11,6 +11,7 @@ import { exported, modelOf } from './exports.ts'
 import type { Export, ExportName } from './exports.ts'
 import { fieldsOf, valuesOf } from './fields.ts'
 import type { Field } from './fields.ts'
+import { hold } from './hold.ts'
 import { Session } from './session.ts'
 import type { Sample, TrainEvent } from './session.ts'
 import { forgetRun, keepRun, listRuns, readRun } from './store.ts'
@@ -35,13 +36,36 @@ export type OpenRun = {
   readonly target: Pixels
   readonly now: TrainEvent
   readonly slots: number
+  /** Whether another tab has it: then it is shown as it was last saved, and is not trained here. */
+  readonly elsewhere: boolean
 }
 
 let session: Session | null = null
+/** Gives the open run back; null where none is open, or another tab has it. */
+let release: (() => void) | null = null
 
-function here(): Session {
+/** The open run, on what computes now: a GPU may have been lost while it rested. */
+function here(engine: Engine): Session {
   if (!session) throw new Error('train: no run is open.')
+  if (!session.running && session.backend.name !== engine.backend.name) session = sessionOf(engine, session.run)
   return session
+}
+
+/** The open run, to be changed. */
+function mine(engine: Engine): Session {
+  const now = here(engine)
+  if (!release) throw new Error(inAnotherTab(now.run))
+  return now
+}
+
+const inAnotherTab = ({ name }: { name: string }): string => `the run ${name} is open in another tab, and is trained only there.`
+
+/** Puts the open run away, saved, so that another tab may have it. */
+async function leave(): Promise<void> {
+  await session?.stop()
+  session = null
+  release?.()
+  release = null
 }
 
 /** A session of a run. Where what computes it is gone, it goes on from its checkpoint with what computes then. */
@@ -55,12 +79,11 @@ function sessionOf(engine: Engine, run: Run): Session {
   return own
 }
 
-async function opened(engine: Engine, next: Session): Promise<OpenRun> {
-  session = next
+async function opened(next: Session): Promise<OpenRun> {
   const { run } = next
   const whole = padImage(run.picture, run.config.padding)
   const target = { width: whole.width, height: whole.height, data: imageToPixels(whole) }
-  return { id: run.id, name: run.name, config: run.config, target, now: await next.whole(), slots: next.state.pool.length }
+  return { id: run.id, name: run.name, config: run.config, target, now: await next.whole(), slots: next.state.pool.length, elsewhere: !release }
 }
 
 /** The configuration of an order, or what is wrong with it. */
@@ -87,15 +110,17 @@ export const train = {
     let opaque = false
     for (let i = 3; i < picture.data.length; i += 4) opaque ||= picture.data[i] >= 0.5 / 255
     if (!opaque) throw new Error('the target is fully transparent: there is nothing to grow.')
-    await session?.stop()
     const run: Run = {
-      id: crypto.randomUUID(), name: order.name, config, picture, running: true, iteration: 0, checkpoint: null,
+      id: crypto.randomUUID(), name: order.name, config, picture, running: true, backend: null, iteration: 0, checkpoint: null,
       losses: [], norms: [], rates: [], changes: [], saved: Date.now(),
     }
     const next = sessionOf(engine, run)
+    await leave()
+    release = await hold(run.id)
+    session = next
     await keepRun(run).catch((error: Error) => engine.tell({ ...emptyEvent(run.id), trouble: error.message }))
     next.start()
-    return opened(engine, next)
+    return opened(next)
   },
 
   /** The runs that this browser keeps, the last first. */
@@ -103,62 +128,81 @@ export const train = {
 
   /** The run that is open in the worker, if one is. */
   async current(engine: Engine): Promise<OpenRun | null> {
-    return session ? opened(engine, session) : null
+    return session ? opened(here(engine)) : null
   },
 
-  /** Opens a kept run, which goes on if it was training when it was left. */
+  /** Opens a kept run, which goes on if it was training when it was left, unless another tab has it. */
   async open(engine: Engine, id: string): Promise<OpenRun> {
-    if (session?.run.id === id) return opened(engine, session)
-    const run = await readRun(id)
-    if (!run) throw new Error('this browser keeps no such run.')
-    await session?.stop()
-    const next = sessionOf(engine, run)
-    if (run.running) next.start()
-    return opened(engine, next)
-  },
-
-  async forget(_: Engine, id: string): Promise<void> {
-    if (session?.run.id === id) {
-      await session.stop()
-      session = null
+    if (session?.run.id === id && release) return opened(here(engine))
+    const held = await hold(id)
+    try {
+      const run = await readRun(id)
+      if (!run) throw new Error('this browser keeps no such run.')
+      const next = sessionOf(engine, run)
+      await leave()
+      session = next
+      release = held
+    } catch (error) {
+      held?.()
+      throw error
     }
+    if (release && session.run.running) session.start()
+    return opened(session)
+  },
+
+  async forget(_: Engine, { id, name }: Pick<RunName, 'id' | 'name'>): Promise<void> {
+    if (session?.run.id === id && release) await leave()
+    const held = await hold(id)
+    if (!held) throw new Error(inAnotherTab({ name }))
     await forgetRun(id)
+    held()
+    if (session?.run.id === id) await leave()
   },
 
-  async pause(): Promise<void> {
-    await here().stop()
+  async pause(engine: Engine): Promise<void> {
+    await here(engine).stop()
   },
 
-  /** Goes on, on what computes now. */
   async goOn(engine: Engine): Promise<void> {
-    const now = here()
-    if (now.backend.name !== engine.backend.name) session = sessionOf(engine, now.run)
-    here().start()
+    mine(engine).start()
+  },
+
+  /** Another backend computes from now on: the run is saved after the iteration under way, and goes on there. */
+  async move(engine: Engine): Promise<void> {
+    if (!session || session.backend.name === engine.backend.name) return
+    const before = session
+    const goes = before.running
+    await before.stop()
+    try {
+      here(engine)
+    } finally {
+      if (goes) session.start() // with the one before, where this one cannot
+    }
+    engine.tell(await session.whole())
   },
 
   /** Learns at another rate from now on. */
-  async rate(_: Engine, rate: number): Promise<void> {
+  async rate(engine: Engine, rate: number): Promise<void> {
     if (!(rate > 0 && Number.isFinite(rate))) throw new Error(`the rate is ${rate}, expected a number > 0.`)
-    await here().setRate(rate)
+    await mine(engine).setRate(rate)
   },
 
   /** Damages every state of the pool. */
-  hurt: (): Promise<void> => here().hurt(),
+  hurt: (engine: Engine): Promise<void> => mine(engine).hurt(),
 
   /** Some states of the pool. */
-  pool: (_: Engine, from: number, count: number): Promise<Sample[]> =>
-    here().samples(Array.from({ length: count }, (_, i) => from + i)),
+  pool: (engine: Engine, from: number, count: number): Promise<Sample[]> =>
+    here(engine).samples(Array.from({ length: count }, (_, i) => from + i)),
 
   /** A file of the run. */
-  file: (_: Engine, what: ExportName): Promise<Export> => atRest(now => exported(now, what)),
+  file: (engine: Engine, what: ExportName): Promise<Export> => atRest(here(engine), now => exported(now, what)),
 
   /** The model as bytes, for another room. */
-  model: (): Promise<Uint8Array> => atRest(now => encodeModel(modelOf(now))),
+  model: (engine: Engine): Promise<Uint8Array> => atRest(here(engine), now => encodeModel(modelOf(now))),
 }
 
 /** Reads a run between two iterations: the next one lets go of what it supersedes. */
-async function atRest<T>(read: (now: Session) => Promise<T>): Promise<T> {
-  const now = here()
+async function atRest<T>(now: Session, read: (now: Session) => Promise<T>): Promise<T> {
   const goes = now.running
   await now.stop()
   try {

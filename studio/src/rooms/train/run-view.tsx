@@ -16,11 +16,13 @@ import type { Shown } from './train.tsx'
 /** Slots of the pool that are shown at once. */
 const shown = 48
 
-export function RunView({ run }: { run: Shown }): VNode {
-  const { name, config, target, iteration, losses, norms, rates, perSecond, running, grown, batch, slots } = run
-  const [rate, setRate] = useState('')
+export function RunView({ run, onReopen }: {
+  run: Shown
+  /** Shows it as it is by now. */
+  onReopen: () => void
+}): VNode {
+  const { name, config, target, iteration, losses, norms, rates, perSecond, running, grown, batch, slots, elsewhere } = run
   const [pool, setPool] = useState<{ from: number; samples: readonly Sample[] } | null>(null)
-  const done = iteration >= config.iterations
   const loss = losses.at(-1)
 
   function look(from: number): void {
@@ -33,21 +35,12 @@ export function RunView({ run }: { run: Shown }): VNode {
         <figure class="framed"><Picture pixels={target} label={`The target: ${name}`} /><figcaption>what it should grow</figcaption></figure>
         <figure class="framed">{grown ? <Picture pixels={grown} label="What it grows now" /> : <div class="cells sheet" />}<figcaption>what it grows now</figcaption></figure>
       </div>
-      <div class="row">
-        <button type="button" class="main" disabled={done} onClick={() => { call('train', running ? 'pause' : 'goOn').catch(complain) }}>
-          {done ? 'Done' : running ? 'Pause' : 'Go on'}
-        </button>
-        <form
-          class="row" onSubmit={event => {
-            event.preventDefault()
-            call('train', 'rate', Number(rate)).then(() => setRate('')).catch(complain)
-          }}
-        >
-          <input type="text" inputMode="decimal" class="short" aria-label="Another learning rate" placeholder={`rate ${rates.at(-1)?.toPrecision(2) ?? ''}`} value={rate} onInput={e => setRate(e.currentTarget.value)} />
-          <button type="submit" disabled={rate === ''}>Set</button>
-        </form>
-        {slots > 0 && <button type="button" onClick={() => { call('train', 'hurt').then(() => look(pool?.from ?? 0)).catch(complain) }}>Hurt the pool</button>}
-      </div>
+      {elsewhere ? (
+        <div class="row">
+          <button type="button" class="main" onClick={onReopen}>Look again</button>
+          <p class="hint" role="status">Another tab has this run open, and trains it there; here it is as it was last saved.</p>
+        </div>
+      ) : <Hand run={run} onHurt={() => look(pool?.from ?? 0)} />}
       <dl class="figures">
         <Figure label={`of ${config.iterations} iterations`} value={String(iteration)} />
         <Figure label="log₁₀ loss" value={loss === undefined ? '–' : Math.log10(loss).toFixed(2)} />
@@ -70,5 +63,28 @@ export function RunView({ run }: { run: Shown }): VNode {
       )}
       <Downloads name={name} />
     </>
+  )
+}
+
+/** What one may do to a run: pause it, set its rate, hurt its pool. */
+function Hand({ run: { config, iteration, rates, running, slots }, onHurt }: { run: Shown; onHurt: () => void }): VNode {
+  const [rate, setRate] = useState('')
+  const done = iteration >= config.iterations
+  return (
+    <div class="row">
+      <button type="button" class="main" disabled={done} onClick={() => { call('train', running ? 'pause' : 'goOn').catch(complain) }}>
+        {done ? 'Done' : running ? 'Pause' : 'Go on'}
+      </button>
+      <form
+        class="row" onSubmit={event => {
+          event.preventDefault()
+          call('train', 'rate', Number(rate)).then(() => setRate('')).catch(complain)
+        }}
+      >
+        <input type="text" inputMode="decimal" class="short" aria-label="Another learning rate" placeholder={`rate ${rates.at(-1)?.toPrecision(2) ?? ''}`} value={rate} onInput={e => setRate(e.currentTarget.value)} />
+        <button type="submit" disabled={rate === ''}>Set</button>
+      </form>
+      {slots > 0 && <button type="button" onClick={() => { call('train', 'hurt').then(onHurt).catch(complain) }}>Hurt the pool</button>}
+    </div>
   )
 }

@@ -10,7 +10,7 @@ export function Runs({ runs, open, onOpen, onForget }: {
   /** The one that is shown. */
   open: string | undefined
   onOpen: (id: string) => void
-  onForget: (id: string) => void
+  onForget: (run: Pick<RunName, 'id' | 'name'>) => void
 }): VNode | null {
   if (runs.length === 0) return null
   return (
@@ -20,7 +20,7 @@ export function Runs({ runs, open, onOpen, onForget }: {
           <li key={id} aria-current={id === open}>
             <button type="button" class="quiet" onClick={() => onOpen(id)}>{name}</button>
             <span>{iteration} of {iterations}</span>
-            <button type="button" class="quiet" aria-label={`Forget ${name}`} onClick={() => onForget(id)}>forget</button>
+            <button type="button" class="quiet" aria-label={`Forget ${name}`} onClick={() => onForget({ id, name })}>forget</button>
           </li>
         ))}
       </ul>

@@ -41,6 +41,9 @@ export type Sample = { readonly slot: number; readonly fate: number; readonly pi
 /** How often the page is told numbers, and shown pictures, in milliseconds. */
 const telling = 200, showing = 1500
 
+/** What backends are called in sentences. */
+const names: Readonly<Record<string, string>> = { cpu: 'WASM', webgpu: 'WebGPU' }
+
 type State = TrainerState<DataParams>
 
 export class Session {
@@ -157,8 +160,11 @@ export class Session {
   async save(): Promise<void> {
     const { fma } = this.backend as { fma?: boolean }
     const checkpoint = await encodeCheckpoint(this.state, fma === undefined ? {} : { fma: fma ? 'on' : 'off' }) as Uint8Array<ArrayBuffer>
+    const { backend, changes, iteration } = this.run
+    const moved = backend && backend !== this.backend.name ? [`after iteration ${iteration}: ${names[this.backend.name]} went on with it`] : []
     this.run = {
       ...this.run, checkpoint, running: this.#wanted, iteration: this.state.iteration, saved: Date.now(),
+      backend: this.backend.name, changes: [...changes, ...moved],
       losses: [...this.#losses], norms: [...this.#norms], rates: [...this.#rates],
     }
     await keepRun(this.run)

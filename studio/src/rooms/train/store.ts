@@ -13,6 +13,8 @@ export type Run = {
   readonly picture: Image
   /** Whether it was training when it was last saved, so that it goes on when the page comes back. */
   readonly running: boolean
+  /** The backend that has computed it last; null before the first iteration. */
+  readonly backend: string | null
   /** Iterations that the checkpoint has. */
   readonly iteration: number
   /** A safetensors file; null before the first iteration. */

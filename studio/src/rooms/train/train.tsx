@@ -67,6 +67,8 @@ export function Train({ settings }: { settings: Settings }): VNode {
     return () => clearTimeout(late)
   }, [choices])
 
+  const open = (id: string): void => { call('train', 'open', id).then(show).catch(complain) }
+
   function begin(): void {
     if (target) call('train', 'make', { ...choices, name: target.name, target: target.pixels }).then(show).catch(complain)
   }
@@ -74,7 +76,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
   return (
     <div class="room">
       <div class="view">
-        {run ? <RunView run={run} /> : (
+        {run ? <RunView run={run} onReopen={() => open(run.id)} /> : (
           <div class="empty">
             <p>Choose what is to grow, and let it learn. As published that takes an hour; a small one is ready in a minute or two.</p>
             <button type="button" onClick={() => setChoices({ preset: 'growing', texts: small })}>Settings for a quick try</button>
@@ -86,8 +88,8 @@ export function Train({ settings }: { settings: Settings }): VNode {
         <ConfigForm choices={choices} onChange={setChoices} mistakes={mistakes} />
         <button type="button" class="main" disabled={!target || Object.keys(mistakes).length > 0} onClick={begin}>Train</button>
         <Runs
-          runs={runs.map(one => (one.id === run?.id ? { ...one, iteration: run.iteration } : one))} open={run?.id} onOpen={id => { call('train', 'open', id).then(show).catch(complain) }}
-          onForget={id => { call('train', 'forget', id).then(() => (run?.id === id ? show(null) : refresh())).catch(complain) }}
+          runs={runs.map(one => (one.id === run?.id ? { ...one, iteration: run.iteration } : one))} open={run?.id} onOpen={open}
+          onForget={one => { call('train', 'forget', one).then(() => (run?.id === one.id ? show(null) : refresh())).catch(complain) }}
         />
       </div>
     </div>

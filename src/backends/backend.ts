@@ -56,6 +56,8 @@ export type WgslKernel<A> = (call: Call<A>) => Shader
  *   u        the uniforms, as in `u.height`
  *   lanes    the number of invocations in a workgroup
  *
+ * and those of the functions of src/backends/wgsl/functions.ts that it calls, for numbers of the type of the first input.
+ *
  * With `threads`, `main(i: u32)` runs once for each i below that number. With `groups`, `main(group: u32, lane: u32)`
  * runs in that many workgroups, whose invocations may share workgroup memory and wait for each other.
  *

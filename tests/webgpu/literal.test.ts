@@ -21,8 +21,8 @@ it('every float32 has a literal of the same bits', async () => {
       name: 'written', infer: ([{ shape }]) => ({ shape, dtype: 'uint32' }), cpu: () => {}, vjp: null,
       wgsl: () => ({
         inputs: ['x'], threads: 1,
-        source: withFunctions(`fn main(i: u32) { ${
-          xs.map((v, k) => `out[${k}] = bitcast<u32>(${literal(v)});`).join(' ')} }`),
+        source: `fn main(i: u32) { ${
+          xs.map((v, k) => `out[${k}] = bitcast<u32>(${literal(v)});`).join(' ')} }`,
       }),
     }), [x], null)
     const bits = await scope(() => written(tensor(xs, { backend: gpu }))).data()
@@ -34,6 +34,13 @@ it('every float32 has a literal of the same bits', async () => {
 it('whole numbers have digits, and nothing else passes for one', () => {
   fc.assert(fc.property(fc.nat(), n => { expect(Number(wholeLiteral(n))).toBe(n) }))
   for (const x of [-1, 0.5, NaN, Infinity, 2 ** 31, 1e21]) expect(() => wholeLiteral(x)).toThrow('no whole number')
+})
+
+it('a shader has the functions that it calls, and its own before them', () => {
+  expect(withFunctions('fn main() { out[0] = greatest(x[0], 1); }')).toMatch(/fn greatest.*fn order.*fn main/s)
+  expect(withFunctions('fn order(x: f32) -> f32 { return x; } fn main() { out[0] = order(x[0]); }')).toMatch(/^fn order/)
+  expect(() => withFunctions('fn order(x: f32) -> f32 { return x; } fn main() { out[0] = greatest(x[0], 1); }'))
+    .toThrow('a shader defines order, which other functions that it calls need')
 })
 
 it('thresholds of a fused rule may be any numbers: as on the CPU', async () => {

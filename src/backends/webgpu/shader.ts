@@ -6,6 +6,7 @@
  * depends on a size or a scalar, so that it is compiled once, however often and on whatever grids its kernel runs.
  */
 import type { Call, DType, Shader } from '../backend.ts'
+import { withFunctions } from '../wgsl/functions.ts'
 import { insideWgsl } from './faults.ts'
 
 /** Invocations in a workgroup. Every adapter allows 256; 64 is a multiple of every subgroup size in use. */
@@ -46,7 +47,7 @@ struct Uniforms { ${fields.join(', ')} }
 ${arrays.join('\n')}
 ${shader.indices ? fault(arrays.length + 1) : ''}
 @group(1) @binding(0) var<uniform> u: Uniforms;
-${shader.source}
+${withFunctions(shader.source, call.inputs[0]?.dtype)}
 @compute @workgroup_size(lanes)${entries[count]}
 `
 }

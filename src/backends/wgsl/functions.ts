@@ -284,7 +284,7 @@ function wgslType(dtype: DType): string {
 const completed = new Map<string, string>()
 
 /**
- * The source with those of the functions above that it calls, for arguments of the given type.
+ * The source with those of the functions above that it calls and does not define itself, for arguments of the given type.
  *
  * @example withFunctions('fn main(i: u32) { out[i] = sine(x[i]); }')
  */
@@ -296,16 +296,19 @@ export function withFunctions(source: string, dtype: DType = 'float32'): string 
 
 function complete(source: string, dtype: DType): string {
   const library = dtype === 'float32' ? floating : whole
+  const own = new Set(Array.from(source.matchAll(/\bfn\s+(\w+)/g), ([, name]) => name))
   const found = new Set<string>()
   const search = (text: string): void => {
     for (const [name, code] of Object.entries(library)) {
       if (found.has(code) || !new RegExp(`\\b${name}\\(`).test(text)) continue
+      if (own.has(name)) {
+        if (text === source) continue
+        throw new Error(`webgpu: a shader defines ${name}, which other functions that it calls need; give it another name.`)
+      }
       found.add(code)
       search(code)
     }
   }
   search(source)
-  const twice = [...found].map(code => code.match(/fn (\w+)/)![1]).find(name => source.includes(`fn ${name}(`))
-  if (twice) throw new Error(`webgpu: a shader defines the function ${twice}, which is one of functions.ts.`)
   return [...(dtype === 'float32' ? [] : [`alias X = ${wgslType(dtype)};`]), ...found, source].join('\n')
 }

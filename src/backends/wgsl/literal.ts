@@ -4,7 +4,7 @@
  */
 
 /**
- * A float32 as WGSL reads it. Its source needs `withFunctions` of functions.ts.
+ * A float32 as WGSL reads it. Its source needs the functions of functions.ts.
  *
  * @example literal(0.1)         // f32(0.10000000149011612)
  * @example literal(-Infinity)   // float(0xff800000u)

@@ -1,6 +1,6 @@
 /**
  * WGSL: `normalOf(bits: u32) -> f32`, the normal number that is made of random bits (src/tensor/ops/random.ts says how).
- * Its source needs `withFunctions` of functions.ts.
+ * Its source needs the functions of functions.ts.
  */
 import { central, tail } from '../erfinv.ts'
 

@@ -2,7 +2,6 @@
  * cast: the same numbers in another element type. Between floating types its derivative casts back.
  */
 import type { DType } from '../../backends/backend.ts'
-import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { defineOp, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
 import { sizeOf } from '../shape.ts'
@@ -21,7 +20,7 @@ export const castOp: Op<{ dtype: DType }> = defineOp<{ dtype: DType }>({
     return {
       inputs: ['x'],
       threads: sizeOf(x.shape),
-      source: withFunctions(`fn main(i: u32) { out[i] = T(${value}); }`, x.dtype),
+      source: `fn main(i: u32) { out[i] = T(${value}); }`,
     }
   },
   vjp: [{ uses: [], grad: (g, { inputs: [x] }) => cast(g, x.dtype) }],

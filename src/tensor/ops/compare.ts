@@ -15,7 +15,6 @@ import { simdOperation, simdSelection } from '../../backends/wasm/simd/elements.
 import { binary, operands, unary } from './elementwise.ts'
 import type { Operand } from './elementwise.ts'
 import { sumTo } from './sum.ts'
-import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { eachRow, flat, strided } from './strides.ts'
 
 export const greaterOp: Op<null> = binary('greater', (o, a, s, b, t) => {
@@ -75,7 +74,7 @@ export const whereOp: Op<null> = defineOp<null>({
       inputs: ['c', 'a', 'b'],
       threads: sizeOf(shape),
       u32: { ...atC.u32, ...atA.u32, ...atB.u32 },
-      source: `${atC.wgsl} ${atA.wgsl} ${atB.wgsl} ${withFunctions(main, inputs[0].dtype)}`,
+      source: `${atC.wgsl} ${atA.wgsl} ${atB.wgsl} ${main}`,
     }
   },
   vjp: [

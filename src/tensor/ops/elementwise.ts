@@ -13,7 +13,6 @@ import { broadcastShapes, broadcastStrides, sizeOf } from '../shape.ts'
 import { holds, Tensor } from '../tensor.ts'
 import { full } from './create.ts'
 import { sumTo } from './sum.ts'
-import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { flat, strided } from './strides.ts'
 
 /** A tensor or a number; numbers take the type and the backend of the other operand. */
@@ -70,7 +69,7 @@ export function unary(
       inputs: ['x'],
       threads: sizeOf(x.shape),
       f32: Object.fromEntries(names.map((scalar, i) => [scalar, scalars[i]])),
-      source: withFunctions(main, x.dtype),
+      source: main,
     }),
     vjp: rule && [rule],
   })
@@ -111,7 +110,7 @@ export function binary<A = null>(
         inputs: ['x', 'y'],
         threads: sizeOf(shape),
         u32: { ...atA.u32, ...atB.u32 },
-        source: `${atA.wgsl} ${atB.wgsl} ${withFunctions(main, sa.dtype)}`,
+        source: `${atA.wgsl} ${atB.wgsl} ${main}`,
       }
     },
     vjp: rules && [summed(rules[0], 0), summed(rules[1], 1)],

@@ -21,7 +21,6 @@ import { isFloat } from '../../backends/wasm/simd/conditions.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { linksWgsl } from '../../backends/wgsl/window.ts'
 import { eachLink, windowKinds, windows } from './window.ts'
 import { cellsAlong } from '../../backends/window.ts'
@@ -73,7 +72,7 @@ export const winningTapOp: Op<Windows> = defineOp<Windows>({
       inputs: ['x'],
       threads: sizeOf(x.shape),
       u32: { ...u32, n: x.shape[3] },
-      source: `${wgsl} ${withFunctions(`
+      source: `${wgsl}
         fn main(o: u32) {
           let at = place(o / u.n);
           var best = 0u;
@@ -88,7 +87,7 @@ export const winningTapOp: Op<Windows> = defineOp<Windows>({
             }
           }
           out[o] = tap;
-        }`, x.dtype)}`,
+        }`,
     }
   },
   vjp: null,

@@ -18,7 +18,6 @@ import { div, mul } from './arithmetic.ts'
 import { equal, where } from './compare.ts'
 import { dropAxes, reducedAxes } from './sum.ts'
 import type { ReduceOptions } from './sum.ts'
-import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { eachRow, metAlong } from './strides.ts'
 import { reduction } from '../../backends/wgsl/reduction.ts'
 
@@ -43,7 +42,7 @@ export const normOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly
       inputs: ['x'],
       u32,
       // The bits of |x| are ordered as the numbers are, with NaN above all. Their upper nine are a power of two.
-      source: `${wgsl} ${withFunctions(`
+      source: `${wgsl}
         fn reduce(j: u32, lane: u32, lanes: u32) {
           let start = first(j);
           var top = 0u;
@@ -60,7 +59,7 @@ export const normOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly
           complete(&mine);
           let length = bitcast<f32>(exponent << 23) * squareRoot(total(lane, mine.parts[0]));
           if (lane == 0) { out[j] = select(length, float(top), top >= 0x7f800000); }
-        }`)}`,
+        }`,
     }, ['f32', 1])
   },
   vjp: [{

@@ -11,7 +11,6 @@
  * float32.
  */
 import type { Call, DType, Shader } from '../../backends/backend.ts'
-import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { central, tail } from '../../backends/erfinv.ts'
 import { normalWgsl } from '../../backends/wgsl/normal.ts'
 import { threefryWgsl } from '../../backends/wgsl/threefry.ts'
@@ -37,12 +36,12 @@ function drawWgsl({ out, scalars: [k0, k1] }: Call<Drawn>, wgsl: string, functio
     inputs: [],
     threads: sizeOf(out.shape),
     u32: { k0, k1 },
-    source: `${threefryWgsl} ${withFunctions(`${functions}
+    source: `${threefryWgsl} ${functions}
       fn main(i: u32) {
         let words = threefry(vec2u(u.k0, u.k1), vec2u(0, i));
         let bits = words.x ^ words.y;
         ${wgsl}
-      }`)}`,
+      }`,
   }
 }
 

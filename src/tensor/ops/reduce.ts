@@ -31,7 +31,6 @@ import { takeAlong } from './gather.ts'
 import { axisOf, linesAlong, withSize } from './lines.ts'
 import { dropAxes, reducedAxes, reduceOptions, sum } from './sum.ts'
 import type { ReduceOptions } from './sum.ts'
-import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { reduction } from '../../backends/wgsl/reduction.ts'
 
 /** argExtreme: where sign·x is greatest along an axis, which stays with size 1. */
@@ -60,7 +59,7 @@ export const argExtremeOp: Op<{ axis: number; sign: 1 | -1 }> = defineOp<{ axis:
     return reduction(sizeOf(out.shape), n, { best: ['u32', 'better(a, b)'] }, {
       inputs: ['x'],
       u32: { n, inner },
-      source: withFunctions(`
+      source: `
         // Of two positions, the later one only if it has more, or a NaN.
         fn better(a: u32, b: u32) -> u32 {
           let p = min(a, b);
@@ -74,7 +73,7 @@ export const argExtremeOp: Op<{ axis: number; sign: 1 | -1 }> = defineOp<{ axis:
           for (var k = lane; k < u.n; k += lanes) { mine = better(mine, start + k * u.inner); }
           let winner = best(lane, mine);
           if (lane == 0) { out[j] = i32((winner - start) / u.inner); }
-        }`, x.dtype),
+        }`,
     })
   },
   vjp: null,
@@ -143,7 +142,7 @@ function logTotalWgsl(shape: Shape, axis: number, then: string): Shader {
   return reduction(outer * inner, n, { most: ['f32', 'greatest(a, b)'], sum: ['f32', 'a + b'] }, {
     inputs: ['x'],
     u32: { n, inner },
-    source: withFunctions(`
+    source: `
       fn reduce(j: u32, lane: u32, lanes: u32) {
         let start = j / u.inner * u.n * u.inner + j % u.inner;
         var mine = -infinity();
@@ -158,7 +157,7 @@ function logTotalWgsl(shape: Shape, axis: number, then: string): Shader {
         let terms = sum(lane, part.parts[0]);
         let rest = select(0, logarithm(terms), (bitcast<u32>(top) & 0x7fffffff) < 0x7f800000);
         ${then}
-      }`),
+      }`,
   }, ['f32', 1])
 }
 

@@ -19,7 +19,6 @@ import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { takeAlong } from './gather.ts'
 import { axisOf, linesAlong } from './lines.ts'
-import { withFunctions } from '../../backends/wgsl/functions.ts'
 import { lanes } from '../../backends/webgpu/shader.ts'
 
 /** argSort: the positions of each line's entries, in the order of the entries. */
@@ -52,14 +51,14 @@ export const argSortOp: Op<{ axis: number; descending: boolean }> = defineOp<{ a
     return {
       inputs: ['x'],
       u32: { n, inner },
-      source: withFunctions(`
+      source: `
         /** Whether entry a of the line that begins at start comes before entry b. */
         fn precedes(start: u32, a: u32, b: u32) -> bool {
           let p = rank(x[start + a * u.inner]);
           let q = rank(x[start + b * u.inner]);
           return p ${descending ? '>' : '<'} q || (p == q && a < b);
         }
-        ${short ? countingWgsl : mergingWgsl}`, x.dtype),
+        ${short ? countingWgsl : mergingWgsl}`,
       ...work,
     }
   },

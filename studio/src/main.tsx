@@ -4,6 +4,8 @@
  */
 import { render } from 'preact'
 import { App } from './app.tsx'
+import { refuseOtherDrops } from './ui/drop.ts'
 import './ui/style.css'
 
 render(<App />, document.querySelector('#app')!)
+refuseOtherDrops()

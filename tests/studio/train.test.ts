@@ -2,13 +2,13 @@
 // the bits of Node's; a run is changed by hand; what goes wrong is one sentence.
 
 import { readFile } from 'node:fs/promises'
-import { deflateSync } from 'node:zlib'
 import { cpu, decodeModel, fit, init, key, train } from 'cellgrad'
 import type { DataParams, Image } from 'cellgrad'
 import { encodePng } from 'cellgrad/node'
 import { configOf, trainerOf } from 'cellgrad/experiment'
 import { afterAll, describe, expect, it } from 'vitest'
 import { figure, until } from './look.ts'
+import { black } from './pictures.ts'
 import { closeBrowser, screens, visit } from './visit.ts'
 import type { Screen, Visit } from './visit.ts'
 
@@ -38,33 +38,6 @@ function sharp(size: number): Image {
     return inside ? [1, x / size > 0.5 ? 1 : 0, 0, 1][i % 4] : 0
   })
   return { width: size, height: size, data }
-}
-
-/** The checksum of PNG: CRC-32 of a chunk (zlib.crc32 needs Node 22). */
-function crc32(bytes: Buffer): number {
-  let sum = 0xffffffff
-  for (const byte of bytes) {
-    sum ^= byte
-    for (let i = 0; i < 8; i++) sum = (sum >>> 1) ^ (sum & 1 ? 0xedb88320 : 0)
-  }
-  return (sum ^ 0xffffffff) >>> 0
-}
-
-/** A black PNG of one bit a pixel: large when it is read, small as it lies there. */
-function black(side: number): Buffer {
-  const chunk = (type: string, data: Buffer): Buffer => {
-    const body = Buffer.concat([Buffer.from(type), data])
-    const length = Buffer.alloc(4), sum = Buffer.alloc(4)
-    length.writeUInt32BE(data.length)
-    sum.writeUInt32BE(crc32(body))
-    return Buffer.concat([length, body, sum])
-  }
-  const header = Buffer.alloc(13)
-  header.writeUInt32BE(side, 0)
-  header.writeUInt32BE(side, 4)
-  header[8] = 1
-  const pixels = deflateSync(Buffer.alloc(side * (1 + Math.ceil(side / 8))), { level: 1 })
-  return Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), chunk('IHDR', header), chunk('IDAT', pixels), chunk('IEND', Buffer.alloc(0))])
 }
 
 const quick = { size: '8', padding: '2', iterations: '300', batch: '2', steps: '[8, 12]', pool: '16', damaged: '1', saveEvery: '5', fma: 'off' }

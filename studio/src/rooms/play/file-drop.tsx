@@ -1,8 +1,8 @@
 /**
  * How model files come into Play: dropped anywhere on the room, or chosen.
  */
-import { useState } from 'preact/hooks'
 import type { ComponentChildren, VNode } from 'preact'
+import { useDrop } from '../../ui/drop.ts'
 import { complain } from '../../ui/notice.tsx'
 import type { File as Model } from './commands.ts'
 
@@ -16,23 +16,10 @@ async function read(file: File): Promise<Model> {
 
 type OnFile = { readonly onFile: (model: Model) => void }
 
-/** The room, on which a file may be dropped. */
+/** The room, while which is open a file may be dropped anywhere on the page. */
 export function FileDrop({ onFile, children }: OnFile & { children: ComponentChildren }): VNode {
-  const [over, setOver] = useState(false)
-  return (
-    <div
-      class={over ? 'drop over' : 'drop'}
-      onDragOver={event => { event.preventDefault(); setOver(true) }} onDragLeave={() => setOver(false)}
-      onDrop={event => {
-        event.preventDefault()
-        setOver(false)
-        const file = event.dataTransfer?.files[0]
-        if (file) read(file).then(onFile).catch(complain)
-      }}
-    >
-      {children}
-    </div>
-  )
+  const over = useDrop(file => { read(file).then(onFile).catch(complain) })
+  return <div class={over ? 'drop over' : 'drop'}>{children}</div>
 }
 
 /** A sentence with the way to choose a file. */

@@ -4,6 +4,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
 import { Keys, Section } from '../../ui/fields.tsx'
+import { useDrop } from '../../ui/drop.ts'
 import { complain } from '../../ui/notice.tsx'
 import { Picture } from '../../ui/cells.tsx'
 import { Drawing } from './drawing.tsx'
@@ -32,19 +33,24 @@ export function TargetPicker({ target, onTarget }: { target: Target | null; onTa
   }
 
   useEffect(() => choose(chosen), [])
+  const over = useDrop(take)
   useEffect(() => {
-    const pasted = (event: ClipboardEvent): void => take([...event.clipboardData?.files ?? []][0])
-    const dropped = (event: DragEvent): void => { event.preventDefault(); take(event.dataTransfer?.files[0]) }
-    const over = (event: DragEvent): void => event.preventDefault()
+    const pasted = (event: ClipboardEvent): void => take(event.clipboardData?.files[0])
     addEventListener('paste', pasted)
-    addEventListener('drop', dropped)
-    addEventListener('dragover', over)
-    return () => {
-      removeEventListener('paste', pasted)
-      removeEventListener('drop', dropped)
-      removeEventListener('dragover', over)
-    }
+    return () => removeEventListener('paste', pasted)
   }, [])
+
+  function type(typed: string): void {
+    setText(typed)
+    if (typed === '') return
+    try {
+      onTarget(typedTarget(typed))
+      setChosen('')
+      setDrawing(false)
+    } catch (error) {
+      complain(error)
+    }
+  }
 
   return (
     <Section title="What is to grow">
@@ -52,21 +58,14 @@ export function TargetPicker({ target, onTarget }: { target: Target | null; onTa
       <div class="row">
         <input
           type="text" class="short" placeholder="or type one" aria-label="An emoji or a letter" value={text} maxLength={8}
-          onInput={e => {
-            const typed = e.currentTarget.value.trim()
-            setText(typed)
-            if (typed === '') return
-            setChosen('')
-            setDrawing(false)
-            onTarget(typedTarget(typed))
-          }}
+          onInput={e => type(e.currentTarget.value.trim())}
         />
         <button type="button" onClick={() => file.current!.click()}>Picture…</button>
         <button type="button" aria-pressed={drawing} onClick={() => { setDrawing(!drawing); setChosen('') }}>Draw</button>
         <input ref={file} type="file" accept="image/*" class="hidden" tabIndex={-1} aria-label="A picture" onChange={e => { take(e.currentTarget.files?.[0]); e.currentTarget.value = '' }} />
       </div>
       {drawing ? <Drawing onDrawn={pixels => onTarget({ name: 'drawing', pixels })} /> : target && (
-        <div class="row"><div class="thumb"><Picture pixels={target.pixels} label={`The target: ${target.name}`} /></div>
+        <div class={over ? 'row drop over' : 'row'}><div class="thumb"><Picture pixels={target.pixels} label={`The target: ${target.name}`} /></div>
           <p class="hint">Pictures may be dropped or pasted, too. What is transparent stays empty.</p></div>
       )}
     </Section>

@@ -30,8 +30,8 @@ export async function bundledTarget(name: string): Promise<Target> {
   return { name, pixels: await pixelsOf(await (await fetch(face)).blob(), name) }
 }
 
-/** A text, most likely one emoji, as large as it fits. */
-export function typedTarget(text: string): Target {
+/** A text in the middle of a square, as large as it fits. */
+function drawn(text: string): Pixels {
   const context = canvas(side, side)
   context.font = `${0.8 * side}px sans-serif`
   const { width } = context.measureText(text)
@@ -39,7 +39,27 @@ export function typedTarget(text: string): Target {
   context.textAlign = 'center'
   context.textBaseline = 'middle'
   context.fillText(text, side / 2, 0.54 * side)
-  return { name: text, pixels: read(context) }
+  return read(context)
+}
+
+const same = (a: Pixels, b: Pixels): boolean => a.data.every((value, i) => value === b.data[i])
+
+/** A character that will never be one: browsers draw a box for it, as for all that none of their fonts has. */
+const noCharacter = '\u{1FFFF}'
+/** What is not seen by itself: it joins the characters around it, or changes how they look. */
+const unseen = /[\p{Cf}\p{M}\s]/u
+
+/**
+ * A text, most likely one emoji, as large as it fits.
+ *
+ * @throws a sentence where this browser has no font for it, or nothing of it can be seen
+ */
+export function typedTarget(text: string): Target {
+  const pixels = drawn(text), box = drawn(noCharacter)
+  const missing = [...text].find(character => !unseen.test(character) && same(drawn(character), box))
+  if (missing) throw new Error(`this browser has no font with ${missing}: choose one of the emoji above, or a picture.`)
+  if (pixels.data.every(value => value === 0)) throw new Error('nothing of this text can be seen: type an emoji or a letter.')
+  return { name: text, pixels }
 }
 
 /**

@@ -1,0 +1,148 @@
+// What comes into the page from outside, as people bring it: files dropped on it, a picture pasted, an emoji typed. Each
+// is taken, or refused in one sentence, and nothing that was there is lost.
+
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { encodePng } from 'cellgrad/node'
+import { afterAll, expect, it } from 'vitest'
+import { figure, until } from './look.ts'
+import { black, plain } from './pictures.ts'
+import { closeBrowser, visit } from './visit.ts'
+import type { Visit } from './visit.ts'
+
+afterAll(closeBrowser)
+
+const folder = mkdtempSync(join(tmpdir(), 'cellgrad-files-'))
+const pretzel = fileURLToPath(new URL('../../assets/models/pretzel-1f968.safetensors', import.meta.url))
+
+/** A file of its own with these bytes. */
+function fileOf(name: string, bytes: Uint8Array | string): string {
+  const path = join(folder, name)
+  writeFileSync(path, bytes)
+  return path
+}
+
+/** Drops a file in the middle of what is seen, as the system's file manager would. */
+async function drop({ page }: Visit, path: string, at = { x: 700, y: 400 }): Promise<void> {
+  const devtools = await page.context().newCDPSession(page)
+  const data = { items: [], files: [path], dragOperationsMask: 1 }
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await devtools.send('Input.dispatchDragEvent', { type, ...at, data })
+  await devtools.detach()
+}
+
+/** The mean red, green and blue of what is seen of a picture, what part of it is not transparent, and whether it has no colour. */
+async function colours({ page }: Visit, label: string): Promise<{ rgb: number[]; opaque: number; grey: boolean }> {
+  const data = await page.getByLabel(label).first().evaluate(element => {
+    const canvas = element as HTMLCanvasElement
+    return [...canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height).data]
+  })
+  const seen = data.flatMap((alpha, i) => (i % 4 === 3 && alpha > 127 ? [data.slice(i - 3, i)] : []))
+  const rgb = [0, 1, 2].map(c => seen.reduce((sum, pixel) => sum + pixel[c], 0) / seen.length)
+  return { rgb, opaque: seen.length / (data.length / 4), grey: seen.every(([r, g, b]) => r === g && g === b) }
+}
+
+it('a picture that is dropped anywhere, and one that is pasted, become the target', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#train')
+  await page.getByLabel('The target: lizard').waitFor()
+  await drop(studio, fileOf('orange.png', encodePng(plain(24, [1, 0.5, 0, 1]))))
+  await page.getByLabel('The target: orange').waitFor()
+  const { rgb, opaque } = await colours(studio, 'The target: orange')
+  expect(opaque).toBe(1)
+  expect(rgb).toEqual([255, 128, 0])
+
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+  await page.evaluate(async bytes => {
+    const png = new Blob([new Uint8Array(bytes)], { type: 'image/png' })
+    await navigator.clipboard.write([new ClipboardItem({ 'image/png': png })])
+  }, [...encodePng(plain(24, [0, 0.2, 1, 1]))])
+  await page.keyboard.press('Control+V')
+  await page.getByLabel('The target: image').waitFor()
+  expect((await colours(studio, 'The target: image')).rgb).toEqual([0, 51, 255])
+
+  await page.getByRole('button', { name: 'Settings for a quick try' }).click()
+  await page.getByRole('button', { name: 'Train', exact: true }).click()
+  await until(async () => await figure(studio, 'of 600 iterations') > 3)
+  expect((await colours(studio, 'The target: image')).rgb).toEqual([0, 51, 255])
+  await studio.leave()
+})
+
+it('an emoji that is typed becomes the target, unless the browser has no font for it, which it says', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#train')
+  await page.getByLabel('The target: lizard').waitFor()
+  const box = page.getByLabel('An emoji or a letter')
+  const noFont = (text: string) => page.getByRole('alert').getByText(`this browser has no font with ${text}: choose one of the emoji above, or a picture.`)
+  await box.fill('\u{1FFFD}') // no character so far, so in no font
+  await noFont('\u{1FFFD}').waitFor()
+  expect(await page.getByLabel('The target: lizard').count()).toBe(1)
+  await box.fill('\u00AD') // a soft hyphen
+  await page.getByRole('alert').getByText('nothing of this text can be seen: type an emoji or a letter.').waitFor()
+  await box.fill('R')
+  await page.getByLabel('The target: R').waitFor()
+  expect((await colours(studio, 'The target: R')).opaque).toBeGreaterThan(0.05)
+  await box.fill('🦕')
+  // Debian's fonts-noto-color-emoji, or what another system has; without, there must be the sentence.
+  if (existsSync('/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf')) await page.getByLabel('The target: 🦕').waitFor()
+  else await noFont('🦕').or(page.getByLabel('The target: 🦕')).waitFor()
+  if (await page.getByLabel('The target: 🦕').count() > 0) {
+    const { opaque, grey } = await colours(studio, 'The target: 🦕')
+    expect(opaque).toBeGreaterThan(0.2)
+    expect(grey).toBe(false)
+    await page.getByRole('button', { name: 'Settings for a quick try' }).click()
+    await page.getByRole('button', { name: 'Train', exact: true }).click()
+    await until(async () => await figure(studio, 'of 600 iterations') > 3)
+    expect((await colours(studio, 'The target: 🦕')).grey).toBe(false)
+    await studio.picture('train-typed')
+  }
+  await studio.leave()
+})
+
+it('a model that is dropped on Play is played; a broken one, and what is none, is refused in a sentence', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  const alert = page.getByRole('alert')
+  await studio.open('')
+  await until(async () => await figure(studio, 'living cells') > 300)
+  const goesOn = async (): Promise<void> => {
+    const step = await figure(studio, 'step')
+    await until(async () => await figure(studio, 'step') > step + 10)
+  }
+  await drop(studio, fileOf('broken.safetensors', readFileSync(pretzel).subarray(0, 1000)))
+  await alert.getByText(/^safetensors: broken: truncated/).waitFor()
+  await goesOn()
+  await drop(studio, fileOf('large.png', black(6000)), { x: 700, y: 20 }) // on the bar, where no room is
+  await alert.getByText('large.png').waitFor()
+  await goesOn()
+  await drop(studio, pretzel)
+  await page.getByRole('radio', { name: 'pretzel-1f968' }).waitFor()
+  expect(await page.getByRole('radio', { name: 'pretzel-1f968' }).isChecked()).toBe(true)
+  await until(async () => await figure(studio, 'living cells') > 300)
+  await studio.leave()
+})
+
+it('a picture of 6000×6000, a model and a torn picture are no targets; a room that takes no files says so', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  const alert = page.getByRole('alert')
+  await studio.open('#train')
+  await page.getByLabel('The target: lizard').waitFor()
+  await drop(studio, fileOf('large.png', black(6000)))
+  await alert.getByText('large.png is 6000×6000, expected at most 4096 pixels along a side.').waitFor()
+  await drop(studio, fileOf('torn.png', encodePng(plain(24, [1, 0, 0, 1])).subarray(0, 40)))
+  await alert.getByText('torn.png is no picture that this browser reads').waitFor()
+  await drop(studio, pretzel)
+  await alert.getByText('pretzel-1f968.safetensors is no picture that this browser reads').waitFor()
+  expect(await page.getByLabel('The target: lizard').count()).toBe(1)
+  for (const room of ['Tape', 'Runs']) {
+    await page.getByRole('link', { name: room }).click()
+    await drop(studio, pretzel, { x: 720, y: 850 })
+    await alert.getByText('This room takes no files').waitFor()
+    await page.getByRole('button', { name: 'Close' }).click()
+  }
+  await studio.leave()
+})

@@ -2,76 +2,137 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { automatonSource } from '../../src/exchange/html/automaton.ts'
+import { choice, readData } from '../../src/backends/fields.ts'
+import { paddings } from '../../src/backends/window.ts'
+import { beyondPages } from '../../src/exchange/html/automaton.ts'
 import { exportHtml } from '../../src/exchange/html/export-html.ts'
 import type { HtmlOptions } from '../../src/exchange/html/export-html.ts'
 import { attention } from '../../src/nca/perceptions/attention.ts'
-import { isLearned } from '../../src/nca/perceptions/kinds.ts'
-import { mlp } from '../../src/nca/mlp.ts'
+import { conv } from '../../src/nca/perceptions/conv.ts'
+import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
+import { kinds } from '../../src/nca/perceptions/kinds.ts'
+import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
+import { activations, mlp } from '../../src/nca/mlp.ts'
+import { channelCount } from '../../src/nca/rule/channels.ts'
 import { customRule, defineRule } from '../../src/nca/rule/define.ts'
 import { init } from '../../src/nca/rule/parameters.ts'
-import type { DataParams, DataRule } from '../../src/nca/rule/types.ts'
+import type { DataParams, DataRule, Perception } from '../../src/nca/rule/types.ts'
 import { growingRule } from '../../src/nca/training/presets.ts'
 import { seed } from '../../src/nca/state.ts'
 import { inspectStep } from '../../src/nca/step.ts'
-import { filters } from '../../src/tensor/filters.ts'
 import { foldIn, key } from '../../src/tensor/key.ts'
+import { add } from '../../src/tensor/ops/arithmetic.ts'
 import { cast } from '../../src/tensor/ops/cast.ts'
 import { slice } from '../../src/tensor/ops/pad-slice.ts'
 import { zeros } from '../../src/tensor/ops/create.ts'
+import { normal, uniform } from '../../src/tensor/ops/random.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
-import { eachLeaf, mapTree } from '../../src/tensor/tree.ts'
+import { mapTree } from '../../src/tensor/tree.ts'
 import { scenes } from '../nca/random-rule.ts'
+import { randomOf } from '../random-data.ts'
 
 type World = { height: number; width: number; cells: Float32Array }
 type Masks = { pre: Uint8Array | null; fires: Uint8Array | null; post: Uint8Array | null }
 type Automaton = { step(world: World, key: readonly number[], angle: number): Masks & { cells: Float32Array } }
 
-/** The automaton of a page, out of its text. */
-const makeAutomaton = new Function(`${automatonSource}; return makeAutomaton`)() as
-  (rule: DataRule, weights: Record<string, Float32Array>, names: typeof filters) => Automaton
-
-function automatonOf(rule: DataRule, params: DataParams): Automaton {
-  const weights: Record<string, Float32Array> = {}
-  eachLeaf(params, (leaf, path) => { weights[path] = Float32Array.from((leaf as Tensor).toArray()) })
-  return makeAutomaton(rule, weights, filters)
+/** The automaton that a page has, out of the text of the page. */
+async function automatonOf(rule: DataRule, params: DataParams, start: Tensor): Promise<Automaton> {
+  const html = await exportHtml({ rule, params }, { start })
+  const [json, automaton] = [...html.matchAll(/<script[^>]*>\n([^]*?)\n<\/script>/g)].map(([, text]) => text)
+  const { weights, filters, sums, ...model } = JSON.parse(json) as Record<'weights', Record<string, string>> & Record<'rule' | 'filters' | 'sums', object>
+  const numbers = Object.entries(weights).map(([path, text]) => [path, new Float32Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer)])
+  const make = new Function(`${automaton}; return makeAutomaton`)() as (...args: unknown[]) => Automaton
+  return make(model.rule, Object.fromEntries(numbers), filters, sums)
 }
 
-const isPlain = ({ perceive }: DataRule): boolean =>
-  !perceive.some(part => isLearned(part) && ['attention', 'deformable'].includes(part.type))
+const list = (t: Tensor | null): number[] | null => t && [...t.toArray()]
+
+/** Compares steps with the library's: masks bit for bit, values within 1e-4. Returns how many could be compared. */
+async function expectSameSteps(rule: DataRule, params: DataParams, start: Tensor, n: number, { angle = 0, steps = 3 } = {}): Promise<number> {
+  const automaton = await automatonOf(rule, params, start)
+  const k = key(n)
+  let state = start
+  for (let t = 0; t < steps; t++) {
+    const [, height, width, channels] = state.shape
+    const parts = inspectStep(rule, params, state, { key: foldIn(k, t), t, angle })
+    const candidate = parts.candidate.toArray(), { living } = rule
+    const near = living && candidate.some((v, i) => i % channels === living.channel && Math.abs(v - living.above) < 1e-4)
+    if (near) return t // where rounding decides who lives, it may decide otherwise
+    const got = automaton.step({ height, width, cells: Float32Array.from(state.toArray()) }, foldIn(k, t), angle)
+    expect(got.pre && [...got.pre]).toEqual(list(parts.pre))
+    expect(got.fires && [...got.fires]).toEqual(list(parts.fires))
+    expect(got.post && [...got.post]).toEqual(list(parts.post))
+    const scale = Math.max(1, ...candidate.map(Math.abs))
+    const furthest = Array.from(parts.after.toArray()).reduce((most, v, i) => Math.max(most, Math.abs(got.cells[i] - v)), 0)
+    expect(furthest).toBeLessThan(1e-4 * scale)
+    state = parts.after
+  }
+  return steps
+}
 
 /** Scenes of one sample in float32, of rules that a page can run, whose windows do not reach beyond a mirror. */
 const pageScenes = scenes
-  .filter(({ rule, x }) => isPlain(rule) && (rule.padding !== 'reflect' || Math.min(...x.shape.slice(1, 3)) > 4))
+  .filter(({ rule, x }) => !beyondPages(rule) && (rule.padding !== 'reflect' || Math.min(...x.shape.slice(1, 3)) > 4))
   .map(({ rule, params, x, n }) => ({
     rule, n,
     params: mapTree(params, leaf => cast(leaf as Tensor, 'float32')) as DataParams,
     x: cast(slice(x, [0, 0, 0, 0], [1, ...x.shape.slice(1)]), 'float32'),
   }))
 
-const list = (t: Tensor | null): number[] | null => t && [...t.toArray()]
-
 describe('the automaton of a page', () => {
-  it('makes the steps of the library: masks bit for bit, values up to rounding', () => {
-    fc.assert(fc.property(pageScenes, fc.constantFrom(0, 0, 0.7, -2), ({ rule, params, x, n }, angle) => {
-      const automaton = automatonOf(rule, params)
-      const k = key(n)
-      let state = x
-      for (let t = 0; t < 3; t++) {
-        const [, height, width] = state.shape
-        const parts = inspectStep(rule, params, state, { key: foldIn(k, t), t, angle })
-        const candidate = parts.candidate.toArray(), { living } = rule
-        const near = living && candidate.some((v, i) => i % state.shape[3] === living.channel && Math.abs(v - living.above) < 1e-4)
-        if (near) return // where rounding decides who lives, it may decide otherwise
-        const got = automaton.step({ height, width, cells: Float32Array.from(state.toArray()) }, foldIn(k, t), angle)
-        expect(got.pre && [...got.pre]).toEqual(list(parts.pre))
-        expect(got.fires && [...got.fires]).toEqual(list(parts.fires))
-        expect(got.post && [...got.post]).toEqual(list(parts.post))
-        const scale = Math.max(1, ...candidate.map(Math.abs))
-        parts.after.toArray().forEach((v, i) => expect(Math.abs(got.cells[i] - v)).toBeLessThan(1e-4 * scale))
-        state = parts.after
-      }
+  it('makes the steps of the library: masks bit for bit, values up to rounding', async () => {
+    await fc.assert(fc.asyncProperty(pageScenes, fc.constantFrom(0, 0, 0.7, -2), async ({ rule, params, x, n }, angle) => {
+      await expectSameSteps(rule, params, x, n, { angle })
     }), { numRuns: 3 * fc.readConfigureGlobal().numRuns! })
+  })
+
+  const plain = {
+    channels: { rgba: 4, goal: 2, hidden: 3 }, perceive: ['identity', 'sobelX', 'sobelY'] as Perception[], update: mlp(8), fireRate: 0.5,
+    living: { channel: 3, above: 0.1 }, frozen: ['goal'],
+  }
+  const all: readonly (readonly [string, object])[] = [
+    ...activations.flatMap(activation => [
+      [`${activation} in the network and on its change`, { update: mlp([8, 6], { activation, lastActivation: activation }) }],
+      [`${activation} of convolutions`, { perceive: [conv(5, { activation, bias: true }), 'mean', residualConv(5, { activation, dilation: 2 })] }],
+    ] as const),
+    ['a slope of leaky ReLUs', { update: mlp(8, { activation: 'leakyRelu', slope: 0.4 }), perceive: [conv(6, { activation: 'leakyRelu', slope: 0.05 })] }],
+    ['a residual network', { update: mlp([8, 8, 8], { residual: true }) }],
+    ['learned filters of two sizes', { perceive: [depthwise(2, { size: 5 }), 'laplacian', depthwise(1)] }],
+    ['noise on the state', { noise: { on: 'state', std: 0.1 } }],
+    ['noise on the change', { noise: { on: 'change', std: 0.1 } }],
+    ['a bound by tanh', { bound: { type: 'tanh' } }],
+    ['a bound by a clamp', { bound: { type: 'clamp', low: -0.25, high: 0.5 } }],
+    ['two frozen roles', { frozen: ['goal', 'hidden'] }],
+    ['an input mask', { inputMask: { channel: 4, above: 0.4 } }],
+    ['life after a step', { living: { channel: 3, above: 0.1, when: 'after' } }],
+    ['no living mask, and a step size', { living: null, stepSize: 0.5 }],
+    ...paddings.map(padding => [`a ${padding} border`, { padding, perceive: ['sobelX', conv(4, { size: 5 })] }] as const),
+  ]
+  it.each(all)('makes six steps with %s', async (_, special) => {
+    const rule = defineRule({ ...plain, ...special } as Parameters<typeof defineRule>[0])
+    let compared = 0
+    for (let n = 0; n < 2; n++) {
+      let i = 0
+      const params = mapTree(init(rule, key(n)), leaf => { // the last layer begins at zero
+        const p = leaf as Tensor
+        return add(p, normal(foldIn(key(n), i++), p.shape, { std: 0.2 }))
+      }) as DataParams
+      const x = uniform(foldIn(key(n), 99), [1, 7, 9, channelCount(rule.channels)], { low: -1, high: 0.8 })
+      compared += await expectSameSteps(rule, params, x, n, { steps: 6 })
+    }
+    expect(compared).toBeGreaterThan(3)
+  })
+
+  it.each(kinds.map(({ type }) => type))('has the perception %s, or a page of it is refused by name', async type => {
+    const field = choice<Perception>(kinds.filter(kind => kind.type === type))
+    const part = randomOf(field).map(given => readData(field, given).data!)
+    await fc.assert(fc.asyncProperty(part, fc.nat(1000), async (part, n) => {
+      const rule = defineRule({ channels: { a: 2, b: 1 }, perceive: ['identity', part], update: mlp(4), padding: 'circular' })
+      const params = mapTree(init(rule, key(n)), leaf => add(leaf as Tensor, 0.1)) as DataParams
+      const x = uniform(key(n), [1, 5, 6, 3], { low: -1, high: 1 })
+      if (beyondPages(rule)) await expect(exportHtml({ rule, params })).rejects.toThrow(`the rule perceives by ${type};`)
+      else expect(await expectSameSteps(rule, params, x, n)).toBe(3)
+    }), { numRuns: 10 })
   })
 })
 

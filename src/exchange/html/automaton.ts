@@ -1,11 +1,43 @@
 /**
- * The automaton of an exported page: one step of a rule in plain JavaScript, as the text that stands in the page.
+ * The automaton of an exported page: one step of a rule in plain JavaScript, as the text that stands in the page, and what
+ * of a rule it must be told.
  *
  * It is written to be read there, by somebody who has nothing but the page, and is the specification of
  * `src/nca/step.ts` once more, without a tensor: cell by cell, in the order of the equations. A test runs this text
  * beside the library's own step, over random rules (tests/exchange/html.test.ts).
  */
-export const automatonSource: string = String.raw`
+import { isLearned, kindOf } from '../../nca/perceptions/kinds.ts'
+import type { Learned } from '../../nca/perceptions/kinds.ts'
+import type { WindowSum } from '../../nca/perceptions/kind.ts'
+import { channelCount } from '../../nca/rule/channels.ts'
+import type { DataRule } from '../../nca/rule/types.ts'
+
+/** A learned part of a perception that is a sum over a window: of each channel by itself (a filter), or of all. */
+export type PageSum = WindowSum & { readonly ofEach: boolean; readonly outputs: number }
+
+/** Of each learned part of a rule the sum that it is; null where its kind has JavaScript of its own. */
+export function pageSums({ perceive, channels }: DataRule): (PageSum | null)[] {
+  const count = channelCount(channels)
+  return perceive.filter(isLearned).map(part => {
+    const kind = kindOf(part), sum = kind.windowSum?.(part)
+    const ofEach = kind.perceive === undefined
+    return sum ? { ...sum, ofEach, outputs: kind.outputs(part, count) / (ofEach ? count : 1) } : null
+  })
+}
+
+/** The first learned part of a rule that no page can compute, if there is one. */
+export function beyondPages({ perceive }: DataRule): Learned | undefined {
+  return perceive.filter(isLearned).find(part => !kindOf(part).windowSum && kindOf(part).javascript === undefined)
+}
+
+/** The text of the automaton of a rule: that of all rules, and what its kinds of perception compute. */
+export function automatonOf({ perceive }: DataRule): string {
+  const own = new Map(perceive.filter(isLearned).map(part => [part.type, kindOf(part).javascript]))
+  const kinds = [...own].map(([type, text]) => (text === undefined ? '' : `\nkinds.${type} = ${text}\n`))
+  return automaton + kinds.join('')
+}
+
+const automaton = String.raw`
 // THE AUTOMATON
 //
 // A cell is a list of numbers, its channels. In one step of a neural cellular automaton
@@ -76,11 +108,23 @@ function multiply(values, matrix, out, from = 0, offset = 0, inputs = values.len
   }
 }
 
+/** A window of size × size taps, the middle one at the cell itself. */
+function windowOf(size, dilation = 1) {
+  const reach = (size - 1) / 2
+  return Array.from({ length: size * size }, (_, t) => (
+    { dy: dilation * (Math.floor(t / size) - reach), dx: dilation * (t % size - reach), t }
+  ))
+}
+
+/** What a cell perceives by parts that are more than a sum over a window, by their type. */
+const kinds = {}
+
 /**
- * The automaton of a rule. weights: arrays by the path of the parameter, like 'update.w1'; filters: nine numbers by name.
+ * The automaton of a rule. weights: arrays by the path of the parameter, like 'update.w1'; filters: nine numbers by name;
+ * sums: of each part of the perception that learns the sum over a window that it is, or null.
  * A world is { height, width, cells }, its cells height · width · channels numbers, row by row.
  */
-function makeAutomaton(rule, weights, filters) {
+function makeAutomaton(rule, weights, filters, sums) {
   const roles = Object.entries(rule.channels)
   const channels = roles.reduce((sum, [, n]) => sum + n, 0)
   const isFrozen = roles.flatMap(([role, n]) => new Array(n).fill(rule.frozen.includes(role)))
@@ -98,17 +142,16 @@ function makeAutomaton(rule, weights, filters) {
     return row < 0 || column < 0 ? -1 : row * width + column
   }
 
-  /** A window of size × size taps, the middle one at the cell itself. */
-  function windowOf(size, dilation = 1) {
-    const reach = (size - 1) / 2
-    return Array.from({ length: size * size }, (_, t) => (
-      { dy: dilation * (Math.floor(t / size) - reach), dx: dilation * (t % size - reach), t }
-    ))
-  }
+  /** The channels of the cell (y, x). */
+  const cellOf = ({ width, cells }, y, x) => cells.subarray((y * width + x) * channels, (y * width + x + 1) * channels)
 
-  const learned = rule.perceive.filter(part => part.type !== undefined)
-  const weightsOf = (part, name) => weights['perceive.' + learned.indexOf(part) + '.' + name]
-  const isFilter = part => part.type === undefined || part.type === 'depthwise'
+  let learned = 0
+  const parts = rule.perceive.map(part => {
+    if (part.type === undefined) return { part, fixed: true, isFilter: true, size: 3, n: 1 }
+    const i = learned++, sum = sums[i]
+    const weight = name => weights['perceive.' + i + '.' + name]
+    return { part, weight, sum, isFilter: sum !== null && sum.ofEach, size: sum?.size, n: sum?.outputs }
+  })
 
   // FILTERS look at each channel by itself. A fixed filter has nine weights for all channels, a learned one its own.
 
@@ -124,16 +167,14 @@ function makeAutomaton(rule, weights, filters) {
 
   /** All filters, neighbour by neighbour: weight · channel c of the neighbour (dy, dx) is added into a number. */
   function filtersFor(angle) {
-    const parts = rule.perceive.filter(isFilter)
-    const count = parts.reduce((sum, part) => sum + (part.filters ?? 1), 0)
+    const all = parts.filter(({ isFilter }) => isFilter)
+    const count = all.reduce((total, { n }) => total + n, 0)
     const neighbours = new Map()
     let f = 0
-    for (const part of parts) {
-      const n = part.filters ?? 1
-      const weight = part.type === undefined
-        ? (nine => t => nine[t])(fixedFilter(part, angle))
-        : (kernel => (t, c, i) => kernel[(t * channels + c) * n + i])(weightsOf(part, 'kernel'))
-      for (const { dy, dx, t } of windowOf(part.size ?? 3)) {
+    for (const { part, fixed, weight: own, size, n } of all) {
+      const values = fixed ? fixedFilter(part, angle) : own('kernel')
+      const weight = (t, c, i) => (fixed ? values[t] : values[(t * channels + c) * n + i])
+      for (const { dy, dx, t } of windowOf(size)) {
         const place = dy + ' ' + dx
         if (!neighbours.has(place)) neighbours.set(place, { dy, dx, terms: [] })
         for (let c = 0; c < channels; c++) {
@@ -148,7 +189,7 @@ function makeAutomaton(rule, weights, filters) {
     return { count: count * channels, neighbours: [...neighbours.values()].filter(({ terms }) => terms.length > 0) }
   }
 
-  // CONVOLUTIONS look at all channels of the window.
+  // CONVOLUTIONS look at all channels of the window: σ(Σ k · s + bias).
 
   function convolve(world, y, x, window, kernel, out) {
     for (const { dy, dx, t } of window) {
@@ -157,24 +198,13 @@ function makeAutomaton(rule, weights, filters) {
     }
   }
 
-  const convolutions = rule.perceive.filter(part => !isFilter(part)).map(part => {
-    const { outputs, activation, size, dilation, slope = 0.2 } = part
-    const window = windowOf(size, dilation)
-    const weight = name => weightsOf(part, name)
-    const activate = (sums, bias) => sums.map((v, j) => activations[activation](v + (bias ? bias[j] : 0), slope))
-    if (part.type === 'conv') {
-      return (world, y, x) => {
-        const sums = new Float64Array(outputs)
-        convolve(world, y, x, window, weight('kernel'), sums)
-        return activate(sums, part.bias && weight('bias'))
-      }
-    }
-    return (world, y, x) => { // a residual convolution: skip · s + k2 · σ(k1 ∗ s + b1) + b2
-      const hidden = new Float64Array(outputs), out = Float64Array.from(weight('b2'))
-      convolve(world, y, x, window, weight('k1'), hidden)
-      multiply(activate(hidden, weight('b1')), weight('k2'), out)
-      multiply(world.cells, weight('skip'), out, (y * world.width + x) * channels, 0, channels)
-      return out
+  const convolutions = parts.filter(({ isFilter }) => !isFilter).map(({ part, weight, sum }) => {
+    if (!sum) return kinds[part.type](part, weight, { windowOf, convolve, multiply, activations, cellOf })
+    const window = windowOf(sum.size, sum.dilation)
+    return (world, y, x) => {
+      const out = sum.bias ? Float64Array.from(weight('bias')) : new Float64Array(sum.outputs)
+      convolve(world, y, x, window, weight('kernel'), out)
+      return out.map(v => activations[sum.activation](v, sum.slope))
     }
   })
 

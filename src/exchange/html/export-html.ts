@@ -21,6 +21,7 @@ import { checkState } from '../../nca/run-options.ts'
 import { channelCount } from '../../nca/rule/channels.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
 import { seed as seedState } from '../../nca/state.ts'
+import { automatonOf, beyondPages, pageSums } from './automaton.ts'
 import { pageOf } from './page.ts'
 
 export type HtmlOptions = {
@@ -75,8 +76,8 @@ export async function exportHtml(model: Pick<Model, 'rule' | 'params'>, options:
   for (const [path, leaf] of leaves) weights[path] = base64Of(await leaf.data())
   const first = start ?? seedState(rule, { height, width, from })
   const { at, cells } = packState(await first.data(), first.shape.slice(1), first.backend)
-  return pageOf(title, {
-    rule, filters, channelNames: channelNames(rule.channels), brightness, conditions, seed, from, started: start !== undefined,
+  return pageOf(title, automatonOf(rule), {
+    rule, filters, sums: pageSums(rule), channelNames: channelNames(rule.channels), brightness, conditions, seed, from, started: start !== undefined,
     start: { height, width, at: [...at], values: base64Of(cells) }, weights,
   })
 }
@@ -88,15 +89,17 @@ function checkPlane(where: string, rule: DataRule): void {
   }
   if (rule?.type !== 'data') refuse('the rule is not data (defineRule)')
   if (rule.grid !== 2) refuse(`the rule's grid has ${rule.grid} ${rule.grid === 1 ? 'dimension' : 'dimensions'}`)
-  const other = rule.perceive.find(part => isLearned(part) && ['attention', 'deformable'].includes(part.type))
-  if (other) refuse(`the rule perceives by ${(other as { type: string }).type}`)
+  const other = beyondPages(rule)
+  if (other) refuse(`the rule perceives by ${other.type}`)
 }
 
 /** How many cells far a rule's cells look. */
 function reachOf({ perceive }: DataRule): number {
-  return Math.max(...perceive.map(part => (
-    isLearned(part) ? (part.size - 1) / 2 * ('dilation' in part ? part.dilation : 1) : 1
-  )))
+  return Math.max(...perceive.map(part => {
+    if (!isLearned(part)) return 1
+    const { size, dilation = 1 } = part as { size: number; dilation?: number }
+    return (size - 1) / 2 * dilation
+  }))
 }
 
 /** The bytes of numbers as float32, little-endian, in base64. */

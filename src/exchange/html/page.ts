@@ -2,7 +2,6 @@
  * The page that a model is exported as: one file of HTML with its style, the model as JSON, and two scripts, the
  * automaton and the viewer. Nothing in it comes from elsewhere, which its own Content-Security-Policy makes sure of.
  */
-import { automatonSource } from './automaton.ts'
 import { viewerSource } from './viewer.ts'
 
 const style = `
@@ -37,9 +36,10 @@ const style = `
  * The text of the page.
  *
  * @param title shown, and the name of the tab
+ * @param automaton the script of it
  * @param model what `viewer.ts` reads, JSON
  */
-export function pageOf(title: string, model: unknown): string {
+export function pageOf(title: string, automaton: string, model: unknown): string {
   // Within a script nothing may look like its end: JSON can say < otherwise.
   const json = JSON.stringify(model).replaceAll('<', String.raw`\u003c`)
   return `<!doctype html>
@@ -75,7 +75,7 @@ export function pageOf(title: string, model: unknown): string {
 ${json}
 </script>
 <script>
-${automatonSource}
+${automaton}
 </script>
 <script>
 ${viewerSource}

@@ -15,7 +15,7 @@ function numbers(text) {
 }
 
 const weights = Object.fromEntries(Object.entries(model.weights).map(([path, text]) => [path, numbers(text)]))
-const { channels, changing, isFrozen, step } = makeAutomaton(rule, weights, filters)
+const { channels, changing, isFrozen, step } = makeAutomaton(rule, weights, filters, model.sums)
 const { height, width } = start
 
 const find = id => document.getElementById(id)

@@ -22,7 +22,7 @@ export type ParamSpec = {
  */
 export type PerceiveHow = { readonly padding: Padding; readonly mask?: Tensor; readonly gradMask?: Tensor }
 
-/** A sum over the taps of a window, σ(Σ k·s + bias), in the plane: what rollouts that run fused know. */
+/** A sum over the taps of a window, σ(Σ k·s + bias), in the plane: what rollouts that run fused and exported pages know. */
 export type WindowSum = {
   readonly size: number
   readonly dilation: number
@@ -50,4 +50,9 @@ export type PartKind<Part> = Table<Part> & {
    * by itself, have none: their parameter `kernel` `[size,size,channels,n]` is applied with those of all others.
    */
   perceive?(part: Part, params: Readonly<Record<string, Tensor>>, x: Tensor, how: PerceiveHow): Tensor
+  /**
+   * The same for one cell in plain JavaScript, for exported pages (`src/exchange/html/automaton.ts`): the text of a function
+   * of the part, of `weight(name)`, an array, and of the page's tools. Sums need none; rules with others are not exported.
+   */
+  readonly javascript?: string
 }

@@ -10,7 +10,7 @@ import { version } from '../node/assets.ts'
 import { didYouMean } from '../backends/options.ts'
 import { signals } from './terminal/interrupt.ts'
 import { complain, widthOf, wrap } from './terminal/output.ts'
-import { checkArguments, Failure, UsageError } from './input/usage.ts'
+import { checkArguments, Failure, isUnwritten, unwritten, UsageError } from './input/usage.ts'
 import type { Command } from './input/usage.ts'
 
 const commands: Record<string, () => Promise<Command>> = {
@@ -78,7 +78,7 @@ try {
   const failure = error as Error
   const lines = failure instanceof Failure ? failure.lines : [failure.message]
   for (const line of process.env.CELLGRAD_DEBUG ? inspect(failure).split('\n') : lines) complain(line)
-  process.exitCode = failure instanceof UsageError ? 2 : 1
+  process.exitCode = failure instanceof UsageError ? 2 : isUnwritten(failure) ? unwritten : 1
 }
 
 // Node restores the terminal when it exits, and aborts where that is gone. The signal ends it without.

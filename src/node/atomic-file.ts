@@ -10,6 +10,14 @@ import { randomUUID } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
+/** What could not be written, and why: a disk that is full, a folder that is gone. */
+export class WriteError extends Error {}
+
+/** Throws one: `await file.sync().catch(cannotWrite(path))`. */
+export function cannotWrite(path: string): (cause: unknown) => never {
+  return cause => { throw new WriteError(`file: cannot write ${path} (${(cause as Error).message})`, { cause }) }
+}
+
 /**
  * Writes a file so that a crash at any moment leaves the old content or the new, and a failed write leaves the old one
  * and no temporary file. (A process killed while writing leaves its `.cellgrad-….tmp`, which can be deleted.)
@@ -25,7 +33,7 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array | string):
     await syncFolder(folder)
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => {}) // the first failure is the one to tell
-    throw new Error(`file: cannot write ${path} (${(cause as Error).message})`, { cause })
+    cannotWrite(path)(cause)
   }
 }
 

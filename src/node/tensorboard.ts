@@ -1,10 +1,11 @@
 /**
  * TensorBoard event files on disk: `tensorboard --logdir FOLDER` shows what is appended to them as it comes.
  */
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { encodeTensorboard } from '../experiment/tensorboard/events.ts'
 import type { Summary, TensorboardEvent } from '../experiment/tensorboard/events.ts'
+import { cannotWrite } from './atomic-file.ts'
 import { check, isWhole } from '../backends/options.ts'
 
 /** An event file that is open. Every call appends to it at once. */
@@ -34,12 +35,15 @@ export type TensorboardFile = {
 export async function openTensorboard(folder: string, from: number = 0): Promise<TensorboardFile> {
   check(isWhole(from), 'openTensorboard', 'from', from, 'a whole number ≥ 0')
   const now = (): number => Date.now() / 1000
-  // TensorBoard reads the files of a folder in the order of their names.
-  const path = join(folder, `events.out.tfevents.${now().toFixed(3)}.cellgrad.${process.pid}`)
-  const file = await mkdir(folder, { recursive: true }).then(() => open(path, 'a')).catch((cause: Error) => {
-    throw new Error(`tensorboard: cannot write ${path} (${cause.message})`, { cause })
-  })
-  const append = (event: TensorboardEvent): Promise<void> => file.appendFile(encodeTensorboard(event))
+  await mkdir(folder, { recursive: true }).catch(cannotWrite(folder))
+  // TensorBoard reads the files of a folder in the order of their names, also where the clock was set back between them.
+  const times = (await readdir(folder)).map(name => Number(/^events\.out\.tfevents\.(\d+\.\d+)\./.exec(name)?.[1] ?? 0))
+  const time = Math.max(now(), ...times.map(before => before + 0.001))
+  const path = join(folder, `events.out.tfevents.${time.toFixed(3)}.cellgrad.${process.pid}`)
+  const file = await open(path, 'a').catch(cannotWrite(path))
+  const append = async (event: TensorboardEvent): Promise<void> => {
+    await file.appendFile(encodeTensorboard(event)).catch(cannotWrite(path))
+  }
   await append({ type: 'file', time: now() })
   if (from > 0) await append({ type: 'restart', time: now(), step: from + 1 })
   return {

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, expect, it, vi } from 'vitest'
 import { encodeTensorboard } from '../../src/experiment/index.ts'
 import type { Summary } from '../../src/experiment/index.ts'
 import { openTensorboard } from '../../src/node/index.ts'
@@ -102,6 +102,17 @@ it('are appended to, and a run that goes on voids the steps that it takes again'
   expect(events).toMatchObject([
     { file_version: 'brain.Event:2' }, { step: 2, session_log: { status: 'START' } }, { step: 2, summary: { value: [{ simple_value: 0.125 }] } },
   ])
+})
+
+it('stand in the order in which they were written, also where the clock was set back between them', async () => {
+  const at = join(folder, 'clock')
+  for (const now of [5e12, 4e12, 4e12]) {
+    vi.setSystemTime(now)
+    await (await openTensorboard(at, now === 5e12 ? 0 : 3)).close()
+  }
+  vi.useRealTimers()
+  const files = await Promise.all((await readdir(at)).sort().map(async name => readEvents(await readFile(join(at, name)))))
+  expect(files.map(events => events.length)).toEqual([1, 2, 2]) // the first begins at 0, and voids nothing
 })
 
 it('refuse what is no event in one sentence', () => {

@@ -7,6 +7,7 @@ import { parse } from 'yaml'
 import { didYouMean, inLine } from '../../backends/options.ts'
 import { withValue } from '../../experiment/flat.ts'
 import type { Json, JsonObject } from '../../experiment/flat.ts'
+import { WriteError } from '../../node/atomic-file.ts'
 
 /** What went wrong, in one or more lines. They are printed one by one: a line break inside of a line is escaped. */
 export class Failure extends Error {
@@ -23,6 +24,16 @@ export class UsageError extends Failure {
   constructor(...lines: readonly string[]) {
     super(lines)
   }
+}
+
+/** The status where a file could not be written: EX_IOERR of sysexits.h. A sweep stops then, it is not the run's fault. */
+export const unwritten = 74
+
+/** Whether an error comes from a file that could not be written, or a folder that could not be made on a full disk. */
+export function isUnwritten(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const isDisk = ['ENOSPC', 'EDQUOT', 'EROFS'].includes((error as NodeJS.ErrnoException).code!)
+  return isDisk || error instanceof WriteError || isUnwritten(error.cause)
 }
 
 /** A command as `main.ts` runs it. */

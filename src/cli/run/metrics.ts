@@ -7,7 +7,7 @@
  */
 import { open, readFile } from 'node:fs/promises'
 import { isNumber, isObject, isWhole } from '../../backends/options.ts'
-import { writeFileAtomic } from '../../node/atomic-file.ts'
+import { cannotWrite, writeFileAtomic } from '../../node/atomic-file.ts'
 
 export type Metric = {
   readonly iteration: number
@@ -39,7 +39,7 @@ export async function openMetrics(path: string, iteration: number): Promise<Metr
   const content = await readFile(path, 'utf8').catch(() => '')
   const { metrics, unreadable, text } = parseUpTo(iteration, content)
   if (text !== content) await writeFileAtomic(path, text)
-  const file = await open(path, 'a')
+  const file = await open(path, 'a').catch(cannotWrite(path))
   const before = metrics.at(-1)?.seconds ?? 0
   return {
     metrics,
@@ -48,9 +48,9 @@ export async function openMetrics(path: string, iteration: number): Promise<Metr
       const judged = validation === null || validation === undefined ? {} : { validation }
       const metric = { iteration, loss, log10Loss: Math.log10(loss), gradNorm, steps, rate, seconds: before + seconds, ...judged }
       metrics.push(metric)
-      await file.appendFile(`${JSON.stringify(metric)}\n`)
+      await file.appendFile(`${JSON.stringify(metric)}\n`).catch(cannotWrite(path))
     },
-    sync: () => file.sync(),
+    sync: () => file.sync().catch(cannotWrite(path)),
     close: () => file.close(),
   }
 }

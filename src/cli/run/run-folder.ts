@@ -33,8 +33,8 @@ export type Run = {
   readonly config: RunConfig
   readonly target: Image
   readonly name: string
-  /** Whether its folder was made by this process. */
-  readonly isNew: boolean
+  /** What was in its folder before this process began it there; null where it was begun before. */
+  readonly found: readonly string[] | null
   /** Lets another process train in the folder. */
   release(): void
 }
@@ -107,9 +107,15 @@ export async function createRun<C extends RunConfig>(config: C, { name, png }: P
         `train: ${folder} holds a run already; go on with it (--resume ${quoted(folder)}) or choose another folder`,
       )
     }
-    await writeFileAtomic(join(folder, files.target), png)
-    await saveConfig({ folder, config })
-    return { folder, config, target: decodePng(png, files.target), name, isNew: true, release }
+    const found = await readdir(folder)
+    try {
+      await writeFileAtomic(join(folder, files.target), png)
+      await saveConfig({ folder, config })
+    } catch (error) {
+      await discardRun({ folder, found, release })
+      throw error
+    }
+    return { folder, config, target: decodePng(png, files.target), name, found, release }
   } catch (error) {
     release()
     throw error
@@ -129,17 +135,18 @@ export async function openRun(folder: string, flags: Readonly<Record<string, unk
       const got = `${target.width}×${target.height}`
       throw new Error(`train: ${join(folder, files.target)} is ${got}, but ${file} says size ${config.size}`)
     }
-    return { folder, config, target, name: isGrowing(config) ? nameOf(config.target, await bundledEmoji()) : config.task, isNew: false, release }
+    return { folder, config, target, name: isGrowing(config) ? nameOf(config.target, await bundledEmoji()) : config.task, found: null, release }
   } catch (error) {
     release()
     throw error
   }
 }
 
-/** Takes back a run that has come to nothing, and its folder if nothing else is in it. */
-export async function discardRun({ folder, release }: Run): Promise<void> {
+/** Takes back a new run that has come to nothing, but for what was found there, and its folder if nothing else is in it. */
+export async function discardRun({ folder, found, release }: Pick<Run, 'folder' | 'found' | 'release'>): Promise<void> {
   release()
-  for (const name of Object.values(files)) await rm(join(folder, name), { recursive: true, force: true })
+  const own = Object.values(files).filter(name => !found?.includes(name))
+  for (const name of own) await rm(join(folder, name), { recursive: true, force: true })
   await rmdir(folder).catch(() => {})
 }
 
@@ -148,7 +155,7 @@ export async function saveConfig({ folder, config }: Pick<Run, 'folder' | 'confi
 }
 
 /** Makes the folder if it is missing, keeps other processes out of it, and removes what a killed one was writing. */
-async function takeFolder(folder: string): Promise<() => void> {
+export async function takeFolder(folder: string): Promise<() => void> {
   await makingFolder(folder, () => mkdir(folder, { recursive: true }))
   const release = await makingFolder(folder, () => lock(folder))
   for (const name of await readdir(folder)) {

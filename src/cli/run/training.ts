@@ -201,12 +201,13 @@ async function runTraining(
 
   const again = `${invocation()} train --resume ${quoted(folder)}`
   const failure = await learn().catch(async (cause: Error) => {
-    if (run.isNew && state.iteration === 0) {
+    if (run.found && state.iteration === 0) {
       await log.close()
       await watcher?.close()
       await discardRun(run)
       throw cause
     }
+    if (!existsSync(join(folder, files.config))) throw new Error(`train: the folder ${folder} is gone, with what was saved in it`, { cause })
     const how = backend.name === 'cpu' ? 'Go on with' : 'Go on with this, or with --backend cpu besides'
     const where = `Saved after iteration ${saved} of ${config.iterations}. ${how}:`
     throw new Failure([cause.message, where, `  ${again}`], { cause })

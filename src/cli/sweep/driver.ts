@@ -15,7 +15,11 @@ export type Executor = {
   readonly slots: number
   /** The flags that ask for it, for a command line to be copied. */
   readonly flags: string
-  /** Trains a run up to so many iterations, from where it is. What was done before is not done again. */
+  /**
+   * Trains a run up to so many iterations, from where it is. What was done before is not done again.
+   *
+   * @throws where that is not the run's fault: a disk that is full, a folder that is gone
+   */
   train(run: PlannedRun, iterations: number, signal: AbortSignal): Promise<Outcome>
   close(): Promise<void>
 }
@@ -34,7 +38,11 @@ export type SweepResult = {
 /** How far a sweep is: candidates trained in the last rung that was begun, and the best of those so far. */
 export type Standing = { readonly job: HalvingJob; readonly outcomes: readonly Outcome[] }
 
-/** Trains what the plan asks for until all is done or the signal aborts; `told` hears of each candidate. */
+/**
+ * Trains what the plan asks for until all is done or the signal aborts; `told` hears of each candidate.
+ *
+ * @throws what an executor has thrown, after all other runs have stopped
+ */
 export async function drive(
   { points, runs, machine }: Plan, executor: Executor, signal: AbortSignal, told: (standing: Standing) => void,
 ): Promise<SweepResult> {
@@ -42,10 +50,12 @@ export async function drive(
   const candidates = new Map<number, Candidate>()
   const failures: Record<string, string> = {}
   const underWay = new Set<Promise<void>>()
+  const broken = new AbortController()
+  const stop = AbortSignal.any([signal, broken.signal])
 
   async function train(job: HalvingJob): Promise<void> {
     const own = runs[job.candidate]
-    const outcomes = await Promise.all(own.map(run => executor.train(run, job.iterations, signal)))
+    const outcomes = await Promise.all(own.map(run => executor.train(run, job.iterations, stop)))
     if (outcomes.some(outcome => 'stopped' in outcome)) return // the machine waits for it for ever
     outcomes.forEach((outcome, i) => { if ('failed' in outcome) failures[own[i].id] = outcome.failed })
     const values = outcomes.map(outcome => ('value' in outcome ? outcome.value : null))
@@ -57,16 +67,17 @@ export async function drive(
   }
 
   for (;;) {
-    while (underWay.size < executor.slots && !signal.aborted) {
+    while (underWay.size < executor.slots && !stop.aborted) {
       const given = machine.next(state)
       if (!given) break
       state = given.state
-      const work: Promise<void> = train(given.job).finally(() => underWay.delete(work))
+      const work: Promise<void> = train(given.job).catch(error => broken.abort(error)).finally(() => underWay.delete(work))
       underWay.add(work)
     }
     if (underWay.size === 0) break
     await Promise.race(underWay)
   }
+  broken.signal.throwIfAborted()
   return {
     candidates: [...candidates].sort(([a], [b]) => a - b).map(([, candidate]) => candidate), failures,
     isDone: machine.isDone(state), isSpent: machine.isSpent(state),

@@ -14,7 +14,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import type { PlannedRun } from '../../experiment/sweep/plan.ts'
-import { writeFileAtomic } from '../../node/atomic-file.ts'
+import { cannotWrite, WriteError, writeFileAtomic } from '../../node/atomic-file.ts'
+import { unwritten } from '../input/usage.ts'
 import { signals } from '../terminal/interrupt.ts'
 import { lock } from '../run/lock.ts'
 import { parseMetrics, resultOf } from '../run/metrics.ts'
@@ -43,7 +44,16 @@ export function environment(workers: number): NodeJS.ProcessEnv {
   return { ...process.env, CELLGRAD_THREADS: process.env.CELLGRAD_THREADS ?? String(threads) }
 }
 
-/** Trains a run in a process, with further flags of `cellgrad train`, unless it is as far already, or has failed before. */
+/** Makes the folders of a sweep. They are made once: where they vanish, it stops. */
+export async function makeFolders(folder: string): Promise<void> {
+  for (const name of ['runs', 'configs']) await mkdir(join(folder, name), { recursive: true }).catch(cannotWrite(folder))
+}
+
+/**
+ * Trains a run in a process, with further flags of `cellgrad train`, unless it is as far already, or has failed before.
+ *
+ * @throws where it could not be written
+ */
 export async function trainRun(
   folder: string, { id, config }: Pick<PlannedRun, 'id' | 'config'>, iterations: number,
   { env, signal, flags = [] }: { env: NodeJS.ProcessEnv; signal: AbortSignal; flags?: readonly string[] },
@@ -55,12 +65,12 @@ export async function trainRun(
     if (signal.aborted) return { stopped: true }
     if (kills > mostKills) return failed(own, `its process was killed ${kills} times`)
     const file = join(folder, 'configs', `${id}.yaml`)
-    await mkdir(join(folder, 'configs'), { recursive: true })
     await writeFileAtomic(file, `${JSON.stringify(config, null, 2)}\n`) // JSON is YAML
     if (existsSync(own)) await untilFree(own)
     const args = existsSync(join(own, files.config)) ? ['--resume', own] : ['--config', file, '--out', own]
     const ended = await cellgrad(['train', '--plain', ...args, '--iterations', String(iterations), ...flags], env, signal)
     if (ended.status === 0 && !await outcomeOf(own, iterations)) return failed(own, 'it has no metrics')
+    if (ended.status === unwritten) throw new WriteError(ended.words.split('\n')[0])
     const wasStopped = ended.status === null || Object.values(signals).includes(ended.status as never)
     if (ended.status !== 0 && !wasStopped) return failed(own, ended.words)
   }
@@ -77,9 +87,14 @@ export async function outcomeOf(own: string, iterations: number): Promise<Outcom
 
 /** Notes why a run has failed. */
 export async function failed(own: string, why: string): Promise<Outcome> {
-  await mkdir(own, { recursive: true })
+  await makeFolder(own)
   await writeFileAtomic(join(own, 'failed.txt'), `${why}\n`)
   return { failed: why }
+}
+
+/** Makes the folder of a run, not those around it. */
+export async function makeFolder(own: string): Promise<void> {
+  await mkdir(own).catch((error: NodeJS.ErrnoException) => { if (error.code !== 'EEXIST') cannotWrite(own)(error) })
 }
 
 /** Waits until nobody trains in a folder: a process whose sweep was killed stops, but not at once. */

@@ -11,7 +11,7 @@ import { quoted } from '../input/invocation.ts'
 import { say } from '../terminal/output.ts'
 import { files } from '../run/run-folder.ts'
 import type { Executor, Outcome } from './driver.ts'
-import { failed, outcomeOf } from './processes.ts'
+import { failed, makeFolder, outcomeOf } from './processes.ts'
 import { connectRedis, filesIn, publicAddress, pull, push } from './store.ts'
 
 /** The queue of all sweeps. */
@@ -63,6 +63,7 @@ export async function queued(folder: string, url: string, most: number): Promise
           underWay.delete(id)
           const ended = (await queue.getJob(job.id!))! // with its result
           const outcome: Outcome = state === 'failed' ? { failed: ended.failedReason } : ended.returnvalue
+          await makeFolder(own)
           await pull(redis, id, own)
           if ('failed' in outcome) await failed(own, outcome.failed)
           await ended.remove()

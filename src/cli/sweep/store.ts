@@ -7,7 +7,7 @@
  * the last one they are forgotten.
  */
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
@@ -62,12 +62,10 @@ export async function filesIn(folder: string): Promise<string[]> {
   return (await readdir(folder, { withFileTypes: true })).filter(entry => entry.isFile() && !entry.name.startsWith('.')).map(({ name }) => name)
 }
 
-/** Writes the stored files of a run into its folder; config.yaml, which makes it a run, last. */
+/** Writes the stored files of a run into its folder, which is there; config.yaml, which makes it a run, last. */
 export async function pull(redis: Redis, id: string, folder: string): Promise<void> {
   const found = await redis.hgetallBuffer(keyOf(id))
   const names = Object.keys(found).filter(name => /^[\w.-]+$/.test(name) && !name.startsWith('.'))
-  if (names.length === 0) return
-  await mkdir(folder, { recursive: true })
   for (const name of names.sort((a, b) => Number(a === files.config) - Number(b === files.config))) {
     await writeFileAtomic(join(folder, name), found[name])
   }

@@ -2,7 +2,6 @@
  * `cellgrad sweep`: many runs out of one file, compared.
  */
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import type { ArgsDef, CommandDef } from 'citty'
@@ -20,14 +19,14 @@ import { readValues } from '../input/config-file.ts'
 import { untilInterrupted } from '../terminal/interrupt.ts'
 import type { Interruption } from '../terminal/interrupt.ts'
 import { invocation, quoted } from '../input/invocation.ts'
-import { lock } from '../run/lock.ts'
-import { say } from '../terminal/output.ts'
-import { numberFlag, UsageError } from '../input/usage.ts'
+import { takeFolder } from '../run/run-folder.ts'
+import { complain, say } from '../terminal/output.ts'
+import { Failure, numberFlag, UsageError } from '../input/usage.ts'
 import type { Command, Given } from '../input/usage.ts'
 import { readYaml } from '../input/yaml.ts'
 import { drive } from './driver.ts'
 import type { Executor, Standing, SweepResult } from './driver.ts'
-import { processes } from './processes.ts'
+import { makeFolders, processes } from './processes.ts'
 import { queued } from './queue.ts'
 
 const args: ArgsDef = {
@@ -47,9 +46,9 @@ const definition: CommandDef = {
     const workers = numberFlag('cellgrad sweep', given, 'workers', queue ? 64 : Math.max(1, availableParallelism() >> 1), { least: 1, most: 256 })
     const { sweep, plan } = await readSweep(file)
     const folder = given.out ?? join('out', basename(file, extname(file)))
-    await mkdir(folder, { recursive: true })
-    const release = await lock(folder)
+    const release = await takeFolder(folder)
     try {
+      await makeFolders(folder)
       const executor = queue === undefined ? processes(folder, workers) : await queued(folder, queue, workers)
       await runSweep(file, folder, sweep, plan, executor).finally(() => executor.close())
     } finally {
@@ -96,22 +95,28 @@ async function runSweep(file: string, folder: string, { budget: { iterations, mi
   const interrupt = untilInterrupted(() => say('Stopping; runs that are under way are saved (Ctrl-C again to stop at once)'))
   const late = new AbortController()
   const timer = minutes === null ? undefined : setTimeout(() => late.abort(), 60_000 * minutes)
+  const again = `  ${invocation()} sweep ${quoted(file)} --out ${quoted(folder)}${executor.flags}`
   let done = 0
   const tell = ({ job, outcomes }: Standing): void => {
     done++
     const results = outcomes.map(outcome => ('value' in outcome ? Number(outcome.value.toPrecision(3)) : 'failed')).join(', ')
     say(`${done}: ${inWords(points[job.candidate])}: ${job.iterations} iterations, loss ${results}`)
   }
-  const result = await drive(plan, executor, AbortSignal.any([interrupt.signal, late.signal]), tell).finally(() => {
+  const result = await drive(plan, executor, AbortSignal.any([interrupt.signal, late.signal]), tell).catch((cause: Error) => {
+    if (!existsSync(folder)) throw new Error(`sweep: the folder ${folder} is gone, with what was saved in it`, { cause })
+    throw new Failure([cause.message, `Stopped with ${done} results; runs that were under way are as they were last saved. Go on with:`, again], { cause })
+  }).finally(() => {
     clearTimeout(timer)
     interrupt.end()
   })
   await writeReport(file, folder, plan, result)
   if (result.isSpent) say(`The budget of ${iterations} iterations is spent, with ${result.candidates.length} of ${points.length} candidates trained.`)
   if (result.isDone) return
-  if (interrupt.signal.aborted) process.exitCode = (interrupt.signal.reason as Interruption).status
-  say(`Stopped with ${result.candidates.length} of ${points.length} candidates trained. Go on with:`)
-  say(`  ${invocation()} sweep ${quoted(file)} --out ${quoted(folder)}${executor.flags}`)
+  const stopped = interrupt.signal.reason as Interruption | undefined
+  if (stopped) process.exitCode = stopped.status
+  const words = stopped?.name === 'output' ? complain : say
+  words(`Stopped with ${result.candidates.length} of ${points.length} candidates trained${stopped?.why ?? ''}. Go on with:`)
+  words(again)
 }
 
 /** Writes report.md with its pictures, the table as CSV, and the best configuration as a file to train. */

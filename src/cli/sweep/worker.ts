@@ -5,7 +5,7 @@
  * again after each checkpoint: of a worker that is killed another one goes on from there, with the same bits. A worker that
  * is told to stop saves what it has under way, puts it back, and ends.
  */
-import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ArgsDef, CommandDef } from 'citty'
@@ -14,10 +14,10 @@ import { untilInterrupted } from '../terminal/interrupt.ts'
 import { parseMetrics } from '../run/metrics.ts'
 import { say } from '../terminal/output.ts'
 import { files } from '../run/run-folder.ts'
-import { numberFlag, UsageError } from '../input/usage.ts'
+import { isUnwritten, numberFlag, UsageError } from '../input/usage.ts'
 import type { Command, Given } from '../input/usage.ts'
 import type { Outcome } from './driver.ts'
-import { environment, trainRun } from './processes.ts'
+import { environment, makeFolder, makeFolders, trainRun } from './processes.ts'
 import { queueName } from './queue.ts'
 import type { QueuedProgress, QueuedRun } from './queue.ts'
 import { connectRedis, filesIn, publicAddress, pull, push, travelling } from './store.ts'
@@ -59,12 +59,15 @@ async function work(url: string, workers: number, folder: string, flags: readonl
   const redis = await connectRedis(url)
   const { WaitingError, Worker } = await import('bullmq')
   const name = `${hostname()}:${process.pid}`
+  const broken = new AbortController()
   const interrupt = untilInterrupted(() => say('Stopping; runs that are under way are saved and put back'))
+  const stop = AbortSignal.any([interrupt.signal, broken.signal])
   const env = environment(workers)
+  await makeFolders(folder)
 
   async function train(id: string, config: QueuedRun['config'], iterations: number, tell: (progress: QueuedProgress) => Promise<void>): Promise<Outcome> {
     const own = join(folder, 'runs', id)
-    await mkdir(own, { recursive: true })
+    await makeFolder(own)
     await pull(redis, id, own)
     const timeOfCheckpoint = (): Promise<number> => stat(join(own, files.checkpoint)).then(({ mtimeMs }) => mtimeMs, () => 0)
     let stored = await timeOfCheckpoint()
@@ -86,7 +89,7 @@ async function work(url: string, workers: number, folder: string, flags: readonl
       }
     }, watchEvery)
     try {
-      const outcome = await trainRun(folder, { id, config }, iterations, { env, signal: interrupt.signal, flags })
+      const outcome = await trainRun(folder, { id, config }, iterations, { env, signal: stop, flags })
       await push(redis, id, own, 'stopped' in outcome ? travelling : await filesIn(own))
       return outcome
     } finally {
@@ -98,7 +101,11 @@ async function work(url: string, workers: number, folder: string, flags: readonl
   const taker = new Worker<QueuedRun, Outcome>(queueName, async (job, token) => {
     const { id, config, iterations } = job.data
     say(`${id}: up to ${iterations} iterations`)
-    const outcome = await train(id, config, iterations, progress => job.updateProgress(progress))
+    const outcome = await train(id, config, iterations, progress => job.updateProgress(progress)).catch((error: Error): Outcome => {
+      if (!isUnwritten(error)) throw error // tried again
+      broken.abort(error) // this computer is to blame, not the run
+      return { stopped: true }
+    })
     if ('stopped' in outcome) {
       await job.moveToWait(token)
       throw new WaitingError()
@@ -108,9 +115,10 @@ async function work(url: string, workers: number, folder: string, flags: readonl
   }, { connection: own, concurrency: workers, lockDuration, stalledInterval, maxStalledCount: 1000 })
   taker.on('error', () => {}) // told by the connection, which is made again
   say(`Waiting for runs at ${publicAddress(url)}, ${workers} at once`)
-  await new Promise<void>(done => { interrupt.signal.addEventListener('abort', () => done()) })
+  await new Promise<void>(done => { stop.addEventListener('abort', () => done()) })
   await taker.close()
   interrupt.end()
   redis.removeAllListeners('close')
   for (const connection of [own, redis]) connection.disconnect()
+  broken.signal.throwIfAborted()
 }

@@ -22,6 +22,14 @@ export type Activation = (typeof programActivations)[number]
 /** What not every runner has, in the words of whoever says so. */
 export type Feature = 'bounds'
 
+/**
+ * So many outputs of the first layer, and what they see: the cells at these taps (numbers t = row·size + column of the
+ * window, ascending, the middle among them), and no others. Where there are several, each has whole sixteens of outputs,
+ * so that no vector of a runner belongs to two. Rows of the first weights are view after view; those in the columns of
+ * another view are not read, and what is written as their gradient means nothing.
+ */
+export type View = { readonly taps: readonly number[]; readonly outputs: number }
+
 /** One dense layer, `[inputs, outputs]`. */
 export type Layer = { readonly outputs: number; readonly activation: Activation; readonly bias: boolean }
 
@@ -33,12 +41,12 @@ export type Program = {
   readonly padding: Padding
   /**
    * What a cell sees of its size × size neighbourhood. `filters`: that many depthwise filters, given as the input
-   * `kernel`; learned ones get a gradient. `window`:
-   * the cells at those of its `taps` (numbers t = row·size + column, ascending, the middle among them), so that the first layer is a convolution.
+   * `kernel`; learned ones get a gradient. `window`: the cells themselves, so that the first layer is a convolution; or
+   * several beside each other, one for each of the `views`.
    */
   readonly perception:
     | { readonly type: 'filters'; readonly size: number; readonly filters: number; readonly learned: boolean }
-    | { readonly type: 'window'; readonly size: number; readonly taps: readonly number[] }
+    | { readonly type: 'window'; readonly size: number; readonly views: readonly View[] }
   /** The last layer is linear and has one output for each channel; those of channels that never change are not used. */
   readonly layers: readonly Layer[]
   /** For negative inputs of leakyRelu. */

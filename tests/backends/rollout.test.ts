@@ -262,7 +262,7 @@ describe('memory', () => {
     const rollouts = cpu({ threads: 1 }).runner!
     const program: Program = {
       batch: 1, height: 1, width: 2 ** 26, channels: 16, padding: 'zero', slope: 0, updated: [0], fireRate: 1,
-      inputMask: null, living: null, noise: null, bound: null, perception: { type: 'window', size: 1, taps: [0] },
+      inputMask: null, living: null, noise: null, bound: null, perception: { type: 'window', size: 1, views: [{ taps: [0], outputs: 1 }] },
       layers: [{ outputs: 1, activation: 'linear', bias: false }],
     }
     const run = { steps: 1, keys: new Uint32Array(2), noiseKeys: null, masks: null, readouts: [1], segment: 1, budget: 0 }

@@ -33,7 +33,7 @@ const programs: fc.Arbitrary<Program> = fc.record({
       learned: fc.boolean(),
     }),
     fc.constantFrom(1, 3, 5).map(size => (
-      { type: 'window' as const, size, taps: Array.from({ length: size ** 2 }, (_, t) => t) })),
+      { type: 'window' as const, size, views: [{ taps: Array.from({ length: size ** 2 }, (_, t) => t), outputs: 1 }] })),
   ),
   hidden: fc.array(fc.constantFrom(1, 80, 240, 1024), { maxLength: 3 }),
   slope: fc.constant(0.2), fireRate: fc.constantFrom(0.5, 1), inputMask: fc.constant(null),

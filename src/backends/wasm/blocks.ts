@@ -51,14 +51,21 @@ export function blocksOf(k: Kernels, program: Program, layout: Layout, block: Bl
     return l === 0 ? block.y : hidden + ceilTo(count, 4) * before[l]
   }
 
+  /** The sums of layer l, or `floor` where they are less. */
+  function sums(l: number, count: number, hidden: number, to: number, stride: number, floor: number): void {
+    const from = inputOf(l, count, hidden)
+    for (const { inputs, columns, row, column, w, bias } of layers[l].products) {
+      k.product(count, inputs, columns, from + 4 * row, strides[l], w, bias, to + 4 * column, stride, floor, 0)
+    }
+  }
+
   function look(x: number, cells: number, count: number, hidden: number | null): void {
     k.perceive(x, cells, count, filters, counts, taps, tapWeights, cellBytes, block.y, yStride)
     for (let l = 0; hidden !== null && l < top; l++) {
-      const { inputs, columns, w, bias, activation } = layers[l]
-      const from = inputOf(l, count, hidden), to = inputOf(l + 1, count, hidden)
-      const floor = activation === relu ? 0 : -Infinity
-      k.product(count, inputs, columns, from, strides[l], w, bias, to, strides[l + 1], floor, 0)
-      if (activation !== relu) k.activate(activation, to, ceilTo(count, 4) * strides[l + 1], slope)
+      const { activation } = layers[l]
+      const to = inputOf(l + 1, count, hidden), stride = strides[l + 1]
+      sums(l, count, hidden, to, stride, activation === relu ? 0 : -Infinity)
+      if (activation !== relu) k.activate(activation, to, ceilTo(count, 4) * stride, slope)
     }
   }
 
@@ -71,23 +78,23 @@ export function blocksOf(k: Kernels, program: Program, layout: Layout, block: Bl
         const size = Math.min(blockRows, count - i)
         const hidden = place(size)
         look(x, cells + 4 * i, size, hidden)
-        const { inputs, columns, w, bias } = layers[top]
-        const from = inputOf(top, size, hidden), to = rows + i * changeStride
-        k.product(size, inputs, columns, from, strides[top], w, bias, to, changeStride, -Infinity, 0)
+        sums(top, size, hidden, rows + i * changeStride, changeStride, -Infinity)
       }
     },
     back(x, cells, count, hidden, change, gradient, g) {
+      const wanted = g !== null || learned
       let from = change, stride = changeStride
       for (let l = top; l >= 0; l--) {
-        const { inputs, outputs, columns, wt, bias, gw, gb } = layers[l]
         const a = inputOf(l, count, hidden), aStride = strides[l]
-        k.productTN(count, ceilTo(inputs, 4), columns, a, aStride, from, stride, gradient + gw, columns * 4)
-        if (bias) k.sumRows(count, columns, from, stride, gradient + gb)
-        if (l === 0 && g === null && !learned) return
         const to = block.g[l % 2]
         const activation = l > 0 ? layers[l - 1].activation : 0
         const gate = activation === relu ? a : 0
-        k.product(count, outputs, ceilTo(inputs, 8), from, stride, wt, 0, to, aStride, -Infinity, gate)
+        for (const { inputs, outputs, columns, row, column, wt, bias, gw, gb } of layers[l].products) {
+          const read = a + 4 * row, owed = from + 4 * column
+          k.productTN(count, ceilTo(inputs, 4), columns, read, aStride, owed, stride, gradient + gw, columns * 4)
+          if (bias) k.sumRows(count, columns, owed, stride, gradient + gb)
+          if (l > 0 || wanted) k.product(count, outputs, ceilTo(inputs, 8), owed, stride, wt, 0, to + 4 * row, aStride, -Infinity, gate)
+        }
         if (activation !== relu) k.activateBack(activation, to, a, ceilTo(count, 4) * aStride, slope)
         from = to
         stride = aStride

@@ -22,13 +22,24 @@ import { activations } from './kernels.ts'
 /** Rows of cells that go through the layers at once, so that they stay in cache. */
 export const blockRows = 64
 
-/** One dense layer in memory; sizes in numbers, the rest in bytes. */
+/** One dense layer in memory: a product, or several beside each other where the first layer has several views. */
 export type LayerLayout = {
-  /** Rows of W as they are packed, and outputs, exact and rounded up to 8. */
+  readonly activation: number
+  /** Outputs, exact and rounded up to 8. */
+  readonly outputs: number
+  readonly columns: number
+  readonly products: readonly Product[]
+}
+
+/** A product of a layer; sizes in numbers, the rest in bytes. */
+export type Product = {
+  /** Its rows of W, and outputs, exact and rounded up to 8. */
   readonly inputs: number
   readonly outputs: number
   readonly columns: number
-  readonly activation: number
+  /** Its first row and column in the caller's W: the first number that it reads of a cell, and the first that it writes. */
+  readonly row: number
+  readonly column: number
   /** Addresses of W and Wᵀ in panels, and of the bias (0 where there is none). */
   readonly w: number
   readonly wt: number
@@ -141,13 +152,14 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
   const words = Math.ceil(width / 64)
   const planeRow = 8 * words
   const maskBytes = height * planeRow
-  const perceived = filters.length * cellBytes / 4
-  const yStride = 4 * ceilTo(perceived, 8)
   const changeStride = 4 * ceilTo(channels, 8)
   const samples = batch * height * width * channels * 4
 
   const taps = filters.flat()
-  const { layers, gradientBytes } = layLayers(arena, program, perceived, taps.length * cellBytes)
+  const { layers, gradientBytes } = layLayers(arena, program, filters.length * cellBytes / 4, taps.length * cellBytes)
+  // Going back, products write whole eights of what they read.
+  const last = layers[0].products.at(-1)!
+  const yStride = 4 * ceilTo(last.row + ceilTo(last.inputs, 8), 8)
   const { bands: borders, cotangentBytes } = bordersOf(batch, { height, width, padding, radius, origin, rowBytes, cellBytes })
   const { bands, rowsBytes } = layBands(arena, borders, {
     width, planeRow, rowOfCell: changeStride + (bound ? cellBytes : 0),
@@ -191,25 +203,30 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
 
 /** The layers of the network, the first of which reads `perceived` numbers; their derivatives stand behind `filterBytes`. */
 function layLayers(
-  arena: Arena, { layers }: Program, perceived: number, filterBytes: number,
+  arena: Arena, { layers, channels, perception }: Program, perceived: number, filterBytes: number,
 ): { layers: LayerLayout[]; gradientBytes: number } {
   let gradientBytes = filterBytes
   const grown = (bytes: number): number => (gradientBytes += bytes) - bytes
-  let inputs = perceived
-  const laid = layers.map((layer: Layer): LayerLayout => {
-    const { outputs } = layer
-    const columns = ceilTo(outputs, 8)
-    const place = {
-      inputs, outputs, columns,
-      activation: activations[layer.activation],
-      w: arena.take(inputs * columns * 4),
-      wt: arena.take(outputs * ceilTo(inputs, 8) * 4),
-      bias: layer.bias ? arena.take(columns * 4) : 0,
-      gw: grown(ceilTo(inputs, 4) * columns * 4),
-      gb: grown(columns * 4),
-    }
-    inputs = outputs
-    return place
+  const laid = layers.map(({ outputs, activation, bias }: Layer, l): LayerLayout => {
+    const sizes = l === 0 && perception.type === 'window'
+      ? perception.views.map(view => ({ inputs: view.taps.length * ceilTo(channels, 4), outputs: view.outputs }))
+      : [{ inputs: l === 0 ? perceived : layers[l - 1].outputs, outputs }]
+    let row = 0, column = 0
+    const products = sizes.map(({ inputs, outputs }): Product => {
+      const columns = ceilTo(outputs, 8)
+      const product = {
+        inputs, outputs, columns, row, column,
+        w: arena.take(inputs * columns * 4),
+        wt: arena.take(outputs * ceilTo(inputs, 8) * 4),
+        bias: bias ? arena.take(columns * 4) : 0,
+        gw: grown(ceilTo(inputs, 4) * columns * 4),
+        gb: grown(columns * 4),
+      }
+      row += inputs
+      column += outputs
+      return product
+    })
+    return { activation: activations[activation], outputs, columns: ceilTo(outputs, 8), products }
   })
   return { layers: laid, gradientBytes }
 }

@@ -7,7 +7,7 @@
  */
 import type { Program } from '../program.ts'
 import { ceilTo } from './arena.ts'
-import type { Layout, Tap } from './layout.ts'
+import type { Layout, Product, Tap } from './layout.ts'
 
 /** The inputs of a program by name. */
 export type Parts = {
@@ -27,7 +27,7 @@ export function filtersOf({ perception, channels }: Program, kernel: Float32Arra
   const { size } = perception, r = Math.floor(size / 2)
   const cells = Array.from({ length: size * size }, (_, t) => ({ dy: Math.floor(t / size) - r, dx: t % size - r }))
   if (perception.type === 'window') {
-    return perception.taps.map(t => [{ ...cells[t], weights: new Array<number>(channels).fill(1) }])
+    return perception.views.flatMap(({ taps }) => taps).map(t => [{ ...cells[t], weights: new Array<number>(channels).fill(1) }])
   }
   const { filters, learned } = perception
   const padded = ceilTo(channels, 4)
@@ -48,23 +48,32 @@ export function packFilters(floats: Float32Array, { tapWeights, cellBytes }: Lay
 /** Where W[i, j] stands in panels of 8 columns, for a matrix of `inner` rows. */
 const inPanel = (inner: number, i: number, j: number): number => (j >> 3) * inner * 8 + i * 8 + (j & 7)
 
-/** W and Wᵀ in panels, and the bias, of each layer. */
-export function packLayers(floats: Float32Array, layout: Layout, layers: Parts['layers']): void {
-  layout.layers.forEach((layer, l) => {
-    const { inputs, outputs, columns } = layer
-    const { w, bias } = layers[l]
-    const at = layer.w / 4, transposed = layer.wt / 4
-    floats.fill(0, at, at + inputs * columns)
-    floats.fill(0, transposed, transposed + outputs * ceilTo(inputs, 8))
-    for (let i = 0; i < inputs; i++) {
-      for (let j = 0; j < outputs; j++) {
-        floats[at + inPanel(inputs, i, j)] = w[i * outputs + j]
-        floats[transposed + inPanel(outputs, j, i)] = w[i * outputs + j]
+/** Visits the weights of all products: W[i, j], and its place in the caller's array for layer l. */
+function eachWeight({ layers }: Layout, visit: (l: number, product: Product, i: number, j: number, at: number) => void): void {
+  layers.forEach(({ outputs: width, products }, l) => {
+    for (const product of products) {
+      const { inputs, outputs, row, column } = product
+      for (let i = 0; i < inputs; i++) {
+        for (let j = 0; j < outputs; j++) visit(l, product, i, j, (row + i) * width + column + j)
       }
     }
-    if (!bias) return
-    floats.fill(0, layer.bias / 4, layer.bias / 4 + columns)
-    floats.set(bias, layer.bias / 4)
+  })
+}
+
+/** W and Wᵀ in panels, and the bias, of each layer. */
+export function packLayers(floats: Float32Array, layout: Layout, layers: Parts['layers']): void {
+  layout.layers.forEach(({ products }, l) => {
+    for (const { inputs, outputs, columns, column, w, wt, bias } of products) {
+      floats.fill(0, w / 4, w / 4 + inputs * columns)
+      floats.fill(0, wt / 4, wt / 4 + outputs * ceilTo(inputs, 8))
+      const given = layers[l].bias?.subarray(column, column + outputs)
+      if (given) floats.fill(0, bias / 4, bias / 4 + columns).set(given, bias / 4)
+    }
+  })
+  eachWeight(layout, (l, { inputs, outputs, w, wt }, i, j, at) => {
+    const weight = layers[l].w[at]
+    floats[w / 4 + inPanel(inputs, i, j)] = weight
+    floats[wt / 4 + inPanel(outputs, j, i)] = weight
   })
 }
 
@@ -97,9 +106,12 @@ export function unpackGradients(
       kernel[i] = sums[(f * size * size + t) * padded + c]
     }
   }
-  layout.layers.forEach(({ outputs, columns, gw, gb }, l) => {
-    const w = rest.shift(), bias = layers[l].bias ? rest.shift() : null
-    for (let i = 0; w && i < w.length; i++) w[i] = sums[gw / 4 + Math.floor(i / outputs) * columns + i % outputs]
-    if (bias) bias.set(sums.subarray(gb / 4, gb / 4 + outputs))
+  const given = layers.map(({ bias }) => ({ w: rest.shift(), bias: bias ? rest.shift() : null }))
+  layout.layers.forEach(({ products }, l) => {
+    for (const { outputs, column, gb } of products) given[l].bias?.set(sums.subarray(gb / 4, gb / 4 + outputs), column)
+  })
+  eachWeight(layout, (l, { columns, gw }, i, j, at) => {
+    const { w } = given[l]
+    if (w) w[at] = sums[gw / 4 + i * columns + j]
   })
 }

@@ -2,8 +2,9 @@
  * A rule as a program and its inputs: plain data, and arrays that operators make of the parameters, so that what is
  * owed to the parameters follows by their adjoints.
  */
-import type { Activation as ProgramActivation, Program } from '../../backends/program.ts'
+import type { Activation as ProgramActivation, Program, View } from '../../backends/program.ts'
 import { add, mul } from '../../tensor/ops/arithmetic.ts'
+import { concat } from '../../tensor/ops/concat.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import { matmul } from '../../tensor/ops/dense.ts'
 import { depthwiseConv } from '../../tensor/ops/depthwise-conv/depthwise-conv.ts'
@@ -33,12 +34,12 @@ export function arrange(
 ): { program: Program; folded: boolean; inputsOf: (params: DataParams) => Tensor[] } {
   const folded = seesWindow(rule) && isLinear(rule) && (
     rule.perceive.length > 1 || x.backend.runner!.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
-  const taps = tapsOf(rule, angle)
+  const views = viewsOf(rule, angle, folded)
   return {
-    program: programOf(rule, x, folded, taps),
+    program: programOf(rule, x, folded, views),
     folded,
     inputsOf: params => inOrder(rule, [
-      ...perceptionInputs(rule, params, { folded, taps, angle, like: x }), ...networkInputs(rule, params.update),
+      ...perceptionInputs(rule, params, { folded, views, angle, like: x }), ...networkInputs(rule, params.update),
     ]),
   }
 }
@@ -71,7 +72,23 @@ function inOrder(rule: DataRule, inputs: readonly Tensor[]): Tensor[] {
   return ordered.map((t, i) => (i >= first ? spreadOut(t) : t))
 }
 
-function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly number[]): Program {
+/**
+ * What the first outputs of a program that sees windows see, all of them the same where the perception is folded into the
+ * first layer. Else its parts are convolutions, each with the same function behind it; where their windows differ, each is
+ * a view of its own, since a zero in the place of what a part does not see would, times NaN, be NaN.
+ */
+function viewsOf(rule: DataRule, angle: number, folded: boolean): View[] {
+  const one = (outputs: number): View[] => [{ taps: tapsOf(rule, angle), outputs }]
+  if (folded) return one(rule.update.hidden[0])
+  const views = rule.perceive.map(part => ({
+    taps: tapsOf(rule, angle, [part]), outputs: ceilTo16(perceptionSize({ ...rule, perceive: [part] })),
+  }))
+  return views.every(({ taps }) => `${taps}` === `${views[0].taps}`) ? one(perceptionSize(rule)) : views
+}
+
+const ceilTo16 = (n: number): number => Math.ceil(n / 16) * 16
+
+function programOf(rule: DataRule, x: Tensor, folded: boolean, views: readonly View[]): Program {
   const [batch, height, width, channels] = x.shape
   const size = windowSize(rule)
   const perceived = perceptionSize(rule)
@@ -82,11 +99,11 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly nu
     batch, height, width, channels,
     padding: rule.padding,
     perception: seesWindow(rule)
-      ? { type: 'window', size, taps }
+      ? { type: 'window', size, views }
       : { type: 'filters', size, filters: perceived / channels, learned: rule.perceive.some(isLearned) },
     layers: [
       ...(seesWindow(rule) && !folded
-        ? [{ outputs: perceived, activation: first, bias: hasBias(rule) }]
+        ? [{ outputs: sumOfOutputs(views), activation: first, bias: hasBias(rule) }]
         : []),
       ...hidden.map(outputs => ({ outputs, activation, bias: true })),
       { outputs: channels, activation: 'linear', bias: lastBias },
@@ -106,12 +123,12 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, taps: readonly nu
  * where there are convolutions, the whole perception as one matrix `[taps·c, perceptionSize]`, and its bias if it
  * has one. Folded, the matrix and the bias are multiplied with the first layer and take its place: part by part, so that
  * no zero stands for what a part does not see, which times NaN would be NaN in the derivatives. Therefore several linear
- * parts are always folded. (Convolutions with an activation cannot be: where two of them have different windows, a NaN that
- * one sees is in what is owed to the rows of w1 that read the other.)
+ * parts are always folded. Convolutions with an activation cannot be; the matrix of several views has their blocks along
+ * its diagonal, and in w1 rows of zeros stand for the outputs with which these are padded.
  */
 function perceptionInputs(
   rule: DataRule, { perceive, update: { w1, b1 } }: DataParams,
-  { folded, taps, angle, like }: { folded: boolean; taps: readonly number[]; angle: number; like: Tensor },
+  { folded, views, angle, like }: { folded: boolean; views: readonly View[]; angle: number; like: Tensor },
 ): Tensor[] {
   const filters = filtersKernel(rule, { perceive }, { angle, like })
   if (!seesWindow(rule)) return [filters!, w1, b1]
@@ -119,9 +136,23 @@ function perceptionInputs(
   const parts = learned.flatMap((part, i) =>
     (isConvolution(part) ? [{ window: sumOf(part)!, kernel: perceive![i].kernel, bias: perceive![i].bias }] : []))
   if (!folded) {
-    const kernel = joined(sameSize(parts.map(({ window, kernel }) => spread(kernel, window.dilation))))
-    const bias = joined(parts.map(({ bias, kernel }) => bias ?? zeros([kernel.shape[3]], { like })))
-    return [asMatrix(kernel, taps), ...(hasBias(rule) ? [bias] : []), w1, b1]
+    const kernels = sameSize(parts.map(({ window, kernel }) => spread(kernel, window.dilation)))
+    const biases = parts.map(({ bias, kernel }) => bias ?? zeros([kernel.shape[3]], { like }))
+    if (views.length === 1) {
+      return [asMatrix(joined(kernels), views[0].taps), ...(hasBias(rule) ? [joined(biases)] : []), w1, b1]
+    }
+    const all = sumOfOutputs(views)
+    const [blocks, wideBiases, rows] = [[], [], []] as Tensor[][]
+    let row = 0, column = 0
+    views.forEach(({ taps, outputs }, i) => {
+      const [n] = biases[i].shape
+      blocks.push(pad(asMatrix(kernels[i], taps), [[0, 0], [column, all - column - n]]))
+      wideBiases.push(pad(biases[i], [[0, outputs - n]]))
+      rows.push(pad(slice(w1, [row, 0], [n, w1.shape[1]]), [[0, outputs - n], [0, 0]]))
+      row += n
+      column += outputs
+    })
+    return [concat(blocks, 0), ...(hasBias(rule) ? [concat(wideBiases, 0)] : []), concat(rows, 0), b1]
   }
   // The rows of w1 are those of the filters, then those of each convolution.
   const hidden = w1.shape[1]
@@ -136,8 +167,10 @@ function perceptionInputs(
     if (bias) first = add(first, reshape(matmul(reshape(bias, [1, outputs]), own), [hidden]))
     row += outputs
   }
-  return [asMatrix(sameSize(products).reduce(add), taps), first]
+  return [asMatrix(sameSize(products).reduce(add), views[0].taps), first]
 }
+
+const sumOfOutputs = (views: readonly View[]): number => views.reduce((sum, { outputs }) => sum + outputs, 0)
 
 /** A kernel `[k,k,c,n]` as the matrix `[taps·c, n]` of its taps. */
 function asMatrix(kernel: Tensor, taps: readonly number[]): Tensor {

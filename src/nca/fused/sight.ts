@@ -58,8 +58,11 @@ export function hasBias(rule: DataRule): boolean {
   return sums(rule).some(({ bias }) => bias)
 }
 
-/** The places within the window, row·size + column, at which any part of a perception looks; the middle is one of them. */
-export function tapsOf(rule: DataRule, angle: number): number[] {
+/**
+ * The places within the window of a rule, row·size + column, at which any of these parts of its perception looks; the
+ * middle is one of them.
+ */
+export function tapsOf(rule: DataRule, angle: number, parts: readonly Perception[] = rule.perceive): number[] {
   const size = windowSize(rule), middle = (size - 1) / 2
   const sees = (part: Perception, dy: number, dx: number): boolean => {
     const { size: taps, dilation } = sumOf(part)!
@@ -68,7 +71,7 @@ export function tapsOf(rule: DataRule, angle: number): number[] {
   }
   return Array.from({ length: size * size }, (_, t) => t).filter(t => {
     const [dy, dx] = [Math.floor(t / size) - middle, t % size - middle]
-    return (dy === 0 && dx === 0) || rule.perceive.some(part => sees(part, dy, dx))
+    return (dy === 0 && dx === 0) || parts.some(part => sees(part, dy, dx))
   })
 }
 

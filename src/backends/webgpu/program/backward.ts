@@ -17,7 +17,7 @@ import { imageOfWgsl } from '../../wgsl/window.ts'
 import {
   declareSizes, declareUniforms, listWgsl, livesWgsl, loadRowWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
 } from './cells.ts'
-import { activationsWgsl, declareRest, eachRow, eachWeight, hideWgsl, sumsWgsl, weightWgsl } from './layers.ts'
+import { activationsWgsl, declareRest, eachInput, eachRow, eachWeight, hideWgsl, sumsWgsl, weightWgsl } from './layers.ts'
 import { recordSize } from './sizes.ts'
 import type { Sizes, Workspace } from './sizes.ts'
 
@@ -143,7 +143,7 @@ function backThroughWgsl(sizes: Sizes, l: number): string {
       workspaces[mine + at_d${l} + (j + ${q}u) * blockRows + n + ${r}u] = d${r}_${q};
     }`)}`, '\n    ')}
     if (${l === 1 ? 'u.wanted != 0u' : 'true'}) {
-      for (var i = 0u; i < ${inputs}u; i++) {
+      ${eachInput(sizes, l)} {
         let row = 4u * i * ${width}u + j;
         ${eachWeight(sizes, hiddenAtOnce, (e, q) => weightWgsl(l, `row + ${e * width + q}u`),
           (r, e, q) => `d${l - 1}[${r * inputs}u + i][${e}] += dot(w, d${r}_${q});`, '\n        ')}

@@ -63,6 +63,25 @@ export function weightWgsl(l: number, place: string): string {
   return l === 1 ? `w1[${place}]` : `rest[w${l} + ${place}]`
 }
 
+/**
+ * `seenBy(j)`, where there are several views: of what is perceived, the first vector that the first layer's vector j of
+ * outputs sees, and the one behind the last.
+ */
+function declareViews({ ends }: Sizes): string {
+  if (ends.length < 2) return ''
+  return `
+fn seenBy(j: u32) -> vec2u {${ends.map(([outputs, perceived], i) => `
+  if (j < ${outputs}u) { return vec2u(${i === 0 ? 0 : ends[i - 1][1]}u, ${perceived}u); }`).join('')}
+  return vec2u();
+}`
+}
+
+/** The vectors i that go into vector j of layer l: the head of a loop. */
+export function eachInput({ widths, ends }: Sizes, l: number): string {
+  return l === 1 && ends.length > 1
+    ? 'let sight = seenBy(j); for (var i = sight.x; i < sight.y; i++)' : `for (var i = 0u; i < ${widths[l - 1]}u; i++)`
+}
+
 /** What goes into layer l: an array of so many vectors for each row. */
 function inputOf(l: number): string {
   return l === 1 ? 'y' : `h${l - 1}`
@@ -70,7 +89,7 @@ function inputOf(l: number): string {
 
 /** Declares `z0_0 …`, the sums of vectors j … of layer l, for each row; `z1_2` is vector j + 2 of the second row. */
 export function sumsWgsl(sizes: Sizes, l: number): string {
-  const { widths, hiddenAtOnce, mostWrittenOut } = sizes
+  const { widths, hiddenAtOnce, mostWrittenOut, ends } = sizes
   const inputs = widths[l - 1]
   const each = (text: (r: number) => string): string => eachRow(sizes, text)
   const add = (i: string): string => `
@@ -80,15 +99,15 @@ export function sumsWgsl(sizes: Sizes, l: number): string {
         (e, q) => weightWgsl(l, `row + ${e * widths[l] + q}u`), (r, e, q) => `z${r}_${q} += v${r}[${e}] * w;`)}`
   return `
     ${each(r => repeat(hiddenAtOnce, q => `var z${r}_${q} = rest[b${l} + j + ${q}u];`, ' '))}
-    ${inputs <= mostWrittenOut
-      ? repeat(inputs, i => `{${add(`${i}u`)} }`) : `for (var i = 0u; i < ${inputs}u; i++) {${add('i')} }`}`
+    ${inputs <= mostWrittenOut && ends.length < 2
+      ? repeat(inputs, i => `{${add(`${i}u`)} }`) : `${eachInput(sizes, l)} {${add('i')} }`}`
 }
 
 /** `hide()` fills h1 …, the hidden layers that are kept, from y. */
 export function hideWgsl(sizes: Sizes): string {
   const { widths, hiddenAtOnce, rowsAtOnce } = sizes
   const kept = widths.slice(1, -2).map((width, i) => ({ l: i + 1, width }))
-  return `${kept.map(({ l, width }) => `
+  return `${declareViews(sizes)}${kept.map(({ l, width }) => `
 var<private> h${l}: array<vec4f, ${rowsAtOnce * width}>;`).join('')}
 fn hide() {${kept.map(({ l, width }) => `
   for (var j = 0u; j < ${width}u; j += ${hiddenAtOnce}u) {${sumsWgsl(sizes, l)}

@@ -73,6 +73,8 @@ export type Sizes = Division & {
   /** Where in the window each tap is: row · K + column. */
   readonly places: readonly number[]
   readonly taps: number
+  /** Where there are several views: the vectors of outputs, and of what is perceived, behind each. */
+  readonly ends: readonly (readonly [outputs: number, perceived: number])[]
   readonly F: number
   readonly cells: number
   /** Rows of tiles: so many words of marks. */
@@ -90,10 +92,13 @@ export function sizesOf(
   { batch, height, width, channels, perception, layers }: Program, shape: Division,
 ): Sizes {
   const K = perception.size
-  const places = perception.type === 'window' ? perception.taps : Array.from({ length: K * K }, (_, t) => t)
+  const views = perception.type === 'window' ? perception.views : []
+  const places = views.length > 0 ? views.flatMap(({ taps }) => taps) : Array.from({ length: K * K }, (_, t) => t)
   const taps = places.length
   const F = perception.type === 'filters' ? perception.filters : taps
   const C = vectors(channels), N = F * C
+  let outputs = 0, perceived = 0
+  const ends = views.map(view => [outputs += vectors(view.outputs), perceived += view.taps.length * C] as const)
   const hidden = layers.slice(0, -1).map(({ outputs }) =>
     Math.ceil(vectors(outputs) / shape.hiddenAtOnce) * shape.hiddenAtOnce)
   const widths = [N, ...hidden, C]
@@ -103,7 +108,7 @@ export function sizesOf(
   const kernel = perception.type === 'filters' ? taps * F * C : 0
   const x = Math.ceil(width / tile.width), y = Math.ceil(height / tile.height)
   return {
-    ...shape, C, N, widths, K, places, taps, F,
+    ...shape, C, N, widths, K, places, taps, F, ends,
     cells: batch * height * width,
     rows: batch * height * x,
     tiles: { x, y, all: batch * y * x },

@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
 import { useSoftwareAdapter } from '../tests/webgpu/software-adapter.ts'
+import { bundle } from './gpu-bundle.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const most = 60e6
@@ -45,36 +45,12 @@ function shrink(file, to) {
   rmSync(stripped)
 }
 
-/** Modules that look for what a GPU machine does not have: a driver that is software, the sources of the operators. */
-const standIns = {
-  'tests/webgpu/software-adapter.ts': 'export const useSoftwareAdapter = () => {}',
-  'tests/operators/all.ts': 'export const operators = new Set()',
-}
-
-/** One module out of many. */
-async function bundle(contents, to) {
-  await build({
-    stdin: { contents, resolveDir: root, loader: 'ts' }, outfile: join(folder, to),
-    bundle: true, format: 'esm', platform: 'node', target: 'node20', logLevel: 'warning',
-    ignoreAnnotations: true, // the package says that its files have no side effects, which tests have
-    external: ['webgpu', '@observablehq/plot', 'linkedom'],
-    alias: { vitest: join(root, 'bench/gpu/vitest.mjs') },
-    plugins: [{
-      name: 'stand-ins',
-      setup(hooks) {
-        for (const [file, contents] of Object.entries(standIns)) {
-          hooks.onLoad({ filter: new RegExp(`${file}$`) }, () => ({ contents }))
-        }
-      },
-    }],
-  })
-}
-
 run('npm', 'run', '--silent', 'build')
 mkdirSync(folder, { recursive: true })
 writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
 for (const path of ['LICENSE', 'dist', 'bench/package.json', 'bench/servers']) take(path)
-for (const name of ['describe.mjs', 'pytorch_nca.py', 'jax_nca.py']) take(`bench/gpu/${name}`)
+take('bench/gpu/describe.mjs')
+for (const name of ['nca', 'nca_torch', 'works', 'gpu_pytorch', 'gpu_jax']) take(`python/${name}.py`)
 for (const name of ['index.js', 'package.json', 'LICENSE.md']) take(`node_modules/webgpu/${name}`)
 cpSync(join(root, 'bench/gpu/run.sh'), join(folder, 'run.sh'))
 
@@ -90,14 +66,8 @@ for (const name of ['libstdc++.so.6', 'libgcc_s.so.1']) {
   if (line) cpSync(realpathSync(line.split(/\s+/)[3]), join(folder, 'lib/gcc', name))
 }
 
-await bundle(`import './bench/run.ts'`, 'bench/lib/run.mjs')
-await bundle(`
-  import './tests/setup.ts'
-  import './tests/webgpu/operators.test.ts'
-  import './tests/webgpu/rollout.test.ts'
-  import { runTests } from 'vitest'
-  await runTests()
-`, 'bench/gpu/tests.mjs')
+await bundle('bench', join(folder, 'bench/lib/run.mjs'))
+await bundle('tests', join(folder, 'bench/gpu/tests.mjs'))
 
 shrink(process.execPath, 'node')
 shrink(join(root, 'node_modules/webgpu/dist/linux-x64/dawn.node'), 'node_modules/webgpu/dist/linux-x64/dawn.node')

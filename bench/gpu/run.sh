@@ -55,7 +55,7 @@ python() {
   module=$1 script=$2
   shift 2
   if ! python3 -c "import $module" 2>/dev/null; then echo "python3 cannot import $module: left out"; return 0; fi
-  python3 "bench/gpu/$script.py" "$@" | tee "$results/$script.jsonl"
+  python3 "python/$script.py" "$@" | tee "$results/$script.jsonl"
 }
 
 step=${1:-all}
@@ -64,8 +64,8 @@ case $step in
   adapter) adapter 2>&1 | tee "$results/adapter.txt" ;;
   test) tests 2>&1 | tee "$results/tests.txt" ;;
   bench) bench "$@" ;;
-  pytorch) python torch pytorch_nca "$@" ;;
-  jax) python jax jax_nca "$@" ;;
+  pytorch) python torch gpu_pytorch "$@" ;;
+  jax) python jax gpu_jax "$@" ;;
   all) for name in adapter test bench pytorch jax; do echo "== $name"; "./run.sh" $name || status=1; done; exit ${status:-0} ;;
   *) echo "run.sh: there is no $step, expected adapter, test, bench, pytorch, jax or nothing" >&2; exit 2 ;;
 esac

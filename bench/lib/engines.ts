@@ -42,7 +42,7 @@ const python = ['/usr/bin/python3', 'python3'].find(program => works(program, ['
 export const torch: readonly Engine[] = python
   ? ['channels-last', 'channels-first'].map(layout => ({
     name: `PyTorch ${torchVersion(python)}, ${layout}`,
-    command: [python, server('pytorch.py'), layout, String(cores)],
+    command: [python, `${root}python/server.py`, layout, String(cores)],
     env: { OMP_NUM_THREADS: String(cores), OMP_PROC_BIND: 'true' },
     threads: cores,
   }))

@@ -161,7 +161,7 @@ async function alive({ folder, steps, every, backend }) {
   return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / states]))
 }
 
-// Operators. Each entry makes its inputs and returns what is timed; the names are those of pytorch.py.
+// Operators. Each entry makes its inputs and returns what is timed; the names are those of python/server.py.
 
 function operatorCases(batch, side, backend) {
   const random = (...shape) => cg.normal(cg.key(shape.length), shape, { backend })

@@ -1,5 +1,5 @@
 /**
- * Reads the reference vectors that scripts/reference/growing_nca.py computed with PyTorch (and python.test.ts the last,
+ * Reads the reference vectors that python/reference.py computed with PyTorch (and python.test.ts the last,
  * with NumPy); see the README beside this
  * file for what each array means. A file is JSON: `{ description, torchVersion, arrays: { name: { dtype, shape,
  * base64 } } }`, the bytes little-endian and row-major.

@@ -6,7 +6,7 @@ Writes three small files of test vectors under tests/reference/ (their layout is
     operators.json     single operators: inputs, upstream cotangent u, output y, one gradient per input
     optimisers.json    5 steps of SGD, Adam and AdamW, and gradient clipping
 
-Run with `python3 scripts/reference/growing_nca.py`; needs torch and numpy only. It stops with an AssertionError, and
+Run with `python3 python/reference.py`; needs torch and numpy only. It stops with an AssertionError, and
 writes nothing, when one of its own checks fails: torch against a second implementation in plain numpy, gradients
 against central differences, and every discrete decision (living mask, ReLU) well away from its threshold.
 
@@ -22,7 +22,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-OUT = Path(__file__).resolve().parents[2] / 'tests' / 'reference'
+import nca
+import nca_torch
+from nca import ALIVE_ABOVE, ALPHA, CHANNELS, FILTERS
+
+OUT = Path(__file__).resolve().parents[1] / 'tests' / 'reference'
 
 # One thread and fixed algorithms: sums are always taken in the same order, so the files are the same bytes every time.
 torch.set_num_threads(1)
@@ -33,12 +37,7 @@ torch.set_default_dtype(torch.float64)
 # --- The Growing NCA in torch -----------------------------------------------------------------------------------------
 # States are [b,h,w,c] everywhere. Torch convolves [b,c,h,w], so its functions are wrapped in two permutations.
 
-BATCH, HEIGHT, WIDTH, CHANNELS, HIDDEN, STEPS = 2, 9, 8, 16, 20, 32
-ALPHA, ALIVE_ABOVE = 3, 0.1
-
-IDENTITY = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], dtype=np.float64)
-SOBEL_X = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype=np.float64) / 8
-FILTERS = np.stack([IDENTITY, SOBEL_X, SOBEL_X.T])  # [3,kh,kw]
+BATCH, HEIGHT, WIDTH, HIDDEN, STEPS = 2, 9, 8, 20, 32
 
 
 def to_nchw(x):
@@ -51,44 +50,43 @@ def to_nhwc(x):
 
 def perceive(x, padding):
     """[b,h,w,c] -> [b,h,w,3c]: each channel through the 3 filters, interleaved c0·id, c0·dx, c0·dy, c1·id, …"""
-    padded = F.pad(to_nchw(x), (1, 1, 1, 1), mode=padding)
-    # Grouped convolution keeps the outputs of one channel together, which is the interleaving we want.
-    kernel = torch.tensor(FILTERS, dtype=x.dtype)[:, None].repeat(CHANNELS, 1, 1, 1)  # [3c,1,kh,kw]
-    return to_nhwc(F.conv2d(padded, kernel, groups=CHANNELS))
+    kernel = nca_torch.filters(CHANNELS, dtype=x.dtype)
+    return to_nhwc(F.conv2d(nca_torch.around(to_nchw(x), padding), kernel, groups=CHANNELS))
 
 
 def pooled_alpha(x, padding):
     """3x3 maximum of alpha, [b,h,w]. Cells outside a zero-padded grid are ignored; a circular grid has none."""
-    alpha = to_nchw(x)[:, ALPHA:ALPHA + 1]
+    x = to_nchw(x)
     if padding == 'circular':
-        return F.max_pool2d(F.pad(alpha, (1, 1, 1, 1), mode='circular'), 3, stride=1)[:, 0]
-    return F.max_pool2d(alpha, 3, stride=1, padding=1)[:, 0]  # torch pads with -inf
+        return nca_torch.pooled_alpha(nca_torch.around(x, padding))[:, 0, 1:-1, 1:-1]
+    return nca_torch.pooled_alpha(x)[:, 0]
 
 
 def step(params, x, fire, padding='constant', trace=None):
-    """One step. `fire` is [b,h,w] of 0/1, shared by all channels. Appends what was decided, and how narrowly, to trace.
-
-    x' = alive(x) · alive(x + dx) · (x + dx)   with   dx = fire · (relu(perceive(x) w1 + b1) w2 + b2)
-    """
+    """nca.step; `fire` is [b,h,w] of 0/1, shared by all channels. Appends what was decided, and how narrowly, to trace."""
     w1, b1, w2, b2 = params
-    pool_before = pooled_alpha(x, padding)
-    before_relu = perceive(x, padding) @ w1 + b1
-    grown = x + fire[..., None] * (F.relu(before_relu) @ w2 + b2)
-    pool_after = pooled_alpha(grown, padding)
-    alive = (pool_before > ALIVE_ABOVE) & (pool_after > ALIVE_ABOVE)
+    pools, before_relu = [], perceive(x, padding) @ w1 + b1
+
+    def living(state):
+        pools.append(pooled_alpha(state, padding))
+        return (pools[-1] > ALIVE_ABOVE)[..., None]
+
+    grown = nca.step(x, fire[..., None], lambda _: F.relu(before_relu) @ w2 + b2, living)
     if trace is not None:
+        before, after = (pool > ALIVE_ABOVE for pool in pools)
+        alive = before & after
         # A ReLU only matters where its cell fires and lives.
         relus = before_relu.detach()[alive & (fire > 0)]
         trace.append({
             'alive': alive,
             # What would be wrong with only the mask after, or only the mask before, the update.
-            'only_before': ((pool_before <= ALIVE_ABOVE) & (pool_after > ALIVE_ABOVE)).any(),
-            'only_after': ((pool_before > ALIVE_ABOVE) & (pool_after <= ALIVE_ABOVE)).any(),
+            'only_before': (~before & after).any(),
+            'only_after': (before & ~after).any(),
             'relu_pattern': relus > 0,
-            'alpha_margin': min((p.detach() - ALIVE_ABOVE).abs().min().item() for p in (pool_before, pool_after)),
+            'alpha_margin': min((p.detach() - ALIVE_ABOVE).abs().min().item() for p in pools),
             'relu_margin': relus.abs().min().item() if relus.numel() else math.inf,
         })
-    return grown * alive[..., None]
+    return grown
 
 
 def rollout(params, x, fires, padding='constant', trace=None):
@@ -127,19 +125,20 @@ def numpy_mean_loss(case, steps, padding='constant'):
     def shifted(padded):
         return {(dy, dx): padded[:, dy:dy + h, dx:dx + w] for dy in range(3) for dx in range(3)}
 
-    def is_alive(state):
+    def living(state):
         alpha = state[..., ALPHA:ALPHA + 1]
         outside = {'constant_values': -np.inf} if padding == 'constant' else {}
         padded = np.pad(alpha, border, mode=NUMPY_PADDING[padding], **outside)
-        return np.max(list(shifted(padded).values()), axis=0)[..., 0] > ALIVE_ABOVE
+        return np.max(list(shifted(padded).values()), axis=0) > ALIVE_ABOVE
 
-    for t in range(steps):
-        neighbours = shifted(np.pad(x, border, mode=NUMPY_PADDING[padding]))
-        seen = [sum(f[dy, dx] * n for (dy, dx), n in neighbours.items()) for f in FILTERS]
+    def change(state):
+        neighbours = shifted(np.pad(state, border, mode=NUMPY_PADDING[padding]))
+        seen = [sum(f[dy][dx] * n for (dy, dx), n in neighbours.items()) for f in FILTERS]
         perception = np.stack(seen, axis=-1).reshape(b, h, w, 3 * c)
-        dx = np.maximum(perception @ case['w1'] + case['b1'], 0) @ case['w2'] + case['b2']
-        grown = np.where(case['masks'][t][..., None] == 1, x + dx, x)
-        x = np.where((is_alive(x) & is_alive(grown))[..., None], grown, 0)
+        return np.maximum(perception @ case['w1'] + case['b1'], 0) @ case['w2'] + case['b2']
+
+    for mask in case['masks'][:steps]:
+        x = nca.step(x, mask[..., None], change, living)
     return ((x[..., :4] - case['target']) ** 2).mean(axis=(1, 2, 3)).mean()
 
 

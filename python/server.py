@@ -1,6 +1,6 @@
-"""PyTorch on the CPU as a benchmarked engine, by the protocol of serve.mjs.
+"""PyTorch on the CPU as a benchmarked engine, by the protocol of bench/servers/serve.mjs.
 
-usage: python3 pytorch.py channels-last|channels-first THREADS
+usage: python3 server.py channels-last|channels-first THREADS
 
 channels-first is how implementations of neural cellular automata are usually written, channels-last is PyTorch's
 fastest. Both compute every cell in every step with conv2d, draw masks, and in training divide each gradient by its norm
@@ -16,19 +16,19 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import nca_torch
+from nca import RATE
+
 layout, threads = sys.argv[1], int(sys.argv[2])
 torch.set_num_threads(threads)
 torch.manual_seed(1)
 memory_format = torch.channels_last if layout == 'channels-last' else torch.contiguous_format
 
-sobel = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8
-identity = torch.zeros(3, 3)
-identity[1, 1] = 1
 cases = {}
 
 
 class Case:
-    """A case that lib/cases.ts wrote: [b,h,w,c] and [in,out] become PyTorch's [b,c,h,w] and [out,in,1,1]."""
+    """A case that bench/lib/cases.ts wrote: [b,h,w,c] and [in,out] become PyTorch's [b,c,h,w] and [out,in,1,1]."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -41,39 +41,23 @@ class Case:
         kernel = lambda w: w.t()[:, :, None, None].contiguous()
         self.params = [kernel(self.load('w1', 3 * c, h)), self.load('b1', h),
                        kernel(self.load('w2', h, c)), self.load('b2', c)]
-        # A grouped convolution puts out each filter of channel 0, then of channel 1, …, as ours does.
-        self.filters = torch.stack([identity, sobel, sobel.t()]).repeat(c, 1, 1)[:, None].contiguous()
+        self.filters = nca_torch.filters(c)
 
     def load(self, name, *shape):
         return torch.from_numpy(np.fromfile(os.path.join(self.folder, name + '.bin'), np.float32).reshape(shape))
 
-    def draw(self):
-        return (torch.rand(self.batch, 1, self.side, self.side) < 0.5).float()
-
     def masks(self, steps):
         return self.load('masks', -1, self.batch, 1, self.side, self.side)[:steps]
-
-    def step(self, x, mask, w1, b1, w2, b2):
-        before = living(x)
-        y = F.conv2d(x, self.filters, padding=1, groups=self.channels)
-        x = x + F.conv2d(F.relu(F.conv2d(y, w1, b1)), w2, b2) * mask
-        return x * (before & living(x)).float()
 
     def rollout(self, params, steps, masks=None):
         x = self.x0
         for t in range(steps):
-            x = self.step(x, self.draw() if masks is None else masks[t], *params)
+            fire = nca_torch.fires(x) if masks is None else masks[t]
+            x = nca_torch.growing_step(x, fire, self.filters, *params)
         return x
-
-    def loss(self, x):
-        return ((x[:, :4] - self.target) ** 2).mean()
 
     def fresh(self):
         return [torch.nn.Parameter(p.clone()) for p in self.params]
-
-
-def living(x):
-    return F.max_pool2d(x[:, 3:4], 3, 1, 1) > 0.1
 
 
 def case_of(folder):
@@ -92,14 +76,12 @@ def timed(fn):
 def train(request):
     case = case_of(request['folder'])
     params = case.fresh()  # every timed step begins from the same parameters
-    optimiser = torch.optim.Adam(params, lr=2e-3)
+    optimiser = torch.optim.Adam(params, lr=RATE)
     optimiser.zero_grad()
 
     def iteration():
-        case.loss(case.rollout(params, request['steps'])).backward()
-        for p in params:
-            p.grad /= p.grad.norm() + 1e-8
-        optimiser.step()
+        nca_torch.loss(case.rollout(params, request['steps']), case.target).backward()
+        nca_torch.learn(optimiser, params)
 
     return timed(iteration)
 
@@ -113,7 +95,7 @@ def forward(request):
 def gradients(request):
     case = case_of(request['folder'])
     params = case.fresh()
-    loss = case.loss(case.rollout(params, request['steps'], case.masks(request['steps'])))
+    loss = nca_torch.loss(case.rollout(params, request['steps'], case.masks(request['steps'])), case.target)
     loss.backward()
     w1, b1, w2, b2 = (p.grad for p in params)
     flat = lambda g: (g[:, :, 0, 0].t() if g.dim() == 4 else g).reshape(-1).tolist()

@@ -1,47 +1,36 @@
-"""JAX on a GPU: the work of pytorch_nca.py, under jit with lax.scan.
+"""JAX on a GPU: the work of gpu_pytorch.py (works.py), under jit with lax.scan.
 
-    python3 jax_nca.py                    everything, one JSON line for each measurement
-    python3 jax_nca.py --works table6     works whose names contain this
-    python3 jax_nca.py --quick            tiny sizes, to see that it runs
+    python3 gpu_jax.py                    everything, one JSON line for each measurement
+    python3 gpu_jax.py --works table6     works whose names contain this
+    python3 gpu_jax.py --quick            tiny sizes, to see that it runs
 
 Variants: the depthwise perception as a grouped convolution or as shifted sums, which XLA fuses; products in float32 or
 TF32; the scan keeps what it needs (none), only the state of each step (step), or only every sqrt(steps)-th (segment).
 Each is measured in a process of its own, because JAX cannot reset its peak of memory. Times are medians after warming up.
 """
-import argparse
+
 import itertools
 import json
 import math
 import os
-import statistics
 import subprocess
 import sys
 import time
 
 os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
 
-parser = argparse.ArgumentParser()
-parser.add_argument('--works', default='')
-parser.add_argument('--quick', action='store_true')
-parser.add_argument('--seconds', type=float, default=3, help='for the timed runs of a measurement')
+import nca
+from nca import ALIVE_ABOVE, ALPHA, CHANNELS, FILTERS, FIRE_RATE, RATE, TINY
+from works import SIZES, SLOPE, arguments, chosen, measured
+
+parser = arguments()
 parser.add_argument('--one', help='one measurement as JSON, in this process')
 options = parser.parse_args()
 
-channels = 16
-# name: network, batch, side, steps, training
-works = {
-    'growing, training step': ('growing', 8, 72, 64, True),
-    'growing, rollout': ('growing', 8, 72, 64, False),
-    'table6, training step': ('conv', 16, 64, 32, True),
-    'table6, inference': ('conv', 64, 64, 32, False),
-    **{f'table2, {side}': ('growing', 1, side, side // 2, True) for side in (256, 512, 1024)},
-}
 
-
-def variants(name):
-    network, _, _, _, train = works[name]
-    kept = ['none'] if not train else ['step', 'segment'] if name.startswith('table2') else ['none', 'step']
-    forms = ['convolution'] if network == 'conv' else ['convolution', 'shifts']
+def variants(name, work):
+    kept = ['none'] if not work.train else ['step', 'segment'] if name.startswith('table2') else ['none', 'step']
+    forms = ['convolution'] if work.network == 'conv' else ['convolution', 'shifts']
     for form, precision, keep in itertools.product(forms, ('float32', 'tensorfloat32'), kept):
         yield {'work': name, 'perception': form, 'precision': precision, 'checkpoint': keep}
 
@@ -52,34 +41,29 @@ def measure(work, perception, precision, checkpoint):
     from jax import lax
 
     jax.config.update('jax_default_matmul_precision', precision)
-    network, batch, side, steps, train = works[work]
-    if options.quick:
-        batch, side, steps = min(batch, 2), min(side, 16), 4
+    network, batch, side, steps, train = chosen(options)[work]
     full = network == 'conv'
     key = jax.random.PRNGKey(1)
     keys = iter(jax.random.split(key, 16))
-    at = jnp.arange(side) - side / 2
-    disc = jnp.where(at[:, None] ** 2 + at ** 2 < (side / 4) ** 2, 1.0, 1.0 if full else 0.0)
-    x0 = (jax.random.uniform(next(keys), (batch, side, side, channels)) * disc[:, :, None]).at[..., 3].set(disc)
+    disc = jnp.where(nca.disc(jnp.arange(side), side), 1.0, 1.0 if full else 0.0)
+    x0 = (jax.random.uniform(next(keys), (batch, side, side, CHANNELS)) * disc[:, :, None]).at[..., ALPHA].set(disc)
     target = jax.random.uniform(next(keys), (side, side, 4))
-    perceived, hidden = (80, 80) if full else (48, 128)
+    perceived, hidden = SIZES[network]
 
     def weights(*shape):
         limit = 1 / math.sqrt(math.prod(shape[:-1]))
         return jax.random.uniform(next(keys), shape, minval=-limit, maxval=limit)
 
-    last = 0.01 * jax.random.normal(next(keys), (hidden, channels))
+    last = 0.01 * jax.random.normal(next(keys), (hidden, CHANNELS))
     params = {'w1': weights(perceived, hidden), 'b1': jnp.zeros(hidden),
-              'w2': last.at[:, 3].set(0) if full else last,  # so that every cell stays alive
-              'b2': jnp.zeros(channels)}
+              'w2': last.at[:, ALPHA].set(0) if full else last,  # so that every cell stays alive
+              'b2': jnp.zeros(CHANNELS)}
     if full:
-        params['kernel'] = weights(3, 3, channels, perceived)
+        params['kernel'] = weights(3, 3, CHANNELS, perceived)
         params['bias'] = jnp.zeros(perceived)
-    sobel = jnp.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8
-    identity = jnp.zeros((3, 3)).at[1, 1].set(1)
-    filters = jnp.tile(jnp.stack([identity, sobel, sobel.T], -1)[:, :, None], (1, 1, 1, channels))
+    filters = jnp.tile(jnp.stack(jnp.array(FILTERS), -1)[:, :, None], (1, 1, 1, CHANNELS))
 
-    activate = (lambda x: jax.nn.leaky_relu(x, 0.2)) if full else jax.nn.relu
+    activate = (lambda x: jax.nn.leaky_relu(x, SLOPE)) if full else jax.nn.relu
 
     def convolve(x, kernel, groups=1, padding='SAME'):
         return lax.conv_general_dilated(
@@ -91,24 +75,21 @@ def measure(work, perception, precision, checkpoint):
         falling, rising = tap(2, 2) - tap(0, 0), tap(0, 2) - tap(2, 0)
         dx = (falling + rising + 2 * (tap(1, 2) - tap(1, 0))) / 8
         dy = (falling - rising + 2 * (tap(2, 1) - tap(0, 1))) / 8
-        return jnp.stack([x, dx, dy], -1).reshape(batch, side, side, 3 * channels)
+        return jnp.stack([x, dx, dy], -1).reshape(batch, side, side, 3 * CHANNELS)
 
     def perceive(p, x):
         if full:
             around = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode='wrap')
             return activate(convolve(around, p['kernel'], padding='VALID') + p['bias'])
-        return convolve(x, filters, channels) if perception == 'convolution' else shifts(x)
+        return convolve(x, filters, CHANNELS) if perception == 'convolution' else shifts(x)
 
     def living(x):
         return lax.reduce_window(
-            lax.stop_gradient(x[..., 3:4]), -jnp.inf, lax.max, (1, 3, 3, 1), (1, 1, 1, 1), 'SAME') > 0.1
+            lax.stop_gradient(x[..., ALPHA:ALPHA + 1]), -jnp.inf, lax.max, (1, 3, 3, 1), (1, 1, 1, 1), 'SAME') > ALIVE_ABOVE
 
     def step(p, x, key):
-        fires = jax.random.bernoulli(key, 0.5, (batch, side, side, 1))
-        before = living(x)
-        change = activate(perceive(p, x) @ p['w1'] + p['b1']) @ p['w2'] + p['b2']
-        x = x + jnp.where(fires, change, 0)
-        return jnp.where(before & living(x), x, 0)
+        fires = jax.random.bernoulli(key, FIRE_RATE, (batch, side, side, 1))
+        return nca.step(x, fires, lambda x: activate(perceive(p, x) @ p['w1'] + p['b1']) @ p['w2'] + p['b2'], living)
 
     def rollout(p, key):
         every = step if checkpoint == 'none' else jax.checkpoint(step)
@@ -126,10 +107,10 @@ def measure(work, perception, precision, checkpoint):
     def training(p, m, v, t, key):
         value, grads = jax.value_and_grad(loss)(p, key)
         each = jax.tree_util.tree_map
-        grads = each(lambda g: g / (jnp.linalg.norm(g) + 1e-8), grads)
+        grads = each(lambda g: g / (jnp.linalg.norm(g) + TINY), grads)
         m = each(lambda m, g: 0.9 * m + 0.1 * g, m, grads)
         v = each(lambda v, g: 0.999 * v + 0.001 * g * g, v, grads)
-        rate = 2e-3 * jnp.sqrt(1 - 0.999 ** t) / (1 - 0.9 ** t)
+        rate = RATE * jnp.sqrt(1 - 0.999 ** t) / (1 - 0.9 ** t)
         return each(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + 1e-7), p, m, v), m, v, t + 1, value
 
     if train:
@@ -146,12 +127,11 @@ def measure(work, perception, precision, checkpoint):
         return (time.perf_counter() - started) * 1e3
 
     compiling = once()
-    warm = [once() for _ in range(3)]
-    times = [once() for _ in range(max(3, min(50, int(1e3 * options.seconds / warm[-1]))))]
+    times = measured(once, options.seconds)
     device = jax.devices()[0]
     stats = device.memory_stats() or {}
     return {
-        'ms': statistics.median(times), 'min': min(times), 'max': max(times), 'runs': len(times), 'firstMs': compiling,
+        **times, 'firstMs': compiling,
         'peakMB': stats['peak_bytes_in_use'] / 2 ** 20 if 'peak_bytes_in_use' in stats else None,
         'version': jax.__version__, 'device': device.device_kind,
     }
@@ -161,10 +141,8 @@ if options.one:
     print(json.dumps(measure(**json.loads(options.one))), flush=True)
     sys.exit()
 
-for name in works:
-    if options.works not in name:
-        continue
-    for variant in variants(name):
+for name, work in chosen(options).items():
+    for variant in variants(name, work):
         passed = ['--seconds', str(options.seconds), *(['--quick'] if options.quick else [])]
         child = subprocess.run(
             [sys.executable, __file__, '--one', json.dumps(variant), *passed], capture_output=True, text=True)

@@ -125,7 +125,7 @@ async function trainingInPage(): Promise<{ rate: number; longest: number }> {
   const { page } = studio
   await studio.open('#train')
   await page.getByLabel('The target: lizard').waitFor()
-  await page.getByLabel('iterations', { exact: true }).fill(String(iterations))
+  await page.getByLabel('train.iterations', { exact: true }).fill(String(iterations))
   await page.evaluate(watchTasks)
   await seconds(0.5)
   await page.getByRole('button', { name: 'Train', exact: true }).click()

@@ -6,7 +6,7 @@ const rows = []
 
 export async function onMetrics(numbers, { folder, config }) {
   rows.push(numbers)
-  if (rows.length < 20 && numbers.iteration < config.iterations) return
+  if (rows.length < 20 && numbers.iteration < config.train.iterations) return
   const body = JSON.stringify({ run: folder, config, rows: rows.splice(0) })
   const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${process.env.TRACKER_KEY ?? ''}` }
   const answer = await fetch(process.env.TRACKER_URL, { method: 'POST', headers, body }).catch(error => error)

@@ -13,8 +13,8 @@ export type JsonObject = { readonly [name: string]: Json | undefined }
 /**
  * The values of a configuration by their paths. A list is one value, and so is an object that is empty.
  *
- * @example flatten({ batch: 8, rule: { living: null, perceive: ['identity'] } })
- *   // { batch: 8, 'rule.living': null, 'rule.perceive': ['identity'] }
+ * @example flatten({ seed: 8, rule: { living: null, perceive: ['identity'] } })
+ *   // { seed: 8, 'rule.living': null, 'rule.perceive': ['identity'] }
  */
 export function flatten(config: JsonObject, prefix: string = ''): Record<string, Json> {
   const flat: Record<string, Json> = {}

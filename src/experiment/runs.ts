@@ -4,6 +4,7 @@
  * A run has fields: `name`, its results (`iteration`, `loss`, …), and the values of its configuration by their paths.
  */
 import { check, isNumber } from '../backends/options.ts'
+import { placeOf } from './config/sections.ts'
 import { flatten, word } from './flat.ts'
 import type { JsonObject, Json } from './flat.ts'
 import { canonical } from './sweep/fields.ts'
@@ -54,7 +55,7 @@ export function differingFields(runs: readonly RunRecord[]): string[] {
 const conditionText = /^([^<>=!]+?)\s*(<=|>=|!=|=|<|>)\s*(.*)$/
 
 /**
- * The runs of which conditions hold: `loss<0.01`, `batch=8`, `target!=lizard`, `rule.fireRate>=0.5`. A run without the
+ * The runs of which conditions hold: `loss<0.01`, `train.batch=8`, `data.target!=🦎`, `rule.fireRate>=0.5`. A run without the
  * field is left out, but by `!=`.
  *
  * @throws where a condition is none, or no run has its field
@@ -63,8 +64,8 @@ export function filterRuns<R extends RunRecord>(runs: readonly R[], conditions: 
   return conditions.reduce<R[]>((left, condition) => {
     const [, path, operator, text] = conditionText.exec(condition.trim()) ?? []
     check(path !== undefined, 'runs', 'a condition', condition, 'a field, one of = != < <= > >=, and a value')
-    checkField(runs, path)
-    return left.filter(run => holds(fieldsOfRun(run)[path], operator, text))
+    const field = knownField(runs, path)
+    return left.filter(run => holds(fieldsOfRun(run)[field], operator, text))
   }, [...runs])
 }
 
@@ -83,9 +84,8 @@ function holds(value: Json | undefined, operator: string, text: string): boolean
  * @throws where no run has the field
  */
 export function sortRuns<R extends RunRecord>(runs: readonly R[], by: string): R[] {
-  const path = by.replace(/^-/, '')
-  checkField(runs, path)
-  const sign = by === path ? 1 : -1
+  const path = knownField(runs, by.replace(/^-/, ''))
+  const sign = by.startsWith('-') ? -1 : 1
   const rank = (x: Json | undefined): number => (isNumber(x) ? 0 : x === undefined || x === null ? 2 : 1)
   return runs.toSorted((a, b) => {
     const [x, y] = [fieldsOfRun(a)[path], fieldsOfRun(b)[path]]
@@ -94,9 +94,12 @@ export function sortRuns<R extends RunRecord>(runs: readonly R[], by: string): R
   })
 }
 
-function checkField(runs: readonly RunRecord[], path: string): void {
+/** A field that some run has, where it stands (`batch` is `train.batch`). */
+function knownField(runs: readonly RunRecord[], path: string): string {
   const known = [...new Set(runs.flatMap(run => Object.keys(fieldsOfRun(run))))]
-  check(known.includes(path), 'runs', 'the field', path, known.length === 0 ? 'a field of a run, and there is none' : `one of ${known.join(', ')}`)
+  const found = [path, placeOf(path)].find(place => known.includes(place))
+  check(found !== undefined, 'runs', 'the field', path, known.length === 0 ? 'a field of a run, and there is none' : `one of ${known.join(', ')}`)
+  return found!
 }
 
 /**
@@ -105,9 +108,8 @@ function checkField(runs: readonly RunRecord[], path: string): void {
  * @throws where no run has such a column
  */
 export function tableOfRuns(runs: readonly RunRecord[], columns?: readonly string[]): RunTable {
-  for (const column of columns ?? []) checkField(runs, column)
   const results = [...new Set(runs.flatMap(({ results }) => Object.keys(results)))]
-  const shown = columns ?? [...new Set(['name', ...results, ...differingFields(runs)])]
+  const shown = columns?.map(column => knownField(runs, column)) ?? [...new Set(['name', ...results, ...differingFields(runs)])]
   return { columns: shown, rows: runs.map(run => shown.map(column => fieldsOfRun(run)[column])) }
 }
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { configOf } from '../../src/experiment/config/values.ts'
 import type { Values } from '../../src/experiment/config/values.ts'
-import { jsonSchema } from '../../src/experiment/config/describe.ts'
+import { configField } from '../../src/experiment/config/schema.ts'
 import { loadConfig } from '../../src/cli/input/config-file.ts'
 import { configYaml } from '../../src/experiment/config/yaml.ts'
 import { presets } from '../../src/nca/training/presets.ts'
@@ -19,7 +19,7 @@ import { defineRule } from '../../src/nca/rule/define.ts'
 import { paramShapes } from '../../src/nca/rule/parameters.ts'
 import { ruleField } from '../../src/nca/rule/table.ts'
 import { trainingFields } from '../../src/nca/training/trainer-options.ts'
-import { readData, record } from '../../src/backends/fields.ts'
+import { readData, record, schemaOf } from '../../src/backends/fields.ts'
 import { oneOf } from '../../src/backends/options.ts'
 import { filterNamesOn } from '../../src/tensor/filters.ts'
 import { rules } from '../nca/random-rule.ts'
@@ -40,27 +40,27 @@ async function complaint(text: string, flags: Record<string, unknown> = {}): Pro
 describe('the effective configuration', () => {
   it('is the published experiment where nothing else is said', async () => {
     for (const preset of ['growing', 'persistent', 'regenerating'] as const) {
-      const { rule, ...published } = presets[preset]
+      const { rule, size, padding, ...published } = presets[preset]
       const config = await loadConfig({ flags: { preset } })
-      expect(config).toMatchObject({ ...published, preset })
+      expect(config).toMatchObject({ preset, data: { size, padding }, train: published })
       expect(config.rule).toEqual(rule)
     }
     expect(await loadConfig({})).toEqual(await loadConfig({ flags: { preset: 'growing' } }))
   })
 
   it('takes flags before the file, the file before the preset', async () => {
-    await writeFile(folder('a.yaml'), 'preset: persistent\nbatch: 3\nsize: 20\nrule: { fireRate: 0.25 }\n')
+    await writeFile(folder('a.yaml'), 'preset: persistent\ntrain: { batch: 3 }\ndata: { size: 20 }\nrule: { fireRate: 0.25 }\n')
     const config = await loadConfig({ file: folder('a.yaml'), flags: { size: 10 } })
-    expect(config).toMatchObject({ preset: 'persistent', pool: 1024, batch: 3, size: 10 })
+    expect(config).toMatchObject({ preset: 'persistent', data: { size: 10 }, train: { pool: 1024, batch: 3 } })
     expect(config.rule).toEqual({ ...(await loadConfig({})).rule, fireRate: 0.25 })
-    expect((await loadConfig({ file: folder('a.yaml'), flags: { preset: 'growing' } })).pool).toBe(0)
+    expect((await loadConfig({ file: folder('a.yaml'), flags: { preset: 'growing' } })).train.pool).toBe(0)
   })
 
   it('mixes nothing of two types', async () => {
-    await writeFile(folder('b.yaml'), 'damage: { shape: rectangle }\noptimiser: { type: sgd, momentum: 0.5 }\n')
+    await writeFile(folder('b.yaml'), 'train:\n  damage: { shape: rectangle }\n  optimiser: { type: sgd, momentum: 0.5 }\n')
     const config = await loadConfig({ file: folder('b.yaml') })
-    expect(config.damage).toEqual({ shape: 'rectangle', centre: [-0.5, 0.5], size: [0.2, 0.8], angle: [0, 0] })
-    expect(config.optimiser).toEqual({ type: 'sgd', rate: 0.01, momentum: 0.5 })
+    expect(config.train.damage).toEqual({ shape: 'rectangle', centre: [-0.5, 0.5], size: [0.2, 0.8], angle: [0, 0] })
+    expect(config.train.optimiser).toEqual({ type: 'sgd', rate: 0.01, momentum: 0.5 })
   })
 
   it('reads every schedule', async () => {
@@ -69,7 +69,7 @@ describe('the effective configuration', () => {
       { type: 'cosine', rate: 1, length: 9, final: 0 }, { type: 'wsd', rate: 1, warmUp: 1, stable: 2, decay: 3, final: 0, fall: 'linear' },
       { type: 'warmUp', length: 4, schedule: { type: 'cosine', rate: 1, length: 9, final: 0.1 } },
     ]
-    for (const rate of rates) expect((await loadConfig({ flags: { optimiser: { rate } } })).optimiser.rate).toEqual(rate)
+    for (const rate of rates) expect((await loadConfig({ flags: { train: { rate } } })).train.optimiser.rate).toEqual(rate)
   })
 
   it('is the same when it is printed and read again', async () => {
@@ -77,7 +77,7 @@ describe('the effective configuration', () => {
     const config = await loadConfig({ flags: { preset: 'regenerating', target, seed: 2 ** 40, warmUp: { iterations: 10, from: [2, 3] } } })
     await writeFile(folder('c.yaml'), configYaml(config))
     expect(await loadConfig({ file: folder('c.yaml') })).toEqual(config)
-    expect(configYaml(config)).toContain('\ntarget: "🕸️\\e]0;x\\a\\n\\u009b2J\\u2028\\u202e"\n')
+    expect(configYaml(config)).toContain('\n  target: "🕸️\\e]0;x\\a\\n\\u009b2J\\u2028\\u202e"\n')
     expect(configYaml(config)).toContain('  # Probability that a cell updates in a step\n  fireRate: 0.5\n')
   })
 
@@ -93,7 +93,8 @@ describe('the effective configuration', () => {
       const made = configOf(given)
       if ('mistakes' in made) throw new Error(JSON.stringify(made.mistakes))
       expect(made.config.rule).toEqual(rule)
-      expect(made.config).toMatchObject({ ...given, rule })
+      const { rule: _rule, size, padding, ...training } = given
+      expect(made.config).toMatchObject({ rule, data: { size, padding }, train: training })
       expect(configOf(parse(configYaml(made.config)) as Values)).toEqual(made)
     }))
   })
@@ -194,20 +195,28 @@ describe('the effective configuration', () => {
   })
 
   it('has a JSON Schema with its defaults, and a description of every key', async () => {
-    const schema = jsonSchema as { properties: Record<string, { default?: unknown; description?: string }> }
-    const { rule: _rule, optimiser: _optimiser, ...config } = await loadConfig({})
-    for (const [key, value] of Object.entries(config)) {
-      expect(schema.properties[key].default, key).toEqual(value)
-      expect(schema.properties[key].description, key).toMatch(/\w/)
+    type Schema = { default?: unknown; description?: string; properties: Record<string, Schema> }
+    const has = (schema: Schema, values: object): void => {
+      for (const [key, value] of Object.entries(values)) {
+        expect(schema.properties[key].default, key).toEqual(value)
+        expect(schema.properties[key].description, key).toMatch(/\w/)
+      }
     }
+    const schema = schemaOf(configField) as Schema
+    const { properties } = schema
+    const { task, rule: _rule, data, train: { optimiser: _optimiser, ...training }, ...config } = await loadConfig({})
+    expect(properties.task.default).toBe(task)
+    has(schema, config)
+    has(properties.data, data)
+    has(properties.train, training)
     expect(configOf(parse(configYaml(await loadConfig({}))))).toHaveProperty('config')
   })
 })
 
 it('takes a value that an alias repeats', async () => {
-  await writeFile(folder('alias.yaml'), 'steps: &some [20, 30]\nwarmUp: { iterations: 4, from: *some }\n')
+  await writeFile(folder('alias.yaml'), 'train:\n  steps: &some [20, 30]\n  warmUp: { iterations: 4, from: *some }\n')
   const config = await loadConfig({ file: folder('alias.yaml') })
-  expect([config.steps, config.warmUp]).toEqual([[20, 30], { iterations: 4, from: [20, 30] }])
+  expect([config.train.steps, config.train.warmUp]).toEqual([[20, 30], { iterations: 4, from: [20, 30] }])
 })
 
 it('reads no file that is longer than a configuration can be, or has no end', async () => {
@@ -220,13 +229,13 @@ const someKinds = oneOf(kinds.map(kind => kind.type)).expected
 
 describe('a mistake in a file', () => {
   it.each([
-    ['preset: growing\n\n# mine\nbatch: "eight"\n', 'run.yaml:4: batch is "eight", expected a whole number from 1 to 65536'],
-    ['batch: 1.5', 'run.yaml:1: batch is 1.5, expected a whole number from 1 to 65536'],
-    ['padding: -1', 'run.yaml:1: padding is -1, expected a whole number from 0 to 4096'],
-    ['bach: 3', 'run.yaml:1: there is no key "bach"; did you mean "batch"?'],
+    ['preset: growing\n\n# mine\nbatch: "eight"\n', 'run.yaml:4: train.batch is "eight", expected a whole number from 1 to 65536'],
+    ['batch: 1.5', 'run.yaml:1: train.batch is 1.5, expected a whole number from 1 to 65536'],
+    ['padding: -1', 'run.yaml:1: data.padding is -1, expected a whole number from 0 to 4096'],
+    ['bach: 3', 'run.yaml:1: there is no key "bach"; did you mean "train.batch"?'],
     ['rule:\n  stepSize: 3\n  fireRat: 1', 'run.yaml:3: there is no key "fireRat" in rule; did you mean "fireRate"?'],
-    ['damage:\n  shape: rectangle\n  radius: [1, 2]', 'run.yaml:3: there is no key "radius" in damage; there are centre, size, angle'],
-    ['optimiser:\n  betta1: 3', 'run.yaml:2: there is no key "betta1" in optimiser; did you mean "beta1"?'],
+    ['damage:\n  shape: rectangle\n  radius: [1, 2]', 'run.yaml:3: there is no key "radius" in train.damage; there are centre, size, angle'],
+    ['optimiser:\n  betta1: 3', 'run.yaml:2: there is no key "betta1" in train.optimiser; did you mean "beta1"?'],
     ['rule:\n\n  fireRate: 3', 'run.yaml:3: rule.fireRate is 3, expected a number > 0, at most 1'],
     ['rule: 5', 'run.yaml:1: rule is 5, expected an object with channels, perceive, update, grid, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen'],
     ['rule:\n  perceive:\n    - identity\n    - sobl', 'run.yaml:4: rule.perceive[1] is "sobl", expected \'identity\', \'sobelX\', \'sobelY\', \'sobelZ\', \'laplacian\', \'scharrX\', \'scharrY\', \'scharrZ\', \'gaussian\' or \'mean\', or an object with name, factor, or an object with a type: ' + someKinds],
@@ -238,13 +247,13 @@ describe('a mistake in a file', () => {
     ['rule:\n  frozen: [rgb]', 'run.yaml:2: rule.frozen[0] is "rgb", expected a role of channels: rgba, hidden'],
     ['rule:\n  frozen: [rgba]', 'run.yaml:2: rule.frozen is ["rgba"], expected roles without the living channel, 3'],
     ['rule:\n  living: null\n  frozen: [rgba, hidden]', 'run.yaml:3: rule.frozen is ["rgba","hidden"], expected roles that leave a channel to change'],
-    ['steps: [5, 3]', 'run.yaml:1: steps is [5,3], expected two whole numbers from 1 to 1000000, the first below the second'],
-    ['damage:\n  shape: blob', 'run.yaml:2: damage.shape is "blob", expected \'circle\', \'rectangle\' or \'halfPlane\''],
-    ['optimiser:\n  rate: fast', 'run.yaml:2: optimiser.rate is "fast", expected a number ≥ 0, or an object with a type: \'step\', \'exponential\', \'cosine\', \'wsd\' or \'warmUp\''],
-    ['optimiser:\n  rate:\n    factor: -1', 'run.yaml:3: optimiser.rate.factor is -1, expected a number ≥ 0'],
-    ['seed: 1\nwarmUp:\n  iterations: 5', 'run.yaml:2: warmUp.from is missing, expected two whole numbers from 1 to 1000000, the first below the second'],
+    ['steps: [5, 3]', 'run.yaml:1: train.steps is [5,3], expected two whole numbers from 1 to 1000000, the first below the second'],
+    ['damage:\n  shape: blob', 'run.yaml:2: train.damage.shape is "blob", expected \'circle\', \'rectangle\' or \'halfPlane\''],
+    ['optimiser:\n  rate: fast', 'run.yaml:2: train.optimiser.rate is "fast", expected a number ≥ 0, or an object with a type: \'step\', \'exponential\', \'cosine\', \'wsd\' or \'warmUp\''],
+    ['optimiser:\n  rate:\n    factor: -1', 'run.yaml:3: train.optimiser.rate.factor is -1, expected a number ≥ 0'],
+    ['seed: 1\nwarmUp:\n  iterations: 5', 'run.yaml:2: train.warmUp.from is missing, expected two whole numbers from 1 to 1000000, the first below the second'],
     ['rule:\n  living:\n    channel: 16\n    above: 0', 'run.yaml:3: rule.living.channel is 16, expected a channel from 0 to 15'],
-    ['seed: 1\npool: 4', 'run.yaml:2: pool is 4, expected 0, or at least batch (8)'],
+    ['seed: 1\npool: 4', 'run.yaml:2: train.pool is 4, expected 0, or at least batch (8)'],
     ['preset: grow', 'run.yaml:1: preset is "grow", expected \'growing\', \'persistent\' or \'regenerating\''],
     ['seed: 1\nseed: 2', 'run.yaml:2: Map keys must be unique'],
     ['seed: 1\nsteps: [1,\n', 'run.yaml:3: Flow sequence in block collection must be sufficiently indented and end with a ]'],
@@ -252,9 +261,9 @@ describe('a mistake in a file', () => {
     ['seed: 1\nrule:\n  channels: { rgba: 4, hidden: 10000000 }', 'run.yaml:3: rule.channels.hidden is 10000000, expected a whole number from 0 to 4096'],
     ['rule:\n  perceive:\n    - { type: conv, outputs: 3, dilation: 1000000000 }', 'run.yaml:3: rule.perceive[0].dilation is 1000000000, expected at most 63, for a window of at most 127 cells'],
     ['rule: { update: { hidden: [3, 70000] } }', 'run.yaml:1: rule.update.hidden[1] is 70000, expected a whole number from 1 to 65536'],
-    ['size: 4000\nbatch: 100', 'run.yaml:1: size is 4000, expected fewer cells, samples or channels: a batch may hold 268435456 numbers'],
-    ['pool: 1.0e+9', 'run.yaml:1: pool is 1000000000, expected a whole number from 0 to 1000000'],
-    ['steps: [1, 1.0e+12]', 'run.yaml:1: steps is [1,1000000000000], expected two whole numbers from 1 to 1000000, the first below the second'],
+    ['size: 4000\nbatch: 100', 'run.yaml:1: data.size is 4000, expected fewer cells, samples or channels: a batch may hold 268435456 numbers'],
+    ['pool: 1.0e+9', 'run.yaml:1: train.pool is 1000000000, expected a whole number from 0 to 1000000'],
+    ['steps: [1, 1.0e+12]', 'run.yaml:1: train.steps is [1,1000000000000], expected two whole numbers from 1 to 1000000, the first below the second'],
     ['seed: 1\ntarget: *lizard', 'run.yaml:2: the alias *lizard stands for nothing: there is no anchor &lizard before it'],
     ['seed: 1\nsteps: &x [3, *x]', 'run.yaml:2: the alias *x stands inside of &x, which it stands for'],
     ['seed: 1\nrule: &x\n  living: *x', 'run.yaml:3: the alias *x stands inside of &x, which it stands for'],
@@ -263,43 +272,52 @@ describe('a mistake in a file', () => {
     [`a: 1\nb: ${'['.repeat(150)}${']'.repeat(150)}`, 'run.yaml:2: is nested more than 100 deep'],
     ['seed: 1\n"seed": 2', 'run.yaml:2: Map keys must be unique'],
     ['target: "\\e]0;x\\a"\nseed: x', 'run.yaml:2: seed is "x", expected a whole number ≥ 0'],
-    ['batch: "\\e]0;\\u009b\\u202e"', 'run.yaml:1: batch is "\\u001b]0;\\u009b\\u202e", expected a whole number from 1 to 65536'],
+    ['batch: "\\e]0;\\u009b\\u202e"', 'run.yaml:1: train.batch is "\\u001b]0;\\u009b\\u202e", expected a whole number from 1 to 65536'],
     ['? [1, 2]\n: 3', 'run.yaml:1: a key is no word'],
+    ['train:\n  batch: 3\n  stes: [1, 2]', 'run.yaml:3: there is no key "stes" in train; did you mean "steps"?'],
+    ['train:\n  batch: 3\n  fireRate: 0.5', 'run.yaml:3: there is no key "fireRate" in train; did you mean "rule.fireRate"?'],
+    ['firerate: 0.5', 'run.yaml:1: there is no key "firerate"; did you mean "rule.fireRate"?'],
+    ['train:\n  steps: [1, 2]\n  rate: -1', 'run.yaml:3: train.optimiser.rate is -1, expected a number ≥ 0, or an object with a type: \'step\', \'exponential\', \'cosine\', \'wsd\' or \'warmUp\''],
+    ['train:\n  optimiser:\n    beta1: 3', 'run.yaml:3: train.optimiser.beta1 is 3, expected a number in [0, 1)'],
+    ['train: 5', 'run.yaml:1: train is 5, expected an object with iterations, from, batch, '],
+    ['seed: 1\nbatch: 3\ntrain: { batch: 4 }', 'run.yaml:2: there is no key "batch"; did you mean "train.batch"?'],
+    ['data:\n  size: 3\n  paddin: 2', 'run.yaml:3: there is no key "paddin" in data; did you mean "padding"?'],
   ])('%j', async (text, message) => {
-    expect(await complaint(text)).toBe(message)
+    const said = await complaint(text)
+    expect(message.endsWith(', ') ? said.slice(0, message.length) : said).toBe(message)
   })
 
   it('is named shortly however long the file is', async () => {
     expect(await complaint(`b: ${'['.repeat(50_000)}`)).toBe('run.yaml: is nested more than 100 deep')
-    expect(await complaint(`batch: ${'x'.repeat(1000)}`)).toBe(`run.yaml:1: batch is "${'x'.repeat(80)}…", expected a whole number from 1 to 65536`)
+    expect(await complaint(`batch: ${'x'.repeat(1000)}`)).toBe(`run.yaml:1: train.batch is "${'x'.repeat(80)}…", expected a whole number from 1 to 65536`)
     expect(await complaint(Array.from({ length: 12_000 }, (_, i) => `k${i}: 1`).join('\n'))).toMatch(/^run\.yaml:1: there is no key "k0"[^]*\nrun\.yaml: there are 11980 more mistakes$/)
   })
 
   it('is not the only one that is named', async () => {
     expect((await complaint('batch: x\nbach: 3\nrule:\n  fireRate: 3\n  perceive: [sobl, identity]\n  a: 1\n  b: 2\noptimiser: { rate: { factor: -1, a: 1 } }', { seed: 'y' })).split('\n')).toEqual([
-      'run.yaml:2: there is no key "bach"; did you mean "batch"?',
-      'cellgrad train: --seed is "y", expected a whole number ≥ 0',
-      'run.yaml:1: batch is "x", expected a whole number from 1 to 65536',
-      expect.stringMatching(/^run\.yaml:8: there is no key "a" in optimiser\.rate/),
-      'run.yaml:8: optimiser.rate.factor is -1, expected a number ≥ 0',
+      'run.yaml:2: there is no key "bach"; did you mean "train.batch"?',
       expect.stringMatching(/^run\.yaml:6: there is no key "a" in rule/),
       expect.stringMatching(/^run\.yaml:7: there is no key "b" in rule/),
       expect.stringMatching(/^run\.yaml:5: rule\.perceive\[0\] is "sobl", expected 'identity', /),
       'run.yaml:4: rule.fireRate is 3, expected a number > 0, at most 1',
+      'run.yaml:1: train.batch is "x", expected a whole number from 1 to 65536',
+      expect.stringMatching(/^run\.yaml:8: there is no key "a" in train\.optimiser\.rate/),
+      'run.yaml:8: train.optimiser.rate.factor is -1, expected a number ≥ 0',
+      'cellgrad train: --seed is "y", expected a whole number ≥ 0',
     ])
     expect((await complaint('pool: 4\nreseed: 9')).split('\n')).toEqual([
-      'run.yaml:1: pool is 4, expected 0, or at least batch (8)', 'run.yaml:2: reseed is 9, expected at most batch (8)',
+      'run.yaml:1: train.pool is 4, expected 0, or at least batch (8)', 'run.yaml:2: train.reseed is 9, expected at most batch (8)',
     ])
   })
 
   it('names a key that objects are born with', async () => {
-    expect(await complaint('__proto__: 3')).toMatch(/^run\.yaml:1: there is no key "__proto__"; there are preset, target, /)
-    expect(await complaint('constructor: 3')).toMatch(/^run\.yaml:1: there is no key "constructor"; there are preset, target, /)
+    expect(await complaint('__proto__: 3')).toMatch(/^run\.yaml:1: there is no key "__proto__"; there are preset, data, rule, train, seed, /)
+    expect(await complaint('constructor: 3')).toMatch(/^run\.yaml:1: there is no key "constructor"; there are preset, data, rule, train, seed, /)
   })
 
   it('is not blamed for what a flag says, nor a flag for what it says', async () => {
     expect(await complaint('batch: 3', { batch: 'x' })).toBe('cellgrad train: --batch is "x", expected a whole number from 1 to 65536')
-    expect(await complaint('batch: 0', { seed: 3 })).toBe('run.yaml:1: batch is 0, expected a whole number from 1 to 65536')
-    expect(await complaint('seed: 3', { preset: 'persistent', batch: 2000 })).toBe('configuration: pool is 1024, expected 0, or at least batch (2000)')
+    expect(await complaint('batch: 0', { seed: 3 })).toBe('run.yaml:1: train.batch is 0, expected a whole number from 1 to 65536')
+    expect(await complaint('seed: 3', { preset: 'persistent', batch: 2000 })).toBe('configuration: train.pool is 1024, expected 0, or at least batch (2000)')
   })
 })

@@ -3,6 +3,7 @@
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { parse, stringify } from 'yaml'
 import { encodeNpy, key, uniform } from '../../src/index.ts'
 import { encodePng, readModel, readPng } from '../../src/node/index.ts'
 import { long } from '../long.ts'
@@ -11,14 +12,14 @@ import { run, temporaryFolder } from './run.ts'
 vi.setConfig({ testTimeout: 180_000 })
 const folder = temporaryFolder()
 
-const small = 'batch: 2\nsteps: [2, 4]\noptimiser: { type: adam, rate: 0.01 }\niterations: 4\nsaveEvery: 2\n'
+const small = 'saveEvery: 2\ntrain:\n  batch: 2\n  steps: [2, 4]\n  optimiser: { type: adam, rate: 0.01 }\n  iterations: 4\n'
 const update = 'update: { hidden: 4, lastStd: 0.1 }'
 const files: Record<string, string> = {
-  conditional: `task: conditional\ndata: { targets: [🦎, spot.png], size: 5, padding: 1 }\nrule: { channels: { rgba: 4, hidden: 2, condition: 2 }, frozen: [condition], perceive: [identity, sobelX], ${update} }\nmutated: 1\n${small}`,
+  conditional: `task: conditional\ndata: { targets: [🦎, spot.png], size: 5, padding: 1 }\nrule: { channels: { rgba: 4, hidden: 2, condition: 2 }, frozen: [condition], perceive: [identity, sobelX], ${update} }\n${small}  mutated: 1\n`,
   classification: `task: classification\ndata: { images: classes, size: 6 }\nrule: { channels: { image: 1, hidden: 2, classes: 2 }, frozen: [image], perceive: [identity, sobelX], ${update} }\nvalidate: { every: 1, folds: 3 }\n${small}`,
   imageToImage: `task: imageToImage\ndata: { inputs: photos, outputs: masks, loss: dice }\nrule: { channels: { input: 3, hidden: 2, output: 1 }, frozen: [input], perceive: [identity, sobelX], ${update} }\nvalidate: { every: 2, folds: 2, fold: 1 }\n${small}`,
   video: `task: video\ndata: { frames: frames.npy, k: 2 }\nrule: { channels: { input: 2, hidden: 2, output: 2 }, frozen: [input], perceive: [identity, sobelX], ${update} }\n${small}`,
-  texture: `task: texture\nrecipe: texture\ndata: { image: spot.png, size: 16, levels: 1 }\npool: 4\n${small}`,
+  texture: `task: texture\nrecipe: texture\ndata: { image: spot.png, size: 16, levels: 1 }\n${small}  pool: 4\n`,
 }
 
 beforeAll(async () => {
@@ -79,7 +80,7 @@ it('says where and with what it was trained, each time', async () => {
 
 it('fine-tunes a model: the layers that do not learn keep every bit', async () => {
   const model = 'imageToImage-1/model.safetensors'
-  const tuned = await cellgrad('train', 'imageToImage.yaml', '--set', `from=${model}`, '--set', 'trainable=[update.w2, update.b2]', '--out', 'tuned')
+  const tuned = await cellgrad('train', 'imageToImage.yaml', '--set', `train.from=${model}`, '--set', 'train.trainable=[update.w2, update.b2]', '--out', 'tuned')
   expect([tuned.status, tuned.err]).toEqual([0, ''])
   const [a, b] = await Promise.all([model, 'tuned/model.safetensors'].map(async path => (await readModel(folder(path))).params.update))
   expect(b.w1.toArray()).toEqual(a.w1.toArray())
@@ -99,18 +100,28 @@ it('a trained rule is applied to a picture, and to a folder of them', async () =
 })
 
 it('a run of growing is judged by its loss and by what it repairs', async () => {
-  expect((await cellgrad('train', '🦎', '--set', 'size=5', '--set', 'padding=1', '--set', 'batch=2', '--set', 'steps=[2, 4]', '--set', 'iterations=1', '--out', 'grown')).status).toBe(0)
+  expect((await cellgrad('train', '🦎', '--set', 'data.size=5', '--set', 'data.padding=1', '--set', 'train.batch=2', '--set', 'train.steps=[2, 4]', '--set', 'train.iterations=1', '--out', 'grown')).status).toBe(0)
   const { status, out, err } = await cellgrad('evaluate', 'grown', '--seeds', '1', '--format', 'csv')
   expect([status, err]).toEqual([0, ''])
   expect(out).toMatch(/^metric,mean,std,examples\nloss,[\d.]+,0,1\nloss after 24 steps,[\d.]+,0,1\nrecovery %,/)
 })
 
+it('a run whose file has no sections yet goes on, with the bits that it would have had', async () => {
+  const { data, train, ...others } = parse(await readFile(folder('grown', 'config.yaml'), 'utf8')) as Record<string, object>
+  await cp(folder('grown'), folder('old'), { recursive: true })
+  await writeFile(folder('old', 'config.yaml'), stringify({ ...others, ...data, ...train }))
+  for (const name of ['grown', 'old']) expect(await cellgrad('train', '--resume', name, '--iterations', '3')).toMatchObject({ status: 0, err: '' })
+  const [a, b] = await Promise.all(['grown', 'old'].map(async name => (await readModel(folder(name, 'model.safetensors'))).params.update))
+  expect(a.w2.toArray()).toEqual(b.w2.toArray())
+  expect(await readFile(folder('old', 'config.yaml'), 'utf8')).toBe(await readFile(folder('grown', 'config.yaml'), 'utf8'))
+})
+
 it('a file extends another one, --set is laid over both, and a mistake is told where it stands', async () => {
   await mkdir(folder('more'))
-  await writeFile(folder('more', 'other.yaml'), 'extends: ../texture.yaml\nbatch: 3\ndata: { levels: 1, size: 18 }\n')
+  await writeFile(folder('more', 'other.yaml'), 'extends: ../texture.yaml\ntrain: { batch: 3 }\ndata: { levels: 1, size: 18 }\n')
   expect((await cellgrad('train', 'more/other.yaml', '--set', 'iterations=1', '--set', 'data.size=17', '--out', 'extended')).status).toBe(0)
   const config = await readFile(folder('extended', 'config.yaml'), 'utf8')
-  for (const line of ['batch: 3', 'iterations: 1', '  size: 17', 'recipe: texture', '# Samples per iteration']) expect(config).toContain(`${line}\n`)
+  for (const line of ['  batch: 3', '  iterations: 1', '  size: 17', 'recipe: texture', '  # Samples per iteration', '  # Longer side to which it is fitted']) expect(config).toContain(`${line}\n`)
   const refused = async (args: string[]): Promise<string> => {
     const { status, out, err } = await cellgrad('train', ...args)
     expect([status, out]).toEqual([2, ''])
@@ -119,13 +130,16 @@ it('a file extends another one, --set is laid over both, and a mistake is told w
   await writeFile(folder('wrong.yaml'), 'extends: classification.yaml\ndata:\n  loss: cell\n')
   await writeFile(folder('circle.yaml'), 'extends: circle.yaml\n')
   const wrong = await Promise.all([
-    ['wrong.yaml'], ['circle.yaml'], ['video.yaml', '--set', 'data.kk=2'], ['video.yaml', '--set', 'batch'], ['video.yaml', '--set', 'task=vidoe'],
+    ['wrong.yaml'], ['circle.yaml'], ['video.yaml', '--set', 'data.kk=2'], ['video.yaml', '--set', 'train.rat=2'], ['video.yaml', '--set', 'bach=2'], ['video.yaml', '--set', 'train.rate=fast'], ['video.yaml', '--set', 'batch'], ['video.yaml', '--set', 'task=vidoe'],
   ].map(refused))
   expect(wrong).toEqual([
     "wrong.yaml:3: data.loss is \"cell\", expected 'cells', 'image' or 'mse'\n",
     expect.stringContaining('extends more than 10 files'),
     'cellgrad train: --set there is no key "kk" in data; did you mean "k"?\n',
-    'cellgrad train: --set is "batch", expected path=value, like optimiser.rate=1e-3\n',
+    'cellgrad train: --set there is no key "rat" in train; did you mean "rate"?\n',
+    'cellgrad train: --set there is no key "bach"; did you mean "train.batch"?\n',
+    expect.stringMatching(/^cellgrad train: --set train\.optimiser\.rate is "fast", expected a number ≥ 0/),
+    'cellgrad train: --set is "batch", expected path=value, like train.rate=1e-3\n',
     'cellgrad train: --set task is "vidoe", expected one of growing, conditional, classification, imageToImage, video, texture\n',
   ])
 })

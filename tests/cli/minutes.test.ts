@@ -37,12 +37,15 @@ it('a configuration is stretched as a whole, and shrunk to one that can be read'
   const config = await loadConfig({ flags: { warmUp: { iterations: 1000, from: [3, 5] } } })
   expect(stretched(config, 2 * 8001)).toEqual({
     ...config,
-    iterations: 2 * 8001,
-    warmUp: { iterations: 2000, from: [3, 5] },
-    optimiser: { ...config.optimiser, rate: { type: 'step', rate: 2e-3, at: [4002], factor: 0.1 } },
+    train: {
+      ...config.train,
+      iterations: 2 * 8001,
+      warmUp: { iterations: 2000, from: [3, 5] },
+      optimiser: { ...config.train.optimiser, rate: { type: 'step', rate: 2e-3, at: [4002], factor: 0.1 } },
+    },
   })
   await fc.assert(fc.asyncProperty(fc.oneof(schedule, schedule.map(rate => warmUp(7, rate))), length, async (rate, n) => {
-    const some = { ...config, optimiser: { ...config.optimiser, rate } }
+    const some = { ...config, train: { ...config.train, optimiser: { ...config.train.optimiser, rate } } }
     const flags = stretched(some, n) as never
     expect(await loadConfig({ flags })).toEqual(flags)
   }))
@@ -73,6 +76,6 @@ it('--minutes makes a run of as many iterations as fit, like any other', async (
   const count = Number(/^(\d+) iterations fit into 0\.01 minutes here\.\n/.exec(out)?.[1])
   expect(out).toContain(`Trained ${count} iterations in `)
   const written = await readFile(folder('short', 'config.yaml'), 'utf8')
-  expect(written).toContain(`\niterations: ${count}\n`)
+  expect(written).toContain(`\n  iterations: ${count}\n`)
   expect(Number(/ at: \[(\d+)\]/.exec(written)?.[1])).toBe(Math.round((2001 * count) / 1e6))
 })

@@ -28,10 +28,10 @@ it('tells what there is and what differs, in the order of names', async () => {
   const { status, out, err } = await run(['runs'], { cwd: folder() })
   expect([status, err]).toEqual([0, ''])
   expect(out.split('\n').map(line => line.trimEnd())).toEqual([
-    'name              iteration  loss  seconds  target  batch  rule.fireRate',
-    'out/lizard-2              4  0.02        2  🦎          8            0.5',
-    'out/lizard-10            12   0.5        6  🦎          4            0.5',
-    'out/sweep/fish-1          0                 🐠          8              1',
+    'name              iteration  loss  seconds  rule.fireRate  train.batch  data.target',
+    'out/lizard-2              4  0.02        2            0.5            8  🦎',
+    'out/lizard-10            12   0.5        6            0.5            4  🦎',
+    'out/sweep/fish-1          0                             1            8  🐠',
     '',
   ])
 })
@@ -42,7 +42,7 @@ it('sorts, filters, compares two, and draws them', async () => {
   expect(csv).toMatchObject({ status: 0, err: '', out: 'name,loss\nout/lizard-10,0.5\nout/lizard-2,0.02\n' })
   const two = await run(['runs', 'out/lizard-2', 'out/lizard-10', '--format', 'markdown', '--curves', 'curves.svg', '--strips', 'strips.png'], { cwd })
   expect(two).toMatchObject({ status: 0, err: '' })
-  expect(two.out).toBe('| field | out/lizard-2 | out/lizard-10 |\n| --- | --- | --- |\n| iteration | 4 | 12 |\n| loss | 0.02 | 0.5 |\n| seconds | 2 | 6 |\n| batch | 8 | 4 |\n')
+  expect(two.out).toBe('| field | out/lizard-2 | out/lizard-10 |\n| --- | --- | --- |\n| iteration | 4 | 12 |\n| loss | 0.02 | 0.5 |\n| seconds | 2 | 6 |\n| train.batch | 8 | 4 |\n')
   const svg = await readFile(folder('curves.svg'), 'utf8')
   expect(svg).toContain('— out/lizard-2')
   expect(svg).toContain('— out/lizard-10')

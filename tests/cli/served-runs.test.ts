@@ -43,7 +43,7 @@ describe('served runs', () => {
     expect(told).toBe(folder)
     expect(runs.map(({ name }) => name)).toEqual(['a b', 'deep/er/c'])
     const [first, second] = runs
-    expect(first).toMatchObject({ config: { batch: 8 }, results: { iteration: 1000 }, files: ['growth.png'], training: true })
+    expect(first).toMatchObject({ config: { train: { batch: 8 } }, results: { iteration: 1000 }, files: ['growth.png'], training: true })
     expect(first.curve.iterations.length).toBeLessThanOrEqual(300)
     expect(first.curve.iterations.at(-1)).toBe(1000)
     expect(second).toMatchObject({ results: { iteration: 0 }, curve: { iterations: [], losses: [] }, files: [], training: false })

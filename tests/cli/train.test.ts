@@ -36,7 +36,7 @@ describe('a run', () => {
     }
     expect(decodePng(await readFile(join(at, 'target.png'))).width).toBe(6)
     expect(await readFile(join(at, 'loss.svg'), 'utf8')).toContain('<svg')
-    expect(await readFile(join(at, 'config.yaml'), 'utf8')).toContain('\npool: 16\n')
+    expect(await readFile(join(at, 'config.yaml'), 'utf8')).toContain('\n  pool: 16\n')
 
     // The next run gets the next folder, and none is written over.
     const again = await run(['train', 'lizard', '--config', 'run.yaml', '--out', 'out/lizard-1'], { cwd: folder() })
@@ -61,7 +61,7 @@ describe('a run', () => {
     const args = ['train', '--resume', folder('own'), '--iterations', '3', '--save-every', '1']
     expect(await run(args)).toMatchObject({ status: 0, err: '' })
     expect((await readModel(folder('own', 'model.safetensors'))).provenance.iterations).toBe('3')
-    expect(await readFile(folder('own', 'config.yaml'), 'utf8')).toContain('\niterations: 3\n')
+    expect(await readFile(folder('own', 'config.yaml'), 'utf8')).toContain('\n  iterations: 3\n')
   })
 })
 

@@ -6,13 +6,14 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { record } from '../../src/backends/fields.ts'
-import { configYaml, runConfigOf, taskNames } from '../../src/experiment/index.ts'
+import { placeOf, runConfigOf, runSchema, runYaml, taskNames } from '../../src/experiment/index.ts'
 import type { Experiment, RunConfig, Values } from '../../src/experiment/index.ts'
-import { describeExperiment, isGrowing } from '../../src/experiment/tasks/values.ts'
 import { trainingFields } from '../../src/nca/training/trainer-options.ts'
 import { recipes } from '../../src/index.ts'
+import type { Json } from '../../src/backends/options.ts'
 import { rules } from '../nca/random-rule.ts'
 import { randomOf } from '../random-data.ts'
+import { wrongIn } from './json-schema.ts'
 
 const data: Record<string, Values> = {
   conditional: { targets: ['a', 'b'], size: 3 }, classification: { images: 'a', limit: 3 }, imageToImage: { inputs: 'a', outputs: 'b', loss: 'bce' },
@@ -25,7 +26,7 @@ function made(...layers: Values[]): RunConfig {
   return result.config
 }
 
-const again = (config: RunConfig): RunConfig => made(parse(configYaml(config, isGrowing(config) ? undefined : describeExperiment)) as Values)
+const again = (config: RunConfig): RunConfig => made(parse(runYaml(config)) as Values)
 
 it('says every rule and every training, for every task, and is the same when it is printed and read again', () => {
   const training = randomOf(record({ fields: trainingFields }))
@@ -33,18 +34,19 @@ it('says every rule and every training, for every task, and is the same when it 
     // A list of readouts has to lie within the shortest rollout, which is drawn beside it.
     const options = { ...drawn, readouts: typeof drawn.readouts === 'number' ? drawn.readouts : [1] }
     const validate = fold === null ? null : { every: 3, folds: 5, fold }
-    const given = { task, data: data[task], ...options, rule, batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, trainable: null, iterations: 4, validate }
-    const config = made(given) as Experiment
+    const train = { ...options, batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, trainable: null, iterations: 4 }
+    const config = made({ task, data: data[task], rule, train, validate }) as Experiment
     expect(config.rule).toEqual(rule)
-    expect(config).toMatchObject({ ...options, batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, trainable: null, data: data[task] })
+    expect(config).toMatchObject({ train, data: data[task] })
     expect(again(config)).toEqual(config)
   }))
 })
 
 it('has the values of its recipe, and what is said besides', () => {
   for (const [recipe, { rule, ...rest }] of Object.entries(recipes)) {
-    const config = made({ task: 'texture', recipe, data: data.texture, batch: 3, reseed: 0, mutated: 0, damaged: 0, rule: { noise: { on: 'state', std: 0.5 } } }) as Experiment
-    expect(config).toMatchObject({ ...rest, batch: 3, reseed: 0, mutated: 0, damaged: 0 })
+    const train = { batch: 3, reseed: 0, mutated: 0, damaged: 0 }
+    const config = made({ task: 'texture', recipe, data: data.texture, train, rule: { noise: { on: 'state', std: 0.5 } } }) as Experiment
+    expect(config.train).toMatchObject({ ...rest, ...train })
     expect(config.rule).toEqual({ ...rule, noise: { on: 'state', std: 0.5 } })
   }
 })
@@ -55,7 +57,8 @@ it('bundled ones are those of the recipes', () => {
   for (const name of names) {
     const config = made(parse(readFileSync(join('assets/experiments', name), 'utf8')) as Values)
     const recipe = { digits: recipes.digits, emoji: recipes.emoji, texture: recipes.texture, 'learned-filters': recipes.learnedFilters }[name.replace('.yaml', '')]!
-    expect(config).toMatchObject(recipe)
+    const { rule, ...rest } = recipe
+    expect(config).toMatchObject({ rule, train: rest })
     expect(again(config)).toEqual(config)
   }
 })
@@ -69,4 +72,39 @@ it('tells a mistake by where it is', () => {
   expect(said({ task: 'texture', recipe: 'texture', data: {} })).toEqual(['data.image: is missing, expected a text'])
   expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a', sise: 3 } })).toEqual([expect.stringContaining('there is no key "sise" in data; did you mean "size"?')])
   expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a' }, validate: { every: 1, folds: 2, fold: 2 } })).toEqual(['validate.fold: is 2, expected a whole number from 0 to 1'])
+})
+
+it('takes what is flat, as files were and presets are, for what stands in its section', () => {
+  const training = randomOf(record({ fields: trainingFields }))
+  fc.assert(fc.property(rules, training, fc.constantFrom(...taskNames), (rule, drawn, task) => {
+    const own = { batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, trainable: null, iterations: 4, readouts: 1 }
+    const given = { task, data: data[task], rule, seed: 3 }
+    expect(made({ ...given, ...drawn, ...own })).toEqual(made({ ...given, train: { ...drawn, ...own } }))
+  }))
+  expect(made({ size: 9, target: 'a', batch: 3, optimiser: { rate: 1 } })).toEqual(made({ data: { size: 9, target: 'a' }, train: { batch: 3, rate: 1 } }))
+  expect(made({ train: { rate: 1, optimiser: { type: 'sgd' } } })).toMatchObject({ train: { optimiser: { type: 'sgd', rate: 1 } } })
+  // A layer over another one, each in its own way.
+  expect(made({ batch: 3, pool: 5 }, { train: { batch: 4 } }, { seed: 2 })).toMatchObject({ train: { batch: 4, pool: 5 } })
+})
+
+it('a path leads to where its value stands, and a place is led to by the paths that a file may have', () => {
+  expect(['batch', 'optimiser.rate', 'train.rate', 'train.rate.factor', 'size', 'rule.fireRate', 'train.batch', 'seed', 'batches'].map(placeOf)).toEqual([
+    'train.batch', 'train.optimiser.rate', 'train.optimiser.rate', 'train.optimiser.rate.factor', 'data.size', 'rule.fireRate', 'train.batch', 'seed', 'batches',
+  ])
+})
+
+it('an editor finds nothing wrong in what can be read, bundled files and whole configurations, and finds what is misspelt', () => {
+  const schema = runSchema as Json
+  const files = ['assets/experiments', 'assets/models'].flatMap(folder => (
+    readdirSync(folder).filter(name => name.endsWith('.yaml')).map(name => parse(readFileSync(join(folder, name), 'utf8')) as Values)
+  ))
+  expect(files.length).toBeGreaterThan(6)
+  for (const values of files) {
+    expect(wrongIn(schema, values)).toEqual([])
+    expect(wrongIn(schema, made(values))).toEqual([])
+  }
+  for (const task of taskNames) expect(wrongIn(schema, { task, extends: 'base.yaml', train: { rate: 1e-3 } })).toEqual([])
+  for (const values of [{ train: { stes: [1, 2] } }, { task: 'texture', data: { image: 3 } }, { task: 'textur' }, { batch: 3 }]) {
+    expect(wrongIn(schema, values)).toHaveLength(1)
+  }
 })

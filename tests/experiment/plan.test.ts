@@ -7,12 +7,12 @@ import { meanAndStd, planOf, ranked, runId, sweepField, sweepReport } from '../.
 import type { Candidate } from '../../src/experiment/index.ts'
 
 it('a plan has a run for each point and seed, named by its configuration', () => {
-  const sweep = checkData('sweep', sweepField, { base: {}, fields: { batch: [2, 4], 'rule.fireRate': [0.5, 1] }, seeds: [3, 5] })
+  const sweep = checkData('sweep', sweepField, { base: {}, fields: { 'train.batch': [2, 4], 'rule.fireRate': [0.5, 1] }, seeds: [3, 5] })
   const { points, runs, machine } = planOf(sweep, { target: 'a', rule: { noise: null } }, 70)
   expect(points).toHaveLength(4)
   expect(machine.rungs).toEqual([70])
   expect(runs.flat().map(({ config }) => config)).toEqual(points.flatMap(point => [3, 5].map(seed => (
-    { target: 'a', batch: point.batch, rule: { noise: null, fireRate: point['rule.fireRate'] }, seed }
+    { data: { target: 'a' }, train: { batch: point['train.batch'] }, rule: { noise: null, fireRate: point['rule.fireRate'] }, seed }
   ))))
   for (const { id, config } of runs.flat()) expect(id).toBe(runId(config))
   expect(new Set(runs.flat().map(({ id }) => id)).size).toBe(8)

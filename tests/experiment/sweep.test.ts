@@ -65,7 +65,7 @@ describe('a design', () => {
   it('leaves out fields that do not apply, and what is alike then', () => {
     const points = gridOf({ pool: [0, 256], damaged: { values: [0, 3], when: { pool: [256] } }, size: { values: [1, 2], when: { damaged: [3] } } })
     expect(points).toEqual([{ pool: 0 }, { pool: 256, damaged: 0 }, { pool: 256, damaged: 3, size: 1 }, { pool: 256, damaged: 3, size: 2 }])
-    expect(configAt({ pool: 8, rule: { noise: null } }, { pool: 0, 'rule.fireRate': 0.5 })).toEqual({ pool: 0, rule: { noise: null, fireRate: 0.5 } })
+    expect(configAt({ pool: 8, rule: { noise: null } }, { 'train.pool': 0, 'rule.fireRate': 0.5 })).toEqual({ train: { pool: 0 }, rule: { noise: null, fireRate: 0.5 } })
   })
 
   it('says what is wrong in one sentence', () => {

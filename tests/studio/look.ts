@@ -23,10 +23,10 @@ export const iterations: RegExp = /^of \d+ iterations$/
 /** Begins a small run of a lizard that will not end soon. */
 export async function begin({ page }: { page: Page }, folded: Readonly<Record<string, string>> = {}): Promise<void> {
   await page.getByLabel('The target: lizard').waitFor()
-  for (const [name, value] of Object.entries({ size: '8', padding: '2', batch: '2', iterations: '100000' })) {
+  for (const [name, value] of Object.entries({ 'data.size': '8', 'data.padding': '2', 'train.batch': '2', 'train.iterations': '100000' })) {
     await page.getByLabel(name, { exact: true }).fill(value)
   }
   await page.getByText('All options').click()
-  for (const [name, value] of Object.entries({ steps: '[8, 12]', saveEvery: '5', ...folded })) await page.getByLabel(name, { exact: true }).fill(value)
+  for (const [name, value] of Object.entries({ 'train.steps': '[8, 12]', saveEvery: '5', ...folded })) await page.getByLabel(name, { exact: true }).fill(value)
   await page.getByRole('button', { name: 'Train', exact: true }).click()
 }

@@ -17,7 +17,7 @@ const trained: ChildProcess[] = []
 /** Trains in a process of its own, as the command line does. */
 function train(name: string, ...options: readonly string[]): Promise<void> {
   const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-  const sizes = ['--size', '16', '--padding', '4', '--batch', '2', '--set', 'steps=[8,12]', '--set', 'pool=16', '--save-every', '10']
+  const sizes = ['--size', '16', '--padding', '4', '--batch', '2', '--set', 'train.steps=[8,12]', '--set', 'train.pool=16', '--save-every', '10']
   const child = spawn(process.execPath, ['--import', 'tsx', program, 'train', 'lizard', '--out', join(folder, name), ...sizes, ...options], { stdio: 'ignore' })
   trained.push(child)
   return new Promise(done => { child.on('exit', () => done()) })
@@ -27,7 +27,7 @@ let live: Promise<void>
 
 beforeAll(async () => {
   await train('short', '--iterations', '40')
-  live = train('sweep/live', '--iterations', '100000', '--set', 'optimiser.rate=0.001')
+  live = train('sweep/live', '--iterations', '100000', '--set', 'train.rate=0.001')
   await vi.waitUntil(() => existsSync(join(folder, 'sweep/live/metrics.jsonl')), { timeout: 50_000 })
 }, 100_000)
 

@@ -5,7 +5,8 @@ import { readFile } from 'node:fs/promises'
 import { cpu, decodeModel, fit, init, key, train } from 'cellgrad'
 import type { DataParams, Image } from 'cellgrad'
 import { encodePng } from 'cellgrad/node'
-import { configOf, trainerOf } from 'cellgrad/experiment'
+import { configOf, trainerOf, withValue } from 'cellgrad/experiment'
+import type { Json, JsonObject } from 'cellgrad/experiment'
 import { afterAll, describe, expect, it } from 'vitest'
 import { figure, until } from './look.ts'
 import { black } from './pictures.ts'
@@ -40,7 +41,10 @@ function sharp(size: number): Image {
   return { width: size, height: size, data }
 }
 
-const quick = { size: '8', padding: '2', iterations: '300', batch: '2', steps: '[8, 12]', pool: '16', damaged: '1', saveEvery: '5', fma: 'off' }
+const quick = {
+  'data.size': '8', 'data.padding': '2', 'train.iterations': '300', 'train.batch': '2', 'train.steps': '[8, 12]', 'train.pool': '16', 'train.damaged': '1',
+  saveEvery: '5', fma: 'off',
+}
 
 describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
   it('learns a drawing until it is a likeness, and gives it away', async () => {
@@ -94,8 +98,8 @@ it('ends with the bits of Node, reloaded in the middle', async () => {
   const there = decodeModel(await download(studio, 'Model'))
   await studio.leave()
 
-  const { preset: _, ...values } = { preset: 'growing', ...Object.fromEntries(Object.entries(quick).map(([name, text]) => [name, name === 'fma' ? text : JSON.parse(text) as unknown])) }
-  const checked = configOf({ target: 'sharp' }, values)
+  const values = Object.entries(quick).reduce<JsonObject>((all, [name, text]) => withValue(all, name, name === 'fma' ? text : JSON.parse(text) as Json), {})
+  const checked = configOf({ data: { target: 'sharp' } }, values)
   if (!('config' in checked)) throw new Error(JSON.stringify(checked))
   const backend = cpu({ fma: false })
   const trainer = trainerOf(checked.config, fit(picture, 8), { backend })
@@ -109,11 +113,11 @@ it('is changed by hand, looked into, and says what is wrong', async () => {
   const { page } = studio
   await studio.open('#train')
   await page.getByLabel('The target: lizard').waitFor()
-  await options(studio, { ...quick, iterations: '100000', batch: 'eight' })
-  await page.getByText('batch is "eight", expected a whole number from 1 to 65536').waitFor()
+  await options(studio, { ...quick, 'train.iterations': '100000', 'train.batch': 'eight' })
+  await page.getByText('train.batch is "eight", expected a whole number from 1 to 65536').waitFor()
   expect(await page.getByRole('button', { name: 'Train', exact: true }).isDisabled()).toBe(true)
   await studio.picture('train-mistake')
-  await options(studio, { batch: '4' })
+  await options(studio, { 'train.batch': '4' })
   await page.getByRole('button', { name: 'Train', exact: true }).click()
   await until(async () => await figure(studio, /^of \d+ iterations$/) >= 3)
   await page.getByLabel('Another learning rate').fill('0.0005')

@@ -105,7 +105,7 @@ async function judgeLesson(experiment: Experiment, isOther: boolean, { rule, par
 }
 
 /** By the loss, at the end of a rollout and after eight of them; and by how much of damage is repaired. */
-async function judgeGrowing(folder: string, { padding, damage }: Config, { rule, params }: Model, steps: number, seeds: number): Promise<Judged> {
+async function judgeGrowing(folder: string, { data: { padding }, train: { damage } }: Config, { rule, params }: Model, steps: number, seeds: number): Promise<Judged> {
   const target = imageToTensor(padImage(await readPng(join(folder, files.target)), padding))
   const task = growingTask(rule, target)
   const keys = Array.from({ length: seeds }, (_, i) => key(i))

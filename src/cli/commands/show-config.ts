@@ -3,8 +3,7 @@
  */
 import type { ArgsDef, CommandDef } from 'citty'
 import { loadRunConfig } from '../input/config-file.ts'
-import { configYaml } from '../../experiment/config/yaml.ts'
-import { describeExperiment, isGrowing, runSchema } from '../../experiment/tasks/values.ts'
+import { runSchema, runYaml } from '../../experiment/tasks/values.ts'
 import type { Command } from '../input/usage.ts'
 
 const args = {
@@ -25,7 +24,7 @@ const definition: CommandDef = {
     const flags = preset === undefined ? {} : { preset }
     const file = config as string | undefined
     const made = await loadRunConfig({ file, flags, command: 'cellgrad config' })
-    process.stdout.write(configYaml(made, isGrowing(made) ? undefined : describeExperiment))
+    process.stdout.write(runYaml(made))
   },
 }
 

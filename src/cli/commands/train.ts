@@ -4,8 +4,10 @@
 import type { ArgDef, ArgsDef, CommandDef } from 'citty'
 import { kebab, loadRunConfig } from '../input/config-file.ts'
 import { defaultOf, describe } from '../../experiment/config/describe.ts'
-import type { Config } from '../../experiment/config/schema.ts'
+import { arranged, placeOf } from '../../experiment/config/sections.ts'
 import { bundledExperiment } from '../../node/assets.ts'
+import { valueAt } from '../../experiment/flat.ts'
+import type { JsonObject } from '../../experiment/flat.ts'
 import { isGrowing } from '../../experiment/tasks/values.ts'
 import { stretched } from '../run/minutes.ts'
 import { resumeRun, startRun } from '../run/training.ts'
@@ -17,7 +19,7 @@ import { loadOnMetrics } from '../run/watch.ts'
 // Fields of the configuration that are flags too; the others are for a YAML file.
 const fields = [
   'preset', 'size', 'padding', 'iterations', 'batch', 'seed', 'backend', 'threads', 'fma', 'saveEvery',
-] as const satisfies (keyof Config)[]
+]
 const words = ['preset', 'target', 'backend', 'fma']
 // What may change when a run goes on: the rest would make it another run.
 const changeable = ['iterations', 'backend', 'threads', 'fma', 'saveEvery']
@@ -25,17 +27,17 @@ const changeable = ['iterations', 'backend', 'threads', 'fma', 'saveEvery']
 const firstTry = 2000
 
 const flag = (valueHint: string, description: string): ArgDef => ({ type: 'string', valueHint, description })
-const about = (name: keyof Config): string => `${describe([name]).description} (default: ${defaultOf(name)})`
+const about = (name: string): string => `${describe(placeOf(name).split('.')).description} (default: ${defaultOf(placeOf(name))})`
 
 const args: ArgsDef = {
   target: { type: 'positional', required: false, description: `${about('target')}; or an experiment, a .yaml or .json file or a bundled one: digits, texture, emoji, learned-filters; see docs/experiments.md` },
   ...Object.fromEntries(fields.map(name => [kebab(name), flag(words.includes(name) ? 'name' : 'n', about(name))])),
-  iterations: flag('n', `Iterations of training; ${firstTry} where neither --preset nor --config is given (default: ${defaultOf('iterations')})`),
+  iterations: flag('n', `Iterations of training; ${firstTry} where neither --preset nor --config is given (default: ${defaultOf('train.iterations')})`),
   config: flag(
     'file.yaml',
     'Values that replace those of the preset; flags replace both. See cellgrad config (default: none)',
   ),
-  set: flag('key=value', 'A value that is laid over all others, by its path: optimiser.rate=1e-3; may be given several times (default: none)'),
+  set: flag('key=value', 'A value that is laid over all others, by its path: train.rate=1e-3; may be given several times (default: none)'),
   minutes,
   out: flag('folder', 'Folder for what comes of it (default: out/<target>-<n>)'),
   resume: flag(
@@ -85,7 +87,7 @@ const definition: CommandDef = {
       return resumeRun(resume, flags, options)
     }
     const config = await loadRunConfig({ file, flags, set, command: 'cellgrad train' })
-    const isFirstTry = isGrowing(config) && !file && set.iterations === undefined && !time && flags.preset === undefined && flags.iterations === undefined
+    const isFirstTry = isGrowing(config) && !file && valueAt(arranged(set) as JsonObject, 'train.iterations') === undefined && !time && flags.preset === undefined && flags.iterations === undefined
     const whole = isFirstTry ? stretched(config, firstTry) : config
     await startRun(whole, { ...options, out, minutes: time })
   },

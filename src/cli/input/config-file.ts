@@ -1,15 +1,16 @@
 /**
  * Where a configuration comes from: defaults < preset < YAML file < flags, and what is said about a mistake in it.
  *
- *   run.yaml:7: batch is "eight", expected a whole number > 0
+ *   run.yaml:7: train.batch is "eight", expected a whole number > 0
  */
 import { dirname, resolve } from 'node:path'
 import type { Config } from '../../experiment/config/schema.ts'
+import { arranged, pathsTo, placeOf } from '../../experiment/config/sections.ts'
 import { merge } from '../../experiment/config/values.ts'
 import type { Values } from '../../experiment/config/values.ts'
 import { valueAt } from '../../experiment/flat.ts'
 import type { JsonObject } from '../../experiment/flat.ts'
-import { describeExperiment, isGrowing, runConfigOf } from '../../experiment/tasks/values.ts'
+import { describing, isGrowing, runConfigOf } from '../../experiment/tasks/values.ts'
 import type { RunConfig } from '../../experiment/tasks/values.ts'
 import { UsageError } from './usage.ts'
 import { readYaml } from './yaml.ts'
@@ -42,10 +43,10 @@ export async function loadRunConfig({ file, flags = {}, set = {}, command = 'cel
   const { mistakes } = checked
   const said = mistakes.slice(0, mostSaid).map(({ path, unknown, key, says }) => {
     const place = unknown === undefined ? path : [...path, unknown]
-    const isSet = valueAt(set as JsonObject, place.map(String).join('.')) !== undefined
+    const isSet = valueAt(arranged(set) as JsonObject, place.map(String).join('.')) !== undefined
     if (isSet) return `${command}: --set ${unknown === undefined ? `${key} ` : ''}${says}`
-    const found = layers.toReversed().map(({ file, yaml }) => ({ file, line: yaml.lineOf(place) })).find(({ line }) => line !== undefined)
-    const flag = Object.keys(flags).find(name => name === path[0])
+    const found = whereIs(place, layers)
+    const flag = Object.keys(flags).find(name => placeOf(name) === place.slice(0, placeOf(name).split('.').length).join('.'))
     const source = found ? `${found.file}:${found.line}` : Object.keys(flags).length > 0 ? 'configuration' : file
     if (unknown !== undefined) return `${source}: ${says}`
     return `${flag ? `${command}: --${kebab(flag)}` : `${source}: ${key}`} ${says}`
@@ -61,9 +62,20 @@ export async function loadConfig(sources: Sources): Promise<Config> {
   throw new UsageError(`${sources.file}: task is ${config.task}, expected growing`)
 }
 
-/** The values of a file, laid over those of the files that it extends. */
+/** The values of a file, laid over those of the files that it extends, each in its place. */
 export async function readValues(file: string): Promise<Values> {
-  return (await readLayers(file)).reduce<Values>((base, { yaml }) => merge(base, yaml.values, describeExperiment), {})
+  const layers = await readLayers(file)
+  const { task } = Object.assign({}, ...layers.map(({ yaml }) => yaml.values)) as Values
+  return layers.reduce<Values>((base, { yaml }) => merge(base, arranged(yaml.values), describing(task)), {})
+}
+
+/** The file and the line that come nearest to a place in the configuration; of equals those of the file on top. */
+function whereIs(place: readonly PropertyKey[], layers: readonly Layer[]): { file: string; line: number } | undefined {
+  const found = layers.toReversed().flatMap(({ file, yaml }) => pathsTo(place).flatMap(path => {
+    const at = yaml.lineOf(path)
+    return at ? [{ file, line: at.line, missing: path.length - at.depth }] : []
+  }))
+  return found.sort((a, b) => a.missing - b.missing)[0]
 }
 
 type Layer = { readonly file: string; readonly yaml: Yaml }
@@ -77,7 +89,7 @@ async function readLayers(file: string, depth: number = 0): Promise<Layer[]> {
   const { extends: base, ...values } = yaml.values
   if (base === undefined) return [{ file, yaml }]
   if (typeof base !== 'string' || base === '') {
-    throw new UsageError(`${file}:${yaml.lineOf(['extends'])}: extends is ${JSON.stringify(base)}, expected the path of a file`)
+    throw new UsageError(`${file}:${yaml.lineOf(['extends'])?.line}: extends is ${JSON.stringify(base)}, expected the path of a file`)
   }
   return [...await readLayers(resolve(dirname(file), base), depth + 1), { file, yaml: { ...yaml, values } }]
 }

@@ -104,7 +104,7 @@ export function setValues(command: string, given: readonly string[]): JsonObject
   return tokens.reduce<JsonObject>((values, token) => {
     if (token.kind !== 'option' || token.name !== 'set') return values
     const [, path, text] = /^([\w.]+)=(.*)$/s.exec(token.value ?? '') ?? []
-    if (path === undefined) throw new UsageError(`${command}: --set is ${JSON.stringify(token.value)}, expected path=value, like optimiser.rate=1e-3`)
+    if (path === undefined) throw new UsageError(`${command}: --set is ${JSON.stringify(token.value)}, expected path=value, like train.rate=1e-3`)
     try {
       return withValue(values, path, parse(text) as Json)
     } catch (error) {

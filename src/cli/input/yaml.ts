@@ -13,8 +13,8 @@ import { UsageError } from './usage.ts'
 
 export type Yaml = {
   readonly values: Readonly<Record<string, unknown>>
-  /** The line of the last key on the way along a path that stands in the file; none if the first does not. */
-  lineOf(path: readonly PropertyKey[]): number | undefined
+  /** The line of the last key on the way along a path that stands in the file, and the how manieth it is; none if the first does not. */
+  lineOf(path: readonly PropertyKey[]): { line: number; depth: number } | undefined
 }
 
 const longest = 2 ** 17
@@ -46,21 +46,23 @@ export async function readYaml(file: string): Promise<Yaml> {
     refuse(`expected keys with values, got ${inLine(JSON.stringify(values))}`, 0)
   }
 
-  function lineOf(path: readonly PropertyKey[]): number | undefined {
+  function lineOf(path: readonly PropertyKey[]): { line: number; depth: number } | undefined {
     let node: unknown = document.contents
     let offset: number | undefined
+    let depth = 0
     for (const step of path) {
       if (isSeq(node)) {
         node = node.items[Number(step)]
         offset = rangeOf(node) ?? offset
-        continue
+      } else {
+        const pair = isMap(node) ? node.items.find(({ key }) => isScalar(key) && nameOf(key) === step) : undefined
+        if (!pair) break
+        node = pair.value
+        offset = rangeOf(pair.key) ?? offset
       }
-      const pair = isMap(node) ? node.items.find(({ key }) => isScalar(key) && nameOf(key) === step) : undefined
-      if (!pair) break
-      node = pair.value
-      offset = rangeOf(pair.key) ?? offset
+      depth++
     }
-    return offset === undefined ? undefined : lines.linePos(offset).line
+    return offset === undefined ? undefined : { line: lines.linePos(offset).line, depth }
   }
   return { values: values as Yaml['values'], lineOf }
 }

@@ -23,17 +23,17 @@ import { isLive } from '../terminal/screen.ts'
 import { drawLoss } from './subject.ts'
 import type { Subject } from './subject.ts'
 
-/** Growing as a subject of a run. */
-export function growing(run: Run & { readonly config: Config }, backend: Backend): Subject {
+/** Growing as a subject of a run; it begins from the parameters of a model, where there are some. */
+export function growing(run: Run & { readonly config: Config }, backend: Backend, params?: DataParams): Subject {
   const { folder, config } = run
-  const { rule } = config
-  const target = padImage(run.target, config.padding)
+  const { rule, data } = config
+  const target = padImage(run.target, data.padding)
   const { width, height } = target
   return {
-    trainer: trainerOf(config, run.target, { backend }),
+    trainer: trainerOf(config, run.target, { backend }, params),
     target,
     cells: width * height,
-    title: `Growing ${config.target} on ${width}×${height} cells`,
+    title: `Growing ${data.target} on ${width}×${height} cells`,
     hints: [
       `The error is the mean square of the difference from the target: a good likeness is below ${goodLikeness}.`,
       ...(isLive(process.stdout) ? ['Left: what it should grow. Right: what it grows by now.'] : []),
@@ -53,14 +53,14 @@ export function growing(run: Run & { readonly config: Config }, backend: Backend
       ['where and with what it was trained', files.about],
       ['where training can go on', files.checkpoint],
     ],
-    provenance: { target: config.target, preset: config.preset, grid: String(config.size + 2 * config.padding) },
+    provenance: { target: data.target, preset: config.preset, grid: String(data.size + 2 * data.padding) },
     next: ['Play it', `grow ${quoted(join(folder, files.model))}`],
   }
 }
 
 /** The pattern after a rollout as long as those of the training. */
-async function grown(rule: DataRule, params: DataParams, config: Config, { width, height }: Image): Promise<Image> {
-  const steps = Math.round((config.steps[0] + config.steps[1]) / 2)
+async function grown(rule: DataRule, params: DataParams, { train }: Config, { width, height }: Image): Promise<Image> {
+  const steps = Math.round((train.steps[0] + train.steps[1]) / 2)
   const x = scope(() => rollout(rule, params, seed(rule, { height, width, like: params.update.w1 }), key(0), { steps }))
   const image = await tensorToImage(x)
   supersede(x, null, 'was drawn')
@@ -69,9 +69,9 @@ async function grown(rule: DataRule, params: DataParams, config: Config, { width
 
 /** Writes the pictures of a run. Growth is shown over twice the length of a rollout: what holds, what does not. */
 async function draw(run: Run & { readonly config: Config }, rule: DataRule, params: DataParams, metrics: readonly Metric[]): Promise<void> {
-  const { folder, config, name } = run
-  const size = config.size + 2 * config.padding
-  const length = config.steps[1]
+  const { folder, config: { data, train, preset }, name } = run
+  const size = data.size + 2 * data.padding
+  const length = train.steps[1]
   const scaleTo = (pixels: number): number => Math.max(1, Math.round(pixels / size))
   const still = { key: key(0), size, scale: scaleTo(128), columns: 8 }
   const moving = { key: key(0), size, scale: scaleTo(256), every: 2 }
@@ -79,5 +79,5 @@ async function draw(run: Run & { readonly config: Config }, rule: DataRule, para
   await writeFilmStrip(join(folder, files.growth), rule, params, { ...still, at })
   await saveGif(join(folder, files.animation), rule, params, { ...moving, steps: 2 * length })
   await saveGif(join(folder, files.regeneration), rule, params, { ...moving, steps: 3 * length, damageAt: length })
-  await drawLoss(join(folder, files.chart), metrics, `${name} ${config.size}×${config.size}, ${config.preset}`)
+  await drawLoss(join(folder, files.chart), metrics, `${name} ${data.size}×${data.size}, ${preset}`)
 }

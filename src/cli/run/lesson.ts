@@ -4,16 +4,17 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backend } from '../../backends/backend.ts'
+import { trainingOf } from '../../experiment/config/trainer.ts'
 import type { Experiment } from '../../experiment/tasks/experiment.ts'
 import { lessonOf, splitOf, taskOn } from '../../experiment/tasks/lesson.ts'
 import type { Lesson } from '../../experiment/tasks/lesson.ts'
+import type { RunConfig } from '../../experiment/tasks/values.ts'
 import type { Image } from '../../nca/files/image.ts'
 import { upscale } from '../../nca/files/image.ts'
 import type { DataParams } from '../../nca/rule/types.ts'
 import { evaluate, predict } from '../../nca/tasks/evaluate.ts'
 import type { Split } from '../../nca/tasks/folds.ts'
 import { taskTrainer } from '../../nca/training/trainer.ts'
-import { trainingFields } from '../../nca/training/trainer-options.ts'
 import { readModel } from '../../node/model.ts'
 import { writePng } from '../../node/pictures/png.ts'
 import { readTaskData } from '../../node/data/task-data.ts'
@@ -41,13 +42,17 @@ const mostShown = 8
 export async function prepare(experiment: Experiment, backend: Backend, isNew: boolean): Promise<Prepared> {
   const lesson = lessonOf(experiment, await readTaskData(experiment, '.'), { backend })
   const split = splitOf(experiment, lesson)
-  const { from } = experiment
-  const model = from !== null && isNew ? await readModel(from, { backend }) : undefined
-  return { lesson, split, ...(model && { params: model.params }), shown: (split.test.length > 0 ? split.test : split.train).slice(0, mostShown) }
+  const params = await firstParams(experiment, backend, isNew)
+  return { lesson, split, ...(params && { params }), shown: (split.test.length > 0 ? split.test : split.train).slice(0, mostShown) }
+}
+
+/** The parameters of the model from which a new run begins, where it names one. */
+export async function firstParams({ train: { from } }: RunConfig, backend: Backend, isNew: boolean): Promise<DataParams | undefined> {
+  return from !== null && isNew ? (await readModel(from, { backend })).params : undefined
 }
 
 /** Steps after which results are judged: the middle of those that are trained. */
-export function stepsOf({ steps: [least, end] }: Pick<Experiment, 'steps'>): number {
+export function stepsOf({ train: { steps: [least, end] } }: RunConfig): number {
   return Math.round((least + end - 1) / 2)
 }
 
@@ -56,7 +61,6 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
   const { folder, config } = run
   const { rule, validate } = config
   const steps = stepsOf(config)
-  const training = Object.fromEntries(Object.keys(trainingFields).map(name => [name, config[name as keyof Experiment]])) as Pick<Experiment, keyof typeof trainingFields>
   const preview = async (params: DataParams): Promise<Image> => {
     const x = scope(() => predict(rule, lesson.task, params, { steps, examples: shown }))
     return lesson.show(x, shown)
@@ -64,7 +68,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
   const [, height = 1, width = 1] = scope(() => lesson.task.seeds([0]).shape)
   const size = `${width}×${height}`
   return {
-    trainer: taskTrainer({ ...training, ...(params && { params }), rule, task: taskOn(lesson.task, split.train) }),
+    trainer: taskTrainer({ ...trainingOf(config), ...(params && { params }), rule, task: taskOn(lesson.task, split.train) }),
     target: run.target,
     cells: width * height,
     title: `Learning ${config.task} from ${split.train.length} ${split.train.length === 1 ? 'example' : 'examples'} of ${size} cells`
@@ -100,7 +104,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
 }
 
 /** The files and folders that an experiment names and that there are: emoji are none. */
-function pathsOf({ data, from }: Experiment): string[] {
+function pathsOf({ data, train: { from } }: Experiment): string[] {
   const texts = [...Object.values(data as object).flat(), from] as unknown[]
   return texts.filter((text): text is string => typeof text === 'string' && existsSync(text))
 }

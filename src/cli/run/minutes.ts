@@ -29,7 +29,7 @@ import { concat } from '../../tensor/ops/concat.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import { mean } from '../../tensor/ops/reduce.ts'
 import { broadcastTo } from '../../tensor/ops/sum.ts'
-import type { Config } from '../../experiment/config/schema.ts'
+import type { Config, Training } from '../../experiment/config/schema.ts'
 
 const grownShare = 0.75 // of the target's cells, that live in a sample on its way from one cell
 const mostMeasured = 10_000 // milliseconds
@@ -37,7 +37,7 @@ const leastFactor = 2 ** -1022 // of a decay by which a long run, shrunk to a fe
 
 /** How many iterations fit into so many minutes, at least one; `target` is padded. */
 export async function iterationsIn(minutes: number, config: Config, target: Image, backend: Backend): Promise<number> {
-  const { rule, batch, pool, reseed, steps: [shortest, end] } = config
+  const { rule, train: { batch, pool, reseed, steps: [shortest, end] } } = config
   const steps = Math.round((shortest + end - 1) / 2)
   const { width, height } = target
   const params = init(rule, key(0), { backend })
@@ -66,10 +66,11 @@ export async function iterationsIn(minutes: number, config: Config, target: Imag
 
 /** A configuration of another number of iterations, in which all that happens at an iteration happens at the same part. */
 export function stretched(config: Config, iterations: number): Config {
-  const by = iterations / config.iterations
-  const { warmUp, optimiser, fromPool, perturbAfter } = config
-  return {
-    ...config,
+  const { train } = config
+  const by = iterations / train.iterations
+  const { warmUp, optimiser, fromPool, perturbAfter } = train
+  const longer: Training = {
+    ...train,
     iterations,
     warmUp: warmUp && { ...warmUp, iterations: count(warmUp.iterations, by) },
     perturbAfter: Math.round(perturbAfter * by),
@@ -78,6 +79,7 @@ export function stretched(config: Config, iterations: number): Config {
     },
     optimiser: { ...optimiser, rate: stretchedRate(optimiser.rate, by) },
   }
+  return { ...config, train: longer }
 }
 
 /** A schedule that takes `by` times as long. */

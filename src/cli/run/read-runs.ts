@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { arranged } from '../../experiment/config/sections.ts'
 import type { JsonObject } from '../../experiment/flat.ts'
 import type { RunRecord } from '../../experiment/runs.ts'
 import { parseMetrics, recentLoss } from './metrics.ts'
@@ -32,5 +33,5 @@ export async function readRun(folder: string): Promise<FoundRun> {
   const results: RunRecord['results'] = last
     ? { iteration: last.iteration, loss: Number(recentLoss(metrics).toPrecision(4)), seconds: Math.round(last.seconds) }
     : { iteration: 0 }
-  return { name: folder, folder, config: values as JsonObject, results, metrics }
+  return { name: folder, folder, config: arranged(values) as JsonObject, results, metrics }
 }

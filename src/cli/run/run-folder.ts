@@ -16,10 +16,8 @@ import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { readImage } from '../../node/pictures/picture.ts'
 import { decodePng, encodePng, readPng } from '../../node/pictures/png.ts'
 import { loadRunConfig } from '../input/config-file.ts'
-import { describe } from '../../experiment/config/describe.ts'
-import { describeExperiment, isGrowing } from '../../experiment/tasks/values.ts'
+import { isGrowing, runYaml } from '../../experiment/tasks/values.ts'
 import type { RunConfig } from '../../experiment/tasks/values.ts'
-import { configYaml } from '../../experiment/config/yaml.ts'
 import type { Config } from '../../experiment/config/schema.ts'
 import { didYouMean, isWhole } from '../../backends/options.ts'
 import { quoted } from '../input/invocation.ts'
@@ -64,7 +62,7 @@ export const files = {
  *
  * @throws one sentence where there is no such picture
  */
-export async function loadTarget({ target, size }: Config): Promise<Picture> {
+export async function loadTarget({ data: { target, size } }: Config): Promise<Picture> {
   const emoji = await bundledEmoji()
   const found = findAsset(emoji, target)
   if (!found && !existsSync(target) && extname(target) === '') {
@@ -131,11 +129,11 @@ export async function openRun(folder: string, flags: Readonly<Record<string, unk
   try {
     const config = await loadRunConfig({ file, flags, command: 'cellgrad train' })
     const target = await readPng(join(folder, files.target))
-    if (isGrowing(config) && (target.width !== config.size || target.height !== config.size)) {
+    if (isGrowing(config) && (target.width !== config.data.size || target.height !== config.data.size)) {
       const got = `${target.width}×${target.height}`
-      throw new Error(`train: ${join(folder, files.target)} is ${got}, but ${file} says size ${config.size}`)
+      throw new Error(`train: ${join(folder, files.target)} is ${got}, but ${file} says data.size ${config.data.size}`)
     }
-    return { folder, config, target, name: isGrowing(config) ? nameOf(config.target, await bundledEmoji()) : config.task, found: null, release }
+    return { folder, config, target, name: isGrowing(config) ? nameOf(config.data.target, await bundledEmoji()) : config.task, found: null, release }
   } catch (error) {
     release()
     throw error
@@ -151,7 +149,7 @@ export async function discardRun({ folder, found, release }: Pick<Run, 'folder' 
 }
 
 export async function saveConfig({ folder, config }: Pick<Run, 'folder' | 'config'>): Promise<void> {
-  await writeFileAtomic(join(folder, files.config), configYaml(config, isGrowing(config) ? describe : describeExperiment))
+  await writeFileAtomic(join(folder, files.config), runYaml(config))
 }
 
 /** Makes the folder if it is missing, keeps other processes out of it, and removes what a killed one was writing. */

@@ -30,7 +30,7 @@ import { growing } from './growing.ts'
 import { untilInterrupted } from '../terminal/interrupt.ts'
 import type { Interruption } from '../terminal/interrupt.ts'
 import { invocation, quoted } from '../input/invocation.ts'
-import { lessonSubject, prepare } from './lesson.ts'
+import { firstParams, lessonSubject, prepare } from './lesson.ts'
 import { openMetrics, recentLoss } from './metrics.ts'
 import { iterationsIn, stretched } from './minutes.ts'
 import { complain, say } from '../terminal/output.ts'
@@ -72,14 +72,15 @@ export async function startRun(config: RunConfig, { out, minutes, ...options }: 
       const picture = { name: config.task, png: encodePng(await prepared.lesson.wanted(prepared.shown)) }
       return holding(await createRun({ ...config, fma }, picture, out), run => runTraining(run, lessonSubject(run, prepared), computer, options))
     }
+    const params = await firstParams(config, computer.backend, true)
     const picture = await loadTarget(config)
     let whole = config
     if (minutes !== undefined) {
-      const target = padImage(decodePng(picture.png), config.padding)
+      const target = padImage(decodePng(picture.png), config.data.padding)
       whole = stretched(config, await iterationsIn(minutes, config, target, computer.backend))
-      say(`${whole.iterations} iterations fit into ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} here.`)
+      say(`${whole.train.iterations} iterations fit into ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} here.`)
     }
-    return holding(await createRun({ ...whole, fma }, picture, out), run => runTraining(run, growing(run, computer.backend), computer, options))
+    return holding(await createRun({ ...whole, fma }, picture, out), run => runTraining(run, growing(run, computer.backend, params), computer, options))
   })
 }
 
@@ -90,9 +91,10 @@ export async function resumeRun(
   await holding(await openRun(folder, flags), run => computing(run.config, async computer => {
     if (Object.keys(flags).length > 0) await saveConfig(run)
     const { config } = run
+    const isNew = !existsSync(join(folder, files.checkpoint))
     const subject = isGrowing(config)
-      ? growing({ ...run, config }, computer.backend)
-      : lessonSubject({ ...run, config }, await prepare(config, computer.backend, !existsSync(join(folder, files.checkpoint))))
+      ? growing({ ...run, config }, computer.backend, await firstParams(config, computer.backend, isNew))
+      : lessonSubject({ ...run, config }, await prepare(config, computer.backend, isNew))
     await runTraining(run, subject, computer, options)
   }))
 }
@@ -112,10 +114,10 @@ async function runTraining(
 ): Promise<void> {
   const { backend, fma } = computer
   const { folder, config } = run
-  const { rule } = config
+  const { rule, train: { iterations, steps } } = config
   const { trainer, validation } = subject
   const checkpoint = join(folder, files.checkpoint)
-  const maxBytes = 2 ** 29 + 4 * config.pool * subject.cells * channelCount(rule.channels) // where every cell of the pool is held
+  const maxBytes = 2 ** 29 + 4 * config.train.pool * subject.cells * channelCount(rule.channels) // where every cell of the pool is held
   const before = existsSync(checkpoint) ? await readCheckpoint(checkpoint, { backend, trainer, maxBytes }) : null
   let state = before?.state ?? trainer.init(key(config.seed))
   const from = state.iteration
@@ -125,8 +127,8 @@ async function runTraining(
   let best = validation ? await readBest(folder, backend) : null
   let bestSaved = best?.iteration ?? 0
   say(from === 0
-    ? `${subject.title}, ${config.iterations} iterations, in ${folder}`
-    : `Going on with ${folder} from iteration ${from} of ${config.iterations}`)
+    ? `${subject.title}, ${iterations} iterations, in ${folder}`
+    : `Going on with ${folder} from iteration ${from} of ${iterations}`)
   say(`Computing on: ${computer.name}`)
   await noteAbout(folder, computer.name, subject.data)
   if (config.fma === 'on' && fma === 'off') say('This engine has no fused multiply-add, which fma: on asks for (Node 22 has).')
@@ -144,7 +146,7 @@ async function runTraining(
   async function save(): Promise<void> {
     await log.sync()
     const provenance = {
-      ...subject.provenance, cellgrad: version, seed: String(config.seed), steps: config.steps.join(' to '),
+      ...subject.provenance, cellgrad: version, seed: String(config.seed), steps: steps.join(' to '),
       iterations: String(state.iteration), loss: String(recentLoss(log.metrics)),
     }
     if (best && best.iteration !== bestSaved) { // before the checkpoint, so that it is not behind it
@@ -157,7 +159,7 @@ async function runTraining(
     await saveModel(join(folder, files.model), { rule, params: state.params, provenance })
   }
 
-  const display = showProgress(process.stdout, config.iterations, from, subject.target)
+  const display = showProgress(process.stdout, iterations, from, subject.target)
   const interrupt = untilInterrupted(({ name }) => {
     display.end()
     if (name !== 'output') say('Stopping after this iteration (Ctrl-C again to stop at once)')
@@ -172,7 +174,7 @@ async function runTraining(
     try {
       await display.picture(preview)
       for await (const progress of train(trainer, {
-        iterations: config.iterations, state, signal: interrupt.signal, onMetrics: told, validation, best,
+        iterations, state, signal: interrupt.signal, onMetrics: told, validation, best,
       })) {
         ({ state, best } = progress)
         await log.append(progress)
@@ -194,7 +196,7 @@ async function runTraining(
     }
     await save()
     await log.close()
-    if (state.iteration >= config.iterations) await watcher?.end()
+    if (state.iteration >= iterations) await watcher?.end()
     await watcher?.close()
     return failure
   }
@@ -209,18 +211,18 @@ async function runTraining(
     }
     if (!existsSync(join(folder, files.config))) throw new Error(`train: the folder ${folder} is gone, with what was saved in it`, { cause })
     const how = backend.name === 'cpu' ? 'Go on with' : 'Go on with this, or with --backend cpu besides'
-    const where = `Saved after iteration ${saved} of ${config.iterations}. ${how}:`
+    const where = `Saved after iteration ${saved} of ${iterations}. ${how}:`
     throw new Failure([cause.message, where, `  ${again}`], { cause })
   })
   if (failure) {
     await draw()
     throw new Error(`${failure.message} (saved in ${folder})`, { cause: failure })
   }
-  if (state.iteration < config.iterations) {
+  if (state.iteration < iterations) {
     const { name, why, status } = interrupt.signal.reason as Interruption
     process.exitCode = status
     const tell = name === 'output' ? complain : say
-    tell(`Stopped and saved after iteration ${state.iteration} of ${config.iterations}${why}. Go on with:`)
+    tell(`Stopped and saved after iteration ${state.iteration} of ${iterations}${why}. Go on with:`)
     tell(`  ${again}`)
     // A system or a terminal that ends does not wait for pictures.
     if (name === 'SIGINT' || name === 'output') await draw()

@@ -12,7 +12,7 @@ import { Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf } from '../../tensor/tree.ts'
 import { encodePng } from '../../node/pictures/png.ts'
 import { openTensorboard } from '../../node/tensorboard.ts'
-import { configYaml } from '../../experiment/config/yaml.ts'
+import { runYaml } from '../../experiment/tasks/values.ts'
 import { files } from './run-folder.ts'
 import type { Run } from './run-folder.ts'
 import { UsageError } from '../input/usage.ts'
@@ -57,7 +57,7 @@ export async function watchByTensorboard({ folder, config }: Run, wanted: boolea
       [name, typeof value === 'number' || typeof value === 'boolean' ? value : word(value)]
     ))
     await log.hyperparameters(Object.fromEntries(values) as Record<string, number | string | boolean>, ['loss'])
-    await log.write(from, [{ tag: 'config', text: `\`\`\`yaml\n${configYaml(config)}\n\`\`\`` }])
+    await log.write(from, [{ tag: 'config', text: `\`\`\`yaml\n${runYaml(config)}\n\`\`\`` }])
   }
   return {
     iteration: metrics => log.write(metrics.iteration, [

@@ -6,13 +6,12 @@ import { availableParallelism } from 'node:os'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import type { ArgsDef, CommandDef } from 'citty'
 import { checkData } from '../../backends/fields.ts'
-import { configYaml } from '../../experiment/config/yaml.ts'
 import type { JsonObject } from '../../experiment/flat.ts'
 import { toCsv } from '../../experiment/runs.ts'
 import { planOf, sweepField } from '../../experiment/sweep/plan.ts'
 import type { Plan, Sweep } from '../../experiment/sweep/plan.ts'
 import { inWords, ranked, sweepReport, sweepTable } from '../../experiment/sweep/report.ts'
-import { describeExperiment, isGrowing, runConfigOf } from '../../experiment/tasks/values.ts'
+import { runConfigOf, runYaml } from '../../experiment/tasks/values.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { meanAndStdSvg, parallelCoordinatesSvg } from '../../node/charts/sweep-chart.ts'
 import { readValues } from '../input/config-file.ts'
@@ -69,7 +68,7 @@ async function readSweep(file: string): Promise<{ sweep: Sweep; plan: Plan }> {
   const sweep = told(() => checkData(file, sweepField, yaml.values))
   const base = typeof sweep.base === 'string' ? await readValues(resolve(dirname(file), sweep.base)) as JsonObject : sweep.base
   const whole = runConfigOf(base)
-  const plan = told(() => planOf(sweep, base, 'config' in whole ? whole.config.iterations : 1), `${file}: `)
+  const plan = told(() => planOf(sweep, base, 'config' in whole ? whole.config.train.iterations : 1), `${file}: `)
   const wrong = plan.runs.flatMap(([{ candidate, config }]) => {
     const checked = runConfigOf(config)
     if ('config' in checked) return []
@@ -129,7 +128,7 @@ async function writeReport(file: string, folder: string, { points, runs }: Plan,
     await writeFileAtomic(join(folder, 'parallel.svg'), await parallelCoordinatesSvg(judged))
     await writeFileAtomic(join(folder, 'loss.svg'), await meanAndStdSvg(judged, ({ point }) => inWords(point)))
     const checked = runConfigOf(runs[points.indexOf(finished[0].point)][0].config)
-    if ('config' in checked) await writeFileAtomic(join(folder, 'best.yaml'), configYaml(checked.config, isGrowing(checked.config) ? undefined : describeExperiment))
+    if ('config' in checked) await writeFileAtomic(join(folder, 'best.yaml'), runYaml(checked.config))
   }
   await writeFileAtomic(join(folder, 'runs.csv'), toCsv(sweepTable(judged)))
   await writeFileAtomic(join(folder, 'report.md'), sweepReport(basename(file), judged, failures, pictures))

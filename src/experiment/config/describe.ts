@@ -3,8 +3,9 @@
  */
 import { readData, schemaOf } from '../../backends/fields.ts'
 import type { Json } from '../../backends/options.ts'
+import { valueAt, word } from '../flat.ts'
+import type { JsonObject } from '../flat.ts'
 import { configField } from './schema.ts'
-import type { Config } from './schema.ts'
 
 /** What the schema says of a field: in words, the keys that it may have inside, and the words that it may be, where there are only some. */
 export type Description = { readonly description?: string; readonly keys: readonly string[]; readonly words: readonly string[] }
@@ -38,12 +39,7 @@ function members(schema: Json): Json[] {
 
 const schema = schemaOf(configField)
 
-/** JSON Schema of the configuration, for editors that check YAML. */
-export const jsonSchema: object = {
-  $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'cellgrad training configuration', ...schema,
-}
-
-/** The default of a field outside of `rule`, as text. */
-export function defaultOf(name: keyof Config): string {
-  return String(readData(configField, {}).data[name])
+/** The default of a field, by its path, as text. */
+export function defaultOf(path: string): string {
+  return word(valueAt(readData(configField, {}).data as unknown as JsonObject, path))
 }

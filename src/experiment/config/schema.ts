@@ -1,11 +1,11 @@
 /**
  * The configuration of a training run: all that there is to choose, and the published values as defaults.
  *
- * It is a flat list of what the trainer takes (`trainingFields`), with the rule (`ruleField`), and what a run on a computer
- * needs besides: a target, a seed, how often to save.
+ * Its sections are what is learned from (`data`), the rule (`ruleField`), and what the trainer takes (`train`, by
+ * `trainingFields`); besides, there is what a run on a computer needs: a seed, how often to save.
  */
-import { record } from '../../backends/fields.ts'
-import type { Field, Fields } from '../../backends/fields.ts'
+import { orNull, readData, record } from '../../backends/fields.ts'
+import type { Expect, Field, Fields } from '../../backends/fields.ts'
 import { oneOf, text, wholeFrom } from '../../backends/options.ts'
 import { channelCount } from '../../nca/rule/channels.ts'
 import { ruleField } from '../../nca/rule/table.ts'
@@ -41,45 +41,80 @@ export const computing: Fields<Computing> = {
   saveEvery: { ...wholeFrom(1, 1e9), default: 100, about: 'Iterations between two checkpoints' },
 }
 
-export type Config = Omit<Complete<DataRule>, 'task' | 'params'> & Computing & {
-  readonly preset: PresetName
-  readonly target: string
-  readonly size: number
-  readonly padding: number
+/** How the rule is trained: what a trainer takes that is data, and how long. */
+export type Training = Omit<Complete<DataRule>, 'rule' | 'task' | 'params'> & {
   readonly iterations: number
+  /** The path of a model whose parameters are the first. */
+  readonly from: string | null
 }
 
-/** The fields, with the values of a preset for defaults where it has them. */
+/** What a run that grows one picture learns from. */
+export type GrowingData = { readonly target: string; readonly size: number; readonly padding: number }
+
+/** A run that grows one picture. */
+export type Config = Computing & {
+  readonly task: 'growing'
+  readonly preset: PresetName
+  readonly data: GrowingData
+  readonly rule: DataRule
+  readonly train: Training
+}
+
+export const trainFields: Fields<Training> = {
+  iterations: { ...wholeFrom(1, 1e9), about: 'Iterations of training' },
+  from: { ...orNull(text), default: null, about: 'A model from whose parameters training begins, .safetensors; null: from none' },
+  ...trainingFields,
+}
+
+const aTarget = 'an emoji, its name, or the path of a picture'
+
+export const dataFields: Fields<GrowingData> = {
+  target: { ...text, fits: x => text.fits(x) && x !== '', expected: aTarget, default: '🦎', about: `What to grow: ${aTarget}` },
+  size: { ...wholeFrom(1, 4096), about: 'Longer side of the target picture in cells' },
+  padding: { ...wholeFrom(0, 4096), about: 'Empty cells around the target on each side' },
+}
+
+/** The section of the training. */
+export const trainAbout = 'How the rule is trained'
+
+/** Fields with the values of the first preset for defaults where it has them. */
 function published<T>(fields: Fields<T>): Fields<T> {
   const values = presets.growing as Readonly<Record<string, unknown>>
   return Object.fromEntries(Object.entries<Field>(fields).map(([name, field]) =>
     [name, name in values ? { ...field, default: values[name] } : field])) as Fields<T>
 }
 
-const aTarget = 'an emoji, its name, or the path of a picture'
+/** A section that may be left out, where all of its fields have defaults. */
+function section<T>(fields: Fields<T>, about: string): Field<T> {
+  const field = record<T>({ fields })
+  return { ...field, default: readData(field, {}).data, about }
+}
+
+/** Expects a training and its rule to go together. */
+export function expectTogether({ train, rule }: Pick<Config, 'train' | 'rule'>, expect: Expect): void {
+  expectTraining({ ...train, rule }, (ok, path, got, expected, name) => expect(ok, ['train', ...path], got, expected, name))
+}
 
 /** The configuration. */
-export const configField: Field<Config> = record<Config>({
-  fields: published({
+export const configField: Field<Config> = record<Omit<Config, 'task'>>({
+  type: 'growing',
+  fields: {
     preset: {
       ...oneOf(Object.keys(presets)), default: 'growing',
       about: 'Published experiment whose values are used where nothing else is said',
     },
-    target: { ...text, fits: x => text.fits(x) && x !== '', expected: aTarget, default: '🦎', about: `What to grow: ${aTarget}` },
-    size: { ...wholeFrom(1, 4096), about: 'Longer side of the target picture in cells' },
-    padding: { ...wholeFrom(0, 4096), about: 'Empty cells around the target on each side' },
-    iterations: { ...wholeFrom(1, 1e9), about: 'Iterations of training' },
+    data: section(published(dataFields), 'What is to grow'),
+    rule: { ...ruleField, default: presets.growing.rule, about: 'The rule' },
+    train: section(published(trainFields), trainAbout),
     ...computing,
-    ...trainingFields,
-    rule: { ...ruleField, about: 'The rule' },
-  }),
+  },
   together(config, expect) {
-    const { batch, size, padding, rule } = config
-    expectTraining(config, expect)
+    const { data: { size, padding }, train: { batch }, rule } = config
+    expectTogether(config, expect)
     expect(rule.grid === 2, ['rule', 'grid'], rule.grid, '2, for a picture')
     const channels = channelCount(rule.channels)
     expect(channels >= 4, ['rule', 'channels'], rule.channels, 'at least 4 channels: red, green, blue, alpha')
     const numbers = batch * (size + 2 * padding) ** 2 * channels
-    expect(numbers <= 2 ** 28, ['size'], size, 'fewer cells, samples or channels: a batch may hold 268435456 numbers')
+    expect(numbers <= 2 ** 28, ['data', 'size'], size, 'fewer cells, samples or channels: a batch may hold 268435456 numbers')
   },
-})
+}, 'task') as Field<Config>

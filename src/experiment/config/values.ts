@@ -2,16 +2,17 @@
  * A configuration out of what is given: the values of a preset, others laid over them, and what is wrong with the result, a
  * sentence for each mistake.
  *
- *   batch is "eight", expected a whole number > 0
+ *   train.batch is "eight", expected a whole number > 0
  */
 import { pathInWords, readData } from '../../backends/fields.ts'
 import type { Mistake as Wrong } from '../../backends/fields.ts'
-import { didYouMean, inLine, isObject, quoted } from '../../backends/options.ts'
+import { didYouMean, inLine, isObject, nearest, quoted } from '../../backends/options.ts'
 import { presets } from '../../nca/training/presets.ts'
 import { describe } from './describe.ts'
 import type { Description } from './describe.ts'
 import { configField } from './schema.ts'
 import type { Config, PresetName } from './schema.ts'
+import { arranged, shortNamesIn } from './sections.ts'
 
 export type Values = Readonly<Record<string, unknown>>
 
@@ -27,37 +28,53 @@ export type Mistake = Wrong & {
  * A complete configuration: these values, laid over each other, the last on top, and over those of the preset that they
  * name (`growing` where they name none); or the mistakes in it.
  *
- * @example configOf({ preset: 'persistent' }, { batch: 'eight' })
- *   // { mistakes: [{ key: 'batch', says: 'is "eight", expected a whole number > 0', … }] }
+ * @example configOf({ preset: 'persistent' }, { train: { batch: 'eight' } })
+ *   // { mistakes: [{ key: 'train.batch', says: 'is "eight", expected a whole number > 0', … }] }
  */
 export function configOf(...layers: readonly Values[]): { readonly config: Config } | { readonly mistakes: readonly Mistake[] } {
-  const given = layers.reduce<Values>((base, over) => merge(base, over, describe), {})
+  const given = layers.reduce<Values>((base, over) => merge(base, arranged(over), describe), {})
   const preset = Object.hasOwn(presets, String(given.preset)) ? given.preset as PresetName : 'growing'
-  const { data, mistakes } = readData(configField, merge({ preset, ...presets[preset] }, given, describe))
-  return mistakes.length === 0 ? { config: data } : { mistakes: mistakes.map(inSentence) }
+  const { data, mistakes } = readData(configField, merge(arranged({ preset, ...presets[preset] }), given, describe))
+  return mistakes.length === 0 ? { config: data } : { mistakes: inSentences(mistakes, describe) }
 }
 
-/** A mistake with what is to be said about it. */
-export function inSentence(mistake: Wrong): Mistake {
-  return { ...mistake, key: mistake.name ?? pathInWords(mistake.path), says: sayingOf(mistake) }
+/** Mistakes with what is to be said about each. */
+export function inSentences(mistakes: readonly Wrong[], describe: Describing): Mistake[] {
+  const sections = describe([]).keys
+  const inSections = sections.flatMap(section => describe([section]).keys.map(key => ({ section, key })))
+  return mistakes.map(mistake => ({
+    ...mistake, key: mistake.name ?? pathInWords(mistake.path), says: sayingOf(mistake, inSections),
+  }))
 }
 
-function sayingOf({ path, got, expected, unknown, known = [] }: Wrong): string {
+type InSection = { readonly section: string; readonly key: string }
+
+function sayingOf({ path, got, expected, unknown, known = [] }: Wrong, inSections: readonly InSection[]): string {
   if (unknown === undefined) return `is ${show(got)}, expected ${expected}`
   const inside = path.length === 0 ? '' : ` in ${pathInWords(path)}`
-  const hint = didYouMean(unknown, known) || `; there are ${known.join(', ')}`
+  const hint = didYouMean(unknown, [...known, ...shortNamesIn(path.join('.'))]) || (path.length <= 1 && elsewhere(unknown, inSections)) || `; there are ${known.join(', ')}`
   return `there is no key ${quoted(unknown)}${inside}${hint}`
 }
+
+/** What may be meant by a key that stands in no such section: one of another section. */
+function elsewhere(unknown: string, inSections: readonly InSection[]): string {
+  const best = nearest(unknown, inSections.map(({ key }) => key))
+  const found = inSections.find(({ key }) => key === best)
+  return found ? `; did you mean ${quoted(`${found.section}.${found.key}`)}?` : ''
+}
+
+/** Tells what a schema says of a field. */
+export type Describing = (path: readonly PropertyKey[]) => Description
 
 /**
  * `over` laid over `base`, key by key, except where it says that it is something of another type, and where keys are free, as
  * those of channels are.
  */
-export function merge(base: Values, over: Values, describe: (path: readonly string[]) => Description): Values {
+export function merge(base: Values, over: Values, describe: Describing): Values {
   return laid(base, over, describe, []) as Values
 }
 
-function laid(base: unknown, over: unknown, describe: (path: readonly string[]) => Description, path: readonly string[]): unknown {
+function laid(base: unknown, over: unknown, describe: Describing, path: readonly string[]): unknown {
   if (!isObject(base) || !isObject(over)) return over
   if (['type', 'shape'].some(key => Object.hasOwn(over, key) && over[key] !== base[key])) return over
   if (describe(path).keys.length === 0) return over

@@ -4,9 +4,10 @@
 import { Document, isScalar, visit } from 'yaml'
 import { inLine } from '../../backends/options.ts'
 import { describe } from './describe.ts'
+import type { Describing } from './values.ts'
 
 /** A configuration as the text of a YAML file, with what each key means. */
-export function configYaml(config: object, describing: typeof describe = describe): string {
+export function configYaml(config: object, describing: Describing = describe): string {
   const document = new Document(config)
   visit(document, {
     Seq: (_, node) => { node.flow = true },

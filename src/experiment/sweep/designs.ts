@@ -32,7 +32,7 @@ const mostPoints = 100_000
  * Every combination of the values of some fields, the last field changing fastest.
  *
  * @throws where a range says no `levels`, or there are more than 100,000 combinations
- * @example gridOf({ batch: [4, 8], 'optimiser.rate': { from: 1e-4, to: 1e-2, scale: 'log', levels: 3 } })   // 6 points
+ * @example gridOf({ 'train.batch': [4, 8], 'train.rate': { from: 1e-4, to: 1e-2, scale: 'log', levels: 3 } })   // 6 points
  */
 export function gridOf(fields: SweepFields): Point[] {
   const list = fieldsOf('gridOf', fields)
@@ -56,7 +56,7 @@ export function gridOf(fields: SweepFields): Point[] {
 /**
  * Points drawn at random, each field for itself.
  *
- * @example randomOf({ 'optimiser.rate': { from: 1e-4, to: 1e-2, scale: 'log' } }, { n: 20 })
+ * @example randomOf({ 'train.rate': { from: 1e-4, to: 1e-2, scale: 'log' } }, { n: 20 })
  */
 export function randomOf(fields: SweepFields, options: DrawOptions): Point[] {
   return drawn('randomOf', fields, options, (k, n) => Array.from({ length: n }, (_, i) => uniformAt(k, i)))
@@ -65,7 +65,7 @@ export function randomOf(fields: SweepFields, options: DrawOptions): Point[] {
 /**
  * Points drawn at random that cover each field evenly: of its n equal parts, each has one.
  *
- * @example latinHypercube({ 'optimiser.rate': { from: 1e-4, to: 1e-2, scale: 'log' }, batch: [4, 8] }, { n: 10 })
+ * @example latinHypercube({ 'train.rate': { from: 1e-4, to: 1e-2, scale: 'log' }, 'train.batch': [4, 8] }, { n: 10 })
  */
 export function latinHypercube(fields: SweepFields, options: DrawOptions): Point[] {
   return drawn('latinHypercube', fields, options, (k, n) => (

@@ -1,12 +1,17 @@
 /**
  * The fields over which a sweep goes: paths in a configuration, each with the values that it may have.
  *
- *   { 'optimiser.rate': { from: 1e-4, to: 1e-2, scale: 'log' }, pool: [0, 256], damaged: { values: [0, 3], when: { pool: [256] } } }
+ *   {
+ *     'train.rate': { from: 1e-4, to: 1e-2, scale: 'log' },
+ *     'train.pool': [0, 256],
+ *     'train.damaged': { values: [0, 3], when: { 'train.pool': [256] } },
+ *   }
  *
  * Every field is a function from [0, 1) to its values: a list is cut into equal parts, a range is stretched. So a design
  * is a set of points in the unit cube, and the same designs serve lists and ranges.
  */
 import { check, checkOptions, isNumber, isObject, keysOf, later, oneOf, flag, wholeFrom } from '../../backends/options.ts'
+import { arranged, placeOf } from '../config/sections.ts'
 import { withValue } from '../flat.ts'
 import type { JsonObject, Json } from '../flat.ts'
 
@@ -113,7 +118,7 @@ export function pointAt(fields: readonly Field[], u: readonly number[]): Point {
 
 /** A configuration with the values of a point. */
 export function configAt(base: JsonObject, point: Point): JsonObject {
-  return Object.entries(point).reduce((config, [path, value]) => withValue(config, path, value), base)
+  return Object.entries(point).reduce((config, [path, value]) => withValue(config, placeOf(path), value), arranged(base) as JsonObject)
 }
 
 /** Values as text that is the same for equal values, in whatever order their keys are. */
@@ -128,7 +133,7 @@ export function canonical(value: Json | undefined): string {
  * The name of a run: a hash of its configuration (FNV-1a of 64 bits, by Fowler, Noll and Vo, of its JSON with the keys in
  * order), as 16 hexadecimal digits. Equal configurations have equal names, on every machine.
  *
- * @example runId({ batch: 8, seed: 0 }) === runId({ seed: 0, batch: 8 })
+ * @example runId({ train: { batch: 8 }, seed: 0 }) === runId({ seed: 0, train: { batch: 8 } })
  */
 export function runId(config: JsonObject): string {
   let hash = 0xcbf29ce484222325n

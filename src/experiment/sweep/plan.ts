@@ -7,7 +7,8 @@ import type { Field } from '../../backends/fields.ts'
 import { check, isObject, isWhole, numberAbove, oneOf, text, wholeFrom, flag } from '../../backends/options.ts'
 import { key } from '../../tensor/key.ts'
 import type { JsonObject } from '../flat.ts'
-import { withValue } from '../flat.ts'
+import { arranged } from '../config/sections.ts'
+import { valueAt, withValue } from '../flat.ts'
 import { gridOf, latinHypercube, randomOf } from './designs.ts'
 import { configAt, runId } from './fields.ts'
 import type { Point, SweepFields } from './fields.ts'
@@ -94,11 +95,13 @@ export type Plan = {
  * The plan of a sweep.
  *
  * @param base the values of the configuration that all runs have in common
- * @param iterations how long a run is, where the base does not say it
+ * @param otherwise iterations of a run, where the base does not say them
  * @throws one sentence where the fields are none, or the budget is less than one candidate needs
- * @example planOf(sweep, { target: '🦎', iterations: 500 }, 8001).runs.flat().map(({ id }) => id)
+ * @example planOf(sweep, { data: { target: '🦎' }, train: { iterations: 500 } }, 8001).runs.flat().map(({ id }) => id)
  */
-export function planOf(sweep: Sweep, base: JsonObject, iterations: number): Plan {
+export function planOf(sweep: Sweep, base: JsonObject, otherwise: number): Plan {
+  const said = valueAt(arranged(base) as JsonObject, 'train.iterations')
+  const most = typeof said === 'number' ? said : otherwise
   const draw = { n: sweep.runs ?? 1, key: key(sweep.seed) }
   const designs = { grid: () => gridOf(sweep.fields), random: () => randomOf(sweep.fields, draw), latinHypercube: () => latinHypercube(sweep.fields, draw) }
   const points = designs[sweep.design]()
@@ -106,7 +109,6 @@ export function planOf(sweep: Sweep, base: JsonObject, iterations: number): Plan
     const config = withValue(configAt(base, point), 'seed', seed)
     return { id: runId(config), candidate, seed, config }
   }))
-  const most = typeof base.iterations === 'number' ? base.iterations : iterations
   const { least, factor, wait } = sweep.halving ?? { least: most, factor: 3, wait: true }
   const first = Math.min(least, most) * sweep.seeds.length
   const { iterations: budget } = sweep.budget

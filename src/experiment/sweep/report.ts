@@ -81,7 +81,7 @@ export function sweepReport(
   return `${lines.join('\n').trimEnd()}\n`
 }
 
-/** A point in words, with four digits: `batch 8, optimiser.rate 0.003162`. */
+/** A point in words, with four digits: `train.batch 8, train.rate 0.003162`. */
 export function inWords(point: Point): string {
   return Object.entries(point).map(([path, value]) => `${path} ${word(digits(value, 4))}`).join(', ')
 }

@@ -1,11 +1,11 @@
 /**
  * Experiments of every task: what a file may say of one, field by field. What is learned is `task`, from what is `data`;
- * everything else is what `defineRule` and the trainer take, by their own tables, or the values of a recipe.
+ * `rule` and `train` are what `defineRule` and the trainer take, by their own tables, or the values of a recipe.
  *
  *   task: classification
  *   recipe: digits                       # the values of the paper, where nothing else is said
  *   data: { images: data/mnist, limit: 2000 }
- *   iterations: 500
+ *   train: { iterations: 500 }
  *   validate: { every: 100, folds: 5, fold: 0 }
  */
 import { choice, list, orNull, record } from '../../backends/fields.ts'
@@ -14,10 +14,8 @@ import { flag, isWhole, oneOf, text, wholeFrom } from '../../backends/options.ts
 import { ruleField } from '../../nca/rule/table.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
 import { recipes } from '../../nca/training/recipes.ts'
-import { expectTraining, trainingFields } from '../../nca/training/trainer-options.ts'
-import type { Complete } from '../../nca/training/trainer-options.ts'
-import { computing } from '../config/schema.ts'
-import type { Computing } from '../config/schema.ts'
+import { computing, expectTogether, trainAbout, trainFields } from '../config/schema.ts'
+import type { Computing, Training } from '../config/schema.ts'
 
 /** What each task learns from: files and folders, and what is made of them. */
 export type DataOf = {
@@ -49,13 +47,12 @@ export type Validate = {
 }
 
 /** An experiment that is no growing of one picture (`Config` is that). */
-export type Experiment<T extends TaskName = TaskName> = { [K in T]: Omit<Complete<DataRule>, 'task' | 'params'> & Computing & {
+export type Experiment<T extends TaskName = TaskName> = { [K in T]: Computing & {
   readonly task: K
   readonly recipe: keyof typeof recipes | null
   readonly data: DataOf[K]
-  readonly iterations: number
-  /** The path of a model whose parameters are the first. */
-  readonly from: string | null
+  readonly rule: DataRule
+  readonly train: Training
   readonly validate: Validate | null
 } }[T]
 
@@ -112,14 +109,12 @@ function tableOf<K extends TaskName>(type: K): Table {
     fields: {
       recipe: { ...orNull(oneOf(Object.keys(recipes))), default: null, about: 'Published automaton whose values are used where nothing else is said' },
       data: { ...record<DataOf[K]>({ fields: data[type] }), about: 'What is learned from' },
-      iterations: { ...wholeFrom(1, 1e9), about: 'Iterations of training' },
-      from: { ...orNull(text), default: null, about: 'A model from whose parameters training begins, .safetensors; null: from none' },
-      ...trainingFields,
       rule: { ...ruleField, about: 'The rule' },
+      train: { ...record<Training>({ fields: trainFields }), about: trainAbout },
       validate: { ...orNull(validateField), default: null, about: 'How the run is judged by examples that it does not learn from, to keep the best; null: not' },
       ...computing,
     } as Fields<Omit<Experiment<K>, 'task'>>,
-    together: (config, expect) => expectTraining(config as unknown as Experiment, expect),
+    together: (config, expect) => expectTogether(config, expect),
   }
   return table as Table
 }
@@ -129,3 +124,7 @@ export const taskNames: readonly TaskName[] = Object.keys(data) as TaskName[]
 
 /** What a file may say of an experiment. */
 export const experimentField: Field<Experiment> = choice<Experiment>(taskNames.map(tableOf), 'task')
+
+/** What a file may say of each. */
+export const experimentFields: Readonly<Record<TaskName, Field>> =
+  Object.fromEntries(taskNames.map(name => [name, record(tableOf(name), 'task')])) as Record<TaskName, Field>

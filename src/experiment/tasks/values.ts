@@ -2,28 +2,61 @@
  * An experiment out of what is given: the values of a recipe, others laid over them, and what is wrong with the result.
  */
 import { readData, schemaOf } from '../../backends/fields.ts'
+import type { Json } from '../../backends/options.ts'
 import { recipes } from '../../nca/training/recipes.ts'
-import { configOf, inSentence, merge } from '../config/values.ts'
-import type { Mistake, Values } from '../config/values.ts'
-import { describeIn, jsonSchema } from '../config/describe.ts'
+import { configOf, inSentences, merge } from '../config/values.ts'
+import type { Describing, Mistake, Values } from '../config/values.ts'
+import { describe, describeIn } from '../config/describe.ts'
+import { configField } from '../config/schema.ts'
+import { arranged } from '../config/sections.ts'
 import type { Config } from '../config/schema.ts'
-import { experimentField, taskNames } from './experiment.ts'
-import type { Experiment } from './experiment.ts'
+import { configYaml } from '../config/yaml.ts'
+import { experimentField, experimentFields, taskNames } from './experiment.ts'
+import type { Experiment, TaskName } from './experiment.ts'
 
 /** What a run is told: to grow one picture, or an experiment of another task. */
 export type RunConfig = Config | Experiment
 
-export const experimentSchema: object = schemaOf(experimentField)
+const schemas = Object.fromEntries(Object.entries(experimentFields).map(([task, field]) => [task, schemaOf(field)]))
 
-/** What the schema says of a field of an experiment. */
-export const describeExperiment = (path: readonly PropertyKey[]): ReturnType<typeof describeIn> => describeIn(experimentSchema, path)
+/**
+ * JSON Schema of the files that `cellgrad train` takes, for editors that check YAML. Nothing in them is missing but the task: what
+ * they do not say, a preset, a recipe or the file that they extend may.
+ */
+export const runSchema: object = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'cellgrad experiment',
+  anyOf: [asFile(schemaOf(configField)), ...Object.values(schemas).map(schema => ({ ...asFile(schema), required: ['task'] }))],
+}
 
-/** JSON Schema of whatever `cellgrad train` takes, for editors that check YAML. */
-export const runSchema: object = { ...jsonSchema, title: 'cellgrad experiment', anyOf: [{ ...jsonSchema, $schema: undefined }, experimentSchema] }
+function asFile(schema: Json): Json {
+  const whole = JSON.parse(JSON.stringify(schema), (key, value: unknown) => (
+    key === 'required' && Array.isArray(value) ? undefined : value
+  )) as Json
+  const { train, ...others } = whole.properties!
+  const rate = { ...train.properties!.optimiser.anyOf![0].properties!.rate, description: 'Learning rate, short for optimiser.rate' }
+  return {
+    ...whole,
+    properties: {
+      extends: { type: 'string', description: 'Another file, over which this one is laid' },
+      ...others, train: { ...train, properties: { ...train.properties, rate } },
+    },
+  }
+}
 
 /** Whether a run is to grow one picture. */
 export function isGrowing(config: RunConfig): config is Config {
-  return !('task' in config)
+  return config.task === 'growing'
+}
+
+/** What the schema says of the fields of a task. */
+export function describing(task: unknown): Describing {
+  const schema = taskNames.includes(task as never) ? schemas[task as TaskName] : undefined
+  return schema ? path => describeIn(schema, path) : describe
+}
+
+/** What a run is told as the text of a YAML file, with what each key means. */
+export function runYaml(config: RunConfig): string {
+  return configYaml(config, describing(config.task))
 }
 
 /**
@@ -36,15 +69,14 @@ export function isGrowing(config: RunConfig): config is Config {
  */
 export function runConfigOf(...layers: readonly Values[]): { readonly config: RunConfig } | { readonly mistakes: readonly Mistake[] } {
   const { task } = Object.assign({}, ...layers) as Values
-  if (task === undefined || task === 'growing') {
-    return configOf(...layers.map(({ task: _task, ...values }) => values))
-  }
+  if (task === undefined || task === 'growing') return configOf(...layers)
+  const describe = describing(task)
   if (!taskNames.includes(task as never)) {
     const expected = `growing, ${taskNames.join(', ')}`
-    return { mistakes: [inSentence({ path: ['task'], got: task, expected: `one of ${expected}` })] }
+    return { mistakes: inSentences([{ path: ['task'], got: task, expected: `one of ${expected}` }], describe) }
   }
-  const given = layers.reduce<Values>((base, over) => merge(base, over, describeExperiment), {})
+  const given = layers.reduce<Values>((base, over) => merge(base, arranged(over), describe), {})
   const recipe = Object.hasOwn(recipes, String(given.recipe)) ? recipes[given.recipe as keyof typeof recipes] : {}
-  const { data, mistakes } = readData(experimentField, merge(recipe as Values, given, describeExperiment))
-  return mistakes.length === 0 ? { config: data } : { mistakes: mistakes.map(inSentence) }
+  const { data, mistakes } = readData(experimentField, merge(arranged(recipe as Values), given, describe))
+  return mistakes.length === 0 ? { config: data } : { mistakes: inSentences(mistakes, describe) }
 }

@@ -2,6 +2,7 @@
  * All runs, each with what has come of it so far; those that are ticked are shown beside one another.
  */
 import type { VNode } from 'preact'
+import { valueAt } from 'cellgrad/experiment'
 import type { ServedRun } from 'cellgrad/experiment'
 import { digits } from '../inside/terms.ts'
 
@@ -17,7 +18,8 @@ export function RunList({ runs, shown, colourOf, onToggle }: {
         const { name, results, config, training } = run
         const ticked = shown.includes(run)
         const loss = typeof results.loss === 'number' ? `loss ${digits(results.loss)}` : 'no loss yet'
-        const all = config.iterations === undefined ? '' : ` of ${String(config.iterations)}`
+        const total = valueAt(config, 'train.iterations')
+        const all = total === undefined ? '' : ` of ${String(total)}`
         return (
           <li key={name}>
             <label>

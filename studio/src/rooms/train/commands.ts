@@ -81,14 +81,14 @@ function sessionOf(engine: Engine, run: Run): Session {
 
 async function opened(next: Session): Promise<OpenRun> {
   const { run } = next
-  const whole = padImage(run.picture, run.config.padding)
+  const whole = padImage(run.picture, run.config.data.padding)
   const target = { width: whole.width, height: whole.height, data: imageToPixels(whole) }
   return { id: run.id, name: run.name, config: run.config, target, now: await next.whole(), slots: next.state.pool.length, elsewhere: !release }
 }
 
 /** The configuration of an order, or what is wrong with it. */
 function checked({ preset, texts, name }: Omit<Order, 'target'>): ReturnType<typeof configOf> {
-  return configOf({ preset, target: name }, valuesOf(texts))
+  return configOf({ preset, data: { target: name } }, valuesOf(texts))
 }
 
 export const train = {
@@ -106,7 +106,7 @@ export const train = {
     const found = checked(order)
     if (!('config' in found)) throw new Error(`train: ${found.mistakes[0].key} ${found.mistakes[0].says}.`)
     const { config } = found
-    const picture: Image = fit(imageFromPixels(order.target), config.size)
+    const picture: Image = fit(imageFromPixels(order.target), config.data.size)
     let opaque = false
     for (let i = 3; i < picture.data.length; i += 4) opaque ||= picture.data[i] >= 0.5 / 255
     if (!opaque) throw new Error('the target is fully transparent: there is nothing to grow.')

@@ -12,7 +12,7 @@ import type { Field } from './fields.ts'
 export type Choices = { readonly preset: 'growing' | 'persistent' | 'regenerating'; readonly texts: Readonly<Record<string, string>> }
 
 /** What one changes most often. */
-const first = ['size', 'padding', 'iterations', 'batch', 'optimiser']
+const first = ['data.size', 'data.padding', 'train.iterations', 'train.batch', 'train.optimiser']
 
 export function ConfigForm({ choices, onChange, mistakes }: {
   choices: Choices

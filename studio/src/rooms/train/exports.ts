@@ -26,7 +26,7 @@ export async function exported(session: Session, what: ExportName): Promise<Expo
     case 'yaml': {
       // What was done by hand cannot be said in a configuration, so it is said beside it.
       const notes = run.changes.map(change => `# By hand, ${change}; a run of this file does without.\n`).join('')
-      return text(`${name}.yaml`, 'text/yaml', `${notes}${configYaml({ ...config, target: `${name}.png` })}`)
+      return text(`${name}.yaml`, 'text/yaml', `${notes}${configYaml({ ...config, data: { ...config.data, target: `${name}.png` } })}`)
     }
     case 'html':
       return text(`${name}.html`, 'text/html', await exportHtml(modelOf(session), { title: name, size: gridOf(session) }))
@@ -43,7 +43,7 @@ export async function exported(session: Session, what: ExportName): Promise<Expo
   }
 }
 
-function gridOf({ config: { size, padding } }: Session): number {
+function gridOf({ config: { data: { size, padding } } }: Session): number {
   return size + 2 * padding
 }
 
@@ -55,7 +55,7 @@ export function modelOf(session: Session): Model {
     rule, params: state.params,
     provenance: {
       target: run.name, preset: config.preset, seed: String(config.seed), iterations: String(state.iteration),
-      loss: String(recent.reduce((a, b) => a + b, 0) / recent.length), grid: String(gridOf(session)), steps: config.steps.join(' to '),
+      loss: String(recent.reduce((a, b) => a + b, 0) / recent.length), grid: String(gridOf(session)), steps: config.train.steps.join(' to '),
     },
   }
 }
@@ -63,7 +63,7 @@ export function modelOf(session: Session): Model {
 /** So many pictures of growth, over twice the length of a rollout: what holds, and what does not. */
 async function pictures(session: Session, count: number): Promise<Image[]> {
   const { config, rule, state, backend } = session
-  const steps = 2 * config.steps[1]
+  const steps = 2 * config.train.steps[1]
   const [height, width] = [gridOf(session), gridOf(session)]
   const readouts = Array.from({ length: count }, (_, i) => Math.max(1, Math.round(((i + 1) * steps) / count)))
   const states = scope(() => rollout(rule, state.params, seed(rule, { height, width, backend }), key(0), { steps, readouts }))

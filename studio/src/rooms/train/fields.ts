@@ -15,8 +15,11 @@ export type Field = {
   readonly otherwise: string
 }
 
-/** What the page itself decides: the picture, what computes, and the preset, which has its own control. */
-const ownControls = ['preset', 'target', 'backend', 'threads']
+/** What the page itself decides: the picture, what computes, and the preset, which has its own control; and what a browser has not: files. */
+const ownControls = ['task', 'preset', 'data.target', 'train.from', 'backend', 'threads']
+
+/** Groups that have fields of their own; another group is one of several kinds, and written as a whole. */
+const groups = ['data', 'rule', 'rule.update', 'train']
 
 /** The fields of a preset. */
 export function fieldsOf(preset: PresetName): Field[] {
@@ -27,9 +30,8 @@ export function fieldsOf(preset: PresetName): Field[] {
 function inside(values: Values | Config, path: readonly string[]): Field[] {
   return Object.entries(values).flatMap(([name, value]: [string, unknown]) => {
     const here = [...path, name]
-    if (name === 'type' || (path.length === 0 && ownControls.includes(name))) return []
-    // A group has fields of its own, unless it is one of several kinds: then it is written as a whole.
-    if (['rule', 'rule.update'].includes(here.join('.'))) return inside(value as Values, here)
+    if (name === 'type' || ownControls.includes(here.join('.'))) return []
+    if (groups.includes(here.join('.'))) return inside(value as Values, here)
     const { description = '', words } = describe(here)
     const choices = typeof value === 'boolean' ? ['true', 'false'] : words
     return [{ key: here.join('.'), words: description, choices, otherwise: textOf(value) }]

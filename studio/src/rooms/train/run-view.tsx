@@ -42,7 +42,7 @@ export function RunView({ run, onReopen }: {
         </div>
       ) : <Hand run={run} onHurt={() => look(pool?.from ?? 0)} />}
       <dl class="figures">
-        <Figure label={`of ${config.iterations} iterations`} value={String(iteration)} />
+        <Figure label={`of ${config.train.iterations} iterations`} value={String(iteration)} />
         <Figure label="log₁₀ loss" value={loss === undefined ? '–' : Math.log10(loss).toFixed(2)} />
         <Figure label="gradient norm" value={norms.at(-1)?.toPrecision(2) ?? '–'} />
         <Figure label="rate" value={rates.at(-1)?.toPrecision(2) ?? '–'} />
@@ -69,7 +69,7 @@ export function RunView({ run, onReopen }: {
 /** What one may do to a run: pause it, set its rate, hurt its pool. */
 function Hand({ run: { config, iteration, rates, running, slots }, onHurt }: { run: Shown; onHurt: () => void }): VNode {
   const [rate, setRate] = useState('')
-  const done = iteration >= config.iterations
+  const done = iteration >= config.train.iterations
   return (
     <div class="row">
       <button type="button" class="main" disabled={done} onClick={() => { call('train', running ? 'pause' : 'goOn').catch(complain) }}>

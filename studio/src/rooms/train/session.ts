@@ -85,7 +85,7 @@ export class Session {
 
   /** Goes on training, in the background. */
   start(): void {
-    if (this.#wanted || this.state.iteration >= this.config.iterations) return
+    if (this.#wanted || this.state.iteration >= this.config.train.iterations) return
     this.#wanted = true
     this.#loop = this.#learn()
   }
@@ -101,7 +101,7 @@ export class Session {
     let told = 0, shown = 0, count = 0
     const began = performance.now()
     try {
-      for await (const progress of train(this.#trainer, { iterations: this.config.iterations, state: this.state })) {
+      for await (const progress of train(this.#trainer, { iterations: this.config.train.iterations, state: this.state })) {
         const { state, loss, gradNorm, rate, drawn } = progress
         this.state = state
         this.#losses.push(loss)
@@ -183,7 +183,8 @@ export class Session {
   /** Learns at another rate from now on. */
   async setRate(rate: number): Promise<void> {
     await this.#between(`the rate became ${rate}`, () => {
-      const config = { ...this.config, optimiser: { ...this.config.optimiser, rate } }
+      const { train } = this.config
+      const config = { ...this.config, train: { ...train, optimiser: { ...train.optimiser, rate } } }
       this.#trainer = trainerOf(config, this.run.picture, { backend: this.backend })
       this.run = { ...this.run, config }
     })
@@ -208,7 +209,7 @@ export class Session {
 
   /** What the rule grows by now, after a rollout as long as those of the training. */
   async grown(): Promise<Pixels> {
-    const { steps, size, padding } = this.config
+    const { data: { size, padding }, train: { steps } } = this.config
     const [height, width] = [size + 2 * padding, size + 2 * padding]
     const x = scope(() => rollout(
       this.rule, this.state.params, seed(this.rule, { height, width, backend: this.backend }), key(0),

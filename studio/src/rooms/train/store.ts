@@ -2,7 +2,8 @@
  * Runs that survive a reload: each is one record in the browser's database, checkpoint and all.
  */
 import type { Image } from 'cellgrad'
-import type { Config } from 'cellgrad/experiment'
+import { arranged, configOf, valueAt } from 'cellgrad/experiment'
+import type { Config, JsonObject } from 'cellgrad/experiment'
 
 /** A run at rest. */
 export type Run = {
@@ -62,8 +63,16 @@ export async function keepRun(run: Run): Promise<void> {
   })
 }
 
-export function readRun(id: string): Promise<Run | undefined> {
-  return ask('readonly', store => store.get(id) as IDBRequest<Run | undefined>)
+export async function readRun(id: string): Promise<Run | undefined> {
+  const run = await ask('readonly', store => store.get(id) as IDBRequest<Run | undefined>)
+  return run && { ...run, config: configIn(run) }
+}
+
+/** The configuration of a kept run, which may be of a page that was older. */
+function configIn({ name, config }: Run): Config {
+  const made = configOf(config)
+  if ('config' in made) return made.config
+  throw new Error(`the run ${name} cannot be read: ${made.mistakes[0].key} ${made.mistakes[0].says}.`)
 }
 
 export async function forgetRun(id: string): Promise<void> {
@@ -74,6 +83,6 @@ export async function forgetRun(id: string): Promise<void> {
 export async function listRuns(): Promise<RunName[]> {
   const all = await ask('readonly', store => store.getAll() as IDBRequest<Run[]>)
   return all.sort((a, b) => b.saved - a.saved).map(({ id, name, iteration, config, running, saved }) => (
-    { id, name, iteration, iterations: config.iterations, running, saved }
+    { id, name, iteration, iterations: Number(valueAt(arranged(config) as JsonObject, 'train.iterations')), running, saved }
   ))
 }

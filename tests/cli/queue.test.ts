@@ -30,7 +30,7 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     const moment = (i: number): number => uniformAt(key(seed), i)
     const runs = 40
     await writeConfig(folder('base.yaml'), `iterations: 24\n`)
-    await writeFile(folder('sweep.yaml'), `base: base.yaml\nfields: { optimiser.rate: { from: 1.0e-3, to: 3.0e-3 } }\ndesign: latinHypercube\nruns: ${runs}\n`)
+    await writeFile(folder('sweep.yaml'), `base: base.yaml\nfields: { train.rate: { from: 1.0e-3, to: 3.0e-3 } }\ndesign: latinHypercube\nruns: ${runs}\n`)
     await mkdir(folder('redis'))
     const redis = await startRedis(folder('redis'), 'secret')
     const worker = () => start(['worker', '--queue', redis.url])

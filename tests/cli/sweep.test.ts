@@ -11,7 +11,7 @@ import { long } from '../long.ts'
 import { run, start, temporaryFolder, writeConfig } from './run.ts'
 
 const folder = temporaryFolder()
-const fields = 'fields:\n  batch: [2, 3]\n  damaged: { values: [0, 1], when: { batch: [3] } }\n'
+const fields = 'fields:\n  train.batch: [2, 3]\n  train.damaged: { values: [0, 1], when: { train.batch: [3] } }\n'
 
 beforeAll(async () => {
   await writeConfig(folder('base.yaml'), 'iterations: 9\n')
@@ -55,7 +55,7 @@ it('is the same for one worker and for three, and done once', async () => {
   expect(rows).toHaveLength(3)
   expect(rows[0]).toMatch(/\/9$/) // the best alone was trained to the end
   expect(rows.slice(1).every(row => row.endsWith('/3'))).toBe(true)
-  expect((await readFile(folder('by-1', 'best.yaml'), 'utf8'))).toContain(`\nbatch: ${rows[0][0]}\n`)
+  expect((await readFile(folder('by-1', 'best.yaml'), 'utf8'))).toContain(`\n  batch: ${rows[0][0]}\n`)
 
   // Begun again it only reads what there is; a folder that was lost is trained again, to the same bits.
   const before = await found('by-1')
@@ -93,7 +93,7 @@ it('refuses what is wrong before it trains anything', async () => {
     expect([status, out]).toEqual([2, ''])
     return err
   }
-  expect(await refused('a.yaml', 'base: {}\nfields: { batch: [4, 0] }\n')).toMatch(/^a\.yaml: with batch 0: batch is 0, expected a whole number /)
+  expect(await refused('a.yaml', 'base: {}\nfields: { batch: [4, 0] }\n')).toMatch(/^a\.yaml: with batch 0: train\.batch is 0, expected a whole number /)
   expect(await refused('b.yaml', 'base: {}\nfields: { rate: { from: 1, to: 2 } }\n')).toBe('b.yaml: gridOf: rate.levels is undefined, expected a whole number > 0: into so many values a grid cuts a range.\n')
   expect(await refused('c.yaml', 'base: {}\nfields: { batch: [4] }\ndesing: grid\n')).toContain('c.yaml: there is no option "desing"; did you mean "design"?')
   expect(await refused('d.yaml', 'base: {}\nfields: { batch: [4] }\ndesign: random\n')).toContain('d.yaml: runs is null, expected a whole number > 0, for a design that is drawn.')

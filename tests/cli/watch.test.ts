@@ -41,8 +41,8 @@ it('event files hold all numbers, pictures and histograms, and go on where a run
 
   const hparams = all.filter(({ tag }) => tag.startsWith('_hparams_')).map(({ tag, metadata }) => ({ tag, ...readHparams(metadata!.plugin_data.content!) }))
   expect(hparams.map(({ tag }) => tag)).toEqual(['experiment', 'session_start_info', 'session_end_info', 'session_end_info'].map(tag => `_hparams_/${tag}`))
-  expect(hparams[1].session_start_info!.hparams).toMatchObject({ batch: { number_value: 3 }, 'rule.update.hidden': { string_value: '[8]' }, target: { string_value: 'lizard' } })
-  expect(Buffer.from(all.find(({ tag }) => tag === 'config')!.tensor!.string_val[0]).toString()).toContain('\nbatch: 3\n')
+  expect(hparams[1].session_start_info!.hparams).toMatchObject({ 'train.batch': { number_value: 3 }, 'rule.update.hidden': { string_value: '[8]' }, 'data.target': { string_value: 'lizard' } })
+  expect(Buffer.from(all.find(({ tag }) => tag === 'config')!.tensor!.string_val[0]).toString()).toContain('\n  batch: 3\n')
 })
 
 it('says what is wrong with a module', async () => {

@@ -1,0 +1,41 @@
+// Where a page or a comment names a file or a folder of this repository, it is there.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const folders = ['.ci', 'assets', 'bench', 'docs', 'examples', 'python', 'reproduce', 'scripts', 'src', 'studio', 'tests']
+
+/** Files and folders, from the root, without what is installed or built. */
+const paths: readonly string[] = readdirSync(root).concat(folders.flatMap(folder =>
+  readdirSync(`${root}${folder}`, { recursive: true, encoding: 'utf8' }).map(path => `${folder}/${path}`)))
+  .filter(path => !/(^|\/)(node_modules|dist|out)(\/|$)/.test(path))
+
+/** Whether there is such a path, from the root or from any folder. */
+function exists(path: string): boolean {
+  const wanted = path.replace(/^(\.\.?\/)+/, '').replace(/\/$/, '')
+  return paths.some(file => file === wanted || file.endsWith(`/${wanted}`))
+}
+
+const below = `(?:${folders.map(folder => folder.replace('.', '\\.')).join('|')})/`
+const inPages = new RegExp(`\`(${below}[\\w./-]+|(?:\\.\\./)*[\\w./-]+\\.(?:tsx?|m?js|py|sh|css|c))\``, 'g')
+const inComments = new RegExp(`(?<![\\w./-])${below}[\\w/-]+\\.(?:tsx?|mjs|py|sh|md|json|css)\\b`, 'g')
+
+/** The lines of a source that are comments. */
+function comments(text: string): string {
+  return text.split('\n').filter(line => /^\s*(?:\*|\/\*\*|\/\/|#) /.test(line)).join('\n')
+}
+
+/** Paths that are written while something runs, examples of what a user has, and files of other packages. */
+const elsewhere = /^(out\/|results\/|x\.mjs$|bench\/lib\/run\.mjs$)/
+
+it.each([
+  ['pages', paths.filter(path => path.endsWith('.md') && path !== 'CHANGELOG.md'), inPages, (text: string) => text],
+  ['comments', paths.filter(path => /\.(tsx?|mjs|py|sh)$/.test(path)), inComments, comments],
+] as const)('names only paths that exist, in %s', (_, files, pattern, partOf) => {
+  const named = files.flatMap(file => [...partOf(readFileSync(`${root}${file}`, 'utf8')).matchAll(pattern)]
+    .map(([all, inner]) => ({ file, path: inner ?? all })))
+  expect(named.length).toBeGreaterThan(20)
+  expect(named.filter(({ path }) => !elsewhere.test(path) && !exists(path))).toEqual([])
+})

@@ -34,7 +34,7 @@ it('says every rule and every training, for every task, and is the same when it 
     // A list of readouts has to lie within the shortest rollout, which is drawn beside it.
     const options = { ...drawn, readouts: typeof drawn.readouts === 'number' ? drawn.readouts : [1] }
     const validate = fold === null ? null : { every: 3, folds: 5, fold }
-    const train = { ...options, batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, trainable: null, iterations: 4 }
+    const train = { ...options, batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, trainable: 'all', iterations: 4 }
     const config = made({ task, data: data[task], rule, train, validate }) as Experiment
     expect(config.rule).toEqual(rule)
     expect(config).toMatchObject({ train, data: data[task] })
@@ -77,7 +77,7 @@ it('tells a mistake by where it is', () => {
 it('takes what is flat, as files were and presets are, for what stands in its section', () => {
   const training = randomOf(record({ fields: trainingFields }))
   fc.assert(fc.property(rules, training, fc.constantFrom(...taskNames), (rule, drawn, task) => {
-    const own = { batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, trainable: null, iterations: 4, readouts: 1 }
+    const own = { batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, trainable: 'all', iterations: 4, readouts: 1 }
     const given = { task, data: data[task], rule, seed: 3 }
     expect(made({ ...given, ...drawn, ...own })).toEqual(made({ ...given, train: { ...drawn, ...own } }))
   }))

@@ -5,9 +5,9 @@ import { describe, expect, it } from 'vitest'
 import {
   adamW, add, conv, customRule, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, full,
   init, key, mean, mlp, mul, paramShapes, rollout, sgd, square, sub, takeChannels, taskTrainer, Tensor, tensor,
-  train, unstack, valueAndGrad, zeros,
+  train, trainablePaths, unstack, valueAndGrad, zeros,
 } from '../../src/index.ts'
-import type { DataParams, DataRule, Key, Task, Trainer, TrainerOptions, TrainerState } from '../../src/index.ts'
+import type { DataParams, DataRule, Key, Task, Trainable, Trainer, TrainerOptions, TrainerState } from '../../src/index.ts'
 import { drawBatch, firstPool } from '../../src/nca/training/batch.ts'
 import { makePool } from '../../src/nca/training/pool.ts'
 import { perSample } from '../../src/nca/losses/loss.ts'
@@ -145,9 +145,10 @@ describe('parameters that learn', () => {
   const optimisers = [sgd({ rate: 0.1, momentum: 0.9 }), adamW({ rate: 0.01, decay: 0.1 })]
 
   it('change, and the others do not by a bit', async () => {
-    const some = fc.subarray(paths, { minLength: 1 })
-    await fc.assert(fc.asyncProperty(some, fc.constantFrom(...optimisers), async (trainable, optimiser) => {
-      const trainer = taskTrainer(options({ trainable, optimiser, pool: 6, clip: 1 }))
+    const some = fc.oneof(fc.subarray(paths, { minLength: 1 }), fc.constantFrom<Trainable>('update', 'last'))
+    await fc.assert(fc.asyncProperty(some, fc.constantFrom(...optimisers), async (given, optimiser) => {
+      const trainable = trainablePaths(rule, given)
+      const trainer = taskTrainer(options({ trainable: given, optimiser, pool: 6, clip: 1 }))
       const first = trainer.init(key(1))
       const state = run(trainer, 4, first)
       const [before, after] = [contents(first.params), contents(state.params)]
@@ -174,9 +175,16 @@ describe('parameters that learn', () => {
     expect(learning(['update'], rule)).toEqual(['update.w1', 'update.b1', 'update.w2', 'update.b2'])
     expect(learning(['perceive'], rule)).toEqual(['perceive.0.kernel'])
     expect(learning(['perceive.0', 'update.b2'], rule)).toEqual(['perceive.0.kernel', 'update.b2'])
+    // Words are for the parts of the network: its last layer, whether it has a bias or not.
+    expect(trainablePaths(rule, 'last')).toEqual(['update.w2', 'update.b2'])
+    expect(trainablePaths(defineRule({ ...rule, update: mlp([3, 4], { lastBias: false }) }), 'last')).toEqual(['update.w3'])
+    expect(trainablePaths(rule, 'update')).toEqual(paths.filter(path => path !== 'perceive.0.kernel'))
+    expect(trainablePaths(rule, 'all')).toEqual(paths)
+    expect(() => trainablePaths(rule, ['update.w2', 'updat'])).toThrow('trainablePaths: a path is "updat", expected the beginning of one of perceive.0.kernel, ')
     // w1 is no beginning of w10.
     const deep = defineRule({ ...rule, update: mlp(new Array<number>(10).fill(1)) })
     expect(learning(['update.w1'], deep)).toEqual(['update.w1'])
+    expect(trainablePaths(deep, 'last')).toEqual(['update.w11', 'update.b11'])
   })
 
   it('that learn alone learn as they do beside others, where the gradient is taken as it is', () => {
@@ -189,7 +197,7 @@ describe('parameters that learn', () => {
   it('may begin as those of a model, which stays as it is', async () => {
     const params = init(rule, key(77))
     const before = contents(params)
-    for (const trainable of [null, ['update.w2']]) {
+    for (const trainable of ['all', ['update.w2']] as const) {
       const trainer = taskTrainer(options({ params, trainable }))
       expect(contents(trainer.init(key(1)).params)).toEqual(before)
       expect(contents(trainer.init(key(2)).params)).toEqual(before)
@@ -486,7 +494,7 @@ it('says what does not fit together', () => {
     clip: { clip: 0 },
     clipText: { clip: '1' },
     accumulate: { accumulate: 0 },
-    trainable: { trainable: 'update' },
+    trainable: { trainable: 'updte' },
     noneTrainable: { trainable: [] },
     unknownTrainable: { trainable: ['update.w2', 'update.w'] },
     warmUp: { warmUp: { iterations: 0, from: [1, 2] } },
@@ -506,7 +514,7 @@ it('says what does not fit together', () => {
       "mutated": "trainer: mutated is -1, expected a whole number ≥ 0.",
       "noLoss": "trainer: task is {examples: 1, seeds: a function}, expected a task: examples, seeds and loss.",
       "noTask": "trainer: task is undefined, expected a task: examples, seeds and loss.",
-      "noneTrainable": "trainer: trainable is [], expected null, or a list of paths, at least 1.",
+      "noneTrainable": "trainer: trainable is [], expected 'all', 'update' or 'last', or a list of paths, at least 1.",
       "normalise": "trainer: normalise is 1, expected true or false.",
       "nothingToMutate": "trainer: mutated is 1, expected 0, or a rule with frozen channels.",
       "oneExample": "trainer: mutated is 1, expected 0, or a task of more than one example.",
@@ -523,7 +531,7 @@ it('says what does not fit together', () => {
       "stepsZero": "trainer: steps is [0, 4], expected two whole numbers from 1 to 1000000, the first below the second.",
       "tooMany": "trainer: damaged is 2, expected at most batch − reseed (1).",
       "tooManyMutated": "trainer: mutated is 2, expected at most batch − reseed − damaged (1).",
-      "trainable": "trainer: trainable is "update", expected null, or a list of paths, at least 1.",
+      "trainable": "trainer: trainable is "updte", expected 'all', 'update' or 'last', or a list of paths, at least 1.",
       "unknownTrainable": "trainer: trainable[1] is "update.w", expected the beginning of a path: perceive.0.kernel, update.w1, update.b1, update.w2, update.b2.",
       "warmUp": "trainer: warmUp.iterations is 0, expected a whole number > 0.",
       "warmUpFrom": "trainer: warmUp.from is [2, 2], expected two whole numbers from 1 to 1000000, the first below the second.",

@@ -4,14 +4,15 @@
 import type { Key } from '../../tensor/key.ts'
 import { checkData, either, list, orNull, range, record } from '../../backends/fields.ts'
 import type { Expect, Field, Fields } from '../../backends/fields.ts'
-import { flag, isObject, isWhole, numberAbove, numberFrom, oneOf, text, wholeFrom } from '../../backends/options.ts'
+import { flag, isObject, isWhole, numberAbove, numberFrom, oneOf, wholeFrom } from '../../backends/options.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { damageField, publishedCircles } from './damage.ts'
 import type { Damage } from './damage.ts'
 import { optimiserField } from './optimiser.ts'
 import type { Optimiser } from './optimiser.ts'
-import { paramShapes } from '../rule/parameters.ts'
 import type { DataRule, Params, Rule } from '../rule/types.ts'
+import { expectTrainable, trainableField } from './trainable.ts'
+import type { Trainable } from './trainable.ts'
 
 /**
  * What a rule is to learn, over examples that are numbered from 0: targets to grow, images to classify, … What belongs
@@ -99,8 +100,8 @@ export type TrainerOptions<R extends Rule = DataRule> = {
   clip?: number | null
   /** Batches whose gradients are averaged before the optimiser takes a step; default 1. */
   accumulate?: number
-  /** Parameters that learn, by the beginnings of their paths (`['update.w2']`); null, the default, for all. */
-  trainable?: readonly string[] | null
+  /** Parameters that learn, see `trainablePaths`: 'all', the default, 'update', 'last', or the beginnings of their paths. */
+  trainable?: Trainable
   /** Where to begin, instead of `init(rule)`: a model to fine-tune. */
   params?: Params<R>
   /**
@@ -153,10 +154,7 @@ export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'para
   normalise: { ...flag, default: false, about: 'Divide the gradient of each parameter by its norm' },
   clip: { ...orNull(numberAbove(0)), default: null, about: 'The most that the norm of the whole gradient may be; null: any' },
   accumulate: { ...wholeFrom(1), default: 1, about: 'Batches whose gradients are averaged before a step' },
-  trainable: {
-    ...orNull(list<string>(text, 'paths', 1)), default: null,
-    about: 'Parameters that learn, by the beginnings of their paths, like update.w2; null: all',
-  },
+  trainable: trainableField,
   warmUp: {
     ...orNull(record<NonNullable<TrainerOptions['warmUp']>>({
       fields: {
@@ -195,7 +193,7 @@ const trainerField = record<Complete<Rule>>({
 
 /** Expects what a training consists of to go together. */
 export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>, expect: Expect): void {
-  const { rule, batch, pool, reseed, damaged, mutated, trainable, readouts, steps, warmUp } = options
+  const { rule, batch, pool, reseed, damaged, mutated, readouts, steps, warmUp } = options
   if (typeof readouts !== 'number') {
     const least = Math.min(steps[0], warmUp?.from[0] ?? steps[0])
     readouts.forEach((n, i) => expect(n <= least, ['readouts', i], n, `at most ${least}, the least number of steps`))
@@ -210,12 +208,7 @@ export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>,
   const hasInputs = rule.type === 'data' && rule.frozen.length > 0
   expect(mutated === 0 || hasInputs, ['mutated'], mutated, '0, or a rule with frozen channels')
   expect(damaged === 0 || rule.grid === 2, ['damaged'], damaged, '0, or a rule on a grid of two dimensions')
-  if (trainable === null || rule.type === 'custom') return
-  const paths = Object.keys(paramShapes(rule))
-  trainable.forEach((start, i) => {
-    const known = paths.some(path => path === start || path.startsWith(`${start}.`))
-    expect(known, ['trainable', i], start, `the beginning of a path: ${paths.join(', ')}`)
-  })
+  expectTrainable(options, expect)
 }
 
 /** Options without the names that presets have besides, for whoever runs them. */

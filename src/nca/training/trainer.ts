@@ -39,6 +39,7 @@ import { rateAt } from './schedule.ts'
 import { rollout } from '../step.ts'
 import { complete, rolloutLengths } from './trainer-options.ts'
 import type { TrainerOptions } from './trainer-options.ts'
+import { learns, startsOf } from './trainable.ts'
 
 /** All there is to a training run at one moment. */
 export type TrainerState<P> = {
@@ -93,7 +94,8 @@ export type Trainer<S> = {
  */
 export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<TrainerState<Params<R>>> {
   const options = complete('trainer', given)
-  const { rule, task, batch, optimiser, normalise, clip, accumulate, trainable } = options
+  const { rule, task, batch, optimiser, normalise, clip, accumulate } = options
+  const trainable = startsOf(rule, options.trainable)
   type P = Params<R>
   type State = TrainerState<P>
 
@@ -107,7 +109,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
       const own = chosen(params, trainable)
       let count = 0
       eachLeaf(own, () => { count++ })
-      check(count > 0, 'trainer', 'trainable', trainable, 'the beginning of the path of a parameter')
+      check(count > 0, 'trainer', 'trainable', options.trainable, 'the beginning of the path of a parameter')
       const examples = Array.from({ length: options.pool }, (_, slot) => slot % task.examples)
       return {
         params, optimiser: initOptimiser(optimiser, own), pool: firstPool(options, examples),
@@ -227,8 +229,4 @@ function chosen(params: unknown, trainable: readonly string[] | null): unknown {
 function merged<P>(params: P, own: unknown, trainable: readonly string[] | null): P {
   if (trainable === null) return own as P
   return mapTree(params, (leaf, path) => (learns(path, trainable) ? (own as Record<string, unknown>)[path] : leaf))
-}
-
-function learns(path: string, trainable: readonly string[]): boolean {
-  return trainable.some(start => path === start || path.startsWith(`${start}.`))
 }

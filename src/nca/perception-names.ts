@@ -11,11 +11,12 @@ import type { Channels, DataRule } from './rule/types.ts'
  * number from 0 where it has several. A learned filter is `depthwise`; parts of one type are counted where there are
  * several.
  *
+ * @param names other names of channels by role, see `channelNames`
  * @returns `perceptionSize(rule)` names
  * @example perceptionNames(growingRule)   // ['r·identity', 'r·sobelX', 'r·sobelY', 'g·identity', …, 'hidden.11·sobelY']
  * @example const [name] = perceptionNames(rule).filter((_, i) => i === strongest)
  */
-export function perceptionNames(rule: Pick<DataRule, 'channels' | 'perceive'>): string[] {
+export function perceptionNames(rule: Pick<DataRule, 'channels' | 'perceive'>, names: RoleNames = {}): string[] {
   const { channels, perceive } = rule
   const count = (type: string, list: readonly unknown[]): number =>
     list.filter(part => isLearned(part) && part.type === type).length
@@ -28,22 +29,28 @@ export function perceptionNames(rule: Pick<DataRule, 'channels' | 'perceive'>): 
     if (!computes) return filters.push(...numbered(outputs(part, 1), n => `${name}.${n}`))
     return others.push(...numbered(outputs(part, channelCount(channels)), n => `${name}·${n}`))
   })
-  return [...channelNames(channels).flatMap(channel => filters.map(filter => `${channel}·${filter}`)), ...others]
+  return [...channelNames(channels, names).flatMap(channel => filters.map(filter => `${channel}·${filter}`)), ...others]
 }
 
 function numbered(n: number, name: (i: number) => string): string[] {
   return Array.from({ length: n }, (_, i) => name(i))
 }
 
-const letters: Readonly<Record<string, readonly string[]>> = { rgba: ['r', 'g', 'b', 'a'], rgb: ['r', 'g', 'b'] }
+/** Names of channels by role, in their order. */
+export type RoleNames = Readonly<Record<string, readonly string[]>>
+
+const letters: RoleNames = { rgba: ['r', 'g', 'b', 'a'], rgb: ['r', 'g', 'b'] }
 
 /**
  * The name of each channel: r, g, b, a of `rgba` and `rgb`, and of other roles the role, with their number from 0 where it
  * has several.
  *
+ * @param names what else channels are called, by role, like `roleNames(model)`; a role of another number of channels keeps its own
  * @example channelNames({ rgba: 4, hidden: 12 })   // ['r', 'g', 'b', 'a', 'hidden.0', …, 'hidden.11']
+ * @example channelNames({ image: 1, classes: 2 }, { classes: ['cat', 'dog'] })   // ['image', 'cat', 'dog']
  */
-export function channelNames(channels: Channels): string[] {
+export function channelNames(channels: Channels, names: RoleNames = {}): string[] {
+  const all: RoleNames = { ...letters, ...names }
   return Object.entries(channels).flatMap(([role, n]) =>
-    (letters[role]?.length === n ? letters[role] : n === 1 ? [role] : numbered(n, i => `${role}.${i}`)))
+    (all[role]?.length === n ? all[role] : n === 1 ? [role] : numbered(n, i => `${role}.${i}`)))
 }

@@ -159,6 +159,15 @@ describe('exportHtml', () => {
     expect([...new Float32Array(bytes.buffer)]).toEqual([...params.update.w1.toArray()])
   })
 
+  it('calls classes and conditions as the model does, where it names all of them', async () => {
+    const rule = defineRule({ ...small, channels: { rgba: 4, classes: 2, condition: 2 }, frozen: ['condition'], perceive: ['laplacian'] })
+    const model = { rule, params: init(rule, key(0)), provenance: { classes: 'cat dog', conditions: 'one two three' } }
+    const html = await exportHtml(model)
+    expect(JSON.parse(/id="model">([^]*?)<\/script>/.exec(html)![1])).toMatchObject({
+      names: { classes: ['cat', 'dog'] }, channelNames: ['r', 'g', 'b', 'a', 'cat', 'dog', 'condition.0', 'condition.1'],
+    })
+  })
+
   it('starts from the cells that it is given, none of which ends the script', async () => {
     const start = seed(small, { height: 5, width: 7, at: [4, 6] })
     const html = await exportHtml({ rule: small, params }, { start })

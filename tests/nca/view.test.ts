@@ -74,6 +74,8 @@ describe('channelNames', () => {
   it('has a name for each channel, by its role', () => {
     expect(channelNames({ rgba: 4, hidden: 2 })).toEqual(['r', 'g', 'b', 'a', 'hidden.0', 'hidden.1'])
     expect(channelNames({ rgb: 3, image: 1, none: 0, rgba: 2 })).toEqual(['r', 'g', 'b', 'image', 'rgba.0', 'rgba.1'])
+    expect(channelNames({ image: 1, classes: 2 }, { classes: ['cat', 'dog'] })).toEqual(['image', 'cat', 'dog'])
+    expect(channelNames({ image: 1, classes: 3 }, { classes: ['cat', 'dog'] })).toEqual(['image', 'classes.0', 'classes.1', 'classes.2'])
   })
 })
 

@@ -144,6 +144,25 @@ it('begins with the world of Play as it was left', async () => {
   await studio.leave()
 })
 
+it('begins a segmentation with an outline on the grid of its training, and calls its classes by name', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#inside?model=inside&t=40')
+  await shown(studio, 16)
+  expect(await page.locator('.map figcaption').allTextContents()).toEqual(expect.arrayContaining(['outside', 'line', 'inside']))
+  await studio.picture('inside-segmentation')
+  const { shape, data } = await saved(studio, 'Save the state')
+  expect(shape).toEqual([1, 28, 28, 16])
+  const said = (x: number, y: number): number => {
+    const scores = [13, 14, 15].map(c => data[(y * 28 + x) * 16 + c])
+    return scores.indexOf(Math.max(...scores))
+  }
+  expect([said(14, 14), said(2, 2), said(14, 6)]).toEqual([2, 0, 1]) // the middle of the outline, a corner, the line
+  await page.getByLabel('Channel', { exact: true }).selectOption('inside')
+  await expect.poll(() => page.locator('.headline').textContent()).toContain('inside41')
+  await studio.leave()
+})
+
 it('says in one sentence what cannot be looked into, and goes on', async () => {
   const studio = await visit('desktop')
   const { page } = studio
@@ -151,6 +170,7 @@ it('says in one sentence what cannot be looked into, and goes on', async () => {
   await shown(studio, 16)
   await page.locator('input[type=file]').setInputFiles({ name: 'broken.safetensors', mimeType: '', buffer: Buffer.from('no model') })
   await expect.poll(() => page.getByRole('alert').textContent(), { timeout: 30_000 }).toMatch(/broken: [^\n]+Close$/)
+  await expect.poll(() => page.getByLabel('Model', { exact: true }).inputValue()).toBe('lizard') // what cannot be opened does not stay chosen
   await page.getByRole('button', { name: 'Forward' }).click()
   await expect.poll(() => page.locator('.figure dd').first().textContent(), { timeout: 30_000 }).toBe('11 of 96')
   await studio.leave()

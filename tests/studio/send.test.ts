@@ -87,16 +87,37 @@ it('a page of digits says what most cells take a drawing for', async () => {
   await file.leave()
 })
 
+it('a page of a segmentation says by name what the cells say', async () => {
+  const inside = await readModel(fileURLToPath(new URL('../../assets/studio/inside.safetensors', import.meta.url)))
+  writeFileSync(join(folder, 'inside.html'), await exportHtml(inside, { start: zeros([1, 28, 28, 16]) }))
+  const file = await visitFile('desktop', url('inside.html'))
+  const { page } = file
+  await page.keyboard.press('Space')
+  const box = (await page.locator('canvas').boundingBox())!
+  const corners = [[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7], [0.3, 0.3]]
+  const at = ([x, y]: readonly number[]): [number, number] => [box.x + x * box.width, box.y + y * box.height]
+  await page.mouse.move(...at(corners[0]))
+  await page.mouse.down()
+  for (const corner of corners.slice(1)) await page.mouse.move(...at(corner), { steps: 12 })
+  await page.mouse.up()
+  for (let i = 0; i < 30; i++) await page.locator('#step').click()
+  const [, outside, line, within] = /outside (\d+) % · line (\d+) % · inside (\d+) %/.exec(await page.locator('#status').textContent() ?? '') ?? []
+  expect([outside, line, within].map(Number).every(share => share > 7)).toBe(true)
+  expect(await page.locator('#view option').allTextContents()).toEqual(expect.arrayContaining(['classes', 'outside', 'line', 'inside']))
+  await file.picture('send-inside')
+  await file.leave()
+})
+
 it('a page of a conditional rule turns what grows into what is chosen', async () => {
   const emoji = await readModel(fileURLToPath(new URL('../../assets/studio/emoji.safetensors', import.meta.url)))
-  writeFileSync(join(folder, 'emoji.html'), await exportHtml(emoji, { size: 28, conditions: ['first', 'second'] }))
+  writeFileSync(join(folder, 'emoji.html'), await exportHtml(emoji, { size: 28 }))
   const file = await visitFile('desktop', url('emoji.html'))
   const { page } = file
   await until(async () => (await told(page)).step > 60)
   const pixels = (): Promise<string> => page.locator('canvas').evaluate(canvas => (canvas as unknown as { toDataURL(): string }).toDataURL())
   await page.keyboard.press('Space')
-  await page.locator('#role-condition').selectOption('second')
-  expect(await page.locator('#role-condition').locator('option').allTextContents()).toEqual(['first', 'second', '3', '4', '5'])
+  await page.locator('#role-condition').selectOption('fish')
+  expect(await page.locator('#role-condition').locator('option').allTextContents()).toEqual(['lizard', 'fish', 'butterfly', 'lady-beetle', 'christmas-tree'])
   const before = await pixels()
   await page.keyboard.press('Escape')
   for (let i = 0; i < 3; i++) await page.locator('#step').click()

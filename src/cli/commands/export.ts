@@ -39,9 +39,7 @@ const definition: CommandDef = {
     const path = await modelPath('export', given.model!)
     const model = await readModel(path, { dtype: 'float32' })
     const title = given.title ?? model.provenance.target ?? basename(path, extname(path))
-    await writeFileAtomic(given.html, await exportHtml(model, {
-      title, brightness, size: size || gridOf(model, path), conditions: model.provenance.conditions?.split(' '),
-    }))
+    await writeFileAtomic(given.html, await exportHtml(model, { title, brightness, size: size || gridOf(model, path) }))
     say(given.html)
   },
 }

@@ -13,6 +13,7 @@ import { check, checkOptions, keysOf, numberFrom, text, wholeFrom } from '../../
 import { toBase64 } from '../../backends/base64.ts'
 import { eachLeaf } from '../../tensor/tree.ts'
 import type { Model } from '../../nca/files/model-file.ts'
+import { roleNames } from '../../nca/files/role-names.ts'
 import { packState } from '../../nca/training/sparse-state.ts'
 import { channelNames } from '../../nca/perception-names.ts'
 import { isLearned } from '../../nca/perceptions/kinds.ts'
@@ -35,13 +36,10 @@ export type HtmlOptions = {
   seed?: number
   /** Added to red, green and blue of a rule with the role `rgb`, default 0; textures of `textureTask` need 0.5. */
   brightness?: number
-  /** What the conditions are called, in the order of their channels; by default they are numbered from 1. */
-  conditions?: readonly string[]
 }
 
 const htmlOptions = keysOf<HtmlOptions>({
   title: text, size: wholeFrom(1, 512), start: aTensor, seed: wholeFrom(0, 2 ** 32 - 1), brightness: numberFrom(),
-  conditions: { fits: x => Array.isArray(x) && x.every(text.fits), expected: 'a list of names' },
 })
 
 /**
@@ -50,18 +48,20 @@ const htmlOptions = keysOf<HtmlOptions>({
  * Beside pause, step, reset, speed, rotation and a choice of what is shown, the page has what the rule needs: a choice for
  * each frozen role of several channels (a condition), a pen for each of one channel (an image).
  *
- * @param model the rule, a plane of filters, convolutions and a network, and its parameters
+ * Classes and conditions are called as the model's provenance does (`roleNames`), or numbered.
+ *
+ * @param model the rule, a plane of filters, convolutions and a network, its parameters, and where it comes from
  * @throws one sentence that says why, where the rule is code, no plane, or perceives by attention or deformable windows;
  *   where parameters or start do not fit it; and where the grid is too small to mirror what cells see beyond it
  * @example await writeFile('lizard.html', await exportHtml({ rule, params }, { title: '🦎' }))
  */
-export async function exportHtml(model: Pick<Model, 'rule' | 'params'>, options: HtmlOptions = {}): Promise<string> {
+export async function exportHtml(model: Model | Omit<Model, 'provenance'>, options: HtmlOptions = {}): Promise<string> {
   const where = 'exportHtml'
   checkOptions(where, options, htmlOptions)
   const { rule, params } = model
   checkPlane(where, rule)
   checkParams(where, rule, params)
-  const { title = 'Neural cellular automaton', size, start, seed = 0, brightness = 0, conditions = [] } = options
+  const { title = 'Neural cellular automaton', size, start, seed = 0, brightness = 0 } = options
   check(size === undefined || start === undefined, where, 'size', size, 'none beside a start, which has its own')
   const from = channelCount(rule.channels) > 3 ? 3 : 0 // the seed of a rule without alpha is 1 in all channels
   if (start) checkState(where, rule, params, start)
@@ -74,10 +74,11 @@ export async function exportHtml(model: Pick<Model, 'rule' | 'params'>, options:
   const leaves: [string, Tensor][] = []
   eachLeaf(params, (leaf, path) => { if (leaf !== undefined) leaves.push([path, leaf as Tensor]) })
   for (const [path, leaf] of leaves) weights[path] = base64Of(await leaf.data())
+  const names = 'provenance' in model ? roleNames(model) : {}
   const first = start ?? seedState(rule, { height, width, from })
   const { at, cells } = packState(await first.data(), first.shape.slice(1), first.backend)
   return pageOf(title, automatonOf(rule), {
-    rule, filters, sums: pageSums(rule), channelNames: channelNames(rule.channels), brightness, conditions, seed, from, started: start !== undefined,
+    rule, filters, sums: pageSums(rule), names, channelNames: channelNames(rule.channels, names), brightness, seed, from, started: start !== undefined,
     start: { height, width, at: [...at], values: base64Of(cells) }, weights,
   })
 }

@@ -95,7 +95,7 @@ for (const role of answers) { // the colour of the largest of its channels
   const { from, n } = roleOf(role)
   views.push([role, (cells, at) => {
     const best = largest(at, from, n)
-    const seen = !rule.inputMask || cells[at + rule.inputMask.channel] > rule.inputMask.above
+    const seen = rule.inputMask ? cells[at + rule.inputMask.channel] > rule.inputMask.above : best > 0 // where all say one, the first is the ground
     return [...palette[best % palette.length], seen ? 255 : 0]
   }])
 }
@@ -112,14 +112,22 @@ function draw() {
   find('status').textContent = 'step ' + t + (living ? ' · ' + count + ' cells live' : '') + (answers.length > 0 ? said(answers[0]) : '')
 }
 
-/** Which channel of a role is the largest in most cells, among those that have an input, where the rule asks for one. */
+/** What channel number k of a role is called. */
+const nameOf = (role, k, first) => model.names[role]?.[k] ?? String(k + first)
+
+/**
+ * Which channel of a role is the largest, in how many cells: in most of those that have an input, where the rule asks for
+ * one; else every cell says something of its own, and of each is told how many do.
+ */
 function said(role) {
   const { from, n } = roleOf(role), votes = new Array(n).fill(0), { inputMask } = rule
   for (let at = 0; at < world.cells.length; at += channels) {
     if (!inputMask || world.cells[at + inputMask.channel] > inputMask.above) votes[largest(at, from, n)]++
   }
   const all = votes.reduce((a, b) => a + b, 0), most = votes.indexOf(Math.max(...votes))
-  return all === 0 ? '' : ' · most say ' + most + ' (' + Math.round(100 * votes[most] / all) + ' %)'
+  const share = k => Math.round(100 * votes[k] / all) + ' %'
+  if (!inputMask) return votes.map((_, k) => ' · ' + nameOf(role, k, 0) + ' ' + share(k)).join('')
+  return all === 0 ? '' : ' · most say ' + nameOf(role, most, 0) + ' (' + share(most) + ')'
 }
 
 /** Which of n channels of a cell is the largest. */
@@ -188,7 +196,7 @@ options('tool', tools.map(([name]) => name))
 for (const role of conditions) {
   const label = document.createElement('label'), select = document.createElement('select')
   select.id = 'role-' + role
-  for (let k = 0; k < roleOf(role).n; k++) select.add(new Option(model.conditions[k] ?? String(k + 1), k))
+  for (let k = 0; k < roleOf(role).n; k++) select.add(new Option(nameOf(role, k, 1), k))
   select.onchange = () => { setCondition(role); draw() }
   label.append(role, select)
   find('controls').append(label)

@@ -3,13 +3,13 @@
  * found. Everything that is shown is computed by the functions that train.
  */
 import {
-  channelNames, channelView, encodeNpy, foldIn, imageToPixels, inspectStep, norm, paramShapes, perceptionNames, scope, stateAt, updatedChannels,
+  channelNames, channelView, decodeModel, encodeNpy, foldIn, imageToPixels, inspectStep, norm, paramShapes, perceptionNames, scope, stateAt, updatedChannels,
 } from 'cellgrad'
 import type { DataRule, Tensor } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
 import { nowPlaying } from '../play/commands.ts'
-import { kindOf, pixelsOf } from '../play/family.ts'
+import { kindOf, pixelsOf, trainedSize } from '../play/family.ts'
 import { cellNumbers, read, readFilters, readParts, sumOf } from './cell.ts'
 import type { CellNumbers, Filters, HostParts, Sum } from './cell.ts'
 import { openLines } from './line.ts'
@@ -29,6 +29,8 @@ export type Facts = {
   /** Units of the hidden layers. */
   readonly hidden: readonly number[]
   readonly activation: string
+  /** Rows and columns of the grid. */
+  readonly size: number
   /** Of the change. */
   readonly lastActivation: string
   readonly residual: boolean
@@ -51,6 +53,12 @@ export type Gradients = {
   readonly norms: Float32Array
   readonly weights: readonly { readonly path: string; readonly shape: readonly number[]; readonly norm: number; readonly maps: Maps }[]
 }
+
+/** What is to be opened. */
+type Wish = Omit<Subject, 'played' | 'setup'> & { readonly setup: { readonly size: number | null; readonly steps: number } }
+
+/** The most rows and columns that are looked into. */
+const largest = 96
 
 let subject: Subject | null = null
 let lines: Lines | null = null
@@ -83,12 +91,12 @@ async function pictureOf(rule: DataRule, state: Tensor): Promise<Pixels> {
 
 async function quantityAt(of: Lines, start: Start, t: number, quantity: Quantity, state: Tensor): Promise<Maps> {
   const { rule } = of
-  const names = channelNames(rule.channels)
+  const names = channelNames(rule.channels, of.names)
   const [, height, width] = state.shape
   if (quantity === 'channels') return mapsOf(await read(state), names, width, height)
   if (quantity === 'gradient') return mapsOf(await read(of.gradients(start).states[t]), names, width, height)
   const step = await partsAt(of, start, t)
-  if (quantity === 'perception') return mapsOf(step.perception.values, perceptionNames(rule), width, height)
+  if (quantity === 'perception') return mapsOf(step.perception.values, perceptionNames(rule, of.names), width, height)
   if (quantity === 'change') return mapsOf(step.change.values, updatedChannels(rule).map(c => names[c]), width, height)
   if (quantity === 'hidden') {
     const all = step.hidden.flatMap(({ channels }, layer) => Array.from({ length: channels }, (_, j) => `h${layer + 1}.${j}`))
@@ -127,13 +135,14 @@ function sideBySide(list: readonly ArrayLike<number>[], sizes: readonly number[]
 
 /** The commands of the room. */
 export const inside = {
-  /** Opens a model; nothing changes where it cannot be opened. */
-  async begin(engine: Engine, given: Omit<Subject, 'played'>): Promise<Facts> {
+  /** Opens a model, on the grid of its training if no size is given; nothing changes where it cannot be opened. */
+  async begin(engine: Engine, { file, setup, target }: Wish): Promise<Facts> {
+    const size = setup.size ?? Math.min(trainedSize(decodeModel(file.bytes, file.name)), largest)
     const playing = nowPlaying()
-    const isHere = playing?.name === given.file.name && playing.size === given.setup.size
-    const wanted = { ...given, played: isHere ? playing.state : null }
+    const isHere = playing?.name === file.name && playing.size === size
+    const wanted = { file, target, setup: { size, steps: setup.steps }, played: isHere ? playing.state : null }
     const opened = openLines(engine, wanted)
-    const { rule, params } = opened
+    const { rule, params, names } = opened
     const weights = Object.fromEntries(await Promise.all(Object.entries(params.update).map(async ([name, t]) => (
       [name, await read(t as Tensor)] as const
     ))))
@@ -142,7 +151,7 @@ export const inside = {
     lines = opened
     const { hidden, activation, lastActivation, residual } = rule.update
     return {
-      name: wanted.file.name, channels: channelNames(rule.channels), changing: updatedChannels(rule), perception: perceptionNames(rule),
+      name: file.name, size, channels: channelNames(rule.channels, names), changing: updatedChannels(rule), perception: perceptionNames(rule, names),
       hidden, activation, lastActivation, residual, stepSize: rule.stepSize, bounded: rule.bound !== null, weights, palette: (await palette).slice(), loss: opened.words,
     }
   },

@@ -50,12 +50,13 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const [dropped, setDropped] = useState<readonly File[]>(given ? [given] : [])
   const [model, setModel] = useState(given?.name ?? settings.model ?? bundledModels[0].name)
   const [steps, setSteps] = useState(numberOf(settings.steps, 16, 256, 96))
-  const [size, setSize] = useState(numberOf(settings.size, 16, 96, 72))
+  /** Rows and columns that were asked for; else the grid is that of the model's training. */
+  const [wished, setSize] = useState(settings.size === undefined ? null : numberOf(settings.size, 16, 96, 72))
   const fromPlay = given !== null && settings.start === 'play'
   const [start, setStart] = useState<Start>(settings.start === 'pool' ? 'pool' : fromPlay ? 'play' : 'seed')
   const [t, setT] = useState(numberOf(settings.t, 0, 256, 48))
   const [quantity, setQuantity] = useState<Quantity>(quantities.find(([name]) => name === settings.show)?.[0] ?? 'channels')
-  const [chosen, setChosen] = useState<Cell>({ x: numberOf(settings.x, 0, 95, 36), y: numberOf(settings.y, 0, 95, 36) })
+  const [chosen, setChosen] = useState<Cell | null>(settings.x === undefined ? null : { x: numberOf(settings.x, 0, 95, 36), y: numberOf(settings.y, 0, 95, 36) })
   const [facts, setFacts] = useState<Facts | null>(null)
   const [moment, setMoment] = useState<Moment | null>(null)
   const [numbers, setNumbers] = useState<{ cell: CellNumbers; t: number } | null>(null)
@@ -66,7 +67,9 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const opened = useRef(0)
 
   const step = Math.min(t, steps)
-  const cell = { x: Math.min(chosen.x, size - 1), y: Math.min(chosen.y, size - 1) }
+  const size = wished ?? facts?.size ?? 72
+  const { x, y } = chosen ?? { x: Math.floor(size / 2), y: Math.floor(size / 2) }
+  const cell = { x: Math.min(x, size - 1), y: Math.min(y, size - 1) }
   const names = [...new Set([...bundledModels, ...dropped].map(({ name }) => name))]
 
   /** Opens the model, unless another has been chosen before its file and its picture were there. */
@@ -77,7 +80,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
     const file = own ?? { name: model, bytes: await bytesOf(found!) }
     const target = found?.face ? await pixelsOf(found.face) : null
     if (!isWanted()) return
-    const known = await call('inside', 'begin', { file, setup: { size, steps }, target })
+    const known = await call('inside', 'begin', { file, setup: { size: wished, steps }, target })
     if (!isWanted()) return
     opened.current++
     setGradients({})
@@ -85,9 +88,17 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   }
   useEffect(() => {
     let wanted = true
-    begin(() => wanted).catch(complain)
+    begin(() => wanted).catch(error => {
+      complain(error)
+      if (!wanted) return
+      // What cannot be opened does not stay chosen.
+      const back = facts?.name ?? bundledModels[0].name
+      if (back === model) return
+      setDropped(before => before.filter(({ name }) => name !== model))
+      setModel(back)
+    })
     return () => { wanted = false }
-  }, [model, size, steps, dropped])
+  }, [model, wished, steps, dropped])
 
   // Only the newest wish counts: while one moment is being made, those between it and the last are left out.
   const wish = useRef<{ start: Start; t: number; quantity: Quantity } | null>(null)
@@ -129,9 +140,9 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   }, [playing, moment])
   useEffect(() => showAddress('inside', {
     model: model !== bundledModels[0].name && bundledModels.some(({ name }) => name === model) ? model : undefined,
-    steps: steps === 96 ? undefined : String(steps), size: size === 72 ? undefined : String(size), start: start === 'seed' ? undefined : start,
+    steps: steps === 96 ? undefined : String(steps), size: wished === null ? undefined : String(wished), start: start === 'seed' ? undefined : start,
     t: String(step), show: quantity === 'channels' ? undefined : quantity, x: String(cell.x), y: String(cell.y),
-  }), [model, steps, size, start, step, quantity, cell.x, cell.y, dropped])
+  }), [model, steps, wished, start, step, quantity, cell.x, cell.y, dropped])
 
   /** The gradients of both rollouts: that from the seed, and that from a sample of the pool. */
   async function find(first: Start): Promise<void> {

@@ -6,10 +6,10 @@
  * that is there then. So a GPU may be lost at any moment.
  */
 import {
-  channelCount, damageMask, decodeModel, erase, fit, imageFromPixels, imageToTensor, key, mean, mse, padImage, publishedCircles, rgba,
+  channelCount, damageMask, decodeModel, erase, fit, imageFromPixels, imageToTensor, key, mean, mse, padImage, publishedCircles, rgba, roleNames,
   rollout, scope, square, tensor, timeline, timelineGradients,
 } from 'cellgrad'
-import type { Backend, DataParams, DataRule, Tensor, Timeline, TimelineGradients } from 'cellgrad'
+import type { Backend, DataParams, DataRule, RoleNames, Tensor, Timeline, TimelineGradients } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
 import type { File } from '../play/commands.ts'
@@ -40,6 +40,8 @@ export type Lines = {
   readonly subject: Subject
   readonly rule: DataRule
   readonly params: DataParams
+  /** What the model's file calls its channels, by role. */
+  readonly names: RoleNames
   readonly loss: (x: Tensor) => Tensor
   /** The loss in words. */
   readonly words: string
@@ -65,7 +67,8 @@ function once<K, T>(f: (word: K) => T): (word: K) => T {
 /** Opens a model. Throws a sentence where it cannot be looked into. */
 export function openLines({ backend }: Engine, subject: Subject): Lines {
   const { file, setup: { size, steps } } = subject
-  const { rule, params } = decodeModel(file.bytes, file.name, { backend, dtype: 'float32' })
+  const model = decodeModel(file.bytes, file.name, { backend, dtype: 'float32' })
+  const { rule, params } = model
   if (rule.grid !== 2) throw new Error(`${file.name}: this rule is for grids of ${rule.grid} dimensions, and Look inside shows planes.`)
   const grid = { height: size, width: size, channels: channelCount(rule.channels) }
   const state = (values: Float32Array): Tensor => tensor(values, { shape: [1, size, size, grid.channels], backend })
@@ -83,17 +86,22 @@ export function openLines({ backend }: Engine, subject: Subject): Lines {
   })
   const { loss, words } = lossOf(subject, rule, backend)
   return {
-    backend, subject, rule, params, loss, words, line, gradients: once((start: Start) => timelineGradients(line(start), loss)),
+    backend, subject, rule, params, names: roleNames(model), loss, words, line, gradients: once((start: Start) => timelineGradients(line(start), loss)),
   }
 }
 
-/** The first state as Play has it. Where an image is to be drawn, there is a stroke, as of a 1. */
+/** The first state as Play has it. Where a digit is to be drawn, there is a stroke, as of a 1; of a segmentation, an outline. */
 function firstOf(rule: DataRule, grid: Grid): Float32Array {
   const { width, height, channels } = grid
   const first = firstState(rule, grid, [Math.floor(width / 2)], 0)
   if (kindOf(rule) !== 'classes') return first
-  for (let y = Math.floor(0.2 * height); y < 0.8 * height; y++) {
-    for (let x = -1; x <= 1; x++) first[(y * width + Math.floor(width / 2) + x) * channels] = 1
+  const isDrawn = rule.inputMask
+    ? (x: number, y: number) => Math.abs(x) <= 1 && Math.abs(y) <= 0.3 * height
+    : (x: number, y: number) => Math.abs(Math.hypot(x, y) - 0.3 * height) <= 1
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (isDrawn(x - Math.floor(width / 2), y - Math.floor(height / 2))) first[(y * width + x) * channels] = 1
+    }
   }
   return first
 }

@@ -7,11 +7,11 @@
  *
  *   s ← where(left, step of one (s), step of the other (s))
  */
-import { channelCount, decodeModel, defineRule, key, rollout, scope, tensor, where } from 'cellgrad'
+import { channelCount, decodeModel, defineRule, key, roleNames, rollout, scope, tensor, where } from 'cellgrad'
 import type { Backend, DataRule, Key, Model, Tensor } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
-import { classNames, conditionsOf, firstState, isKept, kindOf, pixelsOf, seedValues, votes, withCondition } from './family.ts'
+import { conditionsOf, firstState, isKept, kindOf, pixelsOf, seedValues, trainedSize, votes, withCondition } from './family.ts'
 import type { Kind } from './family.ts'
 import { resized, touched } from './world.ts'
 import type { Grid, Touch } from './world.ts'
@@ -134,6 +134,8 @@ function living(rule: DataRule, state: Float32Array): number {
   return count
 }
 
+const numbered = (n: number): string[] => Array.from({ length: n }, (_, i) => String(i + 1))
+
 /** The commands of the room. */
 export const play = {
   /** Throws a sentence unless a file is a model that can be played. */
@@ -143,15 +145,12 @@ export const play = {
 
   /** Begins a world with one model, or two on one grid. Size and border are those of the model, if nothing else is said. */
   begin(engine: Engine, files: readonly File[], given: Partial<Setup>): Facts {
-    const { rule, provenance } = modelOf(engine, files[0])
-    const trained = Number(provenance.grid)
-    const size = trained >= 16 && trained <= 256 ? trained : 72
-    world = begin(engine, files, { size, border: rule.padding, angle: 0, condition: 0, ...given })
+    const model = modelOf(engine, files[0]), { rule } = model
+    const { condition: conditions = numbered(conditionsOf(rule)), classes = [] } = roleNames(model)
+    world = begin(engine, files, { size: trainedSize(model), border: rule.padding, angle: 0, condition: 0, ...given })
     const [paints] = Object.values(rule.channels)
-    const named = provenance.conditions?.split(' ') ?? []
     return {
-      kind: kindOf(rule), conditions: Array.from({ length: conditionsOf(rule) }, (_, i) => named[i] ?? String(i + 1)),
-      classes: classNames(rule, provenance),
+      kind: kindOf(rule), conditions, classes,
       channels: channelCount(rule.channels), paints, border: world.setup.border, size: world.setup.size,
     }
   },

@@ -10,7 +10,7 @@
  * A rule with a role `condition` is told by it what to become.
  */
 import { channelCount, imageToPixels, roleChannels, tensor, viewOf } from 'cellgrad'
-import type { DataRule } from 'cellgrad'
+import type { DataRule, Model } from 'cellgrad'
 import type { Pixels } from '../../ui/picture.ts'
 import type { Grid } from './world.ts'
 
@@ -27,10 +27,10 @@ export function conditionsOf({ channels }: DataRule): number {
   return channels.condition ?? 0
 }
 
-/** What a model's file calls its classes; none where it does not say, or the rule has others. */
-export function classNames({ channels }: DataRule, provenance: Readonly<Record<string, string>>): string[] {
-  const names = provenance.classes?.split(' ') ?? []
-  return names.length === channels.classes ? names : []
+/** Rows and columns of the grid that a model was trained on, where its file says so; of the paper's elsewhere. */
+export function trainedSize({ provenance }: Model): number {
+  const trained = Number(provenance.grid)
+  return trained >= 16 && trained <= 256 ? trained : 72
 }
 
 /** The first state: empty, but for its seed in the columns that are named, and the condition, which all cells have. */

@@ -3,7 +3,6 @@
  * second.
  */
 import { channelCount, decodeLink, decodeModel, encodeLink, encodeModel, exportHtml, zeros } from 'cellgrad'
-import type { Model } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { File } from '../play/commands.ts'
 import { kindOf } from '../play/family.ts'
@@ -14,16 +13,13 @@ const bits = 8
 /** What an address says of a model beside its rule and its weights. */
 const told = ['grid', 'conditions', 'classes']
 
-/** What its conditions are called, where a model says so. */
-const conditionsIn = ({ provenance }: Model): string[] => provenance.conditions?.split(' ') ?? []
-
 /** The commands of sending. */
 export const send = {
   /** The page of a model, on a grid of so many rows and columns. It begins as in Play. */
   async page(_engine: Engine, { name, bytes }: File, size: number): Promise<string> {
     const model = decodeModel(bytes, name, { dtype: 'float32' })
     const kind = kindOf(model.rule)
-    const options = { title: name, brightness: kind === 'texture' ? 0.5 : 0, conditions: conditionsIn(model) }
+    const options = { title: name, brightness: kind === 'texture' ? 0.5 : 0 }
     if (kind === 'growing') return exportHtml(model, { ...options, size })
     return exportHtml(model, { ...options, start: zeros([1, size, size, channelCount(model.rule.channels)]) })
   },

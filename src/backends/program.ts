@@ -24,14 +24,14 @@ export type Feature = 'bounds'
 
 /**
  * So many outputs of the first layer, and what they see: the cells at these taps (numbers t = row·size + column of the
- * window, ascending, the middle among them), and no others. Where there are several, each has whole sixteens of outputs,
- * so that no vector of a runner belongs to two. Rows of the first weights are view after view; those in the columns of
+ * window, ascending, the middle among them), and no others. Where there are several, each has as many outputs as columns
+ * (`ProgramRunner.multiples`). Rows of the first weights are view after view; those in the columns of
  * another view are not read, and what is written as their gradient means nothing.
  */
 export type View = { readonly taps: readonly number[]; readonly outputs: number }
 
-/** One dense layer, `[inputs, outputs]`. */
-export type Layer = { readonly outputs: number; readonly activation: Activation; readonly bias: boolean }
+/** One dense layer: its outputs, and how many columns its weights have, which are zeros behind these. */
+export type Layer = { readonly outputs: number; readonly columns: number; readonly activation: Activation }
 
 export type Program = {
   readonly batch: number
@@ -87,10 +87,12 @@ export type ProgramRun = {
 export type ProgramHistory = { release(): void }
 
 /**
- * Runs programs. `inputs` are float32: x `[b,h,w,c]`, then weights `[inputs,outputs]` and (if there is one) bias of each
- * layer, before them the kernel `[taps,filters,d]` where the perception has filters. There, and in the rows of the first
- * weights, `[planes·d,outputs]`, channels are padded with zeros to d, a whole number of fours; a plane is what one filter,
- * or one tap of a window, sees. src/nca/fused/arrange.ts makes them so.
+ * Runs programs. `inputs` are float32, and packed (src/nca/fused/arrange.ts does it), zeros wherever it says padded:
+ *
+ *   x        `[b,h,w,c]`
+ *   kernel   `[filters,taps,d]`, where the perception has filters; channels are padded to d, a whole number of fours
+ *   W₁       `[planes·d,columns]`; a plane is what one filter, or one tap of a view, sees
+ *   rest     b₁, W₂, b₂ … behind one another: a bias `[columns]`, weights `[columns of the layer before, columns]`
  */
 export interface ProgramRunner {
   /** What it has of that which not every runner has. */
@@ -98,6 +100,8 @@ export interface ProgramRunner {
   /** Programs may have so many layers, and so wide a window. */
   readonly mostLayers: number
   readonly widestWindow: number
+  /** Columns of weights are padded to whole multiples of these: of hidden layers, and of the last. */
+  readonly multiples: { readonly hidden: number; readonly last: number }
   /** Writes the state after each readout. Returns a history where `keep` says that a backward pass will follow. */
   forward(
     program: Program, inputs: readonly Handle[], run: ProgramRun, outputs: readonly Handle[], keep: boolean,

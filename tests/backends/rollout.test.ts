@@ -263,10 +263,10 @@ describe('memory', () => {
     const program: Program = {
       batch: 1, height: 1, width: 2 ** 26, channels: 16, padding: 'zero', slope: 0, updated: [0], fireRate: 1,
       inputMask: null, living: null, noise: null, bound: null, perception: { type: 'window', size: 1, views: [{ taps: [0], outputs: 1 }] },
-      layers: [{ outputs: 1, activation: 'linear', bias: false }],
+      layers: [{ outputs: 1, columns: 8, activation: 'linear' }],
     }
     const run = { steps: 1, keys: new Uint32Array(2), noiseKeys: null, masks: null, readouts: [1], segment: 1, budget: 0 }
-    const inputs = [new Float32Array(0), new Float32Array(16)]
+    const inputs = [new Float32Array(0), new Float32Array(16 * 8), new Float32Array(8)]
     expect(() => rollouts.forward(program, inputs, run, [new Float32Array(0)], false))
       .toThrow(/^cpu: a rollout needs \d+ MB of working memory, but WebAssembly reaches 4096 MB; use a smaller batch/)
   })

@@ -3,11 +3,15 @@
 
 import { expect, it } from 'vitest'
 import { cpu, defineRule, depthwise, growingRule, mlp, recipes, zeros } from '../../src/index.ts'
-import type { DataRule } from '../../src/index.ts'
+import type { Backend, DataRule } from '../../src/index.ts'
 import { kernelsOf } from '../../src/backends/webgpu/program/kernels.ts'
 import { divisions } from '../../src/backends/webgpu/program/sizes.ts'
 import { arrange } from '../../src/nca/fused/arrange.ts'
 import { channelCount } from '../../src/nca/rule/channels.ts'
+
+// A CPU stands in for a GPU.
+const multiples = { hidden: 4 * divisions.hardware.hiddenAtOnce, last: 4 }
+const backend: Backend = { ...cpu(), runner: { ...cpu().runner!, multiples } }
 
 const rules: Readonly<Record<string, DataRule>> = {
   growing: growingRule,
@@ -18,7 +22,7 @@ const rules: Readonly<Record<string, DataRule>> = {
 }
 
 it.each(Object.entries(rules))('the shaders of %s are those that were read last', async (name, rule) => {
-  const x = zeros([8, 32, 32, channelCount(rule.channels)], { backend: cpu() })
+  const x = zeros([8, 32, 32, channelCount(rule.channels)], { backend })
   const { step, back } = kernelsOf(arrange(rule, x, 0).program, { uniform: 65536, storage: 2 ** 27 }, divisions.hardware)
   const text = [['one forward step', step], ['one backward step', back]] as const
   await expect(text.map(([what, { code }]) => `// ${name}: ${what}\n\n${code}`).join('\n'))

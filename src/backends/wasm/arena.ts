@@ -1,6 +1,7 @@
 /**
  * The arena: the WebAssembly memory of one pass over a rollout, handed out from the front and taken back as a whole.
  */
+import { ceilTo } from '../ceil-to.ts'
 
 const controlBytes = 4096
 
@@ -8,8 +9,6 @@ const controlBytes = 4096
 export function cacheOf(index: number, cacheBytes: number): number {
   return controlBytes + index * cacheBytes
 }
-
-export const ceilTo = (n: number, unit: number): number => Math.ceil(n / unit) * unit
 
 /** A table of words that must be written into the memory before the pass begins. */
 export type Table = readonly [at: number, words: Uint32Array]

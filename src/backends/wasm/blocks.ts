@@ -10,7 +10,7 @@
 import type { Program } from '../program.ts'
 import { activations } from './kernels.ts'
 import type { Kernels } from './kernels.ts'
-import { ceilTo } from './arena.ts'
+import { ceilTo } from '../ceil-to.ts'
 import { blockRows } from './layout.ts'
 import type { BlockLayout, Layout } from './layout.ts'
 
@@ -89,10 +89,11 @@ export function blocksOf(k: Kernels, program: Program, layout: Layout, block: Bl
         const to = block.g[l % 2]
         const activation = l > 0 ? layers[l - 1].activation : 0
         const gate = activation === relu ? a : 0
-        for (const { inputs, outputs, columns, row, column, wt, bias, gw, gb } of layers[l].products) {
-          const read = a + 4 * row, owed = from + 4 * column
-          k.productTN(count, ceilTo(inputs, 4), columns, read, aStride, owed, stride, gradient + gw, columns * 4)
-          if (bias) k.sumRows(count, columns, owed, stride, gradient + gb)
+        const { gw, gb, columns: pitch, products } = layers[l]
+        k.sumRows(count, pitch, from, stride, gradient + gb)
+        for (const { inputs, outputs, columns, row, column, wt } of products) {
+          const read = a + 4 * row, owed = from + 4 * column, sum = gradient + gw + 4 * (row * pitch + column)
+          k.productTN(count, ceilTo(inputs, 4), columns, read, aStride, owed, stride, sum, pitch * 4)
           if (l > 0 || wanted) k.product(count, outputs, ceilTo(inputs, 8), owed, stride, wt, 0, to + 4 * row, aStride, -Infinity, gate)
         }
         if (activation !== relu) k.activateBack(activation, to, a, ceilTo(count, 4) * aStride, slope)

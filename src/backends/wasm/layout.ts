@@ -12,8 +12,9 @@
  *   threads    of each thread: one block of rows on its way through the layers
  */
 import { central, tail } from '../erfinv.ts'
-import type { Layer, Program } from '../program.ts'
-import { Arena, cacheOf, ceilTo } from './arena.ts'
+import type { Program } from '../program.ts'
+import { ceilTo } from '../ceil-to.ts'
+import { Arena, cacheOf } from './arena.ts'
 import type { Table } from './arena.ts'
 import { bordersOf } from './borders.ts'
 import type { Border, GridMemory } from './borders.ts'
@@ -25,28 +26,26 @@ export const blockRows = 64
 /** One dense layer in memory: a product, or several beside each other where the first layer has several views. */
 export type LayerLayout = {
   readonly activation: number
-  /** Outputs, exact and rounded up to 8. */
-  readonly outputs: number
   readonly columns: number
+  /** Where the derivatives of W and of the bias stand within a gradient, which is laid out as the caller's inputs are. */
+  readonly gw: number
+  readonly gb: number
   readonly products: readonly Product[]
 }
 
 /** A product of a layer; sizes in numbers, the rest in bytes. */
 export type Product = {
-  /** Its rows of W, and outputs, exact and rounded up to 8. */
+  /** What it reads of the rows of W, and its outputs, exact and with the columns of zeros behind them. */
   readonly inputs: number
   readonly outputs: number
   readonly columns: number
   /** Its first row and column in the caller's W: the first number that it reads of a cell, and the first that it writes. */
   readonly row: number
   readonly column: number
-  /** Addresses of W and Wᵀ in panels, and of the bias (0 where there is none). */
+  /** Addresses of W and Wᵀ in panels, and of the bias. */
   readonly w: number
   readonly wt: number
   readonly bias: number
-  /** Where the derivatives of W and of the bias stand within a gradient. */
-  readonly gw: number
-  readonly gb: number
 }
 
 /** A band in memory: the tables of its borders and their lengths. */
@@ -122,7 +121,7 @@ export type Layout = {
 }
 
 /** A tap of a filter: where it looks, and its weight for each channel. */
-export type Tap = { readonly dy: number; readonly dx: number; readonly weights: readonly number[] }
+export type Tap = { readonly dy: number; readonly dx: number; readonly weights: Float32Array }
 
 export type LayoutOptions = {
   readonly filters: readonly (readonly Tap[])[]
@@ -207,26 +206,24 @@ function layLayers(
 ): { layers: LayerLayout[]; gradientBytes: number } {
   let gradientBytes = filterBytes
   const grown = (bytes: number): number => (gradientBytes += bytes) - bytes
-  const laid = layers.map(({ outputs, activation, bias }: Layer, l): LayerLayout => {
-    const sizes = l === 0 && perception.type === 'window'
-      ? perception.views.map(view => ({ inputs: view.taps.length * ceilTo(channels, 4), outputs: view.outputs }))
-      : [{ inputs: l === 0 ? perceived : layers[l - 1].outputs, outputs }]
+  const laid = layers.map(({ outputs, columns, activation }, l): LayerLayout => {
+    const sizes = l === 0 && perception.type === 'window' && perception.views.length > 1
+      ? perception.views.map(view => ({ inputs: view.taps.length * ceilTo(channels, 4), outputs: view.outputs, columns: view.outputs }))
+      : [{ inputs: l === 0 ? perceived : layers[l - 1].outputs, outputs, columns }]
     let row = 0, column = 0
-    const products = sizes.map(({ inputs, outputs }): Product => {
-      const columns = ceilTo(outputs, 8)
+    const products = sizes.map(({ inputs, outputs, columns }): Product => {
       const product = {
         inputs, outputs, columns, row, column,
         w: arena.take(inputs * columns * 4),
         wt: arena.take(outputs * ceilTo(inputs, 8) * 4),
-        bias: bias ? arena.take(columns * 4) : 0,
-        gw: grown(ceilTo(inputs, 4) * columns * 4),
-        gb: grown(columns * 4),
+        bias: arena.take(columns * 4),
       }
       row += inputs
-      column += outputs
+      column += columns
       return product
     })
-    return { activation: activations[activation], outputs, columns: ceilTo(outputs, 8), products }
+    const rows = l === 0 ? perceived : layers[l - 1].columns
+    return { activation: activations[activation], columns, products, gw: grown(rows * columns * 4), gb: grown(columns * 4) }
   })
   return { layers: laid, gradientBytes }
 }

@@ -2,78 +2,58 @@
  * Packing: between the arrays of a call and the arena.
  *
  * The kernels see each matrix in panels of 8 columns, twice: W for the forward pass and Wᵀ for the backward pass. This is
- * not made of operators, as the order of its rows is (src/nca/fused/arrange.ts): the two would be two inputs, and whose
+ * not made of operators, as all else about them is (src/nca/fused/arrange.ts): the two would be two inputs, and whose
  * gradient is wanted is one.
  */
+import { ceilTo } from '../ceil-to.ts'
 import type { Program } from '../program.ts'
-import { ceilTo } from './arena.ts'
-import type { Layout, Product, Tap } from './layout.ts'
+import type { Layout, Tap } from './layout.ts'
+import { packPanels } from './simd/rows.ts'
 
 /** The inputs of a program by name. */
 export type Parts = {
   readonly x: Float32Array
   readonly kernel: Float32Array | null
-  readonly layers: readonly { readonly w: Float32Array; readonly bias: Float32Array | null }[]
+  readonly w1: Float32Array
+  readonly rest: Float32Array
 }
 
-export function partsOf(program: Program, [x, ...rest]: readonly Float32Array[]): Parts {
-  const kernel = program.perception.type === 'filters' ? rest.shift()! : null
-  const layers = program.layers.map(({ bias }) => ({ w: rest.shift()!, bias: bias ? rest.shift()! : null }))
-  return { x, kernel, layers }
+export function partsOf({ perception }: Program, [x, ...others]: readonly Float32Array[]): Parts {
+  const kernel = perception.type === 'filters' ? others.shift()! : null
+  const [w1, rest] = others
+  return { x, kernel, w1, rest }
 }
 
-/** Taps in the order of the kernel's rows. Fixed filters do without taps of weight zero. */
+/** The taps of each filter. Fixed filters do without those of weight zero. */
 export function filtersOf({ perception, channels }: Program, kernel: Float32Array | null): Tap[][] {
   const { size } = perception, r = Math.floor(size / 2)
+  const padded = ceilTo(channels, 4)
   const cells = Array.from({ length: size * size }, (_, t) => ({ dy: Math.floor(t / size) - r, dx: t % size - r }))
   if (perception.type === 'window') {
-    return perception.views.flatMap(({ taps }) => taps).map(t => [{ ...cells[t], weights: new Array<number>(channels).fill(1) }])
+    return perception.views.flatMap(({ taps }) => taps).map(t => [{ ...cells[t], weights: new Float32Array(padded).fill(1) }])
   }
-  const { filters, learned } = perception
-  const padded = ceilTo(channels, 4)
-  return Array.from({ length: filters }, (_, f) => cells.map((at, t): Tap => ({
-    ...at, weights: Array.from({ length: channels }, (__, c) => kernel![(t * filters + f) * padded + c]),
-  })).filter(({ weights }) => learned || weights.some(w => w !== 0)))
+  return Array.from({ length: perception.filters }, (_, f) => cells.map((at, t): Tap => {
+    const from = (f * cells.length + t) * padded
+    return { ...at, weights: kernel!.subarray(from, from + padded) }
+  }).filter(({ weights }) => perception.learned || weights.some(w => w !== 0)))
 }
 
-/** The weights of the taps, channels padded with zeros. */
+/** The weights of the taps. */
 export function packFilters(floats: Float32Array, { tapWeights, cellBytes }: Layout, taps: readonly Tap[]): void {
-  taps.forEach(({ weights }, i) => {
-    const at = (tapWeights + i * cellBytes) / 4
-    floats.fill(0, at, at + cellBytes / 4)
-    floats.set(weights, at)
-  })
-}
-
-/** Where W[i, j] stands in panels of 8 columns, for a matrix of `inner` rows. */
-const inPanel = (inner: number, i: number, j: number): number => (j >> 3) * inner * 8 + i * 8 + (j & 7)
-
-/** Visits the weights of all products: W[i, j], and its place in the caller's array for layer l. */
-function eachWeight({ layers }: Layout, visit: (l: number, product: Product, i: number, j: number, at: number) => void): void {
-  layers.forEach(({ outputs: width, products }, l) => {
-    for (const product of products) {
-      const { inputs, outputs, row, column } = product
-      for (let i = 0; i < inputs; i++) {
-        for (let j = 0; j < outputs; j++) visit(l, product, i, j, (row + i) * width + column + j)
-      }
-    }
-  })
+  taps.forEach(({ weights }, i) => floats.set(weights, (tapWeights + i * cellBytes) / 4))
 }
 
 /** W and Wᵀ in panels, and the bias, of each layer. */
-export function packLayers(floats: Float32Array, layout: Layout, layers: Parts['layers']): void {
-  layout.layers.forEach(({ products }, l) => {
-    for (const { inputs, outputs, columns, column, w, wt, bias } of products) {
-      floats.fill(0, w / 4, w / 4 + inputs * columns)
-      floats.fill(0, wt / 4, wt / 4 + outputs * ceilTo(inputs, 8))
-      const given = layers[l].bias?.subarray(column, column + outputs)
-      if (given) floats.fill(0, bias / 4, bias / 4 + columns).set(given, bias / 4)
+export function packLayers(floats: Float32Array, { layers }: Layout, { w1, rest }: Parts): void {
+  const [{ gb: start }] = layers
+  layers.forEach(({ columns: pitch, gw, gb, products }, l) => {
+    for (const { inputs, outputs, columns, row, column, w, wt, bias } of products) {
+      const matrix = (l === 0 ? w1 : rest.subarray((gw - start) / 4)).subarray(row * pitch + column)
+      packPanels(floats, w / 4, matrix, inputs, outputs, pitch, 1)
+      packPanels(floats, wt / 4, matrix, outputs, inputs, 1, pitch)
+      const from = (gb - start) / 4 + column
+      floats.set(rest.subarray(from, from + columns), bias / 4)
     }
-  })
-  eachWeight(layout, (l, { inputs, outputs, w, wt }, i, j, at) => {
-    const weight = layers[l].w[at]
-    floats[w / 4 + inPanel(inputs, i, j)] = weight
-    floats[wt / 4 + inPanel(outputs, j, i)] = weight
   })
 }
 
@@ -93,25 +73,16 @@ export function packMasks(
   })
 }
 
-/** The derivatives of kernel, weights and biases as the caller has them, those that are not null. */
+/** The derivatives of kernel, first weights and the rest, those that are not null. */
 export function unpackGradients(
-  { perception, layers }: Program, layout: Layout, sums: Float64Array, gradients: readonly (Float32Array | null)[],
+  { perception }: Program, { layers: [{ gw, gb }] }: Layout, sums: Float64Array, gradients: readonly (Float32Array | null)[],
 ): void {
   const rest = [...gradients]
-  if (perception.type === 'filters') {
-    const kernel = rest.shift()
-    const { filters, size } = perception, padded = layout.cellBytes / 4
-    for (let i = 0; kernel && i < kernel.length; i++) {
-      const c = i % padded, f = Math.floor(i / padded) % filters, t = Math.floor(i / padded / filters)
-      kernel[i] = sums[(f * size * size + t) * padded + c]
-    }
-  }
-  const given = layers.map(({ bias }) => ({ w: rest.shift(), bias: bias ? rest.shift() : null }))
-  layout.layers.forEach(({ products }, l) => {
-    for (const { outputs, column, gb } of products) given[l].bias?.set(sums.subarray(gb / 4, gb / 4 + outputs), column)
-  })
-  eachWeight(layout, (l, { columns, gw }, i, j, at) => {
-    const { w } = given[l]
-    if (w) w[at] = sums[gw / 4 + i * columns + j]
+  const kernel = perception.type === 'filters' && rest.shift()
+  // Nobody differentiates fixed filters.
+  if (kernel) kernel.set(perception.learned ? sums.subarray(0, kernel.length) : new Float32Array(kernel.length))
+  rest.forEach((gradient, i) => {
+    const from = (i === 0 ? gw : gb) / 4
+    gradient?.set(sums.subarray(from, from + gradient.length))
   })
 }

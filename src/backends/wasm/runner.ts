@@ -4,7 +4,7 @@
 import type { ProgramHistory, ProgramRunner, Program, ProgramRun } from '../program.ts'
 import { workerSource } from './generated.ts'
 import { instantiate } from './kernels.ts'
-import { ceilTo } from './arena.ts'
+import { ceilTo } from '../ceil-to.ts'
 import { layOut } from './layout.ts'
 import type { Layout } from './layout.ts'
 import { compile, newMemory, reserve } from './module.ts'
@@ -74,7 +74,7 @@ export function wasmRunner(
     const floats = new Float32Array(memory.buffer), words = new Uint32Array(memory.buffer)
     for (const [at, table] of tables) words.set(table, at / 4)
     packFilters(floats, layout, filters.flat())
-    packLayers(floats, layout, parts.layers)
+    packLayers(floats, layout, parts)
     if (direction === 'forward') floats.set(parts.x, layout.input / 4)
     if (run.masks) packMasks(words, layout, program, run.masks as readonly Uint32Array[])
     options.cotangents.forEach((g, i) => { if (g) floats.set(g, layout.outputs[i] / 4) })
@@ -101,6 +101,7 @@ export function wasmRunner(
     features: ['bounds'],
     mostLayers: Infinity,
     widestWindow: Infinity,
+    multiples: { hidden: 8, last: 8 },
     forward(program, inputs, run, outputs, keep): History | null {
       const number = histories++
       const own = team()

@@ -2,7 +2,8 @@
  * A rule as a program and its inputs: plain data, and arrays that operators make of the parameters, so that what is
  * owed to the parameters follows by their adjoints.
  */
-import type { Activation as ProgramActivation, Program, View } from '../../backends/program.ts'
+import { ceilTo } from '../../backends/ceil-to.ts'
+import type { Activation as ProgramActivation, Layer, Program, View } from '../../backends/program.ts'
 import { add, mul } from '../../tensor/ops/arithmetic.ts'
 import { concat } from '../../tensor/ops/concat.ts'
 import { zeros } from '../../tensor/ops/create.ts'
@@ -22,7 +23,7 @@ import { channelCount, updatedChannels } from '../rule/channels.ts'
 import { perceptionSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule } from '../rule/types.ts'
 import {
-  activationsOf, hasBias, isConvolution, isLinear, seesWindow, slopesOf, sumOf, tapsOf, windowSize,
+  activationsOf, isConvolution, isLinear, seesWindow, slopesOf, sumOf, tapsOf, windowSize,
 } from './sight.ts'
 
 /**
@@ -34,42 +35,56 @@ export function arrange(
 ): { program: Program; folded: boolean; inputsOf: (params: DataParams) => Tensor[] } {
   const folded = seesWindow(rule) && isLinear(rule) && (
     rule.perceive.length > 1 || x.backend.runner!.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
-  const views = viewsOf(rule, angle, folded)
+  const views = viewsOf(rule, angle, folded, x.backend.runner!.multiples.hidden)
+  const program = programOf(rule, x, folded, views)
   return {
-    program: programOf(rule, x, folded, views),
+    program,
     folded,
-    inputsOf: params => inOrder(rule, [
-      ...perceptionInputs(rule, params, { folded, views, angle, like: x }), ...networkInputs(rule, params.update),
-    ]),
+    inputsOf: params => {
+      const { w1, b1 } = params.update
+      const filters = filtersKernel(rule, params, { angle, like: x })
+      const further = furtherLayers(rule, params.update)
+      if (!seesWindow(rule)) return packed(program, filters, [[w1, b1], ...further])
+      return packed(program, null, [...windowLayers(rule, params, { folded, views, filters, like: x }), ...further])
+    },
   }
 }
 
+/** The layers of a program: weights `[inputs, outputs]` and biases, as the parameters have them. */
+type Layers = readonly (readonly [w: Tensor, b: Tensor])[]
+
 /**
- * The inputs in the order in which runners read them (`Program`): channels in whole fours, filter by filter or tap by tap;
- * and an output of the last layer for every channel, zero for those that never change.
+ * What runners read (`ProgramRunner`): channels in whole fours, filter by filter or tap by tap; an output of the last
+ * layer for every channel, zero for those that never change; and all but the first weights in one array.
+ *
+ * @param kernel `[k,k,c,F]`, or null where cells see their window
+ * @param given the layers, of which the first reads c·F perceptions, or the window as `[taps·c]`
  */
-function inOrder(rule: DataRule, inputs: readonly Tensor[]): Tensor[] {
-  const channels = channelCount(rule.channels)
-  const toFours = (t: Tensor, axis: number): Tensor => channels % 4 === 0 ? t
-    : pad(t, t.shape.map((_, i) => [0, i === axis ? 4 - channels % 4 : 0] as const))
-  const ordered = [...inputs]
-  if (seesWindow(rule)) {
-    const [matrix] = inputs, columns = matrix.shape[1]
-    ordered[0] = reshape(toFours(reshape(matrix, [-1, channels, columns]), 1), [-1, columns])
-  } else {
-    const [kernel, w1] = inputs
-    const [size, , , filters] = kernel.shape, columns = w1.shape[1]
-    ordered[0] = toFours(transpose(reshape(kernel, [size * size, channels, filters]), [0, 2, 1]), 2)
-    ordered[1] = reshape(toFours(transpose(reshape(w1, [channels, filters, columns]), [1, 0, 2]), 1), [-1, columns])
-  }
-  const updated = updatedChannels(rule)
-  if (updated.length === channels) return ordered
-  // A column of zeros behind the others stands for every channel that never changes.
+function packed({ channels, layers, updated }: Program, kernel: Tensor | null, given: Layers): Tensor[] {
+  const padded = ceilTo(channels, 4), last = layers.length - 1
+  // A column of zeros behind those of the last layer stands for each channel that never changes.
   const from = Array.from({ length: channels }, (_, c) => (updated.includes(c) ? updated.indexOf(c) : updated.length))
-  const spreadOut = (t: Tensor): Tensor =>
-    gather(pad(t, t.shape.map((_, i) => [0, +(i === t.shape.length - 1)] as const)), from, t.shape.length - 1)
-  const first = ordered.length - (rule.update.lastBias ? 2 : 1)
-  return ordered.map((t, i) => (i >= first ? spreadOut(t) : t))
+  function columns(t: Tensor, l: number): Tensor {
+    const axis = t.shape.length - 1
+    const all = l < last || updated.length === channels ? t : gather(extend(t, axis, updated.length + 1), from, axis)
+    return extend(all, axis, layers[l].columns)
+  }
+  const [[w1, b1], ...further] = given
+  const first = reshape(columns(w1, 0), [kernel ? channels : -1, kernel ? -1 : channels, layers[0].columns])
+  const planes = extend(kernel ? transpose(first, [1, 0, 2]) : first, 1, padded)
+  const rest = further.flatMap(([w, b], i) => (
+    [reshape(extend(columns(w, i + 1), 0, layers[i].columns), [-1]), columns(b, i + 1)]))
+  const filters = kernel && transpose(reshape(kernel, [-1, channels, kernel.shape[3]]), [2, 0, 1])
+  return [
+    ...(filters ? [extend(filters, 2, padded)] : []),
+    reshape(planes, [-1, layers[0].columns]),
+    concat([columns(b1, 0), ...rest], 0),
+  ]
+}
+
+/** With zeros behind it along an axis, up to a size. */
+function extend(t: Tensor, axis: number, size: number): Tensor {
+  return t.shape[axis] === size ? t : pad(t, t.shape.map((n, i) => [0, i === axis ? size - n : 0] as const))
 }
 
 /**
@@ -77,22 +92,22 @@ function inOrder(rule: DataRule, inputs: readonly Tensor[]): Tensor[] {
  * first layer. Else its parts are convolutions, each with the same function behind it; where their windows differ, each is
  * a view of its own, since a zero in the place of what a part does not see would, times NaN, be NaN.
  */
-function viewsOf(rule: DataRule, angle: number, folded: boolean): View[] {
+function viewsOf(rule: DataRule, angle: number, folded: boolean, multiple: number): View[] {
   const one = (outputs: number): View[] => [{ taps: tapsOf(rule, angle), outputs }]
   if (folded) return one(rule.update.hidden[0])
   const views = rule.perceive.map(part => ({
-    taps: tapsOf(rule, angle, [part]), outputs: ceilTo16(perceptionSize({ ...rule, perceive: [part] })),
+    taps: tapsOf(rule, angle, [part]), outputs: ceilTo(perceptionSize({ ...rule, perceive: [part] }), multiple),
   }))
   return views.every(({ taps }) => `${taps}` === `${views[0].taps}`) ? one(perceptionSize(rule)) : views
 }
-
-const ceilTo16 = (n: number): number => Math.ceil(n / 16) * 16
 
 function programOf(rule: DataRule, x: Tensor, folded: boolean, views: readonly View[]): Program {
   const [batch, height, width, channels] = x.shape
   const size = windowSize(rule)
   const perceived = perceptionSize(rule)
-  const { hidden, lastBias } = rule.update
+  const { multiples } = x.backend.runner!
+  const layer = (outputs: number, activation: ProgramActivation): Layer =>
+    ({ outputs, columns: ceilTo(outputs, multiples.hidden), activation })
   // Whoever asks for a program has asked `whyComposed`.
   const [first, activation] = [activationsOf(rule)[0], rule.update.activation] as ProgramActivation[]
   return {
@@ -102,11 +117,9 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, views: readonly V
       ? { type: 'window', size, views }
       : { type: 'filters', size, filters: perceived / channels, learned: rule.perceive.some(isLearned) },
     layers: [
-      ...(seesWindow(rule) && !folded
-        ? [{ outputs: sumOfOutputs(views), activation: first, bias: hasBias(rule) }]
-        : []),
-      ...hidden.map(outputs => ({ outputs, activation, bias: true })),
-      { outputs: channels, activation: 'linear', bias: lastBias },
+      ...(seesWindow(rule) && !folded ? [layer(sumOfOutputs(views), first)] : []),
+      ...rule.update.hidden.map(outputs => layer(outputs, activation)),
+      { outputs: channels, columns: ceilTo(channels, multiples.last), activation: 'linear' },
     ],
     slope: slopesOf(rule)[0] ?? leakySlope,
     updated: updatedChannels(rule),
@@ -119,40 +132,35 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, views: readonly V
 }
 
 /**
- * The inputs of the program up to the first layer of the network: the kernel of all filters `[size,size,c,F]`; or,
- * where there are convolutions, the whole perception as one matrix `[taps·c, perceptionSize]`, and its bias if it
- * has one. Folded, the matrix and the bias are multiplied with the first layer and take its place: part by part, so that
- * no zero stands for what a part does not see, which times NaN would be NaN in the derivatives. Therefore several linear
- * parts are always folded. Convolutions with an activation cannot be; the matrix of several views has their blocks along
- * its diagonal, and in w1 rows of zeros stand for the outputs with which these are padded.
+ * The layers up to the first of the network where there are convolutions: the whole perception is one matrix
+ * `[taps·c, perceptionSize]`. Folded, the matrix and the bias are multiplied with the first layer and take its place: part
+ * by part, so that no zero stands for what a part does not see, which times NaN would be NaN in the derivatives. Therefore
+ * several linear parts are always folded. Convolutions with an activation cannot be; the matrix of several views has their
+ * blocks along its diagonal, and in w1 rows of zeros stand for the outputs with which these are padded.
  */
-function perceptionInputs(
+function windowLayers(
   rule: DataRule, { perceive, update: { w1, b1 } }: DataParams,
-  { folded, views, angle, like }: { folded: boolean; views: readonly View[]; angle: number; like: Tensor },
-): Tensor[] {
-  const filters = filtersKernel(rule, { perceive }, { angle, like })
-  if (!seesWindow(rule)) return [filters!, w1, b1]
+  { folded, views, filters, like }: { folded: boolean; views: readonly View[]; filters: Tensor | null; like: Tensor },
+): Layers {
   const learned = rule.perceive.filter(isLearned)
   const parts = learned.flatMap((part, i) =>
     (isConvolution(part) ? [{ window: sumOf(part)!, kernel: perceive![i].kernel, bias: perceive![i].bias }] : []))
   if (!folded) {
     const kernels = sameSize(parts.map(({ window, kernel }) => spread(kernel, window.dilation)))
     const biases = parts.map(({ bias, kernel }) => bias ?? zeros([kernel.shape[3]], { like }))
-    if (views.length === 1) {
-      return [asMatrix(joined(kernels), views[0].taps), ...(hasBias(rule) ? [joined(biases)] : []), w1, b1]
-    }
+    if (views.length === 1) return [[asMatrix(joined(kernels), views[0].taps), joined(biases)], [w1, b1]]
     const all = sumOfOutputs(views)
     const [blocks, wideBiases, rows] = [[], [], []] as Tensor[][]
     let row = 0, column = 0
     views.forEach(({ taps, outputs }, i) => {
       const [n] = biases[i].shape
       blocks.push(pad(asMatrix(kernels[i], taps), [[0, 0], [column, all - column - n]]))
-      wideBiases.push(pad(biases[i], [[0, outputs - n]]))
-      rows.push(pad(slice(w1, [row, 0], [n, w1.shape[1]]), [[0, outputs - n], [0, 0]]))
+      wideBiases.push(extend(biases[i], 0, outputs))
+      rows.push(extend(slice(w1, [row, 0], [n, w1.shape[1]]), 0, outputs))
       row += n
       column += outputs
     })
-    return [concat(blocks, 0), ...(hasBias(rule) ? [concat(wideBiases, 0)] : []), concat(rows, 0), b1]
+    return [[concat(blocks, 0), concat(wideBiases, 0)], [concat(rows, 0), b1]]
   }
   // The rows of w1 are those of the filters, then those of each convolution.
   const hidden = w1.shape[1]
@@ -167,7 +175,7 @@ function perceptionInputs(
     if (bias) first = add(first, reshape(matmul(reshape(bias, [1, outputs]), own), [hidden]))
     row += outputs
   }
-  return [asMatrix(sameSize(products).reduce(add), views[0].taps), first]
+  return [[asMatrix(sameSize(products).reduce(add), views[0].taps), first]]
 }
 
 const sumOfOutputs = (views: readonly View[]): number => views.reduce((sum, { outputs }) => sum + outputs, 0)
@@ -202,12 +210,13 @@ function spread(kernel: Tensor, dilation: number): Tensor {
   return slice(reshape(apart, [k * dilation, k * dilation, c, n]), [0, 0, 0, 0], [size, size, c, n])
 }
 
-/** Weights and biases of the network after its first layer; the step size is multiplied into the last. */
-function networkInputs({ update: { hidden }, stepSize }: DataRule, update: MlpParams): Tensor[] {
+/** The layers of the network after its first; the step size is multiplied into the last. */
+function furtherLayers({ update: { hidden }, stepSize }: DataRule, update: MlpParams): Layers {
   const last = hidden.length + 1
-  return Array.from({ length: hidden.length }, (_, i) => i + 2).flatMap(n => {
-    const layer = [update[`w${n}`], update[`b${n}`]].filter(p => p !== undefined)
-    return n === last && stepSize !== 1 ? layer.map(p => mul(stepSize, p)) : layer
+  return Array.from({ length: hidden.length }, (_, i) => i + 2).map(n => {
+    const w = update[`w${n}`]!
+    const layer = [w, update[`b${n}`] ?? zeros([w.shape[1]], { like: w })] as const
+    return n === last && stepSize !== 1 ? [mul(stepSize, layer[0]), mul(stepSize, layer[1])] : layer
   })
 }
 

@@ -50,5 +50,5 @@ export const depthwiseKind: PartKind<Depthwise> = {
   },
   words: ({ filters, size }, grid) =>
     `${filters} learned ${windowInWords(size, grid)} ${filters === 1 ? 'filter' : 'filters'} per channel`,
-  windowSum: ({ size }) => ({ size, dilation: 1, bias: false, activation: 'linear', slope: leakySlope }),
+  windowSum: ({ size }) => ({ size, dilation: 1, activation: 'linear', slope: leakySlope }),
 }

@@ -26,7 +26,6 @@ export type PerceiveHow = { readonly padding: Padding; readonly mask?: Tensor; r
 export type WindowSum = {
   readonly size: number
   readonly dilation: number
-  readonly bias: boolean
   readonly activation: Activation
   /** Of leaky ReLUs below 0. */
   readonly slope: number

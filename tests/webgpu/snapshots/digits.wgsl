@@ -478,7 +478,7 @@ struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32,
 const b1 = 0u; const w2 = 20u; const b2 = 1620u; const w3 = 1640u; const b3 = 2040u;
 const recordSize = 50u;
 fn recordAt(i: u32) -> vec4f { return bitcast<vec4f>(records[i]); }
-const workspaceSize = 13965u; const at_kernel = 0u; const at_w1 = 0u; const at_b1 = 3600u; const at_w2 = 3620u; const at_b2 = 5220u; const at_w3 = 5240u; const at_b3 = 5640u; const at_h0 = 5645u; const at_h1 = 8525u; const at_h2 = 9805u; const at_d1 = 11085u; const at_d2 = 12365u; const at_d3 = 13645u;
+const workspaceSize = 13965u; const at_kernel = 0u; const at_w1 = 0u; const at_rest = 3600u; const at_h0 = 5645u; const at_h1 = 8525u; const at_h2 = 9805u; const at_d1 = 11085u; const at_d2 = 12365u; const at_d3 = 13645u;
 var<private> mine: u32;
 
 var<private> sample: u32;
@@ -1006,11 +1006,11 @@ fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lan
       workgroupBarrier();
       
       multiply(lane, rows, at_h0, 45u, at_d1, 20u, at_w1);
-      addRows(lane, rows, at_d1, 20u, at_b1);
-      multiply(lane, rows, at_h1, 20u, at_d2, 20u, at_w2);
-      addRows(lane, rows, at_d2, 20u, at_b2);
-      multiply(lane, rows, at_h2, 20u, at_d3, 5u, at_w3);
-      addRows(lane, rows, at_d3, 5u, at_b3);
+      addRows(lane, rows, at_d1, 20u, at_rest + b1);
+      multiply(lane, rows, at_h1, 20u, at_d2, 20u, at_rest + w2);
+      addRows(lane, rows, at_d2, 20u, at_rest + b2);
+      multiply(lane, rows, at_h2, 20u, at_d3, 5u, at_rest + w3);
+      addRows(lane, rows, at_d3, 5u, at_rest + b3);
       
       storageBarrier();
       workgroupBarrier();

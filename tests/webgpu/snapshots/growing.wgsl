@@ -2,9 +2,9 @@
 
 @group(0) @binding(0) var<storage, read_write> next: array<vec4u>;
 @group(0) @binding(1) var<storage, read> state: array<vec4u>;
-@group(0) @binding(2) var<uniform> w1: array<vec4f, 1536>;
-@group(0) @binding(3) var<uniform> rest: array<vec4f, 548>;
-@group(0) @binding(4) var<uniform> kernel: array<vec4f, 108>;
+@group(0) @binding(2) var<uniform> kernel: array<vec4f, 108>;
+@group(0) @binding(3) var<uniform> w1: array<vec4f, 1536>;
+@group(0) @binding(4) var<uniform> rest: array<vec4f, 548>;
 fn exceeds(a: f32, b: f32) -> bool { return comparable(a, b) && order(a) > order(b); }
 fn order(x: f32) -> i32 {
     let bits = bitcast<i32>(x);
@@ -167,9 +167,9 @@ fn perceive() {
     var y0_0 = vec4f(); var y0_1 = vec4f(); var y0_2 = vec4f(); var y1_0 = vec4f(); var y1_1 = vec4f(); var y1_2 = vec4f();
     for (var tap = 0u; tap < taps; tap++) {
       let s0 = seen(cellOf[0u * taps + tap], c); let s1 = seen(cellOf[1u * taps + tap], c);
-      { let k = kernel[(tap * F + 0u) * C + c]; y0_0 += weighted(k, s0); y1_0 += weighted(k, s1); }
-      { let k = kernel[(tap * F + 1u) * C + c]; y0_1 += weighted(k, s0); y1_1 += weighted(k, s1); }
-      { let k = kernel[(tap * F + 2u) * C + c]; y0_2 += weighted(k, s0); y1_2 += weighted(k, s1); }
+      { let k = kernel[(0u * taps + tap) * C + c]; y0_0 += weighted(k, s0); y1_0 += weighted(k, s1); }
+      { let k = kernel[(1u * taps + tap) * C + c]; y0_1 += weighted(k, s0); y1_1 += weighted(k, s1); }
+      { let k = kernel[(2u * taps + tap) * C + c]; y0_2 += weighted(k, s0); y1_2 += weighted(k, s1); }
     }
     y[0u * N + 0u * C + c] = y0_0; y[0u * N + 1u * C + c] = y0_1; y[0u * N + 2u * C + c] = y0_2; y[1u * N + 0u * C + c] = y1_0; y[1u * N + 1u * C + c] = y1_1; y[1u * N + 2u * C + c] = y1_2;
   }
@@ -426,9 +426,9 @@ fn invoke(
 @group(0) @binding(2) var<storage, read> state: array<vec4u>;
 @group(0) @binding(3) var<storage, read> after: array<vec4u>;
 @group(0) @binding(4) var<storage, read> records: array<vec4u>;
-@group(0) @binding(5) var<uniform> w1: array<vec4f, 1536>;
-@group(0) @binding(6) var<uniform> rest: array<vec4f, 548>;
-@group(0) @binding(7) var<uniform> kernel: array<vec4f, 108>;
+@group(0) @binding(5) var<uniform> kernel: array<vec4f, 108>;
+@group(0) @binding(6) var<uniform> w1: array<vec4f, 1536>;
+@group(0) @binding(7) var<uniform> rest: array<vec4f, 548>;
 
 const lanes = 32u;
 const rowsAtOnce = 2u;
@@ -452,7 +452,7 @@ struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32,
 const b1 = 0u; const w2 = 32u; const b2 = 544u;
 const recordSize = 16u;
 fn recordAt(i: u32) -> vec4f { return bitcast<vec4f>(records[i]); }
-const workspaceSize = 7204u; const at_kernel = 0u; const at_w1 = 0u; const at_b1 = 1536u; const at_w2 = 1568u; const at_b2 = 2080u; const at_h0 = 2084u; const at_h1 = 2852u; const at_d1 = 4900u; const at_d2 = 6948u;
+const workspaceSize = 7204u; const at_kernel = 0u; const at_w1 = 0u; const at_rest = 1536u; const at_h0 = 2084u; const at_h1 = 2852u; const at_d1 = 4900u; const at_d2 = 6948u;
 var<private> mine: u32;
 
 var<private> sample: u32;
@@ -566,9 +566,9 @@ fn perceive() {
     var y0_0 = vec4f(); var y0_1 = vec4f(); var y0_2 = vec4f(); var y1_0 = vec4f(); var y1_1 = vec4f(); var y1_2 = vec4f();
     for (var tap = 0u; tap < taps; tap++) {
       let s0 = seen(cellOf[0u * taps + tap], c); let s1 = seen(cellOf[1u * taps + tap], c);
-      { let k = kernel[(tap * F + 0u) * C + c]; y0_0 += weighted(k, s0); y1_0 += weighted(k, s1); }
-      { let k = kernel[(tap * F + 1u) * C + c]; y0_1 += weighted(k, s0); y1_1 += weighted(k, s1); }
-      { let k = kernel[(tap * F + 2u) * C + c]; y0_2 += weighted(k, s0); y1_2 += weighted(k, s1); }
+      { let k = kernel[(0u * taps + tap) * C + c]; y0_0 += weighted(k, s0); y1_0 += weighted(k, s1); }
+      { let k = kernel[(1u * taps + tap) * C + c]; y0_1 += weighted(k, s0); y1_1 += weighted(k, s1); }
+      { let k = kernel[(2u * taps + tap) * C + c]; y0_2 += weighted(k, s0); y1_2 += weighted(k, s1); }
     }
     y[0u * N + 0u * C + c] = y0_0; y[0u * N + 1u * C + c] = y0_1; y[0u * N + 2u * C + c] = y0_2; y[1u * N + 0u * C + c] = y1_0; y[1u * N + 1u * C + c] = y1_1; y[1u * N + 2u * C + c] = y1_2;
   }
@@ -621,7 +621,7 @@ fn collect(place: vec2i, cell: u32) -> bool {
     let dy = u32(m) * recordSize + C;
     for (var c = 0u; c < C; c++) {
       
-      for (var f = 0u; f < F; f++) { g[c] += weighted(kernel[(tap * F + f) * C + c], recordAt(dy + f * C + c)); }
+      for (var f = 0u; f < F; f++) { g[c] += weighted(kernel[(f * taps + tap) * C + c], recordAt(dy + f * C + c)); }
     }
     
   }
@@ -940,9 +940,9 @@ fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lan
       workgroupBarrier();
       
       multiply(lane, rows, at_h0, 12u, at_d1, 32u, at_w1);
-      addRows(lane, rows, at_d1, 32u, at_b1);
-      multiply(lane, rows, at_h1, 32u, at_d2, 4u, at_w2);
-      addRows(lane, rows, at_d2, 4u, at_b2);
+      addRows(lane, rows, at_d1, 32u, at_rest + b1);
+      multiply(lane, rows, at_h1, 32u, at_d2, 4u, at_rest + w2);
+      addRows(lane, rows, at_d2, 4u, at_rest + b2);
       
       storageBarrier();
       workgroupBarrier();

@@ -2,9 +2,9 @@
 
 @group(0) @binding(0) var<storage, read_write> next: array<vec4u>;
 @group(0) @binding(1) var<storage, read> state: array<vec4u>;
-@group(0) @binding(2) var<uniform> w1: array<vec4f, 96>;
-@group(0) @binding(3) var<uniform> rest: array<vec4f, 106>;
-@group(0) @binding(4) var<uniform> kernel: array<vec4f, 54>;
+@group(0) @binding(2) var<uniform> kernel: array<vec4f, 54>;
+@group(0) @binding(3) var<uniform> w1: array<vec4f, 96>;
+@group(0) @binding(4) var<uniform> rest: array<vec4f, 106>;
 fn hyperbolicTangent(x: f32) -> f32 {
     if (isNan(x)) { return x; }
     if (abs(x) < 0.625) {
@@ -141,9 +141,9 @@ fn perceive() {
     var y0_0 = vec4f(); var y0_1 = vec4f(); var y0_2 = vec4f(); var y1_0 = vec4f(); var y1_1 = vec4f(); var y1_2 = vec4f();
     for (var tap = 0u; tap < taps; tap++) {
       let s0 = seen(cellOf[0u * taps + tap], c); let s1 = seen(cellOf[1u * taps + tap], c);
-      { let k = kernel[(tap * F + 0u) * C + c]; y0_0 += weighted(k, s0); y1_0 += weighted(k, s1); }
-      { let k = kernel[(tap * F + 1u) * C + c]; y0_1 += weighted(k, s0); y1_1 += weighted(k, s1); }
-      { let k = kernel[(tap * F + 2u) * C + c]; y0_2 += weighted(k, s0); y1_2 += weighted(k, s1); }
+      { let k = kernel[(0u * taps + tap) * C + c]; y0_0 += weighted(k, s0); y1_0 += weighted(k, s1); }
+      { let k = kernel[(1u * taps + tap) * C + c]; y0_1 += weighted(k, s0); y1_1 += weighted(k, s1); }
+      { let k = kernel[(2u * taps + tap) * C + c]; y0_2 += weighted(k, s0); y1_2 += weighted(k, s1); }
     }
     y[0u * N + 0u * C + c] = y0_0; y[0u * N + 1u * C + c] = y0_1; y[0u * N + 2u * C + c] = y0_2; y[1u * N + 0u * C + c] = y1_0; y[1u * N + 1u * C + c] = y1_1; y[1u * N + 2u * C + c] = y1_2;
   }
@@ -340,9 +340,9 @@ fn invoke(
 @group(0) @binding(2) var<storage, read> state: array<vec4u>;
 @group(0) @binding(3) var<storage, read> after: array<vec4u>;
 @group(0) @binding(4) var<storage, read> records: array<vec4u>;
-@group(0) @binding(5) var<uniform> w1: array<vec4f, 96>;
-@group(0) @binding(6) var<uniform> rest: array<vec4f, 106>;
-@group(0) @binding(7) var<uniform> kernel: array<vec4f, 54>;
+@group(0) @binding(5) var<uniform> kernel: array<vec4f, 54>;
+@group(0) @binding(6) var<uniform> w1: array<vec4f, 96>;
+@group(0) @binding(7) var<uniform> rest: array<vec4f, 106>;
 fn hyperbolicTangent(x: f32) -> f32 {
     if (isNan(x)) { return x; }
     if (abs(x) < 0.625) {
@@ -396,7 +396,7 @@ struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32,
 const b1 = 0u; const w2 = 4u; const b2 = 68u; const w3 = 72u; const b3 = 104u;
 const recordSize = 8u;
 fn recordAt(i: u32) -> vec4f { return bitcast<vec4f>(records[i]); }
-const workspaceSize = 3328u; const at_kernel = 0u; const at_w1 = 54u; const at_b1 = 150u; const at_w2 = 154u; const at_b2 = 218u; const at_w3 = 222u; const at_b3 = 254u; const at_h0 = 256u; const at_h1 = 640u; const at_h2 = 896u; const at_d0 = 1152u; const at_d1 = 1536u; const at_d2 = 1792u; const at_d3 = 2048u; const at_window = 2176u;
+const workspaceSize = 3328u; const at_kernel = 0u; const at_w1 = 54u; const at_rest = 150u; const at_h0 = 256u; const at_h1 = 640u; const at_h2 = 896u; const at_d0 = 1152u; const at_d1 = 1536u; const at_d2 = 1792u; const at_d3 = 2048u; const at_window = 2176u;
 var<private> mine: u32;
 
 var<private> sample: u32;
@@ -483,9 +483,9 @@ fn perceive() {
     var y0_0 = vec4f(); var y0_1 = vec4f(); var y0_2 = vec4f(); var y1_0 = vec4f(); var y1_1 = vec4f(); var y1_2 = vec4f();
     for (var tap = 0u; tap < taps; tap++) {
       let s0 = seen(cellOf[0u * taps + tap], c); let s1 = seen(cellOf[1u * taps + tap], c);
-      { let k = kernel[(tap * F + 0u) * C + c]; y0_0 += weighted(k, s0); y1_0 += weighted(k, s1); }
-      { let k = kernel[(tap * F + 1u) * C + c]; y0_1 += weighted(k, s0); y1_1 += weighted(k, s1); }
-      { let k = kernel[(tap * F + 2u) * C + c]; y0_2 += weighted(k, s0); y1_2 += weighted(k, s1); }
+      { let k = kernel[(0u * taps + tap) * C + c]; y0_0 += weighted(k, s0); y1_0 += weighted(k, s1); }
+      { let k = kernel[(1u * taps + tap) * C + c]; y0_1 += weighted(k, s0); y1_1 += weighted(k, s1); }
+      { let k = kernel[(2u * taps + tap) * C + c]; y0_2 += weighted(k, s0); y1_2 += weighted(k, s1); }
     }
     y[0u * N + 0u * C + c] = y0_0; y[0u * N + 1u * C + c] = y0_1; y[0u * N + 2u * C + c] = y0_2; y[1u * N + 0u * C + c] = y1_0; y[1u * N + 1u * C + c] = y1_1; y[1u * N + 2u * C + c] = y1_2;
   }
@@ -546,7 +546,7 @@ fn collect(place: vec2i, cell: u32) -> bool {
     let dy = u32(m) * recordSize + C;
     for (var c = 0u; c < C; c++) {
       
-      for (var f = 0u; f < F; f++) { g[c] += weighted(kernel[(tap * F + f) * C + c], recordAt(dy + f * C + c)); }
+      for (var f = 0u; f < F; f++) { g[c] += weighted(kernel[(f * taps + tap) * C + c], recordAt(dy + f * C + c)); }
     }
     
   }
@@ -901,10 +901,10 @@ fn through(first: u32, n: u32, rows: u32) {
   }
 }
 
-/** The derivative of the filters: for each tap, filter and channel, the sum of what was seen times ∂L/∂y. */
+/** The derivative of the filters: for each filter, tap and channel, the sum of what was seen times ∂L/∂y. */
 fn filters(lane: u32, rows: u32) {
   for (var i = lane; i < taps * F * C; i += lanes) {
-    let c = i % C; let f = i / C % F; let tap = i / C / F;
+    let c = i % C; let tap = i / C % taps; let f = i / C / taps;
     var sum = vec4f();
     for (var row = 0u; row < rows; row++) {
       let seen = workspaces[mine + at_window + (tap * C + c) * blockRows + row];
@@ -947,11 +947,11 @@ fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lan
       workgroupBarrier();
       
       multiply(lane, rows, at_h0, 6u, at_d1, 4u, at_w1);
-      addRows(lane, rows, at_d1, 4u, at_b1);
-      multiply(lane, rows, at_h1, 4u, at_d2, 4u, at_w2);
-      addRows(lane, rows, at_d2, 4u, at_b2);
-      multiply(lane, rows, at_h2, 4u, at_d3, 2u, at_w3);
-      addRows(lane, rows, at_d3, 2u, at_b3);
+      addRows(lane, rows, at_d1, 4u, at_rest + b1);
+      multiply(lane, rows, at_h1, 4u, at_d2, 4u, at_rest + w2);
+      addRows(lane, rows, at_d2, 4u, at_rest + b2);
+      multiply(lane, rows, at_h2, 4u, at_d3, 2u, at_rest + w3);
+      addRows(lane, rows, at_d3, 2u, at_rest + b3);
       filters(lane, rows);
       storageBarrier();
       workgroupBarrier();

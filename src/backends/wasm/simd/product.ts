@@ -6,7 +6,8 @@
  * automaton perceives is one run, for which nothing changes.
  */
 import type { Kernels } from '../kernels.ts'
-import { addTo, ceilTo, packPanels } from './rows.ts'
+import { ceilTo } from '../../ceil-to.ts'
+import { addTo, packPanels } from './rows.ts'
 
 /** Terms of a sum that are added in float32. */
 const run = 256

@@ -3,9 +3,7 @@
  * them. Only rows that a mask names are copied, so the others cost nothing. Positions are in numbers, not bytes.
  */
 import type { Data } from '../../backend.ts'
-
-/** n rounded up to a multiple of `unit`. */
-export const ceilTo = (n: number, unit: number): number => Math.ceil(n / unit) * unit
+import { ceilTo } from '../../ceil-to.ts'
 
 /** Rows of a tile: as many as fit into about 256 KiB, but at least 16 and at most 256; a multiple of 4. */
 export function tileRows(width: number): number {

@@ -71,7 +71,7 @@ fn collect(place: vec2i, cell: u32) -> bool {
     let dy = u32(m) * recordSize + C;
     for (var c = 0u; c < C; c++) {
       ${perception.type === 'window' ? 'g[c] += recordAt(dy + tap * C + c);' : `
-      for (var f = 0u; f < F; f++) { g[c] += weighted(kernel[(tap * F + f) * C + c], recordAt(dy + f * C + c)); }`}
+      for (var f = 0u; f < F; f++) { g[c] += weighted(kernel[(f * taps + tap) * C + c], recordAt(dy + f * C + c)); }`}
     }
     ${reflect ? '}' : ''}
   }
@@ -152,7 +152,7 @@ function backThroughWgsl(sizes: Sizes, l: number): string {
   }`
 }
 
-/** Arrays: next, workspaces, state, after, records, w1, rest, then kernel where there is one. */
+/** Arrays: next, workspaces, state, after, records, then the kernel where there are filters, w1 and rest. */
 export function backwardWgsl(program: Program, sizes: Sizes, workspace: Workspace): string {
   const { living, perception, updated, channels } = program
   const { widths } = sizes
@@ -249,10 +249,10 @@ ${repeat(last - 1, i => backThroughWgsl(sizes, last - 1 - i), '')}
   }
 }
 ${learned ? `
-/** The derivative of the filters: for each tap, filter and channel, the sum of what was seen times ∂L/∂y. */
+/** The derivative of the filters: for each filter, tap and channel, the sum of what was seen times ∂L/∂y. */
 fn filters(lane: u32, rows: u32) {
   for (var i = lane; i < taps * F * C; i += lanes) {
-    let c = i % C; let f = i / C % F; let tap = i / C / F;
+    let c = i % C; let tap = i / C % taps; let f = i / C / taps;
     var sum = vec4f();
     for (var row = 0u; row < rows; row++) {
       let seen = workspaces[mine + at_window + (tap * C + c) * blockRows + row];
@@ -294,8 +294,8 @@ fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lan
       storageBarrier();
       workgroupBarrier();
       ${widths.slice(1).map((width, l) => `
-      multiply(lane, rows, at_h${l}, ${widths[l]}u, at_d${l + 1}, ${width}u, at_w${l + 1});
-      addRows(lane, rows, at_d${l + 1}, ${width}u, at_b${l + 1});`).join('')}
+      multiply(lane, rows, at_h${l}, ${widths[l]}u, at_d${l + 1}, ${width}u, ${l === 0 ? 'at_w1' : `at_rest + w${l + 1}`});
+      addRows(lane, rows, at_d${l + 1}, ${width}u, at_rest + b${l + 1});`).join('')}
       ${learned ? 'filters(lane, rows);' : ''}
       storageBarrier();
       workgroupBarrier();

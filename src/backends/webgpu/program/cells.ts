@@ -244,7 +244,7 @@ fn perceive() {
     for (var tap = 0u; tap < taps; tap++) {
       ${eachRow(r => `let s${r} = seen(cellOf[${r}u * taps + tap], c);`)}
       ${repeat(F, f => (
-        `{ let k = kernel[(tap * F + ${f}u) * C + c]; ${eachRow(r => `y${r}_${f} += weighted(k, s${r});`)} }`
+        `{ let k = kernel[(${f}u * taps + tap) * C + c]; ${eachRow(r => `y${r}_${f} += weighted(k, s${r});`)} }`
       ), '\n      ')}
     }
     ${eachRow(r => repeat(F, f => `y[${r}u * N + ${f}u * C + c] = y${r}_${f};`, ' '))}

@@ -9,7 +9,6 @@ import { uniformNames } from './cells.ts'
 import type { UniformValues } from './cells.ts'
 import type { ProgramKernels, ProgramKernel } from './kernels.ts'
 import { recordSize } from './sizes.ts'
-import type { Part } from './sizes.ts'
 
 /** A state: the cells before anything dies, and behind them their marks. */
 export type State = GPUBuffer
@@ -17,8 +16,8 @@ export type State = GPUBuffer
 /** The cotangents between two backward steps: a record for each cell, and behind them marks of who has one. */
 export type Records = GPUBuffer
 
-/** The weights as the kernels read them, in the order of their bindings. */
-export type Weights = { readonly w1: GPUBuffer; readonly rest: GPUBuffer; readonly kernel: GPUBuffer | null }
+/** The caller's arrays beside the state, in the order in which kernels bind them. */
+export type Weights = readonly GPUBuffer[]
 
 /** Where buffers come from, and go back to. */
 export type Buffers = Pick<GpuMemory, 'acquire' | 'release'>
@@ -26,7 +25,6 @@ export type Buffers = Pick<GpuMemory, 'acquire' | 'release'>
 export type Dispatches = {
   /** Bytes of a state. */
   readonly stateBytes: number
-  pack(inputs: readonly Handle[]): Weights
   /** The first state. */
   load(x: Handle): State
   /** A state as the caller sees it. */
@@ -41,9 +39,7 @@ export type Dispatches = {
     weights: Weights, before: State, after: State, records: Records, workspaces: GPUBuffer, t: number, wantX: boolean,
   ): Records
   /** Adds up the workspaces, and collects the cotangent of the first state. */
-  finish(
-    weights: Weights, workspaces: GPUBuffer, records: Records, gradients: readonly (Handle | null)[],
-  ): void
+  finish(weights: Weights, workspaces: GPUBuffer, records: Records, gradients: readonly (Handle | null)[]): void
   free(what: State | Records): void
 }
 
@@ -76,13 +72,6 @@ export function dispatchesOf(
   const runEach = (kernel: ProgramKernel, n: number, arrays: readonly GPUBuffer[], uniforms?: Partial<UniformValues>) =>
     run(kernel, Math.ceil(n / lanes), arrays, uniforms)
 
-  const present = (list: readonly (GPUBuffer | null)[]): GPUBuffer[] => list.filter(buffer => buffer !== null)
-
-  /** The caller's arrays by name. */
-  function partsOf([, ...rest]: readonly (Handle | null)[]): Map<Part, GPUBuffer | null> {
-    return new Map(kernels.given.map((part, i) => [part, rest[i] as GPUBuffer | null]))
-  }
-
   const stateBytes = 16 * (C * cells + rows)
 
   const newState = (): State => memory.acquire(stateBytes, 'rollout state', [...shape, 4 * C])
@@ -92,18 +81,6 @@ export function dispatchesOf(
 
   return {
     stateBytes,
-
-    pack(inputs: readonly Handle[]): Weights {
-      const given = partsOf(inputs)
-      const acquire = (size: number): GPUBuffer => memory.acquire(16 * size, 'rollout weights', [size, 4])
-      const { kernel, w1 } = sizes.parts
-      const weights = { w1: acquire(w1), rest: acquire(sizes.rest.size), kernel: kernel > 0 ? acquire(kernel) : null }
-      for (const [part, pack] of kernels.pack) {
-        const to = part === 'kernel' || part === 'w1' ? weights[part]! : weights.rest
-        runEach(pack, 4 * sizes.parts[part], [to, ...present([given.get(part) ?? null])])
-      }
-      return weights
-    },
 
     load(x: Handle): State {
       const state = newState()
@@ -119,7 +96,7 @@ export function dispatchesOf(
     step(weights: Weights, { keys, noiseKeys, masks }: ProgramRun, from: State, t: number): State {
       const to = newState()
       const mask = masks ? [masks[t] as GPUBuffer] : []
-      const arrays = [to, from, ...mask, ...present(Object.values(weights))]
+      const arrays = [to, from, ...mask, ...weights]
       run(masks ? kernels.masked : kernels.step, tiles.all, arrays, {
         first: +(t === 0), key0: keys[2 * t], key1: keys[2 * t + 1], threshold: Math.round(program.fireRate * 2 ** 32),
         ...(noiseKeys && { noise0: noiseKeys[2 * t], noise1: noiseKeys[2 * t + 1] }),
@@ -145,22 +122,21 @@ export function dispatchesOf(
       weights: Weights, before: State, after: State, records: Records, workspaces: GPUBuffer, t: number, wantX: boolean,
     ): Records {
       const next = newRecords()
-      run(kernels.back, workspace.count, [
-        next, workspaces, before, after, records, ...present(Object.values(weights)),
-      ], { first: +(t === 0), wanted: +(t > 0 || wantX || learned) })
+      run(kernels.back, workspace.count, [next, workspaces, before, after, records, ...weights], {
+        first: +(t === 0), wanted: +(t > 0 || wantX || learned),
+      })
       return next
     },
 
-    finish(
-      { kernel }: Weights, workspaces: GPUBuffer, records: Records, gradients: readonly (Handle | null)[],
-    ): void {
-      for (const [part, gradient] of partsOf(gradients)) {
-        if (!gradient) continue
-        if (part === 'kernel' && !learned) commands.clear(gradient) // nobody differentiates fixed filters
-        else runEach(kernels.gradient.get(part)!, gradient.size / 4, [gradient, workspaces])
-      }
-      const x = gradients[0] as GPUBuffer | null
-      if (x) run(kernels.collect, tiles.all, [x, records, ...present([kernel])])
+    finish(weights: Weights, workspaces: GPUBuffer, records: Records, gradients: readonly (Handle | null)[]): void {
+      const [x, ...others] = gradients as readonly (GPUBuffer | null)[]
+      const filters = perception.type === 'filters'
+      others.forEach((gradient, i) => {
+        if (!gradient) return
+        if (i === 0 && filters && !learned) commands.clear(gradient) // nobody differentiates fixed filters
+        else runEach(kernels.gradients[i], gradient.size / 4, [gradient, workspaces])
+      })
+      if (x) run(kernels.collect, tiles.all, [x, records, ...(filters ? [weights[0]] : [])])
     },
 
     free: memory.release,

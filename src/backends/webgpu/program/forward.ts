@@ -18,7 +18,7 @@ import {
 import { activationsWgsl, declareRest, eachRow, eachWeight, hideWgsl, sumsWgsl } from './layers.ts'
 import type { Sizes } from './sizes.ts'
 
-/** Arrays: next, state, then the mask, w1, rest, and the kernel where there are filters. */
+/** Arrays: next, state, then the mask, the kernel where there are filters, w1 and rest. */
 export function forwardWgsl(program: Program, sizes: Sizes, masked: boolean): string {
   const { living, inputMask, updated, channels, fireRate, noise } = program
   const { C, taps, widths, hiddenAtOnce } = sizes

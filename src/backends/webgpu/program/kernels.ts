@@ -6,10 +6,10 @@ import { withFunctions } from '../../wgsl/functions.ts'
 import { backwardWgsl, collectFirstWgsl } from './backward.ts'
 import { forwardWgsl } from './forward.ts'
 import {
-  addCotangentWgsl, gradientWgsl, loadMarksWgsl, loadWgsl, markHeldWgsl, packWgsl, storeWgsl,
+  addCotangentWgsl, gradientWgsl, loadMarksWgsl, loadWgsl, markHeldWgsl, storeWgsl,
 } from './packing.ts'
 import { sizesOf, workspaceOf } from './sizes.ts'
-import type { Part, Division, Sizes, Workspace } from './sizes.ts'
+import type { Division, Sizes, Workspace } from './sizes.ts'
 
 /** An array of a kernel: the type of its elements, how it is bound, and of uniforms the length. */
 type ArrayType = {
@@ -28,17 +28,13 @@ export type ProgramKernel = {
 export type ProgramKernels = {
   readonly sizes: Sizes
   readonly workspace: Workspace
-  /** Those of the caller's arrays beside the state that are there, in order. */
-  readonly given: readonly Part[]
-  /** Arrays: packed, then the caller's. Also for biases that are not there. */
-  readonly pack: readonly (readonly [Part, ProgramKernel])[]
   /** Arrays: state, x. */
   readonly load: ProgramKernel
   /** Arrays: state, x. */
   readonly loadMarks: ProgramKernel
   /** Arrays: out, state. */
   readonly store: ProgramKernel
-  /** Arrays: next, state, then the mask in `masked`, then weights. */
+  /** Arrays: next, state, then the mask in `masked`, then the caller's weights. */
   readonly step: ProgramKernel
   readonly masked: ProgramKernel
   /** Arrays: records, cotangent. */
@@ -47,10 +43,10 @@ export type ProgramKernels = {
   readonly markHeld: ProgramKernel
   /** Arrays: next records, workspaces, the state before and the one after, records, weights. */
   readonly back: ProgramKernel
-  /** Arrays: gx, records, then the packed kernel where there are filters. */
+  /** Arrays: gx, records, then the kernel where there are filters. */
   readonly collect: ProgramKernel
-  /** Arrays: gradient, workspaces, the caller's weights. */
-  readonly gradient: ReadonlyMap<Part, ProgramKernel>
+  /** Of each of the caller's weights. Arrays: gradient, workspaces. */
+  readonly gradients: readonly ProgramKernel[]
 }
 
 /** What one array may have: weights beyond `uniform` bytes are bound as storage, which is slower. */
@@ -60,26 +56,20 @@ export function kernelsOf(program: Program, most: MostBytes, shape: Division): P
   const sizes = sizesOf(program, shape)
   const back = { ...sizes, rowsAtOnce: shape.rowsBackAtOnce }
   const workspace = workspaceOf(program, back, most.storage)
-  const parts = (Object.keys(sizes.parts) as Part[]).filter(part => sizes.parts[part] > 0)
-  const given = parts.filter(part => !part.startsWith('b') || program.layers[Number(part.slice(1)) - 1].bias)
   const weight = (length: number): ArrayType =>
     ({ type: 'vec4f', access: 16 * length <= most.uniform ? 'uniform' : 'read', length })
-  const kernel = { ...(given.includes('kernel') && { kernel: weight(sizes.parts.kernel) }) }
-  const weights = { w1: weight(sizes.parts.w1), rest: weight(sizes.rest.size), ...kernel }
+  const kernel = { ...(sizes.kernel > 0 && { kernel: weight(sizes.kernel) }) }
+  const weights = { ...kernel, w1: weight(sizes.w1), rest: weight(sizes.rest.size) }
   const step = (masked: boolean): ProgramKernel => source('rollout step', forwardWgsl(program, sizes, masked), {
     next: write('vec4u'), state: read('vec4u'),
     ...(masked && { mask: read('u32') }), ...weights,
   })
-  const gradient = (part: Part): [Part, ProgramKernel] => [
-    part, source('rollout gradient', gradientWgsl(program, sizes, workspace, part), {
+  const gradient = (name: string): ProgramKernel => (
+    source('rollout gradient', gradientWgsl(program, sizes, workspace, workspace.at[name]), {
       gradient: write('f32'), workspaces: read('f32'),
-    }),
-  ]
+    }))
   return {
-    sizes, workspace, given,
-    pack: parts.map(part => [part, source('rollout weights', packWgsl(program, sizes, part, given.includes(part)), {
-      packed: write('f32'), ...(given.includes(part) && { given: read('f32') }),
-    })]),
+    sizes, workspace,
     load: source('rollout start', loadWgsl(program, sizes), {
       state: write('vec4u'), x: read('f32'),
     }),
@@ -100,7 +90,7 @@ export function kernelsOf(program: Program, most: MostBytes, shape: Division): P
     collect: source('rollout cotangent of the start', collectFirstWgsl(program, sizes), {
       gx: write('f32'), records: read('vec4u'), ...kernel,
     }),
-    gradient: new Map(given.map(gradient)),
+    gradients: Object.keys(weights).map(gradient),
   }
 }
 

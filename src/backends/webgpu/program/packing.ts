@@ -1,14 +1,13 @@
 /**
- * WGSL: between the arrays of a call, which are dense, and those of a rollout, which are padded to whole vectors. One
- * invocation for each number, or for each cell. How wide a padded row is depends on the adapter (`sizes.ts`); all else
- * about the order of weights is the caller's, so that they are copied row by row.
+ * WGSL: between the states of a call, which are dense, and those of a rollout, which are padded to whole vectors; and the
+ * sum of what workgroups owe to the weights. One invocation for each number, or for each cell.
  */
 import type { Program } from '../../program.ts'
 import { literal } from '../../wgsl/literal.ts'
 import { longSum } from '../../wgsl/long-sum.ts'
 import { declareSizes, declareUniforms, livesWgsl, placesWgsl, rowsWgsl } from './cells.ts'
 import { recordSize } from './sizes.ts'
-import type { Part, Sizes, Workspace } from './sizes.ts'
+import type { Sizes, Workspace } from './sizes.ts'
 
 /** Which channels change. */
 function channelsWgsl({ channels, updated }: Program): string {
@@ -16,16 +15,6 @@ function channelsWgsl({ channels, updated }: Program): string {
   return `
 const channels = ${channels}u;
 fn changes(channel: u32) -> bool { var all = array<bool, channels>(${changes.join(', ')}); return all[channel]; }`
-}
-
-/** A part as rows of the caller's `outputs` numbers, `width` with the padding; a bias is one row. */
-function matrixOf({ layers }: Program, { widths, taps, F, C }: Sizes, part: Part): {
-  readonly inputs: number; readonly outputs: number; readonly width: number
-} {
-  if (part === 'kernel') return { inputs: taps * F, outputs: 4 * C, width: 4 * C }
-  const layer = Number(part.slice(1))
-  const inputs = layer === 1 ? 4 * widths[0] : layers[layer - 2].outputs
-  return { inputs: part.startsWith('b') ? 1 : inputs, outputs: layers[layer - 1].outputs, width: 4 * widths[layer] }
 }
 
 const entry = (size: string, body: string): string => `
@@ -41,26 +30,14 @@ const begin = (sizes: Sizes, program: Program): string =>
   `${declareSizes(sizes)}${declareUniforms}${channelsWgsl(program)}`
 
 /**
- * One of the caller's arrays into its place, or zeros where there is no bias. Arrays: packed (of f32), then `given` where
- * there is one.
+ * The gradient of one of the caller's arrays, which stands at `at` in workspaces: the sum over all of these, in a fixed
+ * order. Arrays: gradient, workspaces.
  */
-export function packWgsl(program: Program, sizes: Sizes, part: Part, isGiven: boolean): string {
-  const { inputs, outputs, width } = matrixOf(program, sizes, part)
-  return begin(sizes, program) + entry(`${4 * sizes.parts[part]}u`, `
-  let row = i / ${width}u; let column = i % ${width}u;
-  var value = 0.0;
-  ${isGiven ? `if (row < ${inputs}u && column < ${outputs}u) { value = given[row * ${outputs}u + column]; }` : ''}
-  packed[${4 * (sizes.rest.at[part] ?? 0)}u + i] = value;`)
-}
-
-/** The gradient of one of the caller's arrays: the sum over all workspaces, in a fixed order. Arrays: gradient, workspaces. */
-export function gradientWgsl(program: Program, sizes: Sizes, workspace: Workspace, part: Part): string {
-  const { outputs, width } = matrixOf(program, sizes, part)
+export function gradientWgsl(program: Program, sizes: Sizes, workspace: Workspace, at: number): string {
   return longSum('f32', 1, workspace.count) + begin(sizes, program) + entry('arrayLength(&gradient)', `
-  let first = ${4 * workspace.at[part]}u + i / ${outputs}u * ${width}u + i % ${outputs}u;
   var all: Part;
   for (var workspace = 0u; workspace < u.workspaces; workspace++) {
-    all.parts[0] += workspaces[workspace * ${4 * workspace.size}u + first];
+    all.parts[0] += workspaces[workspace * ${4 * workspace.size}u + ${4 * at}u + i];
     carry(&all);
   }
   complete(&all);

@@ -24,8 +24,8 @@ const defaultBudget = 192 * 2 ** 20
 /** Every layer is text of the shader and private memory of its invocations, so there is an end somewhere. */
 const mostLayers = 8
 
-/** The states that were kept, by the number of steps before them, and the weights. */
-type History = ProgramHistory & { readonly states: ReadonlyMap<number, State>; readonly weights: Weights }
+/** The states that were kept, by the number of steps before them. */
+type History = ProgramHistory & { readonly states: ReadonlyMap<number, State> }
 
 /** Of a rollout of no cells. */
 const noHistory: ProgramHistory = { release: () => {} }
@@ -83,11 +83,12 @@ export function runnerOf(
     features: [],
     mostLayers,
     widestWindow,
+    multiples: { hidden: 4 * shape.hiddenAtOnce, last: 4 },
 
     forward: (program, inputs, run, outputs, keep) => isEmpty(program) ? noHistory : using(program, (dispatches, lease): History | null => {
       const { steps, readouts, segment, budget } = run
       const all = (steps + 1) * dispatches.stateBytes <= (budget === 'auto' ? defaultBudget : budget)
-      const weights = dispatches.pack(inputs)
+      const weights = inputs.slice(1) as Weights
       const states = new Map<number, State>()
       let now = dispatches.load(inputs[0])
       for (let t = 0; t < steps; t++) {
@@ -98,14 +99,15 @@ export function runnerOf(
         const readout = readouts.indexOf(t + 1)
         if (readout >= 0) dispatches.store(now, outputs[readout])
       }
-      return keep ? { states: states.set(steps, now), weights, release: () => lease.end() } : null
+      return keep ? { states: states.set(steps, now), release: () => lease.end() } : null
     }),
 
-    backward: (program, _, run, history, cotangents, gradients) => {
+    backward: (program, inputs, run, history, cotangents, gradients) => {
       const last = cotangents.findLastIndex(g => g !== null)
       if (last < 0 || isEmpty(program)) return clearAll(gradients)
       using(program, dispatches => {
-        const { states: kept, weights } = history as History
+        const { states: kept } = history as History
+        const weights = inputs.slice(1) as Weights
         const { readouts, segment } = run
         const workspaces = dispatches.newWorkspaces()
         let records = dispatches.newRecords()

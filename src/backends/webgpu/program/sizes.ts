@@ -5,7 +5,7 @@
  *
  *   a state       [b,h,w,c]       is   C vectors a cell
  *   a perception  [.., F·c]       is   N = F·C vectors a cell, F planes (filters, or taps of a window) of all channels
- *   W_l [n,m], b_l                are  4H_(l−1) × H_l vectors, and H_l, for the layers l = 1 … L
+ *   W_l [n,m], b_l                are  4H_(l−1) × H_l vectors, and H_l, for the layers l = 1 … L, as the caller packs them
  *
  * with H_0 = N, and H_L = C: an output for every channel, zero for frozen ones.
  *
@@ -15,9 +15,6 @@
  * the software that stands in for them.
  */
 import type { Program } from '../../program.ts'
-
-/** The caller's arrays beside the state: the kernel of filters, weights and biases of layer 1, layer 2, … */
-export type Part = 'kernel' | `w${number}` | `b${number}`
 
 /** Things that lie behind one another in a buffer: where each begins, and how long they are together, in vectors. */
 export type Offsets = { readonly at: Readonly<Record<string, number>>; readonly size: number }
@@ -80,13 +77,12 @@ export type Sizes = Division & {
   /** Rows of tiles: so many words of marks. */
   readonly rows: number
   readonly tiles: { readonly x: number; readonly y: number; readonly all: number }
-  /** Vectors of each packed array: the kernel, 0 where windows are seen as they are, and weights and biases. */
-  readonly parts: Readonly<Record<Part, number>>
-  /** All weights and biases behind W1. */
+  /** Vectors of the caller's arrays: the kernel, 0 where windows are seen as they are, and the first weights. */
+  readonly kernel: number
+  readonly w1: number
+  /** All weights and biases behind these. */
   readonly rest: Offsets
 }
-
-const vectors = (n: number): number => Math.ceil(n / 4)
 
 export function sizesOf(
   { batch, height, width, channels, perception, layers }: Program, shape: Division,
@@ -96,23 +92,21 @@ export function sizesOf(
   const places = views.length > 0 ? views.flatMap(({ taps }) => taps) : Array.from({ length: K * K }, (_, t) => t)
   const taps = places.length
   const F = perception.type === 'filters' ? perception.filters : taps
-  const C = vectors(channels), N = F * C
+  const C = Math.ceil(channels / 4), N = F * C
   let outputs = 0, perceived = 0
-  const ends = views.map(view => [outputs += vectors(view.outputs), perceived += view.taps.length * C] as const)
-  const hidden = layers.slice(0, -1).map(({ outputs }) =>
-    Math.ceil(vectors(outputs) / shape.hiddenAtOnce) * shape.hiddenAtOnce)
-  const widths = [N, ...hidden, C]
-  const [w1, ...rest] = layers.flatMap((_, i): [Part, number][] => [
+  const ends = views.map(view => [outputs += Math.ceil(view.outputs / 4), perceived += view.taps.length * C] as const)
+  const widths = [N, ...layers.map(({ columns }) => columns / 4)]
+  const [[, w1], ...rest] = layers.flatMap((_, i): [string, number][] => [
     [`w${i + 1}`, 4 * widths[i] * widths[i + 1]], [`b${i + 1}`, widths[i + 1]],
   ])
-  const kernel = perception.type === 'filters' ? taps * F * C : 0
   const x = Math.ceil(width / tile.width), y = Math.ceil(height / tile.height)
   return {
     ...shape, C, N, widths, K, places, taps, F, ends,
     cells: batch * height * width,
     rows: batch * height * x,
     tiles: { x, y, all: batch * y * x },
-    parts: { kernel, ...Object.fromEntries<number>([w1, ...rest]) },
+    kernel: perception.type === 'filters' ? taps * F * C : 0,
+    w1,
     rest: offsetsOf(rest),
   }
 }
@@ -129,17 +123,17 @@ const mostWorkspaces = 256
 export type Workspace = Offsets & { readonly count: number }
 
 /**
- * In a workspace are sums of gradients, under the names of the parts and in their layout, and a block of rows, a vector of all
- * rows after another: h0 … what goes into each layer, d1 … ∂L/∂(its sums), and, to learn filters, d0 = ∂L/∂h0 and the
- * window. There are no more workspaces than one array of `mostBytes` can hold.
+ * In a workspace are sums of gradients, under the names of the arrays and in their layout, and a block of rows, a vector
+ * of all rows after another: h0 … what goes into each layer, d1 … ∂L/∂(its sums), and, to learn filters, d0 = ∂L/∂h0 and
+ * the window. There are no more workspaces than one array of `mostBytes` can hold.
  */
 export function workspaceOf({ perception }: Program, sizes: Sizes, mostBytes: number): Workspace {
-  const { tiles, widths, C, taps, parts } = sizes
+  const { tiles, widths, C, taps, w1, rest } = sizes
   const learned = perception.type === 'filters' && perception.learned
   const blockRows = sizes.lanes * sizes.rowsAtOnce
   const block = (name: string, vectors: number): [string, number] => [name, vectors * blockRows]
   const layout = offsetsOf([
-    ...Object.entries({ ...parts, kernel: learned ? parts.kernel : 0 }),
+    ['kernel', learned ? sizes.kernel : 0], ['w1', w1], ['rest', rest.size],
     ...widths.slice(0, -1).map((n, l) => block(`h${l}`, n)),
     ...widths.map((n, l) => block(`d${l}`, n)).slice(learned ? 0 : 1),
     ...(learned ? [block('window', taps * C)] : []),

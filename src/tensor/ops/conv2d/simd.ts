@@ -11,7 +11,8 @@ import { addBand, eachBand, loadBand, planOf, tapOffsets } from '../../../backen
 import type { Plan } from '../../../backends/wasm/simd/bands.ts'
 import { isFloat, isLarge } from '../../../backends/wasm/simd/conditions.ts'
 import { packRuns, productByRuns } from '../../../backends/wasm/simd/product.ts'
-import { addTo, ceilTo, loadRows, storeRows, tileRows } from '../../../backends/wasm/simd/rows.ts'
+import { ceilTo } from '../../../backends/ceil-to.ts'
+import { addTo, loadRows, storeRows, tileRows } from '../../../backends/wasm/simd/rows.ts'
 import type { Windows } from '../../../backends/window.ts'
 
 /** The runs of a window (assembly/windows.ts): lines of it where its taps are neighbours, else single cells. */

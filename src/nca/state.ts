@@ -9,7 +9,7 @@ import { check, checkOptions, isObject, isWhole, keysOf, later, wholeFrom } from
 import { concat, splitAxis } from '../tensor/ops/concat.ts'
 import { slice } from '../tensor/ops/pad-slice.ts'
 import { reshape } from '../tensor/ops/reshape.ts'
-import { broadcastTo } from '../tensor/ops/sum.ts'
+import { broadcastTo } from '../tensor/ops/broadcast.ts'
 import { sameShape, showShape, sizeOf } from '../tensor/shape.ts'
 import { place, placementKinds, tensor } from '../tensor/tensor.ts'
 import type { Placement, Tensor } from '../tensor/tensor.ts'

@@ -28,7 +28,7 @@ import { scope } from '../../tensor/lifetime.ts'
 import { concat } from '../../tensor/ops/concat.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import { mean } from '../../tensor/ops/reduce.ts'
-import { broadcastTo } from '../../tensor/ops/sum.ts'
+import { broadcastTo } from '../../tensor/ops/broadcast.ts'
 import type { Config, Training } from '../../experiment/config/schema.ts'
 
 const grownShare = 0.75 // of the target's cells, that live in a sample on its way from one cell

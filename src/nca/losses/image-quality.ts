@@ -22,7 +22,7 @@ import { depthwiseConv } from '../../tensor/ops/depthwise-conv/depthwise-conv.ts
 import { log, square } from '../../tensor/ops/functions.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
-import { broadcastTo } from '../../tensor/ops/sum.ts'
+import { broadcastTo } from '../../tensor/ops/broadcast.ts'
 import { floating, refuse } from '../../tensor/op.ts'
 import { checkOptions, keysOf, numberAbove } from '../../backends/options.ts'
 import { tensor } from '../../tensor/tensor.ts'

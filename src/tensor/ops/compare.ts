@@ -14,7 +14,7 @@ import { apply } from '../trace.ts'
 import { simdOperation, simdSelection } from '../../backends/wasm/simd/elements.ts'
 import { binary, operands, unary } from './elementwise.ts'
 import type { Operand } from './elementwise.ts'
-import { sumTo } from './sum.ts'
+import { sumTo } from './broadcast.ts'
 import { eachRow, flat, strided } from './strides.ts'
 
 export const greaterOp: Op<null> = binary('greater', (o, a, s, b, t) => {

@@ -12,7 +12,7 @@ import { check } from '../../backends/options.ts'
 import { broadcastShapes, broadcastStrides, sizeOf } from '../shape.ts'
 import { holds, Tensor } from '../tensor.ts'
 import { full } from './create.ts'
-import { sumTo } from './sum.ts'
+import { sumTo } from './broadcast.ts'
 import { flat, strided } from './strides.ts'
 
 /** A tensor or a number; numbers take the type and the backend of the other operand. */

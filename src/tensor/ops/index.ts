@@ -33,7 +33,8 @@ export {
   abs, clamp, cos, exp, floor, gelu, leakyRelu, log, log1p, relu, sigmoid, sign, silu, sin, softplus, sqrt, square, tanh,
 } from './functions.ts'
 export { reshape } from './reshape.ts'
-export { broadcastTo, sum, sumTo } from './sum.ts'
+export { broadcastTo, sumTo } from './broadcast.ts'
+export { sum } from './sum.ts'
 export type { ReduceOptions } from './sum.ts'
 export { concat, splitAxis, stack, unstack } from './concat.ts'
 export { gather, putAlong, scatter, takeAlong } from './gather.ts'

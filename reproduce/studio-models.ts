@@ -1,28 +1,31 @@
 /**
  * The models of other families than growing that Studio plays: small and short runs of what `npm run reproduce` does at
- * length, each in some minutes of one core.
+ * length, each in some minutes of one core, from nothing: what learns in several stages goes through all of them.
  *
- *   npx tsx reproduce/studio-models.ts FOLDER-OF-DATA [digits | emoji | inside | texture …]
+ *   npx tsx reproduce/studio-models.ts FOLDER-OF-DATA [digits | emoji | inside | texture …] [--out FOLDER] [--iterations N]
  *
  * `npm run data mnist` and `npm run data textures` fetch the data; the outlines of `inside` are made by lib/outlines.ts. The
- * files go to assets/studio; judge-studio-models.ts says how good they are.
+ * files go to assets/studio, or to --out; --iterations is the most of each stage, to see that it works.
+ * judge-studio-models.ts says how good they are.
  */
-import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import {
   adam, add, classificationTask, conditionalTask, conv, cpu, defineRule, examplesOf, fit, imageToImageTask,
   imageToTensor, mean, mlp, mul, padImage, recipes, resize, square, stack, stepDecay, sub, takeChannels, taskTrainer,
   tensor, textureTask, train,
 } from '../src/index.ts'
 import type { DataParams, DataRule, Examples, Trainer, TrainerState } from '../src/index.ts'
-import { emoji, readMnist, readModel, readPng, saveModel } from '../src/node/index.ts'
+import { emoji, readMnist, readPng, saveModel } from '../src/node/index.ts'
 import { classesOf, outline } from './lib/outlines.ts'
+
+/** So many iterations of a trainer, which begins with parameters, or with new ones. */
+type Stage = { readonly iterations: number; trainer(begun: { params?: DataParams }): Trainer<TrainerState<DataParams>> }
 
 type Family = {
   readonly rule: DataRule
-  readonly trainer: Trainer<TrainerState<DataParams>>
-  readonly iterations: number
+  readonly stages: readonly Stage[]
   readonly provenance: Readonly<Record<string, string>>
 }
 
@@ -30,19 +33,19 @@ const backend = cpu({ threads: Number(process.env.CELLGRAD_THREADS || 1) })
 const decay = (rate: number, iterations: number): ReturnType<typeof adam> =>
   adam({ rate: stepDecay(rate, { at: [Math.round(0.7 * iterations), Math.round(0.9 * iterations)], factor: 0.3 }) })
 
-/** Digits whose cells come to know which they are: the rule of Randazzo et al. without its noise. Goes on from a file that is there. */
+/** Digits whose cells come to know which they are: the rule of Randazzo et al. without its noise. */
 async function digits(data: string): Promise<Family> {
   const rule = defineRule({ ...recipes.digits.rule, noise: null })
   const { images, labels } = await readMnist(join(data, 'mnist'))
   const shown = { ...examplesOf(images.subarray(0, 6000 * 784), [28, 28, 1]), labels: labels.subarray(0, 6000) }
-  // The bundled file: 1,600 iterations at a rate of 1e-3, and from there these.
-  const iterations = 4000
-  const file = 'assets/studio/digits.safetensors'
-  const begun = existsSync(file) ? { params: (await readModel(file, { backend })).params } : {}
   const task = classificationTask(rule, shown, { backend })
+  const stage = (iterations: number, rate: number): Stage => ({
+    iterations,
+    trainer: begun => taskTrainer({ rule, task, batch: 8, steps: [16, 24], normalise: true, optimiser: decay(rate, iterations), ...begun }),
+  })
   return {
-    rule, iterations, provenance: { data: 'MNIST, the first 6,000 of the training set', grid: '28', shows: 'classes' },
-    trainer: taskTrainer({ rule, task, batch: 8, steps: [16, 24], normalise: true, optimiser: decay(2e-3, iterations), ...begun }),
+    rule, stages: [stage(1600, 1e-3), stage(4000, 2e-3)],
+    provenance: { data: 'MNIST, the first 6,000 of the training set', grid: '28', shows: 'classes' },
   }
 }
 
@@ -56,11 +59,14 @@ async function five(): Promise<Family> {
   const pictures = await Promise.all(names.map(async one => imageToTensor(padImage(fit(await emoji(one), 20), 4), { backend })))
   const iterations = 1000
   return {
-    rule, iterations, provenance: { conditions: names.join(' '), grid: '28' },
-    trainer: taskTrainer({
-      rule, task: conditionalTask(rule, stack(pictures)), batch: 4, steps: [28, 40], pool: 64, ranked: 'none', reseed: 1,
-      damaged: 1, mutated: 1, normalise: true, optimiser: decay(2e-3, iterations),
-    }),
+    rule, provenance: { conditions: names.join(' '), grid: '28' },
+    stages: [{
+      iterations,
+      trainer: begun => taskTrainer({
+        rule, task: conditionalTask(rule, stack(pictures)), batch: 4, steps: [28, 40], pool: 64, ranked: 'none', reseed: 1,
+        damaged: 1, mutated: 1, normalise: true, optimiser: decay(2e-3, iterations), ...begun,
+      }),
+    }],
   }
 }
 
@@ -73,33 +79,36 @@ function unitVectors(labels: Int32Array, n: number): Float32Array {
  * A segmentation: every cell comes to say whether it is outside of an outline, on the line, or inside, which no neighbourhood
  * shows: word must go from cell to cell. Drawings change under half of the states of the pool, so that what is inside
  * fills as an outline is closed, and leaks out through a gap. As in "Self-classifying MNIST Digits", the classes are asked
- * for as unit vectors and not by cross-entropy, under which scores would grow for ever.
+ * for as unit vectors and not by cross-entropy, under which scores would grow for ever. It begins
+ * on a smaller grid, where word has less far to go, with fewer gaps.
  */
 async function inside(): Promise<Family> {
-  const size = 28
   const rule = defineRule({
     channels: { image: 1, hidden: 12, classes: 3 }, frozen: ['image'],
     perceive: [conv(32, { bias: true, activation: 'relu' })], update: mlp(48),
     bound: { type: 'clamp', low: -2, high: 2 },
   })
   const n = 4000
-  const inputs: Examples = { n, shape: [size, size, 1], of: i => outline(i, size) }
-  const outputs: Examples = { n, shape: [size, size, 3], of: i => unitVectors(classesOf(outline(i, size), size), 3) }
-  const task = imageToImageTask(rule, { inputs, outputs }, {
-    input: 'image', output: 'classes', backend,
-    // Cells inside are few: they count more, or saying outside everywhere is where learning ends.
-    loss: (y, wanted) => mean(mul(square(sub(y, wanted)), add(1, mul(2, takeChannels(wanted, 2, 3)))), [1, 2, 3]),
-  })
-  // The bundled file: 1,400 iterations on grids of 24 × 24 with fewer gaps, at a rate of 2e-3, and from there these.
-  const iterations = 850
-  const file = 'assets/studio/inside.safetensors'
-  const begun = existsSync(file) ? { params: (await readModel(file, { backend })).params } : {}
+  const stage = (iterations: number, rate: number, size: number, gaps: number): Stage => {
+    const drawn = (i: number): Float32Array => outline(i, size, gaps)
+    const inputs: Examples = { n, shape: [size, size, 1], of: drawn }
+    const outputs: Examples = { n, shape: [size, size, 3], of: i => unitVectors(classesOf(drawn(i), size), 3) }
+    const task = imageToImageTask(rule, { inputs, outputs }, {
+      input: 'image', output: 'classes', backend,
+      // Cells inside are few: they count more, or saying outside everywhere is where learning ends.
+      loss: (y, wanted) => mean(mul(square(sub(y, wanted)), add(1, mul(2, takeChannels(wanted, 2, 3)))), [1, 2, 3]),
+    })
+    return {
+      iterations,
+      trainer: begun => taskTrainer({
+        rule, task, batch: 8, steps: [16, 24], pool: 128, ranked: 'none', reseed: 1, mutated: 4, normalise: true,
+        optimiser: decay(rate, iterations), ...begun,
+      }),
+    }
+  }
   return {
-    rule, iterations, provenance: { data: 'outlines made by reproduce/studio-models.ts', grid: String(size), classes: 'outside line inside' },
-    trainer: taskTrainer({
-      rule, task, batch: 8, steps: [16, 24], pool: 128, ranked: 'none', reseed: 1, mutated: 4, normalise: true,
-      optimiser: decay(1e-3, iterations), ...begun,
-    }),
+    rule, stages: [stage(1400, 2e-3, 24, 0.25), stage(850, 1e-3, 28, 0.5)],
+    provenance: { data: 'outlines made by reproduce/lib/outlines.ts', grid: '28', classes: 'outside line inside' },
   }
 }
 
@@ -111,27 +120,40 @@ async function texture(data: string): Promise<Family> {
   const target = tensor(Float32Array.from({ length: 3 * side ** 2 }, (_, i) => photograph.data[4 * Math.floor(i / 3) + i % 3]), { shape: [side, side, 3], backend })
   const iterations = 700
   return {
-    rule, iterations, provenance: { data: 'brick.png of scikit-image, CC0', grid: '96', brightness: '0.5' },
-    trainer: taskTrainer({
-      rule, task: textureTask(rule, target, { grid: [48, 48], levels: 3 }), batch: 2, steps: [32, 64], pool: 64, normalise: true,
-      optimiser: decay(1e-3, iterations),
-    }),
+    rule, provenance: { data: 'brick.png of scikit-image, CC0', grid: '96', brightness: '0.5' },
+    stages: [{
+      iterations,
+      trainer: begun => taskTrainer({
+        rule, task: textureTask(rule, target, { grid: [48, 48], levels: 3 }), batch: 2, steps: [32, 64], pool: 64, normalise: true,
+        optimiser: decay(1e-3, iterations), ...begun,
+      }),
+    }],
   }
 }
 
 const families = { digits, emoji: five, inside, texture }
 
-const [data, ...names] = process.argv.slice(2)
+const { values: { out, iterations: most }, positionals: [data, ...names] } = parseArgs({
+  allowPositionals: true,
+  options: { out: { type: 'string', default: 'assets/studio' }, iterations: { type: 'string', default: 'Infinity' } },
+})
+await mkdir(out, { recursive: true })
 for (const name of (names.length > 0 ? names : Object.keys(families)) as (keyof typeof families)[]) {
-  const { rule, trainer, iterations, provenance } = await families[name](data)
-  await mkdir('assets/studio', { recursive: true })
-  let recent = 0
-  for await (const { iteration, loss, seconds, state } of train(trainer, { iterations })) {
-    recent = iteration === 1 ? loss : 0.98 * recent + 0.02 * loss
-    if (iteration % 100 !== 0 && iteration < iterations) continue
-    console.log(`${name} ${iteration}/${iterations} loss ${recent.toPrecision(3)} after ${seconds.toFixed(0)} s`)
-    await saveModel(join('assets/studio', `${name}.safetensors`), {
-      rule, params: state.params, provenance: { ...provenance, iterations: String(iteration), loss: recent.toPrecision(3) },
-    })
+  const { rule, stages, provenance } = await families[name](data)
+  let params: DataParams | undefined
+  let done = 0
+  for (const [i, stage] of stages.entries()) {
+    const iterations = Math.min(stage.iterations, Number(most))
+    let recent = 0
+    for await (const { iteration, loss, seconds, state } of train(stage.trainer(params ? { params } : {}), { iterations })) {
+      recent = iteration === 1 ? loss : 0.98 * recent + 0.02 * loss
+      params = state.params
+      if (iteration % 100 !== 0 && iteration < iterations) continue
+      console.log(`${name}, stage ${i + 1} of ${stages.length}, ${iteration}/${iterations} loss ${recent.toPrecision(3)} after ${seconds.toFixed(0)} s`)
+      await saveModel(join(out, `${name}.safetensors`), {
+        rule, params, provenance: { ...provenance, iterations: String(done + iteration), loss: recent.toPrecision(3) },
+      })
+    }
+    done += iterations
   }
 }

@@ -4,17 +4,17 @@
 import { foldIn, key, uniformAt } from '../../src/index.ts'
 
 /**
- * The i-th drawing for `inside`, 1 where the pen was: a round blob or a polygon, closed, or, one in two, with a gap. It
- * is one curve round a centre, r(θ) = R (1 + a cos(2θ + α) + b cos(3θ + β)), of which a polygon knows few angles.
+ * The i-th drawing for `inside`, 1 where the pen was: a round blob or a polygon, closed, or, a share `gaps` of them, with a gap.
+ * It is one curve round a centre, r(θ) = R (1 + a cos(2θ + α) + b cos(3θ + β)), of which a polygon knows few angles.
  */
-export function outline(i: number, size: number): Float32Array {
+export function outline(i: number, size: number, gaps: number = 0.5): Float32Array {
   const drawn = foldIn(key(28), i)
   let draws = 0
   const from = (low: number, high: number): number => low + (high - low) * uniformAt(drawn, draws++)
   const [cx, cy, radius] = [from(0.4, 0.6) * size, from(0.4, 0.6) * size, from(0.15, 0.45) * size]
   const [a, b, alpha, beta, start] = [from(0, 0.35), from(0, 0.2), from(0, 7), from(0, 7), from(0, 7)]
   const corners = from(0, 1) < 0.4 ? Math.floor(from(3, 7)) : 90
-  const share = from(0, 1) < 0.5 ? 1 : 1 - from(0.2, 0.7) ** 2
+  const share = from(0, 1) < 1 - gaps ? 1 : 1 - from(0.2, 0.7) ** 2
   const pen = from(0, 1) < 0.5 ? 0.5 : 1.5 // the brushes of 1 and of 3 cells
   const corner = (n: number): [number, number] => {
     const angle = start + 2 * Math.PI * n / corners

@@ -1,64 +1,11 @@
 #!/usr/bin/env node
 /**
- * The command line. A command's code is loaded when it is the one that runs.
+ * The program `cellgrad`: the command line in a process that may lose its terminal or its reader.
  */
 import { isatty } from 'node:tty'
-import { inspect, stripVTControlCharacters } from 'node:util'
-import { renderUsage, runCommand } from 'citty'
-import type { CommandDef } from 'citty'
-import { version } from '../node/assets.ts'
-import { didYouMean } from '../backends/options.ts'
+import { commandLine } from './command-line.ts'
 import { signals } from './terminal/interrupt.ts'
-import { complain, widthOf, wrap } from './terminal/output.ts'
-import { checkArguments, Failure, isUnwritten, unwritten, UsageError } from './input/usage.ts'
-import type { Command } from './input/usage.ts'
-
-const commands: Record<string, () => Promise<Command>> = {
-  grow: async () => (await import('./commands/grow.ts')).grow,
-  train: async () => (await import('./commands/train.ts')).train,
-  runs: async () => (await import('./commands/runs.ts')).runs,
-  sweep: async () => (await import('./sweep/sweep.ts')).sweep,
-  worker: async () => (await import('./sweep/worker.ts')).worker,
-  evaluate: async () => (await import('./commands/evaluate.ts')).evaluate,
-  predict: async () => (await import('./commands/predict.ts')).predict,
-  start: async () => (await import('./commands/start.ts')).start,
-  config: async () => (await import('./commands/show-config.ts')).config,
-  export: async () => (await import('./commands/export.ts')).exportModel,
-  data: async () => (await import('./commands/data.ts')).data,
-  studio: async () => (await import('./commands/studio.ts')).studio,
-}
-
-const cellgrad: CommandDef = {
-  meta: { name: 'cellgrad', version, description: 'Neural cellular automata: grow trained ones, train your own' },
-  subCommands: Object.fromEntries(Object.entries(commands).map(([name, load]) => (
-    [name, async () => (await load()).definition]
-  ))),
-}
-
-async function run([name, ...rest]: string[]): Promise<void> {
-  if (name === undefined || name === '--help' || name === '-h') return help(cellgrad)
-  if (name === '--version' || name === '-v') return console.log(version)
-  if (!Object.hasOwn(commands, name)) {
-    const what = name.startsWith('-') ? 'flag' : 'command'
-    const hint = didYouMean(name, Object.keys(commands))
-    throw new UsageError(`cellgrad: there is no ${what} ${name} (see cellgrad --help)${hint}`)
-  }
-  const { definition, implied = {} } = await commands[name]()
-  if (rest.includes('--help') || rest.includes('-h')) return help(definition, cellgrad)
-  const given = rest.map((word, i) => {
-    const value = Object.entries(implied).find(([flag]) => word === `--${flag}`)?.[1]
-    return value === undefined || /^\d+$/.test(rest[i + 1] ?? '') ? word : `${word}=${value}`
-  })
-  const args = typeof definition.args === 'function' ? await definition.args() : await definition.args
-  checkArguments(`cellgrad ${name}`, given, args ?? {})
-  await runCommand(definition, { rawArgs: given })
-}
-
-async function help(command: CommandDef, parent?: CommandDef): Promise<void> {
-  const text = await renderUsage(command, parent)
-  const plain = process.stdout.isTTY ? text : stripVTControlCharacters(text)
-  console.log(plain.split('\n').flatMap(line => wrap(line.trimEnd(), widthOf(process.stdout))).join('\n'))
-}
+import { complain } from './terminal/output.ts'
 
 const onTerminal = [0, 1, 2].some(stream => isatty(stream))
 
@@ -72,14 +19,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 process.stderr.on('error', () => {})
 
-try {
-  await run(process.argv.slice(2))
-} catch (error) {
-  const failure = error as Error
-  const lines = failure instanceof Failure ? failure.lines : [failure.message]
-  for (const line of process.env.CELLGRAD_DEBUG ? inspect(failure).split('\n') : lines) complain(line)
-  process.exitCode = failure instanceof UsageError ? 2 : isUnwritten(failure) ? unwritten : 1
-}
+await commandLine(process.argv.slice(2))
 
 // Node restores the terminal when it exits, and aborts where that is gone. The signal ends it without.
 if (process.exitCode === signals.SIGHUP && onTerminal) process.kill(process.pid, 'SIGHUP')

@@ -4,6 +4,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { decodeSafetensors, defineRule, encodeSafetensors, init, key, mlp } from '../../src/index.ts'
 import { saveModel, writePng } from '../../src/node/index.ts'
+import { runHere } from './here.ts'
 import { run, temporaryFolder } from './run.ts'
 
 const folder = temporaryFolder()
@@ -33,7 +34,7 @@ describe('help', () => {
   })
 
   it.each(['grow', 'train', 'start', 'config'])('%s shows every flag with its default', async command => {
-    const { status, out } = await run([command, '--help'])
+    const { status, out } = await runHere([command, '--help'])
     expect(status).toBe(0)
     expect(out).toContain(`cellgrad ${command}`)
     const flags = out.split('\n').filter(line => line.trim().startsWith('--'))
@@ -42,7 +43,7 @@ describe('help', () => {
   })
 
   it('of train shows the published values', async () => {
-    const { out } = await run(['train', '--help'])
+    const { out } = await runHere(['train', '--help'])
     for (const text of ['--iterations=<n>', '(default: 8001)', '--batch=<n>', '(default: 8)', '(default: 🦎)']) expect(out).toContain(text)
   })
 })
@@ -84,7 +85,7 @@ describe('a mistake is one line', () => {
     [1, /^grow: no bundled model is called "dragon"; there are .*\n$/, ['grow', 'dragon']],
   ])('%i %s', async (expected, message, args) => {
     const before = await readdir(folder())
-    const { status, out, err } = await run(args, { cwd: folder() })
+    const { status, out, err } = await runHere(args, { cwd: folder() })
     if (typeof message === 'string') expect(err).toBe(`${message}\n`)
     else expect(err).toMatch(message)
     expect(err.trimEnd().split('\n')).toHaveLength(1)
@@ -101,7 +102,7 @@ describe('a mistake is one line', () => {
 
 describe('grow', () => {
   it('prints plain lines where there is no terminal', async () => {
-    const { status, out, err } = await run(['grow', model(), '--steps', '20'])
+    const { status, out, err } = await runHere(['grow', model(), '--steps', '20'])
     expect([status, err]).toEqual([0, ''])
     expect(out.split('\n')[0]).toBe('step 0/20  1 cells')
     expect(out).toMatch(/\nstep 20\/20 {2}\d+ cells\n$/)
@@ -114,9 +115,9 @@ describe('grow', () => {
       return file.endsWith('.png') ? [bytes.readUInt32BE(16), bytes.readUInt32BE(20)] : [bytes.readUInt16LE(6), bytes.readUInt16LE(8)]
     }
     const results = await Promise.all([
-      run(['grow', model(), '--steps', '6', '--out', folder('a.png'), '--scale', '1']),
-      run(['grow', model(), '--steps', '6', '--out', folder('b.png'), '--size', '12', '--strip', '6', '--columns', '3', '--scale', '2']),
-      run(['grow', model(), '--steps', '6', '--out', folder('c.gif'), '--damage', '--angle', '-45.5', '--seed', '7']),
+      runHere(['grow', model(), '--steps', '6', '--out', folder('a.png'), '--scale', '1']),
+      runHere(['grow', model(), '--steps', '6', '--out', folder('b.png'), '--size', '12', '--strip', '6', '--columns', '3', '--scale', '2']),
+      runHere(['grow', model(), '--steps', '6', '--out', folder('c.gif'), '--damage', '--angle', '-45.5', '--seed', '7']),
     ])
     for (const [i, { status, err, out }] of results.entries()) {
       expect([status, err]).toEqual([0, ''])
@@ -129,7 +130,7 @@ describe('grow', () => {
 
   it('erases a circle half way, or after the step that is named', async () => {
     const cells = async (...more: string[]): Promise<number[]> => {
-      const { out } = await run(['grow', model(), '--steps', '30', '--size', '24', ...more])
+      const { out } = await runHere(['grow', model(), '--steps', '30', '--size', '24', ...more])
       return [...out.matchAll(/(\d+) cells/g)].map(match => Number(match[1]))
     }
     const [whole, half, named] = await Promise.all([cells(), cells('--damage'), cells('--damage', '18')])
@@ -140,7 +141,7 @@ describe('grow', () => {
 
 describe('config', () => {
   it('prints YAML and JSON Schema', async () => {
-    const [yaml, schema] = await Promise.all([run(['config', '--preset', 'regenerating']), run(['config', '--schema'])])
+    const [yaml, schema] = await Promise.all([runHere(['config', '--preset', 'regenerating']), runHere(['config', '--schema'])])
     expect(yaml.out).toContain('\npreset: regenerating\n')
     expect(yaml.out).toContain('\n  damaged: 3\n')
     expect(JSON.parse(schema.out)).toMatchObject({ title: 'cellgrad experiment', anyOf: expect.any(Array) })

@@ -7,6 +7,7 @@ import { parse, stringify } from 'yaml'
 import { encodeNpy, key, uniform } from '../../src/index.ts'
 import { encodePng, readModel, readPng } from '../../src/node/index.ts'
 import { long } from '../long.ts'
+import { runHere } from './here.ts'
 import { run, temporaryFolder } from './run.ts'
 
 vi.setConfig({ testTimeout: 180_000 })
@@ -33,7 +34,7 @@ beforeAll(async () => {
   for (const [task, text] of Object.entries(files)) await writeFile(folder(`${task}.yaml`), text)
 })
 
-const cellgrad = (...args: string[]) => run(args, { cwd: folder() })
+const cellgrad = (...args: string[]) => runHere(args, { cwd: folder() })
 
 describe.each(Object.keys(files).filter(task => long || !['conditional', 'video'].includes(task)))('%s', task => {
   it('is trained, and a run that was stopped ends with the same bits; it is judged', async () => {
@@ -146,7 +147,7 @@ it('a file extends another one, --set is laid over both, and a mistake is told w
 
 it('a sweep over the folds of an experiment is a cross-validation', async () => {
   await writeFile(folder('folds.yaml'), 'base: imageToImage.yaml\nfields: { validate.fold: [0, 1] }\n')
-  expect(await cellgrad('sweep', 'folds.yaml', '--out', 'folds')).toMatchObject({ status: 0, err: '' })
+  expect(await run(['sweep', 'folds.yaml', '--out', 'folds'], { cwd: folder() })).toMatchObject({ status: 0, err: '' })
   expect(await readdir(folder('folds', 'runs'))).toHaveLength(2)
   expect(await readFile(folder('folds', 'best.yaml'), 'utf8')).toMatch(/^task: imageToImage\n/m)
 })

@@ -4,7 +4,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { attention, defineRule, exportHtml, init, key, mlp } from '../../src/index.ts'
 import { readModel, saveModel } from '../../src/node/index.ts'
-import { run, temporaryFolder } from './run.ts'
+import { runHere } from './here.ts'
+import { temporaryFolder } from './run.ts'
 
 const folder = temporaryFolder()
 const small = { channels: { rgba: 4, hidden: 2 }, update: mlp(4, { lastStd: 0.3 }) }
@@ -18,7 +19,7 @@ beforeAll(async () => {
 
 describe('cellgrad export', () => {
   it('writes the page of exportHtml, called after the target, on the grid of the training', async () => {
-    const { status, out } = await run(['export', folder('plain.safetensors'), '--html', folder('plain.html')])
+    const { status, out } = await runHere(['export', folder('plain.safetensors'), '--html', folder('plain.html')])
     expect({ status, out }).toEqual({ status: 0, out: `${folder('plain.html')}\n` })
     const expected = await exportHtml(await readModel(folder('plain.safetensors')), { title: 'a <dot>', size: 9 })
     expect(await readFile(folder('plain.html'), 'utf8')).toBe(expected)
@@ -31,7 +32,7 @@ describe('cellgrad export', () => {
     [['plain.safetensors', '--html', 'no.html', '--size', '513'], 2, 'cellgrad export: --size is 513, expected a whole number, at most 512'],
     [['attending.safetensors', '--html', 'no.html'], 1, 'exportHtml: the rule perceives by attention; a page runs'],
   ])('%j: one sentence, and no file', async (args, code, sentence) => {
-    const { status, err } = await run(['export', ...args], { cwd: folder('.') })
+    const { status, err } = await runHere(['export', ...args], { cwd: folder('.') })
     expect(err).toContain(sentence)
     expect(err.trim().split('\n')).toHaveLength(1)
     expect(status).toBe(code)

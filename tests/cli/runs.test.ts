@@ -4,7 +4,8 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, it } from 'vitest'
 import { readPng } from '../../src/node/index.ts'
-import { run, temporaryFolder } from './run.ts'
+import { runHere } from './here.ts'
+import { temporaryFolder } from './run.ts'
 
 const folder = temporaryFolder()
 
@@ -25,7 +26,7 @@ beforeAll(async () => {
 })
 
 it('tells what there is and what differs, in the order of names', async () => {
-  const { status, out, err } = await run(['runs'], { cwd: folder() })
+  const { status, out, err } = await runHere(['runs'], { cwd: folder() })
   expect([status, err]).toEqual([0, ''])
   expect(out.split('\n').map(line => line.trimEnd())).toEqual([
     'name              iteration  loss  seconds  rule.fireRate  train.batch  data.target',
@@ -38,9 +39,9 @@ it('tells what there is and what differs, in the order of names', async () => {
 
 it('sorts, filters, compares two, and draws them', async () => {
   const cwd = folder()
-  const csv = await run(['runs', 'out', '--sort=-loss', '--where', 'batch>=4,target=🦎', '--columns', 'name,loss', '--format', 'csv'], { cwd })
+  const csv = await runHere(['runs', 'out', '--sort=-loss', '--where', 'batch>=4,target=🦎', '--columns', 'name,loss', '--format', 'csv'], { cwd })
   expect(csv).toMatchObject({ status: 0, err: '', out: 'name,loss\nout/lizard-10,0.5\nout/lizard-2,0.02\n' })
-  const two = await run(['runs', 'out/lizard-2', 'out/lizard-10', '--format', 'markdown', '--curves', 'curves.svg', '--strips', 'strips.png'], { cwd })
+  const two = await runHere(['runs', 'out/lizard-2', 'out/lizard-10', '--format', 'markdown', '--curves', 'curves.svg', '--strips', 'strips.png'], { cwd })
   expect(two).toMatchObject({ status: 0, err: '' })
   expect(two.out).toBe('| field | out/lizard-2 | out/lizard-10 |\n| --- | --- | --- |\n| iteration | 4 | 12 |\n| loss | 0.02 | 0.5 |\n| seconds | 2 | 6 |\n| train.batch | 8 | 4 |\n')
   const svg = await readFile(folder('curves.svg'), 'utf8')
@@ -55,11 +56,11 @@ it('sorts, filters, compares two, and draws them', async () => {
 
 it('leaves out what cannot be read, and says so', async () => {
   await makeRun('broken', 'a: [\n', 1, 1)
-  const broken = await run(['runs', 'out', '--columns', 'name'], { cwd: folder() })
+  const broken = await runHere(['runs', 'out', '--columns', 'name'], { cwd: folder() })
   expect(broken.status).toBe(0)
   expect(broken.err).toMatch(/^left out: out\/broken\/config\.yaml:\d+: /)
   expect(broken.out.split('\n')).toHaveLength(5)
-  const refused = (args: string[]) => run(['runs', ...args], { cwd: folder() })
+  const refused = (args: string[]) => runHere(['runs', ...args], { cwd: folder() })
   const [nowhere, format, field, none] = await Promise.all([refused(['nowhere']), refused(['--format', 'html']), refused(['--sort', 'los']), refused(['--where', 'batch=7'])])
   expect(nowhere).toMatchObject({ status: 2, err: 'cellgrad runs: there is no folder nowhere\n' })
   expect(format).toMatchObject({ status: 2, err: 'cellgrad runs: --format is "html", expected text, markdown, csv\n' })

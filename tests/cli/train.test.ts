@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { decodePng, readCheckpoint, readModel } from '../../src/node/index.ts'
+import { runHere } from './here.ts'
 import { run, start, temporaryFolder, writeConfig } from './run.ts'
 
 const folder = temporaryFolder()
@@ -39,34 +40,34 @@ describe('a run', () => {
     expect(await readFile(join(at, 'config.yaml'), 'utf8')).toContain('\n  pool: 16\n')
 
     // The next run gets the next folder, and none is written over.
-    const again = await run(['train', 'lizard', '--config', 'run.yaml', '--out', 'out/lizard-1'], { cwd: folder() })
+    const again = await runHere(['train', 'lizard', '--config', 'run.yaml', '--out', 'out/lizard-1'], { cwd: folder() })
     expect(again).toMatchObject({ status: 1, err: 'train: out/lizard-1 holds a run already; go on with it (--resume out/lizard-1) or choose another folder\n' })
-    expect((await run(['train', 'lizard', '--config', 'run.yaml', '--iterations', '1'], { cwd: folder() })).out).toContain('in out/lizard-2\n')
+    expect((await runHere(['train', 'lizard', '--config', 'run.yaml', '--iterations', '1'], { cwd: folder() })).out).toContain('in out/lizard-2\n')
   })
 
   it('learns a picture of one\'s own', async () => {
     await writeConfig(folder('own.yaml'), 'iterations: 1\n')
-    const { status, out } = await run(['train', folder('out/lizard-1/growth.png'), '--config', folder('own.yaml'), '--out', folder('own')])
+    const { status, out } = await runHere(['train', folder('out/lizard-1/growth.png'), '--config', folder('own.yaml'), '--out', folder('own')])
     expect(status, out).toBe(0)
     expect(decodePng(await readFile(folder('own', 'target.png')))).toMatchObject({ width: 6, height: 6 })
   })
 
   it('is played by its folder, its model and its checkpoint', async () => {
-    const played = await Promise.all(['', 'model.safetensors', 'checkpoint.safetensors'].map(file => run(['grow', folder('own', file), '--steps', '2'])))
+    const played = await Promise.all(['', 'model.safetensors', 'checkpoint.safetensors'].map(file => runHere(['grow', folder('own', file), '--steps', '2'])))
     expect(played[0]).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^step 0\/2 {2}1 cells\n/) })
     for (const result of played) expect(result).toEqual(played[0])
   })
 
   it('goes on for longer when it is resumed so', async () => {
     const args = ['train', '--resume', folder('own'), '--iterations', '3', '--save-every', '1']
-    expect(await run(args)).toMatchObject({ status: 0, err: '' })
+    expect(await runHere(args)).toMatchObject({ status: 0, err: '' })
     expect((await readModel(folder('own', 'model.safetensors'))).provenance.iterations).toBe('3')
     expect(await readFile(folder('own', 'config.yaml'), 'utf8')).toContain('\n  iterations: 3\n')
   })
 })
 
 it('start is a small run by the same way', async () => {
-  const { status, out, err } = await run(['start', 'fish', '--iterations', '1', '--out', folder('start')])
+  const { status, out, err } = await runHere(['start', 'fish', '--iterations', '1', '--out', folder('start')])
   expect([status, err]).toEqual([0, ''])
   expect(out).toContain(folder('start', 'growth.gif'))
   expect((await readModel(folder('start', 'model.safetensors'))).provenance).toMatchObject({ target: 'fish', iterations: '1' })
@@ -91,7 +92,7 @@ describe('an interrupted run', () => {
 
 it('keeps the last good state when the loss is no longer a number', async () => {
   const config = await writeConfig(folder('wild.yaml'), 'iterations: 20\noptimiser: { rate: 1.0e+36 }\n')
-  const { status, err } = await run(['train', 'fish', '--config', config, '--out', folder('wild')])
+  const { status, err } = await runHere(['train', 'fish', '--config', config, '--out', folder('wild')])
   expect(status).toBe(1)
   const iteration = Number(/^training: the (?:loss|gradient norm) of iteration (\d+) is .*\(saved in .*wild\)\n$/.exec(err)?.[1])
   expect((await readCheckpoint(folder('wild', 'checkpoint.safetensors'))).state.iteration).toBe(iteration - 1)

@@ -5,16 +5,17 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { readEvents, readHparams } from '../experiment/event-reader.ts'
 import type { Event } from '../experiment/event-reader.ts'
-import { run, temporaryFolder, writeConfig } from './run.ts'
+import { runHere } from './here.ts'
+import { temporaryFolder, writeConfig } from './run.ts'
 
 const folder = temporaryFolder()
 
 it('event files hold all numbers, pictures and histograms, and go on where a run does', async () => {
   const config = await writeConfig(folder('run.yaml'), 'iterations: 6\n')
-  const first = await run(['train', 'lizard', '--config', config, '--out', folder('a'), '--tensorboard'])
+  const first = await runHere(['train', 'lizard', '--config', config, '--out', folder('a'), '--tensorboard'])
   expect(first).toMatchObject({ status: 0, err: '' })
   // Once begun they go on without being asked for.
-  expect(await run(['train', '--resume', folder('a'), '--iterations', '9'])).toMatchObject({ status: 0, err: '' })
+  expect(await runHere(['train', '--resume', folder('a'), '--iterations', '9'])).toMatchObject({ status: 0, err: '' })
   const names = (await readdir(folder('a', 'tensorboard'))).sort()
   expect(names).toHaveLength(2)
   const [before, after] = await Promise.all(names.map(async name => readEvents(await readFile(folder('a', 'tensorboard', name)))))
@@ -48,7 +49,7 @@ it('event files hold all numbers, pictures and histograms, and go on where a run
 it('says what is wrong with a module', async () => {
   await writeFile(folder('none.mjs'), 'export const other = 1\n')
   await writeFile(folder('broken.mjs'), 'export const {\n')
-  const train = (file: string) => run(['train', 'lizard', '--on-metrics', folder(file), '--out', folder('x')])
+  const train = (file: string) => runHere(['train', 'lizard', '--on-metrics', folder(file), '--out', folder('x')])
   const [missing, none, broken] = await Promise.all(['missing.mjs', 'none.mjs', 'broken.mjs'].map(train))
   const where = (file: string) => `cellgrad train: --on-metrics ${folder(file)}: `
   expect(missing).toMatchObject({ status: 2, err: `${where('missing.mjs')}there is no such file\n` })

@@ -36,7 +36,7 @@ export function isUnwritten(error: unknown): boolean {
   return isDisk || error instanceof WriteError || isUnwritten(error.cause)
 }
 
-/** A command as `main.ts` runs it. */
+/** A command as `command-line.ts` runs it. */
 export type Command = {
   readonly definition: CommandDef
   /** Flags that may stand without a value, and the value that they then have. */

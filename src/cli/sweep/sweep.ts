@@ -8,12 +8,13 @@ import type { ArgsDef, CommandDef } from 'citty'
 import { checkData } from '../../backends/fields.ts'
 import type { JsonObject } from '../../experiment/flat.ts'
 import { toCsv } from '../../experiment/runs.ts'
+import { importanceOf } from '../../experiment/sweep/importance.ts'
 import { planOf, sweepField } from '../../experiment/sweep/plan.ts'
 import type { Plan, Sweep } from '../../experiment/sweep/plan.ts'
 import { inWords, ranked, sweepReport, sweepTable } from '../../experiment/sweep/report.ts'
 import { runConfigOf, runYaml } from '../../experiment/tasks/values.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
-import { meanAndStdSvg, parallelCoordinatesSvg } from '../../node/charts/sweep-chart.ts'
+import { importanceSvg, meanAndStdSvg, parallelCoordinatesSvg } from '../../node/charts/sweep-chart.ts'
 import { readValues } from '../input/config-file.ts'
 import { untilInterrupted } from '../terminal/interrupt.ts'
 import type { Interruption } from '../terminal/interrupt.ts'
@@ -125,8 +126,13 @@ async function writeReport(file: string, folder: string, { points, runs }: Plan,
   const pictures: string[] = []
   if (finished.length > 0) {
     pictures.push('parallel.svg', 'loss.svg')
+    const importance = importanceOf(finished.map(({ point, mean }) => ({ point, value: Math.log10(mean!) })))
+    if (Object.keys(importance).length > 0) {
+      pictures.push('importance.svg')
+      await writeFileAtomic(join(folder, 'importance.svg'), await importanceSvg(importance))
+    }
     await writeFileAtomic(join(folder, 'parallel.svg'), await parallelCoordinatesSvg(judged))
-    await writeFileAtomic(join(folder, 'loss.svg'), await meanAndStdSvg(judged, ({ point }) => inWords(point)))
+    await writeFileAtomic(join(folder, 'loss.svg'), await meanAndStdSvg(judged))
     const checked = runConfigOf(runs[points.indexOf(finished[0].point)][0].config)
     if ('config' in checked) await writeFileAtomic(join(folder, 'best.yaml'), runYaml(checked.config))
   }

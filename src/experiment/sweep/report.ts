@@ -87,6 +87,6 @@ export function inWords(point: Point): string {
 }
 
 /** A number with so many digits. */
-function digits(x: Json | undefined, n: number): Json | undefined {
+export function digits(x: Json | undefined, n: number): Json | undefined {
   return typeof x === 'number' ? Number(x.toPrecision(n)) : x
 }

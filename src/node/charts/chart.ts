@@ -9,7 +9,7 @@ import type * as Library from '@observablehq/plot'
 import type { Markish } from '@observablehq/plot'
 import { checkOptions, keysOf, numberFrom, required, text } from '../../backends/options.ts'
 import type { Kind } from '../../backends/options.ts'
-import { paper, plotTools, svgFile, svgNamespace } from './plot.ts'
+import { ink, paper, plotTools, shortened, svgFile, svgNamespace, textStyle, widthOfText } from './plot.ts'
 
 /** What `lossCurveSvg` draws: `losses[i]` belongs to `iterations[i]`. */
 export interface LossCurve {
@@ -46,10 +46,14 @@ const curvesOptions = keysOf<LearningCurves>({
 })
 
 /** That are told apart by eyes that see few colours too (Okabe & Ito 2008), without yellow. */
-const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', '#24292f']
+const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', ink]
 
 /** Of the first colours, and when they are used again. */
 const dashes = [{ line: 'none', sign: '—' }, { line: '6,3', sign: '- -' }, { line: '2,3', sign: '···' }]
+
+const defaultWidth = 720
+const legendLine = 17
+const legendLeft = 44
 
 interface Point {
   readonly iteration: number
@@ -79,23 +83,30 @@ export async function lossCurveSvg(curve: LossCurve): Promise<string> {
  */
 export async function learningCurvesSvg(given: LearningCurves): Promise<string> {
   checkOptions('chart', given, curvesOptions)
+  const room = (given.width ?? defaultWidth) - 20
+  const half = Math.min(40, Math.floor((room / 2 - 40) / 7)) // so many letters of a name that two stand side by side
   const curves = given.curves.map(({ name, ...curve }) => {
     checkOptions(`chart: ${name}`, curve, curveOptions)
-    return { name, points: positivePoints(curve) }
+    return { name: shortened(name, half), points: positivePoints(curve) }
   })
+  const columnWidth = 40 + widthOfText(curves.map(({ name }) => name))
+  const columns = Math.max(1, Math.floor(room / columnWidth))
+  const rows = Math.ceil(curves.length / columns)
   return plotted(given, curves.flatMap(({ points }) => points), Plot => curves.flatMap(({ name, points }, i) => {
     const [stroke, dash] = [colours[i % colours.length], dashes[Math.floor(i / colours.length)]]
+    const at = { frameAnchor: 'top-left', textAnchor: 'start', dx: columnWidth * (i % columns) - legendLeft, dy: legendLine * (Math.floor(i / columns) - rows) - 28 } as const
     return [
       Plot.lineY(runningMedian(points), { x: 'iteration', y: 'loss', stroke, strokeWidth: 2, strokeDasharray: dash.line }),
-      Plot.text([`${dash.sign} ${name}`], { frameAnchor: 'top-right', dx: -6, dy: 8 + 16 * i, fill: stroke }),
+      Plot.text([dash.sign], { ...at, fill: stroke, fontWeight: 'bold' }),
+      Plot.text([name], { ...at, dx: at.dx + 22 }),
     ]
-  }))
+  }), legendLine * rows + 4)
 }
 
-/** Axes on a logarithm of the losses of all these points, and what is drawn in them. */
+/** Axes on a logarithm of the losses of all these points, and what is drawn in them, with room for a legend above them. */
 async function plotted(
-  { title = '', width = 720, height = 400 }: Pick<LossCurve, 'title' | 'width' | 'height'>, points: readonly Point[],
-  draw: (plot: typeof Library) => readonly Markish[],
+  { title = '', width = defaultWidth, height = 400 }: Pick<LossCurve, 'title' | 'width' | 'height'>, points: readonly Point[],
+  draw: (plot: typeof Library) => readonly Markish[], legend: number = 0,
 ): Promise<string> {
   const { Plot, document } = await plotTools()
   const iterations = points.map(({ iteration }) => iteration).reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [Infinity, -Infinity])
@@ -104,11 +115,11 @@ async function plotted(
     document,
     width,
     height,
-    marginTop: title === '' ? 34 : 62,
+    marginTop: legend + (title === '' ? 34 : 62),
     marginRight: 24,
     marginBottom: 44,
     marginLeft: 56,
-    style: { fontFamily: 'system-ui, sans-serif', fontSize: '12px', color: '#24292f' },
+    style: textStyle,
     x: { domain: iterations },
     y: { type: 'log', domain },
     marks: [
@@ -118,7 +129,7 @@ async function plotted(
       Plot.axisY(ticks, { label: null, text: shortNumber }), // as `tickFormat`, a log scale would drop some of them
       ...draw(Plot),
       Plot.text(['loss, log scale'], { frameAnchor: 'top-left', dx: -44, dy: -22 }),
-      Plot.text([title], { frameAnchor: 'top-left', dx: -44, dy: -50, fontSize: 16, fontWeight: 'bold' }),
+      Plot.text([title], { frameAnchor: 'top-left', dx: -44, dy: -50 - legend, fontSize: 16, fontWeight: 'bold' }),
     ],
   }))
 }

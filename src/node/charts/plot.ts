@@ -25,3 +25,20 @@ export const paper: Markish = (_index, _scales, _values, { width, height }, { do
   sheet.setAttribute('fill', 'white')
   return sheet
 }
+
+/** The colour of words. */
+export const ink = '#24292f'
+
+export const textStyle: { readonly fontFamily: string; readonly fontSize: string; readonly color: string } = { fontFamily: 'system-ui, sans-serif', fontSize: '12px', color: ink }
+
+/** A text of at most so many characters, its middle left out where it is longer: the ends tell names apart. */
+export function shortened(text: string, most: number): string {
+  if (text.length <= most) return text
+  const end = (most - 1) >> 1
+  return `${text.slice(0, most - 1 - end)}…${text.slice(-end)}`
+}
+
+/** How wide the widest of some texts is, about, in pixels. */
+export function widthOfText(texts: readonly string[]): number {
+  return Math.ceil(6.6 * Math.max(...texts.map(text => text.length)))
+}

@@ -1,15 +1,19 @@
 /**
- * A sweep in one picture: parallel coordinates (Inselberg, "The plane with parallel coordinates", 1985). Each field is an
- * upright axis from its least to its greatest value, each candidate a line across, dark where its result is good.
+ * A sweep in pictures. Parallel coordinates (Inselberg, "The plane with parallel coordinates", 1985): each field is an
+ * upright axis from its least to its greatest value, each candidate a line across, dark where its result is good. Means and
+ * standard deviations, a row for each candidate; and how much of the results' variance each field explains.
  */
 import type { Judged } from '../../experiment/sweep/report.ts'
+import { digits } from '../../experiment/sweep/report.ts'
 import { word } from '../../experiment/flat.ts'
 import type { Json } from '../../experiment/flat.ts'
 import { check } from '../../backends/options.ts'
-import { paper, plotTools, svgFile } from './plot.ts'
+import { ink, paper, plotTools, shortened, svgFile, textStyle, widthOfText } from './plot.ts'
+
+type Axis = { at(x: Json | undefined): number; readonly ticks: readonly (readonly [number, string])[] }
 
 /** The values of a field on an axis from 0 to 1: numbers at their place, else words in order. */
-function axisOf(values: readonly (Json | undefined)[]): { at(x: Json | undefined): number; ticks: readonly (readonly [number, string])[] } {
+function axisOf(values: readonly (Json | undefined)[]): Axis {
   const numbers = values.filter((x): x is number => typeof x === 'number')
   if (numbers.length === values.length && new Set(numbers).size > 6) {
     const [low, high] = [Math.min(...numbers), Math.max(...numbers)]
@@ -19,11 +23,29 @@ function axisOf(values: readonly (Json | undefined)[]): { at(x: Json | undefined
   }
   const words = [...new Set(values.toSorted((a, b) => (typeof a === 'number' && typeof b === 'number' ? a - b : 0)).map(nameOf))]
   const place = (name: string): number => (words.length === 1 ? 0.5 : words.indexOf(name) / (words.length - 1))
-  return { at: x => place(nameOf(x)), ticks: words.map(name => [place(name), name] as const) }
+  return { at: x => place(nameOf(x)), ticks: words.map(name => [place(name), shortened(name, 22)] as const) }
 }
 
-const nameOf = (x: Json | undefined): string => (x === undefined ? '–' : word(x).slice(0, 24))
+function nameOf(x: Json | undefined): string {
+  if (Array.isArray(x)) return x.map(nameOf).join(' ')
+  return x === undefined ? 'none' : word(digits(x, 4))
+}
+
 const short = (x: number): string => String(Number(x.toPrecision(3)))
+
+/**
+ * The shortest ends of paths by which they are told apart: `rate` for `train.optimiser.rate`.
+ *
+ * @example shortPaths(['train.rate', 'rule.fireRate'])   // Map { 'train.rate' → 'rate', 'rule.fireRate' → 'fireRate' }
+ */
+function shortPaths(paths: readonly string[]): Map<string, string> {
+  const end = (path: string, n: number): string => path.split('.').slice(-n).join('.')
+  return new Map(paths.map(path => {
+    let n = 1
+    while (paths.some(other => other !== path && end(other, n) === end(path, n))) n++
+    return [path, end(path, n)]
+  }))
+}
 
 /**
  * Draws candidates of a sweep as the text of an SVG file: their fields, and the logarithm of their loss at the right.
@@ -33,58 +55,103 @@ const short = (x: number): string => String(Number(x.toPrecision(3)))
 export async function parallelCoordinatesSvg(judged: readonly Judged[]): Promise<string> {
   const finished = judged.filter(({ mean }) => mean !== null && mean > 0)
   check(finished.length > 0, 'chart', 'the number of candidates with a result', finished.length, 'at least one')
-  const paths = [...new Set(finished.flatMap(({ point }) => Object.keys(point)))]
+  const names = shortPaths([...new Set(finished.flatMap(({ point }) => Object.keys(point)))])
   const columns = [
-    ...paths.map(path => ({ name: path, ...axisOf(finished.map(({ point }) => point[path])), of: (j: Judged) => j.point[path] })),
+    ...[...names].map(([path, name]) => ({ name: shortened(name, 20), ...axisOf(finished.map(({ point }) => point[path])), of: (j: Judged) => j.point[path] })),
     { name: 'loss', ...axisOf(finished.map(({ mean }) => mean!)), of: (j: Judged) => j.mean! as Json },
   ]
   const { Plot, document } = await plotTools()
   const lines = finished.flatMap((j, run) => columns.map(({ at, of }, axis) => ({ run, axis, at: at(of(j)) })))
   const worst = Math.max(1, finished.length - 1)
   return svgFile(Plot.plot({
-    document, width: Math.max(400, 150 * columns.length), height: 360, marginLeft: 60, marginRight: 80, marginTop: 34, marginBottom: 20,
-    style: { fontFamily: 'system-ui, sans-serif', fontSize: '12px', color: '#24292f' },
+    document, width: Math.max(360, 150 * columns.length), height: 380, marginLeft: 70, marginRight: 90, marginTop: 40, marginBottom: 40,
+    style: textStyle,
     x: { type: 'linear', axis: null, domain: [0, columns.length - 1] },
     y: { type: 'linear', axis: null, domain: [0, 1] },
     marks: [
       paper,
-      Plot.ruleX(columns.map((_, axis) => axis), { strokeOpacity: 0.3 }),
+      Plot.ruleX(columns.map((_, axis) => axis), { stroke: '#8c959f' }),
       Plot.line(lines, { // the best on top
-        x: 'axis', y: 'at', z: 'run', sort: { channel: '-z' } as never, strokeWidth: 1.8,
+        x: 'axis', y: 'at', z: 'run', sort: { channel: '-z' } as never, strokeWidth: 2, strokeLinejoin: 'round',
         stroke: (d: { run: number }) => shade(d.run / worst),
       }),
-      Plot.text(columns, { x: (_: unknown, axis: number) => axis, y: 1, dy: -18, text: 'name', fontWeight: 'bold' }),
+      Plot.text(columns, { x: (_: unknown, axis: number) => axis, y: 1, dy: -20, text: 'name', fontWeight: 'bold' }),
       Plot.text(columns.flatMap(({ ticks }, axis) => ticks.map(([at, text]) => ({ axis, at, text }))), {
-        x: 'axis', y: 'at', text: 'text', dx: 5, textAnchor: 'start', stroke: 'white', fill: '#24292f',
+        x: 'axis', y: 'at', text: 'text', dx: 6, textAnchor: 'start', stroke: 'white', strokeWidth: 5, fill: ink,
       }),
+      Plot.text(['A line is a candidate: the darker, the lower its loss.'], { frameAnchor: 'bottom-left', dx: -50, dy: 28 }),
     ],
   }))
 }
 
-/** From dark blue, for the best, to light grey. */
+/** From dark blue, for the best, to a pale one. */
 function shade(share: number): string {
   const mix = (a: number, b: number): number => Math.round(a + (b - a) * share)
-  return `rgb(${mix(11, 215)},${mix(61, 220)},${mix(145, 228)})`
+  return `rgb(${mix(11, 186)},${mix(61, 208)},${mix(145, 240)})`
 }
 
-/** Draws each candidate's mean and its standard deviation over seeds, the best at the top, as the text of an SVG file. */
-export async function meanAndStdSvg(judged: readonly Judged[], nameOfCandidate: (j: Judged) => string): Promise<string> {
-  const rows = judged.filter(({ mean }) => mean !== null).slice(0, 40).map(j => ({
-    name: nameOfCandidate(j), mean: j.mean!, low: Math.max(j.mean! / 10, j.mean! - j.std!), high: j.mean! + j.std!, values: j.values,
-  }))
-  check(rows.length > 0, 'chart', 'the number of candidates with a result', rows.length, 'at least one')
+const mostRows = 40
+
+/**
+ * Draws each candidate's mean and its standard deviation over seeds, the best at the top, as the text of an SVG file.
+ *
+ * @throws where none has a result
+ */
+export async function meanAndStdSvg(judged: readonly Judged[]): Promise<string> {
+  const finished = judged.filter(({ mean }) => mean !== null && mean > 0)
+  check(finished.length > 0, 'chart', 'the number of candidates with a result', finished.length, 'at least one')
+  const names = shortPaths([...new Set(finished.flatMap(({ point }) => Object.keys(point)))])
+  const longest = new Set(finished.map(({ iterations }) => iterations)).size > 1
+  const rows = finished.slice(0, mostRows).map(({ point, mean, std, values, iterations }, place) => {
+    const fields = Object.entries(point).map(([path, value]) => `${names.get(path)} ${shortened(nameOf(value), 22)}`).join(', ')
+    return {
+      place, values, mean: mean!, low: Math.max(mean! / 10, mean! - std!), high: mean! + std!,
+      name: longest ? `${iterations} iterations: ${fields}` : fields,
+    }
+  })
+  const labels = rows.map(({ name }) => shortened(name, 80))
+  const marginLeft = 30 + widthOfText(labels)
+  const seeds = rows[0].values.length > 1 ? ': mean ± standard deviation over seeds' : ''
   const { Plot, document } = await plotTools()
   return svgFile(Plot.plot({
-    document, width: 720, height: 60 + 22 * rows.length, marginLeft: 300, marginRight: 24,
-    style: { fontFamily: 'system-ui, sans-serif', fontSize: '12px', color: '#24292f' },
-    x: { type: 'log', label: 'loss, mean ± standard deviation over seeds', labelArrow: 'none' },
-    y: { label: null, domain: rows.map(({ name }) => name) },
+    document, width: marginLeft + 400, height: 70 + 22 * rows.length, marginLeft, marginRight: 24, marginTop: 14, marginBottom: 44, style: textStyle,
+    x: { type: 'log', nice: true },
+    y: { type: 'band', domain: rows.map(({ place }) => place) },
     marks: [
       paper,
-      Plot.gridX({ strokeOpacity: 0.15 }),
-      Plot.ruleY(rows, { y: 'name', x1: 'low', x2: 'high', stroke: '#0072b2', strokeWidth: 2 }),
-      Plot.dot(rows.flatMap(({ name, values }) => values.map(value => ({ name, value }))), { y: 'name', x: 'value', r: 2, fill: '#6ea8fe' }),
-      Plot.dot(rows, { y: 'name', x: 'mean', r: 4, fill: '#0b3d91' }),
+      Plot.gridX({ ticks: 5, strokeOpacity: 0.15 }),
+      Plot.axisX({ ticks: 5, tickFormat: short, label: `loss${seeds}, log scale`, labelAnchor: 'center', labelArrow: 'none' }),
+      Plot.axisY({ label: null, tickSize: 0, tickFormat: (place: number) => labels[place] }),
+      Plot.ruleY(rows, { y: 'place', x1: 'low', x2: 'high', stroke: '#0072b2', strokeWidth: 2 }),
+      Plot.dot(rows.flatMap(({ place, values }) => values.map(value => ({ place, value }))), { y: 'place', x: 'value', r: 2.5, fill: '#6ea8fe' }),
+      Plot.dot(rows, { y: 'place', x: 'mean', r: 4, fill: '#0b3d91', title: 'name' }),
+    ],
+  }))
+}
+
+/**
+ * Draws how much of the variance of a sweep's results each field explains, the most at the top, as the text of an SVG file.
+ *
+ * @param importance shares from 0 to 1 by field, as `importanceOf` says them
+ * @throws where there is no field
+ */
+export async function importanceSvg(importance: Readonly<Record<string, number>>): Promise<string> {
+  const shares = Object.entries(importance).map(([path, share]) => ({ path, share }))
+  check(shares.length > 0, 'chart', 'the number of fields', shares.length, 'at least one')
+  const labels = shares.map(({ path }) => shortened(path, 30))
+  const { Plot, document } = await plotTools()
+  return svgFile(Plot.plot({
+    document, width: 560, height: 60 + 26 * shares.length, marginLeft: 30 + widthOfText(labels),
+    marginRight: 60, marginTop: 14, marginBottom: 40, style: textStyle,
+    x: { domain: [0, 1] },
+    y: { type: 'band', domain: shares.map(({ path }) => path), padding: 0.3 },
+    marks: [
+      paper,
+      Plot.gridX({ ticks: 5, strokeOpacity: 0.15 }),
+      Plot.axisX({ ticks: 5, tickFormat: (x: number) => `${Math.round(100 * x)} %`, label: 'share of the variance of log loss that the field explains by itself', labelAnchor: 'center', labelArrow: 'none' }),
+      Plot.axisY({ label: null, tickSize: 0, tickFormat: (_: string, i: number) => labels[i] }),
+      Plot.barX(shares, { y: 'path', x: 'share', fill: '#0072b2' }),
+      Plot.text(shares, { y: 'path', x: 'share', text: ({ share }: { share: number }) => `${Math.round(100 * share)} %`, dx: 6, textAnchor: 'start' }),
     ],
   }))
 }

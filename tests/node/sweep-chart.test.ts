@@ -1,0 +1,86 @@
+// The pictures of sweeps and of several runs say what they show, and their words lie within them.
+
+import fc from 'fast-check'
+import { parseHTML } from 'linkedom'
+import { expect, it } from 'vitest'
+import { ranked } from '../../src/experiment/index.ts'
+import type { Candidate } from '../../src/experiment/index.ts'
+import { learningCurvesSvg } from '../../src/node/charts/chart.ts'
+import { importanceSvg, meanAndStdSvg, parallelCoordinatesSvg } from '../../src/node/charts/sweep-chart.ts'
+
+type Word = { readonly text: string; readonly x: number; readonly y: number; readonly anchor: string }
+
+/** The words of a picture with their places, and its width. */
+function words(svg: string): { all: Word[]; width: number; height: number } {
+  const { document } = parseHTML(svg)
+  const [width, height] = document.querySelector('svg')!.getAttribute('viewBox')!.split(' ').slice(2).map(Number)
+  const shift = (element: Element): [number, number] => {
+    const [, x = 0, y = 0] = /translate\(([-\d.]+),([-\d.]+)\)/.exec(element.getAttribute('transform') ?? '') ?? []
+    const outer = element.parentElement && element.tagName !== 'svg' ? shift(element.parentElement) : [0, 0]
+    return [Number(x) + outer[0], Number(y) + outer[1]]
+  }
+  const anchorOf = (element: Element): string => element.getAttribute('text-anchor') ?? (element.parentElement ? anchorOf(element.parentElement) : 'start')
+  const all = [...document.querySelectorAll('text')].map(element => {
+    const [x, y] = shift(element)
+    return { text: element.textContent!, x, y, anchor: anchorOf(element) }
+  })
+  return { all, width, height }
+}
+
+/** Letters are at most so wide at 12 pixels; names are of digits and small letters here. */
+const letter = 6.6
+
+function expectWithin(svg: string): void {
+  const { all, width, height } = words(svg)
+  for (const { text, x, y, anchor } of all) {
+    const length = letter * text.length
+    const left = { start: x, middle: x - length / 2, end: x - length }[anchor]!
+    expect(left, text).toBeGreaterThanOrEqual(-1)
+    expect(left + length, text).toBeLessThanOrEqual(width + 40) // wide letters are rare
+    expect(y, text).toBeGreaterThanOrEqual(8)
+    expect(y, text).toBeLessThanOrEqual(height)
+  }
+}
+
+const candidates: fc.Arbitrary<Candidate[]> = fc.array(fc.record({
+  point: fc.record({ 'train.optimiser.rate': fc.double({ min: 1e-4, max: 1e-2, noNaN: true }), 'train.batch': fc.constantFrom(4, 8), 'rule.perceive': fc.constantFrom(['identity', 'sobelX'], ['laplacian']) }),
+  iterations: fc.constantFrom(30, 90), values: fc.array(fc.double({ min: 1e-5, max: 1, noNaN: true }), { minLength: 2, maxLength: 2 }),
+}), { minLength: 1, maxLength: 6 })
+
+it('a sweep: each candidate by its fields, each field by its shortest name', async () => {
+  await fc.assert(fc.asyncProperty(candidates, async list => {
+    const judged = ranked(list)
+    const [parallel, loss] = [await parallelCoordinatesSvg(judged), await meanAndStdSvg(judged)]
+    for (const svg of [parallel, loss]) expectWithin(svg)
+    const texts = (svg: string): string[] => words(svg).all.map(({ text }) => text)
+    expect(texts(parallel)).toEqual(expect.arrayContaining(['rate', 'batch', 'perceive', 'loss']))
+    expect(texts(loss).filter(text => /rate .*, batch [48], perceive (identity sobelX|laplacian)$/.test(text))).toHaveLength(list.length)
+    expect(texts(loss)).toContain('loss: mean ± standard deviation over seeds, log scale')
+  }), { numRuns: 10 })
+})
+
+it('fields of one name are told apart by what stands before it', async () => {
+  const judged = ranked([1, 2].map(x => ({ point: { 'a.rate': x, 'b.rate': 1 }, iterations: 1, values: [x] })))
+  expect(words(await parallelCoordinatesSvg(judged)).all.map(({ text }) => text)).toEqual(expect.arrayContaining(['a.rate', 'b.rate']))
+})
+
+it('the importance of fields in per cent', async () => {
+  const svg = await importanceSvg({ 'train.optimiser.rate': 0.625, 'train.batch': 0 })
+  expectWithin(svg)
+  expect(words(svg).all.map(({ text }) => text)).toEqual(expect.arrayContaining(['train.optimiser.rate', '63 %', 'train.batch', '0 %']))
+})
+
+it('several runs: their names stand above the curves and beside each other, narrow or wide', async () => {
+  const name = fc.string({ unit: fc.constantFrom('a', 'e', '1', '-'), minLength: 1, maxLength: 60 })
+  await fc.assert(fc.asyncProperty(fc.array(name, { minLength: 1, maxLength: 20 }), fc.constantFrom(360, 720, 1400), async (names, width) => {
+    const svg = await learningCurvesSvg({ curves: names.map(text => ({ name: text, iterations: [1, 2], losses: [1, 0.1] })), width, height: 500 })
+    expectWithin(svg)
+    const { all } = words(svg)
+    const axis = all.find(({ text }) => text === 'loss, log scale')!
+    const legend = all.filter(({ y, text }) => y < axis.y && /^[ae1…-]+$/.test(text))
+    expect(legend).toHaveLength(names.length)
+    for (const [i, a] of legend.entries()) {
+      for (const b of legend.slice(i + 1)) if (a.y === b.y) expect(Math.abs(a.x - b.x)).toBeGreaterThan(letter * (a.x < b.x ? a : b).text.length)
+    }
+  }), { numRuns: 15 })
+})

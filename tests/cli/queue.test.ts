@@ -3,9 +3,11 @@
 //
 //     CELLGRAD_SEED=1234 npx vitest run tests/cli/queue.test.ts     the moments of a run that failed
 
-import { readdir, readFile, mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { differenceOf } from '../../src/cli/sweep/surroundings.ts'
 import { key, uniformAt } from '../../src/index.ts'
 import { long } from '../long.ts'
 import { redisServer, startRedis } from './redis.ts'
@@ -44,7 +46,7 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
         for (let i = 0; !isOver; i++) {
           await sleep(2000 + 12_000 * moment(i))
           if (isOver || i >= 9) return
-          if (i === 4) await redis.restart()
+          if (i === 4) await redis.restart(15_000) // longer than the locks of jobs last
           const killed = i % workers.length
           workers[killed].child.kill('SIGKILL')
           workers[killed] = worker()
@@ -65,6 +67,61 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
       await redis.stop()
     }
   }, 600_000)
+
+  it.runIf(long)('goes by TLS with a password, to a server whose certificate is trusted and to no other', async () => {
+    await writeConfig(folder('base.yaml'), 'iterations: 8\n')
+    await writeFile(folder('two.yaml'), 'base: base.yaml\nfields: { batch: [2, 3] }\n')
+    await mkdir(folder('tls'))
+    const redis = await startRedis(folder('tls'), 'secret', true)
+    const env = { NODE_EXTRA_CA_CERTS: folder('tls', 'ca.crt') }
+    const worker = start(['worker', '--queue', redis.url], { env })
+    try {
+      const sweep = (out: string, url: string, given = env) => run(['sweep', folder('two.yaml'), '--out', folder(out), '--queue', url], { env: given })
+      expect(await sweep('by-tls', redis.url)).toMatchObject({ status: 0, err: '' })
+      expect(Object.keys(await results('by-tls'))).toHaveLength(2)
+      const [untrusted, wrong, plain] = await Promise.all([
+        sweep('never', redis.url, { NODE_EXTRA_CA_CERTS: '' }), sweep('never-2', redis.url.replace('secret', 'wrong')), sweep('never-3', redis.url.replace('rediss', 'redis')),
+      ])
+      expect(untrusted).toMatchObject({ status: 1, err: expect.stringMatching(/^queue: cannot use rediss:\/\/…@127\.0\.0\.1:\d+ \(.*certificate.*\)\n$/) })
+      expect(wrong).toMatchObject({ status: 1, err: expect.stringMatching(/^queue: cannot use rediss:\/\/…@127\.0\.0\.1:\d+ \(WRONGPASS .*\)\n$/) })
+      expect(plain).toMatchObject({ status: 1, err: expect.stringMatching(/^queue: cannot use redis:\/\/…@127\.0\.0\.1:\d+ \(.+\)\n$/) })
+    } finally {
+      worker.child.kill('SIGKILL')
+      await redis.stop()
+    }
+  }, 300_000)
+
+  it.runIf(long)('ends a worker that has other data than the sweep, and leaves the runs to others', async () => {
+    const [here, there] = [folder('here'), folder('there')]
+    for (const [at, picture] of [[here, 'lizard-1f98e'], [there, 'butterfly-1f98b']]) {
+      await mkdir(at)
+      await copyFile(join('assets/emoji', `${picture}.png`), join(at, 'picture.png'))
+    }
+    await writeConfig(join(here, 'base.yaml'), 'iterations: 8\ntarget: picture.png\n')
+    await writeFile(join(here, 'one.yaml'), 'base: base.yaml\nfields: { batch: [2] }\n')
+    await mkdir(folder('versions'))
+    const redis = await startRedis(folder('versions'))
+    const sweep = start(['sweep', 'one.yaml', '--queue', redis.url], { cwd: here })
+    try {
+      const worker = (cwd: string) => run(['worker', '--queue', redis.url], { cwd })
+      expect(await worker(there)).toMatchObject({ status: 1, err: 'worker: picture.png is not here as the sweep has it; its runs are left to others\n' })
+      expect(await worker(folder('versions'))).toMatchObject({ status: 1, err: 'worker: there is no picture.png here, which the sweep has; its runs are left to others\n' })
+      const fit = start(['worker', '--queue', redis.url], { cwd: here })
+      expect(await sweep.result).toMatchObject({ status: 0, err: '' })
+      fit.child.kill('SIGTERM')
+      expect((await fit.result).status).toBe(0)
+    } finally {
+      sweep.child.kill('SIGKILL')
+      await redis.stop()
+    }
+  }, 300_000)
+
+  it('has workers of one version and the same data', () => {
+    const sweep = { cellgrad: '1.2.3', data: { 'a.png': 'abc' } }
+    expect(differenceOf({ cellgrad: '1.2.3', data: { 'a.png': 'abc', 'b.png': 'x' } }, sweep)).toBeNull()
+    expect(differenceOf({ ...sweep, cellgrad: '1.2.4' }, sweep)).toBe('worker: this is cellgrad 1.2.4, but the sweep is cellgrad 1.2.3')
+    expect(differenceOf({ ...sweep, data: { 'a.png': 'abd' } }, sweep)).toBe('worker: a.png is not here as the sweep has it')
+  })
 
   it('is refused in one sentence where Redis is not, or does not know the password', async () => {
     await writeConfig(folder('base.yaml'), 'iterations: 4\n')

@@ -50,7 +50,7 @@ function revision(): string | null {
 }
 
 /** Of a file its bytes; of a folder the names and hashes of what is in it, in order. */
-async function hashOf(path: string): Promise<string> {
+export async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256')
   if ((await stat(path)).isDirectory()) {
     for (const name of (await readdir(path)).filter(name => !name.startsWith('.')).sort()) hash.update(`${name}\n${await hashOf(join(path, name))}\n`)

@@ -104,7 +104,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
 }
 
 /** The files and folders that an experiment names and that there are: emoji are none. */
-function pathsOf({ data, train: { from } }: Experiment): string[] {
+export function pathsOf({ data, train: { from } }: Experiment): string[] {
   const texts = [...Object.values(data as object).flat(), from] as unknown[]
   return texts.filter((text): text is string => typeof text === 'string' && existsSync(text))
 }

@@ -22,6 +22,9 @@ import { parseMetrics, resultOf } from '../run/metrics.ts'
 import { files } from '../run/run-folder.ts'
 import type { Executor, Outcome } from './driver.ts'
 
+/** The file that says why a run has failed. */
+export const failure = 'failed.txt'
+
 /** How often a run is begun again whose process was killed. */
 const mostKills = 5
 
@@ -78,7 +81,7 @@ export async function trainRun(
 
 /** What is known of a run that is to have so many iterations: its result, or why it failed. */
 export async function outcomeOf(own: string, iterations: number): Promise<Outcome | null> {
-  const why = await readFile(join(own, 'failed.txt'), 'utf8').catch(() => null)
+  const why = await readFile(join(own, failure), 'utf8').catch(() => null)
   if (why !== null) return { failed: why.trim() }
   const metrics = parseMetrics(await readFile(join(own, files.metrics), 'utf8').catch(() => ''))
   if ((metrics.at(-1)?.iteration ?? 0) < iterations || !existsSync(join(own, files.checkpoint))) return null
@@ -88,7 +91,7 @@ export async function outcomeOf(own: string, iterations: number): Promise<Outcom
 /** Notes why a run has failed. */
 export async function failed(own: string, why: string): Promise<Outcome> {
   await makeFolder(own)
-  await writeFileAtomic(join(own, 'failed.txt'), `${why}\n`)
+  await writeFileAtomic(join(own, failure), `${why}\n`)
   return { failed: why }
 }
 

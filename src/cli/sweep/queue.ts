@@ -1,24 +1,40 @@
 /**
  * Runs of a sweep on many computers: a queue of BullMQ in Redis. A job is a run that is to be trained up to so many
- * iterations; `cellgrad worker` (worker.ts) takes jobs, whose name is that of their run: so none is done twice.
+ * iterations; `cellgrad worker` (worker.ts) takes jobs, whose name is that of their run in its surroundings: so none is done
+ * twice, and none is taken for another.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Job } from 'bullmq'
 import type { JsonObject } from '../../experiment/flat.ts'
+import { runId } from '../../experiment/sweep/fields.ts'
 import { quoted } from '../input/invocation.ts'
 import { say } from '../terminal/output.ts'
 import { files } from '../run/run-folder.ts'
 import type { Executor, Outcome } from './driver.ts'
 import { failed, makeFolder, outcomeOf } from './processes.ts'
-import { connectRedis, filesIn, publicAddress, pull, push } from './store.ts'
+import { connectRedis, filesIn, forget, publicAddress, pull, push } from './store.ts'
+import { surroundingsOf } from './surroundings.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** The queue of all sweeps. */
 export const queueName = 'cellgrad'
 
 /** What a worker is to do. */
-export type QueuedRun = { readonly id: string; readonly config: JsonObject; readonly iterations: number }
+export type QueuedRun = {
+  readonly id: string
+  readonly config: JsonObject
+  readonly iterations: number
+  /** Those of the sweep, which a worker must have too. */
+  readonly surroundings: Surroundings
+}
+
+/** What Redis calls a run: a hash of its name and of its surroundings. */
+export function nameInRedis({ id, surroundings }: Pick<QueuedRun, 'id' | 'surroundings'>): string {
+  return runId({ id, ...surroundings })
+}
+
 
 /** How far a worker is with it. */
 export type QueuedProgress = { readonly worker: string; readonly iteration: number }
@@ -40,10 +56,11 @@ export async function queued(folder: string, url: string, most: number): Promise
 
   /** The job of a run, put into the queue with what is known of the run here, where it is not in it. */
   async function jobOf(run: QueuedRun, own: string): Promise<Job<QueuedRun, Outcome>> {
-    const jobId = `${run.id}-${run.iterations}`
+    const name = nameInRedis(run)
+    const jobId = `${name}-${run.iterations}`
     const there = await queue.getJob(jobId)
     if (there) return there
-    if (existsSync(join(own, files.checkpoint))) await push(redis, run.id, own, await filesIn(own))
+    if (existsSync(join(own, files.checkpoint))) await push(redis, name, own, await filesIn(own))
     return queue.add('run', run, { jobId, attempts: 3, backoff: { type: 'exponential', delay: 1000 } })
   }
 
@@ -52,21 +69,24 @@ export async function queued(folder: string, url: string, most: number): Promise
     flags: ` --queue ${quoted(publicAddress(url))}`,
     async train({ id, config }, iterations, signal) {
       const own = join(folder, 'runs', id)
+      const run = { id, config, iterations, surroundings: await surroundingsOf(config) }
       for (;;) {
         const known = await outcomeOf(own, iterations)
         if (known) return known
-        const job = await jobOf({ id, config, iterations }, own)
+        const job = await jobOf(run, own)
         const state = await job.getState()
         const progress = job.progress as Partial<QueuedProgress> | undefined
         if (state === 'active' && progress?.worker) underWay.set(id, `${id} ${progress.iteration}/${iterations} on ${progress.worker}`)
         if (state === 'completed' || state === 'failed') {
           underWay.delete(id)
-          const ended = (await queue.getJob(job.id!))! // with its result
+          const ended = await queue.getJob(job.id!) // with its result
+          if (!ended) continue // another sweep, which waited for it too, has taken it
           const outcome: Outcome = state === 'failed' ? { failed: ended.failedReason } : ended.returnvalue
           await makeFolder(own)
-          await pull(redis, id, own)
+          await pull(redis, nameInRedis(run), own)
           if ('failed' in outcome) await failed(own, outcome.failed)
           await ended.remove()
+          await forget(redis, nameInRedis(run))
           continue // and what is known is in the folder now
         }
         if (signal.aborted) {

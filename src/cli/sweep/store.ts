@@ -1,10 +1,10 @@
 /**
  * Redis, by which the computers of a sweep talk: its connection, and the files of runs that are under way.
  *
- *   cellgrad:run:ID    a hash: the files of a run's folder by their names, as they were at its last checkpoint
+ *   cellgrad:run:NAME    a hash: the files of a run's folder by their names, as they were at its last checkpoint
  *
- * The files of a checkpoint are written in one command, so that whoever reads them has those of one moment. A week after
- * the last one they are forgotten.
+ * NAME is that of the run in its surroundings (surroundings.ts). The files of a checkpoint are written in one command, so that whoever reads them has those of one moment. They are removed
+ * with the run's job (queue.ts) and, where that is never done, a week after the last one.
  */
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
@@ -13,6 +13,7 @@ import type { Redis } from 'ioredis'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { complain } from '../terminal/output.ts'
 import { files } from '../run/run-folder.ts'
+import { failure } from './processes.ts'
 
 const week = 7 * 24 * 3600
 
@@ -44,29 +45,34 @@ export async function connectRedis(url: string): Promise<Redis> {
   return redis
 }
 
-const keyOf = (id: string): string => `cellgrad:run:${id}`
+const keyOf = (name: string): string => `cellgrad:run:${name}`
 
 /** Which files of a run travel: what it goes on from, at each checkpoint, or all that it has. */
 export const travelling: readonly string[] = [files.config, files.target, files.checkpoint, files.metrics, files.model]
 
 /** Stores files of a run's folder; the checkpoint is read first, so that the metrics are not behind it. */
-export async function push(redis: Redis, id: string, folder: string, names: readonly string[]): Promise<void> {
-  const there = names.filter(name => existsSync(join(folder, name)))
+export async function push(redis: Redis, name: string, folder: string, names: readonly string[]): Promise<void> {
+  const there = names.filter(file => existsSync(join(folder, file)))
   const found: Record<string, Buffer> = {}
-  for (const name of there) found[name] = await readFile(join(folder, name))
-  if (there.length > 0) await redis.multi().hset(keyOf(id), found).expire(keyOf(id), week).exec()
+  for (const file of there) found[file] = await readFile(join(folder, file))
+  if (there.length > 0) await redis.multi().hset(keyOf(name), found).expire(keyOf(name), week).exec()
 }
 
-/** All files in a run's folder that are the run's own. */
+/** All files in a run's folder that are the run's own; why it has failed is told by its job. */
 export async function filesIn(folder: string): Promise<string[]> {
-  return (await readdir(folder, { withFileTypes: true })).filter(entry => entry.isFile() && !entry.name.startsWith('.')).map(({ name }) => name)
+  return (await readdir(folder, { withFileTypes: true })).filter(entry => entry.isFile() && !entry.name.startsWith('.') && entry.name !== failure).map(({ name }) => name)
 }
 
 /** Writes the stored files of a run into its folder, which is there; config.yaml, which makes it a run, last. */
-export async function pull(redis: Redis, id: string, folder: string): Promise<void> {
-  const found = await redis.hgetallBuffer(keyOf(id))
-  const names = Object.keys(found).filter(name => /^[\w.-]+$/.test(name) && !name.startsWith('.'))
-  for (const name of names.sort((a, b) => Number(a === files.config) - Number(b === files.config))) {
-    await writeFileAtomic(join(folder, name), found[name])
+export async function pull(redis: Redis, name: string, folder: string): Promise<void> {
+  const found = await redis.hgetallBuffer(keyOf(name))
+  const names = Object.keys(found).filter(file => /^[\w.-]+$/.test(file) && !file.startsWith('.'))
+  for (const file of names.sort((a, b) => Number(a === files.config) - Number(b === files.config))) {
+    await writeFileAtomic(join(folder, file), found[file])
   }
+}
+
+/** Forgets the stored files of a run. */
+export async function forget(redis: Redis, name: string): Promise<void> {
+  await redis.del(keyOf(name))
 }

@@ -8,6 +8,7 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Job } from 'bullmq'
 import type { ArgsDef, CommandDef } from 'citty'
 import { backendNames } from '../../experiment/config/computers.ts'
 import { untilInterrupted } from '../terminal/interrupt.ts'
@@ -18,9 +19,10 @@ import { isUnwritten, numberFlag, UsageError } from '../input/usage.ts'
 import type { Command, Given } from '../input/usage.ts'
 import type { Outcome } from './driver.ts'
 import { environment, makeFolder, makeFolders, trainRun } from './processes.ts'
-import { queueName } from './queue.ts'
+import { nameInRedis, queueName } from './queue.ts'
 import type { QueuedProgress, QueuedRun } from './queue.ts'
 import { connectRedis, filesIn, publicAddress, pull, push, travelling } from './store.ts'
+import { differenceOf, surroundingsOf } from './surroundings.ts'
 
 // A worker that has not been heard of for so long is taken for dead, and its runs go to others.
 const lockDuration = 10_000
@@ -58,17 +60,19 @@ export const worker: Command = { definition }
 async function work(url: string, workers: number, folder: string, flags: readonly string[]): Promise<void> {
   const redis = await connectRedis(url)
   const { WaitingError, Worker } = await import('bullmq')
-  const name = `${hostname()}:${process.pid}`
+  const self = `${hostname()}:${process.pid}`
   const broken = new AbortController()
   const interrupt = untilInterrupted(() => say('Stopping; runs that are under way are saved and put back'))
   const stop = AbortSignal.any([interrupt.signal, broken.signal])
   const env = environment(workers)
   await makeFolders(folder)
 
-  async function train(id: string, config: QueuedRun['config'], iterations: number, tell: (progress: QueuedProgress) => Promise<void>): Promise<Outcome> {
-    const own = join(folder, 'runs', id)
+  async function train(run: QueuedRun, tell: (progress: QueuedProgress) => Promise<void>): Promise<Outcome> {
+    const { config, iterations } = run
+    const name = nameInRedis(run)
+    const own = join(folder, 'runs', name)
     await makeFolder(own)
-    await pull(redis, id, own)
+    await pull(redis, name, own)
     const timeOfCheckpoint = (): Promise<number> => stat(join(own, files.checkpoint)).then(({ mtimeMs }) => mtimeMs, () => 0)
     let stored = await timeOfCheckpoint()
     let isStoring = false
@@ -78,10 +82,10 @@ async function work(url: string, workers: number, folder: string, flags: readonl
       try {
         const time = await timeOfCheckpoint()
         if (time === stored) return
-        await push(redis, id, own, travelling)
+        await push(redis, name, own, travelling)
         stored = time
         const metrics = parseMetrics(await readFile(join(own, files.metrics), 'utf8'))
-        await tell({ worker: name, iteration: metrics.at(-1)?.iteration ?? 0 })
+        await tell({ worker: self, iteration: metrics.at(-1)?.iteration ?? 0 })
       } catch {
         // Redis is away or the folder is new: the next checkpoint is stored, and so is the end.
       } finally {
@@ -89,23 +93,35 @@ async function work(url: string, workers: number, folder: string, flags: readonl
       }
     }, watchEvery)
     try {
-      const outcome = await trainRun(folder, { id, config }, iterations, { env, signal: stop, flags })
-      await push(redis, id, own, 'stopped' in outcome ? travelling : await filesIn(own))
+      const outcome = await trainRun(folder, { id: name, config }, iterations, { env, signal: stop, flags })
+      await push(redis, name, own, 'stopped' in outcome ? travelling : await filesIn(own))
       return outcome
     } finally {
       clearInterval(timer)
+      await rm(own, { recursive: true, force: true })
     }
+  }
+
+  /** Trains a run unless this computer is not fit for it: then the run goes back into the queue, and the worker ends. */
+  async function trainIfFit(job: Job<QueuedRun, Outcome>): Promise<Outcome> {
+    const { config, surroundings } = job.data
+    const difference = differenceOf(await surroundingsOf(config), surroundings)
+    if (difference !== null) {
+      broken.abort(new Error(`${difference}; its runs are left to others`))
+      return { stopped: true }
+    }
+    return train(job.data, progress => job.updateProgress(progress)).catch(error => {
+      if (!isUnwritten(error)) throw error // tried again
+      broken.abort(error)
+      return { stopped: true }
+    })
   }
 
   const own = redis.duplicate()
   const taker = new Worker<QueuedRun, Outcome>(queueName, async (job, token) => {
-    const { id, config, iterations } = job.data
+    const { id, iterations } = job.data
     say(`${id}: up to ${iterations} iterations`)
-    const outcome = await train(id, config, iterations, progress => job.updateProgress(progress)).catch((error: Error): Outcome => {
-      if (!isUnwritten(error)) throw error // tried again
-      broken.abort(error) // this computer is to blame, not the run
-      return { stopped: true }
-    })
+    const outcome = await trainIfFit(job)
     if ('stopped' in outcome) {
       await job.moveToWait(token)
       throw new WaitingError()

@@ -66,7 +66,7 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
       for (const { child } of workers) child.kill('SIGKILL')
       await redis.stop()
     }
-  }, 600_000)
+  }, 1_200_000)
 
   it.runIf(long)('goes by TLS with a password, to a server whose certificate is trusted and to no other', async () => {
     await writeConfig(folder('base.yaml'), 'iterations: 8\n')

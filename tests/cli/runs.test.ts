@@ -45,8 +45,8 @@ it('sorts, filters, compares two, and draws them', async () => {
   expect(two).toMatchObject({ status: 0, err: '' })
   expect(two.out).toBe('| field | out/lizard-2 | out/lizard-10 |\n| --- | --- | --- |\n| iteration | 4 | 12 |\n| loss | 0.02 | 0.5 |\n| seconds | 2 | 6 |\n| train.batch | 8 | 4 |\n')
   const svg = await readFile(folder('curves.svg'), 'utf8')
-  expect(svg).toContain('— out/lizard-2')
-  expect(svg).toContain('— out/lizard-10')
+  expect(svg).toContain('>out/lizard-2<')
+  expect(svg).toContain('>out/lizard-10<')
   // Both rows of the strips are of the same model.
   const { width, height, data } = await readPng(folder('strips.png'))
   const half = ((height - 4) / 2) * width * 4

@@ -8,8 +8,9 @@ import type { CommandDef } from 'citty'
 import { version } from '../node/assets.ts'
 import { didYouMean } from '../backends/options.ts'
 import { complain, widthOf, wrap } from './terminal/output.ts'
-import { checkArguments, Failure, isUnwritten, unwritten, UsageError } from './input/usage.ts'
-import type { Command } from './input/usage.ts'
+import { checkArguments } from './input/command.ts'
+import type { Command } from './input/command.ts'
+import { Failure, isUnwritten, unwritten, UsageError } from './input/usage.ts'
 
 const commands: Record<string, () => Promise<Command>> = {
   grow: async () => (await import('./commands/grow.ts')).grow,
@@ -41,7 +42,7 @@ async function run([name, ...rest]: readonly string[]): Promise<void> {
     const hint = didYouMean(name, Object.keys(commands))
     throw new UsageError(`cellgrad: there is no ${what} ${name} (see cellgrad --help)${hint}`)
   }
-  const { definition, implied = {} } = await commands[name]()
+  const { definition, implied } = await commands[name]()
   if (rest.includes('--help') || rest.includes('-h')) return help(definition, cellgrad)
   const given = rest.map((word, i) => {
     const value = Object.entries(implied).find(([flag]) => word === `--${flag}`)?.[1]

@@ -59,7 +59,7 @@ describe('a mistake is one line', () => {
     [2, 'eight.yaml:2: train.batch is "eight", expected a whole number from 1 to 65536', ['train', '--config', 'eight.yaml']],
     [2, 'cellgrad train: --batch does not go with --resume, which goes on with the run as it is', ['train', '--resume', '.', '--batch', '3']],
     [2, 'cellgrad train: --backend is "gpu", expected \'cpu\', \'webgpu\' or \'auto\'', ['train', '--backend', 'gpu']],
-    [2, 'cellgrad grow: --backend is "gpu", expected one of cpu, webgpu, auto', ['grow', '--backend', 'gpu']],
+    [2, 'cellgrad grow: --backend is "gpu", expected \'cpu\', \'webgpu\' or \'auto\'', ['grow', '--backend', 'gpu']],
     [2, 'cellgrad grow: --steps is 0, expected a whole number > 0', ['grow', 'small.safetensors', '--steps', '0']],
     [2, 'cellgrad grow: --out is "x.jpg", expected a file that ends in .gif or .png', ['grow', 'small.safetensors', '--out', 'x.jpg']],
     [2, 'cellgrad grow: --size is 100000, expected a whole number, at most 4096', ['grow', 'small.safetensors', '--size', '100000']],

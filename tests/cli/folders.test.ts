@@ -9,7 +9,8 @@ import { lock, startOf } from '../../src/cli/run/lock.ts'
 import { encodePng } from '../../src/node/index.ts'
 import { loadConfig } from '../../src/cli/input/config-file.ts'
 import { createRun, loadTarget, openRun } from '../../src/cli/run/run-folder.ts'
-import { checkArguments, UsageError } from '../../src/cli/input/usage.ts'
+import { checkArguments } from '../../src/cli/input/command.ts'
+import { UsageError } from '../../src/cli/input/usage.ts'
 import { asModule, run, start, temporaryFolder, writeConfig } from './run.ts'
 
 const folder = temporaryFolder()

@@ -15,10 +15,10 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import type { ArgsDef, CommandDef } from 'citty'
+import type { ArgsDef } from 'citty'
 import { didYouMean } from '../../backends/options.ts'
-import { UsageError } from '../input/usage.ts'
-import type { Command, Given } from '../input/usage.ts'
+import { argument, command } from '../input/command.ts'
+import type { Command } from '../input/command.ts'
 
 /** A package, unpacked in `folder`, and the file in it that has its words about its licence. */
 type Unpacked = { readonly folder: string; readonly copyright: string }
@@ -93,30 +93,20 @@ The package's copyright file, below, is about its code.
 const names = Object.keys(sets).join(', ')
 
 const args: ArgsDef = {
-  set: { type: 'positional', required: false, description: `The data set: ${names}` },
-  folder: { type: 'positional', required: false, description: 'Where to put it (default: data/ and its name)' },
+  set: argument(`The data set: ${names}`),
+  folder: argument('Where to put it (default: data/ and its name)'),
 }
 
-const definition: CommandDef = {
-  meta: { name: 'data', description: 'Fetch a data set: MNIST, Fashion-MNIST, brain scans, textures' },
-  args,
-  run({ args: parsed }) {
-    const { set, folder } = parsed as unknown as Given
-    if (set === undefined) throw new UsageError(`cellgrad data: expected one of ${names}, as in cellgrad data mnist`)
-    if (!Object.hasOwn(sets, set)) {
-      const hint = didYouMean(set, Object.keys(sets))
-      throw new UsageError(`cellgrad data: there is no ${JSON.stringify(set)}, expected one of ${names}${hint}`)
-    }
-    const temporary = mkdtempSync(join(tmpdir(), 'cellgrad-data-'))
-    try {
-      copy(sets[set], temporary, folder ?? join('data', set))
-    } finally {
-      rmSync(temporary, { recursive: true, force: true })
-    }
-  },
-}
-
-export const data: Command = { definition }
+export const data: Command = command('data', 'Fetch a data set: MNIST, Fashion-MNIST, brain scans, textures', args, ({ text: { set, folder }, refuse }) => {
+  if (set === undefined) return refuse(`expected one of ${names}, as in cellgrad data mnist`)
+  if (!Object.hasOwn(sets, set)) return refuse(`there is no ${JSON.stringify(set)}, expected one of ${names}${didYouMean(set, Object.keys(sets))}`)
+  const temporary = mkdtempSync(join(tmpdir(), 'cellgrad-data-'))
+  try {
+    copy(sets[set], temporary, folder ?? join('data', set))
+  } finally {
+    rmSync(temporary, { recursive: true, force: true })
+  }
+})
 
 /** Runs a program in a folder and returns what it prints. */
 function run(cwd: string, command: string, ...args: string[]): string {

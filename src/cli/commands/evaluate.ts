@@ -3,10 +3,8 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ArgsDef, CommandDef } from 'citty'
-import { quoted } from '../../backends/options.ts'
+import type { ArgsDef } from 'citty'
 import { word } from '../../experiment/flat.ts'
-import { toCsv, toMarkdown } from '../../experiment/runs.ts'
 import type { RunTable } from '../../experiment/runs.ts'
 import { meanAndStd } from '../../experiment/sweep/report.ts'
 import type { Config } from '../../experiment/config/schema.ts'
@@ -31,53 +29,43 @@ import { foldIn, key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { loadRunConfig } from '../input/config-file.ts'
 import { stepsOf } from '../run/lesson.ts'
-import { say } from '../terminal/output.ts'
 import { files } from '../run/run-folder.ts'
-import { alignedLines } from '../terminal/table.ts'
-import { numberFlag, setValues, UsageError } from '../input/usage.ts'
-import type { Command, Given } from '../input/usage.ts'
+import { tableFormats, writeTable } from '../terminal/table.ts'
+import { argument, command, flag } from '../input/command.ts'
+import type { Command } from '../input/command.ts'
 
-const formats = ['text', 'markdown', 'csv', 'json']
+const formats = [...tableFormats, 'json'] as const
 
 const args: ArgsDef = {
-  run: { type: 'positional', required: true, description: 'The folder of a run' },
-  set: { type: 'string', valueHint: 'path=value', description: 'Other data than the run has: data.images=folder; may be given several times (default: none)' },
-  steps: { type: 'string', valueHint: 'n', description: 'Steps after which it is judged (default: the mean of those trained)' },
-  seeds: { type: 'string', valueHint: 'n', description: 'Rollouts with other cells firing, for the standard deviation (default: 3)' },
-  format: { type: 'string', valueHint: 'name', description: `${formats.join(', ')} (default: text)` },
-  out: { type: 'string', valueHint: 'file.png', description: 'Writes what it makes of some examples (default: none)' },
+  run: argument('The folder of a run', { required: true }),
+  set: flag('path=value', 'Other data than the run has: data.images=folder; may be given several times (default: none)'),
+  steps: flag('n', 'Steps after which it is judged (default: the mean of those trained)'),
+  seeds: flag('n', 'Rollouts with other cells firing, for the standard deviation (default: 3)'),
+  format: flag('name', `${formats.join(', ')} (default: text)`),
+  out: flag('file.png', 'Writes what it makes of some examples (default: none)'),
 }
 
-const definition: CommandDef = {
-  meta: { name: 'evaluate', description: 'Judge the model of a run by the metrics of its task' },
-  args,
-  async run({ args: parsed, rawArgs }) {
-    const given = parsed as unknown as Given
-    const { run: folder = '', format = 'text', out } = given
-    if (!formats.includes(format)) throw new UsageError(`cellgrad evaluate: --format is ${quoted(format)}, expected ${formats.join(', ')}`)
-    const file = join(folder, files.config)
-    if (!existsSync(file)) throw new UsageError(`cellgrad evaluate: ${folder} holds no run: it has no ${files.config}`)
-    const set = setValues('cellgrad evaluate', rawArgs)
-    const config = await loadRunConfig({ file, set, command: 'cellgrad evaluate' })
-    const best = join(folder, files.best)
-    const model = await readModel(existsSync(best) ? best : join(folder, files.model))
-    const steps = numberFlag('cellgrad evaluate', given, 'steps', stepsOf(config), { least: 0, most: 1e6 })
-    const seeds = numberFlag('cellgrad evaluate', given, 'seeds', 3, { least: 1, most: 1000 })
-    const { table, ids, lesson } = isGrowing(config)
-      ? await judgeGrowing(folder, config, model, steps, seeds)
-      : await judgeLesson(config, Object.hasOwn(set, 'data'), model, steps, seeds)
-    if (format === 'csv') process.stdout.write(toCsv(table))
-    else if (format === 'markdown') process.stdout.write(toMarkdown(table))
-    else if (format === 'json') process.stdout.write(`${JSON.stringify(Object.fromEntries(table.rows.map(([name, mean, std]) => [word(name), { mean, std }])), null, 2)}\n`)
-    else alignedLines(table).forEach(line => say(line))
-    if (out === undefined || !lesson) return
-    const some = ids.slice(0, 8)
-    const image = await lesson.show(scope(() => predict(model.rule, lesson.task, model.params, { steps, examples: some })), some)
-    await writePng(out, upscale(image, Math.max(1, Math.round(128 / image.height))))
-  },
-}
-
-export const evaluate: Command = { definition }
+export const evaluate: Command = command('evaluate', 'Judge the model of a run by the metrics of its task', args, async given => {
+  const { run: folder = '', out } = given.text
+  const format = given.oneOf('format', formats, 'text')
+  const file = join(folder, files.config)
+  if (!existsSync(file)) return given.refuse(`${folder} holds no run: it has no ${files.config}`)
+  const set = given.set()
+  const config = await loadRunConfig({ file, set, command: given.command })
+  const best = join(folder, files.best)
+  const model = await readModel(existsSync(best) ? best : join(folder, files.model))
+  const steps = given.number('steps', stepsOf(config), { least: 0, most: 1e6 })
+  const seeds = given.number('seeds', 3, { least: 1, most: 1000 })
+  const { table, ids, lesson } = isGrowing(config)
+    ? await judgeGrowing(folder, config, model, steps, seeds)
+    : await judgeLesson(config, Object.hasOwn(set, 'data'), model, steps, seeds)
+  if (format === 'json') process.stdout.write(`${JSON.stringify(Object.fromEntries(table.rows.map(([name, mean, std]) => [word(name), { mean, std }])), null, 2)}\n`)
+  else writeTable(table, format)
+  if (out === undefined || !lesson) return
+  const some = ids.slice(0, 8)
+  const image = await lesson.show(scope(() => predict(model.rule, lesson.task, model.params, { steps, examples: some })), some)
+  await writePng(out, upscale(image, Math.max(1, Math.round(128 / image.height))))
+})
 
 type Judged = { readonly table: RunTable; readonly ids: readonly number[]; readonly lesson?: Lesson }
 

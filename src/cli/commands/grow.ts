@@ -2,7 +2,7 @@
  * `cellgrad grow`: a trained rule at work, in the terminal or as a file.
  */
 import { extname } from 'node:path'
-import type { ArgDef, ArgsDef, CommandDef } from 'citty'
+import type { ArgsDef } from 'citty'
 import type { Image } from '../../nca/files/image.ts'
 import type { Model } from '../../nca/files/model-file.ts'
 import { key } from '../../tensor/key.ts'
@@ -11,22 +11,15 @@ import type { PlayOptions } from '../../node/animation.ts'
 import { readModel } from '../../node/model.ts'
 import { backendMeanings, backendNames } from '../../experiment/config/computers.ts'
 import { computing } from '../input/computer.ts'
-import type { BackendName } from '../../experiment/config/computers.ts'
 import { signals } from '../terminal/interrupt.ts'
 import { checkOut, gridOf, modelPath, mostCells } from '../input/models.ts'
 import { say } from '../terminal/output.ts'
 import { block, isLive, pictureLines } from '../terminal/screen.ts'
-import { numberFlag, UsageError } from '../input/usage.ts'
-import type { Command, Given } from '../input/usage.ts'
-
-const flag = (valueHint: string, description: string): ArgDef => ({ type: 'string', valueHint, description })
+import { argument, command, flag } from '../input/command.ts'
+import type { Command, Given } from '../input/command.ts'
 
 const args: ArgsDef = {
-  model: {
-    type: 'positional',
-    required: false,
-    description: 'A trained model: an emoji or its name, if bundled, a file, or the folder of a run (default: 🦎)',
-  },
+  model: argument('A trained model: an emoji or its name, if bundled, a file, or the folder of a run (default: 🦎)'),
   steps: flag('n', 'Steps to grow (default: 200)'),
   size: flag('n', 'Rows and columns of the grid (default: those of the training)'),
   seed: flag('n', 'Seed of which cells update when (default: 0)'),
@@ -45,67 +38,47 @@ const halfTime = 'half'
 // More than anybody wants to see, and what memory and time are good for.
 const most = { steps: 1_000_000, scale: 1024, pixels: 25_000_000, gifPixels: 250_000_000 }
 
-const definition: CommandDef = {
-  meta: { name: 'grow', description: 'Grow a pattern from one cell with a trained model' },
-  args,
-  async run({ args: parsed }) {
-    const given = parsed as unknown as Given
-    const number = (flag: string, otherwise: number, range: { least: number; most: number; whole?: boolean }): number =>
-      numberFlag('cellgrad grow', given, flag, otherwise, range)
-    const steps = number('steps', 200, { least: 1, most: most.steps })
-    const damageAt = given.damage === undefined ? undefined
-      : given.damage === halfTime ? Math.max(1, Math.floor(steps / 2))
-      : number('damage', 0, { least: 1, most: most.steps })
-    const strip = number('strip', 1, { least: 1, most: steps })
-    const pictures = {
-      strip,
-      columns: Math.min(number('columns', strip, { least: 1, most: most.steps }), strip),
-      every: number('every', 2, { least: 1, most: most.steps }),
-      scale: number('scale', 4, { least: 1, most: most.scale }),
-    }
-    const options = {
-      steps, damageAt, size: number('size', 0, { least: 1, most: mostCells }),
-      key: key(number('seed', 0, { least: 0, most: Number.MAX_SAFE_INTEGER })),
-      angle: number('angle', 0, { least: -1e6, most: 1e6, whole: false }) * Math.PI / 180,
-    }
-    if (given.out !== undefined) checkOut('cellgrad grow', 'out', given.out, ['.gif', '.png'])
-    const path = await modelPath('grow', given.model ?? '🦎')
-    await computing({ backend: backendOf(given.backend) }, async ({ backend, name }) => {
-      // Pictures have 8 bits a channel: what was trained in float64 is played in float32, fast and on any backend.
-      const model = await readModel(path, { backend, dtype: 'float32' })
-      const sized = { ...options, size: options.size || gridOf(model, path) }
-      if (given.out !== undefined) checkPixels(given.out, sized, pictures)
-      if (given.backend !== undefined) say(`Computing on: ${name}`)
-      await show(model, sized)
-      if (given.out !== undefined) {
-        await write(given.out, model, sized, pictures)
-        say(given.out)
-      }
-    })
-  },
-}
-
-export const grow: Command = { definition, implied: { damage: halfTime } }
-
-function backendOf(given = 'cpu'): BackendName {
-  const found = backendNames.find(name => name === given)
-  if (found) return found
-  throw new UsageError(
-    `cellgrad grow: --backend is ${JSON.stringify(given)}, expected one of ${backendNames.join(', ')}`,
-  )
-}
+export const grow: Command = command('grow', 'Grow a pattern from one cell with a trained model', args, async given => {
+  const { number, text: { damage, out, model: what = '🦎' } } = given
+  const steps = number('steps', 200, { least: 1, most: most.steps })
+  const damageAt = damage === undefined ? undefined
+    : damage === halfTime ? Math.max(1, Math.floor(steps / 2))
+    : number('damage', 0, { least: 1, most: most.steps })
+  const strip = number('strip', 1, { least: 1, most: steps })
+  const pictures = {
+    strip,
+    columns: Math.min(number('columns', strip, { least: 1, most: most.steps }), strip),
+    every: number('every', 2, { least: 1, most: most.steps }),
+    scale: number('scale', 4, { least: 1, most: most.scale }),
+  }
+  const options = {
+    steps, damageAt, size: number('size', 0, { least: 1, most: mostCells }),
+    key: key(number('seed', 0, { least: 0, most: Number.MAX_SAFE_INTEGER })),
+    angle: number('angle', 0, { least: -1e6, most: 1e6, whole: false }) * Math.PI / 180,
+  }
+  checkOut(given, 'out', ['.gif', '.png'])
+  const path = await modelPath('grow', what)
+  await computing({ backend: given.oneOf('backend', backendNames, 'cpu') }, async ({ backend, name }) => {
+    // Pictures have 8 bits a channel: what was trained in float64 is played in float32, fast and on any backend.
+    const model = await readModel(path, { backend, dtype: 'float32' })
+    const sized = { ...options, size: options.size || gridOf(model, path) }
+    if (out !== undefined) checkPixels(given, out, sized, pictures)
+    if (given.text.backend !== undefined) say(`Computing on: ${name}`)
+    await show(model, sized)
+    if (out === undefined) return
+    await write(out, model, sized, pictures)
+    say(out)
+  })
+}, { damage: halfTime })
 
 /** Throws where the pictures of a file would be too large to be held in memory. */
-function checkPixels(out: string, { size, steps }: PlayOptions, { strip, columns, every, scale }: Pictures): void {
+function checkPixels({ refuse }: Given, out: string, { size, steps }: PlayOptions, { strip, columns, every, scale }: Pictures): void {
   const isGif = extname(out) === '.gif'
   const count = isGif ? Math.ceil(steps / every) + 1 : columns * Math.ceil(strip / columns)
   const bound = isGif ? most.gifPixels : most.pixels
   const pixels = count * (size * scale) ** 2
   if (pixels <= bound) return
-  throw new UsageError(
-    `cellgrad grow: ${out} would have ${pixels} pixels, at most ${bound} are possible; choose a smaller --scale`
-      + (isGif ? ', a smaller --size or a larger --every' : ', --size or --strip'),
-  )
+  refuse(`${out} would have ${pixels} pixels, at most ${bound} are possible; choose a smaller --scale${isGif ? ', a smaller --size or a larger --every' : ', --size or --strip'}`)
 }
 
 /** Plays in the terminal; elsewhere a line now and then. Ends early where the output takes nothing any more. */

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { ArgsDef, CommandDef } from 'citty'
+import type { ArgsDef } from 'citty'
 import { didYouMean } from '../../backends/options.ts'
 import { encodeNpy } from '../../nca/data/npy.ts'
 import { predict as run } from '../../nca/tasks/evaluate.ts'
@@ -28,37 +28,31 @@ import type { Tensor } from '../../tensor/tensor.ts'
 import { coloured, seen } from '../../experiment/tasks/seen.ts'
 import { files } from '../run/run-folder.ts'
 import { say } from '../terminal/output.ts'
-import { numberFlag, UsageError } from '../input/usage.ts'
-import type { Command, Given } from '../input/usage.ts'
+import { argument, command, flag } from '../input/command.ts'
+import { UsageError } from '../input/usage.ts'
+import type { Command } from '../input/command.ts'
 
 const args: ArgsDef = {
-  model: { type: 'positional', required: true, description: 'A model, or the folder of a run' },
-  input: { type: 'positional', required: true, description: 'A picture (PNG, JPEG, WebP, GIF, BMP), a volume (.nii, .nii.gz), an array (.npy), or a folder of such' },
-  out: { type: 'string', valueHint: 'folder', description: 'Where results are written, by the names of the inputs (default: predicted)' },
-  steps: { type: 'string', valueHint: 'n', description: 'Steps of the rule (default: the mean of those that it was trained for)' },
+  model: argument('A model, or the folder of a run', { required: true }),
+  input: argument('A picture (PNG, JPEG, WebP, GIF, BMP), a volume (.nii, .nii.gz), an array (.npy), or a folder of such', { required: true }),
+  out: flag('folder', 'Where results are written, by the names of the inputs (default: predicted)'),
+  steps: flag('n', 'Steps of the rule (default: the mean of those that it was trained for)'),
 }
 
-const definition: CommandDef = {
-  meta: { name: 'predict', description: 'Apply a trained rule to pictures and volumes' },
-  args,
-  async run({ args: parsed }) {
-    const given = parsed as unknown as Given
-    const { model: path = '', input = '', out = 'predicted' } = given
-    const inRun = [files.best, files.model].map(name => join(path, name)).find(file => existsSync(file))
-    const { rule, params, provenance } = await readModel(inRun ?? path)
-    const [, least, end] = /^(\d+) to (\d+)$/.exec(provenance.steps ?? '') ?? ['', '64', '96']
-    const steps = numberFlag('cellgrad predict', given, 'steps', Math.round((Number(least) + Number(end) - 1) / 2), { least: 0, most: 1e6 })
-    const role = ['image', 'input'].find(name => rule.frozen.includes(name))
-    if (role === undefined) {
-      const hint = didYouMean('input', rule.frozen)
-      throw new UsageError(`cellgrad predict: ${path} is a rule without an input: none of its frozen roles is image or input${hint} (cellgrad grow plays it)`)
-    }
-    await mkdir(out, { recursive: true })
-    for (const one of await inputsOf(input)) await predictOne(one, out, { rule, params, steps, role })
-  },
-}
-
-export const predict: Command = { definition }
+export const predict: Command = command('predict', 'Apply a trained rule to pictures and volumes', args, async given => {
+  const { model: path = '', input = '', out = 'predicted' } = given.text
+  const inRun = [files.best, files.model].map(name => join(path, name)).find(file => existsSync(file))
+  const { rule, params, provenance } = await readModel(inRun ?? path)
+  const [, least, end] = /^(\d+) to (\d+)$/.exec(provenance.steps ?? '') ?? ['', '64', '96']
+  const steps = given.number('steps', Math.round((Number(least) + Number(end) - 1) / 2), { least: 0, most: 1e6 })
+  const role = ['image', 'input'].find(name => rule.frozen.includes(name))
+  if (role === undefined) {
+    const hint = didYouMean('input', rule.frozen)
+    return given.refuse(`${path} is a rule without an input: none of its frozen roles is image or input${hint} (cellgrad grow plays it)`)
+  }
+  await mkdir(out, { recursive: true })
+  for (const one of await inputsOf(input)) await predictOne(one, out, { rule, params, steps, role })
+})
 
 /** The files of a folder that can be read, or the one. */
 async function inputsOf(path: string): Promise<string[]> {

@@ -3,21 +3,20 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ArgsDef, CommandDef } from 'citty'
-import { quoted } from '../../backends/options.ts'
-import { compareRuns, filterRuns, sortRuns, tableOfRuns, toCsv, toMarkdown } from '../../experiment/runs.ts'
+import type { ArgsDef } from 'citty'
+import { compareRuns, filterRuns, sortRuns, tableOfRuns } from '../../experiment/runs.ts'
 import { key } from '../../tensor/key.ts'
 import { writeFilmStrips } from '../../node/animation.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { learningCurvesSvg } from '../../node/charts/chart.ts'
 import { readModel } from '../../node/model.ts'
-import { complain, say } from '../terminal/output.ts'
+import { complain } from '../terminal/output.ts'
 import { readRun, runFolders } from '../run/read-runs.ts'
 import type { FoundRun } from '../run/read-runs.ts'
 import { files } from '../run/run-folder.ts'
-import { alignedLines } from '../terminal/table.ts'
-import { UsageError } from '../input/usage.ts'
-import type { Command, Given } from '../input/usage.ts'
+import { tableFormats, writeTable } from '../terminal/table.ts'
+import { argument, command, flag } from '../input/command.ts'
+import type { Command } from '../input/command.ts'
 
 /** Reads the runs below folders; one that cannot be read is told and left out. */
 async function readRuns(folders: readonly string[]): Promise<FoundRun[]> {
@@ -29,42 +28,33 @@ async function readRuns(folders: readonly string[]): Promise<FoundRun[]> {
   return read.filter(run => run !== null)
 }
 
-const formats = ['text', 'markdown', 'csv']
-
 const args: ArgsDef = {
-  folder: { type: 'positional', required: false, description: 'Where to look, in folders below too (default: out)' },
-  other: { type: 'positional', required: false, description: 'Another one: says what differs between the runs of both (default: none)' },
-  sort: { type: 'string', valueHint: 'field', description: 'Least first; -field: greatest first (default: by name)' },
-  where: { type: 'string', valueHint: 'conditions', description: 'Only runs of which all hold: loss<0.01,batch=8 (default: none)' },
-  columns: { type: 'string', valueHint: 'fields', description: 'Which fields: name,loss,rule.fireRate (default: results and what differs)' },
-  format: { type: 'string', valueHint: 'name', description: `${formats.join(', ')} (default: text)` },
-  curves: { type: 'string', valueHint: 'file.svg', description: 'Writes the loss curves of the runs, in one picture (default: none)' },
-  strips: { type: 'string', valueHint: 'file.png', description: 'Writes what their models grow, a row for each (default: none)' },
+  folder: argument('Where to look, in folders below too (default: out)'),
+  other: argument('Another one: says what differs between the runs of both (default: none)'),
+  sort: flag('field', 'Least first; -field: greatest first (default: by name)'),
+  where: flag('conditions', 'Only runs of which all hold: loss<0.01,batch=8 (default: none)'),
+  columns: flag('fields', 'Which fields: name,loss,rule.fireRate (default: results and what differs)'),
+  format: flag('name', `${tableFormats.join(', ')} (default: text)`),
+  curves: flag('file.svg', 'Writes the loss curves of the runs, in one picture (default: none)'),
+  strips: flag('file.png', 'Writes what their models grow, a row for each (default: none)'),
 }
 
-const definition: CommandDef = {
-  meta: { name: 'runs', description: 'Show runs in a table, compare them' },
-  args,
-  async run({ args: parsed }) {
-    const { folder = 'out', other, sort, where, columns, format = 'text', curves, strips } = parsed as unknown as Given
-    if (!formats.includes(format)) throw new UsageError(`cellgrad runs: --format is ${quoted(format)}, expected ${formats.join(', ')}`)
-    for (const path of [folder, ...(other === undefined ? [] : [other])]) {
-      if (!existsSync(path)) throw new UsageError(`cellgrad runs: there is no folder ${path}`)
-    }
-    const all = await readRuns(other === undefined ? [folder] : [folder, other])
-    if (all.length === 0) throw new UsageError(`cellgrad runs: there is no run in ${folder}; cellgrad train makes some`)
-    const left = filterRuns(all, where === undefined ? [] : where.split(','))
-    const runs = sort === undefined ? left : sortRuns(left, sort)
-    const table = other === undefined ? tableOfRuns(runs, columns?.split(',')) : compareRuns(runs)
-    if (format === 'text') alignedLines(table).forEach(line => say(line))
-    else process.stdout.write(format === 'csv' ? toCsv(table) : toMarkdown(table))
-    if (runs.length === 0) return complain(`none of ${all.length} runs is so`)
-    if (curves !== undefined) await writeCurves(curves, runs)
-    if (strips !== undefined) await writeStrips(strips, runs)
-  },
-}
-
-export const runs: Command = { definition }
+export const runs: Command = command('runs', 'Show runs in a table, compare them', args, async given => {
+  const { folder = 'out', other, sort, where, columns, curves, strips } = given.text
+  const format = given.oneOf('format', tableFormats, 'text')
+  const folders = other === undefined ? [folder] : [folder, other]
+  const missing = folders.find(path => !existsSync(path))
+  if (missing !== undefined) given.refuse(`there is no folder ${missing}`)
+  const all = await readRuns(folders)
+  if (all.length === 0) given.refuse(`there is no run in ${folder}; cellgrad train makes some`)
+  const left = filterRuns(all, where === undefined ? [] : where.split(','))
+  const runs = sort === undefined ? left : sortRuns(left, sort)
+  const table = other === undefined ? tableOfRuns(runs, columns?.split(',')) : compareRuns(runs)
+  writeTable(table, format)
+  if (runs.length === 0) return complain(`none of ${all.length} runs is so`)
+  if (curves !== undefined) await writeCurves(curves, runs)
+  if (strips !== undefined) await writeStrips(strips, runs)
+})
 
 async function writeCurves(path: string, runs: readonly FoundRun[]): Promise<void> {
   const curves = runs.filter(({ metrics }) => metrics.length > 0).map(({ name, metrics }) => ({

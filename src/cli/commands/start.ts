@@ -1,12 +1,13 @@
 /**
  * `cellgrad start`, which `npm start` runs: a picture learned in about two minutes.
  */
-import type { ArgsDef, CommandDef } from 'citty'
+import type { ArgsDef } from 'citty'
 import { loadConfig } from '../input/config-file.ts'
 import { say } from '../terminal/output.ts'
 import { startRun } from '../run/training.ts'
-import { minutes, minutesOf, toNumber, verbose } from '../input/usage.ts'
-import type { Command, Given } from '../input/usage.ts'
+import { argument, command, flag, minutes, verbose } from '../input/command.ts'
+import type { Command } from '../input/command.ts'
+import { toNumber } from '../input/usage.ts'
 
 // The published experiment 2 at its full size and with its rule, but with half the batch, shorter rollouts, a small pool
 // and a quarter of the iterations: two minutes on two cores, an error of 0.002, and the pattern stays.
@@ -20,39 +21,28 @@ const short = {
   optimiser: { rate: { type: 'step', rate: 2e-3, at: [1600], factor: 0.2 } },
 }
 
-const args = {
-  target: {
-    type: 'positional',
-    required: false,
-    description: 'What to grow: an emoji, its name, or the path of a picture (default: 🦎)',
-  },
-  iterations: { type: 'string', valueHint: 'n', description: `Iterations of training (default: ${short.iterations})` },
+const args: ArgsDef = {
+  target: argument('What to grow: an emoji, its name, or the path of a picture (default: 🦎)'),
+  iterations: flag('n', `Iterations of training (default: ${short.iterations})`),
   minutes,
-  out: { type: 'string', valueHint: 'folder', description: 'Folder for what comes of it (default: out/<target>-<n>)' },
+  out: flag('folder', 'Folder for what comes of it (default: out/<target>-<n>)'),
   verbose,
-} satisfies ArgsDef
-
-const definition: CommandDef = {
-  meta: { name: 'start', description: 'See it work: learn a picture in about two minutes' },
-  args,
-  async run({ args: parsed }) {
-    const given = parsed as unknown as Given
-    const { target, iterations, out } = given
-    const flags = {
-      ...short,
-      ...(target !== undefined && { target }),
-      ...(iterations !== undefined && { iterations: toNumber(iterations) }),
-    }
-    const time = minutesOf('cellgrad start', given)
-    const config = await loadConfig({ flags, command: 'cellgrad start' })
-    say(
-      'A rule learns to grow a picture from one cell. At first there is that cell, then a blur, then a likeness that '
-        + 'sharpens; the error ends near 0.002. '
-        + (time || iterations ? '' : 'That takes about two minutes on two cores (--minutes 1 takes one). ')
-        + 'Ctrl-C stops and saves what there is.',
-    )
-    await startRun(config, { out, minutes: time, verbose: Boolean(given.verbose) })
-  },
 }
 
-export const start: Command = { definition }
+export const start: Command = command('start', 'See it work: learn a picture in about two minutes', args, async given => {
+  const { target, iterations, out } = given.text
+  const flags = {
+    ...short,
+    ...(target !== undefined && { target }),
+    ...(iterations !== undefined && { iterations: toNumber(iterations) }),
+  }
+  const time = given.minutes()
+  const config = await loadConfig({ flags, command: given.command })
+  say(
+    'A rule learns to grow a picture from one cell. At first there is that cell, then a blur, then a likeness that '
+      + 'sharpens; the error ends near 0.002. '
+      + (time || iterations ? '' : 'That takes about two minutes on two cores (--minutes 1 takes one). ')
+      + 'Ctrl-C stops and saves what there is.',
+  )
+  await startRun(config, { out, minutes: time, verbose: given.has('verbose') })
+})

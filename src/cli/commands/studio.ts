@@ -4,42 +4,35 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ArgsDef, CommandDef } from 'citty'
+import type { ArgsDef } from 'citty'
 import { studioFolder } from '../../node/assets.ts'
 import { servePage } from '../../node/page-server.ts'
 import { say } from '../terminal/output.ts'
 import { servedRuns } from '../run/served-runs.ts'
-import { numberFlag, UsageError } from '../input/usage.ts'
-import type { Command, Given } from '../input/usage.ts'
+import { argument, command, flag, toggle } from '../input/command.ts'
+import type { Command } from '../input/command.ts'
 
 const args: ArgsDef = {
-  folder: { type: 'positional', required: false, description: 'Shows the runs in it, and in folders below, while they train (default: out, where there is one)' },
-  port: { type: 'string', valueHint: 'n', description: 'Port of the address (default: one that is free)' },
-  print: { type: 'boolean', description: 'Only prints the address, and opens no browser (default: false)' },
+  folder: argument('Shows the runs in it, and in folders below, while they train (default: out, where there is one)'),
+  port: flag('n', 'Port of the address (default: one that is free)'),
+  print: toggle('Only prints the address, and opens no browser'),
 }
 
-const definition: CommandDef = {
-  meta: { name: 'studio', description: 'Open Studio: see automata grow, hurt them, train them, in a page on this machine' },
-  args,
-  async run({ args: parsed }) {
-    const given = parsed as unknown as Given & { print?: boolean }
-    const folder = given.folder ?? 'out'
-    if (given.folder !== undefined && !existsSync(folder)) throw new UsageError(`cellgrad studio: there is no folder ${folder}`)
-    const port = numberFlag('cellgrad studio', given, 'port', 0, { least: 0, most: 65535 })
-    if (!existsSync(join(studioFolder, 'index.html'))) {
-      throw new Error(`studio: the page has not been built, expected it in ${studioFolder}; in a clone, npm run build makes it`)
-    }
-    const { address } = await servePage(studioFolder, port, existsSync(folder) ? servedRuns(folder) : undefined).catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code !== 'EADDRINUSE' && cause.code !== 'EACCES') throw cause
-      throw new Error(`studio: port ${port} cannot be had (${cause.code === 'EACCES' ? 'it needs rights' : 'it is taken'})`, { cause })
-    })
-    say(`Studio: ${address}`)
-    say('It runs until Ctrl-C.')
-    if (!given.print) openBrowser(address)
-  },
-}
-
-export const studio: Command = { definition }
+export const studio: Command = command('studio', 'Open Studio: see automata grow, hurt them, train them, in a page on this machine', args, async given => {
+  const { folder = 'out' } = given.text
+  if (given.text.folder !== undefined && !existsSync(folder)) given.refuse(`there is no folder ${folder}`)
+  const port = given.number('port', 0, { least: 0, most: 65535 })
+  if (!existsSync(join(studioFolder, 'index.html'))) {
+    throw new Error(`studio: the page has not been built, expected it in ${studioFolder}; in a clone, npm run build makes it`)
+  }
+  const { address } = await servePage(studioFolder, port, existsSync(folder) ? servedRuns(folder) : undefined).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EADDRINUSE' && cause.code !== 'EACCES') throw cause
+    throw new Error(`studio: port ${port} cannot be had (${cause.code === 'EACCES' ? 'it needs rights' : 'it is taken'})`, { cause })
+  })
+  say(`Studio: ${address}`)
+  say('It runs until Ctrl-C.')
+  if (!given.has('print')) openBrowser(address)
+})
 
 /** Opens an address as this system opens one. Where it cannot, the address has been printed. */
 function openBrowser(address: string): void {

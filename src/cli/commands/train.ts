@@ -1,7 +1,7 @@
 /**
  * `cellgrad train`: a rule learns to grow a picture.
  */
-import type { ArgDef, ArgsDef, CommandDef } from 'citty'
+import type { ArgsDef } from 'citty'
 import { kebab, loadRunConfig } from '../input/config-file.ts'
 import { defaultOf, describe } from '../../experiment/config/describe.ts'
 import { arranged, placeOf } from '../../experiment/config/sections.ts'
@@ -12,8 +12,9 @@ import { isGrowing } from '../../experiment/tasks/values.ts'
 import { stretched } from '../run/minutes.ts'
 import { resumeRun, startRun } from '../run/training.ts'
 import type { RunOptions } from '../run/training.ts'
-import { minutes, minutesOf, setValues, toNumber, UsageError, verbose } from '../input/usage.ts'
-import type { Command, Given } from '../input/usage.ts'
+import { argument, command, flag, minutes, toggle, verbose } from '../input/command.ts'
+import type { Command } from '../input/command.ts'
+import { toNumber } from '../input/usage.ts'
 import { loadOnMetrics } from '../run/watch.ts'
 
 // Fields of the configuration that are flags too; the others are for a YAML file.
@@ -26,11 +27,10 @@ const changeable = ['iterations', 'backend', 'threads', 'fma', 'saveEvery']
 // What a run has that is told nothing but a target: an evening is not what a first try is for.
 const firstTry = 2000
 
-const flag = (valueHint: string, description: string): ArgDef => ({ type: 'string', valueHint, description })
 const about = (name: string): string => `${describe(placeOf(name).split('.')).description} (default: ${defaultOf(placeOf(name))})`
 
 const args: ArgsDef = {
-  target: { type: 'positional', required: false, description: `${about('target')}; or an experiment, a .yaml or .json file or a bundled one: digits, texture, emoji, learned-filters; see docs/experiments.md` },
+  target: argument(`${about('target')}; or an experiment, a .yaml or .json file or a bundled one: digits, texture, emoji, learned-filters; see docs/experiments.md`),
   ...Object.fromEntries(fields.map(name => [kebab(name), flag(words.includes(name) ? 'name' : 'n', about(name))])),
   iterations: flag('n', `Iterations of training; ${firstTry} where neither --preset nor --config is given (default: ${defaultOf('train.iterations')})`),
   config: flag(
@@ -45,52 +45,41 @@ const args: ArgsDef = {
     'Go on with the run in this folder, maybe with other --iterations, --backend, --threads, --fma, --save-every '
       + '(default: none)',
   ),
-  tensorboard: {
-    type: 'boolean',
-    description: 'Writes event files for TensorBoard into the folder, tensorboard/; a run that has some goes on with them (default: false)',
-  },
+  tensorboard: toggle('Writes event files for TensorBoard into the folder, tensorboard/; a run that has some goes on with them'),
   'on-metrics': flag('file.mjs', 'A module whose onMetrics(numbers, run) is called after each iteration (default: none)'),
-  plain: { type: 'boolean', description: 'Draws no pictures when it ends, as the runs of a sweep (default: false)' },
+  plain: toggle('Draws no pictures when it ends, as the runs of a sweep'),
   verbose,
 }
 
-const definition: CommandDef = {
-  meta: { name: 'train', description: 'Train a neural cellular automaton: to grow a picture, or what the file of an experiment says' },
-  args,
-  async run({ args: parsed, rawArgs }) {
-    const given = parsed as unknown as Given
-    const flags = Object.fromEntries(['target', ...fields].flatMap(name => {
-      const text = given[kebab(name)]
-      return text === undefined ? [] : [[name, words.includes(name) ? text : toNumber(text)]]
-    }))
-    const { out, resume } = given
-    const experiment = given.target && (/\.(ya?ml|json)$/.test(given.target) ? given.target : await bundledExperiment(given.target))
-    if (experiment && given.config !== undefined) throw new UsageError(`cellgrad train: ${given.target} does not go with --config, which names a file too`)
-    if (experiment) delete flags.target
-    const file = experiment || given.config
-    const set = setValues('cellgrad train', rawArgs)
-    const time = minutesOf('cellgrad train', given)
-    const module = given['on-metrics']
-    const options: RunOptions = {
-      verbose: Boolean(given.verbose),
-      tensorboard: Boolean(given.tensorboard),
-      plain: Boolean(given.plain),
-      onMetrics: module === undefined ? undefined : await loadOnMetrics('cellgrad train', module),
+export const train: Command = command('train', 'Train a neural cellular automaton: to grow a picture, or what the file of an experiment says', args, async given => {
+  const { target, out, resume, config, 'on-metrics': module } = given.text
+  const flags = Object.fromEntries(['target', ...fields].flatMap(name => {
+    const text = given.text[kebab(name)]
+    return text === undefined ? [] : [[name, words.includes(name) ? text : toNumber(text)]]
+  }))
+  const experiment = target && (/\.(ya?ml|json)$/.test(target) ? target : await bundledExperiment(target))
+  if (experiment && config !== undefined) given.refuse(`${target} does not go with --config, which names a file too`)
+  if (experiment) delete flags.target
+  const file = experiment || config
+  const set = given.set()
+  const time = given.minutes()
+  const options: RunOptions = {
+    verbose: given.has('verbose'),
+    tensorboard: given.has('tensorboard'),
+    plain: given.has('plain'),
+    onMetrics: module === undefined ? undefined : await loadOnMetrics(given.command, module),
+  }
+  if (resume !== undefined) {
+    const [other] = Object.keys({ ...flags, ...(file && { config: file }), ...(Object.keys(set).length > 0 && { set }), ...(out && { out }), ...(time && { minutes: time }) })
+      .filter(name => !changeable.includes(name))
+    if (other !== undefined) {
+      const what = other === 'target' ? 'a target' : `--${kebab(other)}`
+      given.refuse(`${what} does not go with --resume, which goes on with the run as it is`)
     }
-    if (resume !== undefined) {
-      const [other] = Object.keys({ ...flags, ...(file && { config: file }), ...(Object.keys(set).length > 0 && { set }), ...(out && { out }), ...(time && { minutes: time }) })
-        .filter(name => !changeable.includes(name))
-      if (other !== undefined) {
-        const what = other === 'target' ? 'a target' : `--${kebab(other)}`
-        throw new UsageError(`cellgrad train: ${what} does not go with --resume, which goes on with the run as it is`)
-      }
-      return resumeRun(resume, flags, options)
-    }
-    const config = await loadRunConfig({ file, flags, set, command: 'cellgrad train' })
-    const isFirstTry = isGrowing(config) && !file && valueAt(arranged(set) as JsonObject, 'train.iterations') === undefined && !time && flags.preset === undefined && flags.iterations === undefined
-    const whole = isFirstTry ? stretched(config, firstTry) : config
-    await startRun(whole, { ...options, out, minutes: time })
-  },
-}
-
-export const train: Command = { definition }
+    return resumeRun(resume, flags, options)
+  }
+  const made = await loadRunConfig({ file, flags, set, command: given.command })
+  const isFirstTry = isGrowing(made) && !file && valueAt(arranged(set) as JsonObject, 'train.iterations') === undefined && !time && flags.preset === undefined && flags.iterations === undefined
+  const whole = isFirstTry ? stretched(made, firstTry) : made
+  await startRun(whole, { ...options, out, minutes: time })
+})

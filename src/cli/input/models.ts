@@ -7,7 +7,8 @@ import { check, isWhole } from '../../backends/options.ts'
 import type { Model } from '../../nca/files/model-file.ts'
 import { bundledModels, findAsset, listAssets } from '../../node/assets.ts'
 import { files } from '../run/run-folder.ts'
-import { toNumber, UsageError } from './usage.ts'
+import type { Given } from './command.ts'
+import { toNumber } from './usage.ts'
 
 /** Rows and columns of a grid, at most. */
 export const mostCells = 4096
@@ -37,11 +38,11 @@ export async function modelPath(command: string, what: string): Promise<string> 
   )
 }
 
-/** Throws unless a file can be written there: what it is made of takes time, and is not to be in vain. */
-export function checkOut(command: string, flag: string, out: string, endings: readonly string[]): void {
-  const refuse = (expected: string): never => {
-    throw new UsageError(`${command}: --${flag} is ${JSON.stringify(out)}, expected ${expected}`)
-  }
+/** Throws where a flag names a file that cannot be written: what it is made of takes time, and is not to be in vain. */
+export function checkOut(given: Given, flag: string, endings: readonly string[]): void {
+  const out = given.text[flag]
+  if (out === undefined) return
+  const refuse = (expected: string): never => given.refuse(`--${flag} is ${JSON.stringify(out)}, expected ${expected}`)
   if (!endings.includes(extname(out))) refuse(`a file that ends in ${endings.join(' or ')}`)
   if (!isFolder(dirname(out))) refuse(`a file in a folder that exists; there is no folder ${dirname(out)}`)
   if (isFolder(out)) refuse('a file; this is a folder')

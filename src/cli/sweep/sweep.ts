@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, extname, join, resolve } from 'node:path'
-import type { ArgsDef, CommandDef } from 'citty'
+import type { ArgsDef } from 'citty'
 import { checkData } from '../../backends/fields.ts'
 import type { JsonObject } from '../../experiment/flat.ts'
 import { toCsv } from '../../experiment/runs.ts'
@@ -21,8 +21,9 @@ import type { Interruption } from '../terminal/interrupt.ts'
 import { invocation, quoted } from '../input/invocation.ts'
 import { takeFolder } from '../run/run-folder.ts'
 import { complain, say } from '../terminal/output.ts'
-import { Failure, numberFlag, UsageError } from '../input/usage.ts'
-import type { Command, Given } from '../input/usage.ts'
+import { argument, command, flag } from '../input/command.ts'
+import type { Command } from '../input/command.ts'
+import { Failure, UsageError } from '../input/usage.ts'
 import { readYaml } from '../input/yaml.ts'
 import { drive } from './driver.ts'
 import type { Executor, Standing, SweepResult } from './driver.ts'
@@ -30,34 +31,26 @@ import { makeFolders, processes } from './processes.ts'
 import { queued } from './queue.ts'
 
 const args: ArgsDef = {
-  file: { type: 'positional', required: true, description: 'What is to be compared, see docs/experiments.md' },
-  out: { type: 'string', valueHint: 'folder', description: 'Folder of the sweep; one that there is goes on (default: out/<file>)' },
-  queue: { type: 'string', valueHint: 'url', description: 'Has cellgrad worker train, on any computer: the address of Redis, redis://host:port (default: none)' },
-  workers: { type: 'string', valueHint: 'n', description: 'Runs at once, each in a process of its own (default: one for two cores); with --queue, runs in the queue at once (default: 64)' },
+  file: argument('What is to be compared, see docs/experiments.md', { required: true }),
+  out: flag('folder', 'Folder of the sweep; one that there is goes on (default: out/<file>)'),
+  queue: flag('url', 'Has cellgrad worker train, on any computer: the address of Redis, redis://host:port (default: none)'),
+  workers: flag('n', 'Runs at once, each in a process of its own (default: one for two cores); with --queue, runs in the queue at once (default: 64)'),
 }
 
-const definition: CommandDef = {
-  meta: { name: 'sweep', description: 'Train many runs out of one file, and compare them' },
-  args,
-  async run({ args: parsed }) {
-    const given = parsed as unknown as Given
-    const file = given.file!
-    const { queue } = given
-    const workers = numberFlag('cellgrad sweep', given, 'workers', queue ? 64 : Math.max(1, availableParallelism() >> 1), { least: 1, most: 256 })
-    const { sweep, plan } = await readSweep(file)
-    const folder = given.out ?? join('out', basename(file, extname(file)))
-    const release = await takeFolder(folder)
-    try {
-      await makeFolders(folder)
-      const executor = queue === undefined ? processes(folder, workers) : await queued(folder, queue, workers)
-      await runSweep(file, folder, sweep, plan, executor).finally(() => executor.close())
-    } finally {
-      release()
-    }
-  },
-}
-
-export const sweep: Command = { definition }
+export const sweep: Command = command('sweep', 'Train many runs out of one file, and compare them', args, async given => {
+  const { file = '', queue } = given.text
+  const workers = given.number('workers', queue ? 64 : Math.max(1, availableParallelism() >> 1), { least: 1, most: 256 })
+  const { sweep, plan } = await readSweep(file)
+  const folder = given.text.out ?? join('out', basename(file, extname(file)))
+  const release = await takeFolder(folder)
+  try {
+    await makeFolders(folder)
+    const executor = queue === undefined ? processes(folder, workers) : await queued(folder, queue, workers)
+    await runSweep(file, folder, sweep, plan, executor).finally(() => executor.close())
+  } finally {
+    release()
+  }
+})
 
 /**
  * A sweep's file and what it comes to. All configurations are judged before the first is trained.

@@ -9,14 +9,15 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Job } from 'bullmq'
-import type { ArgsDef, CommandDef } from 'citty'
+import type { ArgsDef } from 'citty'
 import { backendNames } from '../../experiment/config/computers.ts'
 import { untilInterrupted } from '../terminal/interrupt.ts'
 import { parseMetrics } from '../run/metrics.ts'
 import { say } from '../terminal/output.ts'
 import { files } from '../run/run-folder.ts'
-import { isUnwritten, numberFlag, UsageError } from '../input/usage.ts'
-import type { Command, Given } from '../input/usage.ts'
+import { command, flag } from '../input/command.ts'
+import type { Command } from '../input/command.ts'
+import { isUnwritten } from '../input/usage.ts'
 import type { Outcome } from './driver.ts'
 import { environment, makeFolder, makeFolders, trainRun } from './processes.ts'
 import { nameInRedis, queueName } from './queue.ts'
@@ -30,32 +31,23 @@ const stalledInterval = 5000
 const watchEvery = 250
 
 const args: ArgsDef = {
-  queue: { type: 'string', valueHint: 'url', description: 'Address of Redis: redis://[user:password@]host:port, rediss:// for TLS' },
-  workers: { type: 'string', valueHint: 'n', description: 'Runs at once (default: 1)' },
-  backend: { type: 'string', valueHint: 'name', description: `What computes: ${backendNames.join(', ')} (default: as each run says)` },
+  queue: flag('url', 'Address of Redis: redis://[user:password@]host:port, rediss:// for TLS'),
+  workers: flag('n', 'Runs at once (default: 1)'),
+  backend: flag('name', `What computes: ${backendNames.join(', ')} (default: as each run says)`),
 }
 
-const definition: CommandDef = {
-  meta: { name: 'worker', description: 'Train runs of sweeps that wait in a queue' },
-  args,
-  async run({ args: parsed }) {
-    const given = parsed as unknown as Given
-    const { queue: url, backend } = given
-    if (url === undefined) throw new UsageError('cellgrad worker: --queue is missing, expected the address of Redis, redis://host:port')
-    if (backend !== undefined && !backendNames.includes(backend as never)) {
-      throw new UsageError(`cellgrad worker: --backend is ${JSON.stringify(backend)}, expected ${backendNames.join(', ')}`)
-    }
-    const workers = numberFlag('cellgrad worker', given, 'workers', 1, { least: 1, most: 256 })
-    const folder = await mkdtemp(join(tmpdir(), 'cellgrad-worker-'))
-    try {
-      await work(url, workers, folder, backend === undefined ? [] : ['--backend', backend])
-    } finally {
-      await rm(folder, { recursive: true, force: true })
-    }
-  },
-}
-
-export const worker: Command = { definition }
+export const worker: Command = command('worker', 'Train runs of sweeps that wait in a queue', args, async given => {
+  const { queue: url, backend } = given.text
+  if (url === undefined) return given.refuse('--queue is missing, expected the address of Redis, redis://host:port')
+  given.oneOf('backend', backendNames, 'cpu')
+  const workers = given.number('workers', 1, { least: 1, most: 256 })
+  const folder = await mkdtemp(join(tmpdir(), 'cellgrad-worker-'))
+  try {
+    await work(url, workers, folder, backend === undefined ? [] : ['--backend', backend])
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
 
 async function work(url: string, workers: number, folder: string, flags: readonly string[]): Promise<void> {
   const redis = await connectRedis(url)

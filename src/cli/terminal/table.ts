@@ -1,12 +1,21 @@
 /**
- * Tables on the terminal.
+ * Tables on the terminal, or through it.
  */
 import { word } from '../../experiment/flat.ts'
+import { toCsv, toMarkdown } from '../../experiment/runs.ts'
 import type { RunTable } from '../../experiment/runs.ts'
-import { columnsOf, printable } from './output.ts'
+import { columnsOf, printable, say } from './output.ts'
+
+export const tableFormats = ['text', 'markdown', 'csv'] as const
+
+/** Writes a table for people, for a page, or for other programs. */
+export function writeTable(table: RunTable, format: (typeof tableFormats)[number]): void {
+  if (format === 'text') alignedLines(table).forEach(line => say(line))
+  else process.stdout.write(format === 'csv' ? toCsv(table) : toMarkdown(table))
+}
 
 /** A table with its columns below one another; numbers stand at the right of theirs. */
-export function alignedLines({ columns, rows }: RunTable): string[] {
+function alignedLines({ columns, rows }: RunTable): string[] {
   const cells = [columns, ...rows.map(row => row.map(word))].map(row => row.map(cell => printable(cell)))
   const widths = columns.map((_, c) => Math.max(...cells.map(row => columnsOf(row[c]))))
   const right = columns.map((_, c) => rows.every(row => typeof row[c] === 'number' || row[c] === undefined))

@@ -1,0 +1,138 @@
+/**
+ * A command: what it is called, what it takes, and what it does with what it was given. Whatever was given wrongly is refused
+ * in a line that names the command and the flag.
+ */
+import { parseArgs } from 'node:util'
+import type { ArgDef, ArgsDef, CommandDef } from 'citty'
+import { parse } from 'yaml'
+import { didYouMean, inLine, oneOf } from '../../backends/options.ts'
+import { withValue } from '../../experiment/flat.ts'
+import type { Json, JsonObject } from '../../experiment/flat.ts'
+import { toNumber, UsageError } from './usage.ts'
+
+/** A command as `command-line.ts` runs it. */
+export type Command = {
+  readonly definition: CommandDef
+  /** Flags that may stand without a value, and the value that they then have. */
+  readonly implied: Readonly<Record<string, string>>
+}
+
+/** What a command was given. */
+export type Given = {
+  /** How the command is called, `cellgrad train`, and messages begin. */
+  readonly command: string
+  /** Arguments and flags by name, undefined where not given. */
+  readonly text: Readonly<Record<string, string | undefined>>
+  /** Whether a flag that takes no value was given. */
+  has(flag: string): boolean
+  /** The number that a flag was given, or `otherwise` where it was not. Throws where it is not in range. */
+  number(flag: string, otherwise: number, range: { least: number; most: number; whole?: boolean }): number
+  /** The word that a flag was given, or `otherwise`. Throws where it is none of `words`. */
+  oneOf<W extends string>(flag: string, words: readonly W[], otherwise: W): W
+  /** The values of all `--set path=value`, as an object; a value is YAML. Throws where one is no path and value. */
+  set(): JsonObject
+  /** The minutes of the flag `minutes`. Throws where there are iterations too. */
+  minutes(): number | undefined
+  /** Ends the command with a line that begins with its name. */
+  refuse(why: string): never
+}
+
+/** A flag with a value, named by what it takes. */
+export const flag = (valueHint: string, description: string): ArgDef => ({ type: 'string', valueHint, description })
+
+/** A flag without a value. */
+export const toggle = (description: string): ArgDef => ({ type: 'boolean', description: `${description} (default: false)` })
+
+/** An argument that is told by its place. */
+export const argument = (description: string, { required = false }: { required?: boolean } = {}): ArgDef => ({ type: 'positional', required, description })
+
+/** The flag of all commands that train. */
+export const verbose: ArgDef = toggle('Describes the rule and how it is computed')
+
+/** Another one. */
+export const minutes: ArgDef = flag('n', 'As many iterations as fit into so many minutes, with schedules to match, in the place of --iterations; '
+  + 'measured once, at the beginning (default: none)')
+
+/** A command called `cellgrad <name>`. */
+export function command(
+  name: string, description: string, args: ArgsDef, run: (given: Given) => void | Promise<void>, implied: Command['implied'] = {},
+): Command {
+  return {
+    definition: { meta: { name, description }, args, run: ({ args: parsed, rawArgs }) => run(givenTo(`cellgrad ${name}`, parsed, rawArgs)) },
+    implied,
+  }
+}
+
+function givenTo(command: string, parsed: Readonly<Record<string, unknown>>, rawArgs: readonly string[]): Given {
+  const text = parsed as Given['text']
+  const refuse = (why: string): never => { throw new UsageError(`${command}: ${why}`) }
+  const given: Given = {
+    command, text, refuse,
+    has: flag => Boolean(parsed[flag]),
+    number(flag, otherwise, { least, most, whole = true }) {
+      const given = text[flag]
+      if (given === undefined) return otherwise
+      const value = toNumber(given)
+      const fits = whole ? Number.isSafeInteger : Number.isFinite
+      if (typeof value === 'number' && value >= least && value <= most && fits(value)) return value
+      const bound = typeof value === 'number' && value > most ? `, at most ${most}` : least === 1 ? ' > 0' : ` ≥ ${least}`
+      return refuse(`--${flag} is ${JSON.stringify(value)}, expected a ${whole ? 'whole ' : ''}number${bound}`)
+    },
+    oneOf<W extends string>(flag: string, words: readonly W[], otherwise: W): W {
+      const word = text[flag] ?? otherwise
+      const { fits, expected } = oneOf(words)
+      return fits(word) ? word as W : refuse(`--${flag} is ${JSON.stringify(word)}, expected ${expected}`)
+    },
+    set: () => valuesOf(command, rawArgs),
+    minutes() {
+      if (text.minutes === undefined) return undefined
+      if (text.iterations !== undefined) refuse('--minutes does not go with --iterations')
+      return given.number('minutes', 0, { least: 0.01, most: 100_000, whole: false })
+    },
+  }
+  return given
+}
+
+function valuesOf(command: string, given: readonly string[]): JsonObject {
+  const { tokens } = parseArgs({ args: [...given], options: { set: { type: 'string' } }, strict: false, allowPositionals: true, tokens: true })
+  return tokens.reduce<JsonObject>((values, token) => {
+    if (token.kind !== 'option' || token.name !== 'set') return values
+    const [, path, text] = /^([\w.]+)=(.*)$/s.exec(token.value ?? '') ?? []
+    if (path === undefined) throw new UsageError(`${command}: --set is ${JSON.stringify(token.value)}, expected path=value, like train.rate=1e-3`)
+    try {
+      return withValue(values, path, parse(text) as Json)
+    } catch (error) {
+      throw new UsageError(`${command}: --set ${path}: ${inLine((error as Error).message.split('\n')[0])}`)
+    }
+  }, {})
+}
+
+/**
+ * Throws unless these arguments are flags of the command, with values, and no more positional ones than it has. citty
+ * itself lets everything pass.
+ */
+export function checkArguments(command: string, given: readonly string[], args: ArgsDef): void {
+  const flags = Object.entries(args).filter(([, arg]) => arg.type !== 'positional')
+  const places = Object.keys(args).length - flags.length
+  const options = Object.fromEntries(flags.map(([name, { type }]) => (
+    [name, { type: type === 'boolean' ? 'boolean' : 'string' } as const]
+  )))
+  const { tokens } = parseArgs({ args: [...given], options, strict: false, allowPositionals: true, tokens: true })
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue
+    const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined
+    const refuse = (why: string): never => { throw new UsageError(`${command}: ${why}`) }
+    if (!option) {
+      const hint = didYouMean(token.name, Object.keys(options), '--')
+      return refuse(`there is no flag ${token.rawName} (see ${command} --help)${hint}`)
+    }
+    const value = token.value ?? ''
+    if (option.type === 'string' && (value === '' || value.startsWith('--'))) refuse(`${token.rawName} needs a value`)
+    if (option.type === 'boolean' && token.value !== undefined) refuse(`${token.rawName} takes no value`)
+  }
+  const words = tokens.filter(token => token.kind === 'positional')
+  if (words.some(({ value }) => value === '')) throw new UsageError(`${command}: an argument is empty`)
+  const extra = words[places]
+  if (!extra) return
+  throw new UsageError(`${command}: ${JSON.stringify(extra.value)} is one argument too many; see ${command} --help`)
+}

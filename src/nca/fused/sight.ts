@@ -11,7 +11,7 @@ import type { WindowSum } from '../perceptions/kind.ts'
 import { isLearned, kindOf } from '../perceptions/kinds.ts'
 import type { DataRule, Perception } from '../rule/types.ts'
 
-const filterSum: WindowSum = { size: 3, dilation: 1, activation: 'linear', slope: leakySlope }
+const filterSum: WindowSum = { size: 3, dilation: 1, bias: false, activation: 'linear', slope: leakySlope }
 
 /** A part of a perception as a sum over a window, or undefined where it is more. */
 export function sumOf(part: Perception): WindowSum | undefined {

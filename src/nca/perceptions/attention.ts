@@ -71,6 +71,7 @@ export function attention(outputs: number, options: AttentionOptions = {}): Atte
   return dataOf('attention', attentionKind, { outputs }, options)
 }
 
+/** @internal */
 export const attentionKind: PartKind<Attention> = {
   type: 'attention',
   planar: true,

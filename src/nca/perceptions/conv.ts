@@ -13,7 +13,7 @@ import { convOn } from '../../tensor/ops/grid.ts'
 import { activate, activationInWords, activations, slopeField } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
 import { expectDilation, oddSize, units } from '../rule/limits.ts'
-import { windowInWords } from './depthwise.ts'
+import { windowInWords } from './kind.ts'
 import type { PartKind } from './kind.ts'
 
 /** A learned convolution from all channels to `outputs` numbers. */
@@ -46,6 +46,7 @@ export function conv(outputs: number, options: ConvOptions = {}): Conv {
   return dataOf('conv', convKind, { outputs }, options)
 }
 
+/** @internal */
 export const convKind: PartKind<Conv> = {
   type: 'conv',
   fields: {

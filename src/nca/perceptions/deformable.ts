@@ -81,6 +81,7 @@ export function deformable(outputs: number, options: DeformableOptions = {}): De
   return dataOf('deformable', deformableKind, { outputs }, options)
 }
 
+/** @internal */
 export const deformableKind: PartKind<Deformable> = {
   type: 'deformable',
   planar: true,

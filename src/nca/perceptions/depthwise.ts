@@ -8,6 +8,7 @@
 import { dataOf } from '../../backends/fields.ts'
 import { leakySlope } from '../../tensor/ops/functions.ts'
 import { oddSize, units } from '../rule/limits.ts'
+import { windowInWords } from './kind.ts'
 import type { PartKind } from './kind.ts'
 
 /** Learned filters, `filters` of their own for each channel, `size` cells wide. */
@@ -31,11 +32,7 @@ export function depthwise(filters: number, options: DepthwiseOptions = {}): Dept
   return dataOf('depthwise', depthwiseKind, { filters }, options)
 }
 
-/** '3×3' on a plane. */
-export function windowInWords(size: number, grid: 1 | 2 | 3): string {
-  return new Array<number>(grid).fill(size).join('×')
-}
-
+/** @internal */
 export const depthwiseKind: PartKind<Depthwise> = {
   type: 'depthwise',
   fields: {
@@ -50,5 +47,5 @@ export const depthwiseKind: PartKind<Depthwise> = {
   },
   words: ({ filters, size }, grid) =>
     `${filters} learned ${windowInWords(size, grid)} ${filters === 1 ? 'filter' : 'filters'} per channel`,
-  windowSum: ({ size }) => ({ size, dilation: 1, activation: 'linear', slope: leakySlope }),
+  windowSum: ({ size }) => ({ size, dilation: 1, bias: false, activation: 'linear', slope: leakySlope }),
 }

@@ -26,6 +26,7 @@ export type PerceiveHow = { readonly padding: Padding; readonly mask?: Tensor; r
 export type WindowSum = {
   readonly size: number
   readonly dilation: number
+  readonly bias: boolean
   readonly activation: Activation
   /** Of leaky ReLUs below 0. */
   readonly slope: number
@@ -54,4 +55,9 @@ export type PartKind<Part> = Table<Part> & {
    * of the part, of `weight(name)`, an array, and of the page's tools. Sums need none; rules with others are not exported.
    */
   readonly javascript?: string
+}
+
+/** '3×3' on a plane. */
+export function windowInWords(size: number, grid: 1 | 2 | 3): string {
+  return new Array<number>(grid).fill(size).join('×')
 }

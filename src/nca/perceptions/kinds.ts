@@ -1,25 +1,19 @@
 /**
- * All kinds of learned perception.
+ * All kinds of learned perception, as `index.ts` lists them.
  */
-import { attentionKind } from './attention.ts'
-import type { Attention } from './attention.ts'
-import { convKind } from './conv.ts'
-import type { Conv } from './conv.ts'
-import { deformableKind } from './deformable.ts'
-import type { Deformable } from './deformable.ts'
-import { depthwiseKind } from './depthwise.ts'
-import type { Depthwise } from './depthwise.ts'
+import * as all from './index.ts'
 import type { PartKind } from './kind.ts'
-import { residualConvKind } from './residual-conv.ts'
-import type { ResidualConv } from './residual-conv.ts'
 
-/** Something learned that a cell perceives by, as a rule has it. */
-export type Learned = Depthwise | Conv | ResidualConv | Attention | Deformable
+type All = typeof all
+
+/** Something learned that a cell perceives by, as a rule has it: what one of the functions makes. */
+export type Learned = {
+  [Name in keyof All]: All[Name] extends (...args: never[]) => (infer Part extends { readonly type: string }) ? Part : never
+}[keyof All]
 
 /** What there is to know of each. */
-export const kinds: readonly PartKind<unknown>[] = [
-  depthwiseKind, convKind, residualConvKind, attentionKind, deformableKind,
-]
+export const kinds: readonly PartKind<unknown>[] =
+  Object.values(all).filter(one => typeof one === 'object') as unknown as PartKind<unknown>[]
 
 const byType = new Map(kinds.map(kind => [kind.type, kind]))
 

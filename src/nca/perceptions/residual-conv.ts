@@ -15,7 +15,7 @@ import { convOn } from '../../tensor/ops/grid.ts'
 import { activate, activations } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
 import { expectDilation, oddSize, units } from '../rule/limits.ts'
-import { windowInWords } from './depthwise.ts'
+import { windowInWords } from './kind.ts'
 import type { PartKind } from './kind.ts'
 
 /** A residual convolution from all channels to `outputs` numbers, `size` cells wide. */
@@ -44,6 +44,7 @@ export function residualConv(outputs: number, options: ResidualConvOptions = {})
   return dataOf('residualConv', residualConvKind, { outputs }, options)
 }
 
+/** @internal */
 export const residualConvKind: PartKind<ResidualConv> = {
   type: 'residualConv',
   fields: {

@@ -1,4 +1,5 @@
-// Where a page or a comment names a file or a folder of this repository, it is there.
+// Where a page or a comment names a file or a folder of this repository, it is there; and every package has its line in
+// docs/dependencies.md, with its version.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -38,4 +39,21 @@ it.each([
     .map(([all, inner]) => ({ file, path: inner ?? all })))
   expect(named.length).toBeGreaterThan(20)
   expect(named.filter(({ path }) => !elsewhere.test(path) && !exists(path))).toEqual([])
+})
+
+it('has a line for every package, with its version, and for no other', () => {
+  const { dependencies, optionalDependencies, devDependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+  const wanted = Object.entries<string>({ ...dependencies, ...optionalDependencies, ...devDependencies })
+    .map(([name, version]) => `${name} ${version.replace(/^npm:.*@/, '')}`)
+  // A row may have several packages of one scope, `@scope/a, b; @other/c`, with as many versions.
+  const rows = readFileSync(`${root}docs/dependencies.md`, 'utf8').split('\n').filter(line => /^\| .*\d+\.\d+\.\d+/.test(line))
+  const told = rows.flatMap(row => {
+    const [names, versions] = row.split('|').slice(1, 3).map(cell => cell.replace(' (optional)', '').trim().split(/[,;] /))
+    let scope = ''
+    return names.map((name, i) => {
+      scope = name.startsWith('@') ? name.slice(0, name.indexOf('/') + 1) : scope
+      return `${name.startsWith('@') ? name : scope + name} ${versions[i]}`
+    })
+  })
+  expect(told.toSorted()).toEqual(wanted.toSorted())
 })

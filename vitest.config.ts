@@ -14,6 +14,9 @@ const config: ViteUserConfig = {
     setupFiles: ['tests/setup.ts'],
     // Processes, not threads: the WebGPU bindings hold process-wide state that does not survive a worker's end.
     pool: 'forks',
+    // Test files share their process: most of them would take longer to load the sources than to test. A file puts back
+    // what it changes in the process.
+    isolate: false,
     maxWorkers: 2,
     testTimeout: 60_000 * Math.max(1, runs / 30),
     hookTimeout: 60_000,

@@ -12,8 +12,8 @@ import { afterEach, beforeEach, expect } from 'vitest'
 import { closeScope, openScope } from '../src/tensor/lifetime.ts'
 import type { Scope } from '../src/tensor/lifetime.ts'
 import { defaultBackend } from '../src/tensor/tensor.ts'
-import type { Data } from '../src/backends/backend.ts'
 import { long } from './long.ts'
+import './poison.ts'
 
 const { CELLGRAD_RUNS, CELLGRAD_SEED } = process.env
 
@@ -21,17 +21,6 @@ fc.configureGlobal({
   numRuns: Number(CELLGRAD_RUNS || (long ? 30 : 10)),
   ...(CELLGRAD_SEED ? { seed: Number(CELLGRAD_SEED) } : {}),
 })
-
-const { alloc, free } = defaultBackend
-defaultBackend.alloc = spec => {
-  const handle = alloc(spec)
-  ;(handle as Data).fill(NaN)
-  return handle
-}
-defaultBackend.free = handle => {
-  ;(handle as Data).fill(NaN)
-  free(handle)
-}
 
 let scope: Scope
 let before: number

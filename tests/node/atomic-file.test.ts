@@ -1,12 +1,19 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import * as fs from 'node:fs/promises'
+import fs, { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { MockInstance } from 'vitest'
 import { writeFileAtomic } from '../../src/node/atomic-file.ts'
 
-// Every function of node:fs/promises stays real; spies can be laid over `open` and `rename`.
-vi.mock('node:fs/promises', { spy: true })
+const { open, rename } = fs
+
+/** A spy over a function of node:fs/promises for whoever has imported it. */
+function spied<F extends 'open' | 'rename'>(name: F): MockInstance<typeof fs[F]> {
+  const spy = vi.spyOn(fs, name)
+  syncBuiltinESMExports()
+  return spy as unknown as MockInstance<typeof fs[F]>
+}
 
 let folder: string
 let path: string
@@ -15,7 +22,8 @@ beforeEach(async () => {
   path = join(folder, 'model.safetensors')
 })
 afterEach(async () => {
-  vi.resetAllMocks()
+  vi.restoreAllMocks()
+  syncBuiltinESMExports()
   await rm(folder, { recursive: true })
 })
 
@@ -40,8 +48,7 @@ describe('writeFileAtomic', () => {
 
   it('syncs the file before it takes its name, and the folder after', async () => {
     const steps: string[] = []
-    const { open, rename } = await vi.importActual<typeof fs>('node:fs/promises')
-    vi.mocked(fs.open).mockImplementation(async (...args) => {
+    spied('open').mockImplementation(async (...args) => {
       const handle = await open(...args)
       const what = args[0] === folder ? 'folder' : 'file'
       const [write, sync] = [handle.writeFile.bind(handle), handle.sync.bind(handle)]
@@ -49,7 +56,7 @@ describe('writeFileAtomic', () => {
       handle.sync = async () => { steps.push(`sync ${what}`); await sync() }
       return handle
     })
-    vi.mocked(fs.rename).mockImplementation(async (...args) => { steps.push('rename'); await rename(...args) })
+    spied('rename').mockImplementation(async (...args) => { steps.push('rename'); await rename(...args) })
     await writeFileAtomic(path, 'x')
     expect(steps).toEqual(['write file', 'sync file', 'rename', 'sync folder'])
   })
@@ -60,8 +67,7 @@ describe('a failure', () => {
 
   /** `step` of the temporary file's handle fails after half of the bytes are written. */
   function failAt(step: 'writeFile' | 'sync'): void {
-    vi.mocked(fs.open).mockImplementationOnce(async (...args) => {
-      const { open } = await vi.importActual<typeof fs>('node:fs/promises')
+    spied('open').mockImplementationOnce(async (...args) => {
       const handle = await open(...args)
       await handle.write('ha')
       handle[step] = () => Promise.reject(noSpace)
@@ -79,7 +85,7 @@ describe('a failure', () => {
 
   it('of the rename keeps the old file and leaves nothing behind', async () => {
     await writeFile(path, 'old')
-    vi.mocked(fs.rename).mockRejectedValueOnce(new Error('EXDEV'))
+    spied('rename').mockRejectedValueOnce(new Error('EXDEV'))
     await expect(writeFileAtomic(path, 'new')).rejects.toThrow(`file: cannot write ${path} (EXDEV)`)
     expect(await readFile(path, 'utf8')).toBe('old')
     expect(await readdir(folder)).toEqual(['model.safetensors'])

@@ -41,7 +41,7 @@ describe('a header that says more than the file holds', () => {
     ])
     expect(bytes.length).toBeLessThan(75)
     const code = `
-      import { decodePng } from './src/node/png.ts'
+      import { decodePng } from './src/node/pictures/png.ts'
       const bytes = Buffer.from('${bytes.toString('base64')}', 'base64')
       for (const maxPixels of [2 ** 24, 2 ** 52]) {
         try { decodePng(bytes, 'a.png', { maxPixels }) } catch (error) { console.log(error.message) }

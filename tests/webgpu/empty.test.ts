@@ -1,7 +1,7 @@
 // Arrays without elements: every operator, its derivatives and whole rollouts give on a GPU what they give on the CPU,
 // or are refused with the same sentence.
 
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   add, cpu, defineRule, growingRule, init, key, memory, mlp, rollout, scope, sum, tensor, valueAndGrad, vjp, zeros,
 } from '../../src/index.ts'
@@ -10,10 +10,9 @@ import { emptyCalls, withPlacement } from '../operators/case.ts'
 import type { Call } from '../operators/case.ts'
 import { cases } from '../operators/cases.ts'
 import { long } from '../long.ts'
-import { openPoisoned } from './gpu.ts'
+import { sharedGpu } from './gpu.ts'
 
-const gpu = await openPoisoned()
-afterAll(() => gpu.close())
+const gpu = await sharedGpu()
 
 type Outcome = { shapes: (readonly number[])[]; values: number[][] } | string
 

@@ -3,6 +3,9 @@
 import fc from 'fast-check'
 import { webgpu } from '../../src/index.ts'
 import type { Spec, WebGpuBackend, WebGpuOptions } from '../../src/index.ts'
+import { openDevice } from '../../src/backends/webgpu/device.ts'
+import type { OpenDevice } from '../../src/backends/webgpu/device.ts'
+import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import { fullOp } from '../../src/tensor/ops/create.ts'
 import { useDefaultLimits } from './default-limits.ts'
 import { useSoftwareAdapter } from './software-adapter.ts'
@@ -12,7 +15,10 @@ if (process.env.CELLGRAD_LIMITS === 'default') await useDefaultLimits()
 
 /** A backend that hands out memory full of NaN, so that a kernel that does not write all of its output is seen. */
 export async function openPoisoned(options?: WebGpuOptions): Promise<WebGpuBackend> {
-  const backend = await webgpu(options)
+  return poisoned(await webgpu(options))
+}
+
+function poisoned(backend: WebGpuBackend): WebGpuBackend {
   const { alloc } = backend
   backend.alloc = (spec: Spec, name?: string) => {
     const handle = alloc(spec, name)
@@ -21,6 +27,22 @@ export async function openPoisoned(options?: WebGpuOptions): Promise<WebGpuBacke
     return handle
   }
   return backend
+}
+
+let device: Promise<OpenDevice> | undefined
+let gpu: Promise<WebGpuBackend> | undefined
+
+/** The device of all test files of a process that need none of their own. */
+export function sharedDevice(): Promise<OpenDevice> {
+  return device ??= openDevice()
+}
+
+/**
+ * Such a backend on it, so that a kernel that one file has compiled is there for the next: on a software adapter
+ * compiling takes most of the time. It ends with the process.
+ */
+export function sharedGpu(): Promise<WebGpuBackend> {
+  return gpu ??= sharedDevice().then(opened => poisoned(backendOn(opened)))
 }
 
 /** Fewer cases than properties usually get: each new rule compiles shaders for seconds on a software adapter. */

@@ -2,13 +2,12 @@
 // operator, as the call itself does on the CPU; everything else goes on.
 
 import fc from 'fast-check'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { add, crossEntropy, cpu, putAlong, scope, sum, takeAlong, tensor, vjp, webgpu } from '../../src/index.ts'
 import type { Backend, Tensor } from '../../src/index.ts'
-import { openPoisoned } from './gpu.ts'
+import { sharedGpu } from './gpu.ts'
 
-const gpu = await openPoisoned()
-afterAll(() => gpu.close())
+const gpu = await sharedGpu()
 
 const whole = (values: number[], backend: Backend = gpu): Tensor => (
   tensor(Int32Array.from(values), { shape: [values.length], backend }))

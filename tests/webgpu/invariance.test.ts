@@ -2,16 +2,15 @@
 // difference may be lost in the sum. Values and derivatives, of every backend, in every bit.
 
 import fc from 'fast-check'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import {
   cpu, crossEntropy, logSoftmax, logSumExp, mul, normal, scope, softmax, sum, tensor, vjp,
 } from '../../src/index.ts'
 import type { Backend, DType, Tensor } from '../../src/index.ts'
 import { key } from '../../src/tensor/key.ts'
-import { openPoisoned } from './gpu.ts'
+import { sharedGpu } from './gpu.ts'
 
-const gpu = await openPoisoned()
-afterAll(() => gpu.close())
+const gpu = await sharedGpu()
 
 const [lines, classes] = [5, 70]
 

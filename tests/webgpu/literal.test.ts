@@ -1,16 +1,15 @@
 // Numbers of a caller in the text of a shader: every one of them arrives, whatever it is.
 
 import fc from 'fast-check'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { apply, cpu, defineOp, defineRule, key, mlp, rollout, scope, tensor } from '../../src/index.ts'
 import type { Backend, Tensor } from '../../src/index.ts'
 import { withFunctions } from '../../src/backends/wgsl/functions.ts'
 import { literal, wholeLiteral } from '../../src/backends/wgsl/literal.ts'
 import { long } from '../long.ts'
-import { openPoisoned } from './gpu.ts'
+import { sharedGpu } from './gpu.ts'
 
-const gpu = await openPoisoned()
-afterAll(() => gpu.close())
+const gpu = await sharedGpu()
 
 const special = [0, -0, NaN, Infinity, -Infinity, 1e39, -1e39, 3.4e38, 1e21, -1e21, 1e-7, 1e-40, -1e-45, 2 ** 31, 0.1]
 

@@ -3,15 +3,14 @@
 // rollouts, each on the CPU and on a GPU.
 
 import fc from 'fast-check'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { conv, cpu, defineRule, depthwise, mlp, updatedChannels } from '../../src/index.ts'
 import type { Backend, Bound, Data, DataRule, Perception } from '../../src/index.ts'
 import { laterOutcome, scenesOf } from '../nca/fused-scenes.ts'
 import type { Outcome, Scene } from '../nca/fused-scenes.ts'
-import { openPoisoned, some } from './gpu.ts'
+import { sharedGpu, some } from './gpu.ts'
 
-const gpu = await openPoisoned()
-afterAll(() => gpu.close())
+const gpu = await sharedGpu()
 
 const composed = (backend: Backend): Backend => Object.create(backend, { runner: { value: undefined } }) as Backend
 const onCpu: Record<string, Backend> = {

@@ -3,7 +3,7 @@
 // give the values of the CPU exactly. Elementary functions have bounds of error.
 
 import fc from 'fast-check'
-import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import * as cellgrad from '../../src/index.ts'
 import { cast, concat, memory, tensor, vjp } from '../../src/index.ts'
 import type { Backend, Data, DType, Padding, Tensor } from '../../src/index.ts'
@@ -35,12 +35,11 @@ import type { Case } from '../operators/case.ts'
 import { cases } from '../operators/cases.ts'
 import { expectAgreement, expectSame } from './agreement.ts'
 import type { Make } from './agreement.ts'
-import { openPoisoned, some } from './gpu.ts'
+import { sharedGpu, some } from './gpu.ts'
 
 const { normal } = random
 
-const gpu = await openPoisoned()
-afterAll(() => gpu.close())
+const gpu = await sharedGpu()
 
 beforeEach(() => {
   const before = memory(gpu).buffers

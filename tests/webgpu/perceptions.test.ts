@@ -1,7 +1,7 @@
 // Learned perceptions on a GPU: value and derivatives are those of the CPU in float64, up to rounding.
 
 import fc from 'fast-check'
-import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { add, cpu, foldIn, inner, key, memory, normal, scope, tensor, valueAndGrad } from '../../src/index.ts'
 import type { Backend, Data, Padding, Tensor } from '../../src/index.ts'
 import { attention, attentionKind } from '../../src/nca/perceptions/attention.ts'
@@ -9,10 +9,9 @@ import { deformable, deformableKind } from '../../src/nca/perceptions/deformable
 import { convOn } from '../../src/tensor/ops/grid.ts'
 import type { PartKind } from '../../src/nca/perceptions/kind.ts'
 import { residualConv, residualConvKind } from '../../src/nca/perceptions/residual-conv.ts'
-import { openPoisoned, some } from './gpu.ts'
+import { sharedGpu, some } from './gpu.ts'
 
-const gpu = await openPoisoned()
-afterAll(() => gpu.close())
+const gpu = await sharedGpu()
 
 beforeEach(() => {
   const before = memory(gpu).buffers

@@ -2,7 +2,7 @@
 // time and however much is kept, and nothing left behind.
 
 import fc from 'fast-check'
-import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import {
   conv, cpu, defineRule, depthwise, explain, grad, growingRule, init, key, memory, mlp, mul, normal, rollout, scope,
   sum, tensor, to, valueAndGrad,
@@ -13,10 +13,9 @@ import type { Backend, Data, DataParams, DataRule, Tensor } from '../../src/inde
 import { distance, expectNear, laterOutcome, outcome, scenesOf } from '../nca/fused-scenes.ts'
 import type { Outcome, OutcomeOptions, Scene } from '../nca/fused-scenes.ts'
 import { long } from '../long.ts'
-import { openPoisoned, some } from './gpu.ts'
+import { openPoisoned, sharedGpu, some } from './gpu.ts'
 
-const gpu = await openPoisoned()
-afterAll(() => gpu.close())
+const gpu = await sharedGpu()
 
 beforeEach(() => {
   const before = memory(gpu).buffers

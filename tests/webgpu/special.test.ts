@@ -1,14 +1,13 @@
 // NaN, infinity, and numbers near the ends of float32, through lengths, losses and metrics: as on the CPU.
 
 import fc from 'fast-check'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import * as cellgrad from '../../src/index.ts'
 import { cast, grad, sum, tensor } from '../../src/index.ts'
 import type { Backend, DType, Tensor } from '../../src/index.ts'
-import { openPoisoned } from './gpu.ts'
+import { sharedGpu } from './gpu.ts'
 
-const gpu = await openPoisoned()
-afterAll(() => gpu.close())
+const gpu = await sharedGpu()
 
 /** The results of f, made of tensors of both backends, are equal up to a part in a million. */
 async function expectAlike(f: (make: (values: readonly number[], shape: readonly number[], dtype?: DType) => Tensor) => Tensor): Promise<void> {

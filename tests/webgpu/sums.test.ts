@@ -2,15 +2,14 @@
 // magnitudes as a tree of them has, and not by n.
 
 import fc from 'fast-check'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   broadcastTo, conv2d, cpu, dense, depthwiseConv, full, gather, logSumExp, mean, mul, norm, ones, scope, sum, tensor, vjp,
 } from '../../src/index.ts'
 import type { Backend, Tensor } from '../../src/index.ts'
-import { openPoisoned } from './gpu.ts'
+import { sharedGpu } from './gpu.ts'
 
-const gpu = await openPoisoned()
-afterAll(() => gpu.close())
+const gpu = await sharedGpu()
 
 /** 0.1 as it is in 32 bits. */
 const tenth = Math.fround(0.1)

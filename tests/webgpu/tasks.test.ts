@@ -1,6 +1,6 @@
 // Tasks on a GPU: their first iterations are those of the CPU, up to rounding.
 
-import { afterAll, beforeEach, expect, it, onTestFinished } from 'vitest'
+import { beforeEach, expect, it, onTestFinished } from 'vitest'
 import {
   classificationTask, conditionalTask, conv, cpu, defineRule, eachLeaf, examplesOf, imageToImageTask, key, memory, mlp,
   sgd, taskTrainer, Tensor, tensor, uniform,
@@ -8,11 +8,10 @@ import {
 import type { Backend, Data, DataRule, Task, TrainerOptions } from '../../src/index.ts'
 import { SparseState } from '../../src/nca/training/sparse-state.ts'
 import { distance } from '../nca/fused-scenes.ts'
-import { openPoisoned } from './gpu.ts'
+import { sharedGpu } from './gpu.ts'
 
-const gpu = await openPoisoned()
+const gpu = await sharedGpu()
 const host = cpu({ threads: 1 })
-afterAll(() => gpu.close())
 
 beforeEach(() => {
   const before = memory(gpu).buffers

@@ -1,7 +1,7 @@
 // Training on a GPU: the iterations of the CPU, up to rounding; no read-back and no new memory inside an iteration; and
 // states that move between the two.
 
-import { afterAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest'
+import { beforeEach, expect, it, onTestFinished, vi } from 'vitest'
 import {
   adam, cpu, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, grad, growingRule, growingTrainer, key, mean, memory,
   mlp, mse, NonFiniteError, presets, rgba, rollout, seed, stepDecay, Tensor, tensor, to, train,
@@ -13,12 +13,10 @@ import { supersede } from '../../src/tensor/lifetime.ts'
 import { SparseState } from '../../src/nca/training/sparse-state.ts'
 import { distance } from '../nca/fused-scenes.ts'
 import { long } from '../long.ts'
-import './gpu.ts'
+import { sharedDevice, sharedGpu } from './gpu.ts'
 
-const opened = await openDevice()
-const gpu = backendOn(opened)
+const gpu = await sharedGpu()
 const host = cpu({ threads: 1 })
-afterAll(() => gpu.close())
 
 beforeEach(() => {
   const before = memory(gpu).buffers
@@ -100,9 +98,9 @@ it.runIf(long)('learns as the CPU does, in memory that does not grow', async () 
   expect(Math.abs(last('webgpu') / last('cpu') - 1)).toBeLessThan(0.1)
 })
 
-it('neither reads nor makes a buffer inside an iteration, once it has as many as it needs', () => {
+it('neither reads nor makes a buffer inside an iteration, once it has as many as it needs', async () => {
   const trainer = trainerOn(gpu, { steps: [7, 8] })
-  const create = vi.spyOn(opened.device, 'createBuffer')
+  const create = vi.spyOn((await sharedDevice()).device, 'createBuffer')
   const read = vi.spyOn(gpu, 'read')
   onTestFinished(() => { vi.restoreAllMocks() })
   let state = trainer.init(key(1))

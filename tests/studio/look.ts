@@ -5,7 +5,7 @@ import type { Page } from 'playwright-core'
 /** A number among the figures of a room, by its label. */
 export async function figure({ page }: { page: Page }, label: string | RegExp): Promise<number> {
   const text = await page.locator('.figure', { has: page.getByText(label, { exact: true }) }).locator('dd').textContent()
-  return Number.parseFloat(text ?? '')
+  return Number.parseFloat((text ?? '').replace('−', '-'))
 }
 
 /** Waits until something holds; throws after so many milliseconds. */

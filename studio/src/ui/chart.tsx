@@ -3,6 +3,8 @@
  * scale. Of many values as many are drawn as can be seen.
  */
 import type { VNode } from 'preact'
+import { brief, minus } from './numbers.ts'
+import { useWidth } from './width.ts'
 
 const height = 150, left = 46, bottom = 18
 
@@ -11,12 +13,10 @@ type Props = {
   readonly values: readonly number[]
   /** Whether powers of ten are drawn at equal distances. */
   readonly log?: boolean
-  /** Whether it takes half a column. */
-  readonly narrow?: boolean
 }
 
-export function Chart({ title, values, log = false, narrow = false }: Props): VNode {
-  const width = narrow ? 320 : 640
+export function Chart({ title, values, log = false }: Props): VNode {
+  const [figure, width] = useWidth<HTMLElement>()
   const shown = values.map(v => (log ? Math.log10(Math.max(v, 1e-12)) : v))
   const [low, high] = rangeOf(shown, log)
   const x = (i: number): number => left + ((width - left - 4) * i) / Math.max(values.length - 1, 1)
@@ -24,13 +24,13 @@ export function Chart({ title, values, log = false, narrow = false }: Props): VN
   const ticks = ticksOf(low, high, log)
   const last = values.at(-1)
   return (
-    <figure class="chart">
-      <figcaption>{title}<span>{last === undefined ? '' : log ? `${Math.log10(last).toFixed(2)} (log₁₀)` : last.toPrecision(3)}</span></figcaption>
-      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`${title} over ${values.length} iterations${last === undefined ? '' : `, now ${last.toPrecision(3)}`}`}>
+    <figure class="chart" ref={figure}>
+      <figcaption>{title}<span>{last === undefined ? '' : log ? `${minus(Math.log10(last).toFixed(2))} (log₁₀)` : brief(last, 3)}</span></figcaption>
+      <svg {...{ width, height }} role="img" aria-label={`${title} over ${values.length} iterations${last === undefined ? '' : `, now ${brief(last, 3)}`}`}>
         {ticks.map(tick => (
           <g key={tick}>
             <line x1={left} x2={width} y1={y(tick)} y2={y(tick)} class="grid" />
-            <text x={left - 6} y={y(tick) + 4} text-anchor="end">{log ? `10${superscript(tick)}` : tick.toPrecision(1)}</text>
+            <text x={left - 6} y={y(tick) + 4} text-anchor="end">{log ? `10${superscript(tick)}` : brief(tick)}</text>
           </g>
         ))}
         <text x={width - 4} y={height - 2} text-anchor="end">{values.length}</text>
@@ -49,7 +49,7 @@ export function rangeOf(values: readonly number[], log: boolean): [number, numbe
   const finite = values.filter(v => Number.isFinite(v))
   if (finite.length === 0) return log ? [-3, 0] : [0, 1]
   const low = finite.reduce((a, b) => Math.min(a, b)), high = finite.reduce((a, b) => Math.max(a, b))
-  return log ? [Math.floor(low), Math.max(Math.ceil(high), Math.floor(low) + 1)] : [0, high > 0 ? high * 1.1 : 1]
+  return log ? [Math.floor(low), Math.max(Math.ceil(high), Math.floor(low) + 1)] : [0, high > 0 ? high : 1]
 }
 
 /** Where a scale from low to high has its lines. */

@@ -5,6 +5,7 @@
  * rising, it explodes.
  */
 import type { VNode } from 'preact'
+import { minus } from '../../ui/numbers.ts'
 import type { Start } from './line.ts'
 
 /** Norms for t = 0 … steps, by where the rollout began. */
@@ -12,8 +13,6 @@ export type Norms = Partial<Record<Start, Float32Array>>
 
 const wide = 640, tall = 96, margin = 4
 const names: Readonly<Record<Start, string>> = { seed: 'from the seed', pool: 'from the pool', play: 'from Play' }
-
-const minus = (n: number): string => String(n).replace('-', '−')
 
 export function NormCurve({ norms, steps, t, start }: { norms: Norms; steps: number; t: number; start: Start }): VNode {
   const logs = Object.entries(norms).map(([name, values]) => [name as Start, Array.from(values, v => Math.log10(Math.max(v, 1e-30)))] as const)

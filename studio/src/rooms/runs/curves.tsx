@@ -4,13 +4,12 @@
 import type { VNode } from 'preact'
 import type { ServedRun } from 'cellgrad/experiment'
 import { rangeOf, superscript, ticksOf } from '../../ui/chart.tsx'
+import { useWidth } from '../../ui/width.ts'
 
-const left = 46, bottom = 20, top = 6
-
-/** The width of the drawing: on a phone less of it, so that its words stay as large as others. */
-const [width, height] = matchMedia('(max-width: 860px)').matches ? [360, 220] : [800, 260]
+const height = 260, left = 46, bottom = 20, top = 6
 
 export function Curves({ runs, colourOf }: { runs: readonly ServedRun[]; colourOf: (run: ServedRun) => string }): VNode {
+  const [figure, width] = useWidth<HTMLElement>()
   const drawn = runs.filter(({ curve }) => curve.losses.length > 0)
   const logs = drawn.map(({ curve }) => curve.losses.map(loss => Math.log10(Math.max(loss, 1e-12))))
   const [low, high] = rangeOf(logs.flat(), true)
@@ -20,9 +19,9 @@ export function Curves({ runs, colourOf }: { runs: readonly ServedRun[]; colourO
   const pathOf = (run: ServedRun, i: number): string => run.curve.iterations
     .map((iteration, k) => `${k === 0 ? 'M' : 'L'}${x(iteration).toFixed(1)} ${y(logs[i][k]).toFixed(1)}`).join('')
   return (
-    <figure class="chart curves">
+    <figure class="chart curves" ref={figure}>
       <figcaption>Loss<span>over iterations</span></figcaption>
-      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`The loss of ${drawn.map(({ name }) => name).join(', ') || 'no run'}`}>
+      <svg {...{ width, height }} role="img" aria-label={`The loss of ${drawn.map(({ name }) => name).join(', ') || 'no run'}`}>
         {ticksOf(low, high, true).map(tick => (
           <g key={tick}>
             <line x1={left} x2={width} y1={y(tick)} y2={y(tick)} class="grid" />

@@ -56,9 +56,10 @@ function FieldRow({ field: { key, words, choices, otherwise }, text, mistake, on
   onInput: (text: string) => void
 }): VNode {
   const id = useId()
+  const parts = key.split('.') // where a long name may be broken
   return (
     <div class="field option">
-      <label for={id}>{key}</label>
+      <label for={id}>{parts[0]}{parts.slice(1).map(part => <>.<wbr />{part}</>)}</label>
       {choices.length > 0 ? (
         <select id={id} value={text || otherwise} aria-describedby={`${id}-says`} onChange={e => onInput(e.currentTarget.value === otherwise ? '' : e.currentTarget.value)}>
           {choices.map(word => <option key={word} value={word}>{word}</option>)}

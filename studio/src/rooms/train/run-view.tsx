@@ -8,6 +8,7 @@ import { Picture } from '../../ui/cells.tsx'
 import { Chart } from '../../ui/chart.tsx'
 import { Figure } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
+import { brief, minus } from '../../ui/numbers.ts'
 import { Downloads } from './downloads.tsx'
 import { Samples } from './samples.tsx'
 import type { Sample } from './session.ts'
@@ -23,7 +24,7 @@ export function RunView({ run, onReopen }: {
 }): VNode {
   const { name, config, target, iteration, losses, norms, rates, perSecond, running, grown, batch, slots, elsewhere } = run
   const [pool, setPool] = useState<{ from: number; samples: readonly Sample[] } | null>(null)
-  const loss = losses.at(-1)
+  const [loss, norm, rate] = [losses.at(-1), norms.at(-1), rates.at(-1)]
 
   function look(from: number): void {
     call('train', 'pool', from, shown).then(samples => setPool({ from, samples })).catch(complain)
@@ -43,15 +44,15 @@ export function RunView({ run, onReopen }: {
       ) : <Hand run={run} onHurt={() => look(pool?.from ?? 0)} />}
       <dl class="figures">
         <Figure label={`of ${config.train.iterations} iterations`} value={String(iteration)} />
-        <Figure label="log₁₀ loss" value={loss === undefined ? '–' : Math.log10(loss).toFixed(2)} />
-        <Figure label="gradient norm" value={norms.at(-1)?.toPrecision(2) ?? '–'} />
-        <Figure label="rate" value={rates.at(-1)?.toPrecision(2) ?? '–'} />
-        <Figure label="iterations / s" value={running ? perSecond.toPrecision(2) : '0'} />
+        <Figure label="log₁₀ loss" value={loss === undefined ? '–' : minus(Math.log10(loss).toFixed(2))} />
+        <Figure label="gradient norm" value={norm === undefined ? '–' : brief(norm)} />
+        <Figure label="rate" value={rate === undefined ? '–' : brief(rate)} />
+        <Figure label="iterations / s" value={running ? brief(perSecond) : '0'} />
       </dl>
       <Chart title="Loss" values={losses} log />
       <div class="pair">
-        <Chart title="Gradient norm" values={norms} log narrow />
-        <Chart title="Learning rate" values={rates} narrow />
+        <Chart title="Gradient norm" values={norms} log />
+        <Chart title="Learning rate" values={rates} />
       </div>
       {batch.length > 0 && <Samples title="The last batch, after its rollout" samples={batch} />}
       {slots > 0 && (pool ? <Samples title={`Slots ${pool.from} to ${pool.from + pool.samples.length - 1} of the pool`} samples={pool.samples} /> : null)}
@@ -81,7 +82,7 @@ function Hand({ run: { config, iteration, rates, running, slots }, onHurt }: { r
           call('train', 'rate', Number(rate)).then(() => setRate('')).catch(complain)
         }}
       >
-        <input type="text" inputMode="decimal" class="short" aria-label="Another learning rate" placeholder={`rate ${rates.at(-1)?.toPrecision(2) ?? ''}`} value={rate} onInput={e => setRate(e.currentTarget.value)} />
+        <input type="text" inputMode="decimal" class="short" aria-label="Another learning rate" placeholder={rates.length > 0 ? `rate ${brief(rates.at(-1)!)}` : 'rate'} value={rate} onInput={e => setRate(e.currentTarget.value)} />
         <button type="submit" disabled={rate === ''}>Set</button>
       </form>
       {slots > 0 && <button type="button" onClick={() => { call('train', 'hurt').then(onHurt).catch(complain) }}>Hurt the pool</button>}

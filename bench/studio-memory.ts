@@ -80,6 +80,7 @@ export async function watchMemory(minutes: number, folder: string): Promise<void
       'A lizard on 72×72 cells at the speed that a visitor finds, 60 steps a second, hurt once a minute; WASM and WebGPU side by side in one Chromium.',
       `Steps that were taken: ${steps.join('; ')}.`,
       'Page and worker: what measureUserAgentSpecificMemory counts after it has collected garbage. Tensors: what the engine holds, with what it keeps for the next ones.',
+      'Arrays on the CPU wait for the garbage collector, which comes now and then: so what they hold goes up and down, and the process keeps room for it.',
       'Renderer and GPU process: RSS of the browser’s processes. With SwiftShader the buffers of the GPU are in the GPU process.',
     ],
   })

@@ -1,5 +1,6 @@
 // Experiments of every task from a file: trained, resumed, judged and applied, on data that are made here.
 
+import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
@@ -150,6 +151,49 @@ it('a sweep over the folds of an experiment is a cross-validation', async () => 
   expect(await run(['sweep', 'folds.yaml', '--out', 'folds'], { cwd: folder() })).toMatchObject({ status: 0, err: '' })
   expect(await readdir(folder('folds', 'runs'))).toHaveLength(2)
   expect(await readFile(folder('folds', 'best.yaml'), 'utf8')).toMatch(/^task: imageToImage\n/m)
+})
+
+it('ends at the end of its patience, by a metric of its task, and says so in its report', async () => {
+  const said = await cellgrad('train', 'classification.yaml', '--set', 'validate.metric=accuracyOfImages', '--set', 'validate.patience=2', '--set', 'train.rate=0', '--set', 'train.iterations=50', '--set', 'report={ every: 2, metrics: [accuracyOfImages], tensorboard: true }', '--out', 'patient')
+  expect([said.status, said.err]).toEqual([0, ''])
+  expect(said.out).toContain('Ended after iteration 3 of 50: 2 validations were not better than that of iteration 1.\n') // at a rate of 0 none is
+  expect(await readdir(folder('patient', 'pictures'))).toEqual(['0000002.png'])
+  expect(existsSync(folder('patient', 'tensorboard'))).toBe(true)
+  const report = await readFile(folder('patient', 'report.md'), 'utf8')
+  expect(report).toMatch(/\| metric \| mean \| std \| examples \|\n\| --- .*\n\| accuracyOfImages \| [\d.]+ \| [\d.]+ \| 2 \|\n\n!\[made/)
+  const { validation } = (await readModel(folder('patient', 'best.safetensors'))).provenance
+  expect(report).toContain(`the best by validation, ${Number(Number(validation).toPrecision(4))}; `)
+  expect(await cellgrad('train', '--resume', 'patient')).toMatchObject({ status: 0, err: '' })
+  expect((await readFile(folder('patient', 'metrics.jsonl'), 'utf8')).trimEnd().split('\n')).toHaveLength(3)
+  const wrong = await cellgrad('train', 'classification.yaml', '--set', 'validate.metric=accurcy', '--out', 'never')
+  expect(wrong).toMatchObject({ status: 1, err: 'validate: metric is "accurcy", expected one of loss, accuracyOfCells, accuracyOfImages.\n' })
+})
+
+it('several seeds and all folds are runs of their own, compared; it goes on where it was', async () => {
+  const args = ['imageToImage.yaml', '--set', 'train.iterations=1', '--set', 'seeds=2', '--set', 'validate.fold=all', '--out', 'several']
+  const said = await cellgrad('train', ...args)
+  expect([said.status, said.err]).toEqual([0, ''])
+  expect((await readdir(folder('several'))).filter(name => name.startsWith('seed')).sort()).toEqual(['seed-0-fold-0', 'seed-0-fold-1', 'seed-1-fold-0', 'seed-1-fold-1'])
+  const [head, ...rows] = (await readFile(folder('several', 'report.csv'), 'utf8')).trimEnd().split('\n').map(line => line.split(','))
+  expect(head).toEqual(['run', 'loss', 'dice', 'iou'])
+  expect(rows.map(([name]) => name)).toEqual(['seed-0-fold-0', 'seed-0-fold-1', 'seed-1-fold-0', 'seed-1-fold-1', 'mean', 'std'])
+  const losses = rows.slice(0, 4).map(([, loss]) => Number(loss))
+  expect(Number(rows[4][1])).toBeCloseTo(losses.reduce((a, b) => a + b) / 4, 3)
+  expect(await readFile(folder('several', 'report.md'), 'utf8')).toContain('# 4 runs\n\n| run | loss | dice | iou |\n')
+
+  await rm(folder('several', 'seed-1-fold-1'), { recursive: true })
+  const more = await cellgrad('train', '--resume', 'several')
+  expect([more.status, more.err]).toEqual([0, ''])
+  expect(more.out.match(/Run \d of 4/g)).toEqual(['Run 4 of 4'])
+  expect((await readFile(folder('several', 'report.csv'), 'utf8')).trimEnd().split('\n').map(line => line.split(','))).toEqual([head, ...rows])
+})
+
+// What is long above, in little: that the task can be trained from a file and judged at all.
+it.each(long ? [] : ['conditional', 'video'])('%s is trained and judged', async task => {
+  expect(await cellgrad('train', `${task}.yaml`, '--iterations', '1', '--out', `little-${task}`)).toMatchObject({ status: 0, err: '' })
+  const judged = await cellgrad('evaluate', `little-${task}`, '--seeds', '1', '--format', 'csv', '--out', `little-${task}.png`)
+  expect(judged).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^metric,mean,std,examples\nloss,[\d.]+,0,\d+\n$/) })
+  expect((await readPng(folder(`little-${task}.png`))).width).toBeGreaterThan(0)
 })
 
 it('data that are missing or do not fit are one sentence, and leave no run behind', async () => {

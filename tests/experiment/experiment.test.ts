@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { record } from '../../src/backends/fields.ts'
-import { placeOf, runConfigOf, runSchema, runYaml, taskNames } from '../../src/experiment/index.ts'
-import type { Experiment, RunConfig, Values } from '../../src/experiment/index.ts'
+import { partsOf, placeOf, runConfigOf, runSchema, runYaml, splitOf, taskNames } from '../../src/experiment/index.ts'
+import type { Experiment, Lesson, RunConfig, Values } from '../../src/experiment/index.ts'
 import { trainingFields } from '../../src/nca/training/trainer-options.ts'
 import { recipes } from '../../src/index.ts'
 import type { Json } from '../../src/backends/options.ts'
@@ -63,6 +63,23 @@ it('bundled ones are those of the recipes', () => {
   }
 })
 
+it('is one run, or one for each seed and fold, which hold out every example once', () => {
+  const base = { task: 'imageToImage', data: data.imageToImage, recipe: 'digits', train: { mutated: 0 }, validate: { every: 1, folds: 3, fold: 'all' } }
+  const config = made({ ...base, seed: 4, seeds: 2 }) as Experiment
+  const parts = partsOf(config)
+  expect(parts.map(({ name }) => name)).toEqual(['seed-4-fold-0', 'seed-4-fold-1', 'seed-4-fold-2', 'seed-5-fold-0', 'seed-5-fold-1', 'seed-5-fold-2'])
+  for (const part of parts) {
+    expect(partsOf(part.config)).toEqual([{ name: '', config: part.config }])
+    expect(again(part.config)).toEqual(part.config)
+  }
+  const lesson = { task: { examples: 11 } } as Lesson
+  const held = parts.slice(0, 3).flatMap(part => splitOf(part.config as Experiment, lesson).test)
+  expect(held.sort((a, b) => a - b)).toEqual(Array.from({ length: 11 }, (_, i) => i))
+  const { train, test } = splitOf(made({ ...base, validate: { every: 1, split: 0.25 } }) as Experiment, lesson)
+  expect([train.length, test.length]).toEqual([8, 3])
+  expect(() => splitOf(made({ ...base, validate: { every: 1, split: 0.01 } }) as Experiment, lesson)).toThrow('validate: split is 0.01, expected a share of the 11 examples that leaves some on either side.')
+})
+
 it('tells a mistake by where it is', () => {
   const said = (values: Values): string[] => {
     const result = runConfigOf(values)
@@ -71,7 +88,7 @@ it('tells a mistake by where it is', () => {
   expect(said({ task: 'vidoe' })).toEqual(['task: is "vidoe", expected one of growing, conditional, classification, imageToImage, video, texture'])
   expect(said({ task: 'texture', recipe: 'texture', data: {} })).toEqual(['data.image: is missing, expected a text'])
   expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a', sise: 3 } })).toEqual([expect.stringContaining('there is no key "sise" in data; did you mean "size"?')])
-  expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a' }, validate: { every: 1, folds: 2, fold: 2 } })).toEqual(['validate.fold: is 2, expected a whole number from 0 to 1'])
+  expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a' }, validate: { every: 1, folds: 2, fold: 2 } })).toEqual(['validate.fold: is 2, expected a whole number from 0 to 1, or all'])
 })
 
 it('takes what is flat, as files were and presets are, for what stands in its section', () => {

@@ -350,6 +350,16 @@ describe('the split of examples', () => {
       expect(test).toHaveLength(Math.round(n * share))
       expect([...train, ...test].sort((a, b) => a - b)).toEqual(Array.from({ length: n }, (_, i) => i))
     }))
+    fc.assert(fc.property(fc.array(fc.nat(3), { minLength: 4, maxLength: 60 }), fc.double({ min: 0.1, max: 0.9, noNaN: true }), fc.nat(), (labels, share, k) => {
+      const n = labels.length
+      const { train, test } = splitExamples(key(k), n, share, { labels })
+      expect([...train, ...test].sort((a, b) => a - b)).toEqual(labels.map((_, i) => i))
+      expect(test.length).toBe(Math.round(n * share))
+      for (const label of new Set(labels)) {
+        const wanted = (labels.filter(l => l === label).length * test.length) / n
+        expect(Math.abs(test.filter(id => labels[id] === label).length - wanted)).toBeLessThanOrEqual(1)
+      }
+    }))
     expect(splitExamples(key(1), 50, 0.5)).not.toEqual(splitExamples(key(2), 50, 0.5))
   })
 })

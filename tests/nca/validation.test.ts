@@ -50,6 +50,21 @@ describe('validation', () => {
     expect(params[8]).not.toEqual(params[10])
   })
 
+  it('ends a run at the end of its patience, at the same place after any interruption, and with the best', async () => {
+    const values = fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 8, maxLength: 8 })
+    await fc.assert(fc.asyncProperty(values, fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 15 }), async (list, patience, at) => {
+      const validation = { every: 2, patience, measure: (_: DataParams, iteration: number) => list[iteration / 2 - 1] }
+      const firstBest = list.findIndex((least, i) => i < list.length && list.slice(0, i).every(x => x > least) && list.slice(i + 1, i + 1 + patience).every(x => x >= least) && list.slice(i + 1).length >= patience)
+      const end = firstBest < 0 ? 16 : 2 * (firstBest + 1 + patience)
+      const whole = await runTo(16, { validation })
+      expect(whole.state.iteration).toBe(end)
+      const part = await runTo(Math.min(at, end), { validation })
+      const rest = await runTo(16, { validation, state: part.state, best: part.best })
+      if (part.state.iteration === end) expect(rest.bests).toEqual([]) // nothing is done again
+      else expect([rest.state.iteration, bits(rest.best!.params)]).toEqual([end, bits(whole.best!.params)])
+    }), { numRuns: 15 })
+  })
+
   it('tells what it said last', async () => {
     const said: (number | null)[] = []
     const measure = (_: DataParams, iteration: number): Promise<number> => Promise.resolve(10 * iteration)

@@ -8,8 +8,10 @@ import { arranged, placeOf } from '../../experiment/config/sections.ts'
 import { bundledExperiment } from '../../node/assets.ts'
 import { valueAt } from '../../experiment/flat.ts'
 import type { JsonObject } from '../../experiment/flat.ts'
+import { partsOf } from '../../experiment/tasks/parts.ts'
 import { isGrowing } from '../../experiment/tasks/values.ts'
 import { stretched } from '../run/minutes.ts'
+import { hasParts, resumeParts, startParts } from '../run/repeats.ts'
 import { resumeRun, startRun } from '../run/training.ts'
 import type { RunOptions } from '../run/training.ts'
 import { argument, command, flag, minutes, toggle, verbose } from '../input/command.ts'
@@ -76,9 +78,16 @@ export const train: Command = command('train', 'Train a neural cellular automato
       const what = other === 'target' ? 'a target' : `--${kebab(other)}`
       given.refuse(`${what} does not go with --resume, which goes on with the run as it is`)
     }
-    return resumeRun(resume, flags, options)
+    if (!hasParts(resume)) return resumeRun(resume, flags, options)
+    const [flag] = Object.keys(flags)
+    if (flag !== undefined) given.refuse(`--${kebab(flag)} does not go with several runs; it goes with each by itself`)
+    return resumeParts(resume, options)
   }
   const made = await loadRunConfig({ file, flags, set, command: given.command })
+  if (partsOf(made).length > 1) {
+    if (time !== undefined) given.refuse('--minutes does not go with several runs; say train.iterations')
+    return startParts(made, { ...options, out })
+  }
   const isFirstTry = isGrowing(made) && !file && valueAt(arranged(set) as JsonObject, 'train.iterations') === undefined && !time && flags.preset === undefined && flags.iterations === undefined
   const whole = isFirstTry ? stretched(made, firstTry) : made
   await startRun(whole, { ...options, out, minutes: time })

@@ -47,6 +47,7 @@ export function growing(run: Run & { readonly config: Config }, backend: Backend
       ['the same, moving', files.animation],
       ['how it answers to damage', files.regeneration],
       ['what it should grow', files.target],
+      ['how good it is', files.report],
       ['the loss over the iterations', files.chart],
       ['every iteration in numbers', files.metrics],
       ['what was asked for', files.config],

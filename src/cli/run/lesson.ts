@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Backend } from '../../backends/backend.ts'
 import { trainingOf } from '../../experiment/config/trainer.ts'
 import type { Experiment } from '../../experiment/tasks/experiment.ts'
-import { lessonOf, splitOf, taskOn } from '../../experiment/tasks/lesson.ts'
+import { errorBy, lessonOf, splitOf, taskOn } from '../../experiment/tasks/lesson.ts'
 import type { Lesson } from '../../experiment/tasks/lesson.ts'
 import type { RunConfig } from '../../experiment/tasks/values.ts'
 import type { Image } from '../../nca/files/image.ts'
@@ -35,15 +35,12 @@ export type Prepared = {
   readonly params?: DataParams
 }
 
-/** How many examples are shown. */
-const mostShown = 8
-
 /** Reads the data of an experiment, and holds them against its rule; and, for a new run, the model from which it begins. */
 export async function prepare(experiment: Experiment, backend: Backend, isNew: boolean): Promise<Prepared> {
   const lesson = lessonOf(experiment, await readTaskData(experiment, '.'), { backend })
   const split = splitOf(experiment, lesson)
   const params = await firstParams(experiment, backend, isNew)
-  return { lesson, split, ...(params && { params }), shown: (split.test.length > 0 ? split.test : split.train).slice(0, mostShown) }
+  return { lesson, split, ...(params && { params }), shown: (split.test.length > 0 ? split.test : split.train).slice(0, experiment.report.examples) }
 }
 
 /** The parameters of the model from which a new run begins, where it names one. */
@@ -61,6 +58,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
   const { folder, config } = run
   const { rule, validate } = config
   const steps = stepsOf(config)
+  const judged = errorBy(lesson, validate?.metric ?? 'loss')
   const preview = async (params: DataParams): Promise<Image> => {
     const x = scope(() => predict(rule, lesson.task, params, { steps, examples: shown }))
     return lesson.show(x, shown)
@@ -76,8 +74,8 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
     hints: isLive(process.stdout) ? ['Left: what it should make. Right: what it makes by now.'] : [],
     ...(validate && {
       validation: {
-        every: validate.every,
-        measure: async (params: DataParams) => mean(await evaluate(rule, lesson.task, params, { steps, examples: split.test })),
+        every: validate.every, ...(validate.patience !== null && { patience: validate.patience }),
+        measure: async (params: DataParams) => mean(await evaluate(rule, lesson.task, params, { steps, examples: split.test, measure: judged })),
       },
     }),
     preview,
@@ -92,6 +90,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
       ...(validate ? [['the best by validation', files.best] as const] : []),
       ['what it makes of some examples', files.made],
       ['what it should make', files.target],
+      ['how good it is', files.report],
       ['the loss over the iterations', files.chart],
       ['every iteration in numbers', files.metrics],
       ['what was asked for', files.config],

@@ -55,6 +55,9 @@ export const files = {
   best: 'best.safetensors',
   made: 'made.png',
   about: 'about.json',
+  report: 'report.md',
+  pictures: 'pictures',
+  ended: 'ended.txt',
 } as const
 
 /**
@@ -163,7 +166,7 @@ export async function takeFolder(folder: string): Promise<() => void> {
 }
 
 /** Makes the first of stem-1, stem-2, … after the last one that there is. Of several processes each gets its own. */
-async function newFolder(stem: string): Promise<string> {
+export async function newFolder(stem: string): Promise<string> {
   const parent = dirname(stem)
   await makingFolder(parent, () => mkdir(parent, { recursive: true }))
   const prefix = `${basename(stem)}-`

@@ -18,9 +18,11 @@ import { channelCount } from '../../nca/rule/channels.ts'
 import type { DataParams } from '../../nca/rule/types.ts'
 import { NonFiniteError, train } from '../../nca/training/train.ts'
 import type { IterationMetrics } from '../../nca/training/train.ts'
+import { isExhausted } from '../../nca/training/validation.ts'
 import type { Best } from '../../nca/training/validation.ts'
 import { key } from '../../tensor/key.ts'
 import { version } from '../../node/assets.ts'
+import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { readCheckpoint, readModel, saveCheckpoint, saveModel } from '../../node/model.ts'
 import { decodePng, encodePng } from '../../node/pictures/png.ts'
 import { noteAbout } from './about.ts'
@@ -35,6 +37,7 @@ import { openMetrics, recentLoss } from './metrics.ts'
 import { iterationsIn, stretched } from './minutes.ts'
 import { complain, say } from '../terminal/output.ts'
 import { duration, errorOf, showProgress } from '../terminal/progress.ts'
+import { checkReport, keepPicture, writeReport } from './report.ts'
 import { createRun, discardRun, files, loadTarget, openRun, saveConfig } from './run-folder.ts'
 import type { Run } from './run-folder.ts'
 import { isLive, pictureLines } from '../terminal/screen.ts'
@@ -69,9 +72,11 @@ export async function startRun(config: RunConfig, { out, minutes, ...options }: 
     if (!isGrowing(config)) {
       if (minutes !== undefined) throw new UsageError('cellgrad train: --minutes is for growing a picture; say iterations')
       const prepared = await prepare(config, computer.backend, true)
+      checkReport(config, prepared.lesson)
       const picture = { name: config.task, png: encodePng(await prepared.lesson.wanted(prepared.shown)) }
       return holding(await createRun({ ...config, fma }, picture, out), run => runTraining(run, lessonSubject(run, prepared), computer, options))
     }
+    checkReport(config)
     const params = await firstParams(config, computer.backend, true)
     const picture = await loadTarget(config)
     let whole = config
@@ -114,7 +119,7 @@ async function runTraining(
 ): Promise<void> {
   const { backend, fma } = computer
   const { folder, config } = run
-  const { rule, train: { iterations, steps } } = config
+  const { rule, report, train: { iterations, steps } } = config
   const { trainer, validation } = subject
   const checkpoint = join(folder, files.checkpoint)
   const maxBytes = 2 ** 29 + 4 * config.train.pool * subject.cells * channelCount(rule.channels) // where every cell of the pool is held
@@ -123,7 +128,7 @@ async function runTraining(
   const from = state.iteration
   let saved = from
   const log = await openMetrics(join(folder, files.metrics), from)
-  const watcher = await watchByTensorboard(run, tensorboard ?? false, from)
+  const watcher = await watchByTensorboard(run, tensorboard || report.tensorboard, from)
   let best = validation ? await readBest(folder, backend) : null
   let bestSaved = best?.iteration ?? 0
   say(from === 0
@@ -168,6 +173,9 @@ async function runTraining(
   const draw = (): Promise<void> => (plain ? Promise.resolve() : subject.draw(state.params, log.metrics))
   const told = onMetrics && ((metrics: IterationMetrics) => onMetrics(metrics, { folder, config }))
 
+  const isImpatient = (): boolean => validation !== undefined && isExhausted(validation, state.iteration, best)
+  const isOver = (): boolean => state.iteration >= iterations || isImpatient()
+
   /** Trains to the end or the interruption and saves. Returns why it stopped where the loss was no longer a number. */
   async function learn(): Promise<NonFiniteError<State> | null> {
     let failure: NonFiniteError<State> | null = null
@@ -183,6 +191,7 @@ async function runTraining(
           await save()
           await watcher?.saved(progress, preview)
         }
+        if (report.every !== null && !plain && state.iteration % report.every === 0) await keepPicture(folder, state.iteration, await preview())
         if (interrupt.signal.aborted) break
         display.update(progress)
         await display.picture(preview)
@@ -196,7 +205,7 @@ async function runTraining(
     }
     await save()
     await log.close()
-    if (state.iteration >= iterations) await watcher?.end()
+    if (isOver()) await watcher?.end()
     await watcher?.close()
     return failure
   }
@@ -218,7 +227,7 @@ async function runTraining(
     await draw()
     throw new Error(`${failure.message} (saved in ${folder})`, { cause: failure })
   }
-  if (state.iteration < iterations) {
+  if (!isOver()) {
     const { name, why, status } = interrupt.signal.reason as Interruption
     process.exitCode = status
     const tell = name === 'output' ? complain : say
@@ -229,10 +238,16 @@ async function runTraining(
     return
   }
 
+  if (isImpatient()) {
+    const why = `Ended after iteration ${state.iteration} of ${iterations}: ${validation!.patience} validations were not better than that of iteration ${best!.iteration}.`
+    await writeFileAtomic(join(folder, files.ended), `${why}\n`)
+    say(why)
+  }
   const time = duration(log.metrics.at(-1)?.seconds ?? 0)
   const error = errorOf(recentLoss(log.metrics))
   say(`Trained ${state.iteration} iterations in ${time}, error ${error} (mean of the last 100)`)
   await draw()
+  if (!plain) await writeReport(run)
   say('')
   const width = join(folder, files.checkpoint).length
   const there = subject.written.filter(([, file]) => existsSync(join(folder, file)))

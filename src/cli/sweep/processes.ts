@@ -84,7 +84,8 @@ export async function outcomeOf(own: string, iterations: number): Promise<Outcom
   const why = await readFile(join(own, failure), 'utf8').catch(() => null)
   if (why !== null) return { failed: why.trim() }
   const metrics = parseMetrics(await readFile(join(own, files.metrics), 'utf8').catch(() => ''))
-  if ((metrics.at(-1)?.iteration ?? 0) < iterations || !existsSync(join(own, files.checkpoint))) return null
+  const isOver = (metrics.at(-1)?.iteration ?? 0) >= iterations || existsSync(join(own, files.ended))
+  if (!isOver || !existsSync(join(own, files.checkpoint))) return null
   return { value: resultOf(metrics.filter(({ iteration }) => iteration <= iterations)) }
 }
 

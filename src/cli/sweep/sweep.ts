@@ -12,6 +12,7 @@ import { importanceOf } from '../../experiment/sweep/importance.ts'
 import { planOf, sweepField } from '../../experiment/sweep/plan.ts'
 import type { Plan, Sweep } from '../../experiment/sweep/plan.ts'
 import { inWords, ranked, sweepReport, sweepTable } from '../../experiment/sweep/report.ts'
+import { partsOf } from '../../experiment/tasks/parts.ts'
 import { runConfigOf, runYaml } from '../../experiment/tasks/values.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { importanceSvg, meanAndStdSvg, parallelCoordinatesSvg } from '../../node/charts/sweep-chart.ts'
@@ -65,7 +66,10 @@ async function readSweep(file: string): Promise<{ sweep: Sweep; plan: Plan }> {
   const plan = told(() => planOf(sweep, base, 'config' in whole ? whole.config.train.iterations : 1), `${file}: `)
   const wrong = plan.runs.flatMap(([{ candidate, config }]) => {
     const checked = runConfigOf(config)
-    if ('config' in checked) return []
+    if ('config' in checked) {
+      const isOne = partsOf(checked.config).length === 1
+      return isOne ? [] : [`${file}: the base has several runs (by seeds, or validate.fold: all), expected one; the sweep has seeds, and fields that may be validate.fold`]
+    }
     return checked.mistakes.map(({ key, says, unknown }) => `${file}: with ${inWords(plan.points[candidate])}: ${unknown === undefined ? `${key} ` : ''}${says}`)
   })
   if (wrong.length > 0) throw new UsageError(...wrong.slice(0, 10), ...(wrong.length > 10 ? [`${file}: there are ${wrong.length - 10} more mistakes`] : []))

@@ -4,9 +4,9 @@
  * Its sections are what is learned from (`data`), the rule (`ruleField`), and what the trainer takes (`train`, by
  * `trainingFields`); besides, there is what a run on a computer needs: a seed, how often to save.
  */
-import { orNull, readData, record } from '../../backends/fields.ts'
+import { list, orNull, readData, record } from '../../backends/fields.ts'
 import type { Expect, Field, Fields } from '../../backends/fields.ts'
-import { oneOf, text, wholeFrom } from '../../backends/options.ts'
+import { flag, oneOf, text, wholeFrom } from '../../backends/options.ts'
 import { channelCount } from '../../nca/rule/channels.ts'
 import { ruleField } from '../../nca/rule/table.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
@@ -18,9 +18,23 @@ import type { BackendName, FmaChoice } from './computers.ts'
 
 export type PresetName = keyof typeof presets
 
-/** How a run is computed and saved. */
+/** What is to be seen of a run. */
+export type Report = {
+  /** Examples that are shown. */
+  readonly examples: number
+  /** Iterations between two pictures that are kept; null: at the end alone. */
+  readonly every: number | null
+  /** Metrics of the task at the end, by name; null: all. */
+  readonly metrics: readonly string[] | null
+  readonly tensorboard: boolean
+}
+
+/** How a run is computed, saved and reported. */
 export type Computing = {
   readonly seed: number
+  /** So many runs, with this seed and those after it. */
+  readonly seeds: number
+  readonly report: Report
   readonly backend: BackendName
   readonly threads: number
   readonly fma: FmaChoice
@@ -28,7 +42,14 @@ export type Computing = {
 }
 
 export const computing: Fields<Computing> = {
+  report: section<Report>({
+    examples: { ...wholeFrom(1, 64), default: 8, about: 'Examples that are shown, those held out where there are some' },
+    every: { ...orNull(wholeFrom(1)), default: null, about: 'Iterations between two pictures that are kept in the folder pictures; null: at the end alone' },
+    metrics: { ...orNull(list<string>(text, 'names of metrics', 1)), default: null, about: 'Metrics in report.md, like loss; null: all of the task' },
+    tensorboard: { ...flag, default: false, about: 'Whether event files for TensorBoard are written' },
+  }, 'What is to be seen of the run'),
   seed: { ...wholeFrom(0), default: 0, about: 'Seed of everything that is random' },
+  seeds: { ...wholeFrom(1, 1000), default: 1, about: 'Runs, with this seed and those after it, whose report has mean and standard deviation' },
   backend: { ...oneOf(backendNames), default: 'cpu', about: `What computes: ${backendMeanings}` },
   threads: {
     ...wholeFrom(0, 1e9), default: 0,

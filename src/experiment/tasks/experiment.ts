@@ -8,9 +8,9 @@
  *   train: { iterations: 500 }
  *   validate: { every: 100, folds: 5, fold: 0 }
  */
-import { choice, list, orNull, record } from '../../backends/fields.ts'
+import { choice, either, list, orNull, record } from '../../backends/fields.ts'
 import type { Field, Fields, Table } from '../../backends/fields.ts'
-import { flag, isWhole, oneOf, text, wholeFrom } from '../../backends/options.ts'
+import { flag, isWhole, numberAbove, oneOf, text, wholeFrom } from '../../backends/options.ts'
 import { ruleField } from '../../nca/rule/table.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
 import { recipes } from '../../nca/training/recipes.ts'
@@ -40,9 +40,15 @@ export type TaskName = keyof DataOf
 /** How a run is judged by examples that it does not learn from. */
 export type Validate = {
   readonly every: number
-  /** The examples are cut into so many folds, and one of them is held out. */
+  /** 'loss' or a metric of the task. The validation of a score, of which more is better, is 1 − it. */
+  readonly metric: string
+  /** Ends the run after so many validations that were not better than the best; null: never. */
+  readonly patience: number | null
+  /** A share of the examples is held out; null: a fold of them. */
+  readonly split: number | null
+  /** The examples are cut into so many folds, and one of them is held out: with 'all' each in turn, in a run of its own. */
   readonly folds: number
-  readonly fold: number
+  readonly fold: number | 'all'
   readonly stratified: boolean
 }
 
@@ -95,12 +101,18 @@ const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
 
 const validateField = record<Validate>({
   fields: {
-    every: { ...wholeFrom(1), about: 'Iterations between two validations' },
+    every: { ...wholeFrom(1), about: 'Iterations between two validations; the best model is kept' },
+    metric: { ...text, default: 'loss', about: 'What is judged: loss, or a metric of the task; of one that should be great, 1 − it' },
+    patience: { ...orNull(wholeFrom(1)), default: null, about: 'Ends the run after so many validations no better than the best; null: never' },
+    split: { ...orNull(numberAbove(0, 0.9)), default: null, about: 'Share of the examples that is held out; null: a fold' },
     folds: { ...wholeFrom(2), default: 5, about: 'Examples are cut into so many folds' },
-    fold: { ...wholeFrom(0), default: 0, about: 'Which of them is held out, from 0; a sweep over it is a cross-validation' },
-    stratified: { ...flag, default: true, about: 'Whether each fold has each class as often' },
+    fold: { ...either<number | 'all'>(wholeFrom(0), oneOf(['all'])), default: 0, about: 'Which of them is held out, from 0; all: each in a run of its own' },
+    stratified: { ...flag, default: true, about: 'Whether each class is held out as often' },
   },
-  together: ({ folds, fold }, expect) => expect(fold < folds, ['fold'], fold, `a whole number from 0 to ${folds - 1}`),
+  together: ({ folds, fold, split }, expect) => {
+    expect(fold === 'all' || fold < folds, ['fold'], fold, `a whole number from 0 to ${folds - 1}, or all`)
+    expect(fold !== 'all' || split === null, ['split'], split, 'null, where each fold is held out in turn')
+  },
 })
 
 function tableOf<K extends TaskName>(type: K): Table {

@@ -13,7 +13,7 @@ import type { LabelledImages } from '../../nca/tasks/classify.ts'
 import { conditionalTask } from '../../nca/tasks/conditional.ts'
 import type { Examples } from '../../nca/tasks/examples.ts'
 import { pick } from '../../nca/tasks/examples.ts'
-import { kFold } from '../../nca/tasks/folds.ts'
+import { kFold, splitExamples } from '../../nca/tasks/folds.ts'
 import type { Split } from '../../nca/tasks/folds.ts'
 import { colours, textureTask } from '../../nca/tasks/texture.ts'
 import { imageToImageTask, videoTask } from '../../nca/tasks/translate.ts'
@@ -22,6 +22,7 @@ import type { Task } from '../../nca/training/trainer-options.ts'
 import { check } from '../../backends/options.ts'
 import { key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
+import { sub } from '../../tensor/ops/arithmetic.ts'
 import { greater } from '../../tensor/ops/compare.ts'
 import { sigmoid } from '../../tensor/ops/functions.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
@@ -151,12 +152,35 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
   },
 }
 
+/** Metrics of which more is better, from 0 to 1. */
+const scores: readonly string[] = ['accuracyOfCells', 'accuracyOfImages', 'dice', 'iou']
+
+/**
+ * A metric of a lesson as an error, of which less is better: 1 − a score, all others as they are.
+ *
+ * @throws where the lesson has no such metric
+ */
+export function errorBy({ task, measures }: Lesson, metric: string): Measure {
+  const all: Lesson['measures'] = { loss: task.loss, ...measures }
+  check(Object.hasOwn(all, metric), 'validate', 'metric', metric, `one of ${Object.keys(all).join(', ')}`)
+  const measure = all[metric]
+  return scores.includes(metric) ? (x, ids, k) => sub(1, measure(x, ids, k)) : measure
+}
+
 /** Which examples are trained on, and which are held out for validation: none where there is none. */
 export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'>, { task, labels }: Lesson): Split {
-  const all = Array.from({ length: task.examples }, (_, i) => i)
-  if (!validate) return { train: all, test: [] }
-  check(task.examples >= validate.folds, 'validate', 'folds', validate.folds, `at most the number of examples, ${task.examples}`)
-  return kFold(key(seed), task.examples, validate.folds, labels && validate.stratified ? { labels } : {})[validate.fold]
+  const n = task.examples
+  if (!validate) return { train: Array.from({ length: n }, (_, i) => i), test: [] }
+  const { split, folds, fold, stratified } = validate
+  const by = labels && stratified ? { labels } : {}
+  if (split !== null) {
+    const held = splitExamples(key(seed), n, split, by)
+    check(held.test.length > 0 && held.train.length > 0, 'validate', 'split', split, `a share of the ${n} examples that leaves some on either side`)
+    return held
+  }
+  check(fold !== 'all', 'validate', 'fold', fold, 'the number of a fold, for one run')
+  check(n >= folds, 'validate', 'folds', folds, `at most the number of examples, ${n}`)
+  return kFold(key(seed), n, folds, by)[fold as number]
 }
 
 /** A task over some of its examples. */

@@ -27,12 +27,19 @@ const foldOptions = keysOf<FoldOptions>({ labels: list, groups: list })
  * Which of n examples are for training and which for testing, in random order.
  *
  * @param share of the examples for testing, in (0, 1)
+ * @param labels the class of each example: the same share of each class is for testing, up to one
+ * @throws where the labels are not n
  * @example const { train, test } = splitExamples(key(0), 1000, 0.2)
  */
-export function splitExamples(k: Key, n: number, share: number): Split {
+export function splitExamples(k: Key, n: number, share: number, { labels }: Pick<FoldOptions, 'labels'> = {}): Split {
   const order = drawPermutation(foldIn(k, 0), n)
   const tests = Math.round(n * share)
-  return { train: order.slice(tests), test: order.slice(0, tests) }
+  if (!labels) return { train: order.slice(tests), test: order.slice(0, tests) }
+  check(labels.length === n, 'splitExamples', 'the length of labels', labels.length, `n, ${n}`)
+  // Class after class, those at whose place the count of tests rises.
+  const byClass = order.toSorted((a, b) => labels[a] - labels[b])
+  const isTest = new Set(byClass.filter((_, i) => Math.floor(((i + 1) * tests) / n) > Math.floor((i * tests) / n)))
+  return { train: order.filter(id => !isTest.has(id)), test: order.filter(id => isTest.has(id)) }
 }
 
 /**

@@ -17,7 +17,7 @@ import { supersede } from '../../tensor/lifetime.ts'
 import { callable, check, checkOptions, isNumber, isObject, isWhole, keysOf, later, wholeFrom } from '../../backends/options.ts'
 import type { Drawn } from './batch.ts'
 import type { Metrics, Trainer } from './trainer.ts'
-import { checkValidation, judge } from './validation.ts'
+import { checkValidation, isExhausted, judge } from './validation.ts'
 import type { Best, ParamsIn, Validation } from './validation.ts'
 
 export type TrainOptions<S> = {
@@ -110,7 +110,7 @@ export class NonFiniteError<S> extends Error {
 }
 
 /**
- * Trains until `iterations` are done, the signal aborts, or its `patience` is at an end.
+ * Trains until `iterations` are done, the signal aborts, or its patience (`patience`, that of `validation`) is at an end.
  *
  * @throws NonFiniteError where the loss or the gradient of an iteration is not finite; that iteration is not taken
  * @example
@@ -140,7 +140,8 @@ export async function* train<S extends { readonly iteration: number }>(
   let drawn: Drawn | null = null
   const began = performance.now()
   let note = trainer.note?.() ?? null
-  const goesOn = ({ iteration }: S): boolean => iteration < iterations && !signal?.aborted
+  const isOver = ({ iteration }: S): boolean => validation !== undefined && isExhausted(validation, iteration, judged.best)
+  const goesOn = (given: S): boolean => given.iteration < iterations && !signal?.aborted && !isOver(given)
   /** Iterations under way, from `state` on: one or, on a GPU, two, the second made from the first. */
   const underWay: Iteration<S>[] = goesOn(state) ? [begin(trainer, state)] : []
   try {
@@ -169,7 +170,7 @@ export async function* train<S extends { readonly iteration: number }>(
       await onMetrics?.(numbers)
       if (patience) losses.push(loss)
       if (losses.length > 2 * n) losses.shift()
-      const still = patience && losses.length === 2 * n && stands(losses, patience.least)
+      const still = isOver(state) || (patience && losses.length === 2 * n && stands(losses, patience.least))
       if (state.iteration % every === 0 || state.iteration >= iterations || signal?.aborted || still) {
         yield { ...numbers, note, state, grads, drawn, best: judged.best }
         note = null

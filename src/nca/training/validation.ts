@@ -19,6 +19,8 @@ export type Validation<P> = {
   every: number
   /** How bad these parameters are: less is better, and NaN is never better. It must not draw on the run's key. */
   measure: (params: P, iteration: number) => number | Promise<number>
+  /** Ends the run when so many validations, a whole number > 0, were no better than the best; default never. */
+  patience?: number
 }
 
 /** The best parameters of a run so far. */
@@ -30,7 +32,9 @@ export type Best<P> = {
   readonly params: P
 }
 
-const validationOptions = keysOf<Validation<unknown>>({ every: required(wholeFrom(1)), measure: required(callable) })
+const validationOptions = keysOf<Validation<unknown>>({
+  every: required(wholeFrom(1)), measure: required(callable), patience: wholeFrom(1),
+})
 const bestParts = keysOf<Best<unknown>>({
   iteration: required(wholeFrom(0)),
   value: required({ fits: x => typeof x === 'number' && !Number.isNaN(x), expected: 'a number' }),
@@ -45,6 +49,16 @@ export function checkValidation(validation: unknown, best: unknown): void {
   let tensors = 0
   eachLeaf((best as Best<unknown>).params, leaf => { if (leaf instanceof Tensor) tensors++ })
   check(tensors > 0, 'train: best', 'params', (best as Best<unknown>).params, 'parameters, a tree of tensors')
+}
+
+/**
+ * Whether a run has come to the end of its patience: it follows from the iteration and the best alone, so that a run that is
+ * resumed ends where one ends that was left alone.
+ */
+export function isExhausted(
+  { every, patience }: Pick<Validation<never>, 'every' | 'patience'>, iteration: number, best: Pick<Best<unknown>, 'iteration'> | null,
+): boolean {
+  return patience !== undefined && best !== null && iteration - best.iteration >= patience * every
 }
 
 /** Judges a state; the best so far becomes this one, and its parameters are let go, where this one is better. */

@@ -15,8 +15,8 @@ export type Field = {
   readonly otherwise: string
 }
 
-/** What the page itself decides: the picture, what computes, and the preset, which has its own control; and what a browser has not: files. */
-const ownControls = ['task', 'preset', 'data.target', 'train.from', 'backend', 'threads']
+/** What the page itself decides: the picture, what computes, and the preset, which has its own control; and what belongs to files and folders. */
+const ownControls = ['task', 'preset', 'data.target', 'train.from', 'report', 'seeds', 'backend', 'threads']
 
 /** Groups that have fields of their own; another group is one of several kinds, and written as a whole. */
 const groups = ['data', 'rule', 'rule.update', 'train']

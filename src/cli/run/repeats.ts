@@ -1,0 +1,100 @@
+/**
+ * Experiments of several runs, one for each seed and fold: each in a folder of its own below one that has what was asked for
+ * and, at the end, what came of them all.
+ *
+ *   OUT/experiment.yaml   OUT/seed-0-fold-0/ …   OUT/report.md, OUT/report.csv   mean ± standard deviation over the runs
+ *
+ * What has been done is seen from the folders alone, so that an experiment goes on where it was.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { partsOf } from '../../experiment/tasks/parts.ts'
+import type { Part } from '../../experiment/tasks/parts.ts'
+import { runYaml } from '../../experiment/tasks/values.ts'
+import type { RunConfig } from '../../experiment/tasks/values.ts'
+import { toCsv, toMarkdown } from '../../experiment/runs.ts'
+import type { RunTable } from '../../experiment/runs.ts'
+import { word } from '../../experiment/flat.ts'
+import { meanAndStd } from '../../experiment/sweep/report.ts'
+import { cannotWrite, writeFileAtomic } from '../../node/atomic-file.ts'
+import { loadRunConfig } from '../input/config-file.ts'
+import { invocation, quoted } from '../input/invocation.ts'
+import { say } from '../terminal/output.ts'
+import { alignedLines } from '../terminal/table.ts'
+import { chosen, judgeRun, modelOf } from './judge.ts'
+import { stepsOf } from './lesson.ts'
+import { parseMetrics } from './metrics.ts'
+import { files, newFolder } from './run-folder.ts'
+import { resumeRun, startRun } from './training.ts'
+import type { RunOptions } from './training.ts'
+
+const asked = 'experiment.yaml'
+
+/** Whether a folder is that of an experiment of several runs. */
+export function hasParts(folder: string): boolean {
+  return existsSync(join(folder, asked))
+}
+
+/** Trains the runs of an experiment, and compares them. */
+export async function startParts(config: RunConfig, { out, ...options }: RunOptions): Promise<void> {
+  const folder = out ?? await newFolder(join('out', config.task))
+  await mkdir(folder, { recursive: true }).catch(cannotWrite(folder))
+  if (existsSync(join(folder, files.config)) || hasParts(folder)) {
+    throw new Error(`train: ${folder} holds runs already; go on with them (--resume ${quoted(folder)}) or choose another folder`)
+  }
+  await writeFileAtomic(join(folder, asked), runYaml(config))
+  await trainParts(folder, partsOf(config), options)
+}
+
+/** Goes on with an experiment of several runs. */
+export async function resumeParts(folder: string, options: RunOptions): Promise<void> {
+  const config = await loadRunConfig({ file: join(folder, asked), command: 'cellgrad train' })
+  await trainParts(folder, partsOf(config), options)
+}
+
+async function trainParts(folder: string, parts: readonly Part[], options: RunOptions): Promise<void> {
+  for (const [i, { name, config }] of parts.entries()) {
+    const own = join(folder, name)
+    if (await isDone(own, config)) continue
+    say(`Run ${i + 1} of ${parts.length}: ${name}`)
+    if (existsSync(join(own, files.config))) await resumeRun(own, {}, options)
+    else await startRun(config, { ...options, out: own })
+    if (await isDone(own, config)) continue
+    say(`Of ${parts.length} runs ${i} are done. Go on with:`)
+    return say(`  ${invocation()} train --resume ${quoted(folder)}`)
+  }
+  const table = await compared(folder, parts)
+  await writeFileAtomic(join(folder, 'report.csv'), toCsv(table))
+  await writeFileAtomic(join(folder, files.report), `# ${parts.length} runs\n\n${toMarkdown(table)}`)
+  say('')
+  alignedLines(table).forEach(line => say(line))
+  say(`${join(folder, files.report)}  all of them, compared`)
+}
+
+/** Whether a run has reached its last iteration, or the end of its patience. */
+async function isDone(folder: string, { train }: RunConfig): Promise<boolean> {
+  if (existsSync(join(folder, files.ended))) return true
+  const metrics = parseMetrics(await readFile(join(folder, files.metrics), 'utf8').catch(() => ''))
+  return (metrics.at(-1)?.iteration ?? 0) >= train.iterations && existsSync(join(folder, files.model))
+}
+
+/** A row of metrics for each run, by the examples that it did not learn from, and their mean and standard deviation. */
+async function compared(folder: string, parts: readonly Part[]): Promise<RunTable> {
+  const tables: RunTable[] = []
+  for (const { name, config } of parts) {
+    const own = join(folder, name)
+    const { table } = await judgeRun(own, config, await modelOf(own), { steps: stepsOf(config), seeds: 1 })
+    tables.push(chosen(table, config.report.metrics))
+  }
+  const values = tables.map(({ rows }) => rows.map(([, mean]) => mean as number))
+  const over = tables[0].rows.map((_, column) => meanAndStd(values.map(row => row[column])))
+  const short = (x: number): number => Number(x.toPrecision(4))
+  return {
+    columns: ['run', ...tables[0].rows.map(([name]) => word(name))],
+    rows: [
+      ...parts.map(({ name }, i) => [name, ...values[i]]),
+      ['mean', ...over.map(({ mean }) => short(mean))], ['std', ...over.map(({ std }) => short(std))],
+    ],
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * report.md in a run's folder: how good its model is, and what there is to see of it.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { toMarkdown } from '../../experiment/runs.ts'
+import { check } from '../../backends/options.ts'
+import { upscale } from '../../nca/files/image.ts'
+import type { Image } from '../../nca/files/image.ts'
+import { writeFileAtomic } from '../../node/atomic-file.ts'
+import type { Lesson } from '../../experiment/tasks/lesson.ts'
+import type { RunConfig } from '../../experiment/tasks/values.ts'
+import { writePng } from '../../node/pictures/png.ts'
+import { chosen, judgeRun, metricsOf, modelOf } from './judge.ts'
+import { stepsOf } from './lesson.ts'
+import { files } from './run-folder.ts'
+import type { Run } from './run-folder.ts'
+
+/** Seeds by which a report judges, for the standard deviation, and the most examples: `cellgrad evaluate` takes all. */
+const seeds = 3, most = 256
+
+/** Throws unless there are the metrics that a report is to have. */
+export function checkReport(config: RunConfig, lesson?: Lesson): void {
+  const known = metricsOf(config, lesson)
+  const none = config.report.metrics?.find(name => !known.includes(name))
+  check(none === undefined, 'report', 'metrics', none, `some of ${known.join(', ')}`)
+}
+
+/** Judges a run's model, and writes what came of it beside its pictures. */
+export async function writeReport({ folder, config, name }: Pick<Run, 'folder' | 'config' | 'name'>): Promise<void> {
+  const model = await modelOf(folder)
+  const { table } = await judgeRun(folder, config, model, { steps: stepsOf(config), seeds, most })
+  const { iterations, validation } = model.provenance
+  const kept = await readdir(join(folder, files.pictures)).catch(() => [])
+  const pictures = [...[files.made, files.growth, files.animation, files.regeneration, files.chart].filter(file => existsSync(join(folder, file))), ...kept.sort().map(file => `${files.pictures}/${file}`)]
+  await writeFileAtomic(join(folder, files.report), [
+    `# ${name}`, '',
+    `The model after ${iterations} iterations${validation === undefined ? '' : `, the best by validation, ${Number(Number(validation).toPrecision(4))}`}; mean and standard deviation over ${seeds} seeds.`, '',
+    toMarkdown(chosen(table, config.report.metrics)),
+    ...pictures.map(file => `![${file}](${file})\n`),
+  ].join('\n'))
+}
+
+/** Keeps what a run makes after an iteration. */
+export async function keepPicture(folder: string, iteration: number, image: Image): Promise<void> {
+  await mkdir(join(folder, files.pictures), { recursive: true })
+  const scale = Math.max(1, Math.round(128 / image.height))
+  await writePng(join(folder, files.pictures, `${String(iteration).padStart(7, '0')}.png`), upscale(image, scale))
+}

@@ -311,8 +311,8 @@ describe('a mistake in a file', () => {
   })
 
   it('names a key that objects are born with', async () => {
-    expect(await complaint('__proto__: 3')).toMatch(/^run\.yaml:1: there is no key "__proto__"; there are preset, data, rule, train, seed, /)
-    expect(await complaint('constructor: 3')).toMatch(/^run\.yaml:1: there is no key "constructor"; there are preset, data, rule, train, seed, /)
+    expect(await complaint('__proto__: 3')).toMatch(/^run\.yaml:1: there is no key "__proto__"; there are preset, data, rule, train, report, seed, /)
+    expect(await complaint('constructor: 3')).toMatch(/^run\.yaml:1: there is no key "constructor"; there are preset, data, rule, train, report, seed, /)
   })
 
   it('is not blamed for what a flag says, nor a flag for what it says', async () => {

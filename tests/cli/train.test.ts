@@ -20,7 +20,7 @@ describe('a run', () => {
     const at = folder('out', 'lizard-1')
     const files = (await readdir(at)).sort()
     expect(files).toEqual([
-      'about.json', 'checkpoint.safetensors', 'config.yaml', 'growth.gif', 'growth.png', 'loss.svg', 'metrics.jsonl', 'model.safetensors', 'regeneration.gif', 'target.png',
+      'about.json', 'checkpoint.safetensors', 'config.yaml', 'growth.gif', 'growth.png', 'loss.svg', 'metrics.jsonl', 'model.safetensors', 'regeneration.gif', 'report.md', 'target.png',
     ])
     for (const file of files) expect(out).toContain(`\n${join('out', 'lizard-1', file)} `)
 

@@ -21,7 +21,7 @@ import { cannotWrite, writeFileAtomic } from '../../node/atomic-file.ts'
 import { loadRunConfig } from '../input/config-file.ts'
 import { invocation, quoted } from '../input/invocation.ts'
 import { say } from '../terminal/output.ts'
-import { alignedLines } from '../terminal/table.ts'
+import { writeTable } from '../terminal/table.ts'
 import { chosen, judgeRun, modelOf } from './judge.ts'
 import { stepsOf } from './lesson.ts'
 import { parseMetrics } from './metrics.ts'
@@ -68,7 +68,7 @@ async function trainParts(folder: string, parts: readonly Part[], options: RunOp
   await writeFileAtomic(join(folder, 'report.csv'), toCsv(table))
   await writeFileAtomic(join(folder, files.report), `# ${parts.length} runs\n\n${toMarkdown(table)}`)
   say('')
-  alignedLines(table).forEach(line => say(line))
+  writeTable(table, 'text')
   say(`${join(folder, files.report)}  all of them, compared`)
 }
 

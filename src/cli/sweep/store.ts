@@ -48,7 +48,7 @@ export async function connectRedis(url: string): Promise<Redis> {
 const keyOf = (name: string): string => `cellgrad:run:${name}`
 
 /** Which files of a run travel: what it goes on from, at each checkpoint, or all that it has. */
-export const travelling: readonly string[] = [files.config, files.target, files.checkpoint, files.metrics, files.model]
+export const travelling: readonly string[] = [files.config, files.target, files.checkpoint, files.metrics, files.model, files.best]
 
 /** Stores files of a run's folder; the checkpoint is read first, so that the metrics are not behind it. */
 export async function push(redis: Redis, name: string, folder: string, names: readonly string[]): Promise<void> {

@@ -247,114 +247,114 @@ fn step(n: u32, count: u32) {
   let i0 = list[min(n + 0u, count - 1u)];
   let cell0 = u32(cellAt(inTile(i0)));
   look(0u, inTile(i0));
-  var s0_0 = seen(cellOf[0u + centre], 0u) + rest[b2 + 0u]; var s0_1 = seen(cellOf[0u + centre], 1u) + rest[b2 + 1u]; var s0_2 = seen(cellOf[0u + centre], 2u) + rest[b2 + 2u]; var s0_3 = seen(cellOf[0u + centre], 3u) + rest[b2 + 3u];
+  var s0_0 = seen(cellOf[0u * taps + centre], 0u) + rest[b2 + 0u]; var s0_1 = seen(cellOf[0u * taps + centre], 1u) + rest[b2 + 1u]; var s0_2 = seen(cellOf[0u * taps + centre], 2u) + rest[b2 + 2u]; var s0_3 = seen(cellOf[0u * taps + centre], 3u) + rest[b2 + 3u];
   let i1 = list[min(n + 1u, count - 1u)];
   let cell1 = u32(cellAt(inTile(i1)));
   look(1u, inTile(i1));
-  var s1_0 = seen(cellOf[9u + centre], 0u) + rest[b2 + 0u]; var s1_1 = seen(cellOf[9u + centre], 1u) + rest[b2 + 1u]; var s1_2 = seen(cellOf[9u + centre], 2u) + rest[b2 + 2u]; var s1_3 = seen(cellOf[9u + centre], 3u) + rest[b2 + 3u];
+  var s1_0 = seen(cellOf[1u * taps + centre], 0u) + rest[b2 + 0u]; var s1_1 = seen(cellOf[1u * taps + centre], 1u) + rest[b2 + 1u]; var s1_2 = seen(cellOf[1u * taps + centre], 2u) + rest[b2 + 2u]; var s1_3 = seen(cellOf[1u * taps + centre], 3u) + rest[b2 + 3u];
  
   perceive();
   hide();
   for (var j = 0u; j < 32u; j += 4u) {
     var z0_0 = rest[b1 + j + 0u]; var z0_1 = rest[b1 + j + 1u]; var z0_2 = rest[b1 + j + 2u]; var z0_3 = rest[b1 + j + 3u]; var z1_0 = rest[b1 + j + 0u]; var z1_1 = rest[b1 + j + 1u]; var z1_2 = rest[b1 + j + 2u]; var z1_3 = rest[b1 + j + 3u];
     for (var i = 0u; i < 12u; i++) {
-      let v0 = y[0u + i]; let v1 = y[12u + i];
+      let v0 = y[0u * 12u + i]; let v1 = y[1u * 12u + i];
       let row = 4u * i * 32u + j;
-      { let w = w1[row + 0u]; z0_0 += v0[0] * w; z1_0 += v1[0] * w; }
-      { let w = w1[row + 1u]; z0_1 += v0[0] * w; z1_1 += v1[0] * w; }
-      { let w = w1[row + 2u]; z0_2 += v0[0] * w; z1_2 += v1[0] * w; }
-      { let w = w1[row + 3u]; z0_3 += v0[0] * w; z1_3 += v1[0] * w; }
-      { let w = w1[row + 32u]; z0_0 += v0[1] * w; z1_0 += v1[1] * w; }
-      { let w = w1[row + 33u]; z0_1 += v0[1] * w; z1_1 += v1[1] * w; }
-      { let w = w1[row + 34u]; z0_2 += v0[1] * w; z1_2 += v1[1] * w; }
-      { let w = w1[row + 35u]; z0_3 += v0[1] * w; z1_3 += v1[1] * w; }
-      { let w = w1[row + 64u]; z0_0 += v0[2] * w; z1_0 += v1[2] * w; }
-      { let w = w1[row + 65u]; z0_1 += v0[2] * w; z1_1 += v1[2] * w; }
-      { let w = w1[row + 66u]; z0_2 += v0[2] * w; z1_2 += v1[2] * w; }
-      { let w = w1[row + 67u]; z0_3 += v0[2] * w; z1_3 += v1[2] * w; }
-      { let w = w1[row + 96u]; z0_0 += v0[3] * w; z1_0 += v1[3] * w; }
-      { let w = w1[row + 97u]; z0_1 += v0[3] * w; z1_1 += v1[3] * w; }
-      { let w = w1[row + 98u]; z0_2 += v0[3] * w; z1_2 += v1[3] * w; }
-      { let w = w1[row + 99u]; z0_3 += v0[3] * w; z1_3 += v1[3] * w; } }
+      { let w = w1[row + (0u * 32u + 0u)]; z0_0 += v0[0] * w; z1_0 += v1[0] * w; }
+      { let w = w1[row + (0u * 32u + 1u)]; z0_1 += v0[0] * w; z1_1 += v1[0] * w; }
+      { let w = w1[row + (0u * 32u + 2u)]; z0_2 += v0[0] * w; z1_2 += v1[0] * w; }
+      { let w = w1[row + (0u * 32u + 3u)]; z0_3 += v0[0] * w; z1_3 += v1[0] * w; }
+      { let w = w1[row + (1u * 32u + 0u)]; z0_0 += v0[1] * w; z1_0 += v1[1] * w; }
+      { let w = w1[row + (1u * 32u + 1u)]; z0_1 += v0[1] * w; z1_1 += v1[1] * w; }
+      { let w = w1[row + (1u * 32u + 2u)]; z0_2 += v0[1] * w; z1_2 += v1[1] * w; }
+      { let w = w1[row + (1u * 32u + 3u)]; z0_3 += v0[1] * w; z1_3 += v1[1] * w; }
+      { let w = w1[row + (2u * 32u + 0u)]; z0_0 += v0[2] * w; z1_0 += v1[2] * w; }
+      { let w = w1[row + (2u * 32u + 1u)]; z0_1 += v0[2] * w; z1_1 += v1[2] * w; }
+      { let w = w1[row + (2u * 32u + 2u)]; z0_2 += v0[2] * w; z1_2 += v1[2] * w; }
+      { let w = w1[row + (2u * 32u + 3u)]; z0_3 += v0[2] * w; z1_3 += v1[2] * w; }
+      { let w = w1[row + (3u * 32u + 0u)]; z0_0 += v0[3] * w; z1_0 += v1[3] * w; }
+      { let w = w1[row + (3u * 32u + 1u)]; z0_1 += v0[3] * w; z1_1 += v1[3] * w; }
+      { let w = w1[row + (3u * 32u + 2u)]; z0_2 += v0[3] * w; z1_2 += v1[3] * w; }
+      { let w = w1[row + (3u * 32u + 3u)]; z0_3 += v0[3] * w; z1_3 += v1[3] * w; } }
     var row = w2 + 4u * j * C;
     {
       let h0 = activate1(z0_0); let h1 = activate1(z1_0);
-      { let w = rest[row + 0u]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
-      { let w = rest[row + 1u]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
-      { let w = rest[row + 2u]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
-      { let w = rest[row + 3u]; s0_3 += h0[0] * w; s1_3 += h1[0] * w; }
-      { let w = rest[row + 4u]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
-      { let w = rest[row + 5u]; s0_1 += h0[1] * w; s1_1 += h1[1] * w; }
-      { let w = rest[row + 6u]; s0_2 += h0[1] * w; s1_2 += h1[1] * w; }
-      { let w = rest[row + 7u]; s0_3 += h0[1] * w; s1_3 += h1[1] * w; }
-      { let w = rest[row + 8u]; s0_0 += h0[2] * w; s1_0 += h1[2] * w; }
-      { let w = rest[row + 9u]; s0_1 += h0[2] * w; s1_1 += h1[2] * w; }
-      { let w = rest[row + 10u]; s0_2 += h0[2] * w; s1_2 += h1[2] * w; }
-      { let w = rest[row + 11u]; s0_3 += h0[2] * w; s1_3 += h1[2] * w; }
-      { let w = rest[row + 12u]; s0_0 += h0[3] * w; s1_0 += h1[3] * w; }
-      { let w = rest[row + 13u]; s0_1 += h0[3] * w; s1_1 += h1[3] * w; }
-      { let w = rest[row + 14u]; s0_2 += h0[3] * w; s1_2 += h1[3] * w; }
-      { let w = rest[row + 15u]; s0_3 += h0[3] * w; s1_3 += h1[3] * w; }
+      { let w = rest[row + (0u * C + 0u)]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
+      { let w = rest[row + (0u * C + 1u)]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
+      { let w = rest[row + (0u * C + 2u)]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
+      { let w = rest[row + (0u * C + 3u)]; s0_3 += h0[0] * w; s1_3 += h1[0] * w; }
+      { let w = rest[row + (1u * C + 0u)]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
+      { let w = rest[row + (1u * C + 1u)]; s0_1 += h0[1] * w; s1_1 += h1[1] * w; }
+      { let w = rest[row + (1u * C + 2u)]; s0_2 += h0[1] * w; s1_2 += h1[1] * w; }
+      { let w = rest[row + (1u * C + 3u)]; s0_3 += h0[1] * w; s1_3 += h1[1] * w; }
+      { let w = rest[row + (2u * C + 0u)]; s0_0 += h0[2] * w; s1_0 += h1[2] * w; }
+      { let w = rest[row + (2u * C + 1u)]; s0_1 += h0[2] * w; s1_1 += h1[2] * w; }
+      { let w = rest[row + (2u * C + 2u)]; s0_2 += h0[2] * w; s1_2 += h1[2] * w; }
+      { let w = rest[row + (2u * C + 3u)]; s0_3 += h0[2] * w; s1_3 += h1[2] * w; }
+      { let w = rest[row + (3u * C + 0u)]; s0_0 += h0[3] * w; s1_0 += h1[3] * w; }
+      { let w = rest[row + (3u * C + 1u)]; s0_1 += h0[3] * w; s1_1 += h1[3] * w; }
+      { let w = rest[row + (3u * C + 2u)]; s0_2 += h0[3] * w; s1_2 += h1[3] * w; }
+      { let w = rest[row + (3u * C + 3u)]; s0_3 += h0[3] * w; s1_3 += h1[3] * w; }
       row += 4u * C;
     }
     {
       let h0 = activate1(z0_1); let h1 = activate1(z1_1);
-      { let w = rest[row + 0u]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
-      { let w = rest[row + 1u]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
-      { let w = rest[row + 2u]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
-      { let w = rest[row + 3u]; s0_3 += h0[0] * w; s1_3 += h1[0] * w; }
-      { let w = rest[row + 4u]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
-      { let w = rest[row + 5u]; s0_1 += h0[1] * w; s1_1 += h1[1] * w; }
-      { let w = rest[row + 6u]; s0_2 += h0[1] * w; s1_2 += h1[1] * w; }
-      { let w = rest[row + 7u]; s0_3 += h0[1] * w; s1_3 += h1[1] * w; }
-      { let w = rest[row + 8u]; s0_0 += h0[2] * w; s1_0 += h1[2] * w; }
-      { let w = rest[row + 9u]; s0_1 += h0[2] * w; s1_1 += h1[2] * w; }
-      { let w = rest[row + 10u]; s0_2 += h0[2] * w; s1_2 += h1[2] * w; }
-      { let w = rest[row + 11u]; s0_3 += h0[2] * w; s1_3 += h1[2] * w; }
-      { let w = rest[row + 12u]; s0_0 += h0[3] * w; s1_0 += h1[3] * w; }
-      { let w = rest[row + 13u]; s0_1 += h0[3] * w; s1_1 += h1[3] * w; }
-      { let w = rest[row + 14u]; s0_2 += h0[3] * w; s1_2 += h1[3] * w; }
-      { let w = rest[row + 15u]; s0_3 += h0[3] * w; s1_3 += h1[3] * w; }
+      { let w = rest[row + (0u * C + 0u)]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
+      { let w = rest[row + (0u * C + 1u)]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
+      { let w = rest[row + (0u * C + 2u)]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
+      { let w = rest[row + (0u * C + 3u)]; s0_3 += h0[0] * w; s1_3 += h1[0] * w; }
+      { let w = rest[row + (1u * C + 0u)]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
+      { let w = rest[row + (1u * C + 1u)]; s0_1 += h0[1] * w; s1_1 += h1[1] * w; }
+      { let w = rest[row + (1u * C + 2u)]; s0_2 += h0[1] * w; s1_2 += h1[1] * w; }
+      { let w = rest[row + (1u * C + 3u)]; s0_3 += h0[1] * w; s1_3 += h1[1] * w; }
+      { let w = rest[row + (2u * C + 0u)]; s0_0 += h0[2] * w; s1_0 += h1[2] * w; }
+      { let w = rest[row + (2u * C + 1u)]; s0_1 += h0[2] * w; s1_1 += h1[2] * w; }
+      { let w = rest[row + (2u * C + 2u)]; s0_2 += h0[2] * w; s1_2 += h1[2] * w; }
+      { let w = rest[row + (2u * C + 3u)]; s0_3 += h0[2] * w; s1_3 += h1[2] * w; }
+      { let w = rest[row + (3u * C + 0u)]; s0_0 += h0[3] * w; s1_0 += h1[3] * w; }
+      { let w = rest[row + (3u * C + 1u)]; s0_1 += h0[3] * w; s1_1 += h1[3] * w; }
+      { let w = rest[row + (3u * C + 2u)]; s0_2 += h0[3] * w; s1_2 += h1[3] * w; }
+      { let w = rest[row + (3u * C + 3u)]; s0_3 += h0[3] * w; s1_3 += h1[3] * w; }
       row += 4u * C;
     }
     {
       let h0 = activate1(z0_2); let h1 = activate1(z1_2);
-      { let w = rest[row + 0u]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
-      { let w = rest[row + 1u]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
-      { let w = rest[row + 2u]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
-      { let w = rest[row + 3u]; s0_3 += h0[0] * w; s1_3 += h1[0] * w; }
-      { let w = rest[row + 4u]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
-      { let w = rest[row + 5u]; s0_1 += h0[1] * w; s1_1 += h1[1] * w; }
-      { let w = rest[row + 6u]; s0_2 += h0[1] * w; s1_2 += h1[1] * w; }
-      { let w = rest[row + 7u]; s0_3 += h0[1] * w; s1_3 += h1[1] * w; }
-      { let w = rest[row + 8u]; s0_0 += h0[2] * w; s1_0 += h1[2] * w; }
-      { let w = rest[row + 9u]; s0_1 += h0[2] * w; s1_1 += h1[2] * w; }
-      { let w = rest[row + 10u]; s0_2 += h0[2] * w; s1_2 += h1[2] * w; }
-      { let w = rest[row + 11u]; s0_3 += h0[2] * w; s1_3 += h1[2] * w; }
-      { let w = rest[row + 12u]; s0_0 += h0[3] * w; s1_0 += h1[3] * w; }
-      { let w = rest[row + 13u]; s0_1 += h0[3] * w; s1_1 += h1[3] * w; }
-      { let w = rest[row + 14u]; s0_2 += h0[3] * w; s1_2 += h1[3] * w; }
-      { let w = rest[row + 15u]; s0_3 += h0[3] * w; s1_3 += h1[3] * w; }
+      { let w = rest[row + (0u * C + 0u)]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
+      { let w = rest[row + (0u * C + 1u)]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
+      { let w = rest[row + (0u * C + 2u)]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
+      { let w = rest[row + (0u * C + 3u)]; s0_3 += h0[0] * w; s1_3 += h1[0] * w; }
+      { let w = rest[row + (1u * C + 0u)]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
+      { let w = rest[row + (1u * C + 1u)]; s0_1 += h0[1] * w; s1_1 += h1[1] * w; }
+      { let w = rest[row + (1u * C + 2u)]; s0_2 += h0[1] * w; s1_2 += h1[1] * w; }
+      { let w = rest[row + (1u * C + 3u)]; s0_3 += h0[1] * w; s1_3 += h1[1] * w; }
+      { let w = rest[row + (2u * C + 0u)]; s0_0 += h0[2] * w; s1_0 += h1[2] * w; }
+      { let w = rest[row + (2u * C + 1u)]; s0_1 += h0[2] * w; s1_1 += h1[2] * w; }
+      { let w = rest[row + (2u * C + 2u)]; s0_2 += h0[2] * w; s1_2 += h1[2] * w; }
+      { let w = rest[row + (2u * C + 3u)]; s0_3 += h0[2] * w; s1_3 += h1[2] * w; }
+      { let w = rest[row + (3u * C + 0u)]; s0_0 += h0[3] * w; s1_0 += h1[3] * w; }
+      { let w = rest[row + (3u * C + 1u)]; s0_1 += h0[3] * w; s1_1 += h1[3] * w; }
+      { let w = rest[row + (3u * C + 2u)]; s0_2 += h0[3] * w; s1_2 += h1[3] * w; }
+      { let w = rest[row + (3u * C + 3u)]; s0_3 += h0[3] * w; s1_3 += h1[3] * w; }
       row += 4u * C;
     }
     {
       let h0 = activate1(z0_3); let h1 = activate1(z1_3);
-      { let w = rest[row + 0u]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
-      { let w = rest[row + 1u]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
-      { let w = rest[row + 2u]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
-      { let w = rest[row + 3u]; s0_3 += h0[0] * w; s1_3 += h1[0] * w; }
-      { let w = rest[row + 4u]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
-      { let w = rest[row + 5u]; s0_1 += h0[1] * w; s1_1 += h1[1] * w; }
-      { let w = rest[row + 6u]; s0_2 += h0[1] * w; s1_2 += h1[1] * w; }
-      { let w = rest[row + 7u]; s0_3 += h0[1] * w; s1_3 += h1[1] * w; }
-      { let w = rest[row + 8u]; s0_0 += h0[2] * w; s1_0 += h1[2] * w; }
-      { let w = rest[row + 9u]; s0_1 += h0[2] * w; s1_1 += h1[2] * w; }
-      { let w = rest[row + 10u]; s0_2 += h0[2] * w; s1_2 += h1[2] * w; }
-      { let w = rest[row + 11u]; s0_3 += h0[2] * w; s1_3 += h1[2] * w; }
-      { let w = rest[row + 12u]; s0_0 += h0[3] * w; s1_0 += h1[3] * w; }
-      { let w = rest[row + 13u]; s0_1 += h0[3] * w; s1_1 += h1[3] * w; }
-      { let w = rest[row + 14u]; s0_2 += h0[3] * w; s1_2 += h1[3] * w; }
-      { let w = rest[row + 15u]; s0_3 += h0[3] * w; s1_3 += h1[3] * w; }
+      { let w = rest[row + (0u * C + 0u)]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
+      { let w = rest[row + (0u * C + 1u)]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
+      { let w = rest[row + (0u * C + 2u)]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
+      { let w = rest[row + (0u * C + 3u)]; s0_3 += h0[0] * w; s1_3 += h1[0] * w; }
+      { let w = rest[row + (1u * C + 0u)]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
+      { let w = rest[row + (1u * C + 1u)]; s0_1 += h0[1] * w; s1_1 += h1[1] * w; }
+      { let w = rest[row + (1u * C + 2u)]; s0_2 += h0[1] * w; s1_2 += h1[1] * w; }
+      { let w = rest[row + (1u * C + 3u)]; s0_3 += h0[1] * w; s1_3 += h1[1] * w; }
+      { let w = rest[row + (2u * C + 0u)]; s0_0 += h0[2] * w; s1_0 += h1[2] * w; }
+      { let w = rest[row + (2u * C + 1u)]; s0_1 += h0[2] * w; s1_1 += h1[2] * w; }
+      { let w = rest[row + (2u * C + 2u)]; s0_2 += h0[2] * w; s1_2 += h1[2] * w; }
+      { let w = rest[row + (2u * C + 3u)]; s0_3 += h0[2] * w; s1_3 += h1[2] * w; }
+      { let w = rest[row + (3u * C + 0u)]; s0_0 += h0[3] * w; s1_0 += h1[3] * w; }
+      { let w = rest[row + (3u * C + 1u)]; s0_1 += h0[3] * w; s1_1 += h1[3] * w; }
+      { let w = rest[row + (3u * C + 2u)]; s0_2 += h0[3] * w; s1_2 += h1[3] * w; }
+      { let w = rest[row + (3u * C + 3u)]; s0_3 += h0[3] * w; s1_3 += h1[3] * w; }
       row += 4u * C;
     }
   }
@@ -393,6 +393,7 @@ fn invoke(
   let number = id.y * size.x + id.x;
   if (number >= u.tiles) { return; }
   enter(number);
+  
   
   findLives(lane);
   if (!findPre(lane)) {
@@ -659,32 +660,18 @@ fn multiply(lane: u32, rows: u32, a: u32, na: u32, b: u32, nb: u32, to: u32) {
     let i = block / across * 2u; let j = block % across * 2u;
     let a0 = mine + a + i * blockRows; let a1 = mine + a + min(i + 1u, na - 1u) * blockRows;
     let b0 = mine + b + j * blockRows; let b1 = mine + b + min(j + 1u, nb - 1u) * blockRows;
-    var s00 = vec4f(); var s01 = vec4f();
-    var s10 = vec4f(); var s11 = vec4f();
-    var s20 = vec4f(); var s21 = vec4f();
-    var s30 = vec4f(); var s31 = vec4f();
-    var s40 = vec4f(); var s41 = vec4f();
-    var s50 = vec4f(); var s51 = vec4f();
-    var s60 = vec4f(); var s61 = vec4f();
-    var s70 = vec4f(); var s71 = vec4f();
+    var s000 = vec4f(); var s001 = vec4f(); var s010 = vec4f(); var s011 = vec4f(); var s020 = vec4f(); var s021 = vec4f(); var s030 = vec4f(); var s031 = vec4f(); var s100 = vec4f(); var s101 = vec4f(); var s110 = vec4f(); var s111 = vec4f(); var s120 = vec4f(); var s121 = vec4f(); var s130 = vec4f(); var s131 = vec4f();
     for (var row = 0u; row < rows; row++) {
       let left0 = workspaces[a0 + row]; let left1 = workspaces[a1 + row];
       let right0 = workspaces[b0 + row]; let right1 = workspaces[b1 + row];
-      s00 += left0[0] * right0; s01 += left0[0] * right1;
-      s10 += left0[1] * right0; s11 += left0[1] * right1;
-      s20 += left0[2] * right0; s21 += left0[2] * right1;
-      s30 += left0[3] * right0; s31 += left0[3] * right1;
-      s40 += left1[0] * right0; s41 += left1[0] * right1;
-      s50 += left1[1] * right0; s51 += left1[1] * right1;
-      s60 += left1[2] * right0; s61 += left1[2] * right1;
-      s70 += left1[3] * right0; s71 += left1[3] * right1;
+      s000 += left0[0] * right0; s001 += left0[0] * right1; s010 += left0[1] * right0; s011 += left0[1] * right1; s020 += left0[2] * right0; s021 += left0[2] * right1; s030 += left0[3] * right0; s031 += left0[3] * right1; s100 += left1[0] * right0; s101 += left1[0] * right1; s110 += left1[1] * right0; s111 += left1[1] * right1; s120 += left1[2] * right0; s121 += left1[2] * right1; s130 += left1[3] * right0; s131 += left1[3] * right1;
     }
     let at = mine + to + 4u * i * nb + j;
-    workspaces[at + 0u * nb] += s00; workspaces[at + 1u * nb] += s10; workspaces[at + 2u * nb] += s20; workspaces[at + 3u * nb] += s30;
-    if (j + 1u < nb) { workspaces[at + 0u * nb + 1u] += s01; workspaces[at + 1u * nb + 1u] += s11; workspaces[at + 2u * nb + 1u] += s21; workspaces[at + 3u * nb + 1u] += s31; }
+    workspaces[at + 0u * nb] += s000; workspaces[at + 1u * nb] += s010; workspaces[at + 2u * nb] += s020; workspaces[at + 3u * nb] += s030;
+    if (j + 1u < nb) { workspaces[at + 0u * nb + 1u] += s001; workspaces[at + 1u * nb + 1u] += s011; workspaces[at + 2u * nb + 1u] += s021; workspaces[at + 3u * nb + 1u] += s031; }
     if (i + 1u < na) {
-      workspaces[at + 4u * nb] += s40; workspaces[at + 5u * nb] += s50; workspaces[at + 6u * nb] += s60; workspaces[at + 7u * nb] += s70;
-      if (j + 1u < nb) { workspaces[at + 4u * nb + 1u] += s41; workspaces[at + 5u * nb + 1u] += s51; workspaces[at + 6u * nb + 1u] += s61; workspaces[at + 7u * nb + 1u] += s71; }
+      workspaces[at + (4u + 0u) * nb] += s100; workspaces[at + (4u + 1u) * nb] += s110; workspaces[at + (4u + 2u) * nb] += s120; workspaces[at + (4u + 3u) * nb] += s130;
+      if (j + 1u < nb) { workspaces[at + (4u + 0u) * nb + 1u] += s101; workspaces[at + (4u + 1u) * nb + 1u] += s111; workspaces[at + (4u + 2u) * nb + 1u] += s121; workspaces[at + (4u + 3u) * nb + 1u] += s131; }
     }
   }
 }
@@ -779,24 +766,25 @@ fn through(first: u32, n: u32, rows: u32) {
     
     var z0_0 = rest[b1 + j + 0u]; var z0_1 = rest[b1 + j + 1u]; var z0_2 = rest[b1 + j + 2u]; var z0_3 = rest[b1 + j + 3u]; var z1_0 = rest[b1 + j + 0u]; var z1_1 = rest[b1 + j + 1u]; var z1_2 = rest[b1 + j + 2u]; var z1_3 = rest[b1 + j + 3u];
     for (var i = 0u; i < 12u; i++) {
-      let v0 = y[0u + i]; let v1 = y[12u + i];
+      let v0 = y[0u * 12u + i]; let v1 = y[1u * 12u + i];
       let row = 4u * i * 32u + j;
-      { let w = w1[row + 0u]; z0_0 += v0[0] * w; z1_0 += v1[0] * w; }
-      { let w = w1[row + 1u]; z0_1 += v0[0] * w; z1_1 += v1[0] * w; }
-      { let w = w1[row + 2u]; z0_2 += v0[0] * w; z1_2 += v1[0] * w; }
-      { let w = w1[row + 3u]; z0_3 += v0[0] * w; z1_3 += v1[0] * w; }
-      { let w = w1[row + 32u]; z0_0 += v0[1] * w; z1_0 += v1[1] * w; }
-      { let w = w1[row + 33u]; z0_1 += v0[1] * w; z1_1 += v1[1] * w; }
-      { let w = w1[row + 34u]; z0_2 += v0[1] * w; z1_2 += v1[1] * w; }
-      { let w = w1[row + 35u]; z0_3 += v0[1] * w; z1_3 += v1[1] * w; }
-      { let w = w1[row + 64u]; z0_0 += v0[2] * w; z1_0 += v1[2] * w; }
-      { let w = w1[row + 65u]; z0_1 += v0[2] * w; z1_1 += v1[2] * w; }
-      { let w = w1[row + 66u]; z0_2 += v0[2] * w; z1_2 += v1[2] * w; }
-      { let w = w1[row + 67u]; z0_3 += v0[2] * w; z1_3 += v1[2] * w; }
-      { let w = w1[row + 96u]; z0_0 += v0[3] * w; z1_0 += v1[3] * w; }
-      { let w = w1[row + 97u]; z0_1 += v0[3] * w; z1_1 += v1[3] * w; }
-      { let w = w1[row + 98u]; z0_2 += v0[3] * w; z1_2 += v1[3] * w; }
-      { let w = w1[row + 99u]; z0_3 += v0[3] * w; z1_3 += v1[3] * w; } } var row = w2 + 4u * j * C;
+      { let w = w1[row + (0u * 32u + 0u)]; z0_0 += v0[0] * w; z1_0 += v1[0] * w; }
+      { let w = w1[row + (0u * 32u + 1u)]; z0_1 += v0[0] * w; z1_1 += v1[0] * w; }
+      { let w = w1[row + (0u * 32u + 2u)]; z0_2 += v0[0] * w; z1_2 += v1[0] * w; }
+      { let w = w1[row + (0u * 32u + 3u)]; z0_3 += v0[0] * w; z1_3 += v1[0] * w; }
+      { let w = w1[row + (1u * 32u + 0u)]; z0_0 += v0[1] * w; z1_0 += v1[1] * w; }
+      { let w = w1[row + (1u * 32u + 1u)]; z0_1 += v0[1] * w; z1_1 += v1[1] * w; }
+      { let w = w1[row + (1u * 32u + 2u)]; z0_2 += v0[1] * w; z1_2 += v1[1] * w; }
+      { let w = w1[row + (1u * 32u + 3u)]; z0_3 += v0[1] * w; z1_3 += v1[1] * w; }
+      { let w = w1[row + (2u * 32u + 0u)]; z0_0 += v0[2] * w; z1_0 += v1[2] * w; }
+      { let w = w1[row + (2u * 32u + 1u)]; z0_1 += v0[2] * w; z1_1 += v1[2] * w; }
+      { let w = w1[row + (2u * 32u + 2u)]; z0_2 += v0[2] * w; z1_2 += v1[2] * w; }
+      { let w = w1[row + (2u * 32u + 3u)]; z0_3 += v0[2] * w; z1_3 += v1[2] * w; }
+      { let w = w1[row + (3u * 32u + 0u)]; z0_0 += v0[3] * w; z1_0 += v1[3] * w; }
+      { let w = w1[row + (3u * 32u + 1u)]; z0_1 += v0[3] * w; z1_1 += v1[3] * w; }
+      { let w = w1[row + (3u * 32u + 2u)]; z0_2 += v0[3] * w; z1_2 += v1[3] * w; }
+      { let w = w1[row + (3u * 32u + 3u)]; z0_3 += v0[3] * w; z1_3 += v1[3] * w; } } var row = w2 + 4u * j * C;
+    
     
     let h0_0 = activate1(z0_0); var d0_0 = vec4f(); let h1_0 = activate1(z1_0); var d1_0 = vec4f();
     for (var c = 0u; c < C; c++) {
@@ -815,7 +803,7 @@ fn through(first: u32, n: u32, rows: u32) {
       d1_0 = before1(d1_0, h1_0);
       workspaces[mine + at_h1 + (j + 0u) * blockRows + n + 1u] = h1_0;
       workspaces[mine + at_d1 + (j + 0u) * blockRows + n + 1u] = d1_0;
-    }
+    } 
     
     let h0_1 = activate1(z0_1); var d0_1 = vec4f(); let h1_1 = activate1(z1_1); var d1_1 = vec4f();
     for (var c = 0u; c < C; c++) {
@@ -834,7 +822,7 @@ fn through(first: u32, n: u32, rows: u32) {
       d1_1 = before1(d1_1, h1_1);
       workspaces[mine + at_h1 + (j + 1u) * blockRows + n + 1u] = h1_1;
       workspaces[mine + at_d1 + (j + 1u) * blockRows + n + 1u] = d1_1;
-    }
+    } 
     
     let h0_2 = activate1(z0_2); var d0_2 = vec4f(); let h1_2 = activate1(z1_2); var d1_2 = vec4f();
     for (var c = 0u; c < C; c++) {
@@ -853,7 +841,7 @@ fn through(first: u32, n: u32, rows: u32) {
       d1_2 = before1(d1_2, h1_2);
       workspaces[mine + at_h1 + (j + 2u) * blockRows + n + 1u] = h1_2;
       workspaces[mine + at_d1 + (j + 2u) * blockRows + n + 1u] = d1_2;
-    }
+    } 
     
     let h0_3 = activate1(z0_3); var d0_3 = vec4f(); let h1_3 = activate1(z1_3); var d1_3 = vec4f();
     for (var c = 0u; c < C; c++) {
@@ -876,22 +864,22 @@ fn through(first: u32, n: u32, rows: u32) {
     if (u.wanted != 0u) {
       for (var i = 0u; i < 12u; i++) {
         let row = 4u * i * 32u + j;
-        { let w = w1[row + 0u]; d0[0u + i][0] += dot(w, d0_0); d0[12u + i][0] += dot(w, d1_0); }
-        { let w = w1[row + 1u]; d0[0u + i][0] += dot(w, d0_1); d0[12u + i][0] += dot(w, d1_1); }
-        { let w = w1[row + 2u]; d0[0u + i][0] += dot(w, d0_2); d0[12u + i][0] += dot(w, d1_2); }
-        { let w = w1[row + 3u]; d0[0u + i][0] += dot(w, d0_3); d0[12u + i][0] += dot(w, d1_3); }
-        { let w = w1[row + 32u]; d0[0u + i][1] += dot(w, d0_0); d0[12u + i][1] += dot(w, d1_0); }
-        { let w = w1[row + 33u]; d0[0u + i][1] += dot(w, d0_1); d0[12u + i][1] += dot(w, d1_1); }
-        { let w = w1[row + 34u]; d0[0u + i][1] += dot(w, d0_2); d0[12u + i][1] += dot(w, d1_2); }
-        { let w = w1[row + 35u]; d0[0u + i][1] += dot(w, d0_3); d0[12u + i][1] += dot(w, d1_3); }
-        { let w = w1[row + 64u]; d0[0u + i][2] += dot(w, d0_0); d0[12u + i][2] += dot(w, d1_0); }
-        { let w = w1[row + 65u]; d0[0u + i][2] += dot(w, d0_1); d0[12u + i][2] += dot(w, d1_1); }
-        { let w = w1[row + 66u]; d0[0u + i][2] += dot(w, d0_2); d0[12u + i][2] += dot(w, d1_2); }
-        { let w = w1[row + 67u]; d0[0u + i][2] += dot(w, d0_3); d0[12u + i][2] += dot(w, d1_3); }
-        { let w = w1[row + 96u]; d0[0u + i][3] += dot(w, d0_0); d0[12u + i][3] += dot(w, d1_0); }
-        { let w = w1[row + 97u]; d0[0u + i][3] += dot(w, d0_1); d0[12u + i][3] += dot(w, d1_1); }
-        { let w = w1[row + 98u]; d0[0u + i][3] += dot(w, d0_2); d0[12u + i][3] += dot(w, d1_2); }
-        { let w = w1[row + 99u]; d0[0u + i][3] += dot(w, d0_3); d0[12u + i][3] += dot(w, d1_3); }
+        { let w = w1[row + (0u * 32u + 0u)]; d0[0u * 12u + i][0] += dot(w, d0_0); d0[1u * 12u + i][0] += dot(w, d1_0); }
+      { let w = w1[row + (0u * 32u + 1u)]; d0[0u * 12u + i][0] += dot(w, d0_1); d0[1u * 12u + i][0] += dot(w, d1_1); }
+      { let w = w1[row + (0u * 32u + 2u)]; d0[0u * 12u + i][0] += dot(w, d0_2); d0[1u * 12u + i][0] += dot(w, d1_2); }
+      { let w = w1[row + (0u * 32u + 3u)]; d0[0u * 12u + i][0] += dot(w, d0_3); d0[1u * 12u + i][0] += dot(w, d1_3); }
+      { let w = w1[row + (1u * 32u + 0u)]; d0[0u * 12u + i][1] += dot(w, d0_0); d0[1u * 12u + i][1] += dot(w, d1_0); }
+      { let w = w1[row + (1u * 32u + 1u)]; d0[0u * 12u + i][1] += dot(w, d0_1); d0[1u * 12u + i][1] += dot(w, d1_1); }
+      { let w = w1[row + (1u * 32u + 2u)]; d0[0u * 12u + i][1] += dot(w, d0_2); d0[1u * 12u + i][1] += dot(w, d1_2); }
+      { let w = w1[row + (1u * 32u + 3u)]; d0[0u * 12u + i][1] += dot(w, d0_3); d0[1u * 12u + i][1] += dot(w, d1_3); }
+      { let w = w1[row + (2u * 32u + 0u)]; d0[0u * 12u + i][2] += dot(w, d0_0); d0[1u * 12u + i][2] += dot(w, d1_0); }
+      { let w = w1[row + (2u * 32u + 1u)]; d0[0u * 12u + i][2] += dot(w, d0_1); d0[1u * 12u + i][2] += dot(w, d1_1); }
+      { let w = w1[row + (2u * 32u + 2u)]; d0[0u * 12u + i][2] += dot(w, d0_2); d0[1u * 12u + i][2] += dot(w, d1_2); }
+      { let w = w1[row + (2u * 32u + 3u)]; d0[0u * 12u + i][2] += dot(w, d0_3); d0[1u * 12u + i][2] += dot(w, d1_3); }
+      { let w = w1[row + (3u * 32u + 0u)]; d0[0u * 12u + i][3] += dot(w, d0_0); d0[1u * 12u + i][3] += dot(w, d1_0); }
+      { let w = w1[row + (3u * 32u + 1u)]; d0[0u * 12u + i][3] += dot(w, d0_1); d0[1u * 12u + i][3] += dot(w, d1_1); }
+      { let w = w1[row + (3u * 32u + 2u)]; d0[0u * 12u + i][3] += dot(w, d0_2); d0[1u * 12u + i][3] += dot(w, d1_2); }
+      { let w = w1[row + (3u * 32u + 3u)]; d0[0u * 12u + i][3] += dot(w, d0_3); d0[1u * 12u + i][3] += dot(w, d1_3); }
       }
     }
   }

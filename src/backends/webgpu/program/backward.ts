@@ -15,9 +15,10 @@
 import type { Program } from '../../program.ts'
 import { imageOfWgsl } from '../../wgsl/window.ts'
 import {
-  declareSizes, declareUniforms, listWgsl, livesWgsl, loadRowWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
+  declareSizes, declareUniforms, forTile, listWgsl, livesWgsl, loadRowWgsl, marginOf, perceiveWgsl, placesWgsl, rowsWgsl,
+  unrolled,
 } from './cells.ts'
-import { activationsWgsl, declareRest, eachInput, eachRow, eachWeight, hideWgsl, sumsWgsl, weightWgsl } from './layers.ts'
+import { activationsWgsl, declareRest, eachInput, eachWeight, hideWgsl, sumsWgsl, weightWgsl } from './layers.ts'
 import { recordSize } from './sizes.ts'
 import type { Sizes, Workspace } from './sizes.ts'
 
@@ -90,18 +91,18 @@ fn multiply(lane: u32, rows: u32, a: u32, na: u32, b: u32, nb: u32, to: u32) {
     let i = block / across * 2u; let j = block % across * 2u;
     let a0 = mine + a + i * blockRows; let a1 = mine + a + min(i + 1u, na - 1u) * blockRows;
     let b0 = mine + b + j * blockRows; let b1 = mine + b + min(j + 1u, nb - 1u) * blockRows;
-    ${repeat(8, r => repeat(2, c => `var s${r}${c} = vec4f();`, ' '), '\n    ')}
+    ${unrolled({ h: 2, e: 4, c: 2 }, 'var s{h}{e}{c} = vec4f();')}
     for (var row = 0u; row < rows; row++) {
       let left0 = workspaces[a0 + row]; let left1 = workspaces[a1 + row];
       let right0 = workspaces[b0 + row]; let right1 = workspaces[b1 + row];
-      ${repeat(8, r => repeat(2, c => `s${r}${c} += left${r >> 2}[${r & 3}] * right${c};`, ' '), '\n      ')}
+      ${unrolled({ h: 2, e: 4, c: 2 }, 's{h}{e}{c} += left{h}[{e}] * right{c};')}
     }
     let at = mine + to + 4u * i * nb + j;
-    ${repeat(4, r => `workspaces[at + ${r}u * nb] += s${r}0;`, ' ')}
-    if (j + 1u < nb) { ${repeat(4, r => `workspaces[at + ${r}u * nb + 1u] += s${r}1;`, ' ')} }
+    ${unrolled({ e: 4 }, 'workspaces[at + {e}u * nb] += s0{e}0;')}
+    if (j + 1u < nb) { ${unrolled({ e: 4 }, 'workspaces[at + {e}u * nb + 1u] += s0{e}1;')} }
     if (i + 1u < na) {
-      ${repeat(4, r => `workspaces[at + ${r + 4}u * nb] += s${r + 4}0;`, ' ')}
-      if (j + 1u < nb) { ${repeat(4, r => `workspaces[at + ${r + 4}u * nb + 1u] += s${r + 4}1;`, ' ')} }
+      ${unrolled({ e: 4 }, 'workspaces[at + (4u + {e}u) * nb] += s1{e}0;')}
+      if (j + 1u < nb) { ${unrolled({ e: 4 }, 'workspaces[at + (4u + {e}u) * nb + 1u] += s1{e}1;')} }
     }
   }
 }
@@ -120,33 +121,31 @@ fn addRows(lane: u32, rows: u32, a: u32, n: u32, to: u32) {
  * d(l−1). The last hidden layer's are computed here, from that of the change, and so is the layer itself.
  */
 function backThroughWgsl(sizes: Sizes, l: number): string {
-  const { widths, hiddenAtOnce } = sizes
-  const each = (text: (r: number) => string): string => eachRow(sizes, text)
+  const { widths, rowsAtOnce: r, hiddenAtOnce: q } = sizes
   const inputs = widths[l - 1], width = widths[l]
   const isLast = l === widths.length - 2
-  /** Declares `h0_0 …` and `d0_0 …`: vector j + q of the layer, and its cotangent, of each row. */
-  const vector = (q: number): string => (isLast ? `
-    ${each(r => `let h${r}_${q} = activate${l}(z${r}_${q}); var d${r}_${q} = vec4f();`)}
+  return `
+  for (var j = 0u; j < ${width}u; j += ${q}u) {
+    ${isLast ? `${sumsWgsl(sizes, l)} var row = w${l + 1} + 4u * j * C;` : ''}
+    ${unrolled({ q }, `
+    ${isLast ? `
+    ${unrolled({ r }, `let h{r}_{q} = activate${l}(z{r}_{q}); var d{r}_{q} = vec4f();`)}
     for (var c = 0u; c < C; c++) {
-      ${each(r => `let g${r} = change[${r}u * C + c];`)}
-      ${eachWeight(sizes, 1, e => `rest[row + ${e}u * C + c]`, (r, e) => `d${r}_${q}[${e}] += dot(w, g${r});`)}
+      ${unrolled({ r }, 'let g{r} = change[{r}u * C + c];')}
+      ${eachWeight(sizes, {}, 'rest[row + {e}u * C + c]', 'd{r}_{q}[{e}] += dot(w, g{r});')}
     }
     row += 4u * C;` : `
-    ${each(r => `let h${r}_${q} = h${l}[${r * width + q}u + j]; var d${r}_${q} = d${l}[${r * width + q}u + j];`)}`)
-  return `
-  for (var j = 0u; j < ${width}u; j += ${hiddenAtOnce}u) {
-    ${isLast ? `${sumsWgsl(sizes, l)} var row = w${l + 1} + 4u * j * C;` : ''}
-    ${repeat(hiddenAtOnce, q => `${vector(q)}
-    ${each(r => `if (n + ${r}u < rows) {
-      d${r}_${q} = before${l}(d${r}_${q}, h${r}_${q});
-      workspaces[mine + at_h${l} + (j + ${q}u) * blockRows + n + ${r}u] = h${r}_${q};
-      workspaces[mine + at_d${l} + (j + ${q}u) * blockRows + n + ${r}u] = d${r}_${q};
-    }`)}`, '\n    ')}
+    ${unrolled({ r }, `let h{r}_{q} = h${l}[{r}u * ${width}u + {q}u + j]; var d{r}_{q} = d${l}[{r}u * ${width}u + {q}u + j];`)}`}
+    ${unrolled({ r }, `if (n + {r}u < rows) {
+      d{r}_{q} = before${l}(d{r}_{q}, h{r}_{q});
+      workspaces[mine + at_h${l} + (j + {q}u) * blockRows + n + {r}u] = h{r}_{q};
+      workspaces[mine + at_d${l} + (j + {q}u) * blockRows + n + {r}u] = d{r}_{q};
+    }`)}`)}
     if (${l === 1 ? 'u.wanted != 0u' : 'true'}) {
       ${eachInput(sizes, l)} {
         let row = 4u * i * ${width}u + j;
-        ${eachWeight(sizes, hiddenAtOnce, (e, q) => weightWgsl(l, `row + ${e * width + q}u`),
-          (r, e, q) => `d${l - 1}[${r * inputs}u + i][${e}] += dot(w, d${r}_${q});`, '\n        ')}
+        ${eachWeight(sizes, { q }, weightWgsl(l, `row + ({e}u * ${width}u + {q}u)`),
+          `d${l - 1}[{r}u * ${inputs}u + i][{e}] += dot(w, d{r}_{q});`)}
       }
     }
   }`
@@ -222,7 +221,7 @@ fn arrive(i: u32) {
 /** Rows n … of the block, if there are any: from the cotangent of the change to that of what was perceived. */
 fn through(first: u32, n: u32, rows: u32) {
   var change: array<vec4f, rowsAtOnce * C>;
-  ${repeat(last - 1, l => `var d${l}: array<vec4f, ${sizes.rowsAtOnce * widths[l]}>;`, ' ')}
+  ${widths.slice(0, -2).map((width, l) => `var d${l}: array<vec4f, ${sizes.rowsAtOnce * width}>;`).join(' ')}
   for (var r = 0u; r < rowsAtOnce; r++) { look(r, inTile(list[first + min(n + r, rows - 1u)])); }
   perceive();
   hide();
@@ -237,7 +236,7 @@ fn through(first: u32, n: u32, rows: u32) {
       for (var c = 0u; c < C; c++) { workspaces[mine + at_window + (tap * C + c) * blockRows + n + r] = seen(cellOf[r * taps + tap], c); }
     }` : ''}
   }
-${repeat(last - 1, i => backThroughWgsl(sizes, last - 1 - i), '')}
+${widths.slice(1, -1).map((_, i) => backThroughWgsl(sizes, last - 1 - i)).join('')}
   if (u.wanted != 0u) {
     for (var r = 0u; r < min(rowsAtOnce, rows - n); r++) {
       let at = u32(cellAt(inTile(list[first + n + r]))) * recordSize + C;
@@ -315,13 +314,7 @@ const channels = ${program.channels}u;
 ${placesWgsl(program)}
 ${rowsWgsl(program, marginOf(sizes, 'backward'))}
 ${collectWgsl(program)}
-@compute @workgroup_size(lanes)
-fn invoke(
-  @builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) size: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let number = id.y * size.x + id.x;
-  if (number >= u.tiles) { return; }
-  enter(number);
+${forTile(`
   findRecords(lane);
   for (var i = lane; i < tileCells; i += lanes) {
     let place = inTile(i);
@@ -329,7 +322,6 @@ fn invoke(
     let cell = u32(cellAt(place));
     collect(place, cell);
     for (var c = 0u; c < channels; c++) { gx[cell * channels + c] = g[c / 4u][c % 4u]; }
-  }
-}
+  }`)}
 `
 }

@@ -20,9 +20,15 @@ import type { Padding } from '../../window.ts'
 import { tile } from './sizes.ts'
 import type { Sizes } from './sizes.ts'
 
-/** `text(0)`, `text(1)`, … */
-export function repeat(n: number, text: (i: number) => string, separator = '\n'): string {
-  return Array.from({ length: n }, (_, i) => text(i)).join(separator)
+/**
+ * A loop that is written out: the text for all values of its variables, which count from 0, the last one fastest.
+ *
+ * @example unrolled({ r: 2 }, 'let a{r} = b[{r}];')     // let a0 = b[0]; let a1 = b[1];
+ */
+export function unrolled(counts: Readonly<Record<string, number>>, text: string, separator = ' '): string {
+  const texts = Object.entries(counts).reduce((all, [name, count]) => all.flatMap(each => (
+    Array.from({ length: count }, (_, i) => each.replaceAll(`{${name}}`, String(i))))), [text])
+  return texts.join(separator)
 }
 
 export function declareSizes({ lanes, rowsAtOnce, C, N, K, places, taps, F }: Sizes): string {
@@ -94,6 +100,19 @@ fn markOf(k: u32) -> u32 {
 fn rowsInTile() -> u32 { return min(tileHeight, u.height - u32(corner.y)); }
 
 fn inTile(i: u32) -> vec2i { return corner + vec2i(i32(i % tileWidth), i32(i / tileWidth)); }`
+}
+
+/** A kernel with a workgroup for each tile: its entry, and what it does there. */
+export function forTile(body: string): string {
+  return `@compute @workgroup_size(lanes)
+fn invoke(
+  @builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) size: vec3u, @builtin(local_invocation_index) lane: u32,
+) {
+  let number = id.y * size.x + id.x;
+  if (number >= u.tiles) { return; }
+  enter(number);
+  ${body}
+}`
 }
 
 /** How many cells around a tile are known: two that `findPre` loses at each side, one for being near; or a window. */
@@ -190,12 +209,11 @@ fn findLives(lane: u32) {
 export function perceiveWgsl(
   { padding, living, perception, channels, updated }: Program, sizes: Sizes,
 ): string {
-  const { F, C } = sizes
-  const eachRow = (text: (r: number) => string): string => repeat(sizes.rowsAtOnce, text, ' ')
+  const { F, C, rowsAtOnce: r } = sizes
   const frozen = updated.length < channels
   // The padding of the channels never changes either, so that nothing can make it anything but zero.
   const still = updated.length < 4 * C
-  const isFrozen = (c: number): string => `vec4<bool>(${repeat(4, e => String(!updated.includes(4 * c + e)), ', ')})`
+  const isFrozen = Array.from({ length: C }, (_, c) => `vec4<bool>(${[0, 1, 2, 3].map(e => !updated.includes(4 * c + e)).join(', ')})`)
   return `
 var<private> cellOf: array<i32, rowsAtOnce * taps>;
 var<private> y: array<vec4f, rowsAtOnce * N>;
@@ -206,7 +224,7 @@ ${still ? `
 fn onlyFrozen(v: vec4f, c: u32) -> vec4f { return select(vec4f(), v, isFrozen(c)); }
 fn onlyMoving(v: vec4f, c: u32) -> vec4f { return select(v, vec4f(), isFrozen(c)); }
 fn isFrozen(c: u32) -> vec4<bool> {
-  const masks = array<vec4<bool>, C>(${repeat(C, isFrozen, ', ')});
+  const masks = array<vec4<bool>, C>(${isFrozen.join(', ')});
   var all = masks;
   return all[c];
 }` : ''}
@@ -236,18 +254,16 @@ fn perceive() {
   ${perception.type === 'window' ? `
   for (var tap = 0u; tap < taps; tap++) {
     for (var c = 0u; c < C; c++) {
-      ${eachRow(r => `y[${r}u * N + tap * C + c] = seen(cellOf[${r}u * taps + tap], c);`)}
+      ${unrolled({ r }, 'y[{r}u * N + tap * C + c] = seen(cellOf[{r}u * taps + tap], c);')}
     }
   }` : `
   for (var c = 0u; c < C; c++) {
-    ${eachRow(r => repeat(F, f => `var y${r}_${f} = vec4f();`, ' '))}
+    ${unrolled({ r, f: F }, 'var y{r}_{f} = vec4f();')}
     for (var tap = 0u; tap < taps; tap++) {
-      ${eachRow(r => `let s${r} = seen(cellOf[${r}u * taps + tap], c);`)}
-      ${repeat(F, f => (
-        `{ let k = kernel[(${f}u * taps + tap) * C + c]; ${eachRow(r => `y${r}_${f} += weighted(k, s${r});`)} }`
-      ), '\n      ')}
+      ${unrolled({ r }, 'let s{r} = seen(cellOf[{r}u * taps + tap], c);')}
+      ${unrolled({ f: F }, `{ let k = kernel[({f}u * taps + tap) * C + c]; ${unrolled({ r }, 'y{r}_{f} += weighted(k, s{r});')} }`, '\n      ')}
     }
-    ${eachRow(r => repeat(F, f => `y[${r}u * N + ${f}u * C + c] = y${r}_${f};`, ' '))}
+    ${unrolled({ r, f: F }, 'y[{r}u * N + {f}u * C + c] = y{r}_{f};')}
   }`}
 }`
 }

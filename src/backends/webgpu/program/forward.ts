@@ -13,19 +13,18 @@ import { literal } from '../../wgsl/literal.ts'
 import { normalWgsl } from '../../wgsl/normal.ts'
 import { threefryWgsl } from '../../wgsl/threefry.ts'
 import {
-  declareSizes, declareUniforms, listWgsl, livesWgsl, marginOf, perceiveWgsl, placesWgsl, repeat, rowsWgsl,
+  declareSizes, declareUniforms, forTile, listWgsl, livesWgsl, marginOf, perceiveWgsl, placesWgsl, rowsWgsl, unrolled,
 } from './cells.ts'
-import { activationsWgsl, declareRest, eachRow, eachWeight, hideWgsl, sumsWgsl } from './layers.ts'
+import { activationsWgsl, declareRest, eachWeight, hideWgsl, sumsWgsl } from './layers.ts'
 import type { Sizes } from './sizes.ts'
 
 /** Arrays: next, state, then the mask, the kernel where there are filters, w1 and rest. */
 export function forwardWgsl(program: Program, sizes: Sizes, masked: boolean): string {
   const { living, inputMask, updated, channels, fireRate, noise } = program
-  const { C, taps, widths, hiddenAtOnce } = sizes
+  const { C: c, rowsAtOnce: r, widths, hiddenAtOnce } = sizes
   const last = widths.length - 1
-  const each = (text: (r: number) => string): string => eachRow(sizes, text)
   const frozen = updated.length < channels
-  const still = updated.length < 4 * C
+  const still = updated.length < 4 * c
   const always = Math.round(fireRate * 2 ** 32) === 2 ** 32
   const fires = masked ? 'mask[cell] != 0u' : always ? 'true'
     : 'draw(cell % (u.width * u.height)) < u.threshold'
@@ -68,26 +67,26 @@ ${noise === null ? '' : noiseWgsl()}${activationsWgsl(program)}
 ${hideWgsl(sizes)}
 /** The cells n … of the list. Where it ends before, the last one is taken again, and written once more. */
 fn step(n: u32, count: u32) {
-  ${each(r => `let i${r} = list[min(n + ${r}u, count - 1u)];
-  let cell${r} = u32(cellAt(inTile(i${r})));
-  look(${r}u, inTile(i${r}));
-  ${repeat(C, c => `var s${r}_${c} = seen(cellOf[${r * taps}u + centre], ${c}u) + rest[b${last} + ${c}u];`, ' ')}
+  ${unrolled({ r }, `let i{r} = list[min(n + {r}u, count - 1u)];
+  let cell{r} = u32(cellAt(inTile(i{r})));
+  look({r}u, inTile(i{r}));
+  ${unrolled({ c }, `var s{r}_{c} = seen(cellOf[{r}u * taps + centre], {c}u) + rest[b${last} + {c}u];`)}
  `)}
   perceive();
   hide();
   for (var j = 0u; j < ${widths[last - 1]}u; j += ${hiddenAtOnce}u) {${sumsWgsl(sizes, last - 1)}
     var row = w${last} + 4u * j * C;
-    ${repeat(hiddenAtOnce, q => `{
-      ${each(r => `let h${r} = activate${last - 1}(z${r}_${q});`)}
-      ${eachWeight(sizes, C, (e, c) => `rest[row + ${e * C + c}u]`, (r, e, c) => `s${r}_${c} += h${r}[${e}] * w;`)}
+    ${unrolled({ q: hiddenAtOnce }, `{
+      ${unrolled({ r }, `let h{r} = activate${last - 1}(z{r}_{q});`)}
+      ${eachWeight(sizes, { c }, 'rest[row + ({e}u * C + {c}u)]', 's{r}_{c} += h{r}[{e}] * w;')}
       row += 4u * C;
     }`, '\n    ')}
   }
-  ${noise === null ? '' : disturb(program, sizes, noise)}${each(r => `
-  ${still ? repeat(C, c => `s${r}_${c} = select(s${r}_${c}, seen(cellOf[${r * taps}u + centre], ${c}u), isFrozen(${c}u));`, ' ') : ''}
-  ${repeat(C, c => `next[cell${r} * C + ${c}u] = bitcast<vec4u>(s${r}_${c});`, ' ')}
-  ${living ? `if (exceeds(s${r}_${living.channel >> 2}[${living.channel & 3}], ${literal(living.above)})) {
-    atomicOr(&strongAfter[i${r} / tileWidth], 1u << (i${r} % tileWidth));
+  ${noise === null ? '' : disturb(program, sizes, noise)}${unrolled({ r }, `
+  ${still ? unrolled({ c }, 's{r}_{c} = select(s{r}_{c}, seen(cellOf[{r}u * taps + centre], {c}u), isFrozen({c}u));') : ''}
+  ${unrolled({ c }, 'next[cell{r} * C + {c}u] = bitcast<vec4u>(s{r}_{c});')}
+  ${living ? `if (exceeds(s{r}_${living.channel >> 2}[${living.channel & 3}], ${literal(living.above)})) {
+    atomicOr(&strongAfter[i{r} / tileWidth], 1u << (i{r} % tileWidth));
   }` : ''}`)}
 }
 
@@ -110,13 +109,7 @@ fn hasInput(i: u32) -> bool {
 }` : ''}
 fn inGrid(i: u32) -> bool { return all(inTile(i) < gridSize()); }
 
-@compute @workgroup_size(lanes)
-fn invoke(
-  @builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) size: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let number = id.y * size.x + id.x;
-  if (number >= u.tiles) { return; }
-  enter(number);
+${forTile(`
   ${living ? `
   findLives(lane);
   if (!findPre(lane)) {
@@ -142,8 +135,7 @@ fn invoke(
     next[u.cells * C + markOf(k)] = vec4u(${living
       ? 'atomicLoad(&strongAfter[k]) | (((preRows[k + margin] >> margin) & 0xffffu) << 16u)'
       : '0u'}, atomicLoad(&actsRows[k]), 0u, 0u);
-  }
-}
+  }`)}
 `
 }
 
@@ -162,13 +154,12 @@ fn noiseAt(i: u32) -> f32 {
 /** Adds their noise to the rows of a step; what frozen channels get is taken back with their change. */
 function disturb({ updated }: Program, { C, rowsAtOnce }: Sizes, std: number): string {
   const places = Array.from({ length: 4 * C }, (_, channel) => Math.max(updated.indexOf(channel), 0))
-  const each = (text: (r: number) => string): string => repeat(rowsAtOnce, text, ', ')
   return `
-  var cells = array(${each(r => `cell${r}`)});
+  var cells = array(${unrolled({ r: rowsAtOnce }, 'cell{r}', ', ')});
   var places = array(${places.map(place => `${place}u`).join(', ')});
   var noise: array<vec4f, rowsAtOnce * C>;
   for (var q = 0u; q < rowsAtOnce * 4u * C; q++) {
     noise[q / 4u][q % 4u] = ${literal(std)} * noiseAt(cells[q / (4u * C)] * ${updated.length}u + places[q % (4u * C)]);
   }
-  ${repeat(rowsAtOnce, r => repeat(C, c => `s${r}_${c} += noise[${r * C + c}];`, ' '), '\n  ')}`
+  ${unrolled({ r: rowsAtOnce, c: C }, 's{r}_{c} += noise[{r}u * C + {c}u];')}`
 }

@@ -9,7 +9,7 @@
  */
 import type { Activation, Program } from '../../program.ts'
 import { literal } from '../../wgsl/literal.ts'
-import { repeat } from './cells.ts'
+import { unrolled } from './cells.ts'
 import type { Sizes } from './sizes.ts'
 
 /** The functions `activate1(z)` … of each hidden layer, and `before1(d, h)` …: d times their slope, where h is what they give. */
@@ -39,18 +39,11 @@ function each(name: string): string {
   return `vec4f(${name}(z.x), ${name}(z.y), ${name}(z.z), ${name}(z.w))`
 }
 
-/** The same for each row that an invocation has taken. */
-export function eachRow({ rowsAtOnce }: Sizes, text: (r: number) => string): string {
-  return repeat(rowsAtOnce, text, ' ')
-}
-
-/** For each number e of a vector, and n vectors: a weight `w`, read once and used for each row. */
+/** For each number {e} of a vector, and other variables: a weight `w`, read once and used for each row {r}. */
 export function eachWeight(
-  sizes: Sizes, n: number, weight: (e: number, q: number) => string, use: (r: number, e: number, q: number) => string,
-  newLine = '\n      ',
+  { rowsAtOnce }: Sizes, others: Readonly<Record<string, number>>, weight: string, use: string,
 ): string {
-  const line = (e: number, q: number): string => `{ let w = ${weight(e, q)}; ${eachRow(sizes, r => use(r, e, q))} }`
-  return repeat(4, e => repeat(n, q => line(e, q), newLine), newLine)
+  return unrolled({ e: 4, ...others }, `{ let w = ${weight}; ${unrolled({ r: rowsAtOnce }, use)} }`, '\n      ')
 }
 
 /** Where b1, W2, b2 … begin in `rest`. */
@@ -89,18 +82,15 @@ function inputOf(l: number): string {
 
 /** Declares `z0_0 …`, the sums of vectors j … of layer l, for each row; `z1_2` is vector j + 2 of the second row. */
 export function sumsWgsl(sizes: Sizes, l: number): string {
-  const { widths, hiddenAtOnce, mostWrittenOut, ends } = sizes
+  const { widths, rowsAtOnce: r, hiddenAtOnce: q, mostWrittenOut, ends } = sizes
   const inputs = widths[l - 1]
-  const each = (text: (r: number) => string): string => eachRow(sizes, text)
-  const add = (i: string): string => `
-      ${each(r => `let v${r} = ${inputOf(l)}[${r * inputs}u + ${i}];`)}
+  const add = (i: string): string => `{
+      ${unrolled({ r }, `let v{r} = ${inputOf(l)}[{r}u * ${inputs}u + ${i}];`)}
       let row = 4u * ${i} * ${widths[l]}u + j;
-      ${eachWeight(sizes, hiddenAtOnce,
-        (e, q) => weightWgsl(l, `row + ${e * widths[l] + q}u`), (r, e, q) => `z${r}_${q} += v${r}[${e}] * w;`)}`
+      ${eachWeight(sizes, { q }, weightWgsl(l, `row + ({e}u * ${widths[l]}u + {q}u)`), 'z{r}_{q} += v{r}[{e}] * w;')} }`
   return `
-    ${each(r => repeat(hiddenAtOnce, q => `var z${r}_${q} = rest[b${l} + j + ${q}u];`, ' '))}
-    ${inputs <= mostWrittenOut && ends.length < 2
-      ? repeat(inputs, i => `{${add(`${i}u`)} }`) : `${eachInput(sizes, l)} {${add('i')} }`}`
+    ${unrolled({ r, q }, `var z{r}_{q} = rest[b${l} + j + {q}u];`)}
+    ${inputs <= mostWrittenOut && ends.length < 2 ? unrolled({ i: inputs }, add('{i}u'), '\n') : `${eachInput(sizes, l)} ${add('i')}`}`
 }
 
 /** `hide()` fills h1 …, the hidden layers that are kept, from y. */
@@ -111,8 +101,7 @@ export function hideWgsl(sizes: Sizes): string {
 var<private> h${l}: array<vec4f, ${rowsAtOnce * width}>;`).join('')}
 fn hide() {${kept.map(({ l, width }) => `
   for (var j = 0u; j < ${width}u; j += ${hiddenAtOnce}u) {${sumsWgsl(sizes, l)}
-    ${eachRow(sizes, r => repeat(hiddenAtOnce, q => (
-      `h${l}[${r * width + q}u + j] = activate${l}(z${r}_${q});`), ' '))}
+    ${unrolled({ r: rowsAtOnce, q: hiddenAtOnce }, `h${l}[{r}u * ${width}u + {q}u + j] = activate${l}(z{r}_{q});`)}
   }`).join('')}
 }`
 }

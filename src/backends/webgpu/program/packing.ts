@@ -5,7 +5,7 @@
 import type { Program } from '../../program.ts'
 import { literal } from '../../wgsl/literal.ts'
 import { longSum } from '../../wgsl/long-sum.ts'
-import { declareSizes, declareUniforms, livesWgsl, placesWgsl, rowsWgsl } from './cells.ts'
+import { declareSizes, declareUniforms, forTile, livesWgsl, placesWgsl, rowsWgsl } from './cells.ts'
 import { recordSize } from './sizes.ts'
 import type { Sizes, Workspace } from './sizes.ts'
 
@@ -77,13 +77,7 @@ export function storeWgsl(program: Program, sizes: Sizes): string {
 ${placesWgsl(program)}
 ${rowsWgsl(program, 1)}
 ${living ? livesWgsl(program) : ''}
-@compute @workgroup_size(lanes)
-fn invoke(
-  @builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) size: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let number = id.y * size.x + id.x;
-  if (number >= u.tiles) { return; }
-  enter(number);
+${forTile(`
   ${living ? 'findLives(lane);' : ''}
   for (var i = lane; i < tileCells; i += lanes) {
     let place = inTile(i);
@@ -95,8 +89,7 @@ fn invoke(
       if (${remains}) { v = bitcast<f32>(state[cell * C + c / 4u][c % 4u]); }
       out[cell * channels + c] = v;
     }
-  }
-}
+  }`)}
 `
 }
 

@@ -196,6 +196,10 @@ it.each(long ? [] : ['conditional', 'video'])('%s is trained and judged', async 
   expect((await readPng(folder(`little-${task}.png`))).width).toBeGreaterThan(0)
 })
 
+it('a data set that can be fetched and is not there is named with the command that fetches it', async () => {
+  expect(await cellgrad('train', 'digits')).toEqual({ status: 2, out: '', err: expect.stringMatching(/^cellgrad train: there is no data\/mnist; this fetches it: .* data mnist\n$/) })
+})
+
 it('data that are missing or do not fit are one sentence, and leave no run behind', async () => {
   await cp(folder('photos'), folder('few'), { recursive: true })
   await rm(folder('few', '1.png'))

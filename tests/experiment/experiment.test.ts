@@ -9,7 +9,7 @@ import { record } from '../../src/backends/fields.ts'
 import { partsOf, placeOf, runConfigOf, runSchema, runYaml, splitOf, taskNames } from '../../src/experiment/index.ts'
 import type { Experiment, Lesson, RunConfig, Values } from '../../src/experiment/index.ts'
 import { trainingFields } from '../../src/nca/training/trainer-options.ts'
-import { recipes } from '../../src/index.ts'
+import { adam, recipes, sgd } from '../../src/index.ts'
 import type { Json } from '../../src/backends/options.ts'
 import { rules } from '../nca/random-rule.ts'
 import { randomOf } from '../random-data.ts'
@@ -49,6 +49,14 @@ it('has the values of its recipe, and what is said besides', () => {
     expect(config.train).toMatchObject({ ...rest, ...train })
     expect(config.rule).toEqual({ ...rule, noise: { on: 'state', std: 0.5 } })
   }
+})
+
+it('learns by Adam where nothing but a rate is said, and where nothing is', () => {
+  const { rule } = recipes.texture
+  const optimiserOf = (train: Values): unknown => (made({ task: 'texture', data: data.texture, rule, train: { iterations: 1, batch: 1, steps: [1, 2], ...train } }) as Experiment).train.optimiser
+  expect(optimiserOf({ rate: 1e-4 })).toEqual(adam({ rate: 1e-4 }))
+  expect(optimiserOf({})).toEqual(adam())
+  expect(optimiserOf({ optimiser: { type: 'sgd', rate: 1e-4 } })).toEqual(sgd({ rate: 1e-4 }))
 })
 
 it('bundled ones are those of the recipes', () => {

@@ -12,11 +12,12 @@
  * Ubuntu, but root only where apt-get has no lists yet. `readMnist`, `readNifti` and `readImage` read the result.
  */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { ArgsDef } from 'citty'
 import { didYouMean } from '../../backends/options.ts'
+import { invocation } from '../input/invocation.ts'
 import { argument, command } from '../input/command.ts'
 import type { Command } from '../input/command.ts'
 
@@ -107,6 +108,12 @@ export const data: Command = command('data', 'Fetch a data set: MNIST, Fashion-M
     rmSync(temporary, { recursive: true, force: true })
   }
 })
+
+/** The command that fetches what a path names, where that is missing and one of these data sets. */
+export function fetching(path: string): string | null {
+  const [, set = ''] = /^data\/([\w-]+)/.exec(path) ?? []
+  return Object.hasOwn(sets, set) && !existsSync(path) ? `${invocation()} data ${set}` : null
+}
 
 /** Runs a program in a folder and returns what it prints. */
 function run(cwd: string, command: string, ...args: string[]): string {

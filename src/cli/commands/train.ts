@@ -18,6 +18,7 @@ import { argument, command, flag, minutes, toggle, verbose } from '../input/comm
 import type { Command } from '../input/command.ts'
 import { toNumber } from '../input/usage.ts'
 import { loadOnMetrics } from '../run/watch.ts'
+import { fetching } from './data.ts'
 
 // Fields of the configuration that are flags too; the others are for a YAML file.
 const fields = [
@@ -84,6 +85,10 @@ export const train: Command = command('train', 'Train a neural cellular automato
     return resumeParts(resume, options)
   }
   const made = await loadRunConfig({ file, flags, set, command: given.command })
+  for (const path of Object.values(made.data)) {
+    const how = typeof path === 'string' ? fetching(path) : null
+    if (how !== null) given.refuse(`there is no ${path}; this fetches it: ${how}`)
+  }
   if (partsOf(made).length > 1) {
     if (time !== undefined) given.refuse('--minutes does not go with several runs; say train.iterations')
     return startParts(made, { ...options, out })

@@ -59,6 +59,9 @@ export function runYaml(config: RunConfig): string {
   return configYaml(config, describing(config.task))
 }
 
+/** Where nothing is said of the optimiser, or nothing but its rate, it is Adam, as in all recipes. */
+const byAdam: Values = { train: { optimiser: { type: 'adam' } } }
+
 /**
  * What a run is told: these values, laid over each other, the last on top, over those of the preset or the recipe that they
  * name. Without a `task`, or with `task: growing`, it is the growing of one picture, see `configOf`.
@@ -77,6 +80,7 @@ export function runConfigOf(...layers: readonly Values[]): { readonly config: Ru
   }
   const given = layers.reduce<Values>((base, over) => merge(base, arranged(over), describe), {})
   const recipe = Object.hasOwn(recipes, String(given.recipe)) ? recipes[given.recipe as keyof typeof recipes] : {}
-  const { data, mistakes } = readData(experimentField, merge(arranged(recipe as Values), given, describe))
+  const base = merge(byAdam, arranged(recipe as Values), describe)
+  const { data, mistakes } = readData(experimentField, merge(base, given, describe))
   return mistakes.length === 0 ? { config: data } : { mistakes: inSentences(mistakes, describe) }
 }

@@ -51,7 +51,7 @@ it('the kernels of a rollout bind no more than every adapter allows, and their a
   fc.assert(fc.property(programs, fc.constantFrom(divisions.hardware, divisions.software), (program, shape) => {
     const { gradients, workspace, ...rest } = kernelsOf(program, most, shape)
     const single = Object.values(rest).filter((one): one is ProgramKernel => one instanceof Object && 'access' in one)
-    expect(single.length).toBe(9)
+    expect(single.length).toBe(10)
     for (const { name, access } of [...single, ...gradients]) {
       const uniforms = access.filter(kind => kind === 'uniform').length
       expect(uniforms, name).toBeLessThanOrEqual(most.uniformBuffers)

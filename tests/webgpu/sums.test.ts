@@ -4,9 +4,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  broadcastTo, conv2d, cpu, dense, depthwiseConv, full, gather, logSumExp, mean, mul, norm, ones, scope, sum, tensor, vjp,
+  broadcastTo, conv2d, cpu, defineRule, dense, depthwiseConv, full, gather, key, logSumExp, mean, mlp, mul, norm,
+  ones, rollout, scope, sum, tensor, vjp,
 } from '../../src/index.ts'
-import type { Backend, Tensor } from '../../src/index.ts'
+import type { Backend, DataParams, Tensor } from '../../src/index.ts'
 import { sharedGpu } from './gpu.ts'
 
 const gpu = await sharedGpu()
@@ -80,6 +81,9 @@ const roundings = {
   cpu: (): number => 260,
 }
 
+/** The same of the weights of a fused rollout, where on a GPU more terms are added one after the other: see sizes.ts. */
+const rolloutRoundings = { webgpu: (n: number): number => 100 + 2 * Math.log2(n), cpu: roundings.cpu }
+
 describe.each([['webgpu', gpu], ['cpu', cpu()]] as const)('long sums on %s:', (name, backend) => {
   it.each(Object.entries(sums))('%s', async (_, f) => {
     const lengths = fc.oneof(fc.integer({ min: 1, max: 4096 }), fc.constantFrom(2 ** 12, 2 ** 13 - 1)).map(n => 8 * n)
@@ -113,5 +117,34 @@ describe.each([['webgpu', gpu], ['cpu', cpu()]] as const)('long sums on %s:', (n
     const [before, total, after] = await data
     expect([before, after]).toEqual([0, 0])
     expect(Math.abs(total / (n * tenth) - 1)).toBeLessThan(roundings[name](n) * 2 ** -24)
+  })
+
+  it('the weights of a fused rollout, over its cells and steps', async () => {
+    // A cell adds w2·relu(b1) + b2 = 0 to its 1 in each step, so that all that is owed to each weight is the sum of all
+    // cotangents, once for each step.
+    const rule = defineRule({ channels: { a: 1 }, perceive: ['identity'], update: mlp(1), fireRate: 1 })
+    // A running sum of this number rounds in one direction for long.
+    const each = Math.fround(0.1278)
+    const sizes = fc.record({
+      batch: fc.integer({ min: 1, max: 3 }), height: fc.integer({ min: 1, max: 40 }), width: fc.integer({ min: 1, max: 40 }),
+      steps: fc.integer({ min: 1, max: 60 }),
+    })
+    await fc.assert(fc.asyncProperty(sizes, async ({ batch, height, width, steps }) => {
+      const reads = scope(() => {
+        const alike = (value: number, ...shape: number[]): Tensor => full(shape, value, { backend })
+        const params = { update: { w1: alike(0, 1, 1), b1: alike(1, 1), w2: alike(1, 1, 1), b2: alike(-1, 1) } }
+        const x = alike(1, batch, height, width, 1)
+        const [, pullback] = vjp((p: DataParams) => rollout(rule, p, x, key(0), { steps }), params)
+        const { w1, b1, w2, b2 } = pullback(full(x.shape, each, { backend })).update
+        return [w1, b1, w2, b2].map(g => ({ data: g.data() }))
+      })
+      const n = batch * height * width * steps
+      for (const { data } of reads) {
+        expect(Math.abs((await data)[0] / (n * each) - 1)).toBeLessThan(rolloutRoundings[name](n) * 2 ** -24)
+      }
+    }), { numRuns: 3, examples: [
+      [{ batch: 1, height: 8, width: 16, steps: 256 }],
+      [{ batch: 2100, height: 1, width: 1, steps: 2 }], // more tiles than all workgroups together add up at once
+    ] })
   })
 })

@@ -11,6 +11,9 @@
  *
  * Each band has its own part of g, with a halo for what its cells add to cells of other bands or across the border. So
  * threads never add to the same number; halos are folded in afterwards, in a fixed order.
+ *
+ * The gradient of the weights is a sum over the cells of a band and over all steps, in which single precision would lose
+ * digits: of 256 rows at most, which then are settled, that is added in double precision.
  */
 import { unbind } from './bounds.ts'
 import { forwardStep, logged } from './forward.ts'
@@ -19,6 +22,9 @@ import type { Band, PlaneName } from './layout.ts'
 import { freeSteps } from './sample.ts'
 import type { BandStep, Sample, SampleHistory, Segment } from './sample.ts'
 import type { CacheEntry } from './cache.ts'
+
+/** Rows of cells that are added up in single precision. */
+const mostRows = 256
 
 /** From the cotangents of the readouts to the gradients of each band, and ∂L/∂x where it is wanted. */
 export function backward(s: Sample, { segments, end }: SampleHistory): void {
@@ -31,9 +37,11 @@ export function backward(s: Sample, { segments, end }: SampleHistory): void {
   each(band => {
     const { first, last, shift } = band
     k.zero(g + shift + first * rowBytes, (last - first + 2 * layout.radius) * rowBytes)
-    k.zero(gradientOf(s, band), layout.gradientBytes)
+    k.zero(unsettled(s, band), layout.gradientBytes)
+    k.zero(settled(s, band), 2 * layout.gradientBytes)
     planes.fill('held', band) // from here on: where the cotangent may differ from zero
   })
+  const waiting = s.bands.map(() => 0)
   const last = readouts[job.cotangents.lastIndexOf(true)] ?? 0
   for (let n = segments.length - 1; n >= 0; n--) {
     const kept = segments[n].steps ?? again(s, segments[n], n)
@@ -53,17 +61,27 @@ export function backward(s: Sample, { segments, end }: SampleHistory): void {
           planes.fill('held', band)
         })
       }
-      backwardStep(s, kept[i], t > 0 || job.wantX)
+      backwardStep(s, kept[i], waiting, t > 0 || job.wantX)
     }
     if (!segments[n].steps) freeSteps(thread, kept)
   }
+  each(band => settle(s, band))
   if (!job.wantX) return
   each(({ first, last, shift }) =>
     k.store2d(g + shift + origin, rowBytes, cellBytes, s.dense(layout.gx), first, last, width, channels))
 }
 
-function gradientOf({ job: { layout }, number }: Sample, band: Band): number {
-  return layout.gradients + (number * layout.bands.length + layout.bands.indexOf(band)) * layout.gradientBytes
+/** The gradient of a band: what has been settled of it, and what has not. */
+function settled({ job: { layout }, number }: Sample, band: Band): number {
+  return layout.gradients + (number * layout.bands.length + layout.bands.indexOf(band)) * 2 * layout.gradientBytes
+}
+
+function unsettled({ job: { layout }, team }: Sample, band: Band): number {
+  return team.layout.gradients + layout.bands.indexOf(band) * layout.gradientBytes
+}
+
+function settle(s: Sample, band: Band): void {
+  s.thread.kernels.settle(unsettled(s, band), s.job.layout.gradientBytes, settled(s, band))
 }
 
 /** Runs a segment whose log was forgotten once more. `held` is about cotangents here and must stay as it is. */
@@ -80,8 +98,11 @@ function again(s: Sample, { start }: Segment, n: number): BandStep[][] {
   return kept
 }
 
-/** Undoes a step, and takes the cotangent from behind it to before it; only weights are wanted before the first. */
-function backwardStep(s: Sample, kept: readonly BandStep[], wantG: boolean): void {
+/**
+ * Undoes a step, and takes the cotangent from behind it to before it; only weights are wanted before the first. `waiting`
+ * is how many rows of each band have not been settled.
+ */
+function backwardStep(s: Sample, kept: readonly BandStep[], waiting: number[], wantG: boolean): void {
   const { job: { layout }, thread: { kernels: k }, team, planes, each } = s
   const { cellBytes } = layout
   const { g } = team.layout
@@ -93,7 +114,7 @@ function backwardStep(s: Sample, kept: readonly BandStep[], wantG: boolean): voi
   team.barrier()
   each((band, i) => {
     if (wantG) k.erase(g, band.halo, band.haloCount, cellBytes, layout.none)
-    throughLayers(s, band, kept[i].hidden, wantG)
+    waiting[i] = throughLayers(s, band, kept[i].hidden, waiting[i], wantG)
   })
   if (wantG) spreadHeld(s)
   team.barrier()
@@ -118,8 +139,10 @@ function undo(s: Sample, band: Band, kept: BandStep, owed: boolean): void {
   s.updateRing(band)
 }
 
-/** The derivative of the changes: weight gradients, and g += Pᵀ(…). */
-function throughLayers(s: Sample, band: Band, hidden: readonly (CacheEntry | null)[], wantG: boolean): void {
+/** The derivative of the changes: weight gradients, and g += Pᵀ(…). Returns how many rows have not been settled. */
+function throughLayers(
+  s: Sample, band: Band, hidden: readonly (CacheEntry | null)[], waiting: number, wantG: boolean,
+): number {
   const { job: { layout }, thread: { kernels: k }, team: { layout: { x, g } }, planes, blocks } = s
   const { cellBytes, changeStride } = layout
   const cells = planes.listOf(band), rows = s.rowsOf(band), gBand = g + band.shift
@@ -130,8 +153,14 @@ function throughLayers(s: Sample, band: Band, hidden: readonly (CacheEntry | nul
     const [block, change] = [cells + 4 * i, rows + i * changeStride]
     blocks.look(x, block, size, hidden[b] ? null : blocks.hidden)
     const at = hidden[b]?.at ?? blocks.hidden
-    blocks.back(x, block, size, at, change, gradientOf(s, band), wantG ? gBand : null)
+    if (waiting + size > mostRows) {
+      settle(s, band)
+      waiting = 0
+    }
+    blocks.back(x, block, size, at, change, unsettled(s, band), wantG ? gBand : null)
+    waiting += size
   }
+  return waiting
 }
 
 /** held = life ∨ what the filters reach from `act`: outside of it the cotangent is zero now. */

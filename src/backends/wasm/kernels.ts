@@ -7,6 +7,7 @@ export type Kernels = {
     c: number, cStride: number, floor: number, gate: number): void
   productTN(rows: number, m: number, n: number, a: number, aStride: number, b: number, bStride: number, g: number,
     gStride: number): void
+  settle(parts: number, bytes: number, g: number): void
   activate(kind: number, x: number, bytes: number, slope: number): void
   activateBack(kind: number, g: number, h: number, bytes: number, slope: number): void
   sumRows(rows: number, n: number, a: number, stride: number, g: number): void

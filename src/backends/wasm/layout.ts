@@ -67,6 +67,8 @@ export type Band = Omit<Border, 'ring' | 'halo' | 'fold'> & {
 export type TeamLayout = {
   readonly x: number
   readonly g: number
+  /** Of each band, the sums of its gradient that have not been settled. */
+  readonly gradients: number
   readonly list: number
   readonly rows: number
   readonly planes: Readonly<Record<PlaneName, number>>
@@ -112,7 +114,10 @@ export type Layout = {
   readonly outputs: readonly number[]
   readonly masks: number
   readonly maskBytes: number
-  /** Size of the gradient of one sample and band: the derivative of the filters, then those of the layers. */
+  /**
+   * The gradient of one sample and band: the derivative of the filters, then those of the layers. So many bytes in single
+   * precision; in `gradients` it is in double precision, twice as long.
+   */
   readonly gradientBytes: number
   readonly gradients: number
   readonly gx: number
@@ -182,11 +187,12 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
     masks: maskSteps > 0 ? take(maskSteps * batch * maskBytes) : 0,
     maskBytes,
     gradientBytes,
-    gradients: backward ? take(batch * bands.length * gradientBytes) : 0,
+    gradients: backward ? take(2 * batch * bands.length * gradientBytes) : 0,
     gx: wantX ? take(samples) : 0,
     teams: Array.from({ length: teams }, (): TeamLayout => ({
       x: take(stateBytes),
       g: backward ? take(cotangentBytes) : 0,
+      gradients: backward ? take(bands.length * gradientBytes) : 0,
       list: take(height * width * 4),
       rows: take(rowsBytes),
       planes: Object.fromEntries(planeNames.map(name => [name, take(maskBytes)])) as Record<PlaneName, number>,

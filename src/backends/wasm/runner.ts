@@ -194,7 +194,7 @@ function byCost({ living, channels }: Program, x: Float32Array, batch: number, c
 function sumGradients(memory: WebAssembly.Memory, layout: Layout, batch: number): Float64Array {
   const size = layout.gradientBytes / 4
   const total = new Float64Array(size)
-  const all = new Float32Array(memory.buffer, layout.gradients, batch * layout.bands.length * size)
+  const all = new Float64Array(memory.buffer, layout.gradients, batch * layout.bands.length * size)
   for (let at = 0; at < all.length; at += size) {
     for (let i = 0; i < size; i++) total[i] += all[at + i]
   }

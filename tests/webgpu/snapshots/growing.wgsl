@@ -30,7 +30,7 @@ fn wayOf(tap: u32) -> vec2i {
   let place = tap;
   return vec2i(i32(place % K), i32(place / K)) - radius;
 }
-struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, noise0: u32, noise1: u32, threshold: u32, wanted: u32 }
+struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, noise0: u32, noise1: u32, threshold: u32, wanted: u32, firstTile: u32, runs: u32 }
 @group(1) @binding(0) var<uniform> u: Uniforms;
 const b1 = 0u; const w2 = 32u; const b2 = 544u;
 
@@ -448,7 +448,7 @@ fn wayOf(tap: u32) -> vec2i {
   let place = tap;
   return vec2i(i32(place % K), i32(place / K)) - radius;
 }
-struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, noise0: u32, noise1: u32, threshold: u32, wanted: u32 }
+struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, noise0: u32, noise1: u32, threshold: u32, wanted: u32, firstTile: u32, runs: u32 }
 @group(1) @binding(0) var<uniform> u: Uniforms;
 const b1 = 0u; const w2 = 32u; const b2 = 544u;
 const recordSize = 16u;
@@ -898,7 +898,7 @@ fn through(first: u32, n: u32, rows: u32) {
 @compute @workgroup_size(lanes)
 fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   mine = id.x * workspaceSize;
-  for (var number = id.x; number < u.tiles; number += u.workspaces) {
+  for (var number = u.firstTile + id.x; number < u.tiles; number += u.workspaces) {
     enter(number);
     if (!findRecords(lane) && !someActed(lane)) {
       for (var k = lane; k < rowsInTile(); k += lanes) { next[u.cells * recordSize + markOf(k)] = vec4u(); }

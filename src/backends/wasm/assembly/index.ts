@@ -1,5 +1,5 @@
 /** What the WebAssembly module exports. */
-export { product, productTN } from './matrix'
+export { product, productTN, settle } from './matrix'
 export { activate, activateBack, sumRows } from './activation'
 export { and, andNot, dilate, fill, list, or, strong, strongAfter } from './bits'
 export { bind, bindBack } from './bounds'

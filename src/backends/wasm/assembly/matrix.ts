@@ -86,6 +86,17 @@ function gated(to: usize, open: usize, low: v128, high: v128): void {
   v128.store(to, v128.and(high, f32x4.gt(v128.load(open, 16), zero)), 16)
 }
 
+/** G += parts in double precision, and parts = 0. `bytes` are those of the parts, a multiple of 16. */
+export function settle(parts: usize, bytes: usize, g: usize): void {
+  const zero = f32x4.splat(0)
+  for (const end = parts + bytes; parts < end; parts += 16, g += 32) {
+    const part = v128.load(parts)
+    v128.store(parts, zero)
+    v128.store(g, f64x2.add(v128.load(g), f64x2.promote_low_f32x4(part)))
+    v128.store(g, f64x2.add(v128.load(g, 16), f64x2.promote_low_f32x4(v128.shuffle<i64>(part, part, 1, 0))), 16)
+  }
+}
+
 /**
  * G += AᵀB over `rows` rows, exactly that many. `m`, the columns of A, is a multiple of 4, `n`, those of B, of 8.
  * Sums run over the rows in order, so that splitting the rows into blocks changes no bit.

@@ -264,7 +264,7 @@ fn filters(lane: u32, rows: u32) {
 @compute @workgroup_size(lanes)
 fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   mine = id.x * workspaceSize;
-  for (var number = id.x; number < u.tiles; number += u.workspaces) {
+  for (var number = u.firstTile + id.x; number < u.tiles; number += u.workspaces) {
     enter(number);
     if (!findRecords(lane) && !someActed(lane)) {
       for (var k = lane; k < rowsInTile(); k += lanes) { next[u.cells * recordSize + markOf(k)] = vec4u(); }

@@ -57,7 +57,7 @@ fn wayOf(tap: u32) -> vec2i {
 /** The uniforms of all kernels of a rollout, in order. */
 export const uniformNames = [
   'height', 'width', 'cells', 'tilesX', 'tilesY', 'tiles', 'workspaces', 'first', 'key0', 'key1', 'noise0', 'noise1',
-  'threshold', 'wanted',
+  'threshold', 'wanted', 'firstTile', 'runs',
 ] as const
 
 export type UniformValues = Readonly<Record<typeof uniformNames[number], number>>

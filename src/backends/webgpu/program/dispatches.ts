@@ -19,6 +19,15 @@ export type Records = GPUBuffer
 /** The caller's arrays beside the state, in the order in which kernels bind them. */
 export type Weights = readonly GPUBuffer[]
 
+/** Weight gradients: of each workgroup, and of those of earlier steps a tree, with how many sums are in it. */
+export type Gradients = {
+  readonly workspaces: GPUBuffer
+  readonly tree: GPUBuffer
+  runs: number
+  /** Tiles that the workspaces have added up. */
+  tiles: number
+}
+
 /** Where buffers come from, and go back to. */
 export type Buffers = Pick<GpuMemory, 'acquire' | 'release'>
 
@@ -31,15 +40,16 @@ export type Dispatches = {
   store(state: State, out: Handle): void
   /** The state after step t, from that before it. */
   step(weights: Weights, run: ProgramRun, before: State, t: number): State
-  newWorkspaces(): GPUBuffer
+  /** For so many steps. */
+  newGradients(steps: number): Gradients
   newRecords(): Records
   addCotangent(records: Records, cotangent: Handle, fresh: boolean): void
   /** The records before step t, from those after it. */
   back(
-    weights: Weights, before: State, after: State, records: Records, workspaces: GPUBuffer, t: number, wantX: boolean,
+    weights: Weights, before: State, after: State, records: Records, sums: Gradients, t: number, wantX: boolean,
   ): Records
-  /** Adds up the workspaces, and collects the cotangent of the first state. */
-  finish(weights: Weights, workspaces: GPUBuffer, records: Records, gradients: readonly (Handle | null)[]): void
+  /** Adds up what has been gathered, and collects the cotangent of the first state. */
+  finish(weights: Weights, sums: Gradients, records: Records, gradients: readonly (Handle | null)[]): void
   free(what: State | Records): void
 }
 
@@ -79,6 +89,13 @@ export function dispatchesOf(
   const newRecords = (): Records => (
     memory.acquire(16 * (recordSize(sizes) * cells + rows), 'rollout cotangents', [...shape, 4 * recordSize(sizes)]))
 
+  /** Moves the sums of the workspaces into the tree. */
+  function gather(sums: Gradients): void {
+    runEach(kernels.gather, workspace.sums, [sums.tree, sums.workspaces], { runs: sums.runs })
+    sums.runs++
+    sums.tiles = 0
+  }
+
   return {
     stateBytes,
 
@@ -104,10 +121,13 @@ export function dispatchesOf(
       return to
     },
 
-    newWorkspaces(): GPUBuffer {
-      const workspaces = memory.acquire(16 * workspace.size * workspace.count, 'rollout gradients', [workspace.count, workspace.size, 4])
+    newGradients(steps: number): Gradients {
+      const { count, size, sums, tilesAtOnce } = workspace
+      const levels = Math.ceil(Math.log2(steps * Math.ceil(tiles.all / tilesAtOnce) + 1))
+      const acquire = (n: number, size: number): GPUBuffer => memory.acquire(16 * n * size, 'rollout gradients', [n, size, 4])
+      const workspaces = acquire(count, size)
       commands.clear(workspaces)
-      return workspaces
+      return { workspaces, tree: acquire(levels, sums), runs: 0, tiles: 0 }
     },
 
     newRecords,
@@ -119,22 +139,31 @@ export function dispatchesOf(
     },
 
     back(
-      weights: Weights, before: State, after: State, records: Records, workspaces: GPUBuffer, t: number, wantX: boolean,
+      weights: Weights, before: State, after: State, records: Records, sums: Gradients, t: number, wantX: boolean,
     ): Records {
       const next = newRecords()
-      run(kernels.back, workspace.count, [next, workspaces, before, after, records, ...weights], {
-        first: +(t === 0), wanted: +(t > 0 || wantX || learned),
-      })
+      const { tilesAtOnce, count } = workspace
+      for (let firstTile = 0; firstTile < tiles.all; firstTile += tilesAtOnce) {
+        const end = Math.min(firstTile + tilesAtOnce, tiles.all)
+        const added = Math.ceil((end - firstTile) / count) * count
+        if (sums.tiles + added > tilesAtOnce) gather(sums)
+        sums.tiles += added
+        run(kernels.back, count, [next, sums.workspaces, before, after, records, ...weights], {
+          first: +(t === 0), wanted: +(t > 0 || wantX || learned), firstTile, tiles: end,
+        })
+      }
       return next
     },
 
-    finish(weights: Weights, workspaces: GPUBuffer, records: Records, gradients: readonly (Handle | null)[]): void {
+    finish(weights: Weights, sums: Gradients, records: Records, gradients: readonly (Handle | null)[]): void {
+      gather(sums)
+      const { tree, runs } = sums
       const [x, ...others] = gradients as readonly (GPUBuffer | null)[]
       const filters = perception.type === 'filters'
       others.forEach((gradient, i) => {
         if (!gradient) return
         if (i === 0 && filters && !learned) commands.clear(gradient) // nobody differentiates fixed filters
-        else runEach(kernels.gradients[i], gradient.size / 4, [gradient, workspaces])
+        else runEach(kernels.gradients[i], gradient.size / 4, [gradient, tree], { runs })
       })
       if (x) run(kernels.collect, tiles.all, [x, records, ...(filters ? [weights[0]] : [])])
     },

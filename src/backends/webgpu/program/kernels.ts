@@ -6,7 +6,7 @@ import { withFunctions } from '../../wgsl/functions.ts'
 import { backwardWgsl, collectFirstWgsl } from './backward.ts'
 import { forwardWgsl } from './forward.ts'
 import {
-  addCotangentWgsl, gradientWgsl, loadMarksWgsl, loadWgsl, markHeldWgsl, storeWgsl,
+  addCotangentWgsl, gatherWgsl, gradientWgsl, loadMarksWgsl, loadWgsl, markHeldWgsl, storeWgsl,
 } from './packing.ts'
 import { sizesOf, workspaceOf } from './sizes.ts'
 import type { Division, Sizes, Workspace } from './sizes.ts'
@@ -45,7 +45,9 @@ export type ProgramKernels = {
   readonly back: ProgramKernel
   /** Arrays: gx, records, then the kernel where there are filters. */
   readonly collect: ProgramKernel
-  /** Of each of the caller's weights. Arrays: gradient, workspaces. */
+  /** Arrays: tree, workspaces. */
+  readonly gather: ProgramKernel
+  /** Of each of the caller's weights. Arrays: gradient, tree. */
   readonly gradients: readonly ProgramKernel[]
 }
 
@@ -66,7 +68,7 @@ export function kernelsOf(program: Program, most: MostBytes, shape: Division): P
   })
   const gradient = (name: string): ProgramKernel => (
     source('rollout gradient', gradientWgsl(program, sizes, workspace, workspace.at[name]), {
-      gradient: write('f32'), workspaces: read('f32'),
+      gradient: write('f32'), tree: read('f32'),
     }))
   return {
     sizes, workspace,
@@ -89,6 +91,9 @@ export function kernelsOf(program: Program, most: MostBytes, shape: Division): P
     }),
     collect: source('rollout cotangent of the start', collectFirstWgsl(program, sizes), {
       gx: write('f32'), records: read('vec4u'), ...kernel,
+    }),
+    gather: source('rollout gradients', gatherWgsl(program, sizes, workspace), {
+      tree: write('vec4f'), workspaces: write('vec4f'),
     }),
     gradients: Object.keys(weights).map(gradient),
   }

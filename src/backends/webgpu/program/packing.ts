@@ -30,18 +30,42 @@ const begin = (sizes: Sizes, program: Program): string =>
   `${declareSizes(sizes)}${declareUniforms}${channelsWgsl(program)}`
 
 /**
- * The gradient of one of the caller's arrays, which stands at `at` in workspaces: the sum over all of these, in a fixed
- * order. Arrays: gradient, workspaces.
+ * Takes the sums out of all workspaces, and puts what they make into a tree: two sums of equally many runs become one, as
+ * digits carry in a binary counter, that of the `runs` which are in it. A level is as long as the sums of a workspace.
+ * Arrays: tree, workspaces.
  */
-export function gradientWgsl(program: Program, sizes: Sizes, workspace: Workspace, at: number): string {
-  return longSum('f32', 1, workspace.count) + begin(sizes, program) + entry('arrayLength(&gradient)', `
+export function gatherWgsl(program: Program, sizes: Sizes, { count, size, sums }: Workspace): string {
+  return longSum('vec4f', 1, count) + begin(sizes, program) + entry(`${sums}u`, `
   var all: Part;
   for (var workspace = 0u; workspace < u.workspaces; workspace++) {
-    all.parts[0] += workspaces[workspace * ${4 * workspace.size}u + ${4 * at}u + i];
+    let at = workspace * ${size}u + i;
+    all.parts[0] += workspaces[at];
+    workspaces[at] = vec4f();
     carry(&all);
   }
   complete(&all);
-  gradient[i] = all.parts[0];`)
+  var sum = all.parts[0];
+  var at = i;
+  for (var n = u.runs; (n & 1u) == 1u; n >>= 1u) {
+    sum += tree[at];
+    at += ${sums}u;
+  }
+  tree[at] = sum;`)
+}
+
+/**
+ * The gradient of one of the caller's arrays, which stands at `at` in workspaces: the sum over the levels of the tree.
+ * Arrays: gradient, tree.
+ */
+export function gradientWgsl(program: Program, sizes: Sizes, { sums }: Workspace, at: number): string {
+  return begin(sizes, program) + entry('arrayLength(&gradient)', `
+  var at = ${4 * at}u + i;
+  var sum = 0.0;
+  for (var n = u.runs; n != 0u; n >>= 1u) {
+    if ((n & 1u) == 1u) { sum += tree[at]; }
+    at += ${4 * sums}u;
+  }
+  gradient[i] = sum;`)
 }
 
 /** The first state. Arrays: state, x. */

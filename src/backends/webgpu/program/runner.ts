@@ -109,7 +109,7 @@ export function runnerOf(
         const { states: kept } = history as History
         const weights = inputs.slice(1) as Weights
         const { readouts, segment } = run
-        const workspaces = dispatches.newWorkspaces()
+        const sums = dispatches.newGradients(readouts[last])
         let records = dispatches.newRecords()
         dispatches.addCotangent(records, cotangents[last]!, true)
         /** States that were not kept, of one segment. */
@@ -122,7 +122,7 @@ export function runnerOf(
               if (!has(i + 1)) again.set(i + 1, dispatches.step(weights, run, stateAt(i), i))
             }
           }
-          const earlier = dispatches.back(weights, stateAt(t), stateAt(t + 1), records, workspaces, t, gradients[0] !== null)
+          const earlier = dispatches.back(weights, stateAt(t), stateAt(t + 1), records, sums, t, gradients[0] !== null)
           dispatches.free(records)
           records = earlier
           const cotangent = cotangents[readouts.indexOf(t)]
@@ -131,7 +131,7 @@ export function runnerOf(
           if (done) dispatches.free(done)
           again.delete(t + 1)
         }
-        dispatches.finish(weights, workspaces, records, gradients)
+        dispatches.finish(weights, sums, records, gradients)
         return null
       })
     },

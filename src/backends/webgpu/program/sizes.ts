@@ -119,13 +119,26 @@ export function recordSize({ C, N }: Sizes): number {
 /** Workgroups of a backward step at most. Each sums the weight gradients of its tiles by itself. */
 const mostWorkspaces = 256
 
+/** Tiles that a workspace adds up, block after block, before its sums go into a tree. */
+const mostTiles = 8
+
 /** The memory that each workgroup of a backward step has for itself, and how many have. */
-export type Workspace = Offsets & { readonly count: number }
+export type Workspace = Offsets & {
+  readonly count: number
+  /** How many of its vectors, the first ones, are sums. */
+  readonly sums: number
+  /** Tiles that all of them together may add up before their sums go into the tree. */
+  readonly tilesAtOnce: number
+}
 
 /**
  * In a workspace are sums of gradients, under the names of the arrays and in their layout, and a block of rows, a vector
  * of all rows after another: h0 … what goes into each layer, d1 … ∂L/∂(its sums), and, to learn filters, d0 = ∂L/∂h0 and
  * the window. There are no more workspaces than one array of `mostBytes` can hold.
+ *
+ * Long sums keep their digits, as those of long-sum.ts do: after eight tiles, the sums of all workspaces are added up in a
+ * tree, and what they make goes into another one, over all such times, of which each level is kept (`gatherWgsl`). So at
+ * most 80 numbers are added one after the other: the 16 to 64 rows of a block, and the blocks of eight tiles.
  */
 export function workspaceOf({ perception }: Program, sizes: Sizes, mostBytes: number): Workspace {
   const { tiles, widths, C, taps, w1, rest } = sizes
@@ -139,5 +152,6 @@ export function workspaceOf({ perception }: Program, sizes: Sizes, mostBytes: nu
     ...(learned ? [block('window', taps * C)] : []),
   ])
   const fit = Math.max(1, Math.floor(mostBytes / (16 * layout.size)))
-  return { count: Math.min(tiles.all, mostWorkspaces, fit), ...layout }
+  const count = Math.min(tiles.all, mostWorkspaces, fit)
+  return { count, ...layout, sums: layout.at.rest + rest.size, tilesAtOnce: count * mostTiles }
 }

@@ -45,6 +45,11 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
       await studio.picture(`inside-${name.toLowerCase().replace(' ', '-')}`)
     }
     expect(await page.locator('.legend').first().textContent()).toContain('−1')
+    // On scales of their own, faint channels are seen too.
+    await page.getByRole('radio', { name: 'Channels', exact: true }).check()
+    await page.getByRole('button', { name: 'Each on its own scale' }).click()
+    await until(async () => new Set(await page.locator('.map .own').allTextContents()).size > 2)
+    await studio.picture('inside-own-scales')
     expect(await studio.barriers()).toEqual([])
     await studio.leave()
   })
@@ -106,8 +111,16 @@ it('writes the equation of a cell with its real numbers', async () => {
   await page.getByLabel('Channel', { exact: true }).selectOption('a')
   const at = (t: { toArray(): ArrayLike<number>; shape: readonly number[] }, i: number): number => t.toArray()[(26 * 48 + 22) * t.shape[3] + i]
   await expect.poll(() => page.locator('.headline').textContent(), { timeout: 60_000 }).toContain('a31')
-  const [, sum] = /a31 = .*?([-−\d.e]+) = /.exec((await page.locator('.headline').innerText()).replaceAll('\n', ' ')) ?? []
-  await near(sum ?? '', at(parts.after, 3))
+  const headline = page.locator('.headline').getByRole('button')
+  const fires = parts.fires!.toArray()[26 * 48 + 22]
+  for (const [i, x] of [at(parts.after, 3), at(before, 3), fires, at(parts.change, 3)].entries()) {
+    await near(await headline.nth(i).locator('span').last().innerText(), x)
+  }
+  // Each term says what it is, to the pointer and to the keyboard.
+  await headline.nth(2).hover()
+  await page.getByText(/^The fire mask: this cell (updates|keeps)/).waitFor()
+  await headline.nth(1).focus()
+  await page.getByText('What a was before the step.').waitFor()
   const lines = page.locator('.sum')
   expect(await lines.count()).toBe(3)
   await near(/= ([-−\d.e]+)/.exec(await lines.nth(0).locator('.result').innerText())![1], at(parts.change, 3))

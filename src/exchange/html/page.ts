@@ -23,6 +23,8 @@ const style = `
   label { display: grid; grid-template-columns: auto auto; font-size: 13px; color: var(--soft) }
   label > span { text-align: right; font-variant-numeric: tabular-nums }
   label > input, label > select { grid-column: 1 / -1; width: 100%; margin: 0; height: 32px }
+  p { grid-column: 1 / -1; margin: 0; text-align: center; font-size: 13px; color: var(--soft) }
+  @media (max-height: 400px) { p { display: none } }
   button, select { font: inherit; color: var(--ink); background: transparent; border: 1px solid var(--line); border-radius: 6px;
     padding: 0 8px; height: 32px; cursor: pointer }
   #controls button { flex: 1 }
@@ -69,6 +71,7 @@ export function pageOf(title: string, automaton: string, model: unknown): string
   <label>Speed <span id="speed-is"></span><input id="speed" type="range" min="0" max="8" value="6"></label>
   <label>Rotate <span id="angle-is"></span><input id="angle" type="range" min="-180" max="180" step="5" value="0"></label>
   <label>Show <select id="view"></select></label>
+  <p>Drag across the cells: the tool is used on them. Space pauses, S steps, R resets.</p>
 </div>
 
 <script type="application/json" id="model">

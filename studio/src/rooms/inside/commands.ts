@@ -10,15 +10,19 @@ import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
 import { nowPlaying } from '../play/commands.ts'
 import { kindOf, pixelsOf, trainedSize } from '../play/family.ts'
+import type { Kind } from '../play/family.ts'
 import { cellNumbers, read, readFilters, readParts, sumOf } from './cell.ts'
 import type { CellNumbers, Filters, HostParts, Sum } from './cell.ts'
 import { openLines } from './line.ts'
 import type { Lines, Start, Subject } from './line.ts'
 import { mapsOf, palette } from './maps.ts'
-import type { Maps } from './maps.ts'
+import type { Maps, Scale } from './maps.ts'
 
 /** What may be shown of a step, a map for each number of a cell. */
 export type Quantity = 'channels' | 'perception' | 'hidden' | 'change' | 'masks' | 'gradient'
+
+/** A quantity, and of what scale its maps are. */
+type Shown = { readonly quantity: Quantity; readonly scale: Scale }
 
 /** What the page must know of a model to show its numbers in words. */
 export type Facts = {
@@ -29,6 +33,7 @@ export type Facts = {
   /** Units of the hidden layers. */
   readonly hidden: readonly number[]
   readonly activation: string
+  readonly kind: Kind
   /** Rows and columns of the grid. */
   readonly size: number
   /** Of the change. */
@@ -89,18 +94,18 @@ async function pictureOf(rule: DataRule, state: Tensor): Promise<Pixels> {
   return { width, height, data: imageToPixels(image) }
 }
 
-async function quantityAt(of: Lines, start: Start, t: number, quantity: Quantity, state: Tensor): Promise<Maps> {
+async function quantityAt(of: Lines, start: Start, t: number, { quantity, scale }: Shown, state: Tensor): Promise<Maps> {
   const { rule } = of
   const names = channelNames(rule.channels, of.names)
   const [, height, width] = state.shape
-  if (quantity === 'channels') return mapsOf(await read(state), names, width, height)
-  if (quantity === 'gradient') return mapsOf(await read(of.gradients(start).states[t]), names, width, height)
+  if (quantity === 'channels') return mapsOf(await read(state), names, width, height, scale)
+  if (quantity === 'gradient') return mapsOf(await read(of.gradients(start).states[t]), names, width, height, scale)
   const step = await partsAt(of, start, t)
-  if (quantity === 'perception') return mapsOf(step.perception.values, perceptionNames(rule, of.names), width, height)
-  if (quantity === 'change') return mapsOf(step.change.values, updatedChannels(rule).map(c => names[c]), width, height)
+  if (quantity === 'perception') return mapsOf(step.perception.values, perceptionNames(rule, of.names), width, height, scale)
+  if (quantity === 'change') return mapsOf(step.change.values, updatedChannels(rule).map(c => names[c]), width, height, scale)
   if (quantity === 'hidden') {
     const all = step.hidden.flatMap(({ channels }, layer) => Array.from({ length: channels }, (_, j) => `h${layer + 1}.${j}`))
-    return mapsOf(sideBySide(step.hidden.map(({ values }) => values), step.hidden.map(({ channels }) => channels)), all, width, height)
+    return mapsOf(sideBySide(step.hidden.map(({ values }) => values), step.hidden.map(({ channels }) => channels)), all, width, height, scale)
   }
   const masks = { 'lived before': step.pre, fires: step.fires, 'lives after': step.post }
   const given = Object.entries(masks).filter((entry): entry is [string, Uint32Array] => entry[1] !== null)
@@ -151,18 +156,18 @@ export const inside = {
     lines = opened
     const { hidden, activation, lastActivation, residual } = rule.update
     return {
-      name: file.name, size, channels: channelNames(rule.channels, names), changing: updatedChannels(rule), perception: perceptionNames(rule, names),
+      name: file.name, kind: kindOf(rule), size, channels: channelNames(rule.channels, names), changing: updatedChannels(rule), perception: perceptionNames(rule, names),
       hidden, activation, lastActivation, residual, stepSize: rule.stepSize, bounded: rule.bound !== null, weights, palette: (await palette).slice(), loss: opened.words,
     }
   },
 
   /** Shows the state after t steps, and a quantity of the step that follows. */
-  async look(engine: Engine, { start, t, quantity }: { start: Start; t: number; quantity: Quantity }): Promise<Moment> {
+  async look(engine: Engine, { start, t, ...shown }: { start: Start; t: number } & Shown): Promise<Moment> {
     const began = performance.now()
     const of = open(engine)
     const state = stateAt(of.line(start), t)
     const picture = await pictureOf(of.rule, state)
-    const maps = await quantityAt(of, start, t, quantity, state)
+    const maps = await quantityAt(of, start, t, shown, state)
     return { picture, maps, took: performance.now() - began }
   },
 

@@ -9,6 +9,7 @@ import { Select } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
 import type { CellNumbers, Sum } from './cell.ts'
 import type { Facts } from './commands.ts'
+import { Headline } from './headline.tsx'
 import { changeOf, digits, perceivedOf, unitOf } from './terms.ts'
 import type { Shown, Term } from './terms.ts'
 
@@ -83,14 +84,6 @@ function Neighbours({ shown, sum, facts, cell }: { shown: Shown; sum: Sum; facts
   )
 }
 
-/** Whether the cell keeps what it has become, in words. */
-function fate({ fires, livedBefore, livesAfter }: CellNumbers): string {
-  const says = [fires ? 'It fires' : 'It does not fire, m = 0']
-  if (livedBefore !== null) says.push(livedBefore ? 'it lived before' : 'nothing lived around it before, so it is emptied')
-  if (livesAfter !== null && livedBefore !== false) says.push(livesAfter ? 'it lives after' : 'nothing lives around it after, so it is emptied')
-  return says.join(', ')
-}
-
 export function Equation({ facts, cell, t }: { facts: Facts; cell: CellNumbers; t: number }): VNode {
   const [k, setK] = useState(0)
   const [path, setPath] = useState<Readonly<Record<number, number>>>({})
@@ -106,17 +99,10 @@ export function Equation({ facts, cell, t }: { facts: Facts; cell: CellNumbers; 
   const perceived = seen ?? above.terms[0].i
   useEffect(() => { call('inside', 'sum', perceived).then(setSum).catch(complain) }, [perceived, facts])
 
-  const c = facts.changing[Math.min(k, facts.changing.length - 1)], name = facts.channels[c]
-  const dead = cell.livedBefore === false || cell.livesAfter === false
   return (
     <div class="equation">
       <Select label="Channel" value={String(k)} onChange={value => setK(Number(value))} options={facts.changing.map((c, i) => [String(i), facts.channels[c]] as const)} />
-      <p class="headline">
-        {name}<sub>{t + 1}</sub> = {dead ? '0' : <>{name}<sub>{t}</sub> + m · Δ{name}</>}
-        <br />
-        {digits(cell.after[c])} = {dead ? '0' : <>{digits(cell.before[c])} + {cell.fires ? 1 : 0} · {digits(change.value)}{facts.bounded && ', within bounds'}</>}
-      </p>
-      <p class="hint">{fate(cell)}.</p>
+      <Headline facts={facts} cell={cell} c={facts.changing[Math.min(k, facts.changing.length - 1)]} change={change.value} t={t} />
       <SumLine shown={change} chosen={path[facts.hidden.length] ?? change.terms[0].i} onChoose={i => setPath({ ...path, [facts.hidden.length]: i })} />
       {units.map(({ shown, layer }) => {
         const below = layer === 1 ? perceived : path[layer - 1] ?? shown.terms[0].i

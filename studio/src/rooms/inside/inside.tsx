@@ -14,6 +14,7 @@ import { takeModel } from '../handover.ts'
 import { bundledModels, bytesOf } from '../models.ts'
 import type { File } from '../play/commands.ts'
 import { FileChooser, FileDrop } from '../play/file-drop.tsx'
+import type { Kind } from '../play/family.ts'
 import type { CellNumbers } from './cell.ts'
 import type { Facts, Gradients, Moment, Quantity } from './commands.ts'
 import { Equation } from './equation.tsx'
@@ -39,6 +40,9 @@ const words: Readonly<Record<Quantity, string>> = {
   gradient: '∂L/∂s: how the loss of the last state would change, if a number of this state did.',
 }
 
+/** With what a rollout begins from nothing, by the kind of the rule. */
+const firsts: Readonly<Record<Kind, string>> = { growing: 'From the seed', classes: 'From a drawing', texture: 'From nothing', other: 'From nothing' }
+
 function numberOf(text: string | undefined, least: number, most: number, otherwise: number): number {
   const n = Number(text)
   return text !== undefined && Number.isInteger(n) && n >= least && n <= most ? n : otherwise
@@ -57,6 +61,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const [t, setT] = useState(numberOf(settings.t, 0, 256, 48))
   const [quantity, setQuantity] = useState<Quantity>(quantities.find(([name]) => name === settings.show)?.[0] ?? 'channels')
   const [chosen, setChosen] = useState<Cell | null>(settings.x === undefined ? null : { x: numberOf(settings.x, 0, 95, 36), y: numberOf(settings.y, 0, 95, 36) })
+  const [scale, setScale] = useState<'shared' | 'own'>(settings.scale === 'own' ? 'own' : 'shared')
   const [facts, setFacts] = useState<Facts | null>(null)
   const [moment, setMoment] = useState<Moment | null>(null)
   const [numbers, setNumbers] = useState<{ cell: CellNumbers; t: number } | null>(null)
@@ -101,7 +106,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   }, [model, wished, steps, dropped])
 
   // Only the newest wish counts: while one moment is being made, those between it and the last are left out.
-  const wish = useRef<{ start: Start; t: number; quantity: Quantity } | null>(null)
+  const wish = useRef<{ start: Start; t: number; quantity: Quantity; scale: 'shared' | 'own' } | null>(null)
   const busy = useRef(false)
   async function look(): Promise<void> {
     if (busy.current) return
@@ -123,9 +128,9 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   }
   useEffect(() => {
     if (!facts) return
-    wish.current = { start, t: step, quantity }
+    wish.current = { start, t: step, quantity, scale }
     void look()
-  }, [facts, start, step, quantity])
+  }, [facts, start, step, quantity, scale])
   useEffect(() => {
     if (!facts || playing) return
     const soon = setTimeout(() => {
@@ -141,8 +146,8 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   useEffect(() => showAddress('inside', {
     model: model !== bundledModels[0].name && bundledModels.some(({ name }) => name === model) ? model : undefined,
     steps: steps === 96 ? undefined : String(steps), size: wished === null ? undefined : String(wished), start: start === 'seed' ? undefined : start,
-    t: String(step), show: quantity === 'channels' ? undefined : quantity, x: String(cell.x), y: String(cell.y),
-  }), [model, steps, wished, start, step, quantity, cell.x, cell.y, dropped])
+    t: String(step), show: quantity === 'channels' ? undefined : quantity, scale: scale === 'own' ? scale : undefined, x: String(cell.x), y: String(cell.y),
+  }), [model, steps, wished, start, step, quantity, scale, cell.x, cell.y, dropped])
 
   /** The gradients of both rollouts: that from the seed, and that from a sample of the pool. */
   async function find(first: Start): Promise<void> {
@@ -174,13 +179,15 @@ export function Inside({ settings }: { settings: Settings }): VNode {
 
   const norms = Object.fromEntries(Object.entries(gradients).map(([name, { norms }]) => [name, norms]))
   const now = gradients[start]
+  const starts = { seed: firsts[facts?.kind ?? 'growing'], pool: 'From the pool: grown and hurt', play: 'From Play, as it was' }
+  const own = scale === 'own' && quantity !== 'masks'
   return (
     <FileDrop onFile={accept}>
       <div class="room inside">
         <div class="view">
           <CellPicture canvas={canvas} size={size} cell={cell} onCell={setChosen} label={`${model} after ${step} steps`} />
           <div class="timeline">
-            {Object.keys(norms).length > 0 && <NormCurve norms={norms} steps={steps} t={step} start={start} />}
+            {Object.keys(norms).length > 0 && <NormCurve norms={norms} steps={steps} t={step} start={start} names={starts} />}
             <label class="hidden" for="step">Step</label>
             <input id="step" type="range" min={0} max={steps} value={step} onInput={event => go(Number(event.currentTarget.value))} />
           </div>
@@ -197,7 +204,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
           </dl>
           <Section title="Rollout">
             <Select label="Model" value={model} onChange={setModel} options={names.map(name => [name, name] as const)} />
-            <Keys label="Begins" value={start} onChange={setStart} options={[['seed', 'From the seed'], ['pool', 'From the pool: grown and hurt'], ...(fromPlay ? [['play', 'From Play, as it was'] as const] : [])]} />
+            <Keys label="Begins" value={start} onChange={setStart} options={(['seed', 'pool', ...(fromPlay ? ['play' as const] : [])] as const).map(one => [one, starts[one]] as const)} />
             <Slider label="Steps" value={steps} min={16} max={256} step={16} onInput={setSteps} />
             <Slider label="Grid" value={size} text={`${size} × ${size}`} min={16} max={96} step={4} onInput={setSize} />
             <FileChooser onFile={accept} />
@@ -209,8 +216,11 @@ export function Inside({ settings }: { settings: Settings }): VNode {
             <p class="hint">{words[quantity]}</p>
             {facts && moment && !(finding && quantity === 'gradient') && (
               <>
-                <Legend palette={facts.palette} range={moment.maps.range} />
-                <Sheet maps={moment.maps} onCell={setChosen} />
+                <div class="row">
+                  <Legend palette={facts.palette} range={own ? undefined : moment.maps.ranges[0]} />
+                  {quantity !== 'masks' && <button type="button" class="quiet" aria-pressed={own} onClick={() => setScale(own ? 'shared' : 'own')}>Each on its own scale</button>}
+                </div>
+                <Sheet maps={moment.maps} own={own} onCell={setChosen} />
               </>
             )}
           </Section>
@@ -226,7 +236,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
             </div>
             {facts && now && now.weights.map(({ path, shape, norm, maps }) => (
               <div class="weights" key={path}>
-                <p><b>∂L/∂{path.replace(/^update\./, '')}</b> <span class="faint">{shape.join(' × ')}, norm {digits(norm)}, up to ±{digits(maps.range)}</span></p>
+                <p><b>∂L/∂{path.replace(/^update\./, '')}</b> <span class="faint">{shape.join(' × ')}, norm {digits(norm)}, up to ±{digits(maps.ranges[0])}</span></p>
                 <Sheet maps={maps} />
               </div>
             ))}

@@ -1,7 +1,7 @@
 /**
  * Quantities of a step as pictures, in the worker: a map for each number that a cell has.
  *
- * All maps of a quantity share one scale, −range … range, of the colours that the library's `channelView` has: blue below
+ * All maps of a quantity share one scale, or each has its own: −range … range, of the colours that the library's `channelView` has: blue below
  * 0, white at 0, red above, and full colour beyond. The range is a size that one in a hundred of the numbers that are not
  * 0 exceeds, rounded up to 1, 2 or 5 times a power of ten: a few large ones do not make all others pale, and it seldom
  * changes from step to step.
@@ -14,8 +14,12 @@ export type Maps = {
   readonly width: number
   readonly height: number
   readonly pixels: Uint8ClampedArray<ArrayBuffer>
-  readonly range: number
+  /** What has full colour in each of them. */
+  readonly ranges: readonly number[]
 }
+
+/** One scale for all maps, one for each of them, or a range that is given. */
+export type Scale = 'shared' | 'own' | number
 
 const shades = 255 // on each side of 0
 
@@ -32,27 +36,31 @@ export function niceRange(x: number): number {
   return [1, 2, 5, 10].map(n => n * power).find(n => n >= x * (1 - 1e-6))!
 }
 
-/** A size that one in a hundred of the values that are not 0 exceeds, judged by a hundred thousand of them at most. */
-function usualSize(values: ArrayLike<number>): number {
+/**
+ * A size that one in a hundred of the values that are not 0 exceeds, judged by a hundred thousand of them at most; of every
+ * n-th value from one on.
+ */
+function usualSize(values: ArrayLike<number>, from: number = 0, n: number = 1): number {
   const sizes: number[] = []
-  const stride = Math.max(1, Math.floor(values.length / 100_000)) | 1 // odd, so that it meets every channel
-  for (let i = 0; i < values.length; i += stride) if (values[i] !== 0) sizes.push(Math.abs(values[i]))
+  const stride = n * (Math.max(1, Math.floor(values.length / n / 100_000)) | 1) // odd, so that it meets every channel
+  for (let i = from; i < values.length; i += stride) if (values[i] !== 0) sizes.push(Math.abs(values[i]))
   return sizes.sort((a, b) => a - b)[Math.floor(0.99 * (sizes.length - 1))] ?? 0
 }
 
 /** The maps of values `[h,w,n]`, n of them. */
 export async function mapsOf(
-  values: ArrayLike<number>, names: readonly string[], width: number, height: number, range?: number,
+  values: ArrayLike<number>, names: readonly string[], width: number, height: number, scale: Scale = 'shared',
 ): Promise<Maps> {
   const colours = new Uint32Array((await palette).slice().buffer)
   const n = names.length, cells = width * height
-  const scale = range ?? niceRange(usualSize(values))
+  const shared = scale === 'own' ? 0 : scale === 'shared' ? niceRange(usualSize(values)) : scale
+  const ranges = names.map((_, c) => (scale === 'own' ? niceRange(usualSize(values, c, n)) : shared))
   const pixels = new Uint32Array(n * cells)
   for (let cell = 0; cell < cells; cell++) {
     for (let c = 0; c < n; c++) {
-      const share = Math.min(Math.max(values[cell * n + c] / scale, -1), 1)
+      const share = Math.min(Math.max(values[cell * n + c] / ranges[c], -1), 1)
       pixels[c * cells + cell] = Number.isNaN(share) ? 0xffff00ff : colours[shades + Math.round(share * shades)]
     }
   }
-  return { names, width, height, pixels: new Uint8ClampedArray(pixels.buffer), range: scale }
+  return { names, width, height, pixels: new Uint8ClampedArray(pixels.buffer), ranges }
 }

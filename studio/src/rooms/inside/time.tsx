@@ -12,9 +12,15 @@ import type { Start } from './line.ts'
 export type Norms = Partial<Record<Start, Float32Array>>
 
 const wide = 640, tall = 96, margin = 4
-const names: Readonly<Record<Start, string>> = { seed: 'from the seed', pool: 'from the pool', play: 'from Play' }
 
-export function NormCurve({ norms, steps, t, start }: { norms: Norms; steps: number; t: number; start: Start }): VNode {
+export function NormCurve({ norms, steps, t, start, names }: {
+  norms: Norms
+  steps: number
+  t: number
+  start: Start
+  /** What the starts are called. */
+  names: Readonly<Record<Start, string>>
+}): VNode {
   const logs = Object.entries(norms).map(([name, values]) => [name as Start, Array.from(values, v => Math.log10(Math.max(v, 1e-30)))] as const)
   const all = logs.flatMap(([, values]) => values)
   const [low, high] = [Math.floor(Math.min(...all)), Math.ceil(Math.max(...all))]

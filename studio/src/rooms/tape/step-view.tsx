@@ -11,7 +11,7 @@ function Cotangent({ name, numbers }: { name: string; numbers: Numbers }): VNode
   const { shape, norm, first, size, maps } = numbers
   return (
     <div class="cotangent-of">
-      <p><b>{name}</b> <span class="faint">[{shape.join(', ')}]{size > 1 && `, norm ${digits(norm)}`}{maps && `, red +${digits(maps.range)}, blue −${digits(maps.range)}`}</span></p>
+      <p><b>{name}</b> <span class="faint">[{shape.join(', ')}]{size > 1 && `, norm ${digits(norm)}`}{maps && `, red +${digits(maps.ranges[0])}, blue −${digits(maps.ranges[0])}`}</span></p>
       {maps ? <Sheet maps={maps} /> : <p class="numbers">{first.map(digits).join(', ')}{size > first.length && ', …'}</p>}
     </div>
   )

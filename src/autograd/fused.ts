@@ -5,9 +5,9 @@
  * over where a kernel cannot go: where the function, or its pullback, is itself being differentiated by a transform
  * further out. So derivatives of every order are those of the composition.
  */
+import type { History } from '../backends/program.ts'
 import { resolve } from '../tensor/frame.ts'
 import { Resource } from '../tensor/lifetime.ts'
-import type { Held } from '../tensor/lifetime.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { below, innermostTape } from '../tensor/trace.ts'
 import { vjp } from './vjp.ts'
@@ -18,20 +18,20 @@ export type Fused = {
   /** Tensors beside the inputs that all three read, and that have no derivative. They live as long as the tape does. */
   readonly constants: readonly Tensor[]
   /** The outputs; where `keep` is set, also whatever `backward` will need. */
-  forward(values: readonly Tensor[], keep: boolean): { outputs: Tensor[]; history: Held | null }
+  forward(values: readonly Tensor[], keep: boolean): { outputs: Tensor[]; history: History | null }
   /** ∂L/∂values, for those that are wanted, from ∂L/∂outputs, where null is zero. May be called more than once. */
   backward(
-    values: readonly Tensor[], history: Held, cotangents: readonly (Tensor | null)[], wanted: readonly boolean[],
+    values: readonly Tensor[], history: History, cotangents: readonly (Tensor | null)[], wanted: readonly boolean[],
   ): (Tensor | null)[]
   /** The same outputs, out of operators. */
   composed(inputs: readonly Tensor[]): Tensor[]
 }
 
-/** What the forward kernel has kept; the tape owns it. */
-class History extends Resource {
-  override readonly held: Held
+/** What owns a history: a resource, which the tape holds. */
+class HistoryOwner extends Resource {
+  override readonly held: History
   private readonly op: string
-  constructor(held: Held, op: string) {
+  constructor(held: History, op: string) {
     super()
     this.held = held
     this.op = op
@@ -50,7 +50,7 @@ export function fused(f: Fused, inputs: readonly Tensor[]): Tensor[] {
   if (values.some(t => t.traced)) return f.composed(inputs)
   tape.checkOpen(f.name)
   const { outputs, history } = f.forward(values, true)
-  const kept = new History(history!, f.name)
+  const kept = new HistoryOwner(history!, f.name)
   const wanted = seen.map(t => t.traced?.tape === tape)
   return tape.record({
     op: f.name,

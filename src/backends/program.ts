@@ -83,8 +83,8 @@ export type ProgramRun = {
   readonly budget: number | 'auto'
 }
 
-/** What the forward pass keeps for the backward pass. */
-export type ProgramHistory = { release(): void }
+/** What the forward pass keeps for the backward pass, until it is dropped. Runners have more in theirs. */
+export type History = { drop(): void }
 
 /**
  * Runs programs. `inputs` are float32, and packed (src/nca/fused/arrange.ts does it), zeros wherever it says padded:
@@ -105,10 +105,10 @@ export interface ProgramRunner {
   /** Writes the state after each readout. Returns a history where `keep` says that a backward pass will follow. */
   forward(
     program: Program, inputs: readonly Handle[], run: ProgramRun, outputs: readonly Handle[], keep: boolean,
-  ): ProgramHistory | null
+  ): History | null
   /** Writes ∂L/∂inputs, those that are not null, from ∂L/∂outputs, where null is zero. */
   backward(
-    program: Program, inputs: readonly Handle[], run: ProgramRun, history: ProgramHistory,
+    program: Program, inputs: readonly Handle[], run: ProgramRun, history: History,
     cotangents: readonly (Handle | null)[], gradients: readonly (Handle | null)[],
   ): void
 }

@@ -12,7 +12,7 @@ import { grad } from '../../src/autograd/grad.ts'
 import { vjp } from '../../src/autograd/vjp.ts'
 import type { Backend, Data } from '../../src/backends/backend.ts'
 import { cpu } from '../../src/backends/cpu.ts'
-import type { ProgramHistory, Program } from '../../src/backends/program.ts'
+import type { History, Program } from '../../src/backends/program.ts'
 import { supports } from '../../src/backends/wasm/module.ts'
 import { Store } from '../../src/backends/wasm/store.ts'
 import { meeting } from '../../src/backends/wasm/threads.ts'
@@ -118,11 +118,11 @@ describe('the history of a rollout', () => {
         }
         const at = kept++
         releases[at] = 0
-        const { release } = history
-        return Object.assign(history, { release() { // the same object: the backend knows it again
+        const { drop } = history
+        return Object.assign(history, { drop() { // the same object: the backend knows it again
           releases[at]++
-          release()
-        } } satisfies ProgramHistory)
+          drop()
+        } } satisfies History)
       },
     },
   }

@@ -48,8 +48,8 @@ const programs: fc.Arbitrary<Program> = fc.record({
 }))
 
 it('the kernels of a rollout bind no more than every adapter allows, and their arrays are no larger', () => {
-  fc.assert(fc.property(programs, fc.constantFrom(divisions.hardware, divisions.software), (program, shape) => {
-    const { gradients, workspace, ...rest } = kernelsOf(program, most, shape)
+  fc.assert(fc.property(programs, fc.constantFrom(divisions.hardware, divisions.software), (program, division) => {
+    const { gradients, workspace, ...rest } = kernelsOf(program, most, division)
     const single = Object.values(rest).filter((one): one is ProgramKernel => one instanceof Object && 'access' in one)
     expect(single.length).toBe(10)
     for (const { name, access } of [...single, ...gradients]) {

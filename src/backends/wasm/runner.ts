@@ -1,7 +1,7 @@
 /**
  * What runs programs on the CPU: the arrays of a call are packed into the arena, all threads work, results are copied out.
  */
-import type { ProgramHistory, ProgramRunner, Program, ProgramRun } from '../program.ts'
+import type { History, ProgramRunner, Program, ProgramRun } from '../program.ts'
 import { workerSource } from './generated.ts'
 import { instantiate } from './kernels.ts'
 import { ceilTo } from '../ceil-to.ts'
@@ -35,7 +35,7 @@ const historyOf = (batch: number): number => Math.min(most, Math.max(2 ** 25, ba
 const perSample = 24 * 2 ** 20, most = 192 * 2 ** 20
 
 /** A history is a number, known to the threads of a team. It is lost when a pass fails. */
-type History = ProgramHistory & { readonly number: number; readonly team: ThreadTeam; lost: boolean }
+type TeamHistory = History & { readonly number: number; readonly team: ThreadTeam; lost: boolean }
 
 /** A runner on `threads` threads. Nothing is compiled or started before the first call. */
 export function wasmRunner(
@@ -57,7 +57,7 @@ export function wasmRunner(
 
   function pass(
     direction: 'forward' | 'backward', program: Program, inputs: readonly Float32Array[], run: ProgramRun,
-    options: { history: History; keep: boolean; cotangents: readonly (Float32Array | null)[]; wantX: boolean },
+    options: { history: TeamHistory; keep: boolean; cotangents: readonly (Float32Array | null)[]; wantX: boolean },
   ): { layout: Layout; memory: WebAssembly.Memory } {
     const { threads, memory, cacheBytes, work } = options.history.team
     const { batch, height, width } = program
@@ -90,7 +90,7 @@ export function wasmRunner(
     try {
       work({ do: direction, job, history: options.history.number, order })
     } catch (error) {
-      options.history.release() // what the threads have kept so far
+      options.history.drop() // what the threads have kept so far
       options.history.lost = true
       throw error
     }
@@ -102,10 +102,10 @@ export function wasmRunner(
     mostLayers: Infinity,
     widestWindow: Infinity,
     multiples: { hidden: 8, last: 8 },
-    forward(program, inputs, run, outputs, keep): History | null {
+    forward(program, inputs, run, outputs, keep): TeamHistory | null {
       const number = histories++
       const own = team()
-      const history = { number, team: own, lost: false, release: () => own.tell({ do: 'release', history: number }) }
+      const history = { number, team: own, lost: false, drop: () => own.tell({ do: 'release', history: number }) }
       const { layout, memory } = pass('forward', program, inputs as Float32Array[], run, {
         history, keep, cotangents: [], wantX: false,
       })
@@ -113,7 +113,7 @@ export function wasmRunner(
       return keep ? history : null
     },
     backward(program, inputs, run, history, cotangents, gradients): void {
-      const kept = history as History
+      const kept = history as TeamHistory
       if (kept.lost) {
         throw new Error('cpu: a backward pass of this rollout failed and its history is gone; run the rollout again.')
       }

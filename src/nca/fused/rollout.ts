@@ -6,7 +6,7 @@
  * gradients, up to the rounding of float32.
  */
 import type { Handle } from '../../backends/backend.ts'
-import type { Program, ProgramHistory, ProgramRun } from '../../backends/program.ts'
+import type { Program, ProgramRun } from '../../backends/program.ts'
 import { fused } from '../../autograd/fused.ts'
 import { vjp } from '../../autograd/vjp.ts'
 import { foldIn } from '../../tensor/key.ts'
@@ -58,14 +58,14 @@ export function fusedRollout(
       const outputs = options.readouts.map(() => emptyLike(state))
       const inputs = [state, ...arranged(values)].map(handle)
       const history = runner.forward(program, inputs, run, outputs.map(handle), keep)
-      return { outputs, history: history && new Kept(history) }
+      return { outputs, history }
     },
     backward([state, ...values], history, cotangents, wanted) {
       const [others, pullback] = vjp(arranged, values)
       const inputs = [state, ...others]
       const gradients = inputs.map((t, i) => (i !== 0 || wanted[0] ? emptyLike(t) : null))
       runner.backward(
-        program, inputs.map(handle), run, (history as Kept).history, cotangents.map(g => g && handle(g)),
+        program, inputs.map(handle), run, history, cotangents.map(g => g && handle(g)),
         gradients.map(g => g && handle(g)),
       )
       const [gState, ...gOthers] = gradients as [Tensor | null, ...Tensor[]]
@@ -95,17 +95,6 @@ export function paramTree(paths: readonly string[], list: readonly Tensor[]): Da
     else (perceive[Number(names[0])] ??= {})[names[1]] = list[i]
   })
   return { ...(perceive.length > 0 ? { perceive } : {}), update: update as unknown as MlpParams }
-}
-
-/** A history of the backend, to be dropped by its owner. */
-class Kept {
-  readonly history: ProgramHistory
-  constructor(history: ProgramHistory) {
-    this.history = history
-  }
-  drop(): void {
-    this.history.release()
-  }
 }
 
 function handle(t: Tensor): Handle {

@@ -54,9 +54,9 @@ export type ProgramKernels = {
 /** What one array may have: weights beyond `uniform` bytes are bound as storage, which is slower. */
 export type MostBytes = { readonly uniform: number; readonly storage: number }
 
-export function kernelsOf(program: Program, most: MostBytes, shape: Division): ProgramKernels {
-  const sizes = sizesOf(program, shape)
-  const back = { ...sizes, rowsAtOnce: shape.rowsBackAtOnce }
+export function kernelsOf(program: Program, most: MostBytes, division: Division): ProgramKernels {
+  const sizes = sizesOf(program, division)
+  const back = { ...sizes, rowsAtOnce: division.rowsBackAtOnce }
   const workspace = workspaceOf(program, back, most.storage)
   const weight = (length: number): ArrayType =>
     ({ type: 'vec4f', access: 16 * length <= most.uniform ? 'uniform' : 'read', length })

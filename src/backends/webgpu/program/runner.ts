@@ -7,7 +7,7 @@
  * that is cheaper than to store them.
  */
 import type { Handle } from '../../backend.ts'
-import type { ProgramHistory, ProgramRunner, Program } from '../../program.ts'
+import type { History, ProgramRunner, Program } from '../../program.ts'
 import type { Commands } from '../commands.ts'
 import type { OpenDevice } from '../device.ts'
 import type { GpuMemory } from '../memory.ts'
@@ -25,10 +25,10 @@ const defaultBudget = 192 * 2 ** 20
 const mostLayers = 8
 
 /** The states that were kept, by the number of steps before them. */
-type History = ProgramHistory & { readonly states: ReadonlyMap<number, State> }
+type StatesHistory = History & { readonly states: ReadonlyMap<number, State> }
 
 /** Of a rollout of no cells. */
-const noHistory: ProgramHistory = { release: () => {} }
+const noHistory: History = { drop: () => {} }
 
 /** Buffers that go back together, those that have not gone back before. */
 function leaseOf(memory: GpuMemory): Buffers & { end(): void } {
@@ -53,18 +53,18 @@ function leaseOf(memory: GpuMemory): Buffers & { end(): void } {
 export function runnerOf(
   { device, software }: OpenDevice, commands: Commands, memory: GpuMemory,
 ): ProgramRunner {
-  const shape = software ? divisions.software : divisions.hardware
+  const division = software ? divisions.software : divisions.hardware
   const { maxUniformBufferBindingSize: uniform, maxStorageBufferBindingSize: storage } = device.limits
   const { maxComputeWorkgroupsPerDimension: mostGroups } = device.limits
   const kernels = new Map<string, ProgramKernels>()
 
   /** Runs `fn` with the dispatches of the program. Its buffers go back unless it returns a history. */
-  function using<H extends ProgramHistory | null>(
+  function using<H extends History | null>(
     program: Program, fn: (dispatches: Dispatches, lease: { end(): void }) => H,
   ): H {
     const key = JSON.stringify(program)
     let found = kernels.get(key)
-    if (!found) kernels.set(key, found = kernelsOf(program, { uniform, storage }, shape))
+    if (!found) kernels.set(key, found = kernelsOf(program, { uniform, storage }, division))
     const lease = leaseOf(memory)
     let history: H | null = null
     try {
@@ -83,9 +83,9 @@ export function runnerOf(
     features: [],
     mostLayers,
     widestWindow,
-    multiples: { hidden: 4 * shape.hiddenAtOnce, last: 4 },
+    multiples: { hidden: 4 * division.hiddenAtOnce, last: 4 },
 
-    forward: (program, inputs, run, outputs, keep) => isEmpty(program) ? noHistory : using(program, (dispatches, lease): History | null => {
+    forward: (program, inputs, run, outputs, keep) => isEmpty(program) ? noHistory : using(program, (dispatches, lease): StatesHistory | null => {
       const { steps, readouts, segment, budget } = run
       const all = (steps + 1) * dispatches.stateBytes <= (budget === 'auto' ? defaultBudget : budget)
       const weights = inputs.slice(1) as Weights
@@ -99,14 +99,14 @@ export function runnerOf(
         const readout = readouts.indexOf(t + 1)
         if (readout >= 0) dispatches.store(now, outputs[readout])
       }
-      return keep ? { states: states.set(steps, now), release: () => lease.end() } : null
+      return keep ? { states: states.set(steps, now), drop: () => lease.end() } : null
     }),
 
     backward: (program, inputs, run, history, cotangents, gradients) => {
       const last = cotangents.findLastIndex(g => g !== null)
       if (last < 0 || isEmpty(program)) return clearAll(gradients)
       using(program, dispatches => {
-        const { states: kept } = history as History
+        const { states: kept } = history as StatesHistory
         const weights = inputs.slice(1) as Weights
         const { readouts, segment } = run
         const sums = dispatches.newGradients(readouts[last])

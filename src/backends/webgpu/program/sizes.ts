@@ -11,7 +11,7 @@
  *
  * The grid is cut into tiles of 8 × 16 cells. A workgroup works on one at a time: it lists the cells of its tile that
  * act (half of them where all live and every second one fires), and each invocation takes some of the list, so that
- * hardly any is idle and every weight that is read is used several times. How many is the shape, one for GPUs, one for
+ * hardly any is idle and every weight that is read is used several times. How many is the division, one for GPUs, one for
  * the software that stands in for them.
  */
 import type { Program } from '../../program.ts'
@@ -29,7 +29,7 @@ function offsetsOf(lengths: readonly (readonly [string, number])[]): Offsets {
   return { at, size }
 }
 
-/** How the work is divided. Results differ between shapes by rounding, and not at all between runs. */
+/** How the work is divided. Results differ between divisions by rounding, and not at all between runs. */
 export type Division = {
   /** Invocations of a workgroup. */
   readonly lanes: number
@@ -85,7 +85,7 @@ export type Sizes = Division & {
 }
 
 export function sizesOf(
-  { batch, height, width, channels, perception, layers }: Program, shape: Division,
+  { batch, height, width, channels, perception, layers }: Program, division: Division,
 ): Sizes {
   const K = perception.size
   const views = perception.type === 'window' ? perception.views : []
@@ -101,7 +101,7 @@ export function sizesOf(
   ])
   const x = Math.ceil(width / tile.width), y = Math.ceil(height / tile.height)
   return {
-    ...shape, C, N, widths, K, places, taps, F, ends,
+    ...division, C, N, widths, K, places, taps, F, ends,
     cells: batch * height * width,
     rows: batch * height * x,
     tiles: { x, y, all: batch * y * x },

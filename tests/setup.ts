@@ -1,6 +1,6 @@
 // Runs before every test file.
 //
-//     CELLGRAD_RUNS=1000 npx vitest run      more random cases per property than the usual 10, and 30 of long tests
+//     CELLGRAD_RUNS=1000 npx vitest run      more random cases per property than the usual 5, and 30 of long tests
 //     CELLGRAD_SEED=-1819918769 npx vitest run tests/tensor   the seed that fast-check printed with a failure
 //
 // Every test is a scope, and after it the backend must hold what it held before: whatever is left over has leaked from a
@@ -18,7 +18,7 @@ import './poison.ts'
 const { CELLGRAD_RUNS, CELLGRAD_SEED } = process.env
 
 fc.configureGlobal({
-  numRuns: Number(CELLGRAD_RUNS || (long ? 30 : 10)),
+  numRuns: Number(CELLGRAD_RUNS || (long ? 30 : 5)),
   ...(CELLGRAD_SEED ? { seed: Number(CELLGRAD_SEED) } : {}),
 })
 

@@ -34,6 +34,7 @@ import type { Tensor } from '../../src/tensor/tensor.ts'
 import { bundled } from '../bundled.ts'
 import { fusedOnCpu, outcome, scenesOf } from '../nca/fused-scenes.ts'
 import type { Scene } from '../nca/fused-scenes.ts'
+import { runs } from '../long.ts'
 
 const exact = { fma: false }
 const one = cpu({ threads: 1, ...exact })
@@ -86,7 +87,7 @@ describe('the bits of a rollout and its gradients', () => {
       }
       const [first, second] = [run(), run()].map(list => list.map(t => t.toArray()))
       expect(second).toEqual(first)
-    }), { numRuns: 10 })
+    }), runs(10))
   })
 
   it('are the same for a batch as for its samples', () => {

@@ -10,6 +10,7 @@ import {
 import type { Backend, DataRule, StillOptions, Tensor } from '../../src/index.ts'
 import { defaultBackend } from '../../src/tensor/tensor.ts'
 import { sentence } from '../tensor/values.ts'
+import { runs } from '../long.ts'
 
 const rule = defineRule({
   channels: { rgba: 4, hidden: 3 }, perceive: ['identity', 'laplacian'], update: mlp(6), fireRate: 0.5,
@@ -69,7 +70,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('a rol
       expect(await got.x.data()).toEqual(states[steps])
       expect(memory(backend).buffers - held).toBe(1)
       expect(await x.data()).toEqual(states[0])
-    }), { numRuns: 25 })
+    }), runs(25))
     expect(lengths.size).toBeGreaterThan(4)
   })
 })

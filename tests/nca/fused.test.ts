@@ -28,6 +28,7 @@ import type { Tensor } from '../../src/tensor/tensor.ts'
 import { eachLeaf, mapTree } from '../../src/tensor/tree.ts'
 import { distance, empty, expectNear, fusedOnCpu, fusedRules, outcome, placed, scenesOf } from './fused-scenes.ts'
 import type { Scene } from './fused-scenes.ts'
+import { long, runs } from '../long.ts'
 
 /** The oracle: plain loops, composed. */
 const composed = cpu({ simd: false })
@@ -91,7 +92,7 @@ describe('a fused rollout', () => {
     fc.assert(fc.property(scenesOf({ rules, grid, batches: fc.constantFrom(1, 1, 2) }), expectAlike))
   })
 
-  it('is tried on scenes in which cells die, grow, and are left alone', () => {
+  it.runIf(long)('is tried on scenes in which cells die, grow, and are left alone', () => {
     const scenes = fc.sample(scenesOf({ rules: fusedRules.filter(rule => rule.living !== null && !rule.inputMask) }), 30)
     const share = (what: (before: boolean[], after: boolean[]) => boolean): number =>
       scenes.filter(s => what(empty(s, s.arrays.x.data), empty(s, outcome(s, whole).states.at(-1)!))).length
@@ -247,7 +248,7 @@ describe('derivatives of a fused rollout', () => {
   it('have right derivatives themselves', () => {
     fc.assert(fc.property(smallScenes, scene => {
       expectClose(onBoth(scene, (given, loss) => hvp(loss, given, direction(given))))
-    }), { numRuns: 15 })
+    }), runs(15))
     expect(calls, 'a rollout that is differentiated twice is composed').toEqual({ forward: 0, backward: 0 })
   })
 
@@ -269,7 +270,7 @@ describe('derivatives of a fused rollout', () => {
       })
       expectClose(both)
       expect(distance(both[0][0], both[0][1]), 'linear').toBeLessThan(1e-5)
-    }), { numRuns: 15 })
+    }), runs(15))
     expect(calls.forward).toBeGreaterThan(0)
   })
 
@@ -281,7 +282,7 @@ describe('derivatives of a fused rollout', () => {
       const first = arraysOf(pullback(y))
       pullback(mul(y, 2))
       expect(arraysOf(pullback(y))).toEqual(first)
-    }), { numRuns: 10 })
+    }), runs(10))
   })
 
   it('are right within checkpoint, within scan, and one rollout after the other', () => {
@@ -300,7 +301,7 @@ describe('derivatives of a fused rollout', () => {
         })(given),
         grad(({ params, x }: Given) => sum(square(part({ params, x: part({ params, x }) }))))(given),
       ]), 1e-4)
-    }), { numRuns: 10 })
+    }), runs(10))
     expect(calls.backward).toBeGreaterThan(0)
   })
 
@@ -317,7 +318,7 @@ describe('derivatives of a fused rollout', () => {
       expectClose(onBoth(scene, ({ params, x }, loss) =>
         // The inner gradient is by x, the outer by the parameters.
         grad((params: DataParams) => sum(square(grad((x: Tensor) => loss({ params, x }))(x))))(params)))
-    }), { numRuns: 10 })
+    }), runs(10))
   })
 
   it('know masks that were made on the way', () => {

@@ -34,6 +34,7 @@ import { full, zeros } from '../../src/tensor/ops/create.ts'
 import { uniform } from '../../src/tensor/ops/random.ts'
 import { defaultBackend, memory, Tensor, tensor, to } from '../../src/tensor/tensor.ts'
 import { eachLeaf, mapTree } from '../../src/tensor/tree.ts'
+import { runs } from '../long.ts'
 
 const rule = defineRule({ ...growingRule, channels: { rgba: 4, hidden: 4 }, update: mlp(8) })
 
@@ -359,7 +360,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the d
       eachLeaf(end, leaf => { if (leaf instanceof Tensor) tensors.add(leaf) })
       expect(memory(backend).buffers - before).toBe(tensors.size)
       expect(await read(end!)).toEqual(await read(run(trainer, last)))
-    }), { numRuns: 10 })
+    }), runs(10))
   })
 
   it('says what is no patience', async () => {

@@ -22,6 +22,7 @@ import { depthwiseOn } from '../../src/tensor/ops/grid.ts'
 import { everywhere, families, partsOf, plus, reachOf, stateOf, times } from './perception-families.ts'
 import type { Family, Params } from './perception-families.ts'
 import { expectClose, list, peakOf, sentence } from '../tensor/values.ts'
+import { runs } from '../long.ts'
 
 // ---- scenes ----
 
@@ -119,7 +120,7 @@ function laws<Part>(family: Family<Part>): void {
         f: ({ x, ...params }) => look(kind, part, params, x, { padding }),
         p: { x: state(seed + n, shape), ...learned(kind, part, 4, seed + n + 1) },
       }))
-    }), { numRuns: 10 })
+    }), runs(10))
   })
 
   it('moves with the state on a torus', () => {

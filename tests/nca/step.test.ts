@@ -34,6 +34,7 @@ import type { Tensor } from '../../src/tensor/tensor.ts'
 import { eachLeaf } from '../../src/tensor/tree.ts'
 import { loadReference } from '../reference/load.ts'
 import { scenes, rules } from './random-rule.ts'
+import { runs } from '../long.ts'
 
 const reference = loadReference('growing-nca')
 const hidden = reference.w1.shape[1]
@@ -296,7 +297,7 @@ describe('rules', () => {
   })
 
   it('have right gradients, whatever they are made of', () => {
-    fc.assert(fc.property(rules, rule => { checkRule(rule, { grid: [4, 3] }) }), { numRuns: 10 })
+    fc.assert(fc.property(rules, rule => { checkRule(rule, { grid: [4, 3] }) }), runs(10))
   })
 
   it.each([

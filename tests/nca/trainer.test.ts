@@ -15,6 +15,7 @@ import { SparseState } from '../../src/nca/training/sparse-state.ts'
 import { complete } from '../../src/nca/training/trainer-options.ts'
 import { uniform } from '../../src/tensor/ops/random.ts'
 import { sentence } from '../tensor/values.ts'
+import { runs } from '../long.ts'
 
 const [h, w, c] = [3, 4, 7]
 const rule = defineRule({
@@ -114,7 +115,7 @@ describe('the gradient', () => {
       expect(gradNorm / norm(Object.values(average).flat())).toBeCloseTo(1, 4)
       // Parts are different draws.
       if (n > 1) expect(new Set(asked.slice(0, n).map(({ ids }) => ids.join())).size).toBeGreaterThan(1)
-    }), { numRuns: 15 })
+    }), runs(15))
   })
 
   it('is clipped to a length, all parameters by one factor', () => {
@@ -127,7 +128,7 @@ describe('the gradient', () => {
       expectNear(fallen, each(plain.fallen, g => g.map(v => v * factor)))
       expect(norm(Object.values(fallen).flat())).toBeLessThanOrEqual(clip * (1 + 1e-5))
       if (share > 1) expect(fallen).toEqual(plain.fallen)
-    }), { numRuns: 10 })
+    }), runs(10))
   })
 
   it('is normalised parameter by parameter, and then clipped', () => {
@@ -164,7 +165,7 @@ describe('parameters that learn', () => {
       const back = decodeCheckpoint<DataParams>(await encodeCheckpoint(state)).state
       expect(contents(back)).toEqual(contents(state))
       expect(contents(run(trainer, 2, back))).toEqual(contents(run(trainer, 2, state)))
-    }), { numRuns: 10 })
+    }), runs(10))
   })
 
   it('are named by the beginnings of their paths', () => {
@@ -335,7 +336,7 @@ describe('the pool', () => {
           expect(codes).toEqual(seedOf(state.examples[s]).filter((_, j) => isCode(j)))
         })
       }
-    }), { numRuns: 20 })
+    }), runs(20))
   })
 
   it('is written where it was read, or from the oldest slot on', () => {
@@ -365,7 +366,7 @@ describe('the pool', () => {
           expect(fresh).toEqual([...due].sort((a, b) => a - b))
         }
       }
-    }), { numRuns: 20 })
+    }), runs(20))
   })
 
   it.each([1, 3] as const)('keeps states of grids of %i dimensions, in checkpoints too', async grid => {
@@ -389,7 +390,7 @@ describe('the pool', () => {
       const { state: resumed } = decodeCheckpoint<DataParams>(await encodeCheckpoint(half))
       expect(resumed.examples).toEqual(half.examples)
       expect(contents(run(trainer, 2, resumed))).toEqual(contents(run(trainer, 4, trainer.init(key(n)))))
-    }), { numRuns: 12 })
+    }), runs(12))
   })
 })
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { conv, decodeCheckpoint, decodeModel, defineRule, eachLeaf, encodeCheckpoint, encodeModel, full, globalNorm, memory, mlp, mse, sgd, taskTrainer, Tensor, train, zeros } from '../../src/index.ts'
 import type { Best, DataParams, IterationMetrics, TrainOptions, TrainerState } from '../../src/index.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'
+import { runs } from '../long.ts'
 
 const rule = defineRule({ channels: { a: 2 }, perceive: ['identity', conv(2)], update: mlp(3, { lastStd: 0.3 }), living: null })
 const trainer = taskTrainer({
@@ -104,7 +105,7 @@ describe('validation', () => {
       expect(bits(second.state)).toEqual(bits(whole.state))
       expect([second.best!.iteration, second.best!.value, bits(second.best!.params)])
         .toEqual([whole.best!.iteration, whole.best!.value, bits(whole.best!.params)])
-    }), { numRuns: 8 })
+    }), runs(8))
   })
 
   it('refuses what is no validation and no best', async () => {

@@ -20,6 +20,7 @@ import { slice } from '../../src/tensor/ops/pad-slice.ts'
 import { paddings } from '../../src/backends/window.ts'
 import { sizeOf, stridesOf } from '../../src/tensor/shape.ts'
 import { sentence } from '../tensor/values.ts'
+import { runs } from '../long.ts'
 
 const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
 
@@ -400,7 +401,7 @@ describe('grids of one, two and three dimensions', () => {
       const [perParams, perState] = checkRule(rule, { grid: [3, 3, 4].slice(-rule.grid), steps: 2 })
       expect(perParams.order).toBe(1)
       expect(perState.order).toBe(1)
-    }), { numRuns: 12 })
+    }), runs(12))
     // The default sizes fit the rule.
     const update = mlp(3, { activation: 'tanh' })
     for (const grid of [1, 2, 3] as const) checkRule(defineRule({ channels, grid, perceive: ['laplacian'], update }))

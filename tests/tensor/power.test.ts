@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { checkGrad, grad, pow, tensor } from '../../src/index.ts'
 import type { Tensor } from '../../src/index.ts'
 import { scalar } from './values.ts'
+import { runs } from '../long.ts'
 
 type Of = (x: Tensor) => Tensor
 
@@ -29,7 +30,7 @@ describe('the derivatives of a^b', () => {
         factor *= b - i
       }
       expect(f(scalar(a)).toArray()[0] + 0).toBeCloseTo(m > b ? 0 : factor * a ** (b - m), 10)
-    }), { numRuns: 200 })
+    }), runs(200))
   })
 
   it('are right to the fourth order for positive a, at whole b too', () => {
@@ -37,7 +38,7 @@ describe('the derivatives of a^b', () => {
     fc.assert(fc.property(fc.constantFrom(1.5, 0.5, 2), powers, fc.nat(99), (a, b, seed) => {
       const f = ([x, y]: Tensor[]): Tensor => pow(x, y)
       checkGrad(f, [scalar(a), scalar(b)], { order: 4, seed, tolerance: 1e-5, epsilon: 3e-3 })
-    }), { numRuns: 12 })
+    }), runs(12))
   })
 
   it('do not depend on the order in which they are taken', () => {
@@ -46,7 +47,7 @@ describe('the derivatives of a^b', () => {
     fc.assert(fc.property(points, points, orders, orders, (a, b, one, other) => {
       if ([...one].sort().join('') !== [...other].sort().join('')) return
       expect(derivative(one.join(''), a, b)).toEqual(derivative(other.join(''), a, b))
-    }), { numRuns: 300 })
+    }), runs(300))
   })
 
   it('are limits where a or b is 0', () => {

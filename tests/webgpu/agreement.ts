@@ -9,8 +9,8 @@ import type { Call, Case } from '../operators/case.ts'
 
 const oracle = cpu()
 
-/** f(x), its first derivative, and the derivative of that, each contracted with random cotangents. */
-function derivatives(make: () => Call, backend: Backend, dtype: DType, absolute = false): Tensor[] {
+/** f(x), its first derivative and, to order 2, the derivative of that, each contracted with random cotangents. */
+function derivatives(make: () => Call, backend: Backend, dtype: DType, { absolute = false, order = 2 }: { absolute?: boolean; order?: number } = {}): Tensor[] {
   return scope(() => withPlacement({ backend, dtype, absolute }, () => {
     let seed = 999
     const cotangent = ({ shape }: Tensor): Tensor => given(normal(key(seed++), shape).toArray(), shape)
@@ -19,23 +19,24 @@ function derivatives(make: () => Call, backend: Backend, dtype: DType, absolute 
       const [y, pullback] = vjp((inner: Tensor[]) => f(...inner), xs)
       return pullback(cotangent(y))
     }
+    if (order === 1) return [f(...at), ...first(at)]
     const [gradients, pullback] = vjp(first, at)
     return [f(...at), ...gradients, ...pullback(gradients.map(cotangent))]
   }))
 }
 
 /**
- * Compares value and derivatives on random calls. All that goes in is of the order of 1, so what comes out may be wrong
+ * Compares value and derivatives, to the second or to this order, on random calls. All that goes in is of the order of 1, so what comes out may be wrong
  * by a few roundings of 1 or, where sums are greater than that, of the greatest of them. Long sums may cancel, but
  * their errors do not: they are measured by what comes out where no number is negative.
  */
 export async function expectAgreement(
-  gpu: Backend, { calls }: Case, { numRuns, long = false }: { numRuns: number; long?: boolean },
+  gpu: Backend, { calls }: Case, { numRuns, long = false, order = 2 }: { numRuns: number; long?: boolean; order?: 1 | 2 },
 ): Promise<void> {
   await fc.assert(fc.asyncProperty(calls, async make => {
-    const expected = derivatives(make, oracle, 'float64')
-    const results = derivatives(make, gpu, 'float32')
-    const sizes = long ? derivatives(make, oracle, 'float64', true) : expected
+    const expected = derivatives(make, oracle, 'float64', { order })
+    const results = derivatives(make, gpu, 'float32', { order })
+    const sizes = long ? derivatives(make, oracle, 'float64', { order, absolute: true }) : expected
     const read = await Promise.all(results.map(x => x.data()))
     for (const [i, wanted] of expected.entries()) {
       expectEqualSpecs(results[i], { shape: wanted.shape, dtype: 'float32' })

@@ -42,7 +42,12 @@ export function sharedDevice(): Promise<OpenDevice> {
  * compiling takes most of the time. It ends with the process.
  */
 export function sharedGpu(): Promise<WebGpuBackend> {
-  return gpu ??= sharedDevice().then(opened => poisoned(backendOn(opened)))
+  return gpu ??= anotherGpu({})
+}
+
+/** Another such backend, which counts for itself, on the device that they share; it is not to be closed. */
+export async function anotherGpu(options: WebGpuOptions): Promise<WebGpuBackend> {
+  return poisoned(backendOn(await sharedDevice(), options))
 }
 
 /** Fewer cases than properties usually get: each new rule compiles shaders for seconds on a software adapter. */

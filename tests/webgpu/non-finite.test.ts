@@ -8,6 +8,7 @@ import { conv, cpu, defineRule, depthwise, mlp, updatedChannels } from '../../sr
 import type { Backend, Bound, Data, DataRule, Perception } from '../../src/index.ts'
 import { laterOutcome, scenesOf } from '../nca/fused-scenes.ts'
 import type { Outcome, Scene } from '../nca/fused-scenes.ts'
+import { long } from '../long.ts'
 import { sharedGpu, some } from './gpu.ts'
 
 const gpu = await sharedGpu()
@@ -37,14 +38,15 @@ const rules: fc.Arbitrary<DataRule> = fc.record({
   fireRate: fc.constantFrom(1, 0.5),
 }).map(({ activation, ...rest }) => defineRule({ ...channels, update: mlp(4, { activation }), ...rest }))
 // Few, since each is compiled for seconds on a software adapter.
-const few = fc.constantFrom(
-  defineRule({ ...channels, perceive: ['identity', 'sobelX'], update: mlp(4), fireRate: 0.5 }),
+const plain = defineRule({ ...channels, perceive: ['identity', 'sobelX'], update: mlp(4), fireRate: 0.5 })
+const few = long ? fc.constantFrom(
+  plain,
   defineRule({
     ...channels, perceive: ['identity', depthwise(1)], update: mlp([4, 4], { activation: 'tanh' }), fireRate: 0.5,
     living: { channel: 1, above: 0.1 },
   }),
   defineRule({ ...channels, perceive: ['identity', conv(2, { bias: true })], update: mlp(4), fireRate: 0.5 }),
-)
+) : fc.constant(plain)
 
 const scenes = (of: fc.Arbitrary<DataRule>, longest = 3): fc.Arbitrary<Scene> => scenesOf({
   rules: of, grid: fc.tuple(fc.integer({ min: 5, max: 9 }), fc.integer({ min: 5, max: 9 })),

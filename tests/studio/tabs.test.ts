@@ -66,3 +66,22 @@ it('another backend in mid-run: the run goes on where it was, there and back', a
   expect(await page.getByRole('alert').isVisible()).toBe(false)
   await studio.leave()
 })
+
+it('a browser without WebGPU says so in mid-run, and WASM goes on', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await page.route(/worker-[^/]*\.js$/, async route => {
+    const response = await route.fetch()
+    await route.fulfill({ response, body: `Object.defineProperty(navigator, 'gpu', { value: undefined })\n${await response.text()}` })
+  })
+  await studio.open('#train')
+  await begin(studio)
+  await until(async () => await figure(studio, iterations) > 6)
+  const chip = page.getByRole('combobox', { name: 'What computes' })
+  await chip.selectOption('webgpu')
+  await page.getByRole('alert').getByText(/^webgpu: .*WebGPU/).waitFor()
+  expect(await chip.inputValue()).toBe('wasm')
+  const before = await figure(studio, iterations)
+  await until(async () => await figure(studio, iterations) > before + 5)
+  await studio.leave()
+})

@@ -69,7 +69,7 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
   }, 1_200_000)
 
   it.runIf(long)('goes by TLS with a password, to a server whose certificate is trusted and to no other', async () => {
-    await writeConfig(folder('base.yaml'), 'iterations: 8\n')
+    await writeConfig(folder('base.yaml'), 'iterations: 8\nreport: { tensorboard: true }\n')
     await writeFile(folder('two.yaml'), 'base: base.yaml\nfields: { batch: [2, 3] }\n')
     await mkdir(folder('tls'))
     const redis = await startRedis(folder('tls'), 'secret', true)
@@ -78,7 +78,9 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     try {
       const sweep = (out: string, url: string, given = env) => run(['sweep', folder('two.yaml'), '--out', folder(out), '--queue', url], { env: given })
       expect(await sweep('by-tls', redis.url)).toMatchObject({ status: 0, err: '' })
-      expect(Object.keys(await results('by-tls'))).toHaveLength(2)
+      const ids = Object.keys(await results('by-tls'))
+      expect(ids).toHaveLength(2)
+      for (const id of ids) expect(await readdir(folder('by-tls', 'runs', id, 'tensorboard'))).toHaveLength(1)
       const [untrusted, wrong, plain] = await Promise.all([
         sweep('never', redis.url, { NODE_EXTRA_CA_CERTS: '' }), sweep('never-2', redis.url.replace('secret', 'wrong')), sweep('never-3', redis.url.replace('rediss', 'redis')),
       ])

@@ -3,10 +3,13 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parse } from 'yaml'
 import { beforeAll, expect, it, vi } from 'vitest'
 import { defaultThreads } from '../../src/backends/wasm/default-threads.ts'
 import { environment } from '../../src/cli/sweep/processes.ts'
+import { readEvents, readHparams } from '../experiment/event-reader.ts'
 import { long } from '../long.ts'
 import { run, start, temporaryFolder, writeConfig } from './run.ts'
 
@@ -14,7 +17,7 @@ const folder = temporaryFolder()
 const fields = 'fields:\n  train.batch: [2, 3]\n  train.damaged: { values: [0, 1], when: { train.batch: [3] } }\n'
 
 beforeAll(async () => {
-  await writeConfig(folder('base.yaml'), 'iterations: 9\n')
+  await writeConfig(folder('base.yaml'), 'iterations: 9\nreport: { tensorboard: true }\n')
   await writeFile(folder('sweep.yaml'), `base: base.yaml\n${fields}halving: { least: 3 }\n`)
 })
 
@@ -23,6 +26,18 @@ async function found(name: string): Promise<Record<string, string>> {
   const files = ['report.md', 'runs.csv', 'best.yaml', 'parallel.svg', 'loss.svg']
   const models = (await readdir(folder(name, 'runs'))).map(id => `runs/${id}/checkpoint.safetensors`).sort()
   return Object.fromEntries(await Promise.all([...files, ...models].map(async file => [file, (await readFile(folder(name, file))).toString('base64')])))
+}
+
+/** All that TensorBoard is told of a run: the table's fields and this run's values, and the steps of its losses. */
+async function toldTensorboard(at: string): Promise<{ fields: string[]; values: Record<string, unknown>; steps: number[] }> {
+  const names = (await readdir(join(at, 'tensorboard'))).sort()
+  const events = (await Promise.all(names.map(async name => readEvents(await readFile(join(at, 'tensorboard', name)))))).flat()
+  const hparams = events.flatMap(({ summary }) => summary?.value ?? []).filter(({ tag }) => tag.startsWith('_hparams_')).map(({ metadata }) => readHparams(metadata!.plugin_data.content!))
+  const steps = events.reduce<number[]>((before, { step = 0, session_log, summary }) => (
+    session_log ? before.filter(other => other < step) : summary?.value.some(({ tag }) => tag === 'loss') ? [...before, step] : before
+  ), [])
+  const given = hparams.flatMap(({ session_start_info }) => Object.entries(session_start_info?.hparams ?? {}))
+  return { fields: hparams.flatMap(({ experiment }) => (experiment?.hparam_infos ?? []).map(({ name }) => name)), values: Object.fromEntries(given.map(([name, x]) => [name, Object.values(x)[0]])), steps }
 }
 
 /** On what each run was trained, each time: `CPU, 2`. */
@@ -56,6 +71,15 @@ it('is the same for one worker and for three, and done once', async () => {
   expect(rows[0]).toMatch(/\/9$/) // the best alone was trained to the end
   expect(rows.slice(1).every(row => row.endsWith('/3'))).toBe(true)
   expect((await readFile(folder('by-1', 'best.yaml'), 'utf8'))).toContain(`\n  batch: ${rows[0][0]}\n`)
+
+  // TensorBoard compares the fields of the sweep, and the steps of a run that was promoted go on.
+  for (const id of await readdir(folder('by-3', 'runs'))) {
+    const { fields, values, steps } = await toldTensorboard(folder('by-3', 'runs', id))
+    const config = parse(await readFile(folder('by-3', 'runs', id, 'config.yaml'), 'utf8')) as { train: Record<string, number> }
+    expect(fields.sort()).toEqual(['seed', 'train.batch', 'train.damaged'])
+    expect(values).toEqual({ seed: 0, 'train.batch': config.train.batch, 'train.damaged': config.train.damaged })
+    expect(steps).toEqual(Array.from({ length: config.train.iterations }, (_, i) => i + 1))
+  }
 
   // Begun again it only reads what there is; a folder that was lost is trained again, to the same bits.
   const before = await found('by-1')

@@ -49,6 +49,7 @@ const args: ArgsDef = {
       + '(default: none)',
   ),
   tensorboard: toggle('Writes event files for TensorBoard into the folder, tensorboard/; a run that has some goes on with them'),
+  hyperparameters: flag('fields', 'Which fields the table of hyperparameters of TensorBoard has, by their paths, with commas between; a sweep says its own (default: all)'),
   'on-metrics': flag('file.mjs', 'A module whose onMetrics(numbers, run) is called after each iteration (default: none)'),
   plain: toggle('Draws no pictures when it ends, as the runs of a sweep'),
   verbose,
@@ -69,6 +70,7 @@ export const train: Command = command('train', 'Train a neural cellular automato
   const options: RunOptions = {
     verbose: given.has('verbose'),
     tensorboard: given.has('tensorboard'),
+    hyperparameters: given.text.hyperparameters?.split(',').map(placeOf),
     plain: given.has('plain'),
     onMetrics: module === undefined ? undefined : await loadOnMetrics(given.command, module),
   }

@@ -58,6 +58,8 @@ export type RunOptions = {
   readonly verbose?: boolean
   /** Begins event files for TensorBoard; a run that has some goes on with them. */
   readonly tensorboard?: boolean
+  /** The fields that TensorBoard's table of hyperparameters has, by their paths; default all. */
+  readonly hyperparameters?: readonly string[]
   /** Draws no pictures when it ends. */
   readonly plain?: boolean
   /** Is told the numbers of every iteration. */
@@ -115,7 +117,7 @@ async function holding<R extends Run>(run: R, work: (run: R) => Promise<void>): 
 
 /** Trains, saves and draws. Sets the exit status where the run did not reach its end. */
 async function runTraining(
-  run: Run, subject: Subject, computer: Computer, { verbose, tensorboard, onMetrics, plain }: RunOptions,
+  run: Run, subject: Subject, computer: Computer, { verbose, tensorboard, hyperparameters, onMetrics, plain }: RunOptions,
 ): Promise<void> {
   const { backend, fma } = computer
   const { folder, config } = run
@@ -128,7 +130,7 @@ async function runTraining(
   const from = state.iteration
   let saved = from
   const log = await openMetrics(join(folder, files.metrics), from)
-  const watcher = await watchByTensorboard(run, tensorboard || report.tensorboard, from)
+  const watcher = await watchByTensorboard(run, { wanted: tensorboard || report.tensorboard, hyperparameters, from })
   let best = validation ? await readBest(folder, backend) : null
   let bestSaved = best?.iteration ?? 0
   say(from === 0

@@ -13,6 +13,7 @@ import { eachLeaf } from '../../tensor/tree.ts'
 import { encodePng } from '../../node/pictures/png.ts'
 import { openTensorboard } from '../../node/tensorboard.ts'
 import { runYaml } from '../../experiment/tasks/values.ts'
+import { say } from '../terminal/output.ts'
 import { files } from './run-folder.ts'
 import type { Run } from './run-folder.ts'
 import { UsageError } from '../input/usage.ts'
@@ -47,13 +48,20 @@ const scalars = ['loss', 'gradNorm', 'steps', 'rate'] as const
  *
  * @param from iterations done already
  */
-export async function watchByTensorboard({ folder, config }: Run, wanted: boolean, from: number): Promise<Watcher | null> {
+export async function watchByTensorboard(
+  { folder, config }: Run, { wanted, hyperparameters, from }: { wanted: boolean; hyperparameters?: readonly string[]; from: number },
+): Promise<Watcher | null> {
   const path = join(folder, files.tensorboard)
   const isNew = !existsSync(path)
   if (isNew && !wanted) return null
   const log = await openTensorboard(path, from)
   if (isNew) {
-    const values = Object.entries(flatten(config as unknown as Record<string, Json>)).map(([name, value]) => (
+    const paths = Object.keys(flatten(config as unknown as Record<string, Json>))
+    for (const path of hyperparameters?.filter(path => !paths.some(name => `${name}.`.startsWith(`${path}.`))) ?? []) {
+      say(`Left out of TensorBoard's table of hyperparameters: ${path}, which this run does not have`)
+    }
+    const isShown = (name: string): boolean => !hyperparameters || hyperparameters.some(path => name === path || name.startsWith(`${path}.`))
+    const values = Object.entries(flatten(config as unknown as Record<string, Json>)).filter(([name]) => isShown(name)).map(([name, value]) => (
       [name, typeof value === 'number' || typeof value === 'boolean' ? value : word(value)]
     ))
     await log.hyperparameters(Object.fromEntries(values) as Record<string, number | string | boolean>, ['loss'])

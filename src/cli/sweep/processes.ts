@@ -28,17 +28,22 @@ export const failure = 'failed.txt'
 /** How often a run is begun again whose process was killed. */
 const mostKills = 5
 
-/** Runs that are trained by so many processes at once, which share the cores. */
-export function processes(folder: string, workers: number): Executor {
+/** Runs that are trained by so many processes at once, which share the cores, with further flags of `cellgrad train`. */
+export function processes(folder: string, workers: number, flags: readonly string[]): Executor {
   const limit = pLimit(workers)
   return {
     slots: workers,
     flags: '',
     train: (run, iterations, signal) => limit(() => trainRun(folder, run, iterations, {
-      env: environment(Math.min(workers, limit.activeCount + limit.pendingCount)), signal, // who is alone has all cores
+      env: environment(Math.min(workers, limit.activeCount + limit.pendingCount)), signal, flags, // who is alone has all cores
     })),
     close: async () => {},
   }
+}
+
+/** The flags that tell the runs of a sweep which fields TensorBoard is to compare. */
+export function comparing(fields: readonly string[]): string[] {
+  return ['--hyperparameters', fields.join(',')]
 }
 
 /** The environment of each of so many processes, which share the cores. */
@@ -59,7 +64,7 @@ export async function makeFolders(folder: string): Promise<void> {
  */
 export async function trainRun(
   folder: string, { id, config }: Pick<PlannedRun, 'id' | 'config'>, iterations: number,
-  { env, signal, flags = [] }: { env: NodeJS.ProcessEnv; signal: AbortSignal; flags?: readonly string[] },
+  { env, signal, flags }: { env: NodeJS.ProcessEnv; signal: AbortSignal; flags: readonly string[] },
 ): Promise<Outcome> {
   const own = join(folder, 'runs', id)
   for (let kills = 0; ; kills++) {

@@ -26,6 +26,8 @@ export type QueuedRun = {
   readonly id: string
   readonly config: JsonObject
   readonly iterations: number
+  /** The fields that the sweep compares. */
+  readonly fields: readonly string[]
   /** Those of the sweep, which a worker must have too. */
   readonly surroundings: Surroundings
 }
@@ -43,7 +45,7 @@ const pollEvery = 300
 const sayEvery = 10_000
 
 /** Runs that workers take out of a queue, into which at most so many candidates are put at once. */
-export async function queued(folder: string, url: string, most: number): Promise<Executor> {
+export async function queued(folder: string, url: string, most: number, fields: readonly string[]): Promise<Executor> {
   const redis = await connectRedis(url)
   const { Queue } = await import('bullmq')
   const queue = new Queue<QueuedRun, Outcome>(queueName, { connection: redis })
@@ -69,7 +71,7 @@ export async function queued(folder: string, url: string, most: number): Promise
     flags: ` --queue ${quoted(publicAddress(url))}`,
     async train({ id, config }, iterations, signal) {
       const own = join(folder, 'runs', id)
-      const run = { id, config, iterations, surroundings: await surroundingsOf(config) }
+      const run = { id, config, iterations, fields, surroundings: await surroundingsOf(config) }
       for (;;) {
         const known = await outcomeOf(own, iterations)
         if (known) return known

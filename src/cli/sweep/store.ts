@@ -7,7 +7,7 @@
  * with the run's job (queue.ts) and, where that is never done, a week after the last one.
  */
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
@@ -47,8 +47,24 @@ export async function connectRedis(url: string): Promise<Redis> {
 
 const keyOf = (name: string): string => `cellgrad:run:${name}`
 
-/** Which files of a run travel: what it goes on from, at each checkpoint, or all that it has. */
-export const travelling: readonly string[] = [files.config, files.target, files.checkpoint, files.metrics, files.model, files.best]
+const travelling: readonly string[] = [files.config, files.target, files.checkpoint, files.metrics, files.model, files.best]
+
+/** The files of a run that travel at each checkpoint: what it goes on from. */
+export async function travellingIn(folder: string): Promise<string[]> {
+  return [...travelling, ...await eventFiles(folder)]
+}
+
+/** All files in a run's folder that are the run's own; why it has failed is told by its job. */
+export async function filesIn(folder: string): Promise<string[]> {
+  const there = (await readdir(folder, { withFileTypes: true })).filter(entry => entry.isFile() && !entry.name.startsWith('.') && entry.name !== failure)
+  return [...there.map(({ name }) => name), ...await eventFiles(folder)]
+}
+
+/** A run's event files for TensorBoard, by their paths in its folder. */
+async function eventFiles(folder: string): Promise<string[]> {
+  const names = await readdir(join(folder, files.tensorboard)).catch(() => [])
+  return names.map(name => `${files.tensorboard}/${name}`)
+}
 
 /** Stores files of a run's folder; the checkpoint is read first, so that the metrics are not behind it. */
 export async function push(redis: Redis, name: string, folder: string, names: readonly string[]): Promise<void> {
@@ -58,15 +74,11 @@ export async function push(redis: Redis, name: string, folder: string, names: re
   if (there.length > 0) await redis.multi().hset(keyOf(name), found).expire(keyOf(name), week).exec()
 }
 
-/** All files in a run's folder that are the run's own; why it has failed is told by its job. */
-export async function filesIn(folder: string): Promise<string[]> {
-  return (await readdir(folder, { withFileTypes: true })).filter(entry => entry.isFile() && !entry.name.startsWith('.') && entry.name !== failure).map(({ name }) => name)
-}
-
 /** Writes the stored files of a run into its folder, which is there; config.yaml, which makes it a run, last. */
 export async function pull(redis: Redis, name: string, folder: string): Promise<void> {
   const found = await redis.hgetallBuffer(keyOf(name))
-  const names = Object.keys(found).filter(file => /^[\w.-]+$/.test(file) && !file.startsWith('.'))
+  const names = Object.keys(found).filter(file => /^(tensorboard\/)?\w[\w.-]*$/.test(file))
+  if (names.some(file => file.includes('/'))) await mkdir(join(folder, files.tensorboard), { recursive: true })
   for (const file of names.sort((a, b) => Number(a === files.config) - Number(b === files.config))) {
     await writeFileAtomic(join(folder, file), found[file])
   }

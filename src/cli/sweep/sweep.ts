@@ -7,6 +7,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path'
 import type { ArgsDef } from 'citty'
 import { checkData } from '../../backends/fields.ts'
 import type { JsonObject } from '../../experiment/flat.ts'
+import { placeOf } from '../../experiment/config/sections.ts'
 import { toCsv } from '../../experiment/runs.ts'
 import { importanceOf } from '../../experiment/sweep/importance.ts'
 import { planOf, sweepField } from '../../experiment/sweep/plan.ts'
@@ -28,7 +29,7 @@ import { Failure, UsageError } from '../input/usage.ts'
 import { readYaml } from '../input/yaml.ts'
 import { drive } from './driver.ts'
 import type { Executor, Standing, SweepResult } from './driver.ts'
-import { makeFolders, processes } from './processes.ts'
+import { comparing, makeFolders, processes } from './processes.ts'
 import { queued } from './queue.ts'
 
 const args: ArgsDef = {
@@ -46,7 +47,8 @@ export const sweep: Command = command('sweep', 'Train many runs out of one file,
   const release = await takeFolder(folder)
   try {
     await makeFolders(folder)
-    const executor = queue === undefined ? processes(folder, workers) : await queued(folder, queue, workers)
+    const compared = [...new Set([...plan.points.flatMap(point => Object.keys(point)).map(placeOf), 'seed'])]
+    const executor = queue === undefined ? processes(folder, workers, comparing(compared)) : await queued(folder, queue, workers, compared)
     await runSweep(file, folder, sweep, plan, executor).finally(() => executor.close())
   } finally {
     release()

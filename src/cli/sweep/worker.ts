@@ -19,10 +19,10 @@ import { command, flag } from '../input/command.ts'
 import type { Command } from '../input/command.ts'
 import { isUnwritten } from '../input/usage.ts'
 import type { Outcome } from './driver.ts'
-import { environment, makeFolder, makeFolders, trainRun } from './processes.ts'
+import { comparing, environment, makeFolder, makeFolders, trainRun } from './processes.ts'
 import { nameInRedis, queueName } from './queue.ts'
 import type { QueuedProgress, QueuedRun } from './queue.ts'
-import { connectRedis, filesIn, publicAddress, pull, push, travelling } from './store.ts'
+import { connectRedis, filesIn, publicAddress, pull, push, travellingIn } from './store.ts'
 import { differenceOf, surroundingsOf } from './surroundings.ts'
 
 // A worker that has not been heard of for so long is taken for dead, and its runs go to others.
@@ -74,7 +74,7 @@ async function work(url: string, workers: number, folder: string, flags: readonl
       try {
         const time = await timeOfCheckpoint()
         if (time === stored) return
-        await push(redis, name, own, travelling)
+        await push(redis, name, own, await travellingIn(own))
         stored = time
         const metrics = parseMetrics(await readFile(join(own, files.metrics), 'utf8'))
         await tell({ worker: self, iteration: metrics.at(-1)?.iteration ?? 0 })
@@ -85,8 +85,8 @@ async function work(url: string, workers: number, folder: string, flags: readonl
       }
     }, watchEvery)
     try {
-      const outcome = await trainRun(folder, { id: name, config }, iterations, { env, signal: stop, flags })
-      await push(redis, name, own, 'stopped' in outcome ? travelling : await filesIn(own))
+      const outcome = await trainRun(folder, { id: name, config }, iterations, { env, signal: stop, flags: [...comparing(run.fields), ...flags] })
+      await push(redis, name, own, await ('stopped' in outcome ? travellingIn : filesIn)(own))
       return outcome
     } finally {
       clearInterval(timer)

@@ -361,6 +361,7 @@ describe('the split of examples', () => {
       }
     }))
     expect(splitExamples(key(1), 50, 0.5)).not.toEqual(splitExamples(key(2), 50, 0.5))
+    expect(() => splitExamples(key(0), 10, 20)).toThrow('splitExamples: share is 20, expected a number from 0 to 1.')
   })
 })
 

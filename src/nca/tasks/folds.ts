@@ -7,8 +7,8 @@
  */
 import { drawPermutation, foldIn } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
-import { check, checkOptions, isWhole, keysOf } from '../../backends/options.ts'
-import type { Kind } from '../../backends/options.ts'
+import { check, checkOptions, isNumber, isWhole, keysOf } from '../../backends/options.ts'
+import type { Kind, Options } from '../../backends/options.ts'
 
 /** Which examples are trained on, and which tested. */
 export type Split = { train: number[]; test: number[] }
@@ -22,20 +22,31 @@ export type FoldOptions = {
 
 const list: Kind = { fits: x => Array.isArray(x) || ArrayBuffer.isView(x), expected: 'a list with a value for each example' }
 const foldOptions = keysOf<FoldOptions>({ labels: list, groups: list })
+const splitOptions = keysOf<Pick<FoldOptions, 'labels'>>({ labels: list })
+
+/** Throws unless there is a value for each of n examples in every list that is given. */
+function checkLists(where: string, n: number, options: FoldOptions, known: Options): void {
+  checkOptions(where, options, known)
+  for (const [name, given] of Object.entries(options)) {
+    if (given) check(given.length === n, where, `the length of ${name}`, given.length, `n, ${n}`)
+  }
+}
 
 /**
  * Which of n examples are for training and which for testing, in random order.
  *
- * @param share of the examples for testing, in (0, 1)
+ * @param share of the examples for testing, from 0 to 1
  * @param labels the class of each example: the same share of each class is for testing, up to one
- * @throws where the labels are not n
+ * @throws where the share is no such number, or the labels are not n
  * @example const { train, test } = splitExamples(key(0), 1000, 0.2)
  */
-export function splitExamples(k: Key, n: number, share: number, { labels }: Pick<FoldOptions, 'labels'> = {}): Split {
+export function splitExamples(k: Key, n: number, share: number, options: Pick<FoldOptions, 'labels'> = {}): Split {
+  check(isNumber(share) && share >= 0 && share <= 1, 'splitExamples', 'share', share, 'a number from 0 to 1')
+  checkLists('splitExamples', n, options, splitOptions)
+  const { labels } = options
   const order = drawPermutation(foldIn(k, 0), n)
   const tests = Math.round(n * share)
   if (!labels) return { train: order.slice(tests), test: order.slice(0, tests) }
-  check(labels.length === n, 'splitExamples', 'the length of labels', labels.length, `n, ${n}`)
   // Class after class, those at whose place the count of tests rises.
   const byClass = order.toSorted((a, b) => labels[a] - labels[b])
   const isTest = new Set(byClass.filter((_, i) => Math.floor(((i + 1) * tests) / n) > Math.floor((i * tests) / n)))
@@ -55,10 +66,7 @@ export function splitExamples(k: Key, n: number, share: number, { labels }: Pick
  */
 export function kFold(k: Key, n: number, folds: number, options: FoldOptions = {}): Split[] {
   check(isWhole(n, 2), 'kFold', 'n', n, 'a whole number > 1')
-  checkOptions('kFold', options, foldOptions)
-  for (const [name, given] of Object.entries(options)) {
-    if (given) check(given.length === n, 'kFold', `the length of ${name}`, given.length, `n, ${n}`)
-  }
+  checkLists('kFold', n, options, foldOptions)
   const { labels, groups } = options
   const most = groups ? new Set(Array.from(groups)).size : n
   const upTo = groups ? `the number of groups, ${most}` : `n, ${n}`

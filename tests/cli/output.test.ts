@@ -9,6 +9,8 @@ import { describe, expect, it } from 'vitest'
 import { readCheckpoint } from '../../src/node/index.ts'
 import { invocation, quoted } from '../../src/cli/input/invocation.ts'
 import { printable, say, wrap } from '../../src/cli/terminal/output.ts'
+import { long } from '../long.ts'
+import { runHere } from './here.ts'
 import { asModule, run, start, temporaryFolder, writeConfig } from './run.ts'
 
 const folder = temporaryFolder()
@@ -72,8 +74,8 @@ describe('words', () => {
     const evil = '\x1b]0;x\x07\x9b2J\n.png'
     const config = await writeConfig(folder('run.yaml'), 'iterations: 1\n')
     const results = await Promise.all([
-      run([evil]), run(['grow', `${evil}.safetensors`]), run(['train', 'fish', '--out', join(config, evil)]),
-      run(['train', evil], { env: { CELLGRAD_DEBUG: '1' } }), run(['train', 'fish', '--config', config, '--out', folder(evil)]),
+      runHere([evil]), runHere(['grow', `${evil}.safetensors`]), runHere(['train', 'fish', '--out', join(config, evil)]),
+      run(['train', evil], { env: { CELLGRAD_DEBUG: '1' } }), runHere(['train', 'fish', '--config', config, '--out', folder(evil)]),
     ])
     expect(results.at(-1)).toMatchObject({ status: 0, err: '' })
     for (const { out, err } of results) expect((out + err).replaceAll('\n', '')).not.toMatch(steering)
@@ -119,7 +121,7 @@ describe('a run whose output is lost saves first', () => {
     expect(sentence).toBe(`Stopped and saved after iteration ${iteration} of 100000, since the output cannot be written (ENOSPC: no space left on device, write). Go on with:`)
   })
 
-  it('where the terminal has vanished', async () => {
+  it.runIf(long)('where the terminal has vanished', async () => {
     // Both outputs fail from the third write on, as those of a terminal that is gone do.
     const vanish = asModule(`let count = 0
       for (const stream of [process.stdout, process.stderr]) {

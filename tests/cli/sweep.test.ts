@@ -91,7 +91,7 @@ it('is the same for one worker and for three, and done once', async () => {
   expect(await readFile(folder('by-1', 'runs', ids[0], 'metrics.jsonl'), 'utf8')).toBe(metrics)
 }, 180_000)
 
-it('ends where its budget of iterations does', async () => {
+it.runIf(long)('ends where its budget of iterations does', async () => {
   await writeFile(folder('short.yaml'), `base: base.yaml\n${fields}budget: { iterations: 19 }\n`)
   const { status, out, err } = await run(['sweep', folder('short.yaml'), '--out', folder('short'), '--workers', '3'])
   expect([status, err]).toEqual([0, ''])

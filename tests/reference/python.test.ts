@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest'
 import { bernoulli, decodeModel, decodeNpy, defineRule, encodeModel, encodeNpy, foldIn, init, key, mapTree, mlp, normal, rollout, seed, unstack } from '../../src/index.ts'
 import type { DataParams, DataRule, Tensor } from '../../src/index.ts'
 import { temporaryFolder } from '../cli/run.ts'
+import { long } from '../long.ts'
 import { loadReference } from './load.ts'
 
 const folder = temporaryFolder()
@@ -103,7 +104,7 @@ write_model('back.safetensors', {name: t.astype('f8') for name, t in params.item
     expect([...back.params.update.w1.toArray()]).toEqual([...params().update.w1.toArray()])
   })
 
-  it.skipIf(!pythonWith('torch'))('steps a model in PyTorch', async () => {
+  it.runIf(long && pythonWith('torch'))('steps a model in PyTorch', async () => {
     const { ours, files } = await scene()
     const theirs = runPython(pythonWith('torch')!, `${blocks('python')}${blocks('python torch')}${start}
 p = {name: torch.from_numpy(t.copy()) for name, t in params.items()}

@@ -13,6 +13,7 @@ import type { ProgramKernel } from '../../src/backends/webgpu/program/kernels.ts
 import { divisions } from '../../src/backends/webgpu/program/sizes.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import { distance } from '../nca/fused-scenes.ts'
+import { long } from '../long.ts'
 import { useDefaultLimits } from './default-limits.ts'
 import './gpu.ts'
 
@@ -62,7 +63,7 @@ it('the kernels of a rollout bind no more than every adapter allows, and their a
   }))
 })
 
-it('a rollout whose weights are too large for uniforms has a gradient on a device with these limits', async () => {
+it.runIf(long)('a rollout whose weights are too large for uniforms has a gradient on a device with these limits', async () => {
   const { maxStorageBuffersPerShaderStage, maxUniformBufferBindingSize, maxStorageBufferBindingSize } = opened.device.limits
   expect([maxStorageBuffersPerShaderStage, maxUniformBufferBindingSize, maxStorageBufferBindingSize])
     .toEqual([most.storageBuffers, most.uniform, most.storage])

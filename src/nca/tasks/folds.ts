@@ -41,8 +41,8 @@ function checkLists(where: string, n: number, options: FoldOptions, known: Optio
  * @example const { train, test } = splitExamples(key(0), 1000, 0.2)
  */
 export function splitExamples(k: Key, n: number, share: number, options: Pick<FoldOptions, 'labels'> = {}): Split {
-  check(isNumber(share) && share >= 0 && share <= 1, 'splitExamples', 'share', share, 'a number from 0 to 1')
   checkLists('splitExamples', n, options, splitOptions)
+  check(isNumber(share) && share >= 0 && share <= 1, 'splitExamples', 'share', share, 'a number from 0 to 1')
   const { labels } = options
   const order = drawPermutation(foldIn(k, 0), n)
   const tests = Math.round(n * share)

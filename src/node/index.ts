@@ -19,6 +19,7 @@ export { readCheckpoint, readModel, saveCheckpoint, saveModel } from './model.ts
 export { readNpz } from './data/npz.ts'
 export { decodeImage, readImage } from './pictures/picture.ts'
 export { decodePng, encodePng, readPng, writePng } from './pictures/png.ts'
+export { readGroups } from './data/groups.ts'
 export { readTaskData } from './data/task-data.ts'
 export { openTensorboard } from './tensorboard.ts'
 export type { TensorboardFile } from './tensorboard.ts'

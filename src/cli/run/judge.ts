@@ -8,7 +8,7 @@ import type { RunTable } from '../../experiment/runs.ts'
 import { meanAndStd } from '../../experiment/sweep/report.ts'
 import type { Config } from '../../experiment/config/schema.ts'
 import type { Experiment } from '../../experiment/tasks/experiment.ts'
-import { lessonOf, splitOf } from '../../experiment/tasks/lesson.ts'
+import { lessonOf } from '../../experiment/tasks/lesson.ts'
 import type { Lesson } from '../../experiment/tasks/lesson.ts'
 import { isGrowing } from '../../experiment/tasks/values.ts'
 import type { RunConfig } from '../../experiment/tasks/values.ts'
@@ -27,7 +27,7 @@ import { readPng } from '../../node/pictures/png.ts'
 import { readTaskData } from '../../node/data/task-data.ts'
 import { foldIn, key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
-import { stepsOf } from './lesson.ts'
+import { heldOut, stepsOf } from './lesson.ts'
 import { files } from './run-folder.ts'
 
 /** The metrics of a model, and, where its task has examples, by which it was judged. */
@@ -77,7 +77,7 @@ function row(name: string, bySeed: readonly (readonly number[])[]): (string | nu
 /** By the examples that were held out, by all where there are none, and by all of other data. */
 async function judgeLesson(experiment: Experiment, { rule, params }: Model, { steps, seeds, isOther = false, most }: Judging): Promise<Judged> {
   const lesson = lessonOf(experiment, await readTaskData(experiment, '.'))
-  const split = splitOf(isOther ? { ...experiment, validate: null } : experiment, lesson)
+  const split = await heldOut(isOther ? { ...experiment, validate: null } : experiment, lesson)
   const ids = (split.test.length > 0 ? split.test : split.train).slice(0, most)
   const measures = { loss: lesson.task.loss, ...lesson.measures }
   const rows = []

@@ -17,6 +17,7 @@ import type { Split } from '../../nca/tasks/folds.ts'
 import { taskTrainer } from '../../nca/training/trainer.ts'
 import { readModel } from '../../node/model.ts'
 import { writePng } from '../../node/pictures/png.ts'
+import { readGroups } from '../../node/data/groups.ts'
 import { readTaskData } from '../../node/data/task-data.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { quoted } from '../input/invocation.ts'
@@ -38,7 +39,7 @@ export type Prepared = {
 /** Reads the data of an experiment, and holds them against its rule; and, for a new run, the model from which it begins. */
 export async function prepare(experiment: Experiment, backend: Backend, isNew: boolean): Promise<Prepared> {
   const lesson = lessonOf(experiment, await readTaskData(experiment, '.'), { backend })
-  const split = splitOf(experiment, lesson)
+  const split = await heldOut(experiment, lesson)
   const params = await firstParams(experiment, backend, isNew)
   return { lesson, split, ...(params && { params }), shown: (split.test.length > 0 ? split.test : split.train).slice(0, experiment.report.examples) }
 }
@@ -46,6 +47,12 @@ export async function prepare(experiment: Experiment, backend: Backend, isNew: b
 /** The parameters of the model from which a new run begins, where it names one. */
 export async function firstParams({ train: { from } }: RunConfig, backend: Backend, isNew: boolean): Promise<DataParams | undefined> {
   return from !== null && isNew ? (await readModel(from, { backend })).params : undefined
+}
+
+/** Which examples are held out, by the groups in their file. */
+export async function heldOut(experiment: Pick<Experiment, 'validate' | 'seed'>, lesson: Lesson): Promise<Split> {
+  const path = experiment.validate?.groups
+  return splitOf(experiment, lesson, path ? await readGroups(path) : undefined)
 }
 
 /** Steps after which results are judged: the middle of those that are trained. */
@@ -103,8 +110,8 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
 }
 
 /** The files and folders that an experiment names and that there are: emoji are none. */
-export function pathsOf({ data, train: { from } }: Experiment): string[] {
-  const texts = [...Object.values(data as object).flat(), from] as unknown[]
+export function pathsOf({ data, train: { from }, validate }: Experiment): string[] {
+  const texts = [...Object.values(data as object).flat(), from, validate?.groups] as unknown[]
   return texts.filter((text): text is string => typeof text === 'string' && existsSync(text))
 }
 

@@ -50,6 +50,8 @@ export type Validate = {
   readonly folds: number
   readonly fold: number | 'all'
   readonly stratified: boolean
+  /** A text file with a line for each example, which names its group: a group is in one fold. Null: none. */
+  readonly groups: string | null
 }
 
 /** An experiment that is no growing of one picture (`Config` is that). */
@@ -108,8 +110,10 @@ const validateField = record<Validate>({
     folds: { ...wholeFrom(2), default: 5, about: 'Examples are cut into so many folds' },
     fold: { ...either<number | 'all'>(wholeFrom(0), oneOf(['all'])), default: 0, about: 'Which of them is held out, from 0; all: each in a run of its own' },
     stratified: { ...flag, default: true, about: 'Whether each class is held out as often' },
+    groups: { ...orNull(text), default: null, about: 'A text file with a line for each example, which names its group: all of a group, a patient or a scene, are in one fold' },
   },
-  together: ({ folds, fold, split }, expect) => {
+  together: ({ folds, fold, split, groups }, expect) => {
+    expect(groups === null || split === null, ['groups'], groups, 'null where a share is held out: groups are kept together by folds')
     expect(fold === 'all' || fold < folds, ['fold'], fold, `a whole number from 0 to ${folds - 1}, or all`)
     expect(fold !== 'all' || split === null, ['split'], split, 'null, where each fold is held out in turn')
   },

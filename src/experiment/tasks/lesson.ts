@@ -167,8 +167,12 @@ export function errorBy({ task, measures }: Lesson, metric: string): Measure {
   return scores.includes(metric) ? (x, ids, k) => sub(1, measure(x, ids, k)) : measure
 }
 
-/** Which examples are trained on, and which are held out for validation: none where there is none. */
-export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'>, { task, labels }: Lesson): Split {
+/**
+ * Which examples are trained on, and which are held out for validation: none where there is none.
+ *
+ * @param groups the group of each example, where the experiment has some (`readGroups` of `cellgrad/node`)
+ */
+export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'>, { task, labels }: Lesson, groups?: readonly string[]): Split {
   const n = task.examples
   if (!validate) return { train: Array.from({ length: n }, (_, i) => i), test: [] }
   const { split, folds, fold, stratified } = validate
@@ -180,7 +184,7 @@ export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'
   }
   check(fold !== 'all', 'validate', 'fold', fold, 'the number of a fold, for one run')
   check(n >= folds, 'validate', 'folds', folds, `at most the number of examples, ${n}`)
-  return kFold(key(seed), n, folds, by)[fold as number]
+  return kFold(key(seed), n, folds, { ...by, ...(groups && { groups }) })[fold as number]
 }
 
 /** A task over some of its examples. */

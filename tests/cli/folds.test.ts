@@ -1,0 +1,68 @@
+// Cross-validation by a sweep over the folds, on pictures that are made here: subjects stay together, each example is held
+// out once, and ASHA trains the best fold on.
+
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { parse } from 'yaml'
+import { beforeAll, expect, it } from 'vitest'
+import { heldOut } from '../../src/cli/run/lesson.ts'
+import { key, uniform } from '../../src/index.ts'
+import { lessonOf, runConfigOf } from '../../src/experiment/index.ts'
+import type { Experiment, Values } from '../../src/experiment/index.ts'
+import { encodePng, readGroups, readTaskData } from '../../src/node/index.ts'
+import { run, temporaryFolder } from './run.ts'
+
+const folder = temporaryFolder()
+const subjects = ['ann', 'bob', 'eve', 'ann', 'bob', 'eve', 'eve', 'eve']
+
+beforeAll(async () => {
+  for (const [name, count] of [['a', 3], ['b', 5]] as const) {
+    await mkdir(folder('classes', name), { recursive: true })
+    for (let i = 0; i < count; i++) {
+      const data = Float32Array.from(uniform(key(i), [6 * 6 * 4]).toArray(), (x, j) => (j % 4 === 3 ? 1 : x))
+      await writeFile(folder('classes', name, `${i}.png`), encodePng({ width: 6, height: 6, data }))
+    }
+  }
+  await writeFile(folder('subjects.txt'), `${subjects.join('\n')}\n`)
+  await writeFile(folder('base.yaml'), `task: classification
+data: { images: ${folder('classes')}, size: 6 }
+rule: { channels: { image: 1, hidden: 2, classes: 2 }, frozen: [image], perceive: [identity, sobelX], update: { hidden: 4, lastStd: 0.1 } }
+train: { batch: 2, steps: [2, 4], optimiser: { type: adam, rate: 0.01 }, iterations: 4 }
+validate: { every: 1, folds: 3, groups: ${folder('subjects.txt')} }
+`)
+  await writeFile(folder('folds.yaml'), 'base: base.yaml\nfields: { validate.fold: [0, 1, 2] }\nhalving: { least: 1, factor: 3, wait: false }\n')
+})
+
+it('is trained fold by fold, of which the best goes on; a subject is in one fold, and an example is held out once', async () => {
+  const { status, err } = await run(['sweep', folder('folds.yaml'), '--out', folder('out'), '--workers', '2'])
+  expect([status, err]).toEqual([0, ''])
+  const report = await readFile(folder('out', 'report.md'), 'utf8')
+  const rows = [...report.matchAll(/^\| ([012]) \| (\d) \| (\d\S*) \|$/gm)].map(row => row.slice(1).map(Number))
+  expect(rows.map(([fold]) => fold).sort()).toEqual([0, 1, 2])
+  const [best, ...others] = rows
+  expect([best[1], ...others.map(row => row[1])]).toEqual([4, 1, 1])
+
+  const held: number[][] = []
+  for (const id of await readdir(folder('out', 'runs'))) {
+    const made = runConfigOf(parse(await readFile(folder('out', 'runs', id, 'config.yaml'), 'utf8')) as Values)
+    if ('mistakes' in made) throw new Error(made.mistakes[0].says)
+    const experiment = made.config as Experiment<'classification'>
+    const { train, test } = await heldOut(experiment, lessonOf(experiment, await readTaskData(experiment, '.')))
+    expect([...train, ...test].sort()).toEqual(subjects.map((_, i) => i))
+    for (const i of test) for (const j of train) expect(subjects[i]).not.toBe(subjects[j])
+    held.push(test)
+    const about = JSON.parse(await readFile(folder('out', 'runs', id, 'about.json'), 'utf8')) as { data: object }[]
+    expect(Object.keys(about[0].data)).toContain(folder('subjects.txt'))
+  }
+  expect(held.flat().sort()).toEqual(subjects.map((_, i) => i))
+}, 180_000)
+
+it('says in a sentence what is wrong with the file of groups', async () => {
+  await writeFile(folder('gap.txt'), 'ann\n\nbob\n')
+  await expect(readGroups(folder('gap.txt'))).rejects.toThrow(`groups: line 2 of ${folder('gap.txt')} is empty, expected the name of a group.`)
+  await expect(readGroups(folder('none.txt'))).rejects.toThrow(/^groups: cannot read .*none\.txt \(ENOENT/)
+  const yaml = parse(await readFile(folder('base.yaml'), 'utf8')) as Values
+  expect(runConfigOf(yaml, { validate: { every: 1, split: 0.5, groups: 'x.txt' } })).toMatchObject({ mistakes: [{ key: 'validate.groups', says: expect.stringContaining('is "x.txt", expected null where a share is held out') }] })
+  await writeFile(folder('short.txt'), 'ann\nbob\n')
+  const { status, err } = await run(['train', folder('base.yaml'), '--set', `validate.groups=${folder('short.txt')}`, '--out', folder('never')])
+  expect([status, err]).toEqual([1, 'kFold: the length of groups is 2, expected n, 8.\n'])
+})

@@ -29,8 +29,8 @@ async function made(heading: string, imports: Readonly<Record<string, string>>):
 
 it('the recipe for an operator makes one, with derivatives, on every backend', async () => {
   const { softplus } = await made('Add an operator', {
-    'tensor/ops/elementwise': 'unary', 'tensor/ops/arithmetic': 'mul', 'tensor/ops/functions': 'sigmoid',
-    'tensor/op': 'floating, type Op', 'tensor/tensor': 'type Tensor', 'tensor/trace': 'apply',
+    'tensor/ops/elementwise': 'ofFloats, unary', 'tensor/ops/arithmetic': 'mul', 'tensor/ops/functions': 'sigmoid',
+    'tensor/op': 'type Op', 'tensor/tensor': 'type Tensor',
   }) as unknown as { softplus: (x: Tensor) => Tensor }
   const values = [-100, -2, -0.5, 0, 0.5, 2, 100]
   const expected = values.map(x => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))))

@@ -69,9 +69,7 @@ export const negOp: Op<null> = unary('neg', (o, x) => {
 }, { uses: [], grad: g => neg(g) }, { wgsl: '-a' })
 
 /** a + b. Operands broadcast; one may be a number. Whole numbers are added modulo 2³². */
-export function add(a: Operand, b: Operand): Tensor {
-  return apply(addOp, operands('add', a, b), null)
-}
+export const add = (a: Operand, b: Operand): Tensor => apply(addOp, operands('add', a, b), null)
 
 /** a − b. A number cannot be taken from uint32, which has nothing below 0: cast it first. */
 export function sub(a: Operand, b: Operand): Tensor {
@@ -80,9 +78,7 @@ export function sub(a: Operand, b: Operand): Tensor {
 }
 
 /** a · b, element by element; whole numbers modulo 2³². */
-export function mul(a: Operand, b: Operand): Tensor {
-  return apply(mulOp, operands('mul', a, b), null)
-}
+export const mul = (a: Operand, b: Operand): Tensor => apply(mulOp, operands('mul', a, b), null)
 
 /** a / b, of floating-point numbers. */
 export function div(a: Operand, b: Operand): Tensor {
@@ -94,14 +90,10 @@ export function div(a: Operand, b: Operand): Tensor {
 }
 
 /** The greater of a and b; the gradient goes to the greater one, on a tie to a. */
-export function maximum(a: Operand, b: Operand): Tensor {
-  return apply(maximumOp, operands('maximum', a, b), null)
-}
+export const maximum = (a: Operand, b: Operand): Tensor => apply(maximumOp, operands('maximum', a, b), null)
 
 /** The smaller of a and b; the gradient goes to the smaller one, on a tie to a. */
-export function minimum(a: Operand, b: Operand): Tensor {
-  return apply(minimumOp, operands('minimum', a, b), null)
-}
+export const minimum = (a: Operand, b: Operand): Tensor => apply(minimumOp, operands('minimum', a, b), null)
 
 /** −x. */
 export function neg(x: Tensor): Tensor {

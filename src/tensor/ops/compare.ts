@@ -85,9 +85,7 @@ export const whereOp: Op<null> = defineOp<null>({
 })
 
 /** a > b as a mask. Operands broadcast; one may be a number. */
-export function greater(a: Operand, b: Operand): Tensor {
-  return apply(greaterOp, operands('greater', a, b), null)
-}
+export const greater = (a: Operand, b: Operand): Tensor => apply(greaterOp, operands('greater', a, b), null)
 
 /** a ≥ b as a mask. */
 export function greaterEqual(a: Operand, b: Operand): Tensor {
@@ -95,9 +93,7 @@ export function greaterEqual(a: Operand, b: Operand): Tensor {
 }
 
 /** a < b as a mask. */
-export function less(a: Operand, b: Operand): Tensor {
-  return apply(greaterOp, operands('less', a, b).reverse(), null)
-}
+export const less = (a: Operand, b: Operand): Tensor => apply(greaterOp, operands('less', a, b).reverse(), null)
 
 /** a ≤ b as a mask. */
 export function lessEqual(a: Operand, b: Operand): Tensor {
@@ -105,29 +101,19 @@ export function lessEqual(a: Operand, b: Operand): Tensor {
 }
 
 /** a = b as a mask. */
-export function equal(a: Operand, b: Operand): Tensor {
-  return apply(equalOp, operands('equal', a, b), null)
-}
+export const equal = (a: Operand, b: Operand): Tensor => apply(equalOp, operands('equal', a, b), null)
 
 /** a ≠ b as a mask. NaN differs from everything, itself included. */
-export function notEqual(a: Operand, b: Operand): Tensor {
-  return apply(notEqualOp, operands('notEqual', a, b), null)
-}
+export const notEqual = (a: Operand, b: Operand): Tensor => apply(notEqualOp, operands('notEqual', a, b), null)
 
 /** Both masks. */
-export function and(a: Tensor, b: Tensor): Tensor {
-  return apply(andOp, [a, b], null)
-}
+export const and = (a: Tensor, b: Tensor): Tensor => apply(andOp, [a, b], null)
 
 /** Either mask. */
-export function or(a: Tensor, b: Tensor): Tensor {
-  return apply(orOp, [a, b], null)
-}
+export const or = (a: Tensor, b: Tensor): Tensor => apply(orOp, [a, b], null)
 
 /** The opposite mask. */
-export function not(a: Tensor): Tensor {
-  return apply(notOp, [a], null)
-}
+export const not = (a: Tensor): Tensor => apply(notOp, [a], null)
 
 /**
  * `a` where the condition is not 0, else `b`; all three broadcast. What is not selected does not reach the result, not

@@ -6,11 +6,12 @@
  * operator cannot be compiled well.
  */
 import type { Backend, Data, DType, SimdKernel } from '../../backends/backend.ts'
-import { defineOp, refuse, sameDtype } from '../op.ts'
+import { defineOp, floating, refuse, sameDtype } from '../op.ts'
 import type { Op, DerivativeRule, Saved } from '../op.ts'
 import { check } from '../../backends/options.ts'
 import { broadcastShapes, broadcastStrides, sizeOf } from '../shape.ts'
 import { holds, Tensor } from '../tensor.ts'
+import { apply } from '../trace.ts'
 import { full } from './create.ts'
 import { sumTo } from './broadcast.ts'
 import { flat, strided } from './strides.ts'
@@ -32,6 +33,12 @@ export function operands(op: string, a: Operand, b: Operand, like?: { dtype: DTy
     }
     return full([], x, { dtype, backend })
   })
+}
+
+/** An operator of floating-point numbers, as users call it. */
+export function ofFloats(op: Op<null>, x: Tensor): Tensor {
+  floating(op.name, 'x', x)
+  return apply(op, [x], null)
 }
 
 /** Computes out_i from x_i; `scalars` are those of the call. */

@@ -11,7 +11,7 @@ import { apply } from '../trace.ts'
 import { simdActivation, simdFunction } from '../../backends/wasm/simd/elements.ts'
 import { add, div, maximum, minimum, mul, sub } from './arithmetic.ts'
 import { greater, where } from './compare.ts'
-import { unary } from './elementwise.ts'
+import { ofFloats, unary } from './elementwise.ts'
 
 /** exp: e^x, its own derivative. */
 export const expOp: Op<null> = unary('exp', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.exp(x[i]) },
@@ -85,28 +85,16 @@ export const softplusOp: Op<null> = unary('softplus',
   { wgsl: 'greatest(a, 0) + logarithmOfOneAnd(exponential(-abs(a)))' })
 
 /** e^x. */
-export function exp(x: Tensor): Tensor {
-  floating('exp', 'x', x)
-  return apply(expOp, [x], null)
-}
+export const exp = (x: Tensor): Tensor => ofFloats(expOp, x)
 
 /** Natural logarithm; −∞ at 0, NaN below. */
-export function log(x: Tensor): Tensor {
-  floating('log', 'x', x)
-  return apply(logOp, [x], null)
-}
+export const log = (x: Tensor): Tensor => ofFloats(logOp, x)
 
 /** ln(1 + x), with all digits where x is small; −∞ at −1, NaN below. */
-export function log1p(x: Tensor): Tensor {
-  floating('log1p', 'x', x)
-  return apply(log1pOp, [x], null)
-}
+export const log1p = (x: Tensor): Tensor => ofFloats(log1pOp, x)
 
 /** Square root; NaN below 0. The gradient at 0 is infinite: of a length, take `norm`; else see `where`. */
-export function sqrt(x: Tensor): Tensor {
-  floating('sqrt', 'x', x)
-  return apply(sqrtOp, [x], null)
-}
+export const sqrt = (x: Tensor): Tensor => ofFloats(sqrtOp, x)
 
 /** x². */
 export function square(x: Tensor): Tensor {
@@ -115,48 +103,28 @@ export function square(x: Tensor): Tensor {
 }
 
 /** Sine of x in radians. */
-export function sin(x: Tensor): Tensor {
-  floating('sin', 'x', x)
-  return apply(sinOp, [x], null)
-}
+export const sin = (x: Tensor): Tensor => ofFloats(sinOp, x)
 
 /** Cosine of x in radians. */
-export function cos(x: Tensor): Tensor {
-  floating('cos', 'x', x)
-  return apply(cosOp, [x], null)
-}
+export const cos = (x: Tensor): Tensor => ofFloats(cosOp, x)
 
 /** Hyperbolic tangent, within (−1, 1). */
-export function tanh(x: Tensor): Tensor {
-  floating('tanh', 'x', x)
-  return apply(tanhOp, [x], null)
-}
+export const tanh = (x: Tensor): Tensor => ofFloats(tanhOp, x)
 
 /** The logistic function 1/(1 + e^−x), within (0, 1). */
-export function sigmoid(x: Tensor): Tensor {
-  floating('sigmoid', 'x', x)
-  return apply(sigmoidOp, [x], null)
-}
+export const sigmoid = (x: Tensor): Tensor => ofFloats(sigmoidOp, x)
 
 /** |x|; the gradient at 0 is 0. */
-export function abs(x: Tensor): Tensor {
-  return apply(absOp, [x], null)
-}
+export const abs = (x: Tensor): Tensor => apply(absOp, [x], null)
 
 /** −1, 0 or 1. No gradient passes. */
-export function sign(x: Tensor): Tensor {
-  return apply(signOp, [x], null)
-}
+export const sign = (x: Tensor): Tensor => apply(signOp, [x], null)
 
 /** The greatest integer not above x. No gradient passes. */
-export function floor(x: Tensor): Tensor {
-  return apply(floorOp, [x], null)
-}
+export const floor = (x: Tensor): Tensor => apply(floorOp, [x], null)
 
 /** max(x, 0); the gradient at 0 is 0. */
-export function relu(x: Tensor): Tensor {
-  return apply(reluOp, [x], null)
-}
+export const relu = (x: Tensor): Tensor => apply(reluOp, [x], null)
 
 /** The slope of leakyRelu unless another is given (NCAtorch's). */
 export const leakySlope: number = 0.2
@@ -168,10 +136,7 @@ export function leakyRelu(x: Tensor, slope: number = leakySlope): Tensor {
 }
 
 /** log(1 + eˣ), a smooth ReLU. */
-export function softplus(x: Tensor): Tensor {
-  floating('softplus', 'x', x)
-  return apply(softplusOp, [x], null)
-}
+export const softplus = (x: Tensor): Tensor => ofFloats(softplusOp, x)
 
 /** x·σ(x), the SiLU or swish (Elfwing et al. 2018); its derivative is σ(x)·(1 + x·(1 − σ(x))). NaN at −∞. */
 export function silu(x: Tensor): Tensor {

@@ -92,6 +92,4 @@ function polynomial(coefficients: readonly number[], x: number): number {
  *
  * @example pow(x, 3)
  */
-export function pow(a: Operand, b: Operand): Tensor {
-  return apply(powOp, operands('pow', a, b), null)
-}
+export const pow = (a: Operand, b: Operand): Tensor => apply(powOp, operands('pow', a, b), null)

@@ -3,9 +3,9 @@
 // give the values of the CPU exactly. Elementary functions have bounds of error.
 
 import fc from 'fast-check'
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import * as cellgrad from '../../src/index.ts'
-import { cast, concat, memory, tensor, vjp } from '../../src/index.ts'
+import { cast, concat, tensor, vjp } from '../../src/index.ts'
 import type { Backend, Data, DType, Padding, Tensor } from '../../src/index.ts'
 import { fireOp } from '../../src/tensor/ops/fire.ts'
 import { castIntegersOp } from '../../src/tensor/ops/cast.ts'
@@ -37,15 +37,13 @@ import { long } from '../long.ts'
 import { expectAgreement, expectSame } from './agreement.ts'
 import type { Make } from './agreement.ts'
 import { sharedGpu, some } from './gpu.ts'
+import { refuseLeaks } from './leaks.ts'
 
 const { normal } = random
 
 const gpu = await sharedGpu()
 
-beforeEach(() => {
-  const before = memory(gpu).buffers
-  onTestFinished(() => expect(memory(gpu).buffers, 'GPU buffers leaked by this test').toBe(before))
-})
+refuseLeaks(gpu)
 
 const runs = some(1 / 3).numRuns
 // The operators in the derivative of an operator have cases of their own, so that the first order has met most kernels.

@@ -1,8 +1,8 @@
 // Learned perceptions on a GPU: value and derivatives are those of the CPU in float64, up to rounding.
 
 import fc from 'fast-check'
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { add, cpu, foldIn, inner, key, memory, normal, scope, tensor, valueAndGrad } from '../../src/index.ts'
+import { describe, expect, it } from 'vitest'
+import { add, cpu, foldIn, inner, key, normal, scope, tensor, valueAndGrad } from '../../src/index.ts'
 import type { Backend, Data, Padding, Tensor } from '../../src/index.ts'
 import { attention, attentionKind } from '../../src/nca/perceptions/attention.ts'
 import { deformable, deformableKind } from '../../src/nca/perceptions/deformable.ts'
@@ -10,13 +10,11 @@ import { convOn } from '../../src/tensor/ops/grid.ts'
 import type { PartKind } from '../../src/nca/perceptions/kind.ts'
 import { residualConv, residualConvKind } from '../../src/nca/perceptions/residual-conv.ts'
 import { sharedGpu, some } from './gpu.ts'
+import { refuseLeaks } from './leaks.ts'
 
 const gpu = await sharedGpu()
 
-beforeEach(() => {
-  const before = memory(gpu).buffers
-  onTestFinished(() => expect(memory(gpu).buffers, 'GPU buffers leaked by this test').toBe(before))
-})
+refuseLeaks(gpu)
 
 const paddings = fc.constantFrom<Padding>('zero', 'circular', 'reflect')
 

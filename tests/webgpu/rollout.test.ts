@@ -2,7 +2,7 @@
 // time and however much is kept, and nothing left behind.
 
 import fc from 'fast-check'
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   conv, cpu, defineRule, depthwise, explain, grad, growingRule, init, key, memory, mlp, mul, normal, rollout, scope,
   sum, tensor, to, valueAndGrad,
@@ -14,13 +14,11 @@ import { distance, expectNear, laterOutcome, outcome, scenesOf } from '../nca/fu
 import type { Outcome, OutcomeOptions, Scene } from '../nca/fused-scenes.ts'
 import { long } from '../long.ts'
 import { anotherGpu, openPoisoned, sharedGpu, some } from './gpu.ts'
+import { refuseLeaks } from './leaks.ts'
 
 const gpu = await sharedGpu()
 
-beforeEach(() => {
-  const before = memory(gpu).buffers
-  onTestFinished(() => expect(memory(gpu).buffers, 'GPU buffers leaked by this test').toBe(before))
-})
+refuseLeaks(gpu)
 
 /** What a scene gives, as one fused rollout. */
 async function fusedOutcome(scene: Scene, backend: Backend, options?: OutcomeOptions): Promise<Outcome> {

@@ -1,22 +1,20 @@
 // Tasks on a GPU: their first iterations are those of the CPU, up to rounding.
 
-import { beforeEach, expect, it, onTestFinished } from 'vitest'
+import { expect, it } from 'vitest'
 import {
-  classificationTask, conditionalTask, conv, cpu, defineRule, eachLeaf, examplesOf, imageToImageTask, key, memory, mlp,
+  classificationTask, conditionalTask, conv, cpu, defineRule, eachLeaf, examplesOf, imageToImageTask, key, mlp,
   sgd, taskTrainer, Tensor, tensor, uniform,
 } from '../../src/index.ts'
 import type { Backend, Data, DataRule, Task, TrainerOptions } from '../../src/index.ts'
 import { SparseState } from '../../src/nca/training/sparse-state.ts'
 import { distance } from '../nca/fused-scenes.ts'
 import { sharedGpu } from './gpu.ts'
+import { refuseLeaks } from './leaks.ts'
 
 const gpu = await sharedGpu()
 const host = cpu({ threads: 1 })
 
-beforeEach(() => {
-  const before = memory(gpu).buffers
-  onTestFinished(() => expect(memory(gpu).buffers, 'GPU buffers leaked by this test').toBe(before))
-})
+refuseLeaks(gpu)
 
 const [n, side] = [6, 8]
 const update = mlp(8, { activation: 'tanh', lastStd: 0.1 })

@@ -1,7 +1,7 @@
 // Training on a GPU: the iterations of the CPU, up to rounding; no read-back and no new memory inside an iteration; and
 // states that move between the two.
 
-import { beforeEach, expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import {
   adam, cpu, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, grad, growingRule, growingTrainer, key, mean, memory,
   mlp, mse, NonFiniteError, presets, rgba, rollout, seed, stepDecay, Tensor, tensor, to, train,
@@ -14,14 +14,12 @@ import { SparseState } from '../../src/nca/training/sparse-state.ts'
 import { distance } from '../nca/fused-scenes.ts'
 import { long } from '../long.ts'
 import { sharedDevice, sharedGpu } from './gpu.ts'
+import { refuseLeaks } from './leaks.ts'
 
 const gpu = await sharedGpu()
 const host = cpu({ threads: 1 })
 
-beforeEach(() => {
-  const before = memory(gpu).buffers
-  onTestFinished(() => expect(memory(gpu).buffers, 'GPU buffers leaked by this test').toBe(before))
-})
+refuseLeaks(gpu)
 
 type State = TrainerState<DataParams>
 

@@ -20,7 +20,7 @@ import { goodLikeness } from '../terminal/progress.ts'
 import { files } from './run-folder.ts'
 import type { Run } from './run-folder.ts'
 import { isLive } from '../terminal/screen.ts'
-import { drawLoss } from './subject.ts'
+import { drawLoss, writtenByAll } from './subject.ts'
 import type { Subject } from './subject.ts'
 
 /** Growing as a subject of a run; it begins from the parameters of a model, where there are some. */
@@ -47,12 +47,7 @@ export function growing(run: Run & { readonly config: Config }, backend: Backend
       ['the same, moving', files.animation],
       ['how it answers to damage', files.regeneration],
       ['what it should grow', files.target],
-      ['how good it is', files.report],
-      ['the loss over the iterations', files.chart],
-      ['every iteration in numbers', files.metrics],
-      ['what was asked for', files.config],
-      ['where and with what it was trained', files.about],
-      ['where training can go on', files.checkpoint],
+      ...writtenByAll,
     ],
     provenance: { target: data.target, preset: config.preset, grid: String(data.size + 2 * data.padding) },
     next: ['Play it', `grow ${quoted(join(folder, files.model))}`],

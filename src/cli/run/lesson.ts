@@ -24,7 +24,7 @@ import { quoted } from '../input/invocation.ts'
 import { files } from './run-folder.ts'
 import type { Run } from './run-folder.ts'
 import { isLive } from '../terminal/screen.ts'
-import { drawLoss } from './subject.ts'
+import { drawLoss, writtenByAll } from './subject.ts'
 import type { Subject } from './subject.ts'
 
 /** An experiment with its data: what is learned, and by which examples. */
@@ -97,12 +97,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
       ...(validate ? [['the best by validation', files.best] as const] : []),
       ['what it makes of some examples', files.made],
       ['what it should make', files.target],
-      ['how good it is', files.report],
-      ['the loss over the iterations', files.chart],
-      ['every iteration in numbers', files.metrics],
-      ['what was asked for', files.config],
-      ['where and with what it was trained', files.about],
-      ['where training can go on', files.checkpoint],
+      ...writtenByAll,
     ],
     provenance: { task: config.task, data: JSON.stringify(config.data) },
     next: ['Judge it', `evaluate ${quoted(folder)}`],

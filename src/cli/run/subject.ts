@@ -8,6 +8,7 @@ import type { DataParams } from '../../nca/rule/types.ts'
 import type { Trainer, TrainerState } from '../../nca/training/trainer.ts'
 import type { Validation } from '../../nca/training/validation.ts'
 import type { Metric } from './metrics.ts'
+import { files } from './run-folder.ts'
 
 export type Subject = {
   readonly trainer: Trainer<TrainerState<DataParams>>
@@ -33,6 +34,16 @@ export type Subject = {
   /** What to do with it: words, and a command of this program. */
   readonly next: readonly [words: string, command: string]
 }
+
+/** The files that runs of all subjects leave. */
+export const writtenByAll: Subject['written'] = [
+  ['how good it is', files.report],
+  ['the loss over the iterations', files.chart],
+  ['every iteration in numbers', files.metrics],
+  ['what was asked for', files.config],
+  ['where and with what it was trained', files.about],
+  ['where training can go on', files.checkpoint],
+]
 
 /** Writes the loss curve of a run, if it has a loss yet. */
 export async function drawLoss(path: string, metrics: readonly Metric[], title: string): Promise<void> {

@@ -1,12 +1,14 @@
 // Experiments of every task from a file: trained, resumed, judged and applied, on data that are made here.
 
 import { existsSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { encodeNpy, key, uniform } from '../../src/index.ts'
-import { encodePng, readModel, readPng } from '../../src/node/index.ts'
+import { encodePng, readModel, readNpy, readPng } from '../../src/node/index.ts'
+import { zipOf } from '../zip.ts'
 import { long } from '../long.ts'
 import { runHere } from './here.ts'
 import { run, temporaryFolder } from './run.ts'
@@ -101,6 +103,69 @@ it('a trained rule is applied to a picture, and to a folder of them', async () =
   expect(growing).toMatchObject({ status: 2, err: expect.stringContaining('texture-1 is a rule without an input') })
 })
 
+it('becomes one picture after another', async () => {
+  await writeFile(folder('trajectory.yaml'), `task: trajectory\ndata: { targets: [🦎, spot.png], size: 5, padding: 1 }\nrule: { channels: { rgba: 4, hidden: 2 }, perceive: [identity, sobelX], ${update} }\n${small}  readouts: [1, 2]\n`)
+  expect(await cellgrad('train', 'trajectory.yaml', '--iterations', '1', '--out', 'trajectory')).toMatchObject({ status: 0, err: '', out: expect.stringContaining('Learning trajectory from 1 example of 7×7 cells') })
+  const few = await cellgrad('train', 'trajectory.yaml', '--set', 'train.readouts=[1]', '--out', 'never')
+  expect(few).toMatchObject({ status: 1, err: 'trainer: readouts is [1], expected a list of 2 numbers of steps, as the task has.\n' })
+})
+
+describe('volumes', () => {
+  const [rule, shape] = [`rule: { grid: 3, channels: { input: 1, hidden: 2, output: 2 }, frozen: [input], perceive: [identity, sobelZ], ${update} }`, [4, 5, 6]]
+  const numbers = (seed: number): Float32Array => Float32Array.from(uniform(key(seed), [120]).toArray(), x => 100 + 900 * x)
+  beforeAll(async () => {
+    for (const name of ['scans', 'labels', 'kinds/a', 'kinds/b']) await mkdir(folder(name), { recursive: true })
+    for (let i = 0; i < 4; i++) {
+      await writeFile(folder('scans', `case_${i}.nii.gz`), gzipSync(niftiOf(shape, numbers(i))))
+      const labels = encodeNpy({ shape, data: Uint8Array.from(numbers(i), x => Number(x > 500)) })
+      await writeFile(folder('labels', `case_${i}.npz`), zipOf({ 'mask.npy': labels }, true))
+      await writeFile(folder('kinds', i % 2 === 0 ? 'a' : 'b', `${i}.npy`), encodeNpy({ shape, data: numbers(i) }))
+    }
+  })
+
+  it('are segmented: each cell is one of the classes that labels have, or in a mask', async () => {
+    await writeFile(folder('segment.yaml'), `task: imageToImage\ndata: { inputs: scans, outputs: labels, loss: classes, standardise: true }\n${rule}\nvalidate: { every: 1, folds: 2, metric: accuracyOfCells }\n${small}`)
+    const said = await cellgrad('train', 'segment.yaml', '--iterations', '2', '--out', 'segment')
+    expect([said.status, said.err]).toEqual([0, ''])
+    expect(said.out).toContain('Learning imageToImage from 2 examples of 6×5×4 cells, judged by 2 others')
+    // A row of what is given, of what is wanted, of what is made, each with two planes of 6×5 cells and two pixels between them.
+    expect(await readPng(folder('segment', 'made.png'))).toMatchObject({ width: 26 * 14, height: 26 * 19 })
+    const judged = await cellgrad('evaluate', 'segment', '--seeds', '1', '--format', 'csv')
+    expect(judged).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^metric,mean,std,examples\nloss,[\d.]+,0,2\naccuracyOfCells,[\d.]+,0,2\n$/) })
+
+    expect(await cellgrad('predict', 'segment', 'scans', '--out', 'segmented')).toMatchObject({ status: 0, err: '' })
+    const one = await readNpy(folder('segmented', 'case_1.npy'))
+    expect(one.shape).toEqual(shape)
+    expect(Array.from(one.data).every(label => label === 0 || label === 1)).toBe(true)
+    // What is trained on standardised numbers is applied to such: another scale and another zero change nothing.
+    await writeFile(folder('other.npy'), encodeNpy({ shape, data: numbers(1).map(x => 3 * x - 50) }))
+    expect(await cellgrad('predict', 'segment', 'other.npy', '--out', 'segmented')).toMatchObject({ status: 0, err: '' })
+    expect((await readNpy(folder('segmented', 'other.npy'))).data).toEqual(one.data)
+  })
+
+  it('are classified', async () => {
+    await writeFile(folder('kinds.yaml'), `task: classification\ndata: { images: kinds, standardise: true, loss: mse }\nrule: { grid: 3, channels: { image: 1, classes: 2 }, frozen: [image], perceive: [identity, sobelZ], ${update} }\n${small}`)
+    expect(await cellgrad('train', 'kinds.yaml', '--iterations', '1', '--out', 'kinds-1')).toMatchObject({ status: 0, err: '' })
+    expect(await cellgrad('predict', 'kinds-1', 'kinds/a/0.npy', '--out', 'said')).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^kinds\/a\/0\.npy: class [01]\nsaid\/0\.npy\n$/) })
+  })
+
+  it('that do not fit are one sentence', async () => {
+    await writeFile(folder('kinds', 'b', 'plane.npy'), encodeNpy({ shape: [5, 6], data: new Float32Array(30) }))
+    await mkdir(folder('few'), { recursive: true })
+    await cp(folder('labels', 'case_0.npz'), folder('few', 'case_0.npz'))
+    const tried = await Promise.all([
+      ['kinds.yaml'], ['segment.yaml', '--set', 'data.outputs=few'], ['segment.yaml', '--set', 'rule.channels={ input: 2, hidden: 2, output: 2 }'],
+      ['segment.yaml', '--set', 'data.inputs=few', '--set', 'data.outputs=scans'],
+    ].map(args => cellgrad('train', ...args, '--out', 'never')))
+    expect(tried.map(({ err }) => err.replaceAll(`${folder()}/`, ''))).toEqual([
+      'data: kinds/b/plane.npy is [5,6], expected 3 axes of cells, as the rule has.\n',
+      'data: few/case_1.nii.gz is missing, expected as the partner of scans/case_1.nii.gz.\n',
+      'data: scans/case_0.nii.gz is [4,5,6], expected 3 axes of cells and 2 channels, as the rule has.\n',
+      'data: few/case_1.nii.gz is missing, expected as the partner of scans/case_1.nii.gz.\n',
+    ])
+  })
+})
+
 it('a run of growing is judged by its loss and by what it repairs', async () => {
   expect((await cellgrad('train', '🦎', '--set', 'data.size=5', '--set', 'data.padding=1', '--set', 'train.batch=2', '--set', 'train.steps=[2, 4]', '--set', 'train.iterations=1', '--out', 'grown')).status).toBe(0)
   const { status, out, err } = await cellgrad('evaluate', 'grown', '--seeds', '1', '--format', 'csv')
@@ -135,14 +200,14 @@ it('a file extends another one, --set is laid over both, and a mistake is told w
     ['wrong.yaml'], ['circle.yaml'], ['video.yaml', '--set', 'data.kk=2'], ['video.yaml', '--set', 'train.rat=2'], ['video.yaml', '--set', 'bach=2'], ['video.yaml', '--set', 'train.rate=fast'], ['video.yaml', '--set', 'batch'], ['video.yaml', '--set', 'task=vidoe'],
   ].map(refused))
   expect(wrong).toEqual([
-    "wrong.yaml:3: data.loss is \"cell\", expected 'cells', 'image' or 'mse'\n",
+    "wrong.yaml:3: data.loss is \"cell\", expected 'cells', 'image', 'mse' or 'mean'\n",
     expect.stringContaining('extends more than 10 files'),
     'cellgrad train: --set there is no key "kk" in data; did you mean "k"?\n',
     'cellgrad train: --set there is no key "rat" in train; did you mean "rate"?\n',
     'cellgrad train: --set there is no key "bach"; did you mean "train.batch"?\n',
     expect.stringMatching(/^cellgrad train: --set train\.optimiser\.rate is "fast", expected a number ≥ 0/),
     'cellgrad train: --set is "batch", expected path=value, like train.rate=1e-3\n',
-    'cellgrad train: --set task is "vidoe", expected one of growing, conditional, classification, imageToImage, video, texture\n',
+    'cellgrad train: --set task is "vidoe", expected one of growing, conditional, trajectory, classification, imageToImage, video, texture\n',
   ])
 })
 
@@ -167,6 +232,7 @@ it('ends at the end of its patience, by a metric of its task, and says so in its
   expect((await readFile(folder('patient', 'metrics.jsonl'), 'utf8')).trimEnd().split('\n')).toHaveLength(3)
   const wrong = await cellgrad('train', 'classification.yaml', '--set', 'validate.metric=accurcy', '--out', 'never')
   expect(wrong).toMatchObject({ status: 1, err: 'validate: metric is "accurcy", expected one of loss, accuracyOfCells, accuracyOfImages.\n' })
+  expect(existsSync(folder('never'))).toBe(false)
 })
 
 it('several seeds and all folds are runs of their own, compared; it goes on where it was', async () => {
@@ -212,3 +278,19 @@ it('data that are missing or do not fit are one sentence, and leave no run behin
   }
   expect((await readdir(folder())).sort()).toEqual(before)
 })
+
+/** The bytes of a NIfTI file of float32 numbers, as they lie: x runs fastest there, z in a row-major array. */
+function niftiOf([x, y, z]: readonly number[], data: Float32Array): Uint8Array {
+  const bytes = Buffer.alloc(352 + 4 * data.length)
+  bytes.writeInt32LE(348, 0)
+  for (const [i, n] of [3, x, y, z, 1, 1, 1, 1].entries()) bytes.writeInt16LE(n, 40 + 2 * i)
+  bytes.writeInt16LE(16, 70)
+  bytes.writeInt16LE(32, 72)
+  bytes.writeFloatLE(352, 108)
+  bytes.write('n+1\0', 344, 'latin1')
+  for (let i = 0; i < data.length; i++) {
+    const [c, b, a] = [i % z, Math.floor(i / z) % y, Math.floor(i / (y * z))]
+    bytes.writeFloatLE(data[i], 352 + 4 * (a + x * (b + y * c)))
+  }
+  return bytes
+}

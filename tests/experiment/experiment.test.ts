@@ -6,17 +6,18 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { record } from '../../src/backends/fields.ts'
-import { partsOf, placeOf, runConfigOf, runSchema, runYaml, splitOf, taskNames } from '../../src/experiment/index.ts'
+import { partsOf, placeOf, runConfigOf, runSchema, runYaml, splitOf, taskNames, taskOn } from '../../src/experiment/index.ts'
 import type { Experiment, Lesson, RunConfig, Values } from '../../src/experiment/index.ts'
 import { trainingFields } from '../../src/nca/training/trainer-options.ts'
 import { adam, recipes, sgd } from '../../src/index.ts'
+import type { Task } from '../../src/index.ts'
 import type { Json } from '../../src/backends/options.ts'
 import { rules } from '../nca/random-rule.ts'
 import { randomOf } from '../random-data.ts'
 import { wrongIn } from './json-schema.ts'
 
 const data: Record<string, Values> = {
-  conditional: { targets: ['a', 'b'], size: 3 }, classification: { images: 'a', limit: 3 }, imageToImage: { inputs: 'a', outputs: 'b', loss: 'bce' },
+  conditional: { targets: ['a', 'b'], size: 3 }, trajectory: { targets: ['a', 'b'], size: 3 }, classification: { images: 'a', limit: 3 }, imageToImage: { inputs: 'a', outputs: 'b', loss: 'bce', standardise: true },
   video: { frames: 'a', k: 1 }, texture: { image: 'a', grid: [3, 4] },
 }
 
@@ -93,7 +94,7 @@ it('tells a mistake by where it is', () => {
     const result = runConfigOf(values)
     return 'mistakes' in result ? result.mistakes.map(({ key, says }) => `${key}: ${says}`) : []
   }
-  expect(said({ task: 'vidoe' })).toEqual(['task: is "vidoe", expected one of growing, conditional, classification, imageToImage, video, texture'])
+  expect(said({ task: 'vidoe' })).toEqual(['task: is "vidoe", expected one of growing, conditional, trajectory, classification, imageToImage, video, texture'])
   expect(said({ task: 'texture', recipe: 'texture', data: {} })).toEqual(['data.image: is missing, expected a text'])
   expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a', sise: 3 } })).toEqual([expect.stringContaining('there is no key "sise" in data; did you mean "size"?')])
   expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a' }, validate: { every: 1, folds: 2, fold: 2 } })).toEqual(['validate.fold: is 2, expected a whole number from 0 to 1, or all'])
@@ -132,4 +133,17 @@ it('an editor finds nothing wrong in what can be read, bundled files and whole c
   for (const values of [{ train: { stes: [1, 2] } }, { task: 'texture', data: { image: 3 } }, { task: 'textur' }, { batch: 3 }]) {
     expect(wrongIn(schema, values)).toHaveLength(1)
   }
+})
+
+it('a task over some of its examples is that task: each of them is judged as it was, at each readout', () => {
+  fc.assert(fc.property(fc.integer({ min: 1, max: 9 }).chain(n => fc.tuple(fc.constant(n), fc.subarray(Array.from({ length: n }, (_, i) => i), { minLength: 1 }))), ([n, ids]) => {
+    const said: unknown[] = []
+    const note = (...args: unknown[]): never => { said.push(args); return undefined as never }
+    const whole: Task = { examples: n, readouts: 3, seeds: some => note(some), loss: (_x, some, _k, readout) => note(some, readout) }
+    const part = taskOn(whole, ids)
+    expect([part.examples, part.readouts]).toEqual([ids.length, 3])
+    part.seeds([ids.length - 1, 0])
+    part.loss(undefined as never, [0], undefined as never, 2)
+    expect(said).toEqual([[[ids.at(-1), ids[0]]], [[ids[0]], 2]])
+  }))
 })

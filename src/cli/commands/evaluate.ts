@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { ArgsDef } from 'citty'
 import { word } from '../../experiment/flat.ts'
 import { upscale } from '../../nca/files/image.ts'
+import { sheetOf } from '../../experiment/tasks/lesson.ts'
 import { predict } from '../../nca/tasks/evaluate.ts'
 import { writePng } from '../../node/pictures/png.ts'
 import { scope } from '../../tensor/lifetime.ts'
@@ -43,6 +44,6 @@ export const evaluate: Command = command('evaluate', 'Judge the model of a run b
   else writeTable(table, format)
   if (out === undefined || !lesson) return
   const some = ids.slice(0, 8)
-  const image = await lesson.show(scope(() => predict(model.rule, lesson.task, model.params, { steps, examples: some })), some)
-  await writePng(out, upscale(image, Math.max(1, Math.round(128 / image.height))))
+  const image = await sheetOf(lesson, scope(() => predict(model.rule, lesson.task, model.params, { steps, examples: some })), some)
+  await writePng(out, upscale(image, Math.max(1, Math.round(384 / image.height))))
 })

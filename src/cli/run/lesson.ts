@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Backend } from '../../backends/backend.ts'
 import { trainingOf } from '../../experiment/config/trainer.ts'
 import type { Experiment } from '../../experiment/tasks/experiment.ts'
-import { errorBy, lessonOf, splitOf, taskOn } from '../../experiment/tasks/lesson.ts'
+import { errorBy, lessonOf, sheetOf, splitOf, taskOn } from '../../experiment/tasks/lesson.ts'
 import type { Lesson } from '../../experiment/tasks/lesson.ts'
 import type { RunConfig } from '../../experiment/tasks/values.ts'
 import type { Image } from '../../nca/files/image.ts'
@@ -70,12 +70,12 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
     const x = scope(() => predict(rule, lesson.task, params, { steps, examples: shown }))
     return lesson.show(x, shown)
   }
-  const [, height = 1, width = 1] = scope(() => lesson.task.seeds([0]).shape)
-  const size = `${width}×${height}`
+  const [, ...axes] = scope(() => lesson.task.seeds([0]).shape.slice(0, -1))
+  const size = axes.toReversed().join('×')
   return {
     trainer: taskTrainer({ ...trainingOf(config), ...(params && { params }), rule, task: taskOn(lesson.task, split.train) }),
     target: run.target,
-    cells: width * height,
+    cells: axes.reduce((a, b) => a * b, 1),
     title: `Learning ${config.task} from ${split.train.length} ${split.train.length === 1 ? 'example' : 'examples'} of ${size} cells`
       + (validate ? `, judged by ${split.test.length} others` : ''),
     hints: isLive(process.stdout) ? ['Left: what it should make. Right: what it makes by now.'] : [],
@@ -87,15 +87,15 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
     }),
     preview,
     async draw(params, metrics) {
-      const image = await preview(params)
-      await writePng(join(folder, files.made), upscale(image, Math.max(1, Math.round(128 / height))))
+      const x = scope(() => predict(rule, lesson.task, params, { steps, examples: shown }))
+      await writePng(join(folder, files.made), upscale(await sheetOf(lesson, x, shown), Math.max(1, Math.round(128 / axes.at(-2)!))))
       await drawLoss(join(folder, files.chart), metrics, run.name)
     },
     data: pathsOf(config),
     written: [
       ['the trained rule', files.model],
       ...(validate ? [['the best by validation', files.best] as const] : []),
-      ['what it makes of some examples', files.made],
+      ['what is given, what it should make, and what it makes', files.made],
       ['what it should make', files.target],
       ...writtenByAll,
     ],

@@ -76,7 +76,7 @@ export async function startRun(config: RunConfig, { out, minutes, ...options }: 
       const prepared = await prepare(config, computer.backend, true)
       checkReport(config, prepared.lesson)
       const picture = { name: config.task, png: encodePng(await prepared.lesson.wanted(prepared.shown)) }
-      return holding(await createRun({ ...config, fma }, picture, out), run => runTraining(run, lessonSubject(run, prepared), computer, options))
+      return holding(await createRun({ ...config, fma }, picture, out), run => begin(run, () => lessonSubject(run, prepared), computer, options))
     }
     checkReport(config)
     const params = await firstParams(config, computer.backend, true)
@@ -87,8 +87,20 @@ export async function startRun(config: RunConfig, { out, minutes, ...options }: 
       whole = stretched(config, await iterationsIn(minutes, config, target, computer.backend))
       say(`${whole.train.iterations} iterations fit into ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} here.`)
     }
-    return holding(await createRun({ ...whole, fma }, picture, out), run => runTraining(run, growing(run, computer.backend, params), computer, options))
+    return holding(await createRun({ ...whole, fma }, picture, out), run => begin(run, () => growing(run, computer.backend, params), computer, options))
   })
+}
+
+/** Trains a new run; of one whose configuration does not fit its data nothing is left. */
+async function begin(run: Run, subject: () => Subject, computer: Computer, options: RunOptions): Promise<void> {
+  let made: Subject
+  try {
+    made = subject()
+  } catch (error) {
+    await discardRun(run)
+    throw error
+  }
+  await runTraining(run, made, computer, options)
 }
 
 /** Goes on with a run, with flags laid over its configuration. */

@@ -17,19 +17,31 @@ import { recipes } from '../../nca/training/recipes.ts'
 import { computing, expectTogether, trainAbout, trainFields } from '../config/schema.ts'
 import type { Computing, Training } from '../config/schema.ts'
 
+/** How far outputs are from what is wanted: of colours and shades, of masks, whose outputs are logits, and of several classes. */
+export type ImageLoss = 'mse' | 'l1' | 'bce' | 'dice' | 'diceBce' | 'focal' | 'classes'
+
+/** What output channels are, by the loss that they were trained with: values, logits of masks, or scores of classes. */
+export function outputsOf(loss: unknown): 'values' | 'masks' | 'classes' {
+  if (loss === 'classes') return 'classes'
+  return ['bce', 'dice', 'diceBce', 'focal'].includes(loss as string) ? 'masks' : 'values'
+}
+
 /** What each task learns from: files and folders, and what is made of them. */
 export type DataOf = {
   readonly conditional: { readonly targets: readonly string[]; readonly size: number; readonly padding: number }
+  readonly trajectory: DataOf['conditional']
   readonly classification: {
     readonly images: string
     readonly size: number | null
     readonly limit: number | null
-    readonly loss: 'mse' | 'cells' | 'image'
+    readonly loss: 'mse' | 'mean' | 'cells' | 'image'
+    readonly standardise: boolean
   }
   readonly imageToImage: {
     readonly inputs: string
     readonly outputs: string
-    readonly loss: 'mse' | 'l1' | 'bce' | 'dice'
+    readonly loss: ImageLoss
+    readonly standardise: boolean
   }
   readonly video: { readonly frames: string; readonly k: number; readonly limit: number | null }
   readonly texture: { readonly image: string; readonly size: number; readonly grid: readonly [number, number] | null; readonly levels: number }
@@ -66,24 +78,32 @@ export type Experiment<T extends TaskName = TaskName> = { [K in T]: Computing & 
 
 const path = (about: string): Field<string> => ({ ...text, about })
 const lossOf = <T extends string>(words: readonly T[], about: string): Field<T> => ({ ...oneOf(words), default: words[0] as never, about })
+const standardise: Field<boolean> = { ...flag, default: false, about: 'Whether the numbers of each array get mean 0 and standard deviation 1' }
 const limit: Field<number | null> = { ...orNull(wholeFrom(1)), default: null, about: 'Takes the first so many; null: all' }
 
-const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
-  conditional: {
-    targets: { ...list<string>(text, 'emoji, their names, or paths of pictures', 1), about: 'What to grow, each by a condition of its own' },
+function targetsAs(about: string): Fields<DataOf['conditional']> {
+  return {
+    targets: { ...list<string>(text, 'emoji, their names, or paths of pictures', 1), about },
     size: { ...wholeFrom(1, 4096), default: 40, about: 'Longer side of each picture in cells' },
     padding: { ...wholeFrom(0, 4096), default: 16, about: 'Empty cells around it on each side' },
-  },
+  }
+}
+
+const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
+  conditional: targetsAs('What to grow, each by a condition of its own'),
+  trajectory: targetsAs('What to become, one after the other: each has its place in train.readouts'),
   classification: {
-    images: path('A folder: the files of MNIST, or pictures in a folder for each class'),
+    images: path('A folder: the files of MNIST, or pictures or arrays (.nii, .nii.gz, .npy, .npz) in a folder for each class'),
     size: { ...orNull(wholeFrom(1, 4096)), default: null, about: 'Side in cells to which pictures are fitted; null: as they are' },
     limit,
-    loss: lossOf(['cells', 'image', 'mse'], 'What is compared: each cell by cross-entropy, the mean of the cells, or squares'),
+    loss: lossOf(['cells', 'image', 'mse', 'mean'], 'What is compared: each cell by cross-entropy, the vote of the cells, the sum of squares of seen cells, the mean of all cells'),
+    standardise,
   },
   imageToImage: {
-    inputs: path('A folder of pictures'),
-    outputs: path('A folder of what should become of them, by the same names'),
-    loss: lossOf(['mse', 'l1', 'bce', 'dice'], 'How far outputs are from what is wanted'),
+    inputs: path('A folder of pictures or of arrays: .nii, .nii.gz, .npy, .npz'),
+    outputs: path('A folder of what should become of them, by the same names; labels of arrays are classes'),
+    loss: lossOf(['mse', 'l1', 'bce', 'dice', 'diceBce', 'focal', 'classes'], 'How far outputs are from what is wanted; classes: cross-entropy of an output channel for each'),
+    standardise,
   },
   video: {
     frames: path('An .npy file [videos,frames,height,width], or [frames,…] of one video'),

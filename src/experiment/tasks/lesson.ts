@@ -5,7 +5,7 @@
 import type { Image } from '../../nca/files/image.ts'
 import { filmStrip, overWhite } from '../../nca/files/image.ts'
 import { imageToTensor } from '../../nca/files/image-tensor.ts'
-import { bce, diceLoss } from '../../nca/losses/class-loss.ts'
+import { bce, crossEntropy, diceBce, diceLoss, focalLoss } from '../../nca/losses/class-loss.ts'
 import { l1, mse } from '../../nca/losses/loss.ts'
 import { accuracy, dice, iou } from '../../nca/losses/metrics.ts'
 import { classificationTask, seenCells } from '../../nca/tasks/classify.ts'
@@ -16,6 +16,7 @@ import { pick } from '../../nca/tasks/examples.ts'
 import { kFold, splitExamples } from '../../nca/tasks/folds.ts'
 import type { Split } from '../../nca/tasks/folds.ts'
 import { colours, textureTask } from '../../nca/tasks/texture.ts'
+import { trajectoryTask } from '../../nca/tasks/trajectory.ts'
 import { imageToImageTask, videoTask } from '../../nca/tasks/translate.ts'
 import { rgba, takeChannels, takeRole } from '../../nca/state.ts'
 import type { Task } from '../../nca/training/trainer-options.ts'
@@ -24,17 +25,21 @@ import { key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { sub } from '../../tensor/ops/arithmetic.ts'
 import { greater } from '../../tensor/ops/compare.ts'
+import { stack } from '../../tensor/ops/concat.ts'
+import { full } from '../../tensor/ops/create.ts'
 import { sigmoid } from '../../tensor/ops/functions.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { argMax } from '../../tensor/ops/reduce.ts'
 import { tensor } from '../../tensor/tensor.ts'
 import type { Placement, Tensor } from '../../tensor/tensor.ts'
-import type { Experiment, TaskName } from './experiment.ts'
-import { coloured, grey, seen } from './seen.ts'
+import { outputsOf } from './experiment.ts'
+import type { Experiment, ImageLoss, TaskName } from './experiment.ts'
+import { grey, seen, seenClasses } from './seen.ts'
 
 /** The data of each task, read: pictures as they are to be grown, examples by their numbers. */
 export type TaskData = {
   readonly conditional: readonly Image[]
+  readonly trajectory: readonly Image[]
   readonly classification: LabelledImages
   readonly imageToImage: { readonly inputs: Examples; readonly outputs: Examples }
   readonly video: Examples
@@ -54,11 +59,17 @@ export type Lesson = {
   /** Pictures of states `[n,h,w,c]` of examples, a row for each; and of what they should be. */
   show(x: Tensor, ids: readonly number[]): Promise<Image>
   wanted(ids: readonly number[]): Promise<Image>
+  /** What is given, where examples have pictures of it. */
+  given?(ids: readonly number[]): Promise<Image>
 }
 
-const losses = {
-  mse, l1, bce, dice: (x: Tensor, target: Tensor) => diceLoss(x, target),
-} as const
+const losses: Readonly<Record<ImageLoss, (output: Tensor, wanted: Tensor) => Tensor>> = {
+  mse, l1, bce,
+  dice: (x, target) => diceLoss(x, target),
+  diceBce: (x, target) => diceBce(x, target),
+  focal: (x, target) => focalLoss(x, target),
+  classes: (x, target) => crossEntropy(x, target),
+}
 
 /** A measure of masks, of what is more likely than not. */
 const ofMasks = (measure: typeof dice) => (x: Tensor, target: Tensor): Tensor => measure(greater(x, 0.5), greater(target, 0.5))
@@ -74,55 +85,55 @@ export function lessonOf<T extends TaskName>(experiment: Experiment<T>, data: Ta
 
 const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: TaskData[T], placement: Omit<Placement, 'like'>) => Lesson } = {
   conditional({ rule }, pictures, placement) {
-    const targets = scope(() => {
-      const list = pictures.map(picture => imageToTensor(picture, placement))
-      return tensor(concatenated(list), { shape: [list.length, ...list[0].shape], backend: placement.backend })
-    })
     return {
-      task: conditionalTask(rule, targets), measures: {},
-      show: async x => rows([await Promise.all(each(x).map(one => seen(() => rgba(one()))))]),
+      task: conditionalTask(rule, targetsOf(pictures, placement)), measures: {},
+      show: async x => row(each(x), one => seen(() => rgba(one()))),
       wanted: async ids => rows([ids.map(id => pictures[id])]),
     }
   },
 
+  trajectory({ rule }, pictures, placement) {
+    const targets = targetsOf(pictures, placement)
+    return {
+      task: trajectoryTask(rule, targets), measures: {},
+      show: async x => row(each(x), one => seen(() => rgba(one()))),
+      wanted: async ids => rows([ids.map(() => pictures.at(-1)!)]),
+    }
+  },
+
   classification({ rule, data }, images, placement) {
+    const task = classificationTask(rule, images, { ...placement, loss: data.loss })
     const labels = (ids: readonly number[], x: Tensor): Tensor => tensor(Int32Array.from(ids, id => images.labels[id]), { backend: x.backend })
     const classes = (x: Tensor): Tensor => takeRole(rule, x, 'classes')
     const judged = (per: 'cell' | 'image'): Measure => (x, ids) => (
       accuracy(classes(x), labels(ids, x), { mask: seenCells(rule, x), per })
     )
-    const picture = async (of: () => Tensor, mask: () => Tensor): Promise<Image> => {
-      const [said, there] = [scope(of), scope(mask)]
-      const [, height, width] = said.shape
-      return coloured(width, height, await said.data(), await there.data())
-    }
     return {
-      task: classificationTask(rule, images, { ...placement, loss: data.loss }), labels: images.labels,
+      task, labels: images.labels,
       measures: { accuracyOfCells: judged('cell'), accuracyOfImages: judged('image') },
-      show: async x => rows([await Promise.all(each(x).map(one => picture(() => argMax(classes(one())), () => seenCells(rule, one()))))]),
-      async wanted(ids) {
-        const [height, width] = images.shape
-        return rows([ids.map(id => {
-          const ink = Array.from(images.of(id))
-          const m = ink.length / (height * width)
-          const there = Array.from({ length: height * width }, (_, i) => (rule.inputMask ? Number(ink[i * m + (rule.inputMask.channel < m ? rule.inputMask.channel : 0)] > rule.inputMask.above) : 1))
-          return coloured(width, height, there.map(() => images.labels[id]), there)
-        })])
-      },
+      show: async x => row(each(x), one => seenClasses(() => argMax(classes(one())), () => seenCells(rule, one()))),
+      wanted: async ids => row(each(scope(() => task.seeds(ids))), (one, i) => seenClasses(
+        () => full(one().shape.slice(0, -1), images.labels[ids[i]], { dtype: 'int32', backend: placement.backend }), () => seenCells(rule, one()),
+      )),
     }
   },
 
-  imageToImage({ rule, data }, pairs, placement) {
-    const masks = data.loss === 'bce' || data.loss === 'dice' // whose outputs are logits
-    const output = (x: Tensor): Tensor => (masks ? sigmoid(takeRole(rule, x, 'output')) : takeRole(rule, x, 'output'))
-    const measured = (measure: (x: Tensor, target: Tensor) => Tensor): Measure => (x, ids) => measure(output(x), wanted(ids, x))
+  imageToImage({ rule, data: { loss } }, pairs, placement) {
+    const areClasses = outputsOf(loss) === 'classes', areMasks = outputsOf(loss) === 'masks'
+    const logits = (x: Tensor): Tensor => takeRole(rule, x, 'output')
+    const output = (x: Tensor): Tensor => (areMasks ? sigmoid(logits(x)) : logits(x))
     const wanted = (ids: readonly number[], like: Tensor): Tensor => pick(pairs.outputs, ids, { like })
+    const measured = (measure: (x: Tensor, target: Tensor) => Tensor): Measure => (x, ids) => measure(output(x), wanted(ids, x))
+    const measures = areClasses ? { accuracyOfCells: (x: Tensor, target: Tensor) => accuracy(x, argMax(target)) }
+      : areMasks ? { dice: ofMasks(dice), iou: ofMasks(iou) } : { mse, l1 }
+    const picture = (x: () => Tensor): Promise<Image> => (areClasses ? seenClasses(() => argMax(x())) : seen(x))
+    const one = (examples: Examples, id: number) => (): Tensor => pick(examples, [id], placement)
     return {
-      task: imageToImageTask(rule, pairs, { ...placement, loss: losses[data.loss] }),
-      measures: Object.fromEntries(Object.entries<typeof mse>(masks ? { dice: ofMasks(dice), iou: ofMasks(iou) } : { mse, l1 })
-        .map(([name, measure]) => [name, measured(measure)])),
-      show: async x => rows([await Promise.all(each(x).map(one => seen(() => output(one()))))]),
-      wanted: async ids => rows([await Promise.all(ids.map(id => seen(() => pick(pairs.outputs, [id], placement))))]),
+      task: imageToImageTask(rule, pairs, { ...placement, loss: losses[loss] }),
+      measures: Object.fromEntries(Object.entries(measures).map(([name, measure]) => [name, measured(measure)])),
+      show: async x => row(each(x), state => picture(() => output(state()))),
+      wanted: async ids => row(ids, id => picture(one(pairs.outputs, id))),
+      given: async ids => row(ids, id => seen(one(pairs.inputs, id))),
     }
   },
 
@@ -146,7 +157,7 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     const texture = scope(() => takeChannels(imageToTensor(overWhite(picture), placement), 0, 3))
     return {
       task: textureTask(rule, texture, { levels, ...(grid && { grid }) }), measures: {},
-      show: async x => rows([await Promise.all(each(x).map(one => seen(() => colours(one()))))]),
+      show: async x => row(each(x), one => seen(() => colours(one()))),
       wanted: async () => picture,
     }
   },
@@ -188,9 +199,12 @@ export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'
 }
 
 /** A task over some of its examples. */
-export function taskOn({ seeds, loss }: Task, ids: readonly number[]): Task {
+export function taskOn({ seeds, loss, readouts }: Task, ids: readonly number[]): Task {
   const of = (some: readonly number[]): number[] => some.map(i => ids[i])
-  return { examples: ids.length, seeds: some => seeds(of(some)), loss: (x, some, k) => loss(x, of(some), k) }
+  return {
+    examples: ids.length, ...(readouts !== undefined && { readouts }),
+    seeds: some => seeds(of(some)), loss: (x, some, k, readout) => loss(x, of(some), k, readout),
+  }
 }
 
 /** Each of some states by itself, `[1,h,w,c]`. */
@@ -199,13 +213,26 @@ function each(x: Tensor): (() => Tensor)[] {
   return Array.from({ length: n }, (_, i) => () => slice(x, [i, ...shape.map(() => 0)], [1, ...shape]))
 }
 
-function concatenated(list: readonly Tensor[]): Float32Array {
-  const size = list[0].shape.reduce((a, b) => a * b, 1)
-  const all = new Float32Array(list.length * size)
-  list.forEach((t, i) => all.set(t.toArray() as Float32Array, i * size))
-  return all
+/** Pictures as one tensor `[k,h,w,4]`. */
+function targetsOf(pictures: readonly Image[], placement: Omit<Placement, 'like'>): Tensor {
+  return scope(() => stack(pictures.map(picture => imageToTensor(picture, placement)), 0))
+}
+
+/** A row of pictures, one of each. */
+async function row<T>(list: readonly T[], picture: (one: T, i: number) => Promise<Image>): Promise<Image> {
+  return rows([await Promise.all(list.map(picture))])
 }
 
 function rows(images: readonly (readonly Image[])[]): Image {
   return filmStrip(images.flat(), { columns: images[0].length, gap: 2 })
+}
+
+/**
+ * What there is to see of examples: what is given, what is wanted, and what is made, a row for each, where they are of one size.
+ */
+export async function sheetOf(lesson: Lesson, x: Tensor, ids: readonly number[]): Promise<Image> {
+  const made = await lesson.show(x, ids)
+  const all = [...(lesson.given ? [await lesson.given(ids)] : []), await lesson.wanted(ids), made]
+  const isAlike = all.every(({ width, height }) => width === made.width && height === made.height)
+  return isAlike ? filmStrip(all, { columns: 1, gap: 2 }) : made
 }

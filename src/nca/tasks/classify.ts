@@ -21,7 +21,7 @@ import { sum } from '../../tensor/ops/sum.ts'
 import { placementKinds, tensor } from '../../tensor/tensor.ts'
 import type { Placement, Tensor } from '../../tensor/tensor.ts'
 import { crossEntropy } from '../losses/class-loss.ts'
-import { perSample } from '../losses/loss.ts'
+import { perSample, sampleAxes } from '../losses/loss.ts'
 import { roleChannels } from '../rule/channels.ts'
 import type { DataRule } from '../rule/types.ts'
 import { takeRole } from '../state.ts'
@@ -48,13 +48,13 @@ const classificationOptions = keysOf<ClassificationOptions>({
   loss: oneOf(['mse', 'mean', 'cells', 'image']),
 })
 
-/** Images `[h,w,m]` with their labels, a whole number from 0 for each. */
+/** Images `[h,w,m]`, or volumes `[d,h,w,m]`, with their labels, a whole number from 0 for each. */
 export type LabelledImages = Examples & { readonly labels: ArrayLike<number> }
 
 /**
  * The task of saying, in every cell, what an image is.
  *
- * @param images `shape` is [h,w,m], m the channels of the role of the image
+ * @param images `shape` is [h,w,m], of volumes [d,h,w,m], m the channels of the role of the image
  * @throws where images, labels and rule do not fit together
  * @example
  * const { images, labels } = await readMnist('data/mnist')
@@ -65,9 +65,10 @@ export function classificationTask(rule: DataRule, images: LabelledImages, optio
   checkOptions(name, options, classificationOptions)
   const { image = 'image', classes = 'classes', loss = 'cells', ...placement } = options
   checkFrozenRole(name, rule, image)
-  checkExamples(name, 'images', images, 3)
+  checkExamples(name, 'images', images, rule.grid + 1)
   const [first, end] = roleChannels(rule.channels, image)
-  check(images.shape[2] === end - first, name, 'channels of the images', images.shape[2], `${end - first}, as ${image}`)
+  const m = images.shape[rule.grid]
+  check(m === end - first, name, 'channels of the images', m, `${end - first}, as ${image}`)
   const { labels, n } = images
   check(Array.isArray(labels) || ArrayBuffer.isView(labels), name, 'labels', labels, 'a list of whole numbers')
   check(labels.length === n, name, 'the number of labels', labels.length, `${n}, that of the images`)
@@ -82,9 +83,9 @@ export function classificationTask(rule: DataRule, images: LabelledImages, optio
       const mask = seenCells(rule, x)
       const wanted = tensor(Int32Array.from(ids, id => labels[id]), { backend: x.backend })
       if (loss === 'cells' || loss === 'image') return crossEntropy(y, wanted, { mask, per: loss === 'image' ? 'image' : 'cell' })
-      const unit = cast(equal(range(to - from, { backend: x.backend }), reshape(wanted, [ids.length, 1, 1, 1])), x.dtype)
+      const unit = cast(equal(range(to - from, { backend: x.backend }), reshape(wanted, [ids.length, ...images.shape.map(() => 1)])), x.dtype)
       if (loss === 'mean') return perSample(square(sub(y, unit)))
-      return mul(0.5, sum(square(where(reshape(mask, [...mask.shape, 1]), sub(y, unit), 0)), [1, 2, 3]))
+      return mul(0.5, sum(square(where(reshape(mask, [...mask.shape, 1]), sub(y, unit), 0)), sampleAxes(y)))
     },
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Image to image: a rule turns what is in its input channels, which never change, into something else in its output
- * channels: a segmentation, a depth, an image without its noise; or the frames of a video into the frames that follow.
+ * channels: a segmentation, a depth, an image without its noise; or the frames of a video into the frames that follow. Images are
+ * on the rule's grid: planes `[h,w,m]`, or volumes `[d,h,w,m]`.
  *
  *   seed = input in its channels, zero elsewhere          loss = how far the output channels are from what is wanted
  */
@@ -36,7 +37,7 @@ const translationOptions = keysOf<TranslationOptions>({
 /**
  * The task of turning inputs into outputs.
  *
- * @param pairs inputs and outputs, `shape` is [h,w,m] with the channels of their roles
+ * @param pairs inputs and outputs, `shape` is [h,w,m], of volumes [d,h,w,m], with the channels of their roles
  * @throws where the pairs do not fit the rule, or each other
  * @example
  * taskTrainer({ rule, task: imageToImageTask(rule, { inputs, outputs }, { loss: (y, mask) => diceLoss(y, mask) }), ...rest })
@@ -51,12 +52,12 @@ export function imageToImageTask(
   const { input = 'input', output = 'output', loss = mse, ...placement } = options
   checkFrozenRole(where, rule, input)
   for (const [name, examples, role] of [['inputs', inputs, input], ['outputs', outputs, output]] as const) {
-    checkExamples(where, name, examples, 3)
+    checkExamples(where, name, examples, rule.grid + 1)
     const [from, to] = roleChannels(rule.channels, role)
-    check(examples.shape[2] === to - from, where, `channels of the ${name}`, examples.shape[2], `${to - from}, as ${role}`)
+    check(examples.shape[rule.grid] === to - from, where, `channels of the ${name}`, examples.shape[rule.grid], `${to - from}, as ${role}`)
   }
-  const alike = inputs.n === outputs.n && inputs.shape.slice(0, 2).every((n, i) => n === outputs.shape[i])
-  const size = ({ n, shape }: Examples): string => `${n} of ${shape[0]}×${shape[1]}`
+  const alike = inputs.n === outputs.n && inputs.shape.slice(0, rule.grid).every((n, i) => n === outputs.shape[i])
+  const size = ({ n, shape }: Examples): string => `${n} of ${shape.slice(0, rule.grid).join('×')}`
   if (!alike) throw new Error(`${where}: the outputs are ${size(outputs)}, expected ${size(inputs)}, as the inputs.`)
   return {
     examples: inputs.n,

@@ -8,10 +8,12 @@ import type { Image } from '../../nca/files/image.ts'
 import { examplesOf } from '../../nca/tasks/examples.ts'
 import type { Examples } from '../../nca/tasks/examples.ts'
 import { roleChannels } from '../../nca/rule/channels.ts'
-import type { Experiment, TaskName } from '../../experiment/tasks/experiment.ts'
+import type { DataOf, Experiment, TaskName } from '../../experiment/tasks/experiment.ts'
 import type { TaskData } from '../../experiment/tasks/lesson.ts'
 import { bundledEmoji, findAsset } from '../assets.ts'
 import { readImageFolder, readMnist, readNpy, readPairs } from './data.ts'
+import { arraysByClass, listArrays, pairsOf, readAlike, readArray, readMask, standardised } from './volumes.ts'
+import type { ArrayExample } from './volumes.ts'
 import { readImage } from '../pictures/picture.ts'
 
 /**
@@ -24,12 +26,10 @@ export async function readTaskData<T extends TaskName>(experiment: Experiment<T>
 }
 
 const readers: { readonly [T in TaskName]: (experiment: Experiment<T>, at: (path: string) => string) => Promise<TaskData[T]> } = {
-  conditional: ({ data: { targets, size, padding } }, at) => Promise.all(targets.map(async target => {
-    const picture = await readImage(findAsset(await bundledEmoji(), target)?.path ?? at(target))
-    return padImage(fit(picture, size), padding)
-  })),
+  conditional: ({ data }, at) => readTargets(data, at),
+  trajectory: ({ data }, at) => readTargets(data, at),
 
-  async classification({ rule, data: { images, size, limit } }, at) {
+  async classification({ rule, data: { images, size, limit, standardise } }, at) {
     const path = at(images)
     const isMnist = ['train-images-idx3-ubyte', 'train-images.idx3-ubyte'].some(name => existsSync(resolve(path, name)) || existsSync(resolve(path, `${name}.gz`)))
     if (isMnist) {
@@ -37,13 +37,27 @@ const readers: { readonly [T in TaskName]: (experiment: Experiment<T>, at: (path
       const count = Math.min(n, limit ?? n)
       return { ...examplesOf(data.subarray(0, count * 784), [28, 28, 1]), labels: labels.subarray(0, count) }
     }
+    const arrays = await arraysByClass(path)
+    if (arrays.paths.length > 0) {
+      const read = await readAlike(arrays.paths, file => readArray(file, rule.grid, channelsOf(rule.channels, 'image')))
+      return { ...asExamples(read, standardise), labels: arrays.labels }
+    }
     const read = await readImageFolder(path, size === null ? {} : { size })
     if (read.classes.length === 0) throw new Error(`classification: ${path} has pictures, expected a folder for each class.`)
     return { ...fromImages(read.images, channelsOf(rule.channels, 'image')), labels: read.labels }
   },
 
   async imageToImage({ rule, data }, at) {
-    const { inputs, targets } = await readPairs(at(data.inputs), at(data.outputs))
+    const [from, to] = [at(data.inputs), at(data.outputs)]
+    const [names, others] = [await listArrays(from), await listArrays(to)]
+    if (names.length > 0) {
+      const [inputs, outputs] = pairsOf(from, names, to, others)
+      return {
+        inputs: asExamples(await readAlike(inputs, path => readArray(path, rule.grid, channelsOf(rule.channels, 'input'))), data.standardise),
+        outputs: asExamples(await readAlike(outputs, path => readMask(path, rule.grid, channelsOf(rule.channels, 'output')))),
+      }
+    }
+    const { inputs, targets } = await readPairs(from, to)
     return { inputs: fromImages(inputs, channelsOf(rule.channels, 'input')), outputs: fromImages(targets, channelsOf(rule.channels, 'output')) }
   },
 
@@ -59,9 +73,23 @@ const readers: { readonly [T in TaskName]: (experiment: Experiment<T>, at: (path
   texture: async ({ data: { image, size } }, at) => fit(await readImage(at(image)), size),
 }
 
+/** Emoji and pictures, fitted, with empty cells around them. */
+function readTargets({ targets, size, padding }: DataOf['conditional'], at: (path: string) => string): Promise<Image[]> {
+  return Promise.all(targets.map(async target => {
+    const picture = await readImage(findAsset(await bundledEmoji(), target)?.path ?? at(target))
+    return padImage(fit(picture, size), padding)
+  }))
+}
+
 function channelsOf(channels: Readonly<Record<string, number>>, role: string): number {
   const [from, to] = roleChannels(channels, role)
   return to - from
+}
+
+/** Arrays of one size as examples, each with mean 0 and standard deviation 1 if that is wanted. */
+function asExamples(arrays: readonly ArrayExample[], standardise: boolean = false): Examples {
+  const data = standardise ? arrays.map(one => standardised(one.data)) : arrays.map(one => one.data)
+  return { n: arrays.length, shape: arrays[0].shape, of: i => data[i] }
 }
 
 /** Pictures as examples with 1 (grey), 3 (colours) or 4 channels (and alpha). */

@@ -20,15 +20,8 @@ export type FoldOptions = {
   readonly groups?: ArrayLike<number | string>
 }
 
-/** How examples are split. */
-export type SplitOptions = {
-  /** The class of each example: the same share of each class is for testing, up to one. */
-  readonly labels?: ArrayLike<number>
-}
-
 const list: Kind = { fits: x => Array.isArray(x) || ArrayBuffer.isView(x), expected: 'a list with a value for each example' }
 const foldOptions = keysOf<FoldOptions>({ labels: list, groups: list })
-const splitOptions = keysOf<SplitOptions>({ labels: list })
 const splitOptions = keysOf<Pick<FoldOptions, 'labels'>>({ labels: list })
 
 /** Throws unless there is a value for each of n examples in every list that is given. */
@@ -43,6 +36,7 @@ function checkLists(where: string, n: number, options: FoldOptions, known: Optio
  * Which of n examples are for training and which for testing, in random order.
  *
  * @param share of the examples for testing, from 0 to 1
+ * @param labels the class of each example: the same share of each class is for testing, up to one
  * @throws where the share is no such number, or the labels are not n
  * @example const { train, test } = splitExamples(key(0), 1000, 0.2)
  */

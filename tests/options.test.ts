@@ -24,6 +24,7 @@ const complete: Readonly<Record<string, object>> = {
   defineRule: { channels: { a: 1 }, perceive: ['identity'], update: core.mlp(1) },
   evaluate: { steps: 1 },
   exponentialDecay: { factor: 1 },
+  filmStripsSvg: { ...played, at: [1] },
   growingTrainer: { ...trained, target: ones([8, 8, 4]) },
   inspectStep: { key: key(0), t: 0 },
   latinHypercube: { key: key(0), n: 1 },
@@ -40,7 +41,6 @@ const complete: Readonly<Record<string, object>> = {
   timeline: { steps: 1 },
   train: { iterations: 1 },
   writeFilmStrip: { ...played, at: [1] },
-  writeFilmStrips: { ...played, at: [1] },
   wsd: { warmUp: 1, stable: 1, decay: 1 },
 }
 
@@ -50,7 +50,7 @@ const given: Readonly<Record<string, unknown>> = {
   frames: [image], hidden: 4, image, images: [image], k: key(0), kernel: ones([3, 3, 16, 1]), key: key(0),
   'dilate k': 3, 'maxPool k': 3, list: ['mean'], mask: ones([1, 8, 8], { dtype: 'uint32' }), n: 2, outputs: 1, over: 1, p: 0.5,
   params: core.init(growingRule, key(0)), path: '/nowhere', rate: 1, rule: growingRule, shape: [2], step: () => [ones([1]), 0],
-  models: [{ rule: growingRule, params: core.init(growingRule, key(0)) }],
+  models: [{ name: 'a', rule: growingRule, params: core.init(growingRule, key(0)) }],
   trainer: core.growingTrainer(complete.growingTrainer as never), value: 1, values: [1, 2], where: 'a file',
   task, texture: ones([8, 8, 3]), which: 'mean', widths: [], x: ones([1, 8, 8, 16]),
 }

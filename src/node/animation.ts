@@ -22,6 +22,7 @@ import { aTensor, Tensor } from '../tensor/tensor.ts'
 import { eachLeaf } from '../tensor/tree.ts'
 import { writeFileAtomic } from './atomic-file.ts'
 import { checkGifSize, encodeGif } from './pictures/gif.ts'
+import { stripsSvg } from './charts/strips-chart.ts'
 import { writePng } from './pictures/png.ts'
 
 // The number under which the place of the damage is drawn: none that a step has.
@@ -198,39 +199,36 @@ export async function saveGif<R extends Rule>(
 export async function writeFilmStrip<R extends Rule>(
   path: string, rule: R, params: Params<R>, options: FilmStripFileOptions,
 ): Promise<void> {
-  await writeStrip('writeFilmStrip', path, [{ rule, params }], options)
+  await writePng(path, await stripOf('writeFilmStrip', rule, params, options))
 }
+
+/** A model that is shown beside others. */
+export type NamedModel = { readonly name: string; readonly rule: DataRule; readonly params: DataParams }
 
 /**
- * Writes the patterns of several models as one PNG, a row for each.
+ * Draws the patterns of several models as the text of an SVG file: a row for each with its name, the numbers of steps above.
  *
  * @throws where there is no model, or `at` is empty
- * @example await writeFilmStrips('three.png', [first, second, third], { key: key(0), at: [0, 12, 24, 48, 96], size: 72 })
+ * @example await writeFileAtomic('three.svg', await filmStripsSvg([first, second, third], { key: key(0), at: [0, 12, 24, 48, 96], size: 72 }))
  */
-export async function writeFilmStrips(
-  path: string, models: readonly { readonly rule: DataRule; readonly params: DataParams }[],
-  options: Omit<FilmStripFileOptions, 'columns'>,
-): Promise<void> {
-  check(Array.isArray(models) && models.length > 0, 'writeFilmStrips', 'models', models, 'a list of { rule, params }')
-  await writeStrip('writeFilmStrips', path, models, options)
+export async function filmStripsSvg(models: readonly NamedModel[], options: Omit<FilmStripFileOptions, 'columns'>): Promise<string> {
+  check(Array.isArray(models) && models.length > 0, 'filmStripsSvg', 'models', models, 'a list of { name, rule, params }')
+  const rows: { name: string; image: Image }[] = []
+  for (const { name, rule, params } of models) rows.push({ name, image: await stripOf('filmStripsSvg', rule, params, options) })
+  return stripsSvg(rows, [...new Set(options.at)].sort((a, b) => a - b))
 }
 
-async function writeStrip<R extends Rule>(
-  where: string, path: string, models: readonly { readonly rule: R; readonly params: Params<R> }[],
-  options: FilmStripFileOptions,
-): Promise<void> {
+async function stripOf<R extends Rule>(where: string, rule: R, params: Params<R>, options: FilmStripFileOptions): Promise<Image> {
   checkOptions(where, options, filmStripFileOptions)
   const { at, scale = 4, columns = new Set(at).size } = options
   const gap = 2 * scale
   const images: Image[] = []
-  for (const { rule, params } of models) {
-    for await (const { image } of moments(rule, params, options, at)) {
-      if (images.length === 0) { // before the others are made
-        const { width, height } = stripSize(at.length * models.length, image.width * scale, image.height * scale, columns, gap)
-        checkPictureSize(where, width, height)
-      }
-      images.push(upscale(image, scale))
+  for await (const { image } of moments(rule, params, options, at)) {
+    if (images.length === 0) { // before the others are made
+      const { width, height } = stripSize(at.length, image.width * scale, image.height * scale, columns, gap)
+      checkPictureSize(where, width, height)
     }
+    images.push(upscale(image, scale))
   }
-  await writePng(path, filmStrip(images, { columns, gap }))
+  return filmStrip(images, { columns, gap })
 }

@@ -2,8 +2,8 @@
  * cellgrad/node: files. Pictures, animations, models, checkpoints, data sets, and what is bundled with the package.
  */
 export { writeFileAtomic } from './atomic-file.ts'
-export { play, saveGif, visibleCircle, writeFilmStrip, writeFilmStrips } from './animation.ts'
-export type { FilmStripFileOptions, GifFileOptions, Moment, PlayOptions } from './animation.ts'
+export { filmStripsSvg, play, saveGif, visibleCircle, writeFilmStrip } from './animation.ts'
+export type { FilmStripFileOptions, GifFileOptions, Moment, NamedModel, PlayOptions } from './animation.ts'
 export { emoji } from './assets.ts'
 export { learningCurvesSvg, lossCurveSvg } from './charts/chart.ts'
 export type { LearningCurves, LossCurve } from './charts/chart.ts'

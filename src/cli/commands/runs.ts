@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { ArgsDef } from 'citty'
 import { compareRuns, filterRuns, sortRuns, tableOfRuns } from '../../experiment/runs.ts'
 import { key } from '../../tensor/key.ts'
-import { writeFilmStrips } from '../../node/animation.ts'
+import { filmStripsSvg } from '../../node/animation.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { learningCurvesSvg } from '../../node/charts/chart.ts'
 import { readModel } from '../../node/model.ts'
@@ -36,7 +36,7 @@ const args: ArgsDef = {
   columns: flag('fields', 'Which fields: name,loss,rule.fireRate (default: results and what differs)'),
   format: flag('name', `${tableFormats.join(', ')} (default: text)`),
   curves: flag('file.svg', 'Writes the loss curves of the runs, in one picture (default: none)'),
-  strips: flag('file.png', 'Writes what their models grow, a row for each (default: none)'),
+  strips: flag('file.svg', 'Writes what their models grow, a row for each (default: none)'),
 }
 
 export const runs: Command = command('runs', 'Show runs in a table, compare them', args, async given => {
@@ -67,8 +67,9 @@ async function writeCurves(path: string, runs: readonly FoundRun[]): Promise<voi
 async function writeStrips(path: string, runs: readonly FoundRun[]): Promise<void> {
   const trained = runs.filter(({ folder }) => existsSync(join(folder, files.model)))
   if (trained.length === 0) throw new Error('runs: none of the runs has a model yet')
-  const models = await Promise.all(trained.map(({ folder }) => readModel(join(folder, files.model))))
+  const models = await Promise.all(trained.map(async ({ name, folder }) => ({ name, ...await readModel(join(folder, files.model)) })))
   const [{ provenance }] = models
   const [size, length] = [Number(provenance.grid) || 72, Number(/\d+$/.exec(provenance.steps ?? '')) || 96]
-  await writeFilmStrips(path, models, { key: key(0), size, scale: Math.max(1, Math.round(128 / size)), at: [0, 1, 2, 3, 4, 6, 8].map(i => Math.round((i * length) / 4)) })
+  const svg = await filmStripsSvg(models, { key: key(0), size, scale: Math.max(1, Math.round(128 / size)), at: [0, 1, 2, 3, 4, 6, 8].map(i => Math.round((i * length) / 4)) })
+  await writeFileAtomic(path, svg)
 }

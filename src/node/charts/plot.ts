@@ -40,5 +40,5 @@ export function shortened(text: string, most: number): string {
 
 /** How wide the widest of some texts is, about, in pixels. */
 export function widthOfText(texts: readonly string[]): number {
-  return Math.ceil(6.6 * Math.max(...texts.map(text => text.length)))
+  return Math.ceil(7 * Math.max(...texts.map(text => text.length)))
 }

@@ -13,13 +13,14 @@
  *   zero       nothing; such a tap reads no cell
  *   circular   i mod n: the grid is a torus
  *   reflect    −i or 2(n − 1) − i: a mirror through the centre of the outermost cell, which is not repeated
+ *   replicate  0 or n − 1: the outermost cell again and again
  */
 
-/** What lies outside of the grid: zeros, the opposite side, or the mirror image without the edge. */
-export type Padding = 'zero' | 'circular' | 'reflect'
+/** What lies outside of the grid: zeros, the opposite side, the mirror image without the edge, or the edge itself. */
+export type Padding = 'zero' | 'circular' | 'reflect' | 'replicate'
 
 /** All of them. */
-export const paddings: readonly Padding[] = ['zero', 'circular', 'reflect']
+export const paddings: readonly Padding[] = ['zero', 'circular', 'reflect', 'replicate']
 
 /** The windows of one operator. The sizes are the input's height and width, and the numbers of taps along them. */
 export type Windows = {
@@ -56,6 +57,7 @@ export function wrap(i: number, n: number, padding: Padding): number {
   if (i >= 0 && i < n) return i
   if (padding === 'zero') return -1
   if (padding === 'circular') return ((i % n) + n) % n
+  if (padding === 'replicate') return i < 0 ? 0 : n - 1
   return i < 0 ? -i : 2 * (n - 1) - i
 }
 

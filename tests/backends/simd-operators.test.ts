@@ -152,7 +152,7 @@ type Meeting = {
 const meetings: fc.Arbitrary<Meeting> = fc.record({
   b: within(1, 2), h: within(1, 20), w: within(1, 20), n: within(1, 9), m: within(1, 9),
   kh: within(1, 5), kw: within(1, 5),
-  padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect'), stride: within(1, 3), dilation: within(1, 3),
+  padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect', 'replicate'), stride: within(1, 3), dilation: within(1, 3),
   masked: fc.boolean(), seed: fc.nat(99),
 }).map(({ h, w, ...rest }) => {
   const least = (k: number): number => (rest.padding === 'reflect' ? (k - 1) * rest.dilation + 1 : 1)
@@ -164,7 +164,7 @@ const large: Meeting = {
   b: 2, h: 60, w: 37, n: 41, m: 3, kh: 3, kw: 4, padding: 'reflect', stride: 1, dilation: 2, masked: false, seed: 7,
 }
 
-const examples: [Meeting][] = (['zero', 'circular', 'reflect'] as const).flatMap(padding => [
+const examples: [Meeting][] = (['zero', 'circular', 'reflect', 'replicate'] as const).flatMap(padding => [
   [{ ...large, padding }],
   [{ ...large, padding, masked: true, seed: 3 }],
   [{ ...large, padding, stride: 2, dilation: 1 }],
@@ -207,7 +207,7 @@ describe('convolutions', () => {
 describe('maxPool', () => {
   const pools = fc.record({
     b: within(1, 2), h: within(1, 12), w: within(1, 12), c: within(1, 6), kh: fc.constantFrom(1, 3, 5),
-    kw: fc.constantFrom(1, 3, 7), padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect'),
+    kw: fc.constantFrom(1, 3, 7), padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect', 'replicate'),
     dilation: within(1, 3), seed: fc.nat(99),
   }).map(({ h, w, ...rest }) => {
     const least = (k: number): number => (rest.padding === 'reflect' ? (k - 1) / 2 * rest.dilation + 1 : 1)

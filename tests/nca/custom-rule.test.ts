@@ -39,7 +39,7 @@ const sizes = { 1: { width: 9 }, 2: { height: 4, width: 5 }, 3: { depth: 3, heig
 
 describe('a rule that is code', () => {
   it('runs on lines, planes and volumes as one that is data', () => {
-    fc.assert(fc.property(grids, fc.constantFrom<Padding>('zero', 'circular', 'reflect'), fc.nat(2 ** 30), fc.boolean(), (grid, padding, n, masked) => {
+    fc.assert(fc.property(grids, fc.constantFrom<Padding>('zero', 'circular', 'reflect', 'replicate'), fc.nat(2 ** 30), fc.boolean(), (grid, padding, n, masked) => {
       const data = ruleOn(grid, padding), code = codeOf(data)
       const params = init(code, key(n), { dtype: 'float64' })
       const x = uniform(key(n + 1), [2, ...Object.values(sizes[grid]), 2], { low: -1, dtype: 'float64' })

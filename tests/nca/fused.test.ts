@@ -84,7 +84,7 @@ describe('a fused rollout', () => {
       perceive: fc.constantFrom(
         ['identity', 'sobelX', 'laplacian'] as const, [depthwise(2, { size: 5 })], [conv(3)], [conv(2, { size: 5 })],
       ),
-      padding: fc.constantFrom('zero', 'circular', 'circular', 'reflect'),
+      padding: fc.constantFrom('zero', 'circular', 'circular', 'reflect', 'replicate'),
       fireRate: fc.constantFrom(0.5, 1),
       lives: fc.constantFrom(null, { channel: 0, above: 0.1 }, { channel: 1, above: -0.1 }),
     }).map(({ lives, ...parts }) =>
@@ -191,7 +191,7 @@ describe('a fused rollout', () => {
 
 const small = fc.record({
   perceive: fc.constantFrom<Perception[]>(['identity', 'sobelX'], ['laplacian', depthwise(1)], [conv(3), conv(1)]),
-  padding: fc.constantFrom('zero', 'circular', 'reflect'),
+  padding: fc.constantFrom('zero', 'circular', 'reflect', 'replicate'),
   activation: fc.constantFrom('tanh', 'sigmoid', 'relu'),
   living: fc.constantFrom(null, { channel: 1, above: 0.1 }),
   frozen: fc.constantFrom([], ['goal']),

@@ -15,7 +15,7 @@ import { expectClose, list, sentence } from '../tensor/values.ts'
 
 const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
 const grids = fc.constantFrom<Dimensions>(1, 2, 3)
-const names = ['circular', 'reflect', 'zero'] as const
+const names = ['circular', 'reflect', 'replicate', 'zero'] as const
 
 function draw(seed: number, shape: readonly number[]): Tensor {
   return uniform(key(seed), shape, { low: -1, high: 1, dtype: 'float64' })
@@ -37,6 +37,7 @@ function wrapped(i: number, n: number, padding: Padding): number {
   if (i >= 0 && i < n) return i
   if (padding === 'zero') return NaN
   if (padding === 'circular') return ((i % n) + n) % n
+  if (padding === 'replicate') return i < 0 ? 0 : n - 1
   return i < 0 ? -i : 2 * (n - 1) - i
 }
 

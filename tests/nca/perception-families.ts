@@ -25,6 +25,7 @@ function wrapped(i: number, n: number, padding: Padding): number | null {
   if (i >= 0 && i < n) return i
   if (padding === 'zero') return null
   if (padding === 'circular') return ((i % n) + n) % n
+  if (padding === 'replicate') return i < 0 ? 0 : n - 1
   const there = Math.abs(i) % Math.max(1, 2 * (n - 1))
   return Math.min(there, 2 * (n - 1) - there)
 }

@@ -31,7 +31,7 @@ const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
 type Scene<Part> = { part: Part; padding: Padding; shape: [number, number, number, number]; seed: number }
 
 function scenes<Part>(
-  kind: PartKind<Part>, paddings: Padding[] = ['zero', 'circular', 'reflect'], farthest = 4,
+  kind: PartKind<Part>, paddings: Padding[] = ['zero', 'circular', 'reflect', 'replicate'], farthest = 4,
 ): fc.Arbitrary<Scene<Part>> {
   return fc.record({
     part: partsOf(kind, farthest), padding: fc.constantFrom(...paddings), b: upTo(2), h: upTo(5), w: upTo(5), c: upTo(4), seed: fc.nat(),

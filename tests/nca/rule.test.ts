@@ -34,6 +34,7 @@ import type { Scene } from './random-rule.ts'
 function wrap(i: number, n: number, padding: Padding): number {
   if (i >= 0 && i < n) return i
   if (padding === 'zero') return -1
+  if (padding === 'replicate') return Math.max(0, Math.min(i, n - 1))
   return padding === 'circular' ? (i + n) % n : i < 0 ? -i : 2 * (n - 1) - i
 }
 

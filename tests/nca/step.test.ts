@@ -289,7 +289,7 @@ describe('rules', () => {
   })
 
   it('have right gradients', () => {
-    for (const padding of ['zero', 'circular', 'reflect'] as const) {
+    for (const padding of ['zero', 'circular', 'reflect', 'replicate'] as const) {
       checkRule(defineRule({ ...growingRule, padding, update: mlp(8) }))
     }
     const update = mlp(5, { lastBias: false, lastStd: 0.1 })

@@ -246,6 +246,7 @@ function slowly({ rule, params, x, n }: Scene): number[] {
       const size = grid[axis]
       if (i >= 0 && i < size) return i
       if (padding === 'circular') return (i + size) % size
+      if (padding === 'replicate') return i < 0 ? 0 : size - 1
       return padding === 'reflect' ? (i < 0 ? -i : 2 * (size - 1) - i) : NaN
     })
     return inside.some(Number.isNaN) ? -1 : inside.reduce((sum, i, axis) => sum * grid[axis] + i, 0)

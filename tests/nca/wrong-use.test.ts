@@ -93,7 +93,7 @@ it('says what is wrong with rules', () => {
       "nothing": "rule: the options argument is undefined, expected an object with channels, perceive, update, grid, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen.",
       "number": "rule: update is 64, expected a network, like mlp(128).",
       "outputs": "rule.perceive[0]: there is no option "filters"; there are outputs, size, dilation, bias, activation, slope.",
-      "padding": "rule: padding is "same", expected 'zero', 'circular' or 'reflect'.",
+      "padding": "rule: padding is "same", expected 'zero', 'circular', 'reflect' or 'replicate'.",
       "perceiveInCustom": "customRule: there is no option "perceive"; there are channels, init, step, grid.",
       "text": "rule: perceive is "sobelX", expected a list of 1 to 256 parts, filters like 'sobelX' or learned ones like conv(80).",
     }

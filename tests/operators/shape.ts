@@ -52,6 +52,9 @@ export const shapeCases: Case[] = [
   gradCase(gathers.gatherOp, fc.record({ shape: shapes(3), widths, seed: seeds }), ({ shape, widths: w, seed }) => ({
     f: x => pad(x, w, { mode: 'circular' }), at: [spaced(seed, shape)],
   }), { linear: true }),
+  gradCase(gathers.gatherOp, fc.record({ shape: shapes(3), widths, seed: seeds }), ({ shape, widths: w, seed }) => ({
+    f: x => pad(x, w, { mode: 'replicate' }), at: [spaced(seed, shape)],
+  }), { linear: true }),
   gradCase(gathers.gatherOp, fc.record({ widths, seed: seeds }), ({ widths: w, seed }) => ({
     f: x => pad(x, w, { mode: 'reflect' }), at: [spaced(seed, [3, 4, 3])],
   }), { linear: true }),

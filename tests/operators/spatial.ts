@@ -18,7 +18,7 @@ const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
 /** Images, kernels and how they meet. Grids are made large enough for a mirror image. */
 const meetings = fc.record({
   b: size(2), h: size(4), w: size(4), n: size(5), m: size(5), kh: upTo(3), kw: upTo(4),
-  padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect'), stride: upTo(3), dilation: upTo(2),
+  padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect', 'replicate'), stride: upTo(3), dilation: upTo(2),
   masked: fc.boolean(), seed: seeds,
 }).map(({ h, w, ...rest }) => {
   const least = (k: number): number => (rest.padding === 'reflect' ? (k - 1) * rest.dilation + 1 : 1)

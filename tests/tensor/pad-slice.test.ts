@@ -44,6 +44,15 @@ describe('pad', () => {
     expect(grad((y: Tensor) => sum(pad(y, [[0, 0], [2, 2]], { mode: 'reflect' })))(x).toArray()).toEqual(new Float32Array([2, 3, 2, 2, 3, 2]))
   })
 
+  it('repeats the edge in mode replicate', () => {
+    const x = tensor([[1, 2], [4, 5]])
+    const widths = [[2, 0], [1, 2]] as const
+    expect(pad(x, widths, { mode: 'replicate' }).toArray()).toEqual(Float32Array.from([
+      1, 1, 2, 2, 2, 1, 1, 2, 2, 2, 1, 1, 2, 2, 2, 4, 4, 5, 5, 5,
+    ]))
+    expect(grad((y: Tensor) => sum(pad(y, widths, { mode: 'replicate' })))(x).toArray()).toEqual(new Float32Array([6, 9, 2, 3]))
+  })
+
   it('keeps integers, rank 0 and x itself where nothing is added', () => {
     expect(pad(tensor([1, 2], { dtype: 'uint32' }), [[1, 1]], { value: 7 }).toArray()).toEqual(new Uint32Array([7, 1, 2, 7]))
     expect(pad(full([], 3), []).toArray()[0]).toBe(3)
@@ -70,7 +79,7 @@ describe('slice', () => {
 
   it('undoes pad', () => {
     const x = spaced(1, [2, 3, 4])
-    for (const mode of ['zero', 'circular', 'reflect'] as const) {
+    for (const mode of ['zero', 'circular', 'reflect', 'replicate'] as const) {
       expectClose(slice(pad(x, [[1, 0], [2, 1], [0, 3]], { mode }), [1, 2, 0], [2, 3, 4]), x)
     }
   })

@@ -90,6 +90,7 @@ function walk(i: number, n: number, padding: Padding): number | null {
   if (padding === 'zero') return i < 0 || i >= n ? null : i
   while (i < 0 || i >= n) {
     if (padding === 'circular') i += i < 0 ? n : -n
+    else if (padding === 'replicate') i += i < 0 ? 1 : -1
     else i = i < 0 ? -i : 2 * n - 2 - i
   }
   return i
@@ -140,7 +141,7 @@ const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
 
 const meetings = fc.record({
   b: upTo(2), h: upTo(6), w: upTo(6), n: upTo(6), m: upTo(6), kh: upTo(5), kw: upTo(5),
-  padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect'), stride: upTo(3), dilation: upTo(3), seed: fc.nat(),
+  padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect', 'replicate'), stride: upTo(3), dilation: upTo(3), seed: fc.nat(),
 }).map(({ h, w, ...rest }) => {
   const least = (k: number): number => (rest.padding === 'reflect' ? (k - 1) * rest.dilation + 1 : 1)
   return { ...rest, h: Math.max(h, least(rest.kh)), w: Math.max(w, least(rest.kw)) }
@@ -327,7 +328,7 @@ const odd = fc.constantFrom(1, 3, 5)
 
 const pools = fc.record({
   b: upTo(2), h: upTo(6), w: upTo(6), c: upTo(2), k: fc.tuple(odd, odd),
-  padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect'), dilation: upTo(3), seed: fc.nat(),
+  padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect', 'replicate'), dilation: upTo(3), seed: fc.nat(),
   // Few different values, so that windows hold ties and NaNs; as many as the largest image needs.
   values: fc.array(fc.constantFrom(-2, -1, 0, 1, NaN, -Infinity), { minLength: 196, maxLength: 196 }),
 }).map(({ h, w, k, ...rest }) => {

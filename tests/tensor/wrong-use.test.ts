@@ -191,14 +191,14 @@ it('says what is wrong with layers and windows', () => {
       "depthwiseRows": "depthwiseConv: the cell mask is float32, but must be uint32, 0 or 1. Comparisons make one: greater(x, 0).",
       "filter": "filterKernel: there is no filter undefined, expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean.",
       "filterKernel": "filterKernel: the list is "mean", expected a list of filters.",
-      "filterPadding": "filter: padding is "same", expected 'zero', 'circular' or 'reflect'.",
+      "filterPadding": "filter: padding is "same", expected 'zero', 'circular', 'reflect' or 'replicate'.",
       "matmul": "matmul: a has 3 columns, b has 2 rows; a [2,3], b [2,3].",
       "matmulRank": "matmul: b must be a matrix [k,m]; a [2,3], b [3].",
       "matmulType": "matmul: element types differ: a is float32, b is float64. Convert one with cast(x, dtype).",
-      "mode": "pad: mode is "edge", expected 'zero', 'circular' or 'reflect'.",
+      "mode": "pad: mode is "edge", expected 'zero', 'circular', 'reflect' or 'replicate'.",
       "noKernel": "conv2d: the kernel is a Array, expected a tensor.",
-      "padding": "conv2d: padding is "valid", expected 'zero', 'circular' or 'reflect'.",
-      "pooling": "maxPool: padding is "none", expected 'zero', 'circular' or 'reflect'.",
+      "padding": "conv2d: padding is "valid", expected 'zero', 'circular', 'reflect' or 'replicate'.",
+      "pooling": "maxPool: padding is "none", expected 'zero', 'circular', 'reflect' or 'replicate'.",
     }
   `)
 })

@@ -28,7 +28,7 @@ const most = { storageBuffers: 8, uniformBuffers: 12 - 1, uniform: 65536, storag
 const programs: fc.Arbitrary<Program> = fc.record({
   batch: fc.integer({ min: 1, max: 64 }), height: fc.integer({ min: 1, max: 256 }), width: fc.integer({ min: 1, max: 256 }),
   channels: fc.constantFrom(1, 4, 24, 96),
-  padding: fc.constantFrom('zero', 'circular', 'reflect'),
+  padding: fc.constantFrom('zero', 'circular', 'reflect', 'replicate'),
   perception: fc.oneof(
     fc.record({
       type: fc.constant('filters' as const), size: fc.constantFrom(1, 3, 13), filters: fc.integer({ min: 1, max: 4 }),

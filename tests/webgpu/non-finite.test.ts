@@ -30,7 +30,7 @@ const perceptions: Perception[][] = [
 const channels = { channels: { a: 2, goal: 1, hidden: 2 }, frozen: ['goal'] }
 const rules: fc.Arbitrary<DataRule> = fc.record({
   perceive: fc.constantFrom(...perceptions),
-  padding: fc.constantFrom('zero', 'circular', 'reflect'),
+  padding: fc.constantFrom('zero', 'circular', 'reflect', 'replicate'),
   activation: fc.constantFrom('relu', 'leakyRelu', 'tanh', 'sigmoid', 'linear'),
   living: fc.constantFrom(null, null, { channel: 1, above: 0.1 }),
   inputMask: fc.constantFrom(null, null, { channel: 2, above: 0.1 }),
@@ -61,7 +61,7 @@ const windows: fc.Arbitrary<DataRule> = fc.record({
     n: fc.integer({ min: 1, max: 9 }), size: fc.constantFrom(1, 3, 5), dilation: fc.constantFrom(1, 2), bias: fc.boolean(),
   }), { minLength: 2, maxLength: 3 }),
   activation: fc.constantFrom('relu', 'leakyRelu', 'tanh', 'sigmoid'),
-  padding: fc.constantFrom('zero', 'circular', 'reflect'),
+  padding: fc.constantFrom('zero', 'circular', 'reflect', 'replicate'),
 }).map(({ parts, activation, padding }) => defineRule({
   ...channels, update: mlp(4, { activation: 'relu' }), fireRate: 0.1, padding,
   perceive: parts.map(({ n, size, dilation, bias }) => conv(n, { size, dilation: size < 5 ? dilation : 1, bias, activation })),

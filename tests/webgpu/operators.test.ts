@@ -184,7 +184,7 @@ const fill = (values: number[], shape: readonly number[]): number[] => (
 
 const pools = fc.record({
   shape: shapes(4, 5), list: lists, k: fc.constantFrom(1, 3, 5), dilation: upTo(2),
-  padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect'),
+  padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect', 'replicate'),
 }).map(({ shape: [b, h, w, c], ...rest }) => {
   // A mirror shows no more than there is.
   const least = rest.padding === 'reflect' ? (Math.max(3, rest.k) - 1) / 2 * rest.dilation + 1 : 1

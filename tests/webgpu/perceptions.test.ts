@@ -16,7 +16,7 @@ const gpu = await sharedGpu()
 
 refuseLeaks(gpu)
 
-const paddings = fc.constantFrom<Padding>('zero', 'circular', 'reflect')
+const paddings = fc.constantFrom<Padding>('zero', 'circular', 'reflect', 'replicate')
 
 /** ⟨u, f(x, params)⟩ and its gradients, in this place, of normal numbers that are the same float32 everywhere. */
 async function outcome(

@@ -52,7 +52,7 @@ describe('a fused rollout on WebGPU', () => {
       perceive: fc.constantFrom(
         ['identity', 'sobelX', 'laplacian'] as const, [depthwise(1, { size: 5 })], [depthwise(1, { size: 13 })],
       ),
-      padding: fc.constantFrom('zero', 'circular', 'reflect'),
+      padding: fc.constantFrom('zero', 'circular', 'reflect', 'replicate'),
       lives: fc.constantFrom({ channel: 0, above: 0.1 }, { channel: 1, above: -0.1 }),
     }).map(({ lives, ...parts }) =>
       defineRule({

@@ -11,7 +11,8 @@ import { wholeLiteral } from './literal.ts'
  */
 export function wrapWgsl(padding: Padding, i: string, n: string): string {
   if (padding === 'zero') return i
-  return padding === 'circular' ? `(${i} % ${n} + ${n}) % ${n}` : `${n} - 1 - abs(${n} - 1 - abs(${i}))`
+  if (padding === 'circular') return `(${i} % ${n} + ${n}) % ${n}`
+  return padding === 'reflect' ? `${n} - 1 - abs(${n} - 1 - abs(${i}))` : `clamp(${i}, 0 * ${n}, ${n} - 1)`
 }
 
 /**
@@ -30,8 +31,9 @@ fn imageOf(i: i32, n: i32, number: u32) -> i32 {
  * grid that is linked with the cell at that place through tap e % taps, or −1 for none. `taps` is a constant there.
  *
  * An output cell reads one cell through each tap. An input cell is read through each tap once for every image of it,
- * that is for every position that `wrap` maps to it: itself, and outside of the grid its copies or its reflections. On
- * a torus with stride 1, only one of these has a reader.
+ * that is for every position that `wrap` maps to it: itself, and outside of the grid its copies or its reflections; of
+ * an outermost cell that is replicated, every position before or behind it. On a torus with stride 1, only one of these has
+ * a reader.
  */
 export function linksWgsl(direction: 'reads' | 'readers', win: Windows): { wgsl: string; u32: Record<string, number> } {
   const { padding, kernel } = win
@@ -42,6 +44,7 @@ export function linksWgsl(direction: 'reads' | 'readers', win: Windows): { wgsl:
   const turning = padding === 'circular' && win.stride === 1
   const images = pads.map(({ total, before }, axis) => {
     if (reading || padding === 'zero' || turning) return 1
+    if (padding === 'replicate') return 1 + total
     return padding === 'reflect' ? 3 : 1 + 2 * Math.ceil(Math.max(before, total - before) / win.size[axis])
   })
   const taps = kernel[0] * kernel[1]
@@ -49,6 +52,11 @@ export function linksWgsl(direction: 'reads' | 'readers', win: Windows): { wgsl:
     zero: 'let p = i32(at);',
     circular: 'let p = i32(at) + (i32(image) - i32(images / 2)) * i32(own);',
     reflect: 'let p = imageOf(i32(at), i32(own), image);',
+    replicate: `
+        let ahead = image <= before;
+        let outermost = select(own - 1u, 0u, ahead);
+        let away = select(i32(image - before), -i32(image), ahead);
+        let p = select(-0x10000000, i32(at) + away, image == 0u || at == outermost);`,
   }
   const read = `
         let i = i32(at * ${stride} + tap * ${dilation}) - i32(before);

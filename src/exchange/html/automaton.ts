@@ -136,6 +136,7 @@ function makeAutomaton(rule, weights, filters, sums) {
       if (i >= 0 && i < n) return i
       if (rule.padding === 'zero') return -1
       if (rule.padding === 'circular') return ((i % n) + n) % n
+      if (rule.padding === 'replicate') return i < 0 ? 0 : n - 1
       return i < 0 ? -i : 2 * (n - 1) - i
     }
     const [row, column] = [inside(y, height), inside(x, width)]

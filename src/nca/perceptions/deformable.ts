@@ -178,9 +178,9 @@ function nearest(place: Tensor, n: number, padding: Padding): { at: Tensor; insi
   })
 }
 
-/** Whole numbers as those of cells of an axis: on a torus, between two mirrors, or as they are. */
+/** Whole numbers as those of cells of an axis: on a torus, between two mirrors, or as they are, to be kept within the grid. */
 function wrapped(i: Tensor, n: number, padding: Padding): Tensor {
-  if (padding === 'zero') return i
+  if (padding === 'zero' || padding === 'replicate') return i
   const period = padding === 'circular' ? n : Math.max(1, 2 * (n - 1))
   const within = sub(i, mul(period, floor(div(i, period))))
   return padding === 'circular' ? within : minimum(within, sub(period, within))

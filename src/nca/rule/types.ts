@@ -63,7 +63,7 @@ export type DataRule = {
   readonly noise: Noise | null
   /** What keeps channels within bounds after every step: 'clamp' to `low` … `high`, or 'tanh'; null, the default, for nothing. */
   readonly bound: Bound | null
-  /** What cells at the border see beyond it: 'zero' (default), 'circular' or 'reflect'. */
+  /** What cells at the border see beyond it: 'zero' (default), 'circular', 'reflect' or 'replicate'. */
   readonly padding: Padding
   /** Roles whose channels never change, not even in dead cells: inputs and conditions. Default none. */
   readonly frozen: readonly string[]

@@ -6,7 +6,7 @@
  * A living mask is a dilation: a cell lives where its neighbourhood has a cell with enough alpha. The loop of the CPU
  * goes the other way round, from each marked cell to those that read it, because most cells of an automaton are empty.
  * These are the cells that it reads itself: a window of odd size reaches as far in either direction, also around the edge
- * and in the mirror.
+ * and in the mirror. Only where the edge is replicated, it is not so.
  */
 import { defineOp, refuse, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
@@ -26,7 +26,8 @@ export const dilateOp: Op<Windows> = defineOp<Windows>({
   infer: ([mask]) => mask,
   cpu: ([mask], out, { inputs: [{ shape: [b] }], attrs }) => {
     out.fill(0)
-    eachLink(attrs, b, mask, (_, t, i) => { if (i >= 0) out[i] = 1 })
+    if (attrs.padding === 'replicate') eachLink(attrs, b, undefined, (o, _, i) => { if (mask[i]) out[o] = 1 })
+    else eachLink(attrs, b, mask, (_, t, i) => { if (i >= 0) out[i] = 1 })
   },
   wgsl: ({ out, attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)

@@ -112,7 +112,7 @@ function inVolume(plane: Plane, x: Tensor, kernel: Tensor, options: GridOptions)
 export type DilateOptions = {
   /** Cells of the window along each axis, an odd number; default 3. */
   size?: number
-  /** What lies outside of the grid, default 'zero'. What 'reflect' shows is in the window already: it is as 'zero'. */
+  /** What lies outside of the grid, default 'zero'. What 'reflect' and 'replicate' show is in the window already: they are as 'zero'. */
   padding?: Padding
 }
 
@@ -130,7 +130,7 @@ export function dilateOn(mask: Tensor, options: DilateOptions = {}): Tensor {
   checkOptions('dilateOn', options, dilateOptions)
   requireTensor('dilateOn', 'the mask', mask)
   const { size = 3 } = options
-  const padding = options.padding === 'reflect' ? 'zero' : options.padding
+  const padding = options.padding === 'circular' ? options.padding : 'zero'
   const [b, ...grid] = mask.shape
   if (grid.length < 1 || grid.length > 3) refuse('dilateOn', 'the mask must be [b,w], [b,h,w] or [b,d,h,w]', { mask })
   if (grid.length === 1) return reshape(dilate(tall(mask), [1, size], { padding }), mask.shape)

@@ -167,7 +167,7 @@ function eachPicked(
 }
 
 export type PoolOptions = {
-  /** What lies outside of the grid: 'zero' (default), nothing, to a maximum −∞; 'circular', the opposite side; 'reflect'. */
+  /** What lies outside of the grid: 'zero' (default), nothing, to a maximum −∞; 'circular', the opposite side; 'reflect'; 'replicate'. */
   padding?: Padding
   /** Distance between neighbouring taps, a whole number > 0, default 1. */
   dilation?: number

@@ -9,6 +9,7 @@
  *
  *   circular     out_i = x_j,  j = (i − before) mod n                  the axis is a ring
  *   reflect      out_i = x_j,  j = i − before mirrored at 0 and n − 1  the edge itself is not repeated
+ *   replicate    out_i = x_j,  j = i − before, at least 0 and at most n − 1
  *
  * and their adjoint is `scatter`, which folds the border back and sums what was read more than once.
  */
@@ -161,7 +162,7 @@ export function pad(x: Tensor, widths: PadWidths, options: PadOptions = {}): Ten
 }
 
 /** Where along an axis of x the entries of the padded axis come from. */
-function sources(x: Tensor, axis: number, before: number, after: number, mode: 'circular' | 'reflect'): number[] {
+function sources(x: Tensor, axis: number, before: number, after: number, mode: Padding): number[] {
   const n = x.shape[axis]
   if (n === 0 || (mode === 'reflect' && Math.max(before, after) >= n)) {
     refuse('pad', `${mode} padding of [${before},${after}] needs more than the ${n} entries of axis ${axis}`, { x })

@@ -34,7 +34,7 @@ fn recordAt(i: u32) -> vec4f { return bitcast<vec4f>(records[i]); }`
  */
 function collectWgsl(program: Program): string {
   const { padding, perception } = program
-  const reflect = padding === 'reflect'
+  const reflect = padding === 'reflect', replicate = padding === 'replicate'
   return `
 var<private> g: array<vec4f, C>;
 var<workgroup> heldRows: array<u32, rowsAround>;
@@ -65,6 +65,12 @@ fn collect(place: vec2i, cell: u32) -> bool {
     ${reflect ? `
     for (var copy = 0u; copy < 9u; copy++) {
     let there = vec2i(imageOf(place.x, i32(u.width), copy % 3u), imageOf(place.y, i32(u.height), copy / 3u)) - way;
+    ` : replicate ? `
+    let outside = vec2i(${(perception.size - 1) / 2});
+    let first = select(place, -outside, place == vec2i());
+    let last = select(place, place + outside, place == gridSize() - 1);
+    for (var y = first.y; y <= last.y; y++) { for (var x = first.x; x <= last.x; x++) {
+    let there = vec2i(x, y) - way;
     ` : 'let there = place - way;'}
     let m = cellAt(there);
     if (m < 0 || !isSet(givesRows[rowOf(there)], there)) { continue; }
@@ -74,7 +80,7 @@ fn collect(place: vec2i, cell: u32) -> bool {
       ${perception.type === 'window' ? 'g[c] += recordAt(dy + tap * C + c);' : `
       for (var f = 0u; f < F; f++) { g[c] += weighted(kernel[(f * taps + tap) * C + c], recordAt(dy + f * C + c)); }`}
     }
-    ${reflect ? '}' : ''}
+    ${reflect ? '}' : replicate ? '} }' : ''}
   }
   return some;
 }`

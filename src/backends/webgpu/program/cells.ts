@@ -66,8 +66,8 @@ export const declareUniforms: string = `
 struct Uniforms { ${uniformNames.map(name => `${name}: u32`).join(', ')} }
 @group(1) @binding(0) var<uniform> u: Uniforms;`
 
-/** Of marks there is no mirror image: who lives or has a cotangent in it does not count. */
-const beyond = (padding: Padding): Padding => (padding === 'reflect' ? 'zero' : padding)
+/** Only on a torus there are marks beyond the border: who lives or has a cotangent in an image does not count. */
+const beyond = (padding: Padding): Padding => (padding === 'circular' ? padding : 'zero')
 
 /**
  * The place of this workgroup's tile, and of cells: `place` is (x, y) in the grid of its sample and may lie beyond the
@@ -230,7 +230,7 @@ fn isFrozen(c: u32) -> vec4<bool> {
 }` : ''}
 /** The cell that is seen at a place; dead ones as −2 − cell. */
 fn seenAt(place: vec2i) -> i32 {
-  let p = ${padding === 'reflect' ? wrapWgsl(padding, 'place', 'gridSize()') : 'place'};
+  let p = ${padding === beyond(padding) ? 'place' : wrapWgsl(padding, 'place', 'gridSize()')};
   let cell = cellAt(p);
   ${living ? 'if (cell >= 0 && !isSet(livesRows[rowOf(p)], p)) { return -2 - cell; }' : ''}
   return cell;

@@ -69,6 +69,7 @@ export function reachOf({ perceive }: DataRule): number {
 function wrap(i: number, n: number, padding: DataRule['padding']): number {
   if (i >= 0 && i < n) return i
   if (padding === 'zero') return -1
+  if (padding === 'replicate') return i < 0 ? 0 : n - 1
   return padding === 'circular' ? ((i % n) + n) % n : i < 0 ? -i : 2 * (n - 1) - i
 }
 

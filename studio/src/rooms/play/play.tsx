@@ -60,7 +60,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
   const [angle, setAngle] = useState(numberOf(settings.angle, { min: -180, max: 180, otherwise: 0 }))
   const [condition, setCondition] = useState(0)
   const [said, setSaid] = useState<readonly number[] | null>(null)
-  const [border, setBorder] = useState<Border | ''>((['zero', 'circular', 'reflect'] as const).find(name => name === settings.border) ?? '')
+  const [border, setBorder] = useState<Border | ''>((['zero', 'circular', 'reflect', 'replicate'] as const).find(name => name === settings.border) ?? '')
   const [speed, setSpeed] = useState(numberOf(settings.speed, { min: 0, max: speeds.length - 1, otherwise: speeds.indexOf(60) }))
   const [running, setRunning] = useState(!calm)
   const [tool, setTool] = useState<Tool>('erase')
@@ -258,7 +258,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
             <Slider label="Grid" value={size} text={`${size} × ${size}`} min={sizes.min} max={sizes.max} step={8} onInput={setSize} />
             <Select
               label="Border" value={border || facts?.border || 'zero'} onChange={setBorder}
-              options={[['zero', 'nothing beyond'], ['circular', 'a torus'], ['reflect', 'a mirror']]}
+              options={[['zero', 'nothing beyond'], ['circular', 'a torus'], ['reflect', 'a mirror'], ['replicate', 'the edge again']]}
             />
           </Section>
           <Send file={() => fileOf(model)} size={size} settings={world} />

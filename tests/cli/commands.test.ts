@@ -82,7 +82,8 @@ describe('a mistake is one line', () => {
     [1, 'huge.safetensors: rule: channels.hidden is 1000000000, expected a whole number from 0 to 4096.', ['grow', 'huge.safetensors']],
     [1, 'grid.safetensors: its metadata field "grid" is "wide", expected a whole number from 1 to 4096.', ['grow', 'grid.safetensors']],
     [1, /^target: there is no file and no bundled emoji "lizzard"; did you mean "lizard"\? \(🦋 butterfly, .*🕸️ spider-web\)\n$/, ['train', 'lizzard']],
-    [1, /^grow: no bundled model is called "dragon"; there are .*\n$/, ['grow', 'dragon']],
+    [1, /^grow: no bundled model is called "dragon" \(there are .*\n$/, ['grow', 'dragon']],
+    [1, /^grow: no bundled model is called "lizzard"; did you mean "lizard"\? \(there are .*\n$/, ['grow', 'lizzard']],
   ])('%i %s', async (expected, message, args) => {
     const before = await readdir(folder())
     const { status, out, err } = await runHere(args, { cwd: folder() })

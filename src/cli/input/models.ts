@@ -3,7 +3,7 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
-import { check, isWhole } from '../../backends/options.ts'
+import { check, didYouMean, isWhole } from '../../backends/options.ts'
 import type { Model } from '../../nca/files/model-file.ts'
 import { bundledModels, findAsset, listAssets } from '../../node/assets.ts'
 import { files } from '../run/run-folder.ts'
@@ -32,10 +32,8 @@ export async function modelPath(command: string, what: string): Promise<string> 
     throw new Error(`${command}: ${folder} holds no ${files.model}; train saves one at every checkpoint and when it ends`)
   }
   if (extname(what) === '.safetensors') return what
-  const all = listAssets(models) || 'none'
-  throw new Error(
-    `${command}: no bundled model is called ${JSON.stringify(what)}; there are ${all}. A file ends in .safetensors`,
-  )
+  const [all, hint] = [listAssets(models) || 'none', didYouMean(what, models.map(({ name }) => name))]
+  throw new Error(`${command}: no bundled model is called ${JSON.stringify(what)}${hint} (there are ${all}; a file ends in .safetensors)`)
 }
 
 /** Throws where a flag names a file that cannot be written: what it is made of takes time, and is not to be in vain. */

@@ -13,6 +13,7 @@
 import { activeFrames, resolve, withFrames } from '../tensor/frame.ts'
 import type { Frame } from '../tensor/frame.ts'
 import { refusePromise, scope } from '../tensor/lifetime.ts'
+import { refuse } from '../tensor/op.ts'
 import { checkFunction } from '../backends/options.ts'
 import { showShape } from '../tensor/shape.ts'
 import { nextTensorId, Tensor } from '../tensor/tensor.ts'
@@ -59,11 +60,7 @@ export function checkpoint<A extends unknown[], Y>(f: (...args: A) => Y): (...ar
         resolve(t) {
           if (t.id >= bornAgain) return t
           const value = replaced.get(t)
-          if (!value) {
-            throw new Error(
-              `checkpoint: run again, the function used ${t.name()}, which it had not used the first time.`,
-            )
-          }
+          if (!value) refuse('checkpoint', `run again, the function used ${t.name()}, which it had not used the first time`)
           return value
         },
       }
@@ -107,9 +104,7 @@ function recordOn<Y>(
         const result = again(values.map((t, i) => (parents[i] ? differentiated[next++] : t)))
         mapTree(result, leaf => { if (isFloating(leaf)) leaves.push(leaf) })
         const second = specsOf(leaves)
-        if (second !== first) {
-          throw new Error(`checkpoint: run again, the function returned ${second}, the first time ${first}.`)
-        }
+        if (second !== first) refuse('checkpoint', `run again, the function returned ${second}, the first time ${first}`)
         return leaves
       }
       const found = record('checkpoint()', rerun, wanted, []).pull(cotangents, true)

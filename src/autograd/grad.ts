@@ -8,7 +8,7 @@ import { mul, add } from '../tensor/ops/arithmetic.ts'
 import { onesLike } from '../tensor/ops/create.ts'
 import { sum } from '../tensor/ops/sum.ts'
 import { refusePromise, scope } from '../tensor/lifetime.ts'
-import { floating } from '../tensor/op.ts'
+import { floating, refuse } from '../tensor/op.ts'
 import { checkFunction } from '../backends/options.ts'
 import { sameShape, showShape, sizeOf } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -61,18 +61,14 @@ function differentiate<P, A extends unknown[], Aux>(
   return scope(() => {
     const { value, pull } = record(name, f, params, rest)
     if (!Array.isArray(value)) {
-      throw new Error(
-        `${name}: the function must return [scalar, aux], got ${value instanceof Tensor ? 'a tensor' : typeof value}.`,
-      )
+      refuse(name, `the function must return [scalar, aux], got ${value instanceof Tensor ? 'a tensor' : typeof value}`)
     }
     const [y, ...aux] = value
     if (!(y instanceof Tensor) || sizeOf(y.shape) !== 1) {
       const got = y instanceof Tensor
         ? `a tensor ${showShape(y.shape)}`
         : Array.isArray(y) ? 'a list (see valueAndGradAux)' : typeof y
-      throw new Error(
-        `${name}: the function must return one number to be differentiated, got ${got}. Reduce it with sum or mean.`,
-      )
+      refuse(name, `the function must return one number to be differentiated, got ${got}`, {}, 'Reduce it with sum or mean.')
     }
     floating(name, 'the result', y)
     return [value, pull([onesLike(y), ...mapTree(aux, () => null)], true)]

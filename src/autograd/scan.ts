@@ -12,6 +12,7 @@
  * ordinary code that is called with the host's index t.
  */
 import { refusePromise, scope, supersede } from '../tensor/lifetime.ts'
+import { refuse } from '../tensor/op.ts'
 import { check, checkFunction, checkOptions, isWhole, keysOf } from '../backends/options.ts'
 import type { Kind } from '../backends/options.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -33,9 +34,7 @@ const supersededBecause = 'was the carry of an earlier step of scan(); return it
 
 function pair<C, Y>(result: readonly [C, Y]): readonly [C, Y] {
   if (!Array.isArray(result) || result.length !== 2) {
-    throw new Error(
-      `scan: step returned ${result instanceof Tensor ? result.name() : typeof result}, expected [carry, y].`,
-    )
+    refuse('scan', `step returned ${result instanceof Tensor ? result.name() : typeof result}, expected [carry, y]`)
   }
   return result
 }
@@ -62,9 +61,7 @@ export function scan<C, X, Y>(
   const { checkpoint: length = 'auto' } = options
   const inputs = typeof over === 'number' ? undefined : over
   const total = typeof over === 'number' ? over : over.length
-  if (!Number.isInteger(total) || total < 0) {
-    throw new Error(`scan: the number of steps must be a whole number ≥ 0, got ${total}.`)
-  }
+  if (!Number.isInteger(total) || total < 0) refuse('scan', `the number of steps must be a whole number ≥ 0, got ${total}`)
   const segment = length === 'auto' ? Math.ceil(Math.sqrt(total)) : length === false ? total : length
 
   /** Steps from…to. What a step supersedes is released at once, unless a tape keeps it. */

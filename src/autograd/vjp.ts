@@ -12,7 +12,7 @@
 import { add } from '../tensor/ops/arithmetic.ts'
 import { zerosLike } from '../tensor/ops/create.ts'
 import { adopt, openScope, closeScope, refusePromise, release, resourcesIn, retain, scope } from '../tensor/lifetime.ts'
-import { floating } from '../tensor/op.ts'
+import { floating, refuse } from '../tensor/op.ts'
 import { activeFrames, resolve } from '../tensor/frame.ts'
 import { checkFunction } from '../backends/options.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
@@ -127,15 +127,11 @@ function matchOutputs(name: string, cotangent: unknown, outputs: readonly Output
   eachLeaf(cotangent, (g, path) => { if (g === null || g instanceof Tensor) given.set(path, g) })
   const paths = new Set(outputs.map(({ path }) => path))
   for (const [path, g] of given) {
-    if (g && !paths.has(path)) {
-      throw new Error(`${name}: a cotangent is given for ${path || 'the output'}, where there is no tensor.`)
-    }
+    if (g && !paths.has(path)) refuse(name, `a cotangent is given for ${path || 'the output'}, where there is no tensor`)
   }
   return outputs.map(y => {
     const g = given.get(y.path)
-    if (g === undefined) {
-      throw new Error(`${name}: no cotangent is given for ${y.path || 'the output'}; null stands for zero.`)
-    }
+    if (g === undefined) refuse(name, `no cotangent is given for ${y.path || 'the output'}; null stands for zero`)
     if (g) checkCotangent(name, g, y)
     return g
   })
@@ -205,8 +201,6 @@ function backward(
 
 function checkCotangent(name: string, g: Tensor, x: Spec): void {
   if (!sameShape(g.shape, x.shape) || g.dtype !== x.dtype) {
-    throw new Error(
-      `${name}: a cotangent is ${showShape(g.shape)} ${g.dtype} for a value that is ${showShape(x.shape)} ${x.dtype}.`,
-    )
+    refuse(name, `a cotangent is ${showShape(g.shape)} ${g.dtype} for a value that is ${showShape(x.shape)} ${x.dtype}`)
   }
 }

@@ -4,7 +4,7 @@
  *
  *   loss = mean over cells and red, green, blue, alpha of (x − target)²
  */
-import { requireTensor } from '../../tensor/op.ts'
+import { refuse, requireTensor } from '../../tensor/op.ts'
 import { checkData, record } from '../../backends/fields.ts'
 import { aTensor } from '../../tensor/tensor.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
@@ -39,9 +39,7 @@ export function growingTask(rule: Rule, target: Tensor): Task {
  */
 export function checkTarget(where: string, target: Tensor): void {
   requireTensor(where, 'target', target)
-  if (target.shape.length !== 3 || target.shape[2] !== 4) {
-    throw new Error(`${where}: target is [${target.shape.join(',')}], expected [h,w,4].`)
-  }
+  if (target.shape.length !== 3 || target.shape[2] !== 4) refuse(where, `target is [${target.shape.join(',')}], expected [h,w,4]`)
   if (target.backend.readSync && !target.toArray().some((v, i) => i % 4 === 3 && v !== 0)) {
     throw new Error(`${where}: target is fully transparent, expected an image with something to grow.`)
   }

@@ -51,14 +51,14 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
     if (bias && !sameShape(bias.shape, [w.shape[1]])) refuse('dense', 'the bias must be [out]', { bias, weights: w })
     return { shape: [...x.shape.slice(0, -1), w.shape[1]], dtype: x.dtype }
   },
-  cpu: exactProducts((inputs, out, { inputs: [, { shape: [n, m] }], attrs }) => {
+  cpu: exactProducts((inputs, sums, { inputs: [, { shape: [n, m] }], attrs }) => {
     const { x, w, bias, mask } = parts(inputs, attrs)
-    for (let r = 0, o = 0; o < out.length; r++) {
+    for (let r = 0, o = 0; o < sums.length; r++) {
       const masked = mask !== undefined && mask[r] === 0
       for (let j = 0; j < m; j++, o++) {
         let t = bias && !masked ? bias[j] : 0
         if (!masked) for (let i = 0; i < n; i++) t += x[r * n + i] * w[i * m + j]
-        out[o] = t
+        sums[o] = t
       }
     }
   }, ({ bias }) => (bias ? 2 : undefined)),
@@ -153,9 +153,8 @@ export const denseFilterOp: Op<null> = defineOp<null>({
     checkMask('denseFilter', mask, x.shape.slice(0, -1))
     return { shape: [x.shape.at(-1)!, y.shape.at(-1)!], dtype: x.dtype }
   },
-  cpu: exactProducts(([x, y, mask], out, { out: { shape: [n, m] }, inputs: [{ shape }] }) => {
+  cpu: exactProducts(([x, y, mask], sums, { out: { shape: [n, m] }, inputs: [{ shape }] }) => {
     const count = sizeOf(shape) / n
-    const sums = new Float64Array(out.length)
     for (let r = 0; r < count; r++) {
       if (mask && mask[r] === 0) continue
       for (let i = 0; i < n; i++) {
@@ -163,7 +162,6 @@ export const denseFilterOp: Op<null> = defineOp<null>({
         for (let j = 0; j < m; j++) sums[i * m + j] += value * y[r * m + j]
       }
     }
-    out.set(sums)
   }),
   // Within a tile of rows sums run in float32; those of tiles are added in double precision.
   simd: room => ([x, y, mask], out, { out: { shape: [n, m] } }) => {

@@ -9,7 +9,7 @@
  *
  * a product of two parts is below 2²², and float64 adds up 2³¹ of those without rounding.
  */
-import type { CpuKernel, Data } from '../../backends/backend.ts'
+import type { Call, CpuKernel, Data } from '../../backends/backend.ts'
 
 /** Whether these are whole numbers. */
 export function areWhole(x: Data): x is Int32Array | Uint32Array {
@@ -28,23 +28,28 @@ export function wholePower(a: number, b: number): number {
 }
 
 /**
- * A loop whose results are linear in each of its first two inputs, made exact for whole numbers.
+ * The kernel of a loop that sums products in double precision, results that are linear in each of its first two inputs. For
+ * whole numbers they are exact. `sums` are zeros at first.
  *
  * @param added the position of an input that is added to the results, if there is one
  */
 export function exactProducts<A>(
-  loop: CpuKernel<A>, added: (attrs: A) => number | undefined = () => undefined,
+  loop: (inputs: readonly Data[], sums: Float64Array, call: Call<A>) => void,
+  added: (attrs: A) => number | undefined = () => undefined,
 ): CpuKernel<A> {
   return (inputs, out, call) => {
-    if (!areWhole(out)) return loop(inputs, out, call)
+    const sums = new Float64Array(out.length)
+    if (!areWhole(out)) {
+      loop(inputs, sums, call)
+      return out.set(sums)
+    }
     const [as, bs] = [inputs[0], inputs[1]].map(parts)
     const once = added(call.attrs)
-    const sums = new Float64Array(out.length)
     out.fill(0)
     for (let i = 0; i < 3; i++) {
       for (let j = 0; i + j < 3; j++) {
         const rest = inputs.slice(2).map((x, k) => (k + 2 === once && i + j > 0 ? new Float64Array(x.length) : x))
-        loop([as[i], bs[j], ...rest], sums, call)
+        loop([as[i], bs[j], ...rest], sums.fill(0), call)
         const unit = 2 ** (11 * (i + j))
         for (let k = 0; k < sums.length; k++) out[k] += (sums[k] * unit) | 0
       }

@@ -38,15 +38,13 @@ import type { WindowOptions } from '../window.ts'
 export const conv2dOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2d',
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), k.shape[3]], dtype: x.dtype }),
-  cpu: exactProducts(([x, k, mask], out, { inputs: [{ shape: [b] }, { shape: [, , n, m] }], attrs }) => {
-    const sums = new Float64Array(out.length)
+  cpu: exactProducts(([x, k, mask], sums, { inputs: [{ shape: [b] }, { shape: [, , n, m] }], attrs }) => {
     eachLink(attrs, b, mask, (o, t, i) => {
       for (let c = 0; c < n; c++) {
         const value = i < 0 ? 0 : x[i * n + c], by = (t * n + c) * m, to = o * m
         for (let j = 0; j < m; j++) sums[to + j] += value * k[by + j]
       }
     })
-    out.set(sums)
   }),
   simd: conv2dSimd,
 
@@ -70,8 +68,7 @@ export const conv2dOp: Op<Windows> = defineOp<Windows>({
 export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dInput',
   infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
-  cpu: exactProducts(([g, k, mask], out, { inputs: [{ shape: [b] }, { shape: [, , n, m] }], attrs }) => {
-    const sums = new Float64Array(out.length)
+  cpu: exactProducts(([g, k, mask], sums, { inputs: [{ shape: [b] }, { shape: [, , n, m] }], attrs }) => {
     eachLink(attrs, b, mask, (o, t, i) => {
       for (let c = 0; c < n && i >= 0; c++) {
         const from = o * m, by = (t * n + c) * m
@@ -80,7 +77,6 @@ export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
         sums[i * n + c] += sum
       }
     })
-    out.set(sums)
   }),
   simd: conv2dInputSimd,
 
@@ -144,15 +140,13 @@ function multiplyWgsl(
 export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
   name: 'conv2dFilter',
   infer: ([x, g], { kernel }): Spec => ({ shape: [...kernel, x.shape[3], g.shape[3]], dtype: x.dtype }),
-  cpu: exactProducts(([x, g, mask], out, { inputs: [{ shape: [b] }], out: { shape: [, , n, m] }, attrs }) => {
-    const sums = new Float64Array(out.length)
+  cpu: exactProducts(([x, g, mask], sums, { inputs: [{ shape: [b] }], out: { shape: [, , n, m] }, attrs }) => {
     eachLink(attrs, b, mask, (o, t, i) => {
       for (let c = 0; c < n; c++) {
         const value = i < 0 ? 0 : x[i * n + c], to = (t * n + c) * m
         for (let j = 0; j < m; j++) sums[to + j] += value * g[o * m + j]
       }
     })
-    out.set(sums)
   }),
   simd: conv2dFilterSimd,
 

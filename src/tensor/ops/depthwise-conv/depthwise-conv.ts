@@ -43,15 +43,13 @@ export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConv',
   simd: depthwiseConvSimd,
   infer: ([x, k], win): Spec => ({ shape: [x.shape[0], ...outputSize(win), x.shape[3] * k.shape[3]], dtype: x.dtype }),
-  cpu: exactProducts(([x, k, mask], out, { inputs: [{ shape: [b] }, { shape: [, , n, m] }], attrs }) => {
-    const sums = new Float64Array(out.length)
+  cpu: exactProducts(([x, k, mask], sums, { inputs: [{ shape: [b] }, { shape: [, , n, m] }], attrs }) => {
     eachLink(attrs, b, mask, (o, t, i) => {
       for (let f = 0; f < n * m; f++) {
         const weight = k[t * n * m + f]
         if (weight !== 0) sums[o * n * m + f] += (i < 0 ? 0 : x[i * n + Math.floor(f / m)]) * weight
       }
     })
-    out.set(sums)
   }),
   // A thread for each channel of each cell, with the sums of its filters.
   wgsl: ({ inputs: [, { shape: [, , n, m] }, mask], out, attrs }) => {
@@ -98,15 +96,13 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
   name: 'depthwiseConvInput',
   simd: depthwiseConvInputSimd,
   infer: ([g, k], { size }): Spec => ({ shape: [g.shape[0], ...size, k.shape[2]], dtype: g.dtype }),
-  cpu: exactProducts(([g, k, mask], out, { inputs: [{ shape: [b] }, { shape: [, , n, m] }], attrs }) => {
-    const sums = new Float64Array(out.length)
+  cpu: exactProducts(([g, k, mask], sums, { inputs: [{ shape: [b] }, { shape: [, , n, m] }], attrs }) => {
     eachLink(attrs, b, mask, (o, t, i) => {
       for (let f = 0; f < n * m && i >= 0; f++) {
         const weight = k[t * n * m + f]
         if (weight !== 0) sums[i * n + Math.floor(f / m)] += g[o * n * m + f] * weight
       }
     })
-    out.set(sums)
   }),
   wgsl: ({ inputs: [, { shape: [, , n, m] }, mask], out, attrs }) => {
     const { wgsl, u32 } = linksWgsl('readers', attrs)
@@ -157,14 +153,12 @@ export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
     const filters = multiplier ?? (channels && g.shape[3] / channels)
     return { shape: [...kernel, channels, filters], dtype: x.dtype }
   },
-  cpu: exactProducts(([x, g, mask], out, { inputs: [{ shape: [b] }], out: { shape: [, , n, m] }, attrs }) => {
-    const sums = new Float64Array(out.length)
+  cpu: exactProducts(([x, g, mask], sums, { inputs: [{ shape: [b] }], out: { shape: [, , n, m] }, attrs }) => {
     eachLink(attrs, b, mask, (o, t, i) => {
       for (let f = 0; f < n * m; f++) {
         sums[t * n * m + f] += (i < 0 ? 0 : x[i * n + Math.floor(f / m)]) * g[o * n * m + f]
       }
     })
-    out.set(sums)
   }),
   wgsl: ({ inputs: [, g, mask], out: { shape }, attrs }) => {
     const { wgsl, u32 } = linksWgsl('reads', attrs)

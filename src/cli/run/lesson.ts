@@ -23,6 +23,7 @@ import { scope } from '../../tensor/lifetime.ts'
 import { quoted } from '../input/invocation.ts'
 import { files } from './run-folder.ts'
 import type { Run } from './run-folder.ts'
+import { isRow } from '../terminal/progress.ts'
 import { isLive } from '../terminal/screen.ts'
 import { drawLoss, writtenByAll } from './subject.ts'
 import type { Subject } from './subject.ts'
@@ -78,7 +79,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
     cells: axes.reduce((a, b) => a * b, 1),
     title: `Learning ${config.task} from ${split.train.length} ${split.train.length === 1 ? 'example' : 'examples'} of ${size} cells`
       + (validate ? `, judged by ${split.test.length} others` : ''),
-    hints: isLive(process.stdout) ? ['Left: what it should make. Right: what it makes by now.'] : [],
+    hints: isLive(process.stdout) ? [`${isRow(run.target) ? 'Above: what it should make. Below' : 'Left: what it should make. Right'}: what it makes by now.`] : [],
     ...(validate && {
       validation: {
         every: validate.every, ...(validate.patience !== null && { patience: validate.patience }),

@@ -7,8 +7,8 @@ import type { Image } from '../../nca/files/image.ts'
 import { filmStrip } from '../../nca/files/image.ts'
 import { block, isLive, pictureLines } from './screen.ts'
 
-/** Where a run stands. */
-export type Standing = { readonly iteration: number; readonly loss: number }
+/** Where a run stands; what the last validation said, where there was one. */
+export type Standing = { readonly iteration: number; readonly loss: number; readonly validation?: number | null }
 
 export type Display = {
   /** After each iteration. */
@@ -37,14 +37,14 @@ function liveDisplay(output: NodeJS.WriteStream, iterations: number, from: numbe
   let next = 0
   let started = false
   return {
-    update({ iteration, loss }) {
-      bar.update(iteration, { error: errorOf(loss), pace: pace(iteration) })
+    update(standing) {
+      bar.update(standing.iteration, { error: inWords(standing), pace: pace(standing.iteration) })
     },
     async picture(paint) {
       if (performance.now() < next) return
       const began = performance.now()
       const image = await paint()
-      picture.draw(pictureLines(filmStrip([target, image], { gap: 4 }), output))
+      picture.draw(pictureLines(beside(target, image), output))
       // A picture costs a rollout: at most a twentieth of the time goes into them.
       next = performance.now() + Math.max(1000, 20 * (performance.now() - began))
       if (!started) bar.start(iterations, from, { error: '–', pace: '' })
@@ -57,16 +57,28 @@ function liveDisplay(output: NodeJS.WriteStream, iterations: number, from: numbe
   }
 }
 
+/** What it should be and what it is: beside one another, rows of several pictures above one another. */
+function beside(target: Image, image: Image): Image {
+  if (target.width !== image.width || target.height !== image.height) return image // a texture may be learned on another grid
+  return filmStrip([target, image], { gap: 4, columns: isRow(image) ? 1 : 2 })
+}
+
+/** Whether a picture is a row of several. */
+export function isRow({ width, height }: Image): boolean {
+  return width > 1.5 * height
+}
+
 function lineDisplay(output: NodeJS.WriteStream, iterations: number): Display {
   const pace = measurePace(iterations)
   let last = { at: -Infinity, iteration: 0 }
   return {
-    update({ iteration, loss }) {
+    update(standing) {
+      const { iteration } = standing
       const now = performance.now()
       const speed = pace(iteration)
       if (now - last.at < 5000 && iteration - last.iteration < iterations / 20 && iteration < iterations) return
       last = { at: now, iteration }
-      output.write(`iteration ${iteration}/${iterations}  error ${errorOf(loss)}  ${speed}\n`)
+      output.write(`iteration ${iteration}/${iterations}  error ${inWords(standing)}  ${speed}\n`)
     },
     async picture() {},
     end() {},
@@ -88,6 +100,10 @@ function measurePace(iterations: number): (iteration: number) => string {
 
 /** The mean squared difference below which a picture is easily taken for its target. */
 export const goodLikeness = 0.001
+
+function inWords({ loss, validation = null }: Standing): string {
+  return validation === null ? errorOf(loss) : `${errorOf(loss)}  validation ${errorOf(validation)}`
+}
 
 /** A loss as text: two digits. */
 export function errorOf(loss: number): string {

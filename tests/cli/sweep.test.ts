@@ -110,6 +110,21 @@ it('tells of a run that fails, and trains the others', async () => {
   expect(report.match(/^- [0-9a-f]{16} failed: .*nothing\.png/gm)).toHaveLength(2)
 }, 180_000)
 
+it('keeps a second one out of its folder, and goes on after SIGTERM', async () => {
+  await writeConfig(folder('long-base.yaml'), 'iterations: 4000\n')
+  await writeFile(folder('long.yaml'), 'base: long-base.yaml\nfields: { train.batch: [2] }\n')
+  const args = ['sweep', folder('long.yaml'), '--out', folder('held')]
+  const { child, result } = start(args)
+  while (!existsSync(folder('held', 'runs')) || (await readdir(folder('held', 'runs'))).length === 0) await sleep(20)
+  const second = await run(args)
+  expect([second.status, second.out]).toEqual([1, ''])
+  expect(second.err).toMatch(new RegExp(`^train: ${folder('held')} is being trained by process ${child.pid} since `))
+  child.kill('SIGTERM')
+  const { status, out, err } = await result
+  expect([status, err]).toEqual([143, ''])
+  expect(out).toContain('\nStopped with 0 of 1 candidates trained. Go on with:\n  npx cellgrad sweep ')
+}, 180_000)
+
 it('refuses what is wrong before it trains anything', async () => {
   const refused = async (name: string, text: string): Promise<string> => {
     await writeFile(folder(name), text)
@@ -121,6 +136,7 @@ it('refuses what is wrong before it trains anything', async () => {
   expect(await refused('b.yaml', 'base: {}\nfields: { rate: { from: 1, to: 2 } }\n')).toBe('b.yaml: gridOf: rate.levels is undefined, expected a whole number > 0: into so many values a grid cuts a range.\n')
   expect(await refused('c.yaml', 'base: {}\nfields: { batch: [4] }\ndesing: grid\n')).toContain('c.yaml: there is no option "desing"; did you mean "design"?')
   expect(await refused('d.yaml', 'base: {}\nfields: { batch: [4] }\ndesign: random\n')).toContain('d.yaml: runs is null, expected a whole number > 0, for a design that is drawn.')
+  expect(await refused('e.yaml', 'base: {}\nfields: { batch: [4] }\nbudget: { minutes: 40000 }\n')).toContain('e.yaml: budget.minutes is 40000, expected null, or a number > 0, at most 30000.')
   expect(existsSync(folder('never'))).toBe(false)
 })
 

@@ -18,6 +18,13 @@ it('a plan has a run for each point and seed, named by its configuration', () =>
   expect(new Set(runs.flat().map(({ id }) => id)).size).toBe(8)
   const halved = checkData('sweep', sweepField, { base: {}, fields: { batch: [2, 4, 8] }, halving: { least: 10 } })
   expect(planOf(halved, { iterations: 90 }, 1).machine.rungs).toEqual([10, 30, 90])
+  // Nothing that the file says is silently something else.
+  const said = (more: object) => () => planOf(checkData('sweep', sweepField, { base: {}, fields: { batch: [2] }, ...more }), { seed: 7 }, 70)
+  expect(said({})().runs.flat().map(({ seed, config }) => [seed, config.seed])).toEqual([[7, 7]])
+  expect(said({ fields: { seed: [1, 2] } })).toThrow('sweep: a field is "seed", expected seeds: a list, over which results are averaged.')
+  expect(said({ fields: { iterations: [10, 20] } })).toThrow('sweep: a field is "iterations", expected train.iterations in the base: all candidates are trained equally long, or by halving.')
+  expect(said({ fields: { batch: [2], 'train.batch': [3] } })).toThrow('sweep: a field is "train.batch", expected each field once; it is batch, which is there too.')
+  expect(said({ halving: { least: 71 } })).toThrow('sweep: halving.least is 71, expected at most the iterations of a run, 70.')
   // The budget is that of all seeds together.
   const within = (iterations: number) => planOf({ ...sweep, budget: { iterations, minutes: null } }, {}, 70)
   const [next] = [within(2 * 70).machine].map(({ start, next }) => next(next(start)!.state))

@@ -87,10 +87,11 @@ function told<T>(make: () => T, where: string = ''): T {
   }
 }
 
-async function runSweep(file: string, folder: string, { budget: { iterations, minutes }, seeds }: Sweep, plan: Plan, executor: Executor): Promise<void> {
+async function runSweep(file: string, folder: string, { budget: { iterations, minutes } }: Sweep, plan: Plan, executor: Executor): Promise<void> {
   const { points, machine } = plan
   const longest = machine.rungs.at(-1)!
-  say(`${points.length} candidates${seeds.length > 1 ? ` with ${seeds.length} seeds each` : ''}, up to ${longest} iterations, in ${folder}`)
+  const [{ length: seeds }] = plan.runs
+  say(`${points.length} candidates${seeds > 1 ? ` with ${seeds} seeds each` : ''}, up to ${longest} iterations, in ${folder}`)
   const interrupt = untilInterrupted(() => say('Stopping; runs that are under way are saved (Ctrl-C again to stop at once)'))
   const late = new AbortController()
   const timer = minutes === null ? undefined : setTimeout(() => late.abort(), 60_000 * minutes)

@@ -7,7 +7,7 @@ import type { Field } from '../../backends/fields.ts'
 import { check, isObject, isWhole, numberAbove, oneOf, text, wholeFrom, flag } from '../../backends/options.ts'
 import { key } from '../../tensor/key.ts'
 import type { JsonObject } from '../flat.ts'
-import { arranged } from '../config/sections.ts'
+import { arranged, placeOf } from '../config/sections.ts'
 import { valueAt, withValue } from '../flat.ts'
 import { gridOf, latinHypercube, randomOf } from './designs.ts'
 import { configAt, runId } from './fields.ts'
@@ -25,13 +25,16 @@ export type Sweep = {
   readonly runs: number | null
   /** Seed of the draw. */
   readonly seed: number
-  /** Each candidate is trained with each of these seeds. */
-  readonly seeds: readonly number[]
+  /** Each candidate is trained with each of these seeds; null: with that of the base. */
+  readonly seeds: readonly number[] | null
   /** Trains all candidates so long first, and the best of them longer, see `halving`; null trains all to the end. */
   readonly halving: { readonly least: number; readonly factor: number; readonly wait: boolean } | null
   /** Begins no run that would need more iterations, of all runs together, and none after so many minutes; null is no end. */
   readonly budget: { readonly iterations: number | null; readonly minutes: number | null }
 }
+
+/** Three weeks: a timer of JavaScript that is to wait longer than 2³¹ milliseconds does not wait at all. */
+const mostMinutes = 30_000
 
 /** What a sweep's file may say, field by field. */
 export const sweepField: Field<Sweep> = record<Sweep>({
@@ -51,9 +54,11 @@ export const sweepField: Field<Sweep> = record<Sweep>({
     },
     seed: { ...wholeFrom(0, Number.MAX_SAFE_INTEGER), default: 0, about: 'Seed with which points are drawn' },
     seeds: {
-      fits: x => Array.isArray(x) && x.length > 0 && x.every(n => isWhole(n)) && new Set(x).size === x.length,
-      expected: 'a list of whole numbers ≥ 0 that differ', json: { type: 'array', items: { type: 'integer', minimum: 0 }, minItems: 1 },
-      default: [0], about: 'Seeds of training: each point is trained with each',
+      ...orNull<readonly number[]>({
+        fits: x => Array.isArray(x) && x.length > 0 && x.every(n => isWhole(n)) && new Set(x).size === x.length,
+        expected: 'a list of whole numbers ≥ 0 that differ', json: { type: 'array', items: { type: 'integer', minimum: 0 }, minItems: 1 },
+      }),
+      default: null, about: 'Seeds of training: each point is trained with each; null: with that of the base',
     },
     halving: {
       ...orNull(record<NonNullable<Sweep['halving']>>({
@@ -69,7 +74,7 @@ export const sweepField: Field<Sweep> = record<Sweep>({
       ...record<Sweep['budget']>({
         fields: {
           iterations: { ...orNull(wholeFrom(1, Number.MAX_SAFE_INTEGER)), default: null, about: 'Iterations of all runs together: none begins that would need more; null: no end' },
-          minutes: { ...orNull(numberAbove(0)), default: null, about: 'No run begins after so many minutes; null: no end' },
+          minutes: { ...orNull(numberAbove(0, mostMinutes)), default: null, about: 'No run begins after so many minutes; null: no end' },
         },
       }),
       default: { iterations: null, minutes: null }, about: 'What the sweep may cost; beside the number of points that are drawn, runs',
@@ -96,7 +101,7 @@ export type Plan = {
  *
  * @param base the values of the configuration that all runs have in common
  * @param otherwise iterations of a run, where the base does not say them
- * @throws one sentence where the fields are none, or the budget is less than one candidate needs
+ * @throws one sentence where the fields are none, or what is said does not go together
  * @example planOf(sweep, { data: { target: '🦎' }, train: { iterations: 500 } }, 8001).runs.flat().map(({ id }) => id)
  */
 export function planOf(sweep: Sweep, base: JsonObject, otherwise: number): Plan {
@@ -104,17 +109,30 @@ export function planOf(sweep: Sweep, base: JsonObject, otherwise: number): Plan 
   const most = typeof said === 'number' ? said : otherwise
   const draw = { n: sweep.runs ?? 1, key: key(sweep.seed) }
   const designs = { grid: () => gridOf(sweep.fields), random: () => randomOf(sweep.fields, draw), latinHypercube: () => latinHypercube(sweep.fields, draw) }
+  checkPlaces(Object.keys(sweep.fields))
   const points = designs[sweep.design]()
-  const runs = points.map((point, candidate) => sweep.seeds.map(seed => {
+  const seeds = sweep.seeds ?? [typeof base.seed === 'number' ? base.seed : 0]
+  const runs = points.map((point, candidate) => seeds.map(seed => {
     const config = withValue(configAt(base, point), 'seed', seed)
     return { id: runId(config), candidate, seed, config }
   }))
   const { least, factor, wait } = sweep.halving ?? { least: most, factor: 3, wait: true }
-  const first = Math.min(least, most) * sweep.seeds.length
+  check(least <= most, 'sweep', 'halving.least', least, `at most the iterations of a run, ${most}`)
+  const first = least * seeds.length
   const { iterations: budget } = sweep.budget
   check(budget === null || budget >= first, 'sweep', 'budget.iterations', budget, `at least ${first}, which the first candidate needs`)
   return {
     points, runs,
-    machine: halving({ candidates: points.length, least: Math.min(least, most), most, factor, wait, budget: (budget ?? Infinity) / sweep.seeds.length }),
+    machine: halving({ candidates: points.length, least, most, factor, wait, budget: (budget ?? Infinity) / seeds.length }),
   }
+}
+
+/** Refuses fields of which a sweep makes something else, and two that are one. */
+function checkPlaces(paths: readonly string[]): void {
+  const places = paths.map(placeOf)
+  paths.forEach((path, i) => {
+    check(places[i] !== 'seed', 'sweep', 'a field', path, 'seeds: a list, over which results are averaged')
+    check(places[i] !== 'train.iterations', 'sweep', 'a field', path, 'train.iterations in the base: all candidates are trained equally long, or by halving')
+    check(places.indexOf(places[i]) === i, 'sweep', 'a field', path, `each field once; it is ${paths[places.indexOf(places[i])]}, which is there too`)
+  })
 }

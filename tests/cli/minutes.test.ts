@@ -2,10 +2,11 @@ import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { expect, it, vi } from 'vitest'
 import { loadConfig } from '../../src/cli/input/config-file.ts'
-import { iterationsIn, stretched, stretchedRate } from '../../src/cli/run/minutes.ts'
+import { estimates, iterationsIn, paced, stretched, stretchedRate } from '../../src/cli/run/minutes.ts'
 import { cosineDecay, cpu, exponentialDecay, stepDecay, warmUp, wsd } from '../../src/index.ts'
+import { plannedAt } from '../../src/nca/training/pace.ts'
 import { rateAt } from '../../src/nca/training/schedule.ts'
-import { run, temporaryFolder, writeConfig } from './run.ts'
+import { asModule, run, temporaryFolder, writeConfig } from './run.ts'
 
 const folder = temporaryFolder()
 const length = fc.integer({ min: 1, max: 50 })
@@ -69,13 +70,61 @@ it('samples on their way from one cell count three quarters of those that are gr
   }
 })
 
-it('--minutes makes a run of as many iterations as fit, like any other', async () => {
+it('a run ends in time on a machine that becomes busy, or free, and goes through its whole plan', async () => {
+  const config = await loadConfig({ flags: { iterations: 1000 } })
+  const speeds = fc.array(fc.record({ until: fc.double({ min: 0, max: 1, noNaN: true }), slower: fc.double({ min: 0.25, max: 4, noNaN: true }) }), { maxLength: 4 })
+  let now = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now)
+  try {
+    fc.assert(fc.property(speeds, fc.integer({ min: 200, max: 5000 }), (phases, first) => {
+      now = 1000
+      let run = stretched(config, first), done = 0
+      const total = 120_000
+      const left = estimates(total / 60_000, now, run.train)
+      const each = (): number => (phases.find(({ until }) => now - 1000 < until * total)?.slower ?? 1) * (0.9 * total / first)
+      while (done < run.train.iterations) {
+        now += each()
+        done++
+        const more = done < run.train.iterations ? left(done) : null
+        if (more !== null) run = paced(run, done, more)
+      }
+      now += each() * 56 / run.train.batch // the pictures
+      expect(Math.abs(now - 1000 - total)).toBeLessThan(0.1 * total)
+      const plans = Array.from({ length: done + 1 }, (_, t) => plannedAt(run.train.pace, t))
+      expect(plans.every((plan, t) => t === 0 || plan > plans[t - 1] - 1e-9)).toBe(true)
+      if (run.train.pace.length > 3) expect(plans[done]).toBeGreaterThan(0.8 * first)
+    }))
+  } finally {
+    clock.mockRestore()
+  }
+})
+
+it('--minutes makes a run of as many iterations as fit, which its configuration says', async () => {
   const config = await writeConfig(folder('run.yaml'), 'iterations: 1000000\n')
   const { status, out, err } = await run(['train', 'fish', '--config', config, '--minutes', '0.01', '--out', folder('short')])
   expect([status, err]).toEqual([0, ''])
-  const count = Number(/^(\d+) iterations fit into 0\.01 minutes here\.\n/.exec(out)?.[1])
-  expect(out).toContain(`Trained ${count} iterations in `)
+  const planned = Number(/^(\d+) iterations fit into 0\.01 minutes here\.\n/.exec(out)?.[1])
+  const count = Number(/^Trained (\d+) iterations in /m.exec(out)?.[1])
   const written = await readFile(folder('short', 'config.yaml'), 'utf8')
   expect(written).toContain(`\n  iterations: ${count}\n`)
-  expect(Number(/ at: \[(\d+)\]/.exec(written)?.[1])).toBe(Math.round((2001 * count) / 1e6))
+  expect(Number(/ at: \[(\d+)\]/.exec(written)?.[1])).toBe(Math.round((2001 * planned) / 1e6))
+})
+
+it('what it decides on the way stands in the configuration, which makes the same run again without a clock', async () => {
+  const config = await writeConfig(
+    folder('slow.yaml'), 'optimiser: { type: adam, rate: { type: cosine, rate: 0.002, length: 1000 } }\niterations: 1000\n',
+  )
+  // Whoever looks at it, it is 10 ms later: so a run, which looks more often than the measurement, takes longer than that says.
+  const clock = asModule('let now = 0; performance.now = () => now += 10')
+  const timed = await run(['train', 'fish', '--config', config, '--minutes', '0.05', '--out', folder('timed')], { imports: [clock] })
+  expect([timed.status, timed.err]).toEqual([0, ''])
+  const planned = Number(/^(\d+) iterations fit/.exec(timed.out)?.[1])
+  const done = Number(/Trained (\d+) iterations in/.exec(timed.out)?.[1])
+  expect(done).toBeLessThan(planned)
+  const written = await readFile(folder('timed', 'config.yaml'), 'utf8')
+  expect(written).toMatch(new RegExp(`iterations: ${done}\n[^]*pace: \\[ *\\{|iterations: ${done}\n[^]*pace:\n`))
+  const again = await run(['train', '--config', folder('timed', 'config.yaml'), '--out', folder('again')])
+  expect([again.status, again.err]).toEqual([0, ''])
+  const model = (name: string): Promise<Buffer> => readFile(folder(name, 'model.safetensors'))
+  expect((await model('again')).equals(await model('timed'))).toBe(true)
 })

@@ -3,8 +3,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  adamW, add, conv, customRule, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, full,
-  init, key, mean, mlp, mul, paramShapes, rollout, sgd, square, sub, takeChannels, taskTrainer, Tensor, tensor,
+  adamW, add, conv, cosineDecay, customRule, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, full,
+  init, key, mean, mlp, mul, paramShapes, rateAt, rollout, sgd, square, sub, takeChannels, taskTrainer, Tensor, tensor,
   train, trainablePaths, unstack, valueAndGrad, zeros,
 } from '../../src/index.ts'
 import type { DataParams, DataRule, Key, Task, Trainable, Trainer, TrainerOptions, TrainerState } from '../../src/index.ts'
@@ -520,7 +520,7 @@ it('says what does not fit together', () => {
       "nothingToMutate": "trainer: mutated is 1, expected 0, or a rule with frozen channels.",
       "oneExample": "trainer: mutated is 1, expected 0, or a task of more than one example.",
       "optimiser": "trainer: optimiser.type is "lion", expected 'adam' or 'sgd'.",
-      "option": "trainer: there is no option "batchSize"; there are rule, params, batch, steps, readouts, pool, write, fromPool, reseed, damaged, damage, ranked, mutated, perturbAfter, optimiser, normalise, clip, accumulate, trainable, warmUp, task.",
+      "option": "trainer: there is no option "batchSize"; there are rule, params, batch, steps, readouts, pool, write, fromPool, reseed, damaged, damage, ranked, mutated, perturbAfter, optimiser, normalise, clip, accumulate, trainable, warmUp, pace, task.",
       "pool": "trainer: pool is -1, expected a whole number from 0 to 1000000.",
       "ranked": "trainer: ranked is true, expected 'loss' or 'none'.",
       "readouts": "trainer: readouts is 0, expected a whole number from 1 to 1000000, or a list of numbers of steps, at least 1.",
@@ -542,4 +542,33 @@ it('says what does not fit together', () => {
   const none = taskTrainer({ ...options(), rule: code, trainable: ['b'] } as unknown as TrainerOptions<typeof code>)
   expect(sentence(() => none.init(key(0)))).toMatchInlineSnapshot(`"trainer: trainable is ["b"], expected the beginning of the path of a parameter."`)
   expect(sentence(() => taskTrainer(options()).init(3 as never))).toMatchInlineSnapshot(`"init: the key is 3, expected a key; make one with key(0)."`)
+})
+
+describe('a pace', () => {
+  const schedule = cosineDecay(0.1, { length: 12 })
+  const planned: Some = {
+    optimiser: sgd({ rate: schedule }), warmUp: { iterations: 8, from: [1, 2] }, steps: [20, 21], pool: 9,
+    fromPool: { to: 1, from: 0, delay: 4 }, perturbAfter: 4, damaged: 1,
+  }
+  const pace = [{ at: 2, plan: 2, per: 3 }, { at: 4, plan: 8, per: 0.5 }]
+
+  it('says where in its plan a run stands: of its rates, and lengths of rollouts', () => {
+    const trainer = taskTrainer(options({ ...planned, pace }))
+    let state = trainer.init(key(1))
+    const seen = [0, 1, 2, 5, 8, 8.5, 9].map(plan => {
+      const next = trainer.step(state)
+      state = next.state
+      expect(next.metrics.rate).toBe(rateAt(schedule, plan))
+      expect(next.metrics.steps).toBe(Math.round(1 + 19 * Math.min(1, plan / 8)))
+      return Array.from(next.metrics.drawn!.fates.toArray())
+    })
+    // All samples begin anew until the plan is at 4, and one is damaged from there on.
+    expect(seen.map(fates => fates.every(fate => fate === 1))).toEqual([true, true, true, false, false, false, false])
+  })
+
+  it('has legs one after the other', () => {
+    expect(() => taskTrainer(options({ pace: [{ at: 5, plan: 5, per: 1 }, { at: 5, plan: 6, per: 1 }] })))
+      .toThrow('trainer: pace[1].at is 5, expected more than that of the leg before.')
+    expect(() => taskTrainer(options({ pace: [{ at: 5, plan: 5, per: 0 }] }))).toThrow('pace')
+  })
 })

@@ -51,7 +51,7 @@ export const verbose: ArgDef = toggle('Describes the rule and how it is computed
 
 /** Another one. */
 export const minutes: ArgDef = flag('n', 'As many iterations as fit into so many minutes, with schedules to match, in the place of --iterations; '
-  + 'measured once, at the beginning (default: none)')
+  + 'measured at the beginning, and again on the way (default: none)')
 
 /** A command called `cellgrad <name>`. */
 export function command(

@@ -5,12 +5,19 @@
  * mean length, with their gradient, of a batch of which every sample is the target itself. What costs time is living
  * cells, and when the rule has learned, as many live as the target covers; an untrained rule leaves them as they are. A
  * sample that grows from one cell has fewer, three quarters on average over a rollout, as it was measured with trained
- * lizards; that pays for the optimiser, pictures and files too. What it cannot foresee is a machine that others use more
- * or less than during the measurement, and, in short runs, rules that grow over everything at first.
+ * lizards; that pays for the optimiser, pictures and files too. The number is written into config.yaml with its schedules,
+ * like one that was given: they are the plan of the run.
  *
- * The number is written into config.yaml with its schedules, like one that was given, and no clock decides anything
- * after that: a run that is killed and resumed ends where it would have ended, with the same parameters, however long
- * that takes.
+ * What cannot be foreseen is a machine that others use more or less than during the measurement, and, in short runs, rules
+ * that grow over everything at first. So whenever half of what was left has gone, of the time or of the iterations, those
+ * that are left are estimated again, by the time that the last ones took, and go through what is left of the plan
+ * (`src/nca/training/pace.ts`). Ends of runs are known the better, the nearer they are, and a run that has no time left ends.
+ * The time is that of the whole command: the pictures at its end take as long as to train on some samples, as was measured.
+ *
+ * A clock decides, but a run does not depend on it any more once it has: a checkpoint is saved, and then the decision
+ * written into config.yaml, as data that say of each iteration where in the plan it stands. So a run that is killed and
+ * resumed has the parameters that it would have had with the decisions made until then; the process that goes on makes
+ * none, however long it takes. And config.yaml alone makes the same run again.
  */
 import { valueAndGrad } from '../../autograd/grad.ts'
 import type { Backend } from '../../backends/backend.ts'
@@ -22,6 +29,7 @@ import { init } from '../../nca/rule/parameters.ts'
 import type { DataParams } from '../../nca/rule/types.ts'
 import { rgba } from '../../nca/state.ts'
 import { rollout } from '../../nca/step.ts'
+import { plannedAt } from '../../nca/training/pace.ts'
 import type { Schedule } from '../../nca/training/schedule.ts'
 import { key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
@@ -33,6 +41,7 @@ import type { Config, Training } from '../../experiment/config/schema.ts'
 
 const grownShare = 0.75 // of the target's cells, that live in a sample on its way from one cell
 const mostMeasured = 10_000 // milliseconds
+const picturesInSamples = 56 // on which one could train while the pictures of a lizard are drawn
 const leastFactor = 2 ** -1022 // of a decay by which a long run, shrunk to a few iterations, would be 0
 
 /** How many iterations fit into so many minutes, at least one; `target` is padded. */
@@ -62,6 +71,53 @@ export async function iterationsIn(minutes: number, config: Config, target: Imag
   const young = (pool === 0 ? batch : reseed) / batch
   const milliseconds = (passed / count) * (1 - young + young * grownShare)
   return Math.max(1, Math.floor((60_000 * minutes) / milliseconds))
+}
+
+/** How a run that has a time to end in is planned anew. */
+export type Replanning<R> = {
+  /** How many iterations are left after one, where that should be estimated again, else null. */
+  left(iteration: number): number | null
+  /** The run with so many left. */
+  planned(iteration: number, left: number): R
+}
+
+/** That of a run which ends so many minutes after `began`. */
+export function replanning<R extends { readonly config: Config }>(minutes: number, began: number, first: R): Replanning<R> {
+  let run = first
+  return {
+    left: estimates(minutes, began, first.config.train),
+    planned: (iteration, left) => (run = { ...run, config: paced(run.config, iteration, left) }),
+  }
+}
+
+/**
+ * Tells of a run of so many iterations, which ends so many minutes after `began`, how many iterations are left, whenever
+ * that should be estimated again after one, and null where it should not.
+ */
+export function estimates(minutes: number, began: number, { iterations, batch }: Training): (iteration: number) => number | null {
+  const total = 60_000 * minutes, drawing = picturesInSamples / batch
+  let end = began + total * (1 - Math.min(0.5, drawing / iterations))
+  let last = { time: performance.now(), iteration: 0 }
+  let half = { time: (last.time + end) / 2, iteration: iterations / 2 }
+  return iteration => {
+    const time = performance.now()
+    if (time >= end) return 0
+    if (end - time < total / 64 || (time < half.time && iteration < half.iteration)) return null
+    const each = (time - last.time) / (iteration - last.iteration)
+    end = began + total - Math.min(total / 2, drawing * each)
+    const left = Math.max(0, Math.floor((end - time) / each))
+    last = { time, iteration }
+    half = { time: (time + end) / 2, iteration: iteration + left / 2 }
+    return left
+  }
+}
+
+/** A configuration whose run has so many iterations left at one of them, for all that is left of its plan. */
+export function paced(config: Config, iteration: number, left: number): Config {
+  const { iterations, pace } = config.train
+  const plan = plannedAt(pace, iteration)
+  const legs = left === 0 ? pace : [...pace, { at: iteration, plan, per: (plannedAt(pace, iterations) - plan) / left }]
+  return { ...config, train: { ...config.train, iterations: iteration + left, pace: legs } }
 }
 
 /** A configuration of another number of iterations, in which all that happens at an iteration happens at the same part. */

@@ -34,7 +34,8 @@ import type { Interruption } from '../terminal/interrupt.ts'
 import { invocation, quoted } from '../input/invocation.ts'
 import { firstParams, lessonSubject, prepare } from './lesson.ts'
 import { openMetrics, recentLoss } from './metrics.ts'
-import { iterationsIn, stretched } from './minutes.ts'
+import { iterationsIn, replanning, stretched } from './minutes.ts'
+import type { Replanning } from './minutes.ts'
 import { complain, say } from '../terminal/output.ts'
 import { duration, errorOf, showProgress } from '../terminal/progress.ts'
 import { checkReport, keepPicture, writeReport } from './report.ts'
@@ -66,8 +67,12 @@ export type RunOptions = {
   readonly onMetrics?: OnMetrics
 }
 
+/** A run that has a time to end in, planned anew: see minutes.ts. */
+type Anew = Replanning<{ readonly run: Run; readonly trainer: Subject['trainer'] }>
+
 /** Makes a new run and trains it. */
 export async function startRun(config: RunConfig, { out, minutes, ...options }: RunOptions): Promise<void> {
+  const began = performance.now()
   await computing(config, async computer => {
     // The run keeps the way in which it is computed, where the machine alone would choose.
     const fma = config.fma === 'auto' ? computer.fma ?? 'auto' : config.fma
@@ -76,7 +81,7 @@ export async function startRun(config: RunConfig, { out, minutes, ...options }: 
       const prepared = await prepare(config, computer.backend, true)
       checkReport(config, prepared.lesson)
       const picture = { name: config.task, png: encodePng(await prepared.lesson.wanted(prepared.shown)) }
-      return holding(await createRun({ ...config, fma }, picture, out), run => begin(run, () => lessonSubject(run, prepared), computer, options))
+      return holding(await createRun({ ...config, fma }, picture, out), run => begin(run, run => lessonSubject(run, prepared), computer, options))
     }
     checkReport(config)
     const params = await firstParams(config, computer.backend, true)
@@ -87,20 +92,29 @@ export async function startRun(config: RunConfig, { out, minutes, ...options }: 
       whole = stretched(config, await iterationsIn(minutes, config, target, computer.backend))
       say(`${whole.train.iterations} iterations fit into ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} here.`)
     }
-    return holding(await createRun({ ...whole, fma }, picture, out), run => begin(run, () => growing(run, computer.backend, params), computer, options))
+    return holding(await createRun({ ...whole, fma }, picture, out), first => (
+      begin(first, run => growing(run, computer.backend, params), computer, options, minutes ? replanning(minutes, began, first) : null)))
   })
 }
 
 /** Trains a new run; of one whose configuration does not fit its data nothing is left. */
-async function begin(run: Run, subject: () => Subject, computer: Computer, options: RunOptions): Promise<void> {
+async function begin<R extends Run>(
+  run: R, subject: (run: R) => Subject, computer: Computer, options: RunOptions, anew: Replanning<R> | null = null,
+): Promise<void> {
   let made: Subject
   try {
-    made = subject()
+    made = subject(run)
   } catch (error) {
     await discardRun(run)
     throw error
   }
-  await runTraining(run, made, computer, options)
+  await runTraining(run, made, computer, options, anew && {
+    left: anew.left,
+    planned(iteration, left) {
+      const run = anew.planned(iteration, left)
+      return { run, trainer: subject(run).trainer }
+    },
+  })
 }
 
 /** Goes on with a run, with flags laid over its configuration. */
@@ -129,16 +143,20 @@ async function holding<R extends Run>(run: R, work: (run: R) => Promise<void>): 
 
 /** Trains, saves and draws. Sets the exit status where the run did not reach its end. */
 async function runTraining(
-  run: Run, subject: Subject, computer: Computer, { verbose, tensorboard, hyperparameters, onMetrics, plain }: RunOptions,
+  first: Run, subject: Subject, computer: Computer, { verbose, tensorboard, hyperparameters, onMetrics, plain }: RunOptions,
+  anew: Anew | null = null,
 ): Promise<void> {
   const { backend, fma } = computer
-  const { folder, config } = run
-  const { rule, report, train: { iterations, steps } } = config
-  const { trainer, validation } = subject
+  const { folder, config } = first
+  const { rule, report, train: { steps } } = config
+  const { validation } = subject
+  let run = first
+  let { trainer } = subject
+  let { iterations } = config.train
   const checkpoint = join(folder, files.checkpoint)
   const maxBytes = 2 ** 29 + 4 * config.train.pool * subject.cells * channelCount(rule.channels) // where every cell of the pool is held
-  const before = existsSync(checkpoint) ? await readCheckpoint(checkpoint, { backend, trainer, maxBytes }) : null
-  let state = before?.state ?? trainer.init(key(config.seed))
+  const found = existsSync(checkpoint) ? await readCheckpoint(checkpoint, { backend, trainer, maxBytes }) : null
+  let state = found?.state ?? trainer.init(key(config.seed))
   const from = state.iteration
   let saved = from
   const log = await openMetrics(join(folder, files.metrics), from)
@@ -151,8 +169,8 @@ async function runTraining(
   say(`Computing on: ${computer.name}`)
   await noteAbout(folder, computer.name, subject.data)
   if (config.fma === 'on' && fma === 'off') say('This engine has no fused multiply-add, which fma: on asks for (Node 22 has).')
-  if (before?.metadata.fma && fma && before.metadata.fma !== fma) {
-    say(`Up to iteration ${from}, fused multiply-add was ${before.metadata.fma}; from here on it is ${fma}: the last bits will `
+  if (found?.metadata.fma && fma && found.metadata.fma !== fma) {
+    say(`Up to iteration ${from}, fused multiply-add was ${found.metadata.fma}; from here on it is ${fma}: the last bits will `
       + 'not be those of a run that was left alone.')
   }
   const how = explain(rule, backend)
@@ -185,31 +203,53 @@ async function runTraining(
   })
   const preview = (): Promise<Image> => subject.preview(state.params)
   const draw = (): Promise<void> => (plain ? Promise.resolve() : subject.draw(state.params, log.metrics))
-  const told = onMetrics && ((metrics: IterationMetrics) => onMetrics(metrics, { folder, config }))
+  /** Seconds of training here: by now, and before it was planned anew, from when on the driver counts. */
+  let [passed, before] = [0, 0]
+  const inAll = <T extends { readonly seconds: number }>(numbers: T): T => ({ ...numbers, seconds: before + numbers.seconds })
+  const told = onMetrics && ((metrics: IterationMetrics) => onMetrics(inAll(metrics), { folder, config: run.config }))
 
   const isImpatient = (): boolean => validation !== undefined && isExhausted(validation, state.iteration, best)
   const isOver = (): boolean => state.iteration >= iterations || isImpatient()
+
+  /** Plans what is left of the run anew: saves first, so that the checkpoint is never behind what was decided. */
+  async function replan(left: number): Promise<void> {
+    before = passed
+    await save();
+    ({ run, trainer } = anew!.planned(state.iteration, left))
+    await saveConfig(run);
+    ({ iterations } = run.config.train)
+    display.replan(iterations)
+  }
+
+  /** Trains to the end, the interruption, or until it should be planned anew; then how many iterations are left. */
+  async function trainOn(): Promise<number | null> {
+    for await (const given of train(trainer, {
+      iterations, state, signal: interrupt.signal, onMetrics: told, validation, best,
+    })) {
+      const progress = inAll(given);
+      ({ state, best, seconds: passed } = progress)
+      await log.append(progress)
+      await watcher?.iteration(progress)
+      if (state.iteration % config.saveEvery === 0) {
+        await save()
+        await watcher?.saved(progress, preview)
+      }
+      if (report.every !== null && !plain && state.iteration % report.every === 0) await keepPicture(folder, state.iteration, await preview())
+      if (interrupt.signal.aborted) break
+      display.update(progress)
+      await display.picture(preview)
+      const left = isOver() ? null : anew?.left(state.iteration) ?? null
+      if (left !== null) return left
+    }
+    return null
+  }
 
   /** Trains to the end or the interruption and saves. Returns why it stopped where the loss was no longer a number. */
   async function learn(): Promise<NonFiniteError<State> | null> {
     let failure: NonFiniteError<State> | null = null
     try {
       await display.picture(preview)
-      for await (const progress of train(trainer, {
-        iterations, state, signal: interrupt.signal, onMetrics: told, validation, best,
-      })) {
-        ({ state, best } = progress)
-        await log.append(progress)
-        await watcher?.iteration(progress)
-        if (state.iteration % config.saveEvery === 0) {
-          await save()
-          await watcher?.saved(progress, preview)
-        }
-        if (report.every !== null && !plain && state.iteration % report.every === 0) await keepPicture(folder, state.iteration, await preview())
-        if (interrupt.signal.aborted) break
-        display.update(progress)
-        await display.picture(preview)
-      }
+      for (let left = await trainOn(); left !== null; left = await trainOn()) await replan(left)
     } catch (error) {
       if (!(error instanceof NonFiniteError)) throw error
       failure = error // and `state` is the one before

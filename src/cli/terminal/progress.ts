@@ -11,6 +11,8 @@ import { block, isLive, pictureLines } from './screen.ts'
 export type Standing = { readonly iteration: number; readonly loss: number; readonly validation?: number | null }
 
 export type Display = {
+  /** Where the run has another number of iterations from now on. */
+  replan(iterations: number): void
   /** After each iteration. */
   update(standing: Standing): void
   /** Shows a picture of the pattern, if this display has pictures; calls `paint` no more than about once a second. */
@@ -25,7 +27,8 @@ export function showProgress(output: NodeJS.WriteStream, iterations: number, fro
 
 function liveDisplay(output: NodeJS.WriteStream, iterations: number, from: number, target: Image): Display {
   const picture = block(output)
-  const pace = measurePace(iterations)
+  let total = iterations
+  const pace = measurePace()
   const bar = new cliProgress.SingleBar({
     stream: output,
     format: '{bar} {value}/{total}  error {error}  {pace}',
@@ -37,8 +40,12 @@ function liveDisplay(output: NodeJS.WriteStream, iterations: number, from: numbe
   let next = 0
   let started = false
   return {
+    replan(iterations) {
+      total = iterations
+      bar.setTotal(total)
+    },
     update(standing) {
-      bar.update(standing.iteration, { error: inWords(standing), pace: pace(standing.iteration) })
+      bar.update(standing.iteration, { error: inWords(standing), pace: pace(standing.iteration, total) })
     },
     async picture(paint) {
       if (performance.now() < next) return
@@ -47,7 +54,7 @@ function liveDisplay(output: NodeJS.WriteStream, iterations: number, from: numbe
       picture.draw(pictureLines(beside(target, image), output))
       // A picture costs a rollout: at most a twentieth of the time goes into them.
       next = performance.now() + Math.max(1000, 20 * (performance.now() - began))
-      if (!started) bar.start(iterations, from, { error: '–', pace: '' })
+      if (!started) bar.start(total, from, { error: '–', pace: '' })
       started = true
     },
     end() {
@@ -69,16 +76,18 @@ export function isRow({ width, height }: Image): boolean {
 }
 
 function lineDisplay(output: NodeJS.WriteStream, iterations: number): Display {
-  const pace = measurePace(iterations)
+  const pace = measurePace()
+  let total = iterations
   let last = { at: -Infinity, iteration: 0 }
   return {
+    replan(iterations) { total = iterations },
     update(standing) {
       const { iteration } = standing
       const now = performance.now()
-      const speed = pace(iteration)
-      if (now - last.at < 5000 && iteration - last.iteration < iterations / 20 && iteration < iterations) return
+      const speed = pace(iteration, total)
+      if (now - last.at < 5000 && iteration - last.iteration < total / 20 && iteration < total) return
       last = { at: now, iteration }
-      output.write(`iteration ${iteration}/${iterations}  error ${inWords(standing)}  ${speed}\n`)
+      output.write(`iteration ${iteration}/${total}  error ${inWords(standing)}  ${speed}\n`)
     },
     async picture() {},
     end() {},
@@ -86,15 +95,15 @@ function lineDisplay(output: NodeJS.WriteStream, iterations: number): Display {
 }
 
 /** Iterations per second over the last few seconds, and the time left at that pace. */
-function measurePace(iterations: number): (iteration: number) => string {
+function measurePace(): (iteration: number, total: number) => string {
   const marks: { at: number; iteration: number }[] = []
-  return iteration => {
+  return (iteration, total) => {
     const now = { at: performance.now(), iteration }
     marks.push(now)
     while (marks.length > 2 && now.at - marks[0].at > 10_000) marks.shift()
     const perSecond = (1000 * (iteration - marks[0].iteration)) / (now.at - marks[0].at)
     if (!(perSecond > 0)) return ''
-    return `${perSecond.toPrecision(3)} iterations/s  ${duration((iterations - iteration) / perSecond)} left`
+    return `${perSecond.toPrecision(3)} iterations/s  ${duration((total - iteration) / perSecond)} left`
   }
 }
 

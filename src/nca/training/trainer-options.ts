@@ -10,6 +10,8 @@ import { damageField, publishedCircles } from './damage.ts'
 import type { Damage } from './damage.ts'
 import { optimiserField } from './optimiser.ts'
 import type { Optimiser } from './optimiser.ts'
+import { paceField } from './pace.ts'
+import type { Leg } from './pace.ts'
 import type { DataRule, Params, Rule } from '../rule/types.ts'
 import { expectTrainable, trainableField } from './trainable.ts'
 import type { Trainable } from './trainable.ts'
@@ -109,6 +111,12 @@ export type TrainerOptions<R extends Rule = DataRule> = {
    * early. Null, the default, uses `steps` from the start.
    */
   warmUp?: { readonly iterations: number; readonly from: readonly [number, number] } | null
+  /**
+   * Where all that changes over the iterations (the learning rate, `fromPool`, `perturbAfter`, `warmUp`) stands at which: from
+   * iteration `at` on, a whole number ≥ 0, at `plan`, a number ≥ 0, and with each iteration `per` further, a number > 0. None,
+   * the default, is at the iterations themselves. `--minutes` writes it where a run has other time than was planned for.
+   */
+  pace?: readonly Leg[]
 }
 
 /** All of them, with their defaults. */
@@ -164,6 +172,10 @@ export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'para
     })),
     default: null,
     about: 'Rollouts that start shorter and grow, for runs that blow up early',
+  },
+  pace: {
+    ...paceField, default: [],
+    about: 'Where all that changes over the iterations stands at which, as --minutes has decided it',
   },
 }
 

@@ -29,6 +29,7 @@ import type { Drawn } from './batch.ts'
 import { checkState, checkStateFor, checkTensors, tensorsIn } from './check-state.ts'
 import { clipByGlobalNorm, globalNorm, initOptimiser, momentCount, normaliseGrads, updateParams } from './optimiser.ts'
 import type { OptimiserState } from './optimiser.ts'
+import { plannedAt } from './pace.ts'
 import { writeBack } from './pool.ts'
 import type { Pool } from './pool.ts'
 import { whyStateComposed } from '../fused/eligible.ts'
@@ -125,8 +126,9 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
       const kPart = part === 0 ? k : foldIn(k, 3 + part) // split takes those up to 3
       const [slots, damage, kSteps, kFire] = split(kPart, 4)
       const kLoss = foldIn(kPart, 2 ** 31)
-      const drawn = drawBatch(options, state, { slots, damage, loss: kLoss })
-      const [least, end] = rolloutLengths(options, state.iteration)
+      const plan = plannedAt(options.pace, state.iteration)
+      const drawn = drawBatch(options, { ...state, iteration: plan }, { slots, damage, loss: kLoss })
+      const [least, end] = rolloutLengths(options, plan)
       const steps = drawInteger(kSteps, least, end)
       const { readouts } = options
       const others = typeof readouts === 'number'
@@ -169,9 +171,10 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
       }
       const gradNorm = globalNorm(grads)
       const normal = normalise ? normaliseGrads(grads) : grads
+      const rate = rateAt(optimiser.rate, plannedAt(options.pace, before.iteration))
       const updated = updateParams(
         optimiser, before.optimiser, chosen(before.params, trainable),
-        clip === null ? normal : clipByGlobalNorm(normal, clip),
+        clip === null ? normal : clipByGlobalNorm(normal, clip), rate,
       )
       return {
         state: {
@@ -180,7 +183,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
           optimiser: updated.state,
           iteration: before.iteration + 1,
         },
-        metrics: { loss, gradNorm, grads, drawn, steps, rate: rateAt(optimiser.rate, before.iteration) },
+        metrics: { loss, gradNorm, grads, drawn, steps, rate },
       }
     }, 'an iteration of the trainer')
   }

@@ -34,7 +34,7 @@ import type { Tensor } from '../../src/tensor/tensor.ts'
 import { bundled } from '../bundled.ts'
 import { fusedOnCpu, outcome, scenesOf } from '../nca/fused-scenes.ts'
 import type { Scene } from '../nca/fused-scenes.ts'
-import { runs } from '../long.ts'
+import { long, runs } from '../long.ts'
 
 const exact = { fma: false }
 const one = cpu({ threads: 1, ...exact })
@@ -217,7 +217,7 @@ describe('memory', () => {
       for (let i = 0; i < 10; i++) train(i)
       const { bytes } = backend.memory()
       const before = external()
-      for (let i = 0; i < 50; i++) train(i)
+      for (let i = 0; i < (long ? 50 : 20); i++) train(i)
       expect(backend.memory().bytes).toBe(bytes)
       // Anything that leaked in each step, and be it the last state only, would be some megabytes.
       expect(external() - before).toBeLessThan(2 ** 18)

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { supports } from '../../src/backends/wasm/module.ts'
 import { readCheckpoint } from '../../src/node/index.ts'
+import { runHere } from './here.ts'
 import { run, temporaryFolder, writeConfig } from './run.ts'
 
 const folder = temporaryFolder()
@@ -57,7 +58,7 @@ describe('fused multiply-add', () => {
 
   it('that is off in a new run stays off', async () => {
     const config = await writeConfig(folder('plain.yaml'), 'iterations: 1\n')
-    expect(await run(train('fish', '--config', config, '--fma', 'off', '--out', folder('plain')))).toMatchObject({ status: 0, err: '' })
+    expect(await runHere(train('fish', '--config', config, '--fma', 'off', '--out', folder('plain')))).toMatchObject({ status: 0, err: '' })
     expect(await readFile(folder('plain', 'config.yaml'), 'utf8')).toContain('\nfma: off\n')
     expect((await readCheckpoint(folder('plain', 'checkpoint.safetensors'))).metadata).toEqual({ fma: 'off' })
   })

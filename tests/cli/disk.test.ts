@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { unwritten } from '../../src/cli/input/usage.ts'
 import { readCheckpoint } from '../../src/node/index.ts'
+import { long } from '../long.ts'
 import { run, start, temporaryFolder, writeConfig } from './run.ts'
 
 const folder = temporaryFolder()
@@ -68,7 +69,7 @@ describe.skipIf(disk === null)('a full disk', () => {
     grow(90)
   })
 
-  it('ends a sweep, whose runs have not failed, and which goes on when there is room', async () => {
+  it.runIf(long)('ends a sweep, whose runs have not failed, and which goes on when there is room', async () => {
     const sweep = (out: string) => run(['sweep', folder('sweep.yaml'), '--out', out, '--workers', '2'])
     const path = join(disk!, 'sweep')
     const { status, err } = await sweep(path)
@@ -108,7 +109,7 @@ describe('a folder that vanishes', () => {
   })
 })
 
-it('a sweep whose output nobody reads saves what is under way, and says how to go on', async () => {
+it.runIf(long)('a sweep whose output nobody reads saves what is under way, and says how to go on', async () => {
   const { child, result } = start(['sweep', folder('sweep.yaml'), '--out', folder('pipe'), '--workers', '1'])
   child.stdout!.once('data', () => child.stdout!.destroy())
   const { status, err } = await result

@@ -98,7 +98,9 @@ describe('train', () => {
     const config = await writeConfig(folder('long.yaml'), 'iterations: 100000\n')
     const { child, result } = start(['train', 'fish', '--config', config, '--out', path])
     while (child.exitCode === null && !existsSync(folder('busy', 'metrics.jsonl'))) await sleep(5)
-    const [resumed, anew] = await Promise.all([run(['train', '--resume', path]), run(['train', 'fish', '--config', config, '--out', path])])
+    // One after the other: at the same moment, each might find the other's lock.
+    const resumed = await run(['train', '--resume', path])
+    const anew = await run(['train', 'fish', '--config', config, '--out', path])
     for (const { status, out, err } of [resumed, anew]) {
       expect([status, out]).toEqual([1, ''])
       expect(err).toMatch(new RegExp(`^train: ${path} is being trained by process ${child.pid} since \\d\\d:\\d\\d\n$`))

@@ -11,6 +11,7 @@ import { defaultThreads } from '../../src/backends/wasm/default-threads.ts'
 import { environment } from '../../src/cli/sweep/processes.ts'
 import { readEvents, readHparams } from '../experiment/event-reader.ts'
 import { long } from '../long.ts'
+import { runHere } from './here.ts'
 import { run, start, temporaryFolder, writeConfig } from './run.ts'
 
 const folder = temporaryFolder()
@@ -128,7 +129,7 @@ it('keeps a second one out of its folder, and goes on after SIGTERM', async () =
 it('refuses what is wrong before it trains anything', async () => {
   const refused = async (name: string, text: string): Promise<string> => {
     await writeFile(folder(name), text)
-    const { status, err, out } = await run(['sweep', name, '--out', 'never'], { cwd: folder() })
+    const { status, err, out } = await runHere(['sweep', name, '--out', 'never'], { cwd: folder() })
     expect([status, out]).toEqual([2, ''])
     return err
   }

@@ -17,7 +17,8 @@ const composed = (backend: Backend): Backend => Object.create(backend, { runner:
 const onCpu: Record<string, Backend> = {
   plain: cpu({ simd: false }), operators: composed(cpu({ threads: 1 })), fused: cpu({ threads: 1 }),
 }
-const everywhere: Record<string, Backend> = { ...onCpu, 'operators on a GPU': composed(gpu), 'fused on a GPU': gpu }
+// A rollout out of operators compiles so many kernels; each has met NaN in operators.test.ts.
+const everywhere: Record<string, Backend> = { ...onCpu, ...(long && { 'operators on a GPU': composed(gpu) }), 'fused on a GPU': gpu }
 
 const perceptions: Perception[][] = [
   ['identity'], ['identity', 'sobelX'], ['laplacian', 'identity', depthwise(1, { size: 5 })], [conv(3), 'identity'],

@@ -41,6 +41,24 @@ it('trains with it', async () => {
   })
 })
 
+it('grows a model on the canvas of a page', async () => {
+  const model = JSON.stringify(resolve('assets/models/lizard-1f98e.safetensors'))
+  // As much of a page as the script asks of it; what is drawn last is counted, pixel by pixel.
+  const page = `import { readFile } from 'node:fs/promises'
+    let drawn
+    globalThis.document = { querySelector: () => ({ getContext: () => ({ putImageData: image => { drawn = image } }) }) }
+    globalThis.ImageData = class { constructor(data, width) { Object.assign(this, { data, width, height: data.length / 4 / width }) } }
+    globalThis.requestAnimationFrame = setImmediate
+    globalThis.fetch = async () => new Response(await readFile(${model}))
+    await import(${JSON.stringify(resolve('examples/page.ts'))})
+    console.log(drawn.width, drawn.height, drawn.data.filter((v, i) => i % 4 === 3 && v > 128).length)`
+  await inFolder(page, [], async (_, stdout) => {
+    const [width, height, visible] = stdout.trim().split(' ').map(Number)
+    expect([width, height]).toEqual([72, 72])
+    expect(visible).toBeGreaterThan(300) // a lizard has some 500
+  })
+})
+
 it('checks the gradients of the rule that the README writes as code', async () => {
   const snippet = /```ts\n(const mine[^]*?)```/.exec(await readFile('README.md', 'utf8'))![1]
   const names = 'add, checkRule, concat, customRule, dense, filter, fire, full, mul, normal, reshape, tanh, where'

@@ -86,10 +86,11 @@ export function exceeds(x: Tensor, { channel, above }: { channel: number; above:
  * One step.
  *
  * @param x `[b,h,w,c]`
+ * @param context the key of this one step: under the same key, the same cells fire again. `rollout` has `foldIn(key, t)`
  * @returns `[b,h,w,c]`
  * @throws where parameters, state, mask or angle do not fit the rule, and where a custom rule returns anything but such
  *   a state
- * @example const next = step(rule, params, x, { key: key(0), t: 0 })
+ * @example for (let t = 0; t < 96; t++) x = step(rule, params, x, { key: foldIn(key(0), t), t })
  */
 export function step<R extends Rule>(rule: R, params: Params<R>, x: Tensor, context: StepContext): Tensor {
   checkStep(rule, params, x, context)

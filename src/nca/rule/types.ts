@@ -80,7 +80,7 @@ export type DataParams = {
 
 /** What a step is given beside parameters and state. */
 export type StepContext = {
-  /** The random key of this step. */
+  /** The random key of this step, and of no other: `foldIn(key, t)`. */
   readonly key: Key
   /** The step's number within its rollout, from 0. */
   readonly t: number

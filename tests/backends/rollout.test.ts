@@ -90,6 +90,13 @@ describe('the bits of a rollout and its gradients', () => {
     }), runs(10))
   })
 
+  it('are the same however many columns of zeros stand behind those of the weights', () => {
+    const wide: Backend = { ...one, runner: { ...one.runner!, multiples: { hidden: 24, last: 8 } } }
+    fc.assert(fc.property(scenes, scene => {
+      expect(bitsOf(scene, wide)).toEqual(bitsOf(scene, one))
+    }), { numRuns: 8 })
+  })
+
   it('are the same for a batch as for its samples', () => {
     const rule = defineRule({ ...growingRule, update: mlp(8, { lastStd: 0.3 }) })
     const run = (b: number): Float32Array => scope(() => {

@@ -78,9 +78,11 @@ export function unpackGradients(
   { perception }: Program, { layers: [{ gw, gb }] }: Layout, sums: Float64Array, gradients: readonly (Float32Array | null)[],
 ): void {
   const rest = [...gradients]
-  const kernel = perception.type === 'filters' && rest.shift()
-  // Nobody differentiates fixed filters.
-  if (kernel) kernel.set(perception.learned ? sums.subarray(0, kernel.length) : new Float32Array(kernel.length))
+  if (perception.type === 'filters') {
+    const kernel = rest.shift()
+    if (perception.learned) kernel?.set(sums.subarray(0, kernel.length))
+    else kernel?.fill(0) // nobody differentiates fixed filters
+  }
   rest.forEach((gradient, i) => {
     const from = (i === 0 ? gw : gb) / 4
     gradient?.set(sums.subarray(from, from + gradient.length))

@@ -1,10 +1,8 @@
-// A disk that is full and a folder that vanishes end a run and a sweep in a sentence, and what was saved last is whole. The
-// disk is a small file system in memory, which Linux lets root alone mount; where that fails these tests say so and are skipped.
+// A disk that is full and a folder that vanishes end a run and a sweep in a sentence, and what was saved last is whole.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -12,21 +10,9 @@ import { unwritten } from '../../src/cli/input/usage.ts'
 import { readCheckpoint } from '../../src/node/index.ts'
 import { long } from '../long.ts'
 import { run, start, temporaryFolder, writeConfig } from './run.ts'
+import { removeDisk, smallDisk } from './small-disk.ts'
 
 const folder = temporaryFolder()
-
-/** A disk of so many KB on a new folder; null where none can be mounted. */
-function smallDisk(kilobytes: number): string | null {
-  const at = mkdtempSync(join(tmpdir(), 'cellgrad-disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'tmpfs', at], { stdio: 'pipe' })
-    return at
-  } catch (error) {
-    rmdirSync(at)
-    console.warn(`SKIPPED, the tests of a full disk: no small disk can be mounted here (${(error as Error).message.trim()})`)
-    return null
-  }
-}
 
 const disk = smallDisk(64)
 const grow = (kilobytes: number): unknown => execFileSync('mount', ['-o', `remount,size=${kilobytes}k`, disk!])
@@ -36,11 +22,7 @@ beforeAll(async () => {
   await writeFile(folder('sweep.yaml'), 'base: base.yaml\nfields: { batch: [2, 3] }\nhalving: { least: 60, factor: 100 }\nbudget: { iterations: 120 }\n')
 })
 
-afterAll(() => {
-  if (disk === null) return
-  execFileSync('umount', [disk])
-  rmdirSync(disk)
-})
+afterAll(() => removeDisk(disk))
 
 describe.skipIf(disk === null)('a full disk', () => {
   it('ends a run, which goes on from its last checkpoint when there is room', async () => {

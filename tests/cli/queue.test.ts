@@ -7,11 +7,13 @@ import { copyFile, readdir, readFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { unwritten } from '../../src/cli/input/usage.ts'
 import { differenceOf } from '../../src/cli/sweep/surroundings.ts'
 import { key, uniformAt } from '../../src/index.ts'
 import { long } from '../long.ts'
 import { redisServer, startRedis } from './redis.ts'
 import { run, start, temporaryFolder, writeConfig } from './run.ts'
+import { removeDisk, smallDisk } from './small-disk.ts'
 
 const folder = temporaryFolder()
 const seed = Number(process.env.CELLGRAD_SEED || Math.floor(Math.random() * 2 ** 31))
@@ -35,7 +37,7 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     await writeFile(folder('sweep.yaml'), `base: base.yaml\nfields: { train.rate: { from: 1.0e-3, to: 3.0e-3 } }\ndesign: latinHypercube\nruns: ${runs}\n`)
     await mkdir(folder('redis'))
     const redis = await startRedis(folder('redis'), 'secret')
-    const worker = () => start(['worker', '--queue', redis.url])
+    const worker = () => start(['worker', '--queue', redis.url], { env: { TMPDIR: folder() } })
     const workers = Array.from({ length: 3 }, worker)
     try {
       const undisturbed = run(['sweep', folder('sweep.yaml'), '--out', folder('plain'), '--workers', '1'])
@@ -73,7 +75,7 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     await writeFile(folder('two.yaml'), 'base: base.yaml\nfields: { batch: [2, 3] }\n')
     await mkdir(folder('tls'))
     const redis = await startRedis(folder('tls'), 'secret', true)
-    const env = { NODE_EXTRA_CA_CERTS: folder('tls', 'ca.crt') }
+    const env: Record<string, string> = { NODE_EXTRA_CA_CERTS: folder('tls', 'ca.crt'), TMPDIR: folder() }
     const worker = start(['worker', '--queue', redis.url], { env })
     try {
       const sweep = (out: string, url: string, given = env) => run(['sweep', folder('two.yaml'), '--out', folder(out), '--queue', url], { env: given })
@@ -114,6 +116,48 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
       expect((await fit.result).status).toBe(0)
     } finally {
       sweep.child.kill('SIGKILL')
+      await redis.stop()
+    }
+  }, 300_000)
+
+  it.runIf(long)('ends a worker whose disk is full in a sentence, and another one does its run', async context => {
+    const disk = smallDisk(40)
+    if (disk === null) return context.skip()
+    await writeConfig(folder('base.yaml'), 'iterations: 60\n')
+    await writeFile(folder('one.yaml'), 'base: base.yaml\nfields: { batch: [2] }\n')
+    await mkdir(folder('narrow'))
+    const redis = await startRedis(folder('narrow'))
+    const sweep = start(['sweep', folder('one.yaml'), '--out', folder('by-narrow'), '--queue', redis.url])
+    const fit = (): ReturnType<typeof start> => start(['worker', '--queue', redis.url], { env: { TMPDIR: folder() } })
+    let other: ReturnType<typeof start> | undefined
+    try {
+      const { status, err } = await run(['worker', '--queue', redis.url], { env: { TMPDIR: disk } })
+      expect([status, err]).toEqual([unwritten, expect.stringMatching(/^\S+: cannot .*\(ENOSPC: no space left on device, .*\)\n$/)])
+      expect(await readdir(disk)).toEqual([])
+      other = fit()
+      expect(await sweep.result).toMatchObject({ status: 0, err: '' })
+      expect(await readFile(folder('by-narrow', 'report.md'), 'utf8')).toMatch(/^\| 2 \| 60 \| 0\.\d+ \|$/m)
+    } finally {
+      for (const running of [sweep, other]) running?.child.kill('SIGKILL')
+      await redis.stop()
+      removeDisk(disk)
+    }
+  }, 300_000)
+
+  it.runIf(long)('may be two sweeps of the same runs at once: both have all results', async () => {
+    await writeConfig(folder('base.yaml'), 'iterations: 8\n')
+    await writeFile(folder('pair.yaml'), 'base: base.yaml\nfields: { batch: [2, 3, 4] }\n')
+    await mkdir(folder('shared'))
+    const redis = await startRedis(folder('shared'))
+    const workers = [1, 2].map(() => start(['worker', '--queue', redis.url], { env: { TMPDIR: folder() } }))
+    try {
+      const ended = await Promise.all(['first', 'second'].map(out => run(['sweep', folder('pair.yaml'), '--out', folder(out), '--queue', redis.url])))
+      for (const each of ended) expect(each).toMatchObject({ status: 0, err: '' })
+      const [first, second] = [await results('first'), await results('second')]
+      expect(Object.keys(first)).toHaveLength(3)
+      expect(second).toEqual(first)
+    } finally {
+      for (const { child } of workers) child.kill('SIGKILL')
       await redis.stop()
     }
   }, 300_000)

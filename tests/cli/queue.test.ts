@@ -163,9 +163,10 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
   }, 300_000)
 
   it('has workers of one version and the same data', () => {
-    const sweep = { cellgrad: '1.2.3', data: { 'a.png': 'abc' } }
-    expect(differenceOf({ cellgrad: '1.2.3', data: { 'a.png': 'abc', 'b.png': 'x' } }, sweep)).toBeNull()
+    const sweep = { cellgrad: '1.2.3', fma: false, data: { 'a.png': 'abc' } }
+    expect(differenceOf({ ...sweep, data: { 'a.png': 'abc', 'b.png': 'x' } }, sweep)).toBeNull()
     expect(differenceOf({ ...sweep, cellgrad: '1.2.4' }, sweep)).toBe('worker: this is cellgrad 1.2.4, but the sweep is cellgrad 1.2.3')
+    expect(differenceOf({ ...sweep, fma: true }, sweep)).toMatch(/^worker: this Node \(v\S+\) fuses multiplications and additions, unlike that of the sweep/)
     expect(differenceOf({ ...sweep, data: { 'a.png': 'abd' } }, sweep)).toBe('worker: a.png is not here as the sweep has it')
   })
 

@@ -9,6 +9,7 @@ export type { Bound, Channels, CustomRule, DataParams, DataRule, Living, Noise, 
 export { mlp } from './mlp.ts'
 export type { Activation, Mlp, MlpOptions, MlpParams } from './mlp.ts'
 export * from './perceptions/index.ts'
+export type { WindowSize } from './perceptions/kind.ts'
 export { perceive } from './perceive.ts'
 export type { PerceiveOptions } from './perceive.ts'
 export { channelNames, perceptionNames } from './perception-names.ts'

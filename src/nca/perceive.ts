@@ -56,7 +56,7 @@ export function perceive(
 }
 
 /**
- * The kernel of all filters, fixed and learned, `[size,size,c,F]`, or null where a rule has none.
+ * The kernel of all filters, fixed and learned, `[kh,kw,c,F]`, or null where a rule has none.
  *
  * @param options `angle` turns the fixed filters; they are made `like` the state
  */
@@ -78,14 +78,16 @@ export function filtersKernel(
   return kernels.length > 0 ? joined(sameSize(kernels)) : null
 }
 
-/** Kernels `[size,size,…]` of odd sizes, all made as large as the largest. */
-export function sameSize(kernels: readonly Tensor[]): Tensor[] {
-  const largest = Math.max(...kernels.map(k => k.shape[0]))
-  return kernels.map(k => {
-    const border = (largest - k.shape[0]) / 2
-    if (border === 0) return k
-    return pad(k, k.shape.map((_, axis) => (axis < k.shape.length - 2 ? [border, border] : [0, 0])))
-  })
+/** Kernels of odd sizes, all made as large as the largest along each axis. */
+function sameSize(kernels: readonly Tensor[]): Tensor[] {
+  const window = kernels[0].shape.slice(0, -2).map((_, axis) => Math.max(...kernels.map(({ shape }) => shape[axis])))
+  return kernels.map(kernel => within(window, kernel))
+}
+
+/** A kernel of odd sizes in the middle of a window, zeros around it. */
+export function within(window: readonly number[], kernel: Tensor): Tensor {
+  const borders = kernel.shape.map((n, axis) => (axis < window.length ? (window[axis] - n) / 2 : 0))
+  return borders.every(n => n === 0) ? kernel : pad(kernel, borders.map(n => [n, n]))
 }
 
 /** All of them along the last axis. */

@@ -2,7 +2,6 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { choice, readData } from '../../src/backends/fields.ts'
 import { paddings } from '../../src/backends/window.ts'
 import { beyondPages } from '../../src/exchange/html/automaton.ts'
 import { exportHtml } from '../../src/exchange/html/export-html.ts'
@@ -10,6 +9,7 @@ import type { HtmlOptions } from '../../src/exchange/html/export-html.ts'
 import { attention } from '../../src/nca/perceptions/attention.ts'
 import { conv } from '../../src/nca/perceptions/conv.ts'
 import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
+import type { PartKind } from '../../src/nca/perceptions/kind.ts'
 import { kinds } from '../../src/nca/perceptions/kinds.ts'
 import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
 import { activations, mlp } from '../../src/nca/mlp.ts'
@@ -29,7 +29,7 @@ import { normal, uniform } from '../../src/tensor/ops/random.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { mapTree } from '../../src/tensor/tree.ts'
 import { scenes } from '../nca/random-rule.ts'
-import { randomOf } from '../random-data.ts'
+import { partsOf } from '../nca/perception-families.ts'
 
 type World = { height: number; width: number; cells: Float32Array }
 type Masks = { pre: Uint8Array | null; fires: Uint8Array | null; post: Uint8Array | null }
@@ -123,10 +123,8 @@ describe('the automaton of a page', () => {
     expect(compared).toBeGreaterThan(3)
   })
 
-  it.each(kinds.map(({ type }) => type))('has the perception %s, or a page of it is refused by name', async type => {
-    const field = choice<Perception>(kinds.filter(kind => kind.type === type))
-    const part = randomOf(field).map(given => readData(field, given).data!)
-    await fc.assert(fc.asyncProperty(part, fc.nat(1000), async (part, n) => {
+  it.each(kinds.map(kind => [kind.type, kind] as const))('has the perception %s, or a page of it is refused by name', async (type, kind) => {
+    await fc.assert(fc.asyncProperty(partsOf(kind as PartKind<Perception>, 5), fc.nat(1000), async (part, n) => {
       const rule = defineRule({ channels: { a: 2, b: 1 }, perceive: ['identity', part], update: mlp(4), padding: 'circular' })
       const params = mapTree(init(rule, key(n)), leaf => add(leaf as Tensor, 0.1)) as DataParams
       const x = uniform(key(n), [1, 5, 6, 3], { low: -1, high: 1 })

@@ -15,6 +15,7 @@ import { programActivations as activations } from '../../src/backends/program.ts
 import type { Activation } from '../../src/nca/mlp.ts'
 import { conv } from '../../src/nca/perceptions/conv.ts'
 import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
+import type { WindowSize } from '../../src/nca/perceptions/kind.ts'
 import { isLearned } from '../../src/nca/perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../../src/nca/rule/channels.ts'
 import { defineRule } from '../../src/nca/rule/define.ts'
@@ -51,7 +52,7 @@ export type Scene = {
   readonly n: number
 }
 
-const sizes = fc.constantFrom(1, 3, 3, 5)
+const sizes = fc.constantFrom<WindowSize>(1, 3, 3, 3, 5, [1, 3], [5, 1])
 const filterParts: fc.Arbitrary<Perception> = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...filterNames) },
   { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 1, max: 3 }), sizes).map(([n, size]) => depthwise(n, { size })) },
@@ -63,7 +64,7 @@ const convolutions = (most: number): fc.Arbitrary<Perception[]> => fc.record({
     n: fc.integer({ min: 1, max: 11 }), size: sizes, dilation: fc.constantFrom(1, 1, 2), bias: fc.boolean(),
   }), { minLength: 1, maxLength: most }),
 }).map(({ activation, parts }) => parts.map(({ n, ...rest }) =>
-  conv(n, { ...rest, dilation: rest.size < 5 ? rest.dilation : 1, activation })))
+  conv(n, { ...rest, dilation: Math.max(...[rest.size].flat()) < 5 ? rest.dilation : 1, activation })))
 const linear = fc.tuple(fc.integer({ min: 1, max: 11 }), sizes, fc.boolean())
   .map(([n, size, bias]) => conv(n, { size, bias }))
 
@@ -159,7 +160,8 @@ export function scenesOf(
 function smallest({ padding, perceive }: DataRule): number {
   const window = Math.max(...perceive.map(part => {
     if (!isLearned(part)) return 3
-    return part.type === 'conv' ? (part.size - 1) * part.dilation + 1 : part.size
+    const size = Math.max(...[part.size].flat())
+    return part.type === 'conv' ? (size - 1) * part.dilation + 1 : size
   }))
   return padding === 'reflect' ? (window + 1) / 2 : 1
 }

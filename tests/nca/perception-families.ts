@@ -11,7 +11,8 @@ import { deformableKind } from '../../src/nca/perceptions/deformable.ts'
 import type { Deformable } from '../../src/nca/perceptions/deformable.ts'
 import { depthwiseKind } from '../../src/nca/perceptions/depthwise.ts'
 import type { Depthwise } from '../../src/nca/perceptions/depthwise.ts'
-import type { PartKind } from '../../src/nca/perceptions/kind.ts'
+import { windowOn } from '../../src/nca/perceptions/kind.ts'
+import type { PartKind, WindowSize } from '../../src/nca/perceptions/kind.ts'
 import { residualConvKind } from '../../src/nca/perceptions/residual-conv.ts'
 import type { ResidualConv } from '../../src/nca/perceptions/residual-conv.ts'
 import { randomOf } from '../random-data.ts'
@@ -48,9 +49,9 @@ export function everywhere({ shape: [b, h, w] }: State, cell: (b: number, y: num
 }
 
 /** The places of a window of odd size, row by row. */
-function window(size: number): [number, number][] {
-  const border = (size - 1) / 2
-  return Array.from({ length: size * size }, (_, t) => [Math.floor(t / size) - border, t % size - border])
+function window(size: WindowSize): [number, number][] {
+  const [height, width] = windowOn(2, size)
+  return Array.from({ length: height * width }, (_, t) => [Math.floor(t / width) - (height - 1) / 2, t % width - (width - 1) / 2])
 }
 
 /** u·W for a matrix of so many columns, from row `first` on. */
@@ -68,7 +69,7 @@ const leaky = (v: number, slope = 0.2): number => (v > 0 ? v : slope * v)
 const activate = { relu: (v: number) => Math.max(v, 0), leakyRelu: leaky, tanh: Math.tanh, sigmoid: (v: number) => 1 / (1 + Math.exp(-v)), linear: (v: number) => v, silu: (v: number) => v / (1 + Math.exp(-v)), softplus: (v: number) => Math.log(1 + Math.exp(v)), gelu: (v: number) => v / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))) }
 
 function naiveConv(
-  s: State, k: Data, size: number, dilation: number, n: number, b: number, y: number, x: number,
+  s: State, k: Data, size: WindowSize, dilation: number, n: number, b: number, y: number, x: number,
 ): number[] {
   const c = s.shape[3]
   return window(size).map(([dy, dx], t) => times(s.at(b, y + dilation * dy, x + dilation * dx), k, n, t * c))
@@ -163,12 +164,18 @@ export const families = [
 
 /** How many cells away a part looks. */
 export function reachOf(part: object): number {
-  const { size = 1, dilation = 1, reach = 0 } = part as { size?: number; dilation?: number; reach?: number }
-  return dilation * (size - 1) / 2 + reach
+  const { size = 1, dilation = 1, reach = 0 } = part as { size?: WindowSize; dilation?: number; reach?: number }
+  return dilation * (Math.max(...[size].flat()) - 1) / 2 + reach
+}
+
+/** Whether the sizes of its window, if it has several, are those of a plane. */
+function onPlanes(part: object): boolean {
+  const { size = 1 } = part as { size?: WindowSize }
+  return typeof size === 'number' || size.length === 2
 }
 
 /** Parts of a kind, that look at most so many cells away. */
 export function partsOf<Part>(kind: PartKind<Part>, most: number): fc.Arbitrary<Part> {
   const field = choice<Part>([kind])
-  return randomOf(field).map(part => readData(field, part).data).filter(part => reachOf(part as object) <= most)
+  return randomOf(field).map(part => readData(field, part).data).filter(part => onPlanes(part as object) && reachOf(part as object) <= most)
 }

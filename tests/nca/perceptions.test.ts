@@ -281,7 +281,7 @@ it('parts say what they cannot be', () => {
   ].map(sentence)).toMatchInlineSnapshot(`
     [
       "residualConv: outputs is 0, expected a whole number from 1 to 65536.",
-      "residualConv: size is 2, expected an odd number from 1 to 127.",
+      "residualConv: size is 2, expected an odd number from 1 to 127, or a list of 1 to 3 odd numbers, one for each axis.",
       "residualConv: dilation is 0, expected a whole number > 0.",
       "residualConv: activation is "swash", expected 'relu', 'leakyRelu', 'tanh', 'sigmoid', 'gelu', 'silu', 'softplus' or 'linear'.",
       "residualConv: there is no option "sizes"; did you mean "size"?",

@@ -1,8 +1,9 @@
 // Random rules of the whole vocabulary, with states in which cells live and die.
 
 import fc from 'fast-check'
-import { choice, readData, record } from '../../src/backends/fields.ts'
+import { record } from '../../src/backends/fields.ts'
 import { mlpTable } from '../../src/nca/mlp.ts'
+import type { PartKind } from '../../src/nca/perceptions/kind.ts'
 import { kinds } from '../../src/nca/perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../../src/nca/rule/channels.ts'
 import { defineRule } from '../../src/nca/rule/define.ts'
@@ -16,13 +17,11 @@ import { normal, uniform } from '../../src/tensor/ops/random.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { mapTree } from '../../src/tensor/tree.ts'
 import { randomOf } from '../random-data.ts'
+import { partsOf } from './perception-families.ts'
 
 const few = fc.integer({ min: 1, max: 3 })
-/** How many cells away a part looks: states are 3 cells wide, which can be mirrored by 2. */
-const reachOf = ({ size = 1, dilation = 1, reach = 0 }: { size?: number; dilation?: number; reach?: number }): number =>
-  dilation * (size - 1) / 2 + reach
-const learned = kinds.map(kind => choice<object>([kind])).map(field =>
-  randomOf(field).map(part => readData(field, part).data).filter(part => reachOf(part) <= 2))
+// States are 3 cells wide, which can be mirrored by 2.
+const learned = kinds.map(kind => partsOf(kind as PartKind<object>, 2))
 const parts = fc.oneof(
   { arbitrary: fc.constantFrom(...filterNames), weight: 2 * kinds.length },
   fc.record({ name: fc.constantFrom(...filterNames), factor: fc.constantFrom(16, 0.5, 0) }),

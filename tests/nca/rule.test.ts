@@ -56,15 +56,15 @@ function perceived({ rule, params, x }: Scene, angle: number, b: number, i: numb
   const state = x.toArray()
   /** Σ over the window of k[·,·,c,f] times the state's channel c. */
   const seen = (kernel: Tensor, c: number, f: number, dilation = 1): number => {
-    const [size, , , n] = kernel.shape
+    const [height, width, , n] = kernel.shape
     const k = kernel.toArray()
     let total = 0
-    for (let v = 0; v < size; v++) {
-      for (let u = 0; u < size; u++) {
-        const y = wrap(i + dilation * (v - (size - 1) / 2), h, rule.padding)
-        const z = wrap(j + dilation * (u - (size - 1) / 2), w, rule.padding)
+    for (let v = 0; v < height; v++) {
+      for (let u = 0; u < width; u++) {
+        const y = wrap(i + dilation * (v - (height - 1) / 2), h, rule.padding)
+        const z = wrap(j + dilation * (u - (width - 1) / 2), w, rule.padding)
         if (y < 0 || z < 0) continue
-        total += k[((v * size + u) * channels + c) * n + f] * state[((b * h + y) * w + z) * channels + c]
+        total += k[((v * width + u) * channels + c) * n + f] * state[((b * h + y) * w + z) * channels + c]
       }
     }
     return total

@@ -8,17 +8,19 @@ import {
   mlp, normal, paramShapes, reshape, residualConv, roleChannels, rollout, seed, setChannels, step, sum, takeRole,
   tensor, uniform, updatedChannels, zeros,
 } from '../../src/index.ts'
-import type { DataParams, DataRule, Tensor } from '../../src/index.ts'
+import type { DataParams, DataRule, Tensor, WindowSize } from '../../src/index.ts'
 import { activations } from '../../src/nca/mlp.ts'
 import type { Activation } from '../../src/nca/mlp.ts'
 import { channelCount } from '../../src/nca/rule/channels.ts'
 import type { Perception } from '../../src/nca/rule/types.ts'
+import { whyComposed } from '../../src/nca/fused/eligible.ts'
 import { paramTree } from '../../src/nca/fused/rollout.ts'
 import { filterKernelOn, filterNamesOn } from '../../src/tensor/filters.ts'
 import type { Dimensions } from '../../src/tensor/filters.ts'
 import { slice } from '../../src/tensor/ops/pad-slice.ts'
 import { paddings } from '../../src/backends/window.ts'
 import { sizeOf, stridesOf } from '../../src/tensor/shape.ts'
+import { defaultBackend } from '../../src/tensor/tensor.ts'
 import { sentence } from '../tensor/values.ts'
 import { runs } from '../long.ts'
 
@@ -183,12 +185,16 @@ describe('noise and bounds', () => {
   })
 })
 
+/** Windows of one side, or of a row along the last axis. */
+const sizesOn = (grid: Dimensions): fc.Arbitrary<WindowSize> =>
+  fc.constantFrom<WindowSize>(1, 3, new Array<number>(grid).fill(1).with(-1, 3))
+
 const parts = (grid: Dimensions): fc.Arbitrary<Perception> => fc.oneof(
   fc.constantFrom<Perception>(...filterNamesOn[grid], { name: 'gaussian', factor: 2 }),
-  fc.tuple(upTo(2), fc.constantFrom(1, 3)).map(([n, size]) => depthwise(n, { size })),
-  fc.tuple(upTo(2), fc.constantFrom(1, 3), upTo(2), fc.boolean(), fc.constantFrom(...activations))
+  fc.tuple(upTo(2), sizesOn(grid)).map(([n, size]) => depthwise(n, { size })),
+  fc.tuple(upTo(2), sizesOn(grid), upTo(2), fc.boolean(), fc.constantFrom(...activations))
     .map(([n, size, dilation, bias, activation]) => conv(n, { size, dilation, bias, activation })),
-  fc.tuple(upTo(2), fc.constantFrom(1, 3), upTo(2)).map(([n, size, dilation]) => residualConv(n, { size, dilation })),
+  fc.tuple(upTo(2), sizesOn(grid), upTo(2)).map(([n, size, dilation]) => residualConv(n, { size, dilation })),
 )
 
 /** Rules of two seen, one input and two hidden channels. */
@@ -251,9 +257,9 @@ function slowly({ rule, params, x, n }: Scene): number[] {
     })
     return inside.some(Number.isNaN) ? -1 : inside.reduce((sum, i, axis) => sum * grid[axis] + i, 0)
   }
-  const around = (cell: number, size: number, dilation: number, padding: string): number[] =>
-    places(grid.map(() => size)).map(tap =>
-      found(boxes[cell].map((i, a) => i + (tap[a] - (size - 1) / 2) * dilation), padding))
+  const around = (cell: number, window: readonly number[], dilation: number, padding: string): number[] =>
+    places(window).map(tap =>
+      found(boxes[cell].map((i, a) => i + (tap[a] - (window[a] - 1) / 2) * dilation), padding))
 
   const k = key(n + 7)
   const { noise, inputMask, living, bound } = rule
@@ -272,11 +278,11 @@ function slowly({ rule, params, x, n }: Scene): number[] {
       }))
     const beyond = rule.padding === 'circular' ? 'circular' : 'none'
     const lives = (states: number[][]): boolean[] => states.map((_, cell) => !living
-      || around(cell, 3, 1, beyond).some(at => at >= 0 && states[at][living.channel] > living.above))
+      || around(cell, grid.map(() => 3), 1, beyond).some(at => at >= 0 && states[at][living.channel] > living.above))
     /** Σ over the window, of channel c through output o of a kernel [taps, c, n]. */
     const seen = (cell: number, kernel: Tensor, dilation: number, c: number, o: number): number => {
       const [ins, outs] = kernel.shape.slice(-2)
-      return around(cell, kernel.shape[0], dilation, rule.padding).reduce((total, at, tap) =>
+      return around(cell, kernel.shape.slice(0, -2), dilation, rule.padding).reduce((total, at, tap) =>
         total + (at < 0 ? 0 : state[at][c] * kernel.toArray()[(tap * ins + c) * outs + o]), 0)
     }
     const all = Array.from({ length: count }, (_, c) => c)
@@ -499,4 +505,16 @@ it('explain names windows by the dimensions of the grid', () => {
   expect(on(1)).toContain('a learned 3 convolution to 4, 1 learned 5 filter per channel')
   expect(on(2)).toContain('a learned 3×3 convolution to 4, 1 learned 5×5 filter per channel')
   expect(on(3)).toContain('a learned 3×3×3 convolution to 4, 1 learned 5×5×5 filter per channel')
+})
+
+it('windows may have a side for each axis, and as many as there are axes', () => {
+  const seen = [conv(4, { size: [1, 7] }), depthwise(1, { size: [5, 1] })]
+  const rule = defineRule({ channels: { a: 2 }, perceive: seen, update: mlp(2) })
+  expect(explain(rule)).toContain('a learned 1×7 convolution to 4, 1 learned 5×1 filter per channel')
+  expect(whyComposed(rule, defaultBackend)).toBe(null)
+  expect(init(rule, key(0)).perceive!.map(({ kernel }) => kernel.shape)).toEqual([[1, 7, 2, 4], [5, 1, 2, 1]])
+  expect(() => defineRule({ channels: { a: 2 }, grid: 3, perceive: seen, update: mlp(2) }))
+    .toThrow('perceive[0].size is [1, 7], expected a number, or a list of as many as the grid has dimensions, 3.')
+  expect(() => conv(4, { size: [1, 2] })).toThrow('conv: size[1] is 2, expected an odd number from 1 to 127.')
+  expect(() => conv(4, { size: [1, 65], dilation: 2 })).toThrow('conv: dilation is 2, expected at most 1')
 })

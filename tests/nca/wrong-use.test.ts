@@ -67,7 +67,7 @@ it('says what is wrong with rules', () => {
       "conv": "conv: outputs is undefined, expected a whole number from 1 to 65536.",
       "convSize": "conv: the options argument is 5, expected an object with size, dilation, bias, activation, slope.",
       "depthwise": "depthwise: filters is {filters: 3}, expected a whole number from 1 to 65536.",
-      "depthwiseSize": "depthwise: size is 4, expected an odd number from 1 to 127.",
+      "depthwiseSize": "depthwise: size is 4, expected an odd number from 1 to 127, or a list of 1 to 3 odd numbers, one for each axis.",
       "empty": "rule: channels is undefined, expected numbers of channels by role, like { rgba: 4, hidden: 12 }.",
       "filter": "rule: perceive[1] is "sobel", expected 'identity', 'sobelX', 'sobelY', 'sobelZ', 'laplacian', 'scharrX', 'scharrY', 'scharrZ', 'gaussian' or 'mean', or an object with name, factor, or an object with a type: one of the kinds.",
       "fireRate": "rule: fireRate is "0.5", expected a number > 0, at most 1.",

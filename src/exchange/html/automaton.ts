@@ -108,11 +108,11 @@ function multiply(values, matrix, out, from = 0, offset = 0, inputs = values.len
   }
 }
 
-/** A window of size × size taps, the middle one at the cell itself. */
+/** A window of height × width taps, or of as many down as across, the middle one at the cell itself. */
 function windowOf(size, dilation = 1) {
-  const reach = (size - 1) / 2
-  return Array.from({ length: size * size }, (_, t) => (
-    { dy: dilation * (Math.floor(t / size) - reach), dx: dilation * (t % size - reach), t }
+  const [height, width] = Array.isArray(size) ? size : [size, size]
+  return Array.from({ length: height * width }, (_, t) => (
+    { dy: dilation * (Math.floor(t / width) - (height - 1) / 2), dx: dilation * (t % width - (width - 1) / 2), t }
   ))
 }
 

@@ -16,6 +16,7 @@ import type { Model } from '../../nca/files/model-file.ts'
 import { roleNames } from '../../nca/files/role-names.ts'
 import { packState } from '../../nca/training/sparse-state.ts'
 import { channelNames } from '../../nca/perception-names.ts'
+import type { WindowSize } from '../../nca/perceptions/kind.ts'
 import { isLearned } from '../../nca/perceptions/kinds.ts'
 import { checkParams } from '../../nca/rule/check-params.ts'
 import { checkState } from '../../nca/run-options.ts'
@@ -98,8 +99,8 @@ function checkPlane(where: string, rule: DataRule): void {
 function reachOf({ perceive }: DataRule): number {
   return Math.max(...perceive.map(part => {
     if (!isLearned(part)) return 1
-    const { size, dilation = 1 } = part as { size: number; dilation?: number }
-    return (size - 1) / 2 * dilation
+    const { size, dilation = 1 } = part as { size: WindowSize; dilation?: number }
+    return (Math.max(...[size].flat()) - 1) / 2 * dilation
   }))
 }
 

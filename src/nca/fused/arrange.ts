@@ -17,7 +17,7 @@ import { sum } from '../../tensor/ops/sum.ts'
 import { transpose } from '../../tensor/ops/transpose.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { MlpParams } from '../mlp.ts'
-import { filtersKernel, joined, sameSize } from '../perceive.ts'
+import { filtersKernel, joined, within } from '../perceive.ts'
 import { isLearned } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../rule/channels.ts'
 import { perceptionSize } from '../rule/parameters.ts'
@@ -42,12 +42,18 @@ export function arrange(
     folded,
     inputsOf: params => {
       const { w1, b1 } = params.update
-      const filters = filtersKernel(rule, params, { angle, like: x })
+      const filters = squareFilters(rule, params, { angle, like: x })
       const further = furtherLayers(rule, params.update)
       if (!seesWindow(rule)) return packed(program, filters, [[w1, b1], ...further])
       return packed(program, null, [...windowLayers(rule, params, { folded, views, filters, like: x }), ...further])
     },
   }
+}
+
+/** The kernel of all filters, as large as the window of the rule, or null where it has none. */
+function squareFilters(rule: DataRule, params: DataParams, options: { angle: number; like: Tensor }): Tensor | null {
+  const filters = filtersKernel(rule, params, options), size = windowSize(rule)
+  return filters && within([size, size], filters)
 }
 
 /** The layers of a program: weights `[inputs, outputs]` and biases, as the parameters have them. */
@@ -143,10 +149,11 @@ function windowLayers(
   { folded, views, filters, like }: { folded: boolean; views: readonly View[]; filters: Tensor | null; like: Tensor },
 ): Layers {
   const learned = rule.perceive.filter(isLearned)
+  const square = [windowSize(rule), windowSize(rule)]
   const parts = learned.flatMap((part, i) =>
     (isConvolution(part) ? [{ window: sumOf(part)!, kernel: perceive![i].kernel, bias: perceive![i].bias }] : []))
   if (!folded) {
-    const kernels = sameSize(parts.map(({ window, kernel }) => spread(kernel, window.dilation)))
+    const kernels = parts.map(({ window, kernel }) => within(square, spread(kernel, window.dilation)))
     const biases = parts.map(({ bias, kernel }) => bias ?? zeros([kernel.shape[3]], { like }))
     if (views.length === 1) return [[asMatrix(joined(kernels), views[0].taps), joined(biases)], [w1, b1]]
     const all = sumOfOutputs(views)
@@ -168,14 +175,14 @@ function windowLayers(
   const products = filters ? [foldFilters(filters, slice(w1, [0, 0], [row, hidden]))] : []
   let first = b1
   for (const { window, kernel, bias } of parts) {
-    const [size, , channels, outputs] = kernel.shape
+    const [kh, kw, channels, outputs] = kernel.shape
     const own = slice(w1, [row, 0], [outputs, hidden])
     const product = matmul(reshape(kernel, [-1, outputs]), own)
-    products.push(spread(reshape(product, [size, size, channels, hidden]), window.dilation))
+    products.push(within(square, spread(reshape(product, [kh, kw, channels, hidden]), window.dilation)))
     if (bias) first = add(first, reshape(matmul(reshape(bias, [1, outputs]), own), [hidden]))
     row += outputs
   }
-  return [[asMatrix(sameSize(products).reduce(add), views[0].taps), first]]
+  return [[asMatrix(products.reduce(add), views[0].taps), first]]
 }
 
 const sumOfOutputs = (views: readonly View[]): number => views.reduce((sum, { outputs }) => sum + outputs, 0)
@@ -200,14 +207,14 @@ function foldFilters(filters: Tensor, w: Tensor): Tensor {
   return reshape(transpose(sum(reshape(terms, [n, channels, count, taps]), 2), [2, 1, 0]), [size, size, channels, n])
 }
 
-/** A kernel `[k,k,c,n]` with its taps so many cells apart, zeros between them. */
+/** A kernel `[kh,kw,c,n]` with its taps so many cells apart, zeros between them. */
 function spread(kernel: Tensor, dilation: number): Tensor {
   if (dilation === 1) return kernel
-  const [k, , c, n] = kernel.shape
+  const [kh, kw, c, n] = kernel.shape
   const gap = [0, dilation - 1] as const, none = [0, 0] as const
-  const apart = pad(reshape(kernel, [k, 1, k, 1, c, n]), [none, gap, none, gap, none, none])
-  const size = (k - 1) * dilation + 1
-  return slice(reshape(apart, [k * dilation, k * dilation, c, n]), [0, 0, 0, 0], [size, size, c, n])
+  const apart = pad(reshape(kernel, [kh, 1, kw, 1, c, n]), [none, gap, none, gap, none, none])
+  const spanned = [kh, kw].map(taps => (taps - 1) * dilation + 1)
+  return slice(reshape(apart, [kh * dilation, kw * dilation, c, n]), [0, 0, 0, 0], [...spanned, c, n])
 }
 
 /** The layers of the network after its first; the step size is multiplied into the last. */

@@ -11,7 +11,7 @@ import type { WindowSum } from '../perceptions/kind.ts'
 import { isLearned, kindOf } from '../perceptions/kinds.ts'
 import type { DataRule, Perception } from '../rule/types.ts'
 
-const filterSum: WindowSum = { size: 3, dilation: 1, bias: false, activation: 'linear', slope: leakySlope }
+const filterSum: WindowSum = { size: [3, 3], dilation: 1, bias: false, activation: 'linear', slope: leakySlope }
 
 /** A part of a perception as a sum over a window, or undefined where it is more. */
 export function sumOf(part: Perception): WindowSum | undefined {
@@ -61,7 +61,7 @@ export function tapsOf(rule: DataRule, angle: number, parts: readonly Perception
   const size = windowSize(rule), middle = (size - 1) / 2
   const sees = (part: Perception, dy: number, dx: number): boolean => {
     const { size: taps, dilation } = sumOf(part)!
-    const inside = [dy, dx].every(d => d % dilation === 0 && Math.abs(d) <= dilation * (taps - 1) / 2)
+    const inside = [dy, dx].every((d, axis) => d % dilation === 0 && Math.abs(d) <= dilation * (taps[axis] - 1) / 2)
     return inside && (isLearned(part) || filterSees(part, angle)[3 * (dy + 1) + dx + 1])
   }
   return Array.from({ length: size * size }, (_, t) => t).filter(t => {
@@ -70,7 +70,7 @@ export function tapsOf(rule: DataRule, angle: number, parts: readonly Perception
   })
 }
 
-/** The side of the largest window that a rule's cells look at. */
+/** The side of the smallest square in which the windows of a rule's cells lie. */
 export function windowSize(rule: DataRule): number {
-  return Math.max(...sums(rule).map(({ size, dilation }) => (size - 1) * dilation + 1))
+  return Math.max(...sums(rule).map(({ size, dilation }) => (Math.max(...size) - 1) * dilation + 1))
 }

@@ -10,18 +10,19 @@ import { dataOf } from '../../backends/fields.ts'
 import { flag, oneOf, wholeFrom } from '../../backends/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { convOn } from '../../tensor/ops/grid.ts'
+import { sizeOf } from '../../tensor/shape.ts'
 import { activate, activationInWords, activations, slopeField } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
-import { expectDilation, oddSize, units } from '../rule/limits.ts'
-import { windowInWords } from './kind.ts'
-import type { PartKind } from './kind.ts'
+import { expectDilation, oddSizes, units } from '../rule/limits.ts'
+import { windowInWords, windowOn } from './kind.ts'
+import type { PartKind, WindowSize } from './kind.ts'
 
 /** A learned convolution from all channels to `outputs` numbers. */
 export type Conv = {
   readonly type: 'conv'
   readonly outputs: number
-  /** Taps along each axis, an odd number; default 3. */
-  readonly size: number
+  /** Taps along the axes, odd: a number, or a list of one for each axis, like `[1, 5]` (5 across); default 3. */
+  readonly size: WindowSize
   /** Cells from one tap to the next, default 1. */
   readonly dilation: number
   /** Whether each output has a bias, default false. */
@@ -35,12 +36,13 @@ export type Conv = {
 export type ConvOptions = Partial<Omit<Conv, 'type' | 'outputs'>>
 
 /**
- * A learned convolution for a rule's `perceive`: each output sees all channels, `[size,size,channels,outputs]`.
+ * A learned convolution for a rule's `perceive`: each output sees all channels, `[kh,kw,channels,outputs]`.
  *
  * @param outputs a whole number > 0
  * @throws where there are no outputs, the size is not odd, or the dilation is no whole number > 0
  * @example defineRule({ channels: { rgb: 3 }, perceive: ['identity', conv(16)], update: mlp(32) })
  * @example conv(80, { bias: true, activation: 'leakyRelu' })
+ * @example conv(16, { size: [1, 7] })   // a row of 7 cells
  */
 export function conv(outputs: number, options: ConvOptions = {}): Conv {
   return dataOf('conv', convKind, { outputs }, options)
@@ -51,7 +53,7 @@ export const convKind: PartKind<Conv> = {
   type: 'conv',
   fields: {
     outputs: { ...units, about: 'Numbers that it computes' },
-    size: { ...oddSize, default: 3, about: 'Taps along each axis' },
+    size: { ...oddSizes, default: 3, about: 'Taps along each axis: a number, or a list like [1, 5]' },
     dilation: { ...wholeFrom(1), default: 1, about: 'Cells from one tap to the next' },
     bias: { ...flag, default: false, about: 'Whether each output has a bias' },
     activation: { ...oneOf(activations), default: 'linear', about: 'What is applied to the sums' },
@@ -60,8 +62,8 @@ export const convKind: PartKind<Conv> = {
   together: expectDilation,
   outputs: ({ outputs }) => outputs,
   params({ outputs, size, bias }, channels, grid) {
-    const window = new Array<number>(grid).fill(size)
-    const taps = size ** grid
+    const window = windowOn(grid, size)
+    const taps = sizeOf(window)
     return {
       kernel: { shape: [...window, channels, outputs], init: { glorot: [taps * channels, taps * outputs] } },
       ...(bias ? { bias: { shape: [outputs], init: 'zeros' } } : {}),
@@ -76,5 +78,5 @@ export const convKind: PartKind<Conv> = {
     const then = activation === 'linear' ? '' : ` ${activationInWords(activation, slope)}`
     return `a learned ${windowInWords(size, grid)} convolution${apart} to ${outputs}${then}`
   },
-  windowSum: part => part,
+  windowSum: ({ size, ...part }) => ({ ...part, size: windowOn(2, size) as [number, number] }),
 }

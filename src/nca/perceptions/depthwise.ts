@@ -7,22 +7,23 @@
  */
 import { dataOf } from '../../backends/fields.ts'
 import { leakySlope } from '../../tensor/ops/functions.ts'
-import { oddSize, units } from '../rule/limits.ts'
-import { windowInWords } from './kind.ts'
-import type { PartKind } from './kind.ts'
+import { sizeOf } from '../../tensor/shape.ts'
+import { oddSizes, units } from '../rule/limits.ts'
+import { windowInWords, windowOn } from './kind.ts'
+import type { PartKind, WindowSize } from './kind.ts'
 
-/** Learned filters, `filters` of their own for each channel, `size` cells wide. */
+/** Learned filters, `filters` of their own for each channel. */
 export type Depthwise = {
   readonly type: 'depthwise'
   readonly filters: number
-  /** Taps along each axis, an odd number; default 3. */
-  readonly size: number
+  /** Taps along the axes, odd: a number, or a list of one for each axis, like `[1, 5]` (5 across); default 3. */
+  readonly size: WindowSize
 }
 
 export type DepthwiseOptions = Partial<Pick<Depthwise, 'size'>>
 
 /**
- * Learned filters for a rule's `perceive`: each channel is seen through n filters of its own, `[size,size,channels,n]`.
+ * Learned filters for a rule's `perceive`: each channel is seen through n filters of its own, `[kh,kw,channels,n]`.
  *
  * @param filters n, a whole number > 0
  * @throws where n is none, or the size, 3 by default, is not odd
@@ -37,15 +38,15 @@ export const depthwiseKind: PartKind<Depthwise> = {
   type: 'depthwise',
   fields: {
     filters: { ...units, about: 'Learned filters of each channel' },
-    size: { ...oddSize, default: 3, about: 'Taps along each axis' },
+    size: { ...oddSizes, default: 3, about: 'Taps along each axis: a number, or a list like [1, 5]' },
   },
   outputs: ({ filters }, channels) => filters * channels,
   params({ filters, size }, channels, grid) {
-    const window = new Array<number>(grid).fill(size)
-    const taps = size ** grid
+    const window = windowOn(grid, size)
+    const taps = sizeOf(window)
     return { kernel: { shape: [...window, channels, filters], init: { glorot: [taps, taps * filters] } } }
   },
   words: ({ filters, size }, grid) =>
     `${filters} learned ${windowInWords(size, grid)} ${filters === 1 ? 'filter' : 'filters'} per channel`,
-  windowSum: ({ size }) => ({ size, dilation: 1, bias: false, activation: 'linear', slope: leakySlope }),
+  windowSum: ({ size }) => ({ size: windowOn(2, size) as [number, number], dilation: 1, bias: false, activation: 'linear', slope: leakySlope }),
 }

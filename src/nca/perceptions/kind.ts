@@ -22,9 +22,13 @@ export type ParamSpec = {
  */
 export type PerceiveHow = { readonly padding: Padding; readonly mask?: Tensor; readonly gradMask?: Tensor }
 
+/** Taps along the axes of a grid, odd numbers: one for all of them, or a list of one for each. */
+export type WindowSize = number | readonly number[]
+
 /** A sum over the taps of a window, σ(Σ k·s + bias), in the plane: what rollouts that run fused and exported pages know. */
 export type WindowSum = {
-  readonly size: number
+  /** Taps down and across. */
+  readonly size: readonly [number, number]
   readonly dilation: number
   readonly bias: boolean
   readonly activation: Activation
@@ -47,7 +51,7 @@ export type PartKind<Part> = Table<Part> & {
   windowSum?(part: Part): WindowSum
   /**
    * `[b,h,w,c]` → `[b,h,w,outputs]`; cells that `mask` leaves out may be anything finite. Filters, which see each channel
-   * by itself, have none: their parameter `kernel` `[size,size,channels,n]` is applied with those of all others.
+   * by itself, have none: their parameter `kernel` `[kh,kw,channels,n]` is applied with those of all others.
    */
   perceive?(part: Part, params: Readonly<Record<string, Tensor>>, x: Tensor, how: PerceiveHow): Tensor
   /**
@@ -57,7 +61,12 @@ export type PartKind<Part> = Table<Part> & {
   readonly javascript?: string
 }
 
+/** Taps along each axis of a grid. */
+export function windowOn(grid: 1 | 2 | 3, size: WindowSize): readonly number[] {
+  return typeof size === 'number' ? new Array<number>(grid).fill(size) : size
+}
+
 /** '3×3' on a plane. */
-export function windowInWords(size: number, grid: 1 | 2 | 3): string {
-  return new Array<number>(grid).fill(size).join('×')
+export function windowInWords(size: WindowSize, grid: 1 | 2 | 3): string {
+  return windowOn(grid, size).join('×')
 }

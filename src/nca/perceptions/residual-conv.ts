@@ -12,18 +12,19 @@ import { oneOf, wholeFrom } from '../../backends/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { dense } from '../../tensor/ops/dense.ts'
 import { convOn } from '../../tensor/ops/grid.ts'
+import { sizeOf } from '../../tensor/shape.ts'
 import { activate, activations } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
-import { expectDilation, oddSize, units } from '../rule/limits.ts'
-import { windowInWords } from './kind.ts'
-import type { PartKind } from './kind.ts'
+import { expectDilation, oddSizes, units } from '../rule/limits.ts'
+import { windowInWords, windowOn } from './kind.ts'
+import type { PartKind, WindowSize } from './kind.ts'
 
-/** A residual convolution from all channels to `outputs` numbers, `size` cells wide. */
+/** A residual convolution from all channels to `outputs` numbers. */
 export type ResidualConv = {
   readonly type: 'residualConv'
   readonly outputs: number
-  /** Taps along each axis, an odd number; default 3. */
-  readonly size: number
+  /** Taps along the axes, odd: a number, or a list of one for each axis, like `[1, 5]` (5 across); default 3. */
+  readonly size: WindowSize
   /** Cells from one tap to the next, default 1. */
   readonly dilation: number
   /** σ, default 'leakyRelu' (of slope 0.2). */
@@ -33,7 +34,7 @@ export type ResidualConv = {
 export type ResidualConvOptions = Partial<Omit<ResidualConv, 'type' | 'outputs'>>
 
 /**
- * A residual convolution for a rule's `perceive`. Its parameters are `k1` `[size,size,channels,outputs]`, `b1`, `k2`
+ * A residual convolution for a rule's `perceive`. Its parameters are `k1` `[kh,kw,channels,outputs]`, `b1`, `k2`
  * `[outputs,outputs]`, `b2`, and `skip` `[channels,outputs]`.
  *
  * @param outputs a whole number > 0
@@ -49,17 +50,18 @@ export const residualConvKind: PartKind<ResidualConv> = {
   type: 'residualConv',
   fields: {
     outputs: { ...units, about: 'Numbers that it computes' },
-    size: { ...oddSize, default: 3, about: 'Taps along each axis' },
+    size: { ...oddSizes, default: 3, about: 'Taps along each axis: a number, or a list like [1, 5]' },
     dilation: { ...wholeFrom(1), default: 1, about: 'Cells from one tap to the next' },
     activation: { ...oneOf(activations), default: 'leakyRelu', about: 'What is applied between its two layers' },
   },
   together: expectDilation,
   outputs: ({ outputs }) => outputs,
   params({ outputs, size }, channels, grid) {
-    const taps = size ** grid
+    const window = windowOn(grid, size)
+    const taps = sizeOf(window)
     return {
       k1: {
-        shape: [...new Array<number>(grid).fill(size), channels, outputs],
+        shape: [...window, channels, outputs],
         init: { glorot: [taps * channels, taps * outputs] },
       },
       b1: { shape: [outputs], init: 'zeros' },

@@ -7,7 +7,9 @@
  */
 import { check, isWhole, wholeFrom } from '../../backends/options.ts'
 import type { Kind } from '../../backends/options.ts'
-import type { Expect } from '../../backends/fields.ts'
+import { either, list } from '../../backends/fields.ts'
+import type { Expect, Field } from '../../backends/fields.ts'
+import type { WindowSize } from '../perceptions/kind.ts'
 
 /** The most that a rule may have of each. */
 export const most = {
@@ -42,9 +44,12 @@ export const oddSize: Kind = {
   json: { type: 'integer', minimum: 1, maximum: most.window, not: { multipleOf: 2 } },
 }
 
+/** The sides of a window, all the same or each its own. */
+export const oddSizes: Field<WindowSize> = either(oddSize, list<number>(oddSize, 'odd numbers, one for each axis', 1, 3))
+
 /** Expects taps to stand so far apart that the window they span, which costs memory, is not too large. */
-export function expectDilation({ size, dilation }: { size: number; dilation: number }, expect: Expect): void {
-  const widest = Math.floor((most.window - 1) / Math.max(1, size - 1))
+export function expectDilation({ size, dilation }: { size: WindowSize; dilation: number }, expect: Expect): void {
+  const widest = Math.floor((most.window - 1) / Math.max(1, ...[size].flat().map(taps => taps - 1)))
   expect(
     dilation <= widest, ['dilation'], dilation, `at most ${widest}, for a window of at most ${most.window} cells`,
   )

@@ -121,6 +121,11 @@ export const ruleField: Field<DataRule> = record<DataRule>({
           grid === 2 || !kindOf(part).planar, ['perceive', i], part,
           `filters, ${others}: ${part.type} is for grids of two dimensions`,
         )
+        const { size } = part
+        expect(
+          typeof size === 'number' || size.length === grid, ['perceive', i, 'size'], size,
+          `a number, or a list of as many as the grid has dimensions, ${grid}`,
+        )
       } else {
         const name = typeof part === 'string' ? part : part.name
         const names = filterNamesOn[grid]

@@ -14,12 +14,15 @@ export type HostParts = {
   readonly [K in 'pre' | 'fires' | 'post']: Uint32Array | null
 } & { readonly hidden: readonly HostValues[]; readonly width: number; readonly height: number }
 
+/** Taps of a window along both axes, or down and across. */
+type Size = Depthwise['size']
+
 /** The kernels by which cells perceive. */
 export type Filters = {
-  readonly kernels: readonly { readonly n: number; readonly size: number; readonly values: Float32Array }[]
+  readonly kernels: readonly { readonly n: number; readonly size: Size; readonly values: Float32Array }[]
   readonly convolutions: readonly {
     readonly n: number
-    readonly size: number
+    readonly size: Size
     readonly dilation: number
     readonly kernel: Float32Array | null
     readonly bias: Float32Array | null
@@ -60,8 +63,8 @@ const isLearned = (part: Perception): part is Learned => typeof part === 'object
 export function reachOf({ perceive }: DataRule): number {
   return Math.max(...perceive.map(part => {
     if (!isLearned(part)) return 1
-    const { size = 3, dilation = 1 } = part as { size?: number; dilation?: number }
-    return ((size - 1) / 2) * dilation
+    const { size = 3, dilation = 1 } = part as { size?: Size; dilation?: number }
+    return ((Math.max(...[size].flat()) - 1) / 2) * dilation
   }))
 }
 
@@ -118,10 +121,10 @@ export function sumOf(rule: DataRule, filters: Filters, i: number): Sum | null {
   return { taps, bias: bias?.[j] ?? 0, activation, slope }
 }
 
-function windowOf(size: number, dilation = 1): { dy: number; dx: number; t: number }[] {
-  const reach = (size - 1) / 2
-  return Array.from({ length: size * size }, (_, t) => (
-    { dy: dilation * (Math.floor(t / size) - reach), dx: dilation * ((t % size) - reach), t }
+function windowOf(size: Size, dilation = 1): { dy: number; dx: number; t: number }[] {
+  const [height, width] = typeof size === 'number' ? [size, size] : size
+  return Array.from({ length: height * width }, (_, t) => (
+    { dy: dilation * (Math.floor(t / width) - (height - 1) / 2), dx: dilation * ((t % width) - (width - 1) / 2), t }
   ))
 }
 

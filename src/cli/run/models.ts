@@ -6,9 +6,9 @@ import { basename, dirname, extname, join } from 'node:path'
 import { check, didYouMean, isWhole } from '../../backends/options.ts'
 import type { Model } from '../../nca/files/model-file.ts'
 import { bundledModels, findAsset, listAssets } from '../../node/assets.ts'
-import { files } from '../run/run-folder.ts'
-import type { Given } from './command.ts'
-import { toNumber } from './usage.ts'
+import { files } from './run-folder.ts'
+import type { Given } from '../input/command.ts'
+import { toNumber } from '../input/usage.ts'
 
 /** Rows and columns of a grid, at most. */
 export const mostCells = 4096

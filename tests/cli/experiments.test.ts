@@ -158,12 +158,15 @@ describe('volumes', () => {
     const tried = await Promise.all([
       ['kinds.yaml'], ['segment.yaml', '--set', 'data.outputs=few'], ['segment.yaml', '--set', 'rule.channels={ input: 2, hidden: 2, output: 2 }'],
       ['segment.yaml', '--set', 'data.inputs=few', '--set', 'data.outputs=scans'],
+      ['classification.yaml', '--set', 'data.limit=3'], ['kinds.yaml', '--set', 'data.size=3'],
     ].map(args => cellgrad('train', ...args, '--out', 'never')))
     expect(tried.map(({ err }) => err.replaceAll(`${folder()}/`, ''))).toEqual([
       'data: kinds/b/plane.npy is [5,6], expected 3 axes of cells, as the rule has.\n',
       'data: few/case_1.nii.gz is missing, expected as the partner of scans/case_1.nii.gz.\n',
       'data: scans/case_0.nii.gz is [4,5,6], expected 3 axes of cells and 2 channels, as the rule has.\n',
       'data: few/case_1.nii.gz is missing, expected as the partner of scans/case_1.nii.gz.\n',
+      'data: limit is 3, expected null, for a folder for each class: the first would be of one class.\n',
+      'data: size is 3, expected null, for arrays, which stay as they are.\n',
     ])
   })
 })

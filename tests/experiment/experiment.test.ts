@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { record } from '../../src/backends/fields.ts'
-import { partsOf, placeOf, runConfigOf, runSchema, runYaml, splitOf, taskNames, taskOn } from '../../src/experiment/index.ts'
+import { experimentFrom, partsOf, placeOf, runConfigOf, runSchema, runYaml, splitOf, taskNames, taskOn } from '../../src/experiment/index.ts'
 import type { Experiment, Lesson, RunConfig, Values } from '../../src/experiment/index.ts'
 import { trainingFields } from '../../src/nca/training/trainer-options.ts'
 import { adam, recipes, sgd } from '../../src/index.ts'
@@ -146,4 +146,15 @@ it('a task over some of its examples is that task: each of them is judged as it 
     part.loss(undefined as never, [0], undefined as never, 2)
     expect(said).toEqual([[[ids.at(-1), ids[0]]], [[ids[0]], 2]])
   }))
+})
+
+it('is read from the text of a file, or told in one sentence what is wrong with it', () => {
+  const text = 'task: texture\nrecipe: texture\ndata: { image: a.png }\ntrain: { rate: 1.0e-3 }\n'
+  expect(experimentFrom(text)).toEqual(made(parse(text) as Values))
+  expect(experimentFrom(runYaml(experimentFrom(text)))).toEqual(experimentFrom(text))
+  expect(experimentFrom(JSON.stringify(experimentFrom('')))).toEqual(made({}))
+  expect(() => experimentFrom('train: { rat: 3 }')).toThrow('experimentFrom: there is no key "rat" in train; did you mean "rate"?')
+  expect(() => experimentFrom('data: { size: x }')).toThrow('experimentFrom: data.size is "x", expected a whole number from 1 to 4096.')
+  expect(() => experimentFrom('[1, 2]')).toThrow('experimentFrom: the text is [1, 2], expected keys with values.')
+  expect(() => experimentFrom('extends: base.yaml')).toThrow('experimentFrom: extends is "base.yaml", expected nothing: ')
 })

@@ -89,9 +89,12 @@ async function predictOne(input: string, out: string, applied: Applied): Promise
 
 async function readInput(path: string, { rule, role, asked }: Applied): Promise<Examples> {
   const [from, to] = roleChannels(rule.channels, role)
-  if (!isArray(path)) return fromImages([await readImage(path)], to - from)
-  const { shape, data } = await readArray(path, rule.grid, to - from)
+  const { shape, data } = isArray(path) ? await readArray(path, rule.grid, to - from) : oneOf(fromImages([await readImage(path)], to - from))
   return examplesOf(asked.standardise ? standardised(data) : Float32Array.from(data), shape)
+}
+
+function oneOf({ shape, of }: Examples): { shape: readonly number[]; data: ArrayLike<number> } {
+  return { shape, data: of(0) }
 }
 
 async function writeClasses(file: string, input: string, rule: DataRule, x: Tensor): Promise<void> {

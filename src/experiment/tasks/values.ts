@@ -1,7 +1,9 @@
 /**
  * An experiment out of what is given: the values of a recipe, others laid over them, and what is wrong with the result.
  */
+import { parse } from 'yaml'
 import { readData, schemaOf } from '../../backends/fields.ts'
+import { check, isObject } from '../../backends/options.ts'
 import type { Json } from '../../backends/options.ts'
 import { recipes } from '../../nca/training/recipes.ts'
 import { configOf, inSentences, merge } from '../config/values.ts'
@@ -83,4 +85,20 @@ export function runConfigOf(...layers: readonly Values[]): { readonly config: Ru
   const base = merge(byAdam, arranged(recipe as Values), describe)
   const { data, mistakes } = readData(experimentField, merge(base, given, describe))
   return mistakes.length === 0 ? { config: data } : { mistakes: inSentences(mistakes, describe) }
+}
+
+/**
+ * What a run is told by the text of a file, YAML or JSON; a file that it `extends` is for those who read files.
+ *
+ * @throws one sentence, where the text is none, or says what cannot be
+ * @example const config = experimentFrom('task: texture\nrecipe: texture\ndata: { image: bricks.png }')
+ */
+export function experimentFrom(text: string): RunConfig {
+  const values: unknown = parse(text) ?? {}
+  check(isObject(values), 'experimentFrom', 'the text', values, 'keys with values')
+  check(!Object.hasOwn(values as Values, 'extends'), 'experimentFrom', 'extends', (values as Values).extends, 'nothing: a text has no folder in which another file could be')
+  const made = runConfigOf(values as Values)
+  if ('config' in made) return made.config
+  const [{ key, says, unknown }] = made.mistakes
+  throw new Error(`experimentFrom: ${unknown === undefined ? `${key} ` : ''}${says.replace(/[^?]$/, '$&.')}`)
 }

@@ -2,7 +2,8 @@
  * The data of an experiment, read from the files and folders that it names.
  */
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
+import { check } from '../../backends/options.ts'
 import { fit, padImage } from '../../nca/files/image.ts'
 import type { Image } from '../../nca/files/image.ts'
 import { examplesOf } from '../../nca/tasks/examples.ts'
@@ -31,34 +32,39 @@ const readers: { readonly [T in TaskName]: (experiment: Experiment<T>, at: (path
 
   async classification({ rule, data: { images, size, limit, standardise } }, at) {
     const path = at(images)
+    const m = channelsOf(rule.channels, 'image')
     const isMnist = ['train-images-idx3-ubyte', 'train-images.idx3-ubyte'].some(name => existsSync(resolve(path, name)) || existsSync(resolve(path, `${name}.gz`)))
     if (isMnist) {
+      onlyWithout('size', size, 'the files of MNIST, which are 28×28')
       const { images: data, labels, n } = await readMnist(path)
       const count = Math.min(n, limit ?? n)
-      return { ...examplesOf(data.subarray(0, count * 784), [28, 28, 1]), labels: labels.subarray(0, count) }
+      return { ...asGiven(examplesOf(data.subarray(0, count * 784), [28, 28, 1]), standardise), labels: labels.subarray(0, count) }
     }
-    const arrays = await arraysByClass(path)
-    if (arrays.paths.length > 0) {
-      const read = await readAlike(arrays.paths, file => readArray(file, rule.grid, channelsOf(rule.channels, 'image')))
-      return { ...asExamples(read, standardise), labels: arrays.labels }
+    onlyWithout('limit', limit, 'a folder for each class: the first would be of one class')
+    const { names, labels } = await arraysByClass(path)
+    if (names.length > 0) {
+      onlyWithout('size', size, 'arrays, which stay as they are')
+      const arrays = await readAlike(names.map(name => join(path, name)), file => readArray(file, rule.grid, m))
+      return { ...asGiven(asExamples(arrays), standardise), labels }
     }
     const read = await readImageFolder(path, size === null ? {} : { size })
     if (read.classes.length === 0) throw new Error(`classification: ${path} has pictures, expected a folder for each class.`)
-    return { ...fromImages(read.images, channelsOf(rule.channels, 'image')), labels: read.labels }
+    return { ...asGiven(fromImages(read.images, m), standardise), labels: read.labels }
   },
 
-  async imageToImage({ rule, data }, at) {
+  async imageToImage({ rule: { channels, grid }, data }, at) {
     const [from, to] = [at(data.inputs), at(data.outputs)]
+    const [seen, made] = [channelsOf(channels, 'input'), channelsOf(channels, 'output')]
     const [names, others] = [await listArrays(from), await listArrays(to)]
     if (names.length > 0) {
       const [inputs, outputs] = pairsOf(from, names, to, others)
       return {
-        inputs: asExamples(await readAlike(inputs, path => readArray(path, rule.grid, channelsOf(rule.channels, 'input'))), data.standardise),
-        outputs: asExamples(await readAlike(outputs, path => readMask(path, rule.grid, channelsOf(rule.channels, 'output')))),
+        inputs: asGiven(asExamples(await readAlike(inputs, path => readArray(path, grid, seen))), data.standardise),
+        outputs: asExamples(await readAlike(outputs, path => readMask(path, grid, made))),
       }
     }
-    const { inputs, targets } = await readPairs(from, to)
-    return { inputs: fromImages(inputs, channelsOf(rule.channels, 'input')), outputs: fromImages(targets, channelsOf(rule.channels, 'output')) }
+    const pairs = await readPairs(from, to)
+    return { inputs: asGiven(fromImages(pairs.inputs, seen), data.standardise), outputs: fromImages(pairs.targets, made) }
   },
 
   async video({ data: { frames, limit } }, at) {
@@ -86,10 +92,19 @@ function channelsOf(channels: Readonly<Record<string, number>>, role: string): n
   return to - from
 }
 
-/** Arrays of one size as examples, each with mean 0 and standard deviation 1 if that is wanted. */
-function asExamples(arrays: readonly ArrayExample[], standardise: boolean = false): Examples {
-  const data = standardise ? arrays.map(one => standardised(one.data)) : arrays.map(one => one.data)
-  return { n: arrays.length, shape: arrays[0].shape, of: i => data[i] }
+/** Throws where something is said that has no meaning for such data. */
+function onlyWithout(name: string, value: unknown, data: string): void {
+  check(value === null, 'data', name, value, `null, for ${data}`)
+}
+
+/** Arrays of one size as examples. */
+function asExamples(arrays: readonly ArrayExample[]): Examples {
+  return { n: arrays.length, shape: arrays[0].shape, of: i => arrays[i].data }
+}
+
+/** Inputs as a rule is given them: each as it is, or with mean 0 and standard deviation 1. */
+function asGiven(examples: Examples, standardise: boolean): Examples {
+  return standardise ? { ...examples, of: i => standardised(examples.of(i)) } : examples
 }
 
 /** Pictures as examples with 1 (grey), 3 (colours) or 4 channels (and alpha). */

@@ -105,13 +105,13 @@ export function pairsOf(inputs: string, names: readonly string[], outputs: strin
   return [names.map(name => join(inputs, name)), partners.map(name => join(outputs, name))]
 }
 
-/** The paths of the arrays in the folders of a folder, and the number of each one's folder. */
-export async function arraysByClass(folder: string): Promise<{ readonly paths: string[]; readonly labels: number[] }> {
+/** The arrays in the folders of a folder, by the folder and the name of the file, and the number of each one's folder. */
+export async function arraysByClass(folder: string): Promise<{ readonly names: string[]; readonly labels: number[] }> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []) // what is wrong with it is said by who reads pictures
   const classes = entries.filter(entry => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name).sort()
   const files = await Promise.all(classes.map(name => listArrays(join(folder, name))))
-  const empty = files.findIndex(names => names.length === 0)
-  const paths = files.flatMap((names, label) => names.map(name => join(folder, classes[label], name)))
-  if (paths.length > 0 && empty >= 0) throw new Error(`data: ${join(folder, classes[empty])}, a class, has no arrays.`)
-  return { paths, labels: files.flatMap((names, label) => names.map(() => label)) }
+  const names = files.flatMap((inside, label) => inside.map(name => `${classes[label]}/${name}`))
+  const empty = files.findIndex(inside => inside.length === 0)
+  if (names.length > 0 && empty >= 0) throw new Error(`data: ${join(folder, classes[empty])}, a class, has no arrays.`)
+  return { names, labels: files.flatMap((inside, label) => inside.map(() => label)) }
 }

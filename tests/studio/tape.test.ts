@@ -126,6 +126,31 @@ it('ends a script that never does, and says what fails in another', async () => 
   await studio.leave()
 })
 
+it('hears a script out that is wrong in any way, and stays usable while it prints without end', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#tape')
+  await ended(studio)
+  const says = async (script: string, told: string): Promise<void> => {
+    await write(studio, script)
+    await page.keyboard.press('Control+Enter')
+    await expect.poll(() => page.getByRole('alert').filter({ visible: true }).allTextContents(), { timeout: 60_000 }).toEqual([told])
+  }
+  await says('const x = ', 'Line 1: Expression expected.')
+  await says("// A line\nthrow 'words'", 'the script threw words.')
+  await says('// A line\nthrow new Error("")', 'Line 2: the script threw an Error that says nothing.')
+  await says('// A line\nPromise.reject(new Error("lost"))', 'Line 2: lost')
+  await says('setTimeout(() => { throw new Error("late") }, 10)\nawait new Promise(resolve => setTimeout(resolve, 500))', 'Line 1: late')
+  await says("import { mul, tensor, traceOf } from 'cellgrad'\nfor (;;) traceOf(x => mul(x, x), tensor([1]))", 'Line 2: a script here draws at most 50 tapes.')
+  await until(async () => await page.getByRole('radiogroup', { name: 'Function' }).or(page.getByRole('group', { name: 'Function' })).locator('input').count() === 50)
+  await write(studio, 'const loop: { self?: object } = {}\nloop.self = loop\nconsole.log(loop)\nfor (;;) console.log(1)')
+  await page.keyboard.press('Control+Enter')
+  await page.getByText('[object Object]').waitFor()
+  await page.getByRole('button', { name: 'Stop' }).click({ timeout: 2000 }) // the page hears it at once
+  await page.getByRole('alert').getByText('the script was stopped.').waitFor()
+  await studio.leave()
+})
+
 it('underlines the line that a run failed at, and goes there', async () => {
   const studio = await visit('desktop')
   const { page } = studio

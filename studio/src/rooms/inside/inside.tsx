@@ -43,7 +43,7 @@ const words: Readonly<Record<Quantity, string>> = {
 /** With what a rollout begins from nothing, by the kind of the rule. */
 const firsts: Readonly<Record<Kind, string>> = { growing: 'From the seed', classes: 'From a drawing', texture: 'From nothing', other: 'From nothing' }
 
-function numberOf(text: string | undefined, least: number, most: number, otherwise: number): number {
+function numberOf<T>(text: string | undefined, least: number, most: number, otherwise: T): number | T {
   const n = Number(text)
   return text !== undefined && Number.isInteger(n) && n >= least && n <= most ? n : otherwise
 }
@@ -55,7 +55,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const [model, setModel] = useState(given?.name ?? settings.model ?? bundledModels[0].name)
   const [steps, setSteps] = useState(numberOf(settings.steps, 16, 256, 96))
   /** Rows and columns that were asked for; else the grid is that of the model's training. */
-  const [wished, setSize] = useState(settings.size === undefined ? null : numberOf(settings.size, 16, 96, 72))
+  const [wished, setSize] = useState(numberOf(settings.size, 16, 96, null))
   const fromPlay = given !== null && settings.start === 'play'
   const [start, setStart] = useState<Start>(settings.start === 'pool' ? 'pool' : fromPlay ? 'play' : 'seed')
   const [t, setT] = useState(numberOf(settings.t, 0, 256, 48))

@@ -9,7 +9,7 @@ import { files } from 'virtual:declarations'
 const script = '/script.ts'
 
 /** What a script finds besides JavaScript. */
-const around = 'declare const console: { log(...values: readonly unknown[]): void }\n'
+const around = 'declare const console: Record<"log" | "info" | "debug" | "warn" | "error", (...values: readonly unknown[]) => void>\n'
 
 const options: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext, moduleDetection: ts.ModuleDetectionKind.Force,
@@ -48,7 +48,12 @@ export type Completion = { readonly name: string; readonly kind: string; readonl
 export type Described = { readonly from: number; readonly to: number; readonly type: string; readonly text: string }
 
 /** A script as JavaScript, and where in the script each place of it comes from: the mappings of a source map. */
-export type JavaScript = { readonly code: string; readonly mappings: string }
+export type JavaScript = {
+  readonly code: string
+  readonly mappings: string
+  /** What keeps it from being JavaScript at all, and in which line, counted from 1. */
+  readonly mistake: { readonly message: string; readonly line: number } | null
+}
 
 const answers = {
   mistakes(): Mistake[] {
@@ -72,8 +77,13 @@ const answers = {
   },
   javascript(text: string): JavaScript {
     const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.CommonJS, sourceMap: true }
-    const { outputText, sourceMapText } = ts.transpileModule(text, { compilerOptions })
-    return { code: outputText.replace(/\n\/\/# sourceMappingURL.*$/, '\n'), mappings: (JSON.parse(sourceMapText!) as JavaScript).mappings }
+    const { outputText, sourceMapText, diagnostics } = ts.transpileModule(text, { compilerOptions, reportDiagnostics: true })
+    const [first] = diagnostics ?? []
+    return {
+      code: outputText.replace(/\n\/\/# sourceMappingURL.*$/, '\n'),
+      mappings: (JSON.parse(sourceMapText!) as JavaScript).mappings,
+      mistake: first ? { message: ts.flattenDiagnosticMessageText(first.messageText, ' '), line: text.slice(0, first.start ?? 0).split('\n').length } : null,
+    }
   },
 } satisfies Record<string, (text: string, ...more: never[]) => unknown>
 

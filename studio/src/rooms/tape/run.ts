@@ -2,12 +2,10 @@
  * Runs a script, until it ends, is stopped, or has taken too long.
  */
 import { ask } from './ask.ts'
+import { limits } from './limits.ts'
 import type { Told } from './runner.ts'
 import { sourceLine } from './source-map.ts'
 import type { Place } from './source-map.ts'
-
-/** Seconds that a script may take. */
-export const limit = 10
 
 export type Running = {
   /** Ends it now. */
@@ -23,24 +21,26 @@ export function run(text: string, hear: (heard: Heard) => void): Running {
   let over = false
   let mappings = ''
   let late: ReturnType<typeof setTimeout> | undefined
-  const end = (error: string | null, at: Place | null = null): void => {
+  const end = (error: string | null, line: number | null = null): void => {
     if (over) return
     over = true
     clearTimeout(late)
     worker.terminate()
-    hear({ kind: 'end', error, line: at && sourceLine(mappings, at) })
+    hear({ kind: 'end', error, line })
   }
+  const lineOf = (at: Place | null): number | null => at && sourceLine(mappings, at)
   worker.addEventListener('message', ({ data }: MessageEvent<Told>) => {
-    if (over) return
-    if (data.kind === 'end') end(data.error, data.at)
+    if (over || !['lines', 'tape', 'end'].includes(data?.kind)) return // a script may send messages of its own
+    if (data.kind === 'end') end(data.error, lineOf(data.at))
     else hear(data)
   })
-  worker.addEventListener('error', ({ message, filename, lineno, colno }) => end(message, filename.startsWith('blob:') ? { line: lineno - 1, column: colno } : null))
+  worker.addEventListener('error', ({ message, filename, lineno, colno }) => end(message.replace(/^Uncaught (Error: )?/, ''), lineOf(filename.startsWith('blob:') ? { line: lineno - 1, column: colno } : null)))
   ask('javascript', text).then(script => {
     if (over) return
+    if (script.mistake) return end(script.mistake.message, script.mistake.line)
     mappings = script.mappings
     worker.postMessage(script.code)
-    late = setTimeout(() => end(`the script took more than ${limit} seconds and was ended.`), limit * 1000)
+    late = setTimeout(() => end(`the script took more than ${limits.seconds} seconds and was ended.`), limits.seconds * 1000)
   }, (error: Error) => end(error.message))
   return { stop: () => end('the script was stopped.') }
 }

@@ -8,11 +8,13 @@
 import * as cellgrad from 'cellgrad'
 import { drawnOf } from './drawn.ts'
 import type { Drawn } from './drawn.ts'
+import { limits } from './limits.ts'
+import { inWords, printer } from './print.ts'
 import type { Place } from './source-map.ts'
 
 /** What a script tells, in the order in which it happens. */
 export type Told =
-  | { readonly kind: 'line'; readonly text: string }
+  | { readonly kind: 'lines'; readonly lines: readonly string[] }
   | { readonly kind: 'tape'; readonly drawn: Drawn }
   | { readonly kind: 'end'; readonly error: string | null; readonly at: Place | null }
 
@@ -21,18 +23,15 @@ type Traced = Parameters<typeof cellgrad.traceGrad>
 
 const tell = (told: Told): void => postMessage(told)
 
-/** A value as `console.log` shows it. */
-function inWords(value: unknown): string {
-  if (typeof value === 'string') return value
-  if (value instanceof cellgrad.Tensor || typeof value !== 'object' || value === null) return String(value)
-  if (ArrayBuffer.isView(value)) return `[${Array.from(value as Float32Array).join(', ')}]`
-  return JSON.stringify(value, (_, part: unknown) => (part instanceof cellgrad.Tensor ? String(part) : part)) ?? String(value)
-}
+const { print, flush } = printer(lines => tell({ kind: 'lines', lines }))
+const log = (...values: readonly unknown[]): void => print(values.map(inWords).join(' '))
 
 let drawing: Promise<void> = Promise.resolve()
+let tapes = 0
 
 /** Draws the tape of a function. Tapes are told in the order of the script, though pictures take time. */
 function draw(args: Traced): ReturnType<typeof cellgrad.traceGrad> {
+  if (tapes++ === limits.tapes) throw new Error(`a script here draws at most ${limits.tapes} tapes.`)
   const walked = cellgrad.traceGrad(...args)
   const drawn = drawnOf(args[0].name, walked)
   drawing = drawing.then(async () => tell({ kind: 'tape', drawn: await drawn }))
@@ -56,21 +55,49 @@ let url = ''
 async function run(code: string): Promise<void> {
   url = URL.createObjectURL(new Blob([`export const script = async (require, exports, console) => {\n${code}\n}`], { type: 'text/javascript' }))
   const { script } = await import(/* @vite-ignore */ url) as { script: Script }
-  await script(require, {}, { log: (...values: readonly unknown[]) => tell({ kind: 'line', text: values.map(inWords).join(' ') }) })
+  await script(require, {}, { log, info: log, debug: log, warn: log, error: log })
+  await allHeard()
   await drawing
 }
 
 /** How the script ended that failed so: with the innermost place of its code, however deep in the library it failed. */
 function failure(error: unknown): Told {
-  if (!(error instanceof Error)) return { kind: 'end', error: String(error), at: null }
+  if (!(error instanceof Error)) return { kind: 'end', error: `the script threw ${inWords(error)}.`, at: null }
   const [, rest] = (error.stack ?? '').split(url, 2)
   const [, line, column] = /^:(\d+):(\d+)/.exec(rest ?? '') ?? []
-  const message = error.message.replace(/\(0 , \w+\.(\w+)\)/g, '$1') // what an imported name has become
+  const said = error.message.replace(/\(0 , \w+\.(\w+)\)/g, '$1') // what an imported name has become
+  const message = said || `the script threw an ${error.name} that says nothing.`
   return { kind: 'end', error: message, at: line ? { line: Number(line) - 1, column: Number(column) } : null } // one line was put before it
 }
 
 ;(Error as { stackTraceLimit?: number }).stackTraceLimit = 200 // V8 keeps ten frames, and those may all be the library's
 
+/** Ends the script, after what it has printed and drawn. */
+async function end(told: Told): Promise<void> {
+  flush()
+  await drawing.catch(() => {}) // that it could not be drawn is what is told
+  tell(told)
+}
+
+let heard = (): void => {}
+
+/**
+ * Waits until every promise has been heard of that has failed and nobody waits for. The worker is told of these some time
+ * later, one after the other; so one that is made to fail last is heard of last.
+ */
+function allHeard(): Promise<void> {
+  return new Promise(resolve => {
+    heard = resolve
+    void Promise.reject(allHeard)
+  })
+}
+
+addEventListener('unhandledrejection', event => {
+  event.preventDefault()
+  if (event.reason === allHeard) heard()
+  else void end(failure(event.reason))
+})
+
 addEventListener('message', ({ data }: MessageEvent<string>) => {
-  run(data).then(() => tell({ kind: 'end', error: null, at: null }), (error: unknown) => tell(failure(error)))
+  run(data).then(() => end({ kind: 'end', error: null, at: null }), (error: unknown) => end(failure(error)))
 })

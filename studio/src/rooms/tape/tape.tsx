@@ -11,7 +11,8 @@ import { complain } from '../../ui/notice.tsx'
 import type { Drawn } from './drawn.ts'
 import type * as EditorModule from './editor.ts'
 import { examples } from './examples.ts'
-import { limit, run } from './run.ts'
+import { limits } from './limits.ts'
+import { run } from './run.ts'
 import type { Running } from './run.ts'
 import { TapeView } from './tape-view.tsx'
 import './tape.css'
@@ -29,9 +30,6 @@ type Editor = { readonly view: EditorView; readonly tools: typeof EditorModule }
 type Outcome = { readonly tapes: readonly Drawn[]; readonly lines: readonly string[]; readonly error: string | null; readonly line: number | null }
 
 const nothing: Outcome = { tapes: [], lines: [], error: null, line: null }
-
-/** So many lines are kept: a script may print without end. */
-const mostLines = 500
 
 export function Tape({ settings }: { settings: Settings }): VNode {
   const place = useRef<HTMLDivElement>(null)
@@ -52,7 +50,7 @@ export function Tape({ settings }: { settings: Settings }): VNode {
     setChosen(0)
     const mine = run(textOf(current.current), told => {
       if (running.current !== mine) return
-      if (told.kind === 'line') setOutcome(now => ({ ...now, lines: [...now.lines, told.text].slice(-mostLines) }))
+      if (told.kind === 'lines') setOutcome(now => ({ ...now, lines: [...now.lines, ...told.lines].slice(-limits.lines) }))
       else if (told.kind === 'tape') setOutcome(now => ({ ...now, tapes: [...now.tapes, told.drawn] }))
       else {
         const { error, line } = told
@@ -111,9 +109,9 @@ export function Tape({ settings }: { settings: Settings }): VNode {
             <button type="button" class="main" disabled={!ready || busy} onClick={begin}>Run</button>
             <button type="button" disabled={!busy} onClick={() => running.current?.stop()}>Stop</button>
             <button type="button" class="quiet" disabled={!ready} onClick={restore}>As it was</button>
-            <p class="hint">Ctrl-Enter runs it; it may take {limit} seconds. <code>await webgpu()</code> opens the GPU, where there is one.</p>
+            <p class="hint">Ctrl-Enter runs it; it may take {limits.seconds} seconds. <code>await webgpu()</code> opens the GPU, where there is one.</p>
           </div>
-          {error && (
+          {error !== null && (
             <p class="mistake" role="alert">
               {line !== null && <><button type="button" class="quiet" onClick={() => editor.current?.tools.goToLine(editor.current.view, line)}>Line {line}</button>{': '}</>}
               <span>{error}</span>

@@ -147,7 +147,7 @@ function throughLayers(
   const { cellBytes, changeStride } = layout
   const cells = planes.listOf(band), rows = s.rowsOf(band), gBand = g + band.shift
   const count = planes.list('act', band)
-  k.gatherMoving(gBand, cells, count, cellBytes, rows, changeStride, layout.keep) // before any of them is added to
+  k.gather(gBand, cells, count, cellBytes, rows, changeStride, layout.keep) // before any of them is added to
   for (let i = 0, b = 0; i < count; i += blockRows, b++) {
     const size = Math.min(blockRows, count - i)
     const [block, change] = [cells + 4 * i, rows + i * changeStride]

@@ -10,10 +10,10 @@ import type { Sample } from './sample.ts'
 
 /** Bounds the state of a band, writes at `rows` what it was before, and returns the bytes of it. */
 export function bind(s: Sample, band: Band, rows: number): number {
-  const { job: { program: { bound }, layout: { cellBytes, keep } }, thread: { kernels: k }, team, planes } = s
+  const { job: { program: { bound }, layout: { cellBytes, keep, none } }, thread: { kernels: k }, team, planes } = s
   if (!bound) return 0
   const { x } = team.layout, cells = planes.listOf(band), count = planes.list('life', band)
-  k.gather(x, cells, count, cellBytes, rows, cellBytes)
+  k.gather(x, cells, count, cellBytes, rows, cellBytes, none)
   k.bind(+bound.squash, x, cells, count, cellBytes, keep, bound.low, bound.high)
   return count * cellBytes
 }

@@ -180,7 +180,7 @@ function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
   const grown = k.grow(all.act, all.life, band.first, band.last, words, x + origin, rowBytes, cellBytes, rows,
     changeStride, layout.keep)
   const killed = planes.list('kill', band)
-  k.gather(x, cells, killed, cellBytes, rows + grown * cellBytes, cellBytes)
+  k.gather(x, cells, killed, cellBytes, rows + grown * cellBytes, cellBytes, layout.none)
   k.erase(x, cells, killed, cellBytes, layout.keep)
   const changed = (grown + killed) * cellBytes
   const logBytes = changed + bind(s, band, rows + changed)

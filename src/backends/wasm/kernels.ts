@@ -35,9 +35,7 @@ export type Kernels = {
   perceive: Perceive
   perceiveBack: Perceive
   perceiveWeights: Perceive
-  gather(x: number, cells: number, count: number, cellBytes: number, rows: number, stride: number): void
-  gatherMoving(x: number, cells: number, count: number, cellBytes: number, rows: number, stride: number,
-    keep: number): void
+  gather(x: number, cells: number, count: number, cellBytes: number, rows: number, stride: number, keep: number): void
   put(x: number, cells: number, count: number, cellBytes: number, rows: number): void
   erase(x: number, cells: number, count: number, cellBytes: number, keep: number): void
   grow(rows: number, alive: number, first: number, last: number, words: number, x: number, rowBytes: number,

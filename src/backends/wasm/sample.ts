@@ -155,7 +155,7 @@ export function openSample(job: Job, thread: Thread, team: Team, number: number)
     dense: array => array + number * height * width * channels * 4,
     save: () => bands.map(band => {
       const count = planes.list(present, band)
-      k.gather(x, planes.listOf(band), count, cellBytes, rowsOf(band), cellBytes)
+      k.gather(x, planes.listOf(band), count, cellBytes, rowsOf(band), cellBytes, layout.none)
       return {
         held: store.write('state', bytes, planes.at('held', band), planes.words(band) * 8),
         cells: store.write('state', bytes, rowsOf(band), count * cellBytes),

@@ -119,17 +119,8 @@ export function perceiveWeights(
   }
 }
 
-/** rows[i] = x[cell i]. */
-export function gather(x: usize, cells: usize, count: usize, cellBytes: usize, rows: usize, stride: usize): void {
-  for (let i: usize = 0; i < count; i++) {
-    const from = x + load<u32>(cells + (i << 2))
-    for (let c: usize = 0; c < cellBytes; c += 16) v128.store(rows + c, v128.load(from + c))
-    rows += stride
-  }
-}
-
-/** rows[i] = x[cell i] without the channels of `keep`, which are zero. */
-export function gatherMoving(
+/** rows[i] = x[cell i] without the channels whose `keep` is all ones, which are zero there. */
+export function gather(
   x: usize, cells: usize, count: usize, cellBytes: usize, rows: usize, stride: usize, keep: usize,
 ): void {
   for (let i: usize = 0; i < count; i++) {

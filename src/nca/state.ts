@@ -2,10 +2,13 @@
  * States: `[b,h,w,c]`, or `[b,w,c]` on lines and `[b,d,h,w,c]` in volumes, channels in the order in which the rule
  * names them.
  *
- * The seed of Growing NCA is a single living cell: alpha and every hidden channel are 1, colour is 0.
+ * The seed of Growing NCA is a single living cell: alpha and every hidden channel are 1, colour is 0. Others have a colour
+ * by which a rule knows what to grow (growing digits in Spitznagel & Keuper 2026, A.5), or a structure of several cells, by
+ * which it knows its directions (Mordvintsev, Randazzo & Fouts, "Growing Isotropic Neural Cellular Automata", ALIFE 2022).
  */
 import { refuse, requireTensor } from '../tensor/op.ts'
 import { check, checkOptions, isObject, isWhole, keysOf, later, wholeFrom } from '../backends/options.ts'
+import { where } from '../tensor/ops/compare.ts'
 import { concat, splitAxis } from '../tensor/ops/concat.ts'
 import { slice } from '../tensor/ops/pad-slice.ts'
 import { reshape } from '../tensor/ops/reshape.ts'
@@ -50,21 +53,27 @@ export function takeRole(rule: { channels: Channels }, x: Tensor, role: string):
 export function setChannels(
   rule: { channels: Channels }, x: Tensor, values: Readonly<Record<string, Tensor>>,
 ): Tensor {
-  requireTensor('setChannels', 'x', x)
-  check(isObject(values), 'setChannels', 'values', values, 'tensors by role')
+  return written('setChannels', rule, x, values)
+}
+
+function written(
+  op: string, rule: { channels: Channels }, x: Tensor, values: Readonly<Record<string, Tensor>>,
+): Tensor {
+  requireTensor(op, 'x', x)
+  check(isObject(values), op, 'values', values, 'tensors by role')
   const roles = Object.keys(rule.channels)
   const unknown = Object.keys(values).find(role => !roles.includes(role))
-  check(unknown === undefined, 'setChannels', 'the role', unknown, `one of ${roles.join(', ')}`)
+  check(unknown === undefined, op, 'the role', unknown, `one of ${roles.join(', ')}`)
   const cells = x.shape.slice(0, -1)
   return concat(splitAxis(x, Object.values(rule.channels)).map((part, i) => {
     const given = values[roles[i]]
     if (given === undefined) return part
-    requireTensor('setChannels', roles[i], given)
+    requireTensor(op, roles[i], given)
     const n = part.shape.at(-1)!
     const perSample = [cells[0], ...cells.slice(1).map(() => 1), n]
     const shape = given.shape.length === 2 ? perSample : given.shape
     const fits = [[n], [cells[0], n], part.shape].some(s => sameShape(s, given.shape))
-    check(fits, 'setChannels', roles[i], given, `a tensor [${n}], [${cells[0]},${n}] or ${showShape(part.shape)}`)
+    check(fits, op, roles[i], given, `a tensor [${n}], [${cells[0]},${n}] or ${showShape(part.shape)}`)
     return broadcastTo(reshape(given, shape), part.shape)
   }))
 }
@@ -87,32 +96,39 @@ export type SeedOptions = Placement & {
   batch?: number
   /** The first channel that is 1, default 3 (alpha). */
   from?: number
-  /** Where the living cell is, `[row, column]` in the plane; by default in the centre, at ⌊n/2⌋ along each axis. */
-  at?: readonly number[]
+  /**
+   * Where the living cell is, `[row, column]` in the plane, or a list of such places for several; by default in the centre,
+   * at ⌊n/2⌋ along each axis.
+   */
+  at?: readonly number[] | readonly (readonly number[])[]
+  /** What else is in channels of the living cells, by role: `[n]` for all samples, `[b,n]` for each; see `setChannels`. */
+  values?: Readonly<Record<string, Tensor>>
 }
 
 // The sizes, the channel and the cell are judged with the grid of the rule.
 const seedOptions = keysOf<SeedOptions>({
-  depth: later, height: later, width: later, batch: wholeFrom(1), from: later, at: later, ...placementKinds,
+  depth: later, height: later, width: later, batch: wholeFrom(1), from: later, at: later, values: later, ...placementKinds,
 })
 
 /** The axes of grids, the last ones of these. */
 const axes = [['depth', 'slice'], ['height', 'row'], ['width', 'column']] as const
 
 /**
- * A state with one living cell.
+ * A state with one living cell, or a few. Seeds of different cells are added: `add(seed(…), seed(…))`.
  *
  * @param rule one that says its `grid` gets just such a state; else the sizes that are given tell the dimensions
  * @returns `[batch, width, channels]`, `[batch, height, width, channels]` or `[batch, depth, height, width, channels]`,
- *   zero but for channels `from`… of one cell, which are 1
- * @throws where a size is missing or too many, the cell lies outside of the grid, the state would have more than 2^30
- *   numbers, or the rule has no channel `from`
+ *   zero but for channels `from`… of these cells, which are 1, and the `values` there
+ * @throws where a size is missing or too many, a cell lies outside of the grid, the state would have more than 2^30
+ *   numbers, the rule has no channel `from`, or values do not fit its roles
  * @example seed(rule, { height: 72, width: 72, batch: 8 })
+ * @example seed(rule, { height: 72, width: 72, values: { rgba: tensor([1, 0, 0, 1]) } })     // a red one
+ * @example seed(rule, { height: 72, width: 72, at: [[36, 34], [36, 38]] })                   // two cells
  * @example seed(volumeRule, { depth: 16, height: 24, width: 24 })
  */
 export function seed(rule: { channels: Channels; grid?: 1 | 2 | 3 }, options: SeedOptions): Tensor {
   checkOptions('seed', options, seedOptions)
-  const { depth, height, width, batch = 1, from = 3, at, ...placement } = options
+  const { depth, height, width, batch = 1, from = 3, at, values, ...placement } = options
   const sizes = { depth, height, width }
   const grid = rule.grid ?? (depth !== undefined ? 3 : height !== undefined ? 2 : 1)
   const own = axes.slice(-grid)
@@ -124,23 +140,32 @@ export function seed(rule: { channels: Channels; grid?: 1 | 2 | 3 }, options: Se
   const shape = own.map(([axis]) => sizes[axis]!)
   const channels = channelCount(rule.channels)
   check(isWhole(from) && from < channels, 'seed', 'from', from, `a channel from 0 to ${channels - 1}`)
-  const cell = at ?? shape.map(n => Math.floor(n / 2))
+  const several = Array.isArray(at) && Array.isArray(at[0])
+  const living = (several ? at : [at ?? shape.map(n => Math.floor(n / 2))]) as readonly (readonly number[])[]
   const places = own.map(([, place]) => place).join(', ')
-  check(
-    Array.isArray(cell) && cell.length === grid && cell.every(Number.isInteger), 'seed', 'at', at,
-    `${['one whole number', 'two whole numbers', 'three whole numbers'][grid - 1]}, [${places}]`,
-  )
-  if (!cell.every((i, axis) => i >= 0 && i < shape[axis])) {
-    throw new Error(`seed: cell (${cell.join(', ')}) is outside of a grid of ${shape.join('×')} cells.`)
-  }
+  living.forEach((cell, i) => {
+    check(
+      Array.isArray(cell) && cell.length === grid && cell.every(Number.isInteger), 'seed', several ? `at[${i}]` : 'at', cell,
+      `${['one whole number', 'two whole numbers', 'three whole numbers'][grid - 1]}, [${places}]`,
+    )
+    if (!cell.every((i, axis) => i >= 0 && i < shape[axis])) {
+      throw new Error(`seed: cell (${cell.join(', ')}) is outside of a grid of ${shape.join('×')} cells.`)
+    }
+  })
   const cells = sizeOf(shape)
   const numbers = batch * cells * channels
   checkMost('seed', `the size of ${batch} × ${shape.join(' × ')} cells of ${channels} channels`, numbers, most.state)
-  const number = cell.reduce((sum, i, axis) => sum * shape[axis] + i, 0)
-  const values = new Float32Array(numbers)
-  for (let b = 0; b < batch; b++) {
-    const start = (b * cells + number) * channels
-    values.fill(1, start + from, start + channels)
+  const on = place(placement, 'seed')
+  const ones = new Float32Array(numbers), isLiving = new Uint32Array(cells)
+  for (const cell of living) {
+    const number = cell.reduce((sum, i, axis) => sum * shape[axis] + i, 0)
+    isLiving[number] = 1
+    for (let b = 0; b < batch; b++) {
+      const start = (b * cells + number) * channels
+      ones.fill(1, start + from, start + channels)
+    }
   }
-  return tensor(values, { ...place(placement, 'seed'), shape: [batch, ...shape, channels] })
+  const x = tensor(ones, { ...on, shape: [batch, ...shape, channels] })
+  if (values === undefined) return x
+  return where(tensor(isLiving, { backend: on.backend, shape: [...shape, 1] }), written('seed', rule, x, values), x)
 }

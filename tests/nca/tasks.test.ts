@@ -92,6 +92,18 @@ describe('conditional growing', () => {
     }))
   })
 
+  it('has the condition in the seed alone, where it is to be a coloured seed', () => {
+    const rule = defineRule({ channels: { rgba: 4, hidden: 3 }, perceive, update })
+    fc.assert(fc.property(sizes, ({ k, h, w, n, ids }) => {
+      const codes = draw(n, [k, 3]), code = reader(codes)
+      const task = conditionalTask(rule, draw(n + 1, [k, h, w, 4]), { role: 'hidden', cells: 'seed', codes })
+      expectSeeds(task, ids, [h, w, 7], (b, i, j, c) => {
+        if (i !== h >> 1 || j !== w >> 1) return 0
+        return c < 4 ? +(c === 3) : code(ids[b], c - 4)
+      })
+    }))
+  })
+
   it('says what does not fit', () => {
     const rule = defineRule({ channels: { rgba: 4, condition: 2 }, frozen: ['condition'], perceive, update })
     const targets = zeros([2, 3, 3, 4])
@@ -105,6 +117,8 @@ describe('conditional growing', () => {
       () => lib(rule, targets, { code: zeros([2, 2]) }),
       () => lib(rule, targets, { role: 'goal' }),
       () => lib(defineRule({ ...rule, frozen: [] }), targets),
+      () => lib(rule, targets, { cells: 'seed' }),
+      () => lib(rule, targets, { cells: 'some' }),
     ].map(sentence)).toMatchInlineSnapshot(`
       [
         "conditionalTask: targets is a Array, expected a tensor.",
@@ -115,6 +129,8 @@ describe('conditional growing', () => {
         "conditionalTask: there is no option "code"; did you mean "codes"?",
         "rule: the role is "goal", expected one of rgba, condition.",
         "conditionalTask: the role condition must be frozen in the rule; add it to frozen.",
+        "conditionalTask: cells is "seed", expected 'all' for the frozen role condition.",
+        "conditionalTask: cells is "some", expected 'all' or 'seed'.",
       ]
     `)
   })

@@ -460,6 +460,29 @@ describe('the seed', () => {
     }))
   })
 
+  it('has a colour, and several cells', () => {
+    const cases = fc.record({
+      grid: grids, all: fc.tuple(upTo(4), upTo(4), upTo(4)), batch: upTo(3), n: fc.nat(2 ** 31), count: upTo(3), each: fc.boolean(),
+    })
+    fc.assert(fc.property(cases, ({ grid, all, batch, n, count, each }) => {
+      const box = all.slice(3 - grid), names = ['depth', 'height', 'width'].slice(3 - grid)
+      const given = Object.fromEntries(box.map((size, i) => [names[i], size])) as { width: number }
+      const at = Array.from({ length: count }, (_, i) => places(box)[(n + 3 * i) % sizeOf(box)])
+      const seen = draw(n, each ? [batch, 2] : [2]), numbers = seen.toArray()
+      const x = seed({ channels, grid }, { ...given, batch, from: 1, at, values: { seen }, like: seen })
+      expect([...x.toArray()]).toEqual(places([batch, ...box, 5]).map(([b, ...rest]) => {
+        const c = rest.at(-1)!
+        if (!at.some(cell => cell.join() === rest.slice(0, -1).join())) return 0
+        return c < 2 ? numbers[(each ? 2 * b : 0) + c] : 1
+      }))
+    }))
+  })
+
+  it('passes derivatives to its colour', () => {
+    const g = grad((seen: Tensor) => sum(seed({ channels }, { height: 3, width: 3, at: [[0, 0], [1, 2]], values: { seen }, like: seen })))
+    expect([...g(draw(0, [2])).toArray()]).toEqual([2, 2])
+  })
+
   it('says what does not fit', () => {
     const lib = seed as unknown as (...args: unknown[]) => Tensor
     expect([
@@ -471,6 +494,12 @@ describe('the seed', () => {
       () => lib({ channels, grid: 1 }, { width: 4, at: [4] }),
       () => lib({ channels, grid: 3 }, { depth: 2, height: 4, width: 4, at: [2, 0, 0] }),
       () => lib({ channels, grid: 3 }, { depth: 2, height: 4, width: 4, at: [2, 0] }),
+      () => lib({ channels }, { height: 4, width: 4, at: [[1, 1], [1]] }),
+      () => lib({ channels }, { height: 4, width: 4, at: [[1, 1], [1, 4]] }),
+      () => lib({ channels }, { height: 4, width: 4, at: [] }),
+      () => lib({ channels }, { height: 4, width: 4, values: [1, 2] }),
+      () => lib({ channels }, { height: 4, width: 4, values: { seed: zeros([2]) } }),
+      () => lib({ channels }, { height: 4, width: 4, values: { seen: zeros([3]) } }),
     ].map(sentence)).toMatchInlineSnapshot(`
       [
         "seed: depth is undefined, expected a whole number > 0.",
@@ -481,6 +510,12 @@ describe('the seed', () => {
         "seed: cell (4) is outside of a grid of 4 cells.",
         "seed: cell (2, 0, 0) is outside of a grid of 2×4×4 cells.",
         "seed: at is [2, 0], expected three whole numbers, [slice, row, column].",
+        "seed: at[1] is [1], expected two whole numbers, [row, column].",
+        "seed: cell (1, 4) is outside of a grid of 4×4 cells.",
+        "seed: at is [], expected two whole numbers, [row, column].",
+        "seed: values is [1, 2], expected tensors by role.",
+        "seed: the role is "seed", expected one of seen, goal, hidden.",
+        "seed: seen is a tensor [3] float32, expected a tensor [2], [1,2] or [1,4,4,2].",
       ]
     `)
   })

@@ -125,7 +125,7 @@ it('says what is wrong with states', () => {
       "mse": "mse: the target does not have the shape of x or of one of its samples; x [1,4,4,4], target [5,4,4].",
       "noAlpha": "seed: from is 3, expected a channel from 0 to 2.",
       "noHeight": "seed: height is undefined, expected a whole number > 0.",
-      "nothing": "seed: the options argument is undefined, expected an object with depth, height, width, batch, from, at, dtype, backend, like.",
+      "nothing": "seed: the options argument is undefined, expected an object with depth, height, width, batch, from, at, values, dtype, backend, like.",
       "number": "seed: at is 3, expected two whole numbers, [row, column].",
       "outside": "seed: cell (4, 0) is outside of a grid of 4×4 cells.",
       "rgba": "rgba: x must have at least 4 channels; x [1,4,4,3].",

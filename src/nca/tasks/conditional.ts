@@ -2,13 +2,14 @@
  * Conditional growing: one rule grows many targets, and is told which by condition channels that all cells have and that
  * never change (Spitznagel & Keuper 2026, algorithm 1).
  *
- *   seed of target i:  one living cell; condition channels everywhere = code i, by default the i-th unit vector
+ *   seed of target i:  one living cell; condition channels everywhere = code i, by default the i-th unit vector;
+ *                      or a coloured seed: code i in channels of the living cell alone (A.5, growing digits)
  *   loss             = mean over cells and red, green, blue, alpha of (x − target i)²
  *
  * Damage makes the rule repair. Mutation, another condition in the midst of life, makes it turn one target into another.
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
-import { check, checkOptions, keysOf, text } from '../../backends/options.ts'
+import { check, checkOptions, keysOf, oneOf, text } from '../../backends/options.ts'
 import { gather } from '../../tensor/ops/gather.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
 import { aTensor, tensor } from '../../tensor/tensor.ts'
@@ -20,33 +21,40 @@ import { rgba, seed, setChannels } from '../state.ts'
 import type { Task } from '../training/trainer-options.ts'
 
 export type ConditionalOptions = {
-  /** The frozen role that holds the condition, default 'condition'. */
+  /** The role that holds the condition, default 'condition'. */
   role?: string
+  /**
+   * Which cells have it: 'all' (default), and then the role must be frozen; or the 'seed' alone, in channels that change:
+   * a coloured seed. States of such a task cannot be mutated, since nothing in them tells for good what they are.
+   */
+  cells?: 'all' | 'seed'
   /** A condition for each target, `[k,n]` for the n channels of the role; by default unit vectors, if n = k. */
   codes?: Tensor
 }
 
-const conditionalOptions = keysOf<ConditionalOptions>({ role: text, codes: aTensor })
+const conditionalOptions = keysOf<ConditionalOptions>({ role: text, cells: oneOf(['all', 'seed']), codes: aTensor })
 
 /**
  * The task of growing one of k targets, by its condition.
  *
  * @param targets premultiplied red, green, blue and alpha, `[k,h,w,4]`
- * @throws where the rule has no such frozen role, or codes do not fit it
+ * @throws where the rule has no such role, it is frozen or not as `cells` asks, or codes do not fit it
  * @example
  * const rule = defineRule({
  *   channels: { rgba: 4, hidden: 12, condition: 5 }, frozen: ['condition'], perceive: [conv(80)], update: mlp(80),
  *   fireRate: 0.5, living: { channel: 3, above: 0.1 },
  * })
  * taskTrainer({ rule, task: conditionalTask(rule, targets), pool: 256, damaged: 2, mutated: 2, ...rest })
+ * @example conditionalTask(growingRule, targets, { role: 'hidden', cells: 'seed', codes })   // codes [k,12]
  */
 export function conditionalTask(rule: DataRule, targets: Tensor, options: ConditionalOptions = {}): Task {
   const where = 'conditionalTask'
   checkOptions(where, options, conditionalOptions)
-  const { role = 'condition' } = options
+  const { role = 'condition', cells = 'all' } = options
   requireTensor(where, 'targets', targets)
   if (targets.shape.length !== 4 || targets.shape[3] !== 4) refuse(where, 'targets must be [k,h,w,4]', { targets })
-  checkFrozenRole(where, rule, role)
+  if (cells === 'all') checkFrozenRole(where, rule, role)
+  else check(!rule.frozen.includes(role), where, 'cells', cells, `'all' for the frozen role ${role}`)
   const [k, height, width] = targets.shape
   const place = { dtype: targets.dtype, backend: targets.backend }
   const [from, to] = roleChannels(rule.channels, role)
@@ -56,9 +64,10 @@ export function conditionalTask(rule: DataRule, targets: Tensor, options: Condit
   check(sameShape(codes.shape, [k, n]), where, 'codes', codes, `a tensor ${showShape([k, n])}`)
   return {
     examples: k,
-    seeds: ids => setChannels(
-      rule, seed(rule, { height, width, batch: ids.length, ...place }), { [role]: gather(codes, ids, 0) },
-    ),
+    seeds: ids => {
+      const given = { height, width, batch: ids.length, ...place }, values = { [role]: gather(codes, ids, 0) }
+      return cells === 'seed' ? seed(rule, { ...given, values }) : setChannels(rule, seed(rule, given), values)
+    },
     loss: (x, ids) => mse(rgba(x), gather(targets, ids, 0)),
   }
 }

@@ -3,7 +3,7 @@
 //
 //     CELLGRAD_SEED=1234 npx vitest run tests/cli/queue.test.ts     the moments of a run that failed
 
-import { copyFile, readdir, readFile, mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rm, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
@@ -158,6 +158,31 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
       expect(second).toEqual(first)
     } finally {
       for (const { child } of workers) child.kill('SIGKILL')
+      await redis.stop()
+    }
+  }, 300_000)
+
+  it.runIf(long)('tells of a run that fails, and tries it again when its folder is deleted', async () => {
+    const cwd = folder('failing')
+    await mkdir(cwd)
+    await writeConfig(join(cwd, 'base.yaml'), 'iterations: 4\n')
+    await writeFile(join(cwd, 'two.yaml'), 'base: base.yaml\nfields: { data.target: [missing.png, 🦎] }\n')
+    const redis = await startRedis(cwd)
+    const worker = start(['worker', '--queue', redis.url], { cwd, env: { TMPDIR: cwd } })
+    try {
+      const sweep = () => run(['sweep', 'two.yaml', '--queue', redis.url], { cwd })
+      const report = async (): Promise<string> => {
+        expect(await sweep()).toMatchObject({ status: 0, err: '' })
+        return readFile(join(cwd, 'out/two/report.md'), 'utf8')
+      }
+      const failed = /^- (\w{16}) failed: .*missing\.png/m
+      const [, id] = failed.exec(await report())!
+      await copyFile('assets/emoji/lizard-1f98e.png', join(cwd, 'missing.png'))
+      expect(await report()).toMatch(failed)
+      await rm(join(cwd, 'out/two/runs', id), { recursive: true })
+      expect(await report()).toMatch(/^\| missing\.png \| 4 \| 0\.\d+ \|$/m)
+    } finally {
+      worker.child.kill('SIGKILL')
       await redis.stop()
     }
   }, 300_000)

@@ -187,6 +187,22 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     }
   }, 300_000)
 
+  it.runIf(long)('whose worker nobody listens to any more puts its run back, and says so', async () => {
+    await writeConfig(folder('base.yaml'), 'iterations: 400\n')
+    await writeFile(folder('one.yaml'), 'base: base.yaml\nfields: { batch: [2] }\n')
+    await mkdir(folder('deaf'))
+    const redis = await startRedis(folder('deaf'))
+    const { child, result } = start(['worker', '--queue', redis.url], { env: { TMPDIR: folder('deaf') } })
+    child.stdout!.once('data', () => child.stdout!.destroy())
+    const sweep = start(['sweep', folder('one.yaml'), '--out', folder('by-deaf'), '--queue', redis.url])
+    try {
+      expect(await result).toMatchObject({ status: 141, err: 'Stopping, since nobody reads the output any more; runs that are under way are saved and put back\n' })
+    } finally {
+      sweep.child.kill('SIGKILL')
+      await redis.stop()
+    }
+  }, 300_000)
+
   it('has workers of one version and the same data', () => {
     const sweep = { cellgrad: '1.2.3', fma: false, data: { 'a.png': 'abc' } }
     expect(differenceOf({ ...sweep, data: { 'a.png': 'abc', 'b.png': 'x' } }, sweep)).toBeNull()

@@ -13,7 +13,7 @@ import type { ArgsDef } from 'citty'
 import { backendNames } from '../../experiment/config/computers.ts'
 import { untilInterrupted } from '../terminal/interrupt.ts'
 import { parseMetrics } from '../run/metrics.ts'
-import { say } from '../terminal/output.ts'
+import { complain, say } from '../terminal/output.ts'
 import { files } from '../run/run-folder.ts'
 import { command, flag } from '../input/command.ts'
 import type { Command } from '../input/command.ts'
@@ -54,7 +54,11 @@ async function work(url: string, workers: number, folder: string, flags: readonl
   const { WaitingError, Worker } = await import('bullmq')
   const self = `${hostname()}:${process.pid}`
   const broken = new AbortController()
-  const interrupt = untilInterrupted(() => say('Stopping; runs that are under way are saved and put back'))
+  const interrupt = untilInterrupted(({ name, why, status }) => {
+    if (name === 'output') process.exitCode = status // by a signal it ends as it should
+    const tell = name === 'output' ? complain : say
+    tell(`Stopping${why}; runs that are under way are saved and put back`)
+  })
   const stop = AbortSignal.any([interrupt.signal, broken.signal])
   const env = environment(workers)
   await makeFolders(folder)

@@ -50,7 +50,7 @@ mkdirSync(folder, { recursive: true })
 writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
 for (const path of ['LICENSE', 'dist', 'bench/package.json', 'bench/servers']) take(path)
 take('bench/gpu/describe.mjs')
-for (const name of ['nca', 'nca_torch', 'works', 'gpu_pytorch', 'gpu_jax']) take(`python/${name}.py`)
+for (const name of ['nca', 'nca_torch', 'works', 'server', 'gpu_pytorch', 'gpu_jax']) take(`python/${name}.py`)
 for (const name of ['index.js', 'package.json', 'LICENSE.md']) take(`node_modules/webgpu/${name}`)
 cpSync(join(root, 'bench/gpu/run.sh'), join(folder, 'run.sh'))
 

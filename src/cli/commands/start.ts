@@ -4,7 +4,7 @@
 import type { ArgsDef } from 'citty'
 import { loadConfig } from '../input/config-file.ts'
 import { say } from '../terminal/output.ts'
-import { startRun } from '../run/training.ts'
+import { startRun } from '../run/begin.ts'
 import { argument, command, flag, minutes, verbose } from '../input/command.ts'
 import type { Command } from '../input/command.ts'
 import { toNumber } from '../input/usage.ts'

@@ -26,7 +26,7 @@ import { chosen, judgeRun, modelOf } from './judge.ts'
 import { stepsOf } from './lesson.ts'
 import { parseMetrics } from './metrics.ts'
 import { files, newFolder } from './run-folder.ts'
-import { resumeRun, startRun } from './training.ts'
+import { resumeRun, startRun } from './begin.ts'
 import type { RunOptions } from './training.ts'
 
 const asked = 'experiment.yaml'

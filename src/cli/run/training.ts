@@ -8,10 +8,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backend } from '../../backends/backend.ts'
-import { isGrowing } from '../../experiment/tasks/values.ts'
-import type { RunConfig } from '../../experiment/tasks/values.ts'
 import { explain } from '../../nca/explain.ts'
-import { padImage } from '../../nca/files/image.ts'
 import type { Image } from '../../nca/files/image.ts'
 import type { TrainerState } from '../../nca/training/trainer.ts'
 import { channelCount } from '../../nca/rule/channels.ts'
@@ -24,26 +21,21 @@ import { key } from '../../tensor/key.ts'
 import { version } from '../../node/assets.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { readCheckpoint, readModel, saveCheckpoint, saveModel } from '../../node/model.ts'
-import { decodePng, encodePng } from '../../node/pictures/png.ts'
 import { noteAbout } from './about.ts'
-import { computing } from '../input/computer.ts'
 import type { Computer } from '../input/computer.ts'
-import { growing } from './growing.ts'
 import { untilInterrupted } from '../terminal/interrupt.ts'
 import type { Interruption } from '../terminal/interrupt.ts'
 import { invocation, quoted } from '../input/invocation.ts'
-import { firstParams, lessonSubject, prepare } from './lesson.ts'
 import { openMetrics, recentLoss } from './metrics.ts'
-import { iterationsIn, replanning, stretched } from './minutes.ts'
 import type { Replanning } from './minutes.ts'
 import { complain, say } from '../terminal/output.ts'
 import { duration, errorOf, showProgress } from '../terminal/progress.ts'
-import { checkReport, keepPicture, writeReport } from './report.ts'
-import { createRun, discardRun, files, loadTarget, openRun, saveConfig } from './run-folder.ts'
+import { keepPicture, writeReport } from './report.ts'
+import { discardRun, files, saveConfig } from './run-folder.ts'
 import type { Run } from './run-folder.ts'
 import { isLive, pictureLines } from '../terminal/screen.ts'
 import type { Subject } from './subject.ts'
-import { Failure, UsageError } from '../input/usage.ts'
+import { Failure } from '../input/usage.ts'
 import { watchByTensorboard } from './watch.ts'
 import type { OnMetrics } from './watch.ts'
 
@@ -70,79 +62,8 @@ export type RunOptions = {
 /** A run that has a time to end in, planned anew: see minutes.ts. */
 type Anew = Replanning<{ readonly run: Run; readonly trainer: Subject['trainer'] }>
 
-/** Makes a new run and trains it. */
-export async function startRun(config: RunConfig, { out, minutes, ...options }: RunOptions): Promise<void> {
-  const began = performance.now()
-  await computing(config, async computer => {
-    // The run keeps the way in which it is computed, where the machine alone would choose.
-    const fma = config.fma === 'auto' ? computer.fma ?? 'auto' : config.fma
-    if (!isGrowing(config)) {
-      if (minutes !== undefined) throw new UsageError('cellgrad train: --minutes is for growing a picture; say iterations')
-      const prepared = await prepare(config, computer.backend, true)
-      checkReport(config, prepared.lesson)
-      const picture = { name: config.task, png: encodePng(await prepared.lesson.wanted(prepared.shown)) }
-      return holding(await createRun({ ...config, fma }, picture, out), run => begin(run, run => lessonSubject(run, prepared), computer, options))
-    }
-    checkReport(config)
-    const params = await firstParams(config, computer.backend, true)
-    const picture = await loadTarget(config)
-    let whole = config
-    if (minutes !== undefined) {
-      const target = padImage(decodePng(picture.png), config.data.padding)
-      whole = stretched(config, await iterationsIn(minutes, config, target, computer.backend))
-      say(`${whole.train.iterations} iterations fit into ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} here.`)
-    }
-    return holding(await createRun({ ...whole, fma }, picture, out), first => (
-      begin(first, run => growing(run, computer.backend, params), computer, options, minutes ? replanning(minutes, began, first) : null)))
-  })
-}
-
-/** Trains a new run; of one whose configuration does not fit its data nothing is left. */
-async function begin<R extends Run>(
-  run: R, subject: (run: R) => Subject, computer: Computer, options: RunOptions, anew: Replanning<R> | null = null,
-): Promise<void> {
-  let made: Subject
-  try {
-    made = subject(run)
-  } catch (error) {
-    await discardRun(run)
-    throw error
-  }
-  await runTraining(run, made, computer, options, anew && {
-    left: anew.left,
-    planned(iteration, left) {
-      const run = anew.planned(iteration, left)
-      return { run, trainer: subject(run).trainer }
-    },
-  })
-}
-
-/** Goes on with a run, with flags laid over its configuration. */
-export async function resumeRun(
-  folder: string, flags: Readonly<Record<string, unknown>>, options: RunOptions,
-): Promise<void> {
-  await holding(await openRun(folder, flags), run => computing(run.config, async computer => {
-    if (Object.keys(flags).length > 0) await saveConfig(run)
-    const { config } = run
-    const isNew = !existsSync(join(folder, files.checkpoint))
-    const subject = isGrowing(config)
-      ? growing({ ...run, config }, computer.backend, await firstParams(config, computer.backend, isNew))
-      : lessonSubject({ ...run, config }, await prepare(config, computer.backend, isNew))
-    await runTraining(run, subject, computer, options)
-  }))
-}
-
-/** Lets others train in a run's folder when `work` has ended. */
-async function holding<R extends Run>(run: R, work: (run: R) => Promise<void>): Promise<void> {
-  try {
-    await work(run)
-  } finally {
-    run.release()
-  }
-}
-
 /** Trains, saves and draws. Sets the exit status where the run did not reach its end. */
-async function runTraining(
+export async function runTraining(
   first: Run, subject: Subject, computer: Computer, { verbose, tensorboard, hyperparameters, onMetrics, plain }: RunOptions,
   anew: Anew | null = null,
 ): Promise<void> {

@@ -1,0 +1,94 @@
+/**
+ * How a training run begins, anew or where it was: what it computes on, its folder, what it learns. training.ts trains it.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { isGrowing } from '../../experiment/tasks/values.ts'
+import type { RunConfig } from '../../experiment/tasks/values.ts'
+import { padImage } from '../../nca/files/image.ts'
+import { decodePng, encodePng } from '../../node/pictures/png.ts'
+import { computing } from '../input/computer.ts'
+import type { Computer } from '../input/computer.ts'
+import { growing } from './growing.ts'
+import { firstParams, lessonSubject, prepare } from './lesson.ts'
+import { iterationsIn, replanning, stretched } from './minutes.ts'
+import type { Replanning } from './minutes.ts'
+import { say } from '../terminal/output.ts'
+import { checkReport } from './report.ts'
+import { createRun, discardRun, files, loadTarget, openRun, saveConfig } from './run-folder.ts'
+import type { Run } from './run-folder.ts'
+import type { Subject } from './subject.ts'
+import { UsageError } from '../input/usage.ts'
+import { runTraining } from './training.ts'
+import type { RunOptions } from './training.ts'
+
+/** Makes a new run and trains it. */
+export async function startRun(config: RunConfig, { out, minutes, ...options }: RunOptions): Promise<void> {
+  const began = performance.now()
+  await computing(config, async computer => {
+    // The run keeps the way in which it is computed, where the machine alone would choose.
+    const fma = config.fma === 'auto' ? computer.fma ?? 'auto' : config.fma
+    if (!isGrowing(config)) {
+      if (minutes !== undefined) throw new UsageError('cellgrad train: --minutes is for growing a picture; say iterations')
+      const prepared = await prepare(config, computer.backend, true)
+      checkReport(config, prepared.lesson)
+      const picture = { name: config.task, png: encodePng(await prepared.lesson.wanted(prepared.shown)) }
+      return holding(await createRun({ ...config, fma }, picture, out), run => begin(run, run => lessonSubject(run, prepared), computer, options))
+    }
+    checkReport(config)
+    const params = await firstParams(config, computer.backend, true)
+    const picture = await loadTarget(config)
+    let whole = config
+    if (minutes !== undefined) {
+      const target = padImage(decodePng(picture.png), config.data.padding)
+      whole = stretched(config, await iterationsIn(minutes, config, target, computer.backend))
+      say(`${whole.train.iterations} iterations fit into ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} here.`)
+    }
+    return holding(await createRun({ ...whole, fma }, picture, out), first => (
+      begin(first, run => growing(run, computer.backend, params), computer, options, minutes ? replanning(minutes, began, first) : null)))
+  })
+}
+
+/** Trains a new run; of one whose configuration does not fit its data nothing is left. */
+async function begin<R extends Run>(
+  run: R, subject: (run: R) => Subject, computer: Computer, options: RunOptions, anew: Replanning<R> | null = null,
+): Promise<void> {
+  let made: Subject
+  try {
+    made = subject(run)
+  } catch (error) {
+    await discardRun(run)
+    throw error
+  }
+  await runTraining(run, made, computer, options, anew && {
+    left: anew.left,
+    planned(iteration, left) {
+      const run = anew.planned(iteration, left)
+      return { run, trainer: subject(run).trainer }
+    },
+  })
+}
+
+/** Goes on with a run, with flags laid over its configuration. */
+export async function resumeRun(
+  folder: string, flags: Readonly<Record<string, unknown>>, options: RunOptions,
+): Promise<void> {
+  await holding(await openRun(folder, flags), run => computing(run.config, async computer => {
+    if (Object.keys(flags).length > 0) await saveConfig(run)
+    const { config } = run
+    const isNew = !existsSync(join(folder, files.checkpoint))
+    const subject = isGrowing(config)
+      ? growing({ ...run, config }, computer.backend, await firstParams(config, computer.backend, isNew))
+      : lessonSubject({ ...run, config }, await prepare(config, computer.backend, isNew))
+    await runTraining(run, subject, computer, options)
+  }))
+}
+
+/** Lets others train in a run's folder when `work` has ended. */
+async function holding<R extends Run>(run: R, work: (run: R) => Promise<void>): Promise<void> {
+  try {
+    await work(run)
+  } finally {
+    run.release()
+  }
+}

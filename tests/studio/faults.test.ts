@@ -58,3 +58,23 @@ it('a host that does not isolate the page: one thread, and the page says so', as
   await studio.picture('plain-host')
   await studio.leave()
 })
+
+it.each(['#play?model=nobody&size=abc', '#play?graft=nobody&size=-3'])('the address %s: one sentence, and what there is grows', async address => {
+  const studio = await visit('desktop')
+  await studio.open(address)
+  await studio.page.getByRole('alert').getByText(/^there is no model nobody in this page; there are lizard, /).waitFor()
+  await until(async () => await figure(studio, 'living cells') > 100)
+  expect(await studio.page.getByRole('radio', { name: 'lizard' }).isChecked()).toBe(true)
+  await studio.leave()
+})
+
+it('an address of Look inside that names what there is not: one sentence, and the first model', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#inside?model=nobody&t=-5&size=999&x=500&y=500&show=nothing')
+  await page.getByRole('alert').getByText(/^there is no model nobody in this page; there are lizard, /).waitFor()
+  await page.getByRole('heading', { name: 'Cell 36, 36' }).waitFor()
+  await until(async () => await page.locator('.headline').count() === 1)
+  expect(await page.getByLabel('Model', { exact: true }).inputValue()).toBe('lizard')
+  await studio.leave()
+})

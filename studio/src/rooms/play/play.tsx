@@ -119,7 +119,13 @@ export function Play({ settings }: { settings: Settings }): VNode {
   // A model that cannot be used leaves what is there as it is.
   useEffect(() => {
     let wanted = true
-    begin(() => wanted).catch(complain)
+    begin(() => wanted).catch(error => {
+      complain(error)
+      if (!wanted || facts) return
+      // Where nothing is there yet, the address has named something else than there is.
+      setModel(bundledModels[0].name)
+      setGraft('')
+    })
     return () => { wanted = false }
   }, [model, graft, dropped])
   useEffect(() => {

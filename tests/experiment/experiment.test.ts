@@ -158,3 +158,11 @@ it('is read from the text of a file, or told in one sentence what is wrong with 
   expect(() => experimentFrom('[1, 2]')).toThrow('experimentFrom: the text is [1, 2], expected keys with values.')
   expect(() => experimentFrom('extends: base.yaml')).toThrow('experimentFrom: extends is "base.yaml", expected nothing: ')
 })
+
+it('is in the docs as it is read', () => {
+  const [, text] = /```yaml\n(task:[^]*?)```/.exec(readFileSync('docs/experiments.md', 'utf8'))!
+  const { extends: _extends, ...values } = parse(text) as Values
+  const config = made(values) as Experiment
+  expect(config).toMatchObject({ task: 'classification', train: { optimiser: { rate: 2e-3 } }, validate: { patience: 10 }, report: { every: 500 } })
+  for (const name of taskNames) expect(readFileSync('docs/experiments.md', 'utf8')).toContain(`\n| \`${name}\` | `)
+})

@@ -188,6 +188,20 @@ it('a run whose file has no sections yet goes on, with the bits that it would ha
   expect(await readFile(folder('old', 'config.yaml'), 'utf8')).toBe(await readFile(folder('grown', 'config.yaml'), 'utf8'))
 })
 
+it('growing is fine-tuned too: from a model, by its last layer, and no run is left where that model is another one', async () => {
+  const sizes = ['--size', '6', '--padding', '1', '--batch', '2', '--iterations', '2', '--set', 'train.steps=[2, 4]']
+  const from = (model: string, ...more: string[]) => cellgrad('train', '🐠', ...sizes, '--set', `train.from=${model}`, ...more)
+  const tuned = await from('grown/model.safetensors', '--set', 'train.trainable=last', '--out', 'tuned-2')
+  expect([tuned.status, tuned.err]).toEqual([0, ''])
+  const [a, b] = await Promise.all(['grown', 'tuned-2'].map(async name => (await readModel(folder(name, 'model.safetensors'))).params.update))
+  expect(b.w1.toArray()).toEqual(a.w1.toArray())
+  expect(b.w2.toArray()).not.toEqual(a.w2.toArray())
+  const wrong = await Promise.all(['nowhere.safetensors', 'texture-1/model.safetensors'].map(model => from(model, '--out', 'never')))
+  for (const { status, err } of wrong) expect([status, err.trimEnd().split('\n').length]).toEqual([1, 1])
+  expect(wrong[1].err).toMatch(/^train: texture-1\/model\.safetensors: /)
+  expect(existsSync(folder('never'))).toBe(false)
+})
+
 it('a file extends another one, --set is laid over both, and a mistake is told where it stands', async () => {
   await mkdir(folder('more'))
   await writeFile(folder('more', 'other.yaml'), 'extends: ../texture.yaml\ntrain: { batch: 3 }\ndata: { levels: 1, size: 18 }\n')

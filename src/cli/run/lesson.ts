@@ -11,6 +11,7 @@ import type { Lesson } from '../../experiment/tasks/lesson.ts'
 import type { RunConfig } from '../../experiment/tasks/values.ts'
 import type { Image } from '../../nca/files/image.ts'
 import { upscale } from '../../nca/files/image.ts'
+import { checkParams } from '../../nca/rule/check-params.ts'
 import type { DataParams } from '../../nca/rule/types.ts'
 import { evaluate, predict } from '../../nca/tasks/evaluate.ts'
 import type { Split } from '../../nca/tasks/folds.ts'
@@ -46,8 +47,11 @@ export async function prepare(experiment: Experiment, backend: Backend, isNew: b
 }
 
 /** The parameters of the model from which a new run begins, where it names one. */
-export async function firstParams({ train: { from } }: RunConfig, backend: Backend, isNew: boolean): Promise<DataParams | undefined> {
-  return from !== null && isNew ? (await readModel(from, { backend })).params : undefined
+export async function firstParams({ rule, train: { from } }: RunConfig, backend: Backend, isNew: boolean): Promise<DataParams | undefined> {
+  if (from === null || !isNew) return undefined
+  const { params } = await readModel(from, { backend })
+  checkParams(`train: ${from}`, rule, params)
+  return params
 }
 
 /** Which examples are held out, by the groups in their file. */

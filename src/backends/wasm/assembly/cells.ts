@@ -210,16 +210,9 @@ export function load2d(
   x: usize, rowBytes: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
 ): void {
   for (let y = first; y < last; y++) {
-    let from = dense + y * width * (channels << 2), to = x + y * rowBytes
-    if (channels << 2 == cellBytes) memory.copy(to, from, width * cellBytes)
-    else {
-      for (let i: usize = 0; i < width; i++) {
-        v128.store(to + cellBytes - 16, f32x4.splat(0))
-        memory.copy(to, from, channels << 2)
-        from += channels << 2
-        to += cellBytes
-      }
-    }
+    const to = x + y * rowBytes
+    if (channels << 2 < cellBytes) memory.fill(to, 0, width * cellBytes)
+    copyCells(to, cellBytes, dense + y * width * (channels << 2), channels << 2, width, channels << 2)
   }
 }
 
@@ -228,16 +221,14 @@ export function store2d(
   x: usize, rowBytes: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
 ): void {
   for (let y = first; y < last; y++) {
-    let to = dense + y * width * (channels << 2), from = x + y * rowBytes
-    if (channels << 2 == cellBytes) memory.copy(to, from, width * cellBytes)
-    else {
-      for (let i: usize = 0; i < width; i++) {
-        memory.copy(to, from, channels << 2)
-        to += channels << 2
-        from += cellBytes
-      }
-    }
+    copyCells(dense + y * width * (channels << 2), channels << 2, x + y * rowBytes, cellBytes, width, channels << 2)
   }
+}
+
+/** Copies `bytes` of each of `count` cells, which are as far apart as it says on either side. */
+function copyCells(to: usize, toBytes: usize, from: usize, fromBytes: usize, count: usize, bytes: usize): void {
+  if (toBytes == fromBytes) return memory.copy(to, from, count * bytes)
+  for (let i: usize = 0; i < count; i++) memory.copy(to + i * toBytes, from + i * fromBytes, bytes)
 }
 
 /** x += dense, for the rows of a state. */

@@ -98,6 +98,7 @@ it.runIf(long)('ends where its budget of iterations does', async () => {
   expect([status, err]).toEqual([0, ''])
   expect(out).toContain('\nThe budget of 19 iterations is spent, with 2 of 3 candidates trained.\n')
   expect(await readdir(folder('short', 'runs'))).toHaveLength(2)
+  expect(await readFile(folder('short', 'report.md'), 'utf8')).toContain('\n\nThe budget of 19 iterations is spent, with 2 of 3 candidates trained.\n\n|')
 }, 180_000)
 
 it('tells of a run that fails, and trains the others', async () => {
@@ -124,6 +125,7 @@ it('keeps a second one out of its folder, and goes on after SIGTERM', async () =
   const { status, out, err } = await result
   expect([status, err]).toEqual([143, ''])
   expect(out).toContain('\nStopped with 0 of 1 candidates trained. Go on with:\n  npx cellgrad sweep ')
+  expect(await readFile(folder('held', 'report.md'), 'utf8')).toContain('\nThe sweep was stopped, with 0 of 1 candidates trained.\n')
 }, 180_000)
 
 it('refuses what is wrong before it trains anything', async () => {

@@ -109,18 +109,20 @@ async function runSweep(file: string, folder: string, { budget: { iterations, mi
     clearTimeout(timer)
     interrupt.end()
   })
-  await writeReport(file, folder, plan, result)
-  if (result.isSpent) say(`The budget of ${iterations} iterations is spent, with ${result.candidates.length} of ${points.length} candidates trained.`)
+  const far = `with ${result.candidates.length} of ${points.length} candidates trained`
+  const spent = result.isSpent ? [`The budget of ${iterations} iterations is spent, ${far}.`] : []
+  await writeReport(file, folder, plan, result, [...spent, ...result.isDone ? [] : [`The sweep was stopped, ${far}.`]])
+  spent.forEach(note => say(note))
   if (result.isDone) return
   const stopped = interrupt.signal.reason as Interruption | undefined
   if (stopped) process.exitCode = stopped.status
   const words = stopped?.name === 'output' ? complain : say
-  words(`Stopped with ${result.candidates.length} of ${points.length} candidates trained${stopped?.why ?? ''}. Go on with:`)
+  words(`Stopped ${far}${stopped?.why ?? ''}. Go on with:`)
   words(again)
 }
 
 /** Writes report.md with its pictures, the table as CSV, and the best configuration as a file to train. */
-async function writeReport(file: string, folder: string, { points, runs }: Plan, { candidates, failures }: SweepResult): Promise<void> {
+async function writeReport(file: string, folder: string, { points, runs }: Plan, { candidates, failures }: SweepResult, notes: readonly string[]): Promise<void> {
   const judged = ranked(candidates)
   const finished = judged.filter(({ mean }) => mean !== null && mean > 0)
   const pictures: string[] = []
@@ -137,7 +139,7 @@ async function writeReport(file: string, folder: string, { points, runs }: Plan,
     if ('config' in checked) await writeFileAtomic(join(folder, 'best.yaml'), runYaml(checked.config))
   }
   await writeFileAtomic(join(folder, 'runs.csv'), toCsv(sweepTable(judged)))
-  await writeFileAtomic(join(folder, 'report.md'), sweepReport(basename(file), judged, failures, pictures))
+  await writeFileAtomic(join(folder, 'report.md'), sweepReport(basename(file), judged, failures, pictures, notes))
   const failing = Object.keys(failures).length
   if (failing > 0) say(`${failing} ${failing === 1 ? 'run' : 'runs'} failed, see ${join(folder, 'report.md')}`)
   if (finished.length === 0) return

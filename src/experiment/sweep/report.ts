@@ -59,9 +59,10 @@ export function sweepTable(judged: readonly Judged[]): RunTable {
  * A sweep's report as Markdown; pictures are named as files beside it.
  *
  * @param failures what the runs that failed said, by their names
+ * @param notes sentences on what is not there: a budget that was spent, a sweep that was stopped
  */
 export function sweepReport(
-  title: string, judged: readonly Judged[], failures: Readonly<Record<string, string>>, pictures: readonly string[],
+  title: string, judged: readonly Judged[], failures: Readonly<Record<string, string>>, pictures: readonly string[], notes: readonly string[] = [],
 ): string {
   const finished = judged.filter(({ mean }) => mean !== null)
   const results = finished.map(({ point, mean }) => ({ point, value: Math.log10(mean!) }))
@@ -70,6 +71,7 @@ export function sweepReport(
   const lines = [
     `# ${title}`, '',
     ...(best ? [`Best: ${inWords(best.point)}, loss ${word(digits(best.mean!, 3))}.`, ''] : []),
+    ...notes.flatMap(note => [note, '']),
     toMarkdown(sweepTable(judged)),
     ...(importance.length > 0 ? [
       'How much of the variance of the logarithm of the loss each field explains by itself:', '',

@@ -59,6 +59,7 @@ it('the kernels of a rollout bind no more than every adapter allows, and their a
       expect(access.length - uniforms, name).toBeLessThanOrEqual(most.storageBuffers)
     }
     expect(workspace.count).toBeGreaterThan(0)
+    if (workspace.mostLevels > 1) expect(16 * workspace.sums * workspace.mostLevels).toBeLessThanOrEqual(most.storage)
     if (workspace.count > 1) expect(16 * workspace.size * workspace.count).toBeLessThanOrEqual(most.storage)
   }))
 })

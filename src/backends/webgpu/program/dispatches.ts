@@ -122,12 +122,12 @@ export function dispatchesOf(
     },
 
     newGradients(steps: number): Gradients {
-      const { count, size, sums, tilesAtOnce } = workspace
+      const { count, size, sums, tilesAtOnce, mostLevels } = workspace
       const levels = Math.ceil(Math.log2(steps * Math.ceil(tiles.all / tilesAtOnce) + 1))
       const acquire = (n: number, size: number): GPUBuffer => memory.acquire(16 * n * size, 'rollout gradients', [n, size, 4])
       const workspaces = acquire(count, size)
       commands.clear(workspaces)
-      return { workspaces, tree: acquire(levels, sums), runs: 0, tiles: 0 }
+      return { workspaces, tree: acquire(Math.min(levels, mostLevels), sums), runs: 0, tiles: 0 }
     },
 
     newRecords,

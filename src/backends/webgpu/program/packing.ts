@@ -31,8 +31,8 @@ const begin = (sizes: Sizes, program: Program): string =>
 
 /**
  * Takes the sums out of all workspaces, and puts what they make into a tree: two sums of equally many runs become one, as
- * digits carry in a binary counter, that of the `runs` which are in it. A level is as long as the sums of a workspace.
- * Arrays: tree, workspaces.
+ * digits carry in a binary counter, that of the `runs` which are in it. A level is as long as the sums of a workspace. The
+ * highest takes whatever comes, where the tree of a huge network may have no more. Arrays: tree, workspaces.
  */
 export function gatherWgsl(program: Program, sizes: Sizes, { count, size, sums }: Workspace): string {
   return longSum('vec4f', 1, count) + begin(sizes, program) + entry(`${sums}u`, `
@@ -46,10 +46,14 @@ export function gatherWgsl(program: Program, sizes: Sizes, { count, size, sums }
   complete(&all);
   var sum = all.parts[0];
   var at = i;
-  for (var n = u.runs; (n & 1u) == 1u; n >>= 1u) {
+  var n = u.runs;
+  let highest = arrayLength(&tree) - ${sums}u;
+  while ((n & 1u) == 1u && at < highest) {
     sum += tree[at];
     at += ${sums}u;
+    n >>= 1u;
   }
+  if (n != 0u && at >= highest) { sum += tree[at]; }
   tree[at] = sum;`)
 }
 
@@ -62,7 +66,9 @@ export function gradientWgsl(program: Program, sizes: Sizes, { sums }: Workspace
   var at = ${4 * at}u + i;
   var sum = 0.0;
   for (var n = u.runs; n != 0u; n >>= 1u) {
-    if ((n & 1u) == 1u) { sum += tree[at]; }
+    let isHighest = at + ${4 * sums}u >= arrayLength(&tree);
+    if (isHighest || (n & 1u) == 1u) { sum += tree[at]; }
+    if (isHighest) { break; }
     at += ${4 * sums}u;
   }
   gradient[i] = sum;`)

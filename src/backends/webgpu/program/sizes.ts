@@ -129,6 +129,8 @@ export type Workspace = Offsets & {
   readonly sums: number
   /** Tiles that all of them together may add up before their sums go into the tree. */
   readonly tilesAtOnce: number
+  /** Levels that the tree may have; more would not fit into one array. */
+  readonly mostLevels: number
 }
 
 /**
@@ -153,5 +155,7 @@ export function workspaceOf({ perception }: Program, sizes: Sizes, mostBytes: nu
   ])
   const fit = Math.max(1, Math.floor(mostBytes / (16 * layout.size)))
   const count = Math.min(tiles.all, mostWorkspaces, fit)
-  return { count, ...layout, sums: layout.at.rest + rest.size, tilesAtOnce: count * mostTiles }
+  const sums = layout.at.rest + rest.size
+  const mostLevels = Math.max(1, Math.floor(mostBytes / (16 * sums)))
+  return { count, ...layout, sums, tilesAtOnce: count * mostTiles, mostLevels }
 }

@@ -1,5 +1,5 @@
-// A program without a scope around it, run by lifetime.test.ts: the loop of the README, on one small matrix. Prints how
-// much memory it takes after a tenth of the iterations and at the end.
+// A program without a scope around it, run by lifetime.test.ts: the loop of the README, on one small square matrix. Prints
+// how much memory it takes after a tenth of the iterations and at the end.
 
 import { adam, initOptimiser, mean, memory, ones, square, sub, updateParams, valueAndGrad } from '../../src/index.ts'
 import type { Backend, Tensor } from '../../src/index.ts'
@@ -8,12 +8,12 @@ import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import { useSoftwareAdapter } from '../webgpu/software-adapter.ts'
 
-const [where, iterations, reads] = process.argv.slice(2)
+const [where, iterations, reads, side] = process.argv.slice(2)
 
 async function loop(backend: Backend): Promise<void> {
   const optimiser = adam()
   const lossAndGrads = valueAndGrad((params: { w: Tensor }) => mean(square(sub(params.w, 2))))
-  let params = { w: ones([100, 100], { backend }) }
+  let params = { w: ones([Number(side), Number(side)], { backend }) }
   let state = initOptimiser(optimiser, params)
   const report: number[] = []
   const n = Number(iterations)

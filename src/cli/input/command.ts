@@ -113,7 +113,6 @@ function valuesOf(command: string, given: readonly string[]): JsonObject {
  */
 export function checkArguments(command: string, given: readonly string[], args: ArgsDef): void {
   const flags = Object.entries(args).filter(([, arg]) => arg.type !== 'positional')
-  const places = Object.keys(args).length - flags.length
   const options = Object.fromEntries(flags.map(([name, { type }]) => (
     [name, { type: type === 'boolean' ? 'boolean' : 'string' } as const]
   )))
@@ -132,7 +131,10 @@ export function checkArguments(command: string, given: readonly string[], args: 
   }
   const words = tokens.filter(token => token.kind === 'positional')
   if (words.some(({ value }) => value === '')) throw new UsageError(`${command}: an argument is empty`)
-  const extra = words[places]
+  const wanted = Object.entries(args).filter(([, arg]) => arg.type === 'positional')
+  const missing = wanted.slice(words.length).find(([, arg]) => arg.required)
+  if (missing) throw new UsageError(`${command}: ${missing[0].toUpperCase()} is missing; see ${command} --help`)
+  const extra = words[wanted.length]
   if (!extra) return
   throw new UsageError(`${command}: ${JSON.stringify(extra.value)} is one argument too many; see ${command} --help`)
 }

@@ -278,7 +278,9 @@ it.each(long ? [] : ['conditional', 'video'])('%s is trained and judged', async 
   expect(await cellgrad('train', `${task}.yaml`, '--iterations', '1', '--out', `little-${task}`)).toMatchObject({ status: 0, err: '' })
   const judged = await cellgrad('evaluate', `little-${task}`, '--seeds', '1', '--format', 'csv', '--out', `little-${task}.png`)
   expect(judged).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^metric,mean,std,examples\nloss,[\d.]+,0,\d+\n$/) })
-  expect((await readPng(folder(`little-${task}.png`))).width).toBeGreaterThan(0)
+  const { width, height } = await readPng(folder(`little-${task}.png`))
+  // Two pictures in a row, above those that are made of them; or four rows of two frames, beside those that are made.
+  expect(width / height).toBeCloseTo({ conditional: 16 / 16, video: 22 / 22 }[task]!, 5)
 })
 
 it('a data set that can be fetched and is not there is named with the command that fetches it', async () => {

@@ -228,11 +228,12 @@ function rows(images: readonly (readonly Image[])[]): Image {
 }
 
 /**
- * What there is to see of examples: what is given, what is wanted, and what is made, a row for each, where they are of one size.
+ * What there is to see of examples: what is given, what is wanted, and what is made, where they are of one size. Rows stand above
+ * one another, blocks beside one another.
  */
 export async function sheetOf(lesson: Lesson, x: Tensor, ids: readonly number[]): Promise<Image> {
   const made = await lesson.show(x, ids)
   const all = [...(lesson.given ? [await lesson.given(ids)] : []), await lesson.wanted(ids), made]
   const isAlike = all.every(({ width, height }) => width === made.width && height === made.height)
-  return isAlike ? filmStrip(all, { columns: 1, gap: 2 }) : made
+  return isAlike ? filmStrip(all, { columns: made.width > made.height ? 1 : all.length, gap: 2 }) : made
 }

@@ -29,6 +29,7 @@ const complete: Readonly<Record<string, object>> = {
   inspectStep: { key: key(0), t: 0 },
   latinHypercube: { key: key(0), n: 1 },
   lossCurveSvg: { iterations: [0, 1], losses: [1, 0.5] },
+  observe: { steps: 1 },
   play: { ...played, steps: 1 },
   predict: { steps: 1 },
   randomOf: { key: key(0), n: 1 },
@@ -47,7 +48,7 @@ const complete: Readonly<Record<string, object>> = {
 /** What stands for the other parameters, by their names; where a function has a need of its own, by both names. */
 const given: Readonly<Record<string, unknown>> = {
   bytes: new Uint8Array(8), carry: ones([1]), channel: 0, channels: 1, f: () => ones([1]), filters: 1, folder: '/nowhere',
-  frames: [image], hidden: 4, image, images: [image], k: key(0), kernel: ones([3, 3, 16, 1]), key: key(0),
+  frames: [image], hidden: 4, image, images: [image], k: key(0), kernel: ones([3, 3, 16, 1]), key: key(0), look: () => 0,
   'dilate k': 3, 'maxPool k': 3, list: ['mean'], mask: ones([1, 8, 8], { dtype: 'uint32' }), n: 2, outputs: 1, over: 1, p: 0.5,
   params: core.init(growingRule, key(0)), path: '/nowhere', rate: 1, rule: growingRule, shape: [2], step: () => [ones([1]), 0],
   models: [{ name: 'a', rule: growingRule, params: core.init(growingRule, key(0)) }],

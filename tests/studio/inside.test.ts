@@ -173,6 +173,7 @@ it('begins a segmentation with an outline on the grid of its training, and calls
   expect([said(14, 14), said(2, 2), said(14, 6)]).toEqual([2, 0, 1]) // the middle of the outline, a corner, the line
   await page.getByLabel('Channel', { exact: true }).selectOption('inside')
   await expect.poll(() => page.locator('.headline').textContent()).toContain('inside41')
+  expect(await page.locator('.meaning').textContent()).toBe('It fires. What comes of it is kept within bounds.')
   await studio.leave()
 })
 

@@ -45,17 +45,19 @@ export function Headline({ facts, cell, c, change, t }: { facts: Facts; cell: Ce
   return (
     <>
       <div class="headline" role="group" aria-label={`The equation of ${name}`}>
-        {parts.flatMap(({ symbol, number, meaning, before }, i) => [
-          before && <span key={`${i}${before}`} class="sign"><span>{before}</span><span>{before}</span></span>,
-          <button
-            key={i} type="button" title={meaning} onMouseEnter={() => setTold(meaning)} onMouseLeave={() => setTold(null)}
-            onFocus={() => setTold(meaning)} onBlur={() => setTold(null)}
-          >
-            <span>{symbol}</span><span>{number}</span>
-          </button>,
-        ])}
+        {parts.map(({ symbol, number, meaning, before }, i) => (
+          <span key={i} class="part">
+            {before && <span class="sign"><span>{before}</span><span>{before}</span></span>}
+            <button
+              type="button" title={meaning} onMouseEnter={() => setTold(meaning)} onMouseLeave={() => setTold(null)}
+              onFocus={() => setTold(meaning)} onBlur={() => setTold(null)}
+            >
+              <span>{symbol}</span><span>{number}</span>
+            </button>
+          </span>
+        ))}
       </div>
-      <p class="hint meaning">{told ?? fate(cell)}</p>
+      <p class="hint meaning">{told ?? `${fate(cell)}${facts.bounded ? ' What comes of it is kept within bounds.' : ''}`}</p>
     </>
   )
 }

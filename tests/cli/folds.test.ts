@@ -9,6 +9,7 @@ import { key, uniform } from '../../src/index.ts'
 import { lessonOf, runConfigOf } from '../../src/experiment/index.ts'
 import type { Experiment, Values } from '../../src/experiment/index.ts'
 import { encodePng, readGroups, readTaskData } from '../../src/node/index.ts'
+import { readEvents, readHparams } from '../experiment/event-reader.ts'
 import { run, temporaryFolder } from './run.ts'
 
 const folder = temporaryFolder()
@@ -28,6 +29,7 @@ data: { images: ${folder('classes')}, size: 6 }
 rule: { channels: { image: 1, hidden: 2, classes: 2 }, frozen: [image], perceive: [identity, sobelX], update: { hidden: 4, lastStd: 0.1 } }
 train: { batch: 2, steps: [2, 4], optimiser: { type: adam, rate: 0.01 }, iterations: 4 }
 validate: { every: 1, folds: 3, groups: ${folder('subjects.txt')} }
+report: { tensorboard: true }
 `)
   await writeFile(folder('folds.yaml'), 'base: base.yaml\nfields: { validate.fold: [0, 1, 2] }\nhalving: { least: 1, factor: 3, wait: false }\n')
 })
@@ -52,6 +54,13 @@ it('is trained fold by fold, of which the best goes on; a subject is in one fold
     held.push(test)
     const about = JSON.parse(await readFile(folder('out', 'runs', id, 'about.json'), 'utf8')) as { data: object }[]
     expect(Object.keys(about[0].data)).toContain(folder('subjects.txt'))
+    // TensorBoard compares the folds by their loss and by what they are judged by.
+    const [name] = (await readdir(folder('out', 'runs', id, 'tensorboard'))).sort()
+    const events = readEvents(await readFile(folder('out', 'runs', id, 'tensorboard', name)))
+    const [{ experiment: table }] = events.flatMap(({ summary }) => summary?.value ?? []).filter(({ tag }) => tag === '_hparams_/experiment').map(({ metadata }) => readHparams(metadata!.plugin_data.content!))
+    expect(table!.metric_infos!.map(({ name: { tag } }) => tag)).toEqual(['loss', 'validation'])
+    expect(table!.hparam_infos!.map(field => field.name).sort()).toEqual(['seed', 'validate.fold'])
+    expect(events.some(({ summary }) => summary?.value.some(({ tag }) => tag === 'validation'))).toBe(true)
   }
   expect(held.flat().sort()).toEqual(subjects.map((_, i) => i))
 }, 180_000)

@@ -12,7 +12,7 @@ import { Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf } from '../../tensor/tree.ts'
 import { encodePng } from '../../node/pictures/png.ts'
 import { openTensorboard } from '../../node/tensorboard.ts'
-import { runYaml } from '../../experiment/tasks/values.ts'
+import { isGrowing, runYaml } from '../../experiment/tasks/values.ts'
 import { say } from '../terminal/output.ts'
 import { files } from './run-folder.ts'
 import type { Run } from './run-folder.ts'
@@ -64,7 +64,8 @@ export async function watchByTensorboard(
     const values = Object.entries(flatten(config as unknown as Record<string, Json>)).filter(([name]) => isShown(name)).map(([name, value]) => (
       [name, typeof value === 'number' || typeof value === 'boolean' ? value : word(value)]
     ))
-    await log.hyperparameters(Object.fromEntries(values) as Record<string, number | string | boolean>, ['loss'])
+    const judged = !isGrowing(config) && config.validate ? ['loss', 'validation'] : ['loss']
+    await log.hyperparameters(Object.fromEntries(values) as Record<string, number | string | boolean>, judged)
     await log.write(from, [{ tag: 'config', text: `\`\`\`yaml\n${runYaml(config)}\n\`\`\`` }])
   }
   return {

@@ -88,7 +88,7 @@ it('a run ends in time on a machine that becomes busy, or free, and goes through
         const more = done < run.train.iterations ? left(done) : null
         if (more !== null) run = paced(run, done, more)
       }
-      now += each() * 56 / run.train.batch // the pictures
+      now += each() * 100 / run.train.batch // the pictures
       expect(Math.abs(now - 1000 - total)).toBeLessThan(0.1 * total)
       const plans = Array.from({ length: done + 1 }, (_, t) => plannedAt(run.train.pace, t))
       expect(plans.every((plan, t) => t === 0 || plan > plans[t - 1] - 1e-9)).toBe(true)

@@ -12,7 +12,8 @@
  * that grow over everything at first. So whenever half of what was left has gone, of the time or of the iterations, those
  * that are left are estimated again, by the time that the last ones took, and go through what is left of the plan
  * (`src/nca/training/pace.ts`). Ends of runs are known the better, the nearer they are, and a run that has no time left ends.
- * The time is that of the whole command: the pictures at its end take as long as to train on some samples, as was measured.
+ * The time is that of the whole command, once it is loaded: the pictures at its end take as long as to train on some samples,
+ * as was measured.
  *
  * A clock decides, but a run does not depend on it any more once it has: a checkpoint is saved, and then the decision
  * written into config.yaml, as data that say of each iteration where in the plan it stands. So a run that is killed and
@@ -41,7 +42,7 @@ import type { Config, Training } from '../../experiment/config/schema.ts'
 
 const grownShare = 0.75 // of the target's cells, that live in a sample on its way from one cell
 const mostMeasured = 10_000 // milliseconds
-const picturesInSamples = 56 // on which one could train while the pictures of a lizard are drawn
+const picturesInSamples = 100 // on which one could train while the pictures of a lizard are drawn
 const leastFactor = 2 ** -1022 // of a decay by which a long run, shrunk to a few iterations, would be 0
 
 /** How many iterations fit into so many minutes, at least one; `target` is padded. */

@@ -8,6 +8,15 @@ import { commandLine } from '../../src/cli/command-line.ts'
 import { bundled } from '../bundled.ts'
 import type { Result } from './run.ts'
 
+/** Where a command listens; a process of its own would end with it. */
+const heard: readonly (readonly [EventEmitter, string])[] = [
+  ...['SIGHUP', 'SIGINT', 'SIGTERM', 'disconnect', 'exit'].map(event => [process, event] as const),
+  [process.stdout, 'error'], [process.stderr, 'error'],
+]
+
+// Others listen in this process too; that they are many is no warning of a command's.
+for (const [emitter] of heard) emitter.setMaxListeners(Infinity)
+
 let last: Promise<unknown> = Promise.resolve()
 
 /** Runs `cellgrad …args` to its end, after those before: they share the folder, the output and the environment. */
@@ -16,12 +25,6 @@ export function runHere(args: readonly string[], { cwd = process.cwd() }: { cwd?
   last = result.catch(() => {})
   return result
 }
-
-/** Where a command listens; a process of its own would end with it. */
-const heard: readonly (readonly [EventEmitter, string])[] = [
-  ...['SIGHUP', 'SIGINT', 'SIGTERM', 'disconnect', 'exit'].map(event => [process, event] as const),
-  [process.stdout, 'error'], [process.stderr, 'error'],
-]
 
 async function command(args: readonly string[], cwd: string): Promise<Omit<Result, 'signal'>> {
   const { argv, env, exitCode, stdout, stderr } = process

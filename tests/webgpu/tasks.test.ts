@@ -8,6 +8,7 @@ import {
 import type { Backend, Data, DataRule, Task, TrainerOptions } from '../../src/index.ts'
 import { SparseState } from '../../src/nca/training/sparse-state.ts'
 import { distance } from '../nca/fused-scenes.ts'
+import { long } from '../long.ts'
 import { sharedGpu } from './gpu.ts'
 import { refuseLeaks } from './leaks.ts'
 
@@ -55,7 +56,7 @@ const lessons: Record<string, Lesson> = {
     task: backend => conditionalTask(conditional, tensor(noise(2, 4), { shape: [n, side, side, 4], backend })),
     more: { pool: 8, reseed: 1, damaged: 1, mutated: 1, ranked: 'none', accumulate: 2, clip: 0.5, normalise: false },
   },
-  'classes of cells': { ...classify(digits, 'cells'), more: { pool: 8, mutated: 2, readouts: 2 } },
+  ...(long && { 'classes of cells': { ...classify(digits, 'cells'), more: { pool: 8, mutated: 2, readouts: 2 } } }),
   'classes by mse': { ...classify(digits, 'mse'), more: { trainable: ['update'] } },
   'classes of images, without a mask': classify(bounded, 'image'),
   'image to image': {

@@ -67,7 +67,7 @@ describe('a model', () => {
     ['a billion units', ruleWith({ update: { type: 'mlp', hidden: [1e9] } }), 'rule: update.hidden[0] is 1000000000, expected a whole number from 1 to 65536.'],
     ['layers that are too large together', ruleWith({ update: { type: 'mlp', hidden: [65536, 65536] } }), 'rule: the number of its parameters is 4296278022, expected at most 67108864.'],
     ['a dilation without end', ruleWith({ perceive: [{ type: 'conv', outputs: 2, size: 3, dilation: 1e9 }] }), 'rule: perceive[0].dilation is 1000000000, expected at most '],
-    ['a window without end', ruleWith({ perceive: [{ type: 'depthwise', filters: 1, size: 1e9 + 1 }] }), 'rule: perceive[0].size is 1000000001, expected an odd number from 1 to 127.'],
+    ['a window without end', ruleWith({ perceive: [{ type: 'depthwise', filters: 1, size: 1e9 + 1 }] }), 'rule: perceive[0].size is 1000000001, expected an odd number from 1 to 127, or a list of 1 to 3 odd numbers, one for each axis.'],
     ['too many parts', ruleWith({ perceive: Array(1e5).fill('identity') }), 'a list of 1 to 256 parts, '],
   ])('with %s is refused', async (_what, change, sentence) => {
     const message = refusal(await bytes, change, b => decodeModel(b, 'm.safetensors'))

@@ -82,7 +82,7 @@ describe('the numbers of a rule', () => {
         "mlp: hidden is [1, 1, 1, 1, 1, 1, …], expected a whole number from 1 to 65536, or a list of 1 to 256 layers.",
         "conv: dilation is 1000000000, expected at most 63, for a window of at most 127 cells.",
         "conv: dilation is 2, expected at most 1, for a window of at most 127 cells.",
-        "depthwise: size is 129, expected an odd number from 1 to 127.",
+        "depthwise: size is 129, expected an odd number from 1 to 127, or a list of 1 to 3 odd numbers, one for each axis.",
         "customRule: channels.a is 1000000000, expected a whole number from 0 to 4096.",
         "seed: the size of 1 × 100000 × 100000 cells of 16 channels is 160000000000, expected at most 1073741824.",
         "rollout: steps is 1000000000, expected a whole number from 0 to 1000000.",
@@ -106,7 +106,7 @@ describe('the numbers of a rule', () => {
         "rule.update.hidden[1]: a whole number from 1 to 65536",
         "rule.perceive[0].outputs: a whole number from 1 to 65536",
         "rule.perceive[0].dilation: at most 63, for a window of at most 127 cells",
-        "rule.perceive[0].size: an odd number from 1 to 127",
+        "rule.perceive[0].size: an odd number from 1 to 127, or a list of 1 to 3 odd numbers, one for each axis",
         "rule.perceive: a list of 1 to 256 parts, filters like 'sobelX' or learned ones like conv(80)",
       ]
     `)

@@ -160,7 +160,7 @@ export function scenesOf(
 function smallest({ padding, perceive }: DataRule): number {
   const window = Math.max(...perceive.map(part => {
     if (!isLearned(part)) return 3
-    const size = Math.max(...[part.size].flat())
+    const size = 'size' in part ? Math.max(...[part.size].flat()) : 1
     return part.type === 'conv' ? (size - 1) * part.dilation + 1 : size
   }))
   return padding === 'reflect' ? (window + 1) / 2 : 1

@@ -13,6 +13,8 @@ import { depthwiseKind } from '../../src/nca/perceptions/depthwise.ts'
 import type { Depthwise } from '../../src/nca/perceptions/depthwise.ts'
 import { windowOn } from '../../src/nca/perceptions/kind.ts'
 import type { PartKind, WindowSize } from '../../src/nca/perceptions/kind.ts'
+import { positionKind } from '../../src/nca/perceptions/position.ts'
+import type { Position } from '../../src/nca/perceptions/position.ts'
 import { residualConvKind } from '../../src/nca/perceptions/residual-conv.ts'
 import type { ResidualConv } from '../../src/nca/perceptions/residual-conv.ts'
 import { randomOf } from '../random-data.ts'
@@ -148,10 +150,21 @@ function naiveDeformable({ outputs, size, reach, modulated }: Deformable, p: Par
   })
 }
 
+function naivePosition({ outputs, bands }: Position, p: Params, s: State): number[] {
+  const [, h, w] = s.shape
+  return everywhere(s, (_, y, x) => [[y, h], [x, w]].map(([i, n], axis) => {
+    const u = (2 * i + 1) / n - 1
+    const waves = Array.from({ length: 2 * bands }, (_, j) => (j % 2 === 0 ? Math.sin : Math.cos)(2 ** (j >> 1) * Math.PI * u))
+    return times([u, ...waves], p.weight, outputs, axis * (1 + 2 * bands))
+  }).reduce((all, each) => plus(all, each)))
+}
+
 /** A kind and its definition. */
 export type Family<Part> = {
   kind: PartKind<Part>
   naive: (part: Part, p: Params, s: State) => number[]
+  /** Whether it sees where the cell is, and so does not move with what is around it. */
+  placed?: true
 }
 
 export const families = [
@@ -160,6 +173,7 @@ export const families = [
   { kind: residualConvKind, naive: naiveResidual },
   { kind: attentionKind, naive: naiveAttention },
   { kind: deformableKind, naive: naiveDeformable },
+  { kind: positionKind, naive: naivePosition, placed: true },
 ] as Family<object>[]
 
 /** How many cells away a part looks. */

@@ -47,7 +47,7 @@ it('sums give the numbers', async () => {
     const filters = await readFilters(rule, params)
     facts.perception.forEach((name, i) => {
       const sum = sumOf(rule, filters, i)
-      if (sum === null) expect(name).toMatch(/residualConv|attention|deformable/)
+      if (sum === null) expect(name).toMatch(/residualConv|attention|deformable|position/)
       else near(activate[sum.activation](total(perceivedOf(facts, cell, i, sum)), sum.slope), cell.perception[i])
     })
   }), { numRuns: 40 })

@@ -99,7 +99,7 @@ function checkPlane(where: string, rule: DataRule): void {
 function reachOf({ perceive }: DataRule): number {
   return Math.max(...perceive.map(part => {
     if (!isLearned(part)) return 1
-    const { size, dilation = 1 } = part as { size: WindowSize; dilation?: number }
+    const { size = 1, dilation = 1 } = part as { size?: WindowSize; dilation?: number }
     return (Math.max(...[size].flat()) - 1) / 2 * dilation
   }))
 }

@@ -121,7 +121,7 @@ export const ruleField: Field<DataRule> = record<DataRule>({
           grid === 2 || !kindOf(part).planar, ['perceive', i], part,
           `filters, ${others}: ${part.type} is for grids of two dimensions`,
         )
-        const { size } = part
+        const size = 'size' in part ? part.size : 1
         expect(
           typeof size === 'number' || size.length === grid, ['perceive', i, 'size'], size,
           `a number, or a list of as many as the grid has dimensions, ${grid}`,

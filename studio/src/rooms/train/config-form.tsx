@@ -12,7 +12,13 @@ import type { Field } from './fields.ts'
 export type Choices = { readonly preset: 'growing' | 'persistent' | 'regenerating'; readonly texts: Readonly<Record<string, string>> }
 
 /** What one changes most often. */
-const first = ['data.size', 'data.padding', 'train.iterations', 'train.batch', 'train.optimiser']
+const first = ['data.size', 'data.padding', 'train.iterations', 'train.batch', 'train.optimiser.rate']
+
+/** Where a field stands in the file, 'train.optimiser', and what it is called there, 'rate'. */
+function nameOf(key: string): { readonly place: string; readonly name: string } {
+  const at = key.lastIndexOf('.')
+  return { place: key.slice(0, Math.max(at, 0)), name: key.slice(at + 1) }
+}
 
 export function ConfigForm({ choices, onChange, mistakes }: {
   choices: Choices
@@ -31,6 +37,8 @@ export function ConfigForm({ choices, onChange, mistakes }: {
   const row = (field: Field): VNode => (
     <FieldRow key={field.key} field={field} text={texts[field.key] ?? ''} mistake={mistakes[field.key]} onInput={text => set(field.key, text)} />
   )
+  const rest = fields.filter(({ key }) => !first.includes(key))
+  const places = [...new Set(rest.map(({ key }) => nameOf(key).place))]
   // A mistake may sit deeper than a field: it is shown at the end.
   const others = Object.entries(mistakes).filter(([key]) => !fields.some(field => field.key === key))
   return (
@@ -42,7 +50,12 @@ export function ConfigForm({ choices, onChange, mistakes }: {
       {fields.filter(({ key }) => first.includes(key)).map(row)}
       <details>
         <summary>All options</summary>
-        {fields.filter(({ key }) => !first.includes(key)).map(row)}
+        {places.map(place => (
+          <div key={place} class="place">
+            <h3>{place || 'the run'}</h3>
+            {rest.filter(({ key }) => nameOf(key).place === place).map(row)}
+          </div>
+        ))}
       </details>
       {others.map(([key, says]) => <p key={key} class="mistake">{key} {says}</p>)}
     </Section>
@@ -56,10 +69,10 @@ function FieldRow({ field: { key, words, choices, otherwise }, text, mistake, on
   onInput: (text: string) => void
 }): VNode {
   const id = useId()
-  const parts = key.split('.') // where a long name may be broken
+  const { place, name } = nameOf(key) // those who do not see the headings hear the whole
   return (
     <div class="field option">
-      <label for={id}>{parts[0]}{parts.slice(1).map(part => <>.<wbr />{part}</>)}</label>
+      <label for={id} title={key}><span class="hidden">{place && `${place}.`}</span>{name}</label>
       {choices.length > 0 ? (
         <select id={id} value={text || otherwise} aria-describedby={`${id}-says`} onChange={e => onInput(e.currentTarget.value === otherwise ? '' : e.currentTarget.value)}>
           {choices.map(word => <option key={word} value={word}>{word}</option>)}

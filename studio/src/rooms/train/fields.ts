@@ -16,10 +16,10 @@ export type Field = {
 }
 
 /** What the page itself decides: the picture, what computes, and the preset, which has its own control; and what belongs to files and folders. */
-const ownControls = ['task', 'preset', 'data.target', 'train.from', 'report', 'seeds', 'backend', 'threads']
+const ownControls = ['task', 'preset', 'data.target', 'train.from', 'train.pace', 'report', 'seeds', 'backend', 'threads']
 
-/** Groups that have fields of their own; another group is one of several kinds, and written as a whole. */
-const groups = ['data', 'rule', 'rule.update', 'train']
+/** Groups whose fields are shown one by one; another group is written as a whole. */
+const groups = ['data', 'rule', 'rule.update', 'train', 'train.optimiser']
 
 /** The fields of a preset. */
 export function fieldsOf(preset: PresetName): Field[] {

@@ -99,5 +99,5 @@ export function Train({ settings }: { settings: Settings }): VNode {
 /** What is learned in a minute or two. */
 const small = {
   'data.size': '16', 'data.padding': '4', 'train.iterations': '600', 'train.batch': '4', 'train.steps': '[24, 36]',
-  'train.optimiser': '{"type":"adam","rate":{"type":"step","rate":0.002,"at":[450],"factor":0.2}}',
+  'train.optimiser.rate': '{"type":"step","rate":0.002,"at":[450],"factor":0.2}',
 }

@@ -125,6 +125,16 @@ it('a page of a conditional rule turns what grows into what is chosen', async ()
   await file.leave()
 })
 
+it('shows the cells in the smallest frame, and nothing beside it', async () => {
+  const file = await visitFile('desktop', url('lizard.html'), { viewport: { width: 240, height: 200 } })
+  const { page } = file
+  expect((await page.locator('canvas').boundingBox())!.height).toBeGreaterThan(80)
+  expect(await page.evaluate(() => (globalThis as unknown as { document: { documentElement: { scrollWidth: number } } }).document.documentElement.scrollWidth)).toBe(240)
+  await page.getByRole('button', { name: 'Pause' }).click()
+  await file.picture('send-small')
+  await file.leave()
+})
+
 it('grows in a frame', async () => {
   const file = await visitFile('desktop', url('frame.html'))
   await expect.poll(async () => (await told(file.page.frames()[1])).living, { timeout: 60_000 }).toBeGreaterThan(100)

@@ -24,7 +24,9 @@ const style = `
   label > span { text-align: right; font-variant-numeric: tabular-nums }
   label > input, label > select { grid-column: 1 / -1; width: 100%; margin: 0; height: 32px }
   p { grid-column: 1 / -1; margin: 0; text-align: center; font-size: 13px; color: var(--soft) }
+  @media (max-width: 300px) { #controls > div { grid-column: 1 / -1 } #controls { grid-template-columns: 1fr 1fr } }
   @media (max-height: 400px) { p { display: none } }
+  @media (max-height: 320px) { #controls label { display: none } } /* in a small frame the cells are what matters */
   button, select { font: inherit; color: var(--ink); background: transparent; border: 1px solid var(--line); border-radius: 6px;
     padding: 0 8px; height: 32px; cursor: pointer }
   #controls button { flex: 1 }

@@ -201,13 +201,12 @@ describe('a fused rollout on WebGPU', () => {
 })
 
 describe('the memory of a fused rollout on WebGPU', () => {
-  const rule = everything
   const step = (params: DataParams, x: Tensor, steps: number): void => scope(() => {
-    valueAndGrad((p: DataParams) => sum(rollout(rule, p, x, key(1), { steps })))(params)
+    valueAndGrad((p: DataParams) => sum(rollout(everything, p, x, key(1), { steps })))(params)
   })
 
   it('is the same after every training step', async () => {
-    const params = await to(gpu, init(rule, key(0)))
+    const params = await to(gpu, init(everything, key(0)))
     const x = await to(gpu, normal(key(2), [2, 9, 9, 4]))
     step(params, x, 6)
     gpu.resetPeak()
@@ -220,7 +219,7 @@ describe('the memory of a fused rollout on WebGPU', () => {
 
   it('goes back where a budget ends a rollout in the middle', async () => {
     const small = await anotherGpu({ maxBytes: 300_000 })
-    const params = await to(small, init(rule, key(0)))
+    const params = await to(small, init(everything, key(0)))
     const x = await to(small, normal(key(2), [2, 9, 9, 4]))
     step(params, x, 2)
     const before = memory(small).buffers
@@ -231,6 +230,7 @@ describe('the memory of a fused rollout on WebGPU', () => {
 
   it.runIf(long)('counts cells beyond the second axis of a dispatch', async () => {
     // More tiles than workgroups fit along one axis.
+    const rule = defineRule({ channels: { a: 4 }, perceive: ['identity'], update: mlp(8, { lastStd: 0.1 }) })
     const tall = await openPoisoned()
     const params = await to(tall, init(rule, key(0)))
     const x = tensor(new Float32Array(8 * 66_000 * 4).fill(1), { shape: [1, 8 * 66_000, 1, 4], backend: tall })

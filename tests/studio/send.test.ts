@@ -171,6 +171,26 @@ describe.each(Object.keys(screens) as Screen[])('from Play on a %s', screen => {
     await other.leave()
   })
 
+  it('what a rule is told to become, and the other half of a graft, go with the address', async () => {
+    const studio = await visit(screen)
+    const { page } = studio
+    await studio.open('#play?model=emoji')
+    const told = page.getByRole('group', { name: 'What it is told to become' })
+    await told.getByRole('radio', { name: 'butterfly' }).check()
+    await page.getByRole('button', { name: 'Address' }).click()
+    const { hash } = new URL(await page.getByLabel('The address').inputValue())
+    await studio.open(hash)
+    await page.getByRole('application', { name: 'The world of emoji' }).waitFor()
+    expect(await told.getByRole('radio', { name: 'butterfly' }).isChecked()).toBe(true)
+    await studio.open('#play?model=fish&graft=lady-beetle')
+    await page.getByRole('button', { name: 'Address' }).click()
+    await studio.open(new URL(await page.getByLabel('The address').inputValue()).hash)
+    await page.getByRole('application', { name: 'The world of fish' }).waitFor()
+    await expect.poll(() => page.getByLabel('Right half').inputValue()).toBe('lady-beetle')
+    await expect.poll(() => living(page), { timeout: 60_000 }).toBeGreaterThan(300)
+    await studio.leave()
+  })
+
   it('a model goes away as a page that grows', async () => {
     const studio = await visit(screen)
     await studio.open('#play?model=fish')

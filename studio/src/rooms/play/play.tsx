@@ -58,7 +58,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
   const [graft, setGraft] = useState(settings.graft ?? '')
   const [ownSize, setSize] = useState<number | null>(numberOf(settings.size, { ...sizes, otherwise: 0 }) || null)
   const [angle, setAngle] = useState(numberOf(settings.angle, { min: -180, max: 180, otherwise: 0 }))
-  const [condition, setCondition] = useState(0)
+  const [condition, setCondition] = useState(numberOf(settings.condition, { min: 0, max: 255, otherwise: 0 }))
   const [said, setSaid] = useState<readonly number[] | null>(null)
   const [border, setBorder] = useState<Border | ''>((['zero', 'circular', 'reflect', 'replicate'] as const).find(name => name === settings.border) ?? '')
   const [speed, setSpeed] = useState(numberOf(settings.speed, { min: 0, max: speeds.length - 1, otherwise: speeds.indexOf(60) }))
@@ -90,6 +90,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
     if (!isWanted()) return
     const known = await call('play', 'begin', files, { condition, angle: angle * Math.PI / 180, ...(ownSize && { size: ownSize }), ...(border && { border }) })
     setFacts(known)
+    if (known.conditions.length > 0 && condition >= known.conditions.length) setCondition(0)
     if (known.kind === 'classes') {
       setTool('paint')
       setBrush(3)
@@ -132,17 +133,18 @@ export function Play({ settings }: { settings: Settings }): VNode {
     if (facts) call('play', 'change', { size, condition, angle: angle * Math.PI / 180, border: border || facts.border }).then(() => draw({ steps: 0 })).catch(complain)
   }, [ownSize, angle, border, condition])
   const world = {
+    graft: graft && !dropped.some(({ name }) => name === graft) ? graft : undefined,
     size: ownSize ? String(ownSize) : undefined,
     angle: angle === 0 ? undefined : String(angle),
     border: border || undefined,
     speed: speeds[speed] === 60 ? undefined : String(speed),
+    condition: condition === 0 || facts?.conditions.length === 0 ? undefined : String(condition),
   }
   useEffect(() => showAddress('play', {
     model: model === bundledModels[0].name || dropped.some(({ name }) => name === model) ? undefined : model,
-    graft: graft && !dropped.some(({ name }) => name === graft) ? graft : undefined,
     ...world,
     shared: model === shared?.name ? shared.text : undefined,
-  }), [model, graft, ownSize, angle, border, speed, dropped, shared])
+  }), [model, graft, ownSize, angle, border, speed, condition, facts, dropped, shared])
 
   useBeat(async elapsed => {
     if (!running || !facts) return
@@ -189,10 +191,11 @@ export function Play({ settings }: { settings: Settings }): VNode {
 
   /** Opens the model that an address holds, with the settings beside it. */
   async function open(text: string): Promise<void> {
-    const size = ownSize
+    const [size, half] = [ownSize, graft]
     const file = await call('send', 'open', text)
     await accept(file)
     setSize(size)
+    setGraft(half)
     setShared({ name: file.name, text })
   }
 

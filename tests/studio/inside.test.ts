@@ -3,7 +3,8 @@
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { decodeNpy, foldIn, inspectStep, key, mean, rollout, seed, square, stateAt, timeline, timelineGradients } from 'cellgrad'
+import { decodeNpy, encodeModel, foldIn, inspectStep, key, mapTree, mean, mul, rollout, seed, square, stateAt, timeline, timelineGradients } from 'cellgrad'
+import type { DataParams, Tensor } from 'cellgrad'
 import { readModel } from 'cellgrad/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { until } from './look.ts'
@@ -94,6 +95,22 @@ it('finds the gradients that Node finds', async () => {
   const line = timeline(lizard.rule, lizard.params, first(40), key(0), { steps: 32 })
   const { states } = timelineGradients(line, x => mean(square(x)))
   expect(data).toEqual(states[12].toArray())
+  await studio.leave()
+})
+
+it('draws the gradients that are beyond all numbers as gaps, and goes on', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  const { rule, params } = lizard
+  const wild = await encodeModel({ rule, params: mapTree(params, leaf => mul(leaf as Tensor, 2)) as DataParams, provenance: {} })
+  await studio.open('#inside?steps=64&size=40&t=12')
+  await page.locator('input[type=file]').setInputFiles({ name: 'wild.safetensors', mimeType: '', buffer: Buffer.from(wild) })
+  await expect.poll(() => page.getByText('since the target is not known').count(), { timeout: 60_000 }).toBe(1)
+  await page.getByRole('button', { name: 'Find the gradients' }).click()
+  await until(async () => await page.locator('polyline').count() === 2)
+  await studio.picture('inside-explodes')
+  await page.getByRole('button', { name: 'Forward' }).click()
+  await expect.poll(() => page.locator('.figure dd').first().textContent(), { timeout: 30_000 }).toBe('13 of 64')
   await studio.leave()
 })
 

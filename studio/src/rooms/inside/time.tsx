@@ -2,9 +2,10 @@
  * The time line: a slider over the steps, and above it how much of the last state's error reaches each of them.
  *
  * The curve is log₁₀ ‖∂L/∂s_t‖ over t. Level, the error passes; falling towards the left, it vanishes on its way back;
- * rising, it explodes.
+ * rising, it explodes; where it is beyond all numbers, the curve has a gap.
  */
 import type { VNode } from 'preact'
+import { rangeOf } from '../../ui/chart.tsx'
 import { minus } from '../../ui/numbers.ts'
 import type { Start } from './line.ts'
 
@@ -22,10 +23,9 @@ export function NormCurve({ norms, steps, t, start, names }: {
   names: Readonly<Record<Start, string>>
 }): VNode {
   const logs = Object.entries(norms).map(([name, values]) => [name as Start, Array.from(values, v => Math.log10(Math.max(v, 1e-30)))] as const)
-  const all = logs.flatMap(([, values]) => values)
-  const [low, high] = [Math.floor(Math.min(...all)), Math.ceil(Math.max(...all))]
+  const [low, high] = rangeOf(logs.flatMap(([, values]) => values), true)
   const x = (i: number): number => (i / Math.max(steps, 1)) * wide
-  const y = (v: number): number => margin + (1 - (v - low) / Math.max(high - low, 1)) * (tall - 2 * margin)
+  const y = (v: number): number => margin + (1 - (v - low) / (high - low)) * (tall - 2 * margin)
   return (
     <figure class="norms">
       <figcaption>
@@ -37,7 +37,7 @@ export function NormCurve({ norms, steps, t, start, names }: {
         <svg viewBox={`0 0 ${wide} ${tall}`} preserveAspectRatio="none" role="img" aria-label="The norm of the gradient by the state of each step">
           {Array.from({ length: high - low + 1 }, (_, i) => <line key={i} class="grid" x1={0} x2={wide} y1={y(low + i)} y2={y(low + i)} />)}
           {logs.map(([name, values]) => (
-            <polyline key={name} class={name === start ? 'curve now' : 'curve'} points={values.map((v, i) => `${x(i)},${y(v)}`).join(' ')} />
+            <polyline key={name} class={name === start ? 'curve now' : 'curve'} points={values.flatMap((v, i) => (Number.isFinite(v) ? [`${x(i)},${y(v)}`] : [])).join(' ')} />
           ))}
           <line class="cursor" x1={x(t)} x2={x(t)} y1={0} y2={tall} />
         </svg>

@@ -102,6 +102,25 @@ it('an emoji that is typed becomes the target, unless the browser has no font fo
   await studio.leave()
 })
 
+it('a drawing by the keyboard alone becomes the target', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#train')
+  await page.getByLabel('The target: lizard').waitFor()
+  await page.getByRole('button', { name: 'Draw' }).press('Enter')
+  await page.getByLabel('Draw here').focus()
+  for (const key of ['Shift+ArrowLeft', 'Enter', 'Shift+ArrowRight', 'Shift+ArrowRight', 'Enter', 'ArrowDown']) await page.keyboard.press(key)
+  await studio.picture('train-drawn-by-keys')
+  await page.getByRole('button', { name: 'Settings for a quick try' }).click()
+  await page.getByRole('button', { name: 'Train', exact: true }).click()
+  await page.getByLabel('The target: drawing').waitFor()
+  const { opaque } = await colours(studio, 'The target: drawing')
+  const line = (14 * 4) / 40 ** 2 * (16 / 24) ** 2 // 10 cells and a round end on each side; a part of the sheet, which is a part of the grid
+  expect(opaque).toBeGreaterThan(0.4 * line)
+  expect(opaque).toBeLessThan(1.5 * line)
+  await studio.leave()
+})
+
 it('a model that is dropped on Play is played; a broken one, and what is none, is refused in a sentence', async () => {
   const studio = await visit('desktop')
   const { page } = studio

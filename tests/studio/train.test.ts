@@ -78,6 +78,9 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
     expect((await download(studio, 'GIF')).subarray(0, 6).toString()).toBe('GIF89a')
     expect((await download(studio, 'Strip')).subarray(1, 4).toString()).toBe('PNG')
     expect(String(await download(studio, 'Page'))).toContain('<!doctype html>')
+    await page.getByRole('button', { name: 'Open in Play' }).click()
+    await until(async () => await figure(studio, 'living cells') > 40) // it grows from one cell
+    await studio.picture('train-grows')
     await studio.leave()
   })
 })
@@ -127,6 +130,11 @@ it('is changed by hand, looked into, and says what is wrong', async () => {
   await page.getByRole('region', { name: 'Slots 0 to 15 of the pool' }).waitFor()
   await page.getByRole('region', { name: 'The last batch' }).locator('.reseeded').waitFor()
   await studio.picture('train-pool')
+  // While one looks at the pool, it changes as it learns.
+  const slots = page.getByRole('region', { name: 'Slots 0 to 15 of the pool' })
+  const pictures = (): Promise<string> => slots.locator('canvas').evaluateAll(all => all.map(canvas => (canvas as unknown as { toDataURL(): string }).toDataURL()).join())
+  const before = await pictures()
+  await until(async () => await pictures() !== before)
   expect(String(await download(studio, 'YAML'))).toMatch(/# By hand, after iteration \d+: the rate became 0.0005/)
 
   const picture = page.getByLabel('A picture')

@@ -1,5 +1,7 @@
 /**
- * A small drawing, cell by cell: pointer or touch, a few colours, and a rubber.
+ * A small drawing, cell by cell: pointer, touch or keyboard, a few colours, and a rubber.
+ *
+ *   arrows    move the pen by a cell, with Shift by five        Enter   puts the pen down, and lifts it
  */
 import { useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -9,14 +11,25 @@ import type { Pixels } from '../../ui/picture.ts'
 const side = 40
 const colours = [['#1fa055', 'green'], ['#e0522f', 'red'], ['#f2b632', 'yellow'], ['#2f6fe0', 'blue'], ['#1d1e1a', 'black'], ['', 'rubber']] as const
 
+/** A length in cells as a part of the sheet. */
+const percent = (n: number): string => `${(100 * n) / side}%`
+
 export function Drawing({ onDrawn }: { onDrawn: (pixels: Pixels) => void }): VNode {
   const ref = useRef<HTMLCanvasElement>(null)
   const last = useRef<[number, number] | null>(null)
   const [colour, setColour] = useState<string>(colours[0][0])
 
-  function draw(event: PointerEvent): void {
+  /** Where the keyboard has the pen; null until it has. */
+  const [pen, setPen] = useState<[number, number] | null>(null)
+  const [isDown, setDown] = useState(false)
+
+  function placeOf(event: PointerEvent): [number, number] {
     const box = ref.current!.getBoundingClientRect()
-    const x = ((event.clientX - box.left) / box.width) * side, y = ((event.clientY - box.top) / box.height) * side
+    return [((event.clientX - box.left) / box.width) * side, ((event.clientY - box.top) / box.height) * side]
+  }
+
+  /** A line from where the pen was to here; a dot where it has just come down. */
+  function drawTo([x, y]: [number, number]): void {
     const context = ref.current!.getContext('2d', { willReadFrequently: true })!
     const [fromX, fromY] = last.current ?? [x, y]
     context.globalCompositeOperation = colour === '' ? 'destination-out' : 'source-over'
@@ -30,6 +43,24 @@ export function Drawing({ onDrawn }: { onDrawn: (pixels: Pixels) => void }): VNo
     last.current = [x, y]
   }
 
+  function type(event: KeyboardEvent): void {
+    const [x, y] = pen ?? [side / 2, side / 2]
+    const far = event.shiftKey ? 5 : 1
+    const moves: Record<string, [number, number]> = { ArrowLeft: [-far, 0], ArrowRight: [far, 0], ArrowUp: [0, -far], ArrowDown: [0, far] }
+    const clamp = (n: number): number => Math.min(Math.max(n, 0), side)
+    const move = moves[event.key]
+    if (!move && event.key !== 'Enter') return
+    event.preventDefault()
+    const next: [number, number] = move ? [clamp(x + move[0]), clamp(y + move[1])] : [x, y]
+    setPen(next)
+    if (!move) setDown(!isDown)
+    if (move ? isDown : !isDown) {
+      last.current = [x, y]
+      drawTo(next)
+      ended()
+    }
+  }
+
   function ended(): void {
     if (!last.current) return
     last.current = null
@@ -39,11 +70,16 @@ export function Drawing({ onDrawn }: { onDrawn: (pixels: Pixels) => void }): VNo
 
   return (
     <div class="drawing">
-      <canvas
-        ref={ref} width={side} height={side} class="cells sheet" aria-label="Draw here"
-        onPointerDown={event => { ref.current!.setPointerCapture(event.pointerId); draw(event) }}
-        onPointerMove={event => { if (last.current) draw(event) }} onPointerUp={ended} onPointerCancel={ended}
-      />
+      <div
+        class="pad" tabIndex={0} role="application" aria-label="Draw here" aria-describedby="pad-help" onKeyDown={type}
+        onBlur={() => setDown(false)}
+        onPointerDown={event => { event.currentTarget.setPointerCapture(event.pointerId); drawTo(placeOf(event)) }}
+        onPointerMove={event => { if (last.current) drawTo(placeOf(event)) }} onPointerUp={ended} onPointerCancel={ended}
+      >
+        <canvas ref={ref} width={side} height={side} class="cells sheet" />
+        {pen && <span class={isDown ? 'aim down' : 'aim'} style={{ left: percent(pen[0] - 2), top: percent(pen[1] - 2), width: percent(4), height: percent(4) }} />}
+        <p class="hidden" id="pad-help">Arrow keys move the pen, Enter puts it down and lifts it.</p>
+      </div>
       <Keys
         label="Colour" value={colour} onChange={setColour}
         options={colours.map(([value, name]) => [value, value ? <i class="dot" style={{ background: value }} /> : 'Rubber', name] as const)}

@@ -1,7 +1,7 @@
 /**
  * A run as it goes: target and what has grown so far, the curves, the batch and the pool, and what one may do to it.
  */
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
 import { call } from '../../engine/client.ts'
 import { Picture } from '../../ui/cells.tsx'
@@ -29,6 +29,7 @@ export function RunView({ run, onReopen }: {
   function look(from: number): void {
     call('train', 'pool', from, shown).then(samples => setPool({ from, samples })).catch(complain)
   }
+  useEffect(() => { if (pool) look(pool.from) }, [batch]) // while one looks at it, it changes as the batch does
 
   return (
     <>

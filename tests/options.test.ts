@@ -41,6 +41,7 @@ const complete: Readonly<Record<string, object>> = {
   taskTrainer: { ...trained, task },
   timeline: { steps: 1 },
   train: { iterations: 1 },
+  uncertainty: { steps: 1 },
   writeFilmStrip: { ...played, at: [1] },
   wsd: { warmUp: 1, stable: 1, decay: 1 },
 }

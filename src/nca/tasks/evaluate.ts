@@ -7,6 +7,7 @@ import { checkKey, foldIn, key as keyOf } from '../../tensor/key.ts'
 import type { Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { callable, check, checkOptions, isObject, isWhole, keysOf, later, required, wholeFrom } from '../../backends/options.ts'
+import type { Kinds } from '../../backends/options.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import type { Params, Rule } from '../rule/types.ts'
@@ -29,7 +30,8 @@ export type EvaluateOptions = PredictOptions & {
   measure?: Task['loss']
 }
 
-const predictOptions = {
+/** What `predict` and those who run a task's examples take. */
+export const predictOptions: Kinds<PredictOptions> = {
   steps: required(wholeFrom(0)), examples: later, key: later, batch: wholeFrom(1),
 }
 const predictKeys = keysOf<PredictOptions>(predictOptions)
@@ -77,7 +79,7 @@ export function predict<R extends Rule>(rule: R, task: Task, params: Params<R>, 
 }
 
 /** The rollouts of a task, one for each batch, to be run inside a scope. */
-function batches<R extends Rule>(
+export function batches<R extends Rule>(
   where: string, rule: R, task: Task, params: Params<R>, options: PredictOptions,
 ): (() => { x: Tensor; ids: readonly number[]; k: Key })[] {
   check(isObject(task) && isWhole(task.examples, 1), where, 'task', task, 'a task: examples, seeds and loss')

@@ -1,0 +1,56 @@
+// How much runs differ in which other cells fire: against sums by hand, and nothing where there is no chance.
+
+import { expect, it } from 'vitest'
+import { conv, defineRule, examplesOf, foldIn, imageToImageTask, init, key, memory, mlp, predict, takeRole, tensor, uncertainty, uniform } from '../../src/index.ts'
+import type { Tensor } from '../../src/index.ts'
+import { list } from '../tensor/values.ts'
+
+const made = (fireRate: number) => defineRule({
+  channels: { input: 1, output: 2 }, frozen: ['input'], perceive: [conv(3)], update: mlp(4, { lastStd: 0.5 }), living: null, fireRate,
+})
+const [rule, sure] = [made(0.5), made(1)]
+const task = imageToImageTask(rule, {
+  inputs: examplesOf(uniform(key(1), [5 * 6]).toArray(), [2, 3, 1]), outputs: examplesOf(new Float32Array(5 * 12), [2, 3, 2]),
+})
+const params = init(rule, key(3))
+const output = (x: Tensor): Tensor => takeRole(rule, x, 'output')
+
+it('is the spread of rollouts with keys of their own, batch after batch, and leaves nothing behind', () => {
+  const runs = 4
+  const before = memory().buffers
+  const { mean, std, nqm } = uncertainty(rule, task, params, { steps: 3, key: key(5), batch: 2, runs, of: output, examples: [4, 0, 2] })
+  expect(memory().buffers).toBe(before + 3)
+  expect([mean.shape, std.shape, nqm.shape]).toEqual([[3, 2, 3, 2], [3, 2, 3, 2], [3]])
+  const each = Array.from({ length: runs }, (_, r) => list(output(predict(rule, task, params, { steps: 3, key: foldIn(key(5), r), batch: 2, examples: [4, 0, 2] }))))
+  expect(new Set(each.map(String)).size).toBe(runs) // no two runs are the same
+  const means = each[0].map((_, i) => each.reduce((s, y) => s + y[i], 0) / runs)
+  const stds = each[0].map((_, i) => Math.sqrt(each.reduce((s, y) => s + (y[i] - means[i]) ** 2, 0) / runs))
+  list(mean).forEach((v, i) => expect(v).toBeCloseTo(means[i], 5))
+  list(std).forEach((v, i) => expect(v).toBeCloseTo(stds[i], 5))
+  const sum = (values: number[], example: number): number => values.slice(example * 12, (example + 1) * 12).reduce((a, b) => a + Math.abs(b), 0)
+  list(nqm).forEach((v, i) => expect(v).toBeCloseTo(sum(stds, i) / sum(means, i), 4))
+})
+
+it('is what is reckoned by hand', () => {
+  // Run r says r at one cell, and 4 at the other: of 1, 2 and 6 the mean is 3 and the variance (4 + 1 + 9) / 3.
+  let run = 0
+  const { mean, std, nqm } = uncertainty(rule, task, params, { steps: 0, examples: [0], runs: 3, of: () => tensor([[[1, 2, 6][run++], 4]]) })
+  expect(list(mean)).toEqual([3, 4])
+  list(std).forEach((v, i) => expect(v).toBeCloseTo([Math.sqrt(14 / 3), 0][i], 6))
+  expect(list(nqm)[0]).toBeCloseTo(Math.sqrt(14 / 3) / 7, 6)
+})
+
+it('is exactly zero without chance, also where there is no foreground', () => {
+  const { mean, std, nqm } = uncertainty(sure, task, params, { steps: 3, runs: 7, of: output })
+  expect([...list(std), ...list(nqm)].every(v => v === 0)).toBe(true)
+  expect(list(mean)).toEqual(list(output(predict(sure, task, params, { steps: 3 }))))
+  expect(list(uncertainty(rule, task, params, { steps: 0, of: output }).nqm)).toEqual([0, 0, 0, 0, 0])
+})
+
+it('refuses by name what cannot be', () => {
+  for (const runs of [1, 0, -2, 2.5, NaN, Infinity]) {
+    expect(() => uncertainty(rule, task, params, { steps: 1, runs })).toThrow(`uncertainty: runs is ${runs}, expected a whole number ≥ 2.`)
+  }
+  expect(() => uncertainty(rule, task, params, { steps: 1, examples: [9] })).toThrow('uncertainty: examples is [9]')
+  expect(() => uncertainty(rule, task, params, { steps: 1, of: () => tensor(1) })).toThrow('uncertainty: what of returned is a tensor []')
+})

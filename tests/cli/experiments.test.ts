@@ -105,6 +105,50 @@ it('a trained rule is applied to a picture, and to a folder of them', async () =
   expect(growing).toMatchObject({ status: 2, err: expect.stringContaining('texture-1 is a rule without an input') })
 })
 
+describe('how sure a rule is', () => {
+  beforeAll(async () => { // cells of the others all update, in every step
+    const { status } = await cellgrad('train', 'imageToImage.yaml', '--set', 'rule.fireRate=0.5', '--set', 'rule.update.lastStd=0.5', '--out', 'unsure')
+    expect(status).toBe(0)
+  })
+
+  it('of a picture is a map beside the result, black where there is no chance', async () => {
+    const map = async (model: string, picture: string, out: string): Promise<{ nqm: number; white: number }> => {
+      const file = `${out}/${picture.split('/').at(-1)!.replace('.png', '.uncertainty.png')}`
+      const said = await cellgrad('predict', model, picture, '--out', out, '--steps', '8', '--runs', '4')
+      expect([said.status, said.err, said.out.endsWith(`\n${file}\n`)]).toEqual([0, '', true])
+      const { width, height, data } = await readPng(folder(file))
+      expect([width, height]).toEqual([6, 6])
+      return { nqm: Number(/NQM (\S+)/.exec(said.out)![1]), white: Math.max(...data.filter((_, i) => i % 4 !== 3)) }
+    }
+    expect(await map('imageToImage-1', 'photos/1.png', 'made')).toEqual({ nqm: 0, white: 0 })
+    expect(await map('classification-1', 'classes/a/0.png', 'said')).toEqual({ nqm: 0, white: 0 })
+    const { nqm, white } = await map('unsure', 'photos/1.png', 'made')
+    expect([nqm > 0, white > 0, white <= 1]).toEqual([true, true, true])
+    for (const runs of ['1', '2.5']) {
+      expect(await cellgrad('predict', 'unsure', 'photos/1.png', '--runs', runs)).toMatchObject({ status: 2, err: `cellgrad predict: --runs is ${runs}, expected a whole number ≥ 2\n` })
+    }
+  })
+
+  it('of each example of a run, and whether it errs where it is not', async () => {
+    const judged = await cellgrad('evaluate', 'unsure', '--runs', '3', '--steps', '8', '--format', 'json')
+    expect([judged.status, judged.err]).toEqual([0, ''])
+    const rows = JSON.parse(judged.out) as { example: number | string; nqm: number; wrong: number; auroc: number }[]
+    const each = rows.slice(0, -1), all = rows.at(-1)!
+    expect([each.length > 0, all.example]).toEqual([true, 'all'])
+    expect(all.nqm).toBeCloseTo(each.reduce((a, { nqm }) => a + nqm, 0) / each.length, 4)
+    expect(all.wrong).toBeCloseTo(each.reduce((a, { wrong }) => a + wrong, 0) / each.length, 3)
+    for (const { nqm, wrong, auroc } of rows) expect([nqm > 0, wrong > 0 && wrong < 1, auroc > 0 && auroc < 1]).toEqual([true, true, true])
+    // Where all cells are equally sure, deviations say nothing of errors.
+    const still = await cellgrad('evaluate', 'classification-1', '--runs', '2', '--format', 'csv')
+    expect(still).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^example,nqm,wrong,auroc\n(\d,0,[\d.]+,(0\.5)?\n)+all,0,[\d.]+,(0\.5)?\n$/) })
+    const refused = await Promise.all([['--runs', '1'], ['--runs', '1.5'], ['--runs', '3', '--seeds', '2']].map(flags => cellgrad('evaluate', 'unsure', ...flags)))
+    expect(refused.map(({ err }) => err)).toEqual([
+      'cellgrad evaluate: --runs is 1, expected a whole number ≥ 2\n', 'cellgrad evaluate: --runs is 1.5, expected a whole number ≥ 2\n',
+      'cellgrad evaluate: --seeds does not go with --runs\n',
+    ])
+  })
+})
+
 it('becomes one picture after another', async () => {
   await writeFile(folder('trajectory.yaml'), `task: trajectory\ndata: { targets: [🦎, spot.png], size: 5, padding: 1 }\nrule: { channels: { rgba: 4, hidden: 2 }, perceive: [identity, sobelX], ${update} }\n${small}  readouts: [1, 2]\n`)
   expect(await cellgrad('train', 'trajectory.yaml', '--iterations', '1', '--out', 'trajectory')).toMatchObject({ status: 0, err: '', out: expect.stringContaining('Learning trajectory from 1 example of 7×7 cells') })
@@ -141,7 +185,8 @@ describe('volumes', () => {
     expect(Array.from(one.data).every(label => label === 0 || label === 1)).toBe(true)
     // What is trained on standardised numbers is applied to such: another scale and another zero change nothing.
     await writeFile(folder('other.npy'), encodeNpy({ shape, data: numbers(1).map(x => 3 * x - 50) }))
-    expect(await cellgrad('predict', 'segment', 'other.npy', '--out', 'segmented')).toMatchObject({ status: 0, err: '' })
+    expect(await cellgrad('predict', 'segment', 'other.npy', '--out', 'segmented', '--runs', '2')).toMatchObject({ status: 0, err: '' })
+    expect((await readNpy(folder('segmented', 'other.uncertainty.npy'))).shape).toEqual(shape)
     expect((await readNpy(folder('segmented', 'other.npy'))).data).toEqual(one.data)
   })
 
@@ -176,6 +221,7 @@ it('a run of growing is judged by its loss and by what it repairs', async () => 
   const { status, out, err } = await cellgrad('evaluate', 'grown', '--seeds', '1', '--format', 'csv')
   expect([status, err]).toEqual([0, ''])
   expect(out).toMatch(/^metric,mean,std,examples\nloss,[\d.]+,0,1\nloss after 24 steps,[\d.]+,0,1\nrecovery %,/)
+  expect((await cellgrad('evaluate', 'grown', '--runs', '2', '--format', 'csv')).out).toMatch(/^example,nqm,wrong,auroc\n0,[\d.]+,[\d.]+,[\d.]+\nall,/)
 })
 
 it('a run whose file has no sections yet goes on, with the bits that it would have had', async () => {
@@ -266,6 +312,11 @@ it('several seeds and all folds are runs of their own, compared; it goes on wher
   expect(Number(rows[4][1])).toBeCloseTo(losses.reduce((a, b) => a + b) / 4, 3)
   expect(await readFile(folder('several', 'report.md'), 'utf8')).toContain('# 4 runs\n\n| run | loss | dice | iou |\n')
 
+  const names = rows.slice(0, 4).map(([name]) => join('several', name)).join(', ')
+  expect(await cellgrad('evaluate', 'several')).toMatchObject({
+    status: 2, err: `cellgrad evaluate: several holds no run: it has no config.yaml; there are 4 runs in it, give one: ${names} (${join('several', 'report.md')} compares them)\n`,
+  })
+
   await rm(folder('several', 'seed-1-fold-1'), { recursive: true })
   const more = await cellgrad('train', '--resume', 'several')
   expect([more.status, more.err]).toEqual([0, ''])
@@ -276,6 +327,7 @@ it('several seeds and all folds are runs of their own, compared; it goes on wher
 // What is long above, in little: that the task can be trained from a file and judged at all.
 it.each(long ? [] : ['conditional', 'video'])('%s is trained and judged', async task => {
   expect(await cellgrad('train', `${task}.yaml`, '--iterations', '1', '--out', `little-${task}`)).toMatchObject({ status: 0, err: '' })
+  expect(await cellgrad('evaluate', `little-${task}`, '--runs', '2', '--format', 'csv')).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^example,nqm,wrong,auroc\n\d/) })
   const judged = await cellgrad('evaluate', `little-${task}`, '--seeds', '1', '--format', 'csv', '--out', `little-${task}.png`)
   expect(judged).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^metric,mean,std,examples\nloss,[\d.]+,0,\d+\n$/) })
   const { width, height } = await readPng(folder(`little-${task}.png`))

@@ -1,7 +1,8 @@
 /**
- * `cellgrad evaluate`: how good a run's model is, by the loss of its task and by metrics, over its examples or others.
+ * `cellgrad evaluate`: how good a run's model is, by the loss of its task and by metrics, over its examples or others;
+ * and how sure it is of each.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ArgsDef } from 'citty'
 import { word } from '../../experiment/flat.ts'
@@ -13,7 +14,10 @@ import { scope } from '../../tensor/lifetime.ts'
 import { loadRunConfig } from '../input/config-file.ts'
 import { judgeRun, modelOf } from '../run/judge.ts'
 import { stepsOf } from '../run/lesson.ts'
+import { runFolders } from '../run/read-runs.ts'
+import { hasParts } from '../run/repeats.ts'
 import { files } from '../run/run-folder.ts'
+import { uncertaintyOf } from '../run/uncertain.ts'
 import { tableFormats, writeTable } from '../terminal/table.ts'
 import { argument, command, flag } from '../input/command.ts'
 import type { Command } from '../input/command.ts'
@@ -25,6 +29,7 @@ const args: ArgsDef = {
   set: flag('path=value', 'Other data than the run has: data.images=folder; may be given several times (default: none)'),
   steps: flag('n', 'Steps after which it is judged (default: the mean of those trained)'),
   seeds: flag('n', 'Rollouts with other cells firing, for the standard deviation (default: 3)'),
+  runs: flag('n', 'Says instead how sure it is of each example, by so many runs: NQM, wrong cells, and the AUROC of uncertainty for them (default: none)'),
   format: flag('name', `${formats.join(', ')} (default: text)`),
   out: flag('file.png', 'Writes what it makes of some examples (default: none)'),
 }
@@ -33,17 +38,40 @@ export const evaluate: Command = command('evaluate', 'Judge the model of a run b
   const { run: folder = '', out } = given.text
   const format = given.oneOf('format', formats, 'text')
   const file = join(folder, files.config)
-  if (!existsSync(file)) return given.refuse(`${folder} holds no run: it has no ${files.config}`)
+  if (!existsSync(file)) return given.refuse(`${folder} holds no run: it has no ${files.config}${await runsIn(folder)}`)
+  const runs = given.text.runs === undefined ? null : given.number('runs', 0, { least: 2, most: 1000 })
+  if (runs !== null && given.text.seeds !== undefined) return given.refuse('--seeds does not go with --runs')
   const set = given.set()
   const config = await loadRunConfig({ file, set, command: given.command })
   const model = await modelOf(folder)
   const steps = given.number('steps', stepsOf(config), { least: 0, most: 1e6 })
   const seeds = given.number('seeds', 3, { least: 1, most: 1000 })
-  const { table, ids, lesson } = await judgeRun(folder, config, model, { steps, seeds, isOther: Object.hasOwn(set, 'data') })
-  if (format === 'json') process.stdout.write(`${JSON.stringify(Object.fromEntries(table.rows.map(([name, mean, std]) => [word(name), { mean, std }])), null, 2)}\n`)
+  const isOther = Object.hasOwn(set, 'data')
+  if (runs !== null) {
+    if (out !== undefined) return given.refuse('--out does not go with --runs; cellgrad predict writes maps')
+    const table = await uncertaintyOf(folder, config, model, { steps, runs, isOther })
+    const named = table.rows.map(row => Object.fromEntries(table.columns.map((name, i) => [name, row[i] ?? null])))
+    return format === 'json' ? writeJson(named) : writeTable(table, format)
+  }
+  const { table, ids, lesson } = await judgeRun(folder, config, model, { steps, seeds, isOther })
+  if (format === 'json') writeJson(Object.fromEntries(table.rows.map(([name, mean, std]) => [word(name), { mean, std }])))
   else writeTable(table, format)
   if (out === undefined || !lesson) return
   const some = ids.slice(0, 8)
   const image = await sheetOf(lesson, scope(() => predict(model.rule, lesson.task, model.params, { steps, examples: some })), some)
   await writePng(out, upscale(image, Math.max(1, Math.round(384 / image.height))))
 })
+
+function writeJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+}
+
+/** Which runs a folder has below it, as the end of a sentence. */
+async function runsIn(folder: string): Promise<string> {
+  const found = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? await runFolders(folder) : []
+  if (found.length === 0) return ''
+  const [some, more] = [found.slice(0, 12).join(', '), found.length - 12]
+  const others = more > 0 ? ` and ${more} more` : ''
+  const compared = hasParts(folder) && existsSync(join(folder, files.report)) ? ` (${join(folder, files.report)} compares them)` : ''
+  return `; there ${found.length === 1 ? 'is a run' : `are ${found.length} runs`} in it, give one: ${some}${others}${compared}`
+}

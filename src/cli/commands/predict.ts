@@ -10,6 +10,7 @@ import { didYouMean, isObject } from '../../backends/options.ts'
 import { parseJson } from '../../nca/files/json.ts'
 import { encodeNpy } from '../../nca/data/npy.ts'
 import { predict as run } from '../../nca/tasks/evaluate.ts'
+import { uncertainty } from '../../nca/tasks/uncertainty.ts'
 import { seenCells } from '../../nca/tasks/classify.ts'
 import { examplesOf, pick, statesOf } from '../../nca/tasks/examples.ts'
 import type { Examples } from '../../nca/tasks/examples.ts'
@@ -24,11 +25,14 @@ import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { writePng } from '../../node/pictures/png.ts'
 import { fromImages } from '../../node/data/task-data.ts'
 import { scope } from '../../tensor/lifetime.ts'
+import { mul } from '../../tensor/ops/arithmetic.ts'
 import { sigmoid } from '../../tensor/ops/functions.ts'
 import { argMax } from '../../tensor/ops/reduce.ts'
+import { reshape } from '../../tensor/ops/reshape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { outputsOf } from '../../experiment/tasks/experiment.ts'
 import { coloured, seen, seenClasses } from '../../experiment/tasks/seen.ts'
+import { mapOf, toldClasses, toldOutput } from '../../experiment/tasks/told.ts'
 import { files } from '../run/run-folder.ts'
 import { say } from '../terminal/output.ts'
 import { argument, command, flag } from '../input/command.ts'
@@ -40,6 +44,7 @@ const args: ArgsDef = {
   input: argument('A picture (PNG, JPEG, WebP, GIF, BMP), a volume (.nii, .nii.gz), an array (.npy, .npz), or a folder of such', { required: true }),
   out: flag('folder', 'Where results are written, by the names of the inputs (default: predicted)'),
   steps: flag('n', 'Steps of the rule (default: the mean of those that it was trained for)'),
+  runs: flag('n', 'Writes beside each result how much so many runs differ in each cell: NAME.uncertainty.png, white for a deviation of ½, or .npy (default: none)'),
 }
 
 export const predict: Command = command('predict', 'Apply a trained rule to pictures and volumes', args, async given => {
@@ -48,6 +53,7 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
   const { rule, params, provenance } = await readModel(inRun ?? path)
   const [, least, end] = /^(\d+) to (\d+)$/.exec(provenance.steps ?? '') ?? ['', '64', '96']
   const steps = given.number('steps', Math.round((Number(least) + Number(end) - 1) / 2), { least: 0, most: 1e6 })
+  const runs = given.text.runs === undefined ? null : given.number('runs', 0, { least: 2, most: 1000 })
   const role = ['image', 'input'].find(name => rule.frozen.includes(name))
   if (role === undefined) {
     const hint = didYouMean('input', rule.frozen)
@@ -56,7 +62,7 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
   const data = provenance.data === undefined ? {} : parseJson(provenance.data, 4)
   const asked = isObject(data) ? data : {}
   await mkdir(out, { recursive: true })
-  for (const one of await inputsOf(input)) await predictOne(one, out, { rule, params, steps, role, asked })
+  for (const one of await inputsOf(input)) await predictOne(one, out, { rule, params, steps, runs, role, asked })
 })
 
 /** The files of a folder that can be read, or the one. */
@@ -72,19 +78,35 @@ type Applied = {
   readonly rule: DataRule
   readonly params: DataParams
   readonly steps: number
+  /** Runs by which it is said how sure the rule is; null: none. */
+  readonly runs: number | null
   readonly role: string
   /** The data that it was trained with, as its experiment says: of which loss its outputs are, and whether numbers are standardised. */
   readonly asked: Readonly<Record<string, unknown>>
 }
 
 async function predictOne(input: string, out: string, applied: Applied): Promise<void> {
-  const { rule, params, steps, role, asked } = applied
+  const { rule, params, steps, runs, role, asked } = applied
   const example = await readInput(input, applied)
   const task = { examples: 1, seeds: () => statesOf(rule, role, pick(example, [0], {})), loss: () => { throw new Error('predict: nothing is judged') } }
   const x = scope(() => run(rule, task, params, { steps }))
   const file = join(out, stemOf(basename(input)).replace(/\.(png|jpe?g|webp|gif|bmp)$/i, ''))
   if (role === 'image') await writeClasses(file, input, rule, x)
   else await writeOutput(file, rule, asked.loss, scope(() => takeRole(rule, x, 'output')))
+  if (runs === null) return
+  const of = (states: Tensor): Tensor => (role === 'image' ? toldClasses(rule, states) : toldOutput(asked.loss, takeRole(rule, states, 'output')))
+  const { map, nqm } = scope(() => {
+    const { std, nqm } = uncertainty(rule, task, params, { steps, runs, of })
+    return { map: mapOf(std), nqm }
+  })
+  say(`${input}: NQM ${Number((await nqm.data())[0].toPrecision(4))}`)
+  await writeMap(`${file}.uncertainty`, rule, map)
+}
+
+/** Deviations of cells: of a plane in shades of grey, where white is ½, the greatest of numbers from 0 to 1. */
+async function writeMap(file: string, rule: DataRule, map: Tensor): Promise<void> {
+  if (rule.grid === 2) await written(`${file}.png`, async path => writePng(path, await seen(() => reshape(mul(2, map), [...map.shape, 1]))))
+  else await written(`${file}.npy`, async path => writeFileAtomic(path, encodeNpy({ shape: map.shape.slice(1), data: await map.data() as Float32Array })))
 }
 
 async function readInput(path: string, { rule, role, asked }: Applied): Promise<Examples> {

@@ -27,6 +27,7 @@ import { readPng } from '../../node/pictures/png.ts'
 import { readTaskData } from '../../node/data/task-data.ts'
 import { foldIn, key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 import { heldOut, stepsOf } from './lesson.ts'
 import { files } from './run-folder.ts'
 
@@ -74,11 +75,21 @@ function row(name: string, bySeed: readonly (readonly number[])[]): (string | nu
   return [name, Number(mean.toPrecision(4)), Number(std.toPrecision(2)), bySeed[0].length]
 }
 
-/** By the examples that were held out, by all where there are none, and by all of other data. */
-async function judgeLesson(experiment: Experiment, { rule, params }: Model, { steps, seeds, isOther = false, most }: Judging): Promise<Judged> {
+/** The examples by which a run is judged: those that were held out, all where there are none, and all of other data. */
+export async function judgedBy(experiment: Experiment, isOther: boolean): Promise<{ lesson: Lesson; ids: readonly number[] }> {
   const lesson = lessonOf(experiment, await readTaskData(experiment, '.'))
   const split = await heldOut(isOther ? { ...experiment, validate: null } : experiment, lesson)
-  const ids = (split.test.length > 0 ? split.test : split.train).slice(0, most)
+  return { lesson, ids: split.test.length > 0 ? split.test : split.train }
+}
+
+/** The picture that a run of growing learns, with its padding. */
+export async function targetOf(folder: string, { data: { padding } }: Config): Promise<Tensor> {
+  return imageToTensor(padImage(await readPng(join(folder, files.target)), padding))
+}
+
+async function judgeLesson(experiment: Experiment, { rule, params }: Model, { steps, seeds, isOther = false, most }: Judging): Promise<Judged> {
+  const { lesson, ids: all } = await judgedBy(experiment, isOther)
+  const ids = all.slice(0, most)
   const measures = { loss: lesson.task.loss, ...lesson.measures }
   const rows = []
   for (const [name, measure] of Object.entries(measures)) {
@@ -90,8 +101,8 @@ async function judgeLesson(experiment: Experiment, { rule, params }: Model, { st
 }
 
 /** By the loss, at the end of a rollout and after eight of them; and by how much of damage is repaired. */
-async function judgeGrowing(folder: string, { data: { padding }, train: { damage } }: Config, { rule, params }: Model, { steps, seeds }: Judging): Promise<Judged> {
-  const target = imageToTensor(padImage(await readPng(join(folder, files.target)), padding))
+async function judgeGrowing(folder: string, config: Config, { rule, params }: Model, { steps, seeds }: Judging): Promise<Judged> {
+  const target = await targetOf(folder, config)
   const task = growingTask(rule, target)
   const keys = Array.from({ length: seeds }, (_, i) => key(i))
   const after = async (n: number): Promise<number[][]> => Promise.all(keys.map(k => evaluate(rule, task, params, { steps: n, key: k })))
@@ -100,7 +111,7 @@ async function judgeGrowing(folder: string, { data: { padding }, train: { damage
     const { perturb, judge } = recoveryProtocol
     const before = rollout(rule, params, task.seeds([0]), k, { steps: perturb })
     const [, height, width] = before.shape
-    const damaged = erase(before, damageMask(foldIn(k, perturb), damage, 1, height, width, before.backend))
+    const damaged = erase(before, damageMask(foldIn(k, perturb), config.train.damage, 1, height, width, before.backend))
     const final = rollout(rule, params, damaged, k, { steps: judge - perturb, from: perturb })
     const [a, b, c] = [before, damaged, final].map(x => mse(rgba(x), target))
     return { data: recovery(a, b, c).data() }

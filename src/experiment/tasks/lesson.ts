@@ -25,16 +25,18 @@ import { key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { sub } from '../../tensor/ops/arithmetic.ts'
 import { greater } from '../../tensor/ops/compare.ts'
-import { stack } from '../../tensor/ops/concat.ts'
+import { concat, stack } from '../../tensor/ops/concat.ts'
 import { full } from '../../tensor/ops/create.ts'
 import { sigmoid } from '../../tensor/ops/functions.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { argMax } from '../../tensor/ops/reduce.ts'
+import { reshape } from '../../tensor/ops/reshape.ts'
 import { tensor } from '../../tensor/tensor.ts'
 import type { Placement, Tensor } from '../../tensor/tensor.ts'
 import { outputsOf } from './experiment.ts'
 import type { Experiment, ImageLoss, TaskName } from './experiment.ts'
 import { grey, seen, seenClasses } from './seen.ts'
+import { toldClasses, toldOutput, wrongClasses, wrongOutput, wrongValues } from './told.ts'
 
 /** The data of each task, read: pictures as they are to be grown, examples by their numbers. */
 export type TaskData = {
@@ -56,6 +58,10 @@ export type Lesson = {
   readonly labels?: ArrayLike<number>
   /** By what results are judged beside the loss, by name. */
   readonly measures: Readonly<Record<string, Measure>>
+  /** What states `[n,h,w,c]` tell, `[n,h,w,m]`: amounts of foreground, in which `uncertainty` compares runs. */
+  told(x: Tensor): Tensor
+  /** In which cells what is told of examples is wrong, where that is known: `[n,h,w]`, int32, 1 wrong, 0 right, −1 not asked. */
+  wrong?(told: Tensor, ids: readonly number[]): Tensor
   /** Pictures of states `[n,h,w,c]` of examples, a row for each; and of what they should be. */
   show(x: Tensor, ids: readonly number[]): Promise<Image>
   wanted(ids: readonly number[]): Promise<Image>
@@ -87,6 +93,8 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
   conditional({ rule }, pictures, placement) {
     return {
       task: conditionalTask(rule, targetsOf(pictures, placement)), measures: {},
+      told: rgba,
+      wrong: (told, ids) => wrongValues(told, targetsOf(ids.map(id => pictures[id]), placement)),
       show: async x => row(each(x), one => seen(() => rgba(one()))),
       wanted: async ids => rows([ids.map(id => pictures[id])]),
     }
@@ -96,6 +104,8 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     const targets = targetsOf(pictures, placement)
     return {
       task: trajectoryTask(rule, targets), measures: {},
+      told: rgba,
+      wrong: told => wrongValues(told, targetsOf([pictures.at(-1)!], placement)),
       show: async x => row(each(x), one => seen(() => rgba(one()))),
       wanted: async ids => rows([ids.map(() => pictures.at(-1)!)]),
     }
@@ -111,6 +121,8 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     return {
       task, labels: images.labels,
       measures: { accuracyOfCells: judged('cell'), accuracyOfImages: judged('image') },
+      told: x => toldClasses(rule, x),
+      wrong: (told, ids) => wrongClasses(told, reshape(labels(ids, told), [ids.length, ...told.shape.slice(1, -1).map(() => 1)])),
       show: async x => row(each(x), one => seenClasses(() => argMax(classes(one())), () => seenCells(rule, one()))),
       wanted: async ids => row(each(scope(() => task.seeds(ids))), (one, i) => seenClasses(
         () => full(one().shape.slice(0, -1), images.labels[ids[i]], { dtype: 'int32', backend: placement.backend }), () => seenCells(rule, one()),
@@ -131,6 +143,8 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     return {
       task: imageToImageTask(rule, pairs, { ...placement, loss: losses[loss] }),
       measures: Object.fromEntries(Object.entries(measures).map(([name, measure]) => [name, measured(measure)])),
+      told: x => toldOutput(loss, logits(x)),
+      wrong: (told, ids) => wrongOutput(loss)(told, wanted(ids, told)),
       show: async x => row(each(x), state => picture(() => output(state()))),
       wanted: async ids => row(ids, id => picture(one(pairs.outputs, id))),
       given: async ids => row(ids, id => seen(one(pairs.inputs, id))),
@@ -144,8 +158,11 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     const frame = (id: number, i: number): Image => grey(width, height, Array.from(
       { length: height * width }, (_, j) => videos.of(Math.floor(id / each_))[((id % each_) + k + i) * height * width + j],
     ))
+    const frames = (id: number): Tensor => concat(Array.from({ length: k }, (_, i) => takeChannels(imageToTensor(frame(id, i), placement), 0, 1)), -1)
     return {
       task, measures: {},
+      told: x => takeRole(rule, x, 'output'),
+      wrong: (told, ids) => wrongValues(told, stack(ids.map(frames), 0)),
       show: async x => rows(await Promise.all(each(x).map(one => Promise.all(
         Array.from({ length: k }, (_, i) => seen(() => takeChannels(takeRole(rule, one(), 'output'), i, i + 1))),
       )))),
@@ -157,6 +174,7 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     const texture = scope(() => takeChannels(imageToTensor(overWhite(picture), placement), 0, 3))
     return {
       task: textureTask(rule, texture, { levels, ...(grid && { grid }) }), measures: {},
+      told: colours,
       show: async x => row(each(x), one => seen(() => colours(one()))),
       wanted: async () => picture,
     }

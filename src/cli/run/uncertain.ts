@@ -1,0 +1,79 @@
+/**
+ * How sure the model of a run is of each example, by several runs in which other cells fire; and, where the truth is known,
+ * whether runs differ in the cells in which it errs: the area under the ROC curve of the deviations as scores of errors is
+ * 1 where every wrong cell is less sure than every right one, and ½ where uncertainty says nothing of errors.
+ */
+import type { RunTable } from '../../experiment/runs.ts'
+import type { Lesson } from '../../experiment/tasks/lesson.ts'
+import { mapOf, wrongValues } from '../../experiment/tasks/told.ts'
+import { isGrowing } from '../../experiment/tasks/values.ts'
+import type { RunConfig } from '../../experiment/tasks/values.ts'
+import type { Model } from '../../nca/files/model-file.ts'
+import { auroc } from '../../nca/losses/metrics.ts'
+import { rgba } from '../../nca/state.ts'
+import { growingTask } from '../../nca/tasks/growing.ts'
+import { uncertainty } from '../../nca/tasks/uncertainty.ts'
+import { foldIn, key } from '../../tensor/key.ts'
+import { scope } from '../../tensor/lifetime.ts'
+import { reshape } from '../../tensor/ops/reshape.ts'
+import { tensor } from '../../tensor/tensor.ts'
+import { judgedBy, targetOf } from './judge.ts'
+
+type Subject = { readonly lesson: Pick<Lesson, 'task' | 'told' | 'wrong'>; readonly ids: readonly number[] }
+
+/** The cells that are asked: how much runs differ in each, and whether their mean is wrong. */
+type Cells = { readonly deviations: number[]; readonly errors: number[] }
+
+/** Examples that are together in memory. */
+const together = 32
+
+/** A row for each example, and one of all: NQM, the share of wrong cells, and how well deviations tell them from the right ones. */
+export async function uncertaintyOf(
+  folder: string, config: RunConfig, { rule, params }: Model, { steps, runs, isOther }: { steps: number; runs: number; isOther: boolean },
+): Promise<RunTable> {
+  const { lesson, ids }: Subject = isGrowing(config) ? await growing(folder, config, rule) : await judgedBy(config, isOther)
+  const nqms: number[] = []
+  const cells: Cells[] = []
+  for (let i = 0; i < ids.length; i += together) {
+    const some = ids.slice(i, i + together)
+    const made = scope(() => {
+      const { mean, std, nqm } = uncertainty(rule, lesson.task, params, { steps, runs, examples: some, key: foldIn(key(0), i), of: lesson.told })
+      return { nqm, map: reshape(mapOf(std), [-1]), wrong: lesson.wrong && reshape(lesson.wrong(mean, some), [-1]) }
+    })
+    nqms.push(...await made.nqm.data())
+    const [map, wrong] = [await made.map.data(), await made.wrong?.data()]
+    const each = map.length / some.length
+    some.forEach((_, j) => cells.push(asked(map, wrong, j * each, (j + 1) * each)))
+  }
+  const rows = await Promise.all(ids.map(async (id, i) => [id, short(nqms[i]), ...await judged(cells[i])]))
+  const whole = { deviations: cells.flatMap(one => one.deviations), errors: cells.flatMap(one => one.errors) }
+  const mean = nqms.reduce((a, b) => a + b, 0) / nqms.length
+  return { columns: ['example', 'nqm', 'wrong', 'auroc'], rows: [...rows, ['all', short(mean), ...await judged(whole)]] }
+}
+
+async function growing(folder: string, config: Parameters<typeof targetOf>[1], rule: Model['rule']): Promise<Subject> {
+  const target = await targetOf(folder, config)
+  return { lesson: { task: growingTask(rule, target), told: rgba, wrong: told => wrongValues(told, target) }, ids: [0] }
+}
+
+function asked(map: ArrayLike<number>, wrong: ArrayLike<number> | undefined, from: number, to: number): Cells {
+  const cells: Cells = { deviations: [], errors: [] }
+  if (!wrong) return cells
+  for (let i = from; i < to; i++) {
+    if (wrong[i] < 0) continue
+    cells.deviations.push(map[i])
+    cells.errors.push(wrong[i])
+  }
+  return cells
+}
+
+/** The share of wrong cells, and the area: neither where the truth is not known, no area where all are right, or wrong. */
+async function judged({ deviations, errors }: Cells): Promise<(number | undefined)[]> {
+  if (errors.length === 0) return [undefined, undefined]
+  const [area] = await scope(() => auroc(tensor(Float32Array.from(deviations)), tensor(Uint32Array.from(errors)))).data()
+  return [short(errors.reduce((a, b) => a + b, 0) / errors.length), Number.isNaN(area) ? undefined : short(area)]
+}
+
+function short(x: number): number {
+  return Number(x.toPrecision(4))
+}

@@ -4,8 +4,9 @@
 
 const devices: GPUDevice[] = []
 
-/** From now on, whatever is asked for, `navigator.gpu` gives devices with the default limits. */
-export async function useDefaultLimits(): Promise<void> {
+/** From now on, whatever is asked for, `navigator.gpu` gives devices with the default limits; until what it returns is called. */
+export async function useDefaultLimits(): Promise<() => void> {
+  const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator')
   const { create } = await import('webgpu')
   const dawn = create([])
   const requestAdapter = async (options?: GPURequestAdapterOptions): Promise<object | null> => {
@@ -22,4 +23,8 @@ export async function useDefaultLimits(): Promise<void> {
   }
   Object.defineProperty(globalThis, 'navigator', { value: { gpu: { requestAdapter } }, configurable: true, writable: true })
   process.once('exit', () => devices.forEach(device => device.destroy()))
+  return () => {
+    if (before) Object.defineProperty(globalThis, 'navigator', before)
+    else Reflect.deleteProperty(globalThis, 'navigator')
+  }
 }

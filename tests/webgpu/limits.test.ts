@@ -17,8 +17,9 @@ import { long } from '../long.ts'
 import { useDefaultLimits } from './default-limits.ts'
 import './gpu.ts'
 
-await useDefaultLimits()
+const endLimits = await useDefaultLimits()
 const opened = await openDevice()
+endLimits() // other files of this process have limits of their own
 const gpu = backendOn(opened)
 afterAll(() => gpu.close())
 

@@ -141,6 +141,8 @@ describe('how sure a rule is', () => {
     // Where all cells are equally sure, deviations say nothing of errors.
     const still = await cellgrad('evaluate', 'classification-1', '--runs', '2', '--format', 'csv')
     expect(still).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^example,nqm,wrong,auroc\n(\d,0,[\d.]+,(0\.5)?\n)+all,0,[\d.]+,(0\.5)?\n$/) })
+    // Of textures no truth is known.
+    expect((await cellgrad('evaluate', 'texture-1', '--runs', '2', '--format', 'csv')).out).toMatch(/^example,nqm,wrong,auroc\n0,[\d.]+,,\nall,[\d.]+,,\n$/)
     const refused = await Promise.all([['--runs', '1'], ['--runs', '1.5'], ['--runs', '3', '--seeds', '2']].map(flags => cellgrad('evaluate', 'unsure', ...flags)))
     expect(refused.map(({ err }) => err)).toEqual([
       'cellgrad evaluate: --runs is 1, expected a whole number ≥ 2\n', 'cellgrad evaluate: --runs is 1.5, expected a whole number ≥ 2\n',

@@ -39,9 +39,10 @@ export function bundledModels(): Promise<Asset[]> {
   return assets('models', '.safetensors')
 }
 
-/** The path of a bundled experiment by its name, like `digits`; undefined where there is none. */
+/** The path of a bundled experiment by its name, `learned-filters`, or as its recipe is called, `learnedFilters`; undefined where there is none. */
 export async function bundledExperiment(name: string): Promise<string | undefined> {
-  return (await assets('experiments', '.yaml')).find(asset => asset.name === name)?.path
+  const file = name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+  return (await assets('experiments', '.yaml')).find(asset => asset.name === file)?.path
 }
 
 async function assets(folder: string, extension: string): Promise<Asset[]> {

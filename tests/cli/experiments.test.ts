@@ -97,6 +97,10 @@ it('a trained rule is applied to a picture, and to a folder of them', async () =
   const classes = await cellgrad('predict', 'classification-1', 'classes/a', '--out', 'said')
   expect([classes.status, classes.err]).toEqual([0, ''])
   expect(classes.out).toMatch(/^classes\/a\/0\.png: class [01]\nsaid\/0\.png\nclasses\/a\/1\.png: class /)
+  const several = await cellgrad('predict', 'classification-1', 'classes/a/2.png', 'photos/0.png', 'photos/1.png', '--out', 'said')
+  expect([several.status, several.out.match(/^.*(?=: class)/gm)]).toEqual([0, ['classes/a/2.png', 'photos/0.png', 'photos/1.png']])
+  expect(await cellgrad('predict', 'classification-1', 'classes', 'classes/a', 'classes/b', '--out', 'never')).toMatchObject({ status: 2, err: expect.stringContaining('there are no pictures, volumes or arrays in classes') })
+  expect(await cellgrad('predict', 'classification-1', 'classes/a', 'classes/b/1.png', '--out', 'never')).toMatchObject({ status: 2, err: expect.stringMatching(/^cellgrad predict: what is made of classes\/b\/1\.png would be called 1, as /) })
   const mask = await cellgrad('predict', 'imageToImage-1/model.safetensors', 'photos/1.png', '--out', 'made', '--steps', '2')
   expect(mask).toMatchObject({ status: 0, err: '', out: 'made/1.png\n' })
   expect(await readPng(folder('made', '1.png'))).toMatchObject({ width: 6, height: 6 })
@@ -220,9 +224,10 @@ describe('volumes', () => {
 
 it('a run of growing is judged by its loss and by what it repairs', async () => {
   expect((await cellgrad('train', '🦎', '--set', 'data.size=5', '--set', 'data.padding=1', '--set', 'train.batch=2', '--set', 'train.steps=[2, 4]', '--set', 'train.iterations=1', '--out', 'grown')).status).toBe(0)
-  const { status, out, err } = await cellgrad('evaluate', 'grown', '--seeds', '1', '--format', 'csv')
+  const { status, out, err } = await cellgrad('evaluate', 'grown', '--seeds', '1', '--format', 'csv', '--out', 'grown.png')
   expect([status, err]).toEqual([0, ''])
   expect(out).toMatch(/^metric,mean,std,examples\nloss,[\d.]+,0,1\nloss after 24 steps,[\d.]+,0,1\nrecovery %,/)
+  expect((await readPng(folder('grown.png'))).width).toBeGreaterThan(0)
   expect((await cellgrad('evaluate', 'grown', '--runs', '2', '--format', 'csv')).out).toMatch(/^example,nqm,wrong,auroc\n0,[\d.]+,[\d.]+,[\d.]+\nall,/)
 })
 

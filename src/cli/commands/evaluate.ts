@@ -5,11 +5,16 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ArgsDef } from 'citty'
+import type { Config } from '../../experiment/config/schema.ts'
 import { word } from '../../experiment/flat.ts'
+import { isGrowing } from '../../experiment/tasks/values.ts'
 import { upscale } from '../../nca/files/image.ts'
+import type { Model } from '../../nca/files/model-file.ts'
 import { sheetOf } from '../../experiment/tasks/lesson.ts'
 import { predict } from '../../nca/tasks/evaluate.ts'
+import { writeFilmStrip } from '../../node/animation.ts'
 import { writePng } from '../../node/pictures/png.ts'
+import { key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { loadRunConfig } from '../input/config-file.ts'
 import { judgeRun, modelOf } from '../run/judge.ts'
@@ -31,7 +36,7 @@ const args: ArgsDef = {
   seeds: flag('n', 'Rollouts with other cells firing, for the standard deviation (default: 3)'),
   runs: flag('n', 'Says instead how sure it is of each example, by so many runs: NQM, wrong cells, and the AUROC of uncertainty for them (default: none)'),
   format: flag('name', `${formats.join(', ')} (default: text)`),
-  out: flag('file.png', 'Writes what it makes of some examples (default: none)'),
+  out: flag('file.png', 'Writes what it makes of some examples, or grows (default: none)'),
 }
 
 export const evaluate: Command = command('evaluate', 'Judge the model of a run by the metrics of its task', args, async given => {
@@ -56,7 +61,9 @@ export const evaluate: Command = command('evaluate', 'Judge the model of a run b
   const { table, ids, lesson } = await judgeRun(folder, config, model, { steps, seeds, isOther })
   if (format === 'json') writeJson(Object.fromEntries(table.rows.map(([name, mean, std]) => [word(name), { mean, std }])))
   else writeTable(table, format)
-  if (out === undefined || !lesson) return
+  if (out === undefined) return
+  if (isGrowing(config)) await drawGrown(out, config, model, steps)
+  if (!lesson) return
   const some = ids.slice(0, 8)
   const image = await sheetOf(lesson, scope(() => predict(model.rule, lesson.task, model.params, { steps, examples: some })), some)
   await writePng(out, upscale(image, Math.max(1, Math.round(384 / image.height))))
@@ -74,4 +81,10 @@ async function runsIn(folder: string): Promise<string> {
   const others = more > 0 ? ` and ${more} more` : ''
   const compared = hasParts(folder) && existsSync(join(folder, files.report)) ? ` (${join(folder, files.report)} compares them)` : ''
   return `; there ${found.length === 1 ? 'is a run' : `are ${found.length} runs`} in it, give one: ${some}${others}${compared}`
+}
+
+/** What it grows from its seed, up to the steps after which it is judged. */
+async function drawGrown(path: string, { data: { size, padding } }: Config, { rule, params }: Model, steps: number): Promise<void> {
+  const side = size + 2 * padding
+  await writeFilmStrip(path, rule, params, { key: key(0), size: side, scale: Math.max(1, Math.round(128 / side)), at: [0, 1, 2, 4, 8].map(n => n * steps) })
 }

@@ -41,14 +41,15 @@ import type { Command } from '../input/command.ts'
 
 const args: ArgsDef = {
   model: argument('A model, or the folder of a run', { required: true }),
-  input: argument('A picture (PNG, JPEG, WebP, GIF, BMP), a volume (.nii, .nii.gz), an array (.npy, .npz), or a folder of such', { required: true }),
+  'input…': argument('Pictures (PNG, JPEG, WebP, GIF, BMP), volumes (.nii, .nii.gz), arrays (.npy, .npz), or folders of such', { required: true }),
   out: flag('folder', 'Where results are written, by the names of the inputs (default: predicted)'),
   steps: flag('n', 'Steps of the rule (default: the mean of those that it was trained for)'),
   runs: flag('n', 'Writes beside each result how much so many runs differ in each cell: NAME.uncertainty.png, white for a deviation of ½, or .npy (default: none)'),
 }
 
 export const predict: Command = command('predict', 'Apply a trained rule to pictures and volumes', args, async given => {
-  const { model: path = '', input = '', out = 'predicted' } = given.text
+  const { model: path = '', out = 'predicted' } = given.text
+  const [, ...inputs] = given.words
   const inRun = [files.best, files.model].map(name => join(path, name)).find(file => existsSync(file))
   const { rule, params, provenance } = await readModel(inRun ?? path)
   const [, least, end] = /^(\d+) to (\d+)$/.exec(provenance.steps ?? '') ?? ['', '64', '96']
@@ -61,9 +62,17 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
   }
   const data = provenance.data === undefined ? {} : parseJson(provenance.data, 4)
   const asked = isObject(data) ? data : {}
+  const all = (await Promise.all(inputs.map(inputsOf))).flat()
+  const twin = all.find((path, i) => all.findIndex(other => nameOf(other) === nameOf(path)) < i)
+  if (twin !== undefined) given.refuse(`what is made of ${twin} would be called ${nameOf(twin)}, as what is made of another input; give them one after the other, each with an --out`)
   await mkdir(out, { recursive: true })
-  for (const one of await inputsOf(input)) await predictOne(one, out, { rule, params, steps, runs, role, asked })
+  for (const one of all) await predictOne(one, out, { rule, params, steps, runs, role, asked })
 })
+
+/** What the result of an input is called. */
+function nameOf(input: string): string {
+  return stemOf(basename(input)).replace(/\.(png|jpe?g|webp|gif|bmp)$/i, '')
+}
 
 /** The files of a folder that can be read, or the one. */
 async function inputsOf(path: string): Promise<string[]> {
@@ -90,7 +99,7 @@ async function predictOne(input: string, out: string, applied: Applied): Promise
   const example = await readInput(input, applied)
   const task = { examples: 1, seeds: () => statesOf(rule, role, pick(example, [0], {})), loss: () => { throw new Error('predict: nothing is judged') } }
   const x = scope(() => run(rule, task, params, { steps }))
-  const file = join(out, stemOf(basename(input)).replace(/\.(png|jpe?g|webp|gif|bmp)$/i, ''))
+  const file = join(out, nameOf(input))
   if (role === 'image') await writeClasses(file, input, rule, x)
   else await writeOutput(file, rule, asked.loss, scope(() => takeRole(rule, x, 'output')))
   if (runs === null) return

@@ -23,6 +23,8 @@ export type Given = {
   readonly command: string
   /** Arguments and flags by name, undefined where not given. */
   readonly text: Readonly<Record<string, string | undefined>>
+  /** All arguments that are no flags, in order. */
+  readonly words: readonly string[]
   /** Whether a flag that takes no value was given. */
   has(flag: string): boolean
   /** The number that a flag was given, or `otherwise` where it was not. Throws where it is not in range. */
@@ -43,7 +45,7 @@ export const flag = (valueHint: string, description: string): ArgDef => ({ type:
 /** A flag without a value. */
 export const toggle = (description: string): ArgDef => ({ type: 'boolean', description: `${description} (default: false)` })
 
-/** An argument that is told by its place. */
+/** An argument that is told by its place. The last one may be given several times, where its name ends with `…`. */
 export const argument = (description: string, { required = false }: { required?: boolean } = {}): ArgDef => ({ type: 'positional', required, description })
 
 /** The flag of all commands that train. */
@@ -67,7 +69,7 @@ function givenTo(command: string, parsed: Readonly<Record<string, unknown>>, raw
   const text = parsed as Given['text']
   const refuse = (why: string): never => { throw new UsageError(`${command}: ${why}`) }
   const given: Given = {
-    command, text, refuse,
+    command, text, refuse, words: parsed._ as string[],
     has: flag => Boolean(parsed[flag]),
     number(flag, otherwise, { least, most, whole = true }) {
       const given = text[flag]
@@ -133,8 +135,8 @@ export function checkArguments(command: string, given: readonly string[], args: 
   if (words.some(({ value }) => value === '')) throw new UsageError(`${command}: an argument is empty`)
   const wanted = Object.entries(args).filter(([, arg]) => arg.type === 'positional')
   const missing = wanted.slice(words.length).find(([, arg]) => arg.required)
-  if (missing) throw new UsageError(`${command}: ${missing[0].toUpperCase()} is missing; see ${command} --help`)
+  if (missing) throw new UsageError(`${command}: ${missing[0].replace('…', '').toUpperCase()} is missing; see ${command} --help`)
   const extra = words[wanted.length]
-  if (!extra) return
+  if (!extra || wanted.at(-1)?.[0].endsWith('…')) return
   throw new UsageError(`${command}: ${JSON.stringify(extra.value)} is one argument too many; see ${command} --help`)
 }

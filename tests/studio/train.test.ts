@@ -81,6 +81,10 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
     await page.getByRole('button', { name: 'Open in Play' }).click()
     await until(async () => await figure(studio, 'living cells') > 40) // it grows from one cell
     await studio.picture('train-grows')
+    // Of what was trained here, Look inside knows what it was to grow.
+    await page.getByRole('link', { name: 'Train' }).click()
+    await page.getByRole('button', { name: 'Look inside' }).click()
+    await page.getByText('blue and alpha from the target').waitFor()
     await studio.leave()
   })
 })

@@ -2,8 +2,14 @@
  * What one room gives to another: a model, which it takes up when it opens.
  */
 import { addressOf } from '../address.ts'
+import type { Pixels } from '../ui/picture.ts'
 
-export type Given = { readonly name: string; readonly bytes: Uint8Array }
+export type Given = {
+  readonly name: string
+  readonly bytes: Uint8Array
+  /** What it has learned to grow, and how many cells the longer side of that has, where both are known. */
+  readonly target?: { readonly pixels: Pixels; readonly side: number }
+}
 
 let given: Given | null = null
 

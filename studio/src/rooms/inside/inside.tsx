@@ -11,6 +11,7 @@ import { Figure, Keys, Section, Select, Slider } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
 import { paint } from '../../ui/picture.ts'
 import { takeModel } from '../handover.ts'
+import type { Given } from '../handover.ts'
 import { bundledModels, bytesOf } from '../models.ts'
 import type { File } from '../play/commands.ts'
 import { FileChooser, FileDrop } from '../play/file-drop.tsx'
@@ -40,6 +41,9 @@ const words: Readonly<Record<Quantity, string>> = {
   gradient: '∂L/∂s: how the loss of the last state would change, if a number of this state did.',
 }
 
+/** Emoji are trained at this size, with empty cells around them. */
+const pictureSize = 40
+
 /** With what a rollout begins from nothing, by the kind of the rule. */
 const firsts: Readonly<Record<Kind, string>> = { growing: 'From the seed', classes: 'From a drawing', texture: 'From nothing', other: 'From nothing' }
 
@@ -51,7 +55,7 @@ function numberOf<T>(text: string | undefined, least: number, most: number, othe
 export function Inside({ settings }: { settings: Settings }): VNode {
   const canvas = useRef<HTMLCanvasElement>(null)
   const [given] = useState(takeModel)
-  const [dropped, setDropped] = useState<readonly File[]>(given ? [given] : [])
+  const [dropped, setDropped] = useState<readonly Given[]>(given ? [given] : [])
   const [model, setModel] = useState(given?.name ?? settings.model ?? bundledModels[0].name)
   const [steps, setSteps] = useState(numberOf(settings.steps, 16, 256, 96))
   /** Rows and columns that were asked for; else the grid is that of the model's training. */
@@ -82,8 +86,9 @@ export function Inside({ settings }: { settings: Settings }): VNode {
     const own = dropped.find(file => file.name === model)
     const found = bundledModels.find(({ name }) => name === model)
     if (!own && !found) throw new Error(`there is no model ${model} in this page; there are ${names.join(', ')}.`)
-    const file = own ?? { name: model, bytes: await bytesOf(found!) }
-    const target = found?.face ? await pixelsOf(found.face) : null
+    const file = { name: model, bytes: own?.bytes ?? await bytesOf(found!) }
+    const picture = found?.face ? { pixels: await pixelsOf(found.face), side: pictureSize } : null
+    const target = own?.target ?? picture
     if (!isWanted()) return
     const known = await call('inside', 'begin', { file, setup: { size: wished, steps }, target })
     if (!isWanted()) return

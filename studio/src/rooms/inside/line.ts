@@ -24,12 +24,15 @@ export type Start = 'seed' | 'pool' | 'play'
 
 export type Setup = { readonly size: number; readonly steps: number }
 
+/** A picture that a model has learned to grow, and how many cells its longer side has. */
+export type Target = { readonly pixels: Pixels; readonly side: number }
+
 /** What is looked into. */
 export type Subject = {
   readonly file: File
   readonly setup: Setup
   /** The picture that the model has learned to grow, where that is known. */
-  readonly target: Pixels | null
+  readonly target: Target | null
   /** The world of Play, where it is one of this model and size. */
   readonly played: Float32Array | null
 }
@@ -50,8 +53,6 @@ export type Lines = {
 }
 
 const runKey = key(0)
-/** Emoji are trained at this size, with empty cells around them. */
-const pictureSize = 40
 /** Steps after which a sample has grown, when it is hurt. */
 const grownAfter = 200
 
@@ -109,7 +110,7 @@ function firstOf(rule: DataRule, grid: Grid): Float32Array {
 /** The loss of the last state: its distance from the target, or, where there is none, the size of what is seen. */
 function lossOf({ target, setup: { size } }: Subject, rule: DataRule, backend: Backend): Pick<Lines, 'loss' | 'words'> {
   if (target && rule.channels.rgba === 4) {
-    const image = fit(imageFromPixels(target), Math.min(pictureSize, size))
+    const image = fit(imageFromPixels(target.pixels), Math.min(target.side, size))
     const padded = padImage(image, Math.floor((size - image.width) / 2))
     const wanted = imageToTensor(padded, { backend })
     return { loss: x => mean(mse(rgba(x), wanted)), words: 'mean squared distance of red, green, blue and alpha from the target' }

@@ -11,7 +11,7 @@ export const tools: readonly (readonly [Tool, string])[] = [
 
 /** What each tool does, in words. */
 export const meanings: Readonly<Record<Tool, string>> = {
-  erase: 'Drag to erase cells with the brush.',
+  erase: 'Drag over the cells to hurt them, and see what grows back.',
   circle: 'Click to erase a large circle.',
   half: 'Click to cut off what lies beyond the pointer.',
   seed: 'Click to plant one living cell.',

@@ -8,6 +8,7 @@ import { AddressButton } from '../send/send.tsx'
 import { Section } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
 import { paint } from '../../ui/picture.ts'
+import type { Pixels } from '../../ui/picture.ts'
 import type { ExportName } from './exports.ts'
 
 const files: readonly (readonly [ExportName, string, string])[] = [
@@ -35,10 +36,14 @@ function pngOf(pixels: Parameters<typeof paint>[1]): Promise<Blob> {
   })
 }
 
-/** @param name what the model is called */
-export function Downloads({ name }: { name: string }): VNode {
+export function Downloads({ name, target }: {
+  /** What the model is called. */
+  name: string
+  /** What it is to grow, on its grid. */
+  target: Pixels
+}): VNode {
   const model = async (): Promise<{ name: string; bytes: Uint8Array }> => ({ name, bytes: await call('train', 'model') })
-  const give = (room: 'play' | 'inside'): void => { model().then(file => openIn(room, file)).catch(complain) }
+  const give = (room: 'play' | 'inside'): void => { model().then(file => openIn(room, { ...file, target: { pixels: target, side: Math.max(target.width, target.height) } })).catch(complain) }
   return (
     <Section title="Take it with you">
       <div class="row">

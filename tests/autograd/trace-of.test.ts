@@ -75,6 +75,10 @@ describe('traceOf', () => {
     expect(() => traceOf(() => 1, 'x')).toThrow('traceOf(): argument 0 is string')
   })
 
+  it('is what printTape prints, and not a function', () => {
+    expect(() => printTape(exp as never)).toThrow('printTape: the trace is a function, expected what traceOf returns.')
+  })
+
   // The law that makes the table true: what its rows add up to is what the backend holds for the pullback.
   it('accounts for every byte that a pullback holds', () => {
     const bytesHeld = (f: (list: Tensor[]) => unknown, list: Tensor[]): number => {

@@ -130,6 +130,8 @@ describe('train', () => {
     const [file, long] = [folder('a file'), folder('x'.repeat(300))]
     await writeFile(file, '')
     await expect(createRun(config, picture, file)).rejects.toThrow(new Error(`train: cannot make the folder ${file} (a file has this name)`))
+    await expect(createRun(config, picture, `${file}/x`))
+      .rejects.toThrow(new Error(`train: cannot make the folder ${file}/x (a part of its path is a file)`))
     await expect(createRun(config, picture, long)).rejects.toThrow(new Error(`train: cannot make the folder ${long} (its name is too long)`))
     await expect(openRun(folder('nowhere'), {})).rejects.toThrow(new Error(`train: there is no folder ${folder('nowhere')}`))
   })

@@ -531,6 +531,9 @@ describe('files', () => {
     expect(await message({ rule, params, provenance: { loss: 0.3 } })).toMatchInlineSnapshot(
       `"encodeModel: provenance.loss is 0.3, expected text."`,
     )
+    expect(await message({ rule, params })).toMatchInlineSnapshot(
+      `"encodeModel: provenance is undefined, expected an object of texts."`,
+    )
   })
 
   it('name the file whose parts do not fit together', async () => {

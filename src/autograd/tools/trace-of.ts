@@ -17,6 +17,7 @@
  */
 import type { DType, Shape } from '../../backends/backend.ts'
 import { bytesOf } from '../../backends/backend.ts'
+import { check, isObject } from '../../backends/options.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import type { Resource } from '../../tensor/lifetime.ts'
 import { showShape } from '../../tensor/shape.ts'
@@ -160,7 +161,9 @@ function order(use: number | 'out'): number {
  *
  * @example console.log(printTape(traceOf((x: Tensor) => sum(exp(x)), tensor([1, 2, 3]))))
  */
-export function printTape({ rows, bytes }: Trace): string {
+export function printTape(trace: Trace): string {
+  check(isObject(trace) && Array.isArray(trace.rows), 'printTape', 'the trace', trace, 'what traceOf returns')
+  const { rows, bytes } = trace
   const table = [
     ['#', 'operator', 'of', 'shape', 'keeps', 'bytes'],
     ...rows.map(row => [

@@ -188,7 +188,12 @@ export async function newFolder(stem: string): Promise<string> {
 async function makingFolder<T>(folder: string, make: () => Promise<T>): Promise<T> {
   return make().catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === undefined) throw cause
-    const why = { EEXIST: 'a file has this name', ENAMETOOLONG: 'its name is too long' }[cause.code] ?? cause.message
+    const reasons: Record<string, string> = {
+      EEXIST: 'a file has this name',
+      ENOTDIR: 'a part of its path is a file',
+      ENAMETOOLONG: 'its name is too long',
+    }
+    const why = reasons[cause.code] ?? cause.message
     throw new Error(`train: cannot make the folder ${folder} (${why})`, { cause })
   })
 }

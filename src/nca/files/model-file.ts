@@ -7,7 +7,7 @@
  */
 import type { Backend, DType } from '../../backends/backend.ts'
 import { scope } from '../../tensor/lifetime.ts'
-import { checkOptions, keysOf, show } from '../../backends/options.ts'
+import { check, checkOptions, isObject, keysOf, show } from '../../backends/options.ts'
 import type { Options } from '../../backends/options.ts'
 import { defaultBackend, placementKinds, tensor } from '../../tensor/tensor.ts'
 import type { Placement } from '../../tensor/tensor.ts'
@@ -46,6 +46,7 @@ export async function encodeModel({ rule, params, provenance }: Model): Promise<
     )
   }
   checkParams('encodeModel', rule, params)
+  check(isObject(provenance), 'encodeModel', 'provenance', provenance, 'an object of texts')
   for (const [name, text] of Object.entries(provenance)) {
     if (reserved.includes(name)) {
       throw new Error(`encodeModel: provenance cannot be called ${name}, which the file uses itself.`)

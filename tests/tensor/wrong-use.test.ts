@@ -42,9 +42,11 @@ it('says what is wrong with operands', () => {
     div: () => cg.div(range(3), 2),
     square: () => lib.square(3),
     cast: () => lib.cast(x, 'float16'),
+    castNothing: () => lib.cast(x),
   })).toMatchInlineSnapshot(`
     {
       "cast": "cast: dtype is "float16", expected 'float32', 'float64', 'int32' or 'uint32'.",
+      "castNothing": "cast: dtype is undefined, expected an element type, like 'int32'.",
       "compared": "greater: a is 0.5, which int32 cannot hold. Convert the tensor with cast(x, 'float32').",
       "condition": "where: the condition is true, expected a tensor.",
       "div": "div: a is int32, whose quotients are no whole numbers. Convert it with cast(x, 'float32').",
@@ -174,6 +176,7 @@ it('says what is wrong with layers and windows', () => {
     padding: () => lib.conv2d(x, kernel, { padding: 'valid' }),
     filterPadding: () => lib.filter(x, 'mean', { padding: 'same' }),
     pooling: () => lib.maxPool(x, 3, { padding: 'none' }),
+    poolingBy: () => lib.maxPool(x, x),
     mode: () => lib.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], { mode: 'edge' }),
     filter: () => lib.filter(x, undefined),
     filterKernel: () => lib.filterKernel('mean', 2),
@@ -199,6 +202,7 @@ it('says what is wrong with layers and windows', () => {
       "noKernel": "conv2d: the kernel is a Array, expected a tensor.",
       "padding": "conv2d: padding is "valid", expected 'zero', 'circular', 'reflect' or 'replicate'.",
       "pooling": "maxPool: padding is "none", expected 'zero', 'circular', 'reflect' or 'replicate'.",
+      "poolingBy": "maxPool: k is a tensor [1,4,4,2] float32, expected a number of cells, or two.",
     }
   `)
 })

@@ -2,6 +2,7 @@
  * cast: the same numbers in another element type. Between floating types its derivative casts back.
  */
 import type { DType } from '../../backends/backend.ts'
+import { check } from '../../backends/options.ts'
 import { defineOp, requireTensor } from '../op.ts'
 import type { Op } from '../op.ts'
 import { sizeOf } from '../shape.ts'
@@ -41,6 +42,7 @@ export const castIntegersOp: Op<{ dtype: DType }> = defineOp<{ dtype: DType }>({
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
   requireTensor('cast', 'x', x)
+  check(dtype !== undefined, 'cast', 'dtype', dtype, "an element type, like 'int32'")
   place({ dtype, backend: x.backend }, 'cast')
   const smooth = [x.dtype, dtype].every(type => type.startsWith('float'))
   return x.dtype === dtype ? x : apply(smooth ? castOp : castIntegersOp, [x], { dtype })

@@ -15,7 +15,7 @@
 import type { Data } from '../../backends/backend.ts'
 import { defineOp, refuse } from '../op.ts'
 import type { Op } from '../op.ts'
-import { checkOptions, keysOf } from '../../backends/options.ts'
+import { check, checkOptions, keysOf } from '../../backends/options.ts'
 import { bands, loadBand, planOf, tapOffsets } from '../../backends/wasm/simd/bands.ts'
 import { isFloat } from '../../backends/wasm/simd/conditions.ts'
 import { sizeOf } from '../shape.ts'
@@ -196,6 +196,7 @@ export function poolWindows(
 ): Windows {
   checkOptions(op, options, poolOptions)
   const size = typeof k === 'number' ? [k, k] : k
+  check(Array.isArray(size) && size.length === 2, op, 'k', k, 'a number of cells, or two')
   const win = windows(op, x, size, options)
   if (size.some(n => n % 2 === 0)) {
     refuse(op, `a cell must be in its own window, so sizes must be odd, got ${size.join('×')}`)

@@ -65,6 +65,17 @@ it('is trained fold by fold, of which the best goes on; a subject is in one fold
   expect(held.flat().sort()).toEqual(subjects.map((_, i) => i))
 }, 180_000)
 
+it('candidates are compared by the mean of their folds; the best is written with all of them', async () => {
+  await writeFile(folder('all.yaml'), 'extends: base.yaml\nvalidate: { fold: all }\n')
+  await writeFile(folder('rates.yaml'), 'base: all.yaml\nfields: { train.rate: [0.01, 0.02] }\n')
+  const { status, err, out } = await run(['sweep', folder('rates.yaml'), '--out', folder('rates'), '--workers', '2'])
+  expect([status, err]).toEqual([0, ''])
+  expect(out).toContain('2 candidates with 3 runs each, ')
+  expect(await readdir(folder('rates', 'runs'))).toHaveLength(6)
+  expect(await readFile(folder('rates', 'report.md'), 'utf8')).toMatch(/^\| 0\.0[12] \| 4 \| [\d.]+ ± [\d.]+ \|$/m)
+  expect(parse(await readFile(folder('rates', 'best.yaml'), 'utf8'))).toMatchObject({ validate: { fold: 'all' } })
+}, 180_000)
+
 it('says in a sentence what is wrong with the file of groups', async () => {
   await writeFile(folder('gap.txt'), 'ann\n\nbob\n')
   await expect(readGroups(folder('gap.txt'))).rejects.toThrow(`groups: line 2 of ${folder('gap.txt')} is empty, expected the name of a group.`)

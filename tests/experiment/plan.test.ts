@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { checkData } from '../../src/backends/fields.ts'
-import { meanAndStd, planOf, ranked, runId, sweepField, sweepReport } from '../../src/experiment/index.ts'
+import { meanAndStd, planOf, ranked, runId, sweepField, sweepReport, valueAt } from '../../src/experiment/index.ts'
 import type { Candidate } from '../../src/experiment/index.ts'
 
 it('a plan has a run for each point and seed, named by its configuration', () => {
@@ -30,6 +30,20 @@ it('a plan has a run for each point and seed, named by its configuration', () =>
   const [next] = [within(2 * 70).machine].map(({ start, next }) => next(next(start)!.state))
   expect(next).toBeNull()
   expect(() => within(139)).toThrow('sweep: budget.iterations is 139, expected at least 140, which the first candidate needs.')
+})
+
+it('a candidate whose folds are held out in turn has a run for each seed and fold, and is judged by their mean', () => {
+  const base = { task: 'texture', recipe: 'texture', data: { image: 'a' }, train: { iterations: 70 }, validate: { every: 1, folds: 3, fold: 'all' } }
+  const sweep = checkData('sweep', sweepField, { base, fields: { 'train.batch': [2, 4] }, seeds: [3, 5] })
+  const { runs, configs } = planOf(sweep, base, 1)
+  for (const [candidate, own] of runs.entries()) {
+    expect(own.map(({ seed, config }) => [seed, config.seed, valueAt(config, 'validate.fold')])).toEqual([3, 5].flatMap(seed => [0, 1, 2].map(fold => [seed, seed, fold])))
+    expect(valueAt(configs[candidate], 'validate.fold')).toBe('all')
+  }
+  expect(new Set(runs.flat().map(({ id }) => id)).size).toBe(12)
+  const within = (iterations: number) => () => planOf({ ...sweep, budget: { iterations, minutes: null } }, base, 1)
+  expect(within(6 * 70)).not.toThrow()
+  expect(within(6 * 70 - 1)).toThrow('expected at least 420, which the first candidate needs.')
 })
 
 const value = fc.option(fc.integer({ min: 1, max: 50 }), { freq: 5 })

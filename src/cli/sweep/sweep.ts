@@ -70,7 +70,7 @@ async function readSweep(file: string): Promise<{ sweep: Sweep; plan: Plan }> {
     const checked = runConfigOf(config)
     if ('config' in checked) {
       const isOne = partsOf(checked.config).length === 1
-      return isOne ? [] : [`${file}: the base has several runs (by seeds, or validate.fold: all), expected one; the sweep has seeds, and fields that may be validate.fold`]
+      return isOne ? [] : [`${file}: the base has several runs, by seeds, expected one; the sweep has seeds`]
     }
     return checked.mistakes.map(({ key, says, unknown }) => `${file}: with ${inWords(plan.points[candidate])}: ${unknown === undefined ? `${key} ` : ''}${says}`)
   })
@@ -90,8 +90,8 @@ function told<T>(make: () => T, where: string = ''): T {
 async function runSweep(file: string, folder: string, { budget: { iterations, minutes } }: Sweep, plan: Plan, executor: Executor): Promise<void> {
   const { points, machine } = plan
   const longest = machine.rungs.at(-1)!
-  const [{ length: seeds }] = plan.runs
-  say(`${points.length} candidates${seeds > 1 ? ` with ${seeds} seeds each` : ''}, up to ${longest} iterations, in ${folder}`)
+  const [{ length: each }] = plan.runs
+  say(`${points.length} candidates${each > 1 ? ` with ${each} runs each` : ''}, up to ${longest} iterations, in ${folder}`)
   const interrupt = untilInterrupted(() => say('Stopping; runs that are under way are saved (Ctrl-C again to stop at once)'))
   const late = new AbortController()
   const timer = minutes === null ? undefined : setTimeout(() => late.abort(), 60_000 * minutes)
@@ -122,7 +122,7 @@ async function runSweep(file: string, folder: string, { budget: { iterations, mi
 }
 
 /** Writes report.md with its pictures, the table as CSV, and the best configuration as a file to train. */
-async function writeReport(file: string, folder: string, { points, runs }: Plan, { candidates, failures }: SweepResult, notes: readonly string[]): Promise<void> {
+async function writeReport(file: string, folder: string, { points, configs }: Plan, { candidates, failures }: SweepResult, notes: readonly string[]): Promise<void> {
   const judged = ranked(candidates)
   const finished = judged.filter(({ mean }) => mean !== null && mean > 0)
   const pictures: string[] = []
@@ -135,7 +135,7 @@ async function writeReport(file: string, folder: string, { points, runs }: Plan,
     }
     await writeFileAtomic(join(folder, 'parallel.svg'), await parallelCoordinatesSvg(judged))
     await writeFileAtomic(join(folder, 'loss.svg'), await meanAndStdSvg(judged))
-    const checked = runConfigOf(runs[points.indexOf(finished[0].point)][0].config)
+    const checked = runConfigOf(configs[points.indexOf(finished[0].point)])
     if ('config' in checked) await writeFileAtomic(join(folder, 'best.yaml'), runYaml(checked.config))
   }
   await writeFileAtomic(join(folder, 'runs.csv'), toCsv(sweepTable(judged)))

@@ -1,5 +1,5 @@
 /**
- * Sweeps as files describe them, and what they come to: candidates, each a point of the fields, trained once for each seed;
+ * Sweeps as files describe them, and what they come to: candidates, each a point of the fields, trained once for each seed and fold;
  * and the machine (`halving.ts`) that says which is trained how long. A design without halving is a machine of one rung.
  */
 import { orNull, record } from '../../backends/fields.ts'
@@ -14,6 +14,7 @@ import { configAt, runId } from './fields.ts'
 import type { Point, SweepFields } from './fields.ts'
 import { halving } from './halving.ts'
 import type { Halving } from './halving.ts'
+import { isGrowing, runConfigOf } from '../tasks/values.ts'
 
 /** What a sweep's file says. */
 export type Sweep = {
@@ -91,7 +92,9 @@ export type PlannedRun = { readonly id: string; readonly candidate: number; read
 /** All that a sweep may come to. */
 export type Plan = {
   readonly points: readonly Point[]
-  /** The runs of each candidate, one for each seed. */
+  /** The configuration of each candidate, with the first of the seeds. */
+  readonly configs: readonly JsonObject[]
+  /** The runs of each candidate, one for each seed, and for each fold where its validate.fold is 'all'. */
   readonly runs: readonly (readonly PlannedRun[])[]
   readonly machine: Halving
 }
@@ -112,19 +115,27 @@ export function planOf(sweep: Sweep, base: JsonObject, otherwise: number): Plan 
   checkPlaces(Object.keys(sweep.fields))
   const points = designs[sweep.design]()
   const seeds = sweep.seeds ?? [typeof base.seed === 'number' ? base.seed : 0]
-  const runs = points.map((point, candidate) => seeds.map(seed => {
-    const config = withValue(configAt(base, point), 'seed', seed)
-    return { id: runId(config), candidate, seed, config }
-  }))
+  const configs = points.map(point => withValue(configAt(base, point), 'seed', seeds[0]))
+  const runs = configs.map((first, candidate) => seeds.flatMap(seed => foldsOf(withValue(first, 'seed', seed)).map(config => (
+    { id: runId(config), candidate, seed, config }
+  ))))
+  const each = Math.max(...runs.map(({ length }) => length))
   const { least, factor, wait } = sweep.halving ?? { least: most, factor: 3, wait: true }
   check(least <= most, 'sweep', 'halving.least', least, `at most the iterations of a run, ${most}`)
-  const first = least * seeds.length
+  const first = least * each
   const { iterations: budget } = sweep.budget
   check(budget === null || budget >= first, 'sweep', 'budget.iterations', budget, `at least ${first}, which the first candidate needs`)
   return {
-    points, runs,
-    machine: halving({ candidates: points.length, least, most, factor, wait, budget: (budget ?? Infinity) / seeds.length }),
+    points, configs, runs,
+    machine: halving({ candidates: points.length, least, most, factor, wait, budget: (budget ?? Infinity) / each }),
   }
+}
+
+/** A configuration for each fold, where each is held out in turn; else the one. */
+function foldsOf(config: JsonObject): JsonObject[] {
+  const made = runConfigOf(config)
+  if (!('config' in made) || isGrowing(made.config) || made.config.validate?.fold !== 'all') return [config]
+  return Array.from({ length: made.config.validate.folds }, (_, fold) => withValue(config, 'validate.fold', fold))
 }
 
 /** Refuses fields of which a sweep makes something else, and two that are one. */

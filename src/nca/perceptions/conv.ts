@@ -10,6 +10,8 @@ import { dataOf } from '../../backends/fields.ts'
 import { flag, oneOf, wholeFrom } from '../../backends/options.ts'
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { convOn } from '../../tensor/ops/grid.ts'
+import { reshape } from '../../tensor/ops/reshape.ts'
+import { where } from '../../tensor/ops/compare.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import { activate, activationInWords, activations, slopeField } from '../mlp.ts'
 import type { Activation } from '../mlp.ts'
@@ -71,7 +73,10 @@ export const convKind: PartKind<Conv> = {
   },
   perceive({ dilation, activation, slope }, { kernel, bias }, x, how) {
     const y = convOn(x, kernel, { ...how, dilation })
-    return activate(activation, bias ? add(y, bias) : y, slope)
+    if (!bias) return activate(activation, y, slope)
+    // Cells that nobody needs get no bias: where it is NaN, the derivative of the activation there would be NaN too.
+    const { mask } = how
+    return activate(activation, add(y, mask ? where(reshape(mask, [...mask.shape, 1]), bias, 0) : bias), slope)
   },
   words({ outputs, size, dilation, activation, slope }, grid) {
     const apart = dilation === 1 ? '' : `, taps ${dilation} apart,`

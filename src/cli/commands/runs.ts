@@ -63,11 +63,14 @@ async function writeCurves(path: string, runs: readonly FoundRun[]): Promise<voi
   await writeFileAtomic(path, await learningCurvesSvg({ curves }))
 }
 
-/** What the models grow over twice the length of the first one's rollouts. */
+/** What the models grow over twice the length of the first one's rollouts. Those that begin with a picture grow nothing by themselves. */
 async function writeStrips(path: string, runs: readonly FoundRun[]): Promise<void> {
   const trained = runs.filter(({ folder }) => existsSync(join(folder, files.model)))
   if (trained.length === 0) throw new Error('runs: none of the runs has a model yet')
-  const models = await Promise.all(trained.map(async ({ name, folder }) => ({ name, ...await readModel(join(folder, files.model)) })))
+  const all = await Promise.all(trained.map(async ({ name, folder }) => ({ name, ...await readModel(join(folder, files.model)) })))
+  const models = all.filter(({ rule }) => !['image', 'input'].some(role => rule.frozen.includes(role)))
+  if (models.length === 0) throw new Error('runs: all models begin with a picture, and grow none for --strips; see cellgrad evaluate RUN --out file.png')
+  if (models.length < all.length) complain(`left out of ${path}: ${all.length - models.length} models, which begin with a picture`)
   const [{ provenance }] = models
   const [size, length] = [Number(provenance.grid) || 72, Number(/\d+$/.exec(provenance.steps ?? '')) || 96]
   const svg = await filmStripsSvg(models, { key: key(0), size, scale: Math.max(1, Math.round(128 / size)), at: [0, 1, 2, 3, 4, 6, 8].map(i => Math.round((i * length) / 4)) })

@@ -6,9 +6,8 @@
  * alpha after 200 steps, and how long the text is.
  */
 import {
-  decodeLink, encodeLink, fit, imageToTensor, key, mse, padImage, rgba, rollout, scope, seed,
+  decodeLink, encodeLink, fit, imageToTensor, key, mse, padImage, rgba, rollout, scope, seed, type DataParams,
 } from '../src/index.ts'
-import type { DataParams } from '../src/index.ts'
 import { bundledModels, emoji } from '../src/node/assets.ts'
 import { writeFileAtomic } from '../src/node/atomic-file.ts'
 import { readModel } from '../src/node/model.ts'

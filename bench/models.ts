@@ -7,10 +7,9 @@
  * them grown (docs/images/emoji.png).
  */
 import {
-  damageMask, erase, filmStrip, fit, foldIn, imageToTensor, key, mse, padImage, rgba, rollout, scope, seed, tensorToImage,
-  upscale,
+  damageMask, erase, filmStrip, fit, foldIn, imageToTensor, key, mse, padImage, rgba, rollout, scope, seed,
+  tensorToImage, upscale, type DataParams, type DataRule, type Image, type Tensor,
 } from '../src/index.ts'
-import type { DataParams, DataRule, Image, Tensor } from '../src/index.ts'
 import { visibleCircle } from '../src/node/animation.ts'
 import { bundledModels, emoji } from '../src/node/assets.ts'
 import { writeFileAtomic } from '../src/node/atomic-file.ts'

@@ -11,8 +11,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { figure } from '../tests/studio/look.ts'
-import { visit } from '../tests/studio/visit.ts'
-import type { Visit } from '../tests/studio/visit.ts'
+import { visit, type Visit } from '../tests/studio/visit.ts'
 import { writeTable } from './lib/report.ts'
 
 const seconds = (n: number): Promise<void> => new Promise(done => setTimeout(done, 1000 * n))

@@ -17,8 +17,7 @@ import { emoji } from '../src/node/index.ts'
 import { figure } from '../tests/studio/look.ts'
 import { closeBrowser, visit } from '../tests/studio/visit.ts'
 import { cores } from './lib/machine.ts'
-import { writeTable } from './lib/report.ts'
-import type { Row } from './lib/report.ts'
+import { writeTable, type Row } from './lib/report.ts'
 import { watchMemory } from './studio-memory.ts'
 
 const { values: { only, minutes, out } } = parseArgs({ options: {

@@ -8,15 +8,13 @@
  */
 import { join } from 'node:path'
 import {
-  accuracy, adam, classificationTask, defineRule, examplesOf, exchangeInputs, filmStrip, key, mean, recipes, recovery, recoveryProtocol,
-  rollout, scope, seenCells, stepDecay, takeRole, taskTrainer, tensor, upscale,
+  accuracy, adam, classificationTask, defineRule, examplesOf, exchangeInputs, filmStrip, key, mean, recipes, recovery,
+  recoveryProtocol, rollout, scope, seenCells, stepDecay, takeRole, taskTrainer, tensor, upscale, type DataParams, type
+  DataRule, type Image, type Tensor,
 } from '../src/index.ts'
-import type { DataParams, DataRule, Image, Tensor } from '../src/index.ts'
 import { readMnist } from '../src/node/index.ts'
-import { fileOf, table, writeCsv, writePicture, writeSvg, writeText } from './lib/context.ts'
-import type { Context } from './lib/context.ts'
-import { learn, summary } from './lib/learn.ts'
-import type { Learned } from './lib/learn.ts'
+import { fileOf, table, writeCsv, writePicture, writeSvg, writeText, type Context } from './lib/context.ts'
+import { learn, summary, type Learned } from './lib/learn.ts'
 import { coloured, grey } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'
 

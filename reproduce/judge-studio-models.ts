@@ -6,9 +6,8 @@
 import { join } from 'node:path'
 import {
   accuracy, argMax, classificationTask, cpu, equal, evaluate, examplesOf, imageToImageTask, iou, seenCells, takeRole,
-  tensor,
+  tensor, type Tensor,
 } from '../src/index.ts'
-import type { Tensor } from '../src/index.ts'
 import { readMnist, readModel } from '../src/node/index.ts'
 import { classesOf, outline } from './lib/outlines.ts'
 

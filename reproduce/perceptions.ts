@@ -4,14 +4,12 @@
  * The same network, recipe and seed for all; only the perception differs: Sobel filters, a convolution of 3×3 cells, and
  * the combination of that with one of 5×5 taps, two cells apart.
  */
-import { conditionalTask, filmStrip, key, overWhite, publishedPerceptions, rollout, scope, tensorToImage } from '../src/index.ts'
-import type { DataParams } from '../src/index.ts'
-import { table, writeCsv, writePicture, writeSvg, writeText, fileOf } from './lib/context.ts'
-import type { Context, Row } from './lib/context.ts'
-import { characters, emojiRule, emojiTrainer, targetsOf, tryOut } from './lib/emoji.ts'
-import type { Trial } from './lib/emoji.ts'
-import { learn, summary } from './lib/learn.ts'
-import type { Learned } from './lib/learn.ts'
+import {
+  conditionalTask, filmStrip, key, overWhite, publishedPerceptions, rollout, scope, tensorToImage, type DataParams,
+} from '../src/index.ts'
+import { table, writeCsv, writePicture, writeSvg, writeText, fileOf, type Context, type Row } from './lib/context.ts'
+import { characters, emojiRule, emojiTrainer, targetsOf, tryOut, type Trial } from './lib/emoji.ts'
+import { learn, summary, type Learned } from './lib/learn.ts'
 import { linesSvg } from './lib/plot.ts'
 
 type Name = 'sobel' | 'conv3' | 'combined'

@@ -4,8 +4,7 @@
  * recovery is negative. With the pool it is positive. The sign flip is the claim.
  */
 import { filmStrip, overWhite } from '../src/index.ts'
-import { fileOf, table, writeCsv, writePicture, writeSvg, writeText } from './lib/context.ts'
-import type { Context } from './lib/context.ts'
+import { fileOf, table, writeCsv, writePicture, writeSvg, writeText, type Context } from './lib/context.ts'
 import { characters } from './lib/emoji.ts'
 import { summary } from './lib/learn.ts'
 import { linesSvg } from './lib/plot.ts'

@@ -8,13 +8,12 @@
  */
 import { join } from 'node:path'
 import {
-  adam, argMax, conv, cosineDecay, crossEntropy, defineRule, dice, equal, examplesOf, filmStrip, imageToImageTask, key, mlp,
-  reshape, rollout, scope, takeRole, taskTrainer, tensor, upscale, warmUp,
+  adam, argMax, conv, cosineDecay, crossEntropy, defineRule, dice, equal, examplesOf, filmStrip, imageToImageTask, key,
+  mlp, reshape, rollout, scope, takeRole, taskTrainer, tensor, upscale, warmUp, type DataParams, type DataRule, type
+  Image,
 } from '../src/index.ts'
-import type { DataParams, DataRule, Image } from '../src/index.ts'
 import { readNifti } from '../src/node/index.ts'
-import { fileOf, table, writeCsv, writePicture, writeText } from './lib/context.ts'
-import type { Context } from './lib/context.ts'
+import { fileOf, table, writeCsv, writePicture, writeText, type Context } from './lib/context.ts'
 import { learn, summary } from './lib/learn.ts'
 import { coloured, grey } from './lib/pictures.ts'
 

@@ -14,9 +14,8 @@ import { parseArgs } from 'node:util'
 import {
   adam, add, classificationTask, conditionalTask, conv, cpu, defineRule, examplesOf, fit, imageToImageTask,
   imageToTensor, mean, mlp, mul, padImage, recipes, resize, square, stack, stepDecay, sub, takeChannels, taskTrainer,
-  tensor, textureTask, train,
+  tensor, textureTask, train, type DataParams, type DataRule, type Examples, type Trainer, type TrainerState,
 } from '../src/index.ts'
-import type { DataParams, DataRule, Examples, Trainer, TrainerState } from '../src/index.ts'
 import { emoji, readMnist, readPng, saveModel } from '../src/node/index.ts'
 import { classesOf, outline } from './lib/outlines.ts'
 

@@ -8,12 +8,10 @@
 import { join } from 'node:path'
 import {
   adam, colours, erase, filmStrip, foldIn, key, mean, patchTransport, recipes, recovery, recoveryProtocol, resize,
-  rollout, scope, stepDecay, taskTrainer, tensor, textureTask, upscale,
+  rollout, scope, stepDecay, taskTrainer, tensor, textureTask, upscale, type Image, type Tensor,
 } from '../src/index.ts'
-import type { Image, Tensor } from '../src/index.ts'
 import { readPng } from '../src/node/index.ts'
-import { fileOf, table, writeCsv, writePicture, writeSvg, writeText } from './lib/context.ts'
-import type { Context } from './lib/context.ts'
+import { fileOf, table, writeCsv, writePicture, writeSvg, writeText, type Context } from './lib/context.ts'
 import { learn, summary } from './lib/learn.ts'
 import { rgbImage } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'

@@ -7,12 +7,10 @@
 import { join } from 'node:path'
 import {
   adam, conv, cosineDecay, defineRule, examplesOf, filmStrip, key, mean, mlp, movingMnist, mse, rollout, scope, ssim,
-  takeRole, taskTrainer, tensor, upscale, videoTask, warmUp,
+  takeRole, taskTrainer, tensor, upscale, videoTask, warmUp, type DataParams, type DataRule, type Image, type Tensor,
 } from '../src/index.ts'
-import type { DataParams, DataRule, Image, Tensor } from '../src/index.ts'
 import { readMnist } from '../src/node/index.ts'
-import { fileOf, table, writeCsv, writePicture, writeSvg, writeText } from './lib/context.ts'
-import type { Context } from './lib/context.ts'
+import { fileOf, table, writeCsv, writePicture, writeSvg, writeText, type Context } from './lib/context.ts'
 import { learn, summary } from './lib/learn.ts'
 import { grey } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'

@@ -2,8 +2,7 @@
  * The GPU tests and the benchmarks as one module each, for a machine without packages (pack-gpu.mjs).
  */
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
-import type { Metafile } from 'esbuild'
+import { build, type Metafile } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 

@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vite'
-import type { UserConfig } from 'vite'
+import { defineConfig, type UserConfig } from 'vite'
 import { declarations } from './declarations.ts'
 
 const root = fileURLToPath(new URL('.', import.meta.url))

@@ -4,8 +4,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { adam, checkGrad, defineRule, key, maxPool, mlp, normal, softplus as library, taskTrainer, tensor, to } from '../src/index.ts'
-import type { Rule, Task, Tensor } from '../src/index.ts'
+import {
+  adam, checkGrad, defineRule, key, maxPool, mlp, normal, softplus as library, taskTrainer, tensor, to, type Rule, type
+  Task, type Tensor,
+} from '../src/index.ts'
 import type { PartKind } from '../src/nca/perceptions/kind.ts'
 import { openPoisoned } from './webgpu/gpu.ts'
 

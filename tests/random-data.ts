@@ -1,8 +1,7 @@
 // Random data of what a table of fields says: every value may be drawn, and what has a default may be left out.
 
 import fc from 'fast-check'
-import { readData, schemaOf } from '../src/backends/fields.ts'
-import type { Field } from '../src/backends/fields.ts'
+import { readData, schemaOf, type Field } from '../src/backends/fields.ts'
 import type { Json } from '../src/backends/options.ts'
 
 /** Data of a field, of small numbers. */

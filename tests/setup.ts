@@ -9,8 +9,7 @@
 
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect } from 'vitest'
-import { closeScope, openScope } from '../src/tensor/lifetime.ts'
-import type { Scope } from '../src/tensor/lifetime.ts'
+import { closeScope, openScope, type Scope } from '../src/tensor/lifetime.ts'
 import { defaultBackend } from '../src/tensor/tensor.ts'
 import { long } from './long.ts'
 import './poison.ts'

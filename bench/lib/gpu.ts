@@ -7,8 +7,7 @@ import { useSoftwareAdapter } from '../../tests/webgpu/software-adapter.ts'
 import type { Context } from './context.ts'
 import { adapter, packed } from './engines.ts'
 import type { Probe } from './machine.ts'
-import { startServer } from './server.ts'
-import type { Server } from './server.ts'
+import { startServer, type Server } from './server.ts'
 
 export type Gpu = {
   /** What the driver calls it. */

@@ -4,10 +4,8 @@
 import { writeCase } from '../lib/cases.ts'
 import type { Context } from '../lib/context.ts'
 import { plainNode, torch } from '../lib/engines.ts'
-import { percent, writeTable } from '../lib/report.ts'
-import type { Row } from '../lib/report.ts'
-import { askAlone, startServer } from '../lib/server.ts'
-import type { Answer, Engine } from '../lib/server.ts'
+import { percent, writeTable, type Row } from '../lib/report.ts'
+import { askAlone, startServer, type Answer, type Engine } from '../lib/server.ts'
 
 /** A budget in which no rollout of this size can keep its states: everything is recomputed. */
 const small = 2 ** 20

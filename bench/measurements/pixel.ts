@@ -5,8 +5,7 @@
 import { writeCase } from '../lib/cases.ts'
 import type { Context } from '../lib/context.ts'
 import { plainNode } from '../lib/engines.ts'
-import { percent, writeTable } from '../lib/report.ts'
-import type { Row } from '../lib/report.ts'
+import { percent, writeTable, type Row } from '../lib/report.ts'
 import { spread } from '../lib/rounds.ts'
 import { askAlone, startServer } from '../lib/server.ts'
 

@@ -1,16 +1,12 @@
 /**
  * What a training step spends its time on, and what memory buys: the same step with different budgets for its history.
  */
-import { writeCase } from '../lib/cases.ts'
-import type { CaseOptions } from '../lib/cases.ts'
+import { writeCase, type CaseOptions } from '../lib/cases.ts'
 import type { Context } from '../lib/context.ts'
 import { plainNode } from '../lib/engines.ts'
-import { percent, writeTable } from '../lib/report.ts'
-import type { Row } from '../lib/report.ts'
-import { spread, takeTurns } from '../lib/rounds.ts'
-import type { Round } from '../lib/rounds.ts'
-import { askAlone, startServer } from '../lib/server.ts'
-import type { Answer, Backend } from '../lib/server.ts'
+import { percent, writeTable, type Row } from '../lib/report.ts'
+import { spread, takeTurns, type Round } from '../lib/rounds.ts'
+import { askAlone, startServer, type Answer, type Backend } from '../lib/server.ts'
 
 /** `historyBytes`: by default, as much as there is to keep, and so little that every step is run again. */
 const budgets: readonly (readonly [name: string, budget: Backend])[] =

@@ -5,17 +5,13 @@
  * The work: batch 8, 72×72 cells of 16 channels, 48 → 128 → 16, fire rate 0.5, 64 steps. One training step is the
  * rollout, the mean squared error of RGBA, its gradient through all steps, each gradient divided by its norm, Adam.
  */
-import { writeCase } from '../lib/cases.ts'
-import type { Start } from '../lib/cases.ts'
+import { writeCase, type Start } from '../lib/cases.ts'
 import type { Context } from '../lib/context.ts'
 import { peers, plainNode, torch, torchKeepingMemory, variants } from '../lib/engines.ts'
 import { barsSvg } from '../lib/plot.ts'
-import { percent, writeTable } from '../lib/report.ts'
-import type { Row } from '../lib/report.ts'
-import { spread, takeTurns } from '../lib/rounds.ts'
-import type { Contender, Round } from '../lib/rounds.ts'
-import { askAlone, startServer } from '../lib/server.ts'
-import type { Answer, Engine } from '../lib/server.ts'
+import { percent, writeTable, type Row } from '../lib/report.ts'
+import { spread, takeTurns, type Contender, type Round } from '../lib/rounds.ts'
+import { askAlone, startServer, type Answer, type Engine } from '../lib/server.ts'
 import { writeFileAtomic } from '../../src/node/atomic-file.ts'
 
 type Work = { readonly batch: number; readonly side: number; readonly steps: number }

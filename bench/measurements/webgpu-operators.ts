@@ -3,11 +3,9 @@
  */
 import { onGpu, plainNode } from '../lib/engines.ts'
 import type { GpuContext } from '../lib/gpu.ts'
-import { writeTable } from '../lib/report.ts'
-import type { Row } from '../lib/report.ts'
+import { writeTable, type Row } from '../lib/report.ts'
 import { spread, takeTurns } from '../lib/rounds.ts'
-import { startServer } from '../lib/server.ts'
-import type { Answer } from '../lib/server.ts'
+import { startServer, type Answer } from '../lib/server.ts'
 import { operatorNames } from './operators.ts'
 
 const softwareNote = 'The adapter is software, which runs on the CPU: no hardware GPU has been measured here.'

@@ -2,16 +2,12 @@
  * Whole rollouts on the GPU: Growing NCA beside the autodiff libraries in JavaScript, and the work of tables 6 and 2 of
  * Spitznagel & Keuper, "A New Kind of Network?" (2026).
  */
-import { writeCase } from '../lib/cases.ts'
-import type { CaseOptions } from '../lib/cases.ts'
+import { writeCase, type CaseOptions } from '../lib/cases.ts'
 import { gpuPeers, onGpu, plainNode } from '../lib/engines.ts'
 import type { GpuContext } from '../lib/gpu.ts'
-import { percent, writeTable } from '../lib/report.ts'
-import type { Row } from '../lib/report.ts'
-import { spread, takeTurns } from '../lib/rounds.ts'
-import type { Round } from '../lib/rounds.ts'
-import { askAlone, startServer } from '../lib/server.ts'
-import type { Engine, Server } from '../lib/server.ts'
+import { percent, writeTable, type Row } from '../lib/report.ts'
+import { spread, takeTurns, type Round } from '../lib/rounds.ts'
+import { askAlone, startServer, type Engine, type Server } from '../lib/server.ts'
 
 type Work = Pick<CaseOptions, 'batch' | 'side' | 'start' | 'lastStd' | 'network'> & {
   /** What it is called in the table. */

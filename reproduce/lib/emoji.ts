@@ -7,10 +7,8 @@
 import {
   adam, conditionalTask, cosineDecay, defineRule, erase, fit, gather, imageToTensor, key, mean, mse, padImage, recipes,
   recovery, recoveryProtocol, rgba, rollout, scope, setChannels, stack, takeRole, taskTrainer, tensor, tensorToImage,
-  upscale, warmUp,
-} from '../../src/index.ts'
-import type {
-  Damage, DataParams, DataRule, Image, Perception, Task, Tensor, Trainer, TrainerState,
+  upscale, warmUp, type Damage, type DataParams, type DataRule, type Image, type Perception, type Task, type Tensor,
+  type Trainer, type TrainerState,
 } from '../../src/index.ts'
 import { emoji } from '../../src/node/index.ts'
 

@@ -3,8 +3,7 @@
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { key, NonFiniteError, train } from '../../src/index.ts'
-import type { DataParams, Image, Trainer, TrainerState } from '../../src/index.ts'
+import { key, NonFiniteError, train, type DataParams, type Image, type Trainer, type TrainerState } from '../../src/index.ts'
 import { showProgress } from '../../src/cli/terminal/progress.ts'
 import { readCheckpoint, saveCheckpoint } from '../../src/node/index.ts'
 import type { Context } from './context.ts'

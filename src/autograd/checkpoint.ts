@@ -10,15 +10,13 @@
  * with those tensors replaced by freshly traced ones, and the pullback of that run gives the cotangents, of weights
  * reached through closures too. (A pullback from outside that f calls is kept as well, until then.)
  */
-import { activeFrames, resolve, withFrames } from '../tensor/frame.ts'
-import type { Frame } from '../tensor/frame.ts'
+import { activeFrames, resolve, withFrames, type Frame } from '../tensor/frame.ts'
 import { refusePromise, scope } from '../tensor/lifetime.ts'
 import { refuse } from '../tensor/op.ts'
 import { checkFunction } from '../backends/options.ts'
 import { showShape } from '../tensor/shape.ts'
 import { nextTensorId, Tensor } from '../tensor/tensor.ts'
-import { below, nextTapeId, outputOn } from '../tensor/trace.ts'
-import type { Tape, TapeOwner } from '../tensor/trace.ts'
+import { below, nextTapeId, outputOn, type Tape, type TapeOwner } from '../tensor/trace.ts'
 import { mapTree } from '../tensor/tree.ts'
 import { record } from './vjp.ts'
 

@@ -4,8 +4,7 @@
  * `forward` computes the output and whatever the derivative will need; `backward` returns the cotangents. The innermost
  * transform uses the custom rule; transforms around it differentiate `forward` and `backward` as they stand, as in JAX.
  */
-import { activeFrames, resolve, withFrames } from '../tensor/frame.ts'
-import type { Frame } from '../tensor/frame.ts'
+import { activeFrames, resolve, withFrames, type Frame } from '../tensor/frame.ts'
 import { refusePromise, scope } from '../tensor/lifetime.ts'
 import { checkFunction } from '../backends/options.ts'
 import type { Tensor } from '../tensor/tensor.ts'

@@ -13,8 +13,7 @@
  */
 import { refusePromise, scope, supersede } from '../tensor/lifetime.ts'
 import { refuse } from '../tensor/op.ts'
-import { check, checkFunction, checkOptions, isWhole, keysOf } from '../backends/options.ts'
-import type { Kind } from '../backends/options.ts'
+import { check, checkFunction, checkOptions, isWhole, keysOf, type Kind } from '../backends/options.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { checkpoint } from './checkpoint.ts'
 

@@ -6,14 +6,16 @@
  * size is the cheapest new one. In float32, the operators that take most of the time run in WebAssembly instead, and so
  * do whole rollouts, on threads (wasm/).
  */
-import { dtypeOf, hostArray, sizeOf } from './backend.ts'
+import {
+  dtypeOf, hostArray, sizeOf, type Backend, type Call, type CpuKernel, type Data, type DType, type Handle, type Kernel,
+  type Memory, type SimdKernel, type Spec,
+} from './backend.ts'
 import { callable, check, checkOptions, flag, isObject, keysOf, numberFrom, wholeFrom } from './options.ts'
 import { defaultThreads, mostThreads } from './wasm/default-threads.ts'
 import { supports } from './wasm/module.ts'
 import { wasmRunner } from './wasm/runner.ts'
 import { scratch } from './wasm/simd/scratch.ts'
 import { canWait } from './wasm/threads.ts'
-import type { Backend, Call, CpuKernel, Data, DType, Handle, Kernel, Memory, SimdKernel, Spec } from './backend.ts'
 
 export type CpuOptions = {
   /** Kernels that replace the plain loops of the same name, and those of WebAssembly. */

@@ -9,8 +9,7 @@
  * Whatever has to do with the fields reads the table: the checks of functions (`checkData`) and of files (`readData`),
  * which say the same, defaults, JSON Schema (`schemaOf`), and what tests draw at random.
  */
-import { check, checkOptions, isObject, oneOf, refuseOption } from './options.ts'
-import type { Json, Kind, Options } from './options.ts'
+import { check, checkOptions, isObject, oneOf, refuseOption, type Json, type Kind, type Options } from './options.ts'
 
 /** Names and places that lead to a value within data. */
 export type Path = readonly (string | number)[]

@@ -3,13 +3,11 @@
  * command's code is loaded when it is the one that runs.
  */
 import { inspect, stripVTControlCharacters } from 'node:util'
-import { renderUsage, runCommand } from 'citty'
-import type { CommandDef } from 'citty'
+import { renderUsage, runCommand, type CommandDef } from 'citty'
 import { version } from '../node/assets.ts'
 import { didYouMean } from '../backends/options.ts'
 import { complain, widthOf, wrap } from './terminal/output.ts'
-import { checkArguments } from './input/command.ts'
-import type { Command } from './input/command.ts'
+import { checkArguments, type Command } from './input/command.ts'
 import { Failure, isUnwritten, unwritten, UsageError } from './input/usage.ts'
 
 const commands: Record<string, () => Promise<Command>> = {

@@ -5,8 +5,7 @@
  */
 import { check, isNumber } from '../backends/options.ts'
 import { placeOf } from './config/sections.ts'
-import { flatten, word } from './flat.ts'
-import type { JsonObject, Json } from './flat.ts'
+import { flatten, word, type JsonObject, type Json } from './flat.ts'
 import { canonical } from './sweep/fields.ts'
 
 /** A run: what it is called, what it was told, and its results by name. */

@@ -6,10 +6,8 @@
  * values, where a zero layer would hide mistakes. ReLUs and living masks make kinks and jumps; where one lies within
  * the differences' reach, the comparison says nothing and is made again elsewhere.
  */
-import { checkGrad, NotSmoothError } from '../autograd/tools/check-grad.ts'
-import type { GradReport } from '../autograd/tools/check-grad.ts'
-import { foldIn, key } from '../tensor/key.ts'
-import type { Key } from '../tensor/key.ts'
+import { checkGrad, NotSmoothError, type GradReport } from '../autograd/tools/check-grad.ts'
+import { foldIn, key, type Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'
 import { checkOptions, isWhole, keysOf, wholeFrom } from '../backends/options.ts'
 import { add, sub } from '../tensor/ops/arithmetic.ts'

@@ -3,8 +3,7 @@
  */
 import type { Backend } from '../backends/backend.ts'
 import { sizeOf } from '../tensor/shape.ts'
-import { defaultBackend } from '../tensor/tensor.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { defaultBackend, type Tensor } from '../tensor/tensor.ts'
 import { whyComposed, whyStateComposed } from './fused/eligible.ts'
 import { activationInWords } from './mlp.ts'
 import { isLearned, kindOf } from './perceptions/kinds.ts'

@@ -7,8 +7,7 @@
  * the first rule does nothing, and so does no harm. τ is linear but where a rule says otherwise: tanh bounds each change. A residual network adds to each hidden layer the one before it,
  * where both are equally wide (He et al. 2016): h_i = h_(i−1) + σ(h_(i−1)·w_i + b_i).
  */
-import { dataOf, oneOrMore } from '../backends/fields.ts'
-import type { Field, Table } from '../backends/fields.ts'
+import { dataOf, oneOrMore, type Field, type Table } from '../backends/fields.ts'
 import { flag, numberFrom, oneOf } from '../backends/options.ts'
 import { add } from '../tensor/ops/arithmetic.ts'
 import { where } from '../tensor/ops/compare.ts'

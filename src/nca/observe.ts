@@ -13,8 +13,7 @@ import type { Key } from '../tensor/key.ts'
 import { refusePromise } from '../tensor/lifetime.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Params, Rule } from './rule/types.ts'
-import { mostSteps } from './run-options.ts'
-import type { RolloutOptions } from './run-options.ts'
+import { mostSteps, type RolloutOptions } from './run-options.ts'
 import { rollout } from './step.ts'
 
 export type ObserveOptions = Pick<RolloutOptions, 'angle' | 'inputs' | 'from'> & {

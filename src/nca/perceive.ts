@@ -9,13 +9,11 @@
  *
  * All filters, fixed and learned, are one depthwise convolution, in which the smaller kernels are surrounded by zeros.
  */
-import { filterKernelOn } from '../tensor/filters.ts'
-import type { Filter } from '../tensor/filters.ts'
+import { filterKernelOn, type Filter } from '../tensor/filters.ts'
 import { checkOptions, keysOf, numberFrom } from '../backends/options.ts'
 import { concat } from '../tensor/ops/concat.ts'
 import { pad } from '../tensor/ops/pad-slice.ts'
-import { aTensor } from '../tensor/tensor.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { aTensor, type Tensor } from '../tensor/tensor.ts'
 import { depthwiseOn } from '../tensor/ops/grid.ts'
 import { isLearned, kindOf } from './perceptions/kinds.ts'
 import { checkParams } from './rule/check-params.ts'

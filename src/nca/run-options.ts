@@ -2,13 +2,12 @@
  * What a step and a rollout are given, held against the rule once, at the door: what is refused does not depend on the
  * backend, nor on whether the rollout runs fused or composed.
  */
-import { segmentLength } from '../autograd/scan.ts'
-import type { ScanOptions } from '../autograd/scan.ts'
-import { checkKey } from '../tensor/key.ts'
-import type { Key } from '../tensor/key.ts'
+import { segmentLength, type ScanOptions } from '../autograd/scan.ts'
+import { checkKey, type Key } from '../tensor/key.ts'
 import { requireTensor } from '../tensor/op.ts'
-import { callable, check, checkOptions, isNumber, isWhole, keysOf, later, required, wholeFrom } from '../backends/options.ts'
-import type { Kind } from '../backends/options.ts'
+import {
+  callable, check, checkOptions, isNumber, isWhole, keysOf, later, required, wholeFrom, type Kind,
+} from '../backends/options.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { checkParams } from './rule/check-params.ts'

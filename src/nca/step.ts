@@ -22,8 +22,7 @@
  */
 import { scan } from '../autograd/scan.ts'
 import { stopGradient } from '../tensor/ops/stop-gradient.ts'
-import { foldIn } from '../tensor/key.ts'
-import type { Key } from '../tensor/key.ts'
+import { foldIn, type Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'
 import { requireTensor } from '../tensor/op.ts'
 import { show } from '../backends/options.ts'
@@ -43,8 +42,7 @@ import { perceive } from './perceive.ts'
 import { dilateOn } from '../tensor/ops/grid.ts'
 import { channelCount, updatedChannels } from './rule/channels.ts'
 import type { DataParams, DataRule, Params, Rule, StepContext } from './rule/types.ts'
-import { checkRollout, checkStep } from './run-options.ts'
-import type { Readouts, RolloutOptions } from './run-options.ts'
+import { checkRollout, checkStep, type Readouts, type RolloutOptions } from './run-options.ts'
 import { setChannels, takeChannels } from './state.ts'
 
 /**

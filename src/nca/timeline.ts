@@ -14,8 +14,7 @@
  * 1991; Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks", 2013).
  */
 import { valueAndGrad } from '../autograd/grad.ts'
-import { vjp } from '../autograd/vjp.ts'
-import type { Pullback } from '../autograd/vjp.ts'
+import { vjp, type Pullback } from '../autograd/vjp.ts'
 import { check, checkFunction, checkOptions, isWhole, keysOf, later, required, wholeFrom } from '../backends/options.ts'
 import type { Key } from '../tensor/key.ts'
 import { scope } from '../tensor/lifetime.ts'
@@ -26,8 +25,7 @@ import { norm } from '../tensor/ops/norm.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { mapTree, zipTrees } from '../tensor/tree.ts'
 import type { Params, Rule } from './rule/types.ts'
-import { mostSteps } from './run-options.ts'
-import type { RolloutOptions } from './run-options.ts'
+import { mostSteps, type RolloutOptions } from './run-options.ts'
 import { rollout } from './step.ts'
 
 export type TimelineOptions = Pick<RolloutOptions, 'steps' | 'angle'> & {

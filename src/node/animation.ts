@@ -1,23 +1,18 @@
 /**
  * A rule at work, as pictures: one by one, as a GIF, as a film strip.
  */
-import { viewOf } from '../nca/files/view.ts'
-import type { View } from '../nca/files/view.ts'
-import { checkImage, checkPictureSize, filmStrip, mostPixels, stripSize, upscale } from '../nca/files/image.ts'
-import type { Image } from '../nca/files/image.ts'
-import { damageMask, erase, wholeDamage } from '../nca/training/damage.ts'
-import type { Damage } from '../nca/training/damage.ts'
+import { viewOf, type View } from '../nca/files/view.ts'
+import { checkImage, checkPictureSize, filmStrip, mostPixels, stripSize, upscale, type Image } from '../nca/files/image.ts'
+import { damageMask, erase, wholeDamage, type Damage } from '../nca/training/damage.ts'
 import { channelCount } from '../nca/rule/channels.ts'
 import type { DataParams, DataRule, Params, Rule } from '../nca/rule/types.ts'
 import { seed } from '../nca/state.ts'
 import { rollout } from '../nca/step.ts'
-import { checkKey, foldIn } from '../tensor/key.ts'
-import type { Key } from '../tensor/key.ts'
+import { checkKey, foldIn, type Key } from '../tensor/key.ts'
 import { scope, supersede } from '../tensor/lifetime.ts'
 import {
-  callable, check, checkOptions, isObject, isWhole, keysOf, later, numberFrom, required, wholeFrom,
+  callable, check, checkOptions, isObject, isWhole, keysOf, later, numberFrom, required, wholeFrom, type Kinds,
 } from '../backends/options.ts'
-import type { Kinds } from '../backends/options.ts'
 import { aTensor, Tensor } from '../tensor/tensor.ts'
 import { eachLeaf } from '../tensor/tree.ts'
 import { writeFileAtomic } from './atomic-file.ts'

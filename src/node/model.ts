@@ -1,12 +1,9 @@
 /**
  * Model and checkpoint files, read whole and written atomically. What is in them is `src/nca/files/model-file.ts`.
  */
-import { checkpointOptions, decodeCheckpoint, encodeCheckpoint } from '../nca/files/checkpoint-file.ts'
-import type { CheckpointOptions } from '../nca/files/checkpoint-file.ts'
-import { decodeModel, encodeModel, modelOptions } from '../nca/files/model-file.ts'
-import type { Model, ModelOptions } from '../nca/files/model-file.ts'
-import { byteLimit } from '../nca/files/limits.ts'
-import type { ByteLimit } from '../nca/files/limits.ts'
+import { checkpointOptions, decodeCheckpoint, encodeCheckpoint, type CheckpointOptions } from '../nca/files/checkpoint-file.ts'
+import { decodeModel, encodeModel, modelOptions, type Model, type ModelOptions } from '../nca/files/model-file.ts'
+import { byteLimit, type ByteLimit } from '../nca/files/limits.ts'
 import type { TrainerState } from '../nca/training/trainer.ts'
 import type { DataParams } from '../nca/rule/types.ts'
 import { checkOptions } from '../backends/options.ts'

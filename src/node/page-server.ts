@@ -8,8 +8,7 @@
  * isolated from other origins (COOP, COEP), which is what gives them shared memory, and with it threads.
  */
 import { readdir, readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { extname, join, relative, sep } from 'node:path'
 import type { AddressInfo } from 'node:net'
 

@@ -2,8 +2,7 @@
  * Files read whole, up to a limit: neither a file that is too long nor one that never ends, such as /dev/zero, fills
  * the memory.
  */
-import { open } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
 
 /**
  * The bytes of a file; `what` begins the messages.

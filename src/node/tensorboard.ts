@@ -3,8 +3,7 @@
  */
 import { mkdir, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { encodeTensorboard } from '../experiment/tensorboard/events.ts'
-import type { Summary, TensorboardEvent } from '../experiment/tensorboard/events.ts'
+import { encodeTensorboard, type Summary, type TensorboardEvent } from '../experiment/tensorboard/events.ts'
 import { cannotWrite } from './atomic-file.ts'
 import { check, isWhole } from '../backends/options.ts'
 

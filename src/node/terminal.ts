@@ -6,8 +6,7 @@
  * darker the denser, like ink on paper.
  */
 
-import { overColour, resize } from '../nca/files/image.ts'
-import type { Image, Rgb } from '../nca/files/image.ts'
+import { overColour, resize, type Image, type Rgb } from '../nca/files/image.ts'
 import { checkOptions, isNumber, keysOf, oneOf, wholeFrom } from '../backends/options.ts'
 
 /** How many colours a terminal shows: 24 bits, the 256 of xterm, or none. */

@@ -29,8 +29,7 @@ import { check, checkOptions, isWhole, keysOf, numberFrom, show } from '../backe
 import { depthwiseOn } from './ops/grid.ts'
 import { windowKinds } from './ops/window.ts'
 import type { Padding } from '../backends/window.ts'
-import { aTensor, placementKinds, tensor } from './tensor.ts'
-import type { Placement, Tensor } from './tensor.ts'
+import { aTensor, placementKinds, tensor, type Placement, type Tensor } from './tensor.ts'
 
 /** How many dimensions a grid has: a line, a plane or a volume. */
 export type Dimensions = 1 | 2 | 3

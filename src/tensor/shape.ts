@@ -6,8 +6,7 @@
  *   [b,h,w,c] with [c]        one value per channel
  *   [b,h,w,c] with [b,h,w,1]  one value per cell
  */
-import { sizeOf } from '../backends/backend.ts'
-import type { Shape } from '../backends/backend.ts'
+import { sizeOf, type Shape } from '../backends/backend.ts'
 import { check, isWhole } from '../backends/options.ts'
 
 export { sizeOf }

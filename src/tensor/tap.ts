@@ -1,8 +1,7 @@
 /**
  * tap: looks at a value in the middle of a computation, inside any transform.
  */
-import { concrete, tensor } from './tensor.ts'
-import type { Tensor } from './tensor.ts'
+import { concrete, tensor, type Tensor } from './tensor.ts'
 
 /**
  * Prints a name and the value of `x`, and returns `x`. Inside `grad` it shows the value that is being differentiated;

@@ -6,14 +6,12 @@
  * level below (HIPS autograd calls this a box). Operators are free functions; this class only knows how to be read.
  */
 import { cpu } from '../backends/cpu.ts'
-import { dtypeOf, hostArray } from '../backends/backend.ts'
-import type { Backend, Data, DType, Handle, Memory, Spec } from '../backends/backend.ts'
-import { adopt, finalisersRun, Resource } from './lifetime.ts'
-import type { Held } from './lifetime.ts'
-import { check, checkOptions, isObject, keysOf, later, oneOf } from '../backends/options.ts'
-import type { Kind, Kinds, Options } from '../backends/options.ts'
-import { checkShape, showShape, sizeOf } from './shape.ts'
-import type { Shape } from './shape.ts'
+import {
+  dtypeOf, hostArray, type Backend, type Data, type DType, type Handle, type Memory, type Spec,
+} from '../backends/backend.ts'
+import { adopt, finalisersRun, Resource, type Held } from './lifetime.ts'
+import { check, checkOptions, isObject, keysOf, later, oneOf, type Kind, type Kinds, type Options } from '../backends/options.ts'
+import { checkShape, showShape, sizeOf, type Shape } from './shape.ts'
 import { resolve } from './frame.ts'
 import type { Tape } from './trace.ts'
 import { mapTree } from './tree.ts'

@@ -17,10 +17,8 @@
 import type { Backend, Spec } from '../backends/backend.ts'
 import { howToKeep, release, Resource, retain } from './lifetime.ts'
 import { resolve } from './frame.ts'
-import { requireTensor, ruleFor, sameBackend } from './op.ts'
-import type { Op } from './op.ts'
-import { Storage, storageOf, Tensor, wrap } from './tensor.ts'
-import type { NodeOutput } from './tensor.ts'
+import { requireTensor, ruleFor, sameBackend, type Op } from './op.ts'
+import { Storage, storageOf, Tensor, wrap, type NodeOutput } from './tensor.ts'
 
 /** Cotangents, one per output or per parent; null stands for zero. */
 export type Cotangents = readonly (Tensor | null)[]

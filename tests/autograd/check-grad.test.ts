@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import {
   abs, add, cast, checkGrad, cos, customVjp, greater, matmul, mul, reshape, sin, tanh, tensor, transpose, zerosLike,
+  type Tensor,
 } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
 import { buffersAfter, f64, sentence } from '../tensor/values.ts'
 
 /** sin with cos made wrong in some way for its derivative. */

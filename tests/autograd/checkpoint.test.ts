@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { add, cast, checkGrad, checkpoint, grad, greater, hvp, inner, mul, ones, scope, sin, sum, tanh, valueAndGrad, valueAndGradAux, vjp } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import {
+  add, cast, checkGrad, checkpoint, grad, greater, hvp, inner, mul, ones, scope, sin, sum, tanh, valueAndGrad,
+  valueAndGradAux, vjp, type Tensor,
+} from '../../src/index.ts'
 import { buffersAfter, expectClose, f64, list, peakOf, scalar, sentence } from '../tensor/values.ts'
 
 /** A function that counts how often it runs. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { add, checkGrad, checkpoint, customVjp, exp, floor, grad, log, mul, scan, scope, stopGradient, sum, tanh, valueAndGrad, vjp } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import {
+  add, checkGrad, checkpoint, customVjp, exp, floor, grad, log, mul, scan, scope, stopGradient, sum, tanh, valueAndGrad,
+  vjp, type Tensor,
+} from '../../src/index.ts'
 import { buffersAfter, expectClose, f64, list, scalar, sentence } from '../tensor/values.ts'
 
 /** Rounding with the gradient of the identity. */

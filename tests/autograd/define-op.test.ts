@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { add, apply, checkGrad, checkpoint, defineOp, grad, mul, scope, sum, vjp } from '../../src/index.ts'
-import type { DerivativeRule, Op, Tensor } from '../../src/index.ts'
+import {
+  add, apply, checkGrad, checkpoint, defineOp, grad, mul, scope, sum, vjp, type DerivativeRule, type Op, type Tensor,
+} from '../../src/index.ts'
 import { buffersAfter, expectClose, f64, list, scalar, sentence } from '../tensor/values.ts'
 
 /** x³, as in the documentation of defineOp; the rule may be replaced. */

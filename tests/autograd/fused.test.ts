@@ -7,14 +7,12 @@ import { checkpoint } from '../../src/autograd/checkpoint.ts'
 import { fused } from '../../src/autograd/fused.ts'
 import { grad, hvp } from '../../src/autograd/grad.ts'
 import { vjp } from '../../src/autograd/vjp.ts'
-import { scope } from '../../src/tensor/lifetime.ts'
-import type { Held } from '../../src/tensor/lifetime.ts'
+import { scope, type Held } from '../../src/tensor/lifetime.ts'
 import { add, mul } from '../../src/tensor/ops/arithmetic.ts'
 import { cast } from '../../src/tensor/ops/cast.ts'
 import { broadcastTo } from '../../src/tensor/ops/broadcast.ts'
 import { sum } from '../../src/tensor/ops/sum.ts'
-import { tensor } from '../../src/tensor/tensor.ts'
-import type { Tensor } from '../../src/tensor/tensor.ts'
+import { tensor, type Tensor } from '../../src/tensor/tensor.ts'
 
 const calls = { forward: 0, kept: 0, backward: 0, composed: 0, dropped: 0 }
 let asked: { wanted: readonly boolean[]; given: boolean[] } | null = null

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { add, cast, checkGrad, exp, grad, greater, hvp, inner, mul, ones, pow, reshape, scope, sin, stopGradient, sub, sum, tanh, tensor, valueAndGrad, valueAndGradAux } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import {
+  add, cast, checkGrad, exp, grad, greater, hvp, inner, mul, ones, pow, reshape, scope, sin, stopGradient, sub, sum,
+  tanh, tensor, valueAndGrad, valueAndGradAux, type Tensor,
+} from '../../src/index.ts'
 import { buffersAfter, expectClose, f64, list, peakOf, scalar, sentence } from '../tensor/values.ts'
 import { programs, run, vector } from './program.ts'
 

@@ -1,9 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { add, checkGrad, grad, hvp, scope, sum } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
-import { programs, run, vector } from './program.ts'
-import type { Instruction } from './program.ts'
+import { add, checkGrad, grad, hvp, scope, sum, type Tensor } from '../../src/index.ts'
+import { programs, run, vector, type Instruction } from './program.ts'
 
 /** The sum of everything a program computes from x and y, as a function of both. */
 function total(program: readonly Instruction[], plainly: boolean): (p: { x: Tensor; y: Tensor }) => Tensor {

@@ -6,8 +6,7 @@
 // derivatives of both must agree, whatever is nested in whatever.
 
 import fc from 'fast-check'
-import { add, checkpoint, grad, mul, scan, scope, sin, sum, tanh, tensor, vjp } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import { add, checkpoint, grad, mul, scan, scope, sin, sum, tanh, tensor, vjp, type Tensor } from '../../src/index.ts'
 
 type Block = 'checkpoint' | 'scan' | 'scope' | 'vjp' | 'grad'
 

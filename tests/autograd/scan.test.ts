@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { add, checkGrad, grad, hvp, inner, key, mul, normal, scan, scope, sin, sub, sum, tanh, valueAndGradAux, vjp } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import {
+  add, checkGrad, grad, hvp, inner, key, mul, normal, scan, scope, sin, sub, sum, tanh, valueAndGradAux, vjp, type
+  Tensor,
+} from '../../src/index.ts'
 import { buffersAfter, expectClose, f64, list, peakOf, scalar, sentence } from '../tensor/values.ts'
 
 type Carry = { x: Tensor; v: [Tensor] }

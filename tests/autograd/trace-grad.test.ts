@@ -2,8 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { add, checkpoint, exp, grad, memory, mul, scope, sum, tensor, traceGrad, traceOf } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import { add, checkpoint, exp, grad, memory, mul, scope, sum, tensor, traceGrad, traceOf, type Tensor } from '../../src/index.ts'
 import { programs, run, vector } from './program.ts'
 
 const numbers = (t: Tensor | null): number[] | null => t && Array.from(t.toArray())

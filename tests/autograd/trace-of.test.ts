@@ -2,8 +2,10 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { add, apply, checkpoint, concat, defineOp, dense, exp, grad, greater, growingRule, init, key, max, memory, mse, mul, printTape, relu, reshape, rollout, seed, sum, tanh, tensor, traceOf, vjp, where, zeros } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import {
+  add, apply, checkpoint, concat, defineOp, dense, exp, grad, greater, growingRule, init, key, max, memory, mse, mul,
+  printTape, relu, reshape, rollout, seed, sum, tanh, tensor, traceOf, vjp, where, zeros, type Tensor,
+} from '../../src/index.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'
 import { programs, run, vector } from './program.ts'
 

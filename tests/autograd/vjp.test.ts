@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { add, cast, customVjp, defineOp, apply, grad, greater, inner, memory, mul, ones, reshape, scope, sin, sum, tensor, vjp, where, zeros } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import {
+  add, cast, customVjp, defineOp, apply, grad, greater, inner, memory, mul, ones, reshape, scope, sin, sum, tensor, vjp,
+  where, zeros, type Tensor,
+} from '../../src/index.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'
 import { buffersAfter, expectClose, f64, list, scalar, sentence } from '../tensor/values.ts'
 import { programs, run, vector } from './program.ts'

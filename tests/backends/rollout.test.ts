@@ -32,8 +32,7 @@ import { sum } from '../../src/tensor/ops/sum.ts'
 import { normal, uniform } from '../../src/tensor/ops/random.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { bundled } from '../bundled.ts'
-import { fusedOnCpu, outcome, scenesOf } from '../nca/fused-scenes.ts'
-import type { Scene } from '../nca/fused-scenes.ts'
+import { fusedOnCpu, outcome, scenesOf, type Scene } from '../nca/fused-scenes.ts'
 import { long, runs } from '../long.ts'
 
 const exact = { fma: false }

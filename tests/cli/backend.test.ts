@@ -7,8 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readCheckpoint } from '../../src/node/index.ts'
 import { long } from '../long.ts'
-import { asModule, run, start, temporaryFolder, writeConfig } from './run.ts'
-import type { RunOptions, Running } from './run.ts'
+import { asModule, run, start, temporaryFolder, writeConfig, type RunOptions, type Running } from './run.ts'
 
 const folder = temporaryFolder()
 const gpu = ['--backend', 'webgpu'] as const

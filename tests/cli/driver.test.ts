@@ -3,10 +3,8 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { checkData } from '../../src/backends/fields.ts'
-import { drive } from '../../src/cli/sweep/driver.ts'
-import type { Executor, Outcome } from '../../src/cli/sweep/driver.ts'
-import { planOf, sweepField } from '../../src/experiment/index.ts'
-import type { JsonObject, Plan } from '../../src/experiment/index.ts'
+import { drive, type Executor, type Outcome } from '../../src/cli/sweep/driver.ts'
+import { planOf, sweepField, type JsonObject, type Plan } from '../../src/experiment/index.ts'
 
 const plan = (seeds: readonly number[], halving: object | null, budget: number | null = null): Plan => planOf(
   checkData('sweep', sweepField, { base: {}, fields: { 'train.batch': [1, 2, 3, 4, 5, 6, 7] }, seeds: [...seeds], halving, budget: { iterations: budget } }),

@@ -10,8 +10,7 @@ import { expect, it } from 'vitest'
 import { readCheckpoint, readModel } from '../../src/node/index.ts'
 import { foldIn, key, drawInteger } from '../../src/index.ts'
 import { long } from '../long.ts'
-import { run, start, temporaryFolder, writeConfig } from './run.ts'
-import type { Running } from './run.ts'
+import { run, start, temporaryFolder, writeConfig, type Running } from './run.ts'
 
 const seed = Number(process.env.CELLGRAD_SEED || Math.floor(Math.random() * 2 ** 31))
 const iterations = 40

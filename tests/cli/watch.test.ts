@@ -3,8 +3,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { readEvents, readHparams } from '../experiment/event-reader.ts'
-import type { Event } from '../experiment/event-reader.ts'
+import { readEvents, readHparams, type Event } from '../experiment/event-reader.ts'
 import { runHere } from './here.ts'
 import { temporaryFolder, writeConfig } from './run.ts'
 

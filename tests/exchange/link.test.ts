@@ -2,8 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeLink, encodeLink } from '../../src/exchange/link/link.ts'
-import type { LinkOptions } from '../../src/exchange/link/link.ts'
+import { decodeLink, encodeLink, type LinkOptions } from '../../src/exchange/link/link.ts'
 import { mlp } from '../../src/nca/mlp.ts'
 import { customRule, defineRule } from '../../src/nca/rule/define.ts'
 import { init, paramShapes } from '../../src/nca/rule/parameters.ts'

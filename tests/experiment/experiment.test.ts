@@ -6,11 +6,12 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { record } from '../../src/backends/fields.ts'
-import { experimentFrom, partsOf, placeOf, runConfigOf, runSchema, runYaml, splitOf, taskNames, taskOn } from '../../src/experiment/index.ts'
-import type { Experiment, Lesson, RunConfig, Values } from '../../src/experiment/index.ts'
+import {
+  experimentFrom, partsOf, placeOf, runConfigOf, runSchema, runYaml, splitOf, taskNames, taskOn, type Experiment, type
+  Lesson, type RunConfig, type Values,
+} from '../../src/experiment/index.ts'
 import { trainingFields } from '../../src/nca/training/trainer-options.ts'
-import { adam, recipes, sgd } from '../../src/index.ts'
-import type { Task } from '../../src/index.ts'
+import { adam, recipes, sgd, type Task } from '../../src/index.ts'
 import type { Json } from '../../src/backends/options.ts'
 import { rules } from '../nca/random-rule.ts'
 import { randomOf } from '../random-data.ts'

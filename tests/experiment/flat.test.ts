@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { flatten, valueAt, withValue } from '../../src/experiment/index.ts'
-import type { JsonObject, Json } from '../../src/experiment/index.ts'
+import { flatten, valueAt, withValue, type JsonObject, type Json } from '../../src/experiment/index.ts'
 
 const name = fc.string({ minLength: 1, maxLength: 3 }).filter(text => !text.includes('.') && text !== '__proto__')
 const { config } = fc.letrec<{ value: Json; config: JsonObject }>(tie => ({

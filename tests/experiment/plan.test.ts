@@ -3,8 +3,9 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { checkData } from '../../src/backends/fields.ts'
-import { meanAndStd, planOf, ranked, runId, sweepField, sweepReport, valueAt } from '../../src/experiment/index.ts'
-import type { Candidate } from '../../src/experiment/index.ts'
+import {
+  meanAndStd, planOf, ranked, runId, sweepField, sweepReport, valueAt, type Candidate,
+} from '../../src/experiment/index.ts'
 
 it('a plan has a run for each point and seed, named by its configuration', () => {
   const sweep = checkData('sweep', sweepField, { base: {}, fields: { 'train.batch': [2, 4], 'rule.fireRate': [0.5, 1] }, seeds: [3, 5] })

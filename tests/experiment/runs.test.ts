@@ -2,8 +2,9 @@
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { compareRuns, differingFields, filterRuns, sortRuns, tableOfRuns, toCsv, toMarkdown } from '../../src/experiment/index.ts'
-import type { Json, RunRecord } from '../../src/experiment/index.ts'
+import {
+  compareRuns, differingFields, filterRuns, sortRuns, tableOfRuns, toCsv, toMarkdown, type Json, type RunRecord,
+} from '../../src/experiment/index.ts'
 
 const value = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom('a', 'b', null), fc.boolean())
 const runs: fc.Arbitrary<RunRecord[]> = fc.array(fc.record({

@@ -3,8 +3,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { key } from '../../src/index.ts'
-import { configAt, gridOf, halving, importanceOf, latinHypercube, randomOf, runId } from '../../src/experiment/index.ts'
-import type { HalvingJob, HalvingState, Json, Point, RangeField, SweepFields } from '../../src/experiment/index.ts'
+import {
+  configAt, gridOf, halving, importanceOf, latinHypercube, randomOf, runId, type HalvingJob, type HalvingState, type
+  Json, type Point, type RangeField, type SweepFields,
+} from '../../src/experiment/index.ts'
 
 const names = ['a', 'b.c', 'b.d', 'e']
 const values = fc.uniqueArray(fc.oneof(fc.integer(), fc.string(), fc.boolean(), fc.constant(null)), { minLength: 1, maxLength: 4 })

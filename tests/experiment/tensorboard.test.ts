@@ -5,11 +5,9 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it, vi } from 'vitest'
-import { encodeTensorboard } from '../../src/experiment/index.ts'
-import type { Summary } from '../../src/experiment/index.ts'
+import { encodeTensorboard, type Summary } from '../../src/experiment/index.ts'
 import { openTensorboard } from '../../src/node/index.ts'
-import { crc32c, readEvents, readHparams } from './event-reader.ts'
-import type { Value } from './event-reader.ts'
+import { crc32c, readEvents, readHparams, type Value } from './event-reader.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'cellgrad-tensorboard-'))
 afterAll(() => rm(folder, { recursive: true }))

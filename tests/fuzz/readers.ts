@@ -4,10 +4,10 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { parse, stringify } from 'yaml'
 import {
-  adam, conv, defineRule, encodeCheckpoint, encodeModel, encodeNpy, encodeSafetensors, decodeLink, decodeSafetensors, encodeLink, growingTrainer, init, key,
-  mlp, depthwise, rollout, scope, seed, tensorToImage, full,
+  adam, conv, defineRule, encodeCheckpoint, encodeModel, encodeNpy, encodeSafetensors, decodeLink, decodeSafetensors,
+  encodeLink, growingTrainer, init, key, mlp, depthwise, rollout, scope, seed, tensorToImage, full, type DataParams,
+  type DataRule, type Image,
 } from '../../src/index.ts'
-import type { DataParams, DataRule, Image } from '../../src/index.ts'
 import { loadConfig } from '../../src/cli/input/config-file.ts'
 import { configYaml } from '../../src/experiment/config/yaml.ts'
 import { openMetrics } from '../../src/cli/run/metrics.ts'
@@ -18,8 +18,7 @@ import { readImage } from '../../src/node/pictures/picture.ts'
 import { tiny } from '../cli/run.ts'
 import { pictures } from '../node/pictures.ts'
 import { zipOf } from '../zip.ts'
-import { mutateJson } from './mutate.ts'
-import type { Random } from './mutate.ts'
+import { mutateJson, type Random } from './mutate.ts'
 
 export type Reader = {
   readonly name: string

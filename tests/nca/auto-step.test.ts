@@ -4,10 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  add, cpu, customRule, defineRule, foldIn, init, key, mapTree, memory, mlp, mul, normal, rolloutUntilStill, rollout, to,
-  uniform, zeros,
+  add, cpu, customRule, defineRule, foldIn, init, key, mapTree, memory, mlp, mul, normal, rolloutUntilStill, rollout,
+  to, uniform, zeros, type Backend, type DataRule, type StillOptions, type Tensor,
 } from '../../src/index.ts'
-import type { Backend, DataRule, StillOptions, Tensor } from '../../src/index.ts'
 import { defaultBackend } from '../../src/tensor/tensor.ts'
 import { sentence } from '../tensor/values.ts'
 import { runs } from '../long.ts'

@@ -5,9 +5,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   add, checkRule, customRule, defineRule, dense, filter, fire, init, key, mlp, reshape, rollout, seed, step, tanh,
-  uniform, where, zeros,
+  uniform, where, zeros, type CustomRule, type DataParams, type DataRule, type Padding,
 } from '../../src/index.ts'
-import type { CustomRule, DataParams, DataRule, Padding } from '../../src/index.ts'
 import { sentence } from '../tensor/values.ts'
 
 type Grid = 1 | 2 | 3

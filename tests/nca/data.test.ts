@@ -3,11 +3,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeIdx } from '../../src/nca/data/idx.ts'
-import { movingMnist } from '../../src/nca/data/moving-mnist.ts'
-import type { MovingMnistOptions } from '../../src/nca/data/moving-mnist.ts'
+import { movingMnist, type MovingMnistOptions } from '../../src/nca/data/moving-mnist.ts'
 import { decodeNifti } from '../../src/nca/data/nifti.ts'
-import { decodeNpy, encodeNpy } from '../../src/nca/data/npy.ts'
-import type { Npy } from '../../src/nca/data/npy.ts'
+import { decodeNpy, encodeNpy, type Npy } from '../../src/nca/data/npy.ts'
 import { foldIn, key, uniformAt } from '../../src/tensor/key.ts'
 import { sentence } from '../tensor/values.ts'
 

@@ -4,10 +4,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  absRel, add, bce, checkGrad, depthDelta, diceBce, diceLoss, exp, focalLoss, foldIn, grad, greater, key, mul, normal, scaleInvariant, sum,
-  tensor, uniform, where, zeros,
+  absRel, add, bce, checkGrad, depthDelta, diceBce, diceLoss, exp, focalLoss, foldIn, grad, greater, key, mul, normal,
+  scaleInvariant, sum, tensor, uniform, where, zeros, type Key, type Tensor,
 } from '../../src/index.ts'
-import type { Key, Tensor } from '../../src/index.ts'
 import { expectClose, list, sentence } from '../tensor/values.ts'
 
 const small = fc.integer({ min: 1, max: 4 })

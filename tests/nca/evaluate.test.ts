@@ -2,8 +2,10 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { accuracy, classificationTask, conv, crossEntropy, defineRule, evaluate, examplesOf, foldIn, imageToImageTask, init, key, memory, mlp, mse, predict, rollout, subset, takeRole, tensor, uniform, vote } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import {
+  accuracy, classificationTask, conv, crossEntropy, defineRule, evaluate, examplesOf, foldIn, imageToImageTask, init,
+  key, memory, mlp, mse, predict, rollout, subset, takeRole, tensor, uniform, vote, type Tensor,
+} from '../../src/index.ts'
 import { list } from '../tensor/values.ts'
 
 const rule = defineRule({

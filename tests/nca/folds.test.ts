@@ -2,8 +2,7 @@
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { key, kFold } from '../../src/index.ts'
-import type { Split } from '../../src/index.ts'
+import { key, kFold, type Split } from '../../src/index.ts'
 
 const ascending = (ids: readonly number[]): number[] => [...ids].sort((a, b) => a - b)
 const sizes = fc.tuple(fc.integer({ min: 2, max: 40 }), fc.nat(), fc.nat())

@@ -23,11 +23,9 @@ import { full, zerosLike } from '../../src/tensor/ops/create.ts'
 import { square } from '../../src/tensor/ops/functions.ts'
 import { sum } from '../../src/tensor/ops/sum.ts'
 import { bernoulli, normal, uniform } from '../../src/tensor/ops/random.ts'
-import { tensor } from '../../src/tensor/tensor.ts'
-import type { Tensor } from '../../src/tensor/tensor.ts'
+import { tensor, type Tensor } from '../../src/tensor/tensor.ts'
 import { eachLeaf, mapTree } from '../../src/tensor/tree.ts'
-import { distance, empty, expectNear, fusedOnCpu, fusedRules, outcome, placed, scenesOf } from './fused-scenes.ts'
-import type { Scene } from './fused-scenes.ts'
+import { distance, empty, expectNear, fusedOnCpu, fusedRules, outcome, placed, scenesOf, type Scene } from './fused-scenes.ts'
 import { long, runs } from '../long.ts'
 
 /** The oracle: plain loops, composed. */

@@ -3,12 +3,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  checkGrad, conv2d, depthwiseConv, dilate, filterKernel, greater, key, reshape, slice, tensor, uniform,
+  checkGrad, conv2d, depthwiseConv, dilate, filterKernel, greater, key, reshape, slice, tensor, uniform, type
+  FilterName, type Padding, type Tensor,
 } from '../../src/index.ts'
-import type { FilterName, Padding, Tensor } from '../../src/index.ts'
 import { convOn, depthwiseOn, dilateOn } from '../../src/tensor/ops/grid.ts'
-import { filterKernelOn, filterNames, filterNamesOn } from '../../src/tensor/filters.ts'
-import type { Dimensions } from '../../src/tensor/filters.ts'
+import { filterKernelOn, filterNames, filterNamesOn, type Dimensions } from '../../src/tensor/filters.ts'
 import { sizeOf, stridesOf } from '../../src/tensor/shape.ts'
 import { build } from '../tensor/arrays.ts'
 import { expectClose, list, sentence } from '../tensor/values.ts'

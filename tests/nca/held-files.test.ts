@@ -5,9 +5,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   adam, cast, decodeCheckpoint, decodeModel, decodeSafetensors, defineRule, encodeCheckpoint, encodeModel,
-  encodeSafetensors, growingTrainer, init, key, mapTree, mlp, ones, rollout, seed, sgd, tensor, train,
+  encodeSafetensors, growingTrainer, init, key, mapTree, mlp, ones, rollout, seed, sgd, tensor, train, type DataParams,
+  type DataRule, type GrowingOptions, type SafetensorsEntry, type SafetensorsFile, type Tensor, type TrainerState,
 } from '../../src/index.ts'
-import type { DataParams, DataRule, GrowingOptions, SafetensorsEntry, SafetensorsFile, Tensor, TrainerState } from '../../src/index.ts'
 
 const rule = defineRule({
   channels: { rgba: 4, hidden: 2 }, perceive: ['identity', 'sobelX'], update: mlp(5, { lastStd: 0.3 }), fireRate: 0.5,

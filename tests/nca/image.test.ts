@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { commonSize, filmStrip, fit, overColour, overWhite, padImage, resize, upscale } from '../../src/nca/files/image.ts'
-import type { Image } from '../../src/nca/files/image.ts'
+import {
+  commonSize, filmStrip, fit, overColour, overWhite, padImage, resize, upscale, type Image,
+} from '../../src/nca/files/image.ts'
 
 const side = fc.integer({ min: 1, max: 12 })
 const unit = fc.double({ min: 0, max: 1, noNaN: true })

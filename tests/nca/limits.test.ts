@@ -5,9 +5,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   attention, conv, customRule, defineRule, deformable, depthwise, growingRule, init, key, mlp, paramShapes,
-  residualConv, rollout, seed,
+  residualConv, rollout, seed, type DataRule,
 } from '../../src/index.ts'
-import type { DataRule } from '../../src/index.ts'
 import { configOf } from '../../src/experiment/config/values.ts'
 import { most } from '../../src/nca/rule/limits.ts'
 import { sentence } from '../tensor/values.ts'

@@ -3,10 +3,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  bce, broadcastTo, checkGrad, crossEntropy, diceLoss, foldIn, gather, grad, greater, inner, key, l1, mean, mse, mul, normal, ones, overflow, patchTransport,
-  drawPermutation, reshape, roleOverflow, sigmoid, slicedTransport, softmax, square, ssim, sub, sum, tensor, uniform, where, zeros,
+  bce, broadcastTo, checkGrad, crossEntropy, diceLoss, foldIn, gather, grad, greater, inner, key, l1, mean, mse, mul,
+  normal, ones, overflow, patchTransport, drawPermutation, reshape, roleOverflow, sigmoid, slicedTransport, softmax,
+  square, ssim, sub, sum, tensor, uniform, where, zeros, type CheckGradOptions, type Key, type Shape, type Tensor,
 } from '../../src/index.ts'
-import type { CheckGradOptions, Key, Shape, Tensor } from '../../src/index.ts'
 import { NotSmoothError } from '../../src/autograd/tools/check-grad.ts'
 import { build, entries } from '../tensor/arrays.ts'
 import { expectClose, f64, list, sentence } from '../tensor/values.ts'

@@ -3,10 +3,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  accuracy, add, argMax, auroc, broadcastTo, cast, dice, exp, f1, foldIn, full, grad, greater, iou, key, mse, mul, not, psnr, recovery,
-  recoveryProtocol, reshape, ssim, sub, sum, tensor, uniform, zeros,
+  accuracy, add, argMax, auroc, broadcastTo, cast, dice, exp, f1, foldIn, full, grad, greater, iou, key, mse, mul, not,
+  psnr, recovery, recoveryProtocol, reshape, ssim, sub, sum, tensor, uniform, zeros, type DType, type Key, type Shape,
+  type Tensor,
 } from '../../src/index.ts'
-import type { DType, Key, Shape, Tensor } from '../../src/index.ts'
 import { build, entries } from '../tensor/arrays.ts'
 import { expectClose, f64, list, sentence } from '../tensor/values.ts'
 

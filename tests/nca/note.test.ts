@@ -1,8 +1,7 @@
 // A training run that is slower than it could be says why, once.
 
 import { expect, it } from 'vitest'
-import { adam, classificationTask, defineRule, examplesOf, recipes, taskTrainer, train } from '../../src/index.ts'
-import type { DataRule } from '../../src/index.ts'
+import { adam, classificationTask, defineRule, examplesOf, recipes, taskTrainer, train, type DataRule } from '../../src/index.ts'
 
 async function notes(rule: DataRule): Promise<(string | null)[]> {
   const digits = { ...examplesOf(new Float32Array(72).fill(1), [6, 6, 1]), labels: [3, 7] }

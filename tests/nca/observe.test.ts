@@ -3,9 +3,9 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import {
-  add, cast, growingRule, init, key, mapTree, mean, mul, observe, rollout, scope, seed, square, stack, sum, valueAndGrad,
+  add, cast, growingRule, init, key, mapTree, mean, mul, observe, rollout, scope, seed, square, stack, sum,
+  valueAndGrad, type DataParams, type Tensor,
 } from '../../src/index.ts'
-import type { DataParams, Tensor } from '../../src/index.ts'
 import { expectClose, peakOf, sentence } from '../tensor/values.ts'
 import { runs } from '../long.ts'
 import { scenes } from './random-rule.ts'

@@ -2,9 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   adam, adamW, clipByGlobalNorm, globalNorm, grad, initOptimiser, inner, mapTree, memory, mul, normaliseGrads, rateAt,
-  scope, sgd, stepDecay, sub, tensor, Tensor, updateParams, zeros,
+  scope, sgd, stepDecay, sub, tensor, Tensor, updateParams, zeros, type Optimiser,
 } from '../../src/index.ts'
-import type { Optimiser } from '../../src/index.ts'
 import { loadReference } from '../reference/load.ts'
 
 const reference = loadReference('optimisers')

@@ -5,10 +5,9 @@ import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  add, cast, checkGrad, conv2d, defineRule, foldIn, grad, greater, key, mapTree, mlp, mul, normal, ones, reshape, scope, square, sum, tensor,
-  uniform, vjp, zeros,
+  add, cast, checkGrad, conv2d, defineRule, foldIn, grad, greater, key, mapTree, mlp, mul, normal, ones, reshape, scope,
+  square, sum, tensor, uniform, vjp, zeros, type Padding, type Tensor,
 } from '../../src/index.ts'
-import type { Padding, Tensor } from '../../src/index.ts'
 import { NotSmoothError } from '../../src/autograd/tools/check-grad.ts'
 import { attention, attentionKind } from '../../src/nca/perceptions/attention.ts'
 import { deformable, deformableKind } from '../../src/nca/perceptions/deformable.ts'
@@ -20,8 +19,7 @@ import { describe as said } from '../../src/experiment/config/describe.ts'
 import { configOf } from '../../src/experiment/config/values.ts'
 import { kinds } from '../../src/nca/perceptions/kinds.ts'
 import { depthwiseOn } from '../../src/tensor/ops/grid.ts'
-import { everywhere, families, partsOf, plus, reachOf, stateOf, times } from './perception-families.ts'
-import type { Family, Params } from './perception-families.ts'
+import { everywhere, families, partsOf, plus, reachOf, stateOf, times, type Family, type Params } from './perception-families.ts'
 import { expectClose, list, peakOf, sentence } from '../tensor/values.ts'
 import { runs } from '../long.ts'
 

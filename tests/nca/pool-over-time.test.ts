@@ -4,10 +4,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  adam, add, customRule, defineRule, full, key, mean, mlp, mse, mul, rgba, rollout, sgd, stack, taskTrainer, tensor, train,
-  trajectoryTask, uniform, zeros,
+  adam, add, customRule, defineRule, full, key, mean, mlp, mse, mul, rgba, rollout, sgd, stack, taskTrainer, tensor,
+  train, trajectoryTask, uniform, zeros, type DataRule, type Rule, type Task, type Tensor, type TrainerOptions,
 } from '../../src/index.ts'
-import type { DataRule, Rule, Task, Tensor, TrainerOptions } from '../../src/index.ts'
 import { drawBatch, soundOr } from '../../src/nca/training/batch.ts'
 import { makePool } from '../../src/nca/training/pool.ts'
 import { complete } from '../../src/nca/training/trainer-options.ts'

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeSafetensors, encodeSafetensors } from '../../src/nca/files/safetensors.ts'
-import type { SafetensorsEntry } from '../../src/nca/files/safetensors.ts'
+import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '../../src/nca/files/safetensors.ts'
 
 const arrays = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint32: Uint32Array }
 

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { cosineDecay, exponentialDecay, rateAt, stepDecay, warmUp, wsd } from '../../src/index.ts'
-import type { Schedule } from '../../src/index.ts'
+import { cosineDecay, exponentialDecay, rateAt, stepDecay, warmUp, wsd, type Schedule } from '../../src/index.ts'
 
 const at = (schedule: Schedule, ...iterations: number[]): number[] => iterations.map(t => rateAt(schedule, t))
 

@@ -5,10 +5,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   adam, add, checkGrad, classificationTask, colours, conditionalTask, conv, defineRule, examplesOf, grad, growingTask,
-  imageToImageTask, init, key, l1, mapTree, mlp, patchTransport, rollout, splitExamples, sum, taskTrainer, tensor, textureTask,
-  train, uniform, videoTask, zeros,
+  imageToImageTask, init, key, l1, mapTree, mlp, patchTransport, rollout, splitExamples, sum, taskTrainer, tensor,
+  textureTask, train, uniform, videoTask, zeros, type DataRule, type Examples, type Task, type Tensor, type
+  TrainerOptions,
 } from '../../src/index.ts'
-import type { DataRule, Examples, Task, Tensor, TrainerOptions } from '../../src/index.ts'
 import { foldIn } from '../../src/tensor/key.ts'
 import { normal } from '../../src/tensor/ops/random.ts'
 import { sentence } from '../tensor/values.ts'

@@ -3,11 +3,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  adamW, add, conv, cosineDecay, customRule, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, full,
-  init, key, mean, mlp, mul, paramShapes, rateAt, rollout, sgd, square, sub, takeChannels, taskTrainer, Tensor, tensor,
-  train, trainablePaths, unstack, valueAndGrad, zeros,
+  adamW, add, conv, cosineDecay, customRule, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, full, init, key,
+  mean, mlp, mul, paramShapes, rateAt, rollout, sgd, square, sub, takeChannels, taskTrainer, Tensor, tensor, train,
+  trainablePaths, unstack, valueAndGrad, zeros, type DataParams, type DataRule, type Key, type Task, type Trainable,
+  type Trainer, type TrainerOptions, type TrainerState,
 } from '../../src/index.ts'
-import type { DataParams, DataRule, Key, Task, Trainable, Trainer, TrainerOptions, TrainerState } from '../../src/index.ts'
 import { drawBatch, firstPool } from '../../src/nca/training/batch.ts'
 import { makePool } from '../../src/nca/training/pool.ts'
 import { perSample } from '../../src/nca/losses/loss.ts'

@@ -1,8 +1,10 @@
 // How much runs differ in which other cells fire: against sums by hand, and nothing where there is no chance.
 
 import { expect, it } from 'vitest'
-import { conv, defineRule, examplesOf, foldIn, imageToImageTask, init, key, memory, mlp, predict, takeRole, tensor, uncertainty, uniform } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import {
+  conv, defineRule, examplesOf, foldIn, imageToImageTask, init, key, memory, mlp, predict, takeRole, tensor,
+  uncertainty, uniform, type Tensor,
+} from '../../src/index.ts'
 import { list } from '../tensor/values.ts'
 
 const made = (fireRate: number) => defineRule({

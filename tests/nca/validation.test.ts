@@ -2,8 +2,11 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { conv, decodeCheckpoint, decodeModel, defineRule, eachLeaf, encodeCheckpoint, encodeModel, full, globalNorm, memory, mlp, mse, sgd, taskTrainer, Tensor, train, zeros } from '../../src/index.ts'
-import type { Best, DataParams, IterationMetrics, TrainOptions, TrainerState } from '../../src/index.ts'
+import {
+  conv, decodeCheckpoint, decodeModel, defineRule, eachLeaf, encodeCheckpoint, encodeModel, full, globalNorm, memory,
+  mlp, mse, sgd, taskTrainer, Tensor, train, zeros, type Best, type DataParams, type IterationMetrics, type
+  TrainOptions, type TrainerState,
+} from '../../src/index.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'
 import { runs } from '../long.ts'
 

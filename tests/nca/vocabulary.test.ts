@@ -4,19 +4,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  add, checkGrad, checkRule, conv, decodeModel, defineRule, depthwise, encodeModel, exchangeInputs, explain, fire, foldIn, grad, init, key, mapTree,
-  mlp, normal, paramShapes, reshape, residualConv, roleChannels, rollout, seed, setChannels, step, sum, takeRole,
-  tensor, uniform, updatedChannels, zeros,
+  add, checkGrad, checkRule, conv, decodeModel, defineRule, depthwise, encodeModel, exchangeInputs, explain, fire,
+  foldIn, grad, init, key, mapTree, mlp, normal, paramShapes, reshape, residualConv, roleChannels, rollout, seed,
+  setChannels, step, sum, takeRole, tensor, uniform, updatedChannels, zeros, type DataParams, type DataRule, type
+  Tensor, type WindowSize,
 } from '../../src/index.ts'
-import type { DataParams, DataRule, Tensor, WindowSize } from '../../src/index.ts'
-import { activations } from '../../src/nca/mlp.ts'
-import type { Activation } from '../../src/nca/mlp.ts'
+import { activations, type Activation } from '../../src/nca/mlp.ts'
 import { channelCount } from '../../src/nca/rule/channels.ts'
 import type { Perception } from '../../src/nca/rule/types.ts'
 import { whyComposed } from '../../src/nca/fused/eligible.ts'
 import { paramTree } from '../../src/nca/fused/rollout.ts'
-import { filterKernelOn, filterNamesOn } from '../../src/tensor/filters.ts'
-import type { Dimensions } from '../../src/tensor/filters.ts'
+import { filterKernelOn, filterNamesOn, type Dimensions } from '../../src/tensor/filters.ts'
 import { slice } from '../../src/tensor/ops/pad-slice.ts'
 import { paddings } from '../../src/backends/window.ts'
 import { sizeOf, stridesOf } from '../../src/tensor/shape.ts'

@@ -2,8 +2,7 @@ import fs, { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { MockInstance } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi, type MockInstance } from 'vitest'
 import { writeFileAtomic } from '../../src/node/atomic-file.ts'
 
 const { open, rename } = fs

@@ -7,8 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { servePage } from '../../src/node/page-server.ts'
-import type { PageServer } from '../../src/node/page-server.ts'
+import { servePage, type PageServer } from '../../src/node/page-server.ts'
 
 const around = mkdtempSync(join(tmpdir(), 'cellgrad-page-'))
 const folder = join(around, 'page')

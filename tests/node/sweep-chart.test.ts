@@ -3,8 +3,7 @@
 import fc from 'fast-check'
 import { parseHTML } from 'linkedom'
 import { expect, it } from 'vitest'
-import { ranked } from '../../src/experiment/index.ts'
-import type { Candidate } from '../../src/experiment/index.ts'
+import { ranked, type Candidate } from '../../src/experiment/index.ts'
 import { learningCurvesSvg } from '../../src/node/charts/chart.ts'
 import { importanceSvg, meanAndStdSvg, parallelCoordinatesSvg } from '../../src/node/charts/sweep-chart.ts'
 

@@ -10,8 +10,7 @@
 // and that every operator of the library has a case.
 
 import fc from 'fast-check'
-import { key, tensor } from '../../src/index.ts'
-import type { Backend, DType, Tensor } from '../../src/index.ts'
+import { key, tensor, type Backend, type DType, type Tensor } from '../../src/index.ts'
 import { drawPermutation } from '../../src/tensor/key.ts'
 import { bits } from '../../src/tensor/ops/random.ts'
 import type { Op } from '../../src/tensor/op.ts'

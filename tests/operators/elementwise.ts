@@ -2,10 +2,9 @@
 
 import fc from 'fast-check'
 import {
-  abs, add, clamp, cos, div, exp, greater, leakyRelu, log, log1p, maximum, minimum, mul, neg, pow, relu, sigmoid, sin, sqrt,
-  sub, tanh, where,
+  abs, add, clamp, cos, div, exp, greater, leakyRelu, log, log1p, maximum, minimum, mul, neg, pow, relu, sigmoid, sin,
+  sqrt, sub, tanh, where, type Tensor,
 } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
 import { castOp } from '../../src/tensor/ops/cast.ts'
 import * as arithmetic from '../../src/tensor/ops/arithmetic.ts'
 import * as compare from '../../src/tensor/ops/compare.ts'
@@ -13,8 +12,7 @@ import * as functions from '../../src/tensor/ops/functions.ts'
 import { powDerivativeOp, powOp } from '../../src/tensor/ops/power.ts'
 import type { Op } from '../../src/tensor/op.ts'
 import { apply } from '../../src/tensor/trace.ts'
-import { gradCase, seeds, shapes, spaced } from './case.ts'
-import type { Case } from './case.ts'
+import { gradCase, seeds, shapes, spaced, type Case } from './case.ts'
 
 /** Two shapes that broadcast: some axes of either are 1, and either may lack leading axes. */
 const broadcasting = fc.tuple(

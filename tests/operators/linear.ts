@@ -7,8 +7,7 @@ import * as denseOps from '../../src/tensor/ops/dense.ts'
 import * as sums from '../../src/tensor/ops/broadcast.ts'
 import { transposeOp } from '../../src/tensor/ops/transpose.ts'
 import { apply } from '../../src/tensor/trace.ts'
-import { gradCase, seeds, shapes, size, spaced } from './case.ts'
-import type { Case } from './case.ts'
+import { gradCase, seeds, shapes, size, spaced, type Case } from './case.ts'
 
 const layer = fc.record({
   cells: shapes(3, 3),

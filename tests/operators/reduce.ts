@@ -1,14 +1,12 @@
 // Cases of logSumExp and softmax, and of the extremes, which differentiate as takeAlong.
 
 import fc from 'fast-check'
-import { logSoftmax, logSumExp, max, mean, min, norm, softmax } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import { logSoftmax, logSumExp, max, mean, min, norm, softmax, type Tensor } from '../../src/index.ts'
 import { divOp } from '../../src/tensor/ops/arithmetic.ts'
 import { takeAlongOp } from '../../src/tensor/ops/gather.ts'
 import { normOp } from '../../src/tensor/ops/norm.ts'
 import { logSoftmaxOp, logSumExpOp } from '../../src/tensor/ops/reduce.ts'
-import { gradCase, seeds, shapes, spaced } from './case.ts'
-import type { Case } from './case.ts'
+import { gradCase, seeds, shapes, spaced, type Case } from './case.ts'
 
 const overAxis = fc.record({
   shape: shapes(3), axis: fc.integer({ min: 0, max: 2 }), keepDims: fc.boolean(), seed: seeds,

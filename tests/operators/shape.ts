@@ -2,17 +2,16 @@
 
 import fc from 'fast-check'
 import {
-  argSort, concat, cumsum, gather, pad, putAlong, scatter, slice, sort, splitAxis, stack, takeAlong, unstack,
+  argSort, concat, cumsum, gather, pad, putAlong, scatter, slice, sort, splitAxis, stack, takeAlong, unstack, type
+  Tensor,
 } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
 import { bitsAt, key } from '../../src/tensor/key.ts'
 import { concatOp } from '../../src/tensor/ops/concat.ts'
 import { cumsumOp } from '../../src/tensor/ops/cumsum.ts'
 import * as gathers from '../../src/tensor/ops/gather.ts'
 import { padOp, sliceOp } from '../../src/tensor/ops/pad-slice.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
-import { given, gradCase, seeds, shapes, size, spaced } from './case.ts'
-import type { Case } from './case.ts'
+import { given, gradCase, seeds, shapes, size, spaced, type Case } from './case.ts'
 
 const axes = fc.integer({ min: 0, max: 2 })
 

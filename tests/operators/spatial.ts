@@ -1,17 +1,14 @@
 // Cases of the convolutions and of max-pooling, with all paddings, strides, dilations; windows larger than the grid.
 
 import fc from 'fast-check'
-import { conv2d, depthwiseConv, greater, maxPool } from '../../src/index.ts'
-import type { Padding, Tensor } from '../../src/index.ts'
+import { conv2d, depthwiseConv, greater, maxPool, type Padding, type Tensor } from '../../src/index.ts'
 import * as conv from '../../src/tensor/ops/conv2d/conv2d.ts'
 import * as depthwise from '../../src/tensor/ops/depthwise-conv/depthwise-conv.ts'
 import * as pool from '../../src/tensor/ops/max-pool.ts'
-import { outputSize } from '../../src/backends/window.ts'
+import { outputSize, type Windows } from '../../src/backends/window.ts'
 import { windows } from '../../src/tensor/ops/window.ts'
-import type { Windows } from '../../src/backends/window.ts'
 import { apply } from '../../src/tensor/trace.ts'
-import { gradCase, seeds, size, spaced } from './case.ts'
-import type { Case } from './case.ts'
+import { gradCase, seeds, size, spaced, type Case } from './case.ts'
 
 const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
 

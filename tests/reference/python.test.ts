@@ -7,8 +7,10 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { bernoulli, decodeModel, decodeNpy, defineRule, encodeModel, encodeNpy, foldIn, init, key, mapTree, mlp, normal, rollout, seed, unstack } from '../../src/index.ts'
-import type { DataParams, DataRule, Tensor } from '../../src/index.ts'
+import {
+  bernoulli, decodeModel, decodeNpy, defineRule, encodeModel, encodeNpy, foldIn, init, key, mapTree, mlp, normal,
+  rollout, seed, unstack, type DataParams, type DataRule, type Tensor,
+} from '../../src/index.ts'
 import { temporaryFolder } from '../cli/run.ts'
 import { long } from '../long.ts'
 import { loadReference } from './load.ts'

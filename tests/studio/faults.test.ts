@@ -3,8 +3,7 @@
 
 import { afterAll, expect, it } from 'vitest'
 import { begin, figure, iterations, until } from './look.ts'
-import { closeBrowser, visit, visitPlainHost } from './visit.ts'
-import type { Visit } from './visit.ts'
+import { closeBrowser, visit, visitPlainHost, type Visit } from './visit.ts'
 
 afterAll(closeBrowser)
 

@@ -9,8 +9,7 @@ import { encodePng } from 'cellgrad/node'
 import { afterAll, expect, it } from 'vitest'
 import { figure, until } from './look.ts'
 import { black, plain } from './pictures.ts'
-import { closeBrowser, visit } from './visit.ts'
-import type { Visit } from './visit.ts'
+import { closeBrowser, visit, type Visit } from './visit.ts'
 
 afterAll(closeBrowser)
 

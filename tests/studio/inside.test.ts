@@ -3,13 +3,14 @@
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { decodeNpy, encodeModel, foldIn, inspectStep, key, mapTree, mean, mul, rollout, seed, square, stateAt, timeline, timelineGradients } from 'cellgrad'
-import type { DataParams, Tensor } from 'cellgrad'
+import {
+  decodeNpy, encodeModel, foldIn, inspectStep, key, mapTree, mean, mul, rollout, seed, square, stateAt, timeline,
+  timelineGradients, type DataParams, type Tensor,
+} from 'cellgrad'
 import { readModel } from 'cellgrad/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { until } from './look.ts'
-import { closeBrowser, screens, visit } from './visit.ts'
-import type { Screen, Visit } from './visit.ts'
+import { closeBrowser, screens, visit, type Screen, type Visit } from './visit.ts'
 
 afterAll(closeBrowser)
 

@@ -3,8 +3,7 @@
 
 import { afterAll, expect, it } from 'vitest'
 import { begin, figure, iterations, until } from './look.ts'
-import { closeBrowser, screens, visit } from './visit.ts'
-import type { Screen, Visit } from './visit.ts'
+import { closeBrowser, screens, visit, type Screen, type Visit } from './visit.ts'
 
 afterAll(closeBrowser)
 

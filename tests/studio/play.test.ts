@@ -4,8 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { afterAll, describe, expect, it } from 'vitest'
 import { figure, until } from './look.ts'
-import { closeBrowser, screens, visit } from './visit.ts'
-import type { Screen } from './visit.ts'
+import { closeBrowser, screens, visit, type Screen } from './visit.ts'
 
 afterAll(closeBrowser)
 

@@ -5,8 +5,7 @@
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { figure, until } from './look.ts'
-import { closeBrowser, visit } from './visit.ts'
-import type { Visit } from './visit.ts'
+import { closeBrowser, visit, type Visit } from './visit.ts'
 
 afterAll(closeBrowser)
 

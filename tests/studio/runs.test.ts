@@ -1,15 +1,13 @@
 // Runs, as a person would use it: those of a folder are seen while another process trains one of them, compared, and
 // opened in other rooms.
 
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { closeBrowser, screens, visit, visitPlainHost } from './visit.ts'
-import type { Screen } from './visit.ts'
+import { closeBrowser, screens, visit, visitPlainHost, type Screen } from './visit.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'cellgrad-runs-'))
 const trained: ChildProcess[] = []

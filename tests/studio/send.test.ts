@@ -9,8 +9,7 @@ import { readModel } from 'cellgrad/node'
 import type { Frame, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { until } from './look.ts'
-import { closeBrowser, screens, visit, visitFile } from './visit.ts'
-import type { Screen } from './visit.ts'
+import { closeBrowser, screens, visit, visitFile, type Screen } from './visit.ts'
 
 afterAll(closeBrowser)
 

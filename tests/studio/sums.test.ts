@@ -2,13 +2,14 @@
 // library has computed.
 
 import fc from 'fast-check'
-import { cast, channelNames, foldIn, inspectStep, key, mapTree, perceptionNames, scope, updatedChannels } from 'cellgrad'
-import type { DataParams, Tensor } from 'cellgrad'
+import {
+  cast, channelNames, foldIn, inspectStep, key, mapTree, perceptionNames, scope, updatedChannels, type DataParams, type
+  Tensor,
+} from 'cellgrad'
 import { expect, it } from 'vitest'
 import { cellNumbers, readFilters, readParts, sumOf } from '../../studio/src/rooms/inside/cell.ts'
 import type { Facts } from '../../studio/src/rooms/inside/commands.ts'
-import { changeOf, digits, perceivedOf, unitOf } from '../../studio/src/rooms/inside/terms.ts'
-import type { Shown } from '../../studio/src/rooms/inside/terms.ts'
+import { changeOf, digits, perceivedOf, unitOf, type Shown } from '../../studio/src/rooms/inside/terms.ts'
 import { scenes } from '../nca/random-rule.ts'
 
 const activate: Readonly<Record<string, (x: number, slope: number) => number>> = {

@@ -7,8 +7,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, it } from 'vitest'
 import { examples } from '../../studio/src/rooms/tape/examples.ts'
 import { until } from './look.ts'
-import { closeBrowser, screens, visit } from './visit.ts'
-import type { Screen, Visit } from './visit.ts'
+import { closeBrowser, screens, visit, type Screen, type Visit } from './visit.ts'
 
 afterAll(closeBrowser)
 

@@ -2,16 +2,13 @@
 // the bits of Node's; a run is changed by hand; what goes wrong is one sentence.
 
 import { readFile } from 'node:fs/promises'
-import { cpu, decodeModel, fit, init, key, train } from 'cellgrad'
-import type { DataParams, Image } from 'cellgrad'
+import { cpu, decodeModel, fit, init, key, train, type DataParams, type Image } from 'cellgrad'
 import { encodePng } from 'cellgrad/node'
-import { configOf, trainerOf, withValue } from 'cellgrad/experiment'
-import type { Json, JsonObject } from 'cellgrad/experiment'
+import { configOf, trainerOf, withValue, type Json, type JsonObject } from 'cellgrad/experiment'
 import { afterAll, describe, expect, it } from 'vitest'
 import { figure, until } from './look.ts'
 import { black } from './pictures.ts'
-import { closeBrowser, screens, visit } from './visit.ts'
-import type { Screen, Visit } from './visit.ts'
+import { closeBrowser, screens, visit, type Screen, type Visit } from './visit.ts'
 
 afterAll(closeBrowser)
 

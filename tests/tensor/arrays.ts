@@ -2,8 +2,7 @@
 
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { tensor } from '../../src/index.ts'
-import type { Shape, Tensor } from '../../src/index.ts'
+import { tensor, type Shape, type Tensor } from '../../src/index.ts'
 import { sizeOf, stridesOf } from '../../src/tensor/shape.ts'
 import type { ReferenceArray } from '../reference/load.ts'
 

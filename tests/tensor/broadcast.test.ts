@@ -2,8 +2,9 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { add, div, exp, grad, greater, less, log, mul, sqrt, square, sub, sum, tensor, vjp, where, zeros } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import {
+  add, div, exp, grad, greater, less, log, mul, sqrt, square, sub, sum, tensor, vjp, where, zeros, type Tensor,
+} from '../../src/index.ts'
 import { seeds, shapes, spaced } from '../operators/case.ts'
 import { build, entries, expectClose } from './arrays.ts'
 

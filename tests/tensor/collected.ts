@@ -1,8 +1,7 @@
 // A program without a scope around it, run by lifetime.test.ts with `node --expose-gc`: what it drops, the garbage collector
 // finds, and the finaliser gives back. Prints how many buffers are alive at each point.
 
-import { add, customVjp, memory, mul, reshape, tensor, vjp } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import { add, customVjp, memory, mul, reshape, tensor, vjp, type Tensor } from '../../src/index.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'
 
 const report: Record<string, number | number[]> = {}

@@ -3,10 +3,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  all, any, argMax, argMin, cast, checkGrad, cpu, eye, gelu, log1p, matmul, mul, neg, oneHot, range, reshape, silu, sum, tensor, variance,
-  zeros,
+  all, any, argMax, argMin, cast, checkGrad, cpu, eye, gelu, log1p, matmul, mul, neg, oneHot, range, reshape, silu, sum,
+  tensor, variance, zeros, type Tensor,
 } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
 import { build, entries, expectClose, withTies } from './arrays.ts'
 

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { concat, gather, grad, mul, splitAxis, stack, sum, tensor, unstack, zeros } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import { concat, gather, grad, mul, splitAxis, stack, sum, tensor, unstack, zeros, type Tensor } from '../../src/index.ts'
 import { seeds, shapes, spaced } from '../operators/case.ts'
 import { build, entries, expectClose } from './arrays.ts'
 

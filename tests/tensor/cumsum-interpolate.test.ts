@@ -2,8 +2,9 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkGrad, cumsum, inner, interpolate, key, ones, sum, tensor, uniform, vjp, zeros } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import {
+  checkGrad, cumsum, inner, interpolate, key, ones, sum, tensor, uniform, vjp, zeros, type Tensor,
+} from '../../src/index.ts'
 import { sentence } from './values.ts'
 
 const sizes = fc.integer({ min: 1, max: 5 })

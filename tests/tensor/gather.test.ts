@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { argMax, cast, gather, grad, max, mul, ones, putAlong, scatter, sum, takeAlong, tensor, vjp, zeros } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import {
+  argMax, cast, gather, grad, max, mul, ones, putAlong, scatter, sum, takeAlong, tensor, vjp, zeros, type Tensor,
+} from '../../src/index.ts'
 import { loadReference } from '../reference/load.ts'
 import { expectClose, fromReference } from './arrays.ts'
 

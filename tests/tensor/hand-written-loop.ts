@@ -1,8 +1,9 @@
 // A program without a scope around it, run by lifetime.test.ts: the loop of the README, on one small square matrix. Prints
 // how much memory it takes after a tenth of the iterations and at the end.
 
-import { adam, initOptimiser, mean, memory, ones, square, sub, updateParams, valueAndGrad } from '../../src/index.ts'
-import type { Backend, Tensor } from '../../src/index.ts'
+import {
+  adam, initOptimiser, mean, memory, ones, square, sub, updateParams, valueAndGrad, type Backend, type Tensor,
+} from '../../src/index.ts'
 import { defaultBackend } from '../../src/tensor/tensor.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'

@@ -1,8 +1,7 @@
 // Derivatives where there is none: at kinks, ties and NaN they are the choices that the docstrings name.
 
 import { describe, expect, it } from 'vitest'
-import { abs, clamp, grad, leakyRelu, maximum, minimum, relu, sum, tensor } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import { abs, clamp, grad, leakyRelu, maximum, minimum, relu, sum, tensor, type Tensor } from '../../src/index.ts'
 import { list } from './values.ts'
 
 describe('the gradient', () => {

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { add, memory, mul, ones, reshape, scope, tensor } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import { add, memory, mul, ones, reshape, scope, tensor, type Tensor } from '../../src/index.ts'
 import { adopt, closeScope, openScope, release, resourcesIn, retain, supersede } from '../../src/tensor/lifetime.ts'
 import { Storage } from '../../src/tensor/tensor.ts'
 import { bundled } from '../bundled.ts'

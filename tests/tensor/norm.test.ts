@@ -2,8 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkGrad, grad, norm, sum, tensor, zeros } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import { checkGrad, grad, norm, sum, tensor, zeros, type Tensor } from '../../src/index.ts'
 import { expectClose, f64, list } from './values.ts'
 
 describe('norm', () => {

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { full, grad, pad, slice, sum, tensor, vjp, zeros } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import { full, grad, pad, slice, sum, tensor, vjp, zeros, type Tensor } from '../../src/index.ts'
 import { shapes, seeds, spaced } from '../operators/case.ts'
 import { build, entries, expectClose } from './arrays.ts'
 

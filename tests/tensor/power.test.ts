@@ -2,8 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkGrad, grad, pow, tensor } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import { checkGrad, grad, pow, tensor, type Tensor } from '../../src/index.ts'
 import { scalar } from './values.ts'
 import { runs } from '../long.ts'
 

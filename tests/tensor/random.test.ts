@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bernoulli, bits, bitsAt, fire, foldIn, grad, key, mul, normal, sum, tensor, uniform, uniformAt, zeros } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import {
+  bernoulli, bits, bitsAt, fire, foldIn, grad, key, mul, normal, sum, tensor, uniform, uniformAt, zeros, type Tensor,
+} from '../../src/index.ts'
 
 const n = 100_000
 

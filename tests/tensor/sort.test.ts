@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { argSort, grad, mul, sort, sum, tensor, vjp, zeros } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import { argSort, grad, mul, sort, sum, tensor, vjp, zeros, type Tensor } from '../../src/index.ts'
 import { loadReference } from '../reference/load.ts'
 import { build, entries, expectClose, fromReference, withTies } from './arrays.ts'
 

@@ -2,15 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   conv2d, dense, depthwiseConv, dilate, filter, filterKernel, filterNames, filters, greater, inner, key, maxPool, ones,
-  reshape, tensor, uniform, vjp, where,
+  reshape, tensor, uniform, vjp, where, type Data, type FilterName, type Padding, type Tensor,
 } from '../../src/index.ts'
-import type { Data, FilterName, Padding, Tensor } from '../../src/index.ts'
 import type { Op } from '../../src/tensor/op.ts'
 import { conv2dFilterOp, conv2dInputOp, conv2dOp } from '../../src/tensor/ops/conv2d/conv2d.ts'
 import { depthwiseConvFilterOp, depthwiseConvInputOp, depthwiseConvOp } from '../../src/tensor/ops/depthwise-conv/depthwise-conv.ts'
-import { outputSize } from '../../src/backends/window.ts'
+import { outputSize, type Windows } from '../../src/backends/window.ts'
 import { windows } from '../../src/tensor/ops/window.ts'
-import type { Windows } from '../../src/backends/window.ts'
 import { apply } from '../../src/tensor/trace.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
 import { loadReference } from '../reference/load.ts'

@@ -1,8 +1,7 @@
 // Small helpers of the engine's tests.
 
 import { expect } from 'vitest'
-import { memory, tensor } from '../../src/index.ts'
-import type { Tensor } from '../../src/index.ts'
+import { memory, tensor, type Tensor } from '../../src/index.ts'
 import { defaultBackend } from '../../src/tensor/tensor.ts'
 
 /** A float64 vector. */

@@ -3,9 +3,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  add, cast, conv2d, dense, depthwiseConv, matmul, mul, pow, putAlong, scatter, square, sub, sum, tensor,
+  add, cast, conv2d, dense, depthwiseConv, matmul, mul, pow, putAlong, scatter, square, sub, sum, tensor, type DType,
+  type Shape, type Tensor,
 } from '../../src/index.ts'
-import type { DType, Shape, Tensor } from '../../src/index.ts'
 import * as conv from '../../src/tensor/ops/conv2d/conv2d.ts'
 import { denseFilterOp } from '../../src/tensor/ops/dense.ts'
 import * as depthwise from '../../src/tensor/ops/depthwise-conv/depthwise-conv.ts'

@@ -2,10 +2,10 @@
 // derivative, or in every bit. Nothing here needs Node, so that browsers are tested by it too.
 
 import fc from 'fast-check'
-import { apply, cpu, defineOp, key, normal, scope, tensor, vjp } from '../../src/index.ts'
-import type { Backend, Data, DType, Op, Tensor } from '../../src/index.ts'
-import { given, withPlacement } from '../operators/case.ts'
-import type { Call, Case } from '../operators/case.ts'
+import {
+  apply, cpu, defineOp, key, normal, scope, tensor, vjp, type Backend, type Data, type DType, type Op, type Tensor,
+} from '../../src/index.ts'
+import { given, withPlacement, type Call, type Case } from '../operators/case.ts'
 
 const oracle = cpu()
 

@@ -2,10 +2,10 @@
 // are bound to is made once.
 
 import { afterAll, describe, expect, it, vi } from 'vitest'
-import { add, apply, defineOp, dense, scope, sum, tensor, zeros } from '../../src/index.ts'
-import type { Data, Op, Spec, Tensor } from '../../src/index.ts'
-import { commandsOf } from '../../src/backends/webgpu/commands.ts'
-import type { Dispatch } from '../../src/backends/webgpu/commands.ts'
+import {
+  add, apply, defineOp, dense, scope, sum, tensor, zeros, type Data, type Op, type Spec, type Tensor,
+} from '../../src/index.ts'
+import { commandsOf, type Dispatch } from '../../src/backends/webgpu/commands.ts'
 import { closeDevice, openDevice } from '../../src/backends/webgpu/device.ts'
 import { errorsOf } from '../../src/backends/webgpu/errors.ts'
 import { memoryOf } from '../../src/backends/webgpu/memory.ts'

@@ -3,11 +3,10 @@
 
 import { describe, expect, it } from 'vitest'
 import {
-  add, cpu, defineRule, growingRule, init, key, memory, mlp, rollout, scope, sum, tensor, valueAndGrad, vjp, zeros,
+  add, cpu, defineRule, growingRule, init, key, memory, mlp, rollout, scope, sum, tensor, valueAndGrad, vjp, zeros, type
+  Backend, type DataParams, type Tensor,
 } from '../../src/index.ts'
-import type { Backend, DataParams, Tensor } from '../../src/index.ts'
-import { emptyCalls, withPlacement } from '../operators/case.ts'
-import type { Call } from '../operators/case.ts'
+import { emptyCalls, withPlacement, type Call } from '../operators/case.ts'
 import { cases } from '../operators/cases.ts'
 import { long } from '../long.ts'
 import { sharedGpu } from './gpu.ts'

@@ -2,8 +2,9 @@
 // never later than at `close`. The rest goes on, and after the loss of a GPU a new backend.
 
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { add, mean, mul, scope, sub, tensor, to, valueAndGrad, webgpu } from '../../src/index.ts'
-import type { Backend, Tensor, WebGpuBackend } from '../../src/index.ts'
+import {
+  add, mean, mul, scope, sub, tensor, to, valueAndGrad, webgpu, type Backend, type Tensor, type WebGpuBackend,
+} from '../../src/index.ts'
 import { commandsOf } from '../../src/backends/webgpu/commands.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { errorsOf } from '../../src/backends/webgpu/errors.ts'

@@ -1,10 +1,8 @@
 // A GPU for tests. Importing this file makes a software adapter known, where there is one.
 
 import fc from 'fast-check'
-import { webgpu } from '../../src/index.ts'
-import type { Spec, WebGpuBackend, WebGpuOptions } from '../../src/index.ts'
-import { openDevice } from '../../src/backends/webgpu/device.ts'
-import type { OpenDevice } from '../../src/backends/webgpu/device.ts'
+import { webgpu, type Spec, type WebGpuBackend, type WebGpuOptions } from '../../src/index.ts'
+import { openDevice, type OpenDevice } from '../../src/backends/webgpu/device.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import { fullOp } from '../../src/tensor/ops/create.ts'
 import { useDefaultLimits } from './default-limits.ts'

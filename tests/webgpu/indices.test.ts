@@ -3,8 +3,9 @@
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { add, crossEntropy, cpu, putAlong, scope, sum, takeAlong, tensor, vjp, webgpu } from '../../src/index.ts'
-import type { Backend, Tensor } from '../../src/index.ts'
+import {
+  add, crossEntropy, cpu, putAlong, scope, sum, takeAlong, tensor, vjp, webgpu, type Backend, type Tensor,
+} from '../../src/index.ts'
 import { sharedGpu } from './gpu.ts'
 
 const gpu = await sharedGpu()

@@ -4,9 +4,9 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import {
-  cpu, crossEntropy, logSoftmax, logSumExp, mul, normal, scope, softmax, sum, tensor, vjp,
+  cpu, crossEntropy, logSoftmax, logSumExp, mul, normal, scope, softmax, sum, tensor, vjp, type Backend, type DType,
+  type Tensor,
 } from '../../src/index.ts'
-import type { Backend, DType, Tensor } from '../../src/index.ts'
 import { key } from '../../src/tensor/key.ts'
 import { sharedGpu } from './gpu.ts'
 

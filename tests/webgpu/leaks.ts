@@ -1,6 +1,5 @@
 import { beforeEach, expect, onTestFinished } from 'vitest'
-import { memory } from '../../src/index.ts'
-import type { Backend } from '../../src/index.ts'
+import { memory, type Backend } from '../../src/index.ts'
 
 /** From here on, every test of the file leaves as many buffers on the GPU as it found. */
 export function refuseLeaks(gpu: Backend): void {

@@ -3,13 +3,14 @@
 
 import fc from 'fast-check'
 import { afterAll, expect, it } from 'vitest'
-import { cpu, defineRule, grad, init, key, mlp, normal, rollout, scope, sum } from '../../src/index.ts'
-import type { Backend, Data, DataParams, Tensor } from '../../src/index.ts'
+import {
+  cpu, defineRule, grad, init, key, mlp, normal, rollout, scope, sum, type Backend, type Data, type DataParams, type
+  Tensor,
+} from '../../src/index.ts'
 import { ceilTo } from '../../src/backends/ceil-to.ts'
 import type { Program } from '../../src/backends/program.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
-import { kernelsOf } from '../../src/backends/webgpu/program/kernels.ts'
-import type { ProgramKernel } from '../../src/backends/webgpu/program/kernels.ts'
+import { kernelsOf, type ProgramKernel } from '../../src/backends/webgpu/program/kernels.ts'
 import { divisions } from '../../src/backends/webgpu/program/sizes.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import { distance } from '../nca/fused-scenes.ts'

@@ -2,8 +2,9 @@
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { apply, cpu, defineOp, defineRule, key, mlp, rollout, scope, tensor } from '../../src/index.ts'
-import type { Backend, Tensor } from '../../src/index.ts'
+import {
+  apply, cpu, defineOp, defineRule, key, mlp, rollout, scope, tensor, type Backend, type Tensor,
+} from '../../src/index.ts'
 import { withFunctions } from '../../src/backends/wgsl/functions.ts'
 import { literal, wholeLiteral } from '../../src/backends/wgsl/literal.ts'
 import { long } from '../long.ts'

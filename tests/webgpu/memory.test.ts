@@ -2,8 +2,10 @@
 
 import { execFileSync } from 'node:child_process'
 import { afterAll, expect, it } from 'vitest'
-import { add, cast, dense, memory, scope, sum, tensor, vjp, zeros } from '../../src/index.ts'
-import type { Backend, Tensor, WebGpuBackend, WebGpuOptions } from '../../src/index.ts'
+import {
+  add, cast, dense, memory, scope, sum, tensor, vjp, zeros, type Backend, type Tensor, type WebGpuBackend, type
+  WebGpuOptions,
+} from '../../src/index.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'

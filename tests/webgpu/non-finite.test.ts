@@ -4,10 +4,11 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { conv, cpu, defineRule, depthwise, mlp, updatedChannels } from '../../src/index.ts'
-import type { Backend, Bound, Data, DataRule, Perception } from '../../src/index.ts'
-import { laterOutcome, scenesOf } from '../nca/fused-scenes.ts'
-import type { Outcome, Scene } from '../nca/fused-scenes.ts'
+import {
+  conv, cpu, defineRule, depthwise, mlp, updatedChannels, type Backend, type Bound, type Data, type DataRule, type
+  Perception,
+} from '../../src/index.ts'
+import { laterOutcome, scenesOf, type Outcome, type Scene } from '../nca/fused-scenes.ts'
 import { long } from '../long.ts'
 import { sharedGpu, some } from './gpu.ts'
 

@@ -2,8 +2,9 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { add, cpu, foldIn, inner, key, normal, scope, tensor, valueAndGrad } from '../../src/index.ts'
-import type { Backend, Data, Padding, Tensor } from '../../src/index.ts'
+import {
+  add, cpu, foldIn, inner, key, normal, scope, tensor, valueAndGrad, type Backend, type Data, type Padding, type Tensor,
+} from '../../src/index.ts'
 import { attention, attentionKind } from '../../src/nca/perceptions/attention.ts'
 import { deformable, deformableKind } from '../../src/nca/perceptions/deformable.ts'
 import { convOn } from '../../src/tensor/ops/grid.ts'

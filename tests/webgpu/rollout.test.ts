@@ -5,13 +5,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   conv, cpu, defineRule, depthwise, explain, grad, growingRule, init, key, memory, mlp, mul, normal, rollout, scope,
-  sum, tensor, to, valueAndGrad,
+  sum, tensor, to, valueAndGrad, type Backend, type Data, type DataParams, type DataRule, type Tensor,
 } from '../../src/index.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
-import type { Backend, Data, DataParams, DataRule, Tensor } from '../../src/index.ts'
-import { distance, expectNear, fusedRules, laterOutcome, outcome, scenesOf } from '../nca/fused-scenes.ts'
-import type { Outcome, OutcomeOptions, Scene } from '../nca/fused-scenes.ts'
+import {
+  distance, expectNear, fusedRules, laterOutcome, outcome, scenesOf, type Outcome, type OutcomeOptions, type Scene,
+} from '../nca/fused-scenes.ts'
 import { long } from '../long.ts'
 import { anotherGpu, openPoisoned, sharedGpu, some } from './gpu.ts'
 import { refuseLeaks } from './leaks.ts'

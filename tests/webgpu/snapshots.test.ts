@@ -2,8 +2,7 @@
 // `npx vitest run tests/webgpu/snapshots.test.ts -u` writes them anew, and the commit shows what became of them.
 
 import { expect, it } from 'vitest'
-import { cpu, defineRule, depthwise, growingRule, mlp, recipes, zeros } from '../../src/index.ts'
-import type { Backend, DataRule } from '../../src/index.ts'
+import { cpu, defineRule, depthwise, growingRule, mlp, recipes, zeros, type Backend, type DataRule } from '../../src/index.ts'
 import { kernelsOf } from '../../src/backends/webgpu/program/kernels.ts'
 import { divisions } from '../../src/backends/webgpu/program/sizes.ts'
 import { arrange } from '../../src/nca/fused/arrange.ts'

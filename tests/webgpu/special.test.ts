@@ -3,8 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as cellgrad from '../../src/index.ts'
-import { cast, grad, sum, tensor } from '../../src/index.ts'
-import type { Backend, DType, Tensor } from '../../src/index.ts'
+import { cast, grad, sum, tensor, type Backend, type DType, type Tensor } from '../../src/index.ts'
 import { sharedGpu } from './gpu.ts'
 
 const gpu = await sharedGpu()

@@ -4,10 +4,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  broadcastTo, conv2d, cpu, defineRule, dense, depthwiseConv, full, gather, key, logSumExp, mean, mlp, mul, norm,
-  ones, rollout, scope, sum, tensor, vjp,
+  broadcastTo, conv2d, cpu, defineRule, dense, depthwiseConv, full, gather, key, logSumExp, mean, mlp, mul, norm, ones,
+  rollout, scope, sum, tensor, vjp, type Backend, type DataParams, type Tensor,
 } from '../../src/index.ts'
-import type { Backend, DataParams, Tensor } from '../../src/index.ts'
 import { sharedGpu } from './gpu.ts'
 
 const gpu = await sharedGpu()

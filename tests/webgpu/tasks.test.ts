@@ -2,10 +2,9 @@
 
 import { expect, it } from 'vitest'
 import {
-  classificationTask, conditionalTask, conv, cpu, defineRule, eachLeaf, examplesOf, imageToImageTask, key, mlp,
-  sgd, taskTrainer, Tensor, tensor, uniform,
+  classificationTask, conditionalTask, conv, cpu, defineRule, eachLeaf, examplesOf, imageToImageTask, key, mlp, sgd,
+  taskTrainer, Tensor, tensor, uniform, type Backend, type Data, type DataRule, type Task, type TrainerOptions,
 } from '../../src/index.ts'
-import type { Backend, Data, DataRule, Task, TrainerOptions } from '../../src/index.ts'
 import { SparseState } from '../../src/nca/training/sparse-state.ts'
 import { distance } from '../nca/fused-scenes.ts'
 import { long } from '../long.ts'

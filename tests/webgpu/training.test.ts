@@ -3,10 +3,10 @@
 
 import { expect, it, onTestFinished, vi } from 'vitest'
 import {
-  adam, cpu, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, grad, growingRule, growingTrainer, key, mean, memory,
-  mlp, mse, NonFiniteError, presets, rgba, rollout, seed, stepDecay, Tensor, tensor, to, train,
+  adam, cpu, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, grad, growingRule, growingTrainer, key, mean,
+  memory, mlp, mse, NonFiniteError, presets, rgba, rollout, seed, stepDecay, Tensor, tensor, to, train, type Backend,
+  type DataParams, type GrowingOptions, type TrainerState, type Trainer,
 } from '../../src/index.ts'
-import type { Backend, DataParams, GrowingOptions, TrainerState, Trainer } from '../../src/index.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'

@@ -14,8 +14,7 @@ import { adopt, release, retain, scope } from '../../tensor/lifetime.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import type { Cotangents, Node } from '../../tensor/trace.ts'
 import { mapTree } from '../../tensor/tree.ts'
-import { recordTold, TellingTape } from './trace-of.ts'
-import type { Trace } from './trace-of.ts'
+import { recordTold, TellingTape, type Trace } from './trace-of.ts'
 
 /** A row as the way back passes it. */
 export type BackwardStep = {

@@ -15,15 +15,12 @@
  *
  * `vjp` records just so; only the tape tells more here.
  */
-import type { DType, Shape } from '../../backends/backend.ts'
-import { bytesOf } from '../../backends/backend.ts'
+import { bytesOf, type DType, type Shape } from '../../backends/backend.ts'
 import { check, isObject } from '../../backends/options.ts'
-import { scope } from '../../tensor/lifetime.ts'
-import type { Resource } from '../../tensor/lifetime.ts'
+import { scope, type Resource } from '../../tensor/lifetime.ts'
 import { showShape } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import { Tape } from '../../tensor/trace.ts'
-import type { Node } from '../../tensor/trace.ts'
+import { Tape, type Node } from '../../tensor/trace.ts'
 import { eachLeaf } from '../../tensor/tree.ts'
 import { record } from '../vjp.ts'
 

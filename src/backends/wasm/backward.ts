@@ -17,10 +17,8 @@
  */
 import { unbind } from './bounds.ts'
 import { forwardStep, logged } from './forward.ts'
-import { blockRows } from './layout.ts'
-import type { Band, PlaneName } from './layout.ts'
-import { freeSteps } from './sample.ts'
-import type { BandStep, Sample, SampleHistory, Segment } from './sample.ts'
+import { blockRows, type Band, type PlaneName } from './layout.ts'
+import { freeSteps, type BandStep, type Sample, type SampleHistory, type Segment } from './sample.ts'
 import type { CacheEntry } from './cache.ts'
 
 /** Rows of cells that are added up in single precision. */

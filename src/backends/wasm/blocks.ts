@@ -8,11 +8,9 @@
  * The last layer is linear: its outputs are the changes of the cells.
  */
 import type { Program } from '../program.ts'
-import { activations } from './kernels.ts'
-import type { Kernels } from './kernels.ts'
+import { activations, type Kernels } from './kernels.ts'
 import { ceilTo } from '../ceil-to.ts'
-import { blockRows } from './layout.ts'
-import type { BlockLayout, Layout } from './layout.ts'
+import { blockRows, type BlockLayout, type Layout } from './layout.ts'
 
 export type Blocks = {
   /** Bytes of the outputs of the hidden layers of `count` cells, and the block's own place for them. */

@@ -8,8 +8,7 @@
  * Backward, each band adds to a cotangent of its own, which reaches beyond the band on every side: its halo. What has
  * gathered in the halo is then folded back onto the cells that it stands for, of whatever band.
  */
-import { wrap } from '../window.ts'
-import type { Padding } from '../window.ts'
+import { wrap, type Padding } from '../window.ts'
 
 /** A grid in memory: `origin` is the offset of cell (0, 0), and the filters reach `radius` cells far. */
 export type GridMemory = {

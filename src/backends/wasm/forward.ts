@@ -18,8 +18,7 @@
  */
 import { bind } from './bounds.ts'
 import type { Band } from './layout.ts'
-import { freeState, freeSteps } from './sample.ts'
-import type { BandStep, Sample, SampleHistory, Segment } from './sample.ts'
+import { freeState, freeSteps, type BandStep, type Sample, type SampleHistory, type Segment } from './sample.ts'
 import type { CacheEntry } from './cache.ts'
 
 /** All steps. Returns what the backward pass needs, where the job says that there will be one. */

@@ -14,10 +14,8 @@
 import { central, tail } from '../erfinv.ts'
 import type { Program } from '../program.ts'
 import { ceilTo } from '../ceil-to.ts'
-import { Arena, cacheOf } from './arena.ts'
-import type { Table } from './arena.ts'
-import { bordersOf } from './borders.ts'
-import type { Border, GridMemory } from './borders.ts'
+import { Arena, cacheOf, type Table } from './arena.ts'
+import { bordersOf, type Border, type GridMemory } from './borders.ts'
 import { activations } from './kernels.ts'
 
 /** Rows of cells that go through the layers at once, so that they stay in cache. */

@@ -5,13 +5,11 @@
  * about to read what others wrote.
  */
 import type { Program } from '../program.ts'
-import { blocksOf } from './blocks.ts'
-import type { Blocks } from './blocks.ts'
+import { blocksOf, type Blocks } from './blocks.ts'
 import type { Cache, CacheEntry } from './cache.ts'
 import type { Kernels } from './kernels.ts'
 import type { Band, BlockLayout, Layout, TeamLayout } from './layout.ts'
-import { planesOf } from './planes.ts'
-import type { Planes } from './planes.ts'
+import { planesOf, type Planes } from './planes.ts'
 import type { Piece, Store } from './store.ts'
 
 /** The parts of a run that threads need; see ProgramRun. */

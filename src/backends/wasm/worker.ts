@@ -3,8 +3,7 @@
  * library does: from its sources, built, or bundled into another program.
  */
 import { instantiate } from './kernels.ts'
-import { participant } from './participant.ts'
-import type { Message } from './participant.ts'
+import { participant, type Message } from './participant.ts'
 import { serve } from './threads.ts'
 
 serve(({ module, memory, index, cacheBytes }) => {

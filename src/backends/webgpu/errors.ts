@@ -6,8 +6,7 @@
  * What the caller was doing is known only at the call, which is why calls that may fail run in a `watch` with an
  * explanation.
  */
-import { trustOf } from './trust.ts'
-import type { Trust } from './trust.ts'
+import { trustOf, type Trust } from './trust.ts'
 
 export type Errors = {
   /** Which values are right. */

@@ -9,12 +9,12 @@
  *   program/      whole rollouts of cellular automata
  *   shader.ts     from a kernel to the text and the uniforms of a command
  */
-import { hostArray, sizeOf } from '../backend.ts'
-import type { Backend, Call, Data, Handle, Kernel, Shape, Spec } from '../backend.ts'
+import {
+  hostArray, sizeOf, type Backend, type Call, type Data, type Handle, type Kernel, type Shape, type Spec,
+} from '../backend.ts'
 import { checkOptions, keysOf, numberFrom } from '../options.ts'
 import { commandsOf } from './commands.ts'
-import { closeDevice, openDevice } from './device.ts'
-import type { OpenDevice } from './device.ts'
+import { closeDevice, openDevice, type OpenDevice } from './device.ts'
 import { errorsOf } from './errors.ts'
 import { memoryOf } from './memory.ts'
 import { runnerOf } from './program/runner.ts'

@@ -1,8 +1,7 @@
 /**
  * WGSL: windows (src/backends/window.ts), for operators and for fused rollouts.
  */
-import { border, outputSize } from '../window.ts'
-import type { Padding, Windows } from '../window.ts'
+import { border, outputSize, type Padding, type Windows } from '../window.ts'
 import { wholeLiteral } from './literal.ts'
 
 /**

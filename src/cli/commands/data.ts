@@ -18,8 +18,7 @@ import { basename, join } from 'node:path'
 import type { ArgsDef } from 'citty'
 import { didYouMean } from '../../backends/options.ts'
 import { invocation } from '../input/invocation.ts'
-import { argument, command } from '../input/command.ts'
-import type { Command } from '../input/command.ts'
+import { argument, command, type Command } from '../input/command.ts'
 
 /** A package, unpacked in `folder`, and the file in it that has its words about its licence. */
 type Unpacked = { readonly folder: string; readonly copyright: string }

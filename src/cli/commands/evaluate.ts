@@ -24,8 +24,7 @@ import { hasParts } from '../run/repeats.ts'
 import { files } from '../run/run-folder.ts'
 import { uncertaintyOf } from '../run/uncertain.ts'
 import { tableFormats, writeTable } from '../terminal/table.ts'
-import { argument, command, flag } from '../input/command.ts'
-import type { Command } from '../input/command.ts'
+import { argument, command, flag, type Command } from '../input/command.ts'
 
 const formats = [...tableFormats, 'json'] as const
 

@@ -8,8 +8,7 @@ import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { readModel } from '../../node/model.ts'
 import { checkOut, gridOf, modelPath } from '../run/models.ts'
 import { say } from '../terminal/output.ts'
-import { argument, command, flag } from '../input/command.ts'
-import type { Command } from '../input/command.ts'
+import { argument, command, flag, type Command } from '../input/command.ts'
 
 const args: ArgsDef = {
   model: argument('A trained model: an emoji or its name, if bundled, a file, or the folder of a run', { required: true }),

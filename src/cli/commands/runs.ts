@@ -11,12 +11,10 @@ import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { learningCurvesSvg } from '../../node/charts/chart.ts'
 import { readModel } from '../../node/model.ts'
 import { complain } from '../terminal/output.ts'
-import { readRun, runFolders } from '../run/read-runs.ts'
-import type { FoundRun } from '../run/read-runs.ts'
+import { readRun, runFolders, type FoundRun } from '../run/read-runs.ts'
 import { files } from '../run/run-folder.ts'
 import { tableFormats, writeTable } from '../terminal/table.ts'
-import { argument, command, flag } from '../input/command.ts'
-import type { Command } from '../input/command.ts'
+import { argument, command, flag, type Command } from '../input/command.ts'
 
 /** Reads the runs below folders; one that cannot be read is told and left out. */
 async function readRuns(folders: readonly string[]): Promise<FoundRun[]> {

@@ -4,8 +4,7 @@
 import type { ArgsDef } from 'citty'
 import { loadRunConfig } from '../input/config-file.ts'
 import { runSchema, runYaml } from '../../experiment/tasks/values.ts'
-import { command, flag, toggle } from '../input/command.ts'
-import type { Command } from '../input/command.ts'
+import { command, flag, toggle, type Command } from '../input/command.ts'
 
 const args: ArgsDef = {
   preset: flag('name', 'growing, persistent or regenerating (default: growing)'),

@@ -5,8 +5,7 @@ import type { ArgsDef } from 'citty'
 import { loadConfig } from '../input/config-file.ts'
 import { say } from '../terminal/output.ts'
 import { startRun } from '../run/begin.ts'
-import { argument, command, flag, minutes, verbose } from '../input/command.ts'
-import type { Command } from '../input/command.ts'
+import { argument, command, flag, minutes, verbose, type Command } from '../input/command.ts'
 import { toNumber } from '../input/usage.ts'
 
 // The published experiment 2 at its full size and with its rule, but with half the batch, shorter rollouts, a small pool

@@ -9,8 +9,7 @@ import { studioFolder } from '../../node/assets.ts'
 import { servePage } from '../../node/page-server.ts'
 import { say } from '../terminal/output.ts'
 import { servedRuns } from '../run/served-runs.ts'
-import { argument, command, flag, toggle } from '../input/command.ts'
-import type { Command } from '../input/command.ts'
+import { argument, command, flag, toggle, type Command } from '../input/command.ts'
 
 const args: ArgsDef = {
   folder: argument('Shows the runs in it, and in folders below, while they train (default: out, where there is one)'),

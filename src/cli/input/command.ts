@@ -6,8 +6,7 @@ import { parseArgs } from 'node:util'
 import type { ArgDef, ArgsDef, CommandDef } from 'citty'
 import { parse } from 'yaml'
 import { didYouMean, inLine, oneOf } from '../../backends/options.ts'
-import { withValue } from '../../experiment/flat.ts'
-import type { Json, JsonObject } from '../../experiment/flat.ts'
+import { withValue, type Json, type JsonObject } from '../../experiment/flat.ts'
 import { toNumber, UsageError } from './usage.ts'
 
 /** A command as `command-line.ts` runs it. */

@@ -6,15 +6,11 @@
 import { dirname, resolve } from 'node:path'
 import type { Config } from '../../experiment/config/schema.ts'
 import { arranged, pathsTo, placeOf } from '../../experiment/config/sections.ts'
-import { merge } from '../../experiment/config/values.ts'
-import type { Values } from '../../experiment/config/values.ts'
-import { valueAt } from '../../experiment/flat.ts'
-import type { JsonObject } from '../../experiment/flat.ts'
-import { describing, isGrowing, runConfigOf } from '../../experiment/tasks/values.ts'
-import type { RunConfig } from '../../experiment/tasks/values.ts'
+import { merge, type Values } from '../../experiment/config/values.ts'
+import { valueAt, type JsonObject } from '../../experiment/flat.ts'
+import { describing, isGrowing, runConfigOf, type RunConfig } from '../../experiment/tasks/values.ts'
 import { UsageError } from './usage.ts'
-import { readYaml } from './yaml.ts'
-import type { Yaml } from './yaml.ts'
+import { readYaml, type Yaml } from './yaml.ts'
 
 /** Mistakes that are told at once; whoever makes more has mistaken the file. */
 const mostSaid = 20

@@ -5,8 +5,10 @@
  * not pass, keys are compared in linear time (the parser's own comparison is quadratic: 23 s for 50,000 of them), and
  * what is wrong is one line that names the file and its line.
  */
-import { isAlias, isCollection, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
-import type { Document, Node, Scalar, YAMLMap } from 'yaml'
+import {
+  isAlias, isCollection, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node, type
+  Scalar, type YAMLMap,
+} from 'yaml'
 import { inLine } from '../../backends/options.ts'
 import { readFileUpTo } from '../../node/read-file.ts'
 import { UsageError } from './usage.ts'

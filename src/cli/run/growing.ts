@@ -3,8 +3,7 @@
  */
 import { join } from 'node:path'
 import { tensorToImage } from '../../nca/files/image-tensor.ts'
-import { padImage } from '../../nca/files/image.ts'
-import type { Image } from '../../nca/files/image.ts'
+import { padImage, type Image } from '../../nca/files/image.ts'
 import type { Backend } from '../../backends/backend.ts'
 import type { Config } from '../../experiment/config/schema.ts'
 import { trainerOf } from '../../experiment/config/trainer.ts'
@@ -17,11 +16,9 @@ import { saveGif, writeFilmStrip } from '../../node/animation.ts'
 import { quoted } from '../input/invocation.ts'
 import type { Metric } from './metrics.ts'
 import { goodLikeness } from '../terminal/progress.ts'
-import { files } from './run-folder.ts'
-import type { Run } from './run-folder.ts'
+import { files, type Run } from './run-folder.ts'
 import { isLive } from '../terminal/screen.ts'
-import { drawLoss, writtenByAll } from './subject.ts'
-import type { Subject } from './subject.ts'
+import { drawLoss, writtenByAll, type Subject } from './subject.ts'
 
 /** Growing as a subject of a run; it begins from the parameters of a model, where there are some. */
 export function growing(run: Run & { readonly config: Config }, backend: Backend, params?: DataParams): Subject {

@@ -6,16 +6,14 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toMarkdown } from '../../experiment/runs.ts'
 import { check } from '../../backends/options.ts'
-import { upscale } from '../../nca/files/image.ts'
-import type { Image } from '../../nca/files/image.ts'
+import { upscale, type Image } from '../../nca/files/image.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import type { Lesson } from '../../experiment/tasks/lesson.ts'
 import type { RunConfig } from '../../experiment/tasks/values.ts'
 import { writePng } from '../../node/pictures/png.ts'
 import { chosen, judgeRun, metricsOf, modelOf } from './judge.ts'
 import { stepsOf } from './lesson.ts'
-import { files } from './run-folder.ts'
-import type { Run } from './run-folder.ts'
+import { files, type Run } from './run-folder.ts'
 
 /** Seeds by which a report judges, for the standard deviation, and the most examples: `cellgrad evaluate` takes all. */
 const seeds = 3, most = 256

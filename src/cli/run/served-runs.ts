@@ -13,8 +13,7 @@ import type { ServedRun, ServedRuns } from '../../experiment/runs.ts'
 import type { Answers } from '../../node/page-server.ts'
 import type { Metric } from './metrics.ts'
 import { isTraining } from './lock.ts'
-import { readRun, runFolders } from './read-runs.ts'
-import type { FoundRun } from './read-runs.ts'
+import { readRun, runFolders, type FoundRun } from './read-runs.ts'
 import { files } from './run-folder.ts'
 
 /** What of a run may be asked for. */

@@ -15,8 +15,7 @@ import { files } from '../run/run-folder.ts'
 import type { Executor, Outcome } from './driver.ts'
 import { failed, makeFolder, outcomeOf } from './processes.ts'
 import { connectRedis, filesIn, forget, publicAddress, pull, push } from './store.ts'
-import { surroundingsOf } from './surroundings.ts'
-import type { Surroundings } from './surroundings.ts'
+import { surroundingsOf, type Surroundings } from './surroundings.ts'
 
 /** The queue of all sweeps. */
 export const queueName = 'cellgrad'

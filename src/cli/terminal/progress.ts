@@ -3,8 +3,7 @@
  * below. Elsewhere: a line every few per cent or seconds.
  */
 import cliProgress from 'cli-progress'
-import type { Image } from '../../nca/files/image.ts'
-import { filmStrip } from '../../nca/files/image.ts'
+import { filmStrip, type Image } from '../../nca/files/image.ts'
 import { block, isLive, pictureLines } from './screen.ts'
 
 /** Where a run stands; what the last validation said, where there was one. */

@@ -2,8 +2,7 @@
  * A terminal as a place for moving pictures: a block of lines that is drawn over itself.
  */
 import type { WriteStream } from 'node:tty'
-import { upscale } from '../../nca/files/image.ts'
-import type { Image } from '../../nca/files/image.ts'
+import { upscale, type Image } from '../../nca/files/image.ts'
 import { colourDepth, halfBlocks } from '../../node/terminal.ts'
 
 type Output = NodeJS.WriteStream | WriteStream

@@ -2,8 +2,7 @@
  * Tables on the terminal, or through it.
  */
 import { word } from '../../experiment/flat.ts'
-import { toCsv, toMarkdown } from '../../experiment/runs.ts'
-import type { RunTable } from '../../experiment/runs.ts'
+import { toCsv, toMarkdown, type RunTable } from '../../experiment/runs.ts'
 import { columnsOf, printable, say } from './output.ts'
 
 export const tableFormats = ['text', 'markdown', 'csv'] as const

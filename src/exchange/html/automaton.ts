@@ -6,8 +6,7 @@
  * `src/nca/step.ts` once more, without a tensor: cell by cell, in the order of the equations. A test runs this text
  * beside the library's own step, over random rules (tests/exchange/html.test.ts).
  */
-import { isLearned, kindOf } from '../../nca/perceptions/kinds.ts'
-import type { Learned } from '../../nca/perceptions/kinds.ts'
+import { isLearned, kindOf, type Learned } from '../../nca/perceptions/kinds.ts'
 import type { WindowSum } from '../../nca/perceptions/kind.ts'
 import { channelCount } from '../../nca/rule/channels.ts'
 import type { DataRule } from '../../nca/rule/types.ts'

@@ -6,8 +6,7 @@
  * are the library's, values up to rounding, fire masks bit for bit (step t of the seed n fires under
  * `foldIn(key(n), t)`).
  */
-import type { Tensor } from '../../tensor/tensor.ts'
-import { aTensor } from '../../tensor/tensor.ts'
+import { aTensor, type Tensor } from '../../tensor/tensor.ts'
 import { filters } from '../../tensor/filters.ts'
 import { check, checkOptions, keysOf, numberFrom, text, wholeFrom } from '../../backends/options.ts'
 import { toBase64 } from '../../backends/base64.ts'

@@ -3,8 +3,7 @@
  */
 import { readData, schemaOf } from '../../backends/fields.ts'
 import type { Json } from '../../backends/options.ts'
-import { valueAt, word } from '../flat.ts'
-import type { JsonObject } from '../flat.ts'
+import { valueAt, word, type JsonObject } from '../flat.ts'
 import { configField } from './schema.ts'
 
 /** What the schema says of a field: in words, the keys that it may have inside, and the words that it may be, where there are only some. */

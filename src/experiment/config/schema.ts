@@ -4,17 +4,14 @@
  * Its sections are what is learned from (`data`), the rule (`ruleField`), and what the trainer takes (`train`, by
  * `trainingFields`); besides, there is what a run on a computer needs: a seed, how often to save.
  */
-import { list, orNull, readData, record } from '../../backends/fields.ts'
-import type { Expect, Field, Fields } from '../../backends/fields.ts'
+import { list, orNull, readData, record, type Expect, type Field, type Fields } from '../../backends/fields.ts'
 import { flag, oneOf, text, wholeFrom } from '../../backends/options.ts'
 import { channelCount } from '../../nca/rule/channels.ts'
 import { ruleField } from '../../nca/rule/table.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
 import { presets } from '../../nca/training/presets.ts'
-import { expectTraining, trainingFields } from '../../nca/training/trainer-options.ts'
-import type { Complete } from '../../nca/training/trainer-options.ts'
-import { backendMeanings, backendNames, fmaChoices } from './computers.ts'
-import type { BackendName, FmaChoice } from './computers.ts'
+import { expectTraining, trainingFields, type Complete } from '../../nca/training/trainer-options.ts'
+import { backendMeanings, backendNames, fmaChoices, type BackendName, type FmaChoice } from './computers.ts'
 
 export type PresetName = keyof typeof presets
 

@@ -9,8 +9,7 @@
  * they had sections. This file is the one place that knows of it; all others see the right side.
  */
 import { isObject } from '../../backends/options.ts'
-import { withValue } from '../flat.ts'
-import type { JsonObject } from '../flat.ts'
+import { withValue, type JsonObject } from '../flat.ts'
 import { dataFields, trainFields } from './schema.ts'
 import type { Values } from './values.ts'
 

@@ -2,8 +2,7 @@
  * The trainer that a configuration describes.
  */
 import { imageToTensor } from '../../nca/files/image-tensor.ts'
-import { padImage } from '../../nca/files/image.ts'
-import type { Image } from '../../nca/files/image.ts'
+import { padImage, type Image } from '../../nca/files/image.ts'
 import type { DataParams } from '../../nca/rule/types.ts'
 import { growingTrainer } from '../../nca/tasks/growing.ts'
 import type { Trainer, TrainerState } from '../../nca/training/trainer.ts'

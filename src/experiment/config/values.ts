@@ -4,14 +4,11 @@
  *
  *   train.batch is "eight", expected a whole number > 0
  */
-import { pathInWords, readData } from '../../backends/fields.ts'
-import type { Mistake as Wrong } from '../../backends/fields.ts'
+import { pathInWords, readData, type Mistake as Wrong } from '../../backends/fields.ts'
 import { didYouMean, inLine, isObject, nearest, quoted } from '../../backends/options.ts'
 import { presets } from '../../nca/training/presets.ts'
-import { describe } from './describe.ts'
-import type { Description } from './describe.ts'
-import { configField } from './schema.ts'
-import type { Config, PresetName } from './schema.ts'
+import { describe, type Description } from './describe.ts'
+import { configField, type Config, type PresetName } from './schema.ts'
 import { arranged, shortNamesIn } from './sections.ts'
 
 export type Values = Readonly<Record<string, unknown>>

@@ -10,10 +10,8 @@
  * A field that does not apply beside the others is left out of a point, and points that are alike then are tried once.
  */
 import { check, checkOptions, keysOf, later, required, wholeFrom } from '../../backends/options.ts'
-import { checkKey, drawPermutation, foldIn, key as keyOf, uniformAt } from '../../tensor/key.ts'
-import type { Key } from '../../tensor/key.ts'
-import { canonical, fieldsOf, pointAt } from './fields.ts'
-import type { Point, SweepFields } from './fields.ts'
+import { checkKey, drawPermutation, foldIn, key as keyOf, uniformAt, type Key } from '../../tensor/key.ts'
+import { canonical, fieldsOf, pointAt, type Point, type SweepFields } from './fields.ts'
 
 /** How many points are drawn, and from what. */
 export type DrawOptions = {

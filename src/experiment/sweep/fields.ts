@@ -12,8 +12,7 @@
  */
 import { check, checkOptions, isNumber, isObject, keysOf, later, oneOf, flag, wholeFrom } from '../../backends/options.ts'
 import { arranged, placeOf } from '../config/sections.ts'
-import { withValue } from '../flat.ts'
-import type { JsonObject, Json } from '../flat.ts'
+import { withValue, type JsonObject, type Json } from '../flat.ts'
 
 /** When a field is there at all: where each of these fields, which stand before it, has one of these values. */
 export type When = Readonly<Record<string, readonly Json[]>>

@@ -10,8 +10,7 @@
 import { check, isNumber } from '../../backends/options.ts'
 import { groupBy } from '../../nca/tasks/folds.ts'
 import type { Json } from '../flat.ts'
-import { canonical } from './fields.ts'
-import type { Point } from './fields.ts'
+import { canonical, type Point } from './fields.ts'
 
 const mostGroups = 5
 

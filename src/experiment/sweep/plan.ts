@@ -2,18 +2,14 @@
  * Sweeps as files describe them, and what they come to: candidates, each a point of the fields, trained once for each seed and fold;
  * and the machine (`halving.ts`) that says which is trained how long. A design without halving is a machine of one rung.
  */
-import { orNull, record } from '../../backends/fields.ts'
-import type { Field } from '../../backends/fields.ts'
+import { orNull, record, type Field } from '../../backends/fields.ts'
 import { check, isObject, isWhole, numberAbove, oneOf, text, wholeFrom, flag } from '../../backends/options.ts'
 import { key } from '../../tensor/key.ts'
-import type { JsonObject } from '../flat.ts'
 import { arranged, placeOf } from '../config/sections.ts'
-import { valueAt, withValue } from '../flat.ts'
+import { valueAt, withValue, type JsonObject } from '../flat.ts'
 import { gridOf, latinHypercube, randomOf } from './designs.ts'
-import { configAt, runId } from './fields.ts'
-import type { Point, SweepFields } from './fields.ts'
-import { halving } from './halving.ts'
-import type { Halving } from './halving.ts'
+import { configAt, runId, type Point, type SweepFields } from './fields.ts'
+import { halving, type Halving } from './halving.ts'
 import { isGrowing, runConfigOf } from '../tasks/values.ts'
 
 /** What a sweep's file says. */

@@ -1,10 +1,8 @@
 /**
  * What a sweep has found: the candidates by their results, how much each field matters, what failed.
  */
-import { word } from '../flat.ts'
-import type { Json } from '../flat.ts'
-import { toMarkdown } from '../runs.ts'
-import type { RunTable } from '../runs.ts'
+import { word, type Json } from '../flat.ts'
+import { toMarkdown, type RunTable } from '../runs.ts'
 import type { Point } from './fields.ts'
 import { importanceOf } from './importance.ts'
 

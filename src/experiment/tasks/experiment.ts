@@ -8,14 +8,12 @@
  *   train: { iterations: 500 }
  *   validate: { every: 100, folds: 5, fold: 0 }
  */
-import { choice, either, list, orNull, record } from '../../backends/fields.ts'
-import type { Field, Fields, Table } from '../../backends/fields.ts'
+import { choice, either, list, orNull, record, type Field, type Fields, type Table } from '../../backends/fields.ts'
 import { flag, isWhole, numberAbove, oneOf, text, wholeFrom } from '../../backends/options.ts'
 import { ruleField } from '../../nca/rule/table.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
 import { recipes } from '../../nca/training/recipes.ts'
-import { computing, expectTogether, trainAbout, trainFields } from '../config/schema.ts'
-import type { Computing, Training } from '../config/schema.ts'
+import { computing, expectTogether, trainAbout, trainFields, type Computing, type Training } from '../config/schema.ts'
 
 /** How far outputs are from what is wanted: of colours and shades, of masks, whose outputs are logits, and of several classes. */
 export type ImageLoss = 'mse' | 'l1' | 'bce' | 'dice' | 'diceBce' | 'focal' | 'classes'

@@ -1,8 +1,7 @@
 /**
  * The runs that an experiment consists of: one, or one for each seed and fold, each of which is an experiment by itself.
  */
-import type { RunConfig } from './values.ts'
-import { isGrowing } from './values.ts'
+import { isGrowing, type RunConfig } from './values.ts'
 
 /** One of several runs: the name of its folder, and what it is told. */
 export type Part = { readonly name: string; readonly config: RunConfig }

@@ -3,18 +3,14 @@
  */
 import { parse } from 'yaml'
 import { readData, schemaOf } from '../../backends/fields.ts'
-import { check, isObject } from '../../backends/options.ts'
-import type { Json } from '../../backends/options.ts'
+import { check, isObject, type Json } from '../../backends/options.ts'
 import { recipes } from '../../nca/training/recipes.ts'
-import { configOf, inSentences, merge } from '../config/values.ts'
-import type { Describing, Mistake, Values } from '../config/values.ts'
+import { configOf, inSentences, merge, type Describing, type Mistake, type Values } from '../config/values.ts'
 import { describe, describeIn } from '../config/describe.ts'
-import { configField } from '../config/schema.ts'
+import { configField, type Config } from '../config/schema.ts'
 import { arranged } from '../config/sections.ts'
-import type { Config } from '../config/schema.ts'
 import { configYaml } from '../config/yaml.ts'
-import { experimentField, experimentFields, taskNames } from './experiment.ts'
-import type { Experiment, TaskName } from './experiment.ts'
+import { experimentField, experimentFields, taskNames, type Experiment, type TaskName } from './experiment.ts'
 
 /** What a run is told: to grow one picture, or an experiment of another task. */
 export type RunConfig = Config | Experiment

@@ -4,8 +4,7 @@
  * Every decoder counts before it reads: a header that lies is answered by a sentence, never by an allocation. Numbers
  * are copied as the machine's own, that is, for the little-endian machines JavaScript engines run on.
  */
-import { showShape, sizeOf } from '../../tensor/shape.ts'
-import type { Shape } from '../../tensor/shape.ts'
+import { showShape, sizeOf, type Shape } from '../../tensor/shape.ts'
 
 /** An array of numbers of any type. */
 export type Numbers =

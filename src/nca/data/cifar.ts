@@ -6,8 +6,7 @@
  *     1024 bytes    green
  *     1024 bytes    blue
  */
-import { byteLimit, checkBytes } from '../files/limits.ts'
-import type { ByteLimit } from '../files/limits.ts'
+import { byteLimit, checkBytes, type ByteLimit } from '../files/limits.ts'
 import { checkLimit } from './bytes.ts'
 
 const side = 32, pixels = side * side, record = 1 + 3 * pixels

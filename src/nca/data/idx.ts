@@ -8,10 +8,8 @@
  *     4 bytes each  the sizes, the outermost first, big-endian
  *     the rest      the numbers, row-major, big-endian
  */
-import { byteLimit, checkBytes } from '../files/limits.ts'
-import type { ByteLimit } from '../files/limits.ts'
-import { checkLength, checkLimit, readNumbers, startOf } from './bytes.ts'
-import type { NumberType } from './bytes.ts'
+import { byteLimit, checkBytes, type ByteLimit } from '../files/limits.ts'
+import { checkLength, checkLimit, readNumbers, startOf, type NumberType } from './bytes.ts'
 
 /** What an IDX file holds: `data` is row-major, of the file's own type. */
 export type Idx = {

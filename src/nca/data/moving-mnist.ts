@@ -9,8 +9,7 @@
  * where fold reflects at 0 and r, drawn at the whole pixel below. Where digits overlap the brighter pixel is seen. The
  * authors' script differs in one thing: a digit that would pass a wall stops there until the next frame.
  */
-import { checkKey, foldIn, uniformAt } from '../../tensor/key.ts'
-import type { Key } from '../../tensor/key.ts'
+import { checkKey, foldIn, uniformAt, type Key } from '../../tensor/key.ts'
 import { check, checkOptions, isWhole, keysOf, numberFrom, wholeFrom } from '../../backends/options.ts'
 
 /** Square pictures to move: `images` is `[n,h,h]`, as `readMnist` gives them. */

@@ -16,10 +16,8 @@
  */
 import { quoted } from '../../backends/options.ts'
 import { sizeOf } from '../../tensor/shape.ts'
-import { byteLimit, checkBytes } from '../files/limits.ts'
-import type { ByteLimit } from '../files/limits.ts'
-import { checkLength, checkLimit, narrow, readNumbers, rowMajor, startOf } from './bytes.ts'
-import type { Numbers, NumberType } from './bytes.ts'
+import { byteLimit, checkBytes, type ByteLimit } from '../files/limits.ts'
+import { checkLength, checkLimit, narrow, readNumbers, rowMajor, startOf, type Numbers, type NumberType } from './bytes.ts'
 
 /** A volume, or several: `data` is row-major over `shape`. */
 export type Volume = {

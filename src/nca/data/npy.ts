@@ -9,12 +9,9 @@
  *     the rest  the numbers
  */
 import { check, inLine, isWhole, quoted } from '../../backends/options.ts'
-import { showShape, sizeOf } from '../../tensor/shape.ts'
-import type { Shape } from '../../tensor/shape.ts'
-import { byteLimit, checkBytes } from '../files/limits.ts'
-import type { ByteLimit } from '../files/limits.ts'
-import { checkLength, checkLimit, narrow, readNumbers, rowMajor, startOf } from './bytes.ts'
-import type { Numbers, NumberType } from './bytes.ts'
+import { showShape, sizeOf, type Shape } from '../../tensor/shape.ts'
+import { byteLimit, checkBytes, type ByteLimit } from '../files/limits.ts'
+import { checkLength, checkLimit, narrow, readNumbers, rowMajor, startOf, type Numbers, type NumberType } from './bytes.ts'
 
 /** An array: `data` is row-major. */
 export type Npy = { readonly shape: readonly number[]; readonly data: Numbers }

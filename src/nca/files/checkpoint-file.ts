@@ -7,11 +7,9 @@
  *   pool.slots                            which state each slot has
  *   pool.ends, pool.cells, pool.values    the cells of all states one after the other, with the end of each
  */
-import { hostArray } from '../../backends/backend.ts'
-import type { Backend } from '../../backends/backend.ts'
+import { hostArray, type Backend } from '../../backends/backend.ts'
 import { scope, supersede } from '../../tensor/lifetime.ts'
-import { check, checkOptions, isObject, isWhole, keysOf } from '../../backends/options.ts'
-import type { Options } from '../../backends/options.ts'
+import { check, checkOptions, isObject, isWhole, keysOf, type Options } from '../../backends/options.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import { aBackend, defaultBackend, tensor, Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf, mapTree } from '../../tensor/tree.ts'
@@ -21,8 +19,7 @@ import type { Pool } from '../training/pool.ts'
 import { packState, SparseState } from '../training/sparse-state.ts'
 import type { Trainer, TrainerState } from '../training/trainer.ts'
 import { byteLimit } from './limits.ts'
-import { limitKinds } from './safetensors.ts'
-import type { SafetensorsEntry, SafetensorsLimits } from './safetensors.ts'
+import { limitKinds, type SafetensorsEntry, type SafetensorsLimits } from './safetensors.ts'
 import { decodeTree, encodeTree, inFile, Stored, wrongValue } from './tree-file.ts'
 
 const checkpointFormat = 'cellgrad checkpoint 1'

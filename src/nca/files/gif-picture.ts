@@ -12,8 +12,7 @@
  * Data stand in blocks: their length in a byte, the last one 0. What the first picture does not cover is transparent.
  * Written here, since the packages that read GIFs fill with zeros what a file lacks.
  */
-import { fromPlain } from './image.ts'
-import type { Image } from './image.ts'
+import { fromPlain, type Image } from './image.ts'
 import { checkPixels } from './limits.ts'
 
 type Fail = (what: string) => never

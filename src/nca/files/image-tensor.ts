@@ -6,8 +6,7 @@
  * 0 ≤ colour ≤ alpha ≤ 1; what is trained is not.
  */
 import { checkOptions } from '../../backends/options.ts'
-import { placementOptions, tensor } from '../../tensor/tensor.ts'
-import type { Placement, Tensor } from '../../tensor/tensor.ts'
+import { placementOptions, tensor, type Placement, type Tensor } from '../../tensor/tensor.ts'
 import { showShape } from '../../tensor/shape.ts'
 import type { Image } from './image.ts'
 

@@ -8,8 +8,7 @@
  * Readers of numbers (IDX, npy, NIfTI) have `maxBytes`, readers of pictures `maxPixels`, each as an option that raises
  * or lowers its default.
  */
-import { check, checkOptions, keysOf, wholeFrom } from '../../backends/options.ts'
-import type { Kinds } from '../../backends/options.ts'
+import { check, checkOptions, keysOf, wholeFrom, type Kinds } from '../../backends/options.ts'
 
 /** The limit of a reader of numbers. */
 export type ByteLimit = {

@@ -9,8 +9,7 @@
  *   context.putImageData(new ImageData(imageToPixels(image), image.width, image.height), 0, 0)
  */
 import { check, isObject } from '../../backends/options.ts'
-import { checkImage, fromPlain } from './image.ts'
-import type { Image } from './image.ts'
+import { checkImage, fromPlain, type Image } from './image.ts'
 
 /** What an `ImageData` holds. */
 export type Pixels = { readonly width: number; readonly height: number; readonly data: Uint8ClampedArray | Uint8Array }

@@ -14,11 +14,9 @@
  *
  * Tensors are copied as the machine's own numbers, that is, for the little-endian machines JavaScript engines run on.
  */
-import { checkOptions, inLine, keysOf, quoted, wholeFrom } from '../../backends/options.ts'
-import type { Kinds } from '../../backends/options.ts'
+import { checkOptions, inLine, keysOf, quoted, wholeFrom, type Kinds } from '../../backends/options.ts'
 import { parseJson } from './json.ts'
-import { byteKinds, byteLimit, checkBytes } from './limits.ts'
-import type { ByteLimit } from './limits.ts'
+import { byteKinds, byteLimit, checkBytes, type ByteLimit } from './limits.ts'
 
 /** The element types that are read and written. */
 export type SafetensorsDtype = 'float32' | 'float64' | 'int32' | 'uint32'

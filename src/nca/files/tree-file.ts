@@ -12,8 +12,7 @@ import { show } from '../../backends/options.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { deepestTree, mapTree } from '../../tensor/tree.ts'
 import { parseJson } from './json.ts'
-import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
-import type { SafetensorsEntry, SafetensorsLimits } from './safetensors.ts'
+import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry, type SafetensorsLimits } from './safetensors.ts'
 
 /** A tensor of a file, as a leaf of its tree: on the host, not yet on a backend. */
 export class Stored {

@@ -10,15 +10,13 @@
  * (the ends of ColorBrewer's RdBu, which the colour-blind can tell apart too; Harrower & Brewer 2003). The range is fixed
  * and not taken from the state: else every frame of an animation had a scale of its own.
  */
-import { check, checkOptions, isWhole, keysOf, numberAbove, wholeFrom } from '../../backends/options.ts'
-import type { Kinds } from '../../backends/options.ts'
+import { check, checkOptions, isWhole, keysOf, numberAbove, wholeFrom, type Kinds } from '../../backends/options.ts'
 import { showShape } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Channels } from '../rule/types.ts'
 import { takeChannels, takeRole } from '../state.ts'
 import { tensorToImage } from './image-tensor.ts'
-import { filmStrip } from './image.ts'
-import type { Image, Rgb } from './image.ts'
+import { filmStrip, type Image, type Rgb } from './image.ts'
 
 /** The picture of a state `[1,h,w,c]`; of a batch, that of its first sample. `tensorToImage` is one. */
 export type View = (x: Tensor) => Image | Promise<Image>

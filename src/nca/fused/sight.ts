@@ -4,8 +4,7 @@
  */
 import { filterSees } from '../../tensor/filters.ts'
 import { leakySlope } from '../../tensor/ops/functions.ts'
-import { programActivations } from '../../backends/program.ts'
-import type { Activation as ProgramActivation } from '../../backends/program.ts'
+import { programActivations, type Activation as ProgramActivation } from '../../backends/program.ts'
 import type { Activation } from '../mlp.ts'
 import type { WindowSum } from '../perceptions/kind.ts'
 import { isLearned, kindOf } from '../perceptions/kinds.ts'

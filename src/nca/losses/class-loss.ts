@@ -35,8 +35,7 @@ import { broadcastTo } from '../../tensor/ops/broadcast.ts'
 import { sum } from '../../tensor/ops/sum.ts'
 import { floating, refuse, requireTensor } from '../../tensor/op.ts'
 import { check, checkOptions, keysOf, numberAbove, numberFrom, oneOf } from '../../backends/options.ts'
-import { aTensor, tensor, valuesOf } from '../../tensor/tensor.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { aTensor, tensor, valuesOf, type Tensor } from '../../tensor/tensor.ts'
 import { checkMask, checkTarget, meanWhere, perSample, sampleAxes } from './loss.ts'
 
 export type CrossEntropyOptions = {

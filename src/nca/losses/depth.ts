@@ -15,8 +15,7 @@ import { and, less, where } from '../../tensor/ops/compare.ts'
 import { broadcastTo } from '../../tensor/ops/broadcast.ts'
 import { floating } from '../../tensor/op.ts'
 import { checkOptions, keysOf, numberAbove, numberFrom } from '../../backends/options.ts'
-import { aTensor } from '../../tensor/tensor.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { aTensor, type Tensor } from '../../tensor/tensor.ts'
 import { checkMask, checkTarget, meanWhere, perSample, sampleAxes } from './loss.ts'
 
 export type DepthOptions = {

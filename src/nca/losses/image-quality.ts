@@ -25,8 +25,7 @@ import { reshape } from '../../tensor/ops/reshape.ts'
 import { broadcastTo } from '../../tensor/ops/broadcast.ts'
 import { floating, refuse } from '../../tensor/op.ts'
 import { checkOptions, keysOf, numberAbove } from '../../backends/options.ts'
-import { tensor } from '../../tensor/tensor.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { tensor, type Tensor } from '../../tensor/tensor.ts'
 import { checkTarget, mse, perSample } from './loss.ts'
 
 export type QualityOptions = {

@@ -17,8 +17,7 @@
  * Texture Generation with Ultra-Compact Neural Cellular Automata", 2021). The projection of all patches on one
  * direction is a convolution with one filter, so the patches are never written out.
  */
-import { checkKey, foldIn } from '../../tensor/key.ts'
-import type { Key } from '../../tensor/key.ts'
+import { checkKey, foldIn, type Key } from '../../tensor/key.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { conv2d } from '../../tensor/ops/conv2d/conv2d.ts'
 import { dense } from '../../tensor/ops/dense.ts'
@@ -31,12 +30,10 @@ import { sort } from '../../tensor/ops/sort.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { sum } from '../../tensor/ops/sum.ts'
 import { floating, refuse, sameDtype } from '../../tensor/op.ts'
-import { checkOptions, keysOf, wholeFrom } from '../../backends/options.ts'
-import type { Kinds } from '../../backends/options.ts'
+import { checkOptions, keysOf, wholeFrom, type Kinds } from '../../backends/options.ts'
 import { normal } from '../../tensor/ops/random.ts'
 import type { Shape } from '../../tensor/shape.ts'
-import { tensor } from '../../tensor/tensor.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { tensor, type Tensor } from '../../tensor/tensor.ts'
 import { perSample } from './loss.ts'
 
 /** Random directions of length 1 in the last axis of `[…, projections]`, uniform on the sphere. */

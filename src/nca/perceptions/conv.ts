@@ -13,11 +13,9 @@ import { convOn } from '../../tensor/ops/grid.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { where } from '../../tensor/ops/compare.ts'
 import { sizeOf } from '../../tensor/shape.ts'
-import { activate, activationInWords, activations, slopeField } from '../mlp.ts'
-import type { Activation } from '../mlp.ts'
+import { activate, activationInWords, activations, slopeField, type Activation } from '../mlp.ts'
 import { expectDilation, oddSizes, units } from '../rule/limits.ts'
-import { windowInWords, windowOn } from './kind.ts'
-import type { PartKind, WindowSize } from './kind.ts'
+import { windowInWords, windowOn, type PartKind, type WindowSize } from './kind.ts'
 
 /** A learned convolution from all channels to `outputs` numbers. */
 export type Conv = {

@@ -9,8 +9,7 @@ import { dataOf } from '../../backends/fields.ts'
 import { leakySlope } from '../../tensor/ops/functions.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import { oddSizes, units } from '../rule/limits.ts'
-import { windowInWords, windowOn } from './kind.ts'
-import type { PartKind, WindowSize } from './kind.ts'
+import { windowInWords, windowOn, type PartKind, type WindowSize } from './kind.ts'
 
 /** Learned filters, `filters` of their own for each channel. */
 export type Depthwise = {

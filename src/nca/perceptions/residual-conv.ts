@@ -13,11 +13,9 @@ import { add } from '../../tensor/ops/arithmetic.ts'
 import { dense } from '../../tensor/ops/dense.ts'
 import { convOn } from '../../tensor/ops/grid.ts'
 import { sizeOf } from '../../tensor/shape.ts'
-import { activate, activations } from '../mlp.ts'
-import type { Activation } from '../mlp.ts'
+import { activate, activations, type Activation } from '../mlp.ts'
 import { expectDilation, oddSizes, units } from '../rule/limits.ts'
-import { windowInWords, windowOn } from './kind.ts'
-import type { PartKind, WindowSize } from './kind.ts'
+import { windowInWords, windowOn, type PartKind, type WindowSize } from './kind.ts'
 
 /** A residual convolution from all channels to `outputs` numbers. */
 export type ResidualConv = {

@@ -5,10 +5,8 @@
  * each number has an upper bound that is judged before anything is allocated, far above what any published automaton
  * has (the largest we know of has 128 channels and 512 units).
  */
-import { check, isWhole, wholeFrom } from '../../backends/options.ts'
-import type { Kind } from '../../backends/options.ts'
-import { either, list } from '../../backends/fields.ts'
-import type { Expect, Field } from '../../backends/fields.ts'
+import { check, isWhole, wholeFrom, type Kind } from '../../backends/options.ts'
+import { either, list, type Expect, type Field } from '../../backends/fields.ts'
 import type { WindowSize } from '../perceptions/kind.ts'
 
 /** The most that a rule may have of each. */

@@ -2,14 +2,11 @@
  * What a rule learns: the parameters of what it perceives by and of its network, their shapes, and how they begin.
  */
 import { checkOptions } from '../../backends/options.ts'
-import { checkKey, foldIn, split } from '../../tensor/key.ts'
-import type { Key } from '../../tensor/key.ts'
+import { checkKey, foldIn, split, type Key } from '../../tensor/key.ts'
 import { ones, zeros } from '../../tensor/ops/create.ts'
 import { normal, uniform } from '../../tensor/ops/random.ts'
-import { placementOptions } from '../../tensor/tensor.ts'
-import type { Placement, Tensor } from '../../tensor/tensor.ts'
-import { mlpParams } from '../mlp.ts'
-import type { MlpParams } from '../mlp.ts'
+import { placementOptions, type Placement, type Tensor } from '../../tensor/tensor.ts'
+import { mlpParams, type MlpParams } from '../mlp.ts'
 import type { ParamSpec } from '../perceptions/kind.ts'
 import { isLearned, kindOf } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from './channels.ts'

@@ -1,12 +1,10 @@
 /**
  * What a rule consists of, field by field.
  */
-import { choice, either, judged, list, named, orNull, record } from '../../backends/fields.ts'
-import type { Field } from '../../backends/fields.ts'
+import { choice, either, judged, list, named, orNull, record, type Field } from '../../backends/fields.ts'
 import { isObject, numberAbove, numberFrom, oneOf, text, wholeFrom } from '../../backends/options.ts'
 import { paddings } from '../../backends/window.ts'
-import { filterNamesOn } from '../../tensor/filters.ts'
-import type { FilterName } from '../../tensor/filters.ts'
+import { filterNamesOn, type FilterName } from '../../tensor/filters.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import { mlpTable } from '../mlp.ts'
 import { isLearned, kindOf, kinds } from '../perceptions/kinds.ts'

@@ -3,11 +3,11 @@
  * out. Examples go through in batches, so that memory does not grow with their number.
  */
 import { concat } from '../../tensor/ops/concat.ts'
-import { checkKey, foldIn, key as keyOf } from '../../tensor/key.ts'
-import type { Key } from '../../tensor/key.ts'
+import { checkKey, foldIn, key as keyOf, type Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
-import { callable, check, checkOptions, isObject, isWhole, keysOf, later, required, wholeFrom } from '../../backends/options.ts'
-import type { Kinds } from '../../backends/options.ts'
+import {
+  callable, check, checkOptions, isObject, isWhole, keysOf, later, required, wholeFrom, type Kinds,
+} from '../../backends/options.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import type { Params, Rule } from '../rule/types.ts'

@@ -2,12 +2,10 @@
  * Tasks over many examples, each with an input and something that is wanted: they stay on the host, and what a batch
  * needs goes to the backend when it is needed.
  */
-import { hostArray } from '../../backends/backend.ts'
-import type { Data } from '../../backends/backend.ts'
+import { hostArray, type Data } from '../../backends/backend.ts'
 import { check, isObject, isWhole } from '../../backends/options.ts'
 import { zeros } from '../../tensor/ops/create.ts'
-import { place, tensor } from '../../tensor/tensor.ts'
-import type { Placement, Tensor } from '../../tensor/tensor.ts'
+import { place, tensor, type Placement, type Tensor } from '../../tensor/tensor.ts'
 import { channelCount } from '../rule/channels.ts'
 import type { Channels } from '../rule/types.ts'
 import { setChannels } from '../state.ts'

@@ -5,10 +5,8 @@
  * for knowing the subject. So examples of a group stay together. And where classes are rare, chance may leave a fold
  * without one: stratified folds have each class as often as one another.
  */
-import { drawPermutation, foldIn } from '../../tensor/key.ts'
-import type { Key } from '../../tensor/key.ts'
-import { check, checkOptions, isNumber, isWhole, keysOf } from '../../backends/options.ts'
-import type { Kind, Options } from '../../backends/options.ts'
+import { drawPermutation, foldIn, type Key } from '../../tensor/key.ts'
+import { check, checkOptions, isNumber, isWhole, keysOf, type Kind, type Options } from '../../backends/options.ts'
 
 /** Which examples are trained on, and which tested. */
 export type Split = { train: number[]; test: number[] }

@@ -6,15 +6,12 @@
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
 import { checkData, record } from '../../backends/fields.ts'
-import { aTensor } from '../../tensor/tensor.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { aTensor, type Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'
-import { givenFields, trainingFields, withoutRun } from '../training/trainer-options.ts'
-import type { Task, TrainerOptions } from '../training/trainer-options.ts'
+import { givenFields, trainingFields, withoutRun, type Task, type TrainerOptions } from '../training/trainer-options.ts'
 import type { DataRule, Params, Rule } from '../rule/types.ts'
 import { rgba, seed } from '../state.ts'
-import { taskTrainer } from '../training/trainer.ts'
-import type { Trainer, TrainerState } from '../training/trainer.ts'
+import { taskTrainer, type Trainer, type TrainerState } from '../training/trainer.ts'
 
 /**
  * The task of growing a target from one living cell. There is one example.

@@ -11,14 +11,12 @@ import { check, checkOptions, isWhole, keysOf, later } from '../../backends/opti
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { checkRanges, overflow, roleOverflow } from '../losses/loss.ts'
-import type { RoleRanges } from '../losses/loss.ts'
+import { checkRanges, overflow, roleOverflow, type RoleRanges } from '../losses/loss.ts'
 import { channelCount } from '../rule/channels.ts'
 import type { Rule } from '../rule/types.ts'
 import { takeChannels } from '../state.ts'
 import type { Task } from '../training/trainer-options.ts'
-import { patchTransport, patchTransportKinds } from '../losses/transport.ts'
-import type { PatchTransportOptions } from '../losses/transport.ts'
+import { patchTransport, patchTransportKinds, type PatchTransportOptions } from '../losses/transport.ts'
 
 export type TextureOptions = PatchTransportOptions & {
   /** Rows and columns of the grid, by default those of the texture. */

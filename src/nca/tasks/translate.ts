@@ -6,16 +6,14 @@
  *   seed = input in its channels, zero elsewhere          loss = how far the output channels are from what is wanted
  */
 import { callable, check, checkOptions, isObject, isWhole, keysOf, text } from '../../backends/options.ts'
-import { placementKinds } from '../../tensor/tensor.ts'
-import type { Placement, Tensor } from '../../tensor/tensor.ts'
+import { placementKinds, type Placement, type Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'
 import { roleChannels } from '../rule/channels.ts'
 import type { DataRule } from '../rule/types.ts'
 import { takeRole } from '../state.ts'
 import type { Task } from '../training/trainer-options.ts'
 import { checkFrozenRole } from './conditional.ts'
-import { checkExamples, pick, statesOf } from './examples.ts'
-import type { Examples } from './examples.ts'
+import { checkExamples, pick, statesOf, type Examples } from './examples.ts'
 
 export type TranslationOptions = Omit<Placement, 'like'> & {
   /** The frozen role of the input, default 'input'. */

@@ -22,8 +22,7 @@ import { Tensor } from '../../tensor/tensor.ts'
 import { sampleAxes } from '../losses/loss.ts'
 import type { Params, Rule } from '../rule/types.ts'
 import type { Task } from '../training/trainer-options.ts'
-import { batches, predictOptions } from './evaluate.ts'
-import type { PredictOptions } from './evaluate.ts'
+import { batches, predictOptions, type PredictOptions } from './evaluate.ts'
 
 export type UncertaintyOptions = PredictOptions & {
   /** How many runs, from 2 on, default 10. Run r has the key foldIn(key, r). */

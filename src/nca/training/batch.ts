@@ -1,8 +1,7 @@
 /**
  * Batches: the samples of an iteration, fresh or from the pool, some of them begun anew, damaged, or mutated.
  */
-import { drawInteger, foldIn, uniformAt } from '../../tensor/key.ts'
-import type { Key } from '../../tensor/key.ts'
+import { drawInteger, foldIn, uniformAt, type Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { all, any } from '../../tensor/ops/any-all.ts'
 import { cast } from '../../tensor/ops/cast.ts'
@@ -12,16 +11,13 @@ import { abs } from '../../tensor/ops/functions.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { argSort } from '../../tensor/ops/sort.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
-import { tensor, valuesOf } from '../../tensor/tensor.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { tensor, valuesOf, type Tensor } from '../../tensor/tensor.ts'
 import { sampleAxes } from '../losses/loss.ts'
 import { damageMask, erase } from './damage.ts'
-import { makePool, samplePool } from './pool.ts'
-import type { Pool } from './pool.ts'
+import { makePool, samplePool, type Pool } from './pool.ts'
 import type { DataRule, Rule } from '../rule/types.ts'
 import { exchangeInputs, frozenChannels } from '../step.ts'
-import { poolRatioAt } from './trainer-options.ts'
-import type { Complete } from './trainer-options.ts'
+import { poolRatioAt, type Complete } from './trainer-options.ts'
 
 /** A pool in which each slot is the seed of its example. */
 export function firstPool<R extends Rule>({ task }: Complete<R>, examples: readonly number[]): Pool {

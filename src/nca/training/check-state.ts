@@ -8,8 +8,7 @@
  */
 import { checkKey } from '../../tensor/key.ts'
 import { check, isObject, isWhole } from '../../backends/options.ts'
-import { sameShape, showShape } from '../../tensor/shape.ts'
-import type { Shape } from '../../tensor/shape.ts'
+import { sameShape, showShape, type Shape } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf } from '../../tensor/tree.ts'
 import { SparseState } from './sparse-state.ts'

@@ -5,17 +5,14 @@
  * the host from a key, so it depends neither on the backend nor on the state.
  */
 import type { Backend } from '../../backends/backend.ts'
-import { checkKey, foldIn, uniformAt } from '../../tensor/key.ts'
-import type { Key } from '../../tensor/key.ts'
+import { checkKey, foldIn, uniformAt, type Key } from '../../tensor/key.ts'
 import { requireTensor } from '../../tensor/op.ts'
-import { checkData, choice, range, record } from '../../backends/fields.ts'
-import type { Field } from '../../backends/fields.ts'
+import { checkData, choice, range, record, type Field } from '../../backends/fields.ts'
 import { numberFrom } from '../../backends/options.ts'
 import { where } from '../../tensor/ops/compare.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { checkShape } from '../../tensor/shape.ts'
-import { tensor } from '../../tensor/tensor.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { tensor, type Tensor } from '../../tensor/tensor.ts'
 
 /**
  * Where damage falls: each number is drawn from a range, first to second, lengths in units in which the grid is 2 wide,

@@ -18,10 +18,8 @@
  * algorithm 1.
  */
 import { scope } from '../../tensor/lifetime.ts'
-import { checkData, choice, dataOf, record } from '../../backends/fields.ts'
-import type { Field, Table } from '../../backends/fields.ts'
-import { check, flag, isNumber, isObject, isWhole, numberFrom } from '../../backends/options.ts'
-import type { Kind } from '../../backends/options.ts'
+import { checkData, choice, dataOf, record, type Field, type Table } from '../../backends/fields.ts'
+import { check, flag, isNumber, isObject, isWhole, numberFrom, type Kind } from '../../backends/options.ts'
 import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { equal, lessEqual, where } from '../../tensor/ops/compare.ts'
 import { stack } from '../../tensor/ops/concat.ts'
@@ -33,8 +31,7 @@ import { max as greatest } from '../../tensor/ops/reduce.ts'
 import { sameShape, showShape, sizeOf } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf, mapTree, zipTrees } from '../../tensor/tree.ts'
-import { rateAt, scheduleField } from './schedule.ts'
-import type { Schedule } from './schedule.ts'
+import { rateAt, scheduleField, type Schedule } from './schedule.ts'
 
 type Sgd = {
   readonly type: 'sgd'

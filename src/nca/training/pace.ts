@@ -9,8 +9,7 @@
  *
  * Legs are data: what a clock has decided stands in them, and a run that is done again, or goes on, needs no clock.
  */
-import { judged, list, record } from '../../backends/fields.ts'
-import type { Field } from '../../backends/fields.ts'
+import { judged, list, record, type Field } from '../../backends/fields.ts'
 import { numberAbove, numberFrom, wholeFrom } from '../../backends/options.ts'
 
 /** From an iteration on, where a run stands in its plan, and how far it comes with each iteration. */

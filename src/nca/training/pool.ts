@@ -10,15 +10,13 @@
  * that is 68 bytes for each such cell instead of 332 KB. Packing a batch reads its values, which nothing else in a
  * training iteration does, so on a GPU, where reading waits for all that was enqueued, slots stay what they are.
  */
-import { checkKey, drawChoice } from '../../tensor/key.ts'
-import type { Key } from '../../tensor/key.ts'
+import { checkKey, drawChoice, type Key } from '../../tensor/key.ts'
 import { refuse, requireTensor } from '../../tensor/op.ts'
 import { check, isWhole } from '../../backends/options.ts'
 import { stack, unstack } from '../../tensor/ops/concat.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
 import { Tensor, valuesOf } from '../../tensor/tensor.ts'
-import { packBatch, packState, unpackBatch } from './sparse-state.ts'
-import type { SparseState } from './sparse-state.ts'
+import { packBatch, packState, unpackBatch, type SparseState } from './sparse-state.ts'
 
 /** States `[h,w,c]`, or of lines and volumes. Read one with `slot.toArray()`. */
 export type Pool = readonly (SparseState | Tensor)[]

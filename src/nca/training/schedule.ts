@@ -5,8 +5,7 @@
  * run is resumed: nothing is counted here, `rateAt(schedule, t)` depends on t alone.
  */
 
-import { choice, dataOf, either, list } from '../../backends/fields.ts'
-import type { Field, Table } from '../../backends/fields.ts'
+import { choice, dataOf, either, list, type Field, type Table } from '../../backends/fields.ts'
 import { numberFrom, oneOf, wholeFrom } from '../../backends/options.ts'
 
 /** A learning rate over iterations, as plain data: a number for a constant one, or what the functions of this file make. */

@@ -13,13 +13,10 @@
  * rest between two iterations, see `pool.ts`. The arrays belong to JavaScript and its garbage collector. A backend
  * keeps freed memory for the next array of exactly that size, and hardly two states have the same n.
  */
-import { dtypeOf, hostArray, sizeOf } from '../../backends/backend.ts'
-import type { Backend, Data, DType, Kernel } from '../../backends/backend.ts'
+import { dtypeOf, hostArray, sizeOf, type Backend, type Data, type DType, type Kernel } from '../../backends/backend.ts'
 import { refuse } from '../../tensor/op.ts'
-import { sameShape, showShape } from '../../tensor/shape.ts'
-import type { Shape } from '../../tensor/shape.ts'
-import { Storage, valuesOf, wrap } from '../../tensor/tensor.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { sameShape, showShape, type Shape } from '../../tensor/shape.ts'
+import { Storage, valuesOf, wrap, type Tensor } from '../../tensor/tensor.ts'
 
 /** A state `[h,w,c]` of which only the cells that are not zero are held. Immutable, and a leaf of any tree. */
 export class SparseState {

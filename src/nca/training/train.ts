@@ -17,8 +17,7 @@ import { supersede } from '../../tensor/lifetime.ts'
 import { callable, check, checkOptions, isNumber, isObject, isWhole, keysOf, later, wholeFrom } from '../../backends/options.ts'
 import type { Drawn } from './batch.ts'
 import type { Metrics, Trainer } from './trainer.ts'
-import { checkValidation, isExhausted, judge } from './validation.ts'
-import type { Best, ParamsIn, Validation } from './validation.ts'
+import { checkValidation, isExhausted, judge, type Best, type ParamsIn, type Validation } from './validation.ts'
 
 export type TrainOptions<S> = {
   /** Iterations in all, a whole number ≥ 0; a state that has as many already ends the run before its first yield. */

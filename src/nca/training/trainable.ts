@@ -9,8 +9,7 @@
  * The words are common in transfer learning, where what was learned of seeing is kept (Yosinski, Clune, Bengio & Lipson, "How
  * transferable are features in deep neural networks?", NeurIPS 2014).
  */
-import { either, list } from '../../backends/fields.ts'
-import type { Expect, Field } from '../../backends/fields.ts'
+import { either, list, type Expect, type Field } from '../../backends/fields.ts'
 import { check, oneOf, text } from '../../backends/options.ts'
 import { paramShapes } from '../rule/parameters.ts'
 import type { DataRule, Rule } from '../rule/types.ts'

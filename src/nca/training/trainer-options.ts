@@ -2,19 +2,14 @@
  * Tasks, and what steers a training: the options of the trainer (`trainer.ts`), their defaults and their limits.
  */
 import type { Key } from '../../tensor/key.ts'
-import { checkData, either, list, orNull, range, record } from '../../backends/fields.ts'
-import type { Expect, Field, Fields } from '../../backends/fields.ts'
+import { checkData, either, list, orNull, range, record, type Expect, type Field, type Fields } from '../../backends/fields.ts'
 import { flag, isObject, isWhole, numberAbove, numberFrom, oneOf, wholeFrom } from '../../backends/options.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { damageField, publishedCircles } from './damage.ts'
-import type { Damage } from './damage.ts'
-import { optimiserField } from './optimiser.ts'
-import type { Optimiser } from './optimiser.ts'
-import { paceField } from './pace.ts'
-import type { Leg } from './pace.ts'
+import { damageField, publishedCircles, type Damage } from './damage.ts'
+import { optimiserField, type Optimiser } from './optimiser.ts'
+import { paceField, type Leg } from './pace.ts'
 import type { DataRule, Params, Rule } from '../rule/types.ts'
-import { expectTrainable, trainableField } from './trainable.ts'
-import type { Trainable } from './trainable.ts'
+import { expectTrainable, trainableField, type Trainable } from './trainable.ts'
 
 /**
  * What a rule is to learn, over examples that are numbered from 0: targets to grow, images to classify, … What belongs

@@ -15,8 +15,7 @@
  * parameters, optimiser, pool, iteration, key. Everything random in an iteration follows from the key and its number.
  */
 import { valueAndGradAux } from '../../autograd/grad.ts'
-import { checkKey, drawInteger, foldIn, key, split } from '../../tensor/key.ts'
-import type { Key } from '../../tensor/key.ts'
+import { checkKey, drawInteger, foldIn, key, split, type Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { check } from '../../backends/options.ts'
 import { add, div } from '../../tensor/ops/arithmetic.ts'
@@ -24,22 +23,20 @@ import { mean } from '../../tensor/ops/reduce.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf, mapTree, zipTrees } from '../../tensor/tree.ts'
-import { drawBatch, firstPool, soundOr } from './batch.ts'
-import type { Drawn } from './batch.ts'
+import { drawBatch, firstPool, soundOr, type Drawn } from './batch.ts'
 import { checkState, checkStateFor, checkTensors, tensorsIn } from './check-state.ts'
-import { clipByGlobalNorm, globalNorm, initOptimiser, momentCount, normaliseGrads, updateParams } from './optimiser.ts'
-import type { OptimiserState } from './optimiser.ts'
+import {
+  clipByGlobalNorm, globalNorm, initOptimiser, momentCount, normaliseGrads, updateParams, type OptimiserState,
+} from './optimiser.ts'
 import { plannedAt } from './pace.ts'
-import { writeBack } from './pool.ts'
-import type { Pool } from './pool.ts'
+import { writeBack, type Pool } from './pool.ts'
 import { whyStateComposed } from '../fused/eligible.ts'
 import { checkParams } from '../rule/check-params.ts'
 import { init } from '../rule/parameters.ts'
 import type { Params, Rule } from '../rule/types.ts'
 import { rateAt } from './schedule.ts'
 import { rollout } from '../step.ts'
-import { complete, rolloutLengths } from './trainer-options.ts'
-import type { TrainerOptions } from './trainer-options.ts'
+import { complete, rolloutLengths, type TrainerOptions } from './trainer-options.ts'
 import { learns, startsOf } from './trainable.ts'
 
 /** All there is to a training run at one moment. */

@@ -7,8 +7,7 @@
 
 import type * as Library from '@observablehq/plot'
 import type { Markish } from '@observablehq/plot'
-import { checkOptions, keysOf, numberFrom, required, text } from '../../backends/options.ts'
-import type { Kind } from '../../backends/options.ts'
+import { checkOptions, keysOf, numberFrom, required, text, type Kind } from '../../backends/options.ts'
 import { ink, paper, plotTools, shortened, svgFile, svgNamespace, textStyle, widthOfText } from './plot.ts'
 
 /** What `lossCurveSvg` draws: `losses[i]` belongs to `iterations[i]`. */

@@ -3,10 +3,8 @@
  * upright axis from its least to its greatest value, each candidate a line across, dark where its result is good. Means and
  * standard deviations, a row for each candidate; and how much of the results' variance each field explains.
  */
-import type { Judged } from '../../experiment/sweep/report.ts'
-import { digits } from '../../experiment/sweep/report.ts'
-import { word } from '../../experiment/flat.ts'
-import type { Json } from '../../experiment/flat.ts'
+import { digits, type Judged } from '../../experiment/sweep/report.ts'
+import { word, type Json } from '../../experiment/flat.ts'
 import { check } from '../../backends/options.ts'
 import { ink, paper, plotTools, shortened, svgFile, textStyle, widthOfText } from './plot.ts'
 

@@ -3,8 +3,7 @@
  */
 import { join } from 'node:path'
 import { checkLimit } from '../../nca/data/bytes.ts'
-import { decodeCifar10 } from '../../nca/data/cifar.ts'
-import type { Cifar } from '../../nca/data/cifar.ts'
+import { decodeCifar10, type Cifar } from '../../nca/data/cifar.ts'
 import { decodeSplits } from '../../nca/data/nnunet.ts'
 import type { Split } from '../../nca/tasks/folds.ts'
 import { checkOptions, flag, keysOf, wholeFrom } from '../../backends/options.ts'

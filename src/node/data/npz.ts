@@ -9,11 +9,9 @@
  */
 import { promisify } from 'node:util'
 import { crc32, inflateRaw } from 'node:zlib'
-import { decodeNpy } from '../../nca/data/npy.ts'
-import type { Npy } from '../../nca/data/npy.ts'
+import { decodeNpy, type Npy } from '../../nca/data/npy.ts'
 import { startOf } from '../../nca/data/bytes.ts'
-import { byteLimit } from '../../nca/files/limits.ts'
-import type { ByteLimit } from '../../nca/files/limits.ts'
+import { byteLimit, type ByteLimit } from '../../nca/files/limits.ts'
 import { inLine } from '../../backends/options.ts'
 import { readFileUpTo } from '../read-file.ts'
 

@@ -4,17 +4,16 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { check } from '../../backends/options.ts'
-import { fit, padImage } from '../../nca/files/image.ts'
-import type { Image } from '../../nca/files/image.ts'
-import { examplesOf } from '../../nca/tasks/examples.ts'
-import type { Examples } from '../../nca/tasks/examples.ts'
+import { fit, padImage, type Image } from '../../nca/files/image.ts'
+import { examplesOf, type Examples } from '../../nca/tasks/examples.ts'
 import { roleChannels } from '../../nca/rule/channels.ts'
 import type { DataOf, Experiment, TaskName } from '../../experiment/tasks/experiment.ts'
 import type { TaskData } from '../../experiment/tasks/lesson.ts'
 import { bundledEmoji, findAsset } from '../assets.ts'
 import { readImageFolder, readMnist, readNpy, readPairs } from './data.ts'
-import { arraysByClass, listArrays, pairsOf, readAlike, readArray, readMask, standardised } from './volumes.ts'
-import type { ArrayExample } from './volumes.ts'
+import {
+  arraysByClass, listArrays, pairsOf, readAlike, readArray, readMask, standardised, type ArrayExample,
+} from './volumes.ts'
 import { readImage } from '../pictures/picture.ts'
 
 /**

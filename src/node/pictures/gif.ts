@@ -7,8 +7,7 @@
  */
 
 import { createRequire } from 'node:module'
-import { checkPictureSize, commonSize, overWhite } from '../../nca/files/image.ts'
-import type { Image } from '../../nca/files/image.ts'
+import { checkPictureSize, commonSize, overWhite, type Image } from '../../nca/files/image.ts'
 import { checkOptions, flag, isNumber, keysOf, wholeFrom } from '../../backends/options.ts'
 import { writeFileAtomic } from '../atomic-file.ts'
 

@@ -11,8 +11,7 @@
  * profiles are not applied.
  */
 import { createRequire } from 'node:module'
-import { fromPlain } from '../../nca/files/image.ts'
-import type { Image } from '../../nca/files/image.ts'
+import { fromPlain, type Image } from '../../nca/files/image.ts'
 import { checkPixels } from '../../nca/files/limits.ts'
 import { exifOrientation, orient } from '../../nca/files/orientation.ts'
 import { openCodec, whyNot } from './wasm-codec.ts'

@@ -12,15 +12,12 @@
 
 import { PNG } from 'pngjs'
 import { startOf } from '../../nca/data/bytes.ts'
-import { checkImage, fromPlain } from '../../nca/files/image.ts'
+import { checkImage, fromPlain, type Image } from '../../nca/files/image.ts'
 import { imageToPixels } from '../../nca/files/pixels.ts'
-import type { Image } from '../../nca/files/image.ts'
-import { checkBytes, pictureBytes, pixelLimit } from '../../nca/files/limits.ts'
-import type { PixelLimit } from '../../nca/files/limits.ts'
+import { checkBytes, pictureBytes, pixelLimit, type PixelLimit } from '../../nca/files/limits.ts'
 import { exifOrientation, orient } from '../../nca/files/orientation.ts'
 import { writeFileAtomic } from '../atomic-file.ts'
-import { pngParts, pngSignature } from './png-parts.ts'
-import type { PngParts } from './png-parts.ts'
+import { pngParts, pngSignature, type PngParts } from './png-parts.ts'
 import { readFileUpTo } from '../read-file.ts'
 
 /**

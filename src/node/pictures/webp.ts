@@ -10,8 +10,7 @@
  * The size is read here first and judged before anything is allocated.
  */
 import { createRequire } from 'node:module'
-import { fromPlain } from '../../nca/files/image.ts'
-import type { Image } from '../../nca/files/image.ts'
+import { fromPlain, type Image } from '../../nca/files/image.ts'
 import { checkPixels } from '../../nca/files/limits.ts'
 import { exifOrientation, orient } from '../../nca/files/orientation.ts'
 import { openCodec, whyNot } from './wasm-codec.ts'

@@ -8,8 +8,7 @@
  */
 import type { Tensor } from '../tensor.ts'
 import { equal, greater, notEqual } from './compare.ts'
-import { reducedAxes, sum } from './sum.ts'
-import type { ReduceOptions } from './sum.ts'
+import { reducedAxes, sum, type ReduceOptions } from './sum.ts'
 
 /**
  * A mask: whether any entry over the given axes, all by default, is not 0. No gradient passes.

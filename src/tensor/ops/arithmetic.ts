@@ -4,14 +4,12 @@
  * Where a function has a kink (maximum, minimum), the derivative follows the branch that was taken; on a tie it goes to
  * the first operand, so that g is sent to one place and never to two; a NaN sends it nowhere.
  */
-import { refuse, requireTensor } from '../op.ts'
-import type { Op } from '../op.ts'
+import { refuse, requireTensor, type Op } from '../op.ts'
 import { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { simdOperation } from '../../backends/wasm/simd/elements.ts'
 import { greater, greaterEqual, where } from './compare.ts'
-import { binary, operands, unary } from './elementwise.ts'
-import type { Operand } from './elementwise.ts'
+import { binary, operands, unary, type Operand } from './elementwise.ts'
 import { areWhole } from './whole.ts'
 
 /** add: a + b. Both derivatives are 1. */

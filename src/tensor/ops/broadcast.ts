@@ -7,12 +7,10 @@
  * Every derivative of an operator that broadcasts ends in `sumTo`, so these two stand at the bottom of the rest. What is
  * called `sum` is in sum.ts.
  */
-import { defineOp, refuse, requireTensor } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, refuse, requireTensor, type Op } from '../op.ts'
 import { isFloat } from '../../backends/wasm/simd/conditions.ts'
 import { reduction } from '../../backends/wgsl/reduction.ts'
-import { broadcastShapes, broadcastStrides, checkShape, sameShape, showShape, sizeOf } from '../shape.ts'
-import type { Shape } from '../shape.ts'
+import { broadcastShapes, broadcastStrides, checkShape, sameShape, showShape, sizeOf, type Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { reshape } from './reshape.ts'

@@ -3,11 +3,9 @@
  */
 import type { DType } from '../../backends/backend.ts'
 import { check } from '../../backends/options.ts'
-import { defineOp, requireTensor } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, requireTensor, type Op } from '../op.ts'
 import { sizeOf } from '../shape.ts'
-import { place } from '../tensor.ts'
-import type { Tensor } from '../tensor.ts'
+import { place, type Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 
 /** cast: the same numbers in another type, as `cast` says; between floating types the derivative casts back. */

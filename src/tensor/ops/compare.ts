@@ -6,14 +6,12 @@
  *
  *   where    out = a where c ≠ 0, else b     ∂L/∂a = where(c, g, 0)     ∂L/∂b = where(c, 0, g)
  */
-import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, refuse, requireTensor, sameDtype, type Op } from '../op.ts'
 import { broadcastShapes, broadcastStrides, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { simdOperation, simdSelection } from '../../backends/wasm/simd/elements.ts'
-import { binary, operands, unary } from './elementwise.ts'
-import type { Operand } from './elementwise.ts'
+import { binary, operands, unary, type Operand } from './elementwise.ts'
 import { sumTo } from './broadcast.ts'
 import { eachRow, flat, strided } from './strides.ts'
 

@@ -6,8 +6,7 @@
  *
  * The parts of a tensor are slices, so the derivative of concat is `slice`, and that of taking apart is `pad`.
  */
-import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, refuse, requireTensor, sameDtype, type Op } from '../op.ts'
 import { check, isWhole } from '../../backends/options.ts'
 import { normaliseAxis, sameShape, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'

@@ -2,14 +2,11 @@
  * Tensors that are computed from nothing: constants and counters.
  */
 import type { DType } from '../../backends/backend.ts'
-import { defineOp, requireTensor } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, requireTensor, type Op } from '../op.ts'
 import { check, checkOptions, isWhole } from '../../backends/options.ts'
-import { checkNumber, place, placementOptions } from '../tensor.ts'
-import type { Placement, Tensor } from '../tensor.ts'
+import { checkNumber, place, placementOptions, type Placement, type Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { checkShape, sizeOf } from '../shape.ts'
-import type { Shape } from '../shape.ts'
+import { checkShape, sizeOf, type Shape } from '../shape.ts'
 
 type Made = { readonly shape: Shape; readonly dtype: DType }
 

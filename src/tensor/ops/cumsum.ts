@@ -7,8 +7,7 @@
  * So it is linear, its adjoint is itself seen from the other end, and the set is closed with one operator. A sum is that of
  * the entry before and its own entry, rounded each time: every backend has the same bits.
  */
-import { defineOp } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, type Op } from '../op.ts'
 import { checkOptions, flag, keysOf } from '../../backends/options.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'

@@ -13,16 +13,14 @@
  * pair is closed under differentiation.
  */
 import type { Spec } from '../../backends/backend.ts'
-import { defineOp, refuse, requireTensor, sameDtype } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, refuse, requireTensor, sameDtype, type Op } from '../op.ts'
 import { checkOptions, keysOf } from '../../backends/options.ts'
 import { isFloat, isLarge } from '../../backends/wasm/simd/conditions.ts'
 import { packRuns, productByRuns } from '../../backends/wasm/simd/product.ts'
 import { ceilTo } from '../../backends/ceil-to.ts'
 import { addTo, eachTile, loadRows, storeRows, tileRows } from '../../backends/wasm/simd/rows.ts'
 import { sameShape, sizeOf } from '../shape.ts'
-import { aTensor } from '../tensor.ts'
-import type { Tensor } from '../tensor.ts'
+import { aTensor, type Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { ones } from './create.ts'
 import { reshape } from './reshape.ts'

@@ -8,13 +8,11 @@
  * These are the cells that it reads itself: a window of odd size reaches as far in either direction, also around the edge
  * and in the mirror. Only where the edge is replicated, it is not so.
  */
-import { defineOp, refuse, requireTensor } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, refuse, requireTensor, type Op } from '../op.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { poolWindows } from './max-pool.ts'
-import type { PoolOptions } from './max-pool.ts'
+import { poolWindows, type PoolOptions } from './max-pool.ts'
 import { reshape } from './reshape.ts'
 import { linksWgsl } from '../../backends/wgsl/window.ts'
 import { eachLink } from './window.ts'

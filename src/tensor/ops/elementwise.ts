@@ -6,8 +6,7 @@
  * operator cannot be compiled well.
  */
 import type { Backend, Data, DType, SimdKernel } from '../../backends/backend.ts'
-import { defineOp, floating, refuse, sameDtype } from '../op.ts'
-import type { Op, DerivativeRule, Saved } from '../op.ts'
+import { defineOp, floating, refuse, sameDtype, type Op, type DerivativeRule, type Saved } from '../op.ts'
 import { check } from '../../backends/options.ts'
 import { broadcastShapes, broadcastStrides, sizeOf } from '../shape.ts'
 import { holds, Tensor } from '../tensor.ts'

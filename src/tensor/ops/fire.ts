@@ -7,15 +7,12 @@
  * threads, the backend or the element type, and a recomputed step replays it.
  */
 import { threefryWgsl } from '../../backends/wgsl/threefry.ts'
-import { checkKey, wordAt } from '../key.ts'
-import type { Key } from '../key.ts'
-import { defineOp, refuse, requireTensor } from '../op.ts'
-import type { Op } from '../op.ts'
+import { checkKey, wordAt, type Key } from '../key.ts'
+import { defineOp, refuse, requireTensor, type Op } from '../op.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
-import { checkRate } from './random.ts'
-import type { Drawn } from './random.ts'
+import { checkRate, type Drawn } from './random.ts'
 
 /** fire [b,h,w]: 1 where the draw at (sample, cell) is below the threshold. scalars [k0, k1, threshold in 0 … 2³²]. */
 export const fireOp: Op<Drawn> = defineOp<Drawn>({

@@ -4,8 +4,7 @@
  * Derivatives are written with the output where that is cheaper (exp, tanh, sigmoid). At a kink the derivative is a
  * choice: relu'(0) = 0, |x|' at 0 is 0, leakyRelu'(0) is its slope; at its bounds, as between them, clamp passes g on.
  */
-import { floating, requireTensor } from '../op.ts'
-import type { Op } from '../op.ts'
+import { floating, requireTensor, type Op } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { simdActivation, simdFunction } from '../../backends/wasm/simd/elements.ts'

@@ -13,13 +13,10 @@
  * throws at once, and a GPU with the next read of what has been made of them.
  */
 import { longSum } from '../../backends/wgsl/long-sum.ts'
-import { defineOp, refuse } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, refuse, type Op } from '../op.ts'
 import { check, isWhole } from '../../backends/options.ts'
-import { sameShape, sizeOf } from '../shape.ts'
-import type { Shape } from '../shape.ts'
-import { tensor } from '../tensor.ts'
-import type { Tensor } from '../tensor.ts'
+import { sameShape, sizeOf, type Shape } from '../shape.ts'
+import { tensor, type Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { axisOf, linesAlong, withSize } from './lines.ts'
 

@@ -19,8 +19,7 @@ import { reshape } from './reshape.ts'
 import { total } from './total.ts'
 import { maskInputs, windowKinds } from './window.ts'
 import type { Padding } from '../../backends/window.ts'
-import { aTensor } from '../tensor.ts'
-import type { Tensor } from '../tensor.ts'
+import { aTensor, type Tensor } from '../tensor.ts'
 
 export type GridOptions = {
   /** What lies outside of the grid, default 'zero'. */

@@ -14,8 +14,7 @@
  */
 import { check, checkOptions, isWhole, keysOf, oneOf } from '../../backends/options.ts'
 import { floating, refuse } from '../op.ts'
-import { tensor } from '../tensor.ts'
-import type { Tensor } from '../tensor.ts'
+import { tensor, type Tensor } from '../tensor.ts'
 import { add, mul } from './arithmetic.ts'
 import { gather } from './gather.ts'
 

@@ -7,8 +7,7 @@
  *   entry k of line (o, i) is at (o·n + k)·inner + i
  */
 import { requireTensor } from '../op.ts'
-import { normaliseAxis, sizeOf } from '../shape.ts'
-import type { Shape } from '../shape.ts'
+import { normaliseAxis, sizeOf, type Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 
 export type Lines = { readonly outer: number; readonly n: number; readonly inner: number }

@@ -13,8 +13,7 @@
  * only one of them wins.
  */
 import type { Data } from '../../backends/backend.ts'
-import { defineOp, refuse } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, refuse, type Op } from '../op.ts'
 import { check, checkOptions, keysOf } from '../../backends/options.ts'
 import { bands, loadBand, planOf, tapOffsets } from '../../backends/wasm/simd/bands.ts'
 import { isFloat } from '../../backends/wasm/simd/conditions.ts'
@@ -23,8 +22,7 @@ import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { linksWgsl } from '../../backends/wgsl/window.ts'
 import { eachLink, windowKinds, windows } from './window.ts'
-import { cellsAlong } from '../../backends/window.ts'
-import type { Padding, Windows } from '../../backends/window.ts'
+import { cellsAlong, type Padding, type Windows } from '../../backends/window.ts'
 
 /** Of what lies outside of the grid: less than any number's rank (assembly/pool.ts). */
 const outside = 0x80000000

@@ -9,15 +9,13 @@
  * At 0 the length has a kink, as |x| has: there the derivative is the choice 0, and stays so when it is differentiated
  * again. √(Σ x²) written in operators has none: its 1/(2√0) · 0 is NaN.
  */
-import { defineOp, floating } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, floating, type Op } from '../op.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { div, mul } from './arithmetic.ts'
 import { equal, where } from './compare.ts'
-import { dropAxes, reducedAxes } from './sum.ts'
-import type { ReduceOptions } from './sum.ts'
+import { dropAxes, reducedAxes, type ReduceOptions } from './sum.ts'
 import { eachRow, metAlong } from './strides.ts'
 import { reduction } from '../../backends/wgsl/reduction.ts'
 

@@ -13,19 +13,15 @@
  *
  * and their adjoint is `scatter`, which folds the border back and sums what was read more than once.
  */
-import { defineOp, refuse, requireTensor } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, refuse, requireTensor, type Op } from '../op.ts'
 import { check, checkOptions, isWhole, keysOf } from '../../backends/options.ts'
-import { checkShape, joinAxes, showShape, sizeOf, stridesOf } from '../shape.ts'
-import type { Shape } from '../shape.ts'
-import { checkNumber } from '../tensor.ts'
-import type { Tensor } from '../tensor.ts'
+import { checkShape, joinAxes, showShape, sizeOf, stridesOf, type Shape } from '../shape.ts'
+import { checkNumber, type Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { gather } from './gather.ts'
 import { strided } from './strides.ts'
 import { windowKinds } from './window.ts'
-import { wrap } from '../../backends/window.ts'
-import type { Padding } from '../../backends/window.ts'
+import { wrap, type Padding } from '../../backends/window.ts'
 
 /** Entries to add before and after, one pair per axis. */
 export type PadWidths = readonly (readonly [number, number])[]

@@ -18,8 +18,7 @@ import type { Op } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { mul } from './arithmetic.ts'
-import { binary, operands } from './elementwise.ts'
-import type { Operand } from './elementwise.ts'
+import { binary, operands, type Operand } from './elementwise.ts'
 import { areWhole, wholePower } from './whole.ts'
 
 /** pow: a^b. */

@@ -17,11 +17,9 @@
  * are 0. So a mask may well exclude everything.
  */
 import type { Data, Shader } from '../../backends/backend.ts'
-import { defineOp, floating, refuse } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, floating, refuse, type Op } from '../op.ts'
 import { checkOptions } from '../../backends/options.ts'
-import { sizeOf } from '../shape.ts'
-import type { Shape } from '../shape.ts'
+import { sizeOf, type Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { div, mul, sub } from './arithmetic.ts'
@@ -29,8 +27,7 @@ import { equal, where } from './compare.ts'
 import { exp } from './functions.ts'
 import { takeAlong } from './gather.ts'
 import { axisOf, linesAlong, withSize } from './lines.ts'
-import { dropAxes, reducedAxes, reduceOptions, sum } from './sum.ts'
-import type { ReduceOptions } from './sum.ts'
+import { dropAxes, reducedAxes, reduceOptions, sum, type ReduceOptions } from './sum.ts'
 import { reduction } from '../../backends/wgsl/reduction.ts'
 
 /** argExtreme: where sign·x is greatest along an axis, which stays with size 1. */

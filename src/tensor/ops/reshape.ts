@@ -1,10 +1,8 @@
 /**
  * reshape: the same numbers in another shape, its own adjoint: ⟨reshape x, g⟩ = ⟨x, reshape g⟩.
  */
-import { defineOp, refuse, requireTensor } from '../op.ts'
-import type { Op } from '../op.ts'
-import { checkShape, sameShape, showShape, sizeOf } from '../shape.ts'
-import type { Shape } from '../shape.ts'
+import { defineOp, refuse, requireTensor, type Op } from '../op.ts'
+import { checkShape, sameShape, showShape, sizeOf, type Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 

@@ -4,10 +4,8 @@
 import { hostArray } from '../../backends/backend.ts'
 import { refuse } from '../op.ts'
 import { check } from '../../backends/options.ts'
-import { checkShape, showShape, sizeOf, stridesOf } from '../shape.ts'
-import type { Shape } from '../shape.ts'
-import { place, tensor } from '../tensor.ts'
-import type { Placement, Tensor } from '../tensor.ts'
+import { checkShape, showShape, sizeOf, stridesOf, type Shape } from '../shape.ts'
+import { place, tensor, type Placement, type Tensor } from '../tensor.ts'
 
 /**
  * A uint32 mask with 1 at the given cells and 0 elsewhere.

@@ -11,8 +11,7 @@
  * NaN stands above every number, as it does for `max`: it comes last, and first where the greatest come first. So what
  * is ranked by a loss, the worst first, begins with the samples whose loss is none.
  */
-import { defineOp } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, type Op } from '../op.ts'
 import { checkOptions, flag, keysOf } from '../../backends/options.ts'
 import { sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'

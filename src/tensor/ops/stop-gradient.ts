@@ -1,8 +1,7 @@
 /**
  * stopGradient: the same values, constant to every transform.
  */
-import { defineOp } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, type Op } from '../op.ts'
 import { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { mapTree } from '../tree.ts'

@@ -1,10 +1,8 @@
 /**
  * How arrays are read that broadcast, or whose axes are in another order: with strides, in loops and in WGSL.
  */
-import { dtypeOf, hostArray } from '../../backends/backend.ts'
-import type { Data } from '../../backends/backend.ts'
-import { broadcastStrides, joinAxes, sameShape, sizeOf, stridesOf } from '../shape.ts'
-import type { Shape } from '../shape.ts'
+import { dtypeOf, hostArray, type Data } from '../../backends/backend.ts'
+import { broadcastStrides, joinAxes, sameShape, sizeOf, stridesOf, type Shape } from '../shape.ts'
 
 /**
  * Walks `big` in rows: calls `row(i, j, stride, n)` for n positions i, i+1, … of `big`, which broadcast from the

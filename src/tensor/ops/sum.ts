@@ -3,8 +3,7 @@
  * axes are given is the same for all reductions.
  */
 import { requireTensor } from '../op.ts'
-import { checkOptions, flag, keysOf } from '../../backends/options.ts'
-import type { Options } from '../../backends/options.ts'
+import { checkOptions, flag, keysOf, type Options } from '../../backends/options.ts'
 import { normaliseAxes } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'

@@ -3,8 +3,7 @@
  *
  *   out[i_{p(0)}, i_{p(1)}, …] = x[i_0, i_1, …]        ⟨Px, g⟩ = ⟨x, P⁻¹g⟩
  */
-import { defineOp, refuse, requireTensor } from '../op.ts'
-import type { Op } from '../op.ts'
+import { defineOp, refuse, requireTensor, type Op } from '../op.ts'
 import { check } from '../../backends/options.ts'
 import { normaliseAxis, showShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'

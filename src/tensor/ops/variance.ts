@@ -10,8 +10,7 @@ import type { Tensor } from '../tensor.ts'
 import { sub } from './arithmetic.ts'
 import { square } from './functions.ts'
 import { mean } from './reduce.ts'
-import { reducedAxes } from './sum.ts'
-import type { ReduceOptions } from './sum.ts'
+import { reducedAxes, type ReduceOptions } from './sum.ts'
 
 /**
  * The variance over the given axes, all by default: that of these numbers themselves, divided by how many there are (for

@@ -12,13 +12,10 @@
  * adds nothing to a sum, unless the other factor is NaN or infinite.
  */
 import type { Data } from '../../backends/backend.ts'
-import { border, cellsAlong, outputSize, paddings } from '../../backends/window.ts'
-import type { Padding, Windows } from '../../backends/window.ts'
+import { border, cellsAlong, outputSize, paddings, type Padding, type Windows } from '../../backends/window.ts'
 import { refuse, requireTensor } from '../op.ts'
-import { oneOf, wholeFrom } from '../../backends/options.ts'
-import type { Kinds } from '../../backends/options.ts'
-import { sameShape, showShape } from '../shape.ts'
-import type { Shape } from '../shape.ts'
+import { oneOf, wholeFrom, type Kinds } from '../../backends/options.ts'
+import { sameShape, showShape, type Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 
 /** How windows are placed. */

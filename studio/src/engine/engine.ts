@@ -1,8 +1,7 @@
 /**
  * The engine in the worker: the backend that computes, and the way to tell the page something unasked.
  */
-import { cpu, growingRule, init, key, rollout, scope, seed, webgpu } from 'cellgrad'
-import type { Backend } from 'cellgrad'
+import { cpu, growingRule, init, key, rollout, scope, seed, webgpu, type Backend } from 'cellgrad'
 
 /** What may compute: WebAssembly on the CPU, or the browser's GPU. */
 export type Choice = 'wasm' | 'webgpu'

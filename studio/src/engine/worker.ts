@@ -6,8 +6,7 @@
  */
 import type { Backend } from 'cellgrad'
 import { commands } from './commands.ts'
-import { open, openWasm } from './engine.ts'
-import type { Choice, Computer, Engine, Opened } from './engine.ts'
+import { open, openWasm, type Choice, type Computer, type Engine, type Opened } from './engine.ts'
 import type { Answer, Call } from './messages.ts'
 
 type Command = (engine: Engine, ...args: readonly unknown[]) => unknown

@@ -3,8 +3,7 @@
  */
 import { useEffect, useRef } from 'preact/hooks'
 import type { VNode } from 'preact'
-import { paint } from './picture.ts'
-import type { Pixels } from './picture.ts'
+import { paint, type Pixels } from './picture.ts'
 
 export function Picture({ pixels, label }: { pixels: Pixels; label: string }): VNode {
   const ref = useRef<HTMLCanvasElement>(null)

@@ -6,10 +6,8 @@
  * and below that its windows reach; adding a gradient that way round, these belong to neighbouring bands too.
  */
 import type { Data } from '../../backend.ts'
-import { border, cellsAlong, outputSize, span } from '../../window.ts'
-import type { Windows } from '../../window.ts'
-import { eachTile } from './rows.ts'
-import type { Tile } from './rows.ts'
+import { border, cellsAlong, outputSize, span, type Windows } from '../../window.ts'
+import { eachTile, type Tile } from './rows.ts'
 
 /** One axis of an image: sizes without and with the border, and the cell that stands at each place, −1 for none. */
 export type Axis = {

@@ -7,11 +7,9 @@
  *
  *   ⌊i / repeat⌋ mod size          repeat: elements of the axes behind its own, size: its own elements
  */
-import { sizeOf } from '../../backend.ts'
-import type { Data, Shape, SimdKernel } from '../../backend.ts'
+import { sizeOf, type Data, type Shape, type SimdKernel } from '../../backend.ts'
 import { isFloat } from './conditions.ts'
-import { activations } from '../kernels.ts'
-import type { Kernels } from '../kernels.ts'
+import { activations, type Kernels } from '../kernels.ts'
 import type { Room, Scratch } from './scratch.ts'
 
 /** Numbers in a block. */

@@ -3,8 +3,7 @@
  * tile in, works on it and copies the result out. Tiles are small enough to stay in the processor's cache, which also
  * makes the copies cheap and keeps this memory small however large the tensors are.
  */
-import { instantiate } from '../kernels.ts'
-import type { Kernels } from '../kernels.ts'
+import { instantiate, type Kernels } from '../kernels.ts'
 import { compile, newMemory, reserve } from '../module.ts'
 
 export type Scratch = {

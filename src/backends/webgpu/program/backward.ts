@@ -19,8 +19,7 @@ import {
   unrolled,
 } from './cells.ts'
 import { activationsWgsl, declareRest, eachInput, eachWeight, hideWgsl, sumsWgsl, weightWgsl } from './layers.ts'
-import { recordSize } from './sizes.ts'
-import type { Sizes, Workspace } from './sizes.ts'
+import { recordSize, type Sizes, type Workspace } from './sizes.ts'
 
 const declareRecords = (sizes: Sizes): string => `
 const recordSize = ${recordSize(sizes)}u;

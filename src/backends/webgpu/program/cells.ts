@@ -17,8 +17,7 @@
 import type { Program } from '../../program.ts'
 import { wrapWgsl } from '../../wgsl/window.ts'
 import type { Padding } from '../../window.ts'
-import { tile } from './sizes.ts'
-import type { Sizes } from './sizes.ts'
+import { tile, type Sizes } from './sizes.ts'
 
 /**
  * A loop that is written out: the text for all values of its variables, which count from 0, the last one fastest.

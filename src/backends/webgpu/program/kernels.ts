@@ -8,8 +8,7 @@ import { forwardWgsl } from './forward.ts'
 import {
   addCotangentWgsl, gatherWgsl, gradientWgsl, loadMarksWgsl, loadWgsl, markHeldWgsl, storeWgsl,
 } from './packing.ts'
-import { sizesOf, workspaceOf } from './sizes.ts'
-import type { Division, Sizes, Workspace } from './sizes.ts'
+import { sizesOf, workspaceOf, type Division, type Sizes, type Workspace } from './sizes.ts'
 
 /** An array of a kernel: the type of its elements, how it is bound, and of uniforms the length. */
 type ArrayType = {

@@ -6,8 +6,7 @@ import type { Program } from '../../program.ts'
 import { literal } from '../../wgsl/literal.ts'
 import { longSum } from '../../wgsl/long-sum.ts'
 import { declareSizes, declareUniforms, forTile, livesWgsl, placesWgsl, rowsWgsl } from './cells.ts'
-import { recordSize } from './sizes.ts'
-import type { Sizes, Workspace } from './sizes.ts'
+import { recordSize, type Sizes, type Workspace } from './sizes.ts'
 
 /** Which channels change. */
 function channelsWgsl({ channels, updated }: Program): string {

@@ -12,10 +12,8 @@ import type { Commands } from '../commands.ts'
 import type { OpenDevice } from '../device.ts'
 import type { GpuMemory } from '../memory.ts'
 import { widestWindow } from './cells.ts'
-import { dispatchesOf } from './dispatches.ts'
-import type { Buffers, Dispatches, State, Weights } from './dispatches.ts'
-import { kernelsOf } from './kernels.ts'
-import type { ProgramKernels } from './kernels.ts'
+import { dispatchesOf, type Buffers, type Dispatches, type State, type Weights } from './dispatches.ts'
+import { kernelsOf, type ProgramKernels } from './kernels.ts'
 import { divisions } from './sizes.ts'
 
 /** Bytes of states between forward and backward where the caller has no opinion. */

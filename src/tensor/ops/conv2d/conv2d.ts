@@ -14,12 +14,10 @@
  * under differentiation, for every padding, stride, dilation and mask.
  */
 import type { Shader, Spec } from '../../../backends/backend.ts'
-import { defineOp, refuse, requireTensor, sameDtype } from '../../op.ts'
-import type { Op } from '../../op.ts'
+import { defineOp, refuse, requireTensor, sameDtype, type Op } from '../../op.ts'
 import { checkOptions, keysOf } from '../../../backends/options.ts'
 import { sameShape, sizeOf } from '../../shape.ts'
-import { aTensor } from '../../tensor.ts'
-import type { Tensor } from '../../tensor.ts'
+import { aTensor, type Tensor } from '../../tensor.ts'
 import { apply } from '../../trace.ts'
 import { add } from '../arithmetic.ts'
 import { where } from '../compare.ts'
@@ -27,12 +25,10 @@ import { reshape } from '../reshape.ts'
 import { fewTerms, longSum } from '../../../backends/wgsl/long-sum.ts'
 import { beyond, tallProduct, writeFour } from '../../../backends/wgsl/matrix.ts'
 import { exactProducts } from '../whole.ts'
-import { outputSize } from '../../../backends/window.ts'
+import { outputSize, type Windows } from '../../../backends/window.ts'
 import { linksWgsl } from '../../../backends/wgsl/window.ts'
 import { conv2dFilterSimd, conv2dInputSimd, conv2dSimd } from './simd.ts'
-import { eachLink, maskInputs, windowKinds, windows } from '../window.ts'
-import type { Windows } from '../../../backends/window.ts'
-import type { WindowOptions } from '../window.ts'
+import { eachLink, maskInputs, windowKinds, windows, type WindowOptions } from '../window.ts'
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,in], k [kh,kw,in,out], optional masks [b,oh,ow] (`maskInputs`). */
 export const conv2dOp: Op<Windows> = defineOp<Windows>({

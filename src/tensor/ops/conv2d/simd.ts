@@ -7,8 +7,7 @@
  * Beyond a border of zeros a window holds zeros, which are multiplied like other cells.
  */
 import type { SimdKernel } from '../../../backends/backend.ts'
-import { addBand, eachBand, loadBand, planOf, tapOffsets } from '../../../backends/wasm/simd/bands.ts'
-import type { Plan } from '../../../backends/wasm/simd/bands.ts'
+import { addBand, eachBand, loadBand, planOf, tapOffsets, type Plan } from '../../../backends/wasm/simd/bands.ts'
 import { isFloat, isLarge } from '../../../backends/wasm/simd/conditions.ts'
 import { packRuns, productByRuns } from '../../../backends/wasm/simd/product.ts'
 import { ceilTo } from '../../../backends/ceil-to.ts'

@@ -22,21 +22,17 @@
  * closed under differentiation, for every padding, dilation and mask, since these only choose the links.
  */
 import type { Spec } from '../../../backends/backend.ts'
-import { defineOp, refuse, requireTensor, sameDtype } from '../../op.ts'
-import type { Op } from '../../op.ts'
+import { defineOp, refuse, requireTensor, sameDtype, type Op } from '../../op.ts'
 import { checkOptions, keysOf } from '../../../backends/options.ts'
 import { sizeOf } from '../../shape.ts'
-import { aTensor } from '../../tensor.ts'
-import type { Tensor } from '../../tensor.ts'
+import { aTensor, type Tensor } from '../../tensor.ts'
 import { apply } from '../../trace.ts'
 import { depthwiseConvFilterSimd, depthwiseConvInputSimd, depthwiseConvSimd } from './simd.ts'
 import { reduction } from '../../../backends/wgsl/reduction.ts'
 import { exactProducts } from '../whole.ts'
-import { outputSize } from '../../../backends/window.ts'
+import { outputSize, type Windows } from '../../../backends/window.ts'
 import { linksWgsl } from '../../../backends/wgsl/window.ts'
-import { eachLink, maskInputs, windowKinds, windows } from '../window.ts'
-import type { Windows } from '../../../backends/window.ts'
-import type { WindowOptions } from '../window.ts'
+import { eachLink, maskInputs, windowKinds, windows, type WindowOptions } from '../window.ts'
 
 /** ∂T/∂g: the convolution. inputs: x [b,h,w,c], k [kh,kw,c,m], optional masks [b,h,w] (`maskInputs`). */
 export const depthwiseConvOp: Op<Windows> = defineOp<Windows>({

@@ -9,8 +9,7 @@ import { addBand, eachBand, loadBand, planOf, tapOffsets } from '../../../backen
 import type { Windows } from '../../../backends/window.ts'
 import { areFinite, isFloat, isLarge } from '../../../backends/wasm/simd/conditions.ts'
 import { ceilTo } from '../../../backends/ceil-to.ts'
-import { addTo, loadRows, storeRows, tileRows } from '../../../backends/wasm/simd/rows.ts'
-import type { Tile } from '../../../backends/wasm/simd/rows.ts'
+import { addTo, loadRows, storeRows, tileRows, type Tile } from '../../../backends/wasm/simd/rows.ts'
 
 /** inputs: x [b,h,w,n], k [kh,kw,n,m], optional mask [b,h,w]; out [b,h,w,n·m]. */
 export const depthwiseConvSimd: SimdKernel<Windows> = room => (

@@ -1,8 +1,10 @@
 /**
  * The numbers of one cell in one step, in the worker, and what each number that it perceives is a sum of.
  */
-import { channelCount, filterKernel, perceptionSize } from 'cellgrad'
-import type { DataParams, DataRule, Depthwise, Perception, StepParts, Tensor } from 'cellgrad'
+import {
+  channelCount, filterKernel, perceptionSize, type DataParams, type DataRule, type Depthwise, type Perception, type
+  StepParts, type Tensor,
+} from 'cellgrad'
 
 /** Numbers of each cell, `[h,w,channels]`. */
 export type HostValues = { readonly channels: number; readonly values: Float32Array }

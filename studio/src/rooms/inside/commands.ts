@@ -3,20 +3,18 @@
  * found. Everything that is shown is computed by the functions that train.
  */
 import {
-  channelNames, channelView, decodeModel, encodeNpy, foldIn, imageToPixels, inspectStep, norm, paramShapes, perceptionNames, scope, stateAt, updatedChannels,
+  channelNames, channelView, decodeModel, encodeNpy, foldIn, imageToPixels, inspectStep, norm, paramShapes,
+  perceptionNames, scope, stateAt, updatedChannels, type DataRule, type Tensor,
 } from 'cellgrad'
-import type { DataRule, Tensor } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
 import { nowPlaying } from '../play/commands.ts'
-import { kindOf, pixelsOf, trainedSize } from '../play/family.ts'
-import type { Kind } from '../play/family.ts'
-import { cellNumbers, read, readFilters, readParts, sumOf } from './cell.ts'
-import type { CellNumbers, Filters, HostParts, Sum } from './cell.ts'
-import { openLines } from './line.ts'
-import type { Lines, Start, Subject } from './line.ts'
-import { mapsOf, palette } from './maps.ts'
-import type { Maps, Scale } from './maps.ts'
+import { kindOf, pixelsOf, trainedSize, type Kind } from '../play/family.ts'
+import {
+  cellNumbers, read, readFilters, readParts, sumOf, type CellNumbers, type Filters, type HostParts, type Sum,
+} from './cell.ts'
+import { openLines, type Lines, type Start, type Subject } from './line.ts'
+import { mapsOf, palette, type Maps, type Scale } from './maps.ts'
 
 /** What may be shown of a step, a map for each number of a cell. */
 export type Quantity = 'channels' | 'perception' | 'hidden' | 'change' | 'masks' | 'gradient'

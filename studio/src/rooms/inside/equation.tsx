@@ -10,8 +10,7 @@ import { complain } from '../../ui/notice.tsx'
 import type { CellNumbers, Sum } from './cell.ts'
 import type { Facts } from './commands.ts'
 import { Headline } from './headline.tsx'
-import { changeOf, digits, perceivedOf, unitOf } from './terms.ts'
-import type { Shown, Term } from './terms.ts'
+import { changeOf, digits, perceivedOf, unitOf, type Shown, type Term } from './terms.ts'
 
 const few = 12
 

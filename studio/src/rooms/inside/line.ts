@@ -6,10 +6,10 @@
  * that is there then. So a GPU may be lost at any moment.
  */
 import {
-  channelCount, damageMask, decodeModel, erase, fit, imageFromPixels, imageToTensor, key, mean, mse, padImage, publishedCircles, rgba, roleNames,
-  rollout, scope, square, tensor, timeline, timelineGradients,
+  channelCount, damageMask, decodeModel, erase, fit, imageFromPixels, imageToTensor, key, mean, mse, padImage,
+  publishedCircles, rgba, roleNames, rollout, scope, square, tensor, timeline, timelineGradients, type Backend, type
+  DataParams, type DataRule, type RoleNames, type Tensor, type Timeline, type TimelineGradients,
 } from 'cellgrad'
-import type { Backend, DataParams, DataRule, RoleNames, Tensor, Timeline, TimelineGradients } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
 import type { File } from '../play/commands.ts'

@@ -2,8 +2,7 @@
  * The picture of a state, in which a cell is chosen: by pointer, touch, or arrow keys (with Shift five cells at once).
  */
 import type { RefObject, VNode } from 'preact'
-import { cellUnder } from './maps.tsx'
-import type { Cell } from './maps.tsx'
+import { cellUnder, type Cell } from './maps.tsx'
 
 export function CellPicture({ canvas, size, cell, onCell, label }: {
   canvas: RefObject<HTMLCanvasElement | null>

@@ -7,14 +7,16 @@
  *
  *   s ← where(left, step of one (s), step of the other (s))
  */
-import { channelCount, decodeModel, defineRule, key, roleNames, rollout, scope, tensor, where } from 'cellgrad'
-import type { Backend, DataRule, Key, Model, Tensor } from 'cellgrad'
+import {
+  channelCount, decodeModel, defineRule, key, roleNames, rollout, scope, tensor, where, type Backend, type DataRule,
+  type Key, type Model, type Tensor,
+} from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
-import { conditionsOf, firstState, isKept, kindOf, pixelsOf, seedValues, trainedSize, votes, withCondition } from './family.ts'
-import type { Kind } from './family.ts'
-import { resized, touched } from './world.ts'
-import type { Grid, Touch } from './world.ts'
+import {
+  conditionsOf, firstState, isKept, kindOf, pixelsOf, seedValues, trainedSize, votes, withCondition, type Kind,
+} from './family.ts'
+import { resized, touched, type Grid, type Touch } from './world.ts'
 
 /** A model file by its name. */
 export type File = { readonly name: string; readonly bytes: Uint8Array }

@@ -9,8 +9,7 @@
  *
  * A rule with a role `condition` is told by it what to become.
  */
-import { channelCount, imageToPixels, roleChannels, tensor, viewOf } from 'cellgrad'
-import type { DataRule, Model } from 'cellgrad'
+import { channelCount, imageToPixels, roleChannels, tensor, viewOf, type DataRule, type Model } from 'cellgrad'
 import type { Pixels } from '../../ui/picture.ts'
 import type { Grid } from './world.ts'
 

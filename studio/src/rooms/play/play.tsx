@@ -3,8 +3,7 @@
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
-import { showAddress } from '../../address.ts'
-import type { Settings } from '../../address.ts'
+import { showAddress, type Settings } from '../../address.ts'
 import { call } from '../../engine/client.ts'
 import { Figure, Keys, Section, Select, Slider } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
@@ -14,12 +13,9 @@ import { bundledModels, bytesOf } from '../models.ts'
 import type { Border, Facts, File } from './commands.ts'
 import { Send } from '../send/send.tsx'
 import { FileChooser, FileDrop } from './file-drop.tsx'
-import { pacer, useBeat } from './frames.ts'
-import type { Pace } from './frames.ts'
-import { Stage } from './stage.tsx'
-import type { Cell } from './stage.tsx'
-import { meanings, paintOf, reachOf, speeds, tools } from './tools.ts'
-import type { Tool } from './tools.ts'
+import { pacer, useBeat, type Pace } from './frames.ts'
+import { Stage, type Cell } from './stage.tsx'
+import { meanings, paintOf, reachOf, speeds, tools, type Tool } from './tools.ts'
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)').matches
 

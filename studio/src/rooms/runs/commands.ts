@@ -2,8 +2,7 @@
  * Runs, in the worker: what the server tells of them, and how those that are shown differ.
  */
 import { decodeModel, filmStrip, imageToPixels, key, rollout, scope, seed, tensorToImage } from 'cellgrad'
-import { differingFields, flatten, tableOfRuns } from 'cellgrad/experiment'
-import type { Json, ServedRun, ServedRuns } from 'cellgrad/experiment'
+import { differingFields, flatten, tableOfRuns, type Json, type ServedRun, type ServedRuns } from 'cellgrad/experiment'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
 import { shownOf } from './shown.ts'

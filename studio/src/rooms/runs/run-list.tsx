@@ -2,8 +2,7 @@
  * All runs, each with what has come of it so far; those that are ticked are shown beside one another.
  */
 import type { VNode } from 'preact'
-import { valueAt } from 'cellgrad/experiment'
-import type { ServedRun } from 'cellgrad/experiment'
+import { valueAt, type ServedRun } from 'cellgrad/experiment'
 import { digits } from '../inside/terms.ts'
 
 export function RunList({ runs, shown, colourOf, onToggle }: {

@@ -2,10 +2,8 @@
  * A tape and the way back over it as what the page draws: rows, and of each cotangent its shape, its size, its first
  * numbers, and its picture where it is a plane of cells.
  */
-import { eachLeaf, Tensor } from 'cellgrad'
-import type { GradTrace, Shape, Trace } from 'cellgrad'
-import { mapsOf } from '../inside/maps.ts'
-import type { Maps } from '../inside/maps.ts'
+import { eachLeaf, Tensor, type GradTrace, type Shape, type Trace } from 'cellgrad'
+import { mapsOf, type Maps } from '../inside/maps.ts'
 
 /** A tensor of the way back. */
 export type Numbers = {

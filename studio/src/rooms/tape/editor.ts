@@ -2,13 +2,13 @@
  * The editor: CodeMirror with TypeScript, which underlines mistakes, completes names and says what they are. It is loaded
  * when the room is opened, and not with the page.
  */
-import { autocompletion, completionKeymap } from '@codemirror/autocomplete'
-import type { Completion, CompletionContext, CompletionResult } from '@codemirror/autocomplete'
+import {
+  autocompletion, completionKeymap, type Completion, type CompletionContext, type CompletionResult,
+} from '@codemirror/autocomplete'
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
 import { javascript } from '@codemirror/lang-javascript'
 import { bracketMatching, HighlightStyle, indentOnInput, syntaxHighlighting } from '@codemirror/language'
-import { linter, lintKeymap } from '@codemirror/lint'
-import type { Diagnostic } from '@codemirror/lint'
+import { linter, lintKeymap, type Diagnostic } from '@codemirror/lint'
 import { Prec, StateEffect, StateField } from '@codemirror/state'
 import { drawSelection, EditorView, highlightActiveLine, hoverTooltip, keymap, lineNumbers } from '@codemirror/view'
 import { tags } from '@lezer/highlight'

@@ -4,8 +4,7 @@
 import { ask } from './ask.ts'
 import { limits } from './limits.ts'
 import type { Told } from './runner.ts'
-import { sourceLine } from './source-map.ts'
-import type { Place } from './source-map.ts'
+import { sourceLine, type Place } from './source-map.ts'
 
 export type Running = {
   /** Ends it now. */

@@ -6,8 +6,7 @@
  * A script is a module, which a worker may import by the address of a blob; its imports have become calls of `require`.
  */
 import * as cellgrad from 'cellgrad'
-import { drawnOf } from './drawn.ts'
-import type { Drawn } from './drawn.ts'
+import { drawnOf, type Drawn } from './drawn.ts'
 import { limits } from './limits.ts'
 import { inWords, printer } from './print.ts'
 import type { Place } from './source-map.ts'

@@ -1,21 +1,15 @@
 /**
  * What Train asks of the worker: a run is made, goes on, is changed by hand, is opened again, and is given away.
  */
-import { encodeModel, fit, imageFromPixels, imageToPixels, padImage } from 'cellgrad'
-import type { Image } from 'cellgrad'
-import { configOf } from 'cellgrad/experiment'
-import type { Config, PresetName } from 'cellgrad/experiment'
+import { encodeModel, fit, imageFromPixels, imageToPixels, padImage, type Image } from 'cellgrad'
+import { configOf, type Config, type PresetName } from 'cellgrad/experiment'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
-import { exported, modelOf } from './exports.ts'
-import type { Export, ExportName } from './exports.ts'
-import { fieldsOf, valuesOf } from './fields.ts'
-import type { Field } from './fields.ts'
+import { exported, modelOf, type Export, type ExportName } from './exports.ts'
+import { fieldsOf, valuesOf, type Field } from './fields.ts'
 import { hold } from './hold.ts'
-import { Session } from './session.ts'
-import type { Sample, TrainEvent } from './session.ts'
-import { forgetRun, keepRun, listRuns, readRun } from './store.ts'
-import type { Run, RunName } from './store.ts'
+import { Session, type Sample, type TrainEvent } from './session.ts'
+import { forgetRun, keepRun, listRuns, readRun, type Run, type RunName } from './store.ts'
 
 /** What a visitor chose for a new run. */
 export type Order = {

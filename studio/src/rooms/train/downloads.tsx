@@ -7,8 +7,7 @@ import { openIn } from '../handover.ts'
 import { AddressButton } from '../send/send.tsx'
 import { Section } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
-import { paint } from '../../ui/picture.ts'
-import type { Pixels } from '../../ui/picture.ts'
+import { paint, type Pixels } from '../../ui/picture.ts'
 import type { ExportName } from './exports.ts'
 
 const files: readonly (readonly [ExportName, string, string])[] = [

@@ -1,8 +1,9 @@
 /**
  * What comes out of a run: files that others read.
  */
-import { encodeModel, exportHtml, filmStrip, imageToPixels, key, rollout, scope, seed, tensorToImage } from 'cellgrad'
-import type { Image, Model } from 'cellgrad'
+import {
+  encodeModel, exportHtml, filmStrip, imageToPixels, key, rollout, scope, seed, tensorToImage, type Image, type Model,
+} from 'cellgrad'
 import { configYaml } from 'cellgrad/experiment'
 import { encodeGif } from './gif.ts'
 import type { Pixels } from '../../ui/picture.ts'

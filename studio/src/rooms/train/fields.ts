@@ -2,8 +2,7 @@
  * The configuration as a list of fields, for a form: what the schema says of each, and the value that it has unless the
  * visitor says otherwise. A value is written as JSON, a word without quotes.
  */
-import { configOf, describe } from 'cellgrad/experiment'
-import type { Config, PresetName, Values } from 'cellgrad/experiment'
+import { configOf, describe, type Config, type PresetName, type Values } from 'cellgrad/experiment'
 
 export type Field = {
   /** 'rule.fireRate' */

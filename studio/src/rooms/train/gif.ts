@@ -2,8 +2,7 @@
  * An animation as a GIF, over white, with one palette for all of its frames: what does not change in the pictures does not
  * flicker in the file.
  */
-import { overWhite } from 'cellgrad'
-import type { Image } from 'cellgrad'
+import { overWhite, type Image } from 'cellgrad'
 import { applyPalette, GIFEncoder, quantize } from 'gifenc'
 
 const scale = 4, delay = 60

@@ -6,16 +6,14 @@
  * from there and ends with the same bits.
  */
 import {
-  cpu, damageMask, decodeCheckpoint, encodeCheckpoint, erase, foldIn, imageToPixels, key, NonFiniteError, publishedCircles,
-  rollout, samplePool, scope, seed, tensorToImage, train, writeBack,
+  cpu, damageMask, decodeCheckpoint, encodeCheckpoint, erase, foldIn, imageToPixels, key, NonFiniteError,
+  publishedCircles, rollout, samplePool, scope, seed, tensorToImage, train, writeBack, type Backend, type DataParams,
+  type DataRule, type Drawn, type Image, type Trainer, type TrainerState,
 } from 'cellgrad'
-import type { Backend, DataParams, DataRule, Drawn, Image, Trainer, TrainerState } from 'cellgrad'
-import { trainerOf } from 'cellgrad/experiment'
-import type { Config } from 'cellgrad/experiment'
+import { trainerOf, type Config } from 'cellgrad/experiment'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
-import { keepRun } from './store.ts'
-import type { Run } from './store.ts'
+import { keepRun, type Run } from './store.ts'
 
 /** What the page hears of the run. */
 export type TrainEvent = {

@@ -2,8 +2,7 @@
  * Runs that survive a reload: each is one record in the browser's database, checkpoint and all.
  */
 import type { Image } from 'cellgrad'
-import { arranged, configOf, valueAt } from 'cellgrad/experiment'
-import type { Config, JsonObject } from 'cellgrad/experiment'
+import { arranged, configOf, valueAt, type Config, type JsonObject } from 'cellgrad/experiment'
 
 /** A run at rest. */
 export type Run = {

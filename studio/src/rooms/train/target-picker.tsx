@@ -8,8 +8,7 @@ import { useDrop } from '../../ui/drop.ts'
 import { complain } from '../../ui/notice.tsx'
 import { Picture } from '../../ui/cells.tsx'
 import { Drawing } from './drawing.tsx'
-import { bundledTarget, emoji, fileTarget, typedTarget } from './target.ts'
-import type { Target } from './target.ts'
+import { bundledTarget, emoji, fileTarget, typedTarget, type Target } from './target.ts'
 
 export function TargetPicker({ target, onTarget }: { target: Target | null; onTarget: (target: Target) => void }): VNode {
   const [chosen, setChosen] = useState(emoji[0].name)

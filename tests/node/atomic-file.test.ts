@@ -1,4 +1,4 @@
-import fs, { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import fs, { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,6 +33,15 @@ describe('writeFileAtomic', () => {
     await writeFileAtomic(path, 'short')
     expect(await readFile(path, 'utf8')).toBe('short')
     expect(await readdir(folder)).toEqual(['model.safetensors'])
+  })
+
+  it('removes what a killed process left long ago, and nothing else', async () => {
+    const [old, young, other] = ['.cellgrad-old.tmp', '.cellgrad-young.tmp', 'notes.tmp']
+    for (const name of [old, young, other]) await writeFile(join(folder, name), 'half')
+    const yesterday = new Date(Date.now() - 86_400_000)
+    for (const name of [old, other]) await utimes(join(folder, name), yesterday, yesterday)
+    await writeFileAtomic(path, 'whole')
+    expect((await readdir(folder)).sort()).toEqual([young, 'model.safetensors', other])
   })
 
   it('accepts a name without a folder', async () => {

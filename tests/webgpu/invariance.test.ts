@@ -1,10 +1,11 @@
-// Functions that a number added to all logits does not change are not changed by it, however large it is: no digit of a
-// difference may be lost in the sum. Values and derivatives, of every backend, in every bit.
+// Functions that a number added to all logits, or a factor, does not change are not changed by it, however large it is: no
+// digit of a difference may be lost in the sum. Values and derivatives, of every backend, in every bit.
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import {
-  cpu, crossEntropy, logSoftmax, logSumExp, mul, normal, scope, softmax, sum, tensor, vjp, type Backend, type DType,
+  add, cpu, crossEntropy, div, logSoftmax, logSumExp, mean, mul, normal, normaliseGrads, scope, softmax, sqrt, sub, sum, tensor,
+  variance, vjp, type Backend, type DType,
   type Tensor,
 } from '../../src/index.ts'
 import { key } from '../../src/tensor/key.ts'
@@ -49,6 +50,38 @@ it.each([
       expect(await outcome(part * most), `${name} ${part * most}`).toEqual(await outcome(0))
     }
   }), { numRuns: 3 })
+})
+
+function standardised(x: Tensor): Tensor {
+  const each = { keepDims: true }
+  return div(sub(x, mean(x, -1, each)), sqrt(add(variance(x, -1, each), 1e-5)))
+}
+
+const backends = [['the CPU', cpu()], ['WebGPU', gpu]] as const
+
+it.each(backends)('variance, and what divides by it, on %s: what is added to all numbers is not in it', async (_, backend) => {
+  // Of 64 quarters sums and means are exact, so that nothing may be lost but by the order of the operations.
+  const quarters = fc.array(fc.integer({ min: -64, max: 64 }), { minLength: 2 * 64, maxLength: 2 * 64 })
+  await fc.assert(fc.asyncProperty(quarters, fc.constantFrom(-(2 ** 14), 2 ** 10, 2 ** 14), async (values, shift) => {
+    const outcome = (by: number): Promise<unknown> => {
+      const { results } = scope(() => {
+        const x = tensor(values.map(v => v / 4 + by), { shape: [2, 64], backend })
+        const [y, pullback] = vjp((v: Tensor) => variance(v, -1), x)
+        const [z, again] = vjp(standardised, x)
+        return { results: [y, pullback(y), z, again(normal(key(3), [2, 64], { backend }))].map(t => t.data()) }
+      })
+      return Promise.all(results)
+    }
+    expect(await outcome(shift)).toEqual(await outcome(0))
+  }), { numRuns: 3 })
+})
+
+it.each(backends)('normalised gradients, on %s: their length does not matter', async (_, backend) => {
+  const g = normal(key(4), [6, 9], { backend })
+  const wanted = await normaliseGrads({ g }, 0).g.data()
+  for (const factor of [2 ** -100, 2 ** -20, 2 ** 20, 2 ** 100]) {
+    expect(await normaliseGrads({ g: mul(g, factor) }, 0).g.data(), `times ${factor}`).toEqual(wanted)
+  }
 })
 
 it('softmax of ten million is right on WebGPU', async () => {

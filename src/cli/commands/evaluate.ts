@@ -30,7 +30,7 @@ const formats = [...tableFormats, 'json'] as const
 
 const args: ArgsDef = {
   run: argument('The folder of a run', { required: true }),
-  set: flag('path=value', 'Other data than the run has: data.images=folder; may be given several times (default: none)'),
+  data: flag('name=value', 'Other data than the run has, by the names of its section data: images=folder; may be given several times (default: none)'),
   steps: flag('n', 'Steps after which it is judged (default: the mean of those trained)'),
   seeds: flag('n', 'Rollouts with other cells firing, for the standard deviation (default: 3)'),
   runs: flag('n', 'Says instead how sure it is of each example, by so many runs: NQM, wrong cells, and the AUROC of uncertainty for them (default: none)'),
@@ -45,7 +45,7 @@ export const evaluate: Command = command('evaluate', 'Judge the model of a run b
   if (!existsSync(file)) return given.refuse(`${folder} holds no run: it has no ${files.config}${await runsIn(folder)}`)
   const runs = given.text.runs === undefined ? null : given.number('runs', 0, { least: 2, most: 1000 })
   if (runs !== null && given.text.seeds !== undefined) return given.refuse('--seeds does not go with --runs')
-  const set = given.set()
+  const set = given.data()
   const config = await loadRunConfig({ file, set, command: given.command })
   const model = await modelOf(folder)
   const steps = given.number('steps', stepsOf(config), { least: 0, most: 1e6 })

@@ -32,6 +32,8 @@ export type Given = {
   oneOf<W extends string>(flag: string, words: readonly W[], otherwise: W): W
   /** The values of all `--set path=value`, as an object; a value is YAML. Throws where one is no path and value. */
   set(): JsonObject
+  /** The same of `--data name=value`, in the section `data`. */
+  data(): JsonObject
   /** The minutes of the flag `minutes`. Throws where there are iterations too. */
   minutes(): number | undefined
   /** Ends the command with a line that begins with its name. */
@@ -84,7 +86,8 @@ function givenTo(command: string, parsed: Readonly<Record<string, unknown>>, raw
       const { fits, expected } = oneOf(words)
       return fits(word) ? word as W : refuse(`--${flag} is ${JSON.stringify(word)}, expected ${expected}`)
     },
-    set: () => valuesOf(command, rawArgs),
+    set: () => valuesOf(command, rawArgs, 'set', 'path=value, like train.rate=1e-3'),
+    data: () => valuesOf(command, rawArgs, 'data', 'name=value, like images=folder', 'data.'),
     minutes() {
       if (text.minutes === undefined) return undefined
       if (text.iterations !== undefined) refuse('--minutes does not go with --iterations')
@@ -94,16 +97,16 @@ function givenTo(command: string, parsed: Readonly<Record<string, unknown>>, raw
   return given
 }
 
-function valuesOf(command: string, given: readonly string[]): JsonObject {
-  const { tokens } = parseArgs({ args: [...given], options: { set: { type: 'string' } }, strict: false, allowPositionals: true, tokens: true })
+function valuesOf(command: string, given: readonly string[], flag: string, expected: string, section = ''): JsonObject {
+  const { tokens } = parseArgs({ args: [...given], options: { [flag]: { type: 'string' } }, strict: false, allowPositionals: true, tokens: true })
   return tokens.reduce<JsonObject>((values, token) => {
-    if (token.kind !== 'option' || token.name !== 'set') return values
+    if (token.kind !== 'option' || token.name !== flag) return values
     const [, path, text] = /^([\w.]+)=(.*)$/s.exec(token.value ?? '') ?? []
-    if (path === undefined) throw new UsageError(`${command}: --set is ${JSON.stringify(token.value)}, expected path=value, like train.rate=1e-3`)
+    if (path === undefined) throw new UsageError(`${command}: --${flag} is ${JSON.stringify(token.value)}, expected ${expected}`)
     try {
-      return withValue(values, path, parse(text) as Json)
+      return withValue(values, `${section}${path}`, parse(text) as Json)
     } catch (error) {
-      throw new UsageError(`${command}: --set ${path}: ${inLine((error as Error).message.split('\n')[0])}`)
+      throw new UsageError(`${command}: --${flag} ${path}: ${inLine((error as Error).message.split('\n')[0])}`)
     }
   }, {})
 }

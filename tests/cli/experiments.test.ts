@@ -84,6 +84,15 @@ it('says where and with what it was trained, each time', async () => {
   expect(other[0].data).toEqual(about[1].data)
 })
 
+it('is judged by other data', async () => {
+  const judged = (...flags: string[]): ReturnType<typeof cellgrad> => cellgrad('evaluate', 'imageToImage-1', '--seeds', '1', '--format', 'json', ...flags)
+  const [own, other] = await Promise.all([judged(), judged('--data', 'inputs=masks', '--data', 'outputs=masks')])
+  expect([own.status, other.status, other.err]).toEqual([0, 0, ''])
+  expect(other.out).not.toBe(own.out)
+  expect(await judged('--data', 'masks')).toMatchObject({ status: 2, err: 'cellgrad evaluate: --data is "masks", expected name=value, like images=folder\n' })
+  expect(await judged('--data', 'input=masks')).toMatchObject({ status: 2, err: expect.stringMatching(/inputs/) })
+})
+
 it('fine-tunes a model: the layers that do not learn keep every bit', async () => {
   const model = 'imageToImage-1/model.safetensors'
   const tuned = await cellgrad('train', 'imageToImage.yaml', '--set', `train.from=${model}`, '--set', 'train.trainable=last', '--out', 'tuned')

@@ -46,7 +46,7 @@ describe.each(Object.keys(files).filter(task => long || !['conditional', 'video'
     expect(whole.out).toContain(`Learning ${task} from `)
     for (const file of (await readdir(folder(`${task}-1`))).filter(name => !name.startsWith('.'))) expect(whole.out).toContain(`${join(`${task}-1`, file)} `)
     expect((await readPng(folder(`${task}-1`, 'made.png'))).width).toBeGreaterThan(0)
-    const row = /^iteration 4\/4 {2}error [\d.e-]+( {2}validation [\d.e-]+)? {2}/m.exec(whole.out)
+    const row = /^iteration 4\/4 {2}error [\d.e-]+( {2}validation \w+ [\d.e-]+)? {2}/m.exec(whole.out)
     expect([row !== null, row?.[1] !== undefined]).toEqual([true, files[task].includes('validate')])
 
     // The first half, and the rest of it from its checkpoint.

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Backend } from '../../backends/backend.ts'
 import { trainingOf } from '../../experiment/config/trainer.ts'
 import type { Experiment } from '../../experiment/tasks/experiment.ts'
-import { errorBy, lessonOf, sheetOf, splitOf, taskOn, type Lesson } from '../../experiment/tasks/lesson.ts'
+import { errorBy, metricInWords, lessonOf, sheetOf, splitOf, taskOn, type Lesson } from '../../experiment/tasks/lesson.ts'
 import type { RunConfig } from '../../experiment/tasks/values.ts'
 import { upscale, type Image } from '../../nca/files/image.ts'
 import { checkParams } from '../../nca/rule/check-params.ts'
@@ -66,7 +66,8 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
   const { folder, config } = run
   const { rule, validate } = config
   const steps = stepsOf(config)
-  const judged = errorBy(lesson, validate?.metric ?? 'loss')
+  const metric = validate?.metric ?? 'loss'
+  const judged = errorBy(lesson, metric)
   const preview = async (params: DataParams): Promise<Image> => {
     const x = scope(() => predict(rule, lesson.task, params, { steps, examples: shown }))
     return lesson.show(x, shown)
@@ -86,6 +87,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
         measure: async (params: DataParams) => mean(await evaluate(rule, lesson.task, params, { steps, examples: split.test, measure: judged })),
       },
     }),
+    inWords: error => metricInWords(metric, error),
     preview,
     async draw(params, metrics) {
       const x = scope(() => predict(rule, lesson.task, params, { steps, examples: shown }))

@@ -21,6 +21,8 @@ export type Subject = {
   /** What is to be known of the numbers and of the pictures of its progress. */
   readonly hints: readonly string[]
   readonly validation?: Validation<DataParams>
+  /** What a validation said, by the name of its metric. */
+  inWords?(value: number): string
   /** What it comes to by now. */
   preview(params: DataParams): Promise<Image>
   /** Writes the pictures of the run. */

@@ -152,7 +152,8 @@ export async function runTraining(
       }
       if (report.every !== null && !plain && state.iteration % report.every === 0) await keepPicture(folder, state.iteration, await preview())
       if (interrupt.signal.aborted) break
-      display.update(progress)
+      const { validation: value } = progress
+      display.update({ ...progress, ...(typeof value === 'number' && subject.inWords && { judged: subject.inWords(value) }) })
       await display.picture(preview)
       const left = isOver() ? null : anew?.left(state.iteration) ?? null
       if (left !== null) return left

@@ -6,8 +6,8 @@ import cliProgress from 'cli-progress'
 import { filmStrip, type Image } from '../../nca/files/image.ts'
 import { block, isLive, pictureLines } from './screen.ts'
 
-/** Where a run stands; what the last validation said, where there was one. */
-export type Standing = { readonly iteration: number; readonly loss: number; readonly validation?: number | null }
+/** Where a run stands; what the last validation said, in words, where there was one. */
+export type Standing = { readonly iteration: number; readonly loss: number; readonly judged?: string }
 
 export type Display = {
   /** Where the run has another number of iterations from now on. */
@@ -109,8 +109,8 @@ function measurePace(): (iteration: number, total: number) => string {
 /** The mean squared difference below which a picture is easily taken for its target. */
 export const goodLikeness = 0.001
 
-function inWords({ loss, validation = null }: Standing): string {
-  return validation === null ? errorOf(loss) : `${errorOf(loss)}  validation ${errorOf(validation)}`
+function inWords({ loss, judged }: Standing): string {
+  return judged === undefined ? errorOf(loss) : `${errorOf(loss)}  validation ${judged}`
 }
 
 /** A loss as text: two digits. */

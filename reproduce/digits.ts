@@ -9,8 +9,8 @@
 import { join } from 'node:path'
 import {
   accuracy, adam, classificationTask, defineRule, examplesOf, exchangeInputs, filmStrip, key, mean, recipes, recovery,
-  recoveryProtocol, rollout, scope, seenCells, stepDecay, takeRole, taskTrainer, tensor, upscale, type DataParams, type
-  DataRule, type Image, type Tensor,
+  recoveryProtocol, rollout, scope, seenCells, stepDecay, takeRole, taskTrainer, tensor, upscale, type DataParams,
+  type DataRule, type Image, type Tensor,
 } from '../src/index.ts'
 import { readMnist } from '../src/node/index.ts'
 import { fileOf, table, writeCsv, writePicture, writeSvg, writeText, type Context } from './lib/context.ts'

@@ -9,8 +9,8 @@
 import { join } from 'node:path'
 import {
   adam, argMax, conv, cosineDecay, crossEntropy, defineRule, dice, equal, examplesOf, filmStrip, imageToImageTask, key,
-  mlp, reshape, rollout, scope, takeRole, taskTrainer, tensor, upscale, warmUp, type DataParams, type DataRule, type
-  Image,
+  mlp, reshape, rollout, scope, takeRole, taskTrainer, tensor, upscale, warmUp, type DataParams, type DataRule,
+  type Image,
 } from '../src/index.ts'
 import { readNifti } from '../src/node/index.ts'
 import { fileOf, table, writeCsv, writePicture, writeText, type Context } from './lib/context.ts'

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import {
-  adam, checkGrad, defineRule, key, maxPool, mlp, normal, softplus as library, taskTrainer, tensor, to, type Rule, type
-  Task, type Tensor,
+  adam, checkGrad, defineRule, key, maxPool, mlp, normal, softplus as library, taskTrainer, tensor, to, type Rule,
+  type Task, type Tensor,
 } from '../src/index.ts'
 import type { PartKind } from '../src/nca/perceptions/kind.ts'
 import { openPoisoned } from './webgpu/gpu.ts'

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  add, checkGrad, grad, hvp, inner, key, mul, normal, scan, scope, sin, sub, sum, tanh, valueAndGradAux, vjp, type
-  Tensor,
+  add, checkGrad, grad, hvp, inner, key, mul, normal, scan, scope, sin, sub, sum, tanh, valueAndGradAux, vjp,
+  type Tensor,
 } from '../../src/index.ts'
 import { buffersAfter, expectClose, f64, list, peakOf, scalar, sentence } from '../tensor/values.ts'
 

@@ -7,8 +7,8 @@ import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { record } from '../../src/backends/fields.ts'
 import {
-  experimentFrom, partsOf, placeOf, runConfigOf, runSchema, runYaml, splitOf, taskNames, taskOn, type Experiment, type
-  Lesson, type RunConfig, type Values,
+  experimentFrom, partsOf, placeOf, runConfigOf, runSchema, runYaml, splitOf, taskNames, taskOn, type Experiment,
+  type Lesson, type RunConfig, type Values,
 } from '../../src/experiment/index.ts'
 import { trainingFields } from '../../src/nca/training/trainer-options.ts'
 import { adam, recipes, sgd, type Task } from '../../src/index.ts'

@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { key } from '../../src/index.ts'
 import {
-  configAt, gridOf, halving, importanceOf, latinHypercube, randomOf, runId, type HalvingJob, type HalvingState, type
-  Json, type Point, type RangeField, type SweepFields,
+  configAt, gridOf, halving, importanceOf, latinHypercube, randomOf, runId, type HalvingJob, type HalvingState,
+  type Json, type Point, type RangeField, type SweepFields,
 } from '../../src/experiment/index.ts'
 
 const names = ['a', 'b.c', 'b.d', 'e']

@@ -3,8 +3,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  checkGrad, conv2d, depthwiseConv, dilate, filterKernel, greater, key, reshape, slice, tensor, uniform, type
-  FilterName, type Padding, type Tensor,
+  checkGrad, conv2d, depthwiseConv, dilate, filterKernel, greater, key, reshape, slice, tensor, uniform,
+  type FilterName, type Padding, type Tensor,
 } from '../../src/index.ts'
 import { convOn, depthwiseOn, dilateOn } from '../../src/tensor/ops/grid.ts'
 import { filterKernelOn, filterNames, filterNamesOn, type Dimensions } from '../../src/tensor/filters.ts'

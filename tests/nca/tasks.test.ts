@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest'
 import {
   adam, add, checkGrad, classificationTask, colours, conditionalTask, conv, defineRule, examplesOf, grad, growingTask,
   imageToImageTask, init, key, l1, mapTree, mlp, patchTransport, rollout, splitExamples, sum, taskTrainer, tensor,
-  textureTask, train, uniform, videoTask, zeros, type DataRule, type Examples, type Task, type Tensor, type
-  TrainerOptions,
+  textureTask, train, uniform, videoTask, zeros, type DataRule, type Examples, type Task, type Tensor,
+  type TrainerOptions,
 } from '../../src/index.ts'
 import { foldIn } from '../../src/tensor/key.ts'
 import { normal } from '../../src/tensor/ops/random.ts'

@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   conv, decodeCheckpoint, decodeModel, defineRule, eachLeaf, encodeCheckpoint, encodeModel, full, globalNorm, memory,
-  mlp, mse, sgd, taskTrainer, Tensor, train, zeros, type Best, type DataParams, type IterationMetrics, type
-  TrainOptions, type TrainerState,
+  mlp, mse, sgd, taskTrainer, Tensor, train, zeros, type Best, type DataParams, type IterationMetrics,
+  type TrainOptions, type TrainerState,
 } from '../../src/index.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'
 import { runs } from '../long.ts'

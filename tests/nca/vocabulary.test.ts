@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest'
 import {
   add, checkGrad, checkRule, conv, decodeModel, defineRule, depthwise, encodeModel, exchangeInputs, explain, fire,
   foldIn, grad, init, key, mapTree, mlp, normal, paramShapes, reshape, residualConv, roleChannels, rollout, seed,
-  setChannels, step, sum, takeRole, tensor, uniform, updatedChannels, zeros, type DataParams, type DataRule, type
-  Tensor, type WindowSize,
+  setChannels, step, sum, takeRole, tensor, uniform, updatedChannels, zeros, type DataParams, type DataRule,
+  type Tensor, type WindowSize,
 } from '../../src/index.ts'
 import { activations, type Activation } from '../../src/nca/mlp.ts'
 import { channelCount } from '../../src/nca/rule/channels.ts'

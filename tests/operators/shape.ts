@@ -2,8 +2,8 @@
 
 import fc from 'fast-check'
 import {
-  argSort, concat, cumsum, gather, pad, putAlong, scatter, slice, sort, splitAxis, stack, takeAlong, unstack, type
-  Tensor,
+  argSort, concat, cumsum, gather, pad, putAlong, scatter, slice, sort, splitAxis, stack, takeAlong, unstack,
+  type Tensor,
 } from '../../src/index.ts'
 import { bitsAt, key } from '../../src/tensor/key.ts'
 import { concatOp } from '../../src/tensor/ops/concat.ts'

@@ -3,8 +3,8 @@
 
 import fc from 'fast-check'
 import {
-  cast, channelNames, foldIn, inspectStep, key, mapTree, perceptionNames, scope, updatedChannels, type DataParams, type
-  Tensor,
+  cast, channelNames, foldIn, inspectStep, key, mapTree, perceptionNames, scope, updatedChannels, type DataParams,
+  type Tensor,
 } from 'cellgrad'
 import { expect, it } from 'vitest'
 import { cellNumbers, readFilters, readParts, sumOf } from '../../studio/src/rooms/inside/cell.ts'

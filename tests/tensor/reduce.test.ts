@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  argMax, cast, exp, grad, log, logSoftmax, logSumExp, max, mean, min, mul, neg, softmax, sum, tensor, vjp, zeros, type
-  Tensor,
+  argMax, cast, exp, grad, log, logSoftmax, logSumExp, max, mean, min, mul, neg, softmax, sum, tensor, vjp, zeros,
+  type Tensor,
 } from '../../src/index.ts'
 import { loadReference } from '../reference/load.ts'
 import { build, entries, expectClose, fromReference, withTies } from './arrays.ts'

@@ -2,8 +2,8 @@ import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  add, cpu, dense, grad, greater, memory, mul, ones, reshape, scope, sum, tensor, to, where, zeros, type Data, type
-  Tensor,
+  add, cpu, dense, grad, greater, memory, mul, ones, reshape, scope, sum, tensor, to, where, zeros, type Data,
+  type Tensor,
 } from '../../src/index.ts'
 import { buffersAfter, f64, list, sentence } from './values.ts'
 

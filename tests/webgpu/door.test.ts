@@ -4,8 +4,8 @@
 import fc from 'fast-check'
 import { afterAll, expect, it } from 'vitest'
 import {
-  cpu, defineRule, grad, init, key, mlp, rollout, scan, scope, step, sum, zeros, type Backend, type DataParams, type
-  DType, type Tensor,
+  cpu, defineRule, grad, init, key, mlp, rollout, scan, scope, step, sum, zeros, type Backend, type DataParams,
+  type DType, type Tensor,
 } from '../../src/index.ts'
 import { sentence } from '../tensor/values.ts'
 import { openPoisoned } from './gpu.ts'

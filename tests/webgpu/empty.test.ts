@@ -3,8 +3,8 @@
 
 import { describe, expect, it } from 'vitest'
 import {
-  add, cpu, defineRule, growingRule, init, key, memory, mlp, rollout, scope, sum, tensor, valueAndGrad, vjp, zeros, type
-  Backend, type DataParams, type Tensor,
+  add, cpu, defineRule, growingRule, init, key, memory, mlp, rollout, scope, sum, tensor, valueAndGrad, vjp, zeros,
+  type Backend, type DataParams, type Tensor,
 } from '../../src/index.ts'
 import { emptyCalls, withPlacement, type Call } from '../operators/case.ts'
 import { cases } from '../operators/cases.ts'

@@ -4,8 +4,8 @@
 import fc from 'fast-check'
 import { afterAll, expect, it } from 'vitest'
 import {
-  cpu, defineRule, grad, init, key, mlp, normal, rollout, scope, sum, type Backend, type Data, type DataParams, type
-  Tensor,
+  cpu, defineRule, grad, init, key, mlp, normal, rollout, scope, sum, type Backend, type Data, type DataParams,
+  type Tensor,
 } from '../../src/index.ts'
 import { ceilTo } from '../../src/backends/ceil-to.ts'
 import type { Program } from '../../src/backends/program.ts'

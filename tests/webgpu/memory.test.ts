@@ -3,8 +3,8 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, expect, it } from 'vitest'
 import {
-  add, cast, dense, memory, scope, sum, tensor, vjp, zeros, type Backend, type Tensor, type WebGpuBackend, type
-  WebGpuOptions,
+  add, cast, dense, memory, scope, sum, tensor, vjp, zeros, type Backend, type Tensor, type WebGpuBackend,
+  type WebGpuOptions,
 } from '../../src/index.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'

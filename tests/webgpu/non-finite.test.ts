@@ -5,8 +5,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  conv, cpu, defineRule, depthwise, mlp, updatedChannels, type Backend, type Bound, type Data, type DataRule, type
-  Perception,
+  conv, cpu, defineRule, depthwise, mlp, updatedChannels, type Backend, type Bound, type Data, type DataRule,
+  type Perception,
 } from '../../src/index.ts'
 import { laterOutcome, scenesOf, type Outcome, type Scene } from '../nca/fused-scenes.ts'
 import { long } from '../long.ts'

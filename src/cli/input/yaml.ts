@@ -6,8 +6,8 @@
  * what is wrong is one line that names the file and its line.
  */
 import {
-  isAlias, isCollection, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node, type
-  Scalar, type YAMLMap,
+  isAlias, isCollection, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node,
+  type Scalar, type YAMLMap,
 } from 'yaml'
 import { inLine } from '../../backends/options.ts'
 import { readFileUpTo } from '../../node/read-file.ts'

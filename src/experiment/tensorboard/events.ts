@@ -8,8 +8,8 @@
  * and says from which step on what stands in the old ones is void.
  */
 import {
-  check, checkOptions, checkWord, isNumber, isObject, isWhole, keysOf, later, required, text as aText, wholeFrom, type
-  Options,
+  check, checkOptions, checkWord, isNumber, isObject, isWhole, keysOf, later, required, text as aText, wholeFrom,
+  type Options,
 } from '../../backends/options.ts'
 import { bytes, double, doubles, float, message, text, whole, type Field } from './protobuf.ts'
 import { encodeRecord } from './record.ts'

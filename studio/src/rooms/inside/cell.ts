@@ -2,8 +2,8 @@
  * The numbers of one cell in one step, in the worker, and what each number that it perceives is a sum of.
  */
 import {
-  channelCount, filterKernel, perceptionSize, type DataParams, type DataRule, type Depthwise, type Perception, type
-  StepParts, type Tensor,
+  channelCount, filterKernel, perceptionSize, type DataParams, type DataRule, type Depthwise, type Perception,
+  type StepParts, type Tensor,
 } from 'cellgrad'
 
 /** Numbers of each cell, `[h,w,channels]`. */

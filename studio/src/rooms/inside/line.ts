@@ -7,8 +7,8 @@
  */
 import {
   channelCount, damageMask, decodeModel, erase, fit, imageFromPixels, imageToTensor, key, mean, mse, padImage,
-  publishedCircles, rgba, roleNames, rollout, scope, square, tensor, timeline, timelineGradients, type Backend, type
-  DataParams, type DataRule, type RoleNames, type Tensor, type Timeline, type TimelineGradients,
+  publishedCircles, rgba, roleNames, rollout, scope, square, tensor, timeline, timelineGradients, type Backend,
+  type DataParams, type DataRule, type RoleNames, type Tensor, type Timeline, type TimelineGradients,
 } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'

@@ -4,7 +4,7 @@
 //
 //     CELLGRAD_CHROMIUM=/path/to/chrome    another browser than that of Debian
 //     CELLGRAD_RUNS=100                    more random cases per property than the usual 8
-//     CELLGRAD_SEED=-1819918769            the seed that was printed with a failure
+//     CELLGRAD_SEED=-1819918769            the seed that was printed with a failure (see ../seed.ts)
 
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -12,9 +12,10 @@ import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
+import { seed } from '../seed.ts'
 import type { Counts, Settings } from './page.ts'
 
-const { CELLGRAD_CHROMIUM, CELLGRAD_RUNS, CELLGRAD_SEED } = process.env
+const { CELLGRAD_CHROMIUM, CELLGRAD_RUNS } = process.env
 
 /** WebGPU on SwiftShader, which comes with Chromium: the same on every machine. */
 const args = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
@@ -45,9 +46,7 @@ async function runInBrowser(executablePath: string): Promise<boolean> {
     })
     tab.on('console', message => { if (message.type() === 'log') console.log(message.text()) })
     await tab.goto(`http://localhost:${(server.address() as AddressInfo).port}/`)
-    const settings: Settings = {
-      numRuns: Number(CELLGRAD_RUNS || 8), ...(CELLGRAD_SEED && { seed: Number(CELLGRAD_SEED) }),
-    }
+    const settings: Settings = { numRuns: Number(CELLGRAD_RUNS || 8), seed }
     const program = `import('/page.js').then(page => page.runChecks(${JSON.stringify(settings)}))`
     const { passed, failed } = await Promise.race([tab.evaluate<Counts>(program), crash])
     console.log(`browser: ${passed} passed, ${failed} failed`)

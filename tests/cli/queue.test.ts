@@ -11,12 +11,12 @@ import { unwritten } from '../../src/cli/input/usage.ts'
 import { differenceOf } from '../../src/cli/sweep/surroundings.ts'
 import { key, uniformAt } from '../../src/index.ts'
 import { long } from '../long.ts'
+import { seed } from '../seed.ts'
 import { redisServer, startRedis } from './redis.ts'
 import { run, start, temporaryFolder, writeConfig } from './run.ts'
 import { removeDisk, smallDisk } from './small-disk.ts'
 
 const folder = temporaryFolder()
-const seed = Number(process.env.CELLGRAD_SEED || Math.floor(Math.random() * 2 ** 31))
 
 /** The result of each run: the bits of its checkpoint, and its losses. */
 async function results(name: string): Promise<Record<string, unknown>> {

@@ -10,9 +10,9 @@ import { expect, it } from 'vitest'
 import { readCheckpoint, readModel } from '../../src/node/index.ts'
 import { foldIn, key, drawInteger } from '../../src/index.ts'
 import { long } from '../long.ts'
+import { seed } from '../seed.ts'
 import { run, start, temporaryFolder, writeConfig, type Running } from './run.ts'
 
-const seed = Number(process.env.CELLGRAD_SEED || Math.floor(Math.random() * 2 ** 31))
 const iterations = 40
 const kills = long ? 6 : 2
 const saveEvery = 4 // as in the tiny configuration

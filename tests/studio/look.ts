@@ -1,5 +1,6 @@
-// What a visitor reads off the page, how long one waits for it, and how a run is begun.
+// What a visitor reads and sees on the page, how long one waits for it, and how a run is begun.
 
+import { classColours } from 'cellgrad'
 import type { Page } from 'playwright-core'
 
 /** A number among the figures of a room, by its label. */
@@ -29,4 +30,18 @@ export async function begin({ page }: { page: Page }, folded: Readonly<Record<st
   await page.getByText('All options').click()
   for (const [name, value] of Object.entries({ 'train.steps': '[8, 12]', saveEvery: '5', ...folded })) await page.getByLabel(name, { exact: true }).fill(value)
   await page.getByRole('button', { name: 'Train', exact: true }).click()
+}
+
+/** Red, green and blue of the first picture of cells, at these parts of its width and height. */
+export function pixelAt(page: Page, x: number, y: number): Promise<number[]> {
+  return page.locator('canvas').first().evaluate((element, at) => {
+    const canvas = element as HTMLCanvasElement
+    const place = [at.x * canvas.width, at.y * canvas.height].map(Math.floor) as [number, number]
+    return [...canvas.getContext('2d')!.getImageData(...place, 1, 1).data].slice(0, 3)
+  }, { x, y })
+}
+
+/** The colour of a class, as pixels have it. */
+export function coloured(number: number): number[] {
+  return classColours[number].map(v => Math.round(255 * v))
 }

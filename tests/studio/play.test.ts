@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { afterAll, describe, expect, it } from 'vitest'
-import { figure, until } from './look.ts'
+import { coloured, figure, pixelAt, until } from './look.ts'
 import { closeBrowser, screens, visit, type Screen } from './visit.ts'
 
 afterAll(closeBrowser)
@@ -138,6 +138,7 @@ it('plays a segmentation: an outline fills, and leaks out through a gap', async 
   await page.mouse.up()
   // The pen is 3 cells wide, and leaves a square of 11 × 11.
   await until(async () => await figure(studio, 'inside') > 100)
+  expect(await pixelAt(page, 0.5, 0.5)).toEqual(coloured(2)) // as in an exported page
   await studio.picture('play-inside')
   await page.getByRole('radio', { name: 'Erase' }).check()
   await move(0.4, 0.75)

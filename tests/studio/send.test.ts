@@ -8,7 +8,7 @@ import { exportHtml, zeros } from 'cellgrad'
 import { readModel } from 'cellgrad/node'
 import type { Frame, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { until } from './look.ts'
+import { coloured, pixelAt, until } from './look.ts'
 import { closeBrowser, screens, visit, visitFile, type Screen } from './visit.ts'
 
 afterAll(closeBrowser)
@@ -102,6 +102,8 @@ it('a page of a segmentation says by name what the cells say', async () => {
   for (let i = 0; i < 30; i++) await page.locator('#step').click()
   const [, outside, line, within] = /outside (\d+) % · line (\d+) % · inside (\d+) %/.exec(await page.locator('#status').textContent() ?? '') ?? []
   expect([outside, line, within].map(Number).every(share => share > 7)).toBe(true)
+  expect(await pixelAt(page, 0.5, 0.5)).toEqual(coloured(2))
+  expect(await pixelAt(page, 0.5, 0.3)).toEqual(coloured(1))
   expect(await page.locator('#view option').allTextContents()).toEqual(expect.arrayContaining(['classes', 'outside', 'line', 'inside']))
   await file.picture('send-inside')
   await file.leave()

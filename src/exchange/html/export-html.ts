@@ -11,6 +11,7 @@ import { filters } from '../../tensor/filters.ts'
 import { check, checkOptions, keysOf, numberFrom, text, wholeFrom } from '../../backends/options.ts'
 import { toBase64 } from '../../backends/base64.ts'
 import { eachLeaf } from '../../tensor/tree.ts'
+import { classColours } from '../../nca/files/class-colours.ts'
 import type { Model } from '../../nca/files/model-file.ts'
 import { roleNames } from '../../nca/files/role-names.ts'
 import { packState } from '../../nca/training/sparse-state.ts'
@@ -78,7 +79,8 @@ export async function exportHtml(model: Model | Omit<Model, 'provenance'>, optio
   const first = start ?? seedState(rule, { height, width, from })
   const { at, cells } = packState(await first.data(), first.shape.slice(1), first.backend)
   return pageOf(title, automatonOf(rule), {
-    rule, filters, sums: pageSums(rule), names, channelNames: channelNames(rule.channels, names), brightness, seed, from, started: start !== undefined,
+    rule, filters, sums: pageSums(rule), names, channelNames: channelNames(rule.channels, names),
+    classColours: classColours.map(colour => colour.map(v => Math.round(255 * v))), brightness, seed, from, started: start !== undefined,
     start: { height, width, at: [...at], values: base64Of(cells) }, weights,
   })
 }

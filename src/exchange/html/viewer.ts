@@ -73,10 +73,6 @@ function signed(x) {
   const end = x < 0 ? [33, 102, 172] : [178, 24, 43], share = Math.min(Math.abs(x), 1)
   return [...white.map((w, i) => w + share * (end[i] - w)), 255]
 }
-const palette = [
-  [31, 119, 180], [255, 127, 14], [44, 160, 44], [214, 39, 40], [148, 103, 189], [140, 86, 75], [227, 119, 194],
-  [127, 127, 127], [188, 189, 34], [23, 190, 207],
-]
 
 /** The colour of a cell, for each way to look at it; cells is the world, at where the channels of the cell begin. */
 const views = []
@@ -96,7 +92,7 @@ for (const role of answers) { // the colour of the largest of its channels
   views.push([role, (cells, at) => {
     const best = largest(at, from, n)
     const seen = rule.inputMask ? cells[at + rule.inputMask.channel] > rule.inputMask.above : best > 0 // where all say one, the first is the ground
-    return [...palette[best % palette.length], seen ? 255 : 0]
+    return [...model.classColours[best % model.classColours.length], seen ? 255 : 0]
   }])
 }
 channelNames.forEach((name, c) => views.push([name, (cells, at) => signed(cells[at + c])]))

@@ -1,6 +1,7 @@
 /**
  * What there is to see in results: channels as colours, cells in the colours of their classes.
  */
+import { classColours } from '../../nca/files/class-colours.ts'
 import type { Image } from '../../nca/files/image.ts'
 import { tensorToImage } from '../../nca/files/image-tensor.ts'
 import { scope } from '../../tensor/lifetime.ts'
@@ -46,12 +47,6 @@ export function grey(width: number, height: number, values: ArrayLike<number>): 
 /** Cells in the colours of their classes, the others black. */
 export function coloured(width: number, height: number, classes: ArrayLike<number>, there: ArrayLike<number>): Image {
   const data = new Float32Array(4 * width * height)
-  for (let i = 0; i < width * height; i++) data.set(there[i] ? [...palette[classes[i] % palette.length], 1] : [0, 0, 0, 1], 4 * i)
+  for (let i = 0; i < width * height; i++) data.set(there[i] ? [...classColours[classes[i] % classColours.length], 1] : [0, 0, 0, 1], 4 * i)
   return { width, height, data }
 }
-
-// The colours of the ten digits in Randazzo et al. are as far apart as these: hues of Okabe & Ito, lighter and darker.
-const palette = [
-  [0.9, 0.62, 0], [0.34, 0.71, 0.91], [0, 0.62, 0.45], [0.94, 0.89, 0.26], [0, 0.45, 0.7], [0.84, 0.37, 0], [0.8, 0.47, 0.65],
-  [1, 1, 1], [0.55, 0.34, 0.29], [0.6, 0.6, 0.6],
-] as const

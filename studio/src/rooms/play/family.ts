@@ -9,7 +9,7 @@
  *
  * A rule with a role `condition` is told by it what to become.
  */
-import { channelCount, imageToPixels, roleChannels, tensor, viewOf, type DataRule, type Model } from 'cellgrad'
+import { channelCount, classColours, imageToPixels, roleChannels, tensor, viewOf, type DataRule, type Model } from 'cellgrad'
 import type { Pixels } from '../../ui/picture.ts'
 import type { Grid } from './world.ts'
 
@@ -68,9 +68,6 @@ export function isKept(rule: DataRule, channel: number): boolean {
   return channel >= from && channel < to
 }
 
-/** Of ten classes, colours that can be told apart, also by the colour-blind as far as ten can (after Tol's muted scheme). */
-const hues = [[204, 102, 119], [51, 34, 136], [221, 204, 119], [17, 119, 51], [136, 204, 238], [136, 34, 85], [68, 170, 153], [153, 153, 51], [170, 68, 153], [102, 102, 102]] as const
-
 /** The state as it is seen. */
 export async function pixelsOf(rule: DataRule, state: Float32Array, grid: Grid): Promise<Pixels> {
   const kind = kindOf(rule)
@@ -91,7 +88,7 @@ export async function pixelsOf(rule: DataRule, state: Float32Array, grid: Grid):
 /** The colour of the class that a cell says; white where it says none, and of the ground of a segmentation. */
 function colourOf(rule: DataRule, cell: Float32Array): readonly number[] {
   const number = said(rule, cell)
-  return number === null || (number === 0 && !rule.inputMask) ? [255, 255, 255] : hues[number % hues.length]
+  return number === null || (number === 0 && !rule.inputMask) ? [255, 255, 255] : classColours[number % classColours.length].map(v => 255 * v)
 }
 
 /** The class that a cell says, null where the rule has an input mask and nothing is drawn. */

@@ -9,7 +9,7 @@
  * Whatever has to do with the fields reads the table: the checks of functions (`checkData`) and of files (`readData`),
  * which say the same, defaults, JSON Schema (`schemaOf`), and what tests draw at random.
  */
-import { check, checkOptions, isObject, oneOf, refuseOption, type Json, type Kind, type Options } from './options.ts'
+import { check, checkOptions, expectedOf, isObject, oneOf, refuseOption, type Json, type Kind, type Options } from './options.ts'
 
 /** Names and places that lead to a value within data. */
 export type Path = readonly (string | number)[]
@@ -94,7 +94,7 @@ export function choice<T>(tables: readonly Table[], tag: string = 'type'): Field
     read(given: Readonly<Record<string, unknown>>, path, wrong) {
       const own = records.get(given[tag] as string)
       if (own) return read(own, given, path, wrong)
-      return wrong({ path: [...path, tag], got: given[tag], expected: types.expected })
+      return wrong({ path: [...path, tag], got: given[tag], expected: expectedOf(types, given[tag]) })
     },
   }
 }
@@ -174,7 +174,7 @@ export function judged<T>(kind: Field<T>, together: Table<T>['together']): Field
 
 function read(field: Field, x: unknown, path: Path, wrong: Wrong): unknown {
   if (field.fits(x)) return field.read ? field.read(x as never, path, wrong) : x
-  wrong({ path, got: x, expected: field.expected })
+  wrong({ path, got: x, expected: expectedOf(field, x) })
   return x
 }
 

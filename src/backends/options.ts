@@ -3,24 +3,29 @@
  *
  *   adam: rate is -1, expected a number ≥ 0.
  *   rollout: there is no option "readout"; did you mean "readouts"?
+ *   conv: activation is "rleu", expected 'linear', 'relu' or 'leakyRelu'; did you mean "relu"?
  *
  * Public functions check what they are given where it would otherwise fail later, under another name, or not at all.
  */
 
 /** Throws `where: name is got, expected …` unless `ok`. */
 export function check(ok: boolean, where: string, name: string, got: unknown, expected: string): void {
-  if (!ok) throw new Error(`${where}: ${name} is ${show(got)}, expected ${expected}.`)
+  if (!ok) throw new Error(`${where}: ${name} is ${show(got)}, expected ${expected}${expected.endsWith('?') ? '' : '.'}`)
 }
 
 /** Throws unless the word is one of these. */
 export function checkWord(where: string, name: string, got: unknown, words: readonly string[]): void {
-  const kind = oneOf(words)
-  check(kind.fits(got), where, name, got, kind.expected)
+  checkKind(where, name, got, oneOf(words))
+}
+
+/** Throws unless the value is of this kind. */
+export function checkKind(where: string, name: string, got: unknown, kind: Kind): void {
+  check(kind.fits(got), where, name, got, expectedOf(kind, got))
 }
 
 /** Throws unless `f` is a function. */
 export function checkFunction(where: string, name: string, f: unknown): void {
-  check(callable.fits(f), where, name, f, callable.expected)
+  checkKind(where, name, f, callable)
 }
 
 /** What a value must be: a test, the words for a message, and what JSON Schema can say of it. */
@@ -29,6 +34,15 @@ export type Kind = {
   readonly expected: string
   readonly required?: true
   readonly json?: Json
+}
+
+/** What is expected where this was given; of a word among words, the nearest of them too. */
+export function expectedOf({ expected, json = {} }: Kind, got: unknown): string {
+  return typeof got === 'string' ? expected + didYouMean(got, wordsIn(json)) : expected
+}
+
+function wordsIn({ enum: words = [], anyOf = [] }: Json): string[] {
+  return [...words.filter(word => typeof word === 'string'), ...anyOf.flatMap(wordsIn)]
 }
 
 /** JSON Schema, as far as it is used here. */
@@ -123,6 +137,11 @@ export function oneOf(words: readonly (string | number)[]): Kind {
   return { fits: x => words.includes(x as string), expected: all, json: { enum: words } }
 }
 
+/** One of these names, which somebody has given, or of which there are many. */
+export function oneOfNames(names: readonly string[]): Kind {
+  return { ...oneOf(names), expected: `one of ${names.join(', ')}` }
+}
+
 /**
  * Throws unless these are options by name, all of them known and of their kind. What is `tolerated` is let through, but
  * not offered. An option that is undefined counts as not given.
@@ -135,7 +154,7 @@ export function checkOptions(
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(kinds, name)) {
       const x = options[name]
-      check(x === undefined || kinds[name].fits(x), where, name, x, kinds[name].expected)
+      if (x !== undefined) checkKind(where, name, x, kinds[name])
     } else if (!tolerated.includes(name)) refuseOption(where, name, Object.keys(kinds))
   }
   for (const name in kinds) {
@@ -204,9 +223,12 @@ export function didYouMean(word: string, candidates: readonly string[], prefix: 
   return `; did you mean ${prefix === '' ? JSON.stringify(best) : prefix + best}?`
 }
 
-/** The candidate with the fewest letters that are otherwise, great or small, if those are at most a third. */
+/**
+ * The candidate with the fewest letters that are otherwise, great or small, if those are at most a third. The first letter is
+ * seldom mistaken, and counts as two: whoever writes gpu does not mean cpu.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const edits = (name: string): number => distance(word.toLowerCase(), name.toLowerCase())
+  const edits = (name: string): number => distance(word.toLowerCase(), name.toLowerCase()) + Number(word[0]?.toLowerCase() !== name[0]?.toLowerCase())
   const [best] = candidates.map(name => ({ name, edits: edits(name) })).sort((a, b) => a.edits - b.edits)
   return best && best.edits <= Math.ceil(word.length / 3) ? best.name : undefined
 }

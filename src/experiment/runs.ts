@@ -3,7 +3,7 @@
  *
  * A run has fields: `name`, its results (`iteration`, `loss`, …), and the values of its configuration by their paths.
  */
-import { check, isNumber } from '../backends/options.ts'
+import { check, checkKind, isNumber, oneOfNames } from '../backends/options.ts'
 import { placeOf } from './config/sections.ts'
 import { flatten, word, type JsonObject, type Json } from './flat.ts'
 import { canonical } from './sweep/fields.ts'
@@ -97,7 +97,8 @@ export function sortRuns<R extends RunRecord>(runs: readonly R[], by: string): R
 function knownField(runs: readonly RunRecord[], path: string): string {
   const known = [...new Set(runs.flatMap(run => Object.keys(fieldsOfRun(run))))]
   const found = [path, placeOf(path)].find(place => known.includes(place))
-  check(found !== undefined, 'runs', 'the field', path, known.length === 0 ? 'a field of a run, and there is none' : `one of ${known.join(', ')}`)
+  check(known.length > 0, 'runs', 'the field', path, 'a field of a run, and there is none')
+  if (found === undefined) checkKind('runs', 'the field', path, oneOfNames(known))
   return found!
 }
 

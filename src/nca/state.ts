@@ -7,7 +7,7 @@
  * which it knows its directions (Mordvintsev, Randazzo & Fouts, "Growing Isotropic Neural Cellular Automata", ALIFE 2022).
  */
 import { refuse, requireTensor } from '../tensor/op.ts'
-import { check, checkOptions, isObject, isWhole, keysOf, later, wholeFrom } from '../backends/options.ts'
+import { check, checkKind, checkOptions, isObject, isWhole, keysOf, later, oneOfNames, wholeFrom } from '../backends/options.ts'
 import { where } from '../tensor/ops/compare.ts'
 import { concat, splitAxis } from '../tensor/ops/concat.ts'
 import { slice } from '../tensor/ops/pad-slice.ts'
@@ -62,7 +62,7 @@ function written(
   check(isObject(values), op, 'values', values, 'tensors by role')
   const roles = Object.keys(rule.channels)
   const unknown = Object.keys(values).find(role => !roles.includes(role))
-  check(unknown === undefined, op, 'the role', unknown, `one of ${roles.join(', ')}`)
+  if (unknown !== undefined) checkKind(op, 'the role', unknown, oneOfNames(roles))
   const cells = x.shape.slice(0, -1)
   return concat(splitAxis(x, Object.values(rule.channels)).map((part, i) => {
     const given = values[roles[i]]

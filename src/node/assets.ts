@@ -8,6 +8,7 @@
 import { readdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { didYouMean } from '../backends/options.ts'
 import type { Image } from '../nca/files/image.ts'
 import { readPng } from './pictures/png.ts'
 
@@ -42,7 +43,12 @@ export function bundledModels(): Promise<Asset[]> {
 /** The path of a bundled experiment by its name, `learned-filters`, or as its recipe is called, `learnedFilters`; undefined where there is none. */
 export async function bundledExperiment(name: string): Promise<string | undefined> {
   const file = name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
-  return (await assets('experiments', '.yaml')).find(asset => asset.name === file)?.path
+  return (await bundledExperiments()).find(asset => asset.name === file)?.path
+}
+
+/** The bundled experiments, by name. */
+export function bundledExperiments(): Promise<Asset[]> {
+  return assets('experiments', '.yaml')
 }
 
 async function assets(folder: string, extension: string): Promise<Asset[]> {
@@ -96,7 +102,8 @@ export async function emoji(what: string): Promise<Image> {
   const found = findAsset(list, what)
   if (!found) {
     const got = JSON.stringify(what)
-    throw new Error(`emoji: there is no ${got} among the bundled ones: ${listAssets(list)}${otherEmoji(what)}`)
+    const hint = didYouMean(what, list.map(({ name }) => name))
+    throw new Error(`emoji: there is no ${got} among the bundled ones: ${listAssets(list)}${hint}${otherEmoji(what)}`)
   }
   return readPng(found.path)
 }

@@ -25,7 +25,7 @@
  * which costs nothing, since a sum of filters is a filter. The other filters look the same from every side.
  */
 import { refuse, requireTensor } from './op.ts'
-import { check, checkOptions, isWhole, keysOf, numberFrom, show } from '../backends/options.ts'
+import { check, checkKind, checkOptions, isWhole, keysOf, numberFrom, oneOfNames } from '../backends/options.ts'
 import { depthwiseOn } from './ops/grid.ts'
 import { windowKinds } from './ops/window.ts'
 import type { Padding } from '../backends/window.ts'
@@ -101,11 +101,8 @@ const gradients = [['sobelX', 'sobelY'], ['scharrX', 'scharrY']] as const
 function weights(grid: Dimensions, filter: Filter, angle: number): number[] {
   const { name, factor } = typeof filter === 'object' && filter !== null ? filter : { name: filter, factor: 1 }
   const names = filterNamesOn[grid]
-  if (!names.includes(name)) {
-    const given = typeof name === 'string' ? `'${name}'` : show(name)
-    const place = grid === 2 ? '' : ` on a grid of ${grid} dimension${grid === 1 ? '' : 's'}`
-    refuse('filterKernel', `there is no filter ${given}${place}, expected one of ${names.join(', ')}`)
-  }
+  const place = grid === 2 ? '' : ` on a grid of ${grid} dimension${grid === 1 ? '' : 's'}`
+  checkKind('filterKernel', `a filter${place}`, name, oneOfNames(names))
   const pair = gradients.find(([dx, dy]) => name === dx || name === dy)
   if (!pair || grid === 1) return tables[grid][name].map(v => factor * v)
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)]

@@ -281,14 +281,14 @@ it('a file extends another one, --set is laid over both, and a mistake is told w
     ['wrong.yaml'], ['circle.yaml'], ['video.yaml', '--set', 'data.kk=2'], ['video.yaml', '--set', 'train.rat=2'], ['video.yaml', '--set', 'bach=2'], ['video.yaml', '--set', 'train.rate=fast'], ['video.yaml', '--set', 'batch'], ['video.yaml', '--set', 'task=vidoe'],
   ].map(refused))
   expect(wrong).toEqual([
-    "wrong.yaml:3: data.loss is \"cell\", expected 'cells', 'image', 'mse' or 'mean'\n",
+    "wrong.yaml:3: data.loss is \"cell\", expected 'cells', 'image', 'mse' or 'mean'; did you mean \"cells\"?\n",
     expect.stringContaining('extends more than 10 files'),
     'cellgrad train: --set there is no key "kk" in data; did you mean "k"?\n',
     'cellgrad train: --set there is no key "rat" in train; did you mean "rate"?\n',
     'cellgrad train: --set there is no key "bach"; did you mean "train.batch"?\n',
     expect.stringMatching(/^cellgrad train: --set train\.optimiser\.rate is "fast", expected a number ≥ 0/),
     'cellgrad train: --set is "batch", expected path=value, like train.rate=1e-3\n',
-    'cellgrad train: --set task is "vidoe", expected one of growing, conditional, trajectory, classification, imageToImage, video, texture\n',
+    'cellgrad train: --set task is "vidoe", expected one of growing, conditional, trajectory, classification, imageToImage, video, texture; did you mean "video"?\n',
   ])
 })
 

@@ -95,10 +95,50 @@ it('tells a mistake by where it is', () => {
     const result = runConfigOf(values)
     return 'mistakes' in result ? result.mistakes.map(({ key, says }) => `${key}: ${says}`) : []
   }
-  expect(said({ task: 'vidoe' })).toEqual(['task: is "vidoe", expected one of growing, conditional, trajectory, classification, imageToImage, video, texture'])
+  expect(said({ task: 'vidoe' })).toEqual(['task: is "vidoe", expected one of growing, conditional, trajectory, classification, imageToImage, video, texture; did you mean "video"?'])
   expect(said({ task: 'texture', recipe: 'texture', data: {} })).toEqual(['data.image: is missing, expected a text'])
   expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a', sise: 3 } })).toEqual([expect.stringContaining('there is no key "sise" in data; did you mean "size"?')])
   expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a' }, validate: { every: 1, folds: 2, fold: 2 } })).toEqual(['validate.fold: is 2, expected a whole number from 0 to 1, or all'])
+})
+
+it('offers the nearest right word for every word of every list in it', () => {
+  let words = 0
+  for (const task of ['growing', ...taskNames]) {
+    const base = { task, data: data[task] ?? {}, ...(task === 'growing' ? {} : { recipe: 'texture' }) }
+    const schema = (runSchema as Json).anyOf!.find(one => one.properties!.task.enum![0] === task)!
+    for (const { word, values } of misspelt(schema)) {
+      const result = runConfigOf(base, values as Values)
+      const says = 'mistakes' in result ? result.mistakes.map(mistake => mistake.says) : []
+      expect(says, JSON.stringify(values)).toContainEqual(expect.stringContaining(`; did you mean "${word}"?`))
+      words++
+    }
+  }
+  expect(words).toBeGreaterThan(300)
+})
+
+/** Values that a schema allows but for one word in them, whose last letter is there twice. */
+function misspelt(schema: Json): { readonly word: string; readonly values: unknown }[] {
+  const { enum: words = [], anyOf = [], items, properties = {} } = schema
+  const [type] = properties.type?.enum ?? []
+  return [
+    ...words.flatMap(word => (typeof word === 'string' ? [{ word, values: word + word.at(-1) }] : [])),
+    ...anyOf.flatMap(misspelt),
+    ...(items ? misspelt(items).map(({ word, values }) => ({ word, values: [values] })) : []),
+    ...Object.entries(properties).flatMap(([name, inside]) => misspelt(inside).map(({ word, values }) => (
+      { word, values: { ...(type !== undefined && { type }), [name]: values } }
+    ))),
+  ]
+}
+
+it('of a recipe or a preset that there is not, says that, and not all that is missing without it', () => {
+  const said = (values: Values): string[] => {
+    const result = runConfigOf(values)
+    return 'mistakes' in result ? result.mistakes.map(({ key, says }) => `${key}: ${says}`) : []
+  }
+  expect(said({ task: 'texture', recipe: 'textur', data: data.texture })).toEqual([expect.stringMatching(/^recipe: is "textur", .*; did you mean "texture"\?$/)])
+  expect(said({ task: 'texture', recipe: 'textur', data: data.texture, rule: { noise: null, fireRat: 1 } })).toHaveLength(2)
+  expect(said({ preset: 'regenrating' })).toEqual([expect.stringMatching(/^preset: is "regenrating", .*; did you mean "regenerating"\?$/)])
+  expect(said({ task: 'texture', data: data.texture }).length).toBeGreaterThan(2)
 })
 
 it('takes what is flat, as files were and presets are, for what stands in its section', () => {

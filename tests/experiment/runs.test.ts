@@ -51,6 +51,6 @@ it('stand in a table with what there is of them, as Markdown and as CSV', () => 
   expect(compareRuns(list)).toEqual({
     columns: ['field', 'a|1', 'b'], rows: [['iteration', 9, 9], ['loss', 0.5, undefined], ['batch', 8, 4], ['clip', undefined, 1]],
   })
-  expect(() => tableOfRuns(list, ['los'])).toThrow('runs: the field is "los", expected one of batch, rule.perceive, iteration, loss, name, clip.')
+  expect(() => tableOfRuns(list, ['los'])).toThrow('runs: the field is "los", expected one of batch, rule.perceive, iteration, loss, name, clip; did you mean "loss"?')
   expect(() => filterRuns(list, ['loss'])).toThrow('runs: a condition is "loss", expected a field, one of = != < <= > >=, and a value.')
 })

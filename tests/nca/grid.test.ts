@@ -271,9 +271,9 @@ describe('filters on every grid', () => {
       () => filterKernelOn(1, ['sobelX'], 1, { angle: 1 }),
     ].map(sentence)).toMatchInlineSnapshot(`
       [
-        "filterKernel: there is no filter 'sobelY' on a grid of 1 dimension, expected one of identity, sobelX, laplacian, scharrX, gaussian, mean.",
-        "filterKernel: there is no filter 'sobelZ', expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean.",
-        "filterKernel: there is no filter 'sobelW' on a grid of 3 dimensions, expected one of identity, sobelX, sobelY, sobelZ, laplacian, scharrX, scharrY, scharrZ, gaussian, mean.",
+        "filterKernel: a filter on a grid of 1 dimension is "sobelY", expected one of identity, sobelX, laplacian, scharrX, gaussian, mean; did you mean "sobelX"?",
+        "filterKernel: a filter is "sobelZ", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean; did you mean "sobelX"?",
+        "filterKernel: a filter on a grid of 3 dimensions is "sobelW", expected one of identity, sobelX, sobelY, sobelZ, laplacian, scharrX, scharrY, scharrZ, gaussian, mean; did you mean "sobelX"?",
         "filterKernel: the angle is 1, expected 0 on a line, where nothing can turn.",
       ]
     `)

@@ -88,11 +88,11 @@ describe('channels by role', () => {
       () => takeRole({ channels }, x, 'goals'),
     ].map(sentence)).toMatchInlineSnapshot(`
       [
-        "setChannels: the role is "goals", expected one of seen, goal, hidden.",
+        "setChannels: the role is "goals", expected one of seen, goal, hidden; did you mean "goal"?",
         "setChannels: seen is a tensor [3] float32, expected a tensor [2], [2,2] or [2,3,3,2].",
         "setChannels: seen is a tensor [3,2] float32, expected a tensor [2], [2,2] or [2,3,3,2].",
         "setChannels: seen is a Array, expected a tensor.",
-        "rule: the role is "goals", expected one of seen, goal, hidden.",
+        "rule: the role is "goals", expected one of seen, goal, hidden; did you mean "goal"?",
       ]
     `)
   })
@@ -512,7 +512,7 @@ describe('the seed', () => {
         "seed: cell (1, 4) is outside of a grid of 4×4 cells.",
         "seed: at is [], expected two whole numbers, [row, column].",
         "seed: values is [1, 2], expected tensors by role.",
-        "seed: the role is "seed", expected one of seen, goal, hidden.",
+        "seed: the role is "seed", expected one of seen, goal, hidden; did you mean "seen"?",
         "seed: seen is a tensor [3] float32, expected a tensor [2], [1,2] or [1,4,4,2].",
       ]
     `)

@@ -296,7 +296,7 @@ describe('conv2d and depthwiseConv', () => {
         "maxPool: x must be an image [b,h,w,c]; x [1,2,2].",
         "dilate: the mask must be uint32 [b,h,w], got float64; mask [1,4,5,3].",
         "dilate: a cell must be in its own window, so sizes must be odd, got 1×4.",
-        "filterKernel: there is no filter 'sobelZ', expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean.",
+        "filterKernel: a filter is "sobelZ", expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean; did you mean "sobelX"?",
         "tensor: a value is 0.3333333333333333, expected a number that uint32 can hold.",
       ]
     `)

@@ -45,7 +45,7 @@ it('says what is wrong with operands', () => {
     castNothing: () => lib.cast(x),
   })).toMatchInlineSnapshot(`
     {
-      "cast": "cast: dtype is "float16", expected 'float32', 'float64', 'int32' or 'uint32'.",
+      "cast": "cast: dtype is "float16", expected 'float32', 'float64', 'int32' or 'uint32'; did you mean "float32"?",
       "castNothing": "cast: dtype is undefined, expected an element type, like 'int32'.",
       "compared": "greater: a is 0.5, which int32 cannot hold. Convert the tensor with cast(x, 'float32').",
       "condition": "where: the condition is true, expected a tensor.",
@@ -192,7 +192,7 @@ it('says what is wrong with layers and windows', () => {
       "denseRows": "dense: the cell mask is float32, but must be uint32, 0 or 1. Comparisons make one: greater(x, 0).",
       "denseShape": "dense: the cell mask must be [1,4,4]; mask [1,4].",
       "depthwiseRows": "depthwiseConv: the cell mask is float32, but must be uint32, 0 or 1. Comparisons make one: greater(x, 0).",
-      "filter": "filterKernel: there is no filter undefined, expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean.",
+      "filter": "filterKernel: a filter is undefined, expected one of identity, sobelX, sobelY, laplacian, scharrX, scharrY, gaussian, mean.",
       "filterKernel": "filterKernel: the list is "mean", expected a list of filters.",
       "filterPadding": "filter: padding is "same", expected 'zero', 'circular', 'reflect' or 'replicate'.",
       "matmul": "matmul: a has 3 columns, b has 2 rows; a [2,3], b [2,3].",

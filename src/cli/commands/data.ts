@@ -16,7 +16,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdir
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { ArgsDef } from 'citty'
-import { didYouMean } from '../../backends/options.ts'
+import { expectedOf, oneOfNames } from '../../backends/options.ts'
 import { invocation } from '../input/invocation.ts'
 import { argument, command, type Command } from '../input/command.ts'
 
@@ -99,7 +99,7 @@ const args: ArgsDef = {
 
 export const data: Command = command('data', 'Fetch a data set: MNIST, Fashion-MNIST, brain scans, textures', args, ({ text: { set, folder }, refuse }) => {
   if (set === undefined) return refuse(`expected one of ${names}, as in cellgrad data mnist`)
-  if (!Object.hasOwn(sets, set)) return refuse(`there is no ${JSON.stringify(set)}, expected one of ${names}${didYouMean(set, Object.keys(sets))}`)
+  if (!Object.hasOwn(sets, set)) return refuse(`there is no ${JSON.stringify(set)}, expected ${expectedOf(oneOfNames(Object.keys(sets)), set)}`)
   const temporary = mkdtempSync(join(tmpdir(), 'cellgrad-data-'))
   try {
     copy(sets[set], temporary, folder ?? join('data', set))

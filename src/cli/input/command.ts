@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util'
 import type { ArgDef, ArgsDef, CommandDef } from 'citty'
 import { parse } from 'yaml'
-import { didYouMean, inLine, oneOf } from '../../backends/options.ts'
+import { didYouMean, expectedOf, inLine, oneOf } from '../../backends/options.ts'
 import { withValue, type Json, type JsonObject } from '../../experiment/flat.ts'
 import { toNumber, UsageError } from './usage.ts'
 
@@ -83,8 +83,8 @@ function givenTo(command: string, parsed: Readonly<Record<string, unknown>>, raw
     },
     oneOf<W extends string>(flag: string, words: readonly W[], otherwise: W): W {
       const word = text[flag] ?? otherwise
-      const { fits, expected } = oneOf(words)
-      return fits(word) ? word as W : refuse(`--${flag} is ${JSON.stringify(word)}, expected ${expected}`)
+      const kind = oneOf(words)
+      return kind.fits(word) ? word as W : refuse(`--${flag} is ${JSON.stringify(word)}, expected ${expectedOf(kind, word)}`)
     },
     set: () => valuesOf(command, rawArgs, 'set', 'path=value, like train.rate=1e-3'),
     data: () => valuesOf(command, rawArgs, 'data', 'name=value, like images=folder', 'data.'),

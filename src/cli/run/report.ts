@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toMarkdown } from '../../experiment/runs.ts'
-import { check } from '../../backends/options.ts'
+import { checkKind, oneOfNames } from '../../backends/options.ts'
 import { upscale, type Image } from '../../nca/files/image.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import type { Lesson } from '../../experiment/tasks/lesson.ts'
@@ -22,7 +22,7 @@ const seeds = 3, most = 256
 export function checkReport(config: RunConfig, lesson?: Lesson): void {
   const known = metricsOf(config, lesson)
   const none = config.report.metrics?.find(name => !known.includes(name))
-  check(none === undefined, 'report', 'metrics', none, `some of ${known.join(', ')}`)
+  if (none !== undefined) checkKind('report', 'metrics', none, oneOfNames(known))
 }
 
 /** Judges a run's model, and writes what came of it beside its pictures. */

@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import { fit, type Image } from '../../nca/files/image.ts'
-import { bundledEmoji, findAsset, listAssets, otherEmoji, type Asset } from '../../node/assets.ts'
+import { bundledEmoji, bundledExperiments, findAsset, listAssets, otherEmoji, type Asset } from '../../node/assets.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { readImage } from '../../node/pictures/picture.ts'
 import { decodePng, encodePng, readPng } from '../../node/pictures/png.ts'
@@ -67,7 +67,7 @@ export async function loadTarget({ data: { target, size } }: Config): Promise<Pi
   const found = findAsset(emoji, target)
   if (!found && !existsSync(target) && extname(target) === '') {
     const got = JSON.stringify(target)
-    const hint = didYouMean(target, emoji.map(({ name }) => name))
+    const hint = didYouMean(target, [...emoji, ...await bundledExperiments()].map(({ name }) => name))
     const known = `${listAssets(emoji)}${otherEmoji(target)}`
     throw new Error(`target: there is no file and no bundled emoji ${got}${hint} (${known})`)
   }

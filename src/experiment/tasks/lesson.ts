@@ -16,7 +16,7 @@ import { trajectoryTask } from '../../nca/tasks/trajectory.ts'
 import { imageToImageTask, videoTask } from '../../nca/tasks/translate.ts'
 import { rgba, takeChannels, takeRole } from '../../nca/state.ts'
 import type { Task } from '../../nca/training/trainer-options.ts'
-import { check } from '../../backends/options.ts'
+import { check, checkKind, oneOfNames } from '../../backends/options.ts'
 import { key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { sub } from '../../tensor/ops/arithmetic.ts'
@@ -185,7 +185,7 @@ const scores: readonly string[] = ['accuracyOfCells', 'accuracyOfImages', 'dice'
  */
 export function errorBy({ task, measures }: Lesson, metric: string): Measure {
   const all: Lesson['measures'] = { loss: task.loss, ...measures }
-  check(Object.hasOwn(all, metric), 'validate', 'metric', metric, `one of ${Object.keys(all).join(', ')}`)
+  checkKind('validate', 'metric', metric, oneOfNames(Object.keys(all)))
   const measure = all[metric]
   return scores.includes(metric) ? (x, ids, k) => sub(1, measure(x, ids, k)) : measure
 }

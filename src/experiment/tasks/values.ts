@@ -2,8 +2,8 @@
  * An experiment out of what is given: the values of a recipe, others laid over them, and what is wrong with the result.
  */
 import { parse } from 'yaml'
-import { readData, schemaOf } from '../../backends/fields.ts'
-import { check, isObject, type Json } from '../../backends/options.ts'
+import { readData, schemaOf, type Mistake as Wrong } from '../../backends/fields.ts'
+import { check, expectedOf, isObject, oneOfNames, type Json } from '../../backends/options.ts'
 import { recipes } from '../../nca/training/recipes.ts'
 import { configOf, inSentences, merge, type Describing, type Mistake, type Values } from '../config/values.ts'
 import { describe, describeIn } from '../config/describe.ts'
@@ -73,14 +73,20 @@ export function runConfigOf(...layers: readonly Values[]): { readonly config: Ru
   if (task === undefined || task === 'growing') return configOf(...layers)
   const describe = describing(task)
   if (!taskNames.includes(task as never)) {
-    const expected = `growing, ${taskNames.join(', ')}`
-    return { mistakes: inSentences([{ path: ['task'], got: task, expected: `one of ${expected}` }], describe) }
+    const expected = expectedOf(oneOfNames(['growing', ...taskNames]), task)
+    return { mistakes: inSentences([{ path: ['task'], got: task, expected }], describe) }
   }
   const given = layers.reduce<Values>((base, over) => merge(base, arranged(over), describe), {})
   const recipe = Object.hasOwn(recipes, String(given.recipe)) ? recipes[given.recipe as keyof typeof recipes] : {}
   const base = merge(byAdam, arranged(recipe as Values), describe)
   const { data, mistakes } = readData(experimentField, merge(base, given, describe))
-  return mistakes.length === 0 ? { config: data } : { mistakes: inSentences(mistakes, describe) }
+  if (mistakes.length === 0) return { config: data }
+  // What a recipe that there is not would have said is not missing: the name of the recipe is the mistake.
+  const hasRecipe = !mistakes.some(({ path }) => path[0] === 'recipe')
+  const isConsequence = ({ path: [section], got, unknown }: Wrong): boolean => (
+    ['rule', 'train'].includes(section as string) && got === undefined && unknown === undefined
+  )
+  return { mistakes: inSentences(hasRecipe ? mistakes : mistakes.filter(mistake => !isConsequence(mistake)), describe) }
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * The channels of a cell, named by role: `{ rgba: 4, hidden: 12 }` are the channels 0 … 3 and 4 … 15.
  */
-import { check } from '../../backends/options.ts'
+import { checkKind, oneOfNames } from '../../backends/options.ts'
 import type { Channels, DataRule } from './types.ts'
 
 /** The number of channels of a cell. */
@@ -25,7 +25,7 @@ export function updatedChannels({ channels, frozen }: Pick<DataRule, 'channels' 
 /** From which channel up to, not including, which a role reaches. */
 export function roleChannels(channels: Channels, role: string): readonly [number, number] {
   const roles = Object.keys(channels)
-  check(roles.includes(role), 'rule', 'the role', role, `one of ${roles.join(', ')}`)
+  checkKind('rule', 'the role', role, oneOfNames(roles))
   const before = Object.values(channels).slice(0, roles.indexOf(role))
   const from = before.reduce((sum, n) => sum + n, 0)
   return [from, from + channels[role]]

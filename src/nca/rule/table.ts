@@ -2,7 +2,7 @@
  * What a rule consists of, field by field.
  */
 import { choice, either, judged, list, named, orNull, record, type Field } from '../../backends/fields.ts'
-import { isObject, numberAbove, numberFrom, oneOf, text, wholeFrom } from '../../backends/options.ts'
+import { didYouMean, isObject, numberAbove, numberFrom, oneOf, text, wholeFrom } from '../../backends/options.ts'
 import { paddings } from '../../backends/window.ts'
 import { filterNamesOn, type FilterName } from '../../tensor/filters.ts'
 import { sizeOf } from '../../tensor/shape.ts'
@@ -105,7 +105,7 @@ export const ruleField: Field<DataRule> = record<DataRule>({
     const { channels, grid, perceive, living, inputMask, frozen } = rule
     const roles = Object.keys(channels), total = channelCount(channels), updated = updatedChannels(rule)
     frozen.forEach((role, i) =>
-      expect(roles.includes(role), ['frozen', i], role, `a role of channels: ${roles.join(', ')}`))
+      expect(roles.includes(role), ['frozen', i], role, `a role of channels: ${roles.join(', ')}${didYouMean(role, roles)}`))
     expect(updated.length > 0, ['frozen'], frozen, 'roles that leave a channel to change')
     for (const [name, mask] of Object.entries({ living, inputMask })) {
       expect(!mask || mask.channel < total, [name, 'channel'], mask?.channel, `a channel from 0 to ${total - 1}`)

@@ -10,7 +10,7 @@
  * transferable are features in deep neural networks?", NeurIPS 2014).
  */
 import { either, list, type Expect, type Field } from '../../backends/fields.ts'
-import { check, oneOf, text } from '../../backends/options.ts'
+import { checkKind, didYouMean, oneOf, oneOfNames, text } from '../../backends/options.ts'
 import { paramShapes } from '../rule/parameters.ts'
 import type { DataRule, Rule } from '../rule/types.ts'
 
@@ -36,14 +36,14 @@ export const trainableField: Field<Trainable> = {
  * @example trainablePaths(growingRule, 'last')   // ['update.w2', 'update.b2']
  */
 export function trainablePaths(rule: DataRule, trainable: Trainable): string[] {
-  check(trainableField.fits(trainable), 'trainablePaths', 'trainable', trainable, trainableField.expected)
+  checkKind('trainablePaths', 'trainable', trainable, trainableField)
   const paths = Object.keys(paramShapes(rule))
   if (trainable === 'all') return paths
   if (trainable === 'update') return paths.filter(path => path.startsWith('update.'))
   if (trainable === 'last') return paths.filter(path => /^update\.[wb]/.test(path) && path.slice(8) === String(rule.update.hidden.length + 1))
   const found = paths.filter(path => learns(path, trainable))
   const none = trainable.find(start => !paths.some(path => learns(path, [start])))
-  check(none === undefined, 'trainablePaths', 'a path', none, `the beginning of one of ${paths.join(', ')}`)
+  if (none !== undefined) checkKind('trainablePaths', 'a path', none, { ...oneOfNames(paths), expected: `the beginning of one of ${paths.join(', ')}` })
   return found
 }
 
@@ -67,6 +67,6 @@ export function expectTrainable({ rule, trainable }: { readonly rule: Rule; read
   if (rule.type === 'custom') return
   const paths = Object.keys(paramShapes(rule))
   trainable.forEach((start, i) => {
-    expect(paths.some(path => learns(path, [start])), ['trainable', i], start, `the beginning of a path: ${paths.join(', ')}`)
+    expect(paths.some(path => learns(path, [start])), ['trainable', i], start, `the beginning of a path: ${paths.join(', ')}${didYouMean(start, paths)}`)
   })
 }

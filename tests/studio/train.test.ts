@@ -1,12 +1,17 @@
 // Train, as a person would use it: a drawing is learnt until it is a likeness; a run that is reloaded in the middle ends with
 // the bits of Node's; a run is changed by hand; what goes wrong is one sentence.
 
-import { readFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { cpu, decodeModel, fit, init, key, train, type DataParams, type Image } from 'cellgrad'
 import { encodePng } from 'cellgrad/node'
 import { configOf, trainerOf, withValue, type Json, type JsonObject } from 'cellgrad/experiment'
 import { afterAll, describe, expect, it } from 'vitest'
-import { figure, until } from './look.ts'
+import { figure, logLoss, until } from './look.ts'
 import { black } from './pictures.ts'
 import { closeBrowser, screens, visit, type Screen, type Visit } from './visit.ts'
 
@@ -62,8 +67,8 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
     await page.mouse.up()
     await page.getByRole('button', { name: 'Settings for a quick try' }).click()
     await page.getByRole('button', { name: 'Train', exact: true }).click()
-    await until(async () => await figure(studio, 'log₁₀ loss') > -1.3) // there is something to learn
-    await until(async () => await figure(studio, 'log₁₀ loss') < -1.5, 110_000)
+    await until(async () => await figure(studio, logLoss) > -1.3) // there is something to learn
+    await until(async () => await figure(studio, logLoss) < -1.5, 110_000)
     await page.getByRole('button', { name: 'Pause' }).click()
     await page.getByRole('button', { name: 'Go on' }).waitFor()
     await studio.picture('train-learnt')
@@ -112,6 +117,30 @@ it('ends with the bits of Node, reloaded in the middle', async () => {
   for (const name of ['w1', 'b1', 'w2', 'b2'] as const) expect(there.params.update[name]!.toArray()).toEqual(here.update[name]!.toArray())
 })
 
+it.each(['off', 'auto'])('what it gives away trains the same weights on the command line, bit for bit, fma: %s', async fma => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#train')
+  await page.getByLabel('The target: lizard').waitFor() // half-transparent edges, and more pixels than cells
+  await options(studio, { ...quick, 'data.size': '11', 'train.iterations': '20', fma })
+  await page.getByRole('button', { name: 'Train', exact: true }).click()
+  await page.getByRole('button', { name: 'Done' }).waitFor()
+  const there = decodeModel(await download(studio, 'Model'))
+  const folder = await mkdtemp(join(tmpdir(), 'cellgrad-train-'))
+  const yaml = String(await download(studio, 'YAML'))
+  expect(yaml).toContain(fma === 'off' ? 'Trains the same weights, bit for bit.' : 'Trains the same weights, bit for bit, where multiplications are fused')
+  await writeFile(join(folder, 'lizard.yaml'), yaml)
+  await writeFile(join(folder, 'lizard.png'), await download(studio, 'Target'))
+  await studio.leave()
+
+  const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+  const flags = ['--experimental-wasm-relaxed-simd', '--import', import.meta.resolve('tsx')]
+  await promisify(execFile)(process.execPath, [...flags, program, 'train', '--config', 'lizard.yaml', '--out', 'run'], { cwd: folder })
+  const here = decodeModel(await readFile(join(folder, 'run/model.safetensors')))
+  for (const name of ['w1', 'b1', 'w2', 'b2'] as const) expect(there.params.update[name]!.toArray()).toEqual(here.params.update[name]!.toArray())
+  await rm(folder, { recursive: true })
+})
+
 it('is changed by hand, looked into, and says what is wrong', async () => {
   const studio = await visit('desktop')
   const { page } = studio
@@ -136,7 +165,9 @@ it('is changed by hand, looked into, and says what is wrong', async () => {
   const pictures = (): Promise<string> => slots.locator('canvas').evaluateAll(all => all.map(canvas => (canvas as unknown as { toDataURL(): string }).toDataURL()).join())
   const before = await pictures()
   await until(async () => await pictures() !== before)
-  expect(String(await download(studio, 'YAML'))).toMatch(/# By hand, after iteration \d+: the rate became 0.0005/)
+  const yaml = String(await download(studio, 'YAML'))
+  expect(yaml).toMatch(/# By hand, after iteration \d+: the rate became 0.0005; a run of this file does without/)
+  expect(yaml).not.toMatch(/^ +rate: 0.0005/m)
 
   const picture = page.getByLabel('A picture')
   const alert = page.getByRole('alert')

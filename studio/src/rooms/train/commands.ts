@@ -73,6 +73,16 @@ function sessionOf(engine: Engine, run: Run): Session {
   return own
 }
 
+/** A picture as files hold it, in 8 bits: what is trained here is what the command line reads. */
+function inBytes(picture: Image): Image {
+  return imageFromPixels({ width: picture.width, height: picture.height, data: imageToPixels(picture) })
+}
+
+/** A name that no other run has, also where the page is not secure and `crypto.randomUUID` is missing. */
+function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('')
+}
+
 async function opened(next: Session): Promise<OpenRun> {
   const { run } = next
   const whole = padImage(run.picture, run.config.data.padding)
@@ -100,12 +110,12 @@ export const train = {
     const found = checked(order)
     if (!('config' in found)) throw new Error(`train: ${found.mistakes[0].key} ${found.mistakes[0].says}.`)
     const { config } = found
-    const picture: Image = fit(imageFromPixels(order.target), config.data.size)
+    const picture = inBytes(fit(imageFromPixels(order.target), config.data.size))
     let opaque = false
     for (let i = 3; i < picture.data.length; i += 4) opaque ||= picture.data[i] >= 0.5 / 255
     if (!opaque) throw new Error('the target is fully transparent: there is nothing to grow.')
     const run: Run = {
-      id: crypto.randomUUID(), name: order.name, config, picture, running: true, backend: null, iteration: 0, checkpoint: null,
+      id: newId(), name: order.name, config, rate: null, picture, running: true, backend: null, iteration: 0, checkpoint: null,
       losses: [], norms: [], rates: [], changes: [], saved: Date.now(),
     }
     const next = sessionOf(engine, run)

@@ -7,7 +7,7 @@ import { openIn } from '../handover.ts'
 import { AddressButton } from '../send/send.tsx'
 import { Section } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
-import { paint, type Pixels } from '../../ui/picture.ts'
+import type { Pixels } from '../../ui/picture.ts'
 import type { ExportName } from './exports.ts'
 
 const files: readonly (readonly [ExportName, string, string])[] = [
@@ -20,19 +20,10 @@ const files: readonly (readonly [ExportName, string, string])[] = [
 ]
 
 async function download(what: ExportName): Promise<void> {
-  const file = await call('train', 'file', what)
-  const blob = 'bytes' in file ? new Blob([file.bytes as Uint8Array<ArrayBuffer>], { type: file.type }) : await pngOf(file.pixels)
-  const link = Object.assign(document.createElement('a'), { href: URL.createObjectURL(blob), download: file.name })
+  const { name, type, bytes } = await call('train', 'file', what)
+  const link = Object.assign(document.createElement('a'), { href: URL.createObjectURL(new Blob([bytes], { type })), download: name })
   link.click()
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
-}
-
-function pngOf(pixels: Parameters<typeof paint>[1]): Promise<Blob> {
-  const canvas = document.createElement('canvas')
-  paint(canvas, pixels)
-  return new Promise((resolve, reject) => {
-    canvas.toBlob(blob => (blob ? resolve(blob) : reject(new Error('this browser made no PNG of it.'))))
-  })
 }
 
 export function Downloads({ name, target }: {

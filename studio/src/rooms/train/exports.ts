@@ -2,47 +2,56 @@
  * What comes out of a run: files that others read.
  */
 import {
-  encodeModel, exportHtml, filmStrip, imageToPixels, key, rollout, scope, seed, tensorToImage, type Image, type Model,
+  encodeModel, exportHtml, filmStrip, imageToPixels, key, rollout, scope, seed, tensorToImage, type CpuBackend, type Image, type Model,
 } from 'cellgrad'
-import { configYaml } from 'cellgrad/experiment'
+import { configYaml, type Config } from 'cellgrad/experiment'
 import { encodeGif } from './gif.ts'
-import type { Pixels } from '../../ui/picture.ts'
+import { encodePng } from './png.ts'
 import type { Session } from './session.ts'
 
-/** A file, or the pixels of one that the page makes: browsers encode PNG by themselves. */
-export type Export =
-  | { readonly name: string; readonly bytes: Uint8Array; readonly type: string }
-  | { readonly name: string; readonly pixels: Pixels }
+/** A file to keep. */
+export type Export = { readonly name: string; readonly type: string; readonly bytes: Uint8Array<ArrayBuffer> }
 
 export const exportNames = ['safetensors', 'yaml', 'gif', 'strip', 'html', 'target'] as const
 export type ExportName = (typeof exportNames)[number]
 
 export async function exported(session: Session, what: ExportName): Promise<Export> {
-  const { run, config } = session
-  const { name } = run
-  const text = (file: string, type: string, words: string): Export => ({ name: file, type, bytes: new TextEncoder().encode(words) })
+  const { run } = session
+  const name = fileName(run.name)
   switch (what) {
-    case 'safetensors':
-      return { name: `${name}.safetensors`, type: 'application/octet-stream', bytes: await encodeModel(modelOf(session)) }
-    case 'yaml': {
-      // What was done by hand cannot be said in a configuration, so it is said beside it.
-      const notes = run.changes.map(change => `# By hand, ${change}; a run of this file does without.\n`).join('')
-      return text(`${name}.yaml`, 'text/yaml', `${notes}${configYaml({ ...config, data: { ...config.data, target: `${name}.png` } })}`)
-    }
-    case 'html':
-      return text(`${name}.html`, 'text/html', await exportHtml(modelOf(session), { title: name, size: gridOf(session) }))
-    case 'gif':
-      return { name: `${name}.gif`, type: 'image/gif', bytes: encodeGif(await pictures(session, 48)) }
-    case 'strip': {
-      const strip = filmStrip(await pictures(session, 8))
-      return { name: `${name}-growth.png`, pixels: { width: strip.width, height: strip.height, data: imageToPixels(strip) } }
-    }
-    case 'target': {
-      const { width, height } = run.picture
-      return { name: `${name}.png`, pixels: { width, height, data: imageToPixels(run.picture) } }
-    }
+    case 'safetensors': return { name: `${name}.safetensors`, type: 'application/octet-stream', bytes: await encodeModel(modelOf(session)) as Uint8Array<ArrayBuffer> }
+    case 'yaml': return { name: `${name}.yaml`, type: 'text/yaml', bytes: utf8(yamlOf(session, name)) }
+    case 'html': return { name: `${name}.html`, type: 'text/html', bytes: utf8(await exportHtml(modelOf(session), { title: run.name, size: gridOf(session) })) }
+    case 'gif': return { name: `${name}.gif`, type: 'image/gif', bytes: encodeGif(await pictures(session, 48)) as Uint8Array<ArrayBuffer> }
+    case 'strip': return { name: `${name}-growth.png`, type: 'image/png', bytes: await pngOf(filmStrip(await pictures(session, 8))) }
+    case 'target': return { name: `${name}.png`, type: 'image/png', bytes: await pngOf(run.picture) }
   }
 }
+
+/** A name as a part of a file's name on any system, so that the file of the target is called what the YAML calls it. */
+function fileName(name: string): string {
+  return name.replaceAll(/[^\p{L}\p{M}\p{N}\p{S}\u200d _-]|[<>|`^~$]/gu, '-').trim() || 'picture'
+}
+
+/** The configuration, as this run is computed; and beside it what no configuration can say. */
+function yamlOf({ run: { config, changes }, backend }: Session, target: string): string {
+  const { fma } = backend as Partial<CpuBackend>
+  const same = fma === undefined
+    ? 'Trained by WebGPU, which rounds as each GPU does: the same run, but for the last bits'
+    : `Trains the same weights, bit for bit${fma ? ', where multiplications are fused as in this browser (Node 22)' : ''}`
+  const notes = [`${same}. The picture lies in the folder where the command is given.`, ...changes.map(change => `By hand, ${change}; a run of this file does without.`)]
+  const computed: Config = {
+    ...config, data: { ...config.data, target: `${target}.png` },
+    backend: fma === undefined ? 'webgpu' : 'cpu', fma: fma === undefined ? config.fma : fma ? 'on' : 'off',
+  }
+  return `${notes.map(note => `# ${note}\n`).join('')}${configYaml(computed)}`
+}
+
+const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)
+
+const pngOf = (image: Image): Promise<Uint8Array<ArrayBuffer>> => (
+  encodePng({ width: image.width, height: image.height, data: imageToPixels(image) })
+)
 
 function gridOf({ config: { data: { size, padding } } }: Session): number {
   return size + 2 * padding

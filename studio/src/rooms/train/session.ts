@@ -67,7 +67,7 @@ export class Session {
     this.backend = engine.backend.name === 'cpu' && run.config.fma === 'off' ? cpu({ fma: false }) : engine.backend
     this.run = run
     this.rule = run.config.rule
-    this.#trainer = trainerOf(run.config, run.picture, { backend: this.backend })
+    this.#trainer = this.#trainerNow()
     this.state = run.checkpoint
       ? decodeCheckpoint(run.checkpoint, run.name, { backend: this.backend, trainer: this.#trainer, maxBytes: 2 ** 31 }).state as State
       : this.#trainer.init(key(run.config.seed))
@@ -181,11 +181,16 @@ export class Session {
   /** Learns at another rate from now on. */
   async setRate(rate: number): Promise<void> {
     await this.#between(`the rate became ${rate}`, () => {
-      const { train } = this.config
-      const config = { ...this.config, train: { ...train, optimiser: { ...train.optimiser, rate } } }
-      this.#trainer = trainerOf(config, this.run.picture, { backend: this.backend })
-      this.run = { ...this.run, config }
+      this.run = { ...this.run, rate }
+      this.#trainer = this.#trainerNow()
     })
+  }
+
+  /** The trainer of the configuration, with the rate that was set by hand, if one was. */
+  #trainerNow(): Trainer<State> {
+    const { config, config: { train }, rate, picture } = this.run
+    const optimiser = rate === null ? train.optimiser : { ...train.optimiser, rate }
+    return trainerOf({ ...config, train: { ...train, optimiser } }, picture, { backend: this.backend })
   }
 
   /** Damages every state of the pool, as the trainer does, a few at a time. */

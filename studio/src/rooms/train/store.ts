@@ -9,6 +9,8 @@ export type Run = {
   readonly id: string
   readonly name: string
   readonly config: Config
+  /** The rate that was set by hand, in the place of the configuration's; null: none. */
+  readonly rate: number | null
   /** What it is to grow, `size` × `size`. */
   readonly picture: Image
   /** Whether it was training when it was last saved, so that it goes on when the page comes back. */
@@ -64,7 +66,7 @@ export async function keepRun(run: Run): Promise<void> {
 
 export async function readRun(id: string): Promise<Run | undefined> {
   const run = await ask('readonly', store => store.get(id) as IDBRequest<Run | undefined>)
-  return run && { ...run, config: configIn(run) }
+  return run && { ...run, rate: run.rate ?? null, config: configIn(run) } // runs of older pages have no rate
 }
 
 /** The configuration of a kept run, which may be of a page that was older. */

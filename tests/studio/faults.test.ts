@@ -58,6 +58,28 @@ it('a host that does not isolate the page: one thread, and the page says so', as
   await studio.leave()
 })
 
+it('a page of plain http, elsewhere: it plays, trains and goes on after a reload, and says what it has not', async () => {
+  const studio = await visitPlainHost('desktop', 'plain.example')
+  const { page } = studio
+  await studio.open('')
+  await until(async () => await figure(studio, 'living cells') > 300)
+  expect(await page.evaluate(() => isSecureContext)).toBe(false)
+  await page.getByText('One thread: this page came by plain http, expected https or localhost.').waitFor()
+  await page.getByRole('button', { name: 'Address' }).click()
+  await page.getByText('Copy it: whoever opens it plays the same.').waitFor()
+  await studio.open('#train')
+  await page.getByText('This page came by plain http, where tabs do not know of each other').waitFor()
+  await begin(studio)
+  await until(async () => await figure(studio, iterations) > 6)
+  await page.reload()
+  await until(async () => await figure(studio, iterations) > 10)
+  await page.getByRole('combobox', { name: 'What computes' }).selectOption('webgpu')
+  await page.getByRole('alert').getByText(/^webgpu: .*https/).waitFor()
+  await page.getByRole('button', { name: 'Forget lizard' }).click()
+  await until(async () => await page.getByRole('button', { name: 'Forget lizard' }).count() === 0)
+  await studio.leave()
+})
+
 it.each(['#play?model=nobody&size=abc', '#play?graft=nobody&size=-3'])('the address %s: one sentence, and what there is grows', async address => {
   const studio = await visit('desktop')
   await studio.open(address)

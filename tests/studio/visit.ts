@@ -26,7 +26,7 @@ export type Screen = keyof typeof screens
 
 /** Debian's Chromium, or the one that was named. */
 export const executablePath: string = process.env.CELLGRAD_CHROMIUM ?? '/usr/bin/chromium'
-const args = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan', '--use-vulkan=swiftshader']
+const args = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan', '--use-vulkan=swiftshader', '--host-resolver-rules=MAP plain.example 127.0.0.1']
 
 const folder = process.env.CELLGRAD_PICTURES ?? mkdtempSync(join(tmpdir(), 'cellgrad-studio-'))
 mkdirSync(folder, { recursive: true })
@@ -58,8 +58,12 @@ export async function visit(screen: Screen, options: BrowserContextOptions = {},
   return visitAt(screen, options, server.address, server.close)
 }
 
-/** Opens Studio as a plain host would serve it: the files, and no word about other origins. */
-export async function visitPlainHost(screen: Screen): Promise<Visit> {
+/**
+ * Opens Studio as a plain host would serve it: the files, and no word about other origins.
+ *
+ * @param host plain.example is a host elsewhere for the browser, whose pages of plain http it does not trust
+ */
+export async function visitPlainHost(screen: Screen, host: '127.0.0.1' | 'plain.example' = '127.0.0.1'): Promise<Visit> {
   const types: Record<string, string> = { html: 'text/html', js: 'text/javascript', css: 'text/css', png: 'image/png' }
   const server = createServer(async ({ url = '/' }, response) => {
     const path = url === '/studio/' ? 'index.html' : url.replace('/studio/', '')
@@ -68,7 +72,7 @@ export async function visitPlainHost(screen: Screen): Promise<Visit> {
   })
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
   const { port } = server.address() as AddressInfo
-  return visitAt(screen, {}, `http://127.0.0.1:${port}/studio/`, async () => { server.close() })
+  return visitAt(screen, {}, `http://${host}:${port}/studio/`, async () => { server.close() })
 }
 
 /** Opens a file, with the network off. */

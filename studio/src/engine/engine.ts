@@ -44,7 +44,7 @@ export function openWasm(joined: (computer: Computer) => void): Opened {
   const computer = (): Computer => ({
     choice: 'wasm',
     name: `WASM · ${backend.threads} ${backend.threads === 1 ? 'thread' : 'threads'}`,
-    note: globalThis.crossOriginIsolated ? null : 'One thread: this host sends no COOP and COEP headers.',
+    note: globalThis.crossOriginIsolated ? null : isSecureContext ? 'One thread: this host sends no COOP and COEP headers.' : 'One thread: this page came by plain http, expected https or localhost.',
   })
   const place = { backend, height: 4, width: 4 }
   scope(() => { rollout(growingRule, init(growingRule, key(0), { backend }), seed(growingRule, place), key(0), { steps: 1 }) })

@@ -23,7 +23,7 @@ export function AddressButton({ file, settings = {} }: {
     const shared = await call('send', 'link', await file())
     const whole = new URL(addressOf('play', { ...settings, shared }), location.href).href
     setAddress(whole)
-    setCopied(await navigator.clipboard.writeText(whole).then(() => true, () => false))
+    setCopied(isSecureContext && await navigator.clipboard.writeText(whole).then(() => true, () => false))
   }
   return (
     <>

@@ -85,6 +85,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
         <TargetPicker target={target} onTarget={setTarget} />
         <ConfigForm choices={choices} onChange={setChoices} mistakes={mistakes} />
         <button type="button" class="main" disabled={!target || Object.keys(mistakes).length > 0} onClick={begin}>Train</button>
+        {!isSecureContext && <p class="hint">This page came by plain http, where tabs do not know of each other: open a run in one tab only, else the last to save it wins.</p>}
         <Runs
           runs={runs.map(one => (one.id === run?.id ? { ...one, iteration: run.iteration } : one))} open={run?.id} onOpen={open}
           onForget={one => { call('train', 'forget', one).then(() => (run?.id === one.id ? show(null) : refresh())).catch(complain) }}

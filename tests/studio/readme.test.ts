@@ -4,7 +4,7 @@
 
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { figure, until } from './look.ts'
+import { figure, logLoss, until } from './look.ts'
 import { closeBrowser, visit, type Visit } from './visit.ts'
 
 afterAll(closeBrowser)
@@ -41,7 +41,7 @@ describe.skipIf(folder === undefined)('pictures for the README', () => {
     await page.getByRole('button', { name: 'Train', exact: true }).click()
     await page.getByRole('button', { name: 'Done' }).waitFor({ timeout: 600_000 })
     await until(async () => await figure(studio, 'iterations / s') === 0) // it is saved
-    expect(await figure(studio, 'log₁₀ loss')).toBeLessThan(-2)
+    expect(await figure(studio, logLoss)).toBeLessThan(-2)
     await shot(studio, 'train')
     await studio.leave()
   }, 700_000)

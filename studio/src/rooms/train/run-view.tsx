@@ -24,7 +24,8 @@ export function RunView({ run, onReopen }: {
 }): VNode {
   const { name, config, target, iteration, losses, norms, rates, perSecond, running, grown, batch, slots, elsewhere } = run
   const [pool, setPool] = useState<{ from: number; samples: readonly Sample[] } | null>(null)
-  const [loss, norm, rate] = [losses.at(-1), norms.at(-1), rates.at(-1)]
+  const [norm, rate] = [norms.at(-1), rates.at(-1)]
+  const last = losses.slice(-10)
 
   function look(from: number): void {
     call('train', 'pool', from, shown).then(samples => setPool({ from, samples })).catch(complain)
@@ -45,7 +46,7 @@ export function RunView({ run, onReopen }: {
       ) : <Hand run={run} onHurt={() => look(pool?.from ?? 0)} />}
       <dl class="figures">
         <Figure label={`of ${config.train.iterations} iterations`} value={String(iteration)} />
-        <Figure label="log₁₀ loss" value={loss === undefined ? '–' : minus(Math.log10(loss).toFixed(2))} />
+        <Figure label="log₁₀ loss, mean of ten" value={last.length === 0 ? '–' : minus(Math.log10(last.reduce((a, b) => a + b) / last.length).toFixed(2))} />
         <Figure label="gradient norm" value={norm === undefined ? '–' : brief(norm)} />
         <Figure label="rate" value={rate === undefined ? '–' : brief(rate)} />
         <Figure label="iterations / s" value={running ? brief(perSecond) : '0'} />

@@ -216,9 +216,13 @@ export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'
 }
 
 /** A task over some of its examples. */
-export function taskOn({ seeds, loss, readouts }: Task, ids: readonly number[]): Task {
+export function taskOn({ seeds, loss, readouts, images }: Task, ids: readonly number[]): Task {
   const of = (some: readonly number[]): number[] => some.map(i => ids[i])
   return {
+    ...(images && { images: {
+      made: (x, some) => images.made(x, of(some)), real: some => images.real(of(some)),
+      ...(images.given && { given: some => images.given!(of(some)) }),
+    } }),
     examples: ids.length, ...(readouts !== undefined && { readouts }),
     seeds: some => seeds(of(some)), loss: (x, some, k, readout) => loss(x, of(some), k, readout),
   }

@@ -2,7 +2,7 @@
  * Training states as bytes: a safetensors file of the state's tree (`tree-file.ts`), of whose sample pool only the cells
  * that are not zero are stored, packed by the same code as in memory, and shared slots once.
  *
- *   params, optimiser, iteration, key     as in a `TrainerState`; `examples` too, where there are several
+ *   params, optimiser, iteration, key     as in a `TrainerState`; `examples` too, where there are several, and `critic`
  *   pool.shape                            of a state, `[h,w,c]`
  *   pool.slots                            which state each slot has
  *   pool.ends, pool.cells, pool.values    the cells of all states one after the other, with the end of each
@@ -83,14 +83,14 @@ export function decodeCheckpoint<P = DataParams>(
     const { pool: packed, examples, ...learnt } = tree as Record<keyof TrainerState<P>, unknown>
     checkLearnt(where, learnt)
     const tensors = new Map<Stored, Tensor>()
-    const { params, optimiser, iteration, key, ...more } = mapTree(learnt, leaf => (
+    const { params, optimiser, critic, iteration, key, ...more } = mapTree(learnt, leaf => (
       leaf instanceof Stored ? made(leaf, backend, tensors) : leaf
     ))
     const unknown = Object.keys(more)[0]
-    check(unknown === undefined, where, 'a part of the state', unknown, 'params, optimiser, pool, iteration and key')
+    check(unknown === undefined, where, 'a part of the state', unknown, 'params, optimiser, pool, examples, critic, iteration and key')
     const pool = unpackPool(packed, where, backend, maxBytes)
     // `examples` stand there where there are several; checkpoints were written before that was possible.
-    const state = { params, optimiser, pool, examples: examples ?? pool.map(() => 0), iteration, key }
+    const state = { params, optimiser, pool, examples: examples ?? pool.map(() => 0), iteration, key, ...(critic !== undefined && { critic }) }
     checkState(where, state)
     trainer?.check?.(state as TrainerState<P>, where)
     return { state: state as TrainerState<P>, metadata: rest }
@@ -112,12 +112,13 @@ function checkLearnt(where: string, learnt: Readonly<Record<string, unknown>>): 
   const stored = new Map<string, SafetensorsEntry>()
   eachLeaf(learnt, (leaf, path) => { if (leaf instanceof Stored) stored.set(path, leaf.entry) })
   for (const [path, entry] of stored) {
-    const [, which, parameter] = /^optimiser\.moments\.(\d+)\.(.*)$/.exec(path) ?? []
+    const [, whose, which, parameter] = /^(critic\.)?optimiser\.moments\.(\d+)\.(.*)$/.exec(path) ?? []
     if (which === undefined) continue
-    const own = stored.get(`params.${parameter}`)
+    const its = `${whose ?? ''}params.${parameter}`
+    const own = stored.get(its)
     const wrong = (which === '1' ? wrongValue(path, entry, x => x >= 0, 'numbers ≥ 0')
       : wrongValue(path, entry, x => !Number.isNaN(x), 'numbers'))
-      ?? (own && wrongValue(`params.${parameter}`, own, Number.isFinite, 'finite numbers'))
+      ?? (own && wrongValue(its, own, Number.isFinite, 'finite numbers'))
     if (wrong !== undefined) throw new Error(`${where}: ${wrong}`)
   }
 }

@@ -10,7 +10,9 @@
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
 import { check, checkOptions, keysOf, oneOf, text } from '../../backends/options.ts'
+import { broadcastTo } from '../../tensor/ops/broadcast.ts'
 import { gather } from '../../tensor/ops/gather.ts'
+import { reshape } from '../../tensor/ops/reshape.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
 import { aTensor, tensor, type Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'
@@ -68,6 +70,10 @@ export function conditionalTask(rule: DataRule, targets: Tensor, options: Condit
       return cells === 'seed' ? seed(rule, { ...given, values }) : setChannels(rule, seed(rule, given), values)
     },
     loss: (x, ids) => mse(rgba(x), gather(targets, ids, 0)),
+    images: {
+      made: rgba, real: ids => gather(targets, ids, 0),
+      given: ids => broadcastTo(reshape(gather(codes, ids, 0), [ids.length, 1, 1, n]), [ids.length, height, width, n]),
+    },
   }
 }
 

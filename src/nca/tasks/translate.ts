@@ -39,6 +39,10 @@ const translationOptions = keysOf<TranslationOptions>({
  * @throws where the pairs do not fit the rule, or each other
  * @example
  * taskTrainer({ rule, task: imageToImageTask(rule, { inputs, outputs }, { loss: (y, mask) => diceLoss(y, mask) }), ...rest })
+ * @example
+ * // Pictures of edges, judged by a critic beside the mean of |x − y| (pix2pix, with the critic of WGAN-GP)
+ * const task = imageToImageTask(rule, { inputs: edges, outputs: pictures }, { loss: l1 })
+ * taskTrainer({ rule, task, critic: { widths: [32, 64], lossWeight: 100 }, ...rest })
  */
 export function imageToImageTask(
   rule: DataRule, pairs: { inputs: Examples; outputs: Examples }, options: TranslationOptions = {},
@@ -61,6 +65,9 @@ export function imageToImageTask(
     examples: inputs.n,
     seeds: ids => statesOf(rule, input, pick(inputs, ids, placement)),
     loss: (x, ids) => loss(takeRole(rule, x, output), pick(outputs, ids, { like: x })),
+    images: {
+      made: x => takeRole(rule, x, output), real: ids => pick(outputs, ids, placement), given: ids => pick(inputs, ids, placement),
+    },
   }
 }
 

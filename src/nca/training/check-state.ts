@@ -11,6 +11,8 @@ import { check, isObject, isWhole } from '../../backends/options.ts'
 import { sameShape, showShape, type Shape } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf } from '../../tensor/tree.ts'
+import type { CriticState } from './critic.ts'
+import type { OptimiserState } from './optimiser.ts'
 import { SparseState } from './sparse-state.ts'
 import type { TrainerState } from './trainer.ts'
 
@@ -27,7 +29,7 @@ export function checkState(where: string, state: unknown): asserts state is Trai
   const isTree = isObject(state) && !(state instanceof Promise) && 'params' in state && 'optimiser' in state
   const kind = 'a training state, as init and step of a trainer make it'
   check(isTree, where, 'what was given', state, state instanceof Promise ? `${kind}; await it` : kind)
-  const { params, optimiser, pool, examples, iteration, key } = state as TrainerState<unknown>
+  const { params, optimiser, pool, examples, critic, iteration, key } = state as TrainerState<unknown>
   check(isWhole(iteration) && iteration < 2 ** 32, where, 'iteration', iteration, 'a whole number from 0 to 2^32 − 1')
   checkKey(where, key)
   const own = tensorsIn(params)
@@ -39,14 +41,25 @@ export function checkState(where: string, state: unknown): asserts state is Trai
   const some = Array.isArray(examples) && examples.length === pool.length && examples.every(i => isWhole(i))
   check(some, where, 'examples', examples, `${pool.length} whole numbers, one for each slot of the pool`)
 
-  check(isObject(optimiser), where, 'optimiser', optimiser, 'what an optimiser remembers: step and moments')
+  checkOptimiser(where, '', own, optimiser)
+  if (critic === undefined) return
+  check(isObject(critic), where, 'critic', critic, 'a critic that learns: params and optimiser')
+  const layers = tensorsIn(critic.params)
+  check(layers.size > 0, where, 'critic.params', critic.params, 'a tree with tensors')
+  checkOptimiser(where, 'critic.', layers, critic.optimiser)
+}
+
+/** Throws unless this is what an optimiser remembers of these parameters. */
+function checkOptimiser(where: string, prefix: string, own: ReadonlyMap<string, Like>, optimiser: OptimiserState<unknown>): void {
+  const at = `${prefix}optimiser`
+  check(isObject(optimiser), where, at, optimiser, 'what an optimiser remembers: step and moments')
   const { step, moments } = optimiser
-  check(isWhole(step), where, 'optimiser.step', step, 'a whole number')
+  check(isWhole(step), where, `${at}.step`, step, 'a whole number')
   // Nothing is known of an optimiser that is not one of ours.
   if (moments === undefined) return
-  check(Array.isArray(moments) && moments.length <= 2, where, 'optimiser.moments', moments, 'a list of at most two trees')
+  check(Array.isArray(moments) && moments.length <= 2, where, `${at}.moments`, moments, 'a list of at most two trees')
   moments.forEach((moment, i) => {
-    const path = `optimiser.moments.${i}`
+    const path = `${at}.moments.${i}`
     const learnt = i === 0 ? [...tensorsIn(moment).keys()] : [...tensorsIn(moments[0]).keys()]
     const extra = learnt.find(name => !own.has(name))
     if (extra !== undefined) throw new Error(`${where}: ${path}.${extra} is the moment of no parameter.`)
@@ -61,6 +74,8 @@ export type Needs = {
   /** Of these, those that learn. */
   readonly learnt: (params: unknown) => unknown
   readonly moments: number
+  /** One like that of the trainer, where it has one. */
+  readonly critic: CriticState | undefined
   readonly slots: number
   readonly examples: number
   /** The first states of a batch `[1,h,w,c]`. */
@@ -69,12 +84,18 @@ export type Needs = {
 
 /** Throws unless a state, whose parts fit together, is one that this trainer could have made. */
 export function checkStateFor(where: string, state: TrainerState<unknown>, needs: Needs): void {
-  const { params, optimiser: { moments }, pool, examples } = state
+  const { params, optimiser: { moments }, pool, examples, critic } = state
   needs.params(where, params)
   const learnt = tensorsIn(needs.learnt(params))
   const count = moments?.length === needs.moments
   check(count, where, 'the number of optimiser.moments', moments?.length ?? 0, `${needs.moments}, as the optimiser has`)
   moments.forEach((moment, i) => checkTensors(where, `optimiser.moments.${i}`, moment, learnt))
+  check(!critic || needs.critic !== undefined, where, 'critic', critic, 'none, as the trainer has none')
+  if (needs.critic) {
+    const { params: layers, optimiser: remembered } = needs.critic
+    checkTensors(where, 'critic.params', critic?.params, tensorsIn(layers))
+    checkTensors(where, 'critic.optimiser.moments', critic?.optimiser.moments, tensorsIn(remembered.moments))
+  }
   check(pool.length === needs.slots, where, 'the number of slots in pool', pool.length, `${needs.slots}, as the trainer has`)
   const { dtype, backend } = needs.seed
   pool.slice(0, 1).forEach(slot => checkLike(where, 'pool.0', slot, { shape: needs.seed.shape.slice(1), dtype, backend }))

@@ -5,6 +5,7 @@ import type { Key } from '../../tensor/key.ts'
 import { checkData, either, list, orNull, range, record, type Expect, type Field, type Fields } from '../../backends/fields.ts'
 import { flag, isObject, isWhole, numberAbove, numberFrom, oneOf, wholeFrom } from '../../backends/options.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { criticField, type Critic, type CriticOptions } from './critic.ts'
 import { damageField, publishedCircles, type Damage } from './damage.ts'
 import { optimiserField, type Optimiser } from './optimiser.ts'
 import { paceField, type Leg } from './pace.ts'
@@ -27,6 +28,18 @@ export type Task = {
   readonly loss: (x: Tensor, examples: readonly number[], key: Key, readout?: number) => Tensor
   /** How many states of a rollout are judged, for a task that wants something else of each; without it, any number. */
   readonly readouts?: number
+  /** What a critic sees (`TrainerOptions.critic`); without it, the task has none. */
+  readonly images?: TaskImages
+}
+
+/** What a critic sees of a task: images of the same channels, made and real, and what both stand beside. */
+export type TaskImages = {
+  /** The images that states show, `[n,h,w,m]`. */
+  readonly made: (x: Tensor, examples: readonly number[]) => Tensor
+  /** The images of examples, `[n,h,w,m]`. */
+  readonly real: (examples: readonly number[]) => Tensor
+  /** What is given for each example, `[n,h,w,k]`, like the edges of which a picture is to be made; without it, nothing is. */
+  readonly given?: (examples: readonly number[]) => Tensor
 }
 
 /**
@@ -107,6 +120,11 @@ export type TrainerOptions<R extends Rule = DataRule> = {
    */
   warmUp?: { readonly iterations: number; readonly from: readonly [number, number] } | null
   /**
+   * A network that learns to tell the images that the rule makes from real ones, while the rule learns to deceive it (WGAN-GP):
+   * what `critic.ts` says, for tasks that have images. Null, the default, for none. The loss that is reported is the task's own.
+   */
+  critic?: CriticOptions | null
+  /**
    * Where all that changes over the iterations (the learning rate, `fromPool`, `perturbAfter`, `warmUp`) stands at which: from
    * iteration `at` on, a whole number ≥ 0, at `plan`, a number ≥ 0, and with each iteration `per` further, a number > 0. None,
    * the default, is at the iterations themselves. `--minutes` writes it where a run has other time than was planned for.
@@ -115,7 +133,8 @@ export type TrainerOptions<R extends Rule = DataRule> = {
 }
 
 /** All of them, with their defaults. */
-export type Complete<R extends Rule> = Required<Omit<TrainerOptions<R>, 'params'>> & Pick<TrainerOptions<R>, 'params'>
+export type Complete<R extends Rule> = Required<Omit<TrainerOptions<R>, 'params' | 'critic'>> & Pick<TrainerOptions<R>, 'params'>
+  & { readonly critic: Critic | null }
 
 const lengths: Field<readonly [number, number]> = range(wholeFrom(1, 1_000_000), true)
 
@@ -168,6 +187,7 @@ export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'para
     default: null,
     about: 'Rollouts that start shorter and grow, for runs that blow up early',
   },
+  critic: { ...orNull(criticField), default: null, about: 'A network that judges the images which the rule makes (WGAN-GP); null: none' },
   pace: {
     ...paceField, default: [],
     about: 'Where all that changes over the iterations stands at which, as --minutes has decided it',
@@ -186,7 +206,7 @@ const isTask = (x: unknown): boolean =>
 const trainerField = record<Complete<Rule>>({
   fields: { ...givenFields, ...trainingFields, task: { fits: isTask, expected: 'a task: examples, seeds and loss' } },
   together(options, expect) {
-    const { pool, ranked, mutated, readouts, task: { examples, readouts: wanted } } = options
+    const { rule, pool, ranked, mutated, readouts, critic, task: { examples, readouts: wanted, images } } = options
     const judged = typeof readouts === 'number' ? readouts : readouts.length
     expect(wanted === undefined || judged === wanted, ['readouts'], readouts, `a list of ${wanted} numbers of steps, as the task has`)
     expectTraining(options, expect)
@@ -195,6 +215,8 @@ const trainerField = record<Complete<Rule>>({
       `a slot for each of the ${examples} examples, since each slot keeps its own; or ranked: 'none'`,
     )
     expect(mutated === 0 || examples > 1, ['mutated'], mutated, '0, or a task of more than one example')
+    expect(critic === null || images !== undefined, ['critic'], critic, 'null, or a task that has images, like imageToImageTask')
+    expect(critic === null || rule.grid === 2, ['critic'], critic, 'null, or a rule on a grid of two dimensions')
   },
 })
 

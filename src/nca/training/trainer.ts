@@ -11,6 +11,8 @@
  *   4. the gradient normalised or clipped, then the optimiser
  *   5. the last states go back into the pool; what is not finite, or empty, goes back as a seed
  *
+ * Where a critic judges too, it learns from batches of its own before the rule does (`critic.ts`).
+ *
  * A trainer is pure: `init(key)` makes the first state, `step(state)` the next one. The state is one tree of values:
  * parameters, optimiser, pool, iteration, key. Everything random in an iteration follows from the key and its number.
  */
@@ -28,6 +30,7 @@ import { checkState, checkStateFor, checkTensors, tensorsIn } from './check-stat
 import {
   clipByGlobalNorm, globalNorm, initOptimiser, momentCount, normaliseGrads, updateParams, type OptimiserState,
 } from './optimiser.ts'
+import { initCritic, learnCritic, lossWithCritic, type CriticState } from './critic.ts'
 import { plannedAt } from './pace.ts'
 import { writeBack, type Pool } from './pool.ts'
 import { whyStateComposed } from '../fused/eligible.ts'
@@ -46,6 +49,8 @@ export type TrainerState<P> = {
   readonly pool: Pool
   /** Which example each slot of the pool is to become. */
   readonly examples: readonly number[]
+  /** The critic, where there is one (`TrainerOptions.critic`). */
+  readonly critic?: CriticState
   /** Iterations done. */
   readonly iteration: number
   /** The run's key; iteration i draws from foldIn(key, i). */
@@ -54,8 +59,10 @@ export type TrainerState<P> = {
 
 /** What an iteration reports: tensors of rank 0, to be read when they are wanted, and numbers. */
 export type Metrics = {
-  /** Mean loss of the samples. */
+  /** Mean loss of the samples, that of the task where a critic judges too. */
   readonly loss: Tensor
+  /** How far the critic finds real and made images apart, from the last batch that it learnt from; where there is one. */
+  readonly distance?: Tensor
   /** Norm of the whole gradient, before it is normalised or clipped. */
   readonly gradNorm: Tensor
   /** The gradient of the parameters that learn, as a tree like theirs, before it is normalised or clipped. */
@@ -92,7 +99,7 @@ export type Trainer<S> = {
  */
 export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<TrainerState<Params<R>>> {
   const options = complete('trainer', given)
-  const { rule, task, batch, optimiser, normalise, clip, accumulate } = options
+  const { rule, task, batch, optimiser, normalise, clip, accumulate, critic } = options
   const trainable = startsOf(rule, options.trainable)
   type P = Params<R>
   type State = TrainerState<P>
@@ -110,33 +117,69 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
       check(count > 0, 'trainer', 'trainable', options.trainable, 'the beginning of the path of a parameter')
       const examples = Array.from({ length: options.pool }, (_, slot) => slot % task.examples)
       return {
-        params, optimiser: initOptimiser(optimiser, own), pool: firstPool(options, examples),
+        params, optimiser: initOptimiser(optimiser, own), pool: firstPool(options, examples), ...firstCritic(foldIn(k, 2)),
         examples, iteration: 0, key: split(k)[1],
       }
     }, 'init()')
+  }
+
+  /** The critic as it begins, where there is one. */
+  function firstCritic(k: Key): { readonly critic?: CriticState } {
+    if (!critic) return {}
+    return { critic: initCritic(critic, shownOf(task.seeds([0]), [0]), k) }
+  }
+
+  /** What the critic sees of states of examples. */
+  function shownOf(x: Tensor, examples: readonly number[]): { made: Tensor; given: Tensor | null } {
+    const { made, given } = task.images!
+    return { made: made(x, examples), given: given?.(examples) ?? null }
+  }
+
+  /** What an iteration, or a part of it, begins with: a batch, and how long it is to run. */
+  function begin(state: State, k: Key) {
+    const [slots, damage, kSteps, kFire] = split(k, 4)
+    const kLoss = foldIn(k, 2 ** 31)
+    const plan = plannedAt(options.pace, state.iteration)
+    const drawn = drawBatch(options, { ...state, iteration: plan }, { slots, damage, loss: kLoss })
+    const [least, end] = rolloutLengths(options, plan)
+    return { drawn, kSteps, kFire, kLoss, least, steps: drawInteger(kSteps, least, end) }
+  }
+
+  /** The state with the critic after its steps, and the distance that it found in the last of them. */
+  function sharpen(state: State): { state: State; distance?: Tensor } {
+    if (!critic) return { state }
+    const k = foldIn(state.key, state.iteration)
+    const rate = rateAt(critic.optimiser.rate, plannedAt(options.pace, state.iteration))
+    let now = state.critic!
+    let distance: Tensor | undefined
+    for (let i = 0; i < critic.steps; i++) {
+      ({ critic: now, distance } = scope(() => {
+        const { drawn: { x, examples }, kFire, kLoss, steps } = begin(state, foldIn(k, 2 ** 31 + 1 + i))
+        const grown = rollout(rule, state.params, x, kFire, { steps })
+        return learnCritic(critic, now, { ...shownOf(grown, examples), real: task.images!.real(examples) }, kLoss, rate)
+      }))
+    }
+    return { state: { ...state, critic: now }, distance }
   }
 
   /** One batch: the state with the pool behind it, its loss, and the gradient of the parameters that learn. */
   function learn(state: State, part: number): { state: State; loss: Tensor; grads: unknown; steps: number; drawn: Drawn | null } {
     return scope(() => {
       const k = foldIn(state.key, state.iteration)
-      const kPart = part === 0 ? k : foldIn(k, 3 + part) // split takes those up to 3
-      const [slots, damage, kSteps, kFire] = split(kPart, 4)
-      const kLoss = foldIn(kPart, 2 ** 31)
-      const plan = plannedAt(options.pace, state.iteration)
-      const drawn = drawBatch(options, { ...state, iteration: plan }, { slots, damage, loss: kLoss })
-      const [least, end] = rolloutLengths(options, plan)
-      const steps = drawInteger(kSteps, least, end)
+      // split takes the keys up to 3
+      const { drawn, kSteps, kFire, kLoss, least, steps } = begin(state, part === 0 ? k : foldIn(k, 3 + part))
       const { readouts } = options
       const others = typeof readouts === 'number'
         ? Array.from({ length: readouts - 1 }, (_, i) => drawInteger(foldIn(kSteps, i + 1), least, steps + 1))
         : readouts
       const judged = typeof readouts === 'number' ? [...others, steps] : readouts
-      const [[loss, grown], grads] = valueAndGradAux((own: unknown) => {
+      const [[, { loss, grown }], grads] = valueAndGradAux((own: unknown) => {
         const params = merged(state.params, own, trainable)
         const states = rollout(rule, params, drawn.x, kFire, { steps, readouts: [...others, steps] })
         const losses = judged.map((_, i) => mean(task.loss(states[i], drawn.examples, kLoss, i)))
-        return [div(losses.reduce((a, b) => add(a, b)), losses.length), states.at(-1)!] as const
+        const loss = div(losses.reduce((a, b) => add(a, b)), losses.length), grown = states.at(-1)!
+        const whole = critic ? lossWithCritic(critic, state.critic!.params, shownOf(grown, drawn.examples), loss) : loss
+        return [whole, { loss, grown }] as const
       })(chosen(state.params, trainable))
       if (state.pool.length === 0) return { state, loss, grads, steps, drawn: null }
       const first = (state.iteration * accumulate + part) * batch
@@ -153,7 +196,8 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
 
   function next(before: State): { state: State; metrics: Metrics } {
     return scope(() => {
-      let { state, loss, grads, steps, drawn } = learn(before, 0)
+      const { state: sharpened, distance } = sharpen(before)
+      let { state, loss, grads, steps, drawn } = learn(sharpened, 0)
       for (let part = 1; part < accumulate; part++) {
         const more = learn(state, part)
         state = more.state
@@ -180,7 +224,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
           optimiser: updated.state,
           iteration: before.iteration + 1,
         },
-        metrics: { loss, gradNorm, grads, drawn, steps, rate },
+        metrics: { loss, gradNorm, grads, drawn, steps, rate, ...(distance && { distance }) },
       }
     }, 'an iteration of the trainer')
   }
@@ -197,6 +241,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
           : checkParams(at, rule, params, { like: seed })),
         learnt: params => chosen(params, trainable),
         moments: momentCount(optimiser),
+        critic: firstCritic(key(0)).critic,
         slots: options.pool,
         examples: task.examples,
       })

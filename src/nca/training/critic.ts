@@ -1,0 +1,116 @@
+/**
+ * The critic of WGAN-GP: a small network that tells images that a rule made from real ones, and learns beside the rule
+ * (Arjovsky, Chintala & Bottou, "Wasserstein GAN", ICML 2017; Gulrajani et al., "Improved Training of Wasserstein GANs",
+ * NeurIPS 2017; for automata Otte, Delfosse, Czech & Kersting, "Generative Adversarial Neural Cellular Automata", 2021, and
+ * Spitznagel & Keuper 2026, section 3.1.3). With x real, x̃ made, and c what both stand beside, the edges of a drawing for
+ * instance:
+ *
+ *   the critic     L_D = mean D(x̃, c) − mean D(x, c) + λ mean (‖∇_x̂ D(x̂, c)‖ − 1)²     see `gradientPenalty`
+ *   the rule       L   = p · mean loss − w · mean D(x̃, c)
+ *
+ * D is convolutions with 4×4 taps that halve the image, leaky ReLUs, and one more convolution to a score for each place,
+ * whose mean is the score of the image: it looks at patches, whatever the size of the image (Isola, Zhu, Zhou & Efros,
+ * "Image-to-Image Translation with Conditional Adversarial Networks", CVPR 2017). Nothing in it is normalised over the
+ * batch, for then the penalty of a sample would be one of others too. While L_D falls, mean D(x) − mean D(x̃) is an estimate
+ * of how far the made images are from the real ones, by Wasserstein's distance.
+ */
+import { valueAndGradAux } from '../../autograd/grad.ts'
+import { list, record, type Field } from '../../backends/fields.ts'
+import { numberAbove, numberFrom, wholeFrom } from '../../backends/options.ts'
+import { foldIn, type Key } from '../../tensor/key.ts'
+import { add, mul, sub } from '../../tensor/ops/arithmetic.ts'
+import { concat } from '../../tensor/ops/concat.ts'
+import { conv2d } from '../../tensor/ops/conv2d/conv2d.ts'
+import { zeros } from '../../tensor/ops/create.ts'
+import { leakyRelu } from '../../tensor/ops/functions.ts'
+import { normal } from '../../tensor/ops/random.ts'
+import { mean } from '../../tensor/ops/reduce.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { gradientPenalty } from '../losses/gradient-penalty.ts'
+import { perSample } from '../losses/loss.ts'
+import { adam, initOptimiser, optimiserField, updateParams, type Optimiser, type OptimiserState } from './optimiser.ts'
+
+/** A critic that learns beside the rule, and what the rule learns from it. */
+export type CriticOptions = {
+  /** Channels of its layers, each of which halves the image; default [32, 64]. */
+  widths?: readonly number[]
+  /** Batches from which it learns in each iteration, before the rule does; a whole number > 0, default 5. */
+  steps?: number
+  /** λ, the weight of the gradient penalty, a number ≥ 0; default 10. */
+  penalty?: number
+  /** w, the weight of its score in the loss of the rule, a number > 0; default 1. */
+  weight?: number
+  /** p, the weight of the task's own loss there, a number ≥ 0; default 0, the score alone. */
+  lossWeight?: number
+  /** How it follows its gradients; default `adam({ rate: 1e-4, beta1: 0, beta2: 0.9 })`. */
+  optimiser?: Optimiser
+}
+
+/** With its defaults. */
+export type Critic = Required<CriticOptions>
+
+export const criticField: Field<Critic> = record<Critic>({
+  fields: {
+    widths: { ...list<number>(wholeFrom(1, 4096), 'whole numbers', 1, 16), default: [32, 64], about: 'Channels of its layers, each of which halves the image' },
+    steps: { ...wholeFrom(1, 1000), default: 5, about: 'Batches from which it learns in each iteration' },
+    penalty: { ...numberFrom(0), default: 10, about: 'Weight of the gradient penalty' },
+    weight: { ...numberAbove(0), default: 1, about: 'Weight of its score in the loss of the rule' },
+    lossWeight: { ...numberFrom(0), default: 0, about: "Weight of the task's own loss there; 0: the score alone" },
+    optimiser: { ...optimiserField, default: adam({ rate: 1e-4, beta1: 0, beta2: 0.9 }) },
+  },
+})
+
+/** The layers of a critic, from the image on: kernels `[kh,kw,in,out]` and biases `[out]`. */
+export type CriticParams = readonly { readonly w: Tensor; readonly b: Tensor }[]
+
+/** A critic at one moment of a training. */
+export type CriticState = { readonly params: CriticParams; readonly optimiser: OptimiserState<CriticParams> }
+
+/** Images that a critic tells apart, `[n,h,w,m]`, and what both stand beside, `[n,h,w,k]`, or nothing. */
+export type Shown = { readonly real: Tensor; readonly made: Tensor; readonly given: Tensor | null }
+
+/** A critic, as it begins, of images `[n,h,w,m]` beside what is given: He's normal weights, no biases. */
+export function initCritic({ widths, optimiser }: Critic, { made, given }: Omit<Shown, 'real'>, k: Key): CriticState {
+  const place = { like: made }
+  const channels = made.shape[3] + (given?.shape[3] ?? 0)
+  const inputs = [channels, ...widths], outputs = [...widths, 1]
+  const params = outputs.map((out, i) => {
+    const size = i < widths.length ? 4 : 3
+    const std = Math.sqrt(2 / (1.04 * size * size * inputs[i])) // leaky ReLUs of slope 0.2: 1 + 0.2²
+    return { w: normal(foldIn(k, i), [size, size, inputs[i], out], { std, ...place }), b: zeros([out], place) }
+  })
+  return { params, optimiser: initOptimiser(optimiser, params) }
+}
+
+/** The score of images `[n,h,w,m]` beside what is given, `[n]`: the greater, the more real. */
+export function criticScore(params: CriticParams, images: Tensor, given: Tensor | null): Tensor {
+  const x = given ? concat([images, given], -1) : images
+  const places = params.reduce((h, { w, b }, i) => (i < params.length - 1
+    ? leakyRelu(conv2d(h, w, { bias: b, stride: 2 }))
+    : conv2d(h, w, { bias: b })), x)
+  return perSample(places)
+}
+
+/** L_D, and mean D(x) − mean D(x̃). */
+export function criticLoss(params: CriticParams, { real, made, given }: Shown, penalty: number, k: Key): readonly [Tensor, Tensor] {
+  const distance = sub(mean(criticScore(params, real, given)), mean(criticScore(params, made, given)))
+  const steep = gradientPenalty(x => criticScore(params, x, given), real, made, k)
+  return [sub(mul(penalty, mean(steep)), distance), distance]
+}
+
+/** A critic after one step, and the distance of real and made images before it. */
+export function learnCritic(
+  { optimiser, penalty }: Critic, state: CriticState, shown: Shown, k: Key, rate: number,
+): { critic: CriticState; distance: Tensor } {
+  const [[, distance], grads] = valueAndGradAux((params: CriticParams) => criticLoss(params, shown, penalty, k))(state.params)
+  const { params, state: moments } = updateParams(optimiser, state.optimiser, state.params, grads, rate)
+  return { critic: { params, optimiser: moments }, distance }
+}
+
+/** The loss of a rule whose states are judged by the critic too. */
+export function lossWithCritic(
+  { weight, lossWeight }: Critic, params: CriticParams, { made, given }: Omit<Shown, 'real'>, loss: Tensor,
+): Tensor {
+  const score = mul(-weight, mean(criticScore(params, made, given)))
+  return lossWeight === 0 ? score : add(mul(lossWeight, loss), score)
+}

@@ -33,6 +33,7 @@ const complete: Readonly<Record<string, object>> = {
   play: { ...played, steps: 1 },
   predict: { steps: 1 },
   randomOf: { key: key(0), n: 1 },
+  recover: { by: 'damage', perturb: 1, judge: 2 },
   rollout: { steps: 1 },
   saveGif: { ...played, steps: 1 },
   seed: { height: 8, width: 8 },

@@ -57,6 +57,8 @@ export type { CriticOptions, CriticParams, CriticState } from './training/critic
 export type { PoolRatio, Task, TaskImages, TrainerOptions } from './training/trainer-options.ts'
 export { evaluate, predict } from './tasks/evaluate.ts'
 export type { EvaluateOptions, PredictOptions } from './tasks/evaluate.ts'
+export { recover } from './tasks/recover.ts'
+export type { Recovered, RecoverOptions } from './tasks/recover.ts'
 export { uncertainty } from './tasks/uncertainty.ts'
 export type { Uncertainty, UncertaintyOptions } from './tasks/uncertainty.ts'
 export { conditionalTask } from './tasks/conditional.ts'

@@ -20,10 +20,10 @@ const small = 'saveEvery: 2\ntrain:\n  batch: 2\n  steps: [2, 4]\n  optimiser: {
 const update = 'update: { hidden: 4, lastStd: 0.1 }'
 const files: Record<string, string> = {
   conditional: `task: conditional\ndata: { targets: [🦎, spot.png], size: 5, padding: 1 }\nrule: { channels: { rgba: 4, hidden: 2, condition: 2 }, frozen: [condition], perceive: [identity, sobelX], ${update} }\n${small}  mutated: 1\n`,
-  classification: `task: classification\ndata: { images: classes, size: 6 }\nrule: { channels: { image: 1, hidden: 2, classes: 2 }, frozen: [image], perceive: [identity, sobelX], ${update} }\nvalidate: { every: 1, folds: 3 }\n${small}`,
+  classification: `task: classification\ndata: { images: classes, size: 6 }\nrule: { channels: { image: 1, hidden: 2, classes: 2 }, frozen: [image], perceive: [identity, sobelX], ${update} }\nreport: { metrics: [loss] }\nvalidate: { every: 1, folds: 3 }\n${small}`,
   imageToImage: `task: imageToImage\ndata: { inputs: photos, outputs: masks, loss: dice }\nrule: { channels: { input: 3, hidden: 2, output: 1 }, frozen: [input], perceive: [identity, sobelX], ${update} }\nvalidate: { every: 2, folds: 2, fold: 1 }\n${small}`,
   video: `task: video\ndata: { frames: frames.npy, k: 2 }\nrule: { channels: { input: 2, hidden: 2, output: 2 }, frozen: [input], perceive: [identity, sobelX], ${update} }\n${small}`,
-  texture: `task: texture\nrecipe: texture\ndata: { image: spot.png, size: 16, levels: 1 }\n${small}  pool: 4\n`,
+  texture: `task: texture\nrecipe: texture\ndata: { image: spot.png, size: 16, levels: 1 }\nreport: { metrics: [loss] }\n${small}  pool: 4\n`,
 }
 
 beforeAll(async () => {
@@ -36,6 +36,11 @@ beforeAll(async () => {
   await writeFile(folder('frames.npy'), encodeNpy({ shape: [2, 5, 4, 4], data: Float32Array.from(uniform(key(1), [160]).toArray()) }))
   for (const [task, text] of Object.entries(files)) await writeFile(folder(`${task}.yaml`), text)
 })
+
+// What befalls the automata of a task when they are judged, and what is said where that is no number. The images of a run without a pool live for one rollout.
+const recoveries: Record<string, string[]> = { conditional: ['damage', 'mutation'], classification: ['mutation'], texture: ['damage'], trajectory: ['damage'] }
+const words = ['nothing was damaged', 'not finite']
+const recoveryRows = (task: string): string => (recoveries[task] ?? []).map(by => `recovery from ${by} %,(-?[\\d.e+]+,[\\d.e+]+|(${words.join('|')}),),\\d+\\n`).join('')
 
 const cellgrad = (...args: string[]) => runHere(args, { cwd: folder() })
 
@@ -59,10 +64,10 @@ describe.each(Object.keys(files).filter(task => long || !['conditional', 'video'
 
     const judged = await cellgrad('evaluate', `${task}-1`, '--seeds', '2', '--format', 'json', '--out', `${task}.png`)
     expect([judged.status, judged.err]).toEqual([0, ''])
-    const metrics = JSON.parse(judged.out) as Record<string, { mean: number; std: number }>
+    const metrics = JSON.parse(judged.out) as Record<string, { mean: number; std: number; note?: string }>
     const own = { classification: ['accuracyOfCells', 'accuracyOfImages'], imageToImage: ['dice', 'iou'] }[task] ?? []
-    expect(Object.keys(metrics)).toEqual(['loss', ...own])
-    for (const { mean, std } of Object.values(metrics)) expect([mean, std].every(Number.isFinite)).toBe(true)
+    expect(Object.keys(metrics)).toEqual(['loss', ...own, ...(recoveries[task] ?? []).map(by => `recovery from ${by} %`)])
+    for (const { mean, std, note } of Object.values(metrics)) expect(note ?? ([mean, std].every(Number.isFinite) || [mean, std, note])).toBeOneOf([true, ...words])
     expect((await readPng(folder(`${task}.png`))).width).toBeGreaterThan(0)
   })
 })
@@ -167,6 +172,10 @@ describe('how sure a rule is', () => {
 it('becomes one picture after another', async () => {
   await writeFile(folder('trajectory.yaml'), `task: trajectory\ndata: { targets: [🦎, spot.png], size: 5, padding: 1 }\nrule: { channels: { rgba: 4, hidden: 2 }, perceive: [identity, sobelX], ${update} }\n${small}  readouts: [1, 2]\n`)
   expect(await cellgrad('train', 'trajectory.yaml', '--iterations', '1', '--out', 'trajectory')).toMatchObject({ status: 0, err: '', out: expect.stringContaining('Learning trajectory from 1 example of 7×7 cells') })
+  // Damaged after the first picture, judged at the last; and how sure it is, cell by cell.
+  const judged = await cellgrad('evaluate', 'trajectory', '--seeds', '2', '--format', 'csv')
+  expect(judged).toMatchObject({ status: 0, err: '', out: expect.stringMatching(new RegExp(`^metric,mean,std,examples\nloss,[\\d.]+,[\\d.]+,1\n${recoveryRows('trajectory')}$`)) })
+  expect((await cellgrad('evaluate', 'trajectory', '--runs', '2', '--format', 'csv')).out).toMatch(/^example,nqm,wrong,auroc\n0,[\d.]+,[\d.]+,[\d.]+\nall,/)
   const few = await cellgrad('train', 'trajectory.yaml', '--set', 'train.readouts=[1]', '--out', 'never')
   expect(few).toMatchObject({ status: 1, err: 'trainer: readouts is [1], expected a list of 2 numbers of steps, as the task has.\n' })
 })
@@ -206,7 +215,7 @@ describe('volumes', () => {
   })
 
   it('are classified', async () => {
-    await writeFile(folder('kinds.yaml'), `task: classification\ndata: { images: kinds, standardise: true, loss: mse }\nrule: { grid: 3, channels: { image: 1, classes: 2 }, frozen: [image], perceive: [identity, sobelZ], ${update} }\n${small}`)
+    await writeFile(folder('kinds.yaml'), `task: classification\ndata: { images: kinds, standardise: true, loss: mse }\nrule: { grid: 3, channels: { image: 1, classes: 2 }, frozen: [image], perceive: [identity, sobelZ], ${update} }\nreport: { metrics: [loss] }\n${small}`)
     expect(await cellgrad('train', 'kinds.yaml', '--iterations', '1', '--out', 'kinds-1')).toMatchObject({ status: 0, err: '' })
     expect(await cellgrad('predict', 'kinds-1', 'kinds/a/0.npy', '--out', 'said')).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^kinds\/a\/0\.npy: class [01]\nsaid\/0\.npy\n$/) })
   })
@@ -235,7 +244,7 @@ it('a run of growing is judged by its loss and by what it repairs', async () => 
   expect((await cellgrad('train', '🦎', '--set', 'data.size=5', '--set', 'data.padding=1', '--set', 'train.batch=2', '--set', 'train.steps=[2, 4]', '--set', 'train.iterations=1', '--out', 'grown')).status).toBe(0)
   const { status, out, err } = await cellgrad('evaluate', 'grown', '--seeds', '1', '--format', 'csv', '--out', 'grown.png')
   expect([status, err]).toEqual([0, ''])
-  expect(out).toMatch(/^metric,mean,std,examples\nloss,[\d.]+,0,1\nloss after 24 steps,[\d.]+,0,1\nrecovery %,/)
+  expect(out).toMatch(/^metric,mean,std,examples\nloss,[\d.]+,0,1\nloss after 24 steps,[\d.]+,0,1\nrecovery from damage %,/)
   expect((await readPng(folder('grown.png'))).width).toBeGreaterThan(0)
   expect((await cellgrad('evaluate', 'grown', '--runs', '2', '--format', 'csv')).out).toMatch(/^example,nqm,wrong,auroc\n0,[\d.]+,[\d.]+,[\d.]+\nall,/)
 })
@@ -345,7 +354,7 @@ it.each(long ? [] : ['conditional', 'video'])('%s is trained and judged', async 
   expect(await cellgrad('train', `${task}.yaml`, '--iterations', '1', '--out', `little-${task}`)).toMatchObject({ status: 0, err: '' })
   expect(await cellgrad('evaluate', `little-${task}`, '--runs', '2', '--format', 'csv')).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^example,nqm,wrong,auroc\n\d/) })
   const judged = await cellgrad('evaluate', `little-${task}`, '--seeds', '1', '--format', 'csv', '--out', `little-${task}.png`)
-  expect(judged).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^metric,mean,std,examples\nloss,[\d.]+,0,\d+\n$/) })
+  expect(judged).toMatchObject({ status: 0, err: '', out: expect.stringMatching(new RegExp(`^metric,mean,std,examples\nloss,[\\d.]+,0,\\d+\n${recoveryRows(task)}$`)) })
   const { width, height } = await readPng(folder(`little-${task}.png`))
   // Two pictures in a row, above those that are made of them; or four rows of two frames, beside those that are made.
   expect(width / height).toBeCloseTo({ conditional: 16 / 16, video: 22 / 22 }[task]!, 5)

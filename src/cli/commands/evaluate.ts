@@ -1,6 +1,6 @@
 /**
  * `cellgrad evaluate`: how good a run's model is, by the loss of its task and by metrics, over its examples or others;
- * and how sure it is of each.
+ * how much it recovers of what befalls it; and how sure it is of each.
  */
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -57,8 +57,8 @@ export const evaluate: Command = command('evaluate', 'Judge the model of a run b
     const named = table.rows.map(row => Object.fromEntries(table.columns.map((name, i) => [name, row[i] ?? null])))
     return format === 'json' ? writeJson(named) : writeTable(table, format)
   }
-  const { table, ids, lesson } = await judgeRun(folder, config, model, { steps, seeds, isOther })
-  if (format === 'json') writeJson(Object.fromEntries(table.rows.map(([name, mean, std]) => [word(name), { mean, std }])))
+  const { table, ids, lesson } = await judgeRun(folder, config, model, { steps, seeds, isOther, perturbed: 2 ** 15 })
+  if (format === 'json') writeJson(Object.fromEntries(table.rows.map(([name, mean, std]) => [word(name), typeof mean === 'number' ? { mean, std } : { mean: null, std: null, note: mean }])))
   else writeTable(table, format)
   if (out === undefined) return
   if (isGrowing(config)) await drawGrown(out, config, model, steps)

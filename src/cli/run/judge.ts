@@ -1,29 +1,26 @@
 /**
- * How good the model of a run is: by the loss of its task, and by metrics.
+ * How good the model of a run is: by the loss of its task, by metrics, and by how much it recovers of what befalls it.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { word } from '../../experiment/flat.ts'
 import type { RunTable } from '../../experiment/runs.ts'
 import { meanAndStd } from '../../experiment/sweep/report.ts'
 import type { Config } from '../../experiment/config/schema.ts'
 import type { Experiment } from '../../experiment/tasks/experiment.ts'
-import { lessonOf, type Lesson } from '../../experiment/tasks/lesson.ts'
+import { errorBy, lessonOf, type Lesson } from '../../experiment/tasks/lesson.ts'
+import { perturbationsOf, type Perturbation } from '../../experiment/tasks/perturbations.ts'
 import { isGrowing, type RunConfig } from '../../experiment/tasks/values.ts'
 import { imageToTensor } from '../../nca/files/image-tensor.ts'
 import { padImage } from '../../nca/files/image.ts'
 import type { Model } from '../../nca/files/model-file.ts'
-import { recovery, recoveryProtocol } from '../../nca/losses/recovery.ts'
-import { mse } from '../../nca/losses/loss.ts'
-import { rgba } from '../../nca/state.ts'
-import { rollout } from '../../nca/step.ts'
-import { damageMask, erase } from '../../nca/training/damage.ts'
 import { evaluate } from '../../nca/tasks/evaluate.ts'
 import { growingTask } from '../../nca/tasks/growing.ts'
+import { recover } from '../../nca/tasks/recover.ts'
+import type { Task } from '../../nca/training/trainer-options.ts'
 import { readModel } from '../../node/model.ts'
 import { readPng } from '../../node/pictures/png.ts'
 import { readTaskData } from '../../node/data/task-data.ts'
-import { foldIn, key } from '../../tensor/key.ts'
+import { key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { heldOut, stepsOf } from './lesson.ts'
@@ -40,6 +37,10 @@ export type Judging = {
   readonly isOther?: boolean
   /** Judges by the first so many examples; default by all. */
   readonly most?: number
+  /** Recovery, which takes hundreds of steps, is judged by so many of them, evenly spaced, as have so many cells together; default 2¹³, as for reports. */
+  readonly perturbed?: number
+  /** Which metrics are wanted, as `word` has their names; null, the default: all. */
+  readonly metrics?: readonly string[] | null
 }
 
 /** Judges the model of a run. */
@@ -49,14 +50,16 @@ export function judgeRun(folder: string, config: RunConfig, model: Model, judgin
 
 /** The names of the metrics by which a run is judged. */
 export function metricsOf(config: RunConfig, lesson?: Lesson): string[] {
-  return lesson ? ['loss', ...Object.keys(lesson.measures)] : ['loss', afterEight(stepsOf(config)), 'recovery %']
+  const recoveries = perturbationsOf(config, lesson?.task.examples ?? 1).map(({ by }) => recoveryFrom(by))
+  return [...(lesson ? ['loss', ...Object.keys(lesson.measures)] : ['loss', afterEight(stepsOf(config))]), ...recoveries]
 }
 
+const recoveryFrom = (by: Perturbation['by']): string => `recovery from ${by} %`
 const afterEight = (steps: number): string => `loss after ${8 * steps} steps`
 
-/** The rows of the metrics that a configuration asks for; all where it names none. */
-export function chosen(table: RunTable, metrics: readonly string[] | null): RunTable {
-  return metrics === null ? table : { ...table, rows: table.rows.filter(([name]) => metrics.includes(word(name))) }
+/** Whether a metric is wanted. */
+function isWanted({ metrics = null }: Judging, name: string): boolean {
+  return metrics === null || metrics.includes(name)
 }
 
 /** The best model of a run, or the last, where it was not validated. */
@@ -67,8 +70,10 @@ export async function modelOf(folder: string): Promise<Model> {
 
 const columns = ['metric', 'mean', 'std', 'examples']
 
+type Cell = string | number | undefined
+
 /** A row: the mean over examples and seeds, and the standard deviation of the means of seeds. */
-function row(name: string, bySeed: readonly (readonly number[])[]): (string | number)[] {
+function row(name: string, bySeed: readonly (readonly number[])[]): Cell[] {
   const { mean, std } = meanAndStd(bySeed.map(values => values.reduce((a, b) => a + b, 0) / values.length))
   return [name, Number(mean.toPrecision(4)), Number(std.toPrecision(2)), bySeed[0].length]
 }
@@ -85,34 +90,57 @@ export async function targetOf(folder: string, { data: { padding } }: Config): P
   return imageToTensor(padImage(await readPng(join(folder, files.target)), padding))
 }
 
-async function judgeLesson(experiment: Experiment, { rule, params }: Model, { steps, seeds, isOther = false, most }: Judging): Promise<Judged> {
+async function judgeLesson(experiment: Experiment, model: Model, judging: Judging): Promise<Judged> {
+  const { rule, params } = model
+  const { steps, seeds, isOther = false, most } = judging
   const { lesson, ids: all } = await judgedBy(experiment, isOther)
   const ids = all.slice(0, most)
   const measures = { loss: lesson.task.loss, ...lesson.measures }
   const rows = []
-  for (const [name, measure] of Object.entries(measures)) {
+  for (const [name, measure] of Object.entries(measures).filter(([name]) => isWanted(judging, name))) {
     const values: number[][] = []
     for (let seed = 0; seed < seeds; seed++) values.push(await evaluate(rule, lesson.task, params, { steps, examples: ids, key: key(seed), measure }))
     rows.push(row(name, values))
   }
-  return { table: { columns, rows }, ids, lesson }
+  const [metric = 'loss'] = Object.keys(lesson.measures)
+  const recoveries = await recoveryRows(experiment, model, lesson.task, ids, judging, errorBy(lesson, metric))
+  return { table: { columns, rows: [...rows, ...recoveries] }, ids, lesson }
 }
 
 /** By the loss, at the end of a rollout and after eight of them; and by how much of damage is repaired. */
-async function judgeGrowing(folder: string, config: Config, { rule, params }: Model, { steps, seeds }: Judging): Promise<Judged> {
-  const target = await targetOf(folder, config)
-  const task = growingTask(rule, target)
+async function judgeGrowing(folder: string, config: Config, model: Model, judging: Judging): Promise<Judged> {
+  const { rule, params } = model
+  const { steps, seeds } = judging
+  const task = growingTask(rule, await targetOf(folder, config))
   const keys = Array.from({ length: seeds }, (_, i) => key(i))
   const after = async (n: number): Promise<number[][]> => Promise.all(keys.map(k => evaluate(rule, task, params, { steps: n, key: k })))
-  const rows = [row('loss', await after(steps)), row(afterEight(steps), await after(8 * steps))]
-  const repaired = await Promise.all(keys.map(k => scope(() => {
-    const { perturb, judge } = recoveryProtocol
-    const before = rollout(rule, params, task.seeds([0]), k, { steps: perturb })
-    const [, height, width] = before.shape
-    const damaged = erase(before, damageMask(foldIn(k, perturb), config.train.damage, 1, height, width, before.backend))
-    const final = rollout(rule, params, damaged, k, { steps: judge - perturb, from: perturb })
-    const [a, b, c] = [before, damaged, final].map(x => mse(rgba(x), target))
-    return { data: recovery(a, b, c).data() }
-  }).data))
-  return { table: { columns, rows: [...rows, row('recovery %', repaired.map(values => Array.from(values)))] }, ids: [] }
+  const rows: Cell[][] = []
+  for (const [name, n] of [['loss', steps], [afterEight(steps), 8 * steps]] as const) if (isWanted(judging, name)) rows.push(row(name, await after(n)))
+  return { table: { columns, rows: [...rows, ...await recoveryRows(config, model, task, [0], judging)] }, ids: [] }
+}
+
+/** A row for each way in which the automata of a run are perturbed, or what there is to say where that is no number. */
+async function recoveryRows(
+  config: RunConfig, { rule, params }: Model, task: Task, ids: readonly number[], judging: Judging, measure: Task['loss'] = task.loss,
+): Promise<Cell[][]> {
+  const { seeds, perturbed = 2 ** 13 } = judging
+  const cells = scope(() => task.seeds([ids[0]]).shape.slice(0, -1)).reduce((a, b) => a * b, 1)
+  const n = Math.min(ids.length, Math.max(2, Math.floor(perturbed / cells)))
+  const examples = Array.from({ length: n }, (_, i) => ids[Math.floor((i * ids.length) / n)])
+  const rows: Cell[][] = []
+  for (const perturbation of perturbationsOf(config, task.examples)) {
+    const name = recoveryFrom(perturbation.by)
+    if (!isWanted(judging, name)) continue
+    const percents: number[] = []
+    if (perturbation.by === 'damage' || n > 1) {
+      for (let seed = 0; seed < seeds; seed++) {
+        const { percent } = await recover(rule, task, params, { ...perturbation, examples, key: key(seed), measure })
+        if (percent !== null) percents.push(percent)
+      }
+    }
+    const why = n === 1 && perturbation.by === 'mutation' ? 'no other example' : percents.length === 0 ? 'nothing was damaged' : percents.every(Number.isFinite) ? null : 'not finite'
+    const [, ...numbers] = why === null ? row(name, percents.map(percent => [percent])) : [name, why, undefined]
+    rows.push([name, numbers[0], numbers[1], n])
+  }
+  return rows
 }

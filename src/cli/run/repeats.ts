@@ -9,6 +9,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isNumber } from '../../backends/options.ts'
 import { partsOf, type Part } from '../../experiment/tasks/parts.ts'
 import { runYaml, type RunConfig } from '../../experiment/tasks/values.ts'
 import { toCsv, toMarkdown, type RunTable } from '../../experiment/runs.ts'
@@ -19,7 +20,7 @@ import { loadRunConfig } from '../input/config-file.ts'
 import { invocation, quoted } from '../input/invocation.ts'
 import { say } from '../terminal/output.ts'
 import { writeTable } from '../terminal/table.ts'
-import { chosen, judgeRun, modelOf } from './judge.ts'
+import { judgeRun, modelOf } from './judge.ts'
 import { stepsOf } from './lesson.ts'
 import { parseMetrics } from './metrics.ts'
 import { files, newFolder } from './run-folder.ts'
@@ -81,17 +82,20 @@ async function compared(folder: string, parts: readonly Part[]): Promise<RunTabl
   const tables: RunTable[] = []
   for (const { name, config } of parts) {
     const own = join(folder, name)
-    const { table } = await judgeRun(own, config, await modelOf(own), { steps: stepsOf(config), seeds: 1 })
-    tables.push(chosen(table, config.report.metrics))
+    const { table } = await judgeRun(own, config, await modelOf(own), { steps: stepsOf(config), seeds: 1, metrics: config.report.metrics })
+    tables.push(table)
   }
-  const values = tables.map(({ rows }) => rows.map(([, mean]) => mean as number))
-  const over = tables[0].rows.map((_, column) => meanAndStd(values.map(row => row[column])))
-  const short = (x: number): number => Number(x.toPrecision(4))
+  const values = tables.map(({ rows }) => rows.map(([, mean]) => mean))
+  const over = tables[0].rows.map((_, column) => {
+    const known = values.map(row => row[column]).filter(x => isNumber(x)) // of a recovery there may be words
+    return known.length === 0 ? null : meanAndStd(known)
+  })
+  const short = (x: number | undefined): number | undefined => (x === undefined ? x : Number(x.toPrecision(4)))
   return {
     columns: ['run', ...tables[0].rows.map(([name]) => word(name))],
     rows: [
       ...parts.map(({ name }, i) => [name, ...values[i]]),
-      ['mean', ...over.map(({ mean }) => short(mean))], ['std', ...over.map(({ std }) => short(std))],
+      ['mean', ...over.map(of => short(of?.mean))], ['std', ...over.map(of => short(of?.std))],
     ],
   }
 }

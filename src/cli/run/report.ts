@@ -11,7 +11,7 @@ import { writeFileAtomic } from '../../node/atomic-file.ts'
 import type { Lesson } from '../../experiment/tasks/lesson.ts'
 import type { RunConfig } from '../../experiment/tasks/values.ts'
 import { writePng } from '../../node/pictures/png.ts'
-import { chosen, judgeRun, metricsOf, modelOf } from './judge.ts'
+import { judgeRun, metricsOf, modelOf } from './judge.ts'
 import { stepsOf } from './lesson.ts'
 import { files, type Run } from './run-folder.ts'
 
@@ -28,14 +28,14 @@ export function checkReport(config: RunConfig, lesson?: Lesson): void {
 /** Judges a run's model, and writes what came of it beside its pictures. */
 export async function writeReport({ folder, config, name }: Pick<Run, 'folder' | 'config' | 'name'>): Promise<void> {
   const model = await modelOf(folder)
-  const { table } = await judgeRun(folder, config, model, { steps: stepsOf(config), seeds, most })
+  const { table } = await judgeRun(folder, config, model, { steps: stepsOf(config), seeds, most, metrics: config.report.metrics })
   const { iterations, validation } = model.provenance
   const kept = await readdir(join(folder, files.pictures)).catch(() => [])
   const pictures = [...[files.made, files.growth, files.animation, files.regeneration, files.chart].filter(file => existsSync(join(folder, file))), ...kept.sort().map(file => `${files.pictures}/${file}`)]
   await writeFileAtomic(join(folder, files.report), [
     `# ${name}`, '',
     `The model after ${iterations} iterations${validation === undefined ? '' : `, the best by validation, ${Number(Number(validation).toPrecision(4))}`}; mean and standard deviation over ${seeds} seeds.`, '',
-    toMarkdown(chosen(table, config.report.metrics)),
+    toMarkdown(table),
     ...pictures.map(file => `![${file}](${file})\n`),
   ].join('\n'))
 }

@@ -13,7 +13,7 @@ import { argSort } from '../../tensor/ops/sort.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { tensor, valuesOf, type Tensor } from '../../tensor/tensor.ts'
 import { sampleAxes } from '../losses/loss.ts'
-import { damageMask, erase } from './damage.ts'
+import { damagedBut, damageMask } from './damage.ts'
 import { makePool, samplePool, type Pool } from './pool.ts'
 import type { DataRule, Rule } from '../rule/types.ts'
 import { exchangeInputs, frozenChannels } from '../step.ts'
@@ -123,10 +123,4 @@ export function soundOr(rule: Rule, x: Tensor, seeds: () => Tensor): Tensor {
 /** A mask `[b]` on the backend of x. */
 function maskOf(bits: readonly boolean[], { backend }: Tensor): Tensor {
   return tensor(Uint32Array.from(bits, Number), { backend })
-}
-
-/** x with the cells of a mask zeroed, but for channels that never change. */
-function damagedBut(rule: Rule, x: Tensor, hit: Tensor): Tensor {
-  const erased = erase(x, hit)
-  return rule.type === 'custom' || rule.frozen.length === 0 ? erased : where(frozenChannels(rule, x), x, erased)
 }

@@ -13,6 +13,8 @@ import { where } from '../../tensor/ops/compare.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { checkShape } from '../../tensor/shape.ts'
 import { tensor, type Tensor } from '../../tensor/tensor.ts'
+import type { Rule } from '../rule/types.ts'
+import { frozenChannels } from '../step.ts'
 
 /**
  * Where damage falls: each number is drawn from a range, first to second, lengths in units in which the grid is 2 wide,
@@ -133,4 +135,10 @@ function coordinate(i: number, n: number): number {
 export function erase(x: Tensor, mask: Tensor): Tensor {
   requireTensor('erase', 'the mask', mask)
   return where(reshape(mask, [...mask.shape, 1]), 0, x)
+}
+
+/** x with the cells of a mask zeroed, but for channels of the rule that never change. */
+export function damagedBut(rule: Rule, x: Tensor, mask: Tensor): Tensor {
+  const erased = erase(x, mask)
+  return rule.type === 'custom' || rule.frozen.length === 0 ? erased : where(frozenChannels(rule, x), x, erased)
 }

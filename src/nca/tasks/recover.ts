@@ -1,0 +1,97 @@
+/**
+ * How a rule answers to what befalls it in the midst of its life (Spitznagel & Keuper 2026, equation 3, and the protocol of
+ * NCAtorch): examples live from their seeds to one step, are perturbed, and are judged after another.
+ *
+ *   damage     a part of the grid is erased, but for what never changes (frozen channels)
+ *   mutation   what never changes becomes that of another example, which they should become from then on
+ *
+ *   recovery % = 100 (m_final − m_damaged) / (m_before − m_damaged),     m the mean of an error over the examples
+ *
+ * Where the perturbation made the error hardly greater, nothing was there to recover from, and the quotient says nothing.
+ */
+import { callable, check, checkOptions, keysOf, later, oneOf, required, wholeFrom } from '../../backends/options.ts'
+import { foldIn, type Key } from '../../tensor/key.ts'
+import { scope } from '../../tensor/lifetime.ts'
+import { tensor, type Tensor } from '../../tensor/tensor.ts'
+import { recovery, recoveryProtocol } from '../losses/recovery.ts'
+import type { DataRule, Params, Rule } from '../rule/types.ts'
+import { exchangeInputs, rollout } from '../step.ts'
+import { damagedBut, damageMask, publishedCircles, wholeDamage, type Damage } from '../training/damage.ts'
+import type { Task } from '../training/trainer-options.ts'
+import { batches, predictOptions, type PredictOptions } from './evaluate.ts'
+
+export type RecoverOptions = Omit<PredictOptions, 'steps'> & {
+  /** What befalls the states: 'damage', of planes only, or 'mutation', of rules with frozen channels and of two examples or more. */
+  by: 'damage' | 'mutation'
+  /** How they are damaged, default `publishedCircles`. */
+  damage?: Damage
+  /** The step after which they are perturbed, and that after which they are judged; default `recoveryProtocol`, 149 and 449. */
+  perturb?: number
+  judge?: number
+  /** From states `[n,h,w,c]` and their examples to an error `[n]`, of which less is better; default the task's loss. */
+  measure?: Task['loss']
+}
+
+export type Recovered = {
+  /** The mean of the error before the perturbation, right after it, and at the end. */
+  readonly before: number
+  readonly damaged: number
+  readonly final: number
+  /** Recovery in percent, see `recovery`; null where the error became less than 1 % greater: nothing was damaged. */
+  readonly percent: number | null
+}
+
+const { steps: _steps, ...shared } = predictOptions
+const recoverKeys = keysOf<RecoverOptions>({
+  ...shared, by: required(oneOf(['damage', 'mutation'])), damage: later, perturb: wholeFrom(0), judge: wholeFrom(0), measure: callable,
+})
+
+/**
+ * How much of what a perturbation destroys a rule builds up again. In a mutation each example becomes the one that stands half
+ * the list further, and from then on is judged by it. A task of several readouts is judged by the first of them where it is
+ * perturbed, and by the last at the end.
+ *
+ * @throws where the task has no such example, `judge` is not after `perturb`, or the rule cannot be perturbed so
+ * @example const { percent } = await recover(rule, task, params, { by: 'damage', examples: [0, 1, 2, 3] })
+ */
+export async function recover<R extends Rule>(rule: R, task: Task, params: Params<R>, options: RecoverOptions): Promise<Recovered> {
+  const name = 'recover'
+  checkOptions(name, options, recoverKeys)
+  const { by, damage = publishedCircles, perturb = recoveryProtocol.perturb, judge = recoveryProtocol.judge, measure = task.loss, ...rest } = options
+  const { batch = 32, examples: ids = Array.from({ length: task.examples }, (_, i) => i) } = rest
+  check(judge > perturb, name, 'judge', judge, `a step after ${perturb}, that of the perturbation`)
+  wholeDamage(name, damage)
+  const runs = batches(name, rule, task, params, { ...rest, steps: perturb })
+  const isMutation = by === 'mutation'
+  check(!isMutation || (rule.type !== 'custom' && rule.frozen.length > 0), name, 'by', by, "'damage': the rule has no frozen channels in which it is told what to become")
+  check(!isMutation || ids.length > 1, name, 'the number of examples', ids.length, 'at least 2, of which one can become the other')
+  const others = isMutation ? ids.map((_, i) => ids[(i + (ids.length >> 1)) % ids.length]) : ids
+  const early = (task.readouts ?? 1) > 1 ? 0 : undefined
+  const errors: readonly number[][] = [[], [], []]
+  for (const [i, run] of runs.entries()) {
+    const wanted = others.slice(i * batch, (i + 1) * batch)
+    const judged = scope(() => {
+      const { x, ids: own, k } = run()
+      const hit = isMutation ? exchangeInputs(rule as DataRule, x, task.seeds(wanted)) : damagedBy(rule, x, damage, foldIn(k, perturb))
+      const end = rollout(rule, params, hit, k, { steps: judge - perturb, from: perturb })
+      return { data: [measure(x, own, k, early), measure(hit, wanted, k, early), measure(end, wanted, k)].map(error => error.data()) }
+    })
+    for (const [j, values] of (await Promise.all(judged.data)).entries()) errors[j].push(...values)
+  }
+  const [before, damaged, final] = errors.map(values => values.reduce((a, b) => a + b, 0) / values.length)
+  const isUnhurt = damaged - before <= 0.01 * Math.abs(before)
+  return { before, damaged, final, percent: isUnhurt ? null : await percentOf(before, damaged, final) }
+}
+
+function damagedBy(rule: Rule, x: Tensor, damage: Damage, k: Key): Tensor {
+  const [n, ...axes] = x.shape.slice(0, -1)
+  check(axes.length === 2, 'recover', 'by', 'damage', 'mutation: damage is of planes')
+  return damagedBut(rule, x, damageMask(k, damage, n, axes[0], axes[1], x.backend))
+}
+
+async function percentOf(...errors: readonly [number, number, number]): Promise<number> {
+  const of = (x: number): Tensor => tensor(x, { dtype: 'float64' })
+  const [before, damaged, final] = errors
+  const [percent] = await scope(() => ({ data: recovery(of(before), of(damaged), of(final)).data() })).data
+  return percent
+}

@@ -5,7 +5,7 @@ import type { Backend } from '../backends/backend.ts'
 import { sizeOf } from '../tensor/shape.ts'
 import { defaultBackend, type Tensor } from '../tensor/tensor.ts'
 import { whyComposed, whyStateComposed } from './fused/eligible.ts'
-import { activationInWords } from './mlp.ts'
+import { activationInWords, type Norm } from './mlp.ts'
 import { isLearned, kindOf } from './perceptions/kinds.ts'
 import { channelCount, updatedChannels } from './rule/channels.ts'
 import { paramShapes, perceptionSize } from './rule/parameters.ts'
@@ -37,6 +37,7 @@ function inWords(rule: DataRule): string {
   return [
     `${perceive.map(part => partInWords(part, grid)).join(', ')} (${padding} padding${grid === 2 ? '' : `, ${grid}-D`})`
       + ` → ${perceptionSize(rule)} → ${hidden} → ${updatedChannels(rule).length}, ${weights} parameters.`,
+    ...(update.norm === null ? [] : [normInWords(update.norm)]),
     ...(update.residual ? ['Hidden layers are residual.'] : []),
     ...(update.lastActivation === 'linear' ? [] : [`Changes go through ${activationInWords(update.lastActivation, update.slope)}.`]),
     ...(stepSize === 1 ? [] : [`Changes are multiplied by ${stepSize}.`]),
@@ -47,6 +48,11 @@ function inWords(rule: DataRule): string {
     ...(bound ? [bound.type === 'tanh' ? 'tanh after each step.' : `Clamped to ${bound.low} … ${bound.high}.`] : []),
     ...(frozen.length > 0 ? [`Frozen: ${frozen.join(', ')}.`] : []),
   ].join(' ')
+}
+
+function normInWords({ on, groups }: Norm): string {
+  const where = { perception: 'what is perceived', hidden: 'sums of hidden layers', both: 'what is perceived and sums of hidden layers' }[on]
+  return `Layer norm of ${where}${groups === 1 ? '' : `, in ${groups} groups`}.`
 }
 
 function livingInWords(living: DataRule['living']): string {

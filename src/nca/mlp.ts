@@ -4,16 +4,20 @@
  *   h₀ = y          h_i = σ(h_(i−1)·w_i + b_i)          U(y) = τ(h_L·w_(L+1) + b_(L+1))
  *
  * One hidden layer of ReLUs, with a last layer that begins at zero, is that of Growing NCA (Mordvintsev et al. 2020):
- * the first rule does nothing, and so does no harm. τ is linear but where a rule says otherwise: tanh bounds each change. A residual network adds to each hidden layer the one before it,
- * where both are equally wide (He et al. 2016): h_i = h_(i−1) + σ(h_(i−1)·w_i + b_i).
+ * the first rule does nothing, and so does no harm. τ is linear but where a rule says otherwise: tanh bounds each change.
+ * A residual network adds to each hidden layer the one before it, where both are equally wide (He et al. 2016):
+ * h_i = h_(i−1) + σ(h_(i−1)·w_i + b_i). With norms, what is perceived, the sums of hidden layers, or both go through N, the
+ * layer norm of each cell's numbers, or of groups of them (`layerNorm`; Ba et al. 2016): h₀ = N(y), h_i = σ(N(h_(i−1)·w_i + b_i)).
  */
-import { dataOf, oneOrMore, type Field, type Table } from '../backends/fields.ts'
+import { dataOf, oneOrMore, orNull, record, type Expect, type Field, type Path, type Table } from '../backends/fields.ts'
 import { flag, numberFrom, oneOf } from '../backends/options.ts'
 import { add } from '../tensor/ops/arithmetic.ts'
 import { where } from '../tensor/ops/compare.ts'
 import { dense } from '../tensor/ops/dense.ts'
 import { gelu, leakyRelu, leakySlope, relu, sigmoid, silu, softplus, tanh } from '../tensor/ops/functions.ts'
+import { layerNorm } from '../tensor/ops/layer-norm.ts'
 import { reshape } from '../tensor/ops/reshape.ts'
+import { stopGradient } from '../tensor/ops/stop-gradient.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { most, units } from './rule/limits.ts'
 import type { ParamSpec } from './perceptions/kind.ts'
@@ -49,6 +53,27 @@ export const slopeField: Field<number> = {
   ...numberFrom(0, 1), default: leakySlope, about: 'Slope of leaky ReLUs below 0',
 }
 
+const normPlaces = ['perception', 'hidden', 'both'] as const
+
+/** A layer norm of each cell's numbers: what is perceived, the sums of hidden layers before their activation, or both. */
+export type Norm = {
+  readonly on: (typeof normPlaces)[number]
+  /** Groups of neighbouring numbers, each with its own mean and variance, a divisor of how many there are; default 1. */
+  readonly groups: number
+}
+
+const normTable: Table<Norm> = {
+  fields: {
+    on: { ...oneOf(normPlaces), about: 'What is normalised: the perception, the sums of hidden layers, or both' },
+    groups: { ...units, default: 1, about: 'Groups of numbers, each with its own mean and variance' },
+  },
+}
+
+/** Whether a network has a norm before its layer i, from 1: that of the perception is 0, of a hidden layer its own number. */
+function hasNorm({ norm }: Mlp, layer: number): boolean {
+  return norm?.on === 'both' || norm?.on === (layer === 0 ? 'perception' : 'hidden')
+}
+
 /** A network of dense layers, applied to the perception of each cell. */
 export type Mlp = {
   readonly type: 'mlp'
@@ -74,15 +99,20 @@ export type Mlp = {
   readonly lastBias: boolean
   /** What the last layer applies to its sums, which are the change of the cell; default 'linear'. */
   readonly lastActivation: Activation
+  /** What goes through a layer norm; null, the default, for nothing. */
+  readonly norm: Norm | null
 }
 
-export type MlpOptions = Partial<Omit<Mlp, 'type' | 'hidden'>>
+export type MlpOptions = Partial<Omit<Mlp, 'type' | 'hidden' | 'norm'>> & {
+  /** What goes through a layer norm, in how many groups, 1 by default; null, the default, for nothing. */
+  readonly norm?: Pick<Norm, 'on'> & Partial<Norm> | null
+}
 
 /**
  * Weights w1, w2, … `[in, out]` and biases b1, b2, … `[out]` of the layers; the last bias is there where the network has
- * one.
+ * one. Where it has norms, also scale0 and shift0 of the perception, `[in]`, and scale1, shift1, … of hidden layers, `[out]`.
  */
-export type MlpParams = Readonly<Record<`w${number}` | `b${number}`, Tensor>>
+export type MlpParams = Readonly<Record<`w${number}` | `b${number}` | `scale${number}` | `shift${number}`, Tensor>>
 
 /**
  * A network with hidden layers. By default that of Growing NCA: ReLUs, and a last layer that starts at zero, with bias.
@@ -90,6 +120,7 @@ export type MlpParams = Readonly<Record<`w${number}` | `b${number}`, Tensor>>
  * @param hidden units of the hidden layer, or of each of several
  * @throws for what a network cannot have
  * @example mlp(96, { activation: 'tanh', lastBias: false })
+ * @example mlp(96, { norm: { on: 'perception' } })
  * @example mlp([80, 80], { activation: 'leakyRelu', slope: 0.01, residual: true, lastStd: 1e-3 })
  */
 export function mlp(hidden: number | readonly number[], options: MlpOptions = {}): Mlp {
@@ -107,7 +138,18 @@ export const mlpTable: Table<Mlp> = {
     lastStd: { ...numberFrom(0), default: 0, about: "Standard deviation of the last layer's first weights" },
     lastBias: { ...flag, default: true, about: 'Whether the last layer has a bias' },
     lastActivation: { ...oneOf(activations), default: 'linear', about: 'What the last layer applies to its sums, the change' },
+    norm: { ...orNull(record(normTable)), default: null, about: 'What goes through a layer norm; null: nothing' },
   },
+  together({ hidden, norm }, expect) {
+    const odd = norm && norm.on !== 'perception' ? hidden.find(n => n % norm.groups !== 0) : undefined
+    expect(odd === undefined, ['norm', 'groups'], norm?.groups, `a divisor of the units of each hidden layer, like ${odd}`)
+  },
+}
+
+/** Expects what is perceived, so many numbers, to be of whole groups. */
+export function expectGroups({ norm }: Mlp, inputs: number, path: Path, expect: Expect): void {
+  const whole = !norm || norm.on === 'hidden' || inputs % norm.groups === 0
+  expect(whole, [...path, 'norm', 'groups'], norm?.groups, `a divisor of ${inputs}, of how many numbers a cell perceives`)
 }
 
 /** The parameters of a network from `inputs` to `outputs` numbers, by name, in order. */
@@ -115,11 +157,15 @@ export function mlpParams(network: Mlp, inputs: number, outputs: number): Record
   const { hidden, init, lastStd, lastBias } = network
   const widths = [inputs, ...hidden]
   const last = hidden.length + 1
+  const normParams = (layer: number, n: number): [string, ParamSpec][] => (hasNorm(network, layer)
+    ? [[`scale${layer}`, { shape: [n], init: 'ones' }], [`shift${layer}`, { shape: [n], init: 'zeros' }]] : [])
   const torch = (inputs: number) => (init === 'torch' ? { limit: 1 / Math.sqrt(inputs) } : null)
   return {
+    ...Object.fromEntries(normParams(0, inputs)),
     ...Object.fromEntries(hidden.flatMap((n, i): [string, ParamSpec][] => [
       [`w${i + 1}`, { shape: [widths[i], n], init: torch(widths[i]) ?? { glorot: [widths[i], n] } }],
       [`b${i + 1}`, { shape: [n], init: torch(widths[i]) ?? 'zeros' }],
+      ...normParams(i + 1, n),
     ])),
     [`w${last}`]: { shape: [hidden.at(-1)!, outputs], init: lastStd > 0 ? { std: lastStd } : 'zeros' },
     ...(lastBias ? { [`b${last}`]: { shape: [outputs], init: 'zeros' } } : {}),
@@ -130,18 +176,38 @@ export function mlpParams(network: Mlp, inputs: number, outputs: number): Record
  * What each layer makes of y `[b,h,w,inputs]`: h₁ … h_L and, the last, U(y) `[b,h,w,outputs]`; cells that `mask`
  * `[b,h,w]` leaves out are 0 in U, and derivatives go through those of `gradMask` only.
  */
-export function mlpLayers(
-  { hidden, activation, slope, residual, lastActivation }: Mlp, params: MlpParams, y: Tensor, mask?: Tensor, gradMask?: Tensor,
-): Tensor[] {
+export function mlpLayers(network: Mlp, params: MlpParams, y: Tensor, mask?: Tensor, gradMask?: Tensor): Tensor[] {
+  const { hidden, activation, slope, residual, lastActivation } = network
   const last = hidden.length + 1
+  const comparable = (x: Tensor, layer: number): Tensor => (
+    hasNorm(network, layer) ? cellsNorm(network, params, x, layer, { mask, gradMask }) : x)
+  const sums = (x: Tensor, n: number): Tensor => dense(x, params[`w${n}`], { bias: params[`b${n}`], mask, gradMask })
   const layers: Tensor[] = []
   hidden.forEach((n, i) => {
-    const x = layers.at(-1) ?? y
-    const next = activate(activation, dense(x, params[`w${i + 1}`], { bias: params[`b${i + 1}`], mask, gradMask }), slope)
+    const x = layers.at(-1) ?? comparable(y, 0)
+    const next = activate(activation, comparable(sums(x, i + 1), i + 1), slope)
     layers.push(residual && x.shape.at(-1) === n ? add(x, next) : next)
   })
-  const sums = dense(layers.at(-1)!, params[`w${last}`], { bias: params[`b${last}`], mask, gradMask })
-  if (lastActivation === 'linear') return [...layers, sums]
-  const change = activate(lastActivation, sums, slope)
-  return [...layers, mask ? where(reshape(mask, [...mask.shape, 1]), change, 0) : change]
+  const change = sums(layers.at(-1)!, last)
+  if (lastActivation === 'linear') return [...layers, change]
+  const bounded = activate(lastActivation, change, slope)
+  return [...layers, mask ? where(onChannels(mask), bounded, 0) : bounded]
+}
+
+/**
+ * The norm of cells, through which derivatives go in those of `gradMask` only. A cell that is left out is selected away before
+ * anything is computed: what is not finite in it would be so in the derivatives of scale and shift.
+ */
+function cellsNorm(
+  { norm }: Mlp, params: MlpParams, x: Tensor, layer: number, { mask, gradMask = mask }: { mask?: Tensor; gradMask?: Tensor },
+): Tensor {
+  const how = { scale: params[`scale${layer}`], shift: params[`shift${layer}`], groups: norm!.groups }
+  if (!gradMask) return layerNorm(x, how)
+  const through = layerNorm(where(onChannels(gradMask), x, 0), how)
+  return gradMask === mask ? through : where(onChannels(gradMask), through, stopGradient(layerNorm(x, how)))
+}
+
+/** A mask `[b,h,w]` as `[b,h,w,1]`. */
+function onChannels(mask: Tensor): Tensor {
+  return reshape(mask, [...mask.shape, 1])
 }

@@ -96,6 +96,7 @@ describe('the automaton of a page', () => {
     ] as const),
     ['a slope of leaky ReLUs', { update: mlp(8, { activation: 'leakyRelu', slope: 0.4 }), perceive: [conv(6, { activation: 'leakyRelu', slope: 0.05 })] }],
     ['a residual network', { update: mlp([8, 8, 8], { residual: true }) }],
+    ['layer norms of groups', { update: mlp([6, 9], { norm: { on: 'both', groups: 3 } }) }],
     ['learned filters of two sizes', { perceive: [depthwise(2, { size: 5 }), 'laplacian', depthwise(1)] }],
     ['noise on the state', { noise: { on: 'state', std: 0.1 } }],
     ['noise on the change', { noise: { on: 'change', std: 0.1 } }],

@@ -137,6 +137,7 @@ describe('presets', () => {
             "lastActivation": "linear",
             "lastBias": true,
             "lastStd": 0,
+            "norm": null,
             "residual": false,
             "slope": 0.2,
             "type": "mlp",
@@ -550,7 +551,7 @@ describe('files', () => {
   it('say in one sentence what is wrong', async () => {
     const bytes = await encodeModel({ rule, params: init(rule, key(1)), provenance: {} })
     expect(() => decodeModel(bytes.slice(0, 50), 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(
-      `[Error: safetensors: a.safetensors: header of 960 bytes does not fit into 50 bytes]`,
+      `[Error: safetensors: a.safetensors: header of 976 bytes does not fit into 50 bytes]`,
     )
     expect(() => decodeCheckpoint(bytes, 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(
       `[Error: a.safetensors is not a cellgrad checkpoint: its metadata says format "cellgrad model 1", expected "cellgrad checkpoint 1".]`,

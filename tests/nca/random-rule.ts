@@ -7,7 +7,7 @@ import type { PartKind } from '../../src/nca/perceptions/kind.ts'
 import { kinds } from '../../src/nca/perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../../src/nca/rule/channels.ts'
 import { defineRule } from '../../src/nca/rule/define.ts'
-import { init } from '../../src/nca/rule/parameters.ts'
+import { init, perceptionSize } from '../../src/nca/rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../../src/nca/rule/types.ts'
 import { filterNames } from '../../src/tensor/filters.ts'
 import { foldIn, key } from '../../src/tensor/key.ts'
@@ -47,7 +47,9 @@ export const rules: fc.Arbitrary<DataRule> = fc.record({
     const updated = updatedChannels(rest)
     const when = lives !== null && lives % 3 === 0 ? 'after' : 'both'
     const living = lives === null ? null : { channel: updated[lives % updated.length], above: 0.1, when } as const
-    return defineRule({ ...rest, living })
+    const { norm } = rest.update
+    const whole = norm && perceptionSize(rest) % norm.groups !== 0 ? { ...norm, groups: 1 } : norm
+    return defineRule({ ...rest, update: { ...rest.update, norm: whole }, living })
   })
 
 export type Scene = { rule: DataRule; params: DataParams; x: Tensor; n: number }

@@ -279,6 +279,11 @@ describe('rules', () => {
     const [gelu, bounded] = [{ activation: 'gelu' } as const, { lastActivation: 'tanh' } as const].map(more => explain(defineRule({ ...growingRule, update: mlp(8, more) })))
     expect(gelu).toMatch(/^composed of operators, because it applies GELU: .* 8 GELU /)
     expect(bounded).toMatch(/^composed of operators, because its change goes through tanh: .*Changes go through tanh\./)
+    const normed = defineRule({ ...growingRule, update: mlp(8, { norm: { on: 'both', groups: 4 } }) })
+    expect(explain(normed)).toMatch(/^composed of operators, because its network has norms: .* Layer norm of what is perceived and sums of hidden layers, in 4 groups\./)
+    expect(() => mlp(8, { norm: { on: 'hidden', groups: 3 } })).toThrow('mlp: norm.groups is 3, expected a divisor of the units of each hidden layer, like 8.')
+    expect(() => defineRule({ ...growingRule, update: mlp(10, { norm: { on: 'both', groups: 10 } }) }))
+      .toThrow('rule: update.norm.groups is 10, expected a divisor of 48, of how many numbers a cell perceives.')
     expect(explain(code)).toBe('composed of operators, because it is code: 2 channels.')
     expect(explain(growingRule, cpu({ simd: false }))).toContain('because cpu has no fused rollouts here')
     const numbers = perceptionSize(learned)
@@ -304,6 +309,8 @@ describe('rules', () => {
     ['a learned convolution', { perceive: [conv(3), 'identity'], update: mlp(4, { activation: 'leakyRelu' }) }],
     ['tanh and a frozen role', { perceive: ['gaussian'], update: mlp(4, { activation: 'tanh' }), frozen: ['goal'] }],
     ['sigmoid', { perceive: ['laplacian'], update: mlp(4, { activation: 'sigmoid' }) }],
+    ['layer norm of what is perceived', { perceive: ['identity', 'gaussian'], update: mlp(4, { activation: 'tanh', norm: { on: 'perception', groups: 2 } }) }],
+    ['layer norm of sums', { perceive: ['identity'], update: mlp([4, 2], { activation: 'tanh', norm: { on: 'hidden' } }) }],
     ['no activation', { perceive: [depthwise(1), conv(2)], update: mlp(4, { activation: 'linear' }) }],
   ] as const)('have right second derivatives with %s', (_, parts) => {
     const channels = { rgb: 2, goal: 1, hidden: 1 }

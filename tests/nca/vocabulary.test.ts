@@ -198,8 +198,8 @@ const parts = (grid: Dimensions): fc.Arbitrary<Perception> => fc.oneof(
 /** Rules of two seen, one input and two hidden channels. */
 const rulesOn = (grid: Dimensions): fc.Arbitrary<DataRule> => fc.record({
   perceive: fc.array(parts(grid), { minLength: 1, maxLength: 3 }),
-  update: fc.tuple(fc.constantFrom([3], [2, 3], [3, 3]), fc.constantFrom(...activations), fc.boolean(), fc.boolean(), fc.constantFrom('linear' as const, ...activations))
-    .map(([hidden, activation, residual, lastBias, lastActivation]) => mlp(hidden, { activation, residual, lastBias, lastActivation })),
+  update: fc.tuple(fc.constantFrom([3], [2, 3], [3, 3], [4]), fc.constantFrom(...activations), fc.boolean(), fc.boolean(), fc.constantFrom('linear' as const, ...activations), fc.constantFrom(null, null, 'perception' as const, 'hidden' as const, 'both' as const))
+    .map(([hidden, activation, residual, lastBias, lastActivation, on]) => mlp(hidden, { activation, residual, lastBias, lastActivation, norm: on && { on, groups: on === 'hidden' && hidden[0] === 4 ? 2 : 1 } })),
   frozen: fc.constantFrom([], ['goal']),
   stepSize: fc.constantFrom(1, 0.5),
   fireRate: fc.constantFrom(1, 0.5),
@@ -237,6 +237,18 @@ function dense(y: readonly number[], weights: Tensor, bias?: Tensor): number[] {
   const w = weights.toArray(), outputs = weights.shape[1]
   return Array.from({ length: outputs }, (_, o) =>
     y.reduce((total, v, i) => total + v * w[i * outputs + o], bias?.toArray()[o] ?? 0))
+}
+
+/** Groups of numbers with the mean 0 and the variance 1, scaled and shifted; as they are where there is nothing to scale by. */
+function layerNormOf(y: number[], groups: number, scale?: Tensor, shift?: Tensor): number[] {
+  if (!scale || !shift) return y
+  const size = y.length / groups
+  return y.map((v, i) => {
+    const group = y.slice(Math.floor(i / size) * size).slice(0, size)
+    const mean = group.reduce((a, b) => a + b) / size
+    const variance = group.reduce((sum, u) => sum + (u - mean) ** 2, 0) / size
+    return (v - mean) / Math.sqrt(variance + 1e-5) * scale.toArray()[i] + shift.toArray()[i]
+  })
 }
 
 /** A step as the equations at the head of step.ts say, over samples, cells and taps. */
@@ -313,12 +325,13 @@ function slowly({ rule, params, x, n }: Scene): number[] {
       ]
     }
     const network = (y: number[]): number[] => {
-      const { hidden, activation, residual, lastActivation } = rule.update
+      const { hidden, activation, residual, lastActivation, norm } = rule.update
+      const normed = (y: number[], n: number): number[] => layerNormOf(y, norm?.groups ?? 1, params.update[`scale${n}`], params.update[`shift${n}`])
       const layer = (n: number): [Tensor, Tensor | undefined] => [params.update[`w${n}`], params.update[`b${n}`]]
       const h = hidden.reduce((before, size, i) => {
-        const next = dense(before, ...layer(i + 1)).map(by[activation])
+        const next = normed(dense(before, ...layer(i + 1)), i + 1).map(by[activation])
         return residual && before.length === size ? next.map((v, j) => v + before[j]) : next
-      }, y)
+      }, normed(y, 0))
       return dense(h, ...layer(hidden.length + 1)).map(by[lastActivation])
     }
     const pre = lives(state)
@@ -368,6 +381,22 @@ describe('grids of one, two and three dimensions', () => {
       const next = step(rule, { update }, x, { key: key(0), t: 0, mask })
       expect([...next.toArray()]).toEqual([0, 0, 0, 5, 0, 0, 0, 0])
     }
+  })
+
+  it('pass no derivative through the norm of a dead cell, whatever is in it', () => {
+    const rule = defineRule({
+      channels: { alpha: 1, content: 3 }, perceive: ['identity'], living: { channel: 0, above: 0.1 },
+      update: mlp(4, { norm: { on: 'both', groups: 2 }, activation: 'tanh', lastStd: 1 }),
+    })
+    const params = init(rule, key(1))
+    // Cell 0 lives, cell 1 keeps its neighbour company, cell 2 is dead but may decide whether cell 1 lives.
+    const gradients = (dead: number): number[] => {
+      const x = tensor([1, 2, 3, 4, 0, 1, 0, 2, 0, dead, 1, 0, 0, 0, 0, 0], { shape: [1, 1, 4, 4] })
+      const { update } = grad((p: DataParams) => sum(slice(step(rule, p, x, { key: key(0), t: 0 }), [0, 0, 0, 0], [1, 1, 1, 4])))(params)
+      return Object.values(update).flatMap(g => [...g.toArray()])
+    }
+    expect(gradients(NaN)).toEqual(gradients(5))
+    expect(gradients(NaN).some(g => g !== 0)).toBe(true)
   })
 
   it('are the same where the first axis has one cell', () => {

@@ -9,7 +9,7 @@ import {
 import { expect, it } from 'vitest'
 import { cellNumbers, readFilters, readParts, sumOf } from '../../studio/src/rooms/inside/cell.ts'
 import type { Facts } from '../../studio/src/rooms/inside/commands.ts'
-import { changeOf, digits, perceivedOf, unitOf, type Shown } from '../../studio/src/rooms/inside/terms.ts'
+import { changeOf, digits, normOf, perceivedOf, unitOf, type Shown } from '../../studio/src/rooms/inside/terms.ts'
 import { scenes } from '../nca/random-rule.ts'
 
 const activate: Readonly<Record<string, (x: number, slope: number) => number>> = {
@@ -29,9 +29,9 @@ it('sums give the numbers', async () => {
     const parts = await readParts(scope(() => inspectStep(rule, params, x, { key: foldIn(key(n), 0), t: 0 })))
     const cell = cellNumbers(rule, parts, pick % parts.width, Math.floor(pick / parts.width) % parts.height)
     const weights = Object.fromEntries(Object.entries(params.update).map(([name, t]) => [name, (t as Tensor).toArray() as Float32Array]))
-    const { hidden, activation, lastActivation, residual, slope } = rule.update
+    const { hidden, activation, lastActivation, residual, slope, norm } = rule.update
     const facts = {
-      hidden, activation, lastActivation, residual, weights, stepSize: rule.stepSize, changing: updatedChannels(rule), channels: channelNames(rule.channels),
+      hidden, activation, lastActivation, residual, groups: norm?.groups ?? 1, weights, stepSize: rule.stepSize, changing: updatedChannels(rule), channels: channelNames(rule.channels),
       perception: perceptionNames(rule),
     } as unknown as Facts
     const near = (got: number, expected: number): void => {
@@ -39,11 +39,12 @@ it('sums give the numbers', async () => {
     }
     facts.changing.forEach((_, k) => near(rule.stepSize * activate[lastActivation](total(changeOf(facts, cell, k)), slope), cell.change[k]))
     hidden.forEach((units, i) => {
-      const inputs = i === 0 ? cell.perception : cell.hidden[i - 1]
-      for (let j = 0; j < units; j++) {
+      const inputs = i === 0 ? normOf(cell.perception, 0, facts) : cell.hidden[i - 1]
+      const sums = normOf(Float32Array.from({ length: units }, (_, j) => total(unitOf(facts, cell, i + 1, j))), i + 1, facts)
+      sums.forEach((sum, j) => {
         const carried = residual && inputs.length === units ? inputs[j] : 0
-        near(activate[activation](total(unitOf(facts, cell, i + 1, j)), slope) + carried, cell.hidden[i][j])
-      }
+        near(activate[activation](sum, slope) + carried, cell.hidden[i][j])
+      })
     })
     const filters = await readFilters(rule, params)
     facts.perception.forEach((name, i) => {

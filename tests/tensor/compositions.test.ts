@@ -3,10 +3,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  all, any, argMax, argMin, cast, checkGrad, cpu, eye, gelu, log1p, matmul, mul, neg, oneHot, range, reshape, silu, sum,
+  add, all, any, argMax, argMin, cast, checkGrad, cpu, eye, gelu, grad, groupNorm, key, layerNorm, log1p, matmul, mul, neg, normal, oneHot, range, reshape, silu, sum,
   tensor, variance, zeros, type Tensor,
 } from '../../src/index.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
+import { runs } from '../long.ts'
 import { build, entries, expectClose, withTies } from './arrays.ts'
 
 const shape = [2, 3, 4]
@@ -71,6 +72,46 @@ it('argMin is argMax of the opposite, ties and NaN included', () => {
     expect(place.toNested()).toEqual(argMax(neg(x), axis, { keepDims }).toNested())
   }))
   expect(() => argMin(zeros([2, 0]))).toThrow('argMin: axis 1 is empty; x [2,0].')
+})
+
+describe('layerNorm and groupNorm', () => {
+  const drawn = fc.record({ cells: fc.integer({ min: 1, max: 3 }), groups: fc.integer({ min: 1, max: 3 }), each: fc.integer({ min: 1, max: 3 }), seed: fc.nat() })
+
+  it('give every group of channels, of a cell or of a sample, the mean 0 and the variance 1', () => {
+    fc.assert(fc.property(drawn, ({ cells, groups, each, seed }) => {
+      const c = groups * each
+      const [noise, scale, shift] = [[2, cells, 2, c], [c], [c]].map((shape, i) => normal(key(seed + i), shape, { std: 0.2, dtype: 'float64' }))
+      const x = add(noise, range(c, { dtype: 'float64' })) // channels so far apart that differences measure their curvature
+      const value = entries(x), by = scale.toArray(), to = shift.toArray()
+      const beside = ([b, y, w, k]: number[], all: boolean): number[] => {
+        const places = all ? build([cells, 2], () => 0).shape : [1, 1]
+        return Array.from({ length: places[0] * places[1] }, (_, i) => (all ? [Math.floor(i / 2), i % 2] : [y, w]))
+          .flatMap(([y, w]) => Array.from({ length: each }, (_, j) => value([b, y, w, k - k % each + j])))
+      }
+      for (const [norm, all] of [[layerNorm, false], [groupNorm, true]] as const) {
+        expectClose(norm(x, { groups, scale, shift }), build(x.shape, index => {
+          const group = beside(index, all)
+          const mean = group.reduce((a, b) => a + b) / group.length
+          const variance = group.reduce((t, v) => t + (v - mean) ** 2, 0) / group.length
+          return (value(index) - mean) / Math.sqrt(variance + 1e-5) * by[index[3]] + to[index[3]]
+        }))
+        checkGrad((p: { x: Tensor; scale: Tensor; shift: Tensor }) => norm(p.x, { scale: p.scale, shift: p.shift, groups }), { x, scale, shift }, { order: 2 })
+      }
+    }), runs(20))
+  })
+
+  it('is 0 where all channels are alike, with a finite gradient', () => {
+    expect(layerNorm(tensor([[7, 7, 7]])).toNested()).toEqual([[0, 0, 0]])
+    expect(grad((x: Tensor) => sum(layerNorm(x)))(zeros([2, 3])).toArray().every(Number.isFinite)).toBe(true)
+  })
+
+  it('refuses what does not fit', () => {
+    expect(() => layerNorm(zeros([2, 6]), { groups: 4 })).toThrow('layerNorm: there are no 4 equal groups of 6 channels; x [2,6].')
+    expect(() => groupNorm(zeros([2, 6]), { scale: zeros([5]) })).toThrow('groupNorm: the scale must be [c]; x [2,6], scale [5].')
+    expect(() => groupNorm(zeros([6]))).toThrow('groupNorm: x must be [b,…,c]; x [6].')
+    expect(() => layerNorm(tensor([1, 2], { dtype: 'int32' }))).toThrow(/^layerNorm: x is int32/)
+    expect(() => layerNorm(zeros([2, 2], { dtype: 'float64' }), { shift: zeros([2]) })).toThrow(/^layerNorm: element types differ/)
+  })
 })
 
 describe('oneHot and eye', () => {

@@ -220,17 +220,30 @@ function makeAutomaton(rule, weights, filters, sums) {
     return Float64Array.from([...seen, ...convolutions.flatMap(part => [...part(world, y, x)])])
   }
 
+  /** The layer norm of a layer's numbers, group by group, where it has one. */
+  function normed(numbers, layer) {
+    const scale = weights['update.scale' + layer], shift = weights['update.shift' + layer]
+    if (!scale) return numbers
+    const size = numbers.length / rule.update.norm.groups
+    return numbers.map((v, i) => {
+      const group = numbers.slice(i - i % size, i - i % size + size)
+      const mean = group.reduce((sum, u) => sum + u, 0) / size
+      const variance = group.reduce((sum, u) => sum + (u - mean) ** 2, 0) / size
+      return (v - mean) / Math.sqrt(variance + 1e-5) * scale[i] + shift[i]
+    })
+  }
+
   /** U: the change that the network makes of what is perceived. */
   function update(seen) {
     const { hidden, activation, slope, residual, lastActivation = 'linear' } = rule.update
-    let h = seen
+    let h = normed(seen, 0)
     for (let layer = 1; layer <= hidden.length + 1; layer++) {
       const bias = weights['update.b' + layer]
       const size = hidden[layer - 1] ?? changing.length
       const sums = bias ? Float64Array.from(bias) : new Float64Array(size)
       multiply(h, weights['update.w' + layer], sums)
       if (layer > hidden.length) return sums.map(v => activations[lastActivation](v, slope))
-      const next = sums.map(v => activations[activation](v, slope))
+      const next = normed(sums, layer).map(v => activations[activation](v, slope))
       h = residual && h.length === size ? next.map((v, j) => v + h[j]) : next
     }
   }

@@ -17,6 +17,7 @@ export function whyComposed(rule: Rule, backend: Backend): string | null {
   if (rule.noise?.on === 'state') return 'it has noise on the state'
   if (rule.bound && !features.includes('bounds')) return `${backend.name} runs no bounds as a whole`
   if (rule.bound?.type === 'clamp' && (rule.bound.low > 0 || rule.bound.high < 0)) return 'its bounds leave out 0'
+  if (rule.update.norm) return 'its network has norms'
   if (rule.update.residual) return 'its network is residual'
   const other = rule.perceive.find(part => !sumOf(part))
   if (other) return `it perceives by ${(other as Learned).type}`

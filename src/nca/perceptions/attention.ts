@@ -27,12 +27,12 @@
 import { checkpoint } from '../../autograd/checkpoint.ts'
 import { dataOf } from '../../backends/fields.ts'
 import { wholeFrom } from '../../backends/options.ts'
-import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
+import { add, mul } from '../../tensor/ops/arithmetic.ts'
 import { stack, unstack } from '../../tensor/ops/concat.ts'
 import { dense } from '../../tensor/ops/dense.ts'
-import { sqrt, square } from '../../tensor/ops/functions.ts'
+import { layerNorm } from '../../tensor/ops/layer-norm.ts'
 import { pad, slice } from '../../tensor/ops/pad-slice.ts'
-import { mean, softmax } from '../../tensor/ops/reduce.ts'
+import { softmax } from '../../tensor/ops/reduce.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { sum } from '../../tensor/ops/sum.ts'
 import { total } from '../../tensor/ops/total.ts'
@@ -112,7 +112,7 @@ export const attentionKind: PartKind<Attention> = {
     const border = (size - 1) / 2
     const around = [border, border] as const
     const padded = pad(x, [[0, 0], around, around, [0, 0]], { mode: padding })
-    const z = layerNorm(padded, params.scale, params.shift)
+    const z = layerNorm(padded, { scale: params.scale, shift: params.shift })
     const inside = slice(z, [0, border, border, 0], [b, h, w, c])
     const split = (t: Tensor): Tensor => reshape(t, [...t.shape.slice(0, 3), heads, keys])
     const q = split(mul(dense(inside, params.query, { mask }), 1 / Math.sqrt(keys)))
@@ -130,7 +130,7 @@ export const attentionKind: PartKind<Attention> = {
 
     const y = dense(reshape(seen, [b, h, w, heads * keys]), params.output, { bias: params.bias, mask })
     if (feedForward === 0) return y
-    const u = layerNorm(y, params.scale2, params.shift2)
+    const u = layerNorm(y, { scale: params.scale2, shift: params.shift2 })
     const hidden = activate('leakyRelu', dense(u, params.w1, { bias: params.b1, mask }))
     return add(y, dense(hidden, params.w2, { bias: params.b2, mask }))
   },
@@ -142,11 +142,4 @@ export const attentionKind: PartKind<Attention> = {
 
 function matrix(inputs: number, outputs: number): ParamSpec {
   return { shape: [inputs, outputs], init: { glorot: [inputs, outputs] } }
-}
-
-/** scale ⊙ (x − mean x) / √(var x + ε) + shift over the last axis; ε as in PyTorch. */
-function layerNorm(x: Tensor, scale: Tensor, shift: Tensor): Tensor {
-  const centred = sub(x, mean(x, -1, { keepDims: true }))
-  const variance = mean(square(centred), -1, { keepDims: true })
-  return add(mul(div(centred, sqrt(add(variance, 1e-5))), scale), shift)
 }

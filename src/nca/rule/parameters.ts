@@ -58,7 +58,7 @@ export function init<R extends Rule>(rule: R, k: Key, placement: Placement = {})
   const network = mlpParams(rule.update, perceptionSize(rule), updatedChannels(rule).length)
   const last = `w${rule.update.hidden.length + 1}`
   const kLayer = (name: string): Key =>
-    (name === last ? kLast : name === 'w1' ? kFirst : foldIn(kFirst, Number(name.slice(1)) + (name[0] === 'b' ? biasKeys : 0)))
+    (name === last ? kLast : name === 'w1' ? kFirst : foldIn(kFirst, Number(name.replace(/\D+/, '')) + (name[0] === 'b' ? biasKeys : 0)))
   const made = (specs: Readonly<Record<string, ParamSpec>>, keyOf: (name: string, j: number) => Key) =>
     Object.fromEntries(Object.entries(specs).map(([name, spec], j) => [name, first(spec, keyOf(name, j), placement)]))
   const perceive = perceptionParams(rule).map((specs, i) => {

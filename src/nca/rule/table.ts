@@ -6,11 +6,11 @@ import { didYouMean, isObject, numberAbove, numberFrom, oneOf, text, wholeFrom }
 import { paddings } from '../../backends/window.ts'
 import { filterNamesOn, type FilterName } from '../../tensor/filters.ts'
 import { sizeOf } from '../../tensor/shape.ts'
-import { mlpTable } from '../mlp.ts'
+import { expectGroups, mlpTable } from '../mlp.ts'
 import { isLearned, kindOf, kinds } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from './channels.ts'
 import { most } from './limits.ts'
-import { paramShapes } from './parameters.ts'
+import { paramShapes, perceptionSize } from './parameters.ts'
 import type { Bound, Channels, DataRule, Living, Noise, Perception } from './types.ts'
 
 const channel: Field<number> = { ...wholeFrom(0), about: 'Its number, from 0' }
@@ -130,6 +130,7 @@ export const ruleField: Field<DataRule> = record<DataRule>({
         expect(names.includes(name), ['perceive', i], name, `a filter of ${grid} dimensions: ${names.join(', ')}`)
       }
     })
+    expectGroups(rule.update, perceptionSize(rule), ['update'], expect)
     const numbers = Object.values(paramShapes(rule)).reduce((sum, shape) => sum + sizeOf(shape), 0)
     expect(numbers <= most.parameters, [], numbers, `at most ${most.parameters}`, 'the number of its parameters')
   },

@@ -37,6 +37,8 @@ export type Facts = {
   /** Of the change. */
   readonly lastActivation: string
   readonly residual: boolean
+  /** Of the layer norms, where it has some. */
+  readonly groups: number
   readonly stepSize: number
   readonly bounded: boolean
   /** Weights of the network by name, `w1` `[in,out]`, `b1`, …, row by row. */
@@ -152,10 +154,10 @@ export const inside = {
     filters = await readFilters(rule, params)
     subject = wanted
     lines = opened
-    const { hidden, activation, lastActivation, residual } = rule.update
+    const { hidden, activation, lastActivation, residual, norm } = rule.update
     return {
       name: file.name, kind: kindOf(rule), size, channels: channelNames(rule.channels, names), changing: updatedChannels(rule), perception: perceptionNames(rule, names),
-      hidden, activation, lastActivation, residual, stepSize: rule.stepSize, bounded: rule.bound !== null, weights, palette: (await palette).slice(), loss: opened.words,
+      hidden, activation, lastActivation, residual, groups: norm?.groups ?? 1, stepSize: rule.stepSize, bounded: rule.bound !== null, weights, palette: (await palette).slice(), loss: opened.words,
     }
   },
 

@@ -39,9 +39,9 @@ export function changeOf({ hidden, weights, channels, changing, lastActivation, 
   }
 }
 
-/** The unit j of a hidden layer, from 1. */
-export function unitOf({ hidden, weights, perception, activation, residual }: Facts, cell: CellNumbers, layer: number, j: number): Shown {
-  const inputs = layer === 1 ? cell.perception : cell.hidden[layer - 2]
+/** The unit j of a hidden layer, from 1. A norm after its sum compares it with the sums of the other units. */
+export function unitOf({ hidden, weights, groups, perception, activation, residual }: Facts, cell: CellNumbers, layer: number, j: number): Shown {
+  const inputs = layer === 1 ? normOf(cell.perception, 0, { weights, groups }) : cell.hidden[layer - 2]
   const named = (i: number): string => (layer === 1 ? perception[i] : `h${layer - 1}.${i}`)
   const carried = residual && inputs.length === hidden[layer - 1]
   return {
@@ -49,8 +49,21 @@ export function unitOf({ hidden, weights, perception, activation, residual }: Fa
     value: cell.hidden[layer - 1][j],
     bias: weights[`b${layer}`]?.[j] ?? 0,
     terms: layerTerms(weights[`w${layer}`], inputs, j, hidden[layer - 1], named),
-    after: [activation === 'linear' ? '' : activation, carried ? `plus ${named(j)}` : ''].filter(word => word !== '').join(', '),
+    after: [weights[`scale${layer}`] ? 'layer norm' : '', activation === 'linear' ? '' : activation, carried ? `plus ${named(j)}` : ''].filter(word => word !== '').join(', '),
   }
+}
+
+/** Numbers before a layer after its layer norm, where it has one: what is perceived before the first is of layer 0. */
+export function normOf(numbers: Float32Array, layer: number, { weights, groups }: Pick<Facts, 'weights' | 'groups'>): Float32Array {
+  const scale = weights[`scale${layer}`], shift = weights[`shift${layer}`]
+  if (!scale) return numbers
+  const size = numbers.length / groups
+  return numbers.map((v, i) => {
+    const group = numbers.slice(i - i % size, i - i % size + size)
+    const mean = group.reduce((sum, u) => sum + u, 0) / size
+    const variance = group.reduce((sum, u) => sum + (u - mean) ** 2, 0) / size
+    return (v - mean) / Math.sqrt(variance + 1e-5) * scale[i] + shift[i]
+  })
 }
 
 function layerTerms(

@@ -1,12 +1,7 @@
 /**
  * Pictures of numbers.
  */
-import type { Image } from '../../src/index.ts'
-
-/** A colour for each class, and a last one for what is of no class. */
-const palette = [
-  '#1f77b4', '#ff7f0e', '#2ca02c', '#d62728', '#9467bd', '#8c564b', '#e377c2', '#7f7f7f', '#bcbd22', '#17becf',
-].map(hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16) / 255))
+import { classColours, type Image } from '../../src/index.ts'
 
 /** Numbers from 0, black, to 1, white. */
 export function grey(values: ArrayLike<number>, width: number): Image {
@@ -15,7 +10,7 @@ export function grey(values: ArrayLike<number>, width: number): Image {
 
 /** Class numbers in colours; what is negative is black. */
 export function coloured(classes: ArrayLike<number>, width: number): Image {
-  return paint(classes, width, c => (c < 0 ? [0, 0, 0] : palette[c % palette.length]))
+  return paint(classes, width, c => (c < 0 ? [0, 0, 0] : classColours[c % classColours.length]))
 }
 
 /** Red, green and blue behind one another. */

@@ -191,8 +191,12 @@ describe('exportHtml', () => {
     await expect(exportHtml({ rule: small, params }, options as HtmlOptions)).rejects.toThrow(`exportHtml: ${why}`)
   })
 
-  it('refuses a grid too small to be mirrored', async () => {
+  it('refuses a grid too small to be mirrored, by whatever cells perceive', async () => {
+    const too = "exportHtml: the grid is too small for its mirrored border: "
     const rule = defineRule({ ...small, padding: 'reflect' })
-    await expect(exportHtml({ rule, params }, { size: 1 })).rejects.toThrow('size is 1, expected a number > 1')
+    await expect(exportHtml({ rule, params }, { size: 1 })).rejects.toThrow(`${too}depthwiseConv: padding 'reflect' mirrors 1 cells`)
+    const wide = defineRule({ ...rule, perceive: [residualConv(4, { size: 5, dilation: 2 })] })
+    await expect(exportHtml({ rule: wide, params: init(wide, key(0)) }, { size: 4 })).rejects.toThrow(`${too}conv2d: padding 'reflect' mirrors 4 cells`)
+    expect(await exportHtml({ rule: wide, params: init(wide, key(0)) }, { size: 5 })).toContain('residualConv')
   })
 })

@@ -3,11 +3,11 @@
 
 import fc from 'fast-check'
 import {
-  cast, channelNames, foldIn, inspectStep, key, mapTree, perceptionNames, scope, updatedChannels, type DataParams,
+  cast, channelNames, foldIn, inspectStep, key, mapTree, perceivedSum, perceptionNames, scope, updatedChannels, type DataParams,
   type Tensor,
 } from 'cellgrad'
 import { expect, it } from 'vitest'
-import { cellNumbers, readFilters, readParts, sumOf } from '../../studio/src/rooms/inside/cell.ts'
+import { cellNumbers, readParts, seenBy } from '../../studio/src/rooms/inside/cell.ts'
 import type { Facts } from '../../studio/src/rooms/inside/commands.ts'
 import { changeOf, digits, normOf, perceivedOf, unitOf, type Shown } from '../../studio/src/rooms/inside/terms.ts'
 import { scenes } from '../nca/random-rule.ts'
@@ -27,7 +27,8 @@ it('sums give the numbers', async () => {
     const float32 = <T>(tree: T): T => mapTree(tree, leaf => cast(leaf as Tensor, 'float32'))
     const params = float32(scene.params) as DataParams, x = float32(scene.x)
     const parts = await readParts(scope(() => inspectStep(rule, params, x, { key: foldIn(key(n), 0), t: 0 })))
-    const cell = cellNumbers(rule, parts, pick % parts.width, Math.floor(pick / parts.width) % parts.height)
+    const place = [pick % parts.width, Math.floor(pick / parts.width) % parts.height] as const
+    const cell = cellNumbers(parts, ...place)
     const weights = Object.fromEntries(Object.entries(params.update).map(([name, t]) => [name, (t as Tensor).toArray() as Float32Array]))
     const { hidden, activation, lastActivation, residual, slope, norm } = rule.update
     const facts = {
@@ -46,12 +47,13 @@ it('sums give the numbers', async () => {
         near(activate[activation](sum, slope) + carried, cell.hidden[i][j])
       })
     })
-    const filters = await readFilters(rule, params)
-    facts.perception.forEach((name, i) => {
-      const sum = sumOf(rule, filters, i)
-      if (sum === null) expect(name).toMatch(/residualConv|attention|deformable|position/)
-      else near(activate[sum.activation](total(perceivedOf(facts, cell, i, sum)), sum.slope), cell.perception[i])
-    })
+    for (let i = 0; i < facts.perception.length; i++) {
+      const sum = await perceivedSum(rule, params, i)
+      if (sum === null) continue
+      const seen = seenBy(rule, parts, ...place, i, sum)
+      expect(seen.value).toBe(cell.perception[i])
+      near(activate[sum.activation](total(perceivedOf(facts, i, seen)), sum.slope), cell.perception[i])
+    }
   }), { numRuns: 40 })
 })
 

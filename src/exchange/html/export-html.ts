@@ -10,18 +10,18 @@ import { aTensor, type Tensor } from '../../tensor/tensor.ts'
 import { filters } from '../../tensor/filters.ts'
 import { check, checkOptions, keysOf, numberFrom, text, wholeFrom } from '../../backends/options.ts'
 import { toBase64 } from '../../backends/base64.ts'
+import { scope } from '../../tensor/lifetime.ts'
 import { eachLeaf } from '../../tensor/tree.ts'
 import { classColours } from '../../nca/files/class-colours.ts'
 import type { Model } from '../../nca/files/model-file.ts'
 import { roleNames } from '../../nca/files/role-names.ts'
 import { packState } from '../../nca/training/sparse-state.ts'
 import { channelNames } from '../../nca/perception-names.ts'
-import type { WindowSize } from '../../nca/perceptions/kind.ts'
-import { isLearned } from '../../nca/perceptions/kinds.ts'
+import { perceive } from '../../nca/perceive.ts'
 import { checkParams } from '../../nca/rule/check-params.ts'
 import { checkState } from '../../nca/run-options.ts'
 import { channelCount } from '../../nca/rule/channels.ts'
-import type { DataRule } from '../../nca/rule/types.ts'
+import type { DataParams, DataRule } from '../../nca/rule/types.ts'
 import { seed as seedState } from '../../nca/state.ts'
 import { automatonOf, beyondPages, pageSums } from './automaton.ts'
 import { pageOf } from './page.ts'
@@ -66,17 +66,16 @@ export async function exportHtml(model: Model | Omit<Model, 'provenance'>, optio
   check(size === undefined || start === undefined, where, 'size', size, 'none beside a start, which has its own')
   const from = channelCount(rule.channels) > 3 ? 3 : 0 // the seed of a rule without alpha is 1 in all channels
   if (start) checkState(where, rule, params, start)
-  const [height, width] = start ? start.shape.slice(1, 3) : [size ?? 72, size ?? 72]
-  const mirror = rule.padding === 'reflect' ? reachOf(rule) : 0
-  check(Math.min(height, width) > mirror, where, 'size', Math.min(height, width), `a number > ${mirror}, which cells mirror`)
   check(!start || start.shape[0] === 1, where, 'the batch of start', start?.shape[0], '1')
+  const first = start ?? seedState(rule, { height: size ?? 72, width: size ?? 72, from, like: params.update.w1 })
+  checkMirror(where, rule, params, first)
 
   const weights: Record<string, string> = {}
   const leaves: [string, Tensor][] = []
   eachLeaf(params, (leaf, path) => { if (leaf !== undefined) leaves.push([path, leaf as Tensor]) })
   for (const [path, leaf] of leaves) weights[path] = base64Of(await leaf.data())
   const names = 'provenance' in model ? roleNames(model) : {}
-  const first = start ?? seedState(rule, { height, width, from })
+  const [, height, width] = first.shape
   const { at, cells } = packState(await first.data(), first.shape.slice(1), first.backend)
   return pageOf(title, automatonOf(rule), {
     rule, filters, sums: pageSums(rule), names, channelNames: channelNames(rule.channels, names),
@@ -96,13 +95,14 @@ function checkPlane(where: string, rule: DataRule): void {
   if (other) refuse(`the rule perceives by ${other.type}`)
 }
 
-/** How many cells far a rule's cells look. */
-function reachOf({ perceive }: DataRule): number {
-  return Math.max(...perceive.map(part => {
-    if (!isLearned(part)) return 1
-    const { size = 1, dilation = 1 } = part as { size?: WindowSize; dilation?: number }
-    return (Math.max(...[size].flat()) - 1) / 2 * dilation
-  }))
+/** Throws unless there are enough cells to be mirrored in the border of a grid: the library says so, of every kind of perception. */
+function checkMirror(where: string, rule: DataRule, params: DataParams, x: Tensor): void {
+  if (rule.padding !== 'reflect') return
+  try {
+    scope(() => { perceive(rule, params, x) })
+  } catch (error) {
+    throw new Error(`${where}: the grid is too small for its mirrored border: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 /** The bytes of numbers as float32, little-endian, in base64. */

@@ -4,15 +4,13 @@
  */
 import {
   channelNames, channelView, decodeModel, encodeNpy, foldIn, imageToPixels, inspectStep, norm, paramShapes,
-  perceptionNames, scope, stateAt, updatedChannels, type DataRule, type Tensor,
+  perceivedSum, perceptionNames, scope, stateAt, updatedChannels, type DataRule, type Tensor,
 } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
 import { nowPlaying } from '../play/commands.ts'
 import { kindOf, pixelsOf, trainedSize, type Kind } from '../play/family.ts'
-import {
-  cellNumbers, read, readFilters, readParts, sumOf, type CellNumbers, type Filters, type HostParts, type Sum,
-} from './cell.ts'
+import { cellNumbers, read, readParts, seenBy, type CellNumbers, type HostParts, type Seen } from './cell.ts'
 import { openLines, type Lines, type Start, type Subject } from './line.ts'
 import { mapsOf, palette, type Maps, type Scale } from './maps.ts'
 
@@ -59,6 +57,9 @@ export type Gradients = {
   readonly weights: readonly { readonly path: string; readonly shape: readonly number[]; readonly norm: number; readonly maps: Maps }[]
 }
 
+/** A cell in the step after t of a rollout. */
+export type Place = { readonly start: Start; readonly t: number; readonly x: number; readonly y: number }
+
 /** What is to be opened. */
 type Wish = Omit<Subject, 'played' | 'setup'> & { readonly setup: { readonly size: number | null; readonly steps: number } }
 
@@ -67,7 +68,6 @@ const largest = 96
 
 let subject: Subject | null = null
 let lines: Lines | null = null
-let filters: Filters | null = null
 let parts: { readonly of: Lines; readonly start: Start; readonly t: number; readonly values: HostParts } | null = null
 
 function open(engine: Engine): Lines {
@@ -151,7 +151,6 @@ export const inside = {
     const weights = Object.fromEntries(await Promise.all(Object.entries(params.update).map(async ([name, t]) => (
       [name, await read(t as Tensor)] as const
     ))))
-    filters = await readFilters(rule, params)
     subject = wanted
     lines = opened
     const { hidden, activation, lastActivation, residual, norm } = rule.update
@@ -179,14 +178,15 @@ export const inside = {
   },
 
   /** The numbers of a cell in the step after t. */
-  async cell(engine: Engine, { start, t, x, y }: { start: Start; t: number; x: number; y: number }): Promise<CellNumbers> {
-    const of = open(engine)
-    return cellNumbers(of.rule, await partsAt(of, start, t), x, y)
+  async cell(engine: Engine, { start, t, x, y }: Place): Promise<CellNumbers> {
+    return cellNumbers(await partsAt(open(engine), start, t), x, y)
   },
 
-  /** Of what the perceived number i is a sum. */
-  sum(engine: Engine, i: number): Sum | null {
-    return sumOf(open(engine).rule, filters!, i)
+  /** Of what the perceived number i of a cell is a sum, and of which numbers; null where it is none over a window. */
+  async seen(engine: Engine, { start, t, x, y }: Place, i: number): Promise<Seen | null> {
+    const of = open(engine)
+    const sum = await perceivedSum(of.rule, of.params, i)
+    return sum && seenBy(of.rule, await partsAt(of, start, t), x, y, i, sum)
   },
 
   /** The gradients of a rollout from a start; found once, in a second or two. */

@@ -7,8 +7,8 @@ import type { VNode } from 'preact'
 import { call } from '../../engine/client.ts'
 import { Select } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
-import type { CellNumbers, Sum } from './cell.ts'
-import type { Facts } from './commands.ts'
+import type { CellNumbers, Seen } from './cell.ts'
+import type { Facts, Place } from './commands.ts'
 import { Headline } from './headline.tsx'
 import { changeOf, digits, perceivedOf, unitOf, type Shown, type Term } from './terms.ts'
 
@@ -52,26 +52,27 @@ function SumLine({ shown, chosen, onChoose }: { shown: Shown; chosen?: number; o
   )
 }
 
+/** How far taps reach from the cell, along one axis. */
+const reachOf = (offsets: readonly number[]): number => Math.max(...offsets.map(Math.abs))
+
 /** The neighbours of a filter as they lie, weight × value. */
-function Neighbours({ shown, sum, facts, cell }: { shown: Shown; sum: Sum; facts: Facts; cell: CellNumbers }): VNode {
-  const side = 2 * cell.reach + 1
-  const channel = sum.taps[0]?.c ?? 0
-  const oneChannel = sum.taps.every(({ c }) => c === channel)
-  if (!oneChannel || side > 5) return <SumLine shown={shown} />
-  const rows = Array.from({ length: side }, (_, i) => i - cell.reach)
+function Neighbours({ shown, seen: { taps }, facts }: { shown: Shown; seen: Seen; facts: Facts }): VNode {
+  const [{ channel }] = taps
+  const [down, right] = [reachOf(taps.map(({ dy }) => dy)), reachOf(taps.map(({ dx }) => dx))]
+  if (taps.some(tap => tap.channel !== channel) || Math.max(down, right) > 2) return <SumLine shown={shown} />
+  const from = (reach: number): number[] => Array.from({ length: 2 * reach + 1 }, (_, i) => i - reach)
   return (
     <div class="sum">
       <p class="result"><b>{shown.name}</b> = {digits(shown.value)} <span class="faint">= Σ weight × {facts.channels[channel]} of the neighbours</span></p>
       <table class="neighbours" aria-label={`Neighbours in ${shown.name}`}>
         <tbody>
-          {rows.map(dy => (
+          {from(down).map(dy => (
             <tr key={dy}>
-              {rows.map(dx => {
-                const tap = sum.taps.find(one => one.dy === dy && one.dx === dx)
-                const value = cell.window[(dy + cell.reach) * side + dx + cell.reach]?.[channel]
+              {from(right).map(dx => {
+                const tap = taps.find(one => one.dy === dy && one.dx === dx)
                 return (
-                  <td key={dx} class={tap ? undefined : 'unseen'}>
-                    {value === undefined ? 'beyond' : <>{digits(tap?.weight ?? 0)} × {digits(value)}<b>{digits((tap?.weight ?? 0) * value)}</b></>}
+                  <td key={dx} class={tap && tap.weight !== 0 ? undefined : 'unseen'}>
+                    {tap && (tap.neighbour === null ? 'beyond' : <>{digits(tap.weight)} × {digits(tap.neighbour)}<b>{digits(tap.weight * tap.neighbour)}</b></>)}
                   </td>
                 )
               })}
@@ -83,11 +84,12 @@ function Neighbours({ shown, sum, facts, cell }: { shown: Shown; sum: Sum; facts
   )
 }
 
-export function Equation({ facts, cell, t }: { facts: Facts; cell: CellNumbers; t: number }): VNode {
+export function Equation({ facts, cell, place }: { facts: Facts; cell: CellNumbers; place: Place }): VNode {
   const [k, setK] = useState(0)
   const [path, setPath] = useState<Readonly<Record<number, number>>>({})
-  const [seen, setSeen] = useState<number | null>(null)
-  const [sum, setSum] = useState<Sum | null>(null)
+  const [chosen, setChosen] = useState<number | null>(null)
+  /** The perceived number that was asked for last, and what it is. */
+  const [last, setLast] = useState<{ readonly i: number; readonly seen: Seen | null } | null>(null)
   const change = changeOf(facts, cell, Math.min(k, facts.changing.length - 1))
   const units: { shown: Shown; layer: number }[] = []
   let above = change
@@ -95,23 +97,23 @@ export function Equation({ facts, cell, t }: { facts: Facts; cell: CellNumbers; 
     above = unitOf(facts, cell, layer, path[layer] ?? above.terms[0].i)
     units.push({ shown: above, layer })
   }
-  const perceived = seen ?? above.terms[0].i
-  useEffect(() => { call('inside', 'sum', perceived).then(setSum).catch(complain) }, [perceived, facts])
+  const perceived = chosen ?? above.terms[0].i
+  useEffect(() => { call('inside', 'seen', place, perceived).then(seen => setLast({ i: perceived, seen })).catch(complain) }, [perceived, cell])
 
   return (
     <div class="equation">
       <Select label="Channel" value={String(k)} onChange={value => setK(Number(value))} options={facts.changing.map((c, i) => [String(i), facts.channels[c]] as const)} />
-      <Headline facts={facts} cell={cell} c={facts.changing[Math.min(k, facts.changing.length - 1)]} change={change.value} t={t} />
+      <Headline facts={facts} cell={cell} c={facts.changing[Math.min(k, facts.changing.length - 1)]} change={change.value} t={place.t} />
       <SumLine shown={change} chosen={path[facts.hidden.length] ?? change.terms[0].i} onChoose={i => setPath({ ...path, [facts.hidden.length]: i })} />
       {units.map(({ shown, layer }) => {
         const below = layer === 1 ? perceived : path[layer - 1] ?? shown.terms[0].i
         return (
-          <SumLine key={layer} shown={shown} chosen={below} onChoose={i => (layer === 1 ? setSeen(i) : setPath({ ...path, [layer - 1]: i }))} />
+          <SumLine key={layer} shown={shown} chosen={below} onChoose={i => (layer === 1 ? setChosen(i) : setPath({ ...path, [layer - 1]: i }))} />
         )
       })}
-      {sum === null
-        ? <p class="hint">{facts.perception[perceived]} is computed by a part of the perception that is no sum over a window.</p>
-        : <Neighbours shown={perceivedOf(facts, cell, perceived, sum)} sum={sum} facts={facts} cell={cell} />}
+      {last && (last.seen === null
+        ? <p class="hint">{facts.perception[last.i]} is computed by a part of the perception that is no sum over a window.</p>
+        : <Neighbours shown={perceivedOf(facts, last.i, last.seen)} seen={last.seen} facts={facts} />)}
     </div>
   )
 }

@@ -15,7 +15,7 @@ import type { File } from '../play/commands.ts'
 import { FileChooser, FileDrop } from '../play/file-drop.tsx'
 import type { Kind } from '../play/family.ts'
 import type { CellNumbers } from './cell.ts'
-import type { Facts, Gradients, Moment, Quantity } from './commands.ts'
+import type { Facts, Gradients, Moment, Place, Quantity } from './commands.ts'
 import { Equation } from './equation.tsx'
 import type { Start } from './line.ts'
 import { Legend, Sheet, type Cell } from './maps.tsx'
@@ -65,7 +65,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const [scale, setScale] = useState<'shared' | 'own'>(settings.scale === 'own' ? 'own' : 'shared')
   const [facts, setFacts] = useState<Facts | null>(null)
   const [moment, setMoment] = useState<Moment | null>(null)
-  const [numbers, setNumbers] = useState<{ cell: CellNumbers; t: number } | null>(null)
+  const [numbers, setNumbers] = useState<{ cell: CellNumbers; place: Place } | null>(null)
   const [gradients, setGradients] = useState<Partial<Record<Start, Gradients>>>({})
   const [finding, setFinding] = useState(false)
   const [playing, setPlaying] = useState(false)
@@ -136,7 +136,8 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   useEffect(() => {
     if (!facts || playing) return
     const soon = setTimeout(() => {
-      call('inside', 'cell', { start, t: step, ...cell }).then(found => setNumbers({ cell: found, t: step })).catch(complain)
+      const place = { start, t: step, ...cell }
+      call('inside', 'cell', place).then(found => setNumbers({ cell: found, place })).catch(complain)
     }, 60)
     return () => clearTimeout(soon)
   }, [facts, start, step, cell.x, cell.y, playing])
@@ -228,7 +229,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
           </Section>
           <Section title={`Cell ${cell.x}, ${cell.y}`}>
             <p class="hint">Choose another by a click in any picture, or with the arrow keys in the large one.</p>
-            {facts && numbers && <Equation facts={facts} cell={numbers.cell} t={numbers.t} />}
+            {facts && numbers && <Equation facts={facts} {...numbers} />}
           </Section>
           <Section title="Where the error flows">
             {facts && <p class="hint">L is the {facts.loss}, after step {steps}. The curve above the time line is how much of it reaches each state.</p>}

@@ -3,7 +3,7 @@
  *
  *   Δc   = η · (b_c + Σ_j w_jc · h_j)          h_j = σ(b_j + Σ_i w_ij · y_i)          y_i = Σ_n k_n · s_n
  */
-import type { CellNumbers, Sum } from './cell.ts'
+import type { CellNumbers, Seen } from './cell.ts'
 import type { Facts } from './commands.ts'
 
 /** weight · value, and what the value is called. */
@@ -73,13 +73,11 @@ function layerTerms(
 }
 
 /** What is perceived under the number i. */
-export function perceivedOf({ perception, channels }: Facts, cell: CellNumbers, i: number, { taps, bias, activation }: Sum): Shown {
-  const side = 2 * cell.reach + 1
-  const terms = taps.map(({ dy, dx, c, weight }, n) => {
-    const neighbour = cell.window[(dy + cell.reach) * side + dx + cell.reach]
-    return { i: n, name: `${channels[c]} (${signed(dx)}, ${signed(dy)})`, weight, value: neighbour?.[c] ?? 0 }
-  })
-  return { name: perception[i], value: cell.perception[i], bias, terms: terms.sort(byProduct), after: activation === 'linear' ? '' : activation }
+export function perceivedOf({ perception, channels }: Facts, i: number, { value, taps, bias, activation }: Seen): Shown {
+  const terms = taps.map(({ dy, dx, channel, weight, neighbour }, n) => (
+    { i: n, name: `${channels[channel]} (${signed(dx)}, ${signed(dy)})`, weight, value: neighbour ?? 0 }
+  ))
+  return { name: perception[i], value, bias, terms: terms.sort(byProduct), after: activation === 'linear' ? '' : activation }
 }
 
 const signed = (n: number): string => (n > 0 ? `+${n}` : n < 0 ? `−${-n}` : '0')

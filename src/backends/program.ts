@@ -20,18 +20,23 @@ export const programActivations = ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmo
 export type Activation = (typeof programActivations)[number]
 
 /** What not every runner has, in the words of whoever says so. */
-export type Feature = 'bounds'
+export type Feature = 'bounds' | 'filters beside views'
+
+/** What is applied to sums, with the slope of leakyRelu for negative ones. */
+export type Applied = { readonly activation: Activation; readonly slope: number }
 
 /**
- * So many outputs of the first layer, and what they see: the cells at these taps (numbers t = row·size + column of the
- * window, ascending, the middle among them), and no others. Where there are several, each has as many outputs as columns
- * (`ProgramRunner.multiples`). Rows of the first weights are view after view; those in the columns of
- * another view are not read, and what is written as their gradient means nothing.
+ * One dense layer: its outputs, and how many columns its weights have (`ProgramRunner.multiples`), which are zeros behind
+ * these. A first layer with views applies what these say.
  */
-export type View = { readonly taps: readonly number[]; readonly outputs: number }
+export type Layer = Applied & { readonly outputs: number; readonly columns: number }
 
-/** One dense layer: its outputs, and how many columns its weights have, which are zeros behind these. */
-export type Layer = { readonly outputs: number; readonly columns: number; readonly activation: Activation }
+/**
+ * Some columns of the first layer, and what they see: the cells at these taps (numbers t = row·size + column of the
+ * window, ascending, the middle among them), and no others. Rows of the first weights are view after view; those in the
+ * columns of another view are not read, and what is written as their gradient means nothing.
+ */
+export type View = Layer & { readonly taps: readonly number[] }
 
 export type Program = {
   readonly batch: number
@@ -40,17 +45,19 @@ export type Program = {
   readonly channels: number
   readonly padding: Padding
   /**
-   * What a cell sees of its size × size neighbourhood. `filters`: that many depthwise filters, given as the input
-   * `kernel`; learned ones get a gradient. `window`: the cells themselves, so that the first layer is a convolution; or
-   * several beside each other, one for each of the `views`.
+   * What a cell sees of its size × size neighbourhood: so many depthwise `filters`, given as the input `kernel`, of which
+   * learned ones get a gradient; or the cells themselves, so that the first layer is a convolution, or several beside each
+   * other, one for each of the `views`. Where there are both, the first outputs of the first layer are what the filters
+   * make, as it is, in as many columns as whole multiples need; their rows and columns of its weights are not read.
    */
-  readonly perception:
-    | { readonly type: 'filters'; readonly size: number; readonly filters: number; readonly learned: boolean }
-    | { readonly type: 'window'; readonly size: number; readonly views: readonly View[] }
+  readonly perception: {
+    readonly size: number
+    readonly filters: number
+    readonly learned: boolean
+    readonly views: readonly View[]
+  }
   /** The last layer is linear and has one output for each channel; those of channels that never change are not used. */
   readonly layers: readonly Layer[]
-  /** For negative inputs of leakyRelu. */
-  readonly slope: number
   /** The channels that change, ascending; the others keep their values in every cell. */
   readonly updated: readonly number[]
   /** Probability that a cell updates. */

@@ -268,9 +268,10 @@ describe('memory', () => {
   it('that WebAssembly cannot reach is refused in a sentence', () => {
     const rollouts = cpu({ threads: 1 }).runner!
     const program: Program = {
-      batch: 1, height: 1, width: 2 ** 26, channels: 16, padding: 'zero', slope: 0, updated: [0], fireRate: 1,
-      inputMask: null, living: null, noise: null, bound: null, perception: { type: 'window', size: 1, views: [{ taps: [0], outputs: 1 }] },
-      layers: [{ outputs: 1, columns: 8, activation: 'linear' }],
+      batch: 1, height: 1, width: 2 ** 26, channels: 16, padding: 'zero', updated: [0], fireRate: 1,
+      inputMask: null, living: null, noise: null, bound: null,
+      perception: { size: 1, filters: 0, learned: false, views: [{ taps: [0], outputs: 1, columns: 8, activation: 'linear', slope: 0 }] },
+      layers: [{ outputs: 1, columns: 8, activation: 'linear', slope: 0 }],
     }
     const run = { steps: 1, keys: new Uint32Array(2), noiseKeys: null, masks: null, readouts: [1], segment: 1, budget: 0 }
     const inputs = [new Float32Array(0), new Float32Array(16 * 8), new Float32Array(8)]

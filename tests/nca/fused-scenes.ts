@@ -55,14 +55,12 @@ const filterParts: fc.Arbitrary<Perception> = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...filterNames) },
   { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 1, max: 3 }), sizes).map(([n, size]) => depthwise(n, { size })) },
 )
-/** Up to `most` convolutions, whose sums are all taken as they are or all through the same function. */
-const convolutions = (most: number): fc.Arbitrary<Perception[]> => fc.record({
-  activation: fc.constantFrom<Activation[]>('linear', 'linear', ...activations),
-  parts: fc.array(fc.record({
-    n: fc.integer({ min: 1, max: 11 }), size: sizes, dilation: fc.constantFrom(1, 1, 2), bias: fc.boolean(),
-  }), { minLength: 1, maxLength: most }),
-}).map(({ activation, parts }) => parts.map(({ n, ...rest }) =>
-  conv(n, { ...rest, dilation: Math.max(...[rest.size].flat()) < 5 ? rest.dilation : 1, activation })))
+const slopes = fc.constantFrom(0.2, 0.01, 0.7)
+/** A convolution, whose sums are taken as they are or through one of these functions. */
+const convolution = (...all: Activation[]): fc.Arbitrary<Perception> => fc.record({
+  n: fc.integer({ min: 1, max: 11 }), size: sizes, dilation: fc.constantFrom(1, 1, 2), bias: fc.boolean(),
+  activation: fc.constantFrom<Activation[]>('linear', 'linear', ...all), slope: slopes,
+}).map(({ n, ...rest }) => conv(n, { ...rest, dilation: Math.max(...[rest.size].flat()) < 5 ? rest.dilation : 1 }))
 const linear = fc.tuple(fc.integer({ min: 1, max: 11 }), sizes, fc.boolean())
   .map(([n, size, bias]) => conv(n, { size, bias }))
 
@@ -78,7 +76,7 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
   frozen: fc.constantFrom([], [], ['goal'], ['goal', 'hidden'], ['seen']),
   perceive: fc.oneof(
     { weight: 2, arbitrary: fc.array(filterParts, { minLength: 1, maxLength: 4 }) },
-    { weight: 1, arbitrary: convolutions(2) },
+    { weight: 1, arbitrary: fc.array(convolution(...activations), { minLength: 1, maxLength: 3 }) },
     { weight: 1, arbitrary: fc.tuple(filterParts, linear, filterParts) },
   ),
   hidden: fc.oneof(
@@ -89,7 +87,7 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
   stepSize: fc.constantFrom(1, 1, 0.4),
   masks: fc.option(fc.record({ channel: fc.nat(), above: fc.constantFrom(0, 0.2) }), { freq: 3 }),
   activation: fc.constantFrom(...activations),
-  slope: fc.constantFrom(0.2, 0.01, 0.7),
+  slope: slopes,
   lastBias: fc.boolean(),
   fireRate: fc.constantFrom(0.5, 0.5, 1, 0.1),
   noise: fc.constantFrom(null, null, { on: 'change' as const, std: 0.1 }),
@@ -97,20 +95,26 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
   lives: fc.option(living, { freq: 6 }),
 })
   .filter(({ channels, frozen }) => updatedChannels({ channels, frozen }).length > 0)
-  .map(({ lives, masks, hidden, activation, slope, lastBias, perceive, ...rest }) => {
+  .map(({ lives, masks, hidden, activation, slope, lastBias, ...rest }) => {
     const updated = updatedChannels(rest), all = channelCount(rest.channels)
     return defineRule({
       ...rest, update: mlp(hidden, { activation, slope, lastBias }),
-      perceive: perceive.map(part => (typeof part === 'object' && 'type' in part && part.type === 'conv' ? { ...part, slope } : part)),
       living: lives && { channel: updated[lives.index % updated.length], above: lives.above, when: lives.when },
       inputMask: masks && { channel: masks.channel % all, above: masks.above },
     })
   })
 
-/** The same, some of them with bounds, which the CPU alone runs as a whole. */
-export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.tuple(fusedRules, fc.constantFrom<Bound | null>(
-  null, { type: 'tanh' }, { type: 'clamp', low: -0.4, high: 0.7 }, { type: 'clamp', low: 0, high: 1 },
-)).map(([rule, bound]) => defineRule({ ...rule, bound }))
+/**
+ * The same, some of them with what the CPU alone runs as a whole: bounds, and filters beside convolutions that have a
+ * function behind them.
+ */
+export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
+  rule: fusedRules,
+  bound: fc.constantFrom<Bound | null>(
+    null, { type: 'tanh' }, { type: 'clamp', low: -0.4, high: 0.7 }, { type: 'clamp', low: 0, high: 1 },
+  ),
+  mixed: fc.option(fc.tuple(filterParts, convolution(...activations), filterParts, convolution('tanh'))),
+}).map(({ rule, bound, mixed }) => defineRule({ ...rule, bound, perceive: mixed ?? rule.perceive }))
 
 /** Heights and widths of every kind: tiny, around the ends of 64-bit words, around the cuts between bands of rows. */
 export const grids: fc.Arbitrary<[number, number]> = fc.oneof(
@@ -236,12 +240,12 @@ function isClear(scene: Scene): boolean {
       const sums = defineRule({ ...rule, perceive: rule.perceive.map(linearly) })
       if (kinksIn(rule.perceive) && atKink(perceive(sums, params, now, { angle, mask: rows }))) return false
       if (kinks) {
-        const { hidden, activation } = rule.update
+        const { hidden, activation, slope } = rule.update
         let h = y
         for (let i = 1; i <= hidden.length; i++) {
           const z = dense(h, params.update[`w${i}`], { bias: params.update[`b${i}`], mask: rows })
           if (atKink(z)) return false
-          h = activate(activation, z)
+          h = activate(activation, z, slope)
         }
       }
       const { candidate, after } = inspectStep(rule, params, now, { key: k, t, mask: masks?.[t], angle })

@@ -33,21 +33,22 @@ const programs: fc.Arbitrary<Program> = fc.record({
   padding: fc.constantFrom('zero', 'circular', 'reflect', 'replicate'),
   perception: fc.oneof(
     fc.record({
-      type: fc.constant('filters' as const), size: fc.constantFrom(1, 3, 13), filters: fc.integer({ min: 1, max: 4 }),
-      learned: fc.boolean(),
+      size: fc.constantFrom(1, 3, 13), filters: fc.integer({ min: 1, max: 4 }), learned: fc.boolean(), views: fc.constant([]),
     }),
-    fc.constantFrom(1, 3, 5).map(size => (
-      { type: 'window' as const, size, views: [{ taps: Array.from({ length: size ** 2 }, (_, t) => t), outputs: 1 }] })),
+    fc.constantFrom(1, 3, 5).map(size => ({
+      size, filters: 0, learned: false,
+      views: [{ taps: Array.from({ length: size ** 2 }, (_, t) => t), outputs: 1, columns: 16, activation: 'relu' as const, slope: 0 }],
+    })),
   ),
   hidden: fc.array(fc.constantFrom(1, 80, 240, 1024), { maxLength: 3 }),
-  slope: fc.constant(0.2), fireRate: fc.constantFrom(0.5, 1), inputMask: fc.constant(null),
+  fireRate: fc.constantFrom(0.5, 1), inputMask: fc.constant(null),
   noise: fc.constantFrom(null, 0.1), bound: fc.constant(null),
   living: fc.option(fc.constant({ channel: 0, above: 0.1, when: 'both' as const })),
 }).map(({ hidden, ...rest }) => ({
   ...rest,
   updated: Array.from({ length: rest.channels }, (_, c) => c),
   layers: [...hidden, rest.channels].map((outputs, i) => (
-    { outputs, columns: ceilTo(outputs, 16), activation: i === hidden.length ? 'linear' : 'relu' })),
+    { outputs, columns: ceilTo(outputs, 16), activation: i === hidden.length ? 'linear' : 'relu', slope: 0 })),
 }))
 
 it('the kernels of a rollout bind no more than every adapter allows, and their arrays are no larger', () => {

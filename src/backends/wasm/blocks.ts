@@ -34,9 +34,8 @@ const { relu } = activations
 
 export function blocksOf(k: Kernels, program: Program, layout: Layout, block: BlockLayout): Blocks {
   const { layers, filters, counts, taps, tapWeights, cellBytes, yStride, changeStride } = layout
-  const { slope, perception } = program
+  const { perception: { learned, filters: own } } = program
   const top = layers.length - 1
-  const learned = perception.type === 'filters' && perception.learned
 
   // Blocks are many, so what follows makes no objects: the collector would stop all threads too often.
 
@@ -49,21 +48,31 @@ export function blocksOf(k: Kernels, program: Program, layout: Layout, block: Bl
     return l === 0 ? block.y : hidden + ceilTo(count, 4) * before[l]
   }
 
-  /** The sums of layer l, or `floor` where they are less. */
-  function sums(l: number, count: number, hidden: number, to: number, stride: number, floor: number): void {
-    const from = inputOf(l, count, hidden)
-    for (const { inputs, columns, row, column, w, bias } of layers[l].products) {
+  /** What layer l makes of its sums. */
+  function through(l: number, count: number, hidden: number, to: number, stride: number): void {
+    const from = inputOf(l, count, hidden), { copied, products } = layers[l]
+    if (copied) k.copyRows(to, stride, from, strides[l], count, copied, products[0].column * 4)
+    for (const { activation, slope, inputs, columns, row, column, w, bias } of products) {
+      const floor = activation === relu ? 0 : -Infinity
       k.product(count, inputs, columns, from + 4 * row, strides[l], w, bias, to + 4 * column, stride, floor, 0)
+      if (activation !== relu) k.activate(activation, to + 4 * column, ceilTo(count, 4), columns * 4, stride, slope)
+    }
+  }
+
+  // Where all of a layer are ReLUs, the product that makes its cotangent also gates it.
+  const gated = layers.map(({ copied, products }) => !copied && products.every(({ activation }) => activation === relu))
+
+  /** g ← g ⊙ the derivative of layer l, from what it made. */
+  function applyBack(l: number, g: number, made: number, count: number, stride: number): void {
+    for (const { activation, slope, column, columns } of layers[l].products) {
+      k.activateBack(activation, g + 4 * column, made + 4 * column, ceilTo(count, 4), columns * 4, stride, slope)
     }
   }
 
   function look(x: number, cells: number, count: number, hidden: number | null): void {
     k.perceive(x, cells, count, filters, counts, taps, tapWeights, cellBytes, block.y, yStride)
     for (let l = 0; hidden !== null && l < top; l++) {
-      const { activation } = layers[l]
-      const to = inputOf(l + 1, count, hidden), stride = strides[l + 1]
-      sums(l, count, hidden, to, stride, activation === relu ? 0 : -Infinity)
-      if (activation !== relu) k.activate(activation, to, ceilTo(count, 4) * stride, slope)
+      through(l, count, hidden, inputOf(l + 1, count, hidden), strides[l + 1])
     }
   }
 
@@ -76,7 +85,7 @@ export function blocksOf(k: Kernels, program: Program, layout: Layout, block: Bl
         const size = Math.min(blockRows, count - i)
         const hidden = place(size)
         look(x, cells + 4 * i, size, hidden)
-        sums(top, size, hidden, rows + i * changeStride, changeStride, -Infinity)
+        through(top, size, hidden, rows + i * changeStride, changeStride)
       }
     },
     back(x, cells, count, hidden, change, gradient, g) {
@@ -85,20 +94,20 @@ export function blocksOf(k: Kernels, program: Program, layout: Layout, block: Bl
       for (let l = top; l >= 0; l--) {
         const a = inputOf(l, count, hidden), aStride = strides[l]
         const to = block.g[l % 2]
-        const activation = l > 0 ? layers[l - 1].activation : 0
-        const gate = activation === relu ? a : 0
-        const { gw, gb, columns: pitch, products } = layers[l]
+        const gate = l > 0 && gated[l - 1] ? a : 0
+        const { gw, gb, columns: pitch, products, copied } = layers[l]
         k.sumRows(count, pitch, from, stride, gradient + gb)
+        if (copied) k.copyRows(to, aStride, from, stride, count, copied, copied)
         for (const { inputs, outputs, columns, row, column, wt } of products) {
           const read = a + 4 * row, owed = from + 4 * column, sum = gradient + gw + 4 * (row * pitch + column)
           k.productTN(count, ceilTo(inputs, 4), columns, read, aStride, owed, stride, sum, pitch * 4)
           if (l > 0 || wanted) k.product(count, outputs, ceilTo(inputs, 8), owed, stride, wt, 0, to + 4 * row, aStride, -Infinity, gate)
         }
-        if (activation !== relu) k.activateBack(activation, to, a, ceilTo(count, 4) * aStride, slope)
+        if (l > 0 && !gate) applyBack(l - 1, to, a, count, aStride)
         from = to
         stride = aStride
       }
-      if (learned) k.perceiveWeights(x, cells, count, filters, counts, taps, gradient, cellBytes, from, stride)
+      if (learned) k.perceiveWeights(x, cells, count, own, counts, taps, gradient, cellBytes, from, stride)
       if (g !== null) k.perceiveBack(g, cells, count, filters, counts, taps, tapWeights, cellBytes, from, stride)
     },
   }

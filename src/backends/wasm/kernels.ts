@@ -8,8 +8,8 @@ export type Kernels = {
   productTN(rows: number, m: number, n: number, a: number, aStride: number, b: number, bStride: number, g: number,
     gStride: number): void
   settle(parts: number, bytes: number, g: number): void
-  activate(kind: number, x: number, bytes: number, slope: number): void
-  activateBack(kind: number, g: number, h: number, bytes: number, slope: number): void
+  activate(kind: number, x: number, rows: number, bytes: number, stride: number, slope: number): void
+  activateBack(kind: number, g: number, h: number, rows: number, bytes: number, stride: number, slope: number): void
   sumRows(rows: number, n: number, a: number, stride: number, g: number): void
   and(to: number, a: number, b: number, words: number): void
   andNot(to: number, a: number, b: number, words: number): void
@@ -45,6 +45,8 @@ export type Kernels = {
   load2d: Rows
   store2d: Rows
   add2d: Rows
+  copyRows(to: number, toStride: number, from: number, fromStride: number, rows: number, bytes: number,
+    end: number): void
   zero(from: number, bytes: number): void
   windows: Windows
   addWindows: Windows

@@ -21,9 +21,12 @@ import { activations } from './kernels.ts'
 /** Rows of cells that go through the layers at once, so that they stay in cache. */
 export const blockRows = 64
 
-/** One dense layer in memory: a product, or several beside each other where the first layer has several views. */
+/**
+ * One dense layer in memory: a product, or several beside each other where the first layer has several views. Before their
+ * outputs stand `copied` bytes of what filters make.
+ */
 export type LayerLayout = {
-  readonly activation: number
+  readonly copied: number
   readonly columns: number
   /** Where the derivatives of W and of the bias stand within a gradient, which is laid out as the caller's inputs are. */
   readonly gw: number
@@ -31,8 +34,10 @@ export type LayerLayout = {
   readonly products: readonly Product[]
 }
 
-/** A product of a layer; sizes in numbers, the rest in bytes. */
+/** A product of a layer and what is applied to its sums; sizes in numbers, the rest in bytes. */
 export type Product = {
+  readonly activation: number
+  readonly slope: number
   /** What it reads of the rows of W, and its outputs, exact and with the columns of zeros behind them. */
   readonly inputs: number
   readonly outputs: number
@@ -210,14 +215,17 @@ function layLayers(
 ): { layers: LayerLayout[]; gradientBytes: number } {
   let gradientBytes = filterBytes
   const grown = (bytes: number): number => (gradientBytes += bytes) - bytes
-  const laid = layers.map(({ outputs, columns, activation }, l): LayerLayout => {
-    const sizes = l === 0 && perception.type === 'window' && perception.views.length > 1
-      ? perception.views.map(view => ({ inputs: view.taps.length * ceilTo(channels, 4), outputs: view.outputs, columns: view.outputs }))
-      : [{ inputs: l === 0 ? perceived : layers[l - 1].outputs, outputs, columns }]
-    let row = 0, column = 0
-    const products = sizes.map(({ inputs, outputs, columns }): Product => {
+  const { views, filters } = perception, padded = ceilTo(channels, 4)
+  const laid = layers.map((layer, l): LayerLayout => {
+    const { columns } = layer
+    const copied = l === 0 && views.length > 0 ? filters * padded : 0
+    const inputs = l === 0 ? perceived : layers[l - 1].outputs
+    const parts = l > 0 || views.length === 0 ? [{ ...layer, inputs }]
+      : views.map(view => ({ ...view, inputs: view.taps.length * padded }))
+    let row = copied, column = copied && columns - views.reduce((sum, view) => sum + view.columns, 0)
+    const products = parts.map(({ inputs, outputs, columns, activation, slope }): Product => {
       const product = {
-        inputs, outputs, columns, row, column,
+        activation: activations[activation], slope, inputs, outputs, columns, row, column,
         w: arena.take(inputs * columns * 4),
         wt: arena.take(outputs * ceilTo(inputs, 8) * 4),
         bias: arena.take(columns * 4),
@@ -227,7 +235,7 @@ function layLayers(
       return product
     })
     const rows = l === 0 ? perceived : layers[l - 1].columns
-    return { activation: activations[activation], columns, products, gw: grown(rows * columns * 4), gb: grown(columns * 4) }
+    return { copied: 4 * copied, columns, products, gw: grown(rows * columns * 4), gb: grown(columns * 4) }
   })
   return { layers: laid, gradientBytes }
 }

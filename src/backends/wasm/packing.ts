@@ -19,23 +19,22 @@ export type Parts = {
 }
 
 export function partsOf({ perception }: Program, [x, ...others]: readonly Float32Array[]): Parts {
-  const kernel = perception.type === 'filters' ? others.shift()! : null
+  const kernel = perception.filters > 0 ? others.shift()! : null
   const [w1, rest] = others
   return { x, kernel, w1, rest }
 }
 
-/** The taps of each filter. Fixed filters do without those of weight zero. */
+/** The taps of each filter, then those of each view, each as a filter. Fixed filters do without those of weight zero. */
 export function filtersOf({ perception, channels }: Program, kernel: Float32Array | null): Tap[][] {
-  const { size } = perception, r = Math.floor(size / 2)
+  const { size, filters, learned, views } = perception, r = Math.floor(size / 2)
   const padded = ceilTo(channels, 4)
   const cells = Array.from({ length: size * size }, (_, t) => ({ dy: Math.floor(t / size) - r, dx: t % size - r }))
-  if (perception.type === 'window') {
-    return perception.views.flatMap(({ taps }) => taps).map(t => [{ ...cells[t], weights: new Float32Array(padded).fill(1) }])
-  }
-  return Array.from({ length: perception.filters }, (_, f) => cells.map((at, t): Tap => {
+  const own = Array.from({ length: filters }, (_, f) => cells.map((at, t): Tap => {
     const from = (f * cells.length + t) * padded
     return { ...at, weights: kernel!.subarray(from, from + padded) }
-  }).filter(({ weights }) => perception.learned || weights.some(w => w !== 0)))
+  }).filter(({ weights }) => learned || weights.some(w => w !== 0)))
+  const seen = views.flatMap(({ taps }) => taps).map(t => [{ ...cells[t], weights: new Float32Array(padded).fill(1) }])
+  return [...own, ...seen]
 }
 
 /** The weights of the taps. */
@@ -78,7 +77,7 @@ export function unpackGradients(
   { perception }: Program, { layers: [{ gw, gb }] }: Layout, sums: Float64Array, gradients: readonly (Float32Array | null)[],
 ): void {
   const rest = [...gradients]
-  if (perception.type === 'filters') {
+  if (perception.filters > 0) {
     const kernel = rest.shift()
     if (perception.learned) kernel?.set(sums.subarray(0, kernel.length))
     else kernel?.fill(0) // nobody differentiates fixed filters

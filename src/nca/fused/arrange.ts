@@ -3,28 +3,25 @@
  * owed to the parameters follows by their adjoints.
  */
 import { ceilTo } from '../../backends/ceil-to.ts'
-import type { Activation as ProgramActivation, Layer, Program, View } from '../../backends/program.ts'
+import type { Applied, Layer, Program, View } from '../../backends/program.ts'
 import { add, mul } from '../../tensor/ops/arithmetic.ts'
 import { concat } from '../../tensor/ops/concat.ts'
 import { zeros } from '../../tensor/ops/create.ts'
 import { matmul } from '../../tensor/ops/dense.ts'
 import { depthwiseConv } from '../../tensor/ops/depthwise-conv/depthwise-conv.ts'
-import { leakySlope } from '../../tensor/ops/functions.ts'
 import { gather } from '../../tensor/ops/gather.ts'
 import { pad, slice } from '../../tensor/ops/pad-slice.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { sum } from '../../tensor/ops/sum.ts'
 import { transpose } from '../../tensor/ops/transpose.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import type { MlpParams } from '../mlp.ts'
+import type { Activation, MlpParams } from '../mlp.ts'
 import { filtersKernel, joined, within } from '../perceive.ts'
 import { isLearned } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../rule/channels.ts'
 import { perceptionSize } from '../rule/parameters.ts'
-import type { DataParams, DataRule } from '../rule/types.ts'
-import {
-  activationsOf, isConvolution, isLinear, seesWindow, slopesOf, sumOf, tapsOf, windowSize,
-} from './sight.ts'
+import type { DataParams, DataRule, Perception } from '../rule/types.ts'
+import { isConvolution, isLinear, seesWindow, sumOf, tapsOf, windowSize } from './sight.ts'
 
 /**
  * The program of a rule from states like `x` `[b,h,w,c]`, for one that can be fused (`eligible.ts`), and its inputs beside
@@ -44,8 +41,10 @@ export function arrange(
       const { w1, b1 } = params.update
       const filters = squareFilters(rule, params, { angle, like: x })
       const further = furtherLayers(rule, params.update)
-      if (!seesWindow(rule)) return packed(program, filters, [[w1, b1], ...further])
-      return packed(program, null, [...windowLayers(rule, params, { folded, views, filters, like: x }), ...further])
+      const first: Layers = !seesWindow(rule) ? [[w1, b1]]
+        : folded ? [foldedLayer(rule, params, views[0].taps, filters)]
+          : windowLayers(rule, params, { program, views, like: x })
+      return packed(program, folded ? null : filters, [...first, ...further])
     },
   }
 }
@@ -63,11 +62,11 @@ type Layers = readonly (readonly [w: Tensor, b: Tensor])[]
  * What runners read (`ProgramRunner`): channels in whole fours, filter by filter or tap by tap; an output of the last
  * layer for every channel, zero for those that never change; and all but the first weights in one array.
  *
- * @param kernel `[k,k,c,F]`, or null where cells see their window
- * @param given the layers, of which the first reads c·F perceptions, or the window as `[taps·c]`
+ * @param kernel `[k,k,c,F]`, or null where there are no filters
+ * @param given the layers, of which the first reads c·F perceptions, or, where there are views, the window as `[taps·c]`
  */
-function packed({ channels, layers, updated }: Program, kernel: Tensor | null, given: Layers): Tensor[] {
-  const padded = ceilTo(channels, 4), last = layers.length - 1
+function packed({ channels, layers, updated, perception: { views, filters: own } }: Program, kernel: Tensor | null, given: Layers): Tensor[] {
+  const last = layers.length - 1
   // A column of zeros behind those of the last layer stands for each channel that never changes.
   const from = Array.from({ length: channels }, (_, c) => (updated.includes(c) ? updated.indexOf(c) : updated.length))
   function columns(t: Tensor, l: number): Tensor {
@@ -76,58 +75,70 @@ function packed({ channels, layers, updated }: Program, kernel: Tensor | null, g
     return extend(all, axis, layers[l].columns)
   }
   const [[w1, b1], ...further] = given
-  const first = reshape(columns(w1, 0), [kernel ? channels : -1, kernel ? -1 : channels, layers[0].columns])
-  const planes = extend(kernel ? transpose(first, [1, 0, 2]) : first, 1, padded)
+  const all = columns(w1, 0)
+  const window = views.length > 0 ? inFours(reshape(all, [-1, channels, layers[0].columns])) : byFilter(all, channels)
+  const planes = views.length > 0 && own > 0 ? pad(window, [[own, 0], [0, 0], [0, 0]]) : window
   const rest = further.flatMap(([w, b], i) => (
     [reshape(extend(columns(w, i + 1), 0, layers[i].columns), [-1]), columns(b, i + 1)]))
   const filters = kernel && transpose(reshape(kernel, [-1, channels, kernel.shape[3]]), [2, 0, 1])
   return [
-    ...(filters ? [extend(filters, 2, padded)] : []),
+    ...(filters ? [inFours(filters, 2)] : []),
     reshape(planes, [-1, layers[0].columns]),
     concat([columns(b1, 0), ...rest], 0),
   ]
 }
+
+/** Rows `[c·F, n]` of weights that read perceptions, filter by filter: `[F, c, n]`, the channels in whole fours. */
+function byFilter(w: Tensor, channels: number): Tensor {
+  return inFours(transpose(reshape(w, [channels, -1, w.shape[1]]), [1, 0, 2]))
+}
+
+/** Channels in whole fours. */
+const inFours = (t: Tensor, axis = 1): Tensor => extend(t, axis, ceilTo(t.shape[axis], 4))
 
 /** With zeros behind it along an axis, up to a size. */
 function extend(t: Tensor, axis: number, size: number): Tensor {
   return t.shape[axis] === size ? t : pad(t, t.shape.map((n, i) => [0, i === axis ? size - n : 0] as const))
 }
 
+/** What is applied to sums. Whoever asks has asked `whyComposed`. */
+const appliedBy = (part: { activation: Activation; slope: number }): Applied =>
+  ({ activation: part.activation as Applied['activation'], slope: part.slope })
+
 /**
- * What the first outputs of a program that sees windows see, all of them the same where the perception is folded into the
- * first layer. Else its parts are convolutions, each with the same function behind it; where their windows differ, each is
- * a view of its own, since a zero in the place of what a part does not see would, times NaN, be NaN.
+ * What the first outputs of a program see, where cells see their windows: all of them the same where the perception is folded into the
+ * first layer. Else its parts are convolutions, each with a function behind it; where their windows or functions differ,
+ * each is a view of its own, since a zero in the place of what a part does not see would, times NaN, be NaN.
  */
 function viewsOf(rule: DataRule, angle: number, folded: boolean, multiple: number): View[] {
-  const one = (outputs: number): View[] => [{ taps: tapsOf(rule, angle), outputs }]
-  if (folded) return one(rule.update.hidden[0])
-  const views = rule.perceive.map(part => ({
-    taps: tapsOf(rule, angle, [part]), outputs: ceilTo(perceptionSize({ ...rule, perceive: [part] }), multiple),
-  }))
-  return views.every(({ taps }) => `${taps}` === `${views[0].taps}`) ? one(perceptionSize(rule)) : views
+  const view = (parts: readonly Perception[], outputs: number, part: Parameters<typeof appliedBy>[0]): View =>
+    ({ taps: tapsOf(rule, angle, parts), outputs, columns: ceilTo(outputs, multiple), ...appliedBy(part) })
+  if (folded) return [view(rule.perceive, rule.update.hidden[0], rule.update)]
+  const parts = rule.perceive.filter(isConvolution)
+  const views = parts.map(part => view([part], perceptionSize({ ...rule, perceive: [part] }), sumOf(part)!))
+  const alike = ({ taps, activation, slope }: View): string => `${taps} ${activation} ${slope}`
+  if (views.length < 2 || views.some(v => alike(v) !== alike(views[0]))) return views
+  return [view(parts, views.reduce((sum, { outputs }) => sum + outputs, 0), sumOf(parts[0])!)]
 }
 
 function programOf(rule: DataRule, x: Tensor, folded: boolean, views: readonly View[]): Program {
   const [batch, height, width, channels] = x.shape
-  const size = windowSize(rule)
-  const perceived = perceptionSize(rule)
   const { multiples } = x.backend.runner!
-  const layer = (outputs: number, activation: ProgramActivation): Layer =>
-    ({ outputs, columns: ceilTo(outputs, multiples.hidden), activation })
-  // Whoever asks for a program has asked `whyComposed`.
-  const [first, activation] = [activationsOf(rule)[0], rule.update.activation] as ProgramActivation[]
+  const layer = (outputs: number, multiple: number, part: Parameters<typeof appliedBy>[0]): Layer =>
+    ({ outputs, columns: ceilTo(outputs, multiple), ...appliedBy(part) })
+  const filters = folded ? [] : rule.perceive.filter(part => !isConvolution(part))
+  const perceived = filters.length === 0 ? 0 : perceptionSize({ ...rule, perceive: filters })
+  const copied = ceilTo(perceived / channels * ceilTo(channels, 4), multiples.hidden)
+  const viewed = copied + views.reduce((sum, { columns }) => sum + columns, 0)
   return {
     batch, height, width, channels,
     padding: rule.padding,
-    perception: seesWindow(rule)
-      ? { type: 'window', size, views }
-      : { type: 'filters', size, filters: perceived / channels, learned: rule.perceive.some(isLearned) },
+    perception: { size: windowSize(rule), filters: perceived / channels, learned: filters.some(isLearned), views },
     layers: [
-      ...(seesWindow(rule) && !folded ? [layer(sumOfOutputs(views), first)] : []),
-      ...rule.update.hidden.map(outputs => layer(outputs, activation)),
-      { outputs: channels, columns: ceilTo(channels, multiples.last), activation: 'linear' },
+      ...(views.length > 0 && !folded ? [copied === 0 && views.length === 1 ? views[0] : layer(viewed, 1, views[0])] : []),
+      ...rule.update.hidden.map(outputs => layer(outputs, multiples.hidden, rule.update)),
+      layer(channels, multiples.last, { activation: 'linear', slope: 1 }),
     ],
-    slope: slopesOf(rule)[0] ?? leakySlope,
     updated: updatedChannels(rule),
     fireRate: rule.fireRate,
     inputMask: rule.inputMask,
@@ -137,55 +148,70 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, views: readonly V
   }
 }
 
+/** The kernel and bias of each convolution among what a rule has learned to perceive. */
+function convolutionsOf(
+  rule: DataRule, { perceive }: DataParams,
+): { dilation: number; kernel: Tensor; bias: Tensor | undefined }[] {
+  return rule.perceive.filter(isLearned).flatMap((part, i) => (
+    isConvolution(part) ? [{ dilation: sumOf(part)!.dilation, kernel: perceive![i].kernel, bias: perceive![i].bias }] : []))
+}
+
 /**
- * The layers up to the first of the network where there are convolutions: the whole perception is one matrix
- * `[taps·c, perceptionSize]`. Folded, the matrix and the bias are multiplied with the first layer and take its place: part
- * by part, so that no zero stands for what a part does not see, which times NaN would be NaN in the derivatives. Therefore
- * several linear parts are always folded. Convolutions with an activation cannot be; the matrix of several views has their
- * blocks along its diagonal, and in w1 rows of zeros stand for the outputs with which these are padded.
+ * The whole perception as one matrix `[taps·c, perceptionSize]`, multiplied with the first layer of the network, which it
+ * takes the place of, and so the bias: part by part, so that no zero stands for what a part does not see, which times NaN
+ * would be NaN in the derivatives. Therefore several linear parts are always folded.
  */
-function windowLayers(
-  rule: DataRule, { perceive, update: { w1, b1 } }: DataParams,
-  { folded, views, filters, like }: { folded: boolean; views: readonly View[]; filters: Tensor | null; like: Tensor },
-): Layers {
-  const learned = rule.perceive.filter(isLearned)
+function foldedLayer(
+  rule: DataRule, params: DataParams, taps: readonly number[], filters: Tensor | null,
+): Layers[number] {
+  const { w1, b1 } = params.update, hidden = w1.shape[1]
   const square = [windowSize(rule), windowSize(rule)]
-  const parts = learned.flatMap((part, i) =>
-    (isConvolution(part) ? [{ window: sumOf(part)!, kernel: perceive![i].kernel, bias: perceive![i].bias }] : []))
-  if (!folded) {
-    const kernels = parts.map(({ window, kernel }) => within(square, spread(kernel, window.dilation)))
-    const biases = parts.map(({ bias, kernel }) => bias ?? zeros([kernel.shape[3]], { like }))
-    if (views.length === 1) return [[asMatrix(joined(kernels), views[0].taps), joined(biases)], [w1, b1]]
-    const all = sumOfOutputs(views)
-    const [blocks, wideBiases, rows] = [[], [], []] as Tensor[][]
-    let row = 0, column = 0
-    views.forEach(({ taps, outputs }, i) => {
-      const [n] = biases[i].shape
-      blocks.push(pad(asMatrix(kernels[i], taps), [[0, 0], [column, all - column - n]]))
-      wideBiases.push(extend(biases[i], 0, outputs))
-      rows.push(extend(slice(w1, [row, 0], [n, w1.shape[1]]), 0, outputs))
-      row += n
-      column += outputs
-    })
-    return [[concat(blocks, 0), concat(wideBiases, 0)], [concat(rows, 0), b1]]
-  }
+  const parts = convolutionsOf(rule, params)
   // The rows of w1 are those of the filters, then those of each convolution.
-  const hidden = w1.shape[1]
   let row = w1.shape[0] - parts.reduce((all, { kernel }) => all + kernel.shape[3], 0)
   const products = filters ? [foldFilters(filters, slice(w1, [0, 0], [row, hidden]))] : []
   let first = b1
-  for (const { window, kernel, bias } of parts) {
+  for (const { dilation, kernel, bias } of parts) {
     const [kh, kw, channels, outputs] = kernel.shape
     const own = slice(w1, [row, 0], [outputs, hidden])
     const product = matmul(reshape(kernel, [-1, outputs]), own)
-    products.push(within(square, spread(reshape(product, [kh, kw, channels, hidden]), window.dilation)))
+    products.push(within(square, spread(reshape(product, [kh, kw, channels, hidden]), dilation)))
     if (bias) first = add(first, reshape(matmul(reshape(bias, [1, outputs]), own), [hidden]))
     row += outputs
   }
-  return [[asMatrix(products.reduce(add), views[0].taps), first]]
+  return [asMatrix(products.reduce(add), taps), first]
 }
 
-const sumOfOutputs = (views: readonly View[]): number => views.reduce((sum, { outputs }) => sum + outputs, 0)
+/**
+ * The layers up to the first of the network where convolutions have functions behind them, and so are a layer of their
+ * own. The matrix of several views has their blocks along its diagonal, behind the columns of what filters make; and rows
+ * of zeros in w1 stand for the columns with which all of these are padded.
+ */
+function windowLayers(
+  rule: DataRule, params: DataParams, { program, views, like }: { program: Program; views: readonly View[]; like: Tensor },
+): Layers {
+  const { w1, b1 } = params.update, square = [windowSize(rule), windowSize(rule)]
+  const parts = convolutionsOf(rule, params)
+  const kernels = parts.map(({ dilation, kernel }) => within(square, spread(kernel, dilation)))
+  const biases = parts.map(({ bias, kernel }) => bias ?? zeros([kernel.shape[3]], { like }))
+  const several = views.length > 1
+  const [matrices, vectors] = several ? [kernels, biases] : [[joined(kernels)], [joined(biases)]]
+  const all = program.layers[0].columns
+  let column = all - views.reduce((sum, { columns }) => sum + columns, 0)
+  let row = w1.shape[0] - views.reduce((sum, { outputs }) => sum + outputs, 0)
+  if (column === 0 && !several) return [[asMatrix(matrices[0], views[0].taps), vectors[0]], [w1, b1]]
+  const rowsOf = (from: number, count: number): Tensor => slice(w1, [from, 0], [count, w1.shape[1]])
+  const copied = column > 0 ? [extend(reshape(byFilter(rowsOf(0, row), program.channels), [-1, w1.shape[1]]), 0, column)] : []
+  const [blocks, wideBiases, rows] = [[], column > 0 ? [zeros([column], { like })] : [], copied] as Tensor[][]
+  views.forEach(({ taps, outputs, columns }, i) => {
+    blocks.push(pad(asMatrix(matrices[i], taps), [[0, 0], [column, all - column - outputs]]))
+    wideBiases.push(extend(vectors[i], 0, columns))
+    rows.push(extend(rowsOf(row, outputs), 0, columns))
+    row += outputs
+    column += columns
+  })
+  return [[concat(blocks, 0), concat(wideBiases, 0)], [concat(rows, 0), b1]]
+}
 
 /** A kernel `[k,k,c,n]` as the matrix `[taps·c, n]` of its taps. */
 function asMatrix(kernel: Tensor, taps: readonly number[]): Tensor {

@@ -6,7 +6,7 @@ import type { Tensor } from '../../tensor/tensor.ts'
 import { activationInWords } from '../mlp.ts'
 import type { Learned } from '../perceptions/kinds.ts'
 import type { Rule } from '../rule/types.ts'
-import { activationsOf, isLinear, isProgramActivation, seesWindow, slopesOf, sumOf, windowSize } from './sight.ts'
+import { activationsOf, isConvolution, isLinear, isProgramActivation, seesWindow, sumOf, windowSize } from './sight.ts'
 
 /** Why a backend cannot run a rule as a whole, or null where it can. */
 export function whyComposed(rule: Rule, backend: Backend): string | null {
@@ -25,8 +25,10 @@ export function whyComposed(rule: Rule, backend: Backend): string | null {
   if (lastActivation !== 'linear') return `its change goes through ${activationInWords(lastActivation)}`
   const unknown = [activation, ...activationsOf(rule)].find(word => !isProgramActivation(word))
   if (unknown) return `it applies ${activationInWords(unknown)}`
-  if (new Set(activationsOf(rule)).size > 1) return 'parts of its perception have different activations'
-  if (new Set(slopesOf(rule)).size > 1) return 'its leaky ReLUs have different slopes'
+  const beside = !isLinear(rule) && !rule.perceive.every(isConvolution)
+  if (beside && !features.includes('filters beside views')) {
+    return `${backend.name} runs no filters beside a convolution with a function as a whole`
+  }
   const layers = rule.update.hidden.length + 1 + +(seesWindow(rule) && !isLinear(rule))
   if (layers > mostLayers) return `${backend.name} runs ${mostLayers} layers at most, and it has ${layers}`
   return windowSize(rule) <= widestWindow ? null : `windows may be ${widestWindow} cells wide on ${backend.name}`

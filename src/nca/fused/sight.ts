@@ -42,11 +42,6 @@ export function isProgramActivation(word: Activation): word is ProgramActivation
   return programActivations.some(known => known === word)
 }
 
-/** The slopes of its leaky ReLUs. */
-export function slopesOf(rule: DataRule): number[] {
-  return [rule.update, ...sums(rule)].filter(layer => layer.activation === 'leakyRelu').map(({ slope }) => slope)
-}
-
 /** Whether the perception is linear, and so can be multiplied with the first layer of the network. */
 export function isLinear(rule: DataRule): boolean {
   return activationsOf(rule).every(activation => activation === 'linear')

@@ -237,8 +237,8 @@ fn draw(cell: u32) -> u32 {
   return words.x ^ words.y;
 }
 
-fn activate1(z: vec4f) -> vec4f { return select(z, vec4f(), z <= vec4f()); }
-fn before1(d: vec4f, h: vec4f) -> vec4f { return select(vec4f(), d, h > vec4f()); }
+fn activate1(j: u32, z: vec4f) -> vec4f { { return select(z, vec4f(), z <= vec4f()); } }
+fn before1(j: u32, d: vec4f, h: vec4f) -> vec4f { { return select(vec4f(), d, h > vec4f()); } }
 
 fn hide() {
 }
@@ -278,7 +278,7 @@ fn step(n: u32, count: u32) {
       { let w = w1[row + (3u * 32u + 3u)]; z0_3 += v0[3] * w; z1_3 += v1[3] * w; } }
     var row = w2 + 4u * j * C;
     {
-      let h0 = activate1(z0_0); let h1 = activate1(z1_0);
+      let h0 = activate1(j, z0_0); let h1 = activate1(j, z1_0);
       { let w = rest[row + (0u * C + 0u)]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
       { let w = rest[row + (0u * C + 1u)]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
       { let w = rest[row + (0u * C + 2u)]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
@@ -298,7 +298,7 @@ fn step(n: u32, count: u32) {
       row += 4u * C;
     }
     {
-      let h0 = activate1(z0_1); let h1 = activate1(z1_1);
+      let h0 = activate1(j, z0_1); let h1 = activate1(j, z1_1);
       { let w = rest[row + (0u * C + 0u)]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
       { let w = rest[row + (0u * C + 1u)]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
       { let w = rest[row + (0u * C + 2u)]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
@@ -318,7 +318,7 @@ fn step(n: u32, count: u32) {
       row += 4u * C;
     }
     {
-      let h0 = activate1(z0_2); let h1 = activate1(z1_2);
+      let h0 = activate1(j, z0_2); let h1 = activate1(j, z1_2);
       { let w = rest[row + (0u * C + 0u)]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
       { let w = rest[row + (0u * C + 1u)]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
       { let w = rest[row + (0u * C + 2u)]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
@@ -338,7 +338,7 @@ fn step(n: u32, count: u32) {
       row += 4u * C;
     }
     {
-      let h0 = activate1(z0_3); let h1 = activate1(z1_3);
+      let h0 = activate1(j, z0_3); let h1 = activate1(j, z1_3);
       { let w = rest[row + (0u * C + 0u)]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
       { let w = rest[row + (0u * C + 1u)]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
       { let w = rest[row + (0u * C + 2u)]; s0_2 += h0[0] * w; s1_2 += h1[0] * w; }
@@ -648,8 +648,8 @@ fn marked() -> u32 {
   return n;
 }
 
-fn activate1(z: vec4f) -> vec4f { return select(z, vec4f(), z <= vec4f()); }
-fn before1(d: vec4f, h: vec4f) -> vec4f { return select(vec4f(), d, h > vec4f()); }
+fn activate1(j: u32, z: vec4f) -> vec4f { { return select(z, vec4f(), z <= vec4f()); } }
+fn before1(j: u32, d: vec4f, h: vec4f) -> vec4f { { return select(vec4f(), d, h > vec4f()); } }
 
 fn hide() {
 }
@@ -786,7 +786,7 @@ fn through(first: u32, n: u32, rows: u32) {
       { let w = w1[row + (3u * 32u + 3u)]; z0_3 += v0[3] * w; z1_3 += v1[3] * w; } } var row = w2 + 4u * j * C;
     
     
-    let h0_0 = activate1(z0_0); var d0_0 = vec4f(); let h1_0 = activate1(z1_0); var d1_0 = vec4f();
+    let h0_0 = activate1(j, z0_0); var d0_0 = vec4f(); let h1_0 = activate1(j, z1_0); var d1_0 = vec4f();
     for (var c = 0u; c < C; c++) {
       let g0 = change[0u * C + c]; let g1 = change[1u * C + c];
       { let w = rest[row + 0u * C + c]; d0_0[0] += dot(w, g0); d1_0[0] += dot(w, g1); }
@@ -796,16 +796,16 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_0 = before1(d0_0, h0_0);
+      d0_0 = before1(j, d0_0, h0_0);
       workspaces[mine + at_h1 + (j + 0u) * blockRows + n + 0u] = h0_0;
       workspaces[mine + at_d1 + (j + 0u) * blockRows + n + 0u] = d0_0;
     } if (n + 1u < rows) {
-      d1_0 = before1(d1_0, h1_0);
+      d1_0 = before1(j, d1_0, h1_0);
       workspaces[mine + at_h1 + (j + 0u) * blockRows + n + 1u] = h1_0;
       workspaces[mine + at_d1 + (j + 0u) * blockRows + n + 1u] = d1_0;
     } 
     
-    let h0_1 = activate1(z0_1); var d0_1 = vec4f(); let h1_1 = activate1(z1_1); var d1_1 = vec4f();
+    let h0_1 = activate1(j, z0_1); var d0_1 = vec4f(); let h1_1 = activate1(j, z1_1); var d1_1 = vec4f();
     for (var c = 0u; c < C; c++) {
       let g0 = change[0u * C + c]; let g1 = change[1u * C + c];
       { let w = rest[row + 0u * C + c]; d0_1[0] += dot(w, g0); d1_1[0] += dot(w, g1); }
@@ -815,16 +815,16 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_1 = before1(d0_1, h0_1);
+      d0_1 = before1(j, d0_1, h0_1);
       workspaces[mine + at_h1 + (j + 1u) * blockRows + n + 0u] = h0_1;
       workspaces[mine + at_d1 + (j + 1u) * blockRows + n + 0u] = d0_1;
     } if (n + 1u < rows) {
-      d1_1 = before1(d1_1, h1_1);
+      d1_1 = before1(j, d1_1, h1_1);
       workspaces[mine + at_h1 + (j + 1u) * blockRows + n + 1u] = h1_1;
       workspaces[mine + at_d1 + (j + 1u) * blockRows + n + 1u] = d1_1;
     } 
     
-    let h0_2 = activate1(z0_2); var d0_2 = vec4f(); let h1_2 = activate1(z1_2); var d1_2 = vec4f();
+    let h0_2 = activate1(j, z0_2); var d0_2 = vec4f(); let h1_2 = activate1(j, z1_2); var d1_2 = vec4f();
     for (var c = 0u; c < C; c++) {
       let g0 = change[0u * C + c]; let g1 = change[1u * C + c];
       { let w = rest[row + 0u * C + c]; d0_2[0] += dot(w, g0); d1_2[0] += dot(w, g1); }
@@ -834,16 +834,16 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_2 = before1(d0_2, h0_2);
+      d0_2 = before1(j, d0_2, h0_2);
       workspaces[mine + at_h1 + (j + 2u) * blockRows + n + 0u] = h0_2;
       workspaces[mine + at_d1 + (j + 2u) * blockRows + n + 0u] = d0_2;
     } if (n + 1u < rows) {
-      d1_2 = before1(d1_2, h1_2);
+      d1_2 = before1(j, d1_2, h1_2);
       workspaces[mine + at_h1 + (j + 2u) * blockRows + n + 1u] = h1_2;
       workspaces[mine + at_d1 + (j + 2u) * blockRows + n + 1u] = d1_2;
     } 
     
-    let h0_3 = activate1(z0_3); var d0_3 = vec4f(); let h1_3 = activate1(z1_3); var d1_3 = vec4f();
+    let h0_3 = activate1(j, z0_3); var d0_3 = vec4f(); let h1_3 = activate1(j, z1_3); var d1_3 = vec4f();
     for (var c = 0u; c < C; c++) {
       let g0 = change[0u * C + c]; let g1 = change[1u * C + c];
       { let w = rest[row + 0u * C + c]; d0_3[0] += dot(w, g0); d1_3[0] += dot(w, g1); }
@@ -853,11 +853,11 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_3 = before1(d0_3, h0_3);
+      d0_3 = before1(j, d0_3, h0_3);
       workspaces[mine + at_h1 + (j + 3u) * blockRows + n + 0u] = h0_3;
       workspaces[mine + at_d1 + (j + 3u) * blockRows + n + 0u] = d0_3;
     } if (n + 1u < rows) {
-      d1_3 = before1(d1_3, h1_3);
+      d1_3 = before1(j, d1_3, h1_3);
       workspaces[mine + at_h1 + (j + 3u) * blockRows + n + 1u] = h1_3;
       workspaces[mine + at_d1 + (j + 3u) * blockRows + n + 1u] = d1_3;
     }

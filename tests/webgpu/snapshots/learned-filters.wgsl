@@ -170,10 +170,10 @@ fn marked() -> u32 {
 
 
 
-fn activate1(z: vec4f) -> vec4f { return vec4f(hyperbolicTangent(z.x), hyperbolicTangent(z.y), hyperbolicTangent(z.z), hyperbolicTangent(z.w)); }
-fn before1(d: vec4f, h: vec4f) -> vec4f { return d * (1.0 - h * h); }
-fn activate2(z: vec4f) -> vec4f { return vec4f(hyperbolicTangent(z.x), hyperbolicTangent(z.y), hyperbolicTangent(z.z), hyperbolicTangent(z.w)); }
-fn before2(d: vec4f, h: vec4f) -> vec4f { return d * (1.0 - h * h); }
+fn activate1(j: u32, z: vec4f) -> vec4f { { return vec4f(hyperbolicTangent(z.x), hyperbolicTangent(z.y), hyperbolicTangent(z.z), hyperbolicTangent(z.w)); } }
+fn before1(j: u32, d: vec4f, h: vec4f) -> vec4f { { return d * (1.0 - h * h); } }
+fn activate2(j: u32, z: vec4f) -> vec4f { { return vec4f(hyperbolicTangent(z.x), hyperbolicTangent(z.y), hyperbolicTangent(z.z), hyperbolicTangent(z.w)); } }
+fn before2(j: u32, d: vec4f, h: vec4f) -> vec4f { { return d * (1.0 - h * h); } }
 
 var<private> h1: array<vec4f, 8>;
 fn hide() {
@@ -198,7 +198,7 @@ fn hide() {
       { let w = w1[row + (3u * 4u + 1u)]; z0_1 += v0[3] * w; z1_1 += v1[3] * w; }
       { let w = w1[row + (3u * 4u + 2u)]; z0_2 += v0[3] * w; z1_2 += v1[3] * w; }
       { let w = w1[row + (3u * 4u + 3u)]; z0_3 += v0[3] * w; z1_3 += v1[3] * w; } }
-    h1[0u * 4u + 0u + j] = activate1(z0_0); h1[0u * 4u + 1u + j] = activate1(z0_1); h1[0u * 4u + 2u + j] = activate1(z0_2); h1[0u * 4u + 3u + j] = activate1(z0_3); h1[1u * 4u + 0u + j] = activate1(z1_0); h1[1u * 4u + 1u + j] = activate1(z1_1); h1[1u * 4u + 2u + j] = activate1(z1_2); h1[1u * 4u + 3u + j] = activate1(z1_3);
+    h1[0u * 4u + 0u + j] = activate1(j, z0_0); h1[0u * 4u + 1u + j] = activate1(j, z0_1); h1[0u * 4u + 2u + j] = activate1(j, z0_2); h1[0u * 4u + 3u + j] = activate1(j, z0_3); h1[1u * 4u + 0u + j] = activate1(j, z1_0); h1[1u * 4u + 1u + j] = activate1(j, z1_1); h1[1u * 4u + 2u + j] = activate1(j, z1_2); h1[1u * 4u + 3u + j] = activate1(j, z1_3);
   }
 }
 /** The cells n … of the list. Where it ends before, the last one is taken again, and written once more. */
@@ -237,7 +237,7 @@ fn step(n: u32, count: u32) {
       { let w = rest[w2 + row + (3u * 4u + 3u)]; z0_3 += v0[3] * w; z1_3 += v1[3] * w; } }
     var row = w3 + 4u * j * C;
     {
-      let h0 = activate2(z0_0); let h1 = activate2(z1_0);
+      let h0 = activate2(j, z0_0); let h1 = activate2(j, z1_0);
       { let w = rest[row + (0u * C + 0u)]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
       { let w = rest[row + (0u * C + 1u)]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
       { let w = rest[row + (1u * C + 0u)]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
@@ -249,7 +249,7 @@ fn step(n: u32, count: u32) {
       row += 4u * C;
     }
     {
-      let h0 = activate2(z0_1); let h1 = activate2(z1_1);
+      let h0 = activate2(j, z0_1); let h1 = activate2(j, z1_1);
       { let w = rest[row + (0u * C + 0u)]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
       { let w = rest[row + (0u * C + 1u)]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
       { let w = rest[row + (1u * C + 0u)]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
@@ -261,7 +261,7 @@ fn step(n: u32, count: u32) {
       row += 4u * C;
     }
     {
-      let h0 = activate2(z0_2); let h1 = activate2(z1_2);
+      let h0 = activate2(j, z0_2); let h1 = activate2(j, z1_2);
       { let w = rest[row + (0u * C + 0u)]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
       { let w = rest[row + (0u * C + 1u)]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
       { let w = rest[row + (1u * C + 0u)]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
@@ -273,7 +273,7 @@ fn step(n: u32, count: u32) {
       row += 4u * C;
     }
     {
-      let h0 = activate2(z0_3); let h1 = activate2(z1_3);
+      let h0 = activate2(j, z0_3); let h1 = activate2(j, z1_3);
       { let w = rest[row + (0u * C + 0u)]; s0_0 += h0[0] * w; s1_0 += h1[0] * w; }
       { let w = rest[row + (0u * C + 1u)]; s0_1 += h0[0] * w; s1_1 += h1[0] * w; }
       { let w = rest[row + (1u * C + 0u)]; s0_0 += h0[1] * w; s1_0 += h1[1] * w; }
@@ -573,10 +573,10 @@ fn marked() -> u32 {
   return n;
 }
 
-fn activate1(z: vec4f) -> vec4f { return vec4f(hyperbolicTangent(z.x), hyperbolicTangent(z.y), hyperbolicTangent(z.z), hyperbolicTangent(z.w)); }
-fn before1(d: vec4f, h: vec4f) -> vec4f { return d * (1.0 - h * h); }
-fn activate2(z: vec4f) -> vec4f { return vec4f(hyperbolicTangent(z.x), hyperbolicTangent(z.y), hyperbolicTangent(z.z), hyperbolicTangent(z.w)); }
-fn before2(d: vec4f, h: vec4f) -> vec4f { return d * (1.0 - h * h); }
+fn activate1(j: u32, z: vec4f) -> vec4f { { return vec4f(hyperbolicTangent(z.x), hyperbolicTangent(z.y), hyperbolicTangent(z.z), hyperbolicTangent(z.w)); } }
+fn before1(j: u32, d: vec4f, h: vec4f) -> vec4f { { return d * (1.0 - h * h); } }
+fn activate2(j: u32, z: vec4f) -> vec4f { { return vec4f(hyperbolicTangent(z.x), hyperbolicTangent(z.y), hyperbolicTangent(z.z), hyperbolicTangent(z.w)); } }
+fn before2(j: u32, d: vec4f, h: vec4f) -> vec4f { { return d * (1.0 - h * h); } }
 
 var<private> h1: array<vec4f, 8>;
 fn hide() {
@@ -601,7 +601,7 @@ fn hide() {
       { let w = w1[row + (3u * 4u + 1u)]; z0_1 += v0[3] * w; z1_1 += v1[3] * w; }
       { let w = w1[row + (3u * 4u + 2u)]; z0_2 += v0[3] * w; z1_2 += v1[3] * w; }
       { let w = w1[row + (3u * 4u + 3u)]; z0_3 += v0[3] * w; z1_3 += v1[3] * w; } }
-    h1[0u * 4u + 0u + j] = activate1(z0_0); h1[0u * 4u + 1u + j] = activate1(z0_1); h1[0u * 4u + 2u + j] = activate1(z0_2); h1[0u * 4u + 3u + j] = activate1(z0_3); h1[1u * 4u + 0u + j] = activate1(z1_0); h1[1u * 4u + 1u + j] = activate1(z1_1); h1[1u * 4u + 2u + j] = activate1(z1_2); h1[1u * 4u + 3u + j] = activate1(z1_3);
+    h1[0u * 4u + 0u + j] = activate1(j, z0_0); h1[0u * 4u + 1u + j] = activate1(j, z0_1); h1[0u * 4u + 2u + j] = activate1(j, z0_2); h1[0u * 4u + 3u + j] = activate1(j, z0_3); h1[1u * 4u + 0u + j] = activate1(j, z1_0); h1[1u * 4u + 1u + j] = activate1(j, z1_1); h1[1u * 4u + 2u + j] = activate1(j, z1_2); h1[1u * 4u + 3u + j] = activate1(j, z1_3);
   }
 }
 
@@ -713,7 +713,7 @@ fn through(first: u32, n: u32, rows: u32) {
       { let w = rest[w2 + row + (3u * 4u + 3u)]; z0_3 += v0[3] * w; z1_3 += v1[3] * w; } } var row = w3 + 4u * j * C;
     
     
-    let h0_0 = activate2(z0_0); var d0_0 = vec4f(); let h1_0 = activate2(z1_0); var d1_0 = vec4f();
+    let h0_0 = activate2(j, z0_0); var d0_0 = vec4f(); let h1_0 = activate2(j, z1_0); var d1_0 = vec4f();
     for (var c = 0u; c < C; c++) {
       let g0 = change[0u * C + c]; let g1 = change[1u * C + c];
       { let w = rest[row + 0u * C + c]; d0_0[0] += dot(w, g0); d1_0[0] += dot(w, g1); }
@@ -723,16 +723,16 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_0 = before2(d0_0, h0_0);
+      d0_0 = before2(j, d0_0, h0_0);
       workspaces[mine + at_h2 + (j + 0u) * blockRows + n + 0u] = h0_0;
       workspaces[mine + at_d2 + (j + 0u) * blockRows + n + 0u] = d0_0;
     } if (n + 1u < rows) {
-      d1_0 = before2(d1_0, h1_0);
+      d1_0 = before2(j, d1_0, h1_0);
       workspaces[mine + at_h2 + (j + 0u) * blockRows + n + 1u] = h1_0;
       workspaces[mine + at_d2 + (j + 0u) * blockRows + n + 1u] = d1_0;
     } 
     
-    let h0_1 = activate2(z0_1); var d0_1 = vec4f(); let h1_1 = activate2(z1_1); var d1_1 = vec4f();
+    let h0_1 = activate2(j, z0_1); var d0_1 = vec4f(); let h1_1 = activate2(j, z1_1); var d1_1 = vec4f();
     for (var c = 0u; c < C; c++) {
       let g0 = change[0u * C + c]; let g1 = change[1u * C + c];
       { let w = rest[row + 0u * C + c]; d0_1[0] += dot(w, g0); d1_1[0] += dot(w, g1); }
@@ -742,16 +742,16 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_1 = before2(d0_1, h0_1);
+      d0_1 = before2(j, d0_1, h0_1);
       workspaces[mine + at_h2 + (j + 1u) * blockRows + n + 0u] = h0_1;
       workspaces[mine + at_d2 + (j + 1u) * blockRows + n + 0u] = d0_1;
     } if (n + 1u < rows) {
-      d1_1 = before2(d1_1, h1_1);
+      d1_1 = before2(j, d1_1, h1_1);
       workspaces[mine + at_h2 + (j + 1u) * blockRows + n + 1u] = h1_1;
       workspaces[mine + at_d2 + (j + 1u) * blockRows + n + 1u] = d1_1;
     } 
     
-    let h0_2 = activate2(z0_2); var d0_2 = vec4f(); let h1_2 = activate2(z1_2); var d1_2 = vec4f();
+    let h0_2 = activate2(j, z0_2); var d0_2 = vec4f(); let h1_2 = activate2(j, z1_2); var d1_2 = vec4f();
     for (var c = 0u; c < C; c++) {
       let g0 = change[0u * C + c]; let g1 = change[1u * C + c];
       { let w = rest[row + 0u * C + c]; d0_2[0] += dot(w, g0); d1_2[0] += dot(w, g1); }
@@ -761,16 +761,16 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_2 = before2(d0_2, h0_2);
+      d0_2 = before2(j, d0_2, h0_2);
       workspaces[mine + at_h2 + (j + 2u) * blockRows + n + 0u] = h0_2;
       workspaces[mine + at_d2 + (j + 2u) * blockRows + n + 0u] = d0_2;
     } if (n + 1u < rows) {
-      d1_2 = before2(d1_2, h1_2);
+      d1_2 = before2(j, d1_2, h1_2);
       workspaces[mine + at_h2 + (j + 2u) * blockRows + n + 1u] = h1_2;
       workspaces[mine + at_d2 + (j + 2u) * blockRows + n + 1u] = d1_2;
     } 
     
-    let h0_3 = activate2(z0_3); var d0_3 = vec4f(); let h1_3 = activate2(z1_3); var d1_3 = vec4f();
+    let h0_3 = activate2(j, z0_3); var d0_3 = vec4f(); let h1_3 = activate2(j, z1_3); var d1_3 = vec4f();
     for (var c = 0u; c < C; c++) {
       let g0 = change[0u * C + c]; let g1 = change[1u * C + c];
       { let w = rest[row + 0u * C + c]; d0_3[0] += dot(w, g0); d1_3[0] += dot(w, g1); }
@@ -780,11 +780,11 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_3 = before2(d0_3, h0_3);
+      d0_3 = before2(j, d0_3, h0_3);
       workspaces[mine + at_h2 + (j + 3u) * blockRows + n + 0u] = h0_3;
       workspaces[mine + at_d2 + (j + 3u) * blockRows + n + 0u] = d0_3;
     } if (n + 1u < rows) {
-      d1_3 = before2(d1_3, h1_3);
+      d1_3 = before2(j, d1_3, h1_3);
       workspaces[mine + at_h2 + (j + 3u) * blockRows + n + 1u] = h1_3;
       workspaces[mine + at_d2 + (j + 3u) * blockRows + n + 1u] = d1_3;
     }
@@ -816,44 +816,44 @@ fn through(first: u32, n: u32, rows: u32) {
     
     let h0_0 = h1[0u * 4u + 0u + j]; var d0_0 = d1[0u * 4u + 0u + j]; let h1_0 = h1[1u * 4u + 0u + j]; var d1_0 = d1[1u * 4u + 0u + j];
     if (n + 0u < rows) {
-      d0_0 = before1(d0_0, h0_0);
+      d0_0 = before1(j, d0_0, h0_0);
       workspaces[mine + at_h1 + (j + 0u) * blockRows + n + 0u] = h0_0;
       workspaces[mine + at_d1 + (j + 0u) * blockRows + n + 0u] = d0_0;
     } if (n + 1u < rows) {
-      d1_0 = before1(d1_0, h1_0);
+      d1_0 = before1(j, d1_0, h1_0);
       workspaces[mine + at_h1 + (j + 0u) * blockRows + n + 1u] = h1_0;
       workspaces[mine + at_d1 + (j + 0u) * blockRows + n + 1u] = d1_0;
     } 
     
     let h0_1 = h1[0u * 4u + 1u + j]; var d0_1 = d1[0u * 4u + 1u + j]; let h1_1 = h1[1u * 4u + 1u + j]; var d1_1 = d1[1u * 4u + 1u + j];
     if (n + 0u < rows) {
-      d0_1 = before1(d0_1, h0_1);
+      d0_1 = before1(j, d0_1, h0_1);
       workspaces[mine + at_h1 + (j + 1u) * blockRows + n + 0u] = h0_1;
       workspaces[mine + at_d1 + (j + 1u) * blockRows + n + 0u] = d0_1;
     } if (n + 1u < rows) {
-      d1_1 = before1(d1_1, h1_1);
+      d1_1 = before1(j, d1_1, h1_1);
       workspaces[mine + at_h1 + (j + 1u) * blockRows + n + 1u] = h1_1;
       workspaces[mine + at_d1 + (j + 1u) * blockRows + n + 1u] = d1_1;
     } 
     
     let h0_2 = h1[0u * 4u + 2u + j]; var d0_2 = d1[0u * 4u + 2u + j]; let h1_2 = h1[1u * 4u + 2u + j]; var d1_2 = d1[1u * 4u + 2u + j];
     if (n + 0u < rows) {
-      d0_2 = before1(d0_2, h0_2);
+      d0_2 = before1(j, d0_2, h0_2);
       workspaces[mine + at_h1 + (j + 2u) * blockRows + n + 0u] = h0_2;
       workspaces[mine + at_d1 + (j + 2u) * blockRows + n + 0u] = d0_2;
     } if (n + 1u < rows) {
-      d1_2 = before1(d1_2, h1_2);
+      d1_2 = before1(j, d1_2, h1_2);
       workspaces[mine + at_h1 + (j + 2u) * blockRows + n + 1u] = h1_2;
       workspaces[mine + at_d1 + (j + 2u) * blockRows + n + 1u] = d1_2;
     } 
     
     let h0_3 = h1[0u * 4u + 3u + j]; var d0_3 = d1[0u * 4u + 3u + j]; let h1_3 = h1[1u * 4u + 3u + j]; var d1_3 = d1[1u * 4u + 3u + j];
     if (n + 0u < rows) {
-      d0_3 = before1(d0_3, h0_3);
+      d0_3 = before1(j, d0_3, h0_3);
       workspaces[mine + at_h1 + (j + 3u) * blockRows + n + 0u] = h0_3;
       workspaces[mine + at_d1 + (j + 3u) * blockRows + n + 0u] = d0_3;
     } if (n + 1u < rows) {
-      d1_3 = before1(d1_3, h1_3);
+      d1_3 = before1(j, d1_3, h1_3);
       workspaces[mine + at_h1 + (j + 3u) * blockRows + n + 1u] = h1_3;
       workspaces[mine + at_d1 + (j + 3u) * blockRows + n + 1u] = d1_3;
     }

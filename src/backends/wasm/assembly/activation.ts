@@ -1,7 +1,7 @@
 /**
  * Activations, in place, and their derivatives from their outputs h:
  *
- *   1  relu        max(x, 0)             h > 0 (by the product, matrix.ts)
+ *   1  relu        max(x, 0)             h > 0 (of a whole layer by the product, matrix.ts)
  *   2  leakyRelu   x > 0 ? x : slope·x   h > 0 ? 1 : slope
  *   3  tanh                              1 − h²
  *   4  sigmoid     ½ + ½ tanh(x/2)       h (1 − h)
@@ -27,9 +27,13 @@ export function tanh(v: v128): v128 {
   return f32x4.div(f32x4.mul(x, p), d)
 }
 
-/** Applies activation `kind` to `bytes` bytes, a multiple of 16. */
-export function activate(kind: i32, x: usize, bytes: usize, slope: f32): void {
-  const end = x + bytes, zero = f32x4.splat(0), half = f32x4.splat(0.5), s = f32x4.splat(slope)
+/** Applies activation `kind` to rows of `bytes` bytes, a multiple of 16, `stride` bytes apart. */
+export function activate(kind: i32, x: usize, rows: usize, bytes: usize, stride: usize, slope: f32): void {
+  for (let i: usize = 0; i < rows; i++, x += stride) activateRow(kind, x, x + bytes, slope)
+}
+
+function activateRow(kind: i32, x: usize, end: usize, slope: f32): void {
+  const zero = f32x4.splat(0), half = f32x4.splat(0.5), s = f32x4.splat(slope)
   if (kind == 1) {
     for (; x < end; x += 16) v128.store(x, f32x4.max(v128.load(x), zero))
   } else if (kind == 2) {
@@ -44,10 +48,16 @@ export function activate(kind: i32, x: usize, bytes: usize, slope: f32): void {
   }
 }
 
-/** g ← g ⊙ the derivative, from the output h. */
-export function activateBack(kind: i32, g: usize, h: usize, bytes: usize, slope: f32): void {
-  const end = g + bytes, zero = f32x4.splat(0), one = f32x4.splat(1), s = f32x4.splat(slope)
-  if (kind == 2) {
+/** g ← g ⊙ the derivative, from the output h, which lies as g does. */
+export function activateBack(kind: i32, g: usize, h: usize, rows: usize, bytes: usize, stride: usize, slope: f32): void {
+  for (let i: usize = 0; i < rows; i++, g += stride, h += stride) activateRowBack(kind, g, g + bytes, h, slope)
+}
+
+function activateRowBack(kind: i32, g: usize, end: usize, h: usize, slope: f32): void {
+  const zero = f32x4.splat(0), one = f32x4.splat(1), s = f32x4.splat(slope)
+  if (kind == 1) {
+    for (; g < end; g += 16, h += 16) v128.store(g, v128.and(v128.load(g), f32x4.gt(v128.load(h), zero)))
+  } else if (kind == 2) {
     for (; g < end; g += 16, h += 16) {
       const v = v128.load(g)
       v128.store(g, v128.bitselect(v, f32x4.mul(v, s), f32x4.gt(v128.load(h), zero)))

@@ -247,6 +247,18 @@ export function add2d(
   }
 }
 
+/** Rows of `bytes` bytes to other rows, and zeros behind them up to `end`. */
+export function copyRows(
+  to: usize, toStride: usize, from: usize, fromStride: usize, rows: usize, bytes: usize, end: usize,
+): void {
+  for (let i: usize = 0; i < rows; i++) {
+    memory.copy(to, from, bytes)
+    memory.fill(to + bytes, 0, end - bytes)
+    to += toStride
+    from += fromStride
+  }
+}
+
 export function zero(from: usize, bytes: usize): void {
   memory.fill(from, 0, bytes)
 }

@@ -6,7 +6,7 @@ export { bind, bindBack } from './bounds'
 export { fire } from './fire'
 export { disturb } from './noise'
 export {
-  add2d, addPairs, copyPairs, erase, gather, grow, load2d, perceive, perceiveBack, perceiveWeights, put, store2d, zero,
+  add2d, addPairs, copyPairs, copyRows, erase, gather, grow, load2d, perceive, perceiveBack, perceiveWeights, put, store2d, zero,
 } from './cells'
 export { addWindows, windows } from './windows'
 export { depthwise, depthwiseBack, depthwiseWeights } from './depthwise'

@@ -42,7 +42,7 @@ export function simdFunction(name: 'exp' | 'sigmoid' | 'sqrt'): SimdKernel<unkno
 
 /** An activation. scalars: its slope, if it has one. */
 export function simdActivation(name: 'relu' | 'leakyRelu' | 'tanh'): SimdKernel<unknown> {
-  return mapped((kernels, at, bytes, [slope = 0]) => kernels.activate(activations[name], at, bytes, slope))
+  return mapped((kernels, at, bytes, [slope = 0]) => kernels.activate(activations[name], at, 1, bytes, 0, slope))
 }
 
 /** As assembly/elements.ts numbers them. */

@@ -76,7 +76,7 @@ fn collect(place: vec2i, cell: u32) -> bool {
     some = true;
     let dy = u32(m) * recordSize + C;
     for (var c = 0u; c < C; c++) {
-      ${perception.type === 'window' ? 'g[c] += recordAt(dy + tap * C + c);' : `
+      ${perception.filters === 0 ? 'g[c] += recordAt(dy + tap * C + c);' : `
       for (var f = 0u; f < F; f++) { g[c] += weighted(kernel[(f * taps + tap) * C + c], recordAt(dy + f * C + c)); }`}
     }
     ${reflect ? '}' : replicate ? '} }' : ''}
@@ -134,7 +134,7 @@ function backThroughWgsl(sizes: Sizes, l: number): string {
     ${isLast ? `${sumsWgsl(sizes, l)} var row = w${l + 1} + 4u * j * C;` : ''}
     ${unrolled({ q }, `
     ${isLast ? `
-    ${unrolled({ r }, `let h{r}_{q} = activate${l}(z{r}_{q}); var d{r}_{q} = vec4f();`)}
+    ${unrolled({ r }, `let h{r}_{q} = activate${l}(j, z{r}_{q}); var d{r}_{q} = vec4f();`)}
     for (var c = 0u; c < C; c++) {
       ${unrolled({ r }, 'let g{r} = change[{r}u * C + c];')}
       ${eachWeight(sizes, {}, 'rest[row + {e}u * C + c]', 'd{r}_{q}[{e}] += dot(w, g{r});')}
@@ -142,7 +142,7 @@ function backThroughWgsl(sizes: Sizes, l: number): string {
     row += 4u * C;` : `
     ${unrolled({ r }, `let h{r}_{q} = h${l}[{r}u * ${width}u + {q}u + j]; var d{r}_{q} = d${l}[{r}u * ${width}u + {q}u + j];`)}`}
     ${unrolled({ r }, `if (n + {r}u < rows) {
-      d{r}_{q} = before${l}(d{r}_{q}, h{r}_{q});
+      d{r}_{q} = before${l}(j, d{r}_{q}, h{r}_{q});
       workspaces[mine + at_h${l} + (j + {q}u) * blockRows + n + {r}u] = h{r}_{q};
       workspaces[mine + at_d${l} + (j + {q}u) * blockRows + n + {r}u] = d{r}_{q};
     }`)}`)}
@@ -162,7 +162,7 @@ export function backwardWgsl(program: Program, sizes: Sizes, workspace: Workspac
   const { widths } = sizes
   const last = widths.length - 1
   const frozen = updated.length < channels
-  const learned = perception.type === 'filters' && perception.learned
+  const { learned } = perception
   const names = Object.entries(workspace.at).map(([name, at]) => `const at_${name} = ${at}u;`).join(' ')
   return `${declareSizes(sizes)}${declareUniforms}${declareRest(sizes)}${declareRecords(sizes)}
 const workspaceSize = ${workspace.size}u; ${names}
@@ -173,7 +173,7 @@ ${living ? livesWgsl(program) : ''}
 ${perceiveWgsl(program, sizes)}
 ${collectWgsl(program)}
 ${listWgsl}
-${activationsWgsl(program)}
+${activationsWgsl(program, sizes)}
 ${hideWgsl(sizes)}
 ${multiplyWgsl}
 var<workgroup> heldAfter: array<atomic<u32>, tileHeight>;

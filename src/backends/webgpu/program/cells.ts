@@ -250,7 +250,7 @@ fn seen(cell: i32, c: u32) -> vec4f {
 }
 
 fn perceive() {
-  ${perception.type === 'window' ? `
+  ${perception.filters === 0 ? `
   for (var tap = 0u; tap < taps; tap++) {
     for (var c = 0u; c < C; c++) {
       ${unrolled({ r }, 'y[{r}u * N + tap * C + c] = seen(cellOf[{r}u * taps + tap], c);')}

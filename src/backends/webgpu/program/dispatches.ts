@@ -61,7 +61,7 @@ export function dispatchesOf(
   const { C, cells, rows, tiles, lanes } = sizes
   const shape = [batch, height, width]
   const geometry = { height, width, cells, tilesX: tiles.x, tilesY: tiles.y, tiles: tiles.all, workspaces: workspace.count }
-  const learned = perception.type === 'filters' && perception.learned
+  const { filters, learned } = perception
 
   function run(
     { name, code, access }: ProgramKernel, groups: number, arrays: readonly GPUBuffer[],
@@ -158,13 +158,12 @@ export function dispatchesOf(
       gather(sums)
       const { tree, runs } = sums
       const [x, ...others] = gradients as readonly (GPUBuffer | null)[]
-      const filters = perception.type === 'filters'
       others.forEach((gradient, i) => {
         if (!gradient) return
-        if (i === 0 && filters && !learned) commands.clear(gradient) // nobody differentiates fixed filters
+        if (i === 0 && filters > 0 && !learned) commands.clear(gradient) // nobody differentiates fixed filters
         else runEach(kernels.gradients[i], gradient.size / 4, [gradient, tree], { runs })
       })
-      if (x) run(kernels.collect, tiles.all, [x, records, ...(filters ? [weights[0]] : [])])
+      if (x) run(kernels.collect, tiles.all, [x, records, ...(filters > 0 ? [weights[0]] : [])])
     },
 
     free: memory.release,

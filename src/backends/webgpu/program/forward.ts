@@ -63,7 +63,7 @@ fn draw(cell: u32) -> u32 {
   let words = threefry(vec2u(u.key0, u.key1), vec2u(sample, cell));
   return words.x ^ words.y;
 }`}
-${noise === null ? '' : noiseWgsl()}${activationsWgsl(program)}
+${noise === null ? '' : noiseWgsl()}${activationsWgsl(program, sizes)}
 ${hideWgsl(sizes)}
 /** The cells n … of the list. Where it ends before, the last one is taken again, and written once more. */
 fn step(n: u32, count: u32) {
@@ -77,7 +77,7 @@ fn step(n: u32, count: u32) {
   for (var j = 0u; j < ${widths[last - 1]}u; j += ${hiddenAtOnce}u) {${sumsWgsl(sizes, last - 1)}
     var row = w${last} + 4u * j * C;
     ${unrolled({ q: hiddenAtOnce }, `{
-      ${unrolled({ r }, `let h{r} = activate${last - 1}(z{r}_{q});`)}
+      ${unrolled({ r }, `let h{r} = activate${last - 1}(j, z{r}_{q});`)}
       ${eachWeight(sizes, { c }, 'rest[row + ({e}u * C + {c}u)]', 's{r}_{c} += h{r}[{e}] * w;')}
       row += 4u * C;
     }`, '\n    ')}

@@ -12,13 +12,19 @@ import { literal } from '../../wgsl/literal.ts'
 import { unrolled } from './cells.ts'
 import type { Sizes } from './sizes.ts'
 
-/** The functions `activate1(z)` … of each hidden layer, and `before1(d, h)` …: d times their slope, where h is what they give. */
-export function activationsWgsl({ layers, slope }: Program): string {
-  return layers.slice(0, -1).map(({ activation }, i) => {
-    const [value, derivative] = activationWgsl(activation, literal(slope))
+/**
+ * The functions `activate1(j, z)` … of vector j of each hidden layer, and `before1(j, d, h)` …: d times their slope, where h
+ * is what they give. Only in the first layer they differ between vectors, where it has several views.
+ */
+export function activationsWgsl({ layers, perception: { views } }: Program, { ends }: Sizes): string {
+  return layers.slice(0, -1).map((layer, i) => {
+    const parts = i === 0 && views.length > 0 ? views : [layer]
+    const texts = parts.map(({ activation, slope }) => activationWgsl(activation, literal(slope)))
+    const choose = (which: 0 | 1): string => texts.map((text, n) => (
+      `${n < texts.length - 1 ? `if (j < ${ends[n][0]}u) ` : ''}{ return ${text[which]}; }`)).join(' ')
     return `
-fn activate${i + 1}(z: vec4f) -> vec4f { return ${value}; }
-fn before${i + 1}(d: vec4f, h: vec4f) -> vec4f { return ${derivative}; }`
+fn activate${i + 1}(j: u32, z: vec4f) -> vec4f { ${choose(0)} }
+fn before${i + 1}(j: u32, d: vec4f, h: vec4f) -> vec4f { ${choose(1)} }`
   }).join('')
 }
 
@@ -101,7 +107,7 @@ export function hideWgsl(sizes: Sizes): string {
 var<private> h${l}: array<vec4f, ${rowsAtOnce * width}>;`).join('')}
 fn hide() {${kept.map(({ l, width }) => `
   for (var j = 0u; j < ${width}u; j += ${hiddenAtOnce}u) {${sumsWgsl(sizes, l)}
-    ${unrolled({ r: rowsAtOnce, q: hiddenAtOnce }, `h${l}[{r}u * ${width}u + {q}u + j] = activate${l}(z{r}_{q});`)}
+    ${unrolled({ r: rowsAtOnce, q: hiddenAtOnce }, `h${l}[{r}u * ${width}u + {q}u + j] = activate${l}(j, z{r}_{q});`)}
   }`).join('')}
 }`
 }

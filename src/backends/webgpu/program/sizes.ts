@@ -88,13 +88,13 @@ export function sizesOf(
   { batch, height, width, channels, perception, layers }: Program, division: Division,
 ): Sizes {
   const K = perception.size
-  const views = perception.type === 'window' ? perception.views : []
+  const { filters, views } = perception
   const places = views.length > 0 ? views.flatMap(({ taps }) => taps) : Array.from({ length: K * K }, (_, t) => t)
   const taps = places.length
-  const F = perception.type === 'filters' ? perception.filters : taps
+  const F = filters || taps
   const C = Math.ceil(channels / 4), N = F * C
   let outputs = 0, perceived = 0
-  const ends = views.map(view => [outputs += Math.ceil(view.outputs / 4), perceived += view.taps.length * C] as const)
+  const ends = views.map(view => [outputs += view.columns / 4, perceived += view.taps.length * C] as const)
   const widths = [N, ...layers.map(({ columns }) => columns / 4)]
   const [[, w1], ...rest] = layers.flatMap((_, i): [string, number][] => [
     [`w${i + 1}`, 4 * widths[i] * widths[i + 1]], [`b${i + 1}`, widths[i + 1]],
@@ -105,7 +105,7 @@ export function sizesOf(
     cells: batch * height * width,
     rows: batch * height * x,
     tiles: { x, y, all: batch * y * x },
-    kernel: perception.type === 'filters' ? taps * F * C : 0,
+    kernel: taps * filters * C,
     w1,
     rest: offsetsOf(rest),
   }
@@ -142,9 +142,8 @@ export type Workspace = Offsets & {
  * tree, and what they make goes into another one, over all such times, of which each level is kept (`gatherWgsl`). So at
  * most 80 numbers are added one after the other: the 16 to 64 rows of a block, and the blocks of eight tiles.
  */
-export function workspaceOf({ perception }: Program, sizes: Sizes, mostBytes: number): Workspace {
+export function workspaceOf({ perception: { learned } }: Program, sizes: Sizes, mostBytes: number): Workspace {
   const { tiles, widths, C, taps, w1, rest } = sizes
-  const learned = perception.type === 'filters' && perception.learned
   const blockRows = sizes.lanes * sizes.rowsAtOnce
   const block = (name: string, vectors: number): [string, number] => [name, vectors * blockRows]
   const layout = offsetsOf([

@@ -101,6 +101,20 @@ it.runIf(long)('ends where its budget of iterations does', async () => {
   expect(await readFile(folder('short', 'report.md'), 'utf8')).toContain('\n\nThe budget of 19 iterations is spent, with 2 of 3 candidates trained.\n\n|')
 }, 180_000)
 
+it('ends where its budget of runs does, or its time is up; with more of either it goes on', async () => {
+  const asked = (budget: string): Promise<void> => writeFile(folder('budget.yaml'), `base: base.yaml\n${fields}seeds: [0, 1]\n${budget}`)
+  const sweep = () => run(['sweep', folder('budget.yaml'), '--out', folder('budget'), '--workers', '2'])
+  await asked('budget: { minutes: 0.0001 }\n')
+  const late = 'The budget of 0.0001 minutes is spent, with 0 of 3 candidates trained.'
+  expect(await sweep()).toMatchObject({ status: 0, err: '', out: expect.stringContaining(`\n${late}\n`) })
+  expect(await readFile(folder('budget', 'report.md'), 'utf8')).toContain(`\n\n${late}\n`)
+  await asked('budget: { runs: 3 }\n')
+  const enough = 'The budget of 3 runs is spent, with 1 of 3 candidates trained.'
+  expect(await sweep()).toMatchObject({ status: 0, err: '', out: expect.stringMatching(new RegExp(`^1 candidate with 2 runs each, .*\n(.*\n)*${enough}\n`)) })
+  expect(await readdir(folder('budget', 'runs'))).toHaveLength(2)
+  expect(await readFile(folder('budget', 'report.md'), 'utf8')).toContain(`\n\n${enough}\n\n|`)
+}, 180_000)
+
 it('tells of a run that fails, and trains the others', async () => {
   await writeFile(folder('failing.yaml'), 'base: { target: 🦎, size: 6, padding: 1, batch: 2, steps: [3, 6], iterations: 2, rule: { channels: { rgba: 4, hidden: 2 } } }\nfields: { target: [nothing.png, 🦎] }\nseeds: [0, 1]\n')
   const { status, out } = await run(['sweep', folder('failing.yaml'), '--out', folder('failing')])

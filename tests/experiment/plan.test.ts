@@ -27,7 +27,7 @@ it('a plan has a run for each point and seed, named by its configuration', () =>
   expect(said({ fields: { batch: [2], 'train.batch': [3] } })).toThrow('sweep: a field is "train.batch", expected each field once; it is batch, which is there too.')
   expect(said({ halving: { least: 71 } })).toThrow('sweep: halving.least is 71, expected at most the iterations of a run, 70.')
   // The budget is that of all seeds together.
-  const within = (iterations: number) => planOf({ ...sweep, budget: { iterations, minutes: null } }, {}, 70)
+  const within = (iterations: number) => planOf({ ...sweep, budget: { runs: null, iterations, minutes: null } }, {}, 70)
   const [next] = [within(2 * 70).machine].map(({ start, next }) => next(next(start)!.state))
   expect(next).toBeNull()
   expect(() => within(139)).toThrow('sweep: budget.iterations is 139, expected at least 140, which the first candidate needs.')
@@ -42,9 +42,36 @@ it('a candidate whose folds are held out in turn has a run for each seed and fol
     expect(valueAt(configs[candidate], 'validate.fold')).toBe('all')
   }
   expect(new Set(runs.flat().map(({ id }) => id)).size).toBe(12)
-  const within = (iterations: number) => () => planOf({ ...sweep, budget: { iterations, minutes: null } }, base, 1)
+  const within = (iterations: number) => () => planOf({ ...sweep, budget: { runs: null, iterations, minutes: null } }, base, 1)
   expect(within(6 * 70)).not.toThrow()
   expect(within(6 * 70 - 1)).toThrow('expected at least 420, which the first candidate needs.')
+})
+
+const designs = fc.constantFrom(
+  { fields: { 'train.batch': [2, 3, 4], 'train.reseed': { values: [0, 1], when: { 'train.batch': [3, 4] } } } },
+  ...['random', 'latinHypercube'].map(design => ({ fields: { 'train.rate': { from: 1e-4, to: 1e-2 } }, design, runs: 5 })),
+)
+const budgets = fc.record({ runs: fc.option(fc.integer({ min: 2, max: 14 })), iterations: fc.option(fc.integer({ min: 20, max: 160 })) })
+
+it('a sweep of any design spends no more than its budgets of runs and of iterations, all seeds counted, and as much as it can', () => {
+  fc.assert(fc.property(designs, budgets, fc.constantFrom(null, { least: 5 }), fc.constantFrom([1], [1, 2]), (design, budget, halving, seeds) => {
+    const { points, runs, machine } = planOf(checkData('sweep', sweepField, { base: {}, ...design, seeds, halving, budget }), {}, 10)
+    const trained = new Map<number, number>()
+    const [runsOf, cost] = [(): number => trained.size * seeds.length, (): number => seeds.length * [...trained.values()].reduce((a, b) => a + b, 0)]
+    let state = machine.start
+    for (let given = machine.next(state); given; given = machine.next(state)) {
+      trained.set(given.job.candidate, given.job.iterations)
+      state = machine.tell(given.state, given.job, given.job.candidate)
+    }
+    expect([machine.isDone(state), runs.length]).toEqual([true, points.length])
+    expect(runsOf()).toBeLessThanOrEqual(budget.runs ?? Infinity)
+    expect(cost()).toBeLessThanOrEqual(budget.iterations ?? Infinity)
+    expect([...trained.keys()]).toEqual(Array.from(trained.keys(), (_, i) => i)) // in the order of the design
+    if (trained.size < points.length && !machine.isSpent(state)) expect(runsOf() + seeds.length).toBeGreaterThan(budget.runs!)
+    if (budget.runs === null && budget.iterations === null) expect(trained.size).toBe(points.length)
+  }))
+  expect(() => planOf(checkData('sweep', sweepField, { base: {}, fields: { batch: [2] }, seeds: [1, 2], budget: { runs: 1 } }), {}, 10))
+    .toThrow('sweep: budget.runs is 1, expected at least 2, which the first candidate needs.')
 })
 
 const value = fc.option(fc.integer({ min: 1, max: 50 }), { freq: 5 })

@@ -83,14 +83,14 @@ function told<T>(make: () => T, where: string = ''): T {
   }
 }
 
-async function runSweep(file: string, folder: string, { budget: { iterations, minutes } }: Sweep, plan: Plan, executor: Executor): Promise<void> {
+async function runSweep(file: string, folder: string, { budget }: Sweep, plan: Plan, executor: Executor): Promise<void> {
   const { points, machine } = plan
   const longest = machine.rungs.at(-1)!
   const [{ length: each }] = plan.runs
-  say(`${points.length} candidates${each > 1 ? ` with ${each} runs each` : ''}, up to ${longest} iterations, in ${folder}`)
+  say(`${machine.candidates} ${machine.candidates === 1 ? 'candidate' : 'candidates'}${each > 1 ? ` with ${each} runs each` : ''}, up to ${longest} iterations, in ${folder}`)
   const interrupt = untilInterrupted(() => say('Stopping; runs that are under way are saved (Ctrl-C again to stop at once)'))
   const late = new AbortController()
-  const timer = minutes === null ? undefined : setTimeout(() => late.abort(), 60_000 * minutes)
+  const timer = budget.minutes === null ? undefined : setTimeout(() => late.abort(), 60_000 * budget.minutes)
   const again = `  ${invocation()} sweep ${quoted(file)} --out ${quoted(folder)}${executor.flags}`
   let done = 0
   const tell = ({ job, outcomes }: Standing): void => {
@@ -106,8 +106,12 @@ async function runSweep(file: string, folder: string, { budget: { iterations, mi
     interrupt.end()
   })
   const far = `with ${result.candidates.length} of ${points.length} candidates trained`
-  const spent = result.isSpent ? [`The budget of ${iterations} iterations is spent, ${far}.`] : []
-  await writeReport(file, folder, plan, result, [...spent, ...result.isDone ? [] : [`The sweep was stopped, ${far}.`]])
+  const isLate = late.signal.aborted && !interrupt.signal.aborted
+  const spent = [
+    ...(result.isDone && machine.candidates < points.length ? [`${budget.runs} runs`] : []), ...(result.isSpent ? [`${budget.iterations} iterations`] : []),
+    ...(!result.isDone && isLate ? [`${budget.minutes} minutes`] : []),
+  ].map(what => `The budget of ${what} is spent, ${far}.`)
+  await writeReport(file, folder, plan, result, [...spent, ...result.isDone || isLate ? [] : [`The sweep was stopped, ${far}.`]])
   spent.forEach(note => say(note))
   if (result.isDone) return
   const stopped = interrupt.signal.reason as Interruption | undefined

@@ -41,6 +41,8 @@ export type HalvingState = {
 }
 
 export type Halving = {
+  /** How many candidates there are. */
+  readonly candidates: number
   /** Iterations of each rung, ascending. */
   readonly rungs: readonly number[]
   readonly start: HalvingState
@@ -123,7 +125,7 @@ export function halving(options: HalvingOptions): Halving {
   }
 
   return {
-    rungs,
+    candidates, rungs,
     start: { started: rungs.map(() => []), results: rungs.map(() => ({})) },
     next,
     tell(state, { candidate, rung }, value) {

@@ -26,8 +26,8 @@ export type Sweep = {
   readonly seeds: readonly number[] | null
   /** Trains all candidates so long first, and the best of them longer, see `halving`; null trains all to the end. */
   readonly halving: { readonly least: number; readonly factor: number; readonly wait: boolean } | null
-  /** Begins no run that would need more iterations, of all runs together, and none after so many minutes; null is no end. */
-  readonly budget: { readonly iterations: number | null; readonly minutes: number | null }
+  /** Where the sweep ends: with so many runs, with so many iterations of all runs together, and after so many minutes; null is no end. */
+  readonly budget: { readonly runs: number | null; readonly iterations: number | null; readonly minutes: number | null }
 }
 
 /** Three weeks: a timer of JavaScript that is to wait longer than 2³¹ milliseconds does not wait at all. */
@@ -70,11 +70,12 @@ export const sweepField: Field<Sweep> = record<Sweep>({
     budget: {
       ...record<Sweep['budget']>({
         fields: {
+          runs: { ...orNull(wholeFrom(1)), default: null, about: 'Runs: candidates are taken in their order while all runs of the next one, a run for each seed and fold, are left; null: no end' },
           iterations: { ...orNull(wholeFrom(1, Number.MAX_SAFE_INTEGER)), default: null, about: 'Iterations of all runs together: none begins that would need more; null: no end' },
-          minutes: { ...orNull(numberAbove(0, mostMinutes)), default: null, about: 'No run begins after so many minutes; null: no end' },
+          minutes: { ...orNull(numberAbove(0, mostMinutes)), default: null, about: 'Ends the sweep after so many minutes, from its last start on; runs that are under way are saved; null: no end' },
         },
       }),
-      default: { iterations: null, minutes: null }, about: 'What the sweep may cost; beside the number of points that are drawn, runs',
+      default: { runs: null, iterations: null, minutes: null }, about: 'What the sweep may cost, of any design',
     },
   },
   together({ design, runs }, expect) {
@@ -92,6 +93,7 @@ export type Plan = {
   readonly configs: readonly JsonObject[]
   /** The runs of each candidate, one for each seed, and for each fold where its validate.fold is 'all'. */
   readonly runs: readonly (readonly PlannedRun[])[]
+  /** Knows of as many of the candidates, the first, as the budget has runs for. */
   readonly machine: Halving
 }
 
@@ -119,11 +121,13 @@ export function planOf(sweep: Sweep, base: JsonObject, otherwise: number): Plan 
   const { least, factor, wait } = sweep.halving ?? { least: most, factor: 3, wait: true }
   check(least <= most, 'sweep', 'halving.least', least, `at most the iterations of a run, ${most}`)
   const first = least * each
-  const { iterations: budget } = sweep.budget
+  const { iterations: budget, runs: mostRuns } = sweep.budget
   check(budget === null || budget >= first, 'sweep', 'budget.iterations', budget, `at least ${first}, which the first candidate needs`)
+  check(mostRuns === null || mostRuns >= each, 'sweep', 'budget.runs', mostRuns, `at least ${each}, which the first candidate needs`)
+  const candidates = Math.min(points.length, Math.floor((mostRuns ?? Infinity) / each))
   return {
     points, configs, runs,
-    machine: halving({ candidates: points.length, least, most, factor, wait, budget: (budget ?? Infinity) / each }),
+    machine: halving({ candidates, least, most, factor, wait, budget: (budget ?? Infinity) / each }),
   }
 }
 

@@ -13,10 +13,11 @@ import {
   type DataRule, type Image, type Tensor,
 } from '../src/index.ts'
 import { readMnist } from '../src/node/index.ts'
-import { fileOf, table, writeCsv, writePicture, writeSvg, writeText, type Context } from './lib/context.ts'
+import { fileOf, writePicture, writeSvg, type Context } from './lib/context.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
 import { coloured, grey } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'
+import { seedsInWords, type Report } from './lib/report.ts'
 
 const side = 28
 
@@ -34,7 +35,7 @@ type Measured = {
   readonly pictures: Image[]
 }
 
-export async function reproduceDigits(context: Context): Promise<void> {
+export async function reproduceDigits(context: Context): Promise<Report> {
   const train = await readMnist(join(context.data, 'mnist'))
   const test = await readMnist(join(context.data, 'mnist'), { train: false })
   const [alone, pooled] = context.quick ? [20, 10] : [5000, 3000]
@@ -72,7 +73,6 @@ export async function reproduceDigits(context: Context): Promise<void> {
     'recovery, %': m.recovery.toFixed(2),
     'paper, recovery': losses[loss].paper[1],
   }))
-  await writeCsv(context, rows)
   const series = results.map(({ loss, measured }) => ({ name: losses[loss].name, points: measured.curve }))
   await writeSvg(context, 'accuracy', await linesSvg(series, {
     title: 'Cells that know their digit', xLabel: 'step', yLabel: 'accuracy of cells, %',
@@ -81,12 +81,12 @@ export async function reproduceDigits(context: Context): Promise<void> {
   for (const { loss, measured } of results) {
     await writePicture(context, loss, filmStrip(measured.pictures, { columns: 5, gap: 4 }))
   }
-  await writeText(context, `
+  return { rows, text: numbers => `
 # Digits that classify themselves
 
 Table 3 of Spitznagel & Keuper (2026), "A New Kind of Network?", on real MNIST: \`npm run reproduce -- digits\`.
 
-${table(rows)}
+${numbers}
 
 ${results.map(({ loss, learned }) => `- ${losses[loss].name}: ${summary(learned)}.`).join('\n')}
 
@@ -94,8 +94,7 @@ ${verdict(results.map(({ measured }) => measured))}
 
 Accuracy is of cells, of ${tested} digits of the test set; at step ${recoveryProtocol.perturb} each is exchanged for another
 one. What differs: ${alone.toLocaleString('en-US')} iterations from seeds, and ${pooled.toLocaleString('en-US')} with the pool,
-instead of 100,000 with the pool; no noise on the changes; one seed
-(${context.seed}).
+instead of 100,000 with the pool; no noise on the changes; ${seedsInWords(context)}.
 
 ![accuracy by step](${fileOf(context, 'accuracy', 'svg')})
 
@@ -103,7 +102,7 @@ Five digits: the image, what its cells say at steps 20 and 149, the image that t
 449. Colours are classes.
 
 ${results.map(({ loss }) => `${losses[loss].name}: ![${loss}](${fileOf(context, loss, 'png')})`).join('\n\n')}
-`)
+` }
 }
 
 /** What the numbers say, in words. */

@@ -7,10 +7,11 @@
 import {
   conditionalTask, filmStrip, key, overWhite, publishedPerceptions, rollout, scope, tensorToImage, type DataParams,
 } from '../src/index.ts'
-import { table, writeCsv, writePicture, writeSvg, writeText, fileOf, type Context, type Row } from './lib/context.ts'
+import { writePicture, writeSvg, fileOf, type Context, type Row } from './lib/context.ts'
 import { characters, emojiRule, emojiTrainer, targetsOf, tryOut, type Trial } from './lib/emoji.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
 import { linesSvg } from './lib/plot.ts'
+import { seedsInWords, type Report } from './lib/report.ts'
 
 type Name = 'sobel' | 'conv3' | 'combined'
 
@@ -52,13 +53,12 @@ export function numbersOf({ error, recovery }: Trial, paper: { damage: number; m
   }
 }
 
-export async function reproducePerceptions(context: Context): Promise<void> {
+export async function reproducePerceptions(context: Context): Promise<Report> {
   const results: (Result & { name: Name })[] = []
   for (const name of Object.keys(paper) as Name[]) {
     results.push({ name, ...await trained(context, name, true) })
   }
   const rows = results.map(({ name, trial }) => ({ perception: name, ...numbersOf(trial, paper[name]) }))
-  await writeCsv(context, rows)
   const series = results.map(({ name, trial }) => ({ name, points: trial.curves.damage }))
   await writeSvg(context, 'damage', await linesSvg(series, {
     title: 'After half of the pattern was erased at step 149', xLabel: 'step', yLabel: 'mean squared error', log: true,
@@ -68,12 +68,12 @@ export async function reproducePerceptions(context: Context): Promise<void> {
   }
   const best = (how: 'damage' | 'mutation'): string =>
     results.toSorted((a, b) => b.trial.recovery[how] - a.trial.recovery[how]).map(({ name }) => name).join(' > ')
-  await writeText(context, `
+  return { rows, text: numbers => `
 # Which perception recovers best?
 
 Table 1 of Spitznagel & Keuper (2026), "A New Kind of Network?", for three perceptions: \`npm run reproduce -- perceptions\`.
 
-${table(rows)}
+${numbers}
 
 By recovery from damage: ${best('damage')} (paper: combined > sobel > conv3). From mutation: ${best('mutation')} (paper:
 combined > conv3 > sobel).
@@ -82,7 +82,7 @@ ${results.map(({ name, learned }) => `- ${name}: ${summary(learned)}.`).join('\n
 
 What differs from the paper: two emoji (${characters.join(' ')}) of 16×16 pixels on 20×20 cells instead of five larger ones,
 3,000 iterations of 32 to 47 steps instead of 100,000 of 64 to 95, a learning rate four times as high, and the mean squared
-error instead of LPIPS, for which there is no network here. One seed (${context.seed}), eight samples: small differences say
+error instead of LPIPS, for which there is no network here. Of ${seedsInWords(context)}, eight samples each: small differences say
 nothing.
 
 ![error after damage](${fileOf(context, 'damage', 'svg')})
@@ -90,5 +90,5 @@ nothing.
 Each row: grown, just disturbed (erased above, another condition below), at step 449; both emoji.
 
 ${results.map(({ name }) => `${name}: ![${name}](${fileOf(context, name, 'png')})`).join('\n\n')}
-`)
+` }
 }

@@ -4,15 +4,16 @@
  * recovery is negative. With the pool it is positive. The sign flip is the claim.
  */
 import { filmStrip, overWhite } from '../src/index.ts'
-import { fileOf, table, writeCsv, writePicture, writeSvg, writeText, type Context } from './lib/context.ts'
+import { fileOf, writePicture, writeSvg, type Context } from './lib/context.ts'
 import { characters } from './lib/emoji.ts'
 import { summary } from './lib/learn.ts'
 import { linesSvg } from './lib/plot.ts'
+import type { Report } from './lib/report.ts'
 import { numbersOf, trained } from './perceptions.ts'
 
 const paper = { without: { damage: -196.18, mutation: -125.05 }, with: { damage: 58.74, mutation: 95.75 } } as const
 
-export async function reproducePool(context: Context): Promise<void> {
+export async function reproducePool(context: Context): Promise<Report> {
   const results = {
     without: await trained(context, 'conv3', false),
     // The run of `perceptions` is the same one.
@@ -20,7 +21,6 @@ export async function reproducePool(context: Context): Promise<void> {
   }
   const names = ['without', 'with'] as const
   const rows = names.map(name => ({ pool: name, ...numbersOf(results[name].trial, paper[name]) }))
-  await writeCsv(context, rows)
   const curve = (name: typeof names[number], how: 'undisturbed' | 'damage' | 'mutation') =>
     ({ name: `${how}, ${name} pool`, points: results[name].trial.curves[how] })
   const series = [
@@ -35,13 +35,13 @@ export async function reproducePool(context: Context): Promise<void> {
     const strip = filmStrip(results[name].trial.pictures, { columns: 3 * characters.length, gap: 4 })
     await writePicture(context, name, overWhite(strip))
   }
-  await writeText(context, `
+  return { rows, text: numbers => `
 # What is the sample pool good for?
 
 Table 5 of Spitznagel & Keuper (2026), "A New Kind of Network?": recovery with a 3×3 convolution, without and with a pool:
 \`npm run reproduce -- pool\`.
 
-${table(rows)}
+${numbers}
 
 ${names.map(name => `- ${name} pool: ${summary(results[name].learned)}.`).join('\n')}
 
@@ -54,5 +54,5 @@ final state is worse than the damaged one, and recovery is negative. What differ
 Each row: grown, just disturbed (erased above, another condition below), at step 449; both emoji.
 
 ${names.map(name => `${name} pool: ![${name}](${fileOf(context, name, 'png')})`).join('\n\n')}
-`)
+` }
 }

@@ -5,21 +5,23 @@
  *   npm run reproduce -- pool                one of them; results go to docs/results/reproduce-pool*
  *   npm run reproduce -- all                 all of them
  *   … --quick                                few iterations, to see that it runs; results go to out/reproduce
- *   … --seed 1 --out FOLDER --data FOLDER    another seed, results elsewhere, data sets elsewhere (`npm run data`)
+ *   … --seeds 3                              one seed after another; numbers become mean ± standard deviation
+ *   … --seed 1 --out FOLDER --data FOLDER    another first seed, results elsewhere, data sets elsewhere (`npm run data`)
  *
- * An interrupted run goes on where it was (runs/reproduce).
+ * An interrupted run goes on where it was (runs/reproduce). Pictures of other seeds than the first are left there too.
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { reproduceDigits } from './digits.ts'
-import type { Context } from './lib/context.ts'
+import { writeCsv, writeText, type Context } from './lib/context.ts'
+import { rowsOf, textOf, type Report } from './lib/report.ts'
 import { reproducePerceptions } from './perceptions.ts'
 import { reproducePool } from './pool.ts'
 import { reproduceSegmentation } from './segmentation.ts'
 import { reproduceTexture } from './texture.ts'
 import { reproduceVideo } from './video.ts'
 
-const claims: Readonly<Record<string, { what: string; run: (context: Context) => Promise<void> }>> = {
+const claims: Readonly<Record<string, { what: string; run: (context: Context) => Promise<Report> }>> = {
   pool: { what: 'the sample pool turns negative recovery into positive (table 5)', run: reproducePool },
   digits: { what: 'digits classify themselves, and notice when they change (table 3); needs MNIST', run: reproduceDigits },
   perceptions: { what: 'which perception recovers best (table 1)', run: reproducePerceptions },
@@ -31,28 +33,38 @@ const claims: Readonly<Record<string, { what: string; run: (context: Context) =>
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    quick: { type: 'boolean', default: false }, seed: { type: 'string', default: '0' }, out: { type: 'string' },
+    quick: { type: 'boolean', default: false }, seed: { type: 'string', default: '0' },
+    seeds: { type: 'string', default: '1' }, out: { type: 'string' },
     data: { type: 'string', default: 'data' }, help: { type: 'boolean', default: false },
   },
 })
 const names = positionals[0] === 'all' ? Object.keys(claims) : positionals
 const unknown = names.find(name => !Object.hasOwn(claims, name))
-const seed = Number(values.seed)
+const seed = Number(values.seed), count = Number(values.seeds)
 if (unknown !== undefined || names.length === 0 || values.help) {
   const list = Object.entries(claims).map(([name, { what }]) => `  ${name.padEnd(14)}${what}`).join('\n')
   if (unknown !== undefined) console.error(`reproduce: there is no claim ${unknown}; there are:`)
-  console.log(`npm run reproduce -- NAME, or all  [--quick] [--seed N] [--out FOLDER] [--data FOLDER]\n\n${list}`)
+  console.log(`npm run reproduce -- NAME, or all  [--quick] [--seeds N] [--seed N] [--out FOLDER] [--data FOLDER]\n\n${list}`)
   process.exitCode = unknown === undefined ? 0 : 2
 } else if (!Number.isSafeInteger(seed) || seed < 0) {
   console.error(`reproduce: --seed is ${values.seed}, expected a whole number ≥ 0.`)
   process.exitCode = 2
+} else if (!Number.isSafeInteger(count) || count < 1) {
+  console.error(`reproduce: --seeds is ${values.seeds}, expected a whole number > 0.`)
+  process.exitCode = 2
 } else {
+  const seeds = Array.from({ length: count }, (_, i) => seed + i)
   for (const name of names) {
     const out = values.out ?? (values.quick ? 'out/reproduce' : 'docs/results')
     const work = values.quick ? join(out, 'runs') : 'runs/reproduce'
-    const context: Context = { name, out, work, seed, data: values.data, quick: values.quick }
+    const context: Context = { name, out, work, seed, seeds, data: values.data, quick: values.quick }
     const began = performance.now()
-    await claims[name].run(context)
+    const reports: Report[] = []
+    for (const own of seeds) {
+      reports.push(await claims[name].run({ ...context, seed: own, out: own === seed ? out : join(work, name, `seed-${own}`) }))
+    }
+    await writeCsv(context, rowsOf(reports, seeds))
+    await writeText(context, textOf(reports, seeds))
     console.log(`${name} took ${Math.round((performance.now() - began) / 1000)} s; results in ${out}/reproduce-${name}*`)
   }
 }

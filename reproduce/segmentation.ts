@@ -13,9 +13,10 @@ import {
   type Image,
 } from '../src/index.ts'
 import { readNifti } from '../src/node/index.ts'
-import { fileOf, table, writeCsv, writePicture, writeText, type Context } from './lib/context.ts'
+import { fileOf, writePicture, type Context } from './lib/context.ts'
 import { learn, summary } from './lib/learn.ts'
 import { coloured, grey } from './lib/pictures.ts'
+import type { Report } from './lib/report.ts'
 
 const classes = ['outside', 'grey matter', 'white matter'] as const
 
@@ -31,7 +32,7 @@ const rule: DataRule = defineRule({
 /** Slices: intensities about 0 to 1, and class numbers, cell by cell. */
 type Slices = { readonly images: Float32Array; readonly labels: Uint8Array; readonly n: number }
 
-export async function reproduceSegmentation(context: Context): Promise<void> {
+export async function reproduceSegmentation(context: Context): Promise<Report> {
   const { train, test } = await readBrain(join(context.data, 'brain'))
   const iterations = context.quick ? 10 : 5000
   const task = imageToImageTask(rule, {
@@ -57,7 +58,6 @@ export async function reproduceSegmentation(context: Context): Promise<void> {
     const inside = test.labels.map((label, i) => +(label > 0 && label === list[i])).reduce((a, b) => a + b, 0)
     return 100 * inside / test.labels.filter(label => label > 0).length
   }
-  await writeCsv(context, rows)
   const strips: Image[] = []
   for (let i = 0; i < 4; i++) {
     const at = Math.floor((i + 0.5) * test.n / 4) * cells
@@ -65,13 +65,13 @@ export async function reproduceSegmentation(context: Context): Promise<void> {
     strips.push(grey(cut(test.images), width), ...[test.labels, said, guessed].map(list => coloured(cut(list), width)))
   }
   await writePicture(context, 'slices', filmStrip(strips.map(image => upscale(image, 2)), { columns: 4, gap: 4 }))
-  await writeText(context, `
+  return { rows, text: numbers => `
 # White and grey matter
 
 Segmentation of slices of the INIA19 atlas (Rohlfing et al., "The INIA19 template and NeuroMaps atlas for primate brain image
 parcellation and spatial normalization", 2012, CC-BY): \`npm run reproduce -- segmentation\`.
 
-${table(rows)}
+${numbers}
 
 Of the cells of the brain, ${right(said).toFixed(1)} % are given the right class, by the best thresholds
 ${right(guessed).toFixed(1)} %.
@@ -83,7 +83,7 @@ mean intensity is above 100.
 Each row a test slice: the scan, the labels, what the rule says after 20 steps, what thresholds say:
 
 ![slices](${fileOf(context, 'slices', 'png')})
-`)
+` }
 }
 
 /** What the rule says of all slices, class numbers cell by cell. */

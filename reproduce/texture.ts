@@ -11,10 +11,11 @@ import {
   rollout, scope, stepDecay, taskTrainer, tensor, textureTask, upscale, type Image, type Tensor,
 } from '../src/index.ts'
 import { readPng } from '../src/node/index.ts'
-import { fileOf, table, writeCsv, writePicture, writeSvg, writeText, type Context } from './lib/context.ts'
+import { fileOf, writePicture, writeSvg, type Context } from './lib/context.ts'
 import { learn, summary } from './lib/learn.ts'
 import { rgbImage } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'
+import type { Report } from './lib/report.ts'
 
 /** The side of the photograph, and of the grid on which the rule learns. */
 const photographed = 128, side = 64
@@ -22,7 +23,7 @@ const levels = 4
 
 const { rule } = recipes.texture
 
-export async function reproduceTexture(context: Context): Promise<void> {
+export async function reproduceTexture(context: Context): Promise<Report> {
   const photograph = resize(await readPng(join(context.data, 'textures', 'brick.png')), photographed, photographed, 'area')
   const texture = tensor(Float32Array.from({ length: 3 * photographed ** 2 }, (_, i) =>
     photograph.data[4 * Math.floor(i / 3) + i % 3]), { shape: [photographed, photographed, 3] })
@@ -69,7 +70,6 @@ export async function reproduceTexture(context: Context): Promise<void> {
     'step 449': log10(final),
     'recovery, %': percent.toFixed(1),
   }]
-  await writeCsv(context, rows)
   await writeSvg(context, 'transport', await linesSvg([{ name: 'brick', points: curve }], {
     title: 'Optimal transport of patches, half erased at step 149', xLabel: 'step', yLabel: 'transport', log: true,
   }))
@@ -80,13 +80,13 @@ export async function reproduceTexture(context: Context): Promise<void> {
   await writePicture(context, 'large', filmStrip(
     [photograph, await picture(large)].map(image => upscale(image, 2)), { gap: 4 },
   ))
-  await writeText(context, `
+  return { rows, text: numbers => `
 # A texture from one photograph
 
 The loss of µNCA (Mordvintsev & Niklasson 2021), which needs no pre-trained network, and the rule of "Self-Organising
 Textures" (Niklasson et al. 2021): \`npm run reproduce -- texture\`.
 
-${table(rows)}
+${numbers}
 
 ${summary(learned)}, batches of 2 on ${side}×${side} cells. The papers train 5,000 iterations and more, on 128×128.
 
@@ -100,7 +100,7 @@ The photograph (of bricks, from scikit-image's data, CC0), and the rule on a gri
 after 400 steps:
 
 ![large](${fileOf(context, 'large', 'png')})
-`)
+` }
 }
 
 function lowerHalf(): Tensor {

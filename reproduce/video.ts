@@ -10,10 +10,11 @@ import {
   takeRole, taskTrainer, tensor, upscale, videoTask, warmUp, type DataParams, type DataRule, type Image, type Tensor,
 } from '../src/index.ts'
 import { readMnist } from '../src/node/index.ts'
-import { fileOf, table, writeCsv, writePicture, writeSvg, writeText, type Context } from './lib/context.ts'
+import { fileOf, writePicture, writeSvg, type Context } from './lib/context.ts'
 import { learn, summary } from './lib/learn.ts'
 import { grey } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'
+import type { Report } from './lib/report.ts'
 
 const side = 32, frames = 20, k = 2
 
@@ -23,7 +24,7 @@ const rule: DataRule = defineRule({
   fireRate: 0.5,
 })
 
-export async function reproduceVideo(context: Context): Promise<void> {
+export async function reproduceVideo(context: Context): Promise<Report> {
   const videos = (images: Float32Array, count: number, seed: number): Float32Array => {
     const small = halved(images)
     return movingMnist({ images: small, n: small.length / 196 }, key(seed), {
@@ -80,7 +81,6 @@ export async function reproduceVideo(context: Context): Promise<void> {
     next.forEach((list, i) => (made[i] ??= []).push(...list))
     seen = next.map(list => list.slice(-k))
   }
-  await writeCsv(context, rows)
   const points = (name: string) => rows.map(row => ({ x: Number(row.frame), y: Number(row[name]) }))
   await writeSvg(context, 'error', await linesSvg(
     ['MSE', 'MSE, nothing moves'].map(name => ({ name, points: points(name) })),
@@ -92,13 +92,13 @@ export async function reproduceVideo(context: Context): Promise<void> {
     for (let t = 0; t < 10; t++) strips.push(upscale(grey(t < k ? frame(i, t) : made[i][t - k], side), 2))
   }
   await writePicture(context, 'frames', filmStrip(strips, { columns: 10, gap: 2 }))
-  await writeText(context, `
+  return { rows, text: numbers => `
 # Moving digits that go on moving
 
 MovingMNIST (Srivastava et al. 2015), made from real MNIST, two digits of 14×14 pixels on ${side}×${side}:
 \`npm run reproduce -- video\`. From two frames the rule makes the next two, and goes on from those.
 
-${table(rows)}
+${numbers}
 
 ${summary(learned)}, 1,000 videos; judged on ${n} videos of digits from the test set. Spitznagel & Keuper (2026) show such
 videos and give no numbers.
@@ -108,7 +108,7 @@ videos and give no numbers.
 Four test videos, each above what the rule makes of their first two frames:
 
 ![frames](${fileOf(context, 'frames', 'png')})
-`)
+` }
 }
 
 /** The output after a rollout, [n,h,w,k]. */

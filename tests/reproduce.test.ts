@@ -5,7 +5,9 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, expect, it } from 'vitest'
+import fc from 'fast-check'
+import { afterAll, describe, expect, it } from 'vitest'
+import { together } from '../reproduce/lib/report.ts'
 import { long } from './long.ts'
 
 const run = promisify(execFile)
@@ -28,7 +30,47 @@ it.runIf(long)('a claim is tried, continued, and written down', async () => {
   expect(await readFile(join(out, 'reproduce-pool.csv'), 'utf8')).toMatch(/^pool,.*\nwithout(,-?[\d.]+){7}\nwith(,-?[\d.]+){7}\n$/)
 }, 120_000)
 
-it('a claim that there is not is refused', async () => {
+it.runIf(long)('a claim is tried with several seeds, of which each goes on where it was', async () => {
+  const folder = join(out, 'seeds')
+  await reproduce('pool', '--quick', '--out', folder, '--seed', '4')
+  const { stdout } = await reproduce('pool', '--quick', '--out', folder, '--seed', '4', '--seeds', '2')
+  expect(stdout.match(/from 20 on/g)).toHaveLength(2) // without and with a pool, of the first seed
+  expect(await readFile(join(folder, 'reproduce-pool.csv'), 'utf8'))
+    .toMatch(/^seed,pool,.*\n4,without(,-?[\d.]+){7}\n4,with(,-?[\d.]+){7}\n5,without(,-?[\d.]+){7}\n5,with(,-?[\d.]+){7}\n$/)
+  expect(await readFile(join(folder, 'reproduce-pool.md'), 'utf8')).toMatch(/\| without \| -?[\d.]+ ± [\d.]+ \|[^]*of seeds 4 and 5\./)
+  expect((await readdir(join(folder, 'runs', 'pool', 'seed-5'))).length).toBeGreaterThan(0)
+}, 240_000)
+
+describe('numbers of several seeds', () => {
+  it('are their mean and the deviation of the sample, where they differ', () => {
+    const row = fc.record({ a: fc.double({ min: -9, max: 9, noNaN: true }), b: fc.integer({ min: -9, max: 9 }) })
+    fc.assert(fc.property(fc.array(row, { minLength: 2, maxLength: 5 }), list => {
+      const reports = list.map(({ a, b }) => [{ name: 'x', a: a.toFixed(3), b }])
+      const [got] = together(reports)
+      expect(got.name).toBe('x')
+      for (const [column, digits] of [['a', 3], ['b', 0]] as const) {
+        const values = reports.map(([one]) => Number(one[column])), mean = values.reduce((x, y) => x + y) / values.length
+        if (new Set(reports.map(([one]) => one[column])).size === 1) {
+          expect(got[column]).toBe(reports[0][0][column])
+          continue
+        }
+        const [middle, deviation] = String(got[column]).split(' ± ').map(Number)
+        expect(Math.abs(middle - mean)).toBeLessThanOrEqual(0.5001 * 10 ** -digits)
+        const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0)
+        expect(Math.abs(deviation - Math.sqrt(squares / (values.length - 1)))).toBeLessThanOrEqual(0.5001 * 10 ** -digits)
+      }
+    }))
+  })
+
+  it('are of the same rows, and numbers', () => {
+    expect(() => together([[{ a: 1 }], []])).toThrow('reproduce: the seeds do not have the same rows.')
+    expect(() => together([[{ a: 'x' }], [{ a: 'y' }]])).toThrow('reproduce: a is x, y, expected numbers or the same for every seed.')
+  })
+})
+
+it('a claim that there is not, and no number of seeds, are refused', async () => {
   const error = await reproduce('pull').catch((e: unknown) => e) as { code: number; stderr: string }
   expect(error).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no claim pull') as string })
+  const none = await reproduce('pool', '--seeds', '0').catch((e: unknown) => e) as { code: number; stderr: string }
+  expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('--seeds is 0, expected a whole number > 0.') as string })
 })

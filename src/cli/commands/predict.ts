@@ -17,21 +17,19 @@ import { roleChannels } from '../../nca/rule/channels.ts'
 import type { DataParams, DataRule } from '../../nca/rule/types.ts'
 import { vote } from '../../nca/losses/metrics.ts'
 import { takeRole } from '../../nca/state.ts'
-import { readImage } from '../../node/pictures/picture.ts'
-import { isArray, readArray, standardised, stemOf } from '../../node/data/volumes.ts'
+import { readGiven } from '../../node/data/image-pairs.ts'
+import { isArray, stemOf } from '../../node/data/named.ts'
 import { readModel } from '../../node/model.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { writePng } from '../../node/pictures/png.ts'
-import { fromImages } from '../../node/data/task-data.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { mul } from '../../tensor/ops/arithmetic.ts'
-import { sigmoid } from '../../tensor/ops/functions.ts'
 import { argMax } from '../../tensor/ops/reduce.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { outputsOf } from '../../experiment/tasks/experiment.ts'
-import { coloured, seen, seenClasses } from '../../experiment/tasks/seen.ts'
-import { mapOf, toldClasses, toldOutput } from '../../experiment/tasks/told.ts'
+import { coloured, nearness, seen, seenClasses } from '../../experiment/tasks/seen.ts'
+import { amountsOf, mapOf, toldClasses, toldOutput } from '../../experiment/tasks/told.ts'
 import { files } from '../run/run-folder.ts'
 import { say } from '../terminal/output.ts'
 import { argument, command, flag, type Command } from '../input/command.ts'
@@ -69,7 +67,7 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
 
 /** What the result of an input is called. */
 function nameOf(input: string): string {
-  return stemOf(basename(input)).replace(/\.(png|jpe?g|webp|gif|bmp)$/i, '')
+  return stemOf(basename(input))
 }
 
 /** The files of a folder that can be read, or the one. */
@@ -118,12 +116,10 @@ async function writeMap(file: string, rule: DataRule, map: Tensor): Promise<void
 
 async function readInput(path: string, { rule, role, asked }: Applied): Promise<Examples> {
   const [from, to] = roleChannels(rule.channels, role)
-  const { shape, data } = isArray(path) ? await readArray(path, rule.grid, to - from) : oneOf(fromImages([await readImage(path)], to - from))
-  return examplesOf(asked.standardise ? standardised(data) : Float32Array.from(data), shape)
-}
-
-function oneOf({ shape, of }: Examples): { shape: readonly number[]; data: ArrayLike<number> } {
-  return { shape, data: of(0) }
+  const size = isArray(path) || typeof asked.size !== 'number' ? null : asked.size
+  const [{ shape, data }, ...others] = await readGiven(path, { grid: rule.grid, m: to - from, size, standardise: asked.standardise === true })
+  if (others.length > 0) throw new Error(`predict: ${path} has ${others.length + 1} examples, expected one.`)
+  return examplesOf(Float32Array.from(data), shape)
 }
 
 async function writeClasses(file: string, input: string, rule: DataRule, x: Tensor): Promise<void> {
@@ -138,8 +134,8 @@ async function writeClasses(file: string, input: string, rule: DataRule, x: Tens
 /** What is in output channels: values; the probabilities of masks; or the numbers of the likeliest classes. */
 async function writeOutput(file: string, rule: DataRule, loss: unknown, y: Tensor): Promise<void> {
   const kind = outputsOf(loss)
-  const made = scope(() => (kind === 'classes' ? argMax(y) : kind === 'masks' ? sigmoid(y) : y))
-  if (rule.grid === 2) await written(`${file}.png`, async path => writePng(path, await (kind === 'classes' ? seenClasses(() => argMax(y)) : seen(() => made))))
+  const made = scope(() => (kind === 'classes' ? argMax(y) : amountsOf(loss, y)))
+  if (rule.grid === 2) await written(`${file}.png`, async path => writePng(path, await (kind === 'classes' ? seenClasses(() => argMax(y)) : seen(() => (kind === 'depths' ? nearness(made) : made)))))
   else await written(`${file}.npy`, async path => writeFileAtomic(path, encodeNpy({ shape: made.shape.slice(1), data: await made.data() as Float32Array | Int32Array })))
 }
 

@@ -85,7 +85,7 @@ export const train: Command = command('train', 'Train a neural cellular automato
     return resumeParts(resume, options)
   }
   const made = await loadRunConfig({ file, flags, set, command: given.command })
-  for (const path of Object.values(made.data)) {
+  for (const path of Object.values(made.data as object).flat() as unknown[]) {
     const how = typeof path === 'string' ? fetching(path) : null
     if (how !== null) given.refuse(`there is no ${path}; this fetches it: ${how}`)
   }

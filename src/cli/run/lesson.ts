@@ -1,7 +1,6 @@
 /**
  * Runs of other tasks than growing one picture: their data, what is shown of them, and the files that they leave.
  */
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backend } from '../../backends/backend.ts'
 import { trainingOf } from '../../experiment/config/trainer.ts'
@@ -16,6 +15,7 @@ import type { Split } from '../../nca/tasks/folds.ts'
 import { taskTrainer } from '../../nca/training/trainer.ts'
 import { readModel } from '../../node/model.ts'
 import { writePng } from '../../node/pictures/png.ts'
+import { pathsNamed } from '../../node/data/named.ts'
 import { readGroups } from '../../node/data/groups.ts'
 import { readTaskData } from '../../node/data/task-data.ts'
 import { scope } from '../../tensor/lifetime.ts'
@@ -110,7 +110,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
 /** The files and folders that an experiment names and that there are: emoji are none. */
 export function pathsOf({ data, train: { from }, validate }: Experiment): string[] {
   const texts = [...Object.values(data as object).flat(), from, validate?.groups] as unknown[]
-  return texts.filter((text): text is string => typeof text === 'string' && existsSync(text))
+  return texts.flatMap(text => (typeof text === 'string' ? pathsNamed(text) : []))
 }
 
 function mean(values: readonly number[]): number {

@@ -8,41 +8,57 @@
  *   train: { iterations: 500 }
  *   validate: { every: 100, folds: 5, fold: 0 }
  */
-import { choice, either, list, orNull, record, type Field, type Fields, type Table } from '../../backends/fields.ts'
-import { flag, isWhole, numberAbove, oneOf, text, wholeFrom } from '../../backends/options.ts'
+import { choice, either, list, named, orNull, range, record, type Field, type Fields, type Table } from '../../backends/fields.ts'
+import { flag, isWhole, numberAbove, numberFrom, oneOf, text, wholeFrom } from '../../backends/options.ts'
+import type { RoleRanges } from '../../nca/losses/loss.ts'
 import { ruleField } from '../../nca/rule/table.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
 import { recipes } from '../../nca/training/recipes.ts'
 import { computing, expectTogether, trainAbout, trainFields, type Computing, type Training } from '../config/schema.ts'
 
-/** How far outputs are from what is wanted: of colours and shades, of masks, whose outputs are logits, and of several classes. */
-export type ImageLoss = 'mse' | 'l1' | 'bce' | 'dice' | 'diceBce' | 'focal' | 'classes'
+/** How far outputs are from what is wanted, by what they are: values, logarithms of depths, logits of masks, or scores of classes. */
+const imageLosses = {
+  mse: 'values', l1: 'values', ssim: 'values', depth: 'depths', bce: 'masks', dice: 'masks', diceBce: 'masks', focal: 'masks', classes: 'classes',
+} as const
+export type ImageLoss = keyof typeof imageLosses
 
-/** What output channels are, by the loss that they were trained with: values, logits of masks, or scores of classes. */
-export function outputsOf(loss: unknown): 'values' | 'masks' | 'classes' {
-  if (loss === 'classes') return 'classes'
-  return ['bce', 'dice', 'diceBce', 'focal'].includes(loss as string) ? 'masks' : 'values'
+/** What output channels are, by the loss that they were trained with. */
+export function outputsOf(loss: unknown): 'values' | 'depths' | 'masks' | 'classes' {
+  return Object.hasOwn(imageLosses, loss as string) ? imageLosses[loss as ImageLoss] : 'values'
 }
 
 /** What each task learns from: files and folders, and what is made of them. */
 export type DataOf = {
-  readonly conditional: { readonly targets: readonly string[]; readonly size: number; readonly padding: number }
-  readonly trajectory: DataOf['conditional']
+  readonly conditional: DataOf['trajectory'] & { readonly cells: 'all' | 'seed' }
+  readonly trajectory: { readonly targets: readonly string[]; readonly size: number; readonly padding: number }
   readonly classification: {
     readonly images: string
+    readonly part: 'train' | 'val' | 'test'
     readonly size: number | null
     readonly limit: number | null
     readonly loss: 'mse' | 'mean' | 'cells' | 'image'
     readonly standardise: boolean
   }
   readonly imageToImage: {
-    readonly inputs: string
-    readonly outputs: string
+    readonly inputs: string | readonly string[]
+    readonly outputs: string | readonly string[]
     readonly loss: ImageLoss
+    readonly labels: 'foreground' | readonly (number | readonly number[])[] | null
+    readonly size: number | null
+    readonly crop: readonly number[] | null
+    readonly limit: number | null
     readonly standardise: boolean
   }
-  readonly video: { readonly frames: string; readonly k: number; readonly limit: number | null }
-  readonly texture: { readonly image: string; readonly size: number; readonly grid: readonly [number, number] | null; readonly levels: number }
+  readonly video: { readonly frames: string; readonly k: number; readonly size: number | null; readonly limit: number | null }
+  readonly texture: {
+    readonly image: string
+    readonly size: number
+    readonly grid: readonly [number, number] | null
+    readonly levels: number
+    readonly patch: number
+    readonly projections: number
+    readonly ranges: RoleRanges | null
+  }
 }
 
 export type TaskName = keyof DataOf
@@ -75,11 +91,14 @@ export type Experiment<T extends TaskName = TaskName> = { [K in T]: Computing & 
 } }[T]
 
 const path = (about: string): Field<string> => ({ ...text, about })
+const paths: Field<string | readonly string[]> = either<string | readonly string[]>(text, list<string>(text, 'paths', 1))
 const lossOf = <T extends string>(words: readonly T[], about: string): Field<T> => ({ ...oneOf(words), default: words[0] as never, about })
 const standardise: Field<boolean> = { ...flag, default: false, about: 'Whether the numbers of each array get mean 0 and standard deviation 1' }
 const limit: Field<number | null> = { ...orNull(wholeFrom(1)), default: null, about: 'Takes the first so many; null: all' }
 
-function targetsAs(about: string): Fields<DataOf['conditional']> {
+const size: Field<number | null> = { ...orNull(wholeFrom(1, 4096)), default: null, about: 'Side in cells to which pictures are fitted; null: as they are' }
+
+function targetsAs(about: string): Fields<DataOf['trajectory']> {
   return {
     targets: { ...list<string>(text, 'emoji, their names, or paths of pictures', 1), about },
     size: { ...wholeFrom(1, 4096), default: 40, about: 'Longer side of each picture in cells' },
@@ -88,24 +107,39 @@ function targetsAs(about: string): Fields<DataOf['conditional']> {
 }
 
 const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
-  conditional: targetsAs('What to grow, each by a condition of its own'),
+  conditional: {
+    ...targetsAs('What to grow, each by a condition of its own'),
+    cells: { ...oneOf(['all', 'seed']), default: 'all', about: 'Which cells have the channels of the role condition: all, and then it is frozen, or the first alone, a coloured seed' },
+  },
   trajectory: targetsAs('What to become, one after the other: each has its place in train.readouts'),
   classification: {
-    images: path('A folder: the files of MNIST, or pictures or arrays (.nii, .nii.gz, .npy, .npz) in a folder for each class'),
-    size: { ...orNull(wholeFrom(1, 4096)), default: null, about: 'Side in cells to which pictures are fitted; null: as they are' },
+    images: path('A folder: the files of MNIST or CIFAR-10, or pictures or arrays (.nii, .nii.gz, .npy, .npz) in a folder for each class; or an .npz file with train_images and train_labels (MedMNIST), x_train and y_train (Keras), or images and labels'),
+    part: { ...oneOf(['train', 'val', 'test']), default: 'train', about: 'Which part of MNIST, CIFAR-10 or an .npz file' },
+    size,
     limit,
     loss: lossOf(['cells', 'image', 'mse', 'mean'], 'What is compared: each cell by cross-entropy, the vote of the cells, the sum of squares of seen cells, the mean of all cells'),
     standardise,
   },
   imageToImage: {
-    inputs: path('A folder of pictures or of arrays: .nii, .nii.gz, .npy, .npz'),
-    outputs: path('A folder of what should become of them, by the same names; labels of arrays are classes'),
-    loss: lossOf(['mse', 'l1', 'bce', 'dice', 'diceBce', 'focal', 'classes'], 'How far outputs are from what is wanted; classes: cross-entropy of an output channel for each'),
+    inputs: { ...paths, about: 'A folder of pictures or of arrays (.nii, .nii.gz, .npy, .npz), files by a pattern with *, a list of files, one file, or an array of an .npz file, set.npz:images' },
+    outputs: { ...paths, about: 'What should become of them: files of the same names, or with the same in the places of the stars, or as manieth in the list' },
+    loss: lossOf(Object.keys(imageLosses) as ImageLoss[], 'How far outputs are from what is wanted; of values mse, l1, or ssim; depth: scale-invariant, of logarithms, where depths are above 0; of masks bce, dice, diceBce, focal; classes: cross-entropy of an output channel for each'),
+    labels: {
+      ...orNull(either<'foreground' | readonly (number | readonly number[])[]>(oneOf(['foreground']), list(either(wholeFrom(0), list(wholeFrom(0), 'labels', 1)), 'labels, or lists of labels', 1))),
+      default: null, about: 'Which labels of the outputs are told apart, where they are masks or classes: foreground, all but 0; or a label, or a list of labels, for each class but the first, which is all others; null: as they are',
+    },
+    size,
+    crop: {
+      ...orNull(list(wholeFrom(1, 4096), 'sizes', 1)), default: null,
+      about: 'Sizes of the pieces that each file is cut into, along each of its axes; planes of a volume have 1 along the other axis, [64, 64, 1]; null: whole',
+    },
+    limit,
     standardise,
   },
   video: {
-    frames: path('An .npy file [videos,frames,height,width], or [frames,…] of one video'),
+    frames: path('An .npy file, or an array of an .npz file, [videos,frames,height,width], or [frames,…] of one video; or a folder with the frames as pictures, or with a folder for each video'),
     k: { ...wholeFrom(1, 64), default: 2, about: 'Frames that are seen, and frames that are made' },
+    size,
     limit,
   },
   texture: {
@@ -116,6 +150,12 @@ const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
       expected: 'null or two whole numbers > 0', default: null, about: 'Rows and columns of the grid; null: those of the picture',
     },
     levels: { ...wholeFrom(1, 10), default: 3, about: 'Levels of the pyramid in which patches are compared' },
+    patch: { ...wholeFrom(1, 127), default: 5, about: 'Side of the patches in cells' },
+    projections: { ...wholeFrom(1, 65_536), default: 32, about: 'Random directions along which patches are compared' },
+    ranges: {
+      ...orNull(named<readonly [number, number]>(range(numberFrom(), false), 'ranges by role, like { rgb: [0, 1] }')), default: null,
+      about: 'From where to where the channels of each role may be, lest they cost; null: all from −1 to 1',
+    },
   },
 }
 

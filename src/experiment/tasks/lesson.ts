@@ -4,6 +4,8 @@
  */
 import { filmStrip, overWhite, type Image } from '../../nca/files/image.ts'
 import { imageToTensor } from '../../nca/files/image-tensor.ts'
+import { absRel, depthDelta, scaleInvariant } from '../../nca/losses/depth.ts'
+import { psnr, ssim } from '../../nca/losses/image-quality.ts'
 import { bce, crossEntropy, diceBce, diceLoss, focalLoss } from '../../nca/losses/class-loss.ts'
 import { l1, mse } from '../../nca/losses/loss.ts'
 import { accuracy, dice, iou } from '../../nca/losses/metrics.ts'
@@ -17,27 +19,27 @@ import { imageToImageTask, videoTask } from '../../nca/tasks/translate.ts'
 import { rgba, takeChannels, takeRole } from '../../nca/state.ts'
 import type { Task } from '../../nca/training/trainer-options.ts'
 import { check, checkKind, oneOfNames } from '../../backends/options.ts'
-import { key } from '../../tensor/key.ts'
+import { key, type Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { sub } from '../../tensor/ops/arithmetic.ts'
 import { greater } from '../../tensor/ops/compare.ts'
 import { concat, stack } from '../../tensor/ops/concat.ts'
 import { full } from '../../tensor/ops/create.ts'
-import { sigmoid } from '../../tensor/ops/functions.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { argMax } from '../../tensor/ops/reduce.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { tensor, type Placement, type Tensor } from '../../tensor/tensor.ts'
 import { outputsOf, type Experiment, type ImageLoss, type TaskName } from './experiment.ts'
-import { grey, seen, seenClasses } from './seen.ts'
-import { toldClasses, toldOutput, wrongClasses, wrongOutput, wrongValues } from './told.ts'
+import { grey, nearness, seen, seenClasses } from './seen.ts'
+import { amountsOf, toldClasses, toldOutput, wrongClasses, wrongOutput, wrongValues } from './told.ts'
 
 /** The data of each task, read: pictures as they are to be grown, examples by their numbers. */
 export type TaskData = {
   readonly conditional: readonly Image[]
   readonly trajectory: readonly Image[]
   readonly classification: LabelledImages
-  readonly imageToImage: { readonly inputs: Examples; readonly outputs: Examples }
+  /** And the file of each, where files have several: those of one are in one fold. */
+  readonly imageToImage: { readonly inputs: Examples; readonly outputs: Examples; readonly groups?: readonly string[] }
   readonly video: Examples
   readonly texture: Image
 }
@@ -50,6 +52,8 @@ export type Lesson = {
   readonly task: Task
   /** The class of each example, where there are some. */
   readonly labels?: ArrayLike<number>
+  /** The group of each example, where some belong together: those of one are not divided by a validation. */
+  readonly groups?: readonly string[]
   /** By what results are judged beside the loss, by name. */
   readonly measures: Readonly<Record<string, Measure>>
   /** What states `[n,h,w,c]` tell, `[n,h,w,m]`: amounts of foreground, in which `uncertainty` compares runs. */
@@ -65,14 +69,30 @@ export type Lesson = {
 
 const losses: Readonly<Record<ImageLoss, (output: Tensor, wanted: Tensor) => Tensor>> = {
   mse, l1, bce,
+  ssim: (x, target) => sub(1, ssim(x, target)),
+  depth: (x, target) => scaleInvariant(x, target, { mask: greater(target, 0) }),
   dice: (x, target) => diceLoss(x, target),
   diceBce: (x, target) => diceBce(x, target),
   focal: (x, target) => focalLoss(x, target),
   classes: (x, target) => crossEntropy(x, target),
 }
 
+type Compared = (x: Tensor, target: Tensor) => Tensor
+
 /** A measure of masks, of what is more likely than not. */
-const ofMasks = (measure: typeof dice) => (x: Tensor, target: Tensor): Tensor => measure(greater(x, 0.5), greater(target, 0.5))
+const ofMasks = (measure: typeof dice): Compared => (x, target) => measure(greater(x, 0.5), greater(target, 0.5))
+
+/** By what outputs are judged beside the loss. */
+const measuresOf: Readonly<Record<ReturnType<typeof outputsOf> | 'ssim', Readonly<Record<string, Compared>>>> = {
+  values: { mse, l1 },
+  ssim: { mse, ssim, psnr },
+  depths: {
+    absRel: (x, target) => absRel(x, target, { mask: greater(target, 0) }),
+    delta1: (x, target) => depthDelta(x, target, { mask: greater(target, 0) }),
+  },
+  masks: { dice: ofMasks(dice), iou: ofMasks(iou) },
+  classes: { accuracyOfCells: (x, target) => accuracy(x, argMax(target)) },
+}
 
 /**
  * The lesson of an experiment.
@@ -84,9 +104,9 @@ export function lessonOf<T extends TaskName>(experiment: Experiment<T>, data: Ta
 }
 
 const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: TaskData[T], placement: Omit<Placement, 'like'>) => Lesson } = {
-  conditional({ rule }, pictures, placement) {
+  conditional({ rule, data: { cells } }, pictures, placement) {
     return {
-      task: conditionalTask(rule, targetsOf(pictures, placement)), measures: {},
+      task: conditionalTask(rule, targetsOf(pictures, placement), { cells }), measures: {},
       told: rgba,
       wrong: (told, ids) => wrongValues(told, targetsOf(ids.map(id => pictures[id]), placement)),
       show: async x => row(each(x), one => seen(() => rgba(one()))),
@@ -125,19 +145,21 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
   },
 
   imageToImage({ rule, data: { loss } }, pairs, placement) {
-    const areClasses = outputsOf(loss) === 'classes', areMasks = outputsOf(loss) === 'masks'
-    const logits = (x: Tensor): Tensor => takeRole(rule, x, 'output')
-    const output = (x: Tensor): Tensor => (areMasks ? sigmoid(logits(x)) : logits(x))
+    const areClasses = outputsOf(loss) === 'classes'
+    const made = (x: Tensor): Tensor => takeRole(rule, x, 'output')
+    const output = (x: Tensor): Tensor => amountsOf(loss, made(x))
     const wanted = (ids: readonly number[], like: Tensor): Tensor => pick(pairs.outputs, ids, { like })
     const measured = (measure: (x: Tensor, target: Tensor) => Tensor): Measure => (x, ids) => measure(output(x), wanted(ids, x))
-    const measures = areClasses ? { accuracyOfCells: (x: Tensor, target: Tensor) => accuracy(x, argMax(target)) }
-      : areMasks ? { dice: ofMasks(dice), iou: ofMasks(iou) } : { mse, l1 }
-    const picture = (x: () => Tensor): Promise<Image> => (areClasses ? seenClasses(() => argMax(x())) : seen(x))
+    const measures = measuresOf[loss === 'ssim' ? 'ssim' : outputsOf(loss)]
+    const picture = (x: () => Tensor): Promise<Image> => (
+      areClasses ? seenClasses(() => argMax(x())) : seen(() => (loss === 'depth' ? nearness(x()) : x()))
+    )
     const one = (examples: Examples, id: number) => (): Tensor => pick(examples, [id], placement)
     return {
       task: imageToImageTask(rule, pairs, { ...placement, loss: losses[loss] }),
+      ...(pairs.groups && { groups: pairs.groups }),
       measures: Object.fromEntries(Object.entries(measures).map(([name, measure]) => [name, measured(measure)])),
-      told: x => toldOutput(loss, logits(x)),
+      told: x => toldOutput(loss, made(x)),
       wrong: (told, ids) => wrongOutput(loss)(told, wanted(ids, told)),
       show: async x => row(each(x), state => picture(() => output(state()))),
       wanted: async ids => row(ids, id => picture(one(pairs.outputs, id))),
@@ -164,10 +186,10 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     }
   },
 
-  texture({ rule, data: { grid, levels } }, picture, placement) {
+  texture({ rule, data: { grid, levels, patch, projections, ranges } }, picture, placement) {
     const texture = scope(() => takeChannels(imageToTensor(overWhite(picture), placement), 0, 3))
     return {
-      task: textureTask(rule, texture, { levels, ...(grid && { grid }) }), measures: {},
+      task: textureTask(rule, texture, { levels, size: patch, projections, ...(grid && { grid }), ...(ranges && { ranges }) }), measures: {},
       told: colours,
       show: async x => row(each(x), one => seen(() => colours(one()))),
       wanted: async () => picture,
@@ -176,7 +198,7 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
 }
 
 /** Metrics of which more is better, from 0 to 1. */
-const scores: readonly string[] = ['accuracyOfCells', 'accuracyOfImages', 'dice', 'iou']
+const scores: readonly string[] = ['accuracyOfCells', 'accuracyOfImages', 'dice', 'iou', 'ssim', 'delta1']
 
 /**
  * A metric of a lesson as an error, of which less is better: 1 − a score, all others as they are.
@@ -200,19 +222,29 @@ export function metricInWords(metric: string, error: number): string {
  *
  * @param groups the group of each example, where the experiment has some (`readGroups` of `cellgrad/node`)
  */
-export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'>, { task, labels }: Lesson, groups?: readonly string[]): Split {
+export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'>, { task, labels, groups: own }: Lesson, groups: readonly string[] | undefined = own): Split {
   const n = task.examples
   if (!validate) return { train: Array.from({ length: n }, (_, i) => i), test: [] }
   const { split, folds, fold, stratified } = validate
   const by = labels && stratified ? { labels } : {}
   if (split !== null) {
-    const held = splitExamples(key(seed), n, split, by)
+    const held = groups ? splitGroups(key(seed), groups, split) : splitExamples(key(seed), n, split, by)
     check(held.test.length > 0 && held.train.length > 0, 'validate', 'split', split, `a share of the ${n} examples that leaves some on either side`)
     return held
   }
   check(fold !== 'all', 'validate', 'fold', fold, 'the number of a fold, for one run')
   check(n >= folds, 'validate', 'folds', folds, `at most the number of examples, ${n}`)
   return kFold(key(seed), n, folds, { ...by, ...(groups && { groups }) })[fold as number]
+}
+
+/** A share of the groups, with all of their examples. */
+function splitGroups(k: Key, groups: readonly string[], share: number): Split {
+  const names = [...new Set(groups)]
+  const { test } = splitExamples(k, names.length, share)
+  const held = new Set(test.map(i => names[i]))
+  const isHeld = (id: number): boolean => held.has(groups[id])
+  const ids = groups.map((_, id) => id)
+  return { train: ids.filter(id => !isHeld(id)), test: ids.filter(isHeld) }
 }
 
 /** A task over some of its examples. */

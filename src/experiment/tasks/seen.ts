@@ -5,6 +5,7 @@ import { classColours } from '../../nca/files/class-colours.ts'
 import type { Image } from '../../nca/files/image.ts'
 import { tensorToImage } from '../../nca/files/image-tensor.ts'
 import { scope } from '../../tensor/lifetime.ts'
+import { add, div } from '../../tensor/ops/arithmetic.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
@@ -19,6 +20,11 @@ export async function seen(make: () => Tensor): Promise<Image> {
   const picture = new Float32Array(4 * width * height)
   for (let i = 0; i < width * height; i++) picture.set([data[i * m + r], data[i * m + g], data[i * m + b], 1], 4 * i)
   return { width, height, data: picture }
+}
+
+/** Depths from 0 on as shades of grey: the nearer, the brighter. */
+export function nearness(depth: Tensor): Tensor {
+  return div(1, add(1, depth))
 }
 
 /** Classes of cells `[1,h,w]` in their colours, of `[1,d,h,w]` those of the plane in the middle; where `there` is 0, cells are black. */

@@ -9,7 +9,7 @@
 import { seenCells } from '../../nca/tasks/classify.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
 import { takeRole } from '../../nca/state.ts'
-import { abs, sigmoid } from '../../tensor/ops/functions.ts'
+import { abs, exp, sigmoid } from '../../tensor/ops/functions.ts'
 import { mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { cast } from '../../tensor/ops/cast.ts'
 import { greater, notEqual, where } from '../../tensor/ops/compare.ts'
@@ -22,11 +22,15 @@ import { sum } from '../../tensor/ops/sum.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { outputsOf } from './experiment.ts'
 
+/** What output channels are, by the loss that they were trained with: probabilities of masks, depths, or as they are. */
+export function amountsOf(loss: unknown, y: Tensor): Tensor {
+  const kind = outputsOf(loss)
+  return kind === 'masks' ? sigmoid(y) : kind === 'depths' ? exp(y) : y
+}
+
 /** What output channels `[n,h,w,o]` tell, by the loss that they were trained with; of classes those but the first, which is the background. */
 export function toldOutput(loss: unknown, y: Tensor): Tensor {
-  const kind = outputsOf(loss)
-  if (kind === 'values') return y
-  return kind === 'masks' ? sigmoid(y) : withoutBackground(oneHot(argMax(y), y.shape.at(-1)!))
+  return outputsOf(loss) === 'classes' ? withoutBackground(oneHot(argMax(y), y.shape.at(-1)!)) : amountsOf(loss, y)
 }
 
 /** The classes that cells say, `[n,h,w,classes]`, of cells in which there is something to see; of others nothing. */
@@ -48,7 +52,7 @@ export const wrongValues: Wrong = (told, wanted) => {
 /** Of the outputs of a task of images. */
 export function wrongOutput(loss: unknown): Wrong {
   const kind = outputsOf(loss)
-  if (kind === 'values') return wrongValues
+  if (kind === 'values' || kind === 'depths') return wrongValues
   if (kind === 'masks') return (told, wanted) => cast(max(cast(notEqual(greater(told, 0.5), greater(wanted, 0.5)), 'float32'), -1), 'int32')
   return (told, wanted) => {
     const background = sub(1, sum(told, -1, { keepDims: true }))

@@ -1,60 +1,102 @@
 /**
  * Arrays in files as examples: volumes of NIfTI, .npy and .npz, and planes.
  *
- * A file has one array. Its axes are those of the grid, and one for channels where there are several; masks whose cells have the
- * number of a class are turned into a channel for each class.
+ * The axes of an array are those of the grid, and one for channels where there are several. An axis more, the first, is that of
+ * several examples; or the array is cut into pieces, which lie side by side:
+ *
+ *   [181,217,181]   crop [64,64,1]   →   2·3·181 planes of 64×64 cells, where the grid is a plane
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { check } from '../../backends/options.ts'
 import type { Numbers } from '../../nca/data/bytes.ts'
 import { readNifti, readNpy } from './data.ts'
+import { arrayIn, isArray } from './named.ts'
 import { readNpz } from './npz.ts'
 
 /** An array: of how many cells along each axis, with how many channels. */
 export type ArrayExample = { readonly shape: readonly number[]; readonly data: ArrayLike<number> }
 
-const ends = /\.(nii|nii\.gz|npy|npz)$/i
+/** How examples lie in an array: axes of the grid, channels of each cell, and the size of pieces, where it is cut. */
+export type Layout = { readonly grid: number; readonly m: number; readonly crop?: readonly number[] | null }
 
-/** Whether a file is one that holds arrays, by its name. */
-export function isArray(path: string): boolean {
-  return ends.test(path)
+/**
+ * The arrays of a file with their axis of channels: several, where it has an axis more than the grid, and is not cut along it.
+ *
+ * @throws one sentence, where it has not as many axes or channels as are wanted
+ */
+export async function readArrays(path: string, layout: Layout): Promise<ArrayExample[]> {
+  const { shape, data } = await readContents(path)
+  return casesOf(path, shape, data, layout)
 }
 
-/** The names of the files in a folder that hold arrays, sorted; none where it is no folder. */
-export async function listArrays(folder: string): Promise<string[]> {
-  return (await readdir(folder).catch(() => [])).filter(isArray).sort()
+/** The same of one array. */
+export async function readArray(path: string, layout: Layout): Promise<ArrayExample> {
+  const [first, ...others] = await readArrays(path, layout)
+  if (others.length === 0) return first
+  throw new Error(`data: ${path} is [${(await readContents(path)).shape.join(',')}], expected ${inWords(layout)}, as the rule has.`)
 }
 
-/** The name of a file without its end. */
-export function stemOf(name: string): string {
-  return name.replace(ends, '')
+/** The arrays of a file whose cells have the numbers of classes, without an axis of channels; or with one, of masks. */
+export async function readLabels(path: string, { m, ...layout }: Layout): Promise<ArrayExample[]> {
+  const { shape, data } = await readContents(path)
+  const areMasks = m > 1 && shape.at(-1) === m && shape.length > (layout.crop?.length ?? layout.grid)
+  return casesOf(path, shape, data, { ...layout, m: areMasks ? m : 1 })
+}
+
+export function casesOf(path: string, given: readonly number[], data: Numbers, layout: Layout): ArrayExample[] {
+  const { grid, m, crop } = layout
+  const axes = crop?.length ?? grid
+  const shape = given.at(-1) === m && given.length > axes ? given : m === 1 ? [...given, 1] : []
+  if (shape.length === axes + 1) return [{ shape, data }]
+  const [n, ...each] = shape
+  if (each.length !== axes + 1) throw new Error(`data: ${path} is [${given.join(',')}], expected ${inWords(layout)}, as ${crop ? 'data.crop' : 'the rule'} has.`)
+  const size = data.length / n
+  return Array.from({ length: n }, (_, i) => ({ shape: each, data: data.subarray(i * size, (i + 1) * size) }))
+}
+
+function inWords({ grid, m, crop }: Layout): string {
+  return `${crop?.length ?? grid} axes of cells${m === 1 ? '' : ` and ${m} channels`}`
 }
 
 /**
- * The array of a file as an example `[…cells,m]`.
+ * The pieces of an array `[…cells,m]` that lie side by side in its middle; what is left at the borders belongs to none. Of
+ * pieces with more axes than the grid those along which they have one cell are left out.
  *
- * @throws one sentence, where it has none or several, or not as many axes or channels as are wanted
+ * @throws one sentence, where no piece fits
  */
-export async function readArray(path: string, grid: number, m: number): Promise<ArrayExample> {
-  const { shape, data } = await contentsOf(path)
-  if (shape.length === grid + 1 && shape[grid] === m) return { shape, data }
-  if (shape.length === grid && m === 1) return { shape: [...shape, 1], data }
-  throw new Error(`data: ${path} is [${shape.join(',')}], expected ${grid} axes of cells${m === 1 ? '' : ` and ${m} channels`}, as the rule has.`)
+export function piecesOf(path: string, { shape, data }: ArrayExample, crop: readonly number[], grid: number): ArrayExample[] {
+  const cells = shape.slice(0, -1), m = shape.at(-1)!
+  crop.forEach((size, i) => check(size <= cells[i], 'data', `crop[${i}]`, size, `at most ${cells[i]}, as ${path} has cells`))
+  let left = crop.length - grid
+  const kept = crop.filter(size => !(size === 1 && left-- > 0))
+  check(kept.length === grid, 'data', 'crop', crop, `a size for each of ${grid} axes, as the rule has; of more axes, 1 for the others`)
+  const starts = cells.reduce<number[][]>((before, n, i) => {
+    const count = Math.floor(n / crop[i]), first = (n - count * crop[i]) >> 1
+    return before.flatMap(start => Array.from({ length: count }, (_, k) => [...start, first + k * crop[i]]))
+  }, [[]])
+  return starts.map(start => ({ shape: [...kept, m], data: windowOf(cells, m, data, start, crop) }))
 }
 
-/** The array of a file whose cells have the number of a class, or 0 and 1, as a mask `[…cells,m]`. */
-export async function readMask(path: string, grid: number, m: number): Promise<ArrayExample> {
-  const { shape, data } = await contentsOf(path)
-  if (shape.length !== grid || m === 1) return readArray(path, grid, m)
-  const mask = new Float32Array(m * data.length)
-  for (let i = 0; i < data.length; i++) {
-    const label = data[i]
-    if (!(Number.isInteger(label) && label >= 0 && label < m)) {
-      throw new Error(`data: ${path} has the label ${label}, expected a whole number from 0 to ${m - 1}, as the rule has ${m} output channels.`)
+/** The numbers of a window, row by row. */
+function windowOf(cells: readonly number[], m: number, data: ArrayLike<number>, start: readonly number[], size: readonly number[]): Float32Array {
+  const rows = size.slice(0, -1).reduce((a, b) => a * b, 1), row = size.at(-1)! * m
+  const out = new Float32Array(rows * row)
+  for (let i = 0; i < rows; i++) {
+    let rest = i, from = start.at(-1)!, step = cells.at(-1)!
+    for (let axis = size.length - 2; axis >= 0; axis--) {
+      from += (start[axis] + rest % size[axis]) * step
+      rest = Math.floor(rest / size[axis])
+      step *= cells[axis]
     }
-    mask[i * m + label] = 1
+    for (let j = 0; j < row; j++) out[i * row + j] = data[from * m + j]
   }
-  return { shape: [...shape, m], data: mask }
+  return out
+}
+
+/** Numbers as a rule is given them: bytes from 0 to 1, as those of pictures are, all others as they are. */
+export function valuesOf({ shape, data }: ArrayExample): ArrayExample {
+  return data instanceof Uint8Array ? { shape, data: Float32Array.from(data, x => x / 255) } : { shape, data }
 }
 
 /** Numbers with mean 0 and standard deviation 1; all alike become 0. */
@@ -68,48 +110,55 @@ export function standardised(data: ArrayLike<number>): Float32Array {
   return Float32Array.from({ length: n }, (_, i) => (data[i] - sum / n) / std)
 }
 
-async function contentsOf(path: string): Promise<{ readonly shape: readonly number[]; readonly data: Numbers }> {
-  if (/\.nii(\.gz)?$/i.test(path)) return readNifti(path)
-  if (/\.npy$/i.test(path)) return readNpy(path)
-  const arrays = Object.entries(await readNpz(path))
-  if (arrays.length === 1) return arrays[0][1]
-  throw new Error(`data: ${path} has ${arrays.length} arrays${arrays.length > 0 ? ` (${arrays.map(([name]) => name).join(', ')})` : ''}, expected one.`)
-}
+/** Which labels are told apart: all but 0 from 0, or those of each class from 1 on, from all others. */
+export type Labels = 'foreground' | readonly (number | readonly number[])[]
 
 /**
- * Reads arrays of one size.
+ * Numbers of classes `[…cells,1]` as a mask for each of m output channels: of one, 1 in its cells, or a share of them.
  *
- * @throws one sentence, where two differ
+ * @throws one sentence that names a label which is none of them
  */
-export async function readAlike(paths: readonly string[], read: (path: string) => Promise<ArrayExample>): Promise<ArrayExample[]> {
-  const found: ArrayExample[] = []
-  for (const path of paths) {
-    const one = await read(path)
-    const { shape } = found[0] ?? one
-    if (String(shape) !== String(one.shape)) throw new Error(`data: ${path} is [${one.shape.join(',')}], but ${paths[0]} is [${shape.join(',')}], expected one size.`)
-    found.push(one)
+export function masksOf(path: string, { shape, data }: ArrayExample, m: number, labels: Labels | null): ArrayExample {
+  if (shape.at(-1)! > 1 && labels === null) return { shape, data }
+  const classes = Math.max(m, 2)
+  const classOf = labels === null ? undefined : classesBy(labels, classes)
+  const mask = m > 1 ? new Uint8Array(m * data.length) : new Float32Array(data.length)
+  for (let i = 0; i < data.length; i++) {
+    const label = classOf ? classOf(data[i]) : data[i]
+    if (!(label >= 0 && label < classes && (m === 1 ? label <= 1 : Number.isInteger(label)))) {
+      throw new Error(`data: ${path} has the label ${label}, expected a ${m > 1 ? 'whole ' : ''}number from 0 to ${classes - 1}, as the rule has ${m} output channel${m > 1 ? 's' : ''}; data.labels says which labels are told apart.`)
+    }
+    if (m > 1) mask[i * m + label] = 1
+    else mask[i] = label
   }
-  return found
+  return { shape: [...shape.slice(0, -1), m], data: mask }
 }
 
-/** The paths of files in two folders by pairs: those that have the same name, but for its end. */
-export function pairsOf(inputs: string, names: readonly string[], outputs: string, others: readonly string[]): readonly [string[], string[]] {
-  const partners = names.map(name => {
-    const [partner, second] = others.filter(other => stemOf(other) === stemOf(name))
-    if (partner === undefined) throw new Error(`data: ${join(outputs, name)} is missing, expected as the partner of ${join(inputs, name)}.`)
-    if (second !== undefined) throw new Error(`data: ${outputs} has ${partner} and ${second}, expected one as the partner of ${join(inputs, name)}.`)
-    return partner
-  })
-  const lonely = others.find(other => !partners.includes(other))
-  if (lonely !== undefined) throw new Error(`data: ${join(inputs, lonely)} is missing, expected as the partner of ${join(outputs, lonely)}.`)
-  return [names.map(name => join(inputs, name)), partners.map(name => join(outputs, name))]
+function classesBy(labels: Labels, classes: number): (label: number) => number {
+  const count = labels === 'foreground' ? 1 : labels.length
+  check(count === classes - 1, 'data', 'labels', labels, classes === 2 ? 'foreground, or one label or list of labels' : `a label or a list of labels for each of the ${classes} classes of the rule but the first, which has all others`)
+  if (labels === 'foreground') return label => Number(label !== 0)
+  const known = new Map(labels.flatMap((some, i) => [some].flat().map(label => [label, i + 1] as const)))
+  return label => known.get(label) ?? 0
+}
+
+/** The array of a file; of .npz, which may have several, the one that is named. */
+export async function readContents(path: string): Promise<{ readonly shape: readonly number[]; readonly data: Numbers }> {
+  const [file, name] = arrayIn(path)
+  if (/\.nii(\.gz)?$/i.test(file)) return readNifti(file)
+  if (/\.npy$/i.test(file)) return readNpy(file)
+  const arrays = await readNpz(file)
+  const names = Object.keys(arrays)
+  if (name !== undefined && Object.hasOwn(arrays, name)) return arrays[name]
+  if (name === undefined && names.length === 1) return arrays[names[0]]
+  throw new Error(`data: ${file} has ${name === undefined ? '' : `no array ${name}, but `}${names.join(', ') || 'no arrays'}, expected the name of one, as in ${file}:${names[0] ?? 'images'}.`)
 }
 
 /** The arrays in the folders of a folder, by the folder and the name of the file, and the number of each one's folder. */
 export async function arraysByClass(folder: string): Promise<{ readonly names: string[]; readonly labels: number[] }> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []) // what is wrong with it is said by who reads pictures
   const classes = entries.filter(entry => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name).sort()
-  const files = await Promise.all(classes.map(name => listArrays(join(folder, name))))
+  const files = await Promise.all(classes.map(async name => (await readdir(join(folder, name))).filter(isArray).sort()))
   const names = files.flatMap((inside, label) => inside.map(name => `${classes[label]}/${name}`))
   const empty = files.findIndex(inside => inside.length === 0)
   if (names.length > 0 && empty >= 0) throw new Error(`data: ${join(folder, classes[empty])}, a class, has no arrays.`)

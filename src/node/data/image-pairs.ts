@@ -1,0 +1,103 @@
+/**
+ * Pairs of what a rule is given and what it should make of it, from pictures and arrays, whole or in pieces.
+ */
+import { check } from '../../backends/options.ts'
+import { outputsOf, type DataOf } from '../../experiment/tasks/experiment.ts'
+import type { TaskData } from '../../experiment/tasks/lesson.ts'
+import { fit, type Image } from '../../nca/files/image.ts'
+import type { Examples } from '../../nca/tasks/examples.ts'
+import { readImage } from '../pictures/picture.ts'
+import { isArray, pairsNamed } from './named.ts'
+import {
+  masksOf, piecesOf, readArrays, readLabels, standardised, valuesOf, type ArrayExample, type Layout,
+} from './volumes.ts'
+
+/** What is said of how files are read. */
+type Reading = Layout & Pick<DataOf['imageToImage'], 'size' | 'loss' | 'standardise' | 'labels'>
+
+/**
+ * Reads the pairs of an experiment, with the file of each, where files have several.
+ *
+ * @param channels of what is given, and of what is made
+ * @throws one sentence that names the file, where a partner is missing, or does not fit the other or the rule
+ */
+export async function readImagePairs(
+  { inputs, outputs, limit, crop, ...rest }: DataOf['imageToImage'], grid: number, [seen, made]: readonly [number, number],
+): Promise<TaskData['imageToImage']> {
+  const all: { readonly input: ArrayExample; readonly output: ArrayExample; readonly path: string }[] = []
+  const pairs = pairsNamed(inputs, outputs)
+  for (const { input, output } of pairs) {
+    if (limit !== null && all.length >= limit) break
+    const given = await readGiven(input, { ...rest, crop, grid, m: seen })
+    const wanted = await readWanted(output, { ...rest, crop, grid, m: made })
+    check(given.length === wanted.length, 'data', `the number of examples in ${output}`, wanted.length, `${given.length}, as in ${input}`)
+    for (const [i, one] of given.entries()) {
+      const [mine, partner] = [one, wanted[i]].map(({ shape }) => shape.slice(0, -1).join('×'))
+      if (mine !== partner) throw new Error(`data: ${output} is ${partner}, but ${input} is ${mine}, expected one size.`)
+      const [from, to] = crop ? [piecesOf(input, one, crop, grid), piecesOf(output, wanted[i], crop, grid)] : [[one], [wanted[i]]]
+      from.forEach((piece, j) => all.push({ input: piece, output: to[j], path: input }))
+    }
+  }
+  const some = limit === null ? all : all.slice(0, limit)
+  const other = some.find(({ input }) => String(input.shape) !== String(some[0].input.shape))
+  if (other !== undefined) {
+    const size = ({ input }: typeof other): string => input.shape.slice(0, -1).join('×')
+    throw new Error(`data: ${other.path} is ${size(other)}, but ${some[0].path} is ${size(some[0])}, expected one size; data.crop cuts pieces of one size, data.size fits pictures.`)
+  }
+  const files = new Set(some.map(({ path }) => path)).size
+  return {
+    inputs: asExamples(some.map(({ input }) => input)), outputs: asExamples(some.map(({ output }) => output)),
+    ...(files > 1 && files < some.length && { groups: some.map(({ path }) => path) }),
+  }
+}
+
+/** What a rule is given by a file. */
+export async function readGiven(path: string, { standardise, size, ...layout }: Omit<Reading, 'loss' | 'labels'>): Promise<ArrayExample[]> {
+  const read = isArray(path) ? (await readArrays(path, withoutSize(path, size, layout))).map(valuesOf) : [pictureValues(await readPicture(path, size), layout.m)]
+  return standardise ? read.map(({ shape, data }) => ({ shape, data: standardised(data) })) : read
+}
+
+async function readWanted(path: string, reading: Reading): Promise<ArrayExample[]> {
+  const { loss, labels, m, size } = reading
+  const kind = outputsOf(loss)
+  check(labels === null || kind !== 'values', 'data', 'labels', labels, `null, where the loss compares values, ${loss}`)
+  if (kind === 'values' || (!isArray(path) && kind === 'masks' && labels === null)) return readGiven(path, { ...reading, standardise: false })
+  if (isArray(path)) return (await readLabels(path, withoutSize(path, size, reading))).map(one => masksOf(path, one, m, labels))
+  check(size === null, 'data', 'size', size, 'null, where pictures have labels, between which there is nothing; data.crop takes pieces')
+  return [masksOf(path, pictureLabels(path, await readImage(path)), m, labels)]
+}
+
+function withoutSize<T>(path: string, size: number | null, rest: T): T {
+  check(size === null, 'data', 'size', size, `null, for arrays, which stay as they are (${path}); data.crop takes pieces`)
+  return rest
+}
+
+async function readPicture(path: string, size: number | null): Promise<Image> {
+  const image = await readImage(path)
+  return size === null ? image : fit(image, size)
+}
+
+/** A picture with 1 (grey), 3 (colours) or 4 channels (and alpha). */
+export function pictureValues({ width, height, data }: Image, m: number): ArrayExample {
+  if (![1, 3, 4].includes(m)) throw new Error(`data: pictures have 1, 3 or 4 channels, but the rule has ${m} for them.`)
+  const values = Float32Array.from({ length: width * height * m }, (_, j) => {
+    const at = 4 * Math.floor(j / m)
+    return m === 1 ? 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2] : data[at + (j % m)]
+  })
+  return { shape: [height, width, m], data: values }
+}
+
+/** The numbers of classes that a picture has as its shades of grey, from 0 to 255. */
+function pictureLabels(path: string, { width, height, data }: Image): ArrayExample {
+  const labels = Uint8Array.from({ length: width * height }, (_, i) => {
+    const r = data[4 * i]
+    if (r !== data[4 * i + 1] || r !== data[4 * i + 2]) throw new Error(`data: ${path} is coloured, expected shades of grey, each the number of a class.`)
+    return Math.round(255 * r)
+  })
+  return { shape: [height, width, 1], data: labels }
+}
+
+/** Arrays of one size as examples. */
+export function asExamples(arrays: readonly ArrayExample[]): Examples {
+  return { n: arrays.length, shape: arrays[0].shape, of: i => arrays[i].data }
+}

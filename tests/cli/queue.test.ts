@@ -8,12 +8,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { unwritten } from '../../src/cli/input/usage.ts'
+import { nameOfProcess } from '../../src/cli/run/lock.ts'
 import { differenceOf } from '../../src/cli/sweep/surroundings.ts'
 import { key, uniformAt } from '../../src/index.ts'
 import { long } from '../long.ts'
 import { seed } from '../seed.ts'
 import { redisServer, startRedis } from './redis.ts'
-import { run, start, temporaryFolder, writeConfig } from './run.ts'
+import { killer, run, start, temporaryFolder, writeConfig } from './run.ts'
 import { removeDisk, smallDisk } from './small-disk.ts'
 
 const folder = temporaryFolder()
@@ -162,6 +163,29 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     }
   }, 300_000)
 
+  it.runIf(long)('gives up a run that kills its workers, after as many retries as the file says, and trains the others', async () => {
+    await writeConfig(folder('base.yaml'), 'iterations: 2\n')
+    await writeFile(folder('killed.yaml'), 'base: base.yaml\nfields: { batch: [3, 2] }\nretries: 1\n')
+    await mkdir(folder('murder'))
+    const redis = await startRedis(folder('murder'))
+    const sweep = run(['sweep', folder('killed.yaml'), '--out', folder('killed'), '--queue', redis.url])
+    let [isOver, workers] = [false, 0]
+    void sweep.finally(() => { isOver = true })
+    try {
+      while (!isOver) {
+        const worker = start(['worker', '--queue', redis.url], { env: { TMPDIR: folder('murder') }, imports: [killer(folder('kills'), 'ppid')] })
+        workers++
+        await Promise.race([sweep, worker.result])
+        worker.child.kill('SIGKILL')
+      }
+      expect(await sweep).toMatchObject({ status: 0, err: '' })
+      expect([await readFile(folder('kills'), 'utf8'), workers]).toEqual(['xx', 3])
+      expect(await readFile(folder('killed', 'report.md'), 'utf8')).toMatch(/^- \w{16} failed: its worker was killed 2 times without a new checkpoint in between \(retries of the sweep\)$/m)
+    } finally {
+      await redis.stop()
+    }
+  }, 300_000)
+
   it.runIf(long)('tells of a run that fails, and tries it again when its folder is deleted', async () => {
     const cwd = folder('failing')
     await mkdir(cwd)
@@ -202,6 +226,13 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
       await redis.stop()
     }
   }, 300_000)
+
+  it('has workers that remove what killed ones have left, and nothing of the living', async () => {
+    const [dead, living] = [nameOfProcess().replace(/-\d+@/, '-1@'), nameOfProcess()].map(name => `cellgrad-worker-${name}-a1B2c3`)
+    for (const name of [dead, living]) await mkdir(folder('left', name, 'runs', 'x'), { recursive: true })
+    await run(['worker', '--queue', 'redis://127.0.0.1:1'], { env: { TMPDIR: folder('left') } })
+    expect(await readdir(folder('left'))).toEqual([living])
+  })
 
   it('has workers of one version and the same data', () => {
     const sweep = { cellgrad: '1.2.3', fma: false, data: { 'a.png': 'abc' } }

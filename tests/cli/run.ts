@@ -33,6 +33,16 @@ export function asModule(source: string): string {
   return `data:text/javascript,${encodeURIComponent(source)}`
 }
 
+/** A module that kills by -9, once it is to train with `"batch": 3`, its process or that which has begun it; it notes so in a file. */
+export function killer(note: string, whom: 'pid' | 'ppid'): string {
+  return asModule(`import fs from 'node:fs'
+    const file = process.argv.find(word => /(configs.*|config)\\.yaml$/.test(word)) ?? process.argv[process.argv.indexOf('--resume') + 1] + '/config.yaml'
+    if (process.argv[2] === 'train' && /"?batch"?: 3/.test(fs.readFileSync(file, 'utf8'))) {
+      fs.appendFileSync(${JSON.stringify(note)}, 'x')
+      process.kill(process.${whom}, 'SIGKILL')
+    }`)
+}
+
 /** Starts `cellgrad …args`. */
 export function start(args: readonly string[], { cwd = root, env = {}, gpu = false, imports = [], flags = [], stdout }: RunOptions = {}): Running {
   const before = [...gpu ? [pathToFileURL(bundled('tests/webgpu/gpu.ts')).href] : [], ...imports].flatMap(name => ['--import', name])

@@ -12,7 +12,7 @@ import { environment } from '../../src/cli/sweep/processes.ts'
 import { readEvents, readHparams } from '../experiment/event-reader.ts'
 import { long } from '../long.ts'
 import { runHere } from './here.ts'
-import { run, start, temporaryFolder, writeConfig } from './run.ts'
+import { killer, run, start, temporaryFolder, writeConfig } from './run.ts'
 
 const folder = temporaryFolder()
 const fields = 'fields:\n  train.batch: [2, 3]\n  train.damaged: { values: [0, 1], when: { train.batch: [3] } }\n'
@@ -124,6 +124,16 @@ it('tells of a run that fails, and trains the others', async () => {
   const report = await readFile(folder('failing', 'report.md'), 'utf8')
   expect(report).toMatch(/\| 🦎 \| 2 \| 0\.\d+ ± 0\.\d+ \|\n\| nothing\.png \| 2 \| failed \|/)
   expect(report.match(/^- [0-9a-f]{16} failed: .*nothing\.png/gm)).toHaveLength(2)
+}, 180_000)
+
+it('gives up a run that is killed again and again, after as many retries as the file says, and trains the others', async () => {
+  await writeConfig(folder('short-base.yaml'), 'iterations: 2\n')
+  await writeFile(folder('killed.yaml'), 'base: short-base.yaml\nfields: { train.batch: [3, 2] }\nretries: 1\n')
+  const { status, out, err } = await run(['sweep', folder('killed.yaml'), '--out', folder('killed'), '--workers', '1'], { imports: [killer(folder('kills'), 'pid')] })
+  expect([status, err]).toEqual([0, ''])
+  expect(await readFile(folder('kills'), 'utf8')).toBe('xx')
+  expect(out).toMatch(/batch 3: 2 iterations, loss failed\n(.*\n)*.*batch 2: 2 iterations, loss 0\.\d+\n/)
+  expect(await readFile(folder('killed', 'report.md'), 'utf8')).toMatch(/^- \w{16} failed: its process was killed 2 times without a new checkpoint in between \(retries of the sweep\)$/m)
 }, 180_000)
 
 it('keeps a second one out of its folder, and goes on after SIGTERM', async () => {

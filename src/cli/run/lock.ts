@@ -19,6 +19,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** .cellgrad-584@2f6e0a1c-81934@machine.lock */
 const lockName = /^\.cellgrad-(\d+)@([\w-]+)@(.+)\.lock$/
 const here = encodeURIComponent(hostname())
+
+/** What tells this process from all others, in a name of a file: 584@2f6e0a1c-81934@machine */
+export function nameOfProcess(): string {
+  return `${process.pid}@${startOf(process.pid)}@${here}`
+}
+
+/** Whether a name is that of a process of this machine that has ended. */
+export function hasEnded(name: string): boolean {
+  const [, pid, start, machine] = /^(\d+)@([\w-]+)@(.+)$/.exec(name) ?? []
+  return machine === here && startOf(Number(pid)) !== start
+}
 const attempts = 5
 
 /** Whose a lock is. */
@@ -30,7 +41,7 @@ type Holder = { readonly pid: number; readonly file: string; readonly machine: s
  * @throws `train: out/x is being trained by process 584 since 01:00`
  */
 export async function lock(folder: string): Promise<() => void> {
-  const own = join(folder, `.cellgrad-${process.pid}@${startOf(process.pid)}@${here}.lock`)
+  const own = join(folder, `.cellgrad-${nameOfProcess()}.lock`)
   for (let attempt = 1; ; attempt++) {
     await writeFile(own, '', { flag: 'wx' })
     const other = await livingHolder(folder, own)

@@ -8,7 +8,7 @@
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -25,17 +25,19 @@ import type { Executor, Outcome } from './driver.ts'
 /** The file that says why a run has failed. */
 export const failure = 'failed.txt'
 
-/** How often a run is begun again whose process was killed. */
-const mostKills = 5
+/** What is said of a run that was given up: its process, or its worker, was killed more often than `retries` of the sweep allows. */
+export function givenUp(what: 'process' | 'worker', times: number): string {
+  return `its ${what} was killed ${times === 1 ? 'once' : `${times} times`} without a new checkpoint in between (retries of the sweep)`
+}
 
 /** Runs that are trained by so many processes at once, which share the cores, with further flags of `cellgrad train`. */
-export function processes(folder: string, workers: number, flags: readonly string[]): Executor {
+export function processes(folder: string, workers: number, flags: readonly string[], retries: number): Executor {
   const limit = pLimit(workers)
   return {
     slots: workers,
     flags: '',
     train: (run, iterations, signal) => limit(() => trainRun(folder, run, iterations, {
-      env: environment(Math.min(workers, limit.activeCount + limit.pendingCount)), signal, flags, // who is alone has all cores
+      env: environment(Math.min(workers, limit.activeCount + limit.pendingCount)), signal, flags, retries, // who is alone has all cores
     })),
     close: async () => {},
   }
@@ -58,20 +60,21 @@ export async function makeFolders(folder: string): Promise<void> {
 }
 
 /**
- * Trains a run in a process, with further flags of `cellgrad train`, unless it is as far already, or has failed before.
+ * Trains a run in a process, with further flags of `cellgrad train`, unless it is as far already, or has failed before. Where its
+ * process is killed it is begun again, so often in a row as `retries` says without a new checkpoint.
  *
  * @throws where it could not be written
  */
 export async function trainRun(
   folder: string, { id, config }: Pick<PlannedRun, 'id' | 'config'>, iterations: number,
-  { env, signal, flags }: { env: NodeJS.ProcessEnv; signal: AbortSignal; flags: readonly string[] },
+  { env, signal, flags, retries }: { env: NodeJS.ProcessEnv; signal: AbortSignal; flags: readonly string[]; retries: number },
 ): Promise<Outcome> {
   const own = join(folder, 'runs', id)
-  for (let kills = 0; ; kills++) {
+  for (let kills = 0, saved = await savedAt(own); ;) {
     const known = await outcomeOf(own, iterations)
     if (known) return known
     if (signal.aborted) return { stopped: true }
-    if (kills > mostKills) return failed(own, `its process was killed ${kills} times`)
+    if (kills > retries) return failed(own, givenUp('process', kills))
     const file = join(folder, 'configs', `${id}.yaml`)
     await writeFileAtomic(file, `${JSON.stringify(config, null, 2)}\n`) // JSON is YAML
     if (existsSync(own)) await untilFree(own)
@@ -81,7 +84,15 @@ export async function trainRun(
     if (ended.status === unwritten) throw new WriteError(ended.words.split('\n')[0])
     const wasStopped = ended.status === null || Object.values(signals).includes(ended.status as never)
     if (ended.status !== 0 && !wasStopped) return failed(own, ended.words)
+    const now = await savedAt(own)
+    kills = now === saved ? kills + 1 : 1
+    saved = now
   }
+}
+
+/** When a run was last saved; 0 where it never was. */
+export async function savedAt(own: string): Promise<number> {
+  return stat(join(own, files.checkpoint)).then(({ mtimeMs }) => mtimeMs, () => 0)
 }
 
 /** What is known of a run that is to have so many iterations: its result, or why it failed. */

@@ -27,15 +27,18 @@ export type QueuedRun = {
   readonly iterations: number
   /** The fields that the sweep compares. */
   readonly fields: readonly string[]
+  /** How often it is begun again whose worker or process was killed. */
+  readonly retries: number
   /** Those of the sweep, which a worker must have too. */
   readonly surroundings: Surroundings
+  /** The last checkpoint that a worker began from, and how many workers the run had lost before it got there. */
+  readonly reached?: { readonly iteration: number; readonly lost: number }
 }
 
 /** What Redis calls a run: a hash of its name and of its surroundings. */
 export function nameInRedis({ id, surroundings }: Pick<QueuedRun, 'id' | 'surroundings'>): string {
   return runId({ id, ...surroundings })
 }
-
 
 /** How far a worker is with it. */
 export type QueuedProgress = { readonly worker: string; readonly iteration: number }
@@ -44,7 +47,7 @@ const pollEvery = 300
 const sayEvery = 10_000
 
 /** Runs that workers take out of a queue, into which at most so many candidates are put at once. */
-export async function queued(folder: string, url: string, most: number, fields: readonly string[]): Promise<Executor> {
+export async function queued(folder: string, url: string, most: number, fields: readonly string[], retries: number): Promise<Executor> {
   const redis = await connectRedis(url)
   const { Queue } = await import('bullmq')
   const queue = new Queue<QueuedRun, Outcome>(queueName, { connection: redis })
@@ -70,7 +73,7 @@ export async function queued(folder: string, url: string, most: number, fields: 
     flags: ` --queue ${quoted(publicAddress(url))}`,
     async train({ id, config }, iterations, signal) {
       const own = join(folder, 'runs', id)
-      const run = { id, config, iterations, fields, surroundings: await surroundingsOf(config) }
+      const run = { id, config, iterations, fields, retries, surroundings: await surroundingsOf(config) }
       for (;;) {
         const known = await outcomeOf(own, iterations)
         if (known) return known

@@ -44,7 +44,7 @@ export const sweep: Command = command('sweep', 'Train many runs out of one file,
   try {
     await makeFolders(folder)
     const compared = [...new Set([...plan.points.flatMap(point => Object.keys(point)).map(placeOf), 'seed'])]
-    const executor = queue === undefined ? processes(folder, workers, comparing(compared)) : await queued(folder, queue, workers, compared)
+    const executor = queue === undefined ? processes(folder, workers, comparing(compared), sweep.retries) : await queued(folder, queue, workers, compared, sweep.retries)
     await runSweep(file, folder, sweep, plan, executor).finally(() => executor.close())
   } finally {
     release()

@@ -5,20 +5,21 @@
  * again after each checkpoint: of a worker that is killed another one goes on from there, with the same bits. A worker that
  * is told to stop saves what it has under way, puts it back, and ends.
  */
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Job } from 'bullmq'
 import type { ArgsDef } from 'citty'
 import { backendNames } from '../../experiment/config/computers.ts'
 import { untilInterrupted } from '../terminal/interrupt.ts'
+import { hasEnded, nameOfProcess } from '../run/lock.ts'
 import { parseMetrics } from '../run/metrics.ts'
 import { complain, say } from '../terminal/output.ts'
 import { files } from '../run/run-folder.ts'
 import { command, flag, type Command } from '../input/command.ts'
 import { isUnwritten } from '../input/usage.ts'
 import type { Outcome } from './driver.ts'
-import { comparing, environment, makeFolder, makeFolders, trainRun } from './processes.ts'
+import { comparing, environment, givenUp, makeFolder, makeFolders, savedAt, trainRun } from './processes.ts'
 import { nameInRedis, queueName, type QueuedProgress, type QueuedRun } from './queue.ts'
 import { connectRedis, filesIn, publicAddress, pull, push, travellingIn } from './store.ts'
 import { differenceOf, surroundingsOf } from './surroundings.ts'
@@ -39,13 +40,21 @@ export const worker: Command = command('worker', 'Train runs of sweeps that wait
   if (url === undefined) return given.refuse('--queue is missing, expected the address of Redis, redis://host:port')
   given.oneOf('backend', backendNames, 'cpu')
   const workers = given.number('workers', 1, { least: 1, most: 256 })
-  const folder = await mkdtemp(join(tmpdir(), 'cellgrad-worker-'))
+  const folder = await ownFolder()
   try {
     await work(url, workers, folder, backend === undefined ? [] : ['--backend', backend])
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 })
+
+/** A folder for the runs of this worker; those that workers have left that were killed are removed. */
+async function ownFolder(): Promise<string> {
+  const names = await readdir(tmpdir())
+  const left = names.filter(name => hasEnded(/^cellgrad-worker-(.*)-[A-Za-z0-9]{6}$/.exec(name)?.[1] ?? ''))
+  for (const name of left) await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {}) // somebody else's, or removed by another just now
+  return mkdtemp(join(tmpdir(), `cellgrad-worker-${nameOfProcess()}-`))
+}
 
 async function work(url: string, workers: number, folder: string, flags: readonly string[]): Promise<void> {
   const redis = await connectRedis(url)
@@ -61,25 +70,26 @@ async function work(url: string, workers: number, folder: string, flags: readonl
   const env = environment(workers)
   await makeFolders(folder)
 
-  async function train(run: QueuedRun, tell: (progress: QueuedProgress) => Promise<void>): Promise<Outcome> {
-    const { config, iterations } = run
+  async function train(job: Job<QueuedRun, Outcome>): Promise<Outcome> {
+    const { data: run } = job
+    const { config, iterations, retries } = run
     const name = nameInRedis(run)
     const own = join(folder, 'runs', name)
     await makeFolder(own)
     await pull(redis, name, own)
-    const timeOfCheckpoint = (): Promise<number> => stat(join(own, files.checkpoint)).then(({ mtimeMs }) => mtimeMs, () => 0)
-    let stored = await timeOfCheckpoint()
+    const iterationsDone = async (): Promise<number> => parseMetrics(await readFile(join(own, files.metrics), 'utf8')).at(-1)?.iteration ?? 0
+    const lost = await lostSince(job, await iterationsDone().catch(() => 0))
+    let stored = await savedAt(own)
     let isStoring = false
     const timer = setInterval(async () => {
       if (isStoring) return
       isStoring = true
       try {
-        const time = await timeOfCheckpoint()
+        const time = await savedAt(own)
         if (time === stored) return
         await push(redis, name, own, await travellingIn(own))
         stored = time
-        const metrics = parseMetrics(await readFile(join(own, files.metrics), 'utf8'))
-        await tell({ worker: self, iteration: metrics.at(-1)?.iteration ?? 0 })
+        await job.updateProgress({ worker: self, iteration: await iterationsDone() } satisfies QueuedProgress)
       } catch {
         // Redis is away or the folder is new: the next checkpoint is stored, and so is the end.
       } finally {
@@ -87,7 +97,8 @@ async function work(url: string, workers: number, folder: string, flags: readonl
       }
     }, watchEvery)
     try {
-      const outcome = await trainRun(folder, { id: name, config }, iterations, { env, signal: stop, flags: [...comparing(run.fields), ...flags] })
+      if (lost > retries) return { failed: givenUp('worker', lost) }
+      const outcome = await trainRun(folder, { id: name, config }, iterations, { env, signal: stop, flags: [...comparing(run.fields), ...flags], retries })
       await push(redis, name, own, await ('stopped' in outcome ? travellingIn : filesIn)(own))
       return outcome
     } finally {
@@ -104,7 +115,7 @@ async function work(url: string, workers: number, folder: string, flags: readonl
       broken.abort(new Error(`${difference}; its runs are left to others`))
       return { stopped: true }
     }
-    return train(job.data, progress => job.updateProgress(progress)).catch(error => {
+    return train(job).catch(error => {
       if (!isUnwritten(error)) throw error // tried again
       broken.abort(error)
       return { stopped: true }
@@ -122,7 +133,7 @@ async function work(url: string, workers: number, folder: string, flags: readonl
     }
     say(`${id}: ${'value' in outcome ? `loss ${Number(outcome.value.toPrecision(3))}` : `failed: ${outcome.failed}`}`)
     return outcome
-  }, { connection: own, concurrency: workers, lockDuration, stalledInterval, maxStalledCount: 1000 })
+  }, { connection: own, concurrency: workers, lockDuration, stalledInterval, maxStalledCount: Number.MAX_SAFE_INTEGER }) // `lostSince` counts instead
   taker.on('error', () => {}) // told by the connection, which is made again
   say(`Waiting for runs at ${publicAddress(url)}, ${workers} at once`)
   await new Promise<void>(done => { stop.addEventListener('abort', () => done()) })
@@ -131,4 +142,13 @@ async function work(url: string, workers: number, folder: string, flags: readonl
   redis.removeAllListeners('close')
   for (const connection of [own, redis]) connection.disconnect()
   broken.signal.throwIfAborted()
+}
+
+/** How many workers a run has lost since it came to the checkpoint that it is to go on from, after so many iterations. */
+async function lostSince(job: Job<QueuedRun, Outcome>, iteration: number): Promise<number> {
+  const { data: { reached = { iteration: -1, lost: 0 } }, stalledCounter } = job
+  if (iteration <= reached.iteration) return stalledCounter - reached.lost
+  const lost = Math.max(0, stalledCounter - 1) // the one that came there was lost there
+  await job.updateData({ ...job.data, reached: { iteration, lost } })
+  return stalledCounter - lost
 }

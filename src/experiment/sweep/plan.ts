@@ -28,6 +28,8 @@ export type Sweep = {
   readonly halving: { readonly least: number; readonly factor: number; readonly wait: boolean } | null
   /** Where the sweep ends: with so many runs, with so many iterations of all runs together, and after so many minutes; null is no end. */
   readonly budget: { readonly runs: number | null; readonly iterations: number | null; readonly minutes: number | null }
+  /** How often a run is begun again, in a row and without a new checkpoint, whose process or worker was killed; then it has failed. */
+  readonly retries: number
 }
 
 /** Three weeks: a timer of JavaScript that is to wait longer than 2³¹ milliseconds does not wait at all. */
@@ -77,6 +79,7 @@ export const sweepField: Field<Sweep> = record<Sweep>({
       }),
       default: { runs: null, iterations: null, minutes: null }, about: 'What the sweep may cost, of any design',
     },
+    retries: { ...wholeFrom(0, 1000), default: 5, about: 'How often a run is begun again whose process or worker was killed, in a row and without a new checkpoint; then it has failed' },
   },
   together({ design, runs }, expect) {
     expect(design === 'grid' ? runs === null : runs !== null, ['runs'], runs, design === 'grid' ? 'null, for a grid' : 'a whole number > 0, for a design that is drawn')

@@ -20,7 +20,7 @@ export const programActivations = ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmo
 export type Activation = (typeof programActivations)[number]
 
 /** What not every runner has, in the words of whoever says so. */
-export type Feature = 'bounds' | 'filters beside views'
+export type Feature = 'filters beside views'
 
 /** What is applied to sums, with the slope of leakyRelu for negative ones. */
 export type Applied = { readonly activation: Activation; readonly slope: number }

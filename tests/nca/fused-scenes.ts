@@ -91,6 +91,9 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
   lastBias: fc.boolean(),
   fireRate: fc.constantFrom(0.5, 0.5, 1, 0.1),
   noise: fc.constantFrom(null, null, { on: 'change' as const, std: 0.1 }),
+  bound: fc.constantFrom<(Bound | null)[]>(
+    null, null, null, { type: 'tanh' }, { type: 'clamp', low: -0.4, high: 0.7 }, { type: 'clamp', low: 0, high: 1 },
+  ),
   padding: fc.constantFrom(...paddings),
   lives: fc.option(living, { freq: 6 }),
 })
@@ -105,16 +108,13 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
   })
 
 /**
- * The same, some of them with what the CPU alone runs as a whole: bounds, and filters beside convolutions that have a
- * function behind them.
+ * The same, some of them with what the CPU alone runs as a whole: filters beside convolutions that have a function behind
+ * them.
  */
 export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
   rule: fusedRules,
-  bound: fc.constantFrom<Bound | null>(
-    null, { type: 'tanh' }, { type: 'clamp', low: -0.4, high: 0.7 }, { type: 'clamp', low: 0, high: 1 },
-  ),
   mixed: fc.option(fc.tuple(filterParts, convolution(...activations), filterParts, convolution('tanh'))),
-}).map(({ rule, bound, mixed }) => defineRule({ ...rule, bound, perceive: mixed ?? rule.perceive }))
+}).map(({ rule, mixed }) => defineRule({ ...rule, perceive: mixed ?? rule.perceive }))
 
 /** Heights and widths of every kind: tiny, around the ends of 64-bit words, around the cuts between bands of rows. */
 export const grids: fc.Arbitrary<[number, number]> = fc.oneof(

@@ -8,6 +8,7 @@ import { explain } from '../../src/nca/explain.ts'
 import { mlp } from '../../src/nca/mlp.ts'
 import { checkParams } from '../../src/nca/rule/check-params.ts'
 import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
+import { conv } from '../../src/nca/perceptions/conv.ts'
 import { customRule, defineRule } from '../../src/nca/rule/define.ts'
 import { init, paramShapes } from '../../src/nca/rule/parameters.ts'
 import type { DataParams } from '../../src/nca/rule/types.ts'
@@ -132,8 +133,10 @@ describe('explain of a rollout', () => {
     expect(why(clamped(0), x)).toBe('fused')
     expect(why(clamped(0.1), x)).toBe('composed of operators, because its bounds leave out 0')
     const { runner, ...rest } = cpu()
-    expect(explain(clamped(0), { ...rest, name: 'other', runner: { ...runner!, features: [] } }))
-      .toContain('because other runs no bounds as a whole')
+    const beside = defineRule({ ...growingRule, perceive: ['identity', conv(4, { activation: 'tanh' })] })
+    expect(explain(beside)).toMatch(/^fused: /)
+    expect(explain(beside, { ...rest, name: 'other', runner: { ...runner!, features: [] } }))
+      .toContain('because other runs no filters beside a convolution with a function as a whole')
     const params = init(growingRule, key(0), { dtype: 'float64' })
     let count = 0
     eachLeaf(params, leaf => { count += +(leaf instanceof Tensor) })

@@ -43,6 +43,7 @@ function bitsOf({ states, gradients }: Outcome): string[] {
 const everything: DataRule = defineRule({
   channels: { a: 3, goal: 1 }, frozen: ['goal'], perceive: ['identity', depthwise(1)],
   update: mlp(4, { activation: 'tanh', lastStd: 1 }), fireRate: 0.5, padding: 'circular', living: { channel: 0, above: 0.1 },
+  bound: { type: 'tanh' },
 })
 
 describe('a fused rollout on WebGPU', () => {

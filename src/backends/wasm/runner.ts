@@ -96,7 +96,7 @@ export function wasmRunner(
   }
 
   const runner: WasmRunner = {
-    features: ['bounds', 'filters beside views'],
+    features: ['filters beside views'],
     mostLayers: Infinity,
     widestWindow: Infinity,
     multiples: { hidden: 8, last: 8 },

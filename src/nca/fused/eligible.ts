@@ -15,7 +15,6 @@ export function whyComposed(rule: Rule, backend: Backend): string | null {
   const { widestWindow, mostLayers, features } = backend.runner
   if (rule.grid !== 2) return `its grid has ${rule.grid} ${rule.grid === 1 ? 'dimension' : 'dimensions'}`
   if (rule.noise?.on === 'state') return 'it has noise on the state'
-  if (rule.bound && !features.includes('bounds')) return `${backend.name} runs no bounds as a whole`
   if (rule.bound?.type === 'clamp' && (rule.bound.low > 0 || rule.bound.high < 0)) return 'its bounds leave out 0'
   if (rule.update.norm) return 'its network has norms'
   if (rule.update.residual) return 'its network is residual'

@@ -115,6 +115,7 @@ var<workgroup> preRows: array<u32, rowsAround>;
 var<workgroup> some: u32;
 var<workgroup> strongAfter: array<atomic<u32>, tileHeight>;
 
+
 /** Who was alive before this step, after findLives, or everybody where that does not matter; false where nobody was. */
 fn findPre(lane: u32) -> bool {
   for (var r = lane + 2u; r + 2u < rowsAround; r += lanes) {
@@ -154,6 +155,7 @@ fn look(r: u32, place: vec2i) {
 }
 
 fn stateAt(i: u32) -> vec4f { return bitcast<vec4f>(state[i]); }
+
 
 fn seen(cell: i32, c: u32) -> vec4f {
   if (cell >= 0) { return stateAt(u32(cell) * C + c); }
@@ -363,13 +365,16 @@ fn step(n: u32, count: u32) {
   next[cell0 * C + 0u] = bitcast<vec4u>(s0_0); next[cell0 * C + 1u] = bitcast<vec4u>(s0_1); next[cell0 * C + 2u] = bitcast<vec4u>(s0_2); next[cell0 * C + 3u] = bitcast<vec4u>(s0_3);
   if (exceeds(s0_0[3], f32(0.10000000149011612))) {
     atomicOr(&strongAfter[i0 / tileWidth], 1u << (i0 % tileWidth));
-  } 
+  }
+   
   
   next[cell1 * C + 0u] = bitcast<vec4u>(s1_0); next[cell1 * C + 1u] = bitcast<vec4u>(s1_1); next[cell1 * C + 2u] = bitcast<vec4u>(s1_2); next[cell1 * C + 3u] = bitcast<vec4u>(s1_3);
   if (exceeds(s1_0[3], f32(0.10000000149011612))) {
     atomicOr(&strongAfter[i1 / tileWidth], 1u << (i1 % tileWidth));
   }
+  
 }
+
 
 /** A cell that does not act stays as it is; dead ones are not read by anyone. */
 fn stay(i: u32) {
@@ -380,6 +385,7 @@ fn stay(i: u32) {
   if (isSet(strongRows[r], place)) { atomicOr(&strongAfter[i / tileWidth], 1u << (i % tileWidth)); }
   if (!isSet(preRows[r], place)) { return; }
   let source = seenAt(place);
+  
   for (var c = 0u; c < C; c++) { next[cell * C + c] = bitcast<vec4u>(seen(source, c)); }
 }
 
@@ -554,6 +560,7 @@ fn look(r: u32, place: vec2i) {
 }
 
 fn stateAt(i: u32) -> vec4f { return bitcast<vec4f>(state[i]); }
+
 
 fn seen(cell: i32, c: u32) -> vec4f {
   if (cell >= 0) { return stateAt(u32(cell) * C + c); }
@@ -738,6 +745,7 @@ fn arrive(i: u32) {
   let alive = isSet(survivorRows[rowOf(place)], place);
   if (!alive && !acted) { return; }
   for (var c = 0u; c < C; c++) {
+    
     if (!alive) { g[c] = vec4f(); }
     next[cell * recordSize + c] = bitcast<vec4u>(g[c]);
   }

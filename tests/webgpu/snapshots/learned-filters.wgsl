@@ -129,6 +129,7 @@ fn look(r: u32, place: vec2i) {
 
 fn stateAt(i: u32) -> vec4f { return bitcast<vec4f>(state[i]); }
 
+
 fn seen(cell: i32, c: u32) -> vec4f {
   if (cell >= 0) { return stateAt(u32(cell) * C + c); }
   
@@ -294,12 +295,14 @@ fn step(n: u32, count: u32) {
   
 }
 
+
 /** A cell that does not act stays as it is; dead ones are not read by anyone. */
 fn stay(i: u32) {
   let place = inTile(i);
   let cell = u32(cellAt(place));
   
   let source = seenAt(place);
+  
   for (var c = 0u; c < C; c++) { next[cell * C + c] = bitcast<vec4u>(seen(source, c)); }
 }
 
@@ -471,6 +474,7 @@ fn look(r: u32, place: vec2i) {
 }
 
 fn stateAt(i: u32) -> vec4f { return bitcast<vec4f>(state[i]); }
+
 
 fn seen(cell: i32, c: u32) -> vec4f {
   if (cell >= 0) { return stateAt(u32(cell) * C + c); }
@@ -663,6 +667,7 @@ fn arrive(i: u32) {
   
   
   for (var c = 0u; c < C; c++) {
+    
     
     next[cell * recordSize + c] = bitcast<vec4u>(g[c]);
   }

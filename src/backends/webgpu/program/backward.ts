@@ -3,6 +3,7 @@
  * it (which ran before this one) has left for the neighbours to collect:
  *
  *   g   ← g + Pᵀ(∂L/∂y of the step behind)      every cell collects from those whose windows it is in
+ *  [g  ← g · the derivative of the bounds]
  *   g   ← g where the cell lives                 the living mask is a constant
  *   ∂L/∂z_L = g,  ∂L/∂h_l = W_(l+1) ∂L/∂z_(l+1),  ∂L/∂z_l = σ'(z_l) ⊙ ∂L/∂h_l        for the cells that act, to h_0 = y
  *   ∂L/∂W_l += h_(l−1)ᵀ ∂L/∂z_l          per workgroup, in its workspace
@@ -14,12 +15,13 @@
  */
 import type { Program } from '../../program.ts'
 import { imageOfWgsl } from '../../wgsl/window.ts'
+import { boundEach } from './bounds.ts'
 import {
   declareSizes, declareUniforms, forTile, listWgsl, livesWgsl, loadRowWgsl, marginOf, perceiveWgsl, placesWgsl, rowsWgsl,
-  unrolled,
 } from './cells.ts'
 import { activationsWgsl, declareRest, eachInput, eachWeight, hideWgsl, sumsWgsl, weightWgsl } from './layers.ts'
 import { recordSize, type Sizes, type Workspace } from './sizes.ts'
+import { unrolled } from './unrolled.ts'
 
 const declareRecords = (sizes: Sizes): string => `
 const recordSize = ${recordSize(sizes)}u;
@@ -158,7 +160,7 @@ function backThroughWgsl(sizes: Sizes, l: number): string {
 
 /** Arrays: next, workspaces, state, after, records, then the kernel where there are filters, w1 and rest. */
 export function backwardWgsl(program: Program, sizes: Sizes, workspace: Workspace): string {
-  const { living, perception, updated, channels } = program
+  const { living, perception, updated, channels, bound } = program
   const { widths } = sizes
   const last = widths.length - 1
   const frozen = updated.length < channels
@@ -216,6 +218,10 @@ fn arrive(i: u32) {
   ${living ? 'let alive = isSet(survivorRows[rowOf(place)], place);' : ''}
   ${living && !frozen ? 'if (!alive && !acted) { return; }' : ''}
   for (var c = 0u; c < C; c++) {
+    ${bound ? `
+    let was = bitcast<vec4f>(after[cell * C + c]);
+    let owed = g[c];
+    g[c] = ${boundEach('owed', 'c', (g, e) => `owedBy(was[${e}], ${g})`)};` : ''}
     ${living ? `if (!alive) { g[c] = ${frozen ? 'onlyFrozen(g[c], c)' : 'vec4f()'}; }` : ''}
     next[cell * recordSize + c] = bitcast<vec4u>(g[c]);
   }

@@ -4,7 +4,7 @@
  * States are kept as they are before anything dies, beside marks of each cell that say what is needed to know who does.
  * So a step needs one dispatch: whoever reads a cell finds out first whether it lives.
  *
- *   strong    after the step, the living channel exceeds its threshold
+ *   strong    after the step, the living channel exceeds its threshold (and once more: within its bounds)
  *   pre       the cell was alive before the step
  *   acts      the cell fired, near a living one: its change was computed
  *   lives   = pre ∧ a cell of its 3×3 neighbourhood is strong; before the first step nobody has died
@@ -17,18 +17,9 @@
 import type { Program } from '../../program.ts'
 import { wrapWgsl } from '../../wgsl/window.ts'
 import type { Padding } from '../../window.ts'
+import { boundEach, boundsWgsl } from './bounds.ts'
 import { tile, type Sizes } from './sizes.ts'
-
-/**
- * A loop that is written out: the text for all values of its variables, which count from 0, the last one fastest.
- *
- * @example unrolled({ r: 2 }, 'let a{r} = b[{r}];')     // let a0 = b[0]; let a1 = b[1];
- */
-export function unrolled(counts: Readonly<Record<string, number>>, text: string, separator = ' '): string {
-  const texts = Object.entries(counts).reduce((all, [name, count]) => all.flatMap(each => (
-    Array.from({ length: count }, (_, i) => each.replaceAll(`{${name}}`, String(i))))), [text])
-  return texts.join(separator)
-}
+import { unrolled } from './unrolled.ts'
 
 export function declareSizes({ lanes, rowsAtOnce, C, N, K, places, taps, F }: Sizes): string {
   const all = taps === K * K
@@ -185,7 +176,8 @@ export function livesWgsl(program: Program): string {
 var<workgroup> loadedRows: array<u32, rowsAround>;
 var<workgroup> strongRows: array<u32, rowsAround>;
 var<workgroup> livesRows: array<u32, rowsAround>;
-${loadRowWgsl(program, 'before', i => `state[u.cells * C + ${i}].x`)}
+${loadRowWgsl(program, 'before', i => `state[u.cells * C + ${i}].x`)}${program.bound
+    ? loadRowWgsl(program, 'bound', i => `state[u.cells * C + ${i}].z`) : ''}
 fn findLives(lane: u32) {
   for (var r = lane; r < rowsAround; r += lanes) { loadedRows[r] = beforeRow(r, 0u); }
   workgroupBarrier();
@@ -194,7 +186,7 @@ fn findLives(lane: u32) {
     let near = wide(loadedRows[r - 1u] | loadedRows[r] | loadedRows[r + 1u]);
     let lives = inGrid & select(near & beforeRow(r, 16u), inGrid, u.first != 0u);
     livesRows[r] = lives;
-    strongRows[r] = (loadedRows[r] & lives)${deadAreStrong ? ' | (inGrid & ~lives)' : ''};
+    strongRows[r] = (${program.bound ? 'boundRow(r, 0u)' : 'loadedRows[r]'} & lives)${deadAreStrong ? ' | (inGrid & ~lives)' : ''};
   }
   workgroupBarrier();
 }`
@@ -206,8 +198,9 @@ fn findLives(lane: u32) {
  * fills y for all cells that are taken at once. Reads the arrays `state` and, for filters, `kernel`.
  */
 export function perceiveWgsl(
-  { padding, living, perception, channels, updated }: Program, sizes: Sizes,
+  program: Program, sizes: Sizes,
 ): string {
+  const { padding, living, perception, channels, updated, bound } = program
   const { F, C, rowsAtOnce: r } = sizes
   const frozen = updated.length < channels
   // The padding of the channels never changes either, so that nothing can make it anything but zero.
@@ -242,9 +235,14 @@ fn look(r: u32, place: vec2i) {
 }
 
 fn stateAt(i: u32) -> vec4f { return bitcast<vec4f>(state[i]); }
+${bound ? `${boundsWgsl(program)}
+fn bounded(v: vec4f, c: u32) -> vec4f {
+  if (u.first != 0u) { return v; }
+  return ${boundEach('v', 'c', v => `boundOf(${v})`)};
+}` : ''}
 
 fn seen(cell: i32, c: u32) -> vec4f {
-  if (cell >= 0) { return stateAt(u32(cell) * C + c); }
+  if (cell >= 0) { return ${bound ? 'bounded(stateAt(u32(cell) * C + c), c)' : 'stateAt(u32(cell) * C + c)'}; }
   ${frozen ? 'if (cell < nothing) { return onlyFrozen(stateAt(u32(-2 - cell) * C + c), c); }' : ''}
   return vec4f();
 }

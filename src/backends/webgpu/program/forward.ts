@@ -13,14 +13,15 @@ import { literal } from '../../wgsl/literal.ts'
 import { normalWgsl } from '../../wgsl/normal.ts'
 import { threefryWgsl } from '../../wgsl/threefry.ts'
 import {
-  declareSizes, declareUniforms, forTile, listWgsl, livesWgsl, marginOf, perceiveWgsl, placesWgsl, rowsWgsl, unrolled,
+  declareSizes, declareUniforms, forTile, listWgsl, livesWgsl, marginOf, perceiveWgsl, placesWgsl, rowsWgsl,
 } from './cells.ts'
 import { activationsWgsl, declareRest, eachWeight, hideWgsl, sumsWgsl } from './layers.ts'
 import type { Sizes } from './sizes.ts'
+import { unrolled } from './unrolled.ts'
 
 /** Arrays: next, state, then the mask, the kernel where there are filters, w1 and rest. */
 export function forwardWgsl(program: Program, sizes: Sizes, masked: boolean): string {
-  const { living, inputMask, updated, channels, fireRate, noise } = program
+  const { living, inputMask, updated, channels, fireRate, noise, bound } = program
   const { C: c, rowsAtOnce: r, widths, hiddenAtOnce } = sizes
   const last = widths.length - 1
   const frozen = updated.length < channels
@@ -35,6 +36,7 @@ ${living ? `${livesWgsl(program)}
 var<workgroup> preRows: array<u32, rowsAround>;
 var<workgroup> some: u32;
 var<workgroup> strongAfter: array<atomic<u32>, tileHeight>;
+${bound ? 'var<workgroup> strongBound: array<atomic<u32>, tileHeight>;' : ''}
 
 /** Who was alive before this step, after findLives, or everybody where that does not matter; false where nobody was. */
 fn findPre(lane: u32) -> bool {
@@ -87,9 +89,17 @@ fn step(n: u32, count: u32) {
   ${unrolled({ c }, 'next[cell{r} * C + {c}u] = bitcast<vec4u>(s{r}_{c});')}
   ${living ? `if (exceeds(s{r}_${living.channel >> 2}[${living.channel & 3}], ${literal(living.above)})) {
     atomicOr(&strongAfter[i{r} / tileWidth], 1u << (i{r} % tileWidth));
-  }` : ''}`)}
+  }
+  ${bound ? `markBound(i{r}, s{r}_${living.channel >> 2}[${living.channel & 3}]);` : ''}` : ''}`)}
 }
 
+${living && bound ? `
+/** Marks a cell whose living channel exceeds its threshold also within its bounds. */
+fn markBound(i: u32, value: f32) {
+  if (exceeds(${updated.includes(living.channel) ? 'boundOf(value)' : 'value'}, ${literal(living.above)})) {
+    atomicOr(&strongBound[i / tileWidth], 1u << (i % tileWidth));
+  }
+}` : ''}
 /** A cell that does not act stays as it is; dead ones are not read by anyone. */
 fn stay(i: u32) {
   let place = inTile(i);
@@ -99,6 +109,7 @@ fn stay(i: u32) {
   if (isSet(strongRows[r], place)) { atomicOr(&strongAfter[i / tileWidth], 1u << (i % tileWidth)); }
   ${frozen ? '' : 'if (!isSet(preRows[r], place)) { return; }'}` : ''}
   let source = seenAt(place);
+  ${living && bound ? `markBound(i, seen(source, ${living.channel >> 2}u)[${living.channel & 3}]);` : ''}
   for (var c = 0u; c < C; c++) { next[cell * C + c] = bitcast<vec4u>(seen(source, c)); }
 }
 
@@ -134,7 +145,7 @@ ${forTile(`
   for (var k = lane; k < rowsInTile(); k += lanes) {
     next[u.cells * C + markOf(k)] = vec4u(${living
       ? 'atomicLoad(&strongAfter[k]) | (((preRows[k + margin] >> margin) & 0xffffu) << 16u)'
-      : '0u'}, atomicLoad(&actsRows[k]), 0u, 0u);
+      : '0u'}, atomicLoad(&actsRows[k]), ${living && bound ? 'atomicLoad(&strongBound[k])' : '0u'}, 0u);
   }`)}
 `
 }

@@ -9,8 +9,8 @@
  */
 import type { Activation, Program } from '../../program.ts'
 import { literal } from '../../wgsl/literal.ts'
-import { unrolled } from './cells.ts'
 import type { Sizes } from './sizes.ts'
+import { unrolled } from './unrolled.ts'
 
 /**
  * The functions `activate1(j, z)` … of vector j of each hidden layer, and `before1(j, d, h)` …: d times their slope, where h

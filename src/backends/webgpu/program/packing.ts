@@ -5,6 +5,7 @@
 import type { Program } from '../../program.ts'
 import { literal } from '../../wgsl/literal.ts'
 import { longSum } from '../../wgsl/long-sum.ts'
+import { boundsWgsl } from './bounds.ts'
 import { declareSizes, declareUniforms, forTile, livesWgsl, placesWgsl, rowsWgsl } from './cells.ts'
 import { recordSize, type Sizes, type Workspace } from './sizes.ts'
 
@@ -95,17 +96,18 @@ export function loadMarksWgsl(program: Program, sizes: Sizes): string {
     let value = x[(line + begin + k) * channels + ${living.channel}u];
     if (exceeds(value, ${literal(living.above)})) { row |= 1u << k; }
   }` : ''}
-  state[u.cells * C + i] = vec4u(row, 0u, 0u, 0u);`)
+  state[u.cells * C + i] = vec4u(row, 0u, row, 0u);`)
 }
 
 /** A state, once the dead ones are zero, a workgroup for each tile. Arrays: out, state. */
 export function storeWgsl(program: Program, sizes: Sizes): string {
-  const { living, updated, channels } = program
+  const { living, updated, channels, bound } = program
   const remains = updated.length < channels ? 'alive || !changes(c)' : 'alive'
   return `${begin(sizes, program)}
 ${placesWgsl(program)}
 ${rowsWgsl(program, 1)}
 ${living ? livesWgsl(program) : ''}
+${boundsWgsl(program)}
 ${forTile(`
   ${living ? 'findLives(lane);' : ''}
   for (var i = lane; i < tileCells; i += lanes) {
@@ -116,6 +118,7 @@ ${forTile(`
     for (var c = 0u; c < channels; c++) {
       var v = 0.0;
       if (${remains}) { v = bitcast<f32>(state[cell * C + c / 4u][c % 4u]); }
+      ${bound ? 'if (isBound(c)) { v = boundOf(v); }' : ''}
       out[cell * channels + c] = v;
     }
   }`)}

@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util'
 import { reproduceDigits } from './digits.ts'
 import { writeCsv, writeText, type Context } from './lib/context.ts'
 import { rowsOf, textOf, type Report } from './lib/report.ts'
+import { reproduceEdges } from './edges.ts'
 import { reproducePerceptions } from './perceptions.ts'
 import { reproducePool } from './pool.ts'
 import { reproduceSegmentation } from './segmentation.ts'
@@ -27,6 +28,7 @@ const claims: Readonly<Record<string, { what: string; run: (context: Context) =>
   perceptions: { what: 'which perception recovers best (table 1)', run: reproducePerceptions },
   texture: { what: 'a texture from one photograph, nothing pre-trained (µNCA); needs textures', run: reproduceTexture },
   video: { what: 'moving digits go on moving (MovingMNIST); needs MNIST', run: reproduceVideo },
+  edges: { what: 'from edges to pictures, sharper with a critic (figure 7 in kind); needs noto', run: reproduceEdges },
   segmentation: { what: 'white and grey matter of a brain; needs the brain', run: reproduceSegmentation },
 }
 

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
+import { distributionDistance, edgeRecall, gradients } from '../reproduce/lib/sharpness.ts'
+import { key, uniform } from '../src/index.ts'
 import { together } from '../reproduce/lib/report.ts'
 import { long } from './long.ts'
 
@@ -65,6 +67,44 @@ describe('numbers of several seeds', () => {
   it('are of the same rows, and numbers', () => {
     expect(() => together([[{ a: 1 }], []])).toThrow('reproduce: the seeds do not have the same rows.')
     expect(() => together([[{ a: 'x' }], [{ a: 'y' }]])).toThrow('reproduce: a is x, y, expected numbers or the same for every seed.')
+  })
+})
+
+describe('sharpness', () => {
+  const side = 8
+  const noise = (n: number): fc.Arbitrary<Float32Array> => fc.integer().map(seed =>
+    Float32Array.from(uniform(key(Math.abs(seed)), [n * side * side]).toArray()))
+  const distance = (made: Float32Array, real: Float32Array): number =>
+    distributionDistance(gradients(made, side, 1), gradients(real, side, 1))
+  const blocks = (n: number): Float32Array => Float32Array.from({ length: n * side * side }, (_, i) =>
+    +((Math.floor(i / side / side) + Math.floor(i % side / 3) + Math.floor(i / side / 3)) % 2 === 0))
+  const blurred = (x: Float32Array): Float32Array => x.map((v, i) => (
+    (v + (x[i + 1] ?? v) + (x[i - 1] ?? v) + (x[i + side] ?? v) + (x[i - side] ?? v)) / 5))
+
+  it('is lost by blurring, and by noise; it is not by painting other pictures of the same kind', () => {
+    fc.assert(fc.property(noise(3), fc.constantFrom(0.1, 0.3), (grain, much) => {
+      const real = blocks(3), other = Float32Array.from([...real.slice(side * side), ...real.slice(0, side * side)])
+      expect(distance(other, real)).toBe(0)
+      expect(distance(blurred(real), real)).toBeGreaterThan(0.05)
+      expect(distance(blurred(blurred(real)), real)).toBeGreaterThan(distance(blurred(real), real))
+      expect(distance(real.map((v, i) => v + much * grain[i]), real)).toBeGreaterThan(0.2 * much)
+    }))
+  })
+
+  it('is a mean of distances of what is sorted, of gradients worked out by hand', () => {
+    expect([...gradients([0, 3, 4, 9], 2, 1)]).toEqual([5])
+    expect([...gradients([0, 0, 3, 3, 1, 7, 9, 9], 2, 2)]).toEqual([5])
+    expect(distributionDistance(Float32Array.of(3, 1), Float32Array.of(2, 6))).toBe(2)
+  })
+
+  it('has edges found where there is one within a cell', () => {
+    const real = gradients(blocks(2), side, 1)
+    expect(edgeRecall(real, real, side, 0.1)).toBe(1)
+    expect(edgeRecall(real.map(() => 0), real, side, 0.1)).toBe(0)
+    const step = (at: number): Float32Array =>
+      gradients(Float32Array.from({ length: side * side }, (_, i) => +(i % side >= at)), side, 1)
+    expect(edgeRecall(step(4), step(3), side, 0.1)).toBe(1)
+    expect(edgeRecall(step(5), step(3), side, 0.1)).toBe(0)
   })
 })
 

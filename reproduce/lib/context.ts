@@ -22,11 +22,12 @@ export type Context = {
 
 export type Row = Readonly<Record<string, string | number>>
 
-/** Rows as CSV, in `out/reproduce-NAME.csv`. */
+/** Rows as CSV, in `out/reproduce-NAME.csv`; what has a comma in it stands in quotes. */
 export async function writeCsv(context: Context, rows: readonly Row[]): Promise<void> {
   const columns = Object.keys(rows[0])
   const lines = [columns, ...rows.map(row => columns.map(column => row[column]))]
-  await write(context, '', 'csv', `${lines.map(line => line.join(',')).join('\n')}\n`)
+  const cell = (v: string | number): string => (String(v).includes(',') ? `"${v}"` : String(v))
+  await write(context, '', 'csv', `${lines.map(line => line.map(cell).join(',')).join('\n')}\n`)
 }
 
 /** Text, in `out/reproduce-NAME.md`. */

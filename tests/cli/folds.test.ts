@@ -27,6 +27,7 @@ beforeAll(async () => {
 data: { images: ${folder('classes')}, size: 6 }
 rule: { channels: { image: 1, hidden: 2, classes: 2 }, frozen: [image], perceive: [identity, sobelX], update: { hidden: 4, lastStd: 0.1 } }
 train: { batch: 2, steps: [2, 4], optimiser: { type: adam, rate: 0.01 }, iterations: 4 }
+saveEvery: 4
 validate: { every: 1, folds: 3, groups: ${folder('subjects.txt')} }
 report: { tensorboard: true }
 `)
@@ -70,7 +71,16 @@ it('candidates are compared by the mean of their folds; the best is written with
   const { status, err, out } = await run(['sweep', folder('rates.yaml'), '--out', folder('rates'), '--workers', '2'])
   expect([status, err]).toEqual([0, ''])
   expect(out).toContain('2 candidates with 3 runs each, ')
-  expect(await readdir(folder('rates', 'runs'))).toHaveLength(6)
+  const ids = await readdir(folder('rates', 'runs'))
+  expect(ids).toHaveLength(6)
+  const told = await Promise.all(ids.map(async id => {
+    const [name] = await readdir(folder('rates', 'runs', id, 'tensorboard'))
+    const values = readEvents(await readFile(folder('rates', 'runs', id, 'tensorboard', name))).flatMap(({ summary }) => summary?.value ?? [])
+    expect(values.filter(({ image }) => image).map(({ tag }) => tag)).toEqual(['classes'])
+    const [start] = values.filter(({ tag }) => tag === '_hparams_/session_start_info').map(({ metadata }) => readHparams(metadata!.plugin_data.content!))
+    return Object.entries(start.session_start_info!.hparams!).map(([path, { number_value }]) => `${path} ${number_value}`).sort().join(', ')
+  }))
+  expect(told.sort()).toEqual([0.01, 0.02].flatMap(rate => [0, 1, 2].map(fold => `seed 0, train.optimiser.rate ${rate}, validate.fold ${fold}`)))
   expect(await readFile(folder('rates', 'report.md'), 'utf8')).toMatch(/^\| 0\.0[12] \| 4 \| [\d.]+ ± [\d.]+ \|$/m)
   expect(parse(await readFile(folder('rates', 'best.yaml'), 'utf8'))).toMatchObject({ validate: { fold: 'all' } })
 }, 180_000)

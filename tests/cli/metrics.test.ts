@@ -32,6 +32,21 @@ it('cut off after any byte and opened at any iteration that is whole, the file h
   }))
 })
 
+it('a line has the fields that the documentation names, in their order, and no others', async () => {
+  const page = await readFile('docs/experiments.md', 'utf8')
+  const table = page.slice(page.indexOf('| field | what |'), page.indexOf('`cellgrad train … --tensorboard`'))
+  const fields = [...table.matchAll(/^\| (`.*`) \|/gm)].flatMap(([, names]) => names.replaceAll('`', '').split(', '))
+  const path = folder('fields.jsonl')
+  const log = await openMetrics(path, 0)
+  await log.append(progress(1))
+  await log.append({ ...progress(2), validation: 0.5 })
+  await log.close()
+  const [before, after] = (await readFile(path, 'utf8')).trimEnd().split('\n').map(line => JSON.parse(line) as Record<string, number>)
+  expect(Object.keys(after)).toEqual(fields)
+  expect(Object.keys(before)).toEqual(fields.filter(name => name !== 'validation'))
+  expect(Object.values(after).every(Number.isFinite)).toBe(true)
+})
+
 it('lines that something has spoilt are left out and counted; the others stay as they are', async () => {
   const spoilt = fc.constantFrom('', 'x', '{', '7', 'null', '[1]', '{"iteration":2', '{"iteration":"2","loss":1,"seconds":1}', '{"iteration":2,"loss":null,"seconds":1}', '\u0000\u0000')
   await fc.assert(fc.asyncProperty(fc.array(fc.option(spoilt), { maxLength: 8 }), async list => {

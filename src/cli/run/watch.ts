@@ -11,7 +11,8 @@ import { Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf } from '../../tensor/tree.ts'
 import { encodePng } from '../../node/pictures/png.ts'
 import { openTensorboard } from '../../node/tensorboard.ts'
-import { isGrowing, runYaml } from '../../experiment/tasks/values.ts'
+import { outputsOf } from '../../experiment/tasks/experiment.ts'
+import { isGrowing, runYaml, type RunConfig } from '../../experiment/tasks/values.ts'
 import { say } from '../terminal/output.ts'
 import { files, type Run } from './run-folder.ts'
 import { UsageError } from '../input/usage.ts'
@@ -36,6 +37,17 @@ export async function loadOnMetrics(command: string, file: string): Promise<OnMe
   if (!existsSync(file)) refuse('there is no such file')
   const { onMetrics } = await import(pathToFileURL(resolve(file)).href).catch((cause: Error) => refuse(cause.message)) as { onMetrics?: unknown }
   return typeof onMetrics === 'function' ? onMetrics as OnMetrics : refuse('it exports no function onMetrics')
+}
+
+/** What the pictures of a task show. */
+function pictured(config: RunConfig): string {
+  switch (config.task) {
+    case 'classification': return 'classes'
+    case 'imageToImage': return outputsOf(config.data.loss)
+    case 'video': return 'frames'
+    case 'texture': return 'texture'
+    default: return 'grown'
+  }
 }
 
 const scalars = ['loss', 'gradNorm', 'steps', 'rate'] as const
@@ -74,7 +86,7 @@ export async function watchByTensorboard(
     async saved({ state, grads }, picture) {
       const image = await picture()
       await log.write(state.iteration, [
-        { tag: 'grown', png: encodePng(image), width: image.width, height: image.height },
+        { tag: pictured(config), png: encodePng(image), width: image.width, height: image.height },
         ...await histograms('weights', state.params), ...await histograms('gradients', grads),
       ])
     },

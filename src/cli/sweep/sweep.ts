@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import type { ArgsDef } from 'citty'
 import { checkData } from '../../backends/fields.ts'
-import type { JsonObject } from '../../experiment/flat.ts'
+import { valueAt, word, type JsonObject } from '../../experiment/flat.ts'
 import { placeOf } from '../../experiment/config/sections.ts'
 import { toCsv } from '../../experiment/runs.ts'
 import { importanceOf } from '../../experiment/sweep/importance.ts'
@@ -43,13 +43,19 @@ export const sweep: Command = command('sweep', 'Train many runs out of one file,
   const release = await takeFolder(folder)
   try {
     await makeFolders(folder)
-    const compared = [...new Set([...plan.points.flatMap(point => Object.keys(point)).map(placeOf), 'seed'])]
+    const compared = [...new Set([...plan.points.flatMap(point => Object.keys(point)).map(placeOf), 'seed', ...foldsIn(plan)])]
     const executor = queue === undefined ? processes(folder, workers, comparing(compared), sweep.retries) : await queued(folder, queue, workers, compared, sweep.retries)
     await runSweep(file, folder, sweep, plan, executor).finally(() => executor.close())
   } finally {
     release()
   }
 })
+
+/** The field by which the folds of a candidate differ, where each is held out in turn. */
+function foldsIn({ runs }: Plan): string[] {
+  const folds = new Set(runs[0].map(({ config }) => word(valueAt(config, 'validate.fold'))))
+  return folds.size > 1 ? ['validate.fold'] : []
+}
 
 /**
  * A sweep's file and what it comes to. All configurations are judged before the first is trained.

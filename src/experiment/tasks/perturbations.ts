@@ -1,7 +1,7 @@
 /**
  * What befalls the automata of each task when their recovery is judged (`recover`), by the protocol of Spitznagel & Keuper (2026):
  *
- *   growing, conditional   what `train.damage` says; a conditional one is also told to become another target
+ *   growing, conditional   what `train.damage` says; a conditional one is also told to become another target, if all cells are told
  *   texture                the lower half is erased
  *   trajectory             what `train.damage` says, where it is at the first of several pictures; judged at the last
  *   classification         the picture becomes another one
@@ -26,7 +26,7 @@ export function perturbationsOf(config: RunConfig, examples: number): readonly P
   const mutation: readonly Perturbation[] = examples > 1 ? [{ by: 'mutation' }] : []
   switch (config.task) {
     case 'growing': return [damage]
-    case 'conditional': return [damage, ...mutation]
+    case 'conditional': return config.data.cells === 'all' ? [damage, ...mutation] : [damage]
     case 'texture': return [{ by: 'damage', damage: lowerHalf }]
     case 'trajectory': {
       const { readouts } = config.train

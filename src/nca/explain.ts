@@ -31,7 +31,7 @@ export function explain(rule: Rule, given: unknown = defaultBackend, x?: Tensor)
 }
 
 function inWords(rule: DataRule): string {
-  const { perceive, update, fireRate, living, inputMask, noise, bound, padding, frozen, stepSize, grid } = rule
+  const { perceive, update, fireRate, living, inputMask, noise, bound, padding, frozen, stepSize, grid, head } = rule
   const weights = Object.values(paramShapes(rule)).reduce((sum, shape) => sum + sizeOf(shape), 0)
   const hidden = update.hidden.map(n => `${n} ${activationInWords(update.activation, update.slope)}`).join(' → ')
   return [
@@ -46,6 +46,7 @@ function inWords(rule: DataRule): string {
     livingInWords(living),
     ...(noise ? [`Noise of ${noise.std} on the ${noise.on}.`] : []),
     ...(bound ? [bound.type === 'tanh' ? 'tanh after each step.' : `Clamped to ${bound.low} … ${bound.high}.`] : []),
+    ...(head ? [`A head of ${head.network.hidden.join(' and ')} units makes ${head.outputs} ${head.outputs === 1 ? 'number' : 'numbers'} of the mean of the cells.`] : []),
     ...(frozen.length > 0 ? [`Frozen: ${frozen.join(', ')}.`] : []),
   ].join(' ')
 }

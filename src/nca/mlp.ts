@@ -146,10 +146,10 @@ export const mlpTable: Table<Mlp> = {
   },
 }
 
-/** Expects what is perceived, so many numbers, to be of whole groups. */
-export function expectGroups({ norm }: Mlp, inputs: number, path: Path, expect: Expect): void {
+/** Expects what a network is given, so many numbers, to be of whole groups. */
+export function expectGroups({ norm }: Mlp, inputs: number, path: Path, what: string, expect: Expect): void {
   const whole = !norm || norm.on === 'hidden' || inputs % norm.groups === 0
-  expect(whole, [...path, 'norm', 'groups'], norm?.groups, `a divisor of ${inputs}, of how many numbers a cell perceives`)
+  expect(whole, [...path, 'norm', 'groups'], norm?.groups, `a divisor of ${inputs}, of ${what}`)
 }
 
 /** The parameters of a network from `inputs` to `outputs` numbers, by name, in order. */

@@ -236,7 +236,7 @@ describe('a mistake in a file', () => {
     ['damage:\n  shape: rectangle\n  radius: [1, 2]', 'run.yaml:3: there is no key "radius" in train.damage; there are centre, size, angle'],
     ['optimiser:\n  betta1: 3', 'run.yaml:2: there is no key "betta1" in train.optimiser; did you mean "beta1"?'],
     ['rule:\n\n  fireRate: 3', 'run.yaml:3: rule.fireRate is 3, expected a number > 0, at most 1'],
-    ['rule: 5', 'run.yaml:1: rule is 5, expected an object with channels, perceive, update, grid, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen'],
+    ['rule: 5', 'run.yaml:1: rule is 5, expected an object with channels, perceive, update, grid, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen, head'],
     ['rule:\n  perceive:\n    - identity\n    - sobl', 'run.yaml:4: rule.perceive[1] is "sobl", expected \'identity\', \'sobelX\', \'sobelY\', \'sobelZ\', \'laplacian\', \'scharrX\', \'scharrY\', \'scharrZ\', \'gaussian\' or \'mean\', or an object with name, factor, or an object with a type: ' + someKinds + '; did you mean "sobelX"?'],
     ['rule:\n  perceive:\n    - type: conv\n      outputs: 8\n      size: 4', 'run.yaml:5: rule.perceive[0].size is 4, expected an odd number from 1 to 127, or a list of 1 to 3 odd numbers, one for each axis'],
     ['rule:\n  perceive:\n    - type: depthwise\n      outputs: 8', 'run.yaml:4: there is no key "outputs" in rule.perceive[0]; there are filters, size\nrun.yaml:3: rule.perceive[0].filters is missing, expected a whole number from 1 to 65536'],

@@ -107,6 +107,18 @@ it('fine-tunes a model: the layers that do not learn keep every bit', async () =
   expect(b.w2.toArray()).not.toEqual(a.w2.toArray())
 })
 
+it('a rule with a head is trained, judged and applied by what it says of whole images', async () => {
+  const head = ['data.loss=head', 'rule.head={ outputs: 2, network: { hidden: [4] } }', 'validate.metric=accuracyOfImages'].flatMap(text => ['--set', text])
+  const trained = await cellgrad('train', 'classification.yaml', ...head, '--out', 'headed')
+  expect([trained.status, trained.err]).toEqual([0, ''])
+  const judged = await cellgrad('evaluate', 'headed', '--format', 'json', '--out', 'headed.png')
+  expect(Object.keys(JSON.parse(judged.out) as object)).toEqual(expect.arrayContaining(['loss', 'accuracyOfImages']))
+  expect(await cellgrad('evaluate', 'headed', '--runs', '2')).toMatchObject({ status: 0, err: '' })
+  const said = await cellgrad('predict', 'headed', 'classes/a/0.png', '--runs', '3', '--out', 'said-by-head')
+  expect([said.status, said.err]).toEqual([0, ''])
+  expect(said.out).toMatch(/^classes\/a\/0\.png: class [01]\nclasses\/a\/0\.png: NQM [\d.e-]+\n$/)
+})
+
 it('a trained rule is applied to a picture, and to a folder of them', async () => {
   const classes = await cellgrad('predict', 'classification-1', 'classes/a', '--out', 'said')
   expect([classes.status, classes.err]).toEqual([0, ''])
@@ -290,7 +302,7 @@ it('a file extends another one, --set is laid over both, and a mistake is told w
     ['wrong.yaml'], ['circle.yaml'], ['video.yaml', '--set', 'data.kk=2'], ['video.yaml', '--set', 'train.rat=2'], ['video.yaml', '--set', 'bach=2'], ['video.yaml', '--set', 'train.rate=fast'], ['video.yaml', '--set', 'batch'], ['video.yaml', '--set', 'task=vidoe'],
   ].map(refused))
   expect(wrong).toEqual([
-    "wrong.yaml:3: data.loss is \"cell\", expected 'cells', 'image', 'mse' or 'mean'; did you mean \"cells\"?\n",
+    "wrong.yaml:3: data.loss is \"cell\", expected 'cells', 'image', 'mse', 'mean' or 'head'; did you mean \"cells\"?\n",
     expect.stringContaining('extends more than 10 files'),
     'cellgrad train: --set there is no key "kk" in data; did you mean "k"?\n',
     'cellgrad train: --set there is no key "rat" in train; did you mean "rate"?\n',

@@ -113,6 +113,7 @@ describe('presets', () => {
           "fireRate": 0.5,
           "frozen": [],
           "grid": 2,
+          "head": null,
           "inputMask": null,
           "living": {
             "above": 0.1,
@@ -551,7 +552,7 @@ describe('files', () => {
   it('say in one sentence what is wrong', async () => {
     const bytes = await encodeModel({ rule, params: init(rule, key(1)), provenance: {} })
     expect(() => decodeModel(bytes.slice(0, 50), 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(
-      `[Error: safetensors: a.safetensors: header of 976 bytes does not fit into 50 bytes]`,
+      `[Error: safetensors: a.safetensors: header of 992 bytes does not fit into 50 bytes]`,
     )
     expect(() => decodeCheckpoint(bytes, 'a.safetensors')).toThrowErrorMatchingInlineSnapshot(
       `[Error: a.safetensors is not a cellgrad checkpoint: its metadata says format "cellgrad model 1", expected "cellgrad checkpoint 1".]`,

@@ -221,9 +221,9 @@ describe('classification', () => {
         "classificationTask: images.shape is [2, 2], expected 3 whole numbers > 0.",
         "classificationTask: images.n is 0, expected a whole number > 0.",
         "classificationTask: images.of is [1], expected a function; make one with examplesOf(data, shape).",
-        "classificationTask: loss is "hinge", expected 'mse', 'mean', 'cells' or 'image'.",
+        "classificationTask: loss is "hinge", expected 'mse', 'mean', 'cells', 'image' or 'head'.",
         "rule: the role is "digits", expected one of image, classes.",
-        "classificationTask: there is no option "losses"; did you mean "classes"?",
+        "classificationTask: there is no option "losses"; did you mean "loss"?",
         "classificationTask: the role image must be frozen in the rule; add it to frozen.",
         "classificationTask: channels of the images is 2, expected 1, as image.",
       ]

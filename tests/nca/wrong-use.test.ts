@@ -62,7 +62,7 @@ it('says what is wrong with rules', () => {
   })).toMatchInlineSnapshot(`
     {
       "activation": "rule: update.activation is "swash", expected 'relu', 'leakyRelu', 'tanh', 'sigmoid', 'gelu', 'silu', 'softplus' or 'linear'.",
-      "alive": "rule: there is no option "alive"; there are channels, perceive, update, grid, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen.",
+      "alive": "rule: there is no option "alive"; there are channels, perceive, update, grid, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen, head.",
       "channels": "rule: channels is 16, expected numbers of channels by role, like { rgba: 4, hidden: 12 }.",
       "conv": "conv: outputs is undefined, expected a whole number from 1 to 65536.",
       "convSize": "conv: the options argument is 5, expected an object with size, dilation, bias, activation, slope.",
@@ -90,7 +90,7 @@ it('says what is wrong with rules', () => {
       "noPerceive": "rule: perceive is undefined, expected a list of 1 to 256 parts, filters like 'sobelX' or learned ones like conv(80).",
       "noStep": "customRule: step is undefined, expected a function (params, x, context) => state.",
       "noUpdate": "rule: update is undefined, expected a network, like mlp(128).",
-      "nothing": "rule: the options argument is undefined, expected an object with channels, perceive, update, grid, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen.",
+      "nothing": "rule: the options argument is undefined, expected an object with channels, perceive, update, grid, stepSize, fireRate, living, inputMask, noise, bound, padding, frozen, head.",
       "number": "rule: update is 64, expected a network, like mlp(128).",
       "outputs": "rule.perceive[0]: there is no option "filters"; there are outputs, size, dilation, bias, activation, slope.",
       "padding": "rule: padding is "same", expected 'zero', 'circular', 'reflect' or 'replicate'.",

@@ -210,7 +210,7 @@ it('every loss and every option of a task that a file names is that of the libra
     expect(lesson.task.loss(x, [0, 1], key(0)).toArray()).toEqual(by(takeRole(experiment.rule, x, 'output')).toArray())
     const values = await Promise.all(Object.values(lesson.measures).map(measure => evaluate(experiment.rule, lesson.task, params, { steps: 2, measure })))
     expect(values.flat().every(Number.isFinite)).toBe(true)
-    expect((await lesson.show(x, [0, 1])).width).toBeGreaterThan(size)
+    expect((await lesson.show(x, [0, 1], params)).width).toBeGreaterThan(size)
   }
 
   const picture: Image = { width: 16, height: 16, data: Float32Array.from(uniform(key(5), [1024]).toArray(), (v, i) => (i % 4 === 3 ? 1 : v)) }

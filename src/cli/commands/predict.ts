@@ -1,6 +1,6 @@
 /**
  * `cellgrad predict`: what a trained rule makes of pictures and volumes: an image of its output channels, or the class of
- * each cell, and of the whole.
+ * each cell, and of the whole; or what its head says of the whole.
  */
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, stat } from 'node:fs/promises'
@@ -9,6 +9,7 @@ import type { ArgsDef } from 'citty'
 import { didYouMean, isObject } from '../../backends/options.ts'
 import { parseJson } from '../../nca/files/json.ts'
 import { encodeNpy } from '../../nca/data/npy.ts'
+import { readHead } from '../../nca/head.ts'
 import { predict as run } from '../../nca/tasks/evaluate.ts'
 import { uncertainty } from '../../nca/tasks/uncertainty.ts'
 import { seenCells } from '../../nca/tasks/classify.ts'
@@ -24,7 +25,7 @@ import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { writePng } from '../../node/pictures/png.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { mul } from '../../tensor/ops/arithmetic.ts'
-import { argMax } from '../../tensor/ops/reduce.ts'
+import { argMax, softmax } from '../../tensor/ops/reduce.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { outputsOf } from '../../experiment/tasks/experiment.ts'
@@ -96,16 +97,17 @@ async function predictOne(input: string, out: string, applied: Applied): Promise
   const task = { examples: 1, seeds: () => statesOf(rule, role, pick(example, [0], {})), loss: () => { throw new Error('predict: nothing is judged') } }
   const x = scope(() => run(rule, task, params, { steps }))
   const file = join(out, nameOf(input))
-  if (role === 'image') await writeClasses(file, input, rule, x)
+  if (rule.head) say(`${input}: class ${(await scope(() => argMax(readHead(rule, params, x))).data())[0]}`)
+  else if (role === 'image') await writeClasses(file, input, rule, x)
   else await writeOutput(file, rule, asked.loss, scope(() => takeRole(rule, x, 'output')))
   if (runs === null) return
-  const of = (states: Tensor): Tensor => (role === 'image' ? toldClasses(rule, states) : toldOutput(asked.loss, takeRole(rule, states, 'output')))
+  const of = (states: Tensor): Tensor => (rule.head ? softmax(readHead(rule, params, states)) : role === 'image' ? toldClasses(rule, states) : toldOutput(asked.loss, takeRole(rule, states, 'output')))
   const { map, nqm } = scope(() => {
     const { std, nqm } = uncertainty(rule, task, params, { steps, runs, of })
     return { map: mapOf(std), nqm }
   })
   say(`${input}: NQM ${Number((await nqm.data())[0].toPrecision(4))}`)
-  await writeMap(`${file}.uncertainty`, rule, map)
+  if (!rule.head) await writeMap(`${file}.uncertainty`, rule, map) // of a head's answer there is no map
 }
 
 /** Deviations of cells: of a plane in shades of grey, where white is ½, the greatest of numbers from 0 to 1. */

@@ -70,7 +70,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
   const judged = errorBy(lesson, metric)
   const preview = async (params: DataParams): Promise<Image> => {
     const x = scope(() => predict(rule, lesson.task, params, { steps, examples: shown }))
-    return lesson.show(x, shown)
+    return lesson.show(x, shown, params)
   }
   const [, ...axes] = scope(() => lesson.task.seeds([0]).shape.slice(0, -1))
   const size = axes.toReversed().join('×')
@@ -91,7 +91,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
     preview,
     async draw(params, metrics) {
       const x = scope(() => predict(rule, lesson.task, params, { steps, examples: shown }))
-      await writePng(join(folder, files.made), upscale(await sheetOf(lesson, x, shown), Math.max(1, Math.round(128 / axes.at(-2)!))))
+      await writePng(join(folder, files.made), upscale(await sheetOf(lesson, x, shown, params), Math.max(1, Math.round(128 / axes.at(-2)!))))
       await drawLoss(join(folder, files.chart), metrics, run.name)
     },
     data: pathsOf(config),

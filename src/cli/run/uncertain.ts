@@ -36,7 +36,7 @@ export async function uncertaintyOf(
   for (let i = 0; i < ids.length; i += together) {
     const some = ids.slice(i, i + together)
     const made = scope(() => {
-      const { mean, std, nqm } = uncertainty(rule, lesson.task, params, { steps, runs, examples: some, key: foldIn(key(0), i), of: lesson.told })
+      const { mean, std, nqm } = uncertainty(rule, lesson.task, params, { steps, runs, examples: some, key: foldIn(key(0), i), of: x => lesson.told(x, params) })
       return { nqm, map: reshape(mapOf(std), [-1]), wrong: lesson.wrong && reshape(lesson.wrong(mean, some), [-1]) }
     })
     nqms.push(...await made.nqm.data())

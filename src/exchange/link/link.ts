@@ -4,7 +4,7 @@
  *   bytes  =  1 (the version) · CRC-32C of what follows · bits · length and JSON { rule, settings }
  *             · for each parameter, in the order of `paramShapes`: its scales (float32), its weights (quantise.ts)
  *
- * and these as base64url (RFC 4648), all numbers little-endian. The rule of Growing NCA takes 12,495 characters with 8
+ * and these as base64url (RFC 4648), all numbers little-endian. The rule of Growing NCA takes 12,511 characters with 8
  * bits a weight, and none of the bundled models then grows worse by more than 0.10 in log10 of its loss; with 6 bits one
  * does by 0.9 (docs/results/links.md).
  */

@@ -130,6 +130,7 @@ export const configField: Field<Config> = record<Omit<Config, 'task'>>({
     const { data: { size, padding }, train: { batch }, rule } = config
     expectTogether(config, expect)
     expect(rule.grid === 2, ['rule', 'grid'], rule.grid, '2, for a picture')
+    expect(rule.head === null, ['rule', 'head'], rule.head, 'null: nothing is learnt of a head in growing')
     const channels = channelCount(rule.channels)
     expect(channels >= 4, ['rule', 'channels'], rule.channels, 'at least 4 channels: red, green, blue, alpha')
     const numbers = batch * (size + 2 * padding) ** 2 * channels

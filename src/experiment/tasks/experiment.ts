@@ -36,7 +36,7 @@ export type DataOf = {
     readonly part: 'train' | 'val' | 'test'
     readonly size: number | null
     readonly limit: number | null
-    readonly loss: 'mse' | 'mean' | 'cells' | 'image'
+    readonly loss: 'mse' | 'mean' | 'cells' | 'image' | 'head'
     readonly standardise: boolean
   }
   readonly imageToImage: {
@@ -117,7 +117,7 @@ const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
     part: { ...oneOf(['train', 'val', 'test']), default: 'train', about: 'Which part of MNIST, CIFAR-10 or an .npz file' },
     size,
     limit,
-    loss: lossOf(['cells', 'image', 'mse', 'mean'], 'What is compared: each cell by cross-entropy, the vote of the cells, the sum of squares of seen cells, the mean of all cells'),
+    loss: lossOf(['cells', 'image', 'mse', 'mean', 'head'], 'What is compared: each cell by cross-entropy, the vote of the cells, the sum of squares of seen cells, the mean of all cells; or what the head of the rule says by cross-entropy'),
     standardise,
   },
   imageToImage: {
@@ -188,7 +188,13 @@ function tableOf<K extends TaskName>(type: K): Table {
       validate: { ...orNull(validateField), default: null, about: 'How the run is judged by examples that it does not learn from, to keep the best; null: not' },
       ...computing,
     } as Fields<Omit<Experiment<K>, 'task'>>,
-    together: (config, expect) => expectTogether(config, expect),
+    together(config, expect) {
+      expectTogether(config, expect)
+      const { rule: { head }, data } = config
+      const reads = type === 'classification' && (data as DataOf['classification']).loss === 'head'
+      expect(reads || head === null, ['rule', 'head'], head, 'null where no loss is one of the head; only classification has one, data.loss: head')
+      expect(!reads || head !== null, ['rule', 'head'], head, 'a head, of which data.loss is')
+    },
   }
   return table as Table
 }

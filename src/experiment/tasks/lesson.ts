@@ -4,6 +4,7 @@
  */
 import { filmStrip, overWhite, type Image } from '../../nca/files/image.ts'
 import { imageToTensor } from '../../nca/files/image-tensor.ts'
+import { readHead } from '../../nca/head.ts'
 import { absRel, depthDelta, scaleInvariant } from '../../nca/losses/depth.ts'
 import { psnr, ssim } from '../../nca/losses/image-quality.ts'
 import { bce, crossEntropy, diceBce, diceLoss, focalLoss } from '../../nca/losses/class-loss.ts'
@@ -16,15 +17,18 @@ import { kFold, splitExamples, type Split } from '../../nca/tasks/folds.ts'
 import { colours, textureTask } from '../../nca/tasks/texture.ts'
 import { trajectoryTask } from '../../nca/tasks/trajectory.ts'
 import { imageToImageTask, videoTask } from '../../nca/tasks/translate.ts'
+import type { DataParams } from '../../nca/rule/types.ts'
 import { rgba, takeChannels, takeRole } from '../../nca/state.ts'
 import type { Task } from '../../nca/training/trainer-options.ts'
 import { check, checkKind, oneOfNames } from '../../backends/options.ts'
 import { key, type Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { sub } from '../../tensor/ops/arithmetic.ts'
+import { broadcastTo } from '../../tensor/ops/broadcast.ts'
 import { greater } from '../../tensor/ops/compare.ts'
 import { concat, stack } from '../../tensor/ops/concat.ts'
 import { full } from '../../tensor/ops/create.ts'
+import { oneHot } from '../../tensor/ops/one-hot.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { argMax } from '../../tensor/ops/reduce.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
@@ -57,11 +61,11 @@ export type Lesson = {
   /** By what results are judged beside the loss, by name. */
   readonly measures: Readonly<Record<string, Measure>>
   /** What states `[n,h,w,c]` tell, `[n,h,w,m]`: amounts of foreground, in which `uncertainty` compares runs. */
-  told(x: Tensor): Tensor
+  told(x: Tensor, params: DataParams): Tensor
   /** In which cells what is told of examples is wrong, where that is known: `[n,h,w]`, int32, 1 wrong, 0 right, −1 not asked. */
   wrong?(told: Tensor, ids: readonly number[]): Tensor
-  /** Pictures of states `[n,h,w,c]` of examples, a row for each; and of what they should be. */
-  show(x: Tensor, ids: readonly number[]): Promise<Image>
+  /** Pictures of states `[n,h,w,c]` of examples, a row for each; and of what they should be. The parameters are for what a head says. */
+  show(x: Tensor, ids: readonly number[], params: DataParams): Promise<Image>
   wanted(ids: readonly number[]): Promise<Image>
   /** What is given, where examples have pictures of it. */
   given?(ids: readonly number[]): Promise<Image>
@@ -125,19 +129,24 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     }
   },
 
-  classification({ rule, data }, images, placement) {
-    const task = classificationTask(rule, images, { ...placement, loss: data.loss })
+  classification({ rule, data: { loss } }, images, placement) {
+    const task = classificationTask(rule, images, { ...placement, loss })
     const labels = (ids: readonly number[], x: Tensor): Tensor => tensor(Int32Array.from(ids, id => images.labels[id]), { backend: x.backend })
     const classes = (x: Tensor): Tensor => takeRole(rule, x, 'classes')
     const judged = (per: 'cell' | 'image'): Measure => (x, ids) => (
       accuracy(classes(x), labels(ids, x), { mask: seenCells(rule, x), per })
     )
+    const byHead: Measure = (x, ids, _key, _readout, params) => accuracy(readHead(rule, params as DataParams, x), labels(ids, x))
+    /** The class that each cell says, `[n,h,w]`, or with a head each image, `[n,1,1]`. */
+    const said = (x: Tensor, params: DataParams): Tensor => (
+      loss === 'head' ? perImage(argMax(readHead(rule, params, x)), x) : argMax(classes(x)))
     return {
       task, labels: images.labels,
-      measures: { accuracyOfCells: judged('cell'), accuracyOfImages: judged('image') },
-      told: x => toldClasses(rule, x),
-      wrong: (told, ids) => wrongClasses(told, reshape(labels(ids, told), [ids.length, ...told.shape.slice(1, -1).map(() => 1)])),
-      show: async x => row(each(x), one => seenClasses(() => argMax(classes(one())), () => seenCells(rule, one()))),
+      measures: { ...(loss !== 'head' && { accuracyOfCells: judged('cell') }), accuracyOfImages: loss === 'head' ? byHead : judged('image') },
+      told: (x, params) => (loss === 'head' ? oneHot(said(x, params), rule.head!.outputs) : toldClasses(rule, x)),
+      wrong: (told, ids) => wrongClasses(told, perImage(labels(ids, told), told)),
+      show: async (x, _, params) => row(each(x), one => seenClasses(
+        () => broadcastTo(said(one(), params), one().shape.slice(0, -1)), () => seenCells(rule, one()))),
       wanted: async ids => row(each(scope(() => task.seeds(ids))), (one, i) => seenClasses(
         () => full(one().shape.slice(0, -1), images.labels[ids[i]], { dtype: 'int32', backend: placement.backend }), () => seenCells(rule, one()),
       )),
@@ -209,7 +218,7 @@ export function errorBy({ task, measures }: Lesson, metric: string): Measure {
   const all: Lesson['measures'] = { loss: task.loss, ...measures }
   checkKind('validate', 'metric', metric, oneOfNames(Object.keys(all)))
   const measure = all[metric]
-  return scores.includes(metric) ? (x, ids, k) => sub(1, measure(x, ids, k)) : measure
+  return scores.includes(metric) ? (...given) => sub(1, measure(...given)) : measure
 }
 
 /** What `errorBy` gave, as it is called and counted: `dice 0.93`. */
@@ -256,8 +265,13 @@ export function taskOn({ seeds, loss, readouts, images }: Task, ids: readonly nu
       ...(images.given && { given: some => images.given!(of(some)) }),
     } }),
     examples: ids.length, ...(readouts !== undefined && { readouts }),
-    seeds: some => seeds(of(some)), loss: (x, some, k, readout) => loss(x, of(some), k, readout),
+    seeds: some => seeds(of(some)), loss: (x, some, ...rest) => loss(x, of(some), ...rest),
   }
+}
+
+/** A number of each image `[n]`, for its cells: `[n,1,1]` as states x `[n,h,w,c]` have axes. */
+function perImage(numbers: Tensor, x: Tensor): Tensor {
+  return reshape(numbers, [-1, ...x.shape.slice(1, -1).map(() => 1)])
 }
 
 /** Each of some states by itself, `[1,h,w,c]`. */
@@ -284,8 +298,8 @@ function rows(images: readonly (readonly Image[])[]): Image {
  * What there is to see of examples: what is given, what is wanted, and what is made, where they are of one size. Rows stand above
  * one another, blocks beside one another.
  */
-export async function sheetOf(lesson: Lesson, x: Tensor, ids: readonly number[]): Promise<Image> {
-  const made = await lesson.show(x, ids)
+export async function sheetOf(lesson: Lesson, x: Tensor, ids: readonly number[], params: DataParams): Promise<Image> {
+  const made = await lesson.show(x, ids, params)
   const all = [...(lesson.given ? [await lesson.given(ids)] : []), await lesson.wanted(ids), made]
   const isAlike = all.every(({ width, height }) => width === made.width && height === made.height)
   return isAlike ? filmStrip(all, { columns: made.width > made.height ? 1 : all.length, gap: 2 }) : made

@@ -13,7 +13,6 @@ import { foldIn, type Key } from '../../tensor/key.ts'
 import { any } from '../../tensor/ops/any-all.ts'
 import { or, where } from '../../tensor/ops/compare.ts'
 import { concrete, Storage, storageOf, wrap, type Tensor } from '../../tensor/tensor.ts'
-import type { MlpParams } from '../mlp.ts'
 import { paramShapes } from '../rule/parameters.ts'
 import type { DataParams, Rule } from '../rule/types.ts'
 import { arrange } from './arrange.ts'
@@ -45,7 +44,7 @@ export function fusedRollout(
   const { program, folded, inputsOf } = arrange(rule, x, options.angle)
   const run = runOf(key, program, options)
   // The inputs of the primitive: the state, and the parameters by their paths.
-  const paths = Object.keys(paramShapes(rule))
+  const paths = Object.keys(paramShapes(rule)).filter(path => !path.startsWith('head.'))
   const tree = (list: readonly Tensor[]): DataParams => paramTree(paths, list)
   const arranged = (list: readonly Tensor[]): Tensor[] => inputsOf(tree(list))
 
@@ -86,13 +85,13 @@ function paramAt(params: DataParams, path: string): Tensor | undefined {
 /** Parameters from their paths and tensors. */
 export function paramTree(paths: readonly string[], list: readonly Tensor[]): DataParams {
   const perceive: Record<string, Tensor>[] = []
-  const update: Record<string, Tensor> = {}
+  const networks: Record<string, Record<string, Tensor>> = { update: {} }
   paths.forEach((path, i) => {
     const [group, ...names] = path.split('.')
-    if (group === 'update') update[names[0]] = list[i]
-    else (perceive[Number(names[0])] ??= {})[names[1]] = list[i]
+    if (group === 'perceive') (perceive[Number(names[0])] ??= {})[names[1]] = list[i]
+    else (networks[group] ??= {})[names[0]] = list[i]
   })
-  return { ...(perceive.length > 0 ? { perceive } : {}), update: update as unknown as MlpParams }
+  return { ...(perceive.length > 0 ? { perceive } : {}), ...networks } as unknown as DataParams
 }
 
 function handle(t: Tensor): Handle {

@@ -25,7 +25,7 @@ import type { Rule } from './types.ts'
  * @example checkParams('lizard.safetensors', rule, tree)
  */
 export function checkParams(
-  where: string, rule: Rule, params: unknown, { like, part }: { like?: Tensor; part?: 'perceive' | 'update' } = {},
+  where: string, rule: Rule, params: unknown, { like, part }: { like?: Tensor; part?: 'perceive' | 'update' | 'head' } = {},
 ): void {
   if (rule.type === 'custom') return
   check(isTree(params), where, 'params', params, 'a tree of tensors, like those of init(rule, key)')

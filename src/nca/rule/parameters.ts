@@ -1,5 +1,5 @@
 /**
- * What a rule learns: the parameters of what it perceives by and of its network, their shapes, and how they begin.
+ * What a rule learns: the parameters of what it perceives by, of its network and of its head, their shapes, and how they begin.
  */
 import { checkOptions } from '../../backends/options.ts'
 import { checkKey, foldIn, split, type Key } from '../../tensor/key.ts'
@@ -32,11 +32,17 @@ export function perceptionParams({ grid, channels, perceive }: DataRule): Readon
   return perceive.filter(isLearned).map(part => kindOf(part).params(part, channelCount(channels), grid))
 }
 
+/** The parameters of the head; none where there is none. */
+function headParams(rule: DataRule): Readonly<Record<string, ParamSpec>> {
+  return rule.head ? mlpParams(rule.head.network, updatedChannels(rule).length, rule.head.outputs) : {}
+}
+
 /** The shapes of a rule's parameters by their dotted paths. */
 export function paramShapes(rule: DataRule): Readonly<Record<string, readonly number[]>> {
   const groups = [
     ...perceptionParams(rule).map((specs, i) => [`perceive.${i}`, specs] as const),
     ['update', mlpParams(rule.update, perceptionSize(rule), updatedChannels(rule).length)] as const,
+    ['head', headParams(rule)] as const,
   ]
   return Object.fromEntries(groups.flatMap(([path, specs]) =>
     Object.entries(specs).map(([name, { shape }]) => [`${path}.${name}`, shape])))
@@ -68,11 +74,15 @@ export function init<R extends Rule>(rule: R, k: Key, placement: Placement = {})
   return {
     ...(perceive.length > 0 ? { perceive } : {}),
     update: made(network, kLayer) as unknown as MlpParams,
+    ...(rule.head && { head: made(headParams(rule), (_, j) => foldIn(foldIn(k, headKey), j)) as unknown as MlpParams }),
   } satisfies DataParams as DataParams as Params<R>
 }
 
 /** Where the numbers of the keys of biases begin: behind those of weights, which count at most `most.layers`, 256. */
 const biasKeys = 1000
+
+/** The key of the head, behind those into which the key of a rule is split. */
+const headKey = 3
 
 /** A parameter as it begins. */
 function first({ shape, init }: ParamSpec, k: Key, placement: Placement): Tensor {

@@ -9,9 +9,9 @@ import { sizeOf } from '../../tensor/shape.ts'
 import { expectGroups, mlpTable } from '../mlp.ts'
 import { isLearned, kindOf, kinds } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from './channels.ts'
-import { most } from './limits.ts'
+import { most, units } from './limits.ts'
 import { paramShapes, perceptionSize } from './parameters.ts'
-import type { Bound, Channels, DataRule, Living, Noise, Perception } from './types.ts'
+import type { Bound, Channels, DataRule, Head, Living, Noise, Perception } from './types.ts'
 
 const channel: Field<number> = { ...wholeFrom(0), about: 'Its number, from 0' }
 const above: Field<number> = { ...numberFrom(), about: 'The number that it must exceed' }
@@ -100,9 +100,19 @@ export const ruleField: Field<DataRule> = record<DataRule>({
     },
     padding: { ...oneOf(paddings), default: 'zero', about: 'What cells at the border see beyond it' },
     frozen: { ...list<string>(text, 'roles'), default: [], about: 'Roles whose channels never change' },
+    head: {
+      ...orNull(record<Head>({
+        fields: {
+          outputs: { ...units, about: 'Numbers that it makes, the classes of an image for instance' },
+          network: { ...record(mlpTable), expected: 'a network, like mlp(64)', about: 'The network that makes them of the mean of the cells' },
+        },
+      })),
+      default: null,
+      about: 'What makes numbers of a whole state; null: nothing',
+    },
   },
   together(rule, expect) {
-    const { channels, grid, perceive, living, inputMask, frozen } = rule
+    const { channels, grid, perceive, living, inputMask, frozen, head } = rule
     const roles = Object.keys(channels), total = channelCount(channels), updated = updatedChannels(rule)
     frozen.forEach((role, i) =>
       expect(roles.includes(role), ['frozen', i], role, `a role of channels: ${roles.join(', ')}${didYouMean(role, roles)}`))
@@ -130,7 +140,8 @@ export const ruleField: Field<DataRule> = record<DataRule>({
         expect(names.includes(name), ['perceive', i], name, `a filter of ${grid} dimensions: ${names.join(', ')}`)
       }
     })
-    expectGroups(rule.update, perceptionSize(rule), ['update'], expect)
+    expectGroups(rule.update, perceptionSize(rule), ['update'], 'how many numbers a cell perceives', expect)
+    if (head) expectGroups(head.network, updated.length, ['head', 'network'], 'how many channels change', expect)
     const numbers = Object.values(paramShapes(rule)).reduce((sum, shape) => sum + sizeOf(shape), 0)
     expect(numbers <= most.parameters, [], numbers, `at most ${most.parameters}`, 'the number of its parameters')
   },

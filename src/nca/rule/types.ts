@@ -37,6 +37,14 @@ export type Bound =
   | { readonly type: 'clamp'; readonly low: number; readonly high: number }
   | { readonly type: 'tanh' }
 
+/** What makes numbers of a whole state: a network of the mean of its cells (`readHead`). */
+export type Head = {
+  /** Numbers that it makes, of each state. */
+  readonly outputs: number
+  /** The network, like `mlp(64)`. */
+  readonly network: Mlp
+}
+
 /** A rule that is data. */
 export type DataRule = {
   readonly type: 'data'
@@ -67,15 +75,18 @@ export type DataRule = {
   readonly padding: Padding
   /** Roles whose channels never change, not even in dead cells: inputs and conditions. Default none. */
   readonly frozen: readonly string[]
+  /** What makes numbers of a whole state, see `readHead`; null, the default, for nothing. No step knows of it. */
+  readonly head: Head | null
 }
 
 /**
- * Parameters of a data rule: of its network, and, where the rule learns to perceive, of each learned part in the order
- * of its list, by name.
+ * Parameters of a data rule: of its network; where the rule learns to perceive, of each learned part in the order of its
+ * list, by name; and of its head, where it has one.
  */
 export type DataParams = {
   readonly perceive?: readonly Readonly<Record<string, Tensor>>[]
   readonly update: MlpParams
+  readonly head?: MlpParams
 }
 
 /** What a step is given beside parameters and state. */

@@ -9,6 +9,7 @@
  *   'mean'     the mean over all cells, also unseen ones, and classes of (x − t)²   (Spitznagel & Keuper, equation 7)
  *   'cells'    the mean over cells of the cross-entropy of their class channels
  *   'image'    the cross-entropy of the mean of the cells' class channels: they vote
+ *   'head'     the cross-entropy of what the rule's head makes of the mean of the cells (`readHead`): they need no class channels
  */
 import { check, checkOptions, isWhole, keysOf, oneOf, text } from '../../backends/options.ts'
 import { mul, sub } from '../../tensor/ops/arithmetic.ts'
@@ -21,8 +22,9 @@ import { sum } from '../../tensor/ops/sum.ts'
 import { placementKinds, tensor, type Placement, type Tensor } from '../../tensor/tensor.ts'
 import { crossEntropy } from '../losses/class-loss.ts'
 import { perSample, sampleAxes } from '../losses/loss.ts'
+import { readHead } from '../head.ts'
 import { roleChannels } from '../rule/channels.ts'
-import type { DataRule } from '../rule/types.ts'
+import type { DataParams, DataRule } from '../rule/types.ts'
 import { takeRole } from '../state.ts'
 import { exceeds } from '../step.ts'
 import type { Task } from '../training/trainer-options.ts'
@@ -32,10 +34,10 @@ import { checkExamples, pick, statesOf, type Examples } from './examples.ts'
 export type ClassificationOptions = Omit<Placement, 'like'> & {
   /** The frozen role of the image, default 'image'. */
   image?: string
-  /** The role of the classes, default 'classes'. */
+  /** The role of the classes, default 'classes'; with a head none. */
   classes?: string
-  /** What is compared, see the head of this file: 'mse', 'mean', 'cells' (default) or 'image'. */
-  loss?: 'mse' | 'mean' | 'cells' | 'image'
+  /** What is compared, see the head of this file: 'mse', 'mean', 'cells' (default), 'image' or 'head'. */
+  loss?: 'mse' | 'mean' | 'cells' | 'image' | 'head'
 }
 
 const classificationOptions = keysOf<ClassificationOptions>({
@@ -43,7 +45,7 @@ const classificationOptions = keysOf<ClassificationOptions>({
   backend: placementKinds.backend,
   image: text,
   classes: text,
-  loss: oneOf(['mse', 'mean', 'cells', 'image']),
+  loss: oneOf(['mse', 'mean', 'cells', 'image', 'head']),
 })
 
 /** Images `[h,w,m]`, or volumes `[d,h,w,m]`, with their labels, a whole number from 0 for each. */
@@ -57,6 +59,9 @@ export type LabelledImages = Examples & { readonly labels: ArrayLike<number> }
  * @example
  * const { images, labels } = await readMnist('data/mnist')
  * taskTrainer({ rule, task: classificationTask(rule, { ...examplesOf(images, [28, 28, 1]), labels }), ...rest })
+ * @example
+ * const rule = defineRule({ channels: { image: 1, hidden: 15 }, frozen: ['image'], head: { outputs: 10, network: mlp(64) }, … })
+ * classificationTask(rule, digits, { loss: 'head' })
  */
 export function classificationTask(rule: DataRule, images: LabelledImages, options: ClassificationOptions = {}): Task {
   const name = 'classificationTask'
@@ -70,16 +75,18 @@ export function classificationTask(rule: DataRule, images: LabelledImages, optio
   const { labels, n } = images
   check(Array.isArray(labels) || ArrayBuffer.isView(labels), name, 'labels', labels, 'a list of whole numbers')
   check(labels.length === n, name, 'the number of labels', labels.length, `${n}, that of the images`)
-  const [from, to] = roleChannels(rule.channels, classes)
+  check(loss !== 'head' || rule.head !== null, name, 'loss', loss, 'another one, or a rule with a head')
+  const [from, to] = loss === 'head' ? [0, rule.head!.outputs] : roleChannels(rule.channels, classes)
   const wrong = Array.from(labels).find(label => !(isWhole(label) && label < to - from))
   check(wrong === undefined, name, 'a label', wrong, `a whole number from 0 to ${to - from - 1}`)
   return {
     examples: n,
     seeds: ids => statesOf(rule, image, pick(images, ids, placement)),
-    loss(x, ids) {
+    loss(x, ids, _key, _readout, params) {
+      const wanted = tensor(Int32Array.from(ids, id => labels[id]), { backend: x.backend })
+      if (loss === 'head') return crossEntropy(readHead(rule, params as DataParams, x), wanted)
       const y = takeRole(rule, x, classes)
       const mask = seenCells(rule, x)
-      const wanted = tensor(Int32Array.from(ids, id => labels[id]), { backend: x.backend })
       if (loss === 'cells' || loss === 'image') return crossEntropy(y, wanted, { mask, per: loss === 'image' ? 'image' : 'cell' })
       const unit = cast(equal(range(to - from, { backend: x.backend }), reshape(wanted, [ids.length, ...images.shape.map(() => 1)])), x.dtype)
       if (loss === 'mean') return perSample(square(sub(y, unit)))

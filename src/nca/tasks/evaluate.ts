@@ -56,7 +56,7 @@ export async function evaluate<R extends Rule>(
   for (const run of batches('evaluate', rule, task, params, options)) {
     const judged = scope(() => {
       const { x, ids, k } = run()
-      const value = measure(x, ids, k)
+      const value = measure(x, ids, k, undefined, params)
       const fits = value instanceof Tensor && sameShape(value.shape, [ids.length])
       check(fits, 'evaluate', 'what measure returned', value, `a tensor ${showShape([ids.length])}, a number for each example`)
       return { data: value.data() }

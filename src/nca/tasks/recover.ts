@@ -74,7 +74,7 @@ export async function recover<R extends Rule>(rule: R, task: Task, params: Param
       const { x, ids: own, k } = run()
       const hit = isMutation ? exchangeInputs(rule as DataRule, x, task.seeds(wanted)) : damagedBy(rule, x, damage, foldIn(k, perturb))
       const end = rollout(rule, params, hit, k, { steps: judge - perturb, from: perturb })
-      return { data: [measure(x, own, k, early), measure(hit, wanted, k, early), measure(end, wanted, k)].map(error => error.data()) }
+      return { data: [measure(x, own, k, early, params), measure(hit, wanted, k, early, params), measure(end, wanted, k, undefined, params)].map(error => error.data()) }
     })
     for (const [j, values] of (await Promise.all(judged.data)).entries()) errors[j].push(...values)
   }

@@ -48,7 +48,7 @@ type Batch = { x: Tensor; slots: number[]; examples: number[]; fates: Tensor | n
  */
 export function drawBatch<R extends Rule>(
   options: Complete<R>,
-  { pool, examples, iteration }: { readonly pool: Pool; readonly examples: readonly number[]; readonly iteration: number },
+  { params, pool, examples, iteration }: { readonly params?: unknown; readonly pool: Pool; readonly examples: readonly number[]; readonly iteration: number },
   keys: { readonly slots: Key; readonly damage: Key; readonly loss: Key },
 ): Batch {
   const { rule, task, batch, reseed, ranked, damage } = options
@@ -79,7 +79,7 @@ export function drawBatch<R extends Rule>(
     // From 0, those that begin anew, to batch − 1, those that are damaged or, where nothing is ranked, mutated.
     const rank = ranked === 'none'
       ? range(batch, { dtype: 'int32', backend: drawn.backend })
-      : argSort(argSort(task.loss(drawn, before, keys.loss), -1, { descending: true }))
+      : argSort(argSort(task.loss(drawn, before, keys.loss, undefined, params), -1, { descending: true }))
     const last = ranked === 'none' ? batch - mutated : batch
     const begins = or(less(rank, reseed), maskOf(fresh, drawn))
     const isDamaged = and(and(greaterEqual(rank, last - damaged), less(rank, last)), not(begins))

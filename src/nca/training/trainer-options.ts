@@ -23,9 +23,10 @@ export type Task = {
   /**
    * How far states `[n,h,w,c]` are from what these examples should become, `[n]`. What is random in it comes from the
    * key, which is another one in each iteration. `readout` is the number of the state among those of its rollout that are
-   * judged, from 0 (`TrainerOptions.readouts`); a state of the pool has none, and is judged as the last.
+   * judged, from 0 (`TrainerOptions.readouts`); a state of the pool has none, and is judged as the last. `params` are those of
+   * the rule, for a loss of what its head makes (`readHead`).
    */
-  readonly loss: (x: Tensor, examples: readonly number[], key: Key, readout?: number) => Tensor
+  readonly loss: (x: Tensor, examples: readonly number[], key: Key, readout?: number, params?: unknown) => Tensor
   /** How many states of a rollout are judged, for a task that wants something else of each; without it, any number. */
   readonly readouts?: number
   /** What a critic sees (`TrainerOptions.critic`); without it, the task has none. */

@@ -176,7 +176,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
       const [[, { loss, grown }], grads] = valueAndGradAux((own: unknown) => {
         const params = merged(state.params, own, trainable)
         const states = rollout(rule, params, drawn.x, kFire, { steps, readouts: [...others, steps] })
-        const losses = judged.map((_, i) => mean(task.loss(states[i], drawn.examples, kLoss, i)))
+        const losses = judged.map((_, i) => mean(task.loss(states[i], drawn.examples, kLoss, i, params)))
         const loss = div(losses.reduce((a, b) => add(a, b)), losses.length), grown = states.at(-1)!
         const whole = critic ? lossWithCritic(critic, state.critic!.params, shownOf(grown, drawn.examples), loss) : loss
         return [whole, { loss, grown }] as const

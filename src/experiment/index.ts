@@ -4,7 +4,7 @@
  */
 export { configYaml } from './config/yaml.ts'
 export { describe } from './config/describe.ts'
-export type { Description } from './config/describe.ts'
+export type { Description, JsonSchema } from './config/describe.ts'
 export type { Config, GrowingData, PresetName, Report, Training } from './config/schema.ts'
 export { arranged, placeOf } from './config/sections.ts'
 export { trainerOf } from './config/trainer.ts'

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { cpu, decodeModel, fit, init, key, train, type DataParams, type Image } from 'cellgrad'
 import { encodePng } from 'cellgrad/node'
-import { configOf, trainerOf, withValue, type Json, type JsonObject } from 'cellgrad/experiment'
+import { configOf, experimentFrom, trainerOf, withValue, type Json, type JsonObject } from 'cellgrad/experiment'
 import { afterAll, describe, expect, it } from 'vitest'
 import { figure, logLoss, until } from './look.ts'
 import { black } from './pictures.ts'
@@ -139,6 +139,44 @@ it.each(['off', 'auto'])('what it gives away trains the same weights on the comm
   const here = decodeModel(await readFile(join(folder, 'run/model.safetensors')))
   for (const name of ['w1', 'b1', 'w2', 'b2'] as const) expect(there.params.update[name]!.toArray()).toEqual(here.params.update[name]!.toArray())
   await rm(folder, { recursive: true })
+})
+
+it('has a form for every kind: a schedule, damage, what is perceived, channels, threads', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#train')
+  await page.getByLabel('The target: lizard').waitFor()
+  await options(studio, { ...quick, 'train.iterations': '10', threads: '999' })
+  await page.getByText(/^threads is 999, expected at most \d+, as many as this page runs at once; 0 for all$/).waitFor()
+  await page.getByLabel('kind of train.optimiser.rate').selectOption('cosine')
+  await page.getByText('train.optimiser.rate.length is missing, expected a whole number > 0').waitFor()
+  await page.getByRole('button', { name: 'Add to rule.perceive' }).click()
+  await page.getByLabel('kind of rule.perceive[3]').selectOption('conv')
+  await page.getByRole('button', { name: 'Remove rule.perceive[1]' }).click()
+  await page.getByRole('button', { name: 'Add to rule.channels' }).click()
+  await page.getByLabel('Name of rule.channels.role1').fill('more')
+  await page.getByLabel('Name of rule.channels.role1').press('Enter')
+  await page.getByLabel('kind of train.damage').selectOption('rectangle')
+  await page.getByLabel('kind of train.clip').waitFor({ state: 'detached' })
+  await page.getByLabel('kind of rule.living').selectOption('null')
+  await options(studio, {
+    'rule.channels.more': '2', 'rule.channels.hidden': '3', 'rule.perceive[2].outputs': '5', 'rule.perceive[2].size': '1, 3', 'rule.perceive[2].bias': 'true',
+    'train.damage.size': '0.3, 0.5', 'train.clip': '10', 'train.optimiser.rate.length': '10', 'train.optimiser.beta1': '0.8', 'train.optimiser.rate.rate': '0.001', threads: '1',
+  })
+  await until(async () => await page.locator('.mistake').count() === 0)
+  await studio.picture('train-kinds')
+  expect(await studio.barriers()).toEqual([])
+  await page.getByRole('button', { name: 'Train', exact: true }).click()
+  await page.getByRole('button', { name: 'Done' }).waitFor()
+  expect(experimentFrom(String(await download(studio, 'YAML')))).toMatchObject({
+    threads: 1,
+    rule: { channels: { rgba: 4, hidden: 3, more: 2 }, perceive: ['identity', 'sobelY', { type: 'conv', outputs: 5, size: [1, 3], bias: true, dilation: 1 }], living: null },
+    train: {
+      clip: 10, damage: { shape: 'rectangle', size: [0.3, 0.5], angle: [0, 0] },
+      optimiser: { type: 'adam', beta1: 0.8, beta2: 0.999, rate: { type: 'cosine', rate: 0.001, length: 10, final: 0 } },
+    },
+  })
+  await studio.leave()
 })
 
 it('is changed by hand, looked into, and says what is wrong', async () => {

@@ -6,8 +6,19 @@ import type { Json } from '../../backends/options.ts'
 import { valueAt, word, type JsonObject } from '../flat.ts'
 import { configField } from './schema.ts'
 
-/** What the schema says of a field: in words, the keys that it may have inside, and the words that it may be, where there are only some. */
-export type Description = { readonly description?: string; readonly keys: readonly string[]; readonly words: readonly string[] }
+/** JSON Schema, as far as configurations need it. */
+export type JsonSchema = Json
+
+/**
+ * What the schema says of a field: in words, the keys that it may have inside, and the words that it may be, where there are
+ * only some; and all of it, as JSON Schema.
+ */
+export type Description = {
+  readonly description?: string
+  readonly keys: readonly string[]
+  readonly words: readonly string[]
+  readonly schema: JsonSchema
+}
 
 /**
  * What the schema says of a field of the configuration.
@@ -28,7 +39,7 @@ export function describeIn(schema: Json, path: readonly PropertyKey[]): Descript
     at = members(at).flatMap(member => inside(member) ?? [])[0] ?? {}
   }
   const keys = members(at).flatMap(({ properties = {} }) => Object.keys(properties))
-  return { description: at.description, keys: [...new Set(keys)], words: (at.enum ?? []).map(String) }
+  return { description: at.description, keys: [...new Set(keys)], words: (at.enum ?? []).map(String), schema: at }
 }
 
 /** A schema and what it is a choice of. */

@@ -2,21 +2,21 @@
  * What Train asks of the worker: a run is made, goes on, is changed by hand, is opened again, and is given away.
  */
 import { encodeModel, fit, imageFromPixels, imageToPixels, padImage, type Image } from 'cellgrad'
-import { configOf, type Config, type PresetName } from 'cellgrad/experiment'
+import { configOf, type Config, type Mistake, type PresetName } from 'cellgrad/experiment'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
 import { exported, modelOf, type Export, type ExportName } from './exports.ts'
 import { fieldsOf, valuesOf, type Field } from './fields.ts'
 import { hold } from './hold.ts'
-import { Session, type Sample, type TrainEvent } from './session.ts'
+import { mostThreads, Session, type Sample, type TrainEvent } from './session.ts'
 import { forgetRun, keepRun, listRuns, readRun, type Run, type RunName } from './store.ts'
 
 /** What a visitor chose for a new run. */
 export type Order = {
   readonly name: string
   readonly preset: PresetName
-  /** Values by the keys of fields, as text. */
-  readonly texts: Readonly<Record<string, string>>
+  /** What is not as the preset has it, by the keys of fields. */
+  readonly values: Readonly<Record<string, unknown>>
   /** What it is to grow, of any size. */
   readonly target: Pixels
 }
@@ -91,8 +91,12 @@ async function opened(next: Session): Promise<OpenRun> {
 }
 
 /** The configuration of an order, or what is wrong with it. */
-function checked({ preset, texts, name }: Omit<Order, 'target'>): ReturnType<typeof configOf> {
-  return configOf({ preset, data: { target: name } }, valuesOf(texts))
+function checked({ preset, values, name }: Omit<Order, 'target'>): { readonly config: Config } | { readonly mistakes: readonly Pick<Mistake, 'key' | 'says'>[] } {
+  const found = configOf({ preset, data: { target: name } }, valuesOf(values))
+  const { threads } = values, most = mostThreads()
+  if (typeof threads !== 'number' || threads <= most) return found
+  const tooMany = { key: 'threads', says: `is ${threads}, expected at most ${most}, as many as this page runs at once; 0 for all` }
+  return { mistakes: ['config' in found ? [] : found.mistakes, tooMany].flat() }
 }
 
 export const train = {

@@ -64,7 +64,7 @@ export class Session {
   constructor(engine: Engine, run: Run, again: () => void) {
     this.#again = again
     this.#engine = engine
-    this.backend = engine.backend.name === 'cpu' && run.config.fma === 'off' ? cpu({ fma: false }) : engine.backend
+    this.backend = engine.backend.name === 'cpu' ? cpuFor(run.config, engine.backend) : engine.backend
     this.run = run
     this.rule = run.config.rule
     this.#trainer = this.#trainerNow()
@@ -233,6 +233,18 @@ export class Session {
       return { slot, fate: this.#fates.get(slot) ?? 0, pixels: pixelsOf(picture) }
     }))
   }
+}
+
+/** How many threads may share a rollout here: those of the machine, where the page is isolated from other origins. */
+export function mostThreads(): number {
+  return crossOriginIsolated ? navigator.hardwareConcurrency : 1
+}
+
+/** The CPU of the page, or one of the run's own, where its configuration asks for that. */
+function cpuFor({ fma, threads }: Config, usual: Backend): Backend {
+  if (fma !== 'off' && threads === 0) return usual
+  const count = Math.min(threads, mostThreads()) // a run may have been begun in a page that had more
+  return cpu({ fma: fma !== 'off', ...(count > 0 && { threads: count }) })
 }
 
 function rgbaOf(values: Float32Array, channels: number): Float32Array {

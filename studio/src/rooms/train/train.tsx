@@ -34,7 +34,7 @@ function after(run: Shown, news: TrainEvent): Shown {
 
 export function Train({ settings }: { settings: Settings }): VNode {
   const [target, setTarget] = useState<Target | null>(null)
-  const [choices, setChoices] = useState<Choices>({ preset: 'growing', texts: {} })
+  const [choices, setChoices] = useState<Choices>({ preset: 'growing', values: {} })
   const [mistakes, setMistakes] = useState<Record<string, string>>({})
   const [run, setRun] = useState<Shown | null>(null)
   const [runs, setRuns] = useState<readonly RunName[]>([])
@@ -77,7 +77,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
         {run ? <RunView run={run} onReopen={() => open(run.id)} /> : (
           <div class="empty">
             <p>Choose what is to grow, and let it learn. As published that takes an hour; a small one is ready in a minute or two.</p>
-            <button type="button" onClick={() => setChoices({ preset: 'growing', texts: small })}>Settings for a quick try</button>
+            <button type="button" onClick={() => setChoices({ preset: 'growing', values: small })}>Settings for a quick try</button>
           </div>
         )}
       </div>
@@ -97,6 +97,6 @@ export function Train({ settings }: { settings: Settings }): VNode {
 
 /** What is learned in a minute or two. */
 const small = {
-  'data.size': '16', 'data.padding': '4', 'train.iterations': '600', 'train.batch': '4', 'train.steps': '[24, 36]',
-  'train.optimiser.rate': '{"type":"step","rate":0.002,"at":[450],"factor":0.2}',
+  'data.size': 16, 'data.padding': 4, 'train.iterations': 600, 'train.batch': 4, 'train.steps': [24, 36],
+  'train.optimiser': { type: 'adam', rate: { type: 'step', rate: 0.002, at: [450], factor: 0.2 } },
 }

@@ -1,0 +1,170 @@
+/**
+ * A value of the configuration, to be changed: a text, a choice of words, or a choice of kinds with the fields of the one
+ * that is chosen, and so on into the depth. What it may be stands in its schema (ways.ts). An empty text is the default.
+ */
+import { useId, useState } from 'preact/hooks'
+import type { VNode } from 'preact'
+import type { JsonSchema } from 'cellgrad/experiment'
+import { complain } from '../../ui/notice.tsx'
+import { begun, fieldsIn, rangeOf, textOf, valueOf, wayOf, waysOf, type Way } from './ways.ts'
+
+/** A value of a form. */
+export type Part = {
+  /** 'rule.perceive[1].size' */
+  readonly place: string
+  readonly schema: JsonSchema
+  /** Undefined where nothing is said. */
+  readonly value: unknown
+  /** What it is then; undefined where something must be said, or where it follows from others. */
+  readonly otherwise: unknown
+  /** Whether something must be said. */
+  readonly needed?: boolean
+  /** Undefined: as it is otherwise. */
+  readonly onChange: (value: unknown) => void
+  readonly onRemove?: () => void
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** Whether a place is another one, or within it. */
+export function isIn(place: string, other: string): boolean {
+  return place === other || place.startsWith(`${other}.`) || place.startsWith(`${other}[`)
+}
+
+export function ValueForm({ mistakes, elsewhere = [], ...part }: Part & {
+  /** What is wrong, by place. */
+  readonly mistakes: Readonly<Record<string, string>>
+  /** Places within that are shown elsewhere. */
+  readonly elsewhere?: readonly string[]
+}): VNode {
+  const { place, schema, otherwise, onChange, onRemove } = part
+  const id = useId()
+  const { ways, way, now } = stateOf(part)
+  const parts = partsOf(part)
+  const wrong = Object.entries(mistakes).filter(([key]) => isIn(key, place) && !parts.some(inner => isIn(key, inner.place)))
+  const isDeep = parts.length > 0 || way?.is === 'list' || way?.is === 'names'
+  const said = { 'aria-invalid': wrong.length > 0, 'aria-describedby': `${id}-says` }
+  const isWord = ways.every(({ is }) => is === 'word')
+  const name = place.slice(Math.max(place.lastIndexOf('.') + 1, place.endsWith(']') ? place.lastIndexOf('[') : 0))
+  return (
+    <div class="field option" role={isDeep ? 'group' : undefined} aria-label={isDeep ? place : undefined}>
+      {ways.length > 1 || way?.is === 'text' ? <label for={id} title={place}>{name}</label> : <span title={place}>{name}</span>}
+      {(ways.length > 1 || way?.is === 'text' || onRemove) && (
+        <div class="ways">
+          {ways.length > 1 && (
+            <select
+              id={id} aria-label={isWord ? place : `kind of ${place}`} value={way?.name ?? ''} {...said}
+              onChange={e => onChange(begun(ways, ways.find(one => one.name === e.currentTarget.value)!, now, otherwise))}
+            >
+              {!way && <option value="" disabled>choose</option>}
+              {ways.map(one => <option key={one.name} value={one.name}>{one.name}</option>)}
+            </select>
+          )}
+          {way?.is === 'text' && <TextInput id={ways.length > 1 ? undefined : id} way={way} part={part} said={said} />}
+          {onRemove && <button type="button" class="quiet" aria-label={`Remove ${place}`} onClick={onRemove}>remove</button>}
+        </div>
+      )}
+      {wrong.length > 0 ? <div id={`${id}-says`} class="says">{wrong.map(([key, says]) => <p key={key} class="mistake">{key} {says}</p>)}</div> : (
+        <p id={`${id}-says`} class="hint">{[schema.description, way?.is === 'text' && rangeOf(way.schemas[0])].filter(Boolean).join('; ')}</p>
+      )}
+      {isDeep && (
+        <div class="inner">
+          {parts.filter(inner => !elsewhere.includes(inner.place)).map(inner => <ValueForm key={inner.place} {...inner} mistakes={mistakes} elsewhere={elsewhere} />)}
+          {way?.is === 'names' && <Names place={place} numbers={(now ?? {}) as Readonly<Record<string, number>>} onChange={onChange} />}
+          {way?.is === 'list' && (
+            <button type="button" aria-label={`Add to ${place}`} onClick={() => onChange([...(now ?? []) as unknown[], first(way.schema.items!)])}>Add</button>
+          )}
+        </div>
+      )}
+    </div>
+  )
+}
+
+/** What a new value of a list is. */
+function first(schema: JsonSchema): unknown {
+  const ways = waysOf(schema)
+  return begun(ways, ways[0], undefined, undefined)
+}
+
+/** The ways in which a value may be, and how it is. */
+function stateOf({ schema, value, otherwise }: Part): { ways: Way[]; way: Way | undefined; now: unknown } {
+  const ways = waysOf(schema), now = value === undefined ? otherwise : value
+  return { ways, now, way: ways.length === 1 ? ways[0] : wayOf(ways, now) }
+}
+
+/** The values within a value: the fields of a kind, or those of a list. */
+export function partsOf(part: Part): Part[] {
+  const { place, value, otherwise, onChange } = part
+  const { way, now } = stateOf(part)
+  if (way?.is === 'list') {
+    const items = (now ?? []) as unknown[]
+    return items.map((item, i) => ({
+      place: `${place}[${i}]`, schema: way.schema.items!, value: item, otherwise: undefined, needed: true,
+      onChange: next => onChange(items.with(i, next)),
+      onRemove: () => onChange(items.toSpliced(i, 1)),
+    }))
+  }
+  if (way?.is !== 'fields') return []
+  const isAlike = wayOf([way], otherwise) !== undefined
+  return fieldsIn(way).map(([name, schema]) => {
+    const { [name]: _, ...others } = (now ?? way.kind) as Fields
+    const usual = isAlike ? (otherwise as Fields)[name] : undefined
+    return {
+      place: `${place}.${name}`, schema, value: (value as Fields | undefined)?.[name], otherwise: usual === undefined ? schema.default : usual,
+      needed: way.schema.required?.includes(name),
+      onChange: next => onChange(next === undefined ? others : { ...others, [name]: next }),
+    }
+  })
+}
+
+function TextInput({ id, way: { schemas }, part: { place, value, otherwise, needed, onChange }, said }: {
+  id: string | undefined
+  way: Way & { readonly is: 'text' }
+  part: Part
+  said: object
+}): VNode {
+  /** What is being typed, which may be no value yet. */
+  const [draft, setDraft] = useState<string | null>(null)
+  const isUsual = JSON.stringify(value) === JSON.stringify(otherwise)
+  return (
+    <input
+      id={id} type="text" aria-label={place} value={draft ?? (isUsual ? '' : textOf(value, schemas))} placeholder={otherwise === undefined && needed ? 'needed' : textOf(otherwise, schemas)}
+      spellcheck={false} autocomplete="off" {...said} onBlur={() => setDraft(null)}
+      onInput={({ currentTarget: { value: text } }) => {
+        setDraft(text)
+        onChange(text.trim() === '' ? undefined : valueOf(text.trim(), schemas))
+      }}
+    />
+  )
+}
+
+/** Numbers by names that are free: a name is changed when it is left. */
+function Names({ place, numbers, onChange }: { place: string; numbers: Readonly<Record<string, number>>; onChange: (value: unknown) => void }): VNode {
+  const entries = Object.entries(numbers)
+  const number = { is: 'text', name: 'a number', schemas: [] } as const
+
+  function rename(i: number, input: HTMLInputElement): void {
+    const next = input.value.trim(), isFree = next !== '' && !Object.hasOwn(numbers, next)
+    if (isFree) return onChange(Object.fromEntries(entries.map(([name, n], k) => [k === i ? next : name, n])))
+    if (next !== entries[i][0]) complain(new Error(`${place}: ${next === '' ? 'a name is empty' : `there is ${next} already`}.`))
+    input.value = entries[i][0]
+  }
+
+  return (
+    <>
+      {entries.map(([name, n], i) => (
+        <div key={name} class="ways">
+          <input type="text" aria-label={`Name of ${place}.${name}`} value={name} spellcheck={false} autocomplete="off" onChange={e => rename(i, e.currentTarget)} />
+          <TextInput id={undefined} way={number} part={{ place: `${place}.${name}`, schema: {}, value: n, otherwise: undefined, needed: true, onChange: next => onChange({ ...numbers, [name]: next }) }} said={{}} />
+          <button type="button" class="quiet" aria-label={`Remove ${place}.${name}`} onClick={() => onChange(Object.fromEntries(entries.toSpliced(i, 1)))}>remove</button>
+        </div>
+      ))}
+      <button type="button" aria-label={`Add to ${place}`} onClick={() => onChange({ ...numbers, [free(numbers)]: 1 })}>Add</button>
+    </>
+  )
+}
+
+/** A name that there is not yet. */
+function free(numbers: object): string {
+  for (let i = 1; ; i++) if (!Object.hasOwn(numbers, `role${i}`)) return `role${i}`
+}

@@ -20,7 +20,7 @@ export const programActivations = ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmo
 export type Activation = (typeof programActivations)[number]
 
 /** What not every runner has, in the words of whoever says so. */
-export type Feature = 'filters beside views'
+export type Feature = 'filters beside views' | 'volumes'
 
 /** What is applied to sums, with the slope of leakyRelu for negative ones. */
 export type Applied = { readonly activation: Activation; readonly slope: number }
@@ -32,26 +32,30 @@ export type Applied = { readonly activation: Activation; readonly slope: number 
 export type Layer = Applied & { readonly outputs: number; readonly columns: number }
 
 /**
- * Some columns of the first layer, and what they see: the cells at these taps (numbers t = row·size + column of the
- * window, ascending, the middle among them), and no others. Rows of the first weights are view after view; those in the
+ * Some columns of the first layer, and what they see: the cells at these taps (their numbers within the
+ * window, row by row and slice by slice, ascending, the middle among them), and no others. Rows of the first weights are view after view; those in the
  * columns of another view are not read, and what is written as their gradient means nothing.
  */
 export type View = Layer & { readonly taps: readonly number[] }
 
+/** Cells along the depth, the height and the width of a volume. A plane is a volume of depth 1, a line a plane of height 1. */
+export type Box = readonly [depth: number, height: number, width: number]
+
 export type Program = {
   readonly batch: number
+  readonly depth: number
   readonly height: number
   readonly width: number
   readonly channels: number
   readonly padding: Padding
   /**
-   * What a cell sees of its size × size neighbourhood: so many depthwise `filters`, given as the input `kernel`, of which
+   * What a cell sees of the window around it, whose sides are odd: so many depthwise `filters`, given as the input `kernel`, of which
    * learned ones get a gradient; or the cells themselves, so that the first layer is a convolution, or several beside each
    * other, one for each of the `views`. Where there are both, the first outputs of the first layer are what the filters
    * make, as it is, in as many columns as whole multiples need; their rows and columns of its weights are not read.
    */
   readonly perception: {
-    readonly size: number
+    readonly window: Box
     readonly filters: number
     readonly learned: boolean
     readonly views: readonly View[]
@@ -77,9 +81,9 @@ export type ProgramRun = {
   readonly steps: number
   /** Two words of a random key for each step. */
   readonly keys: Uint32Array
-  /** And two of one for its noise, if the program has any: the draws of `normal` (src/tensor/ops/random.ts) for `[b,h,w,updated]`. */
+  /** And two of one for its noise, if the program has any: the draws of `normal` (src/tensor/ops/random.ts) for `[b,d,h,w,updated]`. */
   readonly noiseKeys: Uint32Array | null
-  /** Fire masks `[b,h,w]`, uint32, one a step, instead of random ones. */
+  /** Fire masks `[b,d,h,w]`, uint32, one a step, instead of random ones. */
   readonly masks: readonly Handle[] | null
   /** States are returned after these many steps: ascending, without repetition, each in 1 … steps. */
   readonly readouts: readonly number[]
@@ -96,7 +100,7 @@ export type History = { drop(): void }
 /**
  * Runs programs. `inputs` are float32, and packed (src/nca/fused/arrange.ts does it), zeros wherever it says padded:
  *
- *   x        `[b,h,w,c]`
+ *   x        `[b,d,h,w,c]`
  *   kernel   `[filters,taps,d]`, where the perception has filters; channels are padded to d, a whole number of fours
  *   W₁       `[planes·d,columns]`; a plane is what one filter, or one tap of a view, sees
  *   rest     b₁, W₂, b₂ … behind one another: a bias `[columns]`, weights `[columns of the layer before, columns]`

@@ -118,9 +118,9 @@ export type FilterKernelOptions = Placement & {
 
 const filterKernelOptions = keysOf<FilterKernelOptions>({ ...placementKinds, angle: numberFrom() })
 
-/** At which of the nine cells of its window a filter in the plane looks, row by row: where its weight is not 0. */
-export function filterSees(filter: Filter, angle: number): boolean[] {
-  return weights(2, filter, angle).map(v => Math.fround(v) !== 0)
+/** At which of the cells of its window a filter looks, the last axis fastest: where its weight is not 0. */
+export function filterSees(grid: Dimensions, filter: Filter, angle: number): boolean[] {
+  return weights(grid, filter, angle).map(v => Math.fround(v) !== 0)
 }
 
 /**

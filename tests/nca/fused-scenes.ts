@@ -22,13 +22,14 @@ import { paramShapes } from '../../src/nca/rule/parameters.ts'
 import type { Bound, DataParams, DataRule, Perception } from '../../src/nca/rule/types.ts'
 import { alive, inspectStep, rollout } from '../../src/nca/step.ts'
 import type { RolloutOptions } from '../../src/nca/run-options.ts'
-import { filterNames } from '../../src/tensor/filters.ts'
+import { filterNamesOn, type Dimensions } from '../../src/tensor/filters.ts'
 import { foldIn, key } from '../../src/tensor/key.ts'
 import { scope } from '../../src/tensor/lifetime.ts'
 import { dense } from '../../src/tensor/ops/dense.ts'
 import { dilateOn } from '../../src/tensor/ops/grid.ts'
 import { and } from '../../src/tensor/ops/compare.ts'
 import { paddings } from '../../src/backends/window.ts'
+import { sizeOf } from '../../src/tensor/shape.ts'
 import { eachLeaf } from '../../src/tensor/tree.ts'
 import { fire } from '../../src/tensor/ops/fire.ts'
 import { bernoulli, normal, uniform } from '../../src/tensor/ops/random.ts'
@@ -50,18 +51,22 @@ export type Scene = {
   readonly n: number
 }
 
-const sizes = fc.constantFrom<WindowSize>(1, 3, 3, 3, 5, [1, 3], [5, 1])
-const filterParts: fc.Arbitrary<Perception> = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom(...filterNames) },
-  { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 1, max: 3 }), sizes).map(([n, size]) => depthwise(n, { size })) },
+const sizes: Readonly<Record<Dimensions, fc.Arbitrary<WindowSize>>> = {
+  1: fc.constantFrom<WindowSize>(1, 3, 3, 5, [7]),
+  2: fc.constantFrom<WindowSize>(1, 3, 3, 3, 5, [1, 3], [5, 1]),
+  3: fc.constantFrom<WindowSize>(1, 3, 3, [1, 3, 3], [3, 1, 5]),
+}
+const filterParts = (grid: Dimensions): fc.Arbitrary<Perception> => fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(...filterNamesOn[grid]) },
+  { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 1, max: 3 }), sizes[grid]).map(([n, size]) => depthwise(n, { size })) },
 )
 const slopes = fc.constantFrom(0.2, 0.01, 0.7)
 /** A convolution, whose sums are taken as they are or through one of these functions. */
-const convolution = (...all: Activation[]): fc.Arbitrary<Perception> => fc.record({
-  n: fc.integer({ min: 1, max: 11 }), size: sizes, dilation: fc.constantFrom(1, 1, 2), bias: fc.boolean(),
+const convolution = (grid: Dimensions, ...all: Activation[]): fc.Arbitrary<Perception> => fc.record({
+  n: fc.integer({ min: 1, max: 11 }), size: sizes[grid], dilation: fc.constantFrom(1, 1, 2), bias: fc.boolean(),
   activation: fc.constantFrom<Activation[]>('linear', 'linear', ...all), slope: slopes,
 }).map(({ n, ...rest }) => conv(n, { ...rest, dilation: Math.max(...[rest.size].flat()) < 5 ? rest.dilation : 1 }))
-const linear = fc.tuple(fc.integer({ min: 1, max: 11 }), sizes, fc.boolean())
+const linear = (grid: Dimensions): fc.Arbitrary<Perception> => fc.tuple(fc.integer({ min: 1, max: 11 }), sizes[grid], fc.boolean())
   .map(([n, size, bias]) => conv(n, { size, bias }))
 
 const living = fc.record({
@@ -69,15 +74,16 @@ const living = fc.record({
 })
 
 /** Rules of up to 20 channels that see through filters, convolutions, or both. */
-export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
+const rulesOn = (grid: Dimensions): fc.Arbitrary<DataRule> => fc.record({
+  grid: fc.constant(grid),
   channels: fc.record({
     seen: fc.integer({ min: 1, max: 5 }), goal: fc.nat(3), hidden: fc.constantFrom(0, 1, 4, 8, 12),
   }),
   frozen: fc.constantFrom([], [], ['goal'], ['goal', 'hidden'], ['seen']),
   perceive: fc.oneof(
-    { weight: 2, arbitrary: fc.array(filterParts, { minLength: 1, maxLength: 4 }) },
-    { weight: 1, arbitrary: fc.array(convolution(...activations), { minLength: 1, maxLength: 3 }) },
-    { weight: 1, arbitrary: fc.tuple(filterParts, linear, filterParts) },
+    { weight: 2, arbitrary: fc.array(filterParts(grid), { minLength: 1, maxLength: 4 }) },
+    { weight: 1, arbitrary: fc.array(convolution(grid, ...activations), { minLength: 1, maxLength: 3 }) },
+    { weight: 1, arbitrary: fc.tuple(filterParts(grid), linear(grid), filterParts(grid)) },
   ),
   hidden: fc.oneof(
     { weight: 6, arbitrary: fc.integer({ min: 1, max: 20 }).map(n => [n]) },
@@ -107,16 +113,25 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.record({
     })
   })
 
-/**
- * The same, some of them with what the CPU alone runs as a whole: filters beside convolutions that have a function behind
- * them.
- */
-export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
-  rule: fusedRules,
-  mixed: fc.option(fc.tuple(filterParts, convolution(...activations), filterParts, convolution('tanh'))),
-}).map(({ rule, mixed }) => defineRule({ ...rule, perceive: mixed ?? rule.perceive }))
+/** Of planes and lines. */
+export const fusedRules: fc.Arbitrary<DataRule> = fc.oneof(
+  { weight: 5, arbitrary: rulesOn(2) }, { weight: 1, arbitrary: rulesOn(1) },
+)
 
-/** Heights and widths of every kind: tiny, around the ends of 64-bit words, around the cuts between bands of rows. */
+/** Filters beside convolutions that have a function behind them. */
+const mixed = (grid: Dimensions): fc.Arbitrary<Perception[]> =>
+  fc.tuple(filterParts(grid), convolution(grid, ...activations), filterParts(grid), convolution(grid, 'tanh'))
+
+/** Of volumes too, and some of them of what is mixed: what the CPU alone runs as a whole. */
+export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
+  rule: fc.oneof({ weight: 4, arbitrary: fusedRules }, { weight: 1, arbitrary: rulesOn(3) }),
+  parts: fc.option(fc.record({ 1: mixed(1), 2: mixed(2), 3: mixed(3) })),
+}).map(({ rule, parts }) => defineRule({ ...rule, perceive: parts?.[rule.grid] ?? rule.perceive }))
+
+/**
+ * Heights and widths of every kind: tiny, around the ends of 64-bit words, around the cuts between bands of rows. Lines have
+ * the longer of the two, volumes the rows in several slices.
+ */
 export const grids: fc.Arbitrary<[number, number]> = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 })) },
   { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 1, max: 4 }), fc.constantFrom(63, 64, 65, 128, 129)) },
@@ -139,19 +154,23 @@ export function scenesOf(
   return fc.record({
     rule: rules, grid, batch: batches,
     steps: fc.integer({ min: 1, max: longest }),
+    depth: fc.integer({ min: 1, max: 5 }),
     density: fc.constantFrom(0.02, 0.1, 0.1, 0.4, 1),
     masked: fc.boolean(),
     angle: fc.constantFrom(0, 0, 0.7),
     reads: fc.array(fc.boolean(), { minLength: longest, maxLength: longest }),
     n: fc.nat(2 ** 30),
-  }).map(({ rule, grid, batch, steps: wanted, density, masked, angle, reads, n }) => {
-    const [h, w] = grid.map(size => Math.max(size, smallest(rule)))
-    const most = Math.floor(work / (batch * h * w * (rule.update.hidden.reduce((a, b) => a + b) + 1)))
+  }).map(({ rule, grid: [h, w], depth, batch, steps: wanted, density, masked, angle, reads, n }) => {
+    const sizes = { 1: [Math.max(h, w)], 2: [h, w], 3: [depth, Math.ceil(h / depth), w] }[rule.grid]
+    const grid = sizes.map(size => Math.max(size, smallest(rule)))
+    const most = Math.floor(work / (batch * sizeOf(grid) * (rule.update.hidden.reduce((a, b) => a + b) + 1)))
     const steps = Math.max(1, Math.min(wanted, most))
     const readouts = Array.from({ length: steps }, (_, t) => t + 1).filter(t => t === steps || reads[t])
     const given = readouts.map((_, i) => i === readouts.length - 1 || reads[i])
     for (let tries = 0; tries < 30; tries++) {
-      const scene = drawScene(rule, [batch, h, w], { steps, readouts, given, density, masked, angle, n: n + tries })
+      const scene = drawScene(rule, [batch, ...grid], {
+        steps, readouts, given, density, masked, angle: rule.grid === 1 ? 0 : angle, n: n + tries,
+      })
       if (isClear(scene) && !cancels(scene)) return scene
     }
     return null
@@ -169,7 +188,7 @@ function smallest({ padding, perceive }: DataRule): number {
 }
 
 function drawScene(
-  rule: DataRule, [b, h, w]: [number, number, number],
+  rule: DataRule, cells: readonly number[],
   { steps, readouts, given, density, masked, angle, n }: {
     steps: number; readouts: number[]; given: boolean[]; density: number; masked: boolean; angle: number; n: number
   },
@@ -181,19 +200,19 @@ function drawScene(
     return { data: t.toArray(), shape: t.shape }
   })
   const channels = channelCount(rule.channels)
-  const state = [b, h, w, channels]
+  const state = [...cells, channels]
   /** How far weights spread, so that states change by about a half in a step. */
   const spread = (path: string, shape: readonly number[]): number => {
     if (path === `update.w${rule.update.hidden.length + 1}`) return 0.8 / Math.sqrt(shape[0])
     if (path.startsWith('update.w')) return 1 / Math.sqrt(shape[0])
     if (path.startsWith('update') || path.endsWith('bias')) return 0.3
     const part = rule.perceive.filter(isLearned)[Number(path.split('.')[1])]
-    return 1 / Math.sqrt(shape[0] * shape[1] * (part.type === 'conv' ? shape[2] : 1))
+    return 1 / Math.sqrt(sizeOf(shape.slice(0, rule.grid)) * (part.type === 'conv' ? channels : 1))
   }
   const x = host(k => normal(k, state, { std: 0.5 }))
   if (rule.living) {
     const { channel, above } = rule.living
-    const draws = host(k => uniform(k, [b * h * w])).data
+    const draws = host(k => uniform(k, [sizeOf(cells)])).data
     for (let cell = 0; cell < draws.length; cell++) {
       const strong = draws[cell] < density
       const far = 0.05 + Math.abs(x.data[cell * channels + channel])
@@ -206,7 +225,7 @@ function drawScene(
     [path, host(k => normal(k, shape, { std: spread(path, shape) }))] as const)
   return {
     rule, arrays: { x, ...Object.fromEntries(params) }, steps, readouts, angle, n,
-    masks: masked ? Array.from({ length: steps }, () => host(k => bernoulli(k, [b, h, w], rule.fireRate))) : null,
+    masks: masked ? Array.from({ length: steps }, () => host(k => bernoulli(k, cells, rule.fireRate))) : null,
     cotangents: given.map(g => (g ? host(k => normal(k, state)) : null)),
   }
 }
@@ -219,7 +238,7 @@ function isClear(scene: Scene): boolean {
   const kinks = ['relu', 'leakyRelu'].includes(rule.update.activation)
   return scope(() => {
     const { params, x, masks } = placed(scene, defaultBackend, 'float64')
-    const channels = x.shape[3]
+    const channels = x.shape.at(-1)!
     let now = x
     for (let t = 0; t < steps; t++) {
       const k = foldIn(key(n), t)

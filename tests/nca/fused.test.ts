@@ -107,7 +107,7 @@ describe('a fused rollout', () => {
       channels: { alpha: 1, content: 1 }, perceive: ['identity'],
       update: mlp(1, { activation: 'linear' }), living: { channel: 0, above: 0.1 },
     })
-    const run = (rule: DataRule, alpha: number[], fires: number[], shape: [number, number]): number[] => {
+    const run = (rule: DataRule, alpha: number[], fires: number[], shape: number[]): number[] => {
       const on = { backend: whole }
       const update = {
         w1: tensor([[1], [0]], on), b1: tensor([0], on), w2: tensor([[-2, 0]], on), b2: tensor([1, 0], on),
@@ -130,6 +130,13 @@ describe('a fused rollout', () => {
     expect(run(rule, column(6), both(6, 8), [16, 1])).toEqual(only(7))
     expect(run(rule, column(9), both(9, 7), [16, 1])).toEqual(only(8))
     expect(run(rule, column(7), both(7, 9), [16, 1])).toEqual(only(8))
+    // On a line, and where each row is a slice of a volume: the bands meet between slices.
+    expect(run({ ...rule, grid: 1 }, [1, 0, 0, 0], [1, 0, 1, 0], [4])).toEqual([0, 5, 0, 0])
+    const volume = { ...rule, grid: 3 } as const, ring = { ...volume, padding: 'circular' } as const
+    expect(run(volume, column(6), both(6, 8), [16, 1, 1])).toEqual(only(7))
+    expect(run(volume, column(9), both(9, 7), [16, 1, 1])).toEqual(only(8))
+    expect(run(ring, column(0), both(0, 14), [16, 1, 1])).toEqual(only(15))
+    expect(run(volume, column(0), both(0, 14), [16, 1, 1])).toEqual(only(-1))
   })
 
   it('compares with the threshold as the composed one does, at the threshold too', () => {

@@ -8,11 +8,12 @@ import {
   type Tensor,
 } from '../../src/index.ts'
 import { ceilTo } from '../../src/backends/ceil-to.ts'
-import type { Program } from '../../src/backends/program.ts'
+import type { Box, Program } from '../../src/backends/program.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { kernelsOf, type ProgramKernel } from '../../src/backends/webgpu/program/kernels.ts'
 import { divisions } from '../../src/backends/webgpu/program/sizes.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
+import { sizeOf } from '../../src/tensor/shape.ts'
 import { distance } from '../nca/fused-scenes.ts'
 import { long } from '../long.ts'
 import { useDefaultLimits } from './default-limits.ts'
@@ -28,16 +29,16 @@ afterAll(() => gpu.close())
 const most = { storageBuffers: 8, uniformBuffers: 12 - 1, uniform: 65536, storage: 128 * 2 ** 20 }
 
 const programs: fc.Arbitrary<Program> = fc.record({
-  batch: fc.integer({ min: 1, max: 64 }), height: fc.integer({ min: 1, max: 256 }), width: fc.integer({ min: 1, max: 256 }),
+  batch: fc.integer({ min: 1, max: 64 }), depth: fc.constant(1), height: fc.integer({ min: 1, max: 256 }), width: fc.integer({ min: 1, max: 256 }),
   channels: fc.constantFrom(1, 4, 24, 96),
   padding: fc.constantFrom('zero', 'circular', 'reflect', 'replicate'),
   perception: fc.oneof(
     fc.record({
-      size: fc.constantFrom(1, 3, 13), filters: fc.integer({ min: 1, max: 4 }), learned: fc.boolean(), views: fc.constant([]),
+      window: fc.constantFrom<Box>([1, 1, 1], [1, 3, 3], [1, 1, 5], [1, 13, 13]), filters: fc.integer({ min: 1, max: 4 }), learned: fc.boolean(), views: fc.constant([]),
     }),
-    fc.constantFrom(1, 3, 5).map(size => ({
-      size, filters: 0, learned: false,
-      views: [{ taps: Array.from({ length: size ** 2 }, (_, t) => t), outputs: 1, columns: 16, activation: 'relu' as const, slope: 0 }],
+    fc.constantFrom<Box>([1, 1, 1], [1, 3, 3], [1, 1, 5], [1, 5, 5]).map(window => ({
+      window, filters: 0, learned: false,
+      views: [{ taps: Array.from({ length: sizeOf(window) }, (_, t) => t), outputs: 1, columns: 16, activation: 'relu' as const, slope: 0 }],
     })),
   ),
   hidden: fc.array(fc.constantFrom(1, 80, 240, 1024), { maxLength: 3 }),

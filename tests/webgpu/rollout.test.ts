@@ -71,6 +71,21 @@ describe('a fused rollout on WebGPU', () => {
     }), some(0.2))
   })
 
+  it.runIf(long)('is the composed one on lines, and through windows with a side for each axis', async () => {
+    const like = { channels: { a: 3 }, update: mlp(3, { activation: 'tanh' }), fireRate: 0.5, living: { channel: 0, above: 0.1 } } as const
+    const rules = fc.constantFrom(
+      defineRule({ ...like, grid: 1, perceive: ['identity', 'sobelX', depthwise(1, { size: 7 })], padding: 'reflect' }),
+      defineRule({ ...like, grid: 1, perceive: [conv(4, { size: 5, activation: 'tanh' })], padding: 'circular' }),
+      defineRule({ ...like, perceive: [depthwise(2, { size: [1, 7] })], padding: 'replicate' }),
+      defineRule({ ...like, perceive: [conv(4, { size: [5, 1] })], padding: 'reflect' }),
+    )
+    const grid = fc.constantFrom<[number, number]>([5, 17], [7, 33])
+    await fc.assert(fc.asyncProperty(scenesOf({ rules, grid, batches: fc.constantFrom(1, 2) }), async scene => {
+      expect(explain(scene.rule, gpu)).toMatch(/^fused/)
+      expectNear(scene, await fusedOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
+    }), some(0.2))
+  })
+
   it.runIf(long).each([true, false])('is the composed one in the shapes for software (%s) and for hardware', async software => {
     const shaped = backendOn({ ...await openDevice(), software })
     const rules = fc.constantFrom(
@@ -185,6 +200,8 @@ describe('a fused rollout on WebGPU', () => {
     const deep = defineRule({ channels: { a: 1 }, perceive: ['identity'], update: mlp(Array(8).fill(2)) })
     expect(explain(deep, gpu)).toMatch(/^composed of operators, because webgpu runs 8 layers at most, and it has 9: /)
     expect(explain(growingRule, gpu)).toMatch(/^fused: /)
+    const volume = defineRule({ channels: { a: 1 }, grid: 3, perceive: ['identity'], update: mlp(1) })
+    expect(explain(volume, gpu)).toMatch(/^composed of operators, because webgpu runs no volumes as a whole: /)
     expect(explain(wide, gpu)).toMatch(/^composed of operators, because windows may be 13 cells wide on webgpu: /)
     const rule = defineRule({
       channels: { a: 2 }, perceive: ['identity', 'sobelX'], update: mlp(3, { activation: 'tanh', lastStd: 1 }),

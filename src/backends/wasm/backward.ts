@@ -29,12 +29,11 @@ export function backward(s: Sample, { segments, end }: SampleHistory): void {
   const { job, thread, team, planes, each } = s
   const { kernels: k } = thread
   const { layout, program: { width, channels }, readouts } = job
-  const { origin, rowBytes, cellBytes } = layout
+  const { rowsAt, cellBytes } = layout
   const { g } = team.layout
   s.load(end)
   each(band => {
-    const { first, last, shift } = band
-    k.zero(g + shift + first * rowBytes, (last - first + 2 * layout.radius) * rowBytes)
+    k.zero(g + band.part, band.partBytes)
     k.zero(unsettled(s, band), layout.gradientBytes)
     k.zero(settled(s, band), 2 * layout.gradientBytes)
     planes.fill('held', band) // from here on: where the cotangent may differ from zero
@@ -55,7 +54,7 @@ export function backward(s: Sample, { segments, end }: SampleHistory): void {
         each(band => {
           const { first, last, shift } = band
           const given = s.dense(layout.outputs[readout])
-          k.add2d(g + shift + origin, rowBytes, cellBytes, given, first, last, width, channels)
+          k.addRows(g + shift, rowsAt, cellBytes, given, first, last, width, channels)
           planes.fill('held', band)
         })
       }
@@ -66,7 +65,7 @@ export function backward(s: Sample, { segments, end }: SampleHistory): void {
   each(band => settle(s, band))
   if (!job.wantX) return
   each(({ first, last, shift }) =>
-    k.store2d(g + shift + origin, rowBytes, cellBytes, s.dense(layout.gx), first, last, width, channels))
+    k.storeRows(g + shift, rowsAt, cellBytes, s.dense(layout.gx), first, last, width, channels))
 }
 
 /** The gradient of a band: what has been settled of it, and what has not. */
@@ -165,7 +164,7 @@ function throughLayers(
 function spreadHeld({ job: { program, layout }, team, planes, each }: Sample): void {
   if (program.updated.length < program.channels) return each(band => planes.fill('held', band))
   let reached: PlaneName = 'act'
-  for (let r = 0; r < layout.radius; r++) {
+  for (let r = 0; r < layout.reach; r++) {
     const [from, to]: PlaneName[] = [reached, reached === 'next' ? 'post' : 'next']
     if (r > 0) team.barrier()
     each(band => planes.dilate(to, from, band))

@@ -1,24 +1,30 @@
 /**
  * Bands of rows, and the cells at their borders.
  *
- * A sample is cut into bands of rows. How many depends on the batch only, never on the number of threads: weight
- * gradients are summed per sample and band, then in order, so that results are the same bits for any number of threads.
+ * The rows of a volume are counted through, slice after slice; a plane has one slice. A sample is cut into bands of rows.
+ * How many depends on the batch only, never on the number of threads: weight gradients are summed per sample and band, then
+ * in order, so that results are the same bits for any number of threads.
  *
  * Filters read beyond the grid, so a state has a ring around it, whose cells repeat cells of the grid (or are zero).
  * Backward, each band adds to a cotangent of its own, which reaches beyond the band on every side: its halo. What has
  * gathered in the halo is then folded back onto the cells that it stands for, of whatever band.
  */
+import type { Box } from '../program.ts'
 import { wrap, type Padding } from '../window.ts'
 
-/** A grid in memory: `origin` is the offset of cell (0, 0), and the filters reach `radius` cells far. */
+/** A grid in memory. */
 export type GridMemory = {
-  readonly height: number
-  readonly width: number
+  readonly size: Box
   readonly padding: Padding
-  readonly radius: number
-  readonly origin: number
-  readonly rowBytes: number
-  readonly cellBytes: number
+  /** How many cells far the filters reach along each axis: so wide is the ring. */
+  readonly reach: Box
+  /** Bytes from one slice, row and cell to the next. */
+  readonly strides: Box
+}
+
+/** Where a cell of the grid or of the ring around it is. */
+export function offsetIn({ reach, strides }: GridMemory, place: Box): number {
+  return place.reduce((sum, at, axis) => sum + (at + reach[axis]) * strides[axis], 0)
 }
 
 /** The rows of a band, and the offsets at its borders. */
@@ -27,6 +33,9 @@ export type Border = {
   readonly last: number
   /** What to add to an offset in a state to get that of the same cell in this band's part of the cotangent. */
   readonly shift: number
+  /** Where in the cotangent that part is, with its halo, and its bytes. */
+  readonly part: number
+  readonly partBytes: number
   /** Pairs of offsets: cells of the ring that mirror cells of this band. */
   readonly ring: number[]
   /** Cells of its cotangent that stand for cells of other bands or across the border, to be cleared in each step. */
@@ -37,47 +46,60 @@ export type Border = {
 
 /** The bands of a grid in a batch of so many samples, and the bytes of the cotangent of all of them. */
 export function bordersOf(batch: number, grid: GridMemory): { bands: Border[]; cotangentBytes: number } {
-  const { height, radius, rowBytes, origin, cellBytes } = grid
-  const cuts = bandCuts(batch, height)
+  const [depth, height, width] = grid.size
+  const rows = depth * height, cuts = bandCuts(batch, rows)
+  const offset = (row: number, x: number): number => offsetIn(grid, [Math.floor(row / height), row % height, x])
+  const before = offset(0, 0)
   let cotangentBytes = 0
   const bands = cuts.map((first, i): Border => {
-    const last = cuts[i + 1] ?? height
-    const shift = cotangentBytes - first * rowBytes
-    cotangentBytes += (last - first + 2 * radius) * rowBytes
-    return { first, last, shift, ring: [], halo: [], fold: [] }
+    const last = cuts[i + 1] ?? rows
+    const part = cotangentBytes, partBytes = offset(last - 1, width) - offset(first, 0) + 2 * before
+    cotangentBytes += partBytes
+    return { first, last, shift: part + before - offset(first, 0), part, partBytes, ring: [], halo: [], fold: [] }
   })
-  const bandOf = (y: number): Border => bands.findLast(({ first }) => first <= y)!
-  const offset = (y: number, x: number): number => origin + y * rowBytes + x * cellBytes
-  around(grid, 0, height, (y, x, sy, sx) => bandOf(sy).ring.push(offset(y, x), offset(sy, sx)))
+  const bandOf = (row: number): Border => bands.findLast(({ first }) => first <= row)!
+  around(grid, 0, rows, (at, row, x) => bandOf(row).ring.push(at, offset(row, x)))
   for (const { first, last, shift, halo } of bands) {
-    around(grid, first, last, (y, x, sy, sx) => {
-      const owner = bandOf(sy)
-      halo.push(offset(y, x) + shift)
-      owner.fold.push(offset(sy, sx) + owner.shift, offset(y, x) + shift)
+    around(grid, first, last, (at, row, x) => {
+      const owner = bandOf(row)
+      halo.push(at + shift)
+      owner.fold.push(offset(row, x) + owner.shift, at + shift)
     })
   }
   return { bands, cotangentBytes }
 }
 
 /** First rows of the bands. Small batches are cut into more, so that many threads can share a sample. */
-function bandCuts(batch: number, height: number): number[] {
-  const bands = Math.max(1, Math.min(Math.ceil(16 / batch), Math.floor(height / 8)))
-  return Array.from({ length: bands }, (_, i) => Math.floor(i * height / bands))
+function bandCuts(batch: number, rows: number): number[] {
+  const bands = Math.max(1, Math.min(Math.ceil(16 / batch), Math.floor(rows / 8)))
+  return Array.from({ length: bands }, (_, i) => Math.floor(i * rows / bands))
 }
 
-/** Visits the cells around rows first … last − 1 that stand for a cell of the grid, with that cell. */
+/**
+ * Visits the cells around rows first … last − 1, as far as filters reach, that stand for a cell of the grid: their offset,
+ * and that cell's row and place in it.
+ */
 function around(
-  { height, width, padding, radius }: GridMemory, first: number, last: number,
-  visit: (y: number, x: number, sourceY: number, sourceX: number) => void,
+  grid: GridMemory, first: number, last: number, visit: (offset: number, row: number, x: number) => void,
 ): void {
-  const sides = [[-radius, 0], [width, width + radius]], all = [[-radius, width + radius]]
-  for (let y = first - radius; y < last + radius; y++) {
-    const sourceY = wrap(y, height, padding)
-    if (sourceY < 0) continue
-    for (const [from, to] of y >= first && y < last ? sides : all) {
-      for (let x = from; x < to; x++) {
-        const sourceX = wrap(x, width, padding)
-        if (sourceX >= 0) visit(y, x, sourceY, sourceX)
+  const { size: [depth, height, width], padding, reach: [deep, high, wide] } = grid
+  const within = (z: number, y: number, from: number, to: number): boolean =>
+    z >= 0 && z < depth && Math.min(height, to) > Math.max(0, from)
+    && z * height + Math.max(0, from) < last && z * height + Math.min(height, to) > first
+  const reached = (z: number, y: number): boolean =>
+    Array.from({ length: 2 * deep + 1 }, (_, i) => z + i - deep).some(near => within(near, y, y - high, y + high + 1))
+  const sides = [[-wide, 0], [width, width + wide]], all = [[-wide, width + wide]]
+  for (let z = Math.floor(first / height) - deep; z <= Math.floor((last - 1) / height) + deep; z++) {
+    const sourceZ = wrap(z, depth, padding)
+    if (sourceZ < 0) continue
+    for (let y = -high; y < height + high; y++) {
+      const sourceY = wrap(y, height, padding)
+      if (sourceY < 0 || !reached(z, y)) continue
+      for (const [from, to] of within(z, y, y, y + 1) ? sides : all) {
+        for (let x = from; x < to; x++) {
+          const sourceX = wrap(x, width, padding)
+          if (sourceX >= 0) visit(offsetIn(grid, [z, y, x]), sourceZ * height + sourceY, sourceX)
+        }
       }
     }
   }

@@ -25,12 +25,11 @@ import type { CacheEntry } from './cache.ts'
 export function forward(s: Sample): SampleHistory | null {
   const { job, thread, team, each } = s
   const { layout, program: { width, channels }, steps, segment, readouts } = job
-  const { origin, rowBytes, cellBytes } = layout
-  const x = team.layout.x + origin
+  const { rowsAt, cellBytes } = layout, { x } = team.layout
   s.clear()
   each(band => {
     const { first, last } = band
-    thread.kernels.load2d(x, rowBytes, cellBytes, s.dense(layout.input), first, last, width, channels)
+    thread.kernels.loadRows(x, rowsAt, cellBytes, s.dense(layout.input), first, last, width, channels)
     s.arrived(band)
   })
   team.barrier()
@@ -44,7 +43,7 @@ export function forward(s: Sample): SampleHistory | null {
     const out = layout.outputs[readouts.indexOf(t + 1)]
     if (out !== undefined) {
       each(({ first, last }) =>
-        thread.kernels.store2d(x, rowBytes, cellBytes, s.dense(out), first, last, width, channels))
+        thread.kernels.storeRows(x, rowsAt, cellBytes, s.dense(out), first, last, width, channels))
     }
     if (!log) continue
     // All threads of a team must do the same, since they have to run these steps again together.
@@ -95,9 +94,9 @@ function drawFire({ job, thread: { kernels: k }, team, number, planes }: Sample,
       keys[2 * t + 1], number, threshold)
   } else planes.copy('fire', 'near', band)
   if (!inputMask) return
-  const { words, origin, rowBytes, cellBytes } = layout
+  const { words, rowsAt, cellBytes } = layout
   k.strong(team.layout.planes.undecided, band.first, band.last, width, words,
-    team.layout.x + origin + 4 * inputMask.channel, rowBytes, cellBytes, inputMask.above)
+    team.layout.x + 4 * inputMask.channel, rowsAt, cellBytes, inputMask.above)
   planes.and('fire', 'fire', 'undecided', band)
 }
 
@@ -125,20 +124,20 @@ function computeChanges(s: Sample, t: number, band: Band, hiddenBytes: number): 
  * that a step that is run again has the same; it is a constant, and owes nothing to the derivative.
  */
 function disturb({ job, thread, team, number }: Sample, t: number, changed: 'act' | 'ring', band: Band, rows: number): void {
-  const { program: { noise, height, width, updated }, layout: { words, changeStride, cellBytes, keep, erfinv }, noiseKeys } = job
+  const { program: { noise, depth, height, width, updated }, layout: { words, changeStride, cellBytes, keep, erfinv }, noiseKeys } = job
   if (noise === null) return
   const own = updated.length
   thread.kernels.disturb(team.layout.planes[changed], band.first, band.last, width, words, rows, changeStride, cellBytes, keep,
-    own, noiseKeys![2 * t], noiseKeys![2 * t + 1], number * height * width * own, noise, erfinv)
+    own, noiseKeys![2 * t], noiseKeys![2 * t + 1], number * depth * height * width * own, noise, erfinv)
 }
 
 /** Corrects `next` for the changes, in `rows`, of the cells of a plane. */
 function strongAfter({ job, thread, team }: Sample, changed: 'act' | 'ring', band: Band, rows: number): void {
-  const { words, origin, rowBytes, cellBytes, changeStride } = job.layout
+  const { words, rowsAt, cellBytes, changeStride } = job.layout
   const { channel, above } = job.program.living!
   const { x, planes } = team.layout
-  thread.kernels.strongAfter(planes.next, planes[changed], band.first, band.last, words, x + origin + 4 * channel,
-    rowBytes, cellBytes, rows + 4 * channel, changeStride, above)
+  thread.kernels.strongAfter(planes.next, planes[changed], band.first, band.last, words, x + 4 * channel,
+    rowsAt, cellBytes, rows + 4 * channel, changeStride, above)
 }
 
 /** Finds `life`, looking at the dead neighbours of cells that would die. */
@@ -172,11 +171,11 @@ function decideLife(s: Sample, t: number): void {
 /** Lets cells grow and die, keeps them within bounds, and logs their old values. */
 function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
   const { job: { layout, program: { living, bound } }, thread: { kernels: k, store, bytes }, team, planes } = s
-  const { words, origin, rowBytes, cellBytes, changeStride } = layout
+  const { words, rowsAt, cellBytes, changeStride } = layout
   const { x, planes: all } = team.layout
   const rows = s.rowsOf(band), cells = planes.listOf(band)
   planes.andNot('kill', 'held', 'life', band)
-  const grown = k.grow(all.act, all.life, band.first, band.last, words, x + origin, rowBytes, cellBytes, rows,
+  const grown = k.grow(all.act, all.life, band.first, band.last, words, x, rowsAt, cellBytes, rows,
     changeStride, layout.keep)
   const killed = planes.list('kill', band)
   k.gather(x, cells, killed, cellBytes, rows + grown * cellBytes, cellBytes, layout.none)

@@ -15,13 +15,13 @@ export type Kernels = {
   andNot(to: number, a: number, b: number, words: number): void
   or(to: number, a: number, b: number, words: number): void
   fill(to: number, first: number, last: number, width: number, words: number): void
-  dilate(from: number, to: number, first: number, last: number, height: number, width: number, words: number,
+  dilate(from: number, to: number, first: number, last: number, depth: number, height: number, width: number, words: number,
     wrap: number): void
-  list(plane: number, first: number, last: number, words: number, origin: number, rowBytes: number, cellBytes: number,
+  list(plane: number, first: number, last: number, words: number, rowsAt: number, cellBytes: number,
     to: number): number
-  strong(to: number, first: number, last: number, width: number, words: number, channel: number, rowBytes: number,
+  strong(to: number, first: number, last: number, width: number, words: number, channel: number, rowsAt: number,
     cellBytes: number, above: number): void
-  strongAfter(to: number, rows: number, first: number, last: number, words: number, channel: number, rowBytes: number,
+  strongAfter(to: number, rows: number, first: number, last: number, words: number, channel: number, rowsAt: number,
     cellBytes: number, change: number, stride: number, above: number): void
   fire(to: number, near: number, first: number, last: number, width: number, words: number, k0: number, k1: number,
     sample: number, threshold: number): void
@@ -38,13 +38,13 @@ export type Kernels = {
   gather(x: number, cells: number, count: number, cellBytes: number, rows: number, stride: number, keep: number): void
   put(x: number, cells: number, count: number, cellBytes: number, rows: number): void
   erase(x: number, cells: number, count: number, cellBytes: number, keep: number): void
-  grow(rows: number, alive: number, first: number, last: number, words: number, x: number, rowBytes: number,
+  grow(rows: number, alive: number, first: number, last: number, words: number, x: number, rowsAt: number,
     cellBytes: number, change: number, stride: number, keep: number): number
   copyPairs(x: number, pairs: number, count: number, cellBytes: number): void
   addPairs(x: number, pairs: number, count: number, cellBytes: number): void
-  load2d: Rows
-  store2d: Rows
-  add2d: Rows
+  loadRows: Rows
+  storeRows: Rows
+  addRows: Rows
   copyRows(to: number, toStride: number, from: number, fromStride: number, rows: number, bytes: number,
     end: number): void
   zero(from: number, bytes: number): void
@@ -72,7 +72,7 @@ type Depthwise = (x: number, cells: number, count: number, taps: number, offsets
 type Perceive = (x: number, cells: number, count: number, filters: number, counts: number, taps: number,
   weights: number, cellBytes: number, y: number, stride: number) => void
 
-type Rows = (x: number, rowBytes: number, cellBytes: number, dense: number, first: number, last: number, width: number,
+type Rows = (x: number, rowsAt: number, cellBytes: number, dense: number, first: number, last: number, width: number,
   channels: number) => void
 
 /** Activations by number, as `assembly/activation.ts` has them. */

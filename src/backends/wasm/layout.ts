@@ -12,10 +12,10 @@
  *   threads    of each thread: one block of rows on its way through the layers
  */
 import { central, tail } from '../erfinv.ts'
-import type { Program } from '../program.ts'
+import type { Box, Program } from '../program.ts'
 import { ceilTo } from '../ceil-to.ts'
 import { Arena, cacheOf, type Table } from './arena.ts'
-import { bordersOf, type Border, type GridMemory } from './borders.ts'
+import { bordersOf, offsetIn, type Border, type GridMemory } from './borders.ts'
 import { activations } from './kernels.ts'
 
 /** Rows of cells that go through the layers at once, so that they stay in cache. */
@@ -89,14 +89,13 @@ export type BlockLayout = { readonly y: number; readonly hidden: number; readonl
 export type Layout = {
   readonly bytes: number
   readonly channels: number
-  /** How far the filters reach, and the width of the ring around a state. */
-  readonly radius: number
+  /** How far the filters reach along the axis along which they reach furthest. */
+  readonly reach: number
   readonly cellBytes: number
-  readonly rowBytes: number
   readonly words: number
   readonly planeRow: number
-  /** Offset of cell (0, 0) in a state. */
-  readonly origin: number
+  /** The table of the offsets in a state at which its rows begin. */
+  readonly rowsAt: number
   readonly stateBytes: number
   readonly filters: number
   readonly counts: number
@@ -129,11 +128,10 @@ export type Layout = {
 }
 
 /** A tap of a filter: where it looks, and its weight for each channel. */
-export type Tap = { readonly dy: number; readonly dx: number; readonly weights: Float32Array }
+export type Tap = { readonly away: Box; readonly weights: Float32Array }
 
 export type LayoutOptions = {
   readonly filters: readonly (readonly Tap[])[]
-  readonly radius: number
   readonly readouts: number
   /** Steps with explicit fire masks. */
   readonly maskSteps: number
@@ -147,27 +145,29 @@ export type LayoutOptions = {
 
 /** Lays the arena out, and returns the tables that must be written into it. */
 export function layOut(program: Program, options: LayoutOptions): { layout: Layout; tables: readonly Table[] } {
-  const { batch, height, width, channels, padding, updated, bound } = program
-  const { filters, radius, readouts, maskSteps, backward, wantX, teams, threads, cacheBytes } = options
+  const { batch, depth, height, width, channels, padding, updated, bound } = program
+  const { filters, readouts, maskSteps, backward, wantX, teams, threads, cacheBytes } = options
   const arena = new Arena(cacheOf(threads, cacheBytes))
   const take = (bytes: number): number => arena.take(bytes)
 
   const cellBytes = 4 * ceilTo(channels, 4)
-  const rowBytes = (width + 2 * radius) * cellBytes
-  const stateBytes = (height + 2 * radius) * rowBytes
-  const origin = radius * rowBytes + radius * cellBytes
+  const reach = program.perception.window.map(size => (size - 1) / 2) as unknown as Box
+  const rowBytes = (width + 2 * reach[2]) * cellBytes, sliceBytes = (height + 2 * reach[1]) * rowBytes
+  const grid = { size: [depth, height, width], padding, reach, strides: [sliceBytes, rowBytes, cellBytes] } as const
+  const stateBytes = (depth + 2 * reach[0]) * sliceBytes
+  const rows = depth * height
   const words = Math.ceil(width / 64)
   const planeRow = 8 * words
-  const maskBytes = height * planeRow
+  const maskBytes = rows * planeRow
   const changeStride = 4 * ceilTo(channels, 8)
-  const samples = batch * height * width * channels * 4
+  const samples = batch * rows * width * channels * 4
 
   const taps = filters.flat()
   const { layers, gradientBytes } = layLayers(arena, program, filters.length * cellBytes / 4, taps.length * cellBytes)
   // Going back, products write whole eights of what they read.
   const last = layers[0].products.at(-1)!
   const yStride = 4 * ceilTo(last.row + ceilTo(last.inputs, 8), 8)
-  const { bands: borders, cotangentBytes } = bordersOf(batch, { height, width, padding, radius, origin, rowBytes, cellBytes })
+  const { bands: borders, cotangentBytes } = bordersOf(batch, grid)
   const { bands, rowsBytes } = layBands(arena, borders, {
     width, planeRow, rowOfCell: changeStride + (bound ? cellBytes : 0),
   })
@@ -177,10 +177,11 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
   const hiddenBytes = layers.slice(0, -1).reduce((sum, { columns }) => sum + columns * 4, 0) * blockRows
   const widest = 4 * blockRows * Math.max(...layers.map(({ columns }) => columns), yStride / 4)
   const layout = {
-    channels, radius, cellBytes, rowBytes, words, planeRow, origin, stateBytes, yStride, changeStride, layers, bands,
+    channels, reach: Math.max(...reach), cellBytes, words, planeRow, stateBytes, yStride, changeStride, layers, bands,
     filters: filters.length,
     counts: arena.table(filters.map(filter => filter.length)),
-    taps: arena.table(taps.map(({ dy, dx }) => (dy * rowBytes + dx * cellBytes) >>> 0)),
+    taps: arena.table(taps.map(({ away }) => away.reduce((sum, cells, axis) => sum + cells * grid.strides[axis], 0) >>> 0)),
+    rowsAt: arena.table(Array.from({ length: rows }, (_, row) => offsetIn(grid, [Math.floor(row / height), row % height, 0]))),
     tapWeights: take(taps.length * cellBytes),
     keep: arena.table(frozen),
     none: arena.table(frozen.map(() => 0)),
@@ -196,7 +197,7 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
       x: take(stateBytes),
       g: backward ? take(cotangentBytes) : 0,
       gradients: backward ? take(bands.length * gradientBytes) : 0,
-      list: take(height * width * 4),
+      list: take(rows * width * 4),
       rows: take(rowsBytes),
       planes: Object.fromEntries(planeNames.map(name => [name, take(maskBytes)])) as Record<PlaneName, number>,
     })),
@@ -242,17 +243,17 @@ function layLayers(
 
 /** The bands: tables of their borders, and where their rows of changes lie behind one another. */
 function layBands(
-  arena: Arena, borders: readonly Border[], { width, planeRow, rowOfCell }: Pick<GridMemory, 'width'> & {
-    planeRow: number; rowOfCell: number
+  arena: Arena, borders: readonly Border[], { width, planeRow, rowOfCell }: {
+    width: number; planeRow: number; rowOfCell: number
   },
 ): { bands: Band[]; rowsBytes: number } {
   let rowsBytes = 0
-  const bands = borders.map(({ first, last, shift, ring, halo, fold }): Band => {
+  const bands = borders.map(({ first, last, shift, part, partBytes, ring, halo, fold }): Band => {
     const planes = ceilTo(3 * (last - first) * planeRow, 64)
     const rows = rowsBytes + planes
     rowsBytes = rows + ((last - first) * width + 4) * rowOfCell
     return {
-      first, last, shift, rows,
+      first, last, shift, part, partBytes, rows,
       ring: arena.table(ring), ringCount: ring.length / 2,
       halo: arena.table(halo), haloCount: halo.length,
       fold: arena.table(fold), foldCount: fold.length / 2,

@@ -26,9 +26,11 @@ export function partsOf({ perception }: Program, [x, ...others]: readonly Float3
 
 /** The taps of each filter, then those of each view, each as a filter. Fixed filters do without those of weight zero. */
 export function filtersOf({ perception, channels }: Program, kernel: Float32Array | null): Tap[][] {
-  const { size, filters, learned, views } = perception, r = Math.floor(size / 2)
+  const { window: [deep, high, wide], filters, learned, views } = perception
   const padded = ceilTo(channels, 4)
-  const cells = Array.from({ length: size * size }, (_, t) => ({ dy: Math.floor(t / size) - r, dx: t % size - r }))
+  const cells = Array.from({ length: deep * high * wide }, (_, t) => ({
+    away: [Math.floor(t / (high * wide)) - (deep >> 1), Math.floor(t / wide) % high - (high >> 1), t % wide - (wide >> 1)] as const,
+  }))
   const own = Array.from({ length: filters }, (_, f) => cells.map((at, t): Tap => {
     const from = (f * cells.length + t) * padded
     return { ...at, weights: kernel!.subarray(from, from + padded) }
@@ -58,13 +60,13 @@ export function packLayers(floats: Float32Array, { layers }: Layout, { w1, rest 
 
 /** Fire masks as planes of bits. */
 export function packMasks(
-  words: Uint32Array, layout: Layout, { batch, height, width }: Program, masks: readonly Uint32Array[],
+  words: Uint32Array, layout: Layout, { batch, depth, height, width }: Program, masks: readonly Uint32Array[],
 ): void {
   masks.forEach((mask, t) => {
     for (let b = 0, i = 0; b < batch; b++) {
       const plane = (layout.masks + (t * batch + b) * layout.maskBytes) / 4
       words.fill(0, plane, plane + layout.maskBytes / 4)
-      for (let y = 0; y < height; y++) {
+      for (let y = 0; y < depth * height; y++) {
         const row = plane + y * layout.planeRow / 4
         for (let x = 0; x < width; x++, i++) if (mask[i] !== 0) words[row + (x >> 5)] |= 1 << (x & 31)
       }

@@ -26,7 +26,7 @@ export type Planes = {
   move(to: number, from: number, band: Band): void
   /** Sets all bits. */
   fill(to: PlaneName, band: Band): void
-  /** The 3×3 neighbourhood. It reads a row of the bands above and below. */
+  /** The neighbourhood, one cell far along every axis. It reads rows of other bands. */
   dilate(to: PlaneName, from: PlaneName, band: Band): void
   /** Lists the set cells of a band at `to`, by default at the band's own place; returns how many. */
   list(name: PlaneName, band: Band, to?: number): number
@@ -35,8 +35,8 @@ export type Planes = {
 }
 
 export function planesOf(k: Kernels, program: Program, layout: Layout, team: TeamLayout): Planes {
-  const { height, width, padding } = program
-  const { words, planeRow, origin, rowBytes, cellBytes } = layout
+  const { depth, height, width, padding } = program
+  const { words, planeRow, rowsAt, cellBytes } = layout
   const { planes } = team
   const wrap = +(padding === 'circular')
   const at = (name: PlaneName, band: Band): number => planes[name] + band.first * planeRow
@@ -52,9 +52,9 @@ export function planesOf(k: Kernels, program: Program, layout: Layout, team: Tea
     move: (to, from, band) => k.and(to, from, from, count(band)),
     fill: (to, { first, last }) => k.fill(planes[to], first, last, width, words),
     dilate: (to, from, { first, last }) =>
-      k.dilate(planes[from], planes[to], first, last, height, width, words, wrap),
+      k.dilate(planes[from], planes[to], first, last, depth, height, width, words, wrap),
     list: (name, band, to = listOf(band)) =>
-      k.list(planes[name], band.first, band.last, words, origin, rowBytes, cellBytes, to),
+      k.list(planes[name], band.first, band.last, words, rowsAt, cellBytes, to),
     listOf,
   }
 }

@@ -58,14 +58,13 @@ export function wasmRunner(
     options: { history: TeamHistory; keep: boolean; cotangents: readonly (Float32Array | null)[]; wantX: boolean },
   ): { layout: Layout; memory: WebAssembly.Memory } {
     const { threads, memory, cacheBytes, work } = options.history.team
-    const { batch, height, width } = program
+    const { batch, depth, height, width } = program
     const parts = partsOf(program, inputs)
     const filters = filtersOf(program, parts.kernel)
-    const radius = Math.floor(program.perception.size / 2)
     // One sample a thread where that keeps all of them busy; otherwise all of them on each sample.
     const alone = threads === 1 || batch % threads === 0 || batch >= 4 * threads
     const { layout, tables } = layOut(program, {
-      filters, radius, readouts: run.readouts.length, maskSteps: run.masks?.length ?? 0,
+      filters, readouts: run.readouts.length, maskSteps: run.masks?.length ?? 0,
       backward: direction === 'backward', wantX: options.wantX, teams: alone ? threads : 1, threads, cacheBytes,
     })
     reserve(memory, layout.bytes)
@@ -84,7 +83,7 @@ export function wasmRunner(
       againBytes: Math.max(hiddenShare(allowed, threads), leastCache), keep: options.keep,
       cotangents: options.cotangents.map(g => g !== null), wantX: options.wantX,
     }
-    const order = direction === 'forward' ? byCost(program, parts.x, batch, height * width) : []
+    const order = direction === 'forward' ? byCost(program, parts.x, batch, depth * height * width) : []
     try {
       work({ do: direction, job, history: options.history.number, order })
     } catch (error) {
@@ -96,7 +95,7 @@ export function wasmRunner(
   }
 
   const runner: WasmRunner = {
-    features: ['filters beside views'],
+    features: ['filters beside views', 'volumes'],
     mostLayers: Infinity,
     widestWindow: Infinity,
     multiples: { hidden: 8, last: 8 },

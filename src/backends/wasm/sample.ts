@@ -107,7 +107,7 @@ export type Sample = {
   each(work: (band: Band, i: number) => void): void
   /** Room for the changes of a band's cells, or for their old values. */
   rowsOf(band: Band): number
-  /** This sample in a dense array `[b,h,w,c]`. */
+  /** This sample in a dense array `[b,d,h,w,c]`. */
   dense(array: number): number
   /** Mirrors the cells of a band in the ring around the grid. */
   updateRing(band: Band): void
@@ -122,8 +122,8 @@ export type Sample = {
 export function openSample(job: Job, thread: Thread, team: Team, number: number): Sample {
   const { program, layout } = job
   const { kernels: k, store, bytes, block } = thread
-  const { height, width, channels, living, updated } = program
-  const { words, origin, rowBytes, cellBytes } = layout
+  const { depth, height, width, channels, living, updated } = program
+  const { words, rowsAt, cellBytes } = layout
   const { x } = team.layout
   const planes = planesOf(k, program, layout, team.layout)
   const bands = layout.bands.filter((_, i) => i % team.size === team.index)
@@ -143,14 +143,14 @@ export function openSample(job: Job, thread: Thread, team: Team, number: number)
   function arrived(band: Band): void {
     updateRing(band)
     if (!living) return
-    k.strong(team.layout.planes.strong, band.first, band.last, width, words, x + origin + 4 * living.channel, rowBytes,
+    k.strong(team.layout.planes.strong, band.first, band.last, width, words, x + 4 * living.channel, rowsAt,
       cellBytes, living.above)
   }
 
   return {
     job, thread, team, number, planes, bands, each, rowsOf, updateRing, clear, arrived,
     blocks: blocksOf(k, program, layout, block),
-    dense: array => array + number * height * width * channels * 4,
+    dense: array => array + number * depth * height * width * channels * 4,
     save: () => bands.map(band => {
       const count = planes.list(present, band)
       k.gather(x, planes.listOf(band), count, cellBytes, rowsOf(band), cellBytes, layout.none)

@@ -3,7 +3,7 @@
  * owed to the parameters follows by their adjoints.
  */
 import { ceilTo } from '../../backends/ceil-to.ts'
-import type { Applied, Layer, Program, View } from '../../backends/program.ts'
+import type { Applied, Box, Layer, Program, View } from '../../backends/program.ts'
 import { add, mul } from '../../tensor/ops/arithmetic.ts'
 import { concat } from '../../tensor/ops/concat.ts'
 import { zeros } from '../../tensor/ops/create.ts'
@@ -14,6 +14,7 @@ import { pad, slice } from '../../tensor/ops/pad-slice.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { sum } from '../../tensor/ops/sum.ts'
 import { transpose } from '../../tensor/ops/transpose.ts'
+import { sizeOf } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Activation, MlpParams } from '../mlp.ts'
 import { filtersKernel, joined, within } from '../perceive.ts'
@@ -21,7 +22,7 @@ import { isLearned } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../rule/channels.ts'
 import { perceptionSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../rule/types.ts'
-import { isConvolution, isLinear, seesWindow, sumOf, tapsOf, windowSize } from './sight.ts'
+import { inThree, isConvolution, isLinear, seesWindow, sumOf, tapsOf, tapsWithin, windowOf } from './sight.ts'
 
 /**
  * The program of a rule from states like `x` `[b,h,w,c]`, for one that can be fused (`eligible.ts`), and its inputs beside
@@ -39,7 +40,7 @@ export function arrange(
     folded,
     inputsOf: params => {
       const { w1, b1 } = params.update
-      const filters = squareFilters(rule, params, { angle, like: x })
+      const filters = wideFilters(rule, params, { angle, like: x })
       const further = furtherLayers(rule, params.update)
       const first: Layers = !seesWindow(rule) ? [[w1, b1]]
         : folded ? [foldedLayer(rule, params, views[0].taps, filters)]
@@ -50,9 +51,9 @@ export function arrange(
 }
 
 /** The kernel of all filters, as large as the window of the rule, or null where it has none. */
-function squareFilters(rule: DataRule, params: DataParams, options: { angle: number; like: Tensor }): Tensor | null {
-  const filters = filtersKernel(rule, params, options), size = windowSize(rule)
-  return filters && within([size, size], filters)
+function wideFilters(rule: DataRule, params: DataParams, options: { angle: number; like: Tensor }): Tensor | null {
+  const filters = filtersKernel(rule, params, options)
+  return filters && within(windowOf(rule).slice(-rule.grid), filters)
 }
 
 /** The layers of a program: weights `[inputs, outputs]` and biases, as the parameters have them. */
@@ -62,7 +63,7 @@ type Layers = readonly (readonly [w: Tensor, b: Tensor])[]
  * What runners read (`ProgramRunner`): channels in whole fours, filter by filter or tap by tap; an output of the last
  * layer for every channel, zero for those that never change; and all but the first weights in one array.
  *
- * @param kernel `[k,k,c,F]`, or null where there are no filters
+ * @param kernel `[…,c,F]`, or null where there are no filters
  * @param given the layers, of which the first reads c·F perceptions, or, where there are views, the window as `[taps·c]`
  */
 function packed({ channels, layers, updated, perception: { views, filters: own } }: Program, kernel: Tensor | null, given: Layers): Tensor[] {
@@ -80,7 +81,7 @@ function packed({ channels, layers, updated, perception: { views, filters: own }
   const planes = views.length > 0 && own > 0 ? pad(window, [[own, 0], [0, 0], [0, 0]]) : window
   const rest = further.flatMap(([w, b], i) => (
     [reshape(extend(columns(w, i + 1), 0, layers[i].columns), [-1]), columns(b, i + 1)]))
-  const filters = kernel && transpose(reshape(kernel, [-1, channels, kernel.shape[3]]), [2, 0, 1])
+  const filters = kernel && transpose(reshape(kernel, [-1, channels, kernel.shape.at(-1)!]), [2, 0, 1])
   return [
     ...(filters ? [inFours(filters, 2)] : []),
     reshape(planes, [-1, layers[0].columns]),
@@ -122,7 +123,8 @@ function viewsOf(rule: DataRule, angle: number, folded: boolean, multiple: numbe
 }
 
 function programOf(rule: DataRule, x: Tensor, folded: boolean, views: readonly View[]): Program {
-  const [batch, height, width, channels] = x.shape
+  const [batch, channels] = [x.shape[0], x.shape.at(-1)!]
+  const [depth, height, width] = inThree(x.shape.slice(1, -1))
   const { multiples } = x.backend.runner!
   const layer = (outputs: number, multiple: number, part: Parameters<typeof appliedBy>[0]): Layer =>
     ({ outputs, columns: ceilTo(outputs, multiple), ...appliedBy(part) })
@@ -131,9 +133,9 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, views: readonly V
   const copied = ceilTo(perceived / channels * ceilTo(channels, 4), multiples.hidden)
   const viewed = copied + views.reduce((sum, { columns }) => sum + columns, 0)
   return {
-    batch, height, width, channels,
+    batch, depth, height, width, channels,
     padding: rule.padding,
-    perception: { size: windowSize(rule), filters: perceived / channels, learned: filters.some(isLearned), views },
+    perception: { window: windowOf(rule), filters: perceived / channels, learned: filters.some(isLearned), views },
     layers: [
       ...(views.length > 0 && !folded ? [copied === 0 && views.length === 1 ? views[0] : layer(viewed, 1, views[0])] : []),
       ...rule.update.hidden.map(outputs => layer(outputs, multiples.hidden, rule.update)),
@@ -164,22 +166,21 @@ function convolutionsOf(
 function foldedLayer(
   rule: DataRule, params: DataParams, taps: readonly number[], filters: Tensor | null,
 ): Layers[number] {
-  const { w1, b1 } = params.update, hidden = w1.shape[1]
-  const square = [windowSize(rule), windowSize(rule)]
+  const { w1, b1 } = params.update, hidden = w1.shape[1], window = windowOf(rule)
   const parts = convolutionsOf(rule, params)
   // The rows of w1 are those of the filters, then those of each convolution.
-  let row = w1.shape[0] - parts.reduce((all, { kernel }) => all + kernel.shape[3], 0)
-  const products = filters ? [foldFilters(filters, slice(w1, [0, 0], [row, hidden]))] : []
+  let row = w1.shape[0] - parts.reduce((all, { kernel }) => all + kernel.shape.at(-1)!, 0)
+  const products = filters ? [asMatrix(foldFilters(filters, slice(w1, [0, 0], [row, hidden])), 1, window, taps)] : []
   let first = b1
   for (const { dilation, kernel, bias } of parts) {
-    const [kh, kw, channels, outputs] = kernel.shape
+    const outputs = kernel.shape.at(-1)!
     const own = slice(w1, [row, 0], [outputs, hidden])
     const product = matmul(reshape(kernel, [-1, outputs]), own)
-    products.push(within(square, spread(reshape(product, [kh, kw, channels, hidden]), dilation)))
+    products.push(asMatrix(reshape(product, [...kernel.shape.slice(0, -1), hidden]), dilation, window, taps))
     if (bias) first = add(first, reshape(matmul(reshape(bias, [1, outputs]), own), [hidden]))
     row += outputs
   }
-  return [asMatrix(products.reduce(add), taps), first]
+  return [products.reduce(add), first]
 }
 
 /**
@@ -190,21 +191,21 @@ function foldedLayer(
 function windowLayers(
   rule: DataRule, params: DataParams, { program, views, like }: { program: Program; views: readonly View[]; like: Tensor },
 ): Layers {
-  const { w1, b1 } = params.update, square = [windowSize(rule), windowSize(rule)]
+  const { w1, b1 } = params.update
   const parts = convolutionsOf(rule, params)
-  const kernels = parts.map(({ dilation, kernel }) => within(square, spread(kernel, dilation)))
-  const biases = parts.map(({ bias, kernel }) => bias ?? zeros([kernel.shape[3]], { like }))
   const several = views.length > 1
+  const kernels = parts.map(({ dilation, kernel }, i) => asMatrix(kernel, dilation, windowOf(rule), views[several ? i : 0].taps))
+  const biases = parts.map(({ bias, kernel }) => bias ?? zeros([kernel.shape.at(-1)!], { like }))
   const [matrices, vectors] = several ? [kernels, biases] : [[joined(kernels)], [joined(biases)]]
   const all = program.layers[0].columns
   let column = all - views.reduce((sum, { columns }) => sum + columns, 0)
   let row = w1.shape[0] - views.reduce((sum, { outputs }) => sum + outputs, 0)
-  if (column === 0 && !several) return [[asMatrix(matrices[0], views[0].taps), vectors[0]], [w1, b1]]
+  if (column === 0 && !several) return [[matrices[0], vectors[0]], [w1, b1]]
   const rowsOf = (from: number, count: number): Tensor => slice(w1, [from, 0], [count, w1.shape[1]])
   const copied = column > 0 ? [extend(reshape(byFilter(rowsOf(0, row), program.channels), [-1, w1.shape[1]]), 0, column)] : []
   const [blocks, wideBiases, rows] = [[], column > 0 ? [zeros([column], { like })] : [], copied] as Tensor[][]
-  views.forEach(({ taps, outputs, columns }, i) => {
-    blocks.push(pad(asMatrix(matrices[i], taps), [[0, 0], [column, all - column - outputs]]))
+  views.forEach(({ outputs, columns }, i) => {
+    blocks.push(pad(matrices[i], [[0, 0], [column, all - column - outputs]]))
     wideBiases.push(extend(vectors[i], 0, columns))
     rows.push(extend(rowsOf(row, outputs), 0, columns))
     row += outputs
@@ -213,34 +214,30 @@ function windowLayers(
   return [[concat(blocks, 0), concat(wideBiases, 0)], [concat(rows, 0), b1]]
 }
 
-/** A kernel `[k,k,c,n]` as the matrix `[taps·c, n]` of its taps. */
-function asMatrix(kernel: Tensor, taps: readonly number[]): Tensor {
-  const [size, , channels, n] = kernel.shape
-  const window = reshape(kernel, [size * size, channels, n])
-  return reshape(taps.length < size * size ? gather(window, taps, 0) : window, [-1, n])
+/**
+ * A kernel `[…,c,n]`, whose taps lie `dilation` cells apart, as the matrix `[taps·c, n]` of these taps of a window around
+ * it, zeros where it has none.
+ */
+function asMatrix(kernel: Tensor, dilation: number, window: Box, taps: readonly number[]): Tensor {
+  const [channels, n] = kernel.shape.slice(-2)
+  const own = reshape(kernel, [-1, channels, n]), [count] = own.shape
+  const lies = tapsWithin(window, inThree(kernel.shape.slice(0, -2)), dilation)
+  const from = taps.map(t => (lies[t] < 0 ? count : lies[t]))
+  const isWhole = from.length === count && from.every((tap, i) => tap === i)
+  return reshape(isWhole ? own : gather(extend(own, 0, count + 1), from, 0), [-1, n])
 }
 
 /**
- * Filters `[k,k,c,F]` times the rows `[c·F, n]` of a layer that reads them: the kernel `[k,k,c,n]`, Σ_f k[t,c,f]·w[c·F+f,j].
+ * Filters `[…,c,F]` times the rows `[c·F, n]` of a layer that reads them: the kernel `[…,c,n]`, Σ_f k[t,c,f]·w[c·F+f,j].
  * It is made by depthwiseConv, to which the columns are cells of c·F channels, and the taps filters: since there a weight
  * of zero looks at nothing.
  */
 function foldFilters(filters: Tensor, w: Tensor): Tensor {
-  const [size, , channels, count] = filters.shape
-  const taps = size * size, n = w.shape[1], rows = channels * count
+  const [channels, count] = filters.shape.slice(-2), window = filters.shape.slice(0, -2)
+  const taps = sizeOf(window), n = w.shape[1], rows = channels * count
   const kernel = reshape(transpose(reshape(filters, [taps, rows]), [1, 0]), [1, 1, rows, taps])
   const terms = depthwiseConv(reshape(transpose(w, [1, 0]), [1, 1, n, rows]), kernel)
-  return reshape(transpose(sum(reshape(terms, [n, channels, count, taps]), 2), [2, 1, 0]), [size, size, channels, n])
-}
-
-/** A kernel `[kh,kw,c,n]` with its taps so many cells apart, zeros between them. */
-function spread(kernel: Tensor, dilation: number): Tensor {
-  if (dilation === 1) return kernel
-  const [kh, kw, c, n] = kernel.shape
-  const gap = [0, dilation - 1] as const, none = [0, 0] as const
-  const apart = pad(reshape(kernel, [kh, 1, kw, 1, c, n]), [none, gap, none, gap, none, none])
-  const spanned = [kh, kw].map(taps => (taps - 1) * dilation + 1)
-  return slice(reshape(apart, [kh * dilation, kw * dilation, c, n]), [0, 0, 0, 0], [...spanned, c, n])
+  return reshape(transpose(sum(reshape(terms, [n, channels, count, taps]), 2), [2, 1, 0]), [...window, channels, n])
 }
 
 /** The layers of the network after its first; the step size is multiplied into the last. */

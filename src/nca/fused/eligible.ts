@@ -6,14 +6,14 @@ import type { Tensor } from '../../tensor/tensor.ts'
 import { activationInWords } from '../mlp.ts'
 import type { Learned } from '../perceptions/kinds.ts'
 import type { Rule } from '../rule/types.ts'
-import { activationsOf, isConvolution, isLinear, isProgramActivation, seesWindow, sumOf, windowSize } from './sight.ts'
+import { activationsOf, inThree, isConvolution, isLinear, isProgramActivation, seesWindow, sumOf, windowOf } from './sight.ts'
 
 /** Why a backend cannot run a rule as a whole, or null where it can. */
 export function whyComposed(rule: Rule, backend: Backend): string | null {
   if (rule.type === 'custom') return 'it is code'
   if (!backend.runner) return `${backend.name} has no fused rollouts here`
   const { widestWindow, mostLayers, features } = backend.runner
-  if (rule.grid !== 2) return `its grid has ${rule.grid} ${rule.grid === 1 ? 'dimension' : 'dimensions'}`
+  if (rule.grid === 3 && !features.includes('volumes')) return `${backend.name} runs no volumes as a whole`
   if (rule.noise?.on === 'state') return 'it has noise on the state'
   if (rule.bound?.type === 'clamp' && (rule.bound.low > 0 || rule.bound.high < 0)) return 'its bounds leave out 0'
   if (rule.update.norm) return 'its network has norms'
@@ -30,7 +30,7 @@ export function whyComposed(rule: Rule, backend: Backend): string | null {
   }
   const layers = rule.update.hidden.length + 1 + +(seesWindow(rule) && !isLinear(rule))
   if (layers > mostLayers) return `${backend.name} runs ${mostLayers} layers at most, and it has ${layers}`
-  return windowSize(rule) <= widestWindow ? null : `windows may be ${widestWindow} cells wide on ${backend.name}`
+  return Math.max(...windowOf(rule)) <= widestWindow ? null : `windows may be ${widestWindow} cells wide on ${backend.name}`
 }
 
 /** Why a rollout from this state is composed, or null where it is fused. */
@@ -38,6 +38,8 @@ export function whyStateComposed(rule: Rule, x: Tensor): string | null {
   const why = whyComposed(rule, x.backend)
   if (why !== null || rule.type === 'custom') return why
   if (x.dtype !== 'float32') return `its state is ${x.dtype}`
-  const mirror = rule.padding === 'reflect' ? Math.floor(windowSize(rule) / 2) : 0
-  return mirror < Math.min(...x.shape.slice(1, -1)) ? null : `its grid is too small to mirror ${mirror} cells`
+  if (rule.padding !== 'reflect') return null
+  const grid = inThree(x.shape.slice(1, -1)), mirrored = windowOf(rule).map(size => (size - 1) / 2)
+  const most = mirrored.find((cells, axis) => cells >= grid[axis])
+  return most === undefined ? null : `its grid is too small to mirror ${most} cells`
 }

@@ -4,13 +4,13 @@
  */
 import { filterSees } from '../../tensor/filters.ts'
 import { leakySlope } from '../../tensor/ops/functions.ts'
-import { programActivations, type Activation as ProgramActivation } from '../../backends/program.ts'
+import { programActivations, type Activation as ProgramActivation, type Box } from '../../backends/program.ts'
 import type { Activation } from '../mlp.ts'
-import type { WindowSum } from '../perceptions/kind.ts'
+import { windowOn, type WindowSum } from '../perceptions/kind.ts'
 import { isLearned, kindOf } from '../perceptions/kinds.ts'
 import type { DataRule, Perception } from '../rule/types.ts'
 
-const filterSum: WindowSum = { size: [3, 3], dilation: 1, bias: false, activation: 'linear', slope: leakySlope }
+const filterSum: WindowSum = { size: 3, dilation: 1, bias: false, activation: 'linear', slope: leakySlope }
 
 /** A part of a perception as a sum over a window, or undefined where it is more. */
 export function sumOf(part: Perception): WindowSum | undefined {
@@ -18,7 +18,7 @@ export function sumOf(part: Perception): WindowSum | undefined {
 }
 
 /** All parts of a perception that can be fused. */
-function sums({ perceive }: DataRule): WindowSum[] {
+function sums({ perceive }: Pick<DataRule, 'perceive'>): WindowSum[] {
   return perceive.map(part => sumOf(part)!)
 }
 
@@ -47,24 +47,44 @@ export function isLinear(rule: DataRule): boolean {
   return activationsOf(rule).every(activation => activation === 'linear')
 }
 
-/**
- * The places within the window of a rule, row·size + column, at which any of these parts of its perception looks; the
- * middle is one of them.
- */
-export function tapsOf(rule: DataRule, angle: number, parts: readonly Perception[] = rule.perceive): number[] {
-  const size = windowSize(rule), middle = (size - 1) / 2
-  const sees = (part: Perception, dy: number, dx: number): boolean => {
-    const { size: taps, dilation } = sumOf(part)!
-    const inside = [dy, dx].every((d, axis) => d % dilation === 0 && Math.abs(d) <= dilation * (taps[axis] - 1) / 2)
-    return inside && (isLearned(part) || filterSees(part, angle)[3 * (dy + 1) + dx + 1])
-  }
-  return Array.from({ length: size * size }, (_, t) => t).filter(t => {
-    const [dy, dx] = [Math.floor(t / size) - middle, t % size - middle]
-    return (dy === 0 && dx === 0) || parts.some(part => sees(part, dy, dx))
+/** Numbers along the axes of a grid as those along three: a line has one row, a plane one slice. */
+export function inThree(numbers: readonly number[]): Box {
+  return [...new Array<number>(3 - numbers.length).fill(1), ...numbers] as unknown as Box
+}
+
+/** The smallest window in which those of these parts of a rule's perception lie. */
+export function windowOf({ grid, perceive }: DataRule): Box {
+  const windows = sums({ perceive }).map(({ size, dilation }) =>
+    inThree(windowOn(grid, size)).map(taps => (taps - 1) * dilation + 1))
+  return windows.reduce((a, b) => a.map((n, axis) => Math.max(n, b[axis]))) as unknown as Box
+}
+
+/** How far each place of a window is from its middle, in the order of their numbers. */
+function placesOf([deep, high, wide]: Box): Box[] {
+  return Array.from({ length: deep * high * wide }, (_, t) => [
+    Math.floor(t / (high * wide)) - (deep - 1) / 2, Math.floor(t / wide) % high - (high - 1) / 2, t % wide - (wide - 1) / 2,
+  ])
+}
+
+/** Of each place of a window the number of the tap that lies there, of those of a kernel in its middle; or −1. */
+export function tapsWithin(window: Box, size: Box, dilation: number): number[] {
+  return placesOf(window).map(place => {
+    const at = place.map((d, axis) => d / dilation + (size[axis] - 1) / 2)
+    const inside = at.every((i, axis) => Number.isInteger(i) && i >= 0 && i < size[axis])
+    return inside ? (at[0] * size[1] + at[1]) * size[2] + at[2] : -1
   })
 }
 
-/** The side of the smallest square in which the windows of a rule's cells lie. */
-export function windowSize(rule: DataRule): number {
-  return Math.max(...sums(rule).map(({ size, dilation }) => (Math.max(...size) - 1) * dilation + 1))
+/**
+ * The places within the window of a rule, by their numbers, at which any of these parts of its perception looks; the middle
+ * is one of them.
+ */
+export function tapsOf(rule: DataRule, angle: number, parts: readonly Perception[] = rule.perceive): number[] {
+  const window = windowOf(rule)
+  const taps = parts.map(part => {
+    const { size, dilation } = sumOf(part)!
+    const sees = isLearned(part) ? null : filterSees(rule.grid, part, angle)
+    return tapsWithin(window, inThree(windowOn(rule.grid, size)), dilation).map(tap => tap >= 0 && (!sees || sees[tap]))
+  })
+  return placesOf(window).flatMap((place, t) => (place.every(d => d === 0) || taps.some(seen => seen[t]) ? [t] : []))
 }

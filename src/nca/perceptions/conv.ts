@@ -81,5 +81,5 @@ export const convKind: PartKind<Conv> = {
     const then = activation === 'linear' ? '' : ` ${activationInWords(activation, slope)}`
     return `a learned ${windowInWords(size, grid)} convolution${apart} to ${outputs}${then}`
   },
-  windowSum: ({ size, ...part }) => ({ ...part, size: windowOn(2, size) as [number, number] }),
+  windowSum: part => part,
 }

@@ -47,5 +47,5 @@ export const depthwiseKind: PartKind<Depthwise> = {
   },
   words: ({ filters, size }, grid) =>
     `${filters} learned ${windowInWords(size, grid)} ${filters === 1 ? 'filter' : 'filters'} per channel`,
-  windowSum: ({ size }) => ({ size: windowOn(2, size) as [number, number], dilation: 1, bias: false, activation: 'linear', slope: leakySlope }),
+  windowSum: ({ size }) => ({ size, dilation: 1, bias: false, activation: 'linear', slope: leakySlope }),
 }

@@ -25,10 +25,9 @@ export type PerceiveHow = { readonly padding: Padding; readonly mask?: Tensor; r
 /** Taps along the axes of a grid, odd numbers: one for all of them, or a list of one for each. */
 export type WindowSize = number | readonly number[]
 
-/** A sum over the taps of a window, σ(Σ k·s + bias), in the plane: what rollouts that run fused and exported pages know. */
+/** A sum over the taps of a window, σ(Σ k·s + bias): what rollouts that run fused and exported pages know. */
 export type WindowSum = {
-  /** Taps down and across. */
-  readonly size: readonly [number, number]
+  readonly size: WindowSize
   readonly dilation: number
   readonly bias: boolean
   readonly activation: Activation

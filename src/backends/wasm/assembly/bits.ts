@@ -2,7 +2,7 @@
  * Masks as planes of bits: one bit a cell, rows of 64-bit words, so that 64 cells are decided at once.
  *
  * Bits beyond the width are always zero. Functions take rows `first` up to, not including, `last`, and pointers to row
- * 0 of a plane, so that several threads can share one plane.
+ * 0 of a plane, so that several threads can share one plane. Rows are those of all slices of a volume, counted through.
  */
 
 // @ts-ignore: decorators on functions
@@ -41,53 +41,71 @@ function tailMask(width: usize): u64 {
   return rest ? ((1 as u64) << (rest as u64)) - 1 : ~(0 as u64)
 }
 
-/** The 3×3 neighbourhood: a bit is set where it or one of its eight neighbours is. With `wrap` the grid is a torus. */
+/**
+ * The 3×3×3 neighbourhood, in a plane 3×3: a bit is set where it or one of its neighbours is. With `wrap` the grid is a
+ * torus.
+ */
 export function dilate(
-  from: usize, to: usize, first: usize, last: usize, height: usize, width: usize, words: usize, wrap: bool,
+  from: usize, to: usize, first: usize, last: usize, depth: usize, height: usize, width: usize, words: usize, wrap: bool,
 ): void {
   const tail = tailMask(width), end = words - 1
-  for (let y = first; y < last; y++) {
-    const above = row(from, y > 0 ? y - 1 : wrap ? height - 1 : y, words)
-    const here = row(from, y, words)
-    const below = row(from, y + 1 < height ? y + 1 : wrap ? 0 : y, words)
-    const out = row(to, y, words)
-    const leftmost = column(above, here, below, 0)
+  for (let r = first; r < last; r++) {
+    const z = r / height, y = r % height
+    const here = row(from, r, words), out = row(to, r, words)
+    // How far away the rows and slices before and behind begin; beyond the border, this one stands for them.
+    const above = distance(y, y > 0 ? y - 1 : wrap ? height - 1 : y, words)
+    const below = distance(y, y + 1 < height ? y + 1 : wrap ? 0 : y, words)
+    const front = distance(z, z > 0 ? z - 1 : wrap ? depth - 1 : z, height * words)
+    const back = distance(z, z + 1 < depth ? z + 1 : wrap ? 0 : z, height * words)
+    const leftmost = column(here, above, below, front, back)
     let before: u64 = 0, middle = leftmost
     for (let i: usize = 0; i < words; i++) {
-      const after = i < end ? column(above, here, below, i + 1) : 0
+      const after = i < end ? column(here + ((i + 1) << 3), above, below, front, back) : 0
       store<u64>(out + (i << 3), middle | (middle << 1) | (middle >> 1) | (before >> 63) | (after << 63))
       before = middle
       middle = after
     }
     if (wrap) {
-      const last = ((width - 1) & 63) as u64
-      store<u64>(out, load<u64>(out) | ((before >> last) & 1)) // `before` is the last word now
-      const r = out + (end << 3)
-      store<u64>(r, load<u64>(r) | ((leftmost & 1) << last))
+      const edge = ((width - 1) & 63) as u64
+      store<u64>(out, load<u64>(out) | ((before >> edge) & 1)) // `before` is the last word now
+      store<u64>(out + (end << 3), load<u64>(out + (end << 3)) | ((leftmost & 1) << edge))
     }
-    const r = out + (end << 3)
-    store<u64>(r, load<u64>(r) & tail)
+    store<u64>(out + (end << 3), load<u64>(out + (end << 3)) & tail)
   }
+}
+
+/** Bytes from one row or slice to another, each so many words. */
+// @ts-ignore: decorators on functions
+@inline
+function distance(from: usize, to: usize, words: usize): usize {
+  return ((to - from) * words) << 3
 }
 
 // @ts-ignore: decorators on functions
 @inline
-function column(above: usize, here: usize, below: usize, i: usize): u64 {
-  return load<u64>(above + (i << 3)) | load<u64>(here + (i << 3)) | load<u64>(below + (i << 3))
+function column(here: usize, above: usize, below: usize, front: usize, back: usize): u64 {
+  const bits = three(here, above, below)
+  return front | back ? bits | three(here + front, above, below) | three(here + back, above, below) : bits
+}
+
+// @ts-ignore: decorators on functions
+@inline
+function three(here: usize, above: usize, below: usize): u64 {
+  return load<u64>(here) | load<u64>(here + above) | load<u64>(here + below)
 }
 
 /**
- * The cells whose bit is set, in scan order, as byte offsets into a state (see cells.ts) whose rows have `rowBytes` and
- * whose cells have `cellBytes`; cell (0, 0) is at `origin`.
+ * The cells whose bit is set, in scan order, as byte offsets into a state (see cells.ts) whose rows begin at the offsets of
+ * the table `rowsAt` and whose cells have `cellBytes`.
  *
  * @returns how many
  */
 export function list(
-  plane: usize, first: usize, last: usize, words: usize, origin: usize, rowBytes: usize, cellBytes: usize, to: usize,
+  plane: usize, first: usize, last: usize, words: usize, rowsAt: usize, cellBytes: usize, to: usize,
 ): usize {
   let at = to
   for (let y = first; y < last; y++) {
-    let from = origin + y * rowBytes
+    let from = load<u32>(rowsAt + (y << 2)) as usize
     for (let i: usize = 0; i < words; i++) {
       let bits = load<u64>(row(plane, y, words) + (i << 3))
       while (bits) {
@@ -101,13 +119,13 @@ export function list(
   return (at - to) >> 2
 }
 
-/** The bits of the cells in which a channel exceeds `above`; `channel` is the address of that of cell (0, 0). */
+/** The bits of the cells in which a channel exceeds `above`; `channel` is the address of that of a cell at offset 0. */
 export function strong(
-  to: usize, first: usize, last: usize, width: usize, words: usize, channel: usize, rowBytes: usize,
+  to: usize, first: usize, last: usize, width: usize, words: usize, channel: usize, rowsAt: usize,
   cellBytes: usize, above: f32,
 ): void {
   for (let y = first; y < last; y++) {
-    let p = channel + y * rowBytes, x: usize = 0
+    let p = channel + load<u32>(rowsAt + (y << 2)), x: usize = 0
     for (let i: usize = 0; i < words; i++) {
       let bits: u64 = 0
       const end = min<usize>(width, x + 64)
@@ -125,11 +143,11 @@ export function strong(
  * `change` + i·stride.
  */
 export function strongAfter(
-  to: usize, rows: usize, first: usize, last: usize, words: usize, channel: usize, rowBytes: usize, cellBytes: usize,
+  to: usize, rows: usize, first: usize, last: usize, words: usize, channel: usize, rowsAt: usize, cellBytes: usize,
   change: usize, stride: usize, above: f32,
 ): void {
   for (let y = first; y < last; y++) {
-    let from = channel + y * rowBytes
+    let from = channel + load<u32>(rowsAt + (y << 2))
     for (let i: usize = 0; i < words; i++) {
       const at = row(to, y, words) + (i << 3)
       let changed = load<u64>(row(rows, y, words) + (i << 3)), bits = load<u64>(at) & ~changed

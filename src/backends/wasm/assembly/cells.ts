@@ -1,8 +1,8 @@
 /**
  * Cells of a state: reading neighbourhoods, and writing rows back.
  *
- * A state is `[height + 2r, width + 2r, channels]`: a ring as wide as the filters reach stands for what lies outside of
- * the grid, so that no neighbour needs a test. The channels of a cell are padded to a multiple of four. Cells are named
+ * A state is `[depth + 2r, height + 2r, width + 2r, channels]`: a ring r as wide as the filters reach along each axis stands
+ * for what lies outside of the grid, so that no neighbour needs a test. The table `rowsAt` has the byte offset of each row. The channels of a cell are padded to a multiple of four. Cells are named
  * by their byte offset (bits.ts makes lists of them), and the rows of a list are worked on in blocks, densely packed:
  * cells that cannot change cost nothing.
  */
@@ -157,13 +157,13 @@ export function erase(x: usize, cells: usize, count: usize, cellBytes: usize, ke
  * @returns how many cells changed
  */
 export function grow(
-  rows: usize, alive: usize, first: usize, last: usize, words: usize, x: usize, rowBytes: usize, cellBytes: usize,
+  rows: usize, alive: usize, first: usize, last: usize, words: usize, x: usize, rowsAt: usize, cellBytes: usize,
   change: usize, stride: usize, keep: usize,
 ): usize {
   let log = change
   const start = log
   for (let y = first; y < last; y++) {
-    let from = x + y * rowBytes
+    let from = x + load<u32>(rowsAt + (y << 2))
     for (let i: usize = 0; i < words; i++) {
       const at = (y * words + i) << 3
       let bits = load<u64>(rows + at)
@@ -206,22 +206,22 @@ export function addPairs(x: usize, pairs: usize, count: usize, cellBytes: usize)
 }
 
 /** Rows `[width, channels]` of a dense array into a state; the padding of the channels becomes zero. */
-export function load2d(
-  x: usize, rowBytes: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
+export function loadRows(
+  x: usize, rowsAt: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
 ): void {
   for (let y = first; y < last; y++) {
-    const to = x + y * rowBytes
+    const to = x + load<u32>(rowsAt + (y << 2))
     if (channels << 2 < cellBytes) memory.fill(to, 0, width * cellBytes)
     copyCells(to, cellBytes, dense + y * width * (channels << 2), channels << 2, width, channels << 2)
   }
 }
 
 /** The other way. */
-export function store2d(
-  x: usize, rowBytes: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
+export function storeRows(
+  x: usize, rowsAt: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
 ): void {
   for (let y = first; y < last; y++) {
-    copyCells(dense + y * width * (channels << 2), channels << 2, x + y * rowBytes, cellBytes, width, channels << 2)
+    copyCells(dense + y * width * (channels << 2), channels << 2, x + load<u32>(rowsAt + (y << 2)), cellBytes, width, channels << 2)
   }
 }
 
@@ -232,11 +232,11 @@ function copyCells(to: usize, toBytes: usize, from: usize, fromBytes: usize, cou
 }
 
 /** x += dense, for the rows of a state. */
-export function add2d(
-  x: usize, rowBytes: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
+export function addRows(
+  x: usize, rowsAt: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
 ): void {
   for (let y = first; y < last; y++) {
-    let from = dense + y * width * (channels << 2), to = x + y * rowBytes
+    let from = dense + y * width * (channels << 2), to = x + load<u32>(rowsAt + (y << 2))
     for (let i: usize = 0; i < width; i++) {
       for (let c: usize = 0; c < channels; c++) {
         store<f32>(to + (c << 2), load<f32>(to + (c << 2)) + load<f32>(from + (c << 2)))

@@ -6,7 +6,8 @@ export { bind, bindBack } from './bounds'
 export { fire } from './fire'
 export { disturb } from './noise'
 export {
-  add2d, addPairs, copyPairs, copyRows, erase, gather, grow, load2d, perceive, perceiveBack, perceiveWeights, put, store2d, zero,
+  addPairs, addRows, copyPairs, copyRows, erase, gather, grow, loadRows, perceive, perceiveBack, perceiveWeights, put, storeRows,
+  zero,
 } from './cells'
 export { addWindows, windows } from './windows'
 export { depthwise, depthwiseBack, depthwiseWeights } from './depthwise'

@@ -67,7 +67,7 @@ fn collect(place: vec2i, cell: u32) -> bool {
     for (var copy = 0u; copy < 9u; copy++) {
     let there = vec2i(imageOf(place.x, i32(u.width), copy % 3u), imageOf(place.y, i32(u.height), copy / 3u)) - way;
     ` : replicate ? `
-    let outside = vec2i(${(perception.size - 1) / 2});
+    let outside = reach;
     let first = select(place, -outside, place == vec2i());
     let last = select(place, place + outside, place == gridSize() - 1);
     for (var y = first.y; y <= last.y; y++) { for (var x = first.x; x <= last.x; x++) {

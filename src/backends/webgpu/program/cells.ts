@@ -21,8 +21,8 @@ import { boundEach, boundsWgsl } from './bounds.ts'
 import { tile, type Sizes } from './sizes.ts'
 import { unrolled } from './unrolled.ts'
 
-export function declareSizes({ lanes, rowsAtOnce, C, N, K, places, taps, F }: Sizes): string {
-  const all = taps === K * K
+export function declareSizes({ lanes, rowsAtOnce, C, N, window: [high, wide], places, taps, F }: Sizes): string {
+  const all = taps === high * wide
   return `
 const lanes = ${lanes}u;
 const rowsAtOnce = ${rowsAtOnce}u;
@@ -30,8 +30,8 @@ const blockRows = lanes * rowsAtOnce;
 const tileHeight = ${tile.height}u;
 const tileWidth = ${tile.width}u;
 const tileCells = ${tile.height * tile.width}u;
-const C = ${C}u; const N = ${N}u; const K = ${K}u; const taps = ${taps}u; const F = ${F}u;
-const radius = ${(K - 1) / 2};
+const C = ${C}u; const N = ${N}u; const taps = ${taps}u; const F = ${F}u;
+const reach = vec2i(${(wide - 1) / 2}, ${(high - 1) / 2});
 
 /** k · s, where a weight of zero looks at nothing, infinite or not. */
 fn weighted(k: vec4f, s: vec4f) -> vec4f { return select(k * s, vec4f(), k == vec4f()); }
@@ -40,7 +40,7 @@ fn weighted(k: vec4f, s: vec4f) -> vec4f { return select(k * s, vec4f(), k == ve
 fn wayOf(tap: u32) -> vec2i {
   ${all ? 'let place = tap;' : `var places = array<u32, taps>(${places.map(t => `${t}u`).join(', ')});
   let place = places[tap];`}
-  return vec2i(i32(place % K), i32(place / K)) - radius;
+  return vec2i(i32(place % ${wide}u), i32(place / ${wide}u)) - reach;
 }`
 }
 
@@ -106,8 +106,8 @@ fn invoke(
 }
 
 /** How many cells around a tile are known: two that `findPre` loses at each side, one for being near; or a window. */
-export function marginOf({ K }: Sizes, direction: 'forward' | 'backward'): number {
-  return Math.max(direction === 'forward' ? 3 : 1, (K - 1) / 2 + 1)
+export function marginOf({ window }: Sizes, direction: 'forward' | 'backward'): number {
+  return Math.max(direction === 'forward' ? 3 : 1, (Math.max(...window) - 1) / 2 + 1)
 }
 
 /** Windows may be so wide that a row of a tile with the cells around it is less than a word. */
@@ -209,7 +209,7 @@ export function perceiveWgsl(
   return `
 var<private> cellOf: array<i32, rowsAtOnce * taps>;
 var<private> y: array<vec4f, rowsAtOnce * N>;
-const centre = ${sizes.places.indexOf((sizes.K ** 2 - 1) / 2)}u;
+const centre = ${sizes.places.indexOf((sizes.window[0] * sizes.window[1] - 1) / 2)}u;
 const nothing = -1;
 ${still ? `
 /** The channels that never change, not even in dead cells; and the others. */

@@ -65,9 +65,9 @@ export type Sizes = Division & {
   readonly N: number
   /** H_0 … H_L. */
   readonly widths: readonly number[]
-  /** Side of the window that is looked at, its taps, and how many planes of channels are perceived. */
-  readonly K: number
-  /** Where in the window each tap is: row · K + column. */
+  /** Height and width of the window that is looked at, its taps, and how many planes of channels are perceived. */
+  readonly window: readonly [number, number]
+  /** Where in the window each tap is: row · width + column. */
   readonly places: readonly number[]
   readonly taps: number
   /** Where there are several views: the vectors of outputs, and of what is perceived, behind each. */
@@ -87,9 +87,8 @@ export type Sizes = Division & {
 export function sizesOf(
   { batch, height, width, channels, perception, layers }: Program, division: Division,
 ): Sizes {
-  const K = perception.size
-  const { filters, views } = perception
-  const places = views.length > 0 ? views.flatMap(({ taps }) => taps) : Array.from({ length: K * K }, (_, t) => t)
+  const { window: [, high, wide], filters, views } = perception // this backend runs no volumes
+  const places = views.length > 0 ? views.flatMap(({ taps }) => taps) : Array.from({ length: high * wide }, (_, t) => t)
   const taps = places.length
   const F = filters || taps
   const C = Math.ceil(channels / 4), N = F * C
@@ -101,7 +100,7 @@ export function sizesOf(
   ])
   const x = Math.ceil(width / tile.width), y = Math.ceil(height / tile.height)
   return {
-    ...division, C, N, widths, K, places, taps, F, ends,
+    ...division, C, N, widths, window: [high, wide], places, taps, F, ends,
     cells: batch * height * width,
     rows: batch * height * x,
     tiles: { x, y, all: batch * y * x },

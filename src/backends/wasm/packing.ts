@@ -50,7 +50,7 @@ export function packLayers(floats: Float32Array, { layers }: Layout, { w1, rest 
   layers.forEach(({ columns: pitch, gw, gb, products }, l) => {
     for (const { inputs, outputs, columns, row, column, w, wt, bias } of products) {
       const matrix = (l === 0 ? w1 : rest.subarray((gw - start) / 4)).subarray(row * pitch + column)
-      packPanels(floats, w / 4, matrix, inputs, outputs, pitch, 1)
+      packPanels(floats, w / 4, matrix, inputs, columns, pitch, 1)
       packPanels(floats, wt / 4, matrix, outputs, inputs, 1, pitch)
       const from = (gb - start) / 4 + column
       floats.set(rest.subarray(from, from + columns), bias / 4)

@@ -2,9 +2,9 @@
  * Cells of a state: reading neighbourhoods, and writing rows back.
  *
  * A state is `[depth + 2r, height + 2r, width + 2r, channels]`: a ring r as wide as the filters reach along each axis stands
- * for what lies outside of the grid, so that no neighbour needs a test. The table `rowsAt` has the byte offset of each row. The channels of a cell are padded to a multiple of four. Cells are named
- * by their byte offset (bits.ts makes lists of them), and the rows of a list are worked on in blocks, densely packed:
- * cells that cannot change cost nothing.
+ * for what lies outside of the grid, so that no neighbour needs a test. The table `rowsAt` has the byte offset of each row.
+ * The channels of a cell are padded to a multiple of four. Cells are named by their byte offset (bits.ts makes lists of
+ * them), and the rows of a list are worked on in blocks, densely packed: cells that cannot change cost nothing.
  */
 import { mad } from './simd'
 

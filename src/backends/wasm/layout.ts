@@ -15,7 +15,7 @@ import { central, tail } from '../erfinv.ts'
 import type { Box, Program } from '../program.ts'
 import { ceilTo } from '../ceil-to.ts'
 import { Arena, cacheOf, type Table } from './arena.ts'
-import { bordersOf, offsetIn, type Border, type GridMemory } from './borders.ts'
+import { bordersOf, offsetIn, type Border } from './borders.ts'
 import { activations } from './kernels.ts'
 
 /** Rows of cells that go through the layers at once, so that they stay in cache. */

@@ -6,7 +6,7 @@ import type { VNode } from 'preact'
 import { addressOf, readAddress } from './address.ts'
 import { rooms } from './rooms/rooms.ts'
 import { Chip } from './ui/chip.tsx'
-import { Notice } from './ui/notice.tsx'
+import { leaveRoom, Notice } from './ui/notice.tsx'
 
 export function App(): VNode {
   const [address, setAddress] = useState(() => readAddress(location.hash))
@@ -16,7 +16,10 @@ export function App(): VNode {
     return () => removeEventListener('hashchange', changed)
   }, [])
   const room = rooms.find(({ name }) => name === address.room) ?? rooms[0]
-  useEffect(() => { document.title = `${room.title} · cellgrad Studio` }, [room])
+  useEffect(() => {
+    document.title = `${room.title} · cellgrad Studio`
+    leaveRoom()
+  }, [room])
   return (
     <>
       <header class="bar">

@@ -23,10 +23,10 @@ function fileOf(name: string, bytes: Uint8Array | string): string {
   return path
 }
 
-/** Drops a file in the middle of what is seen, as the system's file manager would. */
-async function drop({ page }: Visit, path: string, at = { x: 700, y: 400 }): Promise<void> {
+/** Drops files in the middle of what is seen, as the system's file manager would. */
+async function drop({ page }: Visit, files: string | readonly string[], at = { x: 700, y: 400 }): Promise<void> {
   const devtools = await page.context().newCDPSession(page)
-  const data = { items: [], files: [path], dragOperationsMask: 1 }
+  const data = { items: [], files: [files].flat(), dragOperationsMask: 1 }
   for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await devtools.send('Input.dispatchDragEvent', { type, ...at, data })
   await devtools.detach()
 }
@@ -162,5 +162,85 @@ it('a picture of 6000×6000, a model and a torn picture are no targets; a room t
     await alert.getByText('This room takes no files').waitFor()
     await page.getByRole('button', { name: 'Close' }).click()
   }
+  await studio.leave()
+})
+
+it('of several files all models are taken, and each of the others is named; of several pictures one, which is said', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  const alert = page.getByRole('alert')
+  await studio.open('')
+  await until(async () => await figure(studio, 'living cells') > 300)
+  const eye = fileURLToPath(new URL('../../assets/models/butterfly-1f98b.safetensors', import.meta.url))
+  await drop(studio, [pretzel, eye])
+  await alert.getByText('pretzel-1f968 is shown; butterfly-1f98b can be chosen beside it.').waitFor()
+  await drop(studio, [fileOf('torn.safetensors', 'torn'), fileOf('sound.safetensors', readFileSync(eye)), fileOf('note.txt', 'no model')])
+  await alert.getByText(/torn[^]*note\.txt/).waitFor()
+  expect(await page.getByRole('radio', { name: 'sound' }).isChecked()).toBe(true)
+  await drop(studio, pretzel) // once more: it is there already, and what was wrong before is over
+  await expect.poll(() => page.getByRole('radio', { name: 'pretzel-1f968' }).isChecked()).toBe(true)
+  await expect.poll(() => alert.isVisible()).toBe(false)
+  expect(await page.getByRole('group', { name: 'Other models' }).getByRole('radio').count()).toBe(4 + 3)
+
+  await page.getByRole('link', { name: 'Train' }).click()
+  await page.getByLabel('The target: lizard').waitFor()
+  await drop(studio, [fileOf('red.png', encodePng(plain(24, [1, 0, 0, 1]))), fileOf('blue.png', encodePng(plain(24, [0, 0, 1, 1])))])
+  await page.getByLabel('The target: red').waitFor()
+  await alert.getByText('red.png was taken, the first of 2 files').waitFor()
+  await studio.leave()
+})
+
+it('a model of the visitor is in every room, and neither a broken file nor another one of its name takes its place', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#inside?t=10&steps=16&size=48')
+  const model = page.getByLabel('Model', { exact: true })
+  await expect.poll(() => page.locator('.map').count()).toBe(16)
+  await drop(studio, fileOf('mine.safetensors', readFileSync(pretzel)))
+  await expect.poll(() => model.inputValue()).toBe('mine')
+  await drop(studio, fileOf('mine.safetensors', readFileSync(pretzel).subarray(0, 5000)))
+  await page.getByRole('alert').getByText('mine: ').waitFor()
+  await page.getByRole('button', { name: 'Forward' }).click()
+  await expect.poll(() => page.locator('.figure dd').first().textContent()).toBe('11 of 16')
+  expect(await model.inputValue()).toBe('mine')
+  await drop(studio, fileOf('mine.safetensors', readFileSync(pretzel.replace('pretzel-1f968', 'butterfly-1f98b'))))
+  await expect.poll(() => model.inputValue()).toBe('mine 2')
+  await page.getByRole('link', { name: 'Play' }).click()
+  expect(await page.getByRole('alert').isVisible()).toBe(false) // another room
+  await page.getByRole('radio', { name: 'mine', exact: true }).check()
+  await until(async () => await figure(studio, 'living cells') > 100)
+  await page.getByText('mine is not in the address of this page').waitFor()
+  await page.getByRole('button', { name: 'Look inside' }).click()
+  await page.getByRole('radio', { name: 'From Play, as it was' }).waitFor()
+  expect(await model.inputValue()).toBe('mine')
+  await studio.leave()
+})
+
+it('information goes by itself, unless one is on it; what went wrong stays until it is put away', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  const alert = page.getByRole('alert')
+  await page.clock.install()
+  await studio.open('#tape')
+  await page.getByRole('heading', { name: 'Script' }).waitFor()
+  await drop(studio, pretzel, { x: 720, y: 850 })
+  await alert.getByText('This room takes no files').waitFor()
+  await alert.hover()
+  await page.clock.runFor(60_000)
+  expect(await alert.isVisible()).toBe(true)
+  await page.mouse.move(0, 0)
+  await page.clock.runFor(20_000)
+  expect(await alert.isVisible()).toBe(false)
+
+  await studio.open('#inside?t=10&steps=16&size=48')
+  await expect.poll(() => page.locator('.map').count()).toBe(16)
+  await page.getByRole('button', { name: 'Forward' }).focus()
+  await drop(studio, fileOf('broken.safetensors', 'broken'))
+  await alert.getByText('broken: ').waitFor()
+  await page.clock.runFor(60_000)
+  expect(await alert.isVisible()).toBe(true)
+  expect(await page.getByRole('button', { name: 'Forward' }).evaluate(button => button === document.activeElement)).toBe(true)
+  await page.keyboard.press('Escape')
+  await expect.poll(() => alert.isVisible()).toBe(false)
   await studio.leave()
 })

@@ -1,10 +1,10 @@
 // What is sent: a page, which grows, is hurt and heals from the disk with the network off, also in a frame; an address.
 
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { exportHtml, zeros } from 'cellgrad'
+import { defineRule, encodeModel, exportHtml, growingRule, init, key, mlp, zeros, type DataRule } from 'cellgrad'
 import { readModel } from 'cellgrad/node'
 import type { Frame, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -158,6 +158,11 @@ describe.each(Object.keys(screens) as Screen[])('from Play on a %s', screen => {
     await page.getByRole('button', { name: 'Address' }).click()
     const address = await page.getByLabel('The address').inputValue()
     expect(address).toMatch(/#play\?size=64&angle=90&shared=[\w-]{12000,}$/)
+    // How good it is, measured here: about what docs/results/links.md has, to two digits.
+    const said = await page.getByText(/^8 bits a weight, 12,\d{3} characters\. log₁₀ of its error after 200 steps/).textContent()
+    const [sent, here] = [...said!.matchAll(/−(\d\.\d\d)/g)].map(([, x]) => Number(x))
+    expect(here).toBeGreaterThan(2.7)
+    expect(sent).toBeGreaterThan(here - 0.15)
     await page.getByLabel('The address').scrollIntoViewIfNeeded()
     await studio.picture('send-address')
     expect(await studio.barriers()).toEqual([])
@@ -205,6 +210,41 @@ describe.each(Object.keys(screens) as Screen[])('from Play on a %s', screen => {
   })
 })
 
+it('a graft of two files goes with the address, unless it is too large, which is said', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('')
+  const model = (name: string) => readFileSync(fileURLToPath(new URL(`../../assets/models/${name}.safetensors`, import.meta.url)))
+  const wide = growingRuleOf(640)
+  await page.locator('input[type=file]').setInputFiles([
+    { name: 'left.safetensors', mimeType: '', buffer: model('fish-1f420') },
+    { name: 'right.safetensors', mimeType: '', buffer: model('lady-beetle-1f41e') },
+    { name: 'large.safetensors', mimeType: '', buffer: Buffer.from(await encodeModel({ rule: wide, params: init(wide, key(0)), provenance: {} })) },
+  ])
+  await page.getByRole('application', { name: 'The world of left' }).waitFor()
+  const half = page.getByLabel('Right half')
+  await half.selectOption('right')
+  await page.getByText('left and right are not in the address of this page').waitFor()
+  await page.getByRole('button', { name: 'Address' }).click()
+  const { hash } = new URL(await page.getByLabel('The address').inputValue())
+  expect(hash).toMatch(/#play\?shared=[\w-]{12000,}&half=[\w-]{12000,}$/)
+  await page.getByText(/After 200 steps its cells are 0\.\d+ from those of the original/).waitFor()
+  await half.selectOption('large')
+  await expect.poll(() => page.getByLabel('The address').count()).toBe(0) // it was that of another graft
+  await page.getByRole('button', { name: 'Address' }).click()
+  await page.getByText(/The right half, large, is not in it: it would take \d\d,\d{3} characters more/).waitFor()
+  expect(await page.getByLabel('The address').inputValue()).not.toContain('half=')
+  await studio.leave()
+
+  const other = await visit('desktop')
+  await other.open(hash)
+  await other.page.getByRole('application', { name: 'The world of left' }).waitFor()
+  await expect.poll(() => other.page.getByLabel('Right half').inputValue()).toBe('right')
+  await expect.poll(() => living(other.page), { timeout: 60_000 }).toBeGreaterThan(300)
+  expect(new URL(other.page.url()).hash).toBe(hash)
+  await other.leave()
+})
+
 it('an address that was cut is refused in one sentence, and the page goes on', async () => {
   const studio = await visit('desktop')
   await studio.open('#play?shared=AAAAAAAAAAAAAAAAAAAA')
@@ -212,6 +252,9 @@ it('an address that was cut is refused in one sentence, and the page goes on', a
   await expect.poll(() => living(studio.page), { timeout: 60_000 }).toBeGreaterThan(100)
   await studio.leave()
 })
+
+/** The rule of Growing NCA with so many hidden units. */
+const growingRuleOf = (units: number): DataRule => defineRule({ ...growingRule, update: mlp(units) })
 
 /** Living cells in Play. */
 async function living(page: Page): Promise<number> {

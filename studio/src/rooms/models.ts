@@ -1,7 +1,14 @@
 /**
- * The models that come with the page, by the name that their files and pictures are called after, words and code
- * points: `lady-beetle-1f41e.safetensors` grows `lady-beetle-1f41e.png`, 🐞. Models of other families have a name only.
+ * The models that there are: those that come with the page, and those that the visitor brought along or trained, which stay
+ * as long as the page does, in every room.
+ *
+ * Bundled ones are called as their files and pictures are, by words and code points: `lady-beetle-1f41e.safetensors` grows
+ * `lady-beetle-1f41e.png`, 🐞. Models of other families have a name only.
  */
+import { useEffect, useState } from 'preact/hooks'
+import { pixelsOf } from '../ui/picture.ts'
+import type { ModelFile, Target } from './model-file.ts'
+
 const files: Record<string, string> = import.meta.glob('../../../assets/models/*.safetensors', { query: '?url', import: 'default', eager: true })
 const faces: Record<string, string> = import.meta.glob('../../../assets/emoji/*.png', { query: '?url', import: 'default', eager: true })
 
@@ -26,15 +33,67 @@ export const bundledModels: readonly Bundled[] = [...emoji, ...Object.entries(fa
   { name: path.replace(/^.*\//, '').replace(/\.safetensors$/, ''), face: null, url }
 ))]
 
-const fetched = new Map<string, Promise<Uint8Array>>()
+/** Emoji are trained at this size, with empty cells around them. */
+const pictureSize = 40
 
-/** The bytes of a bundled model; asked for once. */
-export function bytesOf({ url, name }: Bundled): Promise<Uint8Array> {
-  const known = fetched.get(url) ?? fetch(url).then(async response => {
+const fetched = new Map<string, Promise<ModelFile>>()
+
+/** A bundled model; asked for once. */
+function fetchModel({ url, name }: Bundled): Promise<ModelFile> {
+  const known = fetched.get(name) ?? fetch(url).then(async response => {
     if (!response.ok) throw new Error(`the model ${name} could not be fetched: ${response.status}.`)
-    return new Uint8Array(await response.arrayBuffer())
+    return { name, bytes: new Uint8Array(await response.arrayBuffer()) }
   })
-  fetched.set(url, known)
-  known.catch(() => fetched.delete(url)) // it may be asked for again
+  fetched.set(name, known)
+  known.catch(() => fetched.delete(name)) // it may be asked for again
   return known
+}
+
+let own: readonly ModelFile[] = []
+const listeners = new Set<(own: readonly ModelFile[]) => void>()
+
+/** The visitor's models, as they are by now. */
+export function useOwnModels(): readonly ModelFile[] {
+  const [now, setNow] = useState(own)
+  useEffect(() => {
+    listeners.add(setNow)
+    return () => { listeners.delete(setNow) }
+  }, [])
+  return now
+}
+
+/** Keeps a model of the visitor's. Nothing is lost: one that is called as another gets a number behind its name. */
+export function keepModel(file: ModelFile): ModelFile {
+  const stem = file.name.replace(/ \d+$/, '')
+  const known = own.find(({ name, bytes }) => name.replace(/ \d+$/, '') === stem && sameBytes(bytes, file.bytes))
+  if (known) return known
+  const names = modelNames()
+  let name = file.name
+  for (let n = 2; names.includes(name); n++) name = `${stem} ${n}`
+  const kept = { ...file, name }
+  own = [...own, kept]
+  for (const hear of listeners) hear(own)
+  return kept
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}
+
+/** The names of all models. */
+export function modelNames(): string[] {
+  return [...bundledModels, ...own].map(({ name }) => name)
+}
+
+/** The model of a name. */
+export async function modelOf(name: string): Promise<ModelFile> {
+  const [mine, bundled] = [own.find(one => one.name === name), bundledModels.find(one => one.name === name)]
+  if (!mine && !bundled) throw new Error(`there is no model ${name} in this page; there are ${modelNames().join(', ')}.`)
+  return mine ?? fetchModel(bundled!)
+}
+
+/** What a model has learned to grow; null where that is not known. */
+export async function targetOf({ name, target }: ModelFile): Promise<Target | null> {
+  const face = bundledModels.find(one => one.name === name)?.face
+  return target ?? (face ? { pixels: await pixelsOf(face), side: pictureSize } : null)
 }

@@ -6,7 +6,7 @@ import type { VNode } from 'preact'
 import { compute, computer, listen } from '../engine/client.ts'
 import type { Choice, Computer } from '../engine/engine.ts'
 import type { ComputerEvent } from '../engine/worker.ts'
-import { complain, notify } from './notice.tsx'
+import { attempt, complain, mention } from './notice.tsx'
 
 export function Chip(): VNode {
   const [now, setNow] = useState<Computer | null>(null)
@@ -15,12 +15,12 @@ export function Chip(): VNode {
     computer().then(setNow, complain)
     return listen('computer', ({ now, lost }: ComputerEvent) => {
       setNow(now)
-      if (lost) notify(`The GPU was lost; ${now.name} goes on where it stopped.`)
+      if (lost) mention(`The GPU was lost; ${now.name} goes on where it stopped.`)
     })
   }, [])
   async function choose(choice: Choice): Promise<void> {
     setBusy(true)
-    await compute(choice).then(setNow, complain)
+    await attempt('computer', compute(choice).then(setNow))
     setBusy(false)
   }
   const choice = now?.choice ?? 'wasm'

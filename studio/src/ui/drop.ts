@@ -3,12 +3,12 @@
  * was on it would be lost: so a file that the room has no use for is refused in a sentence.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { notify } from './notice.tsx'
+import { mention } from './notice.tsx'
 
 const holdsFiles = ({ dataTransfer }: DragEvent): boolean => dataTransfer !== null && dataTransfer.types.includes('Files')
 
-/** Takes a file that is dropped while a room is open; returns whether one is held over the page just now. */
-export function useDrop(take: (file: File) => void): boolean {
+/** Takes the files that are dropped while a room is open; returns whether some are held over the page just now. */
+export function useDrop(take: (files: readonly File[]) => void): boolean {
   const newest = useRef(take)
   newest.current = take
   const [over, setOver] = useState(false)
@@ -22,11 +22,18 @@ export function useDrop(take: (file: File) => void): boolean {
     on('drop', event => {
       event.preventDefault()
       setOver(false)
-      newest.current(event.dataTransfer!.files[0])
+      newest.current([...event.dataTransfer!.files])
     })
     return () => listening.abort()
   }, [])
   return over
+}
+
+/** The first of some files, for what takes one at a time; where there are more, it is said which was taken. */
+export function firstOf(files: Iterable<File> | null | undefined): File | undefined {
+  const [first, ...others] = files ?? []
+  if (others.length > 0) mention(`${first.name} was taken, the first of ${others.length + 1} files: one at a time has room here.`)
+  return first
 }
 
 /** Stays on the page whatever is dropped; to be called once. The window hears of it after the room. */
@@ -35,6 +42,6 @@ export function refuseOtherDrops(): void {
   addEventListener('drop', event => {
     if (!holdsFiles(event) || event.defaultPrevented) return
     event.preventDefault()
-    notify('This room takes no files: drop a model in Play or in Look inside, a picture in Train.')
+    mention('This room takes no files: drop a model in Play or in Look inside, a picture in Train.')
   })
 }

@@ -8,6 +8,7 @@ import {
 } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
+import type { ModelFile } from '../model-file.ts'
 import { nowPlaying } from '../play/commands.ts'
 import { kindOf, pixelsOf, trainedSize, type Kind } from '../play/family.ts'
 import { cellNumbers, read, readParts, seenBy, type CellNumbers, type HostParts, type Seen } from './cell.ts'
@@ -30,6 +31,8 @@ export type Facts = {
   readonly hidden: readonly number[]
   readonly activation: string
   readonly kind: Kind
+  /** Whether it is in Play, on a grid of this size. */
+  readonly played: boolean
   /** Rows and columns of the grid. */
   readonly size: number
   /** Of the change. */
@@ -63,8 +66,8 @@ export type Place = { readonly start: Start; readonly t: number; readonly x: num
 /** What is to be opened. */
 type Wish = Omit<Subject, 'played' | 'setup'> & { readonly setup: { readonly size: number | null; readonly steps: number } }
 
-/** The most rows and columns that are looked into. */
-const largest = 96
+/** The fewest and the most rows and columns that are looked into. */
+const smallest = 16, largest = 96
 
 let subject: Subject | null = null
 let lines: Lines | null = null
@@ -140,6 +143,11 @@ function sideBySide(list: readonly ArrayLike<number>[], sizes: readonly number[]
 
 /** The commands of the room. */
 export const inside = {
+  /** Throws a sentence unless a file is a model that can be looked into. */
+  check(engine: Engine, file: ModelFile): void {
+    openLines(engine, { file, setup: { size: smallest, steps: 1 }, target: null, played: null })
+  },
+
   /** Opens a model, on the grid of its training if no size is given; nothing changes where it cannot be opened. */
   async begin(engine: Engine, { file, setup, target }: Wish): Promise<Facts> {
     const size = setup.size ?? Math.min(trainedSize(decodeModel(file.bytes, file.name)), largest)
@@ -155,7 +163,7 @@ export const inside = {
     lines = opened
     const { hidden, activation, lastActivation, residual, norm } = rule.update
     return {
-      name: file.name, kind: kindOf(rule), size, channels: channelNames(rule.channels, names), changing: updatedChannels(rule), perception: perceptionNames(rule, names),
+      name: file.name, kind: kindOf(rule), played: wanted.played !== null, size, channels: channelNames(rule.channels, names), changing: updatedChannels(rule), perception: perceptionNames(rule, names),
       hidden, activation, lastActivation, residual, groups: norm?.groups ?? 1, stepSize: rule.stepSize, bounded: rule.bound !== null, weights, palette: (await palette).slice(), loss: opened.words,
     }
   },

@@ -9,9 +9,9 @@ import { call } from '../../engine/client.ts'
 import { Figure, Keys, Section, Select, Slider } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
 import { paint } from '../../ui/picture.ts'
-import { takeModel, type Given } from '../handover.ts'
-import { bundledModels, bytesOf } from '../models.ts'
-import type { File } from '../play/commands.ts'
+import { saveFile } from '../../ui/save.ts'
+import type { ModelFile } from '../model-file.ts'
+import { bundledModels, modelNames, modelOf, targetOf, useOwnModels } from '../models.ts'
 import { FileChooser, FileDrop } from '../play/file-drop.tsx'
 import type { Kind } from '../play/family.ts'
 import type { CellNumbers } from './cell.ts'
@@ -20,7 +20,6 @@ import { Equation } from './equation.tsx'
 import type { Start } from './line.ts'
 import { Legend, Sheet, type Cell } from './maps.tsx'
 import { CellPicture } from './picture.tsx'
-import { pixelsOf, saveBytes } from './files.ts'
 import { digits } from './terms.ts'
 import { NormCurve } from './time.tsx'
 import './inside.css'
@@ -38,9 +37,6 @@ const words: Readonly<Record<Quantity, string>> = {
   gradient: '∂L/∂s: how the loss of the last state would change, if a number of this state did.',
 }
 
-/** Emoji are trained at this size, with empty cells around them. */
-const pictureSize = 40
-
 /** With what a rollout begins from nothing, by the kind of the rule. */
 const firsts: Readonly<Record<Kind, string>> = { growing: 'From the seed', classes: 'From a drawing', texture: 'From nothing', other: 'From nothing' }
 
@@ -51,14 +47,11 @@ function numberOf<T>(text: string | undefined, least: number, most: number, othe
 
 export function Inside({ settings }: { settings: Settings }): VNode {
   const canvas = useRef<HTMLCanvasElement>(null)
-  const [given] = useState(takeModel)
-  const [dropped, setDropped] = useState<readonly Given[]>(given ? [given] : [])
-  const [model, setModel] = useState(given?.name ?? settings.model ?? bundledModels[0].name)
+  const [model, setModel] = useState(settings.model ?? bundledModels[0].name)
   const [steps, setSteps] = useState(numberOf(settings.steps, 16, 256, 96))
   /** Rows and columns that were asked for; else the grid is that of the model's training. */
   const [wished, setSize] = useState(numberOf(settings.size, 16, 96, null))
-  const fromPlay = given !== null && settings.start === 'play'
-  const [start, setStart] = useState<Start>(settings.start === 'pool' ? 'pool' : fromPlay ? 'play' : 'seed')
+  const [wanted, setStart] = useState<Start>((['pool', 'play'] as const).find(name => name === settings.start) ?? 'seed')
   const [t, setT] = useState(numberOf(settings.t, 0, 256, 48))
   const [quantity, setQuantity] = useState<Quantity>(quantities.find(([name]) => name === settings.show)?.[0] ?? 'channels')
   const [chosen, setChosen] = useState<Cell | null>(settings.x === undefined ? null : { x: numberOf(settings.x, 0, 95, 36), y: numberOf(settings.y, 0, 95, 36) })
@@ -73,19 +66,17 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const opened = useRef(0)
 
   const step = Math.min(t, steps)
+  const start = wanted === 'play' && facts && !facts.played ? 'seed' : wanted
   const size = wished ?? facts?.size ?? 72
   const { x, y } = chosen ?? { x: Math.floor(size / 2), y: Math.floor(size / 2) }
   const cell = { x: Math.min(x, size - 1), y: Math.min(y, size - 1) }
-  const names = [...new Set([...bundledModels, ...dropped].map(({ name }) => name))]
+  useOwnModels()
+  const names = modelNames()
 
   /** Opens the model, unless another has been chosen before its file and its picture were there. */
   async function begin(isWanted: () => boolean): Promise<void> {
-    const own = dropped.find(file => file.name === model)
-    const found = bundledModels.find(({ name }) => name === model)
-    if (!own && !found) throw new Error(`there is no model ${model} in this page; there are ${names.join(', ')}.`)
-    const file = { name: model, bytes: own?.bytes ?? await bytesOf(found!) }
-    const picture = found?.face ? { pixels: await pixelsOf(found.face), side: pictureSize } : null
-    const target = own?.target ?? picture
+    const file = await modelOf(model)
+    const target = await targetOf(file)
     if (!isWanted()) return
     const known = await call('inside', 'begin', { file, setup: { size: wished, steps }, target })
     if (!isWanted()) return
@@ -97,15 +88,10 @@ export function Inside({ settings }: { settings: Settings }): VNode {
     let wanted = true
     begin(() => wanted).catch(error => {
       complain(error)
-      if (!wanted) return
-      // What cannot be opened does not stay chosen.
-      const back = facts?.name ?? bundledModels[0].name
-      if (back === model) return
-      setDropped(before => before.filter(({ name }) => name !== model))
-      setModel(back)
+      if (wanted) setModel(facts?.name ?? bundledModels[0].name) // what cannot be opened does not stay chosen
     })
     return () => { wanted = false }
-  }, [model, wished, steps, dropped])
+  }, [model, wished, steps])
 
   // Only the newest wish counts: while one moment is being made, those between it and the last are left out.
   const wish = useRef<{ start: Start; t: number; quantity: Quantity; scale: 'shared' | 'own' } | null>(null)
@@ -150,7 +136,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
     model: model !== bundledModels[0].name && bundledModels.some(({ name }) => name === model) ? model : undefined,
     steps: steps === 96 ? undefined : String(steps), size: wished === null ? undefined : String(wished), start: start === 'seed' ? undefined : start,
     t: String(step), show: quantity === 'channels' ? undefined : quantity, scale: scale === 'own' ? scale : undefined, x: String(cell.x), y: String(cell.y),
-  }), [model, steps, wished, start, step, quantity, scale, cell.x, cell.y, dropped])
+  }), [model, steps, wished, start, step, quantity, scale, cell.x, cell.y])
 
   /** The gradients of both rollouts: that from the seed, and that from a sample of the pool. */
   async function find(first: Start): Promise<void> {
@@ -169,11 +155,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   }
 
   function save(what: 'state' | 'gradient'): void {
-    call('inside', 'save', { start, t: step, what }).then(bytes => saveBytes(`${model}-${what}-${step}.npy`, bytes)).catch(complain)
-  }
-  function accept(file: File): void {
-    setDropped(before => [...before.filter(({ name }) => name !== file.name), file])
-    setModel(file.name)
+    call('inside', 'save', { start, t: step, what }).then(bytes => saveFile(`${model}-${what}-${step}.npy`, bytes)).catch(complain)
   }
   function go(to: number): void {
     setPlaying(false)
@@ -184,8 +166,9 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const now = gradients[start]
   const starts = { seed: firsts[facts?.kind ?? 'growing'], pool: 'From the pool: grown and hurt', play: 'From Play, as it was' }
   const own = scale === 'own' && quantity !== 'masks'
+  const taking = { check: (file: ModelFile) => call('inside', 'check', file), onTaken: setModel }
   return (
-    <FileDrop onFile={accept}>
+    <FileDrop {...taking}>
       <div class="room inside">
         <div class="view">
           <CellPicture canvas={canvas} size={size} cell={cell} onCell={setChosen} label={`${model} after ${step} steps`} />
@@ -207,10 +190,10 @@ export function Inside({ settings }: { settings: Settings }): VNode {
           </dl>
           <Section title="Rollout">
             <Select label="Model" value={model} onChange={setModel} options={names.map(name => [name, name] as const)} />
-            <Keys label="Begins" value={start} onChange={setStart} options={(['seed', 'pool', ...(fromPlay ? ['play' as const] : [])] as const).map(one => [one, starts[one]] as const)} />
+            <Keys label="Begins" value={start} onChange={setStart} options={(['seed', 'pool', ...(facts?.played ? ['play' as const] : [])] as const).map(one => [one, starts[one]] as const)} />
             <Slider label="Steps" value={steps} min={16} max={256} step={16} onInput={setSteps} />
             <Slider label="Grid" value={size} text={`${size} × ${size}`} min={16} max={96} step={4} onInput={setSize} />
-            <FileChooser onFile={accept} />
+            <FileChooser {...taking} />
           </Section>
         </div>
         <div class="panel">

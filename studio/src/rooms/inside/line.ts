@@ -11,8 +11,7 @@ import {
   type DataParams, type DataRule, type RoleNames, type Tensor, type Timeline, type TimelineGradients,
 } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
-import type { Pixels } from '../../ui/picture.ts'
-import type { File } from '../play/commands.ts'
+import type { ModelFile, Target } from '../model-file.ts'
 import { firstState, kindOf } from '../play/family.ts'
 import type { Grid } from '../play/world.ts'
 
@@ -24,12 +23,9 @@ export type Start = 'seed' | 'pool' | 'play'
 
 export type Setup = { readonly size: number; readonly steps: number }
 
-/** A picture that a model has learned to grow, and how many cells its longer side has. */
-export type Target = { readonly pixels: Pixels; readonly side: number }
-
 /** What is looked into. */
 export type Subject = {
-  readonly file: File
+  readonly file: ModelFile
   readonly setup: Setup
   /** The picture that the model has learned to grow, where that is known. */
   readonly target: Target | null
@@ -92,7 +88,7 @@ export function openLines({ backend }: Engine, subject: Subject): Lines {
 }
 
 /** The first state as Play has it. Where a digit is to be drawn, there is a stroke, as of a 1; of a segmentation, an outline. */
-function firstOf(rule: DataRule, grid: Grid): Float32Array {
+export function firstOf(rule: DataRule, grid: Grid): Float32Array {
   const { width, height, channels } = grid
   const first = firstState(rule, grid, [Math.floor(width / 2)], 0)
   if (kindOf(rule) !== 'classes') return first
@@ -107,12 +103,16 @@ function firstOf(rule: DataRule, grid: Grid): Float32Array {
   return first
 }
 
+/** A target in the middle of a grid, `[size,size,4]`. */
+export function wantedOf({ pixels, side }: Target, size: number, backend: Backend): Tensor {
+  const image = fit(imageFromPixels(pixels), Math.min(side, size))
+  return imageToTensor(padImage(image, Math.floor((size - image.width) / 2)), { backend })
+}
+
 /** The loss of the last state: its distance from the target, or, where there is none, the size of what is seen. */
 function lossOf({ target, setup: { size } }: Subject, rule: DataRule, backend: Backend): Pick<Lines, 'loss' | 'words'> {
   if (target && rule.channels.rgba === 4) {
-    const image = fit(imageFromPixels(target.pixels), Math.min(target.side, size))
-    const padded = padImage(image, Math.floor((size - image.width) / 2))
-    const wanted = imageToTensor(padded, { backend })
+    const wanted = wantedOf(target, size, backend)
     return { loss: x => mean(mse(rgba(x), wanted)), words: 'mean squared distance of red, green, blue and alpha from the target' }
   }
   return { loss: x => mean(square(x)), words: 'mean square of all channels, since the target is not known' }

@@ -13,13 +13,11 @@ import {
 } from 'cellgrad'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
+import type { ModelFile } from '../model-file.ts'
 import {
   conditionsOf, firstState, isKept, kindOf, pixelsOf, seedValues, trainedSize, votes, withCondition, type Kind,
 } from './family.ts'
 import { resized, touched, type Grid, type Touch } from './world.ts'
-
-/** A model file by its name. */
-export type File = { readonly name: string; readonly bytes: Uint8Array }
 
 export type Border = DataRule['padding']
 
@@ -61,7 +59,7 @@ export type Frame = {
 }
 
 type World = {
-  readonly files: readonly File[]
+  readonly files: readonly ModelFile[]
   readonly setup: Setup
   readonly state: Float32Array
   readonly t: number
@@ -74,7 +72,7 @@ let world: World | null = null
 /** Files that have been decoded, on the backend where their parameters live. */
 const decoded = new WeakMap<Backend, WeakMap<Uint8Array, Model>>()
 
-function modelOf({ backend }: Engine, { name, bytes }: File): Model & { rule: DataRule } {
+function modelOf({ backend }: Engine, { name, bytes }: ModelFile): Model & { rule: DataRule } {
   const models = decoded.get(backend) ?? new WeakMap<Uint8Array, Model>()
   decoded.set(backend, models)
   const known = models.get(bytes) ?? decodeModel(bytes, name, { backend, dtype: 'float32' })
@@ -82,7 +80,7 @@ function modelOf({ backend }: Engine, { name, bytes }: File): Model & { rule: Da
   return known as Model & { rule: DataRule }
 }
 
-function ruleOf(engine: Engine, file: File, { border }: Setup): DataRule {
+function ruleOf(engine: Engine, file: ModelFile, { border }: Setup): DataRule {
   return defineRule({ ...modelOf(engine, file).rule, padding: border })
 }
 
@@ -90,7 +88,7 @@ function gridOf({ channels }: DataRule, size: number): Grid {
   return { width: size, height: size, channels: channelCount(channels) }
 }
 
-function begin(engine: Engine, files: readonly File[], setup: Setup): World {
+function begin(engine: Engine, files: readonly ModelFile[], setup: Setup): World {
   const [first, second] = files.map(file => modelOf(engine, file).rule)
   if (first.grid !== 2) throw new Error(`${files[0].name}: this rule is for grids of ${first.grid} dimensions, and Play shows planes.`)
   const same = !second || JSON.stringify(first.channels) === JSON.stringify(second.channels)
@@ -141,12 +139,12 @@ const numbered = (n: number): string[] => Array.from({ length: n }, (_, i) => St
 /** The commands of the room. */
 export const play = {
   /** Throws a sentence unless a file is a model that can be played. */
-  look(engine: Engine, file: File): void {
+  look(engine: Engine, file: ModelFile): void {
     begin(engine, [file], { size: 16, border: 'zero', angle: 0, condition: 0 })
   },
 
   /** Begins a world with one model, or two on one grid. Size and border are those of the model, if nothing else is said. */
-  begin(engine: Engine, files: readonly File[], given: Partial<Setup>): Facts {
+  begin(engine: Engine, files: readonly ModelFile[], given: Partial<Setup>): Facts {
     const model = modelOf(engine, files[0]), { rule } = model
     const { condition: conditions = numbered(conditionsOf(rule)), classes = [] } = roleNames(model)
     world = begin(engine, files, { size: trainedSize(model), border: rule.padding, angle: 0, condition: 0, ...given })

@@ -100,14 +100,16 @@ function said({ channels, inputMask }: DataRule, cell: Float32Array): number | n
   return best - first
 }
 
+/** The class that each cell says, null where it says none. */
+export function classesOf(rule: DataRule, state: Float32Array): (number | null)[] {
+  const channels = channelCount(rule.channels)
+  return Array.from({ length: state.length / channels }, (_, i) => said(rule, state.subarray(i * channels, (i + 1) * channels)))
+}
+
 /** How many cells say each class, where the rule has classes. */
 export function votes(rule: DataRule, state: Float32Array): number[] | null {
   if (kindOf(rule) !== 'classes') return null
-  const channels = channelCount(rule.channels)
   const counts = new Array<number>(rule.channels.classes).fill(0)
-  for (let at = 0; at < state.length; at += channels) {
-    const number = said(rule, state.subarray(at, at + channels))
-    if (number !== null) counts[number]++
-  }
+  for (const number of classesOf(rule, state)) if (number !== null) counts[number]++
   return counts
 }

@@ -1,39 +1,63 @@
 /**
- * How model files come into Play: dropped anywhere on the room, or chosen.
+ * How model files come into a room: dropped anywhere on the page, or chosen.
  */
 import type { ComponentChildren, VNode } from 'preact'
 import { useDrop } from '../../ui/drop.ts'
-import { complain } from '../../ui/notice.tsx'
-import type { File as Model } from './commands.ts'
+import { mention, notify, settled } from '../../ui/notice.tsx'
+import type { ModelFile } from '../model-file.ts'
+import { keepModel } from '../models.ts'
 
 /** More than any model that a page could run; what is larger is not read into memory. */
 const most = 64 * 2 ** 20
 
-async function read(file: File): Promise<Model> {
+async function read(file: File): Promise<ModelFile> {
   if (file.size > most) throw new Error(`${file.name} has ${Math.ceil(file.size / 2 ** 20)} MB, expected a model of at most ${most / 2 ** 20} MB.`)
   return { name: file.name.replace(/\.safetensors$/, ''), bytes: new Uint8Array(await file.arrayBuffer()) }
 }
 
-type OnFile = { readonly onFile: (model: Model) => void }
+type Taking = {
+  /** Rejects with a sentence where the room can do nothing with a file. */
+  readonly check: (model: ModelFile) => Promise<unknown>
+  /** Hears which model is to be shown. */
+  readonly onTaken: (name: string) => void
+}
 
-/** The room, while which is open a file may be dropped anywhere on the page. */
-export function FileDrop({ onFile, children }: OnFile & { children: ComponentChildren }): VNode {
-  const over = useDrop(file => { read(file).then(onFile).catch(complain) })
+/** Keeps all files that are models, and shows the first; of the others it is said what is wrong with them. */
+async function take(files: Iterable<File>, { check, onTaken }: Taking): Promise<void> {
+  const kept: string[] = [], wrong: string[] = []
+  for (const file of files) {
+    try {
+      const model = await read(file)
+      await check(model)
+      kept.push(keepModel(model).name)
+    } catch (error) {
+      wrong.push((error as Error).message)
+    }
+  }
+  if (kept.length > 0) onTaken(kept[0])
+  if (wrong.length > 0) return notify(wrong.join(' '), 'files')
+  settled('files')
+  if (kept.length > 1) mention(`${kept[0]} is shown; ${kept.slice(1).join(', ')} can be chosen beside it.`)
+}
+
+/** The room, while which is open files may be dropped anywhere on the page. */
+export function FileDrop({ children, ...taking }: Taking & { children: ComponentChildren }): VNode {
+  const over = useDrop(files => { void take(files, taking) })
   return <div class={over ? 'drop over' : 'drop'}>{children}</div>
 }
 
-/** A sentence with the way to choose a file. */
-export function FileChooser({ onFile }: OnFile): VNode {
+/** A sentence with the way to choose files. */
+export function FileChooser(taking: Taking): VNode {
   return (
     <p class="hint">
       <label class="link">
         Open a model
         <input
-          type="file" accept=".safetensors" class="hidden"
+          type="file" accept=".safetensors" multiple class="hidden"
           onChange={({ currentTarget: input }) => {
-            const file = input.files?.[0]
-            if (file) read(file).then(onFile).catch(complain)
+            const files = [...input.files ?? []]
             input.value = '' // the same file may be chosen again
+            void take(files, taking)
           }}
         />
       </label>

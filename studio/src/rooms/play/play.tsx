@@ -3,14 +3,14 @@
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
-import { showAddress, type Settings } from '../../address.ts'
+import { addressOf, showAddress, type Settings } from '../../address.ts'
 import { call } from '../../engine/client.ts'
 import { Figure, Keys, Section, Select, Slider } from '../../ui/fields.tsx'
-import { complain } from '../../ui/notice.tsx'
+import { complain, notify, settled } from '../../ui/notice.tsx'
 import { paint } from '../../ui/picture.ts'
-import { openIn, takeModel } from '../handover.ts'
-import { bundledModels, bytesOf } from '../models.ts'
-import type { Border, Facts, File } from './commands.ts'
+import type { ModelFile } from '../model-file.ts'
+import { bundledModels, keepModel, modelNames, modelOf, useOwnModels } from '../models.ts'
+import type { Border, Facts } from './commands.ts'
 import { Send } from '../send/send.tsx'
 import { FileChooser, FileDrop } from './file-drop.tsx'
 import { pacer, useBeat, type Pace } from './frames.ts'
@@ -47,9 +47,7 @@ function drawing(classes: readonly string[]): string {
 
 export function Play({ settings }: { settings: Settings }): VNode {
   const canvas = useRef<HTMLCanvasElement>(null)
-  const [dropped, setDropped] = useState<readonly File[]>([])
-  /** The model that the address holds, and its name. */
-  const [shared, setShared] = useState<{ readonly name: string; readonly text: string } | null>(null)
+  const own = useOwnModels()
   const [model, setModel] = useState(settings.model ?? bundledModels[0].name)
   const [graft, setGraft] = useState(settings.graft ?? '')
   const [ownSize, setSize] = useState<number | null>(numberOf(settings.size, { ...sizes, otherwise: 0 }) || null)
@@ -70,21 +68,17 @@ export function Play({ settings }: { settings: Settings }): VNode {
   const owed = useRef(0)
   const drawn = useRef(0)
 
-  const names = [...bundledModels.map(({ name }) => name), ...dropped.map(({ name }) => name)]
-
-  async function fileOf(name: string): Promise<File> {
-    const own = dropped.find(file => file.name === name)
-    if (own) return own
-    const found = bundledModels.find(bundled => bundled.name === name)
-    if (!found) throw new Error(`there is no model ${name} in this page; there are ${names.join(', ')}.`)
-    return { name, bytes: await bytesOf(found) }
-  }
+  /** The models that are playing: what cannot be played does not stay chosen. */
+  const playing = useRef<{ readonly model: string; readonly graft: string } | null>(null)
+  const mine = (name: string): ModelFile | undefined => own.find(one => one.name === name)
 
   /** Begins with the models, unless others have been chosen before their files were there. */
   async function begin(isWanted: () => boolean): Promise<void> {
-    const files = await Promise.all([model, ...(graft ? [graft] : [])].map(fileOf))
+    const files = await Promise.all([model, ...(graft ? [graft] : [])].map(modelOf))
     if (!isWanted()) return
     const known = await call('play', 'begin', files, { condition, angle: angle * Math.PI / 180, ...(ownSize && { size: ownSize }), ...(border && { border }) })
+    playing.current = { model, graft }
+    settled('model')
     setFacts(known)
     if (known.conditions.length > 0 && condition >= known.conditions.length) setCondition(0)
     if (known.kind === 'classes') {
@@ -109,27 +103,26 @@ export function Play({ settings }: { settings: Settings }): VNode {
   }
 
   useEffect(() => {
-    const given = takeModel()
-    if (given) accept(given).catch(complain)
-    else if (settings.shared !== undefined) open(settings.shared).catch(complain)
+    open(settings).catch(complain)
   }, [])
   // A model that cannot be used leaves what is there as it is.
   useEffect(() => {
+    const before = playing.current
+    if (before?.model === model && before.graft === graft) return
     let wanted = true
-    begin(() => wanted).catch(error => {
-      complain(error)
-      if (!wanted || facts) return
-      // Where nothing is there yet, the address has named something else than there is.
-      setModel(bundledModels[0].name)
-      setGraft('')
+    begin(() => wanted).catch((error: Error) => {
+      notify(error.message, before ? 'model' : '') // what plays instead at the beginning makes up for nothing
+      if (!wanted) return
+      setModel(before?.model ?? bundledModels[0].name)
+      setGraft(before?.graft ?? '')
     })
     return () => { wanted = false }
-  }, [model, graft, dropped])
+  }, [model, graft])
   useEffect(() => {
     if (facts) call('play', 'change', { size, condition, angle: angle * Math.PI / 180, border: border || facts.border }).then(() => draw({ steps: 0 })).catch(complain)
   }, [ownSize, angle, border, condition])
   const world = {
-    graft: graft && !dropped.some(({ name }) => name === graft) ? graft : undefined,
+    graft: graft && !mine(graft) ? graft : undefined,
     size: ownSize ? String(ownSize) : undefined,
     angle: angle === 0 ? undefined : String(angle),
     border: border || undefined,
@@ -137,10 +130,11 @@ export function Play({ settings }: { settings: Settings }): VNode {
     condition: condition === 0 || facts?.conditions.length === 0 ? undefined : String(condition),
   }
   useEffect(() => showAddress('play', {
-    model: model === bundledModels[0].name || dropped.some(({ name }) => name === model) ? undefined : model,
+    model: model === bundledModels[0].name || mine(model) ? undefined : model,
     ...world,
-    shared: model === shared?.name ? shared.text : undefined,
-  }), [model, graft, ownSize, angle, border, speed, condition, facts, dropped, shared])
+    shared: mine(model)?.text,
+    half: mine(graft)?.text,
+  }), [model, graft, ownSize, angle, border, speed, condition, facts, own])
 
   useBeat(async elapsed => {
     if (!running || !facts) return
@@ -170,11 +164,8 @@ export function Play({ settings }: { settings: Settings }): VNode {
     call('play', 'reset').then(() => draw({ steps: 0 })).catch(complain)
   }
 
-  /** Takes a file that is a model; of another one, a sentence is said and all stays as it is. */
-  async function accept(file: File): Promise<void> {
-    await call('play', 'look', file)
-    setDropped(before => [...before.filter(({ name }) => name !== file.name), file])
-    setModel(file.name)
+  function choose(name: string): void {
+    setModel(name)
     setGraft('')
     setSize(null)
   }
@@ -182,23 +173,22 @@ export function Play({ settings }: { settings: Settings }): VNode {
   /** Goes to the room that shows what happens here, from this moment on. */
   function lookInside(): void {
     if (size > 96) return complain(new Error('Look inside shows grids of at most 96 × 96 cells; make this one smaller.'))
-    fileOf(model).then(file => openIn('inside', file, { start: 'play', size: String(size), t: '0' })).catch(complain)
+    location.hash = addressOf('inside', { model, start: 'play', size: String(size), t: '0' })
   }
 
-  /** Opens the model that an address holds, with the settings beside it. */
-  async function open(text: string): Promise<void> {
-    const [size, half] = [ownSize, graft]
-    const file = await call('send', 'open', text)
-    await accept(file)
-    setSize(size)
-    setGraft(half)
-    setShared({ name: file.name, text })
+  /** Opens the models that an address holds. */
+  async function open({ shared, half }: Settings): Promise<void> {
+    const held = async (text: string): Promise<string> => keepModel({ ...await call('send', 'open', text), text }).name
+    if (shared !== undefined) setModel(await held(shared))
+    if (half !== undefined) setGraft(await held(half))
   }
 
   const rate = speeds[speed]
-  const others = [...bundledModels.filter(({ face }) => !face), ...dropped]
+  const others = [...bundledModels.filter(({ face }) => !face), ...own]
+  const taking = { check: (file: ModelFile) => call('play', 'look', file), onTaken: choose }
+  const unsaid = [model, graft].filter(name => mine(name) && !mine(name)!.text)
   return (
-    <FileDrop onFile={file => { accept(file).catch(complain) }}>
+    <FileDrop {...taking}>
       <div class="room">
         <div class="view">
           <Stage
@@ -227,11 +217,11 @@ export function Play({ settings }: { settings: Settings }): VNode {
         <div class="panel">
           <Section title="Model">
             <Keys
-              label="Model" big value={model} onChange={name => { setModel(name); setGraft(''); setSize(null) }}
+              label="Model" big value={model} onChange={choose}
               options={bundledModels.flatMap(({ name, face }) => (face ? [[name, <img src={face} alt="" width={32} height={32} />, name] as const] : []))}
             />
             {others.length > 0 && (
-              <Keys label="Other models" value={model} onChange={name => { setModel(name); setGraft(''); setSize(null) }} options={others.map(({ name }) => [name, name] as const)} />
+              <Keys label="Other models" value={model} onChange={choose} options={others.map(({ name }) => [name, name] as const)} />
             )}
             {facts && facts.conditions.length > 0 && (
               <Keys
@@ -242,10 +232,11 @@ export function Play({ settings }: { settings: Settings }): VNode {
             {facts?.kind === 'growing' && (
               <Select
                 label="Right half" value={graft} onChange={setGraft}
-                options={[['', 'the same'], ...names.filter(name => name !== model).map(name => [name, name] as const)]}
+                options={[['', 'the same'], ...modelNames().filter(name => name !== model).map(name => [name, name] as const)]}
               />
             )}
-            <FileChooser onFile={file => { accept(file).catch(complain) }} />
+            <FileChooser {...taking} />
+            {unsaid.length > 0 && <p class="hint">{unsaid.join(' and ')} {unsaid.length === 1 ? 'is' : 'are'} not in the address of this page; that of Send holds {unsaid.length === 1 ? 'it' : 'both'}.</p>}
           </Section>
           <Section title="Hand">
             <Keys label="Tool" value={tool} onChange={setTool} options={tools} />
@@ -266,7 +257,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
               options={[['zero', 'nothing beyond'], ['circular', 'a torus'], ['reflect', 'a mirror'], ['replicate', 'the edge again']]}
             />
           </Section>
-          <Send file={() => fileOf(model)} size={size} settings={world} />
+          <Send key={JSON.stringify([model, graft, world])} models={() => Promise.all([model, ...(graft ? [graft] : [])].map(modelOf))} size={size} settings={world} />
         </div>
       </div>
     </FileDrop>

@@ -7,7 +7,7 @@ import type { ServedRun } from 'cellgrad/experiment'
 import { showAddress, type Settings } from '../../address.ts'
 import { call } from '../../engine/client.ts'
 import { Keys, Section } from '../../ui/fields.tsx'
-import { complain } from '../../ui/notice.tsx'
+import { notify, settled } from '../../ui/notice.tsx'
 import type { Seen } from './commands.ts'
 import { Curves } from './curves.tsx'
 import { FieldTable } from './field-table.tsx'
@@ -31,9 +31,10 @@ export function Runs({ settings }: { settings: Settings }): VNode {
       try {
         const found = await call('runs', 'read', new URL('./runs.json', document.baseURI).href, names)
         if (!gone) setSeen(found)
+        if (failed) settled('runs')
         failed = false
       } catch (error) {
-        if (!gone && !failed) complain(error) // once, and not every two seconds
+        if (!gone && !failed) notify((error as Error).message, 'runs') // once, and not every two seconds
         failed = true
       }
       if (!gone) next = setTimeout(() => { void look() }, pause)

@@ -1,56 +1,98 @@
 /**
  * Send: a model goes to somebody else, as a page in one file or as an address that holds it.
  */
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
 import { addressOf } from '../../address.ts'
 import { call } from '../../engine/client.ts'
 import { Section } from '../../ui/fields.tsx'
-import { complain } from '../../ui/notice.tsx'
-import type { File } from '../play/commands.ts'
+import { complain, mention } from '../../ui/notice.tsx'
+import { brief, minus } from '../../ui/numbers.ts'
+import { saveFile } from '../../ui/save.ts'
+import type { ModelFile } from '../model-file.ts'
+import { targetOf } from '../models.ts'
+import type { Quality } from './quality.ts'
 
-type FileOf = () => Promise<File>
+/** Characters of the other half of a graft at most: longer addresses are cut by what carries them. */
+const most = 50_000
 
-/** A button that puts the address of a model into the clipboard, and shows it to be copied by hand. */
-export function AddressButton({ file, settings = {} }: {
-  file: FileOf
+/** An address that was made. */
+type Made = {
+  readonly address: string
+  readonly copied: boolean
+  readonly bits: number
+  /** Characters of the model in it. */
+  readonly length: number
+  /** What is not in it, as a sentence; '' where all is. */
+  readonly lacks: string
+}
+
+/** How well what is sent grows, in words. */
+function inWords({ steps, ...quality }: Quality): string {
+  const number = (x: number): string => (Number.isFinite(x) ? minus(x.toFixed(2)) : 'beyond all numbers')
+  if (quality.by === 'target') return `log₁₀ of its error after ${steps} steps is ${number(quality.sent)}, of the original ${number(quality.here)}.`
+  if (quality.by === 'classes') return `After ${steps} steps ${Math.round(100 * quality.same)} % of the cells say the same as with the original.`
+  return `After ${steps} steps its cells are ${brief(quality.size)} from those of the original, on average.`
+}
+
+/** A button that puts the address of a model into the clipboard, shows it to be copied by hand, and says how good it is. */
+export function AddressButton({ models, settings = {} }: {
+  /** The model, and the one of the right half, where there is one. */
+  models: () => Promise<readonly ModelFile[]>
   /** What else the address is to say, see `addressOf`. */
   settings?: Readonly<Record<string, string | undefined>>
 }): VNode {
-  const [address, setAddress] = useState<string | null>(null)
-  const [copied, setCopied] = useState(false)
-  async function copy(): Promise<void> {
-    const shared = await call('send', 'link', await file())
-    const whole = new URL(addressOf('play', { ...settings, shared }), location.href).href
-    setAddress(whole)
-    setCopied(isSecureContext && await navigator.clipboard.writeText(whole).then(() => true, () => false))
+  const [made, setMade] = useState<Made | null>(null)
+  const [quality, setQuality] = useState<Quality | null>(null)
+  const there = useRef(true)
+  useEffect(() => () => { there.current = false }, [])
+
+  async function make(): Promise<void> {
+    const [model, right] = await models()
+    const { text, bits } = await call('send', 'link', model)
+    const half = right && !settings.graft ? (await call('send', 'link', right)).text : undefined
+    const fits = half === undefined || half.length <= most
+    const address = new URL(addressOf('play', { ...settings, shared: text, half: fits ? half : undefined }), location.href).href
+    const copied = isSecureContext && await navigator.clipboard.writeText(address).then(() => true, () => false)
+    setQuality(null)
+    setMade({
+      address, copied, bits, length: text.length,
+      lacks: fits ? '' : `The right half, ${right.name}, is not in it: it would take ${half.length.toLocaleString('en')} characters more. `,
+    })
+    const found = await call('send', 'quality', model, text, await targetOf(model))
+    if (there.current) setQuality(found)
   }
+
   return (
     <>
-      <button type="button" title="The rule, its weights in 8 bits each and the settings, in one address" onClick={() => { copy().catch(complain) }}>Address</button>
-      {address !== null && (
-        <p class="sent hint" role="status">
-          {copied ? 'Copied: whoever opens it plays the same. ' : 'Copy it: whoever opens it plays the same. '}
-          <input readonly aria-label="The address" value={address} onFocus={event => event.currentTarget.select()} />
-        </p>
+      <button type="button" title="The rule, its weights in 8 bits each and the settings, in one address" onClick={() => { make().catch(complain) }}>Address</button>
+      {made && (
+        <div class="sent hint" role="status">
+          <p>{made.copied ? 'Copied: whoever opens it plays the same. ' : 'Copy it: whoever opens it plays the same. '}{made.lacks}</p>
+          <input readonly aria-label="The address" value={made.address} onFocus={event => event.currentTarget.select()} />
+          <p>{made.bits} bits a weight, {made.length.toLocaleString('en')} characters. {quality ? inWords(quality) : 'Growing both, to compare …'}</p>
+        </div>
       )}
     </>
   )
 }
 
-export function Send({ file, size, settings }: { file: FileOf; size: number; settings: Readonly<Record<string, string | undefined>> }): VNode {
+export function Send({ models, size, settings }: {
+  /** The model, and the one of the right half, where there is one. */
+  models: () => Promise<readonly ModelFile[]>
+  size: number
+  settings: Readonly<Record<string, string | undefined>>
+}): VNode {
   async function save(): Promise<void> {
-    const model = await file()
-    const html = await call('send', 'page', model, size)
-    const url = URL.createObjectURL(new Blob([html], { type: 'text/html' }))
-    Object.assign(document.createElement('a'), { href: url, download: `${model.name}.html` }).click()
-    setTimeout(() => URL.revokeObjectURL(url), 10_000)
+    const [model, right] = await models()
+    if (right) mention(`The page holds ${model.name} alone, without ${right.name}: a page has one model.`)
+    saveFile(`${model.name}.html`, await call('send', 'page', model, size), 'text/html')
   }
   return (
     <Section title="Send">
       <div class="row">
         <button type="button" title="One HTML file that grows without a network" onClick={() => { save().catch(complain) }}>Page</button>
-        <AddressButton file={file} settings={settings} />
+        <AddressButton models={models} settings={settings} />
       </div>
     </Section>
   )

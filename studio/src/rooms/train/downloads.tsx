@@ -4,6 +4,7 @@
 import type { VNode } from 'preact'
 import { call } from '../../engine/client.ts'
 import { openIn } from '../handover.ts'
+import type { ModelFile } from '../model-file.ts'
 import { AddressButton } from '../send/send.tsx'
 import { Section } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
@@ -32,8 +33,10 @@ export function Downloads({ name, target }: {
   /** What it is to grow, on its grid. */
   target: Pixels
 }): VNode {
-  const model = async (): Promise<{ name: string; bytes: Uint8Array }> => ({ name, bytes: await call('train', 'model') })
-  const give = (room: 'play' | 'inside'): void => { model().then(file => openIn(room, { ...file, target: { pixels: target, side: Math.max(target.width, target.height) } })).catch(complain) }
+  const model = async (): Promise<ModelFile> => (
+    { name, bytes: await call('train', 'model'), target: { pixels: target, side: Math.max(target.width, target.height) } }
+  )
+  const give = (room: 'play' | 'inside'): void => { model().then(file => openIn(room, file)).catch(complain) }
   return (
     <Section title="Take it with you">
       <div class="row">
@@ -42,7 +45,7 @@ export function Downloads({ name, target }: {
         {files.map(([what, text, meaning]) => (
           <button key={what} type="button" title={meaning} onClick={() => { download(what).catch(complain) }}>{text}</button>
         ))}
-        <AddressButton file={model} />
+        <AddressButton models={async () => [await model()]} />
       </div>
     </Section>
   )

@@ -4,7 +4,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
 import { Keys, Section } from '../../ui/fields.tsx'
-import { useDrop } from '../../ui/drop.ts'
+import { firstOf, useDrop } from '../../ui/drop.ts'
 import { complain } from '../../ui/notice.tsx'
 import { Picture } from '../../ui/cells.tsx'
 import { Drawing } from './drawing.tsx'
@@ -22,7 +22,8 @@ export function TargetPicker({ target, onTarget }: { target: Target | null; onTa
     bundledTarget(name).then(onTarget).catch(complain)
   }
 
-  function take(picture: File | null | undefined): void {
+  function take(files: Iterable<File> | null | undefined): void {
+    const picture = firstOf(files)
     if (!picture) return
     fileTarget(picture).then(made => {
       setDrawing(false)
@@ -34,7 +35,7 @@ export function TargetPicker({ target, onTarget }: { target: Target | null; onTa
   useEffect(() => choose(chosen), [])
   const over = useDrop(take)
   useEffect(() => {
-    const pasted = (event: ClipboardEvent): void => take(event.clipboardData?.files[0])
+    const pasted = (event: ClipboardEvent): void => take(event.clipboardData?.files)
     addEventListener('paste', pasted)
     return () => removeEventListener('paste', pasted)
   }, [])
@@ -61,7 +62,7 @@ export function TargetPicker({ target, onTarget }: { target: Target | null; onTa
         />
         <button type="button" onClick={() => file.current!.click()}>Picture…</button>
         <button type="button" aria-pressed={drawing} onClick={() => { setDrawing(!drawing); setChosen('') }}>Draw</button>
-        <input ref={file} type="file" accept="image/*" class="hidden" tabIndex={-1} aria-label="A picture" onChange={e => { take(e.currentTarget.files?.[0]); e.currentTarget.value = '' }} />
+        <input ref={file} type="file" accept="image/*" class="hidden" tabIndex={-1} aria-label="A picture" onChange={e => { take(e.currentTarget.files); e.currentTarget.value = '' }} />
       </div>
       {drawing ? <Drawing onDrawn={pixels => onTarget({ name: 'drawing', pixels })} /> : target && (
         <div class={over ? 'row drop over' : 'row'}><div class="thumb"><Picture pixels={target.pixels} label={`The target: ${target.name}`} /></div>

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   accuracy, add, argMax, auroc, broadcastTo, cast, dice, exp, f1, foldIn, full, grad, greater, iou, key, mse, mul, not,
-  psnr, recovery, recoveryProtocol, reshape, ssim, sub, sum, tensor, uniform, zeros, type DType, type Key, type Shape,
+  psnr, recovery, recoveryProtocol, reshape, ssim, sub, sum, tensor, totalAgreement, uniform, zeros, type DType, type Key, type Shape,
   type Tensor,
 } from '../../src/index.ts'
 import { build, entries } from '../tensor/arrays.ts'
@@ -111,6 +111,27 @@ describe('accuracy', () => {
         "accuracy: a label is 3, expected the number of a class, from 0 to 2.",
       ]
     `)
+  })
+})
+
+describe('totalAgreement', () => {
+  it('is 1 where all cells that count say one class, right or wrong, by loops', () => {
+    fc.assert(fc.property(keys, small, small, fc.integer({ min: 1, max: 3 }), fc.boolean(), (k, b, cells, n, masked) => {
+      const scores = whole(foldIn(k, 0), [b, 1, cells, n], 2, 'float32')
+      const seen = masked ? whole(foldIn(k, 1), [b, 1, cells], 2, 'uint32') : undefined
+      const said = samples(argMax(scores)), counts = seen ? samples(seen) : said.map(row => row.map(() => 1))
+      const expected = said.map((row, i) => +(new Set(row.filter((_, j) => counts[i][j] !== 0)).size <= 1))
+      expect(list(totalAgreement(scores, { mask: seen }))).toEqual(expected)
+    }))
+  })
+
+  it('is never of a NaN', () => {
+    const scores = (a: number): Tensor => tensor([[[[a, 1], [0, 1]]]])
+    expect([0, NaN].map(a => list(totalAgreement(scores(a)))[0])).toEqual([1, 0])
+    expect(list(totalAgreement(tensor([[[[NaN, 1], [NaN, 1]]]])))).toEqual([0])
+    expect(list(totalAgreement(scores(NaN), { mask: tensor(Uint32Array.of(0, 1), { shape: [1, 1, 2] }) }))).toEqual([1])
+    expect(() => totalAgreement(zeros([2]))).toThrow('totalAgreement: the tensor of scores must be [b,…,n] for n classes; scores [2].')
+    expect(() => totalAgreement(zeros([2, 3]), { mask: zeros([2]) })).toThrow(/^totalAgreement: the mask is float32/)
   })
 })
 

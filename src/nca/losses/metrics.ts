@@ -11,6 +11,7 @@
  * its scores is of no class, and the area of scores with a NaN is NaN. Of classes:
  *
  *   accuracy    the fraction of cells whose greatest score is at the right class
+ *   agreement   whether all cells say the same class, be it right or wrong (`totalAgreement`)
  *   f1          2 TP / (2 TP + FP + FN), which is the Dice of the cells said to be of a class and those that are
  *   auroc       the probability that a random positive has a higher score than a random negative, ties half
  *
@@ -23,10 +24,10 @@
  */
 import { add, div, maximum, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { cast } from '../../tensor/ops/cast.ts'
-import { and, equal, greater, not, notEqual, or, where } from '../../tensor/ops/compare.ts'
+import { and, equal, greater, greaterEqual, not, notEqual, or, where } from '../../tensor/ops/compare.ts'
 import { ones, range } from '../../tensor/ops/create.ts'
 import { putAlong, takeAlong } from '../../tensor/ops/gather.ts'
-import { argMax } from '../../tensor/ops/reduce.ts'
+import { argMax, max, min } from '../../tensor/ops/reduce.ts'
 import { argSort } from '../../tensor/ops/sort.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { sum } from '../../tensor/ops/sum.ts'
@@ -140,6 +141,27 @@ export function accuracy(scores: Tensor, labels: Tensor, options: AccuracyOption
   if (mask === undefined) return perSample(cast(right, 'float32'))
   const axes = sampleAxes(right)
   return fraction(count(and(right, mask), axes), count(mask, axes))
+}
+
+/**
+ * Whether all cells of an image say the same, right or wrong: the total agreement of self-classifying digits (Randazzo et al.,
+ * "Self-classifying MNIST Digits", Distill 2020). Its mean is the share of images whose cells have come to an agreement.
+ *
+ * @param scores `[b,…,n]`, logits or probabilities, usually `[b,h,w,n]`
+ * @returns `[b]`, 1 or 0: 0 too where a cell that counts has a NaN among its scores, and 1 where no cell counts
+ * @throws where shapes or types do not fit
+ * @example mean(totalAgreement(takeRole(rule, x, 'classes'), { mask: seenCells(rule, x) }))
+ */
+export function totalAgreement(scores: Tensor, options: ClassMetricOptions = {}): Tensor {
+  checkOptions('totalAgreement', options, classMetricOptions)
+  const { mask } = options
+  checkScores('totalAgreement', 'the tensor of scores', scores)
+  if (mask !== undefined) checkMask('totalAgreement', 'the mask', mask, scores.shape.slice(0, -1))
+  const said = argMax(scores)
+  const axes = sampleAxes(said)
+  const seen = (otherwise: number): Tensor => cast(mask ? where(mask, said, otherwise) : said, 'float32')
+  const least = min(seen(scores.shape.at(-1)!), axes)
+  return cast(and(greaterEqual(least, max(seen(-1), axes)), greaterEqual(least, 0)), 'float32')
 }
 
 /**

@@ -7,7 +7,7 @@
  *
  * y are amounts of foreground, like the probabilities of a mask; NQM sums over all cells and channels of an example. Instead
  * of several runs, y may be the last n states of one (`last`): what does not come to rest is not sure either, and it costs one
- * rollout (Krumb & Mukhopadhyay, NCALab, 2025, by the name of Monte Carlo).
+ * rollout (as in NCALab, Krumb et al. 2025).
  *
  * The mean over channels of the variance, std², is the map of pixel variance by which images that were grown several times are
  * compared (Spitznagel & Keuper 2026, figure 18). The sums grow run by run (Welford, Technometrics 1962), so that memory does not grow with n, and equal runs have a

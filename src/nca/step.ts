@@ -150,8 +150,8 @@ export function inspectStep(rule: DataRule, params: DataParams, x: Tensor, conte
   return scope(() => partsOf(rule, params, x, context, 'all'), 'inspectStep()')
 }
 
-/** A step with all that it computes, of all cells or of those that are needed. */
-function partsOf(
+/** A step with all that it computes, of all cells or of those that are needed. @internal */
+export function partsOf(
   rule: DataRule, params: DataParams, before: Tensor, { key, mask, angle }: StepContext, cells: 'all' | 'needed',
 ): StepParts {
   const { noise, inputMask, living } = rule
@@ -172,9 +172,13 @@ function partsOf(
     ? add(own, fires ? where(onChannels(fires), epsilon, 0) : epsilon)
     : own
   const candidate = changed(rule, x, disturbed)
+  return { state: x, pre, fires: fires ?? null, perception, hidden, change, candidate, ...settled(rule, pre, candidate) }
+}
+
+/** The living mask of a candidate, and the candidate within it and within bounds: the next state. @internal */
+export function settled(rule: DataRule, pre: Tensor | null, candidate: Tensor): Pick<StepParts, 'post' | 'after'> {
   const post = alive(rule, candidate)
-  const after = bounded(rule, post ? where(kept(rule, pre ? and(pre, post) : post), candidate, 0) : candidate)
-  return { state: x, pre, fires: fires ?? null, perception, hidden, change, candidate, post, after }
+  return { post, after: bounded(rule, post ? where(kept(rule, pre ? and(pre, post) : post), candidate, 0) : candidate) }
 }
 
 /** Cells that are in both masks; one that is missing has all. */

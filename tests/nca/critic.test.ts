@@ -88,7 +88,7 @@ describe('a trainer with a critic', () => {
       const { state, metrics } = trainer.step(before)
       const grown = (params: DataParams): Tensor => rollout(busy, params, single.seeds([0, 0]), key(0), { steps: 2 })
       const { made, real, given } = single.images!
-      const score = (p: CriticParams, images: Tensor): Tensor => mean(criticScore(p, images, given!([0, 0])))
+      const score = (p: CriticParams, images: Tensor): Tensor => mean(criticScore(p, images, given!(single.seeds([0, 0]), [0, 0])))
       let judge = before.critic!.params
       for (let i = 0; i < steps; i++) {
         const g = grad((p: CriticParams) => sub(score(p, made(grown(before.params), [0, 0])), score(p, real([0, 0]))))(judge)

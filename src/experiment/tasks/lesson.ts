@@ -262,7 +262,7 @@ export function taskOn({ seeds, loss, readouts, images }: Task, ids: readonly nu
   return {
     ...(images && { images: {
       made: (x, some) => images.made(x, of(some)), real: some => images.real(of(some)),
-      ...(images.given && { given: some => images.given!(of(some)) }),
+      ...(images.given && { given: (x, some) => images.given!(x, of(some)) }),
     } }),
     examples: ids.length, ...(readouts !== undefined && { readouts }),
     seeds: some => seeds(of(some)), loss: (x, some, ...rest) => loss(x, of(some), ...rest),

@@ -9,7 +9,7 @@
  * Damage makes the rule repair. Mutation, another condition in the midst of life, makes it turn one target into another.
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
-import { check, checkOptions, keysOf, oneOf, text } from '../../backends/options.ts'
+import { callable, check, checkOptions, keysOf, oneOf, text } from '../../backends/options.ts'
 import { broadcastTo } from '../../tensor/ops/broadcast.ts'
 import { gather } from '../../tensor/ops/gather.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
@@ -18,7 +18,7 @@ import { aTensor, tensor, type Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'
 import { roleChannels } from '../rule/channels.ts'
 import type { DataRule } from '../rule/types.ts'
-import { rgba, seed, setChannels } from '../state.ts'
+import { rgba, seed, setChannels, takeRole } from '../state.ts'
 import type { Task } from '../training/trainer-options.ts'
 
 export type ConditionalOptions = {
@@ -31,9 +31,11 @@ export type ConditionalOptions = {
   cells?: 'all' | 'seed'
   /** A condition for each target, `[k,n]` for the n channels of the role; by default unit vectors, if n = k. */
   codes?: Tensor
+  /** From red, green, blue, alpha `[n,h,w,4]` and what is wanted there to `[n]`; default `mse`. */
+  loss?: (grown: Tensor, target: Tensor) => Tensor
 }
 
-const conditionalOptions = keysOf<ConditionalOptions>({ role: text, cells: oneOf(['all', 'seed']), codes: aTensor })
+const conditionalOptions = keysOf<ConditionalOptions>({ role: text, cells: oneOf(['all', 'seed']), codes: aTensor, loss: callable })
 
 /**
  * The task of growing one of k targets, by its condition.
@@ -47,11 +49,12 @@ const conditionalOptions = keysOf<ConditionalOptions>({ role: text, cells: oneOf
  * })
  * taskTrainer({ rule, task: conditionalTask(rule, targets), pool: 256, damaged: 2, mutated: 2, ...rest })
  * @example conditionalTask(growingRule, targets, { role: 'hidden', cells: 'seed', codes })   // codes [k,12]
+ * @example conditionalTask(rule, digits, { codes: gather(eye(10), labels, 0), loss: l1 })   // many targets of each condition
  */
 export function conditionalTask(rule: DataRule, targets: Tensor, options: ConditionalOptions = {}): Task {
   const where = 'conditionalTask'
   checkOptions(where, options, conditionalOptions)
-  const { role = 'condition', cells = 'all' } = options
+  const { role = 'condition', cells = 'all', loss = mse } = options
   requireTensor(where, 'targets', targets)
   if (targets.shape.length !== 4 || targets.shape[3] !== 4) refuse(where, 'targets must be [k,h,w,4]', { targets })
   if (cells === 'all') checkFrozenRole(where, rule, role)
@@ -69,10 +72,11 @@ export function conditionalTask(rule: DataRule, targets: Tensor, options: Condit
       const given = { height, width, batch: ids.length, ...place }, values = { [role]: gather(codes, ids, 0) }
       return cells === 'seed' ? seed(rule, { ...given, values }) : setChannels(rule, seed(rule, given), values)
     },
-    loss: (x, ids) => mse(rgba(x), gather(targets, ids, 0)),
+    loss: (x, ids) => loss(rgba(x), gather(targets, ids, 0)),
     images: {
       made: rgba, real: ids => gather(targets, ids, 0),
-      given: ids => broadcastTo(reshape(gather(codes, ids, 0), [ids.length, 1, 1, n]), [ids.length, height, width, n]),
+      given: (x, ids) => (cells === 'all' ? takeRole(rule, x, role)
+        : broadcastTo(reshape(gather(codes, ids, 0), [ids.length, 1, 1, n]), [ids.length, height, width, n])),
     },
   }
 }

@@ -66,7 +66,7 @@ export function imageToImageTask(
     seeds: ids => statesOf(rule, input, pick(inputs, ids, placement)),
     loss: (x, ids) => loss(takeRole(rule, x, output), pick(outputs, ids, { like: x })),
     images: {
-      made: x => takeRole(rule, x, output), real: ids => pick(outputs, ids, placement), given: ids => pick(inputs, ids, placement),
+      made: x => takeRole(rule, x, output), real: ids => pick(outputs, ids, placement), given: x => takeRole(rule, x, input),
     },
   }
 }

@@ -42,15 +42,28 @@ export type Drawn = {
 
 type Batch = { x: Tensor; slots: number[]; examples: number[]; fates: Tensor | null }
 
+/** From what a batch is drawn, and by which keys. */
+type From = { readonly params?: unknown; readonly pool: Pool; readonly examples: readonly number[]; readonly iteration: number }
+type Keys = { readonly slots: Key; readonly damage: Key; readonly loss: Key }
+
 /**
  * A batch, the slots that it comes from, and what its samples are to become. Ranks stay on the backend, so that no
  * iteration waits for the one before it.
  */
-export function drawBatch<R extends Rule>(
-  options: Complete<R>,
-  { params, pool, examples, iteration }: { readonly params?: unknown; readonly pool: Pool; readonly examples: readonly number[]; readonly iteration: number },
-  keys: { readonly slots: Key; readonly damage: Key; readonly loss: Key },
-): Batch {
+export function drawBatch<R extends Rule>(options: Complete<R>, from: From, keys: Keys): Batch {
+  const { rule, task, dropped } = options
+  if (dropped === 0) return drawSamples(options, from, keys)
+  return scope(() => {
+    const { x, examples, ...rest } = drawSamples(options, from, keys)
+    const told = maskOf(examples.map((_, i) => uniformAt(foldIn(keys.slots, 4), i) >= dropped), x)
+    const perCell = [examples.length, ...x.shape.slice(1).map(() => 1)]
+    // What was dropped in an earlier iteration is there again.
+    const inputs = where(reshape(told, perCell), task.seeds(examples), 0)
+    return { x: where(frozenChannels(rule as DataRule, x), inputs, x), examples, ...rest }
+  }, 'the drawing of a batch')
+}
+
+function drawSamples<R extends Rule>(options: Complete<R>, { params, pool, examples, iteration }: From, keys: Keys): Batch {
   const { rule, task, batch, reseed, ranked, damage } = options
   const { damaged, mutated } = iteration < options.perturbAfter ? { damaged: 0, mutated: 0 } : options
   const anew = (i: number, which: number): number =>

@@ -39,8 +39,8 @@ export type TaskImages = {
   readonly made: (x: Tensor, examples: readonly number[]) => Tensor
   /** The images of examples, `[n,h,w,m]`. */
   readonly real: (examples: readonly number[]) => Tensor
-  /** What is given for each example, `[n,h,w,k]`, like the edges of which a picture is to be made; without it, nothing is. */
-  readonly given?: (examples: readonly number[]) => Tensor
+  /** What is given in states of examples, `[n,h,w,k]`, like the edges of which a picture is to be made; without it, nothing is. */
+  readonly given?: (x: Tensor, examples: readonly number[]) => Tensor
 }
 
 /**
@@ -101,6 +101,11 @@ export type TrainerOptions<R extends Rule = DataRule> = {
   ranked?: 'loss' | 'none'
   /** How many samples get the frozen channels of another example, never those of their own; default 0. */
   mutated?: number
+  /**
+   * The probability that a sample has nothing but zeros in its frozen channels for an iteration, from 0 to 1; default 0. So a rule
+   * learns to do with and without what it is told, and can be guided: see `guided`.
+   */
+  dropped?: number
   /** Iterations before the first in which samples are damaged or mutated; default 0. */
   perturbAfter?: number
   /** How parameters follow their gradients, like `adam({ rate: 2e-3 })`. */
@@ -172,6 +177,7 @@ export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'para
     about: 'Whether samples are reseeded and damaged by their loss, or as they come',
   },
   mutated: { ...wholeFrom(0), default: 0, about: 'Samples of a batch that get the frozen channels of another example' },
+  dropped: { ...numberFrom(0, 1), default: 0, about: 'Probability that a sample has zeros in its frozen channels, to learn without them (classifier-free guidance)' },
   perturbAfter: { ...wholeFrom(0), default: 0, about: 'Iterations before the first in which samples are damaged or mutated' },
   optimiser: optimiserField,
   normalise: { ...flag, default: false, about: 'Divide the gradient of each parameter by its norm' },
@@ -223,7 +229,7 @@ const trainerField = record<Complete<Rule>>({
 
 /** Expects what a training consists of to go together. */
 export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>, expect: Expect): void {
-  const { rule, batch, pool, reseed, damaged, mutated, readouts, steps, warmUp } = options
+  const { rule, batch, pool, reseed, damaged, mutated, dropped, readouts, steps, warmUp } = options
   if (typeof readouts !== 'number') {
     const least = Math.min(steps[0], warmUp?.from[0] ?? steps[0])
     readouts.forEach((n, i) => expect(n <= least, ['readouts', i], n, `at most ${least}, the least number of steps`))
@@ -237,6 +243,7 @@ export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>,
   }
   const hasInputs = rule.type === 'data' && rule.frozen.length > 0
   expect(mutated === 0 || hasInputs, ['mutated'], mutated, '0, or a rule with frozen channels')
+  expect(dropped === 0 || hasInputs, ['dropped'], dropped, '0, or a rule with frozen channels')
   expect(damaged === 0 || rule.grid === 2, ['damaged'], damaged, '0, or a rule on a grid of two dimensions')
   expectTrainable(options, expect)
 }

@@ -132,7 +132,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
   /** What the critic sees of states of examples. */
   function shownOf(x: Tensor, examples: readonly number[]): { made: Tensor; given: Tensor | null } {
     const { made, given } = task.images!
-    return { made: made(x, examples), given: given?.(examples) ?? null }
+    return { made: made(x, examples), given: given?.(x, examples) ?? null }
   }
 
   /** What an iteration, or a part of it, begins with: a batch, and how long it is to run. */

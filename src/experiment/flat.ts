@@ -49,3 +49,22 @@ export function withValue(config: JsonObject, path: string, value: Json): JsonOb
 export function word(value: Json | undefined): string {
   return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value)
 }
+
+/** A number with so many digits; another value as it is. */
+export function digits(x: Json | undefined, n: number): Json | undefined {
+  return typeof x === 'number' ? Number(x.toPrecision(n)) : x
+}
+
+/**
+ * The shortest ends of paths by which they are told apart: `rate` for `train.optimiser.rate`.
+ *
+ * @example shortPaths(['train.rate', 'rule.fireRate'])   // Map { 'train.rate' → 'rate', 'rule.fireRate' → 'fireRate' }
+ */
+export function shortPaths(paths: readonly string[]): Map<string, string> {
+  const end = (path: string, n: number): string => path.split('.').slice(-n).join('.')
+  return new Map(paths.map(path => {
+    let n = 1
+    while (paths.some(other => other !== path && end(other, n) === end(path, n))) n++
+    return [path, end(path, n)]
+  }))
+}

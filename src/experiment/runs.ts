@@ -5,8 +5,8 @@
  */
 import { check, checkKind, isNumber, oneOfNames } from '../backends/options.ts'
 import { placeOf } from './config/sections.ts'
-import { flatten, word, type JsonObject, type Json } from './flat.ts'
-import { canonical } from './sweep/fields.ts'
+import { digits, flatten, shortPaths, valueAt, word, type JsonObject, type Json } from './flat.ts'
+import { canonical, isRunId } from './sweep/fields.ts'
 
 /** A run: what it is called, what it was told, and its results by name. */
 export type RunRecord = {
@@ -49,6 +49,23 @@ export function differingFields(runs: readonly RunRecord[]): string[] {
   const flat = runs.map(({ config }) => flatten(config))
   const paths = [...new Set(flat.flatMap(Object.keys))]
   return paths.filter(path => new Set(flat.map(fields => canonical(fields[path] ?? null) + String(path in fields))).size > 1)
+}
+
+/**
+ * What runs are called beside one another in a picture: by their names; those of a sweep, whose names are hashes, by the fields in
+ * which they differ, where these tell them apart.
+ *
+ * @example labelsOf(runs)   // ['rate 0.001, seed 0', 'rate 0.001, seed 1', …]
+ */
+export function labelsOf(runs: readonly RunRecord[]): string[] {
+  const names = runs.map(({ name }) => name)
+  if (!names.every(name => isRunId(name.split(/[/\\]/).at(-1)!))) return names
+  const short = shortPaths(differingFields(runs))
+  const labels = runs.map(run => [...short].flatMap(([path, name]) => {
+    const value = valueAt(run.config, path)
+    return value === undefined ? [] : [`${name} ${word(digits(value, 4))}`]
+  }).join(', '))
+  return new Set(labels).size === labels.length ? labels : names
 }
 
 const conditionText = /^([^<>=!]+?)\s*(<=|>=|!=|=|<|>)\s*(.*)$/

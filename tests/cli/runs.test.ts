@@ -55,6 +55,17 @@ it('sorts, filters, compares two, and draws them', async () => {
   expect(decodePng(Buffer.from(first, 'base64')).width).toBeGreaterThan(7 * 72)
 })
 
+it('draws the runs of a sweep by what differs between them, and no more than can be told apart', async () => {
+  const [cwd, name] = [folder(), (i: number): string => join('..', 'many', String(i).padStart(16, 'a'))]
+  for (let i = 1; i <= 21; i++) await makeRun(name(i), `target: 🦎\nbatch: ${i}\n`, 2, i)
+  await makeRun(join('..', 'fresh', 'one'), 'target: 🦎\n', 0, 1)
+  const all = await runHere(['runs', 'many', '--sort=-batch', '--curves', 'many.svg'], { cwd })
+  expect(all).toMatchObject({ status: 0, err: 'left out of many.svg: all but the first 20 of 21 runs; --sort and --where choose them\n' })
+  const words = [...(await readFile(folder('many.svg'), 'utf8')).matchAll(/>batch (\d+)</g)].map(([, batch]) => Number(batch))
+  expect(words).toEqual(Array.from({ length: 20 }, (_, i) => 21 - i))
+  await expect(runHere(['runs', 'fresh', '--curves', 'none.svg'], { cwd })).resolves.toMatchObject({ status: 1, err: 'runs: none of the runs has a loss yet\n' })
+})
+
 it('leaves out what cannot be read, and says so', async () => {
   await makeRun('broken', 'a: [\n', 1, 1)
   const broken = await runHere(['runs', 'out', '--columns', 'name'], { cwd: folder() })

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import {
-  compareRuns, differingFields, filterRuns, sortRuns, tableOfRuns, toCsv, toMarkdown, type Json, type RunRecord,
+  compareRuns, differingFields, filterRuns, labelsOf, runId, sortRuns, tableOfRuns, toCsv, toMarkdown, type Json, type RunRecord,
 } from '../../src/experiment/index.ts'
 
 const value = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom('a', 'b', null), fc.boolean())
@@ -22,6 +22,19 @@ it('differ in those fields in which two of them do', () => {
     expect(found.includes('rule.fireRate')).toBe(differs(list.map(rate)))
     expect(found.filter(path => path !== 'batch' && path !== 'rule.fireRate' && path !== 'rule')).toEqual([])
   }))
+})
+
+it('are called by their names; those of a sweep by the fields that tell them apart, as far as they do', () => {
+  const named = (list: readonly RunRecord[]): RunRecord[] => list.map((run, i) => ({ ...run, name: `out/sweep/runs/${runId({ i })}` }))
+  fc.assert(fc.property(runs, list => {
+    expect(labelsOf(list)).toEqual(list.map(({ name }) => name))
+    const labels = labelsOf(named(list))
+    expect(new Set(labels).size).toBe(list.length)
+    for (const label of labels) expect(label).toMatch(/^(out\/sweep\/runs\/\w{16}|(batch \S+|fireRate \S+|rule \{\}|, )*)$/)
+  }))
+  const two = named([0.123456, 0.5].map(rate => ({ name: '', config: { seed: 1, train: { optimiser: { rate } } }, results: {} })))
+  expect(labelsOf(two)).toEqual(['rate 0.1235', 'rate 0.5'])
+  expect(labelsOf(named([two[0], two[0]]))[0]).toMatch(/^out\//)
 })
 
 it('are sorted and filtered, and none is lost', () => {

@@ -24,12 +24,12 @@ describe('lossCurveSvg', () => {
     const sheet = parseHTML(svg).document.querySelector('svg > rect:nth-child(2)')! // behind all but the style sheet
     expect(['width', 'height', 'fill'].map(name => sheet.getAttribute(name))).toEqual(['720', '400', 'white'])
     expect(texts(svg)).toEqual(expect.arrayContaining(
-      ['lizard', 'loss, log scale', 'iteration', '1', '0.1', '0.01', '1e-3', '1e-4', '0', '200', '1,000']))
+      ['lizard', 'loss, log scale', 'iteration', '1', '0.1', '0.01', '0.001', '0.0001', '0', '200', '1,000']))
   })
 
   it('labels every tick', async () => {
     const svg = await lossCurveSvg({ iterations: [0, 1000, 2000], losses: [0.05, 0.003, 0.0012], title: 'fish' })
-    expect(texts(svg)).toEqual(expect.arrayContaining(['0.05', '0.02', '0.01', '5e-3', '2e-3', '1e-3']))
+    expect(texts(svg)).toEqual(expect.arrayContaining(['0.05', '0.02', '0.01', '0.005', '0.002', '0.001']))
     expect(svg).not.toMatch(/<text[^>]*\/>|<text[^>]*><\/text>/)
   })
 

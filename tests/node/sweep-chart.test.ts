@@ -58,6 +58,23 @@ it('a sweep: each candidate by its fields, each field by its shortest name', asy
   }), { numRuns: 10 })
 })
 
+it('fields and losses stand in the order of their numbers, far ones by powers of ten; a field that does not apply stands at the top', async () => {
+  const judged = ranked([16, 4, 8, 32, 2, 64, 128, 1].map((size, i) => ({
+    point: { size, hidden: [[16], [4], [8, 8]][i % 3], rate: 10 ** (-i / 2 - 1.25), ...(i % 2 === 0 && { damaged: i % 4 }) }, iterations: 1, values: [(i + 3) / 100],
+  })))
+  const { all } = words(await parallelCoordinatesSvg(judged))
+  const column = (name: string): string[] => {
+    const { x } = all.find(({ text }) => text === name)!
+    return all.filter(word => word.x > x && word.x < x + 20 && word.text !== name).sort((a, b) => b.y - a.y).map(({ text }) => text)
+  }
+  expect(column('hidden')).toEqual(['4', '8,8', '16'])
+  expect(column('damaged')).toEqual(['0', '2', 'none'])
+  expect(column('rate')).toEqual(['0.0000178', '0.0001', '0.001', '0.01', '0.0562'])
+  expect(column('size')).toEqual(['1', '10', '100', '128'].filter(text => text !== '100')) // which stands too near to the end
+  expect(column('loss')).toEqual(['0.03', '0.1'])
+  expect(words(await meanAndStdSvg(judged)).all.map(({ text }) => text)).toEqual(expect.arrayContaining(['0.02', '0.05', '0.1']))
+})
+
 it('fields of one name are told apart by what stands before it', async () => {
   const judged = ranked([1, 2].map(x => ({ point: { 'a.rate': x, 'b.rate': 1 }, iterations: 1, values: [x] })))
   expect(words(await parallelCoordinatesSvg(judged)).all.map(({ text }) => text)).toEqual(expect.arrayContaining(['a.rate', 'b.rate']))

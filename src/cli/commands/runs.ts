@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ArgsDef } from 'citty'
-import { compareRuns, filterRuns, sortRuns, tableOfRuns } from '../../experiment/runs.ts'
+import { compareRuns, filterRuns, labelsOf, sortRuns, tableOfRuns } from '../../experiment/runs.ts'
 import { key } from '../../tensor/key.ts'
 import { filmStripsSvg } from '../../node/animation.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
@@ -54,18 +54,31 @@ export const runs: Command = command('runs', 'Show runs in a table, compare them
   if (strips !== undefined) await writeStrips(strips, runs)
 })
 
+/** More than these are told apart in no picture. */
+const mostPictured = 20
+
+/** The first runs, as many as a picture has; the others are told. */
+function pictured(path: string, runs: readonly FoundRun[]): readonly FoundRun[] {
+  if (runs.length > mostPictured) complain(`left out of ${path}: all but the first ${mostPictured} of ${runs.length} runs; --sort and --where choose them`)
+  return runs.slice(0, mostPictured)
+}
+
 async function writeCurves(path: string, runs: readonly FoundRun[]): Promise<void> {
-  const curves = runs.filter(({ metrics }) => metrics.length > 0).map(({ name, metrics }) => ({
-    name, iterations: metrics.map(({ iteration }) => iteration), losses: metrics.map(({ loss }) => loss),
+  const begun = pictured(path, runs.filter(({ metrics }) => metrics.length > 0))
+  if (begun.length === 0) throw new Error('runs: none of the runs has a loss yet')
+  const names = labelsOf(begun)
+  const curves = begun.map(({ metrics }, i) => ({
+    name: names[i], iterations: metrics.map(({ iteration }) => iteration), losses: metrics.map(({ loss }) => loss),
   }))
   await writeFileAtomic(path, await learningCurvesSvg({ curves }))
 }
 
 /** What the models grow over twice the length of the first one's rollouts. Those that begin with a picture grow nothing by themselves. */
 async function writeStrips(path: string, runs: readonly FoundRun[]): Promise<void> {
-  const trained = runs.filter(({ folder }) => existsSync(join(folder, files.model)))
+  const trained = pictured(path, runs.filter(({ folder }) => existsSync(join(folder, files.model))))
   if (trained.length === 0) throw new Error('runs: none of the runs has a model yet')
-  const all = await Promise.all(trained.map(async ({ name, folder }) => ({ name, ...await readModel(join(folder, files.model)) })))
+  const names = labelsOf(trained)
+  const all = await Promise.all(trained.map(async ({ folder }, i) => ({ name: names[i], ...await readModel(join(folder, files.model)) })))
   const models = all.filter(({ rule }) => !['image', 'input'].some(role => rule.frozen.includes(role)))
   if (models.length === 0) throw new Error('runs: all models begin with a picture, and grow none for --strips; see cellgrad evaluate RUN --out file.png')
   if (models.length < all.length) complain(`left out of ${path}: ${all.length - models.length} models, which begin with a picture`)

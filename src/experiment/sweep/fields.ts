@@ -139,3 +139,8 @@ export function runId(config: JsonObject): string {
   for (const byte of new TextEncoder().encode(canonical(config))) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
   return hash.toString(16).padStart(16, '0')
 }
+
+/** Whether a text looks like the name of a run. */
+export function isRunId(name: string): boolean {
+  return /^[0-9a-f]{16}$/.test(name)
+}

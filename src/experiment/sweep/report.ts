@@ -1,7 +1,7 @@
 /**
  * What a sweep has found: the candidates by their results, how much each field matters, what failed.
  */
-import { word, type Json } from '../flat.ts'
+import { digits, word, type Json } from '../flat.ts'
 import { toMarkdown, type RunTable } from '../runs.ts'
 import type { Point } from './fields.ts'
 import { importanceOf } from './importance.ts'
@@ -84,9 +84,4 @@ export function sweepReport(
 /** A point in words, with four digits: `train.batch 8, train.rate 0.003162`. */
 export function inWords(point: Point): string {
   return Object.entries(point).map(([path, value]) => `${path} ${word(digits(value, 4))}`).join(', ')
-}
-
-/** A number with so many digits. */
-export function digits(x: Json | undefined, n: number): Json | undefined {
-  return typeof x === 'number' ? Number(x.toPrecision(n)) : x
 }

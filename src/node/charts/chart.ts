@@ -8,6 +8,7 @@
 import type * as Library from '@observablehq/plot'
 import type { Markish } from '@observablehq/plot'
 import { checkOptions, keysOf, numberFrom, required, text, type Kind } from '../../backends/options.ts'
+import { logAxis, shortNumber } from './axis.ts'
 import { ink, paper, plotTools, shortened, svgFile, svgNamespace, textStyle, widthOfText } from './plot.ts'
 
 /** What `lossCurveSvg` draws: `losses[i]` belongs to `iterations[i]`. */
@@ -109,7 +110,7 @@ async function plotted(
 ): Promise<string> {
   const { Plot, document } = await plotTools()
   const iterations = points.map(({ iteration }) => iteration).reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [Infinity, -Infinity])
-  const { domain, ticks } = logAxis(points)
+  const { domain, ticks } = logAxis(points.map(({ loss }) => loss))
   return svgFile(Plot.plot({
     document,
     width,
@@ -157,26 +158,8 @@ function runningMedian(points: readonly Point[]): Point[] {
     i % every === 0 || i === points.length - 1 ? [{ iteration, loss: medianAt(i) }] : [])
 }
 
-/** A domain that starts and ends on 1, 2 or 5 × 10ⁿ, with ticks on those, or on the powers alone if they are many. */
-function logAxis(points: readonly Point[]): { domain: [number, number]; ticks: number[] } {
-  const [low, high] = points.reduce(([a, b], { loss }) => [Math.min(a, loss), Math.max(b, loss)], [Infinity, 0])
-  const ladder: number[] = []
-  for (let n = Math.floor(Math.log10(low)) - 1; n <= Math.ceil(Math.log10(high)) + 1; n++) {
-    ladder.push(Number(`1e${n}`), Number(`2e${n}`), Number(`5e${n}`))
-  }
-  const first = ladder.findLastIndex(step => step <= low)
-  const last = ladder.findIndex(step => step >= high)
-  const steps = ladder.slice(first, Math.max(last, first + 1) + 1)
-  const ticks = steps.length <= 8 ? steps : steps.filter(step => ladder.indexOf(step) % 3 === 0)
-  return { domain: [steps[0]!, steps.at(-1)!], ticks }
-}
-
 function wholeNumber(x: number): string {
   return Number.isInteger(x) ? x.toLocaleString('en-US') : ''
-}
-
-function shortNumber(x: number): string {
-  return x >= 0.01 && x < 1000 ? String(x) : x.toExponential()
 }
 
 /** All points as one path of zero-length strokes with round caps: a sixth of the size of that many circles. */

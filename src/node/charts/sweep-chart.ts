@@ -3,47 +3,45 @@
  * upright axis from its least to its greatest value, each candidate a line across, dark where its result is good. Means and
  * standard deviations, a row for each candidate; and how much of the results' variance each field explains.
  */
-import { digits, type Judged } from '../../experiment/sweep/report.ts'
-import { word, type Json } from '../../experiment/flat.ts'
+import type { Judged } from '../../experiment/sweep/report.ts'
+import { digits, shortPaths, word, type Json } from '../../experiment/flat.ts'
 import { check } from '../../backends/options.ts'
+import { logAxis, shortNumber } from './axis.ts'
 import { ink, paper, plotTools, shortened, svgFile, textStyle, widthOfText } from './plot.ts'
 
 type Axis = { at(x: Json | undefined): number; readonly ticks: readonly (readonly [number, string])[] }
 
-/** The values of a field on an axis from 0 to 1: numbers at their place, else words in order. */
-function axisOf(values: readonly (Json | undefined)[]): Axis {
+/** The values of a field on an axis from 0 to 1: numbers at their place, by their logarithm where they are far apart, else words in order. */
+function axisOf(values: readonly (Json | undefined)[], kind: 'field' | 'loss' = 'field'): Axis {
   const numbers = values.filter((x): x is number => typeof x === 'number')
-  if (numbers.length === values.length && new Set(numbers).size > 6) {
+  if (numbers.length === values.length && (kind === 'loss' || new Set(numbers).size > 6)) {
     const [low, high] = [Math.min(...numbers), Math.max(...numbers)]
-    const log = low > 0 && high / low >= 10
-    const place = (x: number): number => (log ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low))
-    return { at: x => place(x as number), ticks: [[0, short(low)], [1, short(high)]] }
+    const log = kind === 'loss' || (low > 0 && high / low >= 10)
+    const place = (x: number): number => (low === high ? 0.5 : log ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low))
+    const between = (log ? powersBetween(low, high) : [(low + high) / 2]).filter(x => place(x) > 0.06 && place(x) < 0.94)
+    return { at: x => place(x as number), ticks: [...new Set([low, ...between, high])].map(x => [place(x), short(x)] as const) }
   }
-  const words = [...new Set(values.toSorted((a, b) => (typeof a === 'number' && typeof b === 'number' ? a - b : 0)).map(nameOf))]
+  const order = new Intl.Collator('en', { numeric: true })
+  const rank = (x: Json | undefined): number => (x === undefined ? 1 : 0)
+  const words = [...new Set(values.toSorted((a, b) => (
+    rank(a) - rank(b) || (typeof a === 'number' && typeof b === 'number' ? a - b : order.compare(nameOf(a), nameOf(b)))
+  )).map(nameOf))]
   const place = (name: string): number => (words.length === 1 ? 0.5 : words.indexOf(name) / (words.length - 1))
   return { at: x => place(nameOf(x)), ticks: words.map(name => [place(name), shortened(name, 22)] as const) }
 }
 
+/** The powers of ten between two numbers. */
+function powersBetween(low: number, high: number): number[] {
+  const [first, last] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))]
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => 10 ** (first + i))
+}
+
 function nameOf(x: Json | undefined): string {
-  if (Array.isArray(x)) return x.map(nameOf).join(' ')
+  if (Array.isArray(x)) return x.map(nameOf).join(x.every(one => typeof one === 'number') ? ',' : ' ')
   return x === undefined ? 'none' : word(digits(x, 4))
 }
 
 const short = (x: number): string => String(Number(x.toPrecision(3)))
-
-/**
- * The shortest ends of paths by which they are told apart: `rate` for `train.optimiser.rate`.
- *
- * @example shortPaths(['train.rate', 'rule.fireRate'])   // Map { 'train.rate' → 'rate', 'rule.fireRate' → 'fireRate' }
- */
-function shortPaths(paths: readonly string[]): Map<string, string> {
-  const end = (path: string, n: number): string => path.split('.').slice(-n).join('.')
-  return new Map(paths.map(path => {
-    let n = 1
-    while (paths.some(other => other !== path && end(other, n) === end(path, n))) n++
-    return [path, end(path, n)]
-  }))
-}
 
 /**
  * Draws candidates of a sweep as the text of an SVG file: their fields, and the logarithm of their loss at the right.
@@ -56,7 +54,7 @@ export async function parallelCoordinatesSvg(judged: readonly Judged[]): Promise
   const names = shortPaths([...new Set(finished.flatMap(({ point }) => Object.keys(point)))])
   const columns = [
     ...[...names].map(([path, name]) => ({ name: shortened(name, 20), ...axisOf(finished.map(({ point }) => point[path])), of: (j: Judged) => j.point[path] })),
-    { name: 'loss', ...axisOf(finished.map(({ mean }) => mean!)), of: (j: Judged) => j.mean! as Json },
+    { name: 'loss', ...axisOf(finished.map(({ mean }) => mean!), 'loss'), of: (j: Judged) => j.mean! as Json },
   ]
   const { Plot, document } = await plotTools()
   const lines = finished.flatMap((j, run) => columns.map(({ at, of }, axis) => ({ run, axis, at: at(of(j)) })))
@@ -109,16 +107,17 @@ export async function meanAndStdSvg(judged: readonly Judged[]): Promise<string> 
   })
   const labels = rows.map(({ name }) => shortened(name, 80))
   const marginLeft = 30 + widthOfText(labels)
+  const { domain, ticks } = logAxis(rows.flatMap(({ low, high, values }) => [low, high, ...values.filter(x => x !== null)]))
   const seeds = rows[0].values.length > 1 ? ': mean ± standard deviation over seeds' : ''
   const { Plot, document } = await plotTools()
   return svgFile(Plot.plot({
     document, width: marginLeft + 400, height: 70 + 22 * rows.length, marginLeft, marginRight: 24, marginTop: 14, marginBottom: 44, style: textStyle,
-    x: { type: 'log', nice: true },
+    x: { type: 'log', domain },
     y: { type: 'band', domain: rows.map(({ place }) => place) },
     marks: [
       paper,
-      Plot.gridX({ ticks: 5, strokeOpacity: 0.15 }),
-      Plot.axisX({ ticks: 5, tickFormat: short, label: `loss${seeds}, log scale`, labelAnchor: 'center', labelArrow: 'none' }),
+      Plot.gridX({ ticks, strokeOpacity: 0.15 }),
+      Plot.axisX(ticks, { text: shortNumber, label: `loss${seeds}, log scale`, labelAnchor: 'center', labelArrow: 'none' }),
       Plot.axisY({ label: null, tickSize: 0, tickFormat: (place: number) => labels[place] }),
       Plot.ruleY(rows, { y: 'place', x1: 'low', x2: 'high', stroke: '#0072b2', strokeWidth: 2 }),
       Plot.dot(rows.flatMap(({ place, values }) => values.map(value => ({ place, value }))), { y: 'place', x: 'value', r: 2.5, fill: '#6ea8fe' }),

@@ -5,7 +5,7 @@
  */
 import { check, checkKind, isNumber, oneOfNames } from '../backends/options.ts'
 import { placeOf } from './config/sections.ts'
-import { digits, flatten, shortPaths, valueAt, word, type JsonObject, type Json } from './flat.ts'
+import { digits, flatten, shortPaths, word, type JsonObject, type Json } from './flat.ts'
 import { canonical, isRunId } from './sweep/fields.ts'
 
 /** A run: what it is called, what it was told, and its results by name. */
@@ -62,7 +62,7 @@ export function labelsOf(runs: readonly RunRecord[]): string[] {
   if (!names.every(name => isRunId(name.split(/[/\\]/).at(-1)!))) return names
   const short = shortPaths(differingFields(runs))
   const labels = runs.map(run => [...short].flatMap(([path, name]) => {
-    const value = valueAt(run.config, path)
+    const value = flatten(run.config)[path]
     return value === undefined ? [] : [`${name} ${word(digits(value, 4))}`]
   }).join(', '))
   return new Set(labels).size === labels.length ? labels : names

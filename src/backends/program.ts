@@ -4,6 +4,7 @@
  *
  * A program is the automaton as plain data, in the terms of arrays and not of rules or tensors:
  *
+ *   [x ← what is given, in some channels]         of all cells
  *   y  = perception of x                          depthwise filters, or the whole window of each cell
  *   h  = activation(y·W + b), layer after layer
  *   x' = x + the last h where the cell fires      in the channels named by `updated`
@@ -20,7 +21,7 @@ export const programActivations = ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmo
 export type Activation = (typeof programActivations)[number]
 
 /** What not every runner has, in the words of whoever says so. */
-export type Feature = 'filters beside views' | 'volumes'
+export type Feature = 'filters beside views' | 'volumes' | 'given'
 
 /** What is applied to sums, with the slope of leakyRelu for negative ones. */
 export type Applied = { readonly activation: Activation; readonly slope: number }
@@ -64,6 +65,8 @@ export type Program = {
   readonly layers: readonly Layer[]
   /** The channels that change, ascending; the others keep their values in every cell. */
   readonly updated: readonly number[]
+  /** Channels, ascending, that are written before each step: a number for each of all cells of a sample, or `perCell`. */
+  readonly given: { readonly channels: readonly number[]; readonly perCell: boolean } | null
   /** Probability that a cell updates. */
   readonly fireRate: number
   /** Only cells whose `channel` exceeds `above` before the step update in it. */
@@ -104,6 +107,7 @@ export type History = { drop(): void }
  *   kernel   `[filters,taps,d]`, where the perception has filters; channels are padded to d, a whole number of fours
  *   W₁       `[planes·d,columns]`; a plane is what one filter, or one tap of a view, sees
  *   rest     b₁, W₂, b₂ … behind one another: a bias `[columns]`, weights `[columns of the layer before, columns]`
+ *   given    `[steps,b,n]`, or per cell `[steps,b,h,w,n]`, where n channels are written before each step
  */
 export interface ProgramRunner {
   /** What it has of that which not every runner has. */

@@ -58,22 +58,29 @@ export function setChannels(
 function written(
   op: string, rule: { channels: Channels }, x: Tensor, values: Readonly<Record<string, Tensor>>,
 ): Tensor {
+  const given = fitted(op, rule, x, values), roles = Object.keys(rule.channels)
+  return concat(splitAxis(x, Object.values(rule.channels)).map((part, i) => (
+    given[roles[i]] ? broadcastTo(given[roles[i]], part.shape) : part)))
+}
+
+/** Values by role, all of them in a shape that can be broadcast to that of their channels. */
+export function fitted(
+  op: string, rule: { channels: Channels }, x: Tensor, values: Readonly<Record<string, Tensor>>,
+): Record<string, Tensor> {
   requireTensor(op, 'x', x)
   check(isObject(values), op, 'values', values, 'tensors by role')
   const roles = Object.keys(rule.channels)
   const unknown = Object.keys(values).find(role => !roles.includes(role))
   if (unknown !== undefined) checkKind(op, 'the role', unknown, oneOfNames(roles))
   const cells = x.shape.slice(0, -1)
-  return concat(splitAxis(x, Object.values(rule.channels)).map((part, i) => {
-    const given = values[roles[i]]
-    if (given === undefined) return part
-    requireTensor(op, roles[i], given)
-    const n = part.shape.at(-1)!
-    const perSample = [cells[0], ...cells.slice(1).map(() => 1), n]
-    const shape = given.shape.length === 2 ? perSample : given.shape
-    const fits = [[n], [cells[0], n], part.shape].some(s => sameShape(s, given.shape))
-    check(fits, op, roles[i], given, `a tensor [${n}], [${cells[0]},${n}] or ${showShape(part.shape)}`)
-    return broadcastTo(reshape(given, shape), part.shape)
+  return Object.fromEntries(Object.entries(rule.channels).flatMap(([role, n]) => {
+    const given = values[role]
+    if (given === undefined) return []
+    requireTensor(op, role, given)
+    const map = [...cells, n], perSample = [cells[0], ...cells.slice(1).map(() => 1), n]
+    const fits = [[n], [cells[0], n], map].some(s => sameShape(s, given.shape))
+    check(fits, op, role, given, `a tensor [${n}], [${cells[0]},${n}] or ${showShape(map)}`)
+    return [[role, given.shape.length === 2 ? reshape(given, perSample) : given]]
   }))
 }
 

@@ -266,7 +266,7 @@ export function rollout<R extends Rule>(
   const { steps, readouts, checkpoint, masks, angle, inputs, from } = checkRollout(rule, params, x, key, options)
   const at = readouts ? [...new Set(readouts)].sort((a, b) => a - b) : [steps]
   /** The states after `at` steps, out of operators. */
-  const composed = (params: Params<R>, x: Tensor): Tensor[] => {
+  const composed = (params: Params<R>, x: Tensor, inputs: RolloutOptions['inputs']): Tensor[] => {
     const [last, states] = scan((now: Tensor, _, t) => {
       const x = inputs ? setChannels(rule, now, inputs(from + t)) : now
       const next = advance(rule, params, x, { key: foldIn(key, from + t), t: from + t, mask: masks?.[t], angle })
@@ -275,10 +275,10 @@ export function rollout<R extends Rule>(
     return steps === 0 ? [last] : at.map(n => states[n - 1]!)
   }
   return scope(() => {
-    const states = inputs ? composed(params, x) : fusedRollout(
-      rule, params as DataParams, x, key, { steps, readouts: at, checkpoint, masks, angle, from },
-      composed as (params: DataParams, x: Tensor) => Tensor[],
-    ) ?? composed(params, x)
+    const states = fusedRollout(
+      rule, params as DataParams, x, key, { steps, readouts: at, checkpoint, masks, angle, from, inputs },
+      composed as (params: DataParams, x: Tensor, inputs: RolloutOptions['inputs']) => Tensor[],
+    ) ?? composed(params, x, inputs)
     return readouts ? readouts.map(n => states[at.indexOf(n)]) : states[0]
   }, 'rollout()')
 }

@@ -51,7 +51,7 @@ function bitsOf(scene: Scene, backend: Backend, options?: Partial<RolloutOptions
 describe('the bits of a rollout and its gradients', () => {
   // Samples are dealt out to threads where there are many; where there are few, all threads share each.
   const batches = fc.integer({ min: 1, max: 7 })
-  const scenes = scenesOf({ rules: fusedOnCpu, batches })
+  const scenes = scenesOf({ rules: fusedOnCpu, batches, inputs: true })
 
   it('are the same for any number of threads, and every time', () => {
     fc.assert(fc.property(scenes, scene => {
@@ -269,7 +269,7 @@ describe('memory', () => {
     const rollouts = cpu({ threads: 1 }).runner!
     const program: Program = {
       batch: 1, depth: 1, height: 1, width: 2 ** 26, channels: 16, padding: 'zero', updated: [0], fireRate: 1,
-      inputMask: null, living: null, noise: null, bound: null,
+      inputMask: null, living: null, noise: null, bound: null, given: null,
       perception: { window: [1, 1, 1], filters: 0, learned: false, views: [{ taps: [0], outputs: 1, columns: 8, activation: 'linear', slope: 0 }] },
       layers: [{ outputs: 1, columns: 8, activation: 'linear', slope: 0 }],
     }

@@ -25,6 +25,7 @@ import type { RolloutOptions } from '../../src/nca/run-options.ts'
 import { filterNamesOn, type Dimensions } from '../../src/tensor/filters.ts'
 import { foldIn, key } from '../../src/tensor/key.ts'
 import { scope } from '../../src/tensor/lifetime.ts'
+import { setChannels } from '../../src/nca/state.ts'
 import { dense } from '../../src/tensor/ops/dense.ts'
 import { dilateOn } from '../../src/tensor/ops/grid.ts'
 import { and } from '../../src/tensor/ops/compare.ts'
@@ -43,6 +44,8 @@ export type Scene = {
   /** The state under 'x', parameters under their paths, as in `paramShapes`. */
   readonly arrays: Readonly<Record<string, HostArray>>
   readonly masks: readonly HostArray[] | null
+  /** What is written before each step, by role. */
+  readonly inputs: readonly Readonly<Record<string, HostArray>>[] | null
   readonly steps: number
   readonly readouts: readonly number[]
   /** ∂L/∂state after each readout; null is zero. */
@@ -139,16 +142,25 @@ export const grids: fc.Arbitrary<[number, number]> = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constantFrom(127, 130), fc.constantFrom(1, 3)) },
 )
 
+/** Which roles are written before each step: for all cells alike, for those of each sample, or for each. */
+type Written = { readonly roles: readonly string[]; readonly shape: 'all' | 'sample' | 'cell' }
+
+const written: fc.Arbitrary<Written> = fc.record({
+  roles: fc.constantFrom<string[]>(['goal'], ['goal', 'hidden'], ['seen']), shape: fc.constantFrom('all', 'sample', 'cell'),
+})
+
 /** How many hidden outputs a scene computes at most: with more, one of them would be near a kink. */
 const work = 40_000
 
 /** Scenes of these rules and grids, or of one of each. */
 export function scenesOf(
-  { rules = fusedRules, grid = grids, batches = fc.integer({ min: 1, max: 5 }), longest = 9 }: {
+  { rules = fusedRules, grid = grids, batches = fc.integer({ min: 1, max: 5 }), longest = 9, inputs = false }: {
     rules?: fc.Arbitrary<DataRule>
     grid?: fc.Arbitrary<[number, number]>
     batches?: fc.Arbitrary<number>
     longest?: number
+    /** Whether some are given inputs before each step, which the CPU alone runs as a whole. */
+    inputs?: boolean
   } = {},
 ): fc.Arbitrary<Scene> {
   return fc.record({
@@ -159,8 +171,9 @@ export function scenesOf(
     masked: fc.boolean(),
     angle: fc.constantFrom(0, 0, 0.7),
     reads: fc.array(fc.boolean(), { minLength: longest, maxLength: longest }),
+    given: inputs ? fc.option(written, { freq: 2 }) : fc.constant(null),
     n: fc.nat(2 ** 30),
-  }).map(({ rule, grid: [h, w], depth, batch, steps: wanted, density, masked, angle, reads, n }) => {
+  }).map(({ rule, grid: [h, w], depth, batch, steps: wanted, density, masked, angle, reads, given: inputs, n }) => {
     const sizes = { 1: [Math.max(h, w)], 2: [h, w], 3: [depth, Math.ceil(h / depth), w] }[rule.grid]
     const grid = sizes.map(size => Math.max(size, smallest(rule)))
     const most = Math.floor(work / (batch * sizeOf(grid) * (rule.update.hidden.reduce((a, b) => a + b) + 1)))
@@ -169,7 +182,7 @@ export function scenesOf(
     const given = readouts.map((_, i) => i === readouts.length - 1 || reads[i])
     for (let tries = 0; tries < 30; tries++) {
       const scene = drawScene(rule, [batch, ...grid], {
-        steps, readouts, given, density, masked, angle: rule.grid === 1 ? 0 : angle, n: n + tries,
+        steps, readouts, given, density, masked, angle: rule.grid === 1 ? 0 : angle, n: n + tries, inputs,
       })
       if (isClear(scene) && !cancels(scene)) return scene
     }
@@ -189,8 +202,9 @@ function smallest({ padding, perceive }: DataRule): number {
 
 function drawScene(
   rule: DataRule, cells: readonly number[],
-  { steps, readouts, given, density, masked, angle, n }: {
+  { steps, readouts, given, density, masked, angle, n, inputs }: {
     steps: number; readouts: number[]; given: boolean[]; density: number; masked: boolean; angle: number; n: number
+    inputs: Written | null
   },
 ): Scene {
   let i = 0
@@ -223,7 +237,11 @@ function drawScene(
   }
   const params = Object.entries(paramShapes(rule)).map(([path, shape]) =>
     [path, host(k => normal(k, shape, { std: spread(path, shape) }))] as const)
+  const roles = inputs?.roles.map(role => [role, rule.channels[role]] as const).filter(([, n]) => n > 0)
+  const shapeOf = (n: number): number[] => ({ all: [n], sample: [cells[0], n], cell: [...cells, n] })[inputs!.shape]
   return {
+    inputs: roles?.length ? Array.from({ length: steps }, () => Object.fromEntries(roles.map(([role, n]) =>
+      [role, host(k => normal(k, shapeOf(n), { std: 0.5 }))]))) : null,
     rule, arrays: { x, ...Object.fromEntries(params) }, steps, readouts, angle, n,
     masks: masked ? Array.from({ length: steps }, () => host(k => bernoulli(k, cells, rule.fireRate))) : null,
     cotangents: given.map(g => (g ? host(k => normal(k, state)) : null)),
@@ -237,11 +255,12 @@ function isClear(scene: Scene): boolean {
   const { rule, angle, steps, n } = scene
   const kinks = ['relu', 'leakyRelu'].includes(rule.update.activation)
   return scope(() => {
-    const { params, x, masks } = placed(scene, defaultBackend, 'float64')
+    const { params, x, masks, inputs } = placed(scene, defaultBackend, 'float64')
     const channels = x.shape.at(-1)!
     let now = x
     for (let t = 0; t < steps; t++) {
       const k = foldIn(key(n), t)
+      if (inputs) now = setChannels(rule, now, inputs[t])
       const pre = alive(rule, now)
       const values = now.toArray()
       const { channel: at, above: least } = rule.inputMask ?? { channel: 0, above: NaN }
@@ -309,14 +328,15 @@ function kinksIn(perceive: readonly Perception[]): boolean {
 
 /** The scene's tensors on a backend. */
 export function placed(
-  { arrays, masks }: Scene, backend: Backend, dtype: DType,
-): { params: DataParams; x: Tensor; masks: Tensor[] | undefined } {
+  { arrays, masks, inputs }: Scene, backend: Backend, dtype: DType,
+): { params: DataParams; x: Tensor; masks: Tensor[] | undefined; inputs: Record<string, Tensor>[] | undefined } {
   const floating = ({ data, shape }: HostArray): Tensor => tensor(data, { shape, backend, dtype })
   const { x, ...params } = Object.fromEntries(Object.entries(arrays).map(([path, array]) => [path, floating(array)]))
   return {
     x,
     params: paramTree(Object.keys(params), Object.values(params)),
     masks: masks?.map(({ data, shape }) => tensor(data, { shape, backend })),
+    inputs: inputs?.map(values => Object.fromEntries(Object.entries(values).map(([role, array]) => [role, floating(array)]))),
   }
 }
 
@@ -335,16 +355,18 @@ export function tensorOutcome(
 ): Outcome<Tensor> {
   const { rule, steps, readouts, angle, n, cotangents } = scene
   return scope(() => {
-    const { params, x, masks } = placed(scene, backend, dtype)
+    const { params, x, masks, inputs } = placed(scene, backend, dtype)
     const [states, pullback] = vjp(
-      (p: { params: DataParams; x: Tensor }) =>
-        rollout(rule, p.params, p.x, key(n), { steps, readouts, masks, angle, ...options }),
-      { params, x },
+      (p: { params: DataParams; x: Tensor; inputs?: Record<string, Tensor>[] }) => rollout(
+        rule, p.params, p.x, key(n), { steps, readouts, masks, angle, ...(p.inputs && { inputs: t => p.inputs![t] }), ...options },
+      ),
+      { params, x, ...(inputs && { inputs }) },
     )
     const given = cotangents.map(g => g && tensor(g.data, { shape: g.shape, backend, dtype }))
     const found = pullback(given)
     const gradients: Record<string, Tensor> = { x: found.x }
     eachLeaf(found.params, (g, path) => { gradients[path] = g as Tensor })
+    eachLeaf(found.inputs ?? [], (g, path) => { gradients[`inputs.${path}`] = g as Tensor })
     return { states, gradients }
   })
 }

@@ -66,7 +66,7 @@ function expectAlike(scene: Scene): void {
 describe('a fused rollout', () => {
   it('is the composed one: values, and gradients of everything', () => {
     let runs = 0
-    fc.assert(fc.property(scenesOf({ rules: fusedOnCpu }), scene => {
+    fc.assert(fc.property(scenesOf({ rules: fusedOnCpu, inputs: true }), scene => {
       expectAlike(scene)
       runs++
     }))
@@ -277,6 +277,25 @@ describe('derivatives of a fused rollout', () => {
       expect(distance(both[0][0], both[0][1]), 'linear').toBeLessThan(1e-5)
     }), runs(15))
     expect(calls.forward).toBeGreaterThan(0)
+  })
+
+  it('go to what is written before each step, twice too, and where other roles are written in other steps', () => {
+    const rule = defineRule({
+      channels: { a: 2, wind: 1 }, frozen: ['wind'], perceive: ['identity', 'sobelX'], update: mlp(4, { activation: 'tanh', lastStd: 1 }),
+    })
+    const run = (backend: Backend, roles: (t: number) => string[]): Data[] => {
+      const params = init(rule, key(0), { backend }), x = normal(key(1), [2, 4, 5, 3], { backend })
+      const loss = (wind: Tensor): Tensor => sum(square(rollout(rule, params, x, key(2), {
+        steps: 3, inputs: t => Object.fromEntries(roles(t).map(role => [role, mul(wind, t + 1)])),
+      })))
+      const wind = normal(key(3), [2, 4, 5, 1], { backend })
+      return [grad(loss)(wind), hvp(loss, wind, full(wind.shape, 1, { like: wind }))].map(t => t.toArray())
+    }
+    const always = (): string[] => ['wind'], sometimes = (t: number): string[] => (t === 1 ? [] : ['wind'])
+    expectClose([run(whole, always), run(composed, always)], 1e-4)
+    expect(calls).toEqual({ forward: 1, backward: 1 })
+    expectClose([run(whole, sometimes), run(composed, sometimes)], 1e-4)
+    expect(calls.forward, 'composed').toBe(1)
   })
 
   it('are the same when they are asked for twice', () => {

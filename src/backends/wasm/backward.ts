@@ -17,6 +17,7 @@
  */
 import { unbind } from './bounds.ts'
 import { forwardStep, logged } from './forward.ts'
+import { give, take } from './given.ts'
 import { blockRows, type Band, type PlaneName } from './layout.ts'
 import { freeSteps, type BandStep, type Sample, type SampleHistory, type Segment } from './sample.ts'
 import type { CacheEntry } from './cache.ts'
@@ -28,7 +29,7 @@ const mostRows = 256
 export function backward(s: Sample, { segments, end }: SampleHistory): void {
   const { job, thread, team, planes, each } = s
   const { kernels: k } = thread
-  const { layout, program: { width, channels }, readouts } = job
+  const { layout, program: { width, channels, given }, readouts } = job
   const { rowsAt, cellBytes } = layout
   const { g } = team.layout
   s.load(end)
@@ -45,7 +46,10 @@ export function backward(s: Sample, { segments, end }: SampleHistory): void {
     for (let i = kept.length - 1; i >= 0; i--) {
       const t = n * job.segment + i
       if (t >= last) { // nobody asks for what comes after
-        each((band, j) => undo(s, band, kept[i][j], false))
+        each((band, j) => {
+          undo(s, t, band, kept[i][j], false)
+          take(s, t, band)
+        })
         team.barrier()
         continue
       }
@@ -58,7 +62,7 @@ export function backward(s: Sample, { segments, end }: SampleHistory): void {
           planes.fill('held', band)
         })
       }
-      backwardStep(s, kept[i], waiting, t > 0 || job.wantX)
+      backwardStep(s, t, kept[i], waiting, t > 0 || job.wantX || given !== null)
     }
     if (!segments[n].steps) freeSteps(thread, kept)
   }
@@ -99,12 +103,12 @@ function again(s: Sample, { start }: Segment, n: number): BandStep[][] {
  * Undoes a step, and takes the cotangent from behind it to before it; only weights are wanted before the first. `waiting`
  * is how many rows of each band have not been settled.
  */
-function backwardStep(s: Sample, kept: readonly BandStep[], waiting: number[], wantG: boolean): void {
+function backwardStep(s: Sample, t: number, kept: readonly BandStep[], waiting: number[], wantG: boolean): void {
   const { job: { layout }, thread: { kernels: k }, team, planes, each } = s
   const { cellBytes } = layout
   const { g } = team.layout
   each((band, i) => {
-    undo(s, band, kept[i], true)
+    undo(s, t, band, kept[i], true)
     planes.andNot('kill', 'held', 'life', band)
     k.erase(g + band.shift, planes.listOf(band), planes.list('kill', band), cellBytes, layout.keep)
   })
@@ -115,11 +119,15 @@ function backwardStep(s: Sample, kept: readonly BandStep[], waiting: number[], w
   })
   if (wantG) spreadHeld(s)
   team.barrier()
-  if (wantG) each(({ fold, foldCount }) => k.addPairs(g, fold, foldCount, cellBytes))
+  if (!wantG) return
+  each(band => {
+    k.addPairs(g, band.fold, band.foldCount, cellBytes)
+    take(s, t, band)
+  })
 }
 
 /** Reads the planes of a step back, takes what is owed through its bounds, and writes the old values into the state. */
-function undo(s: Sample, band: Band, kept: BandStep, owed: boolean): void {
+function undo(s: Sample, t: number, band: Band, kept: BandStep, owed: boolean): void {
   const { job: { program: { bound }, layout: { cellBytes } }, thread: { kernels: k, store, bytes }, team: { layout: { x } }, planes } = s
   const rows = s.rowsOf(band), cells = planes.listOf(band), size = planes.words(band) * 8
   store.read(kept.log, bytes, rows - 3 * size)
@@ -133,6 +141,7 @@ function undo(s: Sample, band: Band, kept: BandStep, owed: boolean): void {
   const grown = planes.list('grow', band)
   k.put(x, cells, grown, cellBytes, rows)
   k.put(x, cells, planes.list('kill', band), cellBytes, rows + grown * cellBytes)
+  give(s, t, band)
   s.updateRing(band)
 }
 

@@ -22,6 +22,7 @@ export function bind(s: Sample, band: Band, rows: number): number {
 export function unbind(s: Sample, band: Band, rows: number, owed: boolean): void {
   const { job: { program: { bound }, layout: { cellBytes, keep } }, thread: { kernels: k }, team, planes } = s
   const { x, g } = team.layout, cells = planes.listOf(band), count = planes.list('life', band)
-  if (owed) k.bindBack(+bound!.squash, g + band.shift, x, cells, count, cellBytes, keep, rows)
+  const { squash, low, high } = bound!
+  if (owed) k.bindBack(+squash, g + band.shift, cells, count, cellBytes, keep, low, high, rows)
   k.put(x, cells, count, cellBytes, rows)
 }

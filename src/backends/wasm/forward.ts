@@ -17,6 +17,7 @@
  * their beginning is kept, from which they are run again.
  */
 import { bind } from './bounds.ts'
+import { give } from './given.ts'
 import type { Band } from './layout.ts'
 import { freeState, freeSteps, type BandStep, type Sample, type SampleHistory, type Segment } from './sample.ts'
 import type { CacheEntry } from './cache.ts'
@@ -64,7 +65,15 @@ export function forward(s: Sample): SampleHistory | null {
  * have at most `hiddenBytes`.
  */
 export function forwardStep(s: Sample, t: number, log: boolean, hiddenBytes: number): BandStep[] {
-  const { job: { program: { living } }, team, planes, each } = s
+  const { job: { program: { living, given } }, team, planes, each } = s
+  if (given) {
+    each(band => {
+      give(s, t, band)
+      planes.fill('held', band)
+      s.arrived(band)
+    })
+    team.barrier()
+  }
   if (living?.when === 'both') {
     each(band => planes.dilate('pre', 'strong', band))
     team.barrier()

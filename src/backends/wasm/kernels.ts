@@ -30,8 +30,10 @@ export type Kernels = {
     erfinv: number): void
   bind(squash: number, x: number, cells: number, count: number, cellBytes: number, keep: number, low: number,
     high: number): void
-  bindBack(squash: number, g: number, x: number, cells: number, count: number, cellBytes: number, keep: number,
-    rows: number): void
+  bindBack(squash: number, g: number, cells: number, count: number, cellBytes: number, keep: number, low: number,
+    high: number, rows: number): void
+  give: Given
+  take: Given
   perceive: Perceive
   perceiveBack: Perceive
   perceiveWeights: Perceive
@@ -61,6 +63,10 @@ export type Kernels = {
   ranks(x: number, bytes: number): void
   winningTaps(x: number, bytes: number, taps: number, offsets: number, to: number): void
 }
+
+/** `values` are `stride` bytes apart, and go into, or come out of, `count` channels. */
+type Given = (x: number, rowsAt: number, cellBytes: number, first: number, last: number, width: number, values: number,
+  stride: number, channels: number, count: number) => void
 
 type Windows = (x: number, cells: number, count: number, runs: number, offsets: number, runBytes: number, rows: number,
   stride: number) => void

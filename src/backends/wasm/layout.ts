@@ -116,6 +116,10 @@ export type Layout = {
   readonly outputs: readonly number[]
   readonly masks: number
   readonly maskBytes: number
+  /** What is given, what is owed to it (where it is not per cell, band by band), and the offsets of its channels. */
+  readonly given: number
+  readonly owed: number
+  readonly givenChannels: number
   /**
    * The gradient of one sample and band: the derivative of the filters, then those of the layers. So many bytes in single
    * precision; in `gradients` it is in double precision, twice as long.
@@ -133,7 +137,8 @@ export type Tap = { readonly away: Box; readonly weights: Float32Array }
 export type LayoutOptions = {
   readonly filters: readonly (readonly Tap[])[]
   readonly readouts: number
-  /** Steps with explicit fire masks. */
+  /** All steps, and those with explicit fire masks. */
+  readonly steps: number
   readonly maskSteps: number
   readonly backward: boolean
   /** Whether ∂L/∂x is wanted. */
@@ -145,8 +150,8 @@ export type LayoutOptions = {
 
 /** Lays the arena out, and returns the tables that must be written into it. */
 export function layOut(program: Program, options: LayoutOptions): { layout: Layout; tables: readonly Table[] } {
-  const { batch, depth, height, width, channels, padding, updated, bound } = program
-  const { filters, readouts, maskSteps, backward, wantX, teams, threads, cacheBytes } = options
+  const { batch, depth, height, width, channels, padding, updated, bound, given } = program
+  const { filters, readouts, steps, maskSteps, backward, wantX, teams, threads, cacheBytes } = options
   const arena = new Arena(cacheOf(threads, cacheBytes))
   const take = (bytes: number): number => arena.take(bytes)
 
@@ -190,6 +195,9 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
     outputs,
     masks: maskSteps > 0 ? take(maskSteps * batch * maskBytes) : 0,
     maskBytes,
+    given: given ? take(4 * givenLength(program, steps, 1)) : 0,
+    owed: given && backward ? take(4 * givenLength(program, steps, bands.length)) : 0,
+    givenChannels: arena.table((given?.channels ?? []).map(c => 4 * c)),
     gradientBytes,
     gradients: backward ? take(2 * batch * bands.length * gradientBytes) : 0,
     gx: wantX ? take(samples) : 0,
@@ -208,6 +216,11 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
     })),
   }
   return { layout: { ...layout, bytes: arena.top }, tables: arena.tables }
+}
+
+/** How many numbers are given, or, where all cells of a sample get the same, so many places for each. */
+export function givenLength({ given, batch, depth, height, width }: Program, steps: number, places: number): number {
+  return steps * batch * (given!.perCell ? depth * height * width : places) * given!.channels.length
 }
 
 /** The layers of the network, the first of which reads `perceived` numbers; their derivatives stand behind `filterBytes`. */

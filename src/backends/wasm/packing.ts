@@ -16,12 +16,13 @@ export type Parts = {
   readonly kernel: Float32Array | null
   readonly w1: Float32Array
   readonly rest: Float32Array
+  readonly given: Float32Array | undefined
 }
 
 export function partsOf({ perception }: Program, [x, ...others]: readonly Float32Array[]): Parts {
   const kernel = perception.filters > 0 ? others.shift()! : null
-  const [w1, rest] = others
-  return { x, kernel, w1, rest }
+  const [w1, rest, given] = others
+  return { x, kernel, w1, rest, given }
 }
 
 /** The taps of each filter, then those of each view, each as a filter. Fixed filters do without those of weight zero. */
@@ -74,11 +75,13 @@ export function packMasks(
   })
 }
 
-/** The derivatives of kernel, first weights and the rest, those that are not null. */
+/** The derivatives of kernel, first weights, the rest and, of what is `owed` to it, what is given, those that are not null. */
 export function unpackGradients(
-  { perception }: Program, { layers: [{ gw, gb }] }: Layout, sums: Float64Array, gradients: readonly (Float32Array | null)[],
+  { perception, given }: Program, { layers: [{ gw, gb }], bands }: Layout, { sums, owed }: { sums: Float64Array; owed: Float32Array },
+  gradients: readonly (Float32Array | null)[],
 ): void {
   const rest = [...gradients]
+  if (given) unpackOwed(rest.pop()!, owed, given.perCell ? 1 : bands.length, given.channels.length)
   if (perception.filters > 0) {
     const kernel = rest.shift()
     if (perception.learned) kernel?.set(sums.subarray(0, kernel.length))
@@ -87,5 +90,15 @@ export function unpackGradients(
   rest.forEach((gradient, i) => {
     const from = (i === 0 ? gw : gb) / 4
     gradient?.set(sums.subarray(from, from + gradient.length))
+  })
+}
+
+/** What is owed to what is given: n numbers, from so many places, in their order. */
+function unpackOwed(gradient: Float32Array | null, owed: Float32Array, places: number, n: number): void {
+  gradient?.forEach((_, i) => {
+    const from = Math.floor(i / n) * places * n + i % n
+    let sum = 0
+    for (let place = 0; place < places; place++) sum += owed[from + place * n]
+    gradient[i] = sum
   })
 }

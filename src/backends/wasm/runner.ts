@@ -64,7 +64,7 @@ export function wasmRunner(
     // One sample a thread where that keeps all of them busy; otherwise all of them on each sample.
     const alone = threads === 1 || batch % threads === 0 || batch >= 4 * threads
     const { layout, tables } = layOut(program, {
-      filters, readouts: run.readouts.length, maskSteps: run.masks?.length ?? 0,
+      filters, readouts: run.readouts.length, steps: run.steps, maskSteps: run.masks?.length ?? 0,
       backward: direction === 'backward', wantX: options.wantX, teams: alone ? threads : 1, threads, cacheBytes,
     })
     reserve(memory, layout.bytes)
@@ -73,6 +73,7 @@ export function wasmRunner(
     packFilters(floats, layout, filters.flat())
     packLayers(floats, layout, parts)
     if (direction === 'forward') floats.set(parts.x, layout.input / 4)
+    if (parts.given) floats.set(parts.given, layout.given / 4)
     if (run.masks) packMasks(words, layout, program, run.masks as readonly Uint32Array[])
     options.cotangents.forEach((g, i) => { if (g) floats.set(g, layout.outputs[i] / 4) })
     const allowed = historyBytes ?? historyOf(batch)
@@ -95,7 +96,7 @@ export function wasmRunner(
   }
 
   const runner: WasmRunner = {
-    features: ['filters beside views', 'volumes'],
+    features: ['filters beside views', 'volumes', 'given'],
     mostLayers: Infinity,
     widestWindow: Infinity,
     multiples: { hidden: 8, last: 8 },
@@ -119,7 +120,8 @@ export function wasmRunner(
       })
       if (gradients[0]) copyOut(memory, layout.gx, gradients[0] as Float32Array)
       const sums = sumGradients(memory, layout, program.batch)
-      unpackGradients(program, layout, sums, gradients.slice(1) as (Float32Array | null)[])
+      const owed = new Float32Array(memory.buffer, layout.owed)
+      unpackGradients(program, layout, { sums, owed }, gradients.slice(1) as (Float32Array | null)[])
     },
     threads: () => (all?.ready() ? threads : 1),
     trim(): void {

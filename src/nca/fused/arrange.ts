@@ -29,12 +29,12 @@ import { inThree, isConvolution, isLinear, seesWindow, sumOf, tapsOf, tapsWithin
  * the state, made of the parameters; `folded` where some of these are multiplied with others.
  */
 export function arrange(
-  rule: DataRule, x: Tensor, angle: number,
+  rule: DataRule, x: Tensor, angle: number, given: Program['given'] = null,
 ): { program: Program; folded: boolean; inputsOf: (params: DataParams) => Tensor[] } {
   const folded = seesWindow(rule) && isLinear(rule) && (
     rule.perceive.length > 1 || x.backend.runner!.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
   const views = viewsOf(rule, angle, folded, x.backend.runner!.multiples.hidden)
-  const program = programOf(rule, x, folded, views)
+  const program = { ...programOf(rule, x, folded, views), given }
   return {
     program,
     folded,
@@ -122,7 +122,7 @@ function viewsOf(rule: DataRule, angle: number, folded: boolean, multiple: numbe
   return [view(parts, views.reduce((sum, { outputs }) => sum + outputs, 0), sumOf(parts[0])!)]
 }
 
-function programOf(rule: DataRule, x: Tensor, folded: boolean, views: readonly View[]): Program {
+function programOf(rule: DataRule, x: Tensor, folded: boolean, views: readonly View[]): Omit<Program, 'given'> {
   const [batch, channels] = [x.shape[0], x.shape.at(-1)!]
   const [depth, height, width] = inThree(x.shape.slice(1, -1))
   const { multiples } = x.backend.runner!

@@ -17,6 +17,7 @@ import { paramShapes } from '../rule/parameters.ts'
 import type { DataParams, Rule } from '../rule/types.ts'
 import { arrange } from './arrange.ts'
 import { whyStateComposed } from './eligible.ts'
+import { givenOf, type Inputs } from './given.ts'
 
 /** How a rollout is to be run; see RolloutOptions. */
 export type FusedOptions = {
@@ -26,6 +27,7 @@ export type FusedOptions = {
   readonly masks?: readonly Tensor[]
   readonly angle: number
   readonly from: number
+  readonly inputs?: Inputs
 }
 
 /**
@@ -37,43 +39,52 @@ export type FusedOptions = {
  */
 export function fusedRollout(
   rule: Rule, params: DataParams, x: Tensor, key: Key, options: FusedOptions,
-  composed: (params: DataParams, x: Tensor) => Tensor[],
+  composed: (params: DataParams, x: Tensor, inputs: Inputs | undefined) => Tensor[],
 ): Tensor[] | null {
   if (rule.type === 'custom' || options.steps === 0 || whyStateComposed(rule, x) !== null) return null
   const runner = x.backend.runner!
-  const { program, folded, inputsOf } = arrange(rule, x, options.angle)
+  const given = options.inputs && runner.features.includes('given') ? givenOf(rule, x, options.inputs, options) : null
+  if (options.inputs && !given) return null
+  const { program, folded, inputsOf } = arrange(rule, x, options.angle, given?.program)
   const run = runOf(key, program, options)
-  // The inputs of the primitive: the state, and the parameters by their paths.
+  // The inputs of the primitive: the state, the parameters by their paths, and what is given before each step.
   const paths = Object.keys(paramShapes(rule)).filter(path => !path.startsWith('head.'))
   const tree = (list: readonly Tensor[]): DataParams => paramTree(paths, list)
+  const split = (values: readonly Tensor[]): [Tensor[], Tensor[]] => [values.slice(0, paths.length), values.slice(paths.length)]
   const arranged = (list: readonly Tensor[]): Tensor[] => inputsOf(tree(list))
 
   return fused({
     name: 'rollout',
     constants: options.masks ?? [],
-    forward([state, ...values], keep) {
+    forward([state, ...rest], keep) {
       const outputs = options.readouts.map(() => emptyLike(state))
-      const inputs = [state, ...arranged(values)].map(handle)
+      const [values, written] = split(rest)
+      const inputs = [state, ...arranged(values), ...written].map(handle)
       const history = runner.forward(program, inputs, run, outputs.map(handle), keep)
       return { outputs, history }
     },
-    backward([state, ...values], history, cotangents, wanted) {
+    backward([state, ...rest], history, cotangents, wanted) {
+      const [values, written] = split(rest)
       const [others, pullback] = vjp(arranged, values)
-      const inputs = [state, ...others]
+      const inputs = [state, ...others, ...written]
       const gradients = inputs.map((t, i) => (i !== 0 || wanted[0] ? emptyLike(t) : null))
       runner.backward(
         program, inputs.map(handle), run, history, cotangents.map(g => g && handle(g)),
         gradients.map(g => g && handle(g)),
       )
+      const gWritten = gradients.splice(1 + others.length)
       const [gState, ...gOthers] = gradients as [Tensor | null, ...Tensor[]]
       const owed = pullback(gOthers)
-      if (!folded) return [gState, ...owed]
+      if (!folded) return [gState, ...owed, ...gWritten]
       // A parameter that is NaN and folded into another makes NaN of what is owed to that, also where no cell acted.
       const acted = gOthers.map(g => any(g)).reduce(or)
-      return [gState, ...owed.map(g => where(acted, g, 0))]
+      return [gState, ...owed.map(g => where(acted, g, 0)), ...gWritten]
     },
-    composed: ([state, ...values]) => composed(tree(values), state),
-  }, [x, ...paths.map(path => paramAt(params, path)!)])
+    composed([state, ...rest]) {
+      const [values, written] = split(rest)
+      return composed(tree(values), state, given?.inputsOf(written[0]))
+    },
+  }, [x, ...paths.map(path => paramAt(params, path)!), ...(given ? [given.values] : [])])
 }
 
 /** The parameter at a dotted path, where there is one. */

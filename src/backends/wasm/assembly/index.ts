@@ -4,6 +4,7 @@ export { activate, activateBack, sumRows } from './activation'
 export { and, andNot, dilate, fill, list, or, strong, strongAfter } from './bits'
 export { bind, bindBack } from './bounds'
 export { fire } from './fire'
+export { give, take } from './given'
 export { disturb } from './noise'
 export {
   addPairs, addRows, copyPairs, copyRows, erase, gather, grow, loadRows, perceive, perceiveBack, perceiveWeights, put, storeRows,

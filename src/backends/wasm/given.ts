@@ -1,0 +1,38 @@
+/**
+ * What is given: channels of all cells that are written before each step (inputs, in `RolloutOptions`).
+ *
+ * Nothing need be remembered to undo that, since every step writes the same channels: before a step they are what it
+ * wrote. Channels that else are zero in dead cells are not now, so every cell counts as one that may have to be erased.
+ * What is owed to what was given is the cotangent in these channels, which ends there.
+ */
+import type { Band } from './layout.ts'
+import type { Sample } from './sample.ts'
+
+/** Writes what step t is given into a band. */
+export function give(s: Sample, t: number, band: Band): void {
+  const { job: { layout, program }, team } = s
+  if (program.given) s.thread.kernels.give(team.layout.x, ...placeOf(s, t, band, layout.given, 1))
+}
+
+/** Takes what a band owes to it out of its cotangent. */
+export function take(s: Sample, t: number, band: Band): void {
+  const { job: { layout, program }, team } = s
+  const places = program.given?.perCell ? 1 : layout.bands.length
+  if (program.given) s.thread.kernels.take(team.layout.g + band.shift, ...placeOf(s, t, band, layout.owed, places))
+}
+
+type Place = [
+  rowsAt: number, cellBytes: number, first: number, last: number, width: number, values: number, stride: number,
+  channels: number, count: number,
+]
+
+/** Where the numbers of a band are in an array `[steps,b,n]`, of so many places for each sample, or `[steps,b,h,w,n]`. */
+function placeOf({ job: { layout, program }, number }: Sample, t: number, band: Band, array: number, places: number): Place {
+  const { batch, depth, height, width } = program, { perCell, channels: { length } } = program.given!
+  const row = 4 * length, sample = t * batch + number
+  const at = perCell ? (sample * depth * height + band.first) * width : sample * places + (places > 1 ? layout.bands.indexOf(band) : 0)
+  return [
+    layout.rowsAt, layout.cellBytes, band.first, band.last, width, array + at * row, perCell ? row : 0, layout.givenChannels,
+    length,
+  ]
+}

@@ -9,6 +9,7 @@ import * as arithmetic from '../../src/tensor/ops/arithmetic.ts'
 import * as compare from '../../src/tensor/ops/compare.ts'
 import * as conv from '../../src/tensor/ops/conv2d/conv2d.ts'
 import { denseFilterOp, denseOp } from '../../src/tensor/ops/dense.ts'
+import { matmulOp } from '../../src/tensor/ops/matmul.ts'
 import * as depthwise from '../../src/tensor/ops/depthwise-conv/depthwise-conv.ts'
 import * as functions from '../../src/tensor/ops/functions.ts'
 import * as pool from '../../src/tensor/ops/max-pool.ts'
@@ -110,6 +111,15 @@ function expectClose<A>(run: Run<A>, clean: readonly Tensor[] = run.inputs): voi
 const within = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ min, max })
 
 // ---- products ----
+
+it('products of many matrices agree with the plain loops', () => {
+  const cases = fc.record({ s: within(1, 4), n: within(8, 90), k: within(1, 50), m: within(1, 50), seed: fc.nat(99) })
+    .filter(({ n, k, m }) => isLarge(n, k, m))
+  fc.assert(fc.property(cases, ({ s, n, k, m, seed }) => {
+    expectClose({ op: matmulOp, inputs: [numbers(seed, [s, n, k]), numbers(seed + 1, [s, k, m])], attrs: null })
+  }))
+  expect(fastly({ op: matmulOp, inputs: [numbers(1, [9, 2, 3]), numbers(2, [9, 3, 2])], attrs: null })).toBe(null)
+})
 
 describe('dense and denseFilter', () => {
   const cases = fc.record({

@@ -1,9 +1,10 @@
-// Cases of sum, broadcastTo, reshape, transpose and the dense layer.
+// Cases of sum, broadcastTo, reshape, transpose, the dense layer and products of matrices.
 
 import fc from 'fast-check'
-import { broadcastTo, dense, greater, reshape, sum, transpose } from '../../src/index.ts'
+import { broadcastTo, dense, greater, matmul, reshape, sum, transpose } from '../../src/index.ts'
 import { reshapeOp } from '../../src/tensor/ops/reshape.ts'
 import * as denseOps from '../../src/tensor/ops/dense.ts'
+import { matmulOp } from '../../src/tensor/ops/matmul.ts'
 import * as sums from '../../src/tensor/ops/broadcast.ts'
 import { transposeOp } from '../../src/tensor/ops/transpose.ts'
 import { apply } from '../../src/tensor/trace.ts'
@@ -16,6 +17,8 @@ const layer = fc.record({
   masked: fc.boolean(),
   seed: seeds,
 })
+
+const products = fc.record({ s: shapes(2, 2), n: size(3), k: size(4), m: size(5), seed: seeds })
 
 const summed = fc.record({ shape: shapes(3), axes: fc.subarray([0, 1, 2]), keepDims: fc.boolean(), seed: seeds })
 const repeated = fc.record({ shape: shapes(3), axes: fc.subarray([0, 1, 2]), seed: seeds })
@@ -43,6 +46,9 @@ export const linearCases: Case[] = [
       at: [spaced(seed, [...cells, n]), spaced(seed + 1, [n, m]), spaced(seed + 2, [m])],
     }
   }),
+  gradCase(matmulOp, products, ({ s, n, k, m, seed }) => ({
+    f: matmul, at: [spaced(seed, [...s, n, k]), spaced(seed + 1, [...s, k, m])],
+  })),
   gradCase(denseOps.denseFilterOp, layer, ({ cells, n, m, masked, seed }) => {
     const rows = masked ? [greater(spaced(seed + 3, cells), 0)] : []
     return {

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  add, cast, conv2d, dense, depthwiseConv, matmul, mul, pow, putAlong, scatter, square, sub, sum, tensor, type DType,
+  add, cast, conv2d, dense, depthwiseConv, matmul, mul, pow, putAlong, scatter, square, stack, sub, sum, tensor, type DType,
   type Shape, type Tensor,
 } from '../../src/index.ts'
 import * as conv from '../../src/tensor/ops/conv2d/conv2d.ts'
@@ -55,6 +55,8 @@ describe('whole numbers', () => {
       const each = (f: (r: number, j: number) => bigint): number[] => (
         Array.from({ length: 5 * m }, (_, i) => wrapped(dtype, f(Math.floor(i / m), i % m))))
       expect(list(matmul(a, b))).toEqual(each(entry))
+      const both = (x: Tensor): Tensor => stack([x, x])
+      expect(list(matmul(both(a), both(b)))).toEqual([...each(entry), ...each(entry)])
       expect(list(dense(a, b, { bias }))).toEqual(each((r, j) => entry(r, j) + big(bias)[j]))
     }))
   })

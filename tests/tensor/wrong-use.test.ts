@@ -183,6 +183,8 @@ it('says what is wrong with layers and windows', () => {
     noKernel: () => lib.conv2d(x, [1]),
     matmul: () => cg.matmul(ones([2, 3]), ones([2, 3])),
     matmulRank: () => cg.matmul(ones([2, 3]), ones([3])),
+    matmulMany: () => cg.matmul(ones([4, 2, 3]), ones([3, 2])),
+    matmulLead: () => cg.matmul(ones([4, 2, 3]), ones([5, 3, 2])),
     matmulType: () => cg.matmul(ones([2, 3]), ones([3, 2], { dtype: 'float64' })),
   })).toMatchInlineSnapshot(`
     {
@@ -196,7 +198,9 @@ it('says what is wrong with layers and windows', () => {
       "filterKernel": "filterKernel: the list is "mean", expected a list of filters.",
       "filterPadding": "filter: padding is "same", expected 'zero', 'circular', 'reflect' or 'replicate'.",
       "matmul": "matmul: a has 3 columns, b has 2 rows; a [2,3], b [2,3].",
-      "matmulRank": "matmul: b must be a matrix [k,m]; a [2,3], b [3].",
+      "matmulLead": "matmul: the axes before the last two differ; a [4,2,3], b [5,3,2].",
+      "matmulMany": "matmul: the axes before the last two differ; a [4,2,3], b [3,2]. One matrix for all is dense(a, b).",
+      "matmulRank": "matmul: b must be [k,m] or […,k,m]; a [2,3], b [3].",
       "matmulType": "matmul: element types differ: a is float32, b is float64. Convert one with cast(x, dtype).",
       "mode": "pad: mode is "edge", expected 'zero', 'circular', 'reflect' or 'replicate'.",
       "noKernel": "conv2d: the kernel is a Array, expected a tensor.",

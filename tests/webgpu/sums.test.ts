@@ -4,8 +4,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  broadcastTo, conv2d, cpu, defineRule, dense, depthwiseConv, full, gather, key, logSumExp, mean, mlp, mul, norm, ones,
-  rollout, scope, sum, tensor, vjp, type Backend, type DataParams, type Tensor,
+  broadcastTo, conv2d, cpu, defineRule, dense, depthwiseConv, full, gather, key, logSumExp, matmul, mean, mlp, mul, norm, ones,
+  reshape, rollout, scope, sum, tensor, vjp, type Backend, type DataParams, type Tensor,
 } from '../../src/index.ts'
 import { sharedGpu } from './gpu.ts'
 
@@ -63,6 +63,9 @@ const sums: Record<string, Sum> = {
     const [, pullback] = vjp((x: Tensor) => conv2d(x, ones([1, 1, 8, values.length], { backend })), ones([1, 4, 2, 8], { backend }))
     return { got: pullback(alike(values, [1, 4, 2, values.length], backend)), wanted: exact(values) }
   },
+  'one of many products of matrices': (values, backend) => ({
+    got: matmul(reshape(alike(values, [8, values.length], backend), [2, 4, -1]), ones([2, values.length, 4], { backend })), wanted: exact(values),
+  }),
   'the weights of a dense layer': (values, backend) => ({
     got: weights(w => dense(rows(values, backend), w), [1, 8], backend), wanted: exact(values),
   }),

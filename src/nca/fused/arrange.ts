@@ -7,7 +7,7 @@ import type { Applied, Box, Layer, Program, View } from '../../backends/program.
 import { add, mul } from '../../tensor/ops/arithmetic.ts'
 import { concat } from '../../tensor/ops/concat.ts'
 import { zeros } from '../../tensor/ops/create.ts'
-import { matmul } from '../../tensor/ops/dense.ts'
+import { matmul } from '../../tensor/ops/matmul.ts'
 import { depthwiseConv } from '../../tensor/ops/depthwise-conv/depthwise-conv.ts'
 import { gather } from '../../tensor/ops/gather.ts'
 import { pad, slice } from '../../tensor/ops/pad-slice.ts'

@@ -189,7 +189,8 @@ export const denseFilterOp: Op<null> = defineOp<null>({
   ],
 })
 
-function denseProduct(x: Tensor, w: Tensor, mask?: Tensor): Tensor {
+/** A dense layer without bias. */
+export function denseProduct(x: Tensor, w: Tensor, mask?: Tensor): Tensor {
   return apply(denseOp, mask ? [x, w, mask] : [x, w], { bias: false })
 }
 
@@ -226,19 +227,4 @@ export function dense(x: Tensor, w: Tensor, options: DenseOptions = {}): Tensor 
   requireTensor('dense', 'x', x)
   const masks = maskInputs('dense', mask, gradMask, x.shape.slice(0, -1))
   return apply(denseOp, [x, w, ...(bias ? [bias] : []), ...masks], { bias: bias !== undefined })
-}
-
-/**
- * The product of two matrices, a `[n,k]` and b `[k,m]`.
- *
- * @example matmul(a, transpose(a))   // [n,n]
- */
-export function matmul(a: Tensor, b: Tensor): Tensor {
-  requireTensor('matmul', 'a', a)
-  requireTensor('matmul', 'b', b)
-  sameDtype('matmul', { a, b })
-  if (a.shape.length !== 2) refuse('matmul', 'a must be a matrix [n,k]', { a, b })
-  if (b.shape.length !== 2) refuse('matmul', 'b must be a matrix [k,m]', { a, b })
-  if (a.shape[1] !== b.shape[0]) refuse('matmul', `a has ${a.shape[1]} columns, b has ${b.shape[0]} rows`, { a, b })
-  return denseProduct(a, b)
 }

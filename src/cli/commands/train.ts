@@ -31,7 +31,7 @@ const firstTry = 2000
 const about = (name: string): string => `${describe(placeOf(name).split('.')).description} (default: ${defaultOf(placeOf(name))})`
 
 const args: ArgsDef = {
-  target: argument(`${about('target')}; or an experiment, a .yaml or .json file or a bundled one: digits, texture, emoji, learned-filters; see docs/experiments.md`),
+  target: argument(`${about('target')}; or an experiment, a .yaml or .json file or a bundled one: digits, texture, emoji, learned-filters, brain; see docs/experiments.md`),
   ...Object.fromEntries(fields.map(name => [kebab(name), flag(words.includes(name) ? 'name' : 'n', about(name))])),
   iterations: flag('n', `Iterations of training; ${firstTry} where neither --preset nor --config is given (default: ${defaultOf('train.iterations')})`),
   config: flag(

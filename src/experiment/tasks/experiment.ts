@@ -147,7 +147,8 @@ const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
     size: { ...wholeFrom(8, 4096), default: 64, about: 'Longer side to which it is fitted' },
     grid: {
       fits: x => x === null || (Array.isArray(x) && x.length === 2 && x.every(n => isWhole(n, 1))),
-      expected: 'null or two whole numbers > 0', default: null, about: 'Rows and columns of the grid; null: those of the picture',
+      expected: 'null or two whole numbers > 0', json: { anyOf: [{ type: 'null' }, { type: 'array', items: { type: 'integer', minimum: 1 }, minItems: 2, maxItems: 2 }] },
+      default: null, about: 'Rows and columns of the grid; null: those of the picture',
     },
     levels: { ...wholeFrom(1, 10), default: 3, about: 'Levels of the pyramid in which patches are compared' },
     patch: { ...wholeFrom(1, 127), default: 5, about: 'Side of the patches in cells' },

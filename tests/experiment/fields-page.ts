@@ -1,0 +1,101 @@
+// The page of all fields of a file, out of the tables that read files: docs/fields.md.
+
+import { schemaOf, type Field } from '../../src/backends/fields.ts'
+import type { Json } from '../../src/backends/options.ts'
+import { configField } from '../../src/experiment/config/schema.ts'
+import { experimentFields, taskNames } from '../../src/experiment/tasks/experiment.ts'
+
+/** The page. */
+export function fieldsPage(): string {
+  told = new Set()
+  const growing = schemaOf(configField).properties!
+  const tasks = Object.fromEntries(taskNames.map(name => [name, schemaOf(experimentFields[name] as Field).properties!]))
+  const { data: _data, rule, train, task: _task, ...run } = tasks[taskNames[0]]
+  return `${head}
+## The run
+
+${tableOf([...rowsOf('preset', growing.preset, true), ...rowsIn(run)])}
+## The data of each task
+
+${[['growing', growing] as const, ...Object.entries(tasks)].map(([name, { data }]) => `### ${name}\n\n${tableOf(rowsOf('data', data, false).slice(1))}`).join('\n')}
+## Training
+
+${tableOf(rowsOf('train', train, false).slice(1))}
+## The rule
+
+${tableOf(rowsOf('rule', rule, false).slice(1))}`
+}
+
+const head = `# The fields of an experiment
+
+All that a file may say (\`cellgrad train file.yaml\`), written by the tables that read it, which are those of \`defineRule\` and
+\`taskTrainer\`. [experiments.md](experiments.md) says how they go together; \`cellgrad config --schema\` has the same as JSON
+Schema. Where a field has no default, it must be said, or a recipe, a preset or a file that is extended has it. Of an object with a
+type, \`rate: { type: step, … }\`, the fields stand where it is first.
+`
+
+type Row = { readonly path: string; readonly what: string; readonly otherwise: string; readonly about: string }
+
+function tableOf(rows: readonly Row[]): string {
+  const cell = (text: string): string => text.replaceAll('|', '\\|')
+  const lines = rows.map(({ path, what, otherwise, about }) => `| \`${path}\` | ${cell(what)} | ${cell(otherwise)} | ${cell(about)} |`)
+  return `${['| field | what | default | meaning |', '| --- | --- | --- | --- |', ...lines].join('\n')}\n`
+}
+
+function rowsIn(properties: Readonly<Record<string, Json>>, before = '', required: readonly string[] = []): Row[] {
+  return Object.entries(properties).flatMap(([name, json]) => rowsOf(before === '' ? name : `${before}.${name}`, json, !required.includes(name)))
+}
+
+/** A field, and those inside of it. */
+function rowsOf(path: string, json: Json, isOptional: boolean): Row[] {
+  const otherwise = 'default' in json ? shown(json) : isOptional ? 'by the others' : ''
+  return [{ path, what: inWords(json), otherwise, about: json.description ?? '' }, ...inside(path, json)]
+}
+
+/** The objects with a type whose fields have their rows, like a schedule: they have none where they stand again. */
+let told = new Set<string>()
+
+/** What objects in a field have: those of several types each with its type. */
+function inside(path: string, json: Json): Row[] {
+  if (json.items && !isNumberOrWord(json.items)) return inside(`${path}[]`, json.items)
+  if (json.anyOf) return json.anyOf.flatMap(member => inside(path, member))
+  if (!json.properties) return []
+  const { type, shape, ...others } = json.properties
+  const [tag] = (type ?? shape)?.enum ?? []
+  const kind = JSON.stringify(json)
+  if (tag !== undefined && told.has(kind)) return []
+  told.add(kind)
+  return rowsIn(others, tag === undefined || tag === 'data' ? path : `${path}: ${String(tag)}`, json.required)
+}
+
+const isNumberOrWord = ({ type, enum: words }: Json): boolean => words !== undefined || ['integer', 'number', 'string'].includes(type!)
+
+function shown({ default: value, properties, anyOf }: Json): string {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isObject && (properties ?? anyOf) ? 'as below' : `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``
+}
+
+/** What a value must be. */
+function inWords(json: Json): string {
+  const { type, enum: words, anyOf, items, minItems = 0, maxItems = Infinity, properties, not } = json
+  if (anyOf) return [...new Set(anyOf.map(inWords))].join(', or ')
+  if (words) return words.map(word => `\`${String(word)}\``).join(', ')
+  if (type === 'boolean') return '`true`, `false`'
+  if (type === 'null') return '`null`'
+  if (type === 'string') return 'a text'
+  if (type === 'array') return minItems === maxItems ? `${minItems} times ${inWords(items!)}` : `a list of ${minItems > 0 ? `at least ${minItems}: ` : ''}${inWords(items!)}`
+  if (type === 'object') return properties ? `an object${tagOf(properties)}` : 'an object with names of your own'
+  const kind = type === 'integer' ? `${not ? 'an odd' : 'a whole'} number` : 'a number'
+  return `${kind}${boundsOf(json)}`
+}
+
+function tagOf({ type, shape }: Readonly<Record<string, Json>>): string {
+  const [tag] = (type ?? shape)?.enum ?? []
+  return tag === undefined || tag === 'data' ? '' : `, \`${type ? 'type' : 'shape'}: ${String(tag)}\``
+}
+
+function boundsOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Json): string {
+  const low = minimum === undefined ? exclusiveMinimum === undefined ? '' : ` > ${exclusiveMinimum}` : ` ≥ ${minimum}`
+  const high = maximum === undefined ? exclusiveMaximum === undefined ? '' : ` < ${exclusiveMaximum}` : ` ≤ ${maximum}`
+  return low && high ? `${low},${high}` : low + high
+}

@@ -16,6 +16,7 @@ import { reproduceDigits } from './digits.ts'
 import { writeCsv, writeText, type Context } from './lib/context.ts'
 import { rowsOf, textOf, type Report } from './lib/report.ts'
 import { reproduceEdges } from './edges.ts'
+import { reproduceGuidance } from './guidance.ts'
 import { reproducePerceptions } from './perceptions.ts'
 import { reproducePool } from './pool.ts'
 import { reproduceSegmentation } from './segmentation.ts'
@@ -29,6 +30,7 @@ const claims: Readonly<Record<string, { what: string; run: (context: Context) =>
   texture: { what: 'a texture from one photograph, nothing pre-trained (µNCA); needs textures', run: reproduceTexture },
   video: { what: 'moving digits go on moving (MovingMNIST); needs MNIST', run: reproduceVideo },
   edges: { what: 'from edges to pictures, sharper with a critic (figure 7 in kind); needs noto', run: reproduceEdges },
+  guidance: { what: 'digits grow, and vary by a critic and by guidance (A.5 in kind); needs MNIST', run: reproduceGuidance },
   segmentation: { what: 'white and grey matter of a brain; needs the brain', run: reproduceSegmentation },
 }
 

@@ -11,6 +11,7 @@ import {
 } from '../src/index.ts'
 import { readMnist } from '../src/node/index.ts'
 import { fileOf, writePicture, writeSvg, type Context } from './lib/context.ts'
+import { halved } from './lib/digits.ts'
 import { learn, summary } from './lib/learn.ts'
 import { grey } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'
@@ -122,13 +123,4 @@ function statesOf(input: Tensor): Tensor {
   const state = new Float32Array(cells * 16)
   for (let i = 0; i < cells; i++) for (let c = 0; c < k; c++) state[i * 16 + c] = values[i * k + c]
   return tensor(state, { shape: [...input.shape.slice(0, 3), 16] })
-}
-
-/** Digits of 14×14 pixels, means of 2×2. */
-function halved(images: Float32Array): Float32Array {
-  return Float32Array.from({ length: images.length / 4 }, (_, i) => {
-    const [image, y, x] = [Math.floor(i / 196), Math.floor(i % 196 / 14), i % 14]
-    const at = image * 784 + 2 * y * 28 + 2 * x
-    return (images[at] + images[at + 1] + images[at + 28] + images[at + 29]) / 4
-  })
 }

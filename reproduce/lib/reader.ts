@@ -1,0 +1,54 @@
+/**
+ * A reader of digits, by which pictures that were made are judged: pixels → 64 ReLUs → 10 classes, trained on real MNIST by
+ * cross-entropy within a minute. How well it reads digits that it has not seen belongs beside what it says.
+ */
+import {
+  adam, argMax, crossEntropy, dense, drawInteger, foldIn, initOptimiser, key, mean, normal, relu, scope, tensor, updateParams,
+  valueAndGrad, zeros, type Tensor,
+} from '../../src/index.ts'
+
+type Params = { readonly w1: Tensor; readonly b1: Tensor; readonly w2: Tensor; readonly b2: Tensor }
+
+const units = 64, classes = 10, batch = 64
+
+export type Reader = {
+  /** The classes of pictures that stand one after the other. */
+  readonly read: (pictures: Float32Array) => Promise<number[]>
+  /** The per cent of pictures with these labels that are read right. */
+  readonly accuracy: (pictures: Float32Array, labels: ArrayLike<number>) => Promise<number>
+}
+
+/** A reader that has learnt from pictures of so many pixels, from 0 to 1, and their labels. */
+export function trainReader(pictures: Float32Array, labels: ArrayLike<number>, pixels: number, iterations: number): Reader {
+  const optimiser = adam({ rate: 2e-3 }), draw = key(0)
+  const of = (ids: readonly number[], from: Float32Array): Tensor => {
+    const chosen = new Float32Array(ids.length * pixels)
+    ids.forEach((id, i) => chosen.set(from.subarray(id * pixels, (id + 1) * pixels), i * pixels))
+    return tensor(chosen, { shape: [ids.length, pixels] })
+  }
+  const logits = ({ w1, b1, w2, b2 }: Params, x: Tensor): Tensor => dense(relu(dense(x, w1, { bias: b1 })), w2, { bias: b2 })
+  const first: Params = {
+    w1: normal(key(1), [pixels, units], { std: Math.sqrt(2 / pixels) }), b1: zeros([units]),
+    w2: normal(key(2), [units, classes], { std: Math.sqrt(1 / units) }), b2: zeros([classes]),
+  }
+  let now = { params: first, state: initOptimiser(optimiser, first) }
+  for (let i = 0; i < iterations; i++) {
+    now = scope(() => {
+      const ids = Array.from({ length: batch }, (_, j) => drawInteger(foldIn(foldIn(draw, i), j), 0, labels.length))
+      const wanted = tensor(Int32Array.from(ids, id => labels[id]))
+      const [, grads] = valueAndGrad((p: Params) => mean(crossEntropy(logits(p, of(ids, pictures)), wanted)))(now.params)
+      return updateParams(optimiser, now.state, now.params, grads)
+    })
+  }
+  const read = async (from: Float32Array): Promise<number[]> => {
+    const ids = Array.from({ length: from.length / pixels }, (_, i) => i)
+    return [...await scope(() => argMax(logits(now.params, of(ids, from)))).data()]
+  }
+  return {
+    read,
+    async accuracy(from, wanted) {
+      const said = await read(from)
+      return 100 * said.filter((label, i) => label === wanted[i]).length / said.length
+    },
+  }
+}

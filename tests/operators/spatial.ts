@@ -72,6 +72,15 @@ export const spatialCases: Case[] = [
       at: [x, k, spaced(seed + 4, [m])],
     }
   }),
+  gradCase(conv.conv2dOp, fc.tuple(meetings, upTo(3)), ([meeting, groups]) => {
+    const { padding, stride, dilation, kh, kw, seed } = meeting
+    const [n, m] = [meeting.n, meeting.m].map(channels => Math.min(channels, 2))
+    const { x, rows } = placed({ ...meeting, n: n * groups, m: m * groups }, 'conv2d')
+    return {
+      f: (a, f, bias) => conv2d(a, f, { groups, padding, stride, dilation, bias, mask: rows }),
+      at: [x, spaced(seed + 1, [kh, kw, n, m * groups]), spaced(seed + 4, [m * groups])],
+    }
+  }),
   gradCase(conv.conv2dInputOp, meetings, meeting => {
     const { g, k, rows, win } = placed(meeting, 'conv2d')
     return { f: (u, f) => apply(conv.conv2dInputOp, rows ? [u, f, rows] : [u, f], win), at: [g, k] }

@@ -12,6 +12,7 @@ import { windows } from '../../src/tensor/ops/window.ts'
 import { apply } from '../../src/tensor/trace.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
 import { loadReference } from '../reference/load.ts'
+import { build, entries } from './arrays.ts'
 
 // ---- reference vectors ----
 
@@ -161,6 +162,26 @@ describe('conv2d and depthwiseConv', () => {
     }))
   })
 
+  it('in groups are convolutions side by side, of single channels depthwise ones', () => {
+    fc.assert(fc.property(meetings, upTo(4), fc.boolean(), ({ b, h, w, n, m, kh, kw, seed, ...options }, groups, masked) => {
+      const x = draw(seed, [b, h, w, n * groups]), k = draw(seed + 1, [kh, kw, n, m * groups]), bias = draw(seed + 2, [m * groups])
+      const out = [b, Math.ceil(h / options.stride), Math.ceil(w / options.stride)]
+      const mask = masked ? greater(draw(seed + 3, out), 0) : undefined
+      // One convolution whose kernel has the groups as blocks along its diagonal, zeros beside them.
+      const own = entries(k)
+      const blocks = build([kh, kw, n * groups, m * groups], ([i, j, c, o]) => (
+        Math.floor(c / n) === Math.floor(o / m) ? own([i, j, c % n, o]) : 0))
+      const got = conv2d(x, k, { ...options, groups, bias, mask })
+      expect(got.shape).toEqual([...out, m * groups])
+      const wanted = conv2d(x, blocks, { ...options, bias, mask }).toArray()
+      got.toArray().forEach((v, i) => expect(v).toBeCloseTo(wanted[i], 12))
+      if (n > 1) return
+      const { stride: _, ...unstrided } = options
+      const depthwise = depthwiseConv(x, reshape(k, [kh, kw, groups, m]), unstrided).toArray()
+      conv2d(x, k, { ...unstrided, groups }).toArray().forEach((v, i) => expect(v).toBeCloseTo(depthwise[i], 12))
+    }))
+  })
+
   // ⟨conv(x, k), g⟩ = ⟨x, input(g, k)⟩ = ⟨k, filter(x, g)⟩, with a mask of output cells too.
   it('are one form of three arguments', () => {
     fc.assert(fc.property(meetings, fc.boolean(), ({ b, h, w, n, m, kh, kw, seed, stride, ...options }, masked) => {
@@ -269,6 +290,9 @@ describe('conv2d and depthwiseConv', () => {
       message(() => conv2d(x, draw(1, [3, 3, 3, 2]), { bias: draw(1, [3]) })),
       message(() => conv2d(x, draw(1, [3, 3, 3, 2]), { stride: 3, mask: greater(draw(1, [1, 4, 5]), 0) })),
       message(() => conv2d(x, draw(1, [3, 6, 3, 2]), { dilation: 2, padding: 'reflect' })),
+      message(() => conv2d(x, draw(1, [3, 3, 3, 2]), { groups: 2 })),
+      message(() => conv2d(x, draw(1, [3, 3, 1, 4]), { groups: 3 })),
+      message(() => conv2d(x, draw(1, [3, 3, 1, 4]), { groups: 0 })),
       message(() => maxPool(x, 2)),
       message(() => maxPool(x, [3, 0])),
       message(() => maxPool(mask)),
@@ -291,6 +315,9 @@ describe('conv2d and depthwiseConv', () => {
         "conv2d: the bias must be [out]; bias [3], kernel [3,3,3,2].",
         "conv2d: the cell mask must be [1,2,2]; mask [1,4,5].",
         "conv2d: padding 'reflect' mirrors 5 cells and needs a width above that; x [1,4,5,3].",
+        "conv2d: kernel channels 3 times 2 groups ≠ input channels 3; x [1,4,5,3], kernel [3,3,3,2]. Layout is [b,h,w,in] and [kh,kw,in/groups,out].",
+        "conv2d: there are no 3 equal groups of 4 outputs; x [1,4,5,3], kernel [3,3,1,4].",
+        "conv2d: groups is 0, expected a whole number > 0.",
         "maxPool: a cell must be in its own window, so sizes must be odd, got 2×2.",
         "maxPool: the window width must be a positive integer, got 0.",
         "maxPool: x must be an image [b,h,w,c]; x [1,2,2].",

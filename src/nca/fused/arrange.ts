@@ -7,7 +7,7 @@ import type { Applied, Box, Layer, Program, View } from '../../backends/program.
 import { add, mul } from '../../tensor/ops/arithmetic.ts'
 import { concat } from '../../tensor/ops/concat.ts'
 import { zeros } from '../../tensor/ops/create.ts'
-import { matmul } from '../../tensor/ops/matmul.ts'
+import { dense } from '../../tensor/ops/dense.ts'
 import { depthwiseConv } from '../../tensor/ops/depthwise-conv/depthwise-conv.ts'
 import { gather } from '../../tensor/ops/gather.ts'
 import { pad, slice } from '../../tensor/ops/pad-slice.ts'
@@ -175,9 +175,9 @@ function foldedLayer(
   for (const { dilation, kernel, bias } of parts) {
     const outputs = kernel.shape.at(-1)!
     const own = slice(w1, [row, 0], [outputs, hidden])
-    const product = matmul(reshape(kernel, [-1, outputs]), own)
+    const product = dense(reshape(kernel, [-1, outputs]), own)
     products.push(asMatrix(reshape(product, [...kernel.shape.slice(0, -1), hidden]), dilation, window, taps))
-    if (bias) first = add(first, reshape(matmul(reshape(bias, [1, outputs]), own), [hidden]))
+    if (bias) first = add(first, reshape(dense(reshape(bias, [1, outputs]), own), [hidden]))
     row += outputs
   }
   return [products.reduce(add), first]

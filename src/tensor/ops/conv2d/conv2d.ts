@@ -12,15 +12,19 @@
  *
  * which is linear in each argument. So the derivatives of each of the three are the other two, and the set is closed
  * under differentiation, for every padding, stride, dilation and mask.
+ *
+ * In groups, output j sees the channels of its own group only: a convolution for each group, side by side. (With as many groups
+ * as channels it is `depthwiseConv`, which has kernels of its own.)
  */
 import type { Shader, Spec } from '../../../backends/backend.ts'
 import { defineOp, refuse, requireTensor, sameDtype, type Op } from '../../op.ts'
-import { checkOptions, keysOf } from '../../../backends/options.ts'
+import { checkOptions, keysOf, wholeFrom } from '../../../backends/options.ts'
 import { sameShape, sizeOf } from '../../shape.ts'
 import { aTensor, type Tensor } from '../../tensor.ts'
 import { apply } from '../../trace.ts'
 import { add } from '../arithmetic.ts'
 import { where } from '../compare.ts'
+import { concat, splitAxis } from '../concat.ts'
 import { reshape } from '../reshape.ts'
 import { fewTerms, longSum } from '../../../backends/wgsl/long-sum.ts'
 import { beyond, tallProduct, writeFour } from '../../../backends/wgsl/matrix.ts'
@@ -169,41 +173,54 @@ export const conv2dFilterOp: Op<Windows> = defineOp<Windows>({
 export type Conv2dOptions = WindowOptions & {
   /** Bias `[out]`. */
   bias?: Tensor
+  /**
+   * Groups of neighbouring channels, and of outputs, each with a convolution of its own: a divisor of both, default 1. Each
+   * costs a call, and copies of its channels; of single channels `depthwiseConv` is much faster.
+   */
+  groups?: number
   /** Output cells to compute, a mask `[b,⌈h/stride⌉,⌈w/stride⌉]`; the others are 0, without bias, and cost nothing. */
   mask?: Tensor
   /** Of these, the cells through which derivatives go; see `dense`. */
   gradMask?: Tensor
 }
 
-const conv2dOptions = keysOf<Conv2dOptions>({ ...windowKinds, bias: aTensor, mask: aTensor, gradMask: aTensor })
+const conv2dOptions = keysOf<Conv2dOptions>({ ...windowKinds, bias: aTensor, groups: wholeFrom(1), mask: aTensor, gradMask: aTensor })
 
 /**
  * Convolution over all channels with SAME padding. With a stride, where windows begin depends on the size of x: see
  * `stride`.
  *
  * @param x `[b,h,w,in]`
- * @param kernel `[kh,kw,in,out]`
+ * @param kernel `[kh,kw,in,out]`, in groups `[kh,kw,in/groups,out]`
  * @returns `[b,⌈h/stride⌉,⌈w/stride⌉,out]`
- * @throws where channels, types, bias or mask do not fit, or 'reflect' needs more cells than the grid has
+ * @throws where channels, groups, types, bias or mask do not fit, or 'reflect' needs more cells than the grid has
  * @example conv2d(x, kernel, { bias, padding: 'circular' })
+ * @example conv2d(x, kernel, { groups: 4 })   // x [b,h,w,16], kernel [3,3,4,32]
  */
 export function conv2d(x: Tensor, kernel: Tensor, options: Conv2dOptions = {}): Tensor {
   checkOptions('conv2d', options, conv2dOptions)
-  const { bias, mask, gradMask, ...placed } = options
+  const { bias, groups = 1, mask, gradMask, ...placed } = options
   requireTensor('conv2d', 'x', x)
   requireTensor('conv2d', 'the kernel', kernel)
   sameDtype('conv2d', { x, kernel, ...(bias && { bias }) })
   if (kernel.shape.length !== 4) refuse('conv2d', 'the kernel must be [kh,kw,in,out]', { x, kernel })
   const win = windows('conv2d', x, kernel.shape, placed)
-  const [channels, expected] = [kernel.shape[2], x.shape[3]]
+  const [channels, expected] = [kernel.shape[2] * groups, x.shape[3]]
   if (channels !== expected) {
-    const layout = 'Layout is [b,h,w,in] and [kh,kw,in,out].'
-    refuse('conv2d', `kernel channels ${channels} ≠ input channels ${expected}`, { x, kernel }, layout)
+    const [times, each] = groups === 1 ? ['', ''] : [` times ${groups} groups`, '/groups']
+    refuse('conv2d', `kernel channels ${kernel.shape[2]}${times} ≠ input channels ${expected}`, { x, kernel }, `Layout is [b,h,w,in] and [kh,kw,in${each},out].`)
   }
+  if (kernel.shape[3] % groups !== 0) refuse('conv2d', `there are no ${groups} equal groups of ${kernel.shape[3]} outputs`, { x, kernel })
   const out = [x.shape[0], ...outputSize(win)]
   const masks = maskInputs('conv2d', mask, gradMask, out)
   if (bias && !sameShape(bias.shape, [kernel.shape[3]])) refuse('conv2d', 'the bias must be [out]', { bias, kernel })
-  const y = apply(conv2dOp, [x, kernel, ...masks], win)
+  const y = groups === 1 ? apply(conv2dOp, [x, kernel, ...masks], win) : inGroups(groups, x, kernel, masks, win)
   if (!bias) return y
   return mask ? where(reshape(mask, [...out, 1]), add(y, bias), 0) : add(y, bias)
+}
+
+/** The convolution of each group, side by side. */
+function inGroups(groups: number, x: Tensor, kernel: Tensor, masks: readonly Tensor[], win: Windows): Tensor {
+  const [inputs, kernels] = [x, kernel].map(t => splitAxis(t, new Array<number>(groups).fill(t.shape[3] / groups)))
+  return concat(inputs.map((own, i) => apply(conv2dOp, [own, kernels[i], ...masks], win)))
 }

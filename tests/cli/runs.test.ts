@@ -1,9 +1,13 @@
 // The table of runs, over folders as training leaves them.
 
+import { execFile } from 'node:child_process'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { beforeAll, expect, it } from 'vitest'
+import { readRun } from '../../src/cli/run/read-runs.ts'
 import { decodePng } from '../../src/node/index.ts'
+import { bundled } from '../bundled.ts'
 import { runHere } from './here.ts'
 import { temporaryFolder } from './run.ts'
 
@@ -64,6 +68,21 @@ it('draws the runs of a sweep by what differs between them, and no more than can
   const words = [...(await readFile(folder('many.svg'), 'utf8')).matchAll(/>batch (\d+)</g)].map(([, batch]) => Number(batch))
   expect(words).toEqual(Array.from({ length: 20 }, (_, i) => 21 - i))
   await expect(runHere(['runs', 'fresh', '--curves', 'none.svg'], { cwd })).resolves.toMatchObject({ status: 1, err: 'runs: none of the runs has a loss yet\n' })
+})
+
+it('reads as many runs as there are with as few open files as a process may have, and of long ones the end', async () => {
+  for (let i = 0; i < 150; i++) await makeRun(join('..', 'hundreds', `r${i}`), `batch: ${i + 1}\n`, 1, 1)
+  const script = 'ulimit -n 100 && exec "$0" "$@"'
+  const { stdout, stderr } = await promisify(execFile)('sh', ['-c', script, process.execPath, bundled('src/cli/main.ts'), 'runs', 'hundreds', '--columns', 'iteration'], { cwd: folder() })
+  expect([stderr, stdout.match(/^ +1$/gm)]).toEqual(['', Array.from({ length: 150 }, () => expect.any(String))])
+
+  // Lines of any length: by the end of the file where a hundred of them stand in it, else by all of it.
+  for (const [name, padding] of [['short', 0], ['middling', 500], ['wide', 2000]] as const) {
+    await makeRun(join('..', 'lengths', name), 'batch: 1\n', 0, 0)
+    const rows = Array.from({ length: 1000 }, (_, i) => JSON.stringify({ iteration: i + 1, loss: i, seconds: i, padding: 'é'.repeat(padding) }))
+    await writeFile(folder('lengths', name, 'metrics.jsonl'), `${rows.join('\n')}\n{"iteration":1001,"lo`)
+    expect((await readRun(folder('lengths', name))).results).toEqual({ iteration: 1000, loss: (900 + 999) / 2, seconds: 999 })
+  }
 })
 
 it('leaves out what cannot be read, and says so', async () => {

@@ -11,7 +11,7 @@ import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { learningCurvesSvg } from '../../node/charts/chart.ts'
 import { readModel } from '../../node/model.ts'
 import { complain } from '../terminal/output.ts'
-import { readRun, runFolders, type FoundRun } from '../run/read-runs.ts'
+import { readMetrics, readRun, runFolders, type FoundRun } from '../run/read-runs.ts'
 import { files } from '../run/run-folder.ts'
 import { tableFormats, writeTable } from '../terminal/table.ts'
 import { argument, command, flag, type Command } from '../input/command.ts'
@@ -64,11 +64,12 @@ function pictured(path: string, runs: readonly FoundRun[]): readonly FoundRun[] 
 }
 
 async function writeCurves(path: string, runs: readonly FoundRun[]): Promise<void> {
-  const begun = pictured(path, runs.filter(({ metrics }) => metrics.length > 0))
+  const begun = pictured(path, runs.filter(({ results }) => results.iteration !== 0))
   if (begun.length === 0) throw new Error('runs: none of the runs has a loss yet')
   const names = labelsOf(begun)
-  const curves = begun.map(({ metrics }, i) => ({
-    name: names[i], iterations: metrics.map(({ iteration }) => iteration), losses: metrics.map(({ loss }) => loss),
+  const curves = await Promise.all(begun.map(async ({ folder }, i) => {
+    const metrics = await readMetrics(folder)
+    return { name: names[i], iterations: metrics.map(({ iteration }) => iteration), losses: metrics.map(({ loss }) => loss) }
   }))
   await writeFileAtomic(path, await learningCurvesSvg({ curves }))
 }

@@ -94,8 +94,11 @@ export function resultOf(metrics: readonly Metric[]): number {
   return judged.length > 0 ? judged.reduce((a, b) => Math.min(a, b)) : recentLoss(metrics)
 }
 
+/** So many of the last iterations say what the loss of a run is. */
+export const recent = 100
+
 /** The mean loss of the last hundred iterations, which hops less than the last one. */
 export function recentLoss(metrics: readonly Metric[]): number {
-  const recent = metrics.slice(-100)
-  return recent.reduce((sum, { loss }) => sum + loss, 0) / recent.length
+  const last = metrics.slice(-recent)
+  return last.reduce((sum, { loss }) => sum + loss, 0) / last.length
 }

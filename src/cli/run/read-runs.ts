@@ -2,16 +2,20 @@
  * Runs as their folders tell them, from which `cellgrad runs` makes tables and `cellgrad studio` pictures. Nothing is written.
  */
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import pLimit from 'p-limit'
 import { arranged } from '../../experiment/config/sections.ts'
 import type { JsonObject } from '../../experiment/flat.ts'
 import type { RunRecord } from '../../experiment/runs.ts'
-import { parseMetrics, recentLoss, type Metric } from './metrics.ts'
+import { parseMetrics, recent, recentLoss, type Metric } from './metrics.ts'
 import { files } from './run-folder.ts'
 import { readYaml } from '../input/yaml.ts'
 
-export type FoundRun = RunRecord & { readonly folder: string; readonly metrics: readonly Metric[] }
+export type FoundRun = RunRecord & { readonly folder: string }
+
+/** So many files are open at a time, however many runs there are: a process may have a thousand. */
+const atOnce = pLimit(32)
 
 const deepest = 6
 
@@ -25,12 +29,42 @@ export async function runFolders(folder: string, depth: number = 0): Promise<str
 }
 
 /** What a run's folder says of it. Results are those of its last iterations. */
-export async function readRun(folder: string): Promise<FoundRun> {
-  const { values } = await readYaml(join(folder, files.config))
-  const metrics = parseMetrics(await readFile(join(folder, files.metrics), 'utf8').catch(() => ''))
-  const last = metrics.at(-1)
-  const results: RunRecord['results'] = last
-    ? { iteration: last.iteration, loss: Number(recentLoss(metrics).toPrecision(4)), seconds: Math.round(last.seconds) }
-    : { iteration: 0 }
-  return { name: folder, folder, config: arranged(values) as JsonObject, results, metrics }
+export function readRun(folder: string): Promise<FoundRun> {
+  return atOnce(async () => {
+    const { values } = await readYaml(join(folder, files.config))
+    const metrics = await lastMetrics(join(folder, files.metrics))
+    const last = metrics.at(-1)
+    const results: RunRecord['results'] = last
+      ? { iteration: last.iteration, loss: Number(recentLoss(metrics).toPrecision(4)), seconds: Math.round(last.seconds) }
+      : { iteration: 0 }
+    return { name: folder, folder, config: arranged(values) as JsonObject, results }
+  })
+}
+
+/** All iterations of a run; none where it has not begun. */
+export function readMetrics(folder: string): Promise<readonly Metric[]> {
+  return atOnce(async () => parseMetrics(await readFile(join(folder, files.metrics), 'utf8').catch(noneYet)))
+}
+
+/** The end of a file in which the last hundred lines surely stand. */
+const endOfFile = 1 << 16
+
+/** The last iterations of a run, those by which `recentLoss` judges it or more: of a long run the whole file would be megabytes. */
+async function lastMetrics(path: string): Promise<readonly Metric[]> {
+  const file = await open(path).catch(noneYet)
+  if (file === '') return []
+  try {
+    const { size } = await file.stat()
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(endOfFile), 0, endOfFile, Math.max(0, size - endOfFile))
+    const metrics = parseMetrics(buffer.toString('utf8', 0, bytesRead))
+    return metrics.length >= recent || size <= endOfFile ? metrics : parseMetrics(await file.readFile('utf8'))
+  } finally {
+    await file.close()
+  }
+}
+
+/** A file that is not there yet is as one that is empty. */
+function noneYet(error: NodeJS.ErrnoException): '' {
+  if (error.code === 'ENOENT') return ''
+  throw error
 }

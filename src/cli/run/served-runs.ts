@@ -13,7 +13,7 @@ import type { ServedRun, ServedRuns } from '../../experiment/runs.ts'
 import type { Answers } from '../../node/page-server.ts'
 import type { Metric } from './metrics.ts'
 import { isTraining } from './lock.ts'
-import { readRun, runFolders, type FoundRun } from './read-runs.ts'
+import { readMetrics, readRun, runFolders, type FoundRun } from './read-runs.ts'
 import { files } from './run-folder.ts'
 
 /** What of a run may be asked for. */
@@ -24,16 +24,16 @@ const points = 300
 
 /** What a page server answers about the runs below a folder. */
 export function servedRuns(folder: string): Answers {
-  const known = new Map<string, { readonly stamp: string; readonly run: FoundRun }>()
+  const known = new Map<string, { readonly stamp: string; readonly run: FoundRun; readonly curve: ServedRun['curve'] }>()
 
   /** A run, read again only where one of its files has changed. */
-  async function read(path: string): Promise<{ run: FoundRun; changed: number }> {
+  async function read(path: string): Promise<{ run: FoundRun; curve: ServedRun['curve']; changed: number }> {
     const times = await Promise.all([files.config, files.metrics, ...served].map(name => stampOf(join(path, name))))
     const stamp = times.map(found => (found ? `${found.mtimeMs}/${found.size}` : '')).join()
     const before = known.get(path)
-    const run = before?.stamp === stamp ? before.run : await readRun(path)
-    known.set(path, { stamp, run })
-    return { run, changed: Math.max(...times.map(found => found?.mtimeMs ?? 0)) }
+    const now = before?.stamp === stamp ? before : { stamp, run: await readRun(path), curve: curveOf(await readMetrics(path)) }
+    known.set(path, now)
+    return { run: now.run, curve: now.curve, changed: Math.max(...times.map(found => found?.mtimeMs ?? 0)) }
   }
 
   const nameOf = (path: string): string => relative(folder, path).split(sep).join('/') || basename(resolve(folder))
@@ -42,9 +42,9 @@ export function servedRuns(folder: string): Answers {
     const leftOut: string[] = []
     const runs = await Promise.all((await runFolders(folder)).map(async (path): Promise<ServedRun | null> => {
       try {
-        const { run: { config, results, metrics }, changed } = await read(path)
+        const { run: { config, results }, curve, changed } = await read(path)
         const there = await Promise.all(served.map(async name => ((await stampOf(join(path, name))) ? [name] : [])))
-        return { name: nameOf(path), config, results, curve: curveOf(metrics), files: there.flat(), changed, training: await isTraining(path) }
+        return { name: nameOf(path), config, results, curve, files: there.flat(), changed, training: await isTraining(path) }
       } catch (error) {
         leftOut.push((error as Error).message)
         return null

@@ -77,6 +77,8 @@ describe('a design', () => {
     expect(() => randomOf({ a: { from: 0, to: 1, scale: 'log' } }, { n: 1 })).toThrow('randomOf: a.from is 0, expected a number > 0.')
     expect(() => randomOf({ a: { from: 2, to: 1 } }, { n: 1 })).toThrow('randomOf: a.to is 1, expected a number above from.')
     expect(() => randomOf({ a: { form: 2, to: 1 } as never }, { n: 1 })).toThrow('randomOf: a: there is no option "form"; did you mean "from"?')
+    expect(() => gridOf({ b: [1, 2], a: { values: [1], when: { b: [2, 3] } } })).toThrow('gridOf: a.when.b is 3, expected values that b may have: 1, 2.')
+    expect(() => gridOf({ b: [1], a: { values: [1], when: { b: [] } } })).toThrow('gridOf: a.when.b is [], expected a list of values.')
     expect(() => gridOf({ a: { values: [1], when: { b: [1] } }, b: [1] })).toThrow('gridOf: a.when is "b", expected a field that stands before it: there is none.')
     expect(() => gridOf(Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`f${i}`, [0, 1, 2, 3, 4, 5, 6]])))).toThrow('gridOf: the number of combinations is 117649')
   })

@@ -69,15 +69,18 @@ export type Field = {
 export function fieldsOf(where: string, fields: SweepFields): Field[] {
   const some = isObject(fields) && Object.keys(fields).length > 0
   check(some, where, 'fields', fields, 'a list of values or a range for each path')
-  const before = new Set<string>()
+  const before = new Map<string, readonly Json[] | null>() // with the values of lists
   return Object.entries(fields).map(([path, given]) => {
     const field = fieldOf(where, path, Array.isArray(given) ? { values: given as Json[] } : given as ChoiceField | RangeField)
     const { when = {} } = Array.isArray(given) ? {} : given as ChoiceField
     for (const [other, values] of Object.entries(when)) {
-      check(before.has(other), where, `${path}.when`, other, `a field that stands before it: ${[...before].join(', ') || 'there is none'}`)
-      check(Array.isArray(values), where, `${path}.when.${other}`, values, 'a list of values')
+      check(before.has(other), where, `${path}.when`, other, `a field that stands before it: ${[...before.keys()].join(', ') || 'there is none'}`)
+      check(Array.isArray(values) && values.length > 0, where, `${path}.when.${other}`, values, 'a list of values')
+      const known = before.get(other)?.map(canonical)
+      const never = known && values.find(value => !known.includes(canonical(value)))
+      check(never === undefined, where, `${path}.when.${other}`, never, `values that ${other} may have: ${known?.join(', ')}`)
     }
-    before.add(path)
+    before.set(path, Array.isArray(given) ? given as Json[] : (given as Partial<ChoiceField>).values ?? null)
     const conditions = Object.entries(when).map(([other, values]) => [other, values.map(canonical)] as const)
     const applies = (point: Point): boolean => (
       conditions.every(([other, values]) => Object.hasOwn(point, other) && values.includes(canonical(point[other])))

@@ -1,7 +1,7 @@
 // Sweeps end to end: the same result for any number of workers, and after kill -9; what fails is told.
 
 import { existsSync } from 'node:fs'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -134,6 +134,22 @@ it('gives up a run that is killed again and again, after as many retries as the 
   expect(await readFile(folder('kills'), 'utf8')).toBe('xx')
   expect(out).toMatch(/batch 3: 2 iterations, loss failed\n(.*\n)*.*batch 2: 2 iterations, loss 0\.\d+\n/)
   expect(await readFile(folder('killed', 'report.md'), 'utf8')).toMatch(/^- \w{16} failed: its process was killed 2 times without a new checkpoint in between \(retries of the sweep\)$/m)
+}, 180_000)
+
+it('does not go on with other data than it was begun with', async () => {
+  const copy = (emoji: string): Promise<void> => copyFile(`assets/emoji/${emoji}.png`, folder('picture.png'))
+  await copy('lizard-1f98e')
+  await writeConfig(folder('data.yaml'), `iterations: 1\ntarget: ${folder('picture.png')}\n`)
+  await writeFile(folder('of-data.yaml'), 'base: data.yaml\nfields: { train.batch: [2] }\n')
+  const sweep = () => run(['sweep', folder('of-data.yaml'), '--out', folder('of-data')])
+  expect(await sweep()).toMatchObject({ status: 0, err: '' })
+  await copy('butterfly-1f98b')
+  const changed = `sweep: ${folder('picture.png')} is not what it was when ${folder('of-data')} was begun; put it back, or choose another folder (--out)\n`
+  expect(await sweep()).toEqual({ status: 1, signal: null, out: '', err: changed })
+  await copy('lizard-1f98e')
+  expect(await sweep()).toMatchObject({ status: 0, err: '' })
+  await writeFile(folder('of-data', 'data.json'), '{ "pic')
+  expect(await sweep()).toMatchObject({ status: 1, out: '', err: expect.stringMatching(/^sweep: .*data\.json is spoilt, .*\n$/) })
 }, 180_000)
 
 it('keeps a second one out of its folder, and goes on after SIGTERM', async () => {

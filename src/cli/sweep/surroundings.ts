@@ -3,6 +3,11 @@
  * agree on it, and what Redis holds of a run that was trained in others is not taken for this one's.
  */
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isObject } from '../../backends/options.ts'
+import { parseJson } from '../../nca/files/json.ts'
+import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { bundledEmoji, findAsset, version } from '../../node/assets.ts'
 import type { JsonObject } from '../../experiment/flat.ts'
 import { isGrowing, runConfigOf, type RunConfig } from '../../experiment/tasks/values.ts'
@@ -36,8 +41,9 @@ export async function surroundingsOf(config: JsonObject): Promise<Surroundings> 
 /** The files and folders that a run learns from. */
 async function dataOf(config: RunConfig): Promise<string[]> {
   if (!isGrowing(config)) return pathsOf(config)
-  const { target } = config.data
-  return existsSync(target) && !findAsset(await bundledEmoji(), target) ? [target] : []
+  const { data: { target }, train: { from } } = config
+  const own = findAsset(await bundledEmoji(), target) ? [] : [target]
+  return [...own, ...(from === null ? [] : [from])].filter(path => existsSync(path))
 }
 
 /** How a worker's surroundings differ from those of the sweep, in a sentence; null where they do not. */
@@ -49,4 +55,31 @@ export function differenceOf(here: Surroundings, there: Surroundings): string | 
   const path = Object.keys(there.data).find(name => here.data[name] !== there.data[name])
   if (path === undefined) return null
   return path in here.data ? `worker: ${path} is not here as the sweep has it` : `worker: there is no ${path} here, which the sweep has`
+}
+
+/** SWEEP/data.json: the data of a sweep's runs as they were when it was first begun, by path. */
+const dataFile = 'data.json'
+
+/**
+ * Holds the data of a sweep's runs against what they were when runs in its folder were trained, and notes those that are new: runs
+ * that learned from other data are not compared.
+ *
+ * @throws where some have changed
+ */
+export async function holdData(folder: string, configs: readonly JsonObject[]): Promise<void> {
+  const path = join(folder, dataFile)
+  const before = existsSync(path) ? noted(path, await readFile(path, 'utf8')) : {}
+  const now = Object.assign({}, ...await Promise.all(configs.map(async config => (await surroundingsOf(config)).data))) as Surroundings['data']
+  const changed = Object.keys(now).find(name => Object.hasOwn(before, name) && before[name] !== now[name])
+  if (changed !== undefined) throw new Error(`sweep: ${changed} is not what it was when ${folder} was begun; put it back, or choose another folder (--out)`)
+  const all = { ...before, ...now }
+  if (Object.keys(all).length > Object.keys(before).length) await writeFileAtomic(path, `${JSON.stringify(all, null, 2)}\n`)
+}
+
+function noted(path: string, text: string): Surroundings['data'] {
+  try {
+    const data = parseJson(text, 2)
+    if (isObject(data)) return data as Surroundings['data']
+  } catch {} // said below
+  throw new Error(`sweep: ${path} is spoilt, expected hashes by the paths of data; without it the sweep goes on, and takes its data for the same`)
 }

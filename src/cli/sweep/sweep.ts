@@ -27,6 +27,7 @@ import { readYaml } from '../input/yaml.ts'
 import { drive, type Executor, type Standing, type SweepResult } from './driver.ts'
 import { comparing, makeFolders, processes } from './processes.ts'
 import { queued } from './queue.ts'
+import { holdData } from './surroundings.ts'
 
 const args: ArgsDef = {
   file: argument('What is to be compared, see docs/experiments.md', { required: true }),
@@ -43,6 +44,7 @@ export const sweep: Command = command('sweep', 'Train many runs out of one file,
   const release = await takeFolder(folder)
   try {
     await makeFolders(folder)
+    await holdData(folder, plan.configs)
     const compared = [...new Set([...plan.points.flatMap(point => Object.keys(point)).map(placeOf), 'seed', ...foldsIn(plan)])]
     const executor = queue === undefined ? processes(folder, workers, comparing(compared), sweep.retries) : await queued(folder, queue, workers, compared, sweep.retries)
     await runSweep(file, folder, sweep, plan, executor).finally(() => executor.close())

@@ -18,8 +18,8 @@ export async function until(holds: () => Promise<boolean>, timeout = 60_000): Pr
   }
 }
 
-/** The label of the loss of a run, which holds where it is low: one iteration may be so by chance. */
-export const logLoss = 'log₁₀ loss, mean of ten'
+/** The label of the loss of a run, a mean: one iteration may be low by chance. */
+export const logLoss = 'log₁₀ loss, last ten'
 
 /** The label of the iterations of a run. */
 export const iterations: RegExp = /^of \d+ iterations$/

@@ -146,7 +146,11 @@ it('has a form for every kind: a schedule, damage, what is perceived, channels, 
   const { page } = studio
   await studio.open('#train')
   await page.getByLabel('The target: lizard').waitFor()
+  await page.getByText('what it should grow, on 72 × 72 cells').waitFor()
   await options(studio, { ...quick, 'train.iterations': '10', threads: '999' })
+  await page.getByText('what it should grow, on 72 × 72 cells').waitFor({ state: 'detached' })
+  const button = (await page.getByRole('button', { name: 'Train', exact: true }).boundingBox())!
+  expect(button.y + button.height).toBeLessThanOrEqual(900) // in sight, however many options are
   await page.getByText(/^threads is 999, expected at most \d+, as many as this page runs at once; 0 for all$/).waitFor()
   await page.getByLabel('kind of train.optimiser.rate').selectOption('cosine')
   await page.getByText('train.optimiser.rate.length is missing, expected a whole number > 0').waitFor()
@@ -154,8 +158,15 @@ it('has a form for every kind: a schedule, damage, what is perceived, channels, 
   await page.getByLabel('kind of rule.perceive[3]').selectOption('conv')
   await page.getByRole('button', { name: 'Remove rule.perceive[1]' }).click()
   await page.getByRole('button', { name: 'Add to rule.channels' }).click()
-  await page.getByLabel('Name of rule.channels.role1').fill('more')
-  await page.getByLabel('Name of rule.channels.role1').press('Enter')
+  const name = page.getByLabel('Name of rule.channels.role1')
+  await name.pressSequentially('more-', { delay: 100 }) // slowly: what is typed stays, whatever comes in between
+  expect(await name.inputValue()).toBe('more-role1')
+  await name.fill('hidden')
+  await name.press('Enter')
+  await page.getByRole('alert').getByText('rule.channels: there is hidden already.').waitFor()
+  await page.getByRole('button', { name: 'Close' }).click()
+  await name.fill('more')
+  await name.press('Enter')
   await page.getByLabel('kind of train.damage').selectOption('rectangle')
   await page.getByLabel('kind of train.clip').waitFor({ state: 'detached' })
   await page.getByLabel('kind of rule.living').selectOption('null')

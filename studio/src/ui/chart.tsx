@@ -1,6 +1,7 @@
 /**
- * A curve over iterations: all values as a faint line, their running mean as a strong one, on a linear or a logarithmic
- * scale. Of many values as many are drawn as can be seen.
+ * A curve over iterations. What is drawn at random differs from one to the next: all values are a faint line, their
+ * running mean a strong one, on a logarithmic scale. What follows a plan, as a rate does, is one line on a linear scale. Of
+ * many values as many are drawn as can be seen.
  */
 import type { VNode } from 'preact'
 import { brief, minus } from './numbers.ts'
@@ -11,7 +12,7 @@ const height = 150, left = 46, bottom = 18
 type Props = {
   readonly title: string
   readonly values: readonly number[]
-  /** Whether powers of ten are drawn at equal distances. */
+  /** Whether values are noisy, and powers of ten are drawn at equal distances. */
   readonly log?: boolean
 }
 
@@ -36,8 +37,8 @@ export function Chart({ title, values, log = false }: Props): VNode {
         <text x={width - 4} y={height - 2} text-anchor="end">{values.length}</text>
         <text x={left} y={height - 2}>0</text>
         {shown.length > 1 && <>
-          <path d={pathOf(thinned(shown), x, y)} class="faint" />
-          <path d={pathOf(thinned(smooth(shown)), x, y)} class="strong" />
+          {log && <path d={pathOf(thinned(shown), x, y)} class="faint" />}
+          <path d={pathOf(thinned(log ? smooth(shown) : shown), x, y)} class="strong" />
         </>}
       </svg>
     </figure>

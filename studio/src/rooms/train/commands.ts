@@ -73,9 +73,18 @@ function sessionOf(engine: Engine, run: Run): Session {
   return own
 }
 
-/** A picture as files hold it, in 8 bits: what is trained here is what the command line reads. */
-function inBytes(picture: Image): Image {
-  return imageFromPixels({ width: picture.width, height: picture.height, data: imageToPixels(picture) })
+/** What is to grow, `size` × `size`, in 8 bits as files hold it: what is trained here is what the command line reads. */
+function pictureOf(target: Pixels, { data: { size } }: Config): Image {
+  return imageFromPixels(pixelsOf(fit(imageFromPixels(target), size)))
+}
+
+/** A picture on the grid of its run, as a page shows it. */
+function onGrid(picture: Image, { data: { padding } }: Config): Pixels {
+  return pixelsOf(padImage(picture, padding))
+}
+
+function pixelsOf(picture: Image): Pixels {
+  return { width: picture.width, height: picture.height, data: imageToPixels(picture) }
 }
 
 /** A name that no other run has, also where the page is not secure and `crypto.randomUUID` is missing. */
@@ -85,9 +94,7 @@ function newId(): string {
 
 async function opened(next: Session): Promise<OpenRun> {
   const { run } = next
-  const whole = padImage(run.picture, run.config.data.padding)
-  const target = { width: whole.width, height: whole.height, data: imageToPixels(whole) }
-  return { id: run.id, name: run.name, config: run.config, target, now: await next.whole(), slots: next.state.pool.length, elsewhere: !release }
+  return { id: run.id, name: run.name, config: run.config, target: onGrid(run.picture, run.config), now: await next.whole(), slots: next.state.pool.length, elsewhere: !release }
 }
 
 /** The configuration of an order, or what is wrong with it. */
@@ -109,12 +116,18 @@ export const train = {
     return 'config' in found ? {} : Object.fromEntries(found.mistakes.map(({ key, says }) => [key, says]))
   },
 
+  /** What an order is to grow, cell by cell on its grid; null where something is wrong with it. */
+  preview(_: Engine, order: Order): Pixels | null {
+    const found = checked(order)
+    return 'config' in found ? onGrid(pictureOf(order.target, found.config), found.config) : null
+  },
+
   /** Makes a run and begins to train it. */
   async make(engine: Engine, order: Order): Promise<OpenRun> {
     const found = checked(order)
     if (!('config' in found)) throw new Error(`train: ${found.mistakes[0].key} ${found.mistakes[0].says}.`)
     const { config } = found
-    const picture = inBytes(fit(imageFromPixels(order.target), config.data.size))
+    const picture = pictureOf(order.target, config)
     let opaque = false
     for (let i = 3; i < picture.data.length; i += 4) opaque ||= picture.data[i] >= 0.5 / 255
     if (!opaque) throw new Error('the target is fully transparent: there is nothing to grow.')

@@ -42,10 +42,12 @@ export function Downloads({ name, target }: {
       <div class="row">
         <button type="button" onClick={() => give('play')}>Open in Play</button>
         <button type="button" onClick={() => give('inside')}>Look inside</button>
+        <AddressButton models={async () => [await model()]} />
+      </div>
+      <div class="row">
         {files.map(([what, text, meaning]) => (
           <button key={what} type="button" title={meaning} onClick={() => { download(what).catch(complain) }}>{text}</button>
         ))}
-        <AddressButton models={async () => [await model()]} />
       </div>
     </Section>
   )

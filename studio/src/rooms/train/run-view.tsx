@@ -46,13 +46,13 @@ export function RunView({ run, onReopen }: {
       ) : <Hand run={run} onHurt={() => look(pool?.from ?? 0)} />}
       <dl class="figures">
         <Figure label={`of ${config.train.iterations} iterations`} value={String(iteration)} />
-        <Figure label="log₁₀ loss, mean of ten" value={last.length === 0 ? '–' : minus(Math.log10(last.reduce((a, b) => a + b) / last.length).toFixed(2))} />
+        <Figure label="log₁₀ loss, last ten" value={last.length === 0 ? '–' : minus(Math.log10(last.reduce((a, b) => a + b) / last.length).toFixed(2))} />
         <Figure label="gradient norm" value={norm === undefined ? '–' : brief(norm)} />
         <Figure label="rate" value={rate === undefined ? '–' : brief(rate)} />
         <Figure label="iterations / s" value={running ? brief(perSecond) : '0'} />
       </dl>
       <Chart title="Loss" values={losses} log />
-      <div class="pair">
+      <div class="charts">
         <Chart title="Gradient norm" values={norms} log />
         <Chart title="Learning rate" values={rates} />
       </div>

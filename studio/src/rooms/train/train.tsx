@@ -5,7 +5,9 @@ import { useEffect, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
 import { showAddress, type Settings } from '../../address.ts'
 import { call, listen } from '../../engine/client.ts'
+import { Picture } from '../../ui/cells.tsx'
 import { complain, notify } from '../../ui/notice.tsx'
+import type { Pixels } from '../../ui/picture.ts'
 import type { OpenRun } from './commands.ts'
 import { ConfigForm, type Choices } from './config-form.tsx'
 import { RunView } from './run-view.tsx'
@@ -36,6 +38,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
   const [target, setTarget] = useState<Target | null>(null)
   const [choices, setChoices] = useState<Choices>({ preset: 'growing', values: {} })
   const [mistakes, setMistakes] = useState<Record<string, string>>({})
+  const [preview, setPreview] = useState<Pixels | null>(null)
   const [run, setRun] = useState<Shown | null>(null)
   const [runs, setRuns] = useState<readonly RunName[]>([])
 
@@ -64,27 +67,46 @@ export function Train({ settings }: { settings: Settings }): VNode {
     }, 150)
     return () => clearTimeout(late)
   }, [choices])
+  useEffect(() => {
+    if (!target || run) return undefined
+    const late = setTimeout(() => {
+      call('train', 'preview', { ...choices, name: target.name, target: target.pixels }).then(setPreview).catch(complain)
+    }, 150)
+    return () => clearTimeout(late)
+  }, [target, choices, run?.id])
 
-  const open = (id: string): void => { call('train', 'open', id).then(show).catch(complain) }
+  /** Shows what was asked for below, where on a phone nothing of it would be seen. */
+  function showAbove(opened: OpenRun): void {
+    show(opened)
+    scrollTo(0, 0)
+  }
+
+  const open = (id: string): void => { call('train', 'open', id).then(showAbove).catch(complain) }
 
   function begin(): void {
-    if (target) call('train', 'make', { ...choices, name: target.name, target: target.pixels }).then(show).catch(complain)
+    if (target) call('train', 'make', { ...choices, name: target.name, target: target.pixels }).then(showAbove).catch(complain)
   }
 
   return (
-    <div class="room">
+    <div class="room train">
       <div class="view">
         {run ? <RunView run={run} onReopen={() => open(run.id)} /> : (
-          <div class="empty">
-            <p>Choose what is to grow, and let it learn. As published that takes an hour; a small one is ready in a minute or two.</p>
-            <button type="button" onClick={() => setChoices({ preset: 'growing', values: small })}>Settings for a quick try</button>
+          <div class="beginning">
+            <figure class="framed">
+              {preview ? <Picture pixels={preview} label="The target on its grid" /> : <div class="cells sheet" />}
+              <figcaption>what it should grow{preview && `, on ${preview.width} × ${preview.height} cells`}</figcaption>
+            </figure>
+            <div class="empty">
+              <p>Choose what is to grow, and let it learn. As published that takes an hour; a small one is ready in a minute or two.</p>
+              <button type="button" onClick={() => setChoices({ preset: 'growing', values: small })}>Settings for a quick try</button>
+            </div>
           </div>
         )}
       </div>
       <div class="panel">
         <TargetPicker target={target} onTarget={setTarget} />
         <ConfigForm choices={choices} onChange={setChoices} mistakes={mistakes} />
-        <button type="button" class="main" disabled={!target || Object.keys(mistakes).length > 0} onClick={begin}>Train</button>
+        <button type="button" class={run ? 'main' : 'main near'} disabled={!target || Object.keys(mistakes).length > 0} onClick={begin}>Train</button>
         {!isSecureContext && <p class="hint">This page came by plain http, where tabs do not know of each other: open a run in one tab only, else the last to save it wins.</p>}
         <Runs
           runs={runs.map(one => (one.id === run?.id ? { ...one, iteration: run.iteration } : one))} open={run?.id} onOpen={open}

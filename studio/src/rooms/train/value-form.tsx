@@ -138,29 +138,41 @@ function TextInput({ id, way: { schemas }, part: { place, value, otherwise, need
   )
 }
 
-/** Numbers by names that are free: a name is changed when it is left. */
+/** Numbers by names that are free. */
 function Names({ place, numbers, onChange }: { place: string; numbers: Readonly<Record<string, number>>; onChange: (value: unknown) => void }): VNode {
   const entries = Object.entries(numbers)
   const number = { is: 'text', name: 'a number', schemas: [] } as const
 
-  function rename(i: number, input: HTMLInputElement): void {
-    const next = input.value.trim(), isFree = next !== '' && !Object.hasOwn(numbers, next)
-    if (isFree) return onChange(Object.fromEntries(entries.map(([name, n], k) => [k === i ? next : name, n])))
-    if (next !== entries[i][0]) complain(new Error(`${place}: ${next === '' ? 'a name is empty' : `there is ${next} already`}.`))
-    input.value = entries[i][0]
+  function rename(i: number, next: string): void {
+    if (next !== '' && !Object.hasOwn(numbers, next)) onChange(Object.fromEntries(entries.map(([name, n], k) => [k === i ? next : name, n])))
+    else if (next !== entries[i][0]) complain(new Error(`${place}: ${next === '' ? 'a name is empty' : `there is ${next} already`}.`))
   }
 
   return (
     <>
       {entries.map(([name, n], i) => (
         <div key={name} class="ways">
-          <input type="text" aria-label={`Name of ${place}.${name}`} value={name} spellcheck={false} autocomplete="off" onChange={e => rename(i, e.currentTarget)} />
+          <NameInput label={`Name of ${place}.${name}`} name={name} onName={next => rename(i, next)} />
           <TextInput id={undefined} way={number} part={{ place: `${place}.${name}`, schema: {}, value: n, otherwise: undefined, needed: true, onChange: next => onChange({ ...numbers, [name]: next }) }} said={{}} />
           <button type="button" class="quiet" aria-label={`Remove ${place}.${name}`} onClick={() => onChange(Object.fromEntries(entries.toSpliced(i, 1)))}>remove</button>
         </div>
       ))}
       <button type="button" aria-label={`Add to ${place}`} onClick={() => onChange({ ...numbers, [free(numbers)]: 1 })}>Add</button>
     </>
+  )
+}
+
+/** A name, which is changed when it is left: until then there may be another one of the kind, or none. */
+function NameInput({ label, name, onName }: { label: string; name: string; onName: (name: string) => void }): VNode {
+  const [draft, setDraft] = useState<string | null>(null)
+  return (
+    <input
+      type="text" aria-label={label} value={draft ?? name} spellcheck={false} autocomplete="off" onInput={e => setDraft(e.currentTarget.value)}
+      onChange={e => {
+        setDraft(null)
+        onName(e.currentTarget.value.trim())
+      }}
+    />
   )
 }
 

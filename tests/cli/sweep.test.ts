@@ -148,6 +148,9 @@ it('does not go on with other data than it was begun with', async () => {
   expect(await sweep()).toEqual({ status: 1, signal: null, out: '', err: changed })
   await copy('lizard-1f98e')
   expect(await sweep()).toMatchObject({ status: 0, err: '' })
+  // Runs of other values stay, and are told.
+  await writeFile(folder('of-data.yaml'), 'base: data.yaml\nfields: { train.batch: [3] }\n')
+  expect(await sweep()).toMatchObject({ status: 0, err: '', out: expect.stringContaining(`\n${folder('of-data')} has 1 more run, of other values; `) })
   await writeFile(folder('of-data', 'data.json'), '{ "pic')
   expect(await sweep()).toMatchObject({ status: 1, out: '', err: expect.stringMatching(/^sweep: .*data\.json is spoilt, .*\n$/) })
 }, 180_000)

@@ -2,6 +2,7 @@
  * `cellgrad sweep`: many runs out of one file, compared.
  */
 import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import type { ArgsDef } from 'citty'
@@ -96,6 +97,9 @@ async function runSweep(file: string, folder: string, { budget }: Sweep, plan: P
   const longest = machine.rungs.at(-1)!
   const [{ length: each }] = plan.runs
   say(`${machine.candidates} ${machine.candidates === 1 ? 'candidate' : 'candidates'}${each > 1 ? ` with ${each} runs each` : ''}, up to ${longest} iterations, in ${folder}`)
+  const own = new Set(plan.runs.flat().map(({ id }) => id))
+  const others = (await readdir(join(folder, 'runs'))).filter(name => !own.has(name)).length
+  if (others > 0) say(`${folder} has ${others} more ${others === 1 ? 'run' : 'runs'}, of other values; what is written there compares those of this sweep alone`)
   const interrupt = untilInterrupted(() => say('Stopping; runs that are under way are saved (Ctrl-C again to stop at once)'))
   const late = new AbortController()
   const timer = budget.minutes === null ? undefined : setTimeout(() => late.abort(), 60_000 * budget.minutes)

@@ -29,7 +29,7 @@ export function outputsOf(loss: unknown): 'values' | 'depths' | 'masks' | 'class
 
 /** What each task learns from: files and folders, and what is made of them. */
 export type DataOf = {
-  readonly conditional: DataOf['trajectory'] & { readonly cells: 'all' | 'seed' }
+  readonly conditional: DataOf['trajectory'] & { readonly cells: 'all' | 'seed'; readonly loss: 'mse' | 'l1' | 'ssim' }
   readonly trajectory: { readonly targets: readonly string[]; readonly size: number; readonly padding: number }
   readonly classification: {
     readonly images: string
@@ -110,6 +110,7 @@ const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
   conditional: {
     ...targetsAs('What to grow, each by a condition of its own'),
     cells: { ...oneOf(['all', 'seed']), default: 'all', about: 'Which cells have the channels of the role condition: all, and then it is frozen, or the first alone, a coloured seed' },
+    loss: lossOf(['mse', 'l1', 'ssim'], 'How far what is grown is from its target'),
   },
   trajectory: targetsAs('What to become, one after the other: each has its place in train.readouts'),
   classification: {

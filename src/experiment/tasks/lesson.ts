@@ -108,9 +108,9 @@ export function lessonOf<T extends TaskName>(experiment: Experiment<T>, data: Ta
 }
 
 const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: TaskData[T], placement: Omit<Placement, 'like'>) => Lesson } = {
-  conditional({ rule, data: { cells } }, pictures, placement) {
+  conditional({ rule, data: { cells, loss } }, pictures, placement) {
     return {
-      task: conditionalTask(rule, targetsOf(pictures, placement), { cells }), measures: {},
+      task: conditionalTask(rule, targetsOf(pictures, placement), { cells, loss: losses[loss] }), measures: {},
       told: rgba,
       wrong: (told, ids) => wrongValues(told, targetsOf(ids.map(id => pictures[id]), placement)),
       show: async x => row(each(x), one => seen(() => rgba(one()))),

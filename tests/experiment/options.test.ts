@@ -1,0 +1,62 @@
+// What the library can be told of a task, of a trainer and of a validation, a file can say: every option is a field, or stands
+// here with the reason why it is none. The compiler sees to it that none is forgotten.
+
+import { expect, it } from 'vitest'
+import { describeIn } from '../../src/experiment/config/describe.ts'
+import { runSchema, taskNames, type TaskName } from '../../src/experiment/index.ts'
+import type { Json } from '../../src/backends/options.ts'
+import type {
+  ClassificationOptions, ConditionalOptions, FoldOptions, GrowingOptions, TextureOptions, TrainerOptions, TrainOptions, TranslationOptions, Validation,
+} from '../../src/index.ts'
+
+type Why = { readonly none: string }
+/** Of every option the path of its field, or why it has none. */
+type Told<T> = { readonly [K in keyof Required<T>]: string | Why }
+
+const why = (none: string): Why => ({ none })
+const place = { dtype: why('runs compute in float32'), backend: 'backend' }
+const ownRole = why('the channels are those of the file too, which calls them so')
+
+const training: Told<TrainerOptions> = {
+  rule: 'rule', task: why('what the file is about'), batch: 'train.batch', steps: 'train.steps', readouts: 'train.readouts', pool: 'train.pool',
+  write: 'train.write', fromPool: 'train.fromPool', reseed: 'train.reseed', damaged: 'train.damaged', damage: 'train.damage',
+  ranked: 'train.ranked', mutated: 'train.mutated', dropped: 'train.dropped', perturbAfter: 'train.perturbAfter', optimiser: 'train.optimiser',
+  normalise: 'train.normalise', clip: 'train.clip', accumulate: 'train.accumulate', trainable: 'train.trainable', params: 'train.from',
+  warmUp: 'train.warmUp', pace: 'train.pace', critic: 'train.critic',
+}
+const running: Told<TrainOptions<never>> = {
+  iterations: 'train.iterations', seed: 'seed', validation: 'validate',
+  state: why('--resume goes on with a run'), best: why('so does it with the best of it'), onMetrics: why('--on-metrics names a module'), every: why('how often a program is told of a run'), signal: why('Ctrl-C ends a run'),
+  patience: why('it counts from where a run was resumed, which would then end elsewhere; validate.patience does not'),
+}
+const judging: Told<Validation<never>> = { every: 'validate.every', measure: 'validate.metric', patience: 'validate.patience' }
+const folds: Told<FoldOptions> = { labels: 'validate.stratified', groups: 'validate.groups' }
+const translating: Told<TranslationOptions> = { ...place, input: ownRole, output: ownRole, loss: 'data.loss' }
+const { batch: _batch, rule: _rule, ...growing }: Told<Omit<GrowingOptions, 'target'>> = training
+
+const tasks: Readonly<Record<TaskName | 'growing', Readonly<Record<string, string | Why>>>> = {
+  growing: { ...growing, target: 'data.target' } satisfies Partial<Told<GrowingOptions>>,
+  conditional: {
+    role: ownRole, cells: 'data.cells', codes: why('a tensor; a target has its own channel'), loss: 'data.loss',
+  } satisfies Told<ConditionalOptions>,
+  trajectory: {},
+  classification: { ...place, image: ownRole, classes: ownRole, loss: 'data.loss' } satisfies Told<ClassificationOptions>,
+  imageToImage: translating,
+  video: { ...translating, loss: why('videos are compared by mse, as published') } satisfies Told<TranslationOptions>,
+  texture: {
+    ranges: 'data.ranges', grid: 'data.grid', projections: 'data.projections', size: 'data.patch', levels: 'data.levels',
+  } satisfies Told<TextureOptions>,
+}
+
+it.each(['growing', ...taskNames] as const)('%s: every option has its field', task => {
+  const schema = (runSchema as Json).anyOf!.find(one => one.properties!.task.enum![0] === task)!
+  const all = Object.entries({ ...training, ...running, ...(task === 'growing' ? {} : { ...judging, ...folds }), ...tasks[task] })
+  const isGrowingsOwn = (path: string): boolean => task === 'growing' && path === 'validate'
+  const none = all.filter(([, told]) => typeof told === 'string' && !isGrowingsOwn(told) && describeIn(schema, told.split('.')).description === undefined)
+  expect(none).toEqual([])
+})
+
+it('what has no field has a reason', () => {
+  const reasons = [training, running, judging, folds, ...Object.values(tasks)].flatMap(told => Object.values(told) as (string | Why)[])
+  for (const told of reasons) if (typeof told !== 'string') expect(told.none.length).toBeGreaterThan(10)
+})

@@ -6,7 +6,9 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { encodeNpy, key, uniform } from '../../src/index.ts'
+import { loadRunConfig } from '../../src/cli/input/config-file.ts'
+import { encodeNpy, key, recipes, uniform } from '../../src/index.ts'
+import { bundledExperiment } from '../../src/node/assets.ts'
 import { encodePng, readModel, readNpy, readPng } from '../../src/node/index.ts'
 import { zipOf } from '../zip.ts'
 import { long } from '../long.ts'
@@ -117,6 +119,23 @@ it('a rule with a head is trained, judged and applied by what it says of whole i
   const said = await cellgrad('predict', 'headed', 'classes/a/0.png', '--runs', '3', '--out', 'said-by-head')
   expect([said.status, said.err]).toEqual([0, ''])
   expect(said.out).toMatch(/^classes\/a\/0\.png: class [01]\nclasses\/a\/0\.png: NQM [\d.e-]+\n$/)
+})
+
+it('goes on from a run whose file it extends, by the layer that is to learn', async () => {
+  await writeFile(folder('further.yaml'), 'extends: imageToImage-1/config.yaml\ntrain: { from: imageToImage-1/model.safetensors, trainable: last, iterations: 2 }\n')
+  expect(await cellgrad('train', 'further.yaml', '--out', 'further')).toMatchObject({ status: 0, err: '' })
+  const [a, b] = await Promise.all(['imageToImage-1', 'further'].map(async name => (await readModel(folder(name, 'model.safetensors'))).params.update))
+  expect([b.w1.toArray(), b.w2.toArray()]).toEqual([a.w1.toArray(), expect.not.arrayContaining(Array.from(a.w2.toArray()))])
+})
+
+it('every recipe is a bundled file, which can be extended by its name', async () => {
+  for (const [name, { rule, iterations, ...rest }] of Object.entries(recipes)) {
+    await writeFile(folder('by-name.yaml'), `extends: ${name}\nseed: 7\n`)
+    const file = await bundledExperiment(name)
+    const [own, extended] = await Promise.all([loadRunConfig({ file }), loadRunConfig({ file: folder('by-name.yaml') })])
+    expect(own).toMatchObject({ rule, train: { iterations, ...rest } })
+    expect(extended).toEqual({ ...own, seed: 7 })
+  }
 })
 
 it('a trained rule is applied to a picture, and to a folder of them', async () => {

@@ -234,10 +234,11 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     expect(await readdir(folder('left'))).toEqual([living])
   })
 
-  it('has workers of one version and the same data', () => {
-    const sweep = { cellgrad: '1.2.3', fma: false, data: { 'a.png': 'abc' } }
+  it('has workers of one version, the same backend and the same data', () => {
+    const sweep = { cellgrad: '1.2.3', backend: 'cpu', fma: false, data: { 'a.png': 'abc' } } as const
     expect(differenceOf({ ...sweep, data: { 'a.png': 'abc', 'b.png': 'x' } }, sweep)).toBeNull()
     expect(differenceOf({ ...sweep, cellgrad: '1.2.4' }, sweep)).toBe('worker: this is cellgrad 1.2.4, but the sweep is cellgrad 1.2.3')
+    expect(differenceOf({ ...sweep, backend: 'webgpu' }, sweep)).toBe('worker: --backend is webgpu, but the runs of the sweep say backend: cpu, which rounds otherwise')
     expect(differenceOf({ ...sweep, fma: true }, sweep)).toMatch(/^worker: this Node \(v\S+\) fuses multiplications and additions, unlike that of the sweep/)
     expect(differenceOf({ ...sweep, data: { 'a.png': 'abd' } }, sweep)).toBe('worker: a.png is not here as the sweep has it')
   })

@@ -178,6 +178,10 @@ it('refuses what is wrong before it trains anything', async () => {
     expect([status, out]).toEqual([2, ''])
     return err
   }
+  await writeFile(folder('auto.yaml'), 'base: { backend: auto }\nfields: { batch: [4] }\n')
+  expect(await runHere(['sweep', 'auto.yaml', '--queue', 'redis://127.0.0.1:1'], { cwd: folder() })).toMatchObject({
+    status: 2, err: 'cellgrad sweep: --queue does not go with backend: auto, by which each computer would decide what rounds; say cpu or webgpu\n',
+  })
   expect(await refused('a.yaml', 'base: {}\nfields: { batch: [4, 0] }\n')).toMatch(/^a\.yaml: with batch 0: train\.batch is 0, expected a whole number /)
   expect(await refused('b.yaml', 'base: {}\nfields: { rate: { from: 1, to: 2 } }\n')).toBe('b.yaml: gridOf: rate.levels is undefined, expected a whole number > 0: into so many values a grid cuts a range.\n')
   expect(await refused('c.yaml', 'base: {}\nfields: { batch: [4] }\ndesing: grid\n')).toContain('c.yaml: there is no option "desing"; did you mean "design"?')

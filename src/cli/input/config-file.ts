@@ -3,12 +3,14 @@
  *
  *   run.yaml:7: train.batch is "eight", expected a whole number > 0
  */
+import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Config } from '../../experiment/config/schema.ts'
 import { arranged, pathsTo, placeOf } from '../../experiment/config/sections.ts'
 import { merge, type Values } from '../../experiment/config/values.ts'
 import { valueAt, type JsonObject } from '../../experiment/flat.ts'
 import { describing, isGrowing, runConfigOf, type RunConfig } from '../../experiment/tasks/values.ts'
+import { bundledExperiment } from '../../node/assets.ts'
 import { UsageError } from './usage.ts'
 import { readYaml, type Yaml } from './yaml.ts'
 
@@ -87,7 +89,13 @@ async function readLayers(file: string, depth: number = 0): Promise<Layer[]> {
   if (typeof base !== 'string' || base === '') {
     throw new UsageError(`${file}:${yaml.lineOf(['extends'])?.line}: extends is ${JSON.stringify(base)}, expected the path of a file`)
   }
-  return [...await readLayers(resolve(dirname(file), base), depth + 1), { file, yaml: { ...yaml, values } }]
+  return [...await readLayers(await besides(file, base), depth + 1), { file, yaml: { ...yaml, values } }]
+}
+
+/** The path of a file that another one names: from where that is, or a bundled experiment by its name. */
+export async function besides(file: string, named: string): Promise<string> {
+  const path = resolve(dirname(file), named)
+  return existsSync(path) ? path : await bundledExperiment(named) ?? path
 }
 
 /** saveEvery → save-every */

@@ -9,6 +9,7 @@ import { isObject } from '../../backends/options.ts'
 import { parseJson } from '../../nca/files/json.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { bundledEmoji, findAsset, version } from '../../node/assets.ts'
+import type { BackendName } from '../../experiment/config/computers.ts'
 import type { JsonObject } from '../../experiment/flat.ts'
 import { isGrowing, runConfigOf, type RunConfig } from '../../experiment/tasks/values.ts'
 import { supports } from '../../backends/wasm/module.ts'
@@ -17,6 +18,8 @@ import { pathsOf } from '../run/lesson.ts'
 
 export type Surroundings = {
   readonly cellgrad: string
+  /** What computes: another backend rounds otherwise. */
+  readonly backend: BackendName
   /** Whether multiplications and additions are fused on the CPU, which decides the last bits. */
   readonly fma: boolean
   /** The SHA-256 of each file or folder of data by its path. */
@@ -30,12 +33,13 @@ export async function surroundingsOf(config: JsonObject): Promise<Surroundings> 
   const checked = runConfigOf(config)
   const paths = 'config' in checked ? await dataOf(checked.config) : []
   const fma = 'config' in checked && checked.config.fma !== 'off' && supports('fma')
+  const backend = 'config' in checked ? checked.config.backend : 'cpu'
   const data = paths.map(async path => {
     const hash = hashes.get(path) ?? hashOf(path)
     hashes.set(path, hash)
     return [path, await hash] as const
   })
-  return { cellgrad: version, fma, data: Object.fromEntries(await Promise.all(data)) }
+  return { cellgrad: version, backend, fma, data: Object.fromEntries(await Promise.all(data)) }
 }
 
 /** The files and folders that a run learns from. */
@@ -49,6 +53,9 @@ async function dataOf(config: RunConfig): Promise<string[]> {
 /** How a worker's surroundings differ from those of the sweep, in a sentence; null where they do not. */
 export function differenceOf(here: Surroundings, there: Surroundings): string | null {
   if (here.cellgrad !== there.cellgrad) return `worker: this is cellgrad ${here.cellgrad}, but the sweep is cellgrad ${there.cellgrad}`
+  if (here.backend !== there.backend) {
+    return `worker: --backend is ${here.backend}, but the runs of the sweep say backend: ${there.backend}, which rounds otherwise`
+  }
   if (here.fma !== there.fma) {
     return `worker: this Node (${process.version}) ${here.fma ? 'fuses' : 'does not fuse'} multiplications and additions, unlike that of the sweep, which decides the last bits (fma: off in the base: nobody does)`
   }

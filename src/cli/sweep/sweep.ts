@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { basename, dirname, extname, join, resolve } from 'node:path'
+import { basename, extname, join } from 'node:path'
 import type { ArgsDef } from 'citty'
 import { checkData } from '../../backends/fields.ts'
 import { valueAt, word, type JsonObject } from '../../experiment/flat.ts'
@@ -17,7 +17,7 @@ import { partsOf } from '../../experiment/tasks/parts.ts'
 import { runConfigOf, runYaml } from '../../experiment/tasks/values.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { importanceSvg, meanAndStdSvg, parallelCoordinatesSvg } from '../../node/charts/sweep-chart.ts'
-import { readValues } from '../input/config-file.ts'
+import { besides, readValues } from '../input/config-file.ts'
 import { untilInterrupted, type Interruption } from '../terminal/interrupt.ts'
 import { invocation, quoted } from '../input/invocation.ts'
 import { takeFolder } from '../run/run-folder.ts'
@@ -41,6 +41,9 @@ export const sweep: Command = command('sweep', 'Train many runs out of one file,
   const { file = '', queue } = given.text
   const workers = given.number('workers', queue ? 64 : Math.max(1, availableParallelism() >> 1), { least: 1, most: 256 })
   const { sweep, plan } = await readSweep(file)
+  if (queue !== undefined && plan.runs.flat().some(({ config }) => config.backend === 'auto')) {
+    return given.refuse('--queue does not go with backend: auto, by which each computer would decide what rounds; say cpu or webgpu')
+  }
   const folder = given.text.out ?? join('out', basename(file, extname(file)))
   const release = await takeFolder(folder)
   try {
@@ -68,7 +71,7 @@ function foldsIn({ runs }: Plan): string[] {
 async function readSweep(file: string): Promise<{ sweep: Sweep; plan: Plan }> {
   const yaml = await readYaml(file)
   const sweep = told(() => checkData(file, sweepField, yaml.values))
-  const base = typeof sweep.base === 'string' ? await readValues(resolve(dirname(file), sweep.base)) as JsonObject : sweep.base
+  const base = typeof sweep.base === 'string' ? await readValues(await besides(file, sweep.base)) as JsonObject : sweep.base
   const whole = runConfigOf(base)
   const plan = told(() => planOf(sweep, base, 'config' in whole ? whole.config.train.iterations : 1), `${file}: `)
   const wrong = plan.runs.flatMap(([{ candidate, config }]) => {

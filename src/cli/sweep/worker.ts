@@ -10,7 +10,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Job } from 'bullmq'
 import type { ArgsDef } from 'citty'
-import { backendNames } from '../../experiment/config/computers.ts'
+import type { BackendName } from '../../experiment/config/computers.ts'
 import { untilInterrupted } from '../terminal/interrupt.ts'
 import { hasEnded, nameOfProcess } from '../run/lock.ts'
 import { parseMetrics } from '../run/metrics.ts'
@@ -29,20 +29,23 @@ const lockDuration = 10_000
 const stalledInterval = 5000
 const watchEvery = 250
 
+// A run is the same wherever it is trained, so what computes it is not for each computer to decide (auto).
+const backends = ['cpu', 'webgpu'] as const
+
 const args: ArgsDef = {
   queue: flag('url', 'Address of Redis: redis://[user:password@]host:port, rediss:// for TLS'),
   workers: flag('n', 'Runs at once (default: 1)'),
-  backend: flag('name', `What computes: ${backendNames.join(', ')} (default: as each run says)`),
+  backend: flag('name', `What computes, ${backends.join(' or ')}: runs that say another backend are left to others (default: as each run says)`),
 }
 
 export const worker: Command = command('worker', 'Train runs of sweeps that wait in a queue', args, async given => {
-  const { queue: url, backend } = given.text
+  const { queue: url } = given.text
   if (url === undefined) return given.refuse('--queue is missing, expected the address of Redis, redis://host:port')
-  given.oneOf('backend', backendNames, 'cpu')
+  const backend = given.text.backend === undefined ? undefined : given.oneOf('backend', backends, 'cpu')
   const workers = given.number('workers', 1, { least: 1, most: 256 })
   const folder = await ownFolder()
   try {
-    await work(url, workers, folder, backend === undefined ? [] : ['--backend', backend])
+    await work(url, workers, folder, backend)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -56,7 +59,7 @@ async function ownFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), `cellgrad-worker-${nameOfProcess()}-`))
 }
 
-async function work(url: string, workers: number, folder: string, flags: readonly string[]): Promise<void> {
+async function work(url: string, workers: number, folder: string, backend: BackendName | undefined): Promise<void> {
   const redis = await connectRedis(url)
   const { WaitingError, Worker } = await import('bullmq')
   const self = `${hostname()}:${process.pid}`
@@ -98,7 +101,7 @@ async function work(url: string, workers: number, folder: string, flags: readonl
     }, watchEvery)
     try {
       if (lost > retries) return { failed: givenUp('worker', lost) }
-      const outcome = await trainRun(folder, { id: name, config }, iterations, { env, signal: stop, flags: [...comparing(run.fields), ...flags], retries })
+      const outcome = await trainRun(folder, { id: name, config }, iterations, { env, signal: stop, flags: comparing(run.fields), retries })
       await push(redis, name, own, await ('stopped' in outcome ? travellingIn : filesIn)(own))
       return outcome
     } finally {
@@ -110,7 +113,7 @@ async function work(url: string, workers: number, folder: string, flags: readonl
   /** Trains a run unless this computer is not fit for it: then the run goes back into the queue, and the worker ends. */
   async function trainIfFit(job: Job<QueuedRun, Outcome>): Promise<Outcome> {
     const { config, surroundings } = job.data
-    const difference = differenceOf(await surroundingsOf(config), surroundings)
+    const difference = differenceOf({ ...await surroundingsOf(config), ...(backend && { backend }) }, surroundings)
     if (difference !== null) {
       broken.abort(new Error(`${difference}; its runs are left to others`))
       return { stopped: true }

@@ -57,6 +57,7 @@ it.each(['growing', ...taskNames] as const)('%s: every option has its field', ta
 })
 
 it('what has no field has a reason', () => {
-  const reasons = [training, running, judging, folds, ...Object.values(tasks)].flatMap(told => Object.values(told) as (string | Why)[])
-  for (const told of reasons) if (typeof told !== 'string') expect(told.none.length).toBeGreaterThan(10)
+  const all = [training, running, judging, folds, ...Object.values(tasks)].flatMap(told => Object.values(told) as (string | Why)[])
+  const reasons = all.flatMap(told => (typeof told === 'string' ? [] : [told.none]))
+  expect([reasons.length > 10, reasons.filter(reason => reason.length < 10)]).toEqual([true, []])
 })

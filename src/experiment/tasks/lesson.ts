@@ -265,7 +265,7 @@ export function taskOn({ seeds, loss, readouts, images }: Task, ids: readonly nu
       ...(images.given && { given: (x, some) => images.given!(x, of(some)) }),
     } }),
     examples: ids.length, ...(readouts !== undefined && { readouts }),
-    seeds: some => seeds(of(some)), loss: (x, some, ...rest) => loss(x, of(some), ...rest),
+    seeds: (some, k) => seeds(of(some), k), loss: (x, some, ...rest) => loss(x, of(some), ...rest),
   }
 }
 

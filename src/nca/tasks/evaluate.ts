@@ -90,6 +90,7 @@ export function batches<R extends Rule>(
   return Array.from({ length: Math.ceil(ids.length / batch) }, (_, i) => () => {
     const some = ids.slice(i * batch, (i + 1) * batch)
     const k = foldIn(key, i)
-    return { x: rollout(rule, params, task.seeds(some), k, { steps }), ids: some, k }
+    const seeds = task.seeds(some, foldIn(k, 2 ** 32 - 1)) // the other keys under k are those of steps
+    return { x: rollout(rule, params, seeds, k, { steps }), ids: some, k }
   })
 }

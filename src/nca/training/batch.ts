@@ -44,7 +44,7 @@ type Batch = { x: Tensor; slots: number[]; examples: number[]; fates: Tensor | n
 
 /** From what a batch is drawn, and by which keys. */
 type From = { readonly params?: unknown; readonly pool: Pool; readonly examples: readonly number[]; readonly iteration: number }
-type Keys = { readonly slots: Key; readonly damage: Key; readonly loss: Key }
+type Keys = { readonly slots: Key; readonly damage: Key; readonly loss: Key; readonly seeds?: Key }
 
 /**
  * A batch, the slots that it comes from, and what its samples are to become. Ranks stay on the backend, so that no
@@ -58,7 +58,7 @@ export function drawBatch<R extends Rule>(options: Complete<R>, from: From, keys
     const told = maskOf(examples.map((_, i) => uniformAt(foldIn(keys.slots, 4), i) >= dropped), x)
     const perCell = [examples.length, ...x.shape.slice(1).map(() => 1)]
     // What was dropped in an earlier iteration is there again.
-    const inputs = where(reshape(told, perCell), task.seeds(examples), 0)
+    const inputs = where(reshape(told, perCell), task.seeds(examples, keys.seeds), 0)
     return { x: where(frozenChannels(rule as DataRule, x), inputs, x), examples, ...rest }
   }, 'the drawing of a batch')
 }
@@ -76,7 +76,7 @@ function drawSamples<R extends Rule>(options: Complete<R>, { params, pool, examp
   return scope(() => {
     if (pool.length === 0) {
       const ids = Array.from({ length: batch }, (_, i) => anew(i, 1))
-      return { x: task.seeds(ids), slots: [], examples: ids, fates: null }
+      return { x: task.seeds(ids, keys.seeds), slots: [], examples: ids, fates: null }
     }
     const { slots, batch: drawn } = samplePool(pool, keys.slots, batch)
     const before = slots.map(slot => examples[slot])
@@ -99,7 +99,7 @@ function drawSamples<R extends Rule>(options: Complete<R>, { params, pool, examp
     const isMutated = maskOf(fresh.map((_, i) => i >= batch - mutated), drawn)
     const fates = cast(where(begins, 1, where(isDamaged, 2, where(isMutated, 3, 0))), 'int32')
     const perCell = [batch, ...drawn.shape.slice(1, -1).map(() => 1)]
-    const seeds = reseed + mutated > 0 || fresh.includes(true) ? task.seeds(ids) : null
+    const seeds = reseed + mutated > 0 || fresh.includes(true) ? task.seeds(ids, keys.seeds) : null
     const turned = mutated > 0 ? mutate(rule, drawn, seeds!, batch - mutated) : drawn
     const renewed = seeds ? where(reshape(begins, [...perCell, 1]), seeds, turned) : turned
     if (damaged === 0) return { x: renewed, slots, examples: ids, fates }

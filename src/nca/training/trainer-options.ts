@@ -18,8 +18,11 @@ import { expectTrainable, trainableField, type Trainable } from './trainable.ts'
  */
 export type Task = {
   readonly examples: number
-  /** The first states of examples, `[n,h,w,c]`. */
-  readonly seeds: (examples: readonly number[]) => Tensor
+  /**
+   * The first states of examples, `[n,h,w,c]`. What is random in them comes from the key, another one in each iteration; without
+   * one, where only their shape matters, they are any.
+   */
+  readonly seeds: (examples: readonly number[], key?: Key) => Tensor
   /**
    * How far states `[n,h,w,c]` are from what these examples should become, `[n]`. What is random in it comes from the
    * key, which is another one in each iteration. `readout` is the number of the state among those of its rollout that are

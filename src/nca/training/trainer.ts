@@ -140,7 +140,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
     const [slots, damage, kSteps, kFire] = split(k, 4)
     const kLoss = foldIn(k, 2 ** 31)
     const plan = plannedAt(options.pace, state.iteration)
-    const drawn = drawBatch(options, { ...state, iteration: plan }, { slots, damage, loss: kLoss })
+    const drawn = drawBatch(options, { ...state, iteration: plan }, { slots, damage, loss: kLoss, seeds: foldIn(slots, 5) })
     const [least, end] = rolloutLengths(options, plan)
     return { drawn, kSteps, kFire, kLoss, least, steps: drawInteger(kSteps, least, end) }
   }

@@ -1,0 +1,162 @@
+/**
+ * Denoising by diffusion: a rule learns to say, of an image under any amount of noise, what the image is; asked again and again
+ * under less and less noise, it makes images out of noise alone (Ho, Jain & Abbeel, "Denoising Diffusion Probabilistic Models",
+ * NeurIPS 2020; for automata Kalkhof, Kühn, Frisch & Mukhopadhyay, "Frequency-Time Diffusion with Neural Cellular Automata",
+ * 2024). With t from 0, the image, to 1, nothing but noise:
+ *
+ *   x_t  = a x₀ + b ε         a = cos(π t/2), b = sin(π t/2), ε ~ N(0, 1)       (Nichol & Dhariwal, ICML 2021, with s = 0)
+ *   loss = mean (output − x₀)²,  t ~ U(0, 1) for each sample                  (Salimans & Ho, ICLR 2022: x₀ is predicted)
+ *
+ * x_t and t stand in channels that never change. An image is made from x_1 = ε in n rollouts (Song, Meng & Ermon, "Denoising
+ * Diffusion Implicit Models", ICLR 2021, with η = 0): of the output x̂₀ and the noise that this leaves, ε̂ = (x_t − a x̂₀)/b,
+ *
+ *   x_s  = a(s) x̂₀ + b(s) ε̂         s = t − 1/n
+ *
+ * Nothing is random in this but the first noise, and which cells fire.
+ */
+import { check, checkOptions, isWhole, keysOf, required, text, wholeFrom } from '../../backends/options.ts'
+import { checkKey, foldIn, key as keyOf, type Key } from '../../tensor/key.ts'
+import { scope } from '../../tensor/lifetime.ts'
+import { add, div, mul, sub } from '../../tensor/ops/arithmetic.ts'
+import { cos, sin } from '../../tensor/ops/functions.ts'
+import { normal, uniform } from '../../tensor/ops/random.ts'
+import { zeros } from '../../tensor/ops/create.ts'
+import { placementKinds, type Placement, type Tensor } from '../../tensor/tensor.ts'
+import { mse } from '../losses/loss.ts'
+import { channelCount, roleChannels } from '../rule/channels.ts'
+import type { DataParams, DataRule } from '../rule/types.ts'
+import { setChannels, takeRole } from '../state.ts'
+import { rollout } from '../step.ts'
+import type { Task } from '../training/trainer-options.ts'
+import { checkFrozenRole } from './conditional.ts'
+import { checkExamples, pick, type Examples } from './examples.ts'
+
+export type DenoisingOptions = Omit<Placement, 'like'> & {
+  /** The frozen role of the noisy image, default 'noisy'. */
+  noisy?: string
+  /** The frozen role, of one channel, of the amount of noise, default 'level'. */
+  level?: string
+  /** The role of the image as it is without noise, default 'output'. */
+  output?: string
+}
+
+const roleKinds = { noisy: text, level: text, output: text }
+const denoisingOptions = keysOf<DenoisingOptions>({ ...roleKinds, dtype: placementKinds.dtype, backend: placementKinds.backend })
+
+/**
+ * The task of telling images from noise.
+ *
+ * @param images `shape` is [h,w,m], of volumes [d,h,w,m], m the channels of the noisy image and of the output; numbers about −1 to
+ *   1, as the noise is
+ * @throws where images and rule do not fit together
+ * @example
+ * const rule = defineRule({
+ *   channels: { noisy: 1, level: 1, output: 1, hidden: 13 }, frozen: ['noisy', 'level'], perceive: [conv(48)], update: mlp(64),
+ * })
+ * const trainer = taskTrainer({ rule, task: denoisingTask(rule, images), batch: 16, steps: [12, 20], optimiser: adam() })
+ * for await (const { state } of train(trainer, { iterations: 5000 })) params = state.params
+ * const made = denoise(rule, params, key(0), { size: [28, 28], levels: 20, steps: 16, batch: 8 })   // [8,28,28,1]
+ */
+export function denoisingTask(rule: DataRule, images: Examples, options: DenoisingOptions = {}): Task {
+  const where = 'denoisingTask'
+  checkOptions(where, options, denoisingOptions)
+  const { noisy = 'noisy', level = 'level', output = 'output', ...placement } = options
+  const m = checkRoles(where, rule, { noisy, level, output })
+  checkExamples(where, 'images', images, rule.grid + 1)
+  check(images.shape[rule.grid] === m, where, 'channels of the images', images.shape[rule.grid], `${m}, as ${noisy}`)
+  const real = (ids: readonly number[]): Tensor => pick(images, ids, placement)
+  return {
+    examples: images.n,
+    seeds: (ids, key = keyOf(0)) => {
+      const x = real(ids), like = { like: x }
+      const t = uniform(foldIn(key, 0), [ids.length, ...images.shape.map(() => 1)], like)
+      const { a, b } = amounts(t)
+      return stateOf(rule, { noisy, level }, add(mul(a, x), mul(b, normal(foldIn(key, 1), x.shape, like))), t)
+    },
+    loss: (x, ids) => mse(takeRole(rule, x, output), pick(images, ids, { like: x })),
+    images: { made: x => takeRole(rule, x, output), real, given: x => takeRole(rule, x, noisy) },
+  }
+}
+
+export type DenoiseOptions = Placement & Pick<DenoisingOptions, 'noisy' | 'level' | 'output'> & {
+  /** Sides of the grid in cells: [h,w], of volumes [d,h,w], of lines [w]. */
+  size: readonly number[]
+  /** n, the number of rollouts, a whole number > 0, each under less noise than the one before. */
+  levels: number
+  /** Steps of each, a whole number > 0; as many as it was trained with. */
+  steps: number
+  /** Images at once, a whole number > 0, default 1. */
+  batch?: number
+}
+
+const denoiseOptions = keysOf<DenoiseOptions>({
+  ...roleKinds, ...placementKinds,
+  size: required({ fits: x => Array.isArray(x) && x.every(n => isWhole(n, 1)), expected: 'whole numbers > 0, one for each side' }),
+  levels: required(wholeFrom(1)), steps: required(wholeFrom(1)), batch: wholeFrom(1),
+})
+
+/**
+ * Images out of noise, by a rule that was trained with `denoisingTask`.
+ *
+ * @param key the first noise, and which cells fire
+ * @returns `[batch,h,w,m]`
+ * @throws where the rule has no such roles, or its grid other sides
+ * @example const digits = denoise(rule, params, key(3), { size: [28, 28], levels: 20, steps: 16, batch: 16 })
+ */
+export function denoise(rule: DataRule, params: DataParams, key: Key, options: DenoiseOptions): Tensor {
+  const where = 'denoise'
+  checkKey(where, key)
+  checkOptions(where, options, denoiseOptions)
+  const { noisy = 'noisy', level = 'level', output = 'output', size, levels, steps, batch = 1, ...placement } = options
+  const m = checkRoles(where, rule, { noisy, level, output })
+  check(size.length === rule.grid, where, 'size', size, `as many sides as the rule's grid has, ${rule.grid}`)
+  return scope(() => {
+    const noise = normal(foldIn(key, 0), [batch, ...size, m], placement)
+    return fromNoise(noise, levels, (x, t) => takeRole(
+      rule, rollout(rule, params, stateOf(rule, { noisy, level }, x, t), foldIn(key, 1 + Math.round(levels * t)), { steps }), output,
+    ))
+  }, 'denoise()')
+}
+
+/**
+ * From noise `[b,…]` to images in so many levels, by what is said of x_t at t: what it is without noise.
+ * @internal
+ */
+export function fromNoise(noise: Tensor, levels: number, clean: (x: Tensor, t: number) => Tensor): Tensor {
+  let x = noise
+  for (let i = levels; i > 0; i--) {
+    x = scope(() => {
+      const [now, next] = [i, i - 1].map(n => Math.PI * n / levels / 2)
+      const image = clean(x, i / levels)
+      const left = div(sub(x, mul(Math.cos(now), image)), Math.sin(now))
+      return i === 1 ? image : add(mul(Math.cos(next), image), mul(Math.sin(next), left))
+    })
+  }
+  return x
+}
+
+/** How much of the image and of the noise there is at t. */
+function amounts(t: Tensor): { a: Tensor; b: Tensor } {
+  const angle = mul(t, Math.PI / 2)
+  return { a: cos(angle), b: sin(angle) }
+}
+
+/** Throws unless a rule has these roles; the channels of an image. */
+function checkRoles(where: string, rule: DataRule, { noisy, level, output }: { noisy: string; level: string; output: string }): number {
+  checkFrozenRole(where, rule, noisy)
+  checkFrozenRole(where, rule, level)
+  const [m, one, out] = [noisy, level, output].map(role => {
+    const [from, to] = roleChannels(rule.channels, role)
+    return to - from
+  })
+  check(one === 1, where, `channels.${level}`, one, '1, the amount of noise')
+  check(out === m, where, `channels.${output}`, out, `${m}, as ${noisy}`)
+  return m
+}
+
+/** A state with a noisy image and its level, a tensor `[b,1,…]` or a number, zero elsewhere. */
+function stateOf(rule: DataRule, { noisy, level }: { noisy: string; level: string }, x: Tensor, t: Tensor | number): Tensor {
+  const cells = x.shape.slice(0, -1)
+  const empty = zeros([...cells, channelCount(rule.channels)], { like: x })
+  return setChannels(rule, empty, { [noisy]: x, [level]: add(zeros([...cells, 1], { like: x }), t) })
+}

@@ -5,7 +5,7 @@
 //                  is one, and of the others two, the first of which says on which page the second is. So they stay text,
 //                  and what repeats in them is still seen by what compresses a page, which base64 prevents
 //   sharedAt       the byte of either that says whether memory is shared between threads: 1 where it is not, 3 where it is
-//   workerSource   the program of a worker thread, bundled into one script
+//   thread         what runs in each thread, worker.ts, bundled into one function that reaches nothing outside of itself
 //
 //     npm run build:kernels              after a change of those sources; the result is committed
 //     npm run build:kernels -- --check   fails where the committed file is not what the sources give
@@ -65,16 +65,21 @@ for (const [name, options] of Object.entries(variants)) {
 if (flags.size !== 1) throw new Error('assembly: the flag of the memory is not at one place in all builds.')
 
 const { outputFiles } = await build({
-  entryPoints: [`${folder}worker.ts`], bundle: true, write: false, format: 'iife', platform: 'node', target: 'node20',
+  entryPoints: [`${folder}worker.ts`], bundle: true, write: false, format: 'iife', platform: 'node', target: 'es2020',
   minify: true, charset: 'utf8',
 })
 
 const text = `// Made by \`npm run build:kernels\` from assembly/ and worker.ts. Do not edit.
+// @ts-nocheck: the function is JavaScript
+import type { Thread } from './worker.ts'
+
 export const builds: Readonly<Record<'plain' | 'fma', string>> = {
 ${builds.join('\n')}
 }
 export const sharedAt: number = ${[...flags][0]}
-export const workerSource: string = ${JSON.stringify(outputFiles[0].text)}
+export const thread: (expose: (thread: Thread) => void) => void = function (expose) {
+${outputFiles[0].text.trim()}
+}
 `
 
 if (!process.argv.includes('--check')) writeFileSync(target, text)

@@ -13,7 +13,10 @@ import { vjp } from '../../src/autograd/vjp.ts'
 import type { Backend, Data } from '../../src/backends/backend.ts'
 import { cpu } from '../../src/backends/cpu.ts'
 import type { History, Program } from '../../src/backends/program.ts'
+import { instantiate } from '../../src/backends/wasm/kernels.ts'
 import { supports } from '../../src/backends/wasm/module.ts'
+import { participant } from '../../src/backends/wasm/participant.ts'
+import { wasmRunner } from '../../src/backends/wasm/runner.ts'
 import { Store } from '../../src/backends/wasm/store.ts'
 import { meeting } from '../../src/backends/wasm/threads.ts'
 import type { TeamLayout } from '../../src/backends/wasm/layout.ts'
@@ -213,7 +216,15 @@ describe('memory', () => {
     })
     onTestFinished(() => { vi.restoreAllMocks() })
     for (const historyBytes of [undefined, 20_000]) {
-      const backend = cpu({ threads: 1, historyBytes, ...exact })
+      // Its thread is that of the sources, whose stores are seen here; generated.ts has the same once more.
+      const runner = wasmRunner({
+        build: 'plain', threads: 1, historyBytes,
+        thread: expose => expose({
+          begin: ({ module, memory, index, cacheBytes }) => participant(memory, instantiate(module, memory), index, cacheBytes),
+          serve: () => {},
+        }),
+      })
+      const backend: Backend = { ...cpu(), runner }
       const rule = defineRule({ ...growingRule, living: null, update: mlp(16, { lastStd: 0.1 }) })
       const params = init(rule, key(0), { backend })
       const x = uniform(key(1), [3, 24, 24, 16], { backend })

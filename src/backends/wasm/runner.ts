@@ -2,13 +2,12 @@
  * What runs programs on the CPU: the arrays of a call are packed into the arena, all threads work, results are copied out.
  */
 import type { History, ProgramRunner, Program, ProgramRun } from '../program.ts'
-import { workerSource } from './generated.ts'
-import { instantiate } from './kernels.ts'
+import { thread as generatedThread } from './generated.ts'
 import { ceilTo } from '../ceil-to.ts'
 import { layOut, type Layout } from './layout.ts'
 import { compile, newMemory, reserve } from './module.ts'
 import { filtersOf, packFilters, packLayers, packMasks, partsOf, unpackGradients } from './packing.ts'
-import { participant, type Message } from './participant.ts'
+import type { Message } from './participant.ts'
 import type { Job } from './sample.ts'
 import { workerPool } from './threads.ts'
 
@@ -35,19 +34,25 @@ const perSample = 24 * 2 ** 20, most = 192 * 2 ** 20
 /** A history is a number, known to the threads of a team. It is lost when a pass fails. */
 type TeamHistory = History & { readonly number: number; readonly team: ThreadTeam; lost: boolean }
 
-/** A runner on `threads` threads. Nothing is compiled or started before the first call. */
+/**
+ * A runner on `threads` threads. Nothing is compiled or started before the first call.
+ *
+ * @param options.thread what each thread is made of (worker.ts), by default as it is in generated.ts
+ */
 export function wasmRunner(
-  { build, threads, historyBytes }: { build: 'fma' | 'plain'; threads: number; historyBytes: number | undefined },
+  { build, threads, historyBytes, thread = generatedThread }: {
+    build: 'fma' | 'plain'; threads: number; historyBytes: number | undefined; thread?: typeof generatedThread
+  },
 ): WasmRunner {
   let all: ThreadTeam | null = null
   let alone: ThreadTeam | null = null
   /** The threads that the next rollout runs on: all or, until they have started, the caller's alone. */
   function team(): ThreadTeam {
     if (!all) {
-      all = start(build, threads, historyBytes ?? most)
+      all = start(thread, build, threads, historyBytes ?? most)
       abandoned.register(runner, all.end)
     }
-    if (!all.ready()) return (alone ??= start(build, 1, historyBytes ?? most))
+    if (!all.ready()) return (alone ??= start(thread, build, 1, historyBytes ?? most))
     alone = null
     return all
   }
@@ -150,13 +155,25 @@ type ThreadTeam = {
   end(): void
 }
 
-function start(build: 'fma' | 'plain', threads: number, historyBytes: number): ThreadTeam {
+/**
+ * The program of workers: the text of the function. What bundles the library may have wrapped functions in it into a helper
+ * that gives them their names (esbuild's keepNames), which is not in the text: what is called and is nowhere does nothing.
+ */
+const workerSource = (thread: typeof generatedThread): string => `(thread => {
+  for (const [name] of String(thread).matchAll(/[\\w$]+(?=\\()/g)) globalThis[name] ??= f => f
+  thread(({ serve }) => serve())
+})(${thread})`
+
+function start(
+  thread: typeof generatedThread, build: 'fma' | 'plain', threads: number, historyBytes: number,
+): ThreadTeam {
   const cacheBytes = ceilTo(Math.max(hiddenShare(historyBytes, threads), leastCache), 64)
   const shared = threads > 1
   const module = compile(build, shared)
   const memory = newMemory(shared)
-  const workers = workerPool(workerSource, threads, { module, memory, cacheBytes })
-  const hear = participant(memory, instantiate(module, memory), 0, cacheBytes)
+  const workers = workerPool(workerSource(thread), threads, { module, memory, cacheBytes })
+  let hear!: (message: Message) => void
+  thread(({ begin }) => { hear = begin({ module, memory, index: 0, cacheBytes }) })
   return {
     threads,
     memory,

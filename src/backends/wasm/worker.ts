@@ -1,12 +1,23 @@
 /**
- * The program of a worker. It is bundled into `generated.ts` by scripts/build-kernels.mjs, so that it runs wherever the
- * library does: from its sources, built, or bundled into another program.
+ * What a thread is made of, the main thread's and a worker's. scripts/build-kernels.mjs makes one function of it in
+ * `generated.ts`, which reaches nothing outside of itself: the main thread calls it, and workers are given its text. So it
+ * runs wherever the library does, from its sources, built, or bundled into another program, and is loaded once.
  */
 import { instantiate } from './kernels.ts'
 import { participant, type Message } from './participant.ts'
-import { serve } from './threads.ts'
+import { serve, type WorkerData } from './threads.ts'
 
-serve(({ module, memory, index, cacheBytes }) => {
-  const hear = participant(memory, instantiate(module, memory), index, cacheBytes)
-  return message => hear(message as Message)
-})
+export type Thread = {
+  /** What hears messages, for thread `index`. */
+  begin(data: WorkerData): (message: Message) => void
+  /** The program of a worker. */
+  serve(): void
+}
+
+/** The parameter of the function. */
+declare const expose: (thread: Thread) => void
+
+const begin: Thread['begin'] = ({ module, memory, index, cacheBytes }) =>
+  participant(memory, instantiate(module, memory), index, cacheBytes)
+
+expose({ begin, serve: () => serve(data => begin(data) as (message: unknown) => void) })

@@ -63,12 +63,15 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
   })
 })
 
-it('opens a run in Play, and in Look inside', async () => {
-  const studio = await visit('desktop', { colorScheme: 'dark' }, folder)
+it.each([
+  ['desktop', { colorScheme: 'dark' }], ['phone', { viewport: { width: 390, height: 844 } }],
+] as const)('opens a run in Play, and in Look inside, on a %s', async (screen, options) => {
+  const studio = await visit(screen, options, folder)
   const { page } = studio
   await studio.open('#runs')
   const card = page.locator('.card', { hasText: 'short' })
-  await card.getByRole('button', { name: 'Open in Play' }).click()
+  const press = (name: string): Promise<void> => card.getByRole('button', { name })[screen === 'phone' ? 'tap' : 'click']()
+  await press('Open in Play')
   await page.getByRole('radio', { name: 'short' }).waitFor()
   expect(await page.getByRole('radio', { name: 'short' }).isChecked()).toBe(true)
   await page.getByRole('link', { name: 'Runs' }).click()
@@ -76,7 +79,7 @@ it('opens a run in Play, and in Look inside', async () => {
   await expect.poll(() => page.locator('.curves path').count()).toBe(1)
   expect(await page.evaluate(() => location.hash)).toBe('#runs?show=short')
   await studio.picture('runs-one')
-  await card.getByRole('button', { name: 'Look inside' }).click()
+  await press('Look inside')
   await expect.poll(() => page.getByLabel('Model', { exact: true }).inputValue()).toBe('short')
   await studio.leave()
 })

@@ -117,18 +117,19 @@ it('ends with the bits of Node, reloaded in the middle', async () => {
   for (const name of ['w1', 'b1', 'w2', 'b2'] as const) expect(there.params.update[name]!.toArray()).toEqual(here.update[name]!.toArray())
 })
 
-it.each(['off', 'auto'])('what it gives away trains the same weights on the command line, bit for bit, fma: %s', async fma => {
+it.each([['off', ''], ['auto', 'butterfly']])('what it gives away trains the same weights on the command line, bit for bit, fma: %s, from %j', async (fma, from) => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#train')
   await page.getByLabel('The target: lizard').waitFor() // half-transparent edges, and more pixels than cells
-  await options(studio, { ...quick, 'data.size': '11', 'train.iterations': '20', fma })
+  await options(studio, { ...quick, 'data.size': '11', 'train.iterations': '20', fma, 'train.from': from })
   await page.getByRole('button', { name: 'Train', exact: true }).click()
   await page.getByRole('button', { name: 'Done' }).waitFor()
   const there = decodeModel(await download(studio, 'Model'))
   const folder = await mkdtemp(join(tmpdir(), 'cellgrad-train-'))
   const yaml = String(await download(studio, 'YAML'))
-  expect(yaml).toContain(fma === 'off' ? 'Trains the same weights, bit for bit.' : 'Trains the same weights, bit for bit, where multiplications are fused')
+  expect(yaml).toContain(fma === 'off' ? '# Trains the same weights, bit for bit: cellgrad' : '# Trains the same weights, bit for bit, where multiplications are fused')
+  if (from) await writeFile(join(folder, 'lizard-start.safetensors'), await download(studio, 'Start'))
   await writeFile(join(folder, 'lizard.yaml'), yaml)
   await writeFile(join(folder, 'lizard.png'), await download(studio, 'Target'))
   await studio.leave()
@@ -175,6 +176,10 @@ it('has a form for every kind: a schedule, damage, what is perceived, channels, 
     'train.damage.size': '0.3, 0.5', 'train.clip': '10', 'train.optimiser.rate.length': '10', 'train.optimiser.beta1': '0.8', 'train.optimiser.rate.rate': '0.001', threads: '1',
   })
   await until(async () => await page.locator('.mistake').count() === 0)
+  await options(studio, { 'train.from': 'fish' })
+  await page.getByRole('button', { name: 'Train', exact: true }).click()
+  await page.getByRole('alert').getByText(/^fish is no beginning for this rule: trainer: .*params/).waitFor()
+  await options(studio, { 'train.from': '' })
   await studio.picture('train-kinds')
   expect(await studio.barriers()).toEqual([])
   await page.getByRole('button', { name: 'Train', exact: true }).click()

@@ -54,8 +54,8 @@ describe('the form of a configuration', () => {
     }
     const nested = { ...valuesOf(Object.fromEntries(shown.map(({ key, otherwise }) => [key, otherwise]))) } as Record<string, object>
     const { task, backend, report, seeds, data: { target }, train: { from }, rule: { type, update } } = made.config
-    expect(ownControls).toEqual(['task', 'preset', 'data.target', 'backend'])
-    expect(forFolders).toEqual(['train.from', 'report', 'seeds'])
+    expect(ownControls).toEqual(['task', 'preset', 'data.target', 'train.from', 'backend'])
+    expect(forFolders).toEqual(['report', 'seeds'])
     expect({
       ...nested, task, preset, backend, report, seeds,
       data: { ...nested.data, target }, train: { ...nested.train, from },

@@ -5,6 +5,7 @@ import { encodeModel, fit, imageFromPixels, imageToPixels, padImage, type Image 
 import { configOf, type Config, type Mistake, type PresetName } from 'cellgrad/experiment'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
+import type { ModelFile } from '../model-file.ts'
 import { exported, modelOf, type Export, type ExportName } from './exports.ts'
 import { fieldsOf, valuesOf, type Field } from './fields.ts'
 import { hold } from './hold.ts'
@@ -19,7 +20,12 @@ export type Order = {
   readonly values: Readonly<Record<string, unknown>>
   /** What it is to grow, of any size. */
   readonly target: Pixels
+  /** The model from whose parameters it begins; null: from none. */
+  readonly from: ModelFile | null
 }
+
+/** What an order says before there is a picture. */
+type Draft = Pick<Order, 'name' | 'preset' | 'values'>
 
 /** A run that is open. */
 export type OpenRun = {
@@ -92,14 +98,23 @@ function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
+/** The session of a new run, if the model from which it is to begin fits its rule. */
+function begun(engine: Engine, run: Run): Session {
+  try {
+    return sessionOf(engine, run)
+  } catch (error) {
+    throw run.from ? new Error(`${run.from.name} is no beginning for this rule: ${(error as Error).message}`, { cause: error }) : error
+  }
+}
+
 async function opened(next: Session): Promise<OpenRun> {
   const { run } = next
   return { id: run.id, name: run.name, config: run.config, target: onGrid(run.picture, run.config), now: await next.whole(), slots: next.state.pool.length, elsewhere: !release }
 }
 
 /** The configuration of an order, or what is wrong with it. */
-function checked({ preset, values, name }: Omit<Order, 'target'>): { readonly config: Config } | { readonly mistakes: readonly Pick<Mistake, 'key' | 'says'>[] } {
-  const found = configOf({ preset, data: { target: name } }, valuesOf(values))
+function checked({ preset, values, name }: Draft, from: ModelFile | null = null): { readonly config: Config } | { readonly mistakes: readonly Pick<Mistake, 'key' | 'says'>[] } {
+  const found = configOf({ preset, data: { target: name }, train: { from: from?.name ?? null } }, valuesOf(values))
   const { threads } = values, most = mostThreads()
   if (typeof threads !== 'number' || threads <= most) return found
   const tooMany = { key: 'threads', says: `is ${threads}, expected at most ${most}, as many as this page runs at once; 0 for all` }
@@ -111,20 +126,20 @@ export const train = {
   fields: (_: Engine, preset: PresetName): Field[] => fieldsOf(preset),
 
   /** What is wrong with an order, by the key of its field. */
-  check(_: Engine, order: Omit<Order, 'target'>): Record<string, string> {
+  check(_: Engine, order: Draft): Record<string, string> {
     const found = checked(order)
     return 'config' in found ? {} : Object.fromEntries(found.mistakes.map(({ key, says }) => [key, says]))
   },
 
   /** What an order is to grow, cell by cell on its grid; null where something is wrong with it. */
-  preview(_: Engine, order: Order): Pixels | null {
+  preview(_: Engine, order: Draft & Pick<Order, 'target'>): Pixels | null {
     const found = checked(order)
     return 'config' in found ? onGrid(pictureOf(order.target, found.config), found.config) : null
   },
 
   /** Makes a run and begins to train it. */
   async make(engine: Engine, order: Order): Promise<OpenRun> {
-    const found = checked(order)
+    const found = checked(order, order.from)
     if (!('config' in found)) throw new Error(`train: ${found.mistakes[0].key} ${found.mistakes[0].says}.`)
     const { config } = found
     const picture = pictureOf(order.target, config)
@@ -132,10 +147,10 @@ export const train = {
     for (let i = 3; i < picture.data.length; i += 4) opaque ||= picture.data[i] >= 0.5 / 255
     if (!opaque) throw new Error('the target is fully transparent: there is nothing to grow.')
     const run: Run = {
-      id: newId(), name: order.name, config, rate: null, picture, running: true, backend: null, iteration: 0, checkpoint: null,
+      id: newId(), name: order.name, config, rate: null, from: order.from, picture, running: true, backend: null, iteration: 0, checkpoint: null,
       losses: [], norms: [], rates: [], changes: [], saved: Date.now(),
     }
-    const next = sessionOf(engine, run)
+    const next = begun(engine, run)
     await leave()
     release = await hold(run.id)
     session = next

@@ -2,11 +2,12 @@
  * The configuration of a run: the preset, what one changes most, and under "All options" every field with its default.
  * What is wrong stands beside its field.
  */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
 import { call } from '../../engine/client.ts'
 import { Keys, Section } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
+import { bundledModels, useOwnModels } from '../models.ts'
 import type { Field } from './fields.ts'
 import { isIn, partsOf, ValueForm, type Part } from './value-form.tsx'
 
@@ -14,6 +15,8 @@ export type Choices = {
   readonly preset: 'growing' | 'persistent' | 'regenerating'
   /** What is not as the preset has it, by the keys of fields. */
   readonly values: Readonly<Record<string, unknown>>
+  /** The name of the model from which it begins; '' for none. */
+  readonly from: string
 }
 
 /** What one changes most often. */
@@ -25,12 +28,14 @@ export function ConfigForm({ choices, onChange, mistakes }: {
   mistakes: Readonly<Record<string, string>>
 }): VNode {
   const { preset, values } = choices
+  const own = useOwnModels()
+  const start = useId()
   const [fields, setFields] = useState<readonly Field[]>([])
   useEffect(() => { call('train', 'fields', preset).then(setFields).catch(complain) }, [preset])
 
   function set(key: string, value: unknown): void {
     const { [key]: _, ...others } = values
-    onChange({ preset, values: value === undefined ? others : { ...others, [key]: value } })
+    onChange({ ...choices, values: value === undefined ? others : { ...others, [key]: value } })
   }
 
   const row = (part: Part): VNode => <ValueForm key={part.place} {...part} mistakes={mistakes} elsewhere={first} />
@@ -46,9 +51,17 @@ export function ConfigForm({ choices, onChange, mistakes }: {
   return (
     <Section title="How it learns">
       <Keys
-        label="Preset" value={preset} onChange={name => onChange({ preset: name, values })}
+        label="Preset" value={preset} onChange={name => onChange({ ...choices, preset: name })}
         options={[['growing', 'Grow'], ['persistent', 'and stay'], ['regenerating', 'and heal']]}
       />
+      <div class="field option">
+        <label for={start}>from</label>
+        <select id={start} aria-label="train.from" aria-describedby={`${start}-says`} value={choices.from} onChange={e => onChange({ ...choices, from: e.currentTarget.value })}>
+          <option value="">new weights</option>
+          {[...bundledModels.filter(({ face }) => face), ...own].map(({ name }) => <option key={name} value={name}>{name}</option>)}
+        </select>
+        <p id={`${start}-says`} class="hint">A model from whose parameters training begins</p>
+      </div>
       {short.map(row)}
       <details ref={folded}>
         <summary>All options</summary>
@@ -59,8 +72,8 @@ export function ConfigForm({ choices, onChange, mistakes }: {
           </div>
         ))}
         <p class="hint">
-          The picture, the preset and what computes are chosen above. One run is trained here, from new weights: <code>seeds</code>, <code>train.from</code> and <code>report</code>,
-          which are about several runs, files and folders, are for the command line.
+          The picture, the preset, what it begins from and what computes are chosen above. One run is trained here, and leaves no folder: <code>seeds</code> and <code>report</code> are
+          for the command line.
         </p>
       </details>
       {others.map(([key, says]) => <p key={key} class="mistake">{key} {says}</p>)}

@@ -16,6 +16,7 @@ const files: readonly (readonly [ExportName, string, string])[] = [
   ['html', 'Page', 'One HTML file that grows without a network'],
   ['yaml', 'YAML', 'The configuration that trains the same with cellgrad train --config'],
   ['target', 'Target', 'What is to grow, as PNG; the YAML names it'],
+  ['start', 'Start', 'The model from which it began, as .safetensors; the YAML names it'],
   ['gif', 'GIF', 'Growth as an animation'],
   ['strip', 'Strip', 'Growth as one row of pictures'],
 ]
@@ -27,11 +28,13 @@ async function download(what: ExportName): Promise<void> {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
 }
 
-export function Downloads({ name, target }: {
+export function Downloads({ name, target, begun }: {
   /** What the model is called. */
   name: string
   /** What it is to grow, on its grid. */
   target: Pixels
+  /** Whether it began from a model. */
+  begun: boolean
 }): VNode {
   const model = async (): Promise<ModelFile> => (
     { name, bytes: await call('train', 'model'), target: { pixels: target, side: Math.max(target.width, target.height) } }
@@ -45,7 +48,7 @@ export function Downloads({ name, target }: {
         <AddressButton models={async () => [await model()]} />
       </div>
       <div class="row">
-        {files.map(([what, text, meaning]) => (
+        {files.filter(([what]) => what !== 'start' || begun).map(([what, text, meaning]) => (
           <button key={what} type="button" title={meaning} onClick={() => { download(what).catch(complain) }}>{text}</button>
         ))}
       </div>

@@ -12,7 +12,7 @@ import type { Session } from './session.ts'
 /** A file to keep. */
 export type Export = { readonly name: string; readonly type: string; readonly bytes: Uint8Array<ArrayBuffer> }
 
-export const exportNames = ['safetensors', 'yaml', 'gif', 'strip', 'html', 'target'] as const
+export const exportNames = ['safetensors', 'yaml', 'gif', 'strip', 'html', 'target', 'start'] as const
 export type ExportName = (typeof exportNames)[number]
 
 export async function exported(session: Session, what: ExportName): Promise<Export> {
@@ -24,6 +24,7 @@ export async function exported(session: Session, what: ExportName): Promise<Expo
     case 'html': return { name: `${name}.html`, type: 'text/html', bytes: utf8(await exportHtml(modelOf(session), { title: run.name, size: gridOf(session) })) }
     case 'gif': return { name: `${name}.gif`, type: 'image/gif', bytes: encodeGif(await pictures(session, 48)) as Uint8Array<ArrayBuffer> }
     case 'strip': return { name: `${name}-growth.png`, type: 'image/png', bytes: await pngOf(filmStrip(await pictures(session, 8))) }
+    case 'start': return { name: `${name}-start.safetensors`, type: 'application/octet-stream', bytes: new Uint8Array(run.from!.bytes) }
     case 'target': return { name: `${name}.png`, type: 'image/png', bytes: await pngOf(run.picture) }
   }
 }
@@ -34,14 +35,18 @@ function fileName(name: string): string {
 }
 
 /** The configuration, as this run is computed; and beside it what no configuration can say. */
-function yamlOf({ run: { config, changes }, backend }: Session, target: string): string {
+function yamlOf({ run: { config, changes }, backend }: Session, name: string): string {
   const { fma } = backend as Partial<CpuBackend>
-  const same = fma === undefined
-    ? 'Trained by WebGPU, which rounds as each GPU does: the same run, but for the last bits'
+  const start = config.train.from && `${name}-start.safetensors`
+  const same = changes.length > 0 ? 'Trains as this run was, but for what was done by hand' : fma === undefined
+    ? 'Trains the same, but for the last bits, which each GPU rounds by itself'
     : `Trains the same weights, bit for bit${fma ? ', where multiplications are fused as in this browser (Node 22)' : ''}`
-  const notes = [`${same}. The picture lies in the folder where the command is given.`, ...changes.map(change => `By hand, ${change}; a run of this file does without.`)]
+  const notes = [
+    `${same}: cellgrad train --config "${name}.yaml", in the folder of "${name}.png"${start ? ` and "${start}"` : ''}.`,
+    ...changes.map(change => `By hand, ${change}; a run of this file does without.`),
+  ]
   const computed: Config = {
-    ...config, data: { ...config.data, target: `${target}.png` },
+    ...config, data: { ...config.data, target: `${name}.png` }, train: { ...config.train, from: start },
     backend: fma === undefined ? 'webgpu' : 'cpu', fma: fma === undefined ? config.fma : fma ? 'on' : 'off',
   }
   return `${notes.map(note => `# ${note}\n`).join('')}${configYaml(computed)}`

@@ -12,10 +12,10 @@ export type Field = {
   readonly otherwise: unknown
 }
 
-/** What has a control of its own in the page: the preset, the picture, and what computes. */
-export const ownControls: readonly string[] = ['task', 'preset', 'data.target', 'backend']
-/** What is for files and folders: a page trains one run, from new weights, and leaves no report in a folder. */
-export const forFolders: readonly string[] = ['train.from', 'report', 'seeds']
+/** What has a control of its own in the page: the preset, the picture, the model from which it begins, and what computes. */
+export const ownControls: readonly string[] = ['task', 'preset', 'data.target', 'train.from', 'backend']
+/** What is for folders: a page trains one run, and leaves no report in a folder. */
+export const forFolders: readonly string[] = ['report', 'seeds']
 
 /** Groups whose fields are shown one by one. */
 const groups = ['data', 'rule', 'rule.update', 'train']

@@ -64,7 +64,7 @@ export function RunView({ run, onReopen }: {
           {pool && <button type="button" disabled={pool.from + shown >= slots} onClick={() => look(pool.from + shown)}>Next slots</button>}
         </div>
       )}
-      <Downloads name={name} target={target} />
+      <Downloads name={name} target={target} begun={config.train.from !== null} />
     </>
   )
 }

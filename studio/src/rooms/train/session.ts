@@ -6,7 +6,7 @@
  * from there and ends with the same bits.
  */
 import {
-  cpu, damageMask, decodeCheckpoint, encodeCheckpoint, erase, foldIn, imageToPixels, key, NonFiniteError,
+  cpu, damageMask, decodeCheckpoint, decodeModel, encodeCheckpoint, erase, foldIn, imageToPixels, key, NonFiniteError,
   publishedCircles, rollout, samplePool, scope, seed, tensorToImage, train, writeBack, type Backend, type DataParams,
   type DataRule, type Drawn, type Image, type Trainer, type TrainerState,
 } from 'cellgrad'
@@ -188,9 +188,10 @@ export class Session {
 
   /** The trainer of the configuration, with the rate that was set by hand, if one was. */
   #trainerNow(): Trainer<State> {
-    const { config, config: { train }, rate, picture } = this.run
+    const { config, config: { train }, rate, picture, from, checkpoint } = this.run
     const optimiser = rate === null ? train.optimiser : { ...train.optimiser, rate }
-    return trainerOf({ ...config, train: { ...train, optimiser } }, picture, { backend: this.backend })
+    const params = from && !checkpoint ? decodeModel(from.bytes, from.name, { backend: this.backend, dtype: 'float32' }).params : undefined
+    return trainerOf({ ...config, train: { ...train, optimiser } }, picture, { backend: this.backend }, params as DataParams)
   }
 
   /** Damages every state of the pool, as the trainer does, a few at a time. */

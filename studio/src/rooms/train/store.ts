@@ -2,6 +2,7 @@
  * Runs that survive a reload: each is one record in the browser's database, checkpoint and all.
  */
 import type { Image } from 'cellgrad'
+import type { ModelFile } from '../model-file.ts'
 import { arranged, configOf, valueAt, type Config, type JsonObject } from 'cellgrad/experiment'
 
 /** A run at rest. */
@@ -11,6 +12,8 @@ export type Run = {
   readonly config: Config
   /** The rate that was set by hand, in the place of the configuration's; null: none. */
   readonly rate: number | null
+  /** The model from whose parameters it has begun; null: from none. */
+  readonly from: ModelFile | null
   /** What it is to grow, `size` × `size`. */
   readonly picture: Image
   /** Whether it was training when it was last saved, so that it goes on when the page comes back. */
@@ -66,7 +69,7 @@ export async function keepRun(run: Run): Promise<void> {
 
 export async function readRun(id: string): Promise<Run | undefined> {
   const run = await ask('readonly', store => store.get(id) as IDBRequest<Run | undefined>)
-  return run && { ...run, rate: run.rate ?? null, config: configIn(run) } // runs of older pages have no rate
+  return run && { ...run, rate: run.rate ?? null, from: run.from ?? null, config: configIn(run) } // runs of older pages have neither
 }
 
 /** The configuration of a kept run, which may be of a page that was older. */

@@ -8,6 +8,7 @@ import { call, listen } from '../../engine/client.ts'
 import { Picture } from '../../ui/cells.tsx'
 import { complain, notify } from '../../ui/notice.tsx'
 import type { Pixels } from '../../ui/picture.ts'
+import { modelOf } from '../models.ts'
 import type { OpenRun } from './commands.ts'
 import { ConfigForm, type Choices } from './config-form.tsx'
 import { RunView } from './run-view.tsx'
@@ -36,7 +37,7 @@ function after(run: Shown, news: TrainEvent): Shown {
 
 export function Train({ settings }: { settings: Settings }): VNode {
   const [target, setTarget] = useState<Target | null>(null)
-  const [choices, setChoices] = useState<Choices>({ preset: 'growing', values: {} })
+  const [choices, setChoices] = useState<Choices>({ preset: 'growing', values: {}, from: '' })
   const [mistakes, setMistakes] = useState<Record<string, string>>({})
   const [preview, setPreview] = useState<Pixels | null>(null)
   const [run, setRun] = useState<Shown | null>(null)
@@ -63,7 +64,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
   }, [])
   useEffect(() => {
     const late = setTimeout(() => {
-      call('train', 'check', { name: 'target', ...choices }).then(setMistakes).catch(complain)
+      call('train', 'check', { ...choices, name: 'target' }).then(setMistakes).catch(complain)
     }, 150)
     return () => clearTimeout(late)
   }, [choices])
@@ -83,8 +84,9 @@ export function Train({ settings }: { settings: Settings }): VNode {
 
   const open = (id: string): void => { call('train', 'open', id).then(showAbove).catch(complain) }
 
-  function begin(): void {
-    if (target) call('train', 'make', { ...choices, name: target.name, target: target.pixels }).then(showAbove).catch(complain)
+  async function begin({ name, pixels }: Target): Promise<void> {
+    const from = choices.from === '' ? null : await modelOf(choices.from)
+    showAbove(await call('train', 'make', { ...choices, name, target: pixels, from: from && { name: from.name, bytes: from.bytes } }))
   }
 
   return (
@@ -98,7 +100,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
             </figure>
             <div class="empty">
               <p>Choose what is to grow, and let it learn. As published that takes an hour; a small one is ready in a minute or two.</p>
-              <button type="button" onClick={() => setChoices({ preset: 'growing', values: small })}>Settings for a quick try</button>
+              <button type="button" onClick={() => setChoices({ ...choices, preset: 'growing', values: small })}>Settings for a quick try</button>
             </div>
           </div>
         )}
@@ -106,7 +108,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
       <div class="panel">
         <TargetPicker target={target} onTarget={setTarget} />
         <ConfigForm choices={choices} onChange={setChoices} mistakes={mistakes} />
-        <button type="button" class={run ? 'main' : 'main near'} disabled={!target || Object.keys(mistakes).length > 0} onClick={begin}>Train</button>
+        <button type="button" class={run ? 'main' : 'main near'} disabled={!target || Object.keys(mistakes).length > 0} onClick={() => { begin(target!).catch(complain) }}>Train</button>
         {!isSecureContext && <p class="hint">This page came by plain http, where tabs do not know of each other: open a run in one tab only, else the last to save it wins.</p>}
         <Runs
           runs={runs.map(one => (one.id === run?.id ? { ...one, iteration: run.iteration } : one))} open={run?.id} onOpen={open}

@@ -159,7 +159,8 @@ type ThreadTeam = {
  * The program of workers: the text of the function. What bundles the library may have wrapped functions in it into a helper
  * that gives them their names (esbuild's keepNames), which is not in the text: what is called and is nowhere does nothing.
  */
-const workerSource = (thread: typeof generatedThread): string => `(thread => {
+const workerSource = (thread: typeof generatedThread): string => `'use strict';
+(thread => {
   for (const [name] of String(thread).matchAll(/[\\w$]+(?=\\()/g)) globalThis[name] ??= f => f
   thread(({ serve }) => serve())
 })(${thread})`

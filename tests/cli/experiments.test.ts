@@ -67,7 +67,7 @@ describe.each(Object.keys(files).filter(task => long || !['conditional', 'video'
     const judged = await cellgrad('evaluate', `${task}-1`, '--seeds', '2', '--format', 'json', '--out', `${task}.png`)
     expect([judged.status, judged.err]).toEqual([0, ''])
     const metrics = JSON.parse(judged.out) as Record<string, { mean: number; std: number; note?: string }>
-    const own = { classification: ['accuracyOfCells', 'accuracyOfImages'], imageToImage: ['dice', 'iou'] }[task] ?? []
+    const own = { classification: ['accuracyOfCells', 'accuracyOfImages', 'totalAgreement'], imageToImage: ['dice', 'iou'] }[task] ?? []
     expect(Object.keys(metrics)).toEqual(['loss', ...own, ...(recoveries[task] ?? []).map(by => `recovery from ${by} %`)])
     for (const { mean, std, note } of Object.values(metrics)) expect(note ?? ([mean, std].every(Number.isFinite) || [mean, std, note])).toBeOneOf([true, ...words])
     expect((await readPng(folder(`${task}.png`))).width).toBeGreaterThan(0)
@@ -154,6 +154,39 @@ it('a trained rule is applied to a picture, and to a folder of them', async () =
   expect(growing).toMatchObject({ status: 2, err: expect.stringContaining('texture-1 is a rule without an input') })
 })
 
+it.each(Object.keys(files).filter(task => long || ['classification', 'texture'].includes(task)))('a run of %s writes what it makes of its own examples, those that were held out', async task => {
+  const own = await cellgrad('predict', `${task}-1`, '--out', `own-${task}`)
+  expect([own.status, own.err]).toEqual([0, ''])
+  const written = own.out.trimEnd().split('\n')
+  expect(written.length).toBe({ conditional: 2, classification: 2, imageToImage: 1, video: 4, texture: 1 }[task])
+  for (const path of written) expect((await readPng(folder(path))).width).toBeGreaterThan(0)
+})
+
+it('of what is larger than its training a rule sees windows, and of a file of several examples all', async () => {
+  await writeFile(folder('wide.png'), encodePng({ width: 15, height: 11, data: Float32Array.from(uniform(key(4), [660]).toArray(), (x, i) => (i % 4 === 3 ? 1 : x)) }))
+  const sees = async (out: string, ...flags: string[]): Promise<Float32Array> => {
+    const said = await cellgrad('predict', 'imageToImage-1', 'wide.png', '--out', out, '--steps', '12', ...flags)
+    expect(said).toMatchObject({ status: 0, err: '', out: `${out}/wide.png\n` })
+    const picture = await readPng(folder(out, 'wide.png'))
+    expect(picture).toMatchObject({ width: 15, height: 11 })
+    return picture.data
+  }
+  const [whole, one] = [await sees('whole'), await sees('one-window', '--window', '15')]
+  expect(one).toEqual(whole)
+  const [cut] = [await sees('windows', '--window', '6', '--overlap', '0.25')]
+  const furthest = whole.reduce((most, v, i) => Math.max(most, Math.abs(v - cut[i])), 0)
+  expect([furthest > 0, furthest < 0.5]).toEqual([true, true])
+  await writeFile(folder('several.npy'), encodeNpy({ shape: [2, 6, 6, 3], data: Float32Array.from(uniform(key(1), [216]).toArray()) }))
+  expect(await cellgrad('predict', 'imageToImage-1', 'several.npy', '--out', 'whole')).toMatchObject({ status: 0, err: '', out: 'whole/several.npy\n' })
+  expect(await readNpy(folder('whole', 'several.npy'))).toMatchObject({ shape: [2, 6, 6, 1] })
+  const refusals: [string[], string][] = [
+    [['wide.png', '--window', '6', '--runs', '3'], '--window does not go with --runs or --last'], [['wide.png', '--overlap', '0.5'], '--overlap is of windows; give --window too'],
+    [['wide.png', '--runs', '3', '--last', '2'], '--last does not go with --runs'], [['--window', '6'], '--window is for inputs that are given; cellgrad evaluate says how sure a run is of its own examples'],
+  ]
+  for (const [words, said] of refusals) expect(await cellgrad('predict', 'imageToImage-1', ...words)).toMatchObject({ status: 2, err: `cellgrad predict: ${said}\n` })
+  expect(await cellgrad('predict', 'imageToImage-1/model.safetensors')).toMatchObject({ status: 2, err: 'cellgrad predict: INPUT is missing, and imageToImage-1/model.safetensors is no run with examples of its own; see cellgrad predict --help\n' })
+})
+
 describe('how sure a rule is', () => {
   beforeAll(async () => { // cells of the others all update, in every step
     const { status } = await cellgrad('train', 'imageToImage.yaml', '--set', 'rule.fireRate=0.5', '--set', 'rule.update.lastStd=0.5', '--out', 'unsure')
@@ -176,6 +209,13 @@ describe('how sure a rule is', () => {
     for (const runs of ['1', '2.5']) {
       expect(await cellgrad('predict', 'unsure', 'photos/1.png', '--runs', runs)).toMatchObject({ status: 2, err: `cellgrad predict: --runs is ${runs}, expected a whole number ≥ 2\n` })
     }
+  })
+
+  it('or by the last steps of one run', async () => {
+    const said = await cellgrad('predict', 'unsure', 'photos/1.png', '--out', 'last', '--steps', '8', '--last', '3')
+    expect(said).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^last\/1\.png\nphotos\/1\.png: NQM [\d.]+\nlast\/1\.uncertainty\.png\n$/) })
+    expect((await cellgrad('evaluate', 'unsure', '--steps', '8', '--last', '3', '--format', 'csv')).out).toMatch(/^example,nqm,wrong,auroc\n.*\nall,[\d.]+,/s)
+    expect(await cellgrad('evaluate', 'unsure', '--steps', '8', '--last', '9')).toMatchObject({ status: 2, err: 'cellgrad evaluate: --last is 9, expected a whole number, at most 8\n' })
   })
 
   it('of each example of a run, and whether it errs where it is not', async () => {
@@ -352,7 +392,7 @@ it('ends at the end of its patience, by a metric of its task, and says so in its
   expect(await cellgrad('train', '--resume', 'patient')).toMatchObject({ status: 0, err: '' })
   expect((await readFile(folder('patient', 'metrics.jsonl'), 'utf8')).trimEnd().split('\n')).toHaveLength(3)
   const wrong = await cellgrad('train', 'classification.yaml', '--set', 'validate.metric=accurcy', '--out', 'never')
-  expect(wrong).toMatchObject({ status: 1, err: 'validate: metric is "accurcy", expected one of loss, accuracyOfCells, accuracyOfImages.\n' })
+  expect(wrong).toMatchObject({ status: 1, err: 'validate: metric is "accurcy", expected one of loss, accuracyOfCells, accuracyOfImages, totalAgreement.\n' })
   expect(existsSync(folder('never'))).toBe(false)
 })
 

@@ -22,7 +22,7 @@ import { stepsOf } from '../run/lesson.ts'
 import { runFolders } from '../run/read-runs.ts'
 import { hasParts } from '../run/repeats.ts'
 import { files } from '../run/run-folder.ts'
-import { uncertaintyOf } from '../run/uncertain.ts'
+import { comparedOf, uncertaintyOf } from '../run/uncertain.ts'
 import { tableFormats, writeTable } from '../terminal/table.ts'
 import { argument, command, flag, type Command } from '../input/command.ts'
 
@@ -34,6 +34,7 @@ const args: ArgsDef = {
   steps: flag('n', 'Steps after which it is judged (default: the mean of those trained)'),
   seeds: flag('n', 'Rollouts with other cells firing, for the standard deviation (default: 3)'),
   runs: flag('n', 'Says instead how sure it is of each example, by so many runs: NQM, wrong cells, and the AUROC of uncertainty for them (default: none)'),
+  last: flag('n', 'The same by the last n steps of one run (default: none)'),
   format: flag('name', `${formats.join(', ')} (default: text)`),
   out: flag('file.png', 'Writes what it makes of some examples, or grows (default: none)'),
 }
@@ -43,17 +44,18 @@ export const evaluate: Command = command('evaluate', 'Judge the model of a run b
   const format = given.oneOf('format', formats, 'text')
   const file = join(folder, files.config)
   if (!existsSync(file)) return given.refuse(`${folder} holds no run: it has no ${files.config}${await runsIn(folder)}`)
-  const runs = given.text.runs === undefined ? null : given.number('runs', 0, { least: 2, most: 1000 })
-  if (runs !== null && given.text.seeds !== undefined) return given.refuse('--seeds does not go with --runs')
   const set = given.data()
   const config = await loadRunConfig({ file, set, command: given.command })
   const model = await modelOf(folder)
   const steps = given.number('steps', stepsOf(config), { least: 0, most: 1e6 })
+  const compared = comparedOf(given, steps)
+  const by = given.text.runs === undefined ? '--last' : '--runs'
+  if (compared && given.text.seeds !== undefined) return given.refuse(`--seeds does not go with ${by}`)
   const seeds = given.number('seeds', 3, { least: 1, most: 1000 })
   const isOther = Object.hasOwn(set, 'data')
-  if (runs !== null) {
-    if (out !== undefined) return given.refuse('--out does not go with --runs; cellgrad predict writes maps')
-    const table = await uncertaintyOf(folder, config, model, { steps, runs, isOther })
+  if (compared) {
+    if (out !== undefined) return given.refuse(`--out does not go with ${by}; cellgrad predict writes maps`)
+    const table = await uncertaintyOf(folder, config, model, { steps, compared, isOther })
     const named = table.rows.map(row => Object.fromEntries(table.columns.map((name, i) => [name, row[i] ?? null])))
     return format === 'json' ? writeJson(named) : writeTable(table, format)
   }

@@ -1,5 +1,5 @@
 /**
- * How sure the model of a run is of each example, by several runs in which other cells fire; and, where the truth is known,
+ * How sure the model of a run is of each example, by several runs in which other cells fire, or by the last steps of one; and, where the truth is known,
  * whether runs differ in the cells in which it errs: the area under the ROC curve of the deviations as scores of errors is
  * 1 where every wrong cell is less sure than every right one, and ½ where uncertainty says nothing of errors.
  */
@@ -16,6 +16,7 @@ import { foldIn, key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { tensor } from '../../tensor/tensor.ts'
+import type { Given } from '../input/command.ts'
 import { judgedBy, targetOf } from './judge.ts'
 
 type Subject = { readonly lesson: Pick<Lesson, 'task' | 'told' | 'wrong'>; readonly ids: readonly number[] }
@@ -23,12 +24,23 @@ type Subject = { readonly lesson: Pick<Lesson, 'task' | 'told' | 'wrong'>; reado
 /** The cells that are asked: how much runs differ in each, and whether their mean is wrong. */
 type Cells = { readonly deviations: number[]; readonly errors: number[] }
 
+/** What is compared: several runs, or the states after the last steps of one. */
+export type Compared = { readonly runs: number } | { readonly last: number }
+
+/** What --runs or --last ask to compare, in so many steps; null: nothing. */
+export function comparedOf(given: Given, steps: number): Compared | null {
+  const { runs, last } = given.text
+  if (runs !== undefined && last !== undefined) return given.refuse('--last does not go with --runs')
+  if (runs !== undefined) return { runs: given.number('runs', 0, { least: 2, most: 1000 }) }
+  return last === undefined ? null : { last: given.number('last', 0, { least: 2, most: steps }) }
+}
+
 /** Examples that are together in memory. */
 const together = 32
 
 /** A row for each example, and one of all: NQM, the share of wrong cells, and how well deviations tell them from the right ones. */
 export async function uncertaintyOf(
-  folder: string, config: RunConfig, { rule, params }: Model, { steps, runs, isOther }: { steps: number; runs: number; isOther: boolean },
+  folder: string, config: RunConfig, { rule, params }: Model, { steps, compared, isOther }: { readonly steps: number; readonly compared: Compared; readonly isOther: boolean },
 ): Promise<RunTable> {
   const { lesson, ids }: Subject = isGrowing(config) ? await growing(folder, config, rule) : await judgedBy(config, isOther)
   const nqms: number[] = []
@@ -36,7 +48,7 @@ export async function uncertaintyOf(
   for (let i = 0; i < ids.length; i += together) {
     const some = ids.slice(i, i + together)
     const made = scope(() => {
-      const { mean, std, nqm } = uncertainty(rule, lesson.task, params, { steps, runs, examples: some, key: foldIn(key(0), i), of: x => lesson.told(x, params) })
+      const { mean, std, nqm } = uncertainty(rule, lesson.task, params, { steps, ...compared, examples: some, key: foldIn(key(0), i), of: x => lesson.told(x, params) })
       return { nqm, map: reshape(mapOf(std), [-1]), wrong: lesson.wrong && reshape(lesson.wrong(mean, some), [-1]) }
     })
     nqms.push(...await made.nqm.data())

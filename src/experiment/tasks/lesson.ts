@@ -9,7 +9,7 @@ import { absRel, depthDelta, scaleInvariant } from '../../nca/losses/depth.ts'
 import { psnr, ssim } from '../../nca/losses/image-quality.ts'
 import { bce, crossEntropy, diceBce, diceLoss, focalLoss } from '../../nca/losses/class-loss.ts'
 import { l1, mse } from '../../nca/losses/loss.ts'
-import { accuracy, dice, iou } from '../../nca/losses/metrics.ts'
+import { accuracy, dice, iou, totalAgreement } from '../../nca/losses/metrics.ts'
 import { classificationTask, seenCells, type LabelledImages } from '../../nca/tasks/classify.ts'
 import { conditionalTask } from '../../nca/tasks/conditional.ts'
 import { pick, type Examples } from '../../nca/tasks/examples.ts'
@@ -136,13 +136,16 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     const judged = (per: 'cell' | 'image'): Measure => (x, ids) => (
       accuracy(classes(x), labels(ids, x), { mask: seenCells(rule, x), per })
     )
+    const agreement: Measure = x => totalAgreement(classes(x), { mask: seenCells(rule, x) })
     const byHead: Measure = (x, ids, _key, _readout, params) => accuracy(readHead(rule, params as DataParams, x), labels(ids, x))
     /** The class that each cell says, `[n,h,w]`, or with a head each image, `[n,1,1]`. */
     const said = (x: Tensor, params: DataParams): Tensor => (
       loss === 'head' ? perImage(argMax(readHead(rule, params, x)), x) : argMax(classes(x)))
+    const measures: Lesson['measures'] = loss === 'head' ? { accuracyOfImages: byHead }
+      : { accuracyOfCells: judged('cell'), accuracyOfImages: judged('image'), totalAgreement: agreement }
     return {
       task, labels: images.labels,
-      measures: { ...(loss !== 'head' && { accuracyOfCells: judged('cell') }), accuracyOfImages: loss === 'head' ? byHead : judged('image') },
+      measures,
       told: (x, params) => (loss === 'head' ? oneHot(said(x, params), rule.head!.outputs) : toldClasses(rule, x)),
       wrong: (told, ids) => wrongClasses(told, perImage(labels(ids, told), told)),
       show: async (x, _, params) => row(each(x), one => seenClasses(
@@ -207,7 +210,7 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
 }
 
 /** Metrics of which more is better, from 0 to 1. */
-const scores: readonly string[] = ['accuracyOfCells', 'accuracyOfImages', 'dice', 'iou', 'ssim', 'delta1']
+const scores: readonly string[] = ['accuracyOfCells', 'accuracyOfImages', 'totalAgreement', 'dice', 'iou', 'ssim', 'delta1']
 
 /**
  * A metric of a lesson as an error, of which less is better: 1 − a score, all others as they are.

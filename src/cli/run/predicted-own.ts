@@ -1,0 +1,31 @@
+/**
+ * What a run makes of its own examples, those that were held out where there are some: a picture of each.
+ */
+import { join } from 'node:path'
+import { isGrowing, type RunConfig } from '../../experiment/tasks/values.ts'
+import type { Model } from '../../nca/files/model-file.ts'
+import { predict } from '../../nca/tasks/evaluate.ts'
+import { writeFilmStrip } from '../../node/animation.ts'
+import { writePng } from '../../node/pictures/png.ts'
+import { key } from '../../tensor/key.ts'
+import { scope } from '../../tensor/lifetime.ts'
+import { say } from '../terminal/output.ts'
+import { judgedBy } from './judge.ts'
+
+/** Writes pictures by the numbers of the examples, from 0, as they are in the data. */
+export async function predictOwn(
+  config: RunConfig, { rule, params }: Model, { steps, out }: { readonly steps: number; readonly out: string },
+): Promise<void> {
+  if (isGrowing(config)) {
+    const { size, padding } = config.data
+    const path = join(out, '0.png')
+    await writeFilmStrip(path, rule, params, { key: key(0), size: size + 2 * padding, scale: 1, at: [steps] })
+    return say(path)
+  }
+  const { lesson, ids } = await judgedBy(config, false)
+  for (const id of ids) {
+    const path = join(out, `${id}.png`)
+    await writePng(path, await lesson.show(scope(() => predict(rule, lesson.task, params, { steps, examples: [id] })), [id], params))
+    say(path)
+  }
+}

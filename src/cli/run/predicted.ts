@@ -1,0 +1,137 @@
+/**
+ * What a trained rule makes of a file, written beside others of its kind: pictures of planes as PNG, all else as .npy; and how
+ * sure it is of it.
+ */
+import { encodeNpy } from '../../nca/data/npy.ts'
+import { readHead } from '../../nca/head.ts'
+import { vote } from '../../nca/losses/metrics.ts'
+import { roleChannels } from '../../nca/rule/channels.ts'
+import type { DataParams, DataRule } from '../../nca/rule/types.ts'
+import { slidingWindow } from '../../nca/sliding-window.ts'
+import { setChannels, takeRole } from '../../nca/state.ts'
+import { rollout } from '../../nca/step.ts'
+import { seenCells } from '../../nca/tasks/classify.ts'
+import { predict } from '../../nca/tasks/evaluate.ts'
+import { pick, statesOf, type Examples } from '../../nca/tasks/examples.ts'
+import { uncertainty } from '../../nca/tasks/uncertainty.ts'
+import type { Task } from '../../nca/training/trainer-options.ts'
+import { writeFileAtomic } from '../../node/atomic-file.ts'
+import { readGiven } from '../../node/data/image-pairs.ts'
+import { isArray } from '../../node/data/named.ts'
+import { writePng } from '../../node/pictures/png.ts'
+import { foldIn, key } from '../../tensor/key.ts'
+import { scope } from '../../tensor/lifetime.ts'
+import { mul } from '../../tensor/ops/arithmetic.ts'
+import { concat } from '../../tensor/ops/concat.ts'
+import { argMax, softmax } from '../../tensor/ops/reduce.ts'
+import { reshape } from '../../tensor/ops/reshape.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { outputsOf } from '../../experiment/tasks/experiment.ts'
+import { coloured, nearness, seen, seenClasses } from '../../experiment/tasks/seen.ts'
+import { amountsOf, mapOf, toldClasses, toldOutput } from '../../experiment/tasks/told.ts'
+import { say } from '../terminal/output.ts'
+import type { Compared } from './uncertain.ts'
+
+export type Applied = {
+  readonly rule: DataRule
+  readonly params: DataParams
+  readonly steps: number
+  /** Runs, or last steps, by which it is said how sure the rule is; null: none. */
+  readonly compared: Compared | null
+  /** Windows in which what is larger is seen; null: all of it at once. */
+  readonly window: { readonly size: number; readonly overlap: number } | null
+  /** The role that is given: 'image' of classes, else 'input'. */
+  readonly role: string
+  /** The data that it was trained with, as its experiment says: of which loss its outputs are, and whether numbers are standardised. */
+  readonly asked: Readonly<Record<string, unknown>>
+}
+
+/** Applies a rule to the examples of a file, and writes what it makes of them to a path without ending. */
+export async function predictFile(input: string, to: string, applied: Applied): Promise<void> {
+  const { rule, params, steps, compared, role, asked } = applied
+  const task = await taskOf(input, applied)
+  const x = scope(() => grown(task, applied))
+  if (rule.head) say(`${input}: ${classesInWords(await scope(() => argMax(readHead(rule, params, x))).data())}`)
+  else if (role === 'image') await writeClasses(to, input, rule, x)
+  else await writeOutput(to, rule, asked.loss, scope(() => takeRole(rule, x, 'output')))
+  if (compared === null) return
+  const of = (states: Tensor): Tensor => {
+    if (rule.head) return softmax(readHead(rule, params, states))
+    return role === 'image' ? toldClasses(rule, states) : toldOutput(asked.loss, takeRole(rule, states, 'output'))
+  }
+  const { map, nqm } = scope(() => {
+    const { std, nqm } = uncertainty(rule, task, params, { steps, ...compared, of })
+    return { map: mapOf(std), nqm }
+  })
+  say(`${input}: NQM ${[...await nqm.data()].map(v => Number(v.toPrecision(4))).join(' ')}`)
+  if (!rule.head) await writeMap(`${to}.uncertainty`, rule, map) // of a head's answer there is no map
+}
+
+/** The examples of a file as a task of which nothing is judged. */
+async function taskOf(path: string, { rule, role, asked }: Applied): Promise<Task> {
+  const [from, to] = roleChannels(rule.channels, role)
+  const size = isArray(path) || typeof asked.size !== 'number' ? null : asked.size
+  const given = await readGiven(path, { grid: rule.grid, m: to - from, size, standardise: asked.standardise === true })
+  const examples: Examples = { n: given.length, shape: given[0].shape, of: i => given[i].data }
+  return {
+    examples: given.length,
+    seeds: ids => statesOf(rule, role, pick(examples, ids, {})),
+    loss: () => { throw new Error('predict: nothing is judged') },
+  }
+}
+
+/** The states at the end: of all at once, or of windows, whose outputs are blended. */
+function grown(task: Task, { rule, params, steps, window, role }: Applied): Tensor {
+  if (window === null) return predict(rule, task, params, { steps })
+  const made = role === 'image' ? 'classes' : 'output'
+  return concat(Array.from({ length: task.examples }, (_, id) => scope(() => {
+    const seeds = task.seeds([id])
+    const blended = slidingWindow(
+      seeds, (part, i) => takeRole(rule, rollout(rule, params, part, foldIn(foldIn(key(0), id), i), { steps }), made),
+      { size: seeds.shape.slice(1, -1).map(() => window.size), overlap: window.overlap },
+    )
+    return setChannels(rule, seeds, { [made]: blended })
+  })), 0)
+}
+
+function classesInWords(classes: ArrayLike<number>): string {
+  return `class${classes.length === 1 ? '' : 'es'} ${Array.from(classes).join(' ')}`
+}
+
+async function writeClasses(to: string, input: string, rule: DataRule, x: Tensor): Promise<void> {
+  const scores = scope(() => takeRole(rule, x, 'classes'))
+  const mask = scope(() => seenCells(rule, x))
+  const [votes, cells, there] = [await scope(() => vote(scores, { mask })).data(), await scope(() => argMax(scores)).data(), await mask.data()]
+  say(`${input}: ${classesInWords(votes)}`)
+  if (isPicture(rule, x)) await written(`${to}.png`, path => writePng(path, coloured(x.shape[2], x.shape[1], cells, there)))
+  else await writeNumbers(to, x.shape.slice(0, -1), Int32Array.from(cells, (c, i) => (there[i] ? c : -1)))
+}
+
+/** What is in output channels: values; the probabilities of masks; or the numbers of the likeliest classes. */
+async function writeOutput(to: string, rule: DataRule, loss: unknown, y: Tensor): Promise<void> {
+  const kind = outputsOf(loss)
+  const made = scope(() => (kind === 'classes' ? argMax(y) : amountsOf(loss, y)))
+  if (!isPicture(rule, y)) return writeNumbers(to, made.shape, await made.data() as Float32Array | Int32Array)
+  await written(`${to}.png`, async path => writePng(path, await (kind === 'classes' ? seenClasses(() => argMax(y)) : seen(() => (kind === 'depths' ? nearness(made) : made)))))
+}
+
+/** Deviations of cells: of a plane in shades of grey, where white is ½, the greatest of numbers from 0 to 1. */
+async function writeMap(to: string, rule: DataRule, map: Tensor): Promise<void> {
+  if (!isPicture(rule, map)) return writeNumbers(to, map.shape, await map.data() as Float32Array)
+  await written(`${to}.png`, async path => writePng(path, await seen(() => reshape(mul(2, map), [...map.shape, 1]))))
+}
+
+/** Whether states are one plane. */
+function isPicture(rule: DataRule, x: Tensor): boolean {
+  return rule.grid === 2 && x.shape[0] === 1
+}
+
+/** Numbers of examples `[n,…]`, of one without the first axis. */
+async function writeNumbers(to: string, [n, ...shape]: readonly number[], data: Float32Array | Int32Array): Promise<void> {
+  await written(`${to}.npy`, path => writeFileAtomic(path, encodeNpy({ shape: n === 1 ? shape : [n, ...shape], data })))
+}
+
+async function written(path: string, write: (path: string) => Promise<void>): Promise<void> {
+  await write(path)
+  say(path)
+}

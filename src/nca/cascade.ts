@@ -1,0 +1,81 @@
+/**
+ * A cascade: one rule on a coarse grid first and on finer ones after, so that what is far away is known after few steps
+ * (Kalkhof, González & Mukhopadhyay, "Med-NCA", IPMI 2023, whose scales have rules of their own; with one rule for all, NCALab).
+ *
+ *   at scale k   c = mean of each k×k block of the state          c ← step(c)          state ← each cell of c, k×k times
+ *
+ * Frozen channels stay as fine as they are: a coarse cell is told their mean. The mean of what was repeated is what it was, so
+ * steps of one scale are those of a rollout on the coarse grid, and cost 1/k² of the steps on the fine one.
+ */
+import { list, record, checkData, type Field } from '../backends/fields.ts'
+import { check, isObject, wholeFrom } from '../backends/options.ts'
+import { where } from '../tensor/ops/compare.ts'
+import { broadcastTo } from '../tensor/ops/broadcast.ts'
+import { mean } from '../tensor/ops/reduce.ts'
+import { reshape } from '../tensor/ops/reshape.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { customRule } from './rule/define.ts'
+import { init } from './rule/parameters.ts'
+import type { CustomRule, DataParams, DataRule } from './rule/types.ts'
+import { frozenChannels, step } from './step.ts'
+
+/** A scale of a cascade. */
+export type Stage = {
+  /** Cells of the grid along each side of a coarse one, a whole number > 1, less than in the stage before. */
+  readonly scale: number
+  /** Steps at this scale, a whole number > 0. */
+  readonly steps: number
+}
+
+const stagesField: Field<{ stages: readonly Stage[] }> = record<{ stages: readonly Stage[] }>({
+  fields: { stages: list<Stage>(record<Stage>({ fields: { scale: wholeFrom(2, 4096), steps: wholeFrom(1) } }), 'stages', 1) },
+  together: ({ stages }, expect) => stages.forEach(({ scale }, i) => expect(
+    i === 0 || scale < stages[i - 1].scale, ['stages', i, 'scale'], scale, `less than in the stage before, ${stages[i - 1]?.scale}`,
+  )),
+})
+
+/**
+ * A rule whose first steps are on coarse grids, stage after stage, and all others on the grid itself. It has the parameters of
+ * the rule, is trained and run as any other, and runs composed.
+ *
+ * @param stages from the coarsest on; sides of the grid must be multiples of their scales
+ * @throws where the rule is code, or the scales do not fall; a step where a side is no multiple, or a mask is given on a coarse grid
+ * @example
+ * const coarse = cascade(rule, [{ scale: 4, steps: 8 }, { scale: 2, steps: 8 }])
+ * const task = imageToImageTask(rule, { inputs, outputs })                  // what is to be learnt is said of the rule itself
+ * taskTrainer({ rule: coarse, task, steps: [24, 32], ...rest })             // 8 to 15 of the steps on the grid itself
+ * rollout(coarse, params, task.seeds([0]), key(0), { steps: 28 })
+ */
+export function cascade(rule: DataRule, stages: readonly Stage[]): CustomRule<DataParams> {
+  check(isObject(rule) && rule.type === 'data', 'cascade', 'the rule', rule, 'one of defineRule')
+  const whole = checkData('cascade', stagesField, { stages }).stages
+  const { grid, channels } = rule
+  const ends = whole.map((_, i) => whole.slice(0, i + 1).reduce((sum, { steps }) => sum + steps, 0))
+  return customRule<DataParams>({
+    grid, channels,
+    init: (k, placement) => init(rule, k, placement),
+    step: (params, x, context) => {
+      const stage = whole[ends.findIndex(end => context.t < end)]
+      if (stage === undefined) return step(rule, params, x, context)
+      check(context.mask === undefined, 'cascade', 'mask', context.mask, 'none for steps on a coarse grid')
+      const next = repeated(step(rule, params, blockMeans(x, stage.scale), context), stage.scale)
+      return rule.frozen.length === 0 ? next : where(frozenChannels(rule, x), x, next)
+    },
+  })
+}
+
+/** The mean of each block of `scale` cells along each side: `[b,h,w,c]` → `[b,h/scale,w/scale,c]`. */
+function blockMeans(x: Tensor, scale: number): Tensor {
+  const [b, ...cells] = x.shape.slice(0, -1), c = x.shape.at(-1)!
+  const fits = cells.every(n => n % scale === 0)
+  check(fits, 'cascade', 'the size of the grid', cells.join('×'), `sides that are multiples of ${scale}, the scale of a stage`)
+  const blocks = reshape(x, [b, ...cells.flatMap(n => [n / scale, scale]), c])
+  return mean(blocks, cells.map((_, axis) => 2 + 2 * axis))
+}
+
+/** Each cell as a block of its own: `[b,h,w,c]` → `[b,h·scale,w·scale,c]`. */
+function repeated(x: Tensor, scale: number): Tensor {
+  const [b, ...cells] = x.shape.slice(0, -1), c = x.shape.at(-1)!
+  const each = reshape(x, [b, ...cells.flatMap(n => [n, 1]), c])
+  return reshape(broadcastTo(each, [b, ...cells.flatMap(n => [n, scale]), c]), [b, ...cells.map(n => n * scale), c])
+}

@@ -119,6 +119,9 @@ async function judgeGrowing(folder: string, config: Config, model: Model, judgin
   return { table: { columns, rows: [...rows, ...await recoveryRows(config, model, task, [0], judging)] }, ids: [] }
 }
 
+/** Where there are fewer examples, each is perturbed more than once, in other places: one sample says little. */
+const fewSamples = 8
+
 /** A row for each way in which the automata of a run are perturbed, or what there is to say where that is no number. */
 async function recoveryRows(
   config: RunConfig, { rule, params }: Model, task: Task, ids: readonly number[], judging: Judging, measure: Task['loss'] = task.loss,
@@ -126,7 +129,8 @@ async function recoveryRows(
   const { seeds, perturbed = 2 ** 13 } = judging
   const cells = scope(() => task.seeds([ids[0]]).shape.slice(0, -1)).reduce((a, b) => a * b, 1)
   const n = Math.min(ids.length, Math.max(2, Math.floor(perturbed / cells)))
-  const examples = Array.from({ length: n }, (_, i) => ids[Math.floor((i * ids.length) / n)])
+  const each = Math.max(1, Math.min(Math.ceil(fewSamples / n), Math.floor(perturbed / cells / n)))
+  const examples = Array.from({ length: n * each }, (_, i) => ids[Math.floor((Math.floor(i / each) * ids.length) / n)])
   const rows: Cell[][] = []
   for (const perturbation of perturbationsOf(config, task.examples)) {
     const name = recoveryFrom(perturbation.by)

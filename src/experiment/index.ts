@@ -24,7 +24,7 @@ export type { Halving, HalvingJob, HalvingOptions, HalvingState } from './sweep/
 export { importanceOf } from './sweep/importance.ts'
 export { planOf, sweepField } from './sweep/plan.ts'
 export type { Plan, PlannedRun, Sweep } from './sweep/plan.ts'
-export { meanAndStd, ranked, sweepReport, sweepTable } from './sweep/report.ts'
+export { importanceIn, meanAndStd, onLogScale, ranked, sweepReport, sweepTable } from './sweep/report.ts'
 export type { Candidate, Judged } from './sweep/report.ts'
 export { experimentField, taskNames } from './tasks/experiment.ts'
 export type { DataOf, Experiment, TaskName, Validate } from './tasks/experiment.ts'

@@ -66,7 +66,7 @@ it('is trained fold by fold, of which the best goes on; a subject is in one fold
 }, 180_000)
 
 it('candidates are compared by the mean of their folds; the best is written with all of them', async () => {
-  await writeFile(folder('all.yaml'), 'extends: base.yaml\nvalidate: { fold: all }\n')
+  await writeFile(folder('all.yaml'), 'extends: base.yaml\nvalidate: { fold: all, metric: accuracyOfImages }\n')
   await writeFile(folder('rates.yaml'), 'base: all.yaml\nfields: { train.rate: [0.01, 0.02] }\n')
   const { status, err, out } = await run(['sweep', folder('rates.yaml'), '--out', folder('rates'), '--workers', '2'])
   expect([status, err]).toEqual([0, ''])
@@ -81,7 +81,8 @@ it('candidates are compared by the mean of their folds; the best is written with
     return Object.entries(start.session_start_info!.hparams!).map(([path, { number_value }]) => `${path} ${number_value}`).sort().join(', ')
   }))
   expect(told.sort()).toEqual([0.01, 0.02].flatMap(rate => [0, 1, 2].map(fold => `seed 0, train.optimiser.rate ${rate}, validate.fold ${fold}`)))
-  expect(await readFile(folder('rates', 'report.md'), 'utf8')).toMatch(/^\| 0\.0[12] \| 4 \| [\d.]+ ± [\d.]+ \|$/m)
+  expect(await readFile(folder('rates', 'report.md'), 'utf8')).toMatch(/^\| train\.rate \| iterations \| 1 − accuracyOfImages \|\n.*\n\| 0\.0[12] \| 4 \| [\d.]+ ± [\d.]+ \|$/m)
+  expect(out).toMatch(/^1: train\.rate 0\.0[12]: 4 iterations, 1 − accuracyOfImages [\d.]+, [\d.]+, [\d.]+$/m)
   expect(parse(await readFile(folder('rates', 'best.yaml'), 'utf8'))).toMatchObject({ validate: { fold: 'all' } })
 }, 180_000)
 

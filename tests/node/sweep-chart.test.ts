@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { parseHTML } from 'linkedom'
 import { expect, it } from 'vitest'
-import { ranked, type Candidate } from '../../src/experiment/index.ts'
+import { importanceIn, ranked, type Candidate } from '../../src/experiment/index.ts'
 import { learningCurvesSvg } from '../../src/node/charts/chart.ts'
 import { importanceSvg, meanAndStdSvg, parallelCoordinatesSvg } from '../../src/node/charts/sweep-chart.ts'
 
@@ -73,6 +73,17 @@ it('fields and losses stand in the order of their numbers, far ones by powers of
   expect(column('size')).toEqual(['1', '10', '100', '128'].filter(text => text !== '100')) // which stands too near to the end
   expect(column('loss')).toEqual(['0.03', '0.1'])
   expect(words(await meanAndStdSvg(judged)).all.map(({ text }) => text)).toEqual(expect.arrayContaining(['0.02', '0.05', '0.1']))
+})
+
+it('a perfect candidate, of error 0, is the best of a picture whose scale is logarithmic, and explained by its fields', async () => {
+  const judged = ranked([0.1, 0, 0.2, 0, 0.1, 0.2].map((value, i) => ({ point: { a: [1, 2, 3, 2, 1, 3][i], b: i % 2 }, iterations: 1, values: [value, value] })))
+  const texts = async (svg: Promise<string>): Promise<string[]> => words(await svg).all.map(({ text }) => text)
+  expect(await texts(parallelCoordinatesSvg(judged, '1 − dice'))).toEqual(expect.arrayContaining(['1 − dice', '0', '0.1', '0.2', 'A line is a candidate: the darker, the lower its 1 − dice.']))
+  expect(await texts(meanAndStdSvg(judged, '1 − dice'))).toEqual(expect.arrayContaining(['a 2, b 1', '0.01', '1 − dice: mean ± standard deviation over seeds, log scale; 0 at the left']))
+  expect(importanceIn(judged).a).toBeCloseTo(1, 9)
+  const none = ranked([1, 2].map(a => ({ point: { a }, iterations: 1, values: [0] })))
+  for (const svg of [parallelCoordinatesSvg(none), meanAndStdSvg(none)]) expectWithin(await svg)
+  expect(importanceIn(none)).toEqual({ a: 0 })
 })
 
 it('fields of one name are told apart by what stands before it', async () => {

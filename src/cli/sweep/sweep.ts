@@ -10,11 +10,11 @@ import { checkData } from '../../backends/fields.ts'
 import { valueAt, word, type JsonObject } from '../../experiment/flat.ts'
 import { placeOf } from '../../experiment/config/sections.ts'
 import { toCsv } from '../../experiment/runs.ts'
-import { importanceOf } from '../../experiment/sweep/importance.ts'
 import { planOf, sweepField, type Plan, type Sweep } from '../../experiment/sweep/plan.ts'
-import { inWords, ranked, sweepReport, sweepTable } from '../../experiment/sweep/report.ts'
+import { importanceIn, inWords, ranked, sweepReport, sweepTable } from '../../experiment/sweep/report.ts'
+import { errorName } from '../../experiment/tasks/lesson.ts'
 import { partsOf } from '../../experiment/tasks/parts.ts'
-import { runConfigOf, runYaml } from '../../experiment/tasks/values.ts'
+import { isGrowing, runConfigOf, runYaml } from '../../experiment/tasks/values.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { importanceSvg, meanAndStdSvg, parallelCoordinatesSvg } from '../../node/charts/sweep-chart.ts'
 import { besides, readValues } from '../input/config-file.ts'
@@ -63,6 +63,12 @@ function foldsIn({ runs }: Plan): string[] {
   return folds.size > 1 ? ['validate.fold'] : []
 }
 
+/** What the candidates are judged by. */
+function measureIn({ configs: [first] }: Plan): string {
+  const made = runConfigOf(first)
+  return 'config' in made && !isGrowing(made.config) && made.config.validate ? errorName(made.config.validate.metric) : 'loss'
+}
+
 /**
  * A sweep's file and what it comes to. All configurations are judged before the first is trained.
  *
@@ -98,6 +104,7 @@ function told<T>(make: () => T, where: string = ''): T {
 async function runSweep(file: string, folder: string, { budget }: Sweep, plan: Plan, executor: Executor): Promise<void> {
   const { points, machine } = plan
   const longest = machine.rungs.at(-1)!
+  const measure = measureIn(plan)
   const [{ length: each }] = plan.runs
   say(`${machine.candidates} ${machine.candidates === 1 ? 'candidate' : 'candidates'}${each > 1 ? ` with ${each} runs each` : ''}, up to ${longest} iterations, in ${folder}`)
   const own = new Set(plan.runs.flat().map(({ id }) => id))
@@ -111,7 +118,7 @@ async function runSweep(file: string, folder: string, { budget }: Sweep, plan: P
   const tell = ({ job, outcomes }: Standing): void => {
     done++
     const results = outcomes.map(outcome => ('value' in outcome ? Number(outcome.value.toPrecision(3)) : 'failed')).join(', ')
-    say(`${done}: ${inWords(points[job.candidate])}: ${job.iterations} iterations, loss ${results}`)
+    say(`${done}: ${inWords(points[job.candidate])}: ${job.iterations} iterations, ${measure} ${results}`)
   }
   const result = await drive(plan, executor, AbortSignal.any([interrupt.signal, late.signal]), tell).catch((cause: Error) => {
     if (!existsSync(folder)) throw new Error(`sweep: the folder ${folder} is gone, with what was saved in it`, { cause })
@@ -137,28 +144,30 @@ async function runSweep(file: string, folder: string, { budget }: Sweep, plan: P
 }
 
 /** Writes report.md with its pictures, the table as CSV, and the best configuration as a file to train. */
-async function writeReport(file: string, folder: string, { points, configs }: Plan, { candidates, failures }: SweepResult, notes: readonly string[]): Promise<void> {
+async function writeReport(file: string, folder: string, plan: Plan, { candidates, failures }: SweepResult, notes: readonly string[]): Promise<void> {
+  const { points, configs } = plan
+  const measure = measureIn(plan)
   const judged = ranked(candidates)
-  const finished = judged.filter(({ mean }) => mean !== null && mean > 0)
+  const [best] = judged.filter(({ mean }) => mean !== null)
   const pictures: string[] = []
-  if (finished.length > 0) {
+  if (best) {
     pictures.push('parallel.svg', 'loss.svg')
-    const importance = importanceOf(finished.map(({ point, mean }) => ({ point, value: Math.log10(mean!) })))
+    const importance = importanceIn(judged)
     if (Object.keys(importance).length > 0) {
       pictures.push('importance.svg')
-      await writeFileAtomic(join(folder, 'importance.svg'), await importanceSvg(importance))
+      await writeFileAtomic(join(folder, 'importance.svg'), await importanceSvg(importance, measure))
     }
-    await writeFileAtomic(join(folder, 'parallel.svg'), await parallelCoordinatesSvg(judged))
-    await writeFileAtomic(join(folder, 'loss.svg'), await meanAndStdSvg(judged))
-    const checked = runConfigOf(configs[points.indexOf(finished[0].point)])
+    await writeFileAtomic(join(folder, 'parallel.svg'), await parallelCoordinatesSvg(judged, measure))
+    await writeFileAtomic(join(folder, 'loss.svg'), await meanAndStdSvg(judged, measure))
+    const checked = runConfigOf(configs[points.indexOf(best.point)])
     if ('config' in checked) await writeFileAtomic(join(folder, 'best.yaml'), runYaml(checked.config))
   }
-  await writeFileAtomic(join(folder, 'runs.csv'), toCsv(sweepTable(judged)))
-  await writeFileAtomic(join(folder, 'report.md'), sweepReport(basename(file), judged, failures, pictures, notes))
+  await writeFileAtomic(join(folder, 'runs.csv'), toCsv(sweepTable(judged, measure)))
+  await writeFileAtomic(join(folder, 'report.md'), sweepReport(basename(file), judged, failures, pictures, notes, measure))
   const failing = Object.keys(failures).length
   if (failing > 0) say(`${failing} ${failing === 1 ? 'run' : 'runs'} failed, see ${join(folder, 'report.md')}`)
-  if (finished.length === 0) return
-  say(`Best: ${inWords(finished[0].point)}, loss ${Number(finished[0].mean!.toPrecision(3))}`)
+  if (!best) return
+  say(`Best: ${inWords(best.point)}, ${measure} ${Number(best.mean!.toPrecision(3))}`)
   for (const [name, what] of [['report.md', 'all of them, compared'], ['best.yaml', 'the best configuration']]) {
     if (existsSync(join(folder, name))) say(`${join(folder, name)}  ${what}`)
   }

@@ -41,11 +41,32 @@ export function ranked(candidates: readonly Candidate[]): Judged[] {
   ))
 }
 
-/** The candidates as a table: their fields, iterations, mean ± standard deviation. */
-export function sweepTable(judged: readonly Judged[]): RunTable {
+/**
+ * How results stand on a logarithmic scale: as they are; those that are not above 0, perfect ones, at a tenth of the least that is.
+ *
+ * @example onLogScale([0.5, 0, 0.1])(0)   // 0.01
+ */
+export function onLogScale(results: readonly number[]): (x: number) => number {
+  const floor = results.filter(x => x > 0).reduce((a, b) => Math.min(a, b), Infinity) / 10
+  return x => (x > 0 ? x : Number.isFinite(floor) ? floor : 1)
+}
+
+/** How much of the variance of the logarithm of the results each field explains, see `importanceOf`. */
+export function importanceIn(judged: readonly Judged[]): Record<string, number> {
+  const finished = judged.filter(({ mean }) => mean !== null)
+  const place = onLogScale(finished.map(({ mean }) => mean!))
+  return importanceOf(finished.map(({ point, mean }) => ({ point, value: Math.log10(place(mean!)) })))
+}
+
+/**
+ * The candidates as a table: their fields, iterations, mean ± standard deviation.
+ *
+ * @param measure what they are judged by
+ */
+export function sweepTable(judged: readonly Judged[], measure: string = 'loss'): RunTable {
   const paths = [...new Set(judged.flatMap(({ point }) => Object.keys(point)))]
   return {
-    columns: [...paths, 'iterations', 'loss'],
+    columns: [...paths, 'iterations', measure],
     rows: judged.map(({ point, iterations, mean, std, values }): (Json | undefined)[] => [
       ...paths.map(path => digits(point[path], 4)), iterations,
       mean === null ? 'failed' : `${word(digits(mean, 3))}${values.length > 1 ? ` ± ${word(digits(std!, 3))}` : ''}`,
@@ -58,21 +79,21 @@ export function sweepTable(judged: readonly Judged[]): RunTable {
  *
  * @param failures what the runs that failed said, by their names
  * @param notes sentences on what is not there: a budget that was spent, a sweep that was stopped
+ * @param measure what candidates are judged by
  */
 export function sweepReport(
   title: string, judged: readonly Judged[], failures: Readonly<Record<string, string>>, pictures: readonly string[], notes: readonly string[] = [],
+  measure: string = 'loss',
 ): string {
-  const finished = judged.filter(({ mean }) => mean !== null)
-  const results = finished.map(({ point, mean }) => ({ point, value: Math.log10(mean!) }))
-  const importance = Object.entries(importanceOf(results))
-  const best = finished[0]
+  const importance = Object.entries(importanceIn(judged))
+  const best = judged.find(({ mean }) => mean !== null)
   const lines = [
     `# ${title}`, '',
-    ...(best ? [`Best: ${inWords(best.point)}, loss ${word(digits(best.mean!, 3))}.`, ''] : []),
+    ...(best ? [`Best: ${inWords(best.point)}, ${measure} ${word(digits(best.mean!, 3))}.`, ''] : []),
     ...notes.flatMap(note => [note, '']),
-    toMarkdown(sweepTable(judged)),
+    toMarkdown(sweepTable(judged, measure)),
     ...(importance.length > 0 ? [
-      'How much of the variance of the logarithm of the loss each field explains by itself:', '',
+      `How much of the variance of the logarithm of ${measure} each field explains by itself:`, '',
       toMarkdown({ columns: ['field', 'share'], rows: importance.map(([path, share]) => [path, `${Math.round(100 * share)} %`]) }),
     ] : []),
     ...pictures.flatMap(name => [`![${name}](${name})`, '']),

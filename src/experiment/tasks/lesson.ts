@@ -224,6 +224,11 @@ export function errorBy({ task, measures }: Lesson, metric: string): Measure {
   return scores.includes(metric) ? (...given) => sub(1, measure(...given)) : measure
 }
 
+/** What `errorBy` makes of a metric, by name: `1 − dice`. */
+export function errorName(metric: string): string {
+  return scores.includes(metric) ? `1 − ${metric}` : metric
+}
+
 /** What `errorBy` gave, as it is called and counted: `dice 0.93`. */
 export function metricInWords(metric: string, error: number): string {
   return `${metric} ${Number((scores.includes(metric) ? 1 - error : error).toPrecision(3))}`

@@ -3,7 +3,7 @@
  * upright axis from its least to its greatest value, each candidate a line across, dark where its result is good. Means and
  * standard deviations, a row for each candidate; and how much of the results' variance each field explains.
  */
-import type { Judged } from '../../experiment/sweep/report.ts'
+import { onLogScale, type Judged } from '../../experiment/sweep/report.ts'
 import { digits, shortPaths, word, type Json } from '../../experiment/flat.ts'
 import { check } from '../../backends/options.ts'
 import { logAxis, shortNumber } from './axis.ts'
@@ -12,14 +12,11 @@ import { ink, paper, plotTools, shortened, svgFile, textStyle, widthOfText } fro
 type Axis = { at(x: Json | undefined): number; readonly ticks: readonly (readonly [number, string])[] }
 
 /** The values of a field on an axis from 0 to 1: numbers at their place, by their logarithm where they are far apart, else words in order. */
-function axisOf(values: readonly (Json | undefined)[], kind: 'field' | 'loss' = 'field'): Axis {
+function axisOf(values: readonly (Json | undefined)[]): Axis {
   const numbers = values.filter((x): x is number => typeof x === 'number')
-  if (numbers.length === values.length && (kind === 'loss' || new Set(numbers).size > 6)) {
+  if (numbers.length === values.length && new Set(numbers).size > 6) {
     const [low, high] = [Math.min(...numbers), Math.max(...numbers)]
-    const log = kind === 'loss' || (low > 0 && high / low >= 10)
-    const place = (x: number): number => (low === high ? 0.5 : log ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low))
-    const between = (log ? powersBetween(low, high) : [(low + high) / 2]).filter(x => place(x) > 0.06 && place(x) < 0.94)
-    return { at: x => place(x as number), ticks: [...new Set([low, ...between, high])].map(x => [place(x), short(x)] as const) }
+    return numberAxis(low, high, low > 0 && high / low >= 10)
   }
   const order = new Intl.Collator('en', { numeric: true })
   const rank = (x: Json | undefined): number => (x === undefined ? 1 : 0)
@@ -28,6 +25,21 @@ function axisOf(values: readonly (Json | undefined)[], kind: 'field' | 'loss' = 
   )).map(nameOf))]
   const place = (name: string): number => (words.length === 1 ? 0.5 : words.indexOf(name) / (words.length - 1))
   return { at: x => place(nameOf(x)), ticks: words.map(name => [place(name), shortened(name, 22)] as const) }
+}
+
+function numberAxis(low: number, high: number, isLog: boolean): Axis {
+  const place = (x: number): number => (low === high ? 0.5 : isLog ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low))
+  const between = (isLog ? powersBetween(low, high) : [(low + high) / 2]).filter(x => place(x) > 0.06 && place(x) < 0.94)
+  return { at: x => place(x as number), ticks: [...new Set([low, ...between, high])].map(x => [place(x), short(x)] as const) }
+}
+
+/** Results, by their logarithm. */
+function lossAxis(results: readonly number[]): Axis {
+  const on = onLogScale(results)
+  const [low, high] = [on(Math.min(...results)), on(Math.max(...results))]
+  const { at, ticks } = numberAxis(low, high, true)
+  const [, ...others] = ticks
+  return { at: x => at(on(x as number)), ticks: Math.min(...results) > 0 ? ticks : [[at(low), '0'], ...others] }
 }
 
 /** The powers of ten between two numbers. */
@@ -46,15 +58,16 @@ const short = (x: number): string => String(Number(x.toPrecision(3)))
 /**
  * Draws candidates of a sweep as the text of an SVG file: their fields, and the logarithm of their loss at the right.
  *
+ * @param measure what they are judged by
  * @throws where none has a result
  */
-export async function parallelCoordinatesSvg(judged: readonly Judged[]): Promise<string> {
-  const finished = judged.filter(({ mean }) => mean !== null && mean > 0)
+export async function parallelCoordinatesSvg(judged: readonly Judged[], measure: string = 'loss'): Promise<string> {
+  const finished = judged.filter(({ mean }) => mean !== null)
   check(finished.length > 0, 'chart', 'the number of candidates with a result', finished.length, 'at least one')
   const names = shortPaths([...new Set(finished.flatMap(({ point }) => Object.keys(point)))])
   const columns = [
     ...[...names].map(([path, name]) => ({ name: shortened(name, 20), ...axisOf(finished.map(({ point }) => point[path])), of: (j: Judged) => j.point[path] })),
-    { name: 'loss', ...axisOf(finished.map(({ mean }) => mean!), 'loss'), of: (j: Judged) => j.mean! as Json },
+    { name: shortened(measure, 20), ...lossAxis(finished.map(({ mean }) => mean!)), of: (j: Judged) => j.mean! as Json },
   ]
   const { Plot, document } = await plotTools()
   const lines = finished.flatMap((j, run) => columns.map(({ at, of }, axis) => ({ run, axis, at: at(of(j)) })))
@@ -75,7 +88,7 @@ export async function parallelCoordinatesSvg(judged: readonly Judged[]): Promise
       Plot.text(columns.flatMap(({ ticks }, axis) => ticks.map(([at, text]) => ({ axis, at, text }))), {
         x: 'axis', y: 'at', text: 'text', dx: 6, textAnchor: 'start', stroke: 'white', strokeWidth: 5, fill: ink,
       }),
-      Plot.text(['A line is a candidate: the darker, the lower its loss.'], { frameAnchor: 'bottom-left', dx: -50, dy: 28 }),
+      Plot.text([`A line is a candidate: the darker, the lower its ${measure}.`], { frameAnchor: 'bottom-left', dx: -50, dy: 28 }),
     ],
   }))
 }
@@ -91,23 +104,26 @@ const mostRows = 40
 /**
  * Draws each candidate's mean and its standard deviation over seeds, the best at the top, as the text of an SVG file.
  *
+ * @param measure what they are judged by
  * @throws where none has a result
  */
-export async function meanAndStdSvg(judged: readonly Judged[]): Promise<string> {
-  const finished = judged.filter(({ mean }) => mean !== null && mean > 0)
+export async function meanAndStdSvg(judged: readonly Judged[], measure: string = 'loss'): Promise<string> {
+  const finished = judged.filter(({ mean }) => mean !== null)
   check(finished.length > 0, 'chart', 'the number of candidates with a result', finished.length, 'at least one')
   const names = shortPaths([...new Set(finished.flatMap(({ point }) => Object.keys(point)))])
+  const at = onLogScale(finished.flatMap(({ values }) => values.map(value => value!)))
   const longest = new Set(finished.map(({ iterations }) => iterations)).size > 1
   const rows = finished.slice(0, mostRows).map(({ point, mean, std, values, iterations }, place) => {
     const fields = Object.entries(point).map(([path, value]) => `${names.get(path)} ${shortened(nameOf(value), 22)}`).join(', ')
     return {
-      place, values, mean: mean!, low: Math.max(mean! / 10, mean! - std!), high: mean! + std!,
+      place, values: values.map(value => at(value!)), mean: at(mean!), low: mean! > 0 ? Math.max(mean! / 10, mean! - std!) : at(mean!), high: at(mean! + std!),
       name: longest ? `${iterations} iterations: ${fields}` : fields,
     }
   })
   const labels = rows.map(({ name }) => shortened(name, 80))
   const marginLeft = 30 + widthOfText(labels)
-  const { domain, ticks } = logAxis(rows.flatMap(({ low, high, values }) => [low, high, ...values.filter(x => x !== null)]))
+  const { domain, ticks } = logAxis(rows.flatMap(({ low, high, values }) => [low, high, ...values]))
+  const hasZero = finished.some(({ values }) => values.some(value => value! <= 0))
   const seeds = rows[0].values.length > 1 ? ': mean ± standard deviation over seeds' : ''
   const { Plot, document } = await plotTools()
   return svgFile(Plot.plot({
@@ -117,7 +133,7 @@ export async function meanAndStdSvg(judged: readonly Judged[]): Promise<string> 
     marks: [
       paper,
       Plot.gridX({ ticks, strokeOpacity: 0.15 }),
-      Plot.axisX(ticks, { text: shortNumber, label: `loss${seeds}, log scale`, labelAnchor: 'center', labelArrow: 'none' }),
+      Plot.axisX(ticks, { text: shortNumber, label: `${measure}${seeds}, log scale${hasZero ? '; 0 at the left' : ''}`, labelAnchor: 'center', labelArrow: 'none' }),
       Plot.axisY({ label: null, tickSize: 0, tickFormat: (place: number) => labels[place] }),
       Plot.ruleY(rows, { y: 'place', x1: 'low', x2: 'high', stroke: '#0072b2', strokeWidth: 2 }),
       Plot.dot(rows.flatMap(({ place, values }) => values.map(value => ({ place, value }))), { y: 'place', x: 'value', r: 2.5, fill: '#6ea8fe' }),
@@ -130,9 +146,10 @@ export async function meanAndStdSvg(judged: readonly Judged[]): Promise<string> 
  * Draws how much of the variance of a sweep's results each field explains, the most at the top, as the text of an SVG file.
  *
  * @param importance shares from 0 to 1 by field, as `importanceOf` says them
+ * @param measure what candidates are judged by
  * @throws where there is no field
  */
-export async function importanceSvg(importance: Readonly<Record<string, number>>): Promise<string> {
+export async function importanceSvg(importance: Readonly<Record<string, number>>, measure: string = 'loss'): Promise<string> {
   const shares = Object.entries(importance).map(([path, share]) => ({ path, share }))
   check(shares.length > 0, 'chart', 'the number of fields', shares.length, 'at least one')
   const labels = shares.map(({ path }) => shortened(path, 30))
@@ -145,7 +162,7 @@ export async function importanceSvg(importance: Readonly<Record<string, number>>
     marks: [
       paper,
       Plot.gridX({ ticks: 5, strokeOpacity: 0.15 }),
-      Plot.axisX({ ticks: 5, tickFormat: (x: number) => `${Math.round(100 * x)} %`, label: 'share of the variance of log loss that the field explains by itself', labelAnchor: 'center', labelArrow: 'none' }),
+      Plot.axisX({ ticks: 5, tickFormat: (x: number) => `${Math.round(100 * x)} %`, label: `share of the variance of log ${measure} that the field explains by itself`, labelAnchor: 'center', labelArrow: 'none' }),
       Plot.axisY({ label: null, tickSize: 0, tickFormat: (_: string, i: number) => labels[i] }),
       Plot.barX(shares, { y: 'path', x: 'share', fill: '#0072b2' }),
       Plot.text(shares, { y: 'path', x: 'share', text: ({ share }: { share: number }) => `${Math.round(100 * share)} %`, dx: 6, textAnchor: 'start' }),

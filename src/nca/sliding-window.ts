@@ -5,8 +5,8 @@
  *
  * over the windows w that have the cell (Isensee et al., "nnU-Net", Nature Methods 2021: half a window of overlap, and weights
  * that fall off towards a window's border like a Gaussian, since there a cell sees least of what is around it). Weights are
- * products of one for each axis, so windows are blended axis by axis, lines of them to slabs and slabs to the whole, and no
- * more than a line of windows is in memory beside the result.
+ * products of one for each axis, so windows are blended axis by axis, to lines, of these slabs, and of slabs the whole; in
+ * memory is never more than a few arrays of the size of the result, however many windows there are.
  *
  * An automaton differs from a network of convolutions in one point: in t steps with windows of radius r, what lies more than
  * r·t cells inside a window's cut has not learnt of it yet. So with a `margin` of r·t, rules without chance make exactly what
@@ -15,8 +15,9 @@
 import { scope } from '../tensor/lifetime.ts'
 import { floating, refuse, requireTensor } from '../tensor/op.ts'
 import { check, checkFunction, checkOptions, isWhole, keysOf, oneOf, required, wholeFrom } from '../backends/options.ts'
-import { add, mul } from '../tensor/ops/arithmetic.ts'
+import { mul } from '../tensor/ops/arithmetic.ts'
 import { pad, slice } from '../tensor/ops/pad-slice.ts'
+import { total } from '../tensor/ops/total.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { tensor, Tensor } from '../tensor/tensor.ts'
 
@@ -75,8 +76,7 @@ export function slidingWindow(x: Tensor, f: (window: Tensor, i: number) => Tenso
       return y as Tensor
     }
     if (spans[axis].length === 1) return blended([...chosen, spans[axis][0]])
-    const part = (span: Span): Tensor => scope(() => weighed(blended([...chosen, span]), axis + 1, span, grid[axis]))
-    return spans[axis].slice(1).reduce((sum, span) => scope(() => add(sum, part(span))), part(spans[axis][0]))
+    return total(spans[axis].length, i => scope(() => weighed(blended([...chosen, spans[axis][i]]), axis + 1, spans[axis][i], grid[axis])))
   }
   return scope(() => blended([]), 'slidingWindow()')
 }
@@ -99,8 +99,8 @@ function spansOf(cells: number, length: number, { overlap = 0.5, blend = 'gaussi
     const start = Math.round(i * (cells - length) / Math.max(1, count - 1))
     return { start, length, from: start > 0 ? margin : 0, to: start + length < cells ? length - margin : length }
   })
-  const total = new Float64Array(cells)
-  for (const { start, from, to } of windows) for (let k = from; k < to; k++) total[start + k] += bell[k]
+  const sums = new Float64Array(cells)
+  for (const { start, from, to } of windows) for (let k = from; k < to; k++) sums[start + k] += bell[k]
   return windows.map(window => (
-    { ...window, weights: bell.slice(window.from, window.to).map((v, k) => v / total[window.start + window.from + k]) }))
+    { ...window, weights: bell.slice(window.from, window.to).map((v, k) => v / sums[window.start + window.from + k]) }))
 }

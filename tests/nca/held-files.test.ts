@@ -127,7 +127,7 @@ describe('a checkpoint', () => {
     ['a pool of a shape that is no number', file => { (file.tree.pool as { shape: unknown[] }).shape = ['a', 2, 6] }, 'pool.shape is ["a", 2, 6], expected that of a state, like [72,72,16].'],
     ['an example that there is not', file => { file.tree.examples = [0, 0, 1, 0, 0] as never }, 'examples.2 is 1, expected one of the 1 examples of its task.'],
     ['an example too few', file => { file.tree.examples = [0, 0] as never }, 'examples is [0, 0], expected 5 whole numbers, one for each slot of the pool.'],
-    ['a part that no state has', file => { file.tree.more = 3 as never }, 'a part of the state is "more", expected params, optimiser, pool, iteration and key.'],
+    ['a part that no state has', file => { file.tree.more = 3 as never }, 'a part of the state is "more", expected params, optimiser, pool, examples, critic, iteration and key.'],
   ])('with %s is refused', async (_what, change, sentence) => {
     const message = refusal(await bytes, change, b => decodeCheckpoint<DataParams>(b, 'c.safetensors', { trainer }))
     expect(message).toBe(message.startsWith('c.safetensors: ') ? message : 'a sentence that names the file')

@@ -4,8 +4,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  add, checkGrad, conv, defineRule, foldIn, init, key, mapTree, mlp, mul, normal, ones, rollout, slidingWindow, square, tensor,
-  uniform, type DataParams, type SlidingWindowOptions, type Tensor,
+  add, checkGrad, conv, cpu, defineRule, foldIn, init, key, mapTree, mlp, mul, normal, ones, rollout, slidingWindow, square, tensor,
+  uniform, zeros, type DataParams, type SlidingWindowOptions, type Tensor,
 } from '../../src/index.ts'
 import { sentence } from '../tensor/values.ts'
 import { runs } from '../long.ts'
@@ -78,6 +78,17 @@ describe('slidingWindow', () => {
     const got = [...slidingWindow(ones([1, 12, 1], { dtype: 'float64' }), edges, { size: [6], margin: 1 }).toArray()]
     expect(got.slice(1, -1).every(v => Math.abs(v - 1) < 1e-12)).toBe(true)
     expect([got[0], got[11]]).toEqual([NaN, NaN])
+  })
+
+  it('needs no more memory for more windows', () => {
+    const peak = (cells: number): number => {
+      const backend = cpu()
+      const x = zeros([1, cells, 8, 4], { backend })
+      backend.resetPeak()
+      slidingWindow(x, square, { size: [8, 8] })
+      return backend.memory().peakBytes / cells
+    }
+    expect(peak(512)).toBeLessThan(1.05 * peak(64))
   })
 
   it('has derivatives', () => {

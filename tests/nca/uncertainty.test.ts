@@ -2,8 +2,8 @@
 
 import { expect, it } from 'vitest'
 import {
-  conv, defineRule, examplesOf, foldIn, imageToImageTask, init, key, memory, mlp, predict, takeRole, tensor,
-  uncertainty, uniform, type Tensor,
+  conv, cpu, defineRule, examplesOf, foldIn, imageToImageTask, init, key, memory, mlp, predict, takeRole, tensor,
+  uncertainty, uniform, zeros, type Tensor,
 } from '../../src/index.ts'
 import { list } from '../tensor/values.ts'
 
@@ -32,6 +32,18 @@ it('is the spread of rollouts with keys of their own, batch after batch, and lea
   list(variance).forEach((v, i) => expect(v).toBeCloseTo((stds[2 * i] ** 2 + stds[2 * i + 1] ** 2) / 2, 5))
   const sum = (values: number[], example: number): number => values.slice(example * 12, (example + 1) * 12).reduce((a, b) => a + Math.abs(b), 0)
   list(nqm).forEach((v, i) => expect(v).toBeCloseTo(sum(stds, i) / sum(means, i), 4))
+})
+
+it('needs no more memory for more runs', () => {
+  const peak = (runs: number): number => {
+    const backend = cpu()
+    const task = { examples: 1, seeds: () => zeros([1, 16, 16, 3], { backend }), loss: () => zeros([1], { backend }) }
+    const params = init(rule, key(3), { backend })
+    backend.resetPeak()
+    uncertainty(rule, task, params, { steps: 2, runs })
+    return backend.memory().peakBytes
+  }
+  expect(peak(24)).toBe(peak(3))
 })
 
 it('is what is reckoned by hand', () => {

@@ -107,15 +107,18 @@ type Spread = { readonly mean: Tensor; readonly std: Tensor }
 
 /** Mean and standard deviation of what several runs make. */
 function spread(runs: number, run: (r: number) => Tensor): Spread {
-  let mean = run(0)
-  let squares = zerosLike(mean)
-  for (let r = 1; r < runs; r++) {
-    [mean, squares] = scope(() => {
-      const y = run(r)
-      const from = sub(y, mean)
-      const to = add(mean, div(from, r + 1))
-      return [to, add(squares, mul(from, sub(y, to)))]
-    })
-  }
+  /** Of the first n runs; the scope releases those of the runs before, as in `total`. */
+  const upTo = (n: number): { mean: Tensor; squares: Tensor } => scope(() => {
+    if (n === 1) {
+      const y = run(0)
+      return { mean: y, squares: zerosLike(y) }
+    }
+    const before = upTo(n - 1)
+    const y = run(n - 1)
+    const from = sub(y, before.mean)
+    const mean = add(before.mean, div(from, n))
+    return { mean, squares: add(before.squares, mul(from, sub(y, mean))) }
+  })
+  const { mean, squares } = upTo(runs)
   return { mean, std: sqrt(div(squares, runs)) }
 }

@@ -109,6 +109,19 @@ it('fine-tunes a model: the layers that do not learn keep every bit', async () =
   expect(b.w2.toArray()).not.toEqual(a.w2.toArray())
 })
 
+it('trains beside a critic, with samples that are told nothing, and writes down how far it finds real and made images apart', async () => {
+  const critic = ['train.critic={ widths: [4], steps: 1, lossWeight: 1 }', 'train.dropped=0.2', 'report.tensorboard=true'].flatMap(text => ['--set', text])
+  const trained = await cellgrad('train', 'imageToImage.yaml', ...critic, '--out', 'criticised')
+  expect([trained.status, trained.err]).toEqual([0, ''])
+  const lines = (await readFile(folder('criticised', 'metrics.jsonl'), 'utf8')).trim().split('\n').map(line => JSON.parse(line) as { distance: number })
+  for (const { distance } of lines) expect(distance).toBeTypeOf('number')
+  expect(new Set(lines.map(({ distance }) => distance)).size).toBeGreaterThan(1)
+  expect(await cellgrad('evaluate', 'criticised')).toMatchObject({ status: 0, err: '' })
+  const blind = await cellgrad('train', 'classification.yaml', ...critic, '--out', 'blind')
+  expect(blind.status).not.toBe(0)
+  expect(blind.err).toMatch(/critic is .*, expected null, or a task that has images, like imageToImageTask\.\n$/)
+})
+
 it('a rule with a head is trained, judged and applied by what it says of whole images', async () => {
   const head = ['data.loss=head', 'rule.head={ outputs: 2, network: { hidden: [4] } }', 'validate.metric=accuracyOfImages'].flatMap(text => ['--set', text])
   const trained = await cellgrad('train', 'classification.yaml', ...head, '--out', 'headed')

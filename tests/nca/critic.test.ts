@@ -130,7 +130,10 @@ describe('a trainer with a critic', () => {
       rule: mono, task: lesson, batch: 1, steps: [2, 3], optimiser: both, normalise: true, critic: { widths: [8], steps: 2, optimiser: both },
     })
     const losses: number[] = []
-    for await (const { loss } of train(trainer, { iterations: 150 })) losses.push(loss)
+    for await (const { loss, distance } of train(trainer, { iterations: 150 })) {
+      losses.push(loss)
+      expect(distance).toBeTypeOf('number')
+    }
     const late = losses.slice(-30).reduce((a, b) => a + b) / 30
     expect(losses[0]).toBeCloseTo((0.64 + 0.16) / 2, 5)
     expect(late).toBeLessThan(losses[0] / 5)

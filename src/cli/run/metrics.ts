@@ -14,6 +14,8 @@ export type Metric = {
   readonly loss: number
   readonly log10Loss: number
   readonly gradNorm: number
+  /** How far the critic finds real and made images apart, where there is one. */
+  readonly distance?: number
   /** Steps of the rollout, and the learning rate. */
   readonly steps: number
   readonly rate: number
@@ -44,9 +46,10 @@ export async function openMetrics(path: string, iteration: number): Promise<Metr
   return {
     metrics,
     unreadable,
-    async append({ iteration, loss, gradNorm, steps, rate, seconds, validation }) {
+    async append({ iteration, loss, gradNorm, distance, steps, rate, seconds, validation }) {
       const judged = validation === null || validation === undefined ? {} : { validation }
-      const metric = { iteration, loss, log10Loss: Math.log10(loss), gradNorm, steps, rate, seconds: before + seconds, ...judged }
+      const apart = distance === undefined ? {} : { distance }
+      const metric = { iteration, loss, log10Loss: Math.log10(loss), gradNorm, ...apart, steps, rate, seconds: before + seconds, ...judged }
       metrics.push(metric)
       await file.appendFile(`${JSON.stringify(metric)}\n`).catch(cannotWrite(path))
     },

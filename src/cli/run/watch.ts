@@ -81,6 +81,7 @@ export async function watchByTensorboard(
   return {
     iteration: metrics => log.write(metrics.iteration, [
       ...scalars.map(tag => ({ tag, scalar: metrics[tag] })),
+      ...(metrics.distance === undefined ? [] : [{ tag: 'distance', scalar: metrics.distance }]),
       ...(metrics.validation === null ? [] : [{ tag: 'validation', scalar: metrics.validation }]),
     ]),
     async saved({ state, grads }, picture) {

@@ -58,6 +58,8 @@ export type IterationMetrics = {
   readonly loss: number
   /** Norm of the whole gradient, before it is normalised or clipped. */
   readonly gradNorm: number
+  /** How far the critic finds real and made images apart, where there is one (`TrainerOptions.critic`). */
+  readonly distance?: number
   /** Steps of the rollout, and the learning rate. */
   readonly steps: number
   readonly rate: number
@@ -147,7 +149,7 @@ export async function* train<S extends { readonly iteration: number }>(
     while (underWay.length > 0) {
       const [{ state: next, metrics: { grads: newGrads = null, drawn: newDrawn = null, ...metrics }, values }] = underWay
       if (!metrics.loss.backend.readSync && goesOn(next)) underWay.push(begin(trainer, next))
-      const [loss, gradNorm] = await values
+      const [loss, gradNorm, distance] = await values
       checkFinite('loss', loss, next.iteration, state)
       checkFinite('gradient norm', gradNorm, next.iteration, state)
       supersede([metrics, grads, drawn, state], next, 'was superseded by the next iteration; copy what you need before going on')
@@ -161,6 +163,7 @@ export async function* train<S extends { readonly iteration: number }>(
         iteration: state.iteration,
         loss,
         gradNorm,
+        ...(distance !== undefined && { distance }),
         steps: metrics.steps,
         rate: metrics.rate,
         seconds: (performance.now() - began) / 1000,
@@ -194,11 +197,11 @@ function checkGiven<S extends { readonly iteration: number }>(trainer: Trainer<S
 }
 
 /** An iteration whose loss and norm of the gradient are on their way. */
-type Iteration<S> = { readonly state: S; readonly metrics: Metrics; readonly values: Promise<[number, number]> }
+type Iteration<S> = { readonly state: S; readonly metrics: Metrics; readonly values: Promise<[number, number, number | undefined]> }
 
 function begin<S>(trainer: Trainer<S>, from: S): Iteration<S> {
   const { state, metrics } = trainer.step(from)
-  const values = Promise.all([metrics.loss.item(), metrics.gradNorm.item()])
+  const values = Promise.all([metrics.loss.item(), metrics.gradNorm.item(), metrics.distance?.item()])
   values.catch(() => {}) // thrown where it is awaited, unless the iteration before it has failed already
   return { state, metrics, values }
 }

@@ -55,6 +55,7 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
     await studio.open('#train')
     await studio.picture('train-empty')
     await page.getByRole('button', { name: 'Draw' }).click()
+    expect(await page.getByRole('button', { name: 'Train', exact: true }).isDisabled()).toBe(true) // nothing is drawn yet
     const sheet = page.getByLabel('Draw here')
     await sheet.scrollIntoViewIfNeeded()
     const box = (await sheet.boundingBox())!

@@ -10,7 +10,7 @@ import { Picture } from '../../ui/cells.tsx'
 import { Drawing } from './drawing.tsx'
 import { bundledTarget, emoji, fileTarget, typedTarget, type Target } from './target.ts'
 
-export function TargetPicker({ target, onTarget }: { target: Target | null; onTarget: (target: Target) => void }): VNode {
+export function TargetPicker({ target, onTarget }: { target: Target | null; onTarget: (target: Target | null) => void }): VNode {
   const [chosen, setChosen] = useState(emoji[0].name)
   const [text, setText] = useState('')
   const [drawing, setDrawing] = useState(false)
@@ -52,6 +52,14 @@ export function TargetPicker({ target, onTarget }: { target: Target | null; onTa
     }
   }
 
+  /** Opens an empty sheet, and nothing is to grow until there is something on it; or puts the sheet away. */
+  function draw(): void {
+    if (drawing && !target) return choose(emoji[0].name)
+    setDrawing(!drawing)
+    setChosen('')
+    if (!drawing) onTarget(null)
+  }
+
   return (
     <Section title="What is to grow">
       <Keys label="Emoji" big value={chosen} onChange={choose} options={emoji.map(({ name, face }) => [name, <img src={face} alt="" width={32} height={32} />, name] as const)} />
@@ -61,7 +69,7 @@ export function TargetPicker({ target, onTarget }: { target: Target | null; onTa
           onInput={e => type(e.currentTarget.value.trim())}
         />
         <button type="button" onClick={() => file.current!.click()}>Picture…</button>
-        <button type="button" aria-pressed={drawing} onClick={() => { setDrawing(!drawing); setChosen('') }}>Draw</button>
+        <button type="button" aria-pressed={drawing} onClick={draw}>Draw</button>
         <input ref={file} type="file" accept="image/*" class="hidden" tabIndex={-1} aria-label="A picture" onChange={e => { take(e.currentTarget.files); e.currentTarget.value = '' }} />
       </div>
       {drawing ? <Drawing onDrawn={pixels => onTarget({ name: 'drawing', pixels })} /> : target && (

@@ -69,6 +69,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
     return () => clearTimeout(late)
   }, [choices])
   useEffect(() => {
+    if (!target) setPreview(null)
     if (!target || run) return undefined
     const late = setTimeout(() => {
       call('train', 'preview', { ...choices, name: target.name, target: target.pixels }).then(setPreview).catch(complain)

@@ -96,6 +96,10 @@ it('is judged by other data', async () => {
   const [own, other] = await Promise.all([judged(), judged('--data', 'inputs=masks', '--data', 'outputs=masks')])
   expect([own.status, other.status, other.err]).toEqual([0, 0, ''])
   expect(other.out).not.toBe(own.out)
+  await cp(folder('classes'), folder('others'), { recursive: true })
+  await cp(folder('others', 'b'), folder('others', 'c'), { recursive: true })
+  await rm(folder('others', 'b'), { recursive: true })
+  expect(await cellgrad('evaluate', 'classification-1', '--data', 'images=others')).toMatchObject({ status: 1, err: 'evaluate: the list of classes is "a c", expected a b, those of the model.\n' })
   expect(await judged('--data', 'masks')).toMatchObject({ status: 2, err: 'cellgrad evaluate: --data is "masks", expected name=value, like images=folder\n' })
   expect(await judged('--data', 'input=masks')).toMatchObject({ status: 2, err: expect.stringMatching(/inputs/) })
 })
@@ -131,7 +135,7 @@ it('a rule with a head is trained, judged and applied by what it says of whole i
   expect(await cellgrad('evaluate', 'headed', '--runs', '2')).toMatchObject({ status: 0, err: '' })
   const said = await cellgrad('predict', 'headed', 'classes/a/0.png', '--runs', '3', '--out', 'said-by-head')
   expect([said.status, said.err]).toEqual([0, ''])
-  expect(said.out).toMatch(/^classes\/a\/0\.png: class [01]\nclasses\/a\/0\.png: NQM [\d.e-]+\n$/)
+  expect(said.out).toMatch(/^classes\/a\/0\.png: class [ab]\nclasses\/a\/0\.png: NQM [\d.e-]+\n$/)
 })
 
 it('goes on from a run whose file it extends, by the layer that is to learn', async () => {
@@ -154,11 +158,16 @@ it('every recipe is a bundled file, which can be extended by its name', async ()
 it('a trained rule is applied to a picture, and to a folder of them', async () => {
   const classes = await cellgrad('predict', 'classification-1', 'classes/a', '--out', 'said')
   expect([classes.status, classes.err]).toEqual([0, ''])
-  expect(classes.out).toMatch(/^classes\/a\/0\.png: class [01]\nsaid\/0\.png\nclasses\/a\/1\.png: class /)
+  expect(classes.out).toMatch(/^classes\/a\/0\.png: class [ab]\nsaid\/0\.png\nclasses\/a\/1\.png: class /)
   const several = await cellgrad('predict', 'classification-1', 'classes/a/2.png', 'photos/0.png', 'photos/1.png', '--out', 'said')
   expect([several.status, several.out.match(/^.*(?=: class)/gm)]).toEqual([0, ['classes/a/2.png', 'photos/0.png', 'photos/1.png']])
   expect(await cellgrad('predict', 'classification-1', 'classes', 'classes/a', 'classes/b', '--out', 'never')).toMatchObject({ status: 2, err: expect.stringContaining('there are no pictures, volumes or arrays in classes') })
   expect(await cellgrad('predict', 'classification-1', 'classes/a', 'classes/b/1.png', '--out', 'never')).toMatchObject({ status: 2, err: expect.stringMatching(/^cellgrad predict: what is made of classes\/b\/1\.png would be called 1, as /) })
+  // An array of an .npz file is named as in data; what is made of its examples is one array.
+  await writeFile(folder('some.npz'), zipOf({ 'photos.npy': encodeNpy({ shape: [2, 6, 6, 3], data: new Uint8Array(216).fill(200) }), 'x.npy': encodeNpy({ shape: [1], data: new Uint8Array(1) }) }, true))
+  expect(await cellgrad('predict', 'imageToImage-1', 'some.npz:photos', '--out', 'each')).toMatchObject({ status: 0, err: '', out: 'each/some-photos.npy\n' })
+  expect((await readNpy(folder('each', 'some-photos.npy'))).shape).toEqual([2, 6, 6, 1])
+  expect((await cellgrad('predict', 'imageToImage-1', 'some.npz', '--out', 'each')).err).toBe('data: some.npz has photos, x, expected the name of one, as in some.npz:photos.\n')
   const mask = await cellgrad('predict', 'imageToImage-1/model.safetensors', 'photos/1.png', '--out', 'made', '--steps', '2')
   expect(mask).toMatchObject({ status: 0, err: '', out: 'made/1.png\n' })
   expect(await readPng(folder('made', '1.png'))).toMatchObject({ width: 6, height: 6 })
@@ -301,7 +310,7 @@ describe('volumes', () => {
   it('are classified', async () => {
     await writeFile(folder('kinds.yaml'), `task: classification\ndata: { images: kinds, standardise: true, loss: mse }\nrule: { grid: 3, channels: { image: 1, classes: 2 }, frozen: [image], perceive: [identity, sobelZ], ${update} }\nreport: { metrics: [loss] }\n${small}`)
     expect(await cellgrad('train', 'kinds.yaml', '--iterations', '1', '--out', 'kinds-1')).toMatchObject({ status: 0, err: '' })
-    expect(await cellgrad('predict', 'kinds-1', 'kinds/a/0.npy', '--out', 'said')).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^kinds\/a\/0\.npy: class [01]\nsaid\/0\.npy\n$/) })
+    expect(await cellgrad('predict', 'kinds-1', 'kinds/a/0.npy', '--out', 'said')).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^kinds\/a\/0\.npy: class [ab]\nsaid\/0\.npy\n$/) })
   })
 
   it('that do not fit are one sentence', async () => {

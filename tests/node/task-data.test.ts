@@ -115,8 +115,9 @@ it('labels are told apart as it is said: all but 0, those of each class, or as t
   expect(await refused(masks({}))).toMatch(/^data: labels\.npy has the label 7, expected a number from 0 to 1, as the rule has 1 output channel; data\.labels says/)
   expect(await refused(masks({ loss: 'classes' }, three))).toMatch(/^data: labels\.npy has the label 7, expected a whole number from 0 to 2/)
   expect(await refused(masks({ labels: [2], loss: 'classes' }, three))).toMatch(/^data: labels is \[2\], expected a label or a list of labels for each of the 3 classes/)
-  expect(await refused(masks({ labels: [2], loss: 'mse' }))).toBe('data: labels is [2], expected null, where the loss compares values, mse.')
+  expect(await refused(masks({ labels: [2], loss: 'mse' }))).toBe('data: labels is [2], expected null, where the loss compares numbers, mse.')
   // What are values, not labels, stays as it is; bytes are from 0 to 1, as in pictures.
+  expect(await masks({ loss: 'depth', outputs: 'seen.npy' })).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
   expect(await masks({ loss: 'mse' })).toEqual(Array.from(Float32Array.from(labels, x => x / 255)))
 })
 

@@ -9,7 +9,7 @@ import { basename, join } from 'node:path'
 import type { ArgsDef } from 'citty'
 import { didYouMean, isObject } from '../../backends/options.ts'
 import { parseJson } from '../../nca/files/json.ts'
-import { isArray, stemOf } from '../../node/data/named.ts'
+import { arrayIn, isArray, stemOf } from '../../node/data/named.ts'
 import { readModel } from '../../node/model.ts'
 import { loadRunConfig } from '../input/config-file.ts'
 import { argument, command, flag, type Command, type Given } from '../input/command.ts'
@@ -54,7 +54,8 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
   const twin = all.find((path, i) => all.findIndex(other => nameOf(other) === nameOf(path)) < i)
   if (twin !== undefined) given.refuse(`what is made of ${twin} would be called ${nameOf(twin)}, as what is made of another input; give them one after the other, each with an --out`)
   await mkdir(out, { recursive: true })
-  for (const one of all) await predictFile(one, join(out, nameOf(one)), { rule, params, steps, role, asked, ...how })
+  const classes = provenance.classes?.split(' ') ?? []
+  for (const one of all) await predictFile(one, join(out, nameOf(one)), { rule, params, steps, role, asked, classes, ...how })
 })
 
 /** What a run makes of its own examples. */
@@ -74,15 +75,17 @@ function windowOf(given: Given): Applied['window'] {
   return { size: given.number('window', 0, { least: 1, most: 1e6 }), overlap: given.number('overlap', 0.5, { least: 0, most: 0.95, whole: false }) }
 }
 
-/** What the result of an input is called. */
+/** What the result of an input is called: of an array of an .npz file by its name too. */
 function nameOf(input: string): string {
-  return stemOf(basename(input))
+  const [file, array] = arrayIn(input)
+  return stemOf(basename(file)) + (array === undefined ? '' : `-${array}`)
 }
 
 /** The files of a folder that can be read, or the one. */
 async function inputsOf(path: string): Promise<string[]> {
-  if (!existsSync(path)) throw new UsageError(`cellgrad predict: there is no file or folder ${path}`)
-  if (!(await stat(path)).isDirectory()) return [path]
+  const [file] = arrayIn(path)
+  if (!existsSync(file)) throw new UsageError(`cellgrad predict: there is no file or folder ${path}`)
+  if (!(await stat(file)).isDirectory()) return [path]
   const names = (await readdir(path)).filter(name => /\.(png|jpe?g|webp|gif|bmp)$/i.test(name) || isArray(name)).sort()
   if (names.length === 0) throw new UsageError(`cellgrad predict: there are no pictures, volumes or arrays in ${path}`)
   return names.map(name => join(path, name))

@@ -3,6 +3,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { check } from '../../backends/options.ts'
 import type { RunTable } from '../../experiment/runs.ts'
 import { meanAndStd } from '../../experiment/sweep/report.ts'
 import type { Config } from '../../experiment/config/schema.ts'
@@ -23,7 +24,7 @@ import { readTaskData } from '../../node/data/task-data.ts'
 import { key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { heldOut, stepsOf } from './lesson.ts'
+import { classesOf, heldOut, stepsOf } from './lesson.ts'
 import { files } from './run-folder.ts'
 
 /** The metrics of a model, and, where its task has examples, by which it was judged. */
@@ -94,6 +95,8 @@ async function judgeLesson(experiment: Experiment, model: Model, judging: Judgin
   const { rule, params } = model
   const { steps, seeds, isOther = false, most } = judging
   const { lesson, ids: all } = await judgedBy(experiment, isOther)
+  const [own = '', theirs] = [model.provenance.classes, classesOf(lesson)]
+  if (own !== '' && theirs !== '') check(own === theirs, 'evaluate', 'the list of classes', theirs, `${own}, those of the model`)
   const ids = all.slice(0, most)
   const measures = { loss: lesson.task.loss, ...lesson.measures }
   const rows = []

@@ -102,9 +102,17 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
       ['what it should make', files.target],
       ...writtenByAll,
     ],
-    provenance: { task: config.task, data: JSON.stringify(config.data) },
+    provenance: {
+      task: config.task, data: JSON.stringify(config.data),
+      ...(lesson.classes && { classes: classesOf(lesson) }),
+    },
     next: ['Judge it', `evaluate ${quoted(folder)}`],
   }
+}
+
+/** What the classes of a lesson are called, as a model says it; '' where they have no names. */
+export function classesOf({ classes = [] }: Lesson): string {
+  return classes.map(name => name.replaceAll(/\s+/g, '_')).join(' ')
 }
 
 /** The files and folders that an experiment names and that there are: emoji are none. */

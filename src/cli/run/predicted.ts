@@ -18,6 +18,7 @@ import type { Task } from '../../nca/training/trainer-options.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { readGiven } from '../../node/data/image-pairs.ts'
 import { isArray } from '../../node/data/named.ts'
+import { piecesOf } from '../../node/data/volumes.ts'
 import { writePng } from '../../node/pictures/png.ts'
 import { foldIn, key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
@@ -44,15 +45,17 @@ export type Applied = {
   readonly role: string
   /** The data that it was trained with, as its experiment says: of which loss its outputs are, and whether numbers are standardised. */
   readonly asked: Readonly<Record<string, unknown>>
+  /** What its classes are called, where it knows. */
+  readonly classes: readonly string[]
 }
 
 /** Applies a rule to the examples of a file, and writes what it makes of them to a path without ending. */
 export async function predictFile(input: string, to: string, applied: Applied): Promise<void> {
-  const { rule, params, steps, compared, role, asked } = applied
+  const { rule, params, steps, compared, role, asked, classes } = applied
   const task = await taskOf(input, applied)
   const x = scope(() => grown(task, applied))
-  if (rule.head) say(`${input}: ${classesInWords(await scope(() => argMax(readHead(rule, params, x))).data())}`)
-  else if (role === 'image') await writeClasses(to, input, rule, x)
+  if (rule.head) say(`${input}: ${classesInWords(await scope(() => argMax(readHead(rule, params, x))).data(), classes)}`)
+  else if (role === 'image') await writeClasses(to, input, rule, x, classes)
   else await writeOutput(to, rule, asked.loss, scope(() => takeRole(rule, x, 'output')))
   if (compared === null) return
   const of = (states: Tensor): Tensor => {
@@ -67,11 +70,15 @@ export async function predictFile(input: string, to: string, applied: Applied): 
   if (!rule.head) await writeMap(`${to}.uncertainty`, rule, map) // of a head's answer there is no map
 }
 
-/** The examples of a file as a task of which nothing is judged. */
+/** The examples of a file as a task of which nothing is judged; a volume as the planes on whose kind the rule was trained. */
 async function taskOf(path: string, { rule, role, asked }: Applied): Promise<Task> {
   const [from, to] = roleChannels(rule.channels, role)
   const size = isArray(path) || typeof asked.size !== 'number' ? null : asked.size
-  const given = await readGiven(path, { grid: rule.grid, m: to - from, size, standardise: asked.standardise === true })
+  const planes = isArray(path) && Array.isArray(asked.crop) && asked.crop.length > rule.grid ? asked.crop as readonly number[] : null
+  const read = await readGiven(path, { grid: rule.grid, m: to - from, size, standardise: asked.standardise === true, crop: planes })
+  const given = planes === null ? read : read.flatMap(one => (
+    piecesOf(path, one, planes.map((cells, i) => (cells === 1 ? 1 : one.shape[i])), rule.grid)
+  ))
   const examples: Examples = { n: given.length, shape: given[0].shape, of: i => given[i].data }
   return {
     examples: given.length,
@@ -94,15 +101,15 @@ function grown(task: Task, { rule, params, steps, window, role }: Applied): Tens
   })), 0)
 }
 
-function classesInWords(classes: ArrayLike<number>): string {
-  return `class${classes.length === 1 ? '' : 'es'} ${Array.from(classes).join(' ')}`
+function classesInWords(said: ArrayLike<number>, classes: readonly string[]): string {
+  return `class${said.length === 1 ? '' : 'es'} ${Array.from(said, i => classes[i] ?? i).join(' ')}`
 }
 
-async function writeClasses(to: string, input: string, rule: DataRule, x: Tensor): Promise<void> {
+async function writeClasses(to: string, input: string, rule: DataRule, x: Tensor, classes: readonly string[]): Promise<void> {
   const scores = scope(() => takeRole(rule, x, 'classes'))
   const mask = scope(() => seenCells(rule, x))
   const [votes, cells, there] = [await scope(() => vote(scores, { mask })).data(), await scope(() => argMax(scores)).data(), await mask.data()]
-  say(`${input}: ${classesInWords(votes)}`)
+  say(`${input}: ${classesInWords(votes, classes)}`)
   if (isPicture(rule, x)) await written(`${to}.png`, path => writePng(path, coloured(x.shape[2], x.shape[1], cells, there)))
   else await writeNumbers(to, x.shape.slice(0, -1), Int32Array.from(cells, (c, i) => (there[i] ? c : -1)))
 }

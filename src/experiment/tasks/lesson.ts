@@ -41,7 +41,8 @@ import { amountsOf, toldClasses, toldOutput, wrongClasses, wrongOutput, wrongVal
 export type TaskData = {
   readonly conditional: readonly Image[]
   readonly trajectory: readonly Image[]
-  readonly classification: LabelledImages
+  /** And what their classes are called, where folders say it. */
+  readonly classification: LabelledImages & { readonly classes?: readonly string[] }
   /** And the file of each, where files have several: those of one are in one fold. */
   readonly imageToImage: { readonly inputs: Examples; readonly outputs: Examples; readonly groups?: readonly string[] }
   readonly video: Examples
@@ -56,6 +57,8 @@ export type Lesson = {
   readonly task: Task
   /** The class of each example, where there are some. */
   readonly labels?: ArrayLike<number>
+  /** What its classes are called. */
+  readonly classes?: readonly string[]
   /** The group of each example, where some belong together: those of one are not divided by a validation. */
   readonly groups?: readonly string[]
   /** By what results are judged beside the loss, by name. */
@@ -144,7 +147,7 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     const measures: Lesson['measures'] = loss === 'head' ? { accuracyOfImages: byHead }
       : { accuracyOfCells: judged('cell'), accuracyOfImages: judged('image'), totalAgreement: agreement }
     return {
-      task, labels: images.labels,
+      task, labels: images.labels, ...(images.classes && { classes: images.classes }),
       measures,
       told: (x, params) => (loss === 'head' ? oneHot(said(x, params), rule.head!.outputs) : toldClasses(rule, x)),
       wrong: (told, ids) => wrongClasses(told, perImage(labels(ids, told), told)),

@@ -60,8 +60,9 @@ export async function readGiven(path: string, { standardise, size, ...layout }: 
 async function readWanted(path: string, reading: Reading): Promise<ArrayExample[]> {
   const { loss, labels, m, size } = reading
   const kind = outputsOf(loss)
-  check(labels === null || kind !== 'values', 'data', 'labels', labels, `null, where the loss compares values, ${loss}`)
-  if (kind === 'values' || (!isArray(path) && kind === 'masks' && labels === null)) return readGiven(path, { ...reading, standardise: false })
+  const areNumbers = kind === 'values' || kind === 'depths'
+  check(labels === null || !areNumbers, 'data', 'labels', labels, `null, where the loss compares numbers, ${loss}`)
+  if (areNumbers || (!isArray(path) && kind === 'masks' && labels === null)) return readGiven(path, { ...reading, standardise: false })
   if (isArray(path)) return (await readLabels(path, withoutSize(path, size, reading))).map(one => masksOf(path, one, m, labels))
   check(size === null, 'data', 'size', size, 'null, where pictures have labels, between which there is nothing; data.crop takes pieces')
   return [masksOf(path, pictureLabels(path, await readImage(path)), m, labels)]

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { check, isWhole } from '../../backends/options.ts'
 import type { DataOf } from '../../experiment/tasks/experiment.ts'
+import type { TaskData } from '../../experiment/tasks/lesson.ts'
 import type { LabelledImages } from '../../nca/tasks/classify.ts'
 import { examplesOf } from '../../nca/tasks/examples.ts'
 import type { Npy } from '../../nca/data/npy.ts'
@@ -22,7 +23,7 @@ type Reading = Layout & Pick<DataOf['classification'], 'size' | 'limit' | 'part'
  *
  * @throws one sentence that names the file, where something is missing or damaged, or does not fit the rule
  */
-export async function readLabelledImages(path: string, reading: Reading): Promise<LabelledImages> {
+export async function readLabelledImages(path: string, reading: Reading): Promise<TaskData['classification']> {
   if (/\.npz$/i.test(path)) return firstOf(await ofNpz(path, reading), reading)
   const has = (...names: string[]): boolean => names.some(name => existsSync(join(path, name)) || existsSync(join(path, `${name}.gz`)))
   if (has('train-images-idx3-ubyte', 'train-images.idx3-ubyte')) return firstOf(await ofMnist(path, reading), reading)
@@ -72,14 +73,14 @@ function labelsOf(where: string, { shape, data }: Npy, n: number): number[] {
   return labels
 }
 
-async function ofFolders(path: string, { grid, m, size, limit, part }: Reading): Promise<LabelledImages> {
+async function ofFolders(path: string, { grid, m, size, limit, part }: Reading): Promise<TaskData['classification']> {
   check(limit === null, 'data', 'limit', limit, 'null, for a folder for each class: the first would be of one class')
   check(part === 'train', 'data', 'part', part, 'train, for a folder for each class: --data images=… names others')
-  const { names, labels } = await arraysByClass(path)
+  const { names, labels, classes } = await arraysByClass(path)
   if (names.length === 0) {
     const read = await readImageFolder(path, size === null ? {} : { size })
     if (read.classes.length === 0) throw new Error(`classification: ${path} has pictures, expected a folder for each class.`)
-    return { ...asExamples(read.images.map(image => pictureValues(image, m))), labels: read.labels }
+    return { ...asExamples(read.images.map(image => pictureValues(image, m))), labels: read.labels, classes: read.classes }
   }
   check(size === null, 'data', 'size', size, 'null, for arrays, which stay as they are')
   const files = names.map(name => join(path, name))
@@ -87,5 +88,5 @@ async function ofFolders(path: string, { grid, m, size, limit, part }: Reading):
   for (const file of files) arrays.push(valuesOf(await readArray(file, { grid, m })))
   const other = arrays.findIndex(({ shape }) => String(shape) !== String(arrays[0].shape))
   if (other >= 0) throw new Error(`data: ${files[other]} is [${arrays[other].shape.join(',')}], but ${files[0]} is [${arrays[0].shape.join(',')}], expected one size.`)
-  return { ...asExamples(arrays), labels }
+  return { ...asExamples(arrays), labels, classes }
 }

@@ -31,8 +31,8 @@ const readers: { readonly [T in TaskName]: (experiment: Experiment<T>, at: (path
 
   async classification({ rule: { channels, grid }, data: { images, size, limit, part, standardise } }, at) {
     const m = channelsOf(channels, 'image')
-    const { labels, ...examples } = await readLabelledImages(at(images), { grid, m, size, limit, part })
-    return { ...(standardise ? { ...examples, of: (i: number) => standardised(examples.of(i)) } : examples), labels }
+    const { of, ...read } = await readLabelledImages(at(images), { grid, m, size, limit, part })
+    return { ...read, of: standardise ? i => standardised(of(i)) : of }
   },
 
   imageToImage({ rule: { channels, grid }, data }, at) {

@@ -155,12 +155,12 @@ export async function readContents(path: string): Promise<{ readonly shape: read
 }
 
 /** The arrays in the folders of a folder, by the folder and the name of the file, and the number of each one's folder. */
-export async function arraysByClass(folder: string): Promise<{ readonly names: string[]; readonly labels: number[] }> {
+export async function arraysByClass(folder: string): Promise<{ readonly names: string[]; readonly labels: number[]; readonly classes: string[] }> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []) // what is wrong with it is said by who reads pictures
   const classes = entries.filter(entry => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name).sort()
   const files = await Promise.all(classes.map(async name => (await readdir(join(folder, name))).filter(isArray).sort()))
   const names = files.flatMap((inside, label) => inside.map(name => `${classes[label]}/${name}`))
   const empty = files.findIndex(inside => inside.length === 0)
   if (names.length > 0 && empty >= 0) throw new Error(`data: ${join(folder, classes[empty])}, a class, has no arrays.`)
-  return { names, labels: files.flatMap((inside, label) => inside.map(() => label)) }
+  return { names, labels: files.flatMap((inside, label) => inside.map(() => label)), classes }
 }

@@ -5,6 +5,7 @@
  * A program is the automaton as plain data, in the terms of arrays and not of rules or tensors:
  *
  *   [x ← what is given, in some channels]         of all cells
+ *   [x ← x + noise]                               of all cells, in the channels that change
  *   y  = perception of x                          depthwise filters, or the whole window of each cell
  *   h  = activation(y·W + b), layer after layer
  *   x' = x + the last h where the cell fires      in the channels named by `updated`
@@ -21,7 +22,7 @@ export const programActivations = ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmo
 export type Activation = (typeof programActivations)[number]
 
 /** What not every runner has, in the words of whoever says so. */
-export type Feature = 'filters beside views' | 'volumes' | 'given'
+export type Feature = 'filters beside views' | 'volumes' | 'given' | 'noise on the state'
 
 /** What is applied to sums, with the slope of leakyRelu for negative ones. */
 export type Applied = { readonly activation: Activation; readonly slope: number }
@@ -71,8 +72,8 @@ export type Program = {
   readonly fireRate: number
   /** Only cells whose `channel` exceeds `above` before the step update in it. */
   readonly inputMask: { readonly channel: number; readonly above: number } | null
-  /** Deviation of the normal noise on each change, or null for none. */
-  readonly noise: number | null
+  /** Normal noise and its deviation: on each change, or on the whole state before each step; or null for none. */
+  readonly noise: { readonly on: 'state' | 'change'; readonly std: number } | null
   /** What follows each step: tanh where it says `squash`, else clamp; 0 is within, so that dead cells stay zero. */
   readonly bound: { readonly squash: boolean; readonly low: number; readonly high: number } | null
   /** 'after': cells may be dead before the step. */

@@ -125,11 +125,12 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.oneof(
 const mixed = (grid: Dimensions): fc.Arbitrary<Perception[]> =>
   fc.tuple(filterParts(grid), convolution(grid, ...activations), filterParts(grid), convolution(grid, 'tanh'))
 
-/** Of volumes too, and some of them of what is mixed: what the CPU alone runs as a whole. */
+/** Of volumes too, and some of them of what is mixed or with noise on the state: what the CPU alone runs as a whole. */
 export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
   rule: fc.oneof({ weight: 4, arbitrary: fusedRules }, { weight: 1, arbitrary: rulesOn(3) }),
+  noise: fc.constantFrom(null, null, { on: 'state' as const, std: 0.1 }),
   parts: fc.option(fc.record({ 1: mixed(1), 2: mixed(2), 3: mixed(3) })),
-}).map(({ rule, parts }) => defineRule({ ...rule, perceive: parts?.[rule.grid] ?? rule.perceive }))
+}).map(({ rule, noise, parts }) => defineRule({ ...rule, noise: noise ?? rule.noise, perceive: parts?.[rule.grid] ?? rule.perceive }))
 
 /**
  * Heights and widths of every kind: tiny, around the ends of 64-bit words, around the cuts between bands of rows. Lines have
@@ -261,8 +262,13 @@ function isClear(scene: Scene): boolean {
     for (let t = 0; t < steps; t++) {
       const k = foldIn(key(n), t)
       if (inputs) now = setChannels(rule, now, inputs[t])
+      const { state, candidate, after } = inspectStep(rule, params, now, { key: k, t, mask: masks?.[t], angle })
+      now = state
       const pre = alive(rule, now)
       const values = now.toArray()
+      // Noise on the state is in every cell, and so may bring any near the threshold by which it lives.
+      const noisy = rule.living && rule.noise?.on === 'state' ? rule.living : { channel: 0, above: NaN }
+      if (values.some((v, i) => i % channels === noisy.channel && Math.abs(v - noisy.above) < 1e-5)) return false
       const { channel: at, above: least } = rule.inputMask ?? { channel: 0, above: NaN }
       if (values.some((v, i) => i % channels === at && Math.abs(v - least) < 1e-4)) return false
       const drawn = masks?.[t] ?? fire(k, now, rule.fireRate)
@@ -286,7 +292,6 @@ function isClear(scene: Scene): boolean {
           h = activate(activation, z, slope)
         }
       }
-      const { candidate, after } = inspectStep(rule, params, now, { key: k, t, mask: masks?.[t], angle })
       const would = candidate.toArray()
       if (rule.living) {
         const { channel, above } = rule.living

@@ -14,8 +14,8 @@ async function notes(rule: DataRule): Promise<(string | null)[]> {
 
 it('says why rollouts are composed, in the first progress', async () => {
   const { rule } = recipes.digits
-  expect(await notes(defineRule({ ...rule, noise: { on: 'state', std: 0.02 } }))).toEqual([
-    'Rollouts are composed of operators, because it has noise on the state; without that they would be fused, and several times faster.',
+  expect(await notes(defineRule({ ...rule, bound: { type: 'clamp', low: 0.1, high: 1 } }))).toEqual([
+    'Rollouts are composed of operators, because its bounds leave out 0; without that they would be fused, and several times faster.',
     null,
   ])
   expect(await notes(rule)).toEqual([null, null])

@@ -18,6 +18,7 @@
 import { unbind } from './bounds.ts'
 import { forwardStep, logged } from './forward.ts'
 import { give, take } from './given.ts'
+import { listOthers } from './noise.ts'
 import { blockRows, type Band, type PlaneName } from './layout.ts'
 import { freeSteps, type BandStep, type Sample, type SampleHistory, type Segment } from './sample.ts'
 import type { CacheEntry } from './cache.ts'
@@ -128,20 +129,22 @@ function backwardStep(s: Sample, t: number, kept: readonly BandStep[], waiting: 
 
 /** Reads the planes of a step back, takes what is owed through its bounds, and writes the old values into the state. */
 function undo(s: Sample, t: number, band: Band, kept: BandStep, owed: boolean): void {
-  const { job: { program: { bound }, layout: { cellBytes } }, thread: { kernels: k, store, bytes }, team: { layout: { x } }, planes } = s
+  const { job: { program: { bound, noise }, layout: { cellBytes } }, thread: { kernels: k, store, bytes }, team: { layout: { x } }, planes } = s
   const rows = s.rowsOf(band), cells = planes.listOf(band), size = planes.words(band) * 8
   store.read(kept.log, bytes, rows - 3 * size)
   logged.forEach((name, i) => planes.move(planes.at(name, band), rows - (3 - i) * size, band))
   if (bound) {
     planes.and('grow', 'act', 'life', band)
     const changed = planes.list('grow', band) + planes.list('kill', band)
-    unbind(s, band, rows + changed * cellBytes, owed)
+    unbind(s, band, rows + (changed + listOthers(s, band)) * cellBytes, owed)
   }
   planes.and('grow', 'act', 'life', band)
   const grown = planes.list('grow', band)
   k.put(x, cells, grown, cellBytes, rows)
-  k.put(x, cells, planes.list('kill', band), cellBytes, rows + grown * cellBytes)
-  give(s, t, band)
+  const killed = planes.list('kill', band)
+  k.put(x, cells, killed, cellBytes, rows + grown * cellBytes)
+  if (noise?.on === 'state') k.put(x, cells, listOthers(s, band), cellBytes, rows + (grown + killed) * cellBytes)
+  else give(s, t, band)
   s.updateRing(band)
 }
 

@@ -18,6 +18,7 @@
  */
 import { bind } from './bounds.ts'
 import { give } from './given.ts'
+import { disturbChanges, disturbState, noteOthers } from './noise.ts'
 import type { Band } from './layout.ts'
 import { freeState, freeSteps, type BandStep, type Sample, type SampleHistory, type Segment } from './sample.ts'
 import type { CacheEntry } from './cache.ts'
@@ -65,10 +66,11 @@ export function forward(s: Sample): SampleHistory | null {
  * have at most `hiddenBytes`.
  */
 export function forwardStep(s: Sample, t: number, log: boolean, hiddenBytes: number): BandStep[] {
-  const { job: { program: { living, given } }, team, planes, each } = s
-  if (given) {
+  const { job: { program: { living, given, noise } }, team, planes, each } = s
+  if (given || noise?.on === 'state') {
     each(band => {
       give(s, t, band)
+      disturbState(s, t, band)
       planes.fill('held', band)
       s.arrived(band)
     })
@@ -120,24 +122,12 @@ function computeChanges(s: Sample, t: number, band: Band, hiddenBytes: number): 
     return entry?.at ?? blocks.hidden
   }
   blocks.changes(team.layout.x, planes.listOf(band), planes.list('act', band), s.rowsOf(band), place)
-  disturb(s, t, 'act', band, s.rowsOf(band))
+  disturbChanges(s, t, 'act', band, s.rowsOf(band))
   if (living) {
     planes.copy('next', 'strong', band)
     strongAfter(s, 'act', band, s.rowsOf(band))
   }
   return hidden
-}
-
-/**
- * Adds the noise of step t to the changes, in `rows`, of the cells of a plane. Its numbers follow from their place, so
- * that a step that is run again has the same; it is a constant, and owes nothing to the derivative.
- */
-function disturb({ job, thread, team, number }: Sample, t: number, changed: 'act' | 'ring', band: Band, rows: number): void {
-  const { program: { noise, depth, height, width, updated }, layout: { words, changeStride, cellBytes, keep, erfinv }, noiseKeys } = job
-  if (noise === null) return
-  const own = updated.length
-  thread.kernels.disturb(team.layout.planes[changed], band.first, band.last, width, words, rows, changeStride, cellBytes, keep,
-    own, noiseKeys![2 * t], noiseKeys![2 * t + 1], number * depth * height * width * own, noise, erfinv)
 }
 
 /** Corrects `next` for the changes, in `rows`, of the cells of a plane. */
@@ -167,7 +157,7 @@ function decideLife(s: Sample, t: number): void {
     const count = planes.list('ring', band, cells)
     if (count === 0) return
     blocks.changes(team.layout.x, cells, count, rows, () => blocks.hidden)
-    disturb(s, t, 'ring', band, rows)
+    disturbChanges(s, t, 'ring', band, rows)
     strongAfter(s, 'ring', band, rows)
   })
   team.barrier()
@@ -190,7 +180,8 @@ function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
   k.gather(x, cells, killed, cellBytes, rows + grown * cellBytes, cellBytes, layout.none)
   k.erase(x, cells, killed, cellBytes, layout.keep)
   const changed = (grown + killed) * cellBytes
-  const logBytes = changed + bind(s, band, rows + changed)
+  const noted = changed + noteOthers(s, band, rows + changed)
+  const logBytes = noted + bind(s, band, rows + noted)
   if (kept) {
     const size = planes.words(band) * 8
     logged.forEach((name, i) => planes.move(rows - (3 - i) * size, planes.at(name, band), band))

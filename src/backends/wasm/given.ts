@@ -8,7 +8,7 @@
 import type { Band } from './layout.ts'
 import type { Sample } from './sample.ts'
 
-/** Writes what step t is given into a band. */
+/** Writes what step t is given into a band, before it or, where its log has not all cells (noise.ts), to undo it. */
 export function give(s: Sample, t: number, band: Band): void {
   const { job: { layout, program }, team } = s
   if (program.given) s.thread.kernels.give(team.layout.x, ...placeOf(s, t, band, layout.given, 1))

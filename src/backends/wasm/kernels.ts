@@ -25,7 +25,7 @@ export type Kernels = {
     cellBytes: number, change: number, stride: number, above: number): void
   fire(to: number, near: number, first: number, last: number, width: number, words: number, k0: number, k1: number,
     sample: number, threshold: number): void
-  disturb(rows: number, first: number, last: number, width: number, words: number, change: number, stride: number,
+  disturb(rows: number, first: number, last: number, width: number, words: number, rowsAt: number, x: number, stride: number,
     cellBytes: number, keep: number, channels: number, k0: number, k1: number, counter: number, std: number,
     erfinv: number): void
   bind(squash: number, x: number, cells: number, count: number, cellBytes: number, keep: number, low: number,

@@ -101,7 +101,7 @@ export function wasmRunner(
   }
 
   const runner: WasmRunner = {
-    features: ['filters beside views', 'volumes', 'given'],
+    features: ['filters beside views', 'volumes', 'given', 'noise on the state'],
     mostLayers: Infinity,
     widestWindow: Infinity,
     multiples: { hidden: 8, last: 8 },

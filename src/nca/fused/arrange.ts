@@ -144,7 +144,7 @@ function programOf(rule: DataRule, x: Tensor, folded: boolean, views: readonly V
     updated: updatedChannels(rule),
     fireRate: rule.fireRate,
     inputMask: rule.inputMask,
-    noise: rule.noise && rule.noise.std,
+    noise: rule.noise,
     bound: rule.bound && { low: -1, high: 1, ...rule.bound, squash: rule.bound.type === 'tanh' },
     living: rule.living,
   }

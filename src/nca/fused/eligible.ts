@@ -14,7 +14,7 @@ export function whyComposed(rule: Rule, backend: Backend): string | null {
   if (!backend.runner) return `${backend.name} has no fused rollouts here`
   const { widestWindow, mostLayers, features } = backend.runner
   if (rule.grid === 3 && !features.includes('volumes')) return `${backend.name} runs no volumes as a whole`
-  if (rule.noise?.on === 'state') return 'it has noise on the state'
+  if (rule.noise?.on === 'state' && !features.includes('noise on the state')) return `${backend.name} runs no noise on the state as a whole`
   if (rule.bound?.type === 'clamp' && (rule.bound.low > 0 || rule.bound.high < 0)) return 'its bounds leave out 0'
   if (rule.update.norm) return 'its network has norms'
   if (rule.update.residual) return 'its network is residual'

@@ -10,14 +10,17 @@
 import { bitsAt } from './threefry'
 
 /**
- * change[i, c] += std · noise for the i-th cell of `rows` (a plane of bits) and the channels whose `keep` is zero, `channels`
- * in number. The numbers of the sample begin at `counter`.
+ * x[i, c] += std · noise for the i-th cell of `rows` (a plane of bits) and the channels whose `keep` is zero, `channels` in
+ * number. The numbers of the sample begin at `counter`. Rows of cells stand behind one another, or, where there is a table
+ * `rowsAt`, at those offsets, all cells of each of them.
  */
 export function disturb(
-  rows: usize, first: usize, last: usize, width: usize, words: usize, change: usize, stride: usize, cellBytes: usize,
+  rows: usize, first: usize, last: usize, width: usize, words: usize, rowsAt: usize, x: usize, stride: usize, cellBytes: usize,
   keep: usize, channels: usize, k0: i32, k1: i32, counter: i32, std: f32, erfinv: usize,
 ): void {
+  let change = x
   for (let y = first; y < last; y++) {
+    if (rowsAt) change = x + load<u32>(rowsAt + (y << 2))
     for (let i: usize = 0; i < words; i++) {
       let bits = load<u64>(rows + ((y * words + i) << 3))
       while (bits) {

@@ -84,7 +84,7 @@ fn step(n: u32, count: u32) {
       row += 4u * C;
     }`, '\n    ')}
   }
-  ${noise === null ? '' : disturb(program, sizes, noise)}${unrolled({ r }, `
+  ${noise === null ? '' : disturb(program, sizes, noise.std)}${unrolled({ r }, `
   ${still ? unrolled({ c }, 's{r}_{c} = select(s{r}_{c}, seen(cellOf[{r}u * taps + centre], {c}u), isFrozen({c}u));') : ''}
   ${unrolled({ c }, 'next[cell{r} * C + {c}u] = bitcast<vec4u>(s{r}_{c});')}
   ${living ? `if (exceeds(s{r}_${living.channel >> 2}[${living.channel & 3}], ${literal(living.above)})) {

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   accuracy, adam, cast, checkGrad, classificationTask, decodeLink, decodeModel, defineRule, encodeLink, encodeModel, evaluate,
-  examplesOf, explain, init, key, mapTree, mean, mlp, paramShapes, readHead, rollout, taskTrainer, tensor, train, trainablePaths,
+  examplesOf, explain, exportHtml, init, key, mapTree, mean, mlp, paramShapes, readHead, rollout, taskTrainer, tensor, train, trainablePaths,
   uniform, valueAndGrad, type DataParams, type DataRule, type Tensor,
 } from '../../src/index.ts'
 import { runConfigOf, type Values } from '../../src/experiment/index.ts'
@@ -83,6 +83,7 @@ describe('the head of a rule', () => {
       expect(read).toEqual(rule)
       Object.entries(params.head!).forEach(([name, p]) => p.toArray().forEach((v, i) => expect(head![name as 'w1'].toArray()[i]).toBeCloseTo(v, 3)))
     }
+    expect(await exportHtml({ rule, params })).not.toContain('head.w1') // no step knows of it
     expect(Object.keys(paramShapes(rule)).filter(path => path.startsWith('head.'))).toEqual(['head.w1', 'head.b1', 'head.w2', 'head.b2'])
     expect(trainablePaths(rule, ['head'])).toHaveLength(4)
     expect(defineRule({ ...rule, head: null }).head).toBeNull()

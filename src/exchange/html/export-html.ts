@@ -72,7 +72,8 @@ export async function exportHtml(model: Model | Omit<Model, 'provenance'>, optio
 
   const weights: Record<string, string> = {}
   const leaves: [string, Tensor][] = []
-  eachLeaf(params, (leaf, path) => { if (leaf !== undefined) leaves.push([path, leaf as Tensor]) })
+  const ofSteps = { ...params, head: undefined } // no step knows of a head
+  eachLeaf(ofSteps, (leaf, path) => { if (leaf !== undefined) leaves.push([path, leaf as Tensor]) })
   for (const [path, leaf] of leaves) weights[path] = base64Of(await leaf.data())
   const names = 'provenance' in model ? roleNames(model) : {}
   const [, height, width] = first.shape

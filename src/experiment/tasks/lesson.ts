@@ -13,15 +13,12 @@ import { accuracy, dice, iou, totalAgreement } from '../../nca/losses/metrics.ts
 import { classificationTask, seenCells, type LabelledImages } from '../../nca/tasks/classify.ts'
 import { conditionalTask } from '../../nca/tasks/conditional.ts'
 import { pick, type Examples } from '../../nca/tasks/examples.ts'
-import { kFold, splitExamples, type Split } from '../../nca/tasks/folds.ts'
 import { colours, textureTask } from '../../nca/tasks/texture.ts'
 import { trajectoryTask } from '../../nca/tasks/trajectory.ts'
 import { imageToImageTask, videoTask } from '../../nca/tasks/translate.ts'
 import type { DataParams } from '../../nca/rule/types.ts'
 import { rgba, takeChannels, takeRole } from '../../nca/state.ts'
 import type { Task } from '../../nca/training/trainer-options.ts'
-import { check, checkKind, oneOfNames } from '../../backends/options.ts'
-import { key, type Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { sub } from '../../tensor/ops/arithmetic.ts'
 import { broadcastTo } from '../../tensor/ops/broadcast.ts'
@@ -50,7 +47,7 @@ export type TaskData = {
 }
 
 /** From states `[n,h,w,c]` of examples to `[n]`. */
-type Measure = Task['loss']
+export type Measure = Task['loss']
 
 export type Lesson = {
   /** Over all examples. */
@@ -210,74 +207,6 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
       wanted: async () => picture,
     }
   },
-}
-
-/** Metrics of which more is better, from 0 to 1. */
-const scores: readonly string[] = ['accuracyOfCells', 'accuracyOfImages', 'totalAgreement', 'dice', 'iou', 'ssim', 'delta1']
-
-/**
- * A metric of a lesson as an error, of which less is better: 1 − a score, all others as they are.
- *
- * @throws where the lesson has no such metric
- */
-export function errorBy({ task, measures }: Lesson, metric: string): Measure {
-  const all: Lesson['measures'] = { loss: task.loss, ...measures }
-  checkKind('validate', 'metric', metric, oneOfNames(Object.keys(all)))
-  const measure = all[metric]
-  return scores.includes(metric) ? (...given) => sub(1, measure(...given)) : measure
-}
-
-/** What `errorBy` makes of a metric, by name: `1 − dice`. */
-export function errorName(metric: string): string {
-  return scores.includes(metric) ? `1 − ${metric}` : metric
-}
-
-/** What `errorBy` gave, as it is called and counted: `dice 0.93`. */
-export function metricInWords(metric: string, error: number): string {
-  return `${metric} ${Number((scores.includes(metric) ? 1 - error : error).toPrecision(3))}`
-}
-
-/**
- * Which examples are trained on, and which are held out for validation: none where there is none.
- *
- * @param groups the group of each example, where the experiment has some (`readGroups` of `cellgrad/node`)
- */
-export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'>, { task, labels, groups: own }: Lesson, groups: readonly string[] | undefined = own): Split {
-  const n = task.examples
-  if (!validate) return { train: Array.from({ length: n }, (_, i) => i), test: [] }
-  const { split, folds, fold, stratified } = validate
-  const by = labels && stratified ? { labels } : {}
-  if (split !== null) {
-    const held = groups ? splitGroups(key(seed), groups, split) : splitExamples(key(seed), n, split, by)
-    check(held.test.length > 0 && held.train.length > 0, 'validate', 'split', split, `a share of the ${n} examples that leaves some on either side`)
-    return held
-  }
-  check(fold !== 'all', 'validate', 'fold', fold, 'the number of a fold, for one run')
-  check(n >= folds, 'validate', 'folds', folds, `at most the number of examples, ${n}`)
-  return kFold(key(seed), n, folds, { ...by, ...(groups && { groups }) })[fold as number]
-}
-
-/** A share of the groups, with all of their examples. */
-function splitGroups(k: Key, groups: readonly string[], share: number): Split {
-  const names = [...new Set(groups)]
-  const { test } = splitExamples(k, names.length, share)
-  const held = new Set(test.map(i => names[i]))
-  const isHeld = (id: number): boolean => held.has(groups[id])
-  const ids = groups.map((_, id) => id)
-  return { train: ids.filter(id => !isHeld(id)), test: ids.filter(isHeld) }
-}
-
-/** A task over some of its examples. */
-export function taskOn({ seeds, loss, readouts, images }: Task, ids: readonly number[]): Task {
-  const of = (some: readonly number[]): number[] => some.map(i => ids[i])
-  return {
-    ...(images && { images: {
-      made: (x, some) => images.made(x, of(some)), real: some => images.real(of(some)),
-      ...(images.given && { given: (x, some) => images.given!(x, of(some)) }),
-    } }),
-    examples: ids.length, ...(readouts !== undefined && { readouts }),
-    seeds: (some, k) => seeds(of(some), k), loss: (x, some, ...rest) => loss(x, of(some), ...rest),
-  }
 }
 
 /** A number of each image `[n]`, for its cells: `[n,1,1]` as states x `[n,h,w,c]` have axes. */

@@ -1,0 +1,52 @@
+/**
+ * Which examples of a lesson are learnt from, and by which it is judged.
+ */
+import { check } from '../../backends/options.ts'
+import { kFold, splitExamples, type Split } from '../../nca/tasks/folds.ts'
+import type { Task } from '../../nca/training/trainer-options.ts'
+import { key, type Key } from '../../tensor/key.ts'
+import type { Experiment } from './experiment.ts'
+import type { Lesson } from './lesson.ts'
+
+/**
+ * Which examples are trained on, and which are held out for validation: none where there is none.
+ *
+ * @param groups the group of each example, where the experiment has some (`readGroups` of `cellgrad/node`)
+ */
+export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'>, { task, labels, groups: own }: Lesson, groups: readonly string[] | undefined = own): Split {
+  const n = task.examples
+  if (!validate) return { train: Array.from({ length: n }, (_, i) => i), test: [] }
+  const { split, folds, fold, stratified } = validate
+  const by = labels && stratified ? { labels } : {}
+  if (split !== null) {
+    const held = groups ? splitGroups(key(seed), groups, split) : splitExamples(key(seed), n, split, by)
+    check(held.test.length > 0 && held.train.length > 0, 'validate', 'split', split, `a share of the ${n} examples that leaves some on either side`)
+    return held
+  }
+  check(fold !== 'all', 'validate', 'fold', fold, 'the number of a fold, for one run')
+  check(n >= folds, 'validate', 'folds', folds, `at most the number of examples, ${n}`)
+  return kFold(key(seed), n, folds, { ...by, ...(groups && { groups }) })[fold as number]
+}
+
+/** A share of the groups, with all of their examples. */
+function splitGroups(k: Key, groups: readonly string[], share: number): Split {
+  const names = [...new Set(groups)]
+  const { test } = splitExamples(k, names.length, share)
+  const held = new Set(test.map(i => names[i]))
+  const isHeld = (id: number): boolean => held.has(groups[id])
+  const ids = groups.map((_, id) => id)
+  return { train: ids.filter(id => !isHeld(id)), test: ids.filter(isHeld) }
+}
+
+/** A task over some of its examples. */
+export function taskOn({ seeds, loss, readouts, images }: Task, ids: readonly number[]): Task {
+  const of = (some: readonly number[]): number[] => some.map(i => ids[i])
+  return {
+    ...(images && { images: {
+      made: (x, some) => images.made(x, of(some)), real: some => images.real(of(some)),
+      ...(images.given && { given: (x, some) => images.given!(x, of(some)) }),
+    } }),
+    examples: ids.length, ...(readouts !== undefined && { readouts }),
+    seeds: (some, k) => seeds(of(some), k), loss: (x, some, ...rest) => loss(x, of(some), ...rest),
+  }
+}

@@ -54,7 +54,7 @@ it('a sweep: each candidate by its fields, each field by its shortest name', asy
     const texts = (svg: string): string[] => words(svg).all.map(({ text }) => text)
     expect(texts(parallel)).toEqual(expect.arrayContaining(['rate', 'batch', 'perceive', 'loss']))
     expect(texts(loss).filter(text => /rate .*, batch [48], perceive (identity sobelX|laplacian)$/.test(text))).toHaveLength(list.length)
-    expect(texts(loss)).toContain('loss: mean ± standard deviation over seeds, log scale')
+    expect(texts(loss)).toContain('loss: mean ± standard deviation over runs, log scale')
   }), { numRuns: 10 })
 })
 
@@ -75,12 +75,16 @@ it('fields and losses stand in the order of their numbers, far ones by powers of
   expect(words(await meanAndStdSvg(judged)).all.map(({ text }) => text)).toEqual(expect.arrayContaining(['0.02', '0.05', '0.1']))
 })
 
+/** The longest that a metric is called. */
+const longest = '1 − accuracyOfImages'
+
 it('a perfect candidate, of error 0, is the best of a picture whose scale is logarithmic, and explained by its fields', async () => {
   const judged = ranked([0.1, 0, 0.2, 0, 0.1, 0.2].map((value, i) => ({ point: { a: [1, 2, 3, 2, 1, 3][i], b: i % 2 }, iterations: 1, values: [value, value] })))
   const texts = async (svg: Promise<string>): Promise<string[]> => words(await svg).all.map(({ text }) => text)
   expect(await texts(parallelCoordinatesSvg(judged, '1 − dice'))).toEqual(expect.arrayContaining(['1 − dice', '0', '0.1', '0.2', 'A line is a candidate: the darker, the lower its 1 − dice.']))
-  expect(await texts(meanAndStdSvg(judged, '1 − dice'))).toEqual(expect.arrayContaining(['a 2, b 1', '0.01', '1 − dice: mean ± standard deviation over seeds, log scale; 0 at the left']))
+  expect(await texts(meanAndStdSvg(judged, '1 − dice'))).toEqual(expect.arrayContaining(['a 2, b 1', '0.01', '1 − dice: mean ± standard deviation over runs, log scale; 0 at the left']))
   expect(importanceIn(judged).a).toBeCloseTo(1, 9)
+  for (const svg of [parallelCoordinatesSvg(judged, longest), meanAndStdSvg(judged, longest), importanceSvg({ a: 1 }, longest)]) expectWithin(await svg)
   const none = ranked([1, 2].map(a => ({ point: { a }, iterations: 1, values: [0] })))
   for (const svg of [parallelCoordinatesSvg(none), meanAndStdSvg(none)]) expectWithin(await svg)
   expect(importanceIn(none)).toEqual({ a: 0 })

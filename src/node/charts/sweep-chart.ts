@@ -3,6 +3,7 @@
  * upright axis from its least to its greatest value, each candidate a line across, dark where its result is good. Means and
  * standard deviations, a row for each candidate; and how much of the results' variance each field explains.
  */
+import type { Markish } from '@observablehq/plot'
 import { onLogScale, type Judged } from '../../experiment/sweep/report.ts'
 import { digits, shortPaths, word, type Json } from '../../experiment/flat.ts'
 import { check } from '../../backends/options.ts'
@@ -99,6 +100,11 @@ function shade(share: number): string {
   return `rgb(${mix(11, 186)},${mix(61, 208)},${mix(145, 240)})`
 }
 
+/** Words below an axis, from the left end of the picture on, where the longest have room. */
+function belowAxis(Plot: Awaited<ReturnType<typeof plotTools>>['Plot']): (words: string, marginLeft: number) => Markish {
+  return (words, marginLeft) => Plot.text([words], { frameAnchor: 'bottom-left', textAnchor: 'start', dx: 12 - marginLeft, dy: 38 })
+}
+
 const mostRows = 40
 
 /**
@@ -124,16 +130,18 @@ export async function meanAndStdSvg(judged: readonly Judged[], measure: string =
   const marginLeft = 30 + widthOfText(labels)
   const { domain, ticks } = logAxis(rows.flatMap(({ low, high, values }) => [low, high, ...values]))
   const hasZero = finished.some(({ values }) => values.some(value => value! <= 0))
-  const seeds = rows[0].values.length > 1 ? ': mean ± standard deviation over seeds' : ''
+  const spread = rows[0].values.length > 1 ? ': mean ± standard deviation over runs' : ''
   const { Plot, document } = await plotTools()
+  const below = belowAxis(Plot)
   return svgFile(Plot.plot({
-    document, width: marginLeft + 400, height: 70 + 22 * rows.length, marginLeft, marginRight: 24, marginTop: 14, marginBottom: 44, style: textStyle,
+    document, width: Math.max(600, marginLeft + 400), height: 70 + 22 * rows.length, marginLeft, marginRight: 24, marginTop: 14, marginBottom: 44, style: textStyle,
     x: { type: 'log', domain },
     y: { type: 'band', domain: rows.map(({ place }) => place) },
     marks: [
       paper,
       Plot.gridX({ ticks, strokeOpacity: 0.15 }),
-      Plot.axisX(ticks, { text: shortNumber, label: `${measure}${seeds}, log scale${hasZero ? '; 0 at the left' : ''}`, labelAnchor: 'center', labelArrow: 'none' }),
+      Plot.axisX(ticks, { text: shortNumber, label: null }),
+      below(`${measure}${spread}, log scale${hasZero ? '; 0 at the left' : ''}`, marginLeft),
       Plot.axisY({ label: null, tickSize: 0, tickFormat: (place: number) => labels[place] }),
       Plot.ruleY(rows, { y: 'place', x1: 'low', x2: 'high', stroke: '#0072b2', strokeWidth: 2 }),
       Plot.dot(rows.flatMap(({ place, values }) => values.map(value => ({ place, value }))), { y: 'place', x: 'value', r: 2.5, fill: '#6ea8fe' }),
@@ -153,16 +161,19 @@ export async function importanceSvg(importance: Readonly<Record<string, number>>
   const shares = Object.entries(importance).map(([path, share]) => ({ path, share }))
   check(shares.length > 0, 'chart', 'the number of fields', shares.length, 'at least one')
   const labels = shares.map(({ path }) => shortened(path, 30))
+  const marginLeft = 30 + widthOfText(labels)
   const { Plot, document } = await plotTools()
+  const below = belowAxis(Plot)
   return svgFile(Plot.plot({
-    document, width: 560, height: 60 + 26 * shares.length, marginLeft: 30 + widthOfText(labels),
-    marginRight: 60, marginTop: 14, marginBottom: 40, style: textStyle,
+    document, width: Math.max(640, marginLeft + 400), height: 66 + 26 * shares.length, marginLeft,
+    marginRight: 60, marginTop: 14, marginBottom: 46, style: textStyle,
     x: { domain: [0, 1] },
     y: { type: 'band', domain: shares.map(({ path }) => path), padding: 0.3 },
     marks: [
       paper,
       Plot.gridX({ ticks: 5, strokeOpacity: 0.15 }),
-      Plot.axisX({ ticks: 5, tickFormat: (x: number) => `${Math.round(100 * x)} %`, label: `share of the variance of log ${measure} that the field explains by itself`, labelAnchor: 'center', labelArrow: 'none' }),
+      Plot.axisX({ ticks: 5, tickFormat: (x: number) => `${Math.round(100 * x)} %`, label: null }),
+      below(`share of the variance of log (${measure}) that the field explains by itself`, marginLeft),
       Plot.axisY({ label: null, tickSize: 0, tickFormat: (_: string, i: number) => labels[i] }),
       Plot.barX(shares, { y: 'path', x: 'share', fill: '#0072b2' }),
       Plot.text(shares, { y: 'path', x: 'share', text: ({ share }: { share: number }) => `${Math.round(100 * share)} %`, dx: 6, textAnchor: 'start' }),

@@ -39,8 +39,8 @@ const blockRows = lanes * rowsAtOnce;
 const tileHeight = 8u;
 const tileWidth = 16u;
 const tileCells = 128u;
-const C = 5u; const N = 45u; const K = 3u; const taps = 9u; const F = 9u;
-const radius = 1;
+const C = 5u; const N = 45u; const taps = 9u; const F = 9u;
+const reach = vec2i(1, 1);
 
 /** k · s, where a weight of zero looks at nothing, infinite or not. */
 fn weighted(k: vec4f, s: vec4f) -> vec4f { return select(k * s, vec4f(), k == vec4f()); }
@@ -48,7 +48,7 @@ fn weighted(k: vec4f, s: vec4f) -> vec4f { return select(k * s, vec4f(), k == ve
 /** From a cell to what it sees through a tap. */
 fn wayOf(tap: u32) -> vec2i {
   let place = tap;
-  return vec2i(i32(place % K), i32(place / K)) - radius;
+  return vec2i(i32(place % 3u), i32(place / 3u)) - reach;
 }
 struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, noise0: u32, noise1: u32, threshold: u32, wanted: u32, firstTile: u32, runs: u32 }
 @group(1) @binding(0) var<uniform> u: Uniforms;
@@ -465,8 +465,8 @@ const blockRows = lanes * rowsAtOnce;
 const tileHeight = 8u;
 const tileWidth = 16u;
 const tileCells = 128u;
-const C = 5u; const N = 45u; const K = 3u; const taps = 9u; const F = 9u;
-const radius = 1;
+const C = 5u; const N = 45u; const taps = 9u; const F = 9u;
+const reach = vec2i(1, 1);
 
 /** k · s, where a weight of zero looks at nothing, infinite or not. */
 fn weighted(k: vec4f, s: vec4f) -> vec4f { return select(k * s, vec4f(), k == vec4f()); }
@@ -474,7 +474,7 @@ fn weighted(k: vec4f, s: vec4f) -> vec4f { return select(k * s, vec4f(), k == ve
 /** From a cell to what it sees through a tap. */
 fn wayOf(tap: u32) -> vec2i {
   let place = tap;
-  return vec2i(i32(place % K), i32(place / K)) - radius;
+  return vec2i(i32(place % 3u), i32(place / 3u)) - reach;
 }
 struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, noise0: u32, noise1: u32, threshold: u32, wanted: u32, firstTile: u32, runs: u32 }
 @group(1) @binding(0) var<uniform> u: Uniforms;

@@ -19,8 +19,8 @@ const blockRows = lanes * rowsAtOnce;
 const tileHeight = 8u;
 const tileWidth = 16u;
 const tileCells = 128u;
-const C = 4u; const N = 12u; const K = 3u; const taps = 9u; const F = 3u;
-const radius = 1;
+const C = 4u; const N = 12u; const taps = 9u; const F = 3u;
+const reach = vec2i(1, 1);
 
 /** k · s, where a weight of zero looks at nothing, infinite or not. */
 fn weighted(k: vec4f, s: vec4f) -> vec4f { return select(k * s, vec4f(), k == vec4f()); }
@@ -28,7 +28,7 @@ fn weighted(k: vec4f, s: vec4f) -> vec4f { return select(k * s, vec4f(), k == ve
 /** From a cell to what it sees through a tap. */
 fn wayOf(tap: u32) -> vec2i {
   let place = tap;
-  return vec2i(i32(place % K), i32(place / K)) - radius;
+  return vec2i(i32(place % 3u), i32(place / 3u)) - reach;
 }
 struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, noise0: u32, noise1: u32, threshold: u32, wanted: u32, firstTile: u32, runs: u32 }
 @group(1) @binding(0) var<uniform> u: Uniforms;
@@ -443,8 +443,8 @@ const blockRows = lanes * rowsAtOnce;
 const tileHeight = 8u;
 const tileWidth = 16u;
 const tileCells = 128u;
-const C = 4u; const N = 12u; const K = 3u; const taps = 9u; const F = 3u;
-const radius = 1;
+const C = 4u; const N = 12u; const taps = 9u; const F = 3u;
+const reach = vec2i(1, 1);
 
 /** k · s, where a weight of zero looks at nothing, infinite or not. */
 fn weighted(k: vec4f, s: vec4f) -> vec4f { return select(k * s, vec4f(), k == vec4f()); }
@@ -452,7 +452,7 @@ fn weighted(k: vec4f, s: vec4f) -> vec4f { return select(k * s, vec4f(), k == ve
 /** From a cell to what it sees through a tap. */
 fn wayOf(tap: u32) -> vec2i {
   let place = tap;
-  return vec2i(i32(place % K), i32(place / K)) - radius;
+  return vec2i(i32(place % 3u), i32(place / 3u)) - reach;
 }
 struct Uniforms { height: u32, width: u32, cells: u32, tilesX: u32, tilesY: u32, tiles: u32, workspaces: u32, first: u32, key0: u32, key1: u32, noise0: u32, noise1: u32, threshold: u32, wanted: u32, firstTile: u32, runs: u32 }
 @group(1) @binding(0) var<uniform> u: Uniforms;

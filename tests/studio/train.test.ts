@@ -183,10 +183,15 @@ it('has a form for every kind: a schedule, damage, what is perceived, channels, 
   await options(studio, { 'train.from': '' })
   await studio.picture('train-kinds')
   expect(await studio.barriers()).toEqual([])
+  await page.getByLabel('An emoji or a letter').fill('.a/b')
+  await page.getByLabel('The target: .a/b').waitFor()
   await page.getByRole('button', { name: 'Train', exact: true }).click()
   await page.getByRole('button', { name: 'Done' }).waitFor()
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Target', exact: true }).click()])
+  expect(file.suggestedFilename()).toBe('a-b.png')
   expect(experimentFrom(String(await download(studio, 'YAML')))).toMatchObject({
     threads: 1,
+    data: { target: 'a-b.png' },
     rule: { channels: { rgba: 4, hidden: 3, more: 2 }, perceive: ['identity', 'sobelY', { type: 'conv', outputs: 5, size: [1, 3], bias: true, dilation: 1 }], living: null },
     train: {
       clip: 10, damage: { shape: 'rectangle', size: [0.3, 0.5], angle: [0, 0] },

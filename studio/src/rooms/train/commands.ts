@@ -1,7 +1,7 @@
 /**
  * What Train asks of the worker: a run is made, goes on, is changed by hand, is opened again, and is given away.
  */
-import { encodeModel, fit, imageFromPixels, imageToPixels, padImage, type Image } from 'cellgrad'
+import { encodeModel, fit, imageFromPixels, padImage, type Image } from 'cellgrad'
 import { configOf, type Config, type Mistake, type PresetName } from 'cellgrad/experiment'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
@@ -9,7 +9,7 @@ import type { ModelFile } from '../model-file.ts'
 import { exported, modelOf, type Export, type ExportName } from './exports.ts'
 import { fieldsOf, valuesOf, type Field } from './fields.ts'
 import { hold } from './hold.ts'
-import { mostThreads, Session, type Sample, type TrainEvent } from './session.ts'
+import { mostThreads, pixelsOf, Session, type Sample, type TrainEvent } from './session.ts'
 import { forgetRun, keepRun, listRuns, readRun, type Run, type RunName } from './store.ts'
 
 /** What a visitor chose for a new run. */
@@ -89,17 +89,13 @@ function onGrid(picture: Image, { data: { padding } }: Config): Pixels {
   return pixelsOf(padImage(picture, padding))
 }
 
-function pixelsOf(picture: Image): Pixels {
-  return { width: picture.width, height: picture.height, data: imageToPixels(picture) }
-}
-
 /** A name that no other run has, also where the page is not secure and `crypto.randomUUID` is missing. */
 function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /** The session of a new run, if the model from which it is to begin fits its rule. */
-function begun(engine: Engine, run: Run): Session {
+function sessionOfNew(engine: Engine, run: Run): Session {
   try {
     return sessionOf(engine, run)
   } catch (error) {
@@ -150,7 +146,7 @@ export const train = {
       id: newId(), name: order.name, config, rate: null, from: order.from, picture, running: true, backend: null, iteration: 0, checkpoint: null,
       losses: [], norms: [], rates: [], changes: [], saved: Date.now(),
     }
-    const next = begun(engine, run)
+    const next = sessionOfNew(engine, run)
     await leave()
     release = await hold(run.id)
     session = next

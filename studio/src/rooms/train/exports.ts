@@ -2,12 +2,12 @@
  * What comes out of a run: files that others read.
  */
 import {
-  encodeModel, exportHtml, filmStrip, imageToPixels, key, rollout, scope, seed, tensorToImage, type CpuBackend, type Image, type Model,
+  encodeModel, exportHtml, filmStrip, key, rollout, scope, seed, tensorToImage, type CpuBackend, type Image, type Model,
 } from 'cellgrad'
 import { configYaml, type Config } from 'cellgrad/experiment'
 import { encodeGif } from './gif.ts'
 import { encodePng } from './png.ts'
-import type { Session } from './session.ts'
+import { pixelsOf, type Session } from './session.ts'
 
 /** A file to keep. */
 export type Export = { readonly name: string; readonly type: string; readonly bytes: Uint8Array<ArrayBuffer> }
@@ -23,15 +23,15 @@ export async function exported(session: Session, what: ExportName): Promise<Expo
     case 'yaml': return { name: `${name}.yaml`, type: 'text/yaml', bytes: utf8(yamlOf(session, name)) }
     case 'html': return { name: `${name}.html`, type: 'text/html', bytes: utf8(await exportHtml(modelOf(session), { title: run.name, size: gridOf(session) })) }
     case 'gif': return { name: `${name}.gif`, type: 'image/gif', bytes: encodeGif(await pictures(session, 48)) as Uint8Array<ArrayBuffer> }
-    case 'strip': return { name: `${name}-growth.png`, type: 'image/png', bytes: await pngOf(filmStrip(await pictures(session, 8))) }
+    case 'strip': return { name: `${name}-growth.png`, type: 'image/png', bytes: await encodePng(pixelsOf(filmStrip(await pictures(session, 8)))) }
     case 'start': return { name: `${name}-start.safetensors`, type: 'application/octet-stream', bytes: new Uint8Array(run.from!.bytes) }
-    case 'target': return { name: `${name}.png`, type: 'image/png', bytes: await pngOf(run.picture) }
+    case 'target': return { name: `${name}.png`, type: 'image/png', bytes: await encodePng(pixelsOf(run.picture)) }
   }
 }
 
 /** A name as a part of a file's name on any system, so that the file of the target is called what the YAML calls it. */
 function fileName(name: string): string {
-  return name.replaceAll(/[^\p{L}\p{M}\p{N}\p{S}\u200d _-]|[<>|`^~$]/gu, '-').trim() || 'picture'
+  return name.replaceAll(/[^\p{L}\p{M}\p{N}\p{S}\u200d _-]|[<>|`^~$]/gu, '-').replaceAll(/^[- ]+|[- ]+$/g, '') || 'picture'
 }
 
 /** The configuration, as this run is computed; and beside it what no configuration can say. */
@@ -53,10 +53,6 @@ function yamlOf({ run: { config, changes }, backend }: Session, name: string): s
 }
 
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)
-
-const pngOf = (image: Image): Promise<Uint8Array<ArrayBuffer>> => (
-  encodePng({ width: image.width, height: image.height, data: imageToPixels(image) })
-)
 
 function gridOf({ config: { data: { size, padding } } }: Session): number {
   return size + 2 * padding

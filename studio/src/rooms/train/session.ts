@@ -254,6 +254,7 @@ function rgbaOf(values: Float32Array, channels: number): Float32Array {
   return data
 }
 
-function pixelsOf(image: Image): Pixels {
+/** A picture as a page shows it, or a file keeps it. */
+export function pixelsOf(image: Image): Pixels {
   return { width: image.width, height: image.height, data: imageToPixels(image) }
 }

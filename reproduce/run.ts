@@ -16,6 +16,7 @@ import { reproduceDigits } from './digits.ts'
 import { writeCsv, writeText, type Context } from './lib/context.ts'
 import { rowsOf, textOf, type Report } from './lib/report.ts'
 import { reproduceEdges } from './edges.ts'
+import { reproduceGrowingMnist } from './growing-mnist.ts'
 import { reproduceGuidance } from './guidance.ts'
 import { reproducePerceptions } from './perceptions.ts'
 import { reproducePool } from './pool.ts'
@@ -30,7 +31,8 @@ const claims: Readonly<Record<string, { what: string; run: (context: Context) =>
   texture: { what: 'a texture from one photograph, nothing pre-trained (µNCA); needs textures', run: reproduceTexture },
   video: { what: 'moving digits go on moving (MovingMNIST); needs MNIST', run: reproduceVideo },
   edges: { what: 'from edges to pictures, sharper with a critic (figure 7 in kind); needs noto', run: reproduceEdges },
-  guidance: { what: 'digits grow, and vary by a critic and by guidance (A.5 in kind); needs MNIST', run: reproduceGuidance },
+  'growing-mnist': { what: 'digits grow from a coloured cell, and vary with a critic (A.5); needs MNIST', run: reproduceGrowingMnist },
+  guidance: { what: 'grown digits are guided by what they are told (A.5 in kind); needs MNIST', run: reproduceGuidance },
   segmentation: { what: 'white and grey matter of a brain; needs the brain', run: reproduceSegmentation },
 }
 

@@ -31,7 +31,10 @@ export function App(): VNode {
         </nav>
         <Chip />
       </header>
-      <main><room.component key={room.name} settings={address.settings} /></main>
+      <main>
+        <h1 class="hidden">{room.title}</h1>
+        <room.component key={room.name} settings={address.settings} />
+      </main>
       <Notice />
     </>
   )

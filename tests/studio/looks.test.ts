@@ -22,6 +22,18 @@ const rooms: Readonly<Record<string, readonly [hash: string, isThere: (studio: V
   runs: ['#runs', ({ page }) => page.getByText('npx cellgrad studio').waitFor()],
 }
 
+/** A tablet, and a phone that lies. */
+const between = { tablet: { width: 768, height: 1024 }, lying: { width: 740, height: 360 } }
+
+/** Nothing is wider than the screen, and a world that one plays with is in sight as a whole. */
+async function fits({ page }: Visit, room: string): Promise<void> {
+  const { wide, has } = await page.evaluate(() => ({ wide: document.documentElement.scrollWidth, has: innerWidth }))
+  expect(wide, room).toBeLessThanOrEqual(has)
+  if (room !== 'play') return
+  const world = (await page.getByRole('application').boundingBox())!
+  expect(world.height).toBeLessThan(page.viewportSize()!.height)
+}
+
 it.each(Object.keys(screens) as Screen[])('every room fits on a %s, and can be read in the light and in the dark', async screen => {
   const studio = await visit(screen)
   const { page } = studio
@@ -29,12 +41,18 @@ it.each(Object.keys(screens) as Screen[])('every room fits on a %s, and can be r
     await page.emulateMedia({ colorScheme: 'light' })
     await studio.open(hash)
     await isThere(studio)
-    const { wide, has } = await page.evaluate(() => ({ wide: document.documentElement.scrollWidth, has: innerWidth }))
-    expect(wide, room).toBeLessThanOrEqual(has)
+    await fits(studio, room)
     await studio.picture(`room-${room}-light`)
     await page.emulateMedia({ colorScheme: 'dark' })
     await studio.picture(`room-${room}-dark`)
     expect(await studio.barriers(), room).toEqual([])
+    const seen = page.viewportSize()!
+    for (const [name, size] of Object.entries(between)) {
+      await page.setViewportSize(size)
+      await fits(studio, room)
+      await studio.picture(`room-${room}-${name}`)
+    }
+    await page.setViewportSize(seen)
   }
   await studio.leave()
 })

@@ -18,11 +18,14 @@ async function stroke({ page }: Visit, element: string, ...spots: readonly Spot[
   const box = (await target.boundingBox())!
   const devtools = await page.context().newCDPSession(page)
   const at = ([x, y]: Spot) => [{ x: box.x + x * box.width, y: box.y + y * box.height }]
-  await page.waitForTimeout(400) // what follows a tap at once is taken for the second half of a double one
+  const rest = (): Promise<void> => page.waitForTimeout(400)
+  await rest() // what follows a tap at once is taken for the second half of a double one
   await devtools.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: at(spots[0]) })
   for (const spot of spots.slice(1)) await devtools.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: at(spot) })
+  await rest() // a finger that leaves while it moves flings the page, and the next tap only stops that
+  await devtools.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: at(spots.at(-1)!) })
   await devtools.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] })
-  await page.waitForTimeout(400)
+  await rest()
 }
 
 it('Play: a finger erases a lizard in two, it heals, and its address is made', async () => {

@@ -18,7 +18,14 @@ export type Bundled = {
   readonly name: string
   /** The address of its picture, since not every system has a font with emoji; null where it has none. */
   readonly face: string | null
+  /** What it does, in a word or two. */
+  readonly words: string
   readonly url: string
+}
+
+/** What the models of other families do. */
+const doings: Readonly<Record<string, string>> = {
+  digits: 'reads digits', emoji: 'emoji by choice', inside: 'finds the inside', texture: 'texture of bricks',
 }
 
 const isCodePoint = (part: string): boolean => /^[0-9a-f]{4,6}$/.test(part) && /\d/.test(part)
@@ -26,12 +33,13 @@ const isCodePoint = (part: string): boolean => /^[0-9a-f]{4,6}$/.test(part) && /
 /** The lizard first: it is what every visitor of the paper remembers. */
 const emoji: readonly Bundled[] = Object.entries(files).map(([path, url]) => {
   const name = path.replace(/^.*\//, '').replace(/\.safetensors$/, '').split('-').filter(part => !isCodePoint(part)).join('-')
-  return { name, face: faces[path.replace('/models/', '/emoji/').replace('.safetensors', '.png')], url }
+  return { name, face: faces[path.replace('/models/', '/emoji/').replace('.safetensors', '.png')], words: name, url }
 }).sort((a, b) => Number(b.name === 'lizard') - Number(a.name === 'lizard'))
 
-export const bundledModels: readonly Bundled[] = [...emoji, ...Object.entries(families).map(([path, url]) => (
-  { name: path.replace(/^.*\//, '').replace(/\.safetensors$/, ''), face: null, url }
-))]
+export const bundledModels: readonly Bundled[] = [...emoji, ...Object.entries(families).map(([path, url]) => {
+  const name = path.replace(/^.*\//, '').replace(/\.safetensors$/, '')
+  return { name, face: null, words: doings[name] ?? name, url }
+})]
 
 /** Emoji are trained at this size, with empty cells around them. */
 const pictureSize = 40

@@ -184,12 +184,12 @@ export function Play({ settings }: { settings: Settings }): VNode {
   }
 
   const rate = speeds[speed]
-  const others = [...bundledModels.filter(({ face }) => !face), ...own]
+  const others = [...bundledModels.filter(({ face }) => !face).map(({ name, words }) => [name, words] as const), ...own.map(({ name }) => [name, name] as const)]
   const taking = { check: (file: ModelFile) => call('play', 'look', file), onTaken: choose }
   const unsaid = [model, graft].filter(name => mine(name) && !mine(name)!.text)
   return (
     <FileDrop {...taking}>
-      <div class="room">
+      <div class="room play">
         <div class="view">
           <Stage
             canvas={canvas} size={size} reach={reachOf(tool, brush, size)} onTouch={touch}
@@ -220,9 +220,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
               label="Model" big value={model} onChange={choose}
               options={bundledModels.flatMap(({ name, face }) => (face ? [[name, <img src={face} alt="" width={32} height={32} />, name] as const] : []))}
             />
-            {others.length > 0 && (
-              <Keys label="Other models" value={model} onChange={choose} options={others.map(({ name }) => [name, name] as const)} />
-            )}
+            <Keys label="Other models" value={model} onChange={choose} options={others} />
             {facts && facts.conditions.length > 0 && (
               <Keys
                 label="What it is told to become" value={String(condition)} onChange={n => setCondition(Number(n))}

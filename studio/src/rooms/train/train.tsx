@@ -1,7 +1,7 @@
 /**
  * Train: a rule learns to grow a picture, in front of you.
  */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
 import { showAddress, type Settings } from '../../address.ts'
 import { call, listen } from '../../engine/client.ts'
@@ -90,6 +90,8 @@ export function Train({ settings }: { settings: Settings }): VNode {
     showAbove(await call('train', 'make', { ...choices, name, target: pixels, from: from && { name: from.name, bytes: from.bytes } }))
   }
 
+  /** It is long, and the news of a run, several times a second, leave it as it is. */
+  const form = useMemo(() => <ConfigForm choices={choices} onChange={setChoices} mistakes={mistakes} />, [choices, mistakes])
   return (
     <div class="room train">
       <div class="view">
@@ -108,7 +110,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
       </div>
       <div class="panel">
         <TargetPicker target={target} onTarget={setTarget} />
-        <ConfigForm choices={choices} onChange={setChoices} mistakes={mistakes} />
+        {form}
         <button type="button" class={run ? 'main' : 'main near'} disabled={!target || Object.keys(mistakes).length > 0} onClick={() => { begin(target!).catch(complain) }}>Train</button>
         {!isSecureContext && <p class="hint">This page came by plain http, where tabs do not know of each other: open a run in one tab only, else the last to save it wins.</p>}
         <Runs

@@ -145,6 +145,18 @@ it('goes on from a run whose file it extends, by the layer that is to learn', as
   expect([b.w1.toArray(), b.w2.toArray()]).toEqual([a.w1.toArray(), expect.not.arrayContaining(Array.from(a.w2.toArray()))])
 })
 
+it('--set changes one channel and leaves the others, those of a recipe too', async () => {
+  const set = { rule: { channels: { hidden: 5 } } }
+  const channels = async (text: string): Promise<unknown> => {
+    await writeFile(folder('set.yaml'), text)
+    return (await loadRunConfig({ file: folder('set.yaml'), set })).rule.channels
+  }
+  expect(await channels('extends: digits\n')).toEqual({ image: 1, hidden: 5, classes: 10 })
+  expect(await channels(files.conditional)).toEqual({ rgba: 4, hidden: 5, condition: 2 })
+  expect(await channels('preset: persistent\n')).toEqual({ rgba: 4, hidden: 5 })
+  expect((await loadRunConfig({ set })).rule.channels).toEqual({ rgba: 4, hidden: 5 })
+})
+
 it('every recipe is a bundled file, which can be extended by its name', async () => {
   for (const [name, { rule, iterations, ...rest }] of Object.entries(recipes)) {
     await writeFile(folder('by-name.yaml'), `extends: ${name}\nseed: 7\n`)

@@ -168,7 +168,7 @@ describe('readImageFolder', () => {
     await write(at('a.png'), encodePng(plain(3, 2, 20)))
     await write(at('b.png'), encodePng(plain(8, 8, 40)))
     expect(await rejection(readImageFolder(folder)))
-      .toBe(`images: ${at('b.png')} is 8×8, but ${at('a.png')} is 3×2, expected one size.`)
+      .toBe(`images: ${at('b.png')} is 8×8, but ${at('a.png')} is 3×2, expected one size; size fits them.`)
     const { images } = await readImageFolder(folder, { size: 4 })
     expect(images).toEqual([fit(plain(3, 2, 20), 4), fit(plain(8, 8, 40), 4)])
     expect(await rejection(readImageFolder(folder, { size: 0 }))).toBe('readImageFolder: size is 0, expected a whole number > 0.')

@@ -9,7 +9,7 @@ import type { Config } from '../../experiment/config/schema.ts'
 import { arranged, pathsTo, placeOf } from '../../experiment/config/sections.ts'
 import { merge, type Values } from '../../experiment/config/values.ts'
 import { valueAt, type JsonObject } from '../../experiment/flat.ts'
-import { describing, isGrowing, runConfigOf, type RunConfig } from '../../experiment/tasks/values.ts'
+import { describing, isGrowing, runConfigWith, type RunConfig } from '../../experiment/tasks/values.ts'
 import { bundledExperiment } from '../../node/assets.ts'
 import { UsageError } from './usage.ts'
 import { readYaml, type Yaml } from './yaml.ts'
@@ -36,7 +36,7 @@ export type Sources = {
  */
 export async function loadRunConfig({ file, flags = {}, set = {}, command = 'cellgrad' }: Sources): Promise<RunConfig> {
   const layers = file === undefined ? [] : await readLayers(file)
-  const checked = runConfigOf(...layers.map(({ yaml }) => yaml.values), flags, set)
+  const checked = runConfigWith([...layers.map(({ yaml }) => yaml.values), flags], set)
   if ('config' in checked) return checked.config
   const { mistakes } = checked
   const said = mistakes.slice(0, mostSaid).map(({ path, unknown, key, says }) => {

@@ -29,9 +29,16 @@ export type Mistake = Wrong & {
  *   // { mistakes: [{ key: 'train.batch', says: 'is "eight", expected a whole number > 0', … }] }
  */
 export function configOf(...layers: readonly Values[]): { readonly config: Config } | { readonly mistakes: readonly Mistake[] } {
+  return configWith(layers, {})
+}
+
+/** The same, with single values put into it, which leave what stands beside them as it is. */
+export function configWith(layers: readonly Values[], set: Values): { readonly config: Config } | { readonly mistakes: readonly Mistake[] } {
   const given = layers.reduce<Values>((base, over) => merge(base, arranged(over), describe), {})
-  const preset = Object.hasOwn(presets, String(given.preset)) ? given.preset as PresetName : 'growing'
-  const { data, mistakes } = readData(configField, merge(arranged({ preset, ...presets[preset] }), given, describe))
+  const { preset: named } = { ...given, ...set }
+  const preset = Object.hasOwn(presets, String(named)) ? named as PresetName : 'growing'
+  const whole = merge(arranged({ preset, ...presets[preset] }), given, describe)
+  const { data, mistakes } = readData(configField, put(whole, set, describe))
   return mistakes.length === 0 ? { config: data } : { mistakes: inSentences(mistakes, describe) }
 }
 
@@ -71,14 +78,19 @@ export function merge(base: Values, over: Values, describe: Describing): Values 
   return laid(base, over, describe, []) as Values
 }
 
-function laid(base: unknown, over: unknown, describe: Describing, path: readonly string[]): unknown {
+/** Single values put into others: they also leave keys that are free as they are, those of the other channels. */
+export function put(base: Values, set: Values, describe: Describing): Values {
+  return laid(base, arranged(set), describe, [], true) as Values
+}
+
+function laid(base: unknown, over: unknown, describe: Describing, path: readonly string[], isPut = false): unknown {
   if (!isObject(base) || !isObject(over)) return over
   if (['type', 'shape'].some(key => Object.hasOwn(over, key) && over[key] !== base[key])) return over
-  if (describe(path).keys.length === 0) return over
+  if (describe(path).keys.length === 0) return isPut ? { ...base, ...over } : over
   return Object.fromEntries([
     ...Object.entries(base),
     ...Object.entries(over).map(([key, value]) =>
-      [key, Object.hasOwn(base, key) ? laid(base[key], value, describe, [...path, key]) : value]),
+      [key, Object.hasOwn(base, key) ? laid(base[key], value, describe, [...path, key], isPut) : value]),
   ])
 }
 

@@ -196,6 +196,8 @@ function tableOf<K extends TaskName>(type: K): Table {
       const reads = type === 'classification' && (data as DataOf['classification']).loss === 'head'
       expect(reads || head === null, ['rule', 'head'], head, 'null where no loss is one of the head; only classification has one, data.loss: head')
       expect(!reads || head !== null, ['rule', 'head'], head, 'a head, of which data.loss is')
+      const { channels } = config.rule, isOfClasses = type === 'imageToImage' && (data as DataOf['imageToImage']).loss === 'classes'
+      expect(!isOfClasses || channels.output !== 1, ['rule', 'channels', 'output'], channels.output, 'at least 2 for data.loss: classes, one for each class; masks have another loss')
     },
   }
   return table as Table

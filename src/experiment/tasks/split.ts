@@ -25,6 +25,8 @@ export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'
   }
   check(fold !== 'all', 'validate', 'fold', fold, 'the number of a fold, for one run')
   check(n >= folds, 'validate', 'folds', folds, `at most the number of examples, ${n}`)
+  const most = groups?.length === n ? new Set(groups).size : n
+  check(most >= folds, 'validate', 'folds', folds, `at most the number of groups, ${most}, whose examples are in one fold: those of a file, or of validate.groups`)
   return kFold(key(seed), n, folds, { ...by, ...(groups && { groups }) })[fold as number]
 }
 

@@ -5,7 +5,7 @@ import { parse } from 'yaml'
 import { readData, schemaOf, type Mistake as Wrong } from '../../backends/fields.ts'
 import { check, expectedOf, isObject, oneOfNames, type Json } from '../../backends/options.ts'
 import { recipes } from '../../nca/training/recipes.ts'
-import { configOf, inSentences, merge, type Describing, type Mistake, type Values } from '../config/values.ts'
+import { configWith, inSentences, merge, put, type Describing, type Mistake, type Values } from '../config/values.ts'
 import { describe, describeIn } from '../config/describe.ts'
 import { configField, type Config } from '../config/schema.ts'
 import { arranged } from '../config/sections.ts'
@@ -69,17 +69,22 @@ const byAdam: Values = { train: { optimiser: { type: 'adam' } } }
  * if ('config' in made) console.log(made.config.rule)
  */
 export function runConfigOf(...layers: readonly Values[]): { readonly config: RunConfig } | { readonly mistakes: readonly Mistake[] } {
-  const { task } = Object.assign({}, ...layers) as Values
-  if (task === undefined || task === 'growing') return configOf(...layers)
+  return runConfigWith(layers, {})
+}
+
+/** The same, with single values put into it, which leave what stands beside them as it is: `{ rule: { channels: { hidden: 8 } } }`. */
+export function runConfigWith(layers: readonly Values[], set: Values): { readonly config: RunConfig } | { readonly mistakes: readonly Mistake[] } {
+  const { task, recipe: named } = Object.assign({}, ...layers, set) as Values
+  if (task === undefined || task === 'growing') return configWith(layers, set)
   const describe = describing(task)
   if (!taskNames.includes(task as never)) {
     const expected = expectedOf(oneOfNames(['growing', ...taskNames]), task)
     return { mistakes: inSentences([{ path: ['task'], got: task, expected }], describe) }
   }
   const given = layers.reduce<Values>((base, over) => merge(base, arranged(over), describe), {})
-  const recipe = Object.hasOwn(recipes, String(given.recipe)) ? recipes[given.recipe as keyof typeof recipes] : {}
+  const recipe = Object.hasOwn(recipes, String(named)) ? recipes[named as keyof typeof recipes] : {}
   const base = merge(byAdam, arranged(recipe as Values), describe)
-  const { data, mistakes } = readData(experimentField, merge(base, given, describe))
+  const { data, mistakes } = readData(experimentField, put(merge(base, given, describe), set, describe))
   if (mistakes.length === 0) return { config: data }
   // What a recipe that there is not would have said is not missing: the name of the recipe is the mistake.
   const hasRecipe = !mistakes.some(({ path }) => path[0] === 'recipe')

@@ -245,7 +245,7 @@ async function readAll(
 function checkSize(what: string, name: string, image: Image, otherName: string, other: Image): void {
   if (image.width === other.width && image.height === other.height) return
   const sizes = `is ${image.width}×${image.height}, but ${otherName} is ${other.width}×${other.height}`
-  throw new Error(`${what}: ${name} ${sizes}, expected one size.`)
+  throw new Error(`${what}: ${name} ${sizes}, expected one size${what === 'images' ? '; size fits them' : ''}.`)
 }
 
 async function list(what: string, folder: string): Promise<string[]> {

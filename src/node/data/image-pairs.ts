@@ -62,8 +62,11 @@ async function readWanted(path: string, reading: Reading): Promise<ArrayExample[
   const kind = outputsOf(loss)
   const areNumbers = kind === 'values' || kind === 'depths'
   check(labels === null || !areNumbers, 'data', 'labels', labels, `null, where the loss compares numbers, ${loss}`)
-  if (areNumbers || (!isArray(path) && kind === 'masks' && labels === null)) return readGiven(path, { ...reading, standardise: false })
+  if (areNumbers) return readGiven(path, { ...reading, standardise: false })
   if (isArray(path)) return (await readLabels(path, withoutSize(path, size, reading))).map(one => masksOf(path, one, m, labels))
+  // What is grey has the numbers of classes, where there are several; what is coloured has a mask in each channel.
+  const haveMasks = kind === 'masks' && labels === null && (m === 1 || isColoured(await readImage(path)))
+  if (haveMasks) return readGiven(path, { ...reading, standardise: false })
   check(size === null, 'data', 'size', size, 'null, where pictures have labels, between which there is nothing; data.crop takes pieces')
   return [masksOf(path, pictureLabels(path, await readImage(path)), m, labels)]
 }
@@ -88,14 +91,16 @@ export function pictureValues({ width, height, data }: Image, m: number): ArrayE
   return { shape: [height, width, m], data: values }
 }
 
+function isColoured({ data }: Image): boolean {
+  for (let i = 0; i < data.length; i += 4) if (data[i] !== data[i + 1] || data[i] !== data[i + 2]) return true
+  return false
+}
+
 /** The numbers of classes that a picture has as its shades of grey, from 0 to 255. */
-function pictureLabels(path: string, { width, height, data }: Image): ArrayExample {
-  const labels = Uint8Array.from({ length: width * height }, (_, i) => {
-    const r = data[4 * i]
-    if (r !== data[4 * i + 1] || r !== data[4 * i + 2]) throw new Error(`data: ${path} is coloured, expected shades of grey, each the number of a class.`)
-    return Math.round(255 * r)
-  })
-  return { shape: [height, width, 1], data: labels }
+function pictureLabels(path: string, image: Image): ArrayExample {
+  if (isColoured(image)) throw new Error(`data: ${path} is coloured, expected shades of grey, each the number of a class.`)
+  const { width, height, data } = image
+  return { shape: [height, width, 1], data: Uint8Array.from({ length: width * height }, (_, i) => Math.round(255 * data[4 * i])) }
 }
 
 /** Arrays of one size as examples. */

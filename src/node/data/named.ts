@@ -82,12 +82,13 @@ function inWords(named: Named): string {
   return typeof named === 'string' ? named : `the list ${named.join(', ')}`
 }
 
-function existing(path: string): string {
+/** The path, where there is something. */
+export function existing(path: string): string {
   if (!existsSync(withoutArray(path))) throw new Error(`data: there is no file or folder ${path}.`)
   return path
 }
 
-function isFolder(path: string): boolean {
+export function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 

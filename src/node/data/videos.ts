@@ -2,11 +2,11 @@
  * Videos in shades of grey: an .npy or .npz file, or a folder with the frames of one, in the order of their names, or with a folder for
  * each.
  */
-import { statSync } from 'node:fs'
 import { check } from '../../backends/options.ts'
 import { examplesOf, type Examples } from '../../nca/tasks/examples.ts'
 import { readImageFolder } from './data.ts'
 import { pictureValues } from './image-pairs.ts'
+import { existing, isFolder } from './named.ts'
 import { readContents, valuesOf } from './volumes.ts'
 
 /**
@@ -15,8 +15,7 @@ import { readContents, valuesOf } from './volumes.ts'
  * @throws one sentence that names the file, where it cannot be read or holds no videos
  */
 export async function readVideos(path: string, size: number | null, limit: number | null): Promise<Examples> {
-  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
-  return isFolder ? ofPictures(path, size, limit) : ofArray(path, size, limit)
+  return isFolder(existing(path)) ? ofPictures(path, size, limit) : ofArray(path, size, limit)
 }
 
 async function ofArray(path: string, size: number | null, limit: number | null): Promise<Examples> {
@@ -28,13 +27,19 @@ async function ofArray(path: string, size: number | null, limit: number | null):
   return examplesOf(Float32Array.from(valuesOf({ shape, data: values }).data), each)
 }
 
+// Frame 10 comes after frame 9, however they are padded.
+const byNumber = new Intl.Collator('en', { numeric: true })
+
 async function ofPictures(path: string, size: number | null, limit: number | null): Promise<Examples> {
-  const { images, classes, labels } = await readImageFolder(path, size === null ? {} : { size })
-  const videos = classes.length === 0 ? [images] : classes.map((_, video) => images.filter((_, i) => labels[i] === video))
+  const { images, names, classes, labels } = await readImageFolder(path, size === null ? {} : { size })
+  const order = names.map((_, i) => i).sort((a, b) => byNumber.compare(names[a], names[b]))
+  const videos = classes.length === 0 ? [order] : classes.map((_, video) => order.filter(i => labels[i] === video))
   const frames = Math.min(...videos.map(({ length }) => length))
   const { width, height } = images[0]
-  const some = videos.slice(0, limit ?? videos.length).map(video => (
-    Float32Array.from(video.slice(0, frames).flatMap(image => Array.from(pictureValues(image, 1).data)))
-  ))
+  const some = videos.slice(0, limit ?? videos.length).map(video => {
+    const numbers = new Float32Array(frames * height * width)
+    video.slice(0, frames).forEach((id, i) => numbers.set(pictureValues(images[id], 1).data, i * height * width))
+    return numbers
+  })
   return { n: some.length, shape: [frames, height, width], of: i => some[i] }
 }

@@ -7,7 +7,7 @@ import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { record } from '../../src/backends/fields.ts'
 import {
-  experimentFrom, partsOf, placeOf, runConfigOf, runSchema, runYaml, splitOf, taskNames, taskOn, type Experiment,
+  describe, experimentFrom, partsOf, placeOf, runConfigOf, runSchema, runYaml, splitOf, taskNames, taskOn, type Experiment,
   type Lesson, type RunConfig, type Values,
 } from '../../src/experiment/index.ts'
 import { trainingFields } from '../../src/nca/training/trainer-options.ts'
@@ -209,4 +209,18 @@ it('is in the docs as it is read', () => {
   const [, brain] = /```yaml\n(task: imageToImage[^]*?)```/.exec(readFileSync('docs/experiments.md', 'utf8'))!
   expect(parse(readFileSync('assets/experiments/brain.yaml', 'utf8'))).toMatchObject(parse(brain) as Values)
   for (const name of taskNames) expect(readFileSync('docs/fields.md', 'utf8')).toContain(`\n### ${name}\n`)
+})
+
+it('is described field by field, as JSON Schema too', () => {
+  const about = 'Probability that a cell updates in a step'
+  expect(describe(['rule', 'fireRate'])).toEqual({
+    description: about, keys: [], words: [], schema: { type: 'number', exclusiveMinimum: 0, maximum: 1, description: about, default: expect.any(Number) as number },
+  })
+  for (const preset of ['growing', 'persistent', 'regenerating']) {
+    const { rule, train } = made({ preset })
+    for (const [section, values] of Object.entries({ rule, train })) {
+      for (const [name, value] of Object.entries(values)) expect(wrongIn(describe([section, name]).schema, value), name).toEqual([])
+    }
+  }
+  expect(describe(['train', 'nothing'])).toEqual({ description: undefined, keys: [], words: [], schema: {} })
 })

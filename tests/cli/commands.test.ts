@@ -142,6 +142,12 @@ describe('grow', () => {
 })
 
 describe('config', () => {
+  it('prints a bundled experiment or that of a file, whole, with single values put into it', async () => {
+    const { status, out } = await runHere(['config', 'digits', '--set', 'rule.channels.hidden=3'])
+    expect([status, out.includes('recipe: digits'), out.includes('    hidden: 3\n    classes: 10\n')]).toEqual([0, true, true])
+    expect((await runHere(['config', 'digts'])).err).toBe('cellgrad config: "digts" is no .yaml or .json file, and no bundled experiment; did you mean "digits"?\n')
+  })
+
   it('prints YAML and JSON Schema', async () => {
     const [yaml, schema] = await Promise.all([runHere(['config', '--preset', 'regenerating']), runHere(['config', '--schema'])])
     expect(yaml.out).toContain('\npreset: regenerating\n')

@@ -2,10 +2,9 @@
  * `cellgrad train`: a rule learns to grow a picture.
  */
 import type { ArgsDef } from 'citty'
-import { kebab, loadRunConfig } from '../input/config-file.ts'
+import { experimentFile, kebab, loadRunConfig } from '../input/config-file.ts'
 import { defaultOf, describe } from '../../experiment/config/describe.ts'
 import { arranged, placeOf } from '../../experiment/config/sections.ts'
-import { bundledExperiment } from '../../node/assets.ts'
 import { valueAt, type JsonObject } from '../../experiment/flat.ts'
 import { partsOf } from '../../experiment/tasks/parts.ts'
 import { isGrowing } from '../../experiment/tasks/values.ts'
@@ -59,7 +58,7 @@ export const train: Command = command('train', 'Train a neural cellular automato
     const text = given.text[kebab(name)]
     return text === undefined ? [] : [[name, words.includes(name) ? text : toNumber(text)]]
   }))
-  const experiment = target && (/\.(ya?ml|json)$/.test(target) ? target : await bundledExperiment(target))
+  const experiment = target && await experimentFile(target)
   if (experiment && config !== undefined) given.refuse(`${target} does not go with --config, which names a file too`)
   if (experiment) delete flags.target
   const file = experiment || config

@@ -92,6 +92,11 @@ async function readLayers(file: string, depth: number = 0): Promise<Layer[]> {
   return [...await readLayers(await besides(file, base), depth + 1), { file, yaml: { ...yaml, values } }]
 }
 
+/** The file of an experiment, by its path or by the name of a bundled one; undefined where a word is neither. */
+export async function experimentFile(word: string): Promise<string | undefined> {
+  return /\.(ya?ml|json)$/.test(word) ? word : bundledExperiment(word)
+}
+
 /** The path of a file that another one names: from where that is, or a bundled experiment by its name. */
 export async function besides(file: string, named: string): Promise<string> {
   const path = resolve(dirname(file), named)

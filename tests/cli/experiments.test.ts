@@ -24,6 +24,7 @@ const files: Record<string, string> = {
   conditional: `task: conditional\ndata: { targets: [🦎, spot.png], size: 5, padding: 1 }\nrule: { channels: { rgba: 4, hidden: 2, condition: 2 }, frozen: [condition], perceive: [identity, sobelX], ${update} }\n${small}  mutated: 1\n`,
   classification: `task: classification\ndata: { images: classes, size: 6 }\nrule: { channels: { image: 1, hidden: 2, classes: 2 }, frozen: [image], perceive: [identity, sobelX], ${update} }\nreport: { metrics: [loss] }\nvalidate: { every: 1, folds: 3 }\n${small}`,
   imageToImage: `task: imageToImage\ndata: { inputs: photos, outputs: masks, loss: dice }\nrule: { channels: { input: 3, hidden: 2, output: 1 }, frozen: [input], perceive: [identity, sobelX], ${update} }\nvalidate: { every: 2, folds: 2, fold: 1 }\n${small}`,
+  denoising: `task: denoising\ndata: { images: photos }\nrule: { channels: { noisy: 3, level: 1, output: 3, hidden: 2 }, frozen: [noisy, level], perceive: [identity, sobelX], ${update} }\nvalidate: { every: 2, folds: 3 }\n${small}`,
   video: `task: video\ndata: { frames: frames.npy, k: 2 }\nrule: { channels: { input: 2, hidden: 2, output: 2 }, frozen: [input], perceive: [identity, sobelX], ${update} }\n${small}`,
   texture: `task: texture\nrecipe: texture\ndata: { image: spot.png, size: 16, levels: 1 }\nreport: { metrics: [loss] }\n${small}  pool: 4\n`,
 }
@@ -402,7 +403,7 @@ it('a file extends another one, --set is laid over both, and a mistake is told w
     'cellgrad train: --set there is no key "bach"; did you mean "train.batch"?\n',
     expect.stringMatching(/^cellgrad train: --set train\.optimiser\.rate is "fast", expected a number ≥ 0/),
     'cellgrad train: --set is "batch", expected path=value, like train.rate=1e-3\n',
-    'cellgrad train: --set task is "vidoe", expected one of growing, conditional, trajectory, classification, imageToImage, video, texture; did you mean "video"?\n',
+    'cellgrad train: --set task is "vidoe", expected one of growing, conditional, trajectory, classification, imageToImage, denoising, video, texture; did you mean "video"?\n',
   ])
 })
 

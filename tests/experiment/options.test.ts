@@ -6,7 +6,7 @@ import { describeIn } from '../../src/experiment/config/describe.ts'
 import { runSchema, taskNames, type TaskName } from '../../src/experiment/index.ts'
 import type { Json } from '../../src/backends/options.ts'
 import type {
-  ClassificationOptions, ConditionalOptions, FoldOptions, GrowingOptions, TextureOptions, TrainerOptions, TrainOptions, TranslationOptions, Validation,
+  ClassificationOptions, ConditionalOptions, DenoisingOptions, FoldOptions, GrowingOptions, TextureOptions, TrainerOptions, TrainOptions, TranslationOptions, Validation,
 } from '../../src/index.ts'
 
 type Why = { readonly none: string }
@@ -42,6 +42,7 @@ const tasks: Readonly<Record<TaskName | 'growing', Readonly<Record<string, strin
   trajectory: {},
   classification: { ...place, image: ownRole, classes: ownRole, loss: 'data.loss' } satisfies Told<ClassificationOptions>,
   imageToImage: translating,
+  denoising: { ...place, noisy: ownRole, level: ownRole, output: ownRole } satisfies Told<DenoisingOptions>,
   video: { ...translating, loss: why('videos are compared by mse, as published') } satisfies Told<TranslationOptions>,
   texture: {
     ranges: 'data.ranges', grid: 'data.grid', projections: 'data.projections', size: 'data.patch', levels: 'data.levels',

@@ -44,6 +44,7 @@ function pictured(config: RunConfig): string {
   switch (config.task) {
     case 'classification': return 'classes'
     case 'imageToImage': return outputsOf(config.data.loss)
+    case 'denoising': return 'values'
     case 'video': return 'frames'
     case 'texture': return 'texture'
     default: return 'grown'

@@ -49,6 +49,12 @@ export type DataOf = {
     readonly limit: number | null
     readonly standardise: boolean
   }
+  readonly denoising: {
+    readonly images: string | readonly string[]
+    readonly size: number | null
+    readonly limit: number | null
+    readonly standardise: boolean
+  }
   readonly video: { readonly frames: string; readonly k: number; readonly size: number | null; readonly limit: number | null }
   readonly texture: {
     readonly image: string
@@ -134,6 +140,12 @@ const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
       ...orNull(list(wholeFrom(1, 4096), 'sizes', 1)), default: null,
       about: 'Sizes of the pieces that each file is cut into, along each of its axes; planes of a volume have 1 along the other axis, [64, 64, 1]; null: whole',
     },
+    limit,
+    standardise,
+  },
+  denoising: {
+    images: { ...paths, about: 'A folder of pictures or of arrays (.nii, .nii.gz, .npy, .npz), files by a pattern with *, a list of files, one file, or an array of an .npz file; pictures are learnt from −1, black, to 1, arrays as they are' },
+    size,
     limit,
     standardise,
   },

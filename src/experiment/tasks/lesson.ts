@@ -14,13 +14,14 @@ import { classificationTask, seenCells, type LabelledImages } from '../../nca/ta
 import { conditionalTask } from '../../nca/tasks/conditional.ts'
 import { pick, type Examples } from '../../nca/tasks/examples.ts'
 import { colours, textureTask } from '../../nca/tasks/texture.ts'
+import { denoisingTask } from '../../nca/tasks/denoise.ts'
 import { trajectoryTask } from '../../nca/tasks/trajectory.ts'
 import { imageToImageTask, videoTask } from '../../nca/tasks/translate.ts'
 import type { DataParams } from '../../nca/rule/types.ts'
 import { rgba, takeChannels, takeRole } from '../../nca/state.ts'
 import type { Task } from '../../nca/training/trainer-options.ts'
 import { scope } from '../../tensor/lifetime.ts'
-import { sub } from '../../tensor/ops/arithmetic.ts'
+import { add, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { broadcastTo } from '../../tensor/ops/broadcast.ts'
 import { greater } from '../../tensor/ops/compare.ts'
 import { concat, stack } from '../../tensor/ops/concat.ts'
@@ -42,6 +43,7 @@ export type TaskData = {
   readonly classification: LabelledImages & { readonly classes?: readonly string[] }
   /** And the file of each, where files have several: those of one are in one fold. */
   readonly imageToImage: { readonly inputs: Examples; readonly outputs: Examples; readonly groups?: readonly string[] }
+  readonly denoising: Examples
   readonly video: Examples
   readonly texture: Image
 }
@@ -176,6 +178,19 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
       show: async x => row(each(x), state => picture(() => output(state()))),
       wanted: async ids => row(ids, id => picture(one(pairs.outputs, id))),
       given: async ids => row(ids, id => seen(one(pairs.inputs, id))),
+    }
+  },
+
+  denoising({ rule }, images, placement) {
+    const output = (x: Tensor): Tensor => takeRole(rule, x, 'output')
+    const wanted = (ids: readonly number[]): Tensor => pick(images, ids, placement)
+    const picture = (x: () => Tensor): Promise<Image> => seen(() => mul(0.5, add(x(), 1))) // from −1 … 1
+    return {
+      task: denoisingTask(rule, images, placement), measures: {},
+      told: output,
+      wrong: (told, ids) => wrongValues(told, wanted(ids)),
+      show: async x => row(each(x), one => picture(() => output(one()))),
+      wanted: async ids => row(ids, id => picture(() => wanted([id]))),
     }
   },
 

@@ -6,6 +6,7 @@
  *   trajectory             what `train.damage` says, where it is at the first of several pictures; judged at the last
  *   classification         the picture becomes another one
  *   imageToImage, video    the input becomes another one, where the rule was trained with a pool: without, it lives for one rollout
+ *   denoising              nothing: it lives for one rollout
  */
 import type { RecoverOptions } from '../../nca/tasks/recover.ts'
 import type { RunConfig } from './values.ts'
@@ -34,5 +35,6 @@ export function perturbationsOf(config: RunConfig, examples: number): readonly P
     }
     case 'classification': return mutation
     case 'imageToImage': case 'video': return config.train.pool > 0 ? mutation : []
+    case 'denoising': return []
   }
 }

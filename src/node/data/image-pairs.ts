@@ -7,7 +7,7 @@ import type { TaskData } from '../../experiment/tasks/lesson.ts'
 import { fit, type Image } from '../../nca/files/image.ts'
 import type { Examples } from '../../nca/tasks/examples.ts'
 import { readImage } from '../pictures/picture.ts'
-import { isArray, pairsNamed } from './named.ts'
+import { filesNamed, isArray, pairsNamed, type Named } from './named.ts'
 import {
   masksOf, piecesOf, readArrays, readLabels, standardised, valuesOf, type ArrayExample, type Layout,
 } from './volumes.ts'
@@ -39,16 +39,40 @@ export async function readImagePairs(
     }
   }
   const some = limit === null ? all : all.slice(0, limit)
-  const other = some.find(({ input }) => String(input.shape) !== String(some[0].input.shape))
-  if (other !== undefined) {
-    const size = ({ input }: typeof other): string => input.shape.slice(0, -1).join('×')
-    throw new Error(`data: ${other.path} is ${size(other)}, but ${some[0].path} is ${size(some[0])}, expected one size; data.crop cuts pieces of one size, data.size fits pictures.`)
-  }
+  checkSizes(some.map(({ input, path }) => ({ ...input, path })), 'data.crop cuts pieces of one size, data.size fits pictures')
   const files = new Set(some.map(({ path }) => path)).size
   return {
     inputs: asExamples(some.map(({ input }) => input)), outputs: asExamples(some.map(({ output }) => output)),
     ...(files > 1 && files < some.length && { groups: some.map(({ path }) => path) }),
   }
+}
+
+/** Throws unless all examples are of one size. */
+function checkSizes(all: readonly (ArrayExample & { readonly path: string })[], hint: string): void {
+  const other = all.find(({ shape }) => String(shape) !== String(all[0].shape))
+  if (other === undefined) return
+  const size = ({ shape }: ArrayExample): string => shape.slice(0, -1).join('×')
+  throw new Error(`data: ${other.path} is ${size(other)}, but ${all[0].path} is ${size(all[0])}, expected one size; ${hint}.`)
+}
+
+/**
+ * Reads the images of an experiment that has nothing beside them: pictures from −1 to 1, arrays as they are.
+ *
+ * @throws one sentence that names the file, where images do not fit the rule, or are of several sizes
+ */
+export async function readImages(
+  images: Named, { limit, ...reading }: Layout & Omit<DataOf['denoising'], 'images'>,
+): Promise<TaskData['denoising']> {
+  const all: (ArrayExample & { readonly path: string })[] = []
+  for (const { path } of filesNamed(images)) {
+    if (limit !== null && all.length >= limit) break
+    const isPicture = !isArray(path) && !reading.standardise
+    const read = await readGiven(path, reading)
+    all.push(...read.map(({ shape, data }) => ({ path, shape, data: isPicture ? Float32Array.from(data, v => 2 * v - 1) : data })))
+  }
+  const some = limit === null ? all : all.slice(0, limit)
+  checkSizes(some, 'data.size fits pictures whose sides go alike')
+  return asExamples(some)
 }
 
 /** What a rule is given by a file. */

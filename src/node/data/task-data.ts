@@ -9,7 +9,7 @@ import { roleChannels } from '../../nca/rule/channels.ts'
 import type { DataOf, Experiment, TaskName } from '../../experiment/tasks/experiment.ts'
 import type { TaskData } from '../../experiment/tasks/lesson.ts'
 import { bundledEmoji, findAsset, listAssets } from '../assets.ts'
-import { readImagePairs } from './image-pairs.ts'
+import { readImagePairs, readImages } from './image-pairs.ts'
 import { readLabelledImages } from './labelled-images.ts'
 import type { Named } from './named.ts'
 import { readVideos } from './videos.ts'
@@ -39,6 +39,11 @@ const readers: { readonly [T in TaskName]: (experiment: Experiment<T>, at: (path
     const paths = (named: Named): Named => (typeof named === 'string' ? at(named) : named.map(at))
     const given = { ...data, inputs: paths(data.inputs), outputs: paths(data.outputs) }
     return readImagePairs(given, grid, [channelsOf(channels, 'input'), channelsOf(channels, 'output')])
+  },
+
+  denoising({ rule: { channels, grid }, data: { images, ...rest } }, at) {
+    const paths = typeof images === 'string' ? at(images) : images.map(at)
+    return readImages(paths, { ...rest, grid, m: channelsOf(channels, 'noisy') })
   },
 
   video: ({ data: { frames, size, limit } }, at) => readVideos(at(frames), size, limit),

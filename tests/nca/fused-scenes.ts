@@ -8,6 +8,7 @@
 import fc from 'fast-check'
 import { vjp } from '../../src/autograd/vjp.ts'
 import type { Backend, Data, DType } from '../../src/backends/backend.ts'
+import { plain, plainParams } from '../../src/nca/fused/plain.ts'
 import { paramTree } from '../../src/nca/fused/rollout.ts'
 import { perceive } from '../../src/nca/perceive.ts'
 import { activate, mlp, type Activation } from '../../src/nca/mlp.ts'
@@ -16,6 +17,7 @@ import { conv } from '../../src/nca/perceptions/conv.ts'
 import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
 import type { WindowSize } from '../../src/nca/perceptions/kind.ts'
 import { isLearned } from '../../src/nca/perceptions/kinds.ts'
+import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
 import { channelCount, updatedChannels } from '../../src/nca/rule/channels.ts'
 import { defineRule } from '../../src/nca/rule/define.ts'
 import { paramShapes } from '../../src/nca/rule/parameters.ts'
@@ -64,11 +66,15 @@ const filterParts = (grid: Dimensions): fc.Arbitrary<Perception> => fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 1, max: 3 }), sizes[grid]).map(([n, size]) => depthwise(n, { size })) },
 )
 const slopes = fc.constantFrom(0.2, 0.01, 0.7)
-/** A convolution, whose sums are taken as they are or through one of these functions. */
+/** A convolution or a residual one, whose sums are taken as they are or through one of these functions. */
 const convolution = (grid: Dimensions, ...all: Activation[]): fc.Arbitrary<Perception> => fc.record({
   n: fc.integer({ min: 1, max: 11 }), size: sizes[grid], dilation: fc.constantFrom(1, 1, 2), bias: fc.boolean(),
   activation: fc.constantFrom<Activation[]>('linear', 'linear', ...all), slope: slopes,
-}).map(({ n, ...rest }) => conv(n, { ...rest, dilation: Math.max(...[rest.size].flat()) < 5 ? rest.dilation : 1 }))
+  residual: fc.constantFrom(false, false, false, true),
+}).map(({ n, bias, slope, residual, ...rest }) => {
+  const options = { ...rest, dilation: Math.max(...[rest.size].flat()) < 5 ? rest.dilation : 1 }
+  return residual ? residualConv(n, options) : conv(n, { ...options, bias, slope })
+})
 const linear = (grid: Dimensions): fc.Arbitrary<Perception> => fc.tuple(fc.integer({ min: 1, max: 11 }), sizes[grid], fc.boolean())
   .map(([n, size, bias]) => conv(n, { size, bias }))
 
@@ -196,7 +202,7 @@ function smallest({ padding, perceive }: DataRule): number {
   const window = Math.max(...perceive.map(part => {
     if (!isLearned(part)) return 3
     const size = 'size' in part ? Math.max(...[part.size].flat()) : 1
-    return part.type === 'conv' ? (size - 1) * part.dilation + 1 : size
+    return 'dilation' in part ? (size - 1) * part.dilation + 1 : size
   }))
   return padding === 'reflect' ? (window + 1) / 2 : 1
 }
@@ -220,9 +226,10 @@ function drawScene(
   const spread = (path: string, shape: readonly number[]): number => {
     if (path === `update.w${rule.update.hidden.length + 1}`) return 0.8 / Math.sqrt(shape[0])
     if (path.startsWith('update.w')) return 1 / Math.sqrt(shape[0])
-    if (path.startsWith('update') || path.endsWith('bias')) return 0.3
+    if (path.startsWith('update') || /bias|b\d$/.test(path)) return 0.3
+    if (/k2|skip$/.test(path)) return 1 / Math.sqrt(shape[0])
     const part = rule.perceive.filter(isLearned)[Number(path.split('.')[1])]
-    return 1 / Math.sqrt(sizeOf(shape.slice(0, rule.grid)) * (part.type === 'conv' ? channels : 1))
+    return 1 / Math.sqrt(sizeOf(shape.slice(0, rule.grid)) * (part.type === 'depthwise' ? 1 : channels))
   }
   const x = host(k => normal(k, state, { std: 0.5 }))
   if (rule.living) {
@@ -281,8 +288,8 @@ function isClear(scene: Scene): boolean {
         const n = z.shape.at(-1)!
         return z.toArray().some((v, i) => Math.abs(v) < 1e-5 && computed[Math.floor(i / n)])
       }
-      const sums = defineRule({ ...rule, perceive: rule.perceive.map(linearly) })
-      if (kinksIn(rule.perceive) && atKink(perceive(sums, params, now, { angle, mask: rows }))) return false
+      const parts = plain(rule).perceive, sums = { ...rule, perceive: parts.map(linearly) }
+      if (kinksIn(parts) && atKink(perceive(sums, plainParams(rule, params), now, { angle, mask: rows }))) return false
       if (kinks) {
         const { hidden, activation, slope } = rule.update
         let h = y
@@ -317,7 +324,8 @@ function cancels(scene: Scene): boolean {
   const { gradients } = outcome(scene, defaultBackend, { dtype: 'float64' })
   const largest = (path: string): number => distance(gradients[path], gradients[path].map(() => 0))
   return Object.keys(gradients).some(path => {
-    const weights = path.endsWith('.bias') ? path.replace(/bias$/, 'kernel') : path.replace(/\.b(\d+)$/, '.w$1')
+    const weights = path.endsWith('.bias') ? path.replace(/bias$/, 'kernel')
+      : path.replace(/^update\.b(\d+)$/, 'update.w$1').replace(/\.b(\d+)$/, '.k$1')
     return weights !== path && largest(path) < largest(weights) / 50
   })
 }

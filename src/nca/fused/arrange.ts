@@ -22,6 +22,7 @@ import { isLearned } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../rule/channels.ts'
 import { perceptionSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../rule/types.ts'
+import { isResidual, plain, plainParams } from './plain.ts'
 import { inThree, isConvolution, isLinear, seesWindow, sumOf, tapsOf, tapsWithin, windowOf } from './sight.ts'
 
 /**
@@ -29,17 +30,18 @@ import { inThree, isConvolution, isLinear, seesWindow, sumOf, tapsOf, tapsWithin
  * the state, made of the parameters; `folded` where some of these are multiplied with others.
  */
 export function arrange(
-  rule: DataRule, x: Tensor, angle: number, given: Program['given'] = null,
+  given: DataRule, x: Tensor, angle: number, written: Program['given'] = null,
 ): { program: Program; folded: boolean; inputsOf: (params: DataParams) => Tensor[] } {
+  const rule = plain(given)
   const folded = seesWindow(rule) && isLinear(rule) && (
     rule.perceive.length > 1 || x.backend.runner!.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
   const views = viewsOf(rule, angle, folded, x.backend.runner!.multiples.hidden)
-  const program = { ...programOf(rule, x, folded, views), given }
+  const program = { ...programOf(rule, x, folded, views), given: written }
   return {
     program,
-    folded,
-    inputsOf: params => {
-      const { w1, b1 } = params.update
+    folded: folded || isResidual(given),
+    inputsOf: own => {
+      const params = plainParams(given, own), { w1, b1 } = params.update
       const filters = wideFilters(rule, params, { angle, like: x })
       const further = furtherLayers(rule, params.update)
       const first: Layers = !seesWindow(rule) ? [[w1, b1]]

@@ -1,0 +1,71 @@
+/**
+ * A rule whose residual convolutions are spelled out: as two convolutions beside each other, what they look at with σ and
+ * what they look at without, and a matrix that reads both. What reads y = P·s + K₂·σ(K₁ ∗ s + b₁) + b₂ by W reads
+ *
+ *   y·W = [σ(K₁ ∗ s + b₁), P·s] · [K₂·W; W] + b₂·W
+ *
+ * and so the network's first layer takes K₂ and b₂ in. A program has no other parts than sums then.
+ */
+import { add } from '../../tensor/ops/arithmetic.ts'
+import { concat } from '../../tensor/ops/concat.ts'
+import { dense } from '../../tensor/ops/dense.ts'
+import { slice } from '../../tensor/ops/pad-slice.ts'
+import { reshape } from '../../tensor/ops/reshape.ts'
+import { leakySlope } from '../../tensor/ops/functions.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { conv } from '../perceptions/conv.ts'
+import { isLearned, type Learned } from '../perceptions/kinds.ts'
+import { perceptionSize } from '../rule/parameters.ts'
+import type { DataParams, DataRule, Perception } from '../rule/types.ts'
+
+/** The rule without residual convolutions. */
+export function plain(rule: DataRule): DataRule {
+  if (!isResidual(rule)) return rule
+  return { ...rule, perceive: rule.perceive.flatMap(spelledOut) }
+}
+
+/** Whether it has any. */
+export function isResidual({ perceive }: DataRule): boolean {
+  return perceive.some(part => spelledOut(part).length > 1)
+}
+
+function spelledOut(part: Perception): Perception[] {
+  if (!isLearned(part) || part.type !== 'residualConv') return [part]
+  const { outputs, size, dilation, activation } = part
+  return [conv(outputs, { size, dilation, activation, slope: leakySlope, bias: true }), conv(outputs, { size: 1 })]
+}
+
+/** The parameters of the plain rule. */
+export function plainParams(rule: DataRule, params: DataParams): DataParams {
+  if (!isResidual(rule)) return params
+  const { w1, b1, ...further } = params.update
+  const perceive = learnedOf(rule).flatMap((part, i): Readonly<Record<string, Tensor>>[] => {
+    if (part.type !== 'residualConv') return [params.perceive![i]]
+    const { k1, b1, skip } = params.perceive![i]
+    return [{ kernel: k1, bias: b1 }, { kernel: reshape(skip, [...k1.shape.slice(0, -2).map(() => 1), ...skip.shape]) }]
+  })
+  return { perceive, update: { ...further, ...readingPlain(rule, params, w1, b1) } }
+}
+
+/** A layer `w1`, `b1` that reads what the rule perceives, as one that reads what the plain rule does. */
+function readingPlain(rule: DataRule, { perceive }: DataParams, w1: Tensor, b1: Tensor): { w1: Tensor; b1: Tensor } {
+  const [size, n] = w1.shape
+  const sizeOf = (part: Learned): number => perceptionSize({ ...rule, perceive: [part] })
+  const others = learnedOf(rule).map((part, i) => ({ part, i })).filter(({ part }) => part.type !== 'depthwise')
+  let row = size - others.reduce((sum, { part }) => sum + sizeOf(part), 0)
+  const rows = row > 0 ? [slice(w1, [0, 0], [row, n])] : []
+  let bias = b1
+  for (const { part, i } of others) {
+    const own = slice(w1, [row, 0], [sizeOf(part), n])
+    row += sizeOf(part)
+    if (part.type === 'residualConv') {
+      const { k2, b2 } = perceive![i]
+      rows.push(dense(k2, own))
+      bias = add(bias, reshape(dense(reshape(b2, [1, -1]), own), [n]))
+    }
+    rows.push(own)
+  }
+  return { w1: concat(rows, 0), b1: bias }
+}
+
+const learnedOf = (rule: DataRule): Learned[] => rule.perceive.filter(isLearned)

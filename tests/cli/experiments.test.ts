@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { loadRunConfig } from '../../src/cli/input/config-file.ts'
-import { encodeNpy, key, recipes, uniform } from '../../src/index.ts'
+import { encodeNifti, encodeNpy, key, recipes, uniform } from '../../src/index.ts'
 import { bundledExperiment } from '../../src/node/assets.ts'
-import { encodePng, readModel, readNpy, readPng } from '../../src/node/index.ts'
+import { encodePng, readModel, readNifti, readNpy, readPng } from '../../src/node/index.ts'
 import { zipOf } from '../zip.ts'
 import { long } from '../long.ts'
 import { runHere } from './here.ts'
@@ -288,11 +288,12 @@ it('becomes one picture after another', async () => {
 
 describe('volumes', () => {
   const [rule, shape] = [`rule: { grid: 3, channels: { input: 1, hidden: 2, output: 2 }, frozen: [input], perceive: [identity, sobelZ], ${update} }`, [4, 5, 6]]
+  const affine = [[0, -2, 0, 90], [1.5, 0, 0, -126], [0, 0, 3, -72]]
   const numbers = (seed: number): Float32Array => Float32Array.from(uniform(key(seed), [120]).toArray(), x => 100 + 900 * x)
   beforeAll(async () => {
     for (const name of ['scans', 'labels', 'kinds/a', 'kinds/b']) await mkdir(folder(name), { recursive: true })
     for (let i = 0; i < 4; i++) {
-      await writeFile(folder('scans', `case_${i}.nii.gz`), gzipSync(niftiOf(shape, numbers(i))))
+      await writeFile(folder('scans', `case_${i}.nii.gz`), gzipSync(i === 1 ? encodeNifti({ shape, data: numbers(i), affine }) : niftiOf(shape, numbers(i))))
       const labels = encodeNpy({ shape, data: Uint8Array.from(numbers(i), x => Number(x > 500)) })
       await writeFile(folder('labels', `case_${i}.npz`), zipOf({ 'mask.npy': labels }, true))
       await writeFile(folder('kinds', i % 2 === 0 ? 'a' : 'b', `${i}.npy`), encodeNpy({ shape, data: numbers(i) }))
@@ -310,8 +311,8 @@ describe('volumes', () => {
     expect(judged).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^metric,mean,std,examples\nloss,[\d.]+,0,2\naccuracyOfCells,[\d.]+,0,2\n$/) })
 
     expect(await cellgrad('predict', 'segment', 'scans', '--out', 'segmented')).toMatchObject({ status: 0, err: '' })
-    const one = await readNpy(folder('segmented', 'case_1.npy'))
-    expect(one.shape).toEqual(shape)
+    const one = await readNifti(folder('segmented', 'case_1.nii.gz'))
+    expect(one).toMatchObject({ shape, affine, spacing: [1.5, 2, 3] }) // it lies where the scan lies
     expect(Array.from(one.data).every(label => label === 0 || label === 1)).toBe(true)
     // What is trained on standardised numbers is applied to such: another scale and another zero change nothing.
     await writeFile(folder('other.npy'), encodeNpy({ shape, data: numbers(1).map(x => 3 * x - 50) }))

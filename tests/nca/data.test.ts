@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeIdx } from '../../src/nca/data/idx.ts'
 import { movingMnist, type MovingMnistOptions } from '../../src/nca/data/moving-mnist.ts'
-import { decodeNifti } from '../../src/nca/data/nifti.ts'
+import { decodeNifti, encodeNifti } from '../../src/nca/data/nifti.ts'
 import { decodeNpy, encodeNpy, type Npy } from '../../src/nca/data/npy.ts'
 import { foldIn, key, uniformAt } from '../../src/tensor/key.ts'
 import { sentence } from '../tensor/values.ts'
@@ -297,7 +297,7 @@ describe('decodeNifti', () => {
       const data = kinds[array.kind][0].from(array.values)
       const volume = decodeNifti(inside(encode(array, { start })))
       const last = Math.max(2, array.shape.findLastIndex(n => n > 1))
-      expect(volume).toEqual({ shape: array.shape.slice(0, last + 1), data, spacing: [0.5, 2, 3] })
+      expect(volume).toEqual({ shape: array.shape.slice(0, last + 1), data, spacing: [0.5, 2, 3], affine: [[0.5, 0, 0, 0], [0, 2, 0, 0], [0, 0, 3, 0]] })
     }), { numRuns: 3 * runs })
   })
 
@@ -342,6 +342,55 @@ describe('decodeNifti', () => {
       expect(decodeNifti(bytes)).toEqual(expected)
       expect(decodeNifti(join(bytes.subarray(0, 348), bytes.subarray(352)))).toEqual(expected)
     }))
+  })
+
+  it('keeps where cells lie: by the matrix, else by the rotation, else by the distances', () => {
+    const file = (change: (header: DataView) => void): readonly (readonly number[])[] => {
+      const bytes = encode(small, { spacing: [1, 2, 3] })
+      change(new DataView(bytes.buffer))
+      return decodeNifti(bytes).affine
+    }
+    const floats = (view: DataView, at: number, values: number[]): void => values.forEach((v, i) => view.setFloat32(at + 4 * i, v, true))
+    // A quarter turn about z, (x, y) → (−y, x); the first pixdim is −1, which turns the third axis round.
+    const half = Math.SQRT1_2
+    const turned = (view: DataView): void => {
+      view.setInt16(252, 1, true)
+      floats(view, 256, [0, 0, half, 10, 20, 30])
+    }
+    file(turned).forEach((row, i) => row.forEach((v, j) => expect(v).toBeCloseTo([[0, -2, 0, 10], [1, 0, 0, 20], [0, 0, -3, 30]][i][j], 6)))
+    const rows = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]]
+    const given = (view: DataView): void => {
+      turned(view)
+      view.setInt16(254, 1, true)
+      floats(view, 280, rows.flat())
+    }
+    expect(file(given)).toEqual(rows)
+    expect(file(view => { given(view); view.setFloat32(280, NaN, true); view.setFloat32(256, Infinity, true) })).toEqual([[1, 0, 0, 0], [0, 2, 0, 0], [0, 0, 3, 0]])
+  })
+
+  it('reads what encodeNifti writes, of every type, with its matrix', () => {
+    const matrix = fc.array(fc.array(fc.float({ noNaN: true, min: -100, max: 100 }), { minLength: 4, maxLength: 4 }), { minLength: 3, maxLength: 3 })
+    fc.assert(fc.property(all, matrix, (array, affine) => {
+      const data = kinds[array.kind][0].from(array.values)
+      const written = encodeNifti({ shape: array.shape, data, affine })
+      const read = decodeNifti(written)
+      const last = Math.max(2, array.shape.findLastIndex(n => n > 1))
+      expect({ ...read, spacing: null }).toEqual({ shape: array.shape.slice(0, last + 1), data, affine, spacing: null })
+      expect(encodeNifti({ ...read, shape: array.shape })).toEqual(written)
+    }))
+    const affine = [[0, -2, 0, 5], [1, 0, 0, 6], [0, 0, 3, 7]]
+    expect(decodeNifti(encodeNifti({ shape: [2], data: Uint8Array.of(1, 2), affine }))).toEqual({
+      shape: [2, 1, 1], data: Uint8Array.of(1, 2), spacing: [1, 2, 3], affine,
+    })
+    const data = new Uint8Array(4)
+    expect([
+      () => encodeNifti({ shape: [3], data, affine }), () => encodeNifti({ shape: [], data, affine }), () => encodeNifti({ shape: [32_768], data, affine }),
+      () => encodeNifti({ shape: [4], data, affine: [[1]] }), () => encodeNifti({ shape: [4], data: [1, 2, 3, 4] as never, affine }),
+    ].map(sentence)).toEqual([
+      'encodeNifti: the number of data is 4, expected that of [3].', 'encodeNifti: the shape is [], expected 1 to 7 whole numbers from 1 to 32767.',
+      'encodeNifti: the shape is [32768], expected 1 to 7 whole numbers from 1 to 32767.', 'encodeNifti: affine is [[…]], expected three rows of four numbers.',
+      'encodeNifti: the data is [1, 2, 3, 4], expected a typed array.',
+    ])
   })
 
   it('has a distance of 1 where the file gives none', () => {

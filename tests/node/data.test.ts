@@ -249,7 +249,7 @@ describe('readNpy and readNifti', () => {
     volume.set([7, 8, 9], 352)
     await write(at('a.nii.gz'), gzipSync(volume))
     const data = Uint8Array.of(7, 8, 9)
-    expect(await readNifti(at('a.nii.gz'))).toEqual({ shape: [3, 1, 1], data, spacing: [1, 1, 1] })
+    expect(await readNifti(at('a.nii.gz'))).toEqual({ shape: [3, 1, 1], data, spacing: [1, 1, 1], affine: [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]] })
   })
 
   it('stop at their limit, also in what is compressed or never ends', async () => {

@@ -28,7 +28,7 @@ const args: ArgsDef = {
   steps: flag('n', 'Steps of the rule (default: the mean of those that it was trained for)'),
   window: flag('n', 'Sees what is larger through windows of n cells along each axis, whose results are blended (default: none)'),
   overlap: flag('share', 'How much of a window its neighbour has too (default: 0.5)'),
-  runs: flag('n', 'Writes beside each result how much so many runs differ in each cell: NAME.uncertainty.png, white for a deviation of ½, or .npy (default: none)'),
+  runs: flag('n', 'Writes beside each result how much so many runs differ in each cell: NAME.uncertainty.png, white for a deviation of ½, or an array (default: none)'),
   last: flag('n', 'The same for the last n steps of one run (default: none)'),
 }
 

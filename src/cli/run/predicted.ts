@@ -1,7 +1,9 @@
 /**
- * What a trained rule makes of a file, written beside others of its kind: pictures of planes as PNG, all else as .npy; and how
- * sure it is of it.
+ * What a trained rule makes of a file, written as a file of its kind: planes as PNG, what is made of NIfTI as NIfTI that lies where
+ * the scan lies, all else as .npy; and how sure it is of it.
  */
+import { gzipSync } from 'node:zlib'
+import { encodeNifti, type Volume } from '../../nca/data/nifti.ts'
 import { encodeNpy } from '../../nca/data/npy.ts'
 import { readHead } from '../../nca/head.ts'
 import { vote } from '../../nca/losses/metrics.ts'
@@ -16,6 +18,7 @@ import { pick, statesOf, type Examples } from '../../nca/tasks/examples.ts'
 import { uncertainty } from '../../nca/tasks/uncertainty.ts'
 import type { Task } from '../../nca/training/trainer-options.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
+import { readNifti } from '../../node/data/data.ts'
 import { readGiven } from '../../node/data/image-pairs.ts'
 import { isArray } from '../../node/data/named.ts'
 import { piecesOf } from '../../node/data/volumes.ts'
@@ -49,14 +52,18 @@ export type Applied = {
   readonly classes: readonly string[]
 }
 
+/** Where a result is written, a path without ending, and where its cells lie, if it is to be a NIfTI. */
+type Place = { readonly to: string; readonly affine: Volume['affine'] | null }
+
 /** Applies a rule to the examples of a file, and writes what it makes of them to a path without ending. */
 export async function predictFile(input: string, to: string, applied: Applied): Promise<void> {
   const { rule, params, steps, compared, role, asked, classes } = applied
   const task = await taskOf(input, applied)
+  const place: Place = { to, affine: /\.nii(\.gz)?$/i.test(input) ? (await readNifti(input)).affine : null }
   const x = scope(() => grown(task, applied))
   if (rule.head) say(`${input}: ${classesInWords(await scope(() => argMax(readHead(rule, params, x))).data(), classes)}`)
-  else if (role === 'image') await writeClasses(to, input, rule, x, classes)
-  else await writeOutput(to, rule, asked.loss, scope(() => takeRole(rule, x, 'output')))
+  else if (role === 'image') await writeClasses(place, input, rule, x, classes)
+  else await writeOutput(place, rule, asked.loss, scope(() => takeRole(rule, x, 'output')))
   if (compared === null) return
   const of = (states: Tensor): Tensor => {
     if (rule.head) return softmax(readHead(rule, params, states))
@@ -67,7 +74,7 @@ export async function predictFile(input: string, to: string, applied: Applied): 
     return { map: mapOf(std), nqm }
   })
   say(`${input}: NQM ${[...await nqm.data()].map(v => Number(v.toPrecision(4))).join(' ')}`)
-  if (!rule.head) await writeMap(`${to}.uncertainty`, rule, map) // of a head's answer there is no map
+  if (!rule.head) await writeMap({ ...place, to: `${to}.uncertainty` }, rule, map) // of a head's answer there is no map
 }
 
 /** The examples of a file as a task of which nothing is judged; a volume as the planes on whose kind the rule was trained. */
@@ -105,27 +112,27 @@ function classesInWords(said: ArrayLike<number>, classes: readonly string[]): st
   return `class${said.length === 1 ? '' : 'es'} ${Array.from(said, i => classes[i] ?? i).join(' ')}`
 }
 
-async function writeClasses(to: string, input: string, rule: DataRule, x: Tensor, classes: readonly string[]): Promise<void> {
+async function writeClasses(place: Place, input: string, rule: DataRule, x: Tensor, classes: readonly string[]): Promise<void> {
   const scores = scope(() => takeRole(rule, x, 'classes'))
   const mask = scope(() => seenCells(rule, x))
   const [votes, cells, there] = [await scope(() => vote(scores, { mask })).data(), await scope(() => argMax(scores)).data(), await mask.data()]
   say(`${input}: ${classesInWords(votes, classes)}`)
-  if (isPicture(rule, x)) await written(`${to}.png`, path => writePng(path, coloured(x.shape[2], x.shape[1], cells, there)))
-  else await writeNumbers(to, x.shape.slice(0, -1), Int32Array.from(cells, (c, i) => (there[i] ? c : -1)))
+  if (isPicture(rule, x)) await written(`${place.to}.png`, path => writePng(path, coloured(x.shape[2], x.shape[1], cells, there)))
+  else await writeNumbers(place, x.shape.slice(0, -1), Int32Array.from(cells, (c, i) => (there[i] ? c : -1)))
 }
 
 /** What is in output channels: values; the probabilities of masks; or the numbers of the likeliest classes. */
-async function writeOutput(to: string, rule: DataRule, loss: unknown, y: Tensor): Promise<void> {
+async function writeOutput(place: Place, rule: DataRule, loss: unknown, y: Tensor): Promise<void> {
   const kind = outputsOf(loss)
   const made = scope(() => (kind === 'classes' ? argMax(y) : amountsOf(loss, y)))
-  if (!isPicture(rule, y)) return writeNumbers(to, made.shape, await made.data() as Float32Array | Int32Array)
-  await written(`${to}.png`, async path => writePng(path, await (kind === 'classes' ? seenClasses(() => argMax(y)) : seen(() => (kind === 'depths' ? nearness(made) : made)))))
+  if (!isPicture(rule, y)) return writeNumbers(place, made.shape, await made.data() as Float32Array | Int32Array)
+  await written(`${place.to}.png`, async path => writePng(path, await (kind === 'classes' ? seenClasses(() => argMax(y)) : seen(() => (kind === 'depths' ? nearness(made) : made)))))
 }
 
 /** Deviations of cells: of a plane in shades of grey, where white is ½, the greatest of numbers from 0 to 1. */
-async function writeMap(to: string, rule: DataRule, map: Tensor): Promise<void> {
-  if (!isPicture(rule, map)) return writeNumbers(to, map.shape, await map.data() as Float32Array)
-  await written(`${to}.png`, async path => writePng(path, await seen(() => reshape(mul(2, map), [...map.shape, 1]))))
+async function writeMap(place: Place, rule: DataRule, map: Tensor): Promise<void> {
+  if (!isPicture(rule, map)) return writeNumbers(place, map.shape, await map.data() as Float32Array)
+  await written(`${place.to}.png`, async path => writePng(path, await seen(() => reshape(mul(2, map), [...map.shape, 1]))))
 }
 
 /** Whether states are one plane. */
@@ -134,8 +141,10 @@ function isPicture(rule: DataRule, x: Tensor): boolean {
 }
 
 /** Numbers of examples `[n,…]`, of one without the first axis. */
-async function writeNumbers(to: string, [n, ...shape]: readonly number[], data: Float32Array | Int32Array): Promise<void> {
-  await written(`${to}.npy`, path => writeFileAtomic(path, encodeNpy({ shape: n === 1 ? shape : [n, ...shape], data })))
+async function writeNumbers({ to, affine }: Place, [n, ...shape]: readonly number[], data: Float32Array | Int32Array): Promise<void> {
+  const array = { shape: n === 1 ? shape : [n, ...shape], data }
+  if (affine === null) return written(`${to}.npy`, path => writeFileAtomic(path, encodeNpy(array)))
+  await written(`${to}.nii.gz`, path => writeFileAtomic(path, gzipSync(encodeNifti({ ...array, affine }))))
 }
 
 async function written(path: string, write: (path: string) => Promise<void>): Promise<void> {

@@ -8,14 +8,18 @@
  *     at 76    pixdim: [0] is a sign, then the spacing in x, y, z, …                8 × f32
  *     at 108   vox_offset: where the numbers begin                                  f32
  *     at 112   scl_slope, scl_inter: value = slope · number + inter                 2 × f32
+ *     at 252   qform_code, sform_code: whether there is such a matrix               2 × i16
+ *     at 256   quaternion b, c, d of a rotation, and an offset                      6 × f32
+ *     at 280   the rows of the affine matrix                                        12 × f32
  *     at 344   'n+1\0' for a single file
  *
  * In the file x runs fastest. Here arrays are row-major, so the numbers are transposed: a cell of `[x,y,z]` is at
- * (x·Y + y)·Z + z. The orientation (qform, sform) is not applied: a scan and its labels belong together where they lie
- * on the same grid.
+ * (x·Y + y)·Z + z. The orientation is kept as an affine matrix A, by which cell (x, y, z) lies at A·(x, y, z, 1), and is not
+ * applied: a scan and its labels belong together where they lie on the same grid. It is the sform where there is one, else made
+ * of the qform, a rotation R and the spacings p, A = [R·diag(p₁, p₂, ±p₃) | offset], else of the spacings alone.
  */
-import { quoted } from '../../backends/options.ts'
-import { sizeOf } from '../../tensor/shape.ts'
+import { check, isWhole, quoted } from '../../backends/options.ts'
+import { showShape, sizeOf } from '../../tensor/shape.ts'
 import { byteLimit, checkBytes, type ByteLimit } from '../files/limits.ts'
 import { checkLength, checkLimit, narrow, readNumbers, rowMajor, startOf, type Numbers, type NumberType } from './bytes.ts'
 
@@ -33,6 +37,8 @@ export type Volume = {
    * none, that is, 0 or what is not finite.
    */
   readonly spacing: readonly [number, number, number]
+  /** Where cells lie: three rows of four numbers, from (x, y, z, 1) to places in the file's unit. */
+  readonly affine: readonly (readonly number[])[]
 }
 
 const types = new Map<number, readonly [name: string, type: NumberType<Numbers | BigInt64Array>]>([
@@ -49,7 +55,7 @@ const headerLength = 348
  * standard says; an intercept that is not finite counts as 0.
  *
  * @throws one sentence, where the bytes are not such a file, fewer or more than its header says, or beyond the limit
- * @example const { shape, data, spacing } = decodeNifti(bytes, 'ch2.nii')   // [181,217,181], …, [1,1,1]
+ * @example const { shape, data, affine } = decodeNifti(bytes, 'ch2.nii')   // [181,217,181], …, [[−1, 0, 0, 90], …]
  */
 export function decodeNifti(bytes: Uint8Array, where: string = 'input', options: ByteLimit = {}): Volume {
   checkBytes('decodeNifti', bytes)
@@ -85,7 +91,7 @@ export function decodeNifti(bytes: Uint8Array, where: string = 'input', options:
     const distance = Math.abs(header.getFloat32(at, little))
     return Number.isFinite(distance) && distance > 0 ? distance : 1
   }) as [number, number, number]
-  return { shape, data, spacing }
+  return { shape, data, spacing, affine: readAffine(header, little, spacing) }
 }
 
 function scale(numbers: Numbers, slope: number, inter: number): Float32Array | Float64Array {
@@ -110,4 +116,59 @@ function readStart(header: DataView, little: boolean, needed: number, fail: (wha
   if (start === 0) return header.byteLength - headerLength === needed ? headerLength : headerLength + 4
   if (Number.isInteger(start) && start >= headerLength) return start
   return fail(`has its numbers at byte ${start}, expected 0 or a whole number ≥ ${headerLength}`)
+}
+
+/** Where cells lie, by the first of the ways that the file gives in finite numbers. */
+function readAffine(header: DataView, little: boolean, spacing: readonly number[]): Volume['affine'] {
+  const floats = (at: number, n: number): number[] => Array.from({ length: n }, (_, i) => header.getFloat32(at + 4 * i, little))
+  const has = (at: number, numbers: readonly number[]): boolean => header.getInt16(at, little) > 0 && numbers.every(Number.isFinite)
+  const rows = [280, 296, 312].map(at => floats(at, 4))
+  if (has(254, rows.flat())) return rows
+  const quaternion = floats(256, 6)
+  if (!has(252, quaternion)) return spacing.map((p, i) => [0, 1, 2, 3].map(j => (i === j ? p : 0)))
+  const [b, c, d, ...offset] = quaternion
+  const a = Math.sqrt(Math.max(0, 1 - b * b - c * c - d * d))
+  const [p, q, r] = [spacing[0], spacing[1], header.getFloat32(76, little) < 0 ? -spacing[2] : spacing[2]]
+  return [
+    [p * (a * a + b * b - c * c - d * d), q * 2 * (b * c - a * d), r * 2 * (b * d + a * c), offset[0]],
+    [p * 2 * (b * c + a * d), q * (a * a + c * c - b * b - d * d), r * 2 * (c * d - a * b), offset[1]],
+    [p * 2 * (b * d - a * c), q * 2 * (c * d + a * b), r * (a * a + d * d - b * b - c * c), offset[2]],
+  ]
+}
+
+/**
+ * The bytes of a .nii file, little-endian, numbers as they are.
+ *
+ * @param volume `shape` of 1 to 7 axes, `data` row-major over it; `affine` as `decodeNifti` gives it
+ * @throws where the data are not of the shape, or an axis has more than 32,767 entries
+ * @example await writeFileAtomic('mask.nii', encodeNifti({ shape: scan.shape, data: mask, affine: scan.affine }))
+ */
+export function encodeNifti(
+  { shape, data, affine }: Pick<Volume, 'data' | 'affine'> & { readonly shape: readonly number[] },
+): Uint8Array {
+  const fits = Array.isArray(shape) && shape.length >= 1 && shape.length <= 7 && shape.every(n => isWhole(n, 1) && n <= 32_767)
+  check(fits, 'encodeNifti', 'the shape', shape, '1 to 7 whole numbers from 1 to 32767')
+  check(ArrayBuffer.isView(data), 'encodeNifti', 'the data', data, 'a typed array')
+  check(data.length === sizeOf(shape), 'encodeNifti', 'the number of data', data.length, `that of ${showShape(shape)}`)
+  const isMatrix = Array.isArray(affine) && affine.length === 3 && affine.every(row => Array.isArray(row) && row.length === 4 && row.every(Number.isFinite))
+  check(isMatrix, 'encodeNifti', 'affine', affine, 'three rows of four numbers')
+  const [code] = [...types].find(([, [, type]]) => data instanceof type) ?? []
+  check(code !== undefined, 'encodeNifti', 'the data', data, 'a typed array of numbers')
+  const start = headerLength + 4
+  const bytes = new Uint8Array(start + data.byteLength)
+  const header = new DataView(bytes.buffer)
+  header.setInt32(0, headerLength, true)
+  ;[shape.length, ...Array.from({ length: 7 }, (_, axis) => shape[axis] ?? 1)].forEach((n, i) => header.setInt16(40 + 2 * i, n, true))
+  header.setInt16(70, code!, true)
+  header.setInt16(72, 8 * data.BYTES_PER_ELEMENT, true)
+  const spacing = [0, 1, 2].map(j => Math.hypot(...affine.map(row => row[j])))
+  ;[1, ...spacing, 1, 1, 1, 1].forEach((p, i) => header.setFloat32(76 + 4 * i, p, true))
+  header.setFloat32(108, start, true)
+  header.setFloat32(112, 1, true)
+  header.setInt16(254, 2, true) // aligned with something else, the NIFTI_XFORM_ALIGNED_ANAT of nifti1.h
+  affine.flat().forEach((v, i) => header.setFloat32(280 + 4 * i, v, true))
+  bytes.set([0x6e, 0x2b, 0x31], 344) // n+1
+  const numbers = rowMajor(data, shape.toReversed()) // the last axis of those runs as the first of these
+  bytes.set(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength), start)
+  return bytes
 }

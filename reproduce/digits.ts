@@ -4,12 +4,13 @@
  *
  * Every cell of a digit must come to know, from its neighbours alone, which digit it is part of. Then the digit is
  * exchanged for another one: do the cells notice? The accuracy of single cells is read over steps 20 to 30, before the
- * mutation at step 149, and at step 449, for two losses.
+ * mutation at step 149, and at step 449, for two losses; and over steps 20 to 30 also that of images, by the vote of their
+ * cells, and in how many images all cells agree.
  */
 import { join } from 'node:path'
 import {
   accuracy, adam, classificationTask, defineRule, examplesOf, exchangeInputs, filmStrip, key, mean, recipes, recovery,
-  recoveryProtocol, rollout, scope, seenCells, stepDecay, takeRole, taskTrainer, tensor, upscale, type DataParams,
+  recoveryProtocol, rollout, scope, seenCells, stepDecay, takeRole, taskTrainer, tensor, totalAgreement, upscale, type DataParams,
   type DataRule, type Image, type Tensor,
 } from '../src/index.ts'
 import { readMnist } from '../src/node/index.ts'
@@ -28,6 +29,9 @@ const losses = { mse: { name: 'MSE', paper: [94.6, 99.31] }, cells: { name: 'per
 
 type Measured = {
   readonly early: number
+  /** Of the same steps: images that are right by the vote of their cells, and those whose cells all say the same. */
+  readonly votes: number
+  readonly agreement: number
   readonly before: number
   readonly final: number
   readonly recovery: number
@@ -68,6 +72,8 @@ export async function reproduceDigits(context: Context): Promise<Report> {
     'loss': losses[loss].name,
     'accuracy, steps 20 to 30, %': m.early.toFixed(1),
     'paper, 20 to 30': losses[loss].paper[0],
+    'images right by vote, %': m.votes.toFixed(1),
+    'images whose cells agree, %': m.agreement.toFixed(1),
     'step 149': m.before.toFixed(1),
     'after mutation, step 449': m.final.toFixed(1),
     'recovery, %': m.recovery.toFixed(2),
@@ -92,7 +98,7 @@ ${results.map(({ loss, learned }) => `- ${losses[loss].name}: ${summary(learned)
 
 ${verdict(results.map(({ measured }) => measured))}
 
-Accuracy is of cells, of ${tested} digits of the test set; at step ${recoveryProtocol.perturb} each is exchanged for another
+Accuracy is of cells, votes and agreement are of images over steps 20 to 30, of ${tested} digits of the test set; at step ${recoveryProtocol.perturb} each is exchanged for another
 one. What differs: ${alone.toLocaleString('en-US')} iterations from seeds, and ${pooled.toLocaleString('en-US')} with the pool,
 instead of 100,000 with the pool; no noise on the changes; ${seedsInWords(context)}.
 
@@ -125,14 +131,22 @@ async function measure(params: DataParams, { images, labels }: Labelled, { seed,
   const task = classificationTask(rule, { ...examplesOf(images, [side, side, 1]), labels })
   const first = Array.from({ length: n }, (_, i) => i), second = first.map(i => i + n)
   const labelsOf = (ids: readonly number[]): Tensor => tensor(Int32Array.from(ids, i => labels[i]))
-  const accuracyOf = async (x: Tensor, ids: readonly number[]): Promise<number> => 100 * await scope(() =>
-    mean(accuracy(takeRole(rule, x, 'classes'), labelsOf(ids), { mask: seenCells(rule, x) }))).item()
-  const curve: { x: number; y: number }[] = []
+  const percentOf = async (judge: () => Tensor): Promise<number> => 100 * await scope(() => mean(judge())).item()
+  const classes = (x: Tensor): Tensor => takeRole(rule, x, 'classes')
+  const accuracyOf = (x: Tensor, ids: readonly number[], per: 'cell' | 'image' = 'cell'): Promise<number> =>
+    percentOf(() => accuracy(classes(x), labelsOf(ids), { mask: seenCells(rule, x), per }))
+  const curve: { x: number; y: number }[] = [], votes: number[] = [], agreements: number[] = []
   async function onwards(x: Tensor, from: number, to: number, ids: readonly number[]): Promise<Tensor[]> {
     const readouts = Array.from({ length: to - from }, (_, i) => i + 1)
       .filter(t => (from + t) % 10 === 0 || from + t <= 30 || from + t === to || (from === perturb && t <= 20))
     const states = rollout(rule, params, x, key(seed), { steps: to - from, from, readouts })
-    for (const [i, state] of states.entries()) curve.push({ x: from + readouts[i], y: await accuracyOf(state, ids) })
+    for (const [i, state] of states.entries()) {
+      const t = from + readouts[i]
+      curve.push({ x: t, y: await accuracyOf(state, ids) })
+      if (t < 20 || t > 30) continue
+      votes.push(await accuracyOf(state, ids, 'image'))
+      agreements.push(await percentOf(() => totalAgreement(classes(state), { mask: seenCells(rule, state) })))
+    }
     return states
   }
   const grown = await onwards(task.seeds(first), 0, perturb, first)
@@ -152,8 +166,9 @@ async function measure(params: DataParams, { images, labels }: Labelled, { seed,
   for (let i = 0; i < 5; i++) {
     pictures.push(image(first, i), await seen(grown[19], i), await seen(x, i), image(second, i), await seen(after.at(-1)!, i))
   }
+  const meanOf = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length
   return {
-    early: early.reduce((a, b) => a + b, 0) / early.length, before, final, recovery: percent, curve, pictures,
+    early: meanOf(early), votes: meanOf(votes), agreement: meanOf(agreements), before, final, recovery: percent, curve, pictures,
   }
 }
 

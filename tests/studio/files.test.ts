@@ -174,6 +174,8 @@ it('of several files all models are taken, and each of the others is named; of s
   const eye = fileURLToPath(new URL('../../assets/models/butterfly-1f98b.safetensors', import.meta.url))
   await drop(studio, [pretzel, eye])
   await alert.getByText('pretzel-1f968 is shown; butterfly-1f98b can be chosen beside it.').waitFor()
+  const { y, height } = (await alert.boundingBox())!
+  expect(y + height).toBeLessThan(90) // in the bar: it covers nothing that one may want to press
   await drop(studio, [fileOf('torn.safetensors', 'torn'), fileOf('sound.safetensors', readFileSync(eye)), fileOf('note.txt', 'no model')])
   await alert.getByText(/torn[^]*note\.txt/).waitFor()
   expect(await page.getByRole('radio', { name: 'sound' }).isChecked()).toBe(true)

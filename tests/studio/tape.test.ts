@@ -242,3 +242,18 @@ it('loads the editor when the room is opened, and not with the page', async () =
   expect(sizes.reduce((a, b) => a + b)).toBeLessThan(400_000)
   await studio.leave()
 })
+
+it('keeps what was written over a reload, and has the example as it was again', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#tape')
+  await ended(studio)
+  await write(studio, "import { mul, tensor, traceOf } from 'cellgrad'\ntraceOf(x => mul(x, 7), tensor([1]))")
+  await page.reload()
+  await page.getByText('mul(x, 7)').waitFor()
+  await ended(studio)
+  expect(await rows(studio).count()).toBe(2)
+  await page.getByRole('button', { name: 'As it was' }).click()
+  await page.getByText('const square').waitFor()
+  await studio.leave()
+})

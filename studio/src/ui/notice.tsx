@@ -1,5 +1,5 @@
 /**
- * What the visitor is told, as one sentence at the foot of the page.
+ * What the visitor is told, as one sentence, in the bar of the page or, where that has no room, at its foot.
  *
  * Mere information goes by itself when it has been read. What went wrong stays until it is put away, by its button or with
  * Escape, or is over: another room has been opened, something newer is said, or what it is about has gone well.
@@ -86,7 +86,7 @@ export function Notice(): VNode {
         <>
           <p>{now.sentence}</p>
           <button
-            type="button" class="quiet" onClick={close} onBlur={() => setHeld(false)}
+            type="button" class="quiet" title="Escape" onClick={close} onBlur={() => setHeld(false)}
             onFocus={({ relatedTarget }) => { before.current = relatedTarget as HTMLElement | null; setHeld(true) }}
           >Close</button>
         </>

@@ -48,7 +48,8 @@ function drawing(classes: readonly string[]): string {
 export function Play({ settings }: { settings: Settings }): VNode {
   const canvas = useRef<HTMLCanvasElement>(null)
   const own = useOwnModels()
-  const [model, setModel] = useState(settings.model ?? bundledModels[0].name)
+  /** '' while the model in the address is opened. */
+  const [model, setModel] = useState(settings.model ?? (settings.shared === undefined ? bundledModels[0].name : ''))
   const [graft, setGraft] = useState(settings.graft ?? '')
   const [ownSize, setSize] = useState<number | null>(numberOf(settings.size, { ...sizes, otherwise: 0 }) || null)
   const [angle, setAngle] = useState(numberOf(settings.angle, { min: -180, max: 180, otherwise: 0 }))
@@ -103,11 +104,15 @@ export function Play({ settings }: { settings: Settings }): VNode {
   }
 
   useEffect(() => {
-    open(settings).catch(complain)
+    open(settings).catch(error => {
+      complain(error)
+      setModel(now => now || bundledModels[0].name)
+    })
   }, [])
   // A model that cannot be used leaves what is there as it is.
   useEffect(() => {
     const before = playing.current
+    if (model === '') return
     if (before?.model === model && before.graft === graft) return
     let wanted = true
     begin(() => wanted).catch((error: Error) => {
@@ -129,12 +134,15 @@ export function Play({ settings }: { settings: Settings }): VNode {
     speed: speeds[speed] === 60 ? undefined : String(speed),
     condition: condition === 0 || facts?.conditions.length === 0 ? undefined : String(condition),
   }
-  useEffect(() => showAddress('play', {
-    model: model === bundledModels[0].name || mine(model) ? undefined : model,
-    ...world,
-    shared: mine(model)?.text,
-    half: mine(graft)?.text,
-  }), [model, graft, ownSize, angle, border, speed, condition, facts, own])
+  useEffect(() => {
+    if (model === '') return
+    showAddress('play', {
+      model: model === bundledModels[0].name || mine(model) ? undefined : model,
+      ...world,
+      shared: mine(model)?.text,
+      half: mine(graft)?.text,
+    })
+  }, [model, graft, ownSize, angle, border, speed, condition, facts, own])
 
   useBeat(async elapsed => {
     if (!running || !facts) return
@@ -178,9 +186,10 @@ export function Play({ settings }: { settings: Settings }): VNode {
 
   /** Opens the models that an address holds. */
   async function open({ shared, half }: Settings): Promise<void> {
-    const held = async (text: string): Promise<string> => keepModel({ ...await call('send', 'open', text), text }).name
-    if (shared !== undefined) setModel(await held(shared))
-    if (half !== undefined) setGraft(await held(half))
+    const held = async (text?: string): Promise<string | null> => (text === undefined ? null : keepModel({ ...await call('send', 'open', text), text }).name)
+    const [left, right] = [await held(shared), await held(half)]
+    if (left !== null) setModel(left)
+    if (right !== null) setGraft(right)
   }
 
   const rate = speeds[speed]

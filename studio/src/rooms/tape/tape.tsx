@@ -13,13 +13,8 @@ import { examples } from './examples.ts'
 import { limits } from './limits.ts'
 import { run, type Running } from './run.ts'
 import { TapeView } from './tape-view.tsx'
+import { keepText, originalOf, textOf } from './written.ts'
 import './tape.css'
-
-/** What has been written, by example; it is still there when one comes back. */
-const written = new Map<string, string>()
-
-const original = (example: string): string => examples.find(({ name }) => name === example)!.text
-const textOf = (example: string): string => written.get(example) ?? original(example)
 
 /** The editor, and what can be done with it: its module is loaded with the room. */
 type Editor = { readonly view: EditorView; readonly tools: typeof EditorModule }
@@ -65,7 +60,7 @@ export function Tape({ settings }: { settings: Settings }): VNode {
     import('./editor.ts').then(tools => {
       if (gone) return
       const view = tools.openEditor(place.current!, textOf(current.current), {
-        onChange: text => written.set(current.current, text),
+        onChange: text => keepText(current.current, text),
         onRun: begin,
       })
       editor.current = { view, tools }
@@ -91,7 +86,7 @@ export function Tape({ settings }: { settings: Settings }): VNode {
   }
 
   function restore(): void {
-    editor.current?.tools.replaceText(editor.current.view, original(example))
+    editor.current?.tools.replaceText(editor.current.view, originalOf(example))
     begin()
   }
 

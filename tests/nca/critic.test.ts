@@ -4,9 +4,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  adam, add, checkGrad, conv, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, examplesOf, grad, gradientPenalty,
-  imageToImageTask, key, l1, mean, mlp, mul, rollout, sgd, square, sub, sum, taskTrainer, tensor, Tensor, train,
-  uniform, type CriticParams, type DataParams, type Examples, type TrainerOptions, type TrainerState,
+  adam, add, checkGrad, conditionalTask, conv, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, examplesOf,
+  full, grad, gradientPenalty, growingTask, imageToImageTask, key, l1, mean, mlp, mul, rgba, rollout, sgd, square, stack,
+  sub, sum, taskTrainer, tensor, Tensor, train, uniform, type CriticParams, type DataParams, type DataRule,
+  type Examples, type Task, type TrainerOptions, type TrainerState,
 } from '../../src/index.ts'
 import { criticField, criticLoss, criticScore, initCritic, type Critic } from '../../src/nca/training/critic.ts'
 import { checkData } from '../../src/backends/fields.ts'
@@ -137,6 +138,28 @@ describe('a trainer with a critic', () => {
     const late = losses.slice(-30).reduce((a, b) => a + b) / 30
     expect(losses[0]).toBeCloseTo((0.64 + 0.16) / 2, 5)
     expect(late).toBeLessThan(losses[0] / 5)
+  })
+
+  it('judges what is grown too, of one image or of several, told by all cells or by the seed', () => {
+    const [image, other] = [0.2, 0.9].map(v => full([5, 5, 4], v))
+    const free = defineRule({ channels: { rgba: 4, hidden: 3 }, perceive: ['identity', conv(4)], update: mlp(8, { lastStd: 0.2 }) })
+    const told = defineRule({ ...free, channels: { rgba: 4, hidden: 1, condition: 2 }, frozen: ['condition'] })
+    const tasks: [DataRule, Task][] = [
+      [free, growingTask(free, image)], [told, conditionalTask(told, stack([image, other]))],
+      [free, conditionalTask(free, stack([image, other]), { role: 'hidden', cells: 'seed', codes: full([2, 3], 0.5) })],
+    ]
+    for (const [rule, task] of tasks) {
+      const { made, real, given } = task.images!
+      const ids = task.examples === 1 ? [0, 0] : [0, 1]
+      const x = task.seeds(ids)
+      expect(made(x, ids).toArray()).toEqual(rgba(x).toArray())
+      expect(Array.from(real(ids).toArray())).toEqual(ids.flatMap(id => Array.from([image, other][id].toArray())))
+      expect(given?.(x, ids).shape.slice(0, 3) ?? [2, 5, 5]).toEqual([2, 5, 5])
+      const trainer = taskTrainer({ ...options, rule, task, batch: 2 })
+      const { state, metrics } = trainer.step(trainer.init(key(1)))
+      expect(Number.isFinite(metrics.distance!.toArray()[0])).toBe(true)
+      expect(contents(state.critic!.params)).not.toEqual(contents(trainer.init(key(1)).critic!.params))
+    }
   })
 
   it('is refused where it has nothing to look at, and a state with or without one where it does not belong', async () => {

@@ -64,6 +64,13 @@ const lessons: Record<string, Lesson> = {
       inputs: examplesOf(noise(3, 1), [side, side, 1]), outputs: examplesOf(noise(4, 2), [side, side, 2]),
     }, { backend }),
   },
+  'image to image, beside a critic, some told nothing': {
+    rule: images,
+    task: backend => imageToImageTask(images, {
+      inputs: examplesOf(noise(3, 1), [side, side, 1]), outputs: examplesOf(noise(4, 2), [side, side, 2]),
+    }, { backend }),
+    more: { dropped: 0.4, critic: { widths: [3], steps: 2, lossWeight: 1, optimiser: sgd({ rate: 0.01 }) } },
+  },
 }
 
 /** All numbers of a tree by their paths. */

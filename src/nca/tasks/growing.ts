@@ -6,6 +6,7 @@
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
 import { checkData, record } from '../../backends/fields.ts'
+import { broadcastTo } from '../../tensor/ops/broadcast.ts'
 import { aTensor, type Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'
 import { givenFields, trainingFields, withoutRun, type Task, type TrainerOptions } from '../training/trainer-options.ts'
@@ -27,6 +28,7 @@ export function growingTask(rule: Rule, target: Tensor): Task {
     examples: 1,
     seeds: ids => seed(rule, { height, width, batch: ids.length, dtype: target.dtype, backend: target.backend }),
     loss: x => mse(rgba(x), target),
+    images: { made: rgba, real: ids => broadcastTo(target, [ids.length, ...target.shape]) },
   }
 }
 

@@ -275,6 +275,15 @@ describe('how sure a rule is', () => {
   })
 })
 
+it('makes pictures out of noise alone, each out of another', async () => {
+  await writeFile(folder('imagine.yaml'), 'extends: denoising.yaml\nvalidate: null\nreport: { examples: 2 }\ndata: { levels: 3 }\ntrain: { iterations: 1 }\n')
+  expect(await cellgrad('train', 'imagine.yaml', '--out', 'imagining')).toMatchObject({ status: 0, err: '' })
+  expect(await cellgrad('predict', 'imagining', '--out', 'imagined')).toMatchObject({ status: 0, err: '', out: 'imagined/0.png\nimagined/1.png\n' })
+  const [a, b] = await Promise.all([0, 1].map(i => readPng(folder('imagined', `${i}.png`))))
+  expect(a).toMatchObject({ width: 6, height: 6 })
+  expect(b.data).not.toEqual(a.data)
+})
+
 it('becomes one picture after another', async () => {
   await writeFile(folder('trajectory.yaml'), `task: trajectory\ndata: { targets: [🦎, spot.png], size: 5, padding: 1 }\nrule: { channels: { rgba: 4, hidden: 2 }, perceive: [identity, sobelX], ${update} }\n${small}  readouts: [1, 2]\n`)
   expect(await cellgrad('train', 'trajectory.yaml', '--iterations', '1', '--out', 'trajectory')).toMatchObject({ status: 0, err: '', out: expect.stringContaining('Learning trajectory from 1 example of 7×7 cells') })

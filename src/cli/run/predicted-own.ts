@@ -1,5 +1,6 @@
 /**
- * What a run makes of its own examples, those that were held out where there are some: a picture of each.
+ * What a run makes of its own examples, those that were held out where there are some, a picture of each; or out of noise alone, as
+ * many pictures as are reported.
  */
 import { join } from 'node:path'
 import { isGrowing, type RunConfig } from '../../experiment/tasks/values.ts'
@@ -12,7 +13,7 @@ import { scope } from '../../tensor/lifetime.ts'
 import { say } from '../terminal/output.ts'
 import { judgedBy } from './judge.ts'
 
-/** Writes pictures by the numbers of the examples, from 0, as they are in the data. */
+/** Writes pictures by the numbers of the examples, from 0, as they are in the data; out of noise by the number of their key. */
 export async function predictOwn(
   config: RunConfig, { rule, params }: Model, { steps, out }: { readonly steps: number; readonly out: string },
 ): Promise<void> {
@@ -23,6 +24,14 @@ export async function predictOwn(
     return say(path)
   }
   const { lesson, ids } = await judgedBy(config, false)
+  if (lesson.imagine) {
+    for (let i = 0; i < config.report.examples; i++) {
+      const path = join(out, `${i}.png`)
+      await writePng(path, await lesson.imagine(params, key(i), steps))
+      say(path)
+    }
+    return
+  }
   for (const id of ids) {
     const path = join(out, `${id}.png`)
     await writePng(path, await lesson.show(scope(() => predict(rule, lesson.task, params, { steps, examples: [id] })), [id], params))

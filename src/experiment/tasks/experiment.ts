@@ -54,6 +54,7 @@ export type DataOf = {
     readonly size: number | null
     readonly limit: number | null
     readonly standardise: boolean
+    readonly levels: number
   }
   readonly video: { readonly frames: string; readonly k: number; readonly size: number | null; readonly limit: number | null }
   readonly texture: {
@@ -148,6 +149,7 @@ const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
     size,
     limit,
     standardise,
+    levels: { ...wholeFrom(1, 1000), default: 20, about: 'Amounts of noise, from all to none, through which cellgrad predict makes images out of noise alone' },
   },
   video: {
     frames: path('An .npy file, or an array of an .npz file, [videos,frames,height,width], or [frames,…] of one video; or a folder with the frames as pictures, or with a folder for each video'),

@@ -14,12 +14,13 @@ import { classificationTask, seenCells, type LabelledImages } from '../../nca/ta
 import { conditionalTask } from '../../nca/tasks/conditional.ts'
 import { pick, type Examples } from '../../nca/tasks/examples.ts'
 import { colours, textureTask } from '../../nca/tasks/texture.ts'
-import { denoisingTask } from '../../nca/tasks/denoise.ts'
+import { denoise, denoisingTask } from '../../nca/tasks/denoise.ts'
 import { trajectoryTask } from '../../nca/tasks/trajectory.ts'
 import { imageToImageTask, videoTask } from '../../nca/tasks/translate.ts'
 import type { DataParams } from '../../nca/rule/types.ts'
 import { rgba, takeChannels, takeRole } from '../../nca/state.ts'
 import type { Task } from '../../nca/training/trainer-options.ts'
+import type { Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { add, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { broadcastTo } from '../../tensor/ops/broadcast.ts'
@@ -71,6 +72,8 @@ export type Lesson = {
   wanted(ids: readonly number[]): Promise<Image>
   /** What is given, where examples have pictures of it. */
   given?(ids: readonly number[]): Promise<Image>
+  /** A picture that is made out of noise alone, where that is what is learned. */
+  imagine?(params: DataParams, key: Key, steps: number): Promise<Image>
 }
 
 const losses: Readonly<Record<ImageLoss, (output: Tensor, wanted: Tensor) => Tensor>> = {
@@ -181,7 +184,7 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     }
   },
 
-  denoising({ rule }, images, placement) {
+  denoising({ rule, data: { levels } }, images, placement) {
     const output = (x: Tensor): Tensor => takeRole(rule, x, 'output')
     const wanted = (ids: readonly number[]): Tensor => pick(images, ids, placement)
     const picture = (x: () => Tensor): Promise<Image> => seen(() => mul(0.5, add(x(), 1))) // from −1 … 1
@@ -191,6 +194,9 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
       wrong: (told, ids) => wrongValues(told, wanted(ids)),
       show: async x => row(each(x), one => picture(() => output(one()))),
       wanted: async ids => row(ids, id => picture(() => wanted([id]))),
+      imagine: async (params, key, steps) => picture(() => (
+        denoise(rule, params, key, { ...placement, size: images.shape.slice(0, -1), levels, steps })
+      )),
     }
   },
 

@@ -186,6 +186,28 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     }
   }, 300_000)
 
+  it.runIf(long)('ends where it is told to, though Redis is away, and so does its worker', async () => {
+    await writeConfig(folder('base.yaml'), 'iterations: 100000\n')
+    await writeFile(folder('one.yaml'), 'base: base.yaml\nfields: { batch: [2] }\n')
+    await mkdir(folder('away'))
+    const redis = await startRedis(folder('away'))
+    const sweep = start(['sweep', folder('one.yaml'), '--out', folder('by-away'), '--queue', redis.url])
+    const worker = start(['worker', '--queue', redis.url], { env: { TMPDIR: folder('away') } })
+    try {
+      await new Promise<void>(begun => { worker.child.stdout!.on('data', (data: Buffer) => { if (data.includes('up to')) begun() }) })
+      await redis.stop()
+      await sleep(1000)
+      for (const { child } of [sweep, worker]) child.kill('SIGTERM')
+      const lost = `queue: the connection to ${redis.url} is lost; trying again until it is there\n`
+      expect(await sweep.result).toMatchObject({ status: 143, err: lost, out: expect.stringContaining('Stopped with 0 of 1 candidates trained. Go on with:\n') })
+      expect(await worker.result).toMatchObject({ status: 1, err: `${lost}queue: ${redis.url} is away, so that runs under way could not be put back; others go on from what was stored last\n` })
+      expect((await readdir(folder('away'))).filter(name => name.startsWith('cellgrad'))).toEqual([])
+    } finally {
+      for (const { child } of [sweep, worker]) child.kill('SIGKILL')
+      await redis.stop()
+    }
+  }, 300_000)
+
   it.runIf(long)('tells of a run that fails, and tries it again when its folder is deleted', async () => {
     const cwd = folder('failing')
     await mkdir(cwd)

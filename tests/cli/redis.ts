@@ -46,6 +46,7 @@ export async function startRedis(folder: string, password?: string, tls: boolean
     })
   }
   const end = (): Promise<void> => new Promise(done => {
+    if (child.exitCode !== null || child.signalCode !== null) return done()
     child.once('exit', () => done())
     child.kill('SIGKILL')
   })

@@ -14,7 +14,7 @@ import { say } from '../terminal/output.ts'
 import { files } from '../run/run-folder.ts'
 import type { Executor, Outcome } from './driver.ts'
 import { failed, makeFolder, outcomeOf } from './processes.ts'
-import { connectRedis, filesIn, forget, publicAddress, pull, push } from './store.ts'
+import { connectRedis, filesIn, forget, inVain, publicAddress, pull, push } from './store.ts'
 import { surroundingsOf, type Surroundings } from './surroundings.ts'
 
 /** The queue of all sweeps. */
@@ -74,7 +74,8 @@ export async function queued(folder: string, url: string, most: number, fields: 
     async train({ id, config }, iterations, signal) {
       const own = join(folder, 'runs', id)
       const run = { id, config, iterations, fields, retries, surroundings: await surroundingsOf(config) }
-      for (;;) {
+      /** The run's outcome; null while it waits or is trained. */
+      async function look(): Promise<Outcome | null> {
         const known = await outcomeOf(own, iterations)
         if (known) return known
         const job = await jobOf(run, own)
@@ -84,20 +85,32 @@ export async function queued(folder: string, url: string, most: number, fields: 
         if (state === 'completed' || state === 'failed') {
           underWay.delete(id)
           const ended = await queue.getJob(job.id!) // with its result
-          if (!ended) continue // another sweep, which waited for it too, has taken it
+          if (!ended) return look() // another sweep, which waited for it too, has taken it
           const outcome: Outcome = state === 'failed' ? { failed: ended.failedReason } : ended.returnvalue
           await makeFolder(own)
           await pull(redis, nameInRedis(run), own)
           if ('failed' in outcome) await failed(own, outcome.failed)
           await ended.remove()
           await forget(redis, nameInRedis(run))
-          continue // and what is known is in the folder now
+          return look() // and what is known is in the folder now
         }
-        if (signal.aborted) {
-          if (state !== 'active') await job.remove().catch(() => {}) // a worker was faster
-          return { stopped: true }
+        if (!signal.aborted) return null
+        if (state !== 'active') await job.remove().catch(() => {}) // a worker was faster
+        return { stopped: true }
+      }
+
+      const over = new AbortController()
+      const stopped = inVain(redis, signal, over.signal).then((): Outcome => ({ stopped: true }))
+      try {
+        for (;;) {
+          const looking = look()
+          looking.catch(() => {}) // of one that is not waited for any more
+          const outcome = await Promise.race([looking, stopped])
+          if (outcome) return outcome
+          await sleep(pollEvery)
         }
-        await sleep(pollEvery)
+      } finally {
+        over.abort()
       }
     },
     async close() {

@@ -9,6 +9,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { complain } from '../terminal/output.ts'
@@ -41,8 +42,28 @@ export async function connectRedis(url: string): Promise<Redis> {
     throw new Error(`queue: cannot use ${publicAddress(url)} (${(last ?? cause).message || 'nobody answers'})`, { cause })
   })
   redis.options.retryStrategy = times => Math.min(100 * times, 2000)
-  redis.on('close', () => complain(`queue: the connection to ${publicAddress(url)} is lost; trying again`))
+  let isLost = false
+  redis.on('close', () => {
+    if (!isLost) complain(`queue: the connection to ${publicAddress(url)} is lost; trying again until it is there`)
+    isLost = true
+  })
+  redis.on('ready', () => {
+    if (isLost) complain(`queue: the connection to ${publicAddress(url)} is there again`)
+    isLost = false
+  })
   return redis
+}
+
+/** What is asked of Redis while it is away waits until it is there again: whoever is to stop waits so long, in milliseconds, and no longer. */
+const patience = 5000
+
+/**
+ * Resolves when a stop has been asked for and Redis has been away for a while since, so that the rest would be waited for in vain.
+ *
+ * @param over aborts when it is not to be watched any more
+ */
+export async function inVain(redis: Redis, stop: AbortSignal, over: AbortSignal): Promise<void> {
+  for (let away = 0; away < patience && !over.aborted; away = stop.aborted && redis.status !== 'ready' ? away + 100 : 0) await sleep(100)
 }
 
 const keyOf = (name: string): string => `cellgrad:run:${name}`

@@ -21,7 +21,7 @@ import { isUnwritten } from '../input/usage.ts'
 import type { Outcome } from './driver.ts'
 import { comparing, environment, givenUp, makeFolder, makeFolders, savedAt, trainRun } from './processes.ts'
 import { nameInRedis, queueName, type QueuedProgress, type QueuedRun } from './queue.ts'
-import { connectRedis, filesIn, publicAddress, pull, push, travellingIn } from './store.ts'
+import { connectRedis, filesIn, inVain, publicAddress, pull, push, travellingIn } from './store.ts'
 import { differenceOf, surroundingsOf } from './surroundings.ts'
 
 // A worker that has not been heard of for so long is taken for dead, and its runs go to others.
@@ -44,11 +44,15 @@ export const worker: Command = command('worker', 'Train runs of sweeps that wait
   const backend = given.text.backend === undefined ? undefined : given.oneOf('backend', backends, 'cpu')
   const workers = given.number('workers', 1, { least: 1, most: 256 })
   const folder = await ownFolder()
+  let isEnded = true
   try {
-    await work(url, workers, folder, backend)
+    isEnded = await work(url, workers, folder, backend)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+  if (isEnded) return
+  complain(`queue: ${publicAddress(url)} is away, so that runs under way could not be put back; others go on from what was stored last`)
+  process.exit(1) // the queue's library would try for ever
 })
 
 /** A folder for the runs of this worker; those that workers have left that were killed are removed. */
@@ -59,7 +63,8 @@ async function ownFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), `cellgrad-worker-${nameOfProcess()}-`))
 }
 
-async function work(url: string, workers: number, folder: string, backend: BackendName | undefined): Promise<void> {
+/** Takes runs out of the queue until it is to stop; says whether all that was under way is back in it. */
+async function work(url: string, workers: number, folder: string, backend: BackendName | undefined): Promise<boolean> {
   const redis = await connectRedis(url)
   const { WaitingError, Worker } = await import('bullmq')
   const self = `${hostname()}:${process.pid}`
@@ -140,11 +145,14 @@ async function work(url: string, workers: number, folder: string, backend: Backe
   taker.on('error', () => {}) // told by the connection, which is made again
   say(`Waiting for runs at ${publicAddress(url)}, ${workers} at once`)
   await new Promise<void>(done => { stop.addEventListener('abort', () => done()) })
-  await taker.close()
+  const over = new AbortController()
+  const isEnded = await Promise.race([taker.close().then(() => true), inVain(redis, stop, over.signal).then(() => false)])
+  over.abort()
   interrupt.end()
   redis.removeAllListeners('close')
   for (const connection of [own, redis]) connection.disconnect()
   broken.signal.throwIfAborted()
+  return isEnded
 }
 
 /** How many workers a run has lost since it came to the checkpoint that it is to go on from, after so many iterations. */

@@ -157,14 +157,18 @@ it('plays other families: digits that are drawn, a rule that is told what to bec
   await studio.open('#play?model=digits')
   const stage = page.getByRole('application')
   await page.getByText('Draw a digit').waitFor()
+  await page.getByText('Draw here').waitFor()
   const box = (await stage.boundingBox())!
   await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.2)
   await page.mouse.down()
   await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.8, { steps: 8 })
   await page.mouse.up()
   await until(async () => Number.isInteger(await figure(studio, 'most cells say')))
+  expect(await page.getByText('Draw here').count()).toBe(0)
   await studio.picture('play-digits')
   await page.getByRole('radio', { name: 'emoji' }).check()
+  // The pen was for the drawing.
+  await expect.poll(() => page.getByRole('radio', { name: 'Erase' }).isChecked()).toBe(true)
   await until(async () => await figure(studio, 'step') > 40)
   await page.getByRole('group', { name: 'What it is told to become' }).getByRole('radio', { name: 'fish' }).check()
   const step = await figure(studio, 'step')

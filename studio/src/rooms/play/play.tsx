@@ -40,6 +40,10 @@ function saying(votes: readonly number[]): string {
   return all === 0 ? '–' : `${most} (${Math.round((100 * votes[most]) / all)} %)`
 }
 
+/** What one has in the hand at first: where there is a drawing a pen, else what hurts. */
+const eraser: { readonly tool: Tool; readonly brush: number; readonly colour: string } = { tool: 'erase', brush: 9, colour: '#e0522f' }
+const pen: typeof eraser = { tool: 'paint', brush: 3, colour: '#ffffff' }
+
 /** What to draw for a rule of classes, of which a segmentation has names. */
 function drawing(classes: readonly string[]): string {
   return classes.length > 0 ? `Draw: every cell says what it is, ${classes.join(', ')}.` : 'Draw a digit: its cells agree on which it is.'
@@ -58,10 +62,12 @@ export function Play({ settings }: { settings: Settings }): VNode {
   const [border, setBorder] = useState<Border | ''>((['zero', 'circular', 'reflect', 'replicate'] as const).find(name => name === settings.border) ?? '')
   const [speed, setSpeed] = useState(numberOf(settings.speed, { min: 0, max: speeds.length - 1, otherwise: speeds.indexOf(60) }))
   const [running, setRunning] = useState(!calm)
-  const [tool, setTool] = useState<Tool>('erase')
-  const [brush, setBrush] = useState(9)
-  const [colour, setColour] = useState('#e0522f')
+  const [tool, setTool] = useState<Tool>(eraser.tool)
+  const [brush, setBrush] = useState(eraser.brush)
+  const [colour, setColour] = useState(eraser.colour)
   const [facts, setFacts] = useState<Facts | null>(null)
+  /** Whether a hand has been laid on the world since it began. */
+  const [changed, setChanged] = useState(false)
   const size = ownSize ?? facts?.size ?? 72
   const [pace, setPace] = useState<Pace | null>(null)
   const [figures, setFigures] = useState({ t: 0, alive: 0, cost: 0, held: 0 })
@@ -81,13 +87,16 @@ export function Play({ settings }: { settings: Settings }): VNode {
     playing.current = { model, graft }
     settled('model')
     setFacts(known)
+    setChanged(false)
     if (known.conditions.length > 0 && condition >= known.conditions.length) setCondition(0)
-    if (known.kind === 'classes') {
-      setTool('paint')
-      setBrush(3)
-      setColour('#ffffff')
-    }
+    if ((known.kind === 'classes') !== (facts?.kind === 'classes')) takeUp(known.kind === 'classes' ? pen : eraser)
     await draw(calm ? { steps: 96 } : { steps: 0 })
+  }
+
+  function takeUp({ tool, brush, colour }: typeof pen): void {
+    setTool(tool)
+    setBrush(brush)
+    setColour(colour)
   }
 
   async function draw(how: { steps: number } | { budget: number }): Promise<void> {
@@ -158,6 +167,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
   })
 
   function touch({ x, y }: Cell): void {
+    setChanged(true)
     const radius = reachOf(tool, brush, size) ?? 0
     call('play', 'touch', { tool, x, y, radius, paint: paintOf(colour, facts?.paints ?? 4) }).catch(complain)
     if (!running) draw({ steps: 0 }).catch(complain)
@@ -169,6 +179,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
   }
 
   function reset(): void {
+    setChanged(false)
     call('play', 'reset').then(() => draw({ steps: 0 })).catch(complain)
   }
 
@@ -203,6 +214,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
           <Stage
             canvas={canvas} size={size} reach={reachOf(tool, brush, size)} onTouch={touch}
             label={`The world of ${model}`} onPause={() => setRunning(!running)} onStep={step}
+            invitation={facts?.kind === 'classes' && !changed ? 'Draw here' : null}
           />
           <div class="row">
             <button type="button" class="main" onClick={() => setRunning(!running)}>{running ? 'Pause' : 'Play'}</button>

@@ -10,12 +10,14 @@ import type { RefObject, VNode } from 'preact'
 /** A place in cells. */
 export type Cell = { readonly x: number; readonly y: number }
 
-export function Stage({ canvas, size, reach, label, onTouch, onPause, onStep }: {
+export function Stage({ canvas, size, reach, label, invitation, onTouch, onPause, onStep }: {
   canvas: RefObject<HTMLCanvasElement | null>
   size: number
   /** How far the tool reaches around the aim, in cells; null where that is no circle. */
   reach: number | null
   label: string
+  /** What an empty world asks for; null where there is something to see. */
+  invitation: string | null
   onTouch: (cell: Cell) => void
   onPause: () => void
   onStep: () => void
@@ -78,6 +80,7 @@ export function Stage({ canvas, size, reach, label, onTouch, onPause, onStep }: 
       onPointerCancel={() => { pressed.current = null }} onPointerLeave={() => setAim(null)} onKeyDown={type}
     >
       <canvas ref={canvas} class="cells" width={size} height={size} />
+      {invitation !== null && <p class="invitation">{invitation}</p>}
       {aim && (
         <span
           class="aim" style={reach === null

@@ -22,23 +22,30 @@ export const programActivations = ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmo
 export type Activation = (typeof programActivations)[number]
 
 /** What not every runner has, in the words of whoever says so. */
-export type Feature = 'filters beside views' | 'volumes' | 'given' | 'noise on the state'
+export type Feature = 'filters beside views' | 'volumes' | 'given' | 'noise on the state' | 'residual networks'
 
 /** What is applied to sums, with the slope of leakyRelu for negative ones. */
 export type Applied = { readonly activation: Activation; readonly slope: number }
 
 /**
- * One dense layer: its outputs, and how many columns its weights have (`ProgramRunner.multiples`), which are zeros behind
- * these. A first layer with views applies what these say.
+ * One dense layer. Its weights have more columns than it has sums (`ProgramRunner.multiples`), which are zeros behind these.
+ * Where something is copied, so many numbers of what goes into the layer stand before its sums, as they are; the `first`
+ * columns of its weights, as many as whole multiples need, are not read then. `outputs` and `columns` count these too. A
+ * first layer with views applies what these say.
  */
-export type Layer = Applied & { readonly outputs: number; readonly columns: number }
+export type Layer = Applied & {
+  readonly outputs: number
+  readonly columns: number
+  readonly copied: number
+  readonly first: number
+}
 
 /**
  * Some columns of the first layer, and what they see: the cells at these taps (their numbers within the
  * window, row by row and slice by slice, ascending, the middle among them), and no others. Rows of the first weights are view after view; those in the
  * columns of another view are not read, and what is written as their gradient means nothing.
  */
-export type View = Layer & { readonly taps: readonly number[] }
+export type View = Applied & { readonly taps: readonly number[]; readonly outputs: number; readonly columns: number }
 
 /** Cells along the depth, the height and the width of a volume. A plane is a volume of depth 1, a line a plane of height 1. */
 export type Box = readonly [depth: number, height: number, width: number]
@@ -54,7 +61,7 @@ export type Program = {
    * What a cell sees of the window around it, whose sides are odd: so many depthwise `filters`, given as the input `kernel`, of which
    * learned ones get a gradient; or the cells themselves, so that the first layer is a convolution, or several beside each
    * other, one for each of the `views`. Where there are both, the first outputs of the first layer are what the filters
-   * make, as it is, in as many columns as whole multiples need; their rows and columns of its weights are not read.
+   * make, copied; their rows of its weights are not read.
    */
   readonly perception: {
     readonly window: Box

@@ -20,7 +20,7 @@ import { isLearned } from '../../src/nca/perceptions/kinds.ts'
 import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
 import { channelCount, updatedChannels } from '../../src/nca/rule/channels.ts'
 import { defineRule } from '../../src/nca/rule/define.ts'
-import { paramShapes } from '../../src/nca/rule/parameters.ts'
+import { paramShapes, perceptionSize } from '../../src/nca/rule/parameters.ts'
 import type { Bound, DataParams, DataRule, Perception } from '../../src/nca/rule/types.ts'
 import { alive, inspectStep, rollout } from '../../src/nca/step.ts'
 import type { RolloutOptions } from '../../src/nca/run-options.ts'
@@ -30,6 +30,7 @@ import { scope } from '../../src/tensor/lifetime.ts'
 import { setChannels } from '../../src/nca/state.ts'
 import { dense } from '../../src/tensor/ops/dense.ts'
 import { dilateOn } from '../../src/tensor/ops/grid.ts'
+import { add } from '../../src/tensor/ops/arithmetic.ts'
 import { and } from '../../src/tensor/ops/compare.ts'
 import { paddings } from '../../src/backends/window.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
@@ -131,12 +132,22 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.oneof(
 const mixed = (grid: Dimensions): fc.Arbitrary<Perception[]> =>
   fc.tuple(filterParts(grid), convolution(grid, ...activations), filterParts(grid), convolution(grid, 'tanh'))
 
-/** Of volumes too, and some of them of what is mixed or with noise on the state: what the CPU alone runs as a whole. */
+/**
+ * Of volumes too, and some of them of what is mixed, with noise on the state, or residual, the first layer or only later ones:
+ * what the CPU alone runs as a whole.
+ */
 export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
   rule: fc.oneof({ weight: 4, arbitrary: fusedRules }, { weight: 1, arbitrary: rulesOn(3) }),
   noise: fc.constantFrom(null, null, { on: 'state' as const, std: 0.1 }),
+  residual: fc.option(fc.record({ layers: fc.integer({ min: 1, max: 3 }), first: fc.boolean() }), { freq: 2 }),
   parts: fc.option(fc.record({ 1: mixed(1), 2: mixed(2), 3: mixed(3) })),
-}).map(({ rule, noise, parts }) => defineRule({ ...rule, noise: noise ?? rule.noise, perceive: parts?.[rule.grid] ?? rule.perceive }))
+}).map(({ rule, noise, parts, residual }) => {
+  const seen = { ...rule, noise: noise ?? rule.noise, perceive: parts?.[rule.grid] ?? rule.perceive }
+  if (!residual) return defineRule(seen)
+  const { activation, slope, lastBias } = rule.update
+  const n = residual.first ? Math.min(perceptionSize(seen), 40) : rule.update.hidden[0]
+  return defineRule({ ...seen, update: mlp(new Array<number>(residual.layers).fill(n), { activation, slope, lastBias, residual: true }) })
+})
 
 /**
  * Heights and widths of every kind: tiny, around the ends of 64-bit words, around the cuts between bands of rows. Lines have
@@ -291,12 +302,13 @@ function isClear(scene: Scene): boolean {
       const parts = plain(rule).perceive, sums = { ...rule, perceive: parts.map(linearly) }
       if (kinksIn(parts) && atKink(perceive(sums, plainParams(rule, params), now, { angle, mask: rows }))) return false
       if (kinks) {
-        const { hidden, activation, slope } = rule.update
+        const { hidden, activation, slope, residual } = rule.update
         let h = y
         for (let i = 1; i <= hidden.length; i++) {
           const z = dense(h, params.update[`w${i}`], { bias: params.update[`b${i}`], mask: rows })
           if (atKink(z)) return false
-          h = activate(activation, z, slope)
+          const made = activate(activation, z, slope)
+          h = residual && h.shape.at(-1) === hidden[i - 1] ? add(h, made) : made
         }
       }
       const would = candidate.toArray()

@@ -51,7 +51,7 @@ export function blocksOf(k: Kernels, program: Program, layout: Layout, block: Bl
   /** What layer l makes of its sums. */
   function through(l: number, count: number, hidden: number, to: number, stride: number): void {
     const from = inputOf(l, count, hidden), { copied, products } = layers[l]
-    if (copied) k.copyRows(to, stride, from, strides[l], count, copied, products[0].column * 4)
+    if (copied) k.copyRows(to, stride, from, strides[l], count, copied, products[0].column * 4, 0)
     for (const { activation, slope, inputs, columns, row, column, w, bias } of products) {
       const floor = activation === relu ? 0 : -Infinity
       k.product(count, inputs, columns, from + 4 * row, strides[l], w, bias, to + 4 * column, stride, floor, 0)
@@ -94,15 +94,16 @@ export function blocksOf(k: Kernels, program: Program, layout: Layout, block: Bl
       for (let l = top; l >= 0; l--) {
         const a = inputOf(l, count, hidden), aStride = strides[l]
         const to = block.g[l % 2]
-        const gate = l > 0 && gated[l - 1] ? a : 0
         const { gw, gb, columns: pitch, products, copied } = layers[l]
+        const gate = l > 0 && gated[l - 1] && !copied ? a : 0
         k.sumRows(count, pitch, from, stride, gradient + gb)
-        if (copied) k.copyRows(to, aStride, from, stride, count, copied, copied)
         for (const { inputs, outputs, columns, row, column, wt } of products) {
           const read = a + 4 * row, owed = from + 4 * column, sum = gradient + gw + 4 * (row * pitch + column)
           k.productTN(count, ceilTo(inputs, 4), columns, read, aStride, owed, stride, sum, pitch * 4)
           if (l > 0 || wanted) k.product(count, outputs, ceilTo(inputs, 8), owed, stride, wt, 0, to + 4 * row, aStride, -Infinity, gate)
         }
+        // What is copied alone is owed what its copy is; what the product reads too, also that.
+        if (copied) k.copyRows(to, aStride, from, stride, count, copied, copied, +(products[0].row === 0))
         if (l > 0 && !gate) applyBack(l - 1, to, a, count, aStride)
         from = to
         stride = aStride

@@ -48,7 +48,7 @@ export type Kernels = {
   storeRows: Rows
   addRows: Rows
   copyRows(to: number, toStride: number, from: number, fromStride: number, rows: number, bytes: number,
-    end: number): void
+    end: number, add: number): void
   zero(from: number, bytes: number): void
   windows: Windows
   addWindows: Windows

@@ -23,7 +23,7 @@ export const blockRows = 64
 
 /**
  * One dense layer in memory: a product, or several beside each other where the first layer has several views. Before their
- * outputs stand `copied` bytes of what filters make.
+ * outputs stand `copied` bytes of what goes into it.
  */
 export type LayerLayout = {
   readonly copied: number
@@ -231,12 +231,12 @@ function layLayers(
   const grown = (bytes: number): number => (gradientBytes += bytes) - bytes
   const { views, filters } = perception, padded = ceilTo(channels, 4)
   const laid = layers.map((layer, l): LayerLayout => {
-    const { columns } = layer
-    const copied = l === 0 && views.length > 0 ? filters * padded : 0
+    const { columns, copied, first } = layer
     const inputs = l === 0 ? perceived : layers[l - 1].outputs
-    const parts = l > 0 || views.length === 0 ? [{ ...layer, inputs }]
-      : views.map(view => ({ ...view, inputs: view.taps.length * padded }))
-    let row = copied, column = copied && columns - views.reduce((sum, view) => sum + view.columns, 0)
+    const viewed = l === 0 && views.length > 0
+    const parts = viewed ? views.map(view => ({ ...view, inputs: view.taps.length * padded }))
+      : [{ ...layer, inputs, outputs: layer.outputs - first, columns: columns - first }]
+    let row = viewed ? filters * padded : 0, column = first
     const products = parts.map(({ inputs, outputs, columns, activation, slope }): Product => {
       const product = {
         activation: activations[activation], slope, inputs, outputs, columns, row, column,

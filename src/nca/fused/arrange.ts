@@ -22,7 +22,7 @@ import { isLearned } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../rule/channels.ts'
 import { perceptionSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../rule/types.ts'
-import { isResidual, plain, plainParams } from './plain.ts'
+import { isResidual, plain, plainParams, readingPlain } from './plain.ts'
 import { inThree, isConvolution, isLinear, seesWindow, sumOf, tapsOf, tapsWithin, windowOf } from './sight.ts'
 
 /**
@@ -33,23 +33,40 @@ export function arrange(
   given: DataRule, x: Tensor, angle: number, written: Program['given'] = null,
 ): { program: Program; folded: boolean; inputsOf: (params: DataParams) => Tensor[] } {
   const rule = plain(given)
-  const folded = seesWindow(rule) && isLinear(rule) && (
+  const residual = residualLayers(given)
+  const folded = seesWindow(rule) && isLinear(rule) && !residual[0] && (
     rule.perceive.length > 1 || x.backend.runner!.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
   const views = viewsOf(rule, angle, folded, x.backend.runner!.multiples.hidden)
-  const program = { ...programOf(rule, x, folded, views), given: written }
+  const program = { ...programOf(rule, x, { folded, views, residual }), given: written }
   return {
     program,
     folded: folded || isResidual(given),
     inputsOf: own => {
       const params = plainParams(given, own), { w1, b1 } = params.update
       const filters = wideFilters(rule, params, { angle, like: x })
-      const further = furtherLayers(rule, params.update)
       const first: Layers = !seesWindow(rule) ? [[w1, b1]]
         : folded ? [foldedLayer(rule, params, views[0].taps, filters)]
-          : windowLayers(rule, params, { program, views, like: x })
+          : [windowLayer(rule, params, { program, like: x }), [readingPerceived(program, w1), b1]]
+      const network = program.layers.slice(-residual.length - 1)
+      /** A layer that reads hidden layer i, before which stands what it has added, if it is residual. */
+      const reading = (i: number, layer: Layers[number]): Layers[number] => {
+        if (!residual[i]) return layer
+        const [w, b] = i > 0 ? reading(i - 1, layer) : readingPlain(given, own, layer)
+        const rows = i > 0 ? w : readingPerceived(program, w)
+        // Also where it adds nothing, so that gradients are added in the same order whatever columns there are.
+        const wide = pad(rows, [[0, network[i].first - rows.shape[0]], [0, 0]])
+        return [concat([wide, layer[0]], 0), b]
+      }
+      const further = furtherLayers(rule, own.update).map((layer, i) => reading(i, layer))
       return packed(program, folded ? null : filters, [...first, ...further])
     },
   }
+}
+
+/** Of each hidden layer, whether it adds the one before it, or what is perceived. */
+function residualLayers(rule: DataRule): boolean[] {
+  const { hidden, residual } = rule.update
+  return hidden.map((n, i) => residual && n === (i === 0 ? perceptionSize(rule) : hidden[i - 1]))
 }
 
 /** The kernel of all filters, as large as the window of the rule, or null where it has none. */
@@ -75,7 +92,8 @@ function packed({ channels, layers, updated, perception: { views, filters: own }
   function columns(t: Tensor, l: number): Tensor {
     const axis = t.shape.length - 1
     const all = l < last || updated.length === channels ? t : gather(extend(t, axis, updated.length + 1), from, axis)
-    return extend(all, axis, layers[l].columns)
+    const { first, columns: n } = layers[l], own = all.shape[axis]
+    return own === n ? all : pad(all, all.shape.map((_, i) => (i === axis ? [first, n - first - own] : [0, 0])))
   }
   const [[w1, b1], ...further] = given
   const all = columns(w1, 0)
@@ -124,25 +142,33 @@ function viewsOf(rule: DataRule, angle: number, folded: boolean, multiple: numbe
   return [view(parts, views.reduce((sum, { outputs }) => sum + outputs, 0), sumOf(parts[0])!)]
 }
 
-function programOf(rule: DataRule, x: Tensor, folded: boolean, views: readonly View[]): Omit<Program, 'given'> {
+function programOf(
+  rule: DataRule, x: Tensor,
+  { folded, views, residual }: { folded: boolean; views: readonly View[]; residual: readonly boolean[] },
+): Omit<Program, 'given'> {
   const [batch, channels] = [x.shape[0], x.shape.at(-1)!]
   const [depth, height, width] = inThree(x.shape.slice(1, -1))
-  const { multiples } = x.backend.runner!
-  const layer = (outputs: number, multiple: number, part: Parameters<typeof appliedBy>[0]): Layer =>
-    ({ outputs, columns: ceilTo(outputs, multiple), ...appliedBy(part) })
+  const { hidden, last } = x.backend.runner!.multiples
   const filters = folded ? [] : rule.perceive.filter(part => !isConvolution(part))
-  const perceived = filters.length === 0 ? 0 : perceptionSize({ ...rule, perceive: filters })
-  const copied = ceilTo(perceived / channels * ceilTo(channels, 4), multiples.hidden)
-  const viewed = copied + views.reduce((sum, { columns }) => sum + columns, 0)
+  const count = filters.length === 0 ? 0 : perceptionSize({ ...rule, perceive: filters }) / channels
+  const filtered = count * ceilTo(channels, 4)
+  const layers: Layer[] = []
+  if (views.length > 0 && !folded) {
+    const first = ceilTo(filtered, hidden), [{ outputs, activation, slope }] = views
+    const columns = first + views.reduce((sum, view) => sum + view.columns, 0)
+    layers.push({
+      outputs: views.length === 1 ? first + outputs : columns, columns, copied: filtered, first, activation, slope,
+    })
+  }
+  rule.update.hidden.forEach((outputs, i) => {
+    const copied = residual[i] ? layers.at(-1)?.columns ?? filtered : 0, first = ceilTo(copied, hidden)
+    layers.push({ outputs: first + outputs, columns: first + ceilTo(outputs, hidden), copied, first, ...appliedBy(rule.update) })
+  })
   return {
     batch, depth, height, width, channels,
     padding: rule.padding,
-    perception: { window: windowOf(rule), filters: perceived / channels, learned: filters.some(isLearned), views },
-    layers: [
-      ...(views.length > 0 && !folded ? [copied === 0 && views.length === 1 ? views[0] : layer(viewed, 1, views[0])] : []),
-      ...rule.update.hidden.map(outputs => layer(outputs, multiples.hidden, rule.update)),
-      layer(channels, multiples.last, { activation: 'linear', slope: 1 }),
-    ],
+    perception: { window: windowOf(rule), filters: count, learned: filters.some(isLearned), views },
+    layers: [...layers, { outputs: channels, columns: ceilTo(channels, last), copied: 0, first: 0, activation: 'linear', slope: 1 }],
     updated: updatedChannels(rule),
     fireRate: rule.fireRate,
     inputMask: rule.inputMask,
@@ -186,34 +212,38 @@ function foldedLayer(
 }
 
 /**
- * The layers up to the first of the network where convolutions have functions behind them, and so are a layer of their
- * own. The matrix of several views has their blocks along its diagonal, behind the columns of what filters make; and rows
- * of zeros in w1 stand for the columns with which all of these are padded.
+ * The layer of convolutions that have functions behind them. The matrix of several views has their blocks along its
+ * diagonal, behind the columns of what filters make.
  */
-function windowLayers(
-  rule: DataRule, params: DataParams, { program, views, like }: { program: Program; views: readonly View[]; like: Tensor },
-): Layers {
-  const { w1, b1 } = params.update
-  const parts = convolutionsOf(rule, params)
+function windowLayer(rule: DataRule, params: DataParams, { program, like }: { program: Program; like: Tensor }): Layers[number] {
+  const parts = convolutionsOf(rule, params), { views } = program.perception, [{ first, columns: all }] = program.layers
   const several = views.length > 1
   const kernels = parts.map(({ dilation, kernel }, i) => asMatrix(kernel, dilation, windowOf(rule), views[several ? i : 0].taps))
   const biases = parts.map(({ bias, kernel }) => bias ?? zeros([kernel.shape.at(-1)!], { like }))
   const [matrices, vectors] = several ? [kernels, biases] : [[joined(kernels)], [joined(biases)]]
-  const all = program.layers[0].columns
-  let column = all - views.reduce((sum, { columns }) => sum + columns, 0)
-  let row = w1.shape[0] - views.reduce((sum, { outputs }) => sum + outputs, 0)
-  if (column === 0 && !several) return [[matrices[0], vectors[0]], [w1, b1]]
-  const rowsOf = (from: number, count: number): Tensor => slice(w1, [from, 0], [count, w1.shape[1]])
-  const copied = column > 0 ? [extend(reshape(byFilter(rowsOf(0, row), program.channels), [-1, w1.shape[1]]), 0, column)] : []
-  const [blocks, wideBiases, rows] = [[], column > 0 ? [zeros([column], { like })] : [], copied] as Tensor[][]
-  views.forEach(({ outputs, columns }, i) => {
-    blocks.push(pad(matrices[i], [[0, 0], [column, all - column - outputs]]))
-    wideBiases.push(extend(vectors[i], 0, columns))
-    rows.push(extend(rowsOf(row, outputs), 0, columns))
-    row += outputs
+  let column = first
+  const blocks = views.map(({ outputs, columns }, i) => {
     column += columns
+    return pad(matrices[i], [[0, 0], [column - columns, all - column + columns - outputs]])
   })
-  return [[concat(blocks, 0), concat(wideBiases, 0)], [concat(rows, 0), b1]]
+  const wide = views.map(({ columns }, i) => extend(vectors[i], 0, columns))
+  return [concat(blocks, 0), concat([...(first > 0 ? [zeros([first], { like })] : []), ...wide], 0)]
+}
+
+/**
+ * Weights that read what is perceived as those that read the first layer of a program, where that is the perception: rows of
+ * zeros stand for the columns with which what filters make and the views are padded. Without views they read the filters.
+ */
+function readingPerceived({ channels, layers: [{ first }], perception: { views } }: Program, w: Tensor): Tensor {
+  const n = w.shape[1]
+  let row = w.shape[0] - views.reduce((sum, { outputs }) => sum + outputs, 0)
+  const filtered = row > 0 ? reshape(byFilter(slice(w, [0, 0], [row, n]), channels), [-1, n]) : null
+  if (views.length === 0) return filtered!
+  const rows = views.map(({ outputs, columns }) => {
+    row += outputs
+    return extend(slice(w, [row - outputs, 0], [outputs, n]), 0, columns)
+  })
+  return concat([...(filtered ? [extend(filtered, 0, first)] : []), ...rows], 0)
 }
 
 /**

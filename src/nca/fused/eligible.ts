@@ -19,7 +19,7 @@ export function whyComposed(given: Rule, backend: Backend): string | null {
   if (rule.noise?.on === 'state' && !features.includes('noise on the state')) return `${backend.name} runs no noise on the state as a whole`
   if (rule.bound?.type === 'clamp' && (rule.bound.low > 0 || rule.bound.high < 0)) return 'its bounds leave out 0'
   if (rule.update.norm) return 'its network has norms'
-  if (rule.update.residual) return 'its network is residual'
+  if (rule.update.residual && !features.includes('residual networks')) return `${backend.name} runs no residual networks as a whole`
   const other = rule.perceive.find(part => !sumOf(part))
   if (other) return `it perceives by ${(other as Learned).type}`
   const { activation, lastActivation } = rule.update

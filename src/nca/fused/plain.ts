@@ -44,19 +44,23 @@ export function plainParams(rule: DataRule, params: DataParams): DataParams {
     const { k1, b1, skip } = params.perceive![i]
     return [{ kernel: k1, bias: b1 }, { kernel: reshape(skip, [...k1.shape.slice(0, -2).map(() => 1), ...skip.shape]) }]
   })
-  return { perceive, update: { ...further, ...readingPlain(rule, params, w1, b1) } }
+  const [w, b] = readingPlain(rule, params, [w1, b1])
+  return { perceive, update: { ...further, w1: w, b1: b } }
 }
 
-/** A layer `w1`, `b1` that reads what the rule perceives, as one that reads what the plain rule does. */
-function readingPlain(rule: DataRule, { perceive }: DataParams, w1: Tensor, b1: Tensor): { w1: Tensor; b1: Tensor } {
-  const [size, n] = w1.shape
+/** Weights and bias that read what the rule perceives, as those that read what the plain rule does. */
+export function readingPlain(
+  rule: DataRule, { perceive }: DataParams, [w, b]: readonly [Tensor, Tensor],
+): readonly [w: Tensor, b: Tensor] {
+  if (!isResidual(rule)) return [w, b]
+  const [size, n] = w.shape
   const sizeOf = (part: Learned): number => perceptionSize({ ...rule, perceive: [part] })
   const others = learnedOf(rule).map((part, i) => ({ part, i })).filter(({ part }) => part.type !== 'depthwise')
   let row = size - others.reduce((sum, { part }) => sum + sizeOf(part), 0)
-  const rows = row > 0 ? [slice(w1, [0, 0], [row, n])] : []
-  let bias = b1
+  const rows = row > 0 ? [slice(w, [0, 0], [row, n])] : []
+  let bias = b
   for (const { part, i } of others) {
-    const own = slice(w1, [row, 0], [sizeOf(part), n])
+    const own = slice(w, [row, 0], [sizeOf(part), n])
     row += sizeOf(part)
     if (part.type === 'residualConv') {
       const { k2, b2 } = perceive![i]
@@ -65,7 +69,7 @@ function readingPlain(rule: DataRule, { perceive }: DataParams, w1: Tensor, b1: 
     }
     rows.push(own)
   }
-  return { w1: concat(rows, 0), b1: bias }
+  return [concat(rows, 0), bias]
 }
 
 const learnedOf = (rule: DataRule): Learned[] => rule.perceive.filter(isLearned)

@@ -247,12 +247,13 @@ export function addRows(
   }
 }
 
-/** Rows of `bytes` bytes to other rows, and zeros behind them up to `end`. */
+/** Rows of `bytes` bytes to other rows, and zeros behind them up to `end`; or adds them to what these are. */
 export function copyRows(
-  to: usize, toStride: usize, from: usize, fromStride: usize, rows: usize, bytes: usize, end: usize,
+  to: usize, toStride: usize, from: usize, fromStride: usize, rows: usize, bytes: usize, end: usize, add: bool,
 ): void {
   for (let i: usize = 0; i < rows; i++) {
-    memory.copy(to, from, bytes)
+    if (add) for (let c: usize = 0; c < bytes; c += 16) v128.store(to + c, f32x4.add(v128.load(to + c), v128.load(from + c)))
+    else memory.copy(to, from, bytes)
     memory.fill(to + bytes, 0, end - bytes)
     to += toStride
     from += fromStride

@@ -13,7 +13,7 @@ export type { Mistake, Values } from './config/values.ts'
 
 export { flatten, valueAt, withValue } from './flat.ts'
 export type { Json, JsonObject } from './flat.ts'
-export { compareRuns, differingFields, filterRuns, labelsOf, sortRuns, tableOfRuns, toCsv, toMarkdown } from './runs.ts'
+export { compareRuns, conditionsIn, differingFields, filterRuns, labelsOf, sortRuns, tableOfRuns, toCsv, toMarkdown } from './runs.ts'
 export type { RunRecord, RunTable, ServedRun, ServedRuns } from './runs.ts'
 export { configAt, runId } from './sweep/fields.ts'
 export type { ChoiceField, Point, RangeField, SweepFields, When } from './sweep/fields.ts'

@@ -71,6 +71,15 @@ export function labelsOf(runs: readonly RunRecord[]): string[] {
 const conditionText = /^([^<>=!]+?)\s*(<=|>=|!=|=|<|>)\s*(.*)$/
 
 /**
+ * The conditions in a text, with commas between them; a comma that no condition follows is part of a value.
+ *
+ * @example conditionsIn('loss<0.01, rule.perceive=["identity","sobelX"]')   // ['loss<0.01', 'rule.perceive=["identity","sobelX"]']
+ */
+export function conditionsIn(text: string): string[] {
+  return text.split(/,(?=[^,<>=!"]+(?:<=|>=|!=|=|<|>))/).map(condition => condition.trim())
+}
+
+/**
  * The runs of which conditions hold: `loss<0.01`, `train.batch=8`, `data.target!=🦎`, `rule.fireRate>=0.5`. A run without the
  * field is left out, but by `!=`.
  *
@@ -81,6 +90,8 @@ export function filterRuns<R extends RunRecord>(runs: readonly R[], conditions: 
     const [, path, operator, text] = conditionText.exec(condition.trim()) ?? []
     check(path !== undefined, 'runs', 'a condition', condition, 'a field, one of = != < <= > >=, and a value')
     const field = knownField(runs, path)
+    const isMeasured = /[<>]/.test(operator)
+    check(!isMeasured || (text.trim() !== '' && isNumber(Number(text))), 'runs', 'a condition', condition, `a number behind ${operator}`)
     return left.filter(run => holds(fieldsOfRun(run)[field], operator, text))
   }, [...runs])
 }

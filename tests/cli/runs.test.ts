@@ -94,6 +94,7 @@ it('leaves out what cannot be read, and says so', async () => {
   const refused = (args: string[]) => runHere(['runs', ...args], { cwd: folder() })
   const [nowhere, format, field, none] = await Promise.all([refused(['nowhere']), refused(['--format', 'html']), refused(['--sort', 'los']), refused(['--where', 'batch=7'])])
   expect(nowhere).toMatchObject({ status: 2, err: 'cellgrad runs: there is no folder nowhere\n' })
+  expect(await refused(['out/lizard-2/config.yaml'])).toMatchObject({ status: 2, err: 'cellgrad runs: there is no folder out/lizard-2/config.yaml\n' })
   expect(format).toMatchObject({ status: 2, err: 'cellgrad runs: --format is "html", expected \'text\', \'markdown\' or \'csv\'\n' })
   expect(field.err).toContain('runs: the field is "los", expected one of ')
   expect(none.err).toContain('none of 3 runs is so\n')

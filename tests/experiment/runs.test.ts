@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import {
-  compareRuns, differingFields, filterRuns, labelsOf, runId, sortRuns, tableOfRuns, toCsv, toMarkdown, type Json, type RunRecord,
+  compareRuns, conditionsIn, differingFields, filterRuns, labelsOf, runId, sortRuns, tableOfRuns, toCsv, toMarkdown, type Json, type RunRecord,
 } from '../../src/experiment/index.ts'
 
 const value = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom('a', 'b', null), fc.boolean())
@@ -66,4 +66,27 @@ it('stand in a table with what there is of them, as Markdown and as CSV', () => 
   })
   expect(() => tableOfRuns(list, ['los'])).toThrow('runs: the field is "los", expected one of batch, rule.perceive, iteration, loss, name, clip; did you mean "loss"?')
   expect(() => filterRuns(list, ['loss'])).toThrow('runs: a condition is "loss", expected a field, one of = != < <= > >=, and a value.')
+})
+
+it('conditions stand with commas between them, and values may have some', () => {
+  expect(conditionsIn('loss<0.01, rule.perceive=["identity","sobelX"],train.steps=[64,97] ,batch!=8')).toEqual(['loss<0.01', 'rule.perceive=["identity","sobelX"]', 'train.steps=[64,97]', 'batch!=8'])
+  fc.assert(fc.property(runs, fc.constantFrom('<', '>='), fc.constantFrom('', 'x', '0,', '1e999'), (list, operator, text) => {
+    expect(() => filterRuns(list, [`loss${operator}${text}`])).toThrow(`expected a number behind ${operator}.`)
+  }))
+})
+
+it('a table as CSV is read back as it was, whatever stands in it (RFC 4180)', () => {
+  /** The cells of a file, by the grammar of the RFC. */
+  const parsed = (text: string): string[][] => {
+    const rows: string[][] = [[]]
+    for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\n)/g)) {
+      rows.at(-1)!.push(quoted?.replaceAll('""', '"') ?? plain)
+      if (end === '\n') rows.push([])
+    }
+    return rows.slice(0, -1)
+  }
+  const cell = fc.string({ unit: fc.constantFrom('a', ',', '"', '\n', '\r', ' ', '🦎', ';') })
+  fc.assert(fc.property(fc.array(fc.array(cell, { minLength: 2, maxLength: 2 }), { minLength: 1 }), ([columns, ...rows]) => {
+    expect(parsed(toCsv({ columns, rows }))).toEqual([columns, ...rows])
+  }))
 })

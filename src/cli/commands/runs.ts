@@ -1,10 +1,10 @@
 /**
  * `cellgrad runs`: the runs below a folder in a table, some of them side by side, and their curves and patterns.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ArgsDef } from 'citty'
-import { compareRuns, filterRuns, labelsOf, sortRuns, tableOfRuns } from '../../experiment/runs.ts'
+import { compareRuns, conditionsIn, filterRuns, labelsOf, sortRuns, tableOfRuns } from '../../experiment/runs.ts'
 import { key } from '../../tensor/key.ts'
 import { filmStripsSvg } from '../../node/animation.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
@@ -41,11 +41,11 @@ export const runs: Command = command('runs', 'Show runs in a table, compare them
   const { folder = 'out', other, sort, where, columns, curves, strips } = given.text
   const format = given.oneOf('format', tableFormats, 'text')
   const folders = other === undefined ? [folder] : [folder, other]
-  const missing = folders.find(path => !existsSync(path))
+  const missing = folders.find(path => !statSync(path, { throwIfNoEntry: false })?.isDirectory())
   if (missing !== undefined) given.refuse(`there is no folder ${missing}`)
   const all = await readRuns(folders)
   if (all.length === 0) given.refuse(`there is no run in ${folder}; cellgrad train makes some`)
-  const left = filterRuns(all, where === undefined ? [] : where.split(','))
+  const left = filterRuns(all, where === undefined ? [] : conditionsIn(where))
   const runs = sort === undefined ? left : sortRuns(left, sort)
   const table = other === undefined ? tableOfRuns(runs, columns?.split(',')) : compareRuns(runs)
   writeTable(table, format)

@@ -122,6 +122,16 @@ it('trains beside a critic, with samples that are told nothing, and writes down 
   for (const { distance } of lines) expect(distance).toBeTypeOf('number')
   expect(new Set(lines.map(({ distance }) => distance)).size).toBeGreaterThan(1)
   expect(await cellgrad('evaluate', 'criticised')).toMatchObject({ status: 0, err: '' })
+  // What it makes of its examples and of files, as it learnt to, and guided.
+  for (const inputs of [[], ['photos/0.png']]) {
+    const made: Buffer[] = []
+    for (const scale of ['1', '3']) {
+      const said = await cellgrad('predict', 'criticised', ...inputs, '--guidance', scale, '--steps', '12', '--out', `guided-${scale}`)
+      expect([said.status, said.err]).toEqual([0, ''])
+      made.push(await readFile(folder(`guided-${scale}`, (await readdir(folder(`guided-${scale}`))).sort()[0])))
+    }
+    expect(made[0].equals(made[1])).toBe(false)
+  }
   const blind = await cellgrad('train', 'classification.yaml', ...critic, '--out', 'blind')
   expect(blind.status).not.toBe(0)
   expect(blind.err).toMatch(/critic is .*, expected null, or a task that has images, like imageToImageTask\.\n$/)

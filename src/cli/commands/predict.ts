@@ -9,6 +9,7 @@ import { basename, join } from 'node:path'
 import type { ArgsDef } from 'citty'
 import { didYouMean, isObject } from '../../backends/options.ts'
 import { parseJson } from '../../nca/files/json.ts'
+import type { DataRule } from '../../nca/rule/types.ts'
 import { arrayIn, isArray, stemOf } from '../../node/data/named.ts'
 import { readModel } from '../../node/model.ts'
 import { loadRunConfig } from '../input/config-file.ts'
@@ -26,6 +27,7 @@ const args: ArgsDef = {
   'input…': argument('Pictures (PNG, JPEG, WebP, GIF, BMP), volumes (.nii, .nii.gz), arrays (.npy, .npz), or folders of such (default: the examples of the run, those that were held out where there are some)'),
   out: flag('folder', 'Where results are written, by the names of the inputs, or the numbers of examples (default: predicted)'),
   steps: flag('n', 'Steps of the rule (default: the mean of those that it was trained for)'),
+  guidance: flag('n', 'How strongly the rule follows what it is told: 1 as it has learnt, more for one that was trained with train.dropped (default: 1)'),
   window: flag('n', 'Sees what is larger through windows of n cells along each axis, whose results are blended (default: none)'),
   overlap: flag('share', 'How much of a window its neighbour has too (default: 0.5)'),
   runs: flag('n', 'Writes beside each result how much so many runs differ in each cell: NAME.uncertainty.png, white for a deviation of ½, or an array (default: none)'),
@@ -45,7 +47,7 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
     const hint = didYouMean('input', rule.frozen)
     return given.refuse(`${path} is a rule without an input: none of its frozen roles is image or input${hint} (cellgrad grow plays it; of the folder of a run alone, predict writes what it makes)`)
   }
-  const how = { compared: comparedOf(given, steps), window: windowOf(given) }
+  const how = { compared: comparedOf(given, steps), window: windowOf(given), guidance: guidanceOf(given, rule) }
   if (how.window && how.compared) return given.refuse('--window does not go with --runs or --last')
   if (how.window && rule.head) return given.refuse('--window does not go with a head, which answers for the whole')
   const data = provenance.data === undefined ? {} : parseJson(provenance.data, 4)
@@ -67,7 +69,15 @@ async function predictRun(given: Given, folder: string, out: string): Promise<vo
   const config = await loadRunConfig({ file, set: {}, command: given.command })
   const steps = given.number('steps', stepsOf(config), { least: 0, most: 1e6 })
   await mkdir(out, { recursive: true })
-  await predictOwn(config, await modelOf(folder), { steps, out })
+  const model = await modelOf(folder)
+  if (config.task === 'denoising' && given.text.guidance !== undefined) return given.refuse('--guidance is not for what is made out of noise')
+  await predictOwn(config, model, { steps, out, guidance: guidanceOf(given, model.rule) })
+}
+
+/** The scale of `guided`. */
+function guidanceOf(given: Given, { frozen }: DataRule): number {
+  const scale = given.number('guidance', 1, { least: 0, most: 1000, whole: false })
+  return scale === 1 || frozen.length > 0 ? scale : given.refuse('--guidance is for rules that are told something, in frozen roles')
 }
 
 function windowOf(given: Given): Applied['window'] {

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { isGrowing, type RunConfig } from '../../experiment/tasks/values.ts'
+import { guided } from '../../nca/guidance.ts'
 import type { Model } from '../../nca/files/model-file.ts'
 import { predict } from '../../nca/tasks/evaluate.ts'
 import { writeFilmStrip } from '../../node/animation.ts'
@@ -15,7 +16,7 @@ import { judgedBy } from './judge.ts'
 
 /** Writes pictures by the numbers of the examples, from 0, as they are in the data; out of noise by the number of their key. */
 export async function predictOwn(
-  config: RunConfig, { rule, params }: Model, { steps, out }: { readonly steps: number; readonly out: string },
+  config: RunConfig, { rule, params }: Model, { steps, out, guidance }: { readonly steps: number; readonly out: string; readonly guidance: number },
 ): Promise<void> {
   if (isGrowing(config)) {
     const { size, padding } = config.data
@@ -32,9 +33,10 @@ export async function predictOwn(
     }
     return
   }
+  const runner = guidance === 1 ? rule : guided(rule, guidance)
   for (const id of ids) {
     const path = join(out, `${id}.png`)
-    await writePng(path, await lesson.show(scope(() => predict(rule, lesson.task, params, { steps, examples: [id] })), [id], params))
+    await writePng(path, await lesson.show(scope(() => predict(runner, lesson.task, params, { steps, examples: [id] })), [id], params))
     say(path)
   }
 }

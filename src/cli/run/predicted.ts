@@ -5,10 +5,11 @@
 import { gzipSync } from 'node:zlib'
 import { encodeNifti, type Volume } from '../../nca/data/nifti.ts'
 import { encodeNpy } from '../../nca/data/npy.ts'
+import { guided } from '../../nca/guidance.ts'
 import { readHead } from '../../nca/head.ts'
 import { vote } from '../../nca/losses/metrics.ts'
 import { roleChannels } from '../../nca/rule/channels.ts'
-import type { DataParams, DataRule } from '../../nca/rule/types.ts'
+import type { CustomRule, DataParams, DataRule } from '../../nca/rule/types.ts'
 import { slidingWindow } from '../../nca/sliding-window.ts'
 import { setChannels, takeRole } from '../../nca/state.ts'
 import { rollout } from '../../nca/step.ts'
@@ -42,6 +43,8 @@ export type Applied = {
   readonly steps: number
   /** Runs, or last steps, by which it is said how sure the rule is; null: none. */
   readonly compared: Compared | null
+  /** The scale of guidance, 1 for the rule itself. */
+  readonly guidance: number
   /** Windows in which what is larger is seen; null: all of it at once. */
   readonly window: { readonly size: number; readonly overlap: number } | null
   /** The role that is given: 'image' of classes, else 'input'. */
@@ -70,7 +73,7 @@ export async function predictFile(input: string, to: string, applied: Applied): 
     return role === 'image' ? toldClasses(rule, states) : toldOutput(asked.loss, takeRole(rule, states, 'output'))
   }
   const { map, nqm } = scope(() => {
-    const { std, nqm } = uncertainty(rule, task, params, { steps, ...compared, of })
+    const { std, nqm } = uncertainty(runnerOf(applied), task, params, { steps, ...compared, of })
     return { map: mapOf(std), nqm }
   })
   say(`${input}: NQM ${[...await nqm.data()].map(v => Number(v.toPrecision(4))).join(' ')}`)
@@ -94,14 +97,21 @@ async function taskOf(path: string, { rule, role, asked }: Applied): Promise<Tas
   }
 }
 
+/** The rule that runs. */
+function runnerOf({ rule, guidance }: Applied): DataRule | CustomRule<DataParams> {
+  return guidance === 1 ? rule : guided(rule, guidance)
+}
+
 /** The states at the end: of all at once, or of windows, whose outputs are blended. */
-function grown(task: Task, { rule, params, steps, window, role }: Applied): Tensor {
-  if (window === null) return predict(rule, task, params, { steps })
+function grown(task: Task, applied: Applied): Tensor {
+  const { rule, params, steps, window, role } = applied
+  const runner = runnerOf(applied)
+  if (window === null) return predict(runner, task, params, { steps })
   const made = role === 'image' ? 'classes' : 'output'
   return concat(Array.from({ length: task.examples }, (_, id) => scope(() => {
     const seeds = task.seeds([id])
     const blended = slidingWindow(
-      seeds, (part, i) => takeRole(rule, rollout(rule, params, part, foldIn(foldIn(key(0), id), i), { steps }), made),
+      seeds, (part, i) => takeRole(rule, rollout(runner, params, part, foldIn(foldIn(key(0), id), i), { steps }), made),
       { size: seeds.shape.slice(1, -1).map(() => window.size), overlap: window.overlap },
     )
     return setChannels(rule, seeds, { [made]: blended })

@@ -161,7 +161,12 @@ it('writes the equation of a cell with its real numbers', async () => {
 it('begins with the world of Play as it was left', async () => {
   const studio = await visit('desktop')
   const { page } = studio
-  await studio.open('#play?model=fish&size=64')
+  await studio.open('#play?model=fish&size=104')
+  const alert = page.getByRole('alert')
+  await page.getByRole('button', { name: 'Look inside' }).click()
+  await alert.getByText('at most 96 × 96 cells').waitFor()
+  await page.getByLabel('Grid').fill('64')
+  await expect.poll(() => alert.isVisible()).toBe(false) // what it spoke of is over
   await expect.poll(async () => Number(await page.locator('.figure dd').first().textContent()), { timeout: 60_000 }).toBeGreaterThan(40)
   await page.getByRole('button', { name: 'Look inside' }).click()
   await shown(studio, 16)

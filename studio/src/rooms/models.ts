@@ -89,7 +89,7 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** The names of all models. */
-export function modelNames(): string[] {
+function modelNames(): string[] {
   return [...bundledModels, ...own].map(({ name }) => name)
 }
 

@@ -11,7 +11,7 @@ import { complain } from '../../ui/notice.tsx'
 import { paint } from '../../ui/picture.ts'
 import { saveFile } from '../../ui/save.ts'
 import type { ModelFile } from '../model-file.ts'
-import { bundledModels, modelNames, modelOf, targetOf, useOwnModels } from '../models.ts'
+import { bundledModels, modelOf, targetOf, useOwnModels } from '../models.ts'
 import { FileChooser, FileDrop } from '../play/file-drop.tsx'
 import type { Kind } from '../play/family.ts'
 import type { CellNumbers } from './cell.ts'
@@ -70,8 +70,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const size = wished ?? facts?.size ?? 72
   const { x, y } = chosen ?? { x: Math.floor(size / 2), y: Math.floor(size / 2) }
   const cell = { x: Math.min(x, size - 1), y: Math.min(y, size - 1) }
-  useOwnModels()
-  const names = modelNames()
+  const names = [...bundledModels, ...useOwnModels()].map(({ name }) => name)
 
   /** Opens the model, unless another has been chosen before its file and its picture were there. */
   async function begin(isWanted: () => boolean): Promise<void> {

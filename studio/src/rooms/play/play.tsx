@@ -9,7 +9,7 @@ import { Figure, Keys, Section, Select, Slider } from '../../ui/fields.tsx'
 import { complain, notify, settled } from '../../ui/notice.tsx'
 import { paint } from '../../ui/picture.ts'
 import type { ModelFile } from '../model-file.ts'
-import { bundledModels, keepModel, modelNames, modelOf, useOwnModels } from '../models.ts'
+import { bundledModels, keepModel, modelOf, useOwnModels } from '../models.ts'
 import type { Border, Facts } from './commands.ts'
 import { Send } from '../send/send.tsx'
 import { FileChooser, FileDrop } from './file-drop.tsx'
@@ -133,7 +133,10 @@ export function Play({ settings }: { settings: Settings }): VNode {
     return () => { wanted = false }
   }, [model, graft])
   useEffect(() => {
-    if (facts) call('play', 'change', { size, condition, angle: angle * Math.PI / 180, border: border || facts.border }).then(() => draw({ steps: 0 })).catch(complain)
+    if (facts) call('play', 'change', { size, condition, angle: angle * Math.PI / 180, border: border || facts.border }).then(() => {
+      settled('size')
+      return draw({ steps: 0 })
+    }).catch(complain)
   }, [ownSize, angle, border, condition])
   const world = {
     graft: graft && !mine(graft) ? graft : undefined,
@@ -191,7 +194,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
 
   /** Goes to the room that shows what happens here, from this moment on. */
   function lookInside(): void {
-    if (size > 96) return complain(new Error('Look inside shows grids of at most 96 × 96 cells; make this one smaller.'))
+    if (size > 96) return notify('Look inside shows grids of at most 96 × 96 cells; make this one smaller.', 'size')
     location.hash = addressOf('inside', { model, start: 'play', size: String(size), t: '0' })
   }
 
@@ -251,7 +254,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
             {facts?.kind === 'growing' && (
               <Select
                 label="Right half" value={graft} onChange={setGraft}
-                options={[['', 'the same'], ...modelNames().filter(name => name !== model).map(name => [name, name] as const)]}
+                options={[['', 'the same'], ...[...bundledModels, ...own].map(({ name }) => name).filter(name => name !== model).map(name => [name, name] as const)]}
               />
             )}
             <FileChooser {...taking} />

@@ -319,6 +319,20 @@ describe('volumes', () => {
     }
   })
 
+  it('are cut into planes for a rule of planes, and what it makes of them lies where they lay', async () => {
+    const plane = 'rule: { channels: { input: 1, hidden: 2, output: 1 }, frozen: [input], perceive: [identity], update: { hidden: 4, lastStd: 1 } }'
+    await writeFile(folder('planes.yaml'), `task: imageToImage\ndata: { inputs: scans, outputs: labels, loss: dice, crop: [3, 1, 4] }\n${plane}\n${small}`)
+    expect(await cellgrad('train', 'planes.yaml', '--iterations', '1', '--out', 'planes')).toMatchObject({ status: 0, err: '', out: expect.stringContaining('from 20 examples of 4×3 cells') })
+    // Each of five planes has a number of its own, and its cells see nothing else.
+    await writeFile(folder('layers.npy'), encodeNpy({ shape, data: Float32Array.from({ length: 120 }, (_, i) => Math.floor(i / 6) % 5) }))
+    expect(await cellgrad('predict', 'planes', 'layers.npy', 'scans/case_1.nii.gz', '--out', 'layers')).toMatchObject({ status: 0, err: '', out: 'layers/layers.npy\nlayers/case_1.nii.gz\n' })
+    const { data, shape: made } = await readNpy(folder('layers', 'layers.npy'))
+    expect(made.slice(0, 3)).toEqual(shape)
+    const layers = [0, 1, 2, 3, 4].map(y => new Set(Array.from(data).filter((_, i) => Math.floor(i / 6) % 5 === y)))
+    expect([layers.map(({ size }) => size), new Set(layers.flatMap(layer => [...layer])).size]).toEqual([[1, 1, 1, 1, 1], 5])
+    expect(await readNifti(folder('layers', 'case_1.nii.gz'))).toMatchObject({ shape, affine })
+  })
+
   it('are segmented: each cell is one of the classes that labels have, or in a mask', async () => {
     await writeFile(folder('segment.yaml'), `task: imageToImage\ndata: { inputs: scans, outputs: labels, loss: classes, standardise: true }\n${rule}\nvalidate: { every: 1, folds: 2, metric: accuracyOfCells }\n${small}`)
     const said = await cellgrad('train', 'segment.yaml', '--iterations', '2', '--out', 'segment')

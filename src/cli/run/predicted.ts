@@ -22,7 +22,7 @@ import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { readNifti } from '../../node/data/data.ts'
 import { readGiven } from '../../node/data/image-pairs.ts'
 import { isArray } from '../../node/data/named.ts'
-import { piecesOf } from '../../node/data/volumes.ts'
+import { piecesOf, readContents } from '../../node/data/volumes.ts'
 import { writePng } from '../../node/pictures/png.ts'
 import { foldIn, key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
@@ -55,14 +55,21 @@ export type Applied = {
   readonly classes: readonly string[]
 }
 
-/** Where a result is written, a path without ending, and where its cells lie, if it is to be a NIfTI. */
-type Place = { readonly to: string; readonly affine: Volume['affine'] | null }
+/** Where a result is written, a path without ending. */
+type Place = {
+  readonly to: string
+  /** Where its cells lie, if it is to be a NIfTI. */
+  readonly affine: Volume['affine'] | null
+  /** The axis of the input along which examples are its planes; null where they are no planes of a volume. */
+  readonly across: number | null
+}
 
 /** Applies a rule to the examples of a file, and writes what it makes of them to a path without ending. */
 export async function predictFile(input: string, to: string, applied: Applied): Promise<void> {
   const { rule, params, steps, compared, role, asked, classes } = applied
-  const task = await taskOf(input, applied)
-  const place: Place = { to, affine: /\.nii(\.gz)?$/i.test(input) ? (await readNifti(input)).affine : null }
+  const across = await acrossOf(input, applied)
+  const task = await taskOf(input, across, applied)
+  const place: Place = { to, affine: /\.nii(\.gz)?$/i.test(input) ? (await readNifti(input)).affine : null, across }
   const x = scope(() => grown(task, applied))
   if (rule.head) say(`${input}: ${classesInWords(await scope(() => argMax(readHead(rule, params, x))).data(), classes)}`)
   else if (role === 'image') await writeClasses(place, input, rule, x, classes)
@@ -80,14 +87,23 @@ export async function predictFile(input: string, to: string, applied: Applied): 
   if (!rule.head) await writeMap({ ...place, to: `${to}.uncertainty` }, rule, map) // of a head's answer there is no map
 }
 
+/** The axis across which a volume is cut into planes, as those that the rule was trained on; null where the file has none. */
+async function acrossOf(path: string, { rule: { grid, channels }, role, asked: { crop } }: Applied): Promise<number | null> {
+  if (!isArray(path) || !Array.isArray(crop) || crop.length !== grid + 1) return null
+  const [from, to] = roleChannels(channels, role)
+  const { shape } = await readContents(path)
+  const cells = to - from > 1 && shape.at(-1) === to - from ? shape.length - 1 : shape.length
+  return cells > grid ? (crop as readonly number[]).indexOf(1) : null
+}
+
 /** The examples of a file as a task of which nothing is judged; a volume as the planes on whose kind the rule was trained. */
-async function taskOf(path: string, { rule, role, asked }: Applied): Promise<Task> {
+async function taskOf(path: string, across: number | null, { rule, role, asked }: Applied): Promise<Task> {
   const [from, to] = roleChannels(rule.channels, role)
   const size = isArray(path) || typeof asked.size !== 'number' ? null : asked.size
-  const planes = isArray(path) && Array.isArray(asked.crop) && asked.crop.length > rule.grid ? asked.crop as readonly number[] : null
-  const read = await readGiven(path, { grid: rule.grid, m: to - from, size, standardise: asked.standardise === true, crop: planes })
-  const given = planes === null ? read : read.flatMap(one => (
-    piecesOf(path, one, planes.map((cells, i) => (cells === 1 ? 1 : one.shape[i])), rule.grid)
+  const crop = across === null ? null : asked.crop as readonly number[]
+  const read = await readGiven(path, { grid: rule.grid, m: to - from, size, standardise: asked.standardise === true, crop })
+  const given = across === null ? read : read.flatMap(one => (
+    piecesOf(path, one, one.shape.slice(0, -1).map((cells, i) => (i === across ? 1 : cells)), rule.grid)
   ))
   const examples: Examples = { n: given.length, shape: given[0].shape, of: i => given[i].data }
   return {
@@ -150,11 +166,20 @@ function isPicture(rule: DataRule, x: Tensor): boolean {
   return rule.grid === 2 && x.shape[0] === 1
 }
 
-/** Numbers of examples `[n,…]`, of one without the first axis. */
-async function writeNumbers({ to, affine }: Place, [n, ...shape]: readonly number[], data: Float32Array | Int32Array): Promise<void> {
-  const array = { shape: n === 1 ? shape : [n, ...shape], data }
+/** Numbers of examples `[n,…]`, of one without the first axis; of planes of a volume with it where that has them. */
+async function writeNumbers({ to, affine, across }: Place, [n, ...shape]: readonly number[], data: Float32Array | Int32Array): Promise<void> {
+  const array = across !== null ? moved(n, shape, data, across) : { shape: n === 1 ? shape : [n, ...shape], data }
   if (affine === null) return written(`${to}.npy`, path => writeFileAtomic(path, encodeNpy(array)))
   await written(`${to}.nii.gz`, path => writeFileAtomic(path, gzipSync(encodeNifti({ ...array, affine }))))
+}
+
+/** `[n,…]` with the first axis moved to where another one was. */
+function moved<T extends Float32Array | Int32Array>(n: number, shape: readonly number[], data: T, to: number): { shape: number[]; data: T } {
+  const [before, after] = [shape.slice(0, to), shape.slice(to)]
+  const [b, a] = [before, after].map(sizes => sizes.reduce((x, y) => x * y, 1))
+  const out = data.slice() as T
+  for (let i = 0; i < n; i++) for (let j = 0; j < b; j++) out.set(data.subarray((i * b + j) * a, (i * b + j + 1) * a), (j * n + i) * a)
+  return { shape: [...before, n, ...after], data: out }
 }
 
 async function written(path: string, write: (path: string) => Promise<void>): Promise<void> {

@@ -72,7 +72,7 @@ export async function recover<R extends Rule>(rule: R, task: Task, params: Param
     const wanted = others.slice(i * batch, (i + 1) * batch)
     const judged = scope(() => {
       const { x, ids: own, k } = run()
-      const hit = isMutation ? exchangeInputs(rule as DataRule, x, task.seeds(wanted)) : damagedBy(rule, x, damage, foldIn(k, perturb))
+      const hit = isMutation ? exchangeInputs(rule as DataRule, x, task.seeds(wanted, foldIn(k, 2 ** 32 - 2))) : damagedBy(rule, x, damage, foldIn(k, perturb))
       const end = rollout(rule, params, hit, k, { steps: judge - perturb, from: perturb })
       return { data: [measure(x, own, k, early, params), measure(hit, wanted, k, early, params), measure(end, wanted, k, undefined, params)].map(error => error.data()) }
     })

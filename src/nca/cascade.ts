@@ -19,7 +19,7 @@ import { init } from './rule/parameters.ts'
 import type { CustomRule, DataParams, DataRule } from './rule/types.ts'
 import { frozenChannels, step } from './step.ts'
 
-/** A scale of a cascade. */
+/** A scale of a cascade, like `{ scale: 4, steps: 8 }`. */
 export type Stage = {
   /** Cells of the grid along each side of a coarse one, a whole number > 1, less than in the stage before. */
   readonly scale: number

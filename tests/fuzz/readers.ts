@@ -6,7 +6,7 @@ import { parse, stringify } from 'yaml'
 import {
   adam, conv, defineRule, encodeCheckpoint, encodeModel, encodeNpy, encodeSafetensors, decodeLink, decodeSafetensors,
   encodeLink, growingTrainer, init, key, mlp, depthwise, rollout, scope, seed, tensorToImage, full, type DataParams,
-  type DataRule, type Image,
+  type DataRule, type Image, type Trainer, type TrainerState,
 } from '../../src/index.ts'
 import { loadConfig } from '../../src/cli/input/config-file.ts'
 import { configYaml } from '../../src/experiment/config/yaml.ts'
@@ -47,9 +47,13 @@ const rules: readonly DataRule[] = [
   }),
   defineRule({ channels: { a: 2 }, grid: 1, perceive: ['identity'], update: mlp(3) }),
 ]
-const trainer = growingTrainer({
+const options = {
   rule: rules[0], target: full([4, 5, 4], 0.5), batch: 2, pool: 3, steps: [2, 3], reseed: 1, damaged: 1, optimiser: adam({ rate: 1e-3 }),
-})
+} as const
+const trainers = {
+  'checkpoint': growingTrainer(options),
+  'checkpoint with a critic': growingTrainer({ ...options, critic: { widths: [2], steps: 1, lossWeight: 1 } }),
+} as const
 
 const text = (t: string): Uint8Array => new TextEncoder().encode(t)
 
@@ -66,7 +70,7 @@ async function addresses(): Promise<Uint8Array[]> {
   return (await Promise.all(links)).map(text)
 }
 
-async function checkpoints(): Promise<Uint8Array[]> {
+async function checkpoints(trainer: Trainer<TrainerState<DataParams>>): Promise<Uint8Array[]> {
   const first = trainer.init(key(1))
   return [await encodeCheckpoint(first), await encodeCheckpoint(trainer.step(trainer.step(first).state).state, { note: 'x' })]
 }
@@ -215,14 +219,14 @@ export async function allReaders(): Promise<readonly Reader[]> {
         await rollout(rule, params, seed(rule, { ...sides, from: 0 }), key(0), { steps: 2 }).data()
       },
     },
-    {
-      name: 'checkpoint', seeds: await checkpoints(), ...json,
+    ...await Promise.all(Object.entries(trainers).map(async ([name, trainer]): Promise<Reader> => ({
+      name, seeds: await checkpoints(trainer), ...json,
       async read(path) {
         const { state } = await readCheckpoint<DataParams>(path, { ...limits, maxHeaderBytes: 2 ** 20, trainer })
         const { metrics } = scope(() => trainer.step(state))
         await metrics.loss.data()
       },
-    },
+    }))),
     {
       name: 'safetensors', seeds: [encodeSafetensors(tensors, { k: 'v' })], ...json,
       async read(path) {

@@ -30,7 +30,12 @@ import { gradientPenalty } from '../losses/gradient-penalty.ts'
 import { perSample } from '../losses/loss.ts'
 import { adam, initOptimiser, optimiserField, updateParams, type Optimiser, type OptimiserState } from './optimiser.ts'
 
-/** A critic that learns beside the rule, and what the rule learns from it. */
+/**
+ * A critic that learns beside the rule, and what the rule learns from it.
+ *
+ * @example taskTrainer({ rule, task: imageToImageTask(rule, pairs, { loss: l1 }), critic: { lossWeight: 100 }, ...rest })
+ * @example taskTrainer({ ...rest, critic: { widths: [64, 128, 128], steps: 3, optimiser: adam({ rate: 2e-4, beta1: 0, beta2: 0.9 }) } })
+ */
 export type CriticOptions = {
   /** Channels of its layers, each of which halves the image; default [32, 64]. */
   widths?: readonly number[]

@@ -39,7 +39,7 @@ const args: ArgsDef = {
   out: flag('file.png', 'Writes what it makes of some examples, or grows (default: none)'),
 }
 
-export const evaluate: Command = command('evaluate', 'Judge the model of a run by the metrics of its task', args, async given => {
+export const evaluate: Command = command('evaluate', 'Judge the model of a run by the metrics of its task, and by how much it recovers of what befalls it', args, async given => {
   const { run: folder = '', out } = given.text
   const format = given.oneOf('format', formats, 'text')
   const file = join(folder, files.config)

@@ -263,7 +263,7 @@ describe('a mistake in a file', () => {
     ['size: 4000\nbatch: 100', 'run.yaml:1: data.size is 4000, expected fewer cells, samples or channels: a batch may hold 268435456 numbers'],
     ['pool: 1.0e+9', 'run.yaml:1: train.pool is 1000000000, expected a whole number from 0 to 1000000'],
     ['steps: [1, 1.0e+12]', 'run.yaml:1: train.steps is [1,1000000000000], expected two whole numbers from 1 to 1000000, the first below the second'],
-    ['seed: 1\ntarget: *lizard', 'run.yaml:2: the alias *lizard stands for nothing: there is no anchor &lizard before it'],
+    ['seed: 1\ntarget: *lizard', 'run.yaml:2: the alias *lizard stands for nothing: there is no anchor &lizard before it; a text that begins with * stands in quotes'],
     ['seed: 1\nsteps: &x [3, *x]', 'run.yaml:2: the alias *x stands inside of &x, which it stands for'],
     ['seed: 1\nrule: &x\n  living: *x', 'run.yaml:3: the alias *x stands inside of &x, which it stands for'],
     ['a: &a [1, 1]\nb: &b [*a, *a]\nc: &c [*b, *b]', 'run.yaml:3: what the alias *b stands for holds an alias itself'],

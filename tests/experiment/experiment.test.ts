@@ -140,6 +140,9 @@ it('of a recipe or a preset that there is not, says that, and not all that is mi
   expect(said({ task: 'texture', recipe: 'textur', data: data.texture, rule: { noise: null, fireRat: 1 } })).toHaveLength(2)
   expect(said({ preset: 'regenrating' })).toEqual([expect.stringMatching(/^preset: is "regenrating", .*; did you mean "regenerating"\?$/)])
   expect(said({ task: 'texture', data: data.texture }).length).toBeGreaterThan(2)
+  // So it is with a key: what is missing is what was meant by it.
+  expect(said({ task: 'texture', recipe: 'texture', data: { imgae: 'a.png' } })).toEqual(['data: there is no key "imgae" in data; did you mean "image"?'])
+  expect(said({ task: 'texture', recipe: 'texture', data: { imgae: 'a.png' }, rule: { perceive: [{ type: 'conv', output: 3 }] } })).toHaveLength(2)
 })
 
 it('takes what is flat, as files were and presets are, for what stands in its section', () => {

@@ -86,7 +86,7 @@ function checkNodes(document: Document.Parsed, refuse: Refuse): void {
       }
       const name = inLine(node.source)
       const source = anchors.get(node.source)
-      if (!source) refuse(`the alias *${name} stands for nothing: there is no anchor &${name} before it`, at)
+      if (!source) refuse(`the alias *${name} stands for nothing: there is no anchor &${name} before it; a text that begins with * stands in quotes`, at)
       if (ancestors.includes(source!)) refuse(`the alias *${name} stands inside of &${name}, which it stands for`, at)
       // What an alias stands for may hold aliases itself, and so on: each of them doubles it.
       if (isCollection(source) && holdsAlias(source)) refuse(`what the alias *${name} stands for holds an alias itself`, at)

@@ -46,7 +46,12 @@ export function configWith(layers: readonly Values[], set: Values): { readonly c
 export function inSentences(mistakes: readonly Wrong[], describe: Describing): Mistake[] {
   const sections = describe([]).keys
   const inSections = sections.flatMap(section => describe([section]).keys.map(key => ({ section, key })))
-  return mistakes.map(mistake => ({
+  // What is missing since its name is misspelt is told once, by the name.
+  const meant = mistakes.flatMap(({ path, unknown, known = [] }) => (
+    unknown === undefined ? [] : [pathInWords([...path, nearest(unknown, known) ?? ''])]
+  ))
+  const isMeant = ({ path, got, unknown }: Wrong): boolean => unknown === undefined && got === undefined && meant.includes(pathInWords(path))
+  return mistakes.filter(mistake => !isMeant(mistake)).map(mistake => ({
     ...mistake, key: mistake.name ?? pathInWords(mistake.path), says: sayingOf(mistake, inSections),
   }))
 }

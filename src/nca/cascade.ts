@@ -36,7 +36,8 @@ const stagesField: Field<{ stages: readonly Stage[] }> = record<{ stages: readon
 
 /**
  * A rule whose first steps are on coarse grids, stage after stage, and all others on the grid itself. It has the parameters of
- * the rule, is trained and run as any other, and runs composed.
+ * the rule, is trained and run as any other, and runs composed. A file of a model (`encodeModel`) has the rule itself: whoever
+ * reads it makes the cascade again.
  *
  * @param stages from the coarsest on; sides of the grid must be multiples of their scales
  * @throws where the rule is code, or the scales do not fall; a step where a side is no multiple, or a mask is given on a coarse grid

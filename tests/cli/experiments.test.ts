@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { loadRunConfig } from '../../src/cli/input/config-file.ts'
-import { encodeNifti, encodeNpy, key, recipes, uniform } from '../../src/index.ts'
+import { decodeSafetensors, encodeNifti, encodeNpy, key, recipes, uniform } from '../../src/index.ts'
 import { bundledExperiment } from '../../src/node/assets.ts'
 import { encodePng, readModel, readNifti, readNpy, readPng } from '../../src/node/index.ts'
 import { zipOf } from '../zip.ts'
@@ -44,6 +44,13 @@ beforeAll(async () => {
 const recoveries: Record<string, string[]> = { conditional: ['damage', 'mutation'], classification: ['mutation'], texture: ['damage'], trajectory: ['damage'] }
 const words = ['nothing was damaged', 'not finite']
 const recoveryRows = (task: string): string => (recoveries[task] ?? []).map(by => `recovery from ${by} %,(-?[\\d.e+]+,[\\d.e+]+|(${words.join('|')}),),\\d+\\n`).join('')
+
+/** The tensors of a checkpoint under a part of its state. */
+function tensorsOf(bytes: Uint8Array, part: string): Record<string, unknown> {
+  const found = Object.entries(decodeSafetensors(bytes).entries).filter(([path]) => path.startsWith(`${part}.`))
+  expect(found.length).toBeGreaterThan(0)
+  return Object.fromEntries(found)
+}
 
 const cellgrad = (...args: string[]) => runHere(args, { cwd: folder() })
 
@@ -121,6 +128,10 @@ it('trains beside a critic, with samples that are told nothing, and writes down 
   const lines = (await readFile(folder('criticised', 'metrics.jsonl'), 'utf8')).trim().split('\n').map(line => JSON.parse(line) as { distance: number })
   for (const { distance } of lines) expect(distance).toBeTypeOf('number')
   expect(new Set(lines.map(({ distance }) => distance)).size).toBeGreaterThan(1)
+  expect((await cellgrad('train', 'imageToImage.yaml', ...critic, '--iterations', '2', '--out', 'interrupted')).status).toBe(0)
+  expect((await cellgrad('train', '--resume', 'interrupted', '--iterations', '4')).status).toBe(0)
+  const [whole, resumed] = await Promise.all(['criticised', 'interrupted'].map(name => readFile(folder(name, 'checkpoint.safetensors'))))
+  for (const tree of ['params', 'critic'] as const) expect(tensorsOf(resumed, tree)).toEqual(tensorsOf(whole, tree))
   expect(await cellgrad('evaluate', 'criticised')).toMatchObject({ status: 0, err: '' })
   // What it makes of its examples and of files, as it learnt to, and guided.
   for (const inputs of [[], ['photos/0.png']]) {

@@ -4,7 +4,7 @@
 //                  multiply-add. Written in characters: of the commonest bytes, those of opcodes and small numbers, each
 //                  is one, and of the others two, the first of which says on which page the second is. So they stay text,
 //                  and what repeats in them is still seen by what compresses a page, which base64 prevents
-//   sharedAt       the byte of either that says whether memory is shared between threads: 1 where it is not, 3 where it is
+//   sharedAt       of each, the byte that says whether memory is shared between threads: 1 where it is not, 3 where it is
 //   thread         what runs in each thread, worker.ts, bundled into one function that reaches nothing outside of itself
 //
 //     npm run build:kernels              after a change of those sources; the result is committed
@@ -51,7 +51,7 @@ function textOf(bytes) {
 }
 
 const builds = []
-const flags = new Set()
+const flags = []
 for (const [name, options] of Object.entries(variants)) {
   const own = await compile(options)
   const other = await compile([...options, ...shared])
@@ -59,10 +59,9 @@ for (const [name, options] of Object.entries(variants)) {
   if (own.length !== other.length || differing.length !== 1 || own[differing[0]] !== 1 || other[differing[0]] !== 3) {
     throw new Error(`assembly: the build ${name} for shared memory differs in more than the flag of its memory.`)
   }
-  flags.add(differing[0])
+  flags.push(`${name}: ${differing[0]}`)
   builds.push(`  ${name}: '${textOf(own)}',`)
 }
-if (flags.size !== 1) throw new Error('assembly: the flag of the memory is not at one place in all builds.')
 
 const { outputFiles } = await build({
   entryPoints: [`${folder}worker.ts`], bundle: true, write: false, format: 'iife', platform: 'node', target: 'es2020',
@@ -76,7 +75,7 @@ import type { Thread } from './worker.ts'
 export const builds: Readonly<Record<'plain' | 'fma', string>> = {
 ${builds.join('\n')}
 }
-export const sharedAt: number = ${[...flags][0]}
+export const sharedAt: Readonly<Record<'plain' | 'fma', number>> = { ${flags.join(', ')} }
 export const thread: (expose: (thread: Thread) => void) => void = function (expose) {
 ${outputFiles[0].text.trim()}
 }

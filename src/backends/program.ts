@@ -22,7 +22,7 @@ export const programActivations = ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmo
 export type Activation = (typeof programActivations)[number]
 
 /** What not every runner has, in the words of whoever says so. */
-export type Feature = 'filters beside views' | 'volumes' | 'given' | 'noise on the state' | 'residual networks'
+export type Feature = 'filters beside views' | 'volumes' | 'given' | 'noise on the state' | 'residual networks' | 'changes through a function'
 
 /** What is applied to sums, with the slope of leakyRelu for negative ones. */
 export type Applied = { readonly activation: Activation; readonly slope: number }
@@ -69,8 +69,10 @@ export type Program = {
     readonly learned: boolean
     readonly views: readonly View[]
   }
-  /** The last layer is linear and has one output for each channel; those of channels that never change are not used. */
+  /** The last layer has one output for each channel; those of channels that never change are not used. */
   readonly layers: readonly Layer[]
+  /** What the outputs of the last layer are multiplied by; 1 where it is linear. */
+  readonly stepSize: number
   /** The channels that change, ascending; the others keep their values in every cell. */
   readonly updated: readonly number[]
   /** Channels, ascending, that are written before each step: a number for each of all cells of a sample, or `perCell`. */

@@ -139,14 +139,15 @@ const mixed = (grid: Dimensions): fc.Arbitrary<Perception[]> =>
 export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
   rule: fc.oneof({ weight: 4, arbitrary: fusedRules }, { weight: 1, arbitrary: rulesOn(3) }),
   noise: fc.constantFrom(null, null, { on: 'state' as const, std: 0.1 }),
+  lastActivation: fc.constantFrom<Activation[]>('linear', 'linear', ...activations),
   residual: fc.option(fc.record({ layers: fc.integer({ min: 1, max: 3 }), first: fc.boolean() }), { freq: 2 }),
   parts: fc.option(fc.record({ 1: mixed(1), 2: mixed(2), 3: mixed(3) })),
-}).map(({ rule, noise, parts, residual }) => {
-  const seen = { ...rule, noise: noise ?? rule.noise, perceive: parts?.[rule.grid] ?? rule.perceive }
+}).map(({ rule, noise, parts, residual, lastActivation }) => {
+  const seen = { ...rule, update: { ...rule.update, lastActivation }, noise: noise ?? rule.noise, perceive: parts?.[rule.grid] ?? rule.perceive }
   if (!residual) return defineRule(seen)
   const { activation, slope, lastBias } = rule.update
   const n = residual.first ? Math.min(perceptionSize(seen), 40) : rule.update.hidden[0]
-  return defineRule({ ...seen, update: mlp(new Array<number>(residual.layers).fill(n), { activation, slope, lastBias, residual: true }) })
+  return defineRule({ ...seen, update: mlp(new Array<number>(residual.layers).fill(n), { activation, slope, lastBias, lastActivation, residual: true }) })
 })
 
 /**
@@ -272,7 +273,7 @@ function drawScene(
  */
 function isClear(scene: Scene): boolean {
   const { rule, angle, steps, n } = scene
-  const kinks = ['relu', 'leakyRelu'].includes(rule.update.activation)
+  const hasKink = (word: Activation): boolean => word === 'relu' || word === 'leakyRelu'
   return scope(() => {
     const { params, x, masks, inputs } = placed(scene, defaultBackend, 'float64')
     const channels = x.shape.at(-1)!
@@ -301,15 +302,18 @@ function isClear(scene: Scene): boolean {
       }
       const parts = plain(rule).perceive, sums = { ...rule, perceive: parts.map(linearly) }
       if (kinksIn(parts) && atKink(perceive(sums, plainParams(rule, params), now, { angle, mask: rows }))) return false
-      if (kinks) {
-        const { hidden, activation, slope, residual } = rule.update
+      const { hidden, activation, lastActivation, slope, residual } = rule.update
+      if (hasKink(activation) || hasKink(lastActivation)) {
         let h = y
         for (let i = 1; i <= hidden.length; i++) {
           const z = dense(h, params.update[`w${i}`], { bias: params.update[`b${i}`], mask: rows })
-          if (atKink(z)) return false
+          if (hasKink(activation) && atKink(z)) return false
           const made = activate(activation, z, slope)
           h = residual && h.shape.at(-1) === hidden[i - 1] ? add(h, made) : made
         }
+        const last = hidden.length + 1
+        const z = dense(h, params.update[`w${last}`], { bias: params.update[`b${last}`], mask: rows })
+        if (hasKink(lastActivation) && atKink(z)) return false
       }
       const would = candidate.toArray()
       if (rule.living) {

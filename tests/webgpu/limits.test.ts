@@ -43,7 +43,7 @@ const programs: fc.Arbitrary<Program> = fc.record({
   ),
   hidden: fc.array(fc.constantFrom(1, 80, 240, 1024), { maxLength: 3 }),
   fireRate: fc.constantFrom(0.5, 1), inputMask: fc.constant(null),
-  noise: fc.constantFrom(null, { on: 'change' as const, std: 0.1 }), bound: fc.constant(null), given: fc.constant(null),
+  noise: fc.constantFrom(null, { on: 'change' as const, std: 0.1 }), bound: fc.constant(null), given: fc.constant(null), stepSize: fc.constant(1),
   living: fc.option(fc.constant({ channel: 0, above: 0.1, when: 'both' as const })),
 }).map(({ hidden, ...rest }) => ({
   ...rest,

@@ -5,7 +5,7 @@
  *   forward    z_l = a_(l−1) W_l + b_l              a_l = σ_l(z_l)
  *   backward   ∂W_l = a_(l−1)ᵀ ∂z_l    ∂b_l = Σ ∂z_l    ∂z_(l−1) = (∂z_l W_lᵀ) ⊙ σ'_(l−1)
  *
- * The last layer is linear: its outputs are the changes of the cells.
+ * The outputs of the last layer, times the step size, are the changes of the cells.
  */
 import type { Program } from '../program.ts'
 import { activations, type Kernels } from './kernels.ts'
@@ -29,13 +29,14 @@ export type Blocks = {
   ): void
 }
 
-/** Products apply it, and its derivative. */
-const { relu } = activations
+/** Products apply ReLUs, and their derivative. */
+const { linear, relu, scaled } = activations
 
 export function blocksOf(k: Kernels, program: Program, layout: Layout, block: BlockLayout): Blocks {
   const { layers, filters, counts, taps, tapWeights, cellBytes, yStride, changeStride } = layout
-  const { perception: { learned, filters: own } } = program
+  const { perception: { learned, filters: own }, stepSize } = program
   const top = layers.length - 1
+  const isLinear = layers[top].products[0].activation === linear
 
   // Blocks are many, so what follows makes no objects: the collector would stop all threads too often.
 
@@ -85,11 +86,19 @@ export function blocksOf(k: Kernels, program: Program, layout: Layout, block: Bl
         const size = Math.min(blockRows, count - i)
         const hidden = place(size)
         look(x, cells + 4 * i, size, hidden)
-        through(top, size, hidden, rows + i * changeStride, changeStride)
+        const to = rows + i * changeStride
+        through(top, size, hidden, to, changeStride)
+        if (!isLinear) k.activate(scaled, to, ceilTo(size, 4), changeStride, changeStride, stepSize)
       }
     },
     back(x, cells, count, hidden, change, gradient, g) {
       const wanted = g !== null || learned
+      if (!isLinear) {
+        const made = block.g[(top + 1) % 2] // what it made of its sums is not kept
+        through(top, count, hidden, made, changeStride)
+        k.activate(scaled, change, ceilTo(count, 4), changeStride, changeStride, stepSize)
+        applyBack(top, change, made, count, changeStride)
+      }
       let from = change, stride = changeStride
       for (let l = top; l >= 0; l--) {
         const a = inputOf(l, count, hidden), aStride = strides[l]

@@ -82,7 +82,7 @@ type Rows = (x: number, rowsAt: number, cellBytes: number, dense: number, first:
   channels: number) => void
 
 /** Activations by number, as `assembly/activation.ts` has them. */
-export const activations = { linear: 0, relu: 1, leakyRelu: 2, tanh: 3, sigmoid: 4 } as const
+export const activations = { linear: 0, relu: 1, leakyRelu: 2, tanh: 3, sigmoid: 4, scaled: 5 } as const
 
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
   return new WebAssembly.Instance(module, { env: { memory } }).exports as Kernels

@@ -26,7 +26,7 @@ export function supports(build: 'fma' | 'plain'): boolean {
 /** The compiled module. It can be handed to other threads. */
 export function compile(build: 'fma' | 'plain', shared: boolean): WebAssembly.Module {
   const bytes = decode(build)
-  if (shared) bytes[sharedAt] = 3
+  if (shared) bytes[sharedAt[build]] = 3
   return new WebAssembly.Module(bytes)
 }
 

@@ -101,7 +101,7 @@ export function wasmRunner(
   }
 
   const runner: WasmRunner = {
-    features: ['filters beside views', 'volumes', 'given', 'noise on the state', 'residual networks'],
+    features: ['filters beside views', 'volumes', 'given', 'noise on the state', 'residual networks', 'changes through a function'],
     mostLayers: Infinity,
     widestWindow: Infinity,
     multiples: { hidden: 8, last: 8 },

@@ -168,7 +168,11 @@ function programOf(
     batch, depth, height, width, channels,
     padding: rule.padding,
     perception: { window: windowOf(rule), filters: count, learned: filters.some(isLearned), views },
-    layers: [...layers, { outputs: channels, columns: ceilTo(channels, last), copied: 0, first: 0, activation: 'linear', slope: 1 }],
+    layers: [...layers, {
+      outputs: channels, columns: ceilTo(channels, last), copied: 0, first: 0,
+      ...appliedBy({ activation: rule.update.lastActivation, slope: rule.update.slope }),
+    }],
+    stepSize: rule.update.lastActivation === 'linear' ? 1 : rule.stepSize,
     updated: updatedChannels(rule),
     fireRate: rule.fireRate,
     inputMask: rule.inputMask,
@@ -272,13 +276,13 @@ function foldFilters(filters: Tensor, w: Tensor): Tensor {
   return reshape(transpose(sum(reshape(terms, [n, channels, count, taps]), 2), [2, 1, 0]), [...window, channels, n])
 }
 
-/** The layers of the network after its first; the step size is multiplied into the last. */
-function furtherLayers({ update: { hidden }, stepSize }: DataRule, update: MlpParams): Layers {
+/** The layers of the network after its first; the step size is multiplied into the last, where that is linear. */
+function furtherLayers({ update: { hidden, lastActivation }, stepSize }: DataRule, update: MlpParams): Layers {
   const last = hidden.length + 1
   return Array.from({ length: hidden.length }, (_, i) => i + 2).map(n => {
     const w = update[`w${n}`]!
     const layer = [w, update[`b${n}`] ?? zeros([w.shape[1]], { like: w })] as const
-    return n === last && stepSize !== 1 ? [mul(stepSize, layer[0]), mul(stepSize, layer[1])] : layer
+    return n === last && stepSize !== 1 && lastActivation === 'linear' ? [mul(stepSize, layer[0]), mul(stepSize, layer[1])] : layer
   })
 }
 

@@ -23,8 +23,10 @@ export function whyComposed(given: Rule, backend: Backend): string | null {
   const other = rule.perceive.find(part => !sumOf(part))
   if (other) return `it perceives by ${(other as Learned).type}`
   const { activation, lastActivation } = rule.update
-  if (lastActivation !== 'linear') return `its change goes through ${activationInWords(lastActivation)}`
-  const unknown = [activation, ...activationsOf(rule)].find(word => !isProgramActivation(word))
+  if (lastActivation !== 'linear' && !features.includes('changes through a function')) {
+    return `its change goes through ${activationInWords(lastActivation)}`
+  }
+  const unknown = [activation, lastActivation, ...activationsOf(rule)].find(word => !isProgramActivation(word))
   if (unknown) return `it applies ${activationInWords(unknown)}`
   const beside = !isLinear(rule) && !rule.perceive.every(isConvolution)
   if (beside && !features.includes('filters beside views')) {

@@ -5,6 +5,7 @@
  *   2  leakyRelu   x > 0 ? x : slope·x   h > 0 ? 1 : slope
  *   3  tanh                              1 − h²
  *   4  sigmoid     ½ + ½ tanh(x/2)       h (1 − h)
+ *   5  scaled      slope·x
  *
  * tanh is a quotient of polynomials in x², exact to some 1e-7 (the minimax fit that Eigen uses).
  */
@@ -45,6 +46,8 @@ function activateRow(kind: i32, x: usize, end: usize, slope: f32): void {
     for (; x < end; x += 16) v128.store(x, tanh(v128.load(x)))
   } else if (kind == 4) {
     for (; x < end; x += 16) v128.store(x, mad(half, tanh(f32x4.mul(half, v128.load(x))), half))
+  } else if (kind == 5) {
+    for (; x < end; x += 16) v128.store(x, f32x4.mul(v128.load(x), s))
   }
 }
 

@@ -176,8 +176,8 @@ it('of several files all models are taken, and each of the others is named; of s
   await alert.getByText('pretzel-1f968 is shown; butterfly-1f98b can be chosen beside it.').waitFor()
   const { y, height } = (await alert.boundingBox())!
   expect(y + height).toBeLessThan(90) // in the bar: it covers nothing that one may want to press
-  await drop(studio, [fileOf('torn.safetensors', 'torn'), fileOf('sound.safetensors', readFileSync(eye)), fileOf('note.txt', 'no model')])
-  await alert.getByText(/torn[^]*note\.txt/).waitFor()
+  await drop(studio, [fileOf('torn.safetensors', 'torn'), fileOf('sound.safetensors', readFileSync(eye)), fileOf('note.txt', 'no model'), folder])
+  await alert.getByText(/torn[^]*note\.txt[^]*cellgrad-files-\w+ could not be read: it is a folder/).waitFor()
   expect(await page.getByRole('radio', { name: 'sound' }).isChecked()).toBe(true)
   await drop(studio, pretzel) // once more: it is there already, and what was wrong before is over
   await expect.poll(() => page.getByRole('radio', { name: 'pretzel-1f968' }).isChecked()).toBe(true)

@@ -12,7 +12,8 @@ const most = 64 * 2 ** 20
 
 async function read(file: File): Promise<ModelFile> {
   if (file.size > most) throw new Error(`${file.name} has ${Math.ceil(file.size / 2 ** 20)} MB, expected a model of at most ${most / 2 ** 20} MB.`)
-  return { name: file.name.replace(/\.safetensors$/, ''), bytes: new Uint8Array(await file.arrayBuffer()) }
+  const bytes = await file.arrayBuffer().catch((cause: unknown) => { throw new Error(`${file.name} could not be read: it is a folder, or is there no more.`, { cause }) })
+  return { name: file.name.replace(/\.safetensors$/, ''), bytes: new Uint8Array(bytes) }
 }
 
 type Taking = {

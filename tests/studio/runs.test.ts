@@ -81,6 +81,7 @@ it.each([
   await studio.picture('runs-one')
   await press('Look inside')
   await expect.poll(() => page.getByLabel('Model', { exact: true }).inputValue()).toBe('short')
+  await page.getByText('L is the mean squared distance of red, green, blue and alpha from the target').waitFor() // that of the run
   await studio.leave()
 })
 

@@ -8,7 +8,7 @@ import type { ServedRun } from 'cellgrad/experiment'
 import { call } from '../../engine/client.ts'
 import { Picture } from '../../ui/cells.tsx'
 import { complain } from '../../ui/notice.tsx'
-import type { Pixels } from '../../ui/picture.ts'
+import { pixelsOf, type Pixels } from '../../ui/picture.ts'
 import { openIn } from '../handover.ts'
 
 const addressOf = ({ name, changed }: ServedRun, file: string): string => (
@@ -18,7 +18,10 @@ const addressOf = ({ name, changed }: ServedRun, file: string): string => (
 async function open(run: ServedRun, room: 'play' | 'inside'): Promise<void> {
   const response = await fetch(addressOf(run, 'model.safetensors'))
   if (!response.ok) throw new Error(`the model of ${run.name} could not be read: ${response.status}.`)
-  openIn(room, { name: run.name.replace(/^.*\//, ''), bytes: new Uint8Array(await response.arrayBuffer()) })
+  const file = { name: run.name.replace(/^.*\//, ''), bytes: new Uint8Array(await response.arrayBuffer()) }
+  if (!run.files.includes('target.png')) return openIn(room, file)
+  const pixels = await pixelsOf(addressOf(run, 'target.png'))
+  openIn(room, { ...file, target: { pixels, side: Math.max(pixels.width, pixels.height) } })
 }
 
 /** What the model grows that was saved last. */

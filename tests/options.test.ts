@@ -17,10 +17,15 @@ const task = { examples: 1, seeds: () => ones([1, 8, 8, 16]), loss: () => ones([
 const trained = { rule: growingRule, batch: 1, steps: [1, 2], optimiser: core.adam() }
 const played = { key: key(0), size: 8 }
 
+const autoencoder = core.defineAutoencoder({ channels: 3, latent: 2, widths: [2] })
+const images = core.examplesOf(new Float32Array(12), [2, 2, 3])
+
 /** Options that make a function's call complete, where it needs some. */
 const complete: Readonly<Record<string, object>> = {
+  autoencoderTrainer: { autoencoder, images, batch: 1 },
   customRule: { channels: { a: 1 }, init: () => ({}), step: (_: unknown, x: unknown) => x },
   cosineDecay: { length: 1 },
+  defineAutoencoder: { channels: 3, latent: 2, widths: [2] },
   defineRule: { channels: { a: 1 }, perceive: ['identity'], update: core.mlp(1) },
   evaluate: { steps: 1 },
   exponentialDecay: { factor: 1 },
@@ -55,6 +60,8 @@ const given: Readonly<Record<string, unknown>> = {
   params: core.init(growingRule, key(0)), path: '/nowhere', rate: 1, rule: growingRule, shape: [2], step: () => [ones([1]), 0],
   models: [{ name: 'a', rule: growingRule, params: core.init(growingRule, key(0)) }],
   trainer: core.growingTrainer(complete.growingTrainer as never), value: 1, values: [1, 2], where: 'a file',
+  autoencoder, codec: { autoencoder, params: core.initAutoencoder(autoencoder, key(0)) }, targets: images,
+  'latentTask rule': core.defineRule({ channels: { latent: 2 }, perceive: ['identity'], update: core.mlp(1) }),
   task, texture: ones([8, 8, 3]), which: 'mean', widths: [], x: ones([1, 8, 8, 16]),
 }
 

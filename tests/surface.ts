@@ -23,7 +23,7 @@ export type OptionsParameter = {
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Objects that are no options though some of their properties may be left out. */
-const dataTypes = ['Backend', 'Op', 'DataParams', 'Task', 'Trainer', 'TrainerState']
+const dataTypes = ['Backend', 'Op', 'DataParams', 'AutoencoderParams', 'Task', 'Trainer', 'TrainerState']
 const data = ['seed rule', 'colourDepth stream']
 
 /** The functions of some entry files that take options. */

@@ -1,0 +1,200 @@
+/**
+ * Autoencoders: two small networks, one of which makes few numbers of an image, latents, and the other the image of them. An
+ * automaton that lives on the grid of latents, 1/f of the image along each side, makes large images in few steps of few cells
+ * (Menta, Archetti & Matteucci, "Latent Neural Cellular Automata for Resource-Efficient Image Restoration", 2024; Spitznagel &
+ * Keuper 2026, section 3.1.4).
+ *
+ *   E   for each width a convolution of 4×4 taps that halves the image, and a leaky ReLU; then one of 3×3 to the latents
+ *   D   a convolution of 3×3; for each width the grid twice as fine, by its nearest cells, and one more; leaky ReLUs between
+ *
+ * f = 2 to the power of the number of widths. What the latents are is the code:
+ *
+ *   plain   z = E(x)
+ *   vae     z ~ N(μ, σ²), E(x) = μ, log σ²; where nothing is drawn, z = μ         (Kingma & Welling, ICLR 2014)
+ *   vq      z = the entry of a codebook that is nearest to E(x)        (van den Oord, Vinyals & Kavukcuoglu, NeurIPS 2017)
+ *
+ * How they learn is said in `autoencoder-trainer.ts`.
+ */
+import { checkData, choice, deepFreeze, list, record, type Field } from '../../backends/fields.ts'
+import { check, checkOptions, numberFrom, wholeFrom } from '../../backends/options.ts'
+import { checkKey, foldIn, type Key } from '../../tensor/key.ts'
+import { scope } from '../../tensor/lifetime.ts'
+import { floating, refuse } from '../../tensor/op.ts'
+import { conv2d } from '../../tensor/ops/conv2d/conv2d.ts'
+import { zeros } from '../../tensor/ops/create.ts'
+import { leakyRelu } from '../../tensor/ops/functions.ts'
+import { interpolate } from '../../tensor/ops/interpolate.ts'
+import { normal } from '../../tensor/ops/random.ts'
+import { placementOptions, type Placement, type Tensor } from '../../tensor/tensor.ts'
+import { units } from '../rule/limits.ts'
+import { takeChannels } from '../state.ts'
+import { nearestEntries } from './codebook.ts'
+
+/** What latents are, and what is asked of them beside the reconstruction. */
+export type Code =
+  | { readonly type: 'plain' }
+  /** `weight`, β ≥ 0, is that of the distance from N(0, 1); default 1e-3. */
+  | { readonly type: 'vae'; readonly weight: number }
+  /** `entries` of the codebook, default 128; `commitment`, β ≥ 0, the weight of how far E(x) is from them, default 0.25. */
+  | { readonly type: 'vq'; readonly entries: number; readonly commitment: number }
+
+/** An autoencoder as data. */
+export type Autoencoder = {
+  readonly type: 'autoencoder'
+  /** Channels of an image: 4 for premultiplied red, green, blue and alpha. */
+  readonly channels: number
+  /** Channels of a latent cell. */
+  readonly latent: number
+  /** Channels of the layers of E, each of which halves the image; D has them the other way round. */
+  readonly widths: readonly number[]
+  readonly code: Code
+}
+
+/** Convolutions: kernels `[kh,kw,in,out]` and biases `[out]`. */
+type Layers = readonly { readonly w: Tensor; readonly b: Tensor }[]
+
+export type AutoencoderParams = {
+  readonly encoder: Layers
+  readonly decoder: Layers
+  /** `[entries, latent]`, of the code `vq`. */
+  readonly codebook?: Tensor
+}
+
+/** An autoencoder that has been trained: what a model of latents keeps beside its rule. */
+export type Codec = { readonly autoencoder: Autoencoder; readonly params: AutoencoderParams }
+
+const codeField: Field<Code> = choice<Code>([
+  { type: 'plain', fields: {} },
+  { type: 'vae', fields: { weight: { ...numberFrom(0), default: 1e-3, about: 'Weight of the distance from N(0, 1)' } } },
+  {
+    type: 'vq',
+    fields: {
+      entries: { ...wholeFrom(2, 65_536), default: 128, about: 'Entries of the codebook' },
+      commitment: { ...numberFrom(0), default: 0.25, about: 'Weight of how far the encoder is from them' },
+    },
+  },
+])
+
+/** What an autoencoder consists of, field by field. */
+export const autoencoderField: Field<Autoencoder> = record<Autoencoder>({
+  type: 'autoencoder',
+  fields: {
+    channels: { ...units, about: 'Channels of an image' },
+    latent: { ...units, about: 'Channels of a latent cell' },
+    widths: { ...list<number>(wholeFrom(1, 4096), 'whole numbers', 1, 8), about: 'Channels of its layers, each of which halves the image' },
+    code: { ...codeField, default: { type: 'plain' }, about: 'What latents are' },
+  },
+})
+
+type CodeOptions = { [T in Code['type']]: { readonly type: T } & Partial<Extract<Code, { type: T }>> }[Code['type']]
+
+/**
+ * An autoencoder as frozen data.
+ *
+ * @param options `channels` of an image, `latent` channels of a cell, `widths` of its layers, one for each halving, at most 8;
+ *   `code`, default `{ type: 'plain' }`, or `{ type: 'vae', weight: 1e-3 }`, or `{ type: 'vq', entries: 128, commitment: 0.25 }`
+ * @throws a sentence that names the field, for anything that it cannot be
+ * @example defineAutoencoder({ channels: 4, latent: 8, widths: [16, 32, 64], code: { type: 'vq' } })   // 128² pixels, 16² cells
+ */
+export function defineAutoencoder(
+  options: Omit<Autoencoder, 'type' | 'code'> & { readonly type?: 'autoencoder'; readonly code?: CodeOptions },
+): Autoencoder {
+  return deepFreeze(checkData('autoencoder', autoencoderField, options))
+}
+
+/** Pixels along each side of a latent cell, f. */
+export function shrinking({ widths }: Autoencoder): number {
+  return 2 ** widths.length
+}
+
+type Shape = readonly number[]
+
+/** The shapes of the parameters, in the tree that they are. */
+export function autoencoderShapes({ channels, latent, widths, code }: Autoencoder): {
+  encoder: readonly { w: Shape; b: Shape }[]; decoder: readonly { w: Shape; b: Shape }[]; codebook?: Shape
+} {
+  const layer = (size: number, from: number, to: number) => ({ w: [size, size, from, to], b: [to] })
+  const down = [channels, ...widths], up = [latent, ...widths.toReversed(), channels]
+  return {
+    encoder: [
+      ...widths.map((width, i) => layer(4, down[i], width)),
+      layer(3, widths.at(-1)!, code.type === 'vae' ? 2 * latent : latent),
+    ],
+    decoder: up.slice(1).map((to, i) => layer(3, up[i], to)),
+    ...(code.type === 'vq' && { codebook: [code.entries, latent] }),
+  }
+}
+
+/**
+ * First parameters: He's normal weights, no biases, and entries of N(0, 1) in a codebook.
+ *
+ * @example const params = initAutoencoder(autoencoder, key(0))
+ */
+export function initAutoencoder(autoencoder: Autoencoder, k: Key, placement: Placement = {}): AutoencoderParams {
+  checkOptions('initAutoencoder', placement, placementOptions)
+  checkKey('initAutoencoder', k)
+  const { encoder, decoder, codebook } = autoencoderShapes(autoencoder)
+  const made = (layers: typeof encoder, number: number): Layers => layers.map(({ w, b }, i) => {
+    const std = Math.sqrt(2 / (1.04 * w[0] * w[1] * w[2])) // leaky ReLUs of slope 0.2: 1 + 0.2²
+    return { w: normal(foldIn(foldIn(k, number), i), w, { std, ...placement }), b: zeros(b, placement) }
+  })
+  return {
+    encoder: made(encoder, 0), decoder: made(decoder, 1),
+    ...(codebook && { codebook: normal(foldIn(k, 2), codebook, placement) }),
+  }
+}
+
+/**
+ * What E makes of images `[n,h,w,channels]`: `[n,h/f,w/f,latent]`, or of the code `vae` twice as many channels, μ and log σ².
+ *
+ * @internal
+ */
+export function encoded({ channels, ...rest }: Autoencoder, { encoder }: AutoencoderParams, images: Tensor): Tensor {
+  floating('encodeLatents', 'the images', images)
+  const f = shrinking({ channels, ...rest })
+  const fits = images.shape.length === 4 && images.shape[3] === channels && [1, 2].every(axis => images.shape[axis] > 0 && images.shape[axis] % f === 0)
+  if (!fits) refuse('encodeLatents', `images must be [n,h,w,${channels}], with sides that are multiples of ${f}`, { images })
+  return encoder.reduce((h, { w, b }, i) => (i < encoder.length - 1
+    ? leakyRelu(conv2d(h, w, { bias: b, stride: 2 }))
+    : conv2d(h, w, { bias: b })), images)
+}
+
+/**
+ * The latents of images: E(x), of the code `vae` its mean, of the code `vq` the nearest entries.
+ *
+ * @param images `[n,h,w,channels]`, sides that are multiples of f
+ * @returns `[n,h/f,w/f,latent]`
+ * @throws for images of other channels or sides
+ * @example const z = encodeLatents(autoencoder, params, pictures)    // [8,128,128,4] → [8,16,16,8]
+ */
+export function encodeLatents(autoencoder: Autoencoder, params: AutoencoderParams, images: Tensor): Tensor {
+  return scope(() => {
+    const z = encoded(autoencoder, params, images)
+    if (autoencoder.code.type === 'vae') return takeChannels(z, 0, autoencoder.latent)
+    return autoencoder.code.type === 'vq' ? nearestEntries(z, params.codebook!) : z
+  }, 'encodeLatents()')
+}
+
+/**
+ * The images of latents, D(z). Of the code `vq` too latents may be any, and not only entries.
+ *
+ * @param latents `[n,h,w,latent]`
+ * @returns `[n,f·h,f·w,channels]`
+ * @throws for latents of other channels
+ * @example await tensorToImage(decodeLatents(autoencoder, params, takeRole(rule, x, 'latent')))
+ */
+export function decodeLatents({ latent }: Autoencoder, { decoder }: AutoencoderParams, latents: Tensor): Tensor {
+  floating('decodeLatents', 'the latents', latents)
+  const fits = latents.shape.length === 4 && latents.shape[3] === latent
+  if (!fits) refuse('decodeLatents', `latents must be [n,h,w,${latent}]`, { latents })
+  return scope(() => decoder.reduce((h, { w, b }, i) => {
+    if (i === 0) return conv2d(h, w, { bias: b })
+    const fine: [number, number] = [2 * h.shape[1], 2 * h.shape[2]]
+    return conv2d(interpolate(leakyRelu(h), fine, { mode: 'nearest' }), w, { bias: b })
+  }, latents), 'decodeLatents()')
+}
+
+/** Throws unless a rule has a role `latent` for the latents of an autoencoder. */
+export function checkLatentRole(where: string, { channels }: { readonly channels: Readonly<Record<string, number>> }, { latent }: Autoencoder): void {
+  check(channels.latent === latent, where, 'channels.latent', channels.latent, `${latent}, the latents of the autoencoder`)
+}

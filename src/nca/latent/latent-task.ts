@@ -1,0 +1,123 @@
+/**
+ * Automata in latents: a rule lives on the grid of an autoencoder's latents, and is judged by the image of them (Spitznagel &
+ * Keuper 2026, algorithm 2). With E and D trained before, and constant:
+ *
+ *   z_0 = E(what it begins from), or a seed         z_t+1 = step(z_t)         loss = how far D(z_T) is from the target
+ *
+ * The gradient flows through D and all steps; a pool holds latents. Latents are the channels of the role `latent`, other roles
+ * are of the rule alone.
+ */
+import { callable, check, checkOptions, isObject, keysOf, text } from '../../backends/options.ts'
+import { requireTensor } from '../../tensor/op.ts'
+import { eye } from '../../tensor/ops/one-hot.ts'
+import { gather } from '../../tensor/ops/gather.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { viewOf, type View } from '../files/view.ts'
+import { mse } from '../losses/loss.ts'
+import { roleChannels } from '../rule/channels.ts'
+import type { Channels, DataRule } from '../rule/types.ts'
+import { seed, setChannels, takeRole } from '../state.ts'
+import { checkFrozenRole } from '../tasks/conditional.ts'
+import { checkExamples, pick, statesOf, type Examples } from '../tasks/examples.ts'
+import type { Task } from '../training/trainer-options.ts'
+import { checkLatentRole, decodeLatents, encodeLatents, shrinking, type Codec } from './autoencoder.ts'
+
+export type LatentTaskOptions = {
+  /**
+   * Images from whose latents it begins, one for each target, like those with a part missing; all else is zero. By default it
+   * begins from a seed, one living cell.
+   */
+  from?: Examples
+  /** A frozen role in which all cells are told the number of the target, as a unit vector; default none. */
+  condition?: string
+  /** From images `[n,h,w,m]` and targets to `[n]`; default `mse`. */
+  loss?: (image: Tensor, target: Tensor) => Tensor
+}
+
+const latentTaskOptions = keysOf<LatentTaskOptions>({
+  from: { fits: isObject, expected: 'examples; make them with examplesOf(data, shape)' }, condition: text, loss: callable,
+})
+
+/**
+ * The task of making images in latents.
+ *
+ * @param rule one with a role `latent` of as many channels as a latent cell has
+ * @param targets images `[h,w,m]` of the autoencoder's channels, sides that are multiples of f
+ * @param codec what `autoencoderTrainer` has trained
+ * @throws where rule, images and autoencoder do not fit together
+ * @example
+ * const rule = defineRule({
+ *   channels: { latent: 8, hidden: 16 }, perceive: ['identity', 'sobelX', 'sobelY'], update: mlp(96), fireRate: 0.5,
+ * })
+ * const task = latentTask(rule, examplesOf(pixels, [128, 128, 4]), { autoencoder, params: trained })
+ * taskTrainer({ rule, task, batch: 8, steps: [16, 32], pool: 256, reseed: 1, damaged: 2, optimiser: adam() })
+ * @example latentTask(rule, faces, codec, { from: masked })                          // inpainting
+ * @example latentTask(rule, emojis, codec, { condition: 'condition' })               // several, each told by its number
+ */
+export function latentTask(rule: DataRule, targets: Examples, codec: Codec, options: LatentTaskOptions = {}): Task {
+  const where = 'latentTask'
+  checkOptions(where, options, latentTaskOptions)
+  checkCodec(where, rule, codec)
+  const { autoencoder, params } = codec
+  const { from, condition, loss = mse } = options
+  const f = shrinking(autoencoder)
+  for (const [name, images] of [['targets', targets], ...(from ? [['from', from] as const] : [])] as const) {
+    checkExamples(where, name, images, 3)
+    const [h, w, m] = images.shape
+    check(h % f === 0 && w % f === 0 && m === autoencoder.channels, where, `${name}.shape`, images.shape,
+      `sides that are multiples of ${f}, and ${autoencoder.channels} channels`)
+  }
+  const alike = !from || (from.n === targets.n && from.shape.every((n, i) => n === targets.shape[i]))
+  const size = ({ n, shape }: Examples): string => `${n} of ${shape.slice(0, 2).join('×')}`
+  if (!alike) throw new Error(`${where}: from is ${size(from!)}, expected ${size(targets)}, as the targets.`)
+  if (condition !== undefined) {
+    checkFrozenRole(where, rule, condition)
+    const [first, end] = roleChannels(rule.channels, condition)
+    check(end - first === targets.n, where, `channels.${condition}`, end - first, `${targets.n}, one for each target`)
+  }
+  const like = params.decoder[0].w, [height, width] = targets.shape.slice(0, 2).map(n => n / f)
+  return {
+    examples: targets.n,
+    seeds: ids => {
+      const x = from
+        ? statesOf(rule, 'latent', encodeLatents(autoencoder, params, pick(from, ids, { like })))
+        : seed(rule, { height, width, batch: ids.length, like })
+      if (condition === undefined) return x
+      return setChannels(rule, x, { [condition]: gather(eye(targets.n, { like }), ids, 0) })
+    },
+    loss: (x, ids) => loss(latentImages(rule, codec, x), pick(targets, ids, { like: x })),
+    images: { made: x => latentImages(rule, codec, x), real: ids => pick(targets, ids, { like }) },
+  }
+}
+
+/**
+ * The images of states in latents.
+ *
+ * @param x `[n,h,w,c]`
+ * @returns `[n,f·h,f·w,m]`
+ * @example const grown = latentImages(rule, codec, rollout(rule, params, task.seeds([0]), key(0), { steps: 32 }))
+ */
+export function latentImages(rule: { readonly channels: Channels }, { autoencoder, params }: Codec, x: Tensor): Tensor {
+  requireTensor('latentImages', 'x', x)
+  checkLatentRole('latentImages', rule, autoencoder)
+  return decodeLatents(autoencoder, params, takeRole(rule, x, 'latent'))
+}
+
+/**
+ * How states in latents are seen: by their images, of 4 channels as premultiplied red, green, blue and alpha, of 3 without
+ * alpha, and others as a map of each.
+ *
+ * @example await saveGif('lizard.gif', rule, params, { key: key(0), steps: 64, size: 16, view: latentView(rule, codec) })
+ */
+export function latentView(rule: { readonly channels: Channels }, codec: Codec): View {
+  checkCodec('latentView', rule, codec)
+  const { channels } = codec.autoencoder
+  const view = viewOf({ channels: channels === 4 ? { rgba: 4 } : channels === 3 ? { rgb: 3 } : { image: channels } })
+  return x => view(latentImages(rule, codec, x))
+}
+
+function checkCodec(where: string, rule: { readonly channels: Channels }, codec: Codec): void {
+  const fits = isObject(codec) && isObject(codec.autoencoder) && isObject(codec.params)
+  check(fits, where, 'the codec', codec, '{ autoencoder, params }, an autoencoder and what was trained')
+  checkLatentRole(where, rule, codec.autoencoder)
+}

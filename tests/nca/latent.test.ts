@@ -1,0 +1,109 @@
+// Automata in latents: what they begin from and are judged by, that the autoencoder stays as it is, that they grow an image and
+// heal it, and that they go on after an interruption.
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  adam, add, autoencoderTrainer, checkGrad, decodeCheckpoint, decodeLatents, defineAutoencoder, defineRule, encodeCheckpoint,
+  encodeLatents, erase, damageMask, examplesOf, init, initAutoencoder, key, latentImages, latentTask, latentView, mapTree, mean, mlp, mse, rollout,
+  seed, subset, takeRole, taskTrainer, tensor, tensorToImage, train, type AutoencoderParams, type Codec, type Damage, type DataParams,
+  type Tensor, type TrainerOptions, type TrainerState,
+} from '../../src/index.ts'
+import { runs } from '../long.ts'
+import { sentence } from '../tensor/values.ts'
+
+const rule = defineRule({
+  channels: { latent: 3, hidden: 5 }, perceive: ['identity', 'sobelX', 'sobelY'], update: mlp(32, { lastStd: 0.05 }), fireRate: 0.5,
+})
+const autoencoder = defineAutoencoder({ channels: 4, latent: 3, widths: [12], code: { type: 'vq', entries: 16 } })
+const side = 8
+const images = examplesOf(Float32Array.from({ length: 4 * side * side * 4 }, (_, at) => {
+  const [i, y, x] = [Math.floor(at / 256), Math.floor(at % 256 / 32), Math.floor(at % 32 / 4)]
+  const inside = Math.hypot(y - 3.5 + i % 2, x - 3.5 - Math.floor(i / 2)) < 2.6
+  return inside && (at % 4 === 3 || at % 4 === i % 3) ? 1 : 0
+}), [side, side, 4])
+const first: Codec = { autoencoder, params: initAutoencoder(autoencoder, key(0)) }
+
+async function trained(): Promise<Codec> {
+  const trainer = autoencoderTrainer({ autoencoder, images, batch: 4, optimiser: adam({ rate: 1e-2 }) })
+  let params: AutoencoderParams | undefined
+  for await (const { state } of train(trainer, { iterations: 150, every: 150 })) ({ params } = state)
+  return { autoencoder, params: params! }
+}
+
+describe('a task in latents', () => {
+  it('begins from a seed on the grid of latents, or from the latents of images, and tells all cells the number of the target', () => {
+    expect(latentTask(rule, images, first).seeds([2, 0]).toArray()).toEqual(seed(rule, { height: 4, width: 4, batch: 2 }).toArray())
+    const told = defineRule({ ...rule, channels: { latent: 3, hidden: 5, condition: 4 }, frozen: ['condition'] })
+    const task = latentTask(told, images, first, { from: images, condition: 'condition' })
+    fc.assert(fc.property(fc.array(fc.nat(3), { minLength: 1, maxLength: 3 }), ids => {
+      const x = task.seeds(ids)
+      const pictures = tensor(Float32Array.from(ids.flatMap(id => [...images.of(id) as Float32Array])), { shape: [ids.length, side, side, 4] })
+      expect(takeRole(told, x, 'latent').toArray()).toEqual(encodeLatents(autoencoder, first.params, pictures).toArray())
+      expect(takeRole(told, x, 'hidden').toArray().every(v => v === 0)).toBe(true)
+      const conditions = [...takeRole(told, x, 'condition').toArray()]
+      conditions.forEach((v, at) => expect(v).toBe(+(at % 4 === ids[Math.floor(at / 64)])))
+      // The loss is of the images of latents.
+      const made = decodeLatents(autoencoder, first.params, takeRole(told, x, 'latent'))
+      expect(task.loss(x, ids, key(0)).toArray()).toEqual(mse(made, pictures).toArray())
+      expect(task.images!.made(x, ids).toArray()).toEqual(made.toArray())
+      expect(task.images!.real(ids).toArray()).toEqual(pictures.toArray())
+    }), runs(20))
+  })
+
+  it('has a gradient through the decoder and all steps, by the parameters of the rule', () => {
+    // With biases, so that cells of zeros are at no kink of a leaky ReLU.
+    const params = mapTree(initAutoencoder(autoencoder, key(0), { dtype: 'float64' }), p => add(p as Tensor, 0.05)) as AutoencoderParams
+    const smooth = defineRule({ ...rule, update: mlp(6, { activation: 'tanh', lastStd: 0.1 }) })
+    const task = latentTask(smooth, subset(images, [1]), { autoencoder, params })
+    const own = init(smooth, key(1), { dtype: 'float64' })
+    checkGrad((p: DataParams) => mean(task.loss(rollout(smooth, p, task.seeds([0]), key(2), { steps: 3 }), [0], key(0))), own, { order: 1, epsilon: 1e-5 })
+  })
+
+  it('grows an image that heals, with a pool of latents, and goes on from a checkpoint bit for bit; the autoencoder is as it was', async () => {
+    const codec = await trained()
+    const before = await encodeCheckpoint({ ...autoencoderTrainer({ autoencoder, images, batch: 1 }).init(key(0)), params: codec.params })
+    const damage: Damage = { shape: 'circle', centre: [0, 0], radius: [0.6, 0.8] }
+    const options: TrainerOptions = {
+      rule, task: latentTask(rule, subset(images, [1]), codec), batch: 4, steps: [8, 12], pool: 12, reseed: 1, damaged: 2, damage,
+      optimiser: adam({ rate: 4e-3 }), normalise: true,
+    }
+    const trainer = taskTrainer(options)
+    const go = async (iterations: number, state?: TrainerState<DataParams>): Promise<TrainerState<DataParams>> => {
+      let last: TrainerState<DataParams> | undefined
+      for await (const progress of train(trainer, { iterations, state, every: iterations, seed: 1 })) last = progress.state
+      return last!
+    }
+    const { state } = decodeCheckpoint<DataParams>(await encodeCheckpoint(await go(20)), 'file', { trainer })
+    const resumed = await go(40, state)
+    expect(await encodeCheckpoint(resumed)).toEqual(await encodeCheckpoint(await go(40)))
+    const end = await go(300, resumed)
+    expect(await encodeCheckpoint({ ...autoencoderTrainer({ autoencoder, images, batch: 1 }).init(key(0)), params: codec.params })).toEqual(before)
+
+    const error = (x: ReturnType<typeof seed>): number => options.task.loss(x, [0], key(0)).toArray()[0]
+    const grown = rollout(rule, end.params, options.task.seeds([0]), key(5), { steps: 12 })
+    const hurt = erase(grown, damageMask(key(0), damage, 1, 4, 4))
+    const healed = rollout(rule, end.params, hurt, key(6), { steps: 12 })
+    // The mean square of the image is 0.16.
+    expect(error(grown)).toBeLessThan(0.02)
+    expect(error(hurt)).toBeGreaterThan(0.06)
+    expect(error(healed)).toBeLessThan(0.03)
+    // What is seen is the image.
+    const seen = await latentView(rule, codec)(grown)
+    expect(seen).toEqual(await tensorToImage(latentImages(rule, codec, grown)))
+    expect([seen.width, seen.height]).toEqual([side, side])
+  })
+})
+
+it('is refused by name where rule, images and autoencoder do not fit together', () => {
+  const other = defineRule({ ...rule, channels: { latent: 2, hidden: 6 } })
+  expect(sentence(() => latentTask(other, images, first))).toBe('latentTask: channels.latent is 2, expected 3, the latents of the autoencoder.')
+  expect(sentence(() => latentView(defineRule({ ...rule, channels: { rgba: 4 } }), first)))
+    .toBe('latentView: channels.latent is undefined, expected 3, the latents of the autoencoder.')
+  expect(sentence(() => latentTask(rule, examplesOf(new Float32Array(63), [3, 7, 3]), first)))
+    .toBe('latentTask: targets.shape is [3, 7, 3], expected sides that are multiples of 2, and 4 channels.')
+  expect(sentence(() => latentTask(rule, images, first, { from: subset(images, [0]) })))
+    .toBe('latentTask: from is 1 of 8×8, expected 4 of 8×8, as the targets.')
+  expect(sentence(() => latentTask(rule, images, first, { condition: 'hidden' }))).toContain('hidden')
+  expect(sentence(() => latentTask(rule, images, { autoencoder } as never))).toContain('latentTask: the codec is')
+})

@@ -47,7 +47,7 @@ it.each(Object.keys(screens) as Screen[])('every room fits on a %s, and can be r
     await studio.picture(`room-${room}-dark`)
     expect(await studio.barriers(), room).toEqual([])
     const seen = page.viewportSize()!
-    for (const [name, size] of Object.entries(between)) {
+    for (const [name, size] of screen === 'desktop' ? Object.entries(between) : []) {
       await page.setViewportSize(size)
       await fits(studio, room)
       await studio.picture(`room-${room}-${name}`)

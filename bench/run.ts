@@ -2,7 +2,7 @@
  * `npm run bench`: measures cellgrad on the CPU of this machine or on its GPU, beside PyTorch and the autodiff libraries
  * in JavaScript. bench/README.md says what, and how to read it.
  *
- *   npm run bench                              everything on the CPU, about 25 minutes; writes docs/results/cpu-*
+ *   npm run bench                              everything on the CPU, about 40 minutes; writes docs/results/cpu-*
  *   npm run bench -- --webgpu                  everything on the GPU; writes docs/results/webgpu-*
  *   npm run bench -- --only train,forward      some of it
  *   npm run bench -- --quick                   tiny sizes, to see that it runs; writes out/bench/*
@@ -20,6 +20,7 @@ import { measureMemory } from './measurements/memory.ts'
 import { measureOperators } from './measurements/operators.ts'
 import { measurePixelSpace } from './measurements/pixel.ts'
 import { measureProfile } from './measurements/profile.ts'
+import { measureRules } from './measurements/rules.ts'
 import { measureScaling } from './measurements/scaling.ts'
 import { measureForward, measureTraining } from './measurements/speed.ts'
 import { measureAdapter, measureDispatches, measureGpuOperators } from './measurements/webgpu-operators.ts'
@@ -35,6 +36,7 @@ const onCpu: Measurements<Context> = {
   scaling: measureScaling,
   operators: measureOperators,
   profile: measureProfile,
+  rules: measureRules,
 }
 
 const onGpu: Measurements<GpuContext> = {

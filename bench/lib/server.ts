@@ -21,6 +21,8 @@ export type Engine = {
 /** Options of cpu(); or the GPU, with fused rollouts or with operators only. */
 export type Backend = {
   readonly webgpu?: 'fused' | 'composed'
+  /** On the CPU: rollouts of operators only. */
+  readonly composed?: boolean
   readonly threads?: number
   readonly fma?: boolean
   readonly historyBytes?: number

@@ -22,8 +22,8 @@ function once(make) {
 
 const openGpu = once(() => cg.webgpu())
 
-const backendOf = once(async ({ webgpu, ...options } = {}) => {
-  if (webgpu === undefined) return cg.cpu(options)
+const backendOf = once(async ({ webgpu, composed, ...options } = {}) => {
+  if (webgpu === undefined) return composed ? { ...cg.cpu(options), runner: undefined } : cg.cpu(options)
   const gpu = await openGpu()
   return webgpu === 'fused' ? gpu : { ...gpu, runner: undefined }
 })
@@ -226,4 +226,24 @@ async function operatorOnGpu(backend, run, least) {
   }
 }
 
-await serve({ train, parts, forward, gradients, alive, operator })
+// Rules of every kind, from random states and weights; what is given before each step is the same in all of them.
+
+const ruleOf = once(async (data, batch, size, inputs, options) => {
+  const backend = await backendOf(options)
+  const rule = cg.defineRule(data)
+  const { params } = cg.mapTree({ params: cg.init(rule, key, { backend }) }, w => cg.add(w, cg.normal(key, w.shape, { like: w, std: 0.01 })))
+  const x0 = cg.normal(key, [batch, ...size, Object.values(rule.channels).reduce((a, b) => a + b)], { backend, std: 0.3 })
+  const given = Object.fromEntries(inputs.map(role => [role, cg.normal(key, [rule.channels[role]], { backend })]))
+  return { backend, rule, params, x0, given: inputs.length > 0 ? () => given : undefined }
+})
+
+/** A training step: a rollout, the mean of its squares, and the gradient of that. */
+async function rule({ rule: data, batch, size, steps, inputs, backend: options }) {
+  const { backend, rule, params, x0, given } = await ruleOf(data, batch, size, inputs, options)
+  const learn = cg.valueAndGrad(p => cg.mean(cg.square(cg.rollout(rule, p, x0, key, { steps, ...(given && { inputs: given }) }))))
+  backend.resetPeak()
+  const { value: loss, ...time } = await timed(() => valuesOf(() => learn(params)[0]))
+  return { ...time, loss: finite(loss), tensorMB: cg.memory(backend).peakBytes / 2 ** 20 }
+}
+
+await serve({ train, parts, forward, gradients, alive, operator, rule })

@@ -1,0 +1,80 @@
+/**
+ * A training step of rules of every kind: fused, as a whole, and composed of operators, by the same engine in turns.
+ */
+import { conv, defineRule, growingRule, mlp, recipes, residualConv, type DataRule } from '../../src/index.ts'
+import type { Context } from '../lib/context.ts'
+import { plainNode } from '../lib/engines.ts'
+import { writeTable, type Row } from '../lib/report.ts'
+import { spread, takeTurns } from '../lib/rounds.ts'
+import { startServer } from '../lib/server.ts'
+
+type Work = {
+  /** What it is called in the table. */
+  readonly name: string
+  readonly rule: DataRule
+  readonly batch: number
+  readonly size: readonly number[]
+  readonly steps: number
+  /** The roles that are given anew before each step. */
+  readonly inputs?: readonly string[]
+}
+
+/** Growing NCA with something else, its cells all alive. */
+const grown = (name: string, other: Partial<DataRule>): Work =>
+  ({ name, rule: defineRule({ ...growingRule, living: null, ...other }), batch: 8, size: [72, 72], steps: 32 })
+
+const leaky = mlp([80, 80], { activation: 'leakyRelu' })
+const table6 = (name: string, other: Partial<DataRule>): Work =>
+  ({ ...grown(name, { padding: 'circular', update: leaky, ...other }), batch: 4, size: [64, 64] })
+
+const works: readonly Work[] = [
+  grown('growing', {}),
+  { name: 'digits', rule: recipes.digits.rule, batch: 16, size: [28, 28], steps: 20 },
+  grown('bounds', { bound: { type: 'clamp', low: -1, high: 1 } }),
+  grown('noise on the state', { noise: { on: 'state', std: 0.02 } }),
+  { ...grown('inputs for each step', { channels: { rgba: 4, wind: 2, hidden: 10 }, frozen: ['wind'] }), inputs: ['wind'] },
+  grown('changes through tanh', { update: mlp(128, { lastActivation: 'tanh' }) }),
+  table6('convolution with leaky ReLUs', { perceive: [conv(80, { bias: true, activation: 'leakyRelu' })] }),
+  table6('filters beside a convolution', {
+    perceive: ['identity', 'sobelX', 'sobelY', conv(32, { bias: true, activation: 'leakyRelu' })],
+  }),
+  table6('residual convolution', { perceive: [residualConv(80)] }),
+  table6('residual network', {
+    perceive: [conv(80, { bias: true, activation: 'leakyRelu' })],
+    update: mlp([80, 80], { activation: 'leakyRelu', residual: true }),
+  }),
+]
+
+/** Table rules. */
+export async function measureRules({ quick, out, probe }: Context): Promise<void> {
+  const rows: Row[] = []
+  for (const { name, rule, batch, size, steps, inputs = [] } of works) {
+    const work = quick ? { batch: 1, size: size.map(n => n >> 2), steps: 4 } : { batch, size, steps }
+    const contenders = ['fused', 'composed'].map(path => ({
+      server: startServer(plainNode),
+      request: { task: 'rule', rule, ...work, inputs, backend: { ...plainNode.backend, composed: path === 'composed' } },
+      scale: 1,
+    }))
+    console.log(`  ${name}`)
+    const rounds = await takeTurns(contenders, quick ? 1 : 5, probe, !quick)
+    contenders.forEach(({ server }) => server.stop())
+    const [fused, composed] = contenders.map((_, i) => spread(rounds.map(({ answers }) => answers[i].ms)))
+    const ratio = spread(rounds.map(({ answers }) => answers[1].ms / answers[0].ms))
+    const memory = contenders.map((_, i) => rounds.at(-1)!.answers[i].rssMB)
+    rows.push({
+      rule: name, batch: work.batch, size: work.size.join('×'), steps: work.steps,
+      'ms fused': fused.median, 'ms composed': composed.median, '× median': ratio.median, '× min': ratio.min, '× max': ratio.max,
+      'MB fused': memory[0], 'MB composed': memory[1], rounds: rounds.length,
+    })
+  }
+  await writeTable(out, {
+    name: 'rules',
+    title: 'A training step of rules of every kind, fused and composed of operators',
+    rows,
+    notes: [
+      `Engine: ${plainNode.name}, ${plainNode.threads} threads; both ways in turns, in a process each. All cells are alive but those `
+        + 'of digits without ink. A training step is a rollout from a random state, the mean of its squares, and the gradient.',
+      '×: the median, least and most of the ratios within each round. MB: peak resident memory of the process.',
+    ],
+  })
+}

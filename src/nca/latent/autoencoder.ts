@@ -97,7 +97,12 @@ type CodeOptions = { [T in Code['type']]: { readonly type: T } & Partial<Extract
  * @example defineAutoencoder({ channels: 4, latent: 8, widths: [16, 32, 64], code: { type: 'vq' } })   // 128² pixels, 16² cells
  */
 export function defineAutoencoder(
-  options: Omit<Autoencoder, 'type' | 'code'> & { readonly type?: 'autoencoder'; readonly code?: CodeOptions },
+  options: Omit<Autoencoder, 'type' | 'code'> & {
+    /** What it is, which need not be said. */
+    readonly type?: 'autoencoder'
+    /** What latents are, default plain. */
+    readonly code?: CodeOptions
+  },
 ): Autoencoder {
   return deepFreeze(checkData('autoencoder', autoencoderField, options))
 }

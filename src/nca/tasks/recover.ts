@@ -25,8 +25,9 @@ export type RecoverOptions = Omit<PredictOptions, 'steps'> & {
   by: 'damage' | 'mutation'
   /** How they are damaged, default `publishedCircles`. */
   damage?: Damage
-  /** The step after which they are perturbed, and that after which they are judged; default `recoveryProtocol`, 149 and 449. */
+  /** The step after which they are perturbed; default that of `recoveryProtocol`, 149. */
   perturb?: number
+  /** The step after which they are judged; default that of `recoveryProtocol`, 449. */
   judge?: number
   /** From states `[n,h,w,c]` and their examples to an error `[n]`, of which less is better; default the task's loss. */
   measure?: Task['loss']

@@ -23,8 +23,8 @@ export type OptionsParameter = {
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Objects that are no options though some of their properties may be left out. */
-const dataTypes = ['Backend', 'Op', 'DataParams', 'AutoencoderParams', 'Task', 'Trainer', 'TrainerState']
-const data = ['seed rule', 'colourDepth stream']
+const dataTypes = ['Backend', 'Op', 'DataParams', 'AutoencoderParams', 'Model', 'Task', 'Trainer', 'TrainerState']
+const data = ['seed rule', 'colourDepth stream', 'encodeLink model']
 
 /** The functions of some entry files that take options. */
 export function functionsWithOptions(entries: readonly string[], settings: ts.CompilerOptions = {}): OptionsParameter[] {

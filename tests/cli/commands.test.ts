@@ -2,8 +2,8 @@
 
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { decodeSafetensors, defineRule, encodeSafetensors, init, key, mlp } from '../../src/index.ts'
-import { saveModel, writePng } from '../../src/node/index.ts'
+import { decodeSafetensors, defineAutoencoder, defineRule, encodeSafetensors, init, initAutoencoder, key, mlp } from '../../src/index.ts'
+import { readPng, saveModel, writePng } from '../../src/node/index.ts'
 import { runHere } from './here.ts'
 import { run, temporaryFolder } from './run.ts'
 
@@ -128,6 +128,18 @@ describe('grow', () => {
     expect(await sizeOf('a.png')).toEqual([9, 9])
     expect(await sizeOf('b.png')).toEqual([3 * 24 + 2 * 4, 2 * 24 + 4])
     expect(await sizeOf('c.gif')).toEqual([36, 36])
+  })
+
+  it('shows what is decoded of a model in latents', async () => {
+    const autoencoder = defineAutoencoder({ channels: 4, latent: 4, widths: [2, 2] })
+    const rule = defineRule({ channels: { latent: 4, hidden: 2 }, perceive: ['identity'], update: mlp(4) })
+    const codec = { autoencoder, params: initAutoencoder(autoencoder, key(1)) }
+    await saveModel(folder('latent.safetensors'), { rule, params: init(rule, key(0)), provenance: { grid: '5' }, codec })
+    const { status, out } = await runHere(['grow', folder('latent.safetensors'), '--steps', '4', '--scale', '1', '--out', folder('latent.png')])
+    expect(status).toBe(0)
+    expect(out.split('\n')[0]).toMatch(/^step 0\/4 {2}\d+ pixels$/)
+    const { width, height } = await readPng(folder('latent.png'))
+    expect([width, height]).toEqual([20, 20])
   })
 
   it('erases a circle half way, or after the step that is named', async () => {

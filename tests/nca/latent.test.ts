@@ -4,8 +4,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  adam, add, autoencoderTrainer, checkGrad, decodeCheckpoint, decodeLatents, defineAutoencoder, defineRule, encodeCheckpoint,
-  encodeLatents, erase, damageMask, examplesOf, init, initAutoencoder, key, latentImages, latentTask, latentView, mapTree, mean, mlp, mse, rollout,
+  adam, add, autoencoderTrainer, checkGrad, decodeCheckpoint, decodeLatents, decodeModel, decodeSafetensors, defineAutoencoder, defineRule, encodeCheckpoint,
+  encodeLatents, encodeLink, encodeModel, encodeSafetensors, exportHtml, erase, damageMask, examplesOf, init, initAutoencoder, key, latentImages, latentTask, latentView, mapTree, mean, mlp, mse, rollout,
   seed, subset, takeRole, taskTrainer, tensor, tensorToImage, train, type AutoencoderParams, type Codec, type Damage, type DataParams,
   type Tensor, type TrainerOptions, type TrainerState,
 } from '../../src/index.ts'
@@ -95,6 +95,47 @@ describe('a task in latents', () => {
   })
 })
 
+describe('a model in latents', () => {
+  const model = { rule, params: init(rule, key(3)), provenance: { grid: '4' }, codec: first }
+
+  it('is a file of rule and autoencoder, the same after it is read, in either type', async () => {
+    for (const code of [{ type: 'plain' }, { type: 'vae' }, { type: 'vq', entries: 4 }] as const) {
+      const own = defineAutoencoder({ ...autoencoder, code })
+      const codec = { autoencoder: own, params: initAutoencoder(own, key(1)) }
+      const bytes = await encodeModel({ ...model, codec })
+      const read = decodeModel(bytes, 'file')
+      expect(read.codec!.autoencoder).toEqual(own)
+      expect(read.provenance).toEqual(model.provenance)
+      expect(await encodeModel(read)).toEqual(bytes)
+      const fine = decodeModel(bytes, 'file', { dtype: 'float64' })
+      expect(fine.codec!.params.decoder[0].w.dtype).toBe('float64')
+      const x = rollout(rule, read.params, seed(rule, { height: 4, width: 4 }), key(0), { steps: 4 })
+      expect(latentImages(rule, read.codec!, x).toArray()).toEqual(latentImages(rule, codec, x).toArray())
+    }
+  })
+
+  it('is refused where a part of the autoencoder is missing, too much, or not finite, and where nothing would decode it', async () => {
+    const bytes = await encodeModel(model)
+    const { entries, metadata } = decodeSafetensors(bytes)
+    const tree = JSON.parse(metadata.tree) as { codec: { decoder: object[] } }
+    const changed = (change: Partial<typeof tree>, more: Record<string, string> = {}, left: string[] = []): Uint8Array => encodeSafetensors(
+      Object.fromEntries(Object.entries(entries).filter(([name]) => !left.includes(name))), { ...metadata, tree: JSON.stringify({ ...tree, ...change }), ...more },
+    )
+    expect(sentence(() => decodeModel(changed({ codec: { ...tree.codec, decoder: tree.codec.decoder.slice(0, 1) } }, {}, ['codec.decoder.1.w', 'codec.decoder.1.b']), 'file')))
+      .toBe('file: codec.params.decoder.1.w is missing, expected a tensor [3,3,12,4] float32.')
+    expect(sentence(() => decodeModel(changed({}, { autoencoder: JSON.stringify({ ...autoencoder, code: { type: 'plain' } }) }), 'file')))
+      .toBe('file: there is a codec.params.codebook, which nothing needs.')
+    expect(sentence(() => decodeModel(changed({}, { autoencoder: '{"channels":4}' }), 'file'))).toContain('latent is undefined')
+    const { autoencoder: _autoencoder, ...rest } = metadata
+    expect(sentence(() => decodeModel(encodeSafetensors(entries, rest), 'file'))).toContain('there is no params.codec')
+    entries['codec.decoder.0.w'].data[5] = NaN
+    expect(sentence(() => decodeModel(encodeSafetensors(entries, metadata), 'file'))).toContain('codec.decoder.0.w is NaN at [0, 0, 0, 5]')
+    await expect(exportHtml(model)).rejects.toThrow('none: a page has no decoder of latents.')
+    await expect(encodeLink(model)).rejects.toThrow('none: an address has no room for a decoder of latents.')
+    await expect(encodeModel({ ...model, codec: { ...first, params: {} } as never })).rejects.toThrow('encodeModel: codec.params.encoder.0.w is missing')
+  })
+})
+
 it('is refused by name where rule, images and autoencoder do not fit together', () => {
   const other = defineRule({ ...rule, channels: { latent: 2, hidden: 6 } })
   expect(sentence(() => latentTask(other, images, first))).toBe('latentTask: channels.latent is 2, expected 3, the latents of the autoencoder.')
@@ -105,5 +146,5 @@ it('is refused by name where rule, images and autoencoder do not fit together', 
   expect(sentence(() => latentTask(rule, images, first, { from: subset(images, [0]) })))
     .toBe('latentTask: from is 1 of 8×8, expected 4 of 8×8, as the targets.')
   expect(sentence(() => latentTask(rule, images, first, { condition: 'hidden' }))).toContain('hidden')
-  expect(sentence(() => latentTask(rule, images, { autoencoder } as never))).toContain('latentTask: the codec is')
+  expect(sentence(() => latentTask(rule, images, { autoencoder } as never))).toContain('latentTask: codec is')
 })

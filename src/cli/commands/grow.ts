@@ -5,6 +5,8 @@ import { extname } from 'node:path'
 import type { ArgsDef } from 'citty'
 import type { Image } from '../../nca/files/image.ts'
 import type { Model } from '../../nca/files/model-file.ts'
+import { shrinking } from '../../nca/latent/autoencoder.ts'
+import { latentView } from '../../nca/latent/latent-task.ts'
 import { key } from '../../tensor/key.ts'
 import { play, saveGif, writeFilmStrip, type PlayOptions } from '../../node/animation.ts'
 import { readModel } from '../../node/model.ts'
@@ -28,7 +30,7 @@ const args: ArgsDef = {
   strip: flag('n', 'Makes the .png a film strip of n pictures (default: 1)'),
   columns: flag('n', 'Pictures in a row of the film strip (default: all)'),
   every: flag('n', 'Steps from one picture of a .gif to the next (default: 2)'),
-  scale: flag('n', 'Pixels per cell along each side in a file (default: 4)'),
+  scale: flag('n', 'Pixels per cell, or per pixel of what is decoded, along each side in a file (default: 4)'),
 }
 
 const halfTime = 'half'
@@ -59,8 +61,9 @@ export const grow: Command = command('grow', 'Grow a pattern from one cell with 
   await computing({ backend: given.oneOf('backend', backendNames, 'cpu') }, async ({ backend, name }) => {
     // Pictures have 8 bits a channel: what was trained in float64 is played in float32, fast and on any backend.
     const model = await readModel(path, { backend, dtype: 'float32' })
-    const sized = { ...options, size: options.size || gridOf(model, path) }
-    if (out !== undefined) checkPixels(given, out, sized, pictures)
+    const { rule, codec } = model
+    const sized = { ...options, size: options.size || gridOf(model, path), ...(codec && { view: latentView(rule, codec) }) }
+    if (out !== undefined) checkPixels(given, out, { ...sized, size: sized.size * (codec ? shrinking(codec.autoencoder) : 1) }, pictures)
     if (given.text.backend !== undefined) say(`Computing on: ${name}`)
     await show(model, sized)
     if (out === undefined) return
@@ -80,14 +83,14 @@ function checkPixels({ refuse }: Given, out: string, { size, steps }: PlayOption
 }
 
 /** Plays in the terminal; elsewhere a line now and then. Ends early where the output takes nothing any more. */
-async function show({ rule, params }: Model, options: PlayOptions): Promise<void> {
+async function show({ rule, params, codec }: Model, options: PlayOptions): Promise<void> {
   const output = process.stdout
   let lost = false
   output.once('error', () => { lost = true })
   if (!isLive(output)) {
     for await (const { step, image } of play(rule, params, { ...options, every: Math.ceil(options.steps / 10) })) {
       if (lost) return
-      say(`step ${step}/${options.steps}  ${visibleCells(image)} cells`)
+      say(`step ${step}/${options.steps}  ${visible(image)} ${codec ? 'pixels' : 'cells'}`)
     }
     return
   }
@@ -106,8 +109,8 @@ async function show({ rule, params }: Model, options: PlayOptions): Promise<void
   screen.end()
 }
 
-/** Cells that can be seen. */
-function visibleCells({ data }: Image): number {
+/** How many can be seen. */
+function visible({ data }: Image): number {
   let count = 0
   for (let i = 3; i < data.length; i += 4) count += +(data[i] > 0.1)
   return count

@@ -59,7 +59,8 @@ const htmlOptions = keysOf<HtmlOptions>({
 export async function exportHtml(model: Model | Omit<Model, 'provenance'>, options: HtmlOptions = {}): Promise<string> {
   const where = 'exportHtml'
   checkOptions(where, options, htmlOptions)
-  const { rule, params } = model
+  const { rule, params, codec } = model
+  check(codec === undefined, where, 'codec', codec, 'none: a page has no decoder of latents')
   checkPlane(where, rule)
   checkParams(where, rule, params)
   const { title = 'Neural cellular automaton', size, start, seed = 0, brightness = 0 } = options

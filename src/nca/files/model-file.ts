@@ -1,6 +1,7 @@
 /**
  * Trained models as bytes: a safetensors file of the tree of parameters (`tree-file.ts`), with the rule as JSON in its
- * metadata field `rule` and, beside it, where the model comes from.
+ * metadata field `rule` and, beside it, where the model comes from. Of a rule that lives in latents, the autoencoder is in the field
+ * `autoencoder`, and its parameters under `codec`.
  *
  * A model is held against its rule when it is written and when it is read: every parameter that the rule has and no
  * other, of the rule's shapes, all of one floating type, and every number finite.
@@ -10,6 +11,7 @@ import { scope } from '../../tensor/lifetime.ts'
 import { check, checkOptions, isObject, keysOf, show, type Options } from '../../backends/options.ts'
 import { defaultBackend, placementKinds, tensor, type Placement } from '../../tensor/tensor.ts'
 import { mapTree } from '../../tensor/tree.ts'
+import { checkCodec, defineAutoencoder, type Autoencoder, type AutoencoderParams, type Codec } from '../latent/autoencoder.ts'
 import { checkParams } from '../rule/check-params.ts'
 import { defineRule } from '../rule/define.ts'
 import type { DataParams, DataRule } from '../rule/types.ts'
@@ -24,10 +26,12 @@ export type Model = {
   readonly params: DataParams
   /** Where it comes from: free text by key. */
   readonly provenance: Readonly<Record<string, string>>
+  /** The autoencoder in whose latents the rule lives (`latentTask`), and what it has learned; none of a rule of pixels. */
+  readonly codec?: Codec
 }
 
 /** What the metadata holds beside provenance. */
-const reserved = ['format', 'tree', 'rule']
+const reserved = ['format', 'tree', 'rule', 'autoencoder']
 
 /**
  * The bytes of a model file.
@@ -35,7 +39,7 @@ const reserved = ['format', 'tree', 'rule']
  * @throws where the rule is code, the parameters do not fit it or are not finite, or provenance is not text under names
  *   of its own
  */
-export async function encodeModel({ rule, params, provenance }: Model): Promise<Uint8Array> {
+export async function encodeModel({ rule, params, provenance, codec }: Model): Promise<Uint8Array> {
   if (rule?.type !== 'data') {
     throw new Error(
       'encodeModel: the rule is not data (defineRule), and only data can be stored; keep the params '
@@ -43,6 +47,7 @@ export async function encodeModel({ rule, params, provenance }: Model): Promise<
     )
   }
   checkParams('encodeModel', rule, params)
+  if (codec) checkCodec('encodeModel', rule, codec, params.update.w1)
   check(isObject(provenance), 'encodeModel', 'provenance', provenance, 'an object of texts')
   for (const [name, text] of Object.entries(provenance)) {
     if (reserved.includes(name)) {
@@ -50,8 +55,11 @@ export async function encodeModel({ rule, params, provenance }: Model): Promise<
     }
     if (typeof text !== 'string') throw new Error(`encodeModel: provenance.${name} is ${show(text)}, expected text.`)
   }
-  const metadata = { ...provenance, format: modelFormat, rule: JSON.stringify(rule) }
-  return encodeTree({ tree: params, metadata, where: 'encodeModel' }, (path, entry) => {
+  const metadata = {
+    ...provenance, format: modelFormat, rule: JSON.stringify(rule), ...(codec && { autoencoder: JSON.stringify(codec.autoencoder) }),
+  }
+  const tree = codec ? { ...params, codec: codec.params } : params
+  return encodeTree({ tree, metadata, where: 'encodeModel' }, (path, entry) => {
     checkFinite('encodeModel', path, entry, entry.dtype)
   })
 }
@@ -75,17 +83,20 @@ export function decodeModel(bytes: Uint8Array, where = 'input', options: ModelOp
   checkOptions('decodeModel', options, modelOptions)
   const { maxBytes, maxHeaderBytes, ...placement } = options
   const { tree, metadata } = decodeTree(bytes, modelFormat, where, { maxBytes, maxHeaderBytes })
-  const { format: _format, tree: _tree, rule: _rule, ...provenance } = metadata
+  const { format: _format, tree: _tree, rule: _rule, autoencoder, ...provenance } = metadata
   return inFile(where, () => scope(() => {
     const rule = defineRule(metadataJson(metadata, 'rule', where) as DataRule)
-    const params = mapTree(tree, (leaf, path) => {
+    const { codec: learnt, ...params } = mapTree(tree, (leaf, path) => {
       if (!(leaf instanceof Stored)) return leaf
       const { backend, dtype } = placeOf(leaf.entry, placement)
       checkFinite(where, path, leaf.entry, dtype)
       return tensor(leaf.entry.data, { shape: leaf.shape, backend, dtype })
-    }) as DataParams
-    checkParams(where, rule, params)
-    return { rule, params, provenance }
+    }) as DataParams & { readonly codec?: AutoencoderParams }
+    checkParams(where, rule, autoencoder === undefined && learnt ? { ...params, codec: learnt } : params)
+    if (autoencoder === undefined) return { rule, params, provenance }
+    const codec = { autoencoder: defineAutoencoder(metadataJson(metadata, 'autoencoder', where) as Autoencoder), params: learnt! }
+    checkCodec(where, rule, codec, params.update.w1)
+    return { rule, params, provenance, codec }
   }, 'decodeModel()'))
 }
 

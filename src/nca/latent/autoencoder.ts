@@ -16,7 +16,7 @@
  * How they learn is said in `autoencoder-trainer.ts`.
  */
 import { checkData, choice, deepFreeze, list, record, type Field } from '../../backends/fields.ts'
-import { check, checkOptions, numberFrom, wholeFrom } from '../../backends/options.ts'
+import { check, checkOptions, isObject, numberFrom, wholeFrom } from '../../backends/options.ts'
 import { checkKey, foldIn, type Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { floating, refuse } from '../../tensor/op.ts'
@@ -27,7 +27,9 @@ import { interpolate } from '../../tensor/ops/interpolate.ts'
 import { normal } from '../../tensor/ops/random.ts'
 import { placementOptions, type Placement, type Tensor } from '../../tensor/tensor.ts'
 import { units } from '../rule/limits.ts'
+import type { Channels } from '../rule/types.ts'
 import { takeChannels } from '../state.ts'
+import { checkTensors } from '../training/check-state.ts'
 import { nearestEntries } from './codebook.ts'
 
 /** What latents are, and what is asked of them beside the reconstruction. */
@@ -199,7 +201,26 @@ export function decodeLatents({ latent }: Autoencoder, { decoder }: AutoencoderP
   }, latents), 'decodeLatents()')
 }
 
-/** Throws unless a rule has a role `latent` for the latents of an autoencoder. */
-export function checkLatentRole(where: string, { channels }: { readonly channels: Readonly<Record<string, number>> }, { latent }: Autoencoder): void {
+/**
+ * Throws unless a trained autoencoder is whole, and a rule has a role `latent` for its latents.
+ *
+ * @param like where the parameters are to live, and their type; by default that of the first
+ */
+export function checkCodec(
+  where: string, { channels }: { readonly channels: Channels }, codec: Codec, like: Tensor = codec?.params?.decoder?.[0]?.w,
+): void {
+  const fits = isObject(codec) && isObject(codec.autoencoder) && isObject(codec.params)
+  check(fits, where, 'codec', codec, '{ autoencoder, params }, an autoencoder and what was trained')
+  const { latent } = checkData(`${where}: codec.autoencoder`, autoencoderField, codec.autoencoder)
+  const expected = new Map(shapesByPath(autoencoderShapes(codec.autoencoder)).map(([path, shape]) => (
+    [path, { shape, dtype: like?.dtype ?? 'float32', backend: like?.backend }] as const)))
+  checkTensors(where, 'codec.params', codec.params, expected)
   check(channels.latent === latent, where, 'channels.latent', channels.latent, `${latent}, the latents of the autoencoder`)
+}
+
+/** Shapes by the paths of their parameters. */
+function shapesByPath({ encoder, decoder, codebook }: ReturnType<typeof autoencoderShapes>): [string, Shape][] {
+  const layers = Object.entries({ encoder, decoder }).flatMap(([name, list]) =>
+    list.flatMap(({ w, b }, i): [string, Shape][] => [[`${name}.${i}.w`, w], [`${name}.${i}.b`, b]]))
+  return [...layers, ...(codebook ? [['codebook', codebook] satisfies [string, Shape]] : [])]
 }

@@ -20,7 +20,7 @@ import { seed, setChannels, takeRole } from '../state.ts'
 import { checkFrozenRole } from '../tasks/conditional.ts'
 import { checkExamples, pick, statesOf, type Examples } from '../tasks/examples.ts'
 import type { Task } from '../training/trainer-options.ts'
-import { checkLatentRole, decodeLatents, encodeLatents, shrinking, type Codec } from './autoencoder.ts'
+import { checkCodec, decodeLatents, encodeLatents, shrinking, type Codec } from './autoencoder.ts'
 
 export type LatentTaskOptions = {
   /**
@@ -99,7 +99,8 @@ export function latentTask(rule: DataRule, targets: Examples, codec: Codec, opti
  */
 export function latentImages(rule: { readonly channels: Channels }, { autoencoder, params }: Codec, x: Tensor): Tensor {
   requireTensor('latentImages', 'x', x)
-  checkLatentRole('latentImages', rule, autoencoder)
+  const { channels: { latent } } = rule
+  check(latent === autoencoder.latent, 'latentImages', 'channels.latent', latent, `${autoencoder.latent}, the latents of the autoencoder`)
   return decodeLatents(autoencoder, params, takeRole(rule, x, 'latent'))
 }
 
@@ -114,10 +115,4 @@ export function latentView(rule: { readonly channels: Channels }, codec: Codec):
   const { channels } = codec.autoencoder
   const view = viewOf({ channels: channels === 4 ? { rgba: 4 } : channels === 3 ? { rgb: 3 } : { image: channels } })
   return x => view(latentImages(rule, codec, x))
-}
-
-function checkCodec(where: string, rule: { readonly channels: Channels }, codec: Codec): void {
-  const fits = isObject(codec) && isObject(codec.autoencoder) && isObject(codec.params)
-  check(fits, where, 'the codec', codec, '{ autoencoder, params }, an autoencoder and what was trained')
-  checkLatentRole(where, rule, codec.autoencoder)
 }

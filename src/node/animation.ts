@@ -213,7 +213,8 @@ export async function filmStripsSvg(models: readonly NamedModel[], options: Omit
   return stripsSvg(rows, [...new Set(options.at)].sort((a, b) => a - b))
 }
 
-async function stripOf<R extends Rule>(where: string, rule: R, params: Params<R>, options: FilmStripFileOptions): Promise<Image> {
+/** The patterns of a model after some numbers of steps, beside one another. */
+export async function stripOf<R extends Rule>(where: string, rule: R, params: Params<R>, options: FilmStripFileOptions): Promise<Image> {
   checkOptions(where, options, filmStripFileOptions)
   const { at, scale = 4, columns = new Set(at).size } = options
   const gap = 2 * scale

@@ -8,7 +8,7 @@ import { parse, stringify } from 'yaml'
 import { loadRunConfig } from '../../src/cli/input/config-file.ts'
 import { decodeSafetensors, encodeNpy, key, recipes, uniform } from '../../src/index.ts'
 import { bundledExperiment } from '../../src/node/assets.ts'
-import { encodePng, readModel, readNpy, readPng } from '../../src/node/index.ts'
+import { decodePng, encodePng, readModel, readNpy, readPng } from '../../src/node/index.ts'
 import { zipOf } from '../zip.ts'
 import { long } from '../long.ts'
 import { runHere } from './here.ts'
@@ -109,6 +109,17 @@ it('is judged by other data', async () => {
   expect(await cellgrad('evaluate', 'classification-1', '--data', 'images=others')).toMatchObject({ status: 1, err: 'evaluate: the list of classes is "a c", expected a b, those of the model.\n' })
   expect(await judged('--data', 'masks')).toMatchObject({ status: 2, err: 'cellgrad evaluate: --data is "masks", expected name=value, like images=folder\n' })
   expect(await judged('--data', 'input=masks')).toMatchObject({ status: 2, err: expect.stringMatching(/inputs/) })
+})
+
+it('runs of any tasks are seen beside one another, step by step', async () => {
+  const names = ['classification-1', 'imageToImage-1', 'texture-1']
+  for (const name of names) await cp(folder(name), folder('beside', name), { recursive: true })
+  expect(await cellgrad('runs', 'beside', '--strips', 'beside.svg')).toMatchObject({ status: 0, err: '' })
+  const svg = await readFile(folder('beside.svg'), 'utf8')
+  expect([...svg.matchAll(/>([^<>\n]+)<\/text>/g)].map(([, text]) => text)).toEqual(['step 0', '1', '2', '3', '4', '6', '8', ...names.map(name => `beside/${name}`)])
+  // Seven pictures of 6×6 cells with two cells between them.
+  const strips = [...svg.matchAll(/base64,([^"]+)"/g)].map(([, png]) => decodePng(Buffer.from(png, 'base64')))
+  expect(strips.map(({ width, height }) => (width / height).toFixed(2))).toEqual([7 * 6 + 6 * 2, 7 * 6 + 6 * 2, (7 * 16 + 6 * 2) * (6 / 16)].map(cells => (cells / 6).toFixed(2)))
 })
 
 it('fine-tunes a model: the layers that do not learn keep every bit', async () => {

@@ -5,14 +5,12 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ArgsDef } from 'citty'
 import { compareRuns, conditionsIn, filterRuns, labelsOf, sortRuns, tableOfRuns } from '../../experiment/runs.ts'
-import { key } from '../../tensor/key.ts'
-import { filmStripsSvg } from '../../node/animation.ts'
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { learningCurvesSvg } from '../../node/charts/chart.ts'
-import { readModel } from '../../node/model.ts'
 import { complain } from '../terminal/output.ts'
 import { readMetrics, readRun, runFolders, type FoundRun } from '../run/read-runs.ts'
 import { files } from '../run/run-folder.ts'
+import { stripsOfRuns } from '../run/strips.ts'
 import { tableFormats, writeTable } from '../terminal/table.ts'
 import { argument, command, flag, type Command } from '../input/command.ts'
 
@@ -34,7 +32,7 @@ const args: ArgsDef = {
   columns: flag('fields', 'Which fields: name,loss,rule.fireRate (default: results and what differs)'),
   format: flag('name', `${tableFormats.join(', ')} (default: text)`),
   curves: flag('file.svg', 'Writes the loss curves of the runs, in one picture (default: none)'),
-  strips: flag('file.svg', 'Writes what their models grow, a row for each (default: none)'),
+  strips: flag('file.svg', 'Writes what their models make of an example, step by step, a row for each (default: none)'),
 }
 
 export const runs: Command = command('runs', 'Show runs in a table, compare them', args, async given => {
@@ -74,17 +72,10 @@ async function writeCurves(path: string, runs: readonly FoundRun[]): Promise<voi
   await writeFileAtomic(path, await learningCurvesSvg({ curves }))
 }
 
-/** What the models grow over twice the length of the first one's rollouts. Those that begin with a picture grow nothing by themselves. */
+/** What their models make, step by step. */
 async function writeStrips(path: string, runs: readonly FoundRun[]): Promise<void> {
   const trained = pictured(path, runs.filter(({ folder }) => existsSync(join(folder, files.model))))
   if (trained.length === 0) throw new Error('runs: none of the runs has a model yet')
   const names = labelsOf(trained)
-  const all = await Promise.all(trained.map(async ({ folder }, i) => ({ name: names[i], ...await readModel(join(folder, files.model)) })))
-  const models = all.filter(({ rule }) => !['image', 'input'].some(role => rule.frozen.includes(role)))
-  if (models.length === 0) throw new Error('runs: all models begin with a picture, and grow none for --strips; see cellgrad evaluate RUN --out file.png')
-  if (models.length < all.length) complain(`left out of ${path}: ${all.length - models.length} models, which begin with a picture`)
-  const [{ provenance }] = models
-  const [size, length] = [Number(provenance.grid) || 72, Number(/\d+$/.exec(provenance.steps ?? '')) || 96]
-  const svg = await filmStripsSvg(models, { key: key(0), size, scale: Math.max(1, Math.round(128 / size)), at: [0, 1, 2, 3, 4, 6, 8].map(i => Math.round((i * length) / 4)) })
-  await writeFileAtomic(path, svg)
+  await writeFileAtomic(path, await stripsOfRuns(trained.map(({ folder }, i) => ({ name: names[i], folder }))))
 }

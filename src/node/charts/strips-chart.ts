@@ -11,7 +11,7 @@ const gap = 8
 
 /** A strip for each name; in each, pictures after these numbers of steps stand at equal distances. */
 export function stripsSvg(strips: readonly { readonly name: string; readonly image: Image }[], steps: readonly number[]): string {
-  const names = strips.map(({ name }) => shortened(name, 40))
+  const names = strips.map(({ name }) => shortened(name, 64))
   const left = 24 + widthOfText(names)
   const width = left + Math.max(...strips.map(({ image }) => image.width))
   const tops = strips.map((_, i) => line + strips.slice(0, i).reduce((sum, { image }) => sum + image.height + gap, 0))

@@ -19,7 +19,7 @@ const folder = fileURLToPath(new URL('../src/backends/wasm/', import.meta.url))
 const target = `${folder}generated.ts`
 
 const always = [
-  '-O3', '--noAssert', '--runtime', 'stub', '--importMemory', '--initialMemory', '1', '--maximumMemory', '65536',
+  '-O3s', '--noAssert', '--runtime', 'stub', '--importMemory', '--initialMemory', '1', '--maximumMemory', '65536',
   '--enable', 'simd', '--enable', 'bulk-memory',
 ]
 const variants = {

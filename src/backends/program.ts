@@ -22,7 +22,9 @@ export const programActivations = ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmo
 export type Activation = (typeof programActivations)[number]
 
 /** What not every runner has, in the words of whoever says so. */
-export type Feature = 'filters beside views' | 'volumes' | 'given' | 'noise on the state' | 'residual networks' | 'changes through a function'
+export type Feature =
+  | 'filters beside a convolution with a function' | 'volumes' | 'given' | 'noise on the state' | 'residual networks'
+  | 'changes through a function' | 'attention'
 
 /** What is applied to sums, with the slope of leakyRelu for negative ones. */
 export type Applied = { readonly activation: Activation; readonly slope: number }
@@ -50,6 +52,13 @@ export type View = Applied & { readonly taps: readonly number[]; readonly output
 /** Cells along the depth, the height and the width of a volume. A plane is a volume of depth 1, a line a plane of height 1. */
 export type Box = readonly [depth: number, height: number, width: number]
 
+/** How far each place of a window is from its middle, in the order of their numbers. */
+export function placesOf([deep, high, wide]: Box): Box[] {
+  return Array.from({ length: deep * high * wide }, (_, t) => [
+    Math.floor(t / (high * wide)) - (deep - 1) / 2, Math.floor(t / wide) % high - (high - 1) / 2, t % wide - (wide - 1) / 2,
+  ])
+}
+
 export type Program = {
   readonly batch: number
   readonly depth: number
@@ -68,6 +77,11 @@ export type Program = {
     readonly filters: number
     readonly learned: boolean
     readonly views: readonly View[]
+    /**
+     * Or, behind what filters make, so many heads of attention to the cells at these taps: of each, all channels of the
+     * normalised state, weighted as src/nca/fused/attention.ts says.
+     */
+    readonly attention: { readonly heads: number; readonly taps: readonly number[] } | null
   }
   /** The last layer has one output for each channel; those of channels that never change are not used. */
   readonly layers: readonly Layer[]
@@ -115,8 +129,9 @@ export type History = { drop(): void }
  *
  *   x        `[b,d,h,w,c]`
  *   kernel   `[filters,taps,d]`, where the perception has filters; channels are padded to d, a whole number of fours
- *   W₁       `[planes·d,columns]`; a plane is what one filter, or one tap of a view, sees
- *   rest     b₁, W₂, b₂ … behind one another: a bias `[columns]`, weights `[columns of the layer before, columns]`
+ *   W₁       `[planes·d,columns]`; a plane is what one filter, one head, or one tap of a view, sees
+ *   rest     b₁, W₂, b₂ … behind one another: a bias `[columns]`, weights `[columns of the layer before, columns]`; and behind
+ *            them, where there is attention, A `[d,e]`, a `[e]` and r `[heads,taps]`, e being heads·d padded to whole eights
  *   given    `[steps,b,n]`, or per cell `[steps,b,h,w,n]`, where n channels are written before each step
  */
 export interface ProgramRunner {

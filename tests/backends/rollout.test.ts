@@ -18,7 +18,7 @@ import { supports } from '../../src/backends/wasm/module.ts'
 import { participant } from '../../src/backends/wasm/participant.ts'
 import { wasmRunner } from '../../src/backends/wasm/runner.ts'
 import { Store } from '../../src/backends/wasm/store.ts'
-import { meeting } from '../../src/backends/wasm/threads.ts'
+import { meeting, workerPool } from '../../src/backends/wasm/threads.ts'
 import type { TeamLayout } from '../../src/backends/wasm/layout.ts'
 import { mlp } from '../../src/nca/mlp.ts'
 import { defineRule } from '../../src/nca/rule/define.ts'
@@ -222,6 +222,7 @@ describe('memory', () => {
         thread: expose => expose({
           begin: ({ module, memory, index, cacheBytes }) => participant(memory, instantiate(module, memory), index, cacheBytes),
           serve: () => {},
+          workerPool,
         }),
       })
       const backend: Backend = { ...cpu(), runner }
@@ -281,7 +282,7 @@ describe('memory', () => {
     const program: Program = {
       batch: 1, depth: 1, height: 1, width: 2 ** 26, channels: 16, padding: 'zero', updated: [0], fireRate: 1,
       inputMask: null, living: null, noise: null, bound: null, given: null,
-      perception: { window: [1, 1, 1], filters: 0, learned: false, views: [{ taps: [0], outputs: 1, columns: 8, activation: 'linear', slope: 0 }] },
+      perception: { window: [1, 1, 1], filters: 0, learned: false, attention: null, views: [{ taps: [0], outputs: 1, columns: 8, activation: 'linear', slope: 0 }] },
       stepSize: 1, layers: [{ outputs: 1, columns: 8, copied: 0, first: 0, activation: 'linear', slope: 0 }],
     }
     const run = { steps: 1, keys: new Uint32Array(2), noiseKeys: null, masks: null, readouts: [1], segment: 1, budget: 0 }

@@ -9,10 +9,12 @@ import fc from 'fast-check'
 import { vjp } from '../../src/autograd/vjp.ts'
 import type { Backend, Data, DType } from '../../src/backends/backend.ts'
 import { plain, plainParams } from '../../src/nca/fused/plain.ts'
+import { isAttention } from '../../src/nca/fused/sight.ts'
 import { paramTree } from '../../src/nca/fused/rollout.ts'
 import { perceive } from '../../src/nca/perceive.ts'
 import { activate, mlp, type Activation } from '../../src/nca/mlp.ts'
 import { programActivations as activations } from '../../src/backends/program.ts'
+import { attention } from '../../src/nca/perceptions/attention.ts'
 import { conv } from '../../src/nca/perceptions/conv.ts'
 import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
 import type { WindowSize } from '../../src/nca/perceptions/kind.ts'
@@ -132,12 +134,23 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.oneof(
 const mixed = (grid: Dimensions): fc.Arbitrary<Perception[]> =>
   fc.tuple(filterParts(grid), convolution(grid, ...activations), filterParts(grid), convolution(grid, 'tanh'))
 
+/** Attention on planes, alone, before or behind filters, of any number of channels that a rule has. */
+const attentive = fc.record({
+  outputs: fc.integer({ min: 1, max: 9 }), heads: fc.integer({ min: 1, max: 3 }), keys: fc.integer({ min: 1, max: 5 }),
+  size: fc.constantFrom(1, 3, 3, 5), before: fc.array(filterParts(2), { maxLength: 2 }), behind: fc.array(filterParts(2), { maxLength: 1 }),
+}).map(({ outputs, before, behind, ...rest }): Perception[] => [...before, attention(outputs, rest), ...behind])
+
+/** Rules that perceive by attention. Its layer norm takes few channels that are nearly alike far apart, so there are many. */
+export const attentiveRules: fc.Arbitrary<DataRule> = fc.tuple(
+  rulesOn(2).filter(({ channels }) => channelCount(channels) > 6), attentive,
+).map(([rule, perceive]) => defineRule({ ...rule, perceive }))
+
 /**
- * Of volumes too, and some of them of what is mixed, with noise on the state, or residual, the first layer or only later ones:
+ * Of volumes and attention too, and some of them of what is mixed, with noise on the state, or residual, the first layer or only later ones:
  * what the CPU alone runs as a whole.
  */
 export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
-  rule: fc.oneof({ weight: 4, arbitrary: fusedRules }, { weight: 1, arbitrary: rulesOn(3) }),
+  rule: fc.oneof({ weight: 4, arbitrary: fusedRules }, { weight: 1, arbitrary: rulesOn(3) }, { weight: 1, arbitrary: attentiveRules }),
   noise: fc.constantFrom(null, null, { on: 'state' as const, std: 0.1 }),
   lastActivation: fc.constantFrom<Activation[]>('linear', 'linear', ...activations),
   residual: fc.option(fc.record({ layers: fc.integer({ min: 1, max: 3 }), first: fc.boolean() }), { freq: 2 }),
@@ -147,6 +160,8 @@ export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
   if (!residual) return defineRule(seen)
   const { activation, slope, lastBias } = rule.update
   const n = residual.first ? Math.min(perceptionSize(seen), 40) : rule.update.hidden[0]
+  // What attention perceives is not there to be added.
+  if (n === perceptionSize(seen) && seen.perceive.some(isAttention)) return defineRule(seen)
   return defineRule({ ...seen, update: mlp(new Array<number>(residual.layers).fill(n), { activation, slope, lastBias, lastActivation, residual: true }) })
 })
 
@@ -340,7 +355,8 @@ function cancels(scene: Scene): boolean {
   const { gradients } = outcome(scene, defaultBackend, { dtype: 'float64' })
   const largest = (path: string): number => distance(gradients[path], gradients[path].map(() => 0))
   return Object.keys(gradients).some(path => {
-    const weights = path.endsWith('.bias') ? path.replace(/bias$/, 'kernel')
+    const kernel = path.replace(/bias$/, 'kernel'), output = path.replace(/bias$/, 'output') // of convolutions, and of attention
+    const weights = path.endsWith('.bias') ? kernel in gradients ? kernel : output
       : path.replace(/^update\.b(\d+)$/, 'update.w$1').replace(/\.b(\d+)$/, '.k$1')
     return weights !== path && largest(path) < largest(weights) / 50
   })

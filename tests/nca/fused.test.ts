@@ -9,7 +9,9 @@ import { scan } from '../../src/autograd/scan.ts'
 import { vjp } from '../../src/autograd/vjp.ts'
 import type { Backend, Data } from '../../src/backends/backend.ts'
 import { cpu } from '../../src/backends/cpu.ts'
+import { explain } from '../../src/nca/explain.ts'
 import { mlp } from '../../src/nca/mlp.ts'
+import { attention } from '../../src/nca/perceptions/attention.ts'
 import { conv } from '../../src/nca/perceptions/conv.ts'
 import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
 import { customRule, defineRule } from '../../src/nca/rule/define.ts'
@@ -386,6 +388,20 @@ describe('the composed path takes over', () => {
     train(defineRule({ ...base, perceive: [conv(2)] }), state())
     train(defineRule({ ...base, perceive: ['identity', conv(2)] }), state())
     expect(calls).toEqual({ forward: 4, backward: 4 })
+  })
+
+  it('for attention with a network, of which there are several, or beside a convolution', () => {
+    const why = (...perceive: Perception[]): string => explain(defineRule({ ...base, perceive }), whole).split(':')[0]
+    expect([
+      why(attention(3)), why('identity', attention(3, { heads: 2, size: 5 }), depthwise(1)),
+      why(attention(3, { feedForward: 2 })), explain(defineRule({ ...base, perceive: [attention(3)], update: mlp(3, { residual: true }) }), whole).split(':')[0], why(attention(3), attention(2)), why(attention(3), conv(2)),
+    ]).toEqual([
+      'fused', 'fused',
+      'composed of operators, because its attention has a network',
+      'composed of operators, because its network adds what attention perceives',
+      'composed of operators, because it perceives by attention and more than filters',
+      'composed of operators, because it perceives by attention and more than filters',
+    ])
   })
 
   it('for no steps at all', () => {

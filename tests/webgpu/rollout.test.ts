@@ -4,8 +4,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  conv, cpu, defineRule, depthwise, explain, grad, growingRule, init, key, memory, mlp, mul, normal, rollout, scope,
-  sum, tensor, to, valueAndGrad, type Backend, type Data, type DataParams, type DataRule, type Tensor,
+  attention, conv, cpu, defineRule, depthwise, explain, grad, growingRule, init, key, memory, mlp, mul, normal, rollout,
+  scope, sum, tensor, to, valueAndGrad, type Backend, type Data, type DataParams, type DataRule, type Tensor,
 } from '../../src/index.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { backendOn } from '../../src/backends/webgpu/webgpu.ts'
@@ -202,6 +202,8 @@ describe('a fused rollout on WebGPU', () => {
     expect(explain(growingRule, gpu)).toMatch(/^fused: /)
     const volume = defineRule({ channels: { a: 1 }, grid: 3, perceive: ['identity'], update: mlp(1) })
     expect(explain(volume, gpu)).toMatch(/^composed of operators, because webgpu runs no volumes as a whole: /)
+    expect(explain(defineRule({ channels: { a: 1 }, perceive: [attention(1)], update: mlp(1) }), gpu))
+      .toMatch(/^composed of operators, because webgpu runs no attention as a whole: /)
     expect(explain(wide, gpu)).toMatch(/^composed of operators, because windows may be 13 cells wide on webgpu: /)
     const rule = defineRule({
       channels: { a: 2 }, perceive: ['identity', 'sobelX'], update: mlp(3, { activation: 'tanh', lastStd: 1 }),

@@ -28,7 +28,7 @@ const mostRows = 256
 
 /** From the cotangents of the readouts to the gradients of each band, and ∂L/∂x where it is wanted. */
 export function backward(s: Sample, { segments, end }: SampleHistory): void {
-  const { job, thread, team, planes, each } = s
+  const { job, thread, team, planes, each, attending } = s
   const { kernels: k } = thread
   const { layout, program: { width, channels, given }, readouts } = job
   const { rowsAt, cellBytes } = layout
@@ -36,6 +36,7 @@ export function backward(s: Sample, { segments, end }: SampleHistory): void {
   s.load(end)
   each(band => {
     k.zero(g + band.part, band.partBytes)
+    if (attending) k.zero(team.layout.gn + band.part, band.partBytes)
     k.zero(unsettled(s, band), layout.gradientBytes)
     k.zero(settled(s, band), 2 * layout.gradientBytes)
     planes.fill('held', band) // from here on: where the cotangent may differ from zero
@@ -105,9 +106,9 @@ function again(s: Sample, { start }: Segment, n: number): BandStep[][] {
  * is how many rows of each band have not been settled.
  */
 function backwardStep(s: Sample, t: number, kept: readonly BandStep[], waiting: number[], wantG: boolean): void {
-  const { job: { layout }, thread: { kernels: k }, team, planes, each } = s
+  const { job: { layout }, thread: { kernels: k }, team, planes, each, attending } = s
   const { cellBytes } = layout
-  const { g } = team.layout
+  const { g, gn } = team.layout
   each((band, i) => {
     undo(s, t, band, kept[i], true)
     planes.andNot('kill', 'held', 'life', band)
@@ -116,6 +117,7 @@ function backwardStep(s: Sample, t: number, kept: readonly BandStep[], waiting: 
   team.barrier()
   each((band, i) => {
     if (wantG) k.erase(g, band.halo, band.haloCount, cellBytes, layout.none)
+    if (wantG && attending) k.erase(gn, band.halo, band.haloCount, cellBytes, layout.none)
     waiting[i] = throughLayers(s, band, kept[i].hidden, waiting[i], wantG)
   })
   if (wantG) spreadHeld(s)
@@ -123,6 +125,8 @@ function backwardStep(s: Sample, t: number, kept: readonly BandStep[], waiting: 
   if (!wantG) return
   each(band => {
     k.addPairs(g, band.fold, band.foldCount, cellBytes)
+    if (attending) k.addPairs(gn, band.fold, band.foldCount, cellBytes)
+    attending?.normaliseBack(band)
     take(s, t, band)
   })
 }

@@ -7,6 +7,7 @@
  *
  * The outputs of the last layer, times the step size, are the changes of the cells.
  */
+import type { Attending } from './attention.ts'
 import type { Program } from '../program.ts'
 import { activations, type Kernels } from './kernels.ts'
 import { ceilTo } from '../ceil-to.ts'
@@ -32,7 +33,9 @@ export type Blocks = {
 /** Products apply ReLUs, and their derivative. */
 const { linear, relu, scaled } = activations
 
-export function blocksOf(k: Kernels, program: Program, layout: Layout, block: BlockLayout): Blocks {
+export function blocksOf(
+  k: Kernels, program: Program, layout: Layout, block: BlockLayout, attending: Attending | null,
+): Blocks {
   const { layers, filters, counts, taps, tapWeights, cellBytes, yStride, changeStride } = layout
   const { perception: { learned, filters: own }, stepSize } = program
   const top = layers.length - 1
@@ -72,6 +75,7 @@ export function blocksOf(k: Kernels, program: Program, layout: Layout, block: Bl
 
   function look(x: number, cells: number, count: number, hidden: number | null): void {
     k.perceive(x, cells, count, filters, counts, taps, tapWeights, cellBytes, block.y, yStride)
+    attending?.look(cells, count, block.y)
     for (let l = 0; hidden !== null && l < top; l++) {
       through(l, count, hidden, inputOf(l + 1, count, hidden), strides[l + 1])
     }
@@ -92,7 +96,7 @@ export function blocksOf(k: Kernels, program: Program, layout: Layout, block: Bl
       }
     },
     back(x, cells, count, hidden, change, gradient, g) {
-      const wanted = g !== null || learned
+      const wanted = g !== null || learned || attending !== null
       if (!isLinear) {
         const made = block.g[(top + 1) % 2] // what it made of its sums is not kept
         through(top, count, hidden, made, changeStride)
@@ -118,6 +122,7 @@ export function blocksOf(k: Kernels, program: Program, layout: Layout, block: Bl
         stride = aStride
       }
       if (learned) k.perceiveWeights(x, cells, count, own, counts, taps, gradient, cellBytes, from, stride)
+      attending?.back(cells, count, block.y, from, gradient, g)
       if (g !== null) k.perceiveBack(g, cells, count, filters, counts, taps, tapWeights, cellBytes, from, stride)
     },
   }

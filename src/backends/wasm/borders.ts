@@ -83,23 +83,22 @@ function around(
   grid: GridMemory, first: number, last: number, visit: (offset: number, row: number, x: number) => void,
 ): void {
   const { size: [depth, height, width], padding, reach: [deep, high, wide] } = grid
-  const within = (z: number, y: number, from: number, to: number): boolean =>
-    z >= 0 && z < depth && Math.min(height, to) > Math.max(0, from)
-    && z * height + Math.max(0, from) < last && z * height + Math.min(height, to) > first
-  const reached = (z: number, y: number): boolean =>
-    Array.from({ length: 2 * deep + 1 }, (_, i) => z + i - deep).some(near => within(near, y, y - high, y + high + 1))
+  const lines = height + 2 * high, near = new Set<number>()
+  for (let row = first; row < last; row++) {
+    for (let dz = 0; dz <= 2 * deep; dz++) {
+      for (let dy = 0; dy <= 2 * high; dy++) near.add((Math.floor(row / height) + dz) * lines + row % height + dy)
+    }
+  }
   const sides = [[-wide, 0], [width, width + wide]], all = [[-wide, width + wide]]
-  for (let z = Math.floor(first / height) - deep; z <= Math.floor((last - 1) / height) + deep; z++) {
-    const sourceZ = wrap(z, depth, padding)
-    if (sourceZ < 0) continue
-    for (let y = -high; y < height + high; y++) {
-      const sourceY = wrap(y, height, padding)
-      if (sourceY < 0 || !reached(z, y)) continue
-      for (const [from, to] of within(z, y, y, y + 1) ? sides : all) {
-        for (let x = from; x < to; x++) {
-          const sourceX = wrap(x, width, padding)
-          if (sourceX >= 0) visit(offsetIn(grid, [z, y, x]), sourceZ * height + sourceY, sourceX)
-        }
+  for (const line of [...near].sort((a, b) => a - b)) {
+    const z = Math.floor(line / lines) - deep, y = line % lines - high
+    const sourceZ = wrap(z, depth, padding), sourceY = wrap(y, height, padding), row = sourceZ * height + sourceY
+    if (sourceZ < 0 || sourceY < 0) continue
+    const isOwn = z === sourceZ && y === sourceY && row >= first && row < last
+    for (const [from, to] of isOwn ? sides : all) {
+      for (let x = from; x < to; x++) {
+        const sourceX = wrap(x, width, padding)
+        if (sourceX >= 0) visit(offsetIn(grid, [z, y, x]), row, sourceX)
       }
     }
   }

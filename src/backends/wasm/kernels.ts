@@ -42,6 +42,13 @@ export type Kernels = {
   erase(x: number, cells: number, count: number, cellBytes: number, keep: number): void
   grow(rows: number, alive: number, first: number, last: number, words: number, x: number, rowsAt: number,
     cellBytes: number, change: number, stride: number, keep: number): number
+  normalise(n: number, x: number, rowsAt: number, cellBytes: number, first: number, last: number, width: number,
+    channels: number, gn: number, g: number): void
+  attend(n: number, cells: number, count: number, heads: number, taps: number, offsets: number, cellBytes: number, u: number,
+    uStride: number, r: number, a: number, y: number, yStride: number): void
+  attendBack(n: number, cells: number, count: number, heads: number, taps: number, offsets: number, cellBytes: number,
+    u: number, uStride: number, gr: number, a: number, y: number, yStride: number, gy: number, gyStride: number, gu: number,
+    gn: number): void
   copyPairs(x: number, pairs: number, count: number, cellBytes: number): void
   addPairs(x: number, pairs: number, count: number, cellBytes: number): void
   loadRows: Rows

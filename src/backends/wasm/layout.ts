@@ -12,7 +12,7 @@
  *   threads    of each thread: one block of rows on its way through the layers
  */
 import { central, tail } from '../erfinv.ts'
-import type { Box, Program } from '../program.ts'
+import { placesOf, type Box, type Program } from '../program.ts'
 import { ceilTo } from '../ceil-to.ts'
 import { Arena, cacheOf, type Table } from './arena.ts'
 import { bordersOf, offsetIn, type Border } from './borders.ts'
@@ -70,6 +70,9 @@ export type Band = Omit<Border, 'ring' | 'halo' | 'fold'> & {
 export type TeamLayout = {
   readonly x: number
   readonly g: number
+  /** The normalised state, and its cotangent, where there is attention. */
+  readonly n: number
+  readonly gn: number
   /** Of each band, the sums of its gradient that have not been settled. */
   readonly gradients: number
   readonly list: number
@@ -84,7 +87,13 @@ export const planeNames = [
 export type PlaneName = typeof planeNames[number]
 
 /** A thread's block: what the cells perceive, the outputs of each layer but the last, and two cotangents. */
-export type BlockLayout = { readonly y: number; readonly hidden: number; readonly g: readonly [number, number] }
+export type BlockLayout = {
+  readonly y: number
+  readonly hidden: number
+  readonly g: readonly [number, number]
+  /** Where there is attention: of each cell n, u and ∂u, the parts a of all taps, and ∂n. */
+  readonly attention: readonly number[]
+}
 
 export type Layout = {
   readonly bytes: number
@@ -110,6 +119,11 @@ export type Layout = {
   /** Bytes between the rows of changes, and of their cotangents. */
   readonly changeStride: number
   readonly layers: readonly LayerLayout[]
+  /** The layer that makes u, where there is attention, and tables of its taps and of r; where the derivative of r stands. */
+  readonly asks: LayerLayout | null
+  readonly attended: number
+  readonly places: number
+  readonly gr: number
   readonly bands: readonly Band[]
   /** The first states stand where the first readouts will: a sample's is read before its readouts are written. */
   readonly input: number
@@ -131,8 +145,8 @@ export type Layout = {
   readonly blocks: readonly BlockLayout[]
 }
 
-/** A tap of a filter: where it looks, and its weight for each channel. */
-export type Tap = { readonly away: Box; readonly weights: Float32Array }
+/** A tap of a filter: the number of the place where it looks, and its weight for each channel. */
+export type Tap = { readonly place: number; readonly weights: Float32Array }
 
 export type LayoutOptions = {
   readonly filters: readonly (readonly Tap[])[]
@@ -168,7 +182,11 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
   const samples = batch * rows * width * channels * 4
 
   const taps = filters.flat()
-  const { layers, gradientBytes } = layLayers(arena, program, filters.length * cellBytes / 4, taps.length * cellBytes)
+  const { attention: attending, window } = program.perception
+  const offsets = placesOf(window).map(away => away.reduce((sum, cells, axis) => sum + cells * grid.strides[axis], 0) >>> 0)
+  const perceived = (filters.length + (attending?.heads ?? 0)) * cellBytes / 4
+  const { layers, asks, gr, gradientBytes } = layLayers(arena, program, perceived, taps.length * cellBytes)
+  const seen = attending?.taps ?? [], parts = (attending?.heads ?? 0) * ceilTo(seen.length, 4)
   // Going back, products write whole eights of what they read.
   const last = layers[0].products.at(-1)!
   const yStride = 4 * ceilTo(last.row + ceilTo(last.inputs, 8), 8)
@@ -182,10 +200,12 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
   const hiddenBytes = layers.slice(0, -1).reduce((sum, { columns }) => sum + columns * 4, 0) * blockRows
   const widest = 4 * blockRows * Math.max(...layers.map(({ columns }) => columns), yStride / 4)
   const layout = {
-    channels, reach: Math.max(...reach), cellBytes, words, planeRow, stateBytes, yStride, changeStride, layers, bands,
+    channels, reach: Math.max(...reach), cellBytes, words, planeRow, stateBytes, yStride, changeStride, layers, asks, gr, bands,
+    attended: arena.table(seen.map(place => offsets[place])),
+    places: take(4 * parts),
     filters: filters.length,
     counts: arena.table(filters.map(filter => filter.length)),
-    taps: arena.table(taps.map(({ away }) => away.reduce((sum, cells, axis) => sum + cells * grid.strides[axis], 0) >>> 0)),
+    taps: arena.table(taps.map(({ place }) => offsets[place])),
     rowsAt: arena.table(Array.from({ length: rows }, (_, row) => offsetIn(grid, [Math.floor(row / height), row % height, 0]))),
     tapWeights: take(taps.length * cellBytes),
     keep: arena.table(frozen),
@@ -204,6 +224,8 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
     teams: Array.from({ length: teams }, (): TeamLayout => ({
       x: take(stateBytes),
       g: backward ? take(cotangentBytes) : 0,
+      n: asks ? take(stateBytes) : 0,
+      gn: asks && backward ? take(cotangentBytes) : 0,
       gradients: backward ? take(bands.length * gradientBytes) : 0,
       list: take(rows * width * 4),
       rows: take(rowsBytes),
@@ -213,6 +235,7 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
       y: take(blockRows * yStride),
       hidden: take(hiddenBytes),
       g: [take(widest), take(widest)],
+      attention: asks ? [changeStride, 4 * asks.columns, 4 * asks.columns, 4 * parts, changeStride].map(row => take(blockRows * row)) : [],
     })),
   }
   return { layout: { ...layout, bytes: arena.top }, tables: arena.tables }
@@ -223,16 +246,19 @@ export function givenLength({ given, batch, depth, height, width }: Program, ste
   return steps * batch * (given!.perCell ? depth * height * width : places) * given!.channels.length
 }
 
-/** The layers of the network, the first of which reads `perceived` numbers; their derivatives stand behind `filterBytes`. */
+/** The layers of the network, the first of which reads `perceived` numbers, and that of attention; their derivatives stand behind
+ * `filterBytes`, and that of r behind them. */
 function layLayers(
   arena: Arena, { layers, channels, perception }: Program, perceived: number, filterBytes: number,
-): { layers: LayerLayout[]; gradientBytes: number } {
+): { layers: LayerLayout[]; asks: LayerLayout | null; gr: number; gradientBytes: number } {
   let gradientBytes = filterBytes
   const grown = (bytes: number): number => (gradientBytes += bytes) - bytes
-  const { views, filters } = perception, padded = ceilTo(channels, 4)
-  const laid = layers.map((layer, l): LayerLayout => {
+  const { views, filters, attention } = perception, padded = ceilTo(channels, 4), last = layers.length
+  const columns = attention ? ceilTo(attention.heads * padded, 8) : 0
+  const asking = { outputs: columns, columns, copied: 0, first: 0, activation: 'linear', slope: 1 } as const
+  const laid = (attention ? [...layers, asking] : layers).map((layer, l): LayerLayout => {
     const { columns, copied, first } = layer
-    const inputs = l === 0 ? perceived : layers[l - 1].outputs
+    const inputs = l === 0 ? perceived : l === last ? padded : layers[l - 1].outputs
     const viewed = l === 0 && views.length > 0
     const parts = viewed ? views.map(view => ({ ...view, inputs: view.taps.length * padded }))
       : [{ ...layer, inputs, outputs: layer.outputs - first, columns: columns - first }]
@@ -248,10 +274,11 @@ function layLayers(
       column += columns
       return product
     })
-    const rows = l === 0 ? perceived : layers[l - 1].columns
+    const rows = l === 0 ? perceived : l === last ? padded : layers[l - 1].columns
     return { copied: 4 * copied, columns, products, gw: grown(rows * columns * 4), gb: grown(columns * 4) }
   })
-  return { layers: laid, gradientBytes }
+  const gr = grown(attention ? ceilTo(4 * attention.heads * attention.taps.length, 32) : 0)
+  return { layers: laid.slice(0, last), asks: laid[last] ?? null, gr, gradientBytes }
 }
 
 /** The bands: tables of their borders, and where their rows of changes lie behind one another. */

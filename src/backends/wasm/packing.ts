@@ -27,16 +27,14 @@ export function partsOf({ perception }: Program, [x, ...others]: readonly Float3
 
 /** The taps of each filter, then those of each view, each as a filter. Fixed filters do without those of weight zero. */
 export function filtersOf({ perception, channels }: Program, kernel: Float32Array | null): Tap[][] {
-  const { window: [deep, high, wide], filters, learned, views } = perception
+  const { window, filters, learned, views } = perception
   const padded = ceilTo(channels, 4)
-  const cells = Array.from({ length: deep * high * wide }, (_, t) => ({
-    away: [Math.floor(t / (high * wide)) - (deep >> 1), Math.floor(t / wide) % high - (high >> 1), t % wide - (wide >> 1)] as const,
-  }))
-  const own = Array.from({ length: filters }, (_, f) => cells.map((at, t): Tap => {
-    const from = (f * cells.length + t) * padded
-    return { ...at, weights: kernel!.subarray(from, from + padded) }
+  const places = window[0] * window[1] * window[2]
+  const own = Array.from({ length: filters }, (_, f) => Array.from({ length: places }, (_, place): Tap => {
+    const from = (f * places + place) * padded
+    return { place, weights: kernel!.subarray(from, from + padded) }
   }).filter(({ weights }) => learned || weights.some(w => w !== 0)))
-  const seen = views.flatMap(({ taps }) => taps).map(t => [{ ...cells[t], weights: new Float32Array(padded).fill(1) }])
+  const seen = views.flatMap(({ taps }) => taps).map(place => [{ place, weights: new Float32Array(padded).fill(1) }])
   return [...own, ...seen]
 }
 
@@ -45,10 +43,11 @@ export function packFilters(floats: Float32Array, { tapWeights, cellBytes }: Lay
   taps.forEach(({ weights }, i) => floats.set(weights, (tapWeights + i * cellBytes) / 4))
 }
 
-/** W and Wᵀ in panels, and the bias, of each layer. */
-export function packLayers(floats: Float32Array, { layers }: Layout, { w1, rest }: Parts): void {
+/** W and Wᵀ in panels, and the bias, of each layer, that of attention too; and r behind them. */
+export function packLayers(floats: Float32Array, { layers, asks, places, gr }: Layout, { w1, rest }: Parts): void {
   const [{ gb: start }] = layers
-  layers.forEach(({ columns: pitch, gw, gb, products }, l) => {
+  if (asks) floats.set(rest.subarray((gr - start) / 4), places / 4);
+  [...layers, ...(asks ? [asks] : [])].forEach(({ columns: pitch, gw, gb, products }, l) => {
     for (const { inputs, outputs, columns, row, column, w, wt, bias } of products) {
       const matrix = (l === 0 ? w1 : rest.subarray((gw - start) / 4)).subarray(row * pitch + column)
       packPanels(floats, w / 4, matrix, inputs, columns, pitch, 1)

@@ -9,7 +9,7 @@ import { compile, newMemory, reserve } from './module.ts'
 import { filtersOf, packFilters, packLayers, packMasks, partsOf, unpackGradients } from './packing.ts'
 import type { Message } from './participant.ts'
 import type { Job } from './sample.ts'
-import { workerPool } from './threads.ts'
+import type { WorkerPool } from './threads.ts'
 
 export type WasmRunner = ProgramRunner & {
   /** Threads that the next rollout runs on. */
@@ -101,7 +101,10 @@ export function wasmRunner(
   }
 
   const runner: WasmRunner = {
-    features: ['filters beside views', 'volumes', 'given', 'noise on the state', 'residual networks', 'changes through a function'],
+    features: [
+      'filters beside a convolution with a function', 'volumes', 'given', 'noise on the state', 'residual networks',
+      'changes through a function', 'attention',
+    ],
     mostLayers: Infinity,
     widestWindow: Infinity,
     multiples: { hidden: 8, last: 8 },
@@ -172,9 +175,11 @@ function start(
   const shared = threads > 1
   const module = compile(build, shared)
   const memory = newMemory(shared)
-  const workers = workerPool(workerSource(thread), threads, { module, memory, cacheBytes })
-  let hear!: (message: Message) => void
-  thread(({ begin }) => { hear = begin({ module, memory, index: 0, cacheBytes }) })
+  let workers!: WorkerPool, hear!: (message: Message) => void
+  thread(({ begin, workerPool }) => {
+    workers = workerPool(workerSource(thread), threads, { module, memory, cacheBytes })
+    hear = begin({ module, memory, index: 0, cacheBytes })
+  })
   return {
     threads,
     memory,

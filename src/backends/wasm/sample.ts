@@ -5,6 +5,7 @@
  * about to read what others wrote.
  */
 import type { Program } from '../program.ts'
+import { attendingOf, type Attending } from './attention.ts'
 import { blocksOf, type Blocks } from './blocks.ts'
 import type { Cache, CacheEntry } from './cache.ts'
 import type { Kernels } from './kernels.ts'
@@ -102,6 +103,7 @@ export type Sample = {
   readonly number: number
   readonly planes: Planes
   readonly blocks: Blocks
+  readonly attending: Attending | null
   /** This thread's bands. */
   readonly bands: readonly Band[]
   each(work: (band: Band, i: number) => void): void
@@ -109,7 +111,7 @@ export type Sample = {
   rowsOf(band: Band): number
   /** This sample in a dense array `[b,d,h,w,c]`. */
   dense(array: number): number
-  /** Mirrors the cells of a band in the ring around the grid. */
+  /** Mirrors the cells of a band in the ring around the grid, and normalises them where attention wants it. */
   updateRing(band: Band): void
   /** An empty state, and full planes. */
   clear(): void
@@ -129,13 +131,20 @@ export function openSample(job: Job, thread: Thread, team: Team, number: number)
   const bands = layout.bands.filter((_, i) => i % team.size === team.index)
   const each = (work: (band: Band, i: number) => void): void => bands.forEach(work)
   const rowsOf = ({ rows }: Band): number => team.layout.rows + rows
-  const updateRing = ({ ring, ringCount }: Band): void => k.copyPairs(x, ring, ringCount, cellBytes)
+  const attending = attendingOf(k, program, layout, block, team.layout)
+  function updateRing(band: Band): void {
+    const { ring, ringCount } = band
+    k.copyPairs(x, ring, ringCount, cellBytes)
+    attending?.normalise(band)
+    if (attending) k.copyPairs(team.layout.n, ring, ringCount, cellBytes)
+  }
   // `held` says nothing about channels that never change.
   const present = updated.length < channels ? 'ones' : 'held'
 
   function clear(): void {
     team.barrier() // others may still be reading
     if (team.index === 0) k.zero(x, layout.stateBytes)
+    if (team.index === 0 && attending) k.zero(team.layout.n, layout.stateBytes)
     for (const name of ['ones', 'held', 'pre', 'near', 'life'] as const) each(band => planes.fill(name, band))
     team.barrier()
   }
@@ -148,8 +157,8 @@ export function openSample(job: Job, thread: Thread, team: Team, number: number)
   }
 
   return {
-    job, thread, team, number, planes, bands, each, rowsOf, updateRing, clear, arrived,
-    blocks: blocksOf(k, program, layout, block),
+    job, thread, team, number, planes, bands, each, rowsOf, updateRing, clear, arrived, attending,
+    blocks: blocksOf(k, program, layout, block, attending),
     dense: array => array + number * depth * height * width * channels * 4,
     save: () => bands.map(band => {
       const count = planes.list(present, band)

@@ -5,13 +5,15 @@
  */
 import { instantiate } from './kernels.ts'
 import { participant, type Message } from './participant.ts'
-import { serve, type WorkerData } from './threads.ts'
+import { serve, workerPool, type WorkerData } from './threads.ts'
 
 export type Thread = {
   /** What hears messages, for thread `index`. */
   begin(data: WorkerData): (message: Message) => void
   /** The program of a worker. */
   serve(): void
+  /** What the main thread starts the others by. */
+  readonly workerPool: typeof workerPool
 }
 
 /** The parameter of the function. */
@@ -20,4 +22,4 @@ declare const expose: (thread: Thread) => void
 const begin: Thread['begin'] = ({ module, memory, index, cacheBytes }) =>
   participant(memory, instantiate(module, memory), index, cacheBytes)
 
-expose({ begin, serve: () => serve(data => begin(data) as (message: unknown) => void) })
+expose({ begin, workerPool, serve: () => serve(data => begin(data) as (message: unknown) => void) })

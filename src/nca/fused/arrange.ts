@@ -18,12 +18,15 @@ import { sizeOf } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Activation, MlpParams } from '../mlp.ts'
 import { filtersKernel, joined, within } from '../perceive.ts'
+import type { Attention } from '../perceptions/attention.ts'
 import { isLearned } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../rule/channels.ts'
 import { perceptionSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../rule/types.ts'
+import { attentionInputs } from './attention.ts'
+import { extend, inFours } from './extend.ts'
 import { isResidual, plain, plainParams, readingPlain } from './plain.ts'
-import { inThree, isConvolution, isLinear, seesWindow, sumOf, tapsOf, tapsWithin, windowOf } from './sight.ts'
+import { inThree, isAttention, isConvolution, isLinear, seesWindow, sumOf, tapsOf, tapsWithin, windowOf } from './sight.ts'
 
 /**
  * The program of a rule from states like `x` `[b,h,w,c]`, for one that can be fused (`eligible.ts`), and its inputs beside
@@ -40,11 +43,12 @@ export function arrange(
   const program = { ...programOf(rule, x, { folded, views, residual }), given: written }
   return {
     program,
-    folded: folded || isResidual(given),
+    folded: folded || isResidual(given) || program.perception.attention !== null,
     inputsOf: own => {
       const params = plainParams(given, own), { w1, b1 } = params.update
       const filters = wideFilters(rule, params, { angle, like: x })
-      const first: Layers = !seesWindow(rule) ? [[w1, b1]]
+      const attended = program.perception.attention && attentiveLayer(rule, params)
+      const first: Layers = attended ? [attended.layer] : !seesWindow(rule) ? [[w1, b1]]
         : folded ? [foldedLayer(rule, params, views[0].taps, filters)]
           : [windowLayer(rule, params, { program, like: x }), [readingPerceived(program, w1), b1]]
       const network = program.layers.slice(-residual.length - 1)
@@ -58,15 +62,25 @@ export function arrange(
         return [concat([wide, layer[0]], 0), b]
       }
       const further = furtherLayers(rule, own.update).map((layer, i) => reading(i, layer))
-      return packed(program, folded ? null : filters, [...first, ...further])
+      const inputs = packed(program, folded ? null : filters, [...first, ...further])
+      return attended ? [...inputs.slice(0, -1), concat([inputs.at(-1)!, attended.asks], 0)] : inputs
     },
   }
 }
 
 /** Of each hidden layer, whether it adds the one before it, or what is perceived. */
-function residualLayers(rule: DataRule): boolean[] {
+export function residualLayers(rule: DataRule): boolean[] {
   const { hidden, residual } = rule.update
   return hidden.map((n, i) => residual && n === (i === 0 ? perceptionSize(rule) : hidden[i - 1]))
+}
+
+/** The first layer where a rule perceives by filters, if it has any, and attention behind them; and what that asks with. */
+function attentiveLayer(rule: DataRule, { perceive, update: { w1, b1 } }: DataParams): { layer: Layers[number]; asks: Tensor } {
+  const learned = rule.perceive.filter(isLearned), at = learned.findIndex(isAttention), part = learned[at] as Attention
+  const channels = channelCount(rule.channels), own = w1.shape[0] - part.outputs, [, n] = w1.shape
+  const { asks, rows, bias } = attentionInputs(part, perceive![at], slice(w1, [own, 0], [part.outputs, n]))
+  const filters = reshape(slice(w1, [0, 0], [own, n]), [channels, own / channels, n])
+  return { layer: [reshape(concat([filters, rows], 1), [-1, n]), add(b1, bias)], asks }
 }
 
 /** The kernel of all filters, as large as the window of the rule, or null where it has none. */
@@ -114,14 +128,6 @@ function byFilter(w: Tensor, channels: number): Tensor {
   return inFours(transpose(reshape(w, [channels, -1, w.shape[1]]), [1, 0, 2]))
 }
 
-/** Channels in whole fours. */
-const inFours = (t: Tensor, axis = 1): Tensor => extend(t, axis, ceilTo(t.shape[axis], 4))
-
-/** With zeros behind it along an axis, up to a size. */
-function extend(t: Tensor, axis: number, size: number): Tensor {
-  return t.shape[axis] === size ? t : pad(t, t.shape.map((n, i) => [0, i === axis ? size - n : 0] as const))
-}
-
 /** What is applied to sums. Whoever asks has asked `whyComposed`. */
 const appliedBy = (part: { activation: Activation; slope: number }): Applied =>
   ({ activation: part.activation as Applied['activation'], slope: part.slope })
@@ -149,7 +155,8 @@ function programOf(
   const [batch, channels] = [x.shape[0], x.shape.at(-1)!]
   const [depth, height, width] = inThree(x.shape.slice(1, -1))
   const { hidden, last } = x.backend.runner!.multiples
-  const filters = folded ? [] : rule.perceive.filter(part => !isConvolution(part))
+  const filters = folded ? [] : rule.perceive.filter(part => !isConvolution(part) && !isAttention(part))
+  const attention = rule.perceive.find(isAttention)
   const count = filters.length === 0 ? 0 : perceptionSize({ ...rule, perceive: filters }) / channels
   const filtered = count * ceilTo(channels, 4)
   const layers: Layer[] = []
@@ -167,7 +174,7 @@ function programOf(
   return {
     batch, depth, height, width, channels,
     padding: rule.padding,
-    perception: { window: windowOf(rule), filters: count, learned: filters.some(isLearned), views },
+    perception: { window: windowOf(rule), filters: count, learned: filters.some(isLearned), views, attention: attention ? { heads: attention.heads, taps: tapsOf(rule, 0, [attention]) } : null },
     layers: [...layers, {
       outputs: channels, columns: ceilTo(channels, last), copied: 0, first: 0,
       ...appliedBy({ activation: rule.update.lastActivation, slope: rule.update.slope }),

@@ -2,12 +2,14 @@
  * Which rollouts are fused: why a rule, or a rollout from a state, is composed of operators instead.
  */
 import type { Backend } from '../../backends/backend.ts'
+import type { Feature } from '../../backends/program.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { activationInWords } from '../mlp.ts'
 import type { Learned } from '../perceptions/kinds.ts'
 import type { Rule } from '../rule/types.ts'
+import { residualLayers } from './arrange.ts'
 import { plain } from './plain.ts'
-import { activationsOf, inThree, isConvolution, isLinear, isProgramActivation, seesWindow, sumOf, windowOf } from './sight.ts'
+import { activationsOf, inThree, isAttention, isConvolution, isLinear, isProgramActivation, seesWindow, sumOf, windowOf } from './sight.ts'
 
 /** Why a backend cannot run a rule as a whole, or null where it can. */
 export function whyComposed(given: Rule, backend: Backend): string | null {
@@ -15,23 +17,27 @@ export function whyComposed(given: Rule, backend: Backend): string | null {
   const rule = plain(given)
   if (!backend.runner) return `${backend.name} has no fused rollouts here`
   const { widestWindow, mostLayers, features } = backend.runner
-  if (rule.grid === 3 && !features.includes('volumes')) return `${backend.name} runs no volumes as a whole`
-  if (rule.noise?.on === 'state' && !features.includes('noise on the state')) return `${backend.name} runs no noise on the state as a whole`
   if (rule.bound?.type === 'clamp' && (rule.bound.low > 0 || rule.bound.high < 0)) return 'its bounds leave out 0'
   if (rule.update.norm) return 'its network has norms'
-  if (rule.update.residual && !features.includes('residual networks')) return `${backend.name} runs no residual networks as a whole`
-  const other = rule.perceive.find(part => !sumOf(part))
+  const other = rule.perceive.find(part => !sumOf(part) && !isAttention(part))
   if (other) return `it perceives by ${(other as Learned).type}`
-  const { activation, lastActivation } = rule.update
-  if (lastActivation !== 'linear' && !features.includes('changes through a function')) {
-    return `its change goes through ${activationInWords(lastActivation)}`
+  const attentive = rule.perceive.filter(isAttention)
+  const needed: Readonly<Record<Exclude<Feature, 'given'>, boolean>> = {
+    volumes: rule.grid === 3,
+    'noise on the state': rule.noise?.on === 'state',
+    'residual networks': rule.update.residual,
+    'changes through a function': rule.update.lastActivation !== 'linear',
+    attention: attentive.length > 0,
+    'filters beside a convolution with a function': !isLinear(rule) && !rule.perceive.every(isConvolution),
   }
+  const lacking = Object.entries(needed).find(([feature, isNeeded]) => isNeeded && !features.includes(feature as Feature))
+  if (lacking) return `${backend.name} runs no ${lacking[0]} as a whole`
+  if (attentive.some(({ feedForward }) => feedForward > 0)) return 'its attention has a network'
+  if (attentive.length > +!seesWindow(rule)) return 'it perceives by attention and more than filters'
+  if (attentive.length > 0 && residualLayers(rule)[0]) return 'its network adds what attention perceives'
+  const { activation, lastActivation } = rule.update
   const unknown = [activation, lastActivation, ...activationsOf(rule)].find(word => !isProgramActivation(word))
   if (unknown) return `it applies ${activationInWords(unknown)}`
-  const beside = !isLinear(rule) && !rule.perceive.every(isConvolution)
-  if (beside && !features.includes('filters beside views')) {
-    return `${backend.name} runs no filters beside a convolution with a function as a whole`
-  }
   const layers = rule.update.hidden.length + 1 + +(seesWindow(rule) && !isLinear(rule))
   if (layers > mostLayers) return `${backend.name} runs ${mostLayers} layers at most, and it has ${layers}`
   return Math.max(...windowOf(rule)) <= widestWindow ? null : `windows may be ${widestWindow} cells wide on ${backend.name}`

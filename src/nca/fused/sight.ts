@@ -4,9 +4,10 @@
  */
 import { filterSees } from '../../tensor/filters.ts'
 import { leakySlope } from '../../tensor/ops/functions.ts'
-import { programActivations, type Activation as ProgramActivation, type Box } from '../../backends/program.ts'
+import { placesOf, programActivations, type Activation as ProgramActivation, type Box } from '../../backends/program.ts'
 import type { Activation } from '../mlp.ts'
 import { windowOn, type WindowSum } from '../perceptions/kind.ts'
+import type { Attention } from '../perceptions/attention.ts'
 import { isLearned, kindOf } from '../perceptions/kinds.ts'
 import type { DataRule, Perception } from '../rule/types.ts'
 
@@ -17,14 +18,19 @@ export function sumOf(part: Perception): WindowSum | undefined {
   return isLearned(part) ? kindOf(part).windowSum?.(part) : filterSum
 }
 
-/** All parts of a perception that can be fused. */
-function sums({ perceive }: Pick<DataRule, 'perceive'>): WindowSum[] {
-  return perceive.map(part => sumOf(part)!)
+/** Whether a part is attention. */
+export function isAttention(part: Perception): part is Attention {
+  return isLearned(part) && part.type === 'attention'
+}
+
+/** The taps of a part, and how far they are apart. */
+function seenBy(part: Perception): Pick<WindowSum, 'size' | 'dilation'> {
+  return isAttention(part) ? { size: part.size, dilation: 1 } : sumOf(part)!
 }
 
 /** Whether a part sees all channels, as a convolution does and a filter does not. */
 export function isConvolution(part: Perception): boolean {
-  return isLearned(part) && kindOf(part).perceive !== undefined
+  return isLearned(part) && sumOf(part) !== undefined && kindOf(part).perceive !== undefined
 }
 
 /** Whether cells see their whole window, and not only what filters make of it. */
@@ -33,8 +39,8 @@ export function seesWindow(rule: DataRule): boolean {
 }
 
 /** What the parts of a perception apply to their sums. */
-export function activationsOf(rule: DataRule): Activation[] {
-  return sums(rule).map(({ activation }) => activation)
+export function activationsOf({ perceive }: DataRule): Activation[] {
+  return perceive.map(part => sumOf(part)?.activation ?? 'linear')
 }
 
 /** Whether the layers of a program can apply this. */
@@ -52,18 +58,13 @@ export function inThree(numbers: readonly number[]): Box {
   return [...new Array<number>(3 - numbers.length).fill(1), ...numbers] as unknown as Box
 }
 
-/** The smallest window in which those of these parts of a rule's perception lie. */
+/** The smallest window in which those of all parts of a rule's perception lie. */
 export function windowOf({ grid, perceive }: DataRule): Box {
-  const windows = sums({ perceive }).map(({ size, dilation }) =>
-    inThree(windowOn(grid, size)).map(taps => (taps - 1) * dilation + 1))
+  const windows = perceive.map(part => {
+    const { size, dilation } = seenBy(part)
+    return inThree(windowOn(grid, size)).map(taps => (taps - 1) * dilation + 1)
+  })
   return windows.reduce((a, b) => a.map((n, axis) => Math.max(n, b[axis]))) as unknown as Box
-}
-
-/** How far each place of a window is from its middle, in the order of their numbers. */
-function placesOf([deep, high, wide]: Box): Box[] {
-  return Array.from({ length: deep * high * wide }, (_, t) => [
-    Math.floor(t / (high * wide)) - (deep - 1) / 2, Math.floor(t / wide) % high - (high - 1) / 2, t % wide - (wide - 1) / 2,
-  ])
 }
 
 /** Of each place of a window the number of the tap that lies there, of those of a kernel in its middle; or −1. */
@@ -82,7 +83,7 @@ export function tapsWithin(window: Box, size: Box, dilation: number): number[] {
 export function tapsOf(rule: DataRule, angle: number, parts: readonly Perception[] = rule.perceive): number[] {
   const window = windowOf(rule)
   const taps = parts.map(part => {
-    const { size, dilation } = sumOf(part)!
+    const { size, dilation } = seenBy(part)
     const sees = isLearned(part) ? null : filterSees(rule.grid, part, angle)
     return tapsWithin(window, inThree(windowOn(rule.grid, size)), dilation).map(tap => tap >= 0 && (!sees || sees[tap]))
   })

@@ -1,6 +1,7 @@
 /** What the WebAssembly module exports. */
 export { product, productTN, settle } from './matrix'
 export { activate, activateBack, sumRows } from './activation'
+export { attend, attendBack, normalise } from './attention'
 export { and, andNot, dilate, fill, list, or, strong, strongAfter } from './bits'
 export { bind, bindBack } from './bounds'
 export { fire } from './fire'

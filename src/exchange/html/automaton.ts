@@ -10,6 +10,7 @@ import { isLearned, kindOf, type Learned } from '../../nca/perceptions/kinds.ts'
 import type { WindowSum } from '../../nca/perceptions/kind.ts'
 import { channelCount } from '../../nca/rule/channels.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
+import { perceptionTexts } from './perceptions.ts'
 
 /** A learned part of a perception that is a sum over a window: of each channel by itself (a filter), or of all. */
 export type PageSum = WindowSum & { readonly ofEach: boolean; readonly outputs: number }
@@ -26,12 +27,12 @@ export function pageSums({ perceive, channels }: DataRule): (PageSum | null)[] {
 
 /** The first learned part of a rule that no page can compute, if there is one. */
 export function beyondPages({ perceive }: DataRule): Learned | undefined {
-  return perceive.filter(isLearned).find(part => !kindOf(part).windowSum && kindOf(part).javascript === undefined)
+  return perceive.filter(isLearned).find(part => !kindOf(part).windowSum && perceptionTexts[part.type] === undefined)
 }
 
 /** The text of the automaton of a rule: that of all rules, and what its kinds of perception compute. */
 export function automatonOf({ perceive }: DataRule): string {
-  const own = new Map(perceive.filter(isLearned).map(part => [part.type, kindOf(part).javascript]))
+  const own = new Map(perceive.filter(isLearned).map(part => [part.type, perceptionTexts[part.type]]))
   const kinds = [...own].map(([type, text]) => (text === undefined ? '' : `\nkinds.${type} = ${text}\n`))
   return automaton + kinds.join('')
 }

@@ -53,11 +53,6 @@ export type PartKind<Part> = Table<Part> & {
    * by itself, have none: their parameter `kernel` `[kh,kw,channels,n]` is applied with those of all others.
    */
   perceive?(part: Part, params: Readonly<Record<string, Tensor>>, x: Tensor, how: PerceiveHow): Tensor
-  /**
-   * The same for one cell in plain JavaScript, for exported pages (`src/exchange/html/automaton.ts`): the text of a function
-   * of the part, of `weight(name)`, an array, and of the page's tools. Sums need none; rules with others are not exported.
-   */
-  readonly javascript?: string
 }
 
 /** Taps along each axis of a grid. */

@@ -64,14 +64,6 @@ export const positionKind: PartKind<Position> = {
     })
     return broadcastTo(alongEach.reduce(add), [...cells, outputs])
   },
-  javascript: `({ outputs, bands }, weight, { multiply }) => {
-  const features = u => [u, ...Array.from({ length: bands }, (_, j) => 2 ** j * Math.PI * u).flatMap(v => [Math.sin(v), Math.cos(v)])]
-  return ({ height, width }, y, x) => { // φ(u_y) · W_y + φ(u_x) · W_x
-    const out = new Float64Array(outputs)
-    multiply([...features((2 * y + 1) / height - 1), ...features((2 * x + 1) / width - 1)], weight('weight'), out)
-    return out
-  }
-}`,
   words: ({ outputs, bands }) => `the position of the cell, by ${bands} ${bands === 1 ? 'wave' : 'waves'} along each axis, to ${outputs}`,
 }
 

@@ -72,16 +72,6 @@ export const residualConvKind: PartKind<ResidualConv> = {
     const hidden = activate(activation, add(convOn(x, k1, { padding, dilation, mask }), b1))
     return add(dense(x, skip, { mask }), dense(hidden, k2, { bias: b2, mask }))
   },
-  javascript: `({ size, dilation, activation }, weight, { windowOf, convolve, multiply, activations, cellOf }) => {
-  const window = windowOf(size, dilation)
-  return (world, y, x) => { // skip · s + k2 · σ(k1 ∗ s + b1) + b2
-    const hidden = Float64Array.from(weight('b1')), out = Float64Array.from(weight('b2'))
-    convolve(world, y, x, window, weight('k1'), hidden)
-    multiply(hidden.map(v => activations[activation](v, 0.2)), weight('k2'), out)
-    multiply(cellOf(world, y, x), weight('skip'), out)
-    return out
-  }
-}`,
   words({ outputs, size, dilation }, grid) {
     const apart = dilation === 1 ? '' : `, taps ${dilation} apart,`
     return `a learned ${windowInWords(size, grid)} residual convolution${apart} to ${outputs}`

@@ -44,6 +44,8 @@ it('no room left: the run says that it is not saved, and goes on', async () => {
   const before = await figure(studio, iterations)
   await until(async () => await figure(studio, iterations) > before + 10)
   expect(await page.getByRole('button', { name: 'Pause' }).isVisible()).toBe(true)
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(page.url()).origin })
+  await until(async () => !await page.getByRole('alert').isVisible()) // it is saved again
   await studio.leave()
 })
 

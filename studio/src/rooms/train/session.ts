@@ -29,8 +29,8 @@ export type TrainEvent = {
   readonly grown?: Pixels
   /** The samples of the last batch after their rollout, where there is a pool. */
   readonly batch?: readonly Sample[]
-  /** Why it stopped, where that was not wanted; or why it is not saved. */
-  readonly trouble?: string
+  /** Why it stopped, where that was not wanted; or why it is not saved. Null where it has just been saved. */
+  readonly trouble?: string | null
 }
 
 /** A state of the pool as a picture, and what happened to it before its last rollout: nothing, or see `Drawn`. */
@@ -116,7 +116,9 @@ export class Session {
           await this.#tell({ perSecond })
           told = now
         }
-        if (state.iteration % this.config.saveEvery === 0) await this.save().catch((error: Error) => this.#tell({ perSecond, trouble: error.message }))
+        if (state.iteration % this.config.saveEvery === 0) {
+          await this.#tell({ perSecond, trouble: await this.save().then(() => null, (error: Error) => error.message) })
+        }
         if (!this.#wanted) break
       }
     } catch (error) {

@@ -6,7 +6,7 @@ import type { VNode } from 'preact'
 import { showAddress, type Settings } from '../../address.ts'
 import { call, listen } from '../../engine/client.ts'
 import { Picture } from '../../ui/cells.tsx'
-import { complain, notify } from '../../ui/notice.tsx'
+import { complain, notify, settled } from '../../ui/notice.tsx'
 import type { Pixels } from '../../ui/picture.ts'
 import { modelOf } from '../models.ts'
 import type { OpenRun } from './commands.ts'
@@ -53,7 +53,8 @@ export function Train({ settings }: { settings: Settings }): VNode {
 
   useEffect(() => listen('train', (news: TrainEvent) => {
     setRun(now => (now?.id === news.id ? after(now, news) : now))
-    if (news.trouble) notify(news.trouble)
+    if (news.trouble) notify(news.trouble, 'run')
+    if (news.trouble === null) settled('run')
   }), [])
   useEffect(() => {
     const wanted = settings.run ? call('train', 'open', settings.run) : call('train', 'current')

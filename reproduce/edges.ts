@@ -11,7 +11,7 @@ import {
   adam, cosineDecay, defineRule, examplesOf, filmStrip, imageToImageTask, key, l1, mlp, publishedPerceptions, rollout, scope, takeRole,
   taskTrainer, upscale, warmUp, type CriticOptions, type DataParams, type DataRule, type Image, type Task,
 } from '../src/index.ts'
-import { fileOf, writePicture, type Context } from './lib/context.ts'
+import { fileOf, iterationsOf, writePicture, type Context } from './lib/context.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
 import { notoPairs, type Pairs } from './lib/noto.ts'
 import { grey, rgbImage } from './lib/pictures.ts'
@@ -93,7 +93,7 @@ function taskOf(name: Name, { edges, ink }: Pairs): Task {
 }
 
 function trained(context: Context, name: Name, train: Pairs): Promise<Learned> {
-  const iterations = context.quick ? 4 : 4000
+  const iterations = iterationsOf(context, 4000, 4)
   const task = taskOf(name, train)
   const trainer = taskTrainer({
     rule, task, batch: 8, steps: [24, steps + 1], normalise: true, critic: losses[name].critic,

@@ -7,7 +7,7 @@
 import {
   conditionalTask, filmStrip, key, overWhite, publishedPerceptions, rollout, scope, tensorToImage, type DataParams,
 } from '../src/index.ts'
-import { writePicture, writeSvg, fileOf, type Context, type Row } from './lib/context.ts'
+import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } from './lib/context.ts'
 import { characters, emojiRule, emojiTrainer, targetsOf, tryOut, type Trial } from './lib/emoji.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
 import { linesSvg } from './lib/plot.ts'
@@ -30,7 +30,7 @@ export async function trained(context: Context, name: Name, pooled: boolean): Pr
   const rule = emojiRule(publishedPerceptions[name])
   const { targets, images } = await targetsOf()
   const task = conditionalTask(rule, targets)
-  const iterations = context.quick ? 20 : 3000
+  const iterations = iterationsOf(context, 3000, 20)
   const trainer = emojiTrainer(rule, task, iterations, pooled)
   const learned = await learn(context, `${name}-${pooled ? 'pool' : 'no-pool'}`, trainer, {
     iterations, target: images[0],

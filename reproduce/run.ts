@@ -6,6 +6,7 @@
  *   npm run reproduce -- all                 all of them
  *   … --quick                                few iterations, to see that it runs; results go to out/reproduce
  *   … --seeds 3                              one seed after another; numbers become mean ± standard deviation
+ *   … --iterations 20000                     another length of each training, which goes on from a shorter one
  *   … --seed 1 --out FOLDER --data FOLDER    another first seed, results elsewhere, data sets elsewhere (`npm run data`)
  *
  * An interrupted run goes on where it was (runs/reproduce). Pictures of other seeds than the first are left there too.
@@ -40,17 +41,18 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     quick: { type: 'boolean', default: false }, seed: { type: 'string', default: '0' },
-    seeds: { type: 'string', default: '1' }, out: { type: 'string' },
+    seeds: { type: 'string', default: '1' }, iterations: { type: 'string' }, out: { type: 'string' },
     data: { type: 'string', default: 'data' }, help: { type: 'boolean', default: false },
   },
 })
 const names = positionals[0] === 'all' ? Object.keys(claims) : positionals
 const unknown = names.find(name => !Object.hasOwn(claims, name))
 const seed = Number(values.seed), count = Number(values.seeds)
+const iterations = values.iterations === undefined ? null : Number(values.iterations)
 if (unknown !== undefined || names.length === 0 || values.help) {
   const list = Object.entries(claims).map(([name, { what }]) => `  ${name.padEnd(14)}${what}`).join('\n')
   if (unknown !== undefined) console.error(`reproduce: there is no claim ${unknown}; there are:`)
-  console.log(`npm run reproduce -- NAME, or all  [--quick] [--seeds N] [--seed N] [--out FOLDER] [--data FOLDER]\n\n${list}`)
+  console.log(`npm run reproduce -- NAME, or all  [--quick] [--iterations N] [--seeds N] [--seed N] [--out FOLDER] [--data FOLDER]\n\n${list}`)
   process.exitCode = unknown === undefined ? 0 : 2
 } else if (!Number.isSafeInteger(seed) || seed < 0) {
   console.error(`reproduce: --seed is ${values.seed}, expected a whole number ≥ 0.`)
@@ -58,12 +60,15 @@ if (unknown !== undefined || names.length === 0 || values.help) {
 } else if (!Number.isSafeInteger(count) || count < 1) {
   console.error(`reproduce: --seeds is ${values.seeds}, expected a whole number > 0.`)
   process.exitCode = 2
+} else if (iterations !== null && (!Number.isSafeInteger(iterations) || iterations < 1)) {
+  console.error(`reproduce: --iterations is ${values.iterations}, expected a whole number > 0.`)
+  process.exitCode = 2
 } else {
   const seeds = Array.from({ length: count }, (_, i) => seed + i)
   for (const name of names) {
     const out = values.out ?? (values.quick ? 'out/reproduce' : 'docs/results')
     const work = values.quick ? join(out, 'runs') : 'runs/reproduce'
-    const context: Context = { name, out, work, seed, seeds, data: values.data, quick: values.quick }
+    const context: Context = { name, out, work, seed, seeds, data: values.data, quick: values.quick, iterations }
     const began = performance.now()
     const reports: Report[] = []
     for (const own of seeds) {

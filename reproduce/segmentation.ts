@@ -13,7 +13,7 @@ import {
   type Image,
 } from '../src/index.ts'
 import { readNifti } from '../src/node/index.ts'
-import { fileOf, writePicture, type Context } from './lib/context.ts'
+import { fileOf, iterationsOf, writePicture, type Context } from './lib/context.ts'
 import { learn, summary } from './lib/learn.ts'
 import { coloured, grey } from './lib/pictures.ts'
 import type { Report } from './lib/report.ts'
@@ -34,7 +34,7 @@ type Slices = { readonly images: Float32Array; readonly labels: Uint8Array; read
 
 export async function reproduceSegmentation(context: Context): Promise<Report> {
   const { train, test } = await readBrain(join(context.data, 'brain'))
-  const iterations = context.quick ? 10 : 5000
+  const iterations = iterationsOf(context, 5000, 10)
   const task = imageToImageTask(rule, {
     inputs: examplesOf(train.images, [height, width, 1]), outputs: examplesOf(unitVectors(train.labels), [height, width, 3]),
   }, { loss: (y, wanted) => crossEntropy(y, argMax(wanted)) })

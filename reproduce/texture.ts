@@ -11,7 +11,7 @@ import {
   rollout, scope, stepDecay, taskTrainer, tensor, textureTask, upscale, type Image, type Tensor,
 } from '../src/index.ts'
 import { readPng } from '../src/node/index.ts'
-import { fileOf, writePicture, writeSvg, type Context } from './lib/context.ts'
+import { fileOf, iterationsOf, writePicture, writeSvg, type Context } from './lib/context.ts'
 import { learn, summary } from './lib/learn.ts'
 import { rgbImage } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'
@@ -27,7 +27,7 @@ export async function reproduceTexture(context: Context): Promise<Report> {
   const photograph = resize(await readPng(join(context.data, 'textures', 'brick.png')), photographed, photographed, 'area')
   const texture = tensor(Float32Array.from({ length: 3 * photographed ** 2 }, (_, i) =>
     photograph.data[4 * Math.floor(i / 3) + i % 3]), { shape: [photographed, photographed, 3] })
-  const iterations = context.quick ? 10 : 1500
+  const iterations = iterationsOf(context, 1500, 10)
   const task = textureTask(rule, texture, { grid: [side, side], levels })
   const trainer = taskTrainer({
     rule, task, batch: 2, steps: [32, 64], pool: 128, reseed: 0, normalise: true,

@@ -10,7 +10,7 @@ import {
   takeRole, taskTrainer, tensor, upscale, videoTask, warmUp, type DataParams, type DataRule, type Image, type Tensor,
 } from '../src/index.ts'
 import { readMnist } from '../src/node/index.ts'
-import { fileOf, writePicture, writeSvg, type Context } from './lib/context.ts'
+import { fileOf, iterationsOf, writePicture, writeSvg, type Context } from './lib/context.ts'
 import { halved } from './lib/digits.ts'
 import { learn, summary } from './lib/learn.ts'
 import { grey } from './lib/pictures.ts'
@@ -35,7 +35,7 @@ export async function reproduceVideo(context: Context): Promise<Report> {
   const folder = join(context.data, 'mnist')
   const train = videos((await readMnist(folder)).images, 1000, context.seed)
   const test = videos((await readMnist(folder, { train: false })).images, 32, context.seed + 1)
-  const iterations = context.quick ? 10 : 2500
+  const iterations = iterationsOf(context, 2500, 10)
   const shape = [frames, side, side]
   const task = videoTask(rule, examplesOf(train, shape), k)
   const trainer = taskTrainer({

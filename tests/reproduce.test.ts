@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { distributionDistance, edgeRecall, gradients } from '../reproduce/lib/sharpness.ts'
-import { key, uniform } from '../src/index.ts'
+import { learn } from '../reproduce/lib/learn.ts'
+import { adam, conv, defineRule, examplesOf, imageToImageTask, key, mlp, taskTrainer, uniform } from '../src/index.ts'
 import { together } from '../reproduce/lib/report.ts'
 import { long } from './long.ts'
 
@@ -42,6 +43,34 @@ it.runIf(long)('a claim is tried with several seeds, of which each goes on where
   expect(await readFile(join(folder, 'reproduce-pool.md'), 'utf8')).toMatch(/\| without \| -?[\d.]+ ± [\d.]+ \|[^]*of seeds 4 and 5\./)
   expect((await readdir(join(folder, 'runs', 'pool', 'seed-5'))).length).toBeGreaterThan(0)
 }, 240_000)
+
+it('a longer training goes on from the longest that is not longer, of its own part and seed', async () => {
+  vi.spyOn(console, 'log').mockImplementation(() => {})
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+  const rule = defineRule({ channels: { input: 1, output: 1 }, frozen: ['input'], perceive: [conv(2)], update: mlp(2) })
+  const dots = examplesOf(new Float32Array(4).fill(1), [2, 2, 1])
+  const trainer = taskTrainer({ rule, task: imageToImageTask(rule, { inputs: dots, outputs: dots }), batch: 1, steps: [1, 2], optimiser: adam({ rate: 1e-3 }) })
+  const image = { width: 1, height: 1, data: new Float32Array(4) }
+  const context = { name: 'longer', out, work: out, seed: 0, seeds: [0, 1], data: '', quick: true, iterations: null }
+  const seconds = new Map<number, number>()
+  const lossesOf = async (iterations: number, seed = 0, part = 'dots'): Promise<readonly number[]> => {
+    const learned = await learn({ ...context, seed }, part, trainer, { iterations, target: image, paint: async () => image })
+    seconds.set(iterations, learned.seconds)
+    return learned.losses
+  }
+  const short = await lossesOf(3), long = await lossesOf(5)
+  expect(long.slice(0, 3)).toEqual(short)
+  expect(seconds.get(5)).toBeGreaterThan(seconds.get(3)!) // the time of both is told
+  expect(await lossesOf(4)).toEqual(long.slice(0, 4)) // from the one of 3, not from that of 5
+  expect((await lossesOf(2)).length).toBe(2)
+  await lossesOf(2, 1)
+  await lossesOf(2, 0, 'dots-0')
+  expect((await readdir(join(out, 'longer'))).sort()).toEqual([
+    'dots-0-0-2.safetensors', 'dots-0-2.safetensors', 'dots-0-3.safetensors', 'dots-0-4.safetensors', 'dots-0-5.safetensors', 'dots-1-2.safetensors',
+  ])
+  expect(await lossesOf(3)).toEqual(short)
+  vi.restoreAllMocks()
+})
 
 describe('numbers of several seeds', () => {
   it('are their mean and the deviation of the sample, where they differ', () => {
@@ -108,9 +137,14 @@ describe('sharpness', () => {
   })
 })
 
-it('a claim that there is not, and no number of seeds, are refused', async () => {
-  const error = await reproduce('pull').catch((e: unknown) => e) as { code: number; stderr: string }
-  expect(error).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no claim pull') as string })
-  const none = await reproduce('pool', '--seeds', '0').catch((e: unknown) => e) as { code: number; stderr: string }
-  expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('--seeds is 0, expected a whole number > 0.') as string })
+it('a claim that there is not, no number of seeds, and half an iteration are refused', async () => {
+  const refused: [string[], string][] = [
+    [['pull'], 'there is no claim pull'],
+    [['pool', '--seeds', '0'], '--seeds is 0, expected a whole number > 0.'],
+    [['pool', '--iterations', '0.5'], '--iterations is 0.5, expected a whole number > 0.'],
+  ]
+  await Promise.all(refused.map(async ([args, sentence]) => {
+    const error = await reproduce(...args).catch((e: unknown) => e) as { code: number; stderr: string }
+    expect(error).toMatchObject({ code: 2, stderr: expect.stringContaining(sentence) as string })
+  }))
 })

@@ -18,6 +18,13 @@ export type Context = {
   readonly data: string
   /** Few iterations, to see that it runs. */
   readonly quick: boolean
+  /** Iterations of each training, where others were asked for than a claim has. */
+  readonly iterations: number | null
+}
+
+/** Iterations of a training: those that were asked for, few where it only has to run, or the claim's own. */
+export function iterationsOf({ iterations, quick }: Context, own: number, few: number): number {
+  return iterations ?? (quick ? few : own)
 }
 
 export type Row = Readonly<Record<string, string | number>>

@@ -13,7 +13,7 @@ import {
   type Task, type Tensor,
 } from '../../src/index.ts'
 import { readMnist } from '../../src/node/index.ts'
-import { fileOf, writePicture, type Context, type Row } from './context.ts'
+import { fileOf, iterationsOf, writePicture, type Context, type Row } from './context.ts'
 import { halved } from './digits.ts'
 import { learn, summary, type Learned } from './learn.ts'
 import { grey } from './pictures.ts'
@@ -108,7 +108,7 @@ function taskOf({ pixels, labels }: Digits, told: Told, loss: typeof mse): Task 
 }
 
 async function trained(context: Context, part: string, { told, loss, critic: judge, dropped }: Way, digits: Digits): Promise<Learned> {
-  const iterations = context.quick ? 3 : 4000
+  const iterations = iterationsOf(context, 4000, 3)
   const rule = rules[told], task = taskOf(digits, told, loss)
   const trainer = taskTrainer({
     rule, task, batch: 10, steps: [32, steps + 1], normalise: true, critic: judge, dropped,

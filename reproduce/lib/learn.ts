@@ -1,7 +1,8 @@
 /**
- * Training runs of reproductions: with progress, saved every 200 iterations, and continued where they were.
+ * Training runs of reproductions: with progress, saved every 200 iterations, and continued where they were. A longer run goes on
+ * from a shorter one of the same part and seed: its rate is that of its own schedule from there on, a warm restart.
  */
-import { existsSync, mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { key, NonFiniteError, train, type DataParams, type Image, type Trainer, type TrainerState } from '../../src/index.ts'
 import { showProgress } from '../../src/cli/terminal/progress.ts'
@@ -25,8 +26,10 @@ export async function learn(
 ): Promise<Learned> {
   const folder = join(context.work, context.name)
   mkdirSync(folder, { recursive: true })
-  const file = join(folder, `${part}-${context.seed}-${iterations}.safetensors`)
-  const kept = existsSync(file) ? await readCheckpoint<DataParams>(file) : null
+  const name = `${part}-${context.seed}-`
+  const file = join(folder, `${name}${iterations}.safetensors`)
+  const from = longest(folder, name, iterations)
+  const kept = from === null ? null : await readCheckpoint<DataParams>(from)
   let state = kept?.state ?? trainer.init(key(context.seed))
   const losses: number[] = JSON.parse(kept?.metadata.losses ?? '[]')
   const before = Number(kept?.metadata.seconds ?? 0)
@@ -52,6 +55,15 @@ export async function learn(
     display.end()
   }
   return { params: state.params, losses, seconds }
+}
+
+/** The file of the longest run of this name that is planned for no more than so many iterations. */
+function longest(folder: string, name: string, iterations: number): string | null {
+  const plans = readdirSync(folder)
+    .filter(file => file.startsWith(name) && /^\d+\.safetensors$/.test(file.slice(name.length)))
+    .map(file => Number.parseInt(file.slice(name.length), 10))
+    .filter(plan => plan <= iterations)
+  return plans.length === 0 ? null : join(folder, `${name}${Math.max(...plans)}.safetensors`)
 }
 
 /** 'trained 1,000 iterations in 5 min, log10 of the last losses −2.3' */

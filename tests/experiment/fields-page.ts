@@ -31,7 +31,8 @@ const head = `# The fields of an experiment
 All that a file may say (\`cellgrad train file.yaml\`), written by the tables that read it, which are those of \`defineRule\` and
 \`taskTrainer\`. [experiments.md](experiments.md) says how they go together; \`cellgrad config --schema\` has the same as JSON
 Schema. Where a field has no default, it must be said, or a recipe, a preset or a file that is extended has it. Of an object with a
-type, \`rate: { type: step, … }\`, the fields stand where it is first.
+type, \`rate: { type: step, … }\`, the fields stand where it is first. Beside all of them stand \`task\`, one of the tasks below,
+and \`extends\`, another file or the name of a bundled experiment, over which this one is laid.
 `
 
 type Row = { readonly path: string; readonly what: string; readonly otherwise: string; readonly about: string }

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest'
 import { describeIn } from '../../src/experiment/config/describe.ts'
 import { runSchema, taskNames, type TaskName } from '../../src/experiment/index.ts'
 import type { Json } from '../../src/backends/options.ts'
+import * as library from '../../src/index.ts'
 import type {
   ClassificationOptions, ConditionalOptions, DenoisingOptions, FoldOptions, GrowingOptions, TextureOptions, TrainerOptions, TrainOptions, TranslationOptions, Validation,
 } from '../../src/index.ts'
@@ -55,6 +56,15 @@ it.each(['growing', ...taskNames] as const)('%s: every option has its field', ta
   const isGrowingsOwn = (path: string): boolean => task === 'growing' && path === 'validate'
   const none = all.filter(([, told]) => typeof told === 'string' && !isGrowingsOwn(told) && describeIn(schema, told.split('.')).description === undefined)
   expect(none).toEqual([])
+})
+
+it('every task of the library is one of files, or stands here with its reason', () => {
+  const none: Readonly<Record<string, Why>> = {
+    latentTask: why('its states are latents of an autoencoder, which is trained before, by code'),
+  }
+  const tasksOfLibrary = Object.keys(library).filter(name => name.endsWith('Task'))
+  expect(tasksOfLibrary.length).toBeGreaterThanOrEqual(taskNames.length)
+  expect(tasksOfLibrary.filter(name => !(name.replace('Task', '') in tasks) && !(name in none))).toEqual([])
 })
 
 it('what has no field has a reason', () => {

@@ -265,8 +265,8 @@ export function rollout<R extends Rule>(
 ): Tensor | Tensor[] {
   const { steps, readouts, checkpoint, masks, angle, inputs, from } = checkRollout(rule, params, x, key, options)
   const at = readouts ? [...new Set(readouts)].sort((a, b) => a - b) : [steps]
-  /** The states after `at` steps, out of operators. */
-  const composed = (params: Params<R>, x: Tensor, inputs: RolloutOptions['inputs']): Tensor[] => {
+  /** The states after `at` steps of a rule, out of operators. */
+  const composedBy = <R extends Rule>(rule: R) => (params: Params<R>, x: Tensor, inputs: RolloutOptions['inputs']): Tensor[] => {
     const [last, states] = scan((now: Tensor, _, t) => {
       const x = inputs ? setChannels(rule, now, inputs(from + t)) : now
       const next = advance(rule, params, x, { key: foldIn(key, from + t), t: from + t, mask: masks?.[t], angle })
@@ -276,9 +276,8 @@ export function rollout<R extends Rule>(
   }
   return scope(() => {
     const states = fusedRollout(
-      rule, params as DataParams, x, key, { steps, readouts: at, checkpoint, masks, angle, from, inputs },
-      composed as (params: DataParams, x: Tensor, inputs: RolloutOptions['inputs']) => Tensor[],
-    ) ?? composed(params, x, inputs)
+      rule, params as DataParams, x, key, { steps, readouts: at, checkpoint, masks, angle, from, inputs }, composedBy,
+    ) ?? composedBy(rule)(params, x, inputs)
     return readouts ? readouts.map(n => states[at.indexOf(n)]) : states[0]
   }, 'rollout()')
 }

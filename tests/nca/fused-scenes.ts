@@ -19,6 +19,7 @@ import { conv } from '../../src/nca/perceptions/conv.ts'
 import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
 import type { WindowSize } from '../../src/nca/perceptions/kind.ts'
 import { isLearned } from '../../src/nca/perceptions/kinds.ts'
+import { position } from '../../src/nca/perceptions/position.ts'
 import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
 import { channelCount, updatedChannels } from '../../src/nca/rule/channels.ts'
 import { defineRule } from '../../src/nca/rule/define.ts'
@@ -130,6 +131,14 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.oneof(
   { weight: 5, arbitrary: rulesOn(2) }, { weight: 1, arbitrary: rulesOn(1) },
 )
 
+/** What sees positions, beside filters or convolutions. */
+const positioned = (grid: Dimensions): fc.Arbitrary<Perception[]> => fc.record({
+  others: fc.oneof(
+    fc.array(filterParts(grid), { minLength: 1, maxLength: 3 }), fc.array(convolution(grid, ...activations), { minLength: 1, maxLength: 2 }),
+  ),
+  outputs: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 2 }),
+}).map(({ others: [first, ...rest], outputs }) => [first, ...outputs.map(n => position(n, { bands: 2 })), ...rest])
+
 /** Filters beside convolutions that have a function behind them. */
 const mixed = (grid: Dimensions): fc.Arbitrary<Perception[]> =>
   fc.tuple(filterParts(grid), convolution(grid, ...activations), filterParts(grid), convolution(grid, 'tanh'))
@@ -154,10 +163,11 @@ export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
   noise: fc.constantFrom(null, null, { on: 'state' as const, std: 0.1 }),
   lastActivation: fc.constantFrom<Activation[]>('linear', 'linear', ...activations),
   residual: fc.option(fc.record({ layers: fc.integer({ min: 1, max: 3 }), first: fc.boolean() }), { freq: 2 }),
-  parts: fc.option(fc.record({ 1: mixed(1), 2: mixed(2), 3: mixed(3) })),
+  parts: fc.option(fc.constantFrom(mixed, positioned).chain(of => fc.record({ 1: of(1), 2: of(2), 3: of(3) }))),
 }).map(({ rule, noise, parts, residual, lastActivation }) => {
-  const seen = { ...rule, update: { ...rule.update, lastActivation }, noise: noise ?? rule.noise, perceive: parts?.[rule.grid] ?? rule.perceive }
-  if (!residual) return defineRule(seen)
+  const seen: DataRule = { ...rule, update: { ...rule.update, lastActivation }, noise: noise ?? rule.noise, perceive: parts?.[rule.grid] ?? rule.perceive }
+  // A residual network beside positions and filters is composed.
+  if (!residual || parts?.[rule.grid].some(part => isLearned(part) && part.type === 'position')) return defineRule(seen)
   const { activation, slope, lastBias } = rule.update
   const n = residual.first ? Math.min(perceptionSize(seen), 40) : rule.update.hidden[0]
   // What attention perceives is not there to be added.
@@ -254,7 +264,7 @@ function drawScene(
     if (path === `update.w${rule.update.hidden.length + 1}`) return 0.8 / Math.sqrt(shape[0])
     if (path.startsWith('update.w')) return 1 / Math.sqrt(shape[0])
     if (path.startsWith('update') || /bias|b\d$/.test(path)) return 0.3
-    if (/k2|skip$/.test(path)) return 1 / Math.sqrt(shape[0])
+    if (/k2|skip|weight$/.test(path)) return 1 / Math.sqrt(shape[0])
     const part = rule.perceive.filter(isLearned)[Number(path.split('.')[1])]
     return 1 / Math.sqrt(sizeOf(shape.slice(0, rule.grid)) * (part.type === 'depthwise' ? 1 : channels))
   }

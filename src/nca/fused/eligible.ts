@@ -9,12 +9,13 @@ import type { Learned } from '../perceptions/kinds.ts'
 import type { Rule } from '../rule/types.ts'
 import { residualLayers } from './arrange.ts'
 import { plain } from './plain.ts'
+import { placed } from './position.ts'
 import { activationsOf, inThree, isAttention, isConvolution, isLinear, isProgramActivation, seesWindow, sumOf, windowOf } from './sight.ts'
 
 /** Why a backend cannot run a rule as a whole, or null where it can. */
 export function whyComposed(given: Rule, backend: Backend): string | null {
   if (given.type === 'custom') return 'it is code'
-  const rule = plain(given)
+  const rule = plain(placed(given))
   if (!backend.runner) return `${backend.name} has no fused rollouts here`
   const { widestWindow, mostLayers, features } = backend.runner
   if (rule.bound?.type === 'clamp' && (rule.bound.low > 0 || rule.bound.high < 0)) return 'its bounds leave out 0'
@@ -49,7 +50,7 @@ export function whyStateComposed(rule: Rule, x: Tensor): string | null {
   if (why !== null || rule.type === 'custom') return why
   if (x.dtype !== 'float32') return `its state is ${x.dtype}`
   if (rule.padding !== 'reflect') return null
-  const grid = inThree(x.shape.slice(1, -1)), mirrored = windowOf(plain(rule)).map(size => (size - 1) / 2)
+  const grid = inThree(x.shape.slice(1, -1)), mirrored = windowOf(plain(placed(rule))).map(size => (size - 1) / 2)
   const most = mirrored.find((cells, axis) => cells >= grid[axis])
   return most === undefined ? null : `its grid is too small to mirror ${most} cells`
 }

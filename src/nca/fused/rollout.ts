@@ -14,10 +14,12 @@ import { any } from '../../tensor/ops/any-all.ts'
 import { or, where } from '../../tensor/ops/compare.ts'
 import { concrete, Storage, storageOf, wrap, type Tensor } from '../../tensor/tensor.ts'
 import { paramShapes } from '../rule/parameters.ts'
-import type { DataParams, Rule } from '../rule/types.ts'
+import type { DataParams, DataRule, Rule } from '../rule/types.ts'
+import { takeChannels } from '../state.ts'
 import { arrange } from './arrange.ts'
 import { whyStateComposed } from './eligible.ts'
 import { givenOf, type Inputs } from './given.ts'
+import { isPlaced, placed, placedInputs } from './position.ts'
 
 /** How a rollout is to be run; see RolloutOptions. */
 export type FusedOptions = {
@@ -35,13 +37,19 @@ export type FusedOptions = {
  * All that it is given has been checked (`run-options.ts`).
  *
  * @param x `[b,h,w,c]`
- * @param composed the same rollout out of operators
+ * @param composedBy the same rollout of a rule out of operators
  */
 export function fusedRollout(
   rule: Rule, params: DataParams, x: Tensor, key: Key, options: FusedOptions,
-  composed: (params: DataParams, x: Tensor, inputs: Inputs | undefined) => Tensor[],
+  composedBy: (rule: DataRule) => (params: DataParams, x: Tensor, inputs: Inputs | undefined) => Tensor[],
 ): Tensor[] | null {
   if (rule.type === 'custom' || options.steps === 0 || whyStateComposed(rule, x) !== null) return null
+  if (isPlaced(rule)) {
+    const inputs = placedInputs(rule, params, x)
+    const states = fusedRollout(placed(rule), inputs.params, inputs.x, key, options, composedBy)
+    return states && states.map(y => takeChannels(y, 0, x.shape.at(-1)!))
+  }
+  const composed = composedBy(rule)
   const runner = x.backend.runner!
   const given = options.inputs && runner.features.includes('given') ? givenOf(rule, x, options.inputs, options) : null
   if (options.inputs && !given) return null

@@ -1,0 +1,99 @@
+/**
+ * A rule whose cells know where they are, without that part of its perception: positions never change, so they are channels
+ * that never change, behind the others. The network reads them through the filter `identity`, which is added where there are
+ * only other filters, or, where there are none, through a convolution of one cell. All other weights of these channels are 0.
+ */
+import { concat } from '../../tensor/ops/concat.ts'
+import { eye } from '../../tensor/ops/one-hot.ts'
+import { pad, slice } from '../../tensor/ops/pad-slice.ts'
+import { reshape } from '../../tensor/ops/reshape.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { conv } from '../perceptions/conv.ts'
+import { isLearned, kindOf, type Learned } from '../perceptions/kinds.ts'
+import { channelCount } from '../rule/channels.ts'
+import { perceptionSize } from '../rule/parameters.ts'
+import type { DataParams, DataRule, Perception } from '../rule/types.ts'
+
+/** The role of these channels; no rule can have one of this name. */
+const place = ''
+
+/** The rule with positions in channels, or the rule itself where it has none, or more than sums and residual convolutions. */
+export function placed(rule: DataRule): DataRule {
+  if (!isPlaced(rule)) return rule
+  const { channels, frozen, perceive } = rule
+  const others = perceive.filter(part => !isPosition(part))
+  return {
+    ...rule, channels: { ...channels, [place]: numbersOf(rule) }, frozen: [...frozen, place],
+    perceive: filtersOf(rule) === 0 ? perceive.map(part => (isPosition(part) ? conv(sizeOf(rule, part), { size: 1 }) : part))
+      : identityOf(rule) < filtersOf(rule) ? others : [...others, 'identity'],
+  }
+}
+
+/** Whether that is another rule. */
+export function isPlaced(rule: DataRule): boolean {
+  const known = ['depthwise', 'conv', 'residualConv', 'position']
+  const sums = rule.perceive.every(part => !isLearned(part) || known.includes(part.type))
+  // A first layer that adds what is perceived would add what is perceived of these channels too.
+  return sums && rule.perceive.some(isPosition) && !(rule.update.residual && filtersOf(rule) > 0)
+}
+
+/** A state with the positions of its cells, and the parameters of the other rule. */
+export function placedInputs(rule: DataRule, params: DataParams, x: Tensor): { x: Tensor; params: DataParams } {
+  const learned = rule.perceive.filter(isLearned), how = { padding: rule.padding }
+  const seen = learned.flatMap((part, i) => (isPosition(part) ? kindOf(part).perceive!(part, params.perceive![i], x, how) : []))
+  return { x: concat([x, ...seen]), params: { ...params, perceive: perceiveOf(rule, params, x), update: updateOf(rule, params) } }
+}
+
+/** Kernels with zeros for the new channels, and the convolutions that read these. */
+function perceiveOf(rule: DataRule, params: DataParams, like: Tensor): NonNullable<DataParams['perceive']> {
+  const channels = channelCount(rule.channels), more = numbersOf(rule)
+  const wider = (t: Tensor, axis: number): Tensor => pad(t, t.shape.map((_, i) => [0, i === axis ? more : 0]))
+  let before = 0
+  return rule.perceive.filter(isLearned).flatMap((part, i): Readonly<Record<string, Tensor>>[] => {
+    const own = params.perceive![i]
+    if (part.type === 'residualConv') return [{ ...own, k1: wider(own.k1, rule.grid), skip: wider(own.skip, 0) }]
+    if (!isPosition(part)) return [{ ...own, kernel: wider(own.kernel, rule.grid) }]
+    const n = sizeOf(rule, part)
+    before += n
+    if (filtersOf(rule) > 0) return []
+    const rows = pad(eye(n, { like }), [[channels + before - n, more - before], [0, 0]])
+    return [{ kernel: reshape(rows, [...new Array<number>(rule.grid).fill(1), channels + more, n]) }]
+  })
+}
+
+/** The network, whose first layer reads positions as what `identity` makes of the new channels. */
+function updateOf(rule: DataRule, { update }: DataParams): DataParams['update'] {
+  const filters = filtersOf(rule)
+  if (filters === 0) return update
+  const identity = identityOf(rule), all = Math.max(filters, identity + 1)
+  const channels = channelCount(rule.channels), n = update.w1.shape[1]
+  let row = channels * filters
+  const filtered = reshape(slice(update.w1, [0, 0], [row, n]), [channels, filters, n])
+  const [seen, places] = [[pad(filtered, [[0, 0], [0, all - filters], [0, 0]])], []] as Tensor[][]
+  for (const part of rule.perceive.filter(part => isLearned(part) && part.type !== 'depthwise')) {
+    const rows = slice(update.w1, [row, 0], [sizeOf(rule, part), n])
+    row += sizeOf(rule, part)
+    if (!isPosition(part)) places.push(rows)
+    else seen.push(pad(reshape(rows, [-1, 1, n]), [[0, 0], [identity, all - identity - 1], [0, 0]]))
+  }
+  return { ...update, w1: concat([reshape(concat(seen, 0), [-1, n]), ...places], 0) }
+}
+
+const isPosition = (part: Perception): part is Extract<Learned, { type: 'position' }> => isLearned(part) && part.type === 'position'
+
+const sizeOf = (rule: DataRule, part: Perception): number => perceptionSize({ ...rule, perceive: [part] })
+
+/** How many numbers positions are. */
+const numbersOf = (rule: DataRule): number =>
+  rule.perceive.filter(isPosition).reduce((sum, part) => sum + sizeOf(rule, part), 0)
+
+/** How many filters each channel is seen through, of each part. */
+const filtersIn = (part: Perception): number => (!isLearned(part) ? 1 : part.type === 'depthwise' ? part.filters : 0)
+
+const filtersOf = ({ perceive }: DataRule): number => perceive.reduce((sum, part) => sum + filtersIn(part), 0)
+
+/** Which of them is `identity`; the number of them where none is. */
+function identityOf({ perceive }: DataRule): number {
+  const at = perceive.indexOf('identity')
+  return filtersOf({ perceive: at < 0 ? perceive : perceive.slice(0, at) } as DataRule)
+}

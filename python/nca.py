@@ -4,7 +4,7 @@ JAX and NumPy can each have it without the others.
 The scripts of this folder compute, with other libraries, what cellgrad computes:
 
     reference.py      writes the numbers that tests compare ours with (PyTorch and NumPy; tests/reference/README.md)
-    server.py         PyTorch on the CPU, an engine of `npm run bench` (bench/README.md)
+    server.py         PyTorch on the CPU, an engine of `npm run bench` (bench/README.md); kinds_torch.py has its other rules
     gpu_pytorch.py    PyTorch and JAX on a GPU, the work of `npm run bench -- --webgpu`; works.py says what it is
     gpu_jax.py
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import kinds_torch
 import nca_torch
 from nca import RATE
 
@@ -145,7 +146,18 @@ def operator(request):
     return {'ms': sorted(times)[len(times) // 2]}
 
 
-tasks = {'train': train, 'forward': forward, 'gradients': gradients, 'operator': operator}
+kinds = {}
+
+
+def kind(request):
+    """A rule of another kind, by its name in kinds_torch.py."""
+    name, work = request['kind'], (request['batch'], request['size'], request['steps'])
+    if (name, str(work)) not in kinds:
+        kinds[name, str(work)] = kinds_torch.KINDS[name](*work)
+    return timed(kinds[name, str(work)])
+
+
+tasks = {'kind': kind, 'train': train, 'forward': forward, 'gradients': gradients, 'operator': operator}
 for line in sys.stdin:
     request = json.loads(line)
     try:

@@ -1,11 +1,11 @@
 /**
  * A training step of rules of every kind: fused, as a whole, and composed of operators, by the same engine in turns.
  */
-import { conv, defineRule, growingRule, mlp, recipes, residualConv, type DataRule } from '../../src/index.ts'
+import { attention, conv, defineRule, growingRule, mlp, recipes, residualConv, type DataRule } from '../../src/index.ts'
 import type { Context } from '../lib/context.ts'
-import { plainNode } from '../lib/engines.ts'
+import { plainNode, torch } from '../lib/engines.ts'
 import { writeTable, type Row } from '../lib/report.ts'
-import { spread, takeTurns } from '../lib/rounds.ts'
+import { spread, takeTurns, type Contender } from '../lib/rounds.ts'
 import { startServer } from '../lib/server.ts'
 
 type Work = {
@@ -17,6 +17,8 @@ type Work = {
   readonly steps: number
   /** The roles that are given anew before each step. */
   readonly inputs?: readonly string[]
+  /** Its name in python/kinds_torch.py, where that has it. */
+  readonly torch?: string
 }
 
 /** Growing NCA with something else, its cells all alive. */
@@ -43,28 +45,40 @@ const works: readonly Work[] = [
     perceive: [conv(80, { bias: true, activation: 'leakyRelu' })],
     update: mlp([80, 80], { activation: 'leakyRelu', residual: true }),
   }),
+  {
+    ...table6('attention', { perceive: [attention(64, { heads: 4, keys: 16 })], update: mlp(80, { activation: 'leakyRelu' }) }),
+    torch: 'attention',
+  },
+  { ...grown('line', { grid: 1, perceive: ['identity', 'sobelX', 'laplacian'] }), size: [72 * 72] },
+  {
+    ...grown('volume', { grid: 3, perceive: [conv(32, { bias: true, activation: 'leakyRelu' })], update: mlp(32) }),
+    batch: 1, size: [32, 32, 32], steps: 16, torch: 'volume',
+  },
 ]
 
 /** Table rules. */
 export async function measureRules({ quick, out, probe }: Context): Promise<void> {
   const rows: Row[] = []
-  for (const { name, rule, batch, size, steps, inputs = [] } of works) {
-    const work = quick ? { batch: 1, size: size.map(n => n >> 2), steps: 4 } : { batch, size, steps }
-    const contenders = ['fused', 'composed'].map(path => ({
+  for (const { name, rule, batch, size, steps, inputs = [], torch: kind } of works) {
+    const work = quick ? { batch: 1, size: size.map(n => Math.max(4, n >> 2)), steps: 4 } : { batch, size, steps }
+    const contenders: Contender[] = ['fused', 'composed'].map(path => ({
       server: startServer(plainNode),
       request: { task: 'rule', rule, ...work, inputs, backend: { ...plainNode.backend, composed: path === 'composed' } },
       scale: 1,
     }))
+    if (kind && torch.length > 0) contenders.push({ server: startServer(torch[0]), request: { task: 'kind', kind, ...work }, scale: 1 })
     console.log(`  ${name}`)
     const rounds = await takeTurns(contenders, quick ? 1 : 5, probe, !quick)
     contenders.forEach(({ server }) => server.stop())
-    const [fused, composed] = contenders.map((_, i) => spread(rounds.map(({ answers }) => answers[i].ms)))
+    const [fused, composed, peer] = contenders.map((_, i) => spread(rounds.map(({ answers }) => answers[i].ms)))
     const ratio = spread(rounds.map(({ answers }) => answers[1].ms / answers[0].ms))
+    const beside = peer && spread(rounds.map(({ answers }) => answers[2].ms / answers[0].ms))
     const memory = contenders.map((_, i) => rounds.at(-1)!.answers[i].rssMB)
     rows.push({
       rule: name, batch: work.batch, size: work.size.join('×'), steps: work.steps,
       'ms fused': fused.median, 'ms composed': composed.median, '× median': ratio.median, '× min': ratio.min, '× max': ratio.max,
-      'MB fused': memory[0], 'MB composed': memory[1], rounds: rounds.length,
+      'ms PyTorch': peer?.median ?? '', 'PyTorch ×': beside?.median ?? '', 'PyTorch × min': beside?.min ?? '',
+      'MB fused': memory[0], 'MB composed': memory[1], 'MB PyTorch': memory[2] ?? '', rounds: rounds.length,
     })
   }
   await writeTable(out, {
@@ -74,6 +88,8 @@ export async function measureRules({ quick, out, probe }: Context): Promise<void
     notes: [
       `Engine: ${plainNode.name}, ${plainNode.threads} threads; both ways in turns, in a process each. All cells are alive but those `
         + 'of digits without ink. A training step is a rollout from a random state, the mean of its squares, and the gradient.',
+      'PyTorch (of two rules, channels last, every cell computed; python/kinds_torch.py) takes turns with both; × is its time over that '
+        + 'of the fused one.',
       '×: the median, least and most of the ratios within each round. MB: peak resident memory of the process.',
     ],
   })

@@ -13,6 +13,7 @@
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { reproduceDepth } from './depth.ts'
 import { reproduceDigits } from './digits.ts'
 import { writeCsv, writeText, type Context } from './lib/context.ts'
 import { rowsOf, textOf, type Report } from './lib/report.ts'
@@ -35,6 +36,7 @@ const claims: Readonly<Record<string, { what: string; run: (context: Context) =>
   'growing-mnist': { what: 'digits grow from a coloured cell, and vary with a critic (A.5); needs MNIST', run: reproduceGrowingMnist },
   guidance: { what: 'grown digits are guided by what they are told (A.5 in kind); needs MNIST', run: reproduceGuidance },
   segmentation: { what: 'white and grey matter of a brain; needs the brain', run: reproduceSegmentation },
+  depth: { what: 'how far away things are, from two pictures; needs stereo', run: reproduceDepth },
 }
 
 const { values, positionals } = parseArgs({

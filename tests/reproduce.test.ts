@@ -9,6 +9,7 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { distributionDistance, edgeRecall, gradients } from '../reproduce/lib/sharpness.ts'
 import { learn } from '../reproduce/lib/learn.ts'
+import { depthOf, disparities, inputs, madeScenes } from '../reproduce/lib/stereo.ts'
 import { adam, conv, defineRule, examplesOf, imageToImageTask, key, mlp, taskTrainer, uniform } from '../src/index.ts'
 import { together } from '../reproduce/lib/report.ts'
 import { long } from './long.ts'
@@ -134,6 +135,29 @@ describe('sharpness', () => {
       gradients(Float32Array.from({ length: side * side }, (_, i) => +(i % side >= at)), side, 1)
     expect(edgeRecall(step(4), step(3), side, 0.1)).toBe(1)
     expect(edgeRecall(step(5), step(3), side, 0.1)).toBe(0)
+  })
+})
+
+describe('scenes with two pictures', () => {
+  it('have costs that are low at the true disparity, but where a cell is seen in one picture only', () => {
+    fc.assert(fc.property(fc.integer({ min: 0, max: 1000 }), seed => {
+      const { given, depth } = madeScenes(key(seed), 6, 24, 40)
+      let right = 0, wrong = 0
+      for (let p = 0; p < depth.length; p++) {
+        const tried = disparities.findIndex(d => Math.abs(depthOf(d) / depth[p] - 1) < 0.01)
+        if (tried < 0) continue
+        disparities.forEach((_, i) => {
+          if (i === tried) right += given[p * inputs + i]
+          else wrong += given[p * inputs + i] / (disparities.length - 1)
+        })
+      }
+      expect(right / wrong).toBeLessThan(0.85)
+    }), { numRuns: 5 })
+  })
+
+  it('have depths that fall with the disparity, those of the real cameras', () => {
+    expect(depthOf(0)).toBeCloseTo(6.177, 3)
+    expect(depthOf(7.5)).toBeCloseTo(2.108, 3)
   })
 })
 

@@ -66,6 +66,15 @@ function longest(folder: string, name: string, iterations: number): string | nul
   return plans.length === 0 ? null : join(folder, `${name}${Math.max(...plans)}.safetensors`)
 }
 
+/** The curve of losses, means of a hundredth of them each. */
+export function averaged(losses: readonly number[]): { readonly x: number; readonly y: number }[] {
+  const each = Math.max(1, Math.ceil(losses.length / 100))
+  return Array.from({ length: Math.ceil(losses.length / each) }, (_, i) => {
+    const some = losses.slice(i * each, (i + 1) * each)
+    return { x: i * each + some.length, y: some.reduce((a, b) => a + b) / some.length }
+  })
+}
+
 /** 'trained 1,000 iterations in 5 min, log10 of the last losses −2.3' */
 export function summary({ losses, seconds }: Learned): string {
   const last = losses.slice(-100)

@@ -50,7 +50,7 @@ describe('help', () => {
 
 describe('a mistake is one line', () => {
   it.each([
-    [2, 'cellgrad data: there is no "mnst", expected one of mnist, fashion-mnist, brain, textures, noto; did you mean "mnist"?', ['data', 'mnst']],
+    [2, 'cellgrad data: there is no "mnst", expected one of mnist, fashion-mnist, brain, textures, stereo, noto; did you mean "mnist"?', ['data', 'mnst']],
     [2, 'cellgrad: there is no command trian (see cellgrad --help); did you mean "train"?', ['trian']],
     [2, 'cellgrad train: there is no flag --bach (see cellgrad train --help); did you mean --batch?', ['train', '--bach', '3']],
     [2, 'cellgrad train: --batch is "eight", expected a whole number from 1 to 65536', ['train', '--batch', 'eight']],

@@ -6,6 +6,7 @@
  *   fashion-mnist    clothes                   Debian: dataset-fashion-mnist
  *   brain            T1 scans with labels      Debian: mricron-data
  *   textures         photographs of surfaces   Debian: python3-skimage
+ *   stereo           two pictures, and depth  Debian: python3-skimage
  *   noto             3,786 emoji of 64×64      npm:    emoji-datasource-google 16.0.0
  *
  * Nothing is installed: a package is downloaded and unpacked in a temporary folder, the data are copied, and LICENCE.txt
@@ -89,6 +90,21 @@ chelsea.png   451 × 300, colour    CC0 by the photographer, Stefan van der Walt
 The package's copyright file, below, is about its code.
 `,
   },
+  stereo: {
+    fetch: temporary => debianPackage(temporary, 'python3-skimage'),
+    files: ['left.png', 'right.png', 'disp.npz'].map(name => `usr/lib/python3/dist-packages/skimage/data/motorcycle_${name}`),
+    licence: `A motorcycle, seen by two cameras beside each other: from Middlebury's benchmark (Scharstein et al., "High-Resolution
+Stereo Datasets with Subpixel-Accurate Ground Truth", GCPR 2014), a quarter of its size, among scikit-image's examples.
+Neither says under which terms. So use it to measure; do not ship it before you have asked.
+
+motorcycle_left.png, motorcycle_right.png   741 × 500, colour
+motorcycle_disp.npz                         [500,741], for each pixel of the left picture how many pixels further left it is
+                                            in the right one; not finite where that is not known
+                                            depth = 994.978 · 193.001 mm / (disparity + 31.086)
+
+The package's copyright file, below, is about its code.
+`,
+  },
   noto: {
     fetch: temporary => npmPackage(temporary, 'emoji-datasource-google@16.0.0', 'LICENSE'),
     files: ['img/google/64/'],
@@ -107,7 +123,7 @@ const args: ArgsDef = {
   folder: argument('Where to put it (default: data/ and its name)'),
 }
 
-export const data: Command = command('data', 'Fetch a data set: MNIST, Fashion-MNIST, brain scans, textures, emoji', args, ({ text: { set, folder }, refuse }) => {
+export const data: Command = command('data', 'Fetch a data set: MNIST, Fashion-MNIST, brain scans, textures, a stereo pair, emoji', args, ({ text: { set, folder }, refuse }) => {
   if (set === undefined) return refuse(`expected one of ${names}, as in cellgrad data mnist`)
   if (!Object.hasOwn(sets, set)) return refuse(`there is no ${JSON.stringify(set)}, expected ${expectedOf(oneOfNames(Object.keys(sets)), set)}`)
   const temporary = mkdtempSync(join(tmpdir(), 'cellgrad-data-'))

@@ -127,12 +127,12 @@ it('tells of a run that fails, and trains the others', async () => {
 
 it('gives up a run that is killed again and again, after as many retries as the file says, and trains the others', async () => {
   await writeConfig(folder('short-base.yaml'), 'iterations: 2\n')
-  await writeFile(folder('killed.yaml'), 'base: short-base.yaml\nfields: { train.batch: [3, 2] }\nretries: 1\n')
-  const { status, out, err } = await run(['sweep', folder('killed.yaml'), '--out', folder('killed'), '--workers', '1'], { imports: [killer(folder('kills'), 'pid')] })
+  await writeFile(folder('given-up.yaml'), 'base: short-base.yaml\nfields: { train.batch: [3, 2] }\nretries: 1\n')
+  const { status, out, err } = await run(['sweep', folder('given-up.yaml'), '--out', folder('given-up'), '--workers', '1'], { imports: [killer(folder('kills'), 'pid')] })
   expect([status, err]).toEqual([0, ''])
   expect(await readFile(folder('kills'), 'utf8')).toBe('xx')
   expect(out).toMatch(/batch 3: 2 iterations, loss failed\n(.*\n)*.*batch 2: 2 iterations, loss 0\.\d+\n/)
-  expect(await readFile(folder('killed', 'report.md'), 'utf8')).toMatch(/^- \w{16} failed: its process was killed 2 times without a new checkpoint in between \(retries of the sweep\)$/m)
+  expect(await readFile(folder('given-up', 'report.md'), 'utf8')).toMatch(/^- \w{16} failed: its process was killed 2 times without a new checkpoint in between \(retries of the sweep\)$/m)
 }, 180_000)
 
 it('does not go on with other data than it was begun with', async () => {

@@ -140,6 +140,7 @@ function cellgrad(args: readonly string[], env: NodeJS.ProcessEnv, signal: Abort
     child.stderr!.on('data', (data: Buffer) => { words = (words + data.toString()).slice(-2000) })
     const stop = (): void => { child.kill('SIGTERM') }
     signal.addEventListener('abort', stop)
+    if (signal.aborted) stop() // while its configuration was written
     child.on('error', reject)
     child.on('close', status => {
       signal.removeEventListener('abort', stop)

@@ -64,7 +64,7 @@ for (const [name, options] of Object.entries(variants)) {
 }
 
 const { outputFiles } = await build({
-  entryPoints: [`${folder}worker.ts`], bundle: true, write: false, format: 'iife', platform: 'node', target: 'es2020',
+  entryPoints: [`${folder}worker.ts`], bundle: true, write: false, format: 'iife', platform: 'node', target: 'es2023',
   minify: true, charset: 'utf8',
 })
 

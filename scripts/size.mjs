@@ -25,14 +25,14 @@ const pages = [
     most: 60,
   },
   {
-    what: 'a page that grows a model: rules, rollouts, pictures, the CPU',
-    code: `export { ${automata}, ${pictures}, decodeModel, key, cpu } from 'cellgrad'`,
+    what: 'a page that grows a model: rules, rollouts, pictures, on the CPU or by WebGPU',
+    code: `export { ${automata}, ${pictures}, decodeModel, key, cpu, webgpu } from 'cellgrad'`,
     most: 110,
   },
   {
-    what: 'a page that trains one too, on the CPU or by WebGPU',
+    what: 'a page that trains one too, beside a critic if need be',
     code: `export { ${automata}, ${training}, ${pictures}, ${transforms}, key, cpu, webgpu } from 'cellgrad'`,
-    most: 110,
+    most: 115,
   },
   { what: 'everything', code: "export * from 'cellgrad'", most: Infinity },
 ]

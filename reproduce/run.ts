@@ -20,6 +20,8 @@ import { rowsOf, textOf, type Report } from './lib/report.ts'
 import { reproduceEdges } from './edges.ts'
 import { reproduceGrowingMnist } from './growing-mnist.ts'
 import { reproduceGuidance } from './guidance.ts'
+import { reproduceInpaint } from './inpaint.ts'
+import { reproduceLatent } from './latent.ts'
 import { reproducePerceptions } from './perceptions.ts'
 import { reproducePool } from './pool.ts'
 import { reproduceSegmentation } from './segmentation.ts'
@@ -35,6 +37,8 @@ const claims: Readonly<Record<string, { what: string; run: (context: Context) =>
   edges: { what: 'from edges to pictures, sharper with a critic (figure 7 in kind); needs noto', run: reproduceEdges },
   'growing-mnist': { what: 'digits grow from a coloured cell, and vary with a critic (A.5); needs MNIST', run: reproduceGrowingMnist },
   guidance: { what: 'grown digits are guided by what they are told (A.5 in kind); needs MNIST', run: reproduceGuidance },
+  latent: { what: 'emoji of 128² and 256² grow and heal in the latents of a VQ-VAE (figures 8 and 9, table 2); needs noto', run: reproduceLatent },
+  inpaint: { what: 'holes in emoji are filled in latents (figure 10 in kind); needs noto', run: reproduceInpaint },
   segmentation: { what: 'white and grey matter of a brain; needs the brain', run: reproduceSegmentation },
   depth: { what: 'how far away things are, from two pictures; needs stereo', run: reproduceDepth },
 }

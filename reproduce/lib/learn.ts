@@ -9,27 +9,25 @@ import { showProgress } from '../../src/cli/terminal/progress.ts'
 import { readCheckpoint, saveCheckpoint } from '../../src/node/index.ts'
 import type { Context } from './context.ts'
 
-export type Learned = { readonly params: DataParams; readonly losses: readonly number[]; readonly seconds: number }
+export type Learned<P = DataParams> = { readonly params: P; readonly losses: readonly number[]; readonly seconds: number }
 
-export type LearnOptions = {
+export type LearnOptions<P = DataParams> = {
   readonly iterations: number
   /** What is shown on a terminal: what is to be learnt, and what is made of it by now. */
   readonly target: Image
-  readonly paint: (params: DataParams) => Promise<Image>
+  readonly paint: (params: P) => Promise<Image>
 }
 
-type State = TrainerState<DataParams>
-
 /** Trains to the end. `part` names the run among those of a reproduction. */
-export async function learn(
-  context: Context, part: string, trainer: Trainer<State>, { iterations, target, paint }: LearnOptions,
-): Promise<Learned> {
+export async function learn<P = DataParams>(
+  context: Context, part: string, trainer: Trainer<TrainerState<P>>, { iterations, target, paint }: LearnOptions<P>,
+): Promise<Learned<P>> {
   const folder = join(context.work, context.name)
   mkdirSync(folder, { recursive: true })
   const name = `${part}-${context.seed}-`
   const file = join(folder, `${name}${iterations}.safetensors`)
   const from = longest(folder, name, iterations)
-  const kept = from === null ? null : await readCheckpoint<DataParams>(from)
+  const kept = from === null ? null : await readCheckpoint<P>(from)
   let state = kept?.state ?? trainer.init(key(context.seed))
   const losses: number[] = JSON.parse(kept?.metadata.losses ?? '[]')
   const before = Number(kept?.metadata.seconds ?? 0)
@@ -76,7 +74,7 @@ export function averaged(losses: readonly number[]): { readonly x: number; reado
 }
 
 /** 'trained 1,000 iterations in 5 min, log10 of the last losses −2.3' */
-export function summary({ losses, seconds }: Learned): string {
+export function summary({ losses, seconds }: Pick<Learned, 'losses' | 'seconds'>): string {
   const last = losses.slice(-100)
   const mean = last.reduce((a, b) => a + b, 0) / last.length
   const time = seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`

@@ -21,23 +21,29 @@ export type Pairs = {
 /** Where the gradient of a picture counts as an edge, of brightness from 0 to 1 per pixel. */
 const edge = 0.1
 
-/**
- * Pairs to train with and pairs to judge by, a tenth. The skin tones of a picture and the like are all on the same side:
- * what differs only in these is one group.
- */
+/** Pairs to train with and pairs to judge by, see `notoImages`. */
 export async function notoPairs(folder: string, side: number, limit: number): Promise<{ train: Pairs; test: Pairs }> {
+  const { train, test } = await notoImages(folder, limit)
+  const pairs = (images: readonly Image[]): Pairs => ({
+    edges: joined(images.map(image => edgesOf(image, side)), side * side),
+    ink: joined(images.map(image => inkOf(image, side)), 3 * side * side),
+    n: images.length,
+  })
+  return { train: pairs(train), test: pairs(test) }
+}
+
+/**
+ * Pictures of 64×64 pixels to train with, and some to judge by, a tenth. The skin tones of a picture and the like are all on the
+ * same side: what differs only in these is one group.
+ */
+export async function notoImages(folder: string, limit: number): Promise<{ train: Image[]; test: Image[] }> {
   const all = (await readdir(folder)).filter(name => name.endsWith('.png')).sort()
   const step = Math.max(1, Math.floor(all.length / limit))
   const names = all.filter((_, i) => i % step === 0).slice(0, limit)
   const images: Image[] = []
   for (const name of names) images.push(await readPng(join(folder, name)))
   const [{ train, test }] = kFold(key(0), names.length, 10, { groups: names.map(name => name.replace(/-1f3f[b-f]/g, '')) })
-  const pairs = (ids: readonly number[]): Pairs => ({
-    edges: joined(ids.map(id => edgesOf(images[id], side)), side * side),
-    ink: joined(ids.map(id => inkOf(images[id], side)), 3 * side * side),
-    n: ids.length,
-  })
-  return { train: pairs(train), test: pairs(test) }
+  return { train: train.map(id => images[id]), test: test.map(id => images[id]) }
 }
 
 function joined(list: readonly Float32Array[], size: number): Float32Array {

@@ -1,0 +1,35 @@
+/**
+ * What a step of training costs with one sample, in a process of its own: `step-cost.ts latents 256 3`, or `pixels`, prints the
+ * seconds of a step, the mean of so many, and the most memory that the process had, in MB, as JSON. What is learnt makes no
+ * difference, so nothing has been: all cells live, in latents as in pixels.
+ */
+import {
+  adam, defineRule, examplesOf, growingRule, growingTask, initAutoencoder, key, latentTask, tensor, taskTrainer, type DataRule, type Task,
+} from '../../src/index.ts'
+import { rule } from '../latent.ts'
+import { autoencoder, shrinking } from './codec.ts'
+
+const [space, side, rounds] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])]
+const image = new Float32Array(4 * side * side).fill(0.5)
+
+/** The published rule of 16 channels, in which all cells live. */
+const pixelRule: DataRule = defineRule({ ...growingRule, living: null })
+const latentRule: DataRule = defineRule({ ...rule, channels: { ...rule.channels, condition: 1 } })
+
+const { learner, task, cells }: { learner: DataRule; task: Task; cells: number } = space === 'pixels'
+  ? { learner: pixelRule, task: growingTask(pixelRule, tensor(image, { shape: [side, side, 4] })), cells: side }
+  : {
+    learner: latentRule, cells: side / shrinking,
+    task: latentTask(latentRule, examplesOf(image, [side, side, 4]), { autoencoder, params: initAutoencoder(autoencoder, key(0)) }),
+  }
+const trainer = taskTrainer({ rule: learner, task, batch: 1, steps: [cells / 2, cells / 2 + 1], optimiser: adam() })
+let { state } = trainer.step(trainer.init(key(0))) // what is made once, is made
+const began = performance.now()
+for (let i = 0; i < rounds; i++) {
+  const next = trainer.step(state)
+  await next.metrics.loss.data()
+  ;({ state } = next)
+}
+const seconds = (performance.now() - began) / 1000 / rounds
+console.log(JSON.stringify({ seconds, megabytes: process.resourceUsage().maxRSS / 1024 }))
+process.exit(0)

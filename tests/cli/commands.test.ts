@@ -140,6 +140,19 @@ describe('grow', () => {
     expect(out.split('\n')[0]).toMatch(/^step 0\/4 {2}\d+ pixels$/)
     const { width, height } = await readPng(folder('latent.png'))
     expect([width, height]).toEqual([20, 20])
+    // What would leave the autoencoder aside says so.
+    for (const [args, words] of [
+      [['predict', folder('latent.safetensors'), folder('text.png')], 'lives in the latents of an autoencoder; cellgrad grow plays it'],
+      [['train', '--set', `train.from=${folder('latent.safetensors')}`, '--out', folder('never')], 'lives in the latents of an autoencoder, and no task of a file does'],
+      [['export', folder('latent.safetensors'), '--html', folder('never.html')], 'a page has no decoder of latents'],
+    ] as const) {
+      const { status, err } = await runHere([...args])
+      expect(status).not.toBe(0)
+      expect(err).toContain(words)
+      expect(err.trimEnd().split('\n')).toHaveLength(1)
+    }
+    const left = await readdir(folder('.'))
+    expect(left.filter(name => name.startsWith('never'))).toEqual([])
   })
 
   it('erases a circle half way, or after the step that is named', async () => {

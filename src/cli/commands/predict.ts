@@ -39,7 +39,8 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
   const [, ...inputs] = given.words
   if (inputs.length === 0) return predictRun(given, path, out)
   const inRun = [files.best, files.model].map(name => join(path, name)).find(file => existsSync(file))
-  const { rule, params, provenance } = await readModel(inRun ?? path)
+  const { rule, params, provenance, codec } = await readModel(inRun ?? path)
+  if (codec) return given.refuse(`${path} lives in the latents of an autoencoder; cellgrad grow plays it`)
   const [, least, end] = /^(\d+) to (\d+)$/.exec(provenance.steps ?? '') ?? ['', '64', '96']
   const steps = given.number('steps', Math.round((Number(least) + Number(end) - 1) / 2), { least: 0, most: 1e6 })
   const role = ['image', 'input'].find(name => rule.frozen.includes(name))

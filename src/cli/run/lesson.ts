@@ -47,7 +47,8 @@ export async function prepare(experiment: Experiment, backend: Backend, isNew: b
 /** The parameters of the model from which a new run begins, where it names one. */
 export async function firstParams({ rule, train: { from } }: RunConfig, backend: Backend, isNew: boolean): Promise<DataParams | undefined> {
   if (from === null || !isNew) return undefined
-  const { params } = await readModel(from, { backend })
+  const { params, codec } = await readModel(from, { backend })
+  if (codec) throw new Error(`train: ${from} lives in the latents of an autoencoder, and no task of a file does; train it on with latentTask, in code`)
   checkParams(`train: ${from}`, rule, params)
   return params
 }

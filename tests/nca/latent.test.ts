@@ -4,11 +4,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  adam, add, autoencoderTrainer, checkGrad, decodeCheckpoint, decodeLatents, decodeModel, decodeSafetensors, defineAutoencoder, defineRule, encodeCheckpoint,
+  adam, add, autoencoderTrainer, checkGrad, cpu, decodeCheckpoint, decodeLatents, decodeModel, decodeSafetensors, defineAutoencoder, defineRule, encodeCheckpoint,
   encodeLatents, encodeLink, encodeModel, encodeSafetensors, exportHtml, erase, damageMask, examplesOf, init, initAutoencoder, key, latentImages, latentTask, latentView, mapTree, mean, mlp, mse, rollout,
   seed, subset, takeRole, taskTrainer, tensor, tensorToImage, train, type AutoencoderParams, type Codec, type Damage, type DataParams,
   type Tensor, type TrainerOptions, type TrainerState,
 } from '../../src/index.ts'
+import { play } from '../../studio/src/rooms/play/commands.ts'
 import { runs } from '../long.ts'
 import { sentence } from '../tensor/values.ts'
 
@@ -132,6 +133,9 @@ describe('a model in latents', () => {
     expect(sentence(() => decodeModel(encodeSafetensors(entries, metadata), 'file'))).toContain('codec.decoder.0.w is NaN at [0, 0, 0, 5]')
     await expect(exportHtml(model)).rejects.toThrow('none: a page has no decoder of latents.')
     await expect(encodeLink(model)).rejects.toThrow('none: an address has no room for a decoder of latents.')
+    const engine = { backend: cpu(), tell: () => {}, isGone: () => false }
+    expect(sentence(() => play.look(engine, { name: 'latent', bytes })))
+      .toBe('latent: this rule lives in the latents of an autoencoder, and Play shows cells; cellgrad grow plays it.')
     await expect(encodeModel({ ...model, codec: { ...first, params: {} } as never })).rejects.toThrow('encodeModel: codec.params.encoder.0.w is missing')
   })
 })

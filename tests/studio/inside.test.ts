@@ -9,7 +9,7 @@ import {
 } from 'cellgrad'
 import { readModel } from 'cellgrad/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { until } from './look.ts'
+import { figure, until } from './look.ts'
 import { closeBrowser, screens, visit, type Screen, type Visit } from './visit.ts'
 
 afterAll(closeBrowser)
@@ -177,6 +177,18 @@ it('begins with the world of Play as it was left', async () => {
   await page.getByRole('radio', { name: 'From the seed' }).check()
   const first = await saved(studio, 'Save the state')
   expect((first.data as Float32Array).filter((v, i) => i % 16 === 3 && v > 0.1)).toHaveLength(1)
+  await studio.leave()
+})
+
+it('says what of the world of Play it leaves there', async () => {
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('#play?model=fish&graft=lady-beetle&angle=45&border=circular')
+  await until(async () => await figure(studio, 'step') > 5)
+  await page.getByRole('button', { name: 'Look inside' }).click()
+  await page.getByRole('alert').getByText('Look inside goes on with fish as its file says: without lady-beetle, not rotated, with its own border.').waitFor()
+  await shown(studio, 16)
+  expect(await page.getByRole('radio', { name: 'From Play, as it was' }).isChecked()).toBe(true)
   await studio.leave()
 })
 

@@ -6,7 +6,7 @@ import type { VNode } from 'preact'
 import { addressOf, showAddress, type Settings } from '../../address.ts'
 import { call } from '../../engine/client.ts'
 import { Figure, Keys, Section, Select, Slider } from '../../ui/fields.tsx'
-import { complain, notify, settled } from '../../ui/notice.tsx'
+import { complain, mention, notify, settled } from '../../ui/notice.tsx'
 import { paint } from '../../ui/picture.ts'
 import type { ModelFile } from '../model-file.ts'
 import { bundledModels, keepModel, modelOf, useOwnModels } from '../models.ts'
@@ -195,6 +195,8 @@ export function Play({ settings }: { settings: Settings }): VNode {
   /** Goes to the room that shows what happens here, from this moment on. */
   function lookInside(): void {
     if (size > 96) return notify('Look inside shows grids of at most 96 × 96 cells; make this one smaller.', 'size')
+    const left = [graft && `without ${graft}`, angle !== 0 && 'not rotated', border && 'with its own border'].filter(Boolean)
+    if (left.length > 0) mention(`Look inside goes on with ${model} as its file says: ${left.join(', ')}.`)
     location.hash = addressOf('inside', { model, start: 'play', size: String(size), t: '0' })
   }
 

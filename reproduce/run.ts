@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { reproduceDepth } from './depth.ts'
 import { reproduceDigits } from './digits.ts'
+import { reproduceDigits3d } from './digits3d.ts'
 import { writeCsv, writeText, type Context } from './lib/context.ts'
 import { rowsOf, textOf, type Report } from './lib/report.ts'
 import { reproduceEdges } from './edges.ts'
@@ -39,8 +40,9 @@ const claims: Readonly<Record<string, { what: string; run: (context: Context) =>
   guidance: { what: 'grown digits are guided by what they are told (A.5 in kind); needs MNIST', run: reproduceGuidance },
   latent: { what: 'emoji of 128² and 256² grow and heal in the latents of a VQ-VAE (figures 8 and 9, table 2); needs noto', run: reproduceLatent },
   inpaint: { what: 'holes in emoji are filled in latents (figure 10 in kind); needs noto', run: reproduceInpaint },
-  segmentation: { what: 'white and grey matter of a brain; needs the brain', run: reproduceSegmentation },
+  segmentation: { what: 'white and grey matter of a brain, and how sure that is; needs the brain', run: reproduceSegmentation },
   depth: { what: 'how far away things are, from two pictures; needs stereo', run: reproduceDepth },
+  digits3d: { what: 'solid digits among balls in a noisy volume (M3D-NCA in kind); needs MNIST', run: reproduceDigits3d },
 }
 
 const { values, positionals } = parseArgs({

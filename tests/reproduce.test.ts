@@ -9,6 +9,9 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { distributionDistance, edgeRecall, gradients } from '../reproduce/lib/sharpness.ts'
 import { learn } from '../reproduce/lib/learn.ts'
+import { edge, solidsOf } from '../reproduce/lib/solids.ts'
+import { bestThresholds } from '../reproduce/lib/thresholds.ts'
+import { windowsOf } from '../reproduce/lib/windows.ts'
 import { depthOf, disparities, inputs, madeScenes } from '../reproduce/lib/stereo.ts'
 import { adam, conv, defineRule, examplesOf, imageToImageTask, key, mlp, taskTrainer, uniform } from '../src/index.ts'
 import { together } from '../reproduce/lib/report.ts'
@@ -135,6 +138,46 @@ describe('sharpness', () => {
       gradients(Float32Array.from({ length: side * side }, (_, i) => +(i % side >= at)), side, 1)
     expect(edgeRecall(step(4), step(3), side, 0.1)).toBe(1)
     expect(edgeRecall(step(5), step(3), side, 0.1)).toBe(0)
+  })
+})
+
+describe('what a segmentation is compared with', () => {
+  it('is windows that show what is round a cell, and 0 beyond the border, in images and in volumes', () => {
+    expect([...windowsOf(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3], 3, [0])]).toEqual([0, 0, 0, 0, 1, 2, 0, 4, 5])
+    fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 3 }), fc.nat(999), (grid, draw) => {
+      const size = grid.reduce((a, b) => a * b, 1), images = Float32Array.from({ length: 2 * size }, (_, i) => i + 1)
+      const cell = draw % (2 * size), window = windowsOf(images, grid, 3, [cell]), middle = (window.length - 1) / 2
+      expect(window[middle]).toBe(cell + 1)
+      expect(window[middle + 1]).toBe(cell % grid.at(-1)! === grid.at(-1)! - 1 ? 0 : cell + 2) // the next along the last axis
+      const stride = size / grid[0], above = Math.floor(cell % size / stride) === 0
+      expect(window[middle - 3 ** (grid.length - 1)]).toBe(above ? 0 : cell + 1 - stride)
+      expect(windowsOf(images, grid, 1, [cell])).toEqual(Float32Array.of(cell + 1))
+    }))
+  })
+
+  it('is thresholds that no others are better than', () => {
+    const sample = fc.array(fc.tuple(fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: 2 })), { minLength: 1, maxLength: 30 })
+    fc.assert(fc.property(sample, fc.nat(100), fc.nat(100), (list, a, b) => {
+      const [values, classes] = [list.map(([v]) => v / 100), list.map(([, c]) => c)]
+      const right = (guess: (v: number) => number): number => values.filter((v, i) => guess(v) === classes[i]).length
+      const [low, high] = [Math.min(a, b) / 100, Math.max(a, b) / 100]
+      expect(right(bestThresholds(values, classes))).toBeGreaterThanOrEqual(right(v => +(v > low) + +(v > high)))
+    }))
+  })
+})
+
+describe('solid digits', () => {
+  it('keep their size however they are turned, and are as bright as the balls, which touch none', () => {
+    const square = Float32Array.from({ length: 196 }, (_, i) => +(i % 14 >= 3 && i % 14 < 11 && i >= 3 * 14 && i < 11 * 14))
+    fc.assert(fc.property(fc.integer({ min: 0, max: 1000 }), seed => {
+      const { images, labels } = solidsOf(key(seed), square), on = [...labels.keys()].filter(p => labels[p] === 1)
+      expect(on.length / 64).toBeGreaterThan(2.5) // 8×8 pixels, 3 to 5 voxels thick
+      expect(on.length / 64).toBeLessThan(5.5)
+      const mean = (list: readonly number[]): number => list.reduce((sum, p) => sum + images[p], 0) / list.length
+      expect(mean(on)).toBeCloseTo(1, 0.5)
+      const beside = [...labels.keys()].filter(p => labels[p] === 0 && [1, edge, edge ** 2].some(by => labels[p - by] === 1))
+      expect(Math.abs(mean(beside))).toBeLessThan(0.25)
+    }), { numRuns: 10 })
   })
 })
 

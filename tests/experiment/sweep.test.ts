@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { key } from '../../src/index.ts'
 import {
-  configAt, gridOf, halving, importanceOf, latinHypercube, randomOf, runId, type HalvingJob, type HalvingState,
+  configAt, gridOf, halving, importanceIn, importanceOf, latinHypercube, randomOf, ranked, runId, type HalvingJob, type HalvingState,
   type Json, type Point, type RangeField, type SweepFields,
 } from '../../src/experiment/index.ts'
 
@@ -199,6 +199,16 @@ describe('importance', () => {
     expect(found.word).toBeLessThan(0.1)
     const words = importanceOf(points.map(point => ({ point, value: point.word === 'a' ? 1 : 2 })))
     expect(words.word).toBeCloseTo(1, 12)
+  })
+
+  it('of numbers that differ in each result compares low with high ones; of words that do, and of too few, says nothing', () => {
+    const results = [[1, 'a', 10], [2, 'b', 11], [3, 'c', 30], [4, 'd', 31]].map(([rate, word, value]) => ({ point: { rate, word }, value: value as number }))
+    expect(importanceOf(results)).toEqual({ rate: expect.closeTo(0.997, 2) })
+    expect(importanceOf(results.slice(1))).toEqual({})
+    // All seeds of a candidate are results, so that there are several of each word.
+    const seeds = results.flatMap(({ point, value }) => [{ point, value }, { point, value: value + 0.1 }])
+    expect(importanceOf(seeds).word).toBeGreaterThan(0.99)
+    expect(importanceIn(ranked(results.map(({ point, value }) => ({ point, iterations: 1, values: [value, value + 0.1] })))).word).toBeGreaterThan(0.99)
   })
 
   it('is from 0 to 1, does not depend on order and scale, and leaves out what failed', () => {

@@ -4,8 +4,9 @@
  *
  *   ε² = (S_between − (g − 1) S_within / (n − g)) / S_total        over n results in g groups
  *
- * What a field does only together with others is not seen. Numbers with more than five values are grouped into fifths by
- * their order.
+ * What a field does only together with others is not seen. Numbers with many values are grouped by their order, into fifths, or
+ * into fewer groups of two results at least: where each result has a value of its own, nothing is within to hold against what
+ * is between. Of a field for which that is so all the same, words for instance, nothing can be said.
  */
 import { check, isNumber } from '../../backends/options.ts'
 import { groupBy } from '../../nca/tasks/folds.ts'
@@ -15,7 +16,7 @@ import { canonical, type Point } from './fields.ts'
 const mostGroups = 5
 
 /**
- * The importance of each field that differs, from 0 to 1, the greatest first.
+ * The importance of each field that differs, from 0 to 1, the greatest first; fields of which too few results tell are left out.
  *
  * @param results a point and its result for each run; results that are not finite are left out
  * @example importanceOf([{ point: { batch: 4 }, value: 0.1 }, { point: { batch: 8 }, value: 0.2 }, …])   // { batch: 0.8 }
@@ -29,11 +30,14 @@ export function importanceOf(
   const total = squares(values)
   const paths = [...new Set(finite.flatMap(({ point }) => Object.keys(point)))]
   const shares = paths.flatMap(path => {
-    const groups = grouped(finite.map(({ point }) => point[path]), values)
-    if (groups.length < 2) return []
-    const within = groups.reduce((sum, group) => sum + squares(group), 0)
+    const of = finite.map(({ point }) => point[path])
+    if (new Set(of.map(canonical)).size < 2) return []
+    if (total === 0) return [[path, 0] as const]
+    const groups = grouped(of, values)
     const [n, g] = [values.length, groups.length]
-    const share = total === 0 || n === g ? 0 : (total - within - ((g - 1) * within) / (n - g)) / total
+    if (g < 2 || g === n) return []
+    const within = groups.reduce((sum, group) => sum + squares(group), 0)
+    const share = (total - within - ((g - 1) * within) / (n - g)) / total
     return [[path, Math.max(0, share)] as const]
   })
   return Object.fromEntries(shares.sort(([, a], [, b]) => b - a))
@@ -49,7 +53,8 @@ function squares(values: readonly number[]): number {
 function grouped(of: readonly (Json | undefined)[], values: readonly number[]): number[][] {
   const distinct = new Set(of.map(canonical)).size
   const numbers = of.filter((x): x is number => isNumber(x)).sort((a, b) => a - b)
-  const fifth = (x: number): number => Math.floor((numbers.findIndex(y => y >= x) * mostGroups) / numbers.length)
-  const nameOf = (x: Json | undefined): string => (distinct > mostGroups && isNumber(x) ? `fifth ${fifth(x)}` : canonical(x))
+  const most = Math.min(mostGroups, Math.max(1, Math.floor(numbers.length / 2)))
+  const part = (x: number): number => Math.floor((numbers.findIndex(y => y >= x) * most) / numbers.length)
+  const nameOf = (x: Json | undefined): string => (distinct > most && isNumber(x) ? `part ${part(x)}` : canonical(x))
   return [...groupBy(values, (_, i) => nameOf(of[i])).values()]
 }

@@ -51,11 +51,11 @@ export function onLogScale(results: readonly number[]): (x: number) => number {
   return x => (x > 0 ? x : Number.isFinite(floor) ? floor : 1)
 }
 
-/** How much of the variance of the logarithm of the results each field explains, see `importanceOf`. */
+/** How much of the variance of the logarithm of the results, one for each seed, each field explains, see `importanceOf`. */
 export function importanceIn(judged: readonly Judged[]): Record<string, number> {
-  const finished = judged.filter(({ mean }) => mean !== null)
-  const place = onLogScale(finished.map(({ mean }) => mean!))
-  return importanceOf(finished.map(({ point, mean }) => ({ point, value: Math.log10(place(mean!)) })))
+  const results = judged.filter(({ mean }) => mean !== null).flatMap(({ point, values }) => values.map(value => ({ point, value: value! })))
+  const place = onLogScale(results.map(({ value }) => value))
+  return importanceOf(results.map(({ point, value }) => ({ point, value: Math.log10(place(value)) })))
 }
 
 /**

@@ -7,15 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readCheckpoint } from '../../src/node/index.ts'
 import { long } from '../long.ts'
-import { asModule, run, start, temporaryFolder, writeConfig, type RunOptions, type Running } from './run.ts'
+import { asModule, noPackage, run, start, temporaryFolder, writeConfig, type RunOptions, type Running } from './run.ts'
 
 const folder = temporaryFolder()
 const gpu = ['--backend', 'webgpu'] as const
 const onGpu = { gpu: true }
-
-/** The package webgpu is not installed. */
-const noPackage = asModule(`import { register } from 'node:module'
-  register(${JSON.stringify(asModule("export const resolve = (name, context, next) => next(name === 'webgpu' ? 'no-such-package' : name, context)"))})`)
 
 /** The GPU is lost when it is given work for the two hundredth time. */
 const loses = asModule(`import { globals } from ${JSON.stringify(import.meta.resolve('webgpu'))}

@@ -14,7 +14,7 @@ import { key, uniformAt } from '../../src/index.ts'
 import { long } from '../long.ts'
 import { seed } from '../seed.ts'
 import { redisServer, startRedis } from './redis.ts'
-import { killer, run, start, temporaryFolder, writeConfig } from './run.ts'
+import { killer, noPackage, run, start, temporaryFolder, writeConfig, type RunOptions, type Running } from './run.ts'
 import { removeDisk, smallDisk } from './small-disk.ts'
 
 const folder = temporaryFolder()
@@ -142,6 +142,27 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
       for (const running of [sweep, other]) running?.child.kill('SIGKILL')
       await redis.stop()
       removeDisk(disk)
+    }
+  }, 300_000)
+
+  it.runIf(long)('ends a worker that has no GPU for runs on webgpu, and one that has trains them', async () => {
+    await writeConfig(folder('base.yaml'), 'iterations: 2\nbackend: webgpu\n')
+    await writeFile(folder('one.yaml'), 'base: base.yaml\nfields: { batch: [2] }\n')
+    await mkdir(folder('gpu'))
+    const redis = await startRedis(folder('gpu'))
+    const sweep = start(['sweep', folder('one.yaml'), '--out', folder('by-gpu'), '--queue', redis.url])
+    const worker = (options: RunOptions): Running => start(['worker', '--queue', redis.url, '--backend', 'webgpu'], { env: { TMPDIR: folder('gpu') }, ...options })
+    let other: Running | undefined
+    try {
+      expect(await worker({ imports: [noPackage] }).result).toMatchObject({
+        status: 1, err: 'worker: webgpu: there is no WebGPU here; in Node it comes with the optional package webgpu (npm install webgpu); its runs are left to others\n',
+      })
+      other = worker({ gpu: true })
+      expect(await sweep.result).toMatchObject({ status: 0, err: '' })
+      expect(await readFile(folder('by-gpu', 'report.md'), 'utf8')).toMatch(/^\| 2 \| 2 \| 0\.\d+ \|$/m)
+    } finally {
+      for (const running of [sweep, other]) running?.child.kill('SIGKILL')
+      await redis.stop()
     }
   }, 300_000)
 

@@ -33,6 +33,10 @@ export function asModule(source: string): string {
   return `data:text/javascript,${encodeURIComponent(source)}`
 }
 
+/** For `imports`: the package webgpu is not installed. */
+export const noPackage: string = asModule(`import { register } from 'node:module'
+  register(${JSON.stringify(asModule("export const resolve = (name, context, next) => next(name === 'webgpu' ? 'no-such-package' : name, context)"))})`)
+
 /** A module that kills by -9, once it is to train with `"batch": 3`, its process or that which has begun it; it notes so in a file. */
 export function killer(note: string, whom: 'pid' | 'ppid'): string {
   return asModule(`import fs from 'node:fs'

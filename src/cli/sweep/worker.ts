@@ -17,6 +17,7 @@ import { parseMetrics } from '../run/metrics.ts'
 import { complain, say } from '../terminal/output.ts'
 import { files } from '../run/run-folder.ts'
 import { command, flag, type Command } from '../input/command.ts'
+import { computing } from '../input/computer.ts'
 import { isUnwritten } from '../input/usage.ts'
 import type { Outcome } from './driver.ts'
 import { comparing, environment, givenUp, makeFolder, makeFolders, savedAt, trainRun } from './processes.ts'
@@ -119,6 +120,7 @@ async function work(url: string, workers: number, folder: string, backend: Backe
   async function trainIfFit(job: Job<QueuedRun, Outcome>): Promise<Outcome> {
     const { config, surroundings } = job.data
     const difference = differenceOf({ ...await surroundingsOf(config), ...(backend && { backend }) }, surroundings)
+      ?? (surroundings.backend === 'webgpu' ? await withoutGpu() : null)
     if (difference !== null) {
       broken.abort(new Error(`${difference}; its runs are left to others`))
       return { stopped: true }
@@ -153,6 +155,11 @@ async function work(url: string, workers: number, folder: string, backend: Backe
   for (const connection of [own, redis]) connection.disconnect()
   broken.signal.throwIfAborted()
   return isEnded
+}
+
+/** Why this computer has no GPU to train on; null where it has one. */
+function withoutGpu(): Promise<string | null> {
+  return computing({ backend: 'webgpu' }, async () => {}).then(() => null, (error: Error) => `worker: ${error.message.replace(/\.$/, '')}`)
 }
 
 /** How many workers a run has lost since it came to the checkpoint that it is to go on from, after so many iterations. */

@@ -83,6 +83,7 @@ it('an emoji that is typed becomes the target, unless the browser has no font fo
   await page.getByRole('alert').getByText('nothing of this text can be seen: type an emoji or a letter.').waitFor()
   await box.fill('R')
   await page.getByLabel('The target: R').waitFor()
+  await expect.poll(() => page.getByRole('alert').isVisible()).toBe(false) // what was wrong is over
   expect((await colours(studio, 'The target: R')).opaque).toBeGreaterThan(0.05)
   await box.fill('🦕')
   // Debian's fonts-noto-color-emoji, or what another system has; without, there must be the sentence.

@@ -213,9 +213,10 @@ export const train = {
     engine.tell(await session.whole())
   },
 
-  /** Learns at another rate from now on. */
-  async rate(engine: Engine, rate: number): Promise<void> {
-    if (!(rate > 0 && Number.isFinite(rate))) throw new Error(`the rate is ${rate}, expected a number > 0.`)
+  /** Learns at another rate from now on, as it was typed. */
+  async rate(engine: Engine, typed: string): Promise<void> {
+    const rate = Number(typed)
+    if (!(rate > 0 && Number.isFinite(rate))) throw new Error(`the rate is ${JSON.stringify(typed)}, expected a number > 0, as 0.001 is.`)
     await mine(engine).setRate(rate)
   },
 

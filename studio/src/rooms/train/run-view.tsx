@@ -7,7 +7,7 @@ import { call } from '../../engine/client.ts'
 import { Picture } from '../../ui/cells.tsx'
 import { Chart } from '../../ui/chart.tsx'
 import { Figure } from '../../ui/fields.tsx'
-import { complain } from '../../ui/notice.tsx'
+import { attempt, complain } from '../../ui/notice.tsx'
 import { brief, minus } from '../../ui/numbers.ts'
 import { Downloads } from './downloads.tsx'
 import { Samples } from './samples.tsx'
@@ -81,7 +81,7 @@ function Hand({ run: { config, iteration, rates, running, slots }, onHurt }: { r
       <form
         class="row" onSubmit={event => {
           event.preventDefault()
-          call('train', 'rate', Number(rate)).then(() => setRate('')).catch(complain)
+          void attempt('rate', call('train', 'rate', rate.trim()).then(() => setRate('')))
         }}
       >
         <input type="text" inputMode="decimal" class="short" aria-label="Another learning rate" placeholder={rates.length > 0 ? `rate ${brief(rates.at(-1)!)}` : 'rate'} value={rate} onInput={e => setRate(e.currentTarget.value)} />

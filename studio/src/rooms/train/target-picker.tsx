@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
 import { Keys, Section } from '../../ui/fields.tsx'
 import { firstOf, useDrop } from '../../ui/drop.ts'
-import { complain } from '../../ui/notice.tsx'
+import { attempt, notify, settled } from '../../ui/notice.tsx'
 import { Picture } from '../../ui/cells.tsx'
 import { Drawing } from './drawing.tsx'
 import { bundledTarget, emoji, fileTarget, typedTarget, type Target } from './target.ts'
@@ -19,17 +19,17 @@ export function TargetPicker({ target, onTarget }: { target: Target | null; onTa
   function choose(name: string): void {
     setDrawing(false)
     setChosen(name)
-    bundledTarget(name).then(onTarget).catch(complain)
+    void attempt('target', bundledTarget(name).then(onTarget))
   }
 
   function take(files: Iterable<File> | null | undefined): void {
     const picture = firstOf(files)
     if (!picture) return
-    fileTarget(picture).then(made => {
+    void attempt('target', fileTarget(picture).then(made => {
       setDrawing(false)
       setChosen('')
       onTarget(made)
-    }).catch(complain)
+    }))
   }
 
   useEffect(() => choose(chosen), [])
@@ -42,19 +42,21 @@ export function TargetPicker({ target, onTarget }: { target: Target | null; onTa
 
   function type(typed: string): void {
     setText(typed)
-    if (typed === '') return
+    if (typed === '') return settled('target')
     try {
       onTarget(typedTarget(typed))
       setChosen('')
       setDrawing(false)
+      settled('target')
     } catch (error) {
-      complain(error)
+      notify((error as Error).message, 'target')
     }
   }
 
   /** Opens an empty sheet, and nothing is to grow until there is something on it; or puts the sheet away. */
   function draw(): void {
     if (drawing && !target) return choose(emoji[0].name)
+    settled('target')
     setDrawing(!drawing)
     setChosen('')
     if (!drawing) onTarget(null)

@@ -6,7 +6,7 @@ import type { VNode } from 'preact'
 import { showAddress, type Settings } from '../../address.ts'
 import { call, listen } from '../../engine/client.ts'
 import { Picture } from '../../ui/cells.tsx'
-import { complain, notify, settled } from '../../ui/notice.tsx'
+import { attempt, complain, notify, settled } from '../../ui/notice.tsx'
 import type { Pixels } from '../../ui/picture.ts'
 import { modelOf } from '../models.ts'
 import type { OpenRun } from './commands.ts'
@@ -112,7 +112,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
       <div class="panel">
         <TargetPicker target={target} onTarget={setTarget} />
         {form}
-        <button type="button" class={run ? 'main' : 'main near'} disabled={!target || Object.keys(mistakes).length > 0} onClick={() => { begin(target!).catch(complain) }}>Train</button>
+        <button type="button" class={run ? 'main' : 'main near'} disabled={!target || Object.keys(mistakes).length > 0} onClick={() => { void attempt('begin', begin(target!)) }}>Train</button>
         {!isSecureContext && <p class="hint">This page came by plain http, where tabs do not know of each other: open a run in one tab only, else the last to save it wins.</p>}
         <Runs
           runs={runs.map(one => (one.id === run?.id ? { ...one, iteration: run.iteration } : one))} open={run?.id} onOpen={open}

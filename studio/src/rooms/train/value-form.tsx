@@ -5,7 +5,7 @@
 import { useId, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
 import type { JsonSchema } from 'cellgrad/experiment'
-import { complain } from '../../ui/notice.tsx'
+import { notify, settled } from '../../ui/notice.tsx'
 import { begun, fieldsIn, rangeOf, textOf, valueOf, wayOf, waysOf, type Way } from './ways.ts'
 
 /** A value of a form. */
@@ -144,8 +144,10 @@ function Names({ place, numbers, onChange }: { place: string; numbers: Readonly<
   const number = { is: 'text', name: 'a number', schemas: [] } as const
 
   function rename(i: number, next: string): void {
-    if (next !== '' && !Object.hasOwn(numbers, next)) onChange(Object.fromEntries(entries.map(([name, n], k) => [k === i ? next : name, n])))
-    else if (next !== entries[i][0]) complain(new Error(`${place}: ${next === '' ? 'a name is empty' : `there is ${next} already`}.`))
+    const isOther = next !== entries[i][0]
+    if (isOther && (next === '' || Object.hasOwn(numbers, next))) return notify(`${place}: ${next === '' ? 'a name is empty' : `there is ${next} already`}.`, place)
+    settled(place)
+    if (isOther) onChange(Object.fromEntries(entries.map(([name, n], k) => [k === i ? next : name, n])))
   }
 
   return (

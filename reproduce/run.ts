@@ -13,6 +13,7 @@
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { reproduceClothes } from './clothes.ts'
 import { reproduceDepth } from './depth.ts'
 import { reproduceDigits } from './digits.ts'
 import { reproduceDigits3d } from './digits3d.ts'
@@ -32,9 +33,10 @@ import { reproduceVideo } from './video.ts'
 const claims: Readonly<Record<string, { what: string; run: (context: Context) => Promise<Report> }>> = {
   pool: { what: 'the sample pool turns negative recovery into positive (table 5)', run: reproducePool },
   digits: { what: 'digits classify themselves, and notice when they change (table 3); needs MNIST', run: reproduceDigits },
-  perceptions: { what: 'which perception recovers best (table 1)', run: reproducePerceptions },
-  texture: { what: 'a texture from one photograph, nothing pre-trained (µNCA); needs textures', run: reproduceTexture },
-  video: { what: 'moving digits go on moving (MovingMNIST); needs MNIST', run: reproduceVideo },
+  clothes: { what: 'clothes classify themselves, by three rules (table 4 in kind); needs fashion-mnist', run: reproduceClothes },
+  perceptions: { what: 'which of six perceptions recovers best (table 1)', run: reproducePerceptions },
+  texture: { what: 'textures that mend themselves, by two perceptions (section 3.2); needs textures', run: reproduceTexture },
+  video: { what: 'a moving digit goes on moving, and can be read (figures 15, 16); needs MNIST', run: reproduceVideo },
   edges: { what: 'from edges to pictures, sharper with a critic (figure 7 in kind); needs noto', run: reproduceEdges },
   'growing-mnist': { what: 'digits grow from a coloured cell, and vary with a critic (A.5); needs MNIST', run: reproduceGrowingMnist },
   guidance: { what: 'grown digits are guided by what they are told (A.5 in kind); needs MNIST', run: reproduceGuidance },

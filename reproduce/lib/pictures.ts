@@ -1,7 +1,7 @@
 /**
  * Pictures of numbers.
  */
-import { classColours, type Image } from '../../src/index.ts'
+import { argMax, classColours, scope, seenCells, takeRole, type DataRule, type Image, type Tensor } from '../../src/index.ts'
 
 /** Numbers from 0, black, to 1, white. */
 export function grey(values: ArrayLike<number>, width: number): Image {
@@ -11,6 +11,14 @@ export function grey(values: ArrayLike<number>, width: number): Image {
 /** Class numbers in colours; what is negative is black. */
 export function coloured(classes: ArrayLike<number>, width: number): Image {
   return paint(classes, width, c => (c < 0 ? [0, 0, 0] : classColours[c % classColours.length]))
+}
+
+/** What the cells of a sample say they are, in colours, where there is something to see. */
+export async function said(rule: DataRule, x: Tensor, sample: number): Promise<Image> {
+  const [, height, width] = x.shape, from = sample * height * width
+  const [classes, seen] = scope(() => [argMax(takeRole(rule, x, 'classes')), seenCells(rule, x)])
+  const [numbers, mask] = [await classes.data(), await seen.data()]
+  return coloured(Array.from({ length: height * width }, (_, i) => (mask[from + i] ? numbers[from + i] : -1)), width)
 }
 
 /** Red, green and blue behind one another. */

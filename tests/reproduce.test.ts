@@ -13,6 +13,7 @@ import { edge, solidsOf } from '../reproduce/lib/solids.ts'
 import { bestThresholds } from '../reproduce/lib/thresholds.ts'
 import { windowsOf } from '../reproduce/lib/windows.ts'
 import { depthOf, disparities, inputs, madeScenes } from '../reproduce/lib/stereo.ts'
+import { centred, digit, frameOf, side, videoOf } from '../reproduce/lib/moving-digit.ts'
 import { adam, conv, defineRule, examplesOf, imageToImageTask, key, mlp, taskTrainer, uniform } from '../src/index.ts'
 import { together } from '../reproduce/lib/report.ts'
 import { long } from './long.ts'
@@ -201,6 +202,40 @@ describe('scenes with two pictures', () => {
   it('have depths that fall with the disparity, those of the real cameras', () => {
     expect(depthOf(0)).toBeCloseTo(6.177, 3)
     expect(depthOf(7.5)).toBeCloseTo(2.108, 3)
+  })
+})
+
+describe('a moving digit', () => {
+  const pictures = Float32Array.from({ length: 3 * 28 * 28 }, (_, i) => {
+    const [which, y, x] = [Math.floor(i / 784), Math.floor(i % 784 / 28), i % 28]
+    return y > 4 && y < 23 && x > 6 + which && x < 20 ? ((3 * y + 7 * x) % 11) / 10 : 0
+  })
+  const digits = { images: pictures, labels: Uint8Array.of(4, 5, 6), n: 3 }
+
+  it('is the same one, and wholly there, in every frame of its video', () => {
+    fc.assert(fc.property(fc.nat(999), fc.nat(999), (seed, id) => {
+      const video = videoOf(digits, key(seed), id, 9)
+      expect(videoOf(digits, key(seed), id, 4).frames).toEqual(video.frames.slice(0, 4 * side * side))
+      const picture = pictures.subarray(784 * (video.label - 4), 784 * (video.label - 3))
+      const sum = (list: Float32Array): number => list.reduce((a, b) => a + b, 0)
+      for (let t = 0; t < 9; t++) expect(sum(frameOf(video, t))).toBeCloseTo(sum(picture) / 4, 2)
+    }), { numRuns: 20 })
+  })
+
+  it('is found wherever it is, also behind a veil', () => {
+    const shape = Float32Array.from({ length: 64 }, (_, i) => (i * 37 % 10 + 1) / 11)
+    const at = (top: number, left: number, veil: number): Float32Array => Float32Array.from({ length: side * side }, (_, i) => {
+      const [y, x] = [Math.floor(i / side) - top, i % side - left]
+      return y >= 0 && y < 8 && x >= 0 && x < 8 ? shape[8 * y + x] : veil
+    })
+    const place = fc.integer({ min: 0, max: side - 8 })
+    const whole = centred(at(10, 10, 0))
+    expect(whole.length).toBe(digit * digit)
+    fc.assert(fc.property(place, place, (top, left) => {
+      expect(centred(at(top, left, 0))).toEqual(whole)
+      const seen = centred(at(top, left, 0.02)).filter(v => v > 0.05)
+      expect(seen).toEqual(whole.filter(v => v > 0.05))
+    }))
   })
 })
 

@@ -54,8 +54,9 @@ type Result = { readonly texture: string; readonly name: Name; readonly learned:
 
 export async function reproduceTexture(context: Context): Promise<Report> {
   const iterations = iterationsOf(context, 1500, 3)
+  const chosen = context.quick ? textures.slice(0, 1) : textures
   const results: Result[] = []
-  for (const texture of textures) {
+  for (const texture of chosen) {
     const photograph = resize(await readPng(join(context.data, 'textures', `${texture}.png`)), photographed, photographed, 'area')
     const wanted = tensor(Float32Array.from({ length: 3 * photographed ** 2 }, (_, i) =>
       photograph.data[4 * Math.floor(i / 3) + i % 3]), { shape: [photographed, photographed, 3] })
@@ -79,7 +80,7 @@ export async function reproduceTexture(context: Context): Promise<Report> {
     return list.reduce((a, b) => a + b) / list.length
   }
   const sections: string[] = []
-  for (const texture of textures) {
+  for (const texture of chosen) {
     const own = results.filter(result => result.texture === texture)
     const series: Series[] = own.flatMap(({ name, trial }) => halves.map(half => ({ name: `${name}, ${half} half`, points: trial.curves[half] })))
     await writeSvg(context, texture, await linesSvg(series, {

@@ -154,7 +154,7 @@ async function tryOut(rule: DataRule, params: DataParams, wanted: Tensor, seed: 
   const empty = (width: number): Tensor => zeros([1, width, width, channels])
   const grown = scope(() => rollout(rule, params, empty(side), run, { steps: perturb }))
   const before = await cost(grown)
-  const readouts = Array.from({ length: Math.ceil((judge - perturb) / 10) }, (_, i) => Math.min(10 * (i + 1), judge - perturb))
+  const readouts = Array.from({ length: (judge - perturb) / 30 }, (_, i) => 30 * (i + 1))
   async function mend(half: Half): Promise<{ curve: { x: number; y: number }[]; percent: number; pictures: Image[] }> {
     const damaged = erase(grown, maskOf(half))
     const curve = [{ x: perturb, y: await cost(damaged) }]

@@ -150,7 +150,7 @@ async function tryOut(rule: DataRule, params: DataParams, wanted: Tensor, seed: 
   const { perturb, judge } = recoveryProtocol
   const run = key(seed)
   const cost = (x: Tensor): Promise<number> =>
-    scope(() => mean(patchTransport(colours(x), wanted, foldIn(run, 1), { levels, projections: 128 }))).item()
+    scope(() => mean(patchTransport(colours(x), wanted, foldIn(run, 1), { levels }))).item()
   const empty = (width: number): Tensor => zeros([1, width, width, channels])
   const grown = scope(() => rollout(rule, params, empty(side), run, { steps: perturb }))
   const before = await cost(grown)

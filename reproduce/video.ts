@@ -49,7 +49,6 @@ export async function reproduceVideo(context: Context): Promise<Report> {
   const { seed, quick } = context
   const folder = join(context.data, 'mnist'), run = key(seed)
   const train = await readMnist(folder), unseen = await readMnist(folder, { train: false })
-  const iterations = iterationsOf(context, 10_000, 3)
   const lesson = (id: number): Video => videoOf(train, foldIn(run, 0), id, given + made)
   const show = {
     target: grey(frameOf(lesson(0), given + made - 1), side),

@@ -228,7 +228,8 @@ it('a graft of two files goes with the address, unless it is too large, which is
   await page.getByRole('button', { name: 'Address' }).click()
   const hash = new URL(await page.getByLabel('The address').inputValue()).hash.replace('speed=0&', '')
   expect(hash).toMatch(/#play\?shared=[\w-]{12000,}&half=[\w-]{12000,}$/)
-  await page.getByText(/After 200 steps its cells are 0\.\d+ from those of the original/).waitFor()
+  const each = 'After 200 steps its cells are 0\\.\\d+ from those of the original, on average\\.'
+  await page.getByText(new RegExp(`^8 bits a weight, 25,\\d{3} characters\\. left: ${each} right: ${each}`)).waitFor()
   await half.selectOption('large')
   await expect.poll(() => page.getByLabel('The address').count()).toBe(0) // it was that of another graft
   await page.getByRole('button', { name: 'Address' }).click()

@@ -21,7 +21,7 @@ type Made = {
   readonly address: string
   readonly copied: boolean
   readonly bits: number
-  /** Characters of the model in it. */
+  /** Characters of the models in it. */
   readonly length: number
   /** What is not in it, as a sentence; '' where all is. */
   readonly lacks: string
@@ -43,7 +43,7 @@ export function AddressButton({ models, settings = {} }: {
   settings?: Readonly<Record<string, string | undefined>>
 }): VNode {
   const [made, setMade] = useState<Made | null>(null)
-  const [quality, setQuality] = useState<Quality | null>(null)
+  const [qualities, setQualities] = useState<readonly string[]>([])
   const there = useRef(true)
   useEffect(() => () => { there.current = false }, [])
 
@@ -52,15 +52,17 @@ export function AddressButton({ models, settings = {} }: {
     const { text, bits } = await call('send', 'link', model)
     const half = right && !settings.graft ? (await call('send', 'link', right)).text : undefined
     const fits = half === undefined || half.length <= most
+    const held = [{ file: model, text }, ...(fits && half !== undefined ? [{ file: right, text: half }] : [])]
     const address = new URL(addressOf('play', { ...settings, shared: text, half: fits ? half : undefined }), location.href).href
     const copied = isSecureContext && await navigator.clipboard.writeText(address).then(() => true, () => false)
-    setQuality(null)
+    setQualities([])
     setMade({
-      address, copied, bits, length: text.length,
+      address, copied, bits, length: held.reduce((sum, { text }) => sum + text.length, 0),
       lacks: fits ? '' : `The right half, ${right.name}, is not in it: it would take ${half.length.toLocaleString('en')} characters more. `,
     })
-    const found = await call('send', 'quality', model, text, await targetOf(model))
-    if (there.current) setQuality(found)
+    const found: string[] = []
+    for (const { file, text } of held) found.push(`${held.length > 1 ? `${file.name}: ` : ''}${inWords(await call('send', 'quality', file, text, await targetOf(file)))}`)
+    if (there.current) setQualities(found)
   }
 
   return (
@@ -70,7 +72,7 @@ export function AddressButton({ models, settings = {} }: {
         <div class="sent hint" role="status">
           <p>{made.copied ? 'Copied: whoever opens it plays the same. ' : 'Copy it: whoever opens it plays the same. '}{made.lacks}</p>
           <input readonly aria-label="The address" value={made.address} onFocus={event => event.currentTarget.select()} />
-          <p>{made.bits} bits a weight, {made.length.toLocaleString('en')} characters. {quality ? inWords(quality) : 'Growing both, to compare …'}</p>
+          <p>{made.bits} bits a weight, {made.length.toLocaleString('en')} characters. {qualities.length > 0 ? qualities.join(' ') : 'Growing what is sent and the original, to compare …'}</p>
         </div>
       )}
     </>

@@ -371,6 +371,10 @@ it('a file extends another one, --set is laid over both, and a mistake is told w
     return err
   }
   await writeFile(folder('wrong.yaml'), 'extends: classification.yaml\ndata:\n  loss: cell\n')
+  await writeFile(folder('near.yaml'), '# far\nextends: digit\n')
+  await writeFile(folder('near-sweep.yaml'), 'base: textrue\nfields: { train.batch: [2] }\n')
+  expect((await runHere(['config', '--config', 'near.yaml'], { cwd: folder() })).err).toMatch(/^near\.yaml:2: extends is "digit", but there is no \S+digit, and no bundled experiment of that name; did you mean "digits"\?\n$/)
+  expect((await runHere(['sweep', 'near-sweep.yaml'], { cwd: folder() })).err).toMatch(/^near-sweep\.yaml: base is "textrue", .* did you mean "texture"\?\n$/)
   await writeFile(folder('circle.yaml'), 'extends: circle.yaml\n')
   const wrong = await Promise.all([
     ['wrong.yaml'], ['circle.yaml'], ['video.yaml', '--set', 'data.kk=2'], ['video.yaml', '--set', 'train.rat=2'], ['video.yaml', '--set', 'bach=2'], ['video.yaml', '--set', 'train.rate=fast'], ['video.yaml', '--set', 'batch'], ['video.yaml', '--set', 'task=vidoe'],

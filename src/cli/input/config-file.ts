@@ -5,12 +5,13 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { didYouMean } from '../../backends/options.ts'
 import type { Config } from '../../experiment/config/schema.ts'
 import { arranged, pathsTo, placeOf } from '../../experiment/config/sections.ts'
 import { merge, type Values } from '../../experiment/config/values.ts'
 import { valueAt, type JsonObject } from '../../experiment/flat.ts'
 import { describing, isGrowing, runConfigWith, type RunConfig } from '../../experiment/tasks/values.ts'
-import { bundledExperiment } from '../../node/assets.ts'
+import { bundledExperiment, bundledExperiments } from '../../node/assets.ts'
 import { UsageError } from './usage.ts'
 import { readYaml, type Yaml } from './yaml.ts'
 
@@ -86,10 +87,9 @@ async function readLayers(file: string, depth: number = 0): Promise<Layer[]> {
   const yaml = await readYaml(file)
   const { extends: base, ...values } = yaml.values
   if (base === undefined) return [{ file, yaml }]
-  if (typeof base !== 'string' || base === '') {
-    throw new UsageError(`${file}:${yaml.lineOf(['extends'])?.line}: extends is ${JSON.stringify(base)}, expected the path of a file`)
-  }
-  return [...await readLayers(await besides(file, base), depth + 1), { file, yaml: { ...yaml, values } }]
+  const place = `${file}:${yaml.lineOf(['extends'])?.line}: extends`
+  if (typeof base !== 'string' || base === '') throw new UsageError(`${place} is ${JSON.stringify(base)}, expected the path of a file`)
+  return [...await readLayers(await besides(file, base, place), depth + 1), { file, yaml: { ...yaml, values } }]
 }
 
 /** The file of an experiment, by its path or by the name of a bundled one; undefined where a word is neither. */
@@ -97,10 +97,18 @@ export async function experimentFile(word: string): Promise<string | undefined> 
   return /\.(ya?ml|json)$/.test(word) ? word : bundledExperiment(word)
 }
 
-/** The path of a file that another one names: from where that is, or a bundled experiment by its name. */
-export async function besides(file: string, named: string): Promise<string> {
+/**
+ * The path of a file that another one names: from where that is, or a bundled experiment by its name.
+ *
+ * @param place where it is named, for messages
+ * @throws UsageError where there is neither
+ */
+export async function besides(file: string, named: string, place: string): Promise<string> {
   const path = resolve(dirname(file), named)
-  return existsSync(path) ? path : await bundledExperiment(named) ?? path
+  const found = existsSync(path) ? path : await bundledExperiment(named)
+  if (found !== undefined) return found
+  const names = (await bundledExperiments()).map(({ name }) => name)
+  throw new UsageError(`${place} is ${JSON.stringify(named)}, but there is no ${path}, and no bundled experiment of that name${didYouMean(named, names) || `; there are ${names.join(', ')}`}`)
 }
 
 /** saveEvery → save-every */

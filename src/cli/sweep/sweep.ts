@@ -77,7 +77,7 @@ function measureIn({ configs: [first] }: Plan): string {
 async function readSweep(file: string): Promise<{ sweep: Sweep; plan: Plan }> {
   const yaml = await readYaml(file)
   const sweep = told(() => checkData(file, sweepField, yaml.values))
-  const base = typeof sweep.base === 'string' ? await readValues(await besides(file, sweep.base)) as JsonObject : sweep.base
+  const base = typeof sweep.base === 'string' ? await readValues(await besides(file, sweep.base, `${file}: base`)) as JsonObject : sweep.base
   const whole = runConfigOf(base)
   const plan = told(() => planOf(sweep, base, 'config' in whole ? whole.config.train.iterations : 1), `${file}: `)
   const wrong = plan.runs.flatMap(([{ candidate, config }]) => {

@@ -11,8 +11,12 @@ export function fieldsPage(): string {
   const growing = schemaOf(configField).properties!
   const tasks = Object.fromEntries(taskNames.map(name => [name, schemaOf(experimentFields[name] as Field).properties!]))
   const { data: _data, rule, train, task: _task, ...run } = tasks[taskNames[0]]
+  const words = (names: string[]): string => names.map(name => `\`${name}\``).join(' and ')
+  const [own, others] = [Object.keys(growing).filter(name => !(name in tasks[taskNames[0]])), Object.keys(run).filter(name => !(name in growing))]
   return `${head}
 ## The run
+
+Of these ${words(own)} is there for \`growing\` alone, and ${words(others)} for all other tasks.
 
 ${tableOf([...rowsOf('preset', growing.preset, true), ...rowsIn(run)])}
 ## The data of each task

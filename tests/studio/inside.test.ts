@@ -40,6 +40,9 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
     const { page } = studio
     await studio.open('#inside?t=40&x=37&y=33')
     await shown(studio, 16)
+    await page.locator('.headline').waitFor()
+    const tops = await page.locator('.headline .part').evaluateAll(parts => parts.map(part => part.getBoundingClientRect().top))
+    expect(new Set(tops).size).toBe(1) // the equation stands on one line
     await studio.picture('inside-channels')
     for (const [name, maps] of [['Perception', 48], ['Hidden units', 128], ['Change', 16], ['Masks', 3]] as const) {
       await page.getByRole('radio', { name, exact: true }).check()

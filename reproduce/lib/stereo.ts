@@ -51,7 +51,7 @@ export function madeScenes(k: Key, n: number, height: number, width: number): Sc
   const left = new Float32Array(n * cells), right = new Float32Array(n * cells), depth = new Float32Array(n * cells)
   for (let i = 0; i < n; i++) {
     const own = foldIn(k, i)
-    const layers = layersOf(own, height, width), grain = uniform(foldIn(own, 99), [2, cells], { low: -0.02, high: 0.02 }).toArray()
+    const layers = layersOf(own, height, width), grain = uniform(foldIn(own, 99), [2, cells], { low: -0.01, high: 0.01 }).toArray()
     for (let p = 0; p < cells; p++) {
       const x = p % width, y = Math.floor(p / width)
       const [seen, d] = nearest(layers, y, () => x)
@@ -81,7 +81,7 @@ function layersOf(k: Key, height: number, width: number): Layer[] {
   /** A plane that has the disparity d at (cx, cy). */
   const plane = (d: number, tilt: number, cx: number, cy: number): Pick<Layer, 'a' | 'b' | 'c' | 'colour'> => {
     const b = from(-tilt, tilt) / width, c = from(-tilt, tilt) / height
-    return { a: d - b * cx - c * cy, b, c, colour: texture(foldIn(k, draws), from(0.1, 0.7), from(0.05, 0.5)) }
+    return { a: d - b * cx - c * cy, b, c, colour: texture(foldIn(k, draws), from(0.1, 0.7), from(0.2, 0.7)) }
   }
   const layers: Layer[] = [{ ...plane(from(1.5, 4), 2.5, width / 2, height / 2), inside: () => true }]
   for (let count = Math.floor(from(3, 7)); count > 0; count--) {

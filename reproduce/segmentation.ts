@@ -58,7 +58,7 @@ export async function reproduceSegmentation(context: Context): Promise<Report> {
   const labels = await reader.read(windows(test, judged)), read = new Uint8Array(test.labels.length)
   labels.forEach((label, n) => { read[judged[n]] = label })
   const own = await segmented(learned.params, test, context.seed, context.quick ? 2 : runs)
-  const threshold = bestThresholds(train.images, train.labels)
+  const threshold = bestThresholds(learnt.map(i => train.images[i]), learnt.map(i => train.labels[i]))
 
   const guesses = { 'the rule': own.said, [`windows of ${side}×${side}`]: read, 'thresholds': Uint8Array.from(test.images, threshold) }
   const wrong = judged.map(i => +(own.said[i] !== test.labels[i]))
@@ -66,7 +66,7 @@ export async function reproduceSegmentation(context: Context): Promise<Report> {
     scope(() => auroc(tensor(Float32Array.from(judged, i => values[i])), tensor(Uint32Array.from(wrong)))).toArray()[0].toFixed(3)
   const rows = Object.entries(guesses).map(([by, said]) => ({
     'by': by,
-    'right, %': right(said, test.labels).toFixed(2),
+    'right, %': (100 * judged.filter(i => said[i] === test.labels[i]).length / judged.length).toFixed(2),
     ...Object.fromEntries([1, 2].map(c => [`Dice, ${tissues[c]}`, diceOf(said, test.labels, c).toFixed(3)])),
     'AUROC of the deviation': by === 'the rule' ? ranked(own.std) : '–',
     'AUROC of the doubt': by === 'the rule' ? ranked(own.doubt) : '–',
@@ -85,7 +85,7 @@ parcellation and spatial normalization", 2012, CC-BY): \`npm run reproduce -- se
 ${numbers}
 
 The rule is ${score > Math.max(...others) ? 'better' : 'not better'} than both: than a network of 64 units that sees the ${side}×${side} cells round each cell, trained on the
-same slices by the same engine, and than the two thresholds that are best for these slices. *right* counts the cells of the brain.
+same slices by the same engine, and than the two thresholds that are best for these slices. *right* counts all cells in which the scan shows something.
 
 What the rule says is the class that is likeliest in the mean of ${runs} runs, in each of which other cells fire. How sure it is says the
 deviation of these probabilities (whose sum over a slice is that of NQM), or its doubt, 1 − the greatest mean probability. AUROC is how well that
@@ -133,12 +133,6 @@ async function segmented(
 
 function first({ images, labels }: Labelled): Labelled {
   return { images: images.subarray(0, cells), labels: labels.subarray(0, cells), n: 1 }
-}
-
-/** The per cent of the cells of the brain whose class is right. */
-function right(said: Uint8Array, labels: Uint8Array): number {
-  const inside = [...labels.keys()].filter(i => labels[i] > 0)
-  return 100 * inside.filter(i => said[i] === labels[i]).length / inside.length
 }
 
 /** Dice of a class over all cells together. */

@@ -11,7 +11,8 @@ import {
   type Lesson, type RunConfig, type Values,
 } from '../../src/experiment/index.ts'
 import { trainingFields } from '../../src/nca/training/trainer-options.ts'
-import { adam, recipes, sgd, type Task } from '../../src/index.ts'
+import { adam, recipes, sgd, type DataRule, type Task } from '../../src/index.ts'
+import { rolesOf, type TaskName } from '../../src/experiment/tasks/experiment.ts'
 import type { Json } from '../../src/backends/options.ts'
 import { rules } from '../nca/random-rule.ts'
 import { randomOf } from '../random-data.ts'
@@ -28,15 +29,25 @@ function made(...layers: Values[]): RunConfig {
   return result.config
 }
 
+/** A rule with the roles that a task reads beside its own, and norms of one group, since a cell perceives more then. */
+function fitting(rule: DataRule, task: TaskName): DataRule {
+  const { told, said } = rolesOf(task, data[task])
+  const more = Object.fromEntries([...told, ...said].map(role => [role, 2]))
+  const { update, channels, frozen } = rule
+  const norm = update.norm && { ...update.norm, groups: 1 }
+  return { ...rule, channels: { ...channels, ...more }, frozen: [...frozen, ...told], update: { ...update, norm } }
+}
+
 const again = (config: RunConfig): RunConfig => made(parse(runYaml(config)) as Values)
 
 it('says every rule and every training, for every task, and is the same when it is printed and read again', () => {
   const training = randomOf(record({ fields: trainingFields }))
-  fc.assert(fc.property(rules, training, fc.constantFrom(...taskNames), fc.option(fc.nat(4)), (rule, drawn, task, fold) => {
+  fc.assert(fc.property(rules, training, fc.constantFrom(...taskNames), fc.option(fc.nat(4)), (any, drawn, task, fold) => {
+    const rule = fitting(any, task)
     // A list of readouts has to lie within the shortest rollout, which is drawn beside it.
     const options = { ...drawn, readouts: typeof drawn.readouts === 'number' ? drawn.readouts : [1] }
     const validate = fold === null ? null : { every: 3, folds: 5, fold }
-    const train = { ...options, batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, trainable: 'all', iterations: 4 }
+    const train = { ...options, batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, dropped: 0, trainable: 'all', iterations: 4 }
     const config = made({ task, data: data[task], rule, train, validate }) as Experiment
     expect(config.rule).toEqual(rule)
     expect(config).toMatchObject({ train, data: data[task] })
@@ -75,7 +86,8 @@ it('bundled ones are those of the recipes', () => {
 })
 
 it('is one run, or one for each seed and fold, which hold out every example once', () => {
-  const base = { task: 'imageToImage', data: data.imageToImage, recipe: 'digits', train: { mutated: 0 }, validate: { every: 1, folds: 3, fold: 'all' } }
+  const rule = { channels: { input: 1, hidden: 9, output: 10 }, frozen: ['input'], inputMask: null }
+  const base = { task: 'imageToImage', data: data.imageToImage, recipe: 'digits', train: { mutated: 0 }, validate: { every: 1, folds: 3, fold: 'all' }, rule }
   const config = made({ ...base, seed: 4, seeds: 2 }) as Experiment
   const parts = partsOf(config)
   expect(parts.map(({ name }) => name)).toEqual(['seed-4-fold-0', 'seed-4-fold-1', 'seed-4-fold-2', 'seed-5-fold-0', 'seed-5-fold-1', 'seed-5-fold-2'])
@@ -100,6 +112,12 @@ it('tells a mistake by where it is', () => {
   expect(said({ task: 'texture', recipe: 'texture', data: {} })).toEqual(['data.image: is missing, expected a text'])
   expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a', sise: 3 } })).toEqual([expect.stringContaining('there is no key "sise" in data; did you mean "size"?')])
   expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a' }, validate: { every: 1, folds: 2, fold: 2 } })).toEqual(['validate.fold: is 2, expected a whole number from 0 to 1, or all'])
+  // The roles that a task reads, whatever their names would be in code.
+  const digits = (rule: Values): string[] => said({ task: 'classification', recipe: 'digits', data: { images: 'a' }, rule })
+  expect(digits({ channels: { picture: 1, hidden: 9, classes: 10 }, frozen: ['picture'], inputMask: null })).toEqual([
+    'rule.channels: is ["picture","hidden","classes"], expected a role image among them, which classification reads',
+  ])
+  expect(digits({ frozen: [] })).toContain('rule.frozen: is [], expected image among them, in which cells are told something')
 })
 
 it('offers the nearest right word for every word of every list in it', () => {
@@ -147,8 +165,9 @@ it('of a recipe or a preset that there is not, says that, and not all that is mi
 
 it('takes what is flat, as files were and presets are, for what stands in its section', () => {
   const training = randomOf(record({ fields: trainingFields }))
-  fc.assert(fc.property(rules, training, fc.constantFrom(...taskNames), (rule, drawn, task) => {
-    const own = { batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, trainable: 'all', iterations: 4, readouts: 1 }
+  fc.assert(fc.property(rules, training, fc.constantFrom(...taskNames), (any, drawn, task) => {
+    const rule = fitting(any, task)
+    const own = { batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, dropped: 0, trainable: 'all', iterations: 4, readouts: 1 }
     const given = { task, data: data[task], rule, seed: 3 }
     expect(made({ ...given, ...drawn, ...own })).toEqual(made({ ...given, train: { ...drawn, ...own } }))
   }))

@@ -193,6 +193,23 @@ const validateField = record<Validate>({
   },
 })
 
+/**
+ * The roles of a rule that a task reads: `told` are those in which a state is told something, which never changes and so is
+ * frozen; `said` those in which it answers.
+ */
+export function rolesOf(task: TaskName, data: object): {
+  readonly told: readonly string[]; readonly said: readonly string[]
+} {
+  const { loss, cells } = data as { readonly loss?: unknown; readonly cells?: unknown }
+  switch (task) {
+    case 'conditional': return cells === 'seed' ? { told: [], said: ['condition'] } : { told: ['condition'], said: [] }
+    case 'classification': return { told: ['image'], said: loss === 'head' ? [] : ['classes'] }
+    case 'imageToImage': case 'video': return { told: ['input'], said: ['output'] }
+    case 'denoising': return { told: ['noisy', 'level'], said: ['output'] }
+    case 'trajectory': case 'texture': return { told: [], said: [] }
+  }
+}
+
 function tableOf<K extends TaskName>(type: K): Table {
   const table: Table<Omit<Experiment<K>, 'task'>> = {
     type,
@@ -206,11 +223,18 @@ function tableOf<K extends TaskName>(type: K): Table {
     } as Fields<Omit<Experiment<K>, 'task'>>,
     together(config, expect) {
       expectTogether(config, expect)
-      const { rule: { head }, data } = config
+      const { rule: { head, channels, frozen }, data } = config
+      const { told, said } = rolesOf(type, data)
+      for (const role of [...told, ...said]) {
+        expect(Object.hasOwn(channels, role), ['rule', 'channels'], Object.keys(channels), `a role ${role} among them, which ${type} reads`)
+      }
+      for (const role of told.filter(role => Object.hasOwn(channels, role))) {
+        expect(frozen.includes(role), ['rule', 'frozen'], frozen, `${role} among them, in which cells are told something`)
+      }
       const reads = type === 'classification' && (data as DataOf['classification']).loss === 'head'
       expect(reads || head === null, ['rule', 'head'], head, 'null where no loss is one of the head; only classification has one, data.loss: head')
       expect(!reads || head !== null, ['rule', 'head'], head, 'a head, of which data.loss is')
-      const { channels } = config.rule, isOfClasses = type === 'imageToImage' && (data as DataOf['imageToImage']).loss === 'classes'
+      const isOfClasses = type === 'imageToImage' && (data as DataOf['imageToImage']).loss === 'classes'
       expect(!isOfClasses || channels.output !== 1, ['rule', 'channels', 'output'], channels.output, 'at least 2 for data.loss: classes, one for each class; masks have another loss')
     },
   }

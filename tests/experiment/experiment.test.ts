@@ -112,6 +112,9 @@ it('tells a mistake by where it is', () => {
   expect(said({ task: 'texture', recipe: 'texture', data: {} })).toEqual(['data.image: is missing, expected a text'])
   expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a', sise: 3 } })).toEqual([expect.stringContaining('there is no key "sise" in data; did you mean "size"?')])
   expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a' }, validate: { every: 1, folds: 2, fold: 2 } })).toEqual(['validate.fold: is 2, expected a whole number from 0 to 1, or all'])
+  expect(said({ task: 'imageToImage', recipe: 'digits', data: { inputs: 'a', outputs: 'b', loss: 'dice' }, rule: { channels: { input: 1, output: 1 }, frozen: ['input'], inputMask: null }, validate: { every: 1, metric: 'dise' } })).toEqual([
+    'validate.metric: is "dise", expected one of loss, dice, iou; did you mean "dice"?',
+  ])
   // The roles that a task reads, whatever their names would be in code.
   const digits = (rule: Values): string[] => said({ task: 'classification', recipe: 'digits', data: { images: 'a' }, rule })
   expect(digits({ channels: { picture: 1, hidden: 9, classes: 10 }, frozen: ['picture'], inputMask: null })).toEqual([

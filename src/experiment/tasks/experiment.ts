@@ -9,7 +9,7 @@
  *   validate: { every: 100, folds: 5, fold: 0 }
  */
 import { choice, either, list, named, orNull, range, record, type Field, type Fields, type Table } from '../../backends/fields.ts'
-import { flag, isWhole, numberAbove, numberFrom, oneOf, text, wholeFrom } from '../../backends/options.ts'
+import { expectedOf, flag, isWhole, numberAbove, numberFrom, oneOf, oneOfNames, text, wholeFrom } from '../../backends/options.ts'
 import type { RoleRanges } from '../../nca/losses/loss.ts'
 import { ruleField } from '../../nca/rule/table.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
@@ -210,6 +210,19 @@ export function rolesOf(task: TaskName, data: object): {
   }
 }
 
+/** By what states are judged beside the loss: by cells that say classes, by a head, and by outputs of each kind. */
+export const metricNames = {
+  cells: ['accuracyOfCells', 'accuracyOfImages', 'totalAgreement'], head: ['accuracyOfImages'],
+  values: ['mse', 'l1'], ssim: ['mse', 'ssim', 'psnr'], depths: ['absRel', 'delta1'], masks: ['dice', 'iou'], classes: ['accuracyOfCells'],
+} as const
+
+/** By which of them a task is judged; undefined for a task that has none but its loss. */
+export function judgedAs(task: TaskName, loss: unknown): keyof typeof metricNames | undefined {
+  if (task === 'classification') return loss === 'head' ? 'head' : 'cells'
+  if (task === 'imageToImage') return loss === 'ssim' ? 'ssim' : outputsOf(loss)
+  return undefined
+}
+
 function tableOf<K extends TaskName>(type: K): Table {
   const table: Table<Omit<Experiment<K>, 'task'>> = {
     type,
@@ -234,6 +247,9 @@ function tableOf<K extends TaskName>(type: K): Table {
       const reads = type === 'classification' && (data as DataOf['classification']).loss === 'head'
       expect(reads || head === null, ['rule', 'head'], head, 'null where no loss is one of the head; only classification has one, data.loss: head')
       expect(!reads || head !== null, ['rule', 'head'], head, 'a head, of which data.loss is')
+      const by = judgedAs(type, (data as { readonly loss?: unknown }).loss), metric = config.validate?.metric
+      const known = ['loss', ...(by === undefined ? [] : metricNames[by])]
+      expect(metric === undefined || known.includes(metric), ['validate', 'metric'], metric, expectedOf(oneOfNames(known), metric))
       const isOfClasses = type === 'imageToImage' && (data as DataOf['imageToImage']).loss === 'classes'
       expect(!isOfClasses || channels.output !== 1, ['rule', 'channels', 'output'], channels.output, 'at least 2 for data.loss: classes, one for each class; masks have another loss')
     },

@@ -32,7 +32,7 @@ import { slice } from '../../tensor/ops/pad-slice.ts'
 import { argMax } from '../../tensor/ops/reduce.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { tensor, type Placement, type Tensor } from '../../tensor/tensor.ts'
-import { outputsOf, type Experiment, type ImageLoss, type TaskName } from './experiment.ts'
+import { judgedAs, type metricNames, outputsOf, type Experiment, type ImageLoss, type TaskName } from './experiment.ts'
 import { grey, nearness, seen, seenClasses } from './seen.ts'
 import { amountsOf, toldClasses, toldOutput, wrongClasses, wrongOutput, wrongValues } from './told.ts'
 
@@ -91,8 +91,13 @@ type Compared = (x: Tensor, target: Tensor) => Tensor
 /** A measure of masks, of what is more likely than not. */
 const ofMasks = (measure: typeof dice): Compared => (x, target) => measure(greater(x, 0.5), greater(target, 0.5))
 
+/** A measure for each name of a kind of metrics. */
+type Named<K extends keyof typeof metricNames, M = Measure> = Readonly<Record<(typeof metricNames)[K][number], M>>
+
+type OfOutputs = Exclude<keyof typeof metricNames, 'cells' | 'head'>
+
 /** By what outputs are judged beside the loss. */
-const measuresOf: Readonly<Record<ReturnType<typeof outputsOf> | 'ssim', Readonly<Record<string, Compared>>>> = {
+const measuresOf: { readonly [K in OfOutputs]: Named<K, Compared> } = {
   values: { mse, l1 },
   ssim: { mse, ssim, psnr },
   depths: {
@@ -146,7 +151,7 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     /** The class that each cell says, `[n,h,w]`, or with a head each image, `[n,1,1]`. */
     const said = (x: Tensor, params: DataParams): Tensor => (
       loss === 'head' ? perImage(argMax(readHead(rule, params, x)), x) : argMax(classes(x)))
-    const measures: Lesson['measures'] = loss === 'head' ? { accuracyOfImages: byHead }
+    const measures: Named<'head'> | Named<'cells'> = loss === 'head' ? { accuracyOfImages: byHead }
       : { accuracyOfCells: judged('cell'), accuracyOfImages: judged('image'), totalAgreement: agreement }
     return {
       task, labels: images.labels, ...(images.classes && { classes: images.classes }),
@@ -167,7 +172,7 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     const output = (x: Tensor): Tensor => amountsOf(loss, made(x))
     const wanted = (ids: readonly number[], like: Tensor): Tensor => pick(pairs.outputs, ids, { like })
     const measured = (measure: (x: Tensor, target: Tensor) => Tensor): Measure => (x, ids) => measure(output(x), wanted(ids, x))
-    const measures = measuresOf[loss === 'ssim' ? 'ssim' : outputsOf(loss)]
+    const measures = measuresOf[judgedAs('imageToImage', loss) as OfOutputs]
     const picture = (x: () => Tensor): Promise<Image> => (
       areClasses ? seenClasses(() => argMax(x())) : seen(() => (loss === 'depth' ? nearness(x()) : x()))
     )

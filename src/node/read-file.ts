@@ -2,7 +2,9 @@
  * Files read whole, up to a limit: neither a file that is too long nor one that never ends, such as /dev/zero, fills
  * the memory.
  */
-import { open, type FileHandle } from 'node:fs/promises'
+import { open, readdir, type FileHandle } from 'node:fs/promises'
+import { dirname, parse } from 'node:path'
+import { nearest } from '../backends/options.ts'
 
 /**
  * The bytes of a file; `what` begins the messages.
@@ -12,9 +14,7 @@ import { open, type FileHandle } from 'node:fs/promises'
  * @example const bytes = await readFileUpTo('model', 'lizard.safetensors', 2 ** 30)
  */
 export async function readFileUpTo(what: string, path: string, maxBytes: number): Promise<Uint8Array> {
-  const fail = (cause: Error): never => {
-    throw new Error(`${what}: cannot read ${path} (${cause.message})`, { cause })
-  }
+  const fail = cannotRead(what, path)
   const file = await open(path).catch(fail)
   try {
     const stat = await file.stat()
@@ -26,6 +26,17 @@ export async function readFileUpTo(what: string, path: string, maxBytes: number)
     return bytes
   } finally {
     await file.close()
+  }
+}
+
+/** What is said of a path that cannot be read: why, and where there is nothing of this name, the nearest of its kind beside it. */
+export function cannotRead(what: string, path: string): (cause: NodeJS.ErrnoException) => Promise<never> {
+  return async cause => {
+    const { name, ext } = parse(path)
+    const beside = cause.code === 'ENOENT' ? await readdir(dirname(path)).catch(() => []) : []
+    const near = nearest(name, beside.map(other => parse(other)).filter(other => other.ext === ext).map(other => other.name))
+    const hint = near === undefined ? '' : `; did you mean "${near}${ext}"?`
+    throw new Error(`${what}: cannot read ${path} (${cause.message})${hint}`, { cause })
   }
 }
 

@@ -178,6 +178,7 @@ describe('readImageFolder', () => {
     expect(await rejection(readImageFolder(at('no')))).toMatch(/^images: cannot read .*no \(ENOENT/)
     expect(await rejection(readImageFolder(folder))).toBe(`images: ${folder} has no pictures.`)
     await mkdir(at('cat'))
+    expect(await rejection(readImageFolder(at('cats')))).toMatch(/^images: cannot read .*cats \(ENOENT.*\); did you mean "cat"\?$/)
     expect(await rejection(readImageFolder(folder))).toBe(`images: ${at('cat')}, a class, has no pictures.`)
     await write(at('a.png'), encodePng(plain(3, 2, 20)))
     expect(await rejection(readImageFolder(folder)))

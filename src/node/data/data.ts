@@ -15,7 +15,7 @@ import { byteKinds, byteLimit, pixelKinds, type ByteLimit, type PixelLimit } fro
 import { checkOptions, flag, keysOf, oneOf, wholeFrom } from '../../backends/options.ts'
 import { showShape } from '../../tensor/shape.ts'
 import { readImage } from '../pictures/picture.ts'
-import { readFileUpTo, tooLong } from '../read-file.ts'
+import { cannotRead, readFileUpTo, tooLong } from '../read-file.ts'
 
 /**
  * Reads an IDX file, compressed or not.
@@ -250,10 +250,6 @@ function checkSize(what: string, name: string, image: Image, otherName: string, 
 
 async function list(what: string, folder: string): Promise<string[]> {
   return readdir(folder).catch(cannotRead(what, folder))
-}
-
-function cannotRead(what: string, path: string): (cause: Error) => never {
-  return cause => { throw new Error(`${what}: cannot read ${path} (${cause.message})`, { cause }) }
 }
 
 async function listPictures(what: string, folder: string): Promise<string[]> {

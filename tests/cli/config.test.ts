@@ -87,7 +87,7 @@ describe('the effective configuration', () => {
       const path = Object.keys(paramShapes(rule))[n % 3]
       const given = {
         ...options, readouts: typeof options.readouts === 'number' ? options.readouts : [1], rule, size: 4, padding: 0, batch: 6, pool: n % 2 === 0 ? 0 : 7, damaged: 2, reseed: 2,
-        mutated: rule.frozen.length > 0 ? options.mutated ?? 0 : 0, trainable: n % 5 === 0 ? [path] : n % 5 === 1 ? 'last' : 'all',
+        mutated: rule.frozen.length > 0 ? options.mutated ?? 0 : 0, dropped: rule.frozen.length > 0 ? options.dropped ?? 0 : 0, trainable: n % 5 === 0 ? [path] : n % 5 === 1 ? 'last' : 'all',
       }
       const made = configOf(given)
       if ('mistakes' in made) throw new Error(JSON.stringify(made.mistakes))
@@ -99,8 +99,9 @@ describe('the effective configuration', () => {
   })
 
   it('says rules on every grid, whose table is that of defineRule', () => {
+    // Norms are of one group, since a cell perceives more or less then.
     const anywhere = fc.tuple(rules, fc.constantFrom(1, 3)).map(([rule, grid]) => defineRule({
-      ...rule, grid, perceive: [...rule.perceive.filter(part => !isLearned(part) || (!kindOf(part).planar && !Object.values(part).some(Array.isArray))), filterNamesOn[grid][1]]
+      ...rule, grid, update: { ...rule.update, norm: rule.update.norm && { ...rule.update.norm, groups: 1 } }, perceive: [...rule.perceive.filter(part => !isLearned(part) || (!kindOf(part).planar && !Object.values(part).some(Array.isArray))), filterNamesOn[grid][1]]
         .filter(part => isLearned(part) || filterNamesOn[grid].includes(typeof part === 'string' ? part : part.name)),
     }))
     fc.assert(fc.property(anywhere, rule => {

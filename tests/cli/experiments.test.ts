@@ -224,7 +224,7 @@ it.each(Object.keys(files).filter(task => long || ['classification', 'texture'].
   const own = await cellgrad('predict', `${task}-1`, '--out', `own-${task}`)
   expect([own.status, own.err]).toEqual([0, ''])
   const written = own.out.trimEnd().split('\n')
-  expect(written.length).toBe({ conditional: 2, classification: 2, imageToImage: 1, video: 4, texture: 1 }[task])
+  expect(written.length).toBe({ conditional: 2, classification: 2, imageToImage: 1, denoising: 8, video: 4, texture: 1 }[task])
   for (const path of written) expect((await readPng(folder(path))).width).toBeGreaterThan(0)
 })
 

@@ -81,7 +81,8 @@ describe('layerNorm and groupNorm', () => {
     fc.assert(fc.property(drawn, ({ cells, groups, each, seed }) => {
       const c = groups * each
       const [noise, scale, shift] = [[2, cells, 2, c], [c], [c]].map((shape, i) => normal(key(seed + i), shape, { std: 0.2, dtype: 'float64' }))
-      const x = add(noise, range(c, { dtype: 'float64' })) // channels so far apart that differences measure their curvature
+      // Numbers so far apart that differences measure their curvature.
+      const x = add(noise, reshape(range(2 * c, { dtype: 'float64' }), [1, 1, 2, c]))
       const value = entries(x), by = scale.toArray(), to = shift.toArray()
       const beside = ([b, y, w, k]: number[], all: boolean): number[] => {
         const places = all ? build([cells, 2], () => 0).shape : [1, 1]

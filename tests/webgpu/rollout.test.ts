@@ -2,7 +2,7 @@
 // time and however much is kept, and nothing left behind.
 
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   attention, conv, cpu, defineRule, depthwise, explain, grad, growingRule, init, key, memory, mlp, mul, normal, rollout,
   scope, sum, tensor, to, valueAndGrad, type Backend, type Data, type DataParams, type DataRule, type Tensor,
@@ -15,6 +15,9 @@ import {
 import { long } from '../long.ts'
 import { anotherGpu, openPoisoned, sharedGpu, some } from './gpu.ts'
 import { refuseLeaks } from './leaks.ts'
+
+// Each random rule is a shader of its own, which the software adapter compiles for seconds.
+vi.setConfig({ testTimeout: 300_000 })
 
 const gpu = await sharedGpu()
 

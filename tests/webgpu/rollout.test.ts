@@ -54,7 +54,7 @@ describe('a fused rollout on WebGPU', () => {
     const rules = long ? fusedRules : fc.constant(everything)
     await fc.assert(fc.asyncProperty(scenesOf({ rules, longest: 5 }), async scene => {
       expectNear(scene, await fusedOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
-    }), some(0.1))
+    }), some(0.06))
   })
 
   it.runIf(long)('is the composed one where tiles meet, at every border', async () => {
@@ -158,7 +158,7 @@ describe('a fused rollout on WebGPU', () => {
     const scenes = scenesOf({ rules, grid, batches: fc.constant(1), longest: 3 })
     await fc.assert(fc.asyncProperty(scenes, async scene => {
       expectNear(scene, await fusedOutcome(scene, gpu), outcome(scene, cpu()))
-    }), some(0.1))
+    }), some(0.06))
   })
 
   it.runIf(long)('has the same bits every time, and however much is kept', async () => {
@@ -167,7 +167,7 @@ describe('a fused rollout on WebGPU', () => {
       for (const checkpoint of ['auto', 1, 3, 100] as const) {
         expect(bitsOf(await fusedOutcome(scene, gpu, { checkpoint })), `${checkpoint}`).toEqual(bits)
       }
-    }), some(0.1))
+    }), some(0.06))
   })
 
   it.runIf(long)('reads weights that are too large for uniforms', async () => {

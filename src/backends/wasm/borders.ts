@@ -48,7 +48,8 @@ export type Border = {
 export function bordersOf(batch: number, grid: GridMemory): { bands: Border[]; cotangentBytes: number } {
   const [depth, height, width] = grid.size
   const rows = depth * height, cuts = bandCuts(batch, rows)
-  const offset = (row: number, x: number): number => offsetIn(grid, [Math.floor(row / height), row % height, x])
+  const slice = Math.max(1, height) // a grid without rows has one band, of none
+  const offset = (row: number, x: number): number => offsetIn(grid, [Math.floor(row / slice), row % slice, x])
   const before = offset(0, 0)
   let cotangentBytes = 0
   const bands = cuts.map((first, i): Border => {

@@ -21,7 +21,7 @@ import { filtersKernel, joined, within } from '../perceive.ts'
 import type { Attention } from '../perceptions/attention.ts'
 import { isLearned } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../rule/channels.ts'
-import { perceptionSize } from '../rule/parameters.ts'
+import { partSize, perceptionSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../rule/types.ts'
 import { attentionInputs } from './attention.ts'
 import { extend, inFours } from './extend.ts'
@@ -142,7 +142,7 @@ function viewsOf(rule: DataRule, angle: number, folded: boolean, multiple: numbe
     ({ taps: tapsOf(rule, angle, parts), outputs, columns: ceilTo(outputs, multiple), ...appliedBy(part) })
   if (folded) return [view(rule.perceive, rule.update.hidden[0], rule.update)]
   const parts = rule.perceive.filter(isConvolution)
-  const views = parts.map(part => view([part], perceptionSize({ ...rule, perceive: [part] }), sumOf(part)!))
+  const views = parts.map(part => view([part], partSize(rule, part), sumOf(part)!))
   const alike = ({ taps, activation, slope }: View): string => `${taps} ${activation} ${slope}`
   if (views.length < 2 || views.some(v => alike(v) !== alike(views[0]))) return views
   return [view(parts, views.reduce((sum, { outputs }) => sum + outputs, 0), sumOf(parts[0])!)]

@@ -15,7 +15,7 @@ import { leakySlope } from '../../tensor/ops/functions.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { conv } from '../perceptions/conv.ts'
 import { isLearned, type Learned } from '../perceptions/kinds.ts'
-import { perceptionSize } from '../rule/parameters.ts'
+import { partSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../rule/types.ts'
 
 /** The rule without residual convolutions. */
@@ -54,14 +54,13 @@ export function readingPlain(
 ): readonly [w: Tensor, b: Tensor] {
   if (!isResidual(rule)) return [w, b]
   const [size, n] = w.shape
-  const sizeOf = (part: Learned): number => perceptionSize({ ...rule, perceive: [part] })
   const others = learnedOf(rule).map((part, i) => ({ part, i })).filter(({ part }) => part.type !== 'depthwise')
-  let row = size - others.reduce((sum, { part }) => sum + sizeOf(part), 0)
+  let row = size - others.reduce((sum, { part }) => sum + partSize(rule, part), 0)
   const rows = row > 0 ? [slice(w, [0, 0], [row, n])] : []
   let bias = b
   for (const { part, i } of others) {
-    const own = slice(w, [row, 0], [sizeOf(part), n])
-    row += sizeOf(part)
+    const own = slice(w, [row, 0], [partSize(rule, part), n])
+    row += partSize(rule, part)
     if (part.type === 'residualConv') {
       const { k2, b2 } = perceive![i]
       rows.push(dense(k2, own))

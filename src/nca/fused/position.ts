@@ -11,7 +11,7 @@ import type { Tensor } from '../../tensor/tensor.ts'
 import { conv } from '../perceptions/conv.ts'
 import { isLearned, kindOf, type Learned } from '../perceptions/kinds.ts'
 import { channelCount } from '../rule/channels.ts'
-import { perceptionSize } from '../rule/parameters.ts'
+import { partSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../rule/types.ts'
 
 /** The role of these channels; no rule can have one of this name. */
@@ -24,7 +24,7 @@ export function placed(rule: DataRule): DataRule {
   const others = perceive.filter(part => !isPosition(part))
   return {
     ...rule, channels: { ...channels, [place]: numbersOf(rule) }, frozen: [...frozen, place],
-    perceive: filtersOf(rule) === 0 ? perceive.map(part => (isPosition(part) ? conv(sizeOf(rule, part), { size: 1 }) : part))
+    perceive: filtersOf(rule) === 0 ? perceive.map(part => (isPosition(part) ? conv(partSize(rule, part), { size: 1 }) : part))
       : identityOf(rule) < filtersOf(rule) ? others : [...others, 'identity'],
   }
 }
@@ -53,7 +53,7 @@ function perceiveOf(rule: DataRule, params: DataParams, like: Tensor): NonNullab
     const own = params.perceive![i]
     if (part.type === 'residualConv') return [{ ...own, k1: wider(own.k1, rule.grid), skip: wider(own.skip, 0) }]
     if (!isPosition(part)) return [{ ...own, kernel: wider(own.kernel, rule.grid) }]
-    const n = sizeOf(rule, part)
+    const n = partSize(rule, part)
     before += n
     if (filtersOf(rule) > 0) return []
     const rows = pad(eye(n, { like }), [[channels + before - n, more - before], [0, 0]])
@@ -71,8 +71,8 @@ function updateOf(rule: DataRule, { update }: DataParams): DataParams['update'] 
   const filtered = reshape(slice(update.w1, [0, 0], [row, n]), [channels, filters, n])
   const [seen, places] = [[pad(filtered, [[0, 0], [0, all - filters], [0, 0]])], []] as Tensor[][]
   for (const part of rule.perceive.filter(part => isLearned(part) && part.type !== 'depthwise')) {
-    const rows = slice(update.w1, [row, 0], [sizeOf(rule, part), n])
-    row += sizeOf(rule, part)
+    const rows = slice(update.w1, [row, 0], [partSize(rule, part), n])
+    row += partSize(rule, part)
     if (!isPosition(part)) places.push(rows)
     else seen.push(pad(reshape(rows, [-1, 1, n]), [[0, 0], [identity, all - identity - 1], [0, 0]]))
   }
@@ -81,11 +81,9 @@ function updateOf(rule: DataRule, { update }: DataParams): DataParams['update'] 
 
 const isPosition = (part: Perception): part is Extract<Learned, { type: 'position' }> => isLearned(part) && part.type === 'position'
 
-const sizeOf = (rule: DataRule, part: Perception): number => perceptionSize({ ...rule, perceive: [part] })
-
 /** How many numbers positions are. */
 const numbersOf = (rule: DataRule): number =>
-  rule.perceive.filter(isPosition).reduce((sum, part) => sum + sizeOf(rule, part), 0)
+  rule.perceive.filter(isPosition).reduce((sum, part) => sum + partSize(rule, part), 0)
 
 /** How many filters each channel is seen through, of each part. */
 const filtersIn = (part: Perception): number => (!isLearned(part) ? 1 : part.type === 'depthwise' ? part.filters : 0)

@@ -21,11 +21,11 @@ import { checkKey, foldIn, type Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { floating, refuse } from '../../tensor/op.ts'
 import { conv2d } from '../../tensor/ops/conv2d/conv2d.ts'
-import { zeros } from '../../tensor/ops/create.ts'
 import { leakyRelu } from '../../tensor/ops/functions.ts'
 import { interpolate } from '../../tensor/ops/interpolate.ts'
 import { normal } from '../../tensor/ops/random.ts'
 import { placementOptions, type Placement, type Tensor } from '../../tensor/tensor.ts'
+import { initConvLayers, type ConvLayers } from '../conv-layers.ts'
 import { units } from '../rule/limits.ts'
 import type { Channels } from '../rule/types.ts'
 import { takeChannels } from '../state.ts'
@@ -52,12 +52,9 @@ export type Autoencoder = {
   readonly code: Code
 }
 
-/** Convolutions: kernels `[kh,kw,in,out]` and biases `[out]`. */
-type Layers = readonly { readonly w: Tensor; readonly b: Tensor }[]
-
 export type AutoencoderParams = {
-  readonly encoder: Layers
-  readonly decoder: Layers
+  readonly encoder: ConvLayers
+  readonly decoder: ConvLayers
   /** `[entries, latent]`, of the code `vq`. */
   readonly codebook?: Tensor
 }
@@ -141,10 +138,7 @@ export function initAutoencoder(autoencoder: Autoencoder, k: Key, placement: Pla
   checkOptions('initAutoencoder', placement, placementOptions)
   checkKey('initAutoencoder', k)
   const { encoder, decoder, codebook } = autoencoderShapes(autoencoder)
-  const made = (layers: typeof encoder, number: number): Layers => layers.map(({ w, b }, i) => {
-    const std = Math.sqrt(2 / (1.04 * w[0] * w[1] * w[2])) // leaky ReLUs of slope 0.2: 1 + 0.2²
-    return { w: normal(foldIn(foldIn(k, number), i), w, { std, ...placement }), b: zeros(b, placement) }
-  })
+  const made = (layers: typeof encoder, number: number): ConvLayers => initConvLayers(foldIn(k, number), layers.map(({ w }) => w), placement)
   return {
     encoder: made(encoder, 0), decoder: made(decoder, 1),
     ...(codebook && { codebook: normal(foldIn(k, 2), codebook, placement) }),

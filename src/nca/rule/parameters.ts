@@ -10,7 +10,7 @@ import { mlpParams, type MlpParams } from '../mlp.ts'
 import type { ParamSpec } from '../perceptions/kind.ts'
 import { isLearned, kindOf } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from './channels.ts'
-import type { DataParams, DataRule, Params, Rule } from './types.ts'
+import type { DataParams, DataRule, Params, Perception, Rule } from './types.ts'
 
 /**
  * How many numbers a cell perceives: c·F + Σ outputs, for c channels, F filters per channel (fixed and learned) and the
@@ -23,8 +23,13 @@ import type { DataParams, DataRule, Params, Rule } from './types.ts'
  * @example perceptionSize(growingRule)   // 48
  */
 export function perceptionSize({ channels, perceive }: Pick<DataRule, 'channels' | 'perceive'>): number {
+  return perceive.reduce((sum, part) => sum + partSize({ channels }, part), 0)
+}
+
+/** How many of these numbers are those of one part. */
+export function partSize({ channels }: Pick<DataRule, 'channels'>, part: Perception): number {
   const c = channelCount(channels)
-  return perceive.reduce((sum, part) => sum + (isLearned(part) ? kindOf(part).outputs(part, c) : c), 0)
+  return isLearned(part) ? kindOf(part).outputs(part, c) : c
 }
 
 /** The parameters of each learned part of the perception, in the order of the rule's list. */

@@ -17,15 +17,14 @@
 import { valueAndGradAux } from '../../autograd/grad.ts'
 import { list, record, type Field } from '../../backends/fields.ts'
 import { numberAbove, numberFrom, wholeFrom } from '../../backends/options.ts'
-import { foldIn, type Key } from '../../tensor/key.ts'
+import type { Key } from '../../tensor/key.ts'
 import { add, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { concat } from '../../tensor/ops/concat.ts'
 import { conv2d } from '../../tensor/ops/conv2d/conv2d.ts'
-import { zeros } from '../../tensor/ops/create.ts'
 import { leakyRelu } from '../../tensor/ops/functions.ts'
-import { normal } from '../../tensor/ops/random.ts'
 import { mean } from '../../tensor/ops/reduce.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { initConvLayers, type ConvLayers } from '../conv-layers.ts'
 import { gradientPenalty } from '../losses/gradient-penalty.ts'
 import { perSample } from '../losses/loss.ts'
 import { adam, initOptimiser, optimiserField, updateParams, type Optimiser, type OptimiserState } from './optimiser.ts'
@@ -66,7 +65,7 @@ export const criticField: Field<Critic> = record<Critic>({
 })
 
 /** The layers of a critic, from the image on: kernels `[kh,kw,in,out]` and biases `[out]`. */
-export type CriticParams = readonly { readonly w: Tensor; readonly b: Tensor }[]
+export type CriticParams = ConvLayers
 
 /** A critic at one moment of a training. */
 export type CriticState = { readonly params: CriticParams; readonly optimiser: OptimiserState<CriticParams> }
@@ -79,11 +78,8 @@ export function initCritic({ widths, optimiser }: Critic, { made, given }: Omit<
   const place = { like: made }
   const channels = made.shape[3] + (given?.shape[3] ?? 0)
   const inputs = [channels, ...widths], outputs = [...widths, 1]
-  const params = outputs.map((out, i) => {
-    const size = i < widths.length ? 4 : 3
-    const std = Math.sqrt(2 / (1.04 * size * size * inputs[i])) // leaky ReLUs of slope 0.2: 1 + 0.2²
-    return { w: normal(foldIn(k, i), [size, size, inputs[i], out], { std, ...place }), b: zeros([out], place) }
-  })
+  const sizes = outputs.map((_, i) => (i < widths.length ? 4 : 3))
+  const params = initConvLayers(k, outputs.map((out, i) => [sizes[i], sizes[i], inputs[i], out]), place)
   return { params, optimiser: initOptimiser(optimiser, params) }
 }
 

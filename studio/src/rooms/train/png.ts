@@ -19,18 +19,18 @@ export async function encodePng({ width, height, data }: Pixels): Promise<Uint8A
   const rows = new Uint8Array(height * (1 + row))
   for (let y = 0; y < height; y++) rows.set(data.subarray(y * row, (y + 1) * row), y * (1 + row) + 1)
   const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)
-  return joined([signature, chunk('IHDR', header), chunk('IDAT', await deflated(rows)), chunk('IEND', new Uint8Array())])
+  return joined(signature, await chunk('IHDR', header), await chunk('IDAT', await deflated(rows)), await chunk('IEND', new Uint8Array()))
 }
 
-function chunk(name: string, data: Uint8Array): Uint8Array<ArrayBuffer> {
-  const whole = joined([new Uint8Array(4), new TextEncoder().encode(name), data, new Uint8Array(4)])
+async function chunk(name: string, data: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const whole = await joined(new Uint8Array(4), name, data, new Uint8Array(4))
   const numbers = new DataView(whole.buffer)
   numbers.setUint32(0, data.length)
   numbers.setUint32(whole.length - 4, crc32(whole.subarray(4, -4)))
   return whole
 }
 
-async function deflated(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+async function deflated(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate'))).arrayBuffer())
 }
 
@@ -44,12 +44,6 @@ function crc32(bytes: Uint8Array): number {
   return ~sum >>> 0
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
+async function joined(...parts: BlobPart[]): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await new Blob(parts).arrayBuffer())
 }

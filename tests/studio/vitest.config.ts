@@ -11,6 +11,7 @@ const config: ViteUserConfig = {
     maxWorkers: 1,
     testTimeout: 120_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } }, // what a visitor would wait for, on a busy machine
   },
 }
 

@@ -132,12 +132,13 @@ export function Play({ settings }: { settings: Settings }): VNode {
     })
     return () => { wanted = false }
   }, [model, graft])
+  // What was changed while a model was being opened is done once it is there.
   useEffect(() => {
     if (facts) call('play', 'change', { size, condition, angle: angle * Math.PI / 180, border: border || facts.border }).then(() => {
       settled('size')
       return draw({ steps: 0 })
     }).catch(complain)
-  }, [ownSize, angle, border, condition])
+  }, [ownSize, angle, border, condition, facts])
   const world = {
     graft: graft && !mine(graft) ? graft : undefined,
     size: ownSize ? String(ownSize) : undefined,

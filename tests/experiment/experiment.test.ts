@@ -11,7 +11,9 @@ import {
   type Lesson, type RunConfig, type Values,
 } from '../../src/experiment/index.ts'
 import { trainingFields } from '../../src/nca/training/trainer-options.ts'
-import { adam, recipes, sgd, type DataRule, type Task } from '../../src/index.ts'
+import { adam, examplesOf, key, recipes, sgd, taskTrainer, uniform, type DataRule, type Task } from '../../src/index.ts'
+import { trainingOf } from '../../src/experiment/config/trainer.ts'
+import { lessonOf } from '../../src/experiment/tasks/lesson.ts'
 import { rolesOf, type TaskName } from '../../src/experiment/tasks/experiment.ts'
 import type { Json } from '../../src/backends/options.ts'
 import { rules } from '../nca/random-rule.ts'
@@ -111,6 +113,12 @@ it('tells a mistake by where it is', () => {
   expect(said({ task: 'vidoe' })).toEqual(['task: is "vidoe", expected one of growing, conditional, trajectory, classification, imageToImage, denoising, video, texture; did you mean "video"?'])
   expect(said({ task: 'texture', recipe: 'texture', data: {} })).toEqual(['data.image: is missing, expected a text'])
   expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a', sise: 3 } })).toEqual([expect.stringContaining('there is no key "sise" in data; did you mean "size"?')])
+  const video = { task: 'video', data: { frames: 'a', k: 1, carry: true }, rule: { channels: { input: 1, output: 1, hidden: 1 }, frozen: ['input'], perceive: ['identity'], update: { hidden: [4] } } }
+  const whole = { iterations: 1, batch: 2, steps: [1, 2] }
+  expect(said({ ...video, train: whole, validate: { every: 1, groups: 'a.txt' } })).toEqual([
+    'train.pool: is 0, expected above 0 where data.carry is true: samples of the pool are carried on',
+    'validate.groups: is "a.txt", expected null where data.carry is true: the windows of a video are a group',
+  ])
   expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a' }, validate: { every: 1, folds: 2, fold: 2 } })).toEqual(['validate.fold: is 2, expected a whole number from 0 to 1, or all'])
   expect(said({ task: 'imageToImage', recipe: 'digits', data: { inputs: 'a', outputs: 'b', loss: 'dice' }, rule: { channels: { input: 1, output: 1 }, frozen: ['input'], inputMask: null }, validate: { every: 1, metric: 'dise' } })).toEqual([
     'validate.metric: is "dise", expected one of loss, dice, iou; did you mean "dice"?',
@@ -212,7 +220,28 @@ it('a task over some of its examples is that task: each of them is judged as it 
     part.seeds([ids.length - 1, 0])
     part.loss(undefined as never, [0], undefined as never, 2)
     expect(said).toEqual([[[ids.at(-1), ids[0]]], [[ids[0]], 2]])
+    // What an example goes on as is told by its number in the part.
+    const x = undefined as never, turned = ids.toReversed()
+    const { carry } = taskOn({ ...whole, carry: (_x, some) => ({ x, examples: some.map(id => turned[ids.indexOf(id)]) }) }, ids)
+    expect(carry!(x, [0, ids.length - 1]).examples).toEqual([ids.length - 1, 0])
   }))
+})
+
+it('videos that are carried on are held out whole, and go on among those that are learnt from', () => {
+  const experiment = made({
+    task: 'video', data: { frames: 'a', k: 1, carry: true }, validate: { every: 1, split: 0.4 },
+    rule: { channels: { input: 1, output: 1, hidden: 1 }, frozen: ['input'], perceive: ['identity'], update: { hidden: [4] } },
+    train: { iterations: 9, batch: 3, steps: [1, 3], pool: 6, ranked: 'none', reseed: 1 },
+  }) as Experiment<'video'>
+  const lesson = lessonOf(experiment, examplesOf(uniform(key(1), [5, 6, 2, 2]).toArray(), [6, 2, 2]))
+  const { train, test } = splitOf(experiment, lesson)
+  const videosOf = (ids: readonly number[]): number[] => [...new Set(ids.map(id => Math.floor(id / 5)))].sort()
+  expect([videosOf(test).length, videosOf([...train, ...test])]).toEqual([2, [0, 1, 2, 3, 4]])
+  expect(videosOf(train)).toHaveLength(3)
+  const trainer = taskTrainer({ ...trainingOf(experiment), rule: experiment.rule, task: taskOn(lesson.task, train) })
+  let state = trainer.init(key(0))
+  for (let i = 0; i < 9; i++) ({ state } = trainer.step(state))
+  for (const i of state.examples) expect(train[i]).toBeDefined()
 })
 
 it('is read from the text of a file, or told in one sentence what is wrong with it', () => {

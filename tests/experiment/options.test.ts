@@ -7,7 +7,8 @@ import { runSchema, taskNames, type TaskName } from '../../src/experiment/index.
 import type { Json } from '../../src/backends/options.ts'
 import * as library from '../../src/index.ts'
 import type {
-  ClassificationOptions, ConditionalOptions, DenoisingOptions, FoldOptions, GrowingOptions, TextureOptions, TrainerOptions, TrainOptions, TranslationOptions, Validation,
+  ClassificationOptions, ConditionalOptions, DenoisingOptions, FoldOptions, GrowingOptions, TextureOptions, TrainerOptions, TrainOptions, TranslationOptions,
+  Validation, VideoOptions,
 } from '../../src/index.ts'
 
 type Why = { readonly none: string }
@@ -44,7 +45,7 @@ const tasks: Readonly<Record<TaskName | 'growing', Readonly<Record<string, strin
   classification: { ...place, image: ownRole, classes: ownRole, loss: 'data.loss' } satisfies Told<ClassificationOptions>,
   imageToImage: translating,
   denoising: { ...place, noisy: ownRole, level: ownRole, output: ownRole } satisfies Told<DenoisingOptions>,
-  video: { ...translating, loss: why('videos are compared by mse, as published') } satisfies Told<TranslationOptions>,
+  video: { ...translating, loss: why('videos are compared by mse, as published'), carry: 'data.carry' } satisfies Told<VideoOptions>,
   texture: {
     ranges: 'data.ranges', grid: 'data.grid', projections: 'data.projections', size: 'data.patch', levels: 'data.levels',
   } satisfies Told<TextureOptions>,

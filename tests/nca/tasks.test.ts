@@ -288,35 +288,6 @@ describe('image to image', () => {
   })
 })
 
-describe('video', () => {
-  it('shows k frames of each window and wants the next k', () => {
-    const scenes = fc.record({ videos: upTo(3), k: upTo(2), more: fc.nat(3), h: upTo(3), w: upTo(3), n: fc.nat(2 ** 31) })
-    fc.assert(fc.property(scenes, ({ videos, k, more, h, w, n }) => {
-      const length = 2 * k + more
-      const frames = draw(n, [videos, length, h, w])
-      const rule = defineRule({ channels: { input: k, output: k }, frozen: ['input'], perceive, update })
-      const wanted: Tensor[] = []
-      const task = videoTask(rule, examplesOf(frames.toArray(), [length, h, w]), k, {
-        loss(output, want) {
-          wanted.push(want)
-          return l1(output, want)
-        },
-      })
-      const windows = places(videos, more + 1)
-      expect(task.examples).toBe(windows.length)
-      const ids = windows.map((_, i) => i).reverse()
-      const grey = reader(frames)
-      const frame = (b: number, i: number, j: number, t: number): number => {
-        const [v, start] = windows[ids[b]]
-        return Math.fround(grey(v, start + t, i, j))
-      }
-      expectSeeds(task, ids, [h, w, 2 * k], (b, i, j, c) => (c < k ? frame(b, i, j, c) : 0))
-      task.loss(task.seeds(ids), ids, key(0))
-      expect([...wanted[0].toArray()]).toEqual(places(ids.length, h, w, k).map(([b, i, j, t]) => frame(b, i, j, k + t)))
-    }))
-  })
-})
-
 describe('texture', () => {
   it('begins with nothing, and compares patches, and what leaves [−1, 1]', () => {
     const side = fc.integer({ min: 4, max: 6 })

@@ -56,7 +56,13 @@ export type DataOf = {
     readonly standardise: boolean
     readonly levels: number
   }
-  readonly video: { readonly frames: string; readonly k: number; readonly size: number | null; readonly limit: number | null }
+  readonly video: {
+    readonly frames: string
+    readonly k: number
+    readonly carry: boolean
+    readonly size: number | null
+    readonly limit: number | null
+  }
   readonly texture: {
     readonly image: string
     readonly size: number
@@ -154,6 +160,7 @@ const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
   video: {
     frames: path('An .npy file, or an array of an .npz file, [videos,frames,height,width], or [frames,…] of one video; or a folder with the frames as pictures, or with a folder for each video'),
     k: { ...wholeFrom(1, 64), default: 2, about: 'Frames that are seen, and frames that are made' },
+    carry: { ...flag, default: false, about: 'Whether a sample of the pool is carried on to the next window of its video: the frames that it made are what it sees' },
     size,
     limit,
   },
@@ -247,6 +254,9 @@ function tableOf<K extends TaskName>(type: K): Table {
       const reads = type === 'classification' && (data as DataOf['classification']).loss === 'head'
       expect(reads || head === null, ['rule', 'head'], head, 'null where no loss is one of the head; only classification has one, data.loss: head')
       expect(!reads || head !== null, ['rule', 'head'], head, 'a head, of which data.loss is')
+      const carries = type === 'video' && (data as DataOf['video']).carry
+      expect(!carries || config.train.pool > 0, ['train', 'pool'], config.train.pool, 'above 0 where data.carry is true: samples of the pool are carried on')
+      expect(!carries || !config.validate?.groups, ['validate', 'groups'], config.validate?.groups, 'null where data.carry is true: the windows of a video are a group')
       const by = judgedAs(type, (data as { readonly loss?: unknown }).loss), metric = config.validate?.metric
       const known = ['loss', ...(by === undefined ? [] : metricNames[by])]
       expect(metric === undefined || known.includes(metric), ['validate', 'metric'], metric, expectedOf(oneOfNames(known), metric))

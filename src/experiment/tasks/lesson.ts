@@ -16,7 +16,8 @@ import { pick, type Examples } from '../../nca/tasks/examples.ts'
 import { colours, textureTask } from '../../nca/tasks/texture.ts'
 import { denoise, denoisingTask } from '../../nca/tasks/denoise.ts'
 import { trajectoryTask } from '../../nca/tasks/trajectory.ts'
-import { imageToImageTask, videoTask } from '../../nca/tasks/translate.ts'
+import { imageToImageTask } from '../../nca/tasks/translate.ts'
+import { videoTask } from '../../nca/tasks/video.ts'
 import type { DataParams } from '../../nca/rule/types.ts'
 import { rgba, takeChannels, takeRole } from '../../nca/state.ts'
 import type { Task } from '../../nca/training/trainer-options.ts'
@@ -205,8 +206,8 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     }
   },
 
-  video({ rule, data: { k } }, videos, placement) {
-    const task = videoTask(rule, videos, k, placement)
+  video({ rule, data: { k, carry } }, videos, placement) {
+    const task = videoTask(rule, videos, k, { ...placement, carry })
     const [length, height, width] = videos.shape
     const each_ = length - 2 * k + 1
     const frame = (id: number, i: number): Image => grey(width, height, Array.from(
@@ -215,6 +216,7 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     const frames = (id: number): Tensor => concat(Array.from({ length: k }, (_, i) => takeChannels(imageToTensor(frame(id, i), placement), 0, 1)), -1)
     return {
       task, measures: {},
+      ...(carry && { groups: Array.from({ length: task.examples }, (_, id) => `video ${Math.floor(id / each_)}`) }),
       told: x => takeRole(rule, x, 'output'),
       wrong: (told, ids) => wrongValues(told, stack(ids.map(frames), 0)),
       show: async x => rows(await Promise.all(each(x).map(one => Promise.all(

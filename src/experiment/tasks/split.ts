@@ -40,8 +40,8 @@ function splitGroups(k: Key, groups: readonly string[], share: number): Split {
   return { train: ids.filter(id => !isHeld(id)), test: ids.filter(isHeld) }
 }
 
-/** A task over some of its examples. */
-export function taskOn({ seeds, loss, readouts, images }: Task, ids: readonly number[]): Task {
+/** A task over some of its examples: where it carries states on, those with all that they become. */
+export function taskOn({ seeds, loss, readouts, images, carry }: Task, ids: readonly number[]): Task {
   const of = (some: readonly number[]): number[] => some.map(i => ids[i])
   return {
     ...(images && { images: {
@@ -50,5 +50,9 @@ export function taskOn({ seeds, loss, readouts, images }: Task, ids: readonly nu
     } }),
     examples: ids.length, ...(readouts !== undefined && { readouts }),
     seeds: (some, k) => seeds(of(some), k), loss: (x, some, ...rest) => loss(x, of(some), ...rest),
+    ...(carry && { carry(x, some) {
+      const next = carry(x, of(some))
+      return { x: next.x, examples: next.examples.map(id => ids.indexOf(id)) }
+    } }),
   }
 }

@@ -1,11 +1,11 @@
 /**
  * Image to image: a rule turns what is in its input channels, which never change, into something else in its output
- * channels: a segmentation, a depth, an image without its noise; or the frames of a video into the frames that follow. Images are
- * on the rule's grid: planes `[h,w,m]`, or volumes `[d,h,w,m]`.
+ * channels: a segmentation, a depth, an image without its noise; or the frames of a video into those that follow (`video.ts`).
+ * Images are on the rule's grid: planes `[h,w,m]`, or volumes `[d,h,w,m]`.
  *
  *   seed = input in its channels, zero elsewhere          loss = how far the output channels are from what is wanted
  */
-import { callable, check, checkOptions, isObject, isWhole, keysOf, text } from '../../backends/options.ts'
+import { callable, check, checkOptions, isObject, keysOf, text, type Options } from '../../backends/options.ts'
 import { placementKinds, type Placement, type Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'
 import { roleChannels } from '../rule/channels.ts'
@@ -24,7 +24,7 @@ export type TranslationOptions = Omit<Placement, 'like'> & {
   loss?: (output: Tensor, wanted: Tensor) => Tensor
 }
 
-const translationOptions = keysOf<TranslationOptions>({
+export const translationOptions: Options = keysOf<TranslationOptions>({
   dtype: placementKinds.dtype,
   backend: placementKinds.backend,
   input: text,
@@ -67,37 +67,6 @@ export function imageToImageTask(
     loss: (x, ids) => loss(takeRole(rule, x, output), pick(outputs, ids, { like: x })),
     images: {
       made: x => takeRole(rule, x, output), real: ids => pick(outputs, ids, placement), given: x => takeRole(rule, x, input),
-    },
-  }
-}
-
-/**
- * The task of continuing videos: from k frames in the input channels to the next k in the output channels. Every window
- * of 2k frames is an example. Fed with what it made, a rule goes on for ever.
- *
- * @param videos grey frames, `shape` is [frames,h,w]
- * @param k frames that are seen, and frames that are made
- * @throws where a video has fewer than 2k frames, or the rule not k channels in either role
- * @example videoTask(rule, examplesOf(frames, [20, 32, 32]), 2)
- */
-export function videoTask(rule: DataRule, videos: Examples, k: number, options: TranslationOptions = {}): Task {
-  checkOptions('videoTask', options, translationOptions)
-  checkExamples('videoTask', 'videos', videos, 3)
-  check(isWhole(k, 1), 'videoTask', 'k', k, 'a whole number > 0')
-  const [length] = videos.shape
-  check(length >= 2 * k, 'videoTask', 'the number of frames', length, `at least ${2 * k}`)
-  return imageToImageTask(rule, { inputs: windows(videos, k, 0), outputs: windows(videos, k, k) }, options)
-}
-
-/** Of every window of 2k frames, the k frames from `first` on, as channels. */
-function windows({ n, shape: [length, height, width], of }: Examples, k: number, first: number): Examples {
-  const each = length - 2 * k + 1, cells = height * width
-  return {
-    n: n * each,
-    shape: [height, width, k],
-    of(i) {
-      const frames = of(Math.floor(i / each)), start = (i % each + first) * cells
-      return Float32Array.from({ length: cells * k }, (_, j) => frames[start + (j % k) * cells + Math.floor(j / k)])
     },
   }
 }

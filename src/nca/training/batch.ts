@@ -57,8 +57,8 @@ export function drawBatch<R extends Rule>(options: Complete<R>, from: From, keys
     const { x, examples, ...rest } = drawSamples(options, from, keys)
     const told = maskOf(examples.map((_, i) => uniformAt(foldIn(keys.slots, 4), i) >= dropped), x)
     const perCell = [examples.length, ...x.shape.slice(1).map(() => 1)]
-    // What was dropped in an earlier iteration is there again.
-    const inputs = where(reshape(told, perCell), task.seeds(examples, keys.seeds), 0)
+    // What was dropped in an earlier iteration is there again; samples that are carried on have been told something since.
+    const inputs = where(reshape(told, perCell), task.carry ? x : task.seeds(examples, keys.seeds), 0)
     return { x: where(frozenChannels(rule as DataRule, x), inputs, x), examples, ...rest }
   }, 'the drawing of a batch')
 }

@@ -34,6 +34,11 @@ export type Task = {
   readonly readouts?: number
   /** What a critic sees (`TrainerOptions.critic`); without it, the task has none. */
   readonly images?: TaskImages
+  /**
+   * States `[n,h,w,c]` of examples after their rollout, as they go into the pool, and the examples that they are from then on: for
+   * tasks that go on, like a video. Without it, states and examples stay what they are.
+   */
+  readonly carry?: (x: Tensor, examples: readonly number[]) => { readonly x: Tensor; readonly examples: readonly number[] }
 }
 
 /** What a critic sees of a task: images of the same channels, made and real, and what both stand beside. */
@@ -216,7 +221,7 @@ const isTask = (x: unknown): boolean =>
 const trainerField = record<Complete<Rule>>({
   fields: { ...givenFields, ...trainingFields, task: { fits: isTask, expected: 'a task: examples, seeds and loss' } },
   together(options, expect) {
-    const { rule, pool, ranked, mutated, readouts, critic, task: { examples, readouts: wanted, images } } = options
+    const { rule, pool, ranked, mutated, readouts, critic, task: { examples, readouts: wanted, images, carry } } = options
     const judged = typeof readouts === 'number' ? readouts : readouts.length
     expect(wanted === undefined || judged === wanted, ['readouts'], readouts, `a list of ${wanted} numbers of steps, as the task has`)
     expectTraining(options, expect)
@@ -224,6 +229,7 @@ const trainerField = record<Complete<Rule>>({
       pool === 0 || ranked === 'none' || pool >= examples, ['pool'], pool,
       `a slot for each of the ${examples} examples, since each slot keeps its own; or ranked: 'none'`,
     )
+    expect(pool > 0 || carry === undefined, ['pool'], pool, 'at least batch, as the task carries samples on')
     expect(mutated === 0 || examples > 1, ['mutated'], mutated, '0, or a task of more than one example')
     expect(critic === null || images !== undefined, ['critic'], critic, 'null, or a task that has images, like imageToImageTask')
     expect(critic === null || rule.grid === 2, ['critic'], critic, 'null, or a rule on a grid of two dimensions')

@@ -9,7 +9,7 @@
  *   2. a rollout of a random number of steps
  *   3. the loss of the task at its end, or at several of its states, and its gradient through all steps
  *   4. the gradient normalised or clipped, then the optimiser
- *   5. the last states go back into the pool; what is not finite, or empty, goes back as a seed
+ *   5. the last states go back into the pool, carried on where the task goes on; what is not finite, or empty, goes back as a seed
  *
  * Where a critic judges too, it learns from batches of its own before the rule does (`critic.ts`).
  *
@@ -184,10 +184,11 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
       if (state.pool.length === 0) return { state, loss, grads, steps, drawn: null }
       const first = (state.iteration * accumulate + part) * batch
       const to = options.write === 'back' ? drawn.slots : drawn.slots.map((_, i) => (first + i) % state.pool.length)
+      const { x, examples: becoming } = task.carry?.(grown, drawn.examples) ?? { ...drawn, x: grown }
       const examples = [...state.examples]
-      to.forEach((slot, i) => { examples[slot] = drawn.examples[i] })
+      to.forEach((slot, i) => { examples[slot] = becoming[i] })
       return {
-        state: { ...state, pool: writeBack(state.pool, to, soundOr(rule, grown, () => task.seeds(drawn.examples))), examples },
+        state: { ...state, pool: writeBack(state.pool, to, soundOr(rule, x, () => task.seeds(becoming))), examples },
         loss, grads, steps,
         drawn: { slots: to, fates: drawn.fates! },
       }

@@ -16,10 +16,8 @@
 import type { Handle } from './backend.ts'
 import type { Padding } from './window.ts'
 
-/** What layers can apply to their sums. */
-export const programActivations = ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmoid'] as const
-
-export type Activation = (typeof programActivations)[number]
+/** What a layer applies to its sums; 'linear' leaves them as they are. */
+export type Activation = 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' | 'gelu' | 'silu' | 'softplus' | 'linear'
 
 /** What not every runner has, in the words of whoever says so. */
 export type Feature =

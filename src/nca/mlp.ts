@@ -11,6 +11,7 @@
  */
 import { dataOf, oneOrMore, orNull, record, type Expect, type Field, type Path, type Table } from '../backends/fields.ts'
 import { flag, numberFrom, oneOf } from '../backends/options.ts'
+import type { Activation } from '../backends/program.ts'
 import { add } from '../tensor/ops/arithmetic.ts'
 import { where } from '../tensor/ops/compare.ts'
 import { dense } from '../tensor/ops/dense.ts'
@@ -22,8 +23,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { most, units } from './rule/limits.ts'
 import type { ParamSpec } from './perceptions/kind.ts'
 
-/** What a layer applies to its sums; 'linear' leaves them as they are. */
-export type Activation = 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' | 'gelu' | 'silu' | 'softplus' | 'linear'
+export type { Activation }
 
 const functions: Readonly<Record<Activation, (x: Tensor, slope: number) => Tensor>> = {
   relu, leakyRelu, tanh, sigmoid, gelu, silu, softplus, linear: x => x,

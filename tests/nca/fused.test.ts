@@ -186,6 +186,30 @@ describe('a fused rollout', () => {
     expect(calls.forward).toBe(2)
   })
 
+  it.each(['gelu', 'silu', 'softplus'] as const)('applies %s as operators do, far from 0 and beyond all numbers too', word => {
+    // Channel b becomes σ(a), by the hidden layer or by the last.
+    const far = Array.from({ length: 200 }, (_, i) => Math.fround((i - 100) * Math.abs(i - 100) / 123))
+    const a = [...far, NaN, Infinity, -Infinity, 1e12, -1e12, 1e-12, -1e-12].map(Math.fround)
+    for (const update of [mlp(1, { activation: word }), mlp(1, { activation: 'linear', lastActivation: word })]) {
+      const rule = defineRule({ channels: { a: 1, b: 1 }, perceive: ['identity'], update })
+      const run = (backend: Backend, dtype: 'float32' | 'float64'): Data[] => {
+        const on = { backend, dtype }
+        const update = { w1: tensor([[1], [0]], on), b1: tensor([0], on), w2: tensor([[0, 1]], on), b2: tensor([0, 0], on) }
+        const [y, pullback] = vjp((x: Tensor) => rollout(rule, { update }, x, key(0), { steps: 1 }),
+          tensor([[a.map(a => [a, 0])]], on))
+        return [y, pullback(tensor([[a.map(() => [0, 1])]], on))].map(t => t.toArray())
+      }
+      const [[values, slopes], [expected, expectedSlopes]] = [run(whole, 'float32'), run(composed, 'float64')]
+      a.forEach((a, i) => {
+        for (const [v, e] of [[values[2 * i + 1], expected[2 * i + 1]], [slopes[2 * i], expectedSlopes[2 * i]]]) {
+          const near = Object.is(v, e) || Math.abs(v - e) <= 2e-6 * Math.abs(e) + (word === 'gelu' ? 1e-14 : 1e-36) // there 1 + tanh is all that float64 has
+          expect(near, `${word} of ${a} is ${v}, expected ${e}`).toBe(true)
+        }
+      })
+    }
+    expect(calls).toEqual({ forward: 2, backward: 2 })
+  })
+
   it('starts where it is told', () => {
     const rule = defineRule({ channels: { a: 2 }, perceive: ['mean'], update: mlp(3, { lastStd: 1 }), fireRate: 0.5 })
     const params = init(rule, key(1), { backend: whole })

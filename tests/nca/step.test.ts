@@ -277,7 +277,7 @@ describe('rules', () => {
     const { slope: _, ...update } = mlp(9, { activation: 'leakyRelu' })
     expect(defineRule({ ...growingRule, update: update as ReturnType<typeof mlp> }).update.slope).toBe(0.2)
     const [gelu, bounded] = [{ activation: 'gelu' } as const, { lastActivation: 'tanh' } as const].map(more => explain(defineRule({ ...growingRule, update: mlp(8, more) })))
-    expect(gelu).toMatch(/^composed of operators, because it applies GELU: .* 8 GELU /)
+    expect(gelu).toMatch(/^fused: .* 8 GELU /)
     expect(bounded).toMatch(/^fused: .*Changes go through tanh\./)
     const normed = defineRule({ ...growingRule, update: mlp(8, { norm: { on: 'both', groups: 4 } }) })
     expect(explain(normed)).toMatch(/^composed of operators, because its network has norms: .* Layer norm of what is perceived and sums of hidden layers, in 4 groups\./)

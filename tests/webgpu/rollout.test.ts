@@ -89,6 +89,17 @@ describe('a fused rollout on WebGPU', () => {
     }), some(0.2))
   })
 
+  it.runIf(long)('applies functions whose derivatives are made of their sums, in every layer', async () => {
+    const rule = defineRule({
+      channels: { a: 3 }, perceive: [conv(5, { activation: 'gelu', bias: true }), conv(3, { size: 1, activation: 'softplus' })],
+      update: mlp([6, 5], { activation: 'silu' }),
+    })
+    await fc.assert(fc.asyncProperty(scenesOf({ rules: fc.constant(rule), longest: 4 }), async scene => {
+      expect(explain(scene.rule, gpu)).toMatch(/^fused/)
+      expectNear(scene, await fusedOutcome(scene, gpu), outcome(scene, cpu(), { dtype: 'float64' }))
+    }), some(0.06))
+  })
+
   it.runIf(long).each([true, false])('is the composed one in the shapes for software (%s) and for hardware', async software => {
     const shaped = backendOn({ ...await openDevice(), software })
     const rules = fc.constantFrom(

@@ -5,16 +5,17 @@
  *   forward    z_l = a_(l−1) W_l + b_l              a_l = σ_l(z_l)
  *   backward   ∂W_l = a_(l−1)ᵀ ∂z_l    ∂b_l = Σ ∂z_l    ∂z_(l−1) = (∂z_l W_lᵀ) ⊙ σ'_(l−1)
  *
- * The outputs of the last layer, times the step size, are the changes of the cells.
+ * Of a hidden layer that is kept which σ' is made of: a_l, or, of functions like GELU, z_l, of which a_l is made again each
+ * time. The outputs of the last layer, times the step size, are the changes of the cells.
  */
 import type { Attending } from './attention.ts'
 import type { Program } from '../program.ts'
-import { activations, type Kernels } from './kernels.ts'
+import { activations, isBySums, type Kernels } from './kernels.ts'
 import { ceilTo } from '../ceil-to.ts'
 import { blockRows, type BlockLayout, type Layout } from './layout.ts'
 
 export type Blocks = {
-  /** Bytes of the outputs of the hidden layers of `count` cells, and the block's own place for them. */
+  /** Bytes of what is kept of the hidden layers of `count` cells, and the block's own place for it. */
   hiddenBytes(count: number): number
   readonly hidden: number
   /** The changes of listed cells of the state x, a row each. `place` says where the hidden layers of a block go. */
@@ -47,29 +48,48 @@ export function blocksOf(
   const strides = layers.map((_, l) => (l === 0 ? yStride : layers[l - 1].columns * 4))
   const before = Array.from({ length: top + 2 }, (_, l) => strides.slice(1, l).reduce((sum, stride) => sum + stride, 0))
 
-  /** Where it stands: what the cells perceive, or one of the hidden layers, each as long as the block is. */
-  function inputOf(l: number, count: number, hidden: number): number {
+  const bySums = layers.map(({ products }) => products.some(({ activation }) => isBySums(activation)))
+
+  /** Where that stands which is kept of what goes into layer l: what the cells perceive, or one of the hidden layers. */
+  function keptOf(l: number, count: number, hidden: number): number {
     return l === 0 ? block.y : hidden + ceilTo(count, 4) * before[l]
   }
 
-  /** What layer l makes of its sums. */
-  function through(l: number, count: number, hidden: number, to: number, stride: number): void {
-    const from = inputOf(l, count, hidden), { copied, products } = layers[l]
+  /** What goes into layer l. */
+  function inputOf(l: number, count: number, hidden: number): number {
+    const kept = keptOf(l, count, hidden)
+    if (l === 0 || !bySums[l - 1]) return kept
+    k.copyRows(block.made, strides[l], kept, strides[l], ceilTo(count, 4), strides[l], strides[l], 0)
+    finish(l - 1, block.made, count, strides[l])
+    return block.made
+  }
+
+  /** What is kept of layer l, from what goes into it: its outputs, in the columns of some functions its sums. */
+  function through(l: number, from: number, count: number, to: number, stride: number): void {
+    const { copied, products } = layers[l]
     if (copied) k.copyRows(to, stride, from, strides[l], count, copied, products[0].column * 4, 0)
     for (const { activation, slope, inputs, columns, row, column, w, bias } of products) {
       const floor = activation === relu ? 0 : -Infinity
       k.product(count, inputs, columns, from + 4 * row, strides[l], w, bias, to + 4 * column, stride, floor, 0)
-      if (activation !== relu) k.activate(activation, to + 4 * column, ceilTo(count, 4), columns * 4, stride, slope)
+      if (activation === relu || isBySums(activation)) continue
+      k.activate(activation, to + 4 * column, ceilTo(count, 4), columns * 4, stride, slope)
+    }
+  }
+
+  /** From what is kept of layer l to its outputs, in place. */
+  function finish(l: number, at: number, count: number, stride: number): void {
+    for (const { activation, slope, column, columns } of layers[l].products) {
+      if (isBySums(activation)) k.activate(activation, at + 4 * column, ceilTo(count, 4), columns * 4, stride, slope)
     }
   }
 
   // Where all of a layer are ReLUs, the product that makes its cotangent also gates it.
   const gated = layers.map(({ copied, products }) => !copied && products.every(({ activation }) => activation === relu))
 
-  /** g ← g ⊙ the derivative of layer l, from what it made. */
-  function applyBack(l: number, g: number, made: number, count: number, stride: number): void {
+  /** g ← g ⊙ the derivative of layer l, from what is kept of it. */
+  function applyBack(l: number, g: number, kept: number, count: number, stride: number): void {
     for (const { activation, slope, column, columns } of layers[l].products) {
-      k.activateBack(activation, g + 4 * column, made + 4 * column, ceilTo(count, 4), columns * 4, stride, slope)
+      k.activateBack(activation, g + 4 * column, kept + 4 * column, ceilTo(count, 4), columns * 4, stride, slope)
     }
   }
 
@@ -77,7 +97,7 @@ export function blocksOf(
     k.perceive(x, cells, count, filters, counts, taps, tapWeights, cellBytes, block.y, yStride)
     attending?.look(cells, count, block.y)
     for (let l = 0; hidden !== null && l < top; l++) {
-      through(l, count, hidden, inputOf(l + 1, count, hidden), strides[l + 1])
+      through(l, inputOf(l, count, hidden), count, keptOf(l + 1, count, hidden), strides[l + 1])
     }
   }
 
@@ -91,17 +111,18 @@ export function blocksOf(
         const hidden = place(size)
         look(x, cells + 4 * i, size, hidden)
         const to = rows + i * changeStride
-        through(top, size, hidden, to, changeStride)
+        through(top, inputOf(top, size, hidden), size, to, changeStride)
+        finish(top, to, size, changeStride)
         if (!isLinear) k.activate(scaled, to, ceilTo(size, 4), changeStride, changeStride, stepSize)
       }
     },
     back(x, cells, count, hidden, change, gradient, g) {
       const wanted = g !== null || learned || attending !== null
       if (!isLinear) {
-        const made = block.g[(top + 1) % 2] // what it made of its sums is not kept
-        through(top, count, hidden, made, changeStride)
+        const last = block.g[(top + 1) % 2] // nothing of the last layer has been kept
+        through(top, inputOf(top, count, hidden), count, last, changeStride)
         k.activate(scaled, change, ceilTo(count, 4), changeStride, changeStride, stepSize)
-        applyBack(top, change, made, count, changeStride)
+        applyBack(top, change, last, count, changeStride)
       }
       let from = change, stride = changeStride
       for (let l = top; l >= 0; l--) {
@@ -117,7 +138,7 @@ export function blocksOf(
         }
         // What is copied alone is owed what its copy is; what the product reads too, also that.
         if (copied) k.copyRows(to, aStride, from, stride, count, copied, copied, +(products[0].row === 0))
-        if (l > 0 && !gate) applyBack(l - 1, to, a, count, aStride)
+        if (l > 0 && !gate) applyBack(l - 1, to, keptOf(l, count, hidden), count, aStride)
         from = to
         stride = aStride
       }

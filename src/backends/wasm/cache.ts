@@ -1,5 +1,5 @@
 /**
- * The cache: outputs of hidden layers, left where they were computed, in the memory of the kernels.
+ * The cache: outputs of hidden layers, or their sums, left where they were computed, in the memory of the kernels.
  *
  * The backward pass reads them where it finds them and computes the others again. Each thread has a range of its own,
  * handed out in chunks that are filled from front to back and reused when all that is in them is free. Pages that were

@@ -89,7 +89,12 @@ type Rows = (x: number, rowsAt: number, cellBytes: number, dense: number, first:
   channels: number) => void
 
 /** Activations by number, as `assembly/activation.ts` has them. */
-export const activations = { linear: 0, relu: 1, leakyRelu: 2, tanh: 3, sigmoid: 4, scaled: 5 } as const
+export const activations = {
+  linear: 0, relu: 1, leakyRelu: 2, tanh: 3, sigmoid: 4, scaled: 5, gelu: 6, silu: 7, softplus: 8,
+} as const
+
+/** Whether the derivative of an activation is made of its inputs, and not of its outputs. */
+export const isBySums = (activation: number): boolean => activation >= activations.gelu
 
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
   return new WebAssembly.Instance(module, { env: { memory } }).exports as Kernels

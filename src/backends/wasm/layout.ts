@@ -16,7 +16,7 @@ import { placesOf, type Box, type Program } from '../program.ts'
 import { ceilTo } from '../ceil-to.ts'
 import { Arena, cacheOf, type Table } from './arena.ts'
 import { bordersOf, offsetIn, type Border } from './borders.ts'
-import { activations } from './kernels.ts'
+import { activations, isBySums } from './kernels.ts'
 
 /** Rows of cells that go through the layers at once, so that they stay in cache. */
 export const blockRows = 64
@@ -86,10 +86,12 @@ export const planeNames = [
 
 export type PlaneName = typeof planeNames[number]
 
-/** A thread's block: what the cells perceive, the outputs of each layer but the last, and two cotangents. */
+/** A thread's block: what the cells perceive, what is kept of each layer but the last, and two cotangents. */
 export type BlockLayout = {
   readonly y: number
   readonly hidden: number
+  /** The outputs of one layer of which sums are kept. */
+  readonly made: number
   readonly g: readonly [number, number]
   /** Where there is attention: of each cell n, u and ∂u, the parts a of all taps, and ∂n. */
   readonly attention: readonly number[]
@@ -234,6 +236,7 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
     blocks: Array.from({ length: threads }, (): BlockLayout => ({
       y: take(blockRows * yStride),
       hidden: take(hiddenBytes),
+      made: layers.some(({ products }) => products.some(({ activation }) => isBySums(activation))) ? take(widest) : 0,
       g: [take(widest), take(widest)],
       attention: asks ? [changeStride, 4 * asks.columns, 4 * asks.columns, 4 * parts, changeStride].map(row => take(blockRows * row)) : [],
     })),

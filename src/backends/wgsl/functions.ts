@@ -16,9 +16,12 @@
  * with the polynomials of Cephes in single precision (Moshier, https://www.netlib.org/cephes).
  */
 import type { DType } from '../backend.ts'
+import { smooth } from './smooth.ts'
 
 /** Functions of a floating-point number x, by name. */
 const floating: Readonly<Record<string, string>> = {
+  ...smooth,
+
   isNan: 'fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffff) > 0x7f800000; }',
 
   /** Whether x counts as true: it is not 0. */

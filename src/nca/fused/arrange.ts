@@ -16,7 +16,7 @@ import { sum } from '../../tensor/ops/sum.ts'
 import { transpose } from '../../tensor/ops/transpose.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import type { Activation, MlpParams } from '../mlp.ts'
+import type { MlpParams } from '../mlp.ts'
 import { filtersKernel, joined, within } from '../perceive.ts'
 import type { Attention } from '../perceptions/attention.ts'
 import { isLearned } from '../perceptions/kinds.ts'
@@ -128,9 +128,8 @@ function byFilter(w: Tensor, channels: number): Tensor {
   return inFours(transpose(reshape(w, [channels, -1, w.shape[1]]), [1, 0, 2]))
 }
 
-/** What is applied to sums. Whoever asks has asked `whyComposed`. */
-const appliedBy = (part: { activation: Activation; slope: number }): Applied =>
-  ({ activation: part.activation as Applied['activation'], slope: part.slope })
+/** What is applied to sums. */
+const appliedBy = ({ activation, slope }: Applied): Applied => ({ activation, slope })
 
 /**
  * What the first outputs of a program see, where cells see their windows: all of them the same where the perception is folded into the
@@ -138,7 +137,7 @@ const appliedBy = (part: { activation: Activation; slope: number }): Applied =>
  * each is a view of its own, since a zero in the place of what a part does not see would, times NaN, be NaN.
  */
 function viewsOf(rule: DataRule, angle: number, folded: boolean, multiple: number): View[] {
-  const view = (parts: readonly Perception[], outputs: number, part: Parameters<typeof appliedBy>[0]): View =>
+  const view = (parts: readonly Perception[], outputs: number, part: Applied): View =>
     ({ taps: tapsOf(rule, angle, parts), outputs, columns: ceilTo(outputs, multiple), ...appliedBy(part) })
   if (folded) return [view(rule.perceive, rule.update.hidden[0], rule.update)]
   const parts = rule.perceive.filter(isConvolution)

@@ -4,13 +4,12 @@
 import type { Backend } from '../../backends/backend.ts'
 import type { Feature } from '../../backends/program.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { activationInWords } from '../mlp.ts'
 import type { Learned } from '../perceptions/kinds.ts'
 import type { Rule } from '../rule/types.ts'
 import { residualLayers } from './arrange.ts'
 import { plain } from './plain.ts'
 import { placed } from './position.ts'
-import { activationsOf, inThree, isAttention, isConvolution, isLinear, isProgramActivation, seesWindow, sumOf, windowOf } from './sight.ts'
+import { inThree, isAttention, isConvolution, isLinear, seesWindow, sumOf, windowOf } from './sight.ts'
 
 /** Why a backend cannot run a rule as a whole, or null where it can. */
 export function whyComposed(given: Rule, backend: Backend): string | null {
@@ -36,9 +35,6 @@ export function whyComposed(given: Rule, backend: Backend): string | null {
   if (attentive.some(({ feedForward }) => feedForward > 0)) return 'its attention has a network'
   if (attentive.length > +!seesWindow(rule)) return 'it perceives by attention and more than filters'
   if (attentive.length > 0 && residualLayers(rule)[0]) return 'its network adds what attention perceives'
-  const { activation, lastActivation } = rule.update
-  const unknown = [activation, lastActivation, ...activationsOf(rule)].find(word => !isProgramActivation(word))
-  if (unknown) return `it applies ${activationInWords(unknown)}`
   const layers = rule.update.hidden.length + 1 + +(seesWindow(rule) && !isLinear(rule))
   if (layers > mostLayers) return `${backend.name} runs ${mostLayers} layers at most, and it has ${layers}`
   return Math.max(...windowOf(rule)) <= widestWindow ? null : `windows may be ${widestWindow} cells wide on ${backend.name}`

@@ -4,8 +4,7 @@
  */
 import { filterSees } from '../../tensor/filters.ts'
 import { leakySlope } from '../../tensor/ops/functions.ts'
-import { placesOf, programActivations, type Activation as ProgramActivation, type Box } from '../../backends/program.ts'
-import type { Activation } from '../mlp.ts'
+import { placesOf, type Activation, type Box } from '../../backends/program.ts'
 import { windowOn, type WindowSum } from '../perceptions/kind.ts'
 import type { Attention } from '../perceptions/attention.ts'
 import { isLearned, kindOf } from '../perceptions/kinds.ts'
@@ -41,11 +40,6 @@ export function seesWindow(rule: DataRule): boolean {
 /** What the parts of a perception apply to their sums. */
 export function activationsOf({ perceive }: DataRule): Activation[] {
   return perceive.map(part => sumOf(part)?.activation ?? 'linear')
-}
-
-/** Whether the layers of a program can apply this. */
-export function isProgramActivation(word: Activation): word is ProgramActivation {
-  return programActivations.some(known => known === word)
 }
 
 /** Whether the perception is linear, and so can be multiplied with the first layer of the network. */

@@ -225,9 +225,9 @@ fn noiseAt(i: u32) -> f32 {
   return normalOf(words.x ^ words.y);
 }
 fn activate1(j: u32, z: vec4f) -> vec4f { { return select(z, vec4f(), z <= vec4f()); } }
-fn before1(j: u32, d: vec4f, h: vec4f) -> vec4f { { return select(vec4f(), d, h > vec4f()); } }
+fn before1(j: u32, d: vec4f, h: vec4f, z: vec4f) -> vec4f { { return select(vec4f(), d, h > vec4f()); } }
 fn activate2(j: u32, z: vec4f) -> vec4f { { return select(z, vec4f(), z <= vec4f()); } }
-fn before2(j: u32, d: vec4f, h: vec4f) -> vec4f { { return select(vec4f(), d, h > vec4f()); } }
+fn before2(j: u32, d: vec4f, h: vec4f, z: vec4f) -> vec4f { { return select(vec4f(), d, h > vec4f()); } }
 
 var<private> h1: array<vec4f, 40>;
 fn hide() {
@@ -650,9 +650,9 @@ fn marked() -> u32 {
 }
 
 fn activate1(j: u32, z: vec4f) -> vec4f { { return select(z, vec4f(), z <= vec4f()); } }
-fn before1(j: u32, d: vec4f, h: vec4f) -> vec4f { { return select(vec4f(), d, h > vec4f()); } }
+fn before1(j: u32, d: vec4f, h: vec4f, z: vec4f) -> vec4f { { return select(vec4f(), d, h > vec4f()); } }
 fn activate2(j: u32, z: vec4f) -> vec4f { { return select(z, vec4f(), z <= vec4f()); } }
-fn before2(j: u32, d: vec4f, h: vec4f) -> vec4f { { return select(vec4f(), d, h > vec4f()); } }
+fn before2(j: u32, d: vec4f, h: vec4f, z: vec4f) -> vec4f { { return select(vec4f(), d, h > vec4f()); } }
 
 var<private> h1: array<vec4f, 40>;
 fn hide() {
@@ -798,11 +798,11 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_0 = before2(j, d0_0, h0_0);
+      d0_0 = before2(j, d0_0, h0_0, z0_0);
       workspaces[mine + at_h2 + (j + 0u) * blockRows + n + 0u] = h0_0;
       workspaces[mine + at_d2 + (j + 0u) * blockRows + n + 0u] = d0_0;
     } if (n + 1u < rows) {
-      d1_0 = before2(j, d1_0, h1_0);
+      d1_0 = before2(j, d1_0, h1_0, z1_0);
       workspaces[mine + at_h2 + (j + 0u) * blockRows + n + 1u] = h1_0;
       workspaces[mine + at_d2 + (j + 0u) * blockRows + n + 1u] = d1_0;
     } 
@@ -817,11 +817,11 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_1 = before2(j, d0_1, h0_1);
+      d0_1 = before2(j, d0_1, h0_1, z0_1);
       workspaces[mine + at_h2 + (j + 1u) * blockRows + n + 0u] = h0_1;
       workspaces[mine + at_d2 + (j + 1u) * blockRows + n + 0u] = d0_1;
     } if (n + 1u < rows) {
-      d1_1 = before2(j, d1_1, h1_1);
+      d1_1 = before2(j, d1_1, h1_1, z1_1);
       workspaces[mine + at_h2 + (j + 1u) * blockRows + n + 1u] = h1_1;
       workspaces[mine + at_d2 + (j + 1u) * blockRows + n + 1u] = d1_1;
     } 
@@ -836,11 +836,11 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_2 = before2(j, d0_2, h0_2);
+      d0_2 = before2(j, d0_2, h0_2, z0_2);
       workspaces[mine + at_h2 + (j + 2u) * blockRows + n + 0u] = h0_2;
       workspaces[mine + at_d2 + (j + 2u) * blockRows + n + 0u] = d0_2;
     } if (n + 1u < rows) {
-      d1_2 = before2(j, d1_2, h1_2);
+      d1_2 = before2(j, d1_2, h1_2, z1_2);
       workspaces[mine + at_h2 + (j + 2u) * blockRows + n + 1u] = h1_2;
       workspaces[mine + at_d2 + (j + 2u) * blockRows + n + 1u] = d1_2;
     } 
@@ -855,11 +855,11 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_3 = before2(j, d0_3, h0_3);
+      d0_3 = before2(j, d0_3, h0_3, z0_3);
       workspaces[mine + at_h2 + (j + 3u) * blockRows + n + 0u] = h0_3;
       workspaces[mine + at_d2 + (j + 3u) * blockRows + n + 0u] = d0_3;
     } if (n + 1u < rows) {
-      d1_3 = before2(j, d1_3, h1_3);
+      d1_3 = before2(j, d1_3, h1_3, z1_3);
       workspaces[mine + at_h2 + (j + 3u) * blockRows + n + 1u] = h1_3;
       workspaces[mine + at_d2 + (j + 3u) * blockRows + n + 1u] = d1_3;
     }
@@ -891,44 +891,44 @@ fn through(first: u32, n: u32, rows: u32) {
     
     let h0_0 = h1[0u * 20u + 0u + j]; var d0_0 = d1[0u * 20u + 0u + j]; let h1_0 = h1[1u * 20u + 0u + j]; var d1_0 = d1[1u * 20u + 0u + j];
     if (n + 0u < rows) {
-      d0_0 = before1(j, d0_0, h0_0);
+      d0_0 = before1(j, d0_0, h0_0, vec4f());
       workspaces[mine + at_h1 + (j + 0u) * blockRows + n + 0u] = h0_0;
       workspaces[mine + at_d1 + (j + 0u) * blockRows + n + 0u] = d0_0;
     } if (n + 1u < rows) {
-      d1_0 = before1(j, d1_0, h1_0);
+      d1_0 = before1(j, d1_0, h1_0, vec4f());
       workspaces[mine + at_h1 + (j + 0u) * blockRows + n + 1u] = h1_0;
       workspaces[mine + at_d1 + (j + 0u) * blockRows + n + 1u] = d1_0;
     } 
     
     let h0_1 = h1[0u * 20u + 1u + j]; var d0_1 = d1[0u * 20u + 1u + j]; let h1_1 = h1[1u * 20u + 1u + j]; var d1_1 = d1[1u * 20u + 1u + j];
     if (n + 0u < rows) {
-      d0_1 = before1(j, d0_1, h0_1);
+      d0_1 = before1(j, d0_1, h0_1, vec4f());
       workspaces[mine + at_h1 + (j + 1u) * blockRows + n + 0u] = h0_1;
       workspaces[mine + at_d1 + (j + 1u) * blockRows + n + 0u] = d0_1;
     } if (n + 1u < rows) {
-      d1_1 = before1(j, d1_1, h1_1);
+      d1_1 = before1(j, d1_1, h1_1, vec4f());
       workspaces[mine + at_h1 + (j + 1u) * blockRows + n + 1u] = h1_1;
       workspaces[mine + at_d1 + (j + 1u) * blockRows + n + 1u] = d1_1;
     } 
     
     let h0_2 = h1[0u * 20u + 2u + j]; var d0_2 = d1[0u * 20u + 2u + j]; let h1_2 = h1[1u * 20u + 2u + j]; var d1_2 = d1[1u * 20u + 2u + j];
     if (n + 0u < rows) {
-      d0_2 = before1(j, d0_2, h0_2);
+      d0_2 = before1(j, d0_2, h0_2, vec4f());
       workspaces[mine + at_h1 + (j + 2u) * blockRows + n + 0u] = h0_2;
       workspaces[mine + at_d1 + (j + 2u) * blockRows + n + 0u] = d0_2;
     } if (n + 1u < rows) {
-      d1_2 = before1(j, d1_2, h1_2);
+      d1_2 = before1(j, d1_2, h1_2, vec4f());
       workspaces[mine + at_h1 + (j + 2u) * blockRows + n + 1u] = h1_2;
       workspaces[mine + at_d1 + (j + 2u) * blockRows + n + 1u] = d1_2;
     } 
     
     let h0_3 = h1[0u * 20u + 3u + j]; var d0_3 = d1[0u * 20u + 3u + j]; let h1_3 = h1[1u * 20u + 3u + j]; var d1_3 = d1[1u * 20u + 3u + j];
     if (n + 0u < rows) {
-      d0_3 = before1(j, d0_3, h0_3);
+      d0_3 = before1(j, d0_3, h0_3, vec4f());
       workspaces[mine + at_h1 + (j + 3u) * blockRows + n + 0u] = h0_3;
       workspaces[mine + at_d1 + (j + 3u) * blockRows + n + 0u] = d0_3;
     } if (n + 1u < rows) {
-      d1_3 = before1(j, d1_3, h1_3);
+      d1_3 = before1(j, d1_3, h1_3, vec4f());
       workspaces[mine + at_h1 + (j + 3u) * blockRows + n + 1u] = h1_3;
       workspaces[mine + at_d1 + (j + 3u) * blockRows + n + 1u] = d1_3;
     }

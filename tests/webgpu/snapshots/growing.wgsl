@@ -240,7 +240,7 @@ fn draw(cell: u32) -> u32 {
 }
 
 fn activate1(j: u32, z: vec4f) -> vec4f { { return select(z, vec4f(), z <= vec4f()); } }
-fn before1(j: u32, d: vec4f, h: vec4f) -> vec4f { { return select(vec4f(), d, h > vec4f()); } }
+fn before1(j: u32, d: vec4f, h: vec4f, z: vec4f) -> vec4f { { return select(vec4f(), d, h > vec4f()); } }
 
 fn hide() {
 }
@@ -656,7 +656,7 @@ fn marked() -> u32 {
 }
 
 fn activate1(j: u32, z: vec4f) -> vec4f { { return select(z, vec4f(), z <= vec4f()); } }
-fn before1(j: u32, d: vec4f, h: vec4f) -> vec4f { { return select(vec4f(), d, h > vec4f()); } }
+fn before1(j: u32, d: vec4f, h: vec4f, z: vec4f) -> vec4f { { return select(vec4f(), d, h > vec4f()); } }
 
 fn hide() {
 }
@@ -804,11 +804,11 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_0 = before1(j, d0_0, h0_0);
+      d0_0 = before1(j, d0_0, h0_0, z0_0);
       workspaces[mine + at_h1 + (j + 0u) * blockRows + n + 0u] = h0_0;
       workspaces[mine + at_d1 + (j + 0u) * blockRows + n + 0u] = d0_0;
     } if (n + 1u < rows) {
-      d1_0 = before1(j, d1_0, h1_0);
+      d1_0 = before1(j, d1_0, h1_0, z1_0);
       workspaces[mine + at_h1 + (j + 0u) * blockRows + n + 1u] = h1_0;
       workspaces[mine + at_d1 + (j + 0u) * blockRows + n + 1u] = d1_0;
     } 
@@ -823,11 +823,11 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_1 = before1(j, d0_1, h0_1);
+      d0_1 = before1(j, d0_1, h0_1, z0_1);
       workspaces[mine + at_h1 + (j + 1u) * blockRows + n + 0u] = h0_1;
       workspaces[mine + at_d1 + (j + 1u) * blockRows + n + 0u] = d0_1;
     } if (n + 1u < rows) {
-      d1_1 = before1(j, d1_1, h1_1);
+      d1_1 = before1(j, d1_1, h1_1, z1_1);
       workspaces[mine + at_h1 + (j + 1u) * blockRows + n + 1u] = h1_1;
       workspaces[mine + at_d1 + (j + 1u) * blockRows + n + 1u] = d1_1;
     } 
@@ -842,11 +842,11 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_2 = before1(j, d0_2, h0_2);
+      d0_2 = before1(j, d0_2, h0_2, z0_2);
       workspaces[mine + at_h1 + (j + 2u) * blockRows + n + 0u] = h0_2;
       workspaces[mine + at_d1 + (j + 2u) * blockRows + n + 0u] = d0_2;
     } if (n + 1u < rows) {
-      d1_2 = before1(j, d1_2, h1_2);
+      d1_2 = before1(j, d1_2, h1_2, z1_2);
       workspaces[mine + at_h1 + (j + 2u) * blockRows + n + 1u] = h1_2;
       workspaces[mine + at_d1 + (j + 2u) * blockRows + n + 1u] = d1_2;
     } 
@@ -861,11 +861,11 @@ fn through(first: u32, n: u32, rows: u32) {
     }
     row += 4u * C;
     if (n + 0u < rows) {
-      d0_3 = before1(j, d0_3, h0_3);
+      d0_3 = before1(j, d0_3, h0_3, z0_3);
       workspaces[mine + at_h1 + (j + 3u) * blockRows + n + 0u] = h0_3;
       workspaces[mine + at_d1 + (j + 3u) * blockRows + n + 0u] = d0_3;
     } if (n + 1u < rows) {
-      d1_3 = before1(j, d1_3, h1_3);
+      d1_3 = before1(j, d1_3, h1_3, z1_3);
       workspaces[mine + at_h1 + (j + 3u) * blockRows + n + 1u] = h1_3;
       workspaces[mine + at_d1 + (j + 3u) * blockRows + n + 1u] = d1_3;
     }

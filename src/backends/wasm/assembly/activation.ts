@@ -6,10 +6,12 @@
  *   3  tanh                              1 − h²
  *   4  sigmoid     ½ + ½ tanh(x/2)       h (1 − h)
  *   5  scaled      slope·x
+ *   6  gelu, 7  silu, 8  softplus        from their inputs instead (smooth.ts)
  *
  * tanh is a quotient of polynomials in x², exact to some 1e-7 (the minimax fit that Eigen uses).
  */
 import { mad } from './simd'
+import { smooth } from './smooth'
 
 // @ts-ignore: decorators on functions
 @inline
@@ -48,10 +50,10 @@ function activateRow(kind: i32, x: usize, end: usize, slope: f32): void {
     for (; x < end; x += 16) v128.store(x, mad(half, tanh(f32x4.mul(half, v128.load(x))), half))
   } else if (kind == 5) {
     for (; x < end; x += 16) v128.store(x, f32x4.mul(v128.load(x), s))
-  }
+  } else if (kind > 5) smooth(kind, x, end, 0)
 }
 
-/** g ← g ⊙ the derivative, from the output h, which lies as g does. */
+/** g ← g ⊙ the derivative, from h, the outputs or, from kind 6 on, the inputs, which lie as g does. */
 export function activateBack(kind: i32, g: usize, h: usize, rows: usize, bytes: usize, stride: usize, slope: f32): void {
   for (let i: usize = 0; i < rows; i++, g += stride, h += stride) activateRowBack(kind, g, g + bytes, h, slope)
 }
@@ -75,7 +77,7 @@ function activateRowBack(kind: i32, g: usize, end: usize, h: usize, slope: f32):
       const y = v128.load(h)
       v128.store(g, f32x4.mul(v128.load(g), f32x4.mul(y, f32x4.sub(one, y))))
     }
-  }
+  } else if (kind > 5) smooth(kind, h, h + (end - g), g)
 }
 
 /** g[n] += Σ_rows a[row, n], rows in order: the derivative by a bias. `n` is a multiple of 8. */

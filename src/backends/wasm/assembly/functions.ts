@@ -7,9 +7,7 @@
  */
 import { mad } from './simd'
 
-// @ts-ignore: decorators on functions
-@inline
-function exponential(v: v128): v128 {
+export function exponential(v: v128): v128 {
   const x = f32x4.max(f32x4.min(v, f32x4.splat(89)), f32x4.splat(-104))
   const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.44269504088896341)))
   const r = mad(n, f32x4.splat(2.12194440e-4), mad(n, f32x4.splat(-0.693359375), x))
@@ -36,11 +34,13 @@ export function exp(x: usize, bytes: usize): void {
 }
 
 /** 1 / (1 + e^−x). */
-export function sigmoid(x: usize, bytes: usize): void {
+export function logistic(x: v128): v128 {
   const one = f32x4.splat(1)
-  for (const end = x + bytes; x < end; x += 16) {
-    v128.store(x, f32x4.div(one, f32x4.add(one, exponential(f32x4.neg(v128.load(x))))))
-  }
+  return f32x4.div(one, f32x4.add(one, exponential(f32x4.neg(x))))
+}
+
+export function sigmoid(x: usize, bytes: usize): void {
+  for (const end = x + bytes; x < end; x += 16) v128.store(x, logistic(v128.load(x)))
 }
 
 export function sqrt(x: usize, bytes: usize): void {

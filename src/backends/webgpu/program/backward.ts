@@ -19,7 +19,7 @@ import { boundEach } from './bounds.ts'
 import {
   declareSizes, declareUniforms, forTile, listWgsl, livesWgsl, loadRowWgsl, marginOf, perceiveWgsl, placesWgsl, rowsWgsl,
 } from './cells.ts'
-import { activationsWgsl, declareRest, eachInput, eachWeight, hideWgsl, sumsWgsl, weightWgsl } from './layers.ts'
+import { activationsWgsl, bySums, declareRest, eachInput, eachWeight, hideWgsl, sumsWgsl, weightWgsl } from './layers.ts'
 import { recordSize, type Sizes, type Workspace } from './sizes.ts'
 import { unrolled } from './unrolled.ts'
 
@@ -127,10 +127,11 @@ fn addRows(lane: u32, rows: u32, a: u32, n: u32, to: u32) {
  * From the cotangents of what the hidden layer l puts out to those of its sums, into the block, and of what goes into it,
  * d(l−1). The last hidden layer's are computed here, from that of the change, and so is the layer itself.
  */
-function backThroughWgsl(sizes: Sizes, l: number): string {
+function backThroughWgsl(program: Program, sizes: Sizes, l: number): string {
   const { widths, rowsAtOnce: r, hiddenAtOnce: q } = sizes
   const inputs = widths[l - 1], width = widths[l]
   const isLast = l === widths.length - 2
+  const sums = isLast ? 'z{r}_{q}' : bySums(program)[l - 1] ? `sums${l}[{r}u * ${width}u + {q}u + j]` : 'vec4f()'
   return `
   for (var j = 0u; j < ${width}u; j += ${q}u) {
     ${isLast ? `${sumsWgsl(sizes, l)} var row = w${l + 1} + 4u * j * C;` : ''}
@@ -144,7 +145,7 @@ function backThroughWgsl(sizes: Sizes, l: number): string {
     row += 4u * C;` : `
     ${unrolled({ r }, `let h{r}_{q} = h${l}[{r}u * ${width}u + {q}u + j]; var d{r}_{q} = d${l}[{r}u * ${width}u + {q}u + j];`)}`}
     ${unrolled({ r }, `if (n + {r}u < rows) {
-      d{r}_{q} = before${l}(j, d{r}_{q}, h{r}_{q});
+      d{r}_{q} = before${l}(j, d{r}_{q}, h{r}_{q}, ${sums});
       workspaces[mine + at_h${l} + (j + {q}u) * blockRows + n + {r}u] = h{r}_{q};
       workspaces[mine + at_d${l} + (j + {q}u) * blockRows + n + {r}u] = d{r}_{q};
     }`)}`)}
@@ -176,7 +177,7 @@ ${perceiveWgsl(program, sizes)}
 ${collectWgsl(program)}
 ${listWgsl}
 ${activationsWgsl(program, sizes)}
-${hideWgsl(sizes)}
+${hideWgsl(sizes, bySums(program))}
 ${multiplyWgsl}
 var<workgroup> heldAfter: array<atomic<u32>, tileHeight>;
 var<workgroup> total: u32;
@@ -247,7 +248,7 @@ fn through(first: u32, n: u32, rows: u32) {
       for (var c = 0u; c < C; c++) { workspaces[mine + at_window + (tap * C + c) * blockRows + n + r] = seen(cellOf[r * taps + tap], c); }
     }` : ''}
   }
-${widths.slice(1, -1).map((_, i) => backThroughWgsl(sizes, last - 1 - i)).join('')}
+${widths.slice(1, -1).map((_, i) => backThroughWgsl(program, sizes, last - 1 - i)).join('')}
   if (u.wanted != 0u) {
     for (var r = 0u; r < min(rowsAtOnce, rows - n); r++) {
       let at = u32(cellAt(inTile(list[first + n + r]))) * recordSize + C;

@@ -13,8 +13,8 @@ import type { Sizes } from './sizes.ts'
 import { unrolled } from './unrolled.ts'
 
 /**
- * The functions `activate1(j, z)` … of vector j of each hidden layer, and `before1(j, d, h)` …: d times their slope, where h
- * is what they give. Only in the first layer they differ between vectors, where it has several views.
+ * The functions `activate1(j, z)` … of vector j of each hidden layer, and `before1(j, d, h, z)` …: d times their slope, where
+ * h is what they give. Only in the first layer they differ between vectors, where it has several views.
  */
 export function activationsWgsl({ layers, perception: { views } }: Program, { ends }: Sizes): string {
   return layers.slice(0, -1).map((layer, i) => {
@@ -24,11 +24,11 @@ export function activationsWgsl({ layers, perception: { views } }: Program, { en
       `${n < texts.length - 1 ? `if (j < ${ends[n][0]}u) ` : ''}{ return ${text[which]}; }`)).join(' ')
     return `
 fn activate${i + 1}(j: u32, z: vec4f) -> vec4f { ${choose(0)} }
-fn before${i + 1}(j: u32, d: vec4f, h: vec4f) -> vec4f { ${choose(1)} }`
+fn before${i + 1}(j: u32, d: vec4f, h: vec4f, z: vec4f) -> vec4f { ${choose(1)} }`
   }).join('')
 }
 
-/** σ(z), and σ'(z)·d by h = σ(z), which selects where a slope is 0. */
+/** σ(z), and σ'(z)·d by h = σ(z) where that can be, which selects where a slope is 0. */
 function activationWgsl(activation: Activation, leak: string): readonly [string, string] {
   switch (activation) {
     case 'linear': return ['z', 'd']
@@ -38,7 +38,15 @@ function activationWgsl(activation: Activation, leak: string): readonly [string,
       return [`select(${leak} * z, z, z > vec4f())`, `select(${leak} * d, d, h > vec4f())`]
     case 'tanh': return [each('hyperbolicTangent'), 'd * (1.0 - h * h)']
     case 'sigmoid': return [each('logistic'), 'd * h * (1.0 - h)']
+    case 'softplus': return [each('softplus'), `d * ${each('logistic')}`]
+    case 'gelu': case 'silu': return [each(activation), `d * ${each(`${activation}Slope`)}`]
   }
+}
+
+/** Of each hidden layer, whether derivatives read its sums, and not what it makes of them. */
+export function bySums({ layers, perception: { views } }: Program): boolean[] {
+  return layers.slice(0, -1).map((layer, i) => (i === 0 && views.length > 0 ? views : [layer])
+    .some(({ activation }) => ['gelu', 'silu', 'softplus'].includes(activation)))
 }
 
 function each(name: string): string {
@@ -99,15 +107,15 @@ export function sumsWgsl(sizes: Sizes, l: number): string {
     ${inputs <= mostWrittenOut && ends.length < 2 ? unrolled({ i: inputs }, add('{i}u'), '\n') : `${eachInput(sizes, l)} ${add('i')}`}`
 }
 
-/** `hide()` fills h1 …, the hidden layers that are kept, from y. */
-export function hideWgsl(sizes: Sizes): string {
+/** `hide()` fills h1 …, the hidden layers that are kept, from y; and of those that it names by `sums`, sums1 …, too. */
+export function hideWgsl(sizes: Sizes, sums: readonly boolean[] = []): string {
   const { widths, hiddenAtOnce, rowsAtOnce } = sizes
   const kept = widths.slice(1, -2).map((width, i) => ({ l: i + 1, width }))
   return `${declareViews(sizes)}${kept.map(({ l, width }) => `
-var<private> h${l}: array<vec4f, ${rowsAtOnce * width}>;`).join('')}
+var<private> h${l}: array<vec4f, ${rowsAtOnce * width}>;${sums[l - 1] ? ` var<private> sums${l}: array<vec4f, ${rowsAtOnce * width}>;` : ''}`).join('')}
 fn hide() {${kept.map(({ l, width }) => `
   for (var j = 0u; j < ${width}u; j += ${hiddenAtOnce}u) {${sumsWgsl(sizes, l)}
-    ${unrolled({ r: rowsAtOnce, q: hiddenAtOnce }, `h${l}[{r}u * ${width}u + {q}u + j] = activate${l}(j, z{r}_{q});`)}
+    ${unrolled({ r: rowsAtOnce, q: hiddenAtOnce }, `${sums[l - 1] ? `sums${l}[{r}u * ${width}u + {q}u + j] = z{r}_{q}; ` : ''}h${l}[{r}u * ${width}u + {q}u + j] = activate${l}(j, z{r}_{q});`)}
   }`).join('')}
 }`
 }

@@ -32,7 +32,7 @@ const pages = [
   {
     what: 'a page that trains one too, beside a critic if need be',
     code: `export { ${automata}, ${training}, ${pictures}, ${transforms}, key, cpu, webgpu } from 'cellgrad'`,
-    most: 114, // more than the page above: what runs fused runs so backward too
+    most: 114, // more than the page above: what runs fused runs so backward too, and rollouts may begin on coarse grids
   },
   { what: 'everything', code: "export * from 'cellgrad'", most: Infinity },
 ]

@@ -7,7 +7,7 @@
  * Frozen channels stay as fine as they are: a coarse cell is told their mean. The mean of what was repeated is what it was, so
  * steps of one scale are those of a rollout on the coarse grid, and cost 1/k² of the steps on the fine one.
  */
-import { list, record, checkData, type Field } from '../backends/fields.ts'
+import { list, judged, orNull, record, checkData, type Field } from '../backends/fields.ts'
 import { check, isObject, wholeFrom } from '../backends/options.ts'
 import { where } from '../tensor/ops/compare.ts'
 import { broadcastTo } from '../tensor/ops/broadcast.ts'
@@ -16,7 +16,7 @@ import { reshape } from '../tensor/ops/reshape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { customRule } from './rule/define.ts'
 import { init } from './rule/parameters.ts'
-import type { CustomRule, DataParams, DataRule } from './rule/types.ts'
+import type { CustomRule, DataParams, DataRule, Rule } from './rule/types.ts'
 import { frozenChannels, step } from './step.ts'
 
 /** A scale of a cascade, like `{ scale: 4, steps: 8 }`. */
@@ -27,20 +27,32 @@ export type Stage = {
   readonly steps: number
 }
 
-const stagesField: Field<{ stages: readonly Stage[] }> = record<{ stages: readonly Stage[] }>({
-  fields: { stages: list<Stage>(record<Stage>({ fields: { scale: wholeFrom(2, 4096), steps: wholeFrom(1) } }), 'stages', 1) },
-  together: ({ stages }, expect) => stages.forEach(({ scale }, i) => expect(
-    i === 0 || scale < stages[i - 1].scale, ['stages', i, 'scale'], scale, `less than in the stage before, ${stages[i - 1]?.scale}`,
-  )),
+const stageField = record<Stage>({
+  fields: {
+    scale: { ...wholeFrom(2, 4096), about: 'Cells of the grid along each side of a coarse one, fewer than in the stage before' },
+    steps: { ...wholeFrom(1), about: 'Steps at this scale' },
+  },
 })
+
+const stagesField: Field<readonly Stage[]> = judged(list<Stage>(stageField, 'stages', 1), (stages, expect) => (
+  stages.forEach(({ scale }, i) => expect(
+    i === 0 || scale < stages[i - 1].scale, [i, 'scale'], scale, `less than in the stage before, ${stages[i - 1]?.scale}`,
+  ))))
+
+/** Stages as they are said of a training and of a model, null for none. */
+export const cascadeField: Field<readonly Stage[] | null> = {
+  ...orNull<readonly Stage[]>(stagesField), default: null,
+  about: 'Stages on coarse grids, the coarsest first, before all other steps: scale and steps of each; null: none',
+}
 
 /**
  * A rule whose first steps are on coarse grids, stage after stage, and all others on the grid itself. It has the parameters of
- * the rule, is trained and run as any other, and runs composed. A file of a model (`encodeModel`) has the rule itself: whoever
- * reads it makes the cascade again.
+ * the rule, is trained and run as any other, and runs composed. A file of a model (`encodeModel`) has the rule itself, and its
+ * stages beside it: whoever reads it makes the cascade again.
  *
  * @param stages from the coarsest on; sides of the grid must be multiples of their scales
  * @throws where the rule is code, or the scales do not fall; a step where a side is no multiple, or a mask is given on a coarse grid
+ * @example taskTrainer({ rule, task, cascade: [{ scale: 4, steps: 8 }], ...rest })     // trains it, and `predict` takes it too
  * @example
  * const coarse = cascade(rule, [{ scale: 4, steps: 8 }, { scale: 2, steps: 8 }])
  * const task = imageToImageTask(rule, { inputs, outputs })                  // what is to be learnt is said of the rule itself
@@ -49,7 +61,7 @@ const stagesField: Field<{ stages: readonly Stage[] }> = record<{ stages: readon
  */
 export function cascade(rule: DataRule, stages: readonly Stage[]): CustomRule<DataParams> {
   check(isObject(rule) && rule.type === 'data', 'cascade', 'the rule', rule, 'one of defineRule')
-  const whole = checkData('cascade', stagesField, { stages }).stages
+  const whole = checkData('cascade', record<{ stages: readonly Stage[] }>({ fields: { stages: stagesField } }), { stages }).stages
   const { grid, channels } = rule
   const ends = whole.map((_, i) => whole.slice(0, i + 1).reduce((sum, { steps }) => sum + steps, 0))
   return customRule<DataParams>({
@@ -63,6 +75,11 @@ export function cascade(rule: DataRule, stages: readonly Stage[]): CustomRule<Da
       return rule.frozen.length === 0 ? next : where(frozenChannels(rule, x), x, next)
     },
   })
+}
+
+/** What runs: the rule itself, or where stages are said its cascade, which has the same parameters. */
+export function inStages<R extends Rule>(rule: R, stages: readonly Stage[] | null = null): R {
+  return stages === null ? rule : cascade(rule as DataRule, stages) as Rule as R
 }
 
 /** The mean of each block of `scale` cells along each side: `[b,h,w,c]` → `[b,h/scale,w/scale,c]`. */

@@ -24,7 +24,7 @@ const training: Told<TrainerOptions> = {
   write: 'train.write', fromPool: 'train.fromPool', reseed: 'train.reseed', damaged: 'train.damaged', damage: 'train.damage',
   ranked: 'train.ranked', mutated: 'train.mutated', dropped: 'train.dropped', perturbAfter: 'train.perturbAfter', optimiser: 'train.optimiser',
   normalise: 'train.normalise', clip: 'train.clip', accumulate: 'train.accumulate', trainable: 'train.trainable', params: 'train.from',
-  warmUp: 'train.warmUp', pace: 'train.pace', critic: 'train.critic',
+  warmUp: 'train.warmUp', pace: 'train.pace', critic: 'train.critic', cascade: 'train.cascade',
 }
 const running: Told<TrainOptions<never>> = {
   iterations: 'train.iterations', seed: 'seed', validation: 'validate',

@@ -2,12 +2,15 @@
 // learnt of in few steps.
 
 import fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
-  adam, cascade, checkGrad, conv, decodeCheckpoint, defineRule, encodeCheckpoint, examplesOf, imageToImageTask, init, key, mean, mlp,
-  rollout, square, taskTrainer, tensor, train, uniform, type DataParams, type DataRule, type Tensor, type TrainerState,
+  adam, cascade, checkGrad, conv, cpu, decodeCheckpoint, decodeModel, decodeSafetensors, defineRule, encodeCheckpoint, encodeLink,
+  encodeModel, encodeSafetensors, evaluate, examplesOf, exportHtml, imageToImageTask, init, key, mean, mlp, predict, recover, rollout,
+  square, taskTrainer, tensor, train, uncertainty, uniform, type DataParams, type DataRule, type Tensor, type Trainer, type TrainerState,
 } from '../../src/index.ts'
 import { frozenChannels } from '../../src/nca/step.ts'
+import { inside } from '../../studio/src/rooms/inside/commands.ts'
+import { play } from '../../studio/src/rooms/play/commands.ts'
 import { runs } from '../long.ts'
 import { sentence } from '../tensor/values.ts'
 import { scenes } from './random-rule.ts'
@@ -80,6 +83,81 @@ it('learns in few steps of what is far away, and goes on from a checkpoint as if
   expect(await encodeCheckpoint(end.state)).toEqual(await encodeCheckpoint((await go(10)).state))
   // Of the 256 cells a rule that sees 5 cells far knows at most 13²; the others are best 0: a loss of 0.81 · (256 − 169)/256.
   expect((await go(60, end.state)).loss).toBeLessThan(0.81 * (256 - 169) / 256 / 4)
+})
+
+describe('a training that begins on coarse grids', () => {
+  const stages = [{ scale: 4, steps: 2 }, { scale: 2, steps: 1 }]
+  const pictures = (n: number) => examplesOf(uniform(key(n), [6, 8, 8, 1]).toArray(), [8, 8, 1])
+  const task = imageToImageTask(rule, { inputs: pictures(1), outputs: pictures(2) })
+  const base = { task, batch: 3, steps: [5, 7], pool: 6, reseed: 1, optimiser: adam({ rate: 1e-2 }) } as const
+  const trained = (trainer: Trainer<TrainerState<DataParams>>): TrainerState<DataParams> => (
+    [0, 1, 2].reduce(state => trainer.step(state).state, trainer.init(key(5))))
+  const params = init(rule, key(7))
+
+  it('is that of the cascade, which is a rule by itself', async () => {
+    const [own, other] = [taskTrainer({ ...base, rule, cascade: stages }), taskTrainer({ ...base, rule: cascade(rule, stages) })]
+    expect(await encodeCheckpoint(trained(own))).toEqual(await encodeCheckpoint(trained(other)))
+    expect(await encodeCheckpoint(trained(own))).not.toEqual(await encodeCheckpoint(trained(taskTrainer({ ...base, rule }))))
+    expect(own.note!()).toContain('Rollouts are composed of operators, because their first steps are on coarse grids;')
+  })
+
+  it('can tell samples something else, or nothing, which a rule that is code cannot, and let a part of the rule learn', () => {
+    const state = trained(taskTrainer({ ...base, rule, cascade: stages, mutated: 1, dropped: 0.3, trainable: 'last' }))
+    expect([...state.params.update.w1.toArray()]).toEqual([...trained(taskTrainer({ ...base, rule, trainable: 'last' })).params.update.w1.toArray()])
+    expect(sentence(() => taskTrainer({ ...base, rule: cascade(rule, stages), mutated: 1 }))).toContain('mutated is 1, expected 0')
+  })
+
+  it('is judged, applied, perturbed and compared as it is trained', async () => {
+    const far = cascade(rule, stages), how = { steps: 6, key: key(3), batch: 4 }
+    expect(predict(rule, task, params, { ...how, cascade: stages }).toArray()).toEqual(predict(far, task, params, how).toArray())
+    expect(await evaluate(rule, task, params, { ...how, cascade: stages })).toEqual(await evaluate(far, task, params, how))
+    expect(predict(rule, task, params, { ...how, cascade: stages }).toArray()).not.toEqual(predict(rule, task, params, how).toArray())
+    for (const compared of [{ runs: 2 }, { last: 2 }]) {
+      expect(uncertainty(rule, task, params, { ...how, ...compared, cascade: stages }).std.toArray()).toEqual(uncertainty(far, task, params, { ...how, ...compared }).std.toArray())
+    }
+    const hurt = { by: 'mutation', perturb: 4, judge: 6, key: key(2) } as const
+    const { before } = await recover(rule, task, params, { ...hurt, cascade: stages })
+    const errors = await evaluate(far, task, params, { steps: 4, key: key(2) })
+    expect(before).toBeCloseTo(errors.reduce((a, b) => a + b, 0) / errors.length, 6)
+  })
+
+  it('is said in the file of its model, which nothing plays that has one grid', async () => {
+    const model = { rule, params, provenance: { grid: '8' }, cascade: stages }
+    const bytes = await encodeModel(model), read = decodeModel(bytes, 'file')
+    expect([read.cascade, read.provenance]).toEqual([stages, model.provenance])
+    expect(await encodeModel(read)).toEqual(bytes)
+    expect('cascade' in decodeModel(await encodeModel({ rule, params, provenance: {} }))).toBe(false)
+    const { entries, metadata } = decodeSafetensors(bytes)
+    for (const [text, says] of [['[{"scale":1,"steps":2}]', 'scale is 1'], ['[]', 'is []'], ['[', 'cascade']]) {
+      expect(sentence(() => decodeModel(encodeSafetensors(entries, { ...metadata, cascade: text }), 'file'))).toMatch(new RegExp(`^file: .*${says.replaceAll(/[[\]]/g, String.raw`\$&`)}`))
+    }
+    await expect(encodeModel({ ...model, cascade: [{ scale: 0, steps: 1 }] })).rejects.toThrow('encodeModel: cascade')
+    await expect(exportHtml(model)).rejects.toThrow('none: the cells of a page are on one grid.')
+    await expect(encodeLink(model)).rejects.toThrow('none: what an address opens runs on one grid.')
+    const engine = { backend: cpu(), tell: () => {}, isGone: () => false }
+    expect(sentence(() => play.look(engine, { name: 'coarse', bytes })))
+      .toBe('coarse: this rule begins on coarse grids (a cascade), and Play shows one grid; cellgrad grow plays it.')
+    expect(sentence(() => inside.check(engine, { name: 'coarse', bytes })))
+      .toBe('coarse: this rule begins on coarse grids (a cascade), and Look inside shows one grid; cellgrad grow plays it.')
+  })
+
+  it('is refused where no step is left on the grid itself, and for rules that are code', () => {
+    expect([
+      () => taskTrainer({ ...base, rule, cascade: stages, steps: [3, 9] }),
+      () => taskTrainer({ ...base, rule, cascade: stages, warmUp: { iterations: 4, from: [2, 4] } }),
+      () => taskTrainer({ ...base, rule: cascade(rule, stages), cascade: stages }),
+      () => taskTrainer({ ...base, rule, cascade: [{ scale: 2, steps: 1 }, { scale: 2, steps: 1 }] }),
+      () => predict(rule, task, params, { steps: 4, cascade: [{ scale: 3, steps: 1 }] }),
+    ].map(sentence)).toMatchInlineSnapshot(`
+      [
+        "trainer: the number of steps in cascade is 3, expected fewer than the shortest rollout has, 3.",
+        "trainer: the number of steps in cascade is 3, expected fewer than the shortest rollout has, 2.",
+        "trainer: cascade is [{…}, {…}], expected null, for a rule that is code.",
+        "trainer: cascade[1].scale is 2, expected less than in the stage before, 2.",
+        "cascade: the size of the grid is "8×8", expected sides that are multiples of 3, the scale of a stage.",
+      ]
+    `)
+  })
 })
 
 it('refuses scales that do not fall, grids that they do not divide, and masks of a coarse grid', () => {

@@ -94,7 +94,7 @@ it('refuses by name what cannot be', async () => {
       "recover: by is "mutation", expected 'damage': the rule has no frozen channels in which it is told what to become.",
       "recover: judge is 9, expected a step after 9, that of the perturbation.",
       "recover: damage.shape is "star", expected 'circle', 'rectangle' or 'halfPlane'.",
-      "recover: there is no option "steps"; there are examples, key, batch, by, damage, perturb, judge, measure.",
+      "recover: there is no option "steps"; there are examples, key, batch, cascade, by, damage, perturb, judge, measure.",
     ]
   `)
 })

@@ -520,7 +520,7 @@ it('says what does not fit together', () => {
       "nothingToMutate": "trainer: mutated is 1, expected 0, or a rule with frozen channels.",
       "oneExample": "trainer: mutated is 1, expected 0, or a task of more than one example.",
       "optimiser": "trainer: optimiser.type is "lion", expected 'adam' or 'sgd'.",
-      "option": "trainer: there is no option "batchSize"; there are rule, params, batch, steps, readouts, pool, write, fromPool, reseed, damaged, damage, ranked, mutated, dropped, perturbAfter, optimiser, normalise, clip, accumulate, trainable, warmUp, critic, pace, task.",
+      "option": "trainer: there is no option "batchSize"; there are rule, params, batch, steps, readouts, pool, write, fromPool, reseed, damaged, damage, ranked, mutated, dropped, perturbAfter, optimiser, normalise, clip, accumulate, trainable, warmUp, cascade, critic, pace, task.",
       "pool": "trainer: pool is -1, expected a whole number from 0 to 1000000.",
       "ranked": "trainer: ranked is true, expected 'loss' or 'none'.",
       "readouts": "trainer: readouts is 0, expected a whole number from 1 to 1000000, or a list of numbers of steps, at least 1.",

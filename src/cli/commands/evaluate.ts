@@ -66,7 +66,7 @@ export const evaluate: Command = command('evaluate', 'Judge the model of a run b
   if (isGrowing(config)) await drawGrown(out, config, model, steps)
   if (!lesson) return
   const some = ids.slice(0, 8)
-  const image = await sheetOf(lesson, scope(() => predict(model.rule, lesson.task, model.params, { steps, examples: some })), some, model.params)
+  const image = await sheetOf(lesson, scope(() => predict(model.rule, lesson.task, model.params, { steps, cascade: model.cascade, examples: some })), some, model.params)
   await writePng(out, upscale(image, Math.max(1, Math.round(384 / image.height))))
 })
 

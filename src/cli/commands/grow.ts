@@ -4,6 +4,7 @@
 import { extname } from 'node:path'
 import type { ArgsDef } from 'citty'
 import type { Image } from '../../nca/files/image.ts'
+import { inStages } from '../../nca/cascade.ts'
 import type { Model } from '../../nca/files/model-file.ts'
 import { shrinking } from '../../nca/latent/autoencoder.ts'
 import { latentView } from '../../nca/latent/latent-task.ts'
@@ -83,12 +84,12 @@ function checkPixels({ refuse }: Given, out: string, { size, steps }: PlayOption
 }
 
 /** Plays in the terminal; elsewhere a line now and then. Ends early where the output takes nothing any more. */
-async function show({ rule, params, codec }: Model, options: PlayOptions): Promise<void> {
-  const output = process.stdout
+async function show({ rule, params, codec, cascade }: Model, options: PlayOptions): Promise<void> {
+  const output = process.stdout, runs = inStages(rule, cascade)
   let lost = false
   output.once('error', () => { lost = true })
   if (!isLive(output)) {
-    for await (const { step, image } of play(rule, params, { ...options, every: Math.ceil(options.steps / 10) })) {
+    for await (const { step, image } of play(runs, params, { ...options, every: Math.ceil(options.steps / 10) })) {
       if (lost) return
       say(`step ${step}/${options.steps}  ${visible(image)} ${codec ? 'pixels' : 'cells'}`)
     }
@@ -99,7 +100,7 @@ async function show({ rule, params, codec }: Model, options: PlayOptions): Promi
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(signals[name]))
   const millisecondsPerStep = 40
   let due = performance.now()
-  for await (const { step, image } of play(rule, params, options)) {
+  for await (const { step, image } of play(runs, params, options)) {
     if (lost) return
     const damaged = step >= (options.damageAt ?? Infinity) ? `  damaged after ${options.damageAt}` : ''
     screen.draw([...pictureLines(image, output), `step ${step}/${options.steps}${damaged}`])
@@ -118,10 +119,11 @@ function visible({ data }: Image): number {
 
 type Pictures = { strip: number; columns: number; every: number; scale: number }
 
-async function write(out: string, { rule, params }: Model, options: PlayOptions, pictures: Pictures): Promise<void> {
+async function write(out: string, { rule, params, cascade }: Model, options: PlayOptions, pictures: Pictures): Promise<void> {
+  const runs = inStages(rule, cascade)
   const { strip, columns, every, scale } = pictures
-  if (extname(out) === '.gif') return saveGif(out, rule, params, { ...options, every, scale })
+  if (extname(out) === '.gif') return saveGif(out, runs, params, { ...options, every, scale })
   const { steps, ...moment } = options
   const at = Array.from({ length: strip }, (_, i) => Math.round(((i + 1) * steps) / strip))
-  await writeFilmStrip(out, rule, params, { ...moment, at, columns, scale })
+  await writeFilmStrip(out, runs, params, { ...moment, at, columns, scale })
 }

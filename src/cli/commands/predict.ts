@@ -39,7 +39,7 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
   const [, ...inputs] = given.words
   if (inputs.length === 0) return predictRun(given, path, out)
   const inRun = [files.best, files.model].map(name => join(path, name)).find(file => existsSync(file))
-  const { rule, params, provenance, codec } = await readModel(inRun ?? path)
+  const { rule, params, provenance, codec, cascade } = await readModel(inRun ?? path)
   if (codec) return given.refuse(`${path} lives in the latents of an autoencoder; cellgrad grow plays it`)
   const [, least, end] = /^(\d+) to (\d+)$/.exec(provenance.steps ?? '') ?? ['', '64', '96']
   const steps = given.number('steps', Math.round((Number(least) + Number(end) - 1) / 2), { least: 0, most: 1e6 })
@@ -58,7 +58,7 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
   if (twin !== undefined) given.refuse(`what is made of ${twin} would be called ${nameOf(twin)}, as what is made of another input; give them one after the other, each with an --out`)
   await mkdir(out, { recursive: true })
   const classes = provenance.classes?.split(' ') ?? []
-  for (const one of all) await predictFile(one, join(out, nameOf(one)), { rule, params, steps, role, asked, classes, ...how })
+  for (const one of all) await predictFile(one, join(out, nameOf(one)), { rule, params, cascade, steps, role, asked, classes, ...how })
 })
 
 /** What a run makes of its own examples. */

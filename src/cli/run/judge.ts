@@ -93,7 +93,7 @@ export async function targetOf(folder: string, { data: { padding } }: Config): P
 }
 
 async function judgeLesson(experiment: Experiment, model: Model, judging: Judging): Promise<Judged> {
-  const { rule, params } = model
+  const { rule, params, cascade } = model
   const { steps, seeds, isOther = false, most } = judging
   const { lesson, ids: all } = await judgedBy(experiment, isOther)
   const [own = '', theirs] = [model.provenance.classes, classesOf(lesson)]
@@ -103,7 +103,7 @@ async function judgeLesson(experiment: Experiment, model: Model, judging: Judgin
   const rows = []
   for (const [name, measure] of Object.entries(measures).filter(([name]) => isWanted(judging, name))) {
     const values: number[][] = []
-    for (let seed = 0; seed < seeds; seed++) values.push(await evaluate(rule, lesson.task, params, { steps, examples: ids, key: key(seed), measure }))
+    for (let seed = 0; seed < seeds; seed++) values.push(await evaluate(rule, lesson.task, params, { steps, cascade, examples: ids, key: key(seed), measure }))
     rows.push(row(name, values))
   }
   const [metric = 'loss'] = Object.keys(lesson.measures)
@@ -128,7 +128,7 @@ const fewSamples = 8
 
 /** A row for each way in which the automata of a run are perturbed, or what there is to say where that is no number. */
 async function recoveryRows(
-  config: RunConfig, { rule, params }: Model, task: Task, ids: readonly number[], judging: Judging, measure: Task['loss'] = task.loss,
+  config: RunConfig, { rule, params, cascade }: Model, task: Task, ids: readonly number[], judging: Judging, measure: Task['loss'] = task.loss,
 ): Promise<Cell[][]> {
   const { seeds, perturbed = 2 ** 13 } = judging
   const cells = scope(() => task.seeds([ids[0]]).shape.slice(0, -1)).reduce((a, b) => a * b, 1)
@@ -142,7 +142,7 @@ async function recoveryRows(
     const percents: number[] = []
     if (perturbation.by === 'damage' || n > 1) {
       for (let seed = 0; seed < seeds; seed++) {
-        const { percent } = await recover(rule, task, params, { ...perturbation, examples, key: key(seed), measure })
+        const { percent } = await recover(rule, task, params, { ...perturbation, cascade, examples, key: key(seed), measure })
         if (percent !== null) percents.push(percent)
       }
     }

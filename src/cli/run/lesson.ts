@@ -67,12 +67,12 @@ export function stepsOf({ train: { steps: [least, end] } }: RunConfig): number {
 /** The experiment as a subject of a run. */
 export function lessonSubject(run: Run & { readonly config: Experiment }, { lesson, split, shown, params }: Prepared): Subject {
   const { folder, config } = run
-  const { rule, validate } = config
-  const steps = stepsOf(config)
+  const { rule, validate, train: { cascade } } = config
+  const how = { steps: stepsOf(config), cascade }
   const metric = validate?.metric ?? 'loss'
   const judged = errorBy(lesson, metric)
   const preview = async (params: DataParams): Promise<Image> => {
-    const x = scope(() => predict(rule, lesson.task, params, { steps, examples: shown }))
+    const x = scope(() => predict(rule, lesson.task, params, { ...how, examples: shown }))
     return lesson.show(x, shown, params)
   }
   const [, ...axes] = scope(() => lesson.task.seeds([0]).shape.slice(0, -1))
@@ -87,13 +87,13 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
     ...(validate && {
       validation: {
         every: validate.every, ...(validate.patience !== null && { patience: validate.patience }),
-        measure: async (params: DataParams) => mean(await evaluate(rule, lesson.task, params, { steps, examples: split.test, measure: judged })),
+        measure: async (params: DataParams) => mean(await evaluate(rule, lesson.task, params, { ...how, examples: split.test, measure: judged })),
       },
     }),
     inWords: error => metricInWords(metric, error),
     preview,
     async draw(params, metrics) {
-      const x = scope(() => predict(rule, lesson.task, params, { steps, examples: shown }))
+      const x = scope(() => predict(rule, lesson.task, params, { ...how, examples: shown }))
       await writePng(join(folder, files.made), upscale(await sheetOf(lesson, x, shown, params), Math.max(1, Math.round(128 / axes.at(-2)!))))
       await drawLoss(join(folder, files.chart), metrics, run.name)
     },

@@ -16,7 +16,7 @@ import { judgedBy } from './judge.ts'
 
 /** Writes pictures by the numbers of the examples, from 0, as they are in the data; out of noise by the number of their key. */
 export async function predictOwn(
-  config: RunConfig, { rule, params }: Model, { steps, out, guidance }: { readonly steps: number; readonly out: string; readonly guidance: number },
+  config: RunConfig, { rule, params, cascade }: Model, { steps, out, guidance }: { readonly steps: number; readonly out: string; readonly guidance: number },
 ): Promise<void> {
   if (isGrowing(config)) {
     const { size, padding } = config.data
@@ -36,7 +36,7 @@ export async function predictOwn(
   const runner = guidance === 1 ? rule : guided(rule, guidance)
   for (const id of ids) {
     const path = join(out, `${id}.png`)
-    await writePng(path, await lesson.show(scope(() => predict(runner, lesson.task, params, { steps, examples: [id] })), [id], params))
+    await writePng(path, await lesson.show(scope(() => predict(runner, lesson.task, params, { steps, cascade, examples: [id] })), [id], params))
     say(path)
   }
 }

@@ -5,6 +5,8 @@
 import { gzipSync } from 'node:zlib'
 import { encodeNifti, type Volume } from '../../nca/data/nifti.ts'
 import { encodeNpy } from '../../nca/data/npy.ts'
+import { inStages } from '../../nca/cascade.ts'
+import type { Model } from '../../nca/files/model-file.ts'
 import { guided } from '../../nca/guidance.ts'
 import { readHead } from '../../nca/head.ts'
 import { vote } from '../../nca/losses/metrics.ts'
@@ -40,6 +42,8 @@ import type { Compared } from './uncertain.ts'
 export type Applied = {
   readonly rule: DataRule
   readonly params: DataParams
+  /** Stages on coarse grids with which it begins. */
+  readonly cascade: Model['cascade']
   readonly steps: number
   /** Runs, or last steps, by which it is said how sure the rule is; null: none. */
   readonly compared: Compared | null
@@ -80,7 +84,7 @@ export async function predictFile(input: string, to: string, applied: Applied): 
     return role === 'image' ? toldClasses(rule, states) : toldOutput(asked.loss, takeRole(rule, states, 'output'))
   }
   const { map, nqm } = scope(() => {
-    const { std, nqm } = uncertainty(runnerOf(applied), task, params, { steps, ...compared, of })
+    const { std, nqm } = uncertainty(runnerOf(applied), task, params, { steps, cascade: applied.cascade, ...compared, of })
     return { map: mapOf(std), nqm }
   })
   say(`${input}: NQM ${[...await nqm.data()].map(v => Number(v.toPrecision(4))).join(' ')}`)
@@ -120,14 +124,14 @@ function runnerOf({ rule, guidance }: Applied): DataRule | CustomRule<DataParams
 
 /** The states at the end: of all at once, or of windows, whose outputs are blended. */
 function grown(task: Task, applied: Applied): Tensor {
-  const { rule, params, steps, window, role } = applied
+  const { rule, params, cascade, steps, window, role } = applied
   const runner = runnerOf(applied)
-  if (window === null) return predict(runner, task, params, { steps })
+  if (window === null) return predict(runner, task, params, { steps, cascade })
   const made = role === 'image' ? 'classes' : 'output'
   return concat(Array.from({ length: task.examples }, (_, id) => scope(() => {
     const seeds = task.seeds([id])
     const blended = slidingWindow(
-      seeds, (part, i) => takeRole(rule, rollout(runner, params, part, foldIn(foldIn(key(0), id), i), { steps }), made),
+      seeds, (part, i) => takeRole(rule, rollout(inStages(runner, cascade), params, part, foldIn(foldIn(key(0), id), i), { steps }), made),
       { size: seeds.shape.slice(1, -1).map(() => window.size), overlap: window.overlap },
     )
     return setChannels(rule, seeds, { [made]: blended })

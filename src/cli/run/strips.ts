@@ -4,6 +4,7 @@
 import { join } from 'node:path'
 import { isGrowing, type RunConfig } from '../../experiment/tasks/values.ts'
 import { filmStrip, upscale, type Image } from '../../nca/files/image.ts'
+import { inStages } from '../../nca/cascade.ts'
 import type { Model } from '../../nca/files/model-file.ts'
 import { rollout } from '../../nca/step.ts'
 import { stripOf } from '../../node/animation.ts'
@@ -29,7 +30,7 @@ export async function stripsOfRuns(runs: readonly { readonly name: string; reado
 /** Pictures that are small are shown larger. */
 const scaleOf = (height: number): number => Math.max(1, Math.round(128 / height))
 
-async function strip(config: RunConfig, { rule, params }: Model, at: readonly number[]): Promise<Image> {
+async function strip(config: RunConfig, { rule, params, cascade }: Model, at: readonly number[]): Promise<Image> {
   if (isGrowing(config)) {
     const size = config.data.size + 2 * config.data.padding
     return stripOf('runs', rule, params, { key: key(0), size, scale: scaleOf(size), at })
@@ -37,7 +38,7 @@ async function strip(config: RunConfig, { rule, params }: Model, at: readonly nu
   const { lesson, ids: [id] } = await judgedBy(config, false)
   const states = scope(() => {
     const first = lesson.task.seeds([id], key(0))
-    return [first, ...rollout(rule, params, first, key(0), { steps: at.at(-1)!, readouts: at.slice(1) })]
+    return [first, ...rollout(inStages(rule, cascade), params, first, key(0), { steps: at.at(-1)!, readouts: at.slice(1) })]
   })
   const images = await Promise.all(states.map(async x => lesson.show(x, [id], params)))
   const scale = scaleOf(images[0].height)

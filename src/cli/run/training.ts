@@ -64,8 +64,9 @@ export async function runTraining(
 ): Promise<void> {
   const { backend, fma } = computer
   const { folder, config } = first
-  const { rule, report, train: { steps } } = config
+  const { rule, report, train: { steps, cascade } } = config
   const { validation } = subject
+  const own = { rule, ...(cascade && { cascade }) }
   let run = first
   let { trainer } = subject
   let { iterations } = config.train
@@ -89,7 +90,7 @@ export async function runTraining(
     say(`Up to iteration ${from}, fused multiply-add was ${found.metadata.fma}; from here on it is ${fma}: the last bits will `
       + 'not be those of a run that was left alone.')
   }
-  const how = explain(rule, backend)
+  const how = cascade ? `composed of operators, because their first steps are on coarse grids: ${explain(rule, backend).replace(/^.*?: /, '')}` : explain(rule, backend)
   if (verbose || !how.startsWith('fused')) say(`Rollouts run ${how}`)
   subject.hints.forEach(hint => say(hint))
   if (log.unreadable.length > 0) {
@@ -104,12 +105,12 @@ export async function runTraining(
     }
     if (best && best.iteration !== bestSaved) { // before the checkpoint, so that it is not behind it
       const judged = { ...provenance, iterations: String(best.iteration), validation: String(best.value) }
-      await saveModel(join(folder, files.best), { rule, params: best.params, provenance: judged })
+      await saveModel(join(folder, files.best), { ...own, params: best.params, provenance: judged })
       bestSaved = best.iteration
     }
     await saveCheckpoint(checkpoint, state, fma ? { fma } : {})
     saved = state.iteration
-    await saveModel(join(folder, files.model), { rule, params: state.params, provenance })
+    await saveModel(join(folder, files.model), { ...own, params: state.params, provenance })
   }
 
   const display = showProgress(process.stdout, iterations, from, subject.target)

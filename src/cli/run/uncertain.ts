@@ -40,7 +40,7 @@ const together = 32
 
 /** A row for each example, and one of all: NQM, the share of wrong cells, and how well deviations tell them from the right ones. */
 export async function uncertaintyOf(
-  folder: string, config: RunConfig, { rule, params }: Model, { steps, compared, isOther }: { readonly steps: number; readonly compared: Compared; readonly isOther: boolean },
+  folder: string, config: RunConfig, { rule, params, cascade }: Model, { steps, compared, isOther }: { readonly steps: number; readonly compared: Compared; readonly isOther: boolean },
 ): Promise<RunTable> {
   const { lesson, ids }: Subject = isGrowing(config) ? await growing(folder, config, rule) : await judgedBy(config, isOther)
   const nqms: number[] = []
@@ -48,7 +48,7 @@ export async function uncertaintyOf(
   for (let i = 0; i < ids.length; i += together) {
     const some = ids.slice(i, i + together)
     const made = scope(() => {
-      const { mean, std, nqm } = uncertainty(rule, lesson.task, params, { steps, ...compared, examples: some, key: foldIn(key(0), i), of: x => lesson.told(x, params) })
+      const { mean, std, nqm } = uncertainty(rule, lesson.task, params, { steps, cascade, ...compared, examples: some, key: foldIn(key(0), i), of: x => lesson.told(x, params) })
       return { nqm, map: reshape(mapOf(std), [-1]), wrong: lesson.wrong && reshape(lesson.wrong(mean, some), [-1]) }
     })
     nqms.push(...await made.nqm.data())

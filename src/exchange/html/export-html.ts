@@ -59,8 +59,9 @@ const htmlOptions = keysOf<HtmlOptions>({
 export async function exportHtml(model: Model | Omit<Model, 'provenance'>, options: HtmlOptions = {}): Promise<string> {
   const where = 'exportHtml'
   checkOptions(where, options, htmlOptions)
-  const { rule, params, codec } = model
+  const { rule, params, codec, cascade } = model
   check(codec === undefined, where, 'codec', codec, 'none: a page has no decoder of latents')
+  check(cascade === undefined, where, 'cascade', cascade, 'none: the cells of a page are on one grid')
   checkPlane(where, rule)
   checkParams(where, rule, params)
   const { title = 'Neural cellular automaton', size, start, seed = 0, brightness = 0 } = options

@@ -46,11 +46,12 @@ const linkOptions = keysOf<LinkOptions>({ bits: wholeFrom(2, 16), settings: { fi
  * @throws where the rule is code, the parameters do not fit it, a weight is not finite, or settings are not text
  * @example location.hash = `play?model=${await encodeLink({ rule, params }, { settings: { size: '72' } })}`
  */
-export async function encodeLink(model: Pick<Model, 'rule' | 'params' | 'codec'>, options: LinkOptions = {}): Promise<string> {
+export async function encodeLink(model: Pick<Model, 'rule' | 'params' | 'codec' | 'cascade'>, options: LinkOptions = {}): Promise<string> {
   const where = 'encodeLink'
   checkOptions(where, options, linkOptions)
-  const { rule, params, codec } = model
+  const { rule, params, codec, cascade } = model
   check(codec === undefined, where, 'codec', codec, 'none: an address has no room for a decoder of latents')
+  check(cascade === undefined, where, 'cascade', cascade, 'none: what an address opens runs on one grid')
   const { bits = 8, settings = {} } = options
   if (rule?.type !== 'data') throw new Error(`${where}: the rule is not data (defineRule), and only data can be in an address.`)
   checkParams(where, rule, params)

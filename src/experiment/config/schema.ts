@@ -127,9 +127,10 @@ export const configField: Field<Config> = record<Omit<Config, 'task'>>({
     ...computing,
   },
   together(config, expect) {
-    const { data: { size, padding }, train: { batch }, rule } = config
+    const { data: { size, padding }, train: { batch, cascade }, rule } = config
     expectTogether(config, expect)
     expect(rule.grid === 2, ['rule', 'grid'], rule.grid, '2, for a picture')
+    expect(cascade === null, ['train', 'cascade'], cascade, 'null: one cell is nothing on a coarse grid; of other tasks rollouts may begin there')
     expect(rule.head === null, ['rule', 'head'], rule.head, 'null: nothing is learnt of a head in growing')
     const channels = channelCount(rule.channels)
     expect(channels >= 4, ['rule', 'channels'], rule.channels, 'at least 4 channels: red, green, blue, alpha')

@@ -1,16 +1,18 @@
 /**
  * Trained models as bytes: a safetensors file of the tree of parameters (`tree-file.ts`), with the rule as JSON in its
  * metadata field `rule` and, beside it, where the model comes from. Of a rule that lives in latents, the autoencoder is in the field
- * `autoencoder`, and its parameters under `codec`.
+ * `autoencoder`, and its parameters under `codec`; of one that begins on coarse grids, its stages in the field `cascade`.
  *
  * A model is held against its rule when it is written and when it is read: every parameter that the rule has and no
  * other, of the rule's shapes, all of one floating type, and every number finite.
  */
+import { checkData } from '../../backends/fields.ts'
 import type { Backend, DType } from '../../backends/backend.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { check, checkOptions, isObject, keysOf, show, type Options } from '../../backends/options.ts'
 import { defaultBackend, placementKinds, tensor, type Placement } from '../../tensor/tensor.ts'
 import { mapTree } from '../../tensor/tree.ts'
+import { cascadeField, type Stage } from '../cascade.ts'
 import { checkCodec, defineAutoencoder, type Autoencoder, type AutoencoderParams, type Codec } from '../latent/autoencoder.ts'
 import { checkParams } from '../rule/check-params.ts'
 import { defineRule } from '../rule/define.ts'
@@ -28,10 +30,12 @@ export type Model = {
   readonly provenance: Readonly<Record<string, string>>
   /** The autoencoder in whose latents the rule lives (`latentTask`), and what it has learned; none of a rule of pixels. */
   readonly codec?: Codec
+  /** The stages on coarse grids with which its rollouts begin, as it was trained; none of a rule that lives on one grid. */
+  readonly cascade?: readonly Stage[]
 }
 
 /** What the metadata holds beside provenance. */
-const reserved = ['format', 'tree', 'rule', 'autoencoder']
+const reserved = ['format', 'tree', 'rule', 'autoencoder', 'cascade']
 
 /**
  * The bytes of a model file.
@@ -39,7 +43,7 @@ const reserved = ['format', 'tree', 'rule', 'autoencoder']
  * @throws where the rule is code, the parameters do not fit it or are not finite, or provenance is not text under names
  *   of its own
  */
-export async function encodeModel({ rule, params, provenance, codec }: Model): Promise<Uint8Array> {
+export async function encodeModel({ rule, params, provenance, codec, cascade }: Model): Promise<Uint8Array> {
   if (rule?.type !== 'data') {
     throw new Error(
       'encodeModel: the rule is not data (defineRule), and only data can be stored; keep the params '
@@ -48,6 +52,7 @@ export async function encodeModel({ rule, params, provenance, codec }: Model): P
   }
   checkParams('encodeModel', rule, params)
   if (codec) checkCodec('encodeModel', rule, codec, params.update.w1)
+  const stages = cascade && checkData('encodeModel: cascade', cascadeField, cascade)
   check(isObject(provenance), 'encodeModel', 'provenance', provenance, 'an object of texts')
   for (const [name, text] of Object.entries(provenance)) {
     if (reserved.includes(name)) {
@@ -57,6 +62,7 @@ export async function encodeModel({ rule, params, provenance, codec }: Model): P
   }
   const metadata = {
     ...provenance, format: modelFormat, rule: JSON.stringify(rule), ...(codec && { autoencoder: JSON.stringify(codec.autoencoder) }),
+    ...(stages && { cascade: JSON.stringify(stages) }),
   }
   const tree = codec ? { ...params, codec: codec.params } : params
   return encodeTree({ tree, metadata, where: 'encodeModel' }, (path, entry) => {
@@ -83,7 +89,7 @@ export function decodeModel(bytes: Uint8Array, where = 'input', options: ModelOp
   checkOptions('decodeModel', options, modelOptions)
   const { maxBytes, maxHeaderBytes, ...placement } = options
   const { tree, metadata } = decodeTree(bytes, modelFormat, where, { maxBytes, maxHeaderBytes })
-  const { format: _format, tree: _tree, rule: _rule, autoencoder, ...provenance } = metadata
+  const { format: _format, tree: _tree, rule: _rule, autoencoder, cascade: _cascade, ...provenance } = metadata
   return inFile(where, () => scope(() => {
     const rule = defineRule(metadataJson(metadata, 'rule', where) as DataRule)
     const { codec: learnt, ...params } = mapTree(tree, (leaf, path) => {
@@ -93,10 +99,12 @@ export function decodeModel(bytes: Uint8Array, where = 'input', options: ModelOp
       return tensor(leaf.entry.data, { shape: leaf.shape, backend, dtype })
     }) as DataParams & { readonly codec?: AutoencoderParams }
     checkParams(where, rule, autoencoder === undefined && learnt ? { ...params, codec: learnt } : params)
-    if (autoencoder === undefined) return { rule, params, provenance }
+    const cascade = metadata.cascade === undefined ? null : checkData('cascade', cascadeField, metadataJson(metadata, 'cascade', where))
+    const model = { rule, params, provenance, ...(cascade && { cascade }) }
+    if (autoencoder === undefined) return model
     const codec = { autoencoder: defineAutoencoder(metadataJson(metadata, 'autoencoder', where) as Autoencoder), params: learnt! }
     checkCodec(where, rule, codec, params.update.w1)
-    return { rule, params, provenance, codec }
+    return { ...model, codec }
   }, 'decodeModel()'))
 }
 

@@ -10,6 +10,7 @@ import {
 } from '../../backends/options.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
+import { inStages, type Stage } from '../cascade.ts'
 import type { Params, Rule } from '../rule/types.ts'
 import { rollout } from '../step.ts'
 import type { Task } from '../training/trainer-options.ts'
@@ -23,6 +24,8 @@ export type PredictOptions = {
   key?: Key
   /** Examples that run together, default 32. */
   batch?: number
+  /** Stages on coarse grids with which it begins, as it was trained (`TrainerOptions.cascade`); default none. */
+  cascade?: readonly Stage[] | null
 }
 
 export type EvaluateOptions = PredictOptions & {
@@ -32,7 +35,7 @@ export type EvaluateOptions = PredictOptions & {
 
 /** What `predict` and those who run a task's examples take. */
 export const predictOptions: Kinds<PredictOptions> = {
-  steps: required(wholeFrom(0)), examples: later, key: later, batch: wholeFrom(1),
+  steps: required(wholeFrom(0)), examples: later, key: later, batch: wholeFrom(1), cascade: later,
 }
 const predictKeys = keysOf<PredictOptions>(predictOptions)
 const evaluateKeys = keysOf<EvaluateOptions>({ ...predictOptions, measure: callable })
@@ -83,6 +86,7 @@ export function batches<R extends Rule>(
   where: string, rule: R, task: Task, params: Params<R>, options: PredictOptions,
 ): (() => { x: Tensor; ids: readonly number[]; k: Key })[] {
   check(isObject(task) && isWhole(task.examples, 1), where, 'task', task, 'a task: examples, seeds and loss')
+  const runs = inStages(rule, options.cascade)
   const { steps, key = keyOf(0), batch = 32, examples: ids = Array.from({ length: task.examples }, (_, i) => i) } = options
   checkKey(where, key)
   const fits = Array.isArray(ids) && ids.length > 0 && ids.every(id => isWhole(id) && id < task.examples)
@@ -91,6 +95,6 @@ export function batches<R extends Rule>(
     const some = ids.slice(i * batch, (i + 1) * batch)
     const k = foldIn(key, i)
     const seeds = task.seeds(some, foldIn(k, 2 ** 32 - 1)) // the other keys under k are those of steps
-    return { x: rollout(rule, params, seeds, k, { steps }), ids: some, k }
+    return { x: rollout(runs, params, seeds, k, { steps }), ids: some, k }
   })
 }

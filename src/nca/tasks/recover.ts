@@ -14,6 +14,7 @@ import { foldIn, type Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { tensor, type Tensor } from '../../tensor/tensor.ts'
 import { recovery, recoveryProtocol } from '../losses/recovery.ts'
+import { inStages } from '../cascade.ts'
 import type { DataRule, Params, Rule } from '../rule/types.ts'
 import { exchangeInputs, rollout } from '../step.ts'
 import { damagedBut, damageMask, publishedCircles, wholeDamage, type Damage } from '../training/damage.ts'
@@ -74,7 +75,7 @@ export async function recover<R extends Rule>(rule: R, task: Task, params: Param
     const judged = scope(() => {
       const { x, ids: own, k } = run()
       const hit = isMutation ? exchangeInputs(rule as DataRule, x, task.seeds(wanted, foldIn(k, 2 ** 32 - 2))) : damagedBy(rule, x, damage, foldIn(k, perturb))
-      const end = rollout(rule, params, hit, k, { steps: judge - perturb, from: perturb })
+      const end = rollout(inStages(rule, options.cascade), params, hit, k, { steps: judge - perturb, from: perturb })
       return { data: [measure(x, own, k, early, params), measure(hit, wanted, k, early, params), measure(end, wanted, k, undefined, params)].map(error => error.data()) }
     })
     for (const [j, values] of (await Promise.all(judged.data)).entries()) errors[j].push(...values)

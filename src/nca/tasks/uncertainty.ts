@@ -25,6 +25,7 @@ import { mean as meanOf } from '../../tensor/ops/reduce.ts'
 import { sum } from '../../tensor/ops/sum.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { sampleAxes } from '../losses/loss.ts'
+import { inStages } from '../cascade.ts'
 import type { Params, Rule } from '../rule/types.ts'
 import { rollout } from '../step.ts'
 import type { Task } from '../training/trainer-options.ts'
@@ -97,7 +98,7 @@ export function uncertainty<R extends Rule>(rule: R, task: Task, params: Params<
     return batches(name, rule, task, params, { ...rest, key, steps: from }).map(run => scope(() => {
       const { x, ids, k } = run()
       const readouts = Array.from({ length: n - 1 }, (_, i) => i + 1)
-      const states = [x, ...rollout(rule, params, x, k, { steps: n - 1, from, readouts })]
+      const states = [x, ...rollout(inStages(rule, options.cascade), params, x, k, { steps: n - 1, from, readouts })]
       return spread(n, i => scope(() => told(states[i], ids)))
     }))
   }

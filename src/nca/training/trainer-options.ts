@@ -5,6 +5,7 @@ import type { Key } from '../../tensor/key.ts'
 import { checkData, either, list, orNull, range, record, type Expect, type Field, type Fields } from '../../backends/fields.ts'
 import { flag, isObject, isWhole, numberAbove, numberFrom, oneOf, wholeFrom } from '../../backends/options.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { cascadeField, type Stage } from '../cascade.ts'
 import { criticField, type Critic, type CriticOptions } from './critic.ts'
 import { damageField, publishedCircles, type Damage } from './damage.ts'
 import { optimiserField, type Optimiser } from './optimiser.ts'
@@ -139,6 +140,11 @@ export type TrainerOptions<R extends Rule = DataRule> = {
    */
   critic?: CriticOptions | null
   /**
+   * Stages on coarse grids with which every rollout begins, the coarsest first (`cascade`), for a rule of `defineRule`; together
+   * fewer than the steps of the shortest rollout. Null, the default, for none.
+   */
+  cascade?: readonly Stage[] | null
+  /**
    * Where all that changes over the iterations (the learning rate, `fromPool`, `perturbAfter`, `warmUp`) stands at which: from
    * iteration `at` on, a whole number ≥ 0, at `plan`, a number ≥ 0, and with each iteration `per` further, a number > 0. None,
    * the default, is at the iterations themselves. `--minutes` writes it where a run has other time than was planned for.
@@ -202,6 +208,7 @@ export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'para
     default: null,
     about: 'Rollouts that start shorter and grow, for runs that blow up early',
   },
+  cascade: cascadeField,
   critic: { ...orNull(criticField), default: null, about: 'A network that judges the images which the rule makes (WGAN-GP); null: none' },
   pace: {
     ...paceField, default: [],
@@ -238,9 +245,9 @@ const trainerField = record<Complete<Rule>>({
 
 /** Expects what a training consists of to go together. */
 export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>, expect: Expect): void {
-  const { rule, batch, pool, reseed, damaged, mutated, dropped, readouts, steps, warmUp } = options
+  const { rule, batch, pool, reseed, damaged, mutated, dropped, readouts, steps, warmUp, cascade } = options
+  const least = Math.min(steps[0], warmUp?.from[0] ?? steps[0])
   if (typeof readouts !== 'number') {
-    const least = Math.min(steps[0], warmUp?.from[0] ?? steps[0])
     readouts.forEach((n, i) => expect(n <= least, ['readouts', i], n, `at most ${least}, the least number of steps`))
   }
   expect(pool === 0 || pool >= batch, ['pool'], pool, `0, or at least batch (${batch})`)
@@ -255,6 +262,10 @@ export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>,
   expect(dropped === 0 || hasInputs, ['dropped'], dropped, '0, or a rule with frozen channels')
   expect(damaged === 0 || rule.grid === 2, ['damaged'], damaged, '0, or a rule on a grid of two dimensions')
   expectTrainable(options, expect)
+  if (cascade === null) return
+  const coarse = cascade.reduce((sum, stage) => sum + stage.steps, 0)
+  expect(rule.type === 'data', ['cascade'], cascade, 'null, for a rule that is code')
+  expect(coarse < least, ['cascade'], coarse, `fewer than the shortest rollout has, ${least}`, 'the number of steps in cascade')
 }
 
 /** Options without the names that presets have besides, for whoever runs them. */

@@ -25,6 +25,7 @@ import { mean } from '../../tensor/ops/reduce.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf, mapTree, zipTrees } from '../../tensor/tree.ts'
+import { inStages } from '../cascade.ts'
 import { drawBatch, firstPool, soundOr, type Drawn } from './batch.ts'
 import { checkState, checkStateFor, checkTensors, tensorsIn } from './check-state.ts'
 import {
@@ -101,6 +102,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
   const options = complete('trainer', given)
   const { rule, task, batch, optimiser, normalise, clip, accumulate, critic } = options
   const trainable = startsOf(rule, options.trainable)
+  const runs = inStages(rule, options.cascade)
   type P = Params<R>
   type State = TrainerState<P>
 
@@ -155,7 +157,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
     for (let i = 0; i < critic.steps; i++) {
       ({ critic: now, distance } = scope(() => {
         const { drawn: { x, examples }, kFire, kLoss, steps } = begin(state, foldIn(k, 2 ** 31 + 1 + i))
-        const grown = rollout(rule, state.params, x, kFire, { steps })
+        const grown = rollout(runs, state.params, x, kFire, { steps })
         return learnCritic(critic, now, { ...shownOf(grown, examples), real: task.images!.real(examples) }, kLoss, rate)
       }))
     }
@@ -175,7 +177,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
       const judged = typeof readouts === 'number' ? [...others, steps] : readouts
       const [[, { loss, grown }], grads] = valueAndGradAux((own: unknown) => {
         const params = merged(state.params, own, trainable)
-        const states = rollout(rule, params, drawn.x, kFire, { steps, readouts: [...others, steps] })
+        const states = rollout(runs, params, drawn.x, kFire, { steps, readouts: [...others, steps] })
         const losses = judged.map((_, i) => mean(task.loss(states[i], drawn.examples, kLoss, i, params)))
         const loss = div(losses.reduce((a, b) => add(a, b)), losses.length), grown = states.at(-1)!
         const whole = critic ? lossWithCritic(critic, state.critic!.params, shownOf(grown, drawn.examples), loss) : loss
@@ -250,7 +252,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
   }
 
   function note(): string | null {
-    const why = scope(() => whyStateComposed(rule, task.seeds([0])))
+    const why = options.cascade ? 'their first steps are on coarse grids' : scope(() => whyStateComposed(rule, task.seeds([0])))
     return why && `Rollouts are composed of operators, because ${why}; without that they would be fused, and several `
       + 'times faster.'
   }

@@ -67,6 +67,7 @@ export function openLines({ backend }: Engine, subject: Subject): Lines {
   const model = decodeModel(file.bytes, file.name, { backend, dtype: 'float32' })
   const { rule, params } = model
   if (rule.grid !== 2) throw new Error(`${file.name}: this rule is for grids of ${rule.grid} dimensions, and Look inside shows planes.`)
+  if (model.cascade) throw new Error(`${file.name}: this rule begins on coarse grids (a cascade), and Look inside shows one grid; cellgrad grow plays it.`)
   const grid = { height: size, width: size, channels: channelCount(rule.channels) }
   const state = (values: Float32Array): Tensor => tensor(values, { shape: [1, size, size, grid.channels], backend })
   const line = once((start: Start) => {

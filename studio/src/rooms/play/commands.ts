@@ -91,6 +91,8 @@ function gridOf({ channels }: DataRule, size: number): Grid {
 function begin(engine: Engine, files: readonly ModelFile[], setup: Setup): World {
   const inLatents = files.find(file => modelOf(engine, file).codec)
   if (inLatents) throw new Error(`${inLatents.name}: this rule lives in the latents of an autoencoder, and Play shows cells; cellgrad grow plays it.`)
+  const inStages = files.find(file => modelOf(engine, file).cascade)
+  if (inStages) throw new Error(`${inStages.name}: this rule begins on coarse grids (a cascade), and Play shows one grid; cellgrad grow plays it.`)
   const [first, second] = files.map(file => modelOf(engine, file).rule)
   if (first.grid !== 2) throw new Error(`${files[0].name}: this rule is for grids of ${first.grid} dimensions, and Play shows planes.`)
   const same = !second || JSON.stringify(first.channels) === JSON.stringify(second.channels)

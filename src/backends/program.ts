@@ -14,6 +14,7 @@
  *   [x ← clamp(x) or tanh(x)]                     in the channels that change, of all cells
  */
 import type { Handle } from './backend.ts'
+import { ceilTo } from './ceil-to.ts'
 import type { Padding } from './window.ts'
 
 /** What a layer applies to its sums; 'linear' leaves them as they are. */
@@ -57,6 +58,22 @@ export function placesOf([deep, high, wide]: Box): Box[] {
   ])
 }
 
+/**
+ * Attention to the cells at these taps, as src/nca/fused/attention.ts says: of each head, all channels of the normalised state.
+ * Or, with a network, so many outputs, made of these, and a hidden layer made of the outputs, normalised.
+ */
+export type Attention = {
+  readonly heads: number
+  readonly taps: readonly number[]
+  readonly network: (Applied & { readonly outputs: number; readonly hidden: number }) | null
+}
+
+/** How many numbers a cell perceives by all of these, of so many channels in whole fours. */
+export function attendedBy(all: readonly Attention[], padded: number): number {
+  return all.reduce((sum, { heads, network }) => (
+    sum + (network ? ceilTo(network.outputs, 8) + ceilTo(network.hidden, 8) : heads * padded)), 0)
+}
+
 export type Program = {
   readonly batch: number
   readonly depth: number
@@ -75,11 +92,8 @@ export type Program = {
     readonly filters: number
     readonly learned: boolean
     readonly views: readonly View[]
-    /**
-     * Or, behind what filters make, so many heads of attention to the cells at these taps: of each, all channels of the
-     * normalised state, weighted as src/nca/fused/attention.ts says.
-     */
-    readonly attention: { readonly heads: number; readonly taps: readonly number[] } | null
+    /** What cells see by attention stands before all that, and is copied with what filters make. */
+    readonly attention: readonly Attention[]
   }
   /** The last layer has one output for each channel; those of channels that never change are not used. */
   readonly layers: readonly Layer[]
@@ -127,9 +141,12 @@ export type History = { drop(): void }
  *
  *   x        `[b,d,h,w,c]`
  *   kernel   `[filters,taps,d]`, where the perception has filters; channels are padded to d, a whole number of fours
- *   W₁       `[planes·d,columns]`; a plane is what one filter, one head, or one tap of a view, sees
+ *   W₁       `[planes·d,columns]`; a plane is what one head of attention, one filter, or one tap of a view sees; of an attention
+ *            with a network its outputs and its hidden layer stand instead, each padded to whole eights
  *   rest     b₁, W₂, b₂ … behind one another: a bias `[columns]`, weights `[columns of the layer before, columns]`; and behind
- *            them, where there is attention, A `[d,e]`, a `[e]` and r `[heads,taps]`, e being heads·d padded to whole eights
+ *            them, of each attention, A `[d,e]` and a `[e]`, e being heads·d padded to whole eights, and where it has a network
+ *            M `[heads·d,outputs]`, m, W `[outputs,hidden]` and b, columns in whole eights and rows in whole fours; and, behind
+ *            all of these, r `[heads,taps]` of each, padded to whole eights
  *   given    `[steps,b,n]`, or per cell `[steps,b,h,w,n]`, where n channels are written before each step
  */
 export interface ProgramRunner {

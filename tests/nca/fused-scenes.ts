@@ -9,11 +9,10 @@ import fc from 'fast-check'
 import { vjp } from '../../src/autograd/vjp.ts'
 import type { Backend, Data, DType } from '../../src/backends/backend.ts'
 import { plain, plainParams } from '../../src/nca/fused/plain.ts'
-import { isAttention } from '../../src/nca/fused/sight.ts'
 import { paramTree } from '../../src/nca/fused/rollout.ts'
 import { perceive } from '../../src/nca/perceive.ts'
 import { activate, activations, mlp, type Activation } from '../../src/nca/mlp.ts'
-import { attention } from '../../src/nca/perceptions/attention.ts'
+import { attention, attentionKind } from '../../src/nca/perceptions/attention.ts'
 import { conv } from '../../src/nca/perceptions/conv.ts'
 import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
 import type { WindowSize } from '../../src/nca/perceptions/kind.ts'
@@ -31,6 +30,7 @@ import { foldIn, key } from '../../src/tensor/key.ts'
 import { scope } from '../../src/tensor/lifetime.ts'
 import { setChannels } from '../../src/nca/state.ts'
 import { dense } from '../../src/tensor/ops/dense.ts'
+import { layerNorm } from '../../src/tensor/ops/layer-norm.ts'
 import { dilateOn } from '../../src/tensor/ops/grid.ts'
 import { add } from '../../src/tensor/ops/arithmetic.ts'
 import { and } from '../../src/tensor/ops/compare.ts'
@@ -142,11 +142,17 @@ const positioned = (grid: Dimensions): fc.Arbitrary<Perception[]> => fc.record({
 const mixed = (grid: Dimensions): fc.Arbitrary<Perception[]> =>
   fc.tuple(filterParts(grid), convolution(grid, ...activations), filterParts(grid), convolution(grid, 'tanh'))
 
-/** Attention on planes, alone, before or behind filters, of any number of channels that a rule has. */
-const attentive = fc.record({
+/** With a network, whose layer norm takes few outputs that are nearly alike far apart, there are more of these. */
+const oneAttention = fc.record({
   outputs: fc.integer({ min: 1, max: 9 }), heads: fc.integer({ min: 1, max: 3 }), keys: fc.integer({ min: 1, max: 5 }),
-  size: fc.constantFrom(1, 3, 3, 5), before: fc.array(filterParts(2), { maxLength: 2 }), behind: fc.array(filterParts(2), { maxLength: 1 }),
-}).map(({ outputs, before, behind, ...rest }): Perception[] => [...before, attention(outputs, rest), ...behind])
+  size: fc.constantFrom(1, 3, 3, 5), feedForward: fc.constantFrom(0, 0, 1, 7, 9),
+}).map(({ outputs, ...rest }): Perception => attention(outputs + (rest.feedForward > 0 ? 5 : 0), rest))
+
+/** Attention on planes, alone or with another, before, behind or between filters and convolutions. */
+const attentive: fc.Arbitrary<Perception[]> = fc.record({
+  first: oneAttention, second: fc.option(oneAttention, { freq: 2 }), filters: fc.array(filterParts(2), { maxLength: 2 }),
+  others: fc.array(fc.oneof(filterParts(2), convolution(2, ...activations)), { maxLength: 2 }),
+}).map(({ first, second, filters, others }) => [...filters, first, ...others, ...(second ? [second] : [])])
 
 /** Rules that perceive by attention. Its layer norm takes few channels that are nearly alike far apart, so there are many. */
 export const attentiveRules: fc.Arbitrary<DataRule> = fc.tuple(
@@ -169,8 +175,6 @@ export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
   if (!residual || parts?.[rule.grid].some(part => isLearned(part) && part.type === 'position')) return defineRule(seen)
   const { activation, slope, lastBias } = rule.update
   const n = residual.first ? Math.min(perceptionSize(seen), 40) : rule.update.hidden[0]
-  // What attention perceives is not there to be added.
-  if (n === perceptionSize(seen) && seen.perceive.some(isAttention)) return defineRule(seen)
   return defineRule({ ...seen, update: mlp(new Array<number>(residual.layers).fill(n), { activation, slope, lastBias, lastActivation, residual: true }) })
 })
 
@@ -265,6 +269,8 @@ function drawScene(
     if (path.startsWith('update') || /bias|b\d$/.test(path)) return 0.3
     if (/k2|skip|weight$/.test(path)) return 1 / Math.sqrt(shape[0])
     const part = rule.perceive.filter(isLearned)[Number(path.split('.')[1])]
+    // So that its heads choose, and do not take as much of every neighbour.
+    if (part.type === 'attention') return shape.length === 2 ? 1 / Math.sqrt(shape[0]) : 1
     return 1 / Math.sqrt(sizeOf(shape.slice(0, rule.grid)) * (part.type === 'depthwise' ? 1 : channels))
   }
   const x = host(k => normal(k, state, { std: 0.5 }))
@@ -326,6 +332,7 @@ function isClear(scene: Scene): boolean {
       }
       const parts = plain(rule).perceive, sums = { ...rule, perceive: parts.map(linearly) }
       if (kinksIn(parts) && atKink(perceive(sums, plainParams(rule, params), now, { angle, mask: rows }))) return false
+      if (attentionSums(rule, params, now, rows).some(atKink)) return false
       const { hidden, activation, lastActivation, slope, residual } = rule.update
       if (hasKink(activation) || hasKink(lastActivation)) {
         let h = y
@@ -364,10 +371,20 @@ function cancels(scene: Scene): boolean {
   const { gradients } = outcome(scene, defaultBackend, { dtype: 'float64' })
   const largest = (path: string): number => distance(gradients[path], gradients[path].map(() => 0))
   return Object.keys(gradients).some(path => {
-    const kernel = path.replace(/bias$/, 'kernel'), output = path.replace(/bias$/, 'output') // of convolutions, and of attention
-    const weights = path.endsWith('.bias') ? kernel in gradients ? kernel : output
-      : path.replace(/^update\.b(\d+)$/, 'update.w$1').replace(/\.b(\d+)$/, '.k$1')
-    return weights !== path && largest(path) < largest(weights) / 50
+    const [, of, n = ''] = /^(.*)\.b(?:ias)?(\d*)$/.exec(path) ?? []
+    // Of networks, of convolutions and of attention.
+    const weights = [`${of}.w${n}`, `${of}.k${n}`, `${of}.kernel`, `${of}.output`].find(weights => weights in gradients)
+    return weights !== undefined && largest(path) < largest(weights) / 50
+  })
+}
+
+/** The sums of the hidden layer of each network behind an attention. */
+function attentionSums({ perceive, padding }: DataRule, params: DataParams, x: Tensor, mask: Tensor): Tensor[] {
+  return perceive.filter(isLearned).flatMap((part, i) => {
+    if (part.type !== 'attention' || part.feedForward === 0) return []
+    const { scale2: scale, shift2: shift, w1, b1: bias, ...own } = params.perceive![i]
+    const y = attentionKind.perceive!({ ...part, feedForward: 0 }, own, x, { padding, mask })
+    return [dense(layerNorm(y, { scale, shift }), w1, { bias, mask })]
   })
 }
 

@@ -10,10 +10,12 @@ import { vjp } from '../../src/autograd/vjp.ts'
 import type { Backend, Data } from '../../src/backends/backend.ts'
 import { cpu } from '../../src/backends/cpu.ts'
 import { explain } from '../../src/nca/explain.ts'
-import { mlp } from '../../src/nca/mlp.ts'
+import { mlp, type Mlp } from '../../src/nca/mlp.ts'
 import { attention } from '../../src/nca/perceptions/attention.ts'
 import { conv } from '../../src/nca/perceptions/conv.ts'
 import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
+import { position } from '../../src/nca/perceptions/position.ts'
+import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
 import { customRule, defineRule } from '../../src/nca/rule/define.ts'
 import { init } from '../../src/nca/rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../../src/nca/rule/types.ts'
@@ -414,18 +416,16 @@ describe('the composed path takes over', () => {
     expect(calls).toEqual({ forward: 4, backward: 4 })
   })
 
-  it('for attention with a network, of which there are several, or beside a convolution', () => {
-    const why = (...perceive: Perception[]): string => explain(defineRule({ ...base, perceive }), whole).split(':')[0]
-    expect([
-      why(attention(3)), why('identity', attention(3, { heads: 2, size: 5 }), depthwise(1)),
-      why(attention(3, { feedForward: 2 })), explain(defineRule({ ...base, perceive: [attention(3)], update: mlp(3, { residual: true }) }), whole).split(':')[0], why(attention(3), attention(2)), why(attention(3), conv(2)),
-    ]).toEqual([
-      'fused', 'fused',
-      'composed of operators, because its attention has a network',
-      'composed of operators, because its network adds what attention perceives',
-      'composed of operators, because it perceives by attention and more than filters',
-      'composed of operators, because it perceives by attention and more than filters',
-    ])
+  it('for attention beside positions, and for no other', () => {
+    const why = (update: Mlp, ...perceive: Perception[]): string => explain(defineRule({ ...base, update, perceive }), whole).split(':')[0]
+    expect(why(mlp(3), attention(3), position(2))).toBe('composed of operators, because it perceives by position')
+    for (const update of [mlp(3), mlp(3, { residual: true })]) {
+      expect([
+        why(update, attention(3)), why(update, 'identity', attention(3, { heads: 2, size: 5 }), depthwise(1)),
+        why(update, attention(3), attention(2)), why(update, attention(3), conv(2)), why(update, residualConv(2), attention(3)),
+        why(update, attention(3, { feedForward: 2 })),
+      ]).toEqual(new Array(6).fill('fused'))
+    }
   })
 
   it('for no steps at all', () => {

@@ -37,7 +37,7 @@ const { linear, relu, scaled } = activations
 export function blocksOf(
   k: Kernels, program: Program, layout: Layout, block: BlockLayout, attending: Attending | null,
 ): Blocks {
-  const { layers, filters, counts, taps, tapWeights, cellBytes, yStride, changeStride } = layout
+  const { layers, filters, counts, taps, tapWeights, cellBytes, yStride, changeStride, attended } = layout
   const { perception: { learned, filters: own }, stepSize } = program
   const top = layers.length - 1
   const isLinear = layers[top].products[0].activation === linear
@@ -94,7 +94,7 @@ export function blocksOf(
   }
 
   function look(x: number, cells: number, count: number, hidden: number | null): void {
-    k.perceive(x, cells, count, filters, counts, taps, tapWeights, cellBytes, block.y, yStride)
+    k.perceive(x, cells, count, filters, counts, taps, tapWeights, cellBytes, block.y + attended, yStride)
     attending?.look(cells, count, block.y)
     for (let l = 0; hidden !== null && l < top; l++) {
       through(l, inputOf(l, count, hidden), count, keptOf(l + 1, count, hidden), strides[l + 1])
@@ -142,9 +142,9 @@ export function blocksOf(
         from = to
         stride = aStride
       }
-      if (learned) k.perceiveWeights(x, cells, count, own, counts, taps, gradient, cellBytes, from, stride)
+      if (learned) k.perceiveWeights(x, cells, count, own, counts, taps, gradient, cellBytes, from + attended, stride)
       attending?.back(cells, count, block.y, from, gradient, g)
-      if (g !== null) k.perceiveBack(g, cells, count, filters, counts, taps, tapWeights, cellBytes, from, stride)
+      if (g !== null) k.perceiveBack(g, cells, count, filters, counts, taps, tapWeights, cellBytes, from + attended, stride)
     },
   }
 }

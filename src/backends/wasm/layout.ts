@@ -12,8 +12,9 @@
  *   threads    of each thread: one block of rows on its way through the layers
  */
 import { central, tail } from '../erfinv.ts'
-import { placesOf, type Box, type Program } from '../program.ts'
+import { attendedBy, placesOf, type Box, type Layer, type Program } from '../program.ts'
 import { ceilTo } from '../ceil-to.ts'
+import { attentionLayers, blockOf, partBytes, type AttentionBlock, type AttentionLayout } from './attention-layout.ts'
 import { Arena, cacheOf, type Table } from './arena.ts'
 import { bordersOf, offsetIn, type Border } from './borders.ts'
 import { activations, isBySums } from './kernels.ts'
@@ -93,8 +94,9 @@ export type BlockLayout = {
   /** The outputs of one layer of which sums are kept. */
   readonly made: number
   readonly g: readonly [number, number]
-  /** Where there is attention: of each cell n, u and ∂u, the parts a of all taps, and ∂n. */
-  readonly attention: readonly number[]
+  /** Where there is attention: the normalised state of each cell, and what each attention makes. */
+  readonly n: number
+  readonly attention: readonly AttentionBlock[]
 }
 
 export type Layout = {
@@ -121,11 +123,9 @@ export type Layout = {
   /** Bytes between the rows of changes, and of their cotangents. */
   readonly changeStride: number
   readonly layers: readonly LayerLayout[]
-  /** The layer that makes u, where there is attention, and tables of its taps and of r; where the derivative of r stands. */
-  readonly asks: LayerLayout | null
+  readonly attention: readonly AttentionLayout[]
+  /** Bytes that cells perceive by attention, before what filters make. */
   readonly attended: number
-  readonly places: number
-  readonly gr: number
   readonly bands: readonly Band[]
   /** The first states stand where the first readouts will: a sample's is read before its readouts are written. */
   readonly input: number
@@ -184,11 +184,10 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
   const samples = batch * rows * width * channels * 4
 
   const taps = filters.flat()
-  const { attention: attending, window } = program.perception
+  const { attention, window } = program.perception, padded = cellBytes / 4
   const offsets = placesOf(window).map(away => away.reduce((sum, cells, axis) => sum + cells * grid.strides[axis], 0) >>> 0)
-  const perceived = (filters.length + (attending?.heads ?? 0)) * cellBytes / 4
-  const { layers, asks, gr, gradientBytes } = layLayers(arena, program, perceived, taps.length * cellBytes)
-  const seen = attending?.taps ?? [], parts = (attending?.heads ?? 0) * ceilTo(seen.length, 4)
+  const attended = attendedBy(attention, padded), isAttentive = attention.length > 0
+  const { layers, attending, gr, gradientBytes } = layLayers(arena, program, attended + filters.length * padded, taps.length * cellBytes)
   // Going back, products write whole eights of what they read.
   const last = layers[0].products.at(-1)!
   const yStride = 4 * ceilTo(last.row + ceilTo(last.inputs, 8), 8)
@@ -202,9 +201,15 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
   const hiddenBytes = layers.slice(0, -1).reduce((sum, { columns }) => sum + columns * 4, 0) * blockRows
   const widest = 4 * blockRows * Math.max(...layers.map(({ columns }) => columns), yStride / 4)
   const layout = {
-    channels, reach: Math.max(...reach), cellBytes, words, planeRow, stateBytes, yStride, changeStride, layers, asks, gr, bands,
-    attended: arena.table(seen.map(place => offsets[place])),
-    places: take(4 * parts),
+    channels, reach: Math.max(...reach), cellBytes, words, planeRow, stateBytes, yStride, changeStride, layers, bands,
+    attention: attention.map((part, i): AttentionLayout => ({
+      at: 4 * attendedBy(attention.slice(0, i), padded),
+      layers: attending[i],
+      taps: arena.table(part.taps.map(place => offsets[place])),
+      places: take(partBytes(part)),
+      gr: gr[i],
+    })),
+    attended: 4 * attended,
     filters: filters.length,
     counts: arena.table(filters.map(filter => filter.length)),
     taps: arena.table(taps.map(({ place }) => offsets[place])),
@@ -226,8 +231,8 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
     teams: Array.from({ length: teams }, (): TeamLayout => ({
       x: take(stateBytes),
       g: backward ? take(cotangentBytes) : 0,
-      n: asks ? take(stateBytes) : 0,
-      gn: asks && backward ? take(cotangentBytes) : 0,
+      n: isAttentive ? take(stateBytes) : 0,
+      gn: isAttentive && backward ? take(cotangentBytes) : 0,
       gradients: backward ? take(bands.length * gradientBytes) : 0,
       list: take(rows * width * 4),
       rows: take(rowsBytes),
@@ -238,7 +243,8 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
       hidden: take(hiddenBytes),
       made: layers.some(({ products }) => products.some(({ activation }) => isBySums(activation))) ? take(widest) : 0,
       g: [take(widest), take(widest)],
-      attention: asks ? [changeStride, 4 * asks.columns, 4 * asks.columns, 4 * parts, changeStride].map(row => take(blockRows * row)) : [],
+      n: isAttentive ? take(blockRows * cellBytes) : 0,
+      attention: attention.map(part => blockOf(part, padded, blockRows, take)),
     })),
   }
   return { layout: { ...layout, bytes: arena.top }, tables: arena.tables }
@@ -249,23 +255,24 @@ export function givenLength({ given, batch, depth, height, width }: Program, ste
   return steps * batch * (given!.perCell ? depth * height * width : places) * given!.channels.length
 }
 
-/** The layers of the network, the first of which reads `perceived` numbers, and that of attention; their derivatives stand behind
- * `filterBytes`, and that of r behind them. */
+/**
+ * The layers of the network, the first of which reads `perceived` numbers, and those of each attention; their derivatives stand
+ * behind `filterBytes`, and those of each r behind them.
+ */
 function layLayers(
   arena: Arena, { layers, channels, perception }: Program, perceived: number, filterBytes: number,
-): { layers: LayerLayout[]; asks: LayerLayout | null; gr: number; gradientBytes: number } {
+): { layers: LayerLayout[]; attending: LayerLayout[][]; gr: number[]; gradientBytes: number } {
   let gradientBytes = filterBytes
   const grown = (bytes: number): number => (gradientBytes += bytes) - bytes
-  const { views, filters, attention } = perception, padded = ceilTo(channels, 4), last = layers.length
-  const columns = attention ? ceilTo(attention.heads * padded, 8) : 0
-  const asking = { outputs: columns, columns, copied: 0, first: 0, activation: 'linear', slope: 1 } as const
-  const laid = (attention ? [...layers, asking] : layers).map((layer, l): LayerLayout => {
+  const { views, filters, attention } = perception, padded = ceilTo(channels, 4)
+  const all: readonly (Layer & { readonly inputs?: number })[] = [...layers, ...attention.flatMap(part => attentionLayers(part, padded))]
+  const laid = all.map((layer, l): LayerLayout => {
     const { columns, copied, first } = layer
-    const inputs = l === 0 ? perceived : l === last ? padded : layers[l - 1].outputs
+    const inputs = layer.inputs ?? (l === 0 ? perceived : layers[l - 1].outputs)
     const viewed = l === 0 && views.length > 0
     const parts = viewed ? views.map(view => ({ ...view, inputs: view.taps.length * padded }))
       : [{ ...layer, inputs, outputs: layer.outputs - first, columns: columns - first }]
-    let row = viewed ? filters * padded : 0, column = first
+    let row = viewed ? attendedBy(attention, padded) + filters * padded : 0, column = first
     const products = parts.map(({ inputs, outputs, columns, activation, slope }): Product => {
       const product = {
         activation: activations[activation], slope, inputs, outputs, columns, row, column,
@@ -277,11 +284,13 @@ function layLayers(
       column += columns
       return product
     })
-    const rows = l === 0 ? perceived : l === last ? padded : layers[l - 1].columns
+    const rows = layer.inputs ? ceilTo(layer.inputs, 4) : l === 0 ? perceived : layers[l - 1].columns
     return { copied: 4 * copied, columns, products, gw: grown(rows * columns * 4), gb: grown(columns * 4) }
   })
-  const gr = grown(attention ? ceilTo(4 * attention.heads * attention.taps.length, 32) : 0)
-  return { layers: laid.slice(0, last), asks: laid[last] ?? null, gr, gradientBytes }
+  const gr = attention.map(({ heads, taps }) => grown(ceilTo(4 * heads * taps.length, 32)))
+  let at = layers.length
+  const attending = attention.map(part => laid.slice(at, at += attentionLayers(part, padded).length))
+  return { layers: laid.slice(0, layers.length), attending, gr, gradientBytes }
 }
 
 /** The bands: tables of their borders, and where their rows of changes lie behind one another. */

@@ -43,11 +43,16 @@ export function packFilters(floats: Float32Array, { tapWeights, cellBytes }: Lay
   taps.forEach(({ weights }, i) => floats.set(weights, (tapWeights + i * cellBytes) / 4))
 }
 
-/** W and Wᵀ in panels, and the bias, of each layer, that of attention too; and r behind them. */
-export function packLayers(floats: Float32Array, { layers, asks, places, gr }: Layout, { w1, rest }: Parts): void {
+/** W and Wᵀ in panels, and the bias, of each layer, those of attention too; and r of these. */
+export function packLayers(
+  floats: Float32Array, { perception: { attention } }: Program, { layers, attention: laid }: Layout, { w1, rest }: Parts,
+): void {
   const [{ gb: start }] = layers
-  if (asks) floats.set(rest.subarray((gr - start) / 4), places / 4);
-  [...layers, ...(asks ? [asks] : [])].forEach(({ columns: pitch, gw, gb, products }, l) => {
+  laid.forEach(({ gr, places }, i) => {
+    const from = (gr - start) / 4
+    floats.set(rest.subarray(from, from + attention[i].heads * attention[i].taps.length), places / 4)
+  });
+  [...layers, ...laid.flatMap(part => part.layers)].forEach(({ columns: pitch, gw, gb, products }, l) => {
     for (const { inputs, outputs, columns, row, column, w, wt, bias } of products) {
       const matrix = (l === 0 ? w1 : rest.subarray((gw - start) / 4)).subarray(row * pitch + column)
       packPanels(floats, w / 4, matrix, inputs, columns, pitch, 1)

@@ -76,7 +76,7 @@ export function wasmRunner(
     const floats = new Float32Array(memory.buffer), words = new Uint32Array(memory.buffer)
     for (const [at, table] of tables) words.set(table, at / 4)
     packFilters(floats, layout, filters.flat())
-    packLayers(floats, layout, parts)
+    packLayers(floats, program, layout, parts)
     if (direction === 'forward') floats.set(parts.x, layout.input / 4)
     if (parts.given) floats.set(parts.given, layout.given / 4)
     if (run.masks) packMasks(words, layout, program, run.masks as readonly Uint32Array[])

@@ -3,7 +3,7 @@
  * owed to the parameters follows by their adjoints.
  */
 import { ceilTo } from '../../backends/ceil-to.ts'
-import type { Applied, Box, Layer, Program, View } from '../../backends/program.ts'
+import { attendedBy, type Applied, type Box, type Layer, type Program, type View } from '../../backends/program.ts'
 import { add, mul } from '../../tensor/ops/arithmetic.ts'
 import { concat } from '../../tensor/ops/concat.ts'
 import { zeros } from '../../tensor/ops/create.ts'
@@ -18,14 +18,14 @@ import { sizeOf } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { MlpParams } from '../mlp.ts'
 import { filtersKernel, joined, within } from '../perceive.ts'
-import type { Attention } from '../perceptions/attention.ts'
 import { isLearned } from '../perceptions/kinds.ts'
 import { channelCount, updatedChannels } from '../rule/channels.ts'
 import { partSize, perceptionSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../rule/types.ts'
-import { attentionInputs } from './attention.ts'
+import { askingOf, attendedIn } from './attention.ts'
 import { extend, inFours } from './extend.ts'
 import { isResidual, plain, plainParams, readingPlain } from './plain.ts'
+import { readingSeen, type Reading } from './reading.ts'
 import { inThree, isAttention, isConvolution, isLinear, seesWindow, sumOf, tapsOf, tapsWithin, windowOf } from './sight.ts'
 
 /**
@@ -37,33 +37,31 @@ export function arrange(
 ): { program: Program; folded: boolean; inputsOf: (params: DataParams) => Tensor[] } {
   const rule = plain(given)
   const residual = residualLayers(given)
-  const folded = seesWindow(rule) && isLinear(rule) && !residual[0] && (
+  const attentive = rule.perceive.some(isAttention)
+  const folded = seesWindow(rule) && isLinear(rule) && !residual[0] && !attentive && (
     rule.perceive.length > 1 || x.backend.runner!.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
   const views = viewsOf(rule, angle, folded, x.backend.runner!.multiples.hidden)
   const program = { ...programOf(rule, x, { folded, views, residual }), given: written }
   return {
     program,
-    folded: folded || isResidual(given) || program.perception.attention !== null,
+    folded: folded || isResidual(given) || attentive,
     inputsOf: own => {
       const params = plainParams(given, own), { w1, b1 } = params.update
       const filters = wideFilters(rule, params, { angle, like: x })
-      const attended = program.perception.attention && attentiveLayer(rule, params)
-      const first: Layers = attended ? [attended.layer] : !seesWindow(rule) ? [[w1, b1]]
-        : folded ? [foldedLayer(rule, params, views[0].taps, filters)]
-          : [windowLayer(rule, params, { program, like: x }), [readingPerceived(program, w1), b1]]
+      const seen = (layer: Reading): Reading => readingSeen(rule, params, program, layer)
+      const first = folded ? [foldedLayer(rule, params, views[0].taps, filters)]
+        : [...(seesWindow(rule) ? [windowLayer(rule, params, { program, like: x })] : []), seen([w1, b1])]
       const network = program.layers.slice(-residual.length - 1)
       /** A layer that reads hidden layer i, before which stands what it has added, if it is residual. */
-      const reading = (i: number, layer: Layers[number]): Layers[number] => {
+      const reading = (i: number, layer: Reading): Reading => {
         if (!residual[i]) return layer
-        const [w, b] = i > 0 ? reading(i - 1, layer) : readingPlain(given, own, layer)
-        const rows = i > 0 ? w : readingPerceived(program, w)
+        const [rows, b] = i > 0 ? reading(i - 1, layer) : seen(readingPlain(given, own, layer))
         // Also where it adds nothing, so that gradients are added in the same order whatever columns there are.
         const wide = pad(rows, [[0, network[i].first - rows.shape[0]], [0, 0]])
         return [concat([wide, layer[0]], 0), b]
       }
       const further = furtherLayers(rule, own.update).map((layer, i) => reading(i, layer))
-      const inputs = packed(program, folded ? null : filters, [...first, ...further])
-      return attended ? [...inputs.slice(0, -1), concat([inputs.at(-1)!, attended.asks], 0)] : inputs
+      return packed(program, folded ? null : filters, [...first, ...further], askingOf(rule, params))
     },
   }
 }
@@ -74,32 +72,23 @@ export function residualLayers(rule: DataRule): boolean[] {
   return hidden.map((n, i) => residual && n === (i === 0 ? perceptionSize(rule) : hidden[i - 1]))
 }
 
-/** The first layer where a rule perceives by filters, if it has any, and attention behind them; and what that asks with. */
-function attentiveLayer(rule: DataRule, { perceive, update: { w1, b1 } }: DataParams): { layer: Layers[number]; asks: Tensor } {
-  const learned = rule.perceive.filter(isLearned), at = learned.findIndex(isAttention), part = learned[at] as Attention
-  const channels = channelCount(rule.channels), own = w1.shape[0] - part.outputs, [, n] = w1.shape
-  const { asks, rows, bias } = attentionInputs(part, perceive![at], slice(w1, [own, 0], [part.outputs, n]))
-  const filters = reshape(slice(w1, [0, 0], [own, n]), [channels, own / channels, n])
-  return { layer: [reshape(concat([filters, rows], 1), [-1, n]), add(b1, bias)], asks }
-}
-
 /** The kernel of all filters, as large as the window of the rule, or null where it has none. */
 function wideFilters(rule: DataRule, params: DataParams, options: { angle: number; like: Tensor }): Tensor | null {
   const filters = filtersKernel(rule, params, options)
   return filters && within(windowOf(rule).slice(-rule.grid), filters)
 }
 
-/** The layers of a program: weights `[inputs, outputs]` and biases, as the parameters have them. */
-type Layers = readonly (readonly [w: Tensor, b: Tensor])[]
-
 /**
- * What runners read (`ProgramRunner`): channels in whole fours, filter by filter or tap by tap; an output of the last
- * layer for every channel, zero for those that never change; and all but the first weights in one array.
+ * What runners read (`ProgramRunner`): channels in whole fours; an output of the last layer for every channel, zero for those
+ * that never change; and all but the first weights in one array.
  *
  * @param kernel `[…,c,F]`, or null where there are no filters
- * @param given the layers, of which the first reads c·F perceptions, or, where there are views, the window as `[taps·c]`
+ * @param given the layers, of which the first reads what is perceived or, where there are views, the window as `[taps·c]`
+ * @param asks what attention asks with
  */
-function packed({ channels, layers, updated, perception: { views, filters: own } }: Program, kernel: Tensor | null, given: Layers): Tensor[] {
+function packed(
+  { channels, layers, updated, perception }: Program, kernel: Tensor | null, given: readonly Reading[], asks: readonly Tensor[],
+): Tensor[] {
   const last = layers.length - 1
   // A column of zeros behind those of the last layer stands for each channel that never changes.
   const from = Array.from({ length: channels }, (_, c) => (updated.includes(c) ? updated.indexOf(c) : updated.length))
@@ -111,21 +100,22 @@ function packed({ channels, layers, updated, perception: { views, filters: own }
   }
   const [[w1, b1], ...further] = given
   const all = columns(w1, 0)
-  const window = views.length > 0 ? inFours(reshape(all, [-1, channels, layers[0].columns])) : byFilter(all, channels)
-  const planes = views.length > 0 && own > 0 ? pad(window, [[own, 0], [0, 0], [0, 0]]) : window
+  const isWindow = perception.views.length > 0, before = isWindow ? seenBefore(perception, channels) : 0
+  const rows = isWindow ? reshape(inFours(reshape(all, [-1, channels, layers[0].columns])), [-1, layers[0].columns]) : all
   const rest = further.flatMap(([w, b], i) => (
     [reshape(extend(columns(w, i + 1), 0, layers[i].columns), [-1]), columns(b, i + 1)]))
   const filters = kernel && transpose(reshape(kernel, [-1, channels, kernel.shape.at(-1)!]), [2, 0, 1])
   return [
     ...(filters ? [inFours(filters, 2)] : []),
-    reshape(planes, [-1, layers[0].columns]),
-    concat([columns(b1, 0), ...rest], 0),
+    before > 0 ? pad(rows, [[before, 0], [0, 0]]) : rows,
+    concat([columns(b1, 0), ...rest, ...asks], 0),
   ]
 }
 
-/** Rows `[c·F, n]` of weights that read perceptions, filter by filter: `[F, c, n]`, the channels in whole fours. */
-function byFilter(w: Tensor, channels: number): Tensor {
-  return inFours(transpose(reshape(w, [channels, -1, w.shape[1]]), [1, 0, 2]))
+/** How many numbers attention and filters make, which stand before what is seen of windows. */
+function seenBefore({ attention, filters }: Pick<Program['perception'], 'attention' | 'filters'>, channels: number): number {
+  const padded = ceilTo(channels, 4)
+  return attendedBy(attention, padded) + filters * padded
 }
 
 /** What is applied to sums. */
@@ -155,25 +145,25 @@ function programOf(
   const [depth, height, width] = inThree(x.shape.slice(1, -1))
   const { hidden, last } = x.backend.runner!.multiples
   const filters = folded ? [] : rule.perceive.filter(part => !isConvolution(part) && !isAttention(part))
-  const attention = rule.perceive.find(isAttention)
+  const attention = attendedIn(rule)
   const count = filters.length === 0 ? 0 : perceptionSize({ ...rule, perceive: filters }) / channels
-  const filtered = count * ceilTo(channels, 4)
+  const before = seenBefore({ attention, filters: count }, channels)
   const layers: Layer[] = []
   if (views.length > 0 && !folded) {
-    const first = ceilTo(filtered, hidden), [{ outputs, activation, slope }] = views
+    const first = ceilTo(before, hidden), [{ outputs, activation, slope }] = views
     const columns = first + views.reduce((sum, view) => sum + view.columns, 0)
     layers.push({
-      outputs: views.length === 1 ? first + outputs : columns, columns, copied: filtered, first, activation, slope,
+      outputs: views.length === 1 ? first + outputs : columns, columns, copied: before, first, activation, slope,
     })
   }
   rule.update.hidden.forEach((outputs, i) => {
-    const copied = residual[i] ? layers.at(-1)?.columns ?? filtered : 0, first = ceilTo(copied, hidden)
+    const copied = residual[i] ? layers.at(-1)?.columns ?? before : 0, first = ceilTo(copied, hidden)
     layers.push({ outputs: first + outputs, columns: first + ceilTo(outputs, hidden), copied, first, ...appliedBy(rule.update) })
   })
   return {
     batch, depth, height, width, channels,
     padding: rule.padding,
-    perception: { window: windowOf(rule), filters: count, learned: filters.some(isLearned), views, attention: attention ? { heads: attention.heads, taps: tapsOf(rule, 0, [attention]) } : null },
+    perception: { window: windowOf(rule), filters: count, learned: filters.some(isLearned), views, attention },
     layers: [...layers, {
       outputs: channels, columns: ceilTo(channels, last), copied: 0, first: 0,
       ...appliedBy({ activation: rule.update.lastActivation, slope: rule.update.slope }),
@@ -203,7 +193,7 @@ function convolutionsOf(
  */
 function foldedLayer(
   rule: DataRule, params: DataParams, taps: readonly number[], filters: Tensor | null,
-): Layers[number] {
+): Reading {
   const { w1, b1 } = params.update, hidden = w1.shape[1], window = windowOf(rule)
   const parts = convolutionsOf(rule, params)
   // The rows of w1 are those of the filters, then those of each convolution.
@@ -225,7 +215,7 @@ function foldedLayer(
  * The layer of convolutions that have functions behind them. The matrix of several views has their blocks along its
  * diagonal, behind the columns of what filters make.
  */
-function windowLayer(rule: DataRule, params: DataParams, { program, like }: { program: Program; like: Tensor }): Layers[number] {
+function windowLayer(rule: DataRule, params: DataParams, { program, like }: { program: Program; like: Tensor }): Reading {
   const parts = convolutionsOf(rule, params), { views } = program.perception, [{ first, columns: all }] = program.layers
   const several = views.length > 1
   const kernels = parts.map(({ dilation, kernel }, i) => asMatrix(kernel, dilation, windowOf(rule), views[several ? i : 0].taps))
@@ -238,22 +228,6 @@ function windowLayer(rule: DataRule, params: DataParams, { program, like }: { pr
   })
   const wide = views.map(({ columns }, i) => extend(vectors[i], 0, columns))
   return [concat(blocks, 0), concat([...(first > 0 ? [zeros([first], { like })] : []), ...wide], 0)]
-}
-
-/**
- * Weights that read what is perceived as those that read the first layer of a program, where that is the perception: rows of
- * zeros stand for the columns with which what filters make and the views are padded. Without views they read the filters.
- */
-function readingPerceived({ channels, layers: [{ first }], perception: { views } }: Program, w: Tensor): Tensor {
-  const n = w.shape[1]
-  let row = w.shape[0] - views.reduce((sum, { outputs }) => sum + outputs, 0)
-  const filtered = row > 0 ? reshape(byFilter(slice(w, [0, 0], [row, n]), channels), [-1, n]) : null
-  if (views.length === 0) return filtered!
-  const rows = views.map(({ outputs, columns }) => {
-    row += outputs
-    return extend(slice(w, [row - outputs, 0], [outputs, n]), 0, columns)
-  })
-  return concat([...(filtered ? [extend(filtered, 0, first)] : []), ...rows], 0)
 }
 
 /**
@@ -283,7 +257,7 @@ function foldFilters(filters: Tensor, w: Tensor): Tensor {
 }
 
 /** The layers of the network after its first; the step size is multiplied into the last, where that is linear. */
-function furtherLayers({ update: { hidden, lastActivation }, stepSize }: DataRule, update: MlpParams): Layers {
+function furtherLayers({ update: { hidden, lastActivation }, stepSize }: DataRule, update: MlpParams): Reading[] {
   const last = hidden.length + 1
   return Array.from({ length: hidden.length }, (_, i) => i + 2).map(n => {
     const w = update[`w${n}`]!

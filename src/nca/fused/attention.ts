@@ -10,47 +10,97 @@
  *
  *   u_h = n_i·A_h + a_h          A_h = γ ⊙ (Q_h·K_hᵀ / √d) ⊙ γ          a_h = β·(Q_h·K_hᵀ / √d) ⊙ γ
  *
- * and since its parts add up to 1, the layer W behind it reads the mean p_h of the n_j alone:
+ * and since its parts add up to 1, a layer W behind it reads the mean p_h of the n_j alone:
  *
  *   y·W = Σ_h p_h·(γ ⊙ V_h·O_h·W) + Σ_h β·V_h·O_h·W + o·W
+ *
+ * A network behind it, with the norm N and its γ and β, needs y itself: M and m are as above, without W. Then
+ *
+ *   h = σ(N(y)·(γ ⊙ W₁) + β·W₁ + b₁)          (y + h·W₂ + b₂)·W = y·W + h·(W₂·W) + b₂·W
  */
 import { ceilTo } from '../../backends/ceil-to.ts'
+import type { Attention as AttentionProgram } from '../../backends/program.ts'
 import { add, mul } from '../../tensor/ops/arithmetic.ts'
-import { concat, stack } from '../../tensor/ops/concat.ts'
+import { concat } from '../../tensor/ops/concat.ts'
 import { dense } from '../../tensor/ops/dense.ts'
+import { leakySlope } from '../../tensor/ops/functions.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { transpose } from '../../tensor/ops/transpose.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Attention } from '../perceptions/attention.ts'
+import { isLearned } from '../perceptions/kinds.ts'
+import type { DataParams, DataRule } from '../rule/types.ts'
 import { extend, inFours } from './extend.ts'
+import { isAttention, tapsOf } from './sight.ts'
+
+/** The parameters of one attention, by name. */
+type Params = Readonly<Record<string, Tensor>>
+
+/** Each attention of a rule, as a program has it. */
+export function attendedIn(rule: DataRule): AttentionProgram[] {
+  return rule.perceive.filter(isAttention).map((part): AttentionProgram => ({
+    heads: part.heads,
+    taps: tapsOf(rule, 0, [part]),
+    network: part.feedForward > 0 ? { outputs: part.outputs, hidden: part.feedForward, activation: 'leakyRelu', slope: leakySlope } : null,
+  }))
+}
+
+/** What `ProgramRunner` has behind its layers: what makes u, and y and h, of each attention of a rule, then r of each. */
+export function askingOf(rule: DataRule, { perceive }: DataParams): Tensor[] {
+  const all = rule.perceive.filter(isLearned).flatMap((part, i) => (isAttention(part) ? [{ part, own: perceive![i] }] : []))
+  return [...all.flatMap(({ part, own }) => [...asks(part, own), ...network(part, own)]), ...all.map(({ part, own }) => places(part, own))]
+}
+
+/** A and a: Q·Kᵀ/√d ⊙ γ of head beside head, channels in whole fours and all of them in eights. */
+function asks(part: Attention, { scale, shift, query, key }: Params): Tensor[] {
+  const asked = mul(reshape(scale, [1, -1]), 1 / Math.sqrt(part.keys))
+  const pairs = concat(eachHead(part, (own): Tensor => inFours(mul(dense(own(query), transpose(own(key), [1, 0])), asked))))
+  const wide = inEights(pairs)
+  return [flat(inFours(mul(reshape(scale, [-1, 1]), wide), 0)), flat(dense(reshape(shift, [1, -1]), wide))]
+}
+
+/** M and m, and the hidden layer of a network: columns in whole eights, rows in whole fours. */
+function network(part: Attention, params: Params): Tensor[] {
+  if (part.feedForward === 0) return []
+  const { output, bias, scale2, shift2, w1, b1 } = params
+  const [m, more] = headRows(part, params, output)
+  const hidden = mul(reshape(scale2, [-1, 1]), w1)
+  return [m, add(more, bias), inFours(hidden, 0), add(flat(dense(reshape(shift2, [1, -1]), w1)), b1)].map(t => flat(inEights(t)))
+}
+
+/** r, head by head, in whole eights. */
+function places({ heads }: Attention, { position }: Params): Tensor {
+  return inEights(flat(transpose(reshape(position, [-1, heads]), [1, 0])))
+}
 
 /**
- * What cells ask with, and what the first layer reads of each head.
- *
- * @param params of the attention, by name
- * @param w the rows of the first layer that read it `[outputs,n]`
- * @returns `asks`: A, a and r, as `ProgramRunner` has them behind its layers; `rows` `[c,heads,n]`; and what is added to the
- *   bias `[n]`
+ * Rows of a layer that read what attention makes, as those that read what a program perceives by it: what its heads see, or y
+ * and h; and what is added to the bias.
  */
-export function attentionInputs(
-  { heads, keys }: Attention, params: Readonly<Record<string, Tensor>>, w: Tensor,
-): { asks: Tensor; rows: Tensor; bias: Tensor } {
-  const { scale, shift, query, key, value, position, output, bias } = params
-  const [channels] = scale.shape, n = w.shape[1]
-  const asRow = (t: Tensor): Tensor => reshape(t, [1, -1])
-  const read = dense(output, w)
-  const each = (make: (own: (t: Tensor) => Tensor, h: number) => Tensor): Tensor[] =>
-    Array.from({ length: heads }, (_, h) => make(t => slice(t, [0, h * keys], [channels, keys]), h))
-  // Q·Kᵀ/√d ⊙ γ of head beside head, channels in whole fours and all of them in eights; and V·O·W of each.
-  const asked = mul(asRow(scale), 1 / Math.sqrt(keys))
-  const pairs = concat(each(own => inFours(mul(dense(own(query), transpose(own(key), [1, 0])), asked))))
-  const wide = extend(pairs, 1, ceilTo(pairs.shape[1], 8))
-  const values = each((own, h) => dense(own(value), slice(read, [h * keys, 0], [keys, n])))
-  const parts = [inFours(mul(reshape(scale, [-1, 1]), wide), 0), dense(asRow(shift), wide), transpose(reshape(position, [-1, heads]), [1, 0])]
-  return {
-    asks: concat(parts.map(t => reshape(t, [-1])), 0),
-    rows: mul(reshape(scale, [-1, 1, 1]), stack(values, 1)),
-    bias: reshape(add(dense(asRow(shift), values.reduce(add)), dense(asRow(bias), w)), [n]),
+export function attendedRows(part: Attention, params: Params, w: Tensor): [rows: Tensor, bias: Tensor] {
+  const { output, bias, w2, b2 } = params
+  if (part.feedForward > 0) {
+    return [concat([w, dense(w2, w)].map(t => extend(t, 0, ceilTo(t.shape[0], 8))), 0), flat(dense(reshape(b2, [1, -1]), w))]
   }
+  const [rows, more] = headRows(part, params, dense(output, w))
+  return [rows, add(more, flat(dense(reshape(bias, [1, -1]), w)))]
 }
+
+/** What reads the values `[heads·keys,n]` as what reads what the heads see, and what is added to the bias. */
+function headRows(part: Attention, { scale, shift, value }: Params, read: Tensor): [rows: Tensor, bias: Tensor] {
+  const { keys } = part, n = read.shape[1]
+  const values = eachHead(part, (own, h): Tensor => dense(own(value), slice(read, [h * keys, 0], [keys, n])))
+  const rows = values.map(t => inFours(mul(reshape(scale, [-1, 1]), t), 0))
+  return [concat(rows, 0), flat(dense(reshape(shift, [1, -1]), values.reduce(add)))]
+}
+
+/** Something of each head, which has so many columns `[c,keys]` of the query, the keys and the values for its own. */
+function eachHead({ heads, keys }: Attention, make: (own: (t: Tensor) => Tensor, h: number) => Tensor): Tensor[] {
+  return Array.from({ length: heads }, (_, h) => make(t => slice(t, [0, h * keys], [t.shape[0], keys]), h))
+}
+
+/** In whole eights along the last axis. */
+const inEights = (t: Tensor): Tensor => extend(t, t.shape.length - 1, ceilTo(t.shape.at(-1)!, 8))
+
+const flat = (t: Tensor): Tensor => reshape(t, [-1])

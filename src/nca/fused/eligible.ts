@@ -6,7 +6,6 @@ import type { Feature } from '../../backends/program.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Learned } from '../perceptions/kinds.ts'
 import type { Rule } from '../rule/types.ts'
-import { residualLayers } from './arrange.ts'
 import { plain } from './plain.ts'
 import { placed } from './position.ts'
 import { inThree, isAttention, isConvolution, isLinear, seesWindow, sumOf, windowOf } from './sight.ts'
@@ -21,20 +20,16 @@ export function whyComposed(given: Rule, backend: Backend): string | null {
   if (rule.update.norm) return 'its network has norms'
   const other = rule.perceive.find(part => !sumOf(part) && !isAttention(part))
   if (other) return `it perceives by ${(other as Learned).type}`
-  const attentive = rule.perceive.filter(isAttention)
   const needed: Readonly<Record<Exclude<Feature, 'given'>, boolean>> = {
     volumes: rule.grid === 3,
     'noise on the state': rule.noise?.on === 'state',
     'residual networks': rule.update.residual,
     'changes through a function': rule.update.lastActivation !== 'linear',
-    attention: attentive.length > 0,
+    attention: rule.perceive.some(isAttention),
     'filters beside a convolution with a function': !isLinear(rule) && !rule.perceive.every(isConvolution),
   }
   const lacking = Object.entries(needed).find(([feature, isNeeded]) => isNeeded && !features.includes(feature as Feature))
   if (lacking) return `${backend.name} runs no ${lacking[0]} as a whole`
-  if (attentive.some(({ feedForward }) => feedForward > 0)) return 'its attention has a network'
-  if (attentive.length > +!seesWindow(rule)) return 'it perceives by attention and more than filters'
-  if (attentive.length > 0 && residualLayers(rule)[0]) return 'its network adds what attention perceives'
   const layers = rule.update.hidden.length + 1 + +(seesWindow(rule) && !isLinear(rule))
   if (layers > mostLayers) return `${backend.name} runs ${mostLayers} layers at most, and it has ${layers}`
   return Math.max(...windowOf(rule)) <= widestWindow ? null : `windows may be ${widestWindow} cells wide on ${backend.name}`

@@ -1,0 +1,55 @@
+/**
+ * Where what attention needs lies in the arena (layout.ts).
+ */
+import { ceilTo } from '../ceil-to.ts'
+import type { Attention, Layer } from '../program.ts'
+import type { LayerLayout } from './layout.ts'
+
+/** One attention in memory. */
+export type AttentionLayout = {
+  /** How far from where a row of what is perceived begins it stands, in bytes. */
+  readonly at: number
+  /** Its layers, see `attentionLayers`. */
+  readonly layers: readonly LayerLayout[]
+  /** Tables of its taps and of r; and where the derivative of r stands in a gradient. */
+  readonly taps: number
+  readonly places: number
+  readonly gr: number
+}
+
+/** In a thread's block, of each of its cells: u and ∂u, the parts a of all taps of all heads, ∂n, and what the network needs. */
+export type AttentionBlock = {
+  readonly u: number
+  readonly gu: number
+  readonly a: number
+  readonly change: number
+  readonly network: NetworkBlock | null
+}
+
+/** p, y and N(y), as attention-network.ts has them, and what is owed to each. */
+export type NetworkBlock = Readonly<Record<'p' | 'gp' | 'y' | 'gy' | 'n' | 'gn', number>>
+
+/** The layer that makes u of so many channels in whole fours; and, where there is a network, those of M and W. */
+export function attentionLayers({ heads, network }: Attention, padded: number): (Layer & { readonly inputs: number })[] {
+  const layer = (inputs: number, outputs: number): Layer & { readonly inputs: number } =>
+    ({ inputs, outputs, columns: ceilTo(outputs, 8), copied: 0, first: 0, activation: 'linear', slope: 1 })
+  const seen = heads * padded, asks = layer(padded, ceilTo(seen, 8))
+  if (!network) return [asks]
+  const { outputs, hidden, activation, slope } = network
+  return [asks, layer(seen, outputs), { ...layer(outputs, hidden), activation, slope }]
+}
+
+/** Bytes of a for one cell. */
+export const partBytes = ({ heads, taps }: Attention): number => 4 * heads * ceilTo(taps.length, 4)
+
+/** Takes room for the block of one. */
+export function blockOf(attention: Attention, padded: number, rows: number, take: (bytes: number) => number): AttentionBlock {
+  const numbers = (n: number): number => take(4 * rows * n)
+  const [{ columns: asked }, sees] = attentionLayers(attention, padded)
+  return {
+    u: numbers(asked), gu: numbers(asked), a: take(rows * partBytes(attention)), change: numbers(ceilTo(padded, 8)),
+    network: sees ? {
+      p: numbers(asked), gp: numbers(asked), y: numbers(sees.columns), gy: numbers(sees.columns), n: numbers(sees.columns), gn: numbers(sees.columns),
+    } : null,
+  }
+}

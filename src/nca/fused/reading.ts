@@ -1,0 +1,57 @@
+/**
+ * How a layer reads what a program perceives: the weights and the bias of one that reads what a rule perceives (perceive.ts),
+ *
+ *   channel by channel what filters make, then what the other parts compute, one after the other
+ *
+ * as those of one that reads the same in the order in which a program has it,
+ *
+ *   what attention makes, filter by filter what filters make, what convolutions make
+ *
+ * with rows of zeros for what fills whole vectors. What heads of attention see is multiplied out (attention.ts).
+ */
+import type { Program } from '../../backends/program.ts'
+import { add } from '../../tensor/ops/arithmetic.ts'
+import { concat } from '../../tensor/ops/concat.ts'
+import { slice } from '../../tensor/ops/pad-slice.ts'
+import { reshape } from '../../tensor/ops/reshape.ts'
+import { transpose } from '../../tensor/ops/transpose.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { isLearned, kindOf } from '../perceptions/kinds.ts'
+import { partSize } from '../rule/parameters.ts'
+import type { DataParams, DataRule } from '../rule/types.ts'
+import { attendedRows } from './attention.ts'
+import { extend, inFours } from './extend.ts'
+import { isAttention } from './sight.ts'
+
+/** Weights `[inputs, outputs]` and bias of a layer. */
+export type Reading = readonly [w: Tensor, b: Tensor]
+
+/** A layer that reads what a plain rule perceives (plain.ts) as one that reads what its program does. */
+export function readingSeen(
+  rule: DataRule, { perceive }: DataParams, { channels, layers: [{ first }], perception: { filters, views } }: Program, [w, b]: Reading,
+): Reading {
+  const n = w.shape[1], attended: Tensor[] = [], seen: Tensor[] = []
+  let row = channels * filters, bias = b
+  const filtered = filters > 0 ? [byFilter(slice(w, [0, 0], [row, n]), channels)] : []
+  rule.perceive.filter(isLearned).forEach((part, i) => {
+    if (!kindOf(part).perceive) return // one of the filters
+    const own = slice(w, [row, 0], [partSize(rule, part), n])
+    row += partSize(rule, part)
+    if (isAttention(part)) {
+      const [rows, more] = attendedRows(part, perceive![i], own)
+      attended.push(rows)
+      bias = add(bias, more)
+    } else seen.push(own)
+  })
+  const copied = [...attended, ...filtered]
+  if (views.length === 0) return [concat(copied, 0), bias]
+  const rows = views.length < seen.length ? [concat(seen, 0)] : seen
+  const ready = copied.length > 0 ? [extend(concat(copied, 0), 0, first)] : []
+  return [concat([...ready, ...views.map(({ columns }, i) => extend(rows[i], 0, columns))], 0), bias]
+}
+
+/** Rows `[c·F, n]` of weights that read what filters make, filter by filter, the channels in whole fours. */
+function byFilter(w: Tensor, channels: number): Tensor {
+  const n = w.shape[1]
+  return reshape(inFours(transpose(reshape(w, [channels, -1, n]), [1, 0, 2])), [-1, n])
+}

@@ -387,7 +387,7 @@ it('a file extends another one, --set is laid over both, and a mistake is told w
     'cellgrad train: --set there is no key "bach"; did you mean "train.batch"?\n',
     expect.stringMatching(/^cellgrad train: --set train\.optimiser\.rate is "fast", expected a number ≥ 0/),
     'cellgrad train: --set is "batch", expected path=value, like train.rate=1e-3\n',
-    'cellgrad train: --set task is "vidoe", expected one of growing, conditional, trajectory, classification, imageToImage, denoising, video, texture; did you mean "video"?\n',
+    'cellgrad train: --set task is "vidoe", expected one of growing, conditional, trajectory, classification, imageToImage, denoising, video, latent, texture; did you mean "video"?\n',
   ])
 })
 

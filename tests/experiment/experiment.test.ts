@@ -22,7 +22,7 @@ import { wrongIn } from './json-schema.ts'
 
 const data: Record<string, Values> = {
   conditional: { targets: ['a', 'b'], size: 3 }, trajectory: { targets: ['a', 'b'], size: 3 }, classification: { images: 'a', limit: 3 }, imageToImage: { inputs: 'a', outputs: 'b', loss: 'bce', standardise: true },
-  denoising: { images: 'a', limit: 3 }, video: { frames: 'a', k: 1 }, texture: { image: 'a', grid: [3, 4] },
+  denoising: { images: 'a', limit: 3 }, video: { frames: 'a', k: 1 }, latent: { targets: ['a', 'b'], size: 32, padding: 0, autoencoder: { widths: [4, 5], code: { type: 'vq', entries: 9 }, iterations: 3, batch: 2 } }, texture: { image: 'a', grid: [3, 4] },
 }
 
 function made(...layers: Values[]): RunConfig {
@@ -114,7 +114,7 @@ it('tells a mistake by where it is', () => {
     const result = runConfigOf(values)
     return 'mistakes' in result ? result.mistakes.map(({ key, says }) => `${key}: ${says}`) : []
   }
-  expect(said({ task: 'vidoe' })).toEqual(['task: is "vidoe", expected one of growing, conditional, trajectory, classification, imageToImage, denoising, video, texture; did you mean "video"?'])
+  expect(said({ task: 'vidoe' })).toEqual(['task: is "vidoe", expected one of growing, conditional, trajectory, classification, imageToImage, denoising, video, latent, texture; did you mean "video"?'])
   expect(said({ task: 'texture', recipe: 'texture', data: {} })).toEqual(['data.image: is missing, expected a text'])
   expect(said({ task: 'texture', recipe: 'texture', data: { image: 'a', sise: 3 } })).toEqual([expect.stringContaining('there is no key "sise" in data; did you mean "size"?')])
   const video = { task: 'video', data: { frames: 'a', k: 1, carry: true }, rule: { channels: { input: 1, output: 1, hidden: 1 }, frozen: ['input'], perceive: ['identity'], update: { hidden: [4] } } }

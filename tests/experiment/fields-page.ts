@@ -11,6 +11,7 @@ export function fieldsPage(): string {
   const growing = schemaOf(configField).properties!
   const tasks = Object.fromEntries(taskNames.map(name => [name, schemaOf(experimentFields[name] as Field).properties!]))
   const { data: _data, rule, train, task: _task, ...run } = tasks[taskNames[0]]
+  const training = tableOf(rowsOf('train', train, false).slice(1)) // before the data, since what stands in both is told here
   const words = (names: string[]): string => names.map(name => `\`${name}\``).join(' and ')
   const [own, others] = [Object.keys(growing).filter(name => !(name in tasks[taskNames[0]])), Object.keys(run).filter(name => !(name in growing))]
   return `${head}
@@ -24,7 +25,7 @@ ${tableOf([...rowsOf('preset', growing.preset, true), ...rowsIn(run)])}
 ${[['growing', growing] as const, ...Object.entries(tasks)].map(([name, { data }]) => `### ${name}\n\n${tableOf(rowsOf('data', data, false).slice(1))}`).join('\n')}
 ## Training
 
-${tableOf(rowsOf('train', train, false).slice(1))}
+${training}
 ## The rule
 
 ${tableOf(rowsOf('rule', rule, false).slice(1))}`
@@ -35,7 +36,7 @@ const head = `# The fields of an experiment
 All that a file may say (\`cellgrad train file.yaml\`), written by the tables that read it, which are those of \`defineRule\` and
 \`taskTrainer\`. [experiments.md](experiments.md) says how they go together; \`cellgrad config --schema\` has the same as JSON
 Schema. Where a field has no default, it must be said, or a recipe, a preset or a file that is extended has it. Of an object with a
-type, \`rate: { type: step, … }\`, the fields stand where it is first. Beside all of them stand \`task\`, one of the tasks below,
+type, \`rate: { type: step, … }\`, the fields stand once, under Training where it is there. Beside all of them stand \`task\`, one of the tasks below,
 and \`extends\`, another file or the name of a bundled experiment, over which this one is laid.
 `
 

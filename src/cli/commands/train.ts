@@ -10,6 +10,7 @@ import { partsOf } from '../../experiment/tasks/parts.ts'
 import { isGrowing } from '../../experiment/tasks/values.ts'
 import { stretched } from '../run/minutes.ts'
 import { hasParts, resumeParts, startParts } from '../run/repeats.ts'
+import { textsIn } from '../run/lesson.ts'
 import { resumeRun, startRun } from '../run/begin.ts'
 import type { RunOptions } from '../run/training.ts'
 import { argument, command, flag, minutes, toggle, verbose, type Command } from '../input/command.ts'
@@ -84,8 +85,8 @@ export const train: Command = command('train', 'Train a neural cellular automato
     return resumeParts(resume, options)
   }
   const made = await loadRunConfig({ file, flags, set, command: given.command })
-  for (const path of Object.values(made.data as object).flat() as unknown[]) {
-    const how = typeof path === 'string' ? fetching(path) : null
+  for (const path of textsIn(made.data)) {
+    const how = fetching(path)
     if (how !== null) given.refuse(`there is no ${path}; this fetches it: ${how}`)
   }
   if (partsOf(made).length > 1) {

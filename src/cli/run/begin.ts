@@ -55,13 +55,19 @@ async function begin<R extends Run>(
     await discardRun(run)
     throw error
   }
-  await runTraining(run, made, computer, options, anew && {
+  const ready = await readied(made)
+  if (ready) await runTraining(run, ready, computer, options, anew && {
     left: anew.left,
     planned(iteration, left) {
       const run = anew.planned(iteration, left)
       return { run, trainer: subject(run).trainer }
     },
   })
+}
+
+/** A subject with what is trained before its rule; null where that was interrupted. */
+function readied(subject: Subject): Promise<Subject | null> | Subject {
+  return subject.first ? subject.first() : subject
 }
 
 /** Goes on with a run, with flags laid over its configuration. */
@@ -75,7 +81,8 @@ export async function resumeRun(
     const subject = isGrowing(config)
       ? growing({ ...run, config }, computer.backend, await firstParams(config, computer.backend, isNew))
       : lessonSubject({ ...run, config }, await prepare(config, computer.backend, isNew))
-    await runTraining(run, subject, computer, options)
+    const ready = await readied(subject)
+    if (ready) await runTraining(run, ready, computer, options)
   }))
 }
 

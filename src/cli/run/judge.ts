@@ -14,6 +14,7 @@ import { perturbationsOf, type Perturbation } from '../../experiment/tasks/pertu
 import { isGrowing, type RunConfig } from '../../experiment/tasks/values.ts'
 import { imageToTensor } from '../../nca/files/image-tensor.ts'
 import { padImage } from '../../nca/files/image.ts'
+import type { Codec } from '../../nca/latent/autoencoder.ts'
 import type { Model } from '../../nca/files/model-file.ts'
 import { evaluate } from '../../nca/tasks/evaluate.ts'
 import { growingTask } from '../../nca/tasks/growing.ts'
@@ -80,9 +81,10 @@ function row(name: string, bySeed: readonly (readonly number[])[]): Cell[] {
   return [name, Number(mean.toPrecision(4)), Number(std.toPrecision(2)), bySeed[0].length]
 }
 
-/** The examples by which a run is judged: those that were held out, all where there are none, and all of other data. */
-export async function judgedBy(experiment: Experiment, isOther: boolean): Promise<{ lesson: Lesson; ids: readonly number[] }> {
-  const lesson = lessonOf(experiment, await readTaskData(experiment, '.'))
+/** The examples by which a run is judged: those that were held out, all where there are none, and all of other data; in the latents of its model. */
+export async function judgedBy(experiment: Experiment, isOther: boolean, codec?: Codec): Promise<{ lesson: Lesson; ids: readonly number[] }> {
+  const data = await readTaskData(experiment, '.')
+  const lesson = lessonOf(experiment, codec ? { ...data, codec } : data)
   const split = await heldOut(isOther ? { ...experiment, validate: null } : experiment, lesson)
   return { lesson, ids: split.test.length > 0 ? split.test : split.train }
 }
@@ -95,7 +97,7 @@ export async function targetOf(folder: string, { data: { padding } }: Config): P
 async function judgeLesson(experiment: Experiment, model: Model, judging: Judging): Promise<Judged> {
   const { rule, params, cascade } = model
   const { steps, seeds, isOther = false, most } = judging
-  const { lesson, ids: all } = await judgedBy(experiment, isOther)
+  const { lesson, ids: all } = await judgedBy(experiment, isOther, model.codec)
   const [own = '', theirs] = [model.provenance.classes, classesOf(lesson)]
   if (own !== '' && theirs !== '') check(own === theirs, 'evaluate', 'the list of classes', theirs, `${own}, those of the model`)
   const ids = all.slice(0, most)

@@ -6,10 +6,13 @@ import type { Backend } from '../../backends/backend.ts'
 import { trainingOf } from '../../experiment/config/trainer.ts'
 import type { Experiment } from '../../experiment/tasks/experiment.ts'
 import { errorBy, metricInWords } from '../../experiment/tasks/errors.ts'
-import { lessonOf, sheetOf, type Lesson } from '../../experiment/tasks/lesson.ts'
+import { autoencoderTrainingOf } from '../../experiment/tasks/latent-data.ts'
+import { lessonOf, sheetOf, type Lesson, type TaskData } from '../../experiment/tasks/lesson.ts'
 import { splitOf, taskOn } from '../../experiment/tasks/split.ts'
 import type { RunConfig } from '../../experiment/tasks/values.ts'
 import { upscale, type Image } from '../../nca/files/image.ts'
+import type { Codec } from '../../nca/latent/autoencoder.ts'
+import { autoencoderTrainer } from '../../nca/latent/autoencoder-trainer.ts'
 import { checkParams } from '../../nca/rule/check-params.ts'
 import type { DataParams } from '../../nca/rule/types.ts'
 import { evaluate, predict } from '../../nca/tasks/evaluate.ts'
@@ -19,9 +22,10 @@ import { readModel } from '../../node/model.ts'
 import { writePng } from '../../node/pictures/png.ts'
 import { pathsNamed } from '../../node/data/named.ts'
 import { readGroups } from '../../node/data/groups.ts'
-import { readTaskData } from '../../node/data/task-data.ts'
+import { readAutoencoderImages, readTaskData } from '../../node/data/task-data.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { quoted } from '../input/invocation.ts'
+import { trainedCodec } from './autoencoder.ts'
 import { files, type Run } from './run-folder.ts'
 import { isRow } from '../terminal/progress.ts'
 import { isLive } from '../terminal/screen.ts'
@@ -34,21 +38,40 @@ export type Prepared = {
   readonly shown: readonly number[]
   /** The parameters of a model from which the run begins. */
   readonly params?: DataParams
+  /** The autoencoder in whose latents the rule lives, once it is trained. */
+  readonly codec?: Codec
+  /** Trains it in the folder of the run, or takes it from there; null where that was interrupted. */
+  first?(run: Run): Promise<Prepared | null>
 }
 
 /** Reads the data of an experiment, and holds them against its rule; and, for a new run, the model from which it begins. */
 export async function prepare(experiment: Experiment, backend: Backend, isNew: boolean): Promise<Prepared> {
-  const lesson = lessonOf(experiment, await readTaskData(experiment, '.'), { backend })
+  const data = await readTaskData(experiment, '.')
+  const lesson = lessonOf(experiment, data, { backend })
   const split = await heldOut(experiment, lesson)
   const params = await firstParams(experiment, backend, isNew)
-  return { lesson, split, ...(params && { params }), shown: (split.test.length > 0 ? split.test : split.train).slice(0, experiment.report.examples) }
+  const prepared = { lesson, split, ...(params && { params }), shown: (split.test.length > 0 ? split.test : split.train).slice(0, experiment.report.examples) }
+  return experiment.task === 'latent' ? inLatents(experiment, data as TaskData['latent'], prepared, backend) : prepared
+}
+
+/** An experiment in latents, whose autoencoder is trained first. */
+async function inLatents(experiment: Experiment<'latent'>, data: TaskData['latent'], prepared: Prepared, backend: Backend): Promise<Prepared> {
+  const images = await readAutoencoderImages(experiment, data, '.')
+  const trainer = autoencoderTrainer({ ...autoencoderTrainingOf(experiment), images, backend })
+  return {
+    ...prepared,
+    async first(run) {
+      const codec = await trainedCodec(run, experiment, { trainer, images, backend })
+      return codec && { ...prepared, codec, lesson: lessonOf(experiment, { ...data, codec }, { backend }) }
+    },
+  }
 }
 
 /** The parameters of the model from which a new run begins, where it names one. */
 export async function firstParams({ rule, train: { from } }: RunConfig, backend: Backend, isNew: boolean): Promise<DataParams | undefined> {
   if (from === null || !isNew) return undefined
   const { params, codec } = await readModel(from, { backend })
-  if (codec) throw new Error(`train: ${from} lives in the latents of an autoencoder, and no task of a file does; train it on with latentTask, in code`)
+  if (codec) throw new Error(`train: ${from} lives in the latents of an autoencoder, and this task does not`)
   checkParams(`train: ${from}`, rule, params)
   return params
 }
@@ -65,7 +88,8 @@ export function stepsOf({ train: { steps: [least, end] } }: RunConfig): number {
 }
 
 /** The experiment as a subject of a run. */
-export function lessonSubject(run: Run & { readonly config: Experiment }, { lesson, split, shown, params }: Prepared): Subject {
+export function lessonSubject(run: Run & { readonly config: Experiment }, prepared: Prepared): Subject {
+  const { lesson, split, shown, params, codec } = prepared
   const { folder, config } = run
   const { rule, validate, train: { cascade } } = config
   const how = { steps: stepsOf(config), cascade }
@@ -79,6 +103,11 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
   const size = axes.toReversed().join('×')
   return {
     trainer: taskTrainer({ ...trainingOf(config), ...(params && { params }), rule, task: taskOn(lesson.task, split.train) }),
+    ...(codec && { codec }),
+    ...(prepared.first && { first: async () => {
+      const ready = await prepared.first!(run)
+      return ready && lessonSubject(run, ready)
+    } }),
     target: run.target,
     cells: axes.reduce((a, b) => a * b, 1),
     title: `Learning ${config.task} from ${split.train.length} ${split.train.length === 1 ? 'example' : 'examples'} of ${size} cells`
@@ -100,13 +129,14 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, { less
     data: pathsOf(config),
     written: [
       ['the trained rule', files.model],
+      ...(codec ? [['the autoencoder in whose latents it lives, where its training can go on', files.autoencoder] as const] : []),
       ...(validate ? [['the best by validation', files.best] as const] : []),
       ['what is given, what it should make, and what it makes', files.made],
       ['what it should make', files.target],
       ...writtenByAll,
     ],
     provenance: {
-      task: config.task, data: JSON.stringify(config.data),
+      task: config.task, data: JSON.stringify(config.data), ...(axes.length === 2 && axes[0] === axes[1] && { grid: String(axes[0]) }),
       ...(lesson.classes && { classes: classesOf(lesson) }),
     },
     next: ['Judge it', `evaluate ${quoted(folder)}`],
@@ -120,8 +150,13 @@ export function classesOf({ classes = [] }: Lesson): string {
 
 /** The files and folders that an experiment names and that there are: emoji are none. */
 export function pathsOf({ data, train: { from }, validate }: Experiment): string[] {
-  const texts = [...Object.values(data as object).flat(), from, validate?.groups] as unknown[]
-  return texts.flatMap(text => (typeof text === 'string' ? pathsNamed(text) : []))
+  return [...textsIn(data), ...textsIn({ from, groups: validate?.groups })].flatMap(pathsNamed)
+}
+
+/** The texts in data, at any depth, among which are the paths that they name. */
+export function textsIn(data: object): string[] {
+  return Object.values(data).flatMap((value: unknown) => (
+    typeof value === 'string' ? [value] : typeof value === 'object' && value !== null ? textsIn(value) : []))
 }
 
 function mean(values: readonly number[]): number {

@@ -16,7 +16,7 @@ import { judgedBy } from './judge.ts'
 
 /** Writes pictures by the numbers of the examples, from 0, as they are in the data; out of noise by the number of their key. */
 export async function predictOwn(
-  config: RunConfig, { rule, params, cascade }: Model, { steps, out, guidance }: { readonly steps: number; readonly out: string; readonly guidance: number },
+  config: RunConfig, { rule, params, cascade, codec }: Model, { steps, out, guidance }: { readonly steps: number; readonly out: string; readonly guidance: number },
 ): Promise<void> {
   if (isGrowing(config)) {
     const { size, padding } = config.data
@@ -24,7 +24,7 @@ export async function predictOwn(
     await writeFilmStrip(path, rule, params, { key: key(0), size: size + 2 * padding, scale: 1, at: [steps] })
     return say(path)
   }
-  const { lesson, ids } = await judgedBy(config, false)
+  const { lesson, ids } = await judgedBy(config, false, codec)
   if (lesson.imagine) {
     for (let i = 0; i < config.report.examples; i++) {
       const path = join(out, `${i}.png`)

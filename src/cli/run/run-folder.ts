@@ -50,6 +50,7 @@ export const files = {
   checkpoint: 'checkpoint.safetensors',
   tensorboard: 'tensorboard',
   best: 'best.safetensors',
+  autoencoder: 'autoencoder.safetensors',
   made: 'made.png',
   about: 'about.json',
   report: 'report.md',

@@ -30,12 +30,12 @@ export async function stripsOfRuns(runs: readonly { readonly name: string; reado
 /** Pictures that are small are shown larger. */
 const scaleOf = (height: number): number => Math.max(1, Math.round(128 / height))
 
-async function strip(config: RunConfig, { rule, params, cascade }: Model, at: readonly number[]): Promise<Image> {
+async function strip(config: RunConfig, { rule, params, cascade, codec }: Model, at: readonly number[]): Promise<Image> {
   if (isGrowing(config)) {
     const size = config.data.size + 2 * config.data.padding
     return stripOf('runs', rule, params, { key: key(0), size, scale: scaleOf(size), at })
   }
-  const { lesson, ids: [id] } = await judgedBy(config, false)
+  const { lesson, ids: [id] } = await judgedBy(config, false, codec)
   const states = scope(() => {
     const first = lesson.task.seeds([id], key(0))
     return [first, ...rollout(inStages(rule, cascade), params, first, key(0), { steps: at.at(-1)!, readouts: at.slice(1) })]

@@ -4,6 +4,7 @@
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { lossCurveSvg } from '../../node/charts/chart.ts'
 import type { Image } from '../../nca/files/image.ts'
+import type { Codec } from '../../nca/latent/autoencoder.ts'
 import type { DataParams } from '../../nca/rule/types.ts'
 import type { Trainer, TrainerState } from '../../nca/training/trainer.ts'
 import type { Validation } from '../../nca/training/validation.ts'
@@ -14,6 +15,10 @@ export type Subject = {
   readonly trainer: Trainer<TrainerState<DataParams>>
   /** What it should come to. */
   readonly target: Image
+  /** What is trained before the rule, in the folder of the run: the subject with it, or null where that was interrupted. */
+  first?(): Promise<Subject | null>
+  /** The autoencoder in whose latents the rule lives, where it does. */
+  readonly codec?: Codec
   /** Cells of a state, by which the size of a pool is known. */
   readonly cells: number
   /** `Growing 🦎 on 72×72 cells` */

@@ -65,8 +65,8 @@ export async function runTraining(
   const { backend, fma } = computer
   const { folder, config } = first
   const { rule, report, train: { steps, cascade } } = config
-  const { validation } = subject
-  const own = { rule, ...(cascade && { cascade }) }
+  const { validation, codec } = subject
+  const own = { rule, ...(codec && { codec }), ...(cascade && { cascade }) }
   let run = first
   let { trainer } = subject
   let { iterations } = config.train
@@ -184,7 +184,7 @@ export async function runTraining(
 
   const again = `${invocation()} train --resume ${quoted(folder)}`
   const failure = await learn().catch(async (cause: Error) => {
-    if (run.found && state.iteration === 0) {
+    if (run.found && state.iteration === 0 && !codec) { // an autoencoder has been trained, and is kept
       await log.close()
       await watcher?.close()
       await discardRun(run)

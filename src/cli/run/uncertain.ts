@@ -40,9 +40,9 @@ const together = 32
 
 /** A row for each example, and one of all: NQM, the share of wrong cells, and how well deviations tell them from the right ones. */
 export async function uncertaintyOf(
-  folder: string, config: RunConfig, { rule, params, cascade }: Model, { steps, compared, isOther }: { readonly steps: number; readonly compared: Compared; readonly isOther: boolean },
+  folder: string, config: RunConfig, { rule, params, cascade, codec }: Model, { steps, compared, isOther }: { readonly steps: number; readonly compared: Compared; readonly isOther: boolean },
 ): Promise<RunTable> {
-  const { lesson, ids }: Subject = isGrowing(config) ? await growing(folder, config, rule) : await judgedBy(config, isOther)
+  const { lesson, ids }: Subject = isGrowing(config) ? await growing(folder, config, rule) : await judgedBy(config, isOther, codec)
   const nqms: number[] = []
   const cells: Cells[] = []
   for (let i = 0; i < ids.length; i += together) {

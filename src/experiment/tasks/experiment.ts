@@ -14,6 +14,8 @@ import type { RoleRanges } from '../../nca/losses/loss.ts'
 import { ruleField } from '../../nca/rule/table.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
 import { recipes } from '../../nca/training/recipes.ts'
+import { limit, lossOf, path, paths, size, standardise, targetsAs, type Targets } from './data-fields.ts'
+import { expectLatent, isTold, latentFields, type LatentData } from './latent-data.ts'
 import { computing, expectTogether, trainAbout, trainFields, type Computing, type Training } from '../config/schema.ts'
 
 /** How far outputs are from what is wanted, by what they are: values, logarithms of depths, logits of masks, or scores of classes. */
@@ -29,8 +31,8 @@ export function outputsOf(loss: unknown): 'values' | 'depths' | 'masks' | 'class
 
 /** What each task learns from: files and folders, and what is made of them. */
 export type DataOf = {
-  readonly conditional: DataOf['trajectory'] & { readonly cells: 'all' | 'seed'; readonly loss: 'mse' | 'l1' | 'ssim' }
-  readonly trajectory: { readonly targets: readonly string[]; readonly size: number; readonly padding: number }
+  readonly conditional: Targets & { readonly cells: 'all' | 'seed'; readonly loss: 'mse' | 'l1' | 'ssim' }
+  readonly trajectory: Targets
   readonly classification: {
     readonly images: string
     readonly part: 'train' | 'val' | 'test'
@@ -63,6 +65,7 @@ export type DataOf = {
     readonly size: number | null
     readonly limit: number | null
   }
+  readonly latent: LatentData
   readonly texture: {
     readonly image: string
     readonly size: number
@@ -102,22 +105,6 @@ export type Experiment<T extends TaskName = TaskName> = { [K in T]: Computing & 
   readonly train: Training
   readonly validate: Validate | null
 } }[T]
-
-const path = (about: string): Field<string> => ({ ...text, about })
-const paths: Field<string | readonly string[]> = either<string | readonly string[]>(text, list<string>(text, 'paths', 1))
-const lossOf = <T extends string>(words: readonly T[], about: string): Field<T> => ({ ...oneOf(words), default: words[0] as never, about })
-const standardise: Field<boolean> = { ...flag, default: false, about: 'Whether the numbers of each array get mean 0 and standard deviation 1' }
-const limit: Field<number | null> = { ...orNull(wholeFrom(1)), default: null, about: 'Takes the first so many; null: all' }
-
-const size: Field<number | null> = { ...orNull(wholeFrom(1, 4096)), default: null, about: 'Side in cells to which pictures are fitted; null: as they are' }
-
-function targetsAs(about: string): Fields<DataOf['trajectory']> {
-  return {
-    targets: { ...list<string>(text, 'emoji, their names, or paths of pictures', 1), about },
-    size: { ...wholeFrom(1, 4096), default: 40, about: 'Longer side of each picture in cells' },
-    padding: { ...wholeFrom(0, 4096), default: 16, about: 'Empty cells around it on each side' },
-  }
-}
 
 const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
   conditional: {
@@ -164,6 +151,7 @@ const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
     size,
     limit,
   },
+  latent: latentFields,
   texture: {
     image: path('A picture'),
     size: { ...wholeFrom(8, 4096), default: 64, about: 'Longer side to which it is fitted' },
@@ -213,6 +201,7 @@ export function rolesOf(task: TaskName, data: object): {
     case 'classification': return { told: ['image'], said: loss === 'head' ? [] : ['classes'] }
     case 'imageToImage': case 'video': return { told: ['input'], said: ['output'] }
     case 'denoising': return { told: ['noisy', 'level'], said: ['output'] }
+    case 'latent': return { told: isTold(data as LatentData) ? ['condition'] : [], said: ['latent'] }
     case 'trajectory': case 'texture': return { told: [], said: [] }
   }
 }
@@ -226,7 +215,7 @@ export const metricNames = {
 /** By which of them a task is judged; undefined for a task that has none but its loss. */
 export function judgedAs(task: TaskName, loss: unknown): keyof typeof metricNames | undefined {
   if (task === 'classification') return loss === 'head' ? 'head' : 'cells'
-  if (task === 'imageToImage') return loss === 'ssim' ? 'ssim' : outputsOf(loss)
+  if (task === 'imageToImage' || task === 'latent') return loss === 'ssim' ? 'ssim' : outputsOf(loss)
   return undefined
 }
 
@@ -254,6 +243,7 @@ function tableOf<K extends TaskName>(type: K): Table {
       const reads = type === 'classification' && (data as DataOf['classification']).loss === 'head'
       expect(reads || head === null, ['rule', 'head'], head, 'null where no loss is one of the head; only classification has one, data.loss: head')
       expect(!reads || head !== null, ['rule', 'head'], head, 'a head, of which data.loss is')
+      if (type === 'latent') expectLatent(config as Pick<Experiment<'latent'>, 'rule' | 'data' | 'train'>, expect)
       const carries = type === 'video' && (data as DataOf['video']).carry
       expect(!carries || config.train.pool > 0, ['train', 'pool'], config.train.pool, 'above 0 where data.carry is true: samples of the pool are carried on')
       expect(!carries || !config.validate?.groups, ['validate', 'groups'], config.validate?.groups, 'null where data.carry is true: the windows of a video are a group')

@@ -8,6 +8,8 @@ import { readHead } from '../../nca/head.ts'
 import { absRel, depthDelta, scaleInvariant } from '../../nca/losses/depth.ts'
 import { psnr, ssim } from '../../nca/losses/image-quality.ts'
 import { bce, crossEntropy, diceBce, diceLoss, focalLoss } from '../../nca/losses/class-loss.ts'
+import { initAutoencoder, type Codec } from '../../nca/latent/autoencoder.ts'
+import { latentImages, latentTask } from '../../nca/latent/latent-task.ts'
 import { l1, mse } from '../../nca/losses/loss.ts'
 import { accuracy, dice, iou, totalAgreement } from '../../nca/losses/metrics.ts'
 import { classificationTask, seenCells, type LabelledImages } from '../../nca/tasks/classify.ts'
@@ -21,7 +23,7 @@ import { videoTask } from '../../nca/tasks/video.ts'
 import type { DataParams } from '../../nca/rule/types.ts'
 import { rgba, takeChannels, takeRole } from '../../nca/state.ts'
 import type { Task } from '../../nca/training/trainer-options.ts'
-import type { Key } from '../../tensor/key.ts'
+import { key as keyOf, type Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { add, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { broadcastTo } from '../../tensor/ops/broadcast.ts'
@@ -29,12 +31,12 @@ import { greater } from '../../tensor/ops/compare.ts'
 import { concat, stack } from '../../tensor/ops/concat.ts'
 import { full } from '../../tensor/ops/create.ts'
 import { oneHot } from '../../tensor/ops/one-hot.ts'
-import { slice } from '../../tensor/ops/pad-slice.ts'
 import { argMax } from '../../tensor/ops/reduce.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { tensor, type Placement, type Tensor } from '../../tensor/tensor.ts'
 import { judgedAs, type metricNames, outputsOf, type Experiment, type ImageLoss, type TaskName } from './experiment.ts'
-import { grey, nearness, seen, seenClasses } from './seen.ts'
+import { autoencoderOf, isTold, picturesOf } from './latent-data.ts'
+import { each, grey, nearness, row, rows, seen, seenClasses } from './seen.ts'
 import { amountsOf, toldClasses, toldOutput, wrongClasses, wrongOutput, wrongValues } from './told.ts'
 
 /** The data of each task, read: pictures as they are to be grown, examples by their numbers. */
@@ -47,6 +49,8 @@ export type TaskData = {
   readonly imageToImage: { readonly inputs: Examples; readonly outputs: Examples; readonly groups?: readonly string[] }
   readonly denoising: Examples
   readonly video: Examples
+  /** What it is to make, and what it begins from; and the autoencoder, where it has been trained: without, it is one as it begins. */
+  readonly latent: { readonly targets: readonly Image[]; readonly from: readonly Image[] | null; readonly codec?: Codec }
   readonly texture: Image
 }
 
@@ -226,6 +230,27 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     }
   },
 
+  latent(experiment, { targets, from, codec: trained }, placement) {
+    const { rule, data } = experiment
+    const codec = trained ?? untrained(experiment, placement)
+    const [wanted, given] = [picturesOf(targets), from && picturesOf(from)]
+    const images = (x: Tensor): Tensor => latentImages(rule, codec, x)
+    const measures = measuresOf[judgedAs('latent', data.loss) as OfOutputs]
+    const task = latentTask(rule, wanted, codec, {
+      loss: losses[data.loss], ...(given && { from: given }), ...(isTold(data) && { condition: 'condition' }),
+    })
+    return {
+      task,
+      measures: Object.fromEntries(Object.entries(measures).map(([name, measure]): [string, Measure] => (
+        [name, (x, ids) => measure(images(x), pick(wanted, ids, { like: x }))]))),
+      told: images,
+      wrong: (told, ids) => wrongValues(told, pick(wanted, ids, { like: told })),
+      show: async x => row(each(x), one => seen(() => images(one()))),
+      wanted: async ids => rows([ids.map(id => targets[id])]),
+      ...(from && { given: async (ids: readonly number[]) => rows([ids.map(id => from[id])]) }),
+    }
+  },
+
   texture({ rule, data: { grid, levels, patch, projections, ranges } }, picture, placement) {
     const texture = scope(() => takeChannels(imageToTensor(overWhite(picture), placement), 0, 3))
     return {
@@ -242,24 +267,15 @@ function perImage(numbers: Tensor, x: Tensor): Tensor {
   return reshape(numbers, [-1, ...x.shape.slice(1, -1).map(() => 1)])
 }
 
-/** Each of some states by itself, `[1,h,w,c]`. */
-function each(x: Tensor): (() => Tensor)[] {
-  const [n, ...shape] = x.shape
-  return Array.from({ length: n }, (_, i) => () => slice(x, [i, ...shape.map(() => 0)], [1, ...shape]))
+/** The autoencoder of an experiment before its training, by which data can be held against it. */
+function untrained(experiment: Experiment<'latent'>, placement: Omit<Placement, 'like'>): Codec {
+  const autoencoder = autoencoderOf(experiment)
+  return { autoencoder, params: initAutoencoder(autoencoder, keyOf(0), placement) }
 }
 
 /** Pictures as one tensor `[k,h,w,4]`. */
 function targetsOf(pictures: readonly Image[], placement: Omit<Placement, 'like'>): Tensor {
   return scope(() => stack(pictures.map(picture => imageToTensor(picture, placement)), 0))
-}
-
-/** A row of pictures, one of each. */
-async function row<T>(list: readonly T[], picture: (one: T, i: number) => Promise<Image>): Promise<Image> {
-  return rows([await Promise.all(list.map(picture))])
-}
-
-function rows(images: readonly (readonly Image[])[]): Image {
-  return filmStrip(images.flat(), { columns: images[0].length, gap: 2 })
 }
 
 /**

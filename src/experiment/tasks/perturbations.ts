@@ -7,6 +7,7 @@
  *   classification         the picture becomes another one
  *   imageToImage, video    the input becomes another one, where the rule was trained with a pool: without, it lives for one rollout
  *   denoising              nothing: it lives for one rollout
+ *   latent                 what `train.damage` says, on the grid of latents; one that is told its target also becomes another
  */
 import type { RecoverOptions } from '../../nca/tasks/recover.ts'
 import type { RunConfig } from './values.ts'
@@ -36,5 +37,6 @@ export function perturbationsOf(config: RunConfig, examples: number): readonly P
     case 'classification': return mutation
     case 'imageToImage': case 'video': return config.train.pool > 0 ? mutation : []
     case 'denoising': return []
+    case 'latent': return config.data.from === null ? [damage, ...mutation] : [damage]
   }
 }

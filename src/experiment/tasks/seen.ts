@@ -2,7 +2,7 @@
  * What there is to see in results: channels as colours, cells in the colours of their classes.
  */
 import { classColours } from '../../nca/files/class-colours.ts'
-import type { Image } from '../../nca/files/image.ts'
+import { filmStrip, type Image } from '../../nca/files/image.ts'
 import { tensorToImage } from '../../nca/files/image-tensor.ts'
 import { scope } from '../../tensor/lifetime.ts'
 import { add, div } from '../../tensor/ops/arithmetic.ts'
@@ -55,4 +55,20 @@ export function coloured(width: number, height: number, classes: ArrayLike<numbe
   const data = new Float32Array(4 * width * height)
   for (let i = 0; i < width * height; i++) data.set(there[i] ? [...classColours[classes[i] % classColours.length], 1] : [0, 0, 0, 1], 4 * i)
   return { width, height, data }
+}
+
+/** Each of some states by itself, `[1,h,w,c]`. */
+export function each(x: Tensor): (() => Tensor)[] {
+  const [n, ...shape] = x.shape
+  return Array.from({ length: n }, (_, i) => () => slice(x, [i, ...shape.map(() => 0)], [1, ...shape]))
+}
+
+/** A row of pictures, one of each. */
+export async function row<T>(list: readonly T[], picture: (one: T, i: number) => Promise<Image>): Promise<Image> {
+  return rows([await Promise.all(list.map(picture))])
+}
+
+/** Rows of pictures above one another. */
+export function rows(images: readonly (readonly Image[])[]): Image {
+  return filmStrip(images.flat(), { columns: images[0].length, gap: 2 })
 }

@@ -9,7 +9,7 @@
  * (Łańcucki et al., "Robust Training of Vector Quantized Bottleneck Models", 2020).
  */
 import { valueAndGradAux } from '../../autograd/grad.ts'
-import { checkData, orNull, record } from '../../backends/fields.ts'
+import { checkData, orNull, record, type Fields } from '../../backends/fields.ts'
 import { isObject, numberAbove, wholeFrom } from '../../backends/options.ts'
 import { checkKey, drawChoice, drawInteger, foldIn, split, type Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
@@ -45,13 +45,18 @@ export type AutoencoderTrainerOptions = Omit<Placement, 'like'> & {
   clip?: number | null
 }
 
+/** What can be said in a file of how an autoencoder learns. */
+export const autoencoderTrainingFields: Fields<Required<Pick<AutoencoderTrainerOptions, 'batch' | 'optimiser' | 'clip'>>> = {
+  batch: { ...wholeFrom(1, 65_536), about: 'Images per iteration' },
+  optimiser: { ...optimiserField, default: adam({ rate: 1e-3 }) },
+  clip: { ...orNull(numberAbove(0)), default: null, about: 'The most that the norm of the whole gradient may be; null: any' },
+}
+
 const optionsField = record<Required<AutoencoderTrainerOptions>>({
   fields: {
     autoencoder: autoencoderField,
     images: { fits: isObject, expected: 'examples; make them with examplesOf(data, shape)' },
-    batch: wholeFrom(1, 65_536),
-    optimiser: { ...optimiserField, default: adam({ rate: 1e-3 }) },
-    clip: { ...orNull(numberAbove(0)), default: null },
+    ...autoencoderTrainingFields,
     dtype: { ...placementKinds.dtype, default: undefined },
     backend: { ...placementKinds.backend, default: undefined },
   },

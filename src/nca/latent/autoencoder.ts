@@ -15,7 +15,7 @@
  *
  * How they learn is said in `autoencoder-trainer.ts`.
  */
-import { checkData, choice, deepFreeze, list, record, type Field } from '../../backends/fields.ts'
+import { checkData, choice, deepFreeze, list, record, type Field, type Fields } from '../../backends/fields.ts'
 import { check, checkOptions, isObject, numberFrom, wholeFrom } from '../../backends/options.ts'
 import { checkKey, foldIn, type Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
@@ -74,16 +74,16 @@ const codeField: Field<Code> = choice<Code>([
   },
 ])
 
-/** What an autoencoder consists of, field by field. */
-export const autoencoderField: Field<Autoencoder> = record<Autoencoder>({
-  type: 'autoencoder',
-  fields: {
-    channels: { ...units, about: 'Channels of an image' },
-    latent: { ...units, about: 'Channels of a latent cell' },
-    widths: { ...list<number>(wholeFrom(1, 4096), 'whole numbers', 1, 8), about: 'Channels of its layers, each of which halves the image' },
-    code: { ...codeField, default: { type: 'plain' }, about: 'What latents are' },
-  },
-})
+/** What an autoencoder consists of. */
+export const autoencoderFields: Fields<Autoencoder> = {
+  channels: { ...units, about: 'Channels of an image' },
+  latent: { ...units, about: 'Channels of a latent cell' },
+  widths: { ...list<number>(wholeFrom(1, 4096), 'whole numbers', 1, 8), about: 'Channels of its layers, each of which halves the image' },
+  code: { ...codeField, default: { type: 'plain' }, about: 'What latents are' },
+}
+
+/** An autoencoder, field by field. */
+export const autoencoderField: Field<Autoencoder> = record<Autoencoder>({ type: 'autoencoder', fields: autoencoderFields })
 
 type CodeOptions = { [T in Code['type']]: { readonly type: T } & Partial<Extract<Code, { type: T }>> }[Code['type']]
 

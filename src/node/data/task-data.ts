@@ -6,12 +6,14 @@ import { resolve } from 'node:path'
 import { didYouMean } from '../../backends/options.ts'
 import { fit, padImage, type Image } from '../../nca/files/image.ts'
 import { roleChannels } from '../../nca/rule/channels.ts'
+import { picturesOf } from '../../experiment/tasks/latent-data.ts'
+import type { Examples } from '../../nca/tasks/examples.ts'
 import type { DataOf, Experiment, TaskName } from '../../experiment/tasks/experiment.ts'
 import type { TaskData } from '../../experiment/tasks/lesson.ts'
 import { bundledEmoji, findAsset, listAssets } from '../assets.ts'
 import { readImagePairs, readImages } from './image-pairs.ts'
 import { readLabelledImages } from './labelled-images.ts'
-import type { Named } from './named.ts'
+import { filesNamed, type Named } from './named.ts'
 import { readVideos } from './videos.ts'
 import { standardised } from './volumes.ts'
 import { readImage } from '../pictures/picture.ts'
@@ -48,7 +50,26 @@ const readers: { readonly [T in TaskName]: (experiment: Experiment<T>, at: (path
 
   video: ({ data: { frames, size, limit } }, at) => readVideos(at(frames), size, limit),
 
+  latent: async ({ data: { from, ...data } }, at) => ({
+    targets: await readTargets(data, at), from: from && await readTargets({ ...data, targets: from }, at),
+  }),
+
   texture: async ({ data: { image, size } }, at) => fit(await readImage(at(image)), size),
+}
+
+/**
+ * Reads the pictures from which the autoencoder of an experiment learns: its own, or what the automata are to make and begin from.
+ *
+ * @throws one sentence that names the file, where something is missing or damaged
+ */
+export async function readAutoencoderImages(
+  { data: { size, padding, autoencoder: { images } } }: Experiment<'latent'>, { targets, from }: TaskData['latent'], folder: string,
+): Promise<Examples> {
+  if (images === null) return picturesOf([...targets, ...(from ?? [])])
+  const files = filesNamed(typeof images === 'string' ? resolve(folder, images) : images.map(path => resolve(folder, path)))
+  const pictures: Image[] = []
+  for (const { path } of files) pictures.push(padImage(fit(await readImage(path), size), padding))
+  return picturesOf(pictures)
 }
 
 /** Emoji and pictures, fitted, with empty cells around them. */

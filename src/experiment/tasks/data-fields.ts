@@ -1,0 +1,25 @@
+/**
+ * Fields that several tasks have among their data.
+ */
+import { either, list, orNull, type Field, type Fields } from '../../backends/fields.ts'
+import { flag, oneOf, text, wholeFrom } from '../../backends/options.ts'
+
+/** Pictures that something is to become, and how they are fitted. */
+export type Targets = { readonly targets: readonly string[]; readonly size: number; readonly padding: number }
+
+export const path = (about: string): Field<string> => ({ ...text, about })
+export const paths: Field<string | readonly string[]> = either<string | readonly string[]>(text, list<string>(text, 'paths', 1))
+export const lossOf = <T extends string>(words: readonly T[], about: string): Field<T> => ({ ...oneOf(words), default: words[0] as never, about })
+export const standardise: Field<boolean> = { ...flag, default: false, about: 'Whether the numbers of each array get mean 0 and standard deviation 1' }
+export const limit: Field<number | null> = { ...orNull(wholeFrom(1)), default: null, about: 'Takes the first so many; null: all' }
+
+export const size: Field<number | null> = { ...orNull(wholeFrom(1, 4096)), default: null, about: 'Side in cells to which pictures are fitted; null: as they are' }
+
+/** Pictures that are to become. */
+export function targetsAs(about: string): Fields<Targets> {
+  return {
+    targets: { ...list<string>(text, 'emoji, their names, or paths of pictures', 1), about },
+    size: { ...wholeFrom(1, 4096), default: 40, about: 'Longer side of each picture in cells' },
+    padding: { ...wholeFrom(0, 4096), default: 16, about: 'Empty cells around it on each side' },
+  }
+}

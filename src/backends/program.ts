@@ -7,7 +7,7 @@
  *   [x ← what is given, in some channels]         of all cells
  *   [x ← x + noise]                               of all cells, in the channels that change
  *   y  = perception of x                          depthwise filters, or the whole window of each cell
- *   h  = activation(y·W + b), layer after layer
+ *   h  = activation(norm(y·W + b)), layer after layer; most have no norm
  *   x' = x + the last h where the cell fires      in the channels named by `updated`
  *   [x' ← x' + noise]                             there and in these
  *   x  ← x' where the cell lives, else 0          living before and after, as in src/nca/step.ts
@@ -23,7 +23,7 @@ export type Activation = 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' | 'gelu' | 's
 /** What not every runner has, in the words of whoever says so. */
 export type Feature =
   | 'filters beside a convolution with a function' | 'volumes' | 'given' | 'noise on the state' | 'residual networks'
-  | 'changes through a function' | 'attention'
+  | 'changes through a function' | 'attention' | 'norms'
 
 /** What is applied to sums, with the slope of leakyRelu for negative ones. */
 export type Applied = { readonly activation: Activation; readonly slope: number }
@@ -32,13 +32,14 @@ export type Applied = { readonly activation: Activation; readonly slope: number 
  * One dense layer. Its weights have more columns than it has sums (`ProgramRunner.multiples`), which are zeros behind these.
  * Where something is copied, so many numbers of what goes into the layer stand before its sums, as they are; the `first`
  * columns of its weights, as many as whole multiples need, are not read then. `outputs` and `columns` count these too. A
- * first layer with views applies what these say.
+ * first layer with views applies what these say. Sums go through a layer norm first, in so many `groups`, or 0 where there is none.
  */
 export type Layer = Applied & {
   readonly outputs: number
   readonly columns: number
   readonly copied: number
   readonly first: number
+  readonly groups: number
 }
 
 /**
@@ -143,8 +144,9 @@ export type History = { drop(): void }
  *   kernel   `[filters,taps,d]`, where the perception has filters; channels are padded to d, a whole number of fours
  *   W₁       `[planes·d,columns]`; a plane is what one head of attention, one filter, or one tap of a view sees; of an attention
  *            with a network its outputs and its hidden layer stand instead, each padded to whole eights
- *   rest     b₁, W₂, b₂ … behind one another: a bias `[columns]`, weights `[columns of the layer before, columns]`; and behind
- *            them, of each attention, A `[d,e]` and a `[e]`, e being heads·d padded to whole eights, and where it has a network
+ *   rest     b₁, W₂, b₂ … behind one another: a bias `[columns]`, weights `[columns of the layer before, columns]`; behind the
+ *            bias of a layer with a norm its scale and its shift `[columns]`; and behind all of them, of each attention,
+ *            A `[d,e]` and a `[e]`, e being heads·d padded to whole eights, and where it has a network
  *            M `[heads·d,outputs]`, m, W `[outputs,hidden]` and b, columns in whole eights and rows in whole fours; and, behind
  *            all of these, r `[heads,taps]` of each, padded to whole eights
  *   given    `[steps,b,n]`, or per cell `[steps,b,h,w,n]`, where n channels are written before each step

@@ -70,7 +70,7 @@ const normTable: Table<Norm> = {
 }
 
 /** Whether a network has a norm before its layer i, from 1: that of the perception is 0, of a hidden layer its own number. */
-function hasNorm({ norm }: Mlp, layer: number): boolean {
+export function hasNorm({ norm }: Mlp, layer: number): boolean {
   return norm?.on === 'both' || norm?.on === (layer === 0 ? 'perception' : 'hidden')
 }
 

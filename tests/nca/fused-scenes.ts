@@ -169,14 +169,28 @@ export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
   lastActivation: fc.constantFrom<Activation[]>('linear', 'linear', ...activations),
   residual: fc.option(fc.record({ layers: fc.integer({ min: 1, max: 3 }), first: fc.boolean() }), { freq: 2 }),
   parts: fc.option(fc.constantFrom(mixed, positioned).chain(of => fc.record({ 1: of(1), 2: of(2), 3: of(3) }))),
-}).map(({ rule, noise, parts, residual, lastActivation }) => {
+  norm: fc.option(fc.record({ on: fc.constantFrom('perception', 'hidden', 'both'), groups: fc.constantFrom(1, 1, 2, 3) }), { freq: 2 }),
+}).map(({ norm, ...drawn }) => {
+  const rule = drawnOnCpu(drawn), { update } = rule, [n, ...widths] = [perceptionSize(rule), ...update.hidden]
+  // Numbers that are few are often nearly alike, and their norm is then that of their rounding.
+  const normed = norm === null ? [] : [...(norm.on === 'hidden' ? [] : [n]), ...(norm.on === 'perception' ? [] : widths)]
+  const groups = [norm?.groups ?? 1, 1].find(groups => normed.every(n => n % groups === 0 && n / groups > 5))
+  // What positions are seen through beside filters is more than what they are, so there a norm is composed.
+  const beside = norm?.on !== 'hidden' && rule.perceive.some(part => isLearned(part) && part.type === 'position')
+  return norm && groups && !beside ? defineRule({ ...rule, update: { ...update, norm: { on: norm.on, groups } } }) : rule
+})
+
+function drawnOnCpu({ rule, noise, parts, residual, lastActivation }: {
+  rule: DataRule; noise: DataRule['noise']; lastActivation: Activation; residual: { layers: number; first: boolean } | null
+  parts: Readonly<Record<Dimensions, Perception[]>> | null
+}): DataRule {
   const seen: DataRule = { ...rule, update: { ...rule.update, lastActivation }, noise: noise ?? rule.noise, perceive: parts?.[rule.grid] ?? rule.perceive }
   // A residual network beside positions and filters is composed.
   if (!residual || parts?.[rule.grid].some(part => isLearned(part) && part.type === 'position')) return defineRule(seen)
   const { activation, slope, lastBias } = rule.update
   const n = residual.first ? Math.min(perceptionSize(seen), 40) : rule.update.hidden[0]
   return defineRule({ ...seen, update: mlp(new Array<number>(residual.layers).fill(n), { activation, slope, lastBias, lastActivation, residual: true }) })
-})
+}
 
 /**
  * Heights and widths of every kind: tiny, around the ends of 64-bit words, around the cuts between bands of rows. Lines have
@@ -335,9 +349,10 @@ function isClear(scene: Scene): boolean {
       if (attentionSums(rule, params, now, rows).some(atKink)) return false
       const { hidden, activation, lastActivation, slope, residual } = rule.update
       if (hasKink(activation) || hasKink(lastActivation)) {
-        let h = y
+        let h = normed(rule, params, y, 0)
         for (let i = 1; i <= hidden.length; i++) {
-          const z = dense(h, params.update[`w${i}`], { bias: params.update[`b${i}`], mask: rows })
+          const sums = dense(h, params.update[`w${i}`], { bias: params.update[`b${i}`], mask: rows })
+          const z = normed(rule, params, sums, i)
           if (hasKink(activation) && atKink(z)) return false
           const made = activate(activation, z, slope)
           h = residual && h.shape.at(-1) === hidden[i - 1] ? add(h, made) : made
@@ -386,6 +401,12 @@ function attentionSums({ perceive, padding }: DataRule, params: DataParams, x: T
     const y = attentionKind.perceive!({ ...part, feedForward: 0 }, own, x, { padding, mask })
     return [dense(layerNorm(y, { scale, shift }), w1, { bias, mask })]
   })
+}
+
+/** Through the norm that stands before layer i, if there is one. */
+function normed({ update: { norm } }: DataRule, { update }: DataParams, x: Tensor, i: number): Tensor {
+  const [scale, shift] = [update[`scale${i}`], update[`shift${i}`]]
+  return scale ? layerNorm(x, { scale, shift, groups: norm!.groups }) : x
 }
 
 /** A part of a perception without what it applies to its sums. */

@@ -428,6 +428,15 @@ describe('the composed path takes over', () => {
     }
   })
 
+  it('for norms of what is perceived beside positions and filters', () => {
+    const why = (perceive: Perception[], on: 'perception' | 'hidden'): string =>
+      explain(defineRule({ ...base, perceive, update: mlp(4, { norm: { on } }) }), whole).split(':')[0]
+    expect([
+      why(['identity', position(2)], 'perception'), why(['identity', position(2)], 'hidden'), why([conv(3), position(2)], 'perception'),
+      why(['identity', conv(3, { activation: 'gelu' }), attention(3)], 'perception'),
+    ]).toEqual(['composed of operators, because it perceives by position', 'fused', 'fused', 'fused'])
+  })
+
   it('for no steps at all', () => {
     const x = state()
     expect(rollout(base, paramsOf(base), x, key(0), { steps: 0 }).toArray()).toEqual(x.toArray())

@@ -280,7 +280,7 @@ describe('rules', () => {
     expect(gelu).toMatch(/^fused: .* 8 GELU /)
     expect(bounded).toMatch(/^fused: .*Changes go through tanh\./)
     const normed = defineRule({ ...growingRule, update: mlp(8, { norm: { on: 'both', groups: 4 } }) })
-    expect(explain(normed)).toMatch(/^composed of operators, because its network has norms: .* Layer norm of what is perceived and sums of hidden layers, in 4 groups\./)
+    expect(explain(normed)).toMatch(/^fused: .* Layer norm of what is perceived and sums of hidden layers, in 4 groups\./)
     expect(() => mlp(8, { norm: { on: 'hidden', groups: 3 } })).toThrow('mlp: norm.groups is 3, expected a divisor of the units of each hidden layer, like 8.')
     expect(() => defineRule({ ...growingRule, update: mlp(10, { norm: { on: 'both', groups: 10 } }) }))
       .toThrow('rule: update.norm.groups is 10, expected a divisor of 48, of how many numbers a cell perceives.')

@@ -49,7 +49,7 @@ const programs: fc.Arbitrary<Program> = fc.record({
   ...rest,
   updated: Array.from({ length: rest.channels }, (_, c) => c),
   layers: [...hidden, rest.channels].map((outputs, i) => (
-    { outputs, columns: ceilTo(outputs, 16), activation: i === hidden.length ? 'linear' : 'relu', slope: 0, copied: 0, first: 0 })),
+    { outputs, columns: ceilTo(outputs, 16), activation: i === hidden.length ? 'linear' : 'relu', slope: 0, copied: 0, first: 0, groups: 0 })),
 }))
 
 it('the kernels of a rollout bind no more than every adapter allows, and their arrays are no larger', () => {

@@ -32,7 +32,7 @@ export type NetworkBlock = Readonly<Record<'p' | 'gp' | 'y' | 'gy' | 'n' | 'gn',
 /** The layer that makes u of so many channels in whole fours; and, where there is a network, those of M and W. */
 export function attentionLayers({ heads, network }: Attention, padded: number): (Layer & { readonly inputs: number })[] {
   const layer = (inputs: number, outputs: number): Layer & { readonly inputs: number } =>
-    ({ inputs, outputs, columns: ceilTo(outputs, 8), copied: 0, first: 0, activation: 'linear', slope: 1 })
+    ({ inputs, outputs, columns: ceilTo(outputs, 8), copied: 0, first: 0, groups: 0, activation: 'linear', slope: 1 })
   const seen = heads * padded, asks = layer(padded, ceilTo(seen, 8))
   if (!network) return [asks]
   const { outputs, hidden, activation, slope } = network

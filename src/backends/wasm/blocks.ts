@@ -5,8 +5,8 @@
  *   forward    z_l = a_(l−1) W_l + b_l              a_l = σ_l(z_l)
  *   backward   ∂W_l = a_(l−1)ᵀ ∂z_l    ∂b_l = Σ ∂z_l    ∂z_(l−1) = (∂z_l W_lᵀ) ⊙ σ'_(l−1)
  *
- * Of a hidden layer that is kept which σ' is made of: a_l, or, of functions like GELU, z_l, of which a_l is made again each
- * time. The outputs of the last layer, times the step size, are the changes of the cells.
+ * Of a hidden layer that is kept which σ' is made of: a_l, or, of functions like GELU and of norms, which stand before σ,
+ * z_l, of which a_l is made again each time. The outputs of the last layer, times the step size, are the changes of the cells.
  */
 import type { Attending } from './attention.ts'
 import type { Program } from '../program.ts'
@@ -48,49 +48,68 @@ export function blocksOf(
   const strides = layers.map((_, l) => (l === 0 ? yStride : layers[l - 1].columns * 4))
   const before = Array.from({ length: top + 2 }, (_, l) => strides.slice(1, l).reduce((sum, stride) => sum + stride, 0))
 
-  const bySums = layers.map(({ products }) => products.some(({ activation }) => isBySums(activation)))
-
   /** Where that stands which is kept of what goes into layer l: what the cells perceive, or one of the hidden layers. */
   function keptOf(l: number, count: number, hidden: number): number {
     return l === 0 ? block.y : hidden + ceilTo(count, 4) * before[l]
   }
 
+  function copy(kept: number, count: number, stride: number): void {
+    k.copyRows(block.made, stride, kept, stride, ceilTo(count, 4), stride, stride, 0)
+  }
+
   /** What goes into layer l. */
   function inputOf(l: number, count: number, hidden: number): number {
     const kept = keptOf(l, count, hidden)
-    if (l === 0 || !bySums[l - 1]) return kept
-    k.copyRows(block.made, strides[l], kept, strides[l], ceilTo(count, 4), strides[l], strides[l], 0)
+    if (l === 0 || !layers[l - 1].bySums) return kept
+    copy(kept, count, strides[l])
     finish(l - 1, block.made, count, strides[l])
     return block.made
   }
 
-  /** What is kept of layer l, from what goes into it: its outputs, in the columns of some functions its sums. */
+  /** What is kept of layer l, from what goes into it: its outputs, in the columns of norms and of some functions its sums. */
   function through(l: number, from: number, count: number, to: number, stride: number): void {
-    const { copied, products } = layers[l]
+    const { copied, products, norm } = layers[l]
     if (copied) k.copyRows(to, stride, from, strides[l], count, copied, products[0].column * 4, 0)
     for (const { activation, slope, inputs, columns, row, column, w, bias } of products) {
-      const floor = activation === relu ? 0 : -Infinity
+      const floor = activation === relu && !norm ? 0 : -Infinity
       k.product(count, inputs, columns, from + 4 * row, strides[l], w, bias, to + 4 * column, stride, floor, 0)
-      if (activation === relu || isBySums(activation)) continue
+      if (activation === relu || norm || isBySums(activation)) continue
       k.activate(activation, to + 4 * column, ceilTo(count, 4), columns * 4, stride, slope)
     }
   }
 
   /** From what is kept of layer l to its outputs, in place. */
   function finish(l: number, at: number, count: number, stride: number): void {
-    for (const { activation, slope, column, columns } of layers[l].products) {
-      if (isBySums(activation)) k.activate(activation, at + 4 * column, ceilTo(count, 4), columns * 4, stride, slope)
+    const { products, norm } = layers[l]
+    normalise(l, at, count, stride)
+    for (const { activation, slope, column, columns } of products) {
+      if (norm || isBySums(activation)) k.activate(activation, at + 4 * column, ceilTo(count, 4), columns * 4, stride, slope)
     }
   }
 
-  // Where all of a layer are ReLUs, the product that makes its cotangent also gates it.
-  const gated = layers.map(({ copied, products }) => !copied && products.every(({ activation }) => activation === relu))
+  /** The norm of layer l, if it has one, of its sums x, in place; or, where there is a g, not 0, of g from x. */
+  function normalise(l: number, x: number, count: number, stride: number, g = 0, gradient = 0): void {
+    const { products: [{ column }], norm } = layers[l], at = 4 * column
+    if (!norm) return
+    const { groups, bytes, scale, shift, gScale, gShift } = norm
+    k.norm(count, groups, bytes, x + at, g && g + at, stride, scale + at, shift + at, gradient + gScale + at, gradient + gShift + at)
+  }
 
-  /** g ← g ⊙ the derivative of layer l, from what is kept of it. */
-  function applyBack(l: number, g: number, kept: number, count: number, stride: number): void {
-    for (const { activation, slope, column, columns } of layers[l].products) {
-      k.activateBack(activation, g + 4 * column, kept + 4 * column, ceilTo(count, 4), columns * 4, stride, slope)
+  // Where all of a layer are ReLUs, the product that makes its cotangent also gates it.
+  const gated = layers.map(({ copied, products, norm }) => !copied && !norm && products.every(({ activation }) => activation === relu))
+
+  /** g ← g ⊙ the derivative of layer l, from what is kept of it; where it has a norm, its outputs have been made. */
+  function applyBack(l: number, g: number, kept: number, count: number, stride: number, gradient: number): void {
+    const { products, norm } = layers[l]
+    for (const { activation, slope, column, columns } of products) {
+      if (norm && isBySums(activation)) {
+        copy(kept, count, stride)
+        normalise(l, block.made, count, stride)
+      }
+      const of = norm ? block.made : kept
+      k.activateBack(activation, g + 4 * column, of + 4 * column, ceilTo(count, 4), columns * 4, stride, slope)
     }
+    normalise(l, kept, count, stride, g, gradient)
   }
 
   function look(x: number, cells: number, count: number, hidden: number | null): void {
@@ -122,7 +141,7 @@ export function blocksOf(
         const last = block.g[(top + 1) % 2] // nothing of the last layer has been kept
         through(top, inputOf(top, count, hidden), count, last, changeStride)
         k.activate(scaled, change, ceilTo(count, 4), changeStride, changeStride, stepSize)
-        applyBack(top, change, last, count, changeStride)
+        applyBack(top, change, last, count, changeStride, gradient)
       }
       let from = change, stride = changeStride
       for (let l = top; l >= 0; l--) {
@@ -138,7 +157,7 @@ export function blocksOf(
         }
         // What is copied alone is owed what its copy is; what the product reads too, also that.
         if (copied) k.copyRows(to, aStride, from, stride, count, copied, copied, +(products[0].row === 0))
-        if (l > 0 && !gate) applyBack(l - 1, to, keptOf(l, count, hidden), count, aStride)
+        if (l > 0 && !gate) applyBack(l - 1, to, keptOf(l, count, hidden), count, aStride, gradient)
         from = to
         stride = aStride
       }

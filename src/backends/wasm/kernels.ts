@@ -10,6 +10,8 @@ export type Kernels = {
   settle(parts: number, bytes: number, g: number): void
   activate(kind: number, x: number, rows: number, bytes: number, stride: number, slope: number): void
   activateBack(kind: number, g: number, h: number, rows: number, bytes: number, stride: number, slope: number): void
+  norm(rows: number, groups: number, bytes: number, x: number, g: number, stride: number, scale: number, shift: number,
+    gScale: number, gShift: number): void
   sumRows(rows: number, n: number, a: number, stride: number, g: number): void
   and(to: number, a: number, b: number, words: number): void
   andNot(to: number, a: number, b: number, words: number): void

@@ -33,6 +33,10 @@ export type LayerLayout = {
   readonly gw: number
   readonly gb: number
   readonly products: readonly Product[]
+  /** Where its one product's sums go through a norm: the groups, the bytes of each, scale and shift and their derivatives. */
+  readonly norm: Readonly<Record<'groups' | 'bytes' | 'scale' | 'shift' | 'gScale' | 'gShift', number>> | null
+  /** Whether its outputs are made of what is kept of it, in which some of its sums stand. */
+  readonly bySums: boolean
 }
 
 /** A product of a layer and what is applied to its sums; sizes in numbers, the rest in bytes. */
@@ -241,7 +245,7 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
     blocks: Array.from({ length: threads }, (): BlockLayout => ({
       y: take(blockRows * yStride),
       hidden: take(hiddenBytes),
-      made: layers.some(({ products }) => products.some(({ activation }) => isBySums(activation))) ? take(widest) : 0,
+      made: layers.some(({ bySums }) => bySums) ? take(widest) : 0,
       g: [take(widest), take(widest)],
       n: isAttentive ? take(blockRows * cellBytes) : 0,
       attention: attention.map(part => blockOf(part, padded, blockRows, take)),
@@ -267,7 +271,7 @@ function layLayers(
   const { views, filters, attention } = perception, padded = ceilTo(channels, 4)
   const all: readonly (Layer & { readonly inputs?: number })[] = [...layers, ...attention.flatMap(part => attentionLayers(part, padded))]
   const laid = all.map((layer, l): LayerLayout => {
-    const { columns, copied, first } = layer
+    const { columns, copied, first, groups } = layer
     const inputs = layer.inputs ?? (l === 0 ? perceived : layers[l - 1].outputs)
     const viewed = l === 0 && views.length > 0
     const parts = viewed ? views.map(view => ({ ...view, inputs: view.taps.length * padded }))
@@ -285,7 +289,13 @@ function layLayers(
       return product
     })
     const rows = layer.inputs ? ceilTo(layer.inputs, 4) : l === 0 ? perceived : layers[l - 1].columns
-    return { copied: 4 * copied, columns, products, gw: grown(rows * columns * 4), gb: grown(columns * 4) }
+    const gw = grown(rows * columns * 4), gb = grown(columns * 4), bytes = columns * 4
+    const norm = groups === 0 ? null : {
+      groups, bytes: 4 * (layer.outputs - first) / groups, scale: arena.take(bytes), shift: arena.take(bytes),
+      gScale: grown(bytes), gShift: grown(bytes),
+    }
+    const bySums = norm !== null || products.some(({ activation }) => isBySums(activation))
+    return { copied: 4 * copied, columns, products, gw, gb, norm, bySums }
   })
   const gr = attention.map(({ heads, taps }) => grown(ceilTo(4 * heads * taps.length, 32)))
   let at = layers.length

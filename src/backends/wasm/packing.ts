@@ -52,7 +52,10 @@ export function packLayers(
     const from = (gr - start) / 4
     floats.set(rest.subarray(from, from + attention[i].heads * attention[i].taps.length), places / 4)
   });
-  [...layers, ...laid.flatMap(part => part.layers)].forEach(({ columns: pitch, gw, gb, products }, l) => {
+  [...layers, ...laid.flatMap(part => part.layers)].forEach(({ columns: pitch, gw, gb, products, norm }, l) => {
+    for (const [from, to] of norm ? [[norm.gScale, norm.scale], [norm.gShift, norm.shift]] : []) {
+      floats.set(rest.subarray((from - start) / 4, (from - start) / 4 + pitch), to / 4)
+    }
     for (const { inputs, outputs, columns, row, column, w, wt, bias } of products) {
       const matrix = (l === 0 ? w1 : rest.subarray((gw - start) / 4)).subarray(row * pitch + column)
       packPanels(floats, w / 4, matrix, inputs, columns, pitch, 1)

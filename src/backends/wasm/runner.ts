@@ -103,7 +103,7 @@ export function wasmRunner(
   const runner: WasmRunner = {
     features: [
       'filters beside a convolution with a function', 'volumes', 'given', 'noise on the state', 'residual networks',
-      'changes through a function', 'attention',
+      'changes through a function', 'attention', 'norms',
     ],
     mostLayers: Infinity,
     widestWindow: Infinity,

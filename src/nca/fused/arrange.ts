@@ -24,6 +24,7 @@ import { partSize, perceptionSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../rule/types.ts'
 import { askingOf, attendedIn } from './attention.ts'
 import { extend, inFours } from './extend.ts'
+import { fronted, frontedParams, hiddenLayers, type Hidden } from './norms.ts'
 import { isResidual, plain, plainParams, readingPlain } from './plain.ts'
 import { readingSeen, type Reading } from './reading.ts'
 import { inThree, isAttention, isConvolution, isLinear, seesWindow, sumOf, tapsOf, tapsWithin, windowOf } from './sight.ts'
@@ -33,19 +34,20 @@ import { inThree, isAttention, isConvolution, isLinear, seesWindow, sumOf, tapsO
  * the state, made of the parameters; `folded` where some of these are multiplied with others.
  */
 export function arrange(
-  given: DataRule, x: Tensor, angle: number, written: Program['given'] = null,
+  whole: DataRule, x: Tensor, angle: number, written: Program['given'] = null,
 ): { program: Program; folded: boolean; inputsOf: (params: DataParams) => Tensor[] } {
-  const rule = plain(given)
-  const residual = residualLayers(given)
+  const given = fronted(whole), rule = plain(given)
+  const hidden = hiddenLayers(given), residual = hidden.map(({ adds }) => adds)
   const attentive = rule.perceive.some(isAttention)
   const folded = seesWindow(rule) && isLinear(rule) && !residual[0] && !attentive && (
     rule.perceive.length > 1 || x.backend.runner!.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
-  const views = viewsOf(rule, angle, folded, x.backend.runner!.multiples.hidden)
-  const program = { ...programOf(rule, x, { folded, views, residual }), given: written }
+  const views = viewsOf(rule, angle, folded && hidden[0], x.backend.runner!.multiples.hidden)
+  const program = { ...programOf(rule, x, { folded, views, hidden }), given: written }
   return {
     program,
     folded: folded || isResidual(given) || attentive,
-    inputsOf: own => {
+    inputsOf: wholeParams => {
+      const own = frontedParams(whole, wholeParams)
       const params = plainParams(given, own), { w1, b1 } = params.update
       const filters = wideFilters(rule, params, { angle, like: x })
       const seen = (layer: Reading): Reading => readingSeen(rule, params, program, layer)
@@ -61,15 +63,12 @@ export function arrange(
         return [concat([wide, layer[0]], 0), b]
       }
       const further = furtherLayers(rule, own.update).map((layer, i) => reading(i, layer))
-      return packed(program, folded ? null : filters, [...first, ...further], askingOf(rule, params))
+      const norms = network.map(({ groups }, i) => (groups > 0 ? [own.update[`scale${i + 1}`], own.update[`shift${i + 1}`]] : []))
+      const layers = [...first, ...further].map((layer, l): Tensor[] => (
+        [...layer, ...norms[l - program.layers.length + network.length] ?? []]))
+      return packed(program, folded ? null : filters, layers, askingOf(rule, params))
     },
   }
-}
-
-/** Of each hidden layer, whether it adds the one before it, or what is perceived. */
-export function residualLayers(rule: DataRule): boolean[] {
-  const { hidden, residual } = rule.update
-  return hidden.map((n, i) => residual && n === (i === 0 ? perceptionSize(rule) : hidden[i - 1]))
 }
 
 /** The kernel of all filters, as large as the window of the rule, or null where it has none. */
@@ -83,11 +82,12 @@ function wideFilters(rule: DataRule, params: DataParams, options: { angle: numbe
  * that never change; and all but the first weights in one array.
  *
  * @param kernel `[…,c,F]`, or null where there are no filters
- * @param given the layers, of which the first reads what is perceived or, where there are views, the window as `[taps·c]`
+ * @param given the layers, of which the first reads what is perceived or, where there are views, the window as `[taps·c]`;
+ *   behind weights and bias, scale and shift of those that have a norm
  * @param asks what attention asks with
  */
 function packed(
-  { channels, layers, updated, perception }: Program, kernel: Tensor | null, given: readonly Reading[], asks: readonly Tensor[],
+  { channels, layers, updated, perception }: Program, kernel: Tensor | null, given: readonly Tensor[][], asks: readonly Tensor[],
 ): Tensor[] {
   const last = layers.length - 1
   // A column of zeros behind those of the last layer stands for each channel that never changes.
@@ -98,17 +98,17 @@ function packed(
     const { first, columns: n } = layers[l], own = all.shape[axis]
     return own === n ? all : pad(all, all.shape.map((_, i) => (i === axis ? [first, n - first - own] : [0, 0])))
   }
-  const [[w1, b1], ...further] = given
+  const [[w1, ...vectors], ...further] = given
   const all = columns(w1, 0)
   const isWindow = perception.views.length > 0, before = isWindow ? seenBefore(perception, channels) : 0
   const rows = isWindow ? reshape(inFours(reshape(all, [-1, channels, layers[0].columns])), [-1, layers[0].columns]) : all
-  const rest = further.flatMap(([w, b], i) => (
-    [reshape(extend(columns(w, i + 1), 0, layers[i].columns), [-1]), columns(b, i + 1)]))
+  const rest = further.flatMap(([w, ...vectors], i) => (
+    [reshape(extend(columns(w, i + 1), 0, layers[i].columns), [-1]), ...vectors.map(t => columns(t, i + 1))]))
   const filters = kernel && transpose(reshape(kernel, [-1, channels, kernel.shape.at(-1)!]), [2, 0, 1])
   return [
     ...(filters ? [inFours(filters, 2)] : []),
     before > 0 ? pad(rows, [[before, 0], [0, 0]]) : rows,
-    concat([columns(b1, 0), ...rest, ...asks], 0),
+    concat([...vectors.map(t => columns(t, 0)), ...rest, ...asks], 0),
   ]
 }
 
@@ -123,13 +123,13 @@ const appliedBy = ({ activation, slope }: Applied): Applied => ({ activation, sl
 
 /**
  * What the first outputs of a program see, where cells see their windows: all of them the same where the perception is folded into the
- * first layer. Else its parts are convolutions, each with a function behind it; where their windows or functions differ,
+ * first hidden layer. Else its parts are convolutions, each with a function behind it; where their windows or functions differ,
  * each is a view of its own, since a zero in the place of what a part does not see would, times NaN, be NaN.
  */
-function viewsOf(rule: DataRule, angle: number, folded: boolean, multiple: number): View[] {
+function viewsOf(rule: DataRule, angle: number, folded: Hidden | false, multiple: number): View[] {
   const view = (parts: readonly Perception[], outputs: number, part: Applied): View =>
     ({ taps: tapsOf(rule, angle, parts), outputs, columns: ceilTo(outputs, multiple), ...appliedBy(part) })
-  if (folded) return [view(rule.perceive, rule.update.hidden[0], rule.update)]
+  if (folded) return [view(rule.perceive, folded.outputs, folded)]
   const parts = rule.perceive.filter(isConvolution)
   const views = parts.map(part => view([part], partSize(rule, part), sumOf(part)!))
   const alike = ({ taps, activation, slope }: View): string => `${taps} ${activation} ${slope}`
@@ -139,33 +139,33 @@ function viewsOf(rule: DataRule, angle: number, folded: boolean, multiple: numbe
 
 function programOf(
   rule: DataRule, x: Tensor,
-  { folded, views, residual }: { folded: boolean; views: readonly View[]; residual: readonly boolean[] },
+  { folded, views, hidden }: { folded: boolean; views: readonly View[]; hidden: readonly Hidden[] },
 ): Omit<Program, 'given'> {
   const [batch, channels] = [x.shape[0], x.shape.at(-1)!]
   const [depth, height, width] = inThree(x.shape.slice(1, -1))
-  const { hidden, last } = x.backend.runner!.multiples
+  const { hidden: multiple, last } = x.backend.runner!.multiples
   const filters = folded ? [] : rule.perceive.filter(part => !isConvolution(part) && !isAttention(part))
   const attention = attendedIn(rule)
   const count = filters.length === 0 ? 0 : perceptionSize({ ...rule, perceive: filters }) / channels
   const before = seenBefore({ attention, filters: count }, channels)
   const layers: Layer[] = []
   if (views.length > 0 && !folded) {
-    const first = ceilTo(before, hidden), [{ outputs, activation, slope }] = views
+    const first = ceilTo(before, multiple), [{ outputs, activation, slope }] = views
     const columns = first + views.reduce((sum, view) => sum + view.columns, 0)
     layers.push({
-      outputs: views.length === 1 ? first + outputs : columns, columns, copied: before, first, activation, slope,
+      outputs: views.length === 1 ? first + outputs : columns, columns, copied: before, first, groups: 0, activation, slope,
     })
   }
-  rule.update.hidden.forEach((outputs, i) => {
-    const copied = residual[i] ? layers.at(-1)?.columns ?? before : 0, first = ceilTo(copied, hidden)
-    layers.push({ outputs: first + outputs, columns: first + ceilTo(outputs, hidden), copied, first, ...appliedBy(rule.update) })
-  })
+  for (const { outputs, adds, groups, ...applied } of hidden) {
+    const copied = adds ? layers.at(-1)?.columns ?? before : 0, first = ceilTo(copied, multiple)
+    layers.push({ outputs: first + outputs, columns: first + ceilTo(outputs, multiple), copied, first, groups, ...appliedBy(applied) })
+  }
   return {
     batch, depth, height, width, channels,
     padding: rule.padding,
     perception: { window: windowOf(rule), filters: count, learned: filters.some(isLearned), views, attention },
     layers: [...layers, {
-      outputs: channels, columns: ceilTo(channels, last), copied: 0, first: 0,
+      outputs: channels, columns: ceilTo(channels, last), copied: 0, first: 0, groups: 0,
       ...appliedBy({ activation: rule.update.lastActivation, slope: rule.update.slope }),
     }],
     stepSize: rule.update.lastActivation === 'linear' ? 1 : rule.stepSize,

@@ -17,7 +17,6 @@ export function whyComposed(given: Rule, backend: Backend): string | null {
   if (!backend.runner) return `${backend.name} has no fused rollouts here`
   const { widestWindow, mostLayers, features } = backend.runner
   if (rule.bound?.type === 'clamp' && (rule.bound.low > 0 || rule.bound.high < 0)) return 'its bounds leave out 0'
-  if (rule.update.norm) return 'its network has norms'
   const other = rule.perceive.find(part => !sumOf(part) && !isAttention(part))
   if (other) return `it perceives by ${(other as Learned).type}`
   const needed: Readonly<Record<Exclude<Feature, 'given'>, boolean>> = {
@@ -26,6 +25,7 @@ export function whyComposed(given: Rule, backend: Backend): string | null {
     'residual networks': rule.update.residual,
     'changes through a function': rule.update.lastActivation !== 'linear',
     attention: rule.perceive.some(isAttention),
+    norms: rule.update.norm !== null,
     'filters beside a convolution with a function': !isLinear(rule) && !rule.perceive.every(isConvolution),
   }
   const lacking = Object.entries(needed).find(([feature, isNeeded]) => isNeeded && !features.includes(feature as Feature))

@@ -8,6 +8,7 @@ import { eye } from '../../tensor/ops/one-hot.ts'
 import { pad, slice } from '../../tensor/ops/pad-slice.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { hasNorm } from '../mlp.ts'
 import { conv } from '../perceptions/conv.ts'
 import { isLearned, kindOf, type Learned } from '../perceptions/kinds.ts'
 import { channelCount } from '../rule/channels.ts'
@@ -33,8 +34,9 @@ export function placed(rule: DataRule): DataRule {
 export function isPlaced(rule: DataRule): boolean {
   const known = ['depthwise', 'conv', 'residualConv', 'position']
   const sums = rule.perceive.every(part => !isLearned(part) || known.includes(part.type))
-  // A first layer that adds what is perceived would add what is perceived of these channels too.
-  return sums && rule.perceive.some(isPosition) && !(rule.update.residual && filtersOf(rule) > 0)
+  // A first layer that adds what is perceived would add what is perceived of these channels too, and a norm would count it.
+  const alone = filtersOf(rule) === 0 || (!rule.update.residual && !hasNorm(rule.update, 0))
+  return sums && rule.perceive.some(isPosition) && alone
 }
 
 /** A state with the positions of its cells, and the parameters of the other rule. */

@@ -7,6 +7,7 @@ export { bind, bindBack } from './bounds'
 export { fire } from './fire'
 export { give, take } from './given'
 export { disturb } from './noise'
+export { norm } from './norm'
 export {
   addPairs, addRows, copyPairs, copyRows, erase, gather, grow, loadRows, perceive, perceiveBack, perceiveWeights, put, storeRows,
   zero,

@@ -1,13 +1,11 @@
 /**
- * White and grey matter: a segmentation on real labelled data, the atlas of a brain (`lib/brain.ts`), in the kind of NCALab
- * (Krumb et al. 2025) and Med-NCA (Kalkhof et al. 2023).
+ * The parts of a brain: a segmentation on real labelled data, an atlas (`lib/brain.ts`), in the kind of NCALab (Krumb et al.
+ * 2025) and Med-NCA (Kalkhof et al. 2023).
  *
- * It cannot be read off a single cell: intensities overlap, which is what the best thresholds show; nor off what is near, which
- * is what a network of 5×5 windows shows. Slices of four blocks are for testing, and no slice next to a block for training.
- *
- * A first attempt was worse than thresholds, for three reasons that have gone: its loss counted cells outside of the brain, which
- * never change; it learnt 27 slices by heart, where now each is cut into cells in six ways and weights decay; and it was judged
- * by one run, in which cells that happen to fire late are wrong, where now the mean of ten is.
+ * What a cell is part of cannot be read off its brightness, which is what the best class for each brightness shows; nor off
+ * what is near, which is what a network of 5×5 windows shows. Cells have to ask each other where they are. Slices of four blocks
+ * are for testing, and no slice next to a block for training; each is cut into cells in six ways, lest the rule learn them by
+ * heart, and weights decay. Cells happen to fire late or early: so the mean of ten runs is judged.
  */
 import { join } from 'node:path'
 import {
@@ -15,23 +13,23 @@ import {
   mlp, reshape, scope, softmax, sum, takeRole, taskTrainer, tensor, uncertainty, upscale, warmUp, type DataParams, type DataRule,
   type Image, type Task,
 } from '../src/index.ts'
-import { columns, readBrain, rows as height, slicesOf, tissues, type Labelled } from './lib/brain.ts'
+import { columns, parts, readBrain, rows as height, slicesOf, type Labelled } from './lib/brain.ts'
+import { byBrightness } from './lib/brightness.ts'
 import { fileOf, iterationsOf, writePicture, writeSvg, type Context } from './lib/context.ts'
 import { averaged, learn, summary } from './lib/learn.ts'
 import { coloured, grey } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'
 import { trainReader } from './lib/reader.ts'
 import type { Report } from './lib/report.ts'
-import { bestThresholds } from './lib/thresholds.ts'
 import { windowsOf } from './lib/windows.ts'
 
-const cells = height * columns, side = 5, steps = 24, runs = 10
+const cells = height * columns, side = 5, steps = 32, runs = 10
 
 /** Where the scan shows something: other cells never change, and are no one's to judge. */
 const seen = 0.02
 
 const rule: DataRule = defineRule({
-  channels: { input: 1, output: tissues.length, hidden: 12 }, frozen: ['input'], inputMask: { channel: 0, above: seen },
+  channels: { input: 1, output: parts.length, hidden: 16 }, frozen: ['input'], inputMask: { channel: 0, above: seen },
   perceive: [conv(48, { bias: true, activation: 'leakyRelu' })], update: mlp(64, { activation: 'leakyRelu', lastStd: 1e-3 }),
   fireRate: 0.5,
 })
@@ -46,7 +44,7 @@ export async function reproduceSegmentation(context: Context): Promise<Report> {
     rule, task: taskOf(train), batch: 8, steps: [steps - 8, steps + 1], normalise: true,
     optimiser: adamW({ rate: warmUp(50, cosineDecay(2e-3, { length: iterations, final: 2e-5 })), decay: 0.1 }),
   })
-  const learned = await learn(context, 'brain', trainer, {
+  const learned = await learn(context, 'parts', trainer, {
     iterations, target: coloured(train.labels.subarray(0, cells), columns),
     paint: async params => coloured((await segmented(params, first(train), context.seed, 2)).said, columns),
   })
@@ -58,26 +56,26 @@ export async function reproduceSegmentation(context: Context): Promise<Report> {
   const labels = await reader.read(windows(test, judged)), read = new Uint8Array(test.labels.length)
   labels.forEach((label, n) => { read[judged[n]] = label })
   const own = await segmented(learned.params, test, context.seed, context.quick ? 2 : runs)
-  const threshold = bestThresholds(learnt.map(i => train.images[i]), learnt.map(i => train.labels[i]))
+  const bright = byBrightness(learnt.map(i => train.images[i]), learnt.map(i => train.labels[i]), parts.length)
 
-  const guesses = { 'the rule': own.said, [`windows of ${side}×${side}`]: read, 'thresholds': Uint8Array.from(test.images, threshold) }
-  const wrong = judged.map(i => +(own.said[i] !== test.labels[i]))
+  const guesses = { 'the rule': own.said, [`windows of ${side}×${side}`]: read, 'brightness': Uint8Array.from(test.images, bright) }
+  const wanted = judged.map(i => test.labels[i]), wrong = judged.map((i, n) => +(own.said[i] !== wanted[n]))
   const ranked = (values: Float32Array): string =>
     scope(() => auroc(tensor(Float32Array.from(judged, i => values[i])), tensor(Uint32Array.from(wrong)))).toArray()[0].toFixed(3)
   const rows = Object.entries(guesses).map(([by, said]) => ({
     'by': by,
-    'right, %': (100 * judged.filter(i => said[i] === test.labels[i]).length / judged.length).toFixed(2),
-    ...Object.fromEntries([1, 2].map(c => [`Dice, ${tissues[c]}`, diceOf(said, test.labels, c).toFixed(3)])),
+    'right, %': (100 * judged.filter((i, n) => said[i] === wanted[n]).length / judged.length).toFixed(2),
+    ...Object.fromEntries(parts.slice(1).map((part, c) => [`Dice, ${part}`, diceOf(judged.map(i => said[i]), wanted, c + 1).toFixed(3)])),
     'AUROC of the deviation': by === 'the rule' ? ranked(own.std) : '–',
     'AUROC of the doubt': by === 'the rule' ? ranked(own.doubt) : '–',
   }))
   await writePicture(context, 'slices', sheet(test, Object.values(guesses), own.std))
   await writeSvg(context, 'loss', await linesSvg([{ name: 'loss', points: averaged(learned.losses) }], {
-    title: 'Learning tissues', xLabel: 'iteration', yLabel: 'cross-entropy', log: true,
+    title: 'Learning the parts of a brain', xLabel: 'iteration', yLabel: 'cross-entropy', log: true,
   }))
   const [score, ...others] = rows.map(row => Number(row['right, %']))
   return { rows, text: numbers => `
-# White and grey matter
+# The parts of a brain
 
 Segmentation of slices of the INIA19 atlas (Rohlfing et al., "The INIA19 template and NeuroMaps atlas for primate brain image
 parcellation and spatial normalization", 2012, CC-BY): \`npm run reproduce -- segmentation\`.
@@ -85,7 +83,8 @@ parcellation and spatial normalization", 2012, CC-BY): \`npm run reproduce -- se
 ${numbers}
 
 The rule is ${score > Math.max(...others) ? 'better' : 'not better'} than both: than a network of 64 units that sees the ${side}×${side} cells round each cell, trained on the
-same slices by the same engine, and than the two thresholds that are best for these slices. *right* counts all cells in which the scan shows something.
+same slices by the same engine, and than the class that most cells of the same brightness have, which is at least as good as any thresholds.
+All numbers count the cells in which the scan shows something.
 
 What the rule says is the class that is likeliest in the mean of ${runs} runs, in each of which other cells fire. How sure it is says the
 deviation of these probabilities (whose sum over a slice is that of NQM), or its doubt, 1 − the greatest mean probability. AUROC is how well that
@@ -93,7 +92,7 @@ ranks the cells: the probability that a wrong one is less sure than a right one.
 
 ${summary(learned)}; ${train.n} slices for training, of each ${context.quick ? 1 : 6}, cut into cells in other ways; ${test.n} for testing, in four blocks, at least 1.5 mm from those
 for training. All are of one averaged brain: this says how well other parts of this brain are told apart, not how well those of another
-one would be. A region counts as white matter where its mean intensity is above 100. NCALab and Med-NCA segment other scans, so their numbers are not to be compared with these.
+one would be. The names of the atlas's regions say which part they belong to; stem, ventricles and what has no name are the rest. NCALab and Med-NCA segment other scans, so their numbers are not to be compared with these.
 
 ![loss](${fileOf(context, 'loss', 'svg')})
 
@@ -105,12 +104,12 @@ Each row a test slice: the scan, the labels, what is said by ${Object.keys(guess
 
 /** Cells that show nothing have no class, and do not count. */
 function taskOf({ images, labels }: Labelled): Task {
-  const wanted = Float32Array.from({ length: 3 * labels.length }, (_, i) => {
-    const cell = Math.floor(i / 3)
-    return +(images[cell] > seen && labels[cell] === i % 3)
+  const wanted = Float32Array.from({ length: parts.length * labels.length }, (_, i) => {
+    const cell = Math.floor(i / parts.length)
+    return +(images[cell] > seen && labels[cell] === i % parts.length)
   })
   return imageToImageTask(rule, {
-    inputs: examplesOf(images, [height, columns, 1]), outputs: examplesOf(wanted, [height, columns, 3]),
+    inputs: examplesOf(images, [height, columns, 1]), outputs: examplesOf(wanted, [height, columns, parts.length]),
   }, { loss: (y, classes) => crossEntropy(y, argMax(classes), { mask: greater(sum(classes, -1), 0) }) })
 }
 
@@ -122,7 +121,7 @@ async function segmented(
     steps, runs: count, batch: 16, key: key(seed), of: x => softmax(takeRole(rule, x, 'output')),
   })
   const [p, s] = [await mean.data(), await std.data()]
-  const of = (i: number, list: ArrayLike<number>): number[] => [0, 1, 2].map(c => list[3 * i + c])
+  const of = (i: number, list: ArrayLike<number>): number[] => parts.map((_, c) => list[parts.length * i + c])
   const said = part.images.map((v, i) => (v > seen ? of(i, p).indexOf(Math.max(...of(i, p))) : 0))
   return {
     said: Uint8Array.from(said),
@@ -136,8 +135,8 @@ function first({ images, labels }: Labelled): Labelled {
 }
 
 /** Dice of a class over all cells together. */
-function diceOf(said: Uint8Array, labels: Uint8Array, c: number): number {
-  const mask = (list: Uint8Array) => equal(reshape(tensor(Int32Array.from(list)), [1, -1]), c)
+function diceOf(said: readonly number[], labels: readonly number[], c: number): number {
+  const mask = (list: readonly number[]) => equal(reshape(tensor(Int32Array.from(list)), [1, -1]), c)
   return scope(() => dice(mask(said), mask(labels)).toArray()[0])
 }
 

@@ -10,7 +10,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import { distributionDistance, edgeRecall, gradients } from '../reproduce/lib/sharpness.ts'
 import { learn } from '../reproduce/lib/learn.ts'
 import { edge, solidsOf } from '../reproduce/lib/solids.ts'
-import { bestThresholds } from '../reproduce/lib/thresholds.ts'
+import { byBrightness } from '../reproduce/lib/brightness.ts'
 import { windowsOf } from '../reproduce/lib/windows.ts'
 import { depthOf, disparities, inputs, madeScenes } from '../reproduce/lib/stereo.ts'
 import { centred, digit, frameOf, side, videoOf } from '../reproduce/lib/moving-digit.ts'
@@ -156,13 +156,13 @@ describe('what a segmentation is compared with', () => {
     }))
   })
 
-  it('is thresholds that no others are better than', () => {
+  it('is brightness, whose best classes no thresholds are better than', () => {
     const sample = fc.array(fc.tuple(fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: 2 })), { minLength: 1, maxLength: 30 })
     fc.assert(fc.property(sample, fc.nat(100), fc.nat(100), (list, a, b) => {
       const [values, classes] = [list.map(([v]) => v / 100), list.map(([, c]) => c)]
       const right = (guess: (v: number) => number): number => values.filter((v, i) => guess(v) === classes[i]).length
       const [low, high] = [Math.min(a, b) / 100, Math.max(a, b) / 100]
-      expect(right(bestThresholds(values, classes))).toBeGreaterThanOrEqual(right(v => +(v > low) + +(v > high)))
+      expect(right(byBrightness(values, classes, 3))).toBeGreaterThanOrEqual(right(v => +(v > low) + +(v > high)))
     }))
   })
 })

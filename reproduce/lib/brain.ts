@@ -1,16 +1,27 @@
 /**
- * White and grey matter: the INIA19 atlas of the rhesus brain (Rohlfing et al. 2012, CC-BY; `npm run data -- brain`), a scan in
- * which anatomists have named every region. Of each region only this is asked: it is white matter where it is bright on the
- * whole, its mean above 100, and grey matter elsewhere.
+ * The parts of a brain: the INIA19 atlas of the rhesus monkey (Rohlfing et al. 2012, CC-BY; `npm run data -- brain`), a scan in
+ * which anatomists have named every region. Its names say which of five parts a region belongs to.
  *
  *   image    the scan of a slice, means of 3×3 voxels, about 0 to 1
- *   class    0 outside, 1 grey matter, 2 white matter: that of the region in the middle of these voxels
+ *   class    that which most of these voxels have
+ *
+ * What a cell is part of cannot be read off its brightness: cortex, nuclei and cerebellum are all grey.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { readNifti } from '../../src/node/index.ts'
 
-export const tissues = ['outside', 'grey matter', 'white matter'] as const
+/** The parts, and the words by which the names of their regions are known; regions that none of them knows are the rest. */
+const words: Readonly<Record<string, RegExp | null>> = {
+  'the rest': null,
+  'cerebellum': /cerebell(ar_white|ar_tonsil)|semilunar|quadrangular|simple_lobule|gracile_lobule|biventer|lobule_[IVX]|flocculus$|declive|folium|tuber$|uvula|nodulus|lingula|alar_central|dentate_nucleus/,
+  'white matter': /^._(cerebral|frontal|occipital|temporal)_white|corpus_callosum|internal_capsule|extreme_capsule|external_capsule/,
+  'nuclei': /caudate_nucleus|putamen|globus_pallidus|accumbens|thalamus$|pulvinar|claustrum|medial_dorsal_nucleus|lateral_geniculate_nucleus/,
+  'cortex': /(?<!dentate_)gyrus|cuneus|parietal_lobule|insula|entorhinal_area/,
+}
+
+export const parts: readonly string[] = Object.keys(words)
 
 /** Scan and classes on one grid, `[x,y,z]`. */
 export type Brain = { readonly shape: readonly number[]; readonly scan: Float32Array; readonly classes: Uint8Array }
@@ -20,19 +31,22 @@ export type Labelled = { readonly images: Float32Array; readonly labels: Uint8Ar
 
 export async function readBrain(folder: string): Promise<Brain> {
   if (!existsSync(folder)) throw new Error(`segmentation: there is no ${folder}; this fetches it: npm run data -- brain`)
+  const atlasFile = join(folder, 'inia19-NeuroMaps.nii.gz')
   const scan = await readNifti(join(folder, 'inia19-t1-brain.nii.gz'))
-  const atlas = await readNifti(join(folder, 'inia19-NeuroMaps.nii.gz'))
-  const sums = new Map<number, { total: number; count: number }>()
-  atlas.data.forEach((region, i) => {
-    const sum = sums.get(region) ?? { total: 0, count: 0 }
-    sums.set(region, { total: sum.total + scan.data[i], count: sum.count + 1 })
-  })
-  const classOf = new Map([...sums].map(([region, { total, count }]) => [region, region === 0 ? 0 : 1 + +(total / count > 100)]))
+  const atlas = await readNifti(atlasFile)
+  const partOf = new Map([...namesIn(atlasFile)].map(([region, name]) => [region, Math.max(0, parts.findIndex(part => words[part]?.test(name)))]))
   return {
     shape: scan.shape,
     scan: Float32Array.from(scan.data, v => v / 150),
-    classes: Uint8Array.from(atlas.data, region => classOf.get(region)!),
+    classes: Uint8Array.from(atlas.data, region => partOf.get(region) ?? 0),
   }
+}
+
+/** The names of the atlas's regions, which stand in lines behind the header of its file: a number, a tab, a name. */
+function namesIn(file: string): Map<number, string> {
+  const bytes = gunzipSync(readFileSync(file)), header = 348
+  const lines = bytes.subarray(header, bytes.readFloatLE(108)).toString('latin1').matchAll(/(\d+)\t(\w+)/g)
+  return new Map([...lines].map(([, region, name]) => [Number(region), name]))
 }
 
 /** Voxels of a cell along each axis of a slice, and cells of one. */
@@ -53,10 +67,16 @@ export function slicesOf({ shape, scan, classes }: Brain, wanted: (z: number) =>
       const image = new Float32Array(cells), label = new Uint8Array(cells)
       for (let i = 0; i < cells; i++) {
         const row = Math.floor(i / columns), x = from + step * (mirrored ? rows - 1 - row : row), y = from + step * (i % columns)
-        for (let v = 0; v < step; v++) for (let u = 0; u < step; u++) image[i] += scan[at(x + v, y + u)] / step ** 2
-        label[i] = classes[at(x + 1, y + 1)]
+        const votes = parts.map(() => 0)
+        for (let v = 0; v < step; v++) {
+          for (let u = 0; u < step; u++) {
+            image[i] += scan[at(x + v, y + u)] / step ** 2
+            votes[classes[at(x + v, y + u)]]++
+          }
+        }
+        label[i] = votes.indexOf(Math.max(...votes))
       }
-      if (label.filter(c => c > 0).length >= cells / 20) found.push({ image, label })
+      if (image.filter(v => v > 0.1).length >= cells / 20) found.push({ image, label })
     }
   }
   return {

@@ -151,7 +151,7 @@ kinds = {}
 
 def kind(request):
     """A rule of another kind, by its name in kinds_torch.py."""
-    name, work = request['kind'], (request['batch'], request['size'], request['steps'])
+    name, work = request['kind'], (request['batch'], request['size'], request['steps'], request['compiled'])
     if (name, str(work)) not in kinds:
         kinds[name, str(work)] = kinds_torch.KINDS[name](*work)
     return timed(kinds[name, str(work)])

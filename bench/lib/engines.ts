@@ -35,8 +35,9 @@ export const variants: readonly Engine[] = Number.parseInt(process.versions.node
 /** cellgrad as one gets it from this Node, without flags and options. */
 export const plainNode: Engine = variants.find(({ name }) => name === 'cellgrad')!
 
-/** The Python that has PyTorch, if any. */
-const python = ['/usr/bin/python3', 'python3'].find(program => works(program, ['-c', 'import torch, numpy']))
+/** The Python that has PyTorch, if any: that of the newest, where the system's and another one have it. */
+const python = ['python3', '/usr/bin/python3'].filter(program => works(program, ['-c', 'import torch, numpy']))
+  .toSorted((a, b) => torchVersion(b).localeCompare(torchVersion(a), 'en', { numeric: true }))[0]
 
 /** PyTorch at its fastest (channels last), the reference of all ratios, and as it is usually written. */
 export const torch: readonly Engine[] = python

@@ -1,11 +1,12 @@
 /**
- * A training step of rules of every kind: fused, as a whole, and composed of operators, by the same engine in turns.
+ * A training step of rules of every kind: fused, as a whole, and composed of operators, by the same engine in turns; those of the
+ * published family also by PyTorch, as it is and with its steps compiled.
  */
 import { attention, conv, defineRule, growingRule, mlp, recipes, residualConv, type DataRule } from '../../src/index.ts'
 import type { Context } from '../lib/context.ts'
 import { plainNode, torch } from '../lib/engines.ts'
 import { writeTable, type Row } from '../lib/report.ts'
-import { spread, takeTurns, type Contender } from '../lib/rounds.ts'
+import { spread, takeTurns, type Contender, type Round } from '../lib/rounds.ts'
 import { startServer } from '../lib/server.ts'
 
 type Work = {
@@ -30,13 +31,17 @@ const table6 = (name: string, other: Partial<DataRule>): Work =>
   ({ ...grown(name, { padding: 'circular', update: leaky, ...other }), batch: 4, size: [64, 64] })
 
 const works: readonly Work[] = [
-  grown('growing', {}),
-  { name: 'digits', rule: recipes.digits.rule, batch: 16, size: [28, 28], steps: 20 },
+  { ...grown('growing', {}), torch: 'growing' },
+  { name: 'digits', rule: recipes.digits.rule, batch: 16, size: [28, 28], steps: 20, torch: 'digits' },
+  { name: 'texture', rule: recipes.texture.rule, batch: 4, size: [128, 128], steps: 32, torch: 'texture' },
   grown('bounds', { bound: { type: 'clamp', low: -1, high: 1 } }),
   grown('noise on the state', { noise: { on: 'state', std: 0.02 } }),
   { ...grown('inputs for each step', { channels: { rgba: 4, wind: 2, hidden: 10 }, frozen: ['wind'] }), inputs: ['wind'] },
   grown('changes through tanh', { update: mlp(128, { lastActivation: 'tanh' }) }),
-  table6('convolution with leaky ReLUs', { perceive: [conv(80, { bias: true, activation: 'leakyRelu' })] }),
+  {
+    ...table6('convolution with leaky ReLUs', { perceive: [conv(80, { bias: true, activation: 'leakyRelu' })] }),
+    batch: 16, torch: 'convolution',
+  },
   table6('filters beside a convolution', {
     perceive: ['identity', 'sobelX', 'sobelY', conv(32, { bias: true, activation: 'leakyRelu' })],
   }),
@@ -47,7 +52,7 @@ const works: readonly Work[] = [
   }),
   {
     ...table6('attention', { perceive: [attention(64, { heads: 4, keys: 16 })], update: mlp(80, { activation: 'leakyRelu' }) }),
-    torch: 'attention',
+    batch: 16, torch: 'attention',
   },
   { ...grown('line', { grid: 1, perceive: ['identity', 'sobelX', 'laplacian'] }), size: [72 * 72] },
   {
@@ -66,31 +71,37 @@ export async function measureRules({ quick, out, probe }: Context): Promise<void
       request: { task: 'rule', rule, ...work, inputs, backend: { ...plainNode.backend, composed: path === 'composed' } },
       scale: 1,
     }))
-    if (kind && torch.length > 0) contenders.push({ server: startServer(torch[0]), request: { task: 'kind', kind, ...work }, scale: 1 })
+    const peers = kind ? torch.slice(0, 1).flatMap(engine => [false, true].map(compiled => ({ engine, kind, compiled }))) : []
+    for (const { engine, ...request } of peers) {
+      contenders.push({ server: startServer(engine), request: { task: 'kind', ...request, ...work }, scale: 1 })
+    }
     console.log(`  ${name}`)
     const rounds = await takeTurns(contenders, quick ? 1 : 5, probe, !quick)
     contenders.forEach(({ server }) => server.stop())
-    const [fused, composed, peer] = contenders.map((_, i) => spread(rounds.map(({ answers }) => answers[i].ms)))
-    const ratio = spread(rounds.map(({ answers }) => answers[1].ms / answers[0].ms))
-    const beside = peer && spread(rounds.map(({ answers }) => answers[2].ms / answers[0].ms))
-    const memory = contenders.map((_, i) => rounds.at(-1)!.answers[i].rssMB)
+    const median = (of: (answers: Round['answers']) => number): number => spread(rounds.map(({ answers }) => of(answers))).median
+    const [fused, composed, peer, compiled] = contenders.map((_, i) => ({
+      ms: median(answers => answers[i].ms), ratio: median(answers => answers[i].ms / answers[0].ms), MB: rounds.at(-1)!.answers[i].rssMB,
+    }))
+    const least = Math.min(...rounds.flatMap(({ answers: [own, , ...others] }) => others.map(({ ms }) => ms / own.ms)))
     rows.push({
       rule: name, batch: work.batch, size: work.size.join('×'), steps: work.steps,
-      'ms fused': fused.median, 'ms composed': composed.median, '× median': ratio.median, '× min': ratio.min, '× max': ratio.max,
-      'ms PyTorch': peer?.median ?? '', 'PyTorch ×': beside?.median ?? '', 'PyTorch × min': beside?.min ?? '',
-      'MB fused': memory[0], 'MB composed': memory[1], 'MB PyTorch': memory[2] ?? '', rounds: rounds.length,
+      'ms fused': fused.ms, 'ms composed': composed.ms, 'composed ×': composed.ratio,
+      'ms PyTorch': peer?.ms ?? '', 'PyTorch ×': peer?.ratio ?? '', 'ms compiled': compiled?.ms ?? '', 'compiled ×': compiled?.ratio ?? '',
+      'least ×': peer ? least : '',
+      'MB fused': fused.MB, 'MB composed': composed.MB, 'MB PyTorch': peer?.MB ?? '', 'MB compiled': compiled?.MB ?? '', rounds: rounds.length,
     })
   }
   await writeTable(out, {
     name: 'rules',
-    title: 'A training step of rules of every kind, fused and composed of operators',
+    title: 'A training step of rules of every kind, fused, composed of operators, and in PyTorch',
     rows,
     notes: [
       `Engine: ${plainNode.name}, ${plainNode.threads} threads; both ways in turns, in a process each. All cells are alive but those `
-        + 'of digits without ink. A training step is a rollout from a random state, the mean of its squares, and the gradient.',
-      'PyTorch (of two rules, channels last, every cell computed; python/kinds_torch.py) takes turns with both; × is its time over that '
-        + 'of the fused one.',
-      '×: the median, least and most of the ratios within each round. MB: peak resident memory of the process.',
+        + 'of digits without ink, four of five. A training step is a rollout from a random state, the mean of its squares, and the gradient.',
+      `${torch[0]?.name ?? 'PyTorch is absent'}: every cell computed (python/kinds_torch.py), in turns with both; compiled: torch.compile `
+        + 'makes one program of a step.',
+      '×: the time over that of the fused one, median of the ratios within each round; least ×: that of the round that was best for '
+        + 'PyTorch, compiled or not. MB: peak resident memory of the process.',
     ],
   })
 }

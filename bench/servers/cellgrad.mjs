@@ -232,7 +232,10 @@ const ruleOf = once(async (data, batch, size, inputs, options) => {
   const backend = await backendOf(options)
   const rule = cg.defineRule(data)
   const { params } = cg.mapTree({ params: cg.init(rule, key, { backend }) }, w => cg.add(w, cg.normal(key, w.shape, { like: w, std: 0.01 })))
-  const x0 = cg.normal(key, [batch, ...size, Object.values(rule.channels).reduce((a, b) => a + b)], { backend, std: 0.3 })
+  const some = cg.normal(key, [batch, ...size, Object.values(rule.channels).reduce((a, b) => a + b)], { backend, std: 0.3 })
+  // Of a rule that has to see something, every fifth cell shows it.
+  const ink = () => cg.cast(cg.less(cg.uniform(key, [batch, ...size, 1], { backend }), 0.2), 'float32')
+  const x0 = rule.inputMask ? cg.setChannels(rule, some, { [rule.frozen[0]]: ink() }) : some
   const given = Object.fromEntries(inputs.map(role => [role, cg.normal(key, [rule.channels[role]], { backend })]))
   return { backend, rule, params, x0, given: inputs.length > 0 ? () => given : undefined }
 })

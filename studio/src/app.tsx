@@ -7,11 +7,13 @@ import { addressOf, readAddress } from './address.ts'
 import { rooms } from './rooms/rooms.ts'
 import { Chip } from './ui/chip.tsx'
 import { leaveRoom, Notice } from './ui/notice.tsx'
+import { tellOfNewAddress } from './ui/wrong-address.ts'
 
 export function App(): VNode {
-  const [address, setAddress] = useState(() => readAddress(location.hash))
+  /** The address, and how manieth it is: a room begins anew with each. */
+  const [{ address, n }, setAddress] = useState(() => ({ address: readAddress(location.hash), n: 0 }))
   useEffect(() => {
-    const changed = (): void => setAddress(readAddress(location.hash))
+    const changed = (): void => setAddress(before => ({ address: readAddress(location.hash), n: before.n + 1 }))
     addEventListener('hashchange', changed)
     return () => removeEventListener('hashchange', changed)
   }, [])
@@ -20,20 +22,24 @@ export function App(): VNode {
     document.title = `${room.title} · cellgrad Studio`
     leaveRoom()
   }, [room])
+  useEffect(() => tellOfNewAddress(address), [n])
   return (
     <>
       <header class="bar">
         <a class="name" href={addressOf(rooms[0].name)}>cellgrad <span>Studio</span></a>
         <nav aria-label="Rooms">
           {rooms.map(({ name, title }) => (
-            <a key={name} href={addressOf(name)} aria-current={name === room.name ? 'page' : undefined}>{title}</a>
+            <a
+              key={name} href={addressOf(name)} aria-current={name === room.name ? 'page' : undefined}
+              onClick={event => { if (name === room.name) event.preventDefault() }} // one is there
+            >{title}</a>
           ))}
         </nav>
         <Chip />
       </header>
       <main>
         <h1 class="hidden">{room.title}</h1>
-        <room.component key={room.name} settings={address.settings} />
+        <room.component key={n} settings={address.settings} />
       </main>
       <Notice />
     </>

@@ -82,10 +82,13 @@ it('a page of plain http, elsewhere: it plays, trains and goes on after a reload
   await studio.leave()
 })
 
-it.each(['#play?model=nobody&size=abc', '#play?graft=nobody&size=-3'])('the address %s: one sentence, and what there is grows', async address => {
+it.each([
+  ['#play?model=nobody&size=abc', /^The address says model=nobody \(expected lizard, .* or texture; lizard is used\) and size=abc \(expected a whole number from 16 to 256; that of its training is used\)\.$/],
+  ['#play?graft=nobody&size=-3', /^The address says graft=nobody \(expected lizard, .* or texture; none is used\) and size=-3 \(.*\)\.$/],
+])('the address %s: one sentence, and what there is grows', async (address, sentence) => {
   const studio = await visit('desktop')
   await studio.open(address)
-  await studio.page.getByRole('alert').getByText(/^there is no model nobody in this page; there are lizard, /).waitFor()
+  await studio.page.getByRole('alert').getByText(sentence).waitFor()
   await until(async () => await figure(studio, 'living cells') > 100)
   expect(await studio.page.getByRole('radio', { name: 'lizard' }).isChecked()).toBe(true)
   await studio.leave()
@@ -95,7 +98,7 @@ it('an address of Look inside that names what there is not: one sentence, and th
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#inside?model=nobody&t=-5&size=999&x=500&y=500&show=nothing')
-  await page.getByRole('alert').getByText(/^there is no model nobody in this page; there are lizard, /).waitFor()
+  await page.getByRole('alert').getByText(/^The address says model=nobody \(.*; lizard is used\), t=-5 \(expected a whole number from 0 to 96; 48, or the last step, is used\), size=999 \(.*\), x=500 \(.*\), y=500 \(.*\) and show=nothing \(.*\)\.$/).waitFor()
   await page.getByRole('heading', { name: 'Cell 36, 36' }).waitFor()
   await until(async () => await page.locator('.headline').count() === 1)
   expect(await page.getByLabel('Model', { exact: true }).inputValue()).toBe('lizard')

@@ -1,3 +1,4 @@
+/// <reference types="vite/client" />
 /**
  * The models that there are: those that come with the page, and those that the visitor brought along or trained, which stay
  * as long as the page does, in every room.
@@ -89,7 +90,7 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** The names of all models. */
-function modelNames(): string[] {
+export function modelNames(): string[] {
   return [...bundledModels, ...own].map(({ name }) => name)
 }
 

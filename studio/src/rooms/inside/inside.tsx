@@ -4,11 +4,12 @@
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
-import { showAddress, type Settings } from '../../address.ts'
+import { settingsIn, showAddress, sizes, unusable, type Settings } from '../../address.ts'
 import { call } from '../../engine/client.ts'
 import { Figure, Keys, Section, Select, Slider } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
 import { paint } from '../../ui/picture.ts'
+import { tellOfAddress } from '../../ui/wrong-address.ts'
 import { saveFile } from '../../ui/save.ts'
 import type { ModelFile } from '../model-file.ts'
 import { bundledModels, modelOf, targetOf, useOwnModels } from '../models.ts'
@@ -18,7 +19,7 @@ import type { CellNumbers } from './cell.ts'
 import type { Facts, Gradients, Moment, Place, Quantity } from './commands.ts'
 import { Equation } from './equation.tsx'
 import type { Start } from './line.ts'
-import { Legend, Sheet, type Cell } from './maps.tsx'
+import { Legend, Sheet } from './maps.tsx'
 import { CellPicture } from './picture.tsx'
 import { digits } from './terms.ts'
 import { NormCurve } from './time.tsx'
@@ -40,22 +41,18 @@ const words: Readonly<Record<Quantity, string>> = {
 /** With what a rollout begins from nothing, by the kind of the rule. */
 const firsts: Readonly<Record<Kind, string>> = { growing: 'From the seed', classes: 'From a drawing', texture: 'From nothing', other: 'From nothing' }
 
-function numberOf<T>(text: string | undefined, least: number, most: number, otherwise: T): number | T {
-  const n = Number(text)
-  return text !== undefined && Number.isInteger(n) && n >= least && n <= most ? n : otherwise
-}
-
 export function Inside({ settings }: { settings: Settings }): VNode {
   const canvas = useRef<HTMLCanvasElement>(null)
-  const [model, setModel] = useState(settings.model ?? bundledModels[0].name)
-  const [steps, setSteps] = useState(numberOf(settings.steps, 16, 256, 96))
+  const [asked] = useState(() => settingsIn('inside', settings))
+  const [model, setModel] = useState(asked.model ?? bundledModels[0].name)
+  const [steps, setSteps] = useState(asked.steps ?? 96)
   /** Rows and columns that were asked for; else the grid is that of the model's training. */
-  const [wished, setSize] = useState(numberOf(settings.size, 16, 96, null))
-  const [wanted, setStart] = useState<Start>((['pool', 'play'] as const).find(name => name === settings.start) ?? 'seed')
-  const [t, setT] = useState(numberOf(settings.t, 0, 256, 48))
-  const [quantity, setQuantity] = useState<Quantity>(quantities.find(([name]) => name === settings.show)?.[0] ?? 'channels')
-  const [chosen, setChosen] = useState<Cell | null>(settings.x === undefined ? null : { x: numberOf(settings.x, 0, 95, 36), y: numberOf(settings.y, 0, 95, 36) })
-  const [scale, setScale] = useState<'shared' | 'own'>(settings.scale === 'own' ? 'own' : 'shared')
+  const [wished, setSize] = useState<number | null>(asked.size ?? null)
+  const [wanted, setStart] = useState<Start>(asked.start ?? 'seed')
+  const [t, setT] = useState(asked.t ?? 48)
+  const [quantity, setQuantity] = useState<Quantity>(asked.show ?? 'channels')
+  const [chosen, setChosen] = useState<{ readonly x?: number; readonly y?: number }>(asked)
+  const [scale, setScale] = useState<'shared' | 'own'>(asked.scale ?? 'shared')
   const [facts, setFacts] = useState<Facts | null>(null)
   const [moment, setMoment] = useState<Moment | null>(null)
   const [numbers, setNumbers] = useState<{ cell: CellNumbers; place: Place } | null>(null)
@@ -68,7 +65,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const step = Math.min(t, steps)
   const start = wanted === 'play' && facts && !facts.played ? 'seed' : wanted
   const size = wished ?? facts?.size ?? 72
-  const { x, y } = chosen ?? { x: Math.floor(size / 2), y: Math.floor(size / 2) }
+  const { x = Math.floor(size / 2), y = Math.floor(size / 2) } = chosen
   const cell = { x: Math.min(x, size - 1), y: Math.min(y, size - 1) }
   const names = [...bundledModels, ...useOwnModels()].map(({ name }) => name)
 
@@ -79,6 +76,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
     if (!isWanted()) return
     const known = await call('inside', 'begin', { file, setup: { size: wished, steps }, target })
     if (!isWanted()) return
+    if (opened.current === 0) tellOfAddress(unfit(known))
     opened.current++
     setGradients({})
     setFacts(known)
@@ -91,6 +89,15 @@ export function Inside({ settings }: { settings: Settings }): VNode {
     })
     return () => { wanted = false }
   }, [model, wished, steps])
+
+  /** What of the address does not fit what was opened. */
+  function unfit({ size, played }: Facts): string[] {
+    const cells = (['x', 'y'] as const).filter(name => asked[name] !== undefined && asked[name] >= size)
+    return [
+      ...cells.map(name => unusable(name, String(asked[name]), `a whole number from 0 to ${size - 1}, on this grid`, `${size - 1}`)),
+      ...(asked.start === 'play' && !played ? [unusable('start', 'play', 'seed or pool: nothing of this model and size is in Play', 'seed')] : []),
+    ]
+  }
 
   // Only the newest wish counts: while one moment is being made, those between it and the last are left out.
   const wish = useRef<{ start: Start; t: number; quantity: Quantity; scale: 'shared' | 'own' } | null>(null)
@@ -191,7 +198,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
             <Select label="Model" value={model} onChange={setModel} options={names.map(name => [name, name] as const)} />
             <Keys label="Begins" value={start} onChange={setStart} options={(['seed', 'pool', ...(facts?.played ? ['play' as const] : [])] as const).map(one => [one, starts[one]] as const)} />
             <Slider label="Steps" value={steps} min={16} max={256} step={16} onInput={setSteps} />
-            <Slider label="Grid" value={size} text={`${size} × ${size}`} min={16} max={96} step={4} onInput={setSize} />
+            <Slider label="Grid" value={size} text={`${size} × ${size}`} {...sizes.inside} step={4} onInput={setSize} />
             <FileChooser {...taking} />
           </Section>
         </div>

@@ -3,11 +3,12 @@
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
-import { addressOf, showAddress, type Settings } from '../../address.ts'
+import { addressOf, settingsIn, showAddress, sizes, unusable, type Settings } from '../../address.ts'
 import { call } from '../../engine/client.ts'
 import { Figure, Keys, Section, Select, Slider } from '../../ui/fields.tsx'
 import { complain, mention, notify, settled } from '../../ui/notice.tsx'
 import { paint } from '../../ui/picture.ts'
+import { tellOfAddress } from '../../ui/wrong-address.ts'
 import type { ModelFile } from '../model-file.ts'
 import { bundledModels, keepModel, modelOf, useOwnModels } from '../models.ts'
 import type { Border, Facts } from './commands.ts'
@@ -18,14 +19,6 @@ import { Stage, type Cell } from './stage.tsx'
 import { meanings, paintOf, reachOf, speeds, tools, type Tool } from './tools.ts'
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)').matches
-
-/** Sizes of the grid in the slider. Without a choice it is that on which the model was trained. */
-const sizes = { min: 16, max: 256 }
-
-function numberOf(text: string | undefined, { min, max, otherwise }: { min: number; max: number; otherwise: number }): number {
-  const n = Number(text)
-  return text !== undefined && Number.isInteger(n) && n >= min && n <= max ? n : otherwise
-}
 
 /** The picture of a condition that is called after an emoji, else its name. */
 function faceOf(name: string): VNode | string {
@@ -52,15 +45,17 @@ function drawing(classes: readonly string[]): string {
 export function Play({ settings }: { settings: Settings }): VNode {
   const canvas = useRef<HTMLCanvasElement>(null)
   const own = useOwnModels()
+  const [asked] = useState(() => settingsIn('play', settings))
   /** '' while the model in the address is opened. */
-  const [model, setModel] = useState(settings.model ?? (settings.shared === undefined ? bundledModels[0].name : ''))
-  const [graft, setGraft] = useState(settings.graft ?? '')
-  const [ownSize, setSize] = useState<number | null>(numberOf(settings.size, { ...sizes, otherwise: 0 }) || null)
-  const [angle, setAngle] = useState(numberOf(settings.angle, { min: -180, max: 180, otherwise: 0 }))
-  const [condition, setCondition] = useState(numberOf(settings.condition, { min: 0, max: 255, otherwise: 0 }))
+  const [model, setModel] = useState(asked.model ?? (asked.shared === undefined ? bundledModels[0].name : ''))
+  const [graft, setGraft] = useState(asked.graft ?? '')
+  /** Rows and columns that were asked for; else the grid is that of the model's training. */
+  const [ownSize, setSize] = useState<number | null>(asked.size ?? null)
+  const [angle, setAngle] = useState(asked.angle ?? 0)
+  const [condition, setCondition] = useState(asked.condition ?? 0)
   const [said, setSaid] = useState<readonly number[] | null>(null)
-  const [border, setBorder] = useState<Border | ''>((['zero', 'circular', 'reflect', 'replicate'] as const).find(name => name === settings.border) ?? '')
-  const [speed, setSpeed] = useState(numberOf(settings.speed, { min: 0, max: speeds.length - 1, otherwise: speeds.indexOf(60) }))
+  const [border, setBorder] = useState<Border | ''>(asked.border ?? '')
+  const [speed, setSpeed] = useState(asked.speed ?? speeds.indexOf(60))
   const [running, setRunning] = useState(!calm)
   const [tool, setTool] = useState<Tool>(eraser.tool)
   const [brush, setBrush] = useState(eraser.brush)
@@ -88,7 +83,11 @@ export function Play({ settings }: { settings: Settings }): VNode {
     settled('model')
     setFacts(known)
     setChanged(false)
-    if (known.conditions.length > 0 && condition >= known.conditions.length) setCondition(0)
+    const told = known.conditions.length
+    if (told > 0 && condition >= told) setCondition(0)
+    if (!facts && condition >= Math.max(1, told)) {
+      tellOfAddress([unusable('condition', String(condition), told > 0 ? `a whole number from 0 to ${told - 1}` : `none: ${model} is told nothing`, told > 0 ? '0' : 'none')])
+    }
     if ((known.kind === 'classes') !== (facts?.kind === 'classes')) takeUp(known.kind === 'classes' ? pen : eraser)
     await draw(calm ? { steps: 96 } : { steps: 0 })
   }
@@ -113,7 +112,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
   }
 
   useEffect(() => {
-    open(settings).catch(error => {
+    open(asked).catch(error => {
       complain(error)
       setModel(now => now || bundledModels[0].name)
     })
@@ -195,14 +194,15 @@ export function Play({ settings }: { settings: Settings }): VNode {
 
   /** Goes to the room that shows what happens here, from this moment on. */
   function lookInside(): void {
-    if (size > 96) return notify('Look inside shows grids of at most 96 × 96 cells; make this one smaller.', 'size')
+    const most = sizes.inside.max
+    if (size > most) return notify(`Look inside shows grids of at most ${most} × ${most} cells; make this one smaller.`, 'size')
     const left = [graft && `without ${graft}`, angle !== 0 && 'not rotated', border && 'with its own border'].filter(Boolean)
     if (left.length > 0) mention(`Look inside goes on with ${model} as its file says: ${left.join(', ')}.`)
     location.hash = addressOf('inside', { model, start: 'play', size: String(size), t: '0' })
   }
 
   /** Opens the models that an address holds. */
-  async function open({ shared, half }: Settings): Promise<void> {
+  async function open({ shared, half }: typeof asked): Promise<void> {
     const held = async (text?: string): Promise<string | null> => (text === undefined ? null : keepModel({ ...await call('send', 'open', text), text }).name)
     const [left, right] = [await held(shared), await held(half)]
     if (left !== null) setModel(left)
@@ -276,7 +276,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
           <Section title="World">
             <Slider label="Speed" value={speed} text={rate === Infinity ? 'as fast as it goes' : `${rate} steps/s`} min={0} max={speeds.length - 1} onInput={setSpeed} />
             <Slider label="Rotate" value={angle} text={`${angle}°`} min={-180} max={180} step={5} onInput={setAngle} />
-            <Slider label="Grid" value={size} text={`${size} × ${size}`} min={sizes.min} max={sizes.max} step={8} onInput={setSize} />
+            <Slider label="Grid" value={size} text={`${size} × ${size}`} {...sizes.play} step={8} onInput={setSize} />
             <Select
               label="Border" value={border || facts?.border || 'zero'} onChange={setBorder}
               options={[['zero', 'nothing beyond'], ['circular', 'a torus'], ['reflect', 'a mirror'], ['replicate', 'the edge again']]}

@@ -1,13 +1,14 @@
 /**
  * Runs: what `cellgrad studio` finds below its folder, as it trains: curves together, options side by side, pictures.
  */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
 import type { ServedRun } from 'cellgrad/experiment'
-import { showAddress, type Settings } from '../../address.ts'
+import { settingsIn, showAddress, type Settings } from '../../address.ts'
 import { call } from '../../engine/client.ts'
 import { Keys, Section } from '../../ui/fields.tsx'
 import { notify, settled } from '../../ui/notice.tsx'
+import { tellOfAddress } from '../../ui/wrong-address.ts'
 import type { Seen } from './commands.ts'
 import { Curves } from './curves.tsx'
 import { FieldTable } from './field-table.tsx'
@@ -20,10 +21,18 @@ import './runs.css'
 const pause = 2000
 
 export function Runs({ settings }: { settings: Settings }): VNode {
-  const [names, setNames] = useState<readonly string[] | null>(settings.show === undefined ? null : settings.show.split('\n'))
-  const [all, setAll] = useState(settings.fields === 'all')
+  const [asked] = useState(() => settingsIn('runs', settings))
+  const [names, setNames] = useState(asked.show?.split('\n') ?? null)
+  const [all, setAll] = useState(asked.fields === 'all')
   const [seen, setSeen] = useState<Seen | null>(null)
 
+  /** Which runs of the address there are not, once. */
+  const missing = useRef(names ?? [])
+  function tellOfMissing({ folder, runs }: Seen): void {
+    const gone = missing.current.filter(name => !runs.some(run => run.name === name))
+    missing.current = []
+    if (gone.length > 0) tellOfAddress([`show=${gone.join(', ')} (expected runs in ${folder ?? 'a folder'}; those that there are are shown)`])
+  }
   useEffect(() => {
     let [gone, failed] = [false, false]
     let next: ReturnType<typeof setTimeout> | undefined
@@ -31,6 +40,7 @@ export function Runs({ settings }: { settings: Settings }): VNode {
       try {
         const found = await call('runs', 'read', new URL('./runs.json', document.baseURI).href, names)
         if (!gone) setSeen(found)
+        if (!gone) tellOfMissing(found)
         if (failed) settled('runs')
         failed = false
       } catch (error) {

@@ -4,7 +4,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { EditorView } from '@codemirror/view'
 import type { VNode } from 'preact'
-import { showAddress, type Settings } from '../../address.ts'
+import { settingsIn, showAddress, type Settings } from '../../address.ts'
 import { Keys, Section, Select } from '../../ui/fields.tsx'
 import { complain } from '../../ui/notice.tsx'
 import type { Drawn } from './drawn.ts'
@@ -29,7 +29,7 @@ export function Tape({ settings }: { settings: Settings }): VNode {
   const editor = useRef<Editor | null>(null)
   const running = useRef<Running | null>(null)
   const [ready, setReady] = useState(false)
-  const [example, setExample] = useState(() => examples.find(({ name }) => name === settings.example)?.name ?? examples[0].name)
+  const [example, setExample] = useState(() => settingsIn('tape', settings).example ?? examples[0].name)
   const current = useRef(example)
   const [busy, setBusy] = useState(false)
   const [outcome, setOutcome] = useState(nothing)

@@ -3,7 +3,7 @@
  */
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
-import { showAddress, type Settings } from '../../address.ts'
+import { settingsIn, showAddress, type Settings } from '../../address.ts'
 import { call, listen } from '../../engine/client.ts'
 import { Picture } from '../../ui/cells.tsx'
 import { attempt, complain, notify, settled } from '../../ui/notice.tsx'
@@ -57,7 +57,8 @@ export function Train({ settings }: { settings: Settings }): VNode {
     if (news.trouble === null) settled('run')
   }), [])
   useEffect(() => {
-    const wanted = settings.run ? call('train', 'open', settings.run) : call('train', 'current')
+    const { run } = settingsIn('train', settings)
+    const wanted = run ? call('train', 'open', run) : call('train', 'current')
     wanted.then(show).catch(error => {
       complain(error)
       show(null)

@@ -30,12 +30,13 @@ import type { RolloutOptions } from '../../src/nca/run-options.ts'
 import { key } from '../../src/tensor/key.ts'
 import { scope } from '../../src/tensor/lifetime.ts'
 import { mul } from '../../src/tensor/ops/arithmetic.ts'
+import { full } from '../../src/tensor/ops/create.ts'
 import { square } from '../../src/tensor/ops/functions.ts'
 import { sum } from '../../src/tensor/ops/sum.ts'
 import { normal, uniform } from '../../src/tensor/ops/random.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { bundled } from '../bundled.ts'
-import { fusedOnCpu, outcome, scenesOf, type Scene } from '../nca/fused-scenes.ts'
+import { attentiveRules, fusedOnCpu, outcome, scenesOf, type Scene } from '../nca/fused-scenes.ts'
 import { long, runs } from '../long.ts'
 
 const exact = { fma: false }
@@ -90,6 +91,20 @@ describe('the bits of a rollout and its gradients', () => {
       const [first, second] = [run(), run()].map(list => list.map(t => t.toArray()))
       expect(second).toEqual(first)
     }), runs(10))
+  })
+
+  it('are the same where memory was full of NaN before', () => {
+    const used = cpu({ threads: 1, ...exact })
+    const rule = defineRule({ channels: { a: 16 }, perceive: ['mean'], update: mlp(64, { lastStd: 0.1 }), living: null })
+    const params = init(rule, key(1), { backend: used })
+    const fill = (): void => scope(() => {
+      const [y, pullback] = vjp((x: Tensor) => rollout(rule, params, x, key(3), { steps: 2 }), full([4, 48, 48, 16], NaN, { backend: used }))
+      pullback(y)
+    })
+    fc.assert(fc.property(fc.oneof(scenes, scenesOf({ rules: attentiveRules })), scene => {
+      fill()
+      expect(bitsOf(scene, used)).toEqual(bitsOf(scene, one))
+    }), runs(24))
   })
 
   it('are the same however many columns of zeros stand behind those of the weights', () => {

@@ -33,7 +33,7 @@ export type NetworkBlock = Readonly<Record<'p' | 'gp' | 'y' | 'gy' | 'n' | 'gn',
 export function attentionLayers({ heads, network }: Attention, padded: number): (Layer & { readonly inputs: number })[] {
   const layer = (inputs: number, outputs: number): Layer & { readonly inputs: number } =>
     ({ inputs, outputs, columns: ceilTo(outputs, 8), copied: 0, first: 0, groups: 0, activation: 'linear', slope: 1 })
-  const seen = heads * padded, asks = layer(padded, ceilTo(seen, 8))
+  const seen = heads * padded, asks = layer(padded, seen)
   if (!network) return [asks]
   const { outputs, hidden, activation, slope } = network
   return [asks, layer(seen, outputs), { ...layer(outputs, hidden), activation, slope }]

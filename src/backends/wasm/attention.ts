@@ -57,7 +57,7 @@ function lookingOf(
   { at, layers: [asks, ...others], taps: offsets, places, gr }: AttentionLayout,
   own: number, { u, gu, a, change, network: room }: AttentionBlock, n: number,
 ): Looking {
-  const { cellBytes, yStride, none } = layout, { columns, gw, gb, products: [{ w, wt, bias }] } = asks
+  const { cellBytes, yStride, none } = layout, { columns, gw, gb, products: [{ outputs, w, wt, bias }] } = asks
   const stride = columns * 4, inputs = cellBytes / 4, wide = ceilTo(inputs, 8)
   const network = room && networkOf(k, layout, others, room), pStride = room ? stride : yStride
   return {
@@ -73,7 +73,7 @@ function lookingOf(
       k.productTN(count, inputs, columns, own, cellBytes, gu, stride, gradient + gw, stride)
       k.sumRows(count, columns, gu, stride, gradient + gb)
       if (gn === null) return
-      k.product(count, columns, wide, gu, stride, wt, 0, change, wide * 4, -Infinity, 0)
+      k.product(count, outputs, wide, gu, stride, wt, 0, change, wide * 4, -Infinity, 0)
       k.addWindows(gn, cells, count, 1, none, cellBytes, change, wide * 4)
     },
   }

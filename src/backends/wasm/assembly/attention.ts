@@ -107,10 +107,10 @@ export function attendBack(
   const end = taps << 2, pitch = (end + 15) & ~15
   for (let i: usize = 0; i < count; i++) {
     const at = load<u32>(cells + (i << 2))
+    memory.fill(gu + i * uStride, 0, uStride) // also what no head has, since its derivative is multiplied by zero
     for (let h: usize = 0; h < heads; h++) {
       const owed = gy + i * gyStride + h * cellBytes, query = i * uStride + h * cellBytes
       const mean = dot(y + i * yStride + h * cellBytes, owed, cellBytes)
-      memory.fill(gu + query, 0, cellBytes)
       for (let t: usize = 0; t < end; t += 4) {
         const other = at + load<i32>(offsets + t), part = load<f32>(a + t)
         const ds: f32 = part * (dot(owed, n + other, cellBytes) - mean)

@@ -96,7 +96,7 @@ const [first] = bundledModels.map(({ name }) => name)
 const model = oneOf(modelNames, first)
 
 /** Rows and columns of grids. */
-export const sizes: Readonly<Record<'play' | 'inside', { readonly min: number; readonly max: number }>> = { play: { min: 16, max: 256 }, inside: { min: 16, max: 96 } }
+export const sizes: Readonly<Record<'play' | 'inside', { readonly min: number; readonly max: number }>> = { play: { min: 8, max: 256 }, inside: { min: 8, max: 96 } }
 
 const steps = whole(16, 256, '96'), size = whole(sizes.inside.min, sizes.inside.max, 'that of its training')
 const cell = whole(0, all => (size.read(all.size ?? '', all) ?? sizes.inside.max) - 1, 'the middle')

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   adam, add, autoencoderTrainer, checkGrad, cpu, decodeCheckpoint, decodeLatents, decodeModel, decodeSafetensors, defineAutoencoder, defineRule, encodeCheckpoint,
-  encodeLatents, encodeLink, encodeModel, encodeSafetensors, exportHtml, erase, damageMask, examplesOf, init, initAutoencoder, key, latentImages, latentTask, latentView, mapTree, mean, mlp, mse, rollout,
+  encodeLatents, encodeLink, encodeModel, encodeSafetensors, exportHtml, erase, damageMask, examplesOf, imageToPixels, init, initAutoencoder, key, latentImages, latentTask, latentView, mapTree, mean, mlp, mse, rollout,
   seed, subset, takeRole, taskTrainer, tensor, tensorToImage, train, type AutoencoderParams, type Codec, type Damage, type DataParams,
   type Tensor, type TrainerOptions, type TrainerState,
 } from '../../src/index.ts'
@@ -133,11 +133,31 @@ describe('a model in latents', () => {
     expect(sentence(() => decodeModel(encodeSafetensors(entries, metadata), 'file'))).toContain('codec.decoder.0.w is NaN at [0, 0, 0, 5]')
     await expect(exportHtml(model)).rejects.toThrow('none: a page has no decoder of latents.')
     await expect(encodeLink(model)).rejects.toThrow('none: an address has no room for a decoder of latents.')
-    const engine = { backend: cpu(), tell: () => {}, isGone: () => false }
-    expect(sentence(() => play.look(engine, { name: 'latent', bytes })))
-      .toBe('latent: this rule lives in the latents of an autoencoder, and Play shows cells; cellgrad grow plays it.')
     await expect(encodeModel({ ...model, codec: { ...first, params: {} } as never })).rejects.toThrow('encodeModel: codec.params.encoder.0.w is missing')
   })
+})
+
+it('is played by what is decoded: it begins with a living cell, is hurt cell by cell, and shares its grid with no other', async () => {
+  const codec = await trained(), params = init(rule, key(3))
+  const bytes = await encodeModel({ rule, params, provenance: { grid: '9' }, codec })
+  const engine = { backend: cpu(), tell: () => {}, isGone: () => false }
+  const facts = play.begin(engine, [{ name: 'latent', bytes }], {})
+  expect([facts.kind, facts.size]).toEqual(['latent', 9])
+  let x = seed(rule, { height: 9, width: 9 })
+  const seen = async (): Promise<unknown> => {
+    const image = await latentView(rule, codec)(x)
+    return { width: image.width, height: image.height, data: imageToPixels(image) }
+  }
+  expect((await play.tick(engine, { steps: 0 })).pixels).toEqual(await seen())
+  x = rollout(rule, params, x, key(0), { steps: 5 })
+  const { pixels } = await play.tick(engine, { steps: 5 })
+  expect([pixels.width, pixels.height]).toEqual([18, 18])
+  expect(pixels).toEqual(await seen())
+  play.touch(engine, { tool: 'erase', x: 4, y: 4, radius: 2, paint: [] })
+  x = erase(x, tensor(Uint32Array.from({ length: 81 }, (_, i) => +(Math.hypot(i % 9 - 4, Math.floor(i / 9) - 4) <= 2)), { shape: [1, 9, 9] }))
+  expect((await play.tick(engine, { steps: 0 })).pixels).toEqual(await seen())
+  expect(sentence(() => play.begin(engine, [{ name: 'latent', bytes }, { name: 'other', bytes }], {})))
+    .toBe('latent: this rule lives in the latents of an autoencoder of its own, and cannot share its grid.')
 })
 
 it('is refused by name where rule, images and autoencoder do not fit together', () => {

@@ -46,7 +46,7 @@ describe('an address', () => {
   })
 
   it.each([
-    ['#play?size=9999', ['size=9999 (expected a whole number from 16 to 256; that of its training is used)']],
+    ['#play?size=9999', ['size=9999 (expected a whole number from 8 to 256; that of its training is used)']],
     ['#play?border=foo', ['border=foo (expected zero, circular, reflect or replicate; that of its rule is used)']],
     ['#play?sise=96&constructor=1', [
       'sise (play has no such setting; there are model, shared, graft, half, size, angle, condition, border, speed)',
@@ -64,7 +64,7 @@ describe('an address', () => {
 const beginning = 'The address says '
 
 it.each([
-  ['#play?size=9999&border=foo', 'size=9999 (expected a whole number from 16 to 256; that of its training is used) and border=foo (expected zero, circular, reflect or replicate; that of its rule is used).'],
+  ['#play?size=9999&border=foo', 'size=9999 (expected a whole number from 8 to 256; that of its training is used) and border=foo (expected zero, circular, reflect or replicate; that of its rule is used).'],
   ['#play?condition=3', 'condition=3 (expected none: lizard is told nothing; none is used).'],
   ['#play?model=emoji&condition=99', 'condition=99 (expected a whole number from 0 to 4; 0 is used).'],
   ['#inside?size=24&start=play', 'start=play (expected seed or pool: nothing of this model and size is in Play; seed is used).'],

@@ -83,7 +83,7 @@ it('a page of plain http, elsewhere: it plays, trains and goes on after a reload
 })
 
 it.each([
-  ['#play?model=nobody&size=abc', /^The address says model=nobody \(expected lizard, .* or texture; lizard is used\) and size=abc \(expected a whole number from 16 to 256; that of its training is used\)\.$/],
+  ['#play?model=nobody&size=abc', /^The address says model=nobody \(expected lizard, .* or texture; lizard is used\) and size=abc \(expected a whole number from 8 to 256; that of its training is used\)\.$/],
   ['#play?graft=nobody&size=-3', /^The address says graft=nobody \(expected lizard, .* or texture; none is used\) and size=-3 \(.*\)\.$/],
 ])('the address %s: one sentence, and what there is grows', async (address, sentence) => {
   const studio = await visit('desktop')

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { defineAutoencoder, defineRule, encodeModel, init, initAutoencoder, key, mlp } from 'cellgrad'
 import { afterAll, describe, expect, it } from 'vitest'
 import { coloured, figure, pixelAt, until } from './look.ts'
 import { closeBrowser, screens, visit, type Screen } from './visit.ts'
@@ -104,6 +105,32 @@ it('takes a model from a file, and says what is wrong with another', async () =>
   await page.getByRole('radio', { name: 'mine' }).waitFor()
   expect(await page.getByRole('radio', { name: 'mine' }).isChecked()).toBe(true)
   await until(async () => await figure(studio, 'living cells') > 300)
+  await studio.leave()
+})
+
+it('shows what is decoded of a model in latents, and hurts its cells; there is nothing to paint', async () => {
+  const rule = defineRule({ channels: { latent: 2, hidden: 4 }, perceive: ['identity', 'sobelX'], update: mlp(8, { lastStd: 0.3 }), fireRate: 0.5 })
+  const autoencoder = defineAutoencoder({ channels: 4, latent: 2, widths: [4, 4] })
+  const model = { rule, params: init(rule, key(1)), provenance: { grid: '12' }, codec: { autoencoder, params: initAutoencoder(autoencoder, key(2)) } }
+  const studio = await visit('desktop')
+  const { page } = studio
+  await studio.open('')
+  await page.locator('input[type=file]').setInputFiles({ name: 'latent.safetensors', mimeType: 'application/octet-stream', buffer: Buffer.from(await encodeModel(model)) })
+  await page.getByLabel('The world of latent').waitFor()
+  await page.getByText('12 × 12').waitFor()
+  await until(async () => await figure(studio, 'step') > 5)
+  expect(await page.locator('canvas.cells').evaluate(canvas => [(canvas as HTMLCanvasElement).width, (canvas as HTMLCanvasElement).height])).toEqual([48, 48])
+  expect(await page.getByRole('radio', { name: 'Paint' }).count()).toBe(0)
+  await page.getByRole('radio', { name: 'Circle' }).check()
+  await page.getByRole('application').click()
+  const step = await figure(studio, 'step')
+  await until(async () => await figure(studio, 'step') > step + 5)
+  await page.getByRole('combobox', { name: 'What computes' }).selectOption('webgpu')
+  const later = await figure(studio, 'step')
+  await until(async () => await figure(studio, 'step') > later + 5)
+  expect(await page.getByRole('alert').isVisible()).toBe(false)
+  await page.getByRole('radio', { name: 'fish' }).check()
+  await page.getByRole('radio', { name: 'Paint' }).waitFor()
   await studio.leave()
 })
 

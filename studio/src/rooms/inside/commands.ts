@@ -92,7 +92,7 @@ async function partsAt(of: Lines, start: Start, t: number): Promise<HostParts> {
 /** A picture with one pixel for each cell: as in Play, and of rules of other kinds the first channel. */
 async function pictureOf(rule: DataRule, state: Tensor): Promise<Pixels> {
   const [, height, width, channels] = state.shape
-  if (kindOf(rule) !== 'other' || rule.channels.rgb === 3) return pixelsOf(rule, await read(state), { width, height, channels })
+  if (!['latent', 'other'].includes(kindOf(rule)) || rule.channels.rgb === 3) return pixelsOf({ rule }, await read(state), { width, height, channels })
   const image = await channelView(0)(state)
   return { width, height, data: imageToPixels(image) }
 }

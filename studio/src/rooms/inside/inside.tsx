@@ -39,7 +39,7 @@ const words: Readonly<Record<Quantity, string>> = {
 }
 
 /** With what a rollout begins from nothing, by the kind of the rule. */
-const firsts: Readonly<Record<Kind, string>> = { growing: 'From the seed', classes: 'From a drawing', texture: 'From nothing', other: 'From nothing' }
+const firsts: Readonly<Record<Kind, string>> = { growing: 'From the seed', classes: 'From a drawing', texture: 'From nothing', latent: 'From the seed', other: 'From nothing' }
 
 export function Inside({ settings }: { settings: Settings }): VNode {
   const canvas = useRef<HTMLCanvasElement>(null)

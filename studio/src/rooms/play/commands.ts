@@ -89,8 +89,8 @@ function gridOf({ channels }: DataRule, size: number): Grid {
 }
 
 function begin(engine: Engine, files: readonly ModelFile[], setup: Setup): World {
-  const inLatents = files.find(file => modelOf(engine, file).codec)
-  if (inLatents) throw new Error(`${inLatents.name}: this rule lives in the latents of an autoencoder, and Play shows cells; cellgrad grow plays it.`)
+  const inLatents = files.length > 1 ? files.find(file => modelOf(engine, file).codec) : undefined
+  if (inLatents) throw new Error(`${inLatents.name}: this rule lives in the latents of an autoencoder of its own, and cannot share its grid.`)
   const inStages = files.find(file => modelOf(engine, file).cascade)
   if (inStages) throw new Error(`${inStages.name}: this rule begins on coarse grids (a cascade), and Play shows one grid; cellgrad grow plays it.`)
   const [first, second] = files.map(file => modelOf(engine, file).rule)
@@ -168,9 +168,9 @@ export const play = {
     const state = await x.data() as Float32Array
     const took = (performance.now() - began) / Math.max(count, 1)
     const cost = count === 0 ? before.cost : 0.8 * before.cost + 0.2 * took
-    const rule = modelOf(engine, before.files[0]).rule
+    const model = modelOf(engine, before.files[0]), { rule } = model
     world = { ...before, state, t: before.t + count, cost }
-    const pixels = await pixelsOf(rule, state, gridOf(rule, before.setup.size))
+    const pixels = await pixelsOf(model, state, gridOf(rule, before.setup.size))
     const { bytes, pooledBytes } = engine.backend.memory()
     return { pixels, t: world.t, alive: living(rule, state), votes: votes(rule, state), cost, held: bytes + pooledBytes }
   },

@@ -5,19 +5,21 @@
  *   classes    has an image that one draws, and channels that say which class a cell takes it for (Randazzo et al. 2020);
  *              without an input mask the empty cells say one too, which is a segmentation, and class 0 is the ground
  *   texture    begins empty, everywhere alive; its colours are red, green and blue, about 0.5
+ *   latent     begins with one living cell, is seen as the picture that the autoencoder makes of it in whose latents it lives
  *   other      seen as all of its channels
  *
  * A rule with a role `condition` is told by it what to become.
  */
-import { channelCount, classColours, imageToPixels, roleChannels, tensor, viewOf, type DataRule, type Model } from 'cellgrad'
+import { channelCount, classColours, imageToPixels, latentView, roleChannels, tensor, viewOf, type DataRule, type Model } from 'cellgrad'
 import type { Pixels } from '../../ui/picture.ts'
 import type { Grid } from './world.ts'
 
-export type Kind = 'growing' | 'classes' | 'texture' | 'other'
+export type Kind = 'growing' | 'classes' | 'texture' | 'latent' | 'other'
 
 export function kindOf({ channels, living }: DataRule): Kind {
   if (channels.image === 1 && channels.classes) return 'classes'
   if (channels.rgba === 4) return 'growing'
+  if (channels.latent) return 'latent'
   return channels.rgb === 3 && !living ? 'texture' : 'other'
 }
 
@@ -29,14 +31,14 @@ export function conditionsOf({ channels }: DataRule): number {
 /** Rows and columns of the grid that a model was trained on, where its file says so; of the paper's elsewhere. */
 export function trainedSize({ provenance }: Model): number {
   const trained = Number(provenance.grid)
-  return trained >= 16 && trained <= 256 ? trained : 72
+  return trained >= 8 && trained <= 256 ? trained : 72
 }
 
 /** The first state: empty, but for its seed in the columns that are named, and the condition, which all cells have. */
 export function firstState(rule: DataRule, grid: Grid, columns: readonly number[], condition: number): Float32Array {
   const { width, height, channels } = grid
   const state = withCondition(new Float32Array(width * height * channels), rule, condition)
-  if (kindOf(rule) !== 'growing') return state
+  if (!['growing', 'latent'].includes(kindOf(rule))) return state
   for (const x of columns) {
     const at = (Math.floor(height / 2) * width + x) * channels
     seedValues(rule).forEach((value, c) => { if (!isKept(rule, c)) state[at + c] = value })
@@ -68,12 +70,15 @@ export function isKept(rule: DataRule, channel: number): boolean {
   return channel >= from && channel < to
 }
 
-/** The state as it is seen. */
-export async function pixelsOf(rule: DataRule, state: Float32Array, grid: Grid): Promise<Pixels> {
+/** The state as it is seen; in latents what is decoded on their backend, a picture of more pixels than cells. */
+export async function pixelsOf(
+  { rule, codec }: Pick<Model, 'rule' | 'codec'>, state: Float32Array, grid: Grid,
+): Promise<Pixels> {
   const kind = kindOf(rule)
   const { width, height, channels } = grid
-  if (kind === 'growing' || kind === 'other') {
-    const image = await viewOf(rule)(tensor(state, { shape: [1, height, width, channels] }))
+  if (['growing', 'latent', 'other'].includes(kind)) {
+    const view = codec ? latentView(rule, codec) : viewOf(rule)
+    const image = await view(tensor(state, { shape: [1, height, width, channels], backend: codec?.params.decoder[0].w.backend }))
     return { width: image.width, height: image.height, data: imageToPixels(image) }
   }
   const data = new Uint8ClampedArray(width * height * 4)

@@ -89,6 +89,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
       tellOfAddress([unusable('condition', String(condition), told > 0 ? `a whole number from 0 to ${told - 1}` : `none: ${model} is told nothing`, told > 0 ? '0' : 'none')])
     }
     if ((known.kind === 'classes') !== (facts?.kind === 'classes')) takeUp(known.kind === 'classes' ? pen : eraser)
+    if (known.kind === 'latent' && tool === 'paint') takeUp(eraser)
     await draw(calm ? { steps: 96 } : { steps: 0 })
   }
 
@@ -264,7 +265,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
             {unsaid.length > 0 && <p class="hint">{unsaid.join(' and ')} {unsaid.length === 1 ? 'is' : 'are'} not in the address of this page; that of Send holds {unsaid.length === 1 ? 'it' : 'both'}.</p>}
           </Section>
           <Section title="Hand">
-            <Keys label="Tool" value={tool} onChange={setTool} options={tools} />
+            <Keys label="Tool" value={tool} onChange={setTool} options={tools.filter(([name]) => name !== 'paint' || facts?.kind !== 'latent')} />
             {(tool === 'erase' || tool === 'paint') && <Slider label="Brush" value={brush} text={`${brush} cells`} min={1} max={31} step={2} onInput={setBrush} />}
             {tool === 'paint' && facts?.kind !== 'classes' && (
               <div class="field">

@@ -1,7 +1,7 @@
 /**
  * Runs, in the worker: what the server tells of them, and how those that are shown differ.
  */
-import { cascade, decodeModel, filmStrip, imageToPixels, key, rollout, scope, seed, tensorToImage } from 'cellgrad'
+import { cascade, decodeModel, filmStrip, imageToPixels, key, latentView, rollout, scope, seed, tensorToImage } from 'cellgrad'
 import { differingFields, flatten, tableOfRuns, type Json, type ServedRun, type ServedRuns } from 'cellgrad/experiment'
 import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
@@ -47,13 +47,13 @@ export const runs = {
   /** What the model of a run grows by now, in eight pictures over twice the length of its rollouts. */
   async film({ backend }: Engine, address: string): Promise<Pixels> {
     const bytes = new Uint8Array(await (await fetch(address)).arrayBuffer())
-    const { rule, params, provenance, cascade: stages } = decodeModel(bytes, 'the model', { backend, dtype: 'float32' })
-    const runs = stages ? cascade(rule, stages) : rule
+    const { rule, params, provenance, codec, cascade: stages } = decodeModel(bytes, 'the model', { backend, dtype: 'float32' })
+    const runs = stages ? cascade(rule, stages) : rule, view = codec ? latentView(rule, codec) : tensorToImage
     const [size, length] = [Number(provenance.grid) || 72, Number(/\d+$/.exec(provenance.steps ?? '')) || 96]
     const images = []
     for (let picture = 1; picture <= pictures; picture++) {
       const steps = Math.round(2 * length * picture / pictures)
-      images.push(await tensorToImage(scope(() => rollout(runs, params, seed(rule, { height: size, width: size, backend }), key(0), { steps }))))
+      images.push(await view(scope(() => rollout(runs, params, seed(rule, { height: size, width: size, backend }), key(0), { steps }))))
     }
     const strip = filmStrip(images)
     return { width: strip.width, height: strip.height, data: imageToPixels(strip) }

@@ -60,19 +60,19 @@ export function placesOf([deep, high, wide]: Box): Box[] {
 }
 
 /**
- * Attention to the cells at these taps, as src/nca/fused/attention.ts says: of each head, all channels of the normalised state.
- * Or, with a network, so many outputs, made of these, and a hidden layer made of the outputs, normalised.
+ * Attention to the cells at these taps, as src/nca/fused/attention.ts says: what is perceived is of each head all channels of the
+ * normalised state; or so many outputs, `made` of these, and so many units, or none, of a hidden layer made of the outputs, normalised.
  */
 export type Attention = {
   readonly heads: number
   readonly taps: readonly number[]
-  readonly network: (Applied & { readonly outputs: number; readonly hidden: number }) | null
+  readonly made: (Applied & { readonly outputs: number; readonly hidden: number }) | null
 }
 
 /** How many numbers a cell perceives by all of these, of so many channels in whole fours. */
 export function attendedBy(all: readonly Attention[], padded: number): number {
-  return all.reduce((sum, { heads, network }) => (
-    sum + (network ? ceilTo(network.outputs, 8) + ceilTo(network.hidden, 8) : heads * padded)), 0)
+  return all.reduce((sum, { heads, made }) => (
+    sum + (made ? ceilTo(made.outputs, 8) + ceilTo(made.hidden, 8) : heads * padded)), 0)
 }
 
 export type Program = {
@@ -143,12 +143,12 @@ export type History = { drop(): void }
  *   x        `[b,d,h,w,c]`
  *   kernel   `[filters,taps,d]`, where the perception has filters; channels are padded to d, a whole number of fours
  *   W₁       `[planes·d,columns]`; a plane is what one head of attention, one filter, or one tap of a view sees; of an attention
- *            with a network its outputs and its hidden layer stand instead, each padded to whole eights
+ *            of which more is made its outputs and its hidden layer stand instead, each padded to whole eights
  *   rest     b₁, W₂, b₂ … behind one another: a bias `[columns]`, weights `[columns of the layer before, columns]`; behind the
  *            bias of a layer with a norm its scale and its shift `[columns]`; and behind all of them, of each attention,
- *            A `[d,e]` and a `[e]`, e being heads·d padded to whole eights, and where it has a network
- *            M `[heads·d,outputs]`, m, W `[outputs,hidden]` and b, columns in whole eights and rows in whole fours; and, behind
- *            all of these, r `[heads,taps]` of each, padded to whole eights
+ *            A `[d,e]` and a `[e]`, e being heads·d padded to whole eights, and where more is made of it
+ *            M `[heads·d,outputs]` and m and, of a hidden layer, W `[outputs,hidden]` and b, columns in whole eights and rows in
+ *            whole fours; and, behind all of these, r `[heads,taps]` of each, padded to whole eights
  *   given    `[steps,b,n]`, or per cell `[steps,b,h,w,n]`, where n channels are written before each step
  */
 export interface ProgramRunner {

@@ -164,7 +164,7 @@ export const attentiveRules: fc.Arbitrary<DataRule> = fc.tuple(
  * what the CPU alone runs as a whole.
  */
 export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
-  rule: fc.oneof({ weight: 4, arbitrary: fusedRules }, { weight: 1, arbitrary: rulesOn(3) }, { weight: 1, arbitrary: attentiveRules }),
+  rule: fc.oneof({ weight: 4, arbitrary: fusedRules }, { weight: 1, arbitrary: rulesOn(3) }, { weight: 2, arbitrary: attentiveRules }),
   noise: fc.constantFrom(null, null, { on: 'state' as const, std: 0.1 }),
   lastActivation: fc.constantFrom<Activation[]>('linear', 'linear', ...activations),
   residual: fc.option(fc.record({ layers: fc.integer({ min: 1, max: 3 }), first: fc.boolean() }), { freq: 2 }),

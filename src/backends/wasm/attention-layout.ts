@@ -17,26 +17,26 @@ export type AttentionLayout = {
   readonly gr: number
 }
 
-/** In a thread's block, of each of its cells: u and ∂u, the parts a of all taps of all heads, ∂n, and what the network needs. */
+/** In a thread's block, of each of its cells: u and ∂u, the parts a of all taps of all heads, ∂n, and what is made. */
 export type AttentionBlock = {
   readonly u: number
   readonly gu: number
   readonly a: number
   readonly change: number
-  readonly network: NetworkBlock | null
+  readonly made: MadeBlock | null
 }
 
-/** p, y and N(y), as attention-network.ts has them, and what is owed to each. */
-export type NetworkBlock = Readonly<Record<'p' | 'gp' | 'y' | 'gy' | 'n' | 'gn', number>>
+/** p, y and N(y), as attention-made.ts has them, and what is owed to each. */
+export type MadeBlock = Readonly<Record<'p' | 'gp' | 'y' | 'gy' | 'n' | 'gn', number>>
 
-/** The layer that makes u of so many channels in whole fours; and, where there is a network, those of M and W. */
-export function attentionLayers({ heads, network }: Attention, padded: number): (Layer & { readonly inputs: number })[] {
+/** The layer that makes u of so many channels in whole fours; and, where more is made of what the heads see, those of M and W. */
+export function attentionLayers({ heads, made }: Attention, padded: number): (Layer & { readonly inputs: number })[] {
   const layer = (inputs: number, outputs: number): Layer & { readonly inputs: number } =>
     ({ inputs, outputs, columns: ceilTo(outputs, 8), copied: 0, first: 0, groups: 0, activation: 'linear', slope: 1 })
   const seen = heads * padded, asks = layer(padded, seen)
-  if (!network) return [asks]
-  const { outputs, hidden, activation, slope } = network
-  return [asks, layer(seen, outputs), { ...layer(outputs, hidden), activation, slope }]
+  if (!made) return [asks]
+  const { outputs, hidden, activation, slope } = made
+  return [asks, layer(seen, outputs), ...(hidden > 0 ? [{ ...layer(outputs, hidden), activation, slope }] : [])]
 }
 
 /** Bytes of a for one cell. */
@@ -48,7 +48,7 @@ export function blockOf(attention: Attention, padded: number, rows: number, take
   const [{ columns: asked }, sees] = attentionLayers(attention, padded)
   return {
     u: numbers(asked), gu: numbers(asked), a: take(rows * partBytes(attention)), change: numbers(ceilTo(padded, 8)),
-    network: sees ? {
+    made: sees ? {
       p: numbers(asked), gp: numbers(asked), y: numbers(sees.columns), gy: numbers(sees.columns), n: numbers(sees.columns), gn: numbers(sees.columns),
     } : null,
   }

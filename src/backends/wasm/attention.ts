@@ -3,7 +3,7 @@
  * read the normalised state n, which is kept beside the state, as wide as that, and with the same ring around it.
  *
  *   u = n·A + a          what each cell asks, head by head
- *   y = attend(u, n)     before what its filters make; a network may follow (attention-network.ts)
+ *   y = attend(u, n)     before what its filters make; more may be made of it (attention-made.ts)
  *
  * Backward, what is owed to n gathers in a cotangent of its own, band by band with a halo like that of the state; once
  * everybody has added to it, it becomes part of what is owed to the state.
@@ -11,7 +11,7 @@
 import { ceilTo } from '../ceil-to.ts'
 import type { Attention, Program } from '../program.ts'
 import type { AttentionBlock, AttentionLayout } from './attention-layout.ts'
-import { networkOf } from './attention-network.ts'
+import { makingOf } from './attention-made.ts'
 import type { Kernels } from './kernels.ts'
 import type { Band, BlockLayout, Layout, TeamLayout } from './layout.ts'
 
@@ -55,21 +55,21 @@ export function attendingOf(
 function lookingOf(
   k: Kernels, { heads, taps: { length: taps } }: Attention, layout: Layout,
   { at, layers: [asks, ...others], taps: offsets, places, gr }: AttentionLayout,
-  own: number, { u, gu, a, change, network: room }: AttentionBlock, n: number,
+  own: number, { u, gu, a, change, made }: AttentionBlock, n: number,
 ): Looking {
   const { cellBytes, yStride, none } = layout, { columns, gw, gb, products: [{ outputs, w, wt, bias }] } = asks
   const stride = columns * 4, inputs = cellBytes / 4, wide = ceilTo(inputs, 8)
-  const network = room && networkOf(k, layout, others, room), pStride = room ? stride : yStride
+  const making = made && makingOf(k, layout, others, made), pStride = made ? stride : yStride
   return {
     look(cells, count, y) {
       k.product(count, inputs, columns, own, cellBytes, w, bias, u, stride, -Infinity, 0)
-      k.attend(n, cells, count, heads, taps, offsets, cellBytes, u, stride, places, a, room?.p ?? y + at, pStride)
-      network?.look(count, y + at)
+      k.attend(n, cells, count, heads, taps, offsets, cellBytes, u, stride, places, a, made?.p ?? y + at, pStride)
+      making?.look(count, y + at)
     },
     back(cells, count, y, owed, gradient, gn) {
-      network?.back(count, y + at, owed + at, gradient)
-      k.attendBack(n, cells, count, heads, taps, offsets, cellBytes, u, stride, gradient + gr, a, room?.p ?? y + at, pStride,
-        room?.gp ?? owed + at, pStride, gu, gn ?? 0)
+      making?.back(count, y + at, owed + at, gradient)
+      k.attendBack(n, cells, count, heads, taps, offsets, cellBytes, u, stride, gradient + gr, a, made?.p ?? y + at, pStride,
+        made?.gp ?? owed + at, pStride, gu, gn ?? 0)
       k.productTN(count, inputs, columns, own, cellBytes, gu, stride, gradient + gw, stride)
       k.sumRows(count, columns, gu, stride, gradient + gb)
       if (gn === null) return

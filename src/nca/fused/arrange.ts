@@ -66,7 +66,7 @@ export function arrange(
       const norms = network.map(({ groups }, i) => (groups > 0 ? [own.update[`scale${i + 1}`], own.update[`shift${i + 1}`]] : []))
       const layers = [...first, ...further].map((layer, l): Tensor[] => (
         [...layer, ...norms[l - program.layers.length + network.length] ?? []]))
-      return packed(program, folded ? null : filters, layers, askingOf(rule, params))
+      return packed(program, folded ? null : filters, layers, askingOf(rule, params, program.perception.attention))
     },
   }
 }

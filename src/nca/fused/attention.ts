@@ -14,7 +14,8 @@
  *
  *   y·W = Σ_h p_h·(γ ⊙ V_h·O_h·W) + Σ_h β·V_h·O_h·W + o·W
  *
- * A network behind it, with the norm N and its γ and β, needs y itself: M and m are as above, without W. Then
+ * Where W has many more columns than y, it takes fewer products to make y itself, by M and m, which are the same without W. And a
+ * network behind it, with the norm N and its γ and β, needs y:
  *
  *   h = σ(N(y)·(γ ⊙ W₁) + β·W₁ + b₁)          (y + h·W₂ + b₂)·W = y·W + h·(W₂·W) + b₂·W
  */
@@ -30,6 +31,7 @@ import { transpose } from '../../tensor/ops/transpose.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Attention } from '../perceptions/attention.ts'
 import { isLearned } from '../perceptions/kinds.ts'
+import { channelCount } from '../rule/channels.ts'
 import type { DataParams, DataRule } from '../rule/types.ts'
 import { extend, inFours } from './extend.ts'
 import { isAttention, tapsOf } from './sight.ts'
@@ -39,17 +41,28 @@ type Params = Readonly<Record<string, Tensor>>
 
 /** Each attention of a rule, as a program has it. */
 export function attendedIn(rule: DataRule): AttentionProgram[] {
-  return rule.perceive.filter(isAttention).map((part): AttentionProgram => ({
-    heads: part.heads,
-    taps: tapsOf(rule, 0, [part]),
-    network: part.feedForward > 0 ? { outputs: part.outputs, hidden: part.feedForward, activation: 'leakyRelu', slope: leakySlope } : null,
-  }))
+  return rule.perceive.filter(isAttention).map((part): AttentionProgram => {
+    const { heads, outputs, feedForward: hidden } = part
+    return {
+      heads, taps: tapsOf(rule, 0, [part]),
+      made: hidden > 0 || makingPays(rule, part) ? { outputs, hidden, activation: 'leakyRelu', slope: leakySlope } : null,
+    }
+  })
+}
+
+/** Whether y takes fewer products, of which those that make it are done forward, and again and twice on the way back. */
+function makingPays({ channels, update: { hidden: [n] } }: DataRule, { heads, outputs }: Attention): boolean {
+  const seen = heads * channelCount(channels)
+  return 4 * seen * outputs + 3 * outputs * n < 3 * seen * n
 }
 
 /** What `ProgramRunner` has behind its layers: what makes u, and y and h, of each attention of a rule, then r of each. */
-export function askingOf(rule: DataRule, { perceive }: DataParams): Tensor[] {
+export function askingOf(rule: DataRule, { perceive }: DataParams, attention: readonly AttentionProgram[]): Tensor[] {
   const all = rule.perceive.filter(isLearned).flatMap((part, i) => (isAttention(part) ? [{ part, own: perceive![i] }] : []))
-  return [...all.flatMap(({ part, own }) => [...asks(part, own), ...network(part, own)]), ...all.map(({ part, own }) => places(part, own))]
+  return [
+    ...all.flatMap(({ part, own }, i) => [...asks(part, own), ...attention[i].made ? making(part, own) : []]),
+    ...all.map(({ part, own }) => places(part, own)),
+  ]
 }
 
 /** A and a: Q·Kᵀ/√d ⊙ γ of head beside head, channels in whole fours and all of them in eights. */
@@ -61,12 +74,11 @@ function asks(part: Attention, { scale, shift, query, key }: Params): Tensor[] {
 }
 
 /** M and m, and the hidden layer of a network: columns in whole eights, rows in whole fours. */
-function network(part: Attention, params: Params): Tensor[] {
-  if (part.feedForward === 0) return []
+function making(part: Attention, params: Params): Tensor[] {
   const { output, bias, scale2, shift2, w1, b1 } = params
-  const [m, more] = headRows(part, params, output)
-  const hidden = mul(reshape(scale2, [-1, 1]), w1)
-  return [m, add(more, bias), inFours(hidden, 0), add(flat(dense(reshape(shift2, [1, -1]), w1)), b1)].map(t => flat(inEights(t)))
+  const hidden = part.feedForward === 0 ? []
+    : [inFours(mul(reshape(scale2, [-1, 1]), w1), 0), add(times(shift2, w1), b1)]
+  return [...headsReading(part, params, output, bias), ...hidden].map(t => flat(inEights(t)))
 }
 
 /** r, head by head, in whole eights. */
@@ -75,24 +87,24 @@ function places({ heads }: Attention, { position }: Params): Tensor {
 }
 
 /**
- * Rows of a layer that read what attention makes, as those that read what a program perceives by it: what its heads see, or y
- * and h; and what is added to the bias.
+ * The rows of a layer that read what attention makes, and the bias, as those that read what a program perceives by it: what its
+ * heads see or, where it is `made`, y and h.
  */
-export function attendedRows(part: Attention, params: Params, w: Tensor): [rows: Tensor, bias: Tensor] {
+export function attendedRows(part: Attention, params: Params, made: boolean, w: Tensor, b: Tensor): [rows: Tensor, bias: Tensor] {
   const { output, bias, w2, b2 } = params
-  if (part.feedForward > 0) {
-    return [concat([w, dense(w2, w)].map(t => extend(t, 0, ceilTo(t.shape[0], 8))), 0), flat(dense(reshape(b2, [1, -1]), w))]
-  }
-  const [rows, more] = headRows(part, params, dense(output, w))
-  return [rows, add(more, flat(dense(reshape(bias, [1, -1]), w)))]
+  if (!made) return headsReading(part, params, dense(output, w), add(b, times(bias, w)))
+  if (part.feedForward === 0) return [extend(w, 0, ceilTo(part.outputs, 8)), b]
+  return [concat([w, dense(w2, w)].map(t => extend(t, 0, ceilTo(t.shape[0], 8))), 0), add(b, times(b2, w))]
 }
 
-/** What reads the values `[heads·keys,n]` as what reads what the heads see, and what is added to the bias. */
-function headRows(part: Attention, { scale, shift, value }: Params, read: Tensor): [rows: Tensor, bias: Tensor] {
+/** What reads the values `[heads·keys,n]`, and its bias, as what reads what the heads see. */
+function headsReading(
+  part: Attention, { scale, shift, value }: Params, read: Tensor, bias: Tensor,
+): [rows: Tensor, bias: Tensor] {
   const { keys } = part, n = read.shape[1]
   const values = eachHead(part, (own, h): Tensor => dense(own(value), slice(read, [h * keys, 0], [keys, n])))
   const rows = values.map(t => inFours(mul(reshape(scale, [-1, 1]), t), 0))
-  return [concat(rows, 0), flat(dense(reshape(shift, [1, -1]), values.reduce(add)))]
+  return [concat(rows, 0), add(bias, times(shift, values.reduce(add)))]
 }
 
 /** Something of each head, which has so many columns `[c,keys]` of the query, the keys and the values for its own. */
@@ -102,5 +114,8 @@ function eachHead({ heads, keys }: Attention, make: (own: (t: Tensor) => Tensor,
 
 /** In whole eights along the last axis. */
 const inEights = (t: Tensor): Tensor => extend(t, t.shape.length - 1, ceilTo(t.shape.at(-1)!, 8))
+
+/** A vector times a matrix. */
+const times = (v: Tensor, w: Tensor): Tensor => flat(dense(reshape(v, [1, -1]), w))
 
 const flat = (t: Tensor): Tensor => reshape(t, [-1])

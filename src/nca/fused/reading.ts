@@ -10,7 +10,6 @@
  * with rows of zeros for what fills whole vectors. What heads of attention see is multiplied out (attention.ts).
  */
 import type { Program } from '../../backends/program.ts'
-import { add } from '../../tensor/ops/arithmetic.ts'
 import { concat } from '../../tensor/ops/concat.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
@@ -28,7 +27,7 @@ export type Reading = readonly [w: Tensor, b: Tensor]
 
 /** A layer that reads what a plain rule perceives (plain.ts) as one that reads what its program does. */
 export function readingSeen(
-  rule: DataRule, { perceive }: DataParams, { channels, layers: [{ first }], perception: { filters, views } }: Program, [w, b]: Reading,
+  rule: DataRule, { perceive }: DataParams, { channels, layers: [{ first }], perception: { filters, views, attention } }: Program, [w, b]: Reading,
 ): Reading {
   const n = w.shape[1], attended: Tensor[] = [], seen: Tensor[] = []
   let row = channels * filters, bias = b
@@ -38,9 +37,9 @@ export function readingSeen(
     const own = slice(w, [row, 0], [partSize(rule, part), n])
     row += partSize(rule, part)
     if (isAttention(part)) {
-      const [rows, more] = attendedRows(part, perceive![i], own)
+      const [rows, all] = attendedRows(part, perceive![i], attention[attended.length].made !== null, own, bias)
       attended.push(rows)
-      bias = add(bias, more)
+      bias = all
     } else seen.push(own)
   })
   const copied = [...attended, ...filtered]

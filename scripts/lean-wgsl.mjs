@@ -2,6 +2,7 @@
 // it. The library is built without them, and its size is measured so.
 
 import { readFileSync } from 'node:fs'
+import ts from 'typescript'
 
 /** Sources whose templates of several lines are all WGSL. */
 const shaders = /[\\/]src[\\/](tensor|autograd|backends)[\\/].*\.ts$/
@@ -14,12 +15,38 @@ function leanWgsl(source) {
 /** Sources of nearly nothing but WGSL. */
 const onlyShaders = /[\\/]src[\\/]backends[\\/](wgsl|webgpu[\\/]program)[\\/].*\.ts$/
 
-/** A source without what has no meaning, where it is nearly all WGSL also without spaces around operators. */
-function leanSource(source, path) {
-  const lean = leanWgsl(source)
-  if (!onlyShaders.test(path)) return lean
-  return lean.replace(/[ \t]+\/\/ .*$/gm, '').replace(/ ?([;{,])\n/g, '$1')
+/** WGSL without comments behind it, and without the spaces around operators and the ends of lines that have no meaning. */
+function squeezed(wgsl) {
+  return wgsl.replace(/[ \t]+\/\/ .*$/gm, '').replace(/ ?([;{,])\n/g, '$1')
     .replace(/ ?(&&|\|\||[=!<>+*|&]?=|<<|>>|[*<>,;{}?:|&]) /g, '$1').replace(/ ([-+]) (?=[\w(])/g, '$1')
+}
+
+/** What is squeezed already, also around that which means something else in TypeScript. */
+function tighter(wgsl) {
+  return wgsl.replace(/}\n/g, '}').replace(/ ([%^/]|->) ?(?=[\w(])/g, '$1').replace(/\b(if|for|while|switch|return) \(/g, '$1(')
+}
+
+/** A source whose templates of several lines are squeezed as far as can be; what is within their `${}` stays as it is. */
+function withTemplatesSqueezed(source) {
+  const file = ts.createSourceFile('source.ts', source, ts.ScriptTarget.Latest)
+  const edits = []
+  const visit = node => {
+    const parts = ts.isTemplateExpression(node) ? [node.head, ...node.templateSpans.map(({ literal }) => literal)]
+      : ts.isNoSubstitutionTemplateLiteral(node) ? [node] : []
+    // Without the characters at which they begin and end, `, } and ${, `.
+    const texts = parts.map(part => [part.getStart(file) + 1, part.end - (part === parts.at(-1) ? 1 : 2)])
+    if (texts.some(([from, to]) => source.slice(from, to).includes('\n'))) edits.push(...texts)
+    ts.forEachChild(node, visit)
+  }
+  visit(file)
+  const inOrder = edits.toSorted(([a], [b]) => b - a)
+  return inOrder.reduce((all, [from, to]) => all.slice(0, from) + tighter(squeezed(all.slice(from, to))) + all.slice(to), source)
+}
+
+/** A source without what has no meaning. */
+function leanSource(source, path) {
+  const lean = withTemplatesSqueezed(leanWgsl(source))
+  return onlyShaders.test(path) ? squeezed(lean) : lean
 }
 
 /** For esbuild. */

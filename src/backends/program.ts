@@ -23,7 +23,7 @@ export type Activation = 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' | 'gelu' | 's
 /** What not every runner has, in the words of whoever says so. */
 export type Feature =
   | 'filters beside a convolution with a function' | 'volumes' | 'given' | 'noise on the state' | 'residual networks'
-  | 'changes through a function' | 'attention' | 'norms'
+  | 'changes through a function' | 'attention' | 'norms' | 'deformable convolutions'
 
 /** What is applied to sums, with the slope of leakyRelu for negative ones. */
 export type Applied = { readonly activation: Activation; readonly slope: number }
@@ -70,10 +70,17 @@ export type Attention = {
 }
 
 /** How many numbers a cell perceives by all of these, of so many channels in whole fours. */
-export function attendedBy(all: readonly Attention[], padded: number): number {
-  return all.reduce((sum, { heads, made }) => (
+export function chosenBy({ deformable, attention }: Pick<Program['perception'], 'deformable' | 'attention'>, padded: number): number {
+  const moved = deformable.reduce((sum, { size }) => sum + size * size * padded, 0)
+  return moved + attention.reduce((sum, { heads, made }) => (
     sum + (made ? ceilTo(made.outputs, 8) + ceilTo(made.hidden, 8) : heads * padded)), 0)
 }
+
+/**
+ * What a plane holds at size² taps that each cell moves, by at most `reach` cells along each axis, which the window has beside the
+ * taps, or by any number (null); `modulated` where it weighs them too. Of each tap all channels.
+ */
+export type Deformable = { readonly size: number; readonly reach: number | null; readonly modulated: boolean }
 
 export type Program = {
   readonly batch: number
@@ -93,7 +100,8 @@ export type Program = {
     readonly filters: number
     readonly learned: boolean
     readonly views: readonly View[]
-    /** What cells see by attention stands before all that, and is copied with what filters make. */
+    /** What cells see where they choose to look stands before all that, in this order, and is copied with what filters make. */
+    readonly deformable: readonly Deformable[]
     readonly attention: readonly Attention[]
   }
   /** The last layer has one output for each channel; those of channels that never change are not used. */
@@ -142,11 +150,12 @@ export type History = { drop(): void }
  *
  *   x        `[b,d,h,w,c]`
  *   kernel   `[filters,taps,d]`, where the perception has filters; channels are padded to d, a whole number of fours
- *   W₁       `[planes·d,columns]`; a plane is what one head of attention, one filter, or one tap of a view sees; of an attention
- *            of which more is made its outputs and its hidden layer stand instead, each padded to whole eights
+ *   W₁       `[planes·d,columns]`; a plane is what one moved tap, one head of attention, one filter, or one tap of a view sees; of an
+ *            attention of which more is made its outputs and its hidden layer stand instead, each padded to whole eights
  *   rest     b₁, W₂, b₂ … behind one another: a bias `[columns]`, weights `[columns of the layer before, columns]`; behind the
- *            bias of a layer with a norm its scale and its shift `[columns]`; and behind all of them, of each attention,
- *            A `[d,e]` and a `[e]`, e being heads·d padded to whole eights, and where more is made of it
+ *            bias of a layer with a norm its scale and its shift `[columns]`; and behind all of them, of each deformable
+ *            convolution, K `[size²·d,e]` and b `[e]`, numbers down, to the right and weights, each of all taps padded to whole
+ *            fours, and all of them to whole eights; of each attention, A `[d,e]` and a `[e]`, e being heads·d padded to whole eights, and where more is made of it
  *            M `[heads·d,outputs]` and m and, of a hidden layer, W `[outputs,hidden]` and b, columns in whole eights and rows in
  *            whole fours; and, behind all of these, r `[heads,taps]` of each, padded to whole eights
  *   given    `[steps,b,n]`, or per cell `[steps,b,h,w,n]`, where n channels are written before each step

@@ -36,7 +36,7 @@ import { sum } from '../../src/tensor/ops/sum.ts'
 import { normal, uniform } from '../../src/tensor/ops/random.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { bundled } from '../bundled.ts'
-import { attentiveRules, fusedOnCpu, outcome, scenesOf, type Scene } from '../nca/fused-scenes.ts'
+import { attentiveRules, deformableRules, fusedOnCpu, outcome, scenesOf, type Scene } from '../nca/fused-scenes.ts'
 import { long, runs } from '../long.ts'
 
 const exact = { fma: false }
@@ -101,7 +101,7 @@ describe('the bits of a rollout and its gradients', () => {
       const [y, pullback] = vjp((x: Tensor) => rollout(rule, params, x, key(3), { steps: 2 }), full([4, 48, 48, 16], NaN, { backend: used }))
       pullback(y)
     })
-    fc.assert(fc.property(fc.oneof(scenes, scenesOf({ rules: attentiveRules })), scene => {
+    fc.assert(fc.property(fc.oneof(scenes, scenesOf({ rules: fc.oneof(attentiveRules, deformableRules) })), scene => {
       fill()
       expect(bitsOf(scene, used)).toEqual(bitsOf(scene, one))
     }), runs(24))
@@ -297,7 +297,7 @@ describe('memory', () => {
     const program: Program = {
       batch: 1, depth: 1, height: 1, width: 2 ** 26, channels: 16, padding: 'zero', updated: [0], fireRate: 1,
       inputMask: null, living: null, noise: null, bound: null, given: null,
-      perception: { window: [1, 1, 1], filters: 0, learned: false, attention: [], views: [{ taps: [0], outputs: 1, columns: 8, activation: 'linear', slope: 0 }] },
+      perception: { window: [1, 1, 1], filters: 0, learned: false, attention: [], deformable: [], views: [{ taps: [0], outputs: 1, columns: 8, activation: 'linear', slope: 0 }] },
       stepSize: 1, layers: [{ outputs: 1, columns: 8, copied: 0, first: 0, groups: 0, activation: 'linear', slope: 0 }],
     }
     const run = { steps: 1, keys: new Uint32Array(2), noiseKeys: null, masks: null, readouts: [1], segment: 1, budget: 0 }

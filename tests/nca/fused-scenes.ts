@@ -10,10 +10,12 @@ import { vjp } from '../../src/autograd/vjp.ts'
 import type { Backend, Data, DType } from '../../src/backends/backend.ts'
 import { plain, plainParams } from '../../src/nca/fused/plain.ts'
 import { paramTree } from '../../src/nca/fused/rollout.ts'
+import { isDeformable } from '../../src/nca/fused/sight.ts'
 import { perceive } from '../../src/nca/perceive.ts'
 import { activate, activations, mlp, type Activation } from '../../src/nca/mlp.ts'
 import { attention, attentionKind } from '../../src/nca/perceptions/attention.ts'
 import { conv } from '../../src/nca/perceptions/conv.ts'
+import { deformable } from '../../src/nca/perceptions/deformable.ts'
 import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
 import type { WindowSize } from '../../src/nca/perceptions/kind.ts'
 import { isLearned } from '../../src/nca/perceptions/kinds.ts'
@@ -31,8 +33,11 @@ import { scope } from '../../src/tensor/lifetime.ts'
 import { setChannels } from '../../src/nca/state.ts'
 import { dense } from '../../src/tensor/ops/dense.ts'
 import { layerNorm } from '../../src/tensor/ops/layer-norm.ts'
+import { conv2d } from '../../src/tensor/ops/conv2d/conv2d.ts'
+import { floor, tanh } from '../../src/tensor/ops/functions.ts'
+import { slice } from '../../src/tensor/ops/pad-slice.ts'
 import { dilateOn } from '../../src/tensor/ops/grid.ts'
-import { add } from '../../src/tensor/ops/arithmetic.ts'
+import { add, mul, sub } from '../../src/tensor/ops/arithmetic.ts'
 import { and } from '../../src/tensor/ops/compare.ts'
 import { paddings } from '../../src/backends/window.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
@@ -159,12 +164,26 @@ export const attentiveRules: fc.Arbitrary<DataRule> = fc.tuple(
   rulesOn(2).filter(({ channels }) => channelCount(channels) > 6), attentive,
 ).map(([rule, perceive]) => defineRule({ ...rule, perceive }))
 
+const oneDeformable = fc.record({
+  outputs: fc.integer({ min: 1, max: 9 }), size: fc.constantFrom(1, 3, 3), reach: fc.constantFrom(1, 1, 2, null, null), modulated: fc.boolean(),
+}).map(({ outputs, ...rest }): Perception => deformable(outputs, rest))
+
+/** Deformable convolutions, alone or with another or attention, before, behind or between filters and convolutions. */
+export const deformableRules: fc.Arbitrary<DataRule> = fc.tuple(rulesOn(2), fc.record({
+  first: oneDeformable, second: fc.option(fc.oneof(oneDeformable, oneAttention), { freq: 1 }), filters: fc.array(filterParts(2), { maxLength: 2 }),
+  others: fc.array(fc.oneof(filterParts(2), convolution(2, ...activations)), { maxLength: 2 }),
+})).map(([rule, { first, second, filters, others }]) =>
+  defineRule({ ...rule, perceive: [...filters, first, ...others, ...(second && (isDeformable(second) || channelCount(rule.channels) > 6) ? [second] : [])] }))
+
 /**
- * Of volumes and attention too, and some of them of what is mixed, with noise on the state, or residual, the first layer or only later ones:
+ * Of volumes, attention and deformable convolutions too, and some of them of what is mixed, with noise on the state, or residual, the first layer or only later ones:
  * what the CPU alone runs as a whole.
  */
 export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
-  rule: fc.oneof({ weight: 4, arbitrary: fusedRules }, { weight: 1, arbitrary: rulesOn(3) }, { weight: 2, arbitrary: attentiveRules }),
+  rule: fc.oneof(
+    { weight: 4, arbitrary: fusedRules }, { weight: 1, arbitrary: rulesOn(3) }, { weight: 2, arbitrary: attentiveRules },
+    { weight: 1, arbitrary: deformableRules },
+  ),
   noise: fc.constantFrom(null, null, { on: 'state' as const, std: 0.1 }),
   lastActivation: fc.constantFrom<Activation[]>('linear', 'linear', ...activations),
   residual: fc.option(fc.record({ layers: fc.integer({ min: 1, max: 3 }), first: fc.boolean() }), { freq: 2 }),
@@ -210,8 +229,14 @@ const written: fc.Arbitrary<Written> = fc.record({
   roles: fc.constantFrom<string[]>(['goal'], ['goal', 'hidden'], ['seen']), shape: fc.constantFrom('all', 'sample', 'cell'),
 })
 
-/** How many hidden outputs a scene computes at most: with more, one of them would be near a kink. */
+/**
+ * How many hidden outputs a scene computes at most, and cells to which taps are moved: with more, one of them would be near a
+ * kink, or the oracle would take its time.
+ */
 const work = 40_000
+
+const movesOf = ({ perceive }: DataRule): number =>
+  perceive.filter(isDeformable).reduce((sum, { size, reach }) => sum + 2 * (size * (2 * (reach ?? 1) + 1)) ** 2, 0)
 
 /** Scenes of these rules and grids, or of one of each. */
 export function scenesOf(
@@ -237,7 +262,7 @@ export function scenesOf(
   }).map(({ rule, grid: [h, w], depth, batch, steps: wanted, density, masked, angle, reads, given: inputs, n }) => {
     const sizes = { 1: [Math.max(h, w)], 2: [h, w], 3: [depth, Math.ceil(h / depth), w] }[rule.grid]
     const grid = sizes.map(size => Math.max(size, smallest(rule)))
-    const most = Math.floor(work / (batch * sizeOf(grid) * (rule.update.hidden.reduce((a, b) => a + b) + 1)))
+    const most = Math.floor(work / (batch * sizeOf(grid) * (rule.update.hidden.reduce((a, b) => a + b) + movesOf(rule) + 1)))
     const steps = Math.max(1, Math.min(wanted, most))
     const readouts = Array.from({ length: steps }, (_, t) => t + 1).filter(t => t === steps || reads[t])
     const given = readouts.map((_, i) => i === readouts.length - 1 || reads[i])
@@ -255,6 +280,7 @@ export function scenesOf(
 function smallest({ padding, perceive }: DataRule): number {
   const window = Math.max(...perceive.map(part => {
     if (!isLearned(part)) return 3
+    if (isDeformable(part)) return part.size + 2 * (part.reach ?? 0)
     const size = 'size' in part ? Math.max(...[part.size].flat()) : 1
     return 'dilation' in part ? (size - 1) * part.dilation + 1 : size
   }))
@@ -280,11 +306,12 @@ function drawScene(
   const spread = (path: string, shape: readonly number[]): number => {
     if (path === `update.w${rule.update.hidden.length + 1}`) return 0.8 / Math.sqrt(shape[0])
     if (path.startsWith('update.w')) return 1 / Math.sqrt(shape[0])
-    if (path.startsWith('update') || /bias|b\d$/.test(path)) return 0.3
+    if (path.startsWith('update') || /bias|b\d$/i.test(path)) return 0.3
     if (/k2|skip|weight$/.test(path)) return 1 / Math.sqrt(shape[0])
     const part = rule.perceive.filter(isLearned)[Number(path.split('.')[1])]
     // So that its heads choose, and do not take as much of every neighbour.
     if (part.type === 'attention') return shape.length === 2 ? 1 / Math.sqrt(shape[0]) : 1
+    if (isDeformable(part)) return (part.reach === null && shape.length > 2 ? 4 : 1) / Math.sqrt(sizeOf(shape) / shape.at(-1)!)
     return 1 / Math.sqrt(sizeOf(shape.slice(0, rule.grid)) * (part.type === 'depthwise' ? 1 : channels))
   }
   const x = host(k => normal(k, state, { std: 0.5 }))
@@ -313,7 +340,8 @@ function drawScene(
 }
 
 /**
- * Whether nothing hangs on rounding: no living channel or input within 1e-4 of its threshold, no ReLU within 1e-5 of 0.
+ * Whether nothing hangs on rounding: no living channel or input within 1e-4 of its threshold, no ReLU within 1e-5 of 0, and no
+ * tap that is moved within 1e-5 of a cell.
  */
 function isClear(scene: Scene): boolean {
   const { rule, angle, steps, n } = scene
@@ -344,6 +372,7 @@ function isClear(scene: Scene): boolean {
         const n = z.shape.at(-1)!
         return z.toArray().some((v, i) => Math.abs(v) < 1e-5 && computed[Math.floor(i / n)])
       }
+      if (movesIn(rule, params, now).some(moves => atKink(sub(moves, floor(add(moves, 0.5)))))) return false
       const parts = plain(rule).perceive, sums = { ...rule, perceive: parts.map(linearly) }
       if (kinksIn(parts) && atKink(perceive(sums, plainParams(rule, params), now, { angle, mask: rows }))) return false
       if (attentionSums(rule, params, now, rows).some(atKink)) return false
@@ -387,8 +416,8 @@ function cancels(scene: Scene): boolean {
   const largest = (path: string): number => distance(gradients[path], gradients[path].map(() => 0))
   return Object.keys(gradients).some(path => {
     const [, of, n = ''] = /^(.*)\.b(?:ias)?(\d*)$/.exec(path) ?? []
-    // Of networks, of convolutions and of attention.
-    const weights = [`${of}.w${n}`, `${of}.k${n}`, `${of}.kernel`, `${of}.output`].find(weights => weights in gradients)
+    // Of what moves taps, of networks, of convolutions and of attention.
+    const weights = path.endsWith('.offsetBias') ? path.replace('Bias', 's') : [`${of}.w${n}`, `${of}.k${n}`, `${of}.kernel`, `${of}.output`].find(weights => weights in gradients)
     return weights !== undefined && largest(path) < largest(weights) / 50
   })
 }
@@ -407,6 +436,16 @@ function attentionSums({ perceive, padding }: DataRule, params: DataParams, x: T
 function normed({ update: { norm } }: DataRule, { update }: DataParams, x: Tensor, i: number): Tensor {
   const [scale, shift] = [update[`scale${i}`], update[`shift${i}`]]
   return scale ? layerNorm(x, { scale, shift, groups: norm!.groups }) : x
+}
+
+/** By how many cells each deformable convolution of a rule moves its taps. */
+function movesIn(rule: DataRule, { perceive }: DataParams, x: Tensor): Tensor[] {
+  return rule.perceive.filter(isLearned).flatMap((part, i) => {
+    if (!isDeformable(part)) return []
+    const { offsets, offsetBias } = perceive![i]
+    const z = slice(add(conv2d(x, offsets, { padding: rule.padding }), offsetBias), [0, 0, 0, 0], [...x.shape.slice(0, 3), 2 * part.size ** 2])
+    return [part.reach === null ? z : mul(part.reach, tanh(z))]
+  })
 }
 
 /** A part of a perception without what it applies to its sums. */

@@ -13,6 +13,7 @@ import { explain } from '../../src/nca/explain.ts'
 import { mlp, type Mlp } from '../../src/nca/mlp.ts'
 import { attention } from '../../src/nca/perceptions/attention.ts'
 import { conv } from '../../src/nca/perceptions/conv.ts'
+import { deformable } from '../../src/nca/perceptions/deformable.ts'
 import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
 import { position } from '../../src/nca/perceptions/position.ts'
 import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
@@ -210,6 +211,28 @@ describe('a fused rollout', () => {
       })
     }
     expect(calls).toEqual({ forward: 2, backward: 2 })
+  })
+
+  it('moves taps onto cells, where a training begins, with the slopes of the composed one', () => {
+    for (const reach of [1, 2, null]) {
+      const rule = defineRule({
+        channels: { a: 3 }, perceive: ['identity', deformable(4, { reach, modulated: reach !== 1 })],
+        update: mlp(5, { activation: 'tanh', lastStd: 1 }), padding: 'reflect',
+      })
+      const run = (backend: Backend): Data[] => {
+        const { perceive: [own], ...params } = init(rule, key(0), { backend }) as DataParams & { perceive: Record<string, Tensor>[] }
+        // Unbounded, some are beyond the border, and halfway between cells along one axis.
+        const moved = Float32Array.from(own.offsetBias.toArray(), (_, i) => (reach === null ? (i * 5) % 13 - 6 + (i === 4 ? 0.5 : 0) : 0))
+        const bias = tensor(moved, { backend })
+        const grads = grad((p: DataParams) => sum(square(rollout(rule, p, normal(key(1), [2, 7, 9, 3], { backend }), key(2), { steps: 1 }))))(
+          { ...params, perceive: [{ ...own, offsetBias: bias }] })
+        return [...arraysOf(grads.perceive), ...arraysOf(grads.update)]
+      }
+      const both: [Data[], Data[]] = [run(whole), run(composed)]
+      expectClose(both, 1e-5)
+      expect(both[0][2].some(v => v !== 0), 'offsets are learned').toBe(true)
+    }
+    expect(calls.backward).toBe(3)
   })
 
   it('starts where it is told', () => {
@@ -416,15 +439,18 @@ describe('the composed path takes over', () => {
     expect(calls).toEqual({ forward: 4, backward: 4 })
   })
 
-  it('for attention beside positions, and for no other', () => {
+  it('for attention and deformable convolutions beside positions, and for no others', () => {
     const why = (update: Mlp, ...perceive: Perception[]): string => explain(defineRule({ ...base, update, perceive }), whole).split(':')[0]
-    expect(why(mlp(3), attention(3), position(2))).toBe('composed of operators, because it perceives by position')
+    for (const part of [attention(3), deformable(3)]) {
+      expect(why(mlp(3), part, position(2))).toBe('composed of operators, because it perceives by position')
+    }
     for (const update of [mlp(3), mlp(3, { residual: true })]) {
       expect([
         why(update, attention(3)), why(update, 'identity', attention(3, { heads: 2, size: 5 }), depthwise(1)),
         why(update, attention(3), attention(2)), why(update, attention(3), conv(2)), why(update, residualConv(2), attention(3)),
-        why(update, attention(3, { feedForward: 2 })),
-      ]).toEqual(new Array(6).fill('fused'))
+        why(update, attention(3, { feedForward: 2 })), why(update, deformable(3)),
+        why(update, 'identity', deformable(3, { reach: null, size: 5, modulated: true }), conv(2), deformable(2), attention(3), residualConv(2)),
+      ]).toEqual(new Array(8).fill('fused'))
     }
   })
 

@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import {
-  attention, conv, cpu, defineRule, depthwise, explain, grad, growingRule, init, key, memory, mlp, mul, normal, rollout,
+  attention, conv, cpu, defineRule, deformable, depthwise, explain, grad, growingRule, init, key, memory, mlp, mul, normal, rollout,
   scope, sum, tensor, to, valueAndGrad, type Backend, type Data, type DataParams, type DataRule, type Tensor,
 } from '../../src/index.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
@@ -218,6 +218,8 @@ describe('a fused rollout on WebGPU', () => {
     expect(explain(volume, gpu)).toMatch(/^composed of operators, because webgpu runs no volumes as a whole: /)
     expect(explain(defineRule({ channels: { a: 1 }, perceive: [attention(1)], update: mlp(1) }), gpu))
       .toMatch(/^composed of operators, because webgpu runs no attention as a whole: /)
+    expect(explain(defineRule({ channels: { a: 1 }, perceive: [deformable(1)], update: mlp(1) }), gpu))
+      .toMatch(/^composed of operators, because webgpu runs no deformable convolutions as a whole: /)
     expect(explain(wide, gpu)).toMatch(/^composed of operators, because windows may be 13 cells wide on webgpu: /)
     const rule = defineRule({
       channels: { a: 2 }, perceive: ['identity', 'sobelX'], update: mlp(3, { activation: 'tanh', lastStd: 1 }),

@@ -8,6 +8,7 @@
  */
 import { ceilTo } from '../ceil-to.ts'
 import type { MadeBlock } from './attention-layout.ts'
+import { denseOf } from './dense.ts'
 import type { Kernels } from './kernels.ts'
 import type { Layout, LayerLayout } from './layout.ts'
 
@@ -22,31 +23,27 @@ export type Making = {
 export function makingOf(
   k: Kernels, { yStride, none }: Layout, [sees, hidden]: readonly LayerLayout[], { p, gp, y, gy, n, gn }: MadeBlock,
 ): Making {
-  const { products: [one] } = sees, heads = ceilTo(one.inputs, 8), outputs = sees.columns
-  const [pStride, stride] = [4 * heads, 4 * outputs]
+  const stride = 4 * sees.columns, makesY = denseOf(k, sees, 4 * ceilTo(sees.products[0].inputs, 8))
+  const makesH = hidden && denseOf(k, hidden, stride, yStride)
   return {
     look(count, perceived) {
-      k.product(count, one.inputs, outputs, p, pStride, one.w, one.bias, perceived, yStride, -Infinity, 0)
-      if (!hidden) return
-      const { columns: units, products: [two] } = hidden, h = perceived + stride
-      k.copyRows(y, stride, perceived, yStride, count, stride, stride, 0)
-      k.normalise(n, y, none, stride, 0, 1, count, two.inputs, 0, 0)
-      k.product(count, two.inputs, units, n, stride, two.w, two.bias, h, yStride, -Infinity, 0)
-      k.activate(two.activation, h, ceilTo(count, 4), 4 * units, yStride, two.slope)
+      makesY.forward(count, p, y)
+      k.copyRows(perceived, yStride, y, stride, count, stride, stride, 0)
+      if (!makesH) return
+      const { columns, products: [{ activation, slope, inputs }] } = hidden, h = perceived + stride
+      k.normalise(n, y, none, stride, 0, 1, count, inputs, 0, 0)
+      makesH.forward(count, n, h)
+      k.activate(activation, h, ceilTo(count, 4), 4 * columns, yStride, slope)
     },
     back(count, perceived, owed, gradient) {
       k.copyRows(gy, stride, owed, yStride, count, stride, stride, 0)
-      if (hidden) {
-        const { columns: units, products: [two], gw, gb } = hidden, h = perceived + stride, gh = owed + stride
-        k.activateBack(two.activation, gh, h, ceilTo(count, 4), 4 * units, yStride, two.slope)
-        k.sumRows(count, units, gh, yStride, gradient + gb)
-        k.productTN(count, ceilTo(two.inputs, 4), units, n, stride, gh, yStride, gradient + gw, 4 * units)
-        k.product(count, two.outputs, outputs, gh, yStride, two.wt, 0, gn, stride, -Infinity, 0)
-        k.normalise(n, y, none, stride, 0, 1, count, two.inputs, gn, gy)
+      if (makesH) {
+        const { columns, products: [{ activation, slope, inputs }] } = hidden, h = perceived + stride, gh = owed + stride
+        k.activateBack(activation, gh, h, ceilTo(count, 4), 4 * columns, yStride, slope)
+        makesH.back(count, n, gh, gradient, gn)
+        k.normalise(n, y, none, stride, 0, 1, count, inputs, gn, gy)
       }
-      k.sumRows(count, outputs, gy, stride, gradient + sees.gb)
-      k.productTN(count, one.inputs, outputs, p, pStride, gy, stride, gradient + sees.gw, stride)
-      k.product(count, one.outputs, heads, gy, stride, one.wt, 0, gp, pStride, -Infinity, 0)
+      makesY.back(count, p, gy, gradient, gp)
     },
   }
 }

@@ -12,6 +12,7 @@ import { ceilTo } from '../ceil-to.ts'
 import type { Attention, Program } from '../program.ts'
 import type { AttentionBlock, AttentionLayout } from './attention-layout.ts'
 import { makingOf } from './attention-made.ts'
+import { denseOf } from './dense.ts'
 import type { Kernels } from './kernels.ts'
 import type { Band, BlockLayout, Layout, TeamLayout } from './layout.ts'
 
@@ -57,12 +58,11 @@ function lookingOf(
   { at, layers: [asks, ...others], taps: offsets, places, gr }: AttentionLayout,
   own: number, { u, gu, a, change, made }: AttentionBlock, n: number,
 ): Looking {
-  const { cellBytes, yStride, none } = layout, { columns, gw, gb, products: [{ outputs, w, wt, bias }] } = asks
-  const stride = columns * 4, inputs = cellBytes / 4, wide = ceilTo(inputs, 8)
+  const { cellBytes, yStride, none } = layout, makesU = denseOf(k, asks, cellBytes), stride = 4 * asks.columns
   const making = made && makingOf(k, layout, others, made), pStride = made ? stride : yStride
   return {
     look(cells, count, y) {
-      k.product(count, inputs, columns, own, cellBytes, w, bias, u, stride, -Infinity, 0)
+      makesU.forward(count, own, u)
       k.attend(n, cells, count, heads, taps, offsets, cellBytes, u, stride, places, a, made?.p ?? y + at, pStride)
       making?.look(count, y + at)
     },
@@ -70,11 +70,8 @@ function lookingOf(
       making?.back(count, y + at, owed + at, gradient)
       k.attendBack(n, cells, count, heads, taps, offsets, cellBytes, u, stride, gradient + gr, a, made?.p ?? y + at, pStride,
         made?.gp ?? owed + at, pStride, gu, gn ?? 0)
-      k.productTN(count, inputs, columns, own, cellBytes, gu, stride, gradient + gw, stride)
-      k.sumRows(count, columns, gu, stride, gradient + gb)
-      if (gn === null) return
-      k.product(count, outputs, wide, gu, stride, wt, 0, change, wide * 4, -Infinity, 0)
-      k.addWindows(gn, cells, count, 1, none, cellBytes, change, wide * 4)
+      makesU.back(count, own, gu, gradient, gn === null ? null : change)
+      if (gn !== null) k.addWindows(gn, cells, count, 1, none, cellBytes, change, 4 * ceilTo(cellBytes / 4, 8))
     },
   }
 }

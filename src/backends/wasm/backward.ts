@@ -16,6 +16,7 @@
  * digits: of 256 rows at most, which then are settled, that is added in double precision.
  */
 import { unbind } from './bounds.ts'
+import { roams } from './deformable-layout.ts'
 import { forwardStep, logged } from './forward.ts'
 import { give, take } from './given.ts'
 import { listOthers } from './noise.ts'
@@ -124,8 +125,8 @@ function backwardStep(s: Sample, t: number, kept: readonly BandStep[], waiting: 
   team.barrier()
   if (!wantG) return
   each(band => {
-    k.addPairs(g, band.fold, band.foldCount, cellBytes)
-    if (attending) k.addPairs(gn, band.fold, band.foldCount, cellBytes)
+    k.copyPairs(g, band.fold, band.foldCount, cellBytes, 1)
+    if (attending) k.copyPairs(gn, band.fold, band.foldCount, cellBytes, 1)
     attending?.normaliseBack(band)
     take(s, t, band)
   })
@@ -178,7 +179,7 @@ function throughLayers(
 
 /** held = life ∨ what the filters reach from `act`: outside of it the cotangent is zero now. */
 function spreadHeld({ job: { program, layout }, team, planes, each }: Sample): void {
-  if (program.updated.length < program.channels) return each(band => planes.fill('held', band))
+  if (program.updated.length < program.channels || roams(program)) return each(band => planes.fill('held', band))
   let reached: PlaneName = 'act'
   for (let r = 0; r < layout.reach; r++) {
     const [from, to]: PlaneName[] = [reached, reached === 'next' ? 'post' : 'next']

@@ -10,6 +10,7 @@
  */
 import type { Attending } from './attention.ts'
 import type { Program } from '../program.ts'
+import { deformingOf } from './deformable.ts'
 import { activations, isBySums, type Kernels } from './kernels.ts'
 import { ceilTo } from '../ceil-to.ts'
 import { blockRows, type BlockLayout, type Layout } from './layout.ts'
@@ -37,8 +38,9 @@ const { linear, relu, scaled } = activations
 export function blocksOf(
   k: Kernels, program: Program, layout: Layout, block: BlockLayout, attending: Attending | null,
 ): Blocks {
-  const { layers, filters, counts, taps, tapWeights, cellBytes, yStride, changeStride, attended } = layout
+  const { layers, filters, counts, taps, tapWeights, cellBytes, yStride, changeStride, chosen } = layout
   const { perception: { learned, filters: own }, stepSize } = program
+  const deforming = deformingOf(k, program, layout, block)
   const top = layers.length - 1
   const isLinear = layers[top].products[0].activation === linear
 
@@ -113,8 +115,9 @@ export function blocksOf(
   }
 
   function look(x: number, cells: number, count: number, hidden: number | null): void {
-    k.perceive(x, cells, count, filters, counts, taps, tapWeights, cellBytes, block.y + attended, yStride)
+    k.perceive(x, cells, count, filters, counts, taps, tapWeights, cellBytes, block.y + chosen, yStride)
     attending?.look(cells, count, block.y)
+    for (const part of deforming) part.look(x, cells, count, block.y)
     for (let l = 0; hidden !== null && l < top; l++) {
       through(l, inputOf(l, count, hidden), count, keptOf(l + 1, count, hidden), strides[l + 1])
     }
@@ -136,7 +139,7 @@ export function blocksOf(
       }
     },
     back(x, cells, count, hidden, change, gradient, g) {
-      const wanted = g !== null || learned || attending !== null
+      const wanted = g !== null || learned || attending !== null || deforming.length > 0
       if (!isLinear) {
         const last = block.g[(top + 1) % 2] // nothing of the last layer has been kept
         through(top, inputOf(top, count, hidden), count, last, changeStride)
@@ -161,9 +164,10 @@ export function blocksOf(
         from = to
         stride = aStride
       }
-      if (learned) k.perceiveWeights(x, cells, count, own, counts, taps, gradient, cellBytes, from + attended, stride)
+      if (learned) k.perceiveWeights(x, cells, count, own, counts, taps, gradient, cellBytes, from + chosen, stride)
       attending?.back(cells, count, block.y, from, gradient, g)
-      if (g !== null) k.perceiveBack(g, cells, count, filters, counts, taps, tapWeights, cellBytes, from + attended, stride)
+      for (const part of deforming) part.back(x, count, block.y, from, gradient, g)
+      if (g !== null) k.perceiveBack(g, cells, count, filters, counts, taps, tapWeights, cellBytes, from + chosen, stride)
     },
   }
 }

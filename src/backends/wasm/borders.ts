@@ -44,10 +44,10 @@ export type Border = {
   readonly fold: number[]
 }
 
-/** The bands of a grid in a batch of so many samples, and the bytes of the cotangent of all of them. */
-export function bordersOf(batch: number, grid: GridMemory): { bands: Border[]; cotangentBytes: number } {
+/** The bands of a grid in a batch of so many samples, one if it is `whole`, and the bytes of the cotangent of all of them. */
+export function bordersOf(batch: number, grid: GridMemory, whole: boolean): { bands: Border[]; cotangentBytes: number } {
   const [depth, height, width] = grid.size
-  const rows = depth * height, cuts = bandCuts(batch, rows)
+  const rows = depth * height, cuts = whole ? [0] : bandCuts(batch, rows)
   const slice = Math.max(1, height) // a grid without rows has one band, of none
   const offset = (row: number, x: number): number => offsetIn(grid, [Math.floor(row / slice), row % slice, x])
   const before = offset(0, 0)

@@ -51,8 +51,12 @@ export type Kernels = {
   attendBack(n: number, cells: number, count: number, heads: number, taps: number, offsets: number, cellBytes: number,
     u: number, uStride: number, gr: number, a: number, y: number, yStride: number, gy: number, gyStride: number, gu: number,
     gn: number): void
-  copyPairs(x: number, pairs: number, count: number, cellBytes: number): void
-  addPairs(x: number, pairs: number, count: number, cellBytes: number): void
+  aim(cells: number, count: number, plane: number, z: number, zStride: number, group: number, links: number): void
+  deform(x: number, count: number, taps: number, cellBytes: number, links: number, m: number, zStride: number, y: number,
+    yStride: number): void
+  deformBack(x: number, count: number, taps: number, cellBytes: number, links: number, m: number, zStride: number, gy: number,
+    gyStride: number, gz: number, group: number, unit: number, g: number): void
+  copyPairs(x: number, pairs: number, count: number, cellBytes: number, add: number): void
   loadRows: Rows
   storeRows: Rows
   addRows: Rows
@@ -99,5 +103,5 @@ export const activations = {
 export const isBySums = (activation: number): boolean => activation >= activations.gelu
 
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
-  return new WebAssembly.Instance(module, { env: { memory } }).exports as Kernels
+  return new WebAssembly.Instance(module, { env: { memory, log: Math.log } }).exports as Kernels
 }

@@ -12,11 +12,12 @@
  *   threads    of each thread: one block of rows on its way through the layers
  */
 import { central, tail } from '../erfinv.ts'
-import { attendedBy, placesOf, type Box, type Layer, type Program } from '../program.ts'
+import { chosenBy, placesOf, type Box, type Layer, type Program } from '../program.ts'
 import { ceilTo } from '../ceil-to.ts'
 import { attentionLayers, blockOf, partBytes, type AttentionBlock, type AttentionLayout } from './attention-layout.ts'
 import { Arena, cacheOf, type Table } from './arena.ts'
 import { bordersOf, offsetIn, type Border } from './borders.ts'
+import { movingLayer, planeTable, roams, roomOf, type DeformableBlock, type DeformableLayout } from './deformable-layout.ts'
 import { activations, isBySums } from './kernels.ts'
 
 /** Rows of cells that go through the layers at once, so that they stay in cache. */
@@ -101,6 +102,7 @@ export type BlockLayout = {
   /** Where there is attention: the normalised state of each cell, and what each attention makes. */
   readonly n: number
   readonly attention: readonly AttentionBlock[]
+  readonly deformable: readonly DeformableBlock[]
 }
 
 export type Layout = {
@@ -128,8 +130,11 @@ export type Layout = {
   readonly changeStride: number
   readonly layers: readonly LayerLayout[]
   readonly attention: readonly AttentionLayout[]
-  /** Bytes that cells perceive by attention, before what filters make. */
-  readonly attended: number
+  readonly deformable: readonly DeformableLayout[]
+  /** Where in a row of what is perceived, behind all else, the windows stand by which their taps are moved, in this order. */
+  readonly windows: number
+  /** Bytes that cells perceive where they choose to look, before what filters make. */
+  readonly chosen: number
   readonly bands: readonly Band[]
   /** The first states stand where the first readouts will: a sample's is read before its readouts are written. */
   readonly input: number
@@ -188,14 +193,14 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
   const samples = batch * rows * width * channels * 4
 
   const taps = filters.flat()
-  const { attention, window } = program.perception, padded = cellBytes / 4
+  const { attention, deformable, window } = program.perception, padded = cellBytes / 4
   const offsets = placesOf(window).map(away => away.reduce((sum, cells, axis) => sum + cells * grid.strides[axis], 0) >>> 0)
-  const attended = attendedBy(attention, padded), isAttentive = attention.length > 0
-  const { layers, attending, gr, gradientBytes } = layLayers(arena, program, attended + filters.length * padded, taps.length * cellBytes)
+  const chosen = chosenBy(program.perception, padded), windows = chosenBy({ deformable, attention: [] }, padded), isAttentive = attention.length > 0
+  const { layers, moving, attending, gr, gradientBytes } = layLayers(arena, program, chosen + filters.length * padded - windows, taps.length * cellBytes)
   // Going back, products write whole eights of what they read.
-  const last = layers[0].products.at(-1)!
-  const yStride = 4 * ceilTo(last.row + ceilTo(last.inputs, 8), 8)
-  const { bands: borders, cotangentBytes } = bordersOf(batch, grid)
+  const last = layers[0].products.at(-1)!, seen = last.row + last.inputs
+  const yStride = 4 * ceilTo(last.row + ceilTo(last.inputs, 8) + (windows && windows + 4), 8)
+  const { bands: borders, cotangentBytes } = bordersOf(batch, grid, roams(program))
   const { bands, rowsBytes } = layBands(arena, borders, {
     width, planeRow, rowOfCell: changeStride + (bound ? cellBytes : 0),
   })
@@ -207,13 +212,19 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
   const layout = {
     channels, reach: Math.max(...reach), cellBytes, words, planeRow, stateBytes, yStride, changeStride, layers, bands,
     attention: attention.map((part, i): AttentionLayout => ({
-      at: 4 * attendedBy(attention.slice(0, i), padded),
+      at: 4 * chosenBy({ deformable, attention: attention.slice(0, i) }, padded),
       layers: attending[i],
       taps: arena.table(part.taps.map(place => offsets[place])),
       places: take(partBytes(part)),
       gr: gr[i],
     })),
-    attended: 4 * attended,
+    deformable: deformable.map((part, i): DeformableLayout => ({
+      at: 4 * chosenBy({ deformable: deformable.slice(0, i), attention: [] }, padded),
+      layer: moving[i],
+      plane: planeTable(arena, part, grid),
+    })),
+    windows: 4 * seen,
+    chosen: 4 * chosen,
     filters: filters.length,
     counts: arena.table(filters.map(filter => filter.length)),
     taps: arena.table(taps.map(({ place }) => offsets[place])),
@@ -249,6 +260,7 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
       g: [take(widest), take(widest)],
       n: isAttentive ? take(blockRows * cellBytes) : 0,
       attention: attention.map(part => blockOf(part, padded, blockRows, take)),
+      deformable: deformable.map(part => roomOf(part, padded, blockRows, take)),
     })),
   }
   return { layout: { ...layout, bytes: arena.top }, tables: arena.tables }
@@ -260,23 +272,25 @@ export function givenLength({ given, batch, depth, height, width }: Program, ste
 }
 
 /**
- * The layers of the network, the first of which reads `perceived` numbers, and those of each attention; their derivatives stand
- * behind `filterBytes`, and those of each r behind them.
+ * The layers of the network, the first of which reads `perceived` numbers, and those of each deformable convolution and of each
+ * attention; their derivatives stand behind `filterBytes`, and those of each r behind them.
  */
 function layLayers(
   arena: Arena, { layers, channels, perception }: Program, perceived: number, filterBytes: number,
-): { layers: LayerLayout[]; attending: LayerLayout[][]; gr: number[]; gradientBytes: number } {
+): { layers: LayerLayout[]; moving: LayerLayout[]; attending: LayerLayout[][]; gr: number[]; gradientBytes: number } {
   let gradientBytes = filterBytes
   const grown = (bytes: number): number => (gradientBytes += bytes) - bytes
-  const { views, filters, attention } = perception, padded = ceilTo(channels, 4)
-  const all: readonly (Layer & { readonly inputs?: number })[] = [...layers, ...attention.flatMap(part => attentionLayers(part, padded))]
+  const { views, filters, attention, deformable } = perception, padded = ceilTo(channels, 4)
+  const all: readonly (Layer & { readonly inputs?: number })[] = [
+    ...layers, ...deformable.map(part => movingLayer(part, padded)), ...attention.flatMap(part => attentionLayers(part, padded)),
+  ]
   const laid = all.map((layer, l): LayerLayout => {
     const { columns, copied, first, groups } = layer
     const inputs = layer.inputs ?? (l === 0 ? perceived : layers[l - 1].outputs)
     const viewed = l === 0 && views.length > 0
     const parts = viewed ? views.map(view => ({ ...view, inputs: view.taps.length * padded }))
       : [{ ...layer, inputs, outputs: layer.outputs - first, columns: columns - first }]
-    let row = viewed ? attendedBy(attention, padded) + filters * padded : 0, column = first
+    let row = viewed ? chosenBy(perception, padded) + filters * padded : 0, column = first
     const products = parts.map(({ inputs, outputs, columns, activation, slope }): Product => {
       const product = {
         activation: activations[activation], slope, inputs, outputs, columns, row, column,
@@ -298,9 +312,10 @@ function layLayers(
     return { copied: 4 * copied, columns, products, gw, gb, norm, bySums }
   })
   const gr = attention.map(({ heads, taps }) => grown(ceilTo(4 * heads * taps.length, 32)))
-  let at = layers.length
+  const moving = laid.slice(layers.length, layers.length + deformable.length)
+  let at = layers.length + deformable.length
   const attending = attention.map(part => laid.slice(at, at += attentionLayers(part, padded).length))
-  return { layers: laid.slice(0, layers.length), attending, gr, gradientBytes }
+  return { layers: laid.slice(0, layers.length), moving, attending, gr, gradientBytes }
 }
 
 /** The bands: tables of their borders, and where their rows of changes lie behind one another. */

@@ -6,7 +6,7 @@
  * gradient is wanted is one.
  */
 import { ceilTo } from '../ceil-to.ts'
-import type { Program } from '../program.ts'
+import { placesOf, type Program } from '../program.ts'
 import type { Layout, Tap } from './layout.ts'
 import { packPanels } from './simd/rows.ts'
 
@@ -25,16 +25,18 @@ export function partsOf({ perception }: Program, [x, ...others]: readonly Float3
   return { x, kernel, w1, rest, given }
 }
 
-/** The taps of each filter, then those of each view, each as a filter. Fixed filters do without those of weight zero. */
+/** The taps of each filter, then those of each view and of the windows that move taps, each as a filter. Fixed filters do without those of weight zero. */
 export function filtersOf({ perception, channels }: Program, kernel: Float32Array | null): Tap[][] {
-  const { window, filters, learned, views } = perception
+  const { window, filters, learned, views, deformable } = perception
   const padded = ceilTo(channels, 4)
   const places = window[0] * window[1] * window[2]
   const own = Array.from({ length: filters }, (_, f) => Array.from({ length: places }, (_, place): Tap => {
     const from = (f * places + place) * padded
     return { place, weights: kernel!.subarray(from, from + padded) }
   }).filter(({ weights }) => learned || weights.some(w => w !== 0)))
-  const seen = views.flatMap(({ taps }) => taps).map(place => [{ place, weights: new Float32Array(padded).fill(1) }])
+  const within = deformable.flatMap(({ size }) =>
+    placesOf(window).flatMap(([, y, x], place) => (2 * Math.max(Math.abs(y), Math.abs(x)) < size ? [place] : [])))
+  const seen = [...views.flatMap(({ taps }) => taps), ...within].map(place => [{ place, weights: new Float32Array(padded).fill(1) }])
   return [...own, ...seen]
 }
 
@@ -43,16 +45,16 @@ export function packFilters(floats: Float32Array, { tapWeights, cellBytes }: Lay
   taps.forEach(({ weights }, i) => floats.set(weights, (tapWeights + i * cellBytes) / 4))
 }
 
-/** W and Wᵀ in panels, and the bias, of each layer, those of attention too; and r of these. */
+/** W and Wᵀ in panels, and the bias, of each layer, those of deformable convolutions and attention too; and r of the latter. */
 export function packLayers(
-  floats: Float32Array, { perception: { attention } }: Program, { layers, attention: laid }: Layout, { w1, rest }: Parts,
+  floats: Float32Array, { perception: { attention } }: Program, { layers, deformable, attention: laid }: Layout, { w1, rest }: Parts,
 ): void {
   const [{ gb: start }] = layers
   laid.forEach(({ gr, places }, i) => {
     const from = (gr - start) / 4
     floats.set(rest.subarray(from, from + attention[i].heads * attention[i].taps.length), places / 4)
   });
-  [...layers, ...laid.flatMap(part => part.layers)].forEach(({ columns: pitch, gw, gb, products, norm }, l) => {
+  [...layers, ...deformable.map(({ layer }) => layer), ...laid.flatMap(part => part.layers)].forEach(({ columns: pitch, gw, gb, products, norm }, l) => {
     for (const [from, to] of norm ? [[norm.gScale, norm.scale], [norm.gShift, norm.shift]] : []) {
       floats.set(rest.subarray((from - start) / 4, (from - start) / 4 + pitch), to / 4)
     }

@@ -4,6 +4,7 @@
 import type { History, ProgramRunner, Program, ProgramRun } from '../program.ts'
 import { thread as generatedThread } from './generated.ts'
 import { ceilTo } from '../ceil-to.ts'
+import { roams } from './deformable-layout.ts'
 import { layOut, type Layout } from './layout.ts'
 import { compile, newMemory, reserve } from './module.ts'
 import { filtersOf, packFilters, packLayers, packMasks, partsOf, unpackGradients } from './packing.ts'
@@ -66,8 +67,8 @@ export function wasmRunner(
     const { batch, depth, height, width } = program
     const parts = partsOf(program, inputs)
     const filters = filtersOf(program, parts.kernel)
-    // One sample a thread where that keeps all of them busy; otherwise all of them on each sample.
-    const alone = threads === 1 || batch % threads === 0 || batch >= 4 * threads
+    // One sample a thread where that keeps all of them busy, or no sample can be cut; otherwise all of them on each sample.
+    const alone = roams(program) || threads === 1 || batch % threads === 0 || batch >= 4 * threads
     const { layout, tables } = layOut(program, {
       filters, readouts: run.readouts.length, steps: run.steps, maskSteps: run.masks?.length ?? 0,
       backward: direction === 'backward', wantX: options.wantX, teams: alone ? threads : 1, threads, cacheBytes,
@@ -103,7 +104,7 @@ export function wasmRunner(
   const runner: WasmRunner = {
     features: [
       'filters beside a convolution with a function', 'volumes', 'given', 'noise on the state', 'residual networks',
-      'changes through a function', 'attention', 'norms',
+      'changes through a function', 'attention', 'norms', 'deformable convolutions',
     ],
     mostLayers: Infinity,
     widestWindow: Infinity,

@@ -134,9 +134,9 @@ export function openSample(job: Job, thread: Thread, team: Team, number: number)
   const attending = attendingOf(k, program, layout, block, team.layout)
   function updateRing(band: Band): void {
     const { ring, ringCount } = band
-    k.copyPairs(x, ring, ringCount, cellBytes)
+    k.copyPairs(x, ring, ringCount, cellBytes, 0)
     attending?.normalise(band)
-    if (attending) k.copyPairs(team.layout.n, ring, ringCount, cellBytes)
+    if (attending) k.copyPairs(team.layout.n, ring, ringCount, cellBytes, 0)
   }
   // `held` says nothing about channels that never change.
   const present = updated.length < channels ? 'ones' : 'held'

@@ -3,7 +3,7 @@
  * owed to the parameters follows by their adjoints.
  */
 import { ceilTo } from '../../backends/ceil-to.ts'
-import { attendedBy, type Applied, type Box, type Layer, type Program, type View } from '../../backends/program.ts'
+import { chosenBy, type Applied, type Box, type Layer, type Program, type View } from '../../backends/program.ts'
 import { add, mul } from '../../tensor/ops/arithmetic.ts'
 import { concat } from '../../tensor/ops/concat.ts'
 import { zeros } from '../../tensor/ops/create.ts'
@@ -23,11 +23,12 @@ import { channelCount, updatedChannels } from '../rule/channels.ts'
 import { partSize, perceptionSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../rule/types.ts'
 import { askingOf, attendedIn } from './attention.ts'
+import { deformedIn, movingOf } from './deformable.ts'
 import { extend, inFours } from './extend.ts'
 import { fronted, frontedParams, hiddenLayers, type Hidden } from './norms.ts'
 import { isResidual, plain, plainParams, readingPlain } from './plain.ts'
 import { readingSeen, type Reading } from './reading.ts'
-import { inThree, isAttention, isConvolution, isLinear, seesWindow, sumOf, tapsOf, tapsWithin, windowOf } from './sight.ts'
+import { choosesWhere, inThree, isConvolution, isLinear, seesWindow, sumOf, tapsOf, tapsWithin, windowOf } from './sight.ts'
 
 /**
  * The program of a rule from states like `x` `[b,h,w,c]`, for one that can be fused (`eligible.ts`), and its inputs beside
@@ -38,14 +39,14 @@ export function arrange(
 ): { program: Program; folded: boolean; inputsOf: (params: DataParams) => Tensor[] } {
   const given = fronted(whole), rule = plain(given)
   const hidden = hiddenLayers(given), residual = hidden.map(({ adds }) => adds)
-  const attentive = rule.perceive.some(isAttention)
-  const folded = seesWindow(rule) && isLinear(rule) && !residual[0] && !attentive && (
+  const choosing = rule.perceive.some(choosesWhere)
+  const folded = seesWindow(rule) && isLinear(rule) && !residual[0] && !choosing && (
     rule.perceive.length > 1 || x.backend.runner!.mostLayers < rule.update.hidden.length + 2 || foldingPays(rule))
   const views = viewsOf(rule, angle, folded && hidden[0], x.backend.runner!.multiples.hidden)
   const program = { ...programOf(rule, x, { folded, views, hidden }), given: written }
   return {
     program,
-    folded: folded || isResidual(given) || attentive,
+    folded: folded || isResidual(given) || choosing,
     inputsOf: wholeParams => {
       const own = frontedParams(whole, wholeParams)
       const params = plainParams(given, own), { w1, b1 } = params.update
@@ -66,7 +67,7 @@ export function arrange(
       const norms = network.map(({ groups }, i) => (groups > 0 ? [own.update[`scale${i + 1}`], own.update[`shift${i + 1}`]] : []))
       const layers = [...first, ...further].map((layer, l): Tensor[] => (
         [...layer, ...norms[l - program.layers.length + network.length] ?? []]))
-      return packed(program, folded ? null : filters, layers, askingOf(rule, params, program.perception.attention))
+      return packed(program, folded ? null : filters, layers, [...movingOf(rule, params), ...askingOf(rule, params, program.perception.attention)])
     },
   }
 }
@@ -84,7 +85,7 @@ function wideFilters(rule: DataRule, params: DataParams, options: { angle: numbe
  * @param kernel `[…,c,F]`, or null where there are no filters
  * @param given the layers, of which the first reads what is perceived or, where there are views, the window as `[taps·c]`;
  *   behind weights and bias, scale and shift of those that have a norm
- * @param asks what attention asks with
+ * @param asks what moves taps, and what attention asks with
  */
 function packed(
   { channels, layers, updated, perception }: Program, kernel: Tensor | null, given: readonly Tensor[][], asks: readonly Tensor[],
@@ -112,10 +113,12 @@ function packed(
   ]
 }
 
-/** How many numbers attention and filters make, which stand before what is seen of windows. */
-function seenBefore({ attention, filters }: Pick<Program['perception'], 'attention' | 'filters'>, channels: number): number {
+/** How many numbers stand before what is seen of windows: those that are seen where cells choose, and those of filters. */
+function seenBefore(
+  perception: Pick<Program['perception'], 'deformable' | 'attention' | 'filters'>, channels: number,
+): number {
   const padded = ceilTo(channels, 4)
-  return attendedBy(attention, padded) + filters * padded
+  return chosenBy(perception, padded) + perception.filters * padded
 }
 
 /** What is applied to sums. */
@@ -144,10 +147,10 @@ function programOf(
   const [batch, channels] = [x.shape[0], x.shape.at(-1)!]
   const [depth, height, width] = inThree(x.shape.slice(1, -1))
   const { hidden: multiple, last } = x.backend.runner!.multiples
-  const filters = folded ? [] : rule.perceive.filter(part => !isConvolution(part) && !isAttention(part))
-  const attention = attendedIn(rule)
+  const filters = folded ? [] : rule.perceive.filter(part => !isConvolution(part) && !choosesWhere(part))
+  const attention = attendedIn(rule), deformable = deformedIn(rule)
   const count = filters.length === 0 ? 0 : perceptionSize({ ...rule, perceive: filters }) / channels
-  const before = seenBefore({ attention, filters: count }, channels)
+  const before = seenBefore({ deformable, attention, filters: count }, channels)
   const layers: Layer[] = []
   if (views.length > 0 && !folded) {
     const first = ceilTo(before, multiple), [{ outputs, activation, slope }] = views
@@ -163,7 +166,7 @@ function programOf(
   return {
     batch, depth, height, width, channels,
     padding: rule.padding,
-    perception: { window: windowOf(rule), filters: count, learned: filters.some(isLearned), views, attention },
+    perception: { window: windowOf(rule), filters: count, learned: filters.some(isLearned), views, deformable, attention },
     layers: [...layers, {
       outputs: channels, columns: ceilTo(channels, last), copied: 0, first: 0, groups: 0,
       ...appliedBy({ activation: rule.update.lastActivation, slope: rule.update.slope }),

@@ -8,7 +8,7 @@ import type { Learned } from '../perceptions/kinds.ts'
 import type { Rule } from '../rule/types.ts'
 import { plain } from './plain.ts'
 import { placed } from './position.ts'
-import { inThree, isAttention, isConvolution, isLinear, seesWindow, sumOf, windowOf } from './sight.ts'
+import { choosesWhere, inThree, isAttention, isConvolution, isDeformable, isLinear, seesWindow, sumOf, windowOf } from './sight.ts'
 
 /** Why a backend cannot run a rule as a whole, or null where it can. */
 export function whyComposed(given: Rule, backend: Backend): string | null {
@@ -17,7 +17,7 @@ export function whyComposed(given: Rule, backend: Backend): string | null {
   if (!backend.runner) return `${backend.name} has no fused rollouts here`
   const { widestWindow, mostLayers, features } = backend.runner
   if (rule.bound?.type === 'clamp' && (rule.bound.low > 0 || rule.bound.high < 0)) return 'its bounds leave out 0'
-  const other = rule.perceive.find(part => !sumOf(part) && !isAttention(part))
+  const other = rule.perceive.find(part => !sumOf(part) && !choosesWhere(part))
   if (other) return `it perceives by ${(other as Learned).type}`
   const needed: Readonly<Record<Exclude<Feature, 'given'>, boolean>> = {
     volumes: rule.grid === 3,
@@ -26,6 +26,7 @@ export function whyComposed(given: Rule, backend: Backend): string | null {
     'changes through a function': rule.update.lastActivation !== 'linear',
     attention: rule.perceive.some(isAttention),
     norms: rule.update.norm !== null,
+    'deformable convolutions': rule.perceive.some(isDeformable),
     'filters beside a convolution with a function': !isLinear(rule) && !rule.perceive.every(isConvolution),
   }
   const lacking = Object.entries(needed).find(([feature, isNeeded]) => isNeeded && !features.includes(feature as Feature))

@@ -5,9 +5,9 @@
  *
  * as those of one that reads the same in the order in which a program has it,
  *
- *   what attention makes, filter by filter what filters make, what convolutions make
+ *   what moved taps see, what attention makes, filter by filter what filters make, what convolutions make
  *
- * with rows of zeros for what fills whole vectors. What heads of attention see is multiplied out (attention.ts).
+ * with rows of zeros for what fills whole vectors. What moved taps and heads of attention see is multiplied out (deformable.ts, attention.ts).
  */
 import type { Program } from '../../backends/program.ts'
 import { concat } from '../../tensor/ops/concat.ts'
@@ -19,8 +19,9 @@ import { isLearned, kindOf } from '../perceptions/kinds.ts'
 import { partSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule } from '../rule/types.ts'
 import { attendedRows } from './attention.ts'
+import { deformedRows } from './deformable.ts'
 import { extend, inFours } from './extend.ts'
-import { isAttention } from './sight.ts'
+import { isAttention, isDeformable } from './sight.ts'
 
 /** Weights `[inputs, outputs]` and bias of a layer. */
 export type Reading = readonly [w: Tensor, b: Tensor]
@@ -29,7 +30,7 @@ export type Reading = readonly [w: Tensor, b: Tensor]
 export function readingSeen(
   rule: DataRule, { perceive }: DataParams, { channels, layers: [{ first }], perception: { filters, views, attention } }: Program, [w, b]: Reading,
 ): Reading {
-  const n = w.shape[1], attended: Tensor[] = [], seen: Tensor[] = []
+  const n = w.shape[1], moved: Tensor[] = [], attended: Tensor[] = [], seen: Tensor[] = []
   let row = channels * filters, bias = b
   const filtered = filters > 0 ? [byFilter(slice(w, [0, 0], [row, n]), channels)] : []
   rule.perceive.filter(isLearned).forEach((part, i) => {
@@ -40,9 +41,13 @@ export function readingSeen(
       const [rows, all] = attendedRows(part, perceive![i], attention[attended.length].made !== null, own, bias)
       attended.push(rows)
       bias = all
+    } else if (isDeformable(part)) {
+      const [rows, all] = deformedRows(part, perceive![i], own, bias)
+      moved.push(rows)
+      bias = all
     } else seen.push(own)
   })
-  const copied = [...attended, ...filtered]
+  const copied = [...moved, ...attended, ...filtered]
   if (views.length === 0) return [concat(copied, 0), bias]
   const rows = views.length < seen.length ? [concat(seen, 0)] : seen
   const ready = copied.length > 0 ? [extend(concat(copied, 0), 0, first)] : []

@@ -7,6 +7,7 @@ import { leakySlope } from '../../tensor/ops/functions.ts'
 import { placesOf, type Activation, type Box } from '../../backends/program.ts'
 import { windowOn, type WindowSum } from '../perceptions/kind.ts'
 import type { Attention } from '../perceptions/attention.ts'
+import type { Deformable } from '../perceptions/deformable.ts'
 import { isLearned, kindOf } from '../perceptions/kinds.ts'
 import type { DataRule, Perception } from '../rule/types.ts'
 
@@ -22,9 +23,20 @@ export function isAttention(part: Perception): part is Attention {
   return isLearned(part) && part.type === 'attention'
 }
 
-/** The taps of a part, and how far they are apart. */
+/** Whether a part is a deformable convolution. */
+export function isDeformable(part: Perception): part is Deformable {
+  return isLearned(part) && part.type === 'deformable'
+}
+
+/** The taps of a part, where all of them can be moved to, and how far they are apart. */
 function seenBy(part: Perception): Pick<WindowSum, 'size' | 'dilation'> {
+  if (isDeformable(part)) return { size: part.size + 2 * (part.reach ?? 0), dilation: 1 }
   return isAttention(part) ? { size: part.size, dilation: 1 } : sumOf(part)!
+}
+
+/** Whether cells choose where to look, or at whom: what a part of these makes is no sum over a window. */
+export function choosesWhere(part: Perception): part is Attention | Deformable {
+  return isAttention(part) || isDeformable(part)
 }
 
 /** Whether a part sees all channels, as a convolution does and a filter does not. */

@@ -13,8 +13,6 @@
 import { mad } from './simd'
 import { smooth } from './smooth'
 
-// @ts-ignore: decorators on functions
-@inline
 export function tanh(v: v128): v128 {
   const x = f32x4.max(f32x4.min(v, f32x4.splat(7.90531110763549805)), f32x4.splat(-7.90531110763549805))
   const q = f32x4.mul(x, x)

@@ -16,10 +16,15 @@ function total(v: v128): f32 {
   return (f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1)) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
 }
 
-function dot(a: usize, b: usize, bytes: usize): f32 {
+export function dot(a: usize, b: usize, bytes: usize): f32 {
   let sum = f32x4.splat(0)
   for (let c: usize = 0; c < bytes; c += 16) sum = mad(v128.load(a + c), v128.load(b + c), sum)
   return total(sum)
+}
+
+/** to += w · from, all channels. */
+export function addCell(to: usize, from: usize, cellBytes: usize, w: f32): void {
+  for (let c: usize = 0; c < cellBytes; c += 16) v128.store(to + c, mad(f32x4.splat(w), v128.load(from + c), v128.load(to + c)))
 }
 
 /** The mean of a cell's channels. What fills the last vector is zero. */
@@ -87,13 +92,8 @@ export function attend(
       for (let t: usize = 0; t < end; t += 4) sum += load<f32>(a + t)
       for (let t: usize = 0; t < end; t += 4) store<f32>(a + t, load<f32>(a + t) / sum)
       const to = y + i * yStride + h * cellBytes
-      for (let c: usize = 0; c < cellBytes; c += 16) {
-        let seen = f32x4.splat(0)
-        for (let t: usize = 0; t < end; t += 4) {
-          seen = mad(v128.load32_splat(a + t), v128.load(cell + load<i32>(offsets + t) + c), seen)
-        }
-        v128.store(to + c, seen)
-      }
+      memory.fill(to, 0, cellBytes)
+      for (let t: usize = 0; t < end; t += 4) addCell(to, cell + load<i32>(offsets + t), cellBytes, load<f32>(a + t))
       a += pitch
     }
   }
@@ -115,13 +115,10 @@ export function attendBack(
         const other = at + load<i32>(offsets + t), part = load<f32>(a + t)
         const ds: f32 = part * (dot(owed, n + other, cellBytes) - mean)
         store<f32>(gr + h * end + t, load<f32>(gr + h * end + t) + ds)
-        const p = f32x4.splat(part), d = f32x4.splat(ds)
-        for (let c: usize = 0; c < cellBytes; c += 16) {
-          v128.store(gu + query + c, mad(d, v128.load(n + other + c), v128.load(gu + query + c)))
-          if (!gn) continue
-          const to = gn + other + c
-          v128.store(to, mad(p, v128.load(owed + c), mad(d, v128.load(u + query + c), v128.load(to))))
-        }
+        addCell(gu + query, n + other, cellBytes, ds)
+        if (!gn) continue
+        addCell(gn + other, u + query, cellBytes, ds)
+        addCell(gn + other, owed, cellBytes, part)
       }
       a += pitch
     }

@@ -81,15 +81,11 @@ function distance(from: usize, to: usize, words: usize): usize {
   return ((to - from) * words) << 3
 }
 
-// @ts-ignore: decorators on functions
-@inline
 function column(here: usize, above: usize, below: usize, front: usize, back: usize): u64 {
   const bits = three(here, above, below)
   return front | back ? bits | three(here + front, above, below) | three(here + back, above, below) : bits
 }
 
-// @ts-ignore: decorators on functions
-@inline
 function three(here: usize, above: usize, below: usize): u64 {
   return load<u64>(here) | load<u64>(here + above) | load<u64>(here + below)
 }

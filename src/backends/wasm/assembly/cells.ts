@@ -189,19 +189,9 @@ export function grow(
 }
 
 /** Copies, or adds, cell by cell: `pairs` holds the offsets (to, from). They bring the ring up to date, and back. */
-export function copyPairs(x: usize, pairs: usize, count: usize, cellBytes: usize): void {
-  for (let i: usize = 0; i < count; i++) {
-    const to = x + load<u32>(pairs + (i << 3)), from = x + load<u32>(pairs + (i << 3), 4)
-    for (let c: usize = 0; c < cellBytes; c += 16) v128.store(to + c, v128.load(from + c))
-  }
-}
-
-export function addPairs(x: usize, pairs: usize, count: usize, cellBytes: usize): void {
-  for (let i: usize = 0; i < count; i++) {
-    const to = x + load<u32>(pairs + (i << 3)), from = x + load<u32>(pairs + (i << 3), 4)
-    for (let c: usize = 0; c < cellBytes; c += 16) {
-      v128.store(to + c, f32x4.add(v128.load(to + c), v128.load(from + c)))
-    }
+export function copyPairs(x: usize, pairs: usize, count: usize, cellBytes: usize, add: bool): void {
+  for (let i: usize = 0; i < count; i++, pairs += 8) {
+    copyRows(x + load<u32>(pairs), 0, x + load<u32>(pairs, 4), 0, 1, cellBytes, cellBytes, add)
   }
 }
 
@@ -209,10 +199,9 @@ export function addPairs(x: usize, pairs: usize, count: usize, cellBytes: usize)
 export function loadRows(
   x: usize, rowsAt: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
 ): void {
+  const bytes = channels << 2
   for (let y = first; y < last; y++) {
-    const to = x + load<u32>(rowsAt + (y << 2))
-    if (channels << 2 < cellBytes) memory.fill(to, 0, width * cellBytes)
-    copyCells(to, cellBytes, dense + y * width * (channels << 2), channels << 2, width, channels << 2)
+    copyRows(x + load<u32>(rowsAt + (y << 2)), cellBytes, dense + y * width * bytes, bytes, width, bytes, cellBytes, false)
   }
 }
 
@@ -220,30 +209,19 @@ export function loadRows(
 export function storeRows(
   x: usize, rowsAt: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
 ): void {
+  const bytes = channels << 2
   for (let y = first; y < last; y++) {
-    copyCells(dense + y * width * (channels << 2), channels << 2, x + load<u32>(rowsAt + (y << 2)), cellBytes, width, channels << 2)
+    copyRows(dense + y * width * bytes, bytes, x + load<u32>(rowsAt + (y << 2)), cellBytes, width, bytes, bytes, false)
   }
-}
-
-/** Copies `bytes` of each of `count` cells, which are as far apart as it says on either side. */
-function copyCells(to: usize, toBytes: usize, from: usize, fromBytes: usize, count: usize, bytes: usize): void {
-  if (toBytes == fromBytes) return memory.copy(to, from, count * bytes)
-  for (let i: usize = 0; i < count; i++) memory.copy(to + i * toBytes, from + i * fromBytes, bytes)
 }
 
 /** x += dense, for the rows of a state. */
 export function addRows(
   x: usize, rowsAt: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
 ): void {
+  const bytes = channels << 2
   for (let y = first; y < last; y++) {
-    let from = dense + y * width * (channels << 2), to = x + load<u32>(rowsAt + (y << 2))
-    for (let i: usize = 0; i < width; i++) {
-      for (let c: usize = 0; c < channels; c++) {
-        store<f32>(to + (c << 2), load<f32>(to + (c << 2)) + load<f32>(from + (c << 2)))
-      }
-      from += channels << 2
-      to += cellBytes
-    }
+    copyRows(x + load<u32>(rowsAt + (y << 2)), cellBytes, dense + y * width * bytes, bytes, width, bytes, bytes, true)
   }
 }
 
@@ -252,7 +230,7 @@ export function copyRows(
   to: usize, toStride: usize, from: usize, fromStride: usize, rows: usize, bytes: usize, end: usize, add: bool,
 ): void {
   for (let i: usize = 0; i < rows; i++) {
-    if (add) for (let c: usize = 0; c < bytes; c += 16) v128.store(to + c, f32x4.add(v128.load(to + c), v128.load(from + c)))
+    if (add) for (let c: usize = 0; c < bytes; c += 4) store<f32>(to + c, load<f32>(to + c) + load<f32>(from + c))
     else memory.copy(to, from, bytes)
     memory.fill(to + bytes, 0, end - bytes)
     to += toStride

@@ -22,31 +22,7 @@ export function depthwise(
   y: usize, stride: usize,
 ): void {
   const tapBytes = vectors << 4, offsetsEnd = offsets + (taps << 2), cellsEnd = cells + (count << 2)
-  let j: usize = 0
-  for (; j + 4 <= vectors; j += 4) {
-    const s = spread + (j << 5)
-    const c0 = x + load<u32>(s), c1 = x + load<u32>(s, 32), c2 = x + load<u32>(s, 64), c3 = x + load<u32>(s, 96)
-    const l0 = v128.load(s, 16), l1 = v128.load(s, 48), l2 = v128.load(s, 80), l3 = v128.load(s, 112)
-    let to = y + (j << 4)
-    for (let i = cells; i < cellsEnd; i += 4) {
-      const cell = load<u32>(i) as usize
-      let weight = k + (j << 4), s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0
-      for (let t = offsets; t < offsetsEnd; t += 4) {
-        const at = cell + load<u32>(t)
-        s0 = mad(spreadBy(v128.load(c0 + at), l0), v128.load(weight), s0)
-        s1 = mad(spreadBy(v128.load(c1 + at), l1), v128.load(weight, 16), s1)
-        s2 = mad(spreadBy(v128.load(c2 + at), l2), v128.load(weight, 32), s2)
-        s3 = mad(spreadBy(v128.load(c3 + at), l3), v128.load(weight, 48), s3)
-        weight += tapBytes
-      }
-      v128.store(to, s0)
-      v128.store(to, s1, 16)
-      v128.store(to, s2, 32)
-      v128.store(to, s3, 48)
-      to += stride
-    }
-  }
-  for (; j < vectors; j++) {
+  for (let j: usize = 0; j < vectors; j++) {
     const s = spread + (j << 5), c0 = x + load<u32>(s), l0 = v128.load(s, 16)
     let to = y + (j << 4)
     for (let i = cells; i < cellsEnd; i += 4) {
@@ -70,28 +46,7 @@ export function depthwiseWeights(
   const cellsEnd = cells + (count << 2)
   for (let t: usize = 0; t < taps; t++) {
     const tap = x + load<u32>(offsets + (t << 2))
-    let j: usize = 0
-    for (; j + 4 <= vectors; j += 4) {
-      const s = spread + (j << 5)
-      const c0 = tap + load<u32>(s), c1 = tap + load<u32>(s, 32), c2 = tap + load<u32>(s, 64)
-      const c3 = tap + load<u32>(s, 96)
-      const l0 = v128.load(s, 16), l1 = v128.load(s, 48), l2 = v128.load(s, 80), l3 = v128.load(s, 112)
-      let from = y + (j << 4), s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0
-      for (let i = cells; i < cellsEnd; i += 4) {
-        const cell = load<u32>(i) as usize
-        s0 = mad(spreadBy(v128.load(c0 + cell), l0), v128.load(from), s0)
-        s1 = mad(spreadBy(v128.load(c1 + cell), l1), v128.load(from, 16), s1)
-        s2 = mad(spreadBy(v128.load(c2 + cell), l2), v128.load(from, 32), s2)
-        s3 = mad(spreadBy(v128.load(c3 + cell), l3), v128.load(from, 48), s3)
-        from += stride
-      }
-      const to = k + (j << 4)
-      v128.store(to, s0)
-      v128.store(to, s1, 16)
-      v128.store(to, s2, 32)
-      v128.store(to, s3, 48)
-    }
-    for (; j < vectors; j++) {
+    for (let j: usize = 0; j < vectors; j++) {
       const s = spread + (j << 5), c0 = tap + load<u32>(s), l0 = v128.load(s, 16)
       let from = y + (j << 4), s0 = f32x4.splat(0)
       for (let i = cells; i < cellsEnd; i += 4) {

@@ -4,12 +4,13 @@ export { activate, activateBack, sumRows } from './activation'
 export { attend, attendBack, normalise } from './attention'
 export { and, andNot, dilate, fill, list, or, strong, strongAfter } from './bits'
 export { bind, bindBack } from './bounds'
+export { aim, deform, deformBack } from './deformable'
 export { fire } from './fire'
 export { give, take } from './given'
 export { disturb } from './noise'
 export { norm } from './norm'
 export {
-  addPairs, addRows, copyPairs, copyRows, erase, gather, grow, loadRows, perceive, perceiveBack, perceiveWeights, put, storeRows,
+  addRows, copyPairs, copyRows, erase, gather, grow, loadRows, perceive, perceiveBack, perceiveWeights, put, storeRows,
   zero,
 } from './cells'
 export { addWindows, windows } from './windows'

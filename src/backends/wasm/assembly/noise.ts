@@ -52,7 +52,7 @@ function normal(k: v128, erfinv: usize): v128 {
   return v128.shuffle<i32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5)
 }
 
-/** Two of them, from the lower two k. All up to the logarithm is exact. */
+/** Two of them, from the lower two k. */
 function normalPair(k: v128, erfinv: usize): v128 {
   const p = f64x2.add(f64x2.mul(f64x2.convert_low_i32x4_u(k), f64x2.splat(1 / 4194304.0)), f64x2.splat(1 / 16777216.0 - 1))
   const w = minusLogarithm(f64x2.sub(f64x2.splat(1), f64x2.mul(p, p)))
@@ -62,13 +62,6 @@ function normalPair(k: v128, erfinv: usize): v128 {
   return f64x2.mul(f64x2.splat(1.4142135623730951), f64x2.mul(p, sum))
 }
 
-/** sum·x + c. */
-// @ts-ignore: decorators on functions
-@inline
-function next(sum: v128, x: v128, c: f64): v128 {
-  return f64x2.add(f64x2.mul(sum, x), f64x2.splat(c))
-}
-
 /** The polynomial of x with the nine coefficients at `from`. */
 function polynomial(from: usize, x: v128): v128 {
   let sum = v128.load64_splat(from)
@@ -76,27 +69,14 @@ function polynomial(from: usize, x: v128): v128 {
   return sum
 }
 
-/**
- * −ln x, ln x = e·ln 2 + ln m for normal numbers x = 2ᵉ·m, √½ < m < √2, and with f = m − 1, s = f/(2 + f)
- *
- *   ln m = f − f²/2 + s·(f²/2 + R(s²))
- *
- * to the last bit or the one before (fdlibm's e_log.c, Sun Microsystems 1993: what engines use for Math.log).
- */
+/** That of JavaScript, as `normal` has it. */
+// @ts-ignore: decorators on functions
+@external('env', 'log')
+declare function log(x: f64): f64
+
+/** −ln x. */
 // @ts-ignore: decorators on functions
 @inline
 function minusLogarithm(x: v128): v128 {
-  const exponent = i64x2.sub(i64x2.shr_u(i64x2.add(x, i64x2.splat(0x95f6400000000)), 52), i64x2.splat(1023))
-  const e = f64x2.convert_low_i32x4_s(v128.shuffle<i32>(exponent, exponent, 0, 2, 0, 2))
-  const f = f64x2.sub(i64x2.sub(x, i64x2.shl(exponent, 52)), f64x2.splat(1))
-  const s = f64x2.div(f, f64x2.add(f, f64x2.splat(2))), z = f64x2.mul(s, s)
-  let r = next(f64x2.splat(1.479819860511658591e-1), z, 1.531383769920937332e-1)
-  r = next(r, z, 1.818357216161805012e-1)
-  r = next(r, z, 2.222219843214978396e-1)
-  r = next(r, z, 2.857142874366239149e-1)
-  r = next(r, z, 3.999999999940941908e-1)
-  r = next(r, z, 6.666666666666735130e-1)
-  const half = f64x2.mul(f64x2.mul(f64x2.splat(0.5), f), f)
-  const rest = f64x2.add(f64x2.mul(s, f64x2.add(half, f64x2.mul(r, z))), f64x2.mul(e, f64x2.splat(1.90821492927058770002e-10)))
-  return f64x2.sub(f64x2.sub(f64x2.sub(half, rest), f), f64x2.mul(e, f64x2.splat(6.93147180369123816490e-1)))
+  return f64x2.neg(f64x2.replace_lane(f64x2.splat(log(f64x2.extract_lane(x, 0))), 1, log(f64x2.extract_lane(x, 1))))
 }

@@ -3,7 +3,7 @@
  */
 import { ceilTo } from '../ceil-to.ts'
 import type { Attention, Layer } from '../program.ts'
-import type { LayerLayout } from './layout.ts'
+import type { LayerLayout } from './layer-layout.ts'
 
 /** One attention in memory. */
 export type AttentionLayout = {

@@ -10,7 +10,8 @@ import { ceilTo } from '../ceil-to.ts'
 import type { MadeBlock } from './attention-layout.ts'
 import { denseOf } from './dense.ts'
 import type { Kernels } from './kernels.ts'
-import type { Layout, LayerLayout } from './layout.ts'
+import type { LayerLayout } from './layer-layout.ts'
+import type { Layout } from './layout.ts'
 
 export type Making = {
   /** From p of so many cells to what they perceive, in rows of such. */

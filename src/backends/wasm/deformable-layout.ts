@@ -6,7 +6,7 @@ import type { Deformable, Layer, Program } from '../program.ts'
 import { paddings } from '../window.ts'
 import type { Arena } from './arena.ts'
 import { offsetIn, type GridMemory } from './borders.ts'
-import type { LayerLayout } from './layout.ts'
+import type { LayerLayout } from './layer-layout.ts'
 
 /** One deformable convolution in memory. */
 export type DeformableLayout = {

@@ -3,7 +3,7 @@
  */
 import { ceilTo } from '../ceil-to.ts'
 import type { Kernels } from './kernels.ts'
-import type { LayerLayout } from './layout.ts'
+import type { LayerLayout } from './layer-layout.ts'
 
 export type Dense = {
   /** From rows x to rows y. */

@@ -25,16 +25,6 @@ function store4(x: usize, stride: usize, v: v128): void {
   v128.store32_lane(x + 3 * stride, v, 3)
 }
 
-/** The mean of x − m, or of its square, over `bytes` bytes of numbers of each of four rows. */
-function moment(x: usize, bytes: usize, stride: usize, m: v128, squared: bool): v128 {
-  let sum = f32x4.splat(0)
-  for (let j: usize = 0; j < bytes; j += 4) {
-    const d = f32x4.sub(load4(x + j, stride), m)
-    sum = squared ? mad(d, d, sum) : f32x4.add(sum, d)
-  }
-  return f32x4.div(sum, f32x4.splat((bytes >> 2) as f32))
-}
-
 /**
  * Of x, in place; or, where there is a g, not null, which lies as x does, of g, from x as it was. `scale`, `shift`, `gScale`
  * and `gShift` are there for every number; `bytes` are those of a group.
@@ -46,9 +36,17 @@ export function norm(
   const size = f32x4.splat((bytes >> 2) as f32), away = g - x
   for (let i: usize = 0; i < rows; i += 4, x += 4 * stride) {
     for (let from: usize = 0, end = bytes; from < groups * bytes; from = end, end += bytes) {
-      const mean = moment(x + from, bytes, stride, f32x4.splat(0), false)
-      const variance = moment(x + from, bytes, stride, mean, true)
-      const r = f32x4.div(f32x4.splat(1), f32x4.sqrt(f32x4.add(variance, f32x4.splat(1e-5))))
+      let mean = f32x4.splat(0), moment = mean // the first, which is the mean; then the second around it, the variance
+      for (let second = 0; second < 2; second++) {
+        let sum = f32x4.splat(0)
+        for (let j = from; j < end; j += 4) {
+          const d = f32x4.sub(load4(x + j, stride), mean)
+          sum = f32x4.add(sum, second ? f32x4.mul(d, d) : d)
+        }
+        moment = f32x4.div(sum, size)
+        if (!second) mean = moment
+      }
+      const r = f32x4.div(f32x4.splat(1), f32x4.sqrt(f32x4.add(moment, f32x4.splat(1e-5))))
       let owed = f32x4.splat(0), along = owed
       for (let j = from; g && j < end; j += 4) {
         const n = f32x4.mul(f32x4.sub(load4(x + j, stride), mean), r), given = load4(x + away + j, stride)

@@ -86,6 +86,7 @@ describe('a fused rollout', () => {
     const rules = fc.record({
       perceive: fc.constantFrom(
         ['identity', 'sobelX', 'laplacian'] as const, [depthwise(2, { size: 5 })], [conv(3)], [conv(2, { size: 5 })],
+        [deformable(2, { size: 1, reach: 2 })], [deformable(2, { size: 1, reach: null })],
       ),
       padding: fc.constantFrom('zero', 'circular', 'circular', 'reflect', 'replicate'),
       fireRate: fc.constantFrom(0.5, 1),

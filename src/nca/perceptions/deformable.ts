@@ -56,8 +56,8 @@ export type Deformable = {
   /** Taps along each axis, an odd number; default 3. */
   readonly size: number
   /**
-   * How many cells a tap can be moved along each axis: 1, 2 or 3; default 1. Time grows with (2·reach + 1)². Null: any number,
-   * which takes about twice the time of 1, since cells are looked up.
+   * How many cells a tap can be moved along each axis: 1, 2 or 3; default 1. Null: any number. Fused, all of these take the same
+   * time; composed of operators, it grows with (2·reach + 1)², and null, since cells are looked up, takes about twice that of 1.
    */
   readonly reach: number | null
   /** Whether each cell also weighs its taps, from 0 to 1; default false. */

@@ -1,4 +1,4 @@
-// What a page loads has no use for the comments and the indentation of WGSL, which stands in the sources as a reader wants
+// What a page loads has no use for the comments and the spaces of WGSL, which stands in the sources as a reader wants
 // it. The library is built without them, and its size is measured so.
 
 import { readFileSync } from 'node:fs'

@@ -103,6 +103,8 @@ export type Program = {
     /** What cells see where they choose to look stands before all that, in this order, and is copied with what filters make. */
     readonly deformable: readonly Deformable[]
     readonly attention: readonly Attention[]
+    /** The layer norm of attention is of the first so many channels; the others are zero behind it. */
+    readonly normalised: number
   }
   /** The last layer has one output for each channel; those of channels that never change are not used. */
   readonly layers: readonly Layer[]

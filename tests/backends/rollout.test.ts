@@ -297,7 +297,7 @@ describe('memory', () => {
     const program: Program = {
       batch: 1, depth: 1, height: 1, width: 2 ** 26, channels: 16, padding: 'zero', updated: [0], fireRate: 1,
       inputMask: null, living: null, noise: null, bound: null, given: null,
-      perception: { window: [1, 1, 1], filters: 0, learned: false, attention: [], deformable: [], views: [{ taps: [0], outputs: 1, columns: 8, activation: 'linear', slope: 0 }] },
+      perception: { window: [1, 1, 1], filters: 0, learned: false, attention: [], normalised: 1, deformable: [], views: [{ taps: [0], outputs: 1, columns: 8, activation: 'linear', slope: 0 }] },
       stepSize: 1, layers: [{ outputs: 1, columns: 8, copied: 0, first: 0, groups: 0, activation: 'linear', slope: 0 }],
     }
     const run = { steps: 1, keys: new Uint32Array(2), noiseKeys: null, masks: null, readouts: [1], segment: 1, budget: 0 }

@@ -153,10 +153,10 @@ const oneAttention = fc.record({
   size: fc.constantFrom(1, 3, 3, 5), feedForward: fc.constantFrom(0, 0, 1, 7, 9),
 }).map(({ outputs, ...rest }): Perception => attention(outputs + (rest.feedForward > 0 ? 5 : 0), rest))
 
-/** Attention on planes, alone or with another, before, behind or between filters and convolutions. */
+/** Attention on planes, alone or with another, before, behind or between filters, convolutions and positions. */
 const attentive: fc.Arbitrary<Perception[]> = fc.record({
   first: oneAttention, second: fc.option(oneAttention, { freq: 2 }), filters: fc.array(filterParts(2), { maxLength: 2 }),
-  others: fc.array(fc.oneof(filterParts(2), convolution(2, ...activations)), { maxLength: 2 }),
+  others: fc.array(fc.oneof(filterParts(2), convolution(2, ...activations), fc.constant(position(3, { bands: 2 }))), { maxLength: 2 }),
 }).map(({ first, second, filters, others }) => [...filters, first, ...others, ...(second ? [second] : [])])
 
 /** Rules that perceive by attention. Its layer norm takes few channels that are nearly alike far apart, so there are many. */
@@ -205,7 +205,7 @@ function drawnOnCpu({ rule, noise, parts, residual, lastActivation }: {
 }): DataRule {
   const seen: DataRule = { ...rule, update: { ...rule.update, lastActivation }, noise: noise ?? rule.noise, perceive: parts?.[rule.grid] ?? rule.perceive }
   // A residual network beside positions and filters is composed.
-  if (!residual || parts?.[rule.grid].some(part => isLearned(part) && part.type === 'position')) return defineRule(seen)
+  if (!residual || seen.perceive.some(part => isLearned(part) && part.type === 'position')) return defineRule(seen)
   const { activation, slope, lastBias } = rule.update
   const n = residual.first ? Math.min(perceptionSize(seen), 40) : rule.update.hidden[0]
   return defineRule({ ...seen, update: mlp(new Array<number>(residual.layers).fill(n), { activation, slope, lastBias, lastActivation, residual: true }) })
@@ -408,7 +408,7 @@ function isClear(scene: Scene): boolean {
 }
 
 /**
- * Whether the gradient of a bias is less than a fiftieth of that of its weights. Both are sums of the same terms, which
+ * Whether the gradient of a bias is less than a twentieth of that of its weights. Both are sums of the same terms, which
  * then cancel, and what float32 leaves of them is mostly rounding.
  */
 function cancels(scene: Scene): boolean {
@@ -418,7 +418,7 @@ function cancels(scene: Scene): boolean {
     const [, of, n = ''] = /^(.*)\.b(?:ias)?(\d*)$/.exec(path) ?? []
     // Of what moves taps, of networks, of convolutions and of attention.
     const weights = path.endsWith('.offsetBias') ? path.replace('Bias', 's') : [`${of}.w${n}`, `${of}.k${n}`, `${of}.kernel`, `${of}.output`].find(weights => weights in gradients)
-    return weights !== undefined && largest(path) < largest(weights) / 50
+    return weights !== undefined && largest(path) < largest(weights) / 20
   })
 }
 

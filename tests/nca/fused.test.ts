@@ -306,6 +306,13 @@ describe('derivatives of a fused rollout', () => {
     fc.assert(fc.property(smallScenes, scene => {
       expectClose(onBoth(scene, (given, loss) => hvp(loss, given, direction(given))))
     }), runs(15))
+    const seen = defineRule({
+      channels: { a: 7, goal: 1 }, perceive: ['identity', attention(6, { heads: 2, feedForward: 3 }), position(2)], update: mlp(5, { activation: 'tanh' }),
+    })
+    const grid = fc.constant<[number, number]>([4, 5])
+    fc.assert(fc.property(scenesOf({ rules: fc.constant(seen), grid, batches: fc.constant(1), longest: 2 }), scene => {
+      expectClose(onBoth(scene, (given, loss) => hvp(loss, given, direction(given))))
+    }), { numRuns: 2 })
     expect(calls, 'a rollout that is differentiated twice is composed').toEqual({ forward: 0, backward: 0 })
   })
 
@@ -440,18 +447,19 @@ describe('the composed path takes over', () => {
     expect(calls).toEqual({ forward: 4, backward: 4 })
   })
 
-  it('for attention and deformable convolutions beside positions, and for no others', () => {
+  it('for positions beside deformable convolutions, or beside filters before a residual layer, and for no others', () => {
     const why = (update: Mlp, ...perceive: Perception[]): string => explain(defineRule({ ...base, update, perceive }), whole).split(':')[0]
-    for (const part of [attention(3), deformable(3)]) {
-      expect(why(mlp(3), part, position(2))).toBe('composed of operators, because it perceives by position')
-    }
+    const composed = 'composed of operators, because it perceives by position'
+    expect(why(mlp(3), deformable(3), position(2))).toBe(composed)
+    expect(why(mlp(9, { residual: true }), 'identity', attention(5), position(2))).toBe(composed)
+    expect(why(mlp(3), 'identity', attention(5), position(2))).toBe('fused')
     for (const update of [mlp(3), mlp(3, { residual: true })]) {
       expect([
         why(update, attention(3)), why(update, 'identity', attention(3, { heads: 2, size: 5 }), depthwise(1)),
         why(update, attention(3), attention(2)), why(update, attention(3), conv(2)), why(update, residualConv(2), attention(3)),
-        why(update, attention(3, { feedForward: 2 })), why(update, deformable(3)),
+        why(update, attention(3, { feedForward: 2 })), why(update, deformable(3)), why(update, attention(3), position(2)),
         why(update, 'identity', deformable(3, { reach: null, size: 5, modulated: true }), conv(2), deformable(2), attention(3), residualConv(2)),
-      ]).toEqual(new Array(8).fill('fused'))
+      ]).toEqual(new Array(9).fill('fused'))
     }
   })
 

@@ -34,10 +34,10 @@ const programs: fc.Arbitrary<Program> = fc.record({
   padding: fc.constantFrom('zero', 'circular', 'reflect', 'replicate'),
   perception: fc.oneof(
     fc.record({
-      window: fc.constantFrom<Box>([1, 1, 1], [1, 3, 3], [1, 1, 5], [1, 13, 13]), filters: fc.integer({ min: 1, max: 4 }), learned: fc.boolean(), views: fc.constant([]), attention: fc.constant([]), deformable: fc.constant([]),
+      window: fc.constantFrom<Box>([1, 1, 1], [1, 3, 3], [1, 1, 5], [1, 13, 13]), filters: fc.integer({ min: 1, max: 4 }), learned: fc.boolean(), views: fc.constant([]), attention: fc.constant([]), normalised: fc.constant(1), deformable: fc.constant([]),
     }),
     fc.constantFrom<Box>([1, 1, 1], [1, 3, 3], [1, 1, 5], [1, 5, 5]).map(window => ({
-      window, filters: 0, learned: false, attention: [], deformable: [],
+      window, filters: 0, learned: false, attention: [], normalised: 1, deformable: [],
       views: [{ taps: Array.from({ length: sizeOf(window) }, (_, t) => t), outputs: 1, columns: 16, activation: 'relu' as const, slope: 0 }],
     })),
   ),

@@ -31,7 +31,7 @@ type Looking = {
 }
 
 export function attendingOf(
-  k: Kernels, { width, channels, perception: { attention } }: Program, layout: Layout, block: BlockLayout,
+  k: Kernels, { width, perception: { attention, normalised } }: Program, layout: Layout, block: BlockLayout,
   { x, n, g, gn }: TeamLayout,
 ): Attending | null {
   if (attention.length === 0) return null
@@ -46,9 +46,9 @@ export function attendingOf(
       const other = to === null ? null : to - g + gn
       for (const part of all) part.back(cells, count, y, owed, gradient, other)
     },
-    normalise: ({ first, last }) => k.normalise(n, x, rowsAt, cellBytes, first, last, width, channels, 0, 0),
+    normalise: ({ first, last }) => k.normalise(n, x, rowsAt, cellBytes, first, last, width, normalised, 0, 0),
     normaliseBack: ({ first, last, shift }) =>
-      k.normalise(n, x, rowsAt, cellBytes, first, last, width, channels, gn + shift, g + shift),
+      k.normalise(n, x, rowsAt, cellBytes, first, last, width, normalised, gn + shift, g + shift),
   }
 }
 

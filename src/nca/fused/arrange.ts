@@ -27,6 +27,7 @@ import { deformedIn, movingOf } from './deformable.ts'
 import { extend, inFours } from './extend.ts'
 import { fronted, frontedParams, hiddenLayers, type Hidden } from './norms.ts'
 import { isResidual, plain, plainParams, readingPlain } from './plain.ts'
+import { ownChannels } from './position.ts'
 import { readingSeen, type Reading } from './reading.ts'
 import { choosesWhere, inThree, isConvolution, isLinear, seesWindow, sumOf, tapsOf, tapsWithin, windowOf } from './sight.ts'
 
@@ -144,7 +145,7 @@ function programOf(
   rule: DataRule, x: Tensor,
   { folded, views, hidden }: { folded: boolean; views: readonly View[]; hidden: readonly Hidden[] },
 ): Omit<Program, 'given'> {
-  const [batch, channels] = [x.shape[0], x.shape.at(-1)!]
+  const [batch] = x.shape, channels = channelCount(rule.channels)
   const [depth, height, width] = inThree(x.shape.slice(1, -1))
   const { hidden: multiple, last } = x.backend.runner!.multiples
   const filters = folded ? [] : rule.perceive.filter(part => !isConvolution(part) && !choosesWhere(part))
@@ -166,7 +167,7 @@ function programOf(
   return {
     batch, depth, height, width, channels,
     padding: rule.padding,
-    perception: { window: windowOf(rule), filters: count, learned: filters.some(isLearned), views, deformable, attention },
+    perception: { window: windowOf(rule), filters: count, learned: filters.some(isLearned), views, deformable, attention, normalised: ownChannels(rule) },
     layers: [...layers, {
       outputs: channels, columns: ceilTo(channels, last), copied: 0, first: 0, groups: 0,
       ...appliedBy({ activation: rule.update.lastActivation, slope: rule.update.slope }),

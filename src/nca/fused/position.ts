@@ -1,13 +1,15 @@
 /**
  * A rule whose cells know where they are, without that part of its perception: positions never change, so they are channels
  * that never change, behind the others. The network reads them through the filter `identity`, which is added where there are
- * only other filters, or, where there are none, through a convolution of one cell. All other weights of these channels are 0.
+ * only other filters, or, where there are none, through a convolution of one cell. All other weights of these channels are 0, and
+ * the layer norm of attention leaves them out.
  */
 import { concat } from '../../tensor/ops/concat.ts'
 import { eye } from '../../tensor/ops/one-hot.ts'
 import { pad, slice } from '../../tensor/ops/pad-slice.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { mapTree } from '../../tensor/tree.ts'
 import { hasNorm } from '../mlp.ts'
 import { conv } from '../perceptions/conv.ts'
 import { isLearned, kindOf, type Learned } from '../perceptions/kinds.ts'
@@ -18,7 +20,7 @@ import type { DataParams, DataRule, Perception } from '../rule/types.ts'
 /** The role of these channels; no rule can have one of this name. */
 const place = ''
 
-/** The rule with positions in channels, or the rule itself where it has none, or more than sums and residual convolutions. */
+/** The rule with positions in channels, or the rule itself where it has none, or more than sums, residual convolutions and attention. */
 export function placed(rule: DataRule): DataRule {
   if (!isPlaced(rule)) return rule
   const { channels, frozen, perceive } = rule
@@ -30,9 +32,12 @@ export function placed(rule: DataRule): DataRule {
   }
 }
 
+/** How many channels of a rule are none of positions. */
+export const ownChannels = ({ channels }: DataRule): number => channelCount(channels) - (channels[place] ?? 0)
+
 /** Whether that is another rule. */
 export function isPlaced(rule: DataRule): boolean {
-  const known = ['depthwise', 'conv', 'residualConv', 'position']
+  const known = ['depthwise', 'conv', 'residualConv', 'attention', 'position']
   const sums = rule.perceive.every(part => !isLearned(part) || known.includes(part.type))
   // A first layer that adds what is perceived would add what is perceived of these channels too, and a norm would count it.
   const alone = filtersOf(rule) === 0 || (!rule.update.residual && !hasNorm(rule.update, 0))
@@ -46,15 +51,16 @@ export function placedInputs(rule: DataRule, params: DataParams, x: Tensor): { x
   return { x: concat([x, ...seen]), params: { ...params, perceive: perceiveOf(rule, params, x), update: updateOf(rule, params) } }
 }
 
-/** Kernels with zeros for the new channels, and the convolutions that read these. */
+/** Weights with zeros for the new channels, and the convolutions that read these. */
 function perceiveOf(rule: DataRule, params: DataParams, like: Tensor): NonNullable<DataParams['perceive']> {
   const channels = channelCount(rule.channels), more = numbersOf(rule)
   const wider = (t: Tensor, axis: number): Tensor => pad(t, t.shape.map((_, i) => [0, i === axis ? more : 0]))
+  /** The axis of channels, of the parameters that have one. */
+  const axes: Readonly<Record<string, number>> = { kernel: rule.grid, k1: rule.grid, skip: 0, scale: 0, shift: 0, query: 0, key: 0, value: 0 }
   let before = 0
   return rule.perceive.filter(isLearned).flatMap((part, i): Readonly<Record<string, Tensor>>[] => {
     const own = params.perceive![i]
-    if (part.type === 'residualConv') return [{ ...own, k1: wider(own.k1, rule.grid), skip: wider(own.skip, 0) }]
-    if (!isPosition(part)) return [{ ...own, kernel: wider(own.kernel, rule.grid) }]
+    if (!isPosition(part)) return [mapTree(own, (t, name) => (axes[name] === undefined ? t : wider(t as Tensor, axes[name])))]
     const n = partSize(rule, part)
     before += n
     if (filtersOf(rule) > 0) return []

@@ -18,6 +18,7 @@ import type { DataParams, DataRule, Rule } from '../rule/types.ts'
 import { takeChannels } from '../state.ts'
 import { arrange } from './arrange.ts'
 import { whyStateComposed } from './eligible.ts'
+import { extend } from './extend.ts'
 import { givenOf, type Inputs } from './given.ts'
 import { isPlaced, placed, placedInputs } from './position.ts'
 
@@ -44,49 +45,47 @@ export function fusedRollout(
   composedBy: (rule: DataRule) => (params: DataParams, x: Tensor, inputs: Inputs | undefined) => Tensor[],
 ): Tensor[] | null {
   if (rule.type === 'custom' || options.steps === 0 || whyStateComposed(rule, x) !== null) return null
-  if (isPlaced(rule)) {
-    const inputs = placedInputs(rule, params, x)
-    const states = fusedRollout(placed(rule), inputs.params, inputs.x, key, options, composedBy)
-    return states && states.map(y => takeChannels(y, 0, x.shape.at(-1)!))
-  }
   const composed = composedBy(rule)
   const runner = x.backend.runner!
   const given = options.inputs && runner.features.includes('given') ? givenOf(rule, x, options.inputs, options) : null
   if (options.inputs && !given) return null
-  const { program, folded, inputsOf } = arrange(rule, x, options.angle, given?.program)
+  const { program, folded, inputsOf } = arrange(placed(rule), x, options.angle, given?.program)
   const run = runOf(key, program, options)
   // The inputs of the primitive: the state, the parameters by their paths, and what is given before each step.
   const paths = Object.keys(paramShapes(rule)).filter(path => !path.startsWith('head.'))
   const tree = (list: readonly Tensor[]): DataParams => paramTree(paths, list)
   const split = (values: readonly Tensor[]): [Tensor[], Tensor[]] => [values.slice(0, paths.length), values.slice(paths.length)]
-  const arranged = (list: readonly Tensor[]): Tensor[] => inputsOf(tree(list))
+  /** The inputs of the program but what is given, from the state and the parameters: positions are in its state. */
+  const isWider = isPlaced(rule)
+  function arranged([state, ...values]: readonly Tensor[]): Tensor[] {
+    const inputs = isWider ? placedInputs(rule as DataRule, tree(values), state) : { x: state, params: tree(values) }
+    return [inputs.x, ...inputsOf(inputs.params)]
+  }
 
   return fused({
     name: 'rollout',
     constants: options.masks ?? [],
     forward([state, ...rest], keep) {
-      const outputs = options.readouts.map(() => emptyLike(state))
       const [values, written] = split(rest)
-      const inputs = [state, ...arranged(values), ...written].map(handle)
-      const history = runner.forward(program, inputs, run, outputs.map(handle), keep)
-      return { outputs, history }
+      const inputs = arranged([state, ...values])
+      const states = options.readouts.map(() => emptyLike(inputs[0]))
+      const history = runner.forward(program, [...inputs, ...written].map(handle), run, states.map(handle), keep)
+      return { outputs: isWider ? states.map(y => takeChannels(y, 0, state.shape.at(-1)!)) : states, history }
     },
     backward([state, ...rest], history, cotangents, wanted) {
       const [values, written] = split(rest)
-      const [others, pullback] = vjp(arranged, values)
-      const inputs = [state, ...others, ...written]
-      const gradients = inputs.map((t, i) => (i !== 0 || wanted[0] ? emptyLike(t) : null))
-      runner.backward(
-        program, inputs.map(handle), run, history, cotangents.map(g => g && handle(g)),
-        gradients.map(g => g && handle(g)),
-      )
-      const gWritten = gradients.splice(1 + others.length)
+      const [made, pullback] = vjp(arranged, [state, ...values])
+      const inputs = [...made, ...written]
+      const gradients = inputs.map((t, i) => (i !== 0 || isWider || wanted[0] ? emptyLike(t) : null))
+      const wide = cotangents.map(g => g && extend(g, g.shape.length - 1, program.channels))
+      runner.backward(program, inputs.map(handle), run, history, wide.map(g => g && handle(g)), gradients.map(g => g && handle(g)))
+      const gWritten = gradients.splice(made.length)
       const [gState, ...gOthers] = gradients as [Tensor | null, ...Tensor[]]
-      const owed = pullback(gOthers)
-      if (!folded) return [gState, ...owed, ...gWritten]
+      const [gX, ...owed] = pullback([gState, ...gOthers])
+      if (!folded) return [gX, ...owed, ...gWritten]
       // A parameter that is NaN and folded into another makes NaN of what is owed to that, also where no cell acted.
       const acted = gOthers.map(g => any(g)).reduce(or)
-      return [gState, ...owed.map(g => where(acted, g, 0)), ...gWritten]
+      return [gX, ...owed.map(g => where(acted, g, 0)), ...gWritten]
     },
     composed([state, ...rest]) {
       const [values, written] = split(rest)

@@ -27,17 +27,21 @@ export function addCell(to: usize, from: usize, cellBytes: usize, w: f32): void 
   for (let c: usize = 0; c < cellBytes; c += 16) v128.store(to + c, mad(f32x4.splat(w), v128.load(from + c), v128.load(to + c)))
 }
 
-/** The mean of a cell's channels. What fills the last vector is zero. */
+/** Four channels of a cell from c on, zero in those behind the first so many. */
+function within(v: v128, c: usize, channels: usize): v128 {
+  return v128.and(v, i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat((channels - (c >> 2)) as i32)))
+}
+
+/** The mean of a cell's first so many channels. */
 function meanOf(cell: usize, channels: usize): v128 {
   let sum = f32x4.splat(0)
-  for (let c: usize = 0; c < channels << 2; c += 16) sum = f32x4.add(sum, v128.load(cell + c))
+  for (let c: usize = 0; c < channels << 2; c += 16) sum = f32x4.add(sum, within(v128.load(cell + c), c, channels))
   return f32x4.splat(total(sum) / (channels as f32))
 }
 
-/** (v − less) · by in four channels of a cell from c on, zero in what fills the last vector. */
+/** (v − less) · by in four channels of a cell from c on. */
 function scaled(v: v128, less: v128, by: v128, c: usize, channels: usize): v128 {
-  const within = i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat((channels - (c >> 2)) as i32))
-  return v128.and(f32x4.mul(f32x4.sub(v, less), by), within)
+  return within(f32x4.mul(f32x4.sub(v, less), by), c, channels)
 }
 
 /** n of one cell; returns 1 / √(var x + 10⁻⁵). */
@@ -51,7 +55,7 @@ function normaliseCell(n: usize, x: usize, cellBytes: usize, channels: usize): v
 }
 
 /**
- * n = (x − mean x) / √(var x + 10⁻⁵) over the channels of each cell of some rows. And where there is a cotangent `gn`, not
+ * n = (x − mean x) / √(var x + 10⁻⁵) over the first so many channels of each cell of some rows, and 0 in what follows. And where there is a cotangent `gn`, not
  * null, its adjoint: g += (∂n − mean ∂n − n mean(∂n ⊙ n)) / √(var x + 10⁻⁵), and ∂n becomes 0.
  */
 export function normalise(

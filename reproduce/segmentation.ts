@@ -4,8 +4,8 @@
  *
  * What a cell is part of cannot be read off its brightness, which is what the best class for each brightness shows; nor off
  * what is near, which is what a network of 5×5 windows shows. Cells have to ask each other where they are. Slices of four blocks
- * are for testing, and no slice next to a block for training; each is cut into cells in six ways, lest the rule learn them by
- * heart, and weights decay. Cells happen to fire late or early: so the mean of ten runs is judged.
+ * are for testing, and no slice next to a block for training; each of those is there turned, larger, smaller and mirrored,
+ * lest the rule learn them by heart, and weights decay. Cells happen to fire late or early: so the mean of ten runs is judged.
  */
 import { join } from 'node:path'
 import {
@@ -23,7 +23,7 @@ import { trainReader } from './lib/reader.ts'
 import type { Report } from './lib/report.ts'
 import { windowsOf } from './lib/windows.ts'
 
-const cells = height * columns, side = 5, steps = 32, runs = 10
+const cells = height * columns, side = 5, steps = 32, runs = 10, ways = 12
 
 /** Where the scan shows something: other cells never change, and are no one's to judge. */
 const seen = 0.02
@@ -37,14 +37,14 @@ const rule: DataRule = defineRule({
 export async function reproduceSegmentation(context: Context): Promise<Report> {
   const brain = await readBrain(join(context.data, 'brain'))
   const away = (z: number): number => Math.min(...[28, 52, 76, 100].map(middle => Math.abs(z - middle)))
-  const train = slicesOf(brain, z => away(z) > 6 && (!context.quick || z % 8 === 0), context.quick ? 1 : 6)
+  const train = slicesOf(brain, z => away(z) > 6 && (!context.quick || z % 8 === 0), context.quick ? 1 : ways)
   const test = slicesOf(brain, z => away(z) <= 3 && (!context.quick || z % 4 === 0))
   const iterations = iterationsOf(context, 6000, 10)
   const trainer = taskTrainer({
     rule, task: taskOf(train), batch: 8, steps: [steps - 8, steps + 1], normalise: true,
     optimiser: adamW({ rate: warmUp(50, cosineDecay(2e-3, { length: iterations, final: 2e-5 })), decay: 0.1 }),
   })
-  const learned = await learn(context, 'parts', trainer, {
+  const learned = await learn(context, 'turned', trainer, {
     iterations, target: coloured(train.labels.subarray(0, cells), columns),
     paint: async params => coloured((await segmented(params, first(train), context.seed, 2)).said, columns),
   })
@@ -90,7 +90,7 @@ What the rule says is the class that is likeliest in the mean of ${runs} runs, i
 deviation of these probabilities (whose sum over a slice is that of NQM), or its doubt, 1 − the greatest mean probability. AUROC is how well that
 ranks the cells: the probability that a wrong one is less sure than a right one.
 
-${summary(learned)}; ${train.n} slices for training, of each ${context.quick ? 1 : 6}, cut into cells in other ways; ${test.n} for testing, in four blocks, at least 1.5 mm from those
+${summary(learned)}; ${train.n} slices for training, of each ${context.quick ? 1 : ways}, turned, larger, smaller, mirrored; ${test.n} for testing, in four blocks, at least 1.5 mm from those
 for training. All are of one averaged brain: this says how well other parts of this brain are told apart, not how well those of another
 one would be. The names of the atlas's regions say which part they belong to; stem, ventricles and what has no name are the rest. NCALab and Med-NCA segment other scans, so their numbers are not to be compared with these.
 

@@ -43,7 +43,7 @@ const claims: Readonly<Record<string, { what: string; run: (context: Context) =>
   guidance: { what: 'grown digits are guided by what they are told (A.5 in kind); needs MNIST', run: reproduceGuidance },
   latent: { what: 'emoji of 128² and 256² grow and heal in the latents of a VQ-VAE (figures 8 and 9, table 2); needs noto', run: reproduceLatent },
   inpaint: { what: 'holes in emoji are filled in latents (figure 10 in kind); needs noto', run: reproduceInpaint },
-  segmentation: { what: 'white and grey matter of a brain, and how sure that is; needs the brain', run: reproduceSegmentation },
+  segmentation: { what: 'the parts of a brain, and how sure that is; needs the brain', run: reproduceSegmentation },
   depth: { what: 'how far away things are, from two pictures; needs stereo', run: reproduceDepth },
   digits3d: { what: 'solid digits among balls in a noisy volume (M3D-NCA in kind); needs MNIST', run: reproduceDigits3d },
 }

@@ -143,7 +143,7 @@ describe('grow', () => {
     // What would leave the autoencoder aside says so.
     for (const [args, words] of [
       [['predict', folder('latent.safetensors'), folder('text.png')], 'lives in the latents of an autoencoder; cellgrad grow plays it'],
-      [['train', '--set', `train.from=${folder('latent.safetensors')}`, '--out', folder('never')], 'lives in the latents of an autoencoder, and no task of a file does'],
+      [['train', '--set', `train.from=${folder('latent.safetensors')}`, '--out', folder('never')], 'lives in the latents of an autoencoder, and this task does not'],
       [['export', folder('latent.safetensors'), '--html', folder('never.html')], 'a page has no decoder of latents'],
     ] as const) {
       const { status, err } = await runHere([...args])

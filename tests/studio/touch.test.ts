@@ -85,7 +85,7 @@ it('Look inside: the time line, a cell in the picture, its equation and the grad
   await page.touchscreen.tap(stage.x + 0.51 * stage.width, stage.y + 0.45 * stage.height)
   await page.getByRole('heading', { name: 'Cell 24, 21' }).waitFor()
   await page.locator('.sum').first().getByRole('button').nth(1).tap()
-  expect(await page.locator('.sum').first().getByRole('button').nth(1).getAttribute('aria-pressed')).toBe('true')
+  await expect.poll(() => page.locator('.sum').first().getByRole('button').nth(1).getAttribute('aria-pressed')).toBe('true')
   await page.locator('.neighbours td').nth(8).waitFor()
   await page.getByRole('radio', { name: 'Gradient' }).tap()
   await page.locator('polyline').waitFor()

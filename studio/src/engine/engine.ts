@@ -31,7 +31,7 @@ export type Engine = {
 /** A backend, what the page says about it, and how it is ended. */
 export type Opened = { readonly backend: Backend; readonly computer: Computer; close(): Promise<void> }
 
-export async function open(choice: Choice, joined: (computer: Computer) => void): Promise<Opened> {
+export async function open(choice: Choice, joined: (who: Opened) => void): Promise<Opened> {
   return choice === 'wasm' ? openWasm(joined) : openWebGpu()
 }
 
@@ -39,21 +39,27 @@ export async function open(choice: Choice, joined: (computer: Computer) => void)
  * WebAssembly. Its threads start with a first rollout and join a little later, where the page is isolated from other
  * origins; `joined` is called then.
  */
-export function openWasm(joined: (computer: Computer) => void): Opened {
+export function openWasm(joined: (who: Opened) => void): Opened {
   const backend = cpu()
-  const computer = (): Computer => ({
-    choice: 'wasm',
-    name: `WASM · ${backend.threads} ${backend.threads === 1 ? 'thread' : 'threads'}`,
-    note: globalThis.crossOriginIsolated ? null : isSecureContext ? 'One thread: this host sends no COOP and COEP headers.' : 'One thread: this page came by plain http, expected https or localhost.',
-  })
+  const own: Opened = {
+    backend,
+    get computer(): Computer {
+      return {
+        choice: 'wasm',
+        name: `WASM · ${backend.threads} ${backend.threads === 1 ? 'thread' : 'threads'}`,
+        note: globalThis.crossOriginIsolated ? null : isSecureContext ? 'One thread: this host sends no COOP and COEP headers.' : 'One thread: this page came by plain http, expected https or localhost.',
+      }
+    },
+    close: async () => clearInterval(looking),
+  }
   const place = { backend, height: 4, width: 4 }
   scope(() => { rollout(growingRule, init(growingRule, key(0), { backend }), seed(growingRule, place), key(0), { steps: 1 }) })
   let looks = 0
   const looking = setInterval(() => {
-    if (backend.threads > 1) joined(computer())
+    if (backend.threads > 1) joined(own)
     if (backend.threads > 1 || ++looks === 100) clearInterval(looking)
   }, 50)
-  return { backend, computer: computer(), close: async () => clearInterval(looking) }
+  return own
 }
 
 async function openWebGpu(): Promise<Opened> {

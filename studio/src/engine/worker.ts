@@ -16,9 +16,9 @@ export type ComputerEvent = { readonly now: Computer; readonly lost: boolean }
 
 let opened: Opened = openWasm(joined)
 
-function joined(now: Computer): void {
-  opened = { ...opened, computer: now }
-  say({ room: 'computer', event: { now, lost: false } satisfies ComputerEvent })
+/** Threads have joined, maybe those of what has been replaced by now. */
+function joined(who: Opened): void {
+  if (who === opened) say({ room: 'computer', event: { now: opened.computer, lost: false } satisfies ComputerEvent })
 }
 
 function engineOf(room: string): Engine {

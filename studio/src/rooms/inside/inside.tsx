@@ -67,6 +67,8 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const size = wished ?? facts?.size ?? 72
   const { x = Math.floor(size / 2), y = Math.floor(size / 2) } = chosen
   const cell = { x: Math.min(x, size - 1), y: Math.min(y, size - 1) }
+  /** The cell whose numbers are shown: those of one that was just chosen are on their way. */
+  const told = numbers?.place ?? cell
   const names = [...bundledModels, ...useOwnModels()].map(({ name }) => name)
 
   /** Opens the model, unless another has been chosen before its file and its picture were there. */
@@ -216,7 +218,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
               </>
             )}
           </Section>
-          <Section title={`Cell ${cell.x}, ${cell.y}`}>
+          <Section title={`Cell ${told.x}, ${told.y}`}>
             <p class="hint">Choose another by a click in any picture, or with the arrow keys in the large one.</p>
             {facts && numbers && <Equation facts={facts} {...numbers} />}
           </Section>

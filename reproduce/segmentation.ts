@@ -90,7 +90,7 @@ What the rule says is the class that is likeliest in the mean of ${runs} runs, i
 deviation of these probabilities (whose sum over a slice is that of NQM), or its doubt, 1 − the greatest mean probability. AUROC is how well that
 ranks the cells: the probability that a wrong one is less sure than a right one.
 
-${summary(learned)}; ${train.n} slices for training, of each ${context.quick ? 1 : ways}, turned, larger, smaller, mirrored; ${test.n} for testing, in four blocks, at least 1.5 mm from those
+${summary(learned)}; ${train.n} pictures for training, up to ${context.quick ? 1 : ways} of a slice, turned, larger, smaller, mirrored; ${test.n} slices for testing, in four blocks, at least 1.5 mm from those
 for training. All are of one averaged brain: this says how well other parts of this brain are told apart, not how well those of another
 one would be. The names of the atlas's regions say which part they belong to; stem, ventricles and what has no name are the rest. NCALab and Med-NCA segment other scans, so their numbers are not to be compared with these.
 

@@ -26,9 +26,6 @@ function faceOf(name: string): VNode | string {
   return face ? <img src={face} alt="" width={24} height={24} /> : name
 }
 
-/** Cells along a side of the largest grid that Look inside shows. */
-const mostInside = 96
-
 /** What most cells say, and how many of them. */
 function saying(votes: readonly number[]): string {
   const all = votes.reduce((a, b) => a + b, 0)
@@ -138,7 +135,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
   // What was changed while a model was being opened is done once it is there.
   useEffect(() => {
     if (facts) call('play', 'change', { size, condition, angle: angle * Math.PI / 180, border: border || facts.border }).then(() => {
-      if (size <= mostInside) settled('size')
+      if (size <= sizes.inside.max) settled('size')
       return draw({ steps: 0 })
     }).catch(complain)
   }, [ownSize, angle, border, condition, facts])

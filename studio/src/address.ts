@@ -7,6 +7,7 @@
  */
 import { bundledModels, modelNames } from './rooms/models.ts'
 import { speeds } from './rooms/play/tools.ts'
+import { sizes } from './rooms/sizes.ts'
 import { examples } from './rooms/tape/examples.ts'
 
 export type Settings = Readonly<Record<string, string>>
@@ -94,9 +95,6 @@ function unless<T>(other: string, setting: Setting<T>): Setting<T> {
 
 const [first] = bundledModels.map(({ name }) => name)
 const model = oneOf(modelNames, first)
-
-/** Rows and columns of grids. */
-export const sizes: Readonly<Record<'play' | 'inside', { readonly min: number; readonly max: number }>> = { play: { min: 8, max: 256 }, inside: { min: 8, max: 96 } }
 
 const steps = whole(16, 256, '96'), size = whole(sizes.inside.min, sizes.inside.max, 'that of its training')
 const cell = whole(0, all => (size.read(all.size ?? '', all) ?? sizes.inside.max) - 1, 'the middle')

@@ -13,7 +13,9 @@ export function App(): VNode {
   /** The address, and how manieth it is: a room begins anew with each. */
   const [{ address, n }, setAddress] = useState(() => ({ address: readAddress(location.hash), n: 0 }))
   useEffect(() => {
-    const changed = (): void => setAddress(before => ({ address: readAddress(location.hash), n: before.n + 1 }))
+    // The event says what was asked for; the address itself may already show again what the room had before.
+    const changed = ({ newURL }: HashChangeEvent): void => (
+      setAddress(before => ({ address: readAddress(new URL(newURL).hash), n: before.n + 1 })))
     addEventListener('hashchange', changed)
     return () => removeEventListener('hashchange', changed)
   }, [])

@@ -92,7 +92,11 @@ it('an address that is changed by hand is obeyed, and one that can be used is to
   await page.getByText('48 × 48').waitFor()
   expect(await page.getByLabel('Border').inputValue()).toBe('circular')
   expect(await page.getByRole('alert').isVisible()).toBe(false)
-  await page.evaluate(() => { location.hash = '#play?size=1' })
+  // The room may show its settings again before the page hears of the change.
+  await page.evaluate(() => {
+    location.hash = '#play?size=1'
+    history.replaceState(null, '', '#play?size=48&border=circular')
+  })
   await page.getByText(`${beginning}size=1 (expected`).waitFor()
   await studio.leave()
 })

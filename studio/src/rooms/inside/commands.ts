@@ -11,6 +11,7 @@ import type { Pixels } from '../../ui/picture.ts'
 import type { ModelFile } from '../model-file.ts'
 import { nowPlaying } from '../play/commands.ts'
 import { kindOf, pixelsOf, trainedSize, type Kind } from '../play/family.ts'
+import { sizes } from '../sizes.ts'
 import { cellNumbers, read, readParts, seenBy, type CellNumbers, type HostParts, type Seen } from './cell.ts'
 import { openLines, type Lines, type Start, type Subject } from './line.ts'
 import { mapsOf, palette, type Maps, type Scale } from './maps.ts'
@@ -65,9 +66,6 @@ export type Place = { readonly start: Start; readonly t: number; readonly x: num
 
 /** What is to be opened. */
 type Wish = Omit<Subject, 'played' | 'setup'> & { readonly setup: { readonly size: number | null; readonly steps: number } }
-
-/** The fewest and the most rows and columns that are looked into. */
-const smallest = 16, largest = 96
 
 let subject: Subject | null = null
 let lines: Lines | null = null
@@ -127,16 +125,16 @@ function turned(values: Float32Array, rows: number, columns: number): Float32Arr
 }
 
 /** Values of several numbers a cell, as one. */
-function sideBySide(list: readonly ArrayLike<number>[], sizes: readonly number[]): Float32Array {
-  const n = sizes.reduce((sum, size) => sum + size, 0)
-  const cells = list.length === 0 ? 0 : list[0].length / sizes[0]
+function sideBySide(list: readonly ArrayLike<number>[], widths: readonly number[]): Float32Array {
+  const n = widths.reduce((sum, width) => sum + width, 0)
+  const cells = list.length === 0 ? 0 : list[0].length / widths[0]
   const all = new Float32Array(n * cells)
   let from = 0
   list.forEach((values, k) => {
     for (let cell = 0; cell < cells; cell++) {
-      for (let i = 0; i < sizes[k]; i++) all[cell * n + from + i] = values[cell * sizes[k] + i]
+      for (let i = 0; i < widths[k]; i++) all[cell * n + from + i] = values[cell * widths[k] + i]
     }
-    from += sizes[k]
+    from += widths[k]
   })
   return all
 }
@@ -145,12 +143,12 @@ function sideBySide(list: readonly ArrayLike<number>[], sizes: readonly number[]
 export const inside = {
   /** Throws a sentence unless a file is a model that can be looked into. */
   check(engine: Engine, file: ModelFile): void {
-    openLines(engine, { file, setup: { size: smallest, steps: 1 }, target: null, played: null })
+    openLines(engine, { file, setup: { size: sizes.inside.min, steps: 1 }, target: null, played: null })
   },
 
   /** Opens a model, on the grid of its training if no size is given; nothing changes where it cannot be opened. */
   async begin(engine: Engine, { file, setup, target }: Wish): Promise<Facts> {
-    const size = setup.size ?? Math.min(trainedSize(decodeModel(file.bytes, file.name)), largest)
+    const size = setup.size ?? Math.min(trainedSize(decodeModel(file.bytes, file.name)), sizes.inside.max)
     const playing = nowPlaying()
     const isHere = playing?.name === file.name && playing.size === size
     const wanted = { file, target, setup: { size, steps: setup.steps }, played: isHere ? playing.state : null }

@@ -1,9 +1,9 @@
 /**
- * The address of the page says where one is: the room, then its settings, as in `#play?model=lizard&size=96`.
+ * The address of the page says what it shows: the room, then its settings, as in `#play?model=lizard&size=96`.
  *
- * Settings that have their default are left out, so that the plainest address is `#play`. The address is replaced, not
- * pushed: going back leaves the room, it does not undo a slider. What an address says that cannot be used is told, in one
- * sentence, with what is used instead.
+ * Settings with their default value are left out, so that the plainest address is `#play`. The address is replaced, not
+ * pushed: going back leaves the room, it does not undo a slider. If an address has settings that cannot be used, one sentence
+ * lists them, each with the value that is used instead.
  */
 import { bundledModels, modelNames } from './rooms/models.ts'
 import { speeds } from './rooms/play/tools.ts'
@@ -21,7 +21,7 @@ const scales = ['shared', 'own'] as const
 type RoomSettings = {
   readonly play: {
     readonly model: string
-    /** Models that the address holds: the one that is played, and its other half. */
+    /** Models that the address itself contains: the one that is played, and the other half of a graft. */
     readonly shared: string
     readonly graft: string
     readonly half: string
@@ -29,7 +29,7 @@ type RoomSettings = {
     readonly angle: number
     readonly condition: number
     readonly border: (typeof borders)[number]
-    /** The number of a speed among `speeds`. */
+    /** An index into `speeds`. */
     readonly speed: number
   }
   readonly train: { readonly run: string }
@@ -50,16 +50,16 @@ type RoomSettings = {
 
 export type RoomName = keyof RoomSettings
 
-/** What an address says of the settings of a room: undefined where it says nothing, or nothing that can be used. */
+/** The settings of a room that an address gives; undefined where one is missing or cannot be used. */
 export type SaidIn<R extends RoomName> = Partial<RoomSettings[R]>
 
-/** What a setting may be, beside the others of its address. */
+/** How a setting is read. Which values it may have can depend on the other settings of the address. */
 type Setting<T> = {
-  /** In words. */
+  /** The values that it may have, in words. */
   expected(all: Settings): string
-  /** What holds where it is nothing of the kind, in words. */
+  /** The value used in place of a wrong one, in words. */
   instead(all: Settings): string
-  /** What the text says; undefined where it is nothing of the kind. */
+  /** The value that the text stands for; undefined where it is a wrong one. */
   read(text: string, all: Settings): T | undefined
 }
 
@@ -83,7 +83,7 @@ function oneOf<T extends string>(words: () => readonly T[], instead: string): Se
   }
 }
 
-/** A setting that says nothing where another one does. */
+/** A setting that is ignored if the address has another one. */
 function unless<T>(other: string, setting: Setting<T>): Setting<T> {
   return {
     ...setting,
@@ -125,19 +125,20 @@ const known: { readonly [R in RoomName]: { readonly [K in keyof RoomSettings[R]]
   runs: { show: text, fields: oneOf(() => ['differ', 'all'] as const, 'differ') },
 }
 
+/** The settings of a room, read from the texts of an address. */
 export function settingsIn<R extends RoomName>(room: R, settings: Settings): SaidIn<R> {
   const all: Readonly<Record<string, Setting<unknown>>> = known[room]
   return Object.fromEntries(Object.entries(all).flatMap(([name, setting]) => (
     Object.hasOwn(settings, name) ? [[name, setting.read(settings[name], settings)]] : []))) as SaidIn<R>
 }
 
-/** A setting that cannot be used, as a part of a sentence. */
+/** The part of a sentence about a setting that cannot be used. */
 export function unusable(name: string, given: string, expected: string, instead: string): string {
   const shown = given.length > 40 ? `${given.slice(0, 40)}…` : given
   return `${name}=${shown} (expected ${expected}; ${instead} is used)`
 }
 
-/** What of an address cannot be used, a part of a sentence for each. */
+/** Everything in an address that cannot be used, with a part of a sentence for each. */
 export function mistakesIn({ room, settings }: Address): string[] {
   if (!Object.hasOwn(known, room)) return room === '' ? [] : [`${room} (expected ${Object.keys(known).join(', ')}; play is used)`]
   const all: Readonly<Record<string, Setting<unknown>>> = known[room as RoomName]

@@ -1,5 +1,5 @@
 /**
- * The frame around the rooms: their tabs, what computes, and the room that the address names.
+ * The frame around the rooms: their tabs, the chip that says what computes, and the room that the address names.
  */
 import { useEffect, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -10,10 +10,10 @@ import { leaveRoom, Notice } from './ui/notice.tsx'
 import { tellOfNewAddress } from './ui/wrong-address.ts'
 
 export function App(): VNode {
-  /** The address, and how manieth it is: a room begins anew with each. */
+  /** The address, and the number of address changes so far: each change makes the room begin anew. */
   const [{ address, n }, setAddress] = useState(() => ({ address: readAddress(location.hash), n: 0 }))
   useEffect(() => {
-    // The event says what was asked for; the address itself may already show again what the room had before.
+    // Only the event has the address that was asked for: the room may already have put its own settings back into `location`.
     const changed = ({ newURL }: HashChangeEvent): void => (
       setAddress(before => ({ address: readAddress(new URL(newURL).hash), n: before.n + 1 })))
     addEventListener('hashchange', changed)
@@ -33,7 +33,7 @@ export function App(): VNode {
           {rooms.map(({ name, title }) => (
             <a
               key={name} href={addressOf(name)} aria-current={name === room.name ? 'page' : undefined}
-              onClick={event => { if (name === room.name) event.preventDefault() }} // one is there
+              onClick={event => { if (name === room.name) event.preventDefault() }} // the room is already open
             >{title}</a>
           ))}
         </nav>

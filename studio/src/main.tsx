@@ -1,6 +1,6 @@
 /**
  * Studio: a page in which neural cellular automata grow, are trained, and can be looked into. The page draws and
- * listens; what computes is the library, in a worker (engine/).
+ * handles input; the library computes, in a worker (engine/).
  */
 import { render } from 'preact'
 import { App } from './app.tsx'

@@ -17,7 +17,7 @@ export function fieldsPage(): string {
   return `${head}
 ## The run
 
-Of these ${words(own)} is there for \`growing\` alone, and ${words(others)} for all other tasks.
+Of these, only \`growing\` has ${words(own)}; all other tasks have ${words(others)}.
 
 ${tableOf([...rowsOf('preset', growing.preset, true), ...rowsIn(run)])}
 ## The data of each task
@@ -33,11 +33,11 @@ ${tableOf(rowsOf('rule', rule, false).slice(1))}`
 
 const head = `# The fields of an experiment
 
-All that a file may say (\`cellgrad train file.yaml\`), written by the tables that read it, which are those of \`defineRule\` and
-\`taskTrainer\`. [experiments.md](experiments.md) says how they go together; \`cellgrad config --schema\` has the same as JSON
-Schema. Where a field has no default, it must be said, or a recipe, a preset or a file that is extended has it. Of an object with a
-type, \`rate: { type: step, … }\`, the fields stand once, under Training where it is there. Beside all of them stand \`task\`, one of the tasks below,
-and \`extends\`, another file or the name of a bundled experiment, over which this one is laid.
+All that a file may say (\`cellgrad train file.yaml\`). This page is generated from the tables that read such files, which are those of
+\`defineRule\` and \`taskTrainer\`. [experiments.md](experiments.md) says how the fields go together; \`cellgrad config --schema\` prints the
+same as JSON Schema. A field without a default must be given in the file, by a recipe or preset, or by the file that is extended. The
+fields of an object with a type, \`rate: { type: step, … }\`, are listed only once, under Training if it occurs there. A file also has
+\`task\`, one of the tasks below, and may have \`extends\`, another file or the name of a bundled experiment, whose fields it overrides.
 `
 
 type Row = { readonly path: string; readonly what: string; readonly otherwise: string; readonly about: string }

@@ -37,26 +37,26 @@ function post(room: string, name: string, args: readonly unknown[]): Promise<unk
   return new Promise((resolve, reject) => { waiting.set(id, { resolve, reject }) })
 }
 
-/** Runs a command of a room in the worker; rejects with its sentence where it fails. */
+/** Runs a command of a room in the worker; rejects with the sentence of its error. */
 export function call<R extends keyof Commands, N extends keyof Commands[R] & string>(
   room: R, name: N, ...args: Rest<Commands[R][N]>
 ): Promise<Result<Commands[R][N]>> {
   return post(room, name, args) as Promise<Result<Commands[R][N]>>
 }
 
-/** Hears what a room's commands tell, or 'computer' when it had to change; returns what ends that. */
+/** Listens to the events of a room's commands, or of 'computer' when the backend changes; returns a function that stops listening. */
 export function listen(room: keyof Commands | 'computer', hear: (event: never) => void): () => void {
   const all = listeners.get(room) ?? new Set()
   listeners.set(room, all.add(hear as (event: unknown) => void))
   return () => { all.delete(hear as (event: unknown) => void) }
 }
 
-/** What computes. */
+/** The backend that computes now. */
 export function computer(): Promise<Computer> {
   return post('computer', 'now', []) as Promise<Computer>
 }
 
-/** Lets something else compute from now on. */
+/** Changes the backend that computes. */
 export function compute(choice: Choice): Promise<Computer> {
   return post('computer', 'change', [choice]) as Promise<Computer>
 }

@@ -1,29 +1,29 @@
 /**
- * The engine in the worker: the backend that computes, and the way to tell the page something unasked.
+ * The engine in the worker: the backend that computes, and a way to send events to the page.
  */
 import { cpu, growingRule, init, key, rollout, scope, seed, webgpu, type Backend } from 'cellgrad'
 
-/** What may compute: WebAssembly on the CPU, or the browser's GPU. */
+/** Which backend computes: WebAssembly on the CPU, or the browser's GPU. */
 export type Choice = 'wasm' | 'webgpu'
 
-/** What the page says about what computes. */
+/** What the page says about the backend. */
 export type Computer = {
   readonly choice: Choice
   /** 'WASM · 1 thread' */
   readonly name: string
-  /** What keeps it from being faster, as a sentence; null where nothing does. */
+  /** Why it is not faster, as a sentence; null if nothing slows it down. */
   readonly note: string | null
 }
 
 /** What the commands of a room are given. */
 export type Engine = {
-  /** Where tensors are to live. It is another one after the visitor has chosen so, or after a GPU was lost. */
+  /** The backend for tensors. It changes when the visitor chooses another one, or after a GPU was lost. */
   readonly backend: Backend
-  /** Tells the page something; it arrives where the room listens. */
+  /** Sends an event to the page, where the room listens for it. */
   tell(event: unknown): void
   /**
-   * Whether an error says that the backend it came from is gone: a GPU that was lost, or that the visitor has left. Then
-   * another one computes from now on.
+   * Whether an error says that the backend it came from is gone: a GPU that was lost, or from which the visitor has
+   * switched away. If that backend was still the current one, WebAssembly takes its place.
    */
   isGone(backend: Backend, error: unknown): boolean
 }
@@ -36,8 +36,8 @@ export async function open(choice: Choice, joined: (who: Opened) => void): Promi
 }
 
 /**
- * WebAssembly. Its threads start with a first rollout and join a little later, where the page is isolated from other
- * origins; `joined` is called then.
+ * WebAssembly. If the page is isolated from other origins, its threads start with a first rollout and join a little later;
+ * `joined` is called then.
  */
 export function openWasm(joined: (who: Opened) => void): Opened {
   const backend = cpu()

@@ -1,11 +1,11 @@
 /**
- * What the page and its worker say to each other.
+ * The messages between the page and its worker.
  *
  *   page   → worker   call     a command of a room and its arguments
  *   worker → page     reply    its result, or the sentence of its error
- *   worker → page     event    what a room tells unasked: the progress of a training
+ *   worker → page     event    something that the page did not ask for, like the progress of a training
  *
- * Values are copied; typed arrays that a command returns are handed over, so a command returns none that it keeps.
+ * Values are copied. But typed arrays that a command returns are transferred, so a command must not return one that it keeps.
  */
 export type Call = { readonly id: number; readonly room: string; readonly name: string; readonly args: readonly unknown[] }
 

@@ -1,8 +1,9 @@
 /**
- * The program of the worker: it runs the commands of the rooms, of each room one after another.
+ * The program of the worker: it runs the commands of the rooms. Those of one room run one after another.
  *
- * `computer` is the one name that is no room: it says what computes, and changes it. A GPU may be lost at any moment. Then
- * WebAssembly takes its place, the page is told so, and the command runs again: rooms keep what must not be lost on the host.
+ * `computer` is the only name that is not a room: its commands return the backend and change it. A GPU may be lost at any
+ * moment. Then WebAssembly takes its place, the page is told, and the command runs again; so rooms keep on the host whatever
+ * must not be lost.
  */
 import type { Backend } from 'cellgrad'
 import { commands } from './commands.ts'
@@ -11,12 +12,12 @@ import type { Answer, Call } from './messages.ts'
 
 type Command = (engine: Engine, ...args: readonly unknown[]) => unknown
 
-/** What the page hears about what computes: that threads have joined, or that a GPU was lost. */
+/** The event that tells the page of a change of the backend: threads have joined, or a GPU was lost. */
 export type ComputerEvent = { readonly now: Computer; readonly lost: boolean }
 
 let opened: Opened = openWasm(joined)
 
-/** Threads have joined, maybe those of what has been replaced by now. */
+/** Tells the page that threads have joined, unless their backend has been replaced meanwhile. */
 function joined(who: Opened): void {
   if (who === opened) say({ room: 'computer', event: { now: opened.computer, lost: false } satisfies ComputerEvent })
 }
@@ -33,7 +34,7 @@ function say(answer: Answer): void {
   postMessage(answer, { transfer: buffersIn('result' in answer ? answer.result : 'event' in answer ? answer.event : null) })
 }
 
-/** The memory of the typed arrays in a value, to be handed over. */
+/** The buffers of the typed arrays in a value, which are to be transferred. */
 function buffersIn(value: unknown, found: Set<ArrayBuffer> = new Set()): ArrayBuffer[] {
   if (ArrayBuffer.isView(value)) {
     if (value.buffer instanceof ArrayBuffer) found.add(value.buffer)
@@ -42,7 +43,7 @@ function buffersIn(value: unknown, found: Set<ArrayBuffer> = new Set()): ArrayBu
   return [...found]
 }
 
-/** Lets something else compute. A training is moved before what computed it is ended; where it cannot be, all stays as it is. */
+/** Changes the backend. A training is moved before its old backend is closed; if it cannot be moved, nothing changes. */
 async function change(choice: Choice): Promise<Computer> {
   const before = opened, next = await open(choice, joined)
   opened = next
@@ -53,7 +54,7 @@ async function change(choice: Choice): Promise<Computer> {
     void next.close()
     throw error
   }
-  void before.close().catch(() => {}) // what is lost already cannot be ended any more
+  void before.close().catch(() => {}) // closing fails if the GPU is already lost
   return opened.computer
 }
 
@@ -80,7 +81,7 @@ async function run({ room, name, args }: Call): Promise<unknown> {
 
 const last = new Map<string, Promise<unknown>>()
 
-/** Does something after all that the room was asked for before. */
+/** Runs something after everything that the room was asked for before. */
 function inTurn(room: string, act: () => Promise<unknown>): Promise<unknown> {
   const done = (last.get(room) ?? Promise.resolve()).then(act)
   last.set(room, done.catch(() => {}))

@@ -1,17 +1,17 @@
 /**
- * A model as rooms and worker hand it on.
+ * A model as the rooms and the worker pass it to each other.
  */
 import type { Pixels } from '../ui/picture.ts'
 
-/** A picture that a model has learned to grow, and how many cells its longer side has. */
+/** A picture that a model has learned to grow, and the number of cells along its longer side. */
 export type Target = { readonly pixels: Pixels; readonly side: number }
 
-/** A model file by its name. */
+/** A model file and its name. */
 export type ModelFile = {
   readonly name: string
   readonly bytes: Uint8Array
-  /** What it has learned to grow, where it came with that. */
+  /** The picture that it has learned to grow, if that came with it. */
   readonly target?: Target
-  /** The text of the address that held it, where one did. */
+  /** The text of the address that contained it, if one did. */
   readonly text?: string
 }

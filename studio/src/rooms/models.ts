@@ -1,10 +1,10 @@
 /// <reference types="vite/client" />
 /**
- * The models that there are: those that come with the page, and those that the visitor brought along or trained, which stay
- * as long as the page does, in every room.
+ * All models of the page: those that come with it, and those that the visitor opened or trained, which every room has
+ * until the page is closed.
  *
- * Bundled ones are called as their files and pictures are, by words and code points: `lady-beetle-1f41e.safetensors` grows
- * `lady-beetle-1f41e.png`, 🐞. Models of other families have a name only.
+ * The files of bundled emoji models have the names of their pictures, words and a code point:
+ * `lady-beetle-1f41e.safetensors` grows `lady-beetle-1f41e.png`, 🐞. Models of other families have only a name.
  */
 import { useEffect, useState } from 'preact/hooks'
 import { pixelsOf } from '../ui/picture.ts'
@@ -24,14 +24,14 @@ export type Bundled = {
   readonly url: string
 }
 
-/** What the models of other families do. */
+/** What the models of other families do, in words. */
 const doings: Readonly<Record<string, string>> = {
   digits: 'reads digits', emoji: 'emoji by choice', inside: 'finds the inside', texture: 'texture of bricks',
 }
 
 const isCodePoint = (part: string): boolean => /^[0-9a-f]{4,6}$/.test(part) && /\d/.test(part)
 
-/** The lizard first: it is what every visitor of the paper remembers. */
+/** The lizard comes first: everyone who has read the paper remembers it. */
 const emoji: readonly Bundled[] = Object.entries(files).map(([path, url]) => {
   const name = path.replace(/^.*\//, '').replace(/\.safetensors$/, '').split('-').filter(part => !isCodePoint(part)).join('-')
   return { name, face: faces[path.replace('/models/', '/emoji/').replace('.safetensors', '.png')], words: name, url }
@@ -42,26 +42,26 @@ export const bundledModels: readonly Bundled[] = [...emoji, ...Object.entries(fa
   return { name, face: null, words: doings[name] ?? name, url }
 })]
 
-/** Emoji are trained at this size, with empty cells around them. */
+/** The side of the pictures on which the emoji models were trained, in cells; empty cells lie around them. */
 const pictureSize = 40
 
 const fetched = new Map<string, Promise<ModelFile>>()
 
-/** A bundled model; asked for once. */
+/** A bundled model, fetched only once. */
 function fetchModel({ url, name }: Bundled): Promise<ModelFile> {
   const known = fetched.get(name) ?? fetch(url).then(async response => {
     if (!response.ok) throw new Error(`the model ${name} could not be fetched: ${response.status}.`)
     return { name, bytes: new Uint8Array(await response.arrayBuffer()) }
   })
   fetched.set(name, known)
-  known.catch(() => fetched.delete(name)) // it may be asked for again
+  known.catch(() => fetched.delete(name)) // so that it can be tried again
   return known
 }
 
 let own: readonly ModelFile[] = []
 const listeners = new Set<(own: readonly ModelFile[]) => void>()
 
-/** The visitor's models, as they are by now. */
+/** The visitor's models; the component renders again when there is a new one. */
 export function useOwnModels(): readonly ModelFile[] {
   const [now, setNow] = useState(own)
   useEffect(() => {
@@ -71,7 +71,7 @@ export function useOwnModels(): readonly ModelFile[] {
   return now
 }
 
-/** Keeps a model of the visitor's. Nothing is lost: one that is called as another gets a number behind its name. */
+/** Keeps a model of the visitor's, and returns it as kept: if its name is already taken, a number is added to it. */
 export function keepModel(file: ModelFile): ModelFile {
   const stem = file.name.replace(/ \d+$/, '')
   const known = own.find(({ name, bytes }) => name.replace(/ \d+$/, '') === stem && sameBytes(bytes, file.bytes))
@@ -94,14 +94,14 @@ export function modelNames(): string[] {
   return [...bundledModels, ...own].map(({ name }) => name)
 }
 
-/** The model of a name. */
+/** The model with a name. */
 export async function modelOf(name: string): Promise<ModelFile> {
   const [mine, bundled] = [own.find(one => one.name === name), bundledModels.find(one => one.name === name)]
   if (!mine && !bundled) throw new Error(`there is no model ${name} in this page; there are ${modelNames().join(', ')}.`)
   return mine ?? fetchModel(bundled!)
 }
 
-/** What a model has learned to grow; null where that is not known. */
+/** The picture that a model has learned to grow; null if that is not known. */
 export async function targetOf({ name, target }: ModelFile): Promise<Target | null> {
   const face = bundledModels.find(one => one.name === name)?.face
   return target ?? (face ? { pixels: await pixelsOf(face), side: pictureSize } : null)

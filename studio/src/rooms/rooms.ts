@@ -1,5 +1,5 @@
 /**
- * The rooms of Studio, in the order of their tabs. The commands of each stand in `engine/commands.ts`.
+ * The rooms of Studio, in the order of their tabs. Their commands are listed in `engine/commands.ts`.
  */
 import type { ComponentType } from 'preact'
 import type { Settings } from '../address.ts'
@@ -13,7 +13,7 @@ export type Room = {
   /** Its name in the address. */
   readonly name: string
   readonly title: string
-  /** What the room shows, from the settings in the address. */
+  /** The content of the room; it begins with the settings in the address. */
   readonly component: ComponentType<{ settings: Settings }>
 }
 

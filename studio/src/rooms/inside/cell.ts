@@ -1,9 +1,9 @@
 /**
- * The numbers of one cell in one step, in the worker, and what each number that it perceives is a sum of.
+ * The numbers of one cell in one step, in the worker, and the terms of each number that it perceives.
  */
 import type { DataRule, PerceivedSum, StepParts, Tap, Tensor } from 'cellgrad'
 
-/** Numbers of each cell, `[h,w,channels]`. */
+/** Values of all cells, `[h,w,channels]`. */
 export type HostValues = { readonly channels: number; readonly values: Float32Array }
 
 /** What `inspectStep` returns, on the host. */
@@ -13,22 +13,22 @@ export type HostParts = {
   readonly [K in 'pre' | 'fires' | 'post']: Uint32Array | null
 } & { readonly hidden: readonly HostValues[]; readonly width: number; readonly height: number }
 
-/** All that one cell has in a step. */
+/** All numbers of one cell in a step. */
 export type CellNumbers = {
   readonly before: Float32Array
   readonly perception: Float32Array
   readonly hidden: readonly Float32Array[]
-  /** Of the channels that change. */
+  /** For each channel that is not frozen. */
   readonly change: Float32Array
   readonly candidate: Float32Array
   readonly after: Float32Array
   readonly fires: boolean
-  /** Null where the rule does not ask. */
+  /** Null if the rule does not use this mask. */
   readonly livedBefore: boolean | null
   readonly livesAfter: boolean | null
 }
 
-/** A number that a cell perceives, and the sum that it is, with what its neighbours have; null beyond the border. */
+/** A number that a cell perceives, and its sum with the values of the neighbours; null for those beyond the border. */
 export type Seen = Omit<PerceivedSum, 'taps'> & {
   readonly value: number
   readonly taps: readonly (Tap & { readonly neighbour: number | null })[]
@@ -58,7 +58,7 @@ export function cellNumbers(parts: HostParts, x: number, y: number): CellNumbers
   }
 }
 
-/** What the cell (x, y) sees of its neighbours in the perceived number i, which is this sum. */
+/** The perceived number i of the cell (x, y), computed by `sum`, with the values of its neighbours. */
 export function seenBy({ padding }: DataRule, parts: HostParts, x: number, y: number, i: number, sum: PerceivedSum): Seen {
   const { width, height, state, perception } = parts
   const taps = sum.taps.map(tap => {

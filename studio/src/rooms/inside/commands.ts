@@ -1,6 +1,6 @@
 /**
- * What Look inside asks of the worker: a model is opened, a moment of its time line is shown, a cell is read, gradients are
- * found. Everything that is shown is computed by the functions that train.
+ * What Look inside asks of the worker: to open a model, to show a moment of its time line, to read a cell, to compute
+ * gradients. The functions that train compute everything that is shown.
  */
 import {
   channelNames, channelView, decodeModel, encodeNpy, foldIn, imageToPixels, inspectStep, norm, paramShapes,
@@ -16,30 +16,31 @@ import { cellNumbers, read, readParts, seenBy, type CellNumbers, type HostParts,
 import { openLines, type Lines, type Start, type Subject } from './line.ts'
 import { mapsOf, palette, type Maps, type Scale } from './maps.ts'
 
-/** What may be shown of a step, a map for each number of a cell. */
+/** The quantities of a step that can be shown, with a map for each number of a cell. */
 export type Quantity = 'channels' | 'perception' | 'hidden' | 'change' | 'masks' | 'gradient'
 
-/** A quantity, and of what scale its maps are. */
+/** A quantity, and the scale of its maps. */
 type Shown = { readonly quantity: Quantity; readonly scale: Scale }
 
-/** What the page must know of a model to show its numbers in words. */
+/** What the page must know about a model to label its numbers. */
 export type Facts = {
   readonly name: string
   readonly channels: readonly string[]
+  /** The channels that are not frozen. */
   readonly changing: readonly number[]
   readonly perception: readonly string[]
   /** Units of the hidden layers. */
   readonly hidden: readonly number[]
   readonly activation: string
   readonly kind: Kind
-  /** Whether it is in Play, on a grid of this size. */
+  /** Whether Play shows it on a grid of this size. */
   readonly played: boolean
   /** Rows and columns of the grid. */
   readonly size: number
-  /** Of the change. */
+  /** The activation on the change. */
   readonly lastActivation: string
   readonly residual: boolean
-  /** Of the layer norms, where it has some. */
+  /** The groups of its layer norms, 1 without. */
   readonly groups: number
   readonly stepSize: number
   readonly bounded: boolean
@@ -51,20 +52,20 @@ export type Facts = {
   readonly loss: string
 }
 
-/** A moment of the time line. */
+/** A moment of the time line; `took` is in milliseconds. */
 export type Moment = { readonly picture: Pixels; readonly maps: Maps; readonly took: number }
 
-/** The gradients of a rollout: how much of the error reaches each step, and each parameter. */
+/** The gradients of a rollout: by the state of each step (their norms), and by each parameter. */
 export type Gradients = {
   readonly loss: number
   readonly norms: Float32Array
   readonly weights: readonly { readonly path: string; readonly shape: readonly number[]; readonly norm: number; readonly maps: Maps }[]
 }
 
-/** A cell in the step after t of a rollout. */
+/** A cell in the step that follows the state s_t of a rollout. */
 export type Place = { readonly start: Start; readonly t: number; readonly x: number; readonly y: number }
 
-/** What is to be opened. */
+/** A request to open a model; size null: that of its training. */
 type Wish = Omit<Subject, 'played' | 'setup'> & { readonly setup: { readonly size: number | null; readonly steps: number } }
 
 let subject: Subject | null = null
@@ -77,7 +78,7 @@ function open(engine: Engine): Lines {
   return lines
 }
 
-/** The step after t, all of it. */
+/** All quantities of the step that follows the state s_t. */
 async function partsAt(of: Lines, start: Start, t: number): Promise<HostParts> {
   if (parts?.of === of && parts.start === start && parts.t === t) return parts.values
   const line = of.line(start)
@@ -87,7 +88,7 @@ async function partsAt(of: Lines, start: Start, t: number): Promise<HostParts> {
   return values
 }
 
-/** A picture with one pixel for each cell: as in Play, and of rules of other kinds the first channel. */
+/** A picture with one pixel for each cell: as in Play, or, for kinds of rules that Play does not know, the first channel. */
 async function pictureOf(rule: DataRule, state: Tensor): Promise<Pixels> {
   const [, height, width, channels] = state.shape
   if (!['latent', 'other'].includes(kindOf(rule)) || rule.channels.rgb === 3) return pixelsOf({ rule }, await read(state), { width, height, channels })
@@ -124,7 +125,7 @@ function turned(values: Float32Array, rows: number, columns: number): Float32Arr
   return Float32Array.from({ length: values.length }, (_, i) => values[(i % rows) * columns + Math.floor(i / rows)])
 }
 
-/** Values of several numbers a cell, as one. */
+/** Joins arrays `[cells,width]` along their last axis: one array with all numbers of each cell. */
 function sideBySide(list: readonly ArrayLike<number>[], widths: readonly number[]): Float32Array {
   const n = widths.reduce((sum, width) => sum + width, 0)
   const cells = list.length === 0 ? 0 : list[0].length / widths[0]
@@ -141,12 +142,12 @@ function sideBySide(list: readonly ArrayLike<number>[], widths: readonly number[
 
 /** The commands of the room. */
 export const inside = {
-  /** Throws a sentence unless a file is a model that can be looked into. */
+  /** Throws unless a file is a model that the room can show. */
   check(engine: Engine, file: ModelFile): void {
     openLines(engine, { file, setup: { size: sizes.inside.min, steps: 1 }, target: null, played: null })
   },
 
-  /** Opens a model, on the grid of its training if no size is given; nothing changes where it cannot be opened. */
+  /** Opens a model, on the grid of its training if no size is given; if it cannot be opened, the previous one stays. */
   async begin(engine: Engine, { file, setup, target }: Wish): Promise<Facts> {
     const size = setup.size ?? Math.min(trainedSize(decodeModel(file.bytes, file.name)), sizes.inside.max)
     const playing = nowPlaying()
@@ -183,19 +184,19 @@ export const inside = {
     return encodeNpy({ shape: found.shape, data: await read(found) })
   },
 
-  /** The numbers of a cell in the step after t. */
+  /** The numbers of a cell in the step that follows s_t. */
   async cell(engine: Engine, { start, t, x, y }: Place): Promise<CellNumbers> {
     return cellNumbers(await partsAt(open(engine), start, t), x, y)
   },
 
-  /** Of what the perceived number i of a cell is a sum, and of which numbers; null where it is none over a window. */
+  /** The perceived number i of a cell as a sum over its window, with the values; null if it is not such a sum. */
   async seen(engine: Engine, { start, t, x, y }: Place, i: number): Promise<Seen | null> {
     const of = open(engine)
     const sum = await perceivedSum(of.rule, of.params, i)
     return sum && seenBy(of.rule, await partsAt(of, start, t), x, y, i, sum)
   },
 
-  /** The gradients of a rollout from a start; found once, in a second or two. */
+  /** The gradients of a rollout from a start; computed once, in a second or two. */
   async gradients(engine: Engine, start: Start): Promise<Gradients> {
     const of = open(engine)
     const { loss, norms, params } = of.gradients(start)
@@ -207,7 +208,7 @@ export const inside = {
       norms: await read(norms),
       weights: await Promise.all(leaves.map(async ({ path, shape, gradient }) => {
         const outputs = shape.at(-1)!, values = await read(gradient), inputs = values.length / outputs
-        // The longer side lies: there is more room to the right than below.
+        // The longer side is drawn horizontally: there is more room to the right than below.
         const lies = inputs <= outputs ? values : turned(values, inputs, outputs)
         const maps = await mapsOf(lies, [path], Math.max(inputs, outputs), Math.min(inputs, outputs))
         return { path, shape, norm: (await read(norm(gradient)))[0], maps }

@@ -1,6 +1,6 @@
 /**
- * The equation of one cell's step with its real numbers, from the new state down to the neighbours: each sum shows its
- * terms, and the term that is chosen is the sum of the next line.
+ * The equation of one cell's step with its real numbers, from the new state down to the neighbours: each line shows the terms
+ * of a sum, and the next line shows the sum behind the chosen term.
  */
 import { useEffect, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -52,10 +52,10 @@ function SumLine({ shown, chosen, onChoose }: { shown: Shown; chosen?: number; o
   )
 }
 
-/** How far taps reach from the cell, along one axis. */
+/** How far taps reach from the cell along one axis. */
 const reachOf = (offsets: readonly number[]): number => Math.max(...offsets.map(Math.abs))
 
-/** The neighbours of a filter as they lie, weight × value. */
+/** The taps of a filter as a table, weight × value, each where its neighbour is. */
 function Neighbours({ shown, seen: { taps }, facts }: { shown: Shown; seen: Seen; facts: Facts }): VNode {
   const [{ channel }] = taps
   const [down, right] = [reachOf(taps.map(({ dy }) => dy)), reachOf(taps.map(({ dx }) => dx))]
@@ -88,7 +88,7 @@ export function Equation({ facts, cell, place }: { facts: Facts; cell: CellNumbe
   const [k, setK] = useState(0)
   const [path, setPath] = useState<Readonly<Record<number, number>>>({})
   const [chosen, setChosen] = useState<number | null>(null)
-  /** The perceived number that was asked for last, and what it is. */
+  /** The perceived number that was asked for last, and the answer. */
   const [last, setLast] = useState<{ readonly i: number; readonly seen: Seen | null } | null>(null)
   const change = changeOf(facts, cell, Math.min(k, facts.changing.length - 1))
   const units: { shown: Shown; layer: number }[] = []

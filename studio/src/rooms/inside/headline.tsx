@@ -1,6 +1,6 @@
 /**
- * The equation of a channel of one cell, in symbols and below them in numbers, each term over its number. A term that is
- * pointed at, or that the keyboard is on, says what it is.
+ * The equation of a channel of one cell, in symbols, with the number of each term below it. A term that has the pointer or the
+ * keyboard focus is explained.
  */
 import { useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -10,7 +10,7 @@ import { digits } from './terms.ts'
 
 type Part = { readonly symbol: VNode; readonly number: string; readonly meaning: string; readonly before?: string }
 
-/** Whether the cell keeps what it has become, in words. */
+/** Whether the cell keeps its new state, in words. */
 function fate({ fires, livedBefore, livesAfter }: CellNumbers): string {
   const says = [fires ? 'It fires' : 'It does not fire, m = 0']
   if (livedBefore !== null) says.push(livedBefore ? 'it lived before' : 'nothing lived around it before, so it is emptied')

@@ -1,6 +1,6 @@
 /**
- * Look inside: a time line over a rollout that goes both ways; every quantity of the step under the cursor; the equation
- * of a cell; and the gradients of the last state's loss.
+ * Look inside: the time line of a rollout, which goes both ways; every quantity of the step at its cursor; the equation
+ * of a cell; and the gradients of the loss of the last state.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -39,7 +39,7 @@ const words: Readonly<Record<Quantity, string>> = {
   gradient: '∂L/∂s: how the loss of the last state would change, if a number of this state did.',
 }
 
-/** With what a rollout begins from nothing, by the kind of the rule. */
+/** The name of the first state when a rollout begins afresh, by the kind of the rule. */
 const firsts: Readonly<Record<Kind, string>> = { growing: 'From the seed', classes: 'From a drawing', texture: 'From nothing', latent: 'From the seed', other: 'From nothing' }
 
 export function Inside({ settings }: { settings: Settings }): VNode {
@@ -47,7 +47,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const [asked] = useState(() => settingsIn('inside', settings))
   const [model, setModel] = useState(asked.model ?? bundledModels[0].name)
   const [steps, setSteps] = useState(asked.steps ?? 96)
-  /** Rows and columns that were asked for; else the grid is that of the model's training. */
+  /** The size of the grid that was asked for; null: that of the model's training. */
   const [wished, setSize] = useState<number | null>(asked.size ?? null)
   const [wanted, setStart] = useState<Start>(asked.start ?? 'seed')
   const [t, setT] = useState(asked.t ?? 48)
@@ -60,7 +60,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const [gradients, setGradients] = useState<Partial<Record<Start, Gradients>>>({})
   const [finding, setFinding] = useState(false)
   const [playing, setPlaying] = useState(false)
-  /** How many models have been opened: what was found for one is not shown with the next. */
+  /** The number of models opened so far: gradients of one must not be shown with the next. */
   const opened = useRef(0)
 
   const step = Math.min(t, steps)
@@ -68,11 +68,11 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const size = wished ?? facts?.size ?? 72
   const { x = Math.floor(size / 2), y = Math.floor(size / 2) } = chosen
   const cell = { x: Math.min(x, size - 1), y: Math.min(y, size - 1) }
-  /** The cell whose numbers are shown: those of one that was just chosen are on their way. */
+  /** The cell whose numbers are shown: right after a click this is still the previous one. */
   const told = numbers?.place ?? cell
   const names = [...bundledModels, ...useOwnModels()].map(({ name }) => name)
 
-  /** Opens the model, unless another has been chosen before its file and its picture were there. */
+  /** Opens the model, unless another has been chosen while its file and its picture were loading. */
   async function begin(isWanted: () => boolean): Promise<void> {
     const file = await modelOf(model)
     const target = await targetOf(file)
@@ -88,12 +88,12 @@ export function Inside({ settings }: { settings: Settings }): VNode {
     let wanted = true
     begin(() => wanted).catch(error => {
       complain(error)
-      if (wanted) setModel(facts?.name ?? bundledModels[0].name) // what cannot be opened does not stay chosen
+      if (wanted) setModel(facts?.name ?? bundledModels[0].name) // a model that cannot be opened does not stay selected
     })
     return () => { wanted = false }
   }, [model, wished, steps])
 
-  /** What of the address does not fit what was opened. */
+  /** The settings of the address that do not fit the model that was opened, with a part of a sentence for each. */
   function unfit({ size, played }: Facts): string[] {
     const cells = (['x', 'y'] as const).filter(name => asked[name] !== undefined && asked[name] >= size)
     return [
@@ -102,7 +102,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
     ]
   }
 
-  // Only the newest wish counts: while one moment is being made, those between it and the last are left out.
+  // Only the newest wish counts: wishes that arrive while a moment is computed replace each other.
   const wish = useRef<{ start: Start; t: number; quantity: Quantity; scale: 'shared' | 'own' } | null>(null)
   const busy = useRef(false)
   async function look(): Promise<void> {
@@ -147,7 +147,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
     t: String(step), show: quantity === 'channels' ? undefined : quantity, scale: scale === 'own' ? scale : undefined, x: String(cell.x), y: String(cell.y),
   }), [model, steps, wished, start, step, quantity, scale, cell.x, cell.y])
 
-  /** The gradients of both rollouts: that from the seed, and that from a sample of the pool. */
+  /** Computes the gradients of the rollout from a start. */
   async function find(first: Start): Promise<void> {
     setFinding(true)
     const at = opened.current
@@ -158,6 +158,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
       setFinding(false)
     }
   }
+  /** Computes those of the rollout that is shown and of another one, to compare: from the seed, or from the pool. */
   async function findBoth(): Promise<void> {
     await find(start)
     await find(start === 'pool' ? 'seed' : 'pool')

@@ -1,9 +1,9 @@
 /**
- * The time lines of Look inside, in the worker: the rollout that is looked into, from the seed or from a sample of a pool,
- * and the gradients of its last state's loss.
+ * The time lines of Look inside, in the worker: the rollout that is shown, from the seed, from a sample as in a pool or from
+ * the world of Play, and the gradients of the loss of its last state.
  *
- * What is asked for is kept as data (file, setup, target); what follows from it is made when it is needed, on the backend
- * that is there then. So a GPU may be lost at any moment.
+ * What the page asks for is kept as data (file, setup, target). Everything that follows from it is computed when it is needed,
+ * on the backend of that time. So a GPU may be lost at any moment.
  */
 import {
   channelCount, damageMask, decodeModel, erase, fit, imageFromPixels, imageToTensor, key, mean, mse, padImage,
@@ -16,24 +16,24 @@ import { firstState, kindOf } from '../play/family.ts'
 import type { Grid } from '../play/world.ts'
 
 /**
- * Where a rollout begins: with the seed, with what a sample pool holds, a pattern that has grown and was hurt, or with the
+ * Where a rollout begins: with the seed; with a pattern that has grown and was hurt, as in a sample pool; or with the
  * world of Play as it was left.
  */
 export type Start = 'seed' | 'pool' | 'play'
 
 export type Setup = { readonly size: number; readonly steps: number }
 
-/** What is looked into. */
+/** What the room shows. */
 export type Subject = {
   readonly file: ModelFile
   readonly setup: Setup
-  /** The picture that the model has learned to grow, where that is known. */
+  /** The picture that the model has learned to grow, if that is known. */
   readonly target: Target | null
-  /** The world of Play, where it is one of this model and size. */
+  /** The world of Play, if it has this model and size. */
   readonly played: Float32Array | null
 }
 
-/** All that follows from a subject on one backend. */
+/** Everything that is computed from a subject, on one backend. */
 export type Lines = {
   readonly backend: Backend
   readonly subject: Subject
@@ -49,10 +49,10 @@ export type Lines = {
 }
 
 const runKey = key(0)
-/** Steps after which a sample has grown, when it is hurt. */
+/** The number of steps after which a sample counts as grown, and is hurt. */
 const grownAfter = 200
 
-/** What f has returned for a word, made once. */
+/** f, which computes the result for each word only once. */
 function once<K, T>(f: (word: K) => T): (word: K) => T {
   const known = new Map<K, T>()
   return word => {
@@ -61,7 +61,7 @@ function once<K, T>(f: (word: K) => T): (word: K) => T {
   }
 }
 
-/** Opens a model. Throws a sentence where it cannot be looked into. */
+/** Opens a model. Throws if the room cannot show it. */
 export function openLines({ backend }: Engine, subject: Subject): Lines {
   const { file, setup: { size, steps } } = subject
   const model = decodeModel(file.bytes, file.name, { backend, dtype: 'float32' })
@@ -88,7 +88,7 @@ export function openLines({ backend }: Engine, subject: Subject): Lines {
   }
 }
 
-/** The first state as Play has it. Where a digit is to be drawn, there is a stroke, as of a 1; of a segmentation, an outline. */
+/** The first state as in Play. Rules that classify drawings get one: digits a stroke like a 1, segmentations an outline. */
 export function firstOf(rule: DataRule, grid: Grid): Float32Array {
   const { width, height, channels } = grid
   const first = firstState(rule, grid, [Math.floor(width / 2)], 0)
@@ -110,7 +110,7 @@ export function wantedOf({ pixels, side }: Target, size: number, backend: Backen
   return imageToTensor(padImage(image, Math.floor((size - image.width) / 2)), { backend })
 }
 
-/** The loss of the last state: its distance from the target, or, where there is none, the size of what is seen. */
+/** The loss of the last state: its distance from the target, or, without a target, its mean square. */
 function lossOf({ target, setup: { size } }: Subject, rule: DataRule, backend: Backend): Pick<Lines, 'loss' | 'words'> {
   if (target && rule.channels.rgba === 4) {
     const wanted = wantedOf(target, size, backend)

@@ -1,24 +1,24 @@
 /**
  * Quantities of a step as pictures, in the worker: a map for each number that a cell has.
  *
- * All maps of a quantity share one scale, or each has its own: −range … range, of the colours that the library's `channelView` has: blue below
- * 0, white at 0, red above, and full colour beyond. The range is a size that one in a hundred of the numbers that are not
- * 0 exceeds, rounded up to 1, 2 or 5 times a power of ten: a few large ones do not make all others pale, and it seldom
- * changes from step to step.
+ * All maps of a quantity share one scale, or each has its own: from −range to range, in the colours of the library's
+ * `channelView`: blue below 0, white at 0, red above, and full colour beyond the range. The range is the 99th percentile of
+ * the magnitudes of the numbers that are not 0, rounded up to 1, 2 or 5 times a power of ten. So a few large numbers do not
+ * make all others pale, and the range seldom changes from step to step.
  */
 import { channelView, imageToPixels, tensor } from 'cellgrad'
 
-/** Maps side by side in memory: `pixels` are n times h·w times red, green, blue, alpha. */
+/** Several maps: `pixels` is `[n,h,w,4]`, red, green, blue, alpha. */
 export type Maps = {
   readonly names: readonly string[]
   readonly width: number
   readonly height: number
   readonly pixels: Uint8ClampedArray<ArrayBuffer>
-  /** What has full colour in each of them. */
+  /** For each map, the magnitude that has full colour. */
   readonly ranges: readonly number[]
 }
 
-/** One scale for all maps, one for each of them, or a range that is given. */
+/** One scale for all maps, one for each map, or a given range for all. */
 export type Scale = 'shared' | 'own' | number
 
 const shades = 255 // on each side of 0
@@ -29,7 +29,7 @@ export const palette: Promise<Uint8ClampedArray<ArrayBuffer>> = (async () => {
   return imageToPixels(await channelView(0)(tensor(ramp, { shape: [1, 1, ramp.length, 1] })))
 })()
 
-/** The least of 1, 2, 5, 10, 20, 50, … times a power of ten that is not below x. */
+/** The smallest of the numbers …, 0.5, 1, 2, 5, 10, 20, … that is not below x. */
 export function niceRange(x: number): number {
   if (!(x > 0 && x < Infinity)) return 1
   const power = 10 ** Math.floor(Math.log10(x))
@@ -37,8 +37,8 @@ export function niceRange(x: number): number {
 }
 
 /**
- * A size that one in a hundred of the values that are not 0 exceeds, judged by a hundred thousand of them at most; of every
- * n-th value from one on.
+ * The 99th percentile of the magnitudes of the values that are not 0, from a hundred thousand of them at most. With `from`
+ * and `n`, only every n-th value counts, beginning with number `from`.
  */
 function usualSize(values: ArrayLike<number>, from: number = 0, n: number = 1): number {
   const sizes: number[] = []
@@ -47,7 +47,7 @@ function usualSize(values: ArrayLike<number>, from: number = 0, n: number = 1): 
   return sizes.sort((a, b) => a - b)[Math.floor(0.99 * (sizes.length - 1))] ?? 0
 }
 
-/** The maps of values `[h,w,n]`, n of them. */
+/** The n maps of values `[h,w,n]`. */
 export async function mapsOf(
   values: ArrayLike<number>, names: readonly string[], width: number, height: number, scale: Scale = 'shared',
 ): Promise<Maps> {

@@ -1,5 +1,5 @@
 /**
- * A quantity as a sheet of small maps, each with its name, and the legend of their one scale.
+ * A quantity as a sheet of small maps, each with its name, and the legend of their scale.
  */
 import { useEffect, useRef } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -11,7 +11,7 @@ import './maps.css'
 /** A cell of a grid. */
 export type Cell = { readonly x: number; readonly y: number }
 
-/** The cell of a picture that the pointer is on. */
+/** The cell of a picture that is under the pointer. */
 export function cellUnder(event: MouseEvent, { width, height }: { width: number; height: number }): Cell {
   const box = (event.target as HTMLElement).getBoundingClientRect()
   const along = (share: number, n: number): number => Math.min(Math.max(Math.floor(share * n), 0), n - 1)
@@ -32,7 +32,7 @@ function Map({ maps, i, own }: { maps: Maps; i: number; own: boolean }): VNode {
   )
 }
 
-/** The colours from −range to range; without a range those of maps that each have their own. */
+/** The colours from −range to range; without a range, for maps that each have their own. */
 export function Legend({ palette, range }: { palette: Uint8ClampedArray<ArrayBuffer>; range?: number }): VNode {
   const canvas = useRef<HTMLCanvasElement>(null)
   useEffect(() => paint(canvas.current!, { width: palette.length / 4, height: 1, data: palette }), [palette])
@@ -47,7 +47,7 @@ export function Legend({ palette, range }: { palette: Uint8ClampedArray<ArrayBuf
 /** All maps of a quantity. */
 export function Sheet({ maps, own = false, onCell }: {
   maps: Maps
-  /** Whether each map says how far its own scale goes. */
+  /** Whether each map has a scale of its own, which its caption gives. */
   own?: boolean
   onCell?: (cell: Cell) => void
 }): VNode {

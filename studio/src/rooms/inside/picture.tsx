@@ -1,5 +1,5 @@
 /**
- * The picture of a state, in which a cell is chosen: by pointer, touch, or arrow keys (with Shift five cells at once).
+ * The picture of a state, in which the visitor chooses a cell: by pointer, touch, or arrow keys (with Shift five cells at once).
  */
 import type { RefObject, VNode } from 'preact'
 import { cellUnder, type Cell } from './maps.tsx'

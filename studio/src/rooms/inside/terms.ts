@@ -1,21 +1,21 @@
 /**
- * What a number of a cell is a sum of, as a list of terms, from the largest to the smallest. Pure functions for the page.
+ * A number of a cell as a sum: its terms from the largest to the smallest. Pure functions for the page.
  *
  *   Δc   = η · (b_c + Σ_j w_jc · h_j)          h_j = σ(b_j + Σ_i w_ij · y_i)          y_i = Σ_n k_n · s_n
  */
 import type { CellNumbers, Seen } from './cell.ts'
 import type { Facts } from './commands.ts'
 
-/** weight · value, and what the value is called. */
+/** weight · value, and the name of the value. */
 export type Term = {
-  /** Its number among those that are summed. */
+  /** Its index in the sum. */
   readonly i: number
   readonly name: string
   readonly weight: number
   readonly value: number
 }
 
-/** A sum that is shown: what it is of, its terms, what is added, and what becomes of it. */
+/** A sum that is shown: its name and result, its bias and terms, and what is applied to it. */
 export type Shown = {
   readonly name: string
   readonly value: number
@@ -27,7 +27,7 @@ export type Shown = {
 
 const byProduct = (a: Term, b: Term): number => Math.abs(b.weight * b.value) - Math.abs(a.weight * a.value)
 
-/** The change of the channel number k among those that change. */
+/** The change of channel number k of those that are not frozen. */
 export function changeOf({ hidden, weights, channels, changing, lastActivation, stepSize }: Facts, cell: CellNumbers, k: number): Shown {
   const layer = hidden.length + 1
   return {
@@ -39,7 +39,7 @@ export function changeOf({ hidden, weights, channels, changing, lastActivation, 
   }
 }
 
-/** The unit j of a hidden layer, from 1. A norm after its sum compares it with the sums of the other units. */
+/** Unit j of a hidden layer; layers count from 1. A layer norm after its sum depends on the sums of the other units, too. */
 export function unitOf({ hidden, weights, groups, perception, activation, residual }: Facts, cell: CellNumbers, layer: number, j: number): Shown {
   const inputs = layer === 1 ? normOf(cell.perception, 0, { weights, groups }) : cell.hidden[layer - 2]
   const named = (i: number): string => (layer === 1 ? perception[i] : `h${layer - 1}.${i}`)
@@ -53,7 +53,7 @@ export function unitOf({ hidden, weights, groups, perception, activation, residu
   }
 }
 
-/** Numbers before a layer after its layer norm, where it has one: what is perceived before the first is of layer 0. */
+/** Numbers after the layer norm number `layer`, or unchanged if there is none; number 0 is that of the perception. */
 export function normOf(numbers: Float32Array, layer: number, { weights, groups }: Pick<Facts, 'weights' | 'groups'>): Float32Array {
   const scale = weights[`scale${layer}`], shift = weights[`shift${layer}`]
   if (!scale) return numbers
@@ -72,7 +72,7 @@ function layerTerms(
   return Array.from(inputs, (value, i) => ({ i, name: named(i), weight: w[i * outputs + j], value })).sort(byProduct)
 }
 
-/** What is perceived under the number i. */
+/** The perceived number i. */
 export function perceivedOf({ perception, channels }: Facts, i: number, { value, taps, bias, activation }: Seen): Shown {
   const terms = taps.map(({ dy, dx, channel, weight, neighbour }, n) => (
     { i: n, name: `${channels[channel]} (${signed(dx)}, ${signed(dy)})`, weight, value: neighbour ?? 0 }
@@ -82,7 +82,7 @@ export function perceivedOf({ perception, channels }: Facts, i: number, { value,
 
 const signed = (n: number): string => (n > 0 ? `+${n}` : n < 0 ? `−${-n}` : '0')
 
-/** A number in about three digits, with a true minus. */
+/** A number in about three digits, with a true minus sign. */
 export function digits(x: number): string {
   if (x === 0 || !Number.isFinite(x)) return String(x)
   const size = Math.abs(x)

@@ -1,8 +1,8 @@
 /**
- * The time line: a slider over the steps, and above it how much of the last state's error reaches each of them.
+ * The curve above the time line: how much of the last state's error reaches the state of each step.
  *
- * The curve is log₁₀ ‖∂L/∂s_t‖ over t. Level, the error passes; falling towards the left, it vanishes on its way back;
- * rising, it explodes; where it is beyond all numbers, the curve has a gap.
+ * It is log₁₀ ‖∂L/∂s_t‖ over t. Where it is level, the gradient is passed on unchanged; where it falls towards the left, the
+ * gradient vanishes on its way back; where it rises, it explodes. Values that are not finite leave a gap.
  */
 import type { VNode } from 'preact'
 import { rangeOf } from '../../ui/chart.tsx'
@@ -19,7 +19,7 @@ export function NormCurve({ norms, steps, t, start, names }: {
   steps: number
   t: number
   start: Start
-  /** What the starts are called. */
+  /** The names of the starts. */
   names: Readonly<Record<Start, string>>
 }): VNode {
   const logs = Object.entries(norms).map(([name, values]) => [name as Start, Array.from(values, v => Math.log10(Math.max(v, 1e-30)))] as const)

@@ -1,7 +1,7 @@
 /**
- * A curve over iterations. What is drawn at random differs from one to the next: all values are a faint line, their
- * running mean a strong one, on a logarithmic scale. What follows a plan, as a rate does, is one line on a linear scale. Of
- * many values as many are drawn as can be seen.
+ * A curve over iterations. Noisy values, like a loss, have a logarithmic scale: the values are a faint line, their running
+ * mean is a strong one. Values that follow a plan, like a rate, are one line on a linear scale. Of many values only as many
+ * are drawn as can be told apart.
  */
 import type { VNode } from 'preact'
 import { brief, minus } from './numbers.ts'
@@ -45,7 +45,7 @@ export function Chart({ title, values, log = false }: Props): VNode {
   )
 }
 
-/** The least and the greatest number that a scale shows; of logarithms whole powers. */
+/** The smallest and the largest number of a scale; of logarithms both are whole. */
 export function rangeOf(values: readonly number[], log: boolean): [number, number] {
   const finite = values.filter(v => Number.isFinite(v))
   if (finite.length === 0) return log ? [-3, 0] : [0, 1]
@@ -53,7 +53,7 @@ export function rangeOf(values: readonly number[], log: boolean): [number, numbe
   return log ? [Math.floor(low), Math.max(Math.ceil(high), Math.floor(low) + 1)] : [0, high > 0 ? high : 1]
 }
 
-/** Where a scale from low to high has its lines. */
+/** The values at which a scale from low to high has a grid line. */
 export function ticksOf(low: number, high: number, log: boolean): number[] {
   if (!log) return [0, high / 2, high]
   return Array.from({ length: high - low + 1 }, (_, i) => low + i)
@@ -65,7 +65,7 @@ export function superscript(n: number): string {
   return (n < 0 ? '⁻' : '') + String(Math.abs(n)).split('').map(d => digits[Number(d)]).join('')
 }
 
-/** The mean of each value and those before it, over a fortieth of all. */
+/** A running mean: each value and those before it, over a fortieth of the whole length. */
 function smooth(values: readonly number[]): number[] {
   const n = Math.max(1, Math.floor(values.length / 40))
   let sum = 0
@@ -75,7 +75,7 @@ function smooth(values: readonly number[]): number[] {
   })
 }
 
-/** At most 640 points, with their places. */
+/** At most about 640 of the values, each with its index. */
 function thinned(values: readonly number[]): [number, number][] {
   const every = Math.max(1, Math.ceil(values.length / 640))
   return values.flatMap((v, i): [number, number][] => (i % every === 0 || i === values.length - 1 ? [[i, v]] : []))

@@ -1,5 +1,5 @@
 /**
- * What computes, and the choice of it.
+ * The chip in the bar that shows which backend computes, and changes it.
  */
 import { useEffect, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -31,7 +31,7 @@ export function Chip(): VNode {
         class="chip" aria-label="What computes" value={choice} disabled={busy}
         onChange={e => {
           const wanted = e.currentTarget.value as Choice
-          e.currentTarget.value = choice // until it is so
+          e.currentTarget.value = choice // the old choice is shown until the change is done
           void choose(wanted)
         }}
       >

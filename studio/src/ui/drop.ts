@@ -1,13 +1,13 @@
 /**
- * Files that are dropped, anywhere on the page. A browser leaves the page for a file that the page does not take, and what
- * was on it would be lost: so a file that the room has no use for is refused in a sentence.
+ * Files that are dropped anywhere on the page. By default a browser leaves the page to show a dropped file, and everything on
+ * the page would be lost. So the page takes every drop, and refuses files that the room cannot use with a sentence.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { mention } from './notice.tsx'
 
 const holdsFiles = ({ dataTransfer }: DragEvent): boolean => dataTransfer !== null && dataTransfer.types.includes('Files')
 
-/** Takes the files that are dropped while a room is open; returns whether some are held over the page just now. */
+/** Takes the files that are dropped while a room is open; returns whether files are being dragged over the page. */
 export function useDrop(take: (files: readonly File[]) => void): boolean {
   const newest = useRef(take)
   newest.current = take
@@ -29,14 +29,14 @@ export function useDrop(take: (files: readonly File[]) => void): boolean {
   return over
 }
 
-/** The first of some files, for what takes one at a time; where there are more, it is said which was taken. */
+/** The first of some files, where only one can be used; if there are more, a sentence says which one was taken. */
 export function firstOf(files: Iterable<File> | null | undefined): File | undefined {
   const [first, ...others] = files ?? []
   if (others.length > 0) mention(`${first.name} was taken, the first of ${others.length + 1} files: one at a time has room here.`)
   return first
 }
 
-/** Stays on the page whatever is dropped; to be called once. The window hears of it after the room. */
+/** Keeps the browser on the page whatever is dropped; call it once. The window gets a drop after the room had its chance. */
 export function refuseOtherDrops(): void {
   addEventListener('dragover', event => { if (holdsFiles(event)) event.preventDefault() })
   addEventListener('drop', event => {

@@ -1,5 +1,5 @@
 /**
- * The few controls of which all rooms are made. Each has a label, so that it can be found by eye, keyboard and ear.
+ * The few controls that all rooms share. Each has a label, for the eye, the keyboard and the screen reader.
  */
 import { useId } from 'preact/hooks'
 import type { ComponentChildren, VNode } from 'preact'
@@ -30,7 +30,7 @@ export function Slider({ label, value, text, min, max, step = 1, onInput }: {
   )
 }
 
-/** One of a few values, in a list that unfolds. */
+/** A choice of one value, in a drop-down list. */
 export function Select<T extends string>({ label, value, options, onChange }: {
   label: string
   value: T
@@ -48,11 +48,11 @@ export function Select<T extends string>({ label, value, options, onChange }: {
   )
 }
 
-/** One of a few values, all of them in sight: a group of radio buttons that look like keys. */
+/** A choice of one value, all of them visible: a group of radio buttons that look like keys. */
 export function Keys<T extends string>({ label, value, options, onChange, big = false }: {
   label: string
   value: T
-  /** The value, what the key shows, and its name where that is no word. */
+  /** The value, what the key shows, and a name for it if it does not show words. */
   options: readonly (readonly [value: T, face: ComponentChildren, name?: string])[]
   onChange: (value: T) => void
   /** Whether the faces are pictures. */

@@ -1,17 +1,17 @@
 /**
- * What the visitor is told, as one sentence, in the bar of the page or, where that has no room, at its foot.
+ * The notice: one sentence to the visitor, in the bar of the page or, if there is no room for it, at the foot of the page.
  *
- * Mere information goes by itself when it has been read. What went wrong stays until it is put away, by its button or with
- * Escape, or is over: another room has been opened, something newer is said, or what it is about has gone well.
+ * Information disappears by itself after enough time to read it. An error stays until the visitor closes it, by its button or
+ * with Escape, or until it is out of date: another room was opened, there is a newer notice, or the same attempt succeeded.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
 
 type Told = {
   readonly sentence: string
-  /** What it is about; '' where nothing can settle it. */
+  /** The subject, by which `settled` finds it; '' if nothing settles it. */
   readonly about: string
-  /** Whether it is mere information. */
+  /** Whether it is information, and disappears by itself. */
   readonly passes: boolean
 }
 
@@ -23,42 +23,42 @@ function tell(next: Told | null): void {
   changed(next)
 }
 
-/** Says what is good to know, for as long as it takes to read it. */
+/** Shows information, for as long as it takes to read it. */
 export function mention(sentence: string): void {
   tell({ sentence, about: '', passes: true })
 }
 
-/** Says what went wrong. */
+/** Shows an error, which stays. */
 export function notify(sentence: string, about: string = ''): void {
   tell({ sentence, about, passes: false })
 }
 
-/** Says what an error says; to be given to `catch`. */
+/** Shows the message of an error; to be given to `catch`. */
 export function complain(error: unknown): void {
   notify((error as Error).message)
 }
 
-/** What was wrong about something is over. */
+/** Removes the notice about a subject, since the problem is over. */
 export function settled(about: string): void {
   if (told?.about === about) tell(null)
 }
 
-/** Says what an attempt failed by, until another one about the same goes well. */
+/** Waits for an attempt. If it fails, its error is shown until an attempt about the same subject succeeds. */
 export async function attempt(about: string, act: Promise<unknown>): Promise<void> {
   await act.then(() => settled(about), (error: Error) => notify(error.message, about))
 }
 
-/** What was wrong in one room is over in the next. */
+/** Removes an error of the room that has been left. */
 export function leaveRoom(): void {
   if (told && !told.passes) tell(null)
 }
 
-/** Milliseconds to read a sentence slowly. */
+/** The time that it takes to read a sentence slowly, in milliseconds. */
 const readingTime = (sentence: string): number => 4000 + 80 * sentence.length
 
 export function Notice(): VNode {
   const [now, setNow] = useState<Told | null>(null)
-  /** Whether the pointer or the keyboard is on it: then it waits. */
+  /** Whether the pointer or the keyboard focus is on it: then it does not disappear. */
   const [held, setHeld] = useState(false)
   const before = useRef<HTMLElement | null>(null)
   useEffect(() => {
@@ -75,7 +75,7 @@ export function Notice(): VNode {
   function close(): void {
     setHeld(false)
     tell(null)
-    before.current?.focus() // the keyboard goes on where it was
+    before.current?.focus() // gives the keyboard focus back
   }
   return (
     <div

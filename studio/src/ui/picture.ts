@@ -1,11 +1,11 @@
 /**
- * A picture of cells: a canvas with one pixel for each, drawn large and sharp.
+ * A picture of cells: a canvas with one pixel for each cell, shown large and sharp.
  */
 
 /** Pixels as `imageToPixels` makes them. */
 export type Pixels = { readonly width: number; readonly height: number; readonly data: Uint8ClampedArray<ArrayBuffer> }
 
-/** Draws pixels into a canvas, which gets their size. */
+/** Draws pixels into a canvas, and gives it their size. */
 export function paint(canvas: HTMLCanvasElement, { width, height, data }: Pixels): void {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height })
   canvas.getContext('2d')!.putImageData(new ImageData(data, width, height), 0, 0)

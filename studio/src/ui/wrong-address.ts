@@ -1,12 +1,13 @@
 /**
- * What of the address cannot be used, as one sentence: what is seen at once, and what a room finds when its model is there.
+ * One sentence about everything in the address that cannot be used: mistakes that are found at once, and those that a room
+ * finds once its model is loaded.
  */
 import { mistakesIn, type Address } from '../address.ts'
 import { notify } from './notice.tsx'
 
 let told: readonly string[] = []
 
-/** Tells what of the address cannot be used, beside what has been told of it before. */
+/** Tells the visitor of mistakes in the address, together with those already told. */
 export function tellOfAddress(mistakes: readonly string[]): void {
   if (mistakes.length === 0) return
   told = [...told, ...mistakes]
@@ -14,7 +15,7 @@ export function tellOfAddress(mistakes: readonly string[]): void {
   notify(`The address says ${told.length === 1 ? last : `${told.slice(0, -1).join(', ')} and ${last}`}.`)
 }
 
-/** Tells the same of an address that has just been opened. */
+/** Begins anew with an address that has just been opened, and tells its mistakes. */
 export function tellOfNewAddress(address: Address): void {
   told = []
   tellOfAddress(mistakesIn(address))

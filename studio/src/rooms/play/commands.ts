@@ -1,7 +1,7 @@
 /**
- * What Play asks of the worker: a model comes in, steps are taken, a hand is laid on the grid, a picture comes out.
+ * What Play asks of the worker: to load a model, to take steps, to change cells by hand, to draw a picture.
  *
- * A rollout of n steps from step t is a part of one endless rollout under one key, so that what is seen does not depend on
+ * A rollout of n steps from step t is a part of one endless rollout under one key, so the result does not depend on
  * how many steps are taken between two pictures. Two models on one grid (a graft) share its cells: the left half updates by
  * the one, the right half by the other, and each perceives the cells of both:
  *
@@ -21,7 +21,7 @@ import { resized, touched, type Grid, type Touch } from './world.ts'
 
 export type Border = DataRule['padding']
 
-/** What may be changed while the world runs. */
+/** The settings that can change while the world runs. `angle` is in radians. */
 export type Setup = {
   readonly size: number
   readonly border: Border
@@ -33,28 +33,28 @@ export type Setup = {
 /** What the page is told about a world. */
 export type Facts = {
   readonly kind: Kind
-  /** What the model's file calls its conditions, or their numbers. */
+  /** The names of its conditions in the model's file, or else their numbers. */
   readonly conditions: readonly string[]
-  /** What the model's file calls its classes; none where it does not say. */
+  /** The names of its classes in the model's file; empty if it has none. */
   readonly classes: readonly string[]
   readonly channels: number
-  /** Numbers that painted cells get first: 4 for premultiplied colour, 1 for an image of grey. */
+  /** The number of channels that painting sets, from the first on: 4 for premultiplied colour, 1 for a grey image. */
   readonly paints: number
   readonly border: Border
   readonly size: number
 }
 
-/** A picture of the world, and what it took. */
+/** A picture of the world, with figures. */
 export type Frame = {
   readonly pixels: Pixels
   /** Steps since the world began. */
   readonly t: number
   readonly alive: number
-  /** How many cells say each class, where the rule has classes. */
+  /** For each class the number of cells that predict it; null if the rule has no classes. */
   readonly votes: readonly number[] | null
   /** Milliseconds of a step. */
   readonly cost: number
-  /** Bytes of the engine's tensors, and of the memory that it keeps for the next ones. */
+  /** Bytes of the engine's tensors, together with the memory that it keeps for further ones. */
   readonly held: number
 }
 
@@ -69,7 +69,7 @@ type World = {
 const runKey: Key = key(0)
 let world: World | null = null
 
-/** Files that have been decoded, on the backend where their parameters live. */
+/** Decoded models, by the backend of their parameters and by the bytes of their file. */
 const decoded = new WeakMap<Backend, WeakMap<Uint8Array, Model>>()
 
 function modelOf({ backend }: Engine, { name, bytes }: ModelFile): Model & { rule: DataRule } {
@@ -107,7 +107,7 @@ function here(): World {
   return world
 }
 
-/** What is in Play at this moment, for another room to begin with; null where nothing is. */
+/** The world of Play at this moment, with which another room can begin; null if there is none. */
 export function nowPlaying(): { readonly name: string; readonly size: number; readonly state: Float32Array } | null {
   return world && { name: world.files[0].name, size: world.setup.size, state: world.state }
 }
@@ -142,12 +142,12 @@ const numbered = (n: number): string[] => Array.from({ length: n }, (_, i) => St
 
 /** The commands of the room. */
 export const play = {
-  /** Throws a sentence unless a file is a model that can be played. */
+  /** Throws unless a file is a model that the room can play. */
   look(engine: Engine, file: ModelFile): void {
     begin(engine, [file], { size: 16, border: 'zero', angle: 0, condition: 0 })
   },
 
-  /** Begins a world with one model, or two on one grid. Size and border are those of the model, if nothing else is said. */
+  /** Begins a world with one model, or with two on one grid. By default, size and border are those of the first model. */
   begin(engine: Engine, files: readonly ModelFile[], given: Partial<Setup>): Facts {
     const model = modelOf(engine, files[0]), { rule } = model
     const { condition: conditions = numbered(conditionsOf(rule)), classes = [] } = roleNames(model)
@@ -159,7 +159,7 @@ export const play = {
     }
   },
 
-  /** Goes on for some steps, or for as many as fit into some milliseconds, and shows the world. */
+  /** Takes some steps, or as many as fit into `budget` milliseconds, and draws the world. */
   async tick(engine: Engine, { steps, budget }: { steps?: number; budget?: number }): Promise<Frame> {
     const before = here()
     const count = steps ?? Math.max(1, Math.floor(budget! / before.cost))
@@ -175,7 +175,7 @@ export const play = {
     return { pixels, t: world.t, alive: living(rule, state), votes: votes(rule, state), cost, held: bytes + pooledBytes }
   },
 
-  /** Lays a hand on the grid. */
+  /** Changes cells by hand. */
   touch(engine: Engine, touch: Touch): void {
     const now = here()
     const { rule } = modelOf(engine, now.files[0])
@@ -183,7 +183,7 @@ export const play = {
     world = { ...now, state: touched(now.state, grid, touch, seedValues(rule), c => isKept(rule, c)) }
   },
 
-  /** Changes the setup. A grid of another size keeps what grows in its middle. */
+  /** Changes the settings. A grid of another size keeps the cells around its centre. */
   change(engine: Engine, change: Partial<Setup>): void {
     const now = here()
     const setup = { ...now.setup, ...change }

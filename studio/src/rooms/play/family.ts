@@ -1,14 +1,15 @@
 /**
- * What kind of automaton a rule is, as far as Play must know: how it begins, how it is seen, and what a hand may change.
+ * The kind of automaton that a rule is, as far as Play needs to know: how it begins, how it is drawn, and which channels can be
+ * changed by hand.
  *
- *   growing    begins with one living cell, is its own picture
- *   classes    has an image that one draws, and channels that say which class a cell takes it for (Randazzo et al. 2020);
- *              without an input mask the empty cells say one too, which is a segmentation, and class 0 is the ground
- *   texture    begins empty, everywhere alive; its colours are red, green and blue, about 0.5
- *   latent     begins with one living cell, is seen as the picture that the autoencoder makes of it in whose latents it lives
- *   other      seen as all of its channels
+ *   growing    begins with one living cell; its first channels are its picture
+ *   classes    has an image, which the visitor draws, and channels with the class that each cell predicts (Randazzo et al. 2020).
+ *              Without an input mask the empty cells predict one, too: this is a segmentation, and class 0 the background
+ *   texture    begins with zeros and lives everywhere; its colours are red, green and blue, centred on 0.5
+ *   latent     begins with one living cell; its picture is what its autoencoder decodes from the state
+ *   other      all channels are drawn
  *
- * A rule with a role `condition` is told by it what to become.
+ * For a rule with a role `condition`, this role says what to become.
  */
 import { channelCount, classColours, imageToPixels, latentView, roleChannels, tensor, viewOf, type DataRule, type Model } from 'cellgrad'
 import type { Pixels } from '../../ui/picture.ts'
@@ -23,18 +24,18 @@ export function kindOf({ channels, living }: DataRule): Kind {
   return channels.rgb === 3 && !living ? 'texture' : 'other'
 }
 
-/** How many conditions there are, 0 where the rule is told none. */
+/** The number of conditions of a rule; 0 if it has none. */
 export function conditionsOf({ channels }: DataRule): number {
   return channels.condition ?? 0
 }
 
-/** Rows and columns of the grid that a model was trained on, where its file says so; of the paper's elsewhere. */
+/** The size of the grid on which a model was trained, if its file says so; else that of Growing NCA, 72. */
 export function trainedSize({ provenance }: Model): number {
   const trained = Number(provenance.grid)
   return trained >= 8 && trained <= 256 ? trained : 72
 }
 
-/** The first state: empty, but for its seed in the columns that are named, and the condition, which all cells have. */
+/** The first state: empty, except for a seed in each of the given columns, and for the condition, which all cells have. */
 export function firstState(rule: DataRule, grid: Grid, columns: readonly number[], condition: number): Float32Array {
   const { width, height, channels } = grid
   const state = withCondition(new Float32Array(width * height * channels), rule, condition)
@@ -58,19 +59,19 @@ export function withCondition(state: Float32Array, rule: DataRule, condition: nu
   return next
 }
 
-/** The values of a cell that begins to grow: all but colour. */
+/** The values of a seed: 1 in all channels but the colours. */
 export function seedValues(rule: DataRule): number[] {
   return Array.from({ length: channelCount(rule.channels) }, (_, c) => +(c >= 3))
 }
 
-/** Whether a channel is none that a hand changes. */
+/** Whether a channel keeps its value when the visitor changes its cell. */
 export function isKept(rule: DataRule, channel: number): boolean {
   if (conditionsOf(rule) === 0) return false
   const [from, to] = roleChannels(rule.channels, 'condition')
   return channel >= from && channel < to
 }
 
-/** The state as it is seen; in latents what is decoded on their backend, a picture of more pixels than cells. */
+/** The picture of a state. For a rule in latents it is decoded on the backend of the model, and has more pixels than cells. */
 export async function pixelsOf(
   { rule, codec }: Pick<Model, 'rule' | 'codec'>, state: Float32Array, grid: Grid,
 ): Promise<Pixels> {
@@ -90,13 +91,13 @@ export async function pixelsOf(
   return { width, height, data }
 }
 
-/** The colour of the class that a cell says; white where it says none, and of the ground of a segmentation. */
+/** The colour of the class that a cell predicts; white if it predicts none, and for the background of a segmentation. */
 function colourOf(rule: DataRule, cell: Float32Array): readonly number[] {
   const number = said(rule, cell)
   return number === null || (number === 0 && !rule.inputMask) ? [255, 255, 255] : classColours[number % classColours.length].map(v => 255 * v)
 }
 
-/** The class that a cell says, null where the rule has an input mask and nothing is drawn. */
+/** The class that a cell predicts; null if the rule has an input mask and nothing is drawn in the cell. */
 function said({ channels, inputMask }: DataRule, cell: Float32Array): number | null {
   if (inputMask && !(cell[inputMask.channel] > inputMask.above)) return null
   const [first, end] = roleChannels(channels, 'classes')
@@ -105,13 +106,13 @@ function said({ channels, inputMask }: DataRule, cell: Float32Array): number | n
   return best - first
 }
 
-/** The class that each cell says, null where it says none. */
+/** The class that each cell predicts; null where it predicts none. */
 export function classesOf(rule: DataRule, state: Float32Array): (number | null)[] {
   const channels = channelCount(rule.channels)
   return Array.from({ length: state.length / channels }, (_, i) => said(rule, state.subarray(i * channels, (i + 1) * channels)))
 }
 
-/** How many cells say each class, where the rule has classes. */
+/** For each class the number of cells that predict it; null if the rule has no classes. */
 export function votes(rule: DataRule, state: Float32Array): number[] | null {
   if (kindOf(rule) !== 'classes') return null
   const counts = new Array<number>(rule.channels.classes).fill(0)

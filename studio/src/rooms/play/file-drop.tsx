@@ -1,5 +1,5 @@
 /**
- * How model files come into a room: dropped anywhere on the page, or chosen.
+ * How a room gets model files: dropped anywhere on the page, or chosen in a dialogue.
  */
 import type { ComponentChildren, VNode } from 'preact'
 import { useDrop } from '../../ui/drop.ts'
@@ -7,7 +7,7 @@ import { mention, notify, settled } from '../../ui/notice.tsx'
 import type { ModelFile } from '../model-file.ts'
 import { keepModel } from '../models.ts'
 
-/** More than any model that a page could run; what is larger is not read into memory. */
+/** Bytes of a file at most. No model that a page can run is larger, so larger files are not read into memory. */
 const most = 64 * 2 ** 20
 
 async function read(file: File): Promise<ModelFile> {
@@ -17,13 +17,13 @@ async function read(file: File): Promise<ModelFile> {
 }
 
 type Taking = {
-  /** Rejects with a sentence where the room can do nothing with a file. */
+  /** Rejects if the room cannot use a file. */
   readonly check: (model: ModelFile) => Promise<unknown>
-  /** Hears which model is to be shown. */
+  /** Called with the name of the model to show. */
   readonly onTaken: (name: string) => void
 }
 
-/** Keeps all files that are models, and shows the first; of the others it is said what is wrong with them. */
+/** Keeps all files that are models, and shows the first; a sentence says what is wrong with the others. */
 async function take(files: Iterable<File>, { check, onTaken }: Taking): Promise<void> {
   const kept: string[] = [], wrong: string[] = []
   for (const file of files) {
@@ -41,7 +41,7 @@ async function take(files: Iterable<File>, { check, onTaken }: Taking): Promise<
   if (kept.length > 1) mention(`${kept[0]} is shown; ${kept.slice(1).join(', ')} can be chosen beside it.`)
 }
 
-/** The room, while which is open files may be dropped anywhere on the page. */
+/** Wraps a room: while it is open, files may be dropped anywhere on the page. */
 export function FileDrop({ children, ...taking }: Taking & { children: ComponentChildren }): VNode {
   const over = useDrop(files => { void take(files, taking) })
   return <div class={over ? 'drop over' : 'drop'}>{children}</div>
@@ -57,7 +57,7 @@ export function FileChooser(taking: Taking): VNode {
           type="file" accept=".safetensors" multiple class="hidden"
           onChange={({ currentTarget: input }) => {
             const files = [...input.files ?? []]
-            input.value = '' // the same file may be chosen again
+            input.value = '' // so that choosing the same file again is a change
             void take(files, taking)
           }}
         />

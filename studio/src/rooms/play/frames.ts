@@ -1,10 +1,10 @@
 /**
- * The beat of a running picture: once for each picture that the screen shows, unless the last one is still being made.
- * A page that is not seen has no such beat, so that it rests.
+ * The beat of a running picture: once for each frame of the screen, unless the last picture is still being computed.
+ * A hidden page has no frames, so it computes nothing.
  */
 import { useEffect, useRef } from 'preact/hooks'
 
-/** Calls `beat` with the milliseconds since the last one; the newest function is called. */
+/** Calls `beat` at each beat with the milliseconds since the last one; always the function of the latest render. */
 export function useBeat(beat: (elapsed: number) => Promise<void>): void {
   const newest = useRef(beat)
   newest.current = beat
@@ -23,10 +23,10 @@ export function useBeat(beat: (elapsed: number) => Promise<void>): void {
   }, [])
 }
 
-/** What is shown about the speed, over the last half second. */
+/** Steps and pictures a second, measured over the last half second. */
 export type Pace = { readonly steps: number; readonly pictures: number }
 
-/** Counts steps and pictures; `count` returns the pace whenever half a second has passed, else null. */
+/** Returns a function to call for each picture, with its steps: it returns the pace whenever half a second has passed, else null. */
 export function pacer(): (steps: number) => Pace | null {
   let since = performance.now(), steps = 0, pictures = 0
   return taken => {

@@ -21,24 +21,24 @@ import { meanings, paintOf, reachOf, speeds, tools, type Tool } from './tools.ts
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)').matches
 
-/** The picture of a condition that is called after an emoji, else its name. */
+/** The picture of a condition that has the name of an emoji; for others, the name. */
 function faceOf(name: string): VNode | string {
   const face = bundledModels.find(bundled => bundled.name === name)?.face
   return face ? <img src={face} alt="" width={24} height={24} /> : name
 }
 
-/** What most cells say, and how many of them. */
+/** The class that most cells predict, and their share. */
 function saying(votes: readonly number[]): string {
   const all = votes.reduce((a, b) => a + b, 0)
   const most = votes.indexOf(Math.max(...votes))
   return all === 0 ? '–' : `${most} (${Math.round((100 * votes[most]) / all)} %)`
 }
 
-/** What one has in the hand at first: where there is a drawing a pen, else what hurts. */
+/** The tool at the beginning: a pen if the rule needs a drawing, else the eraser. */
 const eraser: { readonly tool: Tool; readonly brush: number; readonly colour: string } = { tool: 'erase', brush: 9, colour: '#e0522f' }
 const pen: typeof eraser = { tool: 'paint', brush: 3, colour: '#ffffff' }
 
-/** What to draw for a rule of classes, of which a segmentation has names. */
+/** The hint about what to draw for a rule with classes: those of a segmentation have names, else the classes are digits. */
 function drawing(classes: readonly string[]): string {
   return classes.length > 0 ? `Draw: every cell says what it is, ${classes.join(', ')}.` : 'Draw a digit: its cells agree on which it is.'
 }
@@ -47,10 +47,10 @@ export function Play({ settings }: { settings: Settings }): VNode {
   const canvas = useRef<HTMLCanvasElement>(null)
   const own = useOwnModels()
   const [asked] = useState(() => settingsIn('play', settings))
-  /** '' while the model in the address is opened. */
+  /** The name of the model; '' while a model from the address is being opened. */
   const [model, setModel] = useState(asked.model ?? (asked.shared === undefined ? bundledModels[0].name : ''))
   const [graft, setGraft] = useState(asked.graft ?? '')
-  /** Rows and columns that were asked for; else the grid is that of the model's training. */
+  /** The size of the grid that was asked for; null: that of the model's training. */
   const [ownSize, setSize] = useState<number | null>(asked.size ?? null)
   const [angle, setAngle] = useState(asked.angle ?? 0)
   const [condition, setCondition] = useState(asked.condition ?? 0)
@@ -62,7 +62,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
   const [brush, setBrush] = useState(eraser.brush)
   const [colour, setColour] = useState(eraser.colour)
   const [facts, setFacts] = useState<Facts | null>(null)
-  /** Whether a hand has been laid on the world since it began. */
+  /** Whether the visitor has changed cells since the world began. */
   const [changed, setChanged] = useState(false)
   const size = ownSize ?? facts?.size ?? 72
   const [pace, setPace] = useState<Pace | null>(null)
@@ -71,11 +71,11 @@ export function Play({ settings }: { settings: Settings }): VNode {
   const owed = useRef(0)
   const drawn = useRef(0)
 
-  /** The models that are playing: what cannot be played does not stay chosen. */
+  /** The models that are playing; the choice goes back to them if another model cannot be played. */
   const playing = useRef<{ readonly model: string; readonly graft: string } | null>(null)
   const mine = (name: string): ModelFile | undefined => own.find(one => one.name === name)
 
-  /** Begins with the models, unless others have been chosen before their files were there. */
+  /** Begins with the models, unless others have been chosen while their files were loading. */
   async function begin(isWanted: () => boolean): Promise<void> {
     const files = await Promise.all([model, ...(graft ? [graft] : [])].map(modelOf))
     if (!isWanted()) return
@@ -119,21 +119,22 @@ export function Play({ settings }: { settings: Settings }): VNode {
       setModel(now => now || bundledModels[0].name)
     })
   }, [])
-  // A model that cannot be used leaves what is there as it is.
+  // If a model cannot be used, the world stays as it is.
   useEffect(() => {
     const before = playing.current
     if (model === '') return
     if (before?.model === model && before.graft === graft) return
     let wanted = true
     begin(() => wanted).catch((error: Error) => {
-      notify(error.message, before ? 'model' : '') // what plays instead at the beginning makes up for nothing
+      // A first model that fails is replaced by another: when that one plays, the message must stay.
+      notify(error.message, before ? 'model' : '')
       if (!wanted) return
       setModel(before?.model ?? bundledModels[0].name)
       setGraft(before?.graft ?? '')
     })
     return () => { wanted = false }
   }, [model, graft])
-  // What was changed while a model was being opened is done once it is there.
+  // Settings that changed while a model was being opened are applied once it is there.
   useEffect(() => {
     if (facts) call('play', 'change', { size, condition, angle: angle * Math.PI / 180, border: border || facts.border }).then(() => {
       if (size <= sizes.inside.max) settled('size')
@@ -194,7 +195,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
     setSize(null)
   }
 
-  /** Goes to the room that shows what happens here, from this moment on. */
+  /** Opens Look inside with the present world. */
   function lookInside(): void {
     const most = sizes.inside.max
     if (size > most) return notify(`Look inside shows grids of at most ${most} × ${most} cells; make this one smaller.`, 'size')
@@ -203,7 +204,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
     location.hash = addressOf('inside', { model, start: 'play', size: String(size), t: '0' })
   }
 
-  /** Opens the models that an address holds. */
+  /** Opens the models that the address contains. */
   async function open({ shared, half }: typeof asked): Promise<void> {
     const held = async (text?: string): Promise<string | null> => (text === undefined ? null : keepModel({ ...await call('send', 'open', text), text }).name)
     const [left, right] = [await held(shared), await held(half)]

@@ -1,8 +1,8 @@
 /**
- * The stage of Play: the world as a picture, and the hand on it, by pointer, touch or keyboard.
+ * The stage of Play: the world as a picture, which the visitor changes by pointer, touch or keyboard.
  *
  *   arrows    move the aim by a cell, with Shift by five        Enter   uses the tool there
- *   Space     pauses and goes on                                .       one step
+ *   Space     pauses and resumes                                .       one step
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { RefObject, VNode } from 'preact'
@@ -13,10 +13,10 @@ export type Cell = { readonly x: number; readonly y: number }
 export function Stage({ canvas, size, reach, label, invitation, onTouch, onPause, onStep }: {
   canvas: RefObject<HTMLCanvasElement | null>
   size: number
-  /** How far the tool reaches around the aim, in cells; null where that is no circle. */
+  /** How far the tool reaches around the aim, in cells; null if its reach is not a circle. */
   reach: number | null
   label: string
-  /** What an empty world asks for; null where there is something to see. */
+  /** The text on an empty world that asks for a drawing; null for none. */
   invitation: string | null
   onTouch: (cell: Cell) => void
   onPause: () => void
@@ -31,7 +31,7 @@ export function Stage({ canvas, size, reach, label, invitation, onTouch, onPause
     return { x: along(clientX, box.left, box.width), y: along(clientY, box.top, box.height) }
   }
 
-  /** A stroke reaches every cell between two places, however fast the hand was. */
+  /** Touches the cells on the line between two places, so that a fast movement leaves no gaps. */
   function stroke(from: Cell, to: Cell): void {
     const far = Math.max(Math.abs(to.x - from.x), Math.abs(to.y - from.y), 1)
     const each = Math.max(1, Math.floor(reach ?? far))

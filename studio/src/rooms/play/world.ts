@@ -1,29 +1,29 @@
 /**
- * The world of Play: the state of a grid on the host, and what a hand does to it. Pure functions of plain numbers.
+ * The world of Play: the state of a grid on the host, and how the visitor changes it by hand. Pure functions of plain numbers.
  *
- * Between two pictures the state rests here and not on the backend, so that another backend can take over at any moment
- * and the loss of a GPU loses nothing. A state is `[h,w,c]`, row-major; cells are addressed by column x and row y, and
+ * Between two pictures the state is kept on the host and not on the backend, so another backend can take over at any moment,
+ * and nothing is lost with a GPU. A state is `[h,w,c]`, row-major; cells are addressed by column x and row y, and
  * distances are between the centres of cells.
  */
 export type Grid = { readonly width: number; readonly height: number; readonly channels: number }
 
-/** What a hand does: where, how far, and with which values. */
+/** A change by hand: with which tool, where, how far, and to which values. */
 export type Touch = {
   readonly tool: 'erase' | 'seed' | 'paint' | 'circle' | 'half'
   /** The cell under the pointer. */
   readonly x: number
   readonly y: number
-  /** Cells from the centre of the brush to its rim; 0.5 is one cell. */
+  /** The radius of the brush, in cells; 0.5 reaches one cell. */
   readonly radius: number
-  /** What painted cells get in their first channels: premultiplied red, green, blue, alpha of a growing rule. */
+  /** The values of the first channels of painted cells: for a growing rule premultiplied red, green, blue and alpha. */
   readonly paint: readonly number[]
 }
 
 /**
  * The state after a touch.
  *
- * @param seed the values of a cell that begins to grow
- * @param isKept whether a channel is none that a hand changes
+ * @param seed the values of a planted cell
+ * @param isKept whether a channel keeps its value
  */
 export function touched(
   state: Float32Array, grid: Grid, touch: Touch, seed: readonly number[], isKept: (channel: number) => boolean,
@@ -42,7 +42,7 @@ export function touched(
   return next
 }
 
-/** Which cells a touch reaches. A half-plane is what lies beyond the pointer, as seen from the centre of the grid. */
+/** Whether a touch reaches a cell. A half-plane is everything beyond the pointer, seen from the centre of the grid. */
 function reach({ width, height }: Grid, { tool, x, y, radius }: Touch): (cx: number, cy: number) => boolean {
   if (tool === 'half') {
     const dx = x - (width - 1) / 2, dy = y - (height - 1) / 2
@@ -53,7 +53,7 @@ function reach({ width, height }: Grid, { tool, x, y, radius }: Touch): (cx: num
   return (cx, cy) => (cx - x) ** 2 + (cy - y) ** 2 <= radius ** 2
 }
 
-/** The state on a grid of another size, its middle in the middle; what is outside is lost, what is new is empty. */
+/** The state on a grid of another size, with the same centre; cells outside the new grid are lost, new cells are empty. */
 export function resized(state: Float32Array, from: Grid, to: Grid): Float32Array {
   const next = new Float32Array(to.width * to.height * to.channels)
   const dx = Math.floor(to.width / 2) - Math.floor(from.width / 2)

@@ -1,5 +1,5 @@
 /**
- * Runs, in the worker: what the server tells of them, and how those that are shown differ.
+ * Runs, in the worker: reading them from the server, and finding in what the shown ones differ.
  */
 import { cascade, decodeModel, filmStrip, imageToPixels, key, latentView, rollout, scope, seed, tensorToImage } from 'cellgrad'
 import { differingFields, flatten, tableOfRuns, type Json, type ServedRun, type ServedRuns } from 'cellgrad/experiment'
@@ -7,17 +7,17 @@ import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
 import { shownOf } from './shown.ts'
 
-/** A field of the runs, result or option. */
+/** A field of the runs, a result or an option. */
 export type FieldRow = {
   readonly field: string
   /** In words, for each run. */
   readonly values: readonly string[]
-  /** Whether the runs have been told something different here. */
+  /** Whether the configurations of the runs differ in it. */
   readonly differs: boolean
 }
 
 export type Seen = ServedRuns & {
-  /** Results, then options, of the runs that are compared. */
+  /** Results, then options, of the shown runs. */
   readonly fields: readonly FieldRow[]
 }
 
@@ -44,7 +44,7 @@ export const runs = {
     const served = await response.json() as ServedRuns
     return { ...served, fields: fieldsOf(shownOf(served.runs, names)) }
   },
-  /** What the model of a run grows by now, in eight pictures over twice the length of its rollouts. */
+  /** What the present model of a run grows, in eight pictures over twice the length of its rollouts. */
   async film({ backend }: Engine, address: string): Promise<Pixels> {
     const bytes = new Uint8Array(await (await fetch(address)).arrayBuffer())
     const { rule, params, provenance, codec, cascade: stages } = decodeModel(bytes, 'the model', { backend, dtype: 'float32' })

@@ -1,6 +1,6 @@
 /**
- * Results and options of runs side by side. Where the runs were told something different, the row is marked, and in it what
- * is not as in the first run.
+ * Results and options of runs side by side. A row is marked if the configurations differ in it, and in that row every value
+ * that is not that of the first run.
  */
 import type { VNode } from 'preact'
 import type { ServedRun } from 'cellgrad/experiment'

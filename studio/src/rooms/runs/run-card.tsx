@@ -1,6 +1,6 @@
 /**
- * The pictures of a run, and where its model can go. A run that has ended has left a film in its folder; while it trains,
- * the film is made here, of the model that was saved last.
+ * The pictures of a run, and the rooms in which its model can be opened. A finished run has a film in its folder; while a run
+ * trains, the film is made here, from the latest saved model.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -24,7 +24,7 @@ async function open(run: ServedRun, room: 'play' | 'inside'): Promise<void> {
   openIn(room, { ...file, target: { pixels, side: Math.max(pixels.width, pixels.height) } })
 }
 
-/** What the model grows that was saved last. */
+/** What the latest saved model grows. */
 function GrownNow({ run }: { run: ServedRun }): VNode {
   const [film, setFilm] = useState<Pixels | null>(null)
   const busy = useRef(false)
@@ -37,7 +37,7 @@ function GrownNow({ run }: { run: ServedRun }): VNode {
   return film ? <div class="film"><Picture pixels={film} label={`What ${run.name} grows`} /></div> : <p class="hint">Growing …</p>
 }
 
-/** The pictures of a run and where its model can go. */
+/** The pictures of a run, and buttons that open its model. */
 export function RunCard({ run, colour }: { run: ServedRun; colour: string }): VNode {
   const has = (file: string): boolean => run.files.includes(file)
   const film = ['growth.png', 'made.png'].find(has)

@@ -1,5 +1,5 @@
 /**
- * All runs, each with what has come of it so far; those that are ticked are shown beside one another.
+ * All runs, each with its results so far; the ticked ones are shown side by side.
  */
 import type { VNode } from 'preact'
 import { valueAt, type ServedRun } from 'cellgrad/experiment'

@@ -1,5 +1,6 @@
 /**
- * Runs: what `cellgrad studio` finds below its folder, as it trains: curves together, options side by side, pictures.
+ * Runs: the runs that `cellgrad studio` finds in its folder, live while they train: curves together, options side by side,
+ * pictures.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -17,7 +18,7 @@ import { RunList } from './run-list.tsx'
 import { colours, shownOf } from './shown.ts'
 import './runs.css'
 
-/** Milliseconds between two looks at the folder. */
+/** Milliseconds between two requests for the runs. */
 const pause = 2000
 
 export function Runs({ settings }: { settings: Settings }): VNode {
@@ -26,7 +27,7 @@ export function Runs({ settings }: { settings: Settings }): VNode {
   const [all, setAll] = useState(asked.fields === 'all')
   const [seen, setSeen] = useState<Seen | null>(null)
 
-  /** Which runs of the address there are not, once. */
+  /** Tells, only once, which runs of the address do not exist. */
   const missing = useRef(names ?? [])
   function tellOfMissing({ folder, runs }: Seen): void {
     const gone = missing.current.filter(name => !runs.some(run => run.name === name))
@@ -44,7 +45,7 @@ export function Runs({ settings }: { settings: Settings }): VNode {
         if (failed) settled('runs')
         failed = false
       } catch (error) {
-        if (!gone && !failed) notify((error as Error).message, 'runs') // once, and not every two seconds
+        if (!gone && !failed) notify((error as Error).message, 'runs') // only once, not every two seconds
         failed = true
       }
       if (!gone) next = setTimeout(() => { void look() }, pause)

@@ -1,10 +1,10 @@
 /**
- * How well a model grows as an address holds it, with its weights in few bits, beside how it grows with those that it has:
- * two rollouts from the same state under the same key, on the grid of its training.
+ * How well a model grows with the weights of few bits that an address has, compared with its original weights: two rollouts
+ * from the same state under the same key, on the grid of its training.
  *
- *   with a target     log₁₀ of the mean squared distance of red, green, blue and alpha from it, of both
- *   with classes      in how many cells both say the same
- *   else              the root of the mean squared difference between both, of what is seen
+ *   with a target     log₁₀ of the mean squared distance of red, green, blue and alpha from the target, for both
+ *   with classes      the share of cells in which both predict the same class
+ *   otherwise         the root mean squared difference between both in the visible channels
  */
 import {
   channelCount, key, mean, mse, rgba, rollout, roleChannels, scope, tensor, type Backend, type DataParams, type DataRule,
@@ -20,12 +20,12 @@ export type Quality = { readonly steps: number } & (
   | { readonly by: 'difference'; readonly size: number }
 )
 
-/** Steps until one looks: what classifies has answered much earlier. */
+/** Steps after which the states are compared: rules that classify have their answer much earlier. */
 const grownAfter = 200, answeredAfter = 40
-/** Steps after which the worker listens to others: a world in Play goes on. */
+/** Steps after which the worker handles other messages, so that a world in Play goes on. */
 const atOnce = 10
 
-/** Compares a model with its parameters as they are sent. */
+/** Compares a model with the parameters that are sent in its place. */
 export async function qualityOf(model: Model, sent: DataParams, target: Target | null, backend: Backend): Promise<Quality> {
   const { rule } = model
   const size = trainedSize(model)
@@ -58,7 +58,7 @@ async function grown(rule: DataRule, params: DataParams, size: number, steps: nu
   return x
 }
 
-/** The root of the mean squared difference of what is seen: colours, where the rule has some, else all channels. */
+/** The root mean squared difference of the visible channels: the colours if the rule has some, else all channels. */
 function difference({ channels }: DataRule, a: Float32Array, b: Float32Array): number {
   const n = channelCount(channels)
   const seen = ['rgba', 'rgb'].find(role => role in channels)

@@ -1,5 +1,5 @@
 /**
- * Send: a model goes to somebody else, as a page in one file or as an address that holds it.
+ * Send: a model for somebody else, as a page in one file or as an address that contains it.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -13,7 +13,7 @@ import type { ModelFile } from '../model-file.ts'
 import { targetOf } from '../models.ts'
 import type { Quality } from './quality.ts'
 
-/** Characters of the other half of a graft at most: longer addresses are cut by what carries them. */
+/** Characters of the other half of a graft at most: programs that pass on longer addresses cut them off. */
 const most = 50_000
 
 /** An address that was made. */
@@ -23,11 +23,11 @@ type Made = {
   readonly bits: number
   /** Characters of the models in it. */
   readonly length: number
-  /** What is not in it, as a sentence; '' where all is. */
+  /** What it leaves out, as a sentence; '' if nothing. */
   readonly lacks: string
 }
 
-/** How well what is sent grows, in words. */
+/** How well the sent model grows, in words. */
 function inWords({ steps, ...quality }: Quality): string {
   const number = (x: number): string => (Number.isFinite(x) ? minus(x.toFixed(2)) : 'beyond all numbers')
   if (quality.by === 'target') return `log₁₀ of its error after ${steps} steps is ${number(quality.sent)}, of the original ${number(quality.here)}.`
@@ -35,11 +35,11 @@ function inWords({ steps, ...quality }: Quality): string {
   return `After ${steps} steps its cells are ${brief(quality.size)} from those of the original, on average.`
 }
 
-/** A button that puts the address of a model into the clipboard, shows it to be copied by hand, and says how good it is. */
+/** A button that copies the address of a model to the clipboard, shows it for copying by hand, and says how well it grows. */
 export function AddressButton({ models, settings = {} }: {
-  /** The model, and the one of the right half, where there is one. */
+  /** The model and, in a graft, that of the right half. */
   models: () => Promise<readonly ModelFile[]>
-  /** What else the address is to say, see `addressOf`. */
+  /** Further settings in the address, see `addressOf`. */
   settings?: Readonly<Record<string, string | undefined>>
 }): VNode {
   const [made, setMade] = useState<Made | null>(null)
@@ -80,7 +80,7 @@ export function AddressButton({ models, settings = {} }: {
 }
 
 export function Send({ models, size, settings }: {
-  /** The model, and the one of the right half, where there is one. */
+  /** The model and, in a graft, that of the right half. */
   models: () => Promise<readonly ModelFile[]>
   size: number
   settings: Readonly<Record<string, string | undefined>>

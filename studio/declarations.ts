@@ -1,7 +1,6 @@
 /**
- * The types that Tape's editor knows: the declarations of the library, made from the sources that the page is built
- * from, and those of the language itself. They are a module, `virtual:declarations`, which exports the text of each file
- * by its path.
+ * The types for Tape's editor: the declarations of the library, made from the same sources as the page, and those of the
+ * language itself. They are a module, `virtual:declarations`, which exports the text of each file by its path.
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -14,7 +13,7 @@ const name = 'virtual:declarations'
 const sources = fileURLToPath(new URL('../src', import.meta.url))
 const language = dirname(createRequire(import.meta.url).resolve('typescript'))
 
-/** A file and those that it leads to. */
+/** A file, and all files that it refers to, directly or indirectly. */
 function gather(first: string, textOf: (path: string) => string, leadsTo: (text: string, path: string) => string[]): Map<string, string> {
   const found = new Map<string, string>()
   const open = [first]
@@ -29,7 +28,7 @@ function gather(first: string, textOf: (path: string) => string, leadsTo: (text:
 
 const matches = (text: string, pattern: RegExp): string[] => Array.from(text.matchAll(pattern), ([, found]) => found)
 
-/** The declarations of what `cellgrad` exports: `/cellgrad/index.ts` and so on. */
+/** The declarations of everything that `cellgrad` exports: `/cellgrad/index.ts` and so on. */
 function library(): [string, string][] {
   const files = gather(
     join(sources, 'index.ts'),
@@ -43,7 +42,7 @@ function library(): [string, string][] {
   return [...files].map(([path, text]) => [`/cellgrad/${relative(sources, path).split(sep).join('/')}`, text])
 }
 
-/** JavaScript as of 2023, without anything of a browser: `/lib.es2023.d.ts` and so on. */
+/** The declarations of JavaScript 2023, without those of browsers: `/lib.es2023.d.ts` and so on. */
 function javascript(): [string, string][] {
   const files = gather(
     join(language, 'lib.es2023.d.ts'),

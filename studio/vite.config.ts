@@ -5,7 +5,7 @@ import { declarations } from './declarations.ts'
 const root = fileURLToPath(new URL('.', import.meta.url))
 
 // Studio is a page of plain files with relative addresses, so that any host can serve it from any folder. It imports the
-// library by its name, which is the sources here: what it needs is what every user can import.
+// library by its name, which stands for the sources here; so it uses only what every user can import.
 const config: UserConfig = defineConfig({
   root,
   base: './',
@@ -22,7 +22,7 @@ const config: UserConfig = defineConfig({
     outDir: '../dist/studio',
     emptyOutDir: true,
     target: 'es2023',
-    assetsInlineLimit: 0, // a picture inside of a script cannot be cached, nor be seen when one looks at the files
+    assetsInlineLimit: 0, // pictures stay files of their own, which can be cached and looked at
     modulePreload: { polyfill: false },
   },
   logLevel: 'warn',

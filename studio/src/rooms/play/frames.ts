@@ -26,7 +26,7 @@ export function useBeat(beat: (elapsed: number) => Promise<void>): void {
 /** Steps and pictures a second, measured over the last half second. */
 export type Pace = { readonly steps: number; readonly pictures: number }
 
-/** Returns a function to call for each picture, with its steps: it returns the pace whenever half a second has passed, else null. */
+/** Returns a function to call with the steps of each picture: it returns the pace whenever half a second has passed, else null. */
 export function pacer(): (steps: number) => Pace | null {
   let since = performance.now(), steps = 0, pictures = 0
   return taken => {

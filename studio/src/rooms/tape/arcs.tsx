@@ -1,12 +1,12 @@
 /**
- * The values that go from row to row, as arcs beside them: the further they go, the wider the arc. On the way back the
- * arcs of the step are those through which cotangents pass.
+ * The values that go from row to row, as arcs beside the rows: the further a value goes, the wider its arc. During the backward
+ * pass the arcs through which cotangents flow in this step are highlighted.
  */
 import type { VNode } from 'preact'
 import type { TraceRow } from 'cellgrad'
 import type { DrawnStep } from './drawn.ts'
 
-/** Height of a row and width of the margin in which the arcs are, in pixels. */
+/** The height of a row, and below it the width of the margin for the arcs, in pixels. */
 export const rowHeight = 48
 const wide = 72
 

@@ -18,7 +18,7 @@ function begin(): Worker {
   return started
 }
 
-/** Asks about a script; the worker begins with the first question. */
+/** Asks about a script; the first question starts the worker. */
 export function ask<N extends keyof Answers>(name: N, ...args: Parameters<Answers[N]> extends [] ? [text: string] : Parameters<Answers[N]>): Promise<ReturnType<Answers[N]>> {
   worker ??= begin()
   const id = questions++

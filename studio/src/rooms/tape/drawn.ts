@@ -1,23 +1,23 @@
 /**
- * A tape and the way back over it as what the page draws: rows, and of each cotangent its shape, its size, its first
- * numbers, and its picture where it is a plane of cells.
+ * A tape and its backward pass in the form that the page draws: the rows, and for each cotangent its shape, its norm, its first
+ * numbers, and pictures if it is a plane of cells.
  */
 import { eachLeaf, Tensor, type GradTrace, type Shape, type Trace } from 'cellgrad'
 import { mapsOf, type Maps } from '../inside/maps.ts'
 
-/** A tensor of the way back. */
+/** A tensor of the backward pass: a cotangent or a gradient. */
 export type Numbers = {
   readonly shape: Shape
   /** √Σ g², over all numbers. */
   readonly norm: number
-  /** The first six of them. */
+  /** The first six numbers. */
   readonly first: readonly number[]
   readonly size: number
-  /** Of a batch of planes the first one's channels, at most four; null for other shapes. */
+  /** For a batch of planes, up to four channels of the first one; null for other shapes. */
   readonly maps: Maps | null
 }
 
-/** What happens at a row on the way back. */
+/** A step of the backward pass: the cotangents of a row's outputs, and those that its rules give to its inputs. */
 export type DrawnStep = {
   readonly row: number
   readonly cotangents: readonly (Numbers | null)[]
@@ -25,11 +25,11 @@ export type DrawnStep = {
 }
 
 export type Drawn = {
-  /** Of the function, '' where it has none. */
+  /** The name of the function, '' if it has none. */
   readonly name: string
-  /** Its first rows, as many as can be drawn. */
+  /** The tape, with as many of its first rows as are drawn. */
   readonly trace: Trace
-  /** How many rows it has. */
+  /** The number of all its rows. */
   readonly rows: number
   readonly steps: readonly DrawnStep[]
   /** ∂L/∂ each argument, in the order of their rows. */
@@ -38,11 +38,11 @@ export type Drawn = {
 
 const mostRows = 1000
 
-/** Draws what `traceGrad` has found. */
+/** Prepares the result of `traceGrad` for drawing. */
 export async function drawnOf(name: string, { trace, steps, grads }: GradTrace<unknown>): Promise<Drawn> {
   const rows = trace.rows.slice(0, mostRows)
   const seen = steps.filter(({ row }) => row < mostRows)
-  // All are read at once, since the script may let go of them as soon as it goes on.
+  // Start reading all tensors at once: the script may release them as soon as it continues.
   const reading = Promise.all(seen.map(async ({ row, cotangents, gives }) => {
     const [given, giving] = [Promise.all(cotangents.map(numbersOf)), Promise.all(gives.map(numbersOf))]
     return { row, cotangents: await given, gives: await giving }
@@ -79,7 +79,7 @@ async function numbersOf(tensor: Tensor | null): Promise<Numbers | null> {
   }
 }
 
-/** Of values `[cells,channels]` the first few channels. */
+/** The first few channels of values `[cells,channels]`. */
 function firstChannels(values: ArrayLike<number>, cells: number, channels: number, few: number): Float32Array {
   return Float32Array.from({ length: cells * few }, (_, i) => values[Math.floor(i / few) * channels + (i % few)])
 }

@@ -1,6 +1,6 @@
 /**
- * The editor: CodeMirror with TypeScript, which underlines mistakes, completes names and says what they are. It is loaded
- * when the room is opened, and not with the page.
+ * The editor: CodeMirror with TypeScript, which underlines mistakes, completes names and explains them. It is loaded
+ * when the room is opened, not with the page.
  */
 import {
   autocompletion, completionKeymap, type Completion, type CompletionContext, type CompletionResult,
@@ -22,7 +22,7 @@ const colours = HighlightStyle.define([
   { tag: [tags.typeName, tags.className], color: 'var(--code-type)' },
 ])
 
-/** What TypeScript calls its kinds, as CodeMirror draws them. */
+/** CodeMirror's icon for each of TypeScript's kinds of names. */
 const kinds: Readonly<Record<string, string>> = {
   function: 'function', method: 'method', const: 'constant', let: 'variable', var: 'variable', parameter: 'variable',
   class: 'class', interface: 'interface', type: 'type', keyword: 'keyword', property: 'property', alias: 'function',
@@ -47,7 +47,7 @@ async function complete(context: CompletionContext): Promise<CompletionResult | 
   const options = found.map(({ name, kind, rank }): Completion => ({
     label: name,
     type: kinds[kind] ?? 'text',
-    boost: 20 - Number.parseInt(rank, 10), // TypeScript counts from '10' for what is nearest
+    boost: 20 - Number.parseInt(rank, 10), // TypeScript ranks the nearest names '10', others higher
     info: async () => {
       const told = await ask('completion', text, at, name)
       return told && explained(told.type, told.text)
@@ -56,7 +56,7 @@ async function complete(context: CompletionContext): Promise<CompletionResult | 
   return { from: word.from, options, validFor: /^[\w$]*$/ }
 }
 
-/** Where the last run failed; nowhere as soon as the script is another one. */
+/** The place where the last run failed; it is removed as soon as the script changes. */
 const setFailure = StateEffect.define<Diagnostic | null>()
 const failure = StateField.define<Diagnostic | null>({
   create: () => null,
@@ -77,9 +77,9 @@ const meanings = hoverTooltip(async (view, at) => {
 })
 
 /**
- * Puts an editor into a place of the page.
+ * Creates an editor in an element of the page.
  *
- * @param onRun Ctrl-Enter was pressed
+ * @param onRun called when Ctrl-Enter is pressed
  */
 export function openEditor(parent: HTMLElement, text: string, { onChange, onRun }: { onChange: (text: string) => void; onRun: () => void }): EditorView {
   return new EditorView({
@@ -98,7 +98,7 @@ export function openEditor(parent: HTMLElement, text: string, { onChange, onRun 
   })
 }
 
-/** Underlines the line that a run failed at; no line takes that away. Lines are counted from 1. */
+/** Underlines the line at which a run failed; null removes the underline. Lines are counted from 1. */
 export function showFailure(view: EditorView, line: number | null, message: string = ''): void {
   const { doc } = view.state
   const place = line === null || line > doc.lines ? null : doc.line(line)
@@ -106,13 +106,13 @@ export function showFailure(view: EditorView, line: number | null, message: stri
   view.dispatch({ effects: setFailure.of(place && { from: place.from + indent, to: place.to, message, severity: 'error', source: 'run' }) })
 }
 
-/** Puts the cursor at the beginning of a line, and the line into sight. */
+/** Moves the cursor to the beginning of a line, and scrolls the line into view. */
 export function goToLine(view: EditorView, line: number): void {
   view.dispatch({ selection: { anchor: view.state.doc.line(Math.min(line, view.state.doc.lines)).from }, scrollIntoView: true })
   view.focus()
 }
 
-/** Puts another text into an editor, as one change that can be undone. */
+/** Replaces the text of an editor, as one change that can be undone. */
 export function replaceText(view: EditorView, text: string): void {
   view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } })
 }

@@ -1,5 +1,5 @@
 /**
- * Ten scripts, from x·x to a rule of one's own. Each runs in Node as it stands here, where `printTape` shows the same.
+ * Ten scripts, from x·x to a rule of your own. Each also runs in Node unchanged, where `printTape` prints the same tape.
  */
 export type Example = { readonly name: string; readonly title: string; readonly text: string }
 
@@ -76,8 +76,8 @@ traceOf(f, tensor([-1, 0, 1]))
     text: `import { crossEntropy, key, mean, normal, tensor, traceOf } from 'cellgrad'
 import type { Tensor } from 'cellgrad'
 
-// Scores of five samples, and the class that each has. The
-// gradient is the difference of what is said and what is so.
+// Scores of five samples, and the class of each. The gradient
+// is the difference of predicted and true probabilities.
 const scores = normal(key(1), [5, 3])
 const classes = tensor([0, 1, 2, 1, 0], { dtype: 'int32' })
 
@@ -93,7 +93,7 @@ traceOf(loss, scores)
 import type { Tensor } from 'cellgrad'
 
 // Filters are linear: they keep nothing, and their cotangents go
-// back through the same filter, turned round.
+// back through the same filter, mirrored.
 const state = normal(key(2), [1, 16, 16, 2])
 
 function energy(s: Tensor) {
@@ -124,8 +124,8 @@ traceOf(grad(cube), tensor([1, 2, 3]))
     text: `import { checkpoint, exp, mul, sin, sum, tensor, traceOf } from 'cellgrad'
 import type { Tensor } from 'cellgrad'
 
-// Both compute the same. A checkpoint keeps only what goes in, and
-// runs again on the way back: memory for time.
+// Both compute the same. A checkpoint keeps only its inputs, and
+// runs again on the way back: it trades time for memory.
 const block = (x: Tensor) => exp(sin(mul(x, x)))
 const kept = (x: Tensor) => sum(block(block(x)))
 const again = (x: Tensor) => sum(checkpoint(block)(checkpoint(block)(x)))

@@ -1,14 +1,14 @@
 /**
- * What the editor knows of TypeScript, in a worker of its own: mistakes, completions, what a name is, and the script as
- * JavaScript. It is the language service of the compiler over three kinds of files: the script, the declarations of the
- * library and those of the language. It is large, and nothing loads it before the room is opened.
+ * TypeScript for the editor, in a worker of its own: mistakes, completions, explanations of names, and the script as
+ * JavaScript. It is the compiler's language service on three kinds of files: the script, the declarations of the
+ * library and those of the language. It is large, and is not loaded before the room is opened.
  */
 import ts from 'typescript'
 import { files } from 'virtual:declarations'
 
 const script = '/script.ts'
 
-/** What a script finds besides JavaScript. */
+/** The declarations of globals that a script has besides those of JavaScript. */
 const around = 'declare const console: Record<"log" | "info" | "debug" | "warn" | "error", (...values: readonly unknown[]) => void>\n'
 
 const options: ts.CompilerOptions = {
@@ -41,17 +41,17 @@ const textOf = (parts: readonly ts.SymbolDisplayPart[] | undefined): string => t
 /** A mistake in the script, from one character to another. */
 export type Mistake = { readonly from: number; readonly to: number; readonly message: string }
 
-/** What may stand at a place. */
+/** A name that may be inserted at a place. */
 export type Completion = { readonly name: string; readonly kind: string; readonly rank: string }
 
-/** A name in words: its type, and what its documentation says. */
+/** The explanation of a name: its type and its documentation. */
 export type Described = { readonly from: number; readonly to: number; readonly type: string; readonly text: string }
 
-/** A script as JavaScript, and where in the script each place of it comes from: the mappings of a source map. */
+/** A script as JavaScript, with the mappings of a source map, which lead back to the script. */
 export type JavaScript = {
   readonly code: string
   readonly mappings: string
-  /** What keeps it from being JavaScript at all, and in which line, counted from 1. */
+  /** The syntax error, if there is one, and its line, counted from 1. */
   readonly mistake: { readonly message: string; readonly line: number } | null
 }
 
@@ -89,7 +89,7 @@ const answers = {
 
 export type Answers = typeof answers
 
-/** A question: its name, the script as it stands, and what else belongs to it. */
+/** A question: its name, the present script, and further arguments. */
 export type Question = { readonly id: number; readonly name: keyof Answers; readonly args: readonly [text: string, ...more: unknown[]] }
 
 addEventListener('message', ({ data: { id, name, args } }: MessageEvent<Question>) => {

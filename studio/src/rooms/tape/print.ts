@@ -1,14 +1,14 @@
 /**
- * What a script prints, on its way to the page: values in words, and lines that come too fast held back for a moment. A
- * page that had to show each line of a loop without an end would hear nothing else, not even that it is to be stopped.
+ * The printing of a script: values become text, and lines that come too fast are held back for a moment. Otherwise an endless
+ * loop that prints would keep the page so busy that it could not even be stopped.
  */
 import { Tensor } from 'cellgrad'
 import { limits } from './limits.ts'
 
-/** The longest line, and the most numbers of an array that are written out. */
+/** The longest line in characters, and the most numbers of an array that are written out. */
 const longest = 10_000, mostNumbers = 1000
 
-/** Milliseconds in which at most so many messages are sent. */
+/** A period in milliseconds, and the most messages that are sent at once within it. */
 const moment = 100, mostMessages = 50
 
 /** A value as `console.log` shows it. */
@@ -28,12 +28,12 @@ function structure(value: object): string {
     return JSON.stringify(value, (_, part: unknown) => (
       part instanceof Tensor || part instanceof Error || typeof part === 'bigint' ? String(part) : ArrayBuffer.isView(part) ? inWords(part) : part
     )) ?? String(value)
-  } catch { // it is a part of itself
+  } catch { // it contains itself
     return String(value)
   }
 }
 
-/** Sends lines on, some at once and the rest together a moment later; `flush` sends what is left. */
+/** Sends lines on, some at once and the rest together a moment later; `flush` sends the remaining ones. */
 export function printer(send: (lines: string[]) => void): { print(line: string): void; flush(): void } {
   let waiting: string[] = []
   let [since, sent] = [-Infinity, 0]

@@ -1,5 +1,5 @@
 /**
- * Runs a script, until it ends, is stopped, or has taken too long.
+ * Runs a script until it ends, is stopped, or takes too long.
  */
 import { ask } from './ask.ts'
 import { limits } from './limits.ts'
@@ -7,14 +7,14 @@ import type { Told } from './runner.ts'
 import { sourceLine, type Place } from './source-map.ts'
 
 export type Running = {
-  /** Ends it now. */
+  /** Stops it now. */
   stop(): void
 }
 
-/** What is heard of a script; of its end the line of the script, counted from 1, that failed. */
+/** The messages of a script; at its end, the line of the script that failed, counted from 1. */
 export type Heard = Exclude<Told, { kind: 'end' }> | { readonly kind: 'end'; readonly error: string | null; readonly line: number | null }
 
-/** Begins a script; `hear` is told what it tells, the end last, whoever ends it. */
+/** Starts a script. `hear` gets its messages; the last one is always 'end', however the script ends. */
 export function run(text: string, hear: (heard: Heard) => void): Running {
   const worker = new Worker(new URL('./runner.ts', import.meta.url), { type: 'module' })
   let over = false

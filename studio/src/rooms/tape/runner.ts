@@ -1,9 +1,8 @@
 /**
- * Runs one script, in a worker that lives as long as the script does, so that whatever it does can be ended. The script
- * imports the library as it does in Node, but for two functions that are seen at work: what `traceOf` and `traceGrad` are
- * asked about is drawn.
+ * Runs one script, in a worker of its own, so that it can be stopped whatever it does. The script imports the library as in
+ * Node, with one difference: the page draws the tapes of the functions that it gives to `traceOf` and `traceGrad`.
  *
- * A script is a module, which a worker may import by the address of a blob; its imports have become calls of `require`.
+ * The worker imports the script as a module, by the address of a blob; its imports have become calls of `require`.
  */
 import * as cellgrad from 'cellgrad'
 import { drawnOf, type Drawn } from './drawn.ts'
@@ -11,7 +10,7 @@ import { limits } from './limits.ts'
 import { inWords, printer } from './print.ts'
 import type { Place } from './source-map.ts'
 
-/** What a script tells, in the order in which it happens. */
+/** The messages about a script, in the order in which things happen. */
 export type Told =
   | { readonly kind: 'lines'; readonly lines: readonly string[] }
   | { readonly kind: 'tape'; readonly drawn: Drawn }
@@ -28,7 +27,7 @@ const log = (...values: readonly unknown[]): void => print(values.map(inWords).j
 let drawing: Promise<void> = Promise.resolve()
 let tapes = 0
 
-/** Draws the tape of a function. Tapes are told in the order of the script, though pictures take time. */
+/** Draws the tape of a function. Tapes are sent in the order of the script, even if some take longer to prepare. */
 function draw(args: Traced): ReturnType<typeof cellgrad.traceGrad> {
   if (tapes++ === limits.tapes) throw new Error(`a script here draws at most ${limits.tapes} tapes.`)
   const walked = cellgrad.traceGrad(...args)
@@ -48,7 +47,7 @@ function require(name: string): unknown {
   throw new Error(`a script here imports from 'cellgrad' alone, not from '${name}'.`)
 }
 
-/** The address of the script that runs, by which the stack of an error names it. */
+/** The address of the script, by which its frames are found in the stack of an error. */
 let url = ''
 
 async function run(code: string): Promise<void> {
@@ -59,30 +58,30 @@ async function run(code: string): Promise<void> {
   await drawing
 }
 
-/** How the script ended that failed so: with the innermost place of its code, however deep in the library it failed. */
+/** The end of a script that failed, with the innermost place in its own code, however deep in the library the error is. */
 function failure(error: unknown): Told {
   if (!(error instanceof Error)) return { kind: 'end', error: `the script threw ${inWords(error)}.`, at: null }
   const [, rest] = (error.stack ?? '').split(url, 2)
   const [, line, column] = /^:(\d+):(\d+)/.exec(rest ?? '') ?? []
-  const said = error.message.replace(/\(0 , \w+\.(\w+)\)/g, '$1') // what an imported name has become
+  const said = error.message.replace(/\(0 , \w+\.(\w+)\)/g, '$1') // the compiled form of an imported name
   const message = said || `the script threw an ${error.name} that says nothing.`
-  return { kind: 'end', error: message, at: line ? { line: Number(line) - 1, column: Number(column) } : null } // one line was put before it
+  return { kind: 'end', error: message, at: line ? { line: Number(line) - 1, column: Number(column) } : null } // `run` put one line before the script
 }
 
-;(Error as { stackTraceLimit?: number }).stackTraceLimit = 200 // V8 keeps ten frames, and those may all be the library's
+;(Error as { stackTraceLimit?: number }).stackTraceLimit = 200 // by default V8 keeps ten frames, which may all be the library's
 
-/** Ends the script, after what it has printed and drawn. */
+/** Sends the end of the script, after everything that it has printed and drawn. */
 async function end(told: Told): Promise<void> {
   flush()
-  await drawing.catch(() => {}) // that it could not be drawn is what is told
+  await drawing.catch(() => {}) // if drawing failed, `told` already says so
   tell(told)
 }
 
 let heard = (): void => {}
 
 /**
- * Waits until every promise has been heard of that has failed and nobody waits for. The worker is told of these some time
- * later, one after the other; so one that is made to fail last is heard of last.
+ * Waits until all unhandled rejections so far have been reported. The worker gets their events later and in order, so this
+ * makes one more rejection and waits for its event.
  */
 function allHeard(): Promise<void> {
   return new Promise(resolve => {

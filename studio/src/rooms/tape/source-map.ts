@@ -1,9 +1,10 @@
 /**
- * Which line of a script a place in its JavaScript comes from.
+ * From a place in JavaScript to the line of the script that it comes from.
  *
- * A source map (ECMA-426) has for each line of the generated text segments of numbers, each the difference to the number
- * before: column, source, line there, column there. Columns begin anew with each line. A number is written in digits of
- * base 64, the lowest first: five bits of it, and a sixth where more follow; the lowest bit of the number is its sign.
+ * A source map (ECMA-426) has segments of numbers for each line of the generated text: generated column, source file, source
+ * line, source column, each as the difference to its value in the segment before. Generated columns begin anew with each line.
+ * A number is written in base-64 digits, the lowest first: each has five bits of it, and a sixth bit that says whether more
+ * digits follow; the lowest bit of the number is its sign.
  */
 
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
@@ -11,7 +12,7 @@ const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 /** A place in a text; lines and columns are counted from 1. */
 export type Place = { readonly line: number; readonly column: number }
 
-/** The line of the source, counted from 1, that a place of the generated text comes from; null where the map says none. */
+/** The line of the source, counted from 1, that a place of the generated text comes from; null if the map has none. */
 export function sourceLine(mappings: string, { line, column }: Place): number | null {
   let source = 0
   let found: number | null = null

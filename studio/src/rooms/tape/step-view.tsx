@@ -1,5 +1,5 @@
 /**
- * A step of the way back: the cotangent that a row was given, and what its rules make of it for the rows before it.
+ * A step of the backward pass: the cotangent of a row, and the cotangents that its rules give to the rows before it.
  */
 import type { VNode } from 'preact'
 import type { TraceRow } from 'cellgrad'
@@ -19,10 +19,10 @@ function Cotangent({ name, numbers }: { name: string; numbers: Numbers }): VNode
 
 export function StepView({ step, row, rows, grads }: {
   step: DrawnStep | null
-  /** The row that is passed. */
+  /** The row of this step. */
   row: TraceRow | null
   rows: readonly TraceRow[]
-  /** The gradients, once the way is gone. */
+  /** The gradients, after the last step; before it none. */
   grads: readonly Numbers[]
 }): VNode {
   if (!step || !row) {

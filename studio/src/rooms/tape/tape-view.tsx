@@ -1,7 +1,7 @@
 /**
- * A tape, drawn in the order in which it was recorded: a row for each operator, an arc for each value that goes from one
- * to another; and the way back over it, step by step, on which each row passes its cotangent to those it read from and
- * lets go of what it has kept.
+ * A tape, drawn in the order in which it was recorded, with a row for each operator and an arc for each value that goes from
+ * one to another; and its backward pass, step by step: each row passes cotangents to the rows that it read from, and
+ * releases what it has kept.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -14,7 +14,7 @@ import { StepView } from './step-view.tsx'
 
 const shapeInWords = (shape: readonly number[]): string => `[${shape.join(', ')}]`
 
-/** A size in bytes, thousands or millions of them. */
+/** A size in B, KB or MB. */
 function sizeInWords(bytes: number): string {
   const [n, unit] = bytes < 1000 ? [bytes, 'B'] : bytes < 1e6 ? [bytes / 1e3, 'KB'] : [bytes / 1e6, 'MB']
   return `${n < 10 && unit !== 'B' ? n.toFixed(1) : Math.round(n)} ${unit}`
@@ -50,7 +50,7 @@ export function TapeView({ drawn }: { drawn: Drawn }): VNode {
   const passed = new Map(steps.slice(0, at).map(step => [step.row, step]))
   const frontier = at === 0 ? Infinity : now!.row
   const held = trace.rows.filter(({ number, used }) => used && number <= frontier).reduce((sum, { bytes }) => sum + bytes, 0)
-  useEffect(() => { // a long tape goes along with the way back
+  useEffect(() => { // a long tape scrolls along with the backward pass
     const { current: box } = list
     if (now && box) box.scrollTop = (now.row + 0.5) * rowHeight - box.clientHeight / 2
   }, [at])

@@ -1,5 +1,5 @@
 /**
- * Tape: a script is written and run, and the tapes of its functions are drawn.
+ * Tape: the visitor writes and runs a script, and the page draws the tapes of its functions.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { EditorView } from '@codemirror/view'
@@ -16,10 +16,10 @@ import { TapeView } from './tape-view.tsx'
 import { keepText, originalOf, textOf } from './written.ts'
 import './tape.css'
 
-/** The editor, and what can be done with it: its module is loaded with the room. */
+/** The editor, and the functions for it: their module is loaded when the room is opened. */
 type Editor = { readonly view: EditorView; readonly tools: typeof EditorModule }
 
-/** What a run has told so far. */
+/** The messages of a run so far. */
 type Outcome = { readonly tapes: readonly Drawn[]; readonly lines: readonly string[]; readonly error: string | null; readonly line: number | null }
 
 const nothing: Outcome = { tapes: [], lines: [], error: null, line: null }

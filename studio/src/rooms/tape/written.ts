@@ -1,12 +1,12 @@
 /**
- * What has been written, by example: it is still there when one comes back, and after a reload, unless the browser keeps
- * nothing of this page.
+ * The edited scripts, by example. They survive when the visitor leaves the room, and a reload, unless the browser stores
+ * nothing for this page.
  */
 import { examples } from './examples.ts'
 
 const written = new Map<string, string>()
 
-/** The browser's memory of this tab; null where it may not be used. */
+/** The storage of this tab; null if the browser forbids it. */
 const kept: Storage | null = (() => {
   try {
     return sessionStorage
@@ -21,7 +21,7 @@ export function originalOf(example: string): string {
   return examples.find(({ name }) => name === example)!.text
 }
 
-/** The script of an example as it was left. */
+/** The script of an example, with the visitor's changes. */
 export function textOf(example: string): string {
   return written.get(example) ?? kept?.getItem(keyOf(example)) ?? originalOf(example)
 }
@@ -30,5 +30,5 @@ export function keepText(example: string, text: string): void {
   written.set(example, text)
   try {
     kept?.setItem(keyOf(example), text)
-  } catch { /* there is no room for it: it stays until the page is left */ }
+  } catch { /* the storage is full: the text is kept until the page is closed */ }
 }

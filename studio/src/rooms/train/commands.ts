@@ -1,5 +1,5 @@
 /**
- * What Train asks of the worker: a run is made, goes on, is changed by hand, is opened again, and is given away.
+ * What Train asks of the worker: to make a run, to resume it, to change it by hand, to open it again, and to export it.
  */
 import { encodeModel, fit, imageFromPixels, padImage, type Image } from 'cellgrad'
 import { configOf, type Config, type Mistake, type PresetName } from 'cellgrad/experiment'
@@ -12,19 +12,19 @@ import { hold } from './hold.ts'
 import { mostThreads, pixelsOf, Session, type Sample, type TrainEvent } from './session.ts'
 import { forgetRun, keepRun, listRuns, readRun, type Run, type RunName } from './store.ts'
 
-/** What a visitor chose for a new run. */
+/** The visitor's choices for a new run. */
 export type Order = {
   readonly name: string
   readonly preset: PresetName
-  /** What is not as the preset has it, by the keys of fields. */
+  /** The values that differ from the preset, by the keys of fields. */
   readonly values: Readonly<Record<string, unknown>>
-  /** What it is to grow, of any size. */
+  /** The picture that it learns to grow, of any size. */
   readonly target: Pixels
-  /** The model from whose parameters it begins; null: from none. */
+  /** The model from whose parameters it begins; null: it begins with new ones. */
   readonly from: ModelFile | null
 }
 
-/** What an order says before there is a picture. */
+/** An order that may still lack a picture. */
 type Draft = Pick<Order, 'name' | 'preset' | 'values'>
 
 /** A run that is open. */
@@ -32,26 +32,26 @@ export type OpenRun = {
   readonly id: string
   readonly name: string
   readonly config: Config
-  /** What it is to grow, on its grid. */
+  /** The picture that it learns to grow, on its grid. */
   readonly target: Pixels
   readonly now: TrainEvent
   readonly slots: number
-  /** Whether another tab has it: then it is shown as it was last saved, and is not trained here. */
+  /** Whether another tab has it open: then it is shown as last saved, and is not trained here. */
   readonly elsewhere: boolean
 }
 
 let session: Session | null = null
-/** Gives the open run back; null where none is open, or another tab has it. */
+/** Releases the lock of the open run; null if none is open, or another tab has it. */
 let release: (() => void) | null = null
 
-/** The open run, on what computes now: a GPU may have been lost while it rested. */
+/** The open run, on the present backend: a GPU may have been lost while the run was paused. */
 function here(engine: Engine): Session {
   if (!session) throw new Error('train: no run is open.')
   if (!session.running && session.backend.name !== engine.backend.name) session = sessionOf(engine, session.run)
   return session
 }
 
-/** The open run, to be changed. */
+/** The open run, to be changed. Throws if another tab has it. */
 function mine(engine: Engine): Session {
   const now = here(engine)
   if (!release) throw new Error(inAnotherTab(now.run))
@@ -60,7 +60,7 @@ function mine(engine: Engine): Session {
 
 const inAnotherTab = ({ name }: { name: string }): string => `the run ${name} is open in another tab, and is trained only there.`
 
-/** Puts the open run away, saved, so that another tab may have it. */
+/** Saves and closes the open run, so that another tab may open it. */
 async function leave(): Promise<void> {
   await session?.stop()
   session = null
@@ -68,7 +68,7 @@ async function leave(): Promise<void> {
   release = null
 }
 
-/** A session of a run. Where what computes it is gone, it goes on from its checkpoint with what computes then. */
+/** A session of a run. If its backend is lost, a new session continues from the last checkpoint on the next backend. */
 function sessionOf(engine: Engine, run: Run): Session {
   const own = new Session(engine, run, () => {
     if (session !== own) return
@@ -79,22 +79,22 @@ function sessionOf(engine: Engine, run: Run): Session {
   return own
 }
 
-/** What is to grow, `size` × `size`, in 8 bits as files hold it: what is trained here is what the command line reads. */
+/** The target, `size` × `size`, rounded to 8 bits as in a file: training uses the same picture as the command line. */
 function pictureOf(target: Pixels, { data: { size } }: Config): Image {
   return imageFromPixels(pixelsOf(fit(imageFromPixels(target), size)))
 }
 
-/** A picture on the grid of its run, as a page shows it. */
+/** A picture on the grid of its run, for the page. */
 function onGrid(picture: Image, { data: { padding } }: Config): Pixels {
   return pixelsOf(padImage(picture, padding))
 }
 
-/** A name that no other run has, also where the page is not secure and `crypto.randomUUID` is missing. */
+/** A unique name. On pages that are not secure, `crypto.randomUUID` is missing. */
 function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** The session of a new run, if the model from which it is to begin fits its rule. */
+/** The session of a new run. Throws if the model from which it begins does not fit its rule. */
 function sessionOfNew(engine: Engine, run: Run): Session {
   try {
     return sessionOf(engine, run)
@@ -108,7 +108,7 @@ async function opened(next: Session): Promise<OpenRun> {
   return { id: run.id, name: run.name, config: run.config, target: onGrid(run.picture, run.config), now: await next.whole(), slots: next.state.pool.length, elsewhere: !release }
 }
 
-/** The configuration of an order, or what is wrong with it. */
+/** The configuration of an order, or its mistakes. */
 function checked({ preset, values, name }: Draft, from: ModelFile | null = null): { readonly config: Config } | { readonly mistakes: readonly Pick<Mistake, 'key' | 'says'>[] } {
   const found = configOf({ preset, data: { target: name }, train: { from: from?.name ?? null } }, valuesOf(values))
   const { threads } = values, most = mostThreads()
@@ -121,19 +121,19 @@ export const train = {
   /** The fields of a preset. */
   fields: (_: Engine, preset: PresetName): Field[] => fieldsOf(preset),
 
-  /** What is wrong with an order, by the key of its field. */
+  /** The mistakes of an order, by the key of the field. */
   check(_: Engine, order: Draft): Record<string, string> {
     const found = checked(order)
     return 'config' in found ? {} : Object.fromEntries(found.mistakes.map(({ key, says }) => [key, says]))
   },
 
-  /** What an order is to grow, cell by cell on its grid; null where something is wrong with it. */
+  /** The target of an order, cell by cell on its grid; null if the order has mistakes. */
   preview(_: Engine, order: Draft & Pick<Order, 'target'>): Pixels | null {
     const found = checked(order)
     return 'config' in found ? onGrid(pictureOf(order.target, found.config), found.config) : null
   },
 
-  /** Makes a run and begins to train it. */
+  /** Makes a run and starts to train it. */
   async make(engine: Engine, order: Order): Promise<OpenRun> {
     const found = checked(order, order.from)
     if (!('config' in found)) throw new Error(`train: ${found.mistakes[0].key} ${found.mistakes[0].says}.`)
@@ -155,7 +155,7 @@ export const train = {
     return opened(next)
   },
 
-  /** The runs that this browser keeps, the last first. */
+  /** The runs that this browser keeps, the latest first. */
   runs: (): Promise<RunName[]> => listRuns(),
 
   /** The run that is open in the worker, if one is. */
@@ -163,7 +163,7 @@ export const train = {
     return session ? opened(here(engine)) : null
   },
 
-  /** Opens a kept run, which goes on if it was training when it was left, unless another tab has it. */
+  /** Opens a kept run. It goes on training if it was when it was last saved, unless another tab has it. */
   async open(engine: Engine, id: string): Promise<OpenRun> {
     if (session?.run.id === id && release) return opened(here(engine))
     const held = await hold(id)
@@ -199,7 +199,7 @@ export const train = {
     mine(engine).start()
   },
 
-  /** Another backend computes from now on: the run is saved after the iteration under way, and goes on there. */
+  /** Moves the run to the present backend: it is saved after the current iteration, and continues there. */
   async move(engine: Engine): Promise<void> {
     if (!session || session.backend.name === engine.backend.name) return
     const before = session
@@ -208,12 +208,12 @@ export const train = {
     try {
       here(engine)
     } finally {
-      if (goes) session.start() // with the one before, where this one cannot
+      if (goes) session.start() // on the old backend, if the new one could not take it
     }
     engine.tell(await session.whole())
   },
 
-  /** Learns at another rate from now on, as it was typed. */
+  /** Changes the learning rate from now on, given as text. */
   async rate(engine: Engine, typed: string): Promise<void> {
     const rate = Number(typed)
     if (!(rate > 0 && Number.isFinite(rate))) throw new Error(`the rate is ${JSON.stringify(typed)}, expected a number > 0, as 0.001 is.`)
@@ -234,7 +234,7 @@ export const train = {
   model: (engine: Engine): Promise<Uint8Array> => atRest(here(engine), now => encodeModel(modelOf(now))),
 }
 
-/** Reads a run between two iterations: the next one lets go of what it supersedes. */
+/** Reads a run between two iterations, because an iteration releases the state that it replaces. */
 async function atRest<T>(now: Session, read: (now: Session) => Promise<T>): Promise<T> {
   const goes = now.running
   await now.stop()

@@ -1,6 +1,6 @@
 /**
- * The configuration of a run: the preset, what one changes most, and under "All options" every field with its default.
- * What is wrong stands beside its field.
+ * The configuration of a run: the preset, the fields that are changed most often, and under "All options" every field with its
+ * default. Mistakes are shown beside their fields.
  */
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -13,13 +13,13 @@ import { isIn, partsOf, ValueForm, type Part } from './value-form.tsx'
 
 export type Choices = {
   readonly preset: 'growing' | 'persistent' | 'regenerating'
-  /** What is not as the preset has it, by the keys of fields. */
+  /** The values that differ from the preset, by the keys of fields. */
   readonly values: Readonly<Record<string, unknown>>
   /** The name of the model from which it begins; '' for none. */
   readonly from: string
 }
 
-/** What one changes most often. */
+/** The fields that are changed most often. */
 const first = ['data.size', 'data.padding', 'train.iterations', 'train.batch', 'train.optimiser.rate']
 
 export function ConfigForm({ choices, onChange, mistakes }: {
@@ -46,7 +46,7 @@ export function ConfigForm({ choices, onChange, mistakes }: {
   const isWithin = (key: string, parts: readonly Part[]): boolean => parts.some(({ place }) => isIn(key, place))
   const isWrong = Object.keys(mistakes).some(key => isWithin(key, rest) && !isWithin(key, short))
   const folded = useRef<HTMLDetailsElement>(null)
-  useEffect(() => { if (isWrong) folded.current!.open = true }, [isWrong]) // nobody looks for what is wrong in a fold
+  useEffect(() => { if (isWrong) folded.current!.open = true }, [isWrong]) // nobody would look for a mistake in a closed section
   const others = Object.entries(mistakes).filter(([key]) => !isWithin(key, all))
   return (
     <Section title="How it learns">

@@ -1,5 +1,5 @@
 /**
- * What comes out of a run, as files to keep.
+ * The results of a run, as files to download.
  */
 import type { VNode } from 'preact'
 import { call } from '../../engine/client.ts'
@@ -29,9 +29,9 @@ async function download(what: ExportName): Promise<void> {
 }
 
 export function Downloads({ name, target, begun }: {
-  /** What the model is called. */
+  /** The name of the model. */
   name: string
-  /** What it is to grow, on its grid. */
+  /** The picture that it learns to grow, on its grid. */
   target: Pixels
   /** Whether it began from a model. */
   begun: boolean

@@ -1,5 +1,5 @@
 /**
- * A small drawing, cell by cell: pointer, touch or keyboard, a few colours, and a rubber.
+ * A small drawing, cell by cell: by pointer, touch or keyboard, with a few colours and a rubber.
  *
  *   arrows    move the pen by a cell, with Shift by five        Enter   puts the pen down, and lifts it
  */
@@ -11,7 +11,7 @@ import type { Pixels } from '../../ui/picture.ts'
 const side = 40
 const colours = [['#1fa055', 'green'], ['#e0522f', 'red'], ['#f2b632', 'yellow'], ['#2f6fe0', 'blue'], ['#1d1e1a', 'black'], ['', 'rubber']] as const
 
-/** A length in cells as a part of the sheet. */
+/** A length in cells as a percentage of the sheet. */
 const percent = (n: number): string => `${(100 * n) / side}%`
 
 export function Drawing({ onDrawn }: { onDrawn: (pixels: Pixels) => void }): VNode {
@@ -19,7 +19,7 @@ export function Drawing({ onDrawn }: { onDrawn: (pixels: Pixels) => void }): VNo
   const last = useRef<[number, number] | null>(null)
   const [colour, setColour] = useState<string>(colours[0][0])
 
-  /** Where the keyboard has the pen; null until it has. */
+  /** The place of the keyboard's pen; null until the keyboard is used. */
   const [pen, setPen] = useState<[number, number] | null>(null)
   const [isDown, setDown] = useState(false)
 
@@ -28,7 +28,7 @@ export function Drawing({ onDrawn }: { onDrawn: (pixels: Pixels) => void }): VNo
     return [((event.clientX - box.left) / box.width) * side, ((event.clientY - box.top) / box.height) * side]
   }
 
-  /** A line from where the pen was to here; a dot where it has just come down. */
+  /** Draws a line from the last place of the pen; a dot if the pen has just come down. */
   function drawTo([x, y]: [number, number]): void {
     const context = ref.current!.getContext('2d', { willReadFrequently: true })!
     const [fromX, fromY] = last.current ?? [x, y]
@@ -38,7 +38,7 @@ export function Drawing({ onDrawn }: { onDrawn: (pixels: Pixels) => void }): VNo
     context.lineWidth = 4
     context.beginPath()
     context.moveTo(fromX, fromY)
-    context.lineTo(x, y + 0.01) // a line of no length is not drawn
+    context.lineTo(x, y + 0.01) // a line of length zero would not be drawn
     context.stroke()
     last.current = [x, y]
   }

@@ -1,5 +1,5 @@
 /**
- * What comes out of a run: files that others read.
+ * The results of a run, as files for other programs.
  */
 import {
   encodeModel, exportHtml, filmStrip, key, rollout, scope, seed, tensorToImage, type CpuBackend, type Image, type Model,
@@ -29,12 +29,12 @@ export async function exported(session: Session, what: ExportName): Promise<Expo
   }
 }
 
-/** A name as a part of a file's name on any system, so that the file of the target is called what the YAML calls it. */
+/** A name made valid for files on every system, so that the target's file has exactly the name that the YAML gives. */
 function fileName(name: string): string {
   return name.replaceAll(/[^\p{L}\p{M}\p{N}\p{S}\u200d _-]|[<>|`^~$]/gu, '-').replaceAll(/^[- ]+|[- ]+$/g, '') || 'picture'
 }
 
-/** The configuration, as this run is computed; and beside it what no configuration can say. */
+/** The configuration, with the backend that computed this run; comments say what no configuration can. */
 function yamlOf({ run: { config, changes }, backend }: Session, name: string): string {
   const { fma } = backend as Partial<CpuBackend>
   const start = config.train.from && `${name}-start.safetensors`
@@ -58,7 +58,7 @@ function gridOf({ config: { data: { size, padding } } }: Session): number {
   return size + 2 * padding
 }
 
-/** The model, and where it comes from. */
+/** The model, with its provenance. */
 export function modelOf(session: Session): Model {
   const { run, config, state, rule } = session
   const recent = run.losses.slice(-100)
@@ -71,7 +71,7 @@ export function modelOf(session: Session): Model {
   }
 }
 
-/** So many pictures of growth, over twice the length of a rollout: what holds, and what does not. */
+/** So many pictures of growth, over twice the length of a rollout, to show whether the pattern persists. */
 async function pictures(session: Session, count: number): Promise<Image[]> {
   const { config, rule, state, backend } = session
   const steps = 2 * config.train.steps[1]

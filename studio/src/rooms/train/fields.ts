@@ -1,6 +1,6 @@
 /**
- * The configuration as a list of fields, for a form: what the schema says of each, and the value that it has unless the
- * visitor says otherwise. What has several kinds is one field, with all that they consist of.
+ * The configuration as a list of fields, for a form: the schema of each, and its value in the preset. A value of several
+ * kinds, like a schedule, is one field; its schema has the fields of each kind.
  */
 import { configOf, describe, type Config, type JsonSchema, type PresetName, type Values } from 'cellgrad/experiment'
 
@@ -12,9 +12,9 @@ export type Field = {
   readonly otherwise: unknown
 }
 
-/** What has a control of its own in the page: the preset, the picture, the model from which it begins, and what computes. */
+/** Fields that the form leaves out, since the page has controls for them: preset, picture, first model and backend. */
 export const ownControls: readonly string[] = ['task', 'preset', 'data.target', 'train.from', 'backend']
-/** What is for folders: a page trains one run, and leaves no report in a folder. */
+/** Fields that the page cannot use: it trains a single run, and writes no report into a folder. */
 export const forFolders: readonly string[] = ['report', 'seeds']
 
 /** Groups whose fields are shown one by one. */

@@ -1,6 +1,5 @@
 /**
- * An animation as a GIF, over white, with one palette for all of its frames: what does not change in the pictures does not
- * flicker in the file.
+ * An animation as a GIF, over white, with one palette for all frames, so that unchanged parts of the picture do not flicker.
  */
 import { overWhite, type Image } from 'cellgrad'
 import { applyPalette, GIFEncoder, quantize } from 'gifenc'

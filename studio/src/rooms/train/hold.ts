@@ -1,16 +1,16 @@
 /**
- * A run is trained by one tab at a time: each asks the browser for the lock of the run (Web Locks). The browser takes a
- * lock back when its page is closed, reloaded or crashes, so a lock is never left behind. Pages of plain http have no locks:
- * there every tab has every run, and the page says so (train.tsx).
+ * Only one tab at a time trains a run: each asks the browser for the lock of the run (Web Locks). The browser releases a
+ * lock when its page is closed, reloaded or crashes, so no lock is ever left behind. Pages over plain http have no locks:
+ * there every tab may open every run, and the page says so (train.tsx).
  */
 
-/** Milliseconds that one waits: a page that has just been reloaded may still be ending its former self. */
+/** Milliseconds to wait for a lock: after a reload, the page's former self may still be ending. */
 const patience = 3000
 
 /**
  * Takes a run for this page.
  *
- * @returns what gives it back; null where another tab has it
+ * @returns a function that releases it; null if another tab has it
  */
 export async function hold(id: string): Promise<(() => void) | null> {
   if (!isSecureContext) return () => {}

@@ -1,6 +1,6 @@
 /**
- * Pixels as a PNG file, byte for byte as they are (W3C, "Portable Network Graphics Specification"): a canvas would multiply
- * colours by alpha and round them, and what is trained with the file would not be what was trained here.
+ * Pixels as a PNG file, without any change (W3C, "Portable Network Graphics Specification"). A canvas would multiply colours
+ * by alpha and round them; training with that file would then differ from training here.
  *
  *     signature, then chunks: u32 length, 4 letters, data, CRC-32 of letters and data
  *       IHDR   width, height; 8 bits, RGBA (6), deflate, the five filters, not interlaced
@@ -34,7 +34,7 @@ async function deflated(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<Arra
   return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate'))).arrayBuffer())
 }
 
-/** The remainder of the bits, least first, by x³² + x²⁶ + … + 1, begun and ended with all bits turned. */
+/** CRC-32: the remainder of the bits, lowest first, modulo x³² + x²⁶ + … + 1; the register is inverted before and after. */
 function crc32(bytes: Uint8Array): number {
   let sum = ~0
   for (const byte of bytes) {

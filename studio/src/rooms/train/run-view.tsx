@@ -1,5 +1,5 @@
 /**
- * A run as it goes: target and what has grown so far, the curves, the batch and the pool, and what one may do to it.
+ * A run: its target and what it grows now, the curves, the batch and the pool, and the controls that change it.
  */
 import { useEffect, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -19,7 +19,7 @@ const shown = 48
 
 export function RunView({ run, onReopen }: {
   run: Shown
-  /** Shows it as it is by now. */
+  /** Opens the run again, as it is saved now. */
   onReopen: () => void
 }): VNode {
   const { name, config, target, iteration, losses, norms, rates, perSecond, running, grown, batch, slots, elsewhere } = run
@@ -30,7 +30,7 @@ export function RunView({ run, onReopen }: {
   function look(from: number): void {
     call('train', 'pool', from, shown).then(samples => setPool({ from, samples })).catch(complain)
   }
-  useEffect(() => { if (pool) look(pool.from) }, [batch]) // while one looks at it, it changes as the batch does
+  useEffect(() => { if (pool) look(pool.from) }, [batch]) // an open pool is shown anew with each new batch
 
   return (
     <>
@@ -69,7 +69,7 @@ export function RunView({ run, onReopen }: {
   )
 }
 
-/** What one may do to a run: pause it, set its rate, hurt its pool. */
+/** The controls of a run: pause, learning rate, damage to the pool. */
 function Hand({ run: { config, iteration, rates, running, slots }, onHurt }: { run: Shown; onHurt: () => void }): VNode {
   const [rate, setRate] = useState('')
   const done = iteration >= config.train.iterations

@@ -7,7 +7,7 @@ import type { RunName } from './store.ts'
 
 export function Runs({ runs, open, onOpen, onForget }: {
   runs: readonly RunName[]
-  /** The one that is shown. */
+  /** The id of the one that is shown. */
   open: string | undefined
   onOpen: (id: string) => void
   onForget: (run: Pick<RunName, 'id' | 'name'>) => void

@@ -1,9 +1,9 @@
 /**
- * A run under way in the worker: its state on a backend, the loop that trains it, and what the page is told meanwhile.
+ * A run in the worker: its state on a backend, the loop that trains it, and the events that it sends to the page.
  *
- * The loop lets the event loop turn between iterations, so that commands are heard while it runs. A change by hand (another
- * rate, damage to the pool) happens between two iterations and is saved at once: whatever comes after, a reload goes on
- * from there and ends with the same bits.
+ * The loop lets the event loop turn between iterations, so that the worker handles commands while it runs. A change by hand
+ * (another rate, damage to the pool) happens between two iterations and is saved at once: a later reload continues from
+ * there and ends with the same bits.
  */
 import {
   cpu, damageMask, decodeCheckpoint, decodeModel, encodeCheckpoint, erase, foldIn, imageToPixels, key, NonFiniteError,
@@ -15,31 +15,31 @@ import type { Engine } from '../../engine/engine.ts'
 import type { Pixels } from '../../ui/picture.ts'
 import { keepRun, type Run } from './store.ts'
 
-/** What the page hears of the run. */
+/** An event about a run. */
 export type TrainEvent = {
   readonly id: string
   readonly iteration: number
-  /** The newest numbers, of the iterations up to this one. */
+  /** The numbers of the iterations since the last event, up to this one. */
   readonly losses: readonly number[]
   readonly norms: readonly number[]
   readonly rates: readonly number[]
   readonly perSecond: number
   readonly running: boolean
-  /** What the rule grows by now, now and then. */
+  /** What the rule grows at present; only in some events. */
   readonly grown?: Pixels
-  /** The samples of the last batch after their rollout, where there is a pool. */
+  /** The samples of the last batch after their rollout, if there is a pool; only in some events. */
   readonly batch?: readonly Sample[]
-  /** Why it stopped, where that was not wanted; or why it is not saved. Null where it has just been saved. */
+  /** Why it stopped by itself, or why it could not be saved. Null if it has just been saved. */
   readonly trouble?: string | null
 }
 
 /** A state of the pool as a picture, and what happened to it before its last rollout: nothing, or see `Drawn`. */
 export type Sample = { readonly slot: number; readonly fate: number; readonly pixels: Pixels }
 
-/** How often the page is told numbers, and shown pictures, in milliseconds. */
+/** The milliseconds between events with numbers, and between those with pictures. */
 const telling = 200, showing = 1500
 
-/** What backends are called in sentences. */
+/** The names of backends in sentences. */
 const names: Readonly<Record<string, string>> = { cpu: 'WASM', webgpu: 'WebGPU' }
 
 type State = TrainerState<DataParams>
@@ -60,7 +60,7 @@ export class Session {
   #wanted = false
   #loop: Promise<void> = Promise.resolve()
 
-  /** @param again called where what computes is gone: whoever has the session makes another one of its run */
+  /** @param again called if the backend is lost: the owner of the session then makes a new one for its run */
   constructor(engine: Engine, run: Run, again: () => void) {
     this.#again = again
     this.#engine = engine
@@ -81,14 +81,14 @@ export class Session {
   get config(): Config { return this.run.config }
   get running(): boolean { return this.#wanted }
 
-  /** Goes on training, in the background. */
+  /** Trains in the background. */
   start(): void {
     if (this.#wanted || this.state.iteration >= this.config.train.iterations) return
     this.#wanted = true
     this.#loop = this.#learn()
   }
 
-  /** Stops after the iteration under way, and saves. */
+  /** Stops after the current iteration, and saves. */
   async stop(): Promise<void> {
     this.#wanted = false
     await this.#loop
@@ -123,7 +123,7 @@ export class Session {
       }
     } catch (error) {
       trouble = (error as Error).message
-      if (!(error instanceof NonFiniteError)) { // the state is not to be trusted; the last checkpoint is
+      if (!(error instanceof NonFiniteError)) { // do not save the state, which may be damaged: the last checkpoint is good
         this.#wanted = false
         return this.#engine.isGone(this.backend, error) ? this.#again() : this.#tell({ perSecond: 0, trouble })
       }
@@ -148,7 +148,7 @@ export class Session {
     } satisfies TrainEvent)
   }
 
-  /** Everything that the page has to draw when it comes back. */
+  /** Everything that the page needs to draw a run that it opens. */
   async whole(): Promise<TrainEvent> {
     this.#told = this.state.iteration
     return {
@@ -170,7 +170,7 @@ export class Session {
     await keepRun(this.run)
   }
 
-  /** Does something between two iterations, and says so in the run. */
+  /** Makes a change between two iterations, and records it in the run. */
   async #between(change: string, act: () => void): Promise<void> {
     const goes = this.#wanted
     await this.stop()
@@ -180,7 +180,7 @@ export class Session {
     if (goes) this.start()
   }
 
-  /** Learns at another rate from now on. */
+  /** Changes the learning rate from now on. */
   async setRate(rate: number): Promise<void> {
     await this.#between(`the rate became ${rate}`, () => {
       this.run = { ...this.run, rate }
@@ -213,7 +213,7 @@ export class Session {
     })
   }
 
-  /** What the rule grows by now, after a rollout as long as those of the training. */
+  /** What the rule grows at present, after a rollout as long as those of the training. */
   async grown(): Promise<Pixels> {
     const { data: { size, padding }, train: { steps } } = this.config
     const [height, width] = [size + 2 * padding, size + 2 * padding]
@@ -238,15 +238,15 @@ export class Session {
   }
 }
 
-/** How many threads may share a rollout here: those of the machine, where the page is isolated from other origins. */
+/** The most threads that can share a rollout: those of the machine if the page is isolated from other origins, else one. */
 export function mostThreads(): number {
   return crossOriginIsolated ? navigator.hardwareConcurrency : 1
 }
 
-/** The CPU of the page, or one of the run's own, where its configuration asks for that. */
+/** The usual CPU backend, or one for this run alone if its configuration sets threads or `fma`. */
 function cpuFor({ fma, threads }: Config, usual: Backend): Backend {
   if (fma !== 'off' && threads === 0) return usual
-  const count = Math.min(threads, mostThreads()) // a run may have been begun in a page that had more
+  const count = Math.min(threads, mostThreads()) // the run may come from a page that had more
   return cpu({ fma: fma !== 'off', ...(count > 0 && { threads: count }) })
 }
 
@@ -256,7 +256,7 @@ function rgbaOf(values: Float32Array, channels: number): Float32Array {
   return data
 }
 
-/** A picture as a page shows it, or a file keeps it. */
+/** A picture as 8-bit pixels, for the page or for a file. */
 export function pixelsOf(image: Image): Pixels {
   return { width: image.width, height: image.height, data: imageToPixels(image) }
 }

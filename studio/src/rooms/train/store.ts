@@ -1,34 +1,34 @@
 /**
- * Runs that survive a reload: each is one record in the browser's database, checkpoint and all.
+ * Runs that survive a reload: each is one record in the browser's database, with its checkpoint.
  */
 import type { Image } from 'cellgrad'
 import type { ModelFile } from '../model-file.ts'
 import { arranged, configOf, valueAt, type Config, type JsonObject } from 'cellgrad/experiment'
 
-/** A run at rest. */
+/** A run as it is stored. */
 export type Run = {
   readonly id: string
   readonly name: string
   readonly config: Config
-  /** The rate that was set by hand, in the place of the configuration's; null: none. */
+  /** A learning rate set by hand, which replaces that of the configuration; null: none. */
   readonly rate: number | null
-  /** The model from whose parameters it has begun; null: from none. */
+  /** The model from whose parameters it began; null: it began with new ones. */
   readonly from: ModelFile | null
-  /** What it is to grow, `size` × `size`. */
+  /** The picture that it learns to grow, `size` × `size`. */
   readonly picture: Image
-  /** Whether it was training when it was last saved, so that it goes on when the page comes back. */
+  /** Whether it was training when it was last saved; then it goes on training when it is opened again. */
   readonly running: boolean
-  /** The backend that has computed it last; null before the first iteration. */
+  /** The backend that computed it last; null before it was first saved. */
   readonly backend: string | null
-  /** Iterations that the checkpoint has. */
+  /** The iteration of the checkpoint. */
   readonly iteration: number
   /** A safetensors file; null before the first iteration. */
   readonly checkpoint: Uint8Array<ArrayBuffer> | null
-  /** Of each iteration: loss, norm of the gradient, rate. */
+  /** For each iteration: loss, norm of the gradient, learning rate. */
   readonly losses: readonly number[]
   readonly norms: readonly number[]
   readonly rates: readonly number[]
-  /** What was done to it by hand, a sentence each. */
+  /** The changes made by hand, in words. */
   readonly changes: readonly string[]
   /** Milliseconds since 1970. */
   readonly saved: number
@@ -59,7 +59,7 @@ async function ask<T>(mode: IDBTransactionMode, what: (store: IDBObjectStore) =>
   })
 }
 
-/** Keeps a run. Throws a sentence where there is no room; what was kept of it before is still there then. */
+/** Stores a run. If there is no room, it throws, and the previous record of the run stays. */
 export async function keepRun(run: Run): Promise<void> {
   await ask('readwrite', store => store.put(run)).catch((cause: DOMException) => {
     const why = cause.name === 'QuotaExceededError' ? 'this browser has no room left for it' : cause.message
@@ -69,10 +69,10 @@ export async function keepRun(run: Run): Promise<void> {
 
 export async function readRun(id: string): Promise<Run | undefined> {
   const run = await ask('readonly', store => store.get(id) as IDBRequest<Run | undefined>)
-  return run && { ...run, rate: run.rate ?? null, from: run.from ?? null, config: configIn(run) } // runs of older pages have neither
+  return run && { ...run, rate: run.rate ?? null, from: run.from ?? null, config: configIn(run) } // records of older versions lack `rate` and `from`
 }
 
-/** The configuration of a kept run, which may be of a page that was older. */
+/** The configuration of a stored run, which may come from an older version of the page. */
 function configIn({ name, config }: Run): Config {
   const made = configOf(config)
   if ('config' in made) return made.config
@@ -83,7 +83,7 @@ export async function forgetRun(id: string): Promise<void> {
   await ask('readwrite', store => store.delete(id))
 }
 
-/** All runs, the last first. */
+/** All runs, the latest first. */
 export async function listRuns(): Promise<RunName[]> {
   const all = await ask('readonly', store => store.getAll() as IDBRequest<Run[]>)
   return all.sort((a, b) => b.saved - a.saved).map(({ id, name, iteration, config, running, saved }) => (

@@ -1,5 +1,5 @@
 /**
- * The choice of what is to grow.
+ * The choice of the target.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -53,7 +53,7 @@ export function TargetPicker({ target, onTarget }: { target: Target | null; onTa
     }
   }
 
-  /** Opens an empty sheet, and nothing is to grow until there is something on it; or puts the sheet away. */
+  /** Opens an empty sheet, and there is no target until something is drawn on it; or closes the sheet. */
   function draw(): void {
     if (drawing && !target) return choose(emoji[0].name)
     settled('target')

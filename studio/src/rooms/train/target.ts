@@ -1,12 +1,12 @@
 /**
- * What is to grow, as pixels: a bundled emoji, a text drawn by the browser's font, or a picture from a file or the clipboard.
+ * The target as pixels: a bundled emoji, a text drawn in the browser's font, or a picture from a file or the clipboard.
  */
 import type { Pixels } from '../../ui/picture.ts'
 import { bundledModels } from '../models.ts'
 
 export type Target = { readonly name: string; readonly pixels: Pixels }
 
-/** What is drawn once, before it is made as small as the target. */
+/** The size, in pixels, at which pictures and texts are drawn before they are scaled down to the grid. */
 const side = 256
 /** The largest picture that is read, in pixels along a side, and in bytes. */
 const most = { side: 4096, bytes: 32 * 2 ** 20 }
@@ -20,7 +20,7 @@ function read(context: CanvasRenderingContext2D): Pixels {
   return { width, height, data: data as Uint8ClampedArray<ArrayBuffer> }
 }
 
-/** The bundled emoji: name, and address of the picture. */
+/** The bundled emoji: their names, and the addresses of their pictures. */
 export const emoji: readonly { readonly name: string; readonly face: string }[] =
   bundledModels.flatMap(({ name, face }) => (face ? [{ name, face }] : []))
 
@@ -30,7 +30,7 @@ export async function bundledTarget(name: string): Promise<Target> {
   return { name, pixels: await pixelsOf(await (await fetch(face)).blob(), name) }
 }
 
-/** A text in the middle of a square, as large as it fits. */
+/** A text in the middle of a square, as large as fits. */
 function drawn(text: string): Pixels {
   const context = canvas(side, side)
   context.font = `${0.8 * side}px sans-serif`
@@ -44,15 +44,15 @@ function drawn(text: string): Pixels {
 
 const same = (a: Pixels, b: Pixels): boolean => a.data.every((value, i) => value === b.data[i])
 
-/** A character that will never be one: browsers draw a box for it, as for all that none of their fonts has. */
+/** A code point that is never a character: browsers draw a box for it, as for every character that no font has. */
 const noCharacter = '\u{1FFFF}'
-/** What is not seen by itself: it joins the characters around it, or changes how they look. */
+/** Characters that are invisible by themselves: they join or change the characters around them. */
 const unseen = /[\p{Cf}\p{M}\s]/u
 
 /**
- * A text, most likely one emoji, as large as it fits.
+ * A text, usually one emoji, as large as fits.
  *
- * @throws a sentence where this browser has no font for it, or nothing of it can be seen
+ * @throws if this browser has no font for it, or nothing of it is visible
  */
 export function typedTarget(text: string): Target {
   const pixels = drawn(text), box = drawn(noCharacter)
@@ -65,7 +65,7 @@ export function typedTarget(text: string): Target {
 /**
  * A picture that was chosen, dropped or pasted.
  *
- * @throws a sentence where it is none that this browser reads, or a very large one
+ * @throws if this browser cannot read it, or it is too large
  */
 export async function fileTarget(file: File): Promise<Target> {
   if (file.size > most.bytes) throw new Error(`${file.name} has ${Math.ceil(file.size / 2 ** 20)} MB, expected a picture of at most ${most.bytes / 2 ** 20} MB.`)

@@ -1,5 +1,5 @@
 /**
- * Train: a rule learns to grow a picture, in front of you.
+ * Train: a rule learns to grow a picture while the visitor watches.
  */
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -18,14 +18,14 @@ import { Runs } from './runs.tsx'
 import { TargetPicker } from './target-picker.tsx'
 import type { Target } from './target.ts'
 
-/** A run as the page knows it. */
+/** A run as the page shows it. */
 export type Shown = Omit<OpenRun, 'now'> & TrainEvent & { readonly batch: readonly Sample[] }
 
 function shownOf({ now, ...run }: OpenRun): Shown {
   return { batch: [], ...run, ...now }
 }
 
-/** A run with what it has told since. */
+/** A run updated by an event. */
 function after(run: Shown, news: TrainEvent): Shown {
   const from = news.iteration - news.losses.length
   const joined = (old: readonly number[], next: readonly number[]): number[] => [...old.slice(0, from), ...next]
@@ -79,7 +79,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
     return () => clearTimeout(late)
   }, [target, choices, run?.id])
 
-  /** Shows what was asked for below, where on a phone nothing of it would be seen. */
+  /** Shows a run and scrolls to it: on a phone the button that opened it is far below. */
   function showAbove(opened: OpenRun): void {
     show(opened)
     scrollTo(0, 0)
@@ -92,7 +92,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
     showAbove(await call('train', 'make', { ...choices, name, target: pixels, from: from && { name: from.name, bytes: from.bytes } }))
   }
 
-  /** It is long, and the news of a run, several times a second, leave it as it is. */
+  /** The form is long, so it is not rendered again with the events of a run, several times a second. */
   const form = useMemo(() => <ConfigForm choices={choices} onChange={setChoices} mistakes={mistakes} />, [choices, mistakes])
   return (
     <div class="room train">
@@ -124,7 +124,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
   )
 }
 
-/** What is learned in a minute or two. */
+/** Settings for a training of a minute or two. */
 const small = {
   'data.size': 16, 'data.padding': 4, 'train.iterations': 600, 'train.batch': 4, 'train.steps': [24, 36],
   'train.optimiser': { type: 'adam', rate: { type: 'step', rate: 0.002, at: [450], factor: 0.2 } },

@@ -1,6 +1,6 @@
 /**
- * A value of the configuration, to be changed: a text, a choice of words, or a choice of kinds with the fields of the one
- * that is chosen, and so on into the depth. What it may be stands in its schema (ways.ts). An empty text is the default.
+ * The form for a value of the configuration: a text, a choice of words, or a choice of kinds with the fields of the chosen
+ * one, which are forms again. The schema says what the value may be (ways.ts). An empty text stands for the default.
  */
 import { useId, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
@@ -13,28 +13,28 @@ export type Part = {
   /** 'rule.perceive[1].size' */
   readonly place: string
   readonly schema: JsonSchema
-  /** Undefined where nothing is said. */
+  /** The value that the visitor gave; undefined: none. */
   readonly value: unknown
-  /** What it is then; undefined where something must be said, or where it follows from others. */
+  /** The value without one given; undefined if one must be given, or if it follows from other values. */
   readonly otherwise: unknown
-  /** Whether something must be said. */
+  /** Whether a value must be given. */
   readonly needed?: boolean
-  /** Undefined: as it is otherwise. */
+  /** Called with the new value; undefined: the one it has without. */
   readonly onChange: (value: unknown) => void
   readonly onRemove?: () => void
 }
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** Whether a place is another one, or within it. */
+/** Whether a place is `other`, or lies within it. */
 export function isIn(place: string, other: string): boolean {
   return place === other || place.startsWith(`${other}.`) || place.startsWith(`${other}[`)
 }
 
 export function ValueForm({ mistakes, elsewhere = [], ...part }: Part & {
-  /** What is wrong, by place. */
+  /** Mistakes by place. */
   readonly mistakes: Readonly<Record<string, string>>
-  /** Places within that are shown elsewhere. */
+  /** Places within this one whose forms are elsewhere. */
   readonly elsewhere?: readonly string[]
 }): VNode {
   const { place, schema, otherwise, onChange, onRemove } = part
@@ -80,19 +80,19 @@ export function ValueForm({ mistakes, elsewhere = [], ...part }: Part & {
   )
 }
 
-/** What a new value of a list is. */
+/** The first value of a new item of a list. */
 function first(schema: JsonSchema): unknown {
   const ways = waysOf(schema)
   return begun(ways, ways[0], undefined, undefined)
 }
 
-/** The ways in which a value may be, and how it is. */
+/** The ways of a value, the present value, and its way. */
 function stateOf({ schema, value, otherwise }: Part): { ways: Way[]; way: Way | undefined; now: unknown } {
   const ways = waysOf(schema), now = value === undefined ? otherwise : value
   return { ways, now, way: ways.length === 1 ? ways[0] : wayOf(ways, now) }
 }
 
-/** The values within a value: the fields of a kind, or those of a list. */
+/** The values within a value: the fields of an object, or the items of a list. */
 export function partsOf(part: Part): Part[] {
   const { place, value, otherwise, onChange } = part
   const { way, now } = stateOf(part)
@@ -123,7 +123,7 @@ function TextInput({ id, way: { schemas }, part: { place, value, otherwise, need
   part: Part
   said: object
 }): VNode {
-  /** What is being typed, which may be no value yet. */
+  /** The text while it is being typed, which may not be a valid value yet. */
   const [draft, setDraft] = useState<string | null>(null)
   const isUsual = JSON.stringify(value) === JSON.stringify(otherwise)
   return (
@@ -138,7 +138,7 @@ function TextInput({ id, way: { schemas }, part: { place, value, otherwise, need
   )
 }
 
-/** Numbers by names that are free. */
+/** The form for numbers under names that the visitor chooses. */
 function Names({ place, numbers, onChange }: { place: string; numbers: Readonly<Record<string, number>>; onChange: (value: unknown) => void }): VNode {
   const entries = Object.entries(numbers)
   const number = { is: 'text', name: 'a number', schemas: [] } as const
@@ -164,7 +164,7 @@ function Names({ place, numbers, onChange }: { place: string; numbers: Readonly<
   )
 }
 
-/** A name, which is changed when it is left: until then there may be another one of the kind, or none. */
+/** The input for a name. It changes the name only when it is left: while it is typed it may be empty, or taken already. */
 function NameInput({ label, name, onName }: { label: string; name: string; onName: (name: string) => void }): VNode {
   const [draft, setDraft] = useState<string | null>(null)
   return (
@@ -178,7 +178,7 @@ function NameInput({ label, name, onName }: { label: string; name: string; onNam
   )
 }
 
-/** A name that there is not yet. */
+/** A name that is not taken. */
 function free(numbers: object): string {
   for (let i = 1; ; i++) if (!Object.hasOwn(numbers, `role${i}`)) return `role${i}`
 }

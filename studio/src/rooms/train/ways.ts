@@ -1,12 +1,12 @@
 /**
- * What a value may be, by its JSON Schema, as somebody chooses it in a form: first one of several ways, then what that
- * consists of.
+ * How a value can be entered in a form, by its JSON Schema: the visitor first chooses one of several ways, then fills in its
+ * parts.
  *
- *   word     one of those that the schema lists; true, false and null too
- *   text     a number, a text, or a list of them with commas between
+ *   word     one of the words that the schema lists; also true, false and null
+ *   text     a number, a text, or a list of them separated by commas
  *   fields   an object with fields, of a kind if its schema names one: { type: 'cosine', rate: …, length: … }
- *   list     values, each in ways of its own
- *   names    numbers by names that are free: { rgba: 4, hidden: 12 }
+ *   list     a list of values, each with ways of its own
+ *   names    numbers under names that the visitor chooses: { rgba: 4, hidden: 12 }
  */
 import type { JsonSchema } from 'cellgrad/experiment'
 
@@ -19,7 +19,7 @@ export type Way =
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** The schemas of which a value has one. */
+/** The alternatives of a schema. */
 function members(schema: JsonSchema): JsonSchema[] {
   return schema.anyOf ? schema.anyOf.flatMap(members) : [schema]
 }
@@ -30,7 +30,7 @@ const isText = ({ type, items }: JsonSchema): boolean => (
 
 const isFields = (x: unknown): x is Fields => typeof x === 'object' && x !== null && !Array.isArray(x)
 
-/** The ways of a schema, those of words first. Null beside a text is typed, as all of the rest is. */
+/** The ways of a schema, words first. If the only word beside a text is null, it has no way of its own: it is typed as text. */
 export function waysOf(schema: JsonSchema): Way[] {
   const all = members(schema)
   const texts = all.filter(isText)
@@ -48,17 +48,17 @@ export function waysOf(schema: JsonSchema): Way[] {
   return [...(typed ? [] : words.map(word)), ...text, ...objects]
 }
 
-/** The field that names the kind of an object, with its only word. */
+/** The fields that name the kind of an object: those with only one word. */
 function kindIn({ properties = {} }: JsonSchema): Fields {
   return Object.fromEntries(Object.entries(properties).flatMap(([name, { enum: words }]) => (words?.length === 1 ? [[name, words[0]]] : [])))
 }
 
-/** The fields of an object but for the one that names its kind. */
+/** The fields of an object, except the one that names its kind. */
 export function fieldsIn({ schema: { properties = {} }, kind }: Way & { readonly is: 'fields' }): [name: string, schema: JsonSchema][] {
   return Object.entries(properties).filter(([name]) => !(name in kind))
 }
 
-/** The way in which a value is; undefined where it is none of them. */
+/** The way to which a value belongs; undefined if it belongs to none. */
 export function wayOf(ways: readonly Way[], value: unknown): Way | undefined {
   const word = ways.find(way => way.is === 'word' && way.word === value)
   if (word || value === undefined) return word
@@ -70,8 +70,9 @@ export function wayOf(ways: readonly Way[], value: unknown): Way | undefined {
 }
 
 /**
- * What a value begins with when it is to be in another one of its ways: what it is otherwise, if that is so; or what it has by the same
- * names, while all the rest has its defaults. A number becomes the number of an object, and an object gives it back.
+ * The first value when the visitor chooses another way: the value of the preset, if it belongs to that way; otherwise the
+ * fields of the value before that have the same names, with defaults for all others. A number becomes the required number of
+ * an object, and the number of an object becomes the text.
  */
 export function begun(ways: readonly Way[], way: Way, before: unknown, otherwise: unknown): unknown {
   if (way.is === 'word') return way.word
@@ -89,7 +90,7 @@ export function begun(ways: readonly Way[], way: Way, before: unknown, otherwise
   return way.is === 'list' ? [] : {}
 }
 
-/** A value as it is typed: lists with commas between, words as they are. */
+/** A value as one types it: lists separated by commas, words without quotes. */
 export function textOf(value: unknown, schemas: readonly JsonSchema[] = []): string {
   if (value === undefined) return ''
   if (typeof value === 'string') return value
@@ -97,7 +98,7 @@ export function textOf(value: unknown, schemas: readonly JsonSchema[] = []): str
   return bare ? value.map(one => textOf(one)).join(', ') : JSON.stringify(value)
 }
 
-/** What was typed. What cannot be read is left as the text that it is, for the schema to say what is wrong. */
+/** The value of a typed text. Text that cannot be parsed stays text, so that the schema says what is wrong with it. */
 export function valueOf(text: string, schemas: readonly JsonSchema[] = []): unknown {
   const list = schemas.find(({ type }) => type === 'array')
   const parts = text.split(',').map(part => part.trim()).filter(part => part !== '')
@@ -113,10 +114,10 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Bounds from here on are there to refuse what is absurd: nobody comes near them. */
+/** Bounds from here on only refuse absurd values; they are not shown. */
 const far = 1e6
 
-/** What a number must be, in words: 'whole, 1 to 127'; '' where it may be any. */
+/** The range of a number in words: 'whole, 1 to 127'; '' if it may be any number. */
 export function rangeOf({ type, items, minimum, maximum = Infinity, exclusiveMinimum, exclusiveMaximum, not }: JsonSchema): string {
   if (type === 'array') return rangeOf(members(items!)[0])
   const bounds = minimum !== undefined && maximum < far ? [`${minimum} to ${maximum}`] : [

@@ -1,6 +1,6 @@
 /**
- * What is typed, as the command that it names: what it said ends on the output, and its status is the process's own. A
- * command's code is loaded when it is the one that runs.
+ * The command line: finds the command that was typed, checks its arguments and runs it. Its errors become lines on the terminal
+ * and the exit status of the process. The code of a command is loaded only when it runs.
  */
 import { inspect, stripVTControlCharacters } from 'node:util'
 import { renderUsage, runCommand, type CommandDef } from 'citty'
@@ -57,7 +57,7 @@ async function help(command: CommandDef, parent?: CommandDef): Promise<void> {
   console.log(plain.split('\n').flatMap(line => wrap(line.trimEnd(), widthOf(process.stdout))).join('\n'))
 }
 
-/** Runs `cellgrad …args`. A mistake is said in one line, and stands in `process.exitCode`. */
+/** Runs `cellgrad …args`. An error is printed, by default one line for each mistake, and sets `process.exitCode`. */
 export async function commandLine(args: readonly string[]): Promise<void> {
   try {
     await run(args)

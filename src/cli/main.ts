@@ -9,10 +9,10 @@ import { complain } from './terminal/output.ts'
 
 const onTerminal = [0, 1, 2].some(stream => isatty(stream))
 
-// Who cannot be told any more is not told. What would be lost by it is saved by whoever watches the output too.
+// Errors of the output are handled only so far as messages go. Whatever must be saved is saved by `untilInterrupted`.
 let told = false
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE' || told) return // whoever read the output has seen enough
+  if (error.code === 'EPIPE' || told) return // the reader of the output has seen enough, as with `| head -1`
   told = true
   process.exitCode ??= 1
   complain(`output: cannot write (${error.message})`)
@@ -21,5 +21,5 @@ process.stderr.on('error', () => {})
 
 await commandLine(process.argv.slice(2))
 
-// Node restores the terminal when it exits, and aborts where that is gone. The signal ends it without.
+// Node restores the terminal when it exits, and aborts if the terminal is gone. A signal ends the process without that.
 if (process.exitCode === signals.SIGHUP && onTerminal) process.kill(process.pid, 'SIGHUP')

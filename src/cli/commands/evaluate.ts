@@ -1,6 +1,6 @@
 /**
- * `cellgrad evaluate`: how good a run's model is, by the loss of its task and by metrics, over its examples or others;
- * how much it recovers of what befalls it; and how sure it is of each.
+ * `cellgrad evaluate`: judges the model of a run, by the loss of its task and by metrics, over its own examples or others; by
+ * its recovery from perturbations; or by how sure it is of each example.
  */
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -30,16 +30,16 @@ const formats = [...tableFormats, 'json'] as const
 
 const args: ArgsDef = {
   run: argument('The folder of a run', { required: true }),
-  data: flag('name=value', 'Other data than the run has, by the names of its section data: images=folder; may be given several times (default: none)'),
+  data: flag('name=value', 'Judges by other data than those of the run, by the names of its section data: images=folder; may be given several times (default: none)'),
   steps: flag('n', 'Steps after which it is judged (default: the mean of those trained)'),
-  seeds: flag('n', 'Rollouts with other cells firing, for the standard deviation (default: 3)'),
-  runs: flag('n', 'Says instead how sure it is of each example, by so many runs: NQM, wrong cells, and the AUROC of uncertainty for them (default: none)'),
+  seeds: flag('n', 'Rollouts in which different cells fire, for the standard deviation (default: 3)'),
+  runs: flag('n', 'Reports instead how sure it is of each example, by n runs: NQM, wrong cells, and the AUROC with which uncertainty finds them (default: none)'),
   last: flag('n', 'The same by the last n steps of one run (default: none)'),
   format: flag('name', `${formats.join(', ')} (default: text)`),
   out: flag('file.png', 'Writes what it makes of some examples, or grows (default: none)'),
 }
 
-export const evaluate: Command = command('evaluate', 'Judge the model of a run by the metrics of its task, and by how much it recovers of what befalls it', args, async given => {
+export const evaluate: Command = command('evaluate', 'Judge the model of a run by the metrics of its task, and by how well it recovers', args, async given => {
   const { run: folder = '', out } = given.text
   const format = given.oneOf('format', formats, 'text')
   const file = join(folder, files.config)
@@ -74,7 +74,7 @@ function writeJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
 }
 
-/** Which runs a folder has below it, as the end of a sentence. */
+/** The runs below a folder, as the end of a sentence. */
 async function runsIn(folder: string): Promise<string> {
   const found = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? await runFolders(folder) : []
   if (found.length === 0) return ''
@@ -84,7 +84,7 @@ async function runsIn(folder: string): Promise<string> {
   return `; there ${found.length === 1 ? 'is a run' : `are ${found.length} runs`} in it, give one: ${some}${others}${compared}`
 }
 
-/** What it grows from its seed, up to the steps after which it is judged. */
+/** Draws what a model grows from its seed, at 0, 1, 2, 4 and 8 times the steps after which it is judged. */
 async function drawGrown(path: string, { data: { size, padding } }: Config, { rule, params }: Model, steps: number): Promise<void> {
   const side = size + 2 * padding
   await writeFilmStrip(path, rule, params, { key: key(0), size: side, scale: Math.max(1, Math.round(128 / side)), at: [0, 1, 2, 4, 8].map(n => n * steps) })

@@ -1,5 +1,5 @@
 /**
- * `cellgrad export`: a trained model in a form that needs no cellgrad.
+ * `cellgrad export`: writes a trained model in a form that can be used without cellgrad.
  */
 import { basename, extname } from 'node:path'
 import type { ArgsDef } from 'citty'
@@ -13,7 +13,7 @@ import { argument, command, flag, type Command } from '../input/command.ts'
 const args: ArgsDef = {
   model: argument('A trained model: an emoji or its name, if bundled, a file, or the folder of a run', { required: true }),
   html: flag('file.html', 'Writes one page that plays the model, from the disk and without a network'),
-  title: flag('words', 'What the page is called (default: the target, or the name of the file)'),
+  title: flag('words', 'Title of the page (default: the target, or the name of the file)'),
   size: flag('n', 'Rows and columns of the grid (default: those of the training)'),
   brightness: flag('x', 'Added to red, green and blue of a texture; those that cellgrad trains need 0.5 (default: 0)'),
 }

@@ -1,5 +1,5 @@
 /**
- * `cellgrad grow`: a trained rule at work, in the terminal or as a file.
+ * `cellgrad grow`: runs a trained rule, and shows it in the terminal or writes it to a file.
  */
 import { extname } from 'node:path'
 import type { ArgsDef } from 'citty'
@@ -23,20 +23,20 @@ const args: ArgsDef = {
   model: argument('A trained model: an emoji or its name, if bundled, a file, or the folder of a run (default: 🦎)'),
   steps: flag('n', 'Steps to grow (default: 200)'),
   size: flag('n', 'Rows and columns of the grid (default: those of the training)'),
-  seed: flag('n', 'Seed of which cells update when (default: 0)'),
+  seed: flag('n', 'Seed of the randomness, which decides when cells update (default: 0)'),
   backend: flag('name', `What computes: ${backendMeanings} (default: cpu)`),
   angle: flag('degrees', 'Rotates what cells sense, and with it the pattern (default: 0)'),
   damage: flag('step', 'Erases a circle after so many steps; without a number, at half time (default: no damage)'),
-  out: flag('file', 'Writes what is seen: .gif, or .png for the last picture (default: none)'),
+  out: flag('file', 'Writes the pictures: .gif, or .png for the last one (default: none)'),
   strip: flag('n', 'Makes the .png a film strip of n pictures (default: 1)'),
   columns: flag('n', 'Pictures in a row of the film strip (default: all)'),
   every: flag('n', 'Steps from one picture of a .gif to the next (default: 2)'),
-  scale: flag('n', 'Pixels per cell, or per pixel of what is decoded, along each side in a file (default: 4)'),
+  scale: flag('n', 'Pixels per cell, or per pixel of a decoded picture, along each side in a file (default: 4)'),
 }
 
 const halfTime = 'half'
 
-// More than anybody wants to see, and what memory and time are good for.
+// The limits of pictures and steps: more would take too much memory or time.
 const most = { steps: 1_000_000, scale: 1024, pixels: 25_000_000, gifPixels: 250_000_000 }
 
 export const grow: Command = command('grow', 'Grow a pattern from one cell with a trained model', args, async given => {
@@ -73,7 +73,7 @@ export const grow: Command = command('grow', 'Grow a pattern from one cell with 
   })
 }, { damage: halfTime })
 
-/** Throws where the pictures of a file would be too large to be held in memory. */
+/** Refuses pictures that would be too large for the memory. */
 function checkPixels({ refuse }: Given, out: string, { size, steps }: PlayOptions, { strip, columns, every, scale }: Pictures): void {
   const isGif = extname(out) === '.gif'
   const count = isGif ? Math.ceil(steps / every) + 1 : columns * Math.ceil(strip / columns)
@@ -83,7 +83,7 @@ function checkPixels({ refuse }: Given, out: string, { size, steps }: PlayOption
   refuse(`${out} would have ${pixels} pixels, at most ${bound} are possible; choose a smaller --scale${isGif ? ', a smaller --size or a larger --every' : ', --size or --strip'}`)
 }
 
-/** Plays in the terminal; elsewhere a line now and then. Ends early where the output takes nothing any more. */
+/** Plays in the terminal; another output gets a line now and then. Ends early if the output can no longer be written. */
 async function show({ rule, params, codec, cascade }: Model, options: PlayOptions): Promise<void> {
   const output = process.stdout, runs = inStages(rule, cascade)
   let lost = false
@@ -96,7 +96,7 @@ async function show({ rule, params, codec, cascade }: Model, options: PlayOption
     return
   }
   const screen = block(output)
-  // An exit, unlike the end that a signal brings by itself, shows the cursor again.
+  // Exit on a signal, so that the block's exit handler shows the cursor again; the signal alone would not run it.
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(signals[name]))
   const millisecondsPerStep = 40
   let due = performance.now()
@@ -110,7 +110,7 @@ async function show({ rule, params, codec, cascade }: Model, options: PlayOption
   screen.end()
 }
 
-/** How many can be seen. */
+/** The number of visible cells or pixels. */
 function visible({ data }: Image): number {
   let count = 0
   for (let i = 3; i < data.length; i += 4) count += +(data[i] > 0.1)

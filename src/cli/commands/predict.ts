@@ -1,7 +1,7 @@
 /**
- * `cellgrad predict`: what a trained rule makes of pictures and volumes: an image of its output channels, or the class of
- * each cell, and of the whole, or what its head says of the whole; or, of the folder of a run alone, what it makes of each of
- * the run's own examples, whatever its task.
+ * `cellgrad predict`: applies a trained rule to pictures and volumes. The results are images of its output channels, the class
+ * of each cell and of the whole, or the output of its head. Given only the folder of a run, it applies the rule to the run's
+ * own examples, whatever their task.
  */
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, stat } from 'node:fs/promises'
@@ -27,10 +27,10 @@ const args: ArgsDef = {
   'input…': argument('Pictures (PNG, JPEG, WebP, GIF, BMP), volumes (.nii, .nii.gz), arrays (.npy, .npz), or folders of such (default: the examples of the run, those that were held out where there are some)'),
   out: flag('folder', 'Where results are written, by the names of the inputs, or the numbers of examples (default: predicted)'),
   steps: flag('n', 'Steps of the rule (default: the mean of those that it was trained for)'),
-  guidance: flag('n', 'How strongly the rule follows what it is told: 1 as it has learnt, more for one that was trained with train.dropped (default: 1)'),
-  window: flag('n', 'Sees what is larger through windows of n cells along each axis, whose results are blended (default: none)'),
-  overlap: flag('share', 'How much of a window its neighbour has too (default: 0.5)'),
-  runs: flag('n', 'Writes beside each result how much so many runs differ in each cell: NAME.uncertainty.png, white for a deviation of ½, or an array (default: none)'),
+  guidance: flag('n', 'How strongly the rule follows its condition: 1 as it was trained; more, if it was trained with train.dropped (default: 1)'),
+  window: flag('n', 'Covers larger inputs by windows of n cells along each axis, whose results are blended (default: none)'),
+  overlap: flag('share', 'Share of a window that it has in common with the next (default: 0.5)'),
+  runs: flag('n', 'Writes beside each result how much n runs differ in each cell: NAME.uncertainty.png, white for a deviation of ½, or an array (default: none)'),
   last: flag('n', 'The same for the last n steps of one run (default: none)'),
 }
 
@@ -61,7 +61,7 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
   for (const one of all) await predictFile(one, join(out, nameOf(one)), { rule, params, cascade, steps, role, asked, classes, ...how })
 })
 
-/** What a run makes of its own examples. */
+/** Writes what a run makes of its own examples. */
 async function predictRun(given: Given, folder: string, out: string): Promise<void> {
   const file = join(folder, files.config)
   if (!existsSync(file)) return given.refuse(`INPUT is missing, and ${folder} is no run with examples of its own; see cellgrad predict --help`)
@@ -86,13 +86,13 @@ function windowOf(given: Given): Applied['window'] {
   return { size: given.number('window', 0, { least: 1, most: 1e6 }), overlap: given.number('overlap', 0.5, { least: 0, most: 0.95, whole: false }) }
 }
 
-/** What the result of an input is called: of an array of an .npz file by its name too. */
+/** The name of the result of an input; for an array of an .npz file it has the array's name too. */
 function nameOf(input: string): string {
   const [file, array] = arrayIn(input)
   return stemOf(basename(file)) + (array === undefined ? '' : `-${array}`)
 }
 
-/** The files of a folder that can be read, or the one. */
+/** The path itself if it is a file; of a folder, the files in it that can be read. */
 async function inputsOf(path: string): Promise<string[]> {
   const [file] = arrayIn(path)
   if (!existsSync(file)) throw new UsageError(`cellgrad predict: there is no file or folder ${path}`)

@@ -1,5 +1,5 @@
 /**
- * `cellgrad runs`: the runs below a folder in a table, some of them side by side, and their curves and patterns.
+ * `cellgrad runs`: the runs below a folder in a table, a comparison of some of them, and pictures of their curves and patterns.
  */
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { stripsOfRuns } from '../run/strips.ts'
 import { tableFormats, writeTable } from '../terminal/table.ts'
 import { argument, command, flag, type Command } from '../input/command.ts'
 
-/** Reads the runs below folders; one that cannot be read is told and left out. */
+/** Reads the runs below folders; a run that cannot be read is reported and left out. */
 async function readRuns(folders: readonly string[]): Promise<FoundRun[]> {
   const found = (await Promise.all(folders.map(folder => runFolders(folder)))).flat()
   const read = await Promise.all(found.map(folder => readRun(folder).catch((error: Error) => {
@@ -26,9 +26,9 @@ async function readRuns(folders: readonly string[]): Promise<FoundRun[]> {
 
 const args: ArgsDef = {
   folder: argument('Where to look, in folders below too (default: out)'),
-  other: argument('Another one: says what differs between the runs of both (default: none)'),
-  sort: flag('field', 'Least first; -field: greatest first (default: by name)'),
-  where: flag('conditions', 'Only runs of which all hold: loss<0.01,batch=8 (default: none)'),
+  other: argument('Another folder: shows in what the runs of both differ (default: none)'),
+  sort: flag('field', 'Sorts by a field, smallest first; -field: largest first (default: by name)'),
+  where: flag('conditions', 'Only runs that fulfil all conditions: loss<0.01,batch=8 (default: none)'),
   columns: flag('fields', 'Which fields: name,loss,rule.fireRate (default: results and what differs)'),
   format: flag('name', `${tableFormats.join(', ')} (default: text)`),
   curves: flag('file.svg', 'Writes the loss curves of the runs, in one picture (default: none)'),
@@ -47,15 +47,15 @@ export const runs: Command = command('runs', 'Show runs in a table, compare them
   const runs = sort === undefined ? left : sortRuns(left, sort)
   const table = other === undefined ? tableOfRuns(runs, columns?.split(',')) : compareRuns(runs)
   writeTable(table, format)
-  if (runs.length === 0) return complain(`none of ${all.length} runs is so`)
+  if (runs.length === 0) return complain(`none of ${all.length} runs fulfils these conditions`)
   if (curves !== undefined) await writeCurves(curves, runs)
   if (strips !== undefined) await writeStrips(strips, runs)
 })
 
-/** More than these are told apart in no picture. */
+/** No picture could show more runs distinctly. */
 const mostPictured = 20
 
-/** The first runs, as many as a picture has; the others are told. */
+/** The first runs, as many as a picture can show; if there are more, a line says so. */
 function pictured(path: string, runs: readonly FoundRun[]): readonly FoundRun[] {
   if (runs.length > mostPictured) complain(`left out of ${path}: all but the first ${mostPictured} of ${runs.length} runs; --sort and --where choose them`)
   return runs.slice(0, mostPictured)
@@ -72,7 +72,7 @@ async function writeCurves(path: string, runs: readonly FoundRun[]): Promise<voi
   await writeFileAtomic(path, await learningCurvesSvg({ curves }))
 }
 
-/** What their models make, step by step. */
+/** Draws what the models of runs make, step by step. */
 async function writeStrips(path: string, runs: readonly FoundRun[]): Promise<void> {
   const trained = pictured(path, runs.filter(({ folder }) => existsSync(join(folder, files.model))))
   if (trained.length === 0) throw new Error('runs: none of the runs has a model yet')

@@ -11,8 +11,8 @@ import { argument, command, flag, toggle, type Command } from '../input/command.
 const args: ArgsDef = {
   experiment: argument('An experiment, a .yaml or .json file or a bundled one: digits, texture, emoji, learned-filters, brain (default: the growing of a picture)'),
   preset: flag('name', 'growing, persistent or regenerating (default: growing)'),
-  config: flag('file.yaml', 'Values to use in the place of those of the preset (default: none)'),
-  set: flag('key=value', 'A value that is laid over all others, by its path: train.rate=1e-3; may be given several times (default: none)'),
+  config: flag('file.yaml', 'Values that replace those of the preset (default: none)'),
+  set: flag('key=value', 'A value that overrides all others, by its path: train.rate=1e-3; may be given several times (default: none)'),
   schema: toggle('Print the JSON Schema of the configuration instead'),
 }
 

@@ -8,8 +8,8 @@ import { startRun } from '../run/begin.ts'
 import { argument, command, flag, minutes, verbose, type Command } from '../input/command.ts'
 import { toNumber } from '../input/usage.ts'
 
-// The published experiment 2 at its full size and with its rule, but with half the batch, shorter rollouts, a small pool
-// and a quarter of the iterations: two minutes on two cores, an error of 0.002, and the pattern stays.
+// Experiment 2 of Growing NCA with its full size and its rule, but half the batch, shorter rollouts, a small pool
+// and a quarter of the iterations: two minutes on two cores, an error of 0.002, and the pattern persists.
 const short = {
   preset: 'persistent',
   padding: 8,
@@ -24,7 +24,7 @@ const args: ArgsDef = {
   target: argument('What to grow: an emoji, its name, or the path of a picture (default: 🦎)'),
   iterations: flag('n', `Iterations of training (default: ${short.iterations})`),
   minutes,
-  out: flag('folder', 'Folder for what comes of it (default: out/<target>-<n>)'),
+  out: flag('folder', 'Folder for the results (default: out/<target>-<n>)'),
   verbose,
 }
 

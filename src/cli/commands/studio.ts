@@ -1,5 +1,5 @@
 /**
- * `cellgrad studio`: serves the page Studio to the browser on this machine, and opens it there.
+ * `cellgrad studio`: serves the page Studio on this machine, and opens it in the browser.
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -33,7 +33,7 @@ export const studio: Command = command('studio', 'Open Studio: see automata grow
   if (!given.has('print')) openBrowser(address)
 })
 
-/** Opens an address as this system opens one. Where it cannot, the address has been printed. */
+/** Opens an address in the system's browser. If that fails, nothing is lost: the address has been printed. */
 function openBrowser(address: string): void {
   const [program, ...rest] = {
     darwin: ['open'], win32: ['cmd', '/c', 'start', ''],

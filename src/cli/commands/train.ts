@@ -1,5 +1,5 @@
 /**
- * `cellgrad train`: a rule learns to grow a picture.
+ * `cellgrad train`: trains a rule to grow a picture, or for the task of an experiment file.
  */
 import type { ArgsDef } from 'citty'
 import { experimentFile, kebab, loadRunConfig } from '../input/config-file.ts'
@@ -23,9 +23,9 @@ const fields = [
   'preset', 'size', 'padding', 'iterations', 'batch', 'seed', 'backend', 'threads', 'fma', 'saveEvery',
 ]
 const words = ['preset', 'target', 'backend', 'fma']
-// What may change when a run goes on: the rest would make it another run.
+// The flags that may change when a run is resumed: any other would make it a different run.
 const changeable = ['iterations', 'backend', 'threads', 'fma', 'saveEvery']
-// What a run has that is told nothing but a target: an evening is not what a first try is for.
+// The iterations of a run that is given nothing but a target: a first try should not take a whole evening.
 const firstTry = 2000
 
 const about = (name: string): string => `${describe(placeOf(name).split('.')).description} (default: ${defaultOf(placeOf(name))})`
@@ -38,18 +38,18 @@ const args: ArgsDef = {
     'file.yaml',
     'Values that replace those of the preset; flags replace both. See cellgrad config (default: none)',
   ),
-  set: flag('key=value', 'A value that is laid over all others, by its path: train.rate=1e-3; may be given several times (default: none)'),
+  set: flag('key=value', 'A value that overrides all others, by its path: train.rate=1e-3; may be given several times (default: none)'),
   minutes,
-  out: flag('folder', 'Folder for what comes of it (default: out/<target>-<n>)'),
+  out: flag('folder', 'Folder for the results (default: out/<target>-<n>)'),
   resume: flag(
     'folder',
-    'Go on with the run in this folder, maybe with other --iterations, --backend, --threads, --fma, --save-every '
+    'Continue the run in this folder; --iterations, --backend, --threads, --fma and --save-every may differ '
       + '(default: none)',
   ),
-  tensorboard: toggle('Writes event files for TensorBoard into the folder, tensorboard/; a run that has some goes on with them'),
-  hyperparameters: flag('fields', 'Which fields the table of hyperparameters of TensorBoard has, by their paths, with commas between; a sweep says its own (default: all)'),
+  tensorboard: toggle('Writes event files for TensorBoard into the folder, in tensorboard/; a resumed run that has some continues them'),
+  hyperparameters: flag('fields', "Fields in TensorBoard's table of hyperparameters, by their paths, separated by commas; a sweep sets its own (default: all)"),
   'on-metrics': flag('file.mjs', 'A module whose onMetrics(numbers, run) is called after each iteration (default: none)'),
-  plain: toggle('Draws no pictures when it ends, as the runs of a sweep'),
+  plain: toggle('Draws no pictures when it ends, like the runs of a sweep'),
   verbose,
 }
 

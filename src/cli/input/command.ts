@@ -1,6 +1,6 @@
 /**
- * A command: what it is called, what it takes, and what it does with what it was given. Whatever was given wrongly is refused
- * in a line that names the command and the flag.
+ * A command: its name, its arguments, and what it does with them. Wrong arguments are refused in a line that names the command
+ * and the flag.
  */
 import { parseArgs } from 'node:util'
 import type { ArgDef, ArgsDef, CommandDef } from 'citty'
@@ -12,51 +12,49 @@ import { toNumber, UsageError } from './usage.ts'
 /** A command as `command-line.ts` runs it. */
 export type Command = {
   readonly definition: CommandDef
-  /** Flags that may stand without a value, and the value that they then have. */
+  /** Flags that may be given without a value, and the value that they then have. */
   readonly implied: Readonly<Record<string, string>>
 }
 
-/** What a command was given. */
+/** The arguments that a command was given. */
 export type Given = {
-  /** How the command is called, `cellgrad train`, and messages begin. */
+  /** The name of the command, `cellgrad train`, with which its messages begin. */
   readonly command: string
   /** Arguments and flags by name, undefined where not given. */
   readonly text: Readonly<Record<string, string | undefined>>
-  /** All arguments that are no flags, in order. */
+  /** All arguments that are not flags, in order. */
   readonly words: readonly string[]
   /** Whether a flag that takes no value was given. */
   has(flag: string): boolean
-  /** The number that a flag was given, or `otherwise` where it was not. Throws where it is not in range. */
+  /** The number of a flag, or `otherwise` if it was not given. Throws if it is out of range. */
   number(flag: string, otherwise: number, range: { least: number; most: number; whole?: boolean }): number
-  /** The word that a flag was given, or `otherwise`. Throws where it is none of `words`. */
+  /** The word of a flag, or `otherwise` if it was not given. Throws if it is not one of `words`. */
   oneOf<W extends string>(flag: string, words: readonly W[], otherwise: W): W
-  /** The values of all `--set path=value`, as an object; a value is YAML. Throws where one is no path and value. */
+  /** The values of all `--set path=value`, as an object; a value is YAML. Throws if one is not a path and a value. */
   set(): JsonObject
-  /** The same of `--data name=value`, in the section `data`. */
+  /** The values of all `--data name=value`, in the section `data`. */
   data(): JsonObject
-  /** The minutes of the flag `minutes`. Throws where there are iterations too. */
+  /** The minutes of the flag `minutes`. Throws if iterations were given too. */
   minutes(): number | undefined
   /** Ends the command with a line that begins with its name. */
   refuse(why: string): never
 }
 
-/** A flag with a value, named by what it takes. */
+/** A flag with a value; `valueHint` says in the help what the value is. */
 export const flag = (valueHint: string, description: string): ArgDef => ({ type: 'string', valueHint, description })
 
 /** A flag without a value. */
 export const toggle = (description: string): ArgDef => ({ type: 'boolean', description: `${description} (default: false)` })
 
-/** An argument that is told by its place. The last one may be given several times, where its name ends with `…`. */
+/** A positional argument. If the name of the last one ends with `…`, it may be given several times. */
 export const argument = (description: string, { required = false }: { required?: boolean } = {}): ArgDef => ({ type: 'positional', required, description })
 
-/** The flag of all commands that train. */
+/** Flags of all commands that train. */
 export const verbose: ArgDef = toggle('Describes the rule and how it is computed')
+export const minutes: ArgDef = flag('n', 'Trains as many iterations as fit into n minutes, with schedules to match, '
+  + 'instead of --iterations; measured at the beginning, and again on the way (default: none)')
 
-/** Another one. */
-export const minutes: ArgDef = flag('n', 'As many iterations as fit into so many minutes, with schedules to match, in the place of --iterations; '
-  + 'measured at the beginning, and again on the way (default: none)')
-
-/** A command called `cellgrad <name>`. */
+/** The command `cellgrad <name>`. */
 export function command(
   name: string, description: string, args: ArgsDef, run: (given: Given) => void | Promise<void>, implied: Command['implied'] = {},
 ): Command {
@@ -112,8 +110,8 @@ function valuesOf(command: string, given: readonly string[], flag: string, expec
 }
 
 /**
- * Throws unless these arguments are flags of the command, with values, and no more positional ones than it has. citty
- * itself lets everything pass.
+ * Throws if an argument is not a flag of the command, lacks its value, or is one positional argument too many. citty itself
+ * accepts everything.
  */
 export function checkArguments(command: string, given: readonly string[], args: ArgsDef): void {
   const flags = Object.entries(args).filter(([, arg]) => arg.type !== 'positional')

@@ -1,5 +1,5 @@
 /**
- * What a command computes on: the CPU, or a GPU. It is opened and closed here, and nowhere deeper.
+ * The backend on which a command computes: the CPU, or a GPU. It is opened and closed only here.
  */
 import type { Backend } from '../../backends/backend.ts'
 import { cpu } from '../../backends/cpu.ts'
@@ -14,17 +14,17 @@ export type Computer = {
   readonly backend: Backend
   /** In words: `CPU, 2 threads`. */
   readonly name: string
-  /** Whether multiplications and additions are fused; null on a GPU, which decides that itself. */
+  /** Whether fused multiply-add is used; null on a GPU, which decides that itself. */
   readonly fma: 'on' | 'off' | null
 }
 
-/** What a command computes on, as a configuration says it. */
+/** The backend that a configuration asks for. */
 export type Wanted = { readonly backend: BackendName; readonly threads?: number; readonly fma?: FmaChoice }
 
 /**
  * Runs `work` on a backend, and closes it afterwards.
  *
- * @throws where a GPU is asked for and there is none, saying what to install; where more threads are than the machine has
+ * @throws if a GPU is asked for and there is none, saying what to install; if there are more threads than the machine runs at once
  */
 export async function computing(wanted: Wanted, work: (computer: Computer) => Promise<void>): Promise<void> {
   const { backend } = wanted
@@ -48,7 +48,7 @@ function onCpu({ threads = 0, fma = 'auto' }: Wanted): Computer {
   return { backend: cpu({ threads: count, fma: fused }), name, fma: fused ? 'on' : 'off' }
 }
 
-/** A GPU that is no software. */
+/** A GPU that is hardware; null if there is none. */
 async function hardware(): Promise<WebGpuBackend | null> {
   const gpu = await webgpu().catch(() => null)
   if (!gpu?.software) return gpu

@@ -1,5 +1,6 @@
 /**
- * Where a configuration comes from: defaults < preset < YAML file < flags, and what is said about a mistake in it.
+ * Builds a configuration: each source overrides those before it, defaults < preset < YAML file < flags. A message about a
+ * mistake says where it is:
  *
  *   run.yaml:7: train.batch is "eight", expected a whole number > 0
  */
@@ -15,16 +16,16 @@ import { bundledExperiment, bundledExperiments } from '../../node/assets.ts'
 import { UsageError } from './usage.ts'
 import { readYaml, type Yaml } from './yaml.ts'
 
-/** Mistakes that are told at once; whoever makes more has mistaken the file. */
+/** The most mistakes that are reported: with more, it is probably the wrong file. */
 const mostSaid = 20
 
-/** Where a configuration is taken from. */
+/** The sources of a configuration. */
 export type Sources = {
   /** Path of a YAML file. */
   file?: string
   /** Values of flags by the name of their field. */
   flags?: Values
-  /** Values that are laid over all others. */
+  /** Values that override all others. */
   set?: Values
   /** The command, for messages about flags. */
   command?: string
@@ -61,14 +62,14 @@ export async function loadConfig(sources: Sources): Promise<Config> {
   throw new UsageError(`${sources.file}: task is ${config.task}, expected growing`)
 }
 
-/** The values of a file, laid over those of the files that it extends, each in its place. */
+/** The values of a file, over those of the files that it extends, each in its section. */
 export async function readValues(file: string): Promise<Values> {
   const layers = await readLayers(file)
   const { task } = Object.assign({}, ...layers.map(({ yaml }) => yaml.values)) as Values
   return layers.reduce<Values>((base, { yaml }) => merge(base, arranged(yaml.values), describing(task)), {})
 }
 
-/** The file and the line that come nearest to a place in the configuration; of equals those of the file on top. */
+/** The file and the line that come nearest to a place in the configuration; of equally near ones, those of the topmost file. */
 function whereIs(place: readonly PropertyKey[], layers: readonly Layer[]): { file: string; line: number } | undefined {
   const found = layers.toReversed().flatMap(({ file, yaml }) => pathsTo(place).flatMap(path => {
     const at = yaml.lineOf(path)
@@ -81,7 +82,7 @@ type Layer = { readonly file: string; readonly yaml: Yaml }
 
 const mostExtended = 10
 
-/** A file and those that it `extends`, the undermost first; paths are taken from where the file is that names them. */
+/** A file and those that it `extends`, the most basic one first; a path is relative to the file that names it. */
 async function readLayers(file: string, depth: number = 0): Promise<Layer[]> {
   if (depth > mostExtended) throw new UsageError(`${file}: extends more than ${mostExtended} files, one after the other`)
   const yaml = await readYaml(file)
@@ -92,16 +93,16 @@ async function readLayers(file: string, depth: number = 0): Promise<Layer[]> {
   return [...await readLayers(await besides(file, base, place), depth + 1), { file, yaml: { ...yaml, values } }]
 }
 
-/** The file of an experiment, by its path or by the name of a bundled one; undefined where a word is neither. */
+/** The file of an experiment, given by its path or by the name of a bundled one; undefined if the word is neither. */
 export async function experimentFile(word: string): Promise<string | undefined> {
   return /\.(ya?ml|json)$/.test(word) ? word : bundledExperiment(word)
 }
 
 /**
- * The path of a file that another one names: from where that is, or a bundled experiment by its name.
+ * The path of a file that another file names: relative to that file, or the name of a bundled experiment.
  *
  * @param place where it is named, for messages
- * @throws UsageError where there is neither
+ * @throws UsageError if there is neither
  */
 export async function besides(file: string, named: string, place: string): Promise<string> {
   const path = resolve(dirname(file), named)

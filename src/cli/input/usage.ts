@@ -1,9 +1,9 @@
 /**
- * What is said when something was typed or written that cannot be understood: a line for each mistake, status 2.
+ * The errors of the command line. If arguments or files cannot be understood, there is a line for each mistake, and status 2.
  */
 import { WriteError } from '../../node/atomic-file.ts'
 
-/** What went wrong, in one or more lines. They are printed one by one: a line break inside of a line is escaped. */
+/** An error with one or more lines. They are printed one by one: a line break inside a line is escaped. */
 export class Failure extends Error {
   readonly lines: readonly string[]
   constructor(lines: readonly string[], options?: ErrorOptions) {
@@ -12,7 +12,7 @@ export class Failure extends Error {
   }
 }
 
-/** A command line or a configuration that cannot be understood: one mistake a line. */
+/** A command line or a configuration that cannot be understood, with a line for each mistake. */
 export class UsageError extends Failure {
   override readonly name = 'UsageError'
   constructor(...lines: readonly string[]) {
@@ -20,17 +20,17 @@ export class UsageError extends Failure {
   }
 }
 
-/** The status where a file could not be written: EX_IOERR of sysexits.h. A sweep stops then, it is not the run's fault. */
+/** The exit status if a file could not be written: EX_IOERR of sysexits.h. It stops a sweep, since it is not the run's fault. */
 export const unwritten = 74
 
-/** Whether an error comes from a file that could not be written, or a folder that could not be made on a full disk. */
+/** Whether an error comes from a file that could not be written, or from a full or read-only disk. */
 export function isUnwritten(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const isDisk = ['ENOSPC', 'EDQUOT', 'EROFS'].includes((error as NodeJS.ErrnoException).code!)
   return isDisk || error instanceof WriteError || isUnwritten(error.cause)
 }
 
-/** The text as a number, or as it is where it is none. */
+/** The text as a number, or unchanged if it is not a number. */
 export function toNumber(text: string): number | string {
   const value = Number(text)
   return text.trim() === '' || Number.isNaN(value) ? text : value

@@ -1,9 +1,9 @@
 /**
- * YAML files: their values, and the lines on which they stand.
+ * YAML files: their values, and the lines on which these are.
  *
- * Whoever writes such a file may write anything into it. So it has a size, a depth and a number of aliases that it may
- * not pass, keys are compared in linear time (the parser's own comparison is quadratic: 23 s for 50,000 of them), and
- * what is wrong is one line that names the file and its line.
+ * Such a file may contain anything. So its size, its depth and its number of aliases are limited, keys are compared in linear
+ * time (the parser's own comparison is quadratic: 23 s for 50,000 keys), and a mistake is reported in one line with the
+ * file and the line number.
  */
 import {
   isAlias, isCollection, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node,
@@ -15,7 +15,10 @@ import { UsageError } from './usage.ts'
 
 export type Yaml = {
   readonly values: Readonly<Record<string, unknown>>
-  /** The line of the last key on the way along a path that stands in the file, and the how manieth it is; none if the first does not. */
+  /**
+   * Follows a path as far as the file has it: the line of the last key that it has, and the number of keys up to it;
+   * undefined if the file does not even have the first.
+   */
   lineOf(path: readonly PropertyKey[]): { line: number; depth: number } | undefined
 }
 
@@ -25,9 +28,9 @@ const tooDeep = `is nested more than ${deepest} deep`
 const mostAliases = 100
 
 /**
- * Reads a YAML file that holds keys with values.
+ * Reads a YAML file, which must have keys with values at its top level.
  *
- * @throws UsageError with one line, where it does not
+ * @throws UsageError with one line if it has not, or if it is not valid YAML
  */
 export async function readYaml(file: string): Promise<Yaml> {
   const text = new TextDecoder().decode(await readFileUpTo('config', file, longest))
@@ -38,7 +41,7 @@ export async function readYaml(file: string): Promise<Yaml> {
   }
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false })
   const [error] = document.errors
-  // The parser's own words where it came to an end of the stack.
+  // The parser reports a stack overflow in the words of the engine.
   if (error?.message.includes('call stack')) refuse(tooDeep)
   if (error) refuse(inLine(error.message, 200), error.pos[0])
   checkNodes(document, refuse)
@@ -71,7 +74,7 @@ export async function readYaml(file: string): Promise<Yaml> {
 
 type Refuse = (message: string, offset?: number) => never
 
-/** Refuses what is nested too deep, keys that stand there twice, and aliases of nothing, of themselves, or too many. */
+/** Refuses values nested too deep, duplicate keys, and aliases that are undefined, contain themselves, or are too many. */
 function checkNodes(document: Document.Parsed, refuse: Refuse): void {
   const anchors = new Map<string, Node>()
   let aliases = 0
@@ -88,7 +91,7 @@ function checkNodes(document: Document.Parsed, refuse: Refuse): void {
       const source = anchors.get(node.source)
       if (!source) refuse(`the alias *${name} stands for nothing: there is no anchor &${name} before it; a text that begins with * stands in quotes`, at)
       if (ancestors.includes(source!)) refuse(`the alias *${name} stands inside of &${name}, which it stands for`, at)
-      // What an alias stands for may hold aliases itself, and so on: each of them doubles it.
+      // An alias may stand for a value with aliases, and so on: each level could double the size.
       if (isCollection(source) && holdsAlias(source)) refuse(`what the alias *${name} stands for holds an alias itself`, at)
       if (++aliases > mostAliases) refuse(`there are more than ${mostAliases} aliases`, at)
     },
@@ -111,7 +114,7 @@ function holdsAlias(node: Node): boolean {
   return found
 }
 
-/** A key as an object has it. */
+/** A key as the name of a property. */
 function nameOf({ value }: Scalar): string {
   return value === null ? '' : String(value)
 }

@@ -1,6 +1,6 @@
 /**
- * about.json in a run's folder: all that is to be known to repeat it, beside its configuration. One entry for each time that
- * it was begun or resumed, since each may be on another machine.
+ * about.json in a run's folder: everything besides its configuration that is needed to repeat it. There is an entry for each
+ * time that it was begun or resumed, since each may be on another machine.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -20,9 +20,9 @@ export type About = {
   readonly node: string
   readonly system: string
   readonly cpu: string
-  /** What computes: `CPU, 2 threads`. */
+  /** The backend: `CPU, 2 threads`. */
   readonly computer: string
-  /** The commit of the folder in which it was begun, with + where files differ from it; null outside of one. */
+  /** The commit of the folder in which it was begun, with + if files differ from it; null outside a repository. */
   readonly git: string | null
   /** SHA-256 of each file or folder that it learns from, by its path. */
   readonly data: Readonly<Record<string, string>>
@@ -49,7 +49,7 @@ function revision(): string | null {
   }
 }
 
-/** Of a file its bytes; of a folder the names and hashes of what is in it, in order. */
+/** The SHA-256 of a file's bytes; for a folder, of the names and hashes of everything in it, in order. */
 export async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256')
   if ((await stat(path)).isDirectory()) {

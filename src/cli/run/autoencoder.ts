@@ -1,6 +1,6 @@
 /**
- * The autoencoder of a run in latents: trained in the folder of the run before its rule, and then left as it is. Its checkpoint is
- * that of any training, so a run that is killed while it learns goes on where it was, and ends with the same bits.
+ * The autoencoder of a run in latents: it is trained in the folder of the run before the rule, and then frozen. It has a
+ * checkpoint like any training, so a run that is killed meanwhile continues where it was, and ends with the same bits.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,10 +23,10 @@ import { files, type Run } from './run-folder.ts'
 
 type State = TrainerState<AutoencoderParams>
 
-/** What learns, from what, and where. */
+/** The trainer, the pictures that it learns from, and the backend. */
 type Learning = { readonly trainer: Trainer<State>; readonly images: Examples; readonly backend: Backend }
 
-/** Trains an autoencoder to its end, from where it was in this folder; null, and the exit status set, where that was interrupted. */
+/** Trains an autoencoder to its end, from its checkpoint in this folder; if interrupted, returns null and sets the exit status. */
 export async function trainedCodec({ folder }: Run, experiment: Experiment<'latent'>, { trainer, images, backend }: Learning): Promise<Codec | null> {
   const { iterations } = experiment.data.autoencoder
   const autoencoder = autoencoderOf(experiment)
@@ -52,7 +52,7 @@ export async function trainedCodec({ folder }: Run, experiment: Experiment<'late
       await display.picture(remade)
     }
   } catch (error) {
-    if (error instanceof NonFiniteError) await saveCheckpoint(path, state) // and `state` is the one before
+    if (error instanceof NonFiniteError) await saveCheckpoint(path, state) // `state` is still the one before
     throw error
   } finally {
     display.end()

@@ -1,5 +1,5 @@
 /**
- * How a training run begins, anew or where it was: what it computes on, its folder, what it learns. training.ts trains it.
+ * The start of a training run, new or resumed: its backend, its folder and its subject. training.ts then trains it.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ import { runTraining, type RunOptions } from './training.ts'
 export async function startRun(config: RunConfig, { out, minutes, ...options }: RunOptions): Promise<void> {
   const began = performance.now()
   await computing(config, async computer => {
-    // The run keeps the way in which it is computed, where the machine alone would choose.
+    // If `fma` is left to the machine, the run records the machine's choice, so that resuming it elsewhere rounds alike.
     const fma = config.fma === 'auto' ? computer.fma ?? 'auto' : config.fma
     if (!isGrowing(config)) {
       if (minutes !== undefined) throw new UsageError('cellgrad train: --minutes is for growing a picture; say iterations')
@@ -44,7 +44,7 @@ export async function startRun(config: RunConfig, { out, minutes, ...options }: 
   })
 }
 
-/** Trains a new run; of one whose configuration does not fit its data nothing is left. */
+/** Trains a new run. If its configuration does not fit its data, its folder is removed again. */
 async function begin<R extends Run>(
   run: R, subject: (run: R) => Subject, computer: Computer, options: RunOptions, anew: Replanning<R> | null = null,
 ): Promise<void> {
@@ -65,12 +65,12 @@ async function begin<R extends Run>(
   })
 }
 
-/** A subject with what is trained before its rule; null where that was interrupted. */
+/** A subject after the training that comes before its rule's, if there is one; null if that was interrupted. */
 function readied(subject: Subject): Promise<Subject | null> | Subject {
   return subject.first ? subject.first() : subject
 }
 
-/** Goes on with a run, with flags laid over its configuration. */
+/** Resumes a run, with flags that override its configuration. */
 export async function resumeRun(
   folder: string, flags: Readonly<Record<string, unknown>>, options: RunOptions,
 ): Promise<void> {
@@ -86,7 +86,7 @@ export async function resumeRun(
   }))
 }
 
-/** Lets others train in a run's folder when `work` has ended. */
+/** Runs `work`, then releases the run's folder. */
 async function holding<R extends Run>(run: R, work: (run: R) => Promise<void>): Promise<void> {
   try {
     await work(run)

@@ -1,5 +1,5 @@
 /**
- * Runs that grow a picture: what is shown of them, and the files that they leave.
+ * Runs that grow a picture: their progress display and their files.
  */
 import { join } from 'node:path'
 import { tensorToImage } from '../../nca/files/image-tensor.ts'
@@ -20,7 +20,7 @@ import { files, type Run } from './run-folder.ts'
 import { isLive } from '../terminal/screen.ts'
 import { drawLoss, writtenByAll, type Subject } from './subject.ts'
 
-/** Growing as a subject of a run; it begins from the parameters of a model, where there are some. */
+/** Growing as a subject of a run; `params` are those of a model from which it begins, if there is one. */
 export function growing(run: Run & { readonly config: Config }, backend: Backend, params?: DataParams): Subject {
   const { folder, config } = run
   const { rule, data } = config
@@ -60,7 +60,7 @@ async function grown(rule: DataRule, params: DataParams, { train }: Config, { wi
   return image
 }
 
-/** Writes the pictures of a run. Growth is shown over twice the length of a rollout: what holds, what does not. */
+/** Writes the pictures of a run. Growth is shown over twice the length of a rollout, to see whether the pattern persists. */
 async function draw(run: Run & { readonly config: Config }, rule: DataRule, params: DataParams, metrics: readonly Metric[]): Promise<void> {
   const { folder, config: { data, train, preset }, name } = run
   const size = data.size + 2 * data.padding

@@ -1,7 +1,6 @@
 /**
- * How good the model of a run is: by the loss of its task, by metrics, and by how much it recovers of what befalls it.
- */
-import { existsSync } from 'node:fs'
+ * Judges the model of a run: by the loss of its task, by metrics, and by its recovery from perturbations.
+ */import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { check } from '../../backends/options.ts'
 import type { RunTable } from '../../experiment/runs.ts'
@@ -29,7 +28,7 @@ import type { Tensor } from '../../tensor/tensor.ts'
 import { classesOf, heldOut, stepsOf } from './lesson.ts'
 import { files } from './run-folder.ts'
 
-/** The metrics of a model, and, where its task has examples, by which it was judged. */
+/** The metrics of a model, and, if its task has examples, those by which it was judged. */
 export type Judged = { readonly table: RunTable; readonly ids: readonly number[]; readonly lesson?: Lesson }
 
 /** How a model is judged. */
@@ -38,11 +37,14 @@ export type Judging = {
   readonly seeds: number
   /** Whether the data are others than those of the run. */
   readonly isOther?: boolean
-  /** Judges by the first so many examples; default by all. */
+  /** The number of examples, from the first, by which it is judged; default all. */
   readonly most?: number
-  /** Recovery, which takes hundreds of steps, is judged by so many of them, evenly spaced, as have so many cells together; default 2¹³, as for reports. */
+  /**
+   * Recovery, which takes hundreds of steps, is judged by fewer examples, evenly spaced: as many as have this number of cells
+   * together; default 2¹³, as for reports.
+   */
   readonly perturbed?: number
-  /** Which metrics are wanted, as `word` has their names; null, the default: all. */
+  /** The names of the metrics that are wanted; null, the default: all. */
   readonly metrics?: readonly string[] | null
 }
 
@@ -65,7 +67,7 @@ function isWanted({ metrics = null }: Judging, name: string): boolean {
   return metrics === null || metrics.includes(name)
 }
 
-/** The best model of a run, or the last, where it was not validated. */
+/** The best model of a run, or the last one if there was no validation. */
 export async function modelOf(folder: string): Promise<Model> {
   const best = join(folder, files.best)
   return readModel(existsSync(best) ? best : join(folder, files.model))
@@ -81,7 +83,10 @@ function row(name: string, bySeed: readonly (readonly number[])[]): Cell[] {
   return [name, Number(mean.toPrecision(4)), Number(std.toPrecision(2)), bySeed[0].length]
 }
 
-/** The examples by which a run is judged: those that were held out, all where there are none, and all of other data; in the latents of its model. */
+/**
+ * The examples by which a run is judged: those that were held out; all, if none were, or if the data are others. With a
+ * codec, the task is in its latents.
+ */
 export async function judgedBy(experiment: Experiment, isOther: boolean, codec?: Codec): Promise<{ lesson: Lesson; ids: readonly number[] }> {
   const data = await readTaskData(experiment, '.')
   const lesson = lessonOf(experiment, codec ? { ...data, codec } : data)
@@ -113,7 +118,7 @@ async function judgeLesson(experiment: Experiment, model: Model, judging: Judgin
   return { table: { columns, rows: [...rows, ...recoveries] }, ids, lesson }
 }
 
-/** By the loss, at the end of a rollout and after eight of them; and by how much of damage is repaired. */
+/** Judges growing by the loss at the end of a rollout and after eight rollouts, and by the recovery from damage. */
 async function judgeGrowing(folder: string, config: Config, model: Model, judging: Judging): Promise<Judged> {
   const { rule, params } = model
   const { steps, seeds } = judging
@@ -125,10 +130,10 @@ async function judgeGrowing(folder: string, config: Config, model: Model, judgin
   return { table: { columns, rows: [...rows, ...await recoveryRows(config, model, task, [0], judging)] }, ids: [] }
 }
 
-/** Where there are fewer examples, each is perturbed more than once, in other places: one sample says little. */
+/** If there are fewer examples, each is perturbed more than once, in different places: one sample says little. */
 const fewSamples = 8
 
-/** A row for each way in which the automata of a run are perturbed, or what there is to say where that is no number. */
+/** A row for each perturbation of a run's automata: the recovery, or words if it cannot be measured. */
 async function recoveryRows(
   config: RunConfig, { rule, params, cascade }: Model, task: Task, ids: readonly number[], judging: Judging, measure: Task['loss'] = task.loss,
 ): Promise<Cell[][]> {

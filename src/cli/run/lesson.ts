@@ -1,5 +1,5 @@
 /**
- * Runs of other tasks than growing one picture: their data, what is shown of them, and the files that they leave.
+ * Runs of all tasks except growing one picture: their data, their progress display and their files.
  */
 import { join } from 'node:path'
 import type { Backend } from '../../backends/backend.ts'
@@ -31,7 +31,7 @@ import { isRow } from '../terminal/progress.ts'
 import { isLive } from '../terminal/screen.ts'
 import { drawLoss, writtenByAll, type Subject } from './subject.ts'
 
-/** An experiment with its data: what is learned, and by which examples. */
+/** An experiment with its data: its lesson, its split into training and held-out examples, and the examples that are shown. */
 export type Prepared = {
   readonly lesson: Lesson
   readonly split: Split
@@ -40,11 +40,11 @@ export type Prepared = {
   readonly params?: DataParams
   /** The autoencoder in whose latents the rule lives, once it is trained. */
   readonly codec?: Codec
-  /** Trains it in the folder of the run, or takes it from there; null where that was interrupted. */
+  /** Trains the autoencoder in the folder of the run, or reads it from there; null if that was interrupted. */
   first?(run: Run): Promise<Prepared | null>
 }
 
-/** Reads the data of an experiment, and holds them against its rule; and, for a new run, the model from which it begins. */
+/** Reads the data of an experiment, and checks that they fit its rule; for a new run also the model from which it begins. */
 export async function prepare(experiment: Experiment, backend: Backend, isNew: boolean): Promise<Prepared> {
   const data = await readTaskData(experiment, '.')
   const lesson = lessonOf(experiment, data, { backend })
@@ -67,7 +67,7 @@ async function inLatents(experiment: Experiment<'latent'>, data: TaskData['laten
   }
 }
 
-/** The parameters of the model from which a new run begins, where it names one. */
+/** The parameters of the model from which a new run begins, if it names one. */
 export async function firstParams({ rule, train: { from } }: RunConfig, backend: Backend, isNew: boolean): Promise<DataParams | undefined> {
   if (from === null || !isNew) return undefined
   const { params, codec } = await readModel(from, { backend })
@@ -76,13 +76,13 @@ export async function firstParams({ rule, train: { from } }: RunConfig, backend:
   return params
 }
 
-/** Which examples are held out, by the groups in their file. */
+/** The split into training and held-out examples; examples of a group, by the file of groups, stay together. */
 export async function heldOut(experiment: Pick<Experiment, 'validate' | 'seed'>, lesson: Lesson): Promise<Split> {
   const path = experiment.validate?.groups
   return splitOf(experiment, lesson, path ? await readGroups(path) : undefined)
 }
 
-/** Steps after which results are judged: the middle of those that are trained. */
+/** The number of steps after which results are judged: the middle of the trained range. */
 export function stepsOf({ train: { steps: [least, end] } }: RunConfig): number {
   return Math.round((least + end - 1) / 2)
 }
@@ -143,17 +143,17 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, prepar
   }
 }
 
-/** What the classes of a lesson are called, as a model says it; '' where they have no names. */
+/** The names of a lesson's classes, as in a model file; '' if they have none. */
 export function classesOf({ classes = [] }: Lesson): string {
   return classes.map(name => name.replaceAll(/\s+/g, '_')).join(' ')
 }
 
-/** The files and folders that an experiment names and that there are: emoji are none. */
+/** The files and folders that an experiment names, if they exist; emoji are not files. */
 export function pathsOf({ data, train: { from }, validate }: Experiment): string[] {
   return [...textsIn(data), ...textsIn({ from, groups: validate?.groups })].flatMap(pathsNamed)
 }
 
-/** The texts in data, at any depth, among which are the paths that they name. */
+/** All texts in data, at any depth; the paths that the data name are among them. */
 export function textsIn(data: object): string[] {
   return Object.values(data).flatMap((value: unknown) => (
     typeof value === 'string' ? [value] : typeof value === 'object' && value !== null ? textsIn(value) : []))

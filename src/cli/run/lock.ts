@@ -1,13 +1,13 @@
 /**
- * One process trains in a folder at a time.
+ * The lock of a folder: only one process at a time trains in it.
  *
- * Each process that wants to makes a file of its own there, whose name says who it is, and then looks for the files of
- * others: of two that do so at the same moment, at least one sees the other. Whoever sees a living one takes its own
- * file back, and tries again a few times, in case the other one gives way too.
+ * A process that wants the folder makes a lock file there, named after itself, and then looks for the lock files of others: of
+ * two processes that do so at the same moment, at least one sees the other. A process that sees the lock of a living one removes
+ * its own and tries again a few times, in case the other one gives way too.
  *
- * A number of a process is used again, in the end. What tells a process from all others is its number together with
- * the moment it started, counted since the machine was, and the machine: so a lock that `kill -9` or a power cut has
- * left behind is known to be nobody's. A lock from another machine (a shared disk) cannot be judged from here; it counts.
+ * The system reuses process numbers. So a process is identified by its number, its start time (since the machine was started)
+ * and its machine. A lock that was left behind by `kill -9` or a power cut is thus recognised as stale. The lock of another
+ * machine (on a shared disk) cannot be checked from here; it counts as living.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
@@ -20,23 +20,23 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const lockName = /^\.cellgrad-(\d+)@([\w-]+)@(.+)\.lock$/
 const here = encodeURIComponent(hostname())
 
-/** What tells this process from all others, in a name of a file: 584@2f6e0a1c-81934@machine */
+/** The identity of this process, fit for a file name: 584@2f6e0a1c-81934@machine */
 export function nameOfProcess(): string {
   return `${process.pid}@${startOf(process.pid)}@${here}`
 }
 
-/** Whether a name is that of a process of this machine that has ended. */
+/** Whether a name is the identity of a process of this machine that has ended. */
 export function hasEnded(name: string): boolean {
   const [, pid, start, machine] = /^(\d+)@([\w-]+)@(.+)$/.exec(name) ?? []
   return machine === here && startOf(Number(pid)) !== start
 }
 const attempts = 5
 
-/** Whose a lock is. */
+/** The process that holds a lock. */
 type Holder = { readonly pid: number; readonly file: string; readonly machine: string }
 
 /**
- * Takes a folder for this process; what it returns gives it back.
+ * Locks a folder for this process, and returns a function that releases it.
  *
  * @throws `train: out/x is being trained by process 584 since 01:00`
  */
@@ -53,7 +53,7 @@ export async function lock(folder: string): Promise<() => void> {
   }
 }
 
-/** Another process that holds the folder, if there is one. Locks that are nobody's any more are removed. */
+/** Another living process that holds the folder, if there is one. Stale locks are removed. */
 async function livingHolder(folder: string, own: string): Promise<Holder | null> {
   let living: Holder | null = null
   for (const name of await readdir(folder)) {
@@ -66,7 +66,7 @@ async function livingHolder(folder: string, own: string): Promise<Holder | null>
   return living
 }
 
-/** Whether a living process trains in a folder, as far as can be seen from here; changes nothing. */
+/** Whether a living process trains in a folder, as far as can be checked from here; changes nothing. */
 export async function isTraining(folder: string): Promise<boolean> {
   return (await readdir(folder)).some(name => {
     const [, pid, start, machine] = lockName.exec(name) ?? []
@@ -78,7 +78,7 @@ function inWords({ pid, machine, file }: Holder): string {
   return machine === hostname() ? `process ${pid}` : `process ${pid} of ${machine} (if not, delete ${file})`
 }
 
-/** When a process started, in letters and digits; null where there is none of this number any more. */
+/** The start time of a process, in letters and digits; null if there is no process with this number. */
 export function startOf(pid: number): string | null {
   if (existsSync('/proc/self/stat')) return startInProc(pid)
   try {
@@ -87,14 +87,14 @@ export function startOf(pid: number): string | null {
     }).trim()
     return words === '' ? null : words.replaceAll(/\W+/g, '-')
   } catch {
-    return null // ps ends with 1 where there is no such process
+    return null // ps fails with status 1 if there is no such process
   }
 }
 
 /**
- * On Linux: clock ticks since the machine started, and which start of the machine that was. The fields of
- * /proc/<pid>/stat are counted behind the name, which may hold anything: 3 is the state, 22 the start (proc(5)). A
- * zombie, Z, has ended and only waits to be noticed.
+ * On Linux: the id of the machine's boot, and the clock ticks from the boot to the start of the process. The fields of
+ * /proc/<pid>/stat are counted from the end of the name, which may contain anything: 3 is the state, 22 the start (proc(5)). A
+ * zombie, state Z, has ended already.
  */
 function startInProc(pid: number): string | null {
   try {
@@ -107,7 +107,7 @@ function startInProc(pid: number): string | null {
   }
 }
 
-/** 01:00, with the day where that is not today. */
+/** A time like 01:00, with the date if it is not today. */
 function timeOf(moment: Date): string {
   const two = (n: number): string => String(n).padStart(2, '0')
   const clock = `${two(moment.getHours())}:${two(moment.getMinutes())}`

@@ -1,9 +1,9 @@
 /**
- * metrics.jsonl: one JSON object per iteration, in order, each iteration once.
+ * metrics.jsonl: one JSON object for each iteration, in order, each iteration once.
  *
  * Lines are appended as they come and synced before a checkpoint is written, so the file is never behind the
- * checkpoint. It may be ahead of it, or end in half a line, if the process was killed: opening it again cuts it back to
- * where the checkpoint stands. Lines that something else has spoilt are left out; what is lost is a point of the curve.
+ * checkpoint. If the process was killed, it may be ahead of the checkpoint, or end in half a line: opening it again cuts it back
+ * to the iteration of the checkpoint. Lines that are otherwise damaged are left out; each costs one point of the curve.
  */
 import { open, readFile } from 'node:fs/promises'
 import { isNumber, isObject, isWhole } from '../../backends/options.ts'
@@ -14,19 +14,19 @@ export type Metric = {
   readonly loss: number
   readonly log10Loss: number
   readonly gradNorm: number
-  /** How far the critic finds real and made images apart, where there is one. */
+  /** The critic's estimate of the distance between real and made images, if there is a critic. */
   readonly distance?: number
   /** Steps of the rollout, and the learning rate. */
   readonly steps: number
   readonly rate: number
-  /** Seconds spent in training, interruptions not counted. */
+  /** Seconds spent in training, without interruptions. */
   readonly seconds: number
-  /** What the last validation said, where there was one. */
+  /** The result of the last validation, if there was one. */
   readonly validation?: number
 }
 
 export type MetricsLog = {
-  /** All there is in the file. */
+  /** Everything in the file. */
   readonly metrics: readonly Metric[]
   /** The lines that could not be read when it was opened, counted from 1. They are not in the file any more. */
   readonly unreadable: readonly number[]
@@ -36,7 +36,7 @@ export type MetricsLog = {
   close(): Promise<void>
 }
 
-/** Opens the log of a run that stands at `iteration`. */
+/** Opens the log of a run whose checkpoint is at `iteration`. */
 export async function openMetrics(path: string, iteration: number): Promise<MetricsLog> {
   const content = await readFile(path, 'utf8').catch(() => '')
   const { metrics, unreadable, text } = parseUpTo(iteration, content)
@@ -58,12 +58,12 @@ export async function openMetrics(path: string, iteration: number): Promise<Metr
   }
 }
 
-/** All iterations of a file that may still be written. */
+/** All iterations of a file, which may be growing at this moment. */
 export function parseMetrics(content: string): readonly Metric[] {
   return parseUpTo(Infinity, content).metrics
 }
 
-/** The whole lines up to an iteration, each iteration once. */
+/** The complete lines up to an iteration, each iteration once. */
 function parseUpTo(
   iteration: number, content: string,
 ): { metrics: Metric[]; unreadable: number[]; text: string } {
@@ -91,16 +91,16 @@ function parseMetric(line: string): Metric | null {
   }
 }
 
-/** How good a run is: by the best of its validations, or, where there were none, by its recent loss. Less is better. */
+/** The result of a run, of which less is better: the best of its validations or, if there were none, its recent loss. */
 export function resultOf(metrics: readonly Metric[]): number {
   const judged = metrics.flatMap(({ validation }) => validation ?? [])
   return judged.length > 0 ? judged.reduce((a, b) => Math.min(a, b)) : recentLoss(metrics)
 }
 
-/** So many of the last iterations say what the loss of a run is. */
+/** The number of last iterations over which the loss of a run is averaged. */
 export const recent = 100
 
-/** The mean loss of the last hundred iterations, which hops less than the last one. */
+/** The mean loss of the last hundred iterations, which is less noisy than that of the last one. */
 export function recentLoss(metrics: readonly Metric[]): number {
   const last = metrics.slice(-recent)
   return last.reduce((sum, { loss }) => sum + loss, 0) / last.length

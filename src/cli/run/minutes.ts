@@ -1,24 +1,24 @@
 /**
- * --minutes: as many iterations as fit into a time, and all that is counted in iterations stretched to them.
+ * --minutes: trains as many iterations as fit into a time, and stretches everything that is counted in iterations to them.
  *
- * The time of an iteration is measured once, before the run begins, for a fortieth of the time there is: rollouts of the
- * mean length, with their gradient, of a batch of which every sample is the target itself. What costs time is living
- * cells, and when the rule has learned, as many live as the target covers; an untrained rule leaves them as they are. A
- * sample that grows from one cell has fewer, three quarters on average over a rollout, as it was measured with trained
- * lizards; that pays for the optimiser, pictures and files too. The number is written into config.yaml with its schedules,
- * like one that was given: they are the plan of the run.
+ * The time of an iteration is measured before the run begins, for a fortieth of the available time: rollouts of the
+ * mean length, with their gradient, of a batch in which every sample is the target itself. Time is spent on living cells, and
+ * once the rule has learned, as many cells live as the target covers; an untrained rule leaves them alive. A
+ * sample that grows from one cell has fewer: on average over a rollout three quarters, as measured with trained
+ * lizards. The same factor covers the optimiser, pictures and files. The number of iterations is written into config.yaml with
+ * its schedules, as if it had been given: this is the plan of the run.
  *
- * What cannot be foreseen is a machine that others use more or less than during the measurement, and, in short runs, rules
- * that grow over everything at first. So whenever half of what was left has gone, of the time or of the iterations, those
- * that are left are estimated again, by the time that the last ones took, and go through what is left of the plan
- * (`src/nca/training/pace.ts`). Ends of runs are known the better, the nearer they are, and a run that has no time left ends.
- * The time is that of the whole command, once it is loaded: the pictures at its end take as long as to train on some samples,
- * as was measured.
+ * Two things cannot be foreseen: other programs may use the machine more or less than during the measurement, and, in short
+ * runs, rules may grow over everything at first. So whenever half of the remaining time or half of the remaining iterations has
+ * passed, the number of remaining iterations is estimated again, from the time that the last ones took, and the remaining plan is
+ * spread over them (`src/nca/training/pace.ts`). The estimate gets better towards the end, and a run that has no time left ends.
+ * The time is that of the whole command, once it is loaded: the pictures at its end take as long as training on some samples,
+ * a measured number.
  *
- * A clock decides, but a run does not depend on it any more once it has: a checkpoint is saved, and then the decision
- * written into config.yaml, as data that say of each iteration where in the plan it stands. So a run that is killed and
- * resumed has the parameters that it would have had with the decisions made until then; the process that goes on makes
- * none, however long it takes. And config.yaml alone makes the same run again.
+ * A clock makes each decision, but afterwards the run no longer depends on it: a checkpoint is saved, and then the decision is
+ * written into config.yaml, as data that give for each iteration its position in the plan. So a run that is killed and
+ * resumed ends with the parameters that it would have had with the decisions made until then; the resuming process makes
+ * no further ones, however long it takes. And config.yaml alone repeats the run.
  */
 import { valueAndGrad } from '../../autograd/grad.ts'
 import type { Backend } from '../../backends/backend.ts'
@@ -40,12 +40,12 @@ import { mean } from '../../tensor/ops/reduce.ts'
 import { broadcastTo } from '../../tensor/ops/broadcast.ts'
 import type { Config, Training } from '../../experiment/config/schema.ts'
 
-const grownShare = 0.75 // of the target's cells, that live in a sample on its way from one cell
+const grownShare = 0.75 // the living cells of a sample that grows from one cell, as a share of those of the target
 const mostMeasured = 10_000 // milliseconds
-const picturesInSamples = 100 // on which one could train while the pictures of a lizard are drawn
-const leastFactor = 2 ** -1022 // of a decay by which a long run, shrunk to a few iterations, would be 0
+const picturesInSamples = 100 // drawing the pictures of a lizard takes as long as training on so many samples
+const leastFactor = 2 ** -1022 // of a decay: shrinking a long run to a few iterations could otherwise round it to 0
 
-/** How many iterations fit into so many minutes, at least one; `target` is padded. */
+/** The number of iterations that fit into so many minutes, at least one; `target` is padded. */
 export async function iterationsIn(minutes: number, config: Config, target: Image, backend: Backend): Promise<number> {
   const { rule, train: { batch, pool, reseed, steps: [shortest, end] } } = config
   const steps = Math.round((shortest + end - 1) / 2)
@@ -74,15 +74,15 @@ export async function iterationsIn(minutes: number, config: Config, target: Imag
   return Math.max(1, Math.floor((60_000 * minutes) / milliseconds))
 }
 
-/** How a run that has a time to end in is planned anew. */
+/** The replanning of a run that must end in time. */
 export type Replanning<R> = {
-  /** How many iterations are left after one, where that should be estimated again, else null. */
+  /** The number of iterations left after this one, if it is time to estimate it again; else null. */
   left(iteration: number): number | null
-  /** The run with so many left. */
+  /** The run with so many iterations left. */
   planned(iteration: number, left: number): R
 }
 
-/** That of a run which ends so many minutes after `began`. */
+/** The replanning of a run that ends so many minutes after `began`. */
 export function replanning<R extends { readonly config: Config }>(minutes: number, began: number, first: R): Replanning<R> {
   let run = first
   return {
@@ -92,8 +92,8 @@ export function replanning<R extends { readonly config: Config }>(minutes: numbe
 }
 
 /**
- * Tells of a run of so many iterations, which ends so many minutes after `began`, how many iterations are left, whenever
- * that should be estimated again after one, and null where it should not.
+ * Returns a function to call after each iteration of a run that ends so many minutes after `began`: it returns the number of
+ * iterations left whenever it is time to estimate it again, else null.
  */
 export function estimates(minutes: number, began: number, { iterations, batch }: Training): (iteration: number) => number | null {
   const total = 60_000 * minutes, drawing = picturesInSamples / batch
@@ -113,7 +113,7 @@ export function estimates(minutes: number, began: number, { iterations, batch }:
   }
 }
 
-/** A configuration whose run has so many iterations left at one of them, for all that is left of its plan. */
+/** A configuration in which, from `iteration` on, the rest of the plan is spread over `left` iterations. */
 export function paced(config: Config, iteration: number, left: number): Config {
   const { iterations, pace } = config.train
   const plan = plannedAt(pace, iteration)
@@ -121,7 +121,7 @@ export function paced(config: Config, iteration: number, left: number): Config {
   return { ...config, train: { ...config.train, iterations: iteration + left, pace: legs } }
 }
 
-/** A configuration of another number of iterations, in which all that happens at an iteration happens at the same part. */
+/** A configuration with another number of iterations, in which everything happens at the same fraction of the run. */
 export function stretched(config: Config, iterations: number): Config {
   const { train } = config
   const by = iterations / train.iterations

@@ -1,5 +1,5 @@
 /**
- * The models that commands take: bundled ones, files, and what runs have learned.
+ * The models that commands accept: bundled ones, files, and those of runs.
  */
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
@@ -10,17 +10,17 @@ import { files } from './run-folder.ts'
 import type { Given } from '../input/command.ts'
 import { toNumber } from '../input/usage.ts'
 
-/** Rows and columns of a grid, at most. */
+/** The most rows and columns of a grid. */
 export const mostCells = 4096
 
-/** Rows and columns of the grid that a model was trained on, 72 where its file does not say. */
+/** The size of the square grid on which a model was trained; 72 if its file does not say. */
 export function gridOf({ provenance: { grid = '72' } }: Model, path: string): number {
   const size = toNumber(grid)
   check(isWhole(size, 1) && size <= mostCells, path, 'its metadata field "grid"', grid, `a whole number from 1 to ${mostCells}`)
   return size as number
 }
 
-/** The file of a bundled model, by emoji or name; the model of a run, by its folder or its checkpoint; or the path. */
+/** The path of a model: of a bundled one by emoji or name, of a run's by its folder or checkpoint, or the path itself. */
 export async function modelPath(command: string, what: string): Promise<string> {
   const models = await bundledModels()
   const found = findAsset(models, what)
@@ -36,7 +36,7 @@ export async function modelPath(command: string, what: string): Promise<string> 
   throw new Error(`${command}: no bundled model is called ${JSON.stringify(what)}${hint} (there are ${all}; a file ends in .safetensors)`)
 }
 
-/** Throws where a flag names a file that cannot be written: what it is made of takes time, and is not to be in vain. */
+/** Refuses a flag whose file cannot be written, before the time to compute the file is spent. */
 export function checkOut(given: Given, flag: string, endings: readonly string[]): void {
   const out = given.text[flag]
   if (out === undefined) return

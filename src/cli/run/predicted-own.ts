@@ -1,6 +1,5 @@
 /**
- * What a run makes of its own examples, those that were held out where there are some, a picture of each; or out of noise alone, as
- * many pictures as are reported.
+ * Pictures of what a run makes of its own examples (of the held-out ones, if there are any), or makes out of noise.
  */
 import { join } from 'node:path'
 import { isGrowing, type RunConfig } from '../../experiment/tasks/values.ts'
@@ -14,7 +13,7 @@ import { scope } from '../../tensor/lifetime.ts'
 import { say } from '../terminal/output.ts'
 import { judgedBy } from './judge.ts'
 
-/** Writes pictures by the numbers of the examples, from 0, as they are in the data; out of noise by the number of their key. */
+/** Writes pictures, named by the index of the example in the data or, of pictures out of noise, by the number of the key. */
 export async function predictOwn(
   config: RunConfig, { rule, params, cascade, codec }: Model, { steps, out, guidance }: { readonly steps: number; readonly out: string; readonly guidance: number },
 ): Promise<void> {

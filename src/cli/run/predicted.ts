@@ -1,6 +1,6 @@
 /**
- * What a trained rule makes of a file, written as a file of its kind: planes as PNG, what is made of NIfTI as NIfTI that lies where
- * the scan lies, all else as .npy; and how sure it is of it.
+ * Applies a trained rule to a file, and writes the result as a file of the same kind: planes as PNG, for NIfTI a NIfTI in the
+ * position of the scan, everything else as .npy. It can also write how sure the rule is.
  */
 import { gzipSync } from 'node:zlib'
 import { encodeNifti, type Volume } from '../../nca/data/nifti.ts'
@@ -42,33 +42,34 @@ import type { Compared } from './uncertain.ts'
 export type Applied = {
   readonly rule: DataRule
   readonly params: DataParams
-  /** Stages on coarse grids with which it begins. */
+  /** The stages on coarse grids with which rollouts begin. */
   readonly cascade: Model['cascade']
   readonly steps: number
-  /** Runs, or last steps, by which it is said how sure the rule is; null: none. */
+  /** The runs, or last steps, from which uncertainty is computed; null: no uncertainty. */
   readonly compared: Compared | null
   /** The scale of guidance, 1 for the rule itself. */
   readonly guidance: number
-  /** Windows in which what is larger is seen; null: all of it at once. */
+  /** Windows for inputs that are larger than those of the training; null: the whole input at once. */
   readonly window: { readonly size: number; readonly overlap: number } | null
-  /** The role that is given: 'image' of classes, else 'input'. */
+  /** The role of the input: 'image' for rules with classes, else 'input'. */
   readonly role: string
-  /** The data that it was trained with, as its experiment says: of which loss its outputs are, and whether numbers are standardised. */
+  /** The section `data` of the training: its loss says what the outputs mean, and `standardise` how inputs are scaled. */
   readonly asked: Readonly<Record<string, unknown>>
-  /** What its classes are called, where it knows. */
+  /** The names of its classes, if it has them. */
   readonly classes: readonly string[]
 }
 
-/** Where a result is written, a path without ending. */
+/** Where and how a result is written. */
 type Place = {
+  /** The path, without ending. */
   readonly to: string
-  /** Where its cells lie, if it is to be a NIfTI. */
+  /** The affine matrix if the result is a NIfTI, else null. */
   readonly affine: Volume['affine'] | null
-  /** The axis of the input along which examples are its planes; null where they are no planes of a volume. */
+  /** The axis along which a volume was cut into planes, which are the examples; null if it was not. */
   readonly across: number | null
 }
 
-/** Applies a rule to the examples of a file, and writes what it makes of them to a path without ending. */
+/** Applies a rule to the examples of a file, and writes the results to `to`, a path without ending. */
 export async function predictFile(input: string, to: string, applied: Applied): Promise<void> {
   const { rule, params, steps, compared, role, asked, classes } = applied
   const across = await acrossOf(input, applied)
@@ -88,10 +89,10 @@ export async function predictFile(input: string, to: string, applied: Applied): 
     return { map: mapOf(std), nqm }
   })
   say(`${input}: NQM ${[...await nqm.data()].map(v => Number(v.toPrecision(4))).join(' ')}`)
-  if (!rule.head) await writeMap({ ...place, to: `${to}.uncertainty` }, rule, map) // of a head's answer there is no map
+  if (!rule.head) await writeMap({ ...place, to: `${to}.uncertainty` }, rule, map) // the output of a head has no map
 }
 
-/** The axis across which a volume is cut into planes, as those that the rule was trained on; null where the file has none. */
+/** The axis along which a volume is cut into planes, if the rule was trained on planes of volumes; else null. */
 async function acrossOf(path: string, { rule: { grid, channels }, role, asked: { crop } }: Applied): Promise<number | null> {
   if (!isArray(path) || !Array.isArray(crop) || crop.length !== grid + 1) return null
   const [from, to] = roleChannels(channels, role)
@@ -100,7 +101,7 @@ async function acrossOf(path: string, { rule: { grid, channels }, role, asked: {
   return cells > grid ? (crop as readonly number[]).indexOf(1) : null
 }
 
-/** The examples of a file as a task of which nothing is judged; a volume as the planes on whose kind the rule was trained. */
+/** The examples of a file as a task without a loss; if the rule was trained on planes of volumes, a volume becomes its planes. */
 async function taskOf(path: string, across: number | null, { rule, role, asked }: Applied): Promise<Task> {
   const [from, to] = roleChannels(rule.channels, role)
   const size = isArray(path) || typeof asked.size !== 'number' ? null : asked.size
@@ -117,12 +118,12 @@ async function taskOf(path: string, across: number | null, { rule, role, asked }
   }
 }
 
-/** The rule that runs. */
+/** The rule that runs: with guidance, if that is asked for. */
 function runnerOf({ rule, guidance }: Applied): DataRule | CustomRule<DataParams> {
   return guidance === 1 ? rule : guided(rule, guidance)
 }
 
-/** The states at the end: of all at once, or of windows, whose outputs are blended. */
+/** The last states: of the whole inputs, or of windows, whose outputs are blended. */
 function grown(task: Task, applied: Applied): Tensor {
   const { rule, params, cascade, steps, window, role } = applied
   const runner = runnerOf(applied)
@@ -151,7 +152,7 @@ async function writeClasses(place: Place, input: string, rule: DataRule, x: Tens
   else await writeNumbers(place, x.shape.slice(0, -1), Int32Array.from(cells, (c, i) => (there[i] ? c : -1)))
 }
 
-/** What is in output channels: values; the probabilities of masks; or the numbers of the likeliest classes. */
+/** Writes what the output channels mean: values; the probabilities of masks; or the indices of the likeliest classes. */
 async function writeOutput(place: Place, rule: DataRule, loss: unknown, y: Tensor): Promise<void> {
   const kind = outputsOf(loss)
   const made = scope(() => (kind === 'classes' ? argMax(y) : amountsOf(loss, y)))
@@ -159,7 +160,7 @@ async function writeOutput(place: Place, rule: DataRule, loss: unknown, y: Tenso
   await written(`${place.to}.png`, async path => writePng(path, await (kind === 'classes' ? seenClasses(() => argMax(y)) : seen(() => (kind === 'depths' ? nearness(made) : made)))))
 }
 
-/** Deviations of cells: of a plane in shades of grey, where white is ½, the greatest of numbers from 0 to 1. */
+/** Writes deviations of cells: of a plane in shades of grey. White is ½, the greatest deviation of numbers from 0 to 1. */
 async function writeMap(place: Place, rule: DataRule, map: Tensor): Promise<void> {
   if (!isPicture(rule, map)) return writeNumbers(place, map.shape, await map.data() as Float32Array)
   await written(`${place.to}.png`, async path => writePng(path, await seen(() => reshape(mul(2, map), [...map.shape, 1]))))
@@ -170,14 +171,17 @@ function isPicture(rule: DataRule, x: Tensor): boolean {
   return rule.grid === 2 && x.shape[0] === 1
 }
 
-/** Numbers of examples `[n,…]`, of one without the first axis; of planes of a volume with it where that has them. */
+/**
+ * Writes numbers of examples `[n,…]`. For a single example the first axis is dropped; for the planes of a volume it is moved
+ * to where the volume has it.
+ */
 async function writeNumbers({ to, affine, across }: Place, [n, ...shape]: readonly number[], data: Float32Array | Int32Array): Promise<void> {
   const array = across !== null ? moved(n, shape, data, across) : { shape: n === 1 ? shape : [n, ...shape], data }
   if (affine === null) return written(`${to}.npy`, path => writeFileAtomic(path, encodeNpy(array)))
   await written(`${to}.nii.gz`, path => writeFileAtomic(path, gzipSync(encodeNifti({ ...array, affine }))))
 }
 
-/** `[n,…]` with the first axis moved to where another one was. */
+/** Numbers `[n,…]` with the first axis moved to position `to`. */
 function moved<T extends Float32Array | Int32Array>(n: number, shape: readonly number[], data: T, to: number): { shape: number[]; data: T } {
   const [before, after] = [shape.slice(0, to), shape.slice(to)]
   const [b, a] = [before, after].map(sizes => sizes.reduce((x, y) => x * y, 1))

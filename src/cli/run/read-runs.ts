@@ -1,5 +1,5 @@
 /**
- * Runs as their folders tell them, from which `cellgrad runs` makes tables and `cellgrad studio` pictures. Nothing is written.
+ * Reads runs from their folders, for the tables of `cellgrad runs` and the pages of `cellgrad studio`. Nothing is written.
  */
 import { existsSync } from 'node:fs'
 import { open, readdir, readFile } from 'node:fs/promises'
@@ -14,7 +14,7 @@ import { readYaml } from '../input/yaml.ts'
 
 export type FoundRun = RunRecord & { readonly folder: string }
 
-/** So many files are open at a time, however many runs there are: a process may have a thousand. */
+/** Limits how many files are open at a time, however many runs there are: systems allow a process about a thousand. */
 const atOnce = pLimit(32)
 
 const deepest = 6
@@ -28,7 +28,7 @@ export async function runFolders(folder: string, depth: number = 0): Promise<str
   return (await Promise.all(names.map(name => runFolders(join(folder, name), depth + 1)))).flat()
 }
 
-/** What a run's folder says of it. Results are those of its last iterations. */
+/** Reads a run from its folder. Its results are those of its last iterations. */
 export function readRun(folder: string): Promise<FoundRun> {
   return atOnce(async () => {
     const { values } = await readYaml(join(folder, files.config))
@@ -41,15 +41,15 @@ export function readRun(folder: string): Promise<FoundRun> {
   })
 }
 
-/** All iterations of a run; none where it has not begun. */
+/** All iterations of a run; none if it has not begun. */
 export function readMetrics(folder: string): Promise<readonly Metric[]> {
   return atOnce(async () => parseMetrics(await readFile(join(folder, files.metrics), 'utf8').catch(noneYet)))
 }
 
-/** The end of a file in which the last hundred lines surely stand. */
+/** The number of bytes that is read from the end of a file: normally more than the last hundred lines. */
 const endOfFile = 1 << 16
 
-/** The last iterations of a run, those by which `recentLoss` judges it or more: of a long run the whole file would be megabytes. */
+/** The last iterations of a run, at least as many as `recentLoss` needs: the whole file of a long run would be megabytes. */
 async function lastMetrics(path: string): Promise<readonly Metric[]> {
   const file = await open(path).catch(noneYet)
   if (file === '') return []
@@ -63,7 +63,7 @@ async function lastMetrics(path: string): Promise<readonly Metric[]> {
   }
 }
 
-/** A file that is not there yet is as one that is empty. */
+/** A file that does not exist yet counts as empty. */
 function noneYet(error: NodeJS.ErrnoException): '' {
   if (error.code === 'ENOENT') return ''
   throw error

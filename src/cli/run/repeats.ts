@@ -1,10 +1,10 @@
 /**
- * Experiments of several runs, one for each seed and fold: each in a folder of its own below one that has what was asked for
- * and, at the end, what came of them all.
+ * Experiments of several runs, one for each seed and fold. Each run has a folder of its own, below a folder with the experiment
+ * and, at the end, a report that compares them all.
  *
  *   OUT/experiment.yaml   OUT/seed-0-fold-0/ …   OUT/report.md, OUT/report.csv   mean ± standard deviation over the runs
  *
- * What has been done is seen from the folders alone, so that an experiment goes on where it was.
+ * The folders alone show what has been done, so an experiment can be resumed at any point.
  */
 import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
@@ -45,7 +45,7 @@ export async function startParts(config: RunConfig, { out, ...options }: RunOpti
   await trainParts(folder, partsOf(config), options)
 }
 
-/** Goes on with an experiment of several runs. */
+/** Resumes an experiment of several runs. */
 export async function resumeParts(folder: string, options: RunOptions): Promise<void> {
   const config = await loadRunConfig({ file: join(folder, asked), command: 'cellgrad train' })
   await trainParts(folder, partsOf(config), options)
@@ -70,14 +70,14 @@ async function trainParts(folder: string, parts: readonly Part[], options: RunOp
   say(`${join(folder, files.report)}  all of them, compared`)
 }
 
-/** Whether a run has reached its last iteration, or the end of its patience. */
+/** Whether a run has reached its last iteration, or ended early because its validation no longer improved. */
 async function isDone(folder: string, { train }: RunConfig): Promise<boolean> {
   if (existsSync(join(folder, files.ended))) return true
   const metrics = parseMetrics(await readFile(join(folder, files.metrics), 'utf8').catch(() => ''))
   return (metrics.at(-1)?.iteration ?? 0) >= train.iterations && existsSync(join(folder, files.model))
 }
 
-/** A row of metrics for each run, by the examples that it did not learn from, and their mean and standard deviation. */
+/** A row of metrics for each run, on its held-out examples, and rows with their mean and standard deviation. */
 async function compared(folder: string, parts: readonly Part[]): Promise<RunTable> {
   const tables: RunTable[] = []
   for (const { name, config } of parts) {
@@ -87,7 +87,7 @@ async function compared(folder: string, parts: readonly Part[]): Promise<RunTabl
   }
   const values = tables.map(({ rows }) => rows.map(([, mean]) => mean))
   const over = tables[0].rows.map((_, column) => {
-    const known = values.map(row => row[column]).filter(x => isNumber(x)) // of a recovery there may be words
+    const known = values.map(row => row[column]).filter(x => isNumber(x)) // a recovery may be words
     return known.length === 0 ? null : meanAndStd(known)
   })
   const short = (x: number | undefined): number | undefined => (x === undefined ? x : Number(x.toPrecision(4)))

@@ -1,7 +1,6 @@
 /**
- * report.md in a run's folder: how good its model is, and what there is to see of it.
- */
-import { existsSync } from 'node:fs'
+ * report.md in a run's folder: the metrics of its model, and its pictures.
+ */import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toMarkdown } from '../../experiment/runs.ts'
@@ -15,17 +14,17 @@ import { judgeRun, metricsOf, modelOf } from './judge.ts'
 import { stepsOf } from './lesson.ts'
 import { files, type Run } from './run-folder.ts'
 
-/** Seeds by which a report judges, for the standard deviation, and the most examples: `cellgrad evaluate` takes all. */
+/** The seeds of a report, for the standard deviation, and its most examples; `cellgrad evaluate` takes all examples. */
 const seeds = 3, most = 256
 
-/** Throws unless there are the metrics that a report is to have. */
+/** Throws if the configuration asks for a metric that this run does not have. */
 export function checkReport(config: RunConfig, lesson?: Lesson): void {
   const known = metricsOf(config, lesson)
   const none = config.report.metrics?.find(name => !known.includes(name))
   if (none !== undefined) checkKind('report', 'metrics', none, oneOfNames(known))
 }
 
-/** Judges a run's model, and writes what came of it beside its pictures. */
+/** Judges a run's model, and writes the report. */
 export async function writeReport({ folder, config, name }: Pick<Run, 'folder' | 'config' | 'name'>): Promise<void> {
   const model = await modelOf(folder)
   const { table } = await judgeRun(folder, config, model, { steps: stepsOf(config), seeds, most, metrics: config.report.metrics })
@@ -40,7 +39,7 @@ export async function writeReport({ folder, config, name }: Pick<Run, 'folder' |
   ].join('\n'))
 }
 
-/** Keeps what a run makes after an iteration. */
+/** Keeps a picture of what a run makes after an iteration. */
 export async function keepPicture(folder: string, iteration: number, image: Image): Promise<void> {
   await mkdir(join(folder, files.pictures), { recursive: true })
   const scale = Math.max(1, Math.round(128 / image.height))

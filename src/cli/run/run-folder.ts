@@ -1,11 +1,10 @@
 /**
- * The folder of a training run, and what is in it.
+ * The folder of a training run, and its files.
  *
- * target.png is what the run learns, to the bit: the target is made once, stored in 8 bits a channel, and read back, so
- * that a resumed run does not depend on a picture elsewhere. config.yaml is written after it; a folder with a
+ * target.png is exactly the picture that the run learns: the target is made once, stored with 8 bits a channel, and read back, so
+ * a resumed run does not depend on a picture elsewhere. config.yaml is written after it: a folder with a
  * config.yaml is a run. Only the process that has locked the folder writes into it.
- */
-import { existsSync } from 'node:fs'
+ */import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import { fit, type Image } from '../../nca/files/image.ts'
@@ -22,22 +21,22 @@ import { lock } from './lock.ts'
 import { printable, say } from '../terminal/output.ts'
 import { toNumber } from '../input/usage.ts'
 
-/** A run: where it is, what it was told, what it learns (without padding) and how that is called. */
+/** A run: its folder, its configuration, its target (without padding) and the name of the target. */
 export type Run = {
   readonly folder: string
   readonly config: RunConfig
   readonly target: Image
   readonly name: string
-  /** What was in its folder before this process began it there; null where it was begun before. */
+  /** The files that were in its folder before this process began it there; null if the run is resumed. */
   readonly found: readonly string[] | null
   /** Lets another process train in the folder. */
   release(): void
 }
 
-/** A target picture: what it is called, and its file. */
+/** A target picture: its name, and the bytes of its file. */
 export type Picture = { readonly name: string; readonly png: Uint8Array }
 
-/** The files of a run by what they are. */
+/** The names of a run's files. */
 export const files = {
   model: 'model.safetensors',
   config: 'config.yaml',
@@ -59,9 +58,9 @@ export const files = {
 } as const
 
 /**
- * A picture by emoji, name or path, fitted into size × size, as the PNG file that keeps it.
+ * The target, given by an emoji, a name or a path, fitted into size × size and encoded as PNG.
  *
- * @throws one sentence where there is no such picture
+ * @throws if there is no such picture, or it is fully transparent
  */
 export async function loadTarget({ data: { target, size } }: Config): Promise<Picture> {
   const emoji = await bundledEmoji()
@@ -74,7 +73,7 @@ export async function loadTarget({ data: { target, size } }: Config): Promise<Pi
   }
   const picture = await readImage(found?.path ?? target)
   const image = fit(picture, size)
-  if (!hasAlpha(image, alpha => alpha >= 0.5 / 255)) { // what is stored as 0 is nothing
+  if (!hasAlpha(image, alpha => alpha >= 0.5 / 255)) { // a smaller alpha is stored as 0
     throw new Error(`target: ${target} is fully transparent: there is nothing to grow`)
   }
   if (!hasAlpha(picture, alpha => alpha < 0.99)) {
@@ -83,20 +82,20 @@ export async function loadTarget({ data: { target, size } }: Config): Promise<Pi
   return { name: nameOf(target, emoji), png: encodePng(image) }
 }
 
-/** Whether the alpha of some pixel is so. */
+/** Whether some pixel has an alpha that fulfils a condition. */
 function hasAlpha({ data }: Image, is: (alpha: number) => boolean): boolean {
   for (let i = 3; i < data.length; i += 4) if (is(data[i])) return true
   return false
 }
 
-/** A target in words: the name of an emoji or of a file, as a part of a file's name and of a title. */
+/** The name of a target, from that of the emoji or the file, fit for file names and titles. */
 function nameOf(target: string, emoji: readonly Asset[]): string {
   const name = findAsset(emoji, target)?.name ?? basename(target, extname(target))
   const plain = [...printable(name).replaceAll(/[/\\:]/g, '-').replace(/^[.\s-]+/, '')].slice(0, 40).join('').trim()
   return plain || 'picture'
 }
 
-/** Makes a new run in `out`, by default out/<name>-<n> with the first n that is free. */
+/** Makes a new run in `out`, by default in out/<name>-<n> with the next free n. */
 export async function createRun<C extends RunConfig>(config: C, { name, png }: Picture, out?: string): Promise<Run & { readonly config: C }> {
   const folder = out ?? await newFolder(join('out', name))
   const release = await takeFolder(folder)
@@ -121,7 +120,7 @@ export async function createRun<C extends RunConfig>(config: C, { name, png }: P
   }
 }
 
-/** A run that was begun, with flags laid over its configuration; `saveConfig` makes them last. */
+/** Opens an existing run, with flags that override its configuration; only `saveConfig` makes them permanent. */
 export async function openRun(folder: string, flags: Readonly<Record<string, unknown>>): Promise<Run> {
   const file = join(folder, files.config)
   if (!existsSync(folder)) throw new Error(`train: there is no folder ${folder}`)
@@ -141,7 +140,7 @@ export async function openRun(folder: string, flags: Readonly<Record<string, unk
   }
 }
 
-/** Takes back a new run that has come to nothing, but for what was found there, and its folder if nothing else is in it. */
+/** Removes a new run that failed: its own files, but none that were there before, and the folder if it is then empty. */
 export async function discardRun({ folder, found, release }: Pick<Run, 'folder' | 'found' | 'release'>): Promise<void> {
   release()
   const own = Object.values(files).filter(name => !found?.includes(name))
@@ -153,7 +152,7 @@ export async function saveConfig({ folder, config }: Pick<Run, 'folder' | 'confi
   await writeFileAtomic(join(folder, files.config), runYaml(config))
 }
 
-/** Makes the folder if it is missing, keeps other processes out of it, and removes what a killed one was writing. */
+/** Makes the folder if it is missing, locks it, and removes the temporary files of killed processes. */
 export async function takeFolder(folder: string): Promise<() => void> {
   await makingFolder(folder, () => mkdir(folder, { recursive: true }))
   const release = await makingFolder(folder, () => lock(folder))
@@ -163,7 +162,7 @@ export async function takeFolder(folder: string): Promise<() => void> {
   return release
 }
 
-/** Makes the first of stem-1, stem-2, … after the last one that there is. Of several processes each gets its own. */
+/** Makes the folder stem-n, with n one more than the highest there is. Several processes at once each get their own. */
 export async function newFolder(stem: string): Promise<string> {
   const parent = dirname(stem)
   await makingFolder(parent, () => mkdir(parent, { recursive: true }))
@@ -182,7 +181,7 @@ export async function newFolder(stem: string): Promise<string> {
   }
 }
 
-/** Says in one sentence why a folder cannot be made, where the system says that. */
+/** Turns a system error about a folder into a sentence that says why it cannot be made. */
 async function makingFolder<T>(folder: string, make: () => Promise<T>): Promise<T> {
   return make().catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === undefined) throw cause

@@ -1,11 +1,11 @@
 /**
- * The runs below a folder as Studio asks for them:
+ * The runs below a folder, served for Studio:
  *
- *   /runs.json                       all of them: configuration, results, a curve of the loss
- *   /runs/lizard-1/growth.png        a picture of one, or its model
+ *   /runs.json                       all runs: configuration, results, a curve of the loss
+ *   /runs/lizard-1/growth.png        a picture of a run, or its model
  *
- * Folders are looked at anew for every answer, so that runs are seen while they train, whoever trains them. What is asked
- * for is compared with what there is, and no path is made from it; links are not followed.
+ * The folders are read again for every answer, so runs appear while they train, whichever process trains them. A requested path
+ * is only compared with the existing ones, never used to open a file; links are not followed.
  */
 import { lstat, readFile } from 'node:fs/promises'
 import { basename, join, relative, resolve, sep } from 'node:path'
@@ -16,17 +16,17 @@ import { isTraining } from './lock.ts'
 import { readMetrics, readRun, runFolders, type FoundRun } from './read-runs.ts'
 import { files } from './run-folder.ts'
 
-/** What of a run may be asked for. */
+/** The files of a run that are served. */
 const served = [files.model, files.best, files.target, files.growth, files.made] as const
 
-/** So many points has a curve; each is the mean of the iterations that it stands for. */
+/** The most points of a curve; each is the mean over several iterations. */
 const points = 300
 
-/** What a page server answers about the runs below a folder. */
+/** The answers of a page server about the runs below a folder. */
 export function servedRuns(folder: string): Answers {
   const known = new Map<string, { readonly stamp: string; readonly run: FoundRun; readonly curve: ServedRun['curve'] }>()
 
-  /** A run, read again only where one of its files has changed. */
+  /** A run, read again only if one of its files has changed. */
   async function read(path: string): Promise<{ run: FoundRun; curve: ServedRun['curve']; changed: number }> {
     const times = await Promise.all([files.config, files.metrics, ...served].map(name => stampOf(join(path, name))))
     const stamp = times.map(found => (found ? `${found.mtimeMs}/${found.size}` : '')).join()
@@ -67,7 +67,7 @@ export function servedRuns(folder: string): Answers {
   }
 }
 
-/** When a file was changed, and its size; null where there is none, or something else than a file. */
+/** The time of a file's last change, and its size; null if there is none, or it is not a file. */
 async function stampOf(path: string): Promise<{ mtimeMs: number; size: number } | null> {
   const found = await lstat(path).catch(() => null)
   return found?.isFile() ? found : null

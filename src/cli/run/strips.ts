@@ -1,5 +1,5 @@
 /**
- * What the models of several runs make, step by step, in one picture: a row for each, of one example.
+ * One picture of what the models of several runs make, step by step: a row for each model, of one example.
  */
 import { join } from 'node:path'
 import { isGrowing, type RunConfig } from '../../experiment/tasks/values.ts'
@@ -15,7 +15,7 @@ import { loadRunConfig } from '../input/config-file.ts'
 import { judgedBy, modelOf } from './judge.ts'
 import { files } from './run-folder.ts'
 
-/** Strips over twice the length of the longest rollouts that some of the runs were trained with, as the text of an SVG file. */
+/** Strips over twice the length of the longest rollouts in the training of any of the runs, as the text of an SVG file. */
 export async function stripsOfRuns(runs: readonly { readonly name: string; readonly folder: string }[]): Promise<string> {
   const all = await Promise.all(runs.map(async ({ name, folder }) => (
     { name, config: await loadRunConfig({ file: join(folder, files.config), command: 'cellgrad runs' }), model: await modelOf(folder) }
@@ -27,7 +27,7 @@ export async function stripsOfRuns(runs: readonly { readonly name: string; reado
   return stripsSvg(strips, at)
 }
 
-/** Pictures that are small are shown larger. */
+/** The factor by which pictures are enlarged: small ones to about 128 pixels. */
 const scaleOf = (height: number): number => Math.max(1, Math.round(128 / height))
 
 async function strip(config: RunConfig, { rule, params, cascade, codec }: Model, at: readonly number[]): Promise<Image> {

@@ -1,5 +1,6 @@
 /**
- * What a run is about, as far as training, saving and showing it have to know: growing.ts and lesson.ts make it.
+ * The subject of a run: everything that training, saving and showing it need to know about its task. growing.ts and lesson.ts
+ * make it.
  */
 import { writeFileAtomic } from '../../node/atomic-file.ts'
 import { lossCurveSvg } from '../../node/charts/chart.ts'
@@ -13,36 +14,36 @@ import { files } from './run-folder.ts'
 
 export type Subject = {
   readonly trainer: Trainer<TrainerState<DataParams>>
-  /** What it should come to. */
+  /** A picture of the targets. */
   readonly target: Image
-  /** What is trained before the rule, in the folder of the run: the subject with it, or null where that was interrupted. */
+  /** Trains what is needed before the rule, in the folder of the run: returns the subject with it, or null if interrupted. */
   first?(): Promise<Subject | null>
-  /** The autoencoder in whose latents the rule lives, where it does. */
+  /** The autoencoder in whose latents the rule lives, if it does. */
   readonly codec?: Codec
-  /** Cells of a state, by which the size of a pool is known. */
+  /** The cells of a state, from which the size of a pool follows. */
   readonly cells: number
   /** `Growing 🦎 on 72×72 cells` */
   readonly title: string
-  /** What is to be known of the numbers and of the pictures of its progress. */
+  /** Explanations of the numbers and the pictures of its progress. */
   readonly hints: readonly string[]
   readonly validation?: Validation<DataParams>
-  /** What a validation said, by the name of its metric. */
+  /** The result of a validation in words, with the name of its metric. */
   inWords?(value: number): string
-  /** What it comes to by now. */
+  /** A picture of what the rule makes with these parameters. */
   preview(params: DataParams): Promise<Image>
   /** Writes the pictures of the run. */
   draw(params: DataParams, metrics: readonly Metric[]): Promise<void>
   /** The files and folders that it learns from. */
   readonly data: readonly string[]
-  /** The files of the run, and what they are. */
+  /** The files of the run, with a description of each. */
   readonly written: readonly (readonly [what: string, file: string])[]
-  /** What is to be known of its model. */
+  /** The provenance in its model file. */
   readonly provenance: Readonly<Record<string, string>>
-  /** What to do with it: words, and a command of this program. */
+  /** What to do next with the run: words, and a command of this program. */
   readonly next: readonly [words: string, command: string]
 }
 
-/** The files that runs of all subjects leave. */
+/** The files that runs of all subjects write. */
 export const writtenByAll: Subject['written'] = [
   ['how good it is', files.report],
   ['the loss over the iterations', files.chart],

@@ -1,9 +1,9 @@
 /**
- * A training run, from its first iteration or from its checkpoint, to its pictures.
+ * A training run, from its first iteration or its checkpoint to its final pictures.
  *
- * Whatever ends it, what was learned is kept: at every checkpoint, where the run is interrupted, and where the loss stops
- * being a number. Where a GPU is lost, all that was on it is, and the last checkpoint remains. A new run that fails before
- * its first iteration has learned nothing, and leaves nothing.
+ * However it ends, nothing learned is lost: the run is saved at every checkpoint, when it is interrupted, and when the loss is
+ * no longer finite. If a GPU is lost, the last checkpoint remains. A new run that fails before
+ * its first iteration has learned nothing, and its folder is removed.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -36,7 +36,7 @@ import { watchByTensorboard, type OnMetrics } from './watch.ts'
 
 type State = TrainerState<DataParams>
 
-/** How a run is made or shown, beside its configuration. */
+/** Options of a run that are not part of its configuration. */
 export type RunOptions = {
   /** The folder of a new run, by default out/<name>-<n>. */
   readonly out?: string
@@ -44,20 +44,20 @@ export type RunOptions = {
   readonly minutes?: number
   /** Describes the rule. */
   readonly verbose?: boolean
-  /** Begins event files for TensorBoard; a run that has some goes on with them. */
+  /** Writes event files for TensorBoard; a resumed run that has some continues them anyway. */
   readonly tensorboard?: boolean
-  /** The fields that TensorBoard's table of hyperparameters has, by their paths; default all. */
+  /** The fields in TensorBoard's table of hyperparameters, by their paths; default all. */
   readonly hyperparameters?: readonly string[]
   /** Draws no pictures when it ends. */
   readonly plain?: boolean
-  /** Is told the numbers of every iteration. */
+  /** Called with the numbers of every iteration. */
   readonly onMetrics?: OnMetrics
 }
 
-/** A run that has a time to end in, planned anew: see minutes.ts. */
+/** The replanning of a run that must end in time: see minutes.ts. */
 type Anew = Replanning<{ readonly run: Run; readonly trainer: Subject['trainer'] }>
 
-/** Trains, saves and draws. Sets the exit status where the run did not reach its end. */
+/** Trains, saves and draws. Sets the exit status if the run did not reach its end. */
 export async function runTraining(
   first: Run, subject: Subject, computer: Computer, { verbose, tensorboard, hyperparameters, onMetrics, plain }: RunOptions,
   anew: Anew | null = null,
@@ -71,7 +71,7 @@ export async function runTraining(
   let { trainer } = subject
   let { iterations } = config.train
   const checkpoint = join(folder, files.checkpoint)
-  const maxBytes = 2 ** 29 + 4 * config.train.pool * subject.cells * channelCount(rule.channels) // where every cell of the pool is held
+  const maxBytes = 2 ** 29 + 4 * config.train.pool * subject.cells * channelCount(rule.channels) // if every cell of the pool is stored
   const found = existsSync(checkpoint) ? await readCheckpoint(checkpoint, { backend, trainer, maxBytes }) : null
   let state = found?.state ?? trainer.init(key(config.seed))
   const from = state.iteration
@@ -103,7 +103,7 @@ export async function runTraining(
       ...subject.provenance, cellgrad: version, seed: String(config.seed), steps: steps.join(' to '),
       iterations: String(state.iteration), loss: String(recentLoss(log.metrics)),
     }
-    if (best && best.iteration !== bestSaved) { // before the checkpoint, so that it is not behind it
+    if (best && best.iteration !== bestSaved) { // saved before the checkpoint, so that it is never behind it
       const judged = { ...provenance, iterations: String(best.iteration), validation: String(best.value) }
       await saveModel(join(folder, files.best), { ...own, params: best.params, provenance: judged })
       bestSaved = best.iteration
@@ -120,7 +120,7 @@ export async function runTraining(
   })
   const preview = (): Promise<Image> => subject.preview(state.params)
   const draw = (): Promise<void> => (plain ? Promise.resolve() : subject.draw(state.params, log.metrics))
-  /** Seconds of training here: by now, and before it was planned anew, from when on the driver counts. */
+  /** Seconds of training in this process: so far, and up to the last replanning, from which the driver counts anew. */
   let [passed, before] = [0, 0]
   const inAll = <T extends { readonly seconds: number }>(numbers: T): T => ({ ...numbers, seconds: before + numbers.seconds })
   const told = onMetrics && ((metrics: IterationMetrics) => onMetrics(inAll(metrics), { folder, config: run.config }))
@@ -128,7 +128,7 @@ export async function runTraining(
   const isImpatient = (): boolean => validation !== undefined && isExhausted(validation, state.iteration, best)
   const isOver = (): boolean => state.iteration >= iterations || isImpatient()
 
-  /** Plans what is left of the run anew: saves first, so that the checkpoint is never behind what was decided. */
+  /** Replans the rest of the run. It saves first, so that the checkpoint is never behind a decision. */
   async function replan(left: number): Promise<void> {
     before = passed
     await save();
@@ -138,7 +138,7 @@ export async function runTraining(
     display.replan(iterations)
   }
 
-  /** Trains to the end, the interruption, or until it should be planned anew; then how many iterations are left. */
+  /** Trains to the end, an interruption, or the next replanning; then it returns the number of iterations left, else null. */
   async function trainOn(): Promise<number | null> {
     for await (const given of train(trainer, {
       iterations, state, signal: interrupt.signal, onMetrics: told, validation, best,
@@ -162,7 +162,7 @@ export async function runTraining(
     return null
   }
 
-  /** Trains to the end or the interruption and saves. Returns why it stopped where the loss was no longer a number. */
+  /** Trains to the end or an interruption, and saves. Returns the error if the loss or the gradient was no longer finite. */
   async function learn(): Promise<NonFiniteError<State> | null> {
     let failure: NonFiniteError<State> | null = null
     try {
@@ -170,7 +170,7 @@ export async function runTraining(
       for (let left = await trainOn(); left !== null; left = await trainOn()) await replan(left)
     } catch (error) {
       if (!(error instanceof NonFiniteError)) throw error
-      failure = error // and `state` is the one before
+      failure = error // `state` is still the one before
     } finally {
       display.end()
       interrupt.end()
@@ -184,7 +184,7 @@ export async function runTraining(
 
   const again = `${invocation()} train --resume ${quoted(folder)}`
   const failure = await learn().catch(async (cause: Error) => {
-    if (run.found && state.iteration === 0 && !codec) { // an autoencoder has been trained, and is kept
+    if (run.found && state.iteration === 0 && !codec) { // a trained autoencoder is kept
       await log.close()
       await watcher?.close()
       await discardRun(run)
@@ -205,7 +205,7 @@ export async function runTraining(
     const tell = name === 'output' ? complain : say
     tell(`Stopped and saved after iteration ${state.iteration} of ${iterations}${why}. Go on with:`)
     tell(`  ${again}`)
-    // A system or a terminal that ends does not wait for pictures.
+    // A shutdown or a closed terminal does not wait for pictures.
     if (name === 'SIGINT' || name === 'output') await draw()
     return
   }
@@ -229,7 +229,7 @@ export async function runTraining(
   if (isLive(process.stdout)) process.stdout.write(`\n${pictureLines(await preview(), process.stdout).join('\n')}\n`)
 }
 
-/** The best parameters of a run that was judged before. */
+/** The best parameters of a resumed run, if it has been validated. */
 async function readBest(folder: string, backend: Backend): Promise<Best<DataParams> | null> {
   const file = join(folder, files.best)
   if (!existsSync(file)) return null

@@ -1,7 +1,8 @@
 /**
- * How sure the model of a run is of each example, by several runs in which other cells fire, or by the last steps of one; and, where the truth is known,
- * whether runs differ in the cells in which it errs: the area under the ROC curve of the deviations as scores of errors is
- * 1 where every wrong cell is less sure than every right one, and ½ where uncertainty says nothing of errors.
+ * How sure the model of a run is of each example, from several runs in which different cells fire, or from the last steps of
+ * one run. If the truth is known, also how well this uncertainty finds wrong cells: the area under the ROC curve, with the
+ * deviations of cells as scores of errors, is 1 if every wrong cell is less sure than every right one, and ½ if uncertainty says
+ * nothing about errors.
  */
 import type { RunTable } from '../../experiment/runs.ts'
 import type { Lesson } from '../../experiment/tasks/lesson.ts'
@@ -21,13 +22,13 @@ import { judgedBy, targetOf } from './judge.ts'
 
 type Subject = { readonly lesson: Pick<Lesson, 'task' | 'told' | 'wrong'>; readonly ids: readonly number[] }
 
-/** The cells that are asked: how much runs differ in each, and whether their mean is wrong. */
+/** The cells that count: for each, the deviation between runs, and whether their mean is wrong (1) or right (0). */
 type Cells = { readonly deviations: number[]; readonly errors: number[] }
 
-/** What is compared: several runs, or the states after the last steps of one. */
+/** The states that are compared: of several runs, or after the last steps of one run. */
 export type Compared = { readonly runs: number } | { readonly last: number }
 
-/** What --runs or --last ask to compare, in so many steps; null: nothing. */
+/** The comparison that --runs or --last ask for, in runs of so many steps; null: none. */
 export function comparedOf(given: Given, steps: number): Compared | null {
   const { runs, last } = given.text
   if (runs !== undefined && last !== undefined) return given.refuse('--last does not go with --runs')
@@ -35,10 +36,10 @@ export function comparedOf(given: Given, steps: number): Compared | null {
   return last === undefined ? null : { last: given.number('last', 0, { least: 2, most: steps }) }
 }
 
-/** Examples that are together in memory. */
+/** The most examples that are in memory together. */
 const together = 32
 
-/** A row for each example, and one of all: NQM, the share of wrong cells, and how well deviations tell them from the right ones. */
+/** A row for each example, and one for all: NQM, the share of wrong cells, and how well deviations find these. */
 export async function uncertaintyOf(
   folder: string, config: RunConfig, { rule, params, cascade, codec }: Model, { steps, compared, isOther }: { readonly steps: number; readonly compared: Compared; readonly isOther: boolean },
 ): Promise<RunTable> {
@@ -78,7 +79,7 @@ function asked(map: ArrayLike<number>, wrong: ArrayLike<number> | undefined, fro
   return cells
 }
 
-/** The share of wrong cells, and the area: neither where the truth is not known, no area where all are right, or wrong. */
+/** The share of wrong cells, and the area. Without a known truth there is neither; if all cells are right, or wrong, no area. */
 async function judged({ deviations, errors }: Cells): Promise<(number | undefined)[]> {
   if (errors.length === 0) return [undefined, undefined]
   const [area] = await scope(() => auroc(tensor(Float32Array.from(deviations)), tensor(Uint32Array.from(errors)))).data()

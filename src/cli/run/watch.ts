@@ -1,7 +1,6 @@
 /**
- * Those who watch a run besides the terminal: TensorBoard, and a module of the user's own.
- */
-import { existsSync } from 'node:fs'
+ * Watchers of a run besides the terminal: TensorBoard, and a module of the user's own.
+ */import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { flatten, word, type Json } from '../../experiment/flat.ts'
@@ -17,21 +16,21 @@ import { say } from '../terminal/output.ts'
 import { files, type Run } from './run-folder.ts'
 import { UsageError } from '../input/usage.ts'
 
-/** Somebody who is told of a run. */
+/** Functions that are called during a run. */
 export type Watcher = {
   /** After each iteration. */
   iteration(metrics: IterationMetrics): Promise<void>
-  /** Where the run is saved: its parameters and its last gradient, and a picture. */
+  /** At each checkpoint, with the parameters, the last gradient and a picture. */
   saved(progress: Progress<{ readonly iteration: number; readonly params: unknown }>, picture: () => Promise<Image>): Promise<void>
-  /** The run has reached its last iteration. */
+  /** When the run has reached its end. */
   end(): Promise<void>
   close(): Promise<void>
 }
 
-/** A module that is told of every iteration: what `--on-metrics` names. */
+/** The function that the module of `--on-metrics` exports; it is called after every iteration. */
 export type OnMetrics = (metrics: IterationMetrics, run: { folder: string; config: unknown }) => void | Promise<void>
 
-/** The function of a module; throws a UsageError where there is none. */
+/** Loads the function from a module; throws a UsageError if there is none. */
 export async function loadOnMetrics(command: string, file: string): Promise<OnMetrics> {
   const refuse = (why: string): never => { throw new UsageError(`${command}: --on-metrics ${file}: ${why}`) }
   if (!existsSync(file)) refuse('there is no such file')
@@ -39,7 +38,7 @@ export async function loadOnMetrics(command: string, file: string): Promise<OnMe
   return typeof onMetrics === 'function' ? onMetrics as OnMetrics : refuse('it exports no function onMetrics')
 }
 
-/** What the pictures of a task show. */
+/** The tag of a task's pictures: what they show. */
 function pictured(config: RunConfig): string {
   switch (config.task) {
     case 'classification': return 'classes'
@@ -54,10 +53,10 @@ function pictured(config: RunConfig): string {
 const scalars = ['loss', 'gradNorm', 'steps', 'rate'] as const
 
 /**
- * A run's event files in its folder, where they are wanted or there are some already. Scalars come with each iteration,
- * pictures and histograms with each checkpoint.
+ * Writes a run's event files in its folder; null if they are not wanted and there are none already. Scalars are written after
+ * each iteration, pictures and histograms at each checkpoint.
  *
- * @param from iterations done already
+ * @param from the number of iterations already done
  */
 export async function watchByTensorboard(
   { folder, config }: Run, { wanted, hyperparameters, from }: { wanted: boolean; hyperparameters?: readonly string[]; from: number },

@@ -1,30 +1,30 @@
 /**
- * What drives a sweep: it asks the plan's machine what to train, has it trained, and tells the machine what came of it.
- * Where and by whom is an executor's affair: processes of this computer (processes.ts) or of many (queue.ts).
+ * The loop of a sweep: it asks the plan's state machine what to train, has it trained by an executor, and tells the machine the
+ * results. An executor trains runs in processes of this computer (processes.ts) or on many computers (queue.ts).
  */
 import type { HalvingJob } from '../../experiment/sweep/halving.ts'
 import type { Plan, PlannedRun } from '../../experiment/sweep/plan.ts'
 import type { Candidate } from '../../experiment/sweep/report.ts'
 
-/** What has come of a run: a result, less is better; why it failed; or that it was stopped and may go on. */
+/** The outcome of a run: its result, of which less is better; why it failed; or that it was stopped and can be resumed. */
 export type Outcome = { readonly value: number } | { readonly failed: string } | { readonly stopped: true }
 
 /** Trains runs. */
 export type Executor = {
-  /** How many candidates are given to it at once. */
+  /** The number of candidates that it is given at once. */
   readonly slots: number
-  /** The flags that ask for it, for a command line to be copied. */
+  /** The flags that choose it, for a command line that the user can copy. */
   readonly flags: string
   /**
-   * Trains a run up to so many iterations, from where it is. What was done before is not done again.
+   * Trains a run up to so many iterations, from its last checkpoint. Finished training is not repeated.
    *
-   * @throws where that is not the run's fault: a disk that is full, a folder that is gone
+   * @throws if the run cannot be trained through no fault of its own: a full disk, a folder that is gone
    */
   train(run: PlannedRun, iterations: number, signal: AbortSignal): Promise<Outcome>
   close(): Promise<void>
 }
 
-/** What a sweep has come to. */
+/** The result of a sweep. */
 export type SweepResult = {
   readonly candidates: readonly Candidate[]
   /** Why runs failed, by their names. */
@@ -35,13 +35,13 @@ export type SweepResult = {
   readonly isSpent: boolean
 }
 
-/** How far a sweep is: candidates trained in the last rung that was begun, and the best of those so far. */
+/** A candidate that has just been trained, with the outcomes of its runs. */
 export type Standing = { readonly job: HalvingJob; readonly outcomes: readonly Outcome[] }
 
 /**
- * Trains what the plan asks for until all is done or the signal aborts; `told` hears of each candidate.
+ * Trains what the plan asks for until everything is done or the signal aborts; `told` is called after each candidate.
  *
- * @throws what an executor has thrown, after all other runs have stopped
+ * @throws the error of an executor, after all other runs have stopped
  */
 export async function drive(
   { points, runs, machine }: Plan, executor: Executor, signal: AbortSignal, told: (standing: Standing) => void,
@@ -56,7 +56,7 @@ export async function drive(
   async function train(job: HalvingJob): Promise<void> {
     const own = runs[job.candidate]
     const outcomes = await Promise.all(own.map(run => executor.train(run, job.iterations, stop)))
-    if (outcomes.some(outcome => 'stopped' in outcome)) return // the machine waits for it for ever
+    if (outcomes.some(outcome => 'stopped' in outcome)) return // the machine is not told, so it starts nothing that depends on this candidate
     outcomes.forEach((outcome, i) => { if ('failed' in outcome) failures[own[i].id] = outcome.failed })
     const values = outcomes.map(outcome => ('value' in outcome ? outcome.value : null))
     candidates.set(job.candidate, { point: points[job.candidate], iterations: job.iterations, values })

@@ -1,10 +1,10 @@
 /**
- * Runs of a sweep as processes of this computer: each is `cellgrad train` in a folder of its own, so that it is locked,
- * saved and resumed like any other run, and one that dies takes no other with it.
+ * Runs of a sweep as processes of this computer: each is `cellgrad train` in a folder of its own. So it is locked,
+ * saved and resumed like any other run, and if one crashes, the others are not affected.
  *
- *   SWEEP/configs/ID.yaml   what a run is told       SWEEP/runs/ID   its folder       …/failed.txt   why it failed
+ *   SWEEP/configs/ID.yaml   its configuration        SWEEP/runs/ID   its folder       …/failed.txt   why it failed
  *
- * What has been done is seen from these folders alone, so a sweep that is begun again goes on where it was.
+ * These folders alone show what has been done, so a sweep that is started again continues where it was.
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -25,45 +25,45 @@ import type { Executor, Outcome } from './driver.ts'
 /** The file that says why a run has failed. */
 export const failure = 'failed.txt'
 
-/** What is said of a run that was given up: its process, or its worker, was killed more often than `retries` of the sweep allows. */
+/** Why a run was given up: its process, or its worker, was killed more often than the sweep's `retries` allow. */
 export function givenUp(what: 'process' | 'worker', times: number): string {
   return `its ${what} was killed ${times === 1 ? 'once' : `${times} times`} without a new checkpoint in between (retries of the sweep)`
 }
 
-/** Runs that are trained by so many processes at once, which share the cores, with further flags of `cellgrad train`. */
+/** An executor that trains runs in so many processes at once, which share the cores, with further flags of `cellgrad train`. */
 export function processes(folder: string, workers: number, flags: readonly string[], retries: number): Executor {
   const limit = pLimit(workers)
   return {
     slots: workers,
     flags: '',
     train: (run, iterations, signal) => limit(() => trainRun(folder, run, iterations, {
-      env: environment(Math.min(workers, limit.activeCount + limit.pendingCount)), signal, flags, retries, // who is alone has all cores
+      env: environment(Math.min(workers, limit.activeCount + limit.pendingCount)), signal, flags, retries, // a run that is alone has all cores
     })),
     close: async () => {},
   }
 }
 
-/** The flags that tell the runs of a sweep which fields TensorBoard is to compare. */
+/** The flags that tell the runs of a sweep which fields to show in TensorBoard's table. */
 export function comparing(fields: readonly string[]): string[] {
   return ['--hyperparameters', fields.join(',')]
 }
 
-/** The environment of each of so many processes, which share the cores. */
+/** The environment of one of so many processes that share the cores. */
 export function environment(workers: number): NodeJS.ProcessEnv {
   const threads = Math.max(1, Math.floor(availableParallelism() / workers))
   return { ...process.env, CELLGRAD_THREADS: process.env.CELLGRAD_THREADS ?? String(threads) }
 }
 
-/** Makes the folders of a sweep. They are made once: where they vanish, it stops. */
+/** Makes the folders of a sweep. They are made only once: if they vanish, the sweep stops. */
 export async function makeFolders(folder: string): Promise<void> {
   for (const name of ['runs', 'configs']) await mkdir(join(folder, name), { recursive: true }).catch(cannotWrite(folder))
 }
 
 /**
- * Trains a run in a process, with further flags of `cellgrad train`, unless it is as far already, or has failed before. Where its
- * process is killed it is begun again, so often in a row as `retries` says without a new checkpoint.
+ * Trains a run in a process, with further flags of `cellgrad train`, unless it has got that far already, or has failed before. If
+ * its process is killed, it is restarted, at most `retries` times in a row without a new checkpoint.
  *
- * @throws where it could not be written
+ * @throws if it could not be written
  */
 export async function trainRun(
   folder: string, { id, config }: Pick<PlannedRun, 'id' | 'config'>, iterations: number,
@@ -90,12 +90,12 @@ export async function trainRun(
   }
 }
 
-/** When a run was last saved; 0 where it never was. */
+/** The time at which a run was last saved; 0 if it never was. */
 export async function savedAt(own: string): Promise<number> {
   return stat(join(own, files.checkpoint)).then(({ mtimeMs }) => mtimeMs, () => 0)
 }
 
-/** What is known of a run that is to have so many iterations: its result, or why it failed. */
+/** The outcome of a run that should have so many iterations: its result, or why it failed; null if it is not done. */
 export async function outcomeOf(own: string, iterations: number): Promise<Outcome | null> {
   const why = await readFile(join(own, failure), 'utf8').catch(() => null)
   if (why !== null) return { failed: why.trim() }
@@ -105,19 +105,19 @@ export async function outcomeOf(own: string, iterations: number): Promise<Outcom
   return { value: resultOf(metrics.filter(({ iteration }) => iteration <= iterations)) }
 }
 
-/** Notes why a run has failed. */
+/** Records why a run failed. */
 export async function failed(own: string, why: string): Promise<Outcome> {
   await makeFolder(own)
   await writeFileAtomic(join(own, failure), `${why}\n`)
   return { failed: why }
 }
 
-/** Makes the folder of a run, not those around it. */
+/** Makes the folder of a run, but not the folders above it. */
 export async function makeFolder(own: string): Promise<void> {
   await mkdir(own).catch((error: NodeJS.ErrnoException) => { if (error.code !== 'EEXIST') cannotWrite(own)(error) })
 }
 
-/** Waits until nobody trains in a folder: a process whose sweep was killed stops, but not at once. */
+/** Waits until no process trains in a folder: a process whose sweep was killed stops, but not at once. */
 async function untilFree(folder: string): Promise<void> {
   for (let waited = 0; ; waited++) {
     try {
@@ -130,7 +130,7 @@ async function untilFree(folder: string): Promise<void> {
   }
 }
 
-/** Runs this program again, until it ends. It stops and saves when the signal aborts, or when this process is gone. */
+/** Runs this program in a child process until that ends. The child saves and stops when the signal aborts or this process dies. */
 function cellgrad(args: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<{ status: number | null; words: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...process.execArgv, process.argv[1], ...args], {
@@ -140,7 +140,7 @@ function cellgrad(args: readonly string[], env: NodeJS.ProcessEnv, signal: Abort
     child.stderr!.on('data', (data: Buffer) => { words = (words + data.toString()).slice(-2000) })
     const stop = (): void => { child.kill('SIGTERM') }
     signal.addEventListener('abort', stop)
-    if (signal.aborted) stop() // while its configuration was written
+    if (signal.aborted) stop() // aborted while the configuration was being written
     child.on('error', reject)
     child.on('close', status => {
       signal.removeEventListener('abort', stop)

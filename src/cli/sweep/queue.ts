@@ -1,7 +1,7 @@
 /**
- * Runs of a sweep on many computers: a queue of BullMQ in Redis. A job is a run that is to be trained up to so many
- * iterations; `cellgrad worker` (worker.ts) takes jobs, whose name is that of their run in its surroundings: so none is done
- * twice, and none is taken for another.
+ * Runs of a sweep on many computers: a queue of BullMQ in Redis. A job is to train a run up to so many
+ * iterations; `cellgrad worker` (worker.ts) takes jobs. The name of a job follows from its run and the run's surroundings, so no
+ * job is done twice, and none is mistaken for another.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,45 +20,45 @@ import { surroundingsOf, type Surroundings } from './surroundings.ts'
 /** The queue of all sweeps. */
 export const queueName = 'cellgrad'
 
-/** What a worker is to do. */
+/** The data of a job. */
 export type QueuedRun = {
   readonly id: string
   readonly config: JsonObject
   readonly iterations: number
   /** The fields that the sweep compares. */
   readonly fields: readonly string[]
-  /** How often it is begun again whose worker or process was killed. */
+  /** How often a run is restarted if its worker or process was killed. */
   readonly retries: number
-  /** Those of the sweep, which a worker must have too. */
+  /** The surroundings of the sweep, which a worker must share. */
   readonly surroundings: Surroundings
-  /** The last checkpoint that a worker began from, and how many workers the run had lost before it got there. */
+  /** The last checkpoint from which a worker began, and the number of workers that the run had lost before it got there. */
   readonly reached?: { readonly iteration: number; readonly lost: number }
 }
 
-/** What Redis calls a run: a hash of its name and of its surroundings. */
+/** The name of a run in Redis: a hash of its id and its surroundings. */
 export function nameInRedis({ id, surroundings }: Pick<QueuedRun, 'id' | 'surroundings'>): string {
   return runId({ id, ...surroundings })
 }
 
-/** How far a worker is with it. */
+/** The progress of a worker with a job. */
 export type QueuedProgress = { readonly worker: string; readonly iteration: number }
 
 const pollEvery = 300
 const sayEvery = 10_000
 
-/** Runs that workers take out of a queue, into which at most so many candidates are put at once. */
+/** An executor that puts runs into a queue, from which workers take them; at most so many candidates at once. */
 export async function queued(folder: string, url: string, most: number, fields: readonly string[], retries: number): Promise<Executor> {
   const redis = await connectRedis(url)
   const { Queue } = await import('bullmq')
   const queue = new Queue<QueuedRun, Outcome>(queueName, { connection: redis })
-  queue.on('error', () => {}) // told by the connection, which is made again
+  queue.on('error', () => {}) // the connection reports errors, and reconnects
   const underWay = new Map<string, string>()
   const timer = setInterval(() => {
     if (underWay.size > 0) say(`under way: ${[...underWay.values()].join(', ')}`)
   }, sayEvery)
   timer.unref()
 
-  /** The job of a run, put into the queue with what is known of the run here, where it is not in it. */
+  /** The job of a run. If it is not in the queue yet, it is added, with the files that the run has here. */
   async function jobOf(run: QueuedRun, own: string): Promise<Job<QueuedRun, Outcome>> {
     const name = nameInRedis(run)
     const jobId = `${name}-${run.iterations}`
@@ -74,7 +74,7 @@ export async function queued(folder: string, url: string, most: number, fields: 
     async train({ id, config }, iterations, signal) {
       const own = join(folder, 'runs', id)
       const run = { id, config, iterations, fields, retries, surroundings: await surroundingsOf(config) }
-      /** The run's outcome; null while it waits or is trained. */
+      /** The run's outcome; null while it waits or is being trained. */
       async function look(): Promise<Outcome | null> {
         const known = await outcomeOf(own, iterations)
         if (known) return known
@@ -84,18 +84,18 @@ export async function queued(folder: string, url: string, most: number, fields: 
         if (state === 'active' && progress?.worker) underWay.set(id, `${id} ${progress.iteration}/${iterations} on ${progress.worker}`)
         if (state === 'completed' || state === 'failed') {
           underWay.delete(id)
-          const ended = await queue.getJob(job.id!) // with its result
-          if (!ended) return look() // another sweep, which waited for it too, has taken it
+          const ended = await queue.getJob(job.id!) // fetched again, now with its result
+          if (!ended) return look() // another sweep that waited for it has taken it
           const outcome: Outcome = state === 'failed' ? { failed: ended.failedReason } : ended.returnvalue
           await makeFolder(own)
           await pull(redis, nameInRedis(run), own)
           if ('failed' in outcome) await failed(own, outcome.failed)
           await ended.remove()
           await forget(redis, nameInRedis(run))
-          return look() // and what is known is in the folder now
+          return look() // the outcome is in the folder now
         }
         if (!signal.aborted) return null
-        if (state !== 'active') await job.remove().catch(() => {}) // a worker was faster
+        if (state !== 'active') await job.remove().catch(() => {}) // a worker has just taken it
         return { stopped: true }
       }
 
@@ -104,7 +104,7 @@ export async function queued(folder: string, url: string, most: number, fields: 
       try {
         for (;;) {
           const looking = look()
-          looking.catch(() => {}) // of one that is not waited for any more
+          looking.catch(() => {}) // if `stopped` wins, nothing else handles its error
           const outcome = await Promise.race([looking, stopped])
           if (outcome) return outcome
           await sleep(pollEvery)

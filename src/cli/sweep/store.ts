@@ -1,10 +1,11 @@
 /**
- * Redis, by which the computers of a sweep talk: its connection, and the files of runs that are under way.
+ * Redis, through which the computers of a sweep communicate: the connection, and the files of runs that are being trained.
  *
  *   cellgrad:run:NAME    a hash: the files of a run's folder by their names, as they were at its last checkpoint
  *
- * NAME is that of the run in its surroundings (surroundings.ts). The files of a checkpoint are written in one command, so that whoever reads them has those of one moment. They are removed
- * with the run's job (queue.ts) and, where that is never done, a week after the last one.
+ * NAME follows from the run and its surroundings (surroundings.ts). The files of a checkpoint are written in one command, so
+ * that readers always get files of the same moment. They are removed with the run's job (queue.ts), or, if that is never
+ * finished, a week after the last checkpoint.
  */
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
@@ -24,10 +25,10 @@ export function publicAddress(url: string): string {
 }
 
 /**
- * Connects to Redis, `redis://[user:password@]host:port[/number]`, or `rediss://` for TLS. A connection that is lost later is
- * made again.
+ * Connects to Redis, `redis://[user:password@]host:port[/number]`, or `rediss://` for TLS. If the connection is lost later, it
+ * reconnects.
  *
- * @throws one sentence where nobody answers, or the password is wrong
+ * @throws if there is no answer, or the password is wrong
  */
 export async function connectRedis(url: string): Promise<Redis> {
   const { Redis } = await import('ioredis').catch((cause: Error) => {
@@ -54,13 +55,13 @@ export async function connectRedis(url: string): Promise<Redis> {
   return redis
 }
 
-/** What is asked of Redis while it is away waits until it is there again: whoever is to stop waits so long, in milliseconds, and no longer. */
+/** Milliseconds to wait for Redis before stopping without it: commands wait as long as it is away. */
 const patience = 5000
 
 /**
- * Resolves when a stop has been asked for and Redis has been away for a while since, so that the rest would be waited for in vain.
+ * Resolves when a stop has been asked for and Redis has been away for a while since then, so that waiting longer is useless.
  *
- * @param over aborts when it is not to be watched any more
+ * @param over aborts when there is nothing to wait for any more
  */
 export async function inVain(redis: Redis, stop: AbortSignal, over: AbortSignal): Promise<void> {
   for (let away = 0; away < patience && !over.aborted; away = stop.aborted && redis.status !== 'ready' ? away + 100 : 0) await sleep(100)
@@ -70,12 +71,12 @@ const keyOf = (name: string): string => `cellgrad:run:${name}`
 
 const travelling: readonly string[] = [files.config, files.target, files.checkpoint, files.metrics, files.model, files.best]
 
-/** The files of a run that travel at each checkpoint: what it goes on from. */
+/** The files of a run that are stored at each checkpoint: all that is needed to resume it. */
 export async function travellingIn(folder: string): Promise<string[]> {
   return [...travelling, ...await eventFiles(folder)]
 }
 
-/** All files in a run's folder that are the run's own; why it has failed is told by its job. */
+/** All files of a run's folder, except hidden ones and the one that says why it failed, which its job says. */
 export async function filesIn(folder: string): Promise<string[]> {
   const there = (await readdir(folder, { withFileTypes: true })).filter(entry => entry.isFile() && !entry.name.startsWith('.') && entry.name !== failure)
   return [...there.map(({ name }) => name), ...await eventFiles(folder)]
@@ -87,7 +88,7 @@ async function eventFiles(folder: string): Promise<string[]> {
   return names.map(name => `${files.tensorboard}/${name}`)
 }
 
-/** Stores files of a run's folder; the checkpoint is read first, so that the metrics are not behind it. */
+/** Stores files of a run's folder. `names` has the checkpoint before the metrics, so that these are not behind it. */
 export async function push(redis: Redis, name: string, folder: string, names: readonly string[]): Promise<void> {
   const there = names.filter(file => existsSync(join(folder, file)))
   const found: Record<string, Buffer> = {}
@@ -95,7 +96,7 @@ export async function push(redis: Redis, name: string, folder: string, names: re
   if (there.length > 0) await redis.multi().hset(keyOf(name), found).expire(keyOf(name), week).exec()
 }
 
-/** Writes the stored files of a run into its folder, which is there; config.yaml, which makes it a run, last. */
+/** Writes the stored files of a run into its folder, which must exist; config.yaml, which makes it a run, comes last. */
 export async function pull(redis: Redis, name: string, folder: string): Promise<void> {
   const found = await redis.hgetallBuffer(keyOf(name))
   const names = Object.keys(found).filter(file => /^(tensorboard\/)?\w[\w.-]*$/.test(file))
@@ -105,7 +106,7 @@ export async function pull(redis: Redis, name: string, folder: string): Promise<
   }
 }
 
-/** Forgets the stored files of a run. */
+/** Removes the stored files of a run. */
 export async function forget(redis: Redis, name: string): Promise<void> {
   await redis.del(keyOf(name))
 }

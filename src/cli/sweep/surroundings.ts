@@ -1,6 +1,7 @@
 /**
- * What a run depends on besides its configuration: the version that trains it, how it rounds, and its data. The computers of a sweep must
- * agree on it, and what Redis holds of a run that was trained in others is not taken for this one's.
+ * The surroundings of a run, on which it depends besides its configuration: the version of cellgrad, how numbers are rounded,
+ * and its data. All computers of a sweep must have the same surroundings. Redis may also have files of a run that was trained in
+ * other surroundings; they are not used.
  */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -18,9 +19,9 @@ import { pathsOf } from '../run/lesson.ts'
 
 export type Surroundings = {
   readonly cellgrad: string
-  /** What computes: another backend rounds otherwise. */
+  /** The backend: each rounds differently. */
   readonly backend: BackendName
-  /** Whether multiplications and additions are fused on the CPU, which decides the last bits. */
+  /** Whether the CPU uses fused multiply-add, which decides the last bits. */
   readonly fma: boolean
   /** The SHA-256 of each file or folder of data by its path. */
   readonly data: Readonly<Record<string, string>>
@@ -28,7 +29,7 @@ export type Surroundings = {
 
 const hashes = new Map<string, Promise<string>>()
 
-/** Those of a run on this computer; data are read once in the life of a process. */
+/** The surroundings of a run on this computer; a process reads each data file only once. */
 export async function surroundingsOf(config: JsonObject): Promise<Surroundings> {
   const checked = runConfigOf(config)
   const paths = 'config' in checked ? await dataOf(checked.config) : []
@@ -50,7 +51,7 @@ async function dataOf(config: RunConfig): Promise<string[]> {
   return [...own, ...(from === null ? [] : [from])].filter(path => existsSync(path))
 }
 
-/** How a worker's surroundings differ from those of the sweep, in a sentence; null where they do not. */
+/** How a worker's surroundings differ from those of the sweep, in a sentence; null if they do not. */
 export function differenceOf(here: Surroundings, there: Surroundings): string | null {
   if (here.cellgrad !== there.cellgrad) return `worker: this is cellgrad ${here.cellgrad}, but the sweep is cellgrad ${there.cellgrad}`
   if (here.backend !== there.backend) {
@@ -64,14 +65,14 @@ export function differenceOf(here: Surroundings, there: Surroundings): string | 
   return path in here.data ? `worker: ${path} is not here as the sweep has it` : `worker: there is no ${path} here, which the sweep has`
 }
 
-/** SWEEP/data.json: the data of a sweep's runs as they were when it was first begun, by path. */
+/** SWEEP/data.json: the hashes of the data of a sweep's runs, by path, from when they were first used. */
 const dataFile = 'data.json'
 
 /**
- * Holds the data of a sweep's runs against what they were when runs in its folder were trained, and notes those that are new: runs
- * that learned from other data are not compared.
+ * Checks that the data of a sweep's runs are the same as when the runs in its folder were trained, and records new ones: runs that
+ * learned from different data must not be compared.
  *
- * @throws where some have changed
+ * @throws if data have changed
  */
 export async function holdData(folder: string, configs: readonly JsonObject[]): Promise<void> {
   const path = join(folder, dataFile)
@@ -87,6 +88,6 @@ function noted(path: string, text: string): Surroundings['data'] {
   try {
     const data = parseJson(text, 2)
     if (isObject(data)) return data as Surroundings['data']
-  } catch {} // said below
+  } catch {} // reported below
   throw new Error(`sweep: ${path} is spoilt, expected hashes by the paths of data; without it the sweep goes on, and takes its data for the same`)
 }

@@ -1,5 +1,5 @@
 /**
- * `cellgrad sweep`: many runs out of one file, compared.
+ * `cellgrad sweep`: trains many runs described by one file, and compares them.
  */
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -31,9 +31,9 @@ import { queued } from './queue.ts'
 import { holdData } from './surroundings.ts'
 
 const args: ArgsDef = {
-  file: argument('What is to be compared, see docs/experiments.md', { required: true }),
-  out: flag('folder', 'Folder of the sweep; one that there is goes on (default: out/<file>)'),
-  queue: flag('url', 'Has cellgrad worker train, on any computer: the address of Redis, redis://host:port (default: none)'),
+  file: argument('The file of the sweep, see docs/experiments.md', { required: true }),
+  out: flag('folder', 'Folder of the sweep; a sweep that exists is continued (default: out/<file>)'),
+  queue: flag('url', 'Leaves the training to cellgrad worker, on any computer: the address of Redis, redis://host:port (default: none)'),
   workers: flag('n', 'Runs at once, each in a process of its own (default: one for two cores); with --queue, runs in the queue at once (default: 64)'),
 }
 
@@ -57,20 +57,20 @@ export const sweep: Command = command('sweep', 'Train many runs out of one file,
   }
 })
 
-/** The field by which the folds of a candidate differ, where each is held out in turn. */
+/** The field that tells the folds of a candidate apart, if each fold is held out in turn. */
 function foldsIn({ runs }: Plan): string[] {
   const folds = new Set(runs[0].map(({ config }) => word(valueAt(config, 'validate.fold'))))
   return folds.size > 1 ? ['validate.fold'] : []
 }
 
-/** What the candidates are judged by. */
+/** The name of the measure by which the candidates are judged. */
 function measureIn({ configs: [first] }: Plan): string {
   const made = runConfigOf(first)
   return 'config' in made && !isGrowing(made.config) && made.config.validate ? errorName(made.config.validate.metric) : 'loss'
 }
 
 /**
- * A sweep's file and what it comes to. All configurations are judged before the first is trained.
+ * Reads a sweep's file and makes its plan. All configurations are checked before the first is trained.
  *
  * @throws UsageError with a line for each mistake
  */
@@ -92,7 +92,7 @@ async function readSweep(file: string): Promise<{ sweep: Sweep; plan: Plan }> {
   return { sweep, plan }
 }
 
-/** What is made, where it can be. */
+/** What `make` returns; its error becomes a UsageError. */
 function told<T>(make: () => T, where: string = ''): T {
   try {
     return make()

@@ -1,9 +1,9 @@
 /**
  * `cellgrad worker`: trains runs of sweeps that wait in a queue (queue.ts), here or on any other computer.
  *
- * A run is a process in a folder of this worker's own, which begins with the files that Redis has of it. They are stored
- * again after each checkpoint: of a worker that is killed another one goes on from there, with the same bits. A worker that
- * is told to stop saves what it has under way, puts it back, and ends.
+ * A run is trained by a process in a folder of this worker, which begins with the run's files from Redis. They are stored
+ * again after each checkpoint: if a worker is killed, another one continues from there, with the same bits. A worker that
+ * is told to stop saves its runs, returns them to the queue, and ends.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
@@ -25,12 +25,12 @@ import { nameInRedis, queueName, type QueuedProgress, type QueuedRun } from './q
 import { connectRedis, filesIn, inVain, publicAddress, pull, push, travellingIn } from './store.ts'
 import { differenceOf, surroundingsOf } from './surroundings.ts'
 
-// A worker that has not been heard of for so long is taken for dead, and its runs go to others.
+// A worker that has not reported for so long, in milliseconds, is considered dead, and its runs go to others.
 const lockDuration = 10_000
 const stalledInterval = 5000
 const watchEvery = 250
 
-// A run is the same wherever it is trained, so what computes it is not for each computer to decide (auto).
+// A run must be the same wherever it is trained, so `auto`, by which each computer would decide, is not among these.
 const backends = ['cpu', 'webgpu'] as const
 
 const args: ArgsDef = {
@@ -53,25 +53,25 @@ export const worker: Command = command('worker', 'Train runs of sweeps that wait
   }
   if (isEnded) return
   complain(`queue: ${publicAddress(url)} is away, so that runs under way could not be put back; others go on from what was stored last`)
-  process.exit(1) // the queue's library would try for ever
+  process.exit(1) // BullMQ would go on trying for ever
 })
 
-/** A folder for the runs of this worker; those that workers have left that were killed are removed. */
+/** Makes a folder for the runs of this worker, and removes the folders of killed workers. */
 async function ownFolder(): Promise<string> {
   const names = await readdir(tmpdir())
   const left = names.filter(name => hasEnded(/^cellgrad-worker-(.*)-[A-Za-z0-9]{6}$/.exec(name)?.[1] ?? ''))
-  for (const name of left) await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {}) // somebody else's, or removed by another just now
+  for (const name of left) await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {}) // it belongs to another user, or another worker has just removed it
   return mkdtemp(join(tmpdir(), `cellgrad-worker-${nameOfProcess()}-`))
 }
 
-/** Takes runs out of the queue until it is to stop; says whether all that was under way is back in it. */
+/** Takes runs from the queue until it must stop; returns whether all unfinished runs are back in the queue. */
 async function work(url: string, workers: number, folder: string, backend: BackendName | undefined): Promise<boolean> {
   const redis = await connectRedis(url)
   const { WaitingError, Worker } = await import('bullmq')
   const self = `${hostname()}:${process.pid}`
   const broken = new AbortController()
   const interrupt = untilInterrupted(({ name, why, status }) => {
-    if (name === 'output') process.exitCode = status // by a signal it ends as it should
+    if (name === 'output') process.exitCode = status // a signal is the normal way to end a worker, so its status stays 0
     const tell = name === 'output' ? complain : say
     tell(`Stopping${why}; runs that are under way are saved and put back`)
   })
@@ -100,7 +100,7 @@ async function work(url: string, workers: number, folder: string, backend: Backe
         stored = time
         await job.updateProgress({ worker: self, iteration: await iterationsDone() } satisfies QueuedProgress)
       } catch {
-        // Redis is away or the folder is new: the next checkpoint is stored, and so is the end.
+        // Redis is away or the folder is new: the next checkpoint will be stored, and so will the end.
       } finally {
         isStoring = false
       }
@@ -116,7 +116,7 @@ async function work(url: string, workers: number, folder: string, backend: Backe
     }
   }
 
-  /** Trains a run unless this computer is not fit for it: then the run goes back into the queue, and the worker ends. */
+  /** Trains a run. If this computer is not fit for it, the run goes back into the queue, and the worker ends. */
   async function trainIfFit(job: Job<QueuedRun, Outcome>): Promise<Outcome> {
     const { config, surroundings } = job.data
     const difference = differenceOf({ ...await surroundingsOf(config), ...(backend && { backend }) }, surroundings)
@@ -126,7 +126,7 @@ async function work(url: string, workers: number, folder: string, backend: Backe
       return { stopped: true }
     }
     return train(job).catch(error => {
-      if (!isUnwritten(error)) throw error // tried again
+      if (!isUnwritten(error)) throw error // BullMQ tries it again
       broken.abort(error)
       return { stopped: true }
     })
@@ -144,7 +144,7 @@ async function work(url: string, workers: number, folder: string, backend: Backe
     say(`${id}: ${'value' in outcome ? `loss ${Number(outcome.value.toPrecision(3))}` : `failed: ${outcome.failed}`}`)
     return outcome
   }, { connection: own, concurrency: workers, lockDuration, stalledInterval, maxStalledCount: Number.MAX_SAFE_INTEGER }) // `lostSince` counts instead
-  taker.on('error', () => {}) // told by the connection, which is made again
+  taker.on('error', () => {}) // the connection reports errors, and reconnects
   say(`Waiting for runs at ${publicAddress(url)}, ${workers} at once`)
   await new Promise<void>(done => { stop.addEventListener('abort', () => done()) })
   const over = new AbortController()
@@ -157,16 +157,16 @@ async function work(url: string, workers: number, folder: string, backend: Backe
   return isEnded
 }
 
-/** Why this computer has no GPU to train on; null where it has one. */
+/** Why this computer has no GPU to train on; null if it has one. */
 function withoutGpu(): Promise<string | null> {
   return computing({ backend: 'webgpu' }, async () => {}).then(() => null, (error: Error) => `worker: ${error.message.replace(/\.$/, '')}`)
 }
 
-/** How many workers a run has lost since it came to the checkpoint that it is to go on from, after so many iterations. */
+/** The number of workers that a run has lost since it reached its present checkpoint, which is at `iteration`. */
 async function lostSince(job: Job<QueuedRun, Outcome>, iteration: number): Promise<number> {
   const { data: { reached = { iteration: -1, lost: 0 } }, stalledCounter } = job
   if (iteration <= reached.iteration) return stalledCounter - reached.lost
-  const lost = Math.max(0, stalledCounter - 1) // the one that came there was lost there
+  const lost = Math.max(0, stalledCounter - 1) // the last lost worker had already reached it
   await job.updateData({ ...job.data, reached: { iteration, lost } })
   return stalledCounter - lost
 }

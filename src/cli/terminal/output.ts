@@ -1,30 +1,31 @@
 /**
- * Words on the terminal: escaped, so that no name of a file or of a picture can steer it, and broken between words.
+ * Text on the terminal: escaped, so that the name of a file or a picture cannot control the terminal, and wrapped between words.
  *
- * A picture, a bar and a page of help are written as they are: they consist of nothing that a user has named.
+ * Pictures, progress bars and help pages are not escaped: they contain no names from users.
  */
 import { stripVTControlCharacters } from 'node:util'
 import { inLine } from '../../backends/options.ts'
 
 type Output = { readonly isTTY?: boolean; readonly columns?: number; write(text: string): unknown }
 
-/** Says a line, or several where it is wider than the terminal. */
+/** Prints a line, wrapped if it is wider than the terminal. */
 export function say(line: string, output: Output = process.stdout): void {
   output.write(`${wrap(printable(line), widthOf(output)).join('\n')}\n`)
 }
 
-/** Says what went wrong. */
+/** Prints an error. */
 export function complain(line: string): void {
   say(line, process.stderr)
 }
 
-/** Columns of a terminal; whatever else a line goes to has no end. */
+/** The columns of a terminal; Infinity for any other output. */
 export function widthOf({ isTTY, columns }: Output): number {
   return isTTY && columns ? columns : Infinity
 }
 
 /**
- * A text in which nothing moves the cursor, colours, breaks the line, or turns the direction of writing around.
+ * A text with its control characters escaped: nothing in it can move the cursor, set colours, break the line, or reverse the
+ * direction of writing.
  *
  * @example printable('a\x1b[2Jb')   // 'a\\u001b[2Jb'
  */
@@ -33,9 +34,8 @@ export function printable(text: string): string {
 }
 
 /**
- * A line as lines of at most `width` columns, broken at spaces; a longer word keeps a line of its own. Lines go on where
- * their text began: behind the indentation or, in a table, below the last column. A line that is indented and has no
- * columns is a command to be copied, and stays whole.
+ * Wraps a line at spaces into lines of at most `width` columns; a longer word gets a line of its own. In a table, further lines
+ * are indented to its last column. An indented line that is not part of a table is a command to copy, and is not wrapped.
  */
 export function wrap(line: string, width: number): string[] {
   if (columnsOf(line) <= width) return [line]
@@ -58,7 +58,7 @@ export function wrap(line: string, width: number): string[] {
 const graphemes = new Intl.Segmenter()
 const wide = /\p{Emoji_Presentation}|\ufe0f|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u
 
-/** Columns that a text takes: emoji and East Asian characters take two, colours none. */
+/** The columns that a text takes: emoji and East Asian characters take two, colour codes none. */
 export function columnsOf(text: string): number {
   let columns = 0
   for (const { segment } of graphemes.segment(stripVTControlCharacters(text))) columns += wide.test(segment) ? 2 : 1

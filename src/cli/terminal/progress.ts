@@ -1,18 +1,18 @@
 /**
- * What a training run shows of itself. On a terminal: the target, the pattern that the rule grows by now, and a bar
+ * The progress display of a training run. On a terminal: the target, the pattern that the rule grows at present, and a bar
  * below. Elsewhere: a line every few per cent or seconds.
  */
 import cliProgress from 'cli-progress'
 import { filmStrip, type Image } from '../../nca/files/image.ts'
 import { block, isLive, pictureLines } from './screen.ts'
 
-/** Where a run stands; what the last validation said, in words, where there was one. */
+/** The progress of a run; `judged` is the result of the last validation in words, if there was one. */
 export type Standing = { readonly iteration: number; readonly loss: number; readonly judged?: string }
 
 export type Display = {
-  /** Where the run has another number of iterations from now on. */
+  /** Changes the planned number of iterations. */
   replan(iterations: number): void
-  /** After each iteration. */
+  /** To be called after each iteration. */
   update(standing: Standing): void
   /** Shows a picture of the pattern, if this display has pictures; calls `paint` no more than about once a second. */
   picture(paint: () => Promise<Image>): Promise<void>
@@ -51,7 +51,7 @@ function liveDisplay(output: NodeJS.WriteStream, iterations: number, from: numbe
       const began = performance.now()
       const image = await paint()
       picture.draw(pictureLines(beside(target, image), output))
-      // A picture costs a rollout: at most a twentieth of the time goes into them.
+      // A picture costs a rollout: at most a twentieth of the time may go into pictures.
       next = performance.now() + Math.max(1000, 20 * (performance.now() - began))
       if (!started) bar.start(total, from, { error: '–', pace: '' })
       started = true
@@ -63,7 +63,7 @@ function liveDisplay(output: NodeJS.WriteStream, iterations: number, from: numbe
   }
 }
 
-/** What it should be and what it is: beside one another, rows of several pictures above one another. */
+/** The target and the present pattern: side by side, or, if they are rows of several pictures, one above the other. */
 function beside(target: Image, image: Image): Image {
   if (target.width !== image.width || target.height !== image.height) return image // a texture may be learned on another grid
   return filmStrip([target, image], { gap: 4, columns: isRow(image) ? 1 : 2 })
@@ -106,7 +106,7 @@ function measurePace(): (iteration: number, total: number) => string {
   }
 }
 
-/** The mean squared difference below which a picture is easily taken for its target. */
+/** The mean squared error below which a picture is easily mistaken for its target. */
 export const goodLikeness = 0.001
 
 function inWords({ loss, judged }: Standing): string {

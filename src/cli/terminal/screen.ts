@@ -1,5 +1,5 @@
 /**
- * A terminal as a place for moving pictures: a block of lines that is drawn over itself.
+ * Moving pictures in a terminal: a block of lines that is drawn again and again in the same place.
  */
 import type { WriteStream } from 'node:tty'
 import { upscale, type Image } from '../../nca/files/image.ts'
@@ -7,12 +7,12 @@ import { colourDepth, halfBlocks } from '../../node/terminal.ts'
 
 type Output = NodeJS.WriteStream | WriteStream
 
-/** Whether lines can be drawn over: a terminal, and not one that only prints. */
+/** Whether lines can be overwritten: the output is a terminal, and not a dumb one. */
 export function isLive(output: Output): boolean {
   return output.isTTY && process.env.TERM !== 'dumb'
 }
 
-/** A picture as lines that fit into the terminal with `spare` lines left over; small ones are shown larger. */
+/** A picture as lines that fit into the terminal and leave `spare` lines free; small pictures are enlarged. */
 export function pictureLines(image: Image, output: Output, spare = 3): string[] {
   const columns = output.isTTY ? output.columns - 1 : 80
   const rows = output.isTTY ? Math.max(output.rows - spare, 4) : Infinity
@@ -22,8 +22,8 @@ export function pictureLines(image: Image, output: Output, spare = 3): string[] 
 }
 
 /**
- * A block of lines that each call draws over the last one; afterwards the cursor is below it. The cursor is hidden from
- * the first call on, until `end` is called or the process exits.
+ * A block of lines. Each call of `draw` overwrites the previous block, and leaves the cursor below it. The cursor is hidden
+ * from the first call until `end` is called or the process exits.
  */
 export function block(output: Output): { draw(lines: readonly string[]): void; end(): void } {
   let height = 0

@@ -1,5 +1,5 @@
 /**
- * Tables on the terminal, or through it.
+ * Tables on the terminal, or on the standard output for other programs.
  */
 import { word } from '../../experiment/flat.ts'
 import { toCsv, toMarkdown, type RunTable } from '../../experiment/runs.ts'
@@ -7,13 +7,13 @@ import { columnsOf, printable, say } from './output.ts'
 
 export const tableFormats = ['text', 'markdown', 'csv'] as const
 
-/** Writes a table for people, for a page, or for other programs. */
+/** Writes a table as text for people, as Markdown, or as CSV. */
 export function writeTable(table: RunTable, format: (typeof tableFormats)[number]): void {
   if (format === 'text') alignedLines(table).forEach(line => say(line))
   else process.stdout.write(format === 'csv' ? toCsv(table) : toMarkdown(table))
 }
 
-/** A table with its columns below one another; numbers stand at the right of theirs. */
+/** The lines of a table with aligned columns; columns of numbers are aligned to the right. */
 function alignedLines({ columns, rows }: RunTable): string[] {
   const cells = [columns, ...rows.map(row => row.map(word))].map(row => row.map(cell => printable(cell)))
   const widths = columns.map((_, c) => Math.max(...cells.map(row => columnsOf(row[c]))))

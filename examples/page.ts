@@ -1,5 +1,5 @@
-// The script of a page with a canvas of 72×72 pixels, to be bundled (Vite, esbuild) and served beside a model file: a
-// pattern grows there, a step in each picture of the screen.
+// The script of a page with a canvas of 72×72 pixels, to be bundled (Vite, esbuild) and served beside a model file. It grows a
+// pattern on the canvas, one step in each frame of the screen.
 import { decodeModel, foldIn, imageToPixels, key, seed, step, tensorToImage } from 'cellgrad'
 
 const context = document.querySelector('canvas')!.getContext('2d')!

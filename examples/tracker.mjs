@@ -1,4 +1,4 @@
-// Sends the numbers of every iteration to a tracker over HTTP, twenty at a time:
+// Sends the numbers of every iteration to a tracker over HTTP, twenty iterations at a time:
 //
 //     TRACKER_URL=http://localhost:5000/log cellgrad train 🦎 --on-metrics examples/tracker.mjs
 

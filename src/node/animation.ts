@@ -1,5 +1,5 @@
 /**
- * A rule at work, as pictures: one by one, as a GIF, as a film strip.
+ * Runs a rule and makes pictures of it: one by one, as a GIF, or as a film strip.
  */
 import { viewOf, type View } from '../nca/files/view.ts'
 import { checkImage, checkPictureSize, filmStrip, mostPixels, stripSize, upscale, type Image } from '../nca/files/image.ts'
@@ -20,18 +20,18 @@ import { checkGifSize, encodeGif } from './pictures/gif.ts'
 import { stripsSvg } from './charts/strips-chart.ts'
 import { writePng } from './pictures/png.ts'
 
-// The number under which the place of the damage is drawn: none that a step has.
+// The place of the damage is drawn under `foldIn(key, notAStep)`, a number that no step has.
 const notAStep = 2 ** 32 - 1
 
-/** What grows, and for how long. */
+/** How a pattern is grown and shown. */
 export type PlayOptions = {
   /** The random key; the same key shows the same growth. */
   key: Key
   /** Steps in all, a whole number ≥ 0. */
   steps: number
-  /** Rows and columns of the grid, a whole number > 0, which starts from one living cell in its centre. */
+  /** Rows and columns of the grid, a whole number > 0; growth starts from one living cell in its centre. */
   size: number
-  /** The first state `[1,h,w,c]`, in the place of that seed. */
+  /** The first state `[1,h,w,c]`, instead of that seed. */
   start?: Tensor
   /**
    * How a state `[1,h,w,c]` becomes a picture: `tensorToImage`, `channelView(1)`, `gridView()` or a function of your
@@ -40,11 +40,11 @@ export type PlayOptions = {
   view?: View
   /** Rotation of what cells sense, in radians; default 0. */
   angle?: number
-  /** Erases a part of the pattern once, after so many steps, a whole number ≥ 0; default never. */
+  /** Erases a part of the pattern once, after this number of steps, a whole number ≥ 0; default never. */
   damageAt?: number
   /** The part that is erased, default `visibleCircle`. */
   damage?: Damage
-  /** A picture for every so many steps, a whole number > 0; default 1. */
+  /** Steps from one picture to the next, a whole number > 0; default 1. */
   every?: number
 }
 
@@ -56,7 +56,7 @@ export type GifFileOptions = PlayOptions & {
 }
 
 export type FilmStripFileOptions = Omit<PlayOptions, 'steps' | 'every'> & {
-  /** After how many steps, in ascending order. */
+  /** The numbers of steps after which there is a picture. */
   at: readonly number[]
   /** Pictures in a row, a whole number > 0; default all. */
   columns?: number
@@ -85,7 +85,7 @@ const filmStripFileOptions = keysOf<FilmStripFileOptions>({
   scale: wholeFrom(1),
 })
 
-/** The circle that shows off regeneration: large, and not outside of the pattern. */
+/** A circle that shows regeneration well: large, and within the pattern. */
 export const visibleCircle: Damage = Object.freeze({
   shape: 'circle', centre: [-0.3, 0.3], radius: [0.25, 0.35],
 } as const)
@@ -94,8 +94,8 @@ export const visibleCircle: Damage = Object.freeze({
 export type Moment = { readonly step: number; readonly image: Image }
 
 /**
- * The pattern at the start and after every `every` steps, the last step included. Step t fires under `foldIn(key, t)`,
- * as in `rollout`.
+ * Yields the pattern at the start, after every `every` steps, and after the last step. In step t the cells that fire are drawn
+ * under `foldIn(key, t)`, as in `rollout`.
  *
  * @example for await (const { step, image } of play(rule, params, { key: key(0), steps: 96, size: 72 })) …
  */
@@ -115,7 +115,7 @@ function everySoManySteps<R extends Rule>(
   return moments(rule, params, options, [...at, steps])
 }
 
-/** The pattern after each of these numbers of steps. */
+/** Yields the pattern after each of these numbers of steps. */
 async function* moments<R extends Rule>(
   rule: R, params: Params<R>, options: Omit<PlayOptions, 'steps' | 'every'>, at: readonly number[],
 ): AsyncGenerator<Moment, void, void> {
@@ -152,7 +152,7 @@ function pictureOf(image: Image): Image {
   return image
 }
 
-/** One of the tensors of a tree, which tells where they live. */
+/** One of the tensors of a tree, which shows on which backend they are. */
 function someTensor(tree: unknown): Tensor | undefined {
   let found: Tensor | undefined
   eachLeaf(tree, leaf => { if (leaf instanceof Tensor) found = leaf })
@@ -162,7 +162,7 @@ function someTensor(tree: unknown): Tensor | undefined {
 /**
  * Writes an animation of a pattern as a GIF over white.
  *
- * @throws where a state is none that the view can show
+ * @throws if the view cannot show a state
  * @example await saveGif('lizard.gif', rule, params, { key: key(0), steps: 200, size: 72, every: 2, scale: 4 })
  */
 export async function saveGif<R extends Rule>(
@@ -186,9 +186,9 @@ export async function saveGif<R extends Rule>(
 }
 
 /**
- * Writes the pattern after some numbers of steps side by side as one PNG.
+ * Writes pictures of a pattern after several numbers of steps, side by side, as one PNG.
  *
- * @throws where `at` is empty
+ * @throws if `at` is empty
  * @example await writeFilmStrip('growth.png', rule, params, { key: key(0), at: [0, 12, 24, 48, 96], size: 72 })
  */
 export async function writeFilmStrip<R extends Rule>(
@@ -201,9 +201,9 @@ export async function writeFilmStrip<R extends Rule>(
 export type NamedModel = { readonly name: string; readonly rule: DataRule; readonly params: DataParams }
 
 /**
- * Draws the patterns of several models as the text of an SVG file: a row for each with its name, the numbers of steps above.
+ * Draws the patterns of several models as the text of an SVG file: a row for each with its name, under the numbers of steps.
  *
- * @throws where there is no model, or `at` is empty
+ * @throws if there is no model, or `at` is empty
  * @example await writeFileAtomic('three.svg', await filmStripsSvg([first, second, third], { key: key(0), at: [0, 12, 24, 48, 96], size: 72 }))
  */
 export async function filmStripsSvg(models: readonly NamedModel[], options: Omit<FilmStripFileOptions, 'columns'>): Promise<string> {
@@ -213,7 +213,7 @@ export async function filmStripsSvg(models: readonly NamedModel[], options: Omit
   return stripsSvg(rows, [...new Set(options.at)].sort((a, b) => a - b))
 }
 
-/** The patterns of a model after some numbers of steps, beside one another. */
+/** The patterns of a model after several numbers of steps, side by side. */
 export async function stripOf<R extends Rule>(where: string, rule: R, params: Params<R>, options: FilmStripFileOptions): Promise<Image> {
   checkOptions(where, options, filmStripFileOptions)
   const { at, scale = 4, columns = new Set(at).size } = options

@@ -1,9 +1,9 @@
 /**
- * What is in the package beside its code: its version, the emoji of the paper, trained models.
+ * The contents of the package beside its code: its version, the emoji of the paper, trained models, experiments.
  *
- * The package finds its own folder by its own name, which Node resolves from inside a package as from outside, so that
- * sources, a build and an installed copy need no path of their own. The files are named after what they show:
- * `lizard-1f98e.png` and `lizard-1f98e.safetensors`, words, then the code points.
+ * The package finds its own folder by its own name, which Node resolves inside a package as well as outside. So the
+ * sources, a build and an installed copy all use the same path. Emoji and models are named by words and code points:
+ * `lizard-1f98e.png` and `lizard-1f98e.safetensors`.
  */
 import { readdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -40,7 +40,7 @@ export function bundledModels(): Promise<Asset[]> {
   return assets('models', '.safetensors')
 }
 
-/** The path of a bundled experiment by its name, `learned-filters`, or as its recipe is called, `learnedFilters`; undefined where there is none. */
+/** The path of a bundled experiment by its name, `learned-filters`, or its recipe's, `learnedFilters`; undefined for other words. */
 export async function bundledExperiment(name: string): Promise<string | undefined> {
   const file = name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
   return (await bundledExperiments()).find(asset => asset.name === file)?.path
@@ -69,7 +69,7 @@ function isCodePoint(part: string): boolean {
   return /^[0-9a-f]{4,6}$/.test(part) && /\d/.test(part)
 }
 
-/** The asset of a character or name. Variation selectors and case do not count: 👁 is 👁️, Lizard is lizard. */
+/** The asset with a character or name. Variation selectors and case are ignored: 👁 is 👁️, Lizard is lizard. */
 export function findAsset(list: readonly Asset[], what: string): Asset | undefined {
   const plain = (text: string): string => text.replaceAll('\ufe0f', '').toLowerCase().replaceAll(/[ _]/g, '-')
   return list.find(({ name, character }) => plain(what) === name || plain(what) === plain(character))
@@ -81,7 +81,7 @@ export function listAssets(list: readonly Asset[]): string {
 }
 
 /**
- * Where to get the picture of an emoji that is not bundled, as a sentence; '' where `what` is none, or a flag. Noto
+ * Where to get the picture of an emoji that is not bundled, as a sentence; '' if `what` is no emoji, or a flag. Noto
  * names its files after the code points, without the variation selector fe0f.
  */
 export function otherEmoji(what: string): string {
@@ -94,7 +94,7 @@ export function otherEmoji(what: string): string {
 /**
  * The picture of a bundled emoji, 64 × 64, by character or name.
  *
- * @throws where there is none; the message lists those there are, and says where to get others
+ * @throws if there is none; the message lists the bundled ones, and says where to get others
  * @example const lizard = await emoji('🦎')   // the same as emoji('lizard')
  */
 export async function emoji(what: string): Promise<Image> {

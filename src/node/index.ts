@@ -1,5 +1,5 @@
 /**
- * cellgrad/node: files. Pictures, animations, models, checkpoints, data sets, and what is bundled with the package.
+ * cellgrad/node: files. Pictures, animations, models, checkpoints, data sets, and the files bundled with the package.
  */
 export { writeFileAtomic } from './atomic-file.ts'
 export { filmStripsSvg, play, saveGif, visibleCircle, writeFilmStrip } from './animation.ts'

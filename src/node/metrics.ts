@@ -1,20 +1,20 @@
 /**
- * Metrics on disk: a line for each row of numbers, as JSON (.jsonl) or as CSV (.csv), which spreadsheets, pandas and
- * plotters read. A line is appended at once, so a file is whole up to its last line whatever happens to the program.
+ * Metrics on disk: a line for each row of numbers, as JSON (.jsonl) or as CSV (.csv), for spreadsheets, pandas and
+ * plotters. Each line is appended at once, so a file is complete up to its last line whatever happens to the program.
  */
 import { open } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { check, isObject } from '../backends/options.ts'
 import { csvLine } from '../experiment/runs.ts'
 
-/** A row: text, numbers and truths by name; null for what there is not. */
+/** A row: texts, numbers and booleans by name; null for a missing value. */
 export type MetricRow = Readonly<Record<string, number | string | boolean | null>>
 
 /**
- * Appends a row to a file, which is made if it is not there. A CSV file begins with the names of its columns, which are
- * those of the first row; numbers that JSON lacks (NaN, ∞) are null there and words in CSV.
+ * Appends a row to a file, which is created if it does not exist. A CSV file begins with the names of its columns, which are
+ * those of the first row. Numbers that JSON lacks (NaN, ∞) are null in JSON and words in CSV.
  *
- * @throws where the name ends with neither .jsonl nor .csv, a row has other columns than the file, or it cannot be written
+ * @throws if the name ends with neither .jsonl nor .csv, a row has other columns than the file, or the file cannot be written
  * @example
  * for await (const { iteration, loss, validation } of train(trainer, { iterations: 2000 })) {
  *   await appendMetrics('run.csv', { iteration, loss, validation })
@@ -38,7 +38,7 @@ export async function appendMetrics(path: string, row: MetricRow): Promise<void>
   }
 }
 
-/** The row as CSV (RFC 4180), after the names of the columns where the file is empty. */
+/** The row as CSV (RFC 4180); if the file is empty, after a line with the names of the columns. */
 async function csvLines(file: Awaited<ReturnType<typeof open>>, path: string, row: MetricRow): Promise<string> {
   const names = csvLine(Object.keys(row))
   const { buffer, bytesRead } = await file.read(Buffer.alloc(Buffer.byteLength(names)), { position: 0 })

@@ -1,5 +1,5 @@
 /**
- * Model and checkpoint files, read whole and written atomically. What is in them is `src/nca/files/model-file.ts`.
+ * Model and checkpoint files, read whole and written atomically. Their contents are defined in `src/nca/files/model-file.ts`.
  */
 import { checkpointOptions, decodeCheckpoint, encodeCheckpoint, type CheckpointOptions } from '../nca/files/checkpoint-file.ts'
 import { decodeModel, encodeModel, modelOptions, type Model, type ModelOptions } from '../nca/files/model-file.ts'
@@ -11,10 +11,10 @@ import { writeFileAtomic } from './atomic-file.ts'
 import { readFileUpTo } from './read-file.ts'
 
 /**
- * Reads a model: its rule, its parameters, and where it comes from.
+ * Reads a model: its rule, its parameters, and its provenance.
  *
- * @param options where the parameters are to live and their type, see `decodeModel`, and how large the file may be
- * @throws one sentence that names the file, where it cannot be read or is not a model
+ * @param options the backend and the type of the parameters, see `decodeModel`, and how large the file may be
+ * @throws if the file cannot be read or is not a model; the sentence names the file
  * @example const { rule, params } = await readModel('lizard.safetensors')
  */
 export async function readModel(path: string, options: ModelOptions = {}): Promise<Model> {
@@ -32,10 +32,10 @@ export async function saveModel(path: string, model: Model): Promise<void> {
 }
 
 /**
- * Reads a training state as it was, bit for bit, and the text kept beside it.
+ * Reads a training state, bit for bit as it was saved, and the texts saved with it.
  *
- * @param options the backend on which it is to live, and the trainer that it is held against, see `decodeCheckpoint`
- * @throws one sentence that names the file, where it cannot be read, is not a checkpoint, or not one of this trainer
+ * @param options the backend for the state, and the trainer that it must fit, see `decodeCheckpoint`
+ * @throws if the file cannot be read, is not a checkpoint, or not one of this trainer; the sentence names the file
  * @example
  * const { state } = await readCheckpoint('run.safetensors', { trainer })
  * for await (const { loss } of train(trainer, { state, iterations: 4000 })) console.log(loss)
@@ -47,7 +47,7 @@ export async function readCheckpoint<P = DataParams>(
   return decodeCheckpoint(await readBytes('checkpoint', path, options), path, options)
 }
 
-/** Writes a training state; `metadata` is kept beside it. */
+/** Writes a training state, together with the texts in `metadata`. */
 export async function saveCheckpoint<P>(
   path: string, state: TrainerState<P>, metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {

@@ -1,18 +1,18 @@
 /**
  * A server for a page on this machine: the files of one folder, read-only, for browsers on the same machine only.
  *
- * It listens on 127.0.0.1, so that no other machine reaches it. A page of another site could still be made to ask for
- * it under a name of its own that points here (DNS rebinding), so a request must name this host. It answers with the
- * files that were there when it began, and looks for no path in the file system that somebody asks for: there is none
- * outside of the folder. What is to be seen anew at each request, runs that train, is asked of a function. Its pages are
- * isolated from other origins (COOP, COEP), which is what gives them shared memory, and with it threads.
+ * It listens on 127.0.0.1, so that no other machine can reach it. A page of another site could still send requests
+ * under a name of its own that points here (DNS rebinding), so a request must name this host. The server has a list of
+ * the files that existed when it began, and never opens a requested path itself, so nothing outside the folder can be
+ * reached. For contents that change, like runs that train, it asks a function at each request. Its pages are
+ * isolated from other origins (COOP, COEP), which gives them shared memory, and so threads.
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { extname, join, relative, sep } from 'node:path'
 import type { AddressInfo } from 'node:net'
 
-/** What browsers are told about files, by the ending of their names. */
+/** The content types of files, by the ending of their names. */
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
@@ -24,7 +24,7 @@ const types: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 }
 
-/** What every answer says: who may see it, and that the workers of the page, of which one runs scripts, speak to this server alone. */
+/** Headers of every answer. They isolate the page, and let its workers, one of which runs scripts, connect only to this server. */
 const isolation = {
   'content-security-policy': "connect-src 'self'",
   'cross-origin-opener-policy': 'same-origin',
@@ -36,7 +36,7 @@ const isolation = {
 } as const
 
 /**
- * What a path is answered with besides files, by the ending that says what it is; null where there is nothing.
+ * Answers a path with contents that are not files of the folder, and the ending that gives their type; null for no answer.
  */
 export type Answers = (path: string) => Promise<{ readonly ending: string; readonly bytes: Uint8Array } | null>
 
@@ -49,15 +49,15 @@ export type PageServer = {
 /**
  * Serves a folder with an index.html.
  *
- * @param port by default one that is free, 0
- * @param answers asked first, for every path that is a text
- * @throws where the folder cannot be read, or the port is taken
+ * @param port default 0, any free port
+ * @param answers asked first, for every path
+ * @throws if the folder cannot be read, or the port is taken
  */
 export async function servePage(folder: string, port = 0, answers: Answers = async () => null): Promise<PageServer> {
   const files = await filesIn(folder)
   const server = createServer((request, response) => {
     answer(files, answers, (server.address() as AddressInfo | null)?.port ?? 0, request, response)
-      .catch(() => response.destroy()) // the file is gone, or whoever asked
+      .catch(() => response.destroy()) // the file or the client is gone
   })
   await listening(server, port)
   return {
@@ -69,7 +69,7 @@ export async function servePage(folder: string, port = 0, answers: Answers = asy
   }
 }
 
-/** Files by the path of their address. */
+/** The files of a folder by the path of their address. */
 async function filesIn(folder: string): Promise<Map<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const paths = entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
@@ -109,7 +109,7 @@ async function answer(
   }).end(method === 'HEAD' ? undefined : bytes)
 }
 
-/** The path of an address as text; one that is no text is no file's. */
+/** The decoded path of an address; '' if it cannot be decoded. */
 function pathOf(url: string): string {
   try {
     return decodeURIComponent(url.replace(/[?#].*$/s, ''))

@@ -1,13 +1,13 @@
 /**
- * Files read whole, up to a limit: neither a file that is too long nor one that never ends, such as /dev/zero, fills
- * the memory.
+ * Reads whole files up to a limit, so that neither a very long file nor an endless one, such as /dev/zero, can fill the
+ * memory.
  */
 import { open, readdir, type FileHandle } from 'node:fs/promises'
 import { dirname, parse } from 'node:path'
 import { nearest } from '../backends/options.ts'
 
 /**
- * The bytes of a file; `what` begins the messages.
+ * Reads the bytes of a file; `what` begins the messages.
  *
  * @throws `png: cannot read lizard.png (ENOENT: no such file or directory…)`, the cause attached, or that it is longer
  * than `maxBytes`
@@ -29,7 +29,7 @@ export async function readFileUpTo(what: string, path: string, maxBytes: number)
   }
 }
 
-/** What is said of a path that cannot be read: why, and where there is nothing of this name, the nearest of its kind beside it. */
+/** A function for `catch` that says why a path cannot be read and, if nothing has this name, suggests a similar one beside it. */
 export function cannotRead(what: string, path: string): (cause: NodeJS.ErrnoException) => Promise<never> {
   return async cause => {
     const { name, ext } = parse(path)
@@ -40,7 +40,7 @@ export function cannotRead(what: string, path: string): (cause: NodeJS.ErrnoExce
   }
 }
 
-/** Of what has no length of its own (a pipe, a device): all of it, or what shows that it is longer than the limit. */
+/** Reads a file without a known length (a pipe, a device): all of it, or just more than the limit if it is longer. */
 async function readPieces(file: FileHandle, maxBytes: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
   const buffer = new Uint8Array(2 ** 16)
@@ -53,7 +53,7 @@ async function readPieces(file: FileHandle, maxBytes: number): Promise<Uint8Arra
   return Buffer.concat(pieces)
 }
 
-/** What is said of a file that passes its limit. */
+/** The error for a file that exceeds its limit. */
 export function tooLong(what: string, path: string, has: string, maxBytes: number): Error {
   return new Error(`${what}: ${path} ${has}, expected at most ${maxBytes}.`)
 }

@@ -1,5 +1,5 @@
 /**
- * TensorBoard event files on disk: `tensorboard --logdir FOLDER` shows what is appended to them as it comes.
+ * TensorBoard event files on disk: `tensorboard --logdir FOLDER` shows what is appended to them while a program runs.
  */
 import { mkdir, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,21 +9,21 @@ import { check, isWhole } from '../backends/options.ts'
 
 /** An event file that is open. Every call appends to it at once. */
 export type TensorboardFile = {
-  /** What there is to see at a step. */
+  /** Writes the summaries of a step. */
   write(step: number, summaries: readonly Summary[]): Promise<void>
-  /** What the run was told, and the tags of the scalars by which it is judged; once, before the first step. */
+  /** Writes the hyperparameters, and the tags of the scalars by which the run is judged; once, before the first step. */
   hyperparameters(values: Readonly<Record<string, number | string | boolean>>, metrics: readonly string[]): Promise<void>
-  /** Says that the run has reached its end, where it has. */
+  /** Records that the run has finished. */
   end(): Promise<void>
   close(): Promise<void>
 }
 
 /**
- * Begins an event file in a folder, which is made if it is not there. Files of the same run before it stay as they are:
- * what they say about steps after `from` is declared void, so that the curves of a run that was resumed there go on.
+ * Begins an event file in a folder, which is created if it does not exist. Earlier files of the same run stay unchanged, but
+ * their steps after `from` are declared void, so that the curves of a run resumed at `from` continue properly.
  *
- * @param from iterations done already; default 0
- * @throws where the file cannot be made
+ * @param from iterations already done; default 0
+ * @throws if the file cannot be created
  * @example
  * const log = await openTensorboard('out/lizard-1/tensorboard')
  * for await (const { iteration, loss } of train(trainer, { iterations: 2000 })) {
@@ -35,7 +35,7 @@ export async function openTensorboard(folder: string, from: number = 0): Promise
   check(isWhole(from), 'openTensorboard', 'from', from, 'a whole number ≥ 0')
   const now = (): number => Date.now() / 1000
   await mkdir(folder, { recursive: true }).catch(cannotWrite(folder))
-  // TensorBoard reads the files of a folder in the order of their names, also where the clock was set back between them.
+  // TensorBoard reads the files of a folder in the order of their names, which must be right even if the clock was set back.
   const times = (await readdir(folder)).map(name => Number(/^events\.out\.tfevents\.(\d+\.\d+)\./.exec(name)?.[1] ?? 0))
   const time = Math.max(now(), ...times.map(before => before + 0.001))
   const path = join(folder, `events.out.tfevents.${time.toFixed(3)}.cellgrad.${process.pid}`)

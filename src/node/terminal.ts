@@ -1,5 +1,5 @@
 /**
- * Pictures in a terminal: two pixels a character.
+ * Pictures in a terminal, with two pixels in each character.
  *
  * A character cell is about twice as high as wide, so `▀` (upper half block) with the upper pixel as its foreground and
  * the lower one as its background draws two square pixels. Without colour, a cell becomes one character of a ramp, the
@@ -9,18 +9,18 @@
 import { overColour, resize, type Image, type Rgb } from '../nca/files/image.ts'
 import { checkOptions, isNumber, keysOf, oneOf, wholeFrom } from '../backends/options.ts'
 
-/** How many colours a terminal shows: 24 bits, the 256 of xterm, or none. */
+/** The colours of a terminal: 24 bits, the 256 of xterm, or none. */
 export type ColourDepth = 'truecolor' | '256' | 'none'
 
 /** How a picture is drawn. */
 export interface HalfBlockOptions {
-  /** Most characters a line; a wider picture is shrunk. Default: as wide as the picture. */
+  /** The most characters in a line; a wider picture is shrunk. Default: as wide as the picture. */
   readonly columns?: number
   /** Default `'truecolor'`; see `colourDepth`. */
   readonly colour?: ColourDepth
   /**
-   * What shows through transparent pixels. Default white, whatever the terminal's own colour: emoji are drawn to stand
-   * on paper (the spider web is dark grey: on black it would be gone), and PNG strips and GIFs show the same.
+   * The colour behind transparent pixels. Default white, whatever the terminal's own colour: emoji are drawn for a white
+   * page (the spider web is dark grey and would disappear on black), and PNG strips and GIFs show the same.
    */
   readonly background?: Rgb
 }
@@ -42,7 +42,7 @@ export function halfBlocks(image: Image, options: HalfBlockOptions = {}): string
   checkOptions('halfBlocks', options, halfBlockOptions)
   const { columns = image.width, colour = 'truecolor', background = [1, 1, 1] } = options
   const { width, height, data } = overColour(shrink(image, columns), background)
-  const below = toBytes(background) // what an odd last row lacks
+  const below = toBytes(background) // for the row that an odd height lacks
   const pixel = (x: number, y: number): Rgb => {
     const at = 4 * (y * width + x)
     return y < height ? toBytes([data[at]!, data[at + 1]!, data[at + 2]!]) : below
@@ -79,7 +79,7 @@ function toBytes(colour: Rgb): Rgb {
 
 const ramp = ' .:-=+*#%@'
 
-/** One character for two pixels, by the mean of their luma (ITU-R BT.601). */
+/** A character for two pixels, chosen by the mean of their luma (ITU-R BT.601). */
 function shade(upper: Rgb, lower: Rgb): string {
   const luma = ([r, g, b]: Rgb): number => (0.299 * r + 0.587 * g + 0.114 * b) / 255
   const ink = 1 - (luma(upper) + luma(lower)) / 2
@@ -92,7 +92,7 @@ function colourCode([r, g, b]: Rgb, depth: 'truecolor' | '256'): string {
 
 const cubeLevels = [0, 95, 135, 175, 215, 255]
 
-/** The nearest of xterm's 6×6×6 cube (16 + 36r + 6g + b) and its 24 greys (232 + k, of level 8 + 10k). */
+/** The nearest colour of xterm's 6×6×6 cube (16 + 36r + 6g + b) and its 24 greys (232 + k, with the level 8 + 10k). */
 function xterm256(colour: Rgb): number {
   const steps = colour.map(x => nearestLevel(cubeLevels, x))
   const cube = steps.map(step => cubeLevels[step]!)
@@ -111,9 +111,9 @@ function nearestLevel(levels: readonly number[], x: number): number {
 }
 
 /**
- * How many colours to write to a stream. What the user asks for comes first, as in Node itself: `FORCE_COLOR`
- * (0 or false: none; 3: truecolor; anything else: 256), then `NO_COLOR` (https://no-color.org), then whether the stream
- * is a terminal at all, and which.
+ * The colours to write to a stream. As in Node itself, the user's wishes come first: `FORCE_COLOR`
+ * (0 or false: none; 3: truecolor; anything else: 256), then `NO_COLOR` (https://no-color.org). Otherwise it depends on whether
+ * the stream is a terminal, and on its type.
  *
  * @example colourDepth(process.stdout, process.env)
  */

@@ -1,8 +1,8 @@
 /**
- * Logarithmic axes whose numbers people read at a glance: 1, 2 and 5 times powers of ten.
+ * Logarithmic axes with numbers that are easy to read: 1, 2 and 5 times powers of ten.
  */
 
-/** A domain that starts and ends on 1, 2 or 5 × 10ⁿ, with ticks on those, or on the powers alone if they are many. */
+/** A domain that starts and ends on 1, 2 or 5 × 10ⁿ, with ticks on all of those, or, if they are many, on the powers of ten. */
 export function logAxis(numbers: readonly number[]): { domain: [number, number]; ticks: number[] } {
   const [low, high] = numbers.reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [Infinity, 0])
   const ladder: number[] = []

@@ -1,8 +1,8 @@
 /**
  * The loss curve as an SVG file: log10 of the loss over the iterations.
  *
- * The loss of an automaton jumps with every draw of rollout length and pool samples, by a factor of two or more: the
- * points are drawn faintly, and the eye follows a running median, which spikes do not pull up as they pull up a mean.
+ * The loss of an automaton jumps by a factor of two or more with every draw of rollout length and pool samples. So the
+ * points are drawn faintly, under a running median, which spikes do not pull up as they pull up a mean.
  */
 
 import type * as Library from '@observablehq/plot'
@@ -11,13 +11,13 @@ import { checkOptions, keysOf, numberFrom, required, text, type Kind } from '../
 import { logAxis, shortNumber } from './axis.ts'
 import { ink, paper, plotTools, shortened, svgFile, svgNamespace, textStyle, widthOfText } from './plot.ts'
 
-/** What `lossCurveSvg` draws: `losses[i]` belongs to `iterations[i]`. */
+/** The curve that `lossCurveSvg` draws: `losses[i]` belongs to `iterations[i]`. */
 export interface LossCurve {
   /** The numbers of the iterations, in ascending order. */
   readonly iterations: ArrayLike<number>
-  /** Losses that are not positive and finite are left out: a logarithm has no place for them. */
+  /** Losses that are not positive and finite are left out: a logarithmic axis cannot show them. */
   readonly losses: ArrayLike<number>
-  /** What stands above it, by default nothing. */
+  /** The title above it; default none. */
   readonly title?: string
   /** Pixels from left to right, from 100 to 10,000; default 720. */
   readonly width?: number
@@ -33,7 +33,7 @@ const curveOptions = keysOf<LossCurve>({
 
 /** Curves of several runs in one picture. */
 export interface LearningCurves extends Pick<LossCurve, 'title' | 'width' | 'height'> {
-  /** Each with the name that stands beside it. */
+  /** The curves, each with a name for the legend. */
   readonly curves: readonly (Pick<LossCurve, 'iterations' | 'losses'> & { readonly name: string })[]
 }
 
@@ -45,10 +45,10 @@ const curvesOptions = keysOf<LearningCurves>({
   }),
 })
 
-/** That are told apart by eyes that see few colours too (Okabe & Ito 2008), without yellow. */
+/** Colours that colour-blind readers can tell apart (Okabe & Ito 2008), without yellow. */
 const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', ink]
 
-/** Of the first colours, and when they are used again. */
+/** The line style when the colours are used for the first, second and third time. */
 const dashes = [{ line: 'none', sign: '—' }, { line: '6,3', sign: '- -' }, { line: '2,3', sign: '···' }]
 
 const defaultWidth = 720
@@ -78,13 +78,13 @@ export async function lossCurveSvg(curve: LossCurve): Promise<string> {
 /**
  * Draws the loss curves of several runs, their running medians, each with its name, as the text of an SVG file.
  *
- * @throws as `lossCurveSvg`; also where there is no curve, or more than 20
+ * @throws as `lossCurveSvg`; also if there is no curve, or more than 20
  * @example await learningCurvesSvg({ curves: [{ name: 'rate 1e-3', iterations, losses }, …], title: 'rates' })
  */
 export async function learningCurvesSvg(given: LearningCurves): Promise<string> {
   checkOptions('chart', given, curvesOptions)
   const room = (given.width ?? defaultWidth) - 20
-  const half = Math.min(40, Math.floor((room / 2 - 40) / 7)) // so many letters of a name that two stand side by side
+  const half = Math.min(40, Math.floor((room / 2 - 40) / 7)) // letters of a name, so that two names fit side by side
   const curves = given.curves.map(({ name, ...curve }) => {
     checkOptions(`chart: ${name}`, curve, curveOptions)
     return { name: shortened(name, half), points: positivePoints(curve) }
@@ -103,7 +103,7 @@ export async function learningCurvesSvg(given: LearningCurves): Promise<string> 
   }), legendLine * rows + 4)
 }
 
-/** Axes on a logarithm of the losses of all these points, and what is drawn in them, with room for a legend above them. */
+/** A plot with a logarithmic axis for the losses of all these points, and the marks of `draw`, with room for a legend above. */
 async function plotted(
   { title = '', width = defaultWidth, height = 400 }: Pick<LossCurve, 'title' | 'width' | 'height'>, points: readonly Point[],
   draw: (plot: typeof Library) => readonly Markish[], legend: number = 0,
@@ -144,7 +144,7 @@ function positivePoints({ iterations, losses }: LossCurve): Point[] {
   return positive
 }
 
-/** The median over a twenty-fifth of the run around a point, cut short at both ends; for about 1000 of the points. */
+/** The median over a twenty-fifth of the run around a point, less at both ends; for about 1000 of the points. */
 function runningMedian(points: readonly Point[]): Point[] {
   const reach = Math.round(points.length / 50)
   const every = Math.ceil(points.length / 1000)

@@ -1,5 +1,5 @@
 /**
- * The plotting library and the small DOM it draws into, loaded at the first call: nothing else waits for them.
+ * The plotting library and the small DOM into which it draws, loaded only at the first call, so that nothing else waits for them.
  */
 import type * as Library from '@observablehq/plot'
 import type { Markish } from '@observablehq/plot'
@@ -11,7 +11,7 @@ export async function plotTools(): Promise<{ Plot: typeof Library; document: Doc
 
 export const svgNamespace = 'http://www.w3.org/2000/svg'
 
-/** A plot as the text of a file of its own. */
+/** A plot as the text of an SVG file. */
 export function svgFile(svg: Element): string {
   svg.setAttribute('xmlns', svgNamespace) // implied within a page, needed in a file
   return svg.outerHTML
@@ -26,19 +26,19 @@ export const paper: Markish = (_index, _scales, _values, { width, height }, { do
   return sheet
 }
 
-/** The colour of words. */
+/** The colour of text. */
 export const ink = '#24292f'
 
 export const textStyle: { readonly fontFamily: string; readonly fontSize: string; readonly color: string } = { fontFamily: 'system-ui, sans-serif', fontSize: '12px', color: ink }
 
-/** A text of at most so many characters, its middle left out where it is longer: the ends tell names apart. */
+/** A text of at most so many characters; a longer one loses its middle, since names differ at their ends. */
 export function shortened(text: string, most: number): string {
   if (text.length <= most) return text
   const end = (most - 1) >> 1
   return `${text.slice(0, most - 1 - end)}…${text.slice(-end)}`
 }
 
-/** How wide the widest of some texts is, about, in pixels. */
+/** The approximate width of the widest of some texts, in pixels. */
 export function widthOfText(texts: readonly string[]): number {
   return Math.ceil(7 * Math.max(...texts.map(text => text.length)))
 }

@@ -1,5 +1,5 @@
 /**
- * Film strips of several models in one SVG file: a row for each, its name before it, the numbers of steps above.
+ * Film strips of several models in one SVG file: a row for each, with its name on the left, and the numbers of steps above.
  */
 import type { Image } from '../../nca/files/image.ts'
 import { inLine } from '../../backends/options.ts'
@@ -9,7 +9,7 @@ import { ink, shortened, svgNamespace, textStyle, widthOfText } from './plot.ts'
 const line = 24
 const gap = 8
 
-/** A strip for each name; in each, pictures after these numbers of steps stand at equal distances. */
+/** Draws a strip for each name; each has pictures at equal distances, after these numbers of steps. */
 export function stripsSvg(strips: readonly { readonly name: string; readonly image: Image }[], steps: readonly number[]): string {
   const names = strips.map(({ name }) => shortened(name, 64))
   const left = 24 + widthOfText(names)

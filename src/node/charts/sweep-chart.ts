@@ -1,7 +1,7 @@
 /**
- * A sweep in pictures. Parallel coordinates (Inselberg, "The plane with parallel coordinates", 1985): each field is an
- * upright axis from its least to its greatest value, each candidate a line across, dark where its result is good. Means and
- * standard deviations, a row for each candidate; and how much of the results' variance each field explains.
+ * Charts of a sweep. Parallel coordinates (Inselberg, "The plane with parallel coordinates", 1985): each field is a
+ * vertical axis from its lowest to its highest value, each candidate a line across, the darker the better its result. Means and
+ * standard deviations, with a row for each candidate. And how much of the results' variance each field explains.
  */
 import type { Markish } from '@observablehq/plot'
 import { onLogScale, type Judged } from '../../experiment/sweep/report.ts'
@@ -12,7 +12,7 @@ import { ink, paper, plotTools, shortened, svgFile, textStyle, widthOfText } fro
 
 type Axis = { at(x: Json | undefined): number; readonly ticks: readonly (readonly [number, string])[] }
 
-/** The values of a field on an axis from 0 to 1: numbers at their place, by their logarithm where they are far apart, else words in order. */
+/** An axis from 0 to 1 for the values of a field: numeric, on a logarithmic scale if they are far apart; else words in order. */
 function axisOf(values: readonly (Json | undefined)[]): Axis {
   const numbers = values.filter((x): x is number => typeof x === 'number')
   if (numbers.length === values.length && new Set(numbers).size > 6) {
@@ -34,7 +34,7 @@ function numberAxis(low: number, high: number, isLog: boolean): Axis {
   return { at: x => place(x as number), ticks: [...new Set([low, ...between, high])].map(x => [place(x), short(x)] as const) }
 }
 
-/** Results, by their logarithm. */
+/** The axis for results, logarithmic. */
 function lossAxis(results: readonly number[]): Axis {
   const on = onLogScale(results)
   const [low, high] = [on(Math.min(...results)), on(Math.max(...results))]
@@ -57,10 +57,10 @@ function nameOf(x: Json | undefined): string {
 const short = (x: number): string => String(Number(x.toPrecision(3)))
 
 /**
- * Draws candidates of a sweep as the text of an SVG file: their fields, and the logarithm of their loss at the right.
+ * Draws the candidates of a sweep as the text of an SVG file: axes for their fields, and on the right one for their result.
  *
- * @param measure what they are judged by
- * @throws where none has a result
+ * @param measure the name of the measure by which they are judged
+ * @throws if none has a result
  */
 export async function parallelCoordinatesSvg(judged: readonly Judged[], measure: string = 'loss'): Promise<string> {
   const finished = judged.filter(({ mean }) => mean !== null)
@@ -100,7 +100,7 @@ function shade(share: number): string {
   return `rgb(${mix(11, 186)},${mix(61, 208)},${mix(145, 240)})`
 }
 
-/** Words below an axis, from the left end of the picture on, where the longest have room. */
+/** A text below an axis that begins at the left edge of the picture, where a long one has room. */
 function belowAxis(Plot: Awaited<ReturnType<typeof plotTools>>['Plot']): (words: string, marginLeft: number) => Markish {
   return (words, marginLeft) => Plot.text([words], { frameAnchor: 'bottom-left', textAnchor: 'start', dx: 12 - marginLeft, dy: 38 })
 }
@@ -110,8 +110,8 @@ const mostRows = 40
 /**
  * Draws each candidate's mean and its standard deviation over seeds, the best at the top, as the text of an SVG file.
  *
- * @param measure what they are judged by
- * @throws where none has a result
+ * @param measure the name of the measure by which they are judged
+ * @throws if none has a result
  */
 export async function meanAndStdSvg(judged: readonly Judged[], measure: string = 'loss'): Promise<string> {
   const finished = judged.filter(({ mean }) => mean !== null)
@@ -153,9 +153,9 @@ export async function meanAndStdSvg(judged: readonly Judged[], measure: string =
 /**
  * Draws how much of the variance of a sweep's results each field explains, the most at the top, as the text of an SVG file.
  *
- * @param importance shares from 0 to 1 by field, as `importanceOf` says them
- * @param measure what candidates are judged by
- * @throws where there is no field
+ * @param importance shares from 0 to 1 by field, as `importanceOf` returns them
+ * @param measure the name of the measure by which candidates are judged
+ * @throws if there is no field
  */
 export async function importanceSvg(importance: Readonly<Record<string, number>>, measure: string = 'loss'): Promise<string> {
   const shares = Object.entries(importance).map(([path, share]) => ({ path, share }))

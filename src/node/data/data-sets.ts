@@ -1,5 +1,5 @@
 /**
- * Data sets as their papers lay out the files: CIFAR-10's batches, the folds of nnU-Net.
+ * Data sets in their published file layouts: CIFAR-10's batches, the folds of nnU-Net.
  */
 import { join } from 'node:path'
 import { checkLimit } from '../../nca/data/bytes.ts'
@@ -10,9 +10,9 @@ import { checkOptions, flag, keysOf, wholeFrom } from '../../backends/options.ts
 import { readFileUpTo } from '../read-file.ts'
 
 export type Cifar10Options = {
-  /** Most bytes of all pictures as they are returned, default 2³⁰: those to train with take 614 million. */
+  /** The most bytes of all returned pictures together, default 2³⁰; the training pictures take 614 million. */
   readonly maxBytes?: number
-  /** True (default) for the 50,000 pictures to train with, false for the 10,000 to test with. */
+  /** True (default) for the 50,000 training pictures, false for the 10,000 test pictures. */
   readonly train?: boolean
 }
 
@@ -21,7 +21,7 @@ const cifar10Options = keysOf<Cifar10Options>({ maxBytes: wholeFrom(1), train: f
 /**
  * Reads CIFAR-10 in its binary version, from the folder with `data_batch_1.bin` … `data_batch_5.bin` and `test_batch.bin`.
  *
- * @throws one sentence that names the file, where one is missing or damaged, or all pictures are beyond the limit
+ * @throws if a file is missing or damaged (the sentence names it), or all pictures together are beyond the limit
  * @example const { images, labels, n } = await readCifar10('data/cifar-10-batches-bin')   // 50,000
  */
 export async function readCifar10(folder: string, options: Cifar10Options = {}): Promise<Cifar> {
@@ -48,9 +48,9 @@ export async function readCifar10(folder: string, options: Cifar10Options = {}):
 }
 
 /**
- * Reads the folds of a `splits_final.json`, as positions among the names of the examples.
+ * Reads the folds of a `splits_final.json`, as indices into the names of the examples.
  *
- * @throws one sentence that names the file, where it cannot be read or does not fit the examples
+ * @throws if the file cannot be read or does not fit the examples; the sentence names it
  * @example const folds = await readSplits('splits_final.json', names)   // [{ train: [0, 2], test: [1] }, …]
  */
 export async function readSplits(path: string, names: readonly string[]): Promise<Split[]> {

@@ -1,7 +1,7 @@
 /**
- * Data sets as files: what `src/nca/data` decodes, read from the disk, decompressed, and checked to belong together.
+ * Reads data sets from files, decompresses them, has `src/nca/data` decode them, and checks that they belong together.
  *
- * Files that begin with 1f 8b, gzip's mark, are decompressed whatever they are called.
+ * Files that begin with 1f 8b, gzip's mark, are decompressed whatever their names.
  */
 import { readdir, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
@@ -20,7 +20,7 @@ import { cannotRead, readFileUpTo, tooLong } from '../read-file.ts'
 /**
  * Reads an IDX file, compressed or not.
  *
- * @throws one sentence that names the file, where it cannot be read, is not an IDX file, or is beyond the limit
+ * @throws if the file cannot be read, is not an IDX file, or is beyond the limit; the sentence names it
  * @example const { shape, data } = await readIdx('data/fashion-mnist/t10k-labels-idx1-ubyte.gz')   // [10000]
  */
 export async function readIdx(path: string, options: ByteLimit = {}): Promise<Idx> {
@@ -30,7 +30,7 @@ export async function readIdx(path: string, options: ByteLimit = {}): Promise<Id
 /**
  * Reads an .npy file, compressed or not.
  *
- * @throws one sentence that names the file, where it cannot be read, is not an .npy file, or is beyond the limit
+ * @throws if the file cannot be read, is not an .npy file, or is beyond the limit; the sentence names it
  * @example const { shape, data } = await readNpy('frames.npy'); tensor(data, { shape })
  * @example await readNpy('mnist_test_seq.npy', { maxBytes: 2 ** 30 })   // Moving MNIST as published, 819 MB
  */
@@ -41,7 +41,7 @@ export async function readNpy(path: string, options: ByteLimit = {}): Promise<Np
 /**
  * Reads a volume, .nii or .nii.gz.
  *
- * @throws one sentence that names the file, where it cannot be read, is not a NIfTI-1 file, or is beyond the limit
+ * @throws if the file cannot be read, is not a NIfTI-1 file, or is beyond the limit; the sentence names it
  * @example const { shape, data } = await readNifti('data/brain/aal.nii.gz')   // [181,217,181], labels from 0 to 116
  */
 export async function readNifti(path: string, options: ByteLimit = {}): Promise<Volume> {
@@ -57,7 +57,7 @@ async function readBytes(what: string, path: string, maxBytes: number): Promise<
   })
 }
 
-/** Pictures of one channel with a class each. */
+/** Pictures of one channel, each with a class. */
 export type Mnist = {
   /** `[n,28,28]`, from 0 to 1 */
   readonly images: Float32Array
@@ -67,17 +67,17 @@ export type Mnist = {
 }
 
 export type MnistOptions = ByteLimit & {
-  /** True (default) for the 60,000 examples to train with, false for the 10,000 to test with. */
+  /** True (default) for the 60,000 training examples, false for the 10,000 test examples. */
   readonly train?: boolean
 }
 
 const mnistOptions = keysOf<MnistOptions>({ ...byteKinds, train: flag })
 
 /**
- * Reads MNIST, or Fashion-MNIST, from a folder with its four files, compressed or not, spelled
+ * Reads MNIST, or Fashion-MNIST, from a folder with its four files, compressed or not, named like
  * `train-images-idx3-ubyte` or `train-images.idx3-ubyte`.
  *
- * @throws one sentence that names the file, where one is missing, damaged, or does not belong to the other
+ * @throws if a file is missing, damaged, or does not belong to the other; the sentence names it
  * @example const { images, labels, n } = await readMnist('data/mnist', { train: false })   // 10,000
  */
 export async function readMnist(
@@ -106,26 +106,26 @@ export async function readMnist(
 /** Pictures of one size, sorted by name. */
 export type ImageFolder = {
   readonly images: readonly Image[]
-  /** The files, as 'cat/a.png' where folders are classes. */
+  /** The names of the files, like 'cat/a.png' if folders are classes. */
   readonly names: readonly string[]
-  /** The names of the classes, sorted; none where the pictures lie in the folder itself. */
+  /** The names of the classes, sorted; empty if the pictures are in the folder itself. */
   readonly classes: readonly string[]
-  /** The class of each picture, an index into `classes`; empty where there are none. */
+  /** The class of each picture, an index into `classes`; empty if there are no classes. */
   readonly labels: Int32Array
 }
 
 export type ImageFolderOptions = PixelLimit & {
-  /** Fits every picture into a square of this side, see `fit`; without it they must have one size. */
+  /** Fits every picture into a square of this side, see `fit`; without it, all pictures must have the same size. */
   readonly size?: number
 }
 
 const imageFolderOptions = keysOf<ImageFolderOptions>({ ...pixelKinds, size: wholeFrom(1) })
 
 /**
- * Reads all pictures of a folder (PNG, JPEG, WebP, GIF, BMP, by the ends of their names); or, if it has folders or links
- * to folders instead, those of each, which is a class.
+ * Reads all pictures of a folder (PNG, JPEG, WebP, GIF, BMP, by the endings of their names). If it has folders, or links
+ * to folders, instead, each of these is a class, and their pictures are read.
  *
- * @throws one sentence, where there are none, both files and folders, or pictures of different sizes
+ * @throws if there are no pictures, both pictures and folders, or pictures of different sizes
  * @example const { images, labels, classes } = await readImageFolder('flowers', { size: 32 })
  */
 export async function readImageFolder(
@@ -150,7 +150,7 @@ export async function readImageFolder(
   return { images: await readAll('images', folder, names, { size, maxPixels }), names, classes, labels: Int32Array.from(labels) }
 }
 
-/** Pictures and what should become of them, sorted by name. */
+/** Pictures and their targets, sorted by name. */
 export type Pairs = {
   readonly inputs: readonly Image[]
   readonly targets: readonly Image[]
@@ -160,10 +160,10 @@ export type Pairs = {
 const pairsOptions = keysOf<PixelLimit>(pixelKinds)
 
 /**
- * Reads the pictures of two folders; the files of the same name are a pair, whatever the name ends with: a photo may be
+ * Reads the pictures of two folders. Files of the same name are a pair, whatever their endings: a photo may be
  * a JPEG and its mask a PNG.
  *
- * @throws one sentence, where a file has no partner or two, or pictures differ in size
+ * @throws if a file has no partner or two, or pictures differ in size
  * @example const { inputs, targets } = await readPairs('scans', 'masks')   // scans/1.png belongs to masks/1.png
  */
 export async function readPairs(inputs: string, targets: string, options: PixelLimit = {}): Promise<Pairs> {
@@ -188,9 +188,9 @@ export type SideBySideOptions = PixelLimit & {
 const sideBySideOptions = keysOf<SideBySideOptions>({ ...pixelKinds, inputs: oneOf(['left', 'right']) })
 
 /**
- * Reads the pictures of a folder each of which is a pair side by side, as those of pix2pix are (Isola et al. 2017).
+ * Reads a folder of pictures of which each is a pair side by side, like those of pix2pix (Isola et al. 2017).
  *
- * @throws one sentence, where there are none, pictures differ in size, or their width is odd
+ * @throws if there are no pictures, they differ in size, or their width is odd
  * @example const { inputs, targets } = await readSideBySide('edges2handbags/train')
  */
 export async function readSideBySide(folder: string, options: SideBySideOptions = {}): Promise<Pairs> {
@@ -208,14 +208,14 @@ export async function readSideBySide(folder: string, options: SideBySideOptions 
   return { inputs: first, targets: second, names }
 }
 
-/** Half of a picture, from a column on. */
+/** Half of a picture, beginning with the column `from`. */
 function halfOf({ width, height, data }: Image, from: number): Image {
   const half = new Float32Array(data.length / 2), row = 2 * width
   for (let y = 0; y < height; y++) half.set(data.subarray(4 * (y * width + from), 4 * (y * width + from) + row), y * row)
   return { width: width / 2, height, data: half }
 }
 
-/** The one file of `others` that has the same name, for each. */
+/** For each name the only file of `others` that has the same name, whatever its ending. */
 function partnersOf(from: string, names: readonly string[], to: string, others: readonly string[]): string[] {
   const stem = (name: string): string => name.slice(0, -extname(name).length)
   const byStem = new Map<string, string[]>()
@@ -229,7 +229,7 @@ function partnersOf(from: string, names: readonly string[], to: string, others: 
   })
 }
 
-/** One after the other: thousands at once would need as many open files. */
+/** Reads pictures one after the other: reading thousands at once would need as many open files. */
 async function readAll(
   what: string, folder: string, names: readonly string[], { size, maxPixels }: { size?: number } & PixelLimit,
 ): Promise<Image[]> {
@@ -256,7 +256,7 @@ async function listPictures(what: string, folder: string): Promise<string[]> {
   return (await list(what, folder)).filter(name => /\.(png|jpe?g|webp|gif|bmp)$/i.test(name)).sort()
 }
 
-/** The folders in a folder, and the links to folders, without the hidden ones. */
+/** The folders in a folder, including links to folders, without hidden ones. */
 async function listFolders(folder: string): Promise<string[]> {
   const folders: string[] = []
   for (const entry of await readdir(folder, { withFileTypes: true })) {

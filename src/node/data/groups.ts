@@ -1,14 +1,14 @@
 /**
- * The groups of examples, which folds keep together: a patient's slices, the frames of a scene.
+ * The groups of examples, which folds keep together, such as the slices of a patient or the frames of a scene.
  */
 import { readFileUpTo } from '../read-file.ts'
 
 const mostBytes = 2 ** 24
 
 /**
- * Reads a text file with a line for each example, in their order, which names its group.
+ * Reads a text file with a line for each example, in order, which is the name of its group.
  *
- * @throws one sentence where there is no such file, or a line is empty
+ * @throws if there is no such file, or a line is empty
  * @example const folds = kFold(key(0), images.n, 5, { groups: await readGroups('subjects.txt') })
  */
 export async function readGroups(path: string): Promise<string[]> {

@@ -1,5 +1,5 @@
 /**
- * Pairs of what a rule is given and what it should make of it, from pictures and arrays, whole or in pieces.
+ * Pairs of inputs and targets, read from pictures and arrays, whole or in pieces.
  */
 import { check } from '../../backends/options.ts'
 import { outputsOf, type DataOf } from '../../experiment/tasks/experiment.ts'
@@ -12,14 +12,14 @@ import {
   masksOf, piecesOf, readArrays, readLabels, standardised, valuesOf, type ArrayExample, type Layout,
 } from './volumes.ts'
 
-/** What is said of how files are read. */
+/** How files are read: the options of an experiment. */
 type Reading = Layout & Pick<DataOf['imageToImage'], 'size' | 'loss' | 'standardise' | 'labels'>
 
 /**
- * Reads the pairs of an experiment, with the file of each, where files have several.
+ * Reads the pairs of an experiment. If files have several pairs, the file of each pair is its group.
  *
- * @param channels of what is given, and of what is made
- * @throws one sentence that names the file, where a partner is missing, or does not fit the other or the rule
+ * @param seen the number of channels of inputs; `made`, of outputs
+ * @throws if a partner is missing, or does not fit the other or the rule; the sentence names the file
  */
 export async function readImagePairs(
   { inputs, outputs, limit, crop, ...rest }: DataOf['imageToImage'], grid: number, [seen, made]: readonly [number, number],
@@ -47,7 +47,7 @@ export async function readImagePairs(
   }
 }
 
-/** Throws unless all examples are of one size. */
+/** Throws unless all examples have the same size. */
 function checkSizes(all: readonly (ArrayExample & { readonly path: string })[], hint: string): void {
   const other = all.find(({ shape }) => String(shape) !== String(all[0].shape))
   if (other === undefined) return
@@ -56,9 +56,9 @@ function checkSizes(all: readonly (ArrayExample & { readonly path: string })[], 
 }
 
 /**
- * Reads the images of an experiment that has nothing beside them: pictures from −1 to 1, arrays as they are.
+ * Reads the images of an experiment without targets: pictures are scaled to −1 … 1, arrays are not changed.
  *
- * @throws one sentence that names the file, where images do not fit the rule, or are of several sizes
+ * @throws if images do not fit the rule, or have different sizes; the sentence names the file
  */
 export async function readImages(
   images: Named, { limit, ...reading }: Layout & Omit<DataOf['denoising'], 'images'>,
@@ -75,7 +75,7 @@ export async function readImages(
   return asExamples(some)
 }
 
-/** What a rule is given by a file. */
+/** The inputs for a rule in a file. */
 export async function readGiven(path: string, { standardise, size, ...layout }: Omit<Reading, 'loss' | 'labels'>): Promise<ArrayExample[]> {
   const read = isArray(path) ? (await readArrays(path, withoutSize(path, size, layout))).map(valuesOf) : [pictureValues(await readPicture(path, size), layout.m)]
   return standardise ? read.map(({ shape, data }) => ({ shape, data: standardised(data) })) : read
@@ -88,7 +88,7 @@ async function readWanted(path: string, reading: Reading): Promise<ArrayExample[
   check(labels === null || !areNumbers, 'data', 'labels', labels, `null, where the loss compares numbers, ${loss}`)
   if (areNumbers) return readGiven(path, { ...reading, standardise: false })
   if (isArray(path)) return (await readLabels(path, withoutSize(path, size, reading))).map(one => masksOf(path, one, m, labels))
-  // What is grey has the numbers of classes, where there are several; what is coloured has a mask in each channel.
+  // If there are several classes, a grey picture has their numbers, and a coloured one has a mask in each channel.
   const haveMasks = kind === 'masks' && labels === null && (m === 1 || isColoured(await readImage(path)))
   if (haveMasks) return readGiven(path, { ...reading, standardise: false })
   check(size === null, 'data', 'size', size, 'null, where pictures have labels, between which there is nothing; data.crop takes pieces')
@@ -105,7 +105,7 @@ async function readPicture(path: string, size: number | null): Promise<Image> {
   return size === null ? image : fit(image, size)
 }
 
-/** A picture with 1 (grey), 3 (colours) or 4 channels (and alpha). */
+/** A picture as an array with 1 channel (grey), 3 (colours) or 4 (with alpha). */
 export function pictureValues({ width, height, data }: Image, m: number): ArrayExample {
   if (![1, 3, 4].includes(m)) throw new Error(`data: pictures have 1, 3 or 4 channels, but the rule has ${m} for them.`)
   const values = Float32Array.from({ length: width * height * m }, (_, j) => {
@@ -120,14 +120,14 @@ function isColoured({ data }: Image): boolean {
   return false
 }
 
-/** The numbers of classes that a picture has as its shades of grey, from 0 to 255. */
+/** A picture whose shades of grey, from 0 to 255, are the numbers of classes, as an array of these. */
 function pictureLabels(path: string, image: Image): ArrayExample {
   if (isColoured(image)) throw new Error(`data: ${path} is coloured, expected shades of grey, each the number of a class.`)
   const { width, height, data } = image
   return { shape: [height, width, 1], data: Uint8Array.from({ length: width * height }, (_, i) => Math.round(255 * data[4 * i])) }
 }
 
-/** Arrays of one size as examples. */
+/** Arrays of the same size as examples. */
 export function asExamples(arrays: readonly ArrayExample[]): Examples {
   return { n: arrays.length, shape: arrays[0].shape, of: i => arrays[i].data }
 }

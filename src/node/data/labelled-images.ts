@@ -1,6 +1,6 @@
 /**
- * Images with a class each: the files of MNIST or CIFAR-10, an .npz file as those of MedMNIST and Keras are, or pictures or arrays
- * in a folder for each class.
+ * Images, each with a class: the files of MNIST or CIFAR-10, an .npz file like those of MedMNIST and Keras, or pictures or
+ * arrays in a folder for each class.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ type Reading = Layout & Pick<DataOf['classification'], 'size' | 'limit' | 'part'
 /**
  * Reads the images of an experiment.
  *
- * @throws one sentence that names the file, where something is missing or damaged, or does not fit the rule
+ * @throws if something is missing or damaged, or does not fit the rule; the sentence names the file
  */
 export async function readLabelledImages(path: string, reading: Reading): Promise<TaskData['classification']> {
   if (/\.npz$/i.test(path)) return firstOf(await ofNpz(path, reading), reading)
@@ -50,7 +50,7 @@ async function ofCifar(path: string, { size, part }: Reading): Promise<LabelledI
   return { ...examplesOf(images, [32, 32, 3]), labels }
 }
 
-/** Arrays `train_images` and `train_labels`, as MedMNIST has them, `x_train` and `y_train` as Keras, or `images` and `labels`. */
+/** Arrays `train_images` and `train_labels`, as in MedMNIST, `x_train` and `y_train`, as in Keras, or `images` and `labels`. */
 async function ofNpz(path: string, { grid, m, size, part }: Reading): Promise<LabelledImages> {
   check(size === null, 'data', 'size', size, 'null, for arrays, which stay as they are')
   const arrays = await readNpz(path)

@@ -1,10 +1,11 @@
 /**
- * What the paths of an experiment name: files, each by a key, under which it has its partner in another path.
+ * The files that the paths of an experiment name. Each has a key; in a pair, files of two paths have the same key.
  *
- *   scans                        the files of a folder             their names without their ends
- *   scans/case*_t1.nii.gz        files by a pattern                what stands in the places of its stars
- *   [ch2.nii.gz, inia19.nii.gz]  files, one after the other        how manieth each is
- *   scan.nii.gz, set.npz:images  one file, or one of its arrays    the same for all
+ *   path                         files                             key
+ *   scans                        the files of a folder             the name without its ending
+ *   scans/case*_t1.nii.gz        files that match a pattern        the texts that its stars stand for
+ *   [ch2.nii.gz, inia19.nii.gz]  a list of files                   the position in the list
+ *   scan.nii.gz, set.npz:images  one file, or one of its arrays    empty
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,23 +13,23 @@ import { join } from 'node:path'
 /** A path as an experiment has it. */
 export type Named = string | readonly string[]
 
-/** A file, and what it has in common with its partner. */
+/** A file, and the key that it shares with its partner. */
 export type NamedFile = { readonly key: string; readonly path: string }
 
 const arrayEnds = /\.(nii|nii\.gz|npy|npz)$/i
 const pictureEnds = /\.(png|jpe?g|webp|gif|bmp)$/i
 
-/** Whether a file is one that holds arrays, by its name. */
+/** Whether a file contains arrays, by its name. */
 export function isArray(path: string): boolean {
   return arrayEnds.test(withoutArray(path))
 }
 
-/** The name of a file without its end. */
+/** The name of a file without its ending. */
 export function stemOf(name: string): string {
   return name.replace(arrayEnds, '').replace(pictureEnds, '')
 }
 
-/** `set.npz:images` as the path of a file, and the name of an array in it. */
+/** Splits `set.npz:images` into the path of a file and the name of an array in it. */
 export function arrayIn(path: string): readonly [file: string, array: string | undefined] {
   const [, file = path, array] = /^(.*\.npz):([^/:]+)$/is.exec(path) ?? []
   return [file, array]
@@ -41,7 +42,7 @@ function withoutArray(path: string): string {
 /**
  * The files that a path names, in order.
  *
- * @throws one sentence, where there are none
+ * @throws if there are none
  */
 export function filesNamed(named: Named): NamedFile[] {
   if (typeof named !== 'string') return named.map((path, i) => ({ key: String(i + 1), path: existing(path) }))
@@ -52,20 +53,20 @@ export function filesNamed(named: Named): NamedFile[] {
   }
   if (!isFolder(existing(named))) return [{ key: '', path: named }]
   const names = readdirSync(named).filter(name => !name.startsWith('.')).sort()
-  // Beside arrays there may be pictures of them.
+  // A folder of arrays may also have pictures of them, which are ignored.
   const arrays = names.filter(isArray), pictures = names.filter(name => pictureEnds.test(name))
   const files = arrays.length > 0 ? arrays : pictures
   if (files.length === 0) throw new Error(`data: ${named} has no pictures and no arrays (.nii, .nii.gz, .npy, .npz).`)
   return files.map(name => ({ key: stemOf(name), path: join(named, name) }))
 }
 
-/** The files and folders that there are under a text, by which an experiment may name some: of other texts none. */
+/** The existing files and folders that a text names; none if it is not a path or a pattern. */
 export function pathsNamed(text: string): string[] {
   if (text.includes('*')) return matching('', text.split('/'), []).map(({ path }) => path)
   return [withoutArray(text)].filter(path => existsSync(path))
 }
 
-/** The files of two paths by pairs: those that have the same key. */
+/** The files of two paths as pairs with the same key. */
 export function pairsNamed(inputs: Named, outputs: Named): { readonly key: string; readonly input: string; readonly output: string }[] {
   const [seen, wanted] = [filesNamed(inputs), filesNamed(outputs)]
   const partner = (of: NamedFile, others: readonly NamedFile[], there: Named): string => {
@@ -82,7 +83,7 @@ function inWords(named: Named): string {
   return typeof named === 'string' ? named : `the list ${named.join(', ')}`
 }
 
-/** The path, where there is something. */
+/** The path; throws if there is nothing. */
 export function existing(path: string): string {
   if (!existsSync(withoutArray(path))) throw new Error(`data: there is no file or folder ${path}.`)
   return path
@@ -94,7 +95,7 @@ export function isFolder(path: string): boolean {
 
 type Match = { readonly path: string; readonly matched: readonly string[] }
 
-/** The paths that a pattern fits, folder after folder. */
+/** The paths that match a pattern, folder by folder. */
 function matching(path: string, [part, ...rest]: readonly string[], matched: readonly string[]): Match[] {
   if (part === undefined) return [{ path, matched }]
   const below = (name: string): string => (path === '' ? name || '/' : join(path, name))

@@ -1,11 +1,11 @@
 /**
- * NPZ, several arrays of NumPy in one file: a ZIP archive of .npy files, stored or deflated. MedMNIST comes so.
+ * NPZ, several arrays of NumPy in one file: a ZIP archive of .npy files, stored or deflated. MedMNIST uses this format.
  *
- * A ZIP file (PKWARE's APPNOTE 6.3) ends with a directory, which says of each entry where it begins:
+ * A ZIP file (PKWARE's APPNOTE 6.3) ends with a directory, which says where each entry begins:
  *
  *     …, entry: 'PK\3\4', 30 bytes and its name, the compressed bytes, …
- *     directory, for each entry: 'PK\1\2', 46 bytes and its name: method, sizes, where it begins
- *     the end: 'PK\5\6', 22 bytes: how many entries, where the directory begins
+ *     directory, for each entry: 'PK\1\2', 46 bytes and its name: method, sizes, offset of the entry
+ *     the end: 'PK\5\6', 22 bytes: number of entries, offset of the directory
  */
 import { promisify } from 'node:util'
 import { crc32, inflateRaw } from 'node:zlib'
@@ -15,7 +15,7 @@ import { byteLimit, type ByteLimit } from '../../nca/files/limits.ts'
 import { inLine } from '../../backends/options.ts'
 import { readFileUpTo } from '../read-file.ts'
 
-/** What the directory says of a file. */
+/** An entry of the directory. */
 type Entry = {
   readonly name: string
   readonly method: number
@@ -31,8 +31,8 @@ const mark = { entry: 0x04034b50, directory: 0x02014b50, end: 0x06054b50 }
 /**
  * Reads the arrays of an .npz file by their names.
  *
- * @throws one sentence that names the file, where it cannot be read, is not an .npz file, is damaged, or all of it together is
- * beyond the limit
+ * @throws if the file cannot be read, is not an .npz file, is damaged, or all its arrays together are beyond the limit; the
+ * sentence names it
  * @example
  * const { train_images, train_labels } = await readNpz('bloodmnist.npz')   // [11959,28,28,3] bytes, [11959,1]
  * examplesOf(Float32Array.from(train_images.data, v => v / 255), [28, 28, 3])
@@ -84,7 +84,7 @@ async function contents(bytes: Uint8Array, { method, crc, packed, size, at }: En
   if (start + packed > bytes.length) throw damaged('it is truncated')
   const data = bytes.subarray(start, start + packed)
   if (method !== 0 && method !== 8) throw new Error(`npz: ${where} is compressed by method ${method}, expected 0, stored, or 8, deflated.`)
-  // One byte more than was announced shows that there is more.
+  // Allow one byte more than announced, to notice if there is more.
   const whole = method === 0 ? data : await promisify(inflateRaw)(data, { maxOutputLength: size + 1 }).catch((cause: Error) => { throw damaged(cause.message) })
   if (whole.length !== size) throw damaged(`it holds ${whole.length} bytes, and its directory says ${size}`)
   if (crc32(whole) !== crc) throw damaged('its checksum is another')

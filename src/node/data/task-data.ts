@@ -19,9 +19,9 @@ import { standardised } from './volumes.ts'
 import { readImage } from '../pictures/picture.ts'
 
 /**
- * Reads what an experiment learns from; paths are taken from a folder.
+ * Reads the data of an experiment; its paths are relative to `folder`.
  *
- * @throws one sentence that names the file, where something is missing or damaged, or does not fit the rule
+ * @throws if something is missing or damaged, or does not fit the rule; the sentence names the file
  */
 export async function readTaskData<T extends TaskName>(experiment: Experiment<T>, folder: string): Promise<TaskData[T]> {
   return (readers[experiment.task] as (e: Experiment<T>, at: (path: string) => string) => Promise<TaskData[T]>)(experiment, path => resolve(folder, path))
@@ -58,9 +58,10 @@ const readers: { readonly [T in TaskName]: (experiment: Experiment<T>, at: (path
 }
 
 /**
- * Reads the pictures from which the autoencoder of an experiment learns: its own, or what the automata are to make and begin from.
+ * Reads the pictures from which the autoencoder of an experiment learns: its own pictures, or else the targets of the automata
+ * and the pictures from which they begin.
  *
- * @throws one sentence that names the file, where something is missing or damaged
+ * @throws if something is missing or damaged; the sentence names the file
  */
 export async function readAutoencoderImages(
   { data: { size, padding, autoencoder: { images } } }: Experiment<'latent'>, { targets, from }: TaskData['latent'], folder: string,
@@ -72,7 +73,7 @@ export async function readAutoencoderImages(
   return picturesOf(pictures)
 }
 
-/** Emoji and pictures, fitted, with empty cells around them. */
+/** Reads emoji and pictures, fitted to the size, with empty cells around them. */
 function readTargets({ targets, size, padding }: DataOf['trajectory'], at: (path: string) => string): Promise<Image[]> {
   return Promise.all(targets.map(async target => {
     const emoji = await bundledEmoji()

@@ -1,6 +1,6 @@
 /**
- * Videos in shades of grey: an .npy or .npz file, or a folder with the frames of one, in the order of their names, or with a folder for
- * each.
+ * Videos in shades of grey: an .npy or .npz file, a folder with the frames of one video in the order of their names, or a folder
+ * with such a folder for each video.
  */
 import { check } from '../../backends/options.ts'
 import { examplesOf, type Examples } from '../../nca/tasks/examples.ts'
@@ -10,9 +10,9 @@ import { existing, isFolder } from './named.ts'
 import { readContents, valuesOf } from './volumes.ts'
 
 /**
- * Reads the videos of an experiment, `[frames,h,w]` each: those of pictures are all as long as the shortest.
+ * Reads the videos of an experiment, each `[frames,h,w]`. Videos of pictures are cut to the length of the shortest.
  *
- * @throws one sentence that names the file, where it cannot be read or holds no videos
+ * @throws if the file cannot be read or contains no videos; the sentence names it
  */
 export async function readVideos(path: string, size: number | null, limit: number | null): Promise<Examples> {
   return isFolder(existing(path)) ? ofPictures(path, size, limit) : ofArray(path, size, limit)
@@ -27,7 +27,7 @@ async function ofArray(path: string, size: number | null, limit: number | null):
   return examplesOf(Float32Array.from(valuesOf({ shape, data: values }).data), each)
 }
 
-// Frame 10 comes after frame 9, however they are padded.
+// Frame 10 comes after frame 9, with or without leading zeros.
 const byNumber = new Intl.Collator('en', { numeric: true })
 
 async function ofPictures(path: string, size: number | null, limit: number | null): Promise<Examples> {

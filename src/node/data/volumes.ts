@@ -1,10 +1,10 @@
 /**
- * Arrays in files as examples: volumes of NIfTI, .npy and .npz, and planes.
+ * Arrays in files as examples: volumes and planes, in NIfTI, .npy and .npz files.
  *
- * The axes of an array are those of the grid, and one for channels where there are several. An axis more, the first, is that of
- * several examples; or the array is cut into pieces, which lie side by side:
+ * The axes of an array are those of the grid, and one for channels if there are several. One axis more, the first, is for
+ * several examples. Or the array is cut into adjacent pieces:
  *
- *   [181,217,181]   crop [64,64,1]   →   2·3·181 planes of 64×64 cells, where the grid is a plane
+ *   [181,217,181]   crop [64,64,1]   →   2·3·181 planes of 64×64 cells, for a grid that is a plane
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,36 +14,37 @@ import { readNifti, readNpy } from './data.ts'
 import { arrayIn, isArray } from './named.ts'
 import { readNpz } from './npz.ts'
 
-/** An array: of how many cells along each axis, with how many channels. */
+/** An array, `[…cells,channels]`. */
 export type ArrayExample = { readonly shape: readonly number[]; readonly data: ArrayLike<number> }
 
-/** How examples lie in an array: axes of the grid, channels of each cell, and the size of pieces, where it is cut. */
+/** The layout of examples in an array: axes of the grid, channels of a cell, and the size of pieces if the array is cut. */
 export type Layout = { readonly grid: number; readonly m: number; readonly crop?: readonly number[] | null }
 
 /**
- * The arrays of a file with their axis of channels: several, where it has an axis more than the grid, and is not cut along it.
+ * The arrays of a file, with their axis of channels. There are several if the file's array has one axis more than the layout.
  *
- * @throws one sentence, where it has not as many axes or channels as are wanted
+ * @throws if the number of axes or channels does not fit the layout
  */
 export async function readArrays(path: string, layout: Layout): Promise<ArrayExample[]> {
   const { shape, data } = await readContents(path)
   return casesOf(path, shape, data, layout)
 }
 
-/** The same of one array. */
+/** The only array of a file; throws if there are several. */
 export async function readArray(path: string, layout: Layout): Promise<ArrayExample> {
   const [first, ...others] = await readArrays(path, layout)
   if (others.length === 0) return first
   throw new Error(`data: ${path} is [${(await readContents(path)).shape.join(',')}], expected ${inWords(layout)}, as the rule has.`)
 }
 
-/** The arrays of a file whose cells have the numbers of classes, without an axis of channels; or with one, of masks. */
+/** The arrays of a file of labels: each cell has the number of its class or, with an axis of channels, masks. */
 export async function readLabels(path: string, { m, ...layout }: Layout): Promise<ArrayExample[]> {
   const { shape, data } = await readContents(path)
   const areMasks = m > 1 && shape.at(-1) === m && shape.length > (layout.crop?.length ?? layout.grid)
   return casesOf(path, shape, data, { ...layout, m: areMasks ? m : 1 })
 }
 
+/** Splits an array into its examples, each with an axis of channels; `given` is its shape. */
 export function casesOf(path: string, given: readonly number[], data: Numbers, layout: Layout): ArrayExample[] {
   const { grid, m, crop } = layout
   const axes = crop?.length ?? grid
@@ -60,10 +61,10 @@ function inWords({ grid, m, crop }: Layout): string {
 }
 
 /**
- * The pieces of an array `[…cells,m]` that lie side by side in its middle; what is left at the borders belongs to none. Of
- * pieces with more axes than the grid those along which they have one cell are left out.
+ * Cuts an array `[…cells,m]` into adjacent pieces around its middle; a remainder at the borders is left out. If pieces have more
+ * axes than the grid, axes with one cell are dropped.
  *
- * @throws one sentence, where no piece fits
+ * @throws if no piece fits
  */
 export function piecesOf(path: string, { shape, data }: ArrayExample, crop: readonly number[], grid: number): ArrayExample[] {
   const cells = shape.slice(0, -1), m = shape.at(-1)!
@@ -78,7 +79,7 @@ export function piecesOf(path: string, { shape, data }: ArrayExample, crop: read
   return starts.map(start => ({ shape: [...kept, m], data: windowOf(cells, m, data, start, crop) }))
 }
 
-/** The numbers of a window, row by row. */
+/** The numbers of a window of an array, row by row. */
 function windowOf(cells: readonly number[], m: number, data: ArrayLike<number>, start: readonly number[], size: readonly number[]): Float32Array {
   const rows = size.slice(0, -1).reduce((a, b) => a * b, 1), row = size.at(-1)! * m
   const out = new Float32Array(rows * row)
@@ -94,12 +95,12 @@ function windowOf(cells: readonly number[], m: number, data: ArrayLike<number>, 
   return out
 }
 
-/** Numbers as a rule is given them: bytes from 0 to 1, as those of pictures are, all others as they are. */
+/** The input values for a rule: bytes are scaled to 0 … 1, as in pictures, all other numbers are not changed. */
 export function valuesOf({ shape, data }: ArrayExample): ArrayExample {
   return data instanceof Uint8Array ? { shape, data: Float32Array.from(data, x => x / 255) } : { shape, data }
 }
 
-/** Numbers with mean 0 and standard deviation 1; all alike become 0. */
+/** Numbers shifted and scaled to mean 0 and standard deviation 1; if all are equal, they become 0. */
 export function standardised(data: ArrayLike<number>): Float32Array {
   const n = data.length
   let sum = 0
@@ -110,13 +111,14 @@ export function standardised(data: ArrayLike<number>): Float32Array {
   return Float32Array.from({ length: n }, (_, i) => (data[i] - sum / n) / std)
 }
 
-/** Which labels are told apart: all but 0 from 0, or those of each class from 1 on, from all others. */
+/** The labels of the classes from 1 on; class 0 has all others. 'foreground': class 1 has all labels but 0. */
 export type Labels = 'foreground' | readonly (number | readonly number[])[]
 
 /**
- * Numbers of classes `[…cells,1]` as a mask for each of m output channels: of one, 1 in its cells, or a share of them.
+ * Converts numbers of classes `[…cells,1]` to masks `[…cells,m]`, one for each output channel. With one channel, its values are
+ * labels from 0 to 1, also in between.
  *
- * @throws one sentence that names a label which is none of them
+ * @throws if a label is not one of the classes; the sentence names it
  */
 export function masksOf(path: string, { shape, data }: ArrayExample, m: number, labels: Labels | null): ArrayExample {
   if (shape.at(-1)! > 1 && labels === null) return { shape, data }
@@ -142,7 +144,7 @@ function classesBy(labels: Labels, classes: number): (label: number) => number {
   return label => known.get(label) ?? 0
 }
 
-/** The array of a file; of .npz, which may have several, the one that is named. */
+/** The array of a file; for .npz, which may have several, the named one. */
 export async function readContents(path: string): Promise<{ readonly shape: readonly number[]; readonly data: Numbers }> {
   const [file, name] = arrayIn(path)
   if (/\.nii(\.gz)?$/i.test(file)) return readNifti(file)
@@ -154,9 +156,9 @@ export async function readContents(path: string): Promise<{ readonly shape: read
   throw new Error(`data: ${file} has ${name === undefined ? '' : `no array ${name}, but `}${names.join(', ') || 'no arrays'}, expected the name of one, as in ${file}:${names[0] ?? 'images'}.`)
 }
 
-/** The arrays in the folders of a folder, by the folder and the name of the file, and the number of each one's folder. */
+/** The arrays in the folders of a folder: their names, like 'cat/a.npy', their class, an index into `classes`, and the classes. */
 export async function arraysByClass(folder: string): Promise<{ readonly names: string[]; readonly labels: number[]; readonly classes: string[] }> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []) // what is wrong with it is said by who reads pictures
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []) // if it cannot be read, reading its pictures will say so
   const classes = entries.filter(entry => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name).sort()
   const files = await Promise.all(classes.map(async name => (await readdir(join(folder, name))).filter(isArray).sort()))
   const names = files.flatMap((inside, label) => inside.map(name => `${classes[label]}/${name}`))

@@ -1,8 +1,8 @@
 /**
  * Animations of images as GIF files, over white, with one palette for the whole animation.
  *
- * A GIF has at most 256 colours. A palette of its own for every frame would make still areas flicker as their nearest
- * colour changes, so the palette is made once, from pixels of all frames, and one table then assigns every colour its
+ * A GIF has at most 256 colours. With a separate palette for every frame, still areas would flicker as their nearest
+ * colour changes. So the palette is made once, from pixels of all frames, and one table assigns every colour its
  * palette entry for the whole animation: what does not change in the pictures does not change in the file.
  */
 
@@ -33,8 +33,8 @@ const { GIFEncoder, quantize, snapColorsToPalette } = require('gifenc') as Gifen
 /** How an animation is shown. */
 export interface GifOptions {
   /**
-   * Time each frame stays, in milliseconds, from 20 to 655,350; default 50. GIF counts in steps of 10: of 33 ms, frames
-   * stay 30 or 40, so that the whole film has its length, to 5 ms.
+   * Time each frame stays, in milliseconds, from 20 to 655,350; default 50. GIF counts in steps of 10: with 33 ms, frames
+   * stay 30 or 40 ms, so that the length of the whole animation is right to 5 ms.
    */
   readonly delayMs?: number
   /** Whether it starts again at the end. Default true. */
@@ -90,7 +90,7 @@ export function checkGifSize(where: string, width: number, height: number): void
   checkPictureSize(where, width, height)
 }
 
-/** How long frame i stays, a multiple of 10 ms: the ends of all frames are rounded, not how long each stays. */
+/** How long frame i stays, a multiple of 10 ms: the end times of frames are rounded, not their durations. */
 function delayOf(i: number, delayMs: number): number {
   return 10 * (Math.round(((i + 1) * delayMs) / 10) - Math.round((i * delayMs) / 10))
 }
@@ -108,7 +108,7 @@ function makePalette(pictures: readonly Uint8Array[]): Colour[] {
   const total = pictures.length * size
   const sample = new Uint8Array(Math.min(total, sampleLimit) * 4)
   for (let k = 0; k < sample.length / 4; k++) {
-    // Multiples of the golden ratio, modulo 1, spread evenly and fall in step with no picture's width.
+    // Multiples of the golden ratio, modulo 1, spread evenly and never fall into step with the width of a picture.
     const p = total <= sampleLimit ? k : Math.floor(((k * 0.6180339887498949) % 1) * total)
     const at = 4 * (p % size)
     for (let c = 0; c < 4; c++) sample[4 * k + c] = pictures[Math.floor(p / size)]![at + c]!

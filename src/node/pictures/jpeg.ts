@@ -7,7 +7,7 @@
  *     e1           'Exif' and how the camera was held
  *     da           a scan: a header, then compressed data, in which ff is followed by 00 or d0 to d7
  *
- * They are walked through first, so that size, kind and completeness are known before anything is allocated. Colour
+ * The segments are walked through first, so that size, kind and completeness are known before anything is allocated. Colour
  * profiles are not applied.
  */
 import { createRequire } from 'node:module'
@@ -20,7 +20,7 @@ const require = createRequire(import.meta.url)
 
 type Frame = { readonly width: number; readonly height: number; readonly components: number }
 
-// More scans than any encoder writes: a small file of thousands would be decoded for hours.
+// More scans than any encoder writes. A small file with thousands of scans would take hours to decode.
 const mostScans = 200
 
 /** Decodes the bytes of a JPEG file; `where` begins the messages. */
@@ -48,7 +48,7 @@ function readSegments(bytes: Uint8Array, fail: (what: string) => never): { frame
   let scans = 0
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let at = 2; ;) {
-    while (bytes[at] === 0xff && bytes[at + 1] === 0xff) at++ // any number of ff may stand before a marker
+    while (bytes[at] === 0xff && bytes[at + 1] === 0xff) at++ // any number of ff may precede a marker
     if (at + 2 > bytes.length) return fail(`is truncated: it ends after ${bytes.length} bytes, without its last marker`)
     if (bytes[at] !== 0xff) return fail(`is damaged: there is no marker at byte ${at}`)
     const marker = bytes[at + 1]
@@ -79,7 +79,7 @@ function inScan(byte: number): boolean {
 }
 
 const rgba = 7 // TJPF_RGBA
-const stopOnWarning = 8192 // TJFLAG_STOPONWARNING: it would fill what is missing with grey
+const stopOnWarning = 8192 // TJFLAG_STOPONWARNING: without it, missing parts would be filled with grey
 
 function decode(bytes: Uint8Array, width: number, height: number): Uint8Array {
   const codec = openCodec(require.resolve('@cwasm/jpeg-turbo/jpeg-turbo.wasm'))

@@ -1,5 +1,5 @@
 /**
- * Pictures as people have them: PNG, JPEG, WebP, GIF and BMP, told apart by their first bytes, not by their names.
+ * Pictures in the usual formats, PNG, JPEG, WebP, GIF and BMP, which are recognised by their first bytes, not by their names.
  */
 import { decodeBmp } from '../../nca/files/bmp.ts'
 import { decodeGif } from '../../nca/files/gif-picture.ts'
@@ -12,11 +12,11 @@ import { readFileUpTo } from '../read-file.ts'
 import { decodeWebp } from './webp.ts'
 
 /**
- * Decodes the bytes of a PNG, JPEG, WebP, GIF (its first picture) or BMP file into a premultiplied image, turned as the
- * camera was held (Exif); `where` names it in messages. JPEG and BMP are opaque.
+ * Decodes the bytes of a PNG, JPEG, WebP, GIF (its first picture) or BMP file into a premultiplied image, turned upright by
+ * its Exif orientation; `where` names it in messages. JPEG and BMP are opaque.
  *
- * @throws one sentence: what another file is and what to do with it, or that this one is damaged, truncated or beyond
- * the limit, and how
+ * @throws if it is another kind of file (the sentence says which, and what to do with it), or is damaged, truncated or beyond
+ * the limit
  * @example const photo = decodeImage(bytes, 'photo.jpg')
  */
 export function decodeImage(bytes: Uint8Array, where: string = 'input', options: PixelLimit = {}): Image {
@@ -33,7 +33,7 @@ export function decodeImage(bytes: Uint8Array, where: string = 'input', options:
 }
 
 /**
- * Reads a picture: PNG, JPEG, WebP, GIF (its first picture) or BMP, whatever its name ends with.
+ * Reads a picture: PNG, JPEG, WebP, GIF (its first picture) or BMP, whatever the ending of its name.
  *
  * @throws what `decodeImage` throws, or `image: cannot read lizard.png (ENOENT: no such file or directory…)`
  * @example const target = padImage(fit(await readImage('lizard.png'), 40), 16)

@@ -1,33 +1,33 @@
 /**
- * What a PNG file consists of, checked before its pixels are decoded (W3C, "Portable Network Graphics Specification").
+ * The structure of a PNG file, checked before its pixels are decoded (W3C, "Portable Network Graphics Specification").
  *
  *     8 bytes   the signature
  *     chunks    u32 length, 4 letters, the data, CRC-32 of letters and data
  *       IHDR    width and height u32, depth, colour type, 0, 0, interlacing      first
  *       PLTE    the palette, 3 bytes a colour                                    colour type 3
  *       tRNS    alpha of the palette, or the colour that is transparent
- *       gAMA    u32: encoded value = light^(gamma / 100,000), unless sRGB, iCCP or cICP say more
+ *       gAMA    u32: encoded value = light^(gamma / 100,000), unless there is sRGB, iCCP or cICP
  *       eXIf    see orientation.ts
  *       IDAT    together one zlib stream: the rows, each a byte that names its filter, then its pixels
  *       IEND    what comes after it is ignored
  *
- * pngjs, which decodes the pixels, believes what it is told: it allocates what the header says, and returns memory that
- * it never wrote where rows are missing. So the rows are inflated and counted here first, and it gets only the chunks
- * that it needs, all of them whole.
+ * pngjs, which decodes the pixels, trusts its input: it allocates what the header says, and returns uninitialised memory
+ * where rows are missing. So the rows are inflated and counted here first, and pngjs gets only the chunks
+ * that it needs, and only complete ones.
  */
 import { crc32, inflateSync } from 'node:zlib'
 import { checkPixels } from '../../nca/files/limits.ts'
 
-/** A PNG file whose structure is right. */
+/** A PNG file whose structure has been checked. */
 export type PngParts = {
   readonly width: number
   readonly height: number
   readonly depth: number
   readonly colourType: number
-  /** The number of gAMA, where it is to be applied. */
+  /** The number in gAMA; undefined if it is not to be applied. */
   readonly gamma: number | undefined
   readonly exif: Uint8Array | undefined
-  /** The file without what its pixels do not need. */
+  /** The file with only the chunks that its pixels need. */
   readonly essential: Buffer
 }
 
@@ -35,7 +35,7 @@ type Chunk = { readonly name: string; readonly data: Uint8Array; readonly whole:
 
 export const pngSignature: Uint8Array = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)
 
-// The samples of a pixel and the depths that there are, by colour type: grey, RGB, palette, grey with alpha, RGBA.
+// The samples of a pixel and the allowed depths, by colour type: grey, RGB, palette, grey with alpha, RGBA.
 const colourTypes = new Map<number, readonly [samples: number, depths: readonly number[]]>([
   [0, [1, [1, 2, 4, 8, 16]]], [2, [3, [8, 16]]], [3, [1, [1, 2, 4, 8]]], [4, [2, [8, 16]]], [6, [4, [8, 16]]],
 ])
@@ -43,7 +43,7 @@ const colourTypes = new Map<number, readonly [samples: number, depths: readonly 
 /**
  * Takes a PNG file apart; `where` begins the messages.
  *
- * @throws one sentence, where it is damaged, truncated, has no pixels or more than `maxPixels`
+ * @throws if it is damaged or truncated, has no pixels, or has more than `maxPixels`
  */
 export function pngParts(bytes: Uint8Array, where: string, maxPixels: number): PngParts {
   const fail = (what: string): never => { throw new Error(`${where} ${what}.`) }
@@ -95,7 +95,7 @@ export function pngParts(bytes: Uint8Array, where: string, maxPixels: number): P
 
 const critical = ['IHDR', 'PLTE', 'IDAT', 'IEND']
 
-/** The chunks up to IEND, their checksums right. */
+/** The chunks up to IEND, with checked checksums. */
 function* readChunks(bytes: Uint8Array, fail: (what: string) => never): Generator<Chunk> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let at = pngSignature.length; ;) {
@@ -116,7 +116,7 @@ function* readChunks(bytes: Uint8Array, fail: (what: string) => never): Generato
 
 type Pass = { readonly width: number; readonly height: number }
 
-/** The pictures that an interlaced one is stored as (Adam7): pixels (x₀ + i·dx, y₀ + j·dy), those that have any. */
+/** The passes in which an interlaced picture is stored (Adam7): pixels (x₀ + i·dx, y₀ + j·dy); empty passes are left out. */
 function passes(width: number, height: number, interlaced: boolean): Pass[] {
   const starts = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]]
   return (interlaced ? starts : [[0, 0, 1, 1]])
@@ -124,10 +124,10 @@ function passes(width: number, height: number, interlaced: boolean): Pass[] {
     .filter(pass => pass.width > 0 && pass.height > 0)
 }
 
-// What a byte of deflate can become at most (zlib's technical details).
+// The most bytes to which a byte of deflate can expand (zlib's technical details).
 const mostInflation = 1032
 
-/** Throws unless the stream holds these rows, no byte fewer or more, each with a filter that there is. */
+/** Throws unless the stream has exactly these rows, no byte more or less, each with a valid filter. */
 function checkMask(stream: Uint8Array, images: readonly Pass[], bits: number, fail: (what: string) => never): void {
   const row = ({ width }: Pass): number => 1 + Math.ceil((width * bits) / 8)
   const needed = images.reduce((sum, image) => sum + image.height * row(image), 0)

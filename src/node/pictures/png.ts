@@ -5,8 +5,8 @@
  * multiplies colour by alpha, writing divides by it, to 8 bits. 8-bit pixels survive a round trip exactly, except the
  * colour of fully transparent ones, which premultiplication forgets.
  *
- * Read are all 16 bits where there are as many, the orientation (eXIf), and the gamma (gAMA) of files that are not in
- * the usual sRGB: values become value^(1 / (2.2 gamma)). Colour profiles (iCCP) are not applied, and of an animation
+ * Reading keeps all 16 bits of deep files, applies the orientation (eXIf), and applies the gamma (gAMA) of files that are not in
+ * the usual sRGB: values become value^(1 / (2.2 gamma)). Colour profiles (iCCP) are not applied. Of an animation
  * (APNG) the first picture is read.
  */
 
@@ -23,8 +23,8 @@ import { readFileUpTo } from '../read-file.ts'
 /**
  * Decodes the bytes of a PNG file of any kind into a premultiplied image; `where` names it in messages.
  *
- * @throws `png: lizard.png is not a PNG file (starts with 47 49 46 38)`, or that it is damaged, truncated or beyond the
- * limit, and how
+ * @throws `png: lizard.png is not a PNG file (starts with 47 49 46 38)`, or a sentence that says how it is damaged, truncated
+ * or beyond the limit
  */
 export function decodePng(bytes: Uint8Array, where: string = 'input', options: PixelLimit = {}): Image {
   checkBytes('decodePng', bytes)
@@ -33,7 +33,7 @@ export function decodePng(bytes: Uint8Array, where: string = 'input', options: P
     throw new Error(`png: ${where} is not a PNG file (${startOf(bytes)})`)
   }
   const parts = pngParts(bytes, `png: ${where}`, maxPixels)
-  const white = parts.colourType === 3 ? 255 : 2 ** parts.depth - 1 // a palette has 8 bits, however many its indices
+  const white = parts.colourType === 3 ? 255 : 2 ** parts.depth - 1 // a palette has 8 bits, whatever the depth of its indices
   const rgba = applyGamma(decodePixels(parts, where), white, parts.gamma)
   return orient(fromPlain(parts.width, parts.height, rgba, white), exifOrientation(parts.exif))
 }
@@ -46,7 +46,7 @@ function decodePixels({ essential }: PngParts, where: string): ArrayLike<number>
   }
 }
 
-/** Values as sRGB has them, near enough, which encodes with a gamma of 1/2.2; within 5 % of it nothing is done. */
+/** Converts values to sRGB, whose encoding is nearly a gamma of 1/2.2; within 5 % of that nothing is done. */
 function applyGamma(rgba: ArrayLike<number>, white: number, gamma: number | undefined): ArrayLike<number> {
   const exponent = gamma ? 1 / (2.2 * (gamma / 100_000)) : 1
   if (Math.abs(exponent - 1) < 0.05) return rgba
@@ -57,7 +57,7 @@ function applyGamma(rgba: ArrayLike<number>, white: number, gamma: number | unde
 /**
  * Encodes an image as an 8-bit RGBA PNG. Values outside the range of premultiplied colour are clamped.
  *
- * @throws one sentence, where the image has no pixels, or not as many numbers as its sides say
+ * @throws if the image has no pixels, or the number of its values does not fit its sides
  */
 export function encodePng(image: Image): Uint8Array {
   checkImage('encodePng', image)

@@ -1,8 +1,8 @@
 /**
- * Decoders of pictures that were written in C and compiled to WebAssembly.
+ * Picture decoders that were written in C and compiled to WebAssembly.
  *
- * Each picture gets an instance of its own: its memory begins as zeros, holds nothing but this picture, and goes with
- * it, also where the decoder gives up in the middle. Whatever a damaged file makes the decoder do, it cannot reach
+ * Each picture gets a new instance: its memory begins as zeros, contains nothing but this picture, and is freed with
+ * it, even if the decoder gives up half-way. Whatever a damaged file makes the decoder do, it cannot reach
  * beyond that memory.
  */
 import { readFileSync } from 'node:fs'
@@ -13,12 +13,13 @@ const modules = new Map<string, WebAssembly.Module>()
 export type Codec = {
   /** Calls an exported function; pointers and numbers are 32 bits. */
   call(name: string, ...args: number[]): number
-  /** Room for so many bytes. */
+  /** Allocates so many bytes and returns their address. */
   allocate(bytes: number): number
-  /** The bytes, in its memory. */
+  /** Copies bytes into its memory and returns their address. */
   put(bytes: Uint8Array): number
-  /** A view of its memory, until it next allocates. */
+  /** A view of its memory, valid until it next allocates. */
   view(at: number, bytes: number): Uint8Array
+  /** The 32-bit number at an address. */
   u32(at: number): number
 }
 
@@ -46,7 +47,7 @@ export function openCodec(file: string): Codec {
   return codec
 }
 
-/** What the modules ask of a system: nothing but to go on. An error ends the call (C's longjmp), and the instance. */
+/** Stubs of the system functions that the modules import. A real request ends the call, as C's longjmp would, and the instance. */
 function noSystem(module: WebAssembly.Module): WebAssembly.Imports {
   const imports: Record<string, Record<string, () => number>> = {}
   for (const { module: from, name } of WebAssembly.Module.imports(module)) {
@@ -58,7 +59,7 @@ function noSystem(module: WebAssembly.Module): WebAssembly.Imports {
   return imports
 }
 
-/** What is said of a file that a decoder did not decode. Its own words would explain nothing. */
+/** Why a decoder could not decode a file, in words; the decoder's own message would explain nothing. */
 export function whyNot(cause: unknown): string {
   if (cause instanceof Error && 'code' in cause) return 'cannot be read, since its decoder is not installed; npm install brings it' // Node's own
   return cause instanceof RangeError

@@ -7,7 +7,7 @@
  *       VP8L   the picture, lossless: 2f, then width − 1 and height − 1 in 14 bits each
  *       EXIF   see orientation.ts
  *
- * The size is read here first and judged before anything is allocated.
+ * The size is read here first and checked before anything is allocated.
  */
 import { createRequire } from 'node:module'
 import { fromPlain, type Image } from '../../nca/files/image.ts'
@@ -17,7 +17,7 @@ import { openCodec, whyNot } from './wasm-codec.ts'
 
 const require = createRequire(import.meta.url)
 
-/** Decodes the bytes of a WebP file of one picture, known by its first 12; `where` begins the messages. */
+/** Decodes the bytes of a WebP file of one picture, whose first 12 have been recognised; `where` begins the messages. */
 export function decodeWebp(bytes: Uint8Array, where: string, maxPixels: number): Image {
   const fail = (what: string): never => { throw new Error(`${where} ${what}.`) }
   const chunks = [...readChunks(bytes, fail)]
@@ -49,7 +49,7 @@ function* readChunks(bytes: Uint8Array, fail: (what: string) => never): Generato
   }
 }
 
-/** The size that a chunk tells, if it is of those that do. */
+/** The size in a chunk, if it is of a kind that has one. */
 function sizeIn(name: string, data: Uint8Array, fail: (what: string) => never): { width: number; height: number }[] {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
   if (!['VP8X', 'VP8 ', 'VP8L'].includes(name)) return []

@@ -1,13 +1,13 @@
 /**
- * Rollouts that end by themselves: cells that hardly change any more have said what they have to say.
+ * Rollouts that end by themselves, once the cells hardly change any more.
  *
  *   d_t = mean |h_t − h_(t−1)|          over samples, cells and the channels h of a role
  *
  * The rollout ends after the first step n ≥ `least` for which d_n and the `patience` − 1 before it are below a
  * threshold, or after the most steps that it may take (the AutoStepper of NCALab, which looks at hidden channels).
  *
- * Nothing is known of a step before it is read, and a GPU that waited for each would stand still. So as many steps as
- * `patience` are taken at once and read together, and those after the last are thrown away.
+ * A step's d_t is known only once it has been read, and a GPU that waited for every one would idle. So `patience` steps are
+ * taken at once and read together, and the steps after the last one are thrown away.
  */
 import type { Key } from '../tensor/key.ts'
 import { scope, supersede } from '../tensor/lifetime.ts'
@@ -28,9 +28,9 @@ export type StillOptions = {
   least?: number
   /** Steps after which it ends in any case, a whole number ≥ `least`; default 100. */
   most?: number
-  /** A step is still where the mean |change| of the role is below this, a number ≥ 0; default 1e-2. */
+  /** A step counts as still if the mean |change| of the role is below this, a number ≥ 0; default 1e-2. */
   below?: number
-  /** So many still steps in a row end the rollout, a whole number > 0; default 5. */
+  /** How many still steps in a row end the rollout, a whole number > 0; default 5. */
   patience?: number
   /** The channels that are looked at, default 'hidden'. */
   role?: string
@@ -41,10 +41,10 @@ const stillOptions = keysOf<StillOptions>({
 })
 
 /**
- * Runs a rule until its cells stand still. Derivatives do not pass: which step is the last depends on the values.
+ * Runs a rule until its cells stand still. It is not differentiable: which step is the last depends on the values.
  *
  * @param x the first state `[b,h,w,c]`
- * @returns the last state, which is just what `rollout` gives for as many steps, and how many those were
+ * @returns the last state, exactly what `rollout` gives for as many steps, and the number of steps
  * @throws where the numbers do not fit together, or the rule has no such role
  * @example const { x, steps } = await rolloutUntilStill(rule, params, images, key(1), { most: 200, below: 1e-3 })
  */
@@ -59,7 +59,7 @@ export async function rolloutUntilStill<R extends Rule>(
   const [first, end] = roleChannels(rule.channels, role)
   check(end > first, where, 'the role', role, 'one that has channels')
 
-  // Only as many of the first steps are looked at as have to be still: before them it cannot end.
+  // The rollout cannot end before step `least`, so of the first steps only the last `patience` are examined.
   let steps = Math.max(0, least - patience)
   let now = steps > 0 ? rollout(rule, params, x, key, { steps }) : x
   let still = 0

@@ -1,11 +1,11 @@
 /**
- * A cascade: one rule on a coarse grid first and on finer ones after, so that what is far away is known after few steps
+ * A cascade: one rule on a coarse grid first and on finer ones after, so that information from far away arrives in few steps
  * (Kalkhof, González & Mukhopadhyay, "Med-NCA", IPMI 2023, whose scales have rules of their own; with one rule for all, NCALab).
  *
  *   at scale k   c = mean of each k×k block of the state          c ← step(c)          state ← each cell of c, k×k times
  *
- * Frozen channels stay as fine as they are: a coarse cell is told their mean. The mean of what was repeated is what it was, so
- * steps of one scale are those of a rollout on the coarse grid, and cost 1/k² of the steps on the fine one.
+ * Frozen channels keep their full resolution: a coarse cell gets their mean. The mean of a repeated cell is the cell itself, so
+ * the steps at one scale are a rollout on the coarse grid, and each costs 1/k² of a step on the fine one.
  */
 import { list, judged, orNull, record, checkData, type Field } from '../backends/fields.ts'
 import { check, isObject, wholeFrom } from '../backends/options.ts'
@@ -21,7 +21,7 @@ import { frozenChannels, step } from './step.ts'
 
 /** A scale of a cascade, like `{ scale: 4, steps: 8 }`. */
 export type Stage = {
-  /** Cells of the grid along each side of a coarse one, a whole number > 1, less than in the stage before. */
+  /** Fine cells along each side of a coarse cell, a whole number > 1, less than in the stage before. */
   readonly scale: number
   /** Steps at this scale, a whole number > 0. */
   readonly steps: number
@@ -39,7 +39,7 @@ const stagesField: Field<readonly Stage[]> = judged(list<Stage>(stageField, 'sta
     i === 0 || scale < stages[i - 1].scale, [i, 'scale'], scale, `less than in the stage before, ${stages[i - 1]?.scale}`,
   ))))
 
-/** Stages as they are said of a training and of a model, null for none. */
+/** Stages as a training and a model file give them, null for none. */
 export const cascadeField: Field<readonly Stage[] | null> = {
   ...orNull<readonly Stage[]>(stagesField), default: null,
   about: 'Stages on coarse grids, the coarsest first, before all other steps: scale and steps of each; null: none',
@@ -47,15 +47,16 @@ export const cascadeField: Field<readonly Stage[] | null> = {
 
 /**
  * A rule whose first steps are on coarse grids, stage after stage, and all others on the grid itself. It has the parameters of
- * the rule, is trained and run as any other, and runs composed. A file of a model (`encodeModel`) has the rule itself, and its
- * stages beside it: whoever reads it makes the cascade again.
+ * the given rule, is trained and run like any other, and runs composed, never fused. A model file (`encodeModel`) holds the
+ * given rule and beside it the stages, from which its reader makes the cascade again.
  *
- * @param stages from the coarsest on; sides of the grid must be multiples of their scales
- * @throws where the rule is code, or the scales do not fall; a step where a side is no multiple, or a mask is given on a coarse grid
+ * @param stages from the coarsest on; the sides of the grid must be multiples of the scales
+ * @throws where the rule is code, or the scales do not decrease; a step throws where a side is no multiple of the scale, or
+ *   where a mask is given on a coarse grid
  * @example taskTrainer({ rule, task, cascade: [{ scale: 4, steps: 8 }], ...rest })     // trains it, and `predict` takes it too
  * @example
  * const coarse = cascade(rule, [{ scale: 4, steps: 8 }, { scale: 2, steps: 8 }])
- * const task = imageToImageTask(rule, { inputs, outputs })                  // what is to be learnt is said of the rule itself
+ * const task = imageToImageTask(rule, { inputs, outputs })                  // the task is given the rule itself
  * taskTrainer({ rule: coarse, task, steps: [24, 32], ...rest })             // 8 to 15 of the steps on the grid itself
  * rollout(coarse, params, task.seeds([0]), key(0), { steps: 28 })
  */
@@ -77,7 +78,7 @@ export function cascade(rule: DataRule, stages: readonly Stage[]): CustomRule<Da
   })
 }
 
-/** What runs: the rule itself, or where stages are said its cascade, which has the same parameters. */
+/** The rule that runs: the given one or, where there are stages, its cascade, which has the same parameters. */
 export function inStages<R extends Rule>(rule: R, stages: readonly Stage[] | null = null): R {
   return stages === null ? rule : cascade(rule as DataRule, stages) as Rule as R
 }
@@ -91,7 +92,7 @@ function blockMeans(x: Tensor, scale: number): Tensor {
   return mean(blocks, cells.map((_, axis) => 2 + 2 * axis))
 }
 
-/** Each cell as a block of its own: `[b,h,w,c]` → `[b,h·scale,w·scale,c]`. */
+/** Each cell repeated as a block of `scale` cells along each side: `[b,h,w,c]` → `[b,h·scale,w·scale,c]`. */
 function repeated(x: Tensor, scale: number): Tensor {
   const [b, ...cells] = x.shape.slice(0, -1), c = x.shape.at(-1)!
   const each = reshape(x, [b, ...cells.flatMap(n => [n, 1]), c])

@@ -1,10 +1,10 @@
 /**
- * checkRule: are the gradients of a rule right, yours included?
+ * checkRule: are the gradients of a rule right, your own rules included?
  *
- * A few steps are run in float64 with fixed fire masks, and the gradients of what they change are compared with
- * differences, once with respect to the parameters and once to the state. Parameters are moved away from their first
+ * A few steps are run in float64 with fixed fire masks, and the gradients of the change that they make are compared with
+ * differences, once with respect to the parameters and once to the state. Parameters are moved away from their initial
  * values, where a zero layer would hide mistakes. ReLUs and living masks make kinks and jumps; where one lies within
- * the differences' reach, the comparison says nothing and is made again elsewhere.
+ * the reach of the differences, the comparison proves nothing and is made again elsewhere.
  */
 import { checkGrad, NotSmoothError, type GradReport } from '../autograd/tools/check-grad.ts'
 import { foldIn, key, type Key } from '../tensor/key.ts'
@@ -42,7 +42,7 @@ const checkRuleOptions = keysOf<CheckRuleOptions>({
  * Compares the gradients of a rule's rollout with differences, for parameters and state.
  *
  * @returns the comparisons
- * @throws where a gradient is wrong, see `checkGrad`
+ * @throws if a gradient is wrong, see `checkGrad`
  * @example checkRule(mine)
  */
 export function checkRule(rule: Rule, options: CheckRuleOptions = {}): GradReport[] {
@@ -53,8 +53,8 @@ export function checkRule(rule: Rule, options: CheckRuleOptions = {}): GradRepor
     try {
       return checkAt(rule, options, foldIn(key(seed), tries))
     } catch (error) {
-      // A kink that is all but hit bends both sides of the comparison alike. What is wrong is wrong in a second place,
-      // too.
+      // Very close to a kink the differences can be bent alike on both sides, so that it goes unnoticed and a right
+      // gradient looks wrong. A gradient that is really wrong is wrong at a second point, too.
       if (!(error instanceof NotSmoothError) && wrong) throw error
       wrong ||= !(error instanceof NotSmoothError)
     }
@@ -79,7 +79,7 @@ function checkAt(
       return add(p, normal(foldIn(foldIn(k, 1), i++), p.shape, { like: p, std: 0.1 }))
     })
     const x = uniform(foldIn(k, 2), [2, ...cells, channelCount(rule.channels)], { low: -1, high: 1, dtype: 'float64' })
-    // The change, not the state: passing the state on would outweigh what a rule adds to it.
+    // The change, not the state: the state itself, passed on, would outweigh what the rule adds to it.
     const change = (p: unknown, from: Tensor): Tensor =>
       sub(rollout(rule, p as never, from, foldIn(k, 3), { steps }), from)
     const how = { order, seed, epsilon: 1e-6, tolerance: 1e-5 }

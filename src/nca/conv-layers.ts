@@ -1,7 +1,7 @@
 /**
- * Convolutions one after the other with leaky ReLUs between them, as critics and autoencoders are: how they begin. He's weights
- * keep the size of numbers from layer to layer (He, Zhang, Ren & Sun, "Delving Deep into Rectifiers", ICCV 2015): with slope a
- * below 0,
+ * Initial weights of stacked convolutions with leaky ReLUs between them, of which critics and autoencoders consist. He's
+ * initialisation keeps the variance of the activations from layer to layer (He, Zhang, Ren & Sun, "Delving Deep into
+ * Rectifiers", ICCV 2015): with slope a below 0,
  *
  *   w ~ N(0, 2 / ((1 + a²) kh kw in)), a = 0.2          b = 0
  */
@@ -15,7 +15,7 @@ import type { Placement, Tensor } from '../tensor/tensor.ts'
 /** Kernels `[kh,kw,in,out]` and biases `[out]`, from the first layer on. */
 export type ConvLayers = readonly { readonly w: Tensor; readonly b: Tensor }[]
 
-/** First layers with kernels of these shapes. */
+/** Initial layers with kernels of these shapes. */
 export function initConvLayers(k: Key, kernels: readonly Shape[], placement: Placement): ConvLayers {
   return kernels.map((shape, i) => {
     const [kh, kw, inputs, outputs] = shape

@@ -13,10 +13,10 @@ import type { DataRule, Params, Perception, Rule } from './rule/types.ts'
 import { checkState } from './run-options.ts'
 
 /**
- * What a rule computes, and which path its rollouts take: 'fused', as a whole, or 'composed', out of operators, and why.
+ * What a rule computes, and which path its rollouts take: 'fused', run as a whole, or 'composed' of operators, and why.
  *
- * @param rule any rule; alone, of its float32 rollouts on a backend, by default the CPU
- * @param params,x what a rollout is to be given: then of just this rollout
+ * @param rule any rule; without `params` and `x` the answer is for its float32 rollouts on a backend, by default the CPU
+ * @param params,x the arguments of a rollout: then the answer is for this rollout
  * @throws where the parameters or the state are not those of the rule, as `rollout` does
  * @example explain(growingRule)   // 'fused: identity, sobelX, sobelY (zero padding) → 48 → 128 ReLU → 16, …'
  * @example explain(rule, params, x)   // 'composed of operators, because its state is float64: …'

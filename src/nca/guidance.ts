@@ -1,14 +1,14 @@
 /**
- * Classifier-free guidance: a rule that was trained with and without what it is told does more of what it does because of it
+ * Classifier-free guidance: a rule that was trained with and without its condition amplifies the effect of the condition
  * (Ho & Salimans, "Classifier-Free Diffusion Guidance", 2022; for growing digits Spitznagel & Keuper 2026, A.5).
  *
  *   s' = s'(∅) + γ (s'(c) − s'(∅))
  *
- * in every step, where s'(c) is the state after the update with the frozen channels as they are, and s'(∅) the one with zeros in
- * them, of the same cells and with the same noise; then the living mask and bounds. With γ = 1 it is the rule itself, with
- * γ = 0 nothing is told, with more than 1 what is told counts for more. (The authors' w is γ − 1.)
+ * in every step, where s'(c) is the state after the update with the frozen channels as they are, and s'(∅) after one with zeros
+ * in them, with the same firing cells and the same noise; the living mask and the bounds follow. γ = 1 is the rule itself,
+ * γ = 0 ignores the condition, and γ > 1 amplifies it. (The authors' w is γ − 1.)
  *
- * The rule learns to do without by the trainer's option `dropped`.
+ * The trainer's option `dropped` trains the rule without its condition.
  */
 import { check, isNumber, isObject } from '../backends/options.ts'
 import { scope } from '../tensor/lifetime.ts'
@@ -20,8 +20,8 @@ import type { CustomRule, DataParams, DataRule } from './rule/types.ts'
 import { frozenChannels, partsOf, settled } from './step.ts'
 
 /**
- * A rule, guided by what stands in its frozen channels. It has the parameters of the rule, and runs composed: two updates for
- * each step.
+ * A rule guided by the condition in its frozen channels. It has the parameters of the given rule and runs composed, with two
+ * updates in each step.
  *
  * @param scale γ, a finite number ≥ 0
  * @throws where the rule is code, or has no frozen channels

@@ -1,12 +1,12 @@
 /**
- * The head of a rule: one answer for a whole image, which no cell has to know.
+ * The head of a rule: one answer for a whole image, which no single cell has to know.
  *
  *   p = the mean over cells of the channels that change          out = U(p)
  *
- * Cells perceive and update as ever; after the last step their channels are averaged (global average pooling: Lin, Chen & Yan,
- * "Network in network", ICLR 2014) and a network makes numbers of the mean, the scores of classes for instance. Where the rule
- * has an input mask, only the cells in which there is an input count. Frozen channels are left out: an image that is averaged as
- * it is would be an answer without an automaton.
+ * Cells perceive and update as usual; after the last step their channels are averaged (global average pooling: Lin, Chen & Yan,
+ * "Network in network", ICLR 2014), and a network turns the mean into numbers, such as the scores of classes. If the rule
+ * has an input mask, only the cells with an input count. Frozen channels are left out: averaging the image itself would answer
+ * without the automaton.
  */
 import { gather } from '../tensor/ops/gather.ts'
 import { requireTensor } from '../tensor/op.ts'
@@ -19,7 +19,7 @@ import type { DataParams, DataRule } from './rule/types.ts'
 import { exceeds } from './step.ts'
 
 /**
- * What the head of a rule makes of states.
+ * The output of a rule's head for states.
  *
  * @param x `[b,h,w,c]`, states at the end of a rollout
  * @returns `[b, outputs]`

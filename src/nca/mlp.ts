@@ -1,13 +1,13 @@
 /**
- * U: the network by which a cell updates, from what it perceives to how its channels change.
+ * U: the update network of a cell, from what it perceives to how its channels change.
  *
  *   h₀ = y          h_i = σ(h_(i−1)·w_i + b_i)          U(y) = τ(h_L·w_(L+1) + b_(L+1))
  *
- * One hidden layer of ReLUs, with a last layer that begins at zero, is that of Growing NCA (Mordvintsev et al. 2020):
- * the first rule does nothing, and so does no harm. τ is linear but where a rule says otherwise: tanh bounds each change.
- * A residual network adds to each hidden layer the one before it, where both are equally wide (He et al. 2016):
- * h_i = h_(i−1) + σ(h_(i−1)·w_i + b_i). With norms, what is perceived, the sums of hidden layers, or both go through N, the
- * layer norm of each cell's numbers, or of groups of them (`layerNorm`; Ba et al. 2016): h₀ = N(y), h_i = σ(N(h_(i−1)·w_i + b_i)).
+ * Growing NCA has one hidden layer of ReLUs, and a last layer that is initialised with zeros (Mordvintsev et al. 2020), so that
+ * an untrained rule changes nothing. τ is linear by default; tanh bounds each change. A residual network adds to each hidden
+ * layer the one before it, where both have the same width (He et al. 2016): h_i = h_(i−1) + σ(h_(i−1)·w_i + b_i). A norm N is
+ * applied to what is perceived, to the sums of hidden layers, or to both. It is the layer norm of each cell's numbers, or of
+ * groups of them (`layerNorm`; Ba et al. 2016): h₀ = N(y), h_i = σ(N(h_(i−1)·w_i + b_i)).
  */
 import { dataOf, oneOrMore, orNull, record, type Expect, type Field, type Path, type Table } from '../backends/fields.ts'
 import { flag, numberFrom, oneOf } from '../backends/options.ts'
@@ -29,7 +29,7 @@ const functions: Readonly<Record<Activation, (x: Tensor, slope: number) => Tenso
   relu, leakyRelu, tanh, sigmoid, gelu, silu, softplus, linear: x => x,
 }
 
-/** All of them. */
+/** The names of all activations. */
 export const activations: readonly Activation[] = Object.keys(functions) as Activation[]
 
 const names: Readonly<Record<Activation, string>> = {
@@ -37,7 +37,7 @@ const names: Readonly<Record<Activation, string>> = {
   linear: 'linear',
 }
 
-/** An activation in a sentence. */
+/** An activation in words. */
 export function activationInWords(activation: Activation, slope: number = leakySlope): string {
   const other = activation === 'leakyRelu' && slope !== leakySlope
   return names[activation] + (other ? ` of slope ${slope}` : '')
@@ -48,17 +48,17 @@ export function activate(activation: Activation, x: Tensor, slope: number = leak
   return functions[activation](x, slope)
 }
 
-/** The slope of leaky ReLUs. One below 0 would make two numbers of a layer's outputs alike. */
+/** The slope of leaky ReLUs. With a negative one, two different inputs would have the same output. */
 export const slopeField: Field<number> = {
   ...numberFrom(0, 1), default: leakySlope, about: 'Slope of leaky ReLUs below 0',
 }
 
 const normPlaces = ['perception', 'hidden', 'both'] as const
 
-/** A layer norm of each cell's numbers: what is perceived, the sums of hidden layers before their activation, or both. */
+/** A layer norm of each cell's numbers: of the perception, of the sums of hidden layers before their activation, or of both. */
 export type Norm = {
   readonly on: (typeof normPlaces)[number]
-  /** Groups of neighbouring numbers, each with its own mean and variance, a divisor of how many there are; default 1. */
+  /** Groups of neighbouring numbers, each with its own mean and variance; must divide the count of numbers; default 1. */
   readonly groups: number
 }
 
@@ -69,7 +69,7 @@ const normTable: Table<Norm> = {
   },
 }
 
-/** Whether a network has a norm before its layer i, from 1: that of the perception is 0, of a hidden layer its own number. */
+/** Whether a network has the norm of a layer: 0 is the perception, 1 and on are the hidden layers. */
 export function hasNorm({ norm }: Mlp, layer: number): boolean {
   return norm?.on === 'both' || norm?.on === (layer === 0 ? 'perception' : 'hidden')
 }
@@ -79,46 +79,46 @@ export type Mlp = {
   readonly type: 'mlp'
   /** Units of the hidden layers, from the first to the last. */
   readonly hidden: readonly number[]
-  /** What hidden layers apply to their sums, default 'relu'. */
+  /** The activation of hidden layers, default 'relu'. */
   readonly activation: Activation
   /** Slope of leaky ReLUs below 0, from 0 to 1; default 0.2, as in NCAtorch (PyTorch and JAX: 0.01). */
   readonly slope: number
-  /** Whether hidden layers add the one before them, where it is as wide; default false. */
+  /** Whether each hidden layer adds the one before it, where that has the same width; default false. */
   readonly residual: boolean
   /**
-   * How hidden layers begin: 'keras' (default), Glorot's uniform and zero biases, or 'torch', U(±1/√in) for weights and
-   * biases. From a state of zeros nothing can be learned but with biases: ReLUs of nothing are nothing.
+   * How hidden layers are initialised: 'keras' (default), Glorot's uniform and zero biases, or 'torch', U(±1/√in) for weights
+   * and biases. A rule that starts from a state of zeros needs nonzero biases to learn: without them every ReLU stays at 0.
    */
   readonly init: 'keras' | 'torch'
   /**
-   * Standard deviation of the last layer's first weights, default 0, with which the first rule does nothing, as published;
-   * NCAtorch takes 1e-3.
+   * Standard deviation of the last layer's initial weights, default 0 as published, with which an untrained rule changes
+   * nothing; NCAtorch takes 1e-3.
    */
   readonly lastStd: number
   /** Whether the last layer has a bias, default true. */
   readonly lastBias: boolean
-  /** What the last layer applies to its sums, which are the change of the cell; default 'linear'. */
+  /** The activation of the last layer, whose output is the change of the cell; default 'linear'. */
   readonly lastActivation: Activation
-  /** What goes through a layer norm; null, the default, for nothing. */
+  /** The layer norm of the network; null, the default, for none. */
   readonly norm: Norm | null
 }
 
 export type MlpOptions = Partial<Omit<Mlp, 'type' | 'hidden' | 'norm'>> & {
-  /** What goes through a layer norm, in how many groups, 1 by default; null, the default, for nothing. */
+  /** What is normalised, and in how many groups, 1 by default; null, the default, for no norm. */
   readonly norm?: Pick<Norm, 'on'> & Partial<Norm> | null
 }
 
 /**
- * Weights w1, w2, … `[in, out]` and biases b1, b2, … `[out]` of the layers; the last bias is there where the network has
- * one. Where it has norms, also scale0 and shift0 of the perception, `[in]`, and scale1, shift1, … of hidden layers, `[out]`.
+ * Weights w1, w2, … `[in, out]` and biases b1, b2, … `[out]` of the layers; the last bias only if the network has one. With
+ * norms, also scale0 and shift0 of the perception, `[in]`, and scale1, shift1, … of hidden layers, `[out]`.
  */
 export type MlpParams = Readonly<Record<`w${number}` | `b${number}` | `scale${number}` | `shift${number}`, Tensor>>
 
 /**
- * A network with hidden layers. By default that of Growing NCA: ReLUs, and a last layer that starts at zero, with bias.
+ * A network with hidden layers. By default that of Growing NCA: ReLUs, and a last layer with bias that starts at zero.
  *
  * @param hidden units of the hidden layer, or of each of several
- * @throws for what a network cannot have
+ * @throws for an option that a network does not have, or a value that it cannot take
  * @example mlp(96, { activation: 'tanh', lastBias: false })
  * @example mlp(96, { norm: { on: 'perception' } })
  * @example mlp([80, 80], { activation: 'leakyRelu', slope: 0.01, residual: true, lastStd: 1e-3 })
@@ -146,7 +146,7 @@ export const mlpTable: Table<Mlp> = {
   },
 }
 
-/** Expects what a network is given, so many numbers, to be of whole groups. */
+/** Expects the number of a network's inputs to be a multiple of the groups of its norm. */
 export function expectGroups({ norm }: Mlp, inputs: number, path: Path, what: string, expect: Expect): void {
   const whole = !norm || norm.on === 'hidden' || inputs % norm.groups === 0
   expect(whole, [...path, 'norm', 'groups'], norm?.groups, `a divisor of ${inputs}, of ${what}`)
@@ -173,8 +173,8 @@ export function mlpParams(network: Mlp, inputs: number, outputs: number): Record
 }
 
 /**
- * What each layer makes of y `[b,h,w,inputs]`: h₁ … h_L and, the last, U(y) `[b,h,w,outputs]`; cells that `mask`
- * `[b,h,w]` leaves out are 0 in U, and derivatives go through those of `gradMask` only.
+ * The outputs of all layers for y `[b,h,w,inputs]`: h₁ … h_L and, last, U(y) `[b,h,w,outputs]`. In U, cells outside `mask`
+ * `[b,h,w]` are 0, and derivatives go only through the cells of `gradMask`.
  */
 export function mlpLayers(network: Mlp, params: MlpParams, y: Tensor, mask?: Tensor, gradMask?: Tensor): Tensor[] {
   const { hidden, activation, slope, residual, lastActivation } = network
@@ -195,8 +195,8 @@ export function mlpLayers(network: Mlp, params: MlpParams, y: Tensor, mask?: Ten
 }
 
 /**
- * The norm of cells, through which derivatives go in those of `gradMask` only. A cell that is left out is selected away before
- * anything is computed: what is not finite in it would be so in the derivatives of scale and shift.
+ * The norm of cells; derivatives go only through the cells of `gradMask`. A cell that is left out is replaced before anything is
+ * computed: a NaN or ∞ in it would otherwise reach the derivatives of scale and shift.
  */
 function cellsNorm(
   { norm }: Mlp, params: MlpParams, x: Tensor, layer: number, { mask, gradMask = mask }: { mask?: Tensor; gradMask?: Tensor },

@@ -1,11 +1,11 @@
 /**
- * observe: what happens in every step of a rollout, its loss, its living cells, without keeping its states.
+ * observe: watch every step of a rollout, for instance its loss or its living cells, without keeping the states.
  *
  *   s_(t+1) = step(s_t)          seen_t = look(s_t, t)
  *
- * A state is gone as soon as it has been looked at. So a curve over T steps costs T numbers, and one state besides. The
- * rollout is cut into parts, each of which a backend may run as a whole, and ends with the bits of one rollout; what is seen
- * may be differentiated, with memory that grows like √T (`scan`).
+ * A state is released as soon as it has been looked at. So a curve over T steps costs T numbers and one state. The rollout is
+ * cut into parts, each of which a backend may run fused, and ends with the same bits as one rollout. What is seen can be
+ * differentiated, with memory that grows like √T (`scan`).
  */
 import { scan } from '../autograd/scan.ts'
 import { callable, checkFunction, checkOptions, keysOf, later, required, wholeFrom } from '../backends/options.ts'
@@ -19,7 +19,7 @@ import { rollout } from './step.ts'
 export type ObserveOptions = Pick<RolloutOptions, 'angle' | 'inputs' | 'from'> & {
   /** How many steps, a whole number from 1 to 1,000,000. */
   steps: number
-  /** One looks after every so many steps, a whole number > 0, and after the last; default 1. */
+  /** `look` is called after every `every` steps, a whole number > 0, and after the last; default 1. */
   every?: number
 }
 
@@ -31,10 +31,10 @@ const observeOptions = keysOf<ObserveOptions>({
  * Runs a rule as `rollout` does, and looks at the states on the way.
  *
  * @param x the first state `[b,h,w,c]`
- * @param look what is wanted of the state `[b,h,w,c]` after t steps, counted from the first of these: tensors, a tree of
- *   them, or what was read from them; called twice when it is differentiated
+ * @param look from the state `[b,h,w,c]` after t steps of this rollout to what should be kept: tensors, a tree of them, or values
+ *   read from them; called twice when it is differentiated
  * @returns the last state, and what was seen, in order
- * @throws for whatever `rollout` refuses, and where `look` returns a promise
+ * @throws where `rollout` would, and where `look` returns a promise
  * @example
  * const [grown, losses] = observe(rule, params, x, key(1), s => mean(mse(rgba(s), target)), { steps: 2000 })
  * const curve = await stack(losses).data()

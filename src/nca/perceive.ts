@@ -5,9 +5,9 @@
  * `[b,h,w,c]`. With N the neighbourhood of a cell, and F filters k of each channel in the order of the list:
  *
  *   y[c·F + f]   = Σ_(n ∈ N) k[n, c, f] · s[n, c]             every channel by itself
- *   y[c·F …]     = what the other parts compute               after them, one part after the other
+ *   y[C·F …]     = the outputs of the other parts             after the filters of all C channels, one part after the other
  *
- * All filters, fixed and learned, are one depthwise convolution, in which the smaller kernels are surrounded by zeros.
+ * All filters, fixed and learned, are one depthwise convolution, in which smaller kernels are padded with zeros.
  */
 import { filterKernelOn, type Filter } from '../tensor/filters.ts'
 import { checkOptions, keysOf, numberFrom } from '../backends/options.ts'
@@ -23,9 +23,9 @@ import type { DataParams, DataRule } from './rule/types.ts'
 export type PerceiveOptions = {
   /** Turns the fixed filters, in radians; default 0. */
   angle?: number
-  /** Cells to compute, a mask `[b,h,w]`; the others are 0 or anything finite. */
+  /** The cells to compute, a mask `[b,h,w]`; the others hold arbitrary finite numbers. */
   mask?: Tensor
-  /** Of these, the cells through which derivatives go, as far as filters and convolutions do; see `dense`. */
+  /** The cells among them through which derivatives of filters and convolutions go; see `dense`. */
   gradMask?: Tensor
 }
 
@@ -34,7 +34,7 @@ const perceiveOptions = keysOf<PerceiveOptions>({ angle: numberFrom(), mask: aTe
 /**
  * What each cell perceives, in the layout of `perceptionSize`.
  *
- * @param params where those of learned parts are, in `params.perceive`
+ * @param params those of learned parts are in `params.perceive`
  * @param x `[b,h,w,c]`
  * @returns `[b,h,w,perceptionSize(rule)]`
  * @throws where the parameters of learned parts are not those of the rule
@@ -76,7 +76,7 @@ export function filtersKernel(
   return kernels.length > 0 ? joined(sameSize(kernels)) : null
 }
 
-/** Kernels of odd sizes, all made as large as the largest along each axis. */
+/** Kernels of odd sizes, all padded to the largest size along each axis. */
 function sameSize(kernels: readonly Tensor[]): Tensor[] {
   const window = kernels[0].shape.slice(0, -2).map((_, axis) => Math.max(...kernels.map(({ shape }) => shape[axis])))
   return kernels.map(kernel => within(window, kernel))
@@ -88,7 +88,7 @@ export function within(window: readonly number[], kernel: Tensor): Tensor {
   return borders.every(n => n === 0) ? kernel : pad(kernel, borders.map(n => [n, n]))
 }
 
-/** All of them along the last axis. */
+/** Tensors joined along the last axis. */
 export function joined(list: readonly Tensor[]): Tensor {
   return list.length === 1 ? list[0] : concat(list)
 }

@@ -1,5 +1,5 @@
 /**
- * The names of what a cell perceives, one for each number, to read weights, histograms and saliencies by.
+ * Names for the numbers that a cell perceives, as labels for weights, histograms and saliencies.
  */
 import { isLearned, kindOf } from './perceptions/kinds.ts'
 import { channelCount } from './rule/channels.ts'
@@ -7,8 +7,8 @@ import type { Channels, DataRule } from './rule/types.ts'
 
 /**
  * The name of each number that a cell perceives, in the layout of `perceptionSize`: channel · filter, then the outputs
- * of the other learned parts. Channels of `rgba` and `rgb` are called r, g, b, a; of other roles by the role, with their
- * number from 0 where it has several. A learned filter is `depthwise`; parts of one type are counted where there are
+ * of the other learned parts. Channels of `rgba` and `rgb` are called r, g, b, a; those of another role are called by the role,
+ * numbered from 0 where it has several. A learned filter is `depthwise`; parts of one type are numbered where there are
  * several.
  *
  * @param names other names of channels by role, see `channelNames`
@@ -42,10 +42,10 @@ export type RoleNames = Readonly<Record<string, readonly string[]>>
 const letters: RoleNames = { rgba: ['r', 'g', 'b', 'a'], rgb: ['r', 'g', 'b'] }
 
 /**
- * The name of each channel: r, g, b, a of `rgba` and `rgb`, and of other roles the role, with their number from 0 where it
- * has several.
+ * The name of each channel: r, g, b, a for `rgba` and `rgb`, and for other roles the role, numbered from 0 where it has
+ * several.
  *
- * @param names what else channels are called, by role, like `roleNames(model)`; a role of another number of channels keeps its own
+ * @param names other names by role, like `roleNames(model)`; ignored for a role with a different number of channels
  * @example channelNames({ rgba: 4, hidden: 12 })   // ['r', 'g', 'b', 'a', 'hidden.0', …, 'hidden.11']
  * @example channelNames({ image: 1, classes: 2 }, { classes: ['cat', 'dog'] })   // ['image', 'cat', 'dog']
  */

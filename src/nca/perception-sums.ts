@@ -1,10 +1,10 @@
 /**
- * What a number that a cell perceives is a sum of, to be shown, drawn or written down.
+ * The terms of a number that a cell perceives, to be shown, drawn or written down.
  *
  *   y_i = σ( Σ_(taps) weight · s[y + dy, x + dx, channel] + bias )
  *
- * Filters are such sums over one channel, convolutions over all of them. A part of the perception that weighs its
- * neighbours by what they are (attention), or that is two layers at once (a residual convolution), is no such sum.
+ * Filters are such sums over one channel, convolutions over all of them. A part of the perception whose weights depend on the
+ * neighbours (attention), or that has two layers (a residual convolution), is no such sum.
  */
 import { check, isWhole } from '../backends/options.ts'
 import { scope } from '../tensor/lifetime.ts'
@@ -20,22 +20,22 @@ import type { DataParams, DataRule } from './rule/types.ts'
 /** A term: the weight of a channel of the neighbour `dy` cells below and `dx` to the right. */
 export type Tap = { readonly dy: number; readonly dx: number; readonly channel: number; readonly weight: number }
 
-/** A sum over the neighbours of a cell, and what is applied to it. */
+/** A sum over the neighbours of a cell, and its activation. */
 export type PerceivedSum = {
   /** All taps of the window, row by row, those of weight 0 too. */
   readonly taps: readonly Tap[]
   readonly bias: number
   readonly activation: Activation
-  /** Of leaky ReLUs below 0. */
+  /** The slope of leaky ReLUs below 0. */
   readonly slope: number
 }
 
 /**
- * What the number i that a cell perceives is a sum of, or null where its part of the perception is no sum over a window.
+ * Number i of a cell's perception as a sum, or null where its part of the perception is no sum over a window.
  *
- * @param params where those of learned parts are, in `params.perceive`
+ * @param params those of learned parts are in `params.perceive`
  * @param i from 0, in the layout of `perceptionSize`
- * @throws where the rule is no plane, the parameters are not those of the rule, or a cell does not perceive so many numbers
+ * @throws where the rule does not live on a plane, the parameters are not those of the rule, or a cell perceives no number i
  * @example const { taps } = (await perceivedSum(growingRule, params, 1))!   // sobelX of red: nine taps of channel 0
  */
 export async function perceivedSum(rule: DataRule, params: DataParams, i: number): Promise<PerceivedSum | null> {
@@ -69,7 +69,7 @@ export async function perceivedSum(rule: DataRule, params: DataParams, i: number
   return null
 }
 
-/** The taps of a kernel `[kh,kw,channels,outputs]` that some channels of the window have in one output. */
+/** The taps of one output of a kernel `[kh,kw,channels,outputs]` whose channels are those listed in `from`. */
 async function tapsOf(kernel: Tensor, from: readonly number[], output: number, dilation = 1): Promise<Tap[]> {
   const [height, width, channels, outputs] = kernel.shape
   const weights = await kernel.data()

@@ -1,6 +1,6 @@
 /**
- * What a step and a rollout are given, held against the rule once, at the door: what is refused does not depend on the
- * backend, nor on whether the rollout runs fused or composed.
+ * The arguments of a step and of a rollout, checked against the rule once, at the public function: what is refused depends
+ * neither on the backend nor on whether the rollout runs fused or composed.
  */
 import { segmentLength, type ScanOptions } from '../autograd/scan.ts'
 import { checkKey, type Key } from '../tensor/key.ts'
@@ -15,7 +15,7 @@ import { channelCount } from './rule/channels.ts'
 import type { Rule, StepContext } from './rule/types.ts'
 
 export type RolloutOptions = {
-  /** How many steps, a whole number from 0 to 1,000,000. More are several rollouts, see `from`. */
+  /** How many steps, a whole number from 0 to 1,000,000. For more use several rollouts, see `from`. */
   steps: number
   /** Steps per checkpointed segment, see `scan`: 'auto' (default), a whole number > 0, or false to keep every step. */
   checkpoint?: ScanOptions['checkpoint']
@@ -25,22 +25,22 @@ export type RolloutOptions = {
   angle?: number
   /** External inputs: what to write into channels, by role, before step t; see `setChannels`. */
   inputs?: (t: number) => Readonly<Record<string, Tensor>>
-  /** Number of the first step, default 0: a rollout in parts, each from where the last ended, is one rollout. */
+  /** Number of the first step, default 0: rollouts that each go on where the last ended equal one long rollout. */
   from?: number
 }
 
-/** For a rollout that returns states on its way, and not only the last one. */
+/** For a rollout that returns intermediate states, and not only the last one. */
 export type Readouts = {
-  /** After how many steps states are wanted, whole numbers from 1 to `steps`. */
+  /** The numbers of steps after which states are returned, whole numbers from 1 to `steps`. */
   readouts: readonly number[]
 }
 
-/** Steps of one rollout at most: each has a key, and composed a place on the tape. */
+/** The most steps of one rollout: each has a key and, when composed, a place on the tape. */
 export const mostSteps = 1_000_000
 
 const listOf = (what: string): Kind => ({ fits: Array.isArray, expected: `a list of ${what}` })
 
-// What the rule and the state decide about (masks, an angle) is judged below.
+// Options that depend on the rule and the state (masks, an angle) are checked below.
 const stepOptions = keysOf<StepContext>({ key: later, t: later, mask: later, angle: later })
 const rolloutOptions = keysOf<Partial<Readouts> & RolloutOptions>({
   steps: required(wholeFrom(0, mostSteps)),
@@ -98,7 +98,7 @@ export function checkState(where: string, rule: Rule, params: unknown, x: Tensor
   checkParams(where, rule, params, { like: x })
 }
 
-/** Throws unless a mask says of each cell of a state whether it fires. */
+/** Throws unless a mask has an entry for each cell of a state. */
 function checkMask(where: string, name: string, mask: Tensor, x: Tensor): void {
   const cells = x.shape.slice(0, -1)
   const fits = mask instanceof Tensor && mask.dtype === 'uint32' && sameShape(mask.shape, cells)
@@ -108,7 +108,7 @@ function checkMask(where: string, name: string, mask: Tensor, x: Tensor): void {
   }
 }
 
-/** Throws unless cells can see a grid turned so far. */
+/** Throws unless the cells of the rule can see their grid rotated by this angle. */
 function checkAngle(where: string, rule: Rule, angle: number): void {
   check(isNumber(angle), where, 'angle', angle, 'an angle in radians, a finite number')
   check(rule.grid > 1 || rule.type === 'custom' || angle === 0, where, 'angle', angle, '0 on a line, where nothing can turn')

@@ -1,16 +1,16 @@
 /**
- * slidingWindow: what is too large is seen through windows that overlap, and what is made of them is blended.
+ * slidingWindow: a large input is processed in overlapping windows, and the results are blended.
  *
  *   out[i] = Σ_w u_w(i) · f(window w of x)[i]          Σ_w u_w(i) = 1 in every cell i
  *
- * over the windows w that have the cell (Isensee et al., "nnU-Net", Nature Methods 2021: half a window of overlap, and weights
- * that fall off towards a window's border like a Gaussian, since there a cell sees least of what is around it). Weights are
- * products of one for each axis, so windows are blended axis by axis, to lines, of these slabs, and of slabs the whole; in
- * memory is never more than a few arrays of the size of the result, however many windows there are.
+ * over the windows w that contain the cell (Isensee et al., "nnU-Net", Nature Methods 2021: half a window of overlap, and weights
+ * that fall off towards a window's border like a Gaussian, since cells there see least of their surroundings). Weights are
+ * products of one for each axis, so windows are blended axis by axis: windows to lines, lines to slabs, slabs to the whole. Memory
+ * never holds more than a few arrays of the size of the result, however many windows there are.
  *
- * An automaton differs from a network of convolutions in one point: in t steps with windows of radius r, what lies more than
- * r·t cells inside a window's cut has not learnt of it yet. So with a `margin` of r·t, rules without chance make exactly what
- * they make of the whole. Often a rollout of the whole does fit: it keeps one state, when nothing is differentiated.
+ * An automaton with a perception of radius r has a receptive field of radius r·t after t steps: cells further than that from the
+ * cut of a window are not affected by it. So with a `margin` of r·t, deterministic rules return exactly what they return for the
+ * whole. Often a rollout of the whole fits into memory anyway: without derivatives it keeps a single state.
  */
 import { scope } from '../tensor/lifetime.ts'
 import { floating, refuse, requireTensor } from '../tensor/op.ts'
@@ -22,13 +22,13 @@ import { sameShape, showShape } from '../tensor/shape.ts'
 import { tensor, Tensor } from '../tensor/tensor.ts'
 
 export type SlidingWindowOptions = {
-  /** Cells of a window along each axis of the grid, whole numbers > 0; where the grid is smaller, the grid. */
+  /** Cells of a window along each axis, whole numbers > 0; along axes where the grid is smaller, the whole grid. */
   size: readonly number[]
-  /** How much of a window its neighbour has too, from 0 to less than 1; default 0.5. */
+  /** The share of a window that the next one overlaps, from 0 to less than 1; default 0.5. */
   overlap?: number
-  /** How a window counts: most in its middle, 'gaussian' (default; its deviation is an eighth of the window), or 'even'ly. */
+  /** How cells of a window are weighted: 'gaussian', most in its middle (default; σ is an eighth of the window), or 'even'. */
   blend?: 'gaussian' | 'even'
-  /** Cells along each cut of a window, of which nothing is taken, a whole number ≥ 0; default 0. */
+  /** How many cells along each cut of a window are discarded, a whole number ≥ 0; default 0. */
   margin?: number
 }
 
@@ -39,15 +39,15 @@ const slidingWindowOptions = keysOf<SlidingWindowOptions>({
   margin: wholeFrom(0),
 })
 
-/** A window along one axis: where it begins and how long it is, and of its cells those that are taken, with their weights. */
+/** A window along one axis: its start and length, and the range of its cells that are used, with their weights. */
 type Span = { readonly start: number; readonly length: number; readonly from: number; readonly to: number; readonly weights: readonly number[] }
 
 /**
- * Applies a function to windows of x, and blends what it makes of them.
+ * Applies a function to windows of x, and blends the results.
  *
  * @param x `[b,w,c]`, `[b,h,w,c]` or `[b,d,h,w,c]`: states, or whatever the function takes
  * @param f from a window `[b,…size,c]`, and its number from 0, to numbers `[b,…size,m]`
- * @returns `[b,…,m]`, on the grid of x; where one window has all of it, just what f makes of x
+ * @returns `[b,…,m]`, on the grid of x; where one window covers the whole grid, exactly f(x, 0)
  * @throws where the size is not one for each axis, a margin leaves nothing of a window, or f returns another grid
  * @example
  * const probabilities = slidingWindow(seeds, (window, i) => (
@@ -64,7 +64,7 @@ export function slidingWindow(x: Tensor, f: (window: Tensor, i: number) => Tenso
   check(size.length === grid.length, where, 'size', size, `as many sizes as the grid has axes, ${grid.length}`)
   const spans = grid.map((cells, axis) => spansOf(cells, Math.min(size[axis], cells), options))
   let i = 0
-  /** What is made of the windows that have these spans along the first axes, on all of the others. */
+  /** The blended result of the windows that have the chosen spans along the first axes, over all of the other axes. */
   const blended = (chosen: readonly Span[]): Tensor => {
     const axis = chosen.length
     if (axis === grid.length) {
@@ -81,7 +81,7 @@ export function slidingWindow(x: Tensor, f: (window: Tensor, i: number) => Tenso
   return scope(() => blended([]), 'slidingWindow()')
 }
 
-/** What is taken of a window along an axis, times its weights, in its place among so many cells. */
+/** The used cells of a window along an axis, times their weights, in their place on an axis of `cells` cells. */
 function weighed(y: Tensor, axis: number, { start, from, to, weights }: Span, cells: number): Tensor {
   const along = (own: number, other: (n: number) => number): number[] => y.shape.map((n, i) => (i === axis ? own : other(n)))
   const taken = slice(y, along(from, () => 0), along(to - from, n => n))
@@ -89,7 +89,7 @@ function weighed(y: Tensor, axis: number, { start, from, to, weights }: Span, ce
   return pad(mul(taken, u), y.shape.map((_, i) => (i === axis ? [start + from, cells - start - to] : [0, 0])))
 }
 
-/** Windows of so many cells along an axis, evenly spaced, whose weights are 1 together in every cell. */
+/** Evenly spaced windows along an axis of `cells` cells; their weights add up to 1 in every cell. */
 function spansOf(cells: number, length: number, { overlap = 0.5, blend = 'gaussian', margin = 0 }: SlidingWindowOptions): Span[] {
   check(length === cells || length > 2 * margin, 'slidingWindow', 'margin', margin, `less than half of a window of ${length} cells`)
   const furthest = Math.max(1, Math.min(Math.floor(length * (1 - overlap)), length - 2 * margin))

@@ -2,9 +2,9 @@
  * States: `[b,h,w,c]`, or `[b,w,c]` on lines and `[b,d,h,w,c]` in volumes, channels in the order in which the rule
  * names them.
  *
- * The seed of Growing NCA is a single living cell: alpha and every hidden channel are 1, colour is 0. Others have a colour
- * by which a rule knows what to grow (growing digits in Spitznagel & Keuper 2026, A.5), or a structure of several cells, by
- * which it knows its directions (Mordvintsev, Randazzo & Fouts, "Growing Isotropic Neural Cellular Automata", ALIFE 2022).
+ * The seed of Growing NCA is a single living cell: alpha and every hidden channel are 1, colour is 0. Other seeds have a colour
+ * that tells a rule what to grow (growing digits in Spitznagel & Keuper 2026, A.5), or several cells, whose arrangement
+ * gives it an orientation (Mordvintsev, Randazzo & Fouts, "Growing Isotropic Neural Cellular Automata", ALIFE 2022).
  */
 import { refuse, requireTensor } from '../tensor/op.ts'
 import { check, checkKind, checkOptions, isObject, isWhole, keysOf, later, oneOfNames, wholeFrom } from '../backends/options.ts'
@@ -63,7 +63,7 @@ function written(
     given[roles[i]] ? broadcastTo(given[roles[i]], part.shape) : part)))
 }
 
-/** Values by role, all of them in a shape that can be broadcast to that of their channels. */
+/** Values by role, reshaped so that they broadcast to their channels. */
 export function fitted(
   op: string, rule: { channels: Channels }, x: Tensor, values: Readonly<Record<string, Tensor>>,
 ): Record<string, Tensor> {
@@ -107,25 +107,25 @@ export type SeedOptions = Placement & {
    * at ⌊n/2⌋ along each axis.
    */
   at?: readonly number[] | readonly (readonly number[])[]
-  /** What else is in channels of the living cells, by role: `[n]` for all samples, `[b,n]` for each; see `setChannels`. */
+  /** Values for channels of the living cells, by role: `[n]` for all samples, `[b,n]` for each; see `setChannels`. */
   values?: Readonly<Record<string, Tensor>>
 }
 
-// The sizes, the channel and the cell are judged with the grid of the rule.
+// The sizes, the channel and the cell are checked below, against the grid of the rule.
 const seedOptions = keysOf<SeedOptions>({
   depth: later, height: later, width: later, batch: wholeFrom(1), from: later, at: later, values: later, ...placementKinds,
 })
 
-/** The axes of grids, the last ones of these. */
+/** The axes of a volume; planes and lines have the last ones of them. */
 const axes = [['depth', 'slice'], ['height', 'row'], ['width', 'column']] as const
 
 /**
  * A state with one living cell, or a few. Seeds of different cells are added: `add(seed(…), seed(…))`.
  *
- * @param rule one that says its `grid` gets just such a state; else the sizes that are given tell the dimensions
+ * @param rule its `grid` gives the number of dimensions; without one, the sizes that are given do
  * @returns `[batch, width, channels]`, `[batch, height, width, channels]` or `[batch, depth, height, width, channels]`,
- *   zero but for channels `from`… of these cells, which are 1, and the `values` there
- * @throws where a size is missing or too many, a cell lies outside of the grid, the state would have more than 2^30
+ *   zero except in the living cells, where channels `from`… are 1 and those of `values` have these values
+ * @throws where a size is missing or superfluous, a cell lies outside of the grid, the state would have more than 2^30
  *   numbers, the rule has no channel `from`, or values do not fit its roles
  * @example seed(rule, { height: 72, width: 72, batch: 8 })
  * @example seed(rule, { height: 72, width: 72, values: { rgba: tensor([1, 0, 0, 1]) } })     // a red one

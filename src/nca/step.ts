@@ -1,8 +1,8 @@
 /**
- * step and rollout: the automaton runs.
+ * step and rollout: running an automaton.
  *
  * One step of a data rule, for a state s `[b,h,w,c]` (Mordvintsev et al., "Growing Neural Cellular Automata", Distill
- * 2020; what is in brackets, as in NCAtorch, Spitznagel & Keuper 2026, is there where the rule says so):
+ * 2020; parts in brackets are options of the rule, as in NCAtorch, Spitznagel & Keuper 2026):
  *
  *   [s   ← s + ε]                                 noise on the state
  *   pre  = max3×3(alpha of s) > 0.1               living mask before
@@ -12,13 +12,13 @@
  *   s    ← s' where pre ∧ post, else 0            [where post, else 0]
  *   [s   ← clamp(s) or tanh(s)]                   bounds
  *
- * Frozen channels have no change, no living mask, no noise and no bounds: s in them stays as it is.
+ * Frozen channels have no change, no living mask, no noise and no bounds: they stay as they are.
  *
  * Cells that cannot matter are not computed. A cell that does not fire keeps its state. A cell that is dead before the
- * step is zero after it, whatever it would become — but its new alpha counts in its neighbours' `post`, so the cells
+ * step is zero after it, whatever it would become, but its new alpha counts in its neighbours' `post`. So the cells
  * that are computed are those that fire within one cell of a living one. Nothing else is skipped, and the result is
- * exactly that of the equations above. Derivatives go through the cells that fire and were alive before: also if they
- * died then, with a cotangent of zero, so that what was NaN in them is seen in the gradient.
+ * exactly that of the equations above. Derivatives go through the cells that fire and were alive before. This includes
+ * cells that died in the step: their cotangent is zero, but 0·NaN is NaN, so a NaN in them shows in the gradient.
  */
 import { scan } from '../autograd/scan.ts'
 import { stopGradient } from '../tensor/ops/stop-gradient.ts'
@@ -50,7 +50,7 @@ import { setChannels, takeChannels } from './state.ts'
  *
  * @param y `[b,h,w,perceptionSize(rule)]`
  * @param mask a mask `[b,h,w]` of the cells to compute; the others are 0
- * @param gradMask of these, the cells through which derivatives go; see `dense`
+ * @param gradMask the cells among them through which derivatives go; see `dense`
  * @returns `[b,h,w,u]` for the u channels of `updatedChannels(rule)`
  * @throws where the parameters of the network are not those of the rule
  * @example update(rule, params, perceive(rule, params, x))
@@ -70,7 +70,7 @@ function layersOf(
   return { hidden: layers.slice(0, -1), change: rule.stepSize === 1 ? change : mul(rule.stepSize, change) }
 }
 
-/** The living mask `[b,h,w]`: 1 where the neighbourhood, one cell far, has a cell with `channel` > `above`. */
+/** The living mask `[b,h,w]`: 1 where the cell or one of its neighbours has `channel` > `above`. */
 export function alive(rule: DataRule, x: Tensor): Tensor | null {
   return rule.living && dilateOn(exceeds(x, rule.living), { padding: rule.padding })
 }
@@ -84,10 +84,10 @@ export function exceeds(x: Tensor, { channel, above }: { channel: number; above:
  * One step.
  *
  * @param x `[b,h,w,c]`
- * @param context the key of this one step: under the same key, the same cells fire again. `rollout` has `foldIn(key, t)`
+ * @param context has the key of this one step: with the same key, the same cells fire again. `rollout` uses `foldIn(key, t)`
  * @returns `[b,h,w,c]`
- * @throws where parameters, state, mask or angle do not fit the rule, and where a custom rule returns anything but such
- *   a state
+ * @throws where parameters, state, mask or angle do not fit the rule, and where a custom rule returns anything but a state
+ *   of this shape and type
  * @example for (let t = 0; t < 96; t++) x = step(rule, params, x, { key: foldIn(key(0), t), t })
  */
 export function step<R extends Rule>(rule: R, params: Params<R>, x: Tensor, context: StepContext): Tensor {
@@ -95,14 +95,14 @@ export function step<R extends Rule>(rule: R, params: Params<R>, x: Tensor, cont
   return advance(rule, params, x, context)
 }
 
-/** A step of what has been checked. */
+/** A step whose arguments have been checked. */
 function advance<R extends Rule>(rule: R, params: Params<R>, x: Tensor, context: StepContext): Tensor {
   return scope(() => (rule.type === 'custom'
     ? likeState(x, rule.step(params as never, x, context))
     : dataStep(rule, params as DataParams, x, context)), 'step()')
 }
 
-/** What a rule's own code returned, if it is a state like x. */
+/** The state that a rule's own code returned. Throws unless it is like x. */
 function likeState(x: Tensor, next: unknown): Tensor {
   if (next instanceof Tensor && sameShape(next.shape, x.shape) && next.dtype === x.dtype) return next
   throw new Error(`step: the rule returned ${show(next)}, expected ${show(x)}.`)
@@ -112,13 +112,13 @@ function dataStep(rule: DataRule, params: DataParams, before: Tensor, context: S
   return partsOf(rule, params, before, context, 'needed').after
 }
 
-/** The quantities of a step, in the order of the equations. Masks are uint32 `[b,h,w]`; null is one that has every cell. */
+/** The quantities of a step, in the order of the equations. Masks are uint32 `[b,h,w]`; null stands for a mask of all cells. */
 export type StepParts = {
-  /** What the cells perceive: the state `[b,h,w,c]`, with its noise where the rule has noise on the state. */
+  /** The state that the cells perceive, `[b,h,w,c]`, with its noise if the rule has noise on the state. */
   readonly state: Tensor
   /** Cells that lived before the update. */
   readonly pre: Tensor | null
-  /** Cells that fire, where the rule has an input mask only those with an input. */
+  /** Cells that fire; with an input mask, only those with an input. */
   readonly fires: Tensor | null
   /** P(s) `[b,h,w,perceptionSize(rule)]`, see `perceptionNames`. */
   readonly perception: Tensor
@@ -128,20 +128,20 @@ export type StepParts = {
   readonly change: Tensor
   /** s' `[b,h,w,c]`, before the living mask and bounds. */
   readonly candidate: Tensor
-  /** Cells with a living neighbour, or alive themselves, in s'. */
+  /** Cells that live after the update: the living mask of s'. */
   readonly post: Tensor | null
   /** The next state `[b,h,w,c]`. */
   readonly after: Tensor
 }
 
 /**
- * All that one step of a data rule computes, for every cell: also for those that do not fire or do not live, which
+ * Everything that one step of a data rule computes, for every cell: even for those that do not fire or do not live, which
  * `step` leaves out.
  *
  * @param x the state before it `[b,h,w,c]`
  * @param context as for `step`
  * @returns the quantities by name; `after` is what `step` returns
- * @throws for a rule that is code, and whatever `step` refuses
+ * @throws for a rule that is code, and where `step` would
  * @example const { perception, hidden, fires, after } = inspectStep(rule, params, x, { key: foldIn(k, t), t })
  */
 export function inspectStep(rule: DataRule, params: DataParams, x: Tensor, context: StepContext): StepParts {
@@ -150,7 +150,7 @@ export function inspectStep(rule: DataRule, params: DataParams, x: Tensor, conte
   return scope(() => partsOf(rule, params, x, context, 'all'), 'inspectStep()')
 }
 
-/** A step with all that it computes, of all cells or of those that are needed. @internal */
+/** A step with everything that it computes, for all cells or only for those that are needed. @internal */
 export function partsOf(
   rule: DataRule, params: DataParams, before: Tensor, { key, mask, angle }: StepContext, cells: 'all' | 'needed',
 ): StepParts {
@@ -175,13 +175,13 @@ export function partsOf(
   return { state: x, pre, fires: fires ?? null, perception, hidden, change, candidate, ...settled(rule, pre, candidate) }
 }
 
-/** The living mask of a candidate, and the candidate within it and within bounds: the next state. @internal */
+/** The living mask of a candidate, and the next state: the candidate with mask and bounds applied. @internal */
 export function settled(rule: DataRule, pre: Tensor | null, candidate: Tensor): Pick<StepParts, 'post' | 'after'> {
   const post = alive(rule, candidate)
   return { post, after: bounded(rule, post ? where(kept(rule, pre ? and(pre, post) : post), candidate, 0) : candidate) }
 }
 
-/** Cells that are in both masks; one that is missing has all. */
+/** Cells that are in both masks; a missing mask has all cells. */
 function inBoth(a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined {
   return a && b ? and(a, b) : a ?? b
 }
@@ -215,14 +215,14 @@ function bounded(rule: DataRule, x: Tensor): Tensor {
   return rule.frozen.length === 0 ? within : where(frozenChannels(rule, x), x, within)
 }
 
-/** Where a state is not zeroed: in cells that live `[b,h,w]`, and in frozen channels. */
+/** Where a state is not zeroed: in cells that live, `[b,h,w]`, and in frozen channels. */
 function kept(rule: DataRule, lives: Tensor): Tensor {
   return rule.frozen.length === 0 ? onChannels(lives) : or(onChannels(lives), frozenChannels(rule, lives))
 }
 
 /**
- * x with the frozen channels of other seeds: another image, another condition, in the midst of life. Where the rule has an
- * input mask, cells that have no input any more are empty: they would never change again.
+ * x with the frozen channels of other seeds: another image or another condition in the middle of a rollout. If the rule has an
+ * input mask, cells that lose their input are zeroed, since they would never change again.
  *
  * @param x,seeds `[b,h,w,c]`
  * @example exchangeInputs(rule, x, task.seeds(others))
@@ -243,15 +243,15 @@ export function frozenChannels(rule: DataRule, { backend }: Tensor): Tensor {
 }
 
 /**
- * Runs a rule for a number of steps; step t fires under `foldIn(key, t)`. With `readouts` (numbers of steps, each from
- * 1 to `steps`) it returns the list of the states after those many steps.
+ * Runs a rule for a number of steps; which cells fire in step t follows from `foldIn(key, t)`. With `readouts` (numbers of
+ * steps, each from 1 to `steps`) it returns the list of the states after these numbers of steps.
  *
- * Differentiable: what is kept for the derivative grows like √steps, or is bounded by the backend's budget. Where the
- * backend can run the rule as a whole (`explain` tells), it does; the result is that of `step` after `step`.
+ * It is differentiable: the memory kept for the derivative grows like √steps, or is bounded by the backend's budget. Where the
+ * backend can run the rule fused (see `explain`), it does; the result is that of one `step` after another.
  *
  * @param x the first state `[b,h,w,c]`
  * @returns the last state, or a list of states where `readouts` is given
- * @throws where parameters or state do not fit the rule, or an option is nothing that it can be; on every backend alike
+ * @throws where parameters or state do not fit the rule, or an option has an invalid value; alike on every backend
  * @example const grown = rollout(rule, params, seed(rule, { height: 72, width: 72 }), key(1), { steps: 96 })
  */
 export function rollout<R extends Rule>(
@@ -265,7 +265,7 @@ export function rollout<R extends Rule>(
 ): Tensor | Tensor[] {
   const { steps, readouts, checkpoint, masks, angle, inputs, from } = checkRollout(rule, params, x, key, options)
   const at = readouts ? [...new Set(readouts)].sort((a, b) => a - b) : [steps]
-  /** The states after `at` steps of a rule, out of operators. */
+  /** The states after `at` steps of a rule, composed of operators. */
   const composedBy = <R extends Rule>(rule: R) => (params: Params<R>, x: Tensor, inputs: RolloutOptions['inputs']): Tensor[] => {
     const [last, states] = scan((now: Tensor, _, t) => {
       const x = inputs ? setChannels(rule, now, inputs(from + t)) : now

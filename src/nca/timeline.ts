@@ -1,12 +1,12 @@
 /**
- * Time lines: a rollout in which one can go back.
+ * Time lines: rollouts in which one can go back.
  *
- * A state follows from the first one, the key and the number of the step, so a film of T states is not needed: every k-th
- * is kept, and any other is computed again from the one before it, at most k − 1 steps away. With k = ⌈√T⌉ both what is
- * kept and the way to any state grow like √T. What comes is not like the state of the rollout, it is that state, bit for
- * bit: step t fires under `foldIn(key, t)`, from wherever one starts.
+ * A state is determined by the first one, the key and the number of the step, so not all T states need to be kept: every
+ * k-th one is, and any other is computed again from the kept one before it, at most k − 1 steps away. With k = ⌈√T⌉ both
+ * the memory and the time to reach a state grow like √T. The state is that of the rollout bit for bit: the fire mask of step t
+ * follows from `foldIn(key, t)`, wherever one starts.
  *
- * The derivative of a loss L of the last state is found on the way back, one step at a time,
+ * The derivative of a loss L of the last state is computed backwards, one step at a time,
  *
  *   ∂L/∂s_t = (∂s_(t+1)/∂s_t)ᵀ ∂L/∂s_(t+1)          ∂L/∂w = Σ_t (∂s_(t+1)/∂w)ᵀ ∂L/∂s_(t+1)
  *
@@ -29,13 +29,13 @@ import { mostSteps, type RolloutOptions } from './run-options.ts'
 import { rollout } from './step.ts'
 
 export type TimelineOptions = Pick<RolloutOptions, 'steps' | 'angle'> & {
-  /** A state is kept after every so many steps, a whole number > 0; default ⌈√steps⌉. */
+  /** A state is kept every `every` steps, a whole number > 0; default ⌈√steps⌉. */
   every?: number
 }
 
 const timelineOptions = keysOf<TimelineOptions>({ steps: required(wholeFrom(0, mostSteps)), angle: later, every: wholeFrom(1) })
 
-/** A rollout as data, from which any of its states can be had. */
+/** A rollout as data, from which any of its states can be computed. */
 export type Timeline<R extends Rule = Rule> = {
   readonly rule: R
   readonly params: Params<R>
@@ -51,7 +51,7 @@ export type Timeline<R extends Rule = Rule> = {
  * Runs a rule as `rollout` does, and keeps some of the states.
  *
  * @param x the first state `[b,h,w,c]`
- * @throws for whatever `rollout` refuses
+ * @throws where `rollout` would
  * @example
  * const line = timeline(rule, params, seed(rule, { height: 72, width: 72 }), key(1), { steps: 256 })
  * const before = stateAt(line, 95)
@@ -70,7 +70,7 @@ export function timeline<R extends Rule>(
  * The state after t steps.
  *
  * @param t a whole number from 0 to the steps of the line
- * @returns `[b,h,w,c]`, the very state that `rollout` has after t steps
+ * @returns `[b,h,w,c]`, exactly the state that `rollout` returns after t steps
  * @throws where the line has no such step
  * @example const picture = await tensorToImage(stateAt(line, 31))
  */
@@ -80,7 +80,7 @@ export function stateAt<R extends Rule>(line: Timeline<R>, t: number): Tensor {
   return state
 }
 
-/** The states after some numbers of steps, which all lie behind the kept state k. */
+/** The states after some numbers of steps, all of them from the kept state k on. */
 function statesFrom<R extends Rule>(line: Timeline<R>, k: number, at: readonly number[]): Tensor[] {
   const { rule, params, key, angle, every, kept } = line
   const from = k * every
@@ -95,7 +95,7 @@ function checkStepNumber(where: string, { steps }: Timeline, t: number): void {
   check(isWhole(t) && t <= steps, where, 't', t, `a whole number from 0 to ${steps}, the steps of the line`)
 }
 
-/** Where an error of the last state comes from. */
+/** The gradients of a loss of the last state. */
 export type TimelineGradients<R extends Rule = Rule> = {
   /** L, a scalar. */
   readonly loss: Tensor
@@ -108,10 +108,10 @@ export type TimelineGradients<R extends Rule = Rule> = {
 }
 
 /**
- * The gradients of a loss of the last state, by every state on the way to it and by the parameters, in one backward pass.
+ * The gradients of a loss of the last state with respect to every state before it and to the parameters, in one backward pass.
  *
- * They are those of `grad` through the whole rollout, up to the rounding of sums in another order. All states' are held at
- * once: 33 MB for 96 steps of 72×72 cells of 16 channels.
+ * They equal those of `grad` through the whole rollout, up to the rounding of sums in another order. The gradients of all
+ * states are in memory at once: 33 MB for 96 steps of 72×72 cells of 16 channels.
  *
  * @param loss a function of a state `[b,h,w,c]` that returns a scalar
  * @throws where the loss is no such function

@@ -1,6 +1,6 @@
 /**
- * A rule as a program and its inputs: plain data, and arrays that operators make of the parameters, so that what is
- * owed to the parameters follows by their adjoints.
+ * A rule as a program and its inputs. The program is plain data; its inputs are arrays that operators make from the
+ * parameters, so that the gradient of the parameters follows from theirs by the derivatives of these operators.
  */
 import { ceilTo } from '../../backends/ceil-to.ts'
 import { chosenBy, type Applied, type Box, type Layer, type Program, type View } from '../../backends/program.ts'
@@ -32,8 +32,8 @@ import { readingSeen, type Reading } from './reading.ts'
 import { choosesWhere, inThree, isConvolution, isLinear, seesWindow, sumOf, tapsOf, tapsWithin, windowOf } from './sight.ts'
 
 /**
- * The program of a rule from states like `x` `[b,h,w,c]`, for one that can be fused (`eligible.ts`), and its inputs beside
- * the state, made of the parameters; `folded` where some of these are multiplied with others.
+ * The program of a rule that can be fused (`eligible.ts`) for states like `x` `[b,h,w,c]`, and its inputs besides the state,
+ * which are made from the parameters; `folded` where some parameters are multiplied with others.
  */
 export function arrange(
   whole: DataRule, x: Tensor, angle: number, written: Program['given'] = null,
@@ -56,11 +56,11 @@ export function arrange(
       const first = folded ? [foldedLayer(rule, params, views[0].taps, filters)]
         : [...(seesWindow(rule) ? [windowLayer(rule, params, { program, like: x })] : []), seen([w1, b1])]
       const network = program.layers.slice(-residual.length - 1)
-      /** A layer that reads hidden layer i, before which stands what it has added, if it is residual. */
+      /** A layer that reads hidden layer i. If that is residual, what it adds comes first among its columns. */
       const reading = (i: number, layer: Reading): Reading => {
         if (!residual[i]) return layer
         const [rows, b] = i > 0 ? reading(i - 1, layer) : seen(readingPlain(given, own, layer))
-        // Also where it adds nothing, so that gradients are added in the same order whatever columns there are.
+        // Padded even if by nothing, so that gradients are added in the same order whatever columns there are.
         const wide = pad(rows, [[0, network[i].first - rows.shape[0]], [0, 0]])
         return [concat([wide, layer[0]], 0), b]
       }
@@ -80,19 +80,19 @@ function wideFilters(rule: DataRule, params: DataParams, options: { angle: numbe
 }
 
 /**
- * What runners read (`ProgramRunner`): channels in whole fours; an output of the last layer for every channel, zero for those
- * that never change; and all but the first weights in one array.
+ * The arrays in the layout of `ProgramRunner`: channels padded to multiples of four; an output of the last layer for every
+ * channel, zero for those that never change; and all but the first weights in one array.
  *
  * @param kernel `[…,c,F]`, or null where there are no filters
- * @param given the layers, of which the first reads what is perceived or, where there are views, the window as `[taps·c]`;
- *   behind weights and bias, scale and shift of those that have a norm
- * @param asks what moves taps, and what attention asks with
+ * @param given the layers: weights and bias of each, then scale and shift where it has a norm. The first layer reads what is
+ *   perceived or, where there are views, the window as `[taps·c]`
+ * @param asks what moves the taps of deformable convolutions, and what makes the queries of attention
  */
 function packed(
   { channels, layers, updated, perception }: Program, kernel: Tensor | null, given: readonly Tensor[][], asks: readonly Tensor[],
 ): Tensor[] {
   const last = layers.length - 1
-  // A column of zeros behind those of the last layer stands for each channel that never changes.
+  // Every channel that never changes reads one column of zeros, appended to those of the last layer.
   const from = Array.from({ length: channels }, (_, c) => (updated.includes(c) ? updated.indexOf(c) : updated.length))
   function columns(t: Tensor, l: number): Tensor {
     const axis = t.shape.length - 1
@@ -114,7 +114,7 @@ function packed(
   ]
 }
 
-/** How many numbers stand before what is seen of windows: those that are seen where cells choose, and those of filters. */
+/** How many numbers come before those of the views: what moved taps and attention see, and what filters make. */
 function seenBefore(
   perception: Pick<Program['perception'], 'deformable' | 'attention' | 'filters'>, channels: number,
 ): number {
@@ -122,13 +122,13 @@ function seenBefore(
   return chosenBy(perception, padded) + perception.filters * padded
 }
 
-/** What is applied to sums. */
+/** The activation of a part, without its other fields. */
 const appliedBy = ({ activation, slope }: Applied): Applied => ({ activation, slope })
 
 /**
- * What the first outputs of a program see, where cells see their windows: all of them the same where the perception is folded into the
- * first hidden layer. Else its parts are convolutions, each with a function behind it; where their windows or functions differ,
- * each is a view of its own, since a zero in the place of what a part does not see would, times NaN, be NaN.
+ * The views of a program, which say what of the window its first outputs see. Where the perception is folded into the first
+ * hidden layer, all of them see the same. Otherwise the parts are convolutions, each followed by an activation. Where their windows
+ * or activations differ, each is a view of its own: a zero weight for what a part does not see would make NaN of a NaN there.
  */
 function viewsOf(rule: DataRule, angle: number, folded: Hidden | false, multiple: number): View[] {
   const view = (parts: readonly Perception[], outputs: number, part: Applied): View =>
@@ -182,7 +182,7 @@ function programOf(
   }
 }
 
-/** The kernel and bias of each convolution among what a rule has learned to perceive. */
+/** The kernel and bias of each convolution among the learned perceptions of a rule. */
 function convolutionsOf(
   rule: DataRule, { perceive }: DataParams,
 ): { dilation: number; kernel: Tensor; bias: Tensor | undefined }[] {
@@ -191,9 +191,9 @@ function convolutionsOf(
 }
 
 /**
- * The whole perception as one matrix `[taps·c, perceptionSize]`, multiplied with the first layer of the network, which it
- * takes the place of, and so the bias: part by part, so that no zero stands for what a part does not see, which times NaN
- * would be NaN in the derivatives. Therefore several linear parts are always folded.
+ * The first layer of the network with the whole perception, as a matrix `[taps·c, perceptionSize]`, multiplied into its weights
+ * and bias. The product is taken part by part, so that no zero weight stands for what a part does not see: times NaN it
+ * would be NaN in the derivatives. This is also why several linear parts are always folded.
  */
 function foldedLayer(
   rule: DataRule, params: DataParams, taps: readonly number[], filters: Tensor | null,
@@ -216,8 +216,8 @@ function foldedLayer(
 }
 
 /**
- * The layer of convolutions that have functions behind them. The matrix of several views has their blocks along its
- * diagonal, behind the columns of what filters make.
+ * The layer of convolutions that are followed by activations. With several views the matrix has their blocks along its
+ * diagonal, after the columns of what filters make.
  */
 function windowLayer(rule: DataRule, params: DataParams, { program, like }: { program: Program; like: Tensor }): Reading {
   const parts = convolutionsOf(rule, params), { views } = program.perception, [{ first, columns: all }] = program.layers
@@ -235,8 +235,8 @@ function windowLayer(rule: DataRule, params: DataParams, { program, like }: { pr
 }
 
 /**
- * A kernel `[…,c,n]`, whose taps lie `dilation` cells apart, as the matrix `[taps·c, n]` of these taps of a window around
- * it, zeros where it has none.
+ * A kernel `[…,c,n]`, whose taps lie `dilation` cells apart, as the matrix `[taps·c, n]` over the given taps of a window
+ * around it, zero where the kernel has no tap.
  */
 function asMatrix(kernel: Tensor, dilation: number, window: Box, taps: readonly number[]): Tensor {
   const [channels, n] = kernel.shape.slice(-2)
@@ -249,7 +249,7 @@ function asMatrix(kernel: Tensor, dilation: number, window: Box, taps: readonly 
 
 /**
  * Filters `[…,c,F]` times the rows `[c·F, n]` of a layer that reads them: the kernel `[…,c,n]`, Σ_f k[t,c,f]·w[c·F+f,j].
- * It is made by depthwiseConv, to which the columns are cells of c·F channels, and the taps filters: since there a weight
+ * It is computed by depthwiseConv, with the columns as cells of c·F channels and the taps as filters, because there a weight
  * of zero looks at nothing.
  */
 function foldFilters(filters: Tensor, w: Tensor): Tensor {
@@ -271,8 +271,8 @@ function furtherLayers({ update: { hidden, lastActivation }, stepSize }: DataRul
 }
 
 /**
- * A linear perception before a linear layer is one matrix, their product: K (window → perceived) times w1. Whether that
- * matrix has fewer numbers than the two.
+ * Whether folding pays. A linear perception K (window → perceived) before the linear layer w1 is one matrix, their product;
+ * it pays where that matrix has fewer numbers than the two.
  */
 function foldingPays(rule: DataRule): boolean {
   const window = tapsOf(rule, 0).length * channelCount(rule.channels)

@@ -4,18 +4,21 @@
  * With n the state of a cell, normalised but neither scaled nor shifted, LN(s) = γ⊙n + β, and head h of cell i gives its
  * neighbour j (src/nca/perceptions/attention.ts)
  *
- *   (γ⊙n_i + β)·Q_h·K_hᵀ·(γ⊙n_j + β) / √d + r        of which what comes from the last β is the same for every j
+ * the score
  *
- * That has no part in the softmax. So it may as well be n_j·u, a number for each channel that cell i asks with,
+ *   (γ⊙n_i + β)·Q_h·K_hᵀ·(γ⊙n_j + β) / √d + r
+ *
+ * The term with the last β is the same for every j, so the softmax cancels it. What remains is n_j·u + r, with a query u of
+ * cell i that has a number for each channel,
  *
  *   u_h = n_i·A_h + a_h          A_h = γ ⊙ (Q_h·K_hᵀ / √d) ⊙ γ          a_h = β·(Q_h·K_hᵀ / √d) ⊙ γ
  *
- * and since its parts add up to 1, a layer W behind it reads the mean p_h of the n_j alone:
+ * and since the softmax weights add up to 1, a layer W after it needs only the weighted mean p_h of the n_j:
  *
  *   y·W = Σ_h p_h·(γ ⊙ V_h·O_h·W) + Σ_h β·V_h·O_h·W + o·W
  *
- * Where W has many more columns than y, it takes fewer products to make y itself, by M and m, which are the same without W. And a
- * network behind it, with the norm N and its γ and β, needs y:
+ * Where W has many more columns than y, it takes fewer products to compute y itself, by M and m, the same expressions without W.
+ * A network after the attention, with the norm N and its γ and β, needs y in any case:
  *
  *   h = σ(N(y)·(γ ⊙ W₁) + β·W₁ + b₁)          (y + h·W₂ + b₂)·W = y·W + h·(W₂·W) + b₂·W
  */
@@ -39,7 +42,7 @@ import { isAttention, tapsOf } from './sight.ts'
 /** The parameters of one attention, by name. */
 type Params = Readonly<Record<string, Tensor>>
 
-/** Each attention of a rule, as a program has it. */
+/** The attentions of a rule in the form of a program. */
 export function attendedIn(rule: DataRule): AttentionProgram[] {
   return rule.perceive.filter(isAttention).map((part): AttentionProgram => {
     const { heads, outputs, feedForward: hidden } = part
@@ -50,13 +53,13 @@ export function attendedIn(rule: DataRule): AttentionProgram[] {
   })
 }
 
-/** Whether y takes fewer products, of which those that make it are done forward, and again and twice on the way back. */
+/** Whether computing y takes fewer products; those that compute it are done once forward and three times backward. */
 function makingPays({ channels, update: { hidden: [n] } }: DataRule, { heads, outputs }: Attention): boolean {
   const seen = heads * channelCount(channels)
   return 4 * seen * outputs + 3 * outputs * n < 3 * seen * n
 }
 
-/** What `ProgramRunner` has behind its layers: what makes u, and y and h, of each attention of a rule, then r of each. */
+/** Attention in the arrays of `ProgramRunner`, after the layers: for each part what makes u, y and h, then r of each. */
 export function askingOf(rule: DataRule, { perceive }: DataParams, attention: readonly AttentionProgram[]): Tensor[] {
   const all = rule.perceive.filter(isLearned).flatMap((part, i) => (isAttention(part) ? [{ part, own: perceive![i] }] : []))
   return [
@@ -65,7 +68,7 @@ export function askingOf(rule: DataRule, { perceive }: DataParams, attention: re
   ]
 }
 
-/** A and a: Q·Kᵀ/√d ⊙ γ of head beside head, channels in whole fours and all of them in eights. */
+/** A and a: Q·Kᵀ/√d ⊙ γ, head beside head, each padded to a multiple of four columns, the whole to a multiple of eight. */
 function asks(part: Attention, { scale, shift, query, key }: Params): Tensor[] {
   const asked = mul(reshape(scale, [1, -1]), 1 / Math.sqrt(part.keys))
   const pairs = concat(eachHead(part, (own): Tensor => inFours(mul(dense(own(query), transpose(own(key), [1, 0])), asked))))
@@ -73,7 +76,7 @@ function asks(part: Attention, { scale, shift, query, key }: Params): Tensor[] {
   return [flat(inFours(mul(reshape(scale, [-1, 1]), wide), 0)), flat(dense(reshape(shift, [1, -1]), wide))]
 }
 
-/** M and m, and the hidden layer of a network: columns in whole eights, rows in whole fours. */
+/** M and m, and the hidden layer of a network: columns padded to multiples of eight, rows of four. */
 function making(part: Attention, params: Params): Tensor[] {
   const { output, bias, scale2, shift2, w1, b1 } = params
   const hidden = part.feedForward === 0 ? []
@@ -81,14 +84,14 @@ function making(part: Attention, params: Params): Tensor[] {
   return [...headsReading(part, params, output, bias), ...hidden].map(t => flat(inEights(t)))
 }
 
-/** r, head by head, in whole eights. */
+/** r, head by head, padded to a multiple of eight. */
 function places({ heads }: Attention, { position }: Params): Tensor {
   return inEights(flat(transpose(reshape(position, [-1, heads]), [1, 0])))
 }
 
 /**
- * The rows of a layer that read what attention makes, and the bias, as those that read what a program perceives by it: what its
- * heads see or, where it is `made`, y and h.
+ * The rows of a layer that read the output of attention, and the bias, rewritten for what a program has instead: what its heads
+ * see or, where it is `made`, y and h.
  */
 export function attendedRows(part: Attention, params: Params, made: boolean, w: Tensor, b: Tensor): [rows: Tensor, bias: Tensor] {
   const { output, bias, w2, b2 } = params
@@ -97,7 +100,7 @@ export function attendedRows(part: Attention, params: Params, made: boolean, w: 
   return [concat([w, dense(w2, w)].map(t => extend(t, 0, ceilTo(t.shape[0], 8))), 0), add(b, times(b2, w))]
 }
 
-/** What reads the values `[heads·keys,n]`, and its bias, as what reads what the heads see. */
+/** Rows that read the values `[heads·keys,n]`, and the bias, rewritten to read what the heads see. */
 function headsReading(
   part: Attention, { scale, shift, value }: Params, read: Tensor, bias: Tensor,
 ): [rows: Tensor, bias: Tensor] {
@@ -107,12 +110,12 @@ function headsReading(
   return [concat(rows, 0), add(bias, times(shift, values.reduce(add)))]
 }
 
-/** Something of each head, which has so many columns `[c,keys]` of the query, the keys and the values for its own. */
+/** Makes something for each head; `own` takes a head's columns `[c,keys]` of the queries, keys or values. */
 function eachHead({ heads, keys }: Attention, make: (own: (t: Tensor) => Tensor, h: number) => Tensor): Tensor[] {
   return Array.from({ length: heads }, (_, h) => make(t => slice(t, [0, h * keys], [t.shape[0], keys]), h))
 }
 
-/** In whole eights along the last axis. */
+/** Padded to a multiple of eight along the last axis. */
 const inEights = (t: Tensor): Tensor => extend(t, t.shape.length - 1, ceilTo(t.shape.at(-1)!, 8))
 
 /** A vector times a matrix. */

@@ -1,6 +1,6 @@
 /**
- * Deformable convolutions as fused rollouts compute them: what a cell sees at each tap that it moves stands beside what its filters
- * make, and what reads the convolution reads this by a matrix that is made once per rollout,
+ * Deformable convolutions as fused rollouts compute them. What a cell sees at each of its moved taps is perceived directly, beside
+ * what its filters make, and the layer W that reads the convolution reads it by a matrix that is computed once per rollout,
  *
  *   y·W = Σ_t m_t s(i + t + o_t)·(W_t·W) + bias·W
  */
@@ -16,12 +16,12 @@ import type { DataParams, DataRule } from '../rule/types.ts'
 import { extend, inFours } from './extend.ts'
 import { isDeformable } from './sight.ts'
 
-/** Each deformable convolution of a rule, as a program has it. */
+/** The deformable convolutions of a rule in the form of a program. */
 export function deformedIn(rule: DataRule): DeformableProgram[] {
   return rule.perceive.filter(isDeformable).map(({ size, reach, modulated }) => ({ size, reach, modulated }))
 }
 
-/** What `ProgramRunner` has behind its layers: what moves the taps of each, K `[taps·c,…]` and b. */
+/** The deformable part of the arrays of `ProgramRunner`, after its layers: what moves the taps of each, K `[taps·c,…]` and b. */
 export function movingOf(rule: DataRule, { perceive }: DataParams): Tensor[] {
   return rule.perceive.filter(isLearned).flatMap((part, i) => {
     if (!isDeformable(part)) return []
@@ -30,7 +30,10 @@ export function movingOf(rule: DataRule, { perceive }: DataParams): Tensor[] {
   })
 }
 
-/** What cells choose: numbers down, to the right, and weights, each of all taps in whole fours, all of them in eights `[…,n]`. */
+/**
+ * What cells choose, `[…,n]`: for all taps the offsets down, those to the right, and the weights, each padded to a multiple of
+ * four, the whole to a multiple of eight.
+ */
 function chosen(t: Tensor, taps: number): Tensor {
   const each = inFours(reshape(t, [-1, t.shape.at(-1)! / taps, taps]), 2)
   const all = reshape(each, [each.shape[0], each.shape[1] * each.shape[2]])
@@ -38,7 +41,7 @@ function chosen(t: Tensor, taps: number): Tensor {
 }
 
 /**
- * The rows of a layer that read what a deformable convolution makes, and the bias, as those that read what its taps see.
+ * The rows of a layer that read the output of a deformable convolution, and the bias, rewritten to read what its taps see.
  */
 export function deformedRows(
   { size, outputs }: Deformable, { kernel, bias }: Readonly<Record<string, Tensor>>, w: Tensor, b: Tensor,

@@ -1,5 +1,5 @@
 /**
- * Which rollouts are fused: why a rule, or a rollout from a state, is composed of operators instead.
+ * Which rollouts are fused, and why a rule, or a rollout from a state, is composed of operators instead.
  */
 import type { Backend } from '../../backends/backend.ts'
 import type { Feature } from '../../backends/program.ts'

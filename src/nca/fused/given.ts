@@ -1,5 +1,5 @@
 /**
- * What a rollout is given before each step (`inputs`), as one tensor for a program: so derivatives go to it.
+ * The `inputs` that a rollout writes before each step, as one tensor for a program, so that derivatives reach them.
  */
 import type { Program } from '../../backends/program.ts'
 import { concat, splitAxis, stack, unstack } from '../../tensor/ops/concat.ts'
@@ -14,9 +14,9 @@ import { fitted } from '../state.ts'
 export type Inputs = (t: number) => Readonly<Record<string, Tensor>>
 
 /**
- * The inputs of `steps` steps from step `from` on: `values` `[steps,b,…,n]`, of cells that all get the same or of each of
- * them, and a function that makes inputs out of such a tensor again. Null where they are of other roles in other steps, or
- * are not tensors like the state x.
+ * The inputs of `steps` steps from step `from` on: `values` `[steps,b,…,n]`, for each cell or the same for all, and a
+ * function that turns such a tensor into inputs again. Null where the roles differ between steps, or where the inputs are not
+ * tensors like the state x.
  */
 export function givenOf(
   rule: DataRule, x: Tensor, inputs: Inputs, { steps, from }: { steps: number; from: number },

@@ -1,9 +1,9 @@
 /**
- * The hidden layers of a rule's network as a program has them, norms among them.
+ * The hidden layers of a rule's network in the form of a program, with their norms.
  *
- * A layer of a program can have a norm of its sums. What is perceived is no sum, so where that goes through a norm, one more
- * layer stands in front of the network and makes it of itself: linear, with the weights of the unit matrix, and so exactly, its
- * numbers in the order in which groups of them are neighbours.
+ * A layer of a program can normalise its sums. What is perceived is no sum of a layer, so where the network normalises it, one
+ * more layer is put in front: linear, with the identity matrix as its weights and therefore exact, its outputs ordered so that
+ * those of a group are neighbours.
  */
 import type { Applied } from '../../backends/program.ts'
 import { zeros } from '../../tensor/ops/create.ts'
@@ -12,13 +12,13 @@ import { hasNorm, type MlpParams } from '../mlp.ts'
 import { perceptionSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule } from '../rule/types.ts'
 
-/** The rule with that layer, where its network has a norm of what is perceived. Only programs are made of it. */
+/** The rule with that layer, where its network normalises what is perceived. It serves only to make programs. */
 export function fronted(rule: DataRule): DataRule {
   const { update } = rule
   return hasNorm(update, 0) ? { ...rule, update: { ...update, hidden: [perceptionSize(rule), ...update.hidden] } } : rule
 }
 
-/** Its parameters: each further layer has the next number. */
+/** The parameters of the rule with that layer: the number of every other layer grows by one. */
 export function frontedParams(rule: DataRule, params: DataParams): DataParams {
   if (!hasNorm(rule.update, 0)) return params
   const like = params.update.w1, [n] = like.shape
@@ -26,10 +26,10 @@ export function frontedParams(rule: DataRule, params: DataParams): DataParams {
   return { ...params, update: { ...Object.fromEntries(further) as MlpParams, w1: eye(n, { like }), b1: zeros([n], { like }) } }
 }
 
-/** A hidden layer: whether it adds the one before it, or what is perceived, and the groups of its norm, 0 without. */
+/** A hidden layer: whether it adds its input (the layer before it or the perception), and the groups of its norm, 0 for none. */
 export type Hidden = Applied & { readonly outputs: number; readonly adds: boolean; readonly groups: number }
 
-/** Those of a rule that `fronted` has seen. */
+/** The hidden layers of a rule that `fronted` returned. */
 export function hiddenLayers(rule: DataRule): Hidden[] {
   const { hidden, residual, norm, activation, slope } = rule.update
   return hidden.map((outputs, i) => {

@@ -1,10 +1,10 @@
 /**
- * A rule whose residual convolutions are spelled out: as two convolutions beside each other, what they look at with σ and
- * what they look at without, and a matrix that reads both. What reads y = P·s + K₂·σ(K₁ ∗ s + b₁) + b₂ by W reads
+ * Residual convolutions as plain ones: two convolutions side by side, one followed by σ and one of a single cell without, and a
+ * matrix that reads both. A layer W that reads y = P·s + K₂·σ(K₁ ∗ s + b₁) + b₂ reads
  *
  *   y·W = [σ(K₁ ∗ s + b₁), P·s] · [K₂·W; W] + b₂·W
  *
- * and so the network's first layer takes K₂ and b₂ in. A program has no other parts than sums then.
+ * so the network's first layer absorbs K₂ and b₂. All parts of the program are then sums over windows.
  */
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { concat } from '../../tensor/ops/concat.ts'
@@ -24,7 +24,7 @@ export function plain(rule: DataRule): DataRule {
   return { ...rule, perceive: rule.perceive.flatMap(spelledOut) }
 }
 
-/** Whether it has any. */
+/** Whether a rule has residual convolutions. */
 export function isResidual({ perceive }: DataRule): boolean {
   return perceive.some(part => spelledOut(part).length > 1)
 }
@@ -48,7 +48,7 @@ export function plainParams(rule: DataRule, params: DataParams): DataParams {
   return { perceive, update: { ...further, w1: w, b1: b } }
 }
 
-/** Weights and bias that read what the rule perceives, as those that read what the plain rule does. */
+/** Weights and bias of a layer that reads what the rule perceives, rewritten to read what the plain rule perceives. */
 export function readingPlain(
   rule: DataRule, { perceive }: DataParams, [w, b]: readonly [Tensor, Tensor],
 ): readonly [w: Tensor, b: Tensor] {

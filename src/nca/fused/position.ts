@@ -1,8 +1,8 @@
 /**
- * A rule whose cells know where they are, without that part of its perception: positions never change, so they are channels
- * that never change, behind the others. The network reads them through the filter `identity`, which is added where there are
- * only other filters, or, where there are none, through a convolution of one cell. All other weights of these channels are 0, and
- * the layer norm of attention leaves them out.
+ * A rule whose cells know their position, rewritten without the perception `position`. Positions never change, so they become
+ * frozen channels after the others. The network reads them through the filter `identity`, which is added if the rule has
+ * only other filters, or through a convolution of one cell if it has no filters. All other weights of these channels are 0,
+ * and the layer norm of attention leaves them out.
  */
 import { concat } from '../../tensor/ops/concat.ts'
 import { eye } from '../../tensor/ops/one-hot.ts'
@@ -20,7 +20,7 @@ import type { DataParams, DataRule, Perception } from '../rule/types.ts'
 /** The role of these channels; no rule can have one of this name. */
 const place = ''
 
-/** The rule with positions in channels, or the rule itself where it has none, or more than sums, residual convolutions and attention. */
+/** The rule with positions in channels, or the rule itself where it has none, or parts for which this is not done. */
 export function placed(rule: DataRule): DataRule {
   if (!isPlaced(rule)) return rule
   const { channels, frozen, perceive } = rule
@@ -32,30 +32,30 @@ export function placed(rule: DataRule): DataRule {
   }
 }
 
-/** How many channels of a rule are none of positions. */
+/** How many channels of a rule do not hold positions. */
 export const ownChannels = ({ channels }: DataRule): number => channelCount(channels) - (channels[place] ?? 0)
 
-/** Whether that is another rule. */
+/** Whether `placed` changes a rule. */
 export function isPlaced(rule: DataRule): boolean {
   const known = ['depthwise', 'conv', 'residualConv', 'attention', 'position']
   const sums = rule.perceive.every(part => !isLearned(part) || known.includes(part.type))
-  // A first layer that adds what is perceived would add what is perceived of these channels too, and a norm would count it.
+  // A residual first layer would also add what filters make of these channels, and a norm would include it.
   const alone = filtersOf(rule) === 0 || (!rule.update.residual && !hasNorm(rule.update, 0))
   return sums && rule.perceive.some(isPosition) && alone
 }
 
-/** A state with the positions of its cells, and the parameters of the other rule. */
+/** The state with the positions of its cells appended, and the parameters of the rewritten rule. */
 export function placedInputs(rule: DataRule, params: DataParams, x: Tensor): { x: Tensor; params: DataParams } {
   const learned = rule.perceive.filter(isLearned), how = { padding: rule.padding }
   const seen = learned.flatMap((part, i) => (isPosition(part) ? kindOf(part).perceive!(part, params.perceive![i], x, how) : []))
   return { x: concat([x, ...seen]), params: { ...params, perceive: perceiveOf(rule, params, x), update: updateOf(rule, params) } }
 }
 
-/** Weights with zeros for the new channels, and the convolutions that read these. */
+/** The weights of the perception with zeros for the new channels, and the convolution that reads these channels. */
 function perceiveOf(rule: DataRule, params: DataParams, like: Tensor): NonNullable<DataParams['perceive']> {
   const channels = channelCount(rule.channels), more = numbersOf(rule)
   const wider = (t: Tensor, axis: number): Tensor => pad(t, t.shape.map((_, i) => [0, i === axis ? more : 0]))
-  /** The axis of channels, of the parameters that have one. */
+  /** The channel axis of each parameter that has one. */
   const axes: Readonly<Record<string, number>> = { kernel: rule.grid, k1: rule.grid, skip: 0, scale: 0, shift: 0, query: 0, key: 0, value: 0 }
   let before = 0
   return rule.perceive.filter(isLearned).flatMap((part, i): Readonly<Record<string, Tensor>>[] => {
@@ -69,7 +69,7 @@ function perceiveOf(rule: DataRule, params: DataParams, like: Tensor): NonNullab
   })
 }
 
-/** The network, whose first layer reads positions as what `identity` makes of the new channels. */
+/** The network, its first layer rewritten to read positions where `identity` puts the new channels. */
 function updateOf(rule: DataRule, { update }: DataParams): DataParams['update'] {
   const filters = filtersOf(rule)
   if (filters === 0) return update
@@ -89,16 +89,16 @@ function updateOf(rule: DataRule, { update }: DataParams): DataParams['update'] 
 
 const isPosition = (part: Perception): part is Extract<Learned, { type: 'position' }> => isLearned(part) && part.type === 'position'
 
-/** How many numbers positions are. */
+/** How many numbers the positions of a cell are. */
 const numbersOf = (rule: DataRule): number =>
   rule.perceive.filter(isPosition).reduce((sum, part) => sum + partSize(rule, part), 0)
 
-/** How many filters each channel is seen through, of each part. */
+/** Through how many filters a part sees each channel. */
 const filtersIn = (part: Perception): number => (!isLearned(part) ? 1 : part.type === 'depthwise' ? part.filters : 0)
 
 const filtersOf = ({ perceive }: DataRule): number => perceive.reduce((sum, part) => sum + filtersIn(part), 0)
 
-/** Which of them is `identity`; the number of them where none is. */
+/** The index of the filter `identity`; the number of filters where it is not among them. */
 function identityOf({ perceive }: DataRule): number {
   const at = perceive.indexOf('identity')
   return filtersOf({ perceive: at < 0 ? perceive : perceive.slice(0, at) } as DataRule)

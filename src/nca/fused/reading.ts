@@ -1,13 +1,14 @@
 /**
- * How a layer reads what a program perceives: the weights and the bias of one that reads what a rule perceives (perceive.ts),
+ * How a layer reads what a program perceives. A rule's layer reads its perception in this order (perceive.ts):
  *
  *   channel by channel what filters make, then what the other parts compute, one after the other
  *
- * as those of one that reads the same in the order in which a program has it,
+ * Its weights and bias are rewritten for the order in which a program has it,
  *
  *   what moved taps see, what attention makes, filter by filter what filters make, what convolutions make
  *
- * with rows of zeros for what fills whole vectors. What moved taps and heads of attention see is multiplied out (deformable.ts, attention.ts).
+ * with rows of zeros where channels are padded to whole vectors. For moved taps and heads of attention the rows are multiplied with
+ * the matrices behind them (deformable.ts, attention.ts).
  */
 import type { Program } from '../../backends/program.ts'
 import { concat } from '../../tensor/ops/concat.ts'
@@ -26,7 +27,7 @@ import { isAttention, isDeformable } from './sight.ts'
 /** Weights `[inputs, outputs]` and bias of a layer. */
 export type Reading = readonly [w: Tensor, b: Tensor]
 
-/** A layer that reads what a plain rule perceives (plain.ts) as one that reads what its program does. */
+/** A layer that reads what a plain rule (plain.ts) perceives, rewritten to read what its program perceives. */
 export function readingSeen(
   rule: DataRule, { perceive }: DataParams, { channels, layers: [{ first }], perception: { filters, views, attention } }: Program, [w, b]: Reading,
 ): Reading {
@@ -54,7 +55,7 @@ export function readingSeen(
   return [concat([...ready, ...views.map(({ columns }, i) => extend(rows[i], 0, columns))], 0), bias]
 }
 
-/** Rows `[c·F, n]` of weights that read what filters make, filter by filter, the channels in whole fours. */
+/** Rows `[c·F, n]` of weights that read what filters make, reordered filter by filter, channels padded to multiples of four. */
 function byFilter(w: Tensor, channels: number): Tensor {
   const n = w.shape[1]
   return reshape(inFours(transpose(reshape(w, [channels, -1, n]), [1, 0, 2])), [-1, n])

@@ -22,7 +22,7 @@ import { extend } from './extend.ts'
 import { givenOf, type Inputs } from './given.ts'
 import { isPlaced, placed, placedInputs } from './position.ts'
 
-/** How a rollout is to be run; see RolloutOptions. */
+/** How a rollout should be run; see RolloutOptions. */
 export type FusedOptions = {
   readonly steps: number
   readonly readouts: readonly number[]
@@ -35,10 +35,10 @@ export type FusedOptions = {
 
 /**
  * The states after each readout by a fused rollout, or null where there is none for this rule and state.
- * All that it is given has been checked (`run-options.ts`).
+ * The arguments have been checked (`run-options.ts`).
  *
  * @param x `[b,h,w,c]`
- * @param composedBy the same rollout of a rule out of operators
+ * @param composedBy makes the same rollout of a rule, composed of operators
  */
 export function fusedRollout(
   rule: Rule, params: DataParams, x: Tensor, key: Key, options: FusedOptions,
@@ -51,11 +51,11 @@ export function fusedRollout(
   if (options.inputs && !given) return null
   const { program, folded, inputsOf } = arrange(placed(rule), x, options.angle, given?.program)
   const run = runOf(key, program, options)
-  // The inputs of the primitive: the state, the parameters by their paths, and what is given before each step.
+  // The inputs of the primitive: the state, the parameters by their paths, and the inputs of each step.
   const paths = Object.keys(paramShapes(rule)).filter(path => !path.startsWith('head.'))
   const tree = (list: readonly Tensor[]): DataParams => paramTree(paths, list)
   const split = (values: readonly Tensor[]): [Tensor[], Tensor[]] => [values.slice(0, paths.length), values.slice(paths.length)]
-  /** The inputs of the program but what is given, from the state and the parameters: positions are in its state. */
+  /** The inputs of the program, without those of each step, from the state and the parameters; positions join the state. */
   const isWider = isPlaced(rule)
   function arranged([state, ...values]: readonly Tensor[]): Tensor[] {
     const inputs = isWider ? placedInputs(rule as DataRule, tree(values), state) : { x: state, params: tree(values) }
@@ -83,7 +83,7 @@ export function fusedRollout(
       const [gState, ...gOthers] = gradients as [Tensor | null, ...Tensor[]]
       const [gX, ...owed] = pullback([gState, ...gOthers])
       if (!folded) return [gX, ...owed, ...gWritten]
-      // A parameter that is NaN and folded into another makes NaN of what is owed to that, also where no cell acted.
+      // A NaN in one parameter makes NaN of the gradient of another that is folded with it, even where no cell acted.
       const acted = gOthers.map(g => any(g)).reduce(or)
       return [gX, ...owed.map(g => where(acted, g, 0)), ...gWritten]
     },

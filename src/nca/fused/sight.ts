@@ -28,13 +28,13 @@ export function isDeformable(part: Perception): part is Deformable {
   return isLearned(part) && part.type === 'deformable'
 }
 
-/** The taps of a part, where all of them can be moved to, and how far they are apart. */
+/** The window that a part can see, including how far its taps can be moved, and the spacing of the taps. */
 function seenBy(part: Perception): Pick<WindowSum, 'size' | 'dilation'> {
   if (isDeformable(part)) return { size: part.size + 2 * (part.reach ?? 0), dilation: 1 }
   return isAttention(part) ? { size: part.size, dilation: 1 } : sumOf(part)!
 }
 
-/** Whether cells choose where to look, or at whom: what a part of these makes is no sum over a window. */
+/** Whether cells choose where to look, or which neighbours to weight: such a part is no fixed sum over a window. */
 export function choosesWhere(part: Perception): part is Attention | Deformable {
   return isAttention(part) || isDeformable(part)
 }
@@ -49,7 +49,7 @@ export function seesWindow(rule: DataRule): boolean {
   return rule.perceive.some(isConvolution)
 }
 
-/** What the parts of a perception apply to their sums. */
+/** The activations of the parts of a perception. */
 export function activationsOf({ perceive }: DataRule): Activation[] {
   return perceive.map(part => sumOf(part)?.activation ?? 'linear')
 }
@@ -59,12 +59,12 @@ export function isLinear(rule: DataRule): boolean {
   return activationsOf(rule).every(activation => activation === 'linear')
 }
 
-/** Numbers along the axes of a grid as those along three: a line has one row, a plane one slice. */
+/** Sizes along the axes of a grid, extended to three axes: a line has one row, a plane one slice. */
 export function inThree(numbers: readonly number[]): Box {
   return [...new Array<number>(3 - numbers.length).fill(1), ...numbers] as unknown as Box
 }
 
-/** The smallest window in which those of all parts of a rule's perception lie. */
+/** The smallest window that contains those of all parts of a rule's perception. */
 export function windowOf({ grid, perceive }: DataRule): Box {
   const windows = perceive.map(part => {
     const { size, dilation } = seenBy(part)
@@ -73,7 +73,7 @@ export function windowOf({ grid, perceive }: DataRule): Box {
   return windows.reduce((a, b) => a.map((n, axis) => Math.max(n, b[axis]))) as unknown as Box
 }
 
-/** Of each place of a window the number of the tap that lies there, of those of a kernel in its middle; or −1. */
+/** For each place of a window, the index of the tap that a kernel in its middle has there, or −1. */
 export function tapsWithin(window: Box, size: Box, dilation: number): number[] {
   return placesOf(window).map(place => {
     const at = place.map((d, axis) => d / dilation + (size[axis] - 1) / 2)
@@ -83,8 +83,8 @@ export function tapsWithin(window: Box, size: Box, dilation: number): number[] {
 }
 
 /**
- * The places within the window of a rule, by their numbers, at which any of these parts of its perception looks; the middle
- * is one of them.
+ * The indices of the places in the window of a rule at which any of the given parts of its perception looks; the middle is
+ * always among them.
  */
 export function tapsOf(rule: DataRule, angle: number, parts: readonly Perception[] = rule.perceive): number[] {
   const window = windowOf(rule)

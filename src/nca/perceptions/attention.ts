@@ -1,11 +1,11 @@
 /**
- * Attention: each cell chooses from which of its neighbours to take what.
+ * Attention: each cell chooses what to take from which of its neighbours.
  *
  * With z = LN(s) the normalised state, every cell asks (q) and every neighbour n of its window answers with a key (k)
  * and a value (v). In head h, each d numbers wide,
  *
  *   q_i = z_i·Q     k_i = z_i·K     v_i = z_i·V
- *   a_i[n] = softmax_n( q_i · k_(i+n) / √d + r[n] )          r, one number for each tap and head, tells places apart
+ *   a_i[n] = softmax_n( q_i · k_(i+n) / √d + r[n] )          r, one number per tap and head: a position bias
  *   y_i = [ Σ_n a_i[n] · v_(i+n)  of all heads ]·O + o
  *
  * (Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.2; on the neighbourhood of a cell: Tesfaldet et
@@ -15,14 +15,14 @@
  *
  *   LN(s) = scale ⊙ (s − mean s) / √(var s + ε) + shift
  *
- * so the part sees how the channels of a cell compare, not how large they all are (and nothing of a single channel).
+ * so the part sees how the channels of a cell compare, not their overall size (and nothing at all of a single channel).
  *
  * With zero padding, neighbours beyond the border are cells whose state is 0, not absent: LN(0) = shift, so they answer
- * with the key shift·K and the value shift·V and have their share in the softmax. While the shift is 0, as it begins,
- * that is a score of r[n] and a value of 0: the cells at the border take less from the others.
+ * with the key shift·K and the value shift·V and have their share in the softmax. While the shift is 0, its initial value,
+ * that means a score of r[n] and a value of 0, so that cells at the border take less from the others.
  *
  * Keys and values are computed once for the grid with its border, and each tap reads a shifted slice of them. The
- * slices are not kept for the derivative but cut again: k² copies of the state would be most of a step's memory.
+ * slices are cut again for the derivative instead of being kept: k² copies of the state would dominate a step's memory.
  */
 import { checkpoint } from '../../autograd/checkpoint.ts'
 import { dataOf } from '../../backends/fields.ts'
@@ -45,13 +45,13 @@ import type { ParamSpec, PartKind } from './kind.ts'
 export type Attention = {
   readonly type: 'attention'
   readonly outputs: number
-  /** Default 1. */
+  /** Attention heads, default 1. */
   readonly heads: number
   /** Cells of the neighbourhood along each axis, an odd number; default 3. */
   readonly size: number
-  /** How wide the query, keys and values of each head are; default ⌈outputs/heads⌉. */
+  /** Width of the query, keys and values of each head; default ⌈outputs/heads⌉. */
   readonly keys: number
-  /** Hidden units of a network that follows, default 0 for none. */
+  /** Hidden units of a feed-forward network that follows; default 0, no network. */
   readonly feedForward: number
 }
 

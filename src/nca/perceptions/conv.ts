@@ -3,8 +3,8 @@
  *
  *   y[j] = σ( Σ_(t ∈ window) Σ_c k[t, c, j] · s[d·t, c] + bias[j] )          d the dilation
  *
- * Linear and without bias, it is a matrix before the matrix of the network's first layer; with both it is a layer of
- * its own, as in the self-classifying digits (Randazzo et al., Distill 2020) and in NCAtorch.
+ * Linear and without bias, it is one more matrix before that of the network's first layer; with bias and activation it is a
+ * layer of its own, as in the self-classifying digits (Randazzo et al., Distill 2020) and in NCAtorch.
  */
 import { dataOf } from '../../backends/fields.ts'
 import { flag, oneOf, wholeFrom } from '../../backends/options.ts'
@@ -27,7 +27,7 @@ export type Conv = {
   readonly dilation: number
   /** Whether each output has a bias, default false. */
   readonly bias: boolean
-  /** What is applied to the sums, default 'linear'. */
+  /** The activation, default 'linear'. */
   readonly activation: Activation
   /** Slope of leaky ReLUs below 0, from 0 to 1; default 0.2. */
   readonly slope: number
@@ -72,7 +72,7 @@ export const convKind: PartKind<Conv> = {
   perceive({ dilation, activation, slope }, { kernel, bias }, x, how) {
     const y = convOn(x, kernel, { ...how, dilation })
     if (!bias) return activate(activation, y, slope)
-    // Cells that nobody needs get no bias: where it is NaN, the derivative of the activation there would be NaN too.
+    // Cells outside the mask get no bias: if it were NaN, the derivative of the activation there would be NaN too.
     const { mask } = how
     return activate(activation, add(y, mask ? where(reshape(mask, [...mask.shape, 1]), bias, 0) : bias), slope)
   },

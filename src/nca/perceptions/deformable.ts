@@ -1,5 +1,5 @@
 /**
- * Deformable convolution: a convolution whose taps each cell moves to where there is something to see.
+ * Deformable convolution: a convolution whose taps each cell can move.
  *
  *   o = reach · tanh( K ∗ s + b )                     offsets (o_y, o_x) of each of the size² taps
  *   y_i = Σ_t s(i + t + o_t) · W_t + bias             s(·) interpolated bilinearly between cells
@@ -11,19 +11,19 @@
  *   s(p + o) = Σ_n hat(o_y − n_y) · hat(o_x − n_x) · s[p + n]          n_y, n_x = −reach … reach
  *
  * in which no address depends on data: it has every derivative that interpolation has, for every border, on every
- * backend. What is sampled is not kept for the derivative but computed again.
+ * backend. The samples are computed again for the derivative instead of being kept.
  *
- * K and b begin at zero, and so does every offset: the part begins as a convolution. That is a kink of the hats, where
- * the derivative is a choice. It must not be 0, or offsets would never be learned. Written as a second difference of
- * |·|, whose derivative at 0 is 0,
+ * K and b are initialised with zeros, so every offset is 0 and the part begins as a plain convolution. That is at a kink of the
+ * hats, where the derivative is a matter of choice. It must not be 0, or offsets would never be learned. Written as a second
+ * difference of |·|, whose derivative at 0 is 0,
  *
  *   hat(u) = ½ (|u − 1| − 2|u| + |u + 1|)
  *
- * has the mean of its slopes on both sides, so that ∂s(p + o)/∂o is ½ (s[p + 1] − s[p − 1]) at o = 0.
+ * takes the mean of its slopes on both sides, so that ∂s(p + o)/∂o is ½ (s[p + 1] − s[p − 1]) at o = 0.
  *
  * Without a reach, offsets are not bounded, o = K ∗ s + b, as in the paper. Then the three cells around ⌊o + ½⌋ are looked up
  * on each axis, and no others: the hats of all further ones are 0. Modulated taps (Zhu et al., "Deformable ConvNets v2", CVPR
- * 2019, equation 1) are weighed besides, each by a number between 0 and 1 that the cell chooses, which begins at ½:
+ * 2019, equation 1) are also weighted, each by a number between 0 and 1 that the cell chooses and that begins at ½:
  *
  *   y_i = Σ_t σ(K' ∗ s + b')_t · s(i + t + o_t) · W_t + bias
  */
@@ -56,11 +56,11 @@ export type Deformable = {
   /** Taps along each axis, an odd number; default 3. */
   readonly size: number
   /**
-   * How many cells a tap can be moved along each axis: 1, 2 or 3; default 1. Null: any number. Fused, all of these take the same
-   * time; composed of operators, it grows with (2·reach + 1)², and null, since cells are looked up, takes about twice that of 1.
+   * How many cells a tap can be moved along each axis: 1, 2 or 3; default 1. Null: any number. Fused, all of them take the same
+   * time. Composed of operators, the time grows with (2·reach + 1)²; null, which looks cells up, takes about twice the time of 1.
    */
   readonly reach: number | null
-  /** Whether each cell also weighs its taps, from 0 to 1; default false. */
+  /** Whether each cell also weights its taps, from 0 to 1; default false. */
   readonly modulated: boolean
 }
 
@@ -68,9 +68,9 @@ export type DeformableOptions = Partial<Omit<Deformable, 'type' | 'outputs'>>
 
 /**
  * A deformable convolution for a rule's `perceive`. Its parameters are `kernel` `[size²·channels, outputs]` and `bias`,
- * and those of the convolution that moves the taps, `offsets` `[size, size, channels, 2·size²]` and `offsetBias`:
- * how far each tap is moved down, tap after tap row by row, then how far each is moved to the right. Modulated, it has 3·size²
- * outputs: those that weigh the taps follow.
+ * and those of the convolution that moves the taps, `offsets` `[size, size, channels, 2·size²]` and `offsetBias`. Its outputs
+ * are how far each tap is moved down, tap after tap row by row, then how far each is moved to the right. Modulated, it has
+ * 3·size² outputs: the weights of the taps follow.
  *
  * @param outputs a whole number > 0
  * @throws where there are no outputs, the size is not odd, or the reach is not 1, 2, 3 or null
@@ -125,7 +125,7 @@ export const deformableKind: PartKind<Deformable> = {
 /** What tap t sees in every cell `[b,h,w,c]`. */
 type Sampled = (t: number) => Tensor
 
-/** Of numbers for each tap `[b,h,w,taps]` those of one, `[b,h,w,1]`. */
+/** The numbers of tap t, `[b,h,w,1]`, from those of all taps, `[b,h,w,taps]`. */
 function ofTap(all: Tensor, t: number): Tensor {
   return slice(all, [0, 0, 0, t], [...all.shape.slice(0, 3), 1])
 }
@@ -167,7 +167,7 @@ function looked(x: Tensor, size: number, offsets: readonly Tensor[], padding: Pa
   }
 }
 
-/** Of places along an axis of n cells, the three cells around each: their numbers in the grid, whether they are in it, their hats. */
+/** The three cells around each place along an axis of n cells: their indices, whether they are in the grid, and their hats. */
 function nearest(place: Tensor, n: number, padding: Padding): { at: Tensor; inside: Tensor; weight: Tensor }[] {
   const middle = floor(add(stopGradient(place), 0.5))
   const weights = hats(sub(place, middle), 1)
@@ -178,7 +178,7 @@ function nearest(place: Tensor, n: number, padding: Padding): { at: Tensor; insi
   })
 }
 
-/** Whole numbers as those of cells of an axis: on a torus, between two mirrors, or as they are, to be kept within the grid. */
+/** Whole numbers as indices of cells: wrapped on a torus, reflected at mirrors, and unchanged with other borders. */
 function wrapped(i: Tensor, n: number, padding: Padding): Tensor {
   if (padding === 'zero' || padding === 'replicate') return i
   const period = padding === 'circular' ? n : Math.max(1, 2 * (n - 1))

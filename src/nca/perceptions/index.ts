@@ -1,6 +1,5 @@
 /**
- * Everything learned that a cell can perceive by, a line each: this list is what rules, files and tests know, and what
- * users import.
+ * All learned perceptions, one line each. Rules, files and tests know exactly these, and users import them from here.
  */
 export * from './depthwise.ts'
 export * from './conv.ts'

@@ -6,12 +6,12 @@ import type { PartKind } from './kind.ts'
 
 type All = typeof all
 
-/** Something learned that a cell perceives by, as a rule has it: what one of the functions makes. */
+/** A learned part of a perception, as a rule lists it: what one of the functions in `index.ts` returns. */
 export type Learned = {
   [Name in keyof All]: All[Name] extends (...args: never[]) => (infer Part extends { readonly type: string }) ? Part : never
 }[keyof All]
 
-/** What there is to know of each. */
+/** All kinds. */
 export const kinds: readonly PartKind<unknown>[] =
   Object.values(all).filter(one => typeof one === 'object') as unknown as PartKind<unknown>[]
 
@@ -22,7 +22,7 @@ export function isLearned(part: unknown): part is Learned {
   return typeof part === 'object' && part !== null && byType.has((part as Learned).type)
 }
 
-/** What there is to know of a part. */
+/** The kind of a part. */
 export function kindOf<Part extends Learned>({ type }: Part): PartKind<Part> {
   return byType.get(type) as unknown as PartKind<Part>
 }

@@ -4,10 +4,10 @@
  *   y = Σ_(a ∈ axes) φ(u_a) · W_a          u_a = (2·i_a + 1) / n_a − 1, from −1 to 1 along an axis of n_a cells
  *   φ(u) = (u, sin πu, cos πu, sin 2πu, cos 2πu, …, sin 2^(k−1)πu, cos 2^(k−1)πu)
  *
- * Cells of an automaton do not know where they are; with this they do, as the patches of a transformer (Tesfaldet, Nowrouzezahrai
- * & Pal, "Attention-based Neural Cellular Automata", NeurIPS 2022). The waves let a network see fine differences (Mildenhall et
- * al., "NeRF", ECCV 2020, equation 4). W is an embedding that is learned, and fits grids of every size. Coordinates that are
- * only given are channels of a frozen role, see `setChannels`.
+ * Cells of an automaton do not know where they are; with this they do, like the patches of a transformer (Tesfaldet,
+ * Nowrouzezahrai & Pal, "Attention-based Neural Cellular Automata", NeurIPS 2022). The sines and cosines let a network see fine
+ * differences (Mildenhall et al., "NeRF", ECCV 2020, equation 4). W is a learned embedding that fits grids of every size. To give
+ * cells plain coordinates instead, use channels of a frozen role, see `setChannels`.
  */
 import { dataOf } from '../../backends/fields.ts'
 import { wholeFrom } from '../../backends/options.ts'
@@ -24,15 +24,15 @@ import type { PartKind } from './kind.ts'
 export type Position = {
   readonly type: 'position'
   readonly outputs: number
-  /** k, how many waves there are along each axis, a whole number from 0 to 16, default 4. With 0 it sees its coordinates alone. */
+  /** k, the number of frequencies along each axis, a whole number from 0 to 16, default 4. With 0 only the coordinates remain. */
   readonly bands: number
 }
 
 export type PositionOptions = Partial<Pick<Position, 'bands'>>
 
 /**
- * The position of the cell for a rule's `perceive`. Its parameter is `weight` `[axes, 1 + 2·bands, outputs]`, of rows before
- * columns.
+ * The position of the cell for a rule's `perceive`. Its parameter is `weight` `[axes, 1 + 2·bands, outputs]`, the axis of rows
+ * before that of columns.
  *
  * @param outputs a whole number > 0
  * @throws where there are no outputs, or the bands are no whole number from 0 to 16

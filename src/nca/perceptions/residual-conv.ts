@@ -1,10 +1,10 @@
 /**
- * A residual convolution: what a linear look at the cell itself says, and what two layers over its window add to it.
+ * A residual convolution: a linear function of the cell itself, plus two layers over its window.
  *
  *   y = P·s + K₂·σ(K₁ ∗ s + b₁) + b₂
  *
- * K₁ is a convolution, K₂ and P are matrices applied to each cell (1×1 convolutions). So the part can see as much as a
- * convolution with an activation, and is linear where that is enough (He et al., "Deep Residual Learning for Image
+ * K₁ is a convolution, K₂ and P are matrices applied to each cell (1×1 convolutions). So the part can express as much as a
+ * convolution with an activation, and is linear where that suffices (He et al., "Deep Residual Learning for Image
  * Recognition", CVPR 2016; the residual perception of Spitznagel & Keuper 2026).
  */
 import { dataOf } from '../../backends/fields.ts'

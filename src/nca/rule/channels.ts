@@ -22,7 +22,7 @@ export function updatedChannels({ channels, frozen }: Pick<DataRule, 'channels' 
   })
 }
 
-/** From which channel up to, not including, which a role reaches. */
+/** The first channel of a role, and the one after its last. */
 export function roleChannels(channels: Channels, role: string): readonly [number, number] {
   const roles = Object.keys(channels)
   checkKind('rule', 'the role', role, oneOfNames(roles))

@@ -1,11 +1,11 @@
 /**
- * Parameters held against their rule: nothing missing, nothing too much, every tensor as the rule needs it.
+ * Parameters checked against their rule: nothing missing, nothing superfluous, every tensor as the rule needs it.
  *
  *   rollout: there is no params.update.B2; did you mean params.update.b2?
  *   step: params.update.w1 is a tensor [48,96] float32, expected a tensor [48,128] float32.
  *
- * A bias under another name would be left out in silence, and a leaf that no kernel knows would cost five times the
- * time. So whatever takes parameters holds them against the rule first, and all of it says the same.
+ * A bias under a wrong name would silently be ignored, and a leaf that the fused kernels do not know would make the rollout
+ * five times slower. So every function that takes parameters checks them against the rule first, with the same messages.
  */
 import { check, isObject, nearest } from '../../backends/options.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
@@ -15,12 +15,12 @@ import { paramShapes } from './parameters.ts'
 import type { Rule } from './types.ts'
 
 /**
- * Throws unless these are the parameters of a rule. What a rule that is code makes of its own is its own affair.
+ * Throws unless these are the parameters of a rule. The parameters of a rule that is code are not checked.
  *
- * @param where who asks, for the sentence: a function or a file
+ * @param where the function or file that the message names
  * @param params a tree with exactly the tensors of `paramShapes(rule)`; leaves that are undefined count as absent
- * @param options `like` is the state that they are to be used with, whose element type and backend they must share;
- *   without one, those of the first parameter. `part` looks at one branch only.
+ * @param options `like` is the state that they will be used with, whose element type and backend they must share; by default
+ *   the first parameter. `part` checks one branch only.
  * @throws one sentence that names the first path that is unknown, missing or of another shape, type or backend
  * @example checkParams('lizard.safetensors', rule, tree)
  */
@@ -52,12 +52,12 @@ export function checkParams(
   }
 }
 
-/** Whether there may be parameters within. */
+/** Whether this is a plain object, which may contain parameters. */
 function isTree(params: unknown): boolean {
   return isObject(params) && [Object.prototype, null].includes(Object.getPrototypeOf(params) as object | null)
 }
 
-/** Throws where a path is given that may stand for one that is missing, where one is missing, or one too much. */
+/** Throws where a given path looks like a misspelt one, where one is missing, or where one is not the rule's. */
 function checkPaths(where: string, given: readonly string[], needed: readonly string[]): void {
   const missing = needed.filter(path => !given.includes(path))
   const extra = given.filter(path => !needed.includes(path))
@@ -68,7 +68,7 @@ function checkPaths(where: string, given: readonly string[], needed: readonly st
   if (extra.length > 0) throw new Error(`${where}: there is no params.${extra[0]}; the rule has ${all}.`)
 }
 
-/** The path whose last name is nearest to that of another, in the same branch where there is one. */
+/** Among `paths`, the one whose last name is most similar to that of `path`, from the same branch if there is one. */
 function namesake(path: string, paths: readonly string[]): string | undefined {
   const [branch, name] = parted(path)
   for (const others of [paths.filter(other => parted(other)[0] === branch), paths]) {

@@ -1,18 +1,18 @@
 /**
- * Rules made of what one says of them: completed by defaults, checked, and frozen.
+ * Rules from their options: completed by defaults, checked, and frozen.
  */
 import { callable } from '../../backends/options.ts'
 import { checkData, deepFreeze, record } from '../../backends/fields.ts'
 import { channelsField, gridField, ruleField } from './table.ts'
 import type { CustomRule, DataRule, Living } from './types.ts'
 
-/** What `defineRule` is given: channels, perceive and update, and what differs from the defaults. */
+/** The options of `defineRule`: channels, perceive and update, and whatever differs from the defaults. */
 export type RuleOptions = Pick<DataRule, 'channels' | 'perceive' | 'update'>
   & Partial<Omit<DataRule, 'type' | 'channels' | 'perceive' | 'update' | 'living'>>
   & {
     /**
-     * Cells with a neighbour whose `channel` exceeds `above` live, the others are zeroed; 'both' (default) before and
-     * after the update, or only 'after' it. Null, the default, lets all cells live.
+     * Cells with a neighbour whose `channel` exceeds `above` live, the others are zeroed; tested 'both' before and after the
+     * update (default), or only 'after' it. Null, the default, lets all cells live.
      */
     readonly living?: Pick<Living, 'channel' | 'above'> & Partial<Living> | null
   }
@@ -21,7 +21,7 @@ export type RuleOptions = Pick<DataRule, 'channels' | 'perceive' | 'update'>
  * A rule as frozen data. Defaults: a grid of two dimensions, every cell fires and changes in full, no masks, no noise,
  * no bounds, zero padding, every channel changes.
  *
- * @throws a sentence that names the field, for anything a rule cannot be
+ * @throws a sentence that names the field, for any value that it cannot have
  * @example
  * defineRule({
  *   channels: { rgba: 4, hidden: 12 }, perceive: ['identity', 'sobelX', 'sobelY'],
@@ -45,10 +45,10 @@ export type CustomRuleOptions<P> = Omit<CustomRule<P>, 'type' | 'grid'> & {
 /**
  * A rule whose step is your own function of tensors. Its gradient comes from the operators you use.
  *
- * @param rule `channels`, by role; `init` makes the first parameters, any tree; `step` makes the next state from one,
- *   of its shape and type; `grid` is the number of dimensions, 1, 2 (default) or 3, of states `[b,w,c]`, `[b,h,w,c]`
- *   or `[b,d,h,w,c]`
- * @throws where the channels, `init` or `step` are missing or something else
+ * @param rule `channels`, by role; `init` makes the initial parameters, any tree; `step` makes the next state, of the
+ *   shape and type of the given one; `grid` is the number of dimensions, 1, 2 (default) or 3, of states `[b,w,c]`,
+ *   `[b,h,w,c]` or `[b,d,h,w,c]`
+ * @throws where the channels, `init` or `step` are missing or invalid
  * @example
  * customRule({
  *   channels: { rgb: 3 },

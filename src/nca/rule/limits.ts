@@ -1,15 +1,15 @@
 /**
  * How large the numbers of a rule may be.
  *
- * A rule comes from a file as often as from a program, and a few digits in it decide how much memory is asked for. So
- * each number has an upper bound that is judged before anything is allocated, far above what any published automaton
- * has (the largest we know of has 128 channels and 512 units).
+ * A rule comes from a file as often as from a program, and a few digits in it decide how much memory it needs. So each
+ * number has an upper bound, checked before anything is allocated and far above what any published automaton has (the
+ * largest we know of has 128 channels and 512 units).
  */
 import { check, isWhole, wholeFrom, type Kind } from '../../backends/options.ts'
 import { either, list, type Expect, type Field } from '../../backends/fields.ts'
 import type { WindowSize } from '../perceptions/kind.ts'
 
-/** The most that a rule may have of each. */
+/** The largest numbers that a rule may have. */
 export const most = {
   /** Channels of a cell, all roles together. */
   channels: 4096,
@@ -19,7 +19,7 @@ export const most = {
   layers: 256,
   /** Units of a layer, outputs of a part, filters per channel, heads, keys. */
   units: 65_536,
-  /** Cells from one end of a window to the other, the gaps of a dilation among them. */
+  /** Cells from one end of a window to the other, including the gaps of a dilation. */
   window: 127,
   /** Parameters in all: 256 MiB in float32. */
   parameters: 67_108_864,
@@ -42,10 +42,10 @@ export const oddSize: Kind = {
   json: { type: 'integer', minimum: 1, maximum: most.window, not: { multipleOf: 2 } },
 }
 
-/** The sides of a window, all the same or each its own. */
+/** The sides of a window: one number for all, or one for each axis. */
 export const oddSizes: Field<WindowSize> = either(oddSize, list<number>(oddSize, 'odd numbers, one for each axis', 1, 3))
 
-/** Expects taps to stand so far apart that the window they span, which costs memory, is not too large. */
+/** Expects a dilation with which the taps do not span too large a window, since a window costs memory. */
 export function expectDilation({ size, dilation }: { size: WindowSize; dilation: number }, expect: Expect): void {
   const widest = Math.floor((most.window - 1) / Math.max(1, ...[size].flat().map(taps => taps - 1)))
   expect(

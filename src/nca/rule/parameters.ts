@@ -1,5 +1,5 @@
 /**
- * What a rule learns: the parameters of what it perceives by, of its network and of its head, their shapes, and how they begin.
+ * The parameters of a rule, those of its perception, its network and its head: their shapes and initial values.
  */
 import { checkOptions } from '../../backends/options.ts'
 import { checkKey, foldIn, split, type Key } from '../../tensor/key.ts'
@@ -26,7 +26,7 @@ export function perceptionSize({ channels, perceive }: Pick<DataRule, 'channels'
   return perceive.reduce((sum, part) => sum + partSize({ channels }, part), 0)
 }
 
-/** How many of these numbers are those of one part. */
+/** How many numbers a cell perceives by one part. */
 export function partSize({ channels }: Pick<DataRule, 'channels'>, part: Perception): number {
   const c = channelCount(channels)
   return isLearned(part) ? kindOf(part).outputs(part, c) : c
@@ -37,7 +37,7 @@ export function perceptionParams({ grid, channels, perceive }: DataRule): Readon
   return perceive.filter(isLearned).map(part => kindOf(part).params(part, channelCount(channels), grid))
 }
 
-/** The parameters of the head; none where there is none. */
+/** The parameters of the head, if there is one. */
 function headParams(rule: DataRule): Readonly<Record<string, ParamSpec>> {
   return rule.head ? mlpParams(rule.head.network, updatedChannels(rule).length, rule.head.outputs) : {}
 }
@@ -54,8 +54,8 @@ export function paramShapes(rule: DataRule): Readonly<Record<string, readonly nu
 }
 
 /**
- * First parameters. Data rules follow Keras, as published: Glorot's uniform U(±√(6/(in + out))) for hidden layers and
- * for learned filters, zeros (or N(0, lastStd)) for the last layer, zero biases. A network may begin as in PyTorch
+ * Initial parameters. Data rules follow Keras, as published: Glorot's uniform U(±√(6/(in + out))) for hidden layers and
+ * for learned filters, zeros (or N(0, lastStd)) for the last layer, zero biases. A network may be initialised as in PyTorch
  * instead, see `mlp`.
  *
  * @returns for data rules a tree of tensors of `paramShapes`, see `DataParams`
@@ -83,13 +83,13 @@ export function init<R extends Rule>(rule: R, k: Key, placement: Placement = {})
   } satisfies DataParams as DataParams as Params<R>
 }
 
-/** Where the numbers of the keys of biases begin: behind those of weights, which count at most `most.layers`, 256. */
+/** The number of the first bias key, after those of the weights, of which there are at most `most.layers`, 256. */
 const biasKeys = 1000
 
-/** The key of the head, behind those into which the key of a rule is split. */
+/** The number of the head's key, after those into which the key of a rule is split. */
 const headKey = 3
 
-/** A parameter as it begins. */
+/** The initial value of a parameter. */
 function first({ shape, init }: ParamSpec, k: Key, placement: Placement): Tensor {
   if (init === 'zeros') return zeros(shape, placement)
   if (init === 'ones') return ones(shape, placement)

@@ -1,5 +1,5 @@
 /**
- * What a rule consists of, field by field.
+ * The fields of a rule, with their checks and defaults.
  */
 import { choice, either, judged, list, named, orNull, record, type Field } from '../../backends/fields.ts'
 import { didYouMean, isObject, numberAbove, numberFrom, oneOf, text, wholeFrom } from '../../backends/options.ts'

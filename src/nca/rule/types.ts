@@ -20,26 +20,26 @@ import type { Learned } from '../perceptions/kinds.ts'
 /** Channels by role, in order: `{ rgba: 4, hidden: 12 }`. */
 export type Channels = Readonly<Record<string, number>>
 
-/** A part of the perception: a fixed filter, three cells wide, or something learned. */
+/** A part of the perception: a fixed filter, three cells wide, or a learned part. */
 export type Perception = Filter | Learned
 
 /**
- * The living mask: cells with a neighbour whose `channel` exceeds `above` live, the others are zeroed. They must do so
- * 'both' before and after the update, as published, or 'after' it.
+ * The living mask: cells with a neighbour whose `channel` exceeds `above` live, the others are zeroed. This is tested 'both'
+ * before and after the update, as published, or only 'after' it.
  */
 export type Living = { readonly channel: number; readonly above: number; readonly when: 'both' | 'after' }
 
 /** Normal noise N(0, std), added to the 'state' before cells perceive it, or to the 'change' of cells that fire. */
 export type Noise = { readonly on: 'state' | 'change'; readonly std: number }
 
-/** What keeps channels that change within bounds, after every step. */
+/** How channels that change are kept within bounds, after every step. */
 export type Bound =
   | { readonly type: 'clamp'; readonly low: number; readonly high: number }
   | { readonly type: 'tanh' }
 
-/** What makes numbers of a whole state: a network of the mean of its cells (`readHead`). */
+/** The head, which makes numbers from a whole state: a network applied to the mean of its cells (`readHead`). */
 export type Head = {
-  /** Numbers that it makes, of each state. */
+  /** How many numbers it makes from each state. */
   readonly outputs: number
   /** The network, like `mlp(64)`. */
   readonly network: Mlp
@@ -54,7 +54,7 @@ export type DataRule = {
   readonly channels: Channels
   /** What a cell perceives: names of filters, `{ name, factor }`, `conv(n)`, …; at least one. See `perceptionSize`. */
   readonly perceive: readonly Perception[]
-  /** The network that makes a change of what is perceived, like `mlp(128)`. */
+  /** The network that turns what is perceived into a change, like `mlp(128)`. */
   readonly update: Mlp
   /** η, a number by which each change is multiplied; default 1. */
   readonly stepSize: number
@@ -63,25 +63,25 @@ export type DataRule = {
   /** Which cells live; null, the default, for all. */
   readonly living: Living | null
   /**
-   * Only cells whose `channel` exceeds `above` before the step update in it, where an input is, for instance; null, the
+   * Only cells whose `channel` exceeds `above` before a step update in it, for instance those with an input; null, the
    * default, for all.
    */
   readonly inputMask: { readonly channel: number; readonly above: number } | null
-  /** Normal noise on the 'state' that is perceived or on the 'change', of a deviation `std` ≥ 0; null, the default, for none. */
+  /** Normal noise of deviation `std` ≥ 0 on the 'state' that is perceived or on the 'change'; null, the default, for none. */
   readonly noise: Noise | null
-  /** What keeps channels within bounds after every step: 'clamp' to `low` … `high`, or 'tanh'; null, the default, for nothing. */
+  /** Bounds of the channels after every step: 'clamp' to `low` … `high`, or 'tanh'; null, the default, for none. */
   readonly bound: Bound | null
   /** What cells at the border see beyond it: 'zero' (default), 'circular', 'reflect' or 'replicate'. */
   readonly padding: Padding
   /** Roles whose channels never change, not even in dead cells: inputs and conditions. Default none. */
   readonly frozen: readonly string[]
-  /** What makes numbers of a whole state, see `readHead`; null, the default, for nothing. No step knows of it. */
+  /** A network that makes numbers from a whole state, see `readHead`; null, the default, for none. Steps ignore it. */
   readonly head: Head | null
 }
 
 /**
- * Parameters of a data rule: of its network; where the rule learns to perceive, of each learned part in the order of its
- * list, by name; and of its head, where it has one.
+ * Parameters of a data rule: those of its network; of the learned parts of its perception, by name, in the order of its
+ * list; and of its head, if it has one.
  */
 export type DataParams = {
   readonly perceive?: readonly Readonly<Record<string, Tensor>>[]
@@ -89,7 +89,7 @@ export type DataParams = {
   readonly head?: MlpParams
 }
 
-/** What a step is given beside parameters and state. */
+/** The arguments of a step besides parameters and state. */
 export type StepContext = {
   /** The random key of this step, and of no other: `foldIn(key, t)`. */
   readonly key: Key
@@ -108,13 +108,13 @@ export type CustomRule<P> = {
   readonly grid: 1 | 2 | 3
   /** Channels by role, in order: `{ rgb: 3, hidden: 9 }`. */
   readonly channels: Channels
-  /** Makes the first parameters, any tree, from a key; where they are to live is to be passed on. */
+  /** Makes the initial parameters, any tree, from a key; `placement`, to be passed on, says on which backend and of which type. */
   readonly init: (key: Key, placement: Placement) => P
   /** Makes the next state from one, of its shape and type; the context has the step's key and number. */
   readonly step: (params: P, x: Tensor, context: StepContext) => Tensor
 }
 
-/** Any rule. (Its parameters are nothing that one could be given, and anything that one could return.) */
+/** Any rule. (Functions take their parameters contravariantly, so those of any custom rule have the type `never`.) */
 export type Rule =
   | DataRule
   | (Omit<CustomRule<never>, 'init'> & { readonly init: (key: Key, placement: Placement) => unknown })

@@ -1,15 +1,15 @@
 /**
- * Self-classification: every cell of an image learns, from its neighbours, what the whole image is (Randazzo et al.,
+ * Self-classification: every cell of an image learns from its neighbours the class of the whole image (Randazzo et al.,
  * "Self-classifying MNIST Digits", Distill 2020; Spitznagel & Keuper 2026, algorithm 3).
  *
- * The image is in channels that never change, and the state begins at zero. The cells in which there is something to see,
- * those that the rule's input mask lets update, are asked for the class; t is the unit vector of the label.
+ * The image is in frozen channels, and all other channels begin at zero. Only visible cells count, those that the rule's input
+ * mask lets update; t is the label as a one-hot vector.
  *
  *   'mse'      ½ Σ over cells and classes of (x − t)²                            (Randazzo et al.)
- *   'mean'     the mean over all cells, also unseen ones, and classes of (x − t)²   (Spitznagel & Keuper, equation 7)
+ *   'mean'     the mean over all cells, even invisible ones, and classes of (x − t)²   (Spitznagel & Keuper, equation 7)
  *   'cells'    the mean over cells of the cross-entropy of their class channels
  *   'image'    the cross-entropy of the mean of the cells' class channels: they vote
- *   'head'     the cross-entropy of what the rule's head makes of the mean of the cells (`readHead`): they need no class channels
+ *   'head'     the cross-entropy of the output of the rule's head (`readHead`); the rule needs no class channels
  */
 import { check, checkOptions, isWhole, keysOf, oneOf, text } from '../../backends/options.ts'
 import { mul, sub } from '../../tensor/ops/arithmetic.ts'
@@ -34,9 +34,9 @@ import { checkExamples, pick, statesOf, type Examples } from './examples.ts'
 export type ClassificationOptions = Omit<Placement, 'like'> & {
   /** The frozen role of the image, default 'image'. */
   image?: string
-  /** The role of the classes, default 'classes'; with a head none. */
+  /** The role of the classes, default 'classes'; not used with the loss 'head'. */
   classes?: string
-  /** What is compared, see the head of this file: 'mse', 'mean', 'cells' (default), 'image' or 'head'. */
+  /** The loss, see the top of this file: 'mse', 'mean', 'cells' (default), 'image' or 'head'. */
   loss?: 'mse' | 'mean' | 'cells' | 'image' | 'head'
 }
 
@@ -48,11 +48,11 @@ const classificationOptions = keysOf<ClassificationOptions>({
   loss: oneOf(['mse', 'mean', 'cells', 'image', 'head']),
 })
 
-/** Images `[h,w,m]`, or volumes `[d,h,w,m]`, with their labels, a whole number from 0 for each. */
+/** Images `[h,w,m]`, or volumes `[d,h,w,m]`, with a label for each, a whole number from 0. */
 export type LabelledImages = Examples & { readonly labels: ArrayLike<number> }
 
 /**
- * The task of saying, in every cell, what an image is.
+ * The task of classifying an image in every cell.
  *
  * @param images `shape` is [h,w,m], of volumes [d,h,w,m], m the channels of the role of the image
  * @throws where images, labels and rule do not fit together
@@ -95,7 +95,7 @@ export function classificationTask(rule: DataRule, images: LabelledImages, optio
   }
 }
 
-/** The cells in which there is something to see, `[b,h,w]`: those of the rule's input mask, or all, a NaN too. */
+/** The visible cells, `[b,h,w]`: those of the rule's input mask or, without one, all cells, even with NaN. */
 export function seenCells({ inputMask }: DataRule, x: Tensor): Tensor {
   return inputMask ? exceeds(x, inputMask) : ones(x.shape.slice(0, -1), { dtype: 'uint32', backend: x.backend })
 }

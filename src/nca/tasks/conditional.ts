@@ -1,12 +1,13 @@
 /**
- * Conditional growing: one rule grows many targets, and is told which by condition channels that all cells have and that
- * never change (Spitznagel & Keuper 2026, algorithm 1).
+ * Conditional growing: one rule grows many targets. Frozen condition channels tell every cell which one
+ * (Spitznagel & Keuper 2026, algorithm 1).
  *
  *   seed of target i:  one living cell; condition channels everywhere = code i, by default the i-th unit vector;
  *                      or a coloured seed: code i in channels of the living cell alone (A.5, growing digits)
  *   loss             = mean over cells and red, green, blue, alpha of (x − target i)²
  *
- * Damage makes the rule repair. Mutation, another condition in the midst of life, makes it turn one target into another.
+ * Training with damage teaches the rule to repair. Training with mutation, another condition in the middle of growth, teaches it
+ * to turn one target into another.
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
 import { callable, check, checkOptions, keysOf, oneOf, text } from '../../backends/options.ts'
@@ -25,13 +26,13 @@ export type ConditionalOptions = {
   /** The role that holds the condition, default 'condition'. */
   role?: string
   /**
-   * Which cells have it: 'all' (default), and then the role must be frozen; or the 'seed' alone, in channels that change:
-   * a coloured seed. States of such a task cannot be mutated, since nothing in them tells for good what they are.
+   * Which cells have it: 'all' (default), which requires a frozen role, or the 'seed' alone, in channels that change: a
+   * coloured seed. States that grow from one cannot be mutated, since they hold their condition nowhere permanently.
    */
   cells?: 'all' | 'seed'
   /** A condition for each target, `[k,n]` for the n channels of the role; by default unit vectors, if n = k. */
   codes?: Tensor
-  /** From red, green, blue, alpha `[n,h,w,4]` and what is wanted there to `[n]`; default `mse`. */
+  /** The loss, from red, green, blue, alpha `[n,h,w,4]` and the target of each sample to `[n]`; default `mse`. */
   loss?: (grown: Tensor, target: Tensor) => Tensor
 }
 
@@ -49,7 +50,7 @@ const conditionalOptions = keysOf<ConditionalOptions>({ role: text, cells: oneOf
  * })
  * taskTrainer({ rule, task: conditionalTask(rule, targets), pool: 256, damaged: 2, mutated: 2, ...rest })
  * @example conditionalTask(growingRule, targets, { role: 'hidden', cells: 'seed', codes })   // codes [k,12]
- * @example conditionalTask(rule, digits, { codes: gather(eye(10), labels, 0), loss: l1 })   // many targets of each condition
+ * @example conditionalTask(rule, digits, { codes: gather(eye(10), labels, 0), loss: l1 })   // many targets for each condition
  */
 export function conditionalTask(rule: DataRule, targets: Tensor, options: ConditionalOptions = {}): Task {
   const where = 'conditionalTask'
@@ -81,7 +82,7 @@ export function conditionalTask(rule: DataRule, targets: Tensor, options: Condit
   }
 }
 
-/** Throws unless a rule has a role, and leaves it as it is. */
+/** Throws unless a rule has a role, and the role is frozen. */
 export function checkFrozenRole(where: string, rule: DataRule, role: string): void {
   roleChannels(rule.channels, role)
   const is = rule.frozen.includes(role)

@@ -1,18 +1,18 @@
 /**
- * Denoising by diffusion: a rule learns to say, of an image under any amount of noise, what the image is; asked again and again
- * under less and less noise, it makes images out of noise alone (Ho, Jain & Abbeel, "Denoising Diffusion Probabilistic Models",
+ * Denoising by diffusion: a rule learns to predict an image from the image with any amount of noise; applied repeatedly with less
+ * and less noise, it makes images out of noise alone (Ho, Jain & Abbeel, "Denoising Diffusion Probabilistic Models",
  * NeurIPS 2020; for automata Kalkhof, Kühn, Frisch & Mukhopadhyay, "Frequency-Time Diffusion with Neural Cellular Automata",
  * 2024). With t from 0, the image, to 1, nothing but noise:
  *
  *   x_t  = a x₀ + b ε         a = cos(π t/2), b = sin(π t/2), ε ~ N(0, 1)       (Nichol & Dhariwal, ICML 2021, with s = 0)
  *   loss = mean (output − x₀)²,  t ~ U(0, 1) for each sample                  (Salimans & Ho, ICLR 2022: x₀ is predicted)
  *
- * x_t and t stand in channels that never change. An image is made from x_1 = ε in n rollouts (Song, Meng & Ermon, "Denoising
- * Diffusion Implicit Models", ICLR 2021, with η = 0): of the output x̂₀ and the noise that this leaves, ε̂ = (x_t − a x̂₀)/b,
+ * x_t and t are in frozen channels. An image is made from x_1 = ε in n rollouts (Song, Meng & Ermon, "Denoising
+ * Diffusion Implicit Models", ICLR 2021, with η = 0): from the output x̂₀ and the remaining noise, ε̂ = (x_t − a x̂₀)/b,
  *
  *   x_s  = a(s) x̂₀ + b(s) ε̂         s = t − 1/n
  *
- * Nothing is random in this but the first noise, and which cells fire.
+ * Only the initial noise and the fire masks are random.
  */
 import { check, checkOptions, isWhole, keysOf, required, text, wholeFrom } from '../../backends/options.ts'
 import { checkKey, foldIn, key as keyOf, type Key } from '../../tensor/key.ts'
@@ -34,9 +34,9 @@ import { checkExamples, pick, type Examples } from './examples.ts'
 export type DenoisingOptions = Omit<Placement, 'like'> & {
   /** The frozen role of the noisy image, default 'noisy'. */
   noisy?: string
-  /** The frozen role, of one channel, of the amount of noise, default 'level'. */
+  /** The frozen role of the noise level t, one channel, default 'level'. */
   level?: string
-  /** The role of the image as it is without noise, default 'output'. */
+  /** The role of the predicted image without noise, default 'output'. */
   output?: string
 }
 
@@ -44,10 +44,10 @@ const roleKinds = { noisy: text, level: text, output: text }
 const denoisingOptions = keysOf<DenoisingOptions>({ ...roleKinds, dtype: placementKinds.dtype, backend: placementKinds.backend })
 
 /**
- * The task of telling images from noise.
+ * The task of predicting images from noisy ones.
  *
- * @param images `shape` is [h,w,m], of volumes [d,h,w,m], m the channels of the noisy image and of the output; numbers about −1 to
- *   1, as the noise is
+ * @param images `shape` is [h,w,m], of volumes [d,h,w,m], m the channels of the noisy image and of the output; numbers should be
+ *   roughly in [−1, 1], on the scale of the noise
  * @throws where images and rule do not fit together
  * @example
  * const rule = defineRule({
@@ -83,9 +83,9 @@ export type DenoiseOptions = Placement & Pick<DenoisingOptions, 'noisy' | 'level
   size: readonly number[]
   /** n, the number of rollouts, a whole number > 0, each under less noise than the one before. */
   levels: number
-  /** Steps of each, a whole number > 0; as many as it was trained with. */
+  /** Steps of each rollout, a whole number > 0; best as many as in training. */
   steps: number
-  /** Images at once, a whole number > 0, default 1. */
+  /** How many images are made, a whole number > 0, default 1. */
   batch?: number
 }
 
@@ -98,9 +98,9 @@ const denoiseOptions = keysOf<DenoiseOptions>({
 /**
  * Images out of noise, by a rule that was trained with `denoisingTask`.
  *
- * @param key the first noise, and which cells fire
+ * @param key draws the initial noise and the fire masks
  * @returns `[batch,h,w,m]`
- * @throws where the rule has no such roles, or its grid other sides
+ * @throws where the rule has no such roles, or `size` does not have the dimensions of its grid
  * @example const digits = denoise(rule, params, key(3), { size: [28, 28], levels: 20, steps: 16, batch: 16 })
  */
 export function denoise(rule: DataRule, params: DataParams, key: Key, options: DenoiseOptions): Tensor {
@@ -119,7 +119,7 @@ export function denoise(rule: DataRule, params: DataParams, key: Key, options: D
 }
 
 /**
- * From noise `[b,…]` to images in so many levels, by what is said of x_t at t: what it is without noise.
+ * From noise `[b,…]` to images in `levels` steps; `clean` predicts x₀ from x_t and t.
  * @internal
  */
 export function fromNoise(noise: Tensor, levels: number, clean: (x: Tensor, t: number) => Tensor): Tensor {
@@ -135,13 +135,13 @@ export function fromNoise(noise: Tensor, levels: number, clean: (x: Tensor, t: n
   return x
 }
 
-/** How much of the image and of the noise there is at t. */
+/** The factors a of the image and b of the noise at t. */
 function amounts(t: Tensor): { a: Tensor; b: Tensor } {
   const angle = mul(t, Math.PI / 2)
   return { a: cos(angle), b: sin(angle) }
 }
 
-/** Throws unless a rule has these roles; the channels of an image. */
+/** The number of channels of an image. Throws unless a rule has these roles. */
 function checkRoles(where: string, rule: DataRule, { noisy, level, output }: { noisy: string; level: string; output: string }): number {
   checkFrozenRole(where, rule, noisy)
   checkFrozenRole(where, rule, level)

@@ -1,6 +1,6 @@
 /**
- * How good a rule is at a task: it runs from the seed of each example, and the states at the end are judged, or handed
- * out. Examples go through in batches, so that memory does not grow with their number.
+ * How good a rule is at a task: it runs from the seed of each example, and the last states are measured (`evaluate`) or
+ * returned (`predict`). Examples run in batches, so that memory does not grow with their number.
  */
 import { concat } from '../../tensor/ops/concat.ts'
 import { checkKey, foldIn, key as keyOf, type Key } from '../../tensor/key.ts'
@@ -16,24 +16,24 @@ import { rollout } from '../step.ts'
 import type { Task } from '../training/trainer-options.ts'
 
 export type PredictOptions = {
-  /** Steps from the seeds on. */
+  /** Steps of the rollouts from the seeds. */
   steps: number
   /** Which examples, in this order; default all of the task. */
   examples?: readonly number[]
-  /** Which cells fire, and what is random in the task; default key(0). Batches fire differently. */
+  /** Draws the fire masks and whatever is random in the task; default key(0). Each batch has its own fire masks. */
   key?: Key
   /** Examples that run together, default 32. */
   batch?: number
-  /** Stages on coarse grids with which it begins, as it was trained (`TrainerOptions.cascade`); default none. */
+  /** Stages on coarse grids with which rollouts begin, as in training (`TrainerOptions.cascade`); default none. */
   cascade?: readonly Stage[] | null
 }
 
 export type EvaluateOptions = PredictOptions & {
-  /** From states `[n,h,w,c]` and their examples to `[n]`: a metric in the place of the task's loss. */
+  /** From states `[n,h,w,c]` and their examples to `[n]`: a metric to use instead of the task's loss. */
   measure?: Task['loss']
 }
 
-/** What `predict` and those who run a task's examples take. */
+/** The kinds of the options of `predict`, and of other functions that run a task's examples. */
 export const predictOptions: Kinds<PredictOptions> = {
   steps: required(wholeFrom(0)), examples: later, key: later, batch: wholeFrom(1), cascade: later,
 }
@@ -41,9 +41,9 @@ const predictKeys = keysOf<PredictOptions>(predictOptions)
 const evaluateKeys = keysOf<EvaluateOptions>({ ...predictOptions, measure: callable })
 
 /**
- * How far the rule is from what each example asks for, by the task's loss or another measure.
+ * The loss of each example, by the task's loss or another measure.
  *
- * @returns a number for each example, in their order
+ * @returns a number for each example, in the order of `examples`
  * @throws where the task has no such example, or the measure does not return `[n]`
  * @example
  * const losses = await evaluate(rule, task, params, { steps: 64 })
@@ -70,7 +70,7 @@ export async function evaluate<R extends Rule>(
 }
 
 /**
- * The states at the end, of all examples together.
+ * The last states of all examples, in one tensor.
  *
  * @returns `[n,h,w,c]`
  * @throws where the task has no such example

@@ -1,6 +1,6 @@
 /**
- * Tasks over many examples, each with an input and something that is wanted: they stay on the host, and what a batch
- * needs goes to the backend when it is needed.
+ * Data sets for tasks with many examples: they stay on the host, and only the examples of a batch are copied to the
+ * backend.
  */
 import { hostArray, type Data } from '../../backends/backend.ts'
 import { check, isObject, isWhole } from '../../backends/options.ts'
@@ -18,7 +18,7 @@ export type Examples = {
 }
 
 /**
- * Examples that lie in one array behind one another.
+ * Examples stored one after the other in one array.
  *
  * @param shape of each
  * @throws where the data are not a whole number of such arrays
@@ -52,14 +52,14 @@ export function pick({ of, shape }: Examples, ids: readonly number[], placement:
   return tensor(values, { shape: [ids.length, ...shape], backend })
 }
 
-/** States that are zero but for an input `[n,h,w,m]` in a role. */
+/** States that are zero except for an input `[n,h,w,m]` in a role. */
 export function statesOf(rule: { channels: Channels }, role: string, input: Tensor): Tensor {
   const empty = zeros([...input.shape.slice(0, -1), channelCount(rule.channels)], { like: input })
   return setChannels(rule, empty, { [role]: input })
 }
 
 /**
- * Some of the examples, in this order, with their labels where they have some. Nothing is copied.
+ * Some of the examples, in this order, with their labels if they have any. Nothing is copied.
  *
  * @throws where there is no such example
  * @example const { train, test } = splitExamples(key(0), images.n, 0.2)

@@ -1,20 +1,20 @@
 /**
- * Which examples are trained on, and which tested: one split, or the folds of a cross-validation.
+ * Training and test examples: one split, or the folds of a cross-validation.
  *
- * Examples of one subject (a patient, a scene) are alike; where some are trained on and others tested, a rule is praised
- * for knowing the subject. So examples of a group stay together. And where classes are rare, chance may leave a fold
- * without one: stratified folds have each class as often as one another.
+ * Examples of one subject (a patient, a scene) are alike; if some are in the training set and others in the test set, a
+ * rule is rewarded for recognising the subject. So examples of a group stay together. And if a class is rare, chance may leave
+ * a fold without it: stratified folds all have the same share of each class.
  */
 import { drawPermutation, foldIn, type Key } from '../../tensor/key.ts'
 import { check, checkOptions, isNumber, isWhole, keysOf, type Kind, type Options } from '../../backends/options.ts'
 
-/** Which examples are trained on, and which tested. */
+/** The indices of the examples for training, and of those for testing. */
 export type Split = { train: number[]; test: number[] }
 
 export type FoldOptions = {
-  /** The class of each example: folds have each class equally often, up to one, or nearly so where there are groups too. */
+  /** The class of each example: each class is equally frequent in all folds, up to one example; with groups only nearly so. */
   readonly labels?: ArrayLike<number>
-  /** The group of each example, whose examples stay in one fold. Folds then differ in size as the groups do. */
+  /** The group of each example; the examples of a group stay in one fold. The sizes of folds then depend on those of groups. */
   readonly groups?: ArrayLike<number | string>
 }
 
@@ -31,11 +31,11 @@ function checkLists(where: string, n: number, options: FoldOptions, known: Optio
 }
 
 /**
- * Which of n examples are for training and which for testing, in random order.
+ * Splits n examples into some for training and some for testing, in random order.
  *
  * @param share of the examples for testing, from 0 to 1
- * @param labels the class of each example: the same share of each class is for testing, up to one
- * @throws where the share is no such number, or the labels are not n
+ * @param labels the class of each example: the same share of each class is for testing, up to one example
+ * @throws where the share is no such number, or there are not n labels
  * @example const { train, test } = splitExamples(key(0), 1000, 0.2)
  */
 export function splitExamples(k: Key, n: number, share: number, options: Pick<FoldOptions, 'labels'> = {}): Split {
@@ -45,18 +45,18 @@ export function splitExamples(k: Key, n: number, share: number, options: Pick<Fo
   const order = drawPermutation(foldIn(k, 0), n)
   const tests = Math.round(n * share)
   if (!labels) return { train: order.slice(tests), test: order.slice(0, tests) }
-  // Class after class, those at whose place the count of tests rises.
+  // In order of classes, the examples at which the running count of tests rises.
   const byClass = order.toSorted((a, b) => labels[a] - labels[b])
   const isTest = new Set(byClass.filter((_, i) => Math.floor(((i + 1) * tests) / n) > Math.floor((i * tests) / n)))
   return { train: order.filter(id => !isTest.has(id)), test: order.filter(id => isTest.has(id)) }
 }
 
 /**
- * The cuts of a k-fold cross-validation: every one of n examples is tested once, by a rule that was trained on the
- * examples of the other folds. Without groups, folds differ in size by one at most; their order is random.
+ * The splits of a k-fold cross-validation: every one of n examples is in the test set of one fold, and in the training set of
+ * the others. Without groups, folds differ in size by one at most; their order is random.
  *
  * @param folds k, from 2 to n, or to the number of groups
- * @throws where k is none, or labels or groups are not n
+ * @throws where k is no such number, or there are not n labels or groups
  * @example
  * for (const { train, test } of kFold(key(0), images.n, 5, { labels: images.labels, groups: patients })) {
  *   const task = classificationTask(rule, subset(images, train))
@@ -76,12 +76,12 @@ export function kFold(k: Key, n: number, folds: number, options: FoldOptions = {
   }))
 }
 
-/** The fold of each example: equal parts of the order. */
+/** The fold of each example: the order is cut into equal parts. */
 function cut(order: readonly number[], folds: number): number[] {
   return assigned(order, i => Math.floor((i * folds) / order.length))
 }
 
-/** The examples of one class after those of another, dealt in turn. */
+/** The fold of each example: sorted by class, the examples are dealt out to the folds in turn. */
 function dealt(order: readonly number[], folds: number, labels: ArrayLike<number>): number[] {
   return assigned(order.toSorted((a, b) => labels[a] - labels[b]), i => i % folds)
 }
@@ -93,8 +93,9 @@ function assigned(order: readonly number[], foldAt: (i: number) => number): numb
 }
 
 /**
- * The greatest groups first, each to the fold that it leaves most even: where Σ over classes of (examples of the class in
- * the fold / all of the class)² grows least; of equal folds to the smallest.
+ * The fold of each example where groups stay together. The largest groups come first, and each goes to the fold that stays most
+ * balanced: where Σ over classes of (examples of the class in the fold / all of the class)² grows least; among equals, to the
+ * smallest fold.
  */
 function foldsOfGroups(
   order: readonly number[], folds: number, groups: ArrayLike<number | string>, labels?: ArrayLike<number>,
@@ -119,7 +120,7 @@ function foldsOfGroups(
   return fold
 }
 
-/** The items by what they have in common, in order. (Node 20 has no Map.groupBy.) */
+/** The items grouped by a key, in order. (Node 20 has no Map.groupBy.) */
 export function groupBy<T, N>(items: readonly T[], nameOf: (item: T, i: number) => N): Map<N, T[]> {
   const groups = new Map<N, T[]>()
   items.forEach((item, i) => {

@@ -18,7 +18,7 @@ import { taskTrainer, type Trainer, type TrainerState } from '../training/traine
  * The task of growing a target from one living cell. There is one example.
  *
  * @param target premultiplied red, green, blue and alpha, `[h,w,4]`; its size is that of the grid
- * @throws where the target is no such image, or fully transparent (which is not seen on a GPU)
+ * @throws where the target is no such image, or fully transparent (not checked on a GPU)
  * @example taskTrainer({ rule, task: growingTask(rule, target), batch: 8, steps: [64, 96], optimiser: adam() })
  */
 export function growingTask(rule: Rule, target: Tensor): Task {
@@ -33,8 +33,8 @@ export function growingTask(rule: Rule, target: Tensor): Task {
 }
 
 /**
- * Throws unless this is an image `[h,w,4]` and, where numbers can be read at once, as on the CPU, shows something: a loss
- * that only asks for nothing is 0 as soon as everything has died.
+ * Throws unless this is an image `[h,w,4]` and, on backends that can be read synchronously like the CPU, not fully transparent:
+ * with an empty target the loss is 0 as soon as every cell has died.
  */
 export function checkTarget(where: string, target: Tensor): void {
   requireTensor(where, 'target', target)
@@ -44,9 +44,9 @@ export function checkTarget(where: string, target: Tensor): void {
   }
 }
 
-/** What steers the training; all values of the published presets are in `presets.ts`. */
+/** The options of the training; `presets.ts` has all values of the published presets. */
 export type GrowingOptions<R extends Rule = DataRule> = Omit<TrainerOptions<R>, 'task'> & {
-  /** What is to grow: premultiplied red, green, blue and alpha, `[h,w,4]`. Its size is that of the grid. */
+  /** The image to grow: premultiplied red, green, blue and alpha, `[h,w,4]`. Its size is that of the grid. */
   target: Tensor
 }
 
@@ -57,7 +57,7 @@ const growingField = record<GrowingOptions<Rule>>({
 /**
  * The trainer of a growing image, see `taskTrainer`.
  *
- * @throws where the numbers do not fit together, or the target is fully transparent (which is not seen on a GPU)
+ * @throws where the numbers do not fit together, or the target is fully transparent (not checked on a GPU)
  * @example
  * const trainer = growingTrainer({ ...presets.growing, rule, target })
  * for await (const { iteration, loss } of train(trainer, { iterations: 2000, every: 50 })) console.log(iteration, loss)

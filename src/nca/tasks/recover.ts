@@ -1,13 +1,13 @@
 /**
- * How a rule answers to what befalls it in the midst of its life (Spitznagel & Keuper 2026, equation 3, and the protocol of
- * NCAtorch): examples live from their seeds to one step, are perturbed, and are judged after another.
+ * How a rule responds to a perturbation in the middle of a rollout (Spitznagel & Keuper 2026, equation 3, and the protocol of
+ * NCAtorch): examples run from their seeds, are perturbed after one step, and are measured after a later one.
  *
- *   damage     a part of the grid is erased, but for what never changes (frozen channels)
- *   mutation   what never changes becomes that of another example, which they should become from then on
+ *   damage     a part of the grid is erased, except for frozen channels
+ *   mutation   the frozen channels are replaced by those of another example, which the state should then become
  *
  *   recovery % = 100 (m_final − m_damaged) / (m_before − m_damaged),     m the mean of an error over the examples
  *
- * Where the perturbation made the error hardly greater, nothing was there to recover from, and the quotient says nothing.
+ * If the perturbation hardly increased the error, there is nothing to recover from, and the quotient means nothing.
  */
 import { callable, check, checkOptions, keysOf, later, oneOf, required, wholeFrom } from '../../backends/options.ts'
 import { foldIn, type Key } from '../../tensor/key.ts'
@@ -22,24 +22,24 @@ import type { Task } from '../training/trainer-options.ts'
 import { batches, predictOptions, type PredictOptions } from './evaluate.ts'
 
 export type RecoverOptions = Omit<PredictOptions, 'steps'> & {
-  /** What befalls the states: 'damage', of planes only, or 'mutation', of rules with frozen channels and of two examples or more. */
+  /** The perturbation: 'damage', only for planes, or 'mutation', for rules with frozen channels and at least two examples. */
   by: 'damage' | 'mutation'
   /** How they are damaged, default `publishedCircles`. */
   damage?: Damage
   /** The step after which they are perturbed; default that of `recoveryProtocol`, 149. */
   perturb?: number
-  /** The step after which they are judged; default that of `recoveryProtocol`, 449. */
+  /** The step after which they are measured; default that of `recoveryProtocol`, 449. */
   judge?: number
-  /** From states `[n,h,w,c]` and their examples to an error `[n]`, of which less is better; default the task's loss. */
+  /** From states `[n,h,w,c]` and their examples to an error `[n]`, the lower the better; default the task's loss. */
   measure?: Task['loss']
 }
 
 export type Recovered = {
-  /** The mean of the error before the perturbation, right after it, and at the end. */
+  /** The mean error before the perturbation, right after it, and at the end. */
   readonly before: number
   readonly damaged: number
   readonly final: number
-  /** Recovery in percent, see `recovery`; null where the error became less than 1 % greater: nothing was damaged. */
+  /** Recovery in percent, see `recovery`; null where the error grew by less than 1 %: nothing was damaged. */
   readonly percent: number | null
 }
 
@@ -49,11 +49,11 @@ const recoverKeys = keysOf<RecoverOptions>({
 })
 
 /**
- * How much of what a perturbation destroys a rule builds up again. In a mutation each example becomes the one that stands half
- * the list further, and from then on is judged by it. A task of several readouts is judged by the first of them where it is
- * perturbed, and by the last at the end.
+ * How much of what a perturbation destroys a rule rebuilds. A mutation turns each example into the one half the list further on,
+ * by which it is measured from then on. A task with several readouts is measured by its first one at the perturbation, and by its
+ * last one at the end.
  *
- * @throws where the task has no such example, `judge` is not after `perturb`, or the rule cannot be perturbed so
+ * @throws where the task has no such example, `judge` is not after `perturb`, or the rule cannot be perturbed like this
  * @example const { percent } = await recover(rule, task, params, { by: 'damage', examples: [0, 1, 2, 3] })
  */
 export async function recover<R extends Rule>(rule: R, task: Task, params: Params<R>, options: RecoverOptions): Promise<Recovered> {

@@ -1,10 +1,10 @@
 /**
  * Textures: a rule covers the grid with a pattern like that of an image (Niklasson et al., "Self-Organising Textures",
- * Distill 2021). Which patch is where does not matter, only that there are the same patches, as often: the loss is the
+ * Distill 2021). Where a patch is does not matter, only that the same patches occur equally often. The loss is the
  * sliced optimal transport of all patches of a pyramid, which needs no pre-trained network (Mordvintsev & Niklasson,
- * "µNCA: Texture Generation with Ultra-Compact Neural Cellular Automata", 2021), and the overflow of the state.
+ * "µNCA: Texture Generation with Ultra-Compact Neural Cellular Automata", 2021), plus the overflow of the state.
  *
- *   colours = the first three channels + ½          seed = zero (noise and borders tell cells apart)
+ *   colours = the first three channels + ½          seed = zero (noise and borders break the symmetry)
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
 import { check, checkOptions, isWhole, keysOf, later } from '../../backends/options.ts'
@@ -22,8 +22,8 @@ export type TextureOptions = PatchTransportOptions & {
   /** Rows and columns of the grid, by default those of the texture. */
   grid?: readonly [number, number]
   /**
-   * From where to where the channels of each role may be, see `roleOverflow`; by default all from −1 to 1. Colours that are
-   * to be from 0 to 1 are channels from −½ to ½.
+   * The range of the channels of each role, see `roleOverflow`; by default [−1, 1] for all. Colours from 0 to 1 correspond to
+   * channels from −½ to ½.
    */
   ranges?: RoleRanges
 }
@@ -66,7 +66,7 @@ export function textureTask(rule: Rule, texture: Tensor, options: TextureOptions
   }
 }
 
-/** The colours of a texture's state, `[b,h,w,c]` → `[b,h,w,3]`, about 0 to 1. */
+/** The colours of a texture's state, `[b,h,w,c]` → `[b,h,w,3]`, roughly from 0 to 1. */
 export function colours(x: Tensor): Tensor {
   return add(takeChannels(x, 0, 3), 0.5)
 }

@@ -1,10 +1,10 @@
 /**
- * Learning a trajectory: a rule grows through a list of images, each at its own time, as a reaction learns the course of
- * another one (Richardson et al., "Learning spatio-temporal patterns with Neural Cellular Automata", 2024).
+ * Learning a trajectory: a rule grows through a list of images, each at its own time, as automata learn the time course of
+ * a reaction (Richardson et al., "Learning spatio-temporal patterns with Neural Cellular Automata", 2024).
  *
  *   loss of readout i = mean over cells and red, green, blue, alpha of (x − target_i)²
  *
- * The trainer's `readouts` say after how many steps each is judged.
+ * The trainer's `readouts` say after how many steps each is compared.
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
 import { gather } from '../../tensor/ops/gather.ts'
@@ -19,7 +19,7 @@ import type { Task } from '../training/trainer-options.ts'
  * The task of growing into one image after another, from one living cell. There is one example.
  *
  * @param targets premultiplied red, green, blue and alpha in the order of the readouts, `[k,h,w,4]`
- * @throws where the targets are no such images; the trainer where it has not k readouts
+ * @throws where the targets are no such images; the trainer throws unless it has k readouts
  * @example
  * const task = trajectoryTask(rule, stack([egg, larva, fly]))
  * taskTrainer({ rule, task, steps: [96, 97], readouts: [32, 64, 96], batch: 4, optimiser: adam({ rate: 1e-3 }) })

@@ -1,9 +1,9 @@
 /**
- * Image to image: a rule turns what is in its input channels, which never change, into something else in its output
- * channels: a segmentation, a depth, an image without its noise; or the frames of a video into those that follow (`video.ts`).
- * Images are on the rule's grid: planes `[h,w,m]`, or volumes `[d,h,w,m]`.
+ * Image to image: a rule turns an image in its frozen input channels into another one in its output channels: a segmentation, a
+ * depth map, an image without its noise; or the frames of a video into those that follow (`video.ts`). Images have the
+ * dimensions of the rule's grid: planes `[h,w,m]`, or volumes `[d,h,w,m]`.
  *
- *   seed = input in its channels, zero elsewhere          loss = how far the output channels are from what is wanted
+ *   seed = the input in its channels, zero elsewhere          loss = ℓ(output channels, wanted output)
  */
 import { callable, check, checkOptions, isObject, keysOf, text, type Options } from '../../backends/options.ts'
 import { placementKinds, type Placement, type Tensor } from '../../tensor/tensor.ts'
@@ -20,7 +20,7 @@ export type TranslationOptions = Omit<Placement, 'like'> & {
   input?: string
   /** The role of the output, default 'output'. */
   output?: string
-  /** From the output channels `[n,h,w,o]` and what is wanted there to `[n]`; default `mse`. */
+  /** The loss, from the output channels `[n,h,w,o]` and the wanted output to `[n]`; default `mse`. */
   loss?: (output: Tensor, wanted: Tensor) => Tensor
 }
 
@@ -40,7 +40,7 @@ export const translationOptions: Options = keysOf<TranslationOptions>({
  * @example
  * taskTrainer({ rule, task: imageToImageTask(rule, { inputs, outputs }, { loss: (y, mask) => diceLoss(y, mask) }), ...rest })
  * @example
- * // Pictures of edges, judged by a critic beside the mean of |x − y| (pix2pix, with the critic of WGAN-GP)
+ * // Edges to pictures, with a critic's score in addition to the mean of |x − y| (pix2pix, with the critic of WGAN-GP)
  * const task = imageToImageTask(rule, { inputs: edges, outputs: pictures }, { loss: l1 })
  * taskTrainer({ rule, task, critic: { widths: [32, 64], lossWeight: 100 }, ...rest })
  */

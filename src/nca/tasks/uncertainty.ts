@@ -1,17 +1,17 @@
 /**
- * How sure a rule is: which cells fire is drawn anew in each of n runs, and where runs differ, the rule does not know
+ * How certain a rule is: each of n runs draws new fire masks, and where the runs differ, the rule is uncertain
  * (Kalkhof, González & Mukhopadhyay, "Med-NCA: Robust and Lightweight Segmentation with Neural Cellular Automata", IPMI
- * 2023; "M3D-NCA", MICCAI 2023, whose quality metric NQM is).
+ * 2023; "M3D-NCA", MICCAI 2023, which defines the quality metric NQM).
  *
  *   mean = 1/n Σᵣ yᵣ        std = √(1/n Σᵣ (yᵣ − mean)²)        NQM = Σ std / Σ |mean|
  *
  * y are amounts of foreground, like the probabilities of a mask; NQM sums over all cells and channels of an example. Instead
- * of several runs, y may be the last n states of one (`last`): what does not come to rest is not sure either, and it costs one
- * rollout (as in NCALab, Krumb et al. 2025).
+ * of several runs, y may be the last n states of a single one (`last`): a state that does not settle is uncertain too, and this
+ * costs only one rollout (as in NCALab, Krumb et al. 2025).
  *
  * The mean over channels of the variance, std², is the map of pixel variance by which images that were grown several times are
- * compared (Spitznagel & Keuper 2026, figure 18). The sums grow run by run (Welford, Technometrics 1962), so that memory does not grow with n, and equal runs have a
- * deviation of exactly 0.
+ * compared (Spitznagel & Keuper 2026, figure 18). The sums are updated run by run (Welford, Technometrics 1962), so that memory
+ * does not grow with n, and equal runs have a deviation of exactly 0.
  */
 import { callable, check, checkOptions, keysOf, wholeFrom } from '../../backends/options.ts'
 import { checkKey, foldIn, key as keyOf } from '../../tensor/key.ts'
@@ -34,9 +34,9 @@ import { batches, predictOptions, type PredictOptions } from './evaluate.ts'
 export type UncertaintyOptions = PredictOptions & {
   /** How many runs, from 2 on, default 10. Run r has the key foldIn(key, r). */
   runs?: number
-  /** Compares the states after the last so many of the steps of one run, from 2 to `steps`, and no runs. They are all in memory. */
+  /** How many of the last states of one run to compare, from 2 to `steps`, instead of several runs. They are all in memory. */
   last?: number
-  /** From states `[n,h,w,c]` to what is compared, `[n,…]`, like the probabilities of a mask; default the states as they are. */
+  /** From states `[n,h,w,c]` to the numbers to compare, `[n,…]`, like the probabilities of a mask; default the states. */
   of?: (x: Tensor) => Tensor
 }
 
@@ -54,8 +54,8 @@ export type Uncertainty = {
 const uncertaintyKeys = keysOf<UncertaintyOptions>({ ...predictOptions, runs: wholeFrom(2), last: wholeFrom(2), of: callable })
 
 /**
- * Mean, standard deviation, variance and NQM of what a rule makes of examples in several runs, in each of which other cells
- * fire; or in the last steps of one.
+ * Mean, standard deviation, variance and NQM of a rule's results for examples, over several runs with different fire masks or
+ * over the last steps of one.
  *
  * @returns `{ mean, std, variance, nqm }`, of shapes `[n,…,m]`, `[n,…,m]`, `[n,…]` and `[n]`, in the order of the examples
  * @throws for fewer than 2 runs or steps, for both, where the task has no such example, or `of` does not return `[n,…,m]`
@@ -106,9 +106,9 @@ export function uncertainty<R extends Rule>(rule: R, task: Task, params: Params<
 
 type Spread = { readonly mean: Tensor; readonly std: Tensor }
 
-/** Mean and standard deviation of what several runs make. */
+/** Mean and standard deviation of the results of several runs. */
 function spread(runs: number, run: (r: number) => Tensor): Spread {
-  /** Of the first n runs; the scope releases those of the runs before, as in `total`. */
+  /** Mean and sum of squares of the first n runs; the scope releases those of fewer runs, as in `total`. */
   const upTo = (n: number): { mean: Tensor; squares: Tensor } => scope(() => {
     if (n === 1) {
       const y = run(0)

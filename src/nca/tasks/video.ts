@@ -2,12 +2,12 @@
  * Video: k frames in the input channels become the k frames that follow in the output channels (Spitznagel & Keuper 2026, section
  * 3.4). Every window of 2k frames of a video is an example:
  *
- *   seed = frames t−k+1 … t in the input, zero elsewhere          loss = how far the output is from frames t+1 … t+k
+ *   seed = frames t−k+1 … t in the input, zero elsewhere          loss = ℓ(output, frames t+1 … t+k)
  *
- * Errors of frames that are made from made frames add up, and a rule that never saw its own frames does not know them. So a
- * sample of the pool can be carried on, as states of growing rules are (`carry`): what it made becomes what it sees.
+ * When a rule continues from its own predicted frames, errors accumulate, and a rule trained on real frames only has never seen
+ * such inputs. So a sample of the pool can be carried on, like the states of growing rules (`carry`): its output becomes its input.
  *
- *   after the rollout    input ← output, all else as it is          t ← t + k, until the video ends
+ *   after the rollout    input ← output, all else unchanged          t ← t + k, until the video ends
  */
 import { check, checkOptions, flag, isWhole, keysOf, type Options } from '../../backends/options.ts'
 import { where } from '../../tensor/ops/compare.ts'
@@ -20,9 +20,9 @@ import { imageToImageTask, translationOptions, type TranslationOptions } from '.
 
 export type VideoOptions = TranslationOptions & {
   /**
-   * Whether samples of the pool are carried on: after a rollout the frames that were made become the input, and the frames that
-   * follow those are wanted next; at the end of its video a sample begins anew with one of the first k windows, k frames apart from
-   * its own. It wants a pool, and videos of at least 3k frames. Default false: a sample always sees the frames of its own window.
+   * Whether samples of the pool are carried on: after a rollout the predicted frames become the input, and the frames after them
+   * the next target. At the end of its video a sample begins anew with one of the first k windows, a multiple of k frames before
+   * its own. Requires a pool, and videos of at least 3k frames. Default false: a sample always sees the frames of its own window.
    */
   carry?: boolean
 }
@@ -31,11 +31,11 @@ const videoOptions: Options = { ...translationOptions, ...keysOf<Pick<VideoOptio
 
 /**
  * The task of continuing videos: from k frames in the input channels to the next k in the output channels. Every window
- * of 2k frames is an example. Fed with what it made, a rule goes on for ever.
+ * of 2k frames is an example. Fed with its own output, a rule can go on for ever.
  *
  * @param videos grey frames, `shape` is [frames,h,w]
- * @param k frames that are seen, and frames that are made
- * @throws where a video has fewer than 2k frames, with `carry` 3k, or the rule not k channels in either role
+ * @param k the number of input frames, and of output frames
+ * @throws where a video has fewer than 2k frames, with `carry` 3k, or a role of the rule does not have k channels
  * @example videoTask(rule, examplesOf(frames, [20, 32, 32]), 2)
  * @example
  * // A rule that learns from its own frames too
@@ -72,7 +72,7 @@ function windowsIn(length: number, k: number): number {
   return length - 2 * k + 1
 }
 
-/** Of every window of 2k frames, the k frames from `first` on, as channels. */
+/** The k frames from frame `first` on of every window of 2k frames, as channels. */
 function windows({ n, shape: [length, height, width], of }: Examples, k: number, first: number): Examples {
   const each = windowsIn(length, k), cells = height * width
   return {

@@ -1,5 +1,5 @@
 /**
- * Batches: the samples of an iteration, fresh or from the pool, some of them begun anew, damaged, or mutated.
+ * Batches: the samples of an iteration, fresh or from the pool, some of them reseeded, damaged, or mutated.
  */
 import { drawInteger, foldIn, uniformAt, type Key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
@@ -33,22 +33,22 @@ export function firstPool<R extends Rule>({ task }: Complete<R>, examples: reado
   return examples.map(example => pools[example])
 }
 
-/** Which slots of the pool have the samples of a batch, and what happened to each of them before its rollout. */
+/** The slots of the pool that hold the samples of a batch, and what happened to each sample before its rollout. */
 export type Drawn = {
   readonly slots: readonly number[]
-  /** int32 `[b]`: 1 it began anew, else 2 it was damaged, else 3 it was mutated, else 0. */
+  /** int32 `[b]`: 1 for reseeded, else 2 for damaged, else 3 for mutated, else 0. */
   readonly fates: Tensor
 }
 
 type Batch = { x: Tensor; slots: number[]; examples: number[]; fates: Tensor | null }
 
-/** From what a batch is drawn, and by which keys. */
+/** What a batch is drawn from, and by which keys. */
 type From = { readonly params?: unknown; readonly pool: Pool; readonly examples: readonly number[]; readonly iteration: number }
 type Keys = { readonly slots: Key; readonly damage: Key; readonly loss: Key; readonly seeds?: Key }
 
 /**
- * A batch, the slots that it comes from, and what its samples are to become. Ranks stay on the backend, so that no
- * iteration waits for the one before it.
+ * A batch, the slots that it comes from, and the examples that its samples should become. Ranks stay on the backend, so that
+ * no iteration waits for the one before it.
  */
 export function drawBatch<R extends Rule>(options: Complete<R>, from: From, keys: Keys): Batch {
   const { rule, task, dropped } = options
@@ -57,7 +57,7 @@ export function drawBatch<R extends Rule>(options: Complete<R>, from: From, keys
     const { x, examples, ...rest } = drawSamples(options, from, keys)
     const told = maskOf(examples.map((_, i) => uniformAt(foldIn(keys.slots, 4), i) >= dropped), x)
     const perCell = [examples.length, ...x.shape.slice(1).map(() => 1)]
-    // What was dropped in an earlier iteration is there again; samples that are carried on have been told something since.
+    // Inputs that an earlier iteration dropped are restored; samples that are carried on keep the inputs that they have now.
     const inputs = where(reshape(told, perCell), task.carry ? x : task.seeds(examples, keys.seeds), 0)
     return { x: where(frozenChannels(rule as DataRule, x), inputs, x), examples, ...rest }
   }, 'the drawing of a batch')
@@ -68,7 +68,7 @@ function drawSamples<R extends Rule>(options: Complete<R>, { params, pool, examp
   const { damaged, mutated } = iteration < options.perturbAfter ? { damaged: 0, mutated: 0 } : options
   const anew = (i: number, which: number): number =>
     (task.examples === 1 ? 0 : drawInteger(foldIn(foldIn(keys.slots, which), i), 0, task.examples))
-  /** Any example but the one that the sample has. */
+  /** A random example other than that of the sample. */
   const another = (i: number, id: number): number => {
     const drawn = drawInteger(foldIn(foldIn(keys.slots, 2), i), 0, task.examples - 1)
     return drawn < id ? drawn : drawn + 1
@@ -89,7 +89,7 @@ function drawSamples<R extends Rule>(options: Complete<R>, { params, pool, examp
     if (reseed + damaged + mutated === 0 && !fresh.includes(true)) {
       return { x: drawn, slots, examples: ids, fates: zeros([batch], { dtype: 'int32', backend: drawn.backend }) }
     }
-    // From 0, those that begin anew, to batch − 1, those that are damaged or, where nothing is ranked, mutated.
+    // From 0, the first to be reseeded, to batch − 1, the first to be damaged or, where nothing is ranked, mutated.
     const rank = ranked === 'none'
       ? range(batch, { dtype: 'int32', backend: drawn.backend })
       : argSort(argSort(task.loss(drawn, before, keys.loss, undefined, params), -1, { descending: true }))
@@ -112,7 +112,7 @@ function drawSamples<R extends Rule>(options: Complete<R>, { params, pool, examp
   }, 'the drawing of a batch')
 }
 
-/** x, whose samples from the given one on have the inputs of the seeds. */
+/** x with the inputs of the seeds in the samples from number `from` on. */
 function mutate(rule: Rule, x: Tensor, seeds: Tensor, from: number): Tensor {
   const late = Uint32Array.from({ length: x.shape[0] }, (_, i) => +(i >= from))
   const mask = tensor(late, { shape: [x.shape[0], ...x.shape.slice(1).map(() => 1)], backend: x.backend })
@@ -120,8 +120,8 @@ function mutate(rule: Rule, x: Tensor, seeds: Tensor, from: number): Tensor {
 }
 
 /**
- * Grown states, those in which something is not finite, or nothing is left in the channels that change, replaced by seeds:
- * from them there is nothing to learn, and they would stay in the pool for ever.
+ * Grown states, with seeds in place of those that have a NaN or ∞, or zeros in all channels that change: there is nothing to
+ * learn from them, and they would stay in the pool for ever.
  */
 export function soundOr(rule: Rule, x: Tensor, seeds: () => Tensor): Tensor {
   return scope(() => {

@@ -1,10 +1,10 @@
 /**
- * Training states held against themselves, and against the trainer that is to go on from them.
+ * Training states checked for consistency, and against the trainer that will go on from them.
  *
  *   c.safetensors: optimiser.moments.0.update.w1 is missing, expected a tensor [48,128] float32.
  *
- * A state comes from a file as often as from a trainer, and whatever does not fit in it would fail in the first
- * iteration, under the name of an operator, or not at all.
+ * A state comes from a file as often as from a trainer. Without these checks, a part that does not fit would fail in the first
+ * iteration, with the message of some operator, or not at all.
  */
 import { checkKey } from '../../tensor/key.ts'
 import { check, isObject, isWhole } from '../../backends/options.ts'
@@ -16,14 +16,14 @@ import type { OptimiserState } from './optimiser.ts'
 import { SparseState } from './sparse-state.ts'
 import type { TrainerState } from './trainer.ts'
 
-/** A tensor or a packed state, as far as it must fit. */
+/** What is compared of a tensor or a packed state. */
 type Like = Pick<Tensor, 'shape' | 'dtype' | 'backend'>
 
 /**
  * Throws unless this is a training state whose parts fit together: moments like parameters, slots like each other, an
  * example for each slot.
  *
- * @param where the file's name, or who asks
+ * @param where the file's name or that of the calling function
  */
 export function checkState(where: string, state: unknown): asserts state is TrainerState<unknown> {
   const isTree = isObject(state) && !(state instanceof Promise) && 'params' in state && 'optimiser' in state
@@ -49,13 +49,13 @@ export function checkState(where: string, state: unknown): asserts state is Trai
   checkOptimiser(where, 'critic.', layers, critic.optimiser)
 }
 
-/** Throws unless this is what an optimiser remembers of these parameters. */
+/** Throws unless this is a state of an optimiser of these parameters. */
 function checkOptimiser(where: string, prefix: string, own: ReadonlyMap<string, Like>, optimiser: OptimiserState<unknown>): void {
   const at = `${prefix}optimiser`
   check(isObject(optimiser), where, at, optimiser, 'what an optimiser remembers: step and moments')
   const { step, moments } = optimiser
   check(isWhole(step), where, `${at}.step`, step, 'a whole number')
-  // Nothing is known of an optimiser that is not one of ours.
+  // The state of an optimiser that is not one of ours cannot be checked.
   if (moments === undefined) return
   check(Array.isArray(moments) && moments.length <= 2, where, `${at}.moments`, moments, 'a list of at most two trees')
   moments.forEach((moment, i) => {
@@ -67,14 +67,14 @@ function checkOptimiser(where: string, prefix: string, own: ReadonlyMap<string, 
   })
 }
 
-/** What a trainer needs of a state. */
+/** What a trainer needs a state to be. */
 export type Needs = {
   /** Throws unless these are its parameters. */
   readonly params: (where: string, params: unknown) => void
-  /** Of these, those that learn. */
+  /** Those of the parameters that learn. */
   readonly learnt: (params: unknown) => unknown
   readonly moments: number
-  /** One like that of the trainer, where it has one. */
+  /** A critic's state like that of the trainer, if it has a critic. */
   readonly critic: CriticState | undefined
   readonly slots: number
   readonly examples: number
@@ -82,7 +82,7 @@ export type Needs = {
   readonly seed: Tensor
 }
 
-/** Throws unless a state, whose parts fit together, is one that this trainer could have made. */
+/** Throws unless a consistent state is one that this trainer could have made. */
 export function checkStateFor(where: string, state: TrainerState<unknown>, needs: Needs): void {
   const { params, optimiser: { moments }, pool, examples, critic } = state
   needs.params(where, params)

@@ -1,18 +1,18 @@
 /**
- * The critic of WGAN-GP: a small network that tells images that a rule made from real ones, and learns beside the rule
- * (Arjovsky, Chintala & Bottou, "Wasserstein GAN", ICML 2017; Gulrajani et al., "Improved Training of Wasserstein GANs",
+ * The critic of WGAN-GP: a small network that distinguishes images made by a rule from real ones, and is trained together with
+ * the rule (Arjovsky, Chintala & Bottou, "Wasserstein GAN", ICML 2017; Gulrajani et al., "Improved Training of Wasserstein GANs",
  * NeurIPS 2017; for automata Otte, Delfosse, Czech & Kersting, "Generative Adversarial Neural Cellular Automata", 2021, and
- * Spitznagel & Keuper 2026, section 3.1.3). With x real, x̃ made, and c what both stand beside, the edges of a drawing for
- * instance:
+ * Spitznagel & Keuper 2026, section 3.1.3). With x real, x̃ generated, and c the condition of both, for instance the edges of
+ * a drawing:
  *
  *   the critic     L_D = mean D(x̃, c) − mean D(x, c) + λ mean (‖∇_x̂ D(x̂, c)‖ − 1)²     see `gradientPenalty`
  *   the rule       L   = p · mean loss − w · mean D(x̃, c)
  *
- * D is convolutions with 4×4 taps that halve the image, leaky ReLUs, and one more convolution to a score for each place,
+ * D consists of convolutions with 4×4 taps that halve the image, leaky ReLUs, and one more convolution to a score for each place,
  * whose mean is the score of the image: it looks at patches, whatever the size of the image (Isola, Zhu, Zhou & Efros,
- * "Image-to-Image Translation with Conditional Adversarial Networks", CVPR 2017). Nothing in it is normalised over the
- * batch, for then the penalty of a sample would be one of others too. While L_D falls, mean D(x) − mean D(x̃) is an estimate
- * of how far the made images are from the real ones, by Wasserstein's distance.
+ * "Image-to-Image Translation with Conditional Adversarial Networks", CVPR 2017). It has no batch normalisation, which would
+ * make the penalty of a sample depend on the others. As the critic converges, mean D(x) − mean D(x̃) estimates the Wasserstein
+ * distance between generated and real images.
  */
 import { valueAndGradAux } from '../../autograd/grad.ts'
 import { list, record, type Field } from '../../backends/fields.ts'
@@ -30,7 +30,7 @@ import { perSample } from '../losses/loss.ts'
 import { adam, initOptimiser, optimiserField, updateParams, type Optimiser, type OptimiserState } from './optimiser.ts'
 
 /**
- * A critic that learns beside the rule, and what the rule learns from it.
+ * A critic that is trained together with the rule, and its weight in the rule's loss.
  *
  * @example taskTrainer({ rule, task: imageToImageTask(rule, pairs, { loss: l1 }), critic: { lossWeight: 100 }, ...rest })
  * @example taskTrainer({ ...rest, critic: { widths: [64, 128, 128], steps: 3, optimiser: adam({ rate: 2e-4, beta1: 0, beta2: 0.9 }) } })
@@ -38,19 +38,19 @@ import { adam, initOptimiser, optimiserField, updateParams, type Optimiser, type
 export type CriticOptions = {
   /** Channels of its layers, each of which halves the image; default [32, 64]. */
   widths?: readonly number[]
-  /** Batches from which it learns in each iteration, before the rule does; a whole number > 0, default 5. */
+  /** Batches that it is trained on in each iteration, before the rule; a whole number > 0, default 5. */
   steps?: number
   /** λ, the weight of the gradient penalty, a number ≥ 0; default 10. */
   penalty?: number
   /** w, the weight of its score in the loss of the rule, a number > 0; default 1. */
   weight?: number
-  /** p, the weight of the task's own loss there, a number ≥ 0; default 0, the score alone. */
+  /** p, the weight of the task's own loss in the loss of the rule, a number ≥ 0; default 0, the score alone. */
   lossWeight?: number
-  /** How it follows its gradients; default `adam({ rate: 1e-4, beta1: 0, beta2: 0.9 })`. */
+  /** The critic's optimiser; default `adam({ rate: 1e-4, beta1: 0, beta2: 0.9 })`. */
   optimiser?: Optimiser
 }
 
-/** With its defaults. */
+/** The options of a critic, completed by defaults. */
 export type Critic = Required<CriticOptions>
 
 export const criticField: Field<Critic> = record<Critic>({
@@ -67,13 +67,13 @@ export const criticField: Field<Critic> = record<Critic>({
 /** The layers of a critic, from the image on: kernels `[kh,kw,in,out]` and biases `[out]`. */
 export type CriticParams = ConvLayers
 
-/** A critic at one moment of a training. */
+/** The state of a critic during training. */
 export type CriticState = { readonly params: CriticParams; readonly optimiser: OptimiserState<CriticParams> }
 
-/** Images that a critic tells apart, `[n,h,w,m]`, and what both stand beside, `[n,h,w,k]`, or nothing. */
+/** What a critic is shown: real and generated images `[n,h,w,m]`, and the condition of both, `[n,h,w,k]`, or null. */
 export type Shown = { readonly real: Tensor; readonly made: Tensor; readonly given: Tensor | null }
 
-/** A critic, as it begins, of images `[n,h,w,m]` beside what is given: He's normal weights, no biases. */
+/** The initial critic of images `[n,h,w,m]` and their condition: He's normal weights, biases of zero. */
 export function initCritic({ widths, optimiser }: Critic, { made, given }: Omit<Shown, 'real'>, k: Key): CriticState {
   const place = { like: made }
   const channels = made.shape[3] + (given?.shape[3] ?? 0)
@@ -83,7 +83,7 @@ export function initCritic({ widths, optimiser }: Critic, { made, given }: Omit<
   return { params, optimiser: initOptimiser(optimiser, params) }
 }
 
-/** The score of images `[n,h,w,m]` beside what is given, `[n]`: the greater, the more real. */
+/** The score `[n]` of images `[n,h,w,m]` with their condition: the greater, the more real. */
 export function criticScore(params: CriticParams, images: Tensor, given: Tensor | null): Tensor {
   const x = given ? concat([images, given], -1) : images
   const places = params.reduce((h, { w, b }, i) => (i < params.length - 1
@@ -99,7 +99,7 @@ export function criticLoss(params: CriticParams, { real, made, given }: Shown, p
   return [sub(mul(penalty, mean(steep)), distance), distance]
 }
 
-/** A critic after one step, and the distance of real and made images before it. */
+/** A critic after one step, and the distance between real and generated images before it. */
 export function learnCritic(
   { optimiser, penalty }: Critic, state: CriticState, shown: Shown, k: Key, rate: number,
 ): { critic: CriticState; distance: Tensor } {
@@ -108,7 +108,7 @@ export function learnCritic(
   return { critic: { params, optimiser: moments }, distance }
 }
 
-/** The loss of a rule whose states are judged by the critic too. */
+/** The loss of a rule, with the critic's score in it. */
 export function lossWithCritic(
   { weight, lossWeight }: Critic, params: CriticParams, { made, given }: Omit<Shown, 'real'>, loss: Tensor,
 ): Tensor {

@@ -1,7 +1,7 @@
 /**
  * Damage: parts of a pattern are erased, so that a rule learns to grow them back.
  *
- * Coordinates are those of the published code: both axes of the grid run from −1 to 1. Where damage falls is drawn on
+ * Coordinates are those of the published code: both axes of the grid run from −1 to 1. The place of the damage is drawn on
  * the host from a key, so it depends neither on the backend nor on the state.
  */
 import type { Backend } from '../../backends/backend.ts'
@@ -17,8 +17,8 @@ import type { Rule } from '../rule/types.ts'
 import { frozenChannels } from '../step.ts'
 
 /**
- * Where damage falls: each number is drawn from a range, first to second, lengths in units in which the grid is 2 wide,
- * angles in radians from the axis of columns (to the right) to that of rows (down).
+ * The shape of the damage. Each number is drawn uniformly from a range [low, high]. Lengths are in units in which the grid is 2
+ * wide, angles in radians from the axis of columns (to the right) to that of rows (down).
  *
  *   circle      |p − centre| < radius
  *   rectangle   |p − centre| < size/2 on both axes, which are turned by the angle
@@ -32,7 +32,7 @@ export type Damage =
     readonly shape: 'rectangle'
     readonly centre: readonly [number, number]
     readonly size: readonly [number, number]
-    /** By which it is turned, in radians; default [0, 0]. */
+    /** The angle by which it is turned, in radians; default [0, 0]. */
     readonly angle?: readonly [number, number]
   }
   | { readonly shape: 'halfPlane'; readonly angle: readonly [number, number]; readonly offset: readonly [number, number] }
@@ -46,7 +46,7 @@ const centre: Field<readonly [number, number]> = {
   ...range(numberFrom(), false), default: [-0.5, 0.5], about: 'Where its centre is drawn, on each axis',
 }
 
-/** Damage. */
+/** Damage as a field of data. */
 export const damageField: Field<Damage> = {
   ...choice<Damage>([
     { type: 'circle', fields: { centre, radius: { ...range(numberFrom(0), false), default: [0.1, 0.4], about: 'Where its radius is drawn' } } },
@@ -131,13 +131,13 @@ function coordinate(i: number, n: number): number {
   return n === 1 ? 0 : (2 * i) / (n - 1) - 1
 }
 
-/** x with the cells zeroed where the mask `[b,h,w]` is 1. */
+/** x with zeros in the cells where the mask `[b,h,w]` is 1. */
 export function erase(x: Tensor, mask: Tensor): Tensor {
   requireTensor('erase', 'the mask', mask)
   return where(reshape(mask, [...mask.shape, 1]), 0, x)
 }
 
-/** x with the cells of a mask zeroed, but for channels of the rule that never change. */
+/** x with zeros in the cells of a mask, except in the frozen channels of the rule. */
 export function damagedBut(rule: Rule, x: Tensor, mask: Tensor): Tensor {
   const erased = erase(x, mask)
   return rule.type === 'custom' || rule.frozen.length === 0 ? erased : where(frozenChannels(rule, x), x, erased)

@@ -1,7 +1,7 @@
 /**
- * Optimisers: how parameters follow their gradients, as pure functions.
+ * Optimisers, as pure functions from parameters and gradients to new parameters.
  *
- * An optimiser is frozen JSON; what it remembers is a state, a tree that is stored and resumed beside the parameters.
+ * An optimiser is frozen JSON; its state is a separate tree, stored and resumed beside the parameters.
  * With g the gradient, η the rate and t = 1, 2, … the number of the step, elementwise:
  *
  *   sgd     v ← μ v + g                          p ← p − η v
@@ -9,7 +9,7 @@
  *           v ← β₂ v + (1 − β₂) g²               m̂ = m / (1 − β₁ᵗ),  v̂ = v / (1 − β₂ᵗ)
  *   adamW   p ← p − η λ p, then as adam
  *
- * (Polyak 1964; Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019). Where ε stands differs between frameworks.
+ * (Polyak 1964; Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019). The place of ε differs between frameworks.
  * Keras and TensorFlow, in which Growing NCA was trained, follow the remark before section 2.1 of Kingma & Ba,
  *
  *   p ← p − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε̂)      that is, ε = ε̂ / √(1 − β₂ᵗ)
@@ -45,26 +45,25 @@ type Adam = {
   readonly type: 'adam'
   /** Learning rate, a number or a schedule; default 1e-3. */
   readonly rate: Schedule
-  /** Decay of the mean of gradients, in [0, 1), default 0.9. */
+  /** β₁, decay of the running mean of gradients, in [0, 1), default 0.9. */
   readonly beta1: number
-  /** Decay of the mean of their squares, in [0, 1), default 0.999. */
+  /** β₂, decay of the running mean of their squares, in [0, 1), default 0.999. */
   readonly beta2: number
   /** ε, default 1e-7 as in Keras (PyTorch: 1e-8). */
   readonly epsilon: number
   /**
-   * Whether `epsilon` is the ε̂ of Keras, the default, or the ε of algorithm 1, as in PyTorch; see the head of this
-   * file.
+   * Whether `epsilon` is the ε̂ of Keras, the default, or the ε of algorithm 1, as in PyTorch; see the top of this file.
    */
   readonly epsilonHat: boolean
   /** λ of adamW, 0 for adam. */
   readonly decay: number
 }
 
-/** A description, frozen and made of JSON. */
+/** The description of an optimiser, frozen JSON. */
 export type Optimiser = Sgd | Adam
 
 /**
- * What an optimiser remembers: the steps taken, and trees like the parameters (adam: m and v, sgd: v if it has
+ * The state of an optimiser: the number of steps taken, and trees like the parameters (adam: m and v, sgd: v if it has
  * momentum).
  */
 export type OptimiserState<P> = { readonly step: number; readonly moments: readonly P[] }
@@ -74,7 +73,7 @@ export type SgdOptions = Partial<Omit<Sgd, 'type'>>
 export type AdamOptions = Partial<Omit<Adam, 'type' | 'decay'>>
 
 export type AdamWOptions = AdamOptions & {
-  /** λ, the share of itself times the rate by which a parameter shrinks in each step, a number ≥ 0; default 0.01. */
+  /** λ, a number ≥ 0; default 0.01. Each step shrinks a parameter by η·λ times itself. */
   readonly decay?: number
 }
 
@@ -104,7 +103,7 @@ const adamWTable: Table<Adam> = {
   ...adamTable, fields: { ...adamTable.fields, decay: { ...adamTable.fields.decay, default: 0.01 } },
 }
 
-/** An optimiser. */
+/** An optimiser as a field of data. */
 export const optimiserField: Field<Optimiser> = {
   ...choice<Optimiser>([adamTable, sgdTable]), expected: 'an optimiser, like adam({ rate: 2e-3 })',
   about: 'How parameters follow their gradients: adam or sgd',
@@ -147,7 +146,7 @@ export function initOptimiser<P>(given: Optimiser, params: P): OptimiserState<P>
   return { step: 0, moments: Array.from({ length: momentCount(optimiser) }, zeros) }
 }
 
-/** How many moments an optimiser remembers of each parameter. */
+/** How many moments an optimiser keeps for each parameter. */
 export function momentCount(optimiser: Optimiser): number {
   return optimiser.type === 'adam' ? 2 : optimiser.momentum === 0 ? 0 : 1
 }
@@ -217,16 +216,16 @@ function adamStep<P>(optimiser: Adam, state: OptimiserState<P>, params: P, grads
 }
 
 /**
- * g, with the entries whose squares are beyond what their type can hold made as large as those may be. A second moment
- * that is infinite would never let its parameter move again; Adam's steps do not depend on the size of g, so they stay
- * what they are. An entry that is infinite or NaN itself stays, to be seen.
+ * g, with entries whose squares would overflow clamped to the largest magnitude whose square does not. An infinite second
+ * moment would never let its parameter move again, and Adam's steps hardly depend on the size of g. Entries that are
+ * infinite or NaN stay, so that they are noticed.
  */
 function squarable(g: Tensor): Tensor {
   const most = g.dtype === 'float32' ? 2 ** 63 : 2 ** 511
   return where(equal(sub(g, g), 0), clamp(g, -most, most), g)
 }
 
-/** A tree like the parameters, each tensor of which is computed from a parameter and its namesakes in other trees. */
+/** A tree like the parameters, each tensor computed from a parameter and the tensors at the same path in other trees. */
 function combine<P>(
   params: P, others: Readonly<Record<string, unknown>>, fn: (p: Tensor, ...others: Tensor[]) => Tensor,
 ): P {
@@ -245,9 +244,9 @@ function combine<P>(
 }
 
 /**
- * Each tensor divided by its own length, g / (‖g‖₂ + ε): what Growing NCA does to its gradients, so that long rollouts
- * whose gradients explode or vanish still take steps of one size. Right for all finite numbers, even if their length is
- * beyond what their type can hold.
+ * Each tensor divided by its own norm, g / (‖g‖₂ + ε): what Growing NCA does to its gradients, so that steps have the same
+ * size even if the gradients of long rollouts explode or vanish. Right for all finite numbers, even if their norm
+ * overflows.
  */
 export function normaliseGrads<P>(grads: P, epsilon = 1e-8): P {
   return scope(() => mapTree(grads, g => {
@@ -259,9 +258,9 @@ export function normaliseGrads<P>(grads: P, epsilon = 1e-8): P {
 }
 
 /**
- * All tensors multiplied by one factor, min(1, max / ‖grads‖₂), so that together they are no longer than `max`. Shorter
- * gradients are returned bit for bit. A NaN anywhere makes all of them NaN. Right for all finite numbers, as
- * `normaliseGrads` is.
+ * All tensors multiplied by one factor, min(1, max / ‖grads‖₂), so that their norm together is at most `max`. Gradients
+ * with a smaller norm are returned bit for bit. A NaN anywhere makes all of them NaN. Right for all finite numbers, like
+ * `normaliseGrads`.
  *
  * @throws where `max` is not a positive number
  */
@@ -277,7 +276,7 @@ export function clipByGlobalNorm<P>(grads: P, max: number): P {
   }, 'clipByGlobalNorm()')
 }
 
-/** A power of two near the greatest magnitude: dividing by it changes no digit, and lengths can be held afterwards. */
+/** A power of two near the greatest magnitude: dividing by it is exact, and norms do not overflow afterwards. */
 function unitOf(tensors: readonly Tensor[]): Tensor {
   const some = tensors.filter(t => sizeOf(t.shape) > 0)
   if (some.length === 0) return ones([], { like: tensors[0] })
@@ -292,7 +291,7 @@ function tensorsOf(where: string, tree: unknown): Tensor[] {
   return tensors
 }
 
-/** ‖tree‖₂ over all elements of all its tensors, a tensor of rank 0; right wherever its type can hold it. */
+/** ‖tree‖₂ over all elements of all its tensors, a tensor of rank 0; right whenever it does not overflow itself. */
 export function globalNorm(tree: unknown): Tensor {
   return scope(() => norm(stack(tensorsOf('globalNorm', tree).map(t => norm(t)))), 'globalNorm()')
 }

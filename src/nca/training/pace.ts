@@ -1,18 +1,18 @@
 /**
- * Pace: where a run stands in its plan.
+ * Pace: how far a run has come in its plan.
  *
- * Schedules say what happens at an iteration of a plan. A run that has less time than was planned for, or more, goes through
- * the whole plan all the same, faster or slower from some iteration on. At its iteration t it stands at
+ * Schedules are functions of the iterations of a plan. A run with less or more time than planned still goes through the whole
+ * plan, only faster or slower from some iteration on. Its iteration t is the plan's iteration
  *
  *   plan(t) = t                                  before the first leg
- *           = leg.plan + (t − leg.at) · leg.per  from a leg's iteration to that of the next
+ *           = leg.plan + (t − leg.at) · leg.per  from a leg's first iteration to that of the next leg
  *
- * Legs are data: what a clock has decided stands in them, and a run that is done again, or goes on, needs no clock.
+ * Legs are data that record what a clock has decided, so that a run can be repeated or resumed without a clock.
  */
 import { judged, list, record, type Field } from '../../backends/fields.ts'
 import { numberAbove, numberFrom, wholeFrom } from '../../backends/options.ts'
 
-/** From an iteration on, where a run stands in its plan, and how far it comes with each iteration. */
+/** A leg: its first iteration, the plan's iteration there, and the plan's iterations for each one of the run. */
 export type Leg = { readonly at: number; readonly plan: number; readonly per: number }
 
 /** Legs of a run, each after the one before. */
@@ -27,7 +27,7 @@ export const paceField: Field<readonly Leg[]> = judged(
   (legs, expect) => legs.forEach(({ at }, i) => expect(i === 0 || at > legs[i - 1].at, [i, 'at'], at, 'more than that of the leg before')),
 )
 
-/** The iteration of the plan at which a run stands at its iteration t. */
+/** The iteration of the plan that corresponds to iteration t of a run. */
 export function plannedAt(pace: readonly Leg[], t: number): number {
   const leg = pace.findLast(({ at }) => at <= t)
   return leg ? leg.plan + (t - leg.at) * leg.per : t

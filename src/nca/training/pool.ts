@@ -1,14 +1,14 @@
 /**
- * The sample pool: states that go on living between iterations.
+ * The sample pool: states that live on between iterations.
  *
- * Trained from the seed alone, a rule learns to reach its target and not to stay there. A pool starts as copies of the
- * seed; each iteration draws a batch from it, lets the worst sample begin anew, and puts the grown states back, so that
- * the rule meets its own old age (Mordvintsev et al. 2020, experiment 2).
+ * Trained from the seed alone, a rule learns to reach its target but not to stay there. A pool starts as copies of the
+ * seed; each iteration draws a batch from it, replaces the worst sample with a seed, and puts the grown states back, so that
+ * the rule also sees states that are many steps old (Mordvintsev et al. 2020, experiment 2).
  *
- * Slots that were never drawn share one seed. On a backend that can be read at once (the CPU) a slot holds only its
- * cells that are not zero, on the host; elsewhere it is a tensor `[h,w,c]`. For a grid of 72×72 cells and 16 channels
- * that is 68 bytes for each such cell instead of 332 KB. Packing a batch reads its values, which nothing else in a
- * training iteration does, so on a GPU, where reading waits for all that was enqueued, slots stay what they are.
+ * Slots that were never drawn share one seed. On a backend that can be read synchronously (the CPU) a slot holds only its
+ * cells that are not zero, on the host: for a grid of 72×72 cells and 16 channels 68 bytes for each such cell instead of
+ * 332 KB. On a GPU a slot is a tensor `[h,w,c]`: packing would read values, which nothing else in a training iteration does,
+ * and reading waits for everything that was enqueued.
  */
 import { checkKey, drawChoice, type Key } from '../../tensor/key.ts'
 import { refuse, requireTensor } from '../../tensor/op.ts'
@@ -55,8 +55,8 @@ export function samplePool(pool: Pool, k: Key, count: number): { slots: number[]
 }
 
 /**
- * The pool with the states of a batch `[count,h,w,c]` in these slots. The pool that is given stays as it is. Where
- * slots are packed, they are constants to every transform.
+ * A new pool with the states of a batch `[count,h,w,c]` in these slots; the given one stays as it is. Packed slots are
+ * constants to every transform.
  *
  * @throws where there is no such slot, and where number, shape or type of the states do not fit
  */

@@ -2,9 +2,9 @@
  * The three experiments of Growing Neural Cellular Automata (Mordvintsev, Randazzo, Niklasson & Levin, Distill 2020),
  * with every constant of the published notebook.
  *
- *   growing        learns to reach the target from the seed
- *   persistent     and to stay there: a sample pool
- *   regenerating   and to repair it: the pool, and damage
+ *   growing        the rule learns to reach the target from the seed
+ *   persistent     … and to stay there: with a sample pool
+ *   regenerating   … and to repair it: with the pool and damage
  */
 import { publishedCircles } from './damage.ts'
 import type { GrowingOptions } from '../tasks/growing.ts'
@@ -25,7 +25,7 @@ export const growingRule: DataRule = defineRule({
 
 type Published = 'batch' | 'steps' | 'pool' | 'reseed' | 'damaged' | 'damage' | 'optimiser' | 'normalise' | 'warmUp'
 
-/** A preset: everything a trainer needs but its target, and what the published runs used around it. */
+/** A preset: everything that a trainer needs except its target, and the other settings of the published runs. */
 export type Preset = Required<Pick<GrowingOptions, 'rule' | Published>> & {
   /** Side of the target image, and empty cells around it on each side: the grid is size + 2·padding wide. */
   readonly size: number

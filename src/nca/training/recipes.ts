@@ -1,7 +1,7 @@
 /**
- * Published automata as rules with all that their training needs but a task: each names its paper, and has its numbers.
+ * Published automata: rules with everything that their training needs except a task. Each names its paper and has its numbers.
  *
- * `presets.ts` has the three experiments of Growing NCA. These are to be given to `taskTrainer` with a task:
+ * `presets.ts` has the three experiments of Growing NCA. Give a recipe to `taskTrainer`, together with a task:
  *
  *   const trainer = taskTrainer({ ...recipes.digits, task: classificationTask(recipes.digits.rule, images) })
  *
@@ -18,12 +18,12 @@ import type { DataRule, Perception } from '../rule/types.ts'
 import { cosineDecay, exponentialDecay, stepDecay, warmUp } from './schedule.ts'
 import type { TrainerOptions } from './trainer-options.ts'
 
-/** What a trainer takes, but the task; and how long the paper trains. */
+/** The options of a trainer except the task, and how long the paper trains. */
 export type Recipe = Omit<TrainerOptions, 'task'> & { readonly iterations: number }
 
 /**
  * Randazzo, Mordvintsev, Niklasson, Levin & Greydanus, "Self-classifying MNIST Digits" (Distill 2020): 22,499
- * parameters. A quarter of each batch is new, a quarter gets another digit.
+ * parameters. A quarter of each batch is reseeded, a quarter gets another digit.
  */
 const digits: Recipe = {
   rule: defineRule({
@@ -38,7 +38,7 @@ const digits: Recipe = {
 
 /**
  * Niklasson, Mordvintsev, Randazzo & Levin, "Self-Organising Textures" (Distill 2021): 5,856 parameters. (The paper draws
- * a fresh seed every eighth iteration; here the worst sample of each batch begins anew.)
+ * a fresh seed every eighth iteration; here the worst sample of each batch is reseeded.)
  */
 const texture: Recipe = {
   rule: defineRule({
@@ -55,7 +55,7 @@ const texture: Recipe = {
 
 /**
  * The conditional emoji of NCAtorch (Spitznagel & Keuper, "A New Kind of Network?", 2026) with its 3×3 convolution, for
- * five targets. How many samples are damaged and mutated is ours.
+ * five targets. The numbers of damaged and mutated samples are ours.
  */
 const emoji: Recipe = {
   rule: defineRule({
@@ -69,8 +69,8 @@ const emoji: Recipe = {
 }
 
 /**
- * Growing in NCALab (the framework of MECLab at TU Darmstadt): learned filters beside the state itself, no biases at the
- * end, and a rate that falls in every iteration. Batch, steps and pool are those of Growing NCA.
+ * Growing in NCALab (the framework of MECLab at TU Darmstadt): learned filters beside the state itself, a last layer without
+ * bias, and a learning rate that falls in every iteration. Batch, steps and pool are those of Growing NCA.
  */
 const learnedFilters: Recipe = {
   rule: defineRule({
@@ -85,8 +85,8 @@ const learnedFilters: Recipe = {
 const leaky = { bias: true, activation: 'leakyRelu' } as const
 
 /**
- * The perceptions that Spitznagel & Keuper (2026) compare in table 1, to be put into a rule. The combined one is NCAtorch's:
- * a convolution beside one whose taps are two cells apart. How wide the others are is ours: 80 numbers, as the first.
+ * The perceptions that Spitznagel & Keuper (2026) compare in table 1, for the field `perceive` of a rule. The combined one is
+ * NCAtorch's: a convolution beside one whose taps are two cells apart. The width of the others, 80 as that of the first, is ours.
  */
 export const publishedPerceptions: Readonly<Record<
   'sobel' | 'conv3' | 'conv5' | 'deformable' | 'combined' | 'attention', readonly Perception[]
@@ -99,6 +99,6 @@ export const publishedPerceptions: Readonly<Record<
   attention: ['identity', attention(80, { heads: 4 })],
 })
 
-/** By name. */
+/** The recipes by name. */
 export const recipes: Readonly<Record<'digits' | 'texture' | 'emoji' | 'learnedFilters', Recipe & { rule: DataRule }>> =
   Object.freeze({ digits, texture, emoji, learnedFilters })

@@ -1,14 +1,14 @@
 /**
  * Schedules: the learning rate as a function of the iteration t = 0, 1, 2, …
  *
- * A schedule is a number (a constant rate) or frozen JSON, so that it is stored with a run and means the same when the
- * run is resumed: nothing is counted here, `rateAt(schedule, t)` depends on t alone.
+ * A schedule is a number (a constant rate) or frozen JSON, so that it can be stored with a run and means the same when the
+ * run is resumed: `rateAt(schedule, t)` depends on t alone, there is no counter.
  */
 
 import { choice, dataOf, either, list, type Field, type Table } from '../../backends/fields.ts'
 import { numberFrom, oneOf, wholeFrom } from '../../backends/options.ts'
 
-/** A learning rate over iterations, as plain data: a number for a constant one, or what the functions of this file make. */
+/** A learning rate over iterations, as plain data: a number for a constant one, or the result of a function of this file. */
 export type Schedule =
   | number
   | { readonly type: 'step'; readonly rate: number; readonly at: readonly number[]; readonly factor: number }
@@ -57,20 +57,20 @@ const warmUpTable: Table<Of<'warmUp'>> = {
   type: 'warmUp',
   fields: {
     length: iterations(1, 'Iterations of the rise'),
-    // Another rise may follow, too: it is read by what reads any schedule.
+    // Another warm-up may follow, too, so the whole field of schedules reads what follows.
     schedule: { ...scheduleOf(steady), read: (x, path, wrong) => scheduleField.read!(x, path, wrong), about: 'What follows' },
   },
 }
 
-/** A learning rate. */
+/** A learning rate as a field of data. */
 export const scheduleField: Field<Schedule> = {
   ...scheduleOf([...steady, warmUpTable]), about: 'Learning rate: a number, or a schedule',
 }
 
 export type StepDecayOptions = {
-  /** The iterations, whole numbers ≥ 0, from which on the rate is multiplied once more. */
+  /** The iterations, whole numbers ≥ 0, at each of which the rate is multiplied once more. */
   at: readonly number[]
-  /** What it is multiplied by, a number ≥ 0. */
+  /** The factor, a number ≥ 0. */
   factor: number
 }
 
@@ -88,7 +88,7 @@ export function stepDecay(rate: number, options: StepDecayOptions): Schedule {
 }
 
 export type ExponentialDecayOptions = {
-  /** What the rate is multiplied by in every iteration, a number ≥ 0. */
+  /** The factor of every iteration, a number ≥ 0. */
   factor: number
 }
 
@@ -155,7 +155,7 @@ export type WsdOptions = {
  *           = rate + (final − rate) · (t − W − S) / D    for t < W + S + D
  *           = final                                      from there on
  *
- * With a cosine, the part (t − W − S) / D of the way down is (1 − cos(π (t − W − S) / D)) / 2 instead.
+ * With a cosine, (1 − cos(π (t − W − S) / D)) / 2 takes the place of (t − W − S) / D.
  *
  * @throws where a phase is not a number of iterations
  * @example wsd(1e-3, { warmUp: 500, stable: 8000, decay: 1500, fall: 'cosine' })
@@ -194,7 +194,7 @@ export function rateAt(schedule: Schedule, t: number): number {
   }
 }
 
-/** From one rate to another along half a period of a cosine, of which a part from 0 to 1 is done. */
+/** From one rate to another along half a period of a cosine; `done`, from 0 to 1, is how much of it has passed. */
 function cosineFrom(rate: number, final: number, done: number): number {
   return final + (rate - final) * (1 + Math.cos(Math.PI * done)) / 2
 }

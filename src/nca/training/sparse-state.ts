@@ -1,27 +1,27 @@
 /**
  * A state without its empty cells.
  *
- * Most cells of a grid are dead, and the living mask makes all channels of a dead cell zero. What is kept of a state
- * `[h,w,c]` with n cells that are not all zero:
+ * Most cells of a grid are dead, and the living mask makes all channels of a dead cell zero. So a state `[h,w,c]` is stored
+ * as its n cells that are not all zero:
  *
- *   at     [n]     where they are: the numbers y·w + x, ascending
+ *   at     [n]     their indices y·w + x, ascending
  *   cells  [n,c]   their channels
  *
- * A cell is empty where all its bits are 0, and bits are copied, so that −0 and every NaN come back as they were.
+ * A cell is empty if all its bits are 0, and bits are copied, so that −0 and every NaN come back as they were.
  *
- * n depends on the values, so packing reads them on the host, and a derivative does not pass: this is for states at
- * rest between two iterations, see `pool.ts`. The arrays belong to JavaScript and its garbage collector. A backend
- * keeps freed memory for the next array of exactly that size, and hardly two states have the same n.
+ * n depends on the values, so packing reads them on the host and is not differentiable: this is for states that wait between
+ * two iterations, see `pool.ts`. The arrays are owned by JavaScript's garbage collector and not by a backend, which keeps
+ * freed memory for the next array of exactly the same size: hardly any two states have the same n.
  */
 import { dtypeOf, hostArray, sizeOf, type Backend, type Data, type DType, type Kernel } from '../../backends/backend.ts'
 import { refuse } from '../../tensor/op.ts'
 import { sameShape, showShape, type Shape } from '../../tensor/shape.ts'
 import { Storage, valuesOf, wrap, type Tensor } from '../../tensor/tensor.ts'
 
-/** A state `[h,w,c]` of which only the cells that are not zero are held. Immutable, and a leaf of any tree. */
+/** A state `[h,w,c]` of which only the cells that are not zero are stored. Immutable, and a leaf in trees. */
 export class SparseState {
   readonly shape: Shape
-  /** Where it came from, and goes back to. */
+  /** The backend that it came from, and goes back to. */
   readonly backend: Backend
   readonly at: Uint32Array
   readonly cells: Data
@@ -54,7 +54,7 @@ export function packState(data: Data, shape: Shape, backend: Backend): SparseSta
   return new SparseState(shape, backend, at, cells)
 }
 
-/** The states of a batch `[b,h,w,c]`, which is read at once. */
+/** The states of a batch `[b,h,w,c]`, which is read synchronously. */
 export function packBatch(batch: Tensor): SparseState[] {
   const [b, ...shape] = batch.shape
   const data = valuesOf(batch)
@@ -63,9 +63,9 @@ export function packBatch(batch: Tensor): SparseState[] {
 }
 
 /**
- * States of one shape and type as a batch `[b,h,w,c]`, where they came from. The inverse of `packBatch`, bit for bit.
+ * States of one shape and type as a batch `[b,h,w,c]` on their backend. The inverse of `packBatch`, bit for bit.
  *
- * @param op who asks, for messages
+ * @param op the calling function, for messages
  * @throws where shapes or types differ
  */
 export function unpackBatch(op: string, states: readonly SparseState[]): Tensor {
@@ -80,7 +80,7 @@ export function unpackBatch(op: string, states: readonly SparseState[]): Tensor 
   return wrap(out, backend, op, new Storage(backend, memory))
 }
 
-/** Writes the cells where they belong, so that a batch is never copied as a whole. */
+/** The kernel that writes the cells of states straight into a batch, so that the batch is never copied as a whole. */
 const unpack: Kernel<readonly SparseState[]> = {
   name: 'unpack',
   cpu(_, out, { attrs: states }) {
@@ -95,7 +95,7 @@ function copyCells({ shape, at, cells }: SparseState, out: Data, offset: number)
   eachRun(at, (k, cell, length) => out.set(cells.subarray(k * c, (k + length) * c), offset + cell * c))
 }
 
-/** The numbers of the cells that have a bit set, in the values of `count` cells. */
+/** The indices of the cells with any bit set, in the values of `count` cells. */
 function occupied(data: Data, count: number): Uint32Array {
   const words = new Uint32Array(data.buffer, data.byteOffset, data.byteLength / 4)
   const perCell = words.length / count
@@ -110,7 +110,7 @@ function occupied(data: Data, count: number): Uint32Array {
   return found.slice(0, n)
 }
 
-/** Cells that follow each other are copied at once: the one at place k has number `cell`, and `length` − 1 follow. */
+/** Calls `copy` for each run of consecutive cells: `at[k]` is `cell`, and the next `length` − 1 entries follow without a gap. */
 function eachRun(at: Uint32Array, copy: (k: number, cell: number, length: number) => void): void {
   for (let k = 0, length = 0; k < at.length; k += length) {
     length = 1

@@ -1,16 +1,16 @@
 /**
- * The driver: runs a trainer, reads its loss, and hands out progress.
+ * The training loop: runs a trainer, reads its loss, and yields progress.
  *
- * It is an async generator, so that whoever consumes it decides what to show and when to save, and a training run can
- * be stopped between two iterations. Between iterations it lets the event loop turn, for signals, timers and pictures.
+ * It is an async generator, so that its caller decides what to show and when to save, and can stop a run between two
+ * iterations. Between iterations it lets the event loop run, for signals, timers and pictures.
  *
- * A GPU that waited for its loss to be read would stand still in every iteration. So it is given iteration i + 1, made
- * from the state after i, before the loss of i has arrived; the state before i is let go only when that loss is there
- * and finite. If it is not, i + 1 is thrown away together with i, and the state before them is as it was:
+ * A GPU would idle in every iteration if it waited until the loss is read. So iteration i + 1 is enqueued, from the state
+ * after i, before the loss of i has arrived. The state before i is released only when that loss is known to be finite. If
+ * it is not, i + 1 is discarded together with i, and the state before them is intact:
  *
  *   begun   1  2     3     4
  *   read          1     2     3     one iteration late
- *   held    0  0  1  1  2  2  3     the last state that is known to be good
+ *   kept    0  0  1  1  2  2  3     the last state that is known to be good
  */
 import { key } from '../../tensor/key.ts'
 import { supersede } from '../../tensor/lifetime.ts'
@@ -20,34 +20,34 @@ import type { Metrics, Trainer } from './trainer.ts'
 import { checkValidation, isExhausted, judge, type Best, type ParamsIn, type Validation } from './validation.ts'
 
 export type TrainOptions<S> = {
-  /** Iterations in all, a whole number ≥ 0; a state that has as many already ends the run before its first yield. */
+  /** Iterations in all, a whole number ≥ 0; with a state that has as many already, the run ends without a yield. */
   iterations: number
-  /** Where to go on from, by default the trainer's first state for `seed`. It is used up: its successor releases it. */
+  /** The state to start from, by default the trainer's first one for `seed`. It is consumed: its successor releases it. */
   state?: S
   /** Seed of the first state, a whole number from 0 to 2^53 − 1; default 0. */
   seed?: number
-  /** Yield every so many iterations, a whole number > 0, and after the last; default 1. */
+  /** How many iterations lie between two yields, a whole number > 0; default 1. The last iteration always yields. */
   every?: number
-  /** Stops the run after the iteration in progress: a last yield if there was one, then the end. */
+  /** Stops the run after the iteration in progress, which is still yielded, if there is one. */
   signal?: AbortSignal
   /**
-   * Ends the run early where it no longer gets better: as soon as the mean loss of the last n iterations is not below
-   * (1 − `least`) times that of the n before them. Iterations count from where the driver began.
+   * Early stopping: ends the run as soon as the mean loss of the last n iterations is not below (1 − `least`) times that of
+   * the n before them. Only iterations of this call count.
    */
   patience?: {
     /** n > 0. */
     readonly iterations: number
-    /** The share by which the loss is to fall, in [0, 1). */
+    /** The fraction by which the loss must fall, in [0, 1). */
     readonly least: number
   }
-  /** How the run is judged as it goes on, to keep the best parameters; default not at all. */
+  /** How the run is validated, to keep the best parameters; default not at all. */
   validation?: Validation<ParamsIn<S>>
   /**
-   * Is told the numbers of every iteration, whatever `every` is, and waited for: the place for a tracker of one's own.
-   * What it throws ends the run.
+   * Called with the numbers of every iteration, whatever `every` is, and awaited: the place for your own tracker. An error
+   * that it throws ends the run.
    */
   onMetrics?: (numbers: IterationMetrics) => void | Promise<void>
-  /** The best parameters of the run that is resumed. They are used up, as `state` is. */
+  /** The best parameters of the run that is resumed. They are consumed, like `state`. */
   best?: Best<ParamsIn<S>> | null
 }
 
@@ -58,14 +58,14 @@ export type IterationMetrics = {
   readonly loss: number
   /** Norm of the whole gradient, before it is normalised or clipped. */
   readonly gradNorm: number
-  /** How far the critic finds real and made images apart, where there is one (`TrainerOptions.critic`). */
+  /** The critic's distance between real and generated images, if there is a critic (`TrainerOptions.critic`). */
   readonly distance?: number
   /** Steps of the rollout, and the learning rate. */
   readonly steps: number
   readonly rate: number
-  /** Seconds since the driver began. */
+  /** Seconds since `train` began. */
   readonly seconds: number
-  /** What the last validation said; null before the first. */
+  /** The result of the last validation; null before the first. */
   readonly validation: number | null
 }
 
@@ -83,17 +83,17 @@ const trainOptions = keysOf<TrainOptions<unknown>>({
 const patienceOptions = keysOf<NonNullable<TrainOptions<unknown>['patience']>>({ iterations: later, least: later })
 
 /**
- * What the driver yields. `state` is valid until the generator is asked to go on; `encodeModel` what you want to keep.
+ * What `train` yields. `state` is valid until the generator is resumed; `encodeModel` what you want to keep.
  */
 export type Progress<S> = IterationMetrics & {
-  /** In the first that is yielded, why the run is slower than it could be, if it is; null in all others. */
+  /** In the first yield, why the run is slower than it could be, if it is; null in all others. */
   note: string | null
   state: S
-  /** The gradient of the last iteration, see `Metrics`; valid as long as `state`. Null where the trainer tells none. */
+  /** The gradient of the last iteration, see `Metrics`; valid as long as `state`. Null if the trainer reports none. */
   grads: unknown
   /** The last batch that was drawn from the pool, see `Metrics`; valid as long as `state`. Null where there is none. */
   drawn: Drawn | null
-  /** The best parameters so far, which are yours when the run ends; null before the first validation. */
+  /** The best parameters so far, yours to keep when the run ends; null before the first validation. */
   best: Best<ParamsIn<S>> | null
 }
 
@@ -111,9 +111,9 @@ export class NonFiniteError<S> extends Error {
 }
 
 /**
- * Trains until `iterations` are done, the signal aborts, or its patience (`patience`, that of `validation`) is at an end.
+ * Trains until `iterations` are done, the signal aborts, or patience (`patience`, or that of `validation`) runs out.
  *
- * @throws NonFiniteError where the loss or the gradient of an iteration is not finite; that iteration is not taken
+ * @throws NonFiniteError if the loss or the gradient of an iteration is not finite; that iteration is discarded
  * @example
  * for await (const { iteration, loss, state } of train(trainer, { iterations: 2000, every: 50, signal })) {
  *   console.log(iteration, Math.log10(loss))
@@ -143,7 +143,7 @@ export async function* train<S extends { readonly iteration: number }>(
   let note = trainer.note?.() ?? null
   const isOver = ({ iteration }: S): boolean => validation !== undefined && isExhausted(validation, iteration, judged.best)
   const goesOn = (given: S): boolean => given.iteration < iterations && !signal?.aborted && !isOver(given)
-  /** Iterations under way, from `state` on: one or, on a GPU, two, the second made from the first. */
+  /** Iterations in flight, from `state` on: one or, on a GPU, two, the second from the state of the first. */
   const underWay: Iteration<S>[] = goesOn(state) ? [begin(trainer, state)] : []
   try {
     while (underWay.length > 0) {
@@ -196,13 +196,13 @@ function checkGiven<S extends { readonly iteration: number }>(trainer: Trainer<S
   trainer.check?.(state, 'train: state')
 }
 
-/** An iteration whose loss and norm of the gradient are on their way. */
+/** An iteration whose loss and gradient norm are still being read. */
 type Iteration<S> = { readonly state: S; readonly metrics: Metrics; readonly values: Promise<[number, number, number | undefined]> }
 
 function begin<S>(trainer: Trainer<S>, from: S): Iteration<S> {
   const { state, metrics } = trainer.step(from)
   const values = Promise.all([metrics.loss.item(), metrics.gradNorm.item(), metrics.distance?.item()])
-  values.catch(() => {}) // thrown where it is awaited, unless the iteration before it has failed already
+  values.catch(() => {}) // reported where it is awaited, unless the iteration before it has failed already
   return { state, metrics, values }
 }
 
@@ -210,7 +210,7 @@ function checkFinite<S>(what: string, value: number, iteration: number, before: 
   if (!Number.isFinite(value)) throw new NonFiniteError(what, value, iteration, before)
 }
 
-/** The number of iterations of a patience that is one. */
+/** The number of iterations of a patience. Throws where it is invalid. */
 function checkPatience(patience: NonNullable<TrainOptions<unknown>['patience']>): number {
   checkOptions('train', patience, patienceOptions)
   const { iterations, least } = patience
@@ -219,7 +219,7 @@ function checkPatience(patience: NonNullable<TrainOptions<unknown>['patience']>)
   return iterations
 }
 
-/** Whether the second half of some losses is not lower than the first by this share. */
+/** Whether the second half of the losses is not lower than the first by this fraction. */
 function stands(losses: readonly number[], least: number): boolean {
   const n = losses.length / 2
   const sum = (list: readonly number[]): number => list.reduce((a, b) => a + b)

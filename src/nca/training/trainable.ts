@@ -1,13 +1,13 @@
 /**
- * Fine-tuning: which parameters learn, while all others keep every bit.
+ * Fine-tuning: some parameters learn, while all others keep every bit.
  *
  *   all       every parameter
- *   update    the network that makes the change; what is perceived stays as it is
+ *   update    the update network; the perception is kept
  *   last      the last layer of that network
- *   a list    those whose paths begin so: ['update.w2', 'perceive.0']
+ *   a list    those whose paths begin like this: ['update.w2', 'perceive.0']
  *
- * The words are common in transfer learning, where what was learned of seeing is kept (Yosinski, Clune, Bengio & Lipson, "How
- * transferable are features in deep neural networks?", NeurIPS 2014).
+ * This is usual in transfer learning, where learned features are kept (Yosinski, Clune, Bengio & Lipson, "How transferable are
+ * features in deep neural networks?", NeurIPS 2014).
  */
 import { either, list, type Expect, type Field } from '../../backends/fields.ts'
 import { checkKind, didYouMean, oneOf, oneOfNames, text } from '../../backends/options.ts'
@@ -20,7 +20,7 @@ export type Trainable = 'all' | 'update' | 'last' | readonly string[]
 const words = ['all', 'update', 'last'] as const
 const given = either<Trainable>(oneOf(words), list<string>(text, 'paths', 1))
 
-/** `null` is what files have for `all` that are older than the words. */
+/** Older files have `null` for `all`. */
 export const trainableField: Field<Trainable> = {
   ...given,
   fits: x => x === null || given.fits(x),
@@ -32,7 +32,7 @@ export const trainableField: Field<Trainable> = {
 /**
  * The paths of the parameters that learn.
  *
- * @throws where a path is the beginning of none
+ * @throws where no parameter's path begins with a given one
  * @example trainablePaths(growingRule, 'last')   // ['update.w2', 'update.b2']
  */
 export function trainablePaths(rule: DataRule, trainable: Trainable): string[] {
@@ -47,18 +47,18 @@ export function trainablePaths(rule: DataRule, trainable: Trainable): string[] {
   return found
 }
 
-/** The beginnings of the paths that learn, null for all; words are for rules that are data. */
+/** The beginnings of the paths that learn, null for all; 'update' and 'last' require a data rule. */
 export function startsOf(rule: Rule, trainable: Trainable): readonly string[] | null {
   if (trainable === 'all') return null
   return typeof trainable === 'string' && rule.type === 'data' ? trainablePaths(rule, trainable) : trainable as readonly string[]
 }
 
-/** Whether a parameter is one of those whose paths begin so. */
+/** Whether the path of a parameter begins with one of `starts`. */
 export function learns(path: string, starts: readonly string[]): boolean {
   return starts.some(start => path === start || path.startsWith(`${start}.`))
 }
 
-/** Expects what is trainable to be there. */
+/** Expects the rule to have the trainable parameters. */
 export function expectTrainable({ rule, trainable }: { readonly rule: Rule; readonly trainable: Trainable }, expect: Expect): void {
   if (typeof trainable === 'string') {
     expect(trainable === 'all' || rule.type === 'data', ['trainable'], trainable, "'all' or a list of paths, for a rule that is code")

@@ -1,5 +1,5 @@
 /**
- * Tasks, and what steers a training: the options of the trainer (`trainer.ts`), their defaults and their limits.
+ * Tasks, and the options of the trainer (`trainer.ts`), with their defaults and limits.
  */
 import type { Key } from '../../tensor/key.ts'
 import { checkData, either, list, orNull, range, record, type Expect, type Field, type Fields } from '../../backends/fields.ts'
@@ -14,64 +14,64 @@ import type { DataRule, Params, Rule } from '../rule/types.ts'
 import { expectTrainable, trainableField, type Trainable } from './trainable.ts'
 
 /**
- * What a rule is to learn, over examples that are numbered from 0: targets to grow, images to classify, … What belongs
- * to an example must be in frozen channels of its seed, if samples are to be mutated.
+ * What a rule should learn, over examples numbered from 0: targets to grow, images to classify, … For mutation, everything
+ * that defines an example must be in frozen channels of its seed.
  */
 export type Task = {
   readonly examples: number
   /**
-   * The first states of examples, `[n,h,w,c]`. What is random in them comes from the key, another one in each iteration; without
-   * one, where only their shape matters, they are any.
+   * The first states of examples, `[n,h,w,c]`. Randomness comes from the key, a different one in each iteration; without a key,
+   * where only the shape matters, they may be arbitrary.
    */
   readonly seeds: (examples: readonly number[], key?: Key) => Tensor
   /**
-   * How far states `[n,h,w,c]` are from what these examples should become, `[n]`. What is random in it comes from the
-   * key, which is another one in each iteration. `readout` is the number of the state among those of its rollout that are
-   * judged, from 0 (`TrainerOptions.readouts`); a state of the pool has none, and is judged as the last. `params` are those of
-   * the rule, for a loss of what its head makes (`readHead`).
+   * The loss of states `[n,h,w,c]` of these examples, `[n]`. Randomness comes from the key, a different one in each iteration.
+   * `readout` is the index of the state among the readouts of its rollout, from 0 (`TrainerOptions.readouts`); states of the pool
+   * have none and are compared like the last one. `params` are those of the rule, for a loss on the output of its head
+   * (`readHead`).
    */
   readonly loss: (x: Tensor, examples: readonly number[], key: Key, readout?: number, params?: unknown) => Tensor
-  /** How many states of a rollout are judged, for a task that wants something else of each; without it, any number. */
+  /** How many readouts a rollout must have, for a task with a different target for each; absent: any number. */
   readonly readouts?: number
-  /** What a critic sees (`TrainerOptions.critic`); without it, the task has none. */
+  /** The images for a critic (`TrainerOptions.critic`); a task without them cannot have a critic. */
   readonly images?: TaskImages
   /**
-   * States `[n,h,w,c]` of examples after their rollout, as they go into the pool, and the examples that they are from then on: for
-   * tasks that go on, like a video. Without it, states and examples stay what they are.
+   * Turns states `[n,h,w,c]` of examples after their rollout into those that go into the pool, and says which examples they are
+   * from then on: for tasks that go on, like a video. Without it, states and examples stay what they are.
    */
   readonly carry?: (x: Tensor, examples: readonly number[]) => { readonly x: Tensor; readonly examples: readonly number[] }
 }
 
-/** What a critic sees of a task: images of the same channels, made and real, and what both stand beside. */
+/** What a critic sees of a task: generated and real images with the same channels, and the condition of both. */
 export type TaskImages = {
   /** The images that states show, `[n,h,w,m]`. */
   readonly made: (x: Tensor, examples: readonly number[]) => Tensor
   /** The images of examples, `[n,h,w,m]`. */
   readonly real: (examples: readonly number[]) => Tensor
-  /** What is given in states of examples, `[n,h,w,k]`, like the edges of which a picture is to be made; without it, nothing is. */
+  /** The condition in states of examples, `[n,h,w,k]`, like the edges from which a picture is made; absent: no condition. */
   readonly given?: (x: Tensor, examples: readonly number[]) => Tensor
 }
 
 /**
- * The probability that a sample comes from the pool: none for `delay` iterations, then from `from` to `to` along a line, over
- * `iterations` more.
+ * The probability that a sample comes from the pool: 0 for `delay` iterations, then linear from `from` to `to` over the next
+ * `iterations`.
  */
 export type PoolRatio = {
-  /** At the end, from 0 to 1. */
+  /** The final probability, from 0 to 1. */
   readonly to: number
-  /** When the delay is over, from 0 to 1; default that at the end. */
+  /** The probability right after the delay, from 0 to 1; default `to`. */
   readonly from?: number
-  /** Iterations in which all samples begin anew, default 0. */
+  /** Iterations in which all samples are fresh seeds, default 0. */
   readonly delay?: number
   /** Iterations from `from` to `to`, default 1. */
   readonly iterations?: number
 }
 
-/** What steers the training, whatever the task. */
+/** The options of a training, whatever the task. */
 export type TrainerOptions<R extends Rule = DataRule> = {
-  /** What learns: a rule of `defineRule` or `customRule`. */
+  /** The rule to train, from `defineRule` or `customRule`. */
   rule: R
-  /** What it is to learn, as `growingTask` and the like make it. */
+  /** What it should learn, from `growingTask` and the like. */
   task: Task
   /** Samples per iteration, a whole number > 0. */
   batch: number
@@ -81,53 +81,53 @@ export type TrainerOptions<R extends Rule = DataRule> = {
    */
   steps: readonly [number, number]
   /**
-   * How many states of a rollout are judged, the last and others from `steps[0]` on, which are drawn; default 1. Or a list of
-   * numbers of steps, from 1 to `steps[0]`: then the states after just those many steps are judged.
+   * How many states of a rollout the loss is taken of: the last one, and others drawn from step `steps[0]` on; default 1. Or a
+   * list of numbers of steps, from 1 to `steps[0]`: then the states after exactly these steps.
    */
   readouts?: number | readonly number[]
-  /** Slots of the sample pool; 0, the default, begins every batch from seeds. */
+  /** Slots of the sample pool; with 0, the default, every batch begins from seeds. */
   pool?: number
   /**
-   * Where states go after a rollout: 'back' (default) to the slots that they came from, or 'fifo' to those that were
-   * written the longest time ago.
+   * Where states go after a rollout: 'back' (default) to the slots that they came from, or 'fifo' to the slots that were
+   * written longest ago.
    */
   write?: 'back' | 'fifo'
   /**
-   * The probability that a sample comes from the pool and does not begin anew, from 0 to 1, or how it changes over the
-   * iterations; default 1. The others are neither damaged nor mutated, and count beside those of `reseed`.
+   * The probability that a sample comes from the pool instead of being a fresh seed, from 0 to 1, or how it changes over the
+   * iterations; default 1. Fresh samples are neither damaged nor mutated, and come in addition to those of `reseed`.
    */
   fromPool?: number | PoolRatio
-  /** How many samples of a batch become seeds again; default 0. */
+  /** How many samples of a batch are replaced by seeds; default 0. */
   reseed?: number
   /** How many samples of a batch are damaged; default 0. */
   damaged?: number
   /** How they are damaged, default `publishedCircles`. */
   damage?: Damage
   /**
-   * 'loss' (default): seeds take the place of the samples with the greatest loss, damage that of those with the least,
-   * as published. 'none': samples are taken as they come, and seeds are those of examples drawn anew.
+   * 'loss' (default): seeds replace the samples with the greatest loss, and damage hits those with the least, as published.
+   * 'none': samples are taken in random order, and seeds are those of newly drawn examples.
    */
   ranked?: 'loss' | 'none'
-  /** How many samples get the frozen channels of another example, never those of their own; default 0. */
+  /** How many samples get the frozen channels of another example, never of their own; default 0. */
   mutated?: number
   /**
-   * The probability that a sample has nothing but zeros in its frozen channels for an iteration, from 0 to 1; default 0. So a rule
-   * learns to do with and without what it is told, and can be guided: see `guided`.
+   * The probability that a sample has zeros in its frozen channels for one iteration, from 0 to 1; default 0. So a rule learns to
+   * work with and without its condition, and can be guided: see `guided`.
    */
   dropped?: number
-  /** Iterations before the first in which samples are damaged or mutated; default 0. */
+  /** The first iteration in which samples are damaged or mutated; default 0. */
   perturbAfter?: number
-  /** How parameters follow their gradients, like `adam({ rate: 2e-3 })`. */
+  /** The optimiser, like `adam({ rate: 2e-3 })`. */
   optimiser: Optimiser
   /** Divide each parameter's gradient by its norm; default false. */
   normalise?: boolean
-  /** The most that the norm of the whole gradient may be; null, the default, for any. */
+  /** The largest norm that the whole gradient may have; null, the default, for no limit. */
   clip?: number | null
   /** Batches whose gradients are averaged before the optimiser takes a step; default 1. */
   accumulate?: number
   /** Parameters that learn, see `trainablePaths`: 'all', the default, 'update', 'last', or the beginnings of their paths. */
   trainable?: Trainable
-  /** Where to begin, instead of `init(rule)`: a model to fine-tune. */
+  /** Initial parameters to use instead of `init(rule)`: a model to fine-tune. */
   params?: Params<R>
   /**
    * Rollout lengths that grow linearly from these to `steps` over the first iterations: a remedy for runs that blow up
@@ -135,8 +135,8 @@ export type TrainerOptions<R extends Rule = DataRule> = {
    */
   warmUp?: { readonly iterations: number; readonly from: readonly [number, number] } | null
   /**
-   * A network that learns to tell the images that the rule makes from real ones, while the rule learns to deceive it (WGAN-GP):
-   * what `critic.ts` says, for tasks that have images. Null, the default, for none. The loss that is reported is the task's own.
+   * A critic, a network that learns to distinguish the images of the rule from real ones, while the rule learns to deceive it
+   * (WGAN-GP, see `critic.ts`), for tasks that have images. Null, the default, for none. The reported loss is the task's own.
    */
   critic?: CriticOptions | null
   /**
@@ -145,20 +145,21 @@ export type TrainerOptions<R extends Rule = DataRule> = {
    */
   cascade?: readonly Stage[] | null
   /**
-   * Where all that changes over the iterations (the learning rate, `fromPool`, `perturbAfter`, `warmUp`) stands at which: from
-   * iteration `at` on, a whole number ≥ 0, at `plan`, a number ≥ 0, and with each iteration `per` further, a number > 0. None,
-   * the default, is at the iterations themselves. `--minutes` writes it where a run has other time than was planned for.
+   * How fast the run goes through everything that changes over the iterations (learning rate, `fromPool`, `perturbAfter`,
+   * `warmUp`). At iteration `at`, a whole number ≥ 0, it is at iteration `plan` of the plan, a number ≥ 0, and advances by
+   * `per`, a number > 0, in each iteration from there on. Without legs, the default, run and plan coincide. `--minutes` sets it
+   * where the time differs from what was planned.
    */
   pace?: readonly Leg[]
 }
 
-/** All of them, with their defaults. */
+/** The options, completed by their defaults. */
 export type Complete<R extends Rule> = Required<Omit<TrainerOptions<R>, 'params' | 'critic'>> & Pick<TrainerOptions<R>, 'params'>
   & { readonly critic: Critic | null }
 
 const lengths: Field<readonly [number, number]> = range(wholeFrom(1, 1_000_000), true)
 
-/** What can be said of a training in a file: all that is data, but the rule. */
+/** The options of a training that a configuration file can give: those that are data, except the rule. */
 export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'params'>> = {
   batch: { ...wholeFrom(1, 65_536), about: 'Samples per iteration' },
   steps: { ...lengths, about: 'Steps of a rollout: drawn from the first up to, not including, the second' },
@@ -216,7 +217,7 @@ export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'para
   },
 }
 
-/** The fields of a training that is no data: what is taken as it is. */
+/** The options of a training that are not data in a file, and are taken as they are. */
 export const givenFields: Fields<Pick<TrainerOptions<Rule>, 'rule' | 'params'>> = {
   rule: { fits: isObject, expected: 'a rule' },
   params: { fits: isObject, expected: 'parameters, as init makes them', default: undefined },
@@ -243,7 +244,7 @@ const trainerField = record<Complete<Rule>>({
   },
 })
 
-/** Expects what a training consists of to go together. */
+/** Expects the options of a training to fit together. */
 export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>, expect: Expect): void {
   const { rule, batch, pool, reseed, damaged, mutated, dropped, readouts, steps, warmUp, cascade } = options
   const least = Math.min(steps[0], warmUp?.from[0] ?? steps[0])
@@ -268,14 +269,14 @@ export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>,
   expect(coarse < least, ['cascade'], coarse, `fewer than the shortest rollout has, ${least}`, 'the number of steps in cascade')
 }
 
-/** Options without the names that presets have besides, for whoever runs them. */
+/** Options without the further fields of presets, which are for whoever runs them. */
 export function withoutRun<T>(given: T): T {
   if (!isObject(given)) return given
   const { size: _size, padding: _padding, iterations: _iterations, ...options } = given
   return options as T
 }
 
-/** The options with their defaults. Throws a sentence where they do not fit together. */
+/** The options, completed by their defaults. Throws a sentence where they do not fit together. */
 export function complete<R extends Rule>(where: string, given: TrainerOptions<R>): Complete<R> {
   return checkData(where, trainerField, withoutRun(given)) as Complete<R>
 }

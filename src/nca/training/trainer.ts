@@ -1,17 +1,17 @@
 /**
- * The trainer: how a rule learns a task, whatever the task.
+ * The trainer: it trains a rule on any task.
  *
  * One iteration (algorithms 1 and 3 of Spitznagel & Keuper 2026; Mordvintsev et al. 2020 for growing, Randazzo et al.
  * 2020 for classification):
  *
- *   1. a batch: seeds of some examples, or a draw from the pool, of which some begin anew, some are damaged, and some
+ *   1. a batch: seeds of some examples, or a draw from the pool, of which some are reseeded, some are damaged, and some
  *      are mutated: they get the inputs of another example, which they should become from now on
  *   2. a rollout of a random number of steps
  *   3. the loss of the task at its end, or at several of its states, and its gradient through all steps
  *   4. the gradient normalised or clipped, then the optimiser
- *   5. the last states go back into the pool, carried on where the task goes on; what is not finite, or empty, goes back as a seed
+ *   5. the last states go back into the pool, carried on if the task goes on; states that are empty or not finite go back as seeds
  *
- * Where a critic judges too, it learns from batches of its own before the rule does (`critic.ts`).
+ * If there is a critic, it is trained on batches of its own before the rule (`critic.ts`).
  *
  * A trainer is pure: `init(key)` makes the first state, `step(state)` the next one. The state is one tree of values:
  * parameters, optimiser, pool, iteration, key. Everything random in an iteration follows from the key and its number.
@@ -43,14 +43,14 @@ import { rollout } from '../step.ts'
 import { complete, rolloutLengths, type TrainerOptions } from './trainer-options.ts'
 import { learns, startsOf } from './trainable.ts'
 
-/** All there is to a training run at one moment. */
+/** The complete state of a training run. */
 export type TrainerState<P> = {
   readonly params: P
   readonly optimiser: OptimiserState<unknown>
   readonly pool: Pool
-  /** Which example each slot of the pool is to become. */
+  /** The example that each slot of the pool should become. */
   readonly examples: readonly number[]
-  /** The critic, where there is one (`TrainerOptions.critic`). */
+  /** The critic, if there is one (`TrainerOptions.critic`). */
   readonly critic?: CriticState
   /** Iterations done. */
   readonly iteration: number
@@ -58,11 +58,11 @@ export type TrainerState<P> = {
   readonly key: Key
 }
 
-/** What an iteration reports: tensors of rank 0, to be read when they are wanted, and numbers. */
+/** What an iteration reports: tensors of rank 0, which can be read when they are wanted, and numbers. */
 export type Metrics = {
-  /** Mean loss of the samples, that of the task where a critic judges too. */
+  /** Mean loss of the samples; with a critic too, that of the task alone. */
   readonly loss: Tensor
-  /** How far the critic finds real and made images apart, from the last batch that it learnt from; where there is one. */
+  /** The critic's distance between real and generated images, on its last batch; only with a critic. */
   readonly distance?: Tensor
   /** Norm of the whole gradient, before it is normalised or clipped. */
   readonly gradNorm: Tensor
@@ -79,11 +79,11 @@ export type Trainer<S> = {
   init(key: Key): S
   step(state: S): { state: S; metrics: Metrics }
   /**
-   * Throws one sentence, which begins with `where`, unless the state is one that this trainer could have made: before a
-   * state that comes from elsewhere, a file for instance, is trained on.
+   * Throws one sentence, which begins with `where`, unless the state is one that this trainer could have made. To be called
+   * before going on from a state that comes from elsewhere, for instance from a file.
    */
   check?(state: S, where: string): void
-  /** Why training takes longer than it could, and what would mend it, as a sentence; null where nothing does. */
+  /** Why training is slower than it could be, and what would change that, as a sentence; null where it is not. */
   note?(): string | null
 }
 
@@ -125,19 +125,19 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
     }, 'init()')
   }
 
-  /** The critic as it begins, where there is one. */
+  /** The initial critic, if there is one. */
   function firstCritic(k: Key): { readonly critic?: CriticState } {
     if (!critic) return {}
     return { critic: initCritic(critic, shownOf(task.seeds([0]), [0]), k) }
   }
 
-  /** What the critic sees of states of examples. */
+  /** What the critic sees in states of examples. */
   function shownOf(x: Tensor, examples: readonly number[]): { made: Tensor; given: Tensor | null } {
     const { made, given } = task.images!
     return { made: made(x, examples), given: given?.(x, examples) ?? null }
   }
 
-  /** What an iteration, or a part of it, begins with: a batch, and how long it is to run. */
+  /** The beginning of an iteration, or of a part of it: a batch, and the length of its rollout. */
   function begin(state: State, k: Key) {
     const [slots, damage, kSteps, kFire] = split(k, 4)
     const kLoss = foldIn(k, 2 ** 31)
@@ -147,7 +147,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
     return { drawn, kSteps, kFire, kLoss, least, steps: drawInteger(kSteps, least, end) }
   }
 
-  /** The state with the critic after its steps, and the distance that it found in the last of them. */
+  /** The state with the critic after its training steps, and the distance from the last of them. */
   function sharpen(state: State): { state: State; distance?: Tensor } {
     if (!critic) return { state }
     const k = foldIn(state.key, state.iteration)
@@ -164,11 +164,11 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
     return { state: { ...state, critic: now }, distance }
   }
 
-  /** One batch: the state with the pool behind it, its loss, and the gradient of the parameters that learn. */
+  /** Learns from one batch: the state with the pool after it, its loss, and the gradient of the parameters that learn. */
   function learn(state: State, part: number): { state: State; loss: Tensor; grads: unknown; steps: number; drawn: Drawn | null } {
     return scope(() => {
       const k = foldIn(state.key, state.iteration)
-      // split takes the keys up to 3
+      // the numbers 0 to 3 are those of `split`
       const { drawn, kSteps, kFire, kLoss, least, steps } = begin(state, part === 0 ? k : foldIn(k, 3 + part))
       const { readouts } = options
       const others = typeof readouts === 'number'
@@ -260,12 +260,12 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
   return { init: start, step: next, note, check: hold }
 }
 
-/** The same parameters as tensors of their own, since the driver releases what it has superseded. */
+/** The same parameters as new tensors, since `train` releases those that it has superseded. */
 export function shared<P>(params: P): P {
   return mapTree(params, p => (p instanceof Tensor ? reshape(reshape(p, [1, ...p.shape]), p.shape) : p))
 }
 
-/** The parameters that learn: all, or those at the given paths by their path. */
+/** The parameters that learn: the whole tree, or those that `trainable` selects, by their paths. */
 function chosen(params: unknown, trainable: readonly string[] | null): unknown {
   if (trainable === null) return params
   const own: Record<string, unknown> = {}
@@ -273,7 +273,7 @@ function chosen(params: unknown, trainable: readonly string[] | null): unknown {
   return own
 }
 
-/** All parameters, with those that learn as they are in `own`. */
+/** All parameters, with those that learn taken from `own`. */
 function merged<P>(params: P, own: unknown, trainable: readonly string[] | null): P {
   if (trainable === null) return own as P
   return mapTree(params, (leaf, path) => (learns(path, trainable) ? (own as Record<string, unknown>)[path] : leaf))

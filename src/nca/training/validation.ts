@@ -1,8 +1,9 @@
 /**
- * Validation: now and then a run is judged by what it does not learn from, and the best parameters so far are kept.
+ * Validation: from time to time a run is measured on examples that it does not learn from, and the best parameters so far are
+ * kept.
  *
- * It happens after whole multiples of `every` iterations, counted from the first of all, so a run that is stopped and
- * resumed (with the best that it had) is judged at the same places as one that was left alone, and keeps the same.
+ * This happens after every multiple of `every` iterations, counted from the very first, so a run that is stopped and resumed
+ * (with its best so far) is validated at the same iterations as an uninterrupted one, and keeps the same parameters.
  */
 import { scope, supersede } from '../../tensor/lifetime.ts'
 import { callable, check, checkOptions, keysOf, later, required, wholeFrom } from '../../backends/options.ts'
@@ -13,13 +14,13 @@ import { shared } from './trainer.ts'
 /** The parameters in a training state. */
 export type ParamsIn<S> = S extends { readonly params: infer P } ? P : unknown
 
-/** How a run is judged, and when. */
+/** How a run is validated, and when. */
 export type Validation<P> = {
-  /** After every so many iterations, a whole number > 0. */
+  /** How many iterations lie between two validations, a whole number > 0. */
   every: number
-  /** How bad these parameters are: less is better, and NaN is never better. It must not draw on the run's key. */
+  /** How bad these parameters are: less is better, and NaN is never better. It must not use the run's key. */
   measure: (params: P, iteration: number) => number | Promise<number>
-  /** Ends the run when so many validations, a whole number > 0, were no better than the best; default never. */
+  /** Ends the run after this many validations in a row without a new best, a whole number > 0; default never. */
   patience?: number
 }
 
@@ -27,7 +28,7 @@ export type Validation<P> = {
 export type Best<P> = {
   /** The iteration that they are from. */
   readonly iteration: number
-  /** What `measure` said of them. */
+  /** What `measure` returned for them. */
   readonly value: number
   readonly params: P
 }
@@ -41,7 +42,7 @@ const bestParts = keysOf<Best<unknown>>({
   params: later,
 })
 
-/** Throws unless this is a validation, and a best to go on from if there is one. */
+/** Throws unless these are a validation and, if given, the best so far to go on from. */
 export function checkValidation(validation: unknown, best: unknown): void {
   if (validation !== undefined) checkOptions('train: validation', validation, validationOptions)
   if (best === undefined || best === null) return
@@ -52,8 +53,8 @@ export function checkValidation(validation: unknown, best: unknown): void {
 }
 
 /**
- * Whether a run has come to the end of its patience: it follows from the iteration and the best alone, so that a run that is
- * resumed ends where one ends that was left alone.
+ * Whether the patience of a run has run out. This follows from the iteration and the best alone, so that a resumed run ends where
+ * an uninterrupted one does.
  */
 export function isExhausted(
   { every, patience }: Pick<Validation<never>, 'every' | 'patience'>, iteration: number, best: Pick<Best<unknown>, 'iteration'> | null,
@@ -61,7 +62,7 @@ export function isExhausted(
   return patience !== undefined && best !== null && iteration - best.iteration >= patience * every
 }
 
-/** Judges a state; the best so far becomes this one, and its parameters are let go, where this one is better. */
+/** Validates a state. If it is better, it becomes the new best, and the parameters of the old one are released. */
 export async function judge<S extends { readonly iteration: number }>(
   { measure }: Validation<ParamsIn<S>>, state: S, best: Best<ParamsIn<S>> | null,
 ): Promise<{ value: number; best: Best<ParamsIn<S>> | null }> {

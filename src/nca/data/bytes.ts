@@ -1,8 +1,8 @@
 /**
- * What the formats of arrays have in common: a header says how many numbers follow, of which type, in which byte order.
+ * What array formats have in common: a header says how many numbers follow, of which type, in which byte order.
  *
  * Every decoder counts before it reads: a header that lies is answered by a sentence, never by an allocation. Numbers
- * are copied as the machine's own, that is, for the little-endian machines JavaScript engines run on.
+ * are copied in the machine's own order, which is little-endian wherever JavaScript engines run.
  */
 import { showShape, sizeOf, type Shape } from '../../tensor/shape.ts'
 
@@ -10,15 +10,15 @@ import { showShape, sizeOf, type Shape } from '../../tensor/shape.ts'
 export type Numbers =
   | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array
 
-/** Makes a typed array from its bytes. */
+/** The constructor of a typed array. */
 export type NumberType<A = Numbers> = {
   new (buffer: ArrayBuffer, byteOffset?: number, length?: number): A
   readonly BYTES_PER_ELEMENT: number
 }
 
 /**
- * The numbers that the bytes are, copied; or, where `mayShare` allows it, the same memory if it happens to be aligned
- * and in the machine's order.
+ * The bytes as numbers, copied; or, if `mayShare`, the same memory where it happens to be aligned and in the machine's
+ * order.
  */
 export function readNumbers<A>(type: NumberType<A>, bytes: Uint8Array, littleEndian: boolean, mayShare = false): A {
   if (mayShare && littleEndian && bytes.byteOffset % type.BYTES_PER_ELEMENT === 0) {
@@ -30,7 +30,7 @@ export function readNumbers<A>(type: NumberType<A>, bytes: Uint8Array, littleEnd
   return new type(copy.buffer)
 }
 
-/** Throws unless `bytes` are as many as an array of this shape takes; `type` is how messages name its numbers. */
+/** Throws unless `bytes` is the size of an array of this shape; `type` is how messages name its numbers. */
 export function checkLength(where: string, bytes: number, shape: Shape, type: string, width: number): void {
   const needed = sizeOf(shape) * width
   if (bytes === needed) return
@@ -57,7 +57,7 @@ export function narrow(wide: BigInt64Array, where: string): Int32Array {
   return data
 }
 
-/** 'starts with 89 50 4e 47': what a file is that is not what it should be. */
+/** 'starts with 89 50 4e 47': what a message says of a file that is not of the expected format. */
 export function startOf(bytes: Uint8Array): string {
   const start = Array.from(bytes.subarray(0, 4), byte => byte.toString(16).padStart(2, '0')).join(' ')
   return start === '' ? 'it is empty' : `starts with ${start}`

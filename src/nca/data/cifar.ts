@@ -1,7 +1,7 @@
 /**
  * CIFAR-10 in its binary version (Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009).
  *
- *     1 byte        the class, from 0 to 9          of each picture, one after the other
+ *     1 byte        the class, from 0 to 9          (these four for each picture, one picture after the other)
  *     1024 bytes    red, row by row
  *     1024 bytes    green
  *     1024 bytes    blue
@@ -11,7 +11,7 @@ import { checkLimit } from './bytes.ts'
 
 const side = 32, pixels = side * side, record = 1 + 3 * pixels
 
-/** Coloured pictures with a class each. */
+/** Colour pictures, each with its class. */
 export type Cifar = {
   /** `[n,32,32,3]`, from 0 to 1 */
   readonly images: Float32Array
@@ -21,8 +21,8 @@ export type Cifar = {
 }
 
 /**
- * Decodes the bytes of a batch of CIFAR-10; `where` names it in messages. The pixels of a picture, which lie colour by colour
- * in the file, come cell by cell, as states have them.
+ * Decodes the bytes of a batch file of CIFAR-10; `where` names it in messages. A picture is stored colour by colour in the file
+ * and returned pixel by pixel, the layout of states.
  *
  * @throws one sentence, where the bytes are not a whole number of pictures, or a class is above 9
  * @example const { images, labels, n } = decodeCifar10(bytes, 'data_batch_1.bin')   // examplesOf(images, [32, 32, 3])

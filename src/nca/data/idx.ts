@@ -11,7 +11,7 @@
 import { byteLimit, checkBytes, type ByteLimit } from '../files/limits.ts'
 import { checkLength, checkLimit, readNumbers, startOf, type NumberType } from './bytes.ts'
 
-/** What an IDX file holds: `data` is row-major, of the file's own type. */
+/** The array of an IDX file: `data` is row-major, of the file's own type. */
 export type Idx = {
   readonly shape: readonly number[]
   readonly data: Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array

@@ -1,6 +1,6 @@
 /**
- * cellgrad/data: files as bytes. Data sets and volumes, pictures as pixels, models and checkpoints; `cellgrad/node` reads
- * and writes the files themselves.
+ * cellgrad/data: the contents of files as bytes. Data sets and volumes, pictures as pixels, models and checkpoints;
+ * `cellgrad/node` reads and writes the files themselves.
  */
 export { decodeCheckpoint, encodeCheckpoint } from '../files/checkpoint-file.ts'
 export type { CheckpointOptions } from '../files/checkpoint-file.ts'

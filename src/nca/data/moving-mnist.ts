@@ -16,7 +16,7 @@ import { check, checkOptions, isWhole, keysOf, numberFrom, wholeFrom } from '../
 export type Digits = { readonly images: Float32Array; readonly n: number }
 
 export type MovingMnistOptions = {
-  /** How many sequences, 1 by default. The first ones do not depend on it. */
+  /** How many sequences, 1 by default. A larger count adds sequences and leaves the others as they are. */
   readonly count?: number
   /** How many frames a sequence has, 20 by default. */
   readonly length?: number
@@ -74,7 +74,7 @@ export function movingMnist(digits: Digits, k: Key, options: MovingMnistOptions 
   return { frames, shape: [count, length, size, size] }
 }
 
-/** Where a point is that moves on a line and is reflected at 0 and at `room`. */
+/** The position of a point that moves along a line and is reflected at 0 and at `room`. */
 function fold(p: number, room: number): number {
   if (room === 0) return 0
   const turn = 2 * room

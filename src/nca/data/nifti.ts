@@ -14,9 +14,9 @@
  *     at 344   'n+1\0' for a single file
  *
  * In the file x runs fastest. Here arrays are row-major, so the numbers are transposed: a cell of `[x,y,z]` is at
- * (x·Y + y)·Z + z. The orientation is kept as an affine matrix A, by which cell (x, y, z) lies at A·(x, y, z, 1), and is not
- * applied: a scan and its labels belong together where they lie on the same grid. It is the sform where there is one, else made
- * of the qform, a rotation R and the spacings p, A = [R·diag(p₁, p₂, ±p₃) | offset], else of the spacings alone.
+ * (x·Y + y)·Z + z. The orientation is returned as an affine matrix A, which puts cell (x, y, z) at A·(x, y, z, 1). It is not
+ * applied, since a scan and its labels are on the same grid. A is the sform where there is one; else it is made of the qform,
+ * a rotation R and the spacings p, A = [R·diag(p₁, p₂, ±p₃) | offset]; else of the spacings alone.
  */
 import { check, isWhole, quoted } from '../../backends/options.ts'
 import { showShape, sizeOf } from '../../tensor/shape.ts'
@@ -28,13 +28,13 @@ export type Volume = {
   /** `[x,y,z]`; `[x,y,z,t,…]` where there are several volumes. */
   readonly shape: readonly [number, number, number, ...number[]]
   /**
-   * The file's own numbers (those of 64 bits as an Int32Array), or, where the file scales them, a Float32Array, a
-   * Float64Array for numbers of that type.
+   * The file's own numbers (64-bit integers as an Int32Array) or, where the file scales them, a Float32Array; a
+   * Float64Array where the file's numbers are of that type.
    */
   readonly data: Numbers
   /**
-   * The distance of neighbouring cells in x, y and z, in the file's unit, mostly millimetres; 1 where the file gives
-   * none, that is, 0 or what is not finite.
+   * The distance between neighbouring cells in x, y and z, in the file's unit, mostly millimetres; 1 where the file gives
+   * 0 or a number that is not finite.
    */
   readonly spacing: readonly [number, number, number]
   /** Where cells lie: three rows of four numbers, from (x, y, z, 1) to places in the file's unit. */
@@ -110,7 +110,7 @@ function readShape(header: DataView, little: boolean, fail: (what: string) => ne
   return [width, height, depth, ...more.slice(0, more.findLastIndex(n => n > 1) + 1)]
 }
 
-/** Where the numbers begin. Some writers say 0: then after the header, with or without the four bytes after it. */
+/** Where the numbers begin. Where a writer left 0, they follow the header, with or without the four bytes after it. */
 function readStart(header: DataView, little: boolean, needed: number, fail: (what: string) => never): number {
   const start = header.getFloat32(108, little)
   if (start === 0) return header.byteLength - headerLength === needed ? headerLength : headerLength + 4
@@ -118,7 +118,7 @@ function readStart(header: DataView, little: boolean, needed: number, fail: (wha
   return fail(`has its numbers at byte ${start}, expected 0 or a whole number ≥ ${headerLength}`)
 }
 
-/** Where cells lie, by the first of the ways that the file gives in finite numbers. */
+/** Where cells lie: the first of sform, qform and spacings that the file gives in finite numbers. */
 function readAffine(header: DataView, little: boolean, spacing: readonly number[]): Volume['affine'] {
   const floats = (at: number, n: number): number[] => Array.from({ length: n }, (_, i) => header.getFloat32(at + 4 * i, little))
   const has = (at: number, numbers: readonly number[]): boolean => header.getInt16(at, little) > 0 && numbers.every(Number.isFinite)
@@ -137,7 +137,7 @@ function readAffine(header: DataView, little: boolean, spacing: readonly number[
 }
 
 /**
- * The bytes of a .nii file, little-endian, numbers as they are.
+ * The bytes of a .nii file, little-endian, without scaling.
  *
  * @param volume `shape` of 1 to 7 axes, `data` row-major over it; `affine` as `decodeNifti` gives it
  * @throws where the data are not of the shape, or an axis has more than 32,767 entries
@@ -168,7 +168,7 @@ export function encodeNifti(
   header.setInt16(254, 2, true) // aligned with something else, the NIFTI_XFORM_ALIGNED_ANAT of nifti1.h
   affine.flat().forEach((v, i) => header.setFloat32(280 + 4 * i, v, true))
   bytes.set([0x6e, 0x2b, 0x31], 344) // n+1
-  const numbers = rowMajor(data, shape.toReversed()) // the last axis of those runs as the first of these
+  const numbers = rowMajor(data, shape.toReversed()) // in the file the first axis runs fastest
   bytes.set(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength), start)
   return bytes
 }

@@ -8,10 +8,10 @@ import { parseJson } from '../files/json.ts'
 import type { Split } from '../tasks/folds.ts'
 
 /**
- * The folds of a split file, as the positions of its cases among the names of the examples; `where` names it in messages.
+ * The folds of a split file, as indices of its cases in the list of example names; `where` names it in messages.
  *
- * @param names of the examples, without the ends of their files
- * @throws one sentence, where the text is no such file, a case has no example, or is in both parts of a fold
+ * @param names of the examples, without file endings
+ * @throws one sentence, where the text is no such file, a case has no example, or a case is in both parts of a fold
  * @example
  * const [first] = decodeSplits(text, names, 'splits_final.json')
  * imageToImageTask(rule, { inputs: subset(inputs, first.train), outputs: subset(outputs, first.train) })

@@ -27,8 +27,8 @@ const magic = [0x93, ...new TextEncoder().encode('NUMPY')]
  * Decodes the bytes of an .npy file; `where` names it in messages.
  *
  * Numbers keep their type, and either byte order is read; booleans become 0 and 1 in a Uint8Array, and 64-bit integers,
- * which NumPy makes of lists of labels, an Int32Array. Arrays in Fortran's order are transposed. Headers that others
- * than NumPy write are read too: double quotes, and a type in the writer's own byte order ('=f4' or 'f4'), which is
+ * which NumPy makes of lists of labels, an Int32Array. Arrays in Fortran's order are transposed. Headers of other writers
+ * than NumPy are read too: with double quotes, or with a type in the writer's own byte order ('=f4' or 'f4'), which is
  * taken to be little-endian.
  *
  * @throws one sentence, where the bytes are not such a file, its numbers are of another type or do not fit, or they are
@@ -85,7 +85,7 @@ function readHeader(
 /**
  * Encodes an array as the bytes of an .npy file, version 1, little-endian: `numpy.load` reads it.
  *
- * @throws where the data are not as many as the shape says, or of a type that NumPy does not have
+ * @throws where the number of data does not match the shape, or their type is one that NumPy does not have
  * @example await writeFileAtomic('state.npy', encodeNpy({ shape: x.shape, data: await x.data() }))
  */
 export function encodeNpy({ shape, data }: { readonly shape: Shape; readonly data: Numbers }): Uint8Array {

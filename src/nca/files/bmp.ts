@@ -11,8 +11,8 @@
  *     palette  after the header, 4 bytes a colour: blue, green, red, 0 (3 bytes if 12)
  *     rows     from the bottom, each padded to a multiple of 4 bytes
  *
- * Without masks the fourth byte of 32 bits is not alpha: most writers leave it 0. Written here, since the packages that
- * read BMPs are not kept.
+ * Without masks the fourth byte of a 32-bit pixel is not alpha: most writers leave it 0. It is written here because the
+ * packages that read BMPs are no longer maintained.
  */
 import type { Image } from './image.ts'
 import { checkPixels } from './limits.ts'
@@ -51,7 +51,7 @@ export function decodeBmp(bytes: Uint8Array, where: string, maxPixels: number): 
   const behind = 14 + header
   const palette = bits <= 8 ? readPalette() : []
 
-  /** A palette of plain colours. */
+  /** The palette, as colours that are not premultiplied. */
   function readPalette(): Uint8Array[] {
     const size = old ? 3 : 4
     const count = (old ? 0 : view.getUint32(46, true)) || 2 ** bits
@@ -84,7 +84,7 @@ export function decodeBmp(bytes: Uint8Array, where: string, maxPixels: number): 
 // Which bits are red, green and blue.
 const usualMasks = { 16: [0x7c00, 0x03e0, 0x001f], 32: [0xff0000, 0xff00, 0xff] } as const
 
-/** Reads a channel of a pixel, from 0 to 1; one without bits is 0. */
+/** A function that reads a channel of a pixel, from 0 to 1; a channel without bits is 0. */
 function channelOf(mask: number): (pixel: number) => number {
   if (mask === 0) return () => 0
   const shift = 31 - Math.clz32(mask & -mask) // of its lowest bit

@@ -1,6 +1,6 @@
 /**
- * Training states as bytes: a safetensors file of the state's tree (`tree-file.ts`), of whose sample pool only the cells
- * that are not zero are stored, packed by the same code as in memory, and shared slots once.
+ * Training states as bytes: a safetensors file of the state's tree (`tree-file.ts`). Of its sample pool only the cells that
+ * are not zero are stored, packed by the same code as in memory; a state that several slots share is stored once.
  *
  *   params, optimiser, iteration, key     as in a `TrainerState`; `examples` too, where there are several, and `critic`
  *   pool.shape                            of a state, `[h,w,c]`
@@ -24,7 +24,7 @@ import { decodeTree, encodeTree, inFile, Stored, wrongValue } from './tree-file.
 
 const checkpointFormat = 'cellgrad checkpoint 1'
 
-/** What the metadata holds beside the caller's. */
+/** The metadata fields that the file uses itself. */
 const reserved = ['format', 'tree']
 
 /** The bytes of a training checkpoint; `metadata` is kept beside it, the configuration for instance. */
@@ -45,13 +45,13 @@ export async function encodeCheckpoint<P>(
 }
 
 /**
- * What a checkpoint is read for, and how large it may be: `maxBytes`, 2²⁹ by default, is also the most that the states
- * of its pool may take where they are laid out, all of them on a GPU, one at a time on the CPU.
+ * How a checkpoint is read, and how large it may be: `maxBytes`, 2²⁹ by default, also limits the memory of the pool's states
+ * once unpacked: of all of them on a GPU, of one at a time on the CPU.
  */
 export type CheckpointOptions<P> = SafetensorsLimits & {
-  /** Where the state is to live, by default the CPU. */
+  /** The backend that holds the state, by default the CPU. */
   readonly backend?: Backend
-  /** The trainer that is to go on from it: the state is held against its rule, optimiser, pool and examples. */
+  /** The trainer that will go on from it: the state is checked against its rule, optimiser, pool and examples. */
   readonly trainer?: Trainer<TrainerState<P>>
 }
 
@@ -63,8 +63,8 @@ export const checkpointOptions: Options = keysOf<CheckpointOptions<unknown>>({
  * A training state from the bytes of a checkpoint, bit for bit as it was.
  *
  * @param where the file's name, for messages
- * @throws one sentence that names the file, and the place in its tree, where the bytes are not a checkpoint, its parts
- *   do not fit together or the trainer, a number that is learnt is not finite, or its states are larger than the limit
+ * @throws one sentence that names the file, and the place in its tree, where the bytes are not a checkpoint, where its parts
+ *   fit neither each other nor the trainer, where a learned number is not finite, or where its states exceed the limit
  * @example const { state } = decodeCheckpoint(bytes, 'run.safetensors', { trainer }); train(trainer, { state, … })
  */
 export function decodeCheckpoint<P = DataParams>(
@@ -89,7 +89,7 @@ export function decodeCheckpoint<P = DataParams>(
     const unknown = Object.keys(more)[0]
     check(unknown === undefined, where, 'a part of the state', unknown, 'params, optimiser, pool, examples, critic, iteration and key')
     const pool = unpackPool(packed, where, backend, maxBytes)
-    // `examples` stand there where there are several; checkpoints were written before that was possible.
+    // Only checkpoints with several examples have `examples`; older ones were written before there could be several.
     const state = { params, optimiser, pool, examples: examples ?? pool.map(() => 0), iteration, key, ...(critic !== undefined && { critic }) }
     checkState(where, state)
     trainer?.check?.(state as TrainerState<P>, where)
@@ -105,8 +105,8 @@ function made(leaf: Stored, backend: Backend, tensors: Map<Stored, Tensor>): Ten
 }
 
 /**
- * Throws where a number cannot be learnt from: a parameter that has a moment is to be finite, a moment a number, and
- * the second moment, a mean of squares, not negative.
+ * Throws where training could not go on from a number: a parameter with a moment must be finite, a moment must not be NaN,
+ * and the second moment, a mean of squares, must not be negative.
  */
 function checkLearnt(where: string, learnt: Readonly<Record<string, unknown>>): void {
   const stored = new Map<string, SafetensorsEntry>()
@@ -123,7 +123,7 @@ function checkLearnt(where: string, learnt: Readonly<Record<string, unknown>>): 
   }
 }
 
-/** A pool as arrays, see the head of this file. */
+/** A pool as arrays, see the top of this file. */
 type PackedPool = { shape: readonly number[]; slots: Tensor; ends: Tensor; cells: Tensor; values: Tensor }
 
 async function packPool(pool: Pool): Promise<PackedPool | []> {
@@ -177,7 +177,7 @@ function unpackPool(packed: unknown, where: string, backend: Backend, maxBytes: 
   fits(values.length === cells.length * c && (ends.at(-1) ?? 0) === cells.length)
   fits(ends.every((end, i) => i === 0 || end >= ends[i - 1]))
   fits(cells.every(i => i < sizeOf(shape) / c) && slots.every(i => i < ends.length))
-  // A backend that can be read at once holds the cells that are not zero, and lays out a batch at a time.
+  // A backend that can be read synchronously keeps states packed and unpacks them a batch at a time; a GPU holds them all.
   const laidOut = sizeOf(shape) * values.BYTES_PER_ELEMENT * (backend.readSync ? 1 : ends.length)
   check(laidOut <= maxBytes, where, 'the size of its pool', laidOut, `at most ${maxBytes} bytes (the option maxBytes)`)
   const states = Array.from(ends, (end, i) => {

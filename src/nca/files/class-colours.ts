@@ -1,5 +1,5 @@
 /**
- * The colours of classes, wherever cells are drawn in them: in Studio, in exported pages, and in the pictures of results.
+ * The colours of classes wherever cells are drawn by class: in Studio, in exported pages, and in the pictures of results.
  *
  * The first seven are the hues of Okabe and Ito, which the colour-blind can tell apart too (Wong, "Points of view: Color
  * blindness", Nature Methods 8, 2011); three darker ones make ten, as many as there are digits. All can be seen on white
@@ -8,7 +8,7 @@
 import type { Rgb } from './image.ts'
 
 /**
- * Red, green and blue from 0 to 1 of ten classes, in their order. Of more classes every tenth has the same colour.
+ * Red, green and blue, from 0 to 1, of ten classes in order. With more classes, the colours repeat after ten.
  *
  * @example const [r, g, b] = classColours[number % classColours.length]
  */

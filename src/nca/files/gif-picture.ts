@@ -4,13 +4,13 @@
  *     6 bytes   'GIF87a' or 'GIF89a'
  *     7 bytes   width and height of the canvas u16, flags (80: a palette of 2^(1 + low 3 bits) follows), 2 others
  *     palette   3 bytes a colour
- *     21 f9     with the next picture: flags (01: one colour is transparent), delay, that colour
+ *     21 f9     about the next picture: flags (01: one colour is transparent), delay, that colour
  *     21 …      other extensions
  *     2c        a picture: left, top, width, height u16, flags (80: a palette of its own, 40: rows in four passes),
  *               the palette, then indices into it, compressed (LZW)
  *
- * Data stand in blocks: their length in a byte, the last one 0. What the first picture does not cover is transparent.
- * Written here, since the packages that read GIFs fill with zeros what a file lacks.
+ * Data come in blocks, each after a byte with its length; a length of 0 ends them. What the first picture does not cover is
+ * transparent. It is written here because the packages that read GIFs fill in zeros where a file is truncated.
  */
 import { fromPlain, type Image } from './image.ts'
 import { checkPixels } from './limits.ts'
@@ -100,9 +100,9 @@ function concat(blocks: readonly Uint8Array[]): Uint8Array {
 const mostCodes = 4096
 
 /**
- * Undoes LZW (appendix F): each code stands for a string; the first ones for single numbers, then a clearing code and
- * an end code; and each code read adds a string, the one before and the first number of this one. Codes grow by a bit
- * as their number does, up to 12.
+ * Decodes LZW (appendix F). Each code stands for a string: the first codes for single numbers, followed by a clear code and
+ * an end code. Each code that is read adds a string to the table: the previous string and the first number of this one.
+ * Codes become a bit longer whenever the table has outgrown them, up to 12 bits.
  */
 function decompress(data: Uint8Array, codeBits: number, count: number, fail: Fail): Uint8Array {
   // A code of at least codeBits + 1 bits stands for at most 4096 numbers.
@@ -124,7 +124,7 @@ function decompress(data: Uint8Array, codeBits: number, count: number, fail: Fai
       continue
     }
     if (code === clear + 1) fail(`is truncated: it has ${done} of ${count} pixels`)
-    if (previous >= 0 && next < mostCodes && code <= next) { // code = next is the string that it adds
+    if (previous >= 0 && next < mostCodes && code <= next) { // code = next is the very string that is being added
       before[next] = previous
       first[next] = first[previous]
       last[next] = code === next ? first[previous] : first[code]
@@ -133,7 +133,7 @@ function decompress(data: Uint8Array, codeBits: number, count: number, fail: Fai
     }
     if (code >= next || (previous < 0 && code > clear)) fail(`is damaged: the code ${code} stands for nothing yet`)
     let from = code
-    for (let i = done + length[code] - 1; i >= done; i--, from = before[from]) out[i] = last[from] // past the end: lost
+    for (let i = done + length[code] - 1; i >= done; i--, from = before[from]) out[i] = last[from] // writes past the end are lost
     done += length[code]
     previous = code
   }

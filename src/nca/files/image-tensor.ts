@@ -1,9 +1,9 @@
 /**
- * Between pictures and tensors: targets go in, states come out.
+ * Pictures to tensors (targets) and tensors to pictures (states).
  *
- * The first four channels of a growing automaton are a premultiplied picture, but nothing holds them to its range:
- * while a rule learns, alpha may be 1.3 and red −0.1. What is shown is clamped to what a picture can be,
- * 0 ≤ colour ≤ alpha ≤ 1; what is trained is not.
+ * The first four channels of a growing automaton are a premultiplied picture, but nothing keeps them in its range:
+ * while a rule learns, alpha may be 1.3 and red −0.1. States are clamped to 0 ≤ colour ≤ alpha ≤ 1 when they are shown,
+ * never when they are trained.
  */
 import { checkOptions } from '../../backends/options.ts'
 import { placementOptions, tensor, type Placement, type Tensor } from '../../tensor/tensor.ts'

@@ -1,5 +1,5 @@
 /**
- * Pictures as plain numbers, and the few things an automaton needs done to them.
+ * Pictures as plain numbers, and the few operations on them that automata need.
  *
  * An image is RGBA, interleaved, in [0, 1], with **premultiplied alpha**: half-transparent red is (0.5, 0, 0, 0.5). It
  * is what a growing automaton learns, and the only form in which averaging pixels is right: an average of premultiplied
@@ -35,18 +35,18 @@ export function fromPlain(width: number, height: number, rgba: ArrayLike<number>
 /** A colour without alpha: red, green, blue in [0, 1]. */
 export type Rgb = readonly [number, number, number]
 
-/** How `resize` weighs the source pixels: see there. */
+/** How `resize` weights the source pixels, see there. */
 export type ResizeFilter = 'lanczos' | 'area'
 
 /**
- * Resizes a picture to `width` × `height` (the aspect is the caller's business: see `fit`).
+ * Resizes a picture to `width` × `height`; to keep the aspect ratio see `fit`.
  *
  * `'lanczos'`, the default, is the windowed sinc L(x) = sinc(x) sinc(x/3), |x| < 3, stretched when shrinking so that it
  * covers every pixel it replaces. It is sharp, it enlarges smoothly, and it is what the Growing NCA notebook used, so
  * targets, and therefore losses, are comparable with the paper's. It can overshoot at edges: results are clamped to
  * alpha in [0, 1] and colour in [0, alpha].
  *
- * `'area'` weighs each source pixel by how much of it the new pixel covers. It never overshoots and keeps the mean
+ * `'area'` weights each source pixel by how much of it the new pixel covers. It never overshoots and keeps the mean
  * exactly: the choice for pyramids, masks and thumbnails. Enlarging with it gives blocks.
  *
  * @throws if a side is not a positive integer
@@ -57,8 +57,8 @@ export function resize(image: Image, width: number, height: number, filter: Resi
   requirePositiveInteger('resize', 'height', height)
   checkImage('resize', image)
   checkPictureSize('resize', width, height)
-  checkPictureSize('resize', width, image.height) // on the way
-  // Separable: rows are [height, width, 4] resampled in the middle, columns [1, height, width * 4].
+  checkPictureSize('resize', width, image.height) // the intermediate picture
+  // Separable: rows are resampled as the middle axis of [height, from, 4], columns as that of [1, from, width * 4].
   const rows = resampleMiddle(image.data, image.height, image.width, 4, taps(image.width, width, filter))
   const data = resampleMiddle(rows, 1, image.height, width * 4, taps(image.height, height, filter))
   for (let i = 0; i < data.length; i += 4) {
@@ -120,7 +120,7 @@ function resampleMiddle(data: Float32Array, outer: number, from: number, inner: 
 }
 
 /**
- * Fits a picture into a `size` × `size` square: keeps its aspect, centres it, leaves the rest transparent.
+ * Fits a picture into a `size` × `size` square: keeps its aspect ratio, centres it, leaves the rest transparent.
  *
  * @throws if `size` is not a positive integer
  * @example fit(photo, 40)   // a 300 × 200 photo becomes 40 × 27 with 6 transparent rows above and 7 below
@@ -228,7 +228,7 @@ export function commonSize(what: string, images: readonly Image[]): { width: num
   return { width, height }
 }
 
-/** Throws unless an image has sides, and as many numbers as they say. */
+/** Throws unless an image has whole sides > 0, and 4 numbers for each pixel. */
 export function checkImage(where: string, image: Image, name: string = 'the image'): void {
   const { width, height, data } = image
   const ok = isWhole(width, 1) && isWhole(height, 1) && data instanceof Float32Array
@@ -238,7 +238,7 @@ export function checkImage(where: string, image: Image, name: string = 'the imag
     `${where}: ${name} is ${show(width)}×${show(height)} with ${numbers}, expected whole sides > 0 and 4 numbers a pixel`)
 }
 
-/** Most pixels of a picture or a film that is made: they take a gigabyte. */
+/** The most pixels of a picture or film that cellgrad makes: they take a gigabyte. */
 export const mostPixels: number = 2 ** 26
 
 /** Throws where a picture to be made would be too large. */

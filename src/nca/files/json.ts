@@ -1,5 +1,5 @@
 /**
- * JSON out of files that are not to be trusted.
+ * JSON from files that cannot be trusted.
  *
  * `JSON.parse` itself takes any depth, but nothing that walks its result does: a few kilobytes of `[[[[…` end the walk
  * with a stack overflow. So the depth is counted in the text, before it is parsed.
@@ -8,8 +8,8 @@
 /**
  * The value of a JSON text.
  *
- * @param deepest how many lists and objects may stand inside of each other
- * @throws half a sentence that goes on from a name: `is no valid JSON`, `is nested more than 8 deep`
+ * @param deepest how deep lists and objects may be nested
+ * @throws the second half of a sentence that begins with a name: `is no valid JSON`, `is nested more than 8 deep`
  */
 export function parseJson(text: string, deepest: number): unknown {
   let depth = 0

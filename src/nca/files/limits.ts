@@ -2,7 +2,7 @@
  * How much memory a file may take.
  *
  * A header of a few bytes can announce 10⁹ numbers, and a compressed file of a megabyte can hold them. So every reader
- * judges what a header announces before it allocates: against the length of the data, where that follows, and against
+ * checks what a header announces before it allocates: against the length of the data, where that is known, and against
  * a limit. Files are read and decompressed in pieces, only up to their limit: one that never ends is refused too.
  *
  * Readers of numbers (IDX, npy, NIfTI) have `maxBytes`, readers of pictures `maxPixels`, each as an option that raises
@@ -13,8 +13,8 @@ import { check, checkOptions, keysOf, wholeFrom, type Kinds } from '../../backen
 /** The limit of a reader of numbers. */
 export type ByteLimit = {
   /**
-   * Most bytes of the file, decompressed, and of the numbers that become of it; 2²⁹ by default, half a gigabyte. While
-   * it is decoded, a file takes up to three times its bytes.
+   * Most bytes of the decompressed file, and of the numbers decoded from it; 2²⁹ by default, half a gigabyte. Decoding a
+   * file takes up to three times its bytes.
    */
   readonly maxBytes?: number
 }
@@ -25,7 +25,7 @@ export type PixelLimit = {
   readonly maxPixels?: number
 }
 
-/** The kinds of the limits, to be spread among those of a reader. */
+/** The kinds of these options, to be spread into those of a reader. */
 export const byteKinds: Kinds<ByteLimit> = { maxBytes: wholeFrom(1) }
 const byteOptions = keysOf<ByteLimit>(byteKinds)
 export const pixelKinds: Kinds<PixelLimit> = { maxPixels: wholeFrom(1) }
@@ -51,12 +51,12 @@ export function checkPixels(where: string, width: number, height: number, maxPix
   throw new Error(`${where} is too large: ${pixels}; make it smaller, or raise the option maxPixels.`)
 }
 
-/** How many bytes a picture file of so many pixels may have: 16-bit RGBA without compression, and a megabyte besides. */
+/** The most bytes of a picture file of so many pixels: 16-bit RGBA without compression, and a megabyte besides. */
 export function pictureBytes(maxPixels: number): number {
   return 8 * maxPixels + 2 ** 20
 }
 
-/** Throws unless the bytes are bytes. */
+/** Throws unless the bytes are a Uint8Array. */
 export function checkBytes(where: string, bytes: unknown): void {
   check(bytes instanceof Uint8Array, where, 'the file', bytes, 'its bytes as a Uint8Array')
 }

@@ -1,10 +1,10 @@
 /**
  * Trained models as bytes: a safetensors file of the tree of parameters (`tree-file.ts`), with the rule as JSON in its
- * metadata field `rule` and, beside it, where the model comes from. Of a rule that lives in latents, the autoencoder is in the field
- * `autoencoder`, and its parameters under `codec`; of one that begins on coarse grids, its stages in the field `cascade`.
+ * metadata field `rule` and, beside it, the provenance of the model. If the rule lives in latents, the field `autoencoder`
+ * describes the autoencoder, whose parameters are under `codec`; if it begins on coarse grids, the field `cascade` has its stages.
  *
- * A model is held against its rule when it is written and when it is read: every parameter that the rule has and no
- * other, of the rule's shapes, all of one floating type, and every number finite.
+ * A model is checked against its rule when it is written and when it is read: it must have every parameter of the rule and no
+ * other, of the right shapes, all of one floating type, and every number finite.
  */
 import { checkData } from '../../backends/fields.ts'
 import type { Backend, DType } from '../../backends/backend.ts'
@@ -28,20 +28,20 @@ export type Model = {
   readonly params: DataParams
   /** Where it comes from: free text by key. */
   readonly provenance: Readonly<Record<string, string>>
-  /** The autoencoder in whose latents the rule lives (`latentTask`), and what it has learned; none of a rule of pixels. */
+  /** The autoencoder in whose latents the rule lives (`latentTask`), and its parameters; absent for a rule of pixels. */
   readonly codec?: Codec
-  /** The stages on coarse grids with which its rollouts begin, as it was trained; none of a rule that lives on one grid. */
+  /** The stages on coarse grids with which its rollouts begin, as it was trained; absent for a rule on one grid. */
   readonly cascade?: readonly Stage[]
 }
 
-/** What the metadata holds beside provenance. */
+/** The metadata fields that are not provenance. */
 const reserved = ['format', 'tree', 'rule', 'autoencoder', 'cascade']
 
 /**
  * The bytes of a model file.
  *
- * @throws where the rule is code, the parameters do not fit it or are not finite, or provenance is not text under names
- *   of its own
+ * @throws where the rule is code, the parameters do not fit it or are not finite, or provenance is not text or has a name
+ *   that the file uses itself
  */
 export async function encodeModel({ rule, params, provenance, codec, cascade }: Model): Promise<Uint8Array> {
   if (rule?.type !== 'data') {
@@ -70,7 +70,7 @@ export async function encodeModel({ rule, params, provenance, codec, cascade }: 
   })
 }
 
-/** Where the parameters are to live and of which type they are to be, and the limits of the file. */
+/** The backend and type that the parameters should have, and the limits of the file. */
 export type ModelOptions = Placement & SafetensorsLimits
 
 export const modelOptions: Options = keysOf<ModelOptions>({ ...placementKinds, ...limitKinds })
@@ -79,8 +79,8 @@ export const modelOptions: Options = keysOf<ModelOptions>({ ...placementKinds, .
  * A model from the bytes of its file.
  *
  * @param where the file's name, for messages
- * @param options the backend on which the parameters are to live, by default the CPU, and their type, by default that
- *   of the file; where the backend has no float64, float32
+ * @param options the backend for the parameters, by default the CPU, and their type, by default that of the file, or
+ *   float32 where the backend has no float64
  * @throws one sentence that names the file where the bytes are not a model, where a number of its rule is too large,
  *   and where the parameters do not fit the rule or are not finite
  * @example decodeModel(bytes, 'lizard.safetensors', { dtype: 'float32' })
@@ -108,7 +108,7 @@ export function decodeModel(bytes: Uint8Array, where = 'input', options: ModelOp
   }, 'decodeModel()'))
 }
 
-/** Where a tensor of a file is to live, and of which type: that of the file or the one that is wanted. */
+/** The backend and the type of a tensor that is read: the type asked for, else that of the file. */
 function placeOf(
   { dtype: stored }: SafetensorsEntry, { backend, dtype, like }: Placement,
 ): { backend: Backend; dtype: DType } {

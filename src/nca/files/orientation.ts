@@ -1,15 +1,15 @@
 /**
- * Which way up a picture is: cameras store what their sensor saw, and beside it how they were held (CIPA, "Exchangeable
+ * Which way up a picture is: cameras store what their sensor saw, and how they were held beside it (CIPA, "Exchangeable
  * image file format for digital still cameras: Exif", tag 0x0112).
  *
  *     1 as stored   2 left and right swapped   3 turned by 180°        4 upside down
  *     5 transposed  6 to be turned right 90°   7 the other diagonal    8 to be turned left 90°
  *
- * Exif is a small TIFF file: a byte order, 'II' or 'MM', the number 42, and where a list of tags begins.
+ * Exif data are a small TIFF file: a byte order, 'II' or 'MM', the number 42, and the offset of a list of tags.
  */
 import type { Image } from './image.ts'
 
-/** The orientation in Exif data, from 1 to 8; 1 where they are none, or damaged. */
+/** The orientation in Exif data, from 1 to 8; 1 where there are none, or they are damaged. */
 export function exifOrientation(exif: Uint8Array | undefined): number {
   if (exif === undefined || exif.length < 14) return 1
   const view = new DataView(exif.buffer, exif.byteOffset, exif.byteLength)

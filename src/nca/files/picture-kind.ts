@@ -1,5 +1,5 @@
 /**
- * What a file is, by how it begins: pictures that are read, and others that people try.
+ * What a file is, judged by its first bytes: the kinds of pictures that are read, and other files that people try.
  */
 import { startOf } from '../data/bytes.ts'
 
@@ -18,7 +18,7 @@ export function pictureKind(bytes: Uint8Array): PictureKind | undefined {
   return start.startsWith('BM') ? 'BMP' : undefined
 }
 
-// Where the words that tell a kind stand, which, and what is said of it.
+// The position of the bytes that identify a kind, these bytes as text, and what a message says of the kind.
 const others: readonly (readonly [at: number, words: readonly string[], what: string])[] = [
   [4, ['ftypavif', 'ftypavis'], 'an AVIF picture; save it as a PNG or JPEG'],
   [4, ['ftyphei', 'ftyphev', 'ftypmif1', 'ftypmsf1'], 'a HEIC picture, as iPhones take them; save it as a JPEG or PNG'],
@@ -35,7 +35,7 @@ const others: readonly (readonly [at: number, words: readonly string[], what: st
   [0, ['\x1f\x8b'], 'compressed (gzip); unpack it'],
 ]
 
-/** 'an SVG drawing; export it as a PNG', or how it starts: what is said of a file that is not read. */
+/** What a message says of a file that cannot be read: 'an SVG drawing; export it as a PNG', or its first bytes. */
 export function otherKind(bytes: Uint8Array): string {
   const start = latin(bytes, 0, 1000)
   const [, , what] = others.find(([at, words]) => words.some(word => start.startsWith(word, at))) ?? []

@@ -1,8 +1,8 @@
 /**
- * Pictures as a page has them: the pixels of a canvas, 8 bits a channel, plain (colour is not multiplied by alpha).
+ * Pictures as a page has them: the pixels of a canvas, 8 bits a channel, with colour not multiplied by alpha.
  *
- * A model in a page is three calls: its file is fetched and decoded, a state is seen as a picture, and its pixels go
- * into a canvas; a picture that was drawn or loaded there comes back the same way.
+ * To show a model in a page takes three calls: decode its file, make a picture of a state, and put the pixels onto a canvas.
+ * `imageFromPixels` goes the other way, from a canvas to a picture.
  *
  *   const { rule, params } = decodeModel(new Uint8Array(await (await fetch('lizard.safetensors')).arrayBuffer()))
  *   const image = await viewOf(rule)(rollout(rule, params, seed(rule, { height: 72, width: 72 }), key(0), { steps: 96 }))
@@ -17,7 +17,7 @@ export type Pixels = { readonly width: number; readonly height: number; readonly
 /**
  * The picture that a canvas holds.
  *
- * @throws where this is no `ImageData` of 8 bits a channel, nor alike
+ * @throws where this is neither an `ImageData` of 8 bits a channel nor an object like one
  * @example const target = imageToTensor(imageFromPixels(context.getImageData(0, 0, 40, 40)))   // [40,40,4]
  */
 export function imageFromPixels(pixels: Pixels): Image {

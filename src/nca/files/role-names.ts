@@ -1,6 +1,6 @@
 /**
- * What the channels of a role are called: a rule counts its classes and its conditions, and the file of a model may name
- * them, in the order of their channels, with spaces between: `classes: 'outside line inside'` in its provenance.
+ * Names for the channels of a role. A rule only counts its classes and conditions; a model file may name them in its
+ * provenance, in the order of their channels and separated by spaces: `classes: 'outside line inside'`.
  */
 import type { RoleNames } from '../perception-names.ts'
 import type { Model } from './model-file.ts'
@@ -9,8 +9,8 @@ import type { Model } from './model-file.ts'
 const fields: Readonly<Record<string, string>> = { classes: 'classes', condition: 'conditions' }
 
 /**
- * The names of channels by role, as far as a model's provenance names all channels of it: those of the role `classes` in
- * `provenance.classes`, those of `condition` in `provenance.conditions`.
+ * The names of channels by role, for each role whose channels are all named in the model's provenance: the role `classes` in
+ * `provenance.classes`, the role `condition` in `provenance.conditions`.
  *
  * @example roleNames({ rule, provenance: { classes: 'outside line inside' } })   // { classes: ['outside', 'line', 'inside'] }
  */

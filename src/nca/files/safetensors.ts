@@ -12,7 +12,7 @@
  * come first, so that every tensor lies aligned; among equals the name decides. Decoding trusts nothing: whatever the
  * bytes are, the result is either right or an Error of one sentence that begins with `safetensors:`.
  *
- * Tensors are copied as the machine's own numbers, that is, for the little-endian machines JavaScript engines run on.
+ * Tensors are copied in the machine's own byte order, which is little-endian wherever JavaScript engines run.
  */
 import { checkOptions, inLine, keysOf, quoted, wholeFrom, type Kinds } from '../../backends/options.ts'
 import { parseJson } from './json.ts'
@@ -44,19 +44,19 @@ const dtypes = {
 /** How large a file may be. */
 export type SafetensorsLimits = ByteLimit & {
   /**
-   * Most bytes of the header, 2²³ by default: that of 80,000 tensors. It becomes objects that take thirty times its
+   * Most bytes of the header, 2²³ by default, enough for 80,000 tensors. The objects parsed from it take thirty times its
    * bytes.
    */
   readonly maxHeaderBytes?: number
 }
 
-/** Their kinds, to be spread among those of who passes them on. */
+/** The kinds of these options, to be spread into those of functions that pass them on. */
 export const limitKinds: Kinds<SafetensorsLimits> = { ...byteKinds, maxHeaderBytes: wholeFrom(1) }
 const limitOptions = keysOf<SafetensorsLimits>(limitKinds)
 
 const longestHeader = 2 ** 23
 
-// What stands in a header is not nested deeper: the list of a shape, in a tensor's description, in the header.
+// A header is nested no deeper than this: the list of a shape, in a tensor's description, in the header.
 const deepestHeader = 3
 
 /**
@@ -168,7 +168,7 @@ function readJson(text: string): Record<string, unknown> {
   try {
     if (text[0] === '{') return parseJson(text, deepestHeader) as Record<string, unknown>
   } catch {
-    // told below, in the same words
+    // reported below, in the same words
   }
   throw new Error(`header is not a JSON object of tensors (starts with ${quoted(text.slice(0, 20))})`)
 }
@@ -265,7 +265,7 @@ function isCounts(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every(n => Number.isSafeInteger(n) && n >= 0)
 }
 
-/** A value from the file in a message: as JSON, short however long it is, and steering no terminal. */
+/** A value from the file for a message: as JSON, shortened, and without control characters for a terminal. */
 function show(value: unknown): string {
   return inLine(String(JSON.stringify(value)))
 }

@@ -1,12 +1,12 @@
 /**
  * A tree as a safetensors file: every tensor under its dotted path (`update.w1`), everything else in the metadata.
  *
- *   format     what it is a file of: 'cellgrad model 1' or 'cellgrad checkpoint 1'
- *   tree       JSON of the tree, with {"$tensor": path} in the place of each tensor
+ *   format     the kind of file: 'cellgrad model 1' or 'cellgrad checkpoint 1'
+ *   tree       JSON of the tree, with {"$tensor": path} in place of each tensor
  *   …          any further text
  *
- * A tensor that stands in several places is stored once. What is written can be read: values that JSON would drop or
- * change are refused, and so is a file with a tensor that stands nowhere in its tree.
+ * A tensor that occurs in several places is stored once. Whatever is written can be read back: values that JSON would drop or
+ * change are refused. So is a file with a tensor that its tree does not mention.
  */
 import { show } from '../../backends/options.ts'
 import { Tensor } from '../../tensor/tensor.ts'
@@ -60,7 +60,7 @@ export async function encodeTree(
   return encodeSafetensors(entries, { ...metadata, tree: JSON.stringify(references) })
 }
 
-/** A leaf that is the same after a journey through JSON. */
+/** A leaf that JSON keeps exactly. */
 function json(leaf: unknown, path: string, where: string): unknown {
   const fits = leaf === null || leaf === undefined || ['string', 'boolean'].includes(typeof leaf) || Number.isFinite(leaf)
   if (fits && !path.split('.').includes('$tensor')) return leaf
@@ -68,7 +68,7 @@ function json(leaf: unknown, path: string, where: string): unknown {
 }
 
 /**
- * The tree of a file of this format, with a `Stored` in the place of each tensor; the same one where a tensor is shared.
+ * The tree of a file of this format, with a `Stored` in place of each tensor; the same one where a tensor is shared.
  *
  * @throws one sentence that begins with the file's name, where the bytes are something else
  */
@@ -106,7 +106,7 @@ export function metadataJson(metadata: Readonly<Record<string, string>>, field: 
   }
 }
 
-/** Names the file in the message of whatever fails. */
+/** Runs a function; the message of an error from it begins with the file's name. */
 export function inFile<T>(where: string, fn: () => T): T {
   try {
     return fn()
@@ -116,7 +116,7 @@ export function inFile<T>(where: string, fn: () => T): T {
   }
 }
 
-/** The first value of a tensor that is not allowed, with its place, as a sentence; nothing where all are. */
+/** A sentence about the first value of a tensor that is not allowed, with its place; undefined where all are. */
 export function wrongValue(
   path: string, { shape, data }: SafetensorsEntry, allowed: (x: number) => boolean, expected: string,
 ): string | undefined {

@@ -1,14 +1,14 @@
 /**
- * Views: how a state is seen.
+ * Views: pictures of a state.
  *
- * A growing automaton is its own picture; any other state is numbers. A number x of a channel is drawn on a scale of
- * two colours that meet in white, so that its sign is seen first and 0 looks like nothing:
+ * The state of a growing automaton contains its picture; any other state is numbers. A number x of a channel is drawn on a
+ * diverging scale, from blue through white to red, so that its sign is what one sees first and 0 looks like nothing:
  *
  *   −range          0          range
  *   blue ──────── white ──────── red          colour = white + min(|x| / range, 1) · (end − white)
  *
  * (the ends of ColorBrewer's RdBu, which the colour-blind can tell apart too; Harrower & Brewer 2003). The range is fixed
- * and not taken from the state: else every frame of an animation had a scale of its own.
+ * and not taken from the state: otherwise every frame of an animation would have its own scale.
  */
 import { check, checkOptions, isWhole, keysOf, numberAbove, wholeFrom, type Kinds } from '../../backends/options.ts'
 import { showShape } from '../../tensor/shape.ts'
@@ -46,12 +46,12 @@ const gridViewOptions = keysOf<GridViewOptions>({
 
 const blue: Rgb = [33 / 255, 102 / 255, 172 / 255]
 const red: Rgb = [178 / 255, 24 / 255, 43 / 255]
-/** What is no number must not look like one. */
+/** The colour of NaN, which must not look like a number. */
 const magenta: Rgb = [1, 0, 1]
 
 /**
- * How a state of this rule is seen unless something else is asked for: by its role `rgba` (of 4 channels) or `rgb` (of
- * 3), else by all of its channels, one map beside the other.
+ * The default view of a rule's states: its role `rgba` (of 4 channels) or `rgb` (of 3) as a picture, else all of its
+ * channels, one map beside the other.
  *
  * @example const image = await viewOf(rule)(state)
  */
@@ -63,10 +63,10 @@ export function viewOf(rule: { readonly channels: Channels }): View {
 }
 
 /**
- * Shows one channel: white where it is 0, redder the more it is above, bluer the more it is below.
+ * A view of one channel: white where it is 0, the redder the further above 0, the bluer the further below.
  *
  * @param channel from 0
- * @throws for a range that is no number > 0; the view, where a state has no such channel
+ * @throws for a range that is no number > 0; the view throws where a state has no such channel
  * @example await saveGif('b.gif', grayScott, params, { …, view: channelView(1, { range: 0.5 }) })
  */
 export function channelView(channel: number, options: ChannelViewOptions = {}): View {
@@ -77,9 +77,9 @@ export function channelView(channel: number, options: ChannelViewOptions = {}): 
 }
 
 /**
- * Shows several channels as one picture, each as `channelView` does.
+ * A view of several channels as one picture, each drawn as `channelView` does.
  *
- * @throws for a range that is no number > 0, and for channels or columns that are none
+ * @throws for a range that is no number > 0, and for channels or columns that are not valid
  * @example await writeFilmStrip('cells.png', rule, params, { …, view: gridView({ channels: [3, 4, 5, 6], columns: 4 }) })
  */
 export function gridView(options: GridViewOptions = {}): View {

@@ -1,12 +1,12 @@
 /**
- * How an autoencoder learns (`autoencoder.ts`), before an automaton lives in its latents. Means are over all numbers:
+ * Training an autoencoder (`autoencoder.ts`), before an automaton lives in its latents. Means are over all numbers:
  *
  *   plain   L = mean (D(z) − x)²
  *   vae     L = mean (D(μ + σ ε) − x)² + β mean ½ (μ² + σ² − 1 − log σ²),  ε ~ N(0, 1)       (KL from N(0, 1), appendix B)
- *   vq      L = mean (D(q(z)) − x)² + mean (sg z − q(z))² + β mean (z − sg q(z))²             (equation 3; sg: a constant)
+ *   vq      L = mean (D(q(z)) − x)² + mean (sg z − q(z))² + β mean (z − sg q(z))²     (equation 3; sg: stop-gradient)
  *
- * The entries of a codebook begin as what the first encoder makes of cells of examples, so that each is nearest to something
- * (Łańcucki et al., "Robust Training of Vector Quantized Bottleneck Models", 2020).
+ * The codebook is initialised with outputs of the untrained encoder at cells of examples, so that each entry is nearest to some
+ * of them (Łańcucki et al., "Robust Training of Vector Quantized Bottleneck Models", 2020).
  */
 import { valueAndGradAux } from '../../autograd/grad.ts'
 import { checkData, orNull, record, type Fields } from '../../backends/fields.ts'
@@ -33,19 +33,19 @@ import { autoencoderField, decodeLatents, encoded, initAutoencoder, shrinking, t
 import { nearestEntries, straightThrough } from './codebook.ts'
 
 export type AutoencoderTrainerOptions = Omit<Placement, 'like'> & {
-  /** What learns, of `defineAutoencoder`. */
+  /** The autoencoder to train, from `defineAutoencoder`. */
   autoencoder: Autoencoder
   /** Images `[h,w,channels]`, sides that are multiples of f. */
   images: Examples
   /** Images per iteration, a whole number > 0. */
   batch: number
-  /** How parameters follow their gradients; default `adam({ rate: 1e-3 })`. */
+  /** The optimiser; default `adam({ rate: 1e-3 })`. */
   optimiser?: Optimiser
-  /** The most that the norm of the whole gradient may be; null, the default, for any. */
+  /** The largest norm that the whole gradient may have; null, the default, for no limit. */
   clip?: number | null
 }
 
-/** What can be said in a file of how an autoencoder learns. */
+/** The options of an autoencoder's training that a configuration file can give. */
 export const autoencoderTrainingFields: Fields<Required<Pick<AutoencoderTrainerOptions, 'batch' | 'optimiser' | 'clip'>>> = {
   batch: { ...wholeFrom(1, 65_536), about: 'Images per iteration' },
   optimiser: { ...optimiserField, default: adam({ rate: 1e-3 }) },
@@ -77,7 +77,7 @@ const optionsField = record<Required<AutoencoderTrainerOptions>>({
  * const autoencoder = defineAutoencoder({ channels: 4, latent: 8, widths: [16, 32, 64], code: { type: 'vq' } })
  * const trainer = autoencoderTrainer({ autoencoder, images: examplesOf(pixels, [128, 128, 4]), batch: 8 })
  * for await (const { state } of train(trainer, { iterations: 2000 })) params = state.params
- * const task = latentTask(rule, targets, { autoencoder, params })        // then frozen: the rule alone learns
+ * const task = latentTask(rule, targets, { autoencoder, params })        // constant from then on: only the rule learns
  */
 export function autoencoderTrainer(given: AutoencoderTrainerOptions): Trainer<TrainerState<AutoencoderParams>> {
   const { autoencoder, images, batch, optimiser, clip, ...placement } = checkData('autoencoderTrainer', optionsField, given)
@@ -93,7 +93,7 @@ export function autoencoderTrainer(given: AutoencoderTrainerOptions): Trainer<Tr
     }, 'init()')
   }
 
-  /** Entries as the encoder makes them of cells of examples. */
+  /** Codebook entries: outputs of the encoder at cells of examples. */
   function entriesOf(params: AutoencoderParams, k: Key): Tensor {
     const [entries, latent] = params.codebook!.shape
     const z = encoded(autoencoder, params, drawn(foldIn(k, 0), Math.min(images.n, 64)))
@@ -144,10 +144,10 @@ export function autoencoderTrainer(given: AutoencoderTrainerOptions): Trainer<Tr
 }
 
 /**
- * The loss of an autoencoder, of rank 0, see the head of this file.
+ * The loss of an autoencoder, a scalar, see the top of this file.
  *
  * @param images `[n,h,w,channels]`
- * @param k ε of the code `vae`; the others draw nothing
+ * @param k draws ε for the code `vae`; the others draw nothing
  * @example const [loss, grads] = valueAndGrad((p: AutoencoderParams) => autoencoderLoss(autoencoder, p, images, key(0)))(params)
  */
 export function autoencoderLoss(autoencoder: Autoencoder, params: AutoencoderParams, images: Tensor, k: Key): Tensor {

@@ -1,19 +1,19 @@
 /**
- * Autoencoders: two small networks, one of which makes few numbers of an image, latents, and the other the image of them. An
- * automaton that lives on the grid of latents, 1/f of the image along each side, makes large images in few steps of few cells
+ * Autoencoders: two small networks, an encoder E that compresses an image to a grid of latents, and a decoder D that makes the
+ * image again. An automaton on the grid of latents, 1/f of the image along each side, makes large images with few cells and steps
  * (Menta, Archetti & Matteucci, "Latent Neural Cellular Automata for Resource-Efficient Image Restoration", 2024; Spitznagel &
  * Keuper 2026, section 3.1.4).
  *
  *   E   for each width a convolution of 4×4 taps that halves the image, and a leaky ReLU; then one of 3×3 to the latents
- *   D   a convolution of 3×3; for each width the grid twice as fine, by its nearest cells, and one more; leaky ReLUs between
+ *   D   a convolution of 3×3; for each width nearest-neighbour upsampling by 2 and one more; leaky ReLUs between
  *
- * f = 2 to the power of the number of widths. What the latents are is the code:
+ * f = 2 to the power of the number of widths. The code says what latents are:
  *
  *   plain   z = E(x)
- *   vae     z ~ N(μ, σ²), E(x) = μ, log σ²; where nothing is drawn, z = μ         (Kingma & Welling, ICLR 2014)
+ *   vae     z ~ N(μ, σ²), E(x) = μ, log σ²; outside of training z = μ             (Kingma & Welling, ICLR 2014)
  *   vq      z = the entry of a codebook that is nearest to E(x)        (van den Oord, Vinyals & Kavukcuoglu, NeurIPS 2017)
  *
- * How they learn is said in `autoencoder-trainer.ts`.
+ * `autoencoder-trainer.ts` trains them.
  */
 import { checkData, choice, deepFreeze, list, record, type Field, type Fields } from '../../backends/fields.ts'
 import { check, checkOptions, isObject, numberFrom, wholeFrom } from '../../backends/options.ts'
@@ -32,12 +32,12 @@ import { takeChannels } from '../state.ts'
 import { checkTensors } from '../training/check-state.ts'
 import { nearestEntries } from './codebook.ts'
 
-/** What latents are, and what is asked of them beside the reconstruction. */
+/** What latents are, and which terms the loss has besides the reconstruction. */
 export type Code =
   | { readonly type: 'plain' }
-  /** `weight`, β ≥ 0, is that of the distance from N(0, 1); default 1e-3. */
+  /** `weight`, β ≥ 0, of the KL divergence from N(0, 1); default 1e-3. */
   | { readonly type: 'vae'; readonly weight: number }
-  /** `entries` of the codebook, default 128; `commitment`, β ≥ 0, the weight of how far E(x) is from them, default 0.25. */
+  /** `entries` of the codebook, default 128; `commitment`, β ≥ 0, weights the distance of E(x) from them, default 0.25. */
   | { readonly type: 'vq'; readonly entries: number; readonly commitment: number }
 
 /** An autoencoder as data. */
@@ -47,7 +47,7 @@ export type Autoencoder = {
   readonly channels: number
   /** Channels of a latent cell. */
   readonly latent: number
-  /** Channels of the layers of E, each of which halves the image; D has them the other way round. */
+  /** Channels of the layers of E, each of which halves the image; D has them in reverse order. */
   readonly widths: readonly number[]
   readonly code: Code
 }
@@ -59,7 +59,7 @@ export type AutoencoderParams = {
   readonly codebook?: Tensor
 }
 
-/** An autoencoder that has been trained: what a model of latents keeps beside its rule. */
+/** A trained autoencoder: what a model in latents keeps beside its rule. */
 export type Codec = { readonly autoencoder: Autoencoder; readonly params: AutoencoderParams }
 
 const codeField: Field<Code> = choice<Code>([
@@ -74,7 +74,7 @@ const codeField: Field<Code> = choice<Code>([
   },
 ])
 
-/** What an autoencoder consists of. */
+/** The fields of an autoencoder. */
 export const autoencoderFields: Fields<Autoencoder> = {
   channels: { ...units, about: 'Channels of an image' },
   latent: { ...units, about: 'Channels of a latent cell' },
@@ -82,7 +82,7 @@ export const autoencoderFields: Fields<Autoencoder> = {
   code: { ...codeField, default: { type: 'plain' }, about: 'What latents are' },
 }
 
-/** An autoencoder, field by field. */
+/** An autoencoder as a field of data. */
 export const autoencoderField: Field<Autoencoder> = record<Autoencoder>({ type: 'autoencoder', fields: autoencoderFields })
 
 type CodeOptions = { [T in Code['type']]: { readonly type: T } & Partial<Extract<Code, { type: T }>> }[Code['type']]
@@ -92,12 +92,12 @@ type CodeOptions = { [T in Code['type']]: { readonly type: T } & Partial<Extract
  *
  * @param options `channels` of an image, `latent` channels of a cell, `widths` of its layers, one for each halving, at most 8;
  *   `code`, default `{ type: 'plain' }`, or `{ type: 'vae', weight: 1e-3 }`, or `{ type: 'vq', entries: 128, commitment: 0.25 }`
- * @throws a sentence that names the field, for anything that it cannot be
+ * @throws a sentence that names the field, for a value that it cannot have
  * @example defineAutoencoder({ channels: 4, latent: 8, widths: [16, 32, 64], code: { type: 'vq' } })   // 128² pixels, 16² cells
  */
 export function defineAutoencoder(
   options: Omit<Autoencoder, 'type' | 'code'> & {
-    /** What it is, which need not be said. */
+    /** Optional, so that an autoencoder can be passed in again. */
     readonly type?: 'autoencoder'
     /** What latents are, default plain. */
     readonly code?: CodeOptions
@@ -113,7 +113,7 @@ export function shrinking({ widths }: Autoencoder): number {
 
 type Shape = readonly number[]
 
-/** The shapes of the parameters, in the tree that they are. */
+/** The shapes of the parameters, as a tree like theirs. */
 export function autoencoderShapes({ channels, latent, widths, code }: Autoencoder): {
   encoder: readonly { w: Shape; b: Shape }[]; decoder: readonly { w: Shape; b: Shape }[]; codebook?: Shape
 } {
@@ -130,7 +130,7 @@ export function autoencoderShapes({ channels, latent, widths, code }: Autoencode
 }
 
 /**
- * First parameters: He's normal weights, no biases, and entries of N(0, 1) in a codebook.
+ * Initial parameters: He's normal weights, biases of zero, and entries of N(0, 1) in a codebook.
  *
  * @example const params = initAutoencoder(autoencoder, key(0))
  */
@@ -146,7 +146,7 @@ export function initAutoencoder(autoencoder: Autoencoder, k: Key, placement: Pla
 }
 
 /**
- * What E makes of images `[n,h,w,channels]`: `[n,h/f,w/f,latent]`, or of the code `vae` twice as many channels, μ and log σ².
+ * The output of E for images `[n,h,w,channels]`: `[n,h/f,w/f,latent]`; for the code `vae` twice as many channels, μ and log σ².
  *
  * @internal
  */
@@ -161,7 +161,7 @@ export function encoded({ channels, ...rest }: Autoencoder, { encoder }: Autoenc
 }
 
 /**
- * The latents of images: E(x), of the code `vae` its mean, of the code `vq` the nearest entries.
+ * The latents of images: E(x), for the code `vae` its mean, for the code `vq` the nearest entries.
  *
  * @param images `[n,h,w,channels]`, sides that are multiples of f
  * @returns `[n,h/f,w/f,latent]`
@@ -177,7 +177,7 @@ export function encodeLatents(autoencoder: Autoencoder, params: AutoencoderParam
 }
 
 /**
- * The images of latents, D(z). Of the code `vq` too latents may be any, and not only entries.
+ * The images of latents, D(z). Latents may be any numbers, for the code `vq` too: they need not be entries.
  *
  * @param latents `[n,h,w,latent]`
  * @returns `[n,f·h,f·w,channels]`
@@ -196,9 +196,9 @@ export function decodeLatents({ latent }: Autoencoder, { decoder }: AutoencoderP
 }
 
 /**
- * Throws unless a trained autoencoder is whole, and a rule has a role `latent` for its latents.
+ * Throws unless a trained autoencoder is complete, and a rule has a role `latent` for its latents.
  *
- * @param like where the parameters are to live, and their type; by default that of the first
+ * @param like a tensor whose backend and type the parameters must have; by default the first parameter
  */
 export function checkCodec(
   where: string, { channels }: { readonly channels: Channels }, codec: Codec, like: Tensor = codec?.params?.decoder?.[0]?.w,

@@ -1,12 +1,12 @@
 /**
- * Codebooks: latents that are one of few (van den Oord, Vinyals & Kavukcuoglu, "Neural Discrete Representation Learning", NeurIPS
- * 2017). With e_k the entries and z what the encoder makes of an image, in each cell:
+ * Codebooks: discrete latents, each one of a few vectors (van den Oord, Vinyals & Kavukcuoglu, "Neural Discrete Representation
+ * Learning", NeurIPS 2017). With e_k the entries and z the encoder's output, in each cell:
  *
  *   q(z) = e_k,  k = argmin_j ‖z − e_j‖² = argmin_j (‖e_j‖² − 2 z·e_j)        ∂q/∂z := 1
  *
- * Which entry is nearest does not change with z, or jumps, so the true derivative is of no use: the cotangent goes straight
- * through to z (Bengio, Léonard & Courville 2013), which is right where z is near its entry. The entries learn by moving to what
- * is quantised to them.
+ * q is piecewise constant in z, so its true derivative, 0 or undefined, is of no use. The straight-through estimator passes the
+ * cotangent to z unchanged (Bengio, Léonard & Courville 2013), a good approximation where z is near its entry. The entries learn
+ * by moving towards the vectors that are quantised to them.
  */
 import { customVjp } from '../../autograd/custom-vjp.ts'
 import { mul, sub } from '../../tensor/ops/arithmetic.ts'
@@ -19,13 +19,13 @@ import { sum } from '../../tensor/ops/sum.ts'
 import { transpose } from '../../tensor/ops/transpose.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 
-/** The number of the nearest entry in each cell: z `[n,h,w,c]`, codebook `[entries,c]` → int32 `[n,h,w]`. */
+/** The index of the nearest entry in each cell: z `[n,h,w,c]`, codebook `[entries,c]` → int32 `[n,h,w]`. */
 export function nearestIndices(z: Tensor, codebook: Tensor): Tensor {
   const [cells, entries] = stopGradient([z, codebook])
   return argMin(sub(sum(square(entries), -1), mul(2, dense(cells, transpose(entries)))), -1)
 }
 
-/** The nearest entry in each cell, `[n,h,w,c]`; differentiable by the codebook, constant in z. */
+/** The nearest entry in each cell, `[n,h,w,c]`; differentiable with respect to the codebook, constant in z. */
 export function nearestEntries(z: Tensor, codebook: Tensor): Tensor {
   return dense(oneHot(nearestIndices(z, codebook), codebook.shape[0], { dtype: z.dtype }), codebook)
 }

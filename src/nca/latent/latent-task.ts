@@ -1,11 +1,11 @@
 /**
- * Automata in latents: a rule lives on the grid of an autoencoder's latents, and is judged by the image of them (Spitznagel &
- * Keuper 2026, algorithm 2). With E and D trained before, and constant:
+ * Automata in latents: a rule lives on the grid of an autoencoder's latents, and its loss compares their image with the target
+ * (Spitznagel & Keuper 2026, algorithm 2). With E and D trained before, and constant:
  *
- *   z_0 = E(what it begins from), or a seed         z_t+1 = step(z_t)         loss = how far D(z_T) is from the target
+ *   z_0 = E(starting image), or a seed         z_t+1 = step(z_t)         loss = ℓ(D(z_T), target)
  *
- * The gradient flows through D and all steps; a pool holds latents. Latents are the channels of the role `latent`, other roles
- * are of the rule alone.
+ * The gradient flows through D and all steps; a pool holds latents. Latents are the channels of the role `latent`; the decoder
+ * ignores other roles.
  */
 import { callable, check, checkOptions, isObject, keysOf, text } from '../../backends/options.ts'
 import { requireTensor } from '../../tensor/op.ts'
@@ -24,13 +24,13 @@ import { checkCodec, decodeLatents, encodeLatents, shrinking, type Codec } from 
 
 export type LatentTaskOptions = {
   /**
-   * Images from whose latents it begins, one for each target, like those with a part missing; all else is zero. By default it
-   * begins from a seed, one living cell.
+   * The images from whose latents rollouts begin, one for each target, for instance the targets with a part missing; all other
+   * channels begin at zero. By default rollouts begin from a seed, one living cell.
    */
   from?: Examples
-  /** A frozen role in which all cells are told the number of the target, as a unit vector; default none. */
+  /** A frozen role that gives all cells the index of the target, one-hot; default none. */
   condition?: string
-  /** From images `[n,h,w,m]` and targets to `[n]`; default `mse`. */
+  /** The loss, from images `[n,h,w,m]` and targets to `[n]`; default `mse`. */
   loss?: (image: Tensor, target: Tensor) => Tensor
 }
 
@@ -43,7 +43,7 @@ const latentTaskOptions = keysOf<LatentTaskOptions>({
  *
  * @param rule one with a role `latent` of as many channels as a latent cell has
  * @param targets images `[h,w,m]` of the autoencoder's channels, sides that are multiples of f
- * @param codec what `autoencoderTrainer` has trained
+ * @param codec an autoencoder and the parameters that `autoencoderTrainer` has trained
  * @throws where rule, images and autoencoder do not fit together
  * @example
  * const rule = defineRule({
@@ -52,7 +52,7 @@ const latentTaskOptions = keysOf<LatentTaskOptions>({
  * const task = latentTask(rule, examplesOf(pixels, [128, 128, 4]), { autoencoder, params: trained })
  * taskTrainer({ rule, task, batch: 8, steps: [16, 32], pool: 256, reseed: 1, damaged: 2, optimiser: adam() })
  * @example latentTask(rule, faces, codec, { from: masked })                          // inpainting
- * @example latentTask(rule, emojis, codec, { condition: 'condition' })               // several, each told by its number
+ * @example latentTask(rule, emojis, codec, { condition: 'condition' })               // several, chosen by their index
  */
 export function latentTask(rule: DataRule, targets: Examples, codec: Codec, options: LatentTaskOptions = {}): Task {
   const where = 'latentTask'
@@ -105,8 +105,8 @@ export function latentImages(rule: { readonly channels: Channels }, { autoencode
 }
 
 /**
- * How states in latents are seen: by their images, of 4 channels as premultiplied red, green, blue and alpha, of 3 without
- * alpha, and others as a map of each.
+ * The view of states in latents: their images, with 4 channels as premultiplied red, green, blue and alpha, with 3 without
+ * alpha, and with any other number as one map for each channel.
  *
  * @example await saveGif('lizard.gif', rule, params, { key: key(0), steps: 64, size: 16, view: latentView(rule, codec) })
  */

@@ -1,5 +1,5 @@
 /**
- * Losses of classes and masks: how unlikely, by what the cells say, the truth is. All take logits, scores from −∞ to ∞,
+ * Losses for classes and masks: how unlikely the truth is according to the cells. All take logits, scores from −∞ to ∞,
  * and turn them into probabilities themselves, so that it cannot happen twice.
  *
  *   crossEntropy   −Σ_i y_i log p_i,                        p = softmax(logits)
@@ -7,20 +7,20 @@
  *   focalLoss      bce, each term times (1 − p of the truth)^γ
  *   diceLoss       Σ (p − y)² / (Σ p² + Σ y² + s)           p = σ(logits)
  *
- * Logarithms of probabilities are worked out as `logSoftmax`, never as log(softmax): at a logit of −100, p is 0 in
- * float32, and its logarithm is not −∞ but −100. The binary case is that of two classes with logits 0 and x, since
+ * Logarithms of probabilities are computed by `logSoftmax`, never as log(softmax): at a logit of −100, p underflows to 0 in
+ * float32, but its logarithm is −100, not −∞. The binary case is that of two classes with logits 0 and x, since
  *
  *   softmax(0, x) = (1/(1 + e^x), e^x/(1 + e^x)) = (1 − σ(x), σ(x))
  *
- * and so its derivative σ(x) − y holds at 0 too, where untrained automata begin; formulas with |x| and max(x, 0) have a
+ * so the derivative σ(x) − y is right at 0 too, where untrained automata begin; formulas with |x| and max(x, 0) have a
  * kink there.
  *
- * A probability of 0 has the logarithm −∞, and where the truth is 0 too, their product counts as 0: it is left out by a
- * selection, since 0·(−∞) is NaN. So an excluded class may have the logit −∞.
+ * A probability of 0 has the logarithm −∞. Where the truth is 0 too, their product counts as 0: a selection leaves it out,
+ * since 0·(−∞) is NaN. So an excluded class may have the logit −∞.
  *
  * The Dice coefficient of soft masks, with squares in the denominator (Milletari et al., "V-Net", 2016), is
- * (2 Σ py + s) / (Σ p² + Σ y² + s). One minus that is the third formula: a sum of squares over a sum that is greater,
- * so it lies within [0, 1] also after rounding. The smoothing s makes two empty masks equal.
+ * (2 Σ py + s) / (Σ p² + Σ y² + s). One minus that is `diceLoss` above: a sum of squares divided by a larger sum,
+ * so it lies within [0, 1] even after rounding. The smoothing s makes two empty masks equal.
  */
 import { add, div, mul, neg, sub } from '../../tensor/ops/arithmetic.ts'
 import { cast } from '../../tensor/ops/cast.ts'
@@ -42,8 +42,8 @@ export type CrossEntropyOptions = {
   /** The cells that count, a mask `[b,h,w]`; all by default. */
   mask?: Tensor
   /**
-   * What is judged: 'cell', each cell by itself and the mean of that (default), or 'image', the mean of the cells'
-   * logits, as if they had voted.
+   * 'cell' (default): the loss of each cell, averaged; 'image': the loss of the mean of the cells' logits, as if the cells
+   * voted.
    */
   per?: 'cell' | 'image'
 }
@@ -51,13 +51,13 @@ export type CrossEntropyOptions = {
 const crossEntropyOptions = keysOf<CrossEntropyOptions>({ mask: aTensor, per: oneOf(['cell', 'image']) })
 
 /**
- * Cross-entropy per sample: −log of the probability that the logits give to the right class. A number added to all
+ * Cross-entropy per sample: −log of the probability that the logits give to the right class. Adding a constant to all
  * logits of a cell changes nothing.
  *
  * @param logits `[b,…,n]`, usually `[b,h,w,n]`, for n classes
  * @param labels class numbers from 0 to n − 1, int32 or uint32: `[b]`, one for all cells of a sample, or one for each
- *   cell, `[b,h,w]`. Or probabilities, floating: `[b,n]` or `[b,h,w,n]`. Per image only `[b]` and `[b,n]`. At cells
- *   that do not count, class numbers may be anything
+ *   cell, `[b,h,w]`. Or probabilities, floating: `[b,n]` or `[b,h,w,n]`. Per image only `[b]` and `[b,n]`. Class
+ *   numbers of cells that do not count may be anything
  * @returns `[b]`, ≥ 0; 0 for a sample without a cell that counts
  * @throws where shapes or types do not fit, and for a label that is no class (on a GPU as `takeAlong` does)
  * @example crossEntropy(takeChannels(x, 10, 20), digits, { mask: ink })                // self-classifying MNIST
@@ -75,7 +75,7 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
   }
 
   const truth = labelsOf('crossEntropy', logits, labels)
-  // Selected before anything is computed: what is wrong in a cell that does not count is not passed back either.
+  // Selected before anything is computed, so that a NaN in a cell that does not count reaches no gradient either.
   const likely = logSoftmax(mask ? where(reshape(mask, [...lead, 1]), logits, 0) : logits)
   const whole = truth.dtype === 'int32'
   const cost = neg(whole ? chosen('crossEntropy', likely, truth, mask) : sum(times(truth, likely), -1))
@@ -93,15 +93,15 @@ export function voted(logits: Tensor, mask?: Tensor): Tensor {
   return mask ? meanWhere(logits, reshape(mask, [...mask.shape, 1]), cells) : mean(logits, cells)
 }
 
-/** Of each cell that counts the entry at its class, of the others that of class 0: `[b,…,n]` → `[b,…]`. */
+/** For each cell that counts the entry at its class, for the others that of class 0: `[b,…,n]` → `[b,…]`. */
 export function chosen(op: string, x: Tensor, classes: Tensor, mask?: Tensor): Tensor {
   const lead = x.shape.slice(0, -1)
   return reshape(takeAlong(x, existing(op, broadcastTo(classes, [...lead, 1]), x.shape.at(-1)!, mask), -1), lead)
 }
 
 /**
- * Class numbers `[b,…,1]` of the cells that count, and 0 for the others. Throws for one that is not below n, where
- * numbers can be read at once; elsewhere whoever uses it as an index finds out.
+ * Class numbers `[b,…,1]` of the cells that count, and 0 for the others. On a backend that can be read synchronously it
+ * throws for a number that is not below n; on others the gather that uses the number as an index notices.
  */
 export function existing(op: string, classes: Tensor, n: number, mask?: Tensor): Tensor {
   const at = mask ? where(reshape(mask, classes.shape), classes, 0) : classes
@@ -120,7 +120,7 @@ export function checkScores(op: string, name: string, scores: Tensor): void {
 
 /**
  * The truth about scores `[b,…,n]` in a shape that broadcasts to theirs: class numbers as int32 with a last axis of
- * size 1, or probabilities with one of n. What is given once for all cells of a sample gets axes of size 1 for them.
+ * size 1, or probabilities with one of n. Labels given once for all cells of a sample get axes of size 1 for the cells.
  */
 export function labelsOf(op: string, scores: Tensor, labels: Tensor): Tensor {
   requireTensor(op, 'the tensor of labels', labels)
@@ -139,12 +139,11 @@ export function labelsOf(op: string, scores: Tensor, labels: Tensor): Tensor {
 }
 
 /**
- * Binary cross-entropy per sample: the mean of −log of the probability that the logits give to the truth, of each
- * entry by itself.
+ * Binary cross-entropy per sample: the mean over entries of −log of the probability that the logit gives to the truth.
  *
  * @param logits `[b,…]`, where σ(logit) is the probability of a 1
  * @param target of the same shape, or that of one sample; probabilities from 0 to 1
- * @returns `[b]`, ≥ 0, finite for all finite logits; a logit of −∞ is certain of 0, one of +∞ makes NaN (`logSoftmax`)
+ * @returns `[b]`, ≥ 0, finite for all finite logits; a logit of −∞ means certainly 0, one of +∞ makes NaN (`logSoftmax`)
  * @throws where shapes or types do not fit
  * @example mean(bce(takeChannels(x, 3, 4), cast(masks, 'float32')))
  */
@@ -165,8 +164,8 @@ export type DiceLossOptions = {
 const diceLossOptions = keysOf<DiceLossOptions>({ smooth: numberAbove(0) })
 
 /**
- * One minus the soft Dice coefficient of a mask, per sample: 0 for the same mask, near 1 for masks without overlap. It
- * does not grow with the number of cells outside of both, so a small mask in a large image counts fully.
+ * One minus the soft Dice coefficient of a mask, per sample: 0 for the same mask, near 1 for masks without overlap. It does
+ * not depend on the number of cells outside both masks, so a small mask in a large image counts fully.
  *
  * @param logits `[b,…]`, where σ(logit) is the probability that a cell is inside
  * @param target of the same shape, or that of one sample; from 0 to 1
@@ -186,9 +185,9 @@ export function diceLoss(logits: Tensor, target: Tensor, options: DiceLossOption
 }
 
 export type FocalOptions = {
-  /** γ, a number ≥ 0: the greater, the less counts what is already right; default 2. 0 is cross-entropy. */
+  /** γ, a number ≥ 0: the greater it is, the less do entries count that are already right; default 2. 0 is cross-entropy. */
   gamma?: number
-  /** α, what entries that are 1 weigh, from 0 to 1; the others weigh 1 − α. Null, the default: each weighs 1. */
+  /** α, the weight of entries that are 1, from 0 to 1; that of the others is 1 − α. Null, the default: every weight is 1. */
   alpha?: number | null
 }
 
@@ -197,13 +196,13 @@ const focalOptions = keysOf<FocalOptions>({
 })
 
 /**
- * Focal loss per sample: binary cross-entropy in which an entry counts the less, the surer its truth is already, so that few
- * cells of an object are not outweighed by many of the background.
+ * Focal loss per sample: binary cross-entropy in which an entry counts less the more probable its truth already is, so that the
+ * few cells of an object are not outweighed by the many of the background.
  *
  *   −α (1 − p)^γ y log p − (1 − α) p^γ (1 − y) log(1 − p),     p = σ(logit)
  *
- * (Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, equation 5, with α = ¼ and γ = 2.) Powers are those of
- * probabilities, e^(γ log p), so that they are right at any logit.
+ * (Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, equation 5, with α = ¼ and γ = 2.) Powers are computed from
+ * the logarithms of probabilities, e^(γ log p), so that they are right at any logit.
  *
  * @param logits `[b,…]`, where σ(logit) is the probability of a 1
  * @param target of the same shape, or that of one sample; probabilities from 0 to 1
@@ -226,15 +225,15 @@ export function focalLoss(logits: Tensor, target: Tensor, options: FocalOptions 
 }
 
 export type DiceBceOptions = DiceLossOptions & {
-  /** What the cross-entropy weighs beside the Dice loss, a number ≥ 0; default 1. */
+  /** The weight of the cross-entropy relative to the Dice loss, a number ≥ 0; default 1. */
   weight?: number
 }
 
 const diceBceOptions = keysOf<DiceBceOptions>({ smooth: numberAbove(0), weight: numberFrom(0) })
 
 /**
- * Dice loss and binary cross-entropy, added: the first for the overlap of a small mask, the second for a gradient where there
- * is none (Isensee et al., "nnU-Net", 2021; Med-NCA). Arguments as for `diceLoss`.
+ * The sum of Dice loss and binary cross-entropy: the first measures the overlap even of a small mask, the second has a gradient
+ * where nothing overlaps (Isensee et al., "nnU-Net", 2021; Med-NCA). Arguments as for `diceLoss`.
  *
  * @returns `[b]`, ≥ 0
  * @throws where shapes or types do not fit

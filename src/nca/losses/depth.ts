@@ -1,12 +1,12 @@
 /**
- * Depth: a loss that does not ask how large the scene is, and the metrics by which depth is reported.
+ * Depth: a loss that does not depend on the scale of the scene, and the metrics by which depth is reported.
  *
  *   scaleInvariant   mean d² − λ (mean d)²,   d = log x − log y        (Eigen, Puhrsch & Fergus, NIPS 2014, equation 4)
  *   absRel           mean |x − y| / y
  *   depthDelta       the fraction of cells with max(x/y, y/x) < 1.25   (δ₁)
  *
- * With λ = 1 the loss is the variance of d: a factor that all depths have in common costs nothing. All are means over the
- * cells that count; where the true depth y is not known, a mask leaves it out.
+ * With λ = 1 the loss is the variance of d: a factor common to all depths costs nothing. All are means over the cells that
+ * count; a mask leaves out those whose true depth y is not known.
  */
 import { abs, log, square } from '../../tensor/ops/functions.ts'
 import { div, mul, sub } from '../../tensor/ops/arithmetic.ts'
@@ -29,7 +29,7 @@ export type ScaleInvariantOptions = DepthOptions & {
 }
 
 export type DepthDeltaOptions = DepthOptions & {
-  /** By which factor a depth may be off, a number > 1; default 1.25, δ₁. δ₂ has 1.25², δ₃ 1.25³. */
+  /** The factor by which a depth may be off, a number > 1; default 1.25, δ₁. δ₂ has 1.25², δ₃ 1.25³. */
   ratio?: number
 }
 
@@ -40,7 +40,7 @@ const depthDeltaOptions = keysOf<DepthDeltaOptions>({ mask: aTensor, ratio: numb
 /**
  * The scale-invariant loss of depth per sample.
  *
- * @param logDepth `[b,…]`, the logarithms of what is predicted: an untrained automaton, which says 0, says the depth 1
+ * @param logDepth `[b,…]`, the logarithms of the predicted depths, so that the 0 of an untrained automaton means a depth of 1
  * @param depth of the same shape, or that of one sample; numbers > 0 where they count
  * @returns `[b]`, ≥ 0; 0 for a sample without an entry that counts
  * @throws where shapes or types do not fit
@@ -69,7 +69,7 @@ export function absRel(x: Tensor, depth: Tensor, options: DepthOptions = {}): Te
 }
 
 /**
- * The fraction of entries whose depth is right up to a factor, per sample. Depths that are NaN, or not above 0, are not.
+ * The fraction of entries whose depth is right up to a factor, per sample. A depth that is NaN, or not above 0, is wrong.
  *
  * @param x `[b,…]`, depths
  * @param depth of the same shape, or that of one sample; numbers > 0 where they count

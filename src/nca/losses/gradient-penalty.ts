@@ -1,10 +1,10 @@
 /**
- * The gradient penalty, by which a critic is kept to functions that rise nowhere faster than 1 (Gulrajani, Ahmed, Arjovsky,
- * Dumoulin & Courville, "Improved Training of Wasserstein GANs", NeurIPS 2017, algorithm 1):
+ * The gradient penalty, which keeps a critic close to 1-Lipschitz (Gulrajani, Ahmed, Arjovsky, Dumoulin & Courville, "Improved
+ * Training of Wasserstein GANs", NeurIPS 2017, algorithm 1):
  *
  *   x̂ = ε x + (1 − ε) x̃,  ε ~ U(0, 1) for each sample          penalty = (‖∇_x̂ D(x̂)‖ − 1)²
  *
- * for real x and made x̃. It holds a gradient, so its own derivative, by which the critic learns, is of second order.
+ * for real x and generated x̃. The penalty contains a gradient, so the critic learns by second derivatives.
  */
 import { grad } from '../../autograd/grad.ts'
 import { checkFunction } from '../../backends/options.ts'
@@ -21,9 +21,9 @@ import { checkTarget, sampleAxes } from './loss.ts'
 /**
  * The penalty of a critic per sample, `[b]`, ≥ 0.
  *
- * @param critic from images `[b,…]` to a score of each, `[b]`, in which samples do not mix
- * @param real,made images, `[b,…]` each
- * @param key where between each two the gradient is taken
+ * @param critic from images `[b,…]` to a score for each, `[b]`, which depends on no other sample
+ * @param real,made images, real and generated, `[b,…]` each
+ * @param key draws ε, the point between each pair at which the gradient is taken
  * @throws where images differ in shape
  * @example
  * const loss = (params: Params) => mul(10, mean(gradientPenalty(y => score(params, y), real, made, key(0))))

@@ -1,20 +1,20 @@
 /**
- * How like each other two images are, to the eye.
+ * How similar two images look.
  *
  *   psnr    10 log₁₀(L² / max(mean (x − y)², 10⁻¹⁰ L²))        decibels of the peak signal L over the noise
  *
- * The noise counts as at least a hundred-thousandth of the range, since the logarithm has no derivative at 0: so equal
- * images have 100 decibels, and a gradient of 0.
+ * The root mean square error counts as at least a hundred-thousandth of the range, since the logarithm has no derivative at 0:
+ * so equal images have 100 decibels, and a gradient of 0.
  *
  *   ssim    (2 μ_x μ_y + C₁)(2 σ_xy + C₂) / ((μ_x² + μ_y² + C₁)(σ_x² + σ_y² + C₂)),   C₁ = (0.01 L)², C₂ = (0.03 L)²
  *
  * with means, variances and covariance of the window around a cell, 11×11, weighted by a Gaussian of σ = 1.5 (Wang,
  * Bovik, Sheikh & Simoncelli, "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004). The
- * first factor compares brightness, the second what is left: contrast and structure. As there, only windows that lie
- * wholly inside of the image count, and the variances are those of the weights, E x² − (E x)², not of a sample.
+ * first factor compares brightness, the second contrast and structure. As in the paper, only windows that lie wholly inside
+ * the image count, and variances are weighted ones, E x² − (E x)², not estimates from a sample.
  *
- * The Gaussian of two variables is a product of two of one, so five blurs of x, y, x², y² and xy are all it takes, each
- * with 11 + 11 weights in the place of 121.
+ * The two-dimensional Gaussian is separable, so it takes just five blurs, of x, y, x², y² and xy, each with 11 + 11 weights
+ * instead of 121.
  */
 import { add, div, maximum, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { concat, splitAxis } from '../../tensor/ops/concat.ts'
@@ -29,7 +29,7 @@ import { tensor, type Tensor } from '../../tensor/tensor.ts'
 import { checkTarget, mse, perSample } from './loss.ts'
 
 export type QualityOptions = {
-  /** L, the difference of the greatest and the smallest possible value, a number > 0; default 1. */
+  /** L, the difference between the greatest and the smallest possible value, a number > 0; default 1. */
   range?: number
 }
 
@@ -45,7 +45,7 @@ function rangeOf(op: string, options: QualityOptions): number {
  *
  * @param x `[b,h,w,c]`
  * @param target `[h,w,c]` for all samples, or `[b,h,w,c]`
- * @returns `[b]`, at most 100, which is that of equal images
+ * @returns `[b]`, at most 100, the value for equal images
  * @throws where shapes do not fit
  * @example psnr(rgba(state), target)
  */
@@ -59,7 +59,7 @@ export function psnr(x: Tensor, target: Tensor, options: QualityOptions = {}): T
 /** The side of the window. */
 const side = 11
 
-/** The weights of a window along one axis; 1 in sum. */
+/** The weights of a window along one axis; their sum is 1. */
 const gaussian: readonly number[] = ((): number[] => {
   const weights = Array.from({ length: side }, (_, i) => Math.exp(-(((i - (side - 1) / 2) / 1.5) ** 2) / 2))
   const total = weights.reduce((a, b) => a + b)
@@ -78,8 +78,8 @@ function blur(x: Tensor): Tensor {
 }
 
 /**
- * Structural similarity per sample: the mean over all windows inside of the image and all channels. Differentiable: the
- * loss is one minus it.
+ * Structural similarity per sample: the mean over all windows inside the image and all channels. It is differentiable; as a
+ * loss take one minus it.
  *
  * @param x `[b,h,w,c]`, at least 11×11 cells
  * @param target `[h,w,c]` for all samples, or `[b,h,w,c]`

@@ -5,7 +5,7 @@
  *   l1          mean |x − y|
  *   overflow    mean |x − clamp(x)|
  *
- * They return `[b]`, not a mean, because a pool ranks its samples; `mean(loss)` is what is differentiated.
+ * They return `[b]`, not a mean, because a pool ranks its samples; training differentiates `mean(loss)`.
  */
 import { abs, clamp, square } from '../../tensor/ops/functions.ts'
 import { add, div, maximum, sub } from '../../tensor/ops/arithmetic.ts'
@@ -31,7 +31,7 @@ export function perSample(x: Tensor): Tensor {
   return mean(x, sampleAxes(x))
 }
 
-/** Mean over `axes` of those entries that count; 0 where none does. The mask broadcasts to x. */
+/** Mean over `axes` of the entries that count; 0 where none does. The mask broadcasts to x. */
 export function meanWhere(x: Tensor, mask: Tensor, axes: readonly number[]): Tensor {
   const count = sum(cast(notEqual(mask, 0), x.dtype), axes)
   return div(sum(where(mask, x, 0), axes), maximum(count, 1))
@@ -96,7 +96,7 @@ export function overflow(x: Tensor, low = -1, high = 1): Tensor {
   return perSample(abs(sub(x, clamp(x, low, high))))
 }
 
-/** By role, from where to where its channels may be. */
+/** By role, the range [low, high] in which its channels should stay. */
 export type RoleRanges = Readonly<Record<string, readonly [number, number]>>
 
 /**

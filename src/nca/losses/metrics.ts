@@ -1,18 +1,18 @@
 /**
- * Metrics: how good a result is, for people to read. They are not differentiated, but they are tensors all the same,
- * made on any backend, and only who prints them waits for `await x.data()`.
+ * Metrics: how good a result is, for people to read. They are not differentiable, but they are tensors all the same,
+ * computed on any backend, and only code that prints them waits for `await x.data()`.
  *
- * Of masks A and B, where | | counts cells:
+ * For masks A and B, where | | counts cells:
  *
  *   dice        2 |A ∩ B| / (|A| + |B|)             iou   |A ∩ B| / |A ∪ B|
  *
  * Both are 1 for equal masks, and for two empty ones too; neither can exceed 1, because they count cells and do not add
- * up values. NaN never counts as good: comparisons with it are false, so it is in no mask, a cell that has a NaN among
- * its scores is of no class, and the area of scores with a NaN is NaN. Of classes:
+ * up values. NaN never counts as good: comparisons with it are false, so it is in no mask; a cell with a NaN among its
+ * scores belongs to no class; and the AUROC of scores with a NaN is NaN. For classes:
  *
  *   accuracy    the fraction of cells whose greatest score is at the right class
  *   agreement   whether all cells say the same class, be it right or wrong (`totalAgreement`)
- *   f1          2 TP / (2 TP + FP + FN), which is the Dice of the cells said to be of a class and those that are
+ *   f1          2 TP / (2 TP + FP + FN), which is the Dice of the cells predicted to be of a class and those that are
  *   auroc       the probability that a random positive has a higher score than a random negative, ties half
  *
  * The last is the statistic of Mann & Whitney (1947). With all n scores sorted, of which the positives have the mean
@@ -20,7 +20,7 @@
  *
  *   auroc = ½ + (r₊ − r₋) / n
  *
- * Of equal scores positives may come last or first, and the mean of the two gives each tie one half.
+ * Among equal scores, positives can be sorted last or first; the mean of both orders counts each tie as one half.
  */
 import { add, div, maximum, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { cast } from '../../tensor/ops/cast.ts'
@@ -59,7 +59,7 @@ function checkMasks(op: string, x: Tensor, target: Tensor): void {
  *
  * @param x,target masks of one shape, `[b,…]`, uint32
  * @returns `[b]`, from 0 to 1; 1 where both are empty
- * @throws where shapes differ, or for numbers that are no masks yet
+ * @throws where shapes differ, or for tensors that are not masks
  * @example dice(greater(p, 0.5), greater(target, 0.5))
  */
 export function dice(x: Tensor, target: Tensor): Tensor {
@@ -71,7 +71,7 @@ function overlap(a: Tensor, b: Tensor, axes: readonly number[]): Tensor {
   return fraction(mul(2, count(and(a, b), axes)), add(count(a, axes), count(b, axes)))
 }
 
-/** Intersection over union of two masks, per sample, or Jaccard index: dice / (2 − dice). All else as for `dice`. */
+/** Intersection over union (Jaccard index) of two masks, per sample: dice / (2 − dice). Otherwise like `dice`. */
 export function iou(x: Tensor, target: Tensor): Tensor {
   checkMasks('iou', x, target)
   const axes = sampleAxes(x)
@@ -87,15 +87,14 @@ const maskKinds: Kinds<ClassMetricOptions> = { mask: aTensor }
 const classMetricOptions = keysOf<ClassMetricOptions>(maskKinds)
 
 export type AccuracyOptions = ClassMetricOptions & {
-  /** 'cell' (default): each cell is right or wrong; 'image': the image is, by the `vote` of its cells. */
+  /** 'cell' (default): each cell is right or wrong; 'image': the whole image is, by the `vote` of its cells. */
   per?: 'cell' | 'image'
 }
 
 const accuracyOptions = keysOf<AccuracyOptions>({ ...maskKinds, per: oneOf(['cell', 'image']) })
 
 /**
- * What an image is, by the mean of its cells' scores: the class for which it is greatest, as in the loss of
- * `crossEntropy` per image.
+ * The class of an image by the vote of its cells: the class with the greatest mean score, as in `crossEntropy` per image.
  *
  * @param scores `[b,…,n]`
  * @returns `[b]`, int32; −1 where no cell counts, or one of those that do has a NaN
@@ -144,8 +143,8 @@ export function accuracy(scores: Tensor, labels: Tensor, options: AccuracyOption
 }
 
 /**
- * Whether all cells of an image say the same, right or wrong: the total agreement of self-classifying digits (Randazzo et al.,
- * "Self-classifying MNIST Digits", Distill 2020). Its mean is the share of images whose cells have come to an agreement.
+ * Whether all cells of an image say the same class, right or wrong: the total agreement of self-classifying digits (Randazzo et
+ * al., "Self-classifying MNIST Digits", Distill 2020). Its mean is the fraction of images whose cells agree.
  *
  * @param scores `[b,…,n]`, logits or probabilities, usually `[b,h,w,n]`
  * @returns `[b]`, 1 or 0: 0 too where a cell that counts has a NaN among its scores, and 1 where no cell counts
@@ -165,13 +164,12 @@ export function totalAgreement(scores: Tensor, options: ClassMetricOptions = {})
 }
 
 /**
- * F1 of every class: the harmonic mean of precision and recall, over all samples and cells together. Its mean is what
- * is called macro F1.
+ * F1 of every class: the harmonic mean of precision and recall, over all samples and cells together. Its mean is macro F1.
  *
  * @param predicted class numbers of any shape, int32 or uint32, such as `argMax(scores)`; one that does not exist, like
  *   the −1 of scores with a NaN, is of no class
- * @param labels the right ones, of the same shape, from 0 to classes − 1; at cells that do not count, anything
- * @returns `[classes]`, from 0 to 1; 1 for a class that neither has
+ * @param labels the right ones, of the same shape, from 0 to classes − 1; those of cells that do not count may be anything
+ * @returns `[classes]`, from 0 to 1; 1 for a class that is neither predicted nor among the labels
  * @throws where shapes or types do not fit, and for a label that is no class (on a GPU as `takeAlong` does)
  * @example mean(f1(argMax(scores), labels, 10))
  */
@@ -196,7 +194,7 @@ export function f1(predicted: Tensor, labels: Tensor, classes: number, options: 
 /**
  * The area under the receiver operating characteristic, along the last axis. Only the order of the scores matters.
  *
- * @param scores `[…,n]`, floating, higher for what is rather positive
+ * @param scores `[…,n]`, floating, the higher the more likely positive
  * @param positive a mask of the same shape, uint32
  * @returns `[…]`: 1 where all positives are above all negatives, ½ for chance, 0 for the reverse; NaN where there are
  *   only positives or only negatives, and where a score is NaN
@@ -215,9 +213,9 @@ export function auroc(scores: Tensor, positive: Tensor): Tensor {
   return where(and(both, ordered), area, NaN)
 }
 
-/** The mean rank of positives less that of negatives, where positives come last (or first) of equal scores. */
+/** The mean rank of positives minus that of negatives, with positives sorted last (or first) among equal scores. */
 function rankGap(scores: Tensor, positive: Tensor, positivesFirst: boolean): Tensor {
-  // Sorting is stable: what it finds equal keeps the order of the mask.
+  // Sorting is stable: equal scores keep the order of the mask.
   const byMask = argSort(positive, -1, { descending: positivesFirst })
   const byScore = argSort(takeAlong(scores, byMask, -1))
   const sorted = takeAlong(takeAlong(positive, byMask, -1), byScore, -1)

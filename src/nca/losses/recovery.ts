@@ -1,18 +1,17 @@
 /**
- * Recovery: how much of what a perturbation destroyed an automaton builds up again, in percent.
+ * Recovery: how much of what a perturbation destroyed an automaton rebuilds, in percent.
  *
  *   100 (m_final − m_damaged) / (m_before − m_damaged)
  *
- * m is any measure of a state, an accuracy or a loss: which of its ends is the good one, where its zero lies and what
- * its unit is cancels out. It is taken right before the perturbation, right after it, and much later (the protocol of
- * NCAtorch).
+ * m is any measure of a state, an accuracy or a loss: whether high or low is good, its zero and its unit all cancel out. It
+ * is taken right before the perturbation, right after it, and much later (the protocol of NCAtorch).
  */
 import { div, mul, sub } from '../../tensor/ops/arithmetic.ts'
 import { floating, refuse } from '../../tensor/op.ts'
 import { sameShape } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 
-/** The published protocol: the state after this step is perturbed, that after the other is judged. */
+/** The published protocol: the state after step `perturb` is perturbed, and the one after step `judge` is measured. */
 export const recoveryProtocol: { readonly perturb: number; readonly judge: number } = Object.freeze({
   perturb: 149, judge: 449,
 })

@@ -1,16 +1,16 @@
 /**
- * Sliced optimal transport: how far one cloud of points must be moved to become another, wherever each point belongs.
+ * Sliced optimal transport: how far the points of one cloud must move to become another, whichever point goes where.
  *
- * On a line the cheapest plan is known: the smallest goes to the smallest, the next to the next. So the clouds are seen
- * along random directions θ of length 1, each sorted, and compared in that order (Rabin et al., "Wasserstein Barycenter
- * and its Application to Texture Mixing", 2011),
+ * On a line the cheapest plan is known: the smallest goes to the smallest, the next to the next. So the clouds are projected
+ * on random directions θ of length 1, sorted, and compared in that order (Rabin et al., "Wasserstein Barycenter and its
+ * Application to Texture Mixing", 2011),
  *
  *   L(X, Y) = E_θ W₂²(θ·X, θ·Y),       W₂² = ∫₀¹ (F⁻¹(q) − G⁻¹(q))² dq = mean_k (x_(k) − y_(k))²  for equal counts
  *
- * where F⁻¹(q) is the entry at the fraction q of the sorted list. It is a staircase, so for n and m points the integral
- * is a sum too, over the at most n + m − 1 pieces on which neither list steps: no interpolation, and clouds of
+ * where F⁻¹(q) is the entry at the fraction q of the sorted list. It is a step function, so for n and m points the integral
+ * is a sum too, over the at most n + m − 1 pieces on which both are constant. Nothing is interpolated, and clouds of
  * different counts but equal proportions are at distance 0. Sorting is a permutation, constant almost everywhere, and
- * the gradient passes through it: each point is drawn to the one that it is matched with.
+ * the gradient passes through it: each point is pulled towards the one that it is matched with.
  *
  * The colours of an image are such a cloud, and so are its patches of k×k cells, which make up its texture. Taken at
  * several levels of a pyramid of halved images they need no pre-trained network (Mordvintsev & Niklasson, "µNCA:
@@ -42,10 +42,10 @@ function directions(k: Key, shape: Shape, like: Tensor): Tensor {
   return div(v, norm(v, shape.map((_, i) => i).slice(0, -1), { keepDims: true }))
 }
 
-/** The pieces on which neither of two staircases of n and m steps steps: which steps they are on, and the length. */
+/** The pieces on which two step functions of n and m equal steps are both constant: the step of each, and the length. */
 function pieces(n: number, m: number): { from: number[]; to: number[]; length: number[] } {
   const [from, to, length]: [number[], number[], number[]] = [[], [], []]
-  // In whole units of 1/nm, a step of the first is m long, and one of the second n.
+  // In units of 1/nm, a step of the first has length m, and one of the second n.
   for (let at = 0; at < n * m;) {
     const [i, j] = [Math.floor(at / m), Math.floor(at / n)]
     const end = Math.min((i + 1) * m, (j + 1) * n)
@@ -57,7 +57,7 @@ function pieces(n: number, m: number): { from: number[]; to: number[]; length: n
   return { from, to, length }
 }
 
-/** W₂² of numbers `[b,n,p]` and `[b,m,p]`, or `[1,m,p]` for all, along axis 1, and its mean over p: `[b]`. */
+/** W₂² between numbers `[b,n,p]` and `[b,m,p]`, or `[1,m,p]` for all, along axis 1, averaged over p: `[b]`. */
 function transportOnLines(x: Tensor, y: Tensor): Tensor {
   const [xs, ys] = [sort(x, 1), sort(y, 1)]
   const [n, m] = [x.shape[1], y.shape[1]]
@@ -67,7 +67,7 @@ function transportOnLines(x: Tensor, y: Tensor): Tensor {
   return sum(mul(gap, tensor(length, { like: x })), 1)
 }
 
-/** y with a first axis of one sample where it has none. Throws unless x and y are comparable, in `layout`. */
+/** y with a batch axis of size 1 where it has none. Throws unless x and y can be compared, in `layout`. */
 function comparable(op: string, x: Tensor, y: Tensor, layout: string, rank: number): Tensor {
   floating(op, 'x', x)
   floating(op, 'y', y)
@@ -92,10 +92,10 @@ const transportOptions = keysOf<TransportOptions>({ projections: wholeFrom(1) })
  *
  * @param x `[b,n,c]`, n points with c coordinates
  * @param y `[m,c]` for all samples, or `[b,m,c]`
- * @param k use another in each iteration
+ * @param k use a different one in each iteration
  * @returns `[b]`, ≥ 0; 0 for clouds with the same points in equal proportions
  * @throws where shapes or types do not fit
- * @example slicedTransport(reshape(colours, [b, h * w, 3]), pixels, foldIn(k, i))     // colours without their places
+ * @example slicedTransport(reshape(colours, [b, h * w, 3]), pixels, foldIn(k, i))     // colours, wherever they are
  */
 export function slicedTransport(x: Tensor, y: Tensor, k: Key, options: TransportOptions = {}): Tensor {
   checkOptions('slicedTransport', options, transportOptions)
@@ -109,11 +109,11 @@ export function slicedTransport(x: Tensor, y: Tensor, k: Key, options: Transport
 export type PatchTransportOptions = TransportOptions & {
   /** The side of a patch, a whole number > 0, default 5. */
   size?: number
-  /** Levels of the pyramid, a whole number > 0, each half as large as that before it; default 5, which need 80 cells. */
+  /** Levels of the pyramid, a whole number > 0, each half the size of the one before; default 5, which need 80 cells a side. */
   levels?: number
 }
 
-/** Their kinds, for those who pass them on. */
+/** The kinds of these options, for functions that pass them on. */
 export const patchTransportKinds: Kinds<PatchTransportOptions> = {
   projections: wholeFrom(1), size: wholeFrom(1), levels: wholeFrom(1),
 }
@@ -121,12 +121,12 @@ const patchTransportOptions = keysOf<PatchTransportOptions>(patchTransportKinds)
 
 /**
  * Sliced optimal transport of all k×k patches of images, per sample, the mean over the levels of a pyramid of 2×2
- * averages: a loss of textures, without a pre-trained network. Only patches that lie inside of the image count. A last
- * row or column that is odd falls away when an image is halved.
+ * averages: a loss for textures, without a pre-trained network. Only patches that lie inside the image count. If a side
+ * is odd, its last row or column is dropped when the image is halved.
  *
  * @param x `[b,h,w,c]`
  * @param y `[h,w,c]` for all samples, or `[b,h,w,c]`; of any height and width
- * @param k use another in each iteration
+ * @param k use a different one in each iteration
  * @returns `[b]`, ≥ 0
  * @throws where shapes or types do not fit, and where the smallest level is smaller than a patch
  * @example add(patchTransport(colours, texture, foldIn(k, i)), overflow(state))
@@ -157,7 +157,7 @@ function halved(x: Tensor): Tensor {
   return mean(reshape(slice(x, [0, 0, 0, 0], [b, 2 * rows, 2 * columns, c]), [b, rows, 2, columns, 2, c]), [2, 4])
 }
 
-/** All patches inside of the image along directions `[k,k,c,p]`: `[b,h,w,c]` → `[b,n,p]`. */
+/** All patches inside the image projected on directions `[k,k,c,p]`: `[b,h,w,c]` → `[b,n,p]`. */
 function patchesAlong(x: Tensor, filters: Tensor): Tensor {
   const [b, h, w] = x.shape
   const [k, , , p] = filters.shape

@@ -1,24 +1,24 @@
 /**
- * Fixed filters of 3 cells along each axis: what a cell can sense of its neighbours without learning how. They are
+ * Fixed filters of 3 cells along each axis: what a cell can sense of its neighbours without learning. They are
  * constants, not operators.
  *
- * Each is a product of weights along the axes, of the difference d = [−1 0 1] / 2, the binomial blur b = [1 2 1] / 4 or
+ * Each is a product of weights along the axes: the difference d = [−1 0 1] / 2, the binomial blur b = [1 2 1] / 4 or
  * Scharr's c = [3 10 3] / 16. In the plane, with rows running down (y) and columns to the right (x):
  *
  *   sobelX      bᵀd = [1 2 1]ᵀ[−1 0 1] / 8      ∂/∂x, exact for ramps (Sobel & Feldman 1968)
- *   scharrX     cᵀd = [3 10 3]ᵀ[−1 0 1] / 32    ∂/∂x, its direction more nearly exact (Scharr 2000)
+ *   scharrX     cᵀd = [3 10 3]ᵀ[−1 0 1] / 32    ∂/∂x, with a more exact direction (Scharr 2000)
  *   gaussian    bᵀb = [1 2 1]ᵀ[1 2 1] / 16      a binomial blur of variance ½ along each axis
  *   laplacian   gaussian − identity             ¼∇², exact for parabolas: [1 2 1; 2 −12 2; 1 2 1] / 16
  *   mean        ones / 9
  *
- * sobelY and scharrY are the transposes. On a line there is one axis, so sobelX is d; in a volume there are three, and
- * derivatives along the third, z, too. What is said on the right holds in every dimension. The divisors make
- * derivatives exact and keep what is sensed about as large as the state (Mordvintsev et al., "Growing Neural Cellular
- * Automata", Distill 2020). Texture automata take the integers as they stand (Niklasson et al., "Self-Organising Textures",
+ * sobelY and scharrY are the transposes. On a line there is one axis, so sobelX is d; in a volume there are three, with
+ * derivatives along the third, z, too. The notes on the right hold in every dimension. The divisors make
+ * derivatives exact and keep filtered values about as large as the state (Mordvintsev et al., "Growing Neural Cellular
+ * Automata", Distill 2020). Texture automata use the integers without divisors (Niklasson et al., "Self-Organising Textures",
  * Distill 2021): `{ name: 'laplacian', factor: 16 }`.
  *
- * A cell that is rotated by an angle α, in a volume about the axis z, senses, in the place of the derivatives along x
- * and y,
+ * A cell that is rotated by an angle α (in a volume about the axis z) senses, instead of the derivatives dx along x and
+ * dy along y,
  *
  *   dx' = cos α · dx − sin α · dy          dy' = sin α · dx + cos α · dy
  *
@@ -34,16 +34,16 @@ import { aTensor, placementKinds, tensor, type Placement, type Tensor } from './
 /** How many dimensions a grid has: a line, a plane or a volume. */
 export type Dimensions = 1 | 2 | 3
 
-/** Those in the plane. */
+/** A filter in the plane. */
 type PlaneFilterName = 'identity' | 'sobelX' | 'sobelY' | 'laplacian' | 'scharrX' | 'scharrY' | 'gaussian' | 'mean'
 
 /** A filter on a grid of some dimension, see `filterNamesOn`. */
 export type FilterName = PlaneFilterName | 'sobelZ' | 'scharrZ'
 
-/** A filter, as it stands or multiplied by a factor. */
+/** A filter, plain or multiplied by a factor. */
 export type Filter = FilterName | { readonly name: FilterName; readonly factor: number }
 
-/** Weights along one axis: whole numbers, and what they are divided by. */
+/** Weights along one axis: whole numbers and their divisor. */
 type Along = { readonly weights: readonly number[]; readonly divisor: number }
 
 const centre: Along = { weights: [0, 1, 0], divisor: 1 }
@@ -52,7 +52,7 @@ const blur: Along = { weights: [1, 2, 1], divisor: 4 }
 const scharrBlur: Along = { weights: [3, 10, 3], divisor: 16 }
 const average: Along = { weights: [1, 1, 1], divisor: 3 }
 
-/** The weights of a product, the last axis fastest. They are divided once, so that they are rounded once. */
+/** The weights of a product, the last axis fastest. There is only one division, so that there is only one rounding. */
 function product(axes: readonly Along[]): number[] {
   const divisor = axes.reduce((all, axis) => all * axis.divisor, 1)
   const whole = axes.reduce((all, { weights }) => all.flatMap(a => weights.map(v => a * v)), [1])
@@ -91,10 +91,10 @@ export const filterNamesOn: Readonly<Record<Dimensions, readonly FilterName[]>> 
   1: namesOn(1), 2: namesOn(2), 3: namesOn(3),
 }
 
-/** Those in the plane. */
+/** The names of the filters in the plane. */
 export const filterNames: readonly FilterName[] = filterNamesOn[2]
 
-/** Derivatives along x and along y, which turn together. */
+/** Derivatives along x and along y, which a rotation turns into each other. */
 const gradients = [['sobelX', 'sobelY'], ['scharrX', 'scharrY']] as const
 
 /** The weights of a filter as a rotated cell applies it. */
@@ -118,7 +118,7 @@ export type FilterKernelOptions = Placement & {
 
 const filterKernelOptions = keysOf<FilterKernelOptions>({ ...placementKinds, angle: numberFrom() })
 
-/** At which of the cells of its window a filter looks, the last axis fastest: where its weight is not 0. */
+/** For each cell of the window, the last axis fastest, whether the filter looks at it: whether its weight is not 0. */
 export function filterSees(grid: Dimensions, filter: Filter, angle: number): boolean[] {
   return weights(grid, filter, angle).map(v => Math.fround(v) !== 0)
 }
@@ -139,7 +139,7 @@ export function filterKernel(
 /**
  * Filters as a kernel for a line, a plane or a volume, see `depthwiseOn`.
  *
- * @param options the angle as for `filterKernel`; in a volume it turns about the axis z, on a line there is none but 0
+ * @param options the angle as for `filterKernel`; in a volume it turns about the axis z, on a line it must be 0
  * @returns `[3,channels,n]`, `[3,3,channels,n]` or `[3,3,3,channels,n]` for a list of n filters
  * @throws where there is no filter of a name, or an angle on a line
  * @example filterKernelOn(3, ['identity', 'sobelX', 'sobelY', 'sobelZ'], 16, { like: x })
@@ -163,7 +163,7 @@ export function filterKernelOn(
 export type FilterOptions = {
   /** What lies outside the grid, default 'zero'. */
   padding?: Padding
-  /** Rotation of the cells in radians, default 0; in a volume about the axis z, on a line there is none but 0. */
+  /** Rotation of the cells in radians, default 0; in a volume about the axis z; must be 0 on a line. */
   angle?: number
   /** Cells to compute, a mask of the shape of x without channels; the others are 0. */
   mask?: Tensor

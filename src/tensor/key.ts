@@ -1,20 +1,20 @@
 /**
  * Keys: randomness as a pure function.
  *
- * A key is an immutable value of two 32-bit words. Nothing is ever drawn "next": every number is threefry2x32-20
- * (Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011) of a key and a counter, so that
- * draws can be repeated, made in any order, and made alike on every backend. Keys are made, split and folded, and
- * tensors are drawn, with the counters that JAX uses (its "partitionable" layout, the default), and give its numbers:
+ * A key is an immutable value of two 32-bit words. There is no hidden state and no "next" number: every number is
+ * threefry2x32-20 (Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011) of a key and a
+ * counter. So draws can be repeated, made in any order, and are the same on every backend. The counters are those of
+ * JAX (its "partitionable" layout, the default), so keys and random tensors have JAX's numbers:
  *
  *   key(seed)         = (high, low word of the seed)
  *   split(key, n)_i   = threefry(key, (0, i))                  both words
  *   foldIn(key, d)    = threefry(key, (0, d))
  *   bits(key)_i       = x ⊕ y, (x, y) = threefry(key, (0, i))  32 bits
  *
- * All three read the same counters, so that a key is for one use: split it, or fold into it, or draw from it.
+ * `split`, `foldIn` and draws read the same counters, so use a key only once: split it, or fold into it, or draw from it.
  *
- * This file is the host's part: keys, and `drawInteger`, `drawPermutation` and `drawChoice`, small draws that steer a
- * program: numbers and lists of JavaScript, not those that JAX draws. `random.ts` draws tensors.
+ * This file is the host's part: keys, and `drawInteger`, `drawPermutation` and `drawChoice`, small draws that control a
+ * program. These return JavaScript numbers and lists, and not the numbers that JAX draws. `random.ts` draws tensors.
  */
 
 import { check, isWhole, show } from '../backends/options.ts'
@@ -22,7 +22,7 @@ import { check, isWhole, show } from '../backends/options.ts'
 /** An immutable random key: two unsigned 32-bit words. */
 export type Key = readonly [number, number]
 
-/** Throws unless this is a key: a seed in its place would give the same numbers again and again. */
+/** Throws unless this is a key: a seed passed by mistake would give the same numbers again and again. */
 export function checkKey(where: string, k: Key): void {
   if (Array.isArray(k) && k.length === 2 && k[0] >>> 0 === k[0] && k[1] >>> 0 === k[1]) return
   throw new Error(`${where}: the key is ${show(k)}, expected a key; make one with key(0).`)
@@ -95,7 +95,7 @@ export function bitsAt(k: Key, high: number, low: number): number {
   return wordAt(k[0], k[1], high, low)
 }
 
-/** `bitsAt` for kernels, which have the key's words and draw many. */
+/** `bitsAt` for kernels, which have the words of the key and draw many numbers. */
 export function wordAt(k0: number, k1: number, high: number, low: number): number {
   const [x, y] = threefry(k0, k1, high, low)
   return (x ^ y) >>> 0
@@ -109,7 +109,7 @@ export function uniformAt(k: Key, i: number): number {
 }
 
 /**
- * A whole number in [low, high), each equally likely up to 2^−52.
+ * A whole number in [low, high), all equally likely up to 2^−52.
  *
  * @throws for fractions and for an empty range
  * @example const steps = drawInteger(k, 64, 96)

@@ -1,22 +1,23 @@
 /**
- * Lifetimes: who owns a buffer, and when it goes back.
+ * Lifetimes: who owns a buffer, and when it is freed.
  *
- * Nobody frees a tensor by hand. Every resource counts its owners; when the last one lets go, the memory returns to the
- * backend at once. The owners are
+ * Nobody frees a tensor by hand. Every resource counts its owners; when the last one releases it, its memory goes back to
+ * the backend at once. The owners are
  *
  *   scopes      every transform, step, rollout and optimiser update runs in one; what it does not return, it releases
  *   tapes       a recorded operator keeps the values that its derivative will read
  *   views       share one storage and count on it
  *   the user    what leaves the outermost scope is released when JavaScript collects it (see `finaliser`)
  *
- * The garbage collector alone would not do: it cannot see GPU memory, and `FinalizationRegistry` never runs inside a
- * synchronous loop, which is what a rollout is. It is the backstop for eager code only, and holds there as follows:
+ * The garbage collector alone would not suffice: it cannot see GPU memory, and `FinalizationRegistry` never runs inside a
+ * synchronous loop, which is what a rollout is. It is a backstop for eager code only. There it depends on the program:
  *
- *   awaits      every loop that reads a value now and then, on every backend: the event loop turns for the finalisers
- *   never does  CPU arrays are collected without them. What stays until the program awaits something is the entry of each
- *               tensor in the registry (Adam's step on one matrix leaves 5 KB) and its bytes in the count of `memory()`;
- *               of what `vjp` returned, its tape; on a GPU every buffer, up to `maxBytes`. A `scope` for each iteration
- *               leaves nothing
+ *   it awaits    A loop that reads a value from time to time, on any backend, lets the event loop run, and with it the
+ *                finalisers.
+ *   it does not  CPU arrays are collected without finalisers. What remains until the program awaits something is the
+ *                entry of each tensor in the registry (Adam's step on one matrix leaves 5 KB) and its bytes in the count of
+ *                `memory()`; the tape of what `vjp` returned; and on a GPU every buffer, up to `maxBytes`. With a `scope`
+ *                for each iteration nothing remains.
  */
 import { checkFunction } from '../backends/options.ts'
 import { eachLeaf } from './tree.ts'
@@ -24,7 +25,7 @@ import { eachLeaf } from './tree.ts'
 /** Memory that can be given back. */
 export type Held = {
   drop(): void
-  /** What to drop in its place when the garbage collector has taken what held it; itself, where it is not given. */
+  /** What to drop instead once the garbage collector has taken its owner; by default this object itself. */
   remains?(): Held
   /** Bytes that the garbage collector cannot see, default 0. */
   weight?(): number
@@ -34,13 +35,13 @@ export type Held = {
 export abstract class Resource {
   /** @internal How many scopes, tapes and users hold it. */
   owners = 0
-  /** @internal The scope or user among its owners; null where only tapes hold it. */
+  /** @internal The scope or user among its owners; null if only tapes hold it. */
   home: Scope | null = null
   /** @internal Why it can no longer be used, as the end of a sentence. */
   gone: string | null = null
-  /** @internal As many bytes as the user holds where the garbage collector cannot see them, see `adopt`. */
+  /** @internal An empty array as large as the memory that the garbage collector cannot see, see `adopt`. */
   ballast: ArrayBuffer | null = null
-  /** @internal What to give back. It must not refer to this object, or the finaliser could never run. */
+  /** @internal The memory to give back. It must not refer to this object, or the finaliser could never run. */
   abstract readonly held: Held | null
   /** For messages. */
   abstract name(): string
@@ -55,15 +56,15 @@ let current: Scope = user
 
 const finaliser = new FinalizationRegistry<Held>(held => held.drop())
 
-/** Resources given to the user since the event loop last turned for them. */
+/** Resources given to the user since finalisers last had a chance to run. */
 let given = 0
 
-/** So many wait for their finalisers at most, where a program awaits values. */
+/** How many resources may wait for their finalisers before a program that awaits a value lets them run. */
 const mostWaiting = 1000
 
 /**
- * Resolves at once, or in another turn of the event loop where many resources wait for it: values of the CPU arrive in a
- * microtask, and finalisers do not run between microtasks.
+ * Resolves at once or, if many resources wait for finalisers, in the next turn of the event loop: values from the CPU arrive
+ * in a microtask, and finalisers do not run between microtasks.
  */
 export async function finalisersRun(): Promise<void> {
   if (given < mostWaiting) return
@@ -71,13 +72,13 @@ export async function finalisersRun(): Promise<void> {
   await new Promise(resolve => setTimeout(resolve, 0))
 }
 
-/** One more owner. Throws where the last one has let go already. */
+/** Adds an owner. Throws if the last one has released it already. */
 export function retain(r: Resource): void {
   if (r.gone !== null) throw new Error(`tensor ${r.name()} ${r.gone}`)
   r.owners++
 }
 
-/** One owner less; the last one gives the memory back. `why` completes "tensor x …" in the message of a late use. */
+/** Removes an owner; the last one gives the memory back. `why` completes "tensor x …" in the message of a later use. */
 export function release(r: Resource, why: string): void {
   if (--r.owners > 0) return
   r.held?.drop()
@@ -85,7 +86,7 @@ export function release(r: Resource, why: string): void {
 }
 
 /**
- * Makes the running scope an owner, or the user where no scope is open. Nothing happens where it has a home already.
+ * Makes the current scope an owner, or the user if no scope is open. A resource that has a home already keeps it.
  */
 export function adopt(r: Resource): void {
   if (r.home) return
@@ -95,7 +96,7 @@ export function adopt(r: Resource): void {
   else if (r.held) {
     given++
     finaliser.register(r, r.held.remains?.() ?? r.held, r)
-    // The garbage collector runs when much was allocated. An empty array of the size of the buffer tells it how much.
+    // The garbage collector runs when much was allocated. An empty array of the size of the buffer makes it count.
     const weight = r.held.weight?.() ?? 0
     if (weight > 0) r.ballast = new ArrayBuffer(weight)
   }
@@ -109,7 +110,7 @@ export function disown(r: Resource, why: string): void {
   release(r, why)
 }
 
-/** The resources that the leaves of a tree carry as `leaf.resource`: tensors and pullbacks do. */
+/** The resources of the leaves of a tree, `leaf.resource`: tensors and pullbacks have one. */
 export function resourcesIn(tree: unknown): Set<Resource> {
   const found = new Set<Resource>()
   eachLeaf(tree, leaf => {
@@ -124,7 +125,7 @@ export function openScope(name: string): Scope {
   return current
 }
 
-/** Closes the running scope: what is in `kept` goes to the scope around it, the rest is released. */
+/** Closes the current scope: what is in `kept` goes to the enclosing scope, the rest is released. */
 export function closeScope(scope: Scope, kept: ReadonlySet<Resource>): void {
   if (current !== scope || !scope.parent) {
     throw new Error(`${scope.name}: scopes must close in the reverse of the order they opened in.`)
@@ -141,8 +142,8 @@ export function closeScope(scope: Scope, kept: ReadonlySet<Resource>): void {
 }
 
 /**
- * The end of a sentence about a tensor that `name` has released. Functions for grad return one
- * number, and others beside it.
+ * The end of a sentence about a tensor that `name` has released. Functions for grad return one number, and everything else
+ * as aux.
  */
 export function howToKeep(name: string): string {
   return `return it ${/grad/i.test(name) ? 'as aux ' : ''}to keep it`
@@ -170,7 +171,7 @@ export function scope<T>(fn: () => T, name = 'scope()'): T {
   }
 }
 
-/** Asynchronous functions cannot be traced: their tail would run when the trace and its memory are gone. */
+/** Throws for a Promise. Asynchronous functions cannot be traced: they would go on after the trace and its memory are gone. */
 export function refusePromise<T>(result: T, name: string): T {
   if (result instanceof Promise) {
     result.catch(() => {}) // It will fail as soon as it touches a tensor; the error below says why.
@@ -181,8 +182,8 @@ export function refusePromise<T>(result: T, name: string): T {
 }
 
 /**
- * Releases what `old` holds and `kept` does not. A training loop replaces its state thousands of times without giving
- * the garbage collector a chance to run; it calls this for the state that it has superseded.
+ * Releases the resources in `old` that are not in `kept`. A training loop replaces its state thousands of times without giving
+ * the garbage collector a chance to run; it calls this for the state that it has replaced.
  */
 export function supersede(old: unknown, kept: unknown, why: string): void {
   const keep = resourcesIn(kept)

@@ -1,19 +1,18 @@
 /**
- * What an operator is: one object that holds everything there is to know about it.
+ * An operator is one object with everything there is to know about it.
  *
  *   infer      the shape and type of the output, or a sentence about what is wrong with the inputs
  *   cpu, wgsl  the computation, in the languages of the backends
  *   vjp        for each input, its vector-Jacobian product: given g = ∂L/∂out, the rule returns ∂L/∂input, written in
  *              operators, so that derivatives can be differentiated again
  *
- * Each operator's file states its equation and derives its rules. `defineOp` is public:
- * students and users add their own.
+ * Each operator's file states its equation and derives its rules. `defineOp` is public: users can add their own operators.
  */
 import type { Backend, Kernel, Spec } from '../backends/backend.ts'
 import { showShape } from './shape.ts'
 import { Tensor } from './tensor.ts'
 
-/** What a derivative rule may read. Of `inputs` and `out`, only those its `uses` names hold values; all have shapes. */
+/** What a derivative rule may read. Only the `inputs` and the `out` that its `uses` lists hold values; all have shapes. */
 export type Saved<A> = {
   readonly inputs: readonly Tensor[]
   readonly out: Tensor
@@ -76,7 +75,7 @@ export function refuse(
   throw new Error(`${op}: ${problem}${shapes ? `; ${shapes}` : ''}.${hint ? ` ${hint}` : ''}`)
 }
 
-/** Throws unless `x` is a tensor, which plain JavaScript cannot know. */
+/** Throws unless `x` is a tensor, which the types do not ensure in plain JavaScript. */
 export function requireTensor(op: string, name: string, x: unknown): asserts x is Tensor {
   if (x instanceof Tensor) return
   const got = typeof x === 'object' && x !== null ? `a ${x.constructor?.name ?? 'object'}` : String(x)

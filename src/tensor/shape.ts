@@ -50,14 +50,14 @@ export function stridesOf(shape: Shape): number[] {
   return strides
 }
 
-/** Strides with which an array of `shape` is read as if it had the shape `to`: 0 along repeated axes. */
+/** Strides to read an array of `shape` as if it had the shape `to`: 0 along repeated axes. */
 export function broadcastStrides(shape: Shape, to: Shape): number[] {
   const own = stridesOf(shape)
   const missing = to.length - shape.length
   return to.map((n, i) => (i < missing || (shape[i - missing] === 1 && n !== 1) ? 0 : own[i - missing]))
 }
 
-/** Sizes and strides that walk the same positions with as few axes as possible, none of size 1. */
+/** Sizes and strides that traverse the same positions with as few axes as possible, none of size 1. */
 export function joinAxes(sizes: Shape, strides: readonly number[]): { sizes: number[]; strides: number[] } {
   const joined = { sizes: [] as number[], strides: [] as number[] }
   sizes.forEach((n, axis) => {

@@ -1,9 +1,9 @@
 /**
  * The tensor: an immutable array with a shape, an element type and a backend.
  *
- * Two kinds share one class, so that user code never notices which it holds. A concrete tensor has a storage. A traced
+ * Two kinds share one class, so that user code need not know which it has. A concrete tensor has a storage. A traced
  * tensor stands for a value while it is being differentiated: `{ tape, value, output }`, where `value` is the tensor one
- * level below (HIPS autograd calls this a box). Operators are free functions; this class only knows how to be read.
+ * level below (HIPS autograd calls this a box). Operators are free functions; this class only has methods that read.
  */
 import { cpu } from '../backends/cpu.ts'
 import {
@@ -16,7 +16,7 @@ import { resolve } from './frame.ts'
 import type { Tape } from './trace.ts'
 import { mapTree } from './tree.ts'
 
-/** Where tensors live unless `like` or `backend` says otherwise. */
+/** The backend of new tensors unless `like` or `backend` says otherwise. */
 export const defaultBackend: Backend = cpu()
 
 /** One buffer and the number of tensors that view it. */
@@ -35,7 +35,7 @@ export class Storage {
   drop(): void {
     if (--this.count.views === 0) this.backend.free(this.handle)
   }
-  /** What is left to do when a view has been collected: on the CPU only to count, and nothing that holds the array. */
+  /** What to do when a view has been collected: on the CPU only counting, without a reference to the array. */
   remains(): Held {
     const after = this.backend.collected?.(this.handle)
     if (!after) return this
@@ -47,7 +47,7 @@ export class Storage {
   }
 }
 
-/** Which output of which recorded operator a traced tensor is. */
+/** The output of a recorded operator that a traced tensor is. */
 export type NodeOutput = { readonly node: number; readonly index: number }
 
 
@@ -101,8 +101,8 @@ export class Tensor extends Resource {
   }
 
   /**
-   * The values, row-major, as a new typed array. Works on every backend. What is made from them is a constant to every
-   * transform. Throws where the tensor has been released.
+   * The values, row-major, as a new typed array. Works on every backend. Whatever is computed from them is a constant to every
+   * transform. Throws if the tensor has been released.
    */
   async data(): Promise<Data> {
     const t = concrete(this)
@@ -118,8 +118,8 @@ export class Tensor extends Resource {
   }
 
   /**
-   * The values at once, as a new typed array. Only the CPU can; elsewhere `await data()`. What is made from them is
-   * a constant to every transform.
+   * The values, synchronously, as a new typed array. Only on the CPU; elsewhere `await data()`. Whatever is computed from them
+   * is a constant to every transform.
    *
    * @example tensor([[1, 2], [3, 4]]).toArray()   // Float32Array [1, 2, 3, 4]
    */
@@ -128,8 +128,8 @@ export class Tensor extends Resource {
   }
 
   /**
-   * The values at once, nested as the shape is: what `tensor` takes. Only the CPU can, as `toArray`. Of a shape with an
-   * axis of size 0 the sizes after that axis are lost.
+   * The values, synchronously, nested like the shape: what `tensor` takes. Only on the CPU, like `toArray`. If an axis has
+   * size 0, the sizes after it are lost.
    *
    * @example reshape(range(4), [2, 2]).toNested()   // [[0, 1], [2, 3]]
    */
@@ -144,7 +144,7 @@ export class Tensor extends Resource {
     return `${head} ${showValues(valuesOf(t), this.shape)}`
   }
 
-  /** `x > 0` and `x + 1` would compare and join texts. */
+  /** Throws, since `x > 0` and `x + 1` would compare and join texts. */
   [Symbol.toPrimitive](hint: string): string {
     if (hint === 'string') return this.toString()
     throw new TypeError(`a tensor is no number: ${this.name()} in an expression; `
@@ -178,7 +178,7 @@ export function storageOf(t: Tensor): Storage {
   return t.held
 }
 
-/** What `toArray` copies, to be read at once and never to be written to. */
+/** The values that `toArray` copies: to be read immediately and never to be written. */
 export function valuesOf(x: Tensor, reader: string = 'toArray'): Data {
   const t = concrete(x)
   if (!t.backend.readSync) {
@@ -187,19 +187,19 @@ export function valuesOf(x: Tensor, reader: string = 'toArray'): Data {
   return t.backend.readSync(storageOf(t).handle, t)
 }
 
-/** A concrete tensor around memory that was just allocated; the running scope owns it. */
+/** A concrete tensor around memory that was just allocated; the current scope owns it. */
 export function wrap(spec: Spec, backend: Backend, op: string, storage: Storage): Tensor {
   const t = new Tensor({ shape: Object.freeze([...spec.shape]), dtype: spec.dtype }, backend, op, storage)
   adopt(t)
   return t
 }
 
-/** Whether a number can stand in a tensor of this type as it is. Floating types round. */
+/** Whether a tensor of this type can hold a number. Floating types can hold any, rounded. */
 export function holds(dtype: DType, x: number): boolean {
   return dtype === 'int32' ? x === (x | 0) : dtype === 'uint32' ? x === x >>> 0 : true
 }
 
-/** Throws unless `x` is a number that can stand in a tensor of this type. */
+/** Throws unless `x` is a number that a tensor of this type can hold. */
 export function checkNumber(op: string, name: string, x: unknown, dtype: DType): void {
   const expected = dtype.startsWith('float') ? 'a number' : `a number that ${dtype} can hold`
   check(typeof x === 'number' && holds(dtype, x), op, name, x, expected)
@@ -208,13 +208,13 @@ export function checkNumber(op: string, name: string, x: unknown, dtype: DType):
 /** Numbers nested to any depth, all rows of equal length. */
 export type Nested = number | readonly Nested[]
 
-/** Where a new tensor lives and what it holds; `like` fills in what is not given. */
+/** The backend and the element type of a new tensor; `like` fills in what is not given. */
 export type Placement = {
   /** The element type: that of `like`, else 'float32'. */
   dtype?: DType
-  /** Where it lives: where `like` does, else on the CPU. */
+  /** The backend: that of `like`, else the CPU. */
   backend?: Backend
-  /** A tensor whose type and backend it takes on. */
+  /** A tensor whose type and backend are taken. */
   like?: Tensor
 }
 
@@ -226,7 +226,7 @@ export const aBackend: Kind = {
   fits: x => isObject(x) && typeof x.alloc === 'function', expected: 'a backend, cpu() or await webgpu()',
 }
 
-/** The kinds of a placement, to be spread among those of a function that takes more. */
+/** The kinds of a placement, to be spread into those of a function with further options. */
 export const placementKinds: Kinds<Placement> = {
   dtype: oneOf(['float32', 'float64', 'int32', 'uint32']), backend: aBackend, like: aTensor,
 }
@@ -242,8 +242,8 @@ export type TensorOptions = Placement & {
 const tensorOptions = keysOf<TensorOptions>({ ...placementKinds, shape: later })
 
 /**
- * Resolves a placement: float32 on the default backend unless told otherwise. Where the operator fixes the type, there
- * is no option `dtype`. Throws for a type the backend lacks.
+ * Resolves a placement: float32 on the default backend unless it says otherwise. If the operator fixes the type, there
+ * is no option `dtype`. Throws for a type that the backend lacks.
  */
 export function place(placement: Placement, op: string, fixed?: DType): { dtype: DType; backend: Backend } {
   checkOptions(op, placement, fixed ? homeOptions : placementOptions)
@@ -309,7 +309,7 @@ function flatten(values: Nested, shape: Shape): number[] {
 }
 
 /**
- * The same tree with its tensors copied to another backend. Tensors that are there already stay as they are.
+ * The same tree with its tensors copied to another backend. Tensors that are already there stay as they are.
  * Asynchronous, because a GPU can only be read asynchronously.
  *
  * @example const onGpu = await to(gpu, params)
@@ -330,7 +330,7 @@ export async function to<T>(backend: Backend, tree: T): Promise<T> {
   })
 }
 
-/** What a backend holds; see `Memory`. The default backend where none is given. */
+/** The memory in use on a backend, see `Memory`; on the default backend if none is given. */
 export function memory(backend: Backend = defaultBackend): Memory {
   check(aBackend.fits(backend), 'memory', 'the backend', backend, aBackend.expected)
   return backend.memory()

@@ -26,11 +26,11 @@ export type Cotangents = readonly (Tensor | null)[]
 /** One recorded computation. */
 export type Node = {
   readonly op: string
-  /** Where each differentiated input came from; null for a constant. */
+  /** The output that each differentiated input is; null for a constant. */
   readonly parents: readonly (NodeOutput | null)[]
-  /** What the rule of each parent reads, where the node is an operator; `saved` are these, inputs first, each once. */
+  /** What the rule of each parent reads, if the node is an operator; `saved` has these values, inputs first, each once. */
   readonly uses?: readonly (readonly (number | 'out')[])[]
-  /** Shapes and types of the outputs, which their cotangents must have too. */
+  /** Shapes and types of the outputs, and therefore of their cotangents. */
   readonly outputs: readonly Spec[]
   /** Concrete tensors (and the tapes of pullbacks) kept for the pullback, which this node co-owns. */
   saved: readonly Resource[]
@@ -40,14 +40,14 @@ export type Node = {
 
 let nextTape = 0
 
-/** The id of the next tape: those that are open now have smaller ones. */
+/** The id of the next tape: all tapes so far have smaller ids. */
 export function nextTapeId(): number {
   return nextTape
 }
 
 /** The record of one run of a differentiated function. Inputs are nodes without parents. */
 export class Tape {
-  /** Grows inwards: a tape opened while another is open has the greater id. */
+  /** Ids grow inwards: a tape opened while another is open has the greater id. */
   readonly id: number = nextTape++
   /** The transform it belongs to, for messages. */
   readonly name: string
@@ -75,14 +75,14 @@ export class Tape {
       new Tensor(value, value.backend, value.op, null, { tape: this, value, output: { node: at, index } }))
   }
 
-  /** Throws where the function has returned: its values are gone, and what is recorded now would be lost. */
+  /** Throws once the function has returned: its values are gone, and anything recorded now would be lost. */
   checkOpen(op: string): void {
     if (this.open) return
     throw new Error(`${op}: an input outlived the ${this.name} that traced it; `
       + 'return it from the function, or as aux of valueAndGradAux.')
   }
 
-  /** Lets go of what a node has kept, and of the node. */
+  /** Releases what a node has kept, and drops the node. */
   forget(index: number): void {
     for (const r of this.nodes[index]?.saved ?? []) {
       release(r, `was released with the tape of ${this.name}; ${howToKeep(this.name)}`)

@@ -5,7 +5,7 @@
  * object: a tensor, a number, a function, an instance of a class. Paths are dotted, as in `update.w1`.
  */
 
-/** How deep a tree may be nested. What is deeper is most likely a tree that contains itself. */
+/** How deep a tree may be nested. A deeper one most likely contains itself. */
 export const deepestTree: number = 100
 
 function checkDepth(depth: number, path: string): void {
@@ -29,8 +29,8 @@ export function mapTree<T>(tree: T, fn: (leaf: unknown, path: string) => unknown
 }
 
 /**
- * `mapTree` over several trees at once. The first one gives the structure; what the others hold at the same place is
- * handed over beside its leaf, undefined where they have no such place. Keys are matched by name, whatever their order.
+ * `mapTree` over several trees at once. The first one gives the structure; `fn` gets its leaf and a list of what the others
+ * have at the same path, undefined where they lack it. Keys are matched by name, whatever their order.
  *
  * @example zipTrees({ a: 1, b: 2 }, [{ b: 20, a: 10 }], (x, [y]) => x + y)  // { a: 11, b: 22 }
  */

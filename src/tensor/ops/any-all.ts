@@ -1,10 +1,10 @@
 /**
- * any and all: logic over axes, ∨ and ∧ of what stands along them.
+ * any and all: logical reductions, ∨ and ∧ over axes.
  *
  *   any   1 where at least one entry counts as true         no entry at all: 0
  *   all   1 where every entry counts as true                no entry at all: 1
  *
- * As everywhere, any number but 0 counts as true, NaN as well. Both count, which a backend does in one sum.
+ * As everywhere, any number but 0 counts as true, even NaN. Both are computed by counting, with one sum.
  */
 import type { Tensor } from '../tensor.ts'
 import { equal, greater, notEqual } from './compare.ts'

@@ -1,8 +1,8 @@
 /**
  * Arithmetic, element by element, with broadcasting. Either operand may be a number.
  *
- * Where a function has a kink (maximum, minimum), the derivative follows the branch that was taken; on a tie it goes to
- * the first operand, so that g is sent to one place and never to two; a NaN sends it nowhere.
+ * Where a function has a kink (maximum, minimum), the derivative follows the branch that was taken. On a tie g goes to
+ * the first operand, to one place and never to two; with a NaN it goes nowhere.
  */
 import { refuse, requireTensor, type Op } from '../op.ts'
 import { Tensor } from '../tensor.ts'
@@ -69,7 +69,7 @@ export const negOp: Op<null> = unary('neg', (o, x) => {
 /** a + b. Operands broadcast; one may be a number. Whole numbers are added modulo 2³². */
 export const add = (a: Operand, b: Operand): Tensor => apply(addOp, operands('add', a, b), null)
 
-/** a − b. A number cannot be taken from uint32, which has nothing below 0: cast it first. */
+/** a − b. A number > 0 cannot be subtracted from uint32, which has nothing below 0: cast it first. */
 export function sub(a: Operand, b: Operand): Tensor {
   if (typeof b === 'number' && b > 0) signed('sub', 'a', a)
   return apply(subOp, operands('sub', a, b), null)

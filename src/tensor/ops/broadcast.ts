@@ -4,8 +4,8 @@
  *   broadcastTo  out_{ij} = x_j          ⟨broadcastTo x, g⟩ = ⟨x, sum g⟩
  *   sum          out_j = Σ_i x_{ij}      ⟨sum x, g⟩ = ⟨x, broadcastTo g⟩
  *
- * Every derivative of an operator that broadcasts ends in `sumTo`, so these two stand at the bottom of the rest. What is
- * called `sum` is in sum.ts.
+ * Every derivative of an operator that broadcasts ends in `sumTo`, so all others build on these two. The public `sum` is in
+ * sum.ts.
  */
 import { defineOp, refuse, requireTensor, type Op } from '../op.ts'
 import { isFloat } from '../../backends/wasm/simd/conditions.ts'
@@ -29,8 +29,8 @@ export const sumOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly 
     })
     if (sums !== out) out.set(sums)
   },
-  // Over neighbouring axes: loops that keep double precision, which four lanes of float32 would lose, and gain by keeping
-  // four sums at a time in registers.
+  // Over neighbouring axes: loops in double precision, which SIMD with four lanes of float32 would lose. They are faster
+  // because they keep four sums at a time in registers.
   simd: () => ([x], out, { inputs: [{ shape }], out: { shape: outShape } }) => {
     if (!isFloat(x) || !isFloat(out)) return false
     const first = shape.findIndex((size, i) => size !== outShape[i])
@@ -78,7 +78,7 @@ function sumLines(x: Float32Array, n: number, out: Float32Array): void {
   }
 }
 
-/** Lines that are read together, so that they are still in the cache for the next four columns. */
+/** How many rows are read together, so that they are still in the cache for the next four columns. */
 const depth = 64
 
 function sumColumns(x: Float32Array, n: number, inner: number, out: Float32Array): void {
@@ -136,7 +136,7 @@ export const broadcastToOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
   vjp: [{ uses: [], grad: (g, { inputs: [x] }) => sumTo(g, x.shape) }],
 })
 
-/** Repeats axes of size 1 and missing leading axes until `x` has `shape`. Throws where it cannot. */
+/** Repeats axes of size 1 and missing leading axes until `x` has `shape`. Throws where that is impossible. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   requireTensor('broadcastTo', 'x', x)
   checkShape('broadcastTo', shape)

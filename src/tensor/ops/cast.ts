@@ -8,7 +8,7 @@ import { sizeOf } from '../shape.ts'
 import { place, type Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 
-/** cast: the same numbers in another type, as `cast` says; between floating types the derivative casts back. */
+/** cast between floating types, see `cast`; the derivative casts back. */
 export const castOp: Op<{ dtype: DType }> = defineOp<{ dtype: DType }>({
   name: 'cast',
   infer: ([x], { dtype }) => ({ shape: x.shape, dtype }),
@@ -25,14 +25,14 @@ export const castOp: Op<{ dtype: DType }> = defineOp<{ dtype: DType }>({
   vjp: [{ uses: [], grad: (g, { inputs: [x] }) => cast(g, x.dtype) }],
 })
 
-/** The same where either type is an integer: a constant to every transform. */
+/** cast where either type is an integer: a constant to every transform. */
 export const castIntegersOp: Op<{ dtype: DType }> = defineOp<{ dtype: DType }>({ ...castOp, vjp: null })
 
 /**
  * The same numbers in another element type. A gradient passes between floating types only.
  *
- *   to float32, float64   the nearest number that the type has, of two equally near ones that with an even last digit
- *   float to int, uint    the fraction is cut off, and what is left is counted modulo 2³², as JavaScript's `x | 0` does:
+ *   to float32, float64   the nearest number of the type, ties to even
+ *   float to int, uint    the fraction is cut off, and the rest taken modulo 2³², as JavaScript's `x | 0` does:
  *                         2³² + 1.9 becomes 1, −1.5 as uint32 becomes 2³² − 1; NaN and ±∞ become 0
  *   int32 to uint32       modulo 2³², and back
  *

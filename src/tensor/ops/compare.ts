@@ -58,7 +58,7 @@ export const whereOp: Op<null> = defineOp<null>({
     const [[y, s], [z, t]] = [a, b].map((data, i) => flat(data, inputs[i + 1].shape, shape))
     eachRow(shape, inputs[0].shape, (i, j, stride, n) => {
       if (stride === 0) {
-        // One bit for a whole row, as for the channels of a cell.
+        // One condition for a whole row, for instance for the channels of a cell.
         const [from, step] = c[j] !== 0 ? [y, s] : [z, t]
         for (let k = i; k < i + n; k++) out[k] = from[k * step]
       } else for (let k = 0; k < n; k++) out[i + k] = c[j + k * stride] !== 0 ? y[(i + k) * s] : z[(i + k) * t]
@@ -104,21 +104,21 @@ export const equal = (a: Operand, b: Operand): Tensor => apply(equalOp, operands
 /** a ≠ b as a mask. NaN differs from everything, itself included. */
 export const notEqual = (a: Operand, b: Operand): Tensor => apply(notEqualOp, operands('notEqual', a, b), null)
 
-/** Both masks. */
+/** Logical and of two masks. */
 export const and = (a: Tensor, b: Tensor): Tensor => apply(andOp, [a, b], null)
 
-/** Either mask. */
+/** Logical or of two masks. */
 export const or = (a: Tensor, b: Tensor): Tensor => apply(orOp, [a, b], null)
 
-/** The opposite mask. */
+/** Logical not of a mask. */
 export const not = (a: Tensor): Tensor => apply(notOp, [a], null)
 
 /**
  * `a` where the condition is not 0, else `b`; all three broadcast. What is not selected does not reach the result, not
  * even as a NaN, and its gradient is 0.
  *
- * A function that computed it multiplies that 0 by its own derivative, and 0·∞ is NaN. So around a singularity select
- * twice, first what the function is given, then what it returned:
+ * But a function that computed the unselected value multiplies that 0 by its own derivative, and 0·∞ is NaN. So around a
+ * singularity select twice, first the input of the function, then its output:
  *
  * @example where(greater(x, 0.1), x, 0)
  * @example

@@ -15,7 +15,7 @@ import { axisOf, linesAlong, withSize } from './lines.ts'
 import { slice } from './pad-slice.ts'
 import { reshape } from './reshape.ts'
 
-/** Inputs of one kernel, as many as every GPU allows. Longer lists are joined in parts. */
+/** The most inputs of one kernel, as many as every GPU allows. Longer lists are joined in parts. */
 const most = 7
 
 /** concat: at least one input, at most seven. */

@@ -1,5 +1,5 @@
 /**
- * Tensors that are computed from nothing: constants and counters.
+ * Tensors without inputs: constants and counters.
  */
 import type { DType } from '../../backends/backend.ts'
 import { defineOp, requireTensor, type Op } from '../op.ts'
@@ -71,7 +71,7 @@ export function onesLike(x: Tensor): Tensor {
   return full(x.shape, 1, { like: x })
 }
 
-/** 0, 1, …, n − 1 as a vector `[n]`; int32 unless told otherwise. */
+/** 0, 1, …, n − 1 as a vector `[n]`; int32 unless `placement` says otherwise. */
 export function range(n: number, placement: Placement = {}): Tensor {
   check(isWhole(n), 'range', 'n', n, 'a whole number ≥ 0')
   checkOptions('range', placement, placementOptions)

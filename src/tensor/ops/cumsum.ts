@@ -1,11 +1,11 @@
 /**
- * cumsum: the sums so far along an axis.
+ * cumsum: cumulative sums along an axis.
  *
  *   cumsum      out_k = Σ_{i ≤ k} x_i
- *   its rule    ∂L/∂x_i = Σ_{k ≥ i} g_k         each entry is in all sums from its own on: the sums so far, from the end
+ *   its rule    ∂L/∂x_i = Σ_{k ≥ i} g_k         each entry is in all sums from its own on: a cumsum from the end
  *
- * So it is linear, its adjoint is itself seen from the other end, and the set is closed with one operator. A sum is that of
- * the entry before and its own entry, rounded each time: every backend has the same bits.
+ * It is linear, and its adjoint is cumsum from the other end, so one operator is closed under differentiation. Each sum is the
+ * one before it plus the next entry, rounded each time: every backend has the same bits.
  */
 import { defineOp, type Op } from '../op.ts'
 import { checkOptions, flag, keysOf } from '../../backends/options.ts'
@@ -15,7 +15,7 @@ import { axisOf, linesAlong } from './lines.ts'
 
 type Attrs = { axis: number; fromEnd: boolean }
 
-/** cumsum: from the first entry of each line on, or from the last back. */
+/** cumsum: from the first entry of each line forwards, or from the last backwards. */
 export const cumsumOp: Op<Attrs> = defineOp<Attrs>({
   name: 'cumsum',
   infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
@@ -58,7 +58,7 @@ export type CumsumOptions = {
 const cumsumOptions = keysOf<CumsumOptions>({ fromEnd: flag })
 
 /**
- * The sums so far along an axis, each entry's own among them.
+ * Cumulative sums along an axis; each includes its own entry.
  *
  * @param axis the last by default
  * @returns the shape of x

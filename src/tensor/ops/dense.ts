@@ -1,9 +1,9 @@
 /**
  * dense: the same small matrix for every cell, out[r,:] = x[r,:]·W + b.
  *
- * This is a 1×1 convolution, and nearly all arithmetic of a neural cellular automaton. Rows r are the cells of the
- * batch. An optional mask names the cells to compute; the others are zero and cost nothing. In a cellular automaton only
- * the cells that are alive and fire can change, often one in ten.
+ * This is a 1×1 convolution, and nearly all of the arithmetic of a neural cellular automaton. Rows r are the cells of the
+ * batch. An optional mask selects the cells to compute; the others are zero and cost nothing. In a cellular automaton only
+ * cells that are alive and fire can change, often one in ten.
  *
  * With M the diagonal 0/1 matrix of the mask (the identity without one), X [rows,in], W [in,out], g = ∂L/∂out:
  *
@@ -34,8 +34,8 @@ import { checkMask, maskInputs } from './window.ts'
 type Dense = { readonly bias: boolean }
 
 /**
- * out = M(XW + 1bᵀ). inputs: x […cells, in], w [in, out], with `bias` b [out], optional mask […cells], and behind these
- * the optional mask of the derivatives.
+ * out = M(XW + 1bᵀ). inputs: x […cells, in], w [in, out], with `bias` b [out], optional mask […cells], and last the
+ * optional mask for the derivatives.
  */
 export const denseOp: Op<Dense> = defineOp<Dense>({
   name: 'dense',
@@ -76,7 +76,7 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
     })
     return true
   },
-  // A thread for 4 × 4 numbers: four rows, four columns. What it reads beyond an end is not written.
+  // A thread for 4 × 4 numbers: four rows, four columns. Those that lie beyond the end are not written.
   wgsl: ({ inputs: [, { shape: [n, m] }, ...optional], out, attrs: { bias } }) => {
     const count = sizeOf(out.shape) / m
     const blocks = Math.ceil(m / 4)
@@ -116,7 +116,7 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
       grad: (g, { inputs, attrs }) => denseProduct(g, transpose(inputs[1], [1, 0]), parts(inputs, attrs).gradMask),
     },
     { uses: [0, 2, 3, 4], grad: (g, { inputs, attrs }) => denseFilter(inputs[0], g, parts(inputs, attrs).gradMask) },
-    // Only a bias is ever differentiated here: a mask is not. Summing the rows of g is 1ᵀ M g.
+    // The third input is a bias wherever this runs, since a mask is not differentiated. Summing the rows of g is 1ᵀ M g.
     {
       uses: [3, 4],
       grad: (g, { inputs, attrs }) => {
@@ -129,7 +129,7 @@ export const denseOp: Op<Dense> = defineOp<Dense>({
   ],
 })
 
-/** The inputs by name. The derivatives are of the rows that are computed, unless others are given for them. */
+/** The inputs by name. Derivatives go through the rows that are computed, unless there is a mask for them. */
 function parts<T>([x, w, ...optional]: readonly T[], { bias: hasBias }: Dense): {
   x: T; w: T; bias: T | undefined; mask: T | undefined; gradMask: T | undefined
 } {
@@ -161,7 +161,7 @@ export const denseFilterOp: Op<null> = defineOp<null>({
       }
     }
   }),
-  // Within a tile of rows sums run in float32; those of tiles are added in double precision.
+  // Sums within a tile of rows are in float32; the sums of tiles are added in double precision.
   simd: room => ([x, y, mask], out, { out: { shape: [n, m] } }) => {
     if (!isFloat(x) || !isFloat(y) || !isFloat(out) || !isLarge(x.length / n, n, m)) return false
     const left = ceilTo(n, 4), right = ceilTo(m, 8), size = tileRows(Math.max(left, right))
@@ -204,8 +204,8 @@ export type DenseOptions = {
   /** Cells to compute, a mask of the shape of x without channels; the others are 0, bias included, and cost nothing. */
   mask?: Tensor
   /**
-   * Of these, the cells through which derivatives go, a mask like `mask`, which is the default. Those left out must have a
-   * cotangent of 0 at the end, as cells have that nothing outlives: then it is the derivative, without their NaNs.
+   * The cells among them through which derivatives go, a mask like `mask`, which is the default. It may leave out only cells
+   * whose cotangent is 0 anyway, for instance because they die in the step: then the derivative is the same, without their NaNs.
    */
   gradMask?: Tensor
 }

@@ -3,10 +3,10 @@
  *
  *   out[o] = 1 where mask[i] ≠ 0 for any link (o, t, i) of `window.ts`, else 0
  *
- * A living mask is a dilation: a cell lives where its neighbourhood has a cell with enough alpha. The loop of the CPU
+ * A living mask is a dilation: a cell lives if its neighbourhood has a cell with enough alpha. The loop of the CPU
  * goes the other way round, from each marked cell to those that read it, because most cells of an automaton are empty.
- * These are the cells that it reads itself: a window of odd size reaches as far in either direction, also around the edge
- * and in the mirror. Only where the edge is replicated, it is not so.
+ * Those are also the cells that it reads itself, because a window of odd size reaches equally far in both directions. This
+ * holds for circular and reflected borders too, but not for replicated ones.
  */
 import { defineOp, refuse, requireTensor, type Op } from '../op.ts'
 import { sizeOf } from '../shape.ts'

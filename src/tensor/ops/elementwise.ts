@@ -2,8 +2,8 @@
  * What element-wise operators have in common: broadcasting, and the loop.
  *
  * An operator supplies a loop over flat arrays and its derivative; `unary` and `binary` do the rest. Each
- * operator writes its own one-line loop, because a loop that calls a different function for every
- * operator cannot be compiled well.
+ * operator has its own one-line loop, because one shared loop that calls a different function for each operator is
+ * compiled badly.
  */
 import type { Backend, Data, DType, SimdKernel } from '../../backends/backend.ts'
 import { defineOp, floating, refuse, sameDtype, type Op, type DerivativeRule, type Saved } from '../op.ts'
@@ -34,7 +34,7 @@ export function operands(op: string, a: Operand, b: Operand, like?: { dtype: DTy
   })
 }
 
-/** An operator of floating-point numbers, as users call it. */
+/** Applies an operator after checking that x holds floating-point numbers. */
 export function ofFloats(op: Op<null>, x: Tensor): Tensor {
   floating(op.name, 'x', x)
   return apply(op, [x], null)
@@ -58,7 +58,7 @@ export type ElementwiseMore = {
   simd?: SimdKernel<unknown>
 }
 
-/** An operator of one operand. `scalars` are the names under which `wgsl` knows those of the call, as in 'u.slope'. */
+/** An operator of one operand. `scalars` names the scalars of the call for `wgsl`, as in 'u.slope'. */
 export function unary(
   name: string,
   loop: UnaryLoop,
@@ -82,8 +82,8 @@ export function unary(
 }
 
 /**
- * An operator of two operands that broadcast. The rules return the derivative in the shape of the output; summing it to
- * the shape of the operand happens here. The WGSL expression may follow from the attributes.
+ * An operator of two operands that broadcast. The rules return the derivative in the shape of the output; it is summed to
+ * the shape of the operand here. The WGSL expression may depend on the attributes.
  */
 export function binary<A = null>(
   name: string,

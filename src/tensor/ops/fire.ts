@@ -3,8 +3,8 @@
  *
  *   out[sample, cell] = 1 where the draw at counter (sample, cell) is below p·2³², compared as integers
  *
- * Whether a cell fires depends on the key, its sample and its place only, not on the size of the batch, the number of
- * threads, the backend or the element type, and a recomputed step replays it.
+ * Whether a cell fires depends only on the key, its sample and its place, not on the size of the batch, the number of
+ * threads, the backend or the element type, and a recomputed step has the same mask.
  */
 import { threefryWgsl } from '../../backends/wgsl/threefry.ts'
 import { checkKey, wordAt, type Key } from '../key.ts'
@@ -22,7 +22,7 @@ export const fireOp: Op<Drawn> = defineOp<Drawn>({
     const cells = sizeOf(shape.slice(1))
     for (let i = 0; i < out.length; i++) out[i] = +(wordAt(k0, k1, Math.floor(i / cells), i % cells) < threshold)
   },
-  // The threshold 2³² is no number of 32 bits: there, all fire.
+  // The threshold 2³² does not fit into 32 bits; with it, all cells fire.
   wgsl: ({ out: { shape }, scalars: [k0, k1, threshold] }) => ({
     inputs: [],
     threads: sizeOf(shape),
@@ -38,7 +38,7 @@ export const fireOp: Op<Drawn> = defineOp<Drawn>({
 
 /**
  * The fire mask of one step: `[b,h,w]` for a state `[b,h,w,c]`, 1 with probability `rate`, shared by all channels. Lines
- * `[b,w,c]` and volumes `[b,d,h,w,c]` have theirs.
+ * `[b,w,c]` and volumes `[b,d,h,w,c]` have masks `[b,w]` and `[b,d,h,w]`.
  *
  * @param k the key of this step, usually `foldIn(k, t)`
  * @throws where the rate is not in [0, 1]

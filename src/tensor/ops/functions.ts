@@ -1,8 +1,8 @@
 /**
  * Elementary functions, element by element.
  *
- * Derivatives are written with the output where that is cheaper (exp, tanh, sigmoid). At a kink the derivative is a
- * choice: relu'(0) = 0, |x|' at 0 is 0, leakyRelu'(0) is its slope; at its bounds, as between them, clamp passes g on.
+ * Derivatives use the output where that is cheaper (exp, tanh, sigmoid). At a kink the derivative is a convention: relu'(0) is
+ * 0, |x|' at 0 is 0, leakyRelu'(0) is its slope; clamp passes g on at its bounds, as between them.
  */
 import { floating, requireTensor, type Op } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
@@ -92,7 +92,7 @@ export const log = (x: Tensor): Tensor => ofFloats(logOp, x)
 /** ln(1 + x), with all digits where x is small; −∞ at −1, NaN below. */
 export const log1p = (x: Tensor): Tensor => ofFloats(log1pOp, x)
 
-/** Square root; NaN below 0. The gradient at 0 is infinite: of a length, take `norm`; else see `where`. */
+/** Square root; NaN below 0. The gradient at 0 is infinite: for the length of a vector use `norm`; else see `where`. */
 export const sqrt = (x: Tensor): Tensor => ofFloats(sqrtOp, x)
 
 /** x². */
@@ -144,8 +144,8 @@ export function silu(x: Tensor): Tensor {
 }
 
 /**
- * ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), the GELU in its form with tanh (Hendrycks & Gimpel 2016), as in JAX; that with the
- * error function, PyTorch's default, differs by less than 5e-4. NaN at −∞.
+ * ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), the tanh approximation of GELU (Hendrycks & Gimpel 2016), as in JAX; the form with
+ * the error function, PyTorch's default, differs by less than 5e-4. NaN at −∞.
  */
 export function gelu(x: Tensor): Tensor {
   floating('gelu', 'x', x)

@@ -1,16 +1,16 @@
 /**
- * Reading at given places, and its adjoint, adding up at given places.
+ * Reading at given indices, and its adjoint, adding up at given indices.
  *
- * Along one axis, with all other positions held, for a list of indices j and for a whole tensor of them:
+ * Along one axis, with all other positions fixed, for a list of indices j and for a whole tensor of them:
  *
- *   gather      out_k = x_{j(k)}                       takeAlong   out_k = x_{j(k)}, j another list in every line
+ *   gather      out_k = x_{j(k)}                       takeAlong   out_k = x_{j(k)}, with its own list j for every line
  *   scatter     out_m = Σ_{k: j(k) = m} x_k            putAlong    out_m = Σ_{k: j(k) = m} x_k
  *
  * The two of a pair are adjoint, ⟨gather x, g⟩ = Σ_k x_{j(k)} g_k = ⟨x, scatter g⟩, so each is the other's derivative
  * and the set is closed. Where indices repeat, the sum runs in the order of k: results do not depend on scheduling.
  *
- * Indices known to the host are checked before anything runs. Those in tensors are looked at where they are used: the CPU
- * throws at once, and a GPU with the next read of what has been made of them.
+ * Indices known to the host are checked before anything runs. Those in tensors are checked where they are used: the CPU
+ * throws at once, a GPU when a result that depends on them is next read.
  */
 import { longSum } from '../../backends/wgsl/long-sum.ts'
 import { defineOp, refuse, type Op } from '../op.ts'
@@ -20,7 +20,7 @@ import { tensor, type Tensor } from '../tensor.ts'
 import { apply } from '../trace.ts'
 import { axisOf, linesAlong, withSize } from './lines.ts'
 
-/** gather: inputs x and indices int32 [k], which the host has checked. */
+/** gather: inputs x and indices int32 [k], already checked on the host. */
 export const gatherOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
   name: 'gather',
   infer: ([x, index], { axis }) => ({ shape: withSize(x.shape, axis, index.shape[0]), dtype: x.dtype }),
@@ -82,7 +82,7 @@ export const scatterOp: Op<{ axis: number; size: number }> = defineOp<{ axis: nu
   ],
 })
 
-/** takeAlong: inputs x and indices int32, of the shape of x but for the axis. */
+/** takeAlong: inputs x and indices int32, of the shape of x except at the axis. */
 export const takeAlongOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
   name: 'takeAlong',
   infer: ([x, index], { axis }) => {
@@ -150,7 +150,7 @@ export const putAlongOp: Op<{ axis: number; size: number }> = defineOp<{ axis: n
   vjp: [{ uses: [1], grad: (g, { inputs: [, index], attrs: { axis } }) => takeAlong(g, index, axis) }, null],
 })
 
-/** WGSL in which each entry collects, in order, what is sent to it: the entries k of its line whose index it is. */
+/** WGSL in which each entry of the output collects, in order, the entries k of its line whose index is its own. */
 function collect(index: string, n: number, check = ''): string {
   return `${longSum('T', 1, n)}
     fn main(i: u32) {
@@ -170,7 +170,7 @@ function collect(index: string, n: number, check = ''): string {
     }`
 }
 
-/** The lines along an axis as uniforms; how many there are follows from the position. */
+/** The lines along an axis as uniforms. */
 function sizesAlong(shape: Shape, axis: number): { n: number; inner: number } {
   const { n, inner } = linesAlong(shape, axis)
   return { n, inner }
@@ -187,7 +187,7 @@ function checkIndices(op: string, indices: unknown): void {
   check(Array.isArray(indices) || ArrayBuffer.isView(indices), op, 'the list of indices', indices, expected)
 }
 
-/** Host indices as a tensor beside x; each must be a whole number below n. */
+/** Indices from the host as a tensor on the backend of x; each must be a whole number below n. */
 function indexTensor(op: string, indices: readonly number[], n: number, x: Tensor): Tensor {
   for (const index of indices) {
     if (!Number.isInteger(index)) refuse(op, `index ${index} is not a whole number`, { x })
@@ -197,7 +197,7 @@ function indexTensor(op: string, indices: readonly number[], n: number, x: Tenso
 }
 
 /**
- * The entries of x at these places of one axis, in this order; places may repeat.
+ * The entries of x at these indices of one axis, in this order; indices may repeat.
  *
  * @param indices whole numbers from 0 to the size of the axis − 1
  * @returns the shape of x with `indices.length` at the axis
@@ -211,7 +211,7 @@ export function gather(x: Tensor, indices: readonly number[], axis: number): Ten
 }
 
 /**
- * Zeros with the entries of x added at these places of one axis; the adjoint of `gather`. Repeated places are summed.
+ * Zeros with the entries of x added at these indices of one axis; the adjoint of `gather`. Entries with the same index are summed.
  *
  * @param indices one whole number below `size` for each entry of x along the axis
  * @returns the shape of x with `size` at the axis
@@ -229,12 +229,12 @@ export function scatter(x: Tensor, indices: readonly number[], axis: number, siz
 }
 
 /**
- * In every line along the axis, the entries at that line's own places. With the indices of `argSort` it sorts; NumPy's
- * `take_along_axis`.
+ * The entries at given indices along an axis, with separate indices for every line. With the indices of `argSort` it sorts.
+ * NumPy's `take_along_axis`.
  *
- * @param indices int32, of the shape of x but for the axis, where it may have any size
+ * @param indices int32, of the shape of x except at the axis, where the size may be any
  * @returns the shape of `indices`
- * @throws for other types or shapes; for an index outside of the axis; on a GPU the next read of what was made of it does
+ * @throws for other types or shapes, and for an index outside of the axis (on a GPU when a result is next read)
  * @example takeAlong(y, argSort(x), -1)    // y in the order of x
  */
 export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
@@ -242,7 +242,8 @@ export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
 }
 
 /**
- * Zeros with the entries of x added, in every line along the axis, at that line's own places; `takeAlong`'s adjoint.
+ * Zeros with the entries of x added at given indices along an axis, with separate indices for every line; the adjoint of
+ * `takeAlong`.
  *
  * @param indices int32, of the shape of x, from 0 to `size` − 1
  * @returns the shape of x with `size` at the axis

@@ -1,13 +1,13 @@
 /**
  * Convolutions on lines, planes and volumes: states `[b,w,c]`, `[b,h,w,c]` and `[b,d,h,w,c]`.
  *
- * A line is a plane of height 1. In a volume, a convolution is a sum over the taps t along the depth, of convolutions
+ * A line is a plane of height 1. A convolution of a volume is a sum over the taps t along the depth of convolutions
  * of planes: with k_t the slice t of the kernel and x_t the state shifted by t along the depth (d the dilation),
  *
  *   y[z] = Σ_t k_t ∗ x_t[z]          x_t[z] = x[z + d·t − before]
  *
- * where the planes of a volume are so many samples of one batch. What lies beyond the border is found axis by axis
- * (`window.ts`), so that padding the depth first gives what a window in three dimensions would find.
+ * where the planes of a volume are samples of one batch. Padding works axis by axis (`window.ts`), so padding the depth first
+ * gives the same as a window in three dimensions.
  */
 import { checkOptions, keysOf, wholeFrom } from '../../backends/options.ts'
 import { refuse, requireTensor } from '../op.ts'
@@ -28,7 +28,7 @@ export type GridOptions = {
   dilation?: number
   /** Cells to compute, a mask of the shape of x without channels; the others are 0. */
   mask?: Tensor
-  /** Of these, the cells through which derivatives go; see `dense`. */
+  /** The cells among them through which derivatives go; see `dense`. */
   gradMask?: Tensor
 }
 
@@ -39,7 +39,7 @@ const gridOptions = keysOf<GridOptions>({ padding, dilation, mask: aTensor, grad
 type Plane = (x: Tensor, kernel: Tensor, options: GridOptions) => Tensor
 
 /**
- * Filters each channel by itself, see `depthwiseConv`.
+ * Filters each channel separately, see `depthwiseConv`.
  *
  * @param x `[b,w,c]`, `[b,h,w,c]` or `[b,d,h,w,c]`
  * @param kernel `[k,c,n]`, `[k,k,c,n]` or `[k,k,k,c,n]`
@@ -111,7 +111,7 @@ function inVolume(plane: Plane, x: Tensor, kernel: Tensor, options: GridOptions)
 export type DilateOptions = {
   /** Cells of the window along each axis, an odd number; default 3. */
   size?: number
-  /** What lies outside of the grid, default 'zero'. What 'reflect' and 'replicate' show is in the window already: they are as 'zero'. */
+  /** What lies outside of the grid, default 'zero'. 'reflect' and 'replicate' repeat cells of the window: they act like 'zero'. */
   padding?: Padding
 }
 
@@ -134,7 +134,7 @@ export function dilateOn(mask: Tensor, options: DilateOptions = {}): Tensor {
   if (grid.length < 1 || grid.length > 3) refuse('dilateOn', 'the mask must be [b,w], [b,h,w] or [b,d,h,w]', { mask })
   if (grid.length === 1) return reshape(dilate(tall(mask), [1, size], { padding }), mask.shape)
   if (grid.length === 2) return dilate(mask, size, { padding })
-  // A box is the product of its sides: along the planes first, then along the depth.
+  // A box is separable: first within the planes, then along the depth.
   const [d, h, w] = grid
   const planes = dilate(reshape(mask, [b * d, h, w]), size, { padding })
   return reshape(dilate(reshape(planes, [b, d, h * w]), [size, 1], { padding }), mask.shape)

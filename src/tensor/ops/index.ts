@@ -1,6 +1,6 @@
 /**
- * cellgrad/ops: the operators, random tensors and filters that cells see through. All take tensors and return new ones,
- * and all that have a derivative have derivatives of every order.
+ * cellgrad/ops: operators, random tensors and the filters of perceptions. All take tensors and return new ones, and all that
+ * are differentiable have derivatives of every order.
  */
 export { bernoulli, bits, normal, uniform } from './random.ts'
 export type { NormalOptions, UniformOptions } from './random.ts'

@@ -1,16 +1,16 @@
 /**
- * interpolate: a grid of another size, by what lies nearest, or in between.
+ * interpolate: resizing a grid by its nearest cells, or linearly between them.
  *
- * Of n cells along an axis become N. The centre of cell i lies at i + ½ of a grid whose cells are 1 wide, so new cell i is
- * found in the old grid at
+ * n cells along an axis become N. The centre of cell i is at i + ½ in a grid whose cells have width 1, so new cell i is in the
+ * old grid at
  *
  *   p = (i + ½)·n/N − ½             kept within 0 … n − 1
  *
  *   nearest     out_i = x_⌊(i + ½)·n/N⌋
  *   bilinear    out_i = (1 − w)·x_⌊p⌋ + w·x_⌊p⌋+1,   w = p − ⌊p⌋,   along each axis
  *
- * (As in PyTorch with align_corners=False, and in JAX without antialiasing.) All of it is reading at places that are known
- * beforehand, weighed: linear, and its adjoint, to which every new cell gives what it took, is that of `gather`.
+ * (As in PyTorch with align_corners=False, and in JAX without antialiasing.) This is a weighted `gather` at fixed indices, so it
+ * is linear, and its derivative follows from that of `gather`.
  */
 import { check, checkOptions, isWhole, keysOf, oneOf } from '../../backends/options.ts'
 import { floating, refuse } from '../op.ts'
@@ -26,9 +26,9 @@ export type InterpolateOptions = {
 const interpolateOptions = keysOf<InterpolateOptions>({ mode: oneOf(['bilinear', 'nearest']) })
 
 /**
- * A plane with other numbers of rows and columns, larger or smaller.
+ * Resizes a plane to other numbers of rows and columns.
  *
- * Made much smaller, it looks only at the cells nearest to the new ones; `maxPool`, or means of blocks, look at all.
+ * When a plane becomes much smaller, only the cells nearest to the new ones count; `maxPool`, or means of blocks, use all.
  *
  * @param x `[b,h,w,c]`
  * @param size rows and columns, whole numbers > 0
@@ -55,7 +55,7 @@ function along(x: Tensor, axis: 1 | 2, size: number, mode: 'bilinear' | 'nearest
   const weights = places.map(p => p - Math.floor(p))
   const before = gather(x, places.map(Math.floor), axis)
   if (weights.every(w => w === 0)) return before
-  // Where the weight is 0 both are the same cell: nothing is taken from the one behind it, not even a NaN.
+  // Where the weight is 0, ⌈p⌉ = ⌊p⌋: nothing is read from the next cell, not even a NaN.
   const after = gather(x, places.map(Math.ceil), axis)
   const shape = axis === 1 ? [size, 1, 1] : [size, 1]
   const [first, second] = [weights.map(w => 1 - w), weights].map(list => tensor(list, { shape, dtype: x.dtype, backend: x.backend }))

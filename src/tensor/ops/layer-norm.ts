@@ -1,12 +1,12 @@
 /**
- * layerNorm and groupNorm: numbers by how they compare with those beside them.
+ * layerNorm and groupNorm: channels normalised to mean 0 and variance 1.
  *
  *   out = scale ⊙ (x − μ) / √(σ² + ε) + shift          ε = 10⁻⁵, as in PyTorch
  *
- * The mean μ and the variance σ² are those of the channels of one cell (Ba, Kiros & Hinton, "Layer normalization", 2016) or
- * of each of several groups of them; or of a group of channels in all cells of a sample (Wu & He, "Group normalization", ECCV
- * 2018). The first looks at no other cell, so an automaton that has it is still one of neighbours; the second is for networks
- * that see a whole picture, like a decoder.
+ * In layer norm the mean μ and the variance σ² are those of the channels of one cell (Ba, Kiros & Hinton, "Layer
+ * normalization", 2016), or of each of several groups of them; in group norm, those of a group of channels over all cells of a
+ * sample (Wu & He, "Group normalization", ECCV 2018). Layer norm looks at no other cell, so an automaton with it is still local;
+ * group norm is for networks that see a whole picture, like a decoder.
  */
 import { checkOptions, keysOf, wholeFrom } from '../../backends/options.ts'
 import { floating, refuse, requireTensor, sameDtype } from '../op.ts'
@@ -18,19 +18,19 @@ import { mean } from './reduce.ts'
 import { reshape } from './reshape.ts'
 
 export type LayerNormOptions = {
-  /** By which each channel is multiplied, `[c]`; default 1. */
+  /** The factor of each channel, `[c]`; default 1. */
   scale?: Tensor
   /** What is added to each channel, `[c]`; default 0. */
   shift?: Tensor
-  /** Groups of neighbouring channels, each of which has its own mean and variance, a divisor of c; default 1, all channels. */
+  /** Groups of neighbouring channels, each with its own mean and variance; must divide c; default 1, all channels together. */
   groups?: number
 }
 
 const layerNormOptions = keysOf<LayerNormOptions>({ scale: aTensor, shift: aTensor, groups: wholeFrom(1) })
 
 /**
- * Layer norm: the channels of each cell, with the mean 0 and the variance 1, then scaled and shifted. Where all channels are
- * alike, all are 0 before the shift.
+ * Layer norm: the channels of each cell, normalised to mean 0 and variance 1, then scaled and shifted. If all channels of a cell
+ * are equal, all are 0 before the shift.
  *
  * @param x `[…,c]`
  * @returns a tensor of the shape of x
@@ -43,7 +43,7 @@ export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
 }
 
 /**
- * Group norm: each group of channels over all cells of a sample, with the mean 0 and the variance 1, then scaled and shifted.
+ * Group norm: each group of channels over all cells of a sample, normalised to mean 0 and variance 1, then scaled and shifted.
  * With one group for every channel it is instance norm.
  *
  * @param x `[b,…,c]`
@@ -55,7 +55,7 @@ export function groupNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
   return normalised('groupNorm', x, options, rank => Array.from({ length: rank - 1 }, (_, i) => i + 1).filter(i => i !== rank - 2))
 }
 
-/** With channels as `[…,groups,c/groups]`, over the axes that `over` names of so many. */
+/** Normalises x, its channels as `[…,groups,c/groups]`, over the axes that `over` returns for that rank. */
 function normalised(op: string, x: Tensor, options: LayerNormOptions, over: (rank: number) => number[]): Tensor {
   checkOptions(op, options, layerNormOptions)
   requireTensor(op, 'x', x)

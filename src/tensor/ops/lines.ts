@@ -1,8 +1,8 @@
 /**
  * Lines: a tensor seen along one of its axes.
  *
- * In row-major order the axes before the chosen one join into `outer` and those after it into `inner`; the chosen one
- * has `n` entries. A line is what remains when both are held, and its entries are `inner` apart:
+ * In row-major order the axes before the chosen one are flattened to `outer` and those after it to `inner`; the chosen one
+ * has `n` entries. A line is what remains for fixed o and i, and its entries are `inner` apart:
  *
  *   entry k of line (o, i) is at (o·n + k)·inner + i
  */

@@ -3,8 +3,8 @@
  *
  *   out[s, i, j] = Σ_c a[s, i, c] · b[s, c, j]          ∂L/∂a = g bᵀ          ∂L/∂b = aᵀ g
  *
- * for every sample s, and g = ∂L/∂out. Both derivatives are such products again. One product is a dense layer without bias
- * (`dense.ts`), whose kernel in WebAssembly also makes many, one after the other.
+ * for every sample s, with g = ∂L/∂out. Both derivatives are such products again. A single product is a dense layer without
+ * bias (`dense.ts`), whose WebAssembly kernel also computes batches, one product after the other.
  */
 import type { Spec } from '../../backends/backend.ts'
 import { fewTerms, longSum } from '../../backends/wgsl/long-sum.ts'
@@ -71,11 +71,11 @@ export const matmulOp: Op<null> = defineOp<null>({
 })
 
 /**
- * The product of two matrices, a `[n,k]` and b `[k,m]`; or of as many as there are, a `[…,n,k]` and b `[…,k,m]`, each with its
- * own. (One matrix b for all of them is `dense(a, b)`.)
+ * The product of two matrices, a `[n,k]` and b `[k,m]`; or of batches of matrices, a `[…,n,k]` and b `[…,k,m]`, pair by pair.
+ * (For one matrix b and many a use `dense(a, b)`.)
  *
  * @returns `[…,n,m]`
- * @throws where the axes before the last two differ, or a has not as many columns as b has rows
+ * @throws where the axes before the last two differ, or a does not have as many columns as b has rows
  * @example matmul(a, transpose(a))   // [n,n]
  * @example matmul(softmax(mul(matmul(q, transpose(k, [0, 2, 1])), 1 / Math.sqrt(d))), v)   // attention, q, k, v [b,n,d]
  */

@@ -5,12 +5,12 @@
  *   out[o, c] = x[i, c], where i is the cell that o reads through tap[o, c]             pool
  *   ∂L/∂x[i, c] = Σ g[o, c] over the links (o, t, i) with t = tap[o, c]                 unpool, the adjoint of pool
  *
- * The links are those of `window.ts`. Which tap wins is constant almost everywhere, so winningTap has no derivative;
+ * The links are those of `window.ts`. The winning tap is constant almost everywhere, so winningTap has no derivative;
  * for given taps, pool and unpool are linear and adjoint to each other, so the set is closed under differentiation. A
- * NaN wins against every number, the first against later ones: the output is NaN exactly where a window holds one.
+ * NaN wins against every number, and the first NaN against later ones: the output is NaN exactly where a window has one.
  *
- * What is remembered is a tap, not a cell: on a torus smaller than the window, a cell is read through several taps, and
- * only one of them wins.
+ * The tap is remembered, not the cell: on a torus smaller than the window, a cell is read through several taps, and only
+ * one of them wins.
  */
 import type { Data } from '../../backends/backend.ts'
 import { defineOp, refuse, type Op } from '../op.ts'
@@ -24,7 +24,7 @@ import { linksWgsl } from '../../backends/wgsl/window.ts'
 import { eachLink, windowKinds, windows } from './window.ts'
 import { cellsAlong, type Padding, type Windows } from '../../backends/window.ts'
 
-/** Of what lies outside of the grid: less than any number's rank (assembly/pool.ts). */
+/** The rank of what lies outside of the grid, below that of any number (assembly/pool.ts). */
 const outside = 0x80000000
 
 /** The tap of the greatest value. inputs: x [b,h,w,c]. */
@@ -49,7 +49,7 @@ export const winningTapOp: Op<Windows> = defineOp<Windows>({
   simd: room => ([x], out, { inputs: [{ shape: [batch, height, width, n] }], attrs }) => {
     if (!isFloat(x) || out.length === 0) return false
     const plan = planOf(attrs, n), taps = tapOffsets(plan), line = width * n
-    // What is found at the end of lines, for windows that begin in the border, is computed but not copied.
+    // Windows at the end of lines, which begin in the border, are computed too but not copied.
     const { kernels, words, at: [image, offsets, to] } =
       room(4 * (plan.bandSize + plan.pitch), 4 * taps.length, 4 * plan.lines * plan.pitch)
     const bits = new Uint32Array(x.buffer, x.byteOffset, x.length)
@@ -148,7 +148,7 @@ function eachPicked(
 ): void {
   const { kernel: [kh, kw], dilation } = win
   const ys = cellsAlong(win, 0), xs = cellsAlong(win, 1)
-  // Of each tap, how far it is from the first.
+  // The distance of each tap from the first one.
   const down = Int32Array.from({ length: kh * kw }, (_, t) => dilation * Math.floor(t / kw))
   const right = Int32Array.from({ length: kh * kw }, (_, t) => dilation * (t % kw))
   let o = 0
@@ -165,7 +165,7 @@ function eachPicked(
 }
 
 export type PoolOptions = {
-  /** What lies outside of the grid: 'zero' (default), nothing, to a maximum −∞; 'circular', the opposite side; 'reflect'; 'replicate'. */
+  /** What lies outside of the grid: 'zero' (default; it never wins, like −∞), 'circular', 'reflect' or 'replicate'. */
   padding?: Padding
   /** Distance between neighbouring taps, a whole number > 0, default 1. */
   dilation?: number
@@ -174,7 +174,7 @@ export type PoolOptions = {
 const poolOptions = keysOf<PoolOptions>({ padding: windowKinds.padding, dilation: windowKinds.dilation })
 
 /**
- * The greatest value in the window around each cell; the size stays. The gradient goes to the first of equal values in
+ * The greatest value in the window around each cell; keeps the size. The gradient goes to the first of equal values in
  * scan order. NaN propagates.
  *
  * @param x `[b,h,w,c]`
@@ -188,7 +188,7 @@ export function maxPool(x: Tensor, k: number | readonly [number, number] = 3, op
   return apply(poolOp, [x, apply(winningTapOp, [x], win)], win)
 }
 
-/** The windows of a pooling, each with its own cell in it. */
+/** The windows of a pooling; each contains its own cell. */
 export function poolWindows(
   op: string, x: Tensor, k: number | readonly [number, number], options: PoolOptions,
 ): Windows {

@@ -1,13 +1,13 @@
 /**
- * norm: the Euclidean length of what stands along some axes.
+ * norm: the Euclidean length along some axes.
  *
  *   norm         out = √(Σ x²) = s √(Σ (x/s)²)              ∂L/∂x = g · x / out, and 0 where out is 0
  *
- * s is the power of two below the greatest |x|, so that no square is too great or too small for its type where the
- * length itself is not; dividing by it changes no digit.
+ * s is the power of two below the greatest |x|, so that no square overflows or underflows unless the length itself does;
+ * dividing by it is exact.
  *
- * At 0 the length has a kink, as |x| has: there the derivative is the choice 0, and stays so when it is differentiated
- * again. √(Σ x²) written in operators has none: its 1/(2√0) · 0 is NaN.
+ * At 0 the length has a kink, like |x|: there the derivative is 0 by convention, and stays 0 when it is differentiated
+ * again. √(Σ x²) composed of operators has no derivative there: 1/(2√0) · 0 is NaN.
  */
 import { defineOp, floating, type Op } from '../op.ts'
 import { sizeOf } from '../shape.ts'
@@ -39,7 +39,7 @@ export const normOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly
     return reduction(sizeOf(out.shape), n, { most: ['u32', 'max(a, b)'], total: ['f32', 'a + b'] }, {
       inputs: ['x'],
       u32,
-      // The bits of |x| are ordered as the numbers are, with NaN above all. Their upper nine are a power of two.
+      // The bits of |x| are ordered like the numbers, with NaN above all. Their upper nine bits are a power of two.
       source: `${wgsl}
         fn reduce(j: u32, lane: u32, lanes: u32) {
           let start = first(j);
@@ -75,8 +75,8 @@ function powerOfTwo(x: number): number {
 }
 
 /**
- * The Euclidean length √(Σ x²) over the given axes, all by default. It is right wherever it can be held, though the
- * squares be too great or too small for that. The gradient of a length of 0 is 0, of every order.
+ * The Euclidean length √(Σ x²) over the given axes, all by default. It is right unless it overflows itself, even if the
+ * squares would overflow or underflow. The gradient of a length of 0 is 0, of every order.
  *
  * @throws for integer tensors: cast them first
  * @example norm(x)                              // []

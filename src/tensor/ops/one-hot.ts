@@ -21,8 +21,8 @@ export type OneHotOptions = {
 const oneHotOptions = keysOf<OneHotOptions>({ dtype: placementKinds.dtype })
 
 /**
- * Classes as rows of zeros with a single 1, on the backend of the classes. A class that there is none of, such as the −1
- * of `argMax`, has a row of zeros. No gradient passes.
+ * Classes as rows of zeros with a single 1, on the backend of the classes. A class that does not exist, such as the −1 of
+ * `argMax`, has a row of zeros. No gradient passes.
  *
  * @param classes int32 or uint32, any shape
  * @param n how many classes there are

@@ -1,10 +1,10 @@
 /**
- * pad and slice: a tensor inside a larger one, and the part of a larger one.
+ * pad and slice: a tensor inside a larger one, and a part of a larger one.
  *
  *   pad, zero    out_{i + before} = x_i, the rest is a constant value        ⟨pad x, g⟩ = ⟨x, slice g⟩
  *   slice        out_i = x_{start + i}                                       ⟨slice x, g⟩ = ⟨x, pad g⟩
  *
- * With a constant outside the two are each other's derivative. The other paddings repeat entries of x. They are a
+ * With a constant outside, each is the derivative of the other. The other paddings repeat entries of x. They are a
  * `gather` along each padded axis,
  *
  *   circular     out_i = x_j,  j = (i − before) mod n                  the axis is a ring
@@ -46,7 +46,7 @@ export const padOp: Op<{ widths: PadWidths }> = defineOp<{ widths: PadWidths }>(
       ...(out.dtype === 'float32' ? {} : { value }),
     },
     ...(out.dtype === 'float32' && { f32: { value } }),
-    // From the last axis to the first. Before the beginning, k wraps around and is greater than any size.
+    // From the last axis to the first. Before the start of an axis, the unsigned k wraps around and exceeds any size.
     source: `
       fn main(i: u32) {
         var rest = i;
@@ -96,9 +96,9 @@ export const sliceOp: Op<{ start: Shape; size: Shape }> = defineOp<{ start: Shap
 })
 
 /**
- * Calls `block(i, j, rows, pitch, n)` for each block of a box at `start` in a whole: rows of n entries that follow one
- * another from i on in the box, and begin at j, j + pitch, … there. Axes that can be walked as one are joined, so that a
- * slice of the channels of an image is one block.
+ * Calls `block(i, j, rows, pitch, n)` for each block of a box that lies at `start` in a whole: rows of n entries that are
+ * contiguous in the box from i on, and begin at j, j + pitch, … in the whole. Axes that can be traversed as one are
+ * joined, so that a slice of the channels of an image is one block.
  */
 function eachBlockOf(
   box: Shape, whole: Shape, start: Shape,
@@ -123,7 +123,7 @@ function eachBlockOf(
 }
 
 export type PadOptions = {
-  /** What stands outside; 'zero' by default. */
+  /** What lies outside; 'zero' by default. */
   mode?: Padding
   /** The constant outside in mode 'zero', if not 0. */
   value?: number
@@ -157,7 +157,7 @@ export function pad(x: Tensor, widths: PadWidths, options: PadOptions = {}): Ten
   ), x)
 }
 
-/** Where along an axis of x the entries of the padded axis come from. */
+/** For each entry of the padded axis, the index in x that it comes from. */
 function sources(x: Tensor, axis: number, before: number, after: number, mode: Padding): number[] {
   const n = x.shape[axis]
   if (n === 0 || (mode === 'reflect' && Math.max(before, after) >= n)) {

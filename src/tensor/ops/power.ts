@@ -4,8 +4,8 @@
  *   ∂ᵐ/∂aᵐ ∂ⁿ/∂bⁿ a^b = Σ_j C(n, j) · P⁽ʲ⁾(b) · a^(b−m) · (ln a)^(n−j),     P(b) = b (b − 1) … (b − m + 1)
  *
  * They are one operator, powDerivative, for all m and n: its derivative by a is the one with m + 1, by b the one with
- * n + 1. So the order in which they are taken does not matter, and what happens at special points is settled here, in
- * values, and not by a selection in a derivative rule, which would lose what depends on the selecting number:
+ * n + 1. So the order of differentiation does not matter. Special points are settled here, in the values, and not by a
+ * selection in a derivative rule, which would lose the derivative with respect to the selecting number:
  *
  *   P⁽ʲ⁾(b) = 0      the term is 0, whatever a is: x⁰ and x¹ have the second derivative 0, at 0 too
  *   a = 0, b > m     the terms are 0
@@ -58,7 +58,7 @@ export const powDerivativeOp: Op<Order> = binary<Order>('powDerivative', (o, a, 
   }, '0.0'),
 })
 
-/** a^e (ln a)^k, as above where a is 0. Where a^e is 0 it outweighs the logarithm. */
+/** a^e (ln a)^k, with the limits above where a is 0. If a^e is 0, it outweighs the logarithm. */
 function logPower(a: number, e: number, k: number): number {
   if (k > 0 && a < 0) return NaN
   const power = a ** e
@@ -66,7 +66,7 @@ function logPower(a: number, e: number, k: number): number {
   return a === 0 && e === 0 ? 0 : power * Math.log(a) ** k
 }
 
-/** C(n, j) P⁽ʲ⁾ for j = 0 … n, each as the list of its coefficients from that of b⁰ on. */
+/** C(n, j) P⁽ʲ⁾ for j = 0 … n, each as the list of its coefficients, starting with that of b⁰. */
 function coefficients(m: number, n: number): number[][] {
   let p = [1]
   for (let i = 0; i < m; i++) p = [...p, 0].map((_, k) => (p[k - 1] ?? 0) - i * (p[k] ?? 0))
@@ -84,8 +84,8 @@ function polynomial(coefficients: readonly number[], x: number): number {
 }
 
 /**
- * a to the power b. For negative a: NaN where b is a fraction, and no derivative by b, NaN. For whole numbers it is
- * counted modulo 2³², and a fraction is cut off.
+ * a to the power b. For negative a it is NaN if b is a fraction, and the derivative by b is NaN. For integer types it is
+ * computed modulo 2³², and fractions are cut off.
  *
  * Derivatives of every order are right at whole b and at a = 0 too, where the derivative by b is 0 for b ≥ 0.
  *

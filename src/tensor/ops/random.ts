@@ -4,11 +4,10 @@
  *   bits        x ⊕ y
  *   uniform     float32: k / 2²³, k the upper 23 of these 32 bits; float64: the upper 52 of the 64 bits (x, y) / 2⁵²
  *   bernoulli   uniform < p, in float32
- *   normal      √2·erf⁻¹(u), u = (4k + 1) / 2²⁴ − 1, which float32 holds exactly and which is never −1 or 1
+ *   normal      √2·erf⁻¹(u), u = (4k + 1) / 2²⁴ − 1, which is exact in float32 and never −1 or 1
  *
- * These are JAX's numbers (its partitionable threefry): `uniform` bit for bit in [0, 1) and up to the last bits
- * between other bounds, to which it is scaled; `normal` up to the rounding of erf⁻¹, and in float64 what JAX draws in
- * float32.
+ * These are JAX's numbers (its partitionable threefry): `uniform` bit for bit in [0, 1), and up to the last bits when scaled
+ * to other bounds; `normal` up to the rounding of erf⁻¹, in float64 too the numbers that JAX draws in float32.
  */
 import type { Call, DType, Shader } from '../../backends/backend.ts'
 import { central, tail } from '../../backends/erfinv.ts'
@@ -23,10 +22,10 @@ import { place, placementKinds, type Placement, type Tensor } from '../tensor.ts
 import { apply } from '../trace.ts'
 import { checkKey, threefry, wordAt, type Key } from '../key.ts'
 
-/** What is drawn from nothing but a key. */
+/** The attributes of a draw, which has no inputs except a key. */
 export type Drawn = { readonly shape: Shape; readonly dtype: DType }
 
-/** The shader that makes out[i] of the `bits` of counter (0, i). */
+/** The shader that computes out[i] from the `bits` of counter (0, i). */
 function drawWgsl({ out, scalars: [k0, k1] }: Call<Drawn>, wgsl: string, functions = ''): Shader {
   return {
     inputs: [],
@@ -90,7 +89,7 @@ function draw(op: Op<Drawn>, k: Key, shape: Shape, placement: Placement): Tensor
   checkKey(op.name, k)
   checkShape(op.name, shape)
   const { dtype, backend } = place(placement, op.name)
-  // `like` may well be a mask; fractions would be cut off.
+  // `like` may be a mask, in whose type fractions would be cut off.
   if (dtype !== 'float32' && dtype !== 'float64') refuse(op.name, `draws float32 or float64, not ${dtype}`)
   return apply(op, [], { shape, dtype }, k, backend)
 }
@@ -113,7 +112,7 @@ export type UniformOptions = Placement & {
 const uniformOptions = keysOf<UniformOptions>({ ...placementKinds, low: numberFrom(), high: numberFrom() })
 
 /**
- * Uniform numbers in [low, high), [0, 1) by default. Other bounds than these may round up to `high`, as they do in JAX.
+ * Uniform numbers in [low, high), [0, 1) by default. With other bounds a number may be rounded up to `high`, as in JAX.
  *
  * @throws for integer element types
  * @example uniform(k, [8], { low: -1, high: 1 })

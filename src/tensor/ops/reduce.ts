@@ -1,5 +1,5 @@
 /**
- * Reductions beside the sum: mean, extremes, and the logarithm of a sum of exponentials with what follows from it.
+ * Reductions other than the sum: mean, extremes, and the logarithm of a sum of exponentials with softmax.
  *
  *   mean         Σ x / n
  *   max, min     the entry at argMax, argMin, so g goes to that entry alone: takeAlong(x, argMax x)
@@ -9,12 +9,12 @@
  *                ∂out_i/∂x_j = [i = j] − softmax(x)_j                                ∂L/∂x = g − e^out Σ_i g_i
  *   softmax      e^{logSoftmax x}
  *
- * Of equal extremes the first in scan order counts, and a NaN exceeds every number in either direction, so that it
- * reaches the result and cannot hide. A place says nothing of the value there, so `argMax` and `argMin` name none, −1,
- * in a line with a NaN: it equals no class, and whatever is counted by it is counted as wrong.
+ * Of equal extremes the first in scan order counts. A NaN counts as the extreme in either direction, so that it reaches
+ * the result and cannot hide. An index does not show that the value is NaN, so `argMax` and `argMin` return −1 in a line
+ * with a NaN: that equals no class, so a prediction of it counts as wrong.
  *
- * A line of −∞ alone is an empty sum: logSumExp is −∞, as log 0 is, softmax is 0 at every entry, and their gradients
- * are 0. So a mask may well exclude everything.
+ * A line of only −∞ is an empty sum: logSumExp is −∞, like log 0, softmax is 0 at every entry, and the gradients are 0.
+ * So a mask may exclude everything.
  */
 import type { Data, Shader } from '../../backends/backend.ts'
 import { defineOp, floating, refuse, type Op } from '../op.ts'
@@ -57,7 +57,7 @@ export const argExtremeOp: Op<{ axis: number; sign: 1 | -1 }> = defineOp<{ axis:
       inputs: ['x'],
       u32: { n, inner },
       source: `
-        // Of two positions, the later one only if it has more, or a NaN.
+        // Of two positions the earlier one, unless only the later one is greater or NaN.
         fn better(a: u32, b: u32) -> u32 {
           let p = min(a, b);
           let q = max(a, b);
@@ -104,7 +104,7 @@ export const logSoftmaxOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
       for (let i = 0; i < inner; i++) {
         const first = o * n * inner + i
         const { most, rest } = logTotal(x, first, n, inner)
-        // Large numbers that differ by little lose nothing where the greatest is subtracted before anything is rounded.
+        // Subtracting the greatest before anything is rounded loses nothing when large numbers differ by little.
         for (let k = first; k < first + n * inner; k += inner) out[k] = most === -Infinity ? most : x[k] - most - rest
       }
     }
@@ -133,7 +133,7 @@ function logTotal(x: Data, first: number, n: number, stride: number): { most: nu
   return { most, rest: Math.log(total) }
 }
 
-/** The shader that works out log Σ e^x as `top + rest` for each line j, whose entries begin at `start`, and then `then`. */
+/** The shader that computes log Σ e^x as `top + rest` for each line j, whose entries begin at `start`, and then runs `then`. */
 function logTotalWgsl(shape: Shape, axis: number, then: string): Shader {
   const { outer, n, inner } = linesAlong(shape, axis)
   return reduction(outer * inner, n, { most: ['f32', 'greatest(a, b)'], sum: ['f32', 'a + b'] }, {
@@ -247,8 +247,8 @@ export function logSumExp(x: Tensor, axis = -1, options: ReduceOptions = {}): Te
 }
 
 /**
- * The logarithm of `softmax` along an axis, the last by default; right also where softmax itself would underflow to 0.
- * −∞ is left out; +∞ makes NaN of its whole line, and of its gradient, since ∞ − ∞ may be anything.
+ * The logarithm of `softmax` along an axis, the last by default; right even where softmax itself would underflow to 0.
+ * Entries of −∞ are excluded; +∞ makes its whole line and the gradient NaN, since ∞ − ∞ is undefined.
  *
  * @example neg(sum(mul(labels, logSoftmax(logits)), -1))     // cross-entropy
  */
@@ -258,8 +258,7 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
 }
 
 /**
- * e^x / Σ e^x along an axis, the last by default: positive, and 1 in sum. A line of −∞ gives zeros,
- * one with +∞ NaN.
+ * e^x / Σ e^x along an axis, the last by default: positive, with sum 1. A line of −∞ gives zeros, one with +∞ NaN.
  *
  * @example softmax(scores)     // [b,q,k], each row of k sums to 1
  */

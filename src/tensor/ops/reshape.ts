@@ -21,7 +21,7 @@ export const reshapeOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
   vjp: [{ uses: [], grad: (g, { inputs: [x] }) => reshape(g, x.shape) }],
 })
 
-/** The same numbers in another shape; shares memory. One size may be −1 and is worked out. */
+/** The same numbers in another shape; shares memory. One size may be −1 and is inferred. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   requireTensor('reshape', 'x', x)
   const full = Array.isArray(shape) && shape.includes(-1) ? completed(x, shape) : shape
@@ -29,7 +29,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return sameShape(x.shape, full) ? x : apply(reshapeOp, [x], { shape: full })
 }
 
-/** The shape with the one size that is −1 worked out. */
+/** The shape, with a size of −1 inferred. */
 function completed(x: Tensor, shape: Shape): Shape {
   const known = shape.filter(n => n !== -1)
   const [size, of] = [sizeOf(x.shape), sizeOf(known)]

@@ -1,5 +1,5 @@
 /**
- * Scatter masks: masks that are 1 at cells the host names. Who is seeded, hit or made to fire is often a short list.
+ * Scatter masks: masks that are 1 at listed cells. The cells to seed, to damage or to fire are often a short list.
  */
 import { hostArray } from '../../backends/backend.ts'
 import { refuse } from '../op.ts'

@@ -1,15 +1,15 @@
 /**
- * Sorting along an axis: first where every entry goes, then one gather.
+ * Sorting along an axis: first the order of the entries, then one gather.
  *
  *   argSort   p with x_{p(0)} ≤ x_{p(1)} ≤ …          integers, so a constant to every transform
  *   sort      out_k = x_{p(k)}                        ∂L/∂x_{p(k)} = g_k
  *
- * Where no two entries are equal, p does not change in a neighbourhood of x, and sorting is the linear map that p
- * describes; its derivative is that of `takeAlong` and needs no rule of its own. In either direction equal entries keep
- * their order, which fixes p and with it the gradient.
+ * If no two entries are equal, p is constant in a neighbourhood of x, and sorting is the permutation p, a linear map; its
+ * derivative is that of `takeAlong` and needs no rule of its own. In either direction equal entries keep their order,
+ * which fixes p and with it the gradient.
  *
- * NaN stands above every number, as it does for `max`: it comes last, and first where the greatest come first. So what
- * is ranked by a loss, the worst first, begins with the samples whose loss is none.
+ * NaN counts as greater than every number, as in `max`: it comes last, or first in descending order. So samples ranked by
+ * their loss, the worst first, begin with those whose loss is NaN.
  */
 import { defineOp, type Op } from '../op.ts'
 import { checkOptions, flag, keysOf } from '../../backends/options.ts'
@@ -75,10 +75,10 @@ const countingWgsl = `
   }`
 
 /**
- * A workgroup for each line sorts positions by a network (Batcher 1968, "Sorting networks and their applications"):
- * sorted blocks become blocks of twice the size, ½ n log² n comparisons in all. The first step of a merge compares
- * every entry of a block with its mirror image, so that smaller ones always go to the front; what would lie beyond the
- * end of the line counts as last, and stays where it is.
+ * A workgroup for each line sorts positions with a sorting network (Batcher 1968, "Sorting networks and their
+ * applications"): sorted blocks are merged into blocks of twice the size, ½ n log² n comparisons in all. The first step of
+ * a merge compares every entry of a block with its mirror image, so that smaller ones always move to the front. Positions
+ * beyond the end of the line count as greatest, so they stay where they are.
  */
 const mergingWgsl = `
   fn main(line: u32, lane: u32) {
@@ -113,7 +113,7 @@ const sortOptions = keysOf<SortOptions>({ descending: flag })
 
 /**
  * The positions of the entries in sorted order along an axis, the last by default: int32, of the shape of x. Equal
- * entries keep their order. NaN stands above every number: last, or first with `descending`. No gradient passes.
+ * entries keep their order. NaN counts as greatest: last, or first with `descending`. No gradient passes.
  *
  * @example argSort(tensor([3, 1, 2]))            // [1, 2, 0]
  * @example argSort(argSort(x))                   // the rank of every entry
@@ -125,7 +125,7 @@ export function argSort(x: Tensor, axis = -1, options: SortOptions = {}): Tensor
 
 /**
  * The entries in sorted order along an axis, the last by default; the gradient goes back to where each came from. NaN
- * stands above every number: last, or first with `descending`.
+ * counts as greatest: last, or first with `descending`.
  *
  * @example sort(x, 1, { descending: true })
  */

@@ -15,7 +15,7 @@ export const stopGradientOp: Op<null> = defineOp<null>({
 })
 
 /**
- * The tree with its tensors made constants: no gradient flows into what they were computed from.
+ * The tree with its tensors as constants: no gradient flows into what they were computed from.
  *
  * @example grad((x: Tensor) => sum(mul(x, stopGradient(x))))(x)   // x, not 2x
  */

@@ -1,12 +1,12 @@
 /**
- * How arrays are read that broadcast, or whose axes are in another order: with strides, in loops and in WGSL.
+ * Strided reading, in loops and in WGSL, of arrays that broadcast or whose axes are in another order.
  */
 import { dtypeOf, hostArray, type Data } from '../../backends/backend.ts'
 import { broadcastStrides, joinAxes, sameShape, sizeOf, stridesOf, type Shape } from '../shape.ts'
 
 /**
- * Walks `big` in rows: calls `row(i, j, stride, n)` for n positions i, i+1, … of `big`, which broadcast from the
- * positions j, j+stride, … of `small`. Axes that can be walked as one are joined, so that rows are as long as possible.
+ * Traverses `big` in rows: calls `row(i, j, stride, n)` for n positions i, i+1, … of `big`, which broadcast from the
+ * positions j, j+stride, … of `small`. Axes that can be traversed as one are joined, so that rows are as long as possible.
  */
 export function eachRow(
   big: Shape, small: Shape, row: (i: number, j: number, stride: number, n: number) => void,
@@ -28,7 +28,7 @@ export function eachRow(
   }
 }
 
-/** An operand as a flat array and the stride at which to read it; repeated rows are written out. */
+/** An operand as a flat array and the stride at which to read it; if it broadcasts, it is written out. */
 export function flat(x: Data, shape: Shape, to: Shape): [Data, number] {
   if (x.length === 1) return [x, 0]
   if (sameShape(shape, to) || x.length === sizeOf(to)) return [x, 1]
@@ -40,8 +40,8 @@ export function flat(x: Data, shape: Shape, to: Shape): [Data, number] {
 }
 
 /**
- * A WGSL function `name(i: u32) -> u32`: the position of element i of an array of this shape whose axes are walked with
- * the given strides. Sizes and strides are uniforms (`u32`); the source knows only the number of axes.
+ * A WGSL function `name(i: u32) -> u32`: the position of element i of an array of this shape whose axes have the given
+ * strides. Sizes and strides are uniforms (`u32`), so that the source depends only on the number of axes.
  *
  * @example strided('at', [8, 72, 72, 16], broadcastStrides([16], [8, 72, 72, 16]))
  */
@@ -61,8 +61,8 @@ export function strided(
 }
 
 /**
- * What meets in each entry of a reduction over these axes, in WGSL: the first of its `n` numbers is at `first(j)` for
- * entry j of the output, and the others are `next(i)` further, i = 0 … n − 1.
+ * The numbers that a reduction over these axes combines, in WGSL: for entry j of the output, the first of its `n` numbers is at
+ * `first(j)`, and number i is `next(i)` further, i = 0 … n − 1.
  */
 export function metAlong(
   axes: readonly number[], shape: Shape, outShape: Shape,

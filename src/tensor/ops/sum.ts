@@ -1,6 +1,6 @@
 /**
- * sum: the numbers along some axes, added up. Its kernels and its derivative are in broadcast.ts, beside its adjoint; how
- * axes are given is the same for all reductions.
+ * sum: the sum over some axes, and the axes and options that all reductions share. Its kernels and its derivative are in
+ * broadcast.ts, beside its adjoint.
  */
 import { requireTensor } from '../op.ts'
 import { checkOptions, flag, keysOf, type Options } from '../../backends/options.ts'
@@ -18,7 +18,7 @@ export type ReduceOptions = {
 /** The options of every reduction. */
 export const reduceOptions: Options = keysOf<ReduceOptions>({ keepDims: flag })
 
-/** The axes that a reduction named `op` sums over or chooses from, counted from 0. Throws for what it cannot be asked. */
+/** The axes of a reduction named `op`, counted from 0. Throws for invalid axes or options. */
 export function reducedAxes(
   op: string, x: Tensor, axes: number | readonly number[] | undefined, options: ReduceOptions,
 ): number[] {
@@ -27,7 +27,7 @@ export function reducedAxes(
   return normaliseAxes(op, axes, x.shape.length)
 }
 
-/** The shape of a reduction's result, from the shape in which reduced axes have size 1. */
+/** The result of a reduction, from the tensor in which reduced axes have size 1. */
 export function dropAxes(x: Tensor, axes: readonly number[], keepDims = false): Tensor {
   return keepDims || axes.length === 0 ? x : reshape(x, x.shape.filter((_, i) => !axes.includes(i)))
 }

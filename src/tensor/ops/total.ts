@@ -1,6 +1,6 @@
 /**
- * Sums of many terms, of which only one is there at a time: a scope releases each term, and each sum but the last, as
- * soon as the next sum is made.
+ * Sums of many terms, only one of which is in memory at a time: a scope releases each term, and each partial sum, as soon as
+ * the next sum is computed.
  */
 import { scope } from '../lifetime.ts'
 import { add } from './arithmetic.ts'

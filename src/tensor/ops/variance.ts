@@ -3,7 +3,7 @@
  *
  *   variance   out = Σ (x − μ)² / n,  μ = Σ x / n        ∂out/∂x_i = 2 (x_i − μ) / n
  *
- * The mean is subtracted before anything is squared: Σ x²/n − μ² would lose all digits where μ is great.
+ * The mean is subtracted before anything is squared: Σ x²/n − μ² would lose all digits for a large μ.
  */
 import { floating } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
@@ -13,8 +13,8 @@ import { mean } from './reduce.ts'
 import { reducedAxes, type ReduceOptions } from './sum.ts'
 
 /**
- * The variance over the given axes, all by default: that of these numbers themselves, divided by how many there are (for
- * an estimate from a sample multiply by n/(n − 1)). NaN where there is no number.
+ * The variance over the given axes, all by default: the population variance, divided by n (for an unbiased estimate from a
+ * sample multiply by n/(n − 1)). NaN for n = 0.
  *
  * @throws for integer tensors: cast them first
  * @example variance(x, [1, 2])             // [b,h,w,c] → [b,c]

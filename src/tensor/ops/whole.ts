@@ -1,13 +1,13 @@
 /**
- * Whole numbers: int32 and uint32 are counted modulo 2³², as processors and WGSL do.
+ * Whole numbers: int32 and uint32 are computed modulo 2³², as in processors and WGSL.
  *
- * JavaScript computes with float64, which holds 53 of the 64 binary digits of a product. `Math.imul` knows the lower 32
- * of one product. Sums of products are left to the loops that floating-point numbers have, which are exact as long as
- * their numbers are small: with operands in parts of 11 digits, a = a₀ + 2¹¹ a₁ + 2²² a₂,
+ * JavaScript computes with float64, which holds 53 of the 64 bits of a product. `Math.imul` gives the lower 32 bits of one
+ * product. Sums of products use the loops for floating-point numbers, which are exact as long as their numbers are small:
+ * with operands in parts of 11 bits, a = a₀ + 2¹¹ a₁ + 2²² a₂,
  *
  *   Σ a·b = Σ_{i+j<3} 2^{11(i+j)} Σ a_i·b_j   (mod 2³²)
  *
- * a product of two parts is below 2²², and float64 adds up 2³¹ of those without rounding.
+ * a product of two parts is below 2²², and float64 adds up 2³¹ of them without rounding.
  */
 import type { Call, CpuKernel, Data } from '../../backends/backend.ts'
 
@@ -16,7 +16,7 @@ export function areWhole(x: Data): x is Int32Array | Uint32Array {
   return x instanceof Int32Array || x instanceof Uint32Array
 }
 
-/** a^b for whole numbers, modulo 2³². Of a fraction, where b is negative, nothing is left but ±1. */
+/** a^b for whole numbers, modulo 2³². For negative b the fraction is cut off, which leaves 0 unless a is ±1. */
 export function wholePower(a: number, b: number): number {
   if (b < 0) return Math.abs(a) === 1 ? (b % 2 === 0 ? 1 : a) : 0
   let y = 1
@@ -28,8 +28,8 @@ export function wholePower(a: number, b: number): number {
 }
 
 /**
- * The kernel of a loop that sums products in double precision, results that are linear in each of its first two inputs. For
- * whole numbers they are exact. `sums` are zeros at first.
+ * The kernel of a loop that sums products in double precision; its results must be linear in each of the first two inputs. For
+ * whole numbers it is exact. `sums` begin at zero.
  *
  * @param added the position of an input that is added to the results, if there is one
  */
@@ -57,7 +57,7 @@ export function exactProducts<A>(
   }
 }
 
-/** The parts of 11 binary digits, the lowest first. */
+/** The parts of 11 bits, the lowest first. */
 function parts(x: Data): Float64Array[] {
   return [0, 11, 22].map(shift => Float64Array.from(x, v => (v >>> shift) & 0x7ff))
 }

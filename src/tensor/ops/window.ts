@@ -1,15 +1,15 @@
 /**
- * Windows of operators: what a convolution or a pooling reads, and by whom each cell is read.
+ * Windows of operators: which cells each output of a convolution or pooling reads, and which outputs read each cell.
  *
  * With the geometry of src/backends/window.ts an operator is a list of links (o, t, i): output cell o reads cell i through
- * tap t. So the list says what each output cell reads, and by whom each input cell is read, which is all that the adjoint
- * needs, whatever the padding. Its order is fixed: sums have the same bits in every run. On a GPU every result looks up
- * its own links (src/backends/wgsl/window.ts), so that it has one writer, and nothing needs atomics.
+ * tap t. The list says what each output cell reads, and also which output cells read each input cell, which is all that the
+ * adjoint needs, whatever the padding. Its order is fixed, so sums have the same bits in every run. On a GPU every result
+ * looks up its own links (src/backends/wgsl/window.ts), so that it has one writer and nothing needs atomics.
  *
- * A cell mask takes the links away from the output cells that it marks with 0. Their sums are empty, in both directions.
+ * A cell mask removes the links of the output cells where it is 0. Their sums are empty, in both directions.
  *
- * Beyond a border of zeros lies a cell like any that is dead: it is zero, and what reads it multiplies that zero, which
- * adds nothing to a sum, unless the other factor is NaN or infinite.
+ * Beyond a border of zeros lies a cell like any dead one: it is zero, and is multiplied like any other, which adds nothing to
+ * a sum unless the other factor is NaN or infinite.
  */
 import type { Data } from '../../backends/backend.ts'
 import { border, cellsAlong, outputSize, paddings, type Padding, type Windows } from '../../backends/window.ts'
@@ -23,18 +23,18 @@ export type WindowOptions = {
   /** What lies outside of the grid, default 'zero'. */
   padding?: Padding
   /**
-   * Distance between the windows of neighbouring output cells, a whole number > 0, default 1. Windows lie as
-   * TensorFlow's SAME has it: what must be padded is split between both ends, the odd one behind. So with stride 2 and
-   * 3 taps, window o begins at cell 2·o where the size is even, but at 2·o − 1, centred on cell 2·o, where it is odd.
-   * PyTorch's `padding=1` begins at 2·o − 1 for both; a kernel with a row and a column of zeros behind, which make 4
-   * taps, does so here for even sizes.
+   * Distance between the windows of neighbouring output cells, a whole number > 0, default 1. Windows lie as in
+   * TensorFlow's SAME: the padding is split between both ends, with an odd cell at the far end. So with stride 2 and
+   * 3 taps, window o begins at cell 2·o if the size is even, but at 2·o − 1, centred on cell 2·o, if it is odd.
+   * PyTorch's `padding=1` begins at 2·o − 1 for both. To get that here for even sizes, append a row and a column of zeros
+   * to the kernel, which make 4 taps.
    */
   stride?: number
   /** Distance between neighbouring taps, a whole number > 0, default 1. */
   dilation?: number
 }
 
-/** The kinds of these options, to be spread among those of an operator. */
+/** The kinds of these options, to be spread into those of an operator. */
 export const windowKinds: Kinds<WindowOptions> = {
   padding: oneOf(paddings), stride: wholeFrom(1), dilation: wholeFrom(1),
 }
@@ -61,7 +61,7 @@ export function windows(op: string, x: Tensor, [kh, kw]: readonly number[], opti
   return win
 }
 
-/** Throws unless the cell mask, where there is one, is a mask of these cells. */
+/** Throws unless the cell mask, if there is one, is a mask of these cells. */
 export function checkMask(op: string, mask: Tensor | undefined, cells: Shape): void {
   if (mask === undefined) return
   requireTensor(op, 'the cell mask', mask)
@@ -72,7 +72,7 @@ export function checkMask(op: string, mask: Tensor | undefined, cells: Shape): v
 }
 
 /**
- * The masks of an operator, as its last inputs: none; `mask`, of what is computed; or it and that of the derivatives.
+ * The masks of an operator, as its last inputs: none; `mask`, the cells to compute; or `mask` and the mask for derivatives.
  * Throws unless they are masks of these cells.
  */
 export function maskInputs(
@@ -86,7 +86,7 @@ export function maskInputs(
 
 /**
  * Visits every link (o, t, i): output cell o, unless the mask leaves it out, reads cell i through tap t; i is −1 beyond a
- * border of zeros. Cells are counted through the batch; output cells come in scan order, each with its taps in theirs.
+ * border of zeros. Cells are numbered through the whole batch; output cells come in scan order, and so do the taps of each.
  */
 export function eachLink(
   win: Windows, batch: number, mask: Data | undefined, visit: (o: number, t: number, i: number) => void,

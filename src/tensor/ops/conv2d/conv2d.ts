@@ -90,10 +90,9 @@ export const conv2dInputOp: Op<Windows> = defineOp<Windows>({
 })
 
 /**
- * out[r, j] = Σ_links Σ_c a[c] · k[c, j], with n numbers a at each cell and m sums. From k[c, j] it is `rowStep`
- * numbers to k[c + 1, j] and `columnStep` to k[c, j + 1]: exchanging the steps transposes the matrix of each tap.
- *
- * For a GPU, where a thread computes four of the sums of a cell. The output has `size` numbers.
+ * The shader of out[r, j] = Σ_links Σ_c a[c] · k[c, j], with n numbers a at each cell and m sums; each thread computes four
+ * of the sums of a cell. k[c + 1, j] comes `rowStep` numbers after k[c, j], and k[c, j + 1] `columnStep` numbers:
+ * exchanging the steps transposes the matrix of each tap. The output has `size` numbers.
  */
 function multiplyWgsl(
   direction: 'reads' | 'readers', win: Windows,
@@ -174,21 +173,21 @@ export type Conv2dOptions = WindowOptions & {
   /** Bias `[out]`. */
   bias?: Tensor
   /**
-   * Groups of neighbouring channels, and of outputs, each with a convolution of its own: a divisor of both, default 1. Each
-   * costs a call, and copies of its channels; of single channels `depthwiseConv` is much faster.
+   * Groups of neighbouring channels, and of outputs, each with a convolution of its own; must divide both, default 1. Each group
+   * costs a call and copies of its channels; for groups of single channels `depthwiseConv` is much faster.
    */
   groups?: number
   /** Output cells to compute, a mask `[b,⌈h/stride⌉,⌈w/stride⌉]`; the others are 0, without bias, and cost nothing. */
   mask?: Tensor
-  /** Of these, the cells through which derivatives go; see `dense`. */
+  /** The cells among them through which derivatives go; see `dense`. */
   gradMask?: Tensor
 }
 
 const conv2dOptions = keysOf<Conv2dOptions>({ ...windowKinds, bias: aTensor, groups: wholeFrom(1), mask: aTensor, gradMask: aTensor })
 
 /**
- * Convolution over all channels with SAME padding. With a stride, where windows begin depends on the size of x: see
- * `stride`.
+ * Convolution over all channels with SAME padding. With a stride, the place of the windows depends on the size of x, see the
+ * option `stride`.
  *
  * @param x `[b,h,w,in]`
  * @param kernel `[kh,kw,in,out]`, in groups `[kh,kw,in/groups,out]`

@@ -1,6 +1,6 @@
 /**
- * conv2d and its two derivatives in WebAssembly, as products of matrices. With W the matrix whose rows are the windows of
- * the active cells (im2col), K that of the kernel, [taps·n, m], and G that of the cotangents,
+ * conv2d and its two derivatives in WebAssembly, as matrix products. With W the matrix whose rows are the windows of
+ * the active cells (im2col), K the kernel as a matrix [taps·n, m], and G the cotangents,
  *
  *   conv2d = W K        conv2dInput = Σ rows of G Kᵀ, added to the windows they belong to        conv2dFilter = Wᵀ G
  *
@@ -14,7 +14,7 @@ import { ceilTo } from '../../../backends/ceil-to.ts'
 import { addTo, loadRows, storeRows, tileRows } from '../../../backends/wasm/simd/rows.ts'
 import type { Windows } from '../../../backends/window.ts'
 
-/** The runs of a window (assembly/windows.ts): lines of it where its taps are neighbours, else single cells. */
+/** The runs of a window (assembly/windows.ts): its rows if the taps are adjacent cells, else single cells. */
 function runsOf(plan: Plan): { offsets: Uint32Array; bytes: number } {
   const { win: { kernel: [, kw], dilation }, channels } = plan
   const offsets = tapOffsets(plan)

@@ -1,24 +1,24 @@
 /**
- * depthwiseConv: m filters for each channel by itself. This is how a cell perceives its neighbours.
+ * depthwiseConv: m filters for each channel separately. This is how a cell perceives its neighbours.
  *
  *   out[o, c·m + q] = Σ_(t,i) x[i, c] · k[t, c, q]
  *
  * The sum is over the links (o, t, i) of `window.ts`: output cell o reads cell i through tap t. It is a
  * cross-correlation (nothing is flipped). Outputs are interleaved per channel: c0·q0, c0·q1, …, c1·q0, …
  *
- * A weight of zero looks at nothing: where k is 0 there is no term, whatever x is. So the filter "identity" is a copy,
- * though a neighbour is NaN or infinite, and a filter may be surrounded by zeros without seeing further. The derivative
- * by x has the same terms. A zero of x is a number like others, beyond the border too: times a weight that is NaN it is
- * NaN.
+ * A weight of zero looks at nothing: where k is 0 there is no term, whatever x is. So the filter "identity" is a copy
+ * even if a neighbour is NaN or infinite, and a filter may be padded with zeros without seeing further. The derivative
+ * with respect to x has the same terms. A zero of x, even beyond the border, is a number like any other: times a weight that
+ * is NaN it is NaN.
  *
- * Contracted with a cotangent g of the output, it becomes a form in which x, k and g play the same part,
+ * Contracted with a cotangent g of the output, it becomes a form in which x, k and g play the same role,
  *
  *   T(x, k, g) = Σ_(o,t,i) Σ_c Σ_q  x[i, c] · k[t, c, q] · g[o, c·m + q]
  *
  *   depthwiseConv = ∂T/∂g       depthwiseConvInput = ∂T/∂x       depthwiseConvFilter = ∂T/∂k
  *
- * and which is linear in each. So each operator takes two of the three and returns the derivative by the third. Its own
- * derivatives are the other two operators, with its cotangent in the place of the argument that it lacks: the three are
+ * and which is linear in each. So each operator takes two of the three and returns the derivative with respect to the third.
+ * Its own derivatives are the other two operators, with its cotangent in place of the argument that it lacks. The three are
  * closed under differentiation, for every padding, dilation and mask, since these only choose the links.
  */
 import type { Spec } from '../../../backends/backend.ts'
@@ -133,7 +133,7 @@ export const depthwiseConvInputOp: Op<Windows> = defineOp<Windows>({
   ],
 })
 
-/** How many filters each channel has does not follow from the inputs of the operator below where there is no channel. */
+/** The number of filters per channel, given because without any channel it does not follow from the inputs of the next operator. */
 type Filtered = Windows & { readonly multiplier?: number }
 
 function derivativeOfFilters(x: Tensor, g: Tensor, k: Tensor, mask: readonly Tensor[], win: Windows): Tensor {
@@ -194,7 +194,7 @@ export const depthwiseConvFilterOp: Op<Filtered> = defineOp<Filtered>({
 export type DepthwiseConvOptions = Omit<WindowOptions, 'stride'> & {
   /** Cells to compute, a mask `[b,h,w]`; the others are 0 and cost nothing, in the derivatives too. */
   mask?: Tensor
-  /** Of these, the cells through which derivatives go; see `dense`. */
+  /** The cells among them through which derivatives go; see `dense`. */
   gradMask?: Tensor
 }
 
@@ -203,7 +203,7 @@ const depthwiseConvOptions = keysOf<DepthwiseConvOptions>({
 })
 
 /**
- * Filters each channel by itself; the size stays (SAME). Windows of even size reach one cell further down and right.
+ * Filters each channel separately and keeps the size (SAME). Windows of even size reach one cell further down and right.
  *
  * @param x `[b,h,w,c]`
  * @param kernel `[kh,kw,c,m]`, m filters for each channel

@@ -1,8 +1,8 @@
 /**
- * depthwiseConv and its two derivatives at the active cells; the loops are assembly/depthwise.ts.
+ * depthwiseConv and its two derivatives at the active cells; the loops are in assembly/depthwise.ts.
  *
- * Outside of the grid a tap reads zeros, and a weight of zero must look at nothing: where a result is infinite or NaN it
- * may come of 0·∞, and the plain loops do the work again.
+ * A weight of zero must look at nothing, but here it is multiplied like any other. So if a result is infinite or NaN, it may
+ * come from 0·∞, and the plain loops do the work again.
  */
 import type { SimdKernel } from '../../../backends/backend.ts'
 import { addBand, eachBand, loadBand, planOf, tapOffsets } from '../../../backends/wasm/simd/bands.ts'
@@ -87,7 +87,7 @@ export const depthwiseConvFilterSimd: SimdKernel<Windows> = room => (
   return true
 }
 
-/** For each four of the n·m results, which channels they read (see assembly/depthwise.ts). */
+/** Which channels each group of four of the n·m results reads (see assembly/depthwise.ts). */
 function spreadTable(n: number, m: number): Uint32Array {
   const vectors = Math.ceil(n * m / 4)
   const table = new Uint32Array(8 * vectors)
@@ -103,7 +103,7 @@ function spreadTable(n: number, m: number): Uint32Array {
   return table
 }
 
-/** Copies rows [n][m] as [m][channels], channels being n rounded up; the rest is left as it is. */
+/** Copies rows [n][m] as [m][channels], where channels is n rounded up; the padding is left as it is. */
 function loadByFilter(
   x: Float32Array, n: number, m: number, { count, rows }: Tile, floats: Float32Array, at: number, channels: number,
 ): void {

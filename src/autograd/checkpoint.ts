@@ -1,14 +1,14 @@
 /**
- * checkpoint: forget everything inside a function, and compute it again when its derivative is wanted.
+ * checkpoint: forget everything inside a function, and compute it again when its derivative is needed.
  *
- * Reverse mode keeps every intermediate value of f. checkpoint(f) keeps only what goes in, and runs f a second time
+ * Reverse mode keeps every intermediate value of f. checkpoint(f) keeps only the inputs of f, and runs f a second time
  * inside the pullback: memory is traded for one more evaluation (Griewank & Walther 2000; Chen et al. 2016).
  *
- * f is a closure, so "what goes in" is not only its arguments: it is every tensor from outside that f touches. A frame
- * sees them pass through `apply`, hands f the concrete values (so nothing inside f is recorded), and lists them. One
- * node then stands for all of f on each tape that traces one of them. When its pullback is called, f runs again, once,
- * with those tensors replaced by freshly traced ones, and the pullback of that run gives the cotangents, of weights
- * reached through closures too. (A pullback from outside that f calls is kept as well, until then.)
+ * f is a closure, so its inputs are not only its arguments, but every tensor from outside that f uses. A frame sees them
+ * pass through `apply`, gives f their concrete values (so that nothing inside f is recorded), and lists them. One node
+ * then stands for all of f on each tape that traces one of them. When its pullback is called, f runs again, once, with
+ * those tensors replaced by freshly traced ones, and the pullback of that run gives the cotangents, including those of
+ * weights that f reaches through its closure. (A pullback from outside that f calls is kept until then, too.)
  */
 import { activeFrames, resolve, withFrames, type Frame } from '../tensor/frame.ts'
 import { refusePromise, scope } from '../tensor/lifetime.ts'
@@ -24,7 +24,7 @@ import { record } from './vjp.ts'
  * `f`, but its derivative recomputes f instead of keeping its intermediate values. Values and gradients are the same.
  * f must be deterministic: draw random numbers from keys, which are replayed exactly.
  *
- * @throws when differentiated, where the second run uses other tensors than the first, or returns other shapes
+ * @throws when differentiated, if the second run uses other tensors than the first, or returns other shapes
  * @example const y = checkpoint(x => block(params, x))(x)     // gradients flow into params too
  */
 export function checkpoint<A extends unknown[], Y>(f: (...args: A) => Y): (...args: A) => Y {
@@ -49,7 +49,7 @@ export function checkpoint<A extends unknown[], Y>(f: (...args: A) => Y): (...ar
     const plain = run(capture)
     const captured = [...seen]
 
-    /** f once more, with `values` in the place of what it captured. */
+    /** Runs f again, with `values` in place of the tensors that it captured. */
     const again = (values: readonly Tensor[]): Y => {
       const bornAgain = nextTensorId()
       const replaced = new Map(values.flatMap(beneath).map(t => [t, t]))
@@ -68,7 +68,7 @@ export function checkpoint<A extends unknown[], Y>(f: (...args: A) => Y): (...ar
   }, 'checkpoint()')
 }
 
-/** A tensor and the values that it is traced over: what `apply` meets on its way down. */
+/** A tensor and the values beneath its traces: what `apply` meets on its way down. */
 function beneath(t: Tensor): Tensor[] {
   return t.traced ? [t, ...beneath(t.traced.value)] : [t]
 }

@@ -2,7 +2,7 @@
  * customVjp: a function with a derivative of your own.
  *
  * `forward` computes the output and whatever the derivative will need; `backward` returns the cotangents. The innermost
- * transform uses the custom rule; transforms around it differentiate `forward` and `backward` as they stand, as in JAX.
+ * transform uses the custom rule; transforms around it differentiate the code of `forward` and `backward`, as in JAX.
  */
 import { activeFrames, resolve, withFrames, type Frame } from '../tensor/frame.ts'
 import { refusePromise, scope } from '../tensor/lifetime.ts'

@@ -1,9 +1,9 @@
 /**
- * fused: a function that a kernel computes as a whole, with a derivative that another kernel computes as a whole.
+ * fused: a function that one kernel computes as a whole, with a derivative that another kernel computes as a whole.
  *
- * It stands on the tape as one node. The composition of operators that it replaces stays its specification, and takes
- * over where a kernel cannot go: where the function, or its pullback, is itself being differentiated by a transform
- * further out. So derivatives of every order are those of the composition.
+ * It is one node on the tape. The composition of operators that it replaces remains its specification, and takes over
+ * where a kernel cannot be used: where the function or its pullback is itself differentiated by an outer transform. So
+ * derivatives of every order are those of the composition.
  */
 import type { History } from '../backends/program.ts'
 import { resolve } from '../tensor/frame.ts'
@@ -15,19 +15,19 @@ import { vjp } from './vjp.ts'
 /** The three ways to compute one function of a list of tensors. All values are concrete in the kernels. */
 export type Fused = {
   readonly name: string
-  /** Tensors beside the inputs that all three read, and that have no derivative. They live as long as the tape does. */
+  /** Further tensors that all three read, and that have no derivative. They live as long as the tape. */
   readonly constants: readonly Tensor[]
-  /** The outputs; where `keep` is set, also whatever `backward` will need. */
+  /** The outputs; with `keep`, also whatever `backward` will need. */
   forward(values: readonly Tensor[], keep: boolean): { outputs: Tensor[]; history: History | null }
-  /** ∂L/∂values, for those that are wanted, from ∂L/∂outputs, where null is zero. May be called more than once. */
+  /** ∂L/∂values, for those in `wanted`, from ∂L/∂outputs, where null stands for zero. May be called more than once. */
   backward(
     values: readonly Tensor[], history: History, cotangents: readonly (Tensor | null)[], wanted: readonly boolean[],
   ): (Tensor | null)[]
-  /** The same outputs, out of operators. */
+  /** The same outputs, composed of operators. */
   composed(inputs: readonly Tensor[]): Tensor[]
 }
 
-/** What owns a history: a resource, which the tape holds. */
+/** The owner of a history: a resource, which the tape holds. */
 class HistoryOwner extends Resource {
   override readonly held: History
   private readonly op: string
@@ -41,7 +41,7 @@ class HistoryOwner extends Resource {
   }
 }
 
-/** Runs `f` on the inputs: by its kernels where they can, else composed. */
+/** Runs `f` on the inputs: by its kernels where possible, else composed. */
 export function fused(f: Fused, inputs: readonly Tensor[]): Tensor[] {
   const seen = inputs.map(resolve)
   const tape = innermostTape(seen)

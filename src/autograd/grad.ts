@@ -85,7 +85,7 @@ export function hvp<P, A extends unknown[]>(f: (params: P, ...rest: A) => Tensor
   return grad((p: P) => inner(grad(f)(p, ...rest), v))(params)
 }
 
-/** ⟨a, b⟩ over two trees of tensors alike. */
+/** ⟨a, b⟩ over two trees with tensors of the same shapes. */
 export function inner(a: unknown, b: unknown): Tensor {
   const products: Tensor[] = []
   zipTrees(a, [b], (x, [y], path) => {

@@ -8,8 +8,7 @@
  *   T/S · |carry| + S · |step|,   least near S ≈ √T
  *
  * for one more forward evaluation (Chen et al. 2016). Any S gives the same gradients, up to the rounding of sums in
- * another order. Unlike a compiled scan, `step` is
- * ordinary code that is called with the host's index t.
+ * another order. Unlike in a compiled scan, `step` is ordinary code that is called with the number t.
  */
 import { refusePromise, scope, supersede } from '../tensor/lifetime.ts'
 import { refuse } from '../tensor/op.ts'
@@ -22,7 +21,7 @@ export type ScanOptions = {
   checkpoint?: 'auto' | number | false
 }
 
-/** Lengths of the segments that steps are cut into. */
+/** The kind of a segment's length. */
 export const segmentLength: Kind = {
   fits: x => x === 'auto' || x === false || isWhole(x, 1), expected: "'auto', false or a whole number of steps > 0",
 }
@@ -39,7 +38,7 @@ function pair<C, Y>(result: readonly [C, Y]): readonly [C, Y] {
 }
 
 /**
- * Applies `step` to a carry T times and collects what it returns beside it.
+ * Applies `step` to a carry T times and collects what it returns beside the carry.
  *
  * @param step `(carry, x, t) → [carry, y]`; a pure function of tensors, called twice when differentiated
  * @param carry the first carry, a tree of tensors
@@ -63,7 +62,7 @@ export function scan<C, X, Y>(
   if (!Number.isInteger(total) || total < 0) refuse('scan', `the number of steps must be a whole number ≥ 0, got ${total}`)
   const segment = length === 'auto' ? Math.ceil(Math.sqrt(total)) : length === false ? total : length
 
-  /** Steps from…to. What a step supersedes is released at once, unless a tape keeps it. */
+  /** Runs the steps from `from` to `to`. Each carry is released as soon as the next one replaces it, unless a tape keeps it. */
   function run(start: C, from: number, to: number): [C, Y[]] {
     let now = start
     const ys: Y[] = []

@@ -6,8 +6,8 @@
  *
  *   for each node, last to first:   x̄_i += ruleᵢ(ȳ)     for its inputs i
  *
- * so the whole costs a small multiple of f. Rules run one level below the tape, which is what makes derivatives of
- * derivatives work without another line here.
+ * so the whole costs a small multiple of f. Rules run one level below the tape; that is why derivatives of derivatives work
+ * without another line here.
  */
 import { add } from '../tensor/ops/arithmetic.ts'
 import { zerosLike } from '../tensor/ops/create.ts'
@@ -31,7 +31,7 @@ export type Cotangent<Y> = Y extends Tensor
 
 /**
  * The value of `f` and its pullback. Only argument 0 is differentiated; it and the output are trees of tensors.
- * The pullback may be called any number of times; the values it needs live as long as it does.
+ * The pullback may be called any number of times; the values that it needs live as long as it does.
  *
  * @throws for a function that returns a Promise, and for integer tensors in argument 0
  * @example
@@ -54,11 +54,11 @@ export function vjp<P, A extends unknown[], Y>(
 type Recorded<P, Y> = {
   value: Y
   owner: TapeOwner
-  /** Walks the tape; `once` lets go of each node as soon as it has been used. */
+  /** Walks the tape; `once` releases each node as soon as it has been used. */
   pull: (cotangent: unknown, once: boolean) => P
 }
 
-/** Runs f on traced parameters and writes down on `tape` what it does. The running scope owns the tape. */
+/** Runs f on traced parameters and records it on `tape`. The current scope owns the tape. */
 export function record<P, A extends unknown[], Y>(
   name: string, f: (params: P, ...rest: A) => Y, params: P, rest: A, tape: Tape = new Tape(name),
 ): Recorded<P, Y> {
@@ -101,7 +101,7 @@ export function record<P, A extends unknown[], Y>(
   return { value: value as Y, owner, pull }
 }
 
-/** Nothing to differentiate is fine where the tree is plainly empty, but not where something hides what it holds. */
+/** Throws if the argument might hide tensors, for instance in a Map. A tree that is plainly empty is fine. */
 function refuseArgument(name: string, params: unknown): void {
   eachLeaf(params, (leaf, path) => {
     const got = leaf === undefined
@@ -115,7 +115,7 @@ function refuseArgument(name: string, params: unknown): void {
 }
 
 /**
- * What is known of an output once it is out of hand: where it stood in its tree and on the tape, its shape and type.
+ * What is remembered of an output after it is returned: its path in the tree, its place on the tape, its shape and type.
  */
 type Output = Spec & { readonly path: string; readonly output: NodeOutput | null }
 
@@ -135,7 +135,7 @@ function matchOutputs(name: string, cotangent: unknown, outputs: readonly Output
   })
 }
 
-/** Drops the nodes that no output depends on, and with them the values they have kept. */
+/** Drops the nodes that no output depends on, and with them the values that they have kept. */
 function forgetUnused(tape: Tape, outputs: readonly Output[]): void {
   const used = new Set(outputs.map(({ output }) => output?.node))
   for (let i = tape.nodes.length - 1; i >= 0; i--) {
@@ -146,8 +146,8 @@ function forgetUnused(tape: Tape, outputs: readonly Output[]): void {
 }
 
 /**
- * Walks the tape in reverse and returns a cotangent for each input (the first nodes). Cotangents are co-owned by the
- * sums they belong to and let go as soon as their node has been passed.
+ * Walks the tape in reverse and returns a cotangent for each input (the first nodes). The table of sums co-owns cotangents,
+ * and releases them as soon as their node has been passed.
  */
 function backward(
   tape: Tape, outputs: readonly Output[], given: Cotangents, inputs: readonly Tensor[], once: boolean,
@@ -157,7 +157,7 @@ function backward(
     if (g) release(g.resource, 'was a cotangent; the backward pass is over')
   }
 
-  /** Adds g to the cotangent at `output`. Sums are created in the running scope, and owned by the table from then on. */
+  /** Adds g to the cotangent at `output`. Sums are created in the current scope, and owned by the table from then on. */
   function accumulate(output: NodeOutput, g: Tensor): void {
     const row = (sums[output.node] ??= [])
     const before = row[output.index]

@@ -1,7 +1,7 @@
 /**
  * checkGrad: gradients compared with differences, to any order.
  *
- * For L(p) = ⟨u, f(p)⟩ with a random u, and a random direction v, the directional derivative is measured by the
+ * For L(p) = ⟨u, f(p)⟩ with a random u, and a random direction v, the directional derivative is measured with the
  * five-point rule, whose error is of order ε⁴,
  *
  *   dL ≈ (8 (L(p + εv) − L(p − εv)) − (L(p + 2εv) − L(p − 2εv))) / 12ε
@@ -9,9 +9,9 @@
  * and compared with ⟨∇L(p), v⟩. One number per check sees every element, because u and v are dense. The second order is
  * the same check of p ↦ ∇L(p), and so on (the method is that of HIPS autograd's `check_grads`).
  *
- * v has unit variance, so ⟨∇L, v⟩ has the size of |∇L|, and that is what a difference is relative to: a derivative that
- * is small must be as right as a large one. Where the measurement itself depends on ε, p is too close to a kink or a
- * jump, and nothing can be said.
+ * v has unit variance, so ⟨∇L, v⟩ is about as large as |∇L|, and errors are relative to that: a small derivative must be as
+ * right as a large one. If the measurement itself depends on ε, p is too close to a kink or a jump, and the comparison
+ * proves nothing.
  */
 import { add, mul } from '../../tensor/ops/arithmetic.ts'
 import { abs } from '../../tensor/ops/functions.ts'
@@ -28,7 +28,7 @@ export type CheckGradOptions = {
   order?: number
   /** Step ε, a number > 0, default 1e-3. Keep kinks (ReLU at 0, ties) further away than 2ε. */
   epsilon?: number
-  /** Greatest difference of measured and computed, relative to |∇L|, a number > 0, default 1e-6. */
+  /** The largest difference between measured and computed, relative to |∇L|, a number > 0, default 1e-6. */
   tolerance?: number
   /** Seed of the random directions, a whole number ≥ 0, default 0. */
   seed?: number
@@ -43,7 +43,7 @@ const checkGradOptions = keysOf<CheckGradOptions>({
  */
 export type GradReport = { order: number; measured: number; computed: number; error: number }
 
-/** Thrown where differences say nothing, because the function has a kink or a jump within 2ε of the point. */
+/** Thrown where differences prove nothing, because the function has a kink or a jump within 2ε of the point. */
 export class NotSmoothError extends Error {
   override readonly name = 'NotSmoothError'
 }
@@ -80,7 +80,7 @@ export function checkGrad<P>(f: (params: P) => unknown, params: P, options: Chec
         const gradient = grad(project)(params)
         return [value(inner(gradient, v)), Math.sqrt(value(inner(gradient, gradient)))]
       })
-      // What rounding in L alone does to a difference quotient.
+      // The error of a difference quotient from rounding in L alone.
       const noise = 1e-14 * scope(() => value(terms(params))) / epsilon
       const unit = Math.max(Math.abs(measured), Math.abs(computed), size, noise / tolerance, Number.MIN_VALUE)
       const relative = (x: number): number => Math.abs(x) / unit
@@ -104,8 +104,7 @@ export function checkGrad<P>(f: (params: P) => unknown, params: P, options: Chec
 }
 
 /**
- * L(p) = ⟨u, f(p)⟩ over the floating tensors of f(p), with u drawn from `k`; and Σ |u·f(p)|, the size of the numbers
- * that L adds up.
+ * L(p) = ⟨u, f(p)⟩ over the floating tensors of f(p), with u drawn from `k`; and Σ |u·f(p)|, the magnitude of the terms of L.
  */
 function projection<P>(
   f: (params: P) => unknown,

@@ -1,9 +1,9 @@
 /**
- * traceGrad: the way back over the tape, step by step, as data.
+ * traceGrad: the backward pass over the tape, step by step, as data.
  *
- * `traceOf` tells what is recorded on the way there; this walks it from the last row to the first, as every gradient does,
- * and keeps what passes. A row with outputs y and inputs x has been given its cotangents ȳ = ∂L/∂y by the rows behind it;
- * its rules give x̄ᵢ = ruleᵢ(ȳ) to the rows before it, where what comes from several is added:
+ * `traceOf` shows what the forward pass records; this walks the tape from its last row to its first, as every gradient does,
+ * and keeps the cotangents. A row with outputs y and inputs x has received its cotangents ȳ = ∂L/∂y from later rows; its rules
+ * give x̄ᵢ = ruleᵢ(ȳ) to earlier rows, where the contributions of several rows are added:
  *
  *   L = Σ x·x     row 2  sum    ȳ = 1      gives 1 to row 1
  *                 row 1  mul    ȳ = 1      gives x to row 0, and x again
@@ -16,31 +16,31 @@ import type { Cotangents, Node } from '../../tensor/trace.ts'
 import { mapTree } from '../../tensor/tree.ts'
 import { recordTold, TellingTape, type Trace } from './trace-of.ts'
 
-/** A row as the way back passes it. */
+/** One step of the backward pass: a row and its cotangents. */
 export type BackwardStep = {
   /** Its number in the trace. */
   readonly row: number
   /** ∂L/∂y for each of its outputs, of their shapes; null for zero. */
   readonly cotangents: readonly (Tensor | null)[]
-  /** What its rules give to each of its inputs, in their order; null where it is a constant or nothing flows. */
+  /** What its rules give to each of its inputs, in order; null if the input is a constant or nothing flows to it. */
   readonly gives: readonly (Tensor | null)[]
 }
 
-/** A tape and the way back over it. */
+/** A tape and the backward pass over it. */
 export type GradTrace<P> = {
   readonly trace: Trace
-  /** In the order of the way back: the last row first. Arguments are no steps, and rows to which nothing flows are left out. */
+  /** In the order of the backward pass, the last row first, without arguments and without rows to which nothing flows. */
   readonly steps: readonly BackwardStep[]
   /** ∂L/∂params, a tree like `params`. */
   readonly grads: P
 }
 
 /**
- * What `f` records when it is differentiated by its first argument, and each step of the way back with its cotangents.
- * L is the sum of all that `f` returns: where that is one number, `grads` are those of `grad(f)`. What a checkpoint has
- * forgotten is one step.
+ * What `f` records when it is differentiated with respect to its first argument, and each step of the backward pass with its
+ * cotangents. L is the sum of everything that `f` returns: if that is one number, `grads` are those of `grad(f)`. A checkpointed
+ * function is one step.
  *
- * @throws as `vjp`
+ * @throws where `vjp` would
  * @example
  * const x = tensor([1, 2, 3])
  * const { steps, grads } = traceGrad((x: Tensor) => sum(mul(x, x)), x)
@@ -68,7 +68,7 @@ export function traceGrad<P, A extends unknown[], Y>(
   }, 'traceGrad()')
 }
 
-/** A tape that keeps the cotangents that pass it on the way back. */
+/** A tape that keeps the cotangents of the backward pass. */
 class WalkedTape extends TellingTape {
   readonly steps: BackwardStep[] = []
   /** Tensors that it co-owns, one entry each time. */

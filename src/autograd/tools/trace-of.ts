@@ -1,8 +1,8 @@
 /**
- * traceOf: what a function records when it is differentiated, and what is kept for the way back, as data.
+ * traceOf: what a function records when it is differentiated, and what is kept for the backward pass, as data.
  *
- * The backward pass walks the tape from its last row to its first. A row's rules read some of the values of the forward
- * pass; those are kept until then, and their memory is what a gradient costs beside the function itself. So for
+ * The backward pass walks the tape from its last row to its first. The rules of a row read some values of the forward
+ * pass, which are kept until then; their memory is what a gradient costs in addition to the function itself. For example, for
  * y = sum(exp(w·x)), where ∂(w·x)/∂w = x, ∂exp(u)/∂u = exp(u), and sums read nothing:
  *
  *   #  operator    of   shape  keeps                 bytes
@@ -13,7 +13,7 @@
  *   4  reshape     3    []                               0
  *                                                       24
  *
- * `vjp` records just so; only the tape tells more here.
+ * `vjp` records exactly this; only the tape here reports more.
  */
 import { bytesOf, type DType, type Shape } from '../../backends/backend.ts'
 import { check, isObject } from '../../backends/options.ts'
@@ -26,14 +26,14 @@ import { record } from '../vjp.ts'
 
 /** A value that is kept from the forward to the backward pass. */
 export type KeptValue = {
-  /** The row that made it; null for a constant, which no row has made. */
+  /** The row that computed it; null for a constant, which has no row. */
   readonly of: number | null
-  /** The rows whose cotangents are computed from it: it is read by the derivative of this row by those. */
+  /** The rows whose cotangents are computed from it: the derivatives of this row with respect to those read it. */
   readonly for: readonly number[]
-  /** Null where it is not a tensor but something of an operator's own, as a fused rollout keeps. */
+  /** Null if it is not a tensor but an operator's own data, like the history of a fused rollout. */
   readonly shape: Shape | null
   readonly dtype: DType | null
-  /** Its size; null where only the operator knows it. */
+  /** Its size; null if only the operator knows it. */
   readonly bytes: number | null
 }
 
@@ -42,15 +42,15 @@ export type TraceRow = {
   readonly number: number
   /** 'input' for arguments. */
   readonly operator: string
-  /** Of arguments, the dotted path in the first argument of the function, '' where that is a tensor; else null. */
+  /** For arguments, the dotted path in the first argument of the function, '' if that is a tensor; else null. */
   readonly path: string | null
   /** The rows that its inputs come from; null for a constant. */
   readonly inputs: readonly (number | null)[]
   readonly outputs: readonly { readonly shape: Shape; readonly dtype: DType }[]
   readonly keeps: readonly KeptValue[]
-  /** What the row adds to the memory of the tape: the tensors it keeps that are neither arguments nor kept before. */
+  /** What the row adds to the memory of the tape: the tensors it keeps that are neither arguments nor already kept. */
   readonly bytes: number
-  /** False where no output depends on the row: it is forgotten, with what it has kept. */
+  /** False if no output depends on the row: it is dropped, with everything that it has kept. */
   readonly used: boolean
 }
 
@@ -58,17 +58,17 @@ export type TraceRow = {
 export type Trace = {
   /** In the order of the forward pass, arguments first. */
   readonly rows: readonly TraceRow[]
-  /** The rows that the outputs of the function come from, in their order; null where one does not depend on argument 0. */
+  /** The rows that the outputs of the function come from, in order; null for one that does not depend on argument 0. */
   readonly outputs: readonly (number | null)[]
-  /** Those of all rows. */
+  /** The sum over all rows. */
   readonly bytes: number
 }
 
 /**
- * What `f` records and keeps when it is differentiated by its first argument, as `vjp(f, params, …rest)` does. Nothing
- * is differentiated, and nothing stays behind.
+ * What `f` records and keeps when it is differentiated with respect to its first argument, as in `vjp(f, params, …rest)`. Only
+ * the forward pass runs, and nothing stays in memory.
  *
- * @throws as `vjp`
+ * @throws where `vjp` would
  * @example
  * const { rows, bytes } = traceOf((w: Tensor) => sum(exp(mul(w, x))), w)
  * rows.filter(row => row.keeps.length > 0).map(row => row.operator)          // ['mul', 'exp']
@@ -80,7 +80,7 @@ export function traceOf<P, A extends unknown[], Y>(
   return scope(() => recordTold('traceOf()', f, params, rest, new TellingTape('traceOf()')).trace, 'traceOf()')
 }
 
-/** @internal Records f as `vjp` does, on a tape that tells about it. */
+/** @internal Records f as `vjp` does, on a tape that reports what it records. */
 export function recordTold<P, A extends unknown[], Y>(
   name: string, f: (params: P, ...rest: A) => Y, params: P, rest: A, tape: TellingTape,
 ): { trace: Trace; value: Y; pull: (cotangent: unknown, once: boolean) => P } {
@@ -99,10 +99,10 @@ export function recordTold<P, A extends unknown[], Y>(
   return { trace: { rows, outputs, bytes: rows.reduce((sum, row) => sum + row.bytes, 0) }, value, pull }
 }
 
-/** @internal A tape that remembers what it has forgotten, and which row has made which tensor. */
+/** @internal A tape that also keeps dropped nodes, and the row that computed each tensor. */
 export class TellingTape extends Tape {
   readonly told: { readonly node: Node; readonly of: readonly (number | null)[] }[] = []
-  /** The memory of the arguments, which is there with or without a tape. */
+  /** The memory of the arguments, which exists with or without a tape. */
   readonly given: Set<unknown> = new Set()
   private readonly makers: Map<Resource, number> = new Map()
 
@@ -136,7 +136,7 @@ function rowsOf(tape: TellingTape, paths: readonly string[]): TraceRow[] {
   })
 }
 
-/** The rows of the parents whose derivatives read what a node has kept at place i. */
+/** The rows of the parents whose derivatives read the i-th kept value of a node. */
 function readers({ parents, uses }: Node, i: number): number[] {
   let reading = parents
   if (uses) {
@@ -152,9 +152,9 @@ function order(use: number | 'out'): number {
 }
 
 /**
- * The table of a trace as text, for `console.log`: a row for each computation, `keeps` what its derivative reads. `#2 →
- * ∂#1` says that the value of row 2 is read to get from the cotangent of this row to that of row 1. Rows in brackets are
- * those on which no output depends.
+ * The table of a trace as text, for `console.log`: a row for each computation; `keeps` lists what its derivative reads. `#2 →
+ * ∂#1` means that the value of row 2 is read to compute the cotangent of row 1 from that of this row. No output depends on
+ * rows in brackets.
  *
  * @example console.log(printTape(traceOf((x: Tensor) => sum(exp(x)), tensor([1, 2, 3]))))
  */

@@ -1,8 +1,8 @@
 /**
- * What a backend is: memory for flat arrays, and something that runs kernels on them.
+ * A backend: memory for flat arrays, and something that runs kernels on them.
  *
- * A backend knows kernels, never operators: it is handed a `Kernel` (plain loops for a CPU, WGSL for a GPU), the shapes
- * of the buffers, and nothing about derivatives. Nine methods are all that `src/tensor` asks of it.
+ * A backend knows kernels, never operators: it gets a `Kernel` (plain loops for a CPU, WGSL for a GPU) and the shapes
+ * of the buffers, and nothing about derivatives. `src/tensor` needs nine methods of it.
  */
 
 import type { ProgramRunner } from './program.ts'
@@ -19,7 +19,7 @@ export type Data = Float32Array | Float64Array | Int32Array | Uint32Array
 /** Sizes per axis, outermost first; images are `[batch, height, width, channels]`. */
 export type Shape = readonly number[]
 
-/** What is known of an array without looking at its values. */
+/** Shape and element type of an array. */
 export type Spec = { readonly shape: Shape; readonly dtype: DType }
 
 /** A backend's own name for a piece of its memory; only that backend looks inside. */
@@ -33,12 +33,12 @@ export type Call<A> = {
   readonly scalars: readonly number[]
 }
 
-/** The plain loops. They must write every element of `out`, which holds rubbish before. */
+/** The plain loops. They must write every element of `out`, whose previous contents are undefined. */
 export type CpuKernel<A> = (inputs: readonly Data[], out: Data, call: Call<A>) => void
 
 /**
- * The same in WebAssembly SIMD, for float32: given a backend's working memory, a loop that computes `out` and returns
- * true, or returns false where the call is not one of those that it is made for, such as another element type; then the
+ * The same in WebAssembly SIMD, for float32. Given a backend's working memory, it makes a loop that computes `out` and
+ * returns true, or returns false for a call that it does not support, for instance with another element type; then the
  * plain loops run. A backend makes each of its loops once.
  */
 export type SimdKernel<A> = (room: Room) => (inputs: readonly Data[], out: Data, call: Call<A>) => boolean
@@ -47,8 +47,8 @@ export type SimdKernel<A> = (room: Room) => (inputs: readonly Data[], out: Data,
 export type WgslKernel<A> = (call: Call<A>) => Shader
 
 /**
- * WGSL with a function `main`, and what it is run on. Equal sources share one compiled pipeline, so no spatial size and
- * no scalar may stand in the source: they are uniforms. Around it are declared
+ * WGSL with a function `main`, and its arguments. Equal sources share one compiled pipeline, so spatial sizes and scalars
+ * must not be part of the source: they are uniforms. The source may use these declarations,
  *
  *   inputs   one read-only array each, by the given names
  *   out      the output array; every element must be written
@@ -56,7 +56,7 @@ export type WgslKernel<A> = (call: Call<A>) => Shader
  *   u        the uniforms, as in `u.height`
  *   lanes    the number of invocations in a workgroup
  *
- * and those of the functions of src/backends/wgsl/functions.ts that it calls, for numbers of the type of the first input.
+ * and the functions of src/backends/wgsl/functions.ts, for numbers of the type of the first input.
  *
  * With `threads`, `main(i: u32)` runs once for each i below that number. With `groups`, `main(group: u32, lane: u32)`
  * runs in that many workgroups, whose invocations may share workgroup memory and wait for each other.
@@ -71,9 +71,9 @@ export type Shader = {
   readonly inputs: readonly string[]
   /** Uniforms that are whole numbers from 0 to 2³² − 1. Both kinds together are at most 63. */
   readonly u32?: Readonly<Record<string, number>>
-  /** Uniforms that are fractions. */
+  /** Uniforms that are floating-point numbers. */
   readonly f32?: Readonly<Record<string, number>>
-  /** The source calls `inside(index: i32, n: u32) -> u32` for indices from 0 to n − 1; one outside is told at the next read. */
+  /** Whether the source checks indices with `inside(index: i32, n: u32) -> u32`; one outside of 0 … n − 1 fails the next read. */
   readonly indices?: boolean
   readonly source: string
 } & ({ readonly threads: number } | { readonly groups: number })
@@ -85,13 +85,13 @@ export type Kernel<A> = {
   readonly wgsl?: WgslKernel<A>
   /**
    * @internal
-   * Runs instead of the plain loops; only operators that gain by it have one (at least 1.3 times as fast, as measured).
-   * Results differ from theirs in the last digits, since sums run in float32 for the length of a tile.
+   * Runs instead of the plain loops; only operators that are measurably faster with it (at least 1.3 times) have one.
+   * Results differ from theirs in the last digits, since sums within a tile are in float32.
    */
   readonly simd?: SimdKernel<A>
 }
 
-/** What a backend holds now: live buffers, their bytes, the most bytes ever live, and bytes kept aside for reuse. */
+/** The memory of a backend: live buffers, their bytes, the peak of live bytes, and bytes pooled for reuse. */
 export type Memory = {
   readonly buffers: number
   readonly bytes: number
@@ -99,7 +99,7 @@ export type Memory = {
   readonly pooledBytes: number
 }
 
-/** Where tensors live and are computed: `cpu()` and `await webgpu()` make one. */
+/** The place where tensors are stored and computed: `cpu()` and `await webgpu()` make one. */
 export interface Backend {
   /** 'cpu' or 'webgpu', for messages. */
   readonly name: string
@@ -110,11 +110,11 @@ export interface Backend {
   /** Takes the memory back, for reuse. */
   free(handle: Handle): void
   /**
-   * Where the garbage collector takes an array by itself once nobody reaches it: what to call afterwards, in the place
-   * of `free`, so that the count is right. It must not refer to the array.
+   * If the garbage collector frees unreachable arrays by itself: a function to call afterwards, instead of `free`, so that
+   * the count is right. It must not refer to the array.
    */
   collected?(handle: Handle): () => void
-  /** Where the garbage collector cannot see memory: its bytes. */
+  /** If the garbage collector cannot see the memory: its bytes. */
   unseen?(handle: Handle): number
   /** Copies host values into new memory. The shape is for messages. */
   upload(data: Data, shape?: Shape): Handle
@@ -122,10 +122,10 @@ export interface Backend {
   run<A>(kernel: Kernel<A>, call: Call<A>, inputs: readonly Handle[], out: Handle): void
   /** A copy of the values, as soon as everything enqueued before has run. */
   read(handle: Handle, spec: Spec): Promise<Data>
-  /** The values themselves at once, where the backend can: to be copied before anything else runs, and not changed. */
+  /** The values themselves, synchronously, where the backend can: to be copied before anything else runs, and not changed. */
   readSync?(handle: Handle, spec: Spec): Data
   memory(): Memory
-  /** @internal Runs a whole rollout of a cellular automaton in one call, where the backend can. */
+  /** @internal Runs whole rollouts of cellular automata in one call, where the backend can. */
   readonly runner?: ProgramRunner
   /** Starts a new measurement of `peakBytes`. */
   resetPeak(): void

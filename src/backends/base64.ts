@@ -10,7 +10,7 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(text)
 }
 
-/** The bytes of base64. Throws where the text is none. */
+/** The bytes of base64. Throws where the text is not base64. */
 export function fromBase64(base64: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(base64), c => c.charCodeAt(0))
 }

@@ -1,10 +1,10 @@
 /**
  * The CPU backend: typed arrays, plain loops, and a pool that hands arrays of the same size out again.
  *
- * The plain loops are the oracle of every other kernel, so this file runs them as they stand and does nothing clever.
- * What it adds is memory: a rollout asks for the same few sizes thousands of times, and a freed array of exactly that
+ * The plain loops are the oracle of every other kernel, so this file runs them unchanged and does nothing clever.
+ * It adds memory management: a rollout asks for the same few sizes thousands of times, and a freed array of exactly that
  * size is the cheapest new one. In float32, the operators that take most of the time run in WebAssembly instead, and so
- * do whole rollouts, on threads (wasm/).
+ * do whole rollouts, on several threads (wasm/).
  */
 import {
   dtypeOf, hostArray, sizeOf, type Backend, type Call, type CpuKernel, type Data, type DType, type Handle, type Kernel,
@@ -18,29 +18,29 @@ import { scratch } from './wasm/simd/scratch.ts'
 import { canWait } from './wasm/threads.ts'
 
 export type CpuOptions = {
-  /** Kernels that replace the plain loops of the same name, and those of WebAssembly. */
+  /** Kernels that replace the plain loops, and the WebAssembly kernels, of the same name. */
   overrides?: Readonly<Record<string, CpuKernel<never>>>
-  /** False runs the plain loops only: the oracle. True, the default, runs WebAssembly where there is any. */
+  /** Whether WebAssembly is used where there is any, default true. False runs only the plain loops: the oracle. */
   simd?: boolean
   /**
-   * Threads that share a rollout, from 1 to 256, by default as the environment variable CELLGRAD_THREADS says or, without
-   * it, as many as the machine has. 1 starts none; results are the same bits. Threads meet by waiting for each other. In
-   * a browser only the worker of a page may wait, where that page is isolated from other origins (COOP, COEP) and so has
-   * shared memory; there they start with the first rollout, and share the work as soon as they have. Elsewhere in a page
-   * it is 1, and more are refused.
+   * Threads that share a rollout, from 1 to 256, by default the environment variable CELLGRAD_THREADS or, without it, as
+   * many as the machine has. With 1, none is started; results are the same bits for any number. Threads synchronise by
+   * blocking. In a browser only a page's worker may block, and only if the page is isolated from other origins (COOP, COEP)
+   * and so has shared memory; threads start with the first rollout there, and share the work as soon as they run.
+   * Elsewhere in a page it is 1, and more are refused.
    */
   threads?: number
   /**
-   * Whether sums may use the machine's fused multiply-add, where the engine offers it (relaxed SIMD: Node 22,
-   * browsers). It is faster on many machines; without it results are the same bits on every machine. Default true.
+   * Whether sums may use the machine's fused multiply-add, where the engine offers it (relaxed SIMD: Node 22, browsers).
+   * Default true. It is faster on many machines; without it, results are the same bits on every machine.
    */
   fma?: boolean
   /**
-   * Bytes that rollouts may keep for their backward passes instead of computing them again: up to three quarters for what
-   * changed, which pays most, the rest for hidden layers. By default 24 MiB for each sample, at least 32 and at most 192.
+   * Bytes that rollouts may keep for their backward passes instead of recomputing: up to three quarters for the changes of
+   * states, which save most time, the rest for hidden layers. By default 24 MiB per sample, at least 32 and at most 192 MiB.
    */
   historyBytes?: number
-  /** Freed arrays kept for reuse, at most this many bytes (default 256 MiB). */
+  /** The most bytes of freed arrays kept for reuse, default 256 MiB. */
   poolBytes?: number
 }
 
@@ -53,11 +53,11 @@ const cpuOptions = keysOf<CpuOptions>({
   poolBytes: numberFrom(0),
 })
 
-/** The CPU as a backend, and how it computes. */
+/** The CPU as a backend, with the way in which it computes. */
 export type CpuBackend = Backend & {
   /**
-   * Threads that the next rollout runs on: 1 before the first one, and, in the worker of a page, until all have started;
-   * then as many as there are.
+   * Threads that the next rollout will use: 1 before the first rollout and, in the worker of a page, until all have started;
+   * then all of them.
    */
   readonly threads: number
   /** Whether multiplications and additions are fused: the last bits of a run depend on it. */
@@ -65,9 +65,9 @@ export type CpuBackend = Backend & {
 }
 
 /**
- * A CPU backend. Most code never calls this: tensors live on `defaultBackend` unless told otherwise.
+ * A CPU backend. Most code never calls this: tensors are on `defaultBackend` unless a placement says otherwise.
  *
- * @throws for an option that there is not, or of the wrong kind
+ * @throws for an option that does not exist, or a value of the wrong kind
  * @example const oracle = cpu({ poolBytes: 0 }); tensor([1, 2], { backend: oracle })
  */
 export function cpu(options: CpuOptions = {}): CpuBackend {
@@ -152,7 +152,7 @@ export function cpu(options: CpuOptions = {}): CpuBackend {
   }
 }
 
-/** The SIMD loops of one backend by their kernels, each made with its first call; all share one small memory. */
+/** The SIMD loops of one backend by kernel, each made at its first call; all share one small memory. */
 function simdLoops(build: 'fma' | 'plain'): <A>(kernel: Kernel<A>) => ReturnType<SimdKernel<A>> | undefined {
   const room = scratch(build)
   const loops = new WeakMap<object, unknown>()

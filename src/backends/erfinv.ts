@@ -1,6 +1,6 @@
 /**
- * erf⁻¹(p) to single precision, of which normal numbers are made: p times a polynomial of w = −ln(1 − p²), one for w < 5
- * and one for its tail (Giles, "Approximating the erfinv function", 2010).
+ * erf⁻¹(p) to single precision, from which normal numbers are made: p times a polynomial of w = −ln(1 − p²), one for w < 5
+ * and one for the tail (Giles, "Approximating the erfinv function", 2010).
  */
 
 /** Coefficients of w − 2.5 and of √w − 3, the highest first. */

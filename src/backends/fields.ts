@@ -1,59 +1,59 @@
 /**
- * Fields: data that is described by a table, once.
+ * Fields: data that a table describes, once.
  *
- * A rule, a part of its perception, an optimiser are data: they stand in programs, in the files of models and in YAML. A
- * table says of each of their fields what it must be, what it is where nothing is said, and what it means:
+ * A rule, a part of its perception, or an optimiser is data, used in programs, in model files and in YAML. A table says for
+ * each of its fields which values are valid, what the default is, and what it means:
  *
  *   size: { ...wholeFrom(1, 127), default: 3, about: 'Taps along each axis' }
  *
- * Whatever has to do with the fields reads the table: the checks of functions (`checkData`) and of files (`readData`),
- * which say the same, defaults, JSON Schema (`schemaOf`), and what tests draw at random.
+ * Everything else is derived from the table: the checks of functions (`checkData`) and of files (`readData`), with the same
+ * messages, defaults, JSON Schema (`schemaOf`), and the random data of tests.
  */
 import { check, checkOptions, expectedOf, isObject, oneOf, refuseOption, type Json, type Kind, type Options } from './options.ts'
 
-/** Names and places that lead to a value within data. */
+/** The names and indices that lead to a value within data. */
 export type Path = readonly (string | number)[]
 
-/** What is wrong with data, and where. */
+/** A mistake in data, and where it is. */
 export type Mistake = {
   readonly path: Path
   readonly got?: unknown
   readonly expected?: string
-  /** What is wrong, where it is no field: 'the number of channels'. */
+  /** The name of what is wrong if it is not a field: 'the number of channels'. */
   readonly name?: string
-  /** A field that there is not, and those that there are. */
+  /** A field that does not exist, and those that do. */
   readonly unknown?: string
   readonly known?: readonly string[]
 }
 
 type Wrong = (mistake: Mistake) => void
 
-/** A kind with what there is to know of it as a field. */
+/** A kind, with its meaning and default as a field. */
 export type Field<T = unknown> = Kind & {
-  /** What it means, a sentence for whoever reads or edits a file. */
+  /** Its meaning, a sentence for whoever reads or edits a file. */
   readonly about?: string
-  /** What it is where nothing is said, or how that follows from the other fields. Without one it must be given. */
+  /** The default, or a function that computes it from the other fields. A field without a default must be given. */
   readonly default?: T | ((others: never) => T)
-  /** Looks inside of a value that fits: tells what is wrong there, and returns it with its defaults. */
+  /** Checks the inside of a value that fits: reports mistakes, and returns the value with its defaults. */
   readonly read?: (x: never, path: Path, wrong: Wrong) => unknown
 }
 
-/** A field for each of T, but for the one that names its type. */
+/** A field for each field of T, except the one that names its type. */
 export type Fields<T> = { readonly [K in Exclude<keyof T, 'type' | 'shape'>]-?: Field<T[K]> }
 
-/** Says what is wrong unless it is right; paths are within the data that is judged. */
+/** Reports a mistake unless `ok`; paths are relative to the data that is checked. */
 export type Expect = (ok: boolean, path: Path, got: unknown, expected: string, name?: string) => void
 
-/** All that there is to say of data of type T. */
+/** The description of data of type T. */
 export type Table<T = unknown> = {
-  /** Its `type`, which tells it from others. */
+  /** Its `type`, which distinguishes it from other data. */
   readonly type?: string
   readonly fields: Fields<T>
-  /** How fields that are right by themselves go together. */
+  /** Checks that fields, each valid by itself, fit together. */
   together?(x: T, expect: Expect): void
 }
 
-/** Data as a table says; its `type` need not be given. */
+/** Data described by a table; its `type` may be omitted. */
 export function record<T>({ type, fields, together }: Table<T>, tag: string = 'type'): Field<T> {
   const table = Object.entries<Field>(fields)
   const tagged: [string, Field][] = type === undefined ? [] : [[tag, { ...oneOf([type]), default: type }]]
@@ -83,7 +83,7 @@ export function record<T>({ type, fields, together }: Table<T>, tag: string = 't
   }, together)
 }
 
-/** Data of one of several types, as its field `type` says. */
+/** Data of one of several types, which its field `type` names. */
 export function choice<T>(tables: readonly Table[], tag: string = 'type'): Field<T> {
   const records = new Map(tables.map(table => [table.type, record(table, tag)]))
   const types = oneOf([...records.keys()].map(String))
@@ -99,7 +99,7 @@ export function choice<T>(tables: readonly Table[], tag: string = 'type'): Field
   }
 }
 
-/** A value of the first of these kinds that it fits. */
+/** A value of the first of these kinds that accepts it. */
 export function either<T>(...kinds: readonly Field[]): Field<T> {
   return {
     fits: x => kinds.some(kind => kind.fits(x)),
@@ -114,7 +114,7 @@ export function orNull<T>(kind: Field<T>): Field<T | null> {
   return either({ fits: x => x === null, expected: 'null', json: { type: 'null' } }, kind)
 }
 
-/** A list of some number of values, which are called `what`. */
+/** A list of `least` to `most` values, called `what` in messages. */
 export function list<T>(each: Field, what: string, least: number = 0, most: number = Infinity): Field<readonly T[]> {
   return {
     fits: x => Array.isArray(x) && x.length >= least && x.length <= most,
@@ -124,13 +124,13 @@ export function list<T>(each: Field, what: string, least: number = 0, most: numb
   }
 }
 
-/** A list of values, of which one may stand for itself. */
+/** A list of values; a single value may be given without a list. */
 export function oneOrMore<T>(each: Field, what: string, most: number): Field<readonly T[]> {
   const several = list<T>(each, what, 1, most)
   return { ...either(each, several), read: (x, path, wrong) => (each.fits(x) ? [x] : read(several, x, path, wrong)) }
 }
 
-/** Two numbers, the first below the second, or at most as large. */
+/** Two numbers, the first at most the second, or `strictly` below it. */
 export function range(each: Kind, strictly: boolean): Field<readonly [number, number]> {
   return {
     fits: x => Array.isArray(x) && x.length === 2 && x.every(each.fits) && (strictly ? x[0] < x[1] : x[0] <= x[1]),
@@ -140,7 +140,7 @@ export function range(each: Kind, strictly: boolean): Field<readonly [number, nu
   }
 }
 
-/** Values by names that are free. */
+/** Values by arbitrary names. */
 export function named<T>(each: Field, expected: string): Field<Readonly<Record<string, T>>> {
   return {
     fits: isObject,
@@ -151,7 +151,7 @@ export function named<T>(each: Field, expected: string): Field<Readonly<Record<s
   }
 }
 
-/** A kind with what must hold of the whole of a value in which everything is right by itself. */
+/** A kind with a further check of the whole value, whose parts are valid by themselves. */
 export function judged<T>(kind: Field<T>, together: Table<T>['together']): Field<T> {
   if (!together) return kind
   return {
@@ -178,7 +178,7 @@ function read(field: Field, x: unknown, path: Path, wrong: Wrong): unknown {
   return x
 }
 
-/** Data with its defaults. Throws a sentence about the first thing that is wrong with it. */
+/** Data with its defaults. Throws a sentence about the first mistake. */
 export function checkData<T>(where: string, field: Field<T>, x: unknown): T {
   return read(field, x, [], ({ path, got, expected = '', name, unknown, known = [] }) => {
     const at = pathInWords(path)
@@ -187,14 +187,14 @@ export function checkData<T>(where: string, field: Field<T>, x: unknown): T {
   }) as T
 }
 
-/** Frozen data of a table from what a function is given: arguments, each a field, and the others by name. */
+/** Frozen data of a table from the arguments of a function: `first` has fields given by position, `options` those by name. */
 export function dataOf<T>(where: string, table: Table<T>, first: Partial<T>, options: object): T {
   const others = Object.entries<Field>(table.fields).filter(([name]) => !Object.hasOwn(first, name))
   checkOptions(where, options, Object.fromEntries(others) as Options)
   return deepFreeze(checkData(where, record(table), { ...options, ...first }))
 }
 
-/** Data, which nobody can change any more. */
+/** The same data, deeply frozen. */
 export function deepFreeze<T>(x: T): T {
   if (typeof x === 'object' && x !== null && !Object.isFrozen(x)) {
     Object.values(x).forEach(deepFreeze)
@@ -203,7 +203,7 @@ export function deepFreeze<T>(x: T): T {
   return x
 }
 
-/** Data with its defaults, and all that is wrong with it. */
+/** Data with its defaults, and all mistakes in it. */
 export function readData<T>(field: Field<T>, x: unknown): { data: T; mistakes: readonly Mistake[] } {
   const mistakes: Mistake[] = []
   return { data: read(field, x, [], mistake => mistakes.push(mistake)) as T, mistakes }
@@ -214,7 +214,7 @@ export function pathInWords(path: Path): string {
   return path.map((name, i) => (typeof name === 'number' ? `[${name}]` : `${i > 0 ? '.' : ''}${name}`)).join('')
 }
 
-/** JSON Schema of a field, with what it means and its default. */
+/** JSON Schema of a field, with its meaning and its default. */
 export function schemaOf({ json = {}, about, default: otherwise }: Field): Json {
   return {
     ...json,

@@ -1,11 +1,11 @@
 /**
- * Arguments: what TypeScript cannot see, or JavaScript never asks, said in one sentence.
+ * Checks of arguments, for mistakes that TypeScript cannot see and JavaScript does not notice, each with a one-sentence message.
  *
  *   adam: rate is -1, expected a number ≥ 0.
  *   rollout: there is no option "readout"; did you mean "readouts"?
  *   conv: activation is "rleu", expected 'linear', 'relu' or 'leakyRelu'; did you mean "relu"?
  *
- * Public functions check what they are given where it would otherwise fail later, under another name, or not at all.
+ * Public functions check their arguments wherever a mistake would otherwise fail later, under another name, or not at all.
  */
 
 /** Throws `where: name is got, expected …` unless `ok`. */
@@ -28,7 +28,7 @@ export function checkFunction(where: string, name: string, f: unknown): void {
   checkKind(where, name, f, callable)
 }
 
-/** What a value must be: a test, the words for a message, and what JSON Schema can say of it. */
+/** The kind of a value: a test, the words for a message, and its JSON Schema. */
 export type Kind = {
   readonly fits: (x: unknown) => boolean
   readonly expected: string
@@ -36,7 +36,7 @@ export type Kind = {
   readonly json?: Json
 }
 
-/** What is expected where this was given; of a word among words, the nearest of them too. */
+/** The expected value as words for a message; if a word was given, with the most similar valid one. */
 export function expectedOf({ expected, json = {} }: Kind, got: unknown): string {
   return typeof got === 'string' ? expected + didYouMean(got, wordsIn(json)) : expected
 }
@@ -69,8 +69,8 @@ export type Json = {
 export type Options = Readonly<Record<string, Kind>>
 
 /**
- * The options of type T: every one by name and no others, which the compiler sees to. So a list of names cannot drift
- * from the type that users read.
+ * The options of type T: every one by name and no others, as the compiler checks. So the list of names cannot drift from the
+ * type that users read.
  *
  * @example const sumOptions = keysOf<ReduceOptions>({ keepDims: flag })
  */
@@ -90,7 +90,7 @@ export const flag: Kind = { fits: x => typeof x === 'boolean', expected: 'true o
 export const text: Kind = { fits: x => typeof x === 'string', expected: 'a text', json: { type: 'string' } }
 export const callable: Kind = { fits: x => typeof x === 'function', expected: 'a function' }
 
-/** For an option that is judged later, with what it belongs to, whether it must be given or not. */
+/** For an option that is checked later, together with others; it may be required or not. */
 export const later: RequiredKind = required({ fits: () => true, expected: 'anything' })
 
 /** A finite number from `least` to `most`. */
@@ -137,14 +137,14 @@ export function oneOf(words: readonly (string | number)[]): Kind {
   return { fits: x => words.includes(x as string), expected: all, json: { enum: words } }
 }
 
-/** One of these names, which somebody has given, or of which there are many. */
+/** One of these names, for names that users have chosen, or of which there are many. */
 export function oneOfNames(names: readonly string[]): Kind {
   return { ...oneOf(names), expected: `one of ${names.join(', ')}` }
 }
 
 /**
- * Throws unless these are options by name, all of them known and of their kind. What is `tolerated` is let through, but
- * not offered. An option that is undefined counts as not given.
+ * Throws unless these are options by name, all of them known and of their kind. Names in `tolerated` are accepted but not
+ * suggested. An option that is undefined counts as not given.
  */
 export function checkOptions(
   where: string, given: unknown, kinds: Options, tolerated: readonly string[] = [],
@@ -168,7 +168,7 @@ export function refuseOption(where: string, name: string, known: readonly string
   throw new Error(`${where}: there is no option ${quoted(name)}${hint}`)
 }
 
-/** Whether x has values by name. */
+/** Whether x is an object, and no array. */
 export function isObject(x: unknown): x is Readonly<Record<string, unknown>> {
   return typeof x === 'object' && x !== null && !Array.isArray(x)
 }
@@ -183,7 +183,7 @@ export function isNumber(x: unknown, least: number = -Infinity): x is number {
   return Number.isFinite(x) && (x as number) >= least
 }
 
-/** A value as it stands in a message: what is inside of lists and objects only one level deep. */
+/** A value as text for a message; lists and objects only one level deep. */
 export function show(value: unknown, inside: boolean = false): string {
   if (typeof value === 'string') return quoted(value)
   if (typeof value === 'function') return 'a function'
@@ -196,16 +196,16 @@ export function show(value: unknown, inside: boolean = false): string {
   return inside ? '{…}' : `{${short(Object.entries(value).map(([name, x]) => `${/^\w{1,80}$/.test(name) ? name : quoted(name)}: ${show(x, true)}`))}}`
 }
 
-// Control characters (C0, delete, C1), line and paragraph separators, and what turns the direction of writing around.
+// Control characters (C0, delete, C1), line and paragraph separators, and characters that change the direction of writing.
 const steering = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
 
-/** A text as a part of a message, whatever is in it: on one line, cut where it is long, and steering no terminal. */
+/** Any text as a part of a message: on one line, shortened, and without characters that control a terminal. */
 export function inLine(text: string, longest: number = 80): string {
   const cut = text.length > longest ? `${text.slice(0, longest)}…` : text
   return cut.replaceAll(steering, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-/** The same in quotes, as text that a user gave. */
+/** The same in quotes, for text from a user. */
 export function quoted(text: string): string {
   return inLine(JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text), Infinity)
 }
@@ -215,7 +215,7 @@ function short(parts: readonly string[]): string {
 }
 
 /**
- * `; did you mean "batch"?` if one of the candidates is near, else nothing. With a prefix: `; did you mean --batch?`
+ * `; did you mean "batch"?` if one of the candidates is similar, else nothing. With a prefix: `; did you mean --batch?`
  */
 export function didYouMean(word: string, candidates: readonly string[], prefix: string = ''): string {
   const best = nearest(word, candidates)
@@ -224,8 +224,8 @@ export function didYouMean(word: string, candidates: readonly string[], prefix: 
 }
 
 /**
- * The candidate with the fewest letters that are otherwise, great or small, if those are at most a third. The first letter is
- * seldom mistaken, and counts as two: whoever writes gpu does not mean cpu.
+ * The most similar candidate: the one with the fewest different letters, ignoring case, if at most a third of them differ. The
+ * first letter is seldom wrong, and counts twice: whoever writes gpu does not mean cpu.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const edits = (name: string): number => distance(word.toLowerCase(), name.toLowerCase()) + Number(word[0]?.toLowerCase() !== name[0]?.toLowerCase())

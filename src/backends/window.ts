@@ -1,7 +1,7 @@
 /**
  * The geometry of windows: which cells a convolution or a pooling reads, on every backend.
  *
- * A window has k taps along each axis. Of an axis with n cells, output cell o reads through tap t the cell
+ * A window has k taps along each axis. On an axis with n cells, output cell o reads through tap t the cell
  *
  *   i = wrap(o·stride + t·dilation − before)            o = 0 … ⌈n/stride⌉ − 1,  t = 0 … k − 1
  *
@@ -19,7 +19,7 @@
 /** What lies outside of the grid: zeros, the opposite side, the mirror image without the edge, or the edge itself. */
 export type Padding = 'zero' | 'circular' | 'reflect' | 'replicate'
 
-/** All of them. */
+/** All paddings. */
 export const paddings: readonly Padding[] = ['zero', 'circular', 'reflect', 'replicate']
 
 /** The windows of one operator. The sizes are the input's height and width, and the numbers of taps along them. */
@@ -38,20 +38,19 @@ export function outputSize({ size, stride }: Windows): [number, number] {
   return [Math.ceil(size[0] / stride), Math.ceil(size[1] / stride)]
 }
 
-/** How many cells so many neighbouring outputs read along an axis. */
+/** How many cells `outputs` neighbouring outputs read along an axis. */
 export function span({ kernel, stride, dilation }: Windows, axis: 0 | 1, outputs: number): number {
   return (outputs - 1) * stride + (kernel[axis] - 1) * dilation + 1
 }
 
-/** How many cells beyond the grid windows reach along an axis: before it, and on both sides together. */
+/** How many cells windows reach beyond the grid along an axis: before it, and on both sides together. */
 export function border(win: Windows, axis: 0 | 1): { before: number; total: number } {
   const total = Math.max(span(win, axis, outputSize(win)[axis]) - win.size[axis], 0)
   return { before: Math.floor(total / 2), total }
 }
 
 /**
- * The cell at position i of an axis of n cells, or −1 where there is none. A mirror image is one axis long: i lies less
- * than n cells outside.
+ * The cell at position i of an axis of n cells, or −1 where there is none. For 'reflect', i must be less than n cells outside.
  */
 export function wrap(i: number, n: number, padding: Padding): number {
   if (i >= 0 && i < n) return i
@@ -62,7 +61,7 @@ export function wrap(i: number, n: number, padding: Padding): number {
 }
 
 /**
- * The cells of an axis with its border, −1 for none: tap t of output cell o reads that at o·stride + t·dilation.
+ * The cells of an axis with its border, −1 for none: tap t of output cell o reads the one at o·stride + t·dilation.
  */
 export function cellsAlong(win: Windows, axis: 0 | 1): Int32Array {
   const n = win.size[axis], { before, total } = border(win, axis)

@@ -1,21 +1,21 @@
 /**
- * The arena: the WebAssembly memory of one pass over a rollout, handed out from the front and taken back as a whole.
+ * The arena: the WebAssembly memory of one pass over a rollout, allocated from the front and freed as a whole.
  */
 import { ceilTo } from '../ceil-to.ts'
 
 const controlBytes = 4096
 
-/** Where the cache of a thread begins: behind the words by which threads meet (threads.ts). */
+/** The address of a thread's cache: after the words by which threads synchronise (threads.ts). */
 export function cacheOf(index: number, cacheBytes: number): number {
   return controlBytes + index * cacheBytes
 }
 
-/** A table of words that must be written into the memory before the pass begins. */
+/** A table of words, to be written into the memory before the pass begins. */
 export type Table = readonly [at: number, words: Uint32Array]
 
-/** Gives out memory from `start` on, in whole cache lines. */
+/** Allocates memory from `start` on, in whole cache lines. */
 export class Arena {
-  /** The first byte that is not given out. */
+  /** The first free byte. */
   top: number
   readonly tables: Table[] = []
 
@@ -23,14 +23,14 @@ export class Arena {
     this.top = start
   }
 
-  /** Room for so many bytes: its address. */
+  /** Allocates `bytes` and returns the address. */
   take(bytes: number): number {
     const at = this.top
     this.top = ceilTo(at + bytes, 64)
     return at
   }
 
-  /** Room for these words, which are to be written there. */
+  /** Allocates room for these words, to be written there, and returns the address. */
   table(words: ArrayLike<number>): number {
     const at = this.take(4 * words.length)
     this.tables.push([at, Uint32Array.from(words)])

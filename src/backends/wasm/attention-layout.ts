@@ -1,5 +1,5 @@
 /**
- * Where what attention needs lies in the arena (layout.ts).
+ * Where the data of attention lie in the arena (layout.ts).
  */
 import { ceilTo } from '../ceil-to.ts'
 import type { Attention, Layer } from '../program.ts'
@@ -7,17 +7,17 @@ import type { LayerLayout } from './layer-layout.ts'
 
 /** One attention in memory. */
 export type AttentionLayout = {
-  /** How far from where a row of what is perceived begins it stands, in bytes. */
+  /** Its offset within a row of what a cell perceives, in bytes. */
   readonly at: number
   /** Its layers, see `attentionLayers`. */
   readonly layers: readonly LayerLayout[]
-  /** Tables of its taps and of r; and where the derivative of r stands in a gradient. */
+  /** Addresses of the tables of its taps and of r; and the offset of the derivative of r in a gradient. */
   readonly taps: number
   readonly places: number
   readonly gr: number
 }
 
-/** In a thread's block, of each of its cells: u and ∂u, the parts a of all taps of all heads, ∂n, and what is made. */
+/** In a thread's block, for each of its cells: u and ∂u, the softmax weights a of all taps and heads, ∂n, and what is `made`. */
 export type AttentionBlock = {
   readonly u: number
   readonly gu: number
@@ -26,10 +26,10 @@ export type AttentionBlock = {
   readonly made: MadeBlock | null
 }
 
-/** p, y and N(y), as attention-made.ts has them, and what is owed to each. */
+/** p, y and N(y) of attention-made.ts, and their cotangents. */
 export type MadeBlock = Readonly<Record<'p' | 'gp' | 'y' | 'gy' | 'n' | 'gn', number>>
 
-/** The layer that makes u of so many channels in whole fours; and, where more is made of what the heads see, those of M and W. */
+/** The layer that makes u, from `padded` channels, a multiple of four; and, with `made`, the layers of M and W. */
 export function attentionLayers({ heads, made }: Attention, padded: number): (Layer & { readonly inputs: number })[] {
   const layer = (inputs: number, outputs: number): Layer & { readonly inputs: number } =>
     ({ inputs, outputs, columns: ceilTo(outputs, 8), copied: 0, first: 0, groups: 0, activation: 'linear', slope: 1 })
@@ -39,10 +39,10 @@ export function attentionLayers({ heads, made }: Attention, padded: number): (La
   return [asks, layer(seen, outputs), ...(hidden > 0 ? [{ ...layer(outputs, hidden), activation, slope }] : [])]
 }
 
-/** Bytes of a for one cell. */
+/** The bytes of a for one cell. */
 export const partBytes = ({ heads, taps }: Attention): number => 4 * heads * ceilTo(taps.length, 4)
 
-/** Takes room for the block of one. */
+/** Allocates the block of one attention. */
 export function blockOf(attention: Attention, padded: number, rows: number, take: (bytes: number) => number): AttentionBlock {
   const numbers = (n: number): number => take(4 * rows * n)
   const [{ columns: asked }, sees] = attentionLayers(attention, padded)

@@ -1,10 +1,10 @@
 /**
- * What is made of what the heads of an attention see, p, in the blocks of a sample: the outputs y and, where there is a network,
- * its hidden layer h. With N the norm of each cell's numbers,
+ * What attention makes from p, which its heads see, in the blocks of a sample: the outputs y and, with a network, its hidden layer
+ * h. With N the norm of each cell's numbers,
  *
  *   y = p·M + m          h = σ(N(y)·W + b)
  *
- * are what the cells perceive, one behind the other: whatever reads the attention reads both (src/nca/fused/attention.ts).
+ * are what the cells perceive, one after the other: the layer that reads the attention reads both (src/nca/fused/attention.ts).
  */
 import { ceilTo } from '../ceil-to.ts'
 import type { MadeBlock } from './attention-layout.ts'
@@ -14,13 +14,13 @@ import type { LayerLayout } from './layer-layout.ts'
 import type { Layout } from './layout.ts'
 
 export type Making = {
-  /** From p of so many cells to what they perceive, in rows of such. */
+  /** From p of `count` cells to y and h, written into rows of what they perceive. */
   look(count: number, perceived: number): void
-  /** From what is owed to that to the derivative of the weights, and to what is owed to p. */
+  /** From the cotangent of y and h (`owed`) to the derivative of the weights and the cotangent of p. */
   back(count: number, perceived: number, owed: number, gradient: number): void
 }
 
-/** Rows of p and of what is owed to it are as far apart as `sees` has inputs, in whole eights; those of y and N(y), as outputs. */
+/** Rows of p and of its cotangent have as many numbers as `sees` has inputs, padded to eights; those of y and N(y) its outputs. */
 export function makingOf(
   k: Kernels, { yStride, none }: Layout, [sees, hidden]: readonly LayerLayout[], { p, gp, y, gy, n, gn }: MadeBlock,
 ): Making {

@@ -1,12 +1,12 @@
 /**
  * Attention in the blocks of a sample: what listed cells see by it, and its derivative. The kernels (assembly/attention.ts)
- * read the normalised state n, which is kept beside the state, as wide as that, and with the same ring around it.
+ * read the normalised state n, which is kept beside the state, with the same width and the same ring around it.
  *
- *   u = n·A + a          what each cell asks, head by head
- *   y = attend(u, n)     before what its filters make; more may be made of it (attention-made.ts)
+ *   u = n·A + a          the queries of each cell, head by head
+ *   y = attend(u, n)     in a row, before what filters make; attention-made.ts may process it further
  *
- * Backward, what is owed to n gathers in a cotangent of its own, band by band with a halo like that of the state; once
- * everybody has added to it, it becomes part of what is owed to the state.
+ * Backward, n has a cotangent of its own, band by band with a halo like that of the state. Once all cells have added to it, it is
+ * taken through the norm and added to the cotangent of the state.
  */
 import { ceilTo } from '../ceil-to.ts'
 import type { Attention, Program } from '../program.ts'
@@ -17,16 +17,16 @@ import type { Kernels } from './kernels.ts'
 import type { Band, BlockLayout, Layout, TeamLayout } from './layout.ts'
 
 export type Attending = Looking & {
-  /** Brings n up to date in a band. */
+  /** Updates n in a band. */
   normalise(band: Band): void
-  /** From what is owed to n in a band to what is owed to its state. */
+  /** Adds the cotangent of n in a band, through the norm, to that of the state. */
   normaliseBack(band: Band): void
 }
 
 type Looking = {
-  /** What the cells of one block see by it, written into rows of what they perceive. */
+  /** Writes what the cells of one block see by it into rows of what they perceive. */
   look(cells: number, count: number, y: number): void
-  /** From what is owed to it, in rows of such: the derivative of its weights and, unless g is null, of n. */
+  /** From the cotangent of these rows (`owed`): the derivative of its weights and, unless g is null, of n. */
   back(cells: number, count: number, y: number, owed: number, gradient: number, g: number | null): void
 }
 
@@ -52,7 +52,7 @@ export function attendingOf(
   }
 }
 
-/** One attention. `own` is n of the cells of a block, and what `back` adds to is owed to n. */
+/** One attention. `own` is n of the cells of a block; `back` adds to the cotangent of n. */
 function lookingOf(
   k: Kernels, { heads, taps: { length: taps } }: Attention, layout: Layout,
   { at, layers: [asks, ...others], taps: offsets, places, gr }: AttentionLayout,

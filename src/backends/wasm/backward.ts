@@ -1,19 +1,19 @@
 /**
- * Backward: the steps of one sample undone, and its cotangent g = ∂L/∂s taken through each of them. With
+ * Backward: undoes the steps of one sample, and takes its cotangent g = ∂L/∂s through each of them. With
  * s' = s + m ⊙ U(P(s)) and s ← s' where life:
  *
  *  [g ← g · the derivative of the bounds]           bounds.ts
  *   g ← g where life                                the living mask is a constant
  *   g ← g + Pᵀ (∂U)ᵀ g      over the cells of act   the others only pass g on
  *
- * The log of each step holds the old values of the cells that changed: putting them back makes the state what it was,
- * bit for bit. Segments whose log did not fit the budget are run again from the state at their beginning.
+ * The log of each step holds the old values of the cells that changed: writing them back restores the state, bit for bit.
+ * Segments whose log did not fit the budget are run again from the state at their beginning.
  *
  * Each band has its own part of g, with a halo for what its cells add to cells of other bands or across the border. So
- * threads never add to the same number; halos are folded in afterwards, in a fixed order.
+ * threads never add to the same number; halos are added afterwards, in a fixed order.
  *
  * The gradient of the weights is a sum over the cells of a band and over all steps, in which single precision would lose
- * digits: of 256 rows at most, which then are settled, that is added in double precision.
+ * digits. So at most 256 rows are summed in single precision, and then settled: added to a sum in double precision.
  */
 import { unbind } from './bounds.ts'
 import { roams } from './deformable-layout.ts'
@@ -24,7 +24,7 @@ import { blockRows, type Band, type PlaneName } from './layout.ts'
 import { freeSteps, type BandStep, type Sample, type SampleHistory, type Segment } from './sample.ts'
 import type { CacheEntry } from './cache.ts'
 
-/** Rows of cells that are added up in single precision. */
+/** The most rows of cells that are summed in single precision. */
 const mostRows = 256
 
 /** From the cotangents of the readouts to the gradients of each band, and ∂L/∂x where it is wanted. */
@@ -40,7 +40,7 @@ export function backward(s: Sample, { segments, end }: SampleHistory): void {
     if (attending) k.zero(team.layout.gn + band.part, band.partBytes)
     k.zero(unsettled(s, band), layout.gradientBytes)
     k.zero(settled(s, band), 2 * layout.gradientBytes)
-    planes.fill('held', band) // from here on: where the cotangent may differ from zero
+    planes.fill('held', band) // from here on `held` means: where the cotangent may differ from zero
   })
   const waiting = s.bands.map(() => 0)
   const last = readouts[job.cotangents.lastIndexOf(true)] ?? 0
@@ -48,7 +48,7 @@ export function backward(s: Sample, { segments, end }: SampleHistory): void {
     const kept = segments[n].steps ?? again(s, segments[n], n)
     for (let i = kept.length - 1; i >= 0; i--) {
       const t = n * job.segment + i
-      if (t >= last) { // nobody asks for what comes after
+      if (t >= last) { // no later state has a cotangent
         each((band, j) => {
           undo(s, t, band, kept[i][j], false)
           take(s, t, band)
@@ -75,7 +75,7 @@ export function backward(s: Sample, { segments, end }: SampleHistory): void {
     k.storeRows(g + shift, rowsAt, cellBytes, s.dense(layout.gx), first, last, width, channels))
 }
 
-/** The gradient of a band: what has been settled of it, and what has not. */
+/** The address of the settled part of a band's gradient. */
 function settled({ job: { layout }, number }: Sample, band: Band): number {
   return layout.gradients + (number * layout.bands.length + layout.bands.indexOf(band)) * 2 * layout.gradientBytes
 }
@@ -88,7 +88,7 @@ function settle(s: Sample, band: Band): void {
   s.thread.kernels.settle(unsettled(s, band), s.job.layout.gradientBytes, settled(s, band))
 }
 
-/** Runs a segment whose log was forgotten once more. `held` is about cotangents here and must stay as it is. */
+/** Runs a segment again whose log was dropped. In the backward pass `held` is about cotangents, so it is saved and restored. */
 function again(s: Sample, { start }: Segment, n: number): BandStep[][] {
   const { job: { steps, segment, againBytes }, thread: { store, bytes }, planes, bands, each } = s
   const held = bands.map(band => store.write('state', bytes, planes.at('held', band), planes.words(band) * 8))
@@ -103,8 +103,8 @@ function again(s: Sample, { start }: Segment, n: number): BandStep[][] {
 }
 
 /**
- * Undoes a step, and takes the cotangent from behind it to before it; only weights are wanted before the first. `waiting`
- * is how many rows of each band have not been settled.
+ * Undoes a step, and takes the cotangent from after it to before it; without `wantG` only the gradient of the weights. `waiting`
+ * is the number of rows of each band that are not settled yet.
  */
 function backwardStep(s: Sample, t: number, kept: readonly BandStep[], waiting: number[], wantG: boolean): void {
   const { job: { layout }, thread: { kernels: k }, team, planes, each, attending } = s
@@ -132,7 +132,7 @@ function backwardStep(s: Sample, t: number, kept: readonly BandStep[], waiting: 
   })
 }
 
-/** Reads the planes of a step back, takes what is owed through its bounds, and writes the old values into the state. */
+/** Reads the planes of a step back, takes the cotangent through its bounds, and writes the old values into the state. */
 function undo(s: Sample, t: number, band: Band, kept: BandStep, owed: boolean): void {
   const { job: { program: { bound, noise }, layout: { cellBytes } }, thread: { kernels: k, store, bytes }, team: { layout: { x } }, planes } = s
   const rows = s.rowsOf(band), cells = planes.listOf(band), size = planes.words(band) * 8
@@ -153,7 +153,7 @@ function undo(s: Sample, t: number, band: Band, kept: BandStep, owed: boolean): 
   s.updateRing(band)
 }
 
-/** The derivative of the changes: weight gradients, and g += Pᵀ(…). Returns how many rows have not been settled. */
+/** The derivative of the changes: weight gradients, and g += Pᵀ(…). Returns how many rows are not settled yet. */
 function throughLayers(
   s: Sample, band: Band, hidden: readonly (CacheEntry | null)[], waiting: number, wantG: boolean,
 ): number {
@@ -177,7 +177,7 @@ function throughLayers(
   return waiting
 }
 
-/** held = life ∨ what the filters reach from `act`: outside of it the cotangent is zero now. */
+/** held = life ∨ what the filters reach from `act`: outside of it the cotangent is zero. */
 function spreadHeld({ job: { program, layout }, team, planes, each }: Sample): void {
   if (program.updated.length < program.channels || roams(program)) return each(band => planes.fill('held', band))
   let reached: PlaneName = 'act'

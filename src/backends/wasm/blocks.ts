@@ -1,12 +1,12 @@
 /**
- * Blocks: listed cells on their way through perception and layers, at most `blockRows` at a time, so that all of it
- * stays in cache. With a_0 = y the perception, a_l the output of layer l and z the sums before its activation σ:
+ * Blocks: listed cells go through perception and layers in blocks of at most `blockRows`, so that all of their data
+ * stay in cache. With a_0 = y the perception, a_l the output of layer l and z the sums before its activation σ:
  *
  *   forward    z_l = a_(l−1) W_l + b_l              a_l = σ_l(z_l)
  *   backward   ∂W_l = a_(l−1)ᵀ ∂z_l    ∂b_l = Σ ∂z_l    ∂z_(l−1) = (∂z_l W_lᵀ) ⊙ σ'_(l−1)
  *
- * Of a hidden layer that is kept which σ' is made of: a_l, or, of functions like GELU and of norms, which stand before σ,
- * z_l, of which a_l is made again each time. The outputs of the last layer, times the step size, are the changes of the cells.
+ * For each hidden layer the input of σ' is kept: a_l or, with functions like GELU and with norms, which come before σ, z_l, from
+ * which a_l is computed again each time. The outputs of the last layer, times the step size, are the changes of the cells.
  */
 import type { Attending } from './attention.ts'
 import type { Program } from '../program.ts'
@@ -16,23 +16,23 @@ import { ceilTo } from '../ceil-to.ts'
 import { blockRows, type BlockLayout, type Layout } from './layout.ts'
 
 export type Blocks = {
-  /** Bytes of what is kept of the hidden layers of `count` cells, and the block's own place for it. */
+  /** The bytes that are kept of the hidden layers of `count` cells, and the block's own place for them. */
   hiddenBytes(count: number): number
   readonly hidden: number
-  /** The changes of listed cells of the state x, a row each. `place` says where the hidden layers of a block go. */
+  /** The changes of listed cells of the state x, a row each. `place` returns the address for the hidden layers of a block. */
   changes(x: number, cells: number, count: number, rows: number, place: (size: number) => number): void
-  /** What the cells of one block perceive; their hidden layers too unless `hidden`, where these belong, is null. */
+  /** What the cells of one block perceive, and their hidden layers, written to `hidden` unless it is null. */
   look(x: number, cells: number, count: number, hidden: number | null): void
   /**
-   * The derivative of one block, whose perception and hidden layers are there, by weights (added to `gradient`) and, if
-   * `g` is not null, by the state (added to the cotangent there), from that by its changes.
+   * From the derivative with respect to the changes of one block, whose perception and hidden layers have been computed, those
+   * with respect to the weights (added to `gradient`) and, unless `g` is null, to the state (added to the cotangent g).
    */
   back(
     x: number, cells: number, count: number, hidden: number, change: number, gradient: number, g: number | null,
   ): void
 }
 
-/** Products apply ReLUs, and their derivative. */
+/** Linear layers and ReLUs need no further kernel: products apply ReLUs and their derivative. */
 const { linear, relu, scaled } = activations
 
 export function blocksOf(
@@ -44,13 +44,13 @@ export function blocksOf(
   const top = layers.length - 1
   const isLinear = layers[top].products[0].activation === linear
 
-  // Blocks are many, so what follows makes no objects: the collector would stop all threads too often.
+  // There are many blocks, so the code below allocates no objects: the garbage collector would stop all threads too often.
 
-  // Of what goes into each layer, the bytes of a row, and those in the hidden layers that stand before it.
+  // The bytes of a row of each layer's input, and of a row of all hidden layers before it.
   const strides = layers.map((_, l) => (l === 0 ? yStride : layers[l - 1].columns * 4))
   const before = Array.from({ length: top + 2 }, (_, l) => strides.slice(1, l).reduce((sum, stride) => sum + stride, 0))
 
-  /** Where that stands which is kept of what goes into layer l: what the cells perceive, or one of the hidden layers. */
+  /** The address of what is kept of the input of layer l: the perception, or the hidden layer before it. */
   function keptOf(l: number, count: number, hidden: number): number {
     return l === 0 ? block.y : hidden + ceilTo(count, 4) * before[l]
   }
@@ -59,7 +59,7 @@ export function blocksOf(
     k.copyRows(block.made, stride, kept, stride, ceilTo(count, 4), stride, stride, 0)
   }
 
-  /** What goes into layer l. */
+  /** The input of layer l. */
   function inputOf(l: number, count: number, hidden: number): number {
     const kept = keptOf(l, count, hidden)
     if (l === 0 || !layers[l - 1].bySums) return kept
@@ -68,7 +68,7 @@ export function blocksOf(
     return block.made
   }
 
-  /** What is kept of layer l, from what goes into it: its outputs, in the columns of norms and of some functions its sums. */
+  /** Computes what is kept of layer l from its input: its outputs or, in columns with norms and some functions, its sums. */
   function through(l: number, from: number, count: number, to: number, stride: number): void {
     const { copied, products, norm } = layers[l]
     if (copied) k.copyRows(to, stride, from, strides[l], count, copied, products[0].column * 4, 0)
@@ -80,7 +80,7 @@ export function blocksOf(
     }
   }
 
-  /** From what is kept of layer l to its outputs, in place. */
+  /** Completes what is kept of layer l to its outputs, in place. */
   function finish(l: number, at: number, count: number, stride: number): void {
     const { products, norm } = layers[l]
     normalise(l, at, count, stride)
@@ -89,7 +89,7 @@ export function blocksOf(
     }
   }
 
-  /** The norm of layer l, if it has one, of its sums x, in place; or, where there is a g, not 0, of g from x. */
+  /** The norm of layer l, if it has one: of its sums x, in place; or, with a cotangent g (not 0), its derivative from x to g. */
   function normalise(l: number, x: number, count: number, stride: number, g = 0, gradient = 0): void {
     const { products: [{ column }], norm } = layers[l], at = 4 * column
     if (!norm) return
@@ -97,10 +97,10 @@ export function blocksOf(
     k.norm(count, groups, bytes, x + at, g && g + at, stride, scale + at, shift + at, gradient + gScale + at, gradient + gShift + at)
   }
 
-  // Where all of a layer are ReLUs, the product that makes its cotangent also gates it.
+  // If all activations of a layer are ReLUs, the product that computes its cotangent also applies their derivative.
   const gated = layers.map(({ copied, products, norm }) => !copied && !norm && products.every(({ activation }) => activation === relu))
 
-  /** g ← g ⊙ the derivative of layer l, from what is kept of it; where it has a norm, its outputs have been made. */
+  /** g ← g ⊙ the derivative of layer l, from what is kept of it. */
   function applyBack(l: number, g: number, kept: number, count: number, stride: number, gradient: number): void {
     const { products, norm } = layers[l]
     for (const { activation, slope, column, columns } of products) {
@@ -158,7 +158,7 @@ export function blocksOf(
           k.productTN(count, ceilTo(inputs, 4), columns, read, aStride, owed, stride, sum, pitch * 4)
           if (l > 0 || wanted) k.product(count, outputs, ceilTo(inputs, 8), owed, stride, wt, 0, to + 4 * row, aStride, -Infinity, gate)
         }
-        // What is copied alone is owed what its copy is; what the product reads too, also that.
+        // A copied number gets the cotangent of its copy; if the product reads it too, in addition to that of the product.
         if (copied) k.copyRows(to, aStride, from, stride, count, copied, copied, +(products[0].row === 0))
         if (l > 0 && !gate) applyBack(l - 1, to, keptOf(l, count, hidden), count, aStride, gradient)
         from = to

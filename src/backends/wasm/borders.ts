@@ -1,13 +1,13 @@
 /**
  * Bands of rows, and the cells at their borders.
  *
- * The rows of a volume are counted through, slice after slice; a plane has one slice. A sample is cut into bands of rows.
- * How many depends on the batch only, never on the number of threads: weight gradients are summed per sample and band, then
- * in order, so that results are the same bits for any number of threads.
+ * The rows of a volume are numbered through, slice after slice; a plane has one slice. A sample is cut into bands of rows.
+ * Their number depends only on the batch, never on the number of threads. Weight gradients are summed per sample and band,
+ * and then in order, so that results are the same bits for any number of threads.
  *
  * Filters read beyond the grid, so a state has a ring around it, whose cells repeat cells of the grid (or are zero).
- * Backward, each band adds to a cotangent of its own, which reaches beyond the band on every side: its halo. What has
- * gathered in the halo is then folded back onto the cells that it stands for, of whatever band.
+ * Backward, each band adds to a cotangent of its own, which extends beyond the band on every side by a halo. The halo is then
+ * added to the cells that it represents, of whatever band.
  */
 import type { Box } from '../program.ts'
 import { wrap, type Padding } from '../window.ts'
@@ -16,13 +16,13 @@ import { wrap, type Padding } from '../window.ts'
 export type GridMemory = {
   readonly size: Box
   readonly padding: Padding
-  /** How many cells far the filters reach along each axis: so wide is the ring. */
+  /** The reach of the filters along each axis, in cells: the width of the ring. */
   readonly reach: Box
   /** Bytes from one slice, row and cell to the next. */
   readonly strides: Box
 }
 
-/** Where a cell of the grid or of the ring around it is. */
+/** The byte offset of a cell of the grid or of the ring around it. */
 export function offsetIn({ reach, strides }: GridMemory, place: Box): number {
   return place.reduce((sum, at, axis) => sum + (at + reach[axis]) * strides[axis], 0)
 }
@@ -31,24 +31,24 @@ export function offsetIn({ reach, strides }: GridMemory, place: Box): number {
 export type Border = {
   readonly first: number
   readonly last: number
-  /** What to add to an offset in a state to get that of the same cell in this band's part of the cotangent. */
+  /** Added to the offset of a cell in a state, it gives the offset of the same cell in this band's part of the cotangent. */
   readonly shift: number
-  /** Where in the cotangent that part is, with its halo, and its bytes. */
+  /** The offset of that part in the cotangent, with its halo, and its bytes. */
   readonly part: number
   readonly partBytes: number
   /** Pairs of offsets: cells of the ring that mirror cells of this band. */
   readonly ring: number[]
-  /** Cells of its cotangent that stand for cells of other bands or across the border, to be cleared in each step. */
+  /** Cells of its cotangent that represent cells of other bands or across the border, to be cleared in each step. */
   readonly halo: number[]
   /** Pairs of offsets in the cotangent: what those of all bands add to cells of this band. */
   readonly fold: number[]
 }
 
-/** The bands of a grid in a batch of so many samples, one if it is `whole`, and the bytes of the cotangent of all of them. */
+/** The bands of a grid in a batch of `batch` samples, a single one if `whole`, and the bytes of the cotangent of all of them. */
 export function bordersOf(batch: number, grid: GridMemory, whole: boolean): { bands: Border[]; cotangentBytes: number } {
   const [depth, height, width] = grid.size
   const rows = depth * height, cuts = whole ? [0] : bandCuts(batch, rows)
-  const slice = Math.max(1, height) // a grid without rows has one band, of none
+  const slice = Math.max(1, height) // a grid without rows has one empty band
   const offset = (row: number, x: number): number => offsetIn(grid, [Math.floor(row / slice), row % slice, x])
   const before = offset(0, 0)
   let cotangentBytes = 0
@@ -70,15 +70,15 @@ export function bordersOf(batch: number, grid: GridMemory, whole: boolean): { ba
   return { bands, cotangentBytes }
 }
 
-/** First rows of the bands. Small batches are cut into more, so that many threads can share a sample. */
+/** First rows of the bands. Samples of small batches are cut into more bands, so that many threads can share a sample. */
 function bandCuts(batch: number, rows: number): number[] {
   const bands = Math.max(1, Math.min(Math.ceil(16 / batch), Math.floor(rows / 8)))
   return Array.from({ length: bands }, (_, i) => Math.floor(i * rows / bands))
 }
 
 /**
- * Visits the cells around rows first … last − 1, as far as filters reach, that stand for a cell of the grid: their offset,
- * and that cell's row and place in it.
+ * Visits the cells around rows first … last − 1, within the reach of the filters, that represent a cell of the grid: their
+ * offset, and the row of that cell and its place in the row.
  */
 function around(
   grid: GridMemory, first: number, last: number, visit: (offset: number, row: number, x: number) => void,

@@ -1,14 +1,14 @@
 /**
- * Bounds: what keeps the channels of a sample within clamp or tanh after each step, and how that is undone.
+ * Bounds: clamp or tanh of the channels of a sample after each step, and how that is undone.
  *
- * They change living cells that do not act, too. And whether a clamp has cut cannot be seen from its result, which may
- * lie at the bound by itself. So what all living cells were before it is in the log, behind the old values of those that
- * grew or died.
+ * Bounds change living cells that do not act, too. And the result of a clamp does not show whether it has cut, since a value
+ * may lie exactly at the bound. So the log has the values of all living cells before the bounds, after the old values of
+ * those that grew or died.
  */
 import type { Band } from './layout.ts'
 import type { Sample } from './sample.ts'
 
-/** Bounds the state of a band, writes at `rows` what it was before, and returns the bytes of it. */
+/** Bounds the state of a band, writes its values before that to `rows`, and returns their bytes. */
 export function bind(s: Sample, band: Band, rows: number): number {
   const { job: { program: { bound }, layout: { cellBytes, keep, none } }, thread: { kernels: k }, team, planes } = s
   if (!bound) return 0
@@ -18,7 +18,7 @@ export function bind(s: Sample, band: Band, rows: number): number {
   return count * cellBytes
 }
 
-/** Undoes it, and takes what is owed, if anything is, through the bounds. */
+/** Undoes that and, with `owed`, takes the cotangent through the bounds. */
 export function unbind(s: Sample, band: Band, rows: number, owed: boolean): void {
   const { job: { program: { bound }, layout: { cellBytes, keep } }, thread: { kernels: k }, team, planes } = s
   const { x, g } = team.layout, cells = planes.listOf(band), count = planes.list('life', band)

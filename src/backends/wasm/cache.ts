@@ -1,8 +1,8 @@
 /**
- * The cache: outputs of hidden layers, or their sums, left where they were computed, in the memory of the kernels.
+ * The cache: outputs of hidden layers, or their sums, kept where they were computed, in the memory of the kernels.
  *
- * The backward pass reads them where it finds them and computes the others again. Each thread has a range of its own,
- * handed out in chunks that are filled from front to back and reused when all that is in them is free. Pages that were
+ * The backward pass reads those that are in the cache and computes the others again. Each thread has its own range,
+ * allocated in chunks that are filled from front to back and reused when all their entries are freed. Pages that were
  * never written cost nothing.
  */
 
@@ -26,7 +26,7 @@ export class Cache {
     this.end = from + bytes
   }
 
-  /** Room for `size` bytes, or null where there is none. */
+  /** Allocates `size` bytes, or returns null if there is no room. */
   take(size: number): CacheEntry | null {
     if (size > chunkBytes) return null
     if (!this.current || this.current.used + size > chunkBytes) this.current = this.chunk()

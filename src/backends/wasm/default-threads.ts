@@ -1,6 +1,6 @@
 /**
- * How many threads share the work where nobody says: as many as the machine runs at once, or as the environment
- * variable CELLGRAD_THREADS says, for programs that leave room for others.
+ * The default number of threads: as many as the machine runs at once, or the environment variable CELLGRAD_THREADS, for
+ * programs that should leave room for others.
  */
 import { check, isWhole } from '../options.ts'
 import { availableThreads, workerThreads } from './threads.ts'
@@ -11,9 +11,9 @@ declare const process: { readonly env: Readonly<Record<string, string | undefine
 export const mostThreads = 256
 
 /**
- * The number of threads of a backend that was not told any.
+ * The number of threads of a backend without the option.
  *
- * @throws where the environment variable holds no such number
+ * @throws where the environment variable is no valid number
  */
 export function defaultThreads(): number {
   const said = workerThreads() && process.env.CELLGRAD_THREADS

@@ -1,10 +1,10 @@
 /**
  * Deformable convolutions in the blocks of a sample: what listed cells see at places that they choose, and its derivative. A
- * cell chooses by its window, which it sees as that of a convolution; the kernels are in assembly/deformable.ts.
+ * cell chooses from its window, like a convolution; the kernels are in assembly/deformable.ts.
  *
- *   z = window·K + b             how far each tap is moved, in units of the reach, and by how much it is weighed
- *   tanh, σ                      of them, where they are bounded
- *   y = deform(aim(z), x)        before what its filters make
+ *   z = window·K + b             how far each tap is moved, in units of the reach, and its weight
+ *   tanh, σ                      applied to them if they are bounded
+ *   y = deform(aim(z), x)        in a row, before what filters make
  */
 import { ceilTo } from '../ceil-to.ts'
 import type { Deformable, Program } from '../program.ts'
@@ -14,16 +14,16 @@ import { activations, type Kernels } from './kernels.ts'
 import type { BlockLayout, Layout } from './layout.ts'
 
 type Deforming = {
-  /** What the cells of one block see at their places, written into rows of what they perceive. */
+  /** Writes what the cells of one block see at their places into rows of what they perceive. */
   look(x: number, cells: number, count: number, y: number): void
   /**
-   * From what is owed to it, in rows of such: the derivative of the weights and, unless g is null, of the state, that by the
-   * windows as what is owed to these, in the same rows.
+   * From the cotangent of these rows (`owed`): the derivative of the weights and, unless g is null, that of the state. The part
+   * through the windows is written as the cotangent of the windows, into the same rows.
    */
   back(x: number, count: number, y: number, owed: number, gradient: number, g: number | null): void
 }
 
-/** Each of those of a program. */
+/** The deformable convolutions of a program. */
 export function deformingOf(
   k: Kernels, { perception: { deformable } }: Program, layout: Layout, block: BlockLayout,
 ): Deforming[] {
@@ -36,7 +36,7 @@ function oneOf(
 ): Deforming {
   const stride = 4 * layer.columns, window = windows + at, makesZ = denseOf(k, layer, yStride)
   const taps = size * size, group = 4 * ceilTo(taps, 4), m = modulated ? z + 2 * group : 0
-  /** The functions behind what cells choose, or their derivatives. */
+  /** Applies tanh and σ to what cells choose, or their derivatives. */
   function each(apply: (kind: number, from: number, bytes: number) => void): void {
     if (reach !== null) apply(activations.tanh, 0, 2 * group)
     if (modulated) apply(activations.sigmoid, 2 * group, group)

@@ -1,5 +1,5 @@
 /**
- * A dense layer beside those of the network, of rows of a block: y = x·W + b, and its derivative.
+ * A dense layer outside of the network, for rows of a block: y = x·W + b, and its derivative.
  */
 import { ceilTo } from '../ceil-to.ts'
 import type { Kernels } from './kernels.ts'
@@ -9,13 +9,13 @@ export type Dense = {
   /** From rows x to rows y. */
   forward(count: number, x: number, y: number): void
   /**
-   * From what is owed to y the derivatives of W and b, which are added to `gradient`, and, unless it is null, what is owed to x,
-   * whole eights of numbers in rows so many bytes apart, by default just these.
+   * From the cotangent of y: adds the derivatives of W and b to `gradient` and, unless gx is null, writes the cotangent of x, in
+   * rows of a multiple of eight numbers, `gxStride` bytes apart, by default without gaps.
    */
   back(count: number, x: number, gy: number, gradient: number, gx: number | null, gxStride?: number): void
 }
 
-/** Rows x and y are so many bytes apart. */
+/** The layer; rows of x and y are `xStride` and `yStride` bytes apart. */
 export function denseOf(
   k: Kernels, { columns, gw, gb, products: [{ w, wt, bias, inputs, outputs }] }: LayerLayout, xStride: number, yStride: number = 4 * columns,
 ): Dense {

@@ -1,19 +1,18 @@
 /**
  * Forward: the steps of one sample. In each of them, with masks as planes of bits:
  *
- *   pre   = dilate(strong)            strong: the living channel exceeds its threshold; all where life is judged after
- *   near  = dilate(pre)               further away nothing can matter
+ *   pre   = dilate(strong)            strong: the living channel exceeds its threshold; all cells with living 'after'
+ *   near  = dilate(pre)               no other cell can matter
  *   act   = fire ∧ pre                the cells whose change is computed
  *   post  = dilate(strong after the change)
  *   ring  = fire ∧ near ∧ ¬pre ∧ dilate(pre ∧ ¬post)
- *   life  = pre ∧ post                once the ring's would-be values have been seen too
+ *   life  = pre ∧ post                with the candidate values of the ring in post
  *
- * A dead cell stays zero, but what it would have become counts in its neighbours' `post`. It is needed only where a
- * neighbour would die otherwise: that is the ring, nearly always empty. The result is exactly that of the composed
- * step.
+ * A dead cell stays zero, but its candidate value counts in its neighbours' `post`. It is needed only where a neighbour would
+ * die otherwise: these cells are the ring, nearly always empty. The result is exactly that of the composed step.
  *
- * What changes is logged, the old values of the cells that grew or died, so that the backward pass can undo it. Outputs
- * of the hidden layers are kept too. Steps are logged in segments as long as there is room. Of the others, the state at
+ * The old values of the cells that grew or died are logged, so that the backward pass can undo the step. Outputs of the
+ * hidden layers are kept too. Segments of steps are logged as long as there is room. Of the other segments only the state at
  * their beginning is kept, from which they are run again.
  */
 import { bind } from './bounds.ts'
@@ -23,7 +22,7 @@ import type { Band } from './layout.ts'
 import { freeState, freeSteps, type BandStep, type Sample, type SampleHistory, type Segment } from './sample.ts'
 import type { CacheEntry } from './cache.ts'
 
-/** All steps. Returns what the backward pass needs, where the job says that there will be one. */
+/** Runs all steps. Returns what the backward pass needs, if the job says that there will be one. */
 export function forward(s: Sample): SampleHistory | null {
   const { job, thread, team, each } = s
   const { layout, program: { width, channels }, steps, segment, readouts } = job
@@ -48,7 +47,7 @@ export function forward(s: Sample): SampleHistory | null {
         thread.kernels.storeRows(x, rowsAt, cellBytes, s.dense(out), first, last, width, channels))
     }
     if (!log) continue
-    // All threads of a team must do the same, since they have to run these steps again together.
+    // All threads of a team must decide alike, since they have to run these steps again together.
     if (team.agree(+(thread.store.kept > job.logBytes))) {
       freeSteps(thread, log)
       current!.steps = null
@@ -62,8 +61,8 @@ export function forward(s: Sample): SampleHistory | null {
 }
 
 /**
- * One step. What the backward pass needs of it is kept where `log` says so, and hidden layers as long as all of them
- * have at most `hiddenBytes`.
+ * One step. With `log` it keeps what the backward pass needs, and hidden layers as long as all of them take at most
+ * `hiddenBytes`.
  */
 export function forwardStep(s: Sample, t: number, log: boolean, hiddenBytes: number): BandStep[] {
   const { job: { program: { living, given, noise } }, team, planes, each } = s
@@ -111,7 +110,7 @@ function drawFire({ job, thread: { kernels: k }, team, number, planes }: Sample,
   planes.and('fire', 'fire', 'undecided', band)
 }
 
-/** The changes of the cells in `act`, and `next`: who is strong after them. Returns the hidden layers that it kept. */
+/** Computes the changes of the cells in `act`, and `next`, the strong cells after them. Returns the hidden layers that it kept. */
 function computeChanges(s: Sample, t: number, band: Band, hiddenBytes: number): (CacheEntry | null)[] {
   const { job: { program: { living } }, thread: { cache }, team, planes, blocks } = s
   const hidden: (CacheEntry | null)[] = []
@@ -130,7 +129,7 @@ function computeChanges(s: Sample, t: number, band: Band, hiddenBytes: number): 
   return hidden
 }
 
-/** Corrects `next` for the changes, in `rows`, of the cells of a plane. */
+/** Corrects `next` for the changes, given in `rows`, of the cells of a plane. */
 function strongAfter({ job, thread, team }: Sample, changed: 'act' | 'ring', band: Band, rows: number): void {
   const { words, rowsAt, cellBytes, changeStride } = job.layout
   const { channel, above } = job.program.living!
@@ -151,7 +150,7 @@ function decideLife(s: Sample, t: number): void {
     planes.dilate('ring', 'undecided', band)
     planes.and('ring', 'ring', 'fire', band)
     planes.andNot('ring', 'ring', 'pre', band)
-    // The cells of `act` come first in this band's list and rows, then those of the ring.
+    // In this band's list and rows, the cells of the ring come after those of `act`.
     const act = planes.list('act', band)
     const cells = planes.listOf(band) + 4 * act, rows = s.rowsOf(band) + act * changeStride
     const count = planes.list('ring', band, cells)
@@ -189,16 +188,16 @@ function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
   }
   if (living && !bound) {
     planes.and('strong', 'next', 'life', band)
-    if (Math.fround(living.above) < 0) { // then a dead cell, which is zero, is strong
+    if (Math.fround(living.above) < 0) { // then a dead cell, whose channels are zero, is strong
       planes.andNot('undecided', 'ones', 'life', band)
       planes.or('strong', 'strong', 'undecided', band)
     }
   }
   planes.or('held', 'held', 'act', band)
   planes.and('held', 'held', 'life', band)
-  if (bound) s.arrived(band) // who is strong, bounds have decided
+  if (bound) s.arrived(band) // bounds may have changed which cells are strong
   else s.updateRing(band)
 }
 
-/** The planes that the backward pass reads, in the order in which they stand before the rows of the log. */
+/** The planes that the backward pass reads, in the order in which they precede the rows of the log. */
 export const logged = ['act', 'life', 'kill'] as const

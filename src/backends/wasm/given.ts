@@ -1,20 +1,20 @@
 /**
- * What is given: channels of all cells that are written before each step (inputs, in `RolloutOptions`).
+ * Inputs: channels of all cells that are written before each step (`inputs` in `RolloutOptions`; `given` in a program).
  *
- * Nothing need be remembered to undo that, since every step writes the same channels: before a step they are what it
- * wrote. Channels that else are zero in dead cells are not now, so every cell counts as one that may have to be erased.
- * What is owed to what was given is the cotangent in these channels, which ends there.
+ * Undoing that needs no log, since every step writes the same channels: during a step they hold what it wrote. In these channels
+ * dead cells need not be zero, so every cell counts as one that may have to be erased. The cotangent of the inputs is the
+ * cotangent of the state in these channels; it goes no further back.
  */
 import type { Band } from './layout.ts'
 import type { Sample } from './sample.ts'
 
-/** Writes what step t is given into a band, before it or, where its log has not all cells (noise.ts), to undo it. */
+/** Writes the inputs of step t into a band: before the step or, if its log does not have all cells (noise.ts), to undo it. */
 export function give(s: Sample, t: number, band: Band): void {
   const { job: { layout, program }, team } = s
   if (program.given) s.thread.kernels.give(team.layout.x, ...placeOf(s, t, band, layout.given, 1))
 }
 
-/** Takes what a band owes to it out of its cotangent. */
+/** Moves the cotangent of these inputs out of that of a band's state. */
 export function take(s: Sample, t: number, band: Band): void {
   const { job: { layout, program }, team } = s
   const places = program.given?.perCell ? 1 : layout.bands.length
@@ -26,7 +26,7 @@ type Place = [
   channels: number, count: number,
 ]
 
-/** Where the numbers of a band are in an array `[steps,b,n]`, of so many places for each sample, or `[steps,b,h,w,n]`. */
+/** Where the numbers of a band are in an array `[steps,b,n]`, with `places` places for each sample, or `[steps,b,h,w,n]`. */
 function placeOf({ job: { layout, program }, number }: Sample, t: number, band: Band, array: number, places: number): Place {
   const { batch, depth, height, width } = program, { perCell, channels: { length } } = program.given!
   const row = 4 * length, sample = t * batch + number

@@ -94,12 +94,12 @@ type Perceive = (x: number, cells: number, count: number, filters: number, count
 type Rows = (x: number, rowsAt: number, cellBytes: number, dense: number, first: number, last: number, width: number,
   channels: number) => void
 
-/** Activations by number, as `assembly/activation.ts` has them. */
+/** The numbers of activations in `assembly/activation.ts`. */
 export const activations = {
   linear: 0, relu: 1, leakyRelu: 2, tanh: 3, sigmoid: 4, scaled: 5, gelu: 6, silu: 7, softplus: 8,
 } as const
 
-/** Whether the derivative of an activation is made of its inputs, and not of its outputs. */
+/** Whether the derivative of an activation is computed from its inputs, and not from its outputs. */
 export const isBySums = (activation: number): boolean => activation >= activations.gelu
 
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {

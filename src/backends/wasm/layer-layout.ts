@@ -9,27 +9,27 @@ import { movingLayer } from './deformable-layout.ts'
 import { activations, isBySums } from './kernels.ts'
 
 /**
- * One dense layer in memory: a product, or several beside each other where the first layer has several views. Before their
- * outputs stand `copied` bytes of what goes into it.
+ * One dense layer in memory: a product, or several side by side if it is a first layer with several views. Before their
+ * outputs come `copied` bytes of its input.
  */
 export type LayerLayout = {
   readonly copied: number
   readonly columns: number
-  /** Where the derivatives of W and of the bias stand within a gradient, which is laid out as the caller's inputs are. */
+  /** The offsets of the derivatives of W and of the bias in a gradient, which is laid out like the caller's inputs. */
   readonly gw: number
   readonly gb: number
   readonly products: readonly Product[]
-  /** Where its one product's sums go through a norm: the groups, the bytes of each, scale and shift and their derivatives. */
+  /** If the sums of its one product go through a norm: the groups, the bytes of each, scale and shift and their derivatives. */
   readonly norm: Readonly<Record<'groups' | 'bytes' | 'scale' | 'shift' | 'gScale' | 'gShift', number>> | null
-  /** Whether its outputs are made of what is kept of it, in which some of its sums stand. */
+  /** Whether some of what is kept of it are sums, from which its outputs are computed again. */
   readonly bySums: boolean
 }
 
-/** A product of a layer and what is applied to its sums; sizes in numbers, the rest in bytes. */
+/** A product of a layer and the activation of its sums; sizes in numbers, the rest in bytes. */
 export type Product = {
   readonly activation: number
   readonly slope: number
-  /** What it reads of the rows of W, and its outputs, exact and with the columns of zeros behind them. */
+  /** The number of rows of W that it reads, and of its outputs, without and with padding. */
   readonly inputs: number
   readonly outputs: number
   readonly columns: number
@@ -43,8 +43,8 @@ export type Product = {
 }
 
 /**
- * The layers of the network, the first of which reads `perceived` numbers, and those of each deformable convolution and of each
- * attention; their derivatives stand behind `filterBytes`, and those of each r behind them.
+ * Lays out the layers of the network, the first of which reads `perceived` numbers, and those of each deformable convolution and
+ * attention. In a gradient, their derivatives come after `filterBytes`, followed by those of each r.
  */
 export function layLayers(
   arena: Arena, { layers, channels, perception }: Program, perceived: number, filterBytes: number,

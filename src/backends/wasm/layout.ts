@@ -1,15 +1,15 @@
 /**
  * The layout: where everything lies in the arena during one pass over a rollout.
  *
- * It is made anew each time, from the front:
+ * It is made anew for each pass, from the front:
  *
- *   control    words by which threads meet (threads.ts)
- *   caches     one for each thread (cache.ts); these, and nothing else, outlive the pass
+ *   control    words by which threads synchronise (threads.ts)
+ *   caches     one for each thread (cache.ts); only these outlive the pass
  *   weights    of each layer, packed in panels for the product with W and, for the backward pass, with Wᵀ
- *   filters    taps and their weights; the pairs of cells that stand for each other at borders
+ *   filters    taps and their weights; pairs of cells that represent each other at borders
  *   arrays     first states, results, fire masks; cotangents and gradients
- *   teams      of each team of threads that shares a sample: its state, its masks, its cotangent
- *   threads    of each thread: one block of rows on its way through the layers
+ *   teams      for each team of threads that shares a sample: its state, its masks, its cotangent
+ *   threads    for each thread: one block of rows that goes through the layers
  */
 import { central, tail } from '../erfinv.ts'
 import { chosenBy, placesOf, type Box, type Program } from '../program.ts'
@@ -26,8 +26,8 @@ export const blockRows = 64
 /** A band in memory: the tables of its borders and their lengths. */
 export type Band = Omit<Border, 'ring' | 'halo' | 'fold'> & {
   /**
-   * Where, in `TeamLayout.rows`, its rows of changes begin: a row for each of its cells, rounded up to whole groups of
-   * four. Three of its planes fit before them; where the program has bounds, as many rows behind them.
+   * The offset of its rows of changes in `TeamLayout.rows`: a row for each of its cells, rounded up to a multiple of four. Before
+   * them is room for three of its planes and, if the program has bounds, after them for as many rows again.
    */
   readonly rows: number
   readonly ring: number
@@ -38,14 +38,14 @@ export type Band = Omit<Border, 'ring' | 'halo' | 'fold'> & {
   readonly foldCount: number
 }
 
-/** What the threads that work on one sample share. Planes of bits are named as in planes.ts. */
+/** What the threads that work on one sample share. The names of the planes of bits are those of planes.ts. */
 export type TeamLayout = {
   readonly x: number
   readonly g: number
-  /** The normalised state, and its cotangent, where there is attention. */
+  /** The normalised state, and its cotangent, if there is attention. */
   readonly n: number
   readonly gn: number
-  /** Of each band, the sums of its gradient that have not been settled. */
+  /** For each band, the sums of its gradient that are not settled yet. */
   readonly gradients: number
   readonly list: number
   readonly rows: number
@@ -58,14 +58,14 @@ export const planeNames = [
 
 export type PlaneName = typeof planeNames[number]
 
-/** A thread's block: what the cells perceive, what is kept of each layer but the last, and two cotangents. */
+/** A thread's block: what the cells perceive, what is kept of each layer except the last, and two cotangents. */
 export type BlockLayout = {
   readonly y: number
   readonly hidden: number
-  /** The outputs of one layer of which sums are kept. */
+  /** The recomputed outputs of one layer whose sums are kept. */
   readonly made: number
   readonly g: readonly [number, number]
-  /** Where there is attention: the normalised state of each cell, and what each attention makes. */
+  /** If there is attention: the normalised state of each cell, and the block of each attention. */
   readonly n: number
   readonly attention: readonly AttentionBlock[]
   readonly deformable: readonly DeformableBlock[]
@@ -74,7 +74,7 @@ export type BlockLayout = {
 export type Layout = {
   readonly bytes: number
   readonly channels: number
-  /** How far the filters reach along the axis along which they reach furthest. */
+  /** The reach of the filters, along the axis where it is greatest. */
   readonly reach: number
   readonly cellBytes: number
   readonly words: number
@@ -86,7 +86,7 @@ export type Layout = {
   readonly counts: number
   readonly taps: number
   readonly tapWeights: number
-  /** All ones in the channels that never change; and zeros in all. */
+  /** A mask with all ones in the channels that never change; and one of zeros. */
   readonly keep: number
   readonly none: number
   /** Coefficients of both polynomials of noise, in double precision. */
@@ -97,23 +97,23 @@ export type Layout = {
   readonly layers: readonly LayerLayout[]
   readonly attention: readonly AttentionLayout[]
   readonly deformable: readonly DeformableLayout[]
-  /** Where in a row of what is perceived, behind all else, the windows stand by which their taps are moved, in this order. */
+  /** The offset, at the end of a row of what is perceived, of the windows of the deformable convolutions, in this order. */
   readonly windows: number
-  /** Bytes that cells perceive where they choose to look, before what filters make. */
+  /** Bytes of deformable convolutions and attention in such a row, before what filters make. */
   readonly chosen: number
   readonly bands: readonly Band[]
-  /** The first states stand where the first readouts will: a sample's is read before its readouts are written. */
+  /** The first states share the memory of the first readouts: a sample's state is read before its readouts are written. */
   readonly input: number
   readonly outputs: readonly number[]
   readonly masks: number
   readonly maskBytes: number
-  /** What is given, what is owed to it (where it is not per cell, band by band), and the offsets of its channels. */
+  /** The inputs of all steps, their cotangents (band by band unless per cell), and the offsets of their channels. */
   readonly given: number
   readonly owed: number
   readonly givenChannels: number
   /**
-   * The gradient of one sample and band: the derivative of the filters, then those of the layers. So many bytes in single
-   * precision; in `gradients` it is in double precision, twice as long.
+   * The bytes of the gradient of one sample and band in single precision: the derivative of the filters, then those of the layers.
+   * In `gradients` it is in double precision, twice as long.
    */
   readonly gradientBytes: number
   readonly gradients: number
@@ -122,13 +122,13 @@ export type Layout = {
   readonly blocks: readonly BlockLayout[]
 }
 
-/** A tap of a filter: the number of the place where it looks, and its weight for each channel. */
+/** A tap of a filter: the index of the place where it looks, and its weight for each channel. */
 export type Tap = { readonly place: number; readonly weights: Float32Array }
 
 export type LayoutOptions = {
   readonly filters: readonly (readonly Tap[])[]
   readonly readouts: number
-  /** All steps, and those with explicit fire masks. */
+  /** The number of steps, and of those with explicit fire masks. */
   readonly steps: number
   readonly maskSteps: number
   readonly backward: boolean
@@ -163,14 +163,14 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
   const offsets = placesOf(window).map(away => away.reduce((sum, cells, axis) => sum + cells * grid.strides[axis], 0) >>> 0)
   const chosen = chosenBy(program.perception, padded), windows = chosenBy({ deformable, attention: [] }, padded), isAttentive = attention.length > 0
   const { layers, moving, attending, gr, gradientBytes } = layLayers(arena, program, chosen + filters.length * padded - windows, taps.length * cellBytes)
-  // Going back, products write whole eights of what they read.
+  // Backward, products write the cotangent of their input in multiples of eight numbers.
   const last = layers[0].products.at(-1)!, seen = last.row + last.inputs
   const yStride = 4 * ceilTo(last.row + ceilTo(last.inputs, 8) + (windows && windows + 4), 8)
   const { bands: borders, cotangentBytes } = bordersOf(batch, grid, roams(program))
   const { bands, rowsBytes } = layBands(arena, borders, {
     width, planeRow, rowOfCell: changeStride + (bound ? cellBytes : 0),
   })
-  // The padding of the channels never changes either, so that nothing can make it anything but zero.
+  // The padding of the channels counts as channels that never change, so it always stays zero.
   const frozen = Array.from({ length: cellBytes / 4 }, (_, c) => (updated.includes(c) ? 0 : 0xffffffff))
   const outputs = Array.from({ length: readouts }, () => take(samples))
   const hiddenBytes = layers.slice(0, -1).reduce((sum, { columns }) => sum + columns * 4, 0) * blockRows
@@ -232,12 +232,12 @@ export function layOut(program: Program, options: LayoutOptions): { layout: Layo
   return { layout: { ...layout, bytes: arena.top }, tables: arena.tables }
 }
 
-/** How many numbers are given, or, where all cells of a sample get the same, so many places for each. */
+/** How many numbers the inputs have; `places` is the number of copies per sample if all its cells get the same. */
 export function givenLength({ given, batch, depth, height, width }: Program, steps: number, places: number): number {
   return steps * batch * (given!.perCell ? depth * height * width : places) * given!.channels.length
 }
 
-/** The bands: tables of their borders, and where their rows of changes lie behind one another. */
+/** The bands: tables of their borders, and the offsets of their rows of changes, one band after the other. */
 function layBands(
   arena: Arena, borders: readonly Border[], { width, planeRow, rowOfCell }: {
     width: number; planeRow: number; rowOfCell: number

@@ -1,13 +1,13 @@
 /**
  * The WebAssembly module: compiled once, from one of two builds of the same source (`assembly/`).
  *
- * Relaxed SIMD brings the fused multiply-add of the machine, where the engine has it (Node 22 and browsers; Node 20
- * with --experimental-wasm-relaxed-simd). Its results are rounded differently from machine to machine, so it can be
- * declined. Shared memory, for several threads, takes another flag in the module and nothing else.
+ * Relaxed SIMD gives access to the fused multiply-add of the machine, where the engine has it (Node 22 and browsers; Node 20
+ * with --experimental-wasm-relaxed-simd). Its rounding depends on the machine, so it can be switched off. Shared memory, for
+ * several threads, only needs another flag in the module.
  */
 import { builds, sharedAt } from './generated.ts'
 
-/** The bytes of a build, as scripts/build-kernels.mjs has written them. */
+/** The bytes of a build, which scripts/build-kernels.mjs has written as text. */
 function decode(build: 'fma' | 'plain'): Uint8Array<ArrayBuffer> {
   const text = builds[build], bytes: number[] = [], page = 79
   for (let i = 0, before = 0; i < text.length; i++) {
@@ -18,12 +18,12 @@ function decode(build: 'fma' | 'plain'): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(bytes)
 }
 
-/** Whether this engine runs the build with fused multiply-add, and the one without. */
+/** Whether this engine can run a build, with fused multiply-add or without. */
 export function supports(build: 'fma' | 'plain'): boolean {
   return typeof WebAssembly !== 'undefined' && WebAssembly.validate(decode(build))
 }
 
-/** The compiled module. It can be handed to other threads. */
+/** The compiled module. It can be sent to other threads. */
 export function compile(build: 'fma' | 'plain', shared: boolean): WebAssembly.Module {
   const bytes = decode(build)
   if (shared) bytes[sharedAt[build]] = 3
@@ -37,7 +37,7 @@ export function newMemory(shared: boolean): WebAssembly.Memory {
   return new WebAssembly.Memory({ initial: 1, maximum, shared })
 }
 
-/** Makes room for `bytes`. */
+/** Grows the memory to at least `bytes`. */
 export function reserve(memory: WebAssembly.Memory, bytes: number): void {
   const missing = Math.ceil(bytes / 65536) - memory.buffer.byteLength / 65536
   if (missing <= 0) return

@@ -1,15 +1,15 @@
 /**
  * Noise on the changes of cells, or on the state before each step.
  *
- * Its numbers follow from their place, so that a step that is run again has the same; it is a constant, and owes nothing to
- * the derivative. Noise on the state is in all cells, dead ones too, of which every one counts as one that may have to be
- * erased then. A sum cannot be undone to the last bit, so the log of a step has all cells: behind the old values of those
- * that grew or died those of the others.
+ * Its numbers depend only on their place, so that a step that is run again has the same noise; it is a constant for the
+ * derivative. Noise on the state is in all cells, even dead ones, so every cell counts as one that may have to be erased.
+ * Subtracting the noise would not restore the last bits, so the log of a step has all cells: after the old values of those that
+ * grew or died, those of the others.
  */
 import type { Band } from './layout.ts'
 import type { Sample } from './sample.ts'
 
-/** Adds the noise of step t to the changes, in `rows`, of the cells of a plane. */
+/** Adds the noise of step t to the changes, given in `rows`, of the cells of a plane. */
 export function disturbChanges(s: Sample, t: number, changed: 'act' | 'ring', band: Band, rows: number): void {
   if (s.job.program.noise?.on === 'change') disturb(s, t, changed, band, { rowsAt: 0, x: rows, stride: s.job.layout.changeStride })
 }
@@ -30,7 +30,7 @@ function disturb(
     own, noiseKeys![2 * t], noiseKeys![2 * t + 1], number * depth * height * width * own, noise!.std, erfinv)
 }
 
-/** Writes, at `rows`, the living cells that did not act, where there is noise on the state. Returns the bytes of it. */
+/** If there is noise on the state, writes the living cells that did not act to `rows`. Returns their bytes. */
 export function noteOthers(s: Sample, band: Band, rows: number): number {
   const { job: { layout: { cellBytes, none } }, thread: { kernels: k }, team, planes } = s
   const count = listOthers(s, band)
@@ -38,7 +38,7 @@ export function noteOthers(s: Sample, band: Band, rows: number): number {
   return count * cellBytes
 }
 
-/** Lists them, where there is noise on the state; returns how many. */
+/** If there is noise on the state, lists the living cells that did not act. Returns their number. */
 export function listOthers({ job, planes }: Sample, band: Band): number {
   if (job.program.noise?.on !== 'state') return 0
   planes.andNot('grow', 'life', 'act', band)

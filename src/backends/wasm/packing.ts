@@ -1,9 +1,9 @@
 /**
- * Packing: between the arrays of a call and the arena.
+ * Packing: copying between the arrays of a call and the arena.
  *
- * The kernels see each matrix in panels of 8 columns, twice: W for the forward pass and Wᵀ for the backward pass. This is
- * not made of operators, as all else about them is (src/nca/fused/arrange.ts): the two would be two inputs, and whose
- * gradient is wanted is one.
+ * The kernels read each matrix in panels of 8 columns, twice: W for the forward pass and Wᵀ for the backward pass. Unlike the
+ * rest of the arrangement (src/nca/fused/arrange.ts) this is not done by operators, since W and Wᵀ would be two inputs, but there
+ * is one gradient.
  */
 import { ceilTo } from '../ceil-to.ts'
 import { placesOf, type Program } from '../program.ts'
@@ -25,7 +25,10 @@ export function partsOf({ perception }: Program, [x, ...others]: readonly Float3
   return { x, kernel, w1, rest, given }
 }
 
-/** The taps of each filter, then those of each view and of the windows that move taps, each as a filter. Fixed filters do without those of weight zero. */
+/**
+ * The taps of each filter, then those of each view and of the windows of deformable convolutions, each as a filter. Fixed filters
+ * omit taps of weight zero.
+ */
 export function filtersOf({ perception, channels }: Program, kernel: Float32Array | null): Tap[][] {
   const { window, filters, learned, views, deformable } = perception
   const padded = ceilTo(channels, 4)
@@ -45,7 +48,7 @@ export function packFilters(floats: Float32Array, { tapWeights, cellBytes }: Lay
   taps.forEach(({ weights }, i) => floats.set(weights, (tapWeights + i * cellBytes) / 4))
 }
 
-/** W and Wᵀ in panels, and the bias, of each layer, those of deformable convolutions and attention too; and r of the latter. */
+/** Packs W and Wᵀ in panels, and the bias, of each layer, including deformable convolutions and attention; and r of attention. */
 export function packLayers(
   floats: Float32Array, { perception: { attention } }: Program, { layers, deformable, attention: laid }: Layout, { w1, rest }: Parts,
 ): void {
@@ -84,7 +87,7 @@ export function packMasks(
   })
 }
 
-/** The derivatives of kernel, first weights, the rest and, of what is `owed` to it, what is given, those that are not null. */
+/** Unpacks the derivatives of kernel, first weights, rest and inputs (from `owed`) into the gradients that are not null. */
 export function unpackGradients(
   { perception, given }: Program, { layers: [{ gw, gb }], bands }: Layout, { sums, owed }: { sums: Float64Array; owed: Float32Array },
   gradients: readonly (Float32Array | null)[],
@@ -94,7 +97,7 @@ export function unpackGradients(
   if (perception.filters > 0) {
     const kernel = rest.shift()
     if (perception.learned) kernel?.set(sums.subarray(0, kernel.length))
-    else kernel?.fill(0) // nobody differentiates fixed filters
+    else kernel?.fill(0) // fixed filters have no gradient
   }
   rest.forEach((gradient, i) => {
     const from = (i === 0 ? gw : gb) / 4
@@ -102,7 +105,7 @@ export function unpackGradients(
   })
 }
 
-/** What is owed to what is given: n numbers, from so many places, in their order. */
+/** The cotangents of inputs: n numbers, each summed over `places` places in order. */
 function unpackOwed(gradient: Float32Array | null, owed: Float32Array, places: number, n: number): void {
   gradient?.forEach((_, i) => {
     const from = Math.floor(i / n) * places * n + i % n

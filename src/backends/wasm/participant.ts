@@ -10,13 +10,13 @@ import { freeSample, openSample, type Job, type SampleHistory, type Thread } fro
 import { Store } from './store.ts'
 import { meeting } from './threads.ts'
 
-/** What threads are told. Histories are known by number. */
+/** The messages that threads get. Histories are identified by number. */
 export type Message =
   | {
       readonly do: 'forward' | 'backward'
       readonly job: Job
       readonly history: number
-      /** The samples in the order in which a forward pass takes them. */
+      /** The samples in the order in which a forward pass processes them. */
       readonly order: readonly number[]
     }
   | { readonly do: 'release'; readonly history: number }
@@ -38,7 +38,7 @@ export function participant(
     }
     const { job, history, order } = message
     const { layout } = job
-    // Either every thread is a team of its own and takes sample after sample, or all share one after the other.
+    // Either every thread is a team of its own and takes sample after sample, or all threads share each sample.
     const alone = layout.teams.length > 1 || layout.blocks.length === 1
     const thread: Thread = {
       kernels, store, cache, block: layout.blocks[index], bytes: new Uint8Array(memory.buffer),
@@ -46,7 +46,7 @@ export function participant(
     const meet = meeting(memory)
     const team = alone ? meet.team(layout.teams[index], 1, 0) : meet.team(layout.teams[0], layout.blocks.length, index)
     if (message.do === 'backward') {
-      // Each thread goes back through what it has run itself, the last first.
+      // Each thread goes backward through the samples that it has run itself, the last one first.
       const mine = [...histories.get(history)!].reverse()
       for (const [sample, kept] of mine) backward(openSample(job, thread, team, sample), kept)
       return

@@ -1,20 +1,20 @@
 /**
- * Planes: the masks of a sample, a bit a cell, by name (assembly/bits.ts has the words).
+ * Planes: the masks of a sample, one bit per cell, by name (see assembly/bits.ts for their layout).
  *
  *   strong      the living channel exceeds its threshold              next    the same after the step
- *   pre, post   who lives before and after the change                 life    both, once the ring has been seen
- *   near        where anything can matter at all                      fire    the cells that fire, among these
+ *   pre, post   cells that live before and after the change           life    both, with the ring taken into account
+ *   near        cells that can matter at all                          fire    the cells among them that fire
  *   act         the cells whose change is computed                    grow    those of them that live on
- *   undecided   cells that would die but for their dead neighbours    ring    those neighbours
+ *   undecided   cells that die unless a dead neighbour saves them     ring    those neighbours
  *   held        where the state (backward: its cotangent) may differ from zero
- *   kill        the cells of it that die                              ones    every cell
+ *   kill        the cells of `held` that die                          ones    every cell
  */
 import type { Program } from '../program.ts'
 import type { Kernels } from './kernels.ts'
 import type { Band, Layout, PlaneName, TeamLayout } from './layout.ts'
 
 export type Planes = {
-  /** Where the rows of a band begin in a plane, and their number of words. */
+  /** The address of a band's rows in a plane, and their number of words. */
   at(name: PlaneName, band: Band): number
   words(band: Band): number
   and(to: PlaneName, a: PlaneName, b: PlaneName, band: Band): void
@@ -26,9 +26,9 @@ export type Planes = {
   move(to: number, from: number, band: Band): void
   /** Sets all bits. */
   fill(to: PlaneName, band: Band): void
-  /** The neighbourhood, one cell far along every axis. It reads rows of other bands. */
+  /** Dilation by one cell along every axis. It reads rows of other bands. */
   dilate(to: PlaneName, from: PlaneName, band: Band): void
-  /** Lists the set cells of a band at `to`, by default at the band's own place; returns how many. */
+  /** Writes the list of the set cells of a band to `to`, by default the band's own place; returns their number. */
   list(name: PlaneName, band: Band, to?: number): number
   /** A band's own place for a list of cells. */
   listOf(band: Band): number

@@ -1,5 +1,5 @@
 /**
- * What runs programs on the CPU: the arrays of a call are packed into the arena, all threads work, results are copied out.
+ * The runner of programs on the CPU: it packs the arrays of a call into the arena, lets all threads work, and copies results out.
  */
 import type { History, ProgramRunner, Program, ProgramRun } from '../program.ts'
 import { thread as generatedThread } from './generated.ts'
@@ -13,32 +13,32 @@ import type { Job } from './sample.ts'
 import type { WorkerPool } from './threads.ts'
 
 export type WasmRunner = ProgramRunner & {
-  /** Threads that the next rollout runs on. */
+  /** The number of threads that the next rollout will use. */
   threads(): number
-  /** Gives memory that is not needed back to the system. */
+  /** Gives unused memory back to the system. */
   trim(): void
 }
 
-/** The part of the budget that is for logs. Byte by byte they save seven times what hidden layers save. */
+/** The share of the budget for logs. A byte of them saves seven times as much time as a byte of hidden layers. */
 const logShare = 0.75
 
-/** Segments that are run again keep their hidden layers here, whatever the budget. */
+/** The least cache, whatever the budget: segments that are run again keep their hidden layers there. */
 const leastCache = 2 ** 21
 
 /**
- * Bytes that a rollout may keep, unless the user says how many. Memory grows with the batch, and so does what it saves:
- * a byte saves the less time, the more cells a sample has.
+ * The default number of bytes that a rollout may keep. It grows with the batch, and so does the time that it saves: the more
+ * cells a sample has, the less time a byte saves.
  */
 const historyOf = (batch: number): number => Math.min(most, Math.max(2 ** 25, batch * perSample))
 const perSample = 24 * 2 ** 20, most = 192 * 2 ** 20
 
-/** A history is a number, known to the threads of a team. It is lost when a pass fails. */
+/** A history is identified by a number that the threads of a team know. It is lost when a pass fails. */
 type TeamHistory = History & { readonly number: number; readonly team: ThreadTeam; lost: boolean }
 
 /**
  * A runner on `threads` threads. Nothing is compiled or started before the first call.
  *
- * @param options.thread what each thread is made of (worker.ts), by default as it is in generated.ts
+ * @param options.thread the code of each thread (worker.ts), by default that of generated.ts
  */
 export function wasmRunner(
   { build, threads, historyBytes, thread = generatedThread }: {
@@ -47,7 +47,7 @@ export function wasmRunner(
 ): WasmRunner {
   let all: ThreadTeam | null = null
   let alone: ThreadTeam | null = null
-  /** The threads that the next rollout runs on: all or, until they have started, the caller's alone. */
+  /** The threads that the next rollout uses: all or, until they have started, only the caller's. */
   function team(): ThreadTeam {
     if (!all) {
       all = start(thread, build, threads, historyBytes ?? most)
@@ -67,7 +67,7 @@ export function wasmRunner(
     const { batch, depth, height, width } = program
     const parts = partsOf(program, inputs)
     const filters = filtersOf(program, parts.kernel)
-    // One sample a thread where that keeps all of them busy, or no sample can be cut; otherwise all of them on each sample.
+    // One sample per thread if that keeps all of them busy, or if samples cannot be cut; otherwise all of them on each sample.
     const alone = roams(program) || threads === 1 || batch % threads === 0 || batch >= 4 * threads
     const { layout, tables } = layOut(program, {
       filters, readouts: run.readouts.length, steps: run.steps, maskSteps: run.masks?.length ?? 0,
@@ -141,10 +141,10 @@ export function wasmRunner(
   return runner
 }
 
-/** Ends the threads of runners that nobody can reach any more. */
+/** Ends the threads of runners that are no longer reachable. */
 const abandoned = new FinalizationRegistry<() => void>(end => end())
 
-/** What each of some threads may keep of hidden layers. */
+/** How many bytes of hidden layers each thread may keep. */
 const hiddenShare = (bytes: number, threads: number): number => Math.min(2 ** 30, bytes * (1 - logShare)) / threads
 
 /** Threads that work together, and their memory. */
@@ -160,8 +160,8 @@ type ThreadTeam = {
 }
 
 /**
- * The program of workers: the text of the function. What bundles the library may have wrapped functions in it into a helper
- * that gives them their names (esbuild's keepNames), which is not in the text: what is called and is nowhere does nothing.
+ * The program of workers: the text of the function. A bundler may have inserted calls of a helper that names functions (esbuild's
+ * keepNames), which is not part of the text: a helper that is missing is replaced by one that does nothing.
  */
 const workerSource = (thread: typeof generatedThread): string => `'use strict';
 (thread => {
@@ -199,7 +199,7 @@ function copyOut(memory: WebAssembly.Memory, from: number, to: Float32Array): vo
   to.set(new Float32Array(memory.buffer, from, to.length))
 }
 
-/** Samples with the most living cells first, so that no thread begins a long one when the others are done. */
+/** Samples ordered by living cells, most first, so that no thread begins a long one when the others are done. */
 function byCost({ living, channels }: Program, x: Float32Array, batch: number, cells: number): number[] {
   const order = Array.from({ length: batch }, (_, b) => b)
   if (!living) return order

@@ -1,8 +1,8 @@
 /**
- * A sample: what a thread has in its hands while it works on one (forward.ts and backward.ts do the work).
+ * A sample: everything that a thread needs while it works on one (forward.ts and backward.ts do the work).
  *
- * Threads that share a sample are a team. Each works on its own bands of rows, and a barrier stands wherever one is
- * about to read what others wrote.
+ * Threads that share a sample are a team. Each works on its own bands of rows, and waits at a barrier before it reads what
+ * others wrote.
  */
 import type { Program } from '../program.ts'
 import { attendingOf, type Attending } from './attention.ts'
@@ -23,7 +23,7 @@ export type Job = {
   readonly masked: boolean
   readonly readouts: readonly number[]
   readonly segment: number
-  /** Bytes of logs, and of hidden layers, that each thread may keep; of the latter while it runs a segment again. */
+  /** Bytes of logs and of hidden layers that each thread may keep; and of hidden layers while it runs a segment again. */
   readonly logBytes: number
   readonly hiddenBytes: number
   readonly againBytes: number
@@ -33,7 +33,7 @@ export type Job = {
   readonly wantX: boolean
 }
 
-/** A thread with its tools. */
+/** A thread, with its kernels and memory. */
 export type Thread = {
   readonly kernels: Kernels
   /** The memory as it is during the job. */
@@ -50,7 +50,7 @@ export type Team = {
   readonly index: number
   /** Waits until all have arrived. */
   barrier(): void
-  /** The first thread's number, for all. */
+  /** Returns the value of the first thread to all. */
   agree(value: number): number
 }
 
@@ -61,13 +61,13 @@ export type BandStep = {
   readonly hidden: readonly (CacheEntry | null)[]
 }
 
-/** A state, band by band: which cells may differ from zero, and their values. */
+/** A state, band by band: the cells that may differ from zero, and their values. */
 export type SavedState = { readonly held: Piece[]; readonly cells: Piece[] }[]
 
-/** Some steps in a row: what was kept of them or, where that was forgotten, the state from which to run them again. */
+/** Consecutive steps: what was kept of them or, if that was dropped, the state from which to run them again. */
 export type Segment = { start: SavedState | null; steps: BandStep[][] | null }
 
-/** What a thread keeps of one sample: of its bands only. */
+/** What a thread keeps of its bands of one sample. */
 export type SampleHistory = { readonly segments: Segment[]; readonly end: SavedState }
 
 export function freeSample(thread: Pick<Thread, 'store' | 'cache'>, { segments, end }: SampleHistory): void {
@@ -107,15 +107,15 @@ export type Sample = {
   /** This thread's bands. */
   readonly bands: readonly Band[]
   each(work: (band: Band, i: number) => void): void
-  /** Room for the changes of a band's cells, or for their old values. */
+  /** The address of the rows for the changes of a band's cells, or for their old values. */
   rowsOf(band: Band): number
-  /** This sample in a dense array `[b,d,h,w,c]`. */
+  /** The address of this sample in a dense array `[b,d,h,w,c]`. */
   dense(array: number): number
-  /** Mirrors the cells of a band in the ring around the grid, and normalises them where attention wants it. */
+  /** Copies the cells of a band to the ring around the grid, and normalises them if there is attention. */
   updateRing(band: Band): void
-  /** An empty state, and full planes. */
+  /** Clears the state, and fills the planes. */
   clear(): void
-  /** To be called when the state of a band has been written. */
+  /** Must be called after the state of a band has been written. */
   arrived(band: Band): void
   save(): SavedState
   load(state: SavedState): void
@@ -138,7 +138,7 @@ export function openSample(job: Job, thread: Thread, team: Team, number: number)
     attending?.normalise(band)
     if (attending) k.copyPairs(team.layout.n, ring, ringCount, cellBytes, 0)
   }
-  // `held` says nothing about channels that never change.
+  // `held` does not cover channels that never change.
   const present = updated.length < channels ? 'ones' : 'held'
 
   function clear(): void {

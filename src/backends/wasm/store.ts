@@ -3,8 +3,8 @@
  *
  * A history is many small pieces, written once and freed together, and it may exceed the 4 GB that WebAssembly can
  * address. So it lives in ordinary memory, in chunks of half a megabyte that are filled from front to back and reused
- * when all their pieces are freed: a training run touches the same chunks in every iteration. Logs and states fill
- * chunks of their own, since a state that outlives the logs around it would hold back a chunk for each.
+ * when all their pieces are freed: a training run touches the same chunks in every iteration. Logs and states have
+ * separate chunks, since a state that outlives the logs around it would keep their chunk in use.
  */
 
 const chunkBytes = 2 ** 19
@@ -13,7 +13,7 @@ type Chunk = { readonly bytes: Uint8Array; used: number; pieces: number }
 
 type Kind = 'log' | 'state'
 
-/** A run of bytes in the store. */
+/** Contiguous bytes in the store. */
 export type Piece = { readonly chunk: Chunk; readonly at: number; readonly size: number }
 
 export class Store {

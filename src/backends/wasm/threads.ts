@@ -1,25 +1,25 @@
 /**
- * Threads: they share the module's memory, and the thread that calls works as one of them.
+ * Threads share the memory of the module, and the calling thread works as one of them.
  *
  * Workers are started at the first job and then wait for the next one. A job is posted to each of them, and they count in
  * shared memory how many have done it, so that the caller never returns to its event loop in between: rollouts stay
- * synchronous. So there are threads where a caller may wait: in Node, and in a page's worker where the page is isolated
- * from other origins; a page's main thread may not, and is alone.
+ * synchronous. So threads need a caller that may block: in Node, and in a page's worker if the page is isolated from other
+ * origins. A page's main thread may not block, and works alone.
  *
  * In Node a worker sleeps until a word of shared memory announces a job, and then fetches it. A page's worker gets jobs
- * from its event loop. It starts only when its parent's event loop turns, which a caller that waits for it would never
- * let happen: until all have started, the caller works without them (runner.ts).
+ * from its event loop. It starts only when its parent's event loop runs, which a blocked caller would prevent: until all
+ * workers have started, the caller works without them (runner.ts).
  */
 import type { Team } from './sample.ts'
 import type { TeamLayout } from './layout.ts'
 
 /**
- * Words at the front of the memory; `failed` is the length of the text behind them that says why. `failing` is claimed
- * by the thread whose text it is.
+ * Words at the front of the memory. `failed` is the length of the error text that follows them; a thread claims `failing`
+ * before it writes its text there.
  */
 const word = { job: 0, done: 1, failed: 2, sample: 3, arrived: 4, turn: 5, agreed: 6, started: 7, failing: 8 } as const
 
-/** How long to look at a word before going to sleep: most waits are shorter than waking up takes. */
+/** How often to look at a word before going to sleep: most waits are shorter than the time to wake up. */
 const looks = 5000
 
 /** Waits until a word is no longer `value`; calls `late` whenever `patience` has passed. */
@@ -30,7 +30,7 @@ function waitWhile(words: Int32Array, at: number, value: number, late?: () => vo
   }
 }
 
-/** Milliseconds after which a thread that has not even started is given up. It takes less than a tenth of a second. */
+/** Milliseconds to wait for a thread that has not started; normally starting takes less than a tenth of a second. */
 const patience = 20_000
 
 function requireStarted(words: Int32Array, count: number): void {
@@ -38,16 +38,16 @@ function requireStarted(words: Int32Array, count: number): void {
   if (missing > 0) throw new Error(`cpu: ${missing} of ${count} threads do not start.`)
 }
 
-/** What all threads do with shared words. */
+/** How threads synchronise by shared words. */
 export type Meeting = {
-  /** The next number, from 0: samples are dealt out like this. */
+  /** The next number, from 0, by which threads take samples. */
   next(): number
   /** Several threads on one sample. */
   team(layout: TeamLayout, size: number, index: number): Team
 }
 
 export function meeting(memory: WebAssembly.Memory): Meeting {
-  // A memory that is not shared is one thread's own: plain words do.
+  // A memory that is not shared belongs to a single thread, so plain words suffice.
   const words = new Int32Array(memory.buffer, 0, 16)
   function barrier(size: number): void {
     const turn = Atomics.load(words, word.turn)
@@ -75,7 +75,7 @@ export function meeting(memory: WebAssembly.Memory): Meeting {
   }
 }
 
-/** The part of node:worker_threads that is used here. This layer runs in browsers too, so it asks at run time. */
+/** The part of node:worker_threads that is used here. This layer runs in browsers too, so it is looked up at run time. */
 type NodeWorker = { postMessage(message: unknown): void; unref(): void; terminate(): Promise<number> }
 type NodePort = object
 type WorkerThreads = {
@@ -99,7 +99,7 @@ export function workerThreads(): WorkerThreads | undefined {
 
 declare const WorkerGlobalScope: (new () => object) | undefined
 
-/** Whether this is the worker of a page that has shared memory: it may wait for workers of its own. */
+/** Whether this is the worker of a page with shared memory, which may wait for workers of its own. */
 function inIsolatedWorker(): boolean {
   const isWorker = typeof WorkerGlobalScope !== 'undefined' && globalThis instanceof WorkerGlobalScope
   return isWorker && globalThis.crossOriginIsolated === true && typeof Worker !== 'undefined'
@@ -110,7 +110,7 @@ export function canWait(): boolean {
   return workerThreads() !== undefined || inIsolatedWorker()
 }
 
-/** How many threads this machine runs at once, where they can be used. */
+/** How many threads this machine runs at once, or 1 if they cannot be used here. */
 export function availableThreads(): number {
   if (!canWait()) return 1
   if (!workerThreads()) return navigator.hardwareConcurrency || 1
@@ -127,20 +127,20 @@ export type WorkerData = {
 }
 
 export type WorkerPool = {
-  /** Whether all workers can be waited for. */
+  /** Whether all workers have started, so that they can be waited for. */
   ready(): boolean
   /** Runs a job on all threads; `own` is the main thread's part. Throws what any of them threw. */
   run(job: unknown, own: () => void): void
-  /** Tells the workers something that they hear before their next job. */
+  /** Sends the workers a message that they get before their next job. */
   tell(message: unknown): void
   /** Ends the workers. */
   end(): void
 }
 
-/** Workers hardly allocate: what V8 sets aside for young objects by default would be half of their memory. */
+/** Workers hardly allocate objects: V8's default space for young objects would be half of their memory. */
 const resourceLimits = { maxYoungGenerationSizeMb: 2 }
 
-/** What a page's worker is posted: first what it starts with, then jobs, which it counts, and what it is told between. */
+/** The messages to a page's worker: first its start data, then jobs, which it counts, and other messages between them. */
 type PagePost = { readonly data: WorkerData } | { readonly job: unknown } | { readonly tell: unknown }
 
 /** A worker as its parent sees it. */
@@ -148,7 +148,7 @@ type PoolWorker = { job(message: unknown): void; tell(message: unknown): void; e
 
 function nodeWorker({ Worker }: WorkerThreads, source: string, workerData: WorkerData): PoolWorker {
   const worker = new Worker(source, { eval: true, workerData, resourceLimits })
-  worker.unref() // it must not keep the program from ending
+  worker.unref() // it must not keep the process alive
   const post = (message: unknown): void => worker.postMessage(message)
   return { job: post, tell: post, end: () => void worker.terminate() }
 }
@@ -161,7 +161,7 @@ function pageWorker(source: string, data: WorkerData): PoolWorker {
   return { job: job => post({ job }), tell: tell => post({ tell }), end: () => worker.terminate() }
 }
 
-/** `count` threads in all; `source` is the program of the workers. */
+/** A pool of `count` threads, including the caller; `source` is the program of the workers. */
 export function workerPool(source: string, count: number, data: Omit<WorkerData, 'index'>): WorkerPool {
   const { memory } = data
   const node = workerThreads()
@@ -208,8 +208,8 @@ function failure(memory: WebAssembly.Memory, length: number): string {
 }
 
 /**
- * Says why a thread failed, and lets every thread that waits for it go on, to find that out. False where another one
- * has failed before: that is the reason then.
+ * Records why a thread failed, and wakes every thread that waits for it, so that they notice. Returns false if another thread
+ * has failed before: then that is the reason.
  */
 function fail(memory: WebAssembly.Memory, error: unknown): boolean {
   const words = new Int32Array(memory.buffer, 0, 16)
@@ -222,7 +222,7 @@ function fail(memory: WebAssembly.Memory, error: unknown): boolean {
   return true
 }
 
-/** The worker's side: does the jobs that come. `begin` makes what hears them from what the worker is started with. */
+/** The worker's side: does the jobs that arrive. `begin` makes the message handler from the worker's start data. */
 export function serve(begin: (data: WorkerData) => (message: unknown) => void): void {
   const node = workerThreads()
   if (node) serveInNode(node, begin)
@@ -261,7 +261,7 @@ function serveInNode(
   Atomics.add(words, word.started, 1)
   for (let job = 0; ;) {
     waitWhile(words, word.job, job)
-    job = Atomics.load(words, word.job) // now, and not when it is done: the next one may be there by then
+    job = Atomics.load(words, word.job) // now, and not when it is done: the next one may have arrived by then
     try {
       for (let m = receiveMessageOnPort(parentPort!); m; m = receiveMessageOnPort(parentPort!)) hear(m.message)
     } catch (error) {

@@ -1,18 +1,18 @@
 /**
- * What a thread is made of, the main thread's and a worker's. scripts/build-kernels.mjs makes one function of it in
- * `generated.ts`, which reaches nothing outside of itself: the main thread calls it, and workers are given its text. So it
- * runs wherever the library does, from its sources, built, or bundled into another program, and is loaded once.
+ * The code of a thread, the main thread and workers alike. scripts/build-kernels.mjs turns it into one self-contained function in
+ * `generated.ts`: the main thread calls it, and workers get its text. So it runs wherever the library does, from its sources,
+ * built, or bundled into another program, and is loaded once.
  */
 import { instantiate } from './kernels.ts'
 import { participant, type Message } from './participant.ts'
 import { serve, workerPool, type WorkerData } from './threads.ts'
 
 export type Thread = {
-  /** What hears messages, for thread `index`. */
+  /** Makes the message handler of thread `index`. */
   begin(data: WorkerData): (message: Message) => void
   /** The program of a worker. */
   serve(): void
-  /** What the main thread starts the others by. */
+  /** Used by the main thread to start the others. */
   readonly workerPool: typeof workerPool
 }
 

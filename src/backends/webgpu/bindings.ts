@@ -1,7 +1,7 @@
 /**
- * What a dispatch is bound to, made once and kept: a layout for each list of kinds of access, a pipeline for each
- * source, and a bind group for each list of buffers. Making them takes longer than all the rest of a dispatch, and a
- * training loop has few different ones, because freed buffers are handed out again in the same order.
+ * Pipelines and bind groups, created once and cached: a layout for each list of kinds of access, a pipeline for each
+ * source, and a bind group for each list of buffers. Creating them takes longer than everything else in a dispatch, and a
+ * training loop needs few different ones, because freed buffers are reused in the same order.
  */
 import type { Dispatch } from './commands.ts'
 import type { Errors } from './errors.ts'
@@ -9,7 +9,7 @@ import type { Errors } from './errors.ts'
 export type Bindings = {
   /** The compiled shader of a dispatch, and its buffers as group 0. Throws where the buffers cannot be bound. */
   of(d: Dispatch): { readonly pipeline: GPUComputePipeline; readonly group: GPUBindGroup }
-  /** Lets go of the groups that hold this buffer. */
+  /** Drops the groups that contain this buffer. */
   forget(buffer: GPUBuffer): void
 }
 
@@ -19,21 +19,21 @@ type KernelLayout = {
   readonly pipelines: Map<string, GPUComputePipeline>
 }
 
-/** A bind group, and where it is listed. */
+/** A bind group, with its key in the cache and its buffers. */
 type Group = { readonly key: string; readonly group: GPUBindGroup; readonly buffers: readonly Known[] }
 
-/** A buffer that stands in groups. */
+/** A buffer that groups contain. */
 type Known = { readonly id: number; readonly groups: Set<Group> }
 
-/** Groups kept at most; beyond it the oldest goes. */
+/** The most groups in the cache; beyond that the oldest is dropped. */
 const mostGroups = 1024
 
 const types = { read: 'read-only-storage', write: 'storage', uniform: 'uniform' } as const
 const computeStage = 0x4 // of the WebGPU specification; the name exists as a global in browsers only
 
 /**
- * `uniformLayout` is that of group 1, which is left out where a dispatch has no uniforms; `beforeCompiling` is called
- * before a pipeline is made.
+ * `uniformLayout` is that of group 1, which is omitted if a dispatch has no uniforms; `beforeCompiling` is called before a
+ * pipeline is created.
  */
 export function bindingsOf(
   device: GPUDevice, errors: Errors, uniformLayout: GPUBindGroupLayout, beforeCompiling: () => void,
@@ -119,7 +119,7 @@ export function bindingsOf(
   }
 }
 
-/** WebGPU has no order between the invocations of a dispatch, so an array that is written is bound once. */
+/** The invocations of a dispatch run in no order, so an array that is written must be bound only once. */
 function refuseAlias(d: Dispatch): void {
   for (const { buffer, access } of d.buffers) {
     if (access === 'write' && d.buffers.filter(other => other.buffer === buffer).length > 1) {

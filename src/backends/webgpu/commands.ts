@@ -1,9 +1,9 @@
 /**
- * The queue of commands of a GPU: compute shaders, copies and clears, each seeing what those before it have written.
+ * The command queue of a GPU: compute shaders, copies and clears, each of which sees what earlier ones have written.
  *
- * A call only writes a command down. Commands are collected in one compute pass and handed to the GPU 64 at a time, or
- * when a value is read, because handing over costs more than a command does. Their uniforms lie side by side in one
- * buffer, 256 bytes for each.
+ * A call only records a command. Commands are collected in one compute pass and submitted to the GPU 64 at a time, or when a
+ * value is read, because submitting costs more than a command. Their uniforms lie side by side in one buffer, 256 bytes
+ * for each.
  */
 import type { Data, Spec } from '../backend.ts'
 import { bindingsOf, shapesOf } from './bindings.ts'
@@ -14,13 +14,13 @@ import { faultsOf } from './faults.ts'
 export type Dispatch = {
   /** The operator, for messages. */
   readonly name: string
-  /** The whole WGSL; its entry point is `invoke`. No size and no scalar should stand in it: it is compiled once. */
+  /** The whole WGSL, with the entry point `invoke`. It should contain no sizes or scalars, so that it is compiled once. */
   readonly code: string
-  /** Group 0, in order. A buffer that is written stands in it once. */
+  /** Group 0, in order. A buffer that is written must occur only once. */
   readonly buffers: readonly { readonly buffer: GPUBuffer; readonly access: 'read' | 'write' | 'uniform' }[]
-  /** Group 1 binding 0, at most 256 bytes, copied at the call. Where it is empty there is no group 1. */
+  /** Group 1 binding 0, at most 256 bytes, copied at the call. If it is empty, there is no group 1. */
   readonly uniforms: Uint32Array
-  /** Its last array is that of faults.ts, and its last uniform the number of the call; both are added. */
+  /** Whether it checks indices: then its last array is that of faults.ts, its last uniform the call's number; both are added. */
   readonly indices?: boolean
   /** Workgroups along x, y, z: at most 65535 each. */
   readonly groups: readonly [number, number, number]
@@ -30,23 +30,23 @@ export type Dispatch = {
 
 export type Commands = {
   dispatch(d: Dispatch): void
-  /** Copies the first `bytes`, a multiple of 4, by default as many as both have. */
+  /** Copies the first `bytes`, a multiple of 4, by default as many as the smaller buffer has. */
   copy(from: GPUBuffer, to: GPUBuffer, bytes?: number): void
   /** Fills with zeros. */
   clear(buffer: GPUBuffer): void
   /** Copies host values to the beginning of a buffer. */
   write(buffer: GPUBuffer, data: Data): void
-  /** Copies a buffer to host memory of the same size, once all commands before have run. Rejects with their errors. */
+  /** Copies a buffer to host memory of the same size, once all earlier commands have run. Rejects with their errors. */
   read(buffer: GPUBuffer, into: Data): Promise<void>
-  /** Gives a buffer back to the system, once the commands that use it have been handed over. */
+  /** Gives a buffer back to the system, once the commands that use it have been submitted. */
   destroy(buffer: GPUBuffer): void
-  /** Hands over what has been collected. */
+  /** Submits the collected commands. */
   flush(): void
-  /** Hands it over, and looks for indices outside of their axes: before errors are waited for. */
+  /** Submits them, and reads the note on indices outside of their axes; to be called before waiting for errors. */
   finish(): void
 }
 
-/** Commands handed over at once, and the bytes of uniforms of each (the alignment that every adapter supports). */
+/** How many commands are submitted at once, and the bytes of uniforms of each (the alignment that every adapter supports). */
 const batchSize = 64
 const slotBytes = 256
 
@@ -67,10 +67,10 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
   })
   const { trust } = errors
   const faults = faultsOf(device, trust)
-  // A pipeline that does not compile spoils its batch, so what stands before it is handed over first.
+  // A pipeline that does not compile invalidates its batch, so earlier commands are submitted first.
   const bindings = bindingsOf(device, errors, uniformLayout, flush)
   errors.onArrival(() => {
-    flush() // what is being collected may be spoilt
+    flush() // the batch that is being collected may be invalid
     trust.next()
   })
   const values = new Uint32Array(batchSize * slotBytes / 4)
@@ -86,7 +86,7 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
     return batch ??= { encoder: device.createCommandEncoder(), pass: null, calls: [] }
   }
 
-  /** Writes down a command that cannot stand in a compute pass. */
+  /** Records a command that cannot be part of a compute pass. */
   function between(name: string, encode: (encoder: GPUCommandEncoder) => void): void {
     const current = open()
     current.pass?.end()
@@ -126,7 +126,7 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
     }
   }
 
-  /** Hands everything over, and has the note on indices looked at with the errors. */
+  /** Submits everything, and lets the note on indices be read together with the errors. */
   function finish(): void {
     let note: { read(): Promise<void> } | undefined
     if (faults.pending) between('read', encoder => { note = faults.take(encoder) })
@@ -141,7 +141,7 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
       checkDispatch(d)
       for (const { buffer } of given.buffers) trust.reads(buffer)
       const { pipeline, group } = bindings.of(d)
-      // Again, now that the batch is the one that it will stand in.
+      // Again, since only now is it certain which batch the command is in.
       for (const { buffer } of given.buffers) trust.reads(buffer)
       for (const { buffer, access } of given.buffers) if (access === 'write') trust.writes(buffer)
       const current = open()
@@ -173,8 +173,8 @@ export function commandsOf(device: GPUDevice, errors: Errors): Commands {
 
     write(buffer: GPUBuffer, data: Data): void {
       errors.check()
-      flush() // or it would overtake the commands that are still being collected
-      // Dawn crashes when it is handed shared memory.
+      flush() // otherwise it would overtake the commands that are still being collected
+      // Dawn crashes when it gets shared memory.
       queue.writeBuffer(buffer, 0, data.buffer instanceof ArrayBuffer ? data : data.slice())
       trust.writes(buffer)
       trust.next()

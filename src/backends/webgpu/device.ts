@@ -4,27 +4,27 @@
 
 export type OpenDevice = {
   readonly device: GPUDevice
-  /** What the driver calls the GPU. */
+  /** The driver's name of the GPU. */
   readonly adapter: string
-  /** Whether it is software, which runs on the CPU. */
+  /** Whether it is a software adapter, which runs on the CPU. */
   readonly software: boolean
 }
 
 declare const process: { readonly platform: string; once(event: 'exit', listener: () => void): void } | undefined
 
-/** Dawn crashes the process when this object or a device is collected while in use, so both are held here. */
+/** Dawn crashes the process if this object or a device is garbage-collected while in use, so both are referenced here. */
 let dawn: GPU | undefined
 const devices = new Set<GPUDevice>()
 
-/** Limits of which everything is asked for that the adapter has; the others are those that every adapter has. */
+/** Limits that are requested as high as the adapter allows; the others keep the defaults, which every adapter has. */
 const wanted = [
   'maxBufferSize', 'maxStorageBufferBindingSize', 'maxUniformBufferBindingSize', 'maxStorageBuffersPerShaderStage',
   'maxComputeWorkgroupStorageSize', 'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupSizeX',
 ] as const
 
 /**
- * A device and the name of its adapter, a hardware one before a software one. Throws one sentence that says what to
- * install where there is no WebGPU or no adapter.
+ * A device and the name of its adapter; hardware is preferred to software. If there is no WebGPU or no adapter, throws one
+ * sentence that says what to install.
  */
 export async function openDevice(): Promise<OpenDevice> {
   const gpu = globalThis.navigator?.gpu ?? await openDawn()
@@ -54,7 +54,7 @@ async function openDawn(): Promise<GPU> {
   try {
     const { create } = await import('webgpu')
     if (dawn) return dawn
-    // And when the process ends while the GPU is at work, which `destroy` waits for.
+    // It also crashes when the process ends while the GPU is working; `destroy` waits for it.
     process.once('exit', () => devices.forEach(device => device.destroy()))
     return dawn = create([])
   } catch (cause) {

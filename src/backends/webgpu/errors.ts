@@ -1,23 +1,22 @@
 /**
- * The errors of a GPU. They arrive some time after the call that caused them, and the GPU itself goes on with rubbish.
+ * The errors of a GPU. They arrive some time after the call that caused them, and the GPU itself goes on with wrong values.
  *
- * So each is kept beside the values that it has made wrong (trust.ts). It is thrown by whatever reads these or computes
- * with them, and by `close` where nothing has thrown it; all else goes on. Only where the GPU is lost everything throws.
- * What the caller was doing is known only at the call, which is why calls that may fail run in a `watch` with an
- * explanation.
+ * So each error is kept with the values that it has made wrong (trust.ts). It is thrown by whatever reads these or computes
+ * with them, and by `close` if nothing has thrown it; everything else goes on. Only if the GPU is lost, everything throws.
+ * Only the call itself knows what it was doing, so calls that may fail run in a `watch` with an explanation.
  */
 import { trustOf, type Trust } from './trust.ts'
 
 export type Errors = {
-  /** Which values are right. */
+  /** Knows which values are right. */
   readonly trust: Trust
   /** Calls `fn` after each error that has arrived. */
   onArrival(fn: () => void): void
-  /** Throws where the GPU is lost or the backend has been closed. */
+  /** Throws if the GPU is lost or the backend has been closed. */
   check(): void
   /**
-   * Runs `fn`. If the GPU finds errors of this kind in it, the first line of what it says is handed to `explain`, and the
-   * error with the result to `failed`. The batch fails.
+   * Runs `fn`. If the GPU reports an error of this kind in it, `explain` gets the first line of the report and makes the error,
+   * `failed` gets the error and the result, and the batch fails.
    */
   watch<T>(
     kind: GPUErrorFilter, explain: (reason: string) => string, fn: () => T, failed?: (error: Error, result: T) => void,
@@ -26,7 +25,7 @@ export type Errors = {
   follow(work: Promise<unknown>, failed: (reason: string) => void): void
   /** Waits for everything that was watched or followed so far; rejects where the GPU is lost. */
   settle(): Promise<void>
-  /** From now on `check` throws. Waits for what is under way; rejects with an error that nothing has thrown yet. */
+  /** From now on `check` throws. Waits for pending work; rejects with an error that nothing has thrown yet. */
   close(): Promise<void>
 }
 
@@ -110,7 +109,7 @@ export function errorsOf(device: GPUDevice): Errors {
   return errors
 }
 
-/** Without its full stop, because a sentence is made of it. */
+/** The first line of a message without its full stop, as a part of a sentence. */
 function firstLine({ message }: { message: string }): string {
   return message.trim().split('\n')[0].replace(/\.$/, '')
 }

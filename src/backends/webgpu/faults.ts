@@ -1,20 +1,20 @@
 /**
- * Indices that lie outside of their axis. The host does not know those that a GPU has computed, and a kernel cannot throw.
- * So it leaves a note of the first one in a small buffer, which is looked at with the next read, as errors of the GPU are.
+ * Indices outside of their axis. The host does not know indices that a GPU has computed, and a kernel cannot throw. So it
+ * leaves a note of the first one in a small buffer, which is examined with the next read, like errors of the GPU.
  *
- * The note is the number of the call, counted down so that an earlier one is greater and 0 is none, the index, and the
+ * The note is the number of the call, counted down so that an earlier one is greater and 0 means none, the index, and the
  * size of its axis.
  */
 import type { Trust } from './trust.ts'
 
 export type Faults = {
-  /** Where the kernels leave the note. */
+  /** The buffer for the note. */
   readonly buffer: GPUBuffer
   /** The number of a call that may leave one. */
   number(name: string): number
-  /** Whether there may be a note that has not been looked at. */
+  /** Whether there may be a note that has not been examined. */
   readonly pending: boolean
-  /** Copies the note and wipes it out. Once the commands are handed over, `read` waits for the copy and reports it. */
+  /** Copies the note and clears it. Once the commands are submitted, `read` waits for the copy and reports it. */
   take(encoder: GPUCommandEncoder): { read(): Promise<void> }
 }
 
@@ -24,7 +24,7 @@ const bytes = 16
 
 export function faultsOf(device: GPUDevice, trust: Trust): Faults {
   const buffer = device.createBuffer({ size: bytes, usage: usage.storage | usage.copySrc | usage.copyDst })
-  /** Calls since the note was last looked at, by number. */
+  /** Calls since the note was last examined, by number. */
   let calls = new Map<number, { readonly name: string; readonly batch: number }>()
   let next = 2 ** 32 - 1
 
@@ -61,8 +61,8 @@ export function faultsOf(device: GPUDevice, trust: Trust): Faults {
 }
 
 /**
- * WGSL: `inside(index: i32, n: u32) -> u32`, the index, or 0 and a note where it is not below n. The note is the array
- * `fault`, the number of the call `u.call`.
+ * WGSL: `inside(index: i32, n: u32) -> u32` returns the index, or 0 and leaves a note if it is not below n. The note is the
+ * array `fault`, the number of the call `u.call`.
  */
 export const insideWgsl: string = `
 fn inside(index: i32, n: u32) -> u32 {

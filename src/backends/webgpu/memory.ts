@@ -1,6 +1,6 @@
 /**
- * The buffers of a GPU: a pool that hands freed ones of exactly the same size out again, a budget, and a list of what
- * is alive for the message when it is exceeded.
+ * The buffers of a GPU: a pool that reuses freed ones of exactly the same size, a budget, and a list of what is alive for
+ * the message when the budget is exceeded.
  *
  * WebGPU runs commands in order, so a freed buffer may be reused at once by a later command.
  */
@@ -10,8 +10,8 @@ import type { Errors } from './errors.ts'
 
 export type GpuMemory = {
   /**
-   * A buffer of that many bytes (a multiple of 4), whose contents are undefined. It may be bound as storage or uniform
-   * and be copied. `name` and `shape` are those of what is kept in it, for messages.
+   * A buffer of that many bytes (a multiple of 4), whose contents are undefined. It may be bound as storage or uniform and
+   * be copied. `name` and `shape` describe its contents, for messages.
    */
   acquire(bytes: number, name: string, shape?: Shape): GPUBuffer
   /** Takes a buffer back, for reuse by later commands. */
@@ -32,7 +32,7 @@ const arrayUsage = usage.storage | usage.uniform | usage.copySrc | usage.copyDst
 export function memoryOf(
   device: GPUDevice, adapter: string, errors: Errors, commands: Commands, { poolBytes, maxBytes }: MemoryOptions,
 ): GpuMemory {
-  /** Freed buffers by size; the sizes freed last stand last. */
+  /** Freed buffers by size; the sizes freed last come last. */
   const pool = new Map<number, GPUBuffer[]>()
   const live = new Map<GPUBuffer, { readonly size: number; readonly name: string; readonly shape?: Shape }>()
   let bytes = 0, peakBytes = 0, pooledBytes = 0
@@ -65,7 +65,7 @@ export function memoryOf(
     return errors.watch('out-of-memory', explain, createBuffer, (error, buffer) => trust.bury(buffer, error))
   }
 
-  /** What is alive and takes most, as the end of a message: `; largest: 3 × dense [8,72,72,128] 63.7 MB, …` */
+  /** The largest live buffers, as the end of a message: `; largest: 3 × dense [8,72,72,128] 63.7 MB, …` */
   function largest(): string {
     const kinds = new Map<string, { count: number; size: number }>()
     for (const { size, name, shape } of live.values()) {
@@ -78,7 +78,7 @@ export function memoryOf(
     return list.length > 0 ? `; largest: ${list.join(', ')}` : ''
   }
 
-  /** Makes room in the pool: what was freed longest ago goes first. */
+  /** Makes room in the pool: buffers freed longest ago go first. */
   function evict(size: number): void {
     while (pooledBytes + size > poolBytes) commands.destroy(take(pool.keys().next().value!)!)
   }
@@ -88,7 +88,7 @@ export function memoryOf(
     pool.clear()
     pooledBytes = 0
     commands.flush()
-    device.queue.submit([]) // Dawn lets go of destroyed buffers when something is submitted
+    device.queue.submit([]) // Dawn releases destroyed buffers only when something is submitted
   }
 
   return {

@@ -1,9 +1,9 @@
 /**
- * From a kernel's `Shader` to the text that WebGPU compiles, and to the bytes of its uniforms.
+ * Turns a kernel's `Shader` into the text that WebGPU compiles, and the bytes of its uniforms.
  *
- * A kernel writes only what is its own, a function `main`; the declarations around it follow from the call. The
- * uniforms are one struct of 32-bit words, the first of which is the number of threads or groups. Nothing in the text
- * depends on a size or a scalar, so that it is compiled once, however often and on whatever grids its kernel runs.
+ * A kernel only writes a function `main`; the declarations around it follow from the call. The uniforms are one struct of
+ * 32-bit words, the first of which is the number of threads or groups. Nothing in the text depends on a size or a scalar, so
+ * that it is compiled once, however often and on whatever grids its kernel runs.
  */
 import type { Call, DType, Shader } from '../backend.ts'
 import { withFunctions } from '../wgsl/functions.ts'

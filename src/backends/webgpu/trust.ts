@@ -1,30 +1,30 @@
 /**
- * Which values of a GPU are right. Its errors arrive some time after the commands that caused them, and what has been
- * computed since may depend on them.
+ * Trust: which values of a GPU are right. Its errors arrive some time after the commands that caused them, and values computed
+ * since then may depend on them.
  *
- * Commands are handed over in batches, and a batch with a wrong command is dropped by the GPU as a whole. So every buffer
- * remembers the batch that wrote it last, and every batch those that it has read from. Where one fails, it and all that
- * have read from it are wrong; the others are not, and the GPU goes on.
+ * Commands are submitted in batches, and the GPU drops a batch with a wrong command as a whole. So the batch that wrote each
+ * buffer last is remembered, and for each batch those that it has read from. If one fails, it and all batches that have read
+ * from it are wrong; the others are right, and the GPU goes on.
  */
 export type Trust = {
   /** The number of the batch that is being collected. */
   readonly batch: number
   /** Begins the next batch. */
   next(): void
-  /** The batch reads this buffer. Throws the error that is behind its values. */
+  /** The batch reads this buffer. Throws if its values are wrong, with the error that made them so. */
   reads(buffer: GPUBuffer): void
   /** The batch writes this buffer. */
   writes(buffer: GPUBuffer): void
-  /** What stood in the buffer does not matter any more. */
+  /** The contents of the buffer no longer matter. */
   forget(buffer: GPUBuffer): void
-  /** The error of a batch; of all that are not known to be right where none is named. */
+  /** A batch has failed; without a number, all batches that are not known to be right. */
   fail(error: Error, batch?: number): void
-  /** The buffer itself is wrong, whatever is written to it. */
+  /** The buffer itself is invalid, whatever is written to it. */
   bury(buffer: GPUBuffer, error: Error): void
   isBuried(buffer: GPUBuffer): boolean
   /** All errors of the batches before this one have arrived. */
   settled(batch: number): void
-  /** The first error that nobody has been told. */
+  /** The first error that has not been thrown yet. */
   untold(): Error | undefined
 }
 
@@ -33,7 +33,7 @@ export function trustOf(): Trust {
   const buried = new WeakMap<GPUBuffer, Error>()
   const failures = new Map<number, Error>()
   const untold = new Set<Error>()
-  /** For each batch whose errors may still arrive, those of them that it has read from. */
+  /** For each batch whose errors may still arrive, the batches among them that it has read from. */
   const sources = new Map<number, Set<number>>()
   let batch = 0
   let first = 0 // the first batch whose errors may still arrive

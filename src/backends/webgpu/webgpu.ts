@@ -2,8 +2,8 @@
  * The WebGPU backend: buffers on the GPU, and compute shaders that are enqueued without waiting for them. It is made of
  *
  *   device.ts     opening and closing the GPU
- *   errors.ts     its errors, which come later, kept and thrown; trust.ts is which values they have made wrong
- *   commands.ts   the queue of commands; bindings.ts is what they are bound to
+ *   errors.ts     its errors, which arrive later; trust.ts knows which values they have made wrong
+ *   commands.ts   the command queue; bindings.ts has pipelines and bind groups
  *   faults.ts     indices that a kernel has found outside of their axes
  *   memory.ts     buffers: pool, counts, budget
  *   program/      whole rollouts of cellular automata
@@ -21,9 +21,9 @@ import { runnerOf } from './program/runner.ts'
 import { assemble, lanes, uniformsOf } from './shader.ts'
 
 export type WebGpuOptions = {
-  /** Freed buffers kept for reuse, at most this many bytes (default 256 MiB). */
+  /** The most bytes of freed buffers kept for reuse, default 256 MiB. */
   poolBytes?: number
-  /** The most bytes that tensors and the pool may have together, by default as many as the GPU gives. */
+  /** The most bytes that tensors and the pool may have together, by default as many as the GPU has. */
   maxBytes?: number
 }
 
@@ -32,23 +32,23 @@ const webGpuOptions = keysOf<WebGpuOptions>({
   maxBytes: { fits: x => typeof x === 'number' && x > 0, expected: 'a number > 0' },
 })
 
-/** A GPU as a backend, and what is known of it. */
+/** A GPU as a backend. */
 export type WebGpuBackend = Backend & {
-  /** What the driver calls the GPU, or the software that stands in for one. */
+  /** The driver's name of the GPU or software adapter. */
   readonly adapter: string
-  /** Whether it is software, which runs on the CPU. */
+  /** Whether it is a software adapter, which runs on the CPU. */
   readonly software: boolean
   /**
-   * Waits for what is enqueued and gives everything back. Tensors on this backend cannot be used afterwards. Rejects
+   * Waits for everything that is enqueued and frees all memory. Tensors on this backend cannot be used afterwards. Rejects
    * with an error of the GPU that no call has thrown yet.
    */
   close(): Promise<void>
 }
 
 /**
- * Opens the GPU, or the software adapter where that is all there is.
+ * Opens the GPU, or the software adapter if there is nothing else.
  *
- * @throws where there is no WebGPU or no adapter, saying what to install
+ * @throws if there is no WebGPU or no adapter, saying what to install
  * @example
  * const gpu = await webgpu()
  * const x = tensor([1, 2, 3], { backend: gpu })
@@ -75,7 +75,7 @@ export function backendOn(opened: OpenDevice, options: WebGpuOptions = {}): WebG
     errors.follow(device.queue.onSubmittedWorkDone(), reason => errors.trust.fail(new Error(`webgpu: the last commands failed: ${reason}.`)))
     try {
       await errors.close()
-      await new Promise(resolve => setTimeout(resolve, 0)) // what was read reaches its reader before the device goes
+      await new Promise(resolve => setTimeout(resolve, 0)) // lets pending reads arrive before the device is closed
     } finally {
       closeDevice(device)
     }
@@ -106,10 +106,10 @@ export function backendOn(opened: OpenDevice, options: WebGpuOptions = {}): WebG
 
     run<A>(kernel: Kernel<A>, call: Call<A>, inputs: readonly Handle[], out: Handle): void {
       if (!kernel.wgsl) throw new Error(`${kernel.name}: has no WebGPU kernel yet; run it on the CPU.`)
-      if (sizeOf(call.out.shape) === 0) return // and nothing divides by a size of 0
+      if (sizeOf(call.out.shape) === 0) return // so that no kernel divides by a size of 0
       const shader = kernel.wgsl(call)
       const groups = 'threads' in shader ? Math.ceil(shader.threads / lanes) : shader.groups
-      // A grid of workgroups has at most 65535 along each axis, so that many need a second axis.
+      // There are at most 65535 workgroups along each axis, so more of them need a second axis.
       const height = Math.ceil(groups / mostGroups)
       commands.dispatch({
         name: kernel.name,
@@ -139,7 +139,7 @@ export function backendOn(opened: OpenDevice, options: WebGpuOptions = {}): WebG
   }
 }
 
-/** Bytes of a buffer; an empty array has one too, because a buffer of no bytes cannot be bound. */
+/** The bytes of a buffer, at least 4 because an empty buffer cannot be bound. */
 function bytesFor(size: number): number {
   return Math.max(4, 4 * size)
 }

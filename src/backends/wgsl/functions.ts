@@ -1,17 +1,17 @@
 /**
- * Functions for WGSL kernels, with the values that the CPU has.
+ * Functions for WGSL kernels, with the same values as on the CPU.
  *
- * WGSL lets a GPU assume that there is no NaN and no infinity, take numbers below 2⁻¹²⁶ for 0, and compute elementary
- * functions roughly: on some, the built-in tanh is NaN for large numbers, and sin off by 2·10⁻⁴. So numbers are told
- * apart and compared by their bits here, and functions are made of +, −, × and ÷. Their errors are at most 2⁻²¹ of the
- * result, or 2⁻²¹ for sine and cosine, for all numbers; on GPUs that round + − × ÷ correctly, half of that or less.
+ * WGSL lets a GPU assume that there are no NaNs and infinities, flush numbers below 2⁻¹²⁶ to 0, and compute elementary
+ * functions inaccurately: on some, the built-in tanh is NaN for large numbers, and sin is off by 2·10⁻⁴. So numbers are
+ * classified and compared by their bits here, and functions are composed of +, −, × and ÷. Their relative errors are at most
+ * 2⁻²¹ for all numbers (absolute errors for sine and cosine), and at most half of that on GPUs that round + − × ÷ correctly.
  * Results below 2⁻¹²⁶ may be 0.
  *
  *   exponential         e^x = 2^n · e^r,  |r| ≤ ½ ln 2
  *   logarithm           ln x = e·ln 2 + ln m,  √½ ≤ m < √2
- *   sine, cosine        sin and cos of what is left of x after whole quarters of a turn, counted in whole numbers
+ *   sine, cosine        of the remainder of x after whole quarter turns, in integer arithmetic
  *   hyperbolicTangent   a polynomial below 0.625, else 1 − 2/(e^2x + 1)
- *   power               a^b = 2^(b·log₂ a), with a logarithm of more digits than a number has
+ *   power               a^b = 2^(b·log₂ a), with a logarithm in extended precision
  *
  * with the polynomials of Cephes in single precision (Moshier, https://www.netlib.org/cephes).
  */
@@ -27,27 +27,27 @@ const floating: Readonly<Record<string, string>> = {
   /** Whether x counts as true: it is not 0. */
   isTrue: 'fn isTrue(x: f32) -> bool { return (bitcast<u32>(x) << 1) != 0; }',
 
-  /** A whole number that is greater for a greater x; −0 and 0 have the same. NaN lies beyond ±∞. */
+  /** An integer that is greater for a greater x; −0 and 0 have the same. NaN lies beyond ±∞. */
   order: `fn order(x: f32) -> i32 {
     let bits = bitcast<i32>(x);
     return select(bits, -0x80000000 - bits, bits < 0);
   }`,
 
-  /** The same where NaN stands above every number: the order of sorting. */
+  /** The same with NaN above every number: the order of sorting. */
   rank: 'fn rank(x: f32) -> i32 { return select(order(x), 0x7fffffff, isNan(x)); }',
 
   comparable: 'fn comparable(a: f32, b: f32) -> bool { return !isNan(a) && !isNan(b); }',
 
   exceeds: 'fn exceeds(a: f32, b: f32) -> bool { return comparable(a, b) && order(a) > order(b); }',
 
-  /** A GPU may take a number below 2⁻¹²⁶ for 0; its product with infinity is infinite all the same. */
+  /** A GPU may flush a number below 2⁻¹²⁶ to 0, but its product with infinity must still be infinite. */
   product: `fn product(a: f32, b: f32) -> f32 {
     let y = a * b;
     if (!isNan(y) || !comparable(a, b) || !isTrue(a) || !isTrue(b)) { return y; }
     return float(0x7f800000 | ((bitcast<u32>(a) ^ bitcast<u32>(b)) & 0x80000000));
   }`,
 
-  /** Numbers that are equal may differ in the sign of 0, which is then that of JavaScript. */
+  /** Equal numbers may differ in the sign of 0, which follows JavaScript. */
   greatest: `fn greatest(a: f32, b: f32) -> f32 {
     if (!comparable(a, b)) { return nan(); }
     if (order(a) == order(b)) { return float(bitcast<u32>(a) & bitcast<u32>(b)); }
@@ -61,12 +61,12 @@ const floating: Readonly<Record<string, string>> = {
 
   nan: 'fn nan() -> f32 { return float(0x7fc00000); }',
   infinity: 'fn infinity() -> f32 { return float(0x7f800000); }',
-  /** Through a function, because a constant may not be NaN or infinite. */
+  /** As a function, because a constant may not be NaN or infinite. */
   float: 'fn float(bits: u32) -> f32 { return bitcast<f32>(bits); }',
 
   floored: 'fn floored(x: f32) -> f32 { return floor(x); }',
 
-  /** The bits of x as a whole number, fractions cut off, modulo 2³²; 0 for NaN and ±∞: what JavaScript does. */
+  /** x as a whole number, with the fraction cut off, modulo 2³²; 0 for NaN and ±∞, as in JavaScript. */
   truncated: `fn truncated(x: f32) -> u32 {
     let bits = bitcast<u32>(x);
     let exponent = i32((bits >> 23) & 0xff) - 150;
@@ -91,7 +91,7 @@ const floating: Readonly<Record<string, string>> = {
     return p * r * r + r + 1;
   }`,
 
-  /** x·2^n in two steps, since 2^n may be beyond what a number can hold where the product is not. */
+  /** x·2^n in two steps, since 2^n may overflow or underflow although the product does not. */
   scaled: `fn scaled(x: f32, n: i32) -> f32 {
     let half = n >> 1;
     return x * bitcast<f32>((half + 127) << 23) * bitcast<f32>((n - half + 127) << 23);
@@ -105,7 +105,7 @@ const floating: Readonly<Record<string, string>> = {
     return (curve(f) - parts.y * 2.12194440e-4 - 0.5 * f * f + f) + parts.y * 0.693359375;
   }`,
 
-  /** ln(1 + x): where x is small, 1 + x would lose its last digits, but the polynomial is of x itself. */
+  /** ln(1 + x): for small x, 1 + x would lose the last digits, so a polynomial of x itself is used. */
   logarithmOfOneAnd: `fn logarithmOfOneAnd(x: f32) -> f32 {
     if (!(abs(x) < 0.25)) { return logarithm(1 + x); }
     return curve(x) - 0.5 * x * x + x;
@@ -150,9 +150,9 @@ const floating: Readonly<Record<string, string>> = {
   }`,
 
   /**
-   * The angle x > ½, given by its bits, in turns of 2³², modulo one turn: m·2^e·(2/π)/4 for x = m·2^e. Whole turns fall
-   * off a product by themselves, so that only those 64 binary digits of 2/π matter that meet the 24 of m beyond the
-   * point (Payne and Hanek, "Radian reduction for trigonometric functions", 1983).
+   * The angle x > ½, given by its bits, modulo one turn, in units of 2⁻³² turns: m·2^e·(2/π)/4 for x = m·2^e. Whole turns
+   * overflow and vanish, so only the 64 bits of 2/π matter that, times the 24 bits of m, contribute to the fraction
+   * (Payne and Hanek, "Radian reduction for trigonometric functions", 1983).
    */
   angle: `fn angle(bits: u32) -> u32 {
     let m = (bits & 0x7fffff) | 0x800000;
@@ -206,7 +206,7 @@ const floating: Readonly<Record<string, string>> = {
 
   /**
    * a^b = 2^(b·log₂ a) for positive a. An error of the exponent is multiplied by up to 128 in the result, so log₂ a is
-   * taken apart, and b as well: products of two numbers of 12 digits are exact. With a = m·2^e,
+   * split into parts, and so is b: products of two numbers of 12 bits are exact. With a = m·2^e,
    *
    *   log₂ a = e + (2/ln 2)·artanh s,  s = (m − 1)/(m + 1),  artanh s = s + s³/3 + s⁵/5 + …
    */
@@ -232,7 +232,7 @@ const floating: Readonly<Record<string, string>> = {
     return scaled(nearOne((fraction - round(fraction)) * 0.69314718), clamp(i32(n), -250, 250));
   }`,
 
-  /** sum + factor·a^e·(ln a)^k, where `pow` in src/tensor/ops/power.ts says so: a sum that is infinite stays as it is. */
+  /** sum + factor·a^e·(ln a)^k, with the special points of src/tensor/ops/power.ts: an infinite sum stays as it is. */
   plusLogPower: `fn plusLogPower(sum: f32, factor: f32, a: f32, e: f32, k: u32) -> f32 {
     if (!isTrue(factor) || (bitcast<u32>(sum) & 0x7fffffff) == 0x7f800000) { return sum; }
     if (k > 0 && order(a) < 0) { return nan(); }
@@ -243,11 +243,11 @@ const floating: Readonly<Record<string, string>> = {
     return sum + term;
   }`,
 
-  /** The first 12 binary digits of x. */
+  /** The first 12 bits of x. */
   leading: 'fn leading(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) & 0xfffff000); }',
 }
 
-/** The same for whole numbers x, as far as there are such. */
+/** Those of these functions that also exist for whole numbers x. */
 const whole: Readonly<Record<string, string>> = {
   isNan: 'fn isNan(x: X) -> bool { return false; }',
   isTrue: 'fn isTrue(x: X) -> bool { return x != 0; }',
@@ -260,7 +260,7 @@ const whole: Readonly<Record<string, string>> = {
   least: 'fn least(a: X, b: X) -> X { return min(a, b); }',
   floored: 'fn floored(x: X) -> X { return x; }',
 
-  /** The nearest floating-point number: of two exact parts, since a conversion may be off by one. */
+  /** The nearest floating-point number, from two exact parts, since a conversion may be off by one. */
   rounded: `fn rounded(x: X) -> f32 {
     let size = select(u32(x), 0 - u32(x), x < 0);
     let y = f32(size >> 16) * 65536 + f32(size & 0xffff);
@@ -279,7 +279,7 @@ const whole: Readonly<Record<string, string>> = {
   }`,
 }
 
-/** What WGSL calls an element type. */
+/** The WGSL name of an element type. */
 function wgslType(dtype: DType): string {
   return `${dtype[0]}32`
 }
@@ -287,7 +287,7 @@ function wgslType(dtype: DType): string {
 const completed = new Map<string, string>()
 
 /**
- * The source with those of the functions above that it calls and does not define itself, for arguments of the given type.
+ * The source, with those of the functions above that it calls and does not define itself, for arguments of the given type.
  *
  * @example withFunctions('fn main(i: u32) { out[i] = sine(x[i]); }')
  */

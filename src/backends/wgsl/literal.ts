@@ -1,6 +1,6 @@
 /**
- * Numbers in the text of a shader. All that come from a caller pass through here, because WGSL has no constants for
- * NaN, infinity and −0, and may take one below 2⁻¹²⁶ for 0: these are written as their bits, through a function.
+ * Numbers in the text of a shader. All numbers from a caller pass through here, because WGSL has no constants for NaN,
+ * infinity and −0, and may flush numbers below 2⁻¹²⁶ to 0: these are written as their bits, through a function.
  */
 
 /**

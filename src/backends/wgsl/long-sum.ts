@@ -1,23 +1,23 @@
 /**
  * WGSL: sums of many terms without loss of digits.
  *
- * A running sum of n terms makes n roundings, and of equal terms all in one direction: the sum of 2²² times 0.1 would be
- * wrong in its fourth digit. So runs of a few terms are put into a tree of fixed form, in which two sums of equally many
- * runs become one, as digits carry in a binary counter. The error is at most about 16 + 2 log₂ n roundings of the sum of
- * the magnitudes (Higham, "The accuracy of floating point summation", 1993), and the same terms give the same bits.
+ * A running sum of n terms is rounded n times, for equal terms always in the same direction: the sum of 2²² times 0.1 would be
+ * wrong in its fourth digit. So the sums of short runs of terms are put into a tree of fixed form, in which two sums of equally
+ * many runs are added, like carries in a binary counter. The error is at most about 16 + 2 log₂ n roundings of the sum of the
+ * magnitudes (Higham, "The accuracy of floating point summation", 1993), and the same terms give the same bits.
  */
 
-/** Terms that are added one after the other before their sum goes into the tree, and levels of the tree. */
+/** How many terms are added one after the other before their sum goes into the tree, and the levels of the tree. */
 const run = 16, levels = 26
 
-/** Terms that products of matrices add one after the other: as many as an automaton perceives. More are a long sum. */
+/** How many terms matrix products add one after the other, enough for the perception of an automaton. More are a long sum. */
 export const fewTerms = 256
 
 /**
- * A WGSL type `Part`: sums of `count` numbers of a type at once. Terms are added to `parts`; after each, `carry(&s)`
- * puts a run into the tree when it is full, and `complete(&s)` leaves the whole in `parts`.
+ * A WGSL type `Part`: `count` sums of numbers of a type at once. Terms are added to `parts`; after each, `carry(&s)`
+ * puts a full run into the tree, and at the end `complete(&s)` leaves the total in `parts`.
  *
- * @param terms how many terms there are; few need no tree
+ * @param terms the number of terms; few terms need no tree
  * @example `${longSum('f32', 1, n)} … var s: Part; for (…) { s.parts[0] += x[i]; carry(&s); } complete(&s);`
  */
 export function longSum(type: string, count: number, terms: number): string {

@@ -1,12 +1,12 @@
 /**
- * WGSL: products of matrices, four by four numbers at a time.
+ * WGSL: matrix products, four by four numbers at a time.
  */
 import type { Shader } from '../backend.ts'
 import { reduction } from './reduction.ts'
 
 /**
- * A WGSL function `writeFour(row: u32, column: u32, values: vec4<T>)`: four numbers of a row, from this column on. The
- * output has `u.m` columns; what lies beyond the last is left out.
+ * A WGSL function `writeFour(row: u32, column: u32, values: vec4<T>)`: writes four numbers of a row, from this column on. The
+ * output has `u.m` columns; numbers beyond the last are not written.
  */
 export const writeFour: string = `
   fn writeFour(row: u32, column: u32, values: vec4<T>) {
@@ -14,17 +14,17 @@ export const writeFour: string = `
     if (column + ${k} < u.m) { out[row * u.m + column + ${k}] = values[${k}]; }`).join('')}
   }`
 
-/** What `paired` is, below, for a row of zeros that is in no table: one beyond the border. */
+/** The value of `paired` (below) for a row of zeros that is in no table, one beyond the border. */
 export const beyond = -2
 
 /**
  * The shader of the matrices out[t, i, j] = Σ_r left[s, i] · right[r, j], `[taps, n, m]`, where r runs over many more
  * rows than there are columns i and j, and s is the row that r is paired with in matrix t. The tables are the inputs
- * `left` and `right`. The source declares `paired(t: u32, r: u32) -> i32`, which is s, or −1 where r does not count, or
- * `beyond` where it is paired with a row of zeros.
+ * `left` and `right`. The source declares `paired(t: u32, r: u32) -> i32`, which returns s, or −1 if r does not count, or
+ * `beyond` if it is paired with a row of zeros.
  *
- * One reduction makes 4 × 4 sums, so that four numbers from each table give sixteen products. Those that lie beyond the
- * last column are not written.
+ * One reduction computes 4 × 4 sums, so that four numbers from each table give sixteen products. Sums beyond the last column
+ * are not written.
  *
  * @param count how many rows r there are
  */
@@ -47,7 +47,7 @@ export function tallProduct(
           if (s == -1) { continue; }
           let b = r * u.m + j;
           let row = vec4(right[b], right[b + 1], right[b + 2], right[b + 3]);
-          // Zeros are chosen, not written, since a compiler may take 0 times anything for 0.
+          // Zeros are selected, not written as constants, since a compiler may take 0 times anything for 0.
           let a = u32(max(s, 0)) * u.n + i;
           ${each(k => `t.parts[${k}] += select(T(), left[a + ${k}], s >= 0) * row;`)}
           carry(&t);

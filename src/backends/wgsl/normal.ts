@@ -1,5 +1,5 @@
 /**
- * WGSL: `normalOf(bits: u32) -> f32`, the normal number that is made of random bits (src/tensor/ops/random.ts says how).
+ * WGSL: `normalOf(bits: u32) -> f32`, the normal number made from random bits, as in src/tensor/ops/random.ts.
  * Its source needs the functions of functions.ts.
  */
 import { central, tail } from '../erfinv.ts'

@@ -1,19 +1,19 @@
 /**
- * WGSL: reductions, whose results are each made of many terms.
+ * WGSL: reductions, in which each result combines many terms.
  */
 import type { Shader } from '../backend.ts'
 import { lanes } from '../webgpu/shader.ts'
 import { longSum } from './long-sum.ts'
 
-/** How partial results become one: their WGSL type, and an associative expression of two of them, `a` and `b`. */
+/** How partial results are combined: their WGSL type, and an associative expression of two of them, `a` and `b`. */
 export type Fold = readonly [type: string, wgsl: string]
 
 /**
- * The shader of `count` results that are made of n terms each: a thread for each result, or, where the terms are many,
- * a workgroup whose lanes share them. The source declares `reduce(j: u32, lane: u32, lanes: u32)`, which takes the
- * terms lane, lane + lanes, … of result j. Each fold is a function `name(lane: u32, mine: type) -> type` there, which
- * tells all lanes what their partial results make together, in a tree of fixed form: the same terms give the same bits.
- * `Part` is the type of a lane's own sums of `sums` numbers; see `longSum`.
+ * The shader of `count` results of n terms each: a thread for each result or, with many terms, a workgroup whose lanes share
+ * them. The source declares `reduce(j: u32, lane: u32, lanes: u32)`, which takes the terms lane, lane + lanes, … of result j.
+ * Each fold is available there as a function `name(lane: u32, mine: type) -> type`, which combines the partial results of all
+ * lanes in a tree of fixed form and returns the result to all of them: the same terms give the same bits. `Part` is the type
+ * of a lane's own sums of `sums` numbers; see `longSum`.
  */
 export function reduction(
   count: number, n: number, folds: Record<string, Fold>, { source, ...shader }: Omit<Shader, 'threads' | 'groups'>,

@@ -1,5 +1,5 @@
 /**
- * WGSL: smooth relatives of ReLUs and their derivatives, as `src/backends/wasm/assembly/smooth.ts` has their equations.
+ * WGSL: smooth relatives of ReLUs and their derivatives; `src/backends/wasm/assembly/smooth.ts` has their equations.
  */
 export const smooth: Readonly<Record<string, string>> = {
   gelu: 'fn gelu(x: f32) -> f32 { return x * logistic(1.5957691 * (x + 0.044715 * x * x * x)); }',

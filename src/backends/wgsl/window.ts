@@ -5,8 +5,8 @@ import { border, outputSize, type Padding, type Windows } from '../window.ts'
 import { wholeLiteral } from './literal.ts'
 
 /**
- * An expression of the cell at position i of an axis of n cells, as `wrap` has it: of numbers, or of both axes in vectors.
- * One that lies outside of the grid stays there, if the padding is zero.
+ * An expression for the cell at position i of an axis of n cells, like `wrap`: for numbers, or for both axes as vectors. With zero
+ * padding a position outside of the grid stays as it is.
  */
 export function wrapWgsl(padding: Padding, i: string, n: string): string {
   if (padding === 'zero') return i
@@ -15,8 +15,8 @@ export function wrapWgsl(padding: Padding, i: string, n: string): string {
 }
 
 /**
- * `imageOf(i: i32, n: i32, number: u32) -> i32`: the positions at which a mirror shows cell i. Number 0 is the cell
- * itself, 1 and 2 are its reflections at either end; of those that are none, far outside.
+ * `imageOf(i: i32, n: i32, number: u32) -> i32`: the positions at which a mirror shows cell i. Number 0 is the cell itself,
+ * 1 and 2 are its reflections at either end, far outside if there is none.
  */
 export const imageOfWgsl: string = `
 fn imageOf(i: i32, n: i32, number: u32) -> i32 {
@@ -25,14 +25,14 @@ fn imageOf(i: i32, n: i32, number: u32) -> i32 {
 }`
 
 /**
- * The links of src/tensor/ops/window.ts for a GPU, where every result looks up its own. The WGSL declares `place(r: u32) -> vec3u`, the
- * sample, y and x of cell r, and `linked(at: vec3u, e: u32) -> i32`: for each e below u.links, the cell of the other
- * grid that is linked with the cell at that place through tap e % taps, or −1 for none. `taps` is a constant there.
+ * The links of src/tensor/ops/window.ts for a GPU, where every result looks up its own. The WGSL declares
+ * `place(r: u32) -> vec3u`, the sample, y and x of cell r, and `linked(at: vec3u, e: u32) -> i32`: for each e below u.links, the
+ * cell of the other grid that is linked with the cell at that place through tap e % taps, or −1 for none. `taps` is a constant
+ * there.
  *
- * An output cell reads one cell through each tap. An input cell is read through each tap once for every image of it,
- * that is for every position that `wrap` maps to it: itself, and outside of the grid its copies or its reflections; of
- * an outermost cell that is replicated, every position before or behind it. On a torus with stride 1, only one of these has
- * a reader.
+ * An output cell reads one cell through each tap. An input cell is read through each tap once for every image of it, that is,
+ * for every position that `wrap` maps to it: itself, and outside of the grid its copies or its reflections; for an outermost
+ * cell that is replicated, every position beyond it. On a torus with stride 1, only one of these has a reader.
  */
 export function linksWgsl(direction: 'reads' | 'readers', win: Windows): { wgsl: string; u32: Record<string, number> } {
   const { padding, kernel } = win

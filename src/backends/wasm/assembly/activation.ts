@@ -1,14 +1,14 @@
 /**
  * Activations, in place, and their derivatives from their outputs h:
  *
- *   1  relu        max(x, 0)             h > 0 (of a whole layer by the product, matrix.ts)
+ *   1  relu        max(x, 0)             h > 0 (for a whole layer the product does it, matrix.ts)
  *   2  leakyRelu   x > 0 ? x : slope·x   h > 0 ? 1 : slope
  *   3  tanh                              1 − h²
  *   4  sigmoid     ½ + ½ tanh(x/2)       h (1 − h)
  *   5  scaled      slope·x
  *   6  gelu, 7  silu, 8  softplus        from their inputs instead (smooth.ts)
  *
- * tanh is a quotient of polynomials in x², exact to some 1e-7 (the minimax fit that Eigen uses).
+ * tanh is a quotient of polynomials in x², accurate to about 1e-7 (the minimax fit that Eigen uses).
  */
 import { mad } from './simd'
 import { smooth } from './smooth'
@@ -51,7 +51,7 @@ function activateRow(kind: i32, x: usize, end: usize, slope: f32): void {
   } else if (kind > 5) smooth(kind, x, end, 0)
 }
 
-/** g ← g ⊙ the derivative, from h, the outputs or, from kind 6 on, the inputs, which lie as g does. */
+/** g ← g ⊙ the derivative, from h: the outputs or, from kind 6 on, the inputs, laid out like g. */
 export function activateBack(kind: i32, g: usize, h: usize, rows: usize, bytes: usize, stride: usize, slope: f32): void {
   for (let i: usize = 0; i < rows; i++, g += stride, h += stride) activateRowBack(kind, g, g + bytes, h, slope)
 }

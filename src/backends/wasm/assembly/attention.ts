@@ -1,6 +1,6 @@
 /**
- * Attention over the windows of listed cells (src/nca/fused/attention.ts). With n the normalised state, u_h what head h of
- * a cell asks, a number for each channel, and r_h one for each tap,
+ * Attention over the windows of listed cells (src/nca/fused/attention.ts). With n the normalised state, u_h the query of head h
+ * of a cell, a number for each channel, and r_h a number for each tap,
  *
  *   s[t] = u_h · n[t] + r_h[t]          a = softmax(s)          y_h = Σ_t a[t] n[t]
  *
@@ -27,19 +27,19 @@ export function addCell(to: usize, from: usize, cellBytes: usize, w: f32): void 
   for (let c: usize = 0; c < cellBytes; c += 16) v128.store(to + c, mad(f32x4.splat(w), v128.load(from + c), v128.load(to + c)))
 }
 
-/** Four channels of a cell from c on, zero in those behind the first so many. */
+/** Four channels of a cell from byte c on, with zeros from number `channels` on. */
 function within(v: v128, c: usize, channels: usize): v128 {
   return v128.and(v, i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat((channels - (c >> 2)) as i32)))
 }
 
-/** The mean of a cell's first so many channels. */
+/** The mean of a cell's first `channels` channels. */
 function meanOf(cell: usize, channels: usize): v128 {
   let sum = f32x4.splat(0)
   for (let c: usize = 0; c < channels << 2; c += 16) sum = f32x4.add(sum, within(v128.load(cell + c), c, channels))
   return f32x4.splat(total(sum) / (channels as f32))
 }
 
-/** (v − less) · by in four channels of a cell from c on. */
+/** (v − less) · by in four channels of a cell from byte c on. */
 function scaled(v: v128, less: v128, by: v128, c: usize, channels: usize): v128 {
   return within(f32x4.mul(f32x4.sub(v, less), by), c, channels)
 }
@@ -55,8 +55,8 @@ function normaliseCell(n: usize, x: usize, cellBytes: usize, channels: usize): v
 }
 
 /**
- * n = (x − mean x) / √(var x + 10⁻⁵) over the first so many channels of each cell of some rows, and 0 in what follows. And where there is a cotangent `gn`, not
- * null, its adjoint: g += (∂n − mean ∂n − n mean(∂n ⊙ n)) / √(var x + 10⁻⁵), and ∂n becomes 0.
+ * n = (x − mean x) / √(var x + 10⁻⁵) over the first `channels` channels of each cell of some rows, and 0 in the others. With a
+ * cotangent `gn` (not null) also the adjoint: g += (∂n − mean ∂n − n mean(∂n ⊙ n)) / √(var x + 10⁻⁵), and ∂n becomes 0.
  */
 export function normalise(
   n: usize, x: usize, rowsAt: usize, cellBytes: usize, first: usize, last: usize, width: usize, channels: usize, gn: usize, g: usize,
@@ -76,7 +76,7 @@ export function normalise(
   }
 }
 
-/** y, and for the way back a, cell by cell and head by head: a number for each tap, in whole vectors. */
+/** Computes y and, for the backward pass, a: cell by cell and head by head a number for each tap, in whole vectors. */
 export function attend(
   n: usize, cells: usize, count: usize, heads: usize, taps: usize, offsets: usize, cellBytes: usize, u: usize,
   uStride: usize, r: usize, a: usize, y: usize, yStride: usize,
@@ -103,7 +103,7 @@ export function attend(
   }
 }
 
-/** From ∂y to ∂u, and what is added to ∂r and, unless `gn` is null, to ∂n, row by row in order. */
+/** From ∂y computes ∂u, and adds to ∂r and, unless `gn` is null, to ∂n, row by row in order. */
 export function attendBack(
   n: usize, cells: usize, count: usize, heads: usize, taps: usize, offsets: usize, cellBytes: usize, u: usize,
   uStride: usize, gr: usize, a: usize, y: usize, yStride: usize, gy: usize, gyStride: usize, gu: usize, gn: usize,
@@ -111,7 +111,7 @@ export function attendBack(
   const end = taps << 2, pitch = (end + 15) & ~15
   for (let i: usize = 0; i < count; i++) {
     const at = load<u32>(cells + (i << 2))
-    memory.fill(gu + i * uStride, 0, uStride) // also what no head has, since its derivative is multiplied by zero
+    memory.fill(gu + i * uStride, 0, uStride) // the padding too, since it is multiplied, by zeros
     for (let h: usize = 0; h < heads; h++) {
       const owed = gy + i * gyStride + h * cellBytes, query = i * uStride + h * cellBytes
       const mean = dot(y + i * yStride + h * cellBytes, owed, cellBytes)

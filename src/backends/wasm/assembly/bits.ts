@@ -1,8 +1,8 @@
 /**
- * Masks as planes of bits: one bit a cell, rows of 64-bit words, so that 64 cells are decided at once.
+ * Masks as planes of bits: one bit per cell, in rows of 64-bit words, so that 64 cells are processed at once.
  *
  * Bits beyond the width are always zero. Functions take rows `first` up to, not including, `last`, and pointers to row
- * 0 of a plane, so that several threads can share one plane. Rows are those of all slices of a volume, counted through.
+ * 0 of a plane, so that several threads can share one plane. Rows are numbered through all slices of a volume.
  */
 
 // @ts-ignore: decorators on functions
@@ -52,7 +52,7 @@ export function dilate(
   for (let r = first; r < last; r++) {
     const z = r / height, y = r % height
     const here = row(from, r, words), out = row(to, r, words)
-    // How far away the rows and slices before and behind begin; beyond the border, this one stands for them.
+    // Distances to the neighbouring rows and slices; beyond the border, this row itself takes their place.
     const above = distance(y, y > 0 ? y - 1 : wrap ? height - 1 : y, words)
     const below = distance(y, y + 1 < height ? y + 1 : wrap ? 0 : y, words)
     const front = distance(z, z > 0 ? z - 1 : wrap ? depth - 1 : z, height * words)
@@ -91,10 +91,10 @@ function three(here: usize, above: usize, below: usize): u64 {
 }
 
 /**
- * The cells whose bit is set, in scan order, as byte offsets into a state (see cells.ts) whose rows begin at the offsets of
- * the table `rowsAt` and whose cells have `cellBytes`.
+ * Lists the cells whose bit is set, in scan order, as byte offsets into a state (see cells.ts) whose rows begin at the offsets
+ * in the table `rowsAt` and whose cells have `cellBytes`.
  *
- * @returns how many
+ * @returns the number of cells
  */
 export function list(
   plane: usize, first: usize, last: usize, words: usize, rowsAt: usize, cellBytes: usize, to: usize,
@@ -115,7 +115,7 @@ export function list(
   return (at - to) >> 2
 }
 
-/** The bits of the cells in which a channel exceeds `above`; `channel` is the address of that of a cell at offset 0. */
+/** The bits of the cells in which a channel exceeds `above`; `channel` is the address of that channel in a cell at offset 0. */
 export function strong(
   to: usize, first: usize, last: usize, width: usize, words: usize, channel: usize, rowsAt: usize,
   cellBytes: usize, above: f32,

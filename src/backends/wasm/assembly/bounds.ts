@@ -1,5 +1,5 @@
 /**
- * What keeps channels within bounds after a step, in listed cells, and its derivative:
+ * Bounds, which listed cells' channels are kept in after a step, and their derivative:
  *
  *   clamp   min(max(x, low), high)     g where x was within, 0 where it was cut or is NaN
  *   tanh    tanh x                     g (1 − y²), y = tanh x
@@ -21,7 +21,7 @@ export function bind(
   }
 }
 
-/** The derivative: `rows` has, cell after cell, what `bind` was given. */
+/** The derivative: `rows` has, cell after cell, the input of `bind`. */
 export function bindBack(
   squash: bool, g: usize, cells: usize, count: usize, cellBytes: usize, keep: usize, low: f32, high: f32, rows: usize,
 ): void {

@@ -1,17 +1,17 @@
 /**
  * Cells of a state: reading neighbourhoods, and writing rows back.
  *
- * A state is `[depth + 2r, height + 2r, width + 2r, channels]`: a ring r as wide as the filters reach along each axis stands
- * for what lies outside of the grid, so that no neighbour needs a test. The table `rowsAt` has the byte offset of each row.
- * The channels of a cell are padded to a multiple of four. Cells are named by their byte offset (bits.ts makes lists of
- * them), and the rows of a list are worked on in blocks, densely packed: cells that cannot change cost nothing.
+ * A state is `[depth + 2r, height + 2r, width + 2r, channels]`: a ring of width r, the reach of the filters along each axis,
+ * represents what lies outside of the grid, so that no neighbour needs a test. The table `rowsAt` has the byte offset of each
+ * row. The channels of a cell are padded to a multiple of four. Cells are identified by their byte offset (bits.ts makes lists
+ * of them), and the rows of a list are processed in blocks, densely packed: cells that cannot change cost nothing.
  */
 import { mad } from './simd'
 
 /**
  * Perception: y[f, c] = Σ_taps weight[tap, c] · x[cell + tap, c] for each filter f and each channel c.
  *
- * A weight of zero looks at nothing, so 0·∞ must not be NaN: where a sum is NaN it is made again, with a selection.
+ * A weight of zero looks at nothing, so 0·∞ must not be NaN: a sum that is NaN is computed again, with a selection.
  *
  * @param counts number of taps of each filter
  * @param taps byte offset of each tap from its cell
@@ -42,7 +42,7 @@ export function perceive(
         v128.store(out + c, s1, 16)
         v128.store(out + c, s2, 32)
         v128.store(out + c, s3, 48)
-        const sum = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)) // NaN at least where one of them is
+        const sum = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)) // NaN wherever one of them is
         if (v128.any_true(f32x4.ne(sum, sum))) {
           for (let k: usize = c; k < c + 64; k += 16) lookAgain(cell + k, tap, end, w + k, cellBytes, out + k)
         }
@@ -96,7 +96,7 @@ export function perceiveBack(
   }
 }
 
-/** The derivative by the filters: gw[tap, c] += Σ_rows x[cell + tap, c] · y[f, c], rows in order. */
+/** The derivative with respect to the filters: gw[tap, c] += Σ_rows x[cell + tap, c] · y[f, c], rows in order. */
 export function perceiveWeights(
   x: usize, cells: usize, count: usize, filters: usize, counts: usize, taps: usize, gw: usize, cellBytes: usize,
   y: usize, stride: usize,
@@ -119,7 +119,7 @@ export function perceiveWeights(
   }
 }
 
-/** rows[i] = x[cell i] without the channels whose `keep` is all ones, which are zero there. */
+/** rows[i] = x[cell i], with zeros in the channels whose `keep` is all ones. */
 export function gather(
   x: usize, cells: usize, count: usize, cellBytes: usize, rows: usize, stride: usize, keep: usize,
 ): void {
@@ -150,9 +150,9 @@ export function erase(x: usize, cells: usize, count: usize, cellBytes: usize, ke
 }
 
 /**
- * x[cell] += change[i] for the i-th cell of `rows` (a plane of bits) that is also in `alive`. Their old values take the
- * place of the changes, packed: it is the log from which the backward pass restores the state. Channels whose `keep` is
- * all ones do not change, whatever their weights of zero make of an infinity.
+ * x[cell] += change[i] for the i-th cell of `rows` (a plane of bits) that is also in `alive`. Their old values replace the
+ * changes, packed: this is the log from which the backward pass restores the state. Channels whose `keep` is all ones do
+ * not change, even if their zero weights times an infinity gave NaN.
  *
  * @returns how many cells changed
  */
@@ -175,7 +175,7 @@ export function grow(
           for (let c: usize = 0; c < cellBytes; c += 16) {
             const old = v128.load(cell + c)
             v128.store(cell + c, v128.bitselect(old, f32x4.add(old, v128.load(change + c)), v128.load(keep + c)))
-            v128.store(log + c, old) // never ahead of what is still to be read: the log is at most as long
+            v128.store(log + c, old) // never overtakes what is still to be read: the log is at most as long
           }
           log += cellBytes
         }
@@ -188,7 +188,7 @@ export function grow(
   return (log - start) / cellBytes
 }
 
-/** Copies, or adds, cell by cell: `pairs` holds the offsets (to, from). They bring the ring up to date, and back. */
+/** Copies, or adds, cells by the offsets (to, from) in `pairs`: updates the ring, or adds its cotangents back to the grid. */
 export function copyPairs(x: usize, pairs: usize, count: usize, cellBytes: usize, add: bool): void {
   for (let i: usize = 0; i < count; i++, pairs += 8) {
     copyRows(x + load<u32>(pairs), 0, x + load<u32>(pairs, 4), 0, 1, cellBytes, cellBytes, add)
@@ -205,7 +205,7 @@ export function loadRows(
   }
 }
 
-/** The other way. */
+/** The inverse: rows of a state into a dense array. */
 export function storeRows(
   x: usize, rowsAt: usize, cellBytes: usize, dense: usize, first: usize, last: usize, width: usize, channels: usize,
 ): void {
@@ -225,7 +225,7 @@ export function addRows(
   }
 }
 
-/** Rows of `bytes` bytes to other rows, and zeros behind them up to `end`; or adds them to what these are. */
+/** Copies rows of `bytes` bytes, followed by zeros up to `end`; or, with `add`, adds them. */
 export function copyRows(
   to: usize, toStride: usize, from: usize, fromStride: usize, rows: usize, bytes: usize, end: usize, add: bool,
 ): void {

@@ -1,33 +1,33 @@
 /**
- * The taps of deformable convolutions: what a cell sees between the cells of a plane, at places that it chooses, and the
- * adjoint. On each axis a place o cells from that of a tap is seen by the cells around it, u cells away,
+ * The taps of deformable convolutions: bilinear interpolation of a plane at places that a cell chooses, and the adjoint. On each
+ * axis, a place that is o cells from the tap is interpolated from the cells k around it, at distances u_k,
  *
  *   s(o) = Σ_k w(u_k) s[k]       u_k = o − k        w(u) = max(0, 1 − |u|)        w'(u) = ∓1 where 0 < |u| < 1
  *
- * and on a cell the slope is the mean of those on both sides, w'(0) = 0 and w'(±1) = ∓½ (src/nca/perceptions/deformable.ts). On a
- * plane weights are w_k w_l, and slopes w_k' w_l down and w_k w_l' to the right.
+ * and on a cell the slope is the mean of those on both sides, w'(0) = 0 and w'(±1) = ∓½ (src/nca/perceptions/deformable.ts).
+ * On a plane weights are w_k w_l, and slopes w_k' w_l down and w_k w_l' to the right.
  */
 import { addCell, dot } from './attention'
 import { mad } from './simd'
 
-/** A table of words: bytes of a row and of a cell; the offset of the first cell; height and width. */
+/** Entries of the table `plane`: bytes of a row and of a cell; the offset of the first cell; height and width. */
 const rowBytesAt: usize = 0, cellBytesAt: usize = 4, originAt: usize = 8, heightAt: usize = 12, widthAt: usize = 16
-/** What lies beyond, 0 zeros, 1 a torus, 2 a mirror, 3 the edge; taps along an axis, and by how many cells they can be moved, 0 for any number. */
+/** The border, 0 zeros, 1 a torus, 2 a mirror, 3 the edge; taps along an axis; how many cells they can be moved, 0 for any. */
 const borderAt: usize = 20, sizeAt: usize = 24, reachAt: usize = 28
 
-/** What a tap sees by: of the nine cells around its place the offset, or `outside` where none is seen, weight and both slopes. */
+/** The links of a tap, nine cells around its place: for each the offset, or `outside` if it does not count, weight and slopes. */
 const weightAt: usize = 4, downAt: usize = 8, rightAt: usize = 12, link: usize = 16, tapBytes: usize = 9 * 16
 const outside: i32 = i32.MIN_VALUE
 
-/** Of the cell that was found last. */
+/** The weight and slope of the cell that `near` returned last. */
 let weight: f32 = 0, slope: f32 = 0
 
-/** The cell of an axis of n cells that is k behind the one nearest to the place o cells from cell `tap`, or `outside`. */
+/** On an axis of n cells, the cell k after the one nearest to the place o cells from cell `tap`, or `outside`. */
 function near(tap: i32, o: f32, k: i32, n: i32, plane: usize): i32 {
   const middle: f32 = floor<f32>(o + 0.5), u: f32 = o - middle - (k as f32), far: f32 = abs<f32>(u)
   weight = max<f32>(0, 1 - far)
   slope = u == 0 || far > 1 ? 0 : copysign<f32>(far == 1 ? 0.5 : 1, -u)
-  // What is no number is where the tap is. A ring holds what bounded taps can reach.
+  // A NaN counts as no movement. Bounded taps stay within the ring of the state.
   const moved = max(-(1 << 29), min(1 << 29, i32x4.extract_lane(i32x4.trunc_sat_f32x4_s(f32x4.splat(middle)), 0))) + k
   const i = tap + moved, border = load<i32>(plane, borderAt), reach = load<i32>(plane, reachAt)
   if (reach > 0) return abs(moved) > reach ? outside : i
@@ -39,8 +39,8 @@ function near(tap: i32, o: f32, k: i32, n: i32, plane: usize): i32 {
 }
 
 /**
- * By which cells the taps of listed cells see. `z` are rows of what each cell chooses: of all taps how far down and, `group` bytes
- * behind, how far to the right, in units of the reach.
+ * Writes the links of the taps of listed cells. `z` has rows of what each cell chooses: for all taps the offsets down and, `group`
+ * bytes later, those to the right, in units of the reach.
  */
 export function aim(cells: usize, count: usize, plane: usize, z: usize, zStride: usize, group: usize, links: usize): void {
   const rowBytes = load<i32>(plane, rowBytesAt), cellBytes = load<i32>(plane, cellBytesAt), origin = load<i32>(plane, originAt)
@@ -53,7 +53,7 @@ export function aim(cells: usize, count: usize, plane: usize, z: usize, zStride:
         const y = near(from / rowBytes + t / size - half, down, k, load<i32>(plane, heightAt), plane), w = weight, s = slope
         for (let l = -1; l < 2; l++, links += link) {
           const x = near(from % rowBytes / cellBytes + t % size - half, right, l, load<i32>(plane, widthAt), plane)
-          // What has no part in it is not looked at.
+          // A cell without influence is not looked at.
           const seen = y != outside && x != outside && !(w * weight == 0 && s * weight == 0 && w * slope == 0)
           store<i32>(links, seen ? origin + y * rowBytes + x * cellBytes : outside)
           store<f32>(links, w * weight, weightAt)
@@ -65,7 +65,7 @@ export function aim(cells: usize, count: usize, plane: usize, z: usize, zStride:
   }
 }
 
-/** y[i, t] = m Σ w s for each tap of so many cells, all channels. `m`, where it is not null, are rows of weights as far apart as z. */
+/** y[i, t] = m Σ w s for each tap of `count` cells, all channels. `m`, if not null, has rows of weights with the stride of z. */
 export function deform(
   x: usize, count: usize, taps: usize, cellBytes: usize, links: usize, m: usize, zStride: usize, y: usize, yStride: usize,
 ): void {
@@ -82,8 +82,9 @@ export function deform(
 }
 
 /**
- * From ∂y: ∂z as z is, where `group` bytes stand between numbers down, to the right and m, and unless g is null, what is added to
- * the cotangent of the state there, row by row and tap by tap in order. With p = s · ∂y it is m Σ w_k' w_l p, m Σ w_k w_l' p, Σ w_k w_l p.
+ * From ∂y computes ∂z, laid out like z: the offsets down, those to the right and m, `group` bytes apart. With p = s · ∂y they are
+ * m Σ w_k' w_l p, m Σ w_k w_l' p and Σ w_k w_l p. Unless g is null, also adds to the cotangent g of the state, row by row and tap
+ * by tap in order.
  */
 export function deformBack(
   x: usize, count: usize, taps: usize, cellBytes: usize, links: usize, m: usize, zStride: usize, gy: usize, gyStride: usize,

@@ -4,10 +4,10 @@
  *   y[i, j] = Σ_taps k[tap, j] · x[cell i + tap, ⌊j/m⌋]
  *
  * Four results at a time need up to four neighbouring channels, each repeated. They are loaded as one vector and spread
- * by a byte shuffle. For each vector of results, `spread` holds 32 bytes: where its first channel stands in a cell (in
- * bytes), and at byte 16 the shuffle. So any number of filters is the same loop, and no padding of channels is needed.
+ * by a byte shuffle. For each vector of results, `spread` holds 32 bytes: the offset of its first channel in a cell (in
+ * bytes), and at byte 16 the shuffle. So one loop serves any number of filters, and channels need no padding.
  *
- * A row of y is `vectors` vectors, k[tap] as many. `offsets` says how far each tap is from its cell, in bytes.
+ * A row of y is `vectors` vectors, and so is k[tap]. `offsets` has the distance of each tap from its cell, in bytes.
  */
 import { mad } from './simd'
 
@@ -38,7 +38,7 @@ export function depthwise(
   }
 }
 
-/** The derivative by the filters: k[tap, j] = Σ_i x[cell i + tap, ⌊j/m⌋] · y[i, j]. */
+/** The derivative with respect to the filters: k[tap, j] = Σ_i x[cell i + tap, ⌊j/m⌋] · y[i, j]. */
 export function depthwiseWeights(
   x: usize, cells: usize, count: usize, taps: usize, offsets: usize, spread: usize, k: usize, vectors: usize,
   y: usize, stride: usize,
@@ -60,9 +60,9 @@ export function depthwiseWeights(
 }
 
 /**
- * The derivative by the image: x[cell i + tap, c] += Σ_q k[tap, q, c] · y[i, q, c], row by row in order. Here channels
- * stand together, in `vectors` vectors for each filter q: the rest of the last vector must be 0 in y and in k, as it is
- * added to the cell behind.
+ * The derivative with respect to the image: x[cell i + tap, c] += Σ_q k[tap, q, c] · y[i, q, c], row by row in order. Here the
+ * channels of each filter q are contiguous, in `vectors` vectors. The rest of the last vector must be 0 in y and in k, since it
+ * is added to the next cell.
  */
 export function depthwiseBack(
   x: usize, cells: usize, count: usize, taps: usize, offsets: usize, filters: usize, k: usize, vectors: usize,

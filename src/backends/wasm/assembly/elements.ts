@@ -3,7 +3,7 @@
  * correctly, so they give the same bits as in JavaScript; extremes follow Math.max and Math.min, NaN and −0 included.
  */
 
-/** to = a ∘ b over `bytes` bytes, a multiple of 16. `operation` is a place in the list of operators/elements.ts. */
+/** to = a ∘ b over `bytes` bytes, a multiple of 16. `operation` is an index into the list in simd/elements.ts. */
 export function combine(operation: i32, to: usize, a: usize, b: usize, bytes: usize): void {
   const end = to + bytes, one = i32x4.splat(1)
   if (operation == 0) {

@@ -2,7 +2,7 @@
  * Fire masks: which cells update in this step.
  *
  * The bit of a cell is the draw at the counter (sample, cell) under the step's key, compared with p·2³² as an integer.
- * Four cells at a time, and only where a bit can matter.
+ * Four cells are drawn at a time, and only where a bit can matter.
  */
 import { bitsAt } from './threefry'
 

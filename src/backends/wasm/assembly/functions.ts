@@ -3,7 +3,7 @@
  *
  *   e^x = 2^n · e^r,  n = round(x / ln 2),  r = x − n ln 2 in two parts, e^r a polynomial of degree 7 on |r| ≤ ½ ln 2
  *
- * with the coefficients of Cephes (expf), right to some 1e-7 of the result, also where that is subnormal.
+ * with the coefficients of Cephes (expf), accurate to a relative error of about 1e-7, even for subnormal results.
  */
 import { mad } from './simd'
 
@@ -17,7 +17,7 @@ export function exponential(v: v128): v128 {
   p = mad(r, p, f32x4.splat(1.6666665459e-1))
   p = mad(r, p, f32x4.splat(5.0000001201e-1))
   p = f32x4.add(mad(f32x4.mul(r, r), p, r), f32x4.splat(1))
-  // 2^n may be beyond what a float can hold where the result is not, so it is multiplied in two steps.
+  // 2^n may overflow or underflow although the result does not, so the multiplication has two steps.
   const whole = i32x4.trunc_sat_f32x4_s(n), half = i32x4.shr_s(whole, 1)
   return f32x4.mul(f32x4.mul(p, power(half)), power(i32x4.sub(whole, half)))
 }

@@ -1,9 +1,9 @@
 /**
- * What is written into some channels of all cells before a step, and what is owed to it. `channels` holds the offsets of
- * `count` channels within a cell.
+ * Inputs that are written into some channels of all cells before a step, and their cotangents. `channels` holds the offsets
+ * of `count` channels within a cell.
  */
 
-/** Writes, cell by cell, the numbers at `values`, which are `stride` bytes apart: 0 where all cells get the same. */
+/** Writes, cell by cell, the numbers at `values`, which are `stride` bytes apart; 0: all cells get the same. */
 export function give(
   x: usize, rowsAt: usize, cellBytes: usize, first: usize, last: usize, width: usize, values: usize, stride: usize,
   channels: usize, count: usize,
@@ -16,7 +16,7 @@ export function give(
   }
 }
 
-/** Takes what is owed out of g, where zeros remain: the numbers of each cell, or, where `stride` is 0, the sums over cells. */
+/** Moves the cotangents of these channels out of g, which becomes zero there: per cell or, if `stride` is 0, summed over cells. */
 export function take(
   g: usize, rowsAt: usize, cellBytes: usize, first: usize, last: usize, width: usize, owed: usize, stride: usize,
   channels: usize, count: usize,

@@ -1,12 +1,12 @@
 /**
- * Small matrix products, which are nearly all arithmetic of a neural cellular automaton.
+ * Small matrix products, which are nearly all of the arithmetic of a neural cellular automaton.
  *
- * One micro-kernel serves every shape: 4 rows × 8 columns of sums stay in eight vector registers while the inner
- * dimension runs, two vectors of the right matrix and four numbers of the left one being read per turn. Left and result
- * are row-major with strides, so that any block of a larger array will do. The right matrix is packed in panels of 8
- * columns, `panel[k][8]`, padded with zeros: the kernel then reads it front to back.
+ * One micro-kernel serves every shape: 4 rows × 8 columns of sums stay in eight vector registers during the loop over the
+ * inner dimension, which reads two vectors of the right matrix and four numbers of the left one per iteration. The left
+ * matrix and the result are row-major with strides, so that they may be blocks of larger arrays. The right matrix is packed
+ * in panels of 8 columns, `panel[k][8]`, padded with zeros, so that the kernel reads it front to back.
  *
- * V8 spills registers where the inner loop is unrolled, so it is not.
+ * The inner loop is not unrolled, because V8 would spill registers.
  */
 import { mad } from './simd'
 
@@ -18,8 +18,8 @@ function panelBytes(inner: usize): usize {
 }
 
 /**
- * C = max(bias + A·B, floor): a floor of 0 is a ReLU, one of −∞ nothing. Or, with a `gate` of the shape of C (not null),
- * C = A·B where the gate is positive, else 0: the derivative of a ReLU. `rows` is rounded up to a multiple of 4 and
+ * C = max(bias + A·B, floor): a floor of 0 is a ReLU, one of −∞ has no effect. Or, with a `gate` of the shape of C (not
+ * null), C = A·B where the gate is positive, else 0: the derivative of a ReLU. `rows` is rounded up to a multiple of 4 and
  * `columns` is a multiple of 8: A must be readable and C writable that far. Strides are in bytes; a null bias is zero.
  */
 export function product(
@@ -86,7 +86,7 @@ function gated(to: usize, open: usize, low: v128, high: v128): void {
   v128.store(to, v128.and(high, f32x4.gt(v128.load(open, 16), zero)), 16)
 }
 
-/** G += parts in double precision, and parts = 0. `bytes` are those of the parts, a multiple of 16. */
+/** G += parts in double precision, then parts = 0. `bytes` is the size of the parts, a multiple of 16. */
 export function settle(parts: usize, bytes: usize, g: usize): void {
   const zero = f32x4.splat(0)
   for (const end = parts + bytes; parts < end; parts += 16, g += 32) {
@@ -98,7 +98,7 @@ export function settle(parts: usize, bytes: usize, g: usize): void {
 }
 
 /**
- * G += AᵀB over `rows` rows, exactly that many. `m`, the columns of A, is a multiple of 4, `n`, those of B, of 8.
+ * G += AᵀB over exactly `rows` rows. `m`, the columns of A, is a multiple of 4; `n`, the columns of B, a multiple of 8.
  * Sums run over the rows in order, so that splitting the rows into blocks changes no bit.
  */
 export function productTN(

@@ -1,18 +1,18 @@
 /**
- * Normal noise on the change of cells, the numbers of `normal(key, [b,h,w,u])` (src/tensor/ops/random.ts) at those cells
- * alone: number i is made of the bits at counter (0, i),
+ * Normal noise on the changes of cells: the numbers of `normal(key, [b,h,w,u])` (src/tensor/ops/random.ts) at just those
+ * cells. Number i is made from the bits at counter (0, i),
  *
  *   √2·erf⁻¹(p),  p = (4k + 1) / 2²⁴ − 1,  k the upper 23 bits
  *
- * with erf⁻¹ by two polynomials, whose coefficients (src/backends/erfinv.ts) stand at `erfinv`. All of it is computed in
- * double precision and in the same order as there, so that rounded to float32 the bits are the same.
+ * with erf⁻¹ by two polynomials, whose coefficients (src/backends/erfinv.ts) are at `erfinv`. Everything is computed in
+ * double precision and in the same order as in random.ts, so that rounded to float32 the bits are the same.
  */
 import { bitsAt } from './threefry'
 
 /**
- * x[i, c] += std · noise for the i-th cell of `rows` (a plane of bits) and the channels whose `keep` is zero, `channels` in
- * number. The numbers of the sample begin at `counter`. Rows of cells stand behind one another, or, where there is a table
- * `rowsAt`, at those offsets, all cells of each of them.
+ * x[i, c] += std · noise for the i-th cell of `rows` (a plane of bits) and the `channels` channels whose `keep` is zero. The
+ * numbers of the sample begin at `counter`. The cells of x are contiguous; with a table `rowsAt` x is a state instead, whose
+ * rows begin at these offsets and have all cells.
  */
 export function disturb(
   rows: usize, first: usize, last: usize, width: usize, words: usize, rowsAt: usize, x: usize, stride: usize, cellBytes: usize,
@@ -52,7 +52,7 @@ function normal(k: v128, erfinv: usize): v128 {
   return v128.shuffle<i32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5)
 }
 
-/** Two of them, from the lower two k. */
+/** Two normal numbers, from the lower two k. */
 function normalPair(k: v128, erfinv: usize): v128 {
   const p = f64x2.add(f64x2.mul(f64x2.convert_low_i32x4_u(k), f64x2.splat(1 / 4194304.0)), f64x2.splat(1 / 16777216.0 - 1))
   const w = minusLogarithm(f64x2.sub(f64x2.splat(1), f64x2.mul(p, p)))
@@ -69,7 +69,7 @@ function polynomial(from: usize, x: v128): v128 {
   return sum
 }
 
-/** That of JavaScript, as `normal` has it. */
+/** JavaScript's logarithm, which `normal` uses too. */
 // @ts-ignore: decorators on functions
 @external('env', 'log')
 declare function log(x: f64): f64

@@ -7,12 +7,12 @@
  *
  *   ∂scale += g ⊙ n          ∂shift += g          g ← r (∂n − mean ∂n − n mean(∂n ⊙ n))
  *
- * Four rows are one vector, a lane each, so that it does not matter how many numbers a group has: rows are rounded up to
- * fours, and must be readable and writable that far. Sums for scale and shift run over the rows in order, exactly that many.
+ * Four rows are one vector, a lane each, so that groups may have any size. The number of rows is rounded up to a multiple of
+ * four, and they must be readable and writable that far. Sums for scale and shift run in order over exactly the given rows.
  */
 import { mad } from './simd'
 
-/** A number of each of four rows. */
+/** One number from each of four rows. */
 function load4(x: usize, stride: usize): v128 {
   const two = v128.load32_lane(x + stride, v128.load32_zero(x), 1)
   return v128.load32_lane(x + 3 * stride, v128.load32_lane(x + 2 * stride, two, 2), 3)
@@ -26,8 +26,8 @@ function store4(x: usize, stride: usize, v: v128): void {
 }
 
 /**
- * Of x, in place; or, where there is a g, not null, which lies as x does, of g, from x as it was. `scale`, `shift`, `gScale`
- * and `gShift` are there for every number; `bytes` are those of a group.
+ * Normalises x in place; or, with a cotangent g (not null) laid out like x, transforms g, from x before normalisation. `scale`,
+ * `shift`, `gScale` and `gShift` have an entry for every number; `bytes` is the size of a group.
  */
 export function norm(
   rows: usize, groups: usize, bytes: usize, x: usize, g: usize, stride: usize, scale: usize, shift: usize, gScale: usize,
@@ -36,7 +36,7 @@ export function norm(
   const size = f32x4.splat((bytes >> 2) as f32), away = g - x
   for (let i: usize = 0; i < rows; i += 4, x += 4 * stride) {
     for (let from: usize = 0, end = bytes; from < groups * bytes; from = end, end += bytes) {
-      let mean = f32x4.splat(0), moment = mean // the first, which is the mean; then the second around it, the variance
+      let mean = f32x4.splat(0), moment = mean // the first moment, the mean; then the second around it, the variance
       for (let second = 0; second < 2; second++) {
         let sum = f32x4.splat(0)
         for (let j = from; j < end; j += 4) {
@@ -71,7 +71,7 @@ export function norm(
   }
 }
 
-/** The number at `to` plus those of so many rows, four at most, in order. */
+/** Adds the numbers of `rows` rows, at most four, to the number at `to`, in order. */
 function addRows(to: usize, v: v128, rows: usize): void {
   let sum = load<f32>(to) + f32x4.extract_lane(v, 0)
   if (rows > 1) sum += f32x4.extract_lane(v, 1)

@@ -1,12 +1,12 @@
 /**
- * Which tap of a window reads the greatest number: the first of equals, a NaN before every number.
+ * The tap of a window that reads the greatest number: the first of equals; a NaN counts as greater than every number.
  *
- * Numbers are turned into whole numbers in the same order, so that this is a comparison of integers: the bits of a
- * negative float count backwards, −0 becomes 0, and every NaN the greatest. The least is left for what lies outside of
- * the grid and can never win.
+ * Numbers are mapped to integers in the same order (ranks), so that this is a comparison of integers: the bits of a
+ * negative float count backwards, −0 becomes 0, and every NaN the greatest. The least integer is reserved for what lies
+ * outside of the grid, which never wins.
  */
 
-/** Floats to their places in this order. `bytes` is rounded up to a multiple of 16. */
+/** Replaces floats by their ranks. `bytes` is rounded up to a multiple of 16. */
 export function ranks(x: usize, bytes: usize): void {
   const most = i32x4.splat(0x7fffffff)
   for (const end = x + bytes; x < end; x += 16) {

@@ -1,4 +1,4 @@
-/** a·b + c in four lanes. With relaxed SIMD the product is not rounded where the machine has a fused instruction. */
+/** a·b + c in four lanes. With relaxed SIMD, the product is not rounded on machines with a fused instruction. */
 // @ts-ignore: decorators on functions
 @inline
 export function mad(a: v128, b: v128, c: v128): v128 {

@@ -1,13 +1,13 @@
 /**
- * Smooth relatives of ReLUs, which fall before they rise or are never 0, so that their derivatives are functions of x and not
- * of what they make of it:
+ * Smooth relatives of ReLUs. Their derivatives are computed from x and not from their outputs, since they are not monotonic or
+ * never exactly 0:
  *
  *   gelu       x σ(v),  v = √(8/π) (x + 0.044715 x³)                σ(v) (1 + x (1 − σ(v)) √(8/π) (1 + 3 · 0.044715 x²))
  *   silu       x σ(x)                                               σ(x) (1 + x (1 − σ(x)))
  *   softplus   max(x, 0) + ln(1 + e^−|x|)                           σ(x)
  *
- * where σ(v) is the ½ (1 + tanh(v/2)) of which a GELU is made elsewhere, with all its digits also where it is small; and with
- * ln(1 + u) = 2 artanh(s) = 2s (1 + s²/3 + s⁴/5 + …), s = u/(2 + u), of which eight terms are enough, s being ⅓ at most.
+ * where σ(v) equals the ½ (1 + tanh(v/2)) in the usual formula of GELU, but is accurate even where it is small; and with
+ * ln(1 + u) = 2 artanh(s) = 2s (1 + s²/3 + s⁴/5 + …), s = u/(2 + u), of which eight terms suffice, since s ≤ ⅓.
  */
 import { exponential, logistic } from './functions'
 import { mad } from './simd'
@@ -27,8 +27,8 @@ function softplus(x: v128): v128 {
 }
 
 /**
- * Activation `kind`, from 6 on (activation.ts), of the numbers from x to its end, in place; or, where there is a g, not null,
- * which lies as x does, g ← g ⊙ the derivative there.
+ * Applies activation `kind`, 6 or more (activation.ts), to the numbers from x to `end`, in place; or, with a g (not null) laid
+ * out like x, g ← g ⊙ the derivative at x.
  */
 export function smooth(kind: i32, x: usize, end: usize, g: usize): void {
   const one = f32x4.splat(1)

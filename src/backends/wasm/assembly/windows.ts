@@ -1,8 +1,8 @@
 /**
- * Windows of an image as the rows of a matrix, so that a convolution is a product, and the way back.
+ * Windows of an image as the rows of a matrix, so that a convolution is a matrix product, and the adjoint.
  *
- * A window is read in runs: stretches of `runBytes` that lie together in the image, the whole line of a window where
- * its taps are neighbours, one cell where they are not. `offsets` says how far each run is from the cell, in bytes.
+ * A window is read in runs: stretches of `runBytes` that are contiguous in the image, a whole line of the window if
+ * its taps are adjacent cells, else single cells. `offsets` has the distance of each run from the cell, in bytes.
  */
 
 /** rows[i] = the window of cell i, run after run (im2col). Writes up to 12 bytes beyond the last row. */
@@ -14,7 +14,7 @@ export function windows(
     let to = rows + i * stride
     for (let t: usize = 0; t < runs; t++) {
       const from = cell + load<u32>(offsets + (t << 2))
-      // The last vector may reach too far; the next run is written over it.
+      // The last vector may reach too far; the next run overwrites it.
       for (let k: usize = 0; k < runBytes; k += 16) v128.store(to + k, v128.load(from + k))
       to += runBytes
     }

@@ -1,15 +1,15 @@
 /**
- * Images in scratch memory, with what lies around them. A window of any padding then reads cells at fixed distances
- * from its own, without a test. How windows are placed, and what they find outside of the grid, is src/backends/window.ts.
+ * Images in scratch memory, with their borders. With any padding, a window then reads cells at fixed distances from its own,
+ * without a test. src/backends/window.ts defines where windows lie, and what they find outside of the grid.
  *
- * An image is worked on in bands of output lines, so that a band stays in cache. A band of lines needs the lines above
- * and below that its windows reach; adding a gradient that way round, these belong to neighbouring bands too.
+ * An image is processed in bands of output lines, so that a band stays in cache. A band also needs the lines above and below
+ * that its windows reach; a gradient is added to those lines too, although they belong to neighbouring bands.
  */
 import type { Data } from '../../backend.ts'
 import { border, cellsAlong, outputSize, span, type Windows } from '../../window.ts'
 import { eachTile, type Tile } from './rows.ts'
 
-/** One axis of an image: sizes without and with the border, and the cell that stands at each place, −1 for none. */
+/** One axis of an image: sizes without and with the border, and the cell at each place, −1 for none. */
 export type Axis = {
   readonly size: number
   readonly before: number
@@ -23,15 +23,15 @@ function axisOf(win: Windows, axis: 0 | 1): Axis {
   return { size: win.size[axis], before, padded: cells.length, outputs: outputSize(win)[axis], cells }
 }
 
-/** Sizes are in numbers. Of a band, line 0 is the first that its windows read. */
+/** How an image is cut into bands. Sizes are in numbers; line 0 of a band is the first that its windows read. */
 export type Plan = {
   readonly win: Windows
   readonly y: Axis
   readonly x: Axis
   readonly channels: number
-  /** Of a line with its border. */
+  /** The size of a line with its border. */
   readonly pitch: number
-  /** Output lines in a band, at most, and the size of such a band. */
+  /** The most output lines of a band, and the size of such a band. */
   readonly lines: number
   readonly bandSize: number
 }
@@ -43,7 +43,7 @@ export function planOf(win: Windows, channels: number): Plan {
   return { win, y, x, channels, pitch, lines, bandSize: span(win, 0, lines) * pitch }
 }
 
-/** How far each tap is from the first, in bytes, in the scan order of the taps. */
+/** The distance of each tap from the first, in bytes, in scan order. */
 export function tapOffsets({ win: { kernel: [kh, kw], dilation }, pitch, channels }: Plan): Uint32Array {
   return Uint32Array.from({ length: kh * kw }, (_, t) => (
     4 * dilation * (Math.floor(t / kw) * pitch + (t % kw) * channels)
@@ -72,9 +72,9 @@ export function* bands({ win, y, lines: most }: Plan, batch: number): Generator<
 }
 
 /**
- * Walks through bands and, within each, through tiles of the output cells that the mask names. `cells`, of as many
- * entries as a tile has, is filled with the offset of each cell of the tile from the start of the band, in bytes.
- * Bands without any such cell are left out.
+ * Visits bands and, within each, tiles of the output cells that the mask selects. `cells`, which has as many entries as a
+ * tile, is filled with the offset of each cell of the tile from the start of the band, in bytes. Bands without any such
+ * cell are skipped.
  */
 export function eachBand(
   plan: Plan, batch: number, mask: Data | undefined, cells: Uint32Array,
@@ -98,8 +98,8 @@ export function eachBand(
 }
 
 /**
- * Copies a band of an image to `at`. `each` may change the numbers of a line before they are copied to its border too;
- * `outside` stands where there is no cell.
+ * Copies a band of an image to `at`. `each` may change the numbers of a line before they are also copied to its border;
+ * places without a cell get `outside`.
  */
 export function loadBand<T extends Float32Array | Uint32Array>(
   { y, x, channels, pitch }: Plan, { sample, first, count }: Band, image: T, memory: T, at: number,
@@ -123,7 +123,7 @@ export function loadBand<T extends Float32Array | Uint32Array>(
   }
 }
 
-/** The adjoint: adds each cell of a band, and of its border, to the cell of the image that it stands for. */
+/** The adjoint: adds each cell of a band, and of its border, to the cell of the image that it represents. */
 export function addBand(
   { y, x, channels, pitch }: Plan, { sample, first, count }: Band, image: Float32Array, floats: Float32Array,
   at: number,

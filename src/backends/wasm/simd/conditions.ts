@@ -1,13 +1,13 @@
 /**
- * When a SIMD kernel runs, and when it leaves a call to the plain loops.
+ * Conditions under which a SIMD kernel runs; otherwise it leaves a call to the plain loops.
  */
 import type { Data } from '../../backend.ts'
 
 export const isFloat = (x: Data): x is Float32Array => x instanceof Float32Array
 
 /**
- * Whether a product of matrices, rows × inner × columns, is worth the copies and the packing, which take as long as a
- * few rows in the plain loops.
+ * Whether a matrix product, rows × inner × columns, is worth the copying and packing, which take as long as a few rows in
+ * the plain loops.
  */
 export function isLarge(rows: number, inner: number, columns: number): boolean {
   return rows >= 8 && rows * inner * columns >= 4096

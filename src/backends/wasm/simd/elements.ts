@@ -1,11 +1,11 @@
 /**
  * Element-wise operators, block by block: operands are copied into scratch memory, four numbers at a time are computed,
- * and the results are copied out. A block stays in the nearest cache, so this is faster even for a sum.
+ * and the results are copied out. A block stays in the L1 cache, so this is faster even for an addition.
  *
- * Operands broadcast where their own axes are neighbours: a number, the bias of a layer `[c]`, a mask `[b,h,w,1]`, one
+ * Operands may broadcast if their own axes are adjacent: a number, the bias of a layer `[c]`, a mask `[b,h,w,1]`, one
  * image for the whole batch. Element i of the result then reads
  *
- *   ⌊i / repeat⌋ mod size          repeat: elements of the axes behind its own, size: its own elements
+ *   ⌊i / repeat⌋ mod size          repeat: elements of the axes after its own, size: its own elements
  */
 import { sizeOf, type Data, type Shape, type SimdKernel } from '../../backend.ts'
 import { isFloat } from './conditions.ts'
@@ -15,7 +15,7 @@ import type { Room, Scratch } from './scratch.ts'
 /** Numbers in a block. */
 const block = 4096
 
-/** Fewer numbers are not worth the copies: of a function, and of an operation that is one instruction. */
+/** The fewest numbers that are worth the copies: for a function, and for an operation that is one instruction. */
 const enough = { function: 512, operation: 2048 }
 
 /** out = f(x), where f works in place. */
@@ -45,7 +45,7 @@ export function simdActivation(name: 'relu' | 'leakyRelu' | 'tanh'): SimdKernel<
   return mapped((kernels, at, bytes, [slope = 0]) => kernels.activate(activations[name], at, 1, bytes, 0, slope))
 }
 
-/** As assembly/elements.ts numbers them. */
+/** The operations, in the order of their numbers in assembly/elements.ts. */
 const operations = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'greater', 'greaterEqual'] as const
 
 /** out = a ∘ b, numbers, or masks of uint32. */
@@ -68,7 +68,7 @@ export const simdSelection: SimdKernel<unknown> = room => ([c, a, b], out, call)
   })
 }
 
-/** where, if one element of c decides for whole blocks, as for the samples of a batch. */
+/** where, if one element of c decides for whole blocks, for instance for a sample of a batch. */
 function copied(
   c: Uint32Array, branches: readonly Float32Array[], out: Float32Array, { inputs, out: { shape } }: Specs,
 ): boolean {
@@ -110,7 +110,7 @@ function blockwise(
   return true
 }
 
-/** How often each element of `small` stands in `big` before the next does; null where its axes are not neighbours. */
+/** How often each element of `small` is repeated in `big` before the next; null if its axes are not adjacent. */
 function repeatOf(small: Shape, big: Shape): number | null {
   const own = big.map((n, axis) => n > 1 && small[axis - big.length + small.length] === n)
   const first = own.indexOf(true), last = own.lastIndexOf(true)
@@ -119,7 +119,7 @@ function repeatOf(small: Shape, big: Shape): number | null {
   return sizeOf(big.slice(last + 1))
 }
 
-/** Copies what elements i … i + count − 1 of the result read. */
+/** Copies the numbers that elements i … i + count − 1 of the result read. */
 function stage(
   x: Float32Array | Uint32Array, repeat: number, i: number, count: number, memory: Float32Array | Uint32Array,
   at: number,

@@ -1,15 +1,15 @@
 /**
- * Products of matrices whose inner axis may be long.
+ * Matrix products whose inner axis may be long.
  *
- * `kernels.product` adds in float32, with a rounding for each term, in one direction where terms are alike. So after
- * `run` terms the sums go into double precision: about `run` roundings is the error, however many terms there are. What an
- * automaton perceives is one run, for which nothing changes.
+ * `kernels.product` adds in float32 and rounds after each term, always in the same direction if terms are alike. So after
+ * `run` terms the sums are added in double precision: the error stays that of about `run` roundings, however many terms there
+ * are. The perception of an automaton fits into one run, for which nothing changes.
  */
 import type { Kernels } from '../kernels.ts'
 import { ceilTo } from '../../ceil-to.ts'
 import { addTo, packPanels } from './rows.ts'
 
-/** Terms of a sum that are added in float32. */
+/** How many terms of a sum are added in float32. */
 const run = 256
 
 /** The right matrix, `[inner, columns]` by `packPanels`, run by run. */
@@ -24,8 +24,8 @@ export function packRuns(
 }
 
 /**
- * C = bias + A·B for `rows` rows of A, `pitch` numbers apart, and B as `packRuns` puts it. `columns` is a multiple of 8 and
- * the distance of the rows of C; `a`, `panels`, `bias` and `c` are addresses, that of no bias 0.
+ * C = bias + A·B for `rows` rows of A, `pitch` numbers apart, and B packed by `packRuns`. `columns` is a multiple of 8 and
+ * the stride of C in numbers; `a`, `panels`, `bias` and `c` are addresses; a bias of 0 means none.
  */
 export function productByRuns(
   kernels: Kernels, floats: Float32Array, rows: number, inner: number, columns: number, a: number, pitch: number,

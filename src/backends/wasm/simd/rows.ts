@@ -1,6 +1,6 @@
 /**
- * Rows of a matrix between ordinary arrays and scratch memory, tile by tile, and matrices as `assembly/matrix.ts` wants
- * them. Only rows that a mask names are copied, so the others cost nothing. Positions are in numbers, not bytes.
+ * Copies rows of a matrix between ordinary arrays and scratch memory, tile by tile, and packs matrices for
+ * `assembly/matrix.ts`. Only rows that a mask selects are copied, so the others cost nothing. Positions are in numbers, not bytes.
  */
 import type { Data } from '../../backend.ts'
 import { ceilTo } from '../../ceil-to.ts'
@@ -10,10 +10,10 @@ export function tileRows(width: number): number {
   return Math.max(16, Math.min(256, Math.floor(2 ** 16 / width / 4) * 4))
 }
 
-/** The numbers of the rows in a tile. `first` is set where they follow one another. */
+/** The indices of the rows in a tile. `first` is set if they are consecutive. */
 export type Tile = { readonly count: number; readonly rows: Int32Array; readonly first: number | null }
 
-/** Cuts the rows from `from` up to `to` that the mask names, all without one, into tiles of at most `size`. */
+/** Cuts the rows from `from` up to `to` that the mask selects (all without a mask) into tiles of at most `size`. */
 export function eachTile(
   from: number, to: number, mask: Data | undefined, size: number, visit: (tile: Tile) => void,
 ): void {
@@ -39,7 +39,7 @@ export function loadRows(
   }
 }
 
-/** The other way. */
+/** The inverse: copies rows from scratch memory to the tile's rows of `out`. */
 export function storeRows(
   out: Float32Array, n: number, { count, rows, first }: Tile, floats: Float32Array, at: number, pitch: number,
 ): void {

@@ -1,7 +1,7 @@
 /**
- * Working memory of single operators. Tensors are ordinary arrays outside of WebAssembly's memory, so a kernel copies a
- * tile in, works on it and copies the result out. Tiles are small enough to stay in the processor's cache, which also
- * makes the copies cheap and keeps this memory small however large the tensors are.
+ * Working memory for single operators. Tensors are ordinary arrays outside of WebAssembly's memory, so a kernel copies a
+ * tile in, works on it and copies the result out. Tiles are small enough to stay in the processor's cache, which makes
+ * the copies cheap and keeps this memory small however large the tensors are.
  */
 import { instantiate, type Kernels } from '../kernels.ts'
 import { compile, newMemory, reserve } from '../module.ts'
@@ -15,10 +15,10 @@ export type Scratch = {
   readonly at: readonly number[]
 }
 
-/** Makes room for blocks of so many bytes, and 64 more each, over which vectors may reach. Contents are undefined. */
+/** Makes room for blocks of these sizes in bytes, each with 64 more that vectors may touch. Contents are undefined. */
 export type Room = (...bytes: readonly number[]) => Scratch
 
-/** Nothing is compiled before the first use. */
+/** A new working memory. Nothing is compiled before the first use. */
 export function scratch(build: 'fma' | 'plain'): Room {
   let made: { memory: WebAssembly.Memory; kernels: Kernels; floats: Float32Array; words: Uint32Array } | null = null
 

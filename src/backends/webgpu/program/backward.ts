@@ -1,17 +1,17 @@
 /**
- * WGSL: one backward step of all cells, in one dispatch. With g = ∂L/∂s after the step, and Pᵀ(…) what the step behind
- * it (which ran before this one) has left for the neighbours to collect:
+ * WGSL: one backward step of all cells, in one dispatch. With g = ∂L/∂s after the step, and Pᵀ(…) what the next step of the
+ * rollout (whose backward step ran before this one) has left for the neighbours to collect:
  *
- *   g   ← g + Pᵀ(∂L/∂y of the step behind)      every cell collects from those whose windows it is in
+ *   g   ← g + Pᵀ(∂L/∂y of the next step)        every cell collects from those whose windows it is in
  *  [g  ← g · the derivative of the bounds]
  *   g   ← g where the cell lives                 the living mask is a constant
  *   ∂L/∂z_L = g,  ∂L/∂h_l = W_(l+1) ∂L/∂z_(l+1),  ∂L/∂z_l = σ'(z_l) ⊙ ∂L/∂h_l        for the cells that act, to h_0 = y
  *   ∂L/∂W_l += h_(l−1)ᵀ ∂L/∂z_l          per workgroup, in its workspace
  *
- * What a cell hands on is its record, g and ∂L/∂y, and beside it two bits, whether it has the one and the other. Where
- * nobody around a tile has anything and nobody in it acted, there is nothing to do. (A cell that acted counts with a
- * cotangent of zero too: what is NaN in it is to be seen.) Hidden layers are computed again. A workgroup takes
- * every so-manieth tile, always the same ones, and adds up its rows in scan order: the same bits in every run.
+ * A cell passes on its record, g and ∂L/∂y, with two bits that say whether it has the one and the other. If no cell around a
+ * tile has anything and no cell in it acted, there is nothing to do. (A cell that acted counts even with a cotangent of zero,
+ * so that a NaN in it shows.) Hidden layers are computed again. A workgroup takes every n-th tile for n workgroups, so always the
+ * same ones, and sums its rows in scan order: the same bits in every run.
  */
 import type { Program } from '../../program.ts'
 import { imageOfWgsl } from '../../wgsl/window.ts'
@@ -28,9 +28,9 @@ const recordSize = ${recordSize(sizes)}u;
 fn recordAt(i: u32) -> vec4f { return bitcast<vec4f>(records[i]); }`
 
 /**
- * `findRecords(lane)` loads, into `heldRows` and `givesRows`, who around the tile has a cotangent in its record, and
- * who has that of a perception; false where nobody has. `collect(place, cell)` makes the array g from them, and returns
- * whether there was anything. It is the adjoint of a window with its padding: what every cell m owes that sees this one
+ * `findRecords(lane)` loads into `heldRows` and `givesRows` which cells around the tile have a cotangent g, and which have one
+ * of their perception; it returns false if none has. `collect(place, cell)` makes the array g from them, and returns
+ * whether there was anything. It is the adjoint of a window with its padding: a sum over every cell m that sees this one
  * through a tap, directly, around the edge, or in the mirror. Reads the array `records`.
  */
 function collectWgsl(program: Program): string {
@@ -88,8 +88,8 @@ fn collect(place: vec2i, cell: u32) -> bool {
 }
 
 /**
- * `multiply(lane, rows, a, na, b, nb, to)`: the workspace's matrix at `to`, of 4·na rows and nb vectors, grows by AᵀB, sums
- * over the rows of the block. Each invocation takes squares of 8 × 8 numbers.
+ * `multiply(lane, rows, a, na, b, nb, to)` adds AᵀB, sums over the rows of the block, to the workspace's matrix at `to`, of 4·na
+ * rows and nb vectors. Each invocation computes squares of 8 × 8 numbers.
  */
 const multiplyWgsl = `
 fn multiply(lane: u32, rows: u32, a: u32, na: u32, b: u32, nb: u32, to: u32) {
@@ -124,8 +124,8 @@ fn addRows(lane: u32, rows: u32, a: u32, n: u32, to: u32) {
 }`
 
 /**
- * From the cotangents of what the hidden layer l puts out to those of its sums, into the block, and of what goes into it,
- * d(l−1). The last hidden layer's are computed here, from that of the change, and so is the layer itself.
+ * From the cotangents of the outputs of hidden layer l to those of its sums, written into the block, and of its inputs, d(l−1).
+ * For the last hidden layer they are computed here from the cotangent of the change, and so is the layer itself.
  */
 function backThroughWgsl(program: Program, sizes: Sizes, l: number): string {
   const { widths, rowsAtOnce: r, hiddenAtOnce: q } = sizes
@@ -159,7 +159,7 @@ function backThroughWgsl(program: Program, sizes: Sizes, l: number): string {
   }`
 }
 
-/** Arrays: next, workspaces, state, after, records, then the kernel where there are filters, w1 and rest. */
+/** Arrays: next, workspaces, state, after, records, then the kernel if there are filters, w1 and rest. */
 export function backwardWgsl(program: Program, sizes: Sizes, workspace: Workspace): string {
   const { living, perception, updated, channels, bound } = program
   const { widths } = sizes
@@ -317,8 +317,8 @@ fn invoke(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lan
 }
 
 /**
- * The cotangent of the first state, once the steps are done. A workgroup for each tile. Arrays: gx, records, then
- * kernel where there is one.
+ * The cotangent of the first state, once the steps are done. A workgroup for each tile. Arrays: gx, records, then the
+ * kernel, if there is one.
  */
 export function collectFirstWgsl(program: Program, sizes: Sizes): string {
   return `${declareSizes(sizes)}${declareUniforms}${declareRecords(sizes)}

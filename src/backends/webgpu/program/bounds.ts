@@ -1,15 +1,15 @@
 /**
- * WGSL: bounds, which keep the channels that change within clamp or tanh after each step.
+ * WGSL: bounds, clamp or tanh of the channels that change, after each step.
  *
- * A state is kept as it was before them, as it is before anything dies: whoever reads a cell bounds it. So the backward
- * step finds in the state after it what bounds were given, and whether a clamp has cut. The first state has none. What
- * the living channel is within its bounds decides who lives in the step after, and is a mark of its own.
+ * A state is stored as it is before bounds and before any cell dies: every reader of a cell applies the bounds. So the backward
+ * step finds in the state after it the inputs of the bounds, and whether a clamp has cut. The first state is not bounded.
+ * The bounded living channel decides which cells live in the next step, and has a mark of its own.
  */
 import type { Program } from '../../program.ts'
 import { literal } from '../../wgsl/literal.ts'
 import { unrolled } from './unrolled.ts'
 
-/** `boundOf(v)`, where a NaN stays one; `owedBy(v, g)` by its derivative; and `isBound(c, e)`, for number e of vector c. */
+/** `boundOf(v)`, which keeps NaN; `owedBy(v, g)`, its derivative; and `isBound(c, e)`, whether number e of vector c is bound. */
 export function boundsWgsl({ bound, channels, updated }: Program): string {
   if (!bound) return ''
   const { squash, low, high } = bound
@@ -26,7 +26,7 @@ fn owedBy(v: f32, g: f32) -> f32 {
 fn isBound(channel: u32) -> bool { var all = array<bool, ${moves.length}>(${moves.join(', ')}); return all[channel]; }`
 }
 
-/** A vector v, number `c` of a cell, with `f` of each of its numbers that are bound. */
+/** A vector v, vector number `c` of a cell, with `f` applied to those of its numbers that are bound. */
 export function boundEach(v: string, c: string, f: (v: string, e: string) => string): string {
   return `vec4f(${unrolled({ e: 4 }, `select(${v}[{e}], ${f(`${v}[{e}]`, '{e}')}, isBound(4u * ${c} + {e}u))`, ', ')})`
 }

@@ -1,18 +1,19 @@
 /**
- * WGSL: cells, their lives, and what they perceive. Shared by the forward and the backward step.
+ * WGSL: cells, whether they live, and what they perceive. Shared by the forward and the backward step.
  *
- * States are kept as they are before anything dies, beside marks of each cell that say what is needed to know who does.
- * So a step needs one dispatch: whoever reads a cell finds out first whether it lives.
+ * States are stored as they are before any cell dies, with marks for each cell from which it follows which cells die.
+ * So a step needs only one dispatch: every reader of a cell first finds out whether it lives.
  *
- *   strong    after the step, the living channel exceeds its threshold (and once more: within its bounds)
+ *   strong    after the step, the living channel exceeds its threshold (and another mark: after bounds)
  *   pre       the cell was alive before the step
  *   acts      the cell fired, near a living one: its change was computed
  *   lives   = pre ∧ a cell of its 3×3 neighbourhood is strong; before the first step nobody has died
  *
  * Marks are bits, and the 16 cells of a row of a tile are 16 bits of a word: strong in the lower half of it, pre in the
- * upper. They lie behind the cells in the same buffer, a vector for each row, because a device may bind no more than eight
- * buffers at once. The buffer is declared as whole numbers, so that no bit of a mark is taken for one of a NaN. A workgroup loads the rows of its tile and of `margin` cells around it, a word for each row, in which dilating
- * by one cell is `bits | bits << 1 | bits >> 1`.
+ * upper. They follow the cells in the same buffer, a vector for each row, because some devices bind at most eight buffers at
+ * once. The buffer is declared as integers, since marks read as floats could be NaNs and lose bits. A workgroup loads the
+ * rows of its tile and of `margin` cells around it, a word for each row, in which dilation by one cell is
+ * `bits | bits << 1 | bits >> 1`.
  */
 import type { Program } from '../../program.ts'
 import { wrapWgsl } from '../../wgsl/window.ts'
@@ -56,7 +57,7 @@ export const declareUniforms: string = `
 struct Uniforms { ${uniformNames.map(name => `${name}: u32`).join(', ')} }
 @group(1) @binding(0) var<uniform> u: Uniforms;`
 
-/** Only on a torus there are marks beyond the border: who lives or has a cotangent in an image does not count. */
+/** Only on a torus are there marks beyond the border: mirror images of cells do not count as living or as having a cotangent. */
 const beyond = (padding: Padding): Padding => (padding === 'circular' ? padding : 'zero')
 
 /**
@@ -92,7 +93,7 @@ fn rowsInTile() -> u32 { return min(tileHeight, u.height - u32(corner.y)); }
 fn inTile(i: u32) -> vec2i { return corner + vec2i(i32(i % tileWidth), i32(i / tileWidth)); }`
 }
 
-/** A kernel with a workgroup for each tile: its entry, and what it does there. */
+/** The entry point of a kernel with a workgroup for each tile, and its body. */
 export function forTile(body: string): string {
   return `@compute @workgroup_size(lanes)
 fn invoke(
@@ -105,12 +106,12 @@ fn invoke(
 }`
 }
 
-/** How many cells around a tile are known: two that `findPre` loses at each side, one for being near; or a window. */
+/** How many cells around a tile are loaded: two that `findPre` loses at each side and one for `near`; or half a window and one. */
 export function marginOf({ window }: Sizes, direction: 'forward' | 'backward'): number {
   return Math.max(direction === 'forward' ? 3 : 1, (Math.max(...window) - 1) / 2 + 1)
 }
 
-/** Windows may be so wide that a row of a tile with the cells around it is less than a word. */
+/** The widest window: a row of a tile with the cells around it must fit into a word. */
 export const widestWindow = 13
 
 /** Rows of bits around a tile, `margin` cells at each side: bit k of row r is the cell (k, r) − margin of the tile. */
@@ -138,7 +139,7 @@ fn insideRow(r: u32) -> u32 {
 }`
 }
 
-/** `nameRow(r, shift)`: row r of marks, 16 bits from `shift` on of the word that `at` reads for each row of a tile. */
+/** `nameRow(r, shift)`: row r of marks, the 16 bits from `shift` on of the word that `at` reads for each row of a tile. */
 export function loadRowWgsl({ padding }: Program, name: string, at: (i: string) => string): string {
   return `
 fn ${name}Row(r: u32, shift: u32) -> u32 {
@@ -167,8 +168,8 @@ fn ${name}Row(r: u32, shift: u32) -> u32 {
 }
 
 /**
- * `findLives(lane)` finds, in `livesRows` and `strongRows`, who lives after the step before this one, and who of them
- * is strong, but for the outermost cells. Reads the array `state`.
+ * `findLives(lane)` writes to `livesRows` and `strongRows` which cells live after the previous step, and which of them are
+ * strong, except for the outermost cells. Reads the array `state`.
  */
 export function livesWgsl(program: Program): string {
   const deadAreStrong = program.living!.above < 0
@@ -193,9 +194,9 @@ fn findLives(lane: u32) {
 }
 
 /**
- * What cells see. `look(r, place)` finds, for the r-th of the cells that are taken at once, the cells of its window,
- * `cellOf[r * taps + tap]`, the `centre` of which is itself; `seen(cell, c)` is a vector of one of them, and `perceive()`
- * fills y for all cells that are taken at once. Reads the arrays `state` and, for filters, `kernel`.
+ * What cells see. `look(r, place)` finds, for the r-th of the cells that are processed together, the cells of its window,
+ * `cellOf[r * taps + tap]`, where tap `centre` is the cell itself; `seen(cell, c)` is a vector of one of them, and `perceive()`
+ * fills y for all cells that are processed together. Reads the arrays `state` and, for filters, `kernel`.
  */
 export function perceiveWgsl(
   program: Program, sizes: Sizes,
@@ -203,7 +204,7 @@ export function perceiveWgsl(
   const { padding, living, perception, channels, updated, bound } = program
   const { F, C, rowsAtOnce: r } = sizes
   const frozen = updated.length < channels
-  // The padding of the channels never changes either, so that nothing can make it anything but zero.
+  // The padding of the channels counts as channels that never change, so it always stays zero.
   const still = updated.length < 4 * C
   const isFrozen = Array.from({ length: C }, (_, c) => `vec4<bool>(${[0, 1, 2, 3].map(e => !updated.includes(4 * c + e)).join(', ')})`)
   return `
@@ -266,8 +267,8 @@ fn perceive() {
 }
 
 /**
- * The list of a tile's cells that act: they are marked with `mark(i)`, in any order; after a barrier `placeOf(i)` is how
- * many stand before i, and `marked()` how many there are.
+ * The list of a tile's cells that act: they are marked with `mark(i)`, in any order; after a barrier `placeOf(i)` is the number
+ * of marked cells before i, and `marked()` their total number.
  */
 export const listWgsl: string = `
 var<workgroup> actsRows: array<atomic<u32>, tileHeight>;

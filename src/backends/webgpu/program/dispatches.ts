@@ -9,25 +9,25 @@ import { uniformNames, type UniformValues } from './cells.ts'
 import type { ProgramKernels, ProgramKernel } from './kernels.ts'
 import { recordSize } from './sizes.ts'
 
-/** A state: the cells before anything dies, and behind them their marks. */
+/** A state: the cells before any of them dies, followed by their marks. */
 export type State = GPUBuffer
 
-/** The cotangents between two backward steps: a record for each cell, and behind them marks of who has one. */
+/** The cotangents between two backward steps: a record for each cell, followed by marks of the cells that have one. */
 export type Records = GPUBuffer
 
-/** The caller's arrays beside the state, in the order in which kernels bind them. */
+/** The caller's arrays besides the state, in the order in which kernels bind them. */
 export type Weights = readonly GPUBuffer[]
 
-/** Weight gradients: of each workgroup, and of those of earlier steps a tree, with how many sums are in it. */
+/** Weight gradients: the workspaces of the workgroups, and a tree with the sums of earlier steps, with the number of its sums. */
 export type Gradients = {
   readonly workspaces: GPUBuffer
   readonly tree: GPUBuffer
   runs: number
-  /** Tiles that the workspaces have added up. */
+  /** The number of tiles that the workspaces have summed. */
   tiles: number
 }
 
-/** Where buffers come from, and go back to. */
+/** Allocates and frees buffers. */
 export type Buffers = Pick<GpuMemory, 'acquire' | 'release'>
 
 export type Dispatches = {
@@ -35,11 +35,11 @@ export type Dispatches = {
   readonly stateBytes: number
   /** The first state. */
   load(x: Handle): State
-  /** A state as the caller sees it. */
+  /** Writes a state as the caller sees it, with dead cells zero. */
   store(state: State, out: Handle): void
   /** The state after step t, from that before it. */
   step(weights: Weights, run: ProgramRun, before: State, t: number): State
-  /** For so many steps. */
+  /** Gradients for a number of steps. */
   newGradients(steps: number): Gradients
   newRecords(): Records
   addCotangent(records: Records, cotangent: Handle, fresh: boolean): void
@@ -47,12 +47,12 @@ export type Dispatches = {
   back(
     weights: Weights, before: State, after: State, records: Records, sums: Gradients, t: number, wantX: boolean,
   ): Records
-  /** Adds up what has been gathered, and collects the cotangent of the first state. */
+  /** Sums up the gradients, and collects the cotangent of the first state. */
   finish(weights: Weights, sums: Gradients, records: Records, gradients: readonly (Handle | null)[]): void
   free(what: State | Records): void
 }
 
-/** The steps of a program. `memory` is where buffers come from; a dispatch has at most `mostGroups` along an axis. */
+/** The steps of a program. `memory` allocates buffers; a dispatch has at most `mostGroups` workgroups along an axis. */
 export function dispatchesOf(
   program: Program, kernels: ProgramKernels, commands: Commands, memory: Buffers, mostGroups: number,
 ): Dispatches {
@@ -77,7 +77,7 @@ export function dispatchesOf(
     })
   }
 
-  /** The same with one invocation for each of n numbers or cells. */
+  /** Runs a kernel with one invocation for each of n numbers or cells. */
   const runEach = (kernel: ProgramKernel, n: number, arrays: readonly GPUBuffer[], uniforms?: Partial<UniformValues>) =>
     run(kernel, Math.ceil(n / lanes), arrays, uniforms)
 
@@ -160,7 +160,7 @@ export function dispatchesOf(
       const [x, ...others] = gradients as readonly (GPUBuffer | null)[]
       others.forEach((gradient, i) => {
         if (!gradient) return
-        if (i === 0 && filters > 0 && !learned) commands.clear(gradient) // nobody differentiates fixed filters
+        if (i === 0 && filters > 0 && !learned) commands.clear(gradient) // fixed filters have no gradient
         else runEach(kernels.gradients[i], gradient.size / 4, [gradient, tree], { runs })
       })
       if (x) run(kernels.collect, tiles.all, [x, records, ...(filters > 0 ? [weights[0]] : [])])

@@ -1,12 +1,12 @@
 /**
  * WGSL: one forward step of all cells, in one dispatch. A workgroup for each tile:
  *
- *   lives   of the cells around it, from the marks that the step before has left
- *   acts  = fire ∧ near              near: within one cell of a living one, for what a dead cell would become counts;
+ *   lives   of the cells around it, from the marks that the previous step has left
+ *   acts  = fire ∧ near              near: within one cell of a living one, since the candidate of a dead cell counts;
  *                                    and only where there is an input, if the rule has an input mask
  *   s'    = s + U(P(s)) [+ noise]    for the cells that act, a row of the list for each invocation; s for the others
  *
- * and the marks of this step. Where nobody lives around a tile, its workgroup ends before it looks at any cell.
+ * and the marks of this step. If no cell lives around a tile, its workgroup ends before it looks at any cell.
  */
 import type { Program } from '../../program.ts'
 import { literal } from '../../wgsl/literal.ts'
@@ -19,7 +19,7 @@ import { activationsWgsl, declareRest, eachWeight, hideWgsl, sumsWgsl } from './
 import type { Sizes } from './sizes.ts'
 import { unrolled } from './unrolled.ts'
 
-/** Arrays: next, state, then the mask, the kernel where there are filters, w1 and rest. */
+/** Arrays: next, state, then the mask if there is one, the kernel if there are filters, w1 and rest. */
 export function forwardWgsl(program: Program, sizes: Sizes, masked: boolean): string {
   const { living, inputMask, updated, channels, fireRate, noise, bound } = program
   const { C: c, rowsAtOnce: r, widths, hiddenAtOnce } = sizes
@@ -151,8 +151,8 @@ ${forTile(`
 }
 
 /**
- * The noise on the change of a cell: the draws of `normal` for [b,h,w,updated]. One loop draws all of a step's, since
- * compilers put functions in wherever they are called.
+ * The noise on the change of a cell: the draws of `normal` for [b,h,w,updated]. A single loop draws all numbers of a step,
+ * since compilers inline functions at every call.
  */
 function noiseWgsl(): string {
   return `${normalWgsl}
@@ -162,7 +162,7 @@ fn noiseAt(i: u32) -> f32 {
 }`
 }
 
-/** Adds their noise to the rows of a step; what frozen channels get is taken back with their change. */
+/** Adds noise to the rows of a step; that of frozen channels is undone together with their change. */
 function disturb({ updated }: Program, { C, rowsAtOnce }: Sizes, std: number): string {
   const places = Array.from({ length: 4 * C }, (_, channel) => Math.max(updated.indexOf(channel), 0))
   return `

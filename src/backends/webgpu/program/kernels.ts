@@ -1,5 +1,5 @@
 /**
- * All kernels of a program as whole WGSL sources: the text of the other files behind the declarations of its arrays.
+ * All kernels of a program as whole WGSL sources: the text from the other files, after the declarations of its arrays.
  */
 import type { Program } from '../../program.ts'
 import { withFunctions } from '../../wgsl/functions.ts'
@@ -10,7 +10,7 @@ import {
 } from './packing.ts'
 import { sizesOf, workspaceOf, type Division, type Sizes, type Workspace } from './sizes.ts'
 
-/** An array of a kernel: the type of its elements, how it is bound, and of uniforms the length. */
+/** An array of a kernel: the type of its elements, how it is bound, and for uniforms the length. */
 type ArrayType = {
   readonly type: 'f32' | 'u32' | 'vec4u' | 'vec4f'
   readonly access: 'read' | 'write' | 'uniform'
@@ -42,15 +42,15 @@ export type ProgramKernels = {
   readonly markHeld: ProgramKernel
   /** Arrays: next records, workspaces, the state before and the one after, records, weights. */
   readonly back: ProgramKernel
-  /** Arrays: gx, records, then the kernel where there are filters. */
+  /** Arrays: gx, records, then the kernel if there are filters. */
   readonly collect: ProgramKernel
   /** Arrays: tree, workspaces. */
   readonly gather: ProgramKernel
-  /** Of each of the caller's weights. Arrays: gradient, tree. */
+  /** One for each of the caller's weights. Arrays: gradient, tree. */
   readonly gradients: readonly ProgramKernel[]
 }
 
-/** What one array may have: weights beyond `uniform` bytes are bound as storage, which is slower. */
+/** The most bytes of one array; weights with more than `uniform` bytes are bound as storage, which is slower. */
 export type MostBytes = { readonly uniform: number; readonly storage: number }
 
 export function kernelsOf(program: Program, most: MostBytes, division: Division): ProgramKernels {

@@ -1,11 +1,11 @@
 /**
- * WGSL: the layers, some vectors of one at a time, and their weights:
+ * WGSL: the layers, computed a few vectors at a time, and their weights:
  *
  *   h_0 = y          z_l = h_(l−1)·W_l + b_l          h_l = σ_l(z_l)          l = 1 … L
  *
- * Rows of weights are read by all invocations of a workgroup alike, which is what uniform buffers are made for. The last
- * hidden layer is used up vector by vector, by the output that grows from it; only those before it are kept, in private
- * arrays. So a network of one hidden layer keeps nothing.
+ * All invocations of a workgroup read the same rows of weights, which is what uniform buffers are made for. Each vector of the
+ * last hidden layer is added to the output as soon as it is computed; only the layers before it are kept, in private arrays.
+ * So a network with one hidden layer keeps nothing.
  */
 import type { Activation, Program } from '../../program.ts'
 import { literal } from '../../wgsl/literal.ts'
@@ -13,8 +13,8 @@ import type { Sizes } from './sizes.ts'
 import { unrolled } from './unrolled.ts'
 
 /**
- * The functions `activate1(j, z)` … of vector j of each hidden layer, and `before1(j, d, h, z)` …: d times their slope, where
- * h is what they give. Only in the first layer they differ between vectors, where it has several views.
+ * The functions `activate1(j, z)` … for vector j of each hidden layer, and `before1(j, d, h, z)` …: d times their derivative,
+ * where h is their output. They differ between vectors only in a first layer with several views.
  */
 export function activationsWgsl({ layers, perception: { views } }: Program, { ends }: Sizes): string {
   return layers.slice(0, -1).map((layer, i) => {
@@ -28,11 +28,11 @@ fn before${i + 1}(j: u32, d: vec4f, h: vec4f, z: vec4f) -> vec4f { ${choose(1)} 
   }).join('')
 }
 
-/** σ(z), and σ'(z)·d by h = σ(z) where that can be, which selects where a slope is 0. */
+/** σ(z), and σ'(z)·d, from h = σ(z) where possible; where σ' is 0 it is a selection, not a product. */
 function activationWgsl(activation: Activation, leak: string): readonly [string, string] {
   switch (activation) {
     case 'linear': return ['z', 'd']
-    // A NaN stays one: max(z, 0) would hide it.
+    // NaN stays NaN: max(z, 0) would hide it.
     case 'relu': return ['select(z, vec4f(), z <= vec4f())', 'select(vec4f(), d, h > vec4f())']
     case 'leakyRelu':
       return [`select(${leak} * z, z, z > vec4f())`, `select(${leak} * d, d, h > vec4f())`]
@@ -43,7 +43,7 @@ function activationWgsl(activation: Activation, leak: string): readonly [string,
   }
 }
 
-/** Of each hidden layer, whether derivatives read its sums, and not what it makes of them. */
+/** For each hidden layer, whether derivatives read its sums and not its outputs. */
 export function bySums({ layers, perception: { views } }: Program): boolean[] {
   return layers.slice(0, -1).map((layer, i) => (i === 0 && views.length > 0 ? views : [layer])
     .some(({ activation }) => ['gelu', 'silu', 'softplus'].includes(activation)))
@@ -60,7 +60,7 @@ export function eachWeight(
   return unrolled({ e: 4, ...others }, `{ let w = ${weight}; ${unrolled({ r: rowsAtOnce }, use)} }`, '\n      ')
 }
 
-/** Where b1, W2, b2 … begin in `rest`. */
+/** Constants with the offsets of b1, W2, b2 … in `rest`. */
 export function declareRest({ rest }: Sizes): string {
   return '\n' + Object.entries(rest.at).map(([name, at]) => `const ${name} = ${at}u;`).join(' ')
 }
@@ -71,8 +71,8 @@ export function weightWgsl(l: number, place: string): string {
 }
 
 /**
- * `seenBy(j)`, where there are several views: of what is perceived, the first vector that the first layer's vector j of
- * outputs sees, and the one behind the last.
+ * `seenBy(j)`, if there are several views: the first perceived vector that output vector j of the first layer sees, and the one
+ * after the last.
  */
 function declareViews({ ends }: Sizes): string {
   if (ends.length < 2) return ''
@@ -83,13 +83,13 @@ fn seenBy(j: u32) -> vec2u {${ends.map(([outputs, perceived], i) => `
 }`
 }
 
-/** The vectors i that go into vector j of layer l: the head of a loop. */
+/** The head of a loop over the vectors i that vector j of layer l reads. */
 export function eachInput({ widths, ends }: Sizes, l: number): string {
   return l === 1 && ends.length > 1
     ? 'let sight = seenBy(j); for (var i = sight.x; i < sight.y; i++)' : `for (var i = 0u; i < ${widths[l - 1]}u; i++)`
 }
 
-/** What goes into layer l: an array of so many vectors for each row. */
+/** The input of layer l: an array of its vectors for each row. */
 function inputOf(l: number): string {
   return l === 1 ? 'y' : `h${l - 1}`
 }
@@ -107,7 +107,7 @@ export function sumsWgsl(sizes: Sizes, l: number): string {
     ${inputs <= mostWrittenOut && ends.length < 2 ? unrolled({ i: inputs }, add('{i}u'), '\n') : `${eachInput(sizes, l)} ${add('i')}`}`
 }
 
-/** `hide()` fills h1 …, the hidden layers that are kept, from y; and of those that it names by `sums`, sums1 …, too. */
+/** `hide()` fills h1 …, the hidden layers that are kept, from y; and for those in `sums` also sums1 …. */
 export function hideWgsl(sizes: Sizes, sums: readonly boolean[] = []): string {
   const { widths, hiddenAtOnce, rowsAtOnce } = sizes
   const kept = widths.slice(1, -2).map((width, i) => ({ l: i + 1, width }))

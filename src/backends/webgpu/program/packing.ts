@@ -1,6 +1,6 @@
 /**
- * WGSL: between the states of a call, which are dense, and those of a rollout, which are padded to whole vectors; and the
- * sum of what workgroups owe to the weights. One invocation for each number, or for each cell.
+ * WGSL: conversions between the states of a call, which are dense, and those of a rollout, which are padded to whole vectors; and
+ * the sums of the workgroups' weight gradients. One invocation for each number, or for each cell.
  */
 import type { Program } from '../../program.ts'
 import { literal } from '../../wgsl/literal.ts'
@@ -30,9 +30,9 @@ const begin = (sizes: Sizes, program: Program): string =>
   `${declareSizes(sizes)}${declareUniforms}${channelsWgsl(program)}`
 
 /**
- * Takes the sums out of all workspaces, and puts what they make into a tree: two sums of equally many runs become one, as
- * digits carry in a binary counter, that of the `runs` which are in it. A level is as long as the sums of a workspace. The
- * highest takes whatever comes, where the tree of a huge network may have no more. Arrays: tree, workspaces.
+ * Moves the sums of all workspaces into a tree. Two sums of equally many runs are added to one, like carries in a binary
+ * counter that counts the `runs` in the tree. A level has the size of the sums of a workspace. The highest level takes all
+ * further sums, since the tree of a huge network may not have more levels. Arrays: tree, workspaces.
  */
 export function gatherWgsl(program: Program, sizes: Sizes, { count, size, sums }: Workspace): string {
   return longSum('vec4f', 1, count) + begin(sizes, program) + entry(`${sums}u`, `
@@ -58,7 +58,7 @@ export function gatherWgsl(program: Program, sizes: Sizes, { count, size, sums }
 }
 
 /**
- * The gradient of one of the caller's arrays, which stands at `at` in workspaces: the sum over the levels of the tree.
+ * The gradient of one of the caller's arrays, at offset `at` in workspaces: the sum over the levels of the tree.
  * Arrays: gradient, tree.
  */
 export function gradientWgsl(program: Program, sizes: Sizes, { sums }: Workspace, at: number): string {
@@ -99,7 +99,7 @@ export function loadMarksWgsl(program: Program, sizes: Sizes): string {
   state[u.cells * C + i] = vec4u(row, 0u, row, 0u);`)
 }
 
-/** A state, once the dead ones are zero, a workgroup for each tile. Arrays: out, state. */
+/** Writes a state with dead cells zero, a workgroup for each tile. Arrays: out, state. */
 export function storeWgsl(program: Program, sizes: Sizes): string {
   const { living, updated, channels, bound } = program
   const remains = updated.length < channels ? 'alive || !changes(c)' : 'alive'
@@ -126,8 +126,8 @@ ${forTile(`
 }
 
 /**
- * Adds the cotangent of a readout; where `wanted` is 0 the records are new. Every cell has one then, which `markHeld`
- * says. Arrays: records, cotangent.
+ * Adds the cotangent of a readout; if `wanted` is 0, the records are new. Every cell has a cotangent then, which `markHeld`
+ * records. Arrays: records, cotangent.
  */
 export function addCotangentWgsl(program: Program, sizes: Sizes): string {
   return `${begin(sizes, program)}

@@ -1,10 +1,10 @@
 /**
- * What runs programs on a GPU: one dispatch for each forward step and one for each backward step, in which cells are looked
- * at, changed and remembered as in `forward.ts` and `backward.ts`. This file only orders them, and owns the memory.
+ * The runner of programs on a GPU: one dispatch for each forward step (`forward.ts`) and one for each backward step
+ * (`backward.ts`). This file only sequences them, and owns the memory.
  *
- * The backward pass needs the state before each step. All of them are kept where the budget allows; else only those at
+ * The backward pass needs the state before each step. All of them are kept if the budget allows; otherwise only those at
  * the beginnings of segments, from which the steps are run again. Hidden layers are always computed again: on a GPU
- * that is cheaper than to store them.
+ * that is cheaper than storing them.
  */
 import type { Handle } from '../../backend.ts'
 import type { History, ProgramRunner, Program } from '../../program.ts'
@@ -16,19 +16,19 @@ import { dispatchesOf, type Buffers, type Dispatches, type State, type Weights }
 import { kernelsOf, type ProgramKernels } from './kernels.ts'
 import { divisions } from './sizes.ts'
 
-/** Bytes of states between forward and backward where the caller has no opinion. */
+/** Bytes of states kept between forward and backward, unless the caller says otherwise. */
 const defaultBudget = 192 * 2 ** 20
 
-/** Every layer is text of the shader and private memory of its invocations, so there is an end somewhere. */
+/** The most layers: each adds to the text of the shader and to the private memory of its invocations. */
 const mostLayers = 8
 
-/** The states that were kept, by the number of steps before them. */
+/** The kept states, by the number of steps before them. */
 type StatesHistory = History & { readonly states: ReadonlyMap<number, State> }
 
-/** Of a rollout of no cells. */
+/** The history of a rollout without cells. */
 const noHistory: History = { drop: () => {} }
 
-/** Buffers that go back together, those that have not gone back before. */
+/** Buffers that are freed together, unless they have been freed before. */
 function leaseOf(memory: GpuMemory): Buffers & { end(): void } {
   const held = new Set<GPUBuffer>()
   return {
@@ -56,7 +56,7 @@ export function runnerOf(
   const { maxComputeWorkgroupsPerDimension: mostGroups } = device.limits
   const kernels = new Map<string, ProgramKernels>()
 
-  /** Runs `fn` with the dispatches of the program. Its buffers go back unless it returns a history. */
+  /** Runs `fn` with the dispatches of the program. Its buffers are freed unless it returns a history. */
   function using<H extends History | null>(
     program: Program, fn: (dispatches: Dispatches, lease: { end(): void }) => H,
   ): H {
@@ -110,7 +110,7 @@ export function runnerOf(
         const sums = dispatches.newGradients(readouts[last])
         let records = dispatches.newRecords()
         dispatches.addCotangent(records, cotangents[last]!, true)
-        /** States that were not kept, of one segment. */
+        /** States of one segment that were not kept, computed again. */
         const again = new Map<number, State>()
         const has = (t: number): boolean => kept.has(t) || again.has(t)
         const stateAt = (t: number): State => kept.get(t) ?? again.get(t)!

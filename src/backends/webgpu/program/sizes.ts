@@ -1,22 +1,22 @@
 /**
- * How a rollout lies in the memory of a GPU.
+ * The memory layout of a rollout on a GPU.
  *
  * Four numbers are one vector: channels, perceptions and hidden outputs are padded with zeros to whole vectors, so that
  *
- *   a state       [b,h,w,c]       is   C vectors a cell
- *   a perception  [.., F·c]       is   N = F·C vectors a cell, F planes (filters, or taps of a window) of all channels
+ *   a state       [b,h,w,c]       is   C vectors per cell
+ *   a perception  [.., F·c]       is   N = F·C vectors per cell, F planes (filters, or taps of a window) of all channels
  *   W_l [n,m], b_l                are  4H_(l−1) × H_l vectors, and H_l, for the layers l = 1 … L, as the caller packs them
  *
  * with H_0 = N, and H_L = C: an output for every channel, zero for frozen ones.
  *
- * The grid is cut into tiles of 8 × 16 cells. A workgroup works on one at a time: it lists the cells of its tile that
- * act (half of them where all live and every second one fires), and each invocation takes some of the list, so that
- * hardly any is idle and every weight that is read is used several times. How many is the division, one for GPUs, one for
- * the software that stands in for them.
+ * The grid is cut into tiles of 8 × 16 cells. A workgroup processes one at a time: it lists the cells of its tile that
+ * act (half of them if all live and fire with probability ½), and each invocation takes some of the list, so that
+ * hardly any invocation is idle and every weight that is read is used several times. How many is part of the division; there is
+ * one for GPUs and one for software adapters.
  */
 import type { Program } from '../../program.ts'
 
-/** Things that lie behind one another in a buffer: where each begins, and how long they are together, in vectors. */
+/** Arrays that lie one after the other in a buffer: the offset of each, and their size together, in vectors. */
 export type Offsets = { readonly at: Readonly<Record<string, number>>; readonly size: number }
 
 function offsetsOf(lengths: readonly (readonly [string, number])[]): Offsets {
@@ -33,24 +33,24 @@ function offsetsOf(lengths: readonly (readonly [string, number])[]): Offsets {
 export type Division = {
   /** Invocations of a workgroup. */
   readonly lanes: number
-  /** Cells of the list that an invocation takes at once: a block is `lanes * rowsAtOnce` cells. */
+  /** Cells of the list that an invocation processes together: a block is `lanes * rowsAtOnce` cells. */
   readonly rowsAtOnce: number
-  /** The same of a backward step, which holds more of each cell. */
+  /** The same for a backward step, which keeps more for each cell. */
   readonly rowsBackAtOnce: number
   /** Hidden vectors that are computed at once, in registers. */
   readonly hiddenAtOnce: number
-  /** Perceptions of at most so many vectors are read in a loop that is written out, at constant places. */
+  /** Perceptions of at most this many vectors are read in an unrolled loop, at constant indices. */
   readonly mostWrittenOut: number
 }
 
 /**
- * A warp of an NVIDIA GPU is 32 invocations, for which a weight from a uniform is one read, and registers are scarce.
+ * A warp of an NVIDIA GPU is 32 invocations, for which a weight from a uniform is a single read, and registers are scarce.
  *
- * SwiftShader has four invocations in a vector of the CPU, and reads a number from a place that it cannot tell in advance
- * one invocation after the other, some thirty instructions, even if they all read the same; a multiply-add is two. So
- * weights are used for many cells once they are read, and private arrays are read at constant places. Workgroups are one
- * vector, because barriers cost much there (a step takes four fifths of the time that it does with four vectors): to share
- * weights through workgroup memory is slower than to read them again.
+ * SwiftShader runs four invocations in a vector of the CPU. A read at an index that is not constant is done one invocation
+ * after the other, about thirty instructions even if all of them read the same; a multiply-add takes two. So a weight that was
+ * read is used for many cells, and private arrays are read at constant indices. A workgroup is a single vector, because
+ * barriers are expensive there (a step takes four fifths of the time of one with four vectors): sharing weights through
+ * workgroup memory is slower than reading them again.
  */
 export const divisions: { readonly hardware: Division; readonly software: Division } = {
   hardware: { lanes: 32, rowsAtOnce: 2, rowsBackAtOnce: 2, hiddenAtOnce: 4, mostWrittenOut: 0 },
@@ -60,34 +60,34 @@ export const divisions: { readonly hardware: Division; readonly software: Divisi
 export const tile = { height: 8, width: 16 } as const
 
 export type Sizes = Division & {
-  /** Vectors a cell: of the state, and of what it perceives. */
+  /** Vectors per cell: of the state, and of what it perceives. */
   readonly C: number
   readonly N: number
   /** H_0 … H_L. */
   readonly widths: readonly number[]
-  /** Height and width of the window that is looked at, its taps, and how many planes of channels are perceived. */
+  /** Height and width of the window. */
   readonly window: readonly [number, number]
-  /** Where in the window each tap is: row · width + column. */
+  /** The place of each tap in the window: row · width + column. */
   readonly places: readonly number[]
   readonly taps: number
-  /** Where there are several views: the vectors of outputs, and of what is perceived, behind each. */
+  /** For each view, the ends of its vectors among the outputs and among what is perceived. */
   readonly ends: readonly (readonly [outputs: number, perceived: number])[]
   readonly F: number
   readonly cells: number
-  /** Rows of tiles: so many words of marks. */
+  /** The number of rows of all tiles, each with a vector of marks. */
   readonly rows: number
   readonly tiles: { readonly x: number; readonly y: number; readonly all: number }
-  /** Vectors of the caller's arrays: the kernel, 0 where windows are seen as they are, and the first weights. */
+  /** Vectors of the caller's arrays: the kernel (0 if there are no filters), and the first weights. */
   readonly kernel: number
   readonly w1: number
-  /** All weights and biases behind these. */
+  /** All further weights and biases. */
   readonly rest: Offsets
 }
 
 export function sizesOf(
   { batch, height, width, channels, perception, layers }: Program, division: Division,
 ): Sizes {
-  const { window: [, high, wide], filters, views } = perception // this backend runs no volumes
+  const { window: [, high, wide], filters, views } = perception // this backend does not run volumes
   const places = views.length > 0 ? views.flatMap(({ taps }) => taps) : Array.from({ length: high * wide }, (_, t) => t)
   const taps = places.length
   const F = filters || taps
@@ -110,36 +110,36 @@ export function sizesOf(
   }
 }
 
-/** Vectors of what a cell hands to the backward step before: its cotangent, and that of what it perceived. */
+/** Vectors of a cell's record, which it passes to the next backward step: its cotangent, and that of what it perceived. */
 export function recordSize({ C, N }: Sizes): number {
   return C + N
 }
 
-/** Workgroups of a backward step at most. Each sums the weight gradients of its tiles by itself. */
+/** The most workgroups of a backward step. Each sums the weight gradients of its tiles separately. */
 const mostWorkspaces = 256
 
-/** Tiles that a workspace adds up, block after block, before its sums go into a tree. */
+/** The most tiles that a workspace sums, block after block, before its sums go into a tree. */
 const mostTiles = 8
 
-/** The memory that each workgroup of a backward step has for itself, and how many have. */
+/** The layout of the memory of each workgroup in a backward step, and the number of workgroups. */
 export type Workspace = Offsets & {
   readonly count: number
-  /** How many of its vectors, the first ones, are sums. */
+  /** How many of its first vectors are sums. */
   readonly sums: number
-  /** Tiles that all of them together may add up before their sums go into the tree. */
+  /** The most tiles that all workspaces together may sum before their sums go into the tree. */
   readonly tilesAtOnce: number
-  /** Levels that the tree may have; more would not fit into one array. */
+  /** The most levels of the tree; more would not fit into one array. */
   readonly mostLevels: number
 }
 
 /**
- * In a workspace are sums of gradients, under the names of the arrays and in their layout, and a block of rows, a vector
- * of all rows after another: h0 … what goes into each layer, d1 … ∂L/∂(its sums), and, to learn filters, d0 = ∂L/∂h0 and
- * the window. There are no more workspaces than one array of `mostBytes` can hold.
+ * A workspace has sums of gradients, with the names and the layout of the arrays, and a block of rows, vector by vector with all
+ * rows of each: h0 …, the input of each layer; d1 …, ∂L/∂(its sums); and, to learn filters, d0 = ∂L/∂h0 and the window. There
+ * are only as many workspaces as one array of `mostBytes` can hold.
  *
- * Long sums keep their digits, as those of long-sum.ts do: after eight tiles, the sums of all workspaces are added up in a
- * tree, and what they make goes into another one, over all such times, of which each level is kept (`gatherWgsl`). So at
- * most 80 numbers are added one after the other: the 16 to 64 rows of a block, and the blocks of eight tiles.
+ * Long sums keep their digits, like those of long-sum.ts: after eight tiles, the sums of all workspaces are added in a tree. The
+ * result goes into another tree, over time, whose levels are all kept (`gatherWgsl`). So at most 80 numbers are added one after
+ * the other: the 16 to 64 rows of a block, and the blocks of eight tiles.
  */
 export function workspaceOf({ perception: { learned } }: Program, sizes: Sizes, mostBytes: number): Workspace {
   const { tiles, widths, C, taps, w1, rest } = sizes

@@ -1,5 +1,5 @@
 /**
- * A loop that is written out: the text for all values of its variables, which count from 0, the last one fastest.
+ * An unrolled loop: the text for all values of its variables, which count from 0, the last one fastest.
  *
  * @example unrolled({ r: 2 }, 'let a{r} = b[{r}];')     // let a0 = b[0]; let a1 = b[1];
  */

@@ -206,7 +206,7 @@ it('a trained rule is applied to a picture, and to a folder of them', async () =
   const several = await cellgrad('predict', 'classification-1', 'classes/a/2.png', 'photos/0.png', 'photos/1.png', '--out', 'said')
   expect([several.status, several.out.match(/^.*(?=: class)/gm)]).toEqual([0, ['classes/a/2.png', 'photos/0.png', 'photos/1.png']])
   expect(await cellgrad('predict', 'classification-1', 'classes', 'classes/a', 'classes/b', '--out', 'never')).toMatchObject({ status: 2, err: expect.stringContaining('there are no pictures, volumes or arrays in classes') })
-  expect(await cellgrad('predict', 'classification-1', 'classes/a', 'classes/b/1.png', '--out', 'never')).toMatchObject({ status: 2, err: expect.stringMatching(/^cellgrad predict: what is made of classes\/b\/1\.png would be called 1, as /) })
+  expect(await cellgrad('predict', 'classification-1', 'classes/a', 'classes/b/1.png', '--out', 'never')).toMatchObject({ status: 2, err: expect.stringMatching(/^cellgrad predict: the result of classes\/b\/1\.png would be called 1, like /) })
   // An array of an .npz file is named as in data; what is made of its examples is one array.
   await writeFile(folder('some.npz'), zipOf({ 'photos.npy': encodeNpy({ shape: [2, 6, 6, 3], data: new Uint8Array(216).fill(200) }), 'x.npy': encodeNpy({ shape: [1], data: new Uint8Array(1) }) }, true))
   expect(await cellgrad('predict', 'imageToImage-1', 'some.npz:photos', '--out', 'each')).toMatchObject({ status: 0, err: '', out: 'each/some-photos.npy\n' })
@@ -246,7 +246,7 @@ it('of what is larger than its training a rule sees windows, and of a file of se
   expect(await cellgrad('predict', 'imageToImage-1', 'several.npy', '--out', 'whole')).toMatchObject({ status: 0, err: '', out: 'whole/several.npy\n' })
   expect(await readNpy(folder('whole', 'several.npy'))).toMatchObject({ shape: [2, 6, 6, 1] })
   const refusals: [string[], string][] = [
-    [['wide.png', '--window', '6', '--runs', '3'], '--window does not go with --runs or --last'], [['wide.png', '--overlap', '0.5'], '--overlap is of windows; give --window too'],
+    [['wide.png', '--window', '6', '--runs', '3'], '--window does not go with --runs or --last'], [['wide.png', '--overlap', '0.5'], '--overlap needs --window'],
     [['wide.png', '--runs', '3', '--last', '2'], '--last does not go with --runs'], [['--window', '6'], '--window is for inputs that are given; cellgrad evaluate says how sure a run is of its own examples'],
   ]
   for (const [words, said] of refusals) expect(await cellgrad('predict', 'imageToImage-1', ...words)).toMatchObject({ status: 2, err: `cellgrad predict: ${said}\n` })

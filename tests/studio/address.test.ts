@@ -65,13 +65,13 @@ const beginning = 'The address says '
 
 it.each([
   ['#play?size=9999&border=foo', 'size=9999 (expected a whole number from 8 to 256; that of its training is used) and border=foo (expected zero, circular, reflect or replicate; that of its rule is used).'],
-  ['#play?condition=3', 'condition=3 (expected none: lizard is told nothing; none is used).'],
+  ['#play?condition=3', 'condition=3 (expected none: lizard has no conditions; none is used).'],
   ['#play?model=emoji&condition=99', 'condition=99 (expected a whole number from 0 to 4; 0 is used).'],
   ['#inside?size=24&start=play', 'start=play (expected seed or pool: nothing of this model and size is in Play; seed is used).'],
   ['#inside?x=90', 'x=90 (expected a whole number from 0 to 71, on this grid; 71 is used).'],
   ['#tape?example=none', 'example=none (expected '],
   ['#runs?fields=some', 'fields=some (expected differ or all; differ is used).'],
-  ['#runs?show=gone', 'show=gone (expected runs in a folder; those that there are are shown).'],
+  ['#runs?show=gone', 'show=gone (expected runs in a folder; the others are shown).'],
   ['#train?rum=3', 'rum (train has no such setting; there are run).'],
   ['#nowhere', 'nowhere (expected play, train, inside, tape, runs; play is used).'],
 ])('%s is told in the page', async (hash, rest) => {

@@ -68,7 +68,7 @@ it('a page of plain http, elsewhere: it plays, trains and goes on after a reload
   expect(await page.evaluate(() => isSecureContext)).toBe(false)
   await page.getByText('One thread: this page came by plain http, expected https or localhost.').waitFor()
   await page.getByRole('button', { name: 'Address' }).click()
-  await page.getByText('Copy it: whoever opens it plays the same.').waitFor()
+  await page.getByText('Copy it: anyone who opens it plays the same.').waitFor()
   await studio.open('#train')
   await page.getByText('This page came by plain http, where tabs do not know of each other').waitFor()
   await begin(studio)

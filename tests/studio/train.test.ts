@@ -230,7 +230,7 @@ it('is changed by hand, looked into, and says what is wrong', async () => {
   const before = await pictures()
   await until(async () => await pictures() !== before)
   const yaml = String(await download(studio, 'YAML'))
-  expect(yaml).toMatch(/# By hand, after iteration \d+: the rate became 0.0005; a run of this file does without/)
+  expect(yaml).toMatch(/# By hand, after iteration \d+: the rate became 0.0005; a run of this file leaves that out/)
   expect(yaml).not.toMatch(/^ +rate: 0.0005/m)
 
   const picture = page.getByLabel('A picture')

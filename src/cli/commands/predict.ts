@@ -24,7 +24,7 @@ import { comparedOf } from '../run/uncertain.ts'
 
 const args: ArgsDef = {
   model: argument('A model, or the folder of a run', { required: true }),
-  'input…': argument('Pictures (PNG, JPEG, WebP, GIF, BMP), volumes (.nii, .nii.gz), arrays (.npy, .npz), or folders of such (default: the examples of the run, those that were held out where there are some)'),
+  'input…': argument('Pictures (PNG, JPEG, WebP, GIF, BMP), volumes (.nii, .nii.gz), arrays (.npy, .npz), or folders of these (default: the examples of the run; if some were held out, only these)'),
   out: flag('folder', 'Where results are written, by the names of the inputs, or the numbers of examples (default: predicted)'),
   steps: flag('n', 'Steps of the rule (default: the mean of those that it was trained for)'),
   guidance: flag('n', 'How strongly the rule follows its condition: 1 as it was trained; more, if it was trained with train.dropped (default: 1)'),
@@ -55,7 +55,7 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
   const asked = isObject(data) ? data : {}
   const all = (await Promise.all(inputs.map(inputsOf))).flat()
   const twin = all.find((path, i) => all.findIndex(other => nameOf(other) === nameOf(path)) < i)
-  if (twin !== undefined) given.refuse(`what is made of ${twin} would be called ${nameOf(twin)}, as what is made of another input; give them one after the other, each with an --out`)
+  if (twin !== undefined) given.refuse(`the result of ${twin} would be called ${nameOf(twin)}, like that of another input; give them one after the other, each with an --out`)
   await mkdir(out, { recursive: true })
   const classes = provenance.classes?.split(' ') ?? []
   for (const one of all) await predictFile(one, join(out, nameOf(one)), { rule, params, cascade, steps, role, asked, classes, ...how })
@@ -71,7 +71,7 @@ async function predictRun(given: Given, folder: string, out: string): Promise<vo
   const steps = given.number('steps', stepsOf(config), { least: 0, most: 1e6 })
   await mkdir(out, { recursive: true })
   const model = await modelOf(folder)
-  if (config.task === 'denoising' && given.text.guidance !== undefined) return given.refuse('--guidance is not for what is made out of noise')
+  if (config.task === 'denoising' && given.text.guidance !== undefined) return given.refuse('--guidance does not apply to images made out of noise')
   await predictOwn(config, model, { steps, out, guidance: guidanceOf(given, model.rule) })
 }
 
@@ -82,7 +82,7 @@ function guidanceOf(given: Given, { frozen }: DataRule): number {
 }
 
 function windowOf(given: Given): Applied['window'] {
-  if (given.text.window === undefined) return given.text.overlap === undefined ? null : given.refuse('--overlap is of windows; give --window too')
+  if (given.text.window === undefined) return given.text.overlap === undefined ? null : given.refuse('--overlap needs --window')
   return { size: given.number('window', 0, { least: 1, most: 1e6 }), overlap: given.number('overlap', 0.5, { least: 0, most: 0.95, whole: false }) }
 }
 

@@ -12,8 +12,8 @@ import { servedRuns } from '../run/served-runs.ts'
 import { argument, command, flag, toggle, type Command } from '../input/command.ts'
 
 const args: ArgsDef = {
-  folder: argument('Shows the runs in it, and in folders below, while they train (default: out, where there is one)'),
-  port: flag('n', 'Port of the address (default: one that is free)'),
+  folder: argument('Shows the runs in it, and in folders below, while they train (default: out, if there is one)'),
+  port: flag('n', 'Port of the address (default: any free one)'),
   print: toggle('Only prints the address, and opens no browser'),
 }
 
@@ -26,7 +26,7 @@ export const studio: Command = command('studio', 'Open Studio: see automata grow
   }
   const { address } = await servePage(studioFolder, port, existsSync(folder) ? servedRuns(folder) : undefined).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'EADDRINUSE' && cause.code !== 'EACCES') throw cause
-    throw new Error(`studio: port ${port} cannot be had (${cause.code === 'EACCES' ? 'it needs rights' : 'it is taken'})`, { cause })
+    throw new Error(`studio: cannot use port ${port} (${cause.code === 'EACCES' ? 'it needs more rights' : 'it is taken'})`, { cause })
   })
   say(`Studio: ${address}`)
   say('It runs until Ctrl-C.')

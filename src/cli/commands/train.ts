@@ -90,7 +90,7 @@ export const train: Command = command('train', 'Train a neural cellular automato
     if (how !== null) given.refuse(`there is no ${path}; this fetches it: ${how}`)
   }
   if (partsOf(made).length > 1) {
-    if (time !== undefined) given.refuse('--minutes does not go with several runs; say train.iterations')
+    if (time !== undefined) given.refuse('--minutes does not go with several runs; set train.iterations')
     return startParts(made, { ...options, out })
   }
   const isFirstTry = isGrowing(made) && !file && valueAt(arranged(set) as JsonObject, 'train.iterations') === undefined && !time && flags.preset === undefined && flags.iterations === undefined

@@ -24,7 +24,7 @@ export async function startRun(config: RunConfig, { out, minutes, ...options }: 
     // If `fma` is left to the machine, the run records the machine's choice, so that resuming it elsewhere rounds alike.
     const fma = config.fma === 'auto' ? computer.fma ?? 'auto' : config.fma
     if (!isGrowing(config)) {
-      if (minutes !== undefined) throw new UsageError('cellgrad train: --minutes is for growing a picture; say iterations')
+      if (minutes !== undefined) throw new UsageError('cellgrad train: --minutes is only for growing a picture; set iterations')
       const prepared = await prepare(config, computer.backend, true)
       checkReport(config, prepared.lesson)
       const picture = { name: config.task, png: encodePng(await prepared.lesson.wanted(prepared.shown)) }

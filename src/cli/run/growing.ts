@@ -33,7 +33,7 @@ export function growing(run: Run & { readonly config: Config }, backend: Backend
     title: `Growing ${data.target} on ${width}×${height} cells`,
     hints: [
       `The error is the mean square of the difference from the target: a good likeness is below ${goodLikeness}.`,
-      ...(isLive(process.stdout) ? ['Left: what it should grow. Right: what it grows by now.'] : []),
+      ...(isLive(process.stdout) ? ['Left: what it should grow. Right: what it grows now.'] : []),
     ],
     preview: params => grown(rule, params, config, target),
     draw: (params, metrics) => draw(run, rule, params, metrics),
@@ -41,8 +41,8 @@ export function growing(run: Run & { readonly config: Config }, backend: Backend
     written: [
       ['the trained rule', files.model],
       ['what it grows, over time', files.growth],
-      ['the same, moving', files.animation],
-      ['how it answers to damage', files.regeneration],
+      ['the same, animated', files.animation],
+      ['how it responds to damage', files.regeneration],
       ['what it should grow', files.target],
       ...writtenByAll,
     ],

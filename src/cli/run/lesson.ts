@@ -112,7 +112,7 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, prepar
     cells: axes.reduce((a, b) => a * b, 1),
     title: `Learning ${config.task} from ${split.train.length} ${split.train.length === 1 ? 'example' : 'examples'} of ${size} cells`
       + (validate ? `, judged by ${split.test.length} others` : ''),
-    hints: isLive(process.stdout) ? [`${isRow(run.target) ? 'Above: what it should make. Below' : 'Left: what it should make. Right'}: what it makes by now.`] : [],
+    hints: isLive(process.stdout) ? [`${isRow(run.target) ? 'Above: what it should make. Below' : 'Left: what it should make. Right'}: what it makes now.`] : [],
     ...(validate && {
       validation: {
         every: validate.every, ...(validate.patience !== null && { patience: validate.patience }),
@@ -129,9 +129,9 @@ export function lessonSubject(run: Run & { readonly config: Experiment }, prepar
     data: pathsOf(config),
     written: [
       ['the trained rule', files.model],
-      ...(codec ? [['the autoencoder in whose latents it lives, where its training can go on', files.autoencoder] as const] : []),
+      ...(codec ? [['the autoencoder in whose latents it lives, from which its training can go on', files.autoencoder] as const] : []),
       ...(validate ? [['the best by validation', files.best] as const] : []),
-      ['what is given, what it should make, and what it makes', files.made],
+      ['inputs, targets, and what it makes', files.made],
       ['what it should make', files.target],
       ...writtenByAll,
     ],

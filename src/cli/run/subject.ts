@@ -48,9 +48,9 @@ export const writtenByAll: Subject['written'] = [
   ['how good it is', files.report],
   ['the loss over the iterations', files.chart],
   ['every iteration in numbers', files.metrics],
-  ['what was asked for', files.config],
+  ['its configuration', files.config],
   ['where and with what it was trained', files.about],
-  ['where training can go on', files.checkpoint],
+  ['the checkpoint, from which training can go on', files.checkpoint],
 ]
 
 /** Writes the loss curve of a run, if it has a loss yet. */

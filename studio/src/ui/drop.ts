@@ -32,7 +32,7 @@ export function useDrop(take: (files: readonly File[]) => void): boolean {
 /** The first of some files, where only one can be used; if there are more, a sentence says which one was taken. */
 export function firstOf(files: Iterable<File> | null | undefined): File | undefined {
   const [first, ...others] = files ?? []
-  if (others.length > 0) mention(`${first.name} was taken, the first of ${others.length + 1} files: one at a time has room here.`)
+  if (others.length > 0) mention(`${first.name} was taken, the first of ${others.length + 1} files: this room takes one at a time.`)
   return first
 }
 

@@ -112,7 +112,7 @@ export function Equation({ facts, cell, place }: { facts: Facts; cell: CellNumbe
         )
       })}
       {last && (last.seen === null
-        ? <p class="hint">{facts.perception[last.i]} is computed by a part of the perception that is no sum over a window.</p>
+        ? <p class="hint">{facts.perception[last.i]} is not a sum over a window: another part of the perception computes it.</p>
         : <Neighbours shown={perceivedOf(facts, last.i, last.seen)} seen={last.seen} facts={facts} />)}
     </div>
   )

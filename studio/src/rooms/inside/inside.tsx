@@ -35,8 +35,8 @@ const words: Readonly<Record<Quantity, string>> = {
   perception: 'P(s): what each cell sees of its neighbours, channel by channel, through each filter.',
   hidden: 'The hidden units of the network, in every cell.',
   change: 'η·U(P(s)): the change that the network proposes, before chance decides which cells fire.',
-  masks: 'Who lived before the step, who fires in it, who lives after it; and the channels that never change.',
-  gradient: '∂L/∂s: how the loss of the last state would change, if a number of this state did.',
+  masks: 'Which cells lived before the step, fire in it, and live after it; and the channels that never change.',
+  gradient: '∂L/∂s: how the loss of the last state changes with each number of this state.',
 }
 
 /** The name of the first state when a rollout begins afresh, by the kind of the rule. */
@@ -225,7 +225,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
             {facts && numbers && <Equation facts={facts} {...numbers} />}
           </Section>
           <Section title="Where the error flows">
-            {facts && <p class="hint">L is the {facts.loss}, after step {steps}. The curve above the time line is how much of it reaches each state.</p>}
+            {facts && <p class="hint">L is the {facts.loss}, after step {steps}. The curve above the time line shows how much of its gradient reaches each state.</p>}
             <div class="row">
               <button type="button" class="main" disabled={finding || !facts} onClick={() => { findBoth().catch(complain) }}>{finding ? 'Finding …' : 'Find the gradients'}</button>
               {now && <button type="button" class="quiet" onClick={() => save('gradient')}>Save ∂L/∂s of this step</button>}

@@ -87,7 +87,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
     const told = known.conditions.length
     if (told > 0 && condition >= told) setCondition(0)
     if (!facts && condition >= Math.max(1, told)) {
-      tellOfAddress([unusable('condition', String(condition), told > 0 ? `a whole number from 0 to ${told - 1}` : `none: ${model} is told nothing`, told > 0 ? '0' : 'none')])
+      tellOfAddress([unusable('condition', String(condition), told > 0 ? `a whole number from 0 to ${told - 1}` : `none: ${model} has no conditions`, told > 0 ? '0' : 'none')])
     }
     if ((known.kind === 'classes') !== (facts?.kind === 'classes')) takeUp(known.kind === 'classes' ? pen : eraser)
     if (known.kind === 'latent' && tool === 'paint') takeUp(eraser)
@@ -264,7 +264,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
               />
             )}
             <FileChooser {...taking} />
-            {unsaid.length > 0 && <p class="hint">{unsaid.join(' and ')} {unsaid.length === 1 ? 'is' : 'are'} not in the address of this page; that of Send holds {unsaid.length === 1 ? 'it' : 'both'}.</p>}
+            {unsaid.length > 0 && <p class="hint">{unsaid.join(' and ')} {unsaid.length === 1 ? 'is' : 'are'} not in the address of this page; the address that Send makes has {unsaid.length === 1 ? 'it' : 'both'}.</p>}
           </Section>
           <Section title="Hand">
             <Keys label="Tool" value={tool} onChange={setTool} options={tools.filter(([name]) => name !== 'paint' || facts?.kind !== 'latent')} />

@@ -48,7 +48,7 @@ export function RunCard({ run, colour }: { run: ServedRun; colour: string }): VN
         {has('target.png') && <img src={addressOf(run, 'target.png')} alt={`The target of ${run.name}`} class="target" />}
         {film && <img src={addressOf(run, film)} alt={`What ${run.name} grows`} class="film" />}
         {!film && has('model.safetensors') && has('target.png') && <GrownNow run={run} />}
-        {!film && !has('model.safetensors') && <p class="hint">There is no picture before the run is saved.</p>}
+        {!film && !has('model.safetensors') && <p class="hint">There will be a picture when the run has been saved.</p>}
       </div>
       {has('model.safetensors') && (
         <div class="row">

@@ -32,7 +32,7 @@ export function Runs({ settings }: { settings: Settings }): VNode {
   function tellOfMissing({ folder, runs }: Seen): void {
     const gone = missing.current.filter(name => !runs.some(run => run.name === name))
     missing.current = []
-    if (gone.length > 0) tellOfAddress([`show=${gone.join(', ')} (expected runs in ${folder ?? 'a folder'}; those that there are are shown)`])
+    if (gone.length > 0) tellOfAddress([`show=${gone.join(', ')} (expected runs in ${folder ?? 'a folder'}; the others are shown)`])
   }
   useEffect(() => {
     let [gone, failed] = [false, false]

@@ -29,7 +29,7 @@ type Made = {
 
 /** How well the sent model grows, in words. */
 function inWords({ steps, ...quality }: Quality): string {
-  const number = (x: number): string => (Number.isFinite(x) ? minus(x.toFixed(2)) : 'beyond all numbers')
+  const number = (x: number): string => (Number.isFinite(x) ? minus(x.toFixed(2)) : 'not finite')
   if (quality.by === 'target') return `log₁₀ of its error after ${steps} steps is ${number(quality.sent)}, of the original ${number(quality.here)}.`
   if (quality.by === 'classes') return `After ${steps} steps ${Math.round(100 * quality.same)} % of the cells say the same as with the original.`
   return `After ${steps} steps its cells are ${brief(quality.size)} from those of the original, on average.`
@@ -70,7 +70,7 @@ export function AddressButton({ models, settings = {} }: {
       <button type="button" title="The rule, its weights in 8 bits each and the settings, in one address" onClick={() => { make().catch(complain) }}>Address</button>
       {made && (
         <div class="sent hint" role="status">
-          <p>{made.copied ? 'Copied: whoever opens it plays the same. ' : 'Copy it: whoever opens it plays the same. '}{made.lacks}</p>
+          <p>{made.copied ? 'Copied: anyone who opens it plays the same. ' : 'Copy it: anyone who opens it plays the same. '}{made.lacks}</p>
           <input readonly aria-label="The address" value={made.address} onFocus={event => event.currentTarget.select()} />
           <p>{made.bits} bits a weight, {made.length.toLocaleString('en')} characters. {qualities.length > 0 ? qualities.join(' ') : 'Growing what is sent and the original, to compare …'}</p>
         </div>

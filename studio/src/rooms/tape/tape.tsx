@@ -102,7 +102,7 @@ export function Tape({ settings }: { settings: Settings }): VNode {
             <button type="button" class="main" disabled={!ready || busy} onClick={begin}>Run</button>
             <button type="button" disabled={!busy} onClick={() => running.current?.stop()}>Stop</button>
             <button type="button" class="quiet" disabled={!ready} onClick={restore}>As it was</button>
-            <p class="hint">Ctrl-Enter runs it; it may take {limits.seconds} seconds. <code>await webgpu()</code> opens the GPU, where there is one.</p>
+            <p class="hint">Ctrl-Enter runs it; it may take {limits.seconds} seconds. <code>await webgpu()</code> opens the GPU, if there is one.</p>
           </div>
           {error !== null && (
             <p class="mistake" role="alert">
@@ -117,7 +117,7 @@ export function Tape({ settings }: { settings: Settings }): VNode {
         {tapes.length > 1 && (
           <Keys label="Function" value={String(chosen)} onChange={i => setChosen(Number(i))} options={tapes.map(({ name }, i) => [String(i), name || `function ${i + 1}`] as const)} />
         )}
-        {drawn ? <TapeView key={chosen} drawn={drawn} /> : <div class="empty"><p>{busy || !ready ? 'Running …' : 'Here the tape of each function is drawn that the script gives to traceOf(f, …arguments).'}</p></div>}
+        {drawn ? <TapeView key={chosen} drawn={drawn} /> : <div class="empty"><p>{busy || !ready ? 'Running …' : 'The tape of each function that the script gives to traceOf(f, …arguments) is drawn here.'}</p></div>}
       </div>
     </div>
   )

@@ -43,7 +43,7 @@ function yamlOf({ run: { config, changes }, backend }: Session, name: string): s
     : `Trains the same weights, bit for bit${fma ? ', where multiplications are fused as in this browser (Node 22)' : ''}`
   const notes = [
     `${same}: cellgrad train --config "${name}.yaml", in the folder of "${name}.png"${start ? ` and "${start}"` : ''}.`,
-    ...changes.map(change => `By hand, ${change}; a run of this file does without.`),
+    ...changes.map(change => `By hand, ${change}; a run of this file leaves that out.`),
   ]
   const computed: Config = {
     ...config, data: { ...config.data, target: `${name}.png` }, train: { ...config.train, from: start },

@@ -1,4 +1,4 @@
-// What an address says of a room is read as it was written, and what cannot be used is told in one sentence: what was given, what is
+// The settings in an address are read as they were written. One sentence lists those that cannot be used: what was given, what is
 // expected, and what is used instead.
 
 import fc from 'fast-check'
@@ -31,7 +31,7 @@ describe('an address', () => {
     }))
   })
 
-  it('says each setting that cannot be used, and no other is lost', () => {
+  it('names each setting that cannot be used, and keeps all others', () => {
     const wrong = fc.oneof(fc.constantFrom('', ' ', '-1000', '1e3', '9999', '3.5', 'NaN', 'constructor', 'zero '), fc.string())
     const judged: { readonly [R in RoomName]?: readonly string[] } = { play: ['size', 'angle', 'border', 'speed', 'model', 'graft'], inside: ['steps', 'size', 'start', 'show', 'scale', 'model'], tape: ['example'], runs: ['fields'] }
     const place = fc.constantFrom(...Object.entries(judged).flatMap(([room, names]) => names.map(name => ({ room: room as RoomName, name }))))
@@ -83,7 +83,7 @@ it.each([
   await studio.leave()
 })
 
-it('an address that is changed by hand is obeyed, and one that can be used is told nothing of', async () => {
+it('follows an address that is changed by hand, without a notice if all of it can be used', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#play?size=40')
@@ -92,7 +92,7 @@ it('an address that is changed by hand is obeyed, and one that can be used is to
   await page.getByText('48 × 48').waitFor()
   expect(await page.getByLabel('Border').inputValue()).toBe('circular')
   expect(await page.getByRole('alert').isVisible()).toBe(false)
-  // The room may show its settings again before the page hears of the change.
+  // The room may write its settings into the address again before the page receives the event of the change.
   await page.evaluate(() => {
     location.hash = '#play?size=1'
     history.replaceState(null, '', '#play?size=48&border=circular')

@@ -1,5 +1,5 @@
-// What may go wrong while a room works: the GPU is lost, the browser has no room left, the host does not isolate the page.
-// Each is one sentence, and the page goes on.
+// Faults while a room works: the GPU is lost, the browser has no room left, the host does not isolate the page.
+// Each is reported in one sentence, and the page keeps working.
 
 import { afterAll, expect, it } from 'vitest'
 import { begin, figure, iterations, until } from './look.ts'
@@ -7,12 +7,12 @@ import { closeBrowser, visit, visitPlainHost, type Visit } from './visit.ts'
 
 afterAll(closeBrowser)
 
-/** Ends the browser's process that has the GPU. */
+/** Kills the browser's GPU process. */
 async function loseGpu(studio: Visit): Promise<void> {
   for (const { type, id } of await studio.processes()) if (type === 'GPU') process.kill(id)
 }
 
-it('a lost GPU: WASM goes on, in Play and in the midst of a training', async () => {
+it('a lost GPU: WASM takes over, in Play and in the middle of a training', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#train')
@@ -31,7 +31,7 @@ it('a lost GPU: WASM goes on, in Play and in the midst of a training', async () 
   await studio.leave()
 })
 
-it('no room left: the run says that it is not saved, and goes on', async () => {
+it('no room left: a sentence says that the run is not saved, and it keeps training', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#train')
@@ -39,7 +39,7 @@ it('no room left: the run says that it is not saved, and goes on', async () => {
   await until(async () => await figure(studio, iterations) > 6)
   const devtools = await page.context().newCDPSession(page)
   await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(page.url()).origin, quotaSize: 1 })
-  // Chromium asks for up to half a minute only what it knew of the room before.
+  // For up to half a minute, Chromium uses what it knew about the free space before.
   await page.getByRole('alert').getByText('the run lizard is not saved: this browser has no room left for it.').waitFor({ timeout: 80_000 })
   const before = await figure(studio, iterations)
   await until(async () => await figure(studio, iterations) > before + 10)
@@ -60,7 +60,7 @@ it('a host that does not isolate the page: one thread, and the page says so', as
   await studio.leave()
 })
 
-it('a page of plain http, elsewhere: it plays, trains and goes on after a reload, and says what it has not', async () => {
+it('a page over plain http from another host: it plays, trains, resumes after a reload, and says what it lacks', async () => {
   const studio = await visitPlainHost('desktop', 'plain.example')
   const { page } = studio
   await studio.open('')
@@ -94,7 +94,7 @@ it.each([
   await studio.leave()
 })
 
-it('an address of Look inside that names what there is not: one sentence, and the first model', async () => {
+it('an address of Look inside with names that do not exist: one sentence, and the first model', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#inside?model=nobody&t=-5&size=999&x=500&y=500&show=nothing')

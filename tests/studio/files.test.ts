@@ -1,5 +1,5 @@
-// What comes into the page from outside, as people bring it: files dropped on it, a picture pasted, an emoji typed. Each
-// is taken, or refused in one sentence, and nothing that was there is lost.
+// Input from outside the page, as people give it: files dropped on it, a picture pasted, an emoji typed. Each
+// is accepted, or refused in one sentence, and nothing that was there is lost.
 
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -23,7 +23,7 @@ function fileOf(name: string, bytes: Uint8Array | string): string {
   return path
 }
 
-/** Drops files in the middle of what is seen, as the system's file manager would. */
+/** Drops files in the middle of the visible page, as the system's file manager would. */
 async function drop({ page }: Visit, files: string | readonly string[], at = { x: 700, y: 400 }): Promise<void> {
   const devtools = await page.context().newCDPSession(page)
   const data = { items: [], files: [files].flat(), dragOperationsMask: 1 }
@@ -31,7 +31,7 @@ async function drop({ page }: Visit, files: string | readonly string[], at = { x
   await devtools.detach()
 }
 
-/** The mean red, green and blue of what is seen of a picture, what part of it is not transparent, and whether it has no colour. */
+/** The mean red, green and blue of the visible part of a picture, the share of that part, and whether the picture is grey. */
 async function colours({ page }: Visit, label: string): Promise<{ rgb: number[]; opaque: number; grey: boolean }> {
   const data = await page.getByLabel(label).first().evaluate(element => {
     const canvas = element as HTMLCanvasElement
@@ -42,7 +42,7 @@ async function colours({ page }: Visit, label: string): Promise<{ rgb: number[];
   return { rgb, opaque: seen.length / (data.length / 4), grey: seen.every(([r, g, b]) => r === g && g === b) }
 }
 
-it('a picture that is dropped anywhere, and one that is pasted, become the target', async () => {
+it('a dropped picture and a pasted one become the target', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#train')
@@ -69,7 +69,7 @@ it('a picture that is dropped anywhere, and one that is pasted, become the targe
   await studio.leave()
 })
 
-it('an emoji that is typed becomes the target, unless the browser has no font for it, which it says', async () => {
+it('a typed emoji becomes the target, unless the browser has no font for it, which a sentence says', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#train')
@@ -86,7 +86,7 @@ it('an emoji that is typed becomes the target, unless the browser has no font fo
   await expect.poll(() => page.getByRole('alert').isVisible()).toBe(false) // what was wrong is over
   expect((await colours(studio, 'The target: R')).opaque).toBeGreaterThan(0.05)
   await box.fill('🦕')
-  // Debian's fonts-noto-color-emoji, or what another system has; without, there must be the sentence.
+  // Debian's fonts-noto-color-emoji, or another system's font; without one, there must be the sentence.
   if (existsSync('/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf')) await page.getByLabel('The target: 🦕').waitFor()
   else await noFont('🦕').or(page.getByLabel('The target: 🦕')).waitFor()
   if (await page.getByLabel('The target: 🦕').count() > 0) {
@@ -121,7 +121,7 @@ it('a drawing by the keyboard alone becomes the target', async () => {
   await studio.leave()
 })
 
-it('a model that is dropped on Play is played; a broken one, and what is none, is refused in a sentence', async () => {
+it('a model dropped on Play is played; a broken one, and a file that is no model, are refused in a sentence', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   const alert = page.getByRole('alert')
@@ -166,7 +166,7 @@ it('a picture of 6000×6000, a model and a torn picture are no targets; a room t
   await studio.leave()
 })
 
-it('of several files all models are taken, and each of the others is named; of several pictures one, which is said', async () => {
+it('of several files all models are accepted, and each of the others is named; of several pictures only one, which a sentence says', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   const alert = page.getByRole('alert')
@@ -193,7 +193,7 @@ it('of several files all models are taken, and each of the others is named; of s
   await studio.leave()
 })
 
-it('a model of the visitor is in every room, and neither a broken file nor another one of its name takes its place', async () => {
+it('a model of the visitor is in every room, and neither a broken file nor one of the same name replaces it', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#inside?t=10&steps=16&size=48')
@@ -219,7 +219,7 @@ it('a model of the visitor is in every room, and neither a broken file nor anoth
   await studio.leave()
 })
 
-it('information goes by itself, unless one is on it; what went wrong stays until it is put away', async () => {
+it('information disappears by itself, unless it has the pointer or the focus; an error stays until it is closed', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   const alert = page.getByRole('alert')

@@ -1,5 +1,5 @@
-// Look inside, as a person would use it: scrubbing both ways gives Node's states bit by bit and gradients as Node finds
-// them; every quantity, the equation of a cell with its real numbers, the keyboard.
+// Look inside, as a person would use it: scrubbing both ways gives the same states as Node, bit for bit, and the same gradients;
+// every quantity, the equation of a cell with its real numbers, the keyboard.
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -29,7 +29,7 @@ async function saved({ page }: Visit, button: string): Promise<ReturnType<typeof
 
 const slider = ({ page }: Visit) => page.getByLabel('Step', { exact: true })
 
-/** Waits until the figures say that this step is shown. */
+/** Waits until the page shows this step. */
 async function shown(studio: Visit, maps: number): Promise<void> {
   await until(async () => await studio.page.locator('.panel .section').first().locator('.map').count() === maps)
 }
@@ -50,7 +50,7 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
       await studio.picture(`inside-${name.toLowerCase().replace(' ', '-')}`)
     }
     expect(await page.locator('.legend').first().textContent()).toContain('−1')
-    // On scales of their own, faint channels are seen too.
+    // On scales of their own, faint channels are visible too.
     await page.getByRole('radio', { name: 'Channels', exact: true }).check()
     await page.getByRole('button', { name: 'Each on its own scale' }).click()
     await until(async () => new Set(await page.locator('.map .own').allTextContents()).size > 2)
@@ -74,7 +74,7 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
   })
 })
 
-it('goes back and forth to the states of the rollout in Node, bit by bit', async () => {
+it('shows, back and forth, the states of the rollout in Node, bit for bit', async () => {
   const studio = await visit('desktop')
   await studio.open('#inside?t=5&steps=256&size=48')
   await shown(studio, 16)
@@ -102,7 +102,7 @@ it('finds the gradients that Node finds', async () => {
   await studio.leave()
 })
 
-it('draws the gradients that are beyond all numbers as gaps, and goes on', async () => {
+it('draws gradients that are not finite as gaps, and keeps working', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   const { rule, params } = lizard
@@ -183,7 +183,7 @@ it('begins with the world of Play as it was left', async () => {
   await studio.leave()
 })
 
-it('says what of the world of Play it leaves there', async () => {
+it('says which settings of Play it does not take over', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#play?model=fish&graft=lady-beetle&angle=45&border=circular')
@@ -215,7 +215,7 @@ it('begins a segmentation with an outline on the grid of its training, and calls
   await studio.leave()
 })
 
-it('says in one sentence what cannot be looked into, and goes on', async () => {
+it('says in one sentence which models it cannot show, and keeps working', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#inside?t=10')

@@ -1,4 +1,4 @@
-// What a visitor reads and sees on the page, how long one waits for it, and how a run is begun.
+// Helpers for what a visitor does: read and see the page, wait for something, begin a run.
 
 import { classColours } from 'cellgrad'
 import type { Page } from 'playwright-core'
@@ -35,7 +35,7 @@ export async function begin({ page }: { page: Page }, folded: Readonly<Record<st
   await page.getByRole('button', { name: 'Train', exact: true }).click()
 }
 
-/** Red, green and blue of the first picture of cells, at these parts of its width and height. */
+/** Red, green and blue of the first picture of cells, at these fractions of its width and height. */
 export function pixelAt(page: Page, x: number, y: number): Promise<number[]> {
   return page.locator('canvas').first().evaluate((element, at) => {
     const canvas = element as HTMLCanvasElement

@@ -7,7 +7,7 @@ import { closeBrowser, screens, visit, type Screen, type Visit } from './visit.t
 
 afterAll(closeBrowser)
 
-/** Each room, and a run of Train, by what it is called: its address, and when there is something to see. */
+/** Each room, and a run of Train, by name: its address, and a function that waits until there is something to see. */
 const rooms: Readonly<Record<string, readonly [hash: string, isThere: (studio: Visit) => Promise<unknown>]>> = {
   play: ['', studio => until(async () => await figure(studio, 'living cells') > 300)],
   train: ['#train', ({ page }) => page.getByLabel('The target: lizard').waitFor()],
@@ -22,10 +22,10 @@ const rooms: Readonly<Record<string, readonly [hash: string, isThere: (studio: V
   runs: ['#runs', ({ page }) => page.getByText('npx cellgrad studio').waitFor()],
 }
 
-/** A tablet, and a phone that lies. */
+/** A tablet, and a phone held sideways. */
 const between = { tablet: { width: 768, height: 1024 }, lying: { width: 740, height: 360 } }
 
-/** Nothing is wider than the screen, and a world that one plays with is in sight as a whole. */
+/** Asserts that nothing is wider than the screen, and that the whole world of Play is visible. */
 async function fits({ page }: Visit, room: string): Promise<void> {
   const { wide, has } = await page.evaluate(() => ({ wide: document.documentElement.scrollWidth, has: innerWidth }))
   expect(wide, room).toBeLessThanOrEqual(has)

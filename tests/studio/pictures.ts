@@ -1,4 +1,4 @@
-// Pictures that visitors bring along.
+// Pictures that visitors might bring.
 
 import { deflateSync } from 'node:zlib'
 import type { Image } from 'cellgrad'
@@ -18,7 +18,7 @@ function crc32(bytes: Buffer): number {
   return (sum ^ 0xffffffff) >>> 0
 }
 
-/** A black PNG of one bit a pixel: large when it is read, small as it lies there. */
+/** A black PNG of one bit a pixel: small as a file, large when it is decoded. */
 export function black(side: number): Buffer {
   const chunk = (type: string, data: Buffer): Buffer => {
     const body = Buffer.concat([Buffer.from(type), data])

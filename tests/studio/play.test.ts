@@ -39,7 +39,7 @@ it('is played by keyboard alone, and with every tool', async () => {
   const studio = await visit('desktop', { reducedMotion: 'reduce' })
   const { page } = studio
   await studio.open('')
-  // Less motion is asked for: a grown lizard waits.
+  // With reduced motion, a grown lizard is shown, and stands still.
   await until(async () => await figure(studio, 'step') === 96)
   expect(await page.getByRole('button', { name: 'Play', exact: true }).isVisible()).toBe(true)
   const grown = await figure(studio, 'living cells')
@@ -108,7 +108,7 @@ it('takes a model from a file, and says what is wrong with another', async () =>
   await studio.leave()
 })
 
-it('shows what is decoded of a model in latents, and hurts its cells; there is nothing to paint', async () => {
+it('shows the decoded picture of a model in latents, and hurts its cells; it has no paint tool', async () => {
   const rule = defineRule({ channels: { latent: 2, hidden: 4 }, perceive: ['identity', 'sobelX'], update: mlp(8, { lastStd: 0.3 }), fireRate: 0.5 })
   const autoencoder = defineAutoencoder({ channels: 4, latent: 2, widths: [4, 4] })
   const model = { rule, params: init(rule, key(1)), provenance: { grid: '12' }, codec: { autoencoder, params: initAutoencoder(autoencoder, key(2)) } }
@@ -178,7 +178,7 @@ it('plays a segmentation: an outline fills, and leaks out through a gap', async 
   await studio.leave()
 })
 
-it('plays other families: digits that are drawn, a rule that is told what to become, a texture', async () => {
+it('plays other families: drawn digits, a conditional rule, a texture', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#play?model=digits')
@@ -194,7 +194,7 @@ it('plays other families: digits that are drawn, a rule that is told what to bec
   expect(await page.getByText('Draw here').count()).toBe(0)
   await studio.picture('play-digits')
   await page.getByRole('radio', { name: 'emoji' }).check()
-  // The pen was for the drawing.
+  // The pen was only for the drawing.
   await expect.poll(() => page.getByRole('radio', { name: 'Erase' }).isChecked()).toBe(true)
   await until(async () => await figure(studio, 'step') > 40)
   await page.getByRole('group', { name: 'What it is told to become' }).getByRole('radio', { name: 'fish' }).check()

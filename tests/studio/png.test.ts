@@ -1,4 +1,4 @@
-// What the page writes as PNG is what any decoder reads: the same bytes, also where they are half transparent.
+// Any decoder reads the page's PNG files as the same bytes, also where they are half transparent.
 
 import fc from 'fast-check'
 import { imageFromPixels } from 'cellgrad'

@@ -1,4 +1,4 @@
-// The pictures of Studio in the README, made anew where pictures are wanted:
+// Makes the pictures of Studio in the README, if a folder is given:
 //
 //     CELLGRAD_PICTURES=docs/images npx vitest run --config tests/studio/vitest.config.ts tests/studio/readme.test.ts
 

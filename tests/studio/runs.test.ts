@@ -1,4 +1,4 @@
-// Runs, as a person would use it: those of a folder are seen while another process trains one of them, compared, and
+// Runs, as a person would use it: the runs of a folder are shown while another process trains one of them, compared, and
 // opened in other rooms.
 
 import { spawn, type ChildProcess } from 'node:child_process'
@@ -85,7 +85,7 @@ it.each([
   await studio.leave()
 })
 
-it('says how runs get there, where a page is served without', async () => {
+it('says how to serve runs, on a page that is served without them', async () => {
   const studio = await visitPlainHost('phone')
   await studio.open('#runs')
   await studio.page.getByText('This page is served without runs.').waitFor()

@@ -1,4 +1,5 @@
-// What is sent: a page, which grows, is hurt and heals from the disk with the network off, also in a frame; an address.
+// The two ways to send a model: a page, which grows, is hurt and heals from the disk without a network, also in a frame; and an
+// address.
 
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -69,7 +70,7 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
   })
 })
 
-it('a page of digits says what most cells take a drawing for', async () => {
+it('a page of digits says which digit most cells see in a drawing', async () => {
   const digits = await readModel(fileURLToPath(new URL('../../assets/studio/digits.safetensors', import.meta.url)))
   writeFileSync(join(folder, 'digits.html'), await exportHtml(digits, { start: zeros([1, 28, 28, 20]) }))
   const file = await visitFile('desktop', url('digits.html'))
@@ -86,7 +87,7 @@ it('a page of digits says what most cells take a drawing for', async () => {
   await file.leave()
 })
 
-it('a page of a segmentation says by name what the cells say', async () => {
+it('a page of a segmentation names the classes that the cells predict', async () => {
   const inside = await readModel(fileURLToPath(new URL('../../assets/studio/inside.safetensors', import.meta.url)))
   writeFileSync(join(folder, 'inside.html'), await exportHtml(inside, { start: zeros([1, 28, 28, 16]) }))
   const file = await visitFile('desktop', url('inside.html'))
@@ -109,7 +110,7 @@ it('a page of a segmentation says by name what the cells say', async () => {
   await file.leave()
 })
 
-it('a page of a conditional rule turns what grows into what is chosen', async () => {
+it('a page of a conditional rule turns its pattern into the chosen one', async () => {
   const emoji = await readModel(fileURLToPath(new URL('../../assets/studio/emoji.safetensors', import.meta.url)))
   writeFileSync(join(folder, 'emoji.html'), await exportHtml(emoji, { size: 28 }))
   const file = await visitFile('desktop', url('emoji.html'))
@@ -126,7 +127,7 @@ it('a page of a conditional rule turns what grows into what is chosen', async ()
   await file.leave()
 })
 
-it('shows the cells in the smallest frame, and nothing beside it', async () => {
+it('shows only the cells in the smallest frame', async () => {
   const file = await visitFile('desktop', url('lizard.html'), { viewport: { width: 240, height: 200 } })
   const { page } = file
   expect((await page.locator('canvas').boundingBox())!.height).toBeGreaterThan(80)
@@ -142,7 +143,7 @@ it('grows in a frame', async () => {
   await file.leave()
 })
 
-it('shows what has grown, and stands still, where less motion is asked for', async () => {
+it('shows a grown pattern that stands still, where reduced motion is asked for', async () => {
   const file = await visitFile('desktop', url('lizard.html'), { reducedMotion: 'reduce' })
   expect((await told(file.page)).step).toBe(96)
   await file.page.locator('#view').selectOption('hidden.0')
@@ -151,14 +152,14 @@ it('shows what has grown, and stands still, where less motion is asked for', asy
 })
 
 describe.each(Object.keys(screens) as Screen[])('from Play on a %s', screen => {
-  it('a model goes away as an address, which plays the same on another machine', async () => {
+  it('a model is sent as an address, which plays the same on another machine', async () => {
     const studio = await visit(screen)
     const { page } = studio
     await studio.open('#play?model=fish&size=64&angle=90')
     await page.getByRole('button', { name: 'Address' }).click()
     const address = await page.getByLabel('The address').inputValue()
     expect(address).toMatch(/#play\?size=64&angle=90&shared=[\w-]{12000,}$/)
-    // How good it is, measured here: about what docs/results/links.md has, to two digits.
+    // The quality measured here is about that of docs/results/links.md, to two digits.
     const said = await page.getByText(/^8 bits a weight, 12,\d{3} characters\. log₁₀ of its error after 200 steps/).textContent()
     const [sent, here] = [...said!.matchAll(/−(\d\.\d\d)/g)].map(([, x]) => Number(x))
     expect(here).toBeGreaterThan(2.7)
@@ -177,7 +178,7 @@ describe.each(Object.keys(screens) as Screen[])('from Play on a %s', screen => {
     await other.leave()
   })
 
-  it('what a rule is told to become, and the other half of a graft, go with the address', async () => {
+  it('the condition of a rule, and the other half of a graft, are in the address', async () => {
     const studio = await visit(screen)
     const { page } = studio
     await studio.open('#play?model=emoji')
@@ -197,7 +198,7 @@ describe.each(Object.keys(screens) as Screen[])('from Play on a %s', screen => {
     await studio.leave()
   })
 
-  it('a model goes away as a page that grows', async () => {
+  it('a model is sent as a page that grows', async () => {
     const studio = await visit(screen)
     await studio.open('#play?model=fish')
     const download = studio.page.waitForEvent('download')
@@ -210,7 +211,7 @@ describe.each(Object.keys(screens) as Screen[])('from Play on a %s', screen => {
   })
 })
 
-it('a graft of two files goes with the address, unless it is too large, which is said', async () => {
+it('a graft of two files is in the address, unless it is too large, which a sentence says', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#play?speed=0') // what it grows does not matter here
@@ -249,7 +250,7 @@ it('a graft of two files goes with the address, unless it is too large, which is
   await other.leave()
 })
 
-it('an address that was cut is refused in one sentence, and the page goes on', async () => {
+it('an address that was cut off is refused in one sentence, and the page keeps working', async () => {
   const studio = await visit('desktop')
   await studio.open('#play?shared=AAAAAAAAAAAAAAAAAAAA')
   await expect.poll(() => studio.page.getByRole('alert').textContent(), { timeout: 30_000 }).toMatch(/^this address: [^\n]+\.Close$/)

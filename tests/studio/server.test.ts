@@ -1,5 +1,5 @@
-// The server that Studio comes from, asked by a real browser: a page of another name that points here gets nothing, and
-// whatever lies outside of the page and of the runs' pictures is not there.
+// Studio's server, asked by a real browser: a page under another name that points here gets nothing, and
+// files other than those of the page and the pictures of runs cannot be reached.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,7 @@ import { servedRuns } from '../../src/cli/run/served-runs.ts'
 import { servePage } from '../../src/node/page-server.ts'
 import { executablePath } from './visit.ts'
 
-it('answers its own address alone, with its own files alone', async () => {
+it('answers only under its own address, and only with its own files', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'cellgrad-server-'))
   mkdirSync(join(folder, 'run'))
   writeFileSync(join(folder, 'run', 'config.yaml'), 'batch: 8\n')
@@ -28,7 +28,7 @@ it('answers its own address alone, with its own files alone', async () => {
   for (const path of ['runs/run/config.yaml', 'runs/secret.txt', 'runs/%2e%2e/secret.txt', 'runs/run/%2e%2e%2fsecret.txt', '..%2fpackage.json']) {
     expect(await statusOf(`${server.address}${path}`), path).toBe(404)
   }
-  // Another site can neither read an answer nor show the page inside of its own.
+  // Another site can neither read an answer nor show the page within its own.
   await page.goto('data:text/html,<p>another site</p>')
   expect(await page.evaluate(address => fetch(`${address}runs.json`).then(() => 'read', () => 'refused'), server.address)).toBe('refused')
   await browser.close()

@@ -1,4 +1,4 @@
-// Which line of a script its JavaScript comes from: as Node reads the same source map, at every place.
+// From a place in JavaScript to the line of the script: the same as Node reads from the same source map, at every place.
 
 import { SourceMap } from 'node:module'
 import ts from 'typescript'
@@ -20,7 +20,7 @@ it.each(examples)('finds the lines of the script $name', ({ text }) => {
   expect(places.map(({ line, column }) => ({ line, column, from: sourceLine(payload.mappings, { line, column }) }))).toEqual(places)
 })
 
-it('knows no line of a text that comes from nowhere', () => {
+it('finds no line for a text without a source', () => {
   expect(sourceLine(';;AAAA', { line: 1, column: 1 })).toBe(null)
   expect(sourceLine('', { line: 7, column: 1 })).toBe(null)
   expect(sourceLine(';;AAAA', { line: 3, column: 40 })).toBe(1)

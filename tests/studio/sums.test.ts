@@ -1,5 +1,5 @@
-// What Look inside says a number is a sum of, is what it is: for random rules, each sum of terms gives the number that the
-// library has computed.
+// The sums that Look inside shows are right: for random rules, each sum of terms gives the number that the library has
+// computed.
 
 import fc from 'fast-check'
 import {

@@ -1,5 +1,5 @@
-// A run in the browser belongs to one tab at a time, and to whatever computes: two tabs on one run, and the chip in
-// mid-run. Nothing is lost, and each is said in a sentence.
+// A run in the browser belongs to one tab at a time, and can move to another backend: two tabs on one run, and the chip used in
+// mid-run. Nothing is lost, and a sentence says what happens.
 
 import { readFile } from 'node:fs/promises'
 import { afterAll, expect, it } from 'vitest'
@@ -8,7 +8,7 @@ import { closeBrowser, visit } from './visit.ts'
 
 afterAll(closeBrowser)
 
-it('a second tab looks at a run that the first one trains, and has it once that is closed', async () => {
+it('a second tab shows a run that the first one trains, and takes it over once that is closed', async () => {
   const studio = await visit('desktop')
   const first = studio.page
   await studio.open('#train')
@@ -36,7 +36,7 @@ it('a second tab looks at a run that the first one trains, and has it once that 
   await studio.leave()
 })
 
-it('another backend in mid-run: the run goes on where it was, there and back', async () => {
+it('another backend in mid-run: the run continues where it was, there and back', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#train')
@@ -52,7 +52,7 @@ it('another backend in mid-run: the run goes on where it was, there and back', a
   }
   await page.getByRole('button', { name: 'Pause' }).click()
   await page.getByRole('button', { name: 'Go on' }).waitFor()
-  // A run at rest moves too.
+  // A paused run moves too.
   const reached = await figure(studio, iterations)
   await chip.selectOption('webgpu')
   await until(async () => await chip.inputValue() === 'webgpu' && await chip.isEnabled())
@@ -67,7 +67,7 @@ it('another backend in mid-run: the run goes on where it was, there and back', a
   await studio.leave()
 })
 
-it('a browser without WebGPU says so in mid-run, and WASM goes on', async () => {
+it('a browser without WebGPU says so in mid-run, and WASM continues', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await page.route(/worker-[^/]*\.js$/, async route => {

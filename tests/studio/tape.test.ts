@@ -1,5 +1,5 @@
-// Tape, as a person would use it: scripts are written with completion and mistakes in place, run, stopped; their tapes are
-// drawn, and walked back step by step.
+// Tape, as a person would use it: scripts are written with completion and underlined mistakes, run, and stopped; their tapes are
+// drawn, and their backward passes shown step by step.
 
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -18,7 +18,7 @@ async function ended({ page }: Visit): Promise<void> {
   await until(async () => await page.getByRole('button', { name: 'Run', exact: true }).isEnabled())
 }
 
-/** Writes a script in the place of the one there. */
+/** Replaces the script in the editor. */
 async function write({ page }: Visit, text: string): Promise<void> {
   await page.getByRole('textbox', { name: 'Script' }).focus() // a click could meet what is said of the word under the pointer
   await page.keyboard.press('Control+a')
@@ -26,7 +26,7 @@ async function write({ page }: Visit, text: string): Promise<void> {
 }
 
 describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
-  it('draws the tape of a function, and goes back over it', async () => {
+  it('draws the tape of a function, and its backward pass', async () => {
     const studio = await visit(screen)
     const { page } = studio
     await studio.open('#tape?example=layers')
@@ -46,7 +46,7 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
     await ended(studio)
     await page.getByRole('button', { name: 'To the gradient' }).click()
     await studio.picture('tape-cells')
-    // The row of the step is in sight, however long the tape is.
+    // The row of the step is visible, however long the tape is.
     await page.getByLabel('Example').selectOption('rollout')
     await page.getByRole('radio', { name: 'fused' }).waitFor()
     await ended(studio)
@@ -97,7 +97,7 @@ it('completes names from the real types, and underlines a mistake where it is', 
   await studio.leave()
 })
 
-it('ends a script that never does, and says what fails in another', async () => {
+it('stops an endless script, and says what fails in another', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#tape')
@@ -116,7 +116,7 @@ it('ends a script that never does, and says what fails in another', async () => 
   await page.getByRole('alert').getByText("a script here imports from 'cellgrad' alone, not from 'fs'.").waitFor()
   await page.getByRole('button', { name: 'As it was' }).click()
   await until(async () => await rows(studio).count() === 2)
-  // What is written is still there when one comes back from another room.
+  // The text is still there after a visit to another room.
   await write(studio, "console.log('still here')")
   await page.getByRole('link', { name: 'Play' }).click()
   await page.getByRole('link', { name: 'Tape' }).click()
@@ -125,7 +125,7 @@ it('ends a script that never does, and says what fails in another', async () => 
   await studio.leave()
 })
 
-it('hears a script out that is wrong in any way, and stays usable while it prints without end', async () => {
+it('reports every kind of error of a script, and stays usable while one prints without end', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#tape')
@@ -150,12 +150,12 @@ it('hears a script out that is wrong in any way, and stays usable while it print
   await studio.leave()
 })
 
-it('underlines the line that a run failed at, and goes there', async () => {
+it('underlines the line at which a run failed, and goes there', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#tape')
   await ended(studio)
-  // The types that are only declared leave no line in what runs; the fault is the library's, four calls below the script.
+  // Declarations of types leave no line in the JavaScript; the error is thrown in the library, four calls below the script.
   await write(studio, `import { grad, mul, sum, tensor } from 'cellgrad'
 import type { Tensor } from 'cellgrad'
 
@@ -182,7 +182,7 @@ grad(loss)(tensor([1, 2, 3]))
   await studio.leave()
 })
 
-it('runs a script on the GPU, within the same bounds', async () => {
+it('runs a script on the GPU, within the same limits', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#tape')
@@ -210,7 +210,7 @@ traceOf(loss, x)
   await studio.leave()
 })
 
-it('lets no script speak to another server', async () => {
+it('lets no script connect to another server', async () => {
   let heard = 0
   const other = createServer((_, response) => {
     heard++
@@ -229,7 +229,7 @@ it('lets no script speak to another server', async () => {
   other.close()
 })
 
-it('loads the editor when the room is opened, and not with the page', async () => {
+it('loads the editor when the room is opened, not with the page', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   const scripts: Promise<Buffer>[] = []
@@ -243,7 +243,7 @@ it('loads the editor when the room is opened, and not with the page', async () =
   await studio.leave()
 })
 
-it('keeps what was written over a reload, and has the example as it was again', async () => {
+it('keeps the text over a reload, and restores the original example', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#tape')

@@ -11,7 +11,7 @@ const phone = (): Promise<Visit> => visit('phone', { viewport: { width: 390, hei
 
 type Spot = readonly [x: number, y: number]
 
-/** Draws a line with a finger on an element, between parts of its width and height. */
+/** Draws a line with a finger on an element, between fractions of its width and height. */
 async function stroke({ page }: Visit, element: string, ...spots: readonly Spot[]): Promise<void> {
   const target = page.locator(element).first()
   await target.scrollIntoViewIfNeeded()
@@ -51,7 +51,7 @@ it('Play: a finger erases a lizard in two, it heals, and its address is made', a
   await studio.leave()
 })
 
-it('Train: what a finger draws is learnt', async () => {
+it('Train: a finger draws a picture, which is learnt', async () => {
   const studio = await phone()
   const { page } = studio
   await studio.open('#train')
@@ -94,7 +94,7 @@ it('Look inside: the time line, a cell in the picture, its equation and the grad
   await studio.leave()
 })
 
-it('Tape: an example is chosen, and its way back is gone step by step', async () => {
+it('Tape: an example is chosen, and its backward pass shown step by step', async () => {
   const studio = await phone()
   const { page } = studio
   await studio.open('#tape')

@@ -1,5 +1,5 @@
-// Train, as a person would use it: a drawing is learnt until it is a likeness; a run that is reloaded in the middle ends with
-// the bits of Node's; a run is changed by hand; what goes wrong is one sentence.
+// Train, as a person would use it: a drawing is learnt until the result looks like it; a run that is reloaded in the middle ends
+// with the same bits as in Node; a run is changed by hand; an error is one sentence.
 
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -17,7 +17,7 @@ import { closeBrowser, screens, visit, type Screen, type Visit } from './visit.t
 
 afterAll(closeBrowser)
 
-/** Fills in options by their names; those that are not in sight at first are unfolded. */
+/** Fills in options by their names; "All options" is opened for those that are hidden at first. */
 async function options({ page }: Visit, values: Record<string, string>): Promise<void> {
   const folded = page.getByText('All options')
   if (!await page.getByLabel('saveEvery', { exact: true }).isVisible()) await folded.click()
@@ -33,7 +33,7 @@ async function download({ page }: Visit, name: string): Promise<Buffer> {
   return readFile(await file.path())
 }
 
-/** A picture whose pixels are there or not: what 8 bits hold exactly, whoever decodes them. */
+/** A picture whose pixels are opaque or empty: 8 bits hold it exactly, in any decoder. */
 function sharp(size: number): Image {
   const data = Float32Array.from({ length: size * size * 4 }, (_, i) => {
     const pixel = Math.floor(i / 4), x = pixel % size, y = Math.floor(pixel / size)
@@ -49,7 +49,7 @@ const quick = {
 }
 
 describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
-  it('learns a drawing until it is a likeness, and gives it away', async () => {
+  it('learns a drawing until the result looks like it, and exports it', async () => {
     const studio = await visit(screen)
     const { page } = studio
     await studio.open('#train')
@@ -84,7 +84,7 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
     await page.getByRole('button', { name: 'Open in Play' }).click()
     await until(async () => await figure(studio, 'living cells') > 40) // it grows from one cell
     await studio.picture('train-grows')
-    // Of what was trained here, Look inside knows what it was to grow.
+    // Look inside knows the target of a model that was trained here.
     await page.getByRole('link', { name: 'Train' }).click()
     await page.getByRole('button', { name: 'Look inside' }).click()
     await page.getByText('blue and alpha from the target').waitFor()
@@ -118,7 +118,7 @@ it('ends with the bits of Node, reloaded in the middle', async () => {
   for (const name of ['w1', 'b1', 'w2', 'b2'] as const) expect(there.params.update[name]!.toArray()).toEqual(here.update[name]!.toArray())
 })
 
-it.each([['off', ''], ['auto', 'butterfly']])('what it gives away trains the same weights on the command line, bit for bit, fma: %s, from %j', async (fma, from) => {
+it.each([['off', ''], ['auto', 'butterfly']])('its files train the same weights on the command line, bit for bit, fma: %s, from %j', async (fma, from) => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#train')
@@ -143,7 +143,7 @@ it.each([['off', ''], ['auto', 'butterfly']])('what it gives away trains the sam
   await rm(folder, { recursive: true })
 })
 
-it('has a form for every kind: a schedule, damage, what is perceived, channels, threads', async () => {
+it('has a form for every kind of value: a schedule, damage, a perception, channels, threads', async () => {
   const studio = await visit('desktop')
   const { page } = studio
   await studio.open('#train')
@@ -224,7 +224,7 @@ it('is changed by hand, looked into, and says what is wrong', async () => {
   await page.getByRole('region', { name: 'Slots 0 to 15 of the pool' }).waitFor()
   await page.getByRole('region', { name: 'The last batch' }).locator('.reseeded').waitFor()
   await studio.picture('train-pool')
-  // While one looks at the pool, it changes as it learns.
+  // An open pool changes while the run learns.
   const slots = page.getByRole('region', { name: 'Slots 0 to 15 of the pool' })
   const pictures = (): Promise<string> => slots.locator('canvas').evaluateAll(all => all.map(canvas => (canvas as unknown as { toDataURL(): string }).toDataURL()).join())
   const before = await pictures()

@@ -1,4 +1,4 @@
-// A visit to Studio as it is built and served, in Chromium without a window, on a screen of a certain size. Whatever a
+// A visit to the built and served Studio, in Chromium without a window, on a screen of a certain size. Whatever a
 // visit does, no request may leave the machine and nothing may fail unnoticed: `leave` asserts both.
 //
 //     CELLGRAD_CHROMIUM=/path/to/chrome   another browser than that of Debian
@@ -16,7 +16,7 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from 'p
 import { servedRuns } from '../../src/cli/run/served-runs.ts'
 import { servePage } from '../../src/node/page-server.ts'
 
-/** The screens that every room is tried on. */
+/** The screens on which every room is tried. */
 export const screens: Readonly<Record<'desktop' | 'phone', BrowserContextOptions>> = {
   desktop: { viewport: { width: 1440, height: 900 } },
   phone: { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 },
@@ -24,7 +24,7 @@ export const screens: Readonly<Record<'desktop' | 'phone', BrowserContextOptions
 
 export type Screen = keyof typeof screens
 
-/** Debian's Chromium, or the one that was named. */
+/** Debian's Chromium, or the given browser. */
 export const executablePath: string = process.env.CELLGRAD_CHROMIUM ?? '/usr/bin/chromium'
 const args = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan', '--use-vulkan=swiftshader', '--host-resolver-rules=MAP plain.example 127.0.0.1']
 
@@ -33,24 +33,24 @@ mkdirSync(folder, { recursive: true })
 
 export type Visit = {
   readonly page: Page
-  /** The page at a room's address, loaded anew. */
+  /** Opens a room's address, loading the page anew. */
   open(hash: string): Promise<void>
-  /** A picture of the page, for people to look at. */
+  /** Takes a picture of the page, for people to look at. */
   picture(name: string): Promise<void>
   /** The browser's processes: their kinds ('GPU', 'renderer', …), numbers, and the seconds that they have computed. */
   processes(): Promise<{ type: string; id: number; cpuTime: number }[]>
-  /** What axe-core calls serious or critical, a line each. */
+  /** The violations that axe-core calls serious or critical, with a line for each. */
   barriers(): Promise<string[]>
-  /** Ends the visit; throws where something failed unnoticed or a request left the machine. */
+  /** Ends the visit; throws if something failed unnoticed or a request left the machine. */
   leave(): Promise<void>
 }
 
 let browser: Promise<Browser> | null = null
 
 /**
- * Opens Studio on a screen. Options of the browser's context may be laid over it: dark colours, less motion.
+ * Opens Studio on a screen. `options` are those of the browser's context, like dark colours or reduced motion.
  *
- * @param runs a folder of runs that it is served with
+ * @param runs a folder of runs to serve with it
  */
 export async function visit(screen: Screen, options: BrowserContextOptions = {}, runs?: string): Promise<Visit> {
   const folder = fileURLToPath(new URL('../../dist/studio', import.meta.url))
@@ -59,9 +59,9 @@ export async function visit(screen: Screen, options: BrowserContextOptions = {},
 }
 
 /**
- * Opens Studio as a plain host would serve it: the files, and no word about other origins.
+ * Opens Studio as a plain host would serve it: the files, without headers about other origins.
  *
- * @param host plain.example is a host elsewhere for the browser, whose pages of plain http it does not trust
+ * @param host for the browser, plain.example is another machine, whose pages over plain http are not secure
  */
 export async function visitPlainHost(screen: Screen, host: '127.0.0.1' | 'plain.example' = '127.0.0.1'): Promise<Visit> {
   const types: Record<string, string> = { html: 'text/html', js: 'text/javascript', css: 'text/css', png: 'image/png' }
@@ -75,14 +75,14 @@ export async function visitPlainHost(screen: Screen, host: '127.0.0.1' | 'plain.
   return visitAt(screen, {}, `http://${host}:${port}/studio/`, async () => { server.close() })
 }
 
-/** Opens a file, with the network off. */
+/** Opens a file, without a network. */
 export async function visitFile(screen: Screen, url: string, options: BrowserContextOptions = {}): Promise<Visit> {
   const file = await visitAt(screen, { ...options, offline: true }, new URL('.', url).href, async () => {})
   await file.page.goto(url)
   return file
 }
 
-/** A visit to what lies below an address. */
+/** A visit to the pages below an address. */
 async function visitAt(
   screen: Screen, options: BrowserContextOptions, address: string, close: () => Promise<void>,
 ): Promise<Visit> {

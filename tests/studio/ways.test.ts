@@ -1,5 +1,5 @@
-// The form of Train is made of the schema of the configuration: no field is left out but those that the page names, and
-// whatever one chooses or types there is what the schema means.
+// The form of Train is made from the schema of the configuration: it has every field except those that the page names, and
+// every value that can be chosen or typed is one that the schema allows.
 
 import { configOf, describe as describeField, type JsonSchema } from 'cellgrad/experiment'
 import fc from 'fast-check'
@@ -8,7 +8,7 @@ import { fieldsOf, forFolders, ownControls, valuesOf } from '../../studio/src/ro
 import { begun, fieldsIn, textOf, valueOf, wayOf, waysOf, type Way } from '../../studio/src/rooms/train/ways.ts'
 import { wrongIn } from '../experiment/json-schema.ts'
 
-/** All that a schema may be, with what it consists of, and so on. */
+/** A schema, its alternatives and its parts, and theirs, and so on. */
 function within(schema: JsonSchema): JsonSchema[] {
   return [schema, ...waysOf(schema).flatMap(way => (
     way.is === 'fields' ? fieldsIn(way).flatMap(([, inner]) => within(inner)) : way.is === 'list' ? within(way.schema.items!) : []
@@ -18,7 +18,7 @@ function within(schema: JsonSchema): JsonSchema[] {
 const fields = fieldsOf('regenerating')
 const schemas = fields.flatMap(({ schema }) => within(schema))
 
-/** A value that a person may choose and type: a way, and what is needed there. */
+/** A value that a person may choose and type: a way, and the values that it needs. */
 function chosen(schema: JsonSchema): fc.Arbitrary<unknown> {
   const values = (way: Way): fc.Arbitrary<unknown> => {
     switch (way.is) {
@@ -44,7 +44,7 @@ function one({ type, items, minimum = 0, maximum = minimum + 9, exclusiveMinimum
 }
 
 describe('the form of a configuration', () => {
-  it.each(['growing', 'persistent', 'regenerating'] as const)('has every field of %s that the page does not name as left out', preset => {
+  it.each(['growing', 'persistent', 'regenerating'] as const)('has every field of %s, except those that the page says it leaves out', preset => {
     const made = configOf({ preset })
     if (!('config' in made)) throw new Error('a preset is wrong')
     const shown = fieldsOf(preset)
@@ -63,7 +63,7 @@ describe('the form of a configuration', () => {
     }).toEqual(made.config)
   })
 
-  it('has no box for JSON: what is typed is a number, a text, or a list of them', () => {
+  it('has no box for JSON: one types only a number, a text, or a list of them', () => {
     for (const schema of schemas) {
       for (const way of waysOf(schema)) if (way.is === 'text') for (const { type, items } of way.schemas) expect(type === 'array' ? items!.type : type).toMatch(/^(number|integer|string)$/)
     }
@@ -74,7 +74,7 @@ describe('the form of a configuration', () => {
     expect(kinds(['train', 'clip'])).toEqual(['a number'])
   })
 
-  it('a way that is chosen is the way in which the value is', () => {
+  it('choosing a way gives a value that belongs to it', () => {
     fc.assert(fc.property(fc.anything(), before => {
       for (const schema of schemas) {
         const ways = waysOf(schema)
@@ -87,7 +87,7 @@ describe('the form of a configuration', () => {
     }), { numRuns: 10 })
   })
 
-  it('what may be chosen and typed is what the schema allows, and is typed as it is shown', () => {
+  it('values that are chosen and typed are allowed by the schema, and are shown as they are typed', () => {
     fc.assert(fc.property(fc.constantFrom(...schemas).chain(schema => fc.tuple(fc.constant(schema), chosen(schema))), ([schema, value]) => {
       expect(wrongIn(schema, value)).toEqual([])
       const ways = waysOf(schema), way = wayOf(ways, value)
